@@ -1,0 +1,48 @@
+package observable
+
+import "fmt"
+
+// UnknownKeyError is a call of a key that nobody registered.
+type UnknownKeyError struct{ Key string }
+
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("observable: no handler is registered for %q", e.Key)
+}
+
+// NilFuncError is the registration of a nil function.
+type NilFuncError struct {
+	Key  string
+	From string // file:line of the registration
+}
+
+func (e *NilFuncError) Error() string {
+	return fmt.Sprintf("observable: the handler for %q is nil (%s)", e.Key, e.From)
+}
+
+// DuplicateKeyError is the registration of a key that is taken.
+type DuplicateKeyError struct {
+	Key   string
+	From  string // file:line of this registration
+	First string // file:line of the one that holds the key
+}
+
+func (e *DuplicateKeyError) Error() string {
+	return fmt.Sprintf("observable: a handler for %q is registered already (%s, first at %s)", e.Key, e.From, e.First)
+}
+
+// PanicError is a panic of a handler.
+type PanicError struct {
+	Key   string
+	Value any    // what was passed to panic
+	Stack []byte // of the goroutine, at the panic
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("observable: handler %q panicked: %v", e.Key, e.Value)
+}
+
+// Unwrap returns the value of the panic if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

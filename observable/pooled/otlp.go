@@ -1,0 +1,277 @@
+package pooled
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// This file writes the wire format of opentelemetry/proto v1 without building
+// messages first. Field numbers are named where they are written. As in proto3,
+// fields that are zero are left out, except the members of a oneof.
+
+// open starts field num, a message, leaving one byte for its length.
+func open(b []byte, num protowire.Number) (_ []byte, start int) {
+	b = protowire.AppendTag(b, num, protowire.BytesType)
+	b = append(b, 0)
+	return b, len(b)
+}
+
+// shut ends the message that started at start. A length of more than one byte
+// moves the message to make room: cheaper than computing it beforehand.
+func shut(b []byte, start int) []byte {
+	n := len(b) - start
+	if n < 0x80 {
+		b[start-1] = byte(n)
+		return b
+	}
+	extra := protowire.SizeVarint(uint64(n)) - 1
+	b = append(b, make([]byte, extra)...)
+	copy(b[start+extra:], b[start:start+n])
+	protowire.AppendVarint(b[:start-1], uint64(n))
+	return b
+}
+
+func appendString(b []byte, num protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return appendUTF8(protowire.AppendTag(b, num, protowire.BytesType), s)
+}
+
+// appendUTF8 replaces what is not UTF-8: one such string makes a receiver refuse
+// the whole request.
+func appendUTF8(b []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	}
+	return protowire.AppendString(b, s)
+}
+
+func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+}
+
+func appendUint(b []byte, num protowire.Number, v int32) []byte {
+	if v <= 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
+}
+
+func appendNanos(b []byte, num protowire.Number, unix int64) []byte {
+	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), uint64(max(unix, 0)))
+}
+
+// appendSpan appends r as field 2 (spans) of a ScopeSpans message.
+func appendSpan(b []byte, r *record) []byte {
+	b, start := open(b, 2)
+	b = appendBytes(b, 1, r.traceID[:])
+	b = appendBytes(b, 2, r.spanID[:])
+	if r.anchor.traceState.Len() > 0 {
+		b = appendString(b, 3, r.anchor.traceState.String())
+	}
+	if r.parent.IsValid() {
+		b = appendBytes(b, 4, r.parent[:])
+	}
+	b = appendString(b, 5, r.name)
+	b = appendUint(b, 6, int32(r.kind)) // the API's kinds 1 to 5 are those of OTLP
+	b = appendNanos(b, 7, r.start)
+	b = appendNanos(b, 8, r.end)
+	b = appendKeyValues(b, 9, r.attributes)
+	b = appendUint(b, 10, r.lost.attributes)
+	for i := range r.events {
+		b = appendEvent(b, &r.events[i])
+	}
+	b = appendUint(b, 12, r.lost.events)
+	for i := range r.links {
+		b = appendLink(b, &r.links[i])
+	}
+	b = appendUint(b, 14, r.lost.links)
+	b = appendStatus(b, r.status, r.description)
+	b = appendFlags(b, 16, r.flags, r.remote)
+	return shut(b, start)
+}
+
+// appendFlags writes trace flags, and that it is known whether a span is remote.
+func appendFlags(b []byte, num protowire.Number, flags trace.TraceFlags, remote bool) []byte {
+	const hasIsRemote, isRemote = 0x100, 0x200
+	v := uint32(flags) | hasIsRemote
+	if remote {
+		v |= isRemote
+	}
+	return protowire.AppendFixed32(protowire.AppendTag(b, num, protowire.Fixed32Type), v)
+}
+
+// appendStatus appends field 15. OTLP and the API number its codes differently.
+func appendStatus(b []byte, code codes.Code, description string) []byte {
+	b, start := open(b, 15)
+	b = appendString(b, 2, description)
+	switch code {
+	case codes.Ok:
+		b = appendUint(b, 3, 1)
+	case codes.Error:
+		b = appendUint(b, 3, 2)
+	}
+	return shut(b, start)
+}
+
+// unixNano is 0 for the zero time, whose nanoseconds overflow.
+func unixNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func appendEvent(b []byte, e *event) []byte {
+	b, start := open(b, 11)
+	b = appendNanos(b, 1, unixNano(e.time))
+	b = appendString(b, 2, e.name)
+	b = appendKeyValues(b, 3, e.attributes)
+	b = appendUint(b, 4, e.lost)
+	return shut(b, start)
+}
+
+func appendLink(b []byte, l *link) []byte {
+	traceID, spanID := l.to.TraceID(), l.to.SpanID()
+	b, start := open(b, 13)
+	b = appendBytes(b, 1, traceID[:])
+	b = appendBytes(b, 2, spanID[:])
+	b = appendKeyValues(b, 4, l.attributes)
+	b = appendUint(b, 5, l.lost)
+	b = appendFlags(b, 6, l.to.TraceFlags(), l.to.IsRemote())
+	return shut(b, start)
+}
+
+func appendKeyValues(b []byte, num protowire.Number, kvs []attribute.KeyValue) []byte {
+	for i := range kvs {
+		b = appendKeyValue(b, num, &kvs[i])
+	}
+	return b
+}
+
+func appendKeyValue(b []byte, num protowire.Number, kv *attribute.KeyValue) []byte {
+	b, start := open(b, num)
+	b = appendString(b, 1, string(kv.Key))
+	b = appendValue(b, 2, &kv.Value)
+	return shut(b, start)
+}
+
+// appendValue appends field num, an AnyValue: 1 string, 2 bool, 3 int, 4 double,
+// 5 array, 6 key-value list, 7 bytes.
+func appendValue(b []byte, num protowire.Number, v *attribute.Value) []byte {
+	b, start := open(b, num)
+	switch v.Type() {
+	case attribute.STRING:
+		b = appendUTF8(protowire.AppendTag(b, 1, protowire.BytesType), v.AsString())
+	case attribute.BOOL:
+		b = protowire.AppendTag(b, 2, protowire.VarintType)
+		b = protowire.AppendVarint(b, protowire.EncodeBool(v.AsBool()))
+	case attribute.INT64:
+		b = protowire.AppendTag(b, 3, protowire.VarintType)
+		b = protowire.AppendVarint(b, uint64(v.AsInt64()))
+	case attribute.FLOAT64:
+		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
+		b = protowire.AppendFixed64(b, math.Float64bits(v.AsFloat64()))
+	case attribute.BYTESLICE:
+		b = appendBytes(b, 7, v.AsByteSlice())
+	case attribute.MAP:
+		var list int
+		b, list = open(b, 6)
+		b = appendKeyValues(b, 1, v.AsMap())
+		b = shut(b, list)
+	case attribute.EMPTY:
+	default:
+		b = appendArray(b, v)
+	}
+	return shut(b, start)
+}
+
+func appendArray(b []byte, v *attribute.Value) []byte {
+	switch v.Type() {
+	case attribute.BOOLSLICE:
+		return appendElements(b, v.AsBoolSlice(), attribute.BoolValue)
+	case attribute.INT64SLICE:
+		return appendElements(b, v.AsInt64Slice(), attribute.Int64Value)
+	case attribute.FLOAT64SLICE:
+		return appendElements(b, v.AsFloat64Slice(), attribute.Float64Value)
+	case attribute.STRINGSLICE:
+		return appendElements(b, v.AsStringSlice(), attribute.StringValue)
+	case attribute.SLICE:
+		return appendElements(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v })
+	}
+	// A type that a later version of the API adds; the SDK writes the same.
+	return appendUTF8(protowire.AppendTag(b, 1, protowire.BytesType), "INVALID")
+}
+
+func appendElements[T any](b []byte, vs []T, value func(T) attribute.Value) []byte {
+	b, start := open(b, 5)
+	for _, v := range vs {
+		element := value(v)
+		b = appendValue(b, 1, &element)
+	}
+	return shut(b, start)
+}
+
+// A header is what stands before the spans of one tracer in a request:
+//
+//	resource_spans 1 {resource 1, schema_url 3, scope_spans 2 {scope 1, schema_url 3, spans 2 ...}}
+//
+// Its lengths are known when the spans are, so a buffer starts with room for it.
+type header struct {
+	resource []byte // fields 1 and 3 of ResourceSpans
+	scope    []byte // fields 1 and 3 of ScopeSpans
+}
+
+func newHeader(res *resource.Resource, scope instrumentation.Scope) header {
+	var h header
+	b, start := open(nil, 1)
+	for it := res.Iter(); it.Next(); {
+		kv := it.Attribute()
+		b = appendKeyValue(b, 1, &kv)
+	}
+	h.resource = appendString(shut(b, start), 3, res.SchemaURL())
+	if scope == (instrumentation.Scope{}) {
+		return h
+	}
+	b, start = open(nil, 1)
+	b = appendString(b, 1, scope.Name)
+	b = appendString(b, 2, scope.Version)
+	for it := scope.Attributes.Iter(); it.Next(); {
+		kv := it.Attribute()
+		b = appendKeyValue(b, 3, &kv)
+	}
+	h.scope = appendString(shut(b, start), 3, scope.SchemaURL)
+	return h
+}
+
+// room is the most that a header takes: its parts, two tags and two lengths.
+func (h *header) room() int { return len(h.resource) + len(h.scope) + 2*(1+binary.MaxVarintLen64) }
+
+// request makes a whole request of buf, which holds room() bytes and then
+// spans.
+func (h *header) request(buf []byte) []byte {
+	room := h.room()
+	scopeSpans := len(h.scope) + len(buf) - room
+	b := append([]byte(nil), h.resource...)
+	b = protowire.AppendTag(b, 2, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(scopeSpans))
+	b = append(b, h.scope...)
+	resourceSpans := len(b) + len(buf) - room
+	head := protowire.AppendTag(nil, 1, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(resourceSpans))
+	head = append(head, b...)
+	at := room - len(head)
+	copy(buf[at:], head)
+	return buf[at:]
+}

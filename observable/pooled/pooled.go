@@ -1,0 +1,278 @@
+// Package pooled is an OpenTelemetry [trace.TracerProvider] that reuses spans.
+//
+// Everything heavy about a span (names, times, attributes, events, links) lives
+// in a record that comes from a [sync.Pool] and goes back to it inside End, once
+// it has been encoded as OTLP bytes. What a caller holds is a small handle that
+// is never reused: it is at once the span and the context that Start returns.
+// So a span costs one allocation of 64 bytes, where the SDK's costs three of
+// 944 bytes before it is exported.
+//
+// Reuse is safe because of one word in the record, its generation and a lock. An
+// operation on a handle must first lock the generation that it was made for;
+// End moves the record on to the next one. A handle kept too long, ended twice
+// or used by another goroutine while the span ends finds a generation that is
+// not its own and does nothing, as the API asks of an ended span. Its
+// SpanContext stays valid for ever, so children of an ended span work.
+//
+// The provider can take the place of the SDK's, for spans that go out as OTLP:
+// the bytes are those of the official exporter. It has no span processors, no
+// limits but those on the number of attributes, events and links, and its own
+// random ids.
+//
+// # Cost
+//
+// Two attributes set at Start, encoded and handed to an exporter: 192 bytes in 2
+// allocations, against 1.9 kB in 16 for the SDK with its batch processor and
+// exporter. In a whole service expect single-digit percents, since spans are a
+// small part of what it does.
+//
+// Everything is safe for concurrent use.
+package pooled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+)
+
+// An Exporter takes ended spans, encoded.
+type Exporter interface {
+	// Export takes an encoded ExportTraceServiceRequest of OTLP that holds n
+	// spans. It is called by one goroutine at a time, and must not keep request.
+	// If it fails, the spans are counted as failed and are not tried again.
+	Export(ctx context.Context, request []byte, n int) error
+}
+
+// An ExporterFunc is a function that is an [Exporter].
+type ExporterFunc func(ctx context.Context, request []byte, n int) error
+
+var _ Exporter = ExporterFunc(nil)
+
+// Export calls f.
+func (f ExporterFunc) Export(ctx context.Context, request []byte, n int) error {
+	return f(ctx, request, n)
+}
+
+// Options set up a [Provider]. The zero value samples as the SDK does by default
+// and exports nothing.
+type Options struct {
+	// Exporter takes the spans. Without one, spans are reused at End and go
+	// nowhere, and are not counted.
+	Exporter Exporter
+	// Sampler decides which spans record. Nil follows the parent, and samples
+	// spans that have none, without the cost of asking a Sampler.
+	Sampler sdktrace.Sampler
+	// Resource is what produces the spans; nil is resource.Default().
+	Resource *resource.Resource
+	// Interval is the longest time between two exports; 0 is 5 s. A buffer that
+	// is half full is exported at once.
+	Interval time.Duration
+	// BufferBytes bounds the encoded spans that wait for export, for each tracer
+	// and processor; 0 is 512 KiB. Spans that find it full are dropped, and
+	// counted. Twice as much is used, since one half is filled while the other
+	// is exported.
+	BufferBytes int
+	// NoReuse allocates a record for every span instead of taking one from the
+	// pool: the control that shows what reuse alone is worth.
+	NoReuse bool
+}
+
+func (o *Options) check() error {
+	var errs []error
+	if o.Interval < 0 {
+		errs = append(errs, fmt.Errorf("pooled: Interval is %v: want a positive duration, or 0 for 5 s", o.Interval))
+	}
+	if o.BufferBytes < 0 {
+		errs = append(errs, fmt.Errorf("pooled: BufferBytes is %d: want a positive number, or 0 for 512 KiB", o.BufferBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// Counts are the spans that a [Provider] with an exporter was given to export.
+// Ended = Exported + Failed + Dropped + those that wait in buffers.
+type Counts struct {
+	Ended    uint64 // sampled spans that were ended
+	Exported uint64 // taken by the exporter
+	Failed   uint64 // refused by the exporter
+	Dropped  uint64 // found a full buffer, or a provider that was shut down
+	Stale    uint64 // operations on spans that had ended, which did nothing
+}
+
+// A Provider is a [trace.TracerProvider] of reused spans. [New] starts one,
+// Shutdown ends it.
+type Provider struct {
+	embedded.TracerProvider
+	opts Options
+
+	pool   sync.Pool
+	plain  *anchor       // of spans without trace state
+	offset atomic.Int64  // wall clock minus monotonic clock, in ns
+	shards int           // of each tracer, a power of two
+	stale  atomic.Uint64 // operations that did nothing
+
+	mu      sync.Mutex
+	tracers map[instrumentation.Scope]*Tracer
+	closed  bool
+
+	wake     chan struct{}
+	flush    chan chan<- struct{}
+	stop     chan struct{}
+	done     chan struct{} // closed when the export loop has ended
+	exported atomic.Uint64
+	failed   atomic.Uint64
+}
+
+var _ trace.TracerProvider = (*Provider)(nil)
+
+// New starts a Provider. The error tells everything that is wrong with opts.
+func New(opts Options) (*Provider, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	if opts.Interval == 0 {
+		opts.Interval = 5 * time.Second
+	}
+	if opts.BufferBytes == 0 {
+		opts.BufferBytes = 512 << 10
+	}
+	if opts.Resource == nil {
+		opts.Resource = resource.Default()
+	}
+	p := &Provider{
+		opts:    opts,
+		shards:  1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1)),
+		tracers: map[instrumentation.Scope]*Tracer{},
+		wake:    make(chan struct{}, 1),
+		flush:   make(chan chan<- struct{}),
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	p.plain = &anchor{provider: p}
+	p.pool.New = func() any { return newRecord() }
+	p.setClock()
+	go p.export()
+	return p, nil
+}
+
+// Tracer implements [trace.TracerProvider]. One scope has one tracer.
+func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
+	c := trace.NewTracerConfig(opts...)
+	scope := instrumentation.Scope{
+		Name:       name,
+		Version:    c.InstrumentationVersion(),
+		SchemaURL:  c.SchemaURL(),
+		Attributes: c.InstrumentationAttributes(),
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, ok := p.tracers[scope]
+	if !ok {
+		t = newTracer(p, scope)
+		for i := range t.shards {
+			t.shards[i].closed = p.closed
+		}
+		p.tracers[scope] = t
+	}
+	return t
+}
+
+// all returns the tracers made so far.
+func (p *Provider) all() []*Tracer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ts := make([]*Tracer, 0, len(p.tracers))
+	for _, t := range p.tracers {
+		ts = append(ts, t)
+	}
+	return ts
+}
+
+// Counts tells what became of the spans so far.
+func (p *Provider) Counts() Counts {
+	c := Counts{Exported: p.exported.Load(), Failed: p.failed.Load(), Stale: p.stale.Load()}
+	for _, t := range p.all() {
+		for i := range t.shards {
+			s := &t.shards[i]
+			s.mu.Lock()
+			c.Ended += s.ended
+			c.Dropped += s.dropped
+			s.mu.Unlock()
+		}
+	}
+	return c
+}
+
+// ForceFlush exports every span that ended before the call.
+func (p *Provider) ForceFlush(ctx context.Context) error {
+	flushed := make(chan struct{})
+	select {
+	case p.flush <- flushed:
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-flushed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Shutdown exports what waits and ends the provider. Spans that end later are
+// dropped, and counted. It may be called more than once.
+func (p *Provider) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		for _, t := range p.tracers {
+			t.close()
+		}
+		close(p.stop)
+	}
+	p.mu.Unlock()
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// get returns a record that nobody else has.
+func (p *Provider) get() *record {
+	if p.opts.NoReuse {
+		return newRecord()
+	}
+	return p.pool.Get().(*record)
+}
+
+// put gives a record back once its span has ended and been encoded.
+func (p *Provider) put(r *record) {
+	if p.opts.NoReuse {
+		return
+	}
+	r.reset()
+	p.pool.Put(r)
+}
+
+// Spans are timed by the monotonic clock alone, which is half the price of both.
+// The export loop renews the offset to the wall clock, so that a long-lived
+// process follows its corrections.
+var epoch = time.Now()
+
+func monotonic() int64 { return int64(time.Since(epoch)) }
+
+func (p *Provider) setClock() { p.offset.Store(time.Now().UnixNano() - monotonic()) }

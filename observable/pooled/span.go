@@ -1,0 +1,219 @@
+package pooled
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+)
+
+// A Span is the handle of a span, and the context that holds it. It is 64 bytes,
+// a size class of its own, and never reused.
+type Span struct {
+	context.Context
+	*anchor
+	record  *record // nil if the span does not record
+	meta    uint64  // generation<<8 | trace flags
+	traceID trace.TraceID
+	spanID  trace.SpanID
+}
+
+// An anchor is what spans share. Promoted through a pointer, the API's marker
+// costs a handle 8 bytes instead of an interface's 16.
+type anchor struct {
+	embedded.Span
+	provider   *Provider
+	traceState trace.TraceState
+}
+
+var (
+	_ trace.Span      = (*Span)(nil)
+	_ context.Context = (*Span)(nil)
+)
+
+// spanKey is the key under which otel/trace keeps the span of a context. It is
+// not exported, but SpanFromContext asks a context for it. Should a later version
+// not do so, the key is nil and a context is made around every handle.
+var spanKey = func() any {
+	var p keyProbe
+	trace.SpanFromContext(&p)
+	return p.key
+}()
+
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
+// Value implements [context.Context]: the handle is the span of its own context.
+func (s *Span) Value(key any) any {
+	if key == spanKey && key != nil {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
+// String keeps a printed context from walking into a record that others write.
+func (s *Span) String() string { return fmt.Sprintf("pooled.Span(%v/%v)", s.traceID, s.spanID) }
+
+// GoString is String, for the same reason.
+func (s *Span) GoString() string { return s.String() }
+
+func (s *Span) generation() uint64 { return s.meta >> 8 }
+
+// lock locks the record if the span is recording, and tells whether it is.
+func (s *Span) lock() bool {
+	if s == nil || s.record == nil {
+		return false
+	}
+	if !s.record.lock(s.generation()) {
+		s.provider.stale.Add(1)
+		return false
+	}
+	return true
+}
+
+func (s *Span) unlock() { s.record.unlock(s.generation()) }
+
+// SpanContext implements [trace.Span]. It stays valid after End.
+func (s *Span) SpanContext() trace.SpanContext {
+	if s == nil {
+		return trace.SpanContext{}
+	}
+	return trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID:    s.traceID,
+		SpanID:     s.spanID,
+		TraceFlags: trace.TraceFlags(s.meta),
+		TraceState: s.traceState,
+	})
+}
+
+// IsRecording implements [trace.Span].
+func (s *Span) IsRecording() bool {
+	return s != nil && s.record != nil && s.record.generation() == s.generation()
+}
+
+// TracerProvider implements [trace.Span].
+func (s *Span) TracerProvider() trace.TracerProvider { return s.provider }
+
+// SetAttributes implements [trace.Span].
+func (s *Span) SetAttributes(kvs ...attribute.KeyValue) {
+	if s.lock() {
+		s.record.addAttributes(kvs)
+		s.unlock()
+	}
+}
+
+// SetName implements [trace.Span].
+func (s *Span) SetName(name string) {
+	if s.lock() {
+		s.record.name = name
+		s.unlock()
+	}
+}
+
+// SetStatus implements [trace.Span].
+func (s *Span) SetStatus(code codes.Code, description string) {
+	if s.lock() {
+		s.record.setStatus(code, description)
+		s.unlock()
+	}
+}
+
+// AddLink implements [trace.Span].
+func (s *Span) AddLink(l trace.Link) {
+	n, ok := newLink(l)
+	if ok && s.lock() {
+		s.record.addLink(n)
+		s.unlock()
+	}
+}
+
+// AddEvent implements [trace.Span].
+func (s *Span) AddEvent(name string, opts ...trace.EventOption) {
+	if !s.IsRecording() {
+		return
+	}
+	e := newEvent(name, opts)
+	if s.lock() {
+		s.record.addEvent(e)
+		s.unlock()
+	}
+}
+
+func newEvent(name string, opts []trace.EventOption) event {
+	c := trace.NewEventConfig(opts...)
+	e := event{name: name, time: c.Timestamp()}
+	e.attributes, e.lost = limit(c.Attributes())
+	return e
+}
+
+// RecordError implements [trace.Span]. It does not set the status.
+func (s *Span) RecordError(err error, opts ...trace.EventOption) {
+	if err == nil || !s.IsRecording() {
+		return
+	}
+	withStack := trace.NewEventConfig(opts...)
+	e := exception(err, err.Error(), withStack.StackTrace(), opts)
+	if s.lock() {
+		s.record.addEvent(e)
+		s.unlock()
+	}
+}
+
+// exception is the event that the semantic conventions ask for, as the SDK
+// writes it.
+func exception(v any, message string, stack bool, opts []trace.EventOption) event {
+	attrs := []attribute.KeyValue{
+		attribute.String("exception.type", typeName(v)),
+		attribute.String("exception.message", message),
+	}
+	if stack {
+		buf := make([]byte, 2048)
+		attrs = append(attrs, attribute.String("exception.stacktrace", string(buf[:runtime.Stack(buf, false)])))
+	}
+	return newEvent("exception", append(opts[:len(opts):len(opts)], trace.WithAttributes(attrs...)))
+}
+
+func typeName(v any) string {
+	t := reflect.TypeOf(v)
+	if t.PkgPath() == "" && t.Name() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
+}
+
+// End implements [trace.Span]. If it is itself deferred and a panic passes
+// through, the panic is recorded as an event, and goes on.
+func (s *Span) End(opts ...trace.SpanEndOption) {
+	now := monotonic()
+	if !s.lock() {
+		return
+	}
+	r := s.record
+	r.end = r.offset + now
+	var c trace.SpanConfig
+	if len(opts) > 0 {
+		c = trace.NewSpanEndConfig(opts...)
+		if t := c.Timestamp(); !t.IsZero() {
+			r.end = t.UnixNano()
+		}
+	}
+	if v := recover(); v != nil {
+		r.addEvent(exception(v, fmt.Sprint(v), c.StackTrace(), nil))
+		defer panic(v)
+	}
+	r.retire(s.generation())
+	r.tracer.take(r)
+	s.provider.put(r)
+}

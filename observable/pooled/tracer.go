@@ -1,0 +1,156 @@
+package pooled
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+)
+
+// A Tracer starts the spans of one instrumentation scope.
+type Tracer struct {
+	embedded.Tracer
+	provider *Provider
+	header   header
+	shards   []shard // a power of two
+}
+
+var _ trace.Tracer = (*Tracer)(nil)
+
+func newTracer(p *Provider, scope instrumentation.Scope) *Tracer {
+	return &Tracer{
+		provider: p,
+		header:   newHeader(p.opts.Resource, scope),
+		shards:   make([]shard, p.shards),
+	}
+}
+
+// Start implements [trace.Tracer]. The context and the span are one object.
+func (t *Tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+	s := t.start(ctx, name, opts)
+	if spanKey == nil {
+		return trace.ContextWithSpan(s.Context, s), s
+	}
+	return s, s
+}
+
+func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartOption) *Span {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var c trace.SpanConfig
+	if len(opts) > 0 {
+		c = trace.NewSpanStartConfig(opts...)
+	}
+	s := &Span{Context: ctx, anchor: t.provider.plain, spanID: newSpanID()}
+	var up parent
+	if !c.NewRoot() {
+		up = parentOf(ctx)
+	}
+	if s.traceID = up.traceID; !s.traceID.IsValid() {
+		up = parent{}
+		s.traceID = newTraceID()
+	}
+	d := t.decide(ctx, name, s.traceID, &up, &c)
+	s.meta = uint64(d.flags)
+	if d.traceState.Len() > 0 {
+		s.anchor = &anchor{provider: t.provider, traceState: d.traceState}
+	}
+	if !d.record {
+		return s
+	}
+	r := t.provider.get()
+	s.record = r
+	s.meta |= r.generation() << 8
+	r.tracer, r.name, r.kind = t, name, uint8(trace.ValidateSpanKind(c.SpanKind()))
+	r.traceID, r.spanID, r.parent = s.traceID, s.spanID, up.spanID
+	r.flags, r.remote, r.anchor = d.flags, up.remote, s.anchor
+	for _, l := range c.Links() {
+		if n, ok := newLink(l); ok {
+			r.addLink(n)
+		}
+	}
+	r.addAttributes(d.attributes)
+	r.addAttributes(c.Attributes())
+	r.offset = t.provider.offset.Load()
+	r.start = r.offset + monotonic()
+	if ts := c.Timestamp(); !ts.IsZero() {
+		r.start = ts.UnixNano()
+	}
+	return s
+}
+
+// parent is what a span needs to know of the one above it.
+type parent struct {
+	traceID    trace.TraceID
+	spanID     trace.SpanID
+	flags      trace.TraceFlags
+	remote     bool
+	traceState trace.TraceState
+}
+
+func parentOf(ctx context.Context) parent {
+	p := trace.SpanFromContext(ctx)
+	if s, ok := p.(*Span); ok { // saves building a SpanContext
+		return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
+	}
+	sc := p.SpanContext()
+	return parent{sc.TraceID(), sc.SpanID(), sc.TraceFlags(), sc.IsRemote(), sc.TraceState()}
+}
+
+// A decision says whether a span records, and with what.
+type decision struct {
+	record     bool
+	flags      trace.TraceFlags
+	traceState trace.TraceState
+	attributes []attribute.KeyValue
+}
+
+func (t *Tracer) decide(ctx context.Context, name string, id trace.TraceID, up *parent, c *trace.SpanConfig) decision {
+	sampler := t.provider.opts.Sampler
+	if sampler == nil { // ParentBased(AlwaysSample), without its allocations
+		sampled := !up.spanID.IsValid() || up.flags.IsSampled()
+		return decision{sampled, up.flags.WithSampled(sampled), up.traceState, nil}
+	}
+	if c.NewRoot() {
+		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+	}
+	res := sampler.ShouldSample(sdktrace.SamplingParameters{
+		ParentContext: ctx,
+		TraceID:       id,
+		Name:          name,
+		Kind:          c.SpanKind(),
+		Attributes:    c.Attributes(),
+		Links:         c.Links(),
+	})
+	return decision{
+		record:     res.Decision != sdktrace.Drop,
+		flags:      up.flags.WithSampled(res.Decision == sdktrace.RecordAndSample),
+		traceState: res.Tracestate,
+		attributes: res.Attributes,
+	}
+}
+
+func newTraceID() (id trace.TraceID) {
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], nonZero())
+	return id
+}
+
+func newSpanID() (id trace.SpanID) {
+	binary.NativeEndian.PutUint64(id[:], nonZero())
+	return id
+}
+
+func nonZero() uint64 {
+	for {
+		if n := rand.Uint64(); n != 0 {
+			return n
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package quantile
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The two parts of the digest property (section 3.1 of the paper) and its
+// consequence, the size, after any inserts.
+func TestQDigestKeepsTheDigestProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, err := NewQDigest(rapid.Float64Range(0.05, 0.9).Draw(t, "epsilon"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shift := rapid.IntRange(0, 62).Draw(t, "shift")
+		for _, v := range rapid.SliceOfN(rapid.Int64(), 1, 2000).Draw(t, "values") {
+			d.Add(time.Duration(v) >> shift)
+		}
+		d.flush()
+		checkDigest(t, d)
+	})
+}
+
+func checkDigest(t *rapid.T, d *QDigest) {
+	counts, total := map[uint32]uint64{}, uint64(0)
+	for _, n := range d.nodes {
+		counts[n.id] = n.count
+		total += n.count
+	}
+	if total != d.n || len(counts) != len(d.nodes) {
+		t.Fatalf("%d nodes of %d ids count %d of %d", len(d.nodes), len(counts), total, d.n)
+	}
+	limit := d.n / d.k
+	for id, count := range counts {
+		if count == 0 {
+			t.Fatalf("node %d counts nothing", id)
+		}
+		if id < 1<<treeBits && count > limit {
+			t.Fatalf("node %d counts %d, more than floor(n/k) = %d", id, count, limit)
+		}
+		if id > 1 && count+counts[id^1]+counts[id/2] <= limit {
+			t.Fatalf("node %d, its sibling and its parent count %d, and could be folded (floor(n/k) = %d)",
+				id, count+counts[id^1]+counts[id/2], limit)
+		}
+	}
+	if limit > 0 && uint64(len(d.nodes)) > 3*d.k {
+		t.Fatalf("%d nodes, more than 3k = %d", len(d.nodes), 3*d.k)
+	}
+	if !slices.IsSortedFunc(d.nodes, func(a, b qnode) int { return int(a.id) - int(b.id) }) {
+		t.Fatal("nodes are not in order of id")
+	}
+}
+
+func TestLeavesCoverEveryDurationInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := time.Duration(rapid.Int64Range(0, int64(maxLeaf)).Draw(t, "d"))
+		i := leafOf(d)
+		lo, end := leafStart(i), leafStart(i+1)
+		if d < lo || d >= end || leafOf(lo) != i || leafOf(end-1) != i {
+			t.Fatalf("%d is in leaf %d, which is [%d, %d)", d, i, lo, end)
+		}
+		if width := end - lo; width > 1 && width > lo>>leafBits {
+			t.Fatalf("leaf %d = [%d, %d) is wider than 2^-%d of its value", i, lo, end, leafBits)
+		}
+	})
+	if last := leafOf(1<<63 - 1); last >= 1<<treeBits || last != leafOf(maxLeaf) {
+		t.Errorf("the longest duration is in leaf %d", last)
+	}
+}

@@ -1,0 +1,323 @@
+// Package quantiletest checks that a [quantile.Estimator] keeps its contract and
+// the error it claims: every estimator of this module passes it, and anyone's
+// should.
+//
+//	func TestMine(t *testing.T) {
+//		quantiletest.Run(t, quantiletest.Claims{Rank: 0.01, Extremes: true},
+//			func() quantile.Estimator { return mine.New() })
+//	}
+package quantiletest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+// Claims are what an estimator says of its answers. They are checked on every
+// [Dataset], whole and merged from 64 shards.
+type Claims struct {
+	// Rank is the largest rank error at any quantile, as a share of the number
+	// of values; 1 claims nothing. See [quantile.Error].
+	Rank float64
+	// Value is the largest error of a value, as a share of the exact one; 0
+	// claims nothing. An estimate is right if it keeps either claim's sense:
+	// Rank is judged over all values within Value of the estimate.
+	Value float64
+	// Extremes says that Quantile(0) and Quantile(1) are exactly the smallest and
+	// the largest value.
+	Extremes bool
+}
+
+// n is the size of a data set, quantiles those asked of it.
+const n = 20_000
+
+var quantiles = []float64{0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1}
+
+// Run checks every rule on estimators made by fresh, each of which must be empty
+// and set up alike.
+func Run(t *testing.T, claims Claims, fresh func() quantile.Estimator) {
+	t.Helper()
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			if err := r.check(claims, fresh); err != nil {
+				t.Errorf("%s:\n%v", r.explanation, err)
+			}
+		})
+	}
+}
+
+// Violations are the names of the rules that estimators made by fresh break, for
+// a tool that lists them instead of failing a test.
+func Violations(claims Claims, fresh func() quantile.Estimator) []string {
+	var broken []string
+	for _, r := range rules {
+		if r.check(claims, fresh) != nil {
+			broken = append(broken, r.name)
+		}
+	}
+	return broken
+}
+
+// A rule is one promise of [quantile.Estimator].
+type rule struct {
+	name, explanation string
+	check             func(Claims, func() quantile.Estimator) error
+}
+
+var rules = []rule{
+	{"empty", "an estimator that took nothing answers 0", checkEmpty},
+	{"one-value", "of a single value every quantile is that value", checkOne},
+	{"negative-is-zero", "a negative duration counts as zero", checkNegative},
+	{"huge", "a duration past the range counts as its end", checkHuge},
+	{"quantile-out-of-range", "a q that is NaN or below 0 is taken as 0, one above 1 as 1", checkRange},
+	{"monotone", "estimates do not fall as q rises, and stay within the extremes", checkMonotone},
+	{"reading-does-not-disturb", "Quantile between Adds changes no later answer's claim", checkReading},
+	{"claims", "errors stay within what is claimed", checkClaims},
+	{"claims-merged", "errors stay within what is claimed after merging 64 shards", checkMerged},
+	{"merge-empty", "merging an empty estimator changes no answer; merging into one copies them", checkMergeEmpty},
+	{"merge-refused", "merging another kind, or itself, is ErrMerge and changes nothing", checkMergeRefused},
+	{"merge-keeps-other", "what was merged keeps its answers", checkMergeKeepsOther},
+	{"no-allocation", "Add allocates nothing, storage that grows with the data apart", checkAllocs},
+	{"state-bytes", "a Sizer's state is not empty once it holds something", checkSize},
+}
+
+func checkEmpty(_ Claims, fresh func() quantile.Estimator) error {
+	for _, q := range quantiles {
+		if got := fresh().Quantile(q); got != 0 {
+			return fmt.Errorf("Quantile(%v) = %v", q, got)
+		}
+	}
+	return nil
+}
+
+func checkOne(_ Claims, fresh func() quantile.Estimator) error {
+	for _, d := range []time.Duration{0, 1, 50_001, 3 * time.Second} {
+		e := fresh()
+		e.Add(d)
+		for _, q := range quantiles {
+			if got := e.Quantile(q); got != d {
+				return fmt.Errorf("of %v alone, Quantile(%v) = %v", d, q, got)
+			}
+		}
+	}
+	return nil
+}
+
+func checkNegative(_ Claims, fresh func() quantile.Estimator) error {
+	e := fresh()
+	e.Add(math.MinInt64)
+	if got := e.Quantile(0.5); got != 0 {
+		return fmt.Errorf("Quantile(0.5) = %v", got)
+	}
+	return nil
+}
+
+func checkHuge(claims Claims, fresh func() quantile.Estimator) error {
+	e := fresh()
+	for range 10 {
+		e.Add(math.MaxInt64)
+	}
+	for _, q := range quantiles {
+		if got := e.Quantile(q); got <= time.Minute {
+			return fmt.Errorf("Quantile(%v) = %v", q, got)
+		}
+	}
+	if got := e.Quantile(1); claims.Extremes && got != math.MaxInt64 {
+		return fmt.Errorf("Quantile(1) = %v, and the extremes are claimed to be exact", got)
+	}
+	return nil
+}
+
+func checkRange(_ Claims, fresh func() quantile.Estimator) error {
+	e := fill(fresh(), Lognormal(1000))
+	for _, c := range []struct{ q, as float64 }{
+		{math.NaN(), 0}, {-1, 0}, {math.Inf(-1), 0}, {1.5, 1}, {math.Inf(1), 1},
+	} {
+		if got, want := e.Quantile(c.q), e.Quantile(c.as); got != want {
+			return fmt.Errorf("Quantile(%v) = %v, Quantile(%v) = %v", c.q, got, c.as, want)
+		}
+	}
+	return nil
+}
+
+func checkMonotone(_ Claims, fresh func() quantile.Estimator) error {
+	return each(func(data []time.Duration) error {
+		e, last := fill(fresh(), data), time.Duration(0)
+		lo, hi := slices.Min(data), slices.Max(data)
+		for i := range 1001 {
+			q := float64(i) / 1000
+			got := e.Quantile(q)
+			if got < last {
+				return fmt.Errorf("Quantile(%v) = %v, below the one before (%v)", q, got, last)
+			}
+			if got < lo || got > hi {
+				return fmt.Errorf("Quantile(%v) = %v, outside [%v, %v]", q, got, lo, hi)
+			}
+			last = got
+		}
+		return nil
+	})
+}
+
+func checkReading(claims Claims, fresh func() quantile.Estimator) error {
+	data := Lognormal(n)
+	e := fresh()
+	for i, d := range data {
+		e.Add(d)
+		if i%997 == 0 {
+			e.Quantile(0.5)
+		}
+	}
+	return claims.judge(e, data)
+}
+
+func checkClaims(claims Claims, fresh func() quantile.Estimator) error {
+	return each(func(data []time.Duration) error { return claims.judge(fill(fresh(), data), data) })
+}
+
+func checkMerged(claims Claims, fresh func() quantile.Estimator) error {
+	const shards = 64
+	return each(func(data []time.Duration) error {
+		var all []quantile.Estimator
+		for shard := range slices.Chunk(data, len(data)/shards+1) {
+			all = append(all, fill(fresh(), shard))
+		}
+		// A tree of merges, and from both ends: the order must not matter.
+		for len(all) > 1 {
+			last := len(all) - 1
+			if err := all[0].Merge(all[last]); err != nil {
+				return err
+			}
+			all = append(all[1:last], all[0])
+		}
+		return claims.judge(all[0], data)
+	})
+}
+
+func checkMergeEmpty(claims Claims, fresh func() quantile.Estimator) error {
+	data := Lognormal(n)
+	e, into := fill(fresh(), data), fresh()
+	if err := errors.Join(e.Merge(fresh()), into.Merge(e)); err != nil {
+		return err
+	}
+	return errors.Join(claims.judge(e, data), claims.judge(into, data))
+}
+
+// another is an estimator of a kind nobody else has.
+type another struct{ quantile.Exact }
+
+func checkMergeRefused(_ Claims, fresh func() quantile.Estimator) error {
+	e := fill(fresh(), Lognormal(n))
+	before := answers(e)
+	for _, other := range []quantile.Estimator{&another{}, e} {
+		if err := e.Merge(other); !errors.Is(err, quantile.ErrMerge) {
+			return fmt.Errorf("Merge(%T) = %v", other, err)
+		}
+	}
+	if after := answers(e); !slices.Equal(before, after) {
+		return fmt.Errorf("answers were %v, are %v", before, after)
+	}
+	return nil
+}
+
+func checkMergeKeepsOther(_ Claims, fresh func() quantile.Estimator) error {
+	e, other := fill(fresh(), Lognormal(n)), fill(fresh(), pareto(n))
+	before := answers(other)
+	if err := e.Merge(other); err != nil {
+		return err
+	}
+	fill(e, bimodal(n))
+	if after := answers(other); !slices.Equal(before, after) {
+		return fmt.Errorf("answers were %v, are %v", before, after)
+	}
+	return nil
+}
+
+func checkAllocs(_ Claims, fresh func() quantile.Estimator) error {
+	e, data := fresh(), Lognormal(n)
+	fill(e, data) // let it grow
+	i := 0
+	if got := testing.AllocsPerRun(1000, func() {
+		e.Add(data[i%n])
+		i++
+	}); got != 0 {
+		return fmt.Errorf("%v allocations an Add", got)
+	}
+	return nil
+}
+
+func checkSize(_ Claims, fresh func() quantile.Estimator) error {
+	e := fill(fresh(), Lognormal(1000))
+	if s, ok := e.(quantile.Sizer); ok && s.StateBytes() <= 0 {
+		return fmt.Errorf("StateBytes() = %d", s.StateBytes())
+	}
+	return nil
+}
+
+// each checks f on every data set, and names the one it fails on.
+func each(f func([]time.Duration) error) error {
+	var errs []error
+	for _, set := range Datasets {
+		if err := f(set.Make(n)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", set.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func fill(e quantile.Estimator, data []time.Duration) quantile.Estimator {
+	for _, d := range data {
+		e.Add(d)
+	}
+	return e
+}
+
+func answers(e quantile.Estimator) []time.Duration {
+	var a []time.Duration
+	for _, q := range quantiles {
+		a = append(a, e.Quantile(q))
+	}
+	return a
+}
+
+func (c Claims) judge(e quantile.Estimator, data []time.Duration) error {
+	truth := quantile.NewExact(len(data))
+	fill(truth, data)
+	return c.Judge(e, truth)
+}
+
+// Judge compares the answers of e, which was given what truth holds, with the
+// exact ones, and returns every claim that is broken.
+func (c Claims) Judge(e quantile.Estimator, truth *quantile.Exact) error {
+	var errs []error
+	for _, q := range quantiles {
+		got, want := e.Quantile(q), truth.Quantile(q)
+		if (q == 0 || q == 1) && c.Extremes && got != want {
+			errs = append(errs, fmt.Errorf("Quantile(%v) = %v, is claimed to be exactly %v", q, got, want))
+		}
+		if c.Rank < 1 {
+			if miss := c.rankError(truth, q, got); miss > c.Rank {
+				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v), %.5f of the ranks off, claimed %v", q, got, want, miss, c.Rank))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rankError is the least rank error of any value within c.Value of got: an
+// estimator that answers to a resolution is judged at that resolution.
+func (c Claims) rankError(truth *quantile.Exact, q float64, got time.Duration) float64 {
+	slack := time.Duration(math.Ceil(c.Value * float64(got)))
+	below, above := truth.Error(q, got-slack), truth.Error(q, got+slack)
+	// The sign of the value error tells on which side the truth lies.
+	if below.Value <= 0 && above.Value >= 0 {
+		return 0
+	}
+	return min(below.Rank, above.Rank)
+}

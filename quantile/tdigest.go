@@ -1,0 +1,82 @@
+package quantile
+
+import (
+	"math"
+	"time"
+
+	"github.com/influxdata/tdigest"
+)
+
+// TDigest is a t-digest: centroids that are small where ranks are extreme. It
+// has no bound on its error, which is small in the tails on well-behaved data,
+// and takes about 150 KB and 100 to 150 ns an Add at compression 1,000.
+//
+// Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using
+// t-Digests, 2019 (arXiv 1902.04023), by way of influxdata/tdigest. That library
+// keeps the outermost centroids for minimum and maximum (up to 88 % off) and
+// panics on weights that are not whole: here every weight is 1, and the
+// smallest and the largest value are kept beside it.
+type TDigest struct {
+	extremes
+	compression float64
+	digest      *tdigest.TDigest
+}
+
+var (
+	_ Estimator = (*TDigest)(nil)
+	_ Sizer     = (*TDigest)(nil)
+)
+
+// NewTDigest returns an empty TDigest with the library's default compression
+// of 1,000.
+func NewTDigest() *TDigest {
+	const compression = 1000
+	return &TDigest{compression: compression, digest: tdigest.NewWithCompression(compression)}
+}
+
+// Add implements [Estimator].
+func (t *TDigest) Add(d time.Duration) {
+	d = max(d, 0)
+	t.extremes.add(d)
+	t.digest.Add(float64(d), 1)
+}
+
+// Quantile implements [Estimator].
+func (t *TDigest) Quantile(q float64) time.Duration {
+	q = clamp01(q)
+	switch {
+	case t.n == 0:
+		return 0
+	case q == 0:
+		return t.min
+	case q == 1:
+		return t.max
+	}
+	// A mean of the longest durations, as a float, may lie just past their range.
+	v := math.Round(t.digest.Quantile(q))
+	if v >= math.MaxInt64 {
+		return t.max
+	}
+	return t.within(time.Duration(v))
+}
+
+// Merge implements [Estimator].
+func (t *TDigest) Merge(other Estimator) error {
+	o, ok := other.(*TDigest)
+	switch {
+	case !ok:
+		return mergeError(t, other, "not the same kind")
+	case o == t:
+		return mergeError(t, other, "they are one")
+	}
+	t.digest.Merge(o.digest)
+	t.extremes.merge(&o.extremes)
+	return nil
+}
+
+// StateBytes implements [Sizer]. The library holds room for 2c centroids
+// merged, 8c+1 waiting (16 B each) and 2c+1 cumulative weights of 8 B.
+func (t *TDigest) StateBytes() int {
+	c := int(t.compression)
+	return 16*(2*c+8*c+1) + 8*(2*c+1)
+}

@@ -1,0 +1,89 @@
+package sampling_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
+	"github.com/loadgen-go/loadgen/sampling"
+)
+
+func pipeline() quantile.Estimator {
+	s, err := sampling.NewDWSQDigest(0.01)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// The samplers claim nothing about their error: that is what the article left
+// out, and what the tests below put numbers on.
+func TestSamplersKeepTheContract(t *testing.T) {
+	none := quantiletest.Claims{Rank: 1}
+	t.Run("dws", func(t *testing.T) {
+		quantiletest.Run(t, none, func() quantile.Estimator { return sampling.NewDWS() })
+	})
+	t.Run("dws+qdigest", func(t *testing.T) { quantiletest.Run(t, none, pipeline) })
+}
+
+func TestDWSKeepsIndexZeroAndThePowersOfTwo(t *testing.T) {
+	s := sampling.NewDWS()
+	for i := range 20 {
+		s.Add(time.Duration(i))
+	}
+	want := []time.Duration{0, 1, 2, 4, 8, 16}
+	for i, w := range want {
+		if got := s.Quantile((float64(i) + 0.5) / float64(len(want))); got != w {
+			t.Errorf("value %d kept is %d, want %d", i, got, w)
+		}
+	}
+}
+
+// The figures in the package comment.
+func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
+	const n, seeds = 1_000_000, 60
+	documented := map[float64]float64{0.5: 0.11, 0.99: 0.06}
+	sum := map[float64]float64{}
+	for seed := range uint64(seeds) {
+		r, s := rand.New(rand.NewPCG(seed, 0)), sampling.NewDWS()
+		for i := range n {
+			var d time.Duration
+			if i&(i-1) == 0 { // the others are only counted: do not spend time on drawing them
+				d = time.Duration(r.IntN(n))
+			}
+			s.Add(d)
+		}
+		for q := range documented {
+			miss := float64(s.Quantile(q))/n - q
+			sum[q] += miss * miss
+		}
+	}
+	for q, want := range documented {
+		if rms := math.Sqrt(sum[q] / seeds); math.Abs(rms-want) > 0.02 {
+			t.Errorf("p%v is off by %.3f of the ranks, documented %.2f", 100*q, rms, want)
+		}
+	}
+}
+
+func TestDWSResonatesWithPowersOfTwo(t *testing.T) {
+	for _, set := range quantiletest.Datasets {
+		if set.Name != "spike-every-1024" {
+			continue
+		}
+		for name, s := range map[string]quantile.Estimator{"dws": sampling.NewDWS(), "dws+qdigest": pipeline()} {
+			data, truth := set.Make(1_000_000), quantile.NewExact(1_000_000)
+			for _, d := range data {
+				s.Add(d)
+				truth.Add(d)
+			}
+			if got, exact := s.Quantile(0.9), truth.Quantile(0.9); got < 100*exact {
+				t.Errorf("%s: p90 is %v of %v: the article's rule no longer resonates", name, got, exact)
+			}
+		}
+		return
+	}
+	t.Fatal("no data set of spikes")
+}
