@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/bits"
+	"strings"
+	"time"
+)
+
+// A Rate is a number of calls a second, as a fraction, so that instants are
+// exact: Num calls in Den seconds. The zero Rate is not valid.
+type Rate struct {
+	Num, Den uint64
+}
+
+// The bounds of a Rate keep every product below 2^128.
+const (
+	maxRate = 10_000_000_000 // calls a second
+	maxDen  = 1_000_000_000
+)
+
+// PerSecond is a rate of n calls a second.
+func PerSecond(n uint64) Rate { return Rate{n, 1} }
+
+// ParseRate reads a rate such as 1000, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s, 600/m
+// or 100/h. Without a unit of time it is calls a second.
+func ParseRate(s string) (Rate, error) {
+	fail := func(why string) (Rate, error) {
+		return Rate{}, fmt.Errorf("rate %q: %s: want calls a second, such as 1000, 2.5k or 600/m", s, why)
+	}
+	number, per := strings.ReplaceAll(s, "_", ""), int64(1)
+	for unit, seconds := range map[string]int64{"/s": 1, "/m": 60, "/h": 3600} {
+		if n, ok := strings.CutSuffix(number, unit); ok {
+			number, per = n, seconds
+			break
+		}
+	}
+	times := int64(1)
+	for prefix, factor := range map[string]int64{"k": 1e3, "M": 1e6} {
+		if n, ok := strings.CutSuffix(number, prefix); ok {
+			number, times = n, factor
+			break
+		}
+	}
+	if strings.Trim(number, "0123456789./") != "" || len(number) > 40 {
+		return fail("not a number")
+	}
+	r, ok := new(big.Rat).SetString(number)
+	if !ok {
+		return fail("not a number")
+	}
+	r.Mul(r, big.NewRat(times, per))
+	switch {
+	case r.Sign() <= 0:
+		return fail("not above zero")
+	case r.Cmp(big.NewRat(maxRate, 1)) > 0:
+		return fail("more than 10,000,000,000 a second")
+	case !r.Num().IsUint64() || !r.Denom().IsUint64() || r.Denom().Uint64() > maxDen:
+		return fail("too fine a fraction")
+	}
+	return Rate{r.Num().Uint64(), r.Denom().Uint64()}, nil
+}
+
+func (r Rate) check() error {
+	if r.Num == 0 || r.Den == 0 || r.Den > maxDen || r.Num/r.Den > maxRate {
+		return fmt.Errorf("rate of %d calls in %d seconds: want one above 0, up to %d a second", r.Num, r.Den, maxRate)
+	}
+	return nil
+}
+
+// Float is the rate in calls a second.
+func (r Rate) Float() float64 { return float64(r.Num) / float64(r.Den) }
+
+// String is the rate in calls a second: a whole number, a decimal if it ends
+// within nine digits, or else a fraction.
+func (r Rate) String() string {
+	q := new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(max(r.Den, 1)))
+	if q.IsInt() {
+		return q.Num().String()
+	}
+	if digits, exact := q.FloatPrec(); exact && digits <= 9 {
+		return q.FloatString(digits)
+	}
+	return q.String()
+}
+
+// at is when call n is due: floor(n * 1e9 * Den / Num) ns. It must be below 2^63.
+func (r Rate) at(n uint64) time.Duration {
+	hi, lo := bits.Mul64(n, 1_000_000_000*r.Den)
+	ns, _ := bits.Div64(hi, lo, r.Num)
+	return time.Duration(ns)
+}
+
+// Calls is how many evenly spaced calls are due within d, the first of them at
+// its start.
+func (r Rate) Calls(d time.Duration) uint64 {
+	if d <= 0 {
+		return 0
+	}
+	// The least n with n*1e9*Den >= d*Num.
+	hi, lo := bits.Mul64(uint64(d), r.Num)
+	if hi >= 1_000_000_000*r.Den {
+		return math.MaxUint64
+	}
+	n, rest := bits.Div64(hi, lo, 1_000_000_000*r.Den)
+	if rest > 0 {
+		n++
+	}
+	return n
+}

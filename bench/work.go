@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// Work is what a handler under load does: a set amount of CPU time and memory,
+// varied from call to call by a seeded distribution. The same seed and key give
+// the same sequence of amounts, so that arms under comparison do the same work.
+type Work struct {
+	Spin         time.Duration // mean CPU time of a call
+	Allocate     int           // mean bytes allocated by a call
+	Distribution Distribution  // of both, around the mean
+	Seed         uint64
+}
+
+// A Distribution is how work varies from call to call. Its mean is 1.
+type Distribution string
+
+// The distributions of work.
+const (
+	Fixed       Distribution = "fixed"       // always the mean
+	Exponential Distribution = "exponential" // variation 1
+	Lognormal   Distribution = "lognormal"   // variation 1.3: sigma is 1
+)
+
+// Distributions are all of them.
+var Distributions = []Distribution{Fixed, Exponential, Lognormal}
+
+// Check reports all that is wrong with w.
+func (w Work) Check() error {
+	var errs []error
+	if w.Spin < 0 || w.Spin > time.Minute {
+		errs = append(errs, fmt.Errorf("bench: work spins %v: want 0 to 1m", w.Spin))
+	}
+	if w.Allocate < 0 || w.Allocate > 1<<30 {
+		errs = append(errs, fmt.Errorf("bench: work allocates %d bytes: want 0 to 1 GiB", w.Allocate))
+	}
+	if w.draw() == nil {
+		errs = append(errs, fmt.Errorf("bench: work is distributed %q: want one of %v", w.Distribution, Distributions))
+	}
+	return errors.Join(errs...)
+}
+
+func (w Work) draw() func(*rand.Rand) float64 {
+	switch w.Distribution {
+	case Fixed, "":
+		return func(*rand.Rand) float64 { return 1 }
+	case Exponential:
+		return func(r *rand.Rand) float64 { return r.ExpFloat64() }
+	case Lognormal:
+		return func(r *rand.Rand) float64 { return math.Exp(r.NormFloat64()) }
+	}
+	return nil
+}
+
+// amounts are drawn once and then gone round in circles.
+const amounts = 1024
+
+// Handler returns the function of one key, which may run in many goroutines at
+// once. Turns is the speed of this machine, from [Calibrate]. The mean over 1,024
+// calls is that of w, exactly. W must have passed Check.
+func (w Work) Handler(key string, turns Turns) func() {
+	r := rand.New(rand.NewPCG(w.Seed, streamWork+hash(key)))
+	factors, sum := make([]float64, amounts), 0.0
+	draw := w.draw()
+	for i := range factors {
+		factors[i] = draw(r)
+		sum += factors[i]
+	}
+	spins, bytes := make([]int, amounts), make([]int, amounts)
+	for i, f := range factors {
+		f *= amounts / sum
+		spins[i] = int(math.Round(f * w.Spin.Seconds() * 1e9 * float64(turns)))
+		bytes[i] = int(math.Round(f * float64(w.Allocate)))
+	}
+	var call atomic.Uint32
+	return func() {
+		i := call.Add(1) % amounts
+		spin(spins[i])
+		if bytes[i] > 0 {
+			allocate(bytes[i])
+		}
+	}
+}
+
+// hash is FNV-1a.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// Turns is how often the loop that spins goes round in a nanosecond.
+type Turns float64
+
+// Calibrate measures the speed of this machine, in about 10 ms. Measure it once,
+// and use it for all arms under comparison: then they do the same work, whatever
+// else the machine was doing meanwhile.
+func Calibrate() Turns {
+	const turns = 100_000
+	best := time.Duration(math.MaxInt64)
+	for range 50 {
+		start := time.Now()
+		spin(turns)
+		best = min(best, time.Since(start))
+	}
+	return Turns(turns / float64(max(best, 1)))
+}
+
+// spin goes round n times. Each turn depends on the one before it, so that no
+// processor can run ahead.
+//
+//go:noinline
+func spin(n int) uint64 {
+	x := uint64(golden)
+	for range n {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
+}
+
+// allocate makes n bytes on the heap.
+//
+//go:noinline
+func allocate(n int) []byte { return make([]byte, n) }
