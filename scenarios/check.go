@@ -1,0 +1,72 @@
+package scenarios
+
+import (
+	"slices"
+	"strings"
+)
+
+// check looks at what only several fields together can tell.
+func (d *decoder) check(s *Scenario) {
+	for _, key := range []string{"qps", "duration"} {
+		if _, ok := d.values[key]; !ok && !d.has(key) {
+			d.wrong(d.file, 0, "%s is missing: want %s", key, want(key))
+		}
+	}
+	if !validName.MatchString(s.Name) && !d.has("name") {
+		d.wrong(d.file, 0, "the name of the file cannot be part of a benchmark's name: want a field name, of %s", want("name"))
+	}
+	d.checkCalls(s)
+	d.checkArms(s)
+}
+
+// has tells whether something is wrong with a field already.
+func (d *decoder) has(key string) bool {
+	return slices.ContainsFunc(d.problems, func(p ranked) bool {
+		return strings.HasPrefix(p.What, key+":") || strings.HasPrefix(p.What, key+" ")
+	})
+}
+
+// checkCalls finds rates at which no call falls into a visit.
+func (d *decoder) checkCalls(s *Scenario) {
+	if s.Duration <= 0 {
+		return
+	}
+	at := d.values["duration"]
+	for _, r := range s.QPS {
+		if r.Float()*s.Duration.Seconds() < 1 {
+			d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %.4gs or more, or a higher rate", s.Duration, r, 1/r.Float())
+		}
+	}
+}
+
+// checkArms sees that what is compared is among the arms.
+func (d *decoder) checkArms(s *Scenario) {
+	if v := d.values["quantile"]; !s.Live && slices.Contains(s.Quantile, None) {
+		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(QuantileArms, ", "))
+	}
+	arms, of := s.Spans, "spans"
+	if s.Live {
+		arms, of = s.Quantile, "quantile"
+	}
+	v, given := d.values["compare"]
+	if !given {
+		for _, a := range arms[min(1, len(arms)):] {
+			s.Compare = append(s.Compare, Pair{a, arms[0]})
+		}
+		return
+	}
+	// A flag that leaves arms out leaves their comparisons out, too.
+	if over, ok := d.values[of]; ok && over.line == 0 && v.line > 0 {
+		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
+			return !slices.Contains(arms, p.A) || !slices.Contains(arms, p.B)
+		})
+		return
+	}
+	for _, p := range s.Compare {
+		for _, arm := range []string{p.A, p.B} {
+			if !slices.Contains(arms, arm) && !d.has(of) {
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, of, strings.Join(arms, ", "))
+			}
+		}
+	}
+}

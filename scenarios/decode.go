@@ -1,0 +1,213 @@
+package scenarios
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	yaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// A Problem is one thing that is wrong with a scenario.
+type Problem struct {
+	Where string // file:line:column, or the flag
+	What  string // the field, its value, and what was wanted
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What }
+
+// Problems are everything that is wrong with a scenario, a line each.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i := range p {
+		lines[i] = p[i].String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// A Setting overrides a field of a scenario. Its value is a scalar, or the items
+// of a list with commas between.
+type Setting struct {
+	Key   string // as in the file, such as qps or handlers.keys
+	Value string
+	Where string // for problems, such as --qps
+}
+
+// Decode reads a scenario. File is its name, for problems and for a scenario
+// without a name. Settings take the place of what the file says.
+func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
+	d := decoder{file: file, values: map[string]value{}}
+	d.parse(data)
+	for _, s := range settings {
+		if want(s.Key) == "" {
+			d.wrong(s.Where, 0, "unknown field %q: want one of %s", s.Key, strings.Join(keysBelow(""), ", "))
+			continue
+		}
+		d.values[s.Key] = value{where: s.Where, items: split(s), list: strings.Contains(s.Value, ",")}
+	}
+	s := d.scenario()
+	if s.Name == "" {
+		s.Name = nameOf(file)
+	}
+	d.check(s)
+	if len(d.problems) > 0 {
+		slices.SortStableFunc(d.problems, func(a, b ranked) int { return cmp.Compare(a.line, b.line) })
+		var all Problems
+		for _, p := range d.problems {
+			all = append(all, p.Problem)
+		}
+		return nil, all
+	}
+	return s, nil
+}
+
+func split(s Setting) (items []item) {
+	for part := range strings.SplitSeq(s.Value, ",") {
+		items = append(items, item{strings.TrimSpace(part), s.Where, 0})
+	}
+	return items
+}
+
+// A value is what a file or a flag gives a field: one item, or a list of them.
+type value struct {
+	where string
+	line  int
+	items []item
+	list  bool
+}
+
+// An item is the text of a scalar and where it stands.
+type item struct {
+	text  string
+	where string
+	line  int
+}
+
+type ranked struct {
+	Problem
+	line int
+}
+
+// A decoder gathers the values of a file by key, and what is wrong with them.
+type decoder struct {
+	file     string
+	values   map[string]value
+	problems []ranked
+}
+
+func (d *decoder) wrong(where string, line int, format string, args ...any) {
+	d.problems = append(d.problems, ranked{Problem{where, fmt.Sprintf(format, args...)}, line})
+}
+
+func (d *decoder) wrongAt(n ast.Node, format string, args ...any) {
+	where, line := d.at(n)
+	d.wrong(where, line, format, args...)
+}
+
+func (d *decoder) at(n ast.Node) (where string, line int) {
+	p := n.GetToken().Position
+	return fmt.Sprintf("%s:%d:%d", d.file, p.Line, p.Column), p.Line
+}
+
+// parse gathers the values of a file.
+func (d *decoder) parse(data []byte) {
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		where, line, what := d.file, 0, err.Error()
+		var syntax *yaml.SyntaxError
+		if errors.As(err, &syntax) && syntax.Token != nil {
+			p := syntax.Token.Position
+			where, line, what = fmt.Sprintf("%s:%d:%d", d.file, p.Line, p.Column), p.Line, syntax.Message
+		}
+		d.wrong(where, line, "not YAML: %s", what)
+		return
+	}
+	var docs []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			docs = append(docs, doc.Body)
+		}
+	}
+	switch len(docs) {
+	case 0:
+		d.wrong(d.file, 0, "the file is empty: want a scenario (loadgen scenarios --fields lists what it may hold)")
+	case 1:
+		d.mapping("", docs[0])
+	default:
+		d.wrongAt(docs[1], "a second document: want one scenario a file")
+	}
+}
+
+// mapping gathers the values below a key; prefix is "" or ends in a dot.
+func (d *decoder) mapping(prefix string, n ast.Node) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		d.wrongAt(n, "%s is not a mapping: want fields such as %s", name(prefix), strings.Join(keysBelow(prefix), ", "))
+		return
+	}
+	for _, kv := range m.Values {
+		key := prefix + kv.Key.GetToken().Value
+		_, seen := d.values[key]
+		switch {
+		case len(keysBelow(key+".")) > 0:
+			d.mapping(key+".", kv.Value)
+		case !slices.Contains(keysBelow(prefix), key):
+			d.wrongAt(kv.Key, "unknown field %q: want one of %s", key, strings.Join(keysBelow(prefix), ", "))
+		case seen:
+			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
+		default:
+			d.value(key, kv)
+		}
+	}
+}
+
+func name(prefix string) string {
+	if prefix == "" {
+		return "the file"
+	}
+	return strings.TrimSuffix(prefix, ".")
+}
+
+func (d *decoder) value(key string, kv *ast.MappingValueNode) {
+	var v value
+	v.where, v.line = d.at(kv.Key)
+	if seq, ok := kv.Value.(*ast.SequenceNode); ok {
+		v.list = true
+		for _, n := range seq.Values {
+			if i, ok := d.scalar(key, n); ok {
+				v.items = append(v.items, i)
+			}
+		}
+		if len(v.items) < len(seq.Values) {
+			return // reported already
+		}
+	} else if i, ok := d.scalar(key, kv.Value); ok {
+		v.items = []item{i}
+	} else {
+		return
+	}
+	d.values[key] = v
+}
+
+func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
+	where, line := d.at(n)
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return item{n.Value, where, line}, true
+	case *ast.LiteralNode:
+		return item{n.Value.Value, where, line}, true
+	case *ast.NullNode:
+		d.wrong(where, line, "%s is empty: want %s", key, want(key))
+		return item{}, false
+	case ast.ScalarNode:
+		return item{n.GetToken().Value, where, line}, true
+	}
+	d.wrong(where, line, "%s is a %s: want %s", key, strings.ToLower(n.Type().String()), want(key))
+	return item{}, false
+}

@@ -1,0 +1,248 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// A Field is what a scenario may say, for its documentation.
+type Field struct {
+	Key     string
+	Want    string // the values it takes
+	About   string
+	Default string
+
+	list bool
+	set  func(s *Scenario, text string) error // one item of a list, or the scalar
+}
+
+// Fields are all fields of a scenario, in the order of a file.
+var Fields = []Field{
+	{"name", "letters, digits, . _ and -", "Names the scenario in results.", "the name of the file", false, setName},
+	{"about", "a line of text", "The question that the scenario answers.", "", false, func(s *Scenario, v string) error {
+		s.About = strings.TrimSpace(v)
+		return nil
+	}},
+	{"handlers.keys", "1 to 100000", "How many handlers the map has.", "16", false, func(s *Scenario, v string) error {
+		return setInt(&s.Handlers.Keys, v, 1, 100_000)
+	}},
+	{"handlers.zipf", "0 to 100", "Popularity of the keys: key i is called in proportion to (i+1)^-zipf.", "1", false, setZipf},
+	{"handlers.spin", "a duration, 0 to 1m", "Mean CPU time of a call.", "2us", false, func(s *Scenario, v string) error {
+		return setDuration(&s.Handlers.Spin, v, 0, time.Minute)
+	}},
+	{"handlers.allocate", "0 to 1073741824", "Mean bytes that a call allocates.", "0", false, func(s *Scenario, v string) error {
+		return setInt(&s.Handlers.Allocate, v, 0, 1<<30)
+	}},
+	{"handlers.distribution", "fixed, exponential or lognormal", "How spin and allocate vary from call to call.", "exponential", false,
+		func(s *Scenario, v string) error {
+			return setOneOf(&s.Handlers.Distribution, bench.Distribution(v), bench.Distributions)
+		}},
+	{"arrivals", "constant or poisson", "When calls are due.", "poisson", false, func(s *Scenario, v string) error {
+		return setOneOf(&s.Arrivals, v, []string{Constant, Poisson})
+	}},
+	{"qps", "a list of rates above 0, such as 1000, 2.5k or 600/m", "Levels of load, in calls a second.", "", true, setQPS},
+	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
+		return addOneOf(&s.Spans, v, SpansArms)
+	}},
+	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + " (and none, if live)", "Arms: latency estimators.", "all", true,
+		func(s *Scenario, v string) error {
+			return addOneOf(&s.Quantile, v, append([]string{None}, QuantileArms...))
+		}},
+	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false, func(s *Scenario, v string) error {
+		b, err := strconv.ParseBool(v)
+		s.Live = b
+		return err
+	}},
+	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.", "each arm vs the first", true, setCompare},
+	{"duration", "a duration above 0, such as 500ms or 10s", "Load of a visit.", "", false, func(s *Scenario, v string) error {
+		return setDuration(&s.Duration, v, 1, 24*time.Hour)
+	}},
+	{"warmup", "a duration, 0 or more", "Load before that of a visit, not measured.", "100ms", false, func(s *Scenario, v string) error {
+		return setDuration(&s.Warmup, v, 0, 24*time.Hour)
+	}},
+	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false, func(s *Scenario, v string) error {
+		return setInt(&s.Rounds, v, 1, 1000)
+	}},
+	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.", "auto", false, setWorkers},
+	{"queue", "0 to 1073741824", "Calls that may wait for a worker; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
+		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 0, 1<<30) }},
+	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
+		n, err := strconv.ParseUint(v, 10, 64)
+		s.Seed = n
+		return err
+	}},
+}
+
+// keysBelow are the keys that may follow a prefix, which is "" or ends in a dot.
+func keysBelow(prefix string) (keys []string) {
+	for _, f := range Fields {
+		if rest, ok := strings.CutPrefix(f.Key, prefix); ok {
+			first, _, _ := strings.Cut(rest, ".")
+			if key := prefix + first; !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// want is what a field takes; "" if there is no such field.
+func want(key string) string {
+	for _, f := range Fields {
+		if f.Key == key {
+			return f.Want
+		}
+	}
+	return ""
+}
+
+// scenario sets every field that has a value.
+func (d *decoder) scenario() *Scenario {
+	s := defaults()
+	for _, f := range Fields {
+		v, ok := d.values[f.Key]
+		if !ok {
+			continue
+		}
+		if v.list && !f.list {
+			d.wrong(v.where, v.line, "%s is a list: want %s", f.Key, f.Want)
+			continue
+		}
+		if len(v.items) == 0 {
+			d.wrong(v.where, v.line, "%s is an empty list: want %s", f.Key, f.Want)
+		}
+		switch f.Key { // a list takes the place of its default
+		case "spans":
+			s.Spans = nil
+		case "quantile":
+			s.Quantile = nil
+		}
+		for _, i := range v.items {
+			if err := f.set(s, i.text); err != nil {
+				d.wrong(i.where, i.line, "%s: %s: want %s", f.Key, reason(i.text, err), f.Want)
+			}
+		}
+	}
+	return s
+}
+
+// reason is what is wrong with a text: the package strconv says more than is
+// wanted here.
+func reason(text string, err error) string {
+	if e, ok := err.(problem); ok {
+		return string(e)
+	}
+	return fmt.Sprintf("%q is not valid", text)
+}
+
+// A problem is a reason to be shown as it is.
+type problem string
+
+func (p problem) Error() string { return string(p) }
+
+func setInt(to *int, v string, from, upto int) error {
+	n, err := strconv.Atoi(strings.ReplaceAll(v, "_", ""))
+	if err == nil && (n < from || n > upto) {
+		err = problem(fmt.Sprintf("%d is out of range", n))
+	}
+	*to = n
+	return err
+}
+
+func setDuration(to *time.Duration, v string, from, upto time.Duration) error {
+	d, err := time.ParseDuration(v)
+	switch {
+	case v == "0":
+		d, err = 0, nil
+	case err != nil:
+		return problem(fmt.Sprintf("%q is not a duration", v))
+	}
+	if d < from || d > upto {
+		return problem(fmt.Sprintf("%v is out of range", d))
+	}
+	*to = d
+	return err
+}
+
+func setOneOf[T ~string](to *T, v T, known []T) error {
+	if !slices.Contains(known, v) {
+		return problem(fmt.Sprintf("%q is unknown", v))
+	}
+	*to = v
+	return nil
+}
+
+func addOneOf(to *[]string, v string, known []string) error {
+	if slices.Contains(*to, v) {
+		return problem(fmt.Sprintf("%q is given twice", v))
+	}
+	var one string
+	if err := setOneOf(&one, v, known); err != nil {
+		return err
+	}
+	*to = append(*to, one)
+	return nil
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+func setName(s *Scenario, v string) error {
+	s.Name = v
+	if !validName.MatchString(v) {
+		return problem(fmt.Sprintf("%q cannot be part of a benchmark's name", v))
+	}
+	return nil
+}
+
+func setZipf(s *Scenario, v string) error {
+	z, err := strconv.ParseFloat(v, 64)
+	if err == nil && !(z >= 0 && z <= 100) || math.IsNaN(z) {
+		err = problem(fmt.Sprintf("%v is out of range", v))
+	}
+	s.Handlers.Zipf = z
+	return err
+}
+
+func setQPS(s *Scenario, v string) error {
+	r, err := bench.ParseRate(v)
+	if err != nil {
+		return problem(fmt.Sprintf("%q is not a rate", v))
+	}
+	for _, have := range s.QPS {
+		if have.String() == r.String() {
+			return problem(fmt.Sprintf("%v is given twice", r))
+		}
+	}
+	s.QPS = append(s.QPS, r)
+	return nil
+}
+
+func setCompare(s *Scenario, v string) error {
+	a, b, ok := strings.Cut(v, " vs ")
+	p := Pair{strings.TrimSpace(a), strings.TrimSpace(b)}
+	switch {
+	case !ok || p.A == "" || p.B == "":
+		return problem(fmt.Sprintf("%q is not a comparison", v))
+	case p.A == p.B:
+		return problem(fmt.Sprintf("%q compares an arm with itself", v))
+	case slices.Contains(s.Compare, p):
+		return problem(fmt.Sprintf("%q is given twice", v))
+	}
+	s.Compare = append(s.Compare, p)
+	return nil
+}
+
+func setWorkers(s *Scenario, v string) error {
+	if v == "auto" {
+		s.Workers = 0
+		return nil
+	}
+	return setInt(&s.Workers, v, 1, bench.MaxWorkers)
+}

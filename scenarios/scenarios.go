@@ -1,0 +1,176 @@
+// Package scenarios says what loadgen runs. A [Scenario] is a YAML file, decoded
+// strictly: what is unknown, out of range or impossible is reported, all of it at
+// once, each with its place in the file and what was wanted.
+//
+// Some scenarios are part of the program; [Names] lists them. [Load] takes one of
+// their names or the path of a file.
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// A Scenario is what to run: every combination of arm and rate, its cells, once
+// in each round.
+type Scenario struct {
+	Name  string
+	About string
+
+	Handlers Handlers
+	Arrivals string // constant or poisson
+	QPS      []bench.Rate
+	Spans    []string // arms: ways of making spans
+	Quantile []string // arms: latency estimators
+	// Live puts the estimators on the path of the call, one at a time, as the
+	// latency instrument of every handler. Otherwise they are compared, all of
+	// them, on the latencies of every visit.
+	Live    bool
+	Compare []Pair
+
+	Duration time.Duration // of the load of a visit
+	Warmup   time.Duration // of the load before it, which is not measured
+	Rounds   int
+	Workers  int    // 0: one fewer than there are processors
+	Queue    int    // calls that may wait for a worker
+	Seed     uint64 // of arrivals, keys, work and order; 0: drawn when the run starts
+}
+
+// Handlers are the functions of the map under load.
+type Handlers struct {
+	Keys         int                // how many there are
+	Zipf         float64            // exponent of their popularity
+	Spin         time.Duration      // mean CPU time of a call
+	Allocate     int                // mean bytes a call allocates
+	Distribution bench.Distribution // of both
+}
+
+// A Pair is a comparison: A against B.
+type Pair struct{ A, B string }
+
+func (p Pair) String() string { return p.A + " vs " + p.B }
+
+// The arms that a scenario may name. What is behind a name is not known here.
+var (
+	SpansArms    = []string{"none", "noop", "pooled", "pooled-off", "sdk"}
+	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "dws", "dws+qdigest"}
+)
+
+// None is the arm of Quantile that records nothing; only live scenarios have it.
+const None = "none"
+
+// Arrival processes.
+const (
+	Constant = "constant"
+	Poisson  = "poisson"
+)
+
+// defaults is a scenario before anything is read. QPS and Duration have none.
+func defaults() *Scenario {
+	return &Scenario{
+		Handlers: Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
+		Arrivals: Poisson,
+		Spans:    []string{"none"},
+		Quantile: slices.Clone(QuantileArms),
+		Warmup:   100 * time.Millisecond,
+		Rounds:   12,
+		Queue:    bench.DefaultQueue,
+	}
+}
+
+//go:embed *.yaml
+var embedded embed.FS
+
+// Names are those of the scenarios that are part of the program.
+func Names() []string {
+	files, err := fs.Glob(embedded, "*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".yaml")
+	}
+	return files
+}
+
+// Load reads the scenario of that name, or the file of that path, and applies
+// the settings to it. The error is a [Problems] if the scenario is wrong.
+func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
+	if slices.Contains(Names(), nameOrPath) {
+		data, err := embedded.ReadFile(nameOrPath + ".yaml")
+		if err != nil {
+			return nil, err
+		}
+		return Decode(nameOrPath+".yaml", data, settings...)
+	}
+	data, err := os.ReadFile(nameOrPath)
+	if err != nil {
+		return nil, fmt.Errorf("no scenario is called %q and no such file can be read (%w): want one of %s, or the path of a YAML file",
+			nameOrPath, err, strings.Join(Names(), ", "))
+	}
+	return Decode(nameOrPath, data, settings...)
+}
+
+// A Cell is one arm at one rate.
+type Cell struct {
+	Spans    string     `json:"spans"`
+	Quantile string     `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
+	QPS      bench.Rate `json:"qps"`
+}
+
+// Arm is the cell without its rate, such as spans=sdk.
+func (c Cell) Arm() string {
+	if c.Quantile != "" {
+		return fmt.Sprintf("spans=%s/quantile=%s", c.Spans, c.Quantile)
+	}
+	return "spans=" + c.Spans
+}
+
+func (c Cell) String() string { return fmt.Sprintf("%s/qps=%v", c.Arm(), c.QPS) }
+
+// Cells are all that a round visits, by rate and then by arm.
+func (s *Scenario) Cells() []Cell {
+	quantile := []string{""}
+	if s.Live {
+		quantile = s.Quantile
+	}
+	var cells []Cell
+	for _, qps := range s.QPS {
+		for _, spans := range s.Spans {
+			for _, q := range quantile {
+				cells = append(cells, Cell{spans, q, qps})
+			}
+		}
+	}
+	return cells
+}
+
+// Visits is how many visits the scenario makes in all.
+func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
+
+// Calls is how many calls a visit of a cell at that rate makes. With Poisson
+// arrivals it is the mean.
+func (s *Scenario) Calls(qps bench.Rate) uint64 { return qps.Calls(s.Duration) }
+
+// Overhead is about what a visit takes besides its load: a process that starts,
+// flushes and reports.
+const Overhead = 60 * time.Millisecond
+
+// Wall is about how long the scenario takes.
+func (s *Scenario) Wall() time.Duration {
+	return time.Duration(s.Visits()) * (s.Warmup + s.Duration + Overhead)
+}
+
+// nameOf is the name of the scenario in a file that does not give one.
+func nameOf(file string) string {
+	return strings.TrimSuffix(path.Base(filepath.ToSlash(file)), path.Ext(file))
+}

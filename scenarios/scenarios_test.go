@@ -1,0 +1,276 @@
+package scenarios_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Decode("test.yaml", []byte(text), settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const least = "qps: [1000]\nduration: 1s\n"
+
+func TestEmbeddedScenariosAreSoundAndAnswerTheirQuestion(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			t.Errorf("%s:\n%v", name, err)
+			continue
+		}
+		if s.Name != name || s.About == "" || len(s.Compare) == 0 {
+			t.Errorf("%s is called %q, is about %q and compares %v", name, s.Name, s.About, s.Compare)
+		}
+		if s.Rounds < 6 {
+			t.Errorf("%s: %d rounds give no interval", name, s.Rounds)
+		}
+		for _, qps := range s.QPS {
+			// Poisson: leave room for five standard deviations.
+			if n := float64(s.Calls(qps)); n < 1.2*float64(quantile.SamplesFor(0.99)) {
+				t.Errorf("%s: %v calls a visit at %v/s are too few for p99", name, n, qps)
+			}
+		}
+	}
+}
+
+func TestTheMainJobTakesAboutAMinute(t *testing.T) {
+	s, err := scenarios.Load("span-reuse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := s.Wall(); w < 40*time.Second || w > 80*time.Second {
+		t.Errorf("it takes %v", w)
+	}
+	full, err := scenarios.Load("span-reuse-full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full.Rounds < 12 || len(full.QPS) <= len(s.QPS) {
+		t.Errorf("span-reuse-full has %d rounds of %d levels", full.Rounds, len(full.QPS))
+	}
+}
+
+func TestEverythingWrongIsReportedAtOnceWithItsPlace(t *testing.T) {
+	const text = `name: two words
+handlers:
+  keys: 0
+  zipf: .nan
+  spin: fast
+  colour: red
+arrivals: uniform
+qps: [1000, -5, 1000, many]
+spans: [sdk, pooling, sdk]
+quantile: none
+live: maybe
+compare: [sdk, sdk vs sdk, sdk vs noop]
+duration: [1s, 2s]
+warmup: -1s
+rounds: 0
+rounds: 7
+workers: {a: b}
+queue:
+unknown: 1
+`
+	want := []string{
+		`test.yaml:1:7: name: "two words" cannot be part of a benchmark's name: want letters, digits, . _ and -`,
+		`test.yaml:3:9: handlers.keys: 0 is out of range: want 1 to 100000`,
+		`test.yaml:4:9: handlers.zipf: ".nan" is not valid: want 0 to 100`,
+		`test.yaml:5:9: handlers.spin: "fast" is not a duration: want a duration, 0 to 1m`,
+		`test.yaml:6:3: unknown field "handlers.colour": want one of handlers.keys, handlers.zipf, handlers.spin, handlers.allocate, handlers.distribution`,
+		`test.yaml:7:11: arrivals: "uniform" is unknown: want constant or poisson`,
+		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
+		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
+		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
+		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled, pooled-off, sdk`,
+		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled, pooled-off, sdk`,
+		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, dws, dws+qdigest, or live: true`,
+		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
+		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
+		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,
+		`test.yaml:13:1: duration is a list: want a duration above 0, such as 500ms or 10s`,
+		`test.yaml:14:9: warmup: -1s is out of range: want a duration, 0 or more`,
+		`test.yaml:15:9: rounds: 0 is out of range: want 1 to 1000`,
+		`test.yaml:16:1: rounds is given twice: want it once`,
+		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
+		`test.yaml:18:7: queue is empty: want 0 to 1073741824`,
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, handlers, arrivals, qps, spans, quantile, live, compare, duration, warmup, rounds, workers, queue, seed`,
+	}
+	_, err := scenarios.Decode("test.yaml", []byte(text))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "test.yaml: the file is empty",
+		"- a":                         "test.yaml:1:1: the file is not a mapping",
+		"qps: [1":                     "test.yaml:1:",
+		"qps: 1000":                   "test.yaml: duration is missing",
+		"duration: 1s":                "test.yaml: qps is missing",
+		least + "---\na: 1":           "a second document",
+		"qps: [0.5, 2]\nduration: 1s": "test.yaml:2:1: duration: 1s yields no call at 0.5/s: want 2s or more",
+		"qps: [1]\nduration: 0s":      "test.yaml:2:11: duration: 0s is out of range",
+		least + "spans: [none, sdk]\ncompare: sdk vs noop":               `test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`,
+		least + "live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk": `"sdk" is not an arm of this scenario's quantile`,
+		least + "handlers: 3":    "handlers is not a mapping: want fields such as handlers.keys",
+		least + "qps: []":        "qps is given twice",
+		"qps: []\nduration: 1s":  "qps is an empty list",
+		least + "spans: [[sdk]]": "spans is a sequence",
+		least + "seed: -1":       `seed: "-1" is not valid`,
+		least + "queue: *q":      "test.yaml:3:",
+	} {
+		_, err := scenarios.Decode("test.yaml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+func TestAScenarioWithoutANameIsCalledAsItsFile(t *testing.T) {
+	dir := t.TempDir()
+	for file, want := range map[string]string{"mine.yaml": "mine", "two words.yaml": ""} {
+		path := filepath.Join(dir, file)
+		if err := os.WriteFile(path, []byte(least), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenarios.Load(path)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "name") {
+				t.Errorf("%s: %v", file, err)
+			}
+		} else if err != nil || s.Name != want {
+			t.Errorf("%s is called %v, %v", file, s, err)
+		}
+	}
+	if _, err := scenarios.Load("no-such"); err == nil || !strings.Contains(err.Error(), "span-reuse") {
+		t.Errorf("error %v does not name the scenarios there are", err)
+	}
+}
+
+func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
+	s, err := scenarios.Load("span-reuse",
+		scenarios.Setting{Key: "qps", Value: "100, 2.5k", Where: "--qps"},
+		scenarios.Setting{Key: "spans", Value: "none,sdk", Where: "--spans"},
+		scenarios.Setting{Key: "duration", Value: "1s", Where: "--duration"},
+		scenarios.Setting{Key: "workers", Value: "3", Where: "--workers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Spans) != 2 || s.Duration != time.Second || s.Workers != 3 {
+		t.Errorf("%+v", s)
+	}
+	if len(s.Compare) != 1 || s.Compare[0].String() != "sdk vs none" {
+		t.Errorf("comparisons of arms that are left out stay: %v", s.Compare)
+	}
+	_, err = scenarios.Load("span-reuse",
+		scenarios.Setting{Key: "qps", Value: "100,-1", Where: "--qps"},
+		scenarios.Setting{Key: "spans", Value: "", Where: "--spans"},
+		scenarios.Setting{Key: "duration", Value: "1ms", Where: "--duration"},
+		scenarios.Setting{Key: "colour", Value: "red", Where: "--colour"})
+	for _, want := range []string{`--qps: qps: "-1" is not a rate`, `--spans: spans: "" is unknown`, "--duration: duration: 1ms yields no call at 100/s", "--colour: unknown field"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in:\n%v", want, err)
+		}
+	}
+}
+
+func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
+	s := decode(t, "qps: [10, 20]\nduration: 1s\nspans: [none, sdk]\nrounds: 3")
+	var got []string
+	for _, c := range s.Cells() {
+		got = append(got, c.String())
+	}
+	want := []string{"spans=none/qps=10", "spans=sdk/qps=10", "spans=none/qps=20", "spans=sdk/qps=20"}
+	if diff := cmp.Diff(want, got); diff != "" || s.Visits() != 12 {
+		t.Errorf("%d visits; cells -want +got:\n%s", s.Visits(), diff)
+	}
+	if live := decode(t, least+"live: true\nquantile: [none, hdr]"); len(live.Cells()) != 2 || live.Cells()[1].String() != "spans=none/quantile=hdr/qps=1000" {
+		t.Errorf("cells %v", live.Cells())
+	}
+	if s := decode(t, least+"spans: [none, sdk, pooled]"); len(s.Compare) != 2 || s.Compare[1].String() != "pooled vs none" {
+		t.Errorf("by default %v are compared", s.Compare)
+	}
+}
+
+func TestAScenarioSurvivesJSON(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Load(name, scenarios.Setting{Key: "seed", Value: "18446744073709551615", Where: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back scenarios.Scenario
+		if err := json.Unmarshal(data, &back); err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if diff := cmp.Diff(*s, back); diff != "" {
+			t.Errorf("%s: -before +after:\n%s", name, diff)
+		}
+	}
+}
+
+func TestEveryFieldIsDocumented(t *testing.T) {
+	for _, f := range scenarios.Fields {
+		if f.Want == "" || f.About == "" {
+			t.Errorf("%s: %+v", f.Key, f)
+		}
+	}
+}
+
+// Whatever a file holds, decoding it ends in a scenario or in problems.
+func FuzzDecode(f *testing.F) {
+	for _, name := range scenarios.Names() {
+		data, err := os.ReadFile(name + ".yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("qps: &a [1]\nspans: *a\n<<: {}\n? x\n: y"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := scenarios.Decode("fuzz.yaml", data)
+		if (s == nil) == (err == nil) {
+			t.Errorf("scenario %v, error %v", s, err)
+		}
+		if s != nil && (len(s.Cells()) == 0 || s.Visits() == 0) {
+			t.Errorf("a scenario that runs nothing: %+v", s)
+		}
+	})
+}
+
+func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var b strings.Builder
+		for _, f := range scenarios.Fields {
+			if strings.Contains(f.Key, ".") || !rapid.Bool().Draw(t, f.Key) {
+				continue
+			}
+			b.WriteString(f.Key + ": " + rapid.SampledFrom([]string{"1", "1s", "[1k, 2k]", "sdk", "[none]", "true", "a vs b", "~", "{}", "\"\""}).Draw(t, "value") + "\n")
+		}
+		if s, err := scenarios.Decode("x.yaml", []byte(b.String())); (s == nil) == (err == nil) {
+			t.Fatalf("scenario %v, error %v", s, err)
+		}
+	})
+}
