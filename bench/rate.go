@@ -86,6 +86,15 @@ func (r Rate) String() string {
 	return q.String()
 }
 
+// MarshalText is String, for JSON.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is [ParseRate].
+func (r *Rate) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseRate(string(text))
+	return err
+}
+
 // at is when call n is due: floor(n * 1e9 * Den / Num) ns. It must be below 2^63.
 func (r Rate) at(n uint64) time.Duration {
 	hi, lo := bits.Mul64(n, 1_000_000_000*r.Den)

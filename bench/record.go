@@ -13,32 +13,33 @@ import (
 //
 //	Offered = Done + Failed + Dropped + Unfinished
 type Record struct {
-	Offered    uint64 // calls due
-	Done       uint64 // ended without an error
-	Failed     uint64 // ended with one, or by a panic
-	Dropped    uint64 // found the queue full
-	Unfinished uint64 // were waiting when the run was interrupted
+	Offered    uint64 `json:"offered"`    // calls due
+	Done       uint64 `json:"done"`       // ended without an error
+	Failed     uint64 `json:"failed"`     // ended with one, or by a panic
+	Dropped    uint64 `json:"dropped"`    // found the queue full
+	Unfinished uint64 `json:"unfinished"` // were waiting when the run was interrupted
 
 	// Elapsed is from the start until the schedule was over and the last call had
 	// ended, or until the run was interrupted.
-	Elapsed     time.Duration
-	Interrupted bool
+	Elapsed     time.Duration `json:"elapsed_ns"`
+	Interrupted bool          `json:"interrupted"`
 
-	Latency *quantile.HDR // due to ended, of calls done
-	Service *quantile.HDR // begun to ended, of calls done
+	Latency *quantile.HDR `json:"latency"` // due to ended, of calls done
+	Service *quantile.HDR `json:"service"` // begun to ended, of calls done
 	// Queue and Generator are the two parts of lag, of all calls begun: that
 	// because every worker was in the target, and that of the generator itself.
-	Queue, Generator *quantile.HDR
-	FailedLatency    *quantile.HDR // due to ended, of calls that failed
+	Queue         *quantile.HDR `json:"queue_lag"`
+	Generator     *quantile.HDR `json:"generator_lag"`
+	FailedLatency *quantile.HDR `json:"failed_latency"` // due to ended, of calls that failed
 
-	Failures []Failure // by kind, most frequent first
+	Failures []Failure `json:"failures,omitempty"` // by kind, most frequent first
 
 	// Kept are the first latencies of calls done, in the order in which they
 	// ended, as many as Run.Keep asked for.
-	Kept []time.Duration
+	Kept []time.Duration `json:"-"`
 
 	// Waiting is the CPU time that the generator spent on waiting.
-	Waiting time.Duration
+	Waiting time.Duration `json:"waiting_cpu_ns"`
 }
 
 func merge(workers []*worker, recorders []*recorder, q *queue, duration time.Duration, cut interruption) *Record {

@@ -1,6 +1,8 @@
 package quantile
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -86,9 +88,50 @@ func (h *HDR) Mean() time.Duration {
 // StateBytes implements [Sizer].
 func (h *HDR) StateBytes() int { return h.hist.ByteSize() }
 
-// EncodeV2 returns the counters in HdrHistogram's V2 format, compressed and in
-// base64, as every HdrHistogram tool reads it.
-func (h *HDR) EncodeV2() (string, error) {
-	b, err := h.hist.EncodeV2()
-	return string(b), err
+// hdrJSON is an HDR in JSON. Counters are those of HdrHistogram's V2 format,
+// compressed and in base64, which every HdrHistogram tool reads; what they round
+// stands beside them.
+type hdrJSON struct {
+	Count    uint64        `json:"count"`
+	Min      time.Duration `json:"min_ns"`
+	Max      time.Duration `json:"max_ns"`
+	Sum      float64       `json:"sum_ns"`
+	Counters string        `json:"hdr_v2"`
+}
+
+// MarshalJSON implements [json.Marshaler]: the counters in HdrHistogram's V2
+// format, and the exact count, minimum, maximum and sum.
+func (h *HDR) MarshalJSON() ([]byte, error) {
+	counters, err := h.hist.EncodeV2()
+	if err != nil {
+		return nil, fmt.Errorf("quantile: %w", err)
+	}
+	return json.Marshal(hdrJSON{h.n, h.min, h.max, h.sum, string(counters)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. Counters that do not agree with the
+// count, or of another range, are an error.
+func (h *HDR) UnmarshalJSON(data []byte) error {
+	var j hdrJSON
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&j); err != nil {
+		return fmt.Errorf("quantile: histogram: %w", err)
+	}
+	hist, err := hdrhistogram.Decode([]byte(j.Counters))
+	if err != nil {
+		return fmt.Errorf("quantile: histogram: %w", err)
+	}
+	fresh := NewHDR()
+	if lost := fresh.hist.Merge(hist); lost != 0 || uint64(fresh.hist.TotalCount()) != j.Count {
+		return fmt.Errorf("quantile: histogram of %d values counts %d within 1 h: it was changed, or is not one of ours",
+			j.Count, fresh.hist.TotalCount())
+	}
+	if j.Min < 0 || j.Min > j.Max {
+		return fmt.Errorf("quantile: histogram from %v to %v: want a range", j.Min, j.Max)
+	}
+	fresh.extremes = extremes{j.Count, j.Min, j.Max}
+	fresh.sum = j.Sum
+	*h = *fresh
+	return nil
 }

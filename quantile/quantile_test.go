@@ -1,6 +1,7 @@
 package quantile_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
@@ -160,6 +161,49 @@ func TestHDRKeepsMeanAndExtremesExactly(t *testing.T) {
 	if h.Count() != 3 || h.Min() != 1_000_001 || h.Max() != 5_000_006 || h.Mean() != 3_000_003 {
 		t.Errorf("count %d, min %d, max %d, mean %d", h.Count(), h.Min(), h.Max(), h.Mean())
 	}
+}
+
+func TestHDRSurvivesJSON(t *testing.T) {
+	for _, data := range [][]time.Duration{nil, {0}, {math.MaxInt64, 5}, quantiletest.Lognormal(10_000)} {
+		h := quantile.NewHDR()
+		for _, d := range data {
+			h.Add(d)
+		}
+		text, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back quantile.HDR
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if back.Count() != h.Count() || back.Min() != h.Min() || back.Max() != h.Max() || back.Mean() != h.Mean() {
+			t.Errorf("%d values came back as %d, %v to %v", h.Count(), back.Count(), back.Min(), back.Max())
+		}
+		for _, q := range []float64{0, 0.3, 0.99, 1} {
+			if back.Quantile(q) != h.Quantile(q) {
+				t.Errorf("q%v of %d values: %v became %v", q, len(data), h.Quantile(q), back.Quantile(q))
+			}
+		}
+	}
+}
+
+// Hostile or damaged files: an error, no panic, and no memory beyond the input's.
+func FuzzHDRFromJSON(f *testing.F) {
+	h := quantile.NewHDR()
+	h.Add(12345)
+	text, err := json.Marshal(h)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"count":1,"min_ns":5,"max_ns":1,"hdr_v2":""}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var h quantile.HDR
+		if json.Unmarshal(data, &h) == nil && h.Count() > 0 && h.Quantile(0.5) < h.Min() {
+			t.Errorf("%s decoded to p50 %v below the minimum %v", data, h.Quantile(0.5), h.Min())
+		}
+	})
 }
 
 func ExampleEstimator() {

@@ -1,0 +1,457 @@
+package results_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/perf/benchunit"
+	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func header(t testing.TB) results.Header {
+	t.Helper()
+	s, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "42", Where: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return results.Header{
+		Schema:   results.Schema,
+		Began:    time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Scenario: s,
+		Environment: results.Environment{GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Test CPU",
+			NumCPU: 2, GOMAXPROCS: 2, Version: "(devel)", Commit: "abc123", Turns: 0.5, Pace: "tight"},
+	}
+}
+
+// visit is one of 1,000 calls of 1 to 2 ms, in virtual time.
+func visit(t *testing.T, spans string, round int) (v *results.Visit) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		a, err := bench.Constant(bench.PerSecond(1000), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		r := bench.Run{Arrivals: a, Workers: 1, Pace: bench.Sleep, Target: bench.TargetFunc(func(context.Context, string) error {
+			n++
+			time.Sleep(500*time.Microsecond + time.Duration(n%100)*time.Microsecond)
+			if n%100 == 0 {
+				return errors.New("every hundredth")
+			}
+			return nil
+		})}
+		rec, err := r.Do(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Waiting = 123 * time.Millisecond
+		v = &results.Visit{
+			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans, QPS: bench.PerSecond(1000)},
+			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			Warmup: 100, Record: rec,
+			Cost:  results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0, GCPause: 0, PeakRSS: 20 << 20},
+			Spans: &results.SpanCount{Made: 1100, Exported: 1090, Bytes: 123_456},
+			Estimates: []results.Estimate{{Quantile: "hdr", N: 990, InsertNS: 5.5, StateBytes: 270_404, Answers: []results.Answer{
+				{Q: 0.5, Estimate: 550_000, Exact: 549_000, Value: 0.0018, Rank: 0.001}, {Q: 0.999, Estimate: 1, Exact: 2, Value: -0.5, Rank: 0}}}},
+			Verdict: []bench.Reason{{Name: "too-few-samples", Detail: "p99.9 needs more"}},
+		}
+	})
+	return v
+}
+
+func write(t *testing.T, status results.Status, visits ...*results.Visit) *results.Writer {
+	t.Helper()
+	w, err := results.Create(filepath.Join(t.TempDir(), "run"), header(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range visits {
+		if err := w.Add(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(status); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
+	got, err := results.ReadBench(w.BenchPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 4 {
+		t.Fatalf("%d results", len(got))
+	}
+	r := got[0]
+	if name := string(r.Name); name != "Load/scenario=span-reuse/target=map/spans=sdk/qps=1000-2" || r.Iters != 1000 {
+		t.Errorf("first result is %s, %d", name, r.Iters)
+	}
+	if name := string(got[1].Name); name != "Estimate/scenario=span-reuse/target=map/spans=sdk/qps=1000/quantile=hdr-2" {
+		t.Errorf("second result is %s", name)
+	}
+	for unit, want := range map[string]float64{
+		"B/op": 1902, "allocs/op": 16, "err-ppm": 10_000, "drop-ppm": 0, "achieved-qps": 1000, "offered-qps": 1000,
+		"cpu-sec/op": 3340903e-9, "waiting-cpu-sec/op": 123e-6, "p99-generator-lag-us": 0, "span-drop-ppm": 9091, "peak-RSS-bytes": 20 << 20,
+	} {
+		if got, ok := r.Value(unit); !ok || math.Abs(got-want) > 1e-9*math.Abs(want) {
+			t.Errorf("%s is %v (%v), want %v", unit, got, ok, want)
+		}
+	}
+	if v, ok := r.Value("p99.9-latency-sec"); ok {
+		t.Errorf("p99.9 of 990 calls is stated: %v", v)
+	}
+	for _, key := range []string{"goos", "arrivals", "loop", "workers", "handlers"} {
+		if r.GetConfig(key) == "" {
+			t.Errorf("no %s", key)
+		}
+	}
+	// A key that differs between runs makes benchstat compare nothing.
+	for _, key := range []string{"seed", "commit", "date", "round", "began"} {
+		if v := r.GetConfig(key); v != "" {
+			t.Errorf("%s: %s is configuration: want it in a comment", key, v)
+		}
+	}
+	text, err := os.ReadFile(w.BenchPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(text, []byte("# loadgen 1  seed=42  commit=abc123 ")) || bytes.Contains(text, []byte("e+")) {
+		t.Errorf("text:\n%s", text)
+	}
+}
+
+func TestJSONComesBackAsItWas(t *testing.T) {
+	want := []*results.Visit{visit(t, "sdk", 1), visit(t, "pooled", 1)}
+	w := write(t, results.Complete, want...)
+	run, err := results.Read(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Status != results.Complete {
+		t.Errorf("status %s", run.Status)
+	}
+	hdr := cmp.Comparer(func(a, b *quantile.HDR) bool {
+		x, errX := json.Marshal(a)
+		y, errY := json.Marshal(b)
+		return errX == nil && errY == nil && bytes.Equal(x, y)
+	})
+	if diff := cmp.Diff(header(t), run.Header, hdr); diff != "" {
+		t.Errorf("header -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept")); diff != "" {
+		t.Errorf("visits -want +got:\n%s", diff)
+	}
+	if fromDir, err := results.Read(filepath.Dir(w.JSONPath())); err != nil || len(fromDir.Visits) != 2 {
+		t.Errorf("a directory reads as %v, %v", fromDir, err)
+	}
+}
+
+func TestTheFilesAreWholeAfterEveryVisit(t *testing.T) {
+	dir := t.TempDir()
+	w, err := results.Create(dir, header(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		run, err := results.Read(dir)
+		if err != nil {
+			t.Fatalf("after %d visits: %v", n, err)
+		}
+		if len(run.Visits) != n || run.Status != results.Partial {
+			t.Errorf("after %d visits: %d in the file, %s", n, len(run.Visits), run.Status)
+		}
+		if err := w.Add(visit(t, "sdk", n+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(results.Partial); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(w.BenchPath())
+	if err != nil || !strings.HasSuffix(string(text), "# partial: ended after 4 of 90 visits\n") {
+		t.Errorf("%v; the text ends\n%s", err, text[max(0, len(text)-200):])
+	}
+}
+
+func TestARunIsNeverOverwritten(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1))
+	before, err := os.ReadFile(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := results.Create(filepath.Dir(w.JSONPath()), header(t)); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+		t.Errorf("error %v", err)
+	}
+	after, err := os.ReadFile(w.JSONPath())
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("%v, or run.json has changed", err)
+	}
+}
+
+func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
+	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk", QPS: bench.PerSecond(1000)}, Error: "crashed\nwith a stack"}
+	cut := visit(t, "sdk", 1)
+	cut.Record.Interrupted = true
+	w := write(t, results.Partial, failed, cut)
+	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+		t.Errorf("%d results", len(got))
+	}
+	run, err := results.Read(w.JSONPath())
+	if err != nil || len(run.Visits) != 2 || run.Visits[0].Error != failed.Error || !run.Visits[1].Record.Interrupted {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+func TestWhatBreaksOtherToolsNeverReachesAFile(t *testing.T) {
+	for name, break_ := range map[string]func(*results.Visit){
+		"NaN":        func(v *results.Visit) { v.Estimates[0].InsertNS = math.NaN() },
+		"infinity":   func(v *results.Visit) { v.Estimates[0].Answers[0].Value = math.Inf(1) },
+		"zero ns":    func(v *results.Visit) { v.Estimates[0].InsertNS = 0 },
+		"a blank":    func(v *results.Visit) { v.Cell.Spans = "a b" },
+		"other unit": func(v *results.Visit) { v.Estimates[0].Answers[0].Q = 0.123 },
+	} {
+		v := visit(t, "sdk", 1)
+		break_(v)
+		w, err := results.Create(t.TempDir(), header(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(v); err == nil {
+			t.Errorf("%s was written", name)
+		}
+		if err := w.Close(results.Partial); err != nil {
+			t.Error(err)
+		}
+		if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 0 {
+			t.Errorf("%s: after the refusal run.json reads as %v, %v", name, run, err)
+		}
+	}
+}
+
+func TestAPercentileAmongDroppedCallsIsNotStated(t *testing.T) {
+	v := visit(t, "sdk", 1)
+	v.Record.Dropped, v.Record.Offered = 100, v.Record.Offered+100
+	for _, m := range v.Measurements() {
+		switch m.Unit {
+		case "p99-latency-ns", "max-latency-ns", "mean-latency-ns":
+			t.Errorf("%v %s, and one call in eleven was dropped", m.Value, m.Unit)
+		case "drop-ppm":
+			if m.Value != 90909 {
+				t.Errorf("drop-ppm %v", m.Value)
+			}
+		}
+	}
+}
+
+func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
+	v := visit(t, "sdk", 1)
+	for range 3000 {
+		v.Record.Latency.Add(time.Millisecond)
+	}
+	v.Record.Done = v.Record.Latency.Count()
+	v.Estimates[0].Answers = append(v.Estimates[0].Answers, results.Answer{Q: 0.9}, results.Answer{Q: 0.99})
+	measured := map[string]bool{}
+	for _, m := range append(v.Measurements(), v.Estimates[0].Measurements()...) {
+		measured[m.Unit] = true
+	}
+	for _, u := range results.Units {
+		if u.About == "" || !measured[u.Name] {
+			t.Errorf("%s: about %q, measured %v", u.Name, u.About, measured[u.Name])
+		}
+		delete(measured, u.Name)
+		if u.Better != "" && u.Better != "lower" && u.Better != "higher" {
+			t.Errorf("%s is better %q", u.Name, u.Better)
+		}
+	}
+	if len(measured) > 0 {
+		t.Errorf("measured in units that are not documented: %v", measured)
+	}
+	// Units that benchstat rescales by looking at values must never be zero.
+	for _, u := range results.Units {
+		if _, tidied := benchunit.Tidy(1, u.Name); tidied != u.Name && !strings.HasSuffix(u.Name, "-ns") && !strings.HasSuffix(u.Name, "ns/op") {
+			t.Errorf("%s is rescaled to %s, and may be zero", u.Name, tidied)
+		}
+	}
+}
+
+func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
+	whole, err := os.ReadFile(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := func(old, new string) []byte { return bytes.Replace(whole, []byte(old), []byte(new), 1) }
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"cut off":         {whole[:len(whole)/2], "run.json:2: not JSON"},
+		"empty":           {nil, "run.json:1: not JSON"},
+		"another version": {replace(`"schema":1`, `"schema":2`), "is of version 2: want version 1"},
+		"unknown field":   {replace(`"round":1`, `"circle":1`), `unknown field "circle"`},
+		"bad scenario":    {replace(`"rounds":6`, `"rounds":0`), "rounds: 0 is out of range"},
+		"counts":          {replace(`"dropped":0`, `"dropped":7`), "visit 1: its counts do not add up"},
+		"histogram":       {replace(`"hdr_v2":"`, `"hdr_v2":"!`), "histogram"},
+		"no record":       {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{}],"status":"complete"}`), "neither a record nor an error"},
+		"null":            {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null]}`), "visit 1 is null"},
+		"no scenario":     {[]byte(`{"schema":1}`), "no scenario"},
+	} {
+		path := filepath.Join(t.TempDir(), "run.json")
+		if err := os.WriteFile(path, c.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "run.json") {
+			t.Errorf("%s: error %v, want %q in it", name, err, c.want)
+		}
+	}
+	if _, err := results.Read(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "want the directory of a run") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"BenchmarkA 1 2 ns/op\nBenchmarkB 1 NaN ns/op\n": "bench.txt:2: NaN",
+		"BenchmarkA 1 +Inf B/op\n":                       "bench.txt:1: +Inf",
+		"BenchmarkA 1 2 ns/op\nBenchmarkB one 2 ns/op\n": "bench.txt:2",
+		"":           "no benchmark results",
+		"PASS\nok\n": "no benchmark results",
+		"BenchmarkA 1 2 ns/op\nBenchmark" + strings.Repeat("x", 70<<10) + " 1 2 ns/op\n": "bench.txt",
+	} {
+		path := filepath.Join(t.TempDir(), "bench.txt")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := results.ReadBench(path)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60q: error %v, want %q in it", text, err, want)
+		}
+		if strings.HasPrefix(text, "BenchmarkA 1 2") && len(got) != 1 {
+			t.Errorf("%.60q: the good line was lost: %d results", text, len(got))
+		}
+	}
+	if _, err := results.ReadBench("no-such-file"); err == nil {
+		t.Error("a missing file was read")
+	}
+}
+
+func TestTheIntervalIsThatOfTheSignedRanks(t *testing.T) {
+	// The c of the exact distribution, and its confidence in per cent.
+	for n, want := range map[int]struct {
+		c          int
+		confidence float64
+	}{6: {1, 96.9}, 7: {3, 95.3}, 8: {4, 96.1}, 9: {6, 96.1}, 10: {9, 95.1}, 11: {11, 95.8}, 12: {14, 95.7},
+		15: {26, 95.2}, 16: {30, 95.6}, 20: {53, 95.2}, 25: {90, 95.2}, 30: {138, 95.0}} {
+		base, other := make([]float64, n), make([]float64, n)
+		for i := range base {
+			base[i], other[i] = 1, math.Exp(math.Pow(2, float64(i))/math.Pow(2, float64(n)))
+		}
+		var walsh []float64
+		for i := range n {
+			for j := i; j < n; j++ {
+				walsh = append(walsh, math.Sqrt(other[i]*other[j]))
+			}
+		}
+		slices.Sort(walsh)
+		s, err := results.Compare(base, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near := func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
+		if !near(s.Low, walsh[want.c-1]) || !near(s.High, walsh[len(walsh)-want.c]) || math.Abs(100*s.Confidence-want.confidence) > 0.06 {
+			t.Errorf("n = %d: [%v, %v] at %.2f %%, want [%v, %v] at %v %%", n, s.Low, s.High, 100*s.Confidence,
+				walsh[want.c-1], walsh[len(walsh)-want.c], want.confidence)
+		}
+	}
+}
+
+func TestAComparisonKeepsItsIdentities(t *testing.T) {
+	positive := rapid.Float64Range(1e-6, 1e9)
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(6, 20).Draw(t, "n")
+		a, b := rapid.SliceOfN(positive, n, n).Draw(t, "a"), rapid.SliceOfN(positive, n, n).Draw(t, "b")
+		ab, err := results.Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ba, err := results.Compare(b, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near := func(x, y float64) bool { return math.Abs(x/y-1) < 1e-9 }
+		if !near(ab.Ratio, 1/ba.Ratio) || !near(ab.Low, 1/ba.High) || !near(ab.High, 1/ba.Low) || ab.Differs() != ba.Differs() {
+			t.Fatalf("swapped arms are not mirrored: %+v, %+v", ab, ba)
+		}
+		if ab.Low > ab.Ratio || ab.Ratio > ab.High {
+			t.Fatalf("%+v", ab)
+		}
+		k := positive.Draw(t, "k")
+		for i := range a {
+			a[i], b[i] = a[i]*k, b[i]*k
+		}
+		if scaled, err := results.Compare(a, b); err != nil || !near(scaled.Ratio, ab.Ratio) {
+			t.Fatalf("in another unit it is %+v, %v", scaled, err)
+		}
+	})
+}
+
+func TestTheIntervalCoversTheTruthAsOftenAsItSays(t *testing.T) {
+	const trials, n, truth = 4000, 8, 1.2
+	r := rand.New(rand.NewPCG(1, 2))
+	covered := 0
+	for range trials {
+		base, other := make([]float64, n), make([]float64, n)
+		for i := range base {
+			drift := math.Exp(r.NormFloat64()) // of the machine, common to both
+			base[i] = drift * math.Exp(0.1*r.NormFloat64())
+			other[i] = drift * truth * math.Exp(0.1*r.NormFloat64())
+		}
+		s, err := results.Compare(base, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Low <= truth && truth <= s.High {
+			covered++
+		}
+	}
+	if share := float64(covered) / trials; math.Abs(share-0.961) > 0.01 {
+		t.Errorf("an interval of 96.1 %% covers the truth in %.1f %%", 100*share)
+	}
+}
+
+func TestAComparisonThatCannotBeMadeIsRefused(t *testing.T) {
+	var few *results.TooFewRoundsError
+	if _, err := results.Compare(make([]float64, 5), make([]float64, 5)); !errors.As(err, &few) || few.Need != 6 {
+		t.Errorf("five rounds: %v", err)
+	}
+	ones := []float64{1, 1, 1, 1, 1, 1}
+	for _, other := range [][]float64{ones[:5], {1, 1, 0, 1, 1, 1}, {1, 1, math.NaN(), 1, 1, 1}, {1, 1, -1, 1, 1, 1}, {math.Inf(1), 1, 1, 1, 1, 1}} {
+		if s, err := results.Compare(ones, other); err == nil {
+			t.Errorf("%v: %+v", other, s)
+		}
+	}
+	if s, err := results.Compare(ones, ones); err != nil || s.Ratio != 1 || s.Differs() {
+		t.Errorf("all ties: %+v, %v", s, err)
+	}
+}

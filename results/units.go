@@ -1,0 +1,60 @@
+package results
+
+import "strconv"
+
+// A Unit is one of those in run.bench.
+//
+// What may be zero is never in ns or MB: benchstat rescales those by looking at
+// each value, and a zero ends in a table of its own.
+type Unit struct {
+	Name   string
+	Better string // lower, higher, or "" if neither is
+	About  string
+}
+
+// Units are all units of run.bench, in the order of its lines.
+var Units = append(latencyUnits(), []Unit{
+	{"max-latency-ns", "lower", "Longest latency; not stated if calls were dropped."},
+	{"mean-latency-ns", "lower", "Mean latency; not stated if calls were dropped."},
+	{"p50-service-ns", "lower", "Median of service time, begun to ended."},
+	{"p99-service-ns", "lower", "99th percentile of service time."},
+	{"p99-queue-lag-us", "lower", "Lag because every worker was in the target: 99th percentile."},
+	{"p99-generator-lag-us", "lower", "Lag by the generator's own fault: 99th percentile."},
+	{"offered-qps", "", "Calls due, a second."},
+	{"achieved-qps", "higher", "Calls that ended, a second."},
+	{"err-ppm", "lower", "Calls that failed, of a million due."},
+	{"drop-ppm", "lower", "Calls that found the queue full, of a million due."},
+	{"cpu-ns/op", "lower", "CPU time of the whole process for each call, less that of waiting. Collector and exporters are in it."},
+	{"waiting-cpu-ns/op", "", "CPU time that waiting until calls are due took, for each call."},
+	{"B/op", "lower", "Bytes allocated by the whole process for each call."},
+	{"allocs/op", "lower", "Objects allocated by the whole process for each call."},
+	{"gc-cycles", "lower", "Garbage collections of a visit."},
+	{"gc-pause-us", "lower", "Time of a visit that all goroutines were stopped for the collector."},
+	{"peak-RSS-bytes", "lower", "Most memory that the process of a visit had in use."},
+	{"span-drop-ppm", "lower", "Spans that were made and not exported, of a million."},
+	{"insert-ns/op", "lower", "Time to add one latency to an estimator."},
+	{"state-bytes", "lower", "Memory that an estimator holds, spare capacity included."},
+}...)
+
+// percentiles are those of latency that run.bench states.
+var percentiles = []struct {
+	name string
+	q    float64
+}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}}
+
+func latencyUnits() (all []Unit) {
+	for _, p := range percentiles {
+		all = append(all, Unit{p.name + "-latency-ns", "lower", "Latency, due to ended: " + p.name + " of the offered load."})
+	}
+	for _, p := range percentiles {
+		all = append(all,
+			Unit{p.name + "-error-ppm", "lower", "By how much an estimator's " + p.name + " misses the exact one, of a million."},
+			Unit{p.name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
+	}
+	return all
+}
+
+// percentileName is p99.9 for 0.999.
+func percentileName(q float64) string {
+	return "p" + strconv.FormatFloat(100*q, 'f', -1, 64)
+}

@@ -1,0 +1,241 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A Writer writes the files of a run. It is for one goroutine.
+type Writer struct {
+	dir    string
+	header Header
+	bench  *os.File
+	json   *os.File
+	end    int64 // of the visits in json: what follows is written anew with each
+	visits int
+}
+
+// Create starts the files of a run in dir, which is made if need be. A run that
+// is there already is an error: what was measured is not overwritten.
+func Create(dir string, h Header) (*Writer, error) {
+	h.Schema = Schema
+	w := &Writer{dir: dir, header: h}
+	if err := w.create(); err != nil {
+		return nil, errors.Join(err, w.closeFiles())
+	}
+	return w, nil
+}
+
+func (w *Writer) create() (err error) {
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	if w.json, err = create(w.JSONPath()); err != nil {
+		return err
+	}
+	if w.bench, err = create(w.BenchPath()); err != nil {
+		return errors.Join(err, os.Remove(w.JSONPath())) // leave no half of a run
+	}
+	if _, err := w.bench.WriteString(benchHeader(&w.header)); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	head, err := json.Marshal(w.header)
+	if err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return w.append(append(head[:len(head)-1], `,"visits":[`...), Partial)
+}
+
+func create(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("results: %s holds a run already: want a new directory, or remove it first", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	return f, nil
+}
+
+// append writes text after the visits so far, and the end of the document.
+func (w *Writer) append(text []byte, s Status) error {
+	whole := append(slices.Clip(text), fmt.Sprintf("\n],\"status\":%q}\n", s)...)
+	if _, err := w.json.WriteAt(whole, w.end); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	w.end += int64(len(text))
+	return w.json.Truncate(w.end + int64(len(whole)-len(text)))
+}
+
+// Add writes one visit to both files. One that is not [Visit.Usable] stands in
+// run.bench as a comment only.
+func (w *Writer) Add(v *Visit) error {
+	lines, err := benchLines(&w.header, v)
+	if err != nil {
+		return err
+	}
+	record, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("results: %v, round %d: %w", v.Cell, v.Round, err)
+	}
+	separator := "\n"
+	if w.visits > 0 {
+		separator = ",\n"
+	}
+	w.visits++
+	if err := w.append(append([]byte(separator), record...), Partial); err != nil {
+		return err
+	}
+	if _, err := w.bench.WriteString(lines); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	return nil
+}
+
+// Close ends the files with the status of the run.
+func (w *Writer) Close(s Status) error {
+	var errs []error
+	if s != Complete {
+		_, err := fmt.Fprintf(w.bench, "# %s: ended after %d of %d visits\n", s, w.visits, w.header.Scenario.Visits())
+		errs = append(errs, err)
+	}
+	errs = append(errs, w.append(nil, s), w.closeFiles())
+	return errors.Join(errs...)
+}
+
+func (w *Writer) closeFiles() error {
+	var errs []error
+	for _, f := range []*os.File{w.bench, w.json} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// BenchPath is where run.bench is.
+func (w *Writer) BenchPath() string { return filepath.Join(w.dir, BenchFile) }
+
+// JSONPath is where run.json is.
+func (w *Writer) JSONPath() string { return filepath.Join(w.dir, JSONFile) }
+
+// benchHeader is what stands before the first line of run.bench. Configuration
+// keys hold only what must be equal for a comparison, since benchstat compares
+// nothing across a key that differs; where the run came from is in a comment.
+func benchHeader(h *Header) string {
+	var b strings.Builder
+	s, e := h.Scenario, &h.Environment
+	fmt.Fprintf(&b, "# loadgen %d  seed=%d  commit=%s  began=%s  rounds=%d  order=random\n",
+		h.Schema, s.Seed, orUnknown(e.Commit), h.Began.UTC().Format(time.RFC3339), s.Rounds)
+	for _, c := range [][2]string{
+		{"goos", e.GOOS},
+		{"goarch", e.GOARCH},
+		{"pkg", "github.com/loadgen-go/loadgen"},
+		{"cpu", orUnknown(e.CPU)},
+		{"arrivals", s.Arrivals},
+		{"loop", "open"},
+		{"pace", e.Pace},
+		{"workers", workers(s)},
+		{"handlers", describe(&s.Handlers)},
+	} {
+		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
+	}
+	for _, u := range Units {
+		if u.Better != "" {
+			fmt.Fprintf(&b, "Unit %s better=%s\n", u.Name, u.Better)
+		}
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func workers(s *scenarios.Scenario) string {
+	if s.Workers == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(s.Workers)
+}
+
+func describe(h *scenarios.Handlers) string {
+	return fmt.Sprintf("keys=%d zipf=%v spin=%v allocate=%d distribution=%s", h.Keys, h.Zipf, h.Spin, h.Allocate, h.Distribution)
+}
+
+// benchLines are the lines of one visit.
+func benchLines(h *Header, v *Visit) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# round %d, visit %d", v.Round, v.Order)
+	switch {
+	case v.Error != "":
+		first, _, _ := strings.Cut(v.Error, "\n")
+		fmt.Fprintf(&b, ": %v was not measured: %s\n", v.Cell, first)
+		return b.String(), nil
+	case !v.Usable():
+		fmt.Fprintf(&b, ": %v was interrupted\n", v.Cell)
+		return b.String(), nil
+	}
+	for i, r := range v.Verdict {
+		b.WriteString([]string{": ", ", "}[min(i, 1)] + r.Name)
+	}
+	b.WriteByte('\n')
+	name := fmt.Sprintf("scenario=%s/target=map/%s/qps=%v", h.Scenario.Name, v.Cell.Arm(), v.Cell.QPS)
+	if err := benchLine(&b, "Load/"+name, h.Environment.GOMAXPROCS, v.Record.Done+v.Record.Failed, v.Measurements()); err != nil {
+		return "", err
+	}
+	for _, e := range v.Estimates {
+		name := fmt.Sprintf("scenario=%s/target=map/spans=%s/qps=%v/quantile=%s", h.Scenario.Name, v.Cell.Spans, v.Cell.QPS, e.Quantile)
+		if v.Cell.Quantile != "" {
+			name = strings.Replace(name, "/quantile=", "/live="+v.Cell.Quantile+"/quantile=", 1)
+		}
+		if err := benchLine(&b, "Estimate/"+name, h.Environment.GOMAXPROCS, e.N, e.Measurements()); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
+}
+
+// benchLine writes one line of Go benchmark text. The number of processors always
+// ends the name, or a reader takes the end of the last part for it.
+func benchLine(b *strings.Builder, name string, procs int, n uint64, all []Measurement) error {
+	if strings.ContainsAny(name, " \t\n") {
+		return fmt.Errorf("results: a blank in the name %q: want none", name)
+	}
+	fmt.Fprintf(b, "Benchmark%s-%d %d", name, procs, n)
+	for _, m := range all {
+		if err := m.check(); err != nil {
+			return fmt.Errorf("results: %s: %w", name, err)
+		}
+		fmt.Fprintf(b, " %s %s", strconv.FormatFloat(m.Value, 'f', -1, 64), m.Unit)
+	}
+	b.WriteByte('\n')
+	return nil
+}
+
+func (m Measurement) check() error {
+	switch {
+	case !slices.ContainsFunc(Units, func(u Unit) bool { return u.Name == m.Unit }):
+		return fmt.Errorf("unit %q is not one of Units", m.Unit)
+	case math.IsNaN(m.Value) || math.IsInf(m.Value, 0):
+		return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)
+	case m.Value == 0 && (strings.HasSuffix(m.Unit, "-ns") || strings.HasSuffix(m.Unit, "ns/op")):
+		return fmt.Errorf("0 %s: want a number above 0 in a unit that is rescaled", m.Unit)
+	}
+	return nil
+}
