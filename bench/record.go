@@ -19,8 +19,10 @@ type Record struct {
 	Dropped    uint64 `json:"dropped"`    // found the queue full
 	Unfinished uint64 `json:"unfinished"` // were waiting when the run was interrupted
 
-	// Elapsed is from the start until the schedule was over and the last call had
-	// ended, or until the run was interrupted.
+	// Scheduled is the length of the schedule, or of the part of it before the run
+	// was interrupted. Elapsed is from the start until the schedule was over and the
+	// last call had ended.
+	Scheduled   time.Duration `json:"scheduled_ns"`
 	Elapsed     time.Duration `json:"elapsed_ns"`
 	Interrupted bool          `json:"interrupted"`
 
@@ -64,10 +66,11 @@ func merge(workers []*worker, recorders []*recorder, q *queue, duration time.Dur
 		r.Waiting += w.waiter.Spent()
 		r.Interrupted = r.Interrupted || w.cut
 	}
-	r.Elapsed = max(duration, all.last)
+	r.Scheduled = duration
 	if r.Interrupted {
-		r.Elapsed = max(cut.at, all.last)
+		r.Scheduled = min(duration, cut.at)
 	}
+	r.Elapsed = max(r.Scheduled, all.last)
 	slices.SortStableFunc(all.kept, func(a, b kept) int { return cmp.Compare(a.ended, b.ended) })
 	for _, k := range all.kept {
 		r.Kept = append(r.Kept, k.latency)
@@ -100,12 +103,18 @@ func (r *recorder) merge(o *recorder) {
 	}
 }
 
+// Rate is the load that was offered, in calls a second; 0 if nothing was
+// scheduled.
+func (r *Record) Rate() float64 { return perSecond(r.Offered, r.Scheduled) }
+
 // Achieved is the rate of calls that ended, in calls a second.
-func (r *Record) Achieved() float64 {
-	if r.Elapsed <= 0 {
+func (r *Record) Achieved() float64 { return perSecond(r.Done+r.Failed, r.Elapsed) }
+
+func perSecond(n uint64, d time.Duration) float64 {
+	if d <= 0 {
 		return 0
 	}
-	return float64(r.Done+r.Failed) / r.Elapsed.Seconds()
+	return float64(n) / d.Seconds()
 }
 
 // A TooFewError is a percentile that the number of calls does not allow to state:
@@ -161,7 +170,8 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 	lag, latency := r.Generator.Quantile(0.99), r.Latency.Quantile(0.99)
 	if lag > maxGeneratorLag && lag > latency/2 {
 		reasons = append(reasons, Reason{"generator-limited", fmt.Sprintf(
-			"calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate", lag, latency)})
+			"calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
+			lag.Round(time.Microsecond), latency.Round(time.Microsecond))})
 	}
 	for _, q := range percentiles {
 		if need := quantile.SamplesFor(q); r.Done+r.Dropped < need {

@@ -37,6 +37,10 @@ type Run struct {
 	// Keep is how many latencies are kept one by one, in the order in which calls
 	// ended, for Record.Kept; calls past it are not. They take 16 B each.
 	Keep int
+	// Began, if set, is called when all is ready, just before the schedule starts,
+	// and Ended when every call has returned, before anything is added up: to
+	// measure what the process spends, without what setting up takes.
+	Began, Ended func()
 }
 
 // MaxWorkers is the most workers of a run.
@@ -99,6 +103,9 @@ func (r *Run) Do(ctx context.Context) (*Record, error) {
 		recorders[i] = newRecorder((r.Keep + len(recorders) - 1) / len(recorders))
 		recorders[i].shared = workers > len(recorders)
 	}
+	if r.Began != nil {
+		r.Began()
+	}
 	clock := Clock{time.Now().Add(leadIn)}
 	var wg sync.WaitGroup
 	wg.Add(workers)
@@ -110,6 +117,9 @@ func (r *Run) Do(ctx context.Context) (*Record, error) {
 	cut := make(chan interruption, 1)
 	stop := context.AfterFunc(ctx, func() { cut <- q.stop(clock.Now()) })
 	wg.Wait()
+	if r.Ended != nil {
+		r.Ended()
+	}
 	var in interruption
 	if !stop() {
 		in = <-cut

@@ -79,6 +79,8 @@ type Visit struct {
 	Began time.Time      `json:"began"`
 	// Error says why nothing was measured; the rest is then empty.
 	Error string `json:"error,omitempty"`
+	// Log is what the process of the visit wrote to its standard error.
+	Log string `json:"log,omitempty"`
 
 	Warmup    uint64         `json:"warmup"` // calls before what was measured
 	Record    *bench.Record  `json:"record,omitempty"`
@@ -124,9 +126,10 @@ type Machine struct {
 
 // An Estimate is one estimator's view of the latencies of a visit.
 type Estimate struct {
-	Quantile   string   `json:"quantile"` // the arm
-	N          uint64   `json:"n"`        // latencies
-	InsertNS   float64  `json:"insert_ns"`
+	Quantile   string   `json:"quantile"`  // the arm
+	N          uint64   `json:"n"`         // latencies
+	InsertNS   float64  `json:"insert_ns"` // to add one
+	QueryNS    float64  `json:"query_ns"`  // to give Answers, the first asked
 	StateBytes int      `json:"state_bytes"`
 	Answers    []Answer `json:"answers"`
 }
@@ -174,7 +177,7 @@ func (v *Visit) Measurements() []Measurement {
 	}
 	add("p99-queue-lag-us", micros(r.Queue.Quantile(0.99)))
 	add("p99-generator-lag-us", micros(r.Generator.Quantile(0.99)))
-	add("offered-qps", round3(float64(r.Offered)/r.Elapsed.Seconds()))
+	add("offered-qps", round3(r.Rate()))
 	add("achieved-qps", round3(r.Achieved()))
 	add("err-ppm", ppm(r.Failed, r.Offered))
 	add("drop-ppm", ppm(r.Dropped, r.Offered))
@@ -199,7 +202,7 @@ func (v *Visit) Measurements() []Measurement {
 
 // Measurements are what run.bench says of an estimator.
 func (e *Estimate) Measurements() []Measurement {
-	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"state-bytes", float64(e.StateBytes)}}
+	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)}, {"state-bytes", float64(e.StateBytes)}}
 	for _, a := range e.Answers {
 		name := percentileName(a.Q)
 		all = append(all,

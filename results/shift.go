@@ -26,9 +26,9 @@ func (e *TooFewRoundsError) Error() string {
 	return fmt.Sprintf("a 95 %% interval needs %d rounds, there are %d", e.Need, e.Have)
 }
 
-// minRounds is the least for which the signed-rank distribution has a tail of
-// 2.5 %.
-const minRounds = 6
+// MinRounds is the least number of rounds that gives an interval: with fewer, the
+// signed-rank distribution has no tail of 2.5 %.
+const MinRounds = 6
 
 // Compare estimates the ratio of other to base, which hold one value for each
 // round, in the same order, all above 0.
@@ -41,8 +41,8 @@ func Compare(base, other []float64) (Shift, error) {
 	if n != len(other) {
 		return Shift{}, fmt.Errorf("results: %d rounds of one arm and %d of the other: want pairs", n, len(other))
 	}
-	if n < minRounds {
-		return Shift{}, &TooFewRoundsError{n, minRounds}
+	if n < MinRounds {
+		return Shift{}, &TooFewRoundsError{n, MinRounds}
 	}
 	d := make([]float64, n)
 	for i := range d {
@@ -71,7 +71,7 @@ func Compare(base, other []float64) (Shift, error) {
 
 // signedRankBound is the c for which the c-th smallest and the c-th largest of
 // the Walsh averages of n values are an interval of 95 % or a little more, and
-// its true confidence. N must be minRounds at least.
+// its true confidence. N must be MinRounds at least.
 func signedRankBound(n int) (c int, confidence float64) {
 	// ways[s] is the share of the 2^n sign patterns whose positive ranks sum to s.
 	ways := make([]float64, n*(n+1)/2+1)

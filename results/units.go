@@ -33,6 +33,7 @@ var Units = append(latencyUnits(), []Unit{
 	{"peak-RSS-bytes", "lower", "Most memory that the process of a visit had in use."},
 	{"span-drop-ppm", "lower", "Spans that were made and not exported, of a million."},
 	{"insert-ns/op", "lower", "Time to add one latency to an estimator."},
+	{"query-ns/op", "lower", "Time to answer the first percentiles asked after that, sorting included."},
 	{"state-bytes", "lower", "Memory that an estimator holds, spare capacity included."},
 }...)
 
@@ -42,14 +43,18 @@ var percentiles = []struct {
 	q    float64
 }{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}}
 
+// EstimatePercentiles are those that estimators are asked for.
+var EstimatePercentiles = []float64{0.5, 0.99, 0.999}
+
 func latencyUnits() (all []Unit) {
 	for _, p := range percentiles {
 		all = append(all, Unit{p.name + "-latency-ns", "lower", "Latency, due to ended: " + p.name + " of the offered load."})
 	}
-	for _, p := range percentiles {
+	for _, q := range EstimatePercentiles {
+		name := percentileName(q)
 		all = append(all,
-			Unit{p.name + "-error-ppm", "lower", "By how much an estimator's " + p.name + " misses the exact one, of a million."},
-			Unit{p.name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
+			Unit{name + "-error-ppm", "lower", "By how much an estimator's " + name + " misses the exact one, of a million."},
+			Unit{name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
 	}
 	return all
 }

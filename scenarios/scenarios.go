@@ -161,6 +161,17 @@ func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 // arrivals it is the mean.
 func (s *Scenario) Calls(qps bench.Rate) uint64 { return qps.Calls(s.Duration) }
 
+// Lasting is how long a visit at that rate must be to make n calls, rounded up to
+// something one would say.
+func Lasting(n uint64, qps bench.Rate) time.Duration {
+	d := time.Duration(float64(n) / qps.Float() * 1e9)
+	step := time.Millisecond
+	for step*100 < d {
+		step *= 10
+	}
+	return (d + step - 1).Truncate(step)
+}
+
 // Overhead is about what a visit takes besides its load: a process that starts,
 // flushes and reports.
 const Overhead = 60 * time.Millisecond

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -208,6 +209,24 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 	}
 	if s := decode(t, least+"spans: [none, sdk, pooled]"); len(s.Compare) != 2 || s.Compare[1].String() != "pooled vs none" {
 		t.Errorf("by default %v are compared", s.Compare)
+	}
+}
+
+func TestHowLongAVisitMustBeIsRoundedUp(t *testing.T) {
+	for _, c := range []struct {
+		n    uint64
+		rate bench.Rate
+		want time.Duration
+	}{
+		{368, bench.PerSecond(1000), 370 * time.Millisecond},
+		{368, bench.PerSecond(100), 3700 * time.Millisecond},
+		{3688, bench.PerSecond(50_000), 74 * time.Millisecond},
+		{368, bench.Rate{Num: 1, Den: 2}, 740 * time.Second},
+		{1, bench.PerSecond(1), time.Second},
+	} {
+		if got := scenarios.Lasting(c.n, c.rate); got != c.want {
+			t.Errorf("%d calls at %v/s take %v, want %v", c.n, c.rate, got, c.want)
+		}
 	}
 }
 

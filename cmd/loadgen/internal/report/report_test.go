@@ -1,0 +1,148 @@
+package report_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (go test -update writes it anew): -want +got:\n%s", file, diff)
+	}
+}
+
+// made is a run whose visits are made up: those of sdk take twice what those of
+// none do, pooled is in between, and rounds differ a little.
+func made(t *testing.T, text string) *results.Run {
+	t.Helper()
+	s, err := scenarios.Decode("made.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &results.Run{
+		Header: results.Header{Schema: 1, Scenario: s, Environment: results.Environment{
+			GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2}},
+		Status: results.Complete,
+	}
+	for round := 1; round <= s.Rounds; round++ {
+		for i, c := range s.Cells() {
+			run.Visits = append(run.Visits, madeVisit(s, c, round, i+1))
+		}
+	}
+	return run
+}
+
+func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *results.Visit {
+	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Spans] * (1 + 0.01*float64(round*order%5))
+	n := s.Calls(c.QPS)
+	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR()}
+	for i := range n {
+		service := time.Duration(factor * float64(2000+i%1000))
+		lag := time.Duration(i % 300 * 100)
+		r.Service.Add(service)
+		r.Queue.Add(0)
+		r.Generator.Add(lag)
+		r.Latency.Add(service + lag)
+	}
+	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
+		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
+	if c.Spans != "none" {
+		v.Spans = &results.SpanCount{Made: n, Exported: n, Bytes: 180 * n}
+	}
+	for _, arm := range s.Quantile {
+		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404}
+		for _, q := range results.EstimatePercentiles {
+			if n >= quantile.SamplesFor(q) {
+				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123, Rank: 0.0004})
+			}
+		}
+		v.Estimates = append(v.Estimates, e)
+	}
+	return v
+}
+
+const question = `
+name: made-up
+about: What made-up spans cost.
+qps: [1000, 10k]
+spans: [none, sdk, pooled]
+quantile: [exact, hdr]
+compare: [pooled vs sdk, sdk vs none]
+duration: 500ms
+rounds: 6
+arrivals: constant
+seed: 7
+`
+
+func TestTheReportOfARun(t *testing.T) {
+	run := made(t, question)
+	golden(t, "run.txt", report.Text(run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
+}
+
+func TestTheReportOfALiveScenario(t *testing.T) {
+	run := made(t, strings.NewReplacer("quantile: [exact, hdr]", "quantile: [none, hdr]\nlive: true",
+		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none", "spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
+	golden(t, "live.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
+}
+
+// Everything that can go wrong with a run shows, and none of it hides the rest.
+func TestTheReportOfARunThatWentWrong(t *testing.T) {
+	run := made(t, strings.Replace(question, "rounds: 6", "rounds: 3", 1))
+	run.Status = results.Partial
+	crashed := run.Visits[1]
+	*crashed = results.Visit{Round: crashed.Round, Order: crashed.Order, Cell: crashed.Cell,
+		Error: "the process of the visit failed: exit status 2\nfatal error: concurrent map writes"}
+	run.Visits[4].Record.Interrupted = true
+	run.Visits[4].Log = "exporter: something to know"
+	for _, v := range run.Visits[6:12] {
+		v.Record.Failed, v.Record.Dropped = 30, 50
+		v.Record.Offered += 80
+		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20}, {Kind: "panic: boom", Count: 10}}
+		v.Verdict = []bench.Reason{{Name: "noisy-machine", Detail: "half of it was stolen: use a quieter one"},
+			{Name: "generator-limited", Detail: "it was late: lower the rate"}}
+		if v.Spans != nil {
+			v.Spans.Exported -= 100
+		}
+	}
+	golden(t, "wrong.txt", report.Text(run))
+}
+
+func TestARunOfNothingHasAReport(t *testing.T) {
+	run := made(t, question)
+	run.Visits, run.Status = nil, results.Partial
+	golden(t, "nothing.txt", report.Text(run))
+}
+
+func TestNoColourAndNoControlCharacters(t *testing.T) {
+	for _, r := range report.Text(made(t, question)) {
+		if r < ' ' && r != '\n' {
+			t.Fatalf("control character %q", r)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// newTable is one without lines but for that below its header: its first column
+// to the left, numbers to the right.
+func newTable(header ...any) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.Options{SeparateHeader: true}
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	t.AppendHeader(header)
+	var columns []table.ColumnConfig
+	for i := range header {
+		if i > 0 {
+			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(columns)
+	t.SuppressTrailingSpaces()
+	return t
+}
+
+// loadTables are one table for each rate.
+func loadTables(run *results.Run, all []*view) string {
+	var b strings.Builder
+	for _, qps := range run.Scenario.QPS {
+		calls := run.Scenario.Calls(qps)
+		fmt.Fprintf(&b, "Load of %s, about %s calls a visit. Latency from the due instant, and the generator's lag at p99,\n"+
+			"in us; medians over %d rounds, but max, errors and drops over all\n\n",
+			rate(qps), commas(fmt.Sprint(calls)), run.Scenario.Rounds)
+		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		for _, v := range all {
+			if v.cell.QPS == qps {
+				t.AppendRow(loadRow(v))
+			}
+		}
+		b.WriteString(t.Render() + "\n\n")
+	}
+	return b.String()
+}
+
+// dimension is the name of what the arms of a run differ in.
+func dimension(run *results.Run) string {
+	if run.Scenario.Live {
+		return "quantile"
+	}
+	return "spans"
+}
+
+// rows is what the rows of a table of the load are named by.
+func rows(run *results.Run) string {
+	if run.Scenario.Live && len(run.Scenario.Spans) > 1 {
+		return "spans/quantile"
+	}
+	return dimension(run)
+}
+
+func loadRow(v *view) table.Row {
+	arm := v.cell.Spans
+	if v.cell.Quantile != "" {
+		arm = strings.TrimPrefix(arm+"/"+v.cell.Quantile, scenarios.None+"/")
+	}
+	if len(v.visits) == 0 {
+		return table.Row{arm, "not measured"}
+	}
+	var longest float64
+	for _, visit := range v.visits {
+		longest = max(longest, float64(visit.Record.Latency.Max()))
+	}
+	rss := none
+	if x, ok := v.median("peak-RSS-bytes"); ok {
+		rss = memory(x)
+	}
+	return table.Row{
+		arm,
+		v.show("offered-qps", 1), v.show("achieved-qps", 1),
+		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), number(longest / 1e3),
+		v.show("p99-generator-lag-us", 1),
+		commas(fmt.Sprint(v.sum(func(r *bench.Record) uint64 { return r.Failed }))),
+		commas(fmt.Sprint(v.sum(func(r *bench.Record) uint64 { return r.Dropped }))),
+		v.show("cpu-ns/op", 1), v.show("B/op", 1), v.show("allocs/op", 1), v.show("gc-cycles", 1), rss,
+	}
+}
+
+// estimatorTable sets the estimators against full sort, on the latencies of the
+// rate that gave most of them.
+func estimatorTable(run *results.Run, all []*view) string {
+	var visits []*results.Visit
+	var level bench.Rate
+	for _, qps := range run.Scenario.QPS {
+		if qps.Float() > level.Float() || level.Den == 0 {
+			level = qps
+		}
+	}
+	for _, v := range all {
+		if v.cell.QPS == level {
+			visits = append(visits, v.visits...)
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the value\n"+
+		"misses the exact one, and by how many of the ranks; medians over %d visits\n\n", rate(level), len(visits))
+	header := []any{"quantile", "state", "insert ns", "query us"}
+	for _, q := range results.EstimatePercentiles {
+		name := fmt.Sprintf("p%g", 100*q)
+		header = append(header, name+" value", "rank")
+	}
+	t := newTable(header...)
+	for _, arm := range run.Scenario.Quantile {
+		if arm != scenarios.None {
+			t.AppendRow(estimatorRow(arm, visits))
+		}
+	}
+	b.WriteString(t.Render() + "\n")
+	return b.String()
+}
+
+func estimatorRow(arm string, visits []*results.Visit) table.Row {
+	var insert, query, state []float64
+	value, rank := map[float64][]float64{}, map[float64][]float64{}
+	for _, v := range visits {
+		for _, e := range v.Estimates {
+			if e.Quantile != arm {
+				continue
+			}
+			insert, query, state = append(insert, e.InsertNS), append(query, e.QueryNS), append(state, float64(e.StateBytes))
+			for _, a := range e.Answers {
+				value[a.Q] = append(value[a.Q], math.Abs(a.Value))
+				rank[a.Q] = append(rank[a.Q], a.Rank)
+			}
+		}
+	}
+	if len(insert) == 0 {
+		return table.Row{arm, "not measured"}
+	}
+	row := table.Row{arm, memory(results.Median(state)), number(results.Median(insert)), number(results.Median(query) / 1e3)}
+	for _, q := range results.EstimatePercentiles {
+		if len(value[q]) == 0 {
+			row = append(row, none, none)
+			continue
+		}
+		row = append(row, percent(results.Median(value[q])), percent(results.Median(rank[q])))
+	}
+	return row
+}
+
+func percent(share float64) string { return number(100*share) + "%" }

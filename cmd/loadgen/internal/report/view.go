@@ -1,0 +1,128 @@
+// Package report turns a run into text for a terminal.
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A view is what the visits of one cell measured.
+type view struct {
+	cell   scenarios.Cell
+	visits []*results.Visit // usable ones, by round
+}
+
+// views are those of all cells, in the order of the scenario.
+func views(run *results.Run) []*view {
+	var all []*view
+	for _, c := range run.Scenario.Cells() {
+		v := &view{cell: c}
+		for _, visit := range run.Visits {
+			if visit.Cell == c && visit.Usable() {
+				v.visits = append(v.visits, visit)
+			}
+		}
+		slices.SortStableFunc(v.visits, func(a, b *results.Visit) int { return a.Round - b.Round })
+		all = append(all, v)
+	}
+	return all
+}
+
+// values are those of one unit by round; visits that did not state it are left
+// out.
+func (v *view) values(unit string) map[int]float64 {
+	by := map[int]float64{}
+	for _, visit := range v.visits {
+		for _, m := range visit.Measurements() {
+			if m.Unit == unit {
+				by[visit.Round] = m.Value
+			}
+		}
+	}
+	return by
+}
+
+// median of a unit over rounds; ok is false unless every visit stated it.
+func (v *view) median(unit string) (x float64, ok bool) {
+	by := v.values(unit)
+	if len(by) == 0 || len(by) < len(v.visits) {
+		return 0, false
+	}
+	all := make([]float64, 0, len(by))
+	for _, x := range by {
+		all = append(all, x)
+	}
+	return results.Median(all), true
+}
+
+// sum of what f counts in every visit.
+func (v *view) sum(f func(*bench.Record) uint64) (n uint64) {
+	for _, visit := range v.visits {
+		n += f(visit.Record)
+	}
+	return n
+}
+
+// none stands for what was not measured or cannot be stated.
+const none = "-"
+
+// show writes the median of a unit over rounds, divided by per.
+func (v *view) show(unit string, per float64) string {
+	x, ok := v.median(unit)
+	if !ok {
+		return none
+	}
+	return number(x / per)
+}
+
+// number writes x with three digits or so, and commas.
+func number(x float64) string {
+	switch a := math.Abs(x); {
+	case x == 0:
+		return "0"
+	case a < 0.01:
+		return fmt.Sprintf("%.2g", x)
+	case a < 10:
+		return fmt.Sprintf("%.2f", x)
+	case a < 100:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return commas(fmt.Sprintf("%.0f", x))
+}
+
+func commas(s string) string {
+	digits := strings.TrimPrefix(s, "-")
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	if strings.HasPrefix(s, "-") {
+		return "-" + digits
+	}
+	return digits
+}
+
+// rate writes calls a second.
+func rate(r bench.Rate) string {
+	s := r.String()
+	if strings.ContainsAny(s, "./") {
+		return s + "/s"
+	}
+	return commas(s) + "/s"
+}
+
+// memory writes bytes.
+func memory(b float64) string {
+	switch {
+	case b < 1<<10:
+		return number(b) + " B"
+	case b < 1<<20:
+		return number(b/(1<<10)) + " KiB"
+	}
+	return number(b/(1<<20)) + " MiB"
+}

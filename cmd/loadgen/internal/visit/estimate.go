@@ -1,0 +1,82 @@
+package visit
+
+import (
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// estimates gives every estimator the latencies of a visit, in the order in which
+// calls ended, and sets its answers against full sort.
+func estimates(arms []string, latencies []time.Duration) ([]results.Estimate, error) {
+	if len(latencies) == 0 {
+		return nil, nil
+	}
+	truth := quantile.NewExact(len(latencies))
+	for _, d := range latencies {
+		truth.Add(d)
+	}
+	var all []results.Estimate
+	for _, arm := range arms {
+		if arm == scenarios.None {
+			continue
+		}
+		e, err := estimate(arm, latencies, truth)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// insertions is about how many are timed, so that few latencies are given to
+// several estimators in turn.
+const insertions = 50_000
+
+func estimate(arm string, latencies []time.Duration, truth *quantile.Exact) (results.Estimate, error) {
+	var (
+		estimator       quantile.Estimator
+		inserts, asking []float64
+	)
+	n := len(latencies)
+	for range min(max(insertions/n, 1), 25) {
+		e, err := estimators.New(arm)
+		if err != nil {
+			return results.Estimate{}, err
+		}
+		start := time.Now()
+		for _, d := range latencies {
+			e.Add(d)
+		}
+		added := time.Now()
+		for _, q := range results.EstimatePercentiles {
+			e.Quantile(q)
+		}
+		inserts = append(inserts, float64(added.Sub(start))/float64(n))
+		asking = append(asking, float64(time.Since(added)))
+		estimator = e
+	}
+	out := results.Estimate{
+		Quantile: arm,
+		N:        uint64(n),
+		InsertNS: max(results.Median(inserts), 0.001), // a clock may be coarser than an insert
+		QueryNS:  max(results.Median(asking), 1),
+	}
+	if s, ok := estimator.(quantile.Sizer); ok {
+		out.StateBytes = s.StateBytes()
+	}
+	for _, q := range results.EstimatePercentiles {
+		if uint64(n) < quantile.SamplesFor(q) {
+			continue
+		}
+		answer := estimator.Quantile(q)
+		miss := truth.Error(q, answer)
+		out.Answers = append(out.Answers, results.Answer{
+			Q: q, Estimate: answer, Exact: truth.Quantile(q), Value: miss.Value, Rank: miss.Rank})
+	}
+	return out, nil
+}

@@ -1,0 +1,140 @@
+// Package visit runs one cell of a scenario, in a process that does nothing else.
+package visit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/observable/spans"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A Request is what a visit is to run.
+type Request struct {
+	Scenario *scenarios.Scenario `json:"scenario"`
+	Cell     scenarios.Cell      `json:"cell"`
+	Seed     uint64              `json:"seed"` // of the round: one for all arms
+	Turns    bench.Turns         `json:"turns"`
+}
+
+// maxKept bounds the latencies that estimators are compared on.
+const maxKept = 1 << 20
+
+// Pace is how every visit waits.
+var Pace = bench.Tight
+
+// Do runs the visit. Once ctx ends, what was measured until then is returned,
+// marked as interrupted.
+func Do(ctx context.Context, req *Request) (*results.Visit, error) {
+	pipeline, err := spans.Open(req.Cell.Spans)
+	if err != nil {
+		return nil, err
+	}
+	v, err := load(ctx, req, pipeline)
+	if err := errors.Join(err, pipeline.Close(context.WithoutCancel(ctx))); err != nil {
+		return nil, err
+	}
+	if ctx.Err() == nil {
+		v.Estimates, err = estimates(req.Scenario.Quantile, v.Record.Kept)
+	}
+	return v, err
+}
+
+// load puts the map under load, first to warm it up and then to measure it.
+func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results.Visit, error) {
+	s := req.Scenario
+	m, keys, err := newMap(req, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	run := bench.Run{Keys: keys, Target: m, Workers: s.Workers, Queue: s.Queue, Pace: Pace}
+	if s.Queue == 0 {
+		run.Queue = bench.NoQueue
+	}
+	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
+	var warmed uint64 // calls that ended
+	if s.Warmup > 0 {
+		if run.Arrivals, err = arrivals(s, req.Cell.QPS, s.Warmup, req.Seed+1); err != nil {
+			return nil, err
+		}
+		warm, err := run.Do(ctx)
+		if err != nil {
+			return nil, err
+		}
+		v.Warmup, warmed = warm.Offered, warm.Done+warm.Failed
+	}
+	if run.Arrivals, err = arrivals(s, req.Cell.QPS, s.Duration, req.Seed); err != nil {
+		return nil, err
+	}
+	run.Keep = min(maxKept, int(1.1*float64(s.Calls(req.Cell.QPS)))+1000)
+	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
+	run.Began, run.Ended = meter.begin, meter.end
+	if v.Record, err = run.Do(ctx); err != nil {
+		return nil, err
+	}
+	if meter.err != nil {
+		return nil, meter.err
+	}
+	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
+	v.Machine = meter.after.Besides(&meter.before)
+	if pipeline.Records() {
+		exported, bytes := pipeline.Exported()
+		v.Spans = &results.SpanCount{Made: warmed + v.Record.Done + v.Record.Failed, Exported: exported, Bytes: bytes}
+	}
+	v.Verdict = append(v.Record.Verdict(0.5, 0.99), noise(v.Machine)...)
+	return v, nil
+}
+
+// A meter reads what the process has spent before and after the load. Spans that
+// wait are exported first: what their export costs belongs to the calls that
+// made them.
+type meter struct {
+	ctx           context.Context
+	pipeline      *spans.Pipeline
+	before, after machine.Usage
+	err           error
+}
+
+func (m *meter) begin() {
+	m.flush()
+	runtime.GC() // every arm begins with a heap as small as it can be
+	m.read(&m.before)
+}
+
+func (m *meter) end() {
+	m.flush()
+	m.read(&m.after)
+}
+
+func (m *meter) flush() {
+	if err := m.pipeline.Flush(m.ctx); err != nil {
+		m.err = errors.Join(m.err, fmt.Errorf("exporting spans: %w", err))
+	}
+}
+
+func (m *meter) read(into *machine.Usage) {
+	u, err := machine.Read()
+	m.err = errors.Join(m.err, err)
+	*into = u
+}
+
+// How much of the machine may go elsewhere.
+const (
+	maxStolen = 0.02
+	maxOthers = 0.10
+)
+
+func noise(m results.Machine) []bench.Reason {
+	if !m.Known || m.Stolen <= maxStolen && m.Others <= maxOthers {
+		return nil
+	}
+	return []bench.Reason{{Name: "noisy-machine", Detail: fmt.Sprintf(
+		"%.0f %% of the machine's CPU time was stolen by its host, %.0f %% was used by other processes: close them, or measure on a quieter machine",
+		100*m.Stolen, 100*m.Others)}}
+}

@@ -1,0 +1,120 @@
+package visit_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/observable/spans"
+	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
+	var quantiles, tracers []string
+	for _, a := range estimators.Arms {
+		quantiles = append(quantiles, a.Name)
+	}
+	for _, a := range spans.Arms {
+		tracers = append(tracers, a.Name)
+	}
+	if !slices.Equal(quantiles, scenarios.QuantileArms) {
+		t.Errorf("estimators are %v, scenarios name %v", quantiles, scenarios.QuantileArms)
+	}
+	if !slices.Equal(tracers, scenarios.SpansArms) {
+		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
+	}
+}
+
+func request(t *testing.T, text string, cell int) *visit.Request {
+	t.Helper()
+	s, err := scenarios.Decode("test.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visit.Request{Scenario: s, Cell: s.Cells()[cell], Seed: 42, Turns: 0.5}
+}
+
+const short = `
+qps: [5000]
+spans: [none, noop, pooled, pooled-off, sdk]
+duration: 100ms
+warmup: 20ms
+handlers: {allocate: 100}
+`
+
+func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
+	for cell, arm := range []string{"none", "noop", "pooled", "pooled-off", "sdk"} {
+		v, err := visit.Do(context.Background(), request(t, short, cell))
+		if err != nil {
+			t.Fatalf("%s: %v", arm, err)
+		}
+		r := v.Record
+		if v.Cell.Spans != arm || r.Done == 0 || r.Done != r.Offered || v.Warmup == 0 || r.Interrupted {
+			t.Errorf("%s: %+v", arm, r)
+		}
+		if exports := arm != "none" && arm != "noop"; (v.Spans != nil) != exports {
+			t.Errorf("%s: spans %+v", arm, v.Spans)
+		} else if exports && (v.Spans.Dropped() != 0 || v.Spans.Made != v.Warmup+r.Done || v.Spans.Bytes < 100*v.Spans.Exported) {
+			t.Errorf("%s: %d calls, %d before; spans %+v", arm, r.Done, v.Warmup, v.Spans)
+		}
+		if v.Cost.CPU <= 0 || v.Cost.Allocs < r.Done || v.Cost.PeakRSS == 0 {
+			t.Errorf("%s: cost %+v", arm, v.Cost)
+		}
+		if len(v.Estimates) != len(scenarios.QuantileArms) {
+			t.Errorf("%s: %d estimates", arm, len(v.Estimates))
+		}
+		for _, e := range v.Estimates {
+			if e.N != r.Done || e.InsertNS <= 0 || e.QueryNS <= 0 || e.StateBytes <= 0 || len(e.Answers) != 2 {
+				t.Errorf("%s: %+v", arm, e)
+			}
+			for _, a := range e.Answers {
+				if e.Quantile == "exact" && (a.Value != 0 || a.Rank != 0) {
+					t.Errorf("full sort misses: %+v", a)
+				}
+				if e.Quantile == "hdr" && (a.Value > 0.001 || a.Value < -0.001) {
+					t.Errorf("hdr misses: %+v", a)
+				}
+			}
+		}
+	}
+}
+
+func TestAVisitThatIsInterruptedKeepsWhatItMeasured(t *testing.T) {
+	req := request(t, short, 4)
+	req.Scenario.Duration, req.Scenario.Warmup = time.Hour, 0
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	v, err := visit.Do(ctx, req)
+	if err != nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Spans.Exported != v.Record.Done {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestAQueueOfNoneDropsInsteadOfWaiting(t *testing.T) {
+	req := request(t, short+"queue: 0\nworkers: 1\n", 0)
+	req.Scenario.Handlers.Spin, req.Turns = 2*time.Millisecond, bench.Calibrate()
+	v, err := visit.Do(context.Background(), req)
+	if err != nil || v.Record.Dropped == 0 || v.Record.Queue.Max() != 0 {
+		t.Errorf("%+v, %v", v.Record, err)
+	}
+}
+
+func TestANameNobodyKnowsIsAnError(t *testing.T) {
+	for name, spoil := range map[string]func(*visit.Request){
+		"spans":     func(r *visit.Request) { r.Cell.Spans = "magic" },
+		"quantile":  func(r *visit.Request) { r.Cell.Quantile = "magic" },
+		"estimates": func(r *visit.Request) { r.Scenario.Quantile = []string{"magic"} },
+		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = "magic" },
+		"work":      func(r *visit.Request) { r.Scenario.Handlers.Distribution = "magic" },
+	} {
+		req := request(t, short, 0)
+		spoil(req)
+		if v, err := visit.Do(context.Background(), req); err == nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package visit
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/observable"
+	"github.com/loadgen-go/loadgen/observable/spans"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// This file is where the names of a scenario meet their Go types.
+
+// arrivals are the schedule of the scenario's process.
+func arrivals(s *scenarios.Scenario, r bench.Rate, d time.Duration, seed uint64) (bench.Arrivals, error) {
+	switch s.Arrivals {
+	case scenarios.Constant:
+		return bench.Constant(r, d)
+	case scenarios.Poisson:
+		return bench.Poisson(r, d, seed)
+	}
+	return nil, fmt.Errorf("no process of arrivals is called %q", s.Arrivals)
+}
+
+// newMap is the map under load, and the keys that it is asked for.
+func newMap(req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys, error) {
+	opts := observable.Options{TracerProvider: pipeline.Provider}
+	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
+		if _, err := estimators.New(arm); err != nil {
+			return nil, nil, err
+		}
+		opts.Latency = func(string) observable.Instrument {
+			e, err := estimators.New(arm)
+			if err != nil {
+				panic(err) // it could be made above
+			}
+			return &instrument{estimator: e}
+		}
+	}
+	m, err := observable.New(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &req.Scenario.Handlers
+	work := bench.Work{Spin: h.Spin, Allocate: h.Allocate, Distribution: h.Distribution, Seed: req.Seed}
+	if err := work.Check(); err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, h.Keys)
+	for i := range names {
+		names[i] = fmt.Sprintf("handler-%d", i)
+		if err := m.Register(names[i], work.Handler(names[i], req.Turns)); err != nil {
+			return nil, nil, err
+		}
+	}
+	keys, err := bench.Zipf(names, h.Zipf, req.Seed)
+	return m, keys, err
+}
+
+// An instrument is an estimator on the path of calls. No estimator is safe for
+// concurrent use, so each handler has one behind a lock.
+type instrument struct {
+	mu        sync.Mutex
+	estimator quantile.Estimator
+}
+
+func (i *instrument) Record(d time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.estimator.Add(d)
+}

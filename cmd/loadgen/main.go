@@ -1,0 +1,102 @@
+// Command loadgen drives an instrumented map of functions at set rates and tells
+// what its instrumentation costs.
+//
+//	loadgen run [SCENARIO]        run a scenario and compare its arms
+//	loadgen plan [SCENARIO]       tell what would run, without running it
+//	loadgen scenarios             list the scenarios there are
+//	loadgen show RUN              print the tables of a run again
+//
+// It exits with 0 if all is well; 1 is for what was worse than asked, 2 for bad
+// input and for what could not be measured, 3 for what is not valid under
+// --strict, and 130 for an interrupt.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitUnusable    = 2 // could not measure, or bad input
+	exitNotValid    = 3 // under --strict
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first interrupt ends a run in good order, a second one at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(loadgen(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// loadgen runs a command line and returns its exit code.
+func loadgen(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintf(stderr, "loadgen: %v\n", exit.err)
+		}
+		return exit.code
+	}
+	// What cobra refuses: an unknown command or flag, a missing argument.
+	fmt.Fprintf(stderr, "loadgen: %v\nRun '%s --help' for what it takes.\n", err, cmd.CommandPath())
+	return exitUnusable
+}
+
+// An exitError ends the program with a code, and with a message if it has one.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
+func (e *exitError) Unwrap() error { return e.err }
+
+// unusable is an error with exit code 2.
+func unusable(err error) error { return &exitError{exitUnusable, err} }
+
+func newRoot() *cobra.Command {
+	env := machine.Environment()
+	root := &cobra.Command{
+		Use:   "loadgen",
+		Short: "Drive an instrumented map of functions at set rates and compare its arms",
+		Long: `loadgen drives an instrumented map of functions at set rates, open loop, and
+compares arms: ways of making spans, and latency estimators. Start with
+
+    loadgen run`,
+		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, orUnknown(env.Commit), env.GoVersion),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(newRun(), newPlan(), newScenarios(), newShow(), newVisit())
+	return root
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}

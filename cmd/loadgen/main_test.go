@@ -1,0 +1,395 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// asCommand makes the test binary be the command, for the processes of visits and
+// for tests that need a process of their own.
+const asCommand = "LOADGEN_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	if err := os.Setenv(asCommand, "1"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// command is a process of the command.
+func command(t testing.TB, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	cmd = exec.Command(self, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = stdout, stderr, t.TempDir()
+	return cmd, stdout, stderr
+}
+
+// execute runs the command to its end.
+func execute(t testing.TB, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd, out, errs := command(t, args...)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// scenario writes the file of a scenario.
+func scenario(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tiny.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const tiny = `
+about: Whether it works.
+qps: [4000]
+spans: [none, sdk, pooled]
+duration: 100ms
+warmup: 20ms
+rounds: 6
+`
+
+func TestARunMeasuresComparesAndLeavesResultsThatBenchstatReads(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := execute(t, "run", scenario(t, tiny), "--seed", "7", "--out", out)
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	for _, want := range []string{
+		"tiny: Whether it works.", "seed 7",
+		"offered/s", "achieved/s", "p99.9", "gen lag", "errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS",
+		"quantile", "state", "insert ns", "dws+qdigest",
+		"spans=sdk vs spans=none at 4,000/s: ", "spans=pooled vs spans=none at 4,000/s: ", "times the bytes",
+		filepath.Join(out, "run.bench"), filepath.Join(out, "run.json"), "go tool benchstat ",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is not in the output:\n%s", want, stdout)
+		}
+	}
+	if want := "tiny: 18 visits in 6 rounds, about 3 s; seed 7\n"; stderr != want {
+		t.Errorf("into a pipe the standard error is %q, want %q", stderr, want)
+	}
+	run, err := results.Read(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRun(t, run)
+	benchstat := exec.Command("go", "tool", "benchstat", "-col", "/spans", filepath.Join(out, "run.bench"))
+	table, err := benchstat.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, table)
+	}
+	for _, want := range []string{"none", "sdk", "pooled", "p99-latency-sec", "B/op", "vs base", "n=6"} {
+		if !bytes.Contains(table, []byte(want)) {
+			t.Errorf("%q is not in what benchstat says:\n%s", want, table)
+		}
+	}
+	// The tables come from the file alone.
+	code, again, _ := execute(t, "show", out)
+	if code != 0 || !strings.HasPrefix(stdout, again) {
+		t.Errorf("exit %d; show prints\n%s", code, again)
+	}
+}
+
+// checkRun checks what holds for every whole run of tiny.
+func checkRun(t *testing.T, run *results.Run) {
+	t.Helper()
+	if run.Status != results.Complete || len(run.Visits) != run.Scenario.Visits() {
+		t.Errorf("%s, %d visits", run.Status, len(run.Visits))
+	}
+	offered, orders := map[int]uint64{}, map[string]bool{}
+	order := ""
+	for i, v := range run.Visits {
+		if v.Error != "" || v.Log != "" {
+			t.Errorf("visit %d: error %q, log %q", i, v.Error, v.Log)
+			continue
+		}
+		if first, ok := offered[v.Round]; ok && v.Record.Offered != first {
+			t.Errorf("round %d: one arm was offered %d calls and another %d", v.Round, first, v.Record.Offered)
+		}
+		offered[v.Round] = v.Record.Offered
+		if v.Spans != nil && (v.Spans.Made != v.Spans.Exported || v.Spans.Made != v.Warmup+v.Record.Offered) {
+			t.Errorf("%v: %d calls and %d before made %d spans, %d exported", v.Cell, v.Record.Offered, v.Warmup, v.Spans.Made, v.Spans.Exported)
+		}
+		if (v.Spans == nil) != (v.Cell.Spans == "none") {
+			t.Errorf("%v: spans %+v", v.Cell, v.Spans)
+		}
+		if len(v.Estimates) != len(run.Scenario.Quantile) || v.Cost.Bytes == 0 || v.Cost.PeakRSS == 0 {
+			t.Errorf("%v: %d estimates, cost %+v", v.Cell, len(v.Estimates), v.Cost)
+		}
+		order += v.Cell.Spans + " "
+		if v.Order == len(run.Scenario.Cells()) {
+			orders[order], order = true, ""
+		}
+	}
+	if len(orders) < 2 {
+		t.Errorf("every round has the same order: %v", orders)
+	}
+	if offered[1] == offered[2] && offered[2] == offered[3] && offered[3] == offered[4] {
+		t.Errorf("every round has the same arrivals: %v", offered)
+	}
+}
+
+func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
+	file := scenario(t, tiny)
+	runs := map[string]string{}
+	for i, seed := range []string{"1", "1", "2"} {
+		out := filepath.Join(t.TempDir(), "out")
+		if code, _, stderr := execute(t, "run", file, "--seed", seed, "--rounds", "3", "--duration", "20ms", "--warmup", "0", "--out", out); code != 0 {
+			t.Fatalf("exit %d\n%s", code, stderr)
+		}
+		run, err := results.Read(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		what := ""
+		for _, v := range run.Visits {
+			what += v.Cell.String() + " " + count(v.Record.Offered) + "\n"
+		}
+		if i == 1 && runs["1"] != what {
+			t.Errorf("one seed, two runs:\n%s\n%s", runs["1"], what)
+		}
+		runs[seed] = what
+	}
+	if runs["1"] == runs["2"] {
+		t.Errorf("two seeds, one run:\n%s", runs["1"])
+	}
+}
+
+func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms", "--warmup", "10ms", "--out", out)
+	if code != 0 || !strings.Contains(stdout, "dws+qdigest") {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != 7+7*6 {
+		t.Errorf("%d results, %v", len(got), err)
+	}
+}
+
+// What goes wrong, what the program says of it, and how it ends: through a
+// process, since that is what a script sees.
+func TestExitCodes(t *testing.T) {
+	broken := scenario(t, "qps: [-1]\nspan: [sdk]\nduration: 10ms\nrounds: none\n")
+	good := scenario(t, tiny)
+	taken := filepath.Join(t.TempDir(), "taken")
+	if code, _, stderr := execute(t, "run", good, "--rounds", "1", "--duration", "20ms", "--spans", "none", "--out", taken); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	damaged := filepath.Join(t.TempDir(), "run.json")
+	if err := os.WriteFile(damaged, []byte(`{"schema":1,`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   string
+		code   int
+		stderr []string // all of them
+	}{
+		{"", 0, nil},
+		{"--help", 0, nil},
+		{"--version", 0, nil},
+		{"run --help", 0, nil},
+		{"scenarios", 0, nil},
+		{"scenarios --fields", 0, nil},
+		{"plan", 0, nil},
+		{"plan " + good, 0, nil},
+		{"show " + taken, 0, nil},
+		{"completion bash", 0, nil},
+		{"runn", 2, []string{`unknown command "runn"`, "loadgen --help"}},
+		{"run --qqps 1", 2, []string{"unknown flag: --qqps", "'loadgen run --help'"}},
+		{"run a b", 2, []string{"accepts at most 1 arg"}},
+		{"run no-such", 2, []string{`no scenario is called "no-such"`, "span-reuse"}},
+		{"plan " + broken, 2, []string{"tiny.yaml:1:7: qps: ", "tiny.yaml:2:1: unknown field \"span\"", "tiny.yaml:4:9: rounds: "}},
+		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", "--workers: workers: "}},
+		{"run --qps -1", 2, []string{`--qps: qps: "-1" is not a rate`}},
+		{"run --qps 1 --duration 10ms", 2, []string{"duration: 10ms yields no call at 1/s"}},
+		{"run --spans pool", 2, []string{`--spans: spans: "pool" is unknown: want a list of none, noop, pooled, pooled-off, sdk`}},
+		{"run --out " + taken, 2, []string{"holds a run already"}},
+		{"run --out /dev/null/x", 2, []string{"/dev/null"}},
+		{"show", 2, []string{"accepts 1 arg"}},
+		{"show /no/such/run", 2, []string{"/no/such/run", "want the directory of a run"}},
+		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},
+		{"visit", 2, []string{"reading what to visit"}},
+		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visits are not valid"}},
+	} {
+		code, stdout, stderr := execute(t, strings.Fields(c.args)...)
+		if code != c.code {
+			t.Errorf("loadgen %s: exit %d, want %d\n%s", c.args, code, c.code, stderr)
+		}
+		for _, want := range c.stderr {
+			if !strings.Contains(stderr, want) {
+				t.Errorf("loadgen %s: %q is not in its standard error:\n%s", c.args, want, stderr)
+			}
+		}
+		if c.code == 2 && stdout != "" {
+			t.Errorf("loadgen %s: failed, and wrote to its standard output:\n%s", c.args, stdout)
+		}
+		if c.code == 0 && stdout == "" {
+			t.Errorf("loadgen %s: no output", c.args)
+		}
+	}
+}
+
+func TestAnInterruptEndsARunAtOnceAndKeepsWhatItMeasured(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	cmd, stdout, stderr := command(t, "run", scenario(t, tiny), "--rounds", "100", "--duration", "500ms", "--out", out)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "two visits", func() bool {
+		run, err := results.Read(out)
+		return err == nil && len(run.Visits) >= 2
+	})
+	// To the whole group, as a terminal does it.
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	err := cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit %d (%v), want 130\n%s", code, err, stderr)
+	}
+	// Its longest visit is of half a second; the machine may be slow.
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	if !strings.Contains(stdout.String(), "PARTIAL: ") || !strings.Contains(stdout.String(), "run.json") || !strings.Contains(stderr.String(), "interrupted after ") {
+		t.Errorf("it says\n%s\n%s", stdout, stderr)
+	}
+	run, err := results.Read(out)
+	if err != nil || run.Status != results.Partial || len(run.Visits) < 2 {
+		t.Fatalf("run.json reads as %+v, %v", run, err)
+	}
+	for i, v := range run.Visits[:len(run.Visits)-1] {
+		if !v.Usable() {
+			t.Errorf("visit %d was whole, and is not usable: %+v", i, v)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(out, "run.bench"))
+	if err != nil || !strings.Contains(string(text), "# partial: ended after ") {
+		t.Errorf("%v; run.bench:\n%s", err, text)
+	}
+	if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) < 2 {
+		t.Errorf("%d results, %v", len(got), err)
+	}
+}
+
+// await returns once f does.
+func await(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); !f(); <-tick.C {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("waited 30 s for %s", what)
+		}
+	}
+}
+
+func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
+	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"}, scenarios.Setting{Key: "warmup", Value: "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	v := spawn(ctx, self, &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1})
+	if v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Scheduled > 10*time.Second {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ script, want string }{
+		"crash":   {"echo 'fatal error: out of luck' >&2; exit 3", "exit status 3\nfatal error: out of luck"},
+		"garbage": {"echo nonsense", "invalid character"},
+		"silent":  {"cat > /dev/null &", "unexpected end of JSON input"},
+	} {
+		program := filepath.Join(dir, name)
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s, err := scenarios.Decode("tiny.yaml", []byte(tiny))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := spawn(context.Background(), program, &visit.Request{Scenario: s, Cell: s.Cells()[0]})
+		if !strings.Contains(v.Error, c.want) || v.Usable() {
+			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)
+		}
+	}
+	if v := spawn(context.Background(), filepath.Join(dir, "none"), &visit.Request{}); !strings.Contains(v.Error, "no such file") {
+		t.Errorf("a program that is not there: %q", v.Error)
+	}
+}
+
+func TestWhatIsPrintedWithoutARun(t *testing.T) {
+	for file, args := range map[string][]string{
+		"plan.txt":      {"plan", "span-reuse", "--workers", "1", "--seed", "7"},
+		"plan-poor.txt": {"plan", "span-reuse", "--qps", "0.5,100", "--duration", "3s", "--rounds", "2", "--spans", "sdk,none", "--workers", "2", "--arrivals", "constant"},
+		"scenarios.txt": {"scenarios"},
+		"fields.txt":    {"scenarios", "--fields"},
+		"help-run.txt":  {"run", "--help"},
+	} {
+		code, got, stderr := execute(t, args...)
+		if code != 0 {
+			t.Fatalf("%v: exit %d\n%s", args, code, stderr)
+		}
+		golden(t, file, got)
+	}
+}
+
+// golden compares with a file of testdata; go test -update writes it anew.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (go test -update writes it anew): -want +got:\n%s", file, diff)
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func newRun() *cobra.Command {
+	var (
+		out    string
+		strict bool
+	)
+	cmd := &cobra.Command{
+		Use:   "run [SCENARIO]",
+		Short: "Run a scenario, compare its arms, and leave results that benchstat reads",
+		Long: `Visits every cell of a scenario (an arm at a rate) in rounds, in random order,
+each visit in a fresh process, and ends with tables, comparisons, and the files
+run.bench (for benchstat) and run.json (everything).
+
+SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
+is span-reuse, which takes about a minute. Flags take the place of what the
+scenario says. An interrupt ends the run at once; what was measured is kept.`,
+		Example: `  loadgen run
+  loadgen run span-reuse --qps 5k,20k --rounds 12
+  loadgen run quantile-live --out /tmp/live
+  loadgen run mine.yaml --spans none,sdk --duration 2s`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := loadScenario(cmd, args)
+			if err != nil {
+				return err
+			}
+			return run(cmd.Context(), s, out, strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addSettings(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
+	cmd.Flags().BoolVar(&strict, "strict", false, "Exit with 3 if any visit was not valid.")
+	return cmd
+}
+
+func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, stdout, stderr io.Writer) error {
+	if s.Seed == 0 {
+		s.Seed = rand.Uint64()>>1 + 1
+	}
+	began := time.Now()
+	if out == "" {
+		out = filepath.Join("results", s.Name+"-"+began.UTC().Format("20060102T150405Z"))
+	}
+	env := machine.Environment()
+	env.Turns, env.Pace = bench.Calibrate(), visit.Pace.String()
+	program, err := os.Executable()
+	if err != nil {
+		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
+	}
+	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	if err != nil {
+		return unusable(err)
+	}
+	fmt.Fprintf(stderr, "%s: %d visits in %d rounds, about %s; seed %d\n", s.Name, s.Visits(), s.Rounds, about(s.Wall()), s.Seed)
+	visits := visits{program: program, scenario: s, turns: env.Turns, writer: w, progress: newProgress(stderr, s.Visits())}
+	visitErr := visits.run(ctx)
+	status := results.Complete
+	if visitErr != nil || ctx.Err() != nil {
+		status = results.Partial
+	}
+	if err := errors.Join(visitErr, w.Close(status)); err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	done, err := results.Read(w.JSONPath())
+	if err != nil {
+		return unusable(err)
+	}
+	if _, err := fmt.Fprint(stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath())); err != nil {
+		return unusable(err)
+	}
+	return verdict(ctx, done, strict)
+}
+
+// verdict is how a run ends.
+func verdict(ctx context.Context, run *results.Run, strict bool) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %d visits", len(run.Visits), run.Scenario.Visits())}
+	}
+	failed, doubtful := 0, 0
+	for _, v := range run.Visits {
+		if !v.Usable() {
+			failed++
+		}
+		if len(v.Verdict) > 0 {
+			doubtful++
+		}
+	}
+	switch {
+	case failed > 0:
+		return unusable(fmt.Errorf("%d of %d visits could not be measured", failed, len(run.Visits)))
+	case strict && doubtful > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%d of %d visits are not valid (--strict)", doubtful, len(run.Visits))}
+	}
+	return nil
+}
+
+// Streams of the scenario's seed.
+const (
+	streamRounds = 1 << 32
+	streamOrder  = 1 << 33
+)
+
+// visits are those of one run.
+type visits struct {
+	program  string
+	scenario *scenarios.Scenario
+	turns    bench.Turns
+	writer   *results.Writer
+	progress *progress
+}
+
+// run visits every cell in rounds. Each round has one seed for all arms, so that
+// they are compared on the same arrivals, keys and work, and an order of its own.
+// An error is that of the files: one of a visit is in its record.
+func (v *visits) run(ctx context.Context) error {
+	defer v.progress.finish()
+	s := v.scenario
+	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
+	for round := 1; round <= s.Rounds; round++ {
+		seed := rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
+		cells := s.Cells()
+		order.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
+		for i, cell := range cells {
+			v.progress.next(fmt.Sprintf("round %d of %d, %v", round, s.Rounds, cell))
+			got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: seed, Turns: v.turns})
+			got.Round, got.Order = round, i+1
+			interrupted := ctx.Err() != nil
+			if interrupted && got.Error != "" {
+				return nil // it was ended before it had measured anything
+			}
+			if err := v.writer.Add(got); err != nil {
+				return err
+			}
+			if interrupted {
+				return nil
+			}
+		}
+	}
+	return nil
+}

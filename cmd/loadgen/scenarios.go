@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func newScenarios() *cobra.Command {
+	var fields bool
+	cmd := &cobra.Command{
+		Use:   "scenarios",
+		Short: "List the scenarios that are part of the program",
+		Long: `Lists the scenarios that are part of the program, each with the question it
+answers. With --fields, lists what the file of a scenario may say.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			if fields {
+				fmt.Fprintln(w, "FIELD\tTAKES\tDEFAULT\tMEANING")
+				for _, f := range scenarios.Fields {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Key, f.Want, f.Default, f.About)
+				}
+				return w.Flush()
+			}
+			for _, name := range scenarios.Names() {
+				s, err := scenarios.Load(name)
+				if err != nil {
+					return unusable(err)
+				}
+				fmt.Fprintf(w, "%s\tabout %s\t%s\n", name, about(s.Wall()), s.About)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&fields, "fields", false, "list what the file of a scenario may say")
+	return cmd
+}
+
+// about is a duration as one says it.
+func about(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", max(d.Seconds(), 1))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
