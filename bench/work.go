@@ -82,9 +82,9 @@ func (w Work) Handler(key string, turns Turns) func() {
 	var call atomic.Uint32
 	return func() {
 		i := call.Add(1) % amounts
-		spin(spins[i])
+		_ = spin(spins[i])
 		if bytes[i] > 0 {
-			allocate(bytes[i])
+			_ = allocate(bytes[i])
 		}
 	}
 }
@@ -109,7 +109,7 @@ func Calibrate() Turns {
 	best := time.Duration(math.MaxInt64)
 	for range 50 {
 		start := time.Now()
-		spin(turns)
+		_ = spin(turns)
 		best = min(best, time.Since(start))
 	}
 	return Turns(turns / float64(max(best, 1)))

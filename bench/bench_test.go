@@ -1,0 +1,157 @@
+package bench_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/observable"
+	"github.com/loadgen-go/loadgen/observable/spans"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
+)
+
+// These benchmarks call as fast as they can, one call after another: they tell
+// what a call costs, and nothing about latency under load. Compare their arms with
+//
+//	go test ./bench -run '^$' -bench Map -count 10 | tee map.txt
+//	go tool benchstat -col /spans map.txt
+
+// cpu is the CPU time of the process: collector and exporters are in it, which
+// the time of a loop does not show.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// measure times f and reports the CPU time and the allocations of each call. Flush
+// ends what calls have begun, such as the export of their spans: it belongs to
+// them, and comes often enough that no exporter has to drop any.
+func measure(b *testing.B, f, flush func() error) {
+	const batch = 512
+	b.ReportAllocs()
+	before := cpu(b)
+	for i := 1; b.Loop(); i++ {
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+		if i%batch == 0 {
+			if err := flush(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+}
+
+func nothing() error { return nil }
+
+// BenchmarkMap is a call of a handler that does nothing, with every arm of spans.
+func BenchmarkMap(b *testing.B) {
+	ctx := context.Background()
+	for _, arm := range spans.Arms {
+		b.Run("spans="+arm.Name, func(b *testing.B) {
+			pipeline, err := spans.Open(arm.Name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			m := oneHandler(b, observable.Options{TracerProvider: pipeline.Provider})
+			measure(b, func() error { return m.Call(ctx, "handler") }, func() error { return pipeline.Flush(ctx) })
+			if err := pipeline.Close(ctx); err != nil {
+				b.Fatal(err)
+			}
+			if exported, _ := pipeline.Exported(); pipeline.Records() && exported != m.Stats()[0].Calls {
+				b.Errorf("%d spans exported of %d: the figures are too low", exported, m.Stats()[0].Calls)
+			}
+		})
+	}
+}
+
+// BenchmarkMapLatency is a call with every estimator as the map's instrument.
+func BenchmarkMapLatency(b *testing.B) {
+	ctx := context.Background()
+	for _, arm := range estimators.Arms {
+		b.Run("quantile="+arm.Name, func(b *testing.B) {
+			e := estimator(b, arm.Name)
+			m := oneHandler(b, observable.Options{Latency: func(string) observable.Instrument { return instrument{e} }})
+			measure(b, func() error { return m.Call(ctx, "handler") }, nothing)
+		})
+	}
+}
+
+func oneHandler(b *testing.B, opts observable.Options) *observable.Map {
+	b.Helper()
+	m, err := observable.New(opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := m.Register("handler", func() {}); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// instrument is for one goroutine.
+type instrument struct{ quantile.Estimator }
+
+func (i instrument) Record(d time.Duration) { i.Add(d) }
+
+func estimator(b *testing.B, name string) quantile.Estimator {
+	b.Helper()
+	e, err := estimators.New(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+// BenchmarkEstimator is one latency added to every estimator.
+func BenchmarkEstimator(b *testing.B) {
+	data := quantiletest.Lognormal(1 << 20)
+	for _, arm := range estimators.Arms {
+		b.Run("dist=lognormal/quantile="+arm.Name, func(b *testing.B) {
+			e, i := estimator(b, arm.Name), 0
+			measure(b, func() error {
+				e.Add(data[i&(len(data)-1)])
+				i++
+				return nil
+			}, nothing)
+			if s, ok := e.(quantile.Sizer); ok {
+				b.ReportMetric(float64(s.StateBytes()), "state-bytes")
+			}
+		})
+	}
+}
+
+// BenchmarkRun is what the generator itself costs for a call, when it never waits.
+func BenchmarkRun(b *testing.B) {
+	const calls = 1 << 20 // of one run at most: as many may be waiting
+	target := bench.TargetFunc(func(context.Context, string) error { return nil })
+	for name, workers := range map[string]int{"one": 1, "procs": runtime.GOMAXPROCS(0)} {
+		b.Run("workers="+name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.StopTimer()
+			for left := b.N; left > 0; left -= calls {
+				n := min(left, calls)
+				a, err := bench.Constant(bench.PerSecond(1_000_000_000), time.Duration(n))
+				if err != nil {
+					b.Fatal(err)
+				}
+				run := bench.Run{Arrivals: a, Target: target, Workers: workers, Queue: n, Began: b.StartTimer, Ended: b.StopTimer}
+				r, err := run.Do(context.Background())
+				if err != nil || r.Done != uint64(n) {
+					b.Fatalf("%d calls done of %d, %v", r.Done, n, err)
+				}
+			}
+		})
+	}
+}

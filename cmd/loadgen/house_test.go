@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/loadgen-go/loadgen/"
+
+// goList runs go list with a template and returns its lines in words.
+func goList(t *testing.T, args ...string) (lines [][]string) {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	for line := range strings.Lines(string(out)) {
+		lines = append(lines, strings.Fields(line))
+	}
+	return lines
+}
+
+// The way of a datum: a package imports only what comes before it.
+func TestImportsPointOneWay(t *testing.T) {
+	allowed := map[string][]string{
+		"quantile":              {},
+		"quantile/quantiletest": {"quantile"},
+		"sampling":              {"quantile"},
+		"quantile/estimators":   {"quantile", "sampling"},
+		"bench":                 {"quantile"},
+		"scenarios":             {"bench"},
+		"results":               {"quantile", "bench", "scenarios"},
+		"observable":            {},
+		"observable/pooled":     {},
+		"observable/spans":      {"observable/pooled"},
+	}
+	for _, words := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {
+		pkg := strings.TrimPrefix(words[0], module)
+		if strings.HasPrefix(pkg, "cmd/") {
+			continue // the command ties them together
+		}
+		may, ok := allowed[pkg]
+		if !ok {
+			t.Errorf("package %s has no place in the order of imports", pkg)
+		}
+		for _, imported := range words[1:] {
+			if ours, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(may, ours) {
+				t.Errorf("%s imports %s, and may import only %v", pkg, ours, may)
+			}
+		}
+	}
+}
+
+// The engine and the estimators stay light, and a service that imports the map
+// gets no more than the API.
+func TestOpenTelemetryStaysWhereItBelongs(t *testing.T) {
+	const otel = "go.opentelemetry.io/"
+	for _, words := range goList(t, "-f", "{{.ImportPath}} {{join .Deps \" \"}}", module+"...") {
+		pkg := strings.TrimPrefix(words[0], module)
+		for _, dep := range words[1:] {
+			if strings.HasPrefix(dep, otel) && !strings.HasPrefix(pkg, "observable") && !strings.HasPrefix(pkg, "cmd/") {
+				t.Errorf("%s depends on %s", pkg, dep)
+				break
+			}
+			if pkg == "observable" && strings.HasPrefix(dep, otel+"otel/sdk") {
+				t.Errorf("observable depends on %s: want the API alone", dep)
+			}
+		}
+	}
+}
