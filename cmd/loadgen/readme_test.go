@@ -1,0 +1,150 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// readme is the README, and a function that gives the text of its code blocks of a
+// language that follow a marker.
+func readme(t *testing.T) (text string, blocks func(marker, language string) []string) {
+	t.Helper()
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(data)
+	return text, func(marker, language string) (found []string) {
+		pattern := regexp.MustCompile("(?s)" + regexp.QuoteMeta(marker) + "\n```" + language + "\n(.*?)\n```")
+		for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+			found = append(found, m[1])
+		}
+		if len(found) == 0 {
+			t.Fatalf("the README has no block of %s after %q", language, marker)
+		}
+		return found
+	}
+}
+
+// What the README shows the command to print is what it prints.
+func TestReadmeCommandsPrintWhatItShows(t *testing.T) {
+	_, blocks := readme(t)
+	for _, block := range blocks("", "console") {
+		line, want, _ := strings.Cut(block, "\n")
+		args, ok := strings.CutPrefix(line, "$ go run ./cmd/loadgen ")
+		if !ok {
+			t.Errorf("a block begins with %q: want a command of loadgen", line)
+			continue
+		}
+		code, got, stderr := execute(t, strings.Fields(args)...)
+		if code != 0 || strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("%s: exit %d\n%s\nprints\n%s\nthe README shows\n%s", line, code, stderr, got, want)
+		}
+	}
+}
+
+// The commands that are not run here are understood.
+func TestReadmeCommandsAreUnderstood(t *testing.T) {
+	_, blocks := readme(t)
+	n := 0
+	for _, block := range blocks("", "sh") {
+		for line := range strings.Lines(block) {
+			command, ok := strings.CutPrefix(line, "go run ./cmd/loadgen ")
+			if !ok {
+				continue
+			}
+			command, _, _ = strings.Cut(command, "#")
+			args := strings.Fields(strings.Replace(command, "run ", "plan ", 1))
+			if strings.TrimSpace(command) == "run" {
+				args = []string{"plan"}
+			}
+			for i, a := range args {
+				if strings.HasPrefix(a, "scenarios/") {
+					abs, err := filepath.Abs("../../" + a)
+					if err != nil {
+						t.Fatal(err)
+					}
+					args[i] = abs
+				}
+			}
+			if code, _, stderr := execute(t, args...); code != 0 {
+				t.Errorf("%s: exit %d\n%s", line, code, stderr)
+			}
+			n++
+		}
+	}
+	if n < 4 {
+		t.Errorf("%d commands found", n)
+	}
+}
+
+// The sample was measured once; the tables of a run still look like it.
+func TestReadmeSampleLooksLikeARun(t *testing.T) {
+	_, blocks := readme(t)
+	sample := blocks("<!-- sample -->", "text")[0]
+	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--out", filepath.Join(t.TempDir(), "out"))
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	// Headers of tables and headings: words before any number.
+	headings := 0
+	for line := range strings.Lines(got) {
+		words := strings.Join(strings.Fields(line), " ")
+		isHeading := strings.HasPrefix(words, "spans offered/s") || strings.HasPrefix(words, "quantile state") ||
+			words == "Comparisons, paired by round, with 95 % intervals" || words == "Warnings" || strings.HasPrefix(words, "in us; medians")
+		if !isHeading {
+			continue
+		}
+		headings++
+		if strings.HasPrefix(words, "in us") {
+			words, _, _ = strings.Cut(words, "over")
+		}
+		if !slices.ContainsFunc(strings.Split(sample, "\n"), func(s string) bool {
+			return strings.HasPrefix(strings.Join(strings.Fields(s), " "), words)
+		}) {
+			t.Errorf("a run prints %q, and the README does not", words)
+		}
+	}
+	if headings < 5 {
+		t.Errorf("%d headings in\n%s", headings, got)
+	}
+	for _, arm := range append(slices.Clone(scenarios.SpansArms), scenarios.QuantileArms...) {
+		if !strings.Contains(sample, "\n"+arm+" ") {
+			t.Errorf("the README shows no row of %s", arm)
+		}
+	}
+}
+
+// The code that the README shows is that of an example that is run.
+func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
+	_, blocks := readme(t)
+	code := blocks("<!-- example: bench/example_test.go -->", "go")[0]
+	example, err := os.ReadFile("../../bench/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dedented := strings.ReplaceAll(string(example), "\n\t", "\n")
+	if !strings.Contains(dedented, code) {
+		t.Errorf("bench/example_test.go does not contain\n%s", code)
+	}
+}
+
+// Words of the README that a test elsewhere holds true, so that they cannot drift.
+func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
+	text, _ := readme(t)
+	for _, figure := range []string{"p99 needs 368 calls a visit, p99.9 needs 3,688", "128 B and 2 allocations", "1,650 B and 14",
+		"0 fine, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
+		if !strings.Contains(text, figure) {
+			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit codes", figure)
+		}
+	}
+	if _, err := os.Stat("../../LICENSE"); err != nil {
+		t.Error(err)
+	}
+}
