@@ -1,40 +1,17 @@
 package report_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test -update writes it anew): -want +got:\n%s", file, diff)
-	}
-}
 
 // made is a run whose visits are made up: those of sdk take twice what those of
 // none do, pooled is in between, and rounds differ a little.
@@ -102,13 +79,13 @@ seed: 7
 
 func TestTheReportOfARun(t *testing.T) {
 	run := made(t, question)
-	golden(t, "run.txt", report.Text(run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
+	golden.Check(t, "run.txt", report.Text(run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
 }
 
 func TestTheReportOfALiveScenario(t *testing.T) {
 	run := made(t, strings.NewReplacer("quantile: [exact, hdr]", "quantile: [none, hdr]\nlive: true",
 		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none", "spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
-	golden(t, "live.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
+	golden.Check(t, "live.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
 }
 
 // Everything that can go wrong with a run shows, and none of it hides the rest.
@@ -130,13 +107,13 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 			v.Spans.Exported -= 100
 		}
 	}
-	golden(t, "wrong.txt", report.Text(run))
+	golden.Check(t, "wrong.txt", report.Text(run))
 }
 
 func TestARunOfNothingHasAReport(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = nil, results.Partial
-	golden(t, "nothing.txt", report.Text(run))
+	golden.Check(t, "nothing.txt", report.Text(run))
 }
 
 func TestNoColourAndNoControlCharacters(t *testing.T) {
