@@ -42,12 +42,9 @@ func (e *Exact) Quantile(q float64) time.Duration {
 
 // Merge implements [Estimator].
 func (e *Exact) Merge(other Estimator) error {
-	o, ok := other.(*Exact)
-	switch {
-	case !ok:
-		return mergeError(e, other, "not the same kind")
-	case o == e:
-		return mergeError(e, other, "they are one")
+	o, err := sameKind(e, other)
+	if err != nil {
+		return err
 	}
 	e.values = append(e.values, o.values...)
 	e.sorted = false

@@ -62,12 +62,9 @@ func (h *HDR) Quantile(q float64) time.Duration {
 
 // Merge implements [Estimator].
 func (h *HDR) Merge(other Estimator) error {
-	o, ok := other.(*HDR)
-	switch {
-	case !ok:
-		return mergeError(h, other, "not the same kind")
-	case o == h:
-		return mergeError(h, other, "they are one")
+	o, err := sameKind(h, other)
+	if err != nil {
+		return err
 	}
 	if lost := h.hist.Merge(o.hist); lost != 0 {
 		panic(fmt.Sprintf("quantile: %d values lost between histograms of one range", lost))

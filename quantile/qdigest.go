@@ -241,13 +241,11 @@ func leavesOf(id uint32) (lo, hi uint32) {
 // Merge implements [Estimator]. Digests of one epsilon merge, and the bound
 // holds for the sum.
 func (d *QDigest) Merge(other Estimator) error {
-	o, ok := other.(*QDigest)
-	switch {
-	case !ok:
-		return mergeError(d, other, "not the same kind")
-	case o == d:
-		return mergeError(d, other, "they are one")
-	case o.k != d.k:
+	o, err := sameKind(d, other)
+	if err != nil {
+		return err
+	}
+	if o.k != d.k {
 		return mergeError(d, other, fmt.Sprintf("epsilon is %v and %v", o.Epsilon(), d.Epsilon()))
 	}
 	d.flush()

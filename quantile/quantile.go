@@ -59,6 +59,21 @@ func mergeError(into, from Estimator, why string) error {
 	return fmt.Errorf("%w a %T into a %T: %s", ErrMerge, from, into, why)
 }
 
+// sameKind is from as an estimator of the type of into, or the error of Merge.
+func sameKind[E interface {
+	comparable
+	Estimator
+}](into E, from Estimator) (E, error) {
+	o, ok := from.(E)
+	switch {
+	case !ok:
+		return o, mergeError(into, from, "not the same kind")
+	case o == into:
+		return o, mergeError(into, from, "they are one")
+	}
+	return o, nil
+}
+
 // Rank is the nearest rank of quantile q among n values, from 1 (the smallest)
 // to n: the least whole number that is not below q*n. It is the one definition
 // of a percentile in this module. It is 0 if n is 0.

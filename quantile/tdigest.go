@@ -62,12 +62,9 @@ func (t *TDigest) Quantile(q float64) time.Duration {
 
 // Merge implements [Estimator].
 func (t *TDigest) Merge(other Estimator) error {
-	o, ok := other.(*TDigest)
-	switch {
-	case !ok:
-		return mergeError(t, other, "not the same kind")
-	case o == t:
-		return mergeError(t, other, "they are one")
+	o, err := sameKind(t, other)
+	if err != nil {
+		return err
 	}
 	t.digest.Merge(o.digest)
 	t.extremes.merge(&o.extremes)

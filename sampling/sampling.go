@@ -28,11 +28,17 @@ import (
 // keeps is the article's rule on the index of a value: 0 and the powers of two.
 func keeps(index uint64) bool { return index&(index-1) == 0 }
 
-// DWS keeps the values that the article's rule picks, and answers with the
-// nearest rank among them. Its extremes are those of the sample.
+// kept is what a DWS keeps its values in.
+type kept interface {
+	quantile.Estimator
+	quantile.Sizer
+}
+
+// DWS keeps the values that the article's rule picks, and answers from those
+// alone: its extremes are those of the sample.
 type DWS struct {
 	n    uint64
-	kept *quantile.Exact
+	kept kept
 }
 
 var (
@@ -40,8 +46,21 @@ var (
 	_ quantile.Sizer     = (*DWS)(nil)
 )
 
-// NewDWS returns an empty DWS. It has room for all that it can ever keep.
+// NewDWS returns an empty DWS that answers with the nearest rank among the values
+// it kept. It has room for all that it can ever keep.
 func NewDWS() *DWS { return &DWS{kept: quantile.NewExact(65)} }
+
+// NewDWSQDigest returns an empty DWS that is the whole pipeline of the article:
+// what the rule picks goes into a q-digest, whose quantiles are interpolated
+// linearly. The digest adds its own error to the sample's; for its epsilon see
+// [quantile.NewQDigest].
+func NewDWSQDigest(epsilon float64) (*DWS, error) {
+	d, err := quantile.NewQDigest(epsilon)
+	if err != nil {
+		return nil, err
+	}
+	return &DWS{kept: d}, nil
+}
 
 // Add implements [quantile.Estimator].
 func (s *DWS) Add(d time.Duration) {
@@ -59,7 +78,7 @@ func (s *DWS) Quantile(q float64) time.Duration { return s.kept.Quantile(q) }
 func (s *DWS) Merge(other quantile.Estimator) error {
 	o, ok := other.(*DWS)
 	if !ok {
-		return mergeError(s, other)
+		return fmt.Errorf("%w a %T into a %T: not the same kind", quantile.ErrMerge, other, s)
 	}
 	if err := s.kept.Merge(o.kept); err != nil {
 		return err
@@ -70,57 +89,3 @@ func (s *DWS) Merge(other quantile.Estimator) error {
 
 // StateBytes implements [quantile.Sizer].
 func (s *DWS) StateBytes() int { return s.kept.StateBytes() }
-
-// DWSQDigest is the pipeline of the article: the values that its rule picks go
-// into a q-digest, whose quantiles are interpolated linearly. The digest adds
-// its own error to the sample's.
-type DWSQDigest struct {
-	n      uint64
-	digest *quantile.QDigest
-}
-
-var (
-	_ quantile.Estimator = (*DWSQDigest)(nil)
-	_ quantile.Sizer     = (*DWSQDigest)(nil)
-)
-
-// NewDWSQDigest returns an empty DWSQDigest whose digest has the given bound on
-// its rank error; see [quantile.NewQDigest].
-func NewDWSQDigest(epsilon float64) (*DWSQDigest, error) {
-	d, err := quantile.NewQDigest(epsilon)
-	if err != nil {
-		return nil, err
-	}
-	return &DWSQDigest{digest: d}, nil
-}
-
-// Add implements [quantile.Estimator].
-func (s *DWSQDigest) Add(d time.Duration) {
-	if keeps(s.n) {
-		s.digest.Add(d)
-	}
-	s.n++
-}
-
-// Quantile implements [quantile.Estimator].
-func (s *DWSQDigest) Quantile(q float64) time.Duration { return s.digest.Quantile(q) }
-
-// Merge implements [quantile.Estimator] by merging the digests.
-func (s *DWSQDigest) Merge(other quantile.Estimator) error {
-	o, ok := other.(*DWSQDigest)
-	if !ok {
-		return mergeError(s, other)
-	}
-	if err := s.digest.Merge(o.digest); err != nil {
-		return err
-	}
-	s.n += o.n
-	return nil
-}
-
-// StateBytes implements [quantile.Sizer].
-func (s *DWSQDigest) StateBytes() int { return s.digest.StateBytes() }
-
-func mergeError(into, from quantile.Estimator) error {
-	return fmt.Errorf("%w a %T into a %T: not the same kind", quantile.ErrMerge, from, into)
-}
