@@ -197,21 +197,30 @@ func typeName(v any) string {
 // through, the panic is recorded as an event, and goes on.
 func (s *Span) End(opts ...trace.SpanEndOption) {
 	now := monotonic()
-	if !s.lock() {
+	if !s.IsRecording() {
+		s.lock() // counts it as stale
 		return
 	}
-	r := s.record
-	r.end = r.offset + now
 	var c trace.SpanConfig
 	if len(opts) > 0 {
 		c = trace.NewSpanEndConfig(opts...)
-		if t := c.Timestamp(); !t.IsZero() {
-			r.end = t.UnixNano()
-		}
 	}
 	if v := recover(); v != nil {
-		r.addEvent(exception(v, fmt.Sprint(v), c.StackTrace(), nil))
 		defer panic(v)
+		// Before the lock is taken: how a value prints is not ours.
+		e := exception(v, fmt.Sprint(v), c.StackTrace(), nil)
+		if s.lock() {
+			s.record.addEvent(e)
+			s.unlock()
+		}
+	}
+	if !s.lock() {
+		return // ended by another goroutine meanwhile
+	}
+	r := s.record
+	r.end = r.offset + now
+	if t := c.Timestamp(); !t.IsZero() {
+		r.end = t.UnixNano()
 	}
 	r.retire(s.generation())
 	r.tracer.take(r)

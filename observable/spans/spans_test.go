@@ -59,8 +59,8 @@ func TestEveryArmExportsEverySpanToTheSameBytes(t *testing.T) {
 }
 
 // The figures that the README states. They are exact but for what the exporters
-// and the collector allocate now and then, and hold for the version of the SDK in
-// go.mod.
+// allocate for a batch, and hold for the version of the SDK in go.mod. The least of
+// a few tries counts: a collection may empty the pool meanwhile.
 func TestWhatASpanAllocates(t *testing.T) {
 	if raceEnabled {
 		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
@@ -90,17 +90,21 @@ func TestWhatASpanAllocates(t *testing.T) {
 				}
 			}
 		}
-		run() // buffers grow
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		run()
-		runtime.ReadMemStats(&after)
-		bytes, allocs := float64(after.TotalAlloc-before.TotalAlloc)/n, float64(after.Mallocs-before.Mallocs)/n
+		const tries = 8
+		bytes, allocs := math.Inf(1), math.Inf(1)
+		for range tries {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			run()
+			runtime.ReadMemStats(&after)
+			bytes = min(bytes, float64(after.TotalAlloc-before.TotalAlloc)/n)
+			allocs = min(allocs, float64(after.Mallocs-before.Mallocs)/n)
+		}
 		if math.Abs(bytes/want.bytes-1) > 0.03 || math.Abs(allocs/want.allocs-1) > 0.03 {
 			t.Errorf("%s: %.0f bytes in %.2f allocations a span, want %v in %v", name, bytes, allocs, want.bytes, want.allocs)
 		}
-		if exported, _ := p.Exported(); p.Records() && exported != 2*n {
-			t.Errorf("%s: %d spans exported of %d", name, exported, 2*n)
+		if exported, _ := p.Exported(); p.Records() && exported != tries*n {
+			t.Errorf("%s: %d spans exported of %d", name, exported, tries*n)
 		}
 		if err := p.Close(ctx); err != nil {
 			t.Error(err)
