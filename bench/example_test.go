@@ -22,7 +22,7 @@ func Example() {
 		Target: bench.TargetFunc(func(ctx context.Context, key string) error {
 			return lookUp(ctx, key) // yours
 		}),
-		Workers: 50, // calls that may wait at once; leave it out for a target that uses the CPU
+		Workers: 50, // calls at once; leave it out for a target that uses the CPU
 	}
 	record, err := run.Do(context.Background())
 	if err != nil {

@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,13 +15,20 @@ import (
 // for q calls, call n finds the queue full if the q-th call admitted before it
 // had not been taken by then.
 type queue struct {
+	halt atomic.Bool // stop was called: ends a long row of drops
+
 	mu       sync.Mutex
 	instants Instants
 	next     uint64          // number of the next call
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	admitted uint64
 	dropped  uint64
-	stopped  bool // no more calls
+	waiting  uint64 // were admitted, and not taken before the run was interrupted
+	stopped  bool   // no more calls
+
+	interrupted bool
+	at          time.Duration // when that was
+	cut         bool          // it left calls out
 }
 
 func newQueue(a Arrivals, room int) *queue {
@@ -31,7 +40,7 @@ func newQueue(a Arrivals, room int) *queue {
 func (q *queue) take(now time.Duration) (n uint64, due time.Duration, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.stopped {
+	for !q.stopped && !q.halt.Load() {
 		due, ok := q.instants.Next()
 		if !ok {
 			q.stopped = true
@@ -63,26 +72,55 @@ func (q *queue) admit(due, now time.Duration) bool {
 	return true
 }
 
-// stop hands out no more calls. It counts those that were due by now and not
-// taken, and tells whether the schedule had more.
-func (q *queue) stop(now time.Duration) interruption {
+// never is later than any call is taken.
+const never = time.Duration(math.MaxInt64)
+
+// mostLeft bounds how long it takes to account for what an interruption leaves
+// over: some 10 ms.
+const mostLeft = 1 << 20
+
+// stop interrupts the run: no more calls are handed out, and those that were due
+// by now count as waiting, or as dropped if they found no room. If they are very
+// many, the schedule ends for the account where counting them does. It may be
+// called more than once.
+func (q *queue) stop(now time.Duration) {
+	q.halt.Store(true)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	cut := interruption{at: now}
-	for !q.stopped {
+	if q.interrupted {
+		return
+	}
+	q.interrupted, q.at = true, max(now, 0)
+	if q.stopped {
+		return
+	}
+	q.stopped = true
+	for left := 0; ; left++ {
 		due, ok := q.instants.Next()
-		q.stopped = !ok || due > now
-		cut.short = cut.short || ok
-		if ok && due <= now {
-			cut.waiting++
+		switch {
+		case !ok:
+			return
+		case due > now || left == mostLeft:
+			q.cut, q.at = true, min(due, q.at)
+			return
+		}
+		q.cut = true
+		if q.admit(due, never) {
+			q.waiting++
+		} else {
+			q.dropped++
 		}
 	}
-	return cut
 }
 
-// An interruption is when a run's context ended, and what that cut off.
-type interruption struct {
-	at      time.Duration
-	waiting uint64 // calls that were due and had not been taken
-	short   bool   // calls of the schedule were left out
+// giveBack returns a call that was taken, and that an interruption at now kept
+// from beginning.
+func (q *queue) giveBack(due, now time.Duration) {
+	q.stop(now)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.cut = true
+	if due <= q.at {
+		q.waiting++
+	}
 }

@@ -1,9 +1,7 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -17,7 +15,7 @@ type Record struct {
 	Done       uint64 `json:"done"`       // ended without an error
 	Failed     uint64 `json:"failed"`     // ended with one, or by a panic
 	Dropped    uint64 `json:"dropped"`    // found the queue full
-	Unfinished uint64 `json:"unfinished"` // were waiting when the run was interrupted
+	Unfinished uint64 `json:"unfinished"` // had not begun when the run was interrupted
 
 	// Scheduled is the length of the schedule, or of the part of it before the run
 	// was interrupted. Elapsed is from the start until the schedule was over and the
@@ -34,6 +32,10 @@ type Record struct {
 	Generator     *quantile.HDR `json:"generator_lag"`
 	FailedLatency *quantile.HDR `json:"failed_latency"` // due to ended, of calls that failed
 
+	// Backlog is the queue lag of the call due last: how far behind the target was
+	// when the schedule ended.
+	Backlog time.Duration `json:"backlog_ns"`
+
 	Failures []Failure `json:"failures,omitempty"` // by kind, most frequent first
 
 	// Kept are the first latencies of calls done, in the order in which they
@@ -44,8 +46,8 @@ type Record struct {
 	Waiting time.Duration `json:"waiting_cpu_ns"`
 }
 
-func merge(workers []*worker, recorders []*recorder, q *queue, duration time.Duration, cut interruption) *Record {
-	all := newRecorder(0)
+func merge(workers []*worker, recorders []*recorder, q *queue, kept *kept, duration time.Duration) *Record {
+	all := newRecorder(kept)
 	for _, r := range recorders {
 		all.merge(r)
 	}
@@ -53,34 +55,26 @@ func merge(workers []*worker, recorders []*recorder, q *queue, duration time.Dur
 		Done:          all.latency.Count(),
 		Failed:        all.failed.Count(),
 		Dropped:       q.dropped,
-		Unfinished:    cut.waiting,
-		Interrupted:   cut.short,
+		Unfinished:    q.waiting,
+		Scheduled:     duration,
+		Interrupted:   q.cut,
 		Latency:       all.latency,
 		Service:       all.service,
 		Queue:         all.queue,
 		Generator:     all.generator,
 		FailedLatency: all.failed,
+		Backlog:       all.backlog,
+		Failures:      all.failures.list(),
+		Kept:          kept.latencies(),
 	}
 	r.Offered = r.Done + r.Failed + r.Dropped + r.Unfinished
 	for _, w := range workers {
 		r.Waiting += w.waiter.Spent()
-		r.Interrupted = r.Interrupted || w.cut
 	}
-	r.Scheduled = duration
 	if r.Interrupted {
-		r.Scheduled = min(duration, cut.at)
+		r.Scheduled = min(duration, q.at)
 	}
 	r.Elapsed = max(r.Scheduled, all.last)
-	slices.SortStableFunc(all.kept, func(a, b kept) int { return cmp.Compare(a.ended, b.ended) })
-	for _, k := range all.kept {
-		r.Kept = append(r.Kept, k.latency)
-	}
-	for _, f := range all.failures {
-		r.Failures = append(r.Failures, *f)
-	}
-	slices.SortFunc(r.Failures, func(a, b Failure) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
-	})
 	return r
 }
 
@@ -92,14 +86,12 @@ func (r *recorder) merge(o *recorder) {
 			panic(err) // histograms of one make merge
 		}
 	}
-	r.kept = append(r.kept, o.kept...)
 	r.last = max(r.last, o.last)
+	if o.lastDue >= r.lastDue {
+		r.lastDue, r.backlog = o.lastDue, o.backlog
+	}
 	for kind, f := range o.failures {
-		if have, ok := r.failures[kind]; ok {
-			have.Count += f.Count
-		} else {
-			r.failures[kind] = f
-		}
+		r.failures.count(kind, f)
 	}
 }
 
@@ -118,65 +110,114 @@ func perSecond(n uint64, d time.Duration) float64 {
 }
 
 // A TooFewError is a percentile that the number of calls does not allow to state:
-// no finite 95 % interval for it exists.
+// no finite 95% interval for it exists.
 type TooFewError struct {
 	Quantile   float64
-	Have, Need uint64 // calls
+	Have, Need uint64 // calls that did not fail
+	Failed     uint64 // calls besides
 }
 
 func (e *TooFewError) Error() string {
-	return fmt.Sprintf("p%g needs %d calls, there are %d", 100*e.Quantile, e.Need, e.Have)
+	s := fmt.Sprintf("p%g needs %d calls, there are %d", 100*e.Quantile, e.Need, e.Have)
+	if e.Failed > 0 {
+		s += fmt.Sprintf(", besides %d that failed", e.Failed)
+	}
+	return s
 }
 
-// A NotServedError is a percentile that lies among the calls that were dropped.
+// A NotServedError is a percentile that lies among the calls that never began.
 type NotServedError struct {
-	Quantile         float64
-	Dropped, Offered uint64
+	Quantile                     float64
+	Dropped, Unfinished, Offered uint64
 }
 
 func (e *NotServedError) Error() string {
-	return fmt.Sprintf("p%g is infinite: %d of %d calls were dropped", 100*e.Quantile, e.Dropped, e.Offered)
+	what := "were dropped"
+	if e.Unfinished > 0 {
+		what = "were dropped, or had not begun when the run was interrupted"
+	}
+	return fmt.Sprintf("p%g is infinite: %d of %d calls %s", 100*e.Quantile, e.Dropped+e.Unfinished, e.Offered, what)
 }
 
 // Percentile is the q-quantile of the latency of the load that was offered: a
-// call that was dropped counts as one that never ended. Calls that failed are
-// left out. The error is a [*TooFewError] or a [*NotServedError].
+// call that was dropped, or had not begun when the run was interrupted, counts as
+// one that never ended. Calls that failed are left out. The error is a
+// [*TooFewError] or a [*NotServedError].
 func (r *Record) Percentile(q float64) (time.Duration, error) {
-	n := r.Done + r.Dropped
+	n := r.stated()
 	if need := quantile.SamplesFor(q); n < need {
-		return 0, &TooFewError{q, n, need}
+		return 0, &TooFewError{q, n, need, r.Failed}
 	}
 	rank := quantile.Rank(q, n)
 	if rank > r.Done {
-		return 0, &NotServedError{q, r.Dropped, n}
+		return 0, &NotServedError{q, r.Dropped, r.Unfinished, n}
 	}
 	return r.Latency.Quantile(float64(rank) / float64(r.Done)), nil
 }
 
+// stated are the calls that percentiles speak of.
+func (r *Record) stated() uint64 { return r.Done + r.Dropped + r.Unfinished }
+
 // A Reason is why a run does not say what it was to say.
 type Reason struct {
-	Name   string `json:"name"`   // generator-limited, too-few-samples, noisy-machine
+	Name   string `json:"name"`   // such as Saturated
 	Detail string `json:"detail"` // its numbers, and what to do
 }
 
-// maxGeneratorLag is how late the generator may be at p99, unless that is less
-// than half of the latency.
-const maxGeneratorLag = time.Millisecond
+// Names of reasons.
+const (
+	Interrupted      = "interrupted"       // the run ended before its schedule
+	Saturated        = "saturated"         // the target did not keep up
+	GeneratorLimited = "generator-limited" // nor did the generator
+	TooFewSamples    = "too-few-samples"   // for a percentile that was asked for
+)
+
+const (
+	// maxGeneratorLag is how late the generator may be at p99, unless that is less
+	// than half of the latency.
+	maxGeneratorLag = time.Millisecond
+	// maxDropped is the share of calls that may be dropped: p99 is still finite.
+	maxDropped = 0.01
+	// maxBacklog is how far behind the target may be when the schedule ends, as a
+	// share of its length.
+	maxBacklog = 0.05
+)
 
 // Verdict lists why r is not valid; nothing if it is. Percentiles are those that
 // the run is to state.
 func (r *Record) Verdict(percentiles ...float64) []Reason {
 	var reasons []Reason
-	lag, latency := r.Generator.Quantile(0.99), r.Latency.Quantile(0.99)
-	if lag > maxGeneratorLag && lag > latency/2 {
-		reasons = append(reasons, Reason{"generator-limited", fmt.Sprintf(
-			"calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
-			lag.Round(time.Microsecond), latency.Round(time.Microsecond))})
+	because := func(name, format string, args ...any) {
+		reasons = append(reasons, Reason{name, fmt.Sprintf(format, args...)})
+	}
+	if r.Interrupted {
+		because(Interrupted, "the run was interrupted after %v: what it says is of its beginning", r.Scheduled.Round(time.Millisecond))
+	}
+	dropping := float64(r.Dropped) > maxDropped*float64(r.Offered)
+	switch {
+	case dropping:
+		because(Saturated, "%d of %d calls were dropped, %.5g/s of %.5g/s were served: lower the rate, or allow more workers",
+			r.Dropped, r.Offered, r.Achieved(), r.Rate())
+	case float64(r.Backlog) > maxBacklog*float64(r.Scheduled):
+		because(Saturated, "the last call waited %v for a worker, and the next would have waited longer: latency grows with the length of the run. "+
+			"%.5g/s of %.5g/s were served: lower the rate, or allow more workers", r.Backlog.Round(time.Microsecond), r.Achieved(), r.Rate())
+	}
+	lag := r.Generator.Quantile(0.99)
+	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
+	if lag > maxGeneratorLag && lag > latency/2 || dropping && lag.Seconds()*r.Rate() > 1 {
+		because(GeneratorLimited, "calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
+			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
 	for _, q := range percentiles {
-		if need := quantile.SamplesFor(q); r.Done+r.Dropped < need {
-			reasons = append(reasons, Reason{"too-few-samples", fmt.Sprintf(
-				"p%g needs %d calls, there were %d: raise the duration or the rate", 100*q, need, r.Done+r.Dropped)})
+		n, need := r.stated(), quantile.SamplesFor(q)
+		switch {
+		case n >= need || r.Interrupted:
+		case r.Offered >= need && len(r.Failures) > 0:
+			because(TooFewSamples, "p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
+				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
+		default:
+			because(TooFewSamples, "p%g needs %d calls, there were %d: raise the duration to %v, or the rate",
+				100*q, need, n, lasting(need, r.Rate()))
 		}
 	}
 	return reasons

@@ -1,11 +1,10 @@
 package bench
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
+	"cmp"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -19,27 +18,54 @@ type recorder struct {
 	latency, service *quantile.HDR // of calls that were done
 	queue, generator *quantile.HDR // the lag of every call, in its parts
 	failed           *quantile.HDR // latency of calls that failed
-	failures         map[string]*Failure
-	kept             []kept
+	failures         failures
+	kept             *kept
 	last             time.Duration // when the last call ended
+	lastDue          time.Duration // when the call due last was due
+	backlog          time.Duration // the queue lag of that call
 }
 
-// kept is one latency and when its call ended.
-type kept struct{ ended, latency time.Duration }
+// kept are latencies one by one, of all recorders.
+type kept struct {
+	n   atomic.Int64
+	all []keptLatency
+}
 
-func newRecorder(keep int) *recorder {
-	r := &recorder{
+type keptLatency struct{ ended, latency time.Duration }
+
+func newKept(room int) *kept {
+	k := &kept{all: make([]keptLatency, room)}
+	clear(k.all) // touches the pages now rather than during a call
+	return k
+}
+
+func (k *kept) add(ended, latency time.Duration) {
+	if i := k.n.Add(1) - 1; i < int64(len(k.all)) {
+		k.all[i] = keptLatency{ended, latency}
+	}
+}
+
+// latencies are those kept, in the order in which their calls ended.
+func (k *kept) latencies() []time.Duration {
+	all := k.all[:min(k.n.Load(), int64(len(k.all)))]
+	slices.SortStableFunc(all, func(a, b keptLatency) int { return cmp.Compare(a.ended, b.ended) })
+	latencies := make([]time.Duration, len(all))
+	for i := range all {
+		latencies[i] = all[i].latency
+	}
+	return latencies
+}
+
+func newRecorder(k *kept) *recorder {
+	return &recorder{
 		latency:   quantile.NewHDR(),
 		service:   quantile.NewHDR(),
 		queue:     quantile.NewHDR(),
 		generator: quantile.NewHDR(),
 		failed:    quantile.NewHDR(),
-		failures:  map[string]*Failure{},
-		kept:      make([]kept, keep),
+		failures:  failures{},
+		kept:      k,
 	}
-	clear(r.kept) // touches the pages now rather than during a call
-	r.kept = r.kept[:0]
-	return r
 }
 
 func (r *recorder) add(c call, err error) {
@@ -48,120 +74,20 @@ func (r *recorder) add(c call, err error) {
 		defer r.mu.Unlock()
 	}
 	r.last = max(r.last, c.ended)
+	if c.due >= r.lastDue {
+		r.lastDue, r.backlog = c.due, c.ideal-c.due
+	}
 	r.queue.Add(c.ideal - c.due)
 	r.generator.Add(c.begun - c.ideal)
 	latency := c.ended - c.due
 	if err != nil {
-		r.fail(latency, err)
+		r.failed.Add(latency)
+		r.failures.add(c.ended, err)
 		return
 	}
 	r.latency.Add(latency)
 	r.service.Add(c.ended - c.begun)
-	if len(r.kept) < cap(r.kept) {
-		r.kept = append(r.kept, kept{c.ended, latency})
+	if len(r.kept.all) > 0 {
+		r.kept.add(c.ended, latency)
 	}
-}
-
-// A Failure is a kind of failed calls.
-type Failure struct {
-	Kind  string `json:"kind"`
-	Count uint64 `json:"count"`
-	First string `json:"first"` // what the first of them said, with its stack if it was a panic
-}
-
-// maxKinds bounds the memory that errors with changing texts can take.
-const maxKinds = 50
-
-// OtherKinds is the kind of failures past the first 50 kinds.
-const OtherKinds = "other"
-
-func (r *recorder) fail(latency time.Duration, err error) {
-	r.failed.Add(latency)
-	kind := kindOf(err)
-	f, ok := r.failures[kind]
-	if !ok && len(r.failures) >= maxKinds {
-		kind = OtherKinds
-		f, ok = r.failures[kind]
-	}
-	if !ok {
-		f = &Failure{Kind: kind, First: describe(err)}
-		r.failures[kind] = f
-	}
-	f.Count++
-}
-
-// kindOf names what went wrong so that failures can be counted: a context's end
-// by its name, a panic as such, an error with a fixed text by its text, any other
-// by its type.
-func kindOf(err error) string {
-	var p *PanicError
-	switch {
-	case errors.As(err, &p):
-		return "panic: " + kindOfValue(p.Value)
-	case errors.Is(err, context.DeadlineExceeded):
-		return "deadline exceeded"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	}
-	var named interface{ Kind() string }
-	if errors.As(err, &named) {
-		return named.Kind()
-	}
-	return kindOfValue(innermost(err))
-}
-
-func innermost(err error) error {
-	for {
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			if inner := e.Unwrap(); inner != nil {
-				err = inner
-				continue
-			}
-		case interface{ Unwrap() []error }:
-			if all := e.Unwrap(); len(all) > 0 && all[0] != nil {
-				err = all[0]
-				continue
-			}
-		}
-		return err
-	}
-}
-
-func kindOfValue(v any) string {
-	switch v := v.(type) {
-	case string:
-		return short(v)
-	case error:
-		if t := fmt.Sprintf("%T", v); t != "*errors.errorString" {
-			return t
-		}
-		return short(v.Error())
-	}
-	return fmt.Sprintf("%T", v)
-}
-
-// short is the first line of s, cut to 80 bytes or so.
-func short(s string) string {
-	s, _, cut := strings.Cut(s, "\n")
-	if len(s) > 80 {
-		s, cut = strings.ToValidUTF8(s[:80], ""), true
-	}
-	if cut {
-		s += " ..."
-	}
-	return s
-}
-
-func describe(err error) string {
-	s := err.Error()
-	var p *PanicError
-	if errors.As(err, &p) {
-		s += "\n" + string(p.Stack)
-	}
-	const most = 4 << 10
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + " ..."
-	}
-	return s
 }

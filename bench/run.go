@@ -12,7 +12,8 @@ import (
 // DefaultQueue is how many calls may wait for a worker if a [Run] does not say.
 const DefaultQueue = 1 << 16
 
-// NoQueue lets no call wait: one that finds every worker busy is dropped.
+// NoQueue lets no call wait: one that finds every worker busy, or not yet back from
+// waiting for the call before, is dropped.
 const NoQueue = -1
 
 // A Run is a load on a target. Arrivals and Target must be set.
@@ -50,6 +51,8 @@ const MaxWorkers = 100_000
 // this the target waits, and recorders are hardly ever asked for at once.
 const maxRecorders = 64
 
+const maxKeep = 1 << 30
+
 // DefaultWorkers is what Workers of 0 stands for on this machine.
 func DefaultWorkers() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 
@@ -69,8 +72,8 @@ func (r *Run) Check() error {
 	if r.Queue < NoQueue || r.Queue > 1<<30 {
 		wrong("Run.Queue is %d: want 1 to 2^30, 0 for %d, or %d for none", r.Queue, DefaultQueue, NoQueue)
 	}
-	if r.Keep < 0 {
-		wrong("Run.Keep is %d: want 0 or more", r.Keep)
+	if r.Keep < 0 || r.Keep > maxKeep {
+		wrong("Run.Keep is %d: want 0 to 2^30", r.Keep)
 	}
 	return errors.Join(errs...)
 }
@@ -98,9 +101,10 @@ func (r *Run) Do(ctx context.Context) (*Record, error) {
 		room = 0
 	}
 	q := newQueue(r.Arrivals, room)
+	kept := newKept(r.Keep)
 	recorders := make([]*recorder, min(workers, maxRecorders))
 	for i := range recorders {
-		recorders[i] = newRecorder((r.Keep + len(recorders) - 1) / len(recorders))
+		recorders[i] = newRecorder(kept)
 		recorders[i].shared = workers > len(recorders)
 	}
 	if r.Began != nil {
@@ -114,17 +118,20 @@ func (r *Run) Do(ctx context.Context) (*Record, error) {
 		all[i] = newWorker(ctx, r, q, recorders[i%len(recorders)], clock, pace.Waiter(clock), &wg)
 		go all[i].work()
 	}
-	cut := make(chan interruption, 1)
-	stop := context.AfterFunc(ctx, func() { cut <- q.stop(clock.Now()) })
+	// Workers see for themselves that ctx has ended, unless all are in the target.
+	halted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		q.stop(clock.Now())
+		close(halted)
+	})
 	wg.Wait()
+	if !stop() {
+		<-halted
+	}
 	if r.Ended != nil {
 		r.Ended()
 	}
-	var in interruption
-	if !stop() {
-		in = <-cut
-	}
-	return merge(all, recorders, q, r.Arrivals.Duration(), in), nil
+	return merge(all, recorders, q, kept, r.Arrivals.Duration()), nil
 }
 
 // leadIn is how long before the schedule starts its workers do, so that the first

@@ -294,6 +294,26 @@ func TestFailuresAndPanicsAreCountedByKindAndEndNothing(t *testing.T) {
 	})
 }
 
+// touchy is an error whose methods do not survive a nil pointer.
+type touchy struct{ inner error }
+
+func (e *touchy) Error() string { return e.inner.Error() }
+func (e *touchy) Unwrap() error { return e.inner }
+
+func TestAnErrorThatPanicsEndsNothing(t *testing.T) {
+	for name, err := range map[string]error{"nil pointer": (*touchy)(nil), "in its text": &touchy{}} {
+		synctest.Test(t, func(t *testing.T) {
+			for _, fail := range []func() error{func() error { return err }, func() error { panic(err) }} {
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Workers: 1,
+					Target: bench.TargetFunc(func(context.Context, string) error { return fail() })})
+				if r.Failed != 10 || len(r.Failures) != 1 || !strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
+					t.Errorf("%s: %d failed, as %v", name, r.Failed, r.Failures)
+				}
+			}
+		})
+	}
+}
+
 func TestKindsOfFailuresAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64

@@ -17,8 +17,8 @@ import (
 func TestParseRate(t *testing.T) {
 	for s, want := range map[string]bench.Rate{
 		"1000": {1000, 1}, "10k": {10_000, 1}, "2.5k": {2500, 1}, "1M": {1_000_000, 1}, "0.5": {1, 2},
-		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000, 1},
-		"1e3": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "20000000000": {},
+		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000, 1}, "5K": {5000, 1}, "1e6": {1_000_000, 1}, "1.5e3": {1500, 1}, "1M/m": {50_000, 3},
+		"1e10": {}, "1e99": {}, "e3": {}, "1/2/3": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "1000000001": {}, "10G": {},
 		"0.0000000001": {}, "k": {}, "0x10": {}, "NaN": {}, "1.": {1, 1}, strings.Repeat("9", 50): {},
 	} {
 		got, err := bench.ParseRate(s)
@@ -71,7 +71,7 @@ func TestConstantInstantsAreExact(t *testing.T) {
 		{bench.PerSecond(3_000_000), time.Second, 3_000_000},
 		{bench.PerSecond(7_000_000), 100 * time.Millisecond, 700_000},
 		{bench.PerSecond(600_000), time.Second, 600_000},
-		{bench.PerSecond(2_000_000_000), time.Millisecond, 2_000_000},
+		{bench.PerSecond(1_000_000_000), 2 * time.Millisecond, 2_000_000},
 		{bench.Rate{Num: 1000, Den: 3}, 3 * time.Second, 1000},
 		{bench.Rate{Num: 1, Den: 7}, 70 * time.Second, 10},
 		{bench.PerSecond(333_333), time.Second, 333_333},
@@ -191,6 +191,29 @@ func TestSeedsGiveDifferentSchedules(t *testing.T) {
 	}
 }
 
+func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
+	for _, rate := range []string{"1", "5", "1000", "50k", "1000/3", "1/m"} {
+		r, err := bench.ParseRate(rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []uint64{6, 368, 3688} {
+			d := r.Lasting(n)
+			for seed := range uint64(20) {
+				if calls := len(instants(poisson(t, r, d, seed), 0)); uint64(calls) < n {
+					t.Errorf("%v/s for %v: %d calls, want %d", r, d, calls, n)
+				}
+			}
+			if d > 100*time.Millisecond && r.Calls(d) > n+n/2+20 {
+				t.Errorf("%v/s for %v is longer than %d calls need", r, d, n)
+			}
+		}
+	}
+	if d := (bench.Rate{Num: 1, Den: 1e9}).Lasting(1e15); d <= 0 {
+		t.Errorf("a schedule for ever lasts %v", d)
+	}
+}
+
 func TestAScheduleWithoutRateOrDurationIsRefused(t *testing.T) {
 	for _, make := range []func(bench.Rate, time.Duration) (bench.Arrivals, error){
 		bench.Constant,
@@ -225,6 +248,23 @@ func TestZipfGivesEachKeyItsShare(t *testing.T) {
 				t.Errorf("s = %v: key %s came up %v times, want %.0f", s, k, counts[k], calls*p)
 			}
 		}
+	}
+}
+
+func TestSeedsGiveDifferentKeys(t *testing.T) {
+	keys := []string{"a", "b", "c", "d"}
+	asked := func(seed uint64) (all string) {
+		z, err := bench.Zipf(keys, 1, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint64(100) {
+			all += z.Key(n)
+		}
+		return all
+	}
+	if asked(1) != asked(1) || asked(1) == asked(2) {
+		t.Errorf("seed 1 asks for %s and then %s, seed 2 for %s", asked(1), asked(1), asked(2))
 	}
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -63,31 +64,46 @@ func (w Work) draw() func(*rand.Rand) float64 {
 const amounts = 1024
 
 // Handler returns the function of one key, which may run in many goroutines at
-// once. Turns is the speed of this machine, from [Calibrate]. The mean over 1,024
-// calls is that of w, exactly. W must have passed Check.
-func (w Work) Handler(key string, turns Turns) func() {
-	r := rand.New(rand.NewPCG(w.Seed, streamWork+hash(key)))
-	factors, sum := make([]float64, amounts), 0.0
-	draw := w.draw()
-	for i := range factors {
-		factors[i] = draw(r)
-		sum += factors[i]
-	}
-	spins, bytes := make([]int, amounts), make([]int, amounts)
-	for i, f := range factors {
-		f *= amounts / sum
-		spins[i] = int(math.Round(f * w.Spin.Seconds() * 1e9 * float64(turns)))
-		bytes[i] = int(math.Round(f * float64(w.Allocate)))
-	}
+// once. Once ctx ends, calls that spin for more than a few milliseconds are cut
+// short. Turns is the speed of this machine, from [Calibrate]. The mean over 1,024
+// calls is that of w, but for rounding each to a byte and a turn. W must have
+// passed Check.
+func (w Work) Handler(ctx context.Context, key string, turns Turns) func() {
+	spins, bytes := w.amounts(key, turns)
 	var call atomic.Uint32
 	return func() {
 		i := call.Add(1) % amounts
-		_ = spin(spins[i])
+		n := spins[i]
+		for ; n > stretch && ctx.Err() == nil; n -= stretch {
+			_ = spin(stretch)
+		}
+		_ = spin(min(n, stretch))
 		if bytes[i] > 0 {
 			_ = allocate(bytes[i])
 		}
 	}
 }
+
+// amounts are the turns and the bytes of successive calls of one key.
+func (w Work) amounts(key string, turns Turns) (spins, bytes [amounts]int) {
+	r := rand.New(rand.NewPCG(w.Seed, streamWork+hash(key)))
+	var factors [amounts]float64
+	draw, sum := w.draw(), 0.0
+	for i := range factors {
+		factors[i] = draw(r)
+		sum += factors[i]
+	}
+	for i, f := range factors {
+		f *= amounts / sum
+		spins[i] = int(math.Round(f * w.Spin.Seconds() * 1e9 * float64(turns)))
+		bytes[i] = int(math.Round(f * float64(w.Allocate)))
+	}
+	return spins, bytes
+}
+
+// stretch is how long a call spins between looks at its context: some
+// milliseconds.
+const stretch = 1 << 22
 
 // hash is FNV-1a.
 func hash(s string) uint64 {

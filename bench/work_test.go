@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"context"
 	"math"
 	"runtime"
 	"strings"
@@ -28,9 +29,9 @@ func TestWorkAllocatesItsMeanAndTheSameForTheSameSeed(t *testing.T) {
 		if err := w.Check(); err != nil {
 			t.Fatal(err)
 		}
-		handler := w.Handler("key", 1)
+		handler := w.Handler(context.Background(), "key", 1)
 		first, objects := allocated(calls, handler)
-		second, _ := allocated(calls, w.Handler("key", 1))
+		second, _ := allocated(calls, w.Handler(context.Background(), "key", 1))
 		// Size classes round up, by an eighth at most; the counters themselves may allocate.
 		if mean := first / calls; mean < 4096 || mean > 4096*1.13 {
 			t.Errorf("%s: %.0f bytes a call, want about 4,096", d, mean)
@@ -49,7 +50,7 @@ func TestWorkSpinsAsLongAsItSays(t *testing.T) {
 		t.Fatalf("%v turns a nanosecond", turns)
 	}
 	best := func(spin time.Duration) time.Duration {
-		h := bench.Work{Spin: spin}.Handler("key", turns)
+		h := bench.Work{Spin: spin}.Handler(context.Background(), "key", turns)
 		least := time.Duration(math.MaxInt64)
 		for range 200 {
 			start := time.Now()
@@ -63,6 +64,13 @@ func TestWorkSpinsAsLongAsItSays(t *testing.T) {
 			t.Errorf("a handler that is to spin %v took %v", spin, got)
 		}
 	}
+}
+
+func TestWorkIsCutShortOnceItsContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	// A minute of work, or for ever at a wrong speed: the test's own limit tells.
+	bench.Work{Spin: time.Minute}.Handler(ctx, "key", 1000)()
 }
 
 func TestWorkReportsAllThatIsWrong(t *testing.T) {

@@ -22,7 +22,6 @@ type worker struct {
 	recorder   *recorder
 	free       time.Duration // when it would be free if the generator had no lag
 	due, begun time.Duration // of the call in progress
-	cut        bool          // it was interrupted while waiting for a call to be due
 }
 
 func newWorker(ctx context.Context, r *Run, q *queue, rec *recorder, c Clock, waiter Waiter, wg *sync.WaitGroup) *worker {
@@ -61,20 +60,18 @@ func (w *worker) calls() {
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
-		select {
-		case <-done:
-			return
-		default:
-		}
 		n, due, ok := w.queue.take(now)
 		if !ok {
 			return
 		}
 		if due > now {
-			if now = w.waiter.Wait(done, due); now < due {
-				w.cut = true
-				return
-			}
+			now = w.waiter.Wait(done, due)
+		}
+		select {
+		case <-done:
+			w.queue.giveBack(due, w.clock.Now())
+			return
+		default:
 		}
 		w.due, w.begun = due, now
 		err := w.do(w.keys.Key(n))

@@ -1,0 +1,160 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Failure is a kind of failed calls.
+type Failure struct {
+	Kind  string `json:"kind"`
+	Count uint64 `json:"count"`
+	First string `json:"first"` // what the first of them said, with its stack if it was a panic
+}
+
+// maxKinds bounds the memory that errors with changing texts can take.
+const maxKinds = 50
+
+// OtherKinds is the kind of failures past the first 50 kinds.
+const OtherKinds = "other"
+
+// failures are counted by kind.
+type failures map[string]*failure
+
+type failure struct {
+	Failure
+	ended time.Duration // when the first of them did
+}
+
+// add counts err, of a call that ended at that time.
+func (all failures) add(ended time.Duration, err error) {
+	kind := kindOf(err)
+	if all[kind] == nil && len(all) >= maxKinds {
+		kind = OtherKinds
+	}
+	if have, ok := all[kind]; ok {
+		have.Count++
+		return
+	}
+	all[kind] = &failure{Failure{Kind: kind, Count: 1, First: describe(err)}, ended}
+}
+
+// count adds f to those of a kind.
+func (all failures) count(kind string, f *failure) {
+	have, ok := all[kind]
+	if !ok {
+		have = &failure{Failure{Kind: kind, First: f.First}, f.ended}
+		all[kind] = have
+	}
+	have.Count += f.Count
+	if f.ended < have.ended {
+		have.First, have.ended = f.First, f.ended
+	}
+}
+
+// list is all of them, most frequent first; kinds past the first maxKinds become
+// one.
+func (all failures) list() (list []Failure) {
+	byCount := func(a, b *failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
+	}
+	few := failures{}
+	for i, f := range slices.SortedFunc(maps.Values(all), byCount) {
+		kind := f.Kind
+		if i >= maxKinds {
+			kind = OtherKinds
+		}
+		few.count(kind, f)
+	}
+	for _, f := range slices.SortedFunc(maps.Values(few), byCount) {
+		list = append(list, f.Failure)
+	}
+	return list
+}
+
+// kindOf names what went wrong so that failures can be counted: a context's end
+// by its name, a panic as such, an error with a fixed text by its text, any other
+// by its type; an error that has a method Kind() string names itself. One whose
+// methods panic, as those of a nil pointer may, counts by its type as well.
+func kindOf(err error) (kind string) {
+	defer func() {
+		if recover() != nil {
+			kind = fmt.Sprintf("%T", err)
+		}
+	}()
+	var p *PanicError
+	switch {
+	case errors.As(err, &p):
+		return "panic: " + kindOfValue(p.Value)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "deadline exceeded"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	}
+	var named interface{ Kind() string }
+	if errors.As(err, &named) {
+		return named.Kind()
+	}
+	return kindOfValue(innermost(err))
+}
+
+func innermost(err error) error {
+	for {
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			if inner := e.Unwrap(); inner != nil {
+				err = inner
+				continue
+			}
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 && all[0] != nil {
+				err = all[0]
+				continue
+			}
+		}
+		return err
+	}
+}
+
+func kindOfValue(v any) string {
+	switch v := v.(type) {
+	case string:
+		return short(v)
+	case error:
+		if t := fmt.Sprintf("%T", v); t != "*errors.errorString" {
+			return t
+		}
+		return short(v.Error())
+	}
+	return fmt.Sprintf("%T", v)
+}
+
+// short is the first line of s, cut to 80 bytes or so.
+func short(s string) string {
+	s, _, cut := strings.Cut(s, "\n")
+	if len(s) > 80 {
+		s, cut = strings.ToValidUTF8(s[:80], ""), true
+	}
+	if cut {
+		s += " ..."
+	}
+	return s
+}
+
+func describe(err error) string {
+	s := fmt.Sprint(err) // survives an Error method that panics
+	if p, ok := err.(*PanicError); ok {
+		s += "\n" + string(p.Stack)
+	}
+	const most = 4 << 10
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + " ..."
+	}
+	return s
+}

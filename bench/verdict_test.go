@@ -1,0 +1,305 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+func reasons(r *bench.Record, percentiles ...float64) (names []string) {
+	for _, v := range r.Verdict(percentiles...) {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
+	for name, c := range map[string]struct {
+		service time.Duration
+		workers int
+		queue   int
+		want    []string
+	}{
+		"keeps up":           {9 * ms, 1, 0, nil},
+		"just keeps up":      {10 * ms, 1, 0, nil},
+		"falls behind":       {11 * ms, 1, 0, []string{bench.Saturated}},
+		"enough workers":     {11 * ms, 2, 0, nil},
+		"drops":              {11 * ms, 1, 5, []string{bench.Saturated}},
+		"drops every second": {11 * ms, 1, bench.NoQueue, []string{bench.Saturated}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: c.workers, Queue: c.queue})
+				if got := reasons(r, 0.99); !slices.Equal(got, c.want) {
+					t.Errorf("verdict %v (dropped %d, backlog %v), want %v", r.Verdict(0.99), r.Dropped, r.Backlog, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A stall that is over by the end of the run is in the percentiles, where it
+// belongs: the target carries the load.
+func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Target: stalling(5*time.Second, 6*time.Second, ms)})
+		if got := reasons(r, 0.99); got != nil || r.Backlog != 0 {
+			t.Errorf("verdict %v, backlog %v", got, r.Backlog)
+		}
+	})
+}
+
+func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
+			Queue: bench.NoQueue, Pace: late{900 * time.Microsecond}})
+		if r.Dropped < 10_000 || !slices.Contains(reasons(r), bench.GeneratorLimited) {
+			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
+		}
+	})
+}
+
+func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
+	for _, c := range []struct {
+		lag, service time.Duration
+		limited      bool
+	}{
+		{900 * time.Microsecond, 0, false}, // short
+		{1100 * time.Microsecond, 0, true},
+		{3 * ms, 2 * ms, true},
+		{3 * ms, 4 * ms, false}, // little of it
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: 1, Pace: late{c.lag}})
+			if got := slices.Contains(reasons(r), bench.GeneratorLimited); got != c.limited {
+				t.Errorf("lag of %v before a service of %v: verdict %v", c.lag, c.service, r.Verdict())
+			}
+		})
+	}
+}
+
+func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1, Pace: late{4 * ms},
+			Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(5 * ms); return io.ErrUnexpectedEOF })})
+		v := r.Verdict(0.99)
+		if len(v) != 1 || v[0].Name != bench.TooFewSamples || !strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
+			t.Errorf("verdict %v", v)
+		}
+		var few *bench.TooFewError
+		if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 || !strings.Contains(err.Error(), "1000 that failed") {
+			t.Errorf("p99: %v", err)
+		}
+	})
+}
+
+func TestTheAdviceToRunLongerIsEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1})
+		v := r.Verdict(0.99)
+		want := bench.PerSecond(100).Lasting(368).String()
+		if len(v) != 1 || v[0].Name != bench.TooFewSamples || !strings.Contains(v[0].Detail, want) {
+			t.Errorf("verdict %v, want one that names %v", v, want)
+		}
+	})
+}
+
+// Calls that were dropped count for the percentiles: they are of the load that
+// was offered.
+func TestDroppedCallsAreSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms), Workers: 1, Queue: bench.NoQueue})
+		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{bench.Saturated}) {
+			t.Errorf("done %d, verdict %v", r.Done, got)
+		}
+	})
+}
+
+func TestAnInterruptedRunSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		var stuck atomic.Bool
+		time.AfterFunc(5*time.Second, func() { stuck.Store(true) })
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1,
+			Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
+				if stuck.Load() {
+					<-ctx.Done()
+				}
+				return nil
+			})})
+		if got := reasons(r, 0.99); !slices.Contains(got, bench.Interrupted) {
+			t.Errorf("verdict %v", got)
+		}
+		// Half of the calls wait for a worker that is stuck.
+		var not *bench.NotServedError
+		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Unfinished < 4900 || !strings.Contains(err.Error(), "interrupted") {
+			t.Errorf("p99 is %v, %v; want not served", p99, err)
+		}
+		if p40, err := r.Percentile(0.4); err != nil || p40 != 0 {
+			t.Errorf("p40 is %v, %v; want 0", p40, err)
+		}
+	})
+}
+
+func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
+	for queue, want := range map[int]uint64{10: 10, bench.NoQueue: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
+			defer cancel()
+			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1, Queue: queue,
+				Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
+			if r.Done != 1 || r.Unfinished != want || r.Offered != 5000 {
+				t.Errorf("done %d, dropped %d, unfinished %d of %d; want %d unfinished", r.Done, r.Dropped, r.Unfinished, r.Offered, want)
+			}
+		})
+	}
+}
+
+// Whoever waits for the context learns of its end in no order.
+func TestARunIsInterruptedWhoeverSeesItFirst(t *testing.T) {
+	for range 50 {
+		ctx, cancel := context.WithCancel(context.Background())
+		for range 500 {
+			_, cancelChild := context.WithCancel(ctx)
+			defer cancelChild()
+		}
+		var n atomic.Int64
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1_000_000), time.Second), Workers: 1,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				if n.Add(1) == 10 {
+					cancel()
+				}
+				return nil
+			})})
+		if !r.Interrupted || r.Scheduled <= 0 || r.Scheduled >= time.Second {
+			t.Fatalf("interrupted %v, scheduled %v", r.Interrupted, r.Scheduled)
+		}
+	}
+}
+
+func TestARunInterruptedBeforeItBeginsIsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(0), Workers: 4})
+		if !r.Interrupted || r.Scheduled != 0 || r.Done != 0 || r.Rate() != 0 {
+			t.Errorf("interrupted %v, scheduled %v, done %d", r.Interrupted, r.Scheduled, r.Done)
+		}
+	})
+}
+
+func TestNoCallBeginsOnceTheContextHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 96*ms)
+		defer cancel()
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour), Workers: 3, Pace: deaf{},
+			Target: bench.TargetFunc(func(ctx context.Context, _ string) error { return ctx.Err() })})
+		if r.Failed != 0 || r.Done != 10 {
+			t.Errorf("done %d, failed %d", r.Done, r.Failed)
+		}
+	})
+}
+
+// deaf does not hear of the end while it waits.
+type deaf struct{}
+
+func (deaf) String() string                    { return "deaf" }
+func (deaf) Waiter(c bench.Clock) bench.Waiter { return deafWaiter{c} }
+func (w deafWaiter) Spent() time.Duration      { return ms }
+
+type deafWaiter struct{ bench.Clock }
+
+func (w deafWaiter) Wait(_ <-chan struct{}, due time.Duration) time.Duration {
+	time.Sleep(due - w.Now())
+	return w.Now()
+}
+
+func TestWhatWaitingCostsIsThatOfAllWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 3, Pace: deaf{}})
+		if r.Waiting != 3*ms {
+			t.Errorf("waiting took %v, want 3 ms", r.Waiting)
+		}
+	})
+}
+
+func TestAsManyLatenciesAreKeptAsWereAskedForWhoeverMadeTheCalls(t *testing.T) {
+	for keep, want := range map[int]int{1000: 1000, 2000: 1000, 10: 10, 0: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			var n atomic.Int64
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 3, Keep: keep,
+				Target: bench.TargetFunc(func(context.Context, string) error {
+					if n.Add(1) == 1 {
+						time.Sleep(2 * time.Second) // one worker makes this call alone
+					}
+					return nil
+				})})
+			if len(r.Kept) != want {
+				t.Errorf("%d kept of %d, want %d", len(r.Kept), keep, want)
+			}
+			if want == 1000 && r.Kept[999] != 2*time.Second {
+				t.Errorf("the last to end is %v, not the slow one", r.Kept[999])
+			}
+		})
+	}
+}
+
+func TestKindsOfFailuresAreBoundedOverAllWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 2*time.Second), Workers: 32,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				time.Sleep(20 * ms)
+				if i := n.Add(1); i%2 == 0 {
+					return fmt.Errorf("order %d is missing", i)
+				}
+				return io.ErrUnexpectedEOF
+			})})
+		if len(r.Failures) > 51 || r.Failures[0].Count != 1000 || r.Failures[1].Kind != bench.OtherKinds || r.Failures[1].Count < 940 {
+			t.Errorf("%d kinds, the first %v and %v", len(r.Failures), r.Failures[0], r.Failures[1])
+		}
+	})
+}
+
+func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 100*ms), Workers: 8,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				began := time.Since(start)
+				time.Sleep(7 * ms)
+				return fmt.Errorf("%v: %w", began, io.ErrUnexpectedEOF)
+			})})
+		if len(r.Failures) != 1 || r.Failures[0].Count != 100 || !strings.HasPrefix(r.Failures[0].First, "1ms:") {
+			t.Errorf("failures %v", r.Failures)
+		}
+	})
+}
+
+func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
+	// Busy from 0 to 1.5 ms: the call due at 1 ms is dropped, that at 2 ms is not.
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Target: sleeps(1500 * time.Microsecond), Workers: 1, Queue: bench.NoQueue})
+		if r.Done != 5 || r.Dropped != 5 || r.Queue.Max() != 0 {
+			t.Errorf("done %d, dropped %d, queue lag %v", r.Done, r.Dropped, r.Queue.Max())
+		}
+	})
+}
+
+func TestARunThatKeepsMoreThanMemoryIsRefused(t *testing.T) {
+	_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0), Keep: math.MaxInt}).Do(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "Run.Keep") {
+		t.Errorf("error %v", err)
+	}
+}
