@@ -8,8 +8,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/perf/benchfmt"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
 )
 
 // Read reads the run.json at path, or in the directory at path. A field it does
@@ -26,10 +30,13 @@ func Read(path string) (*Run, error) {
 	var version struct {
 		Schema int `json:"schema"`
 	}
-	if err := json.Unmarshal(data, &version); err != nil {
+	var kind *json.UnmarshalTypeError
+	switch err := json.Unmarshal(data, &version); {
+	case errors.As(err, &kind) || err == nil && version.Schema == 0:
+		return nil, fmt.Errorf("results: %s is not a run of loadgen: want its %s", path, JSONFile)
+	case err != nil:
 		return nil, jsonError(path, data, err)
-	}
-	if version.Schema != Schema {
+	case version.Schema != Schema:
 		return nil, fmt.Errorf("results: %s is of version %d: want version %d", path, version.Schema, Schema)
 	}
 	var r Run
@@ -48,6 +55,9 @@ func jsonError(path string, data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		if filepath.Ext(path) == filepath.Ext(BenchFile) {
+			return fmt.Errorf("results: %s is Go benchmark text: want the %s beside it", path, JSONFile)
+		}
 		return fmt.Errorf("results: %s:%d: not JSON: %w", path, line, err)
 	}
 	return fmt.Errorf("results: %s: %w", path, err)
@@ -57,23 +67,47 @@ func (r *Run) check() error {
 	if r.Scenario == nil {
 		return errors.New("no scenario")
 	}
+	if r.Status != Complete && r.Status != Partial {
+		return fmt.Errorf("status is %q: want %s or %s", r.Status, Complete, Partial)
+	}
+	cells := r.Scenario.Cells()
 	for i, v := range r.Visits {
 		if v == nil {
 			return fmt.Errorf("visit %d is null", i+1)
 		}
+		if v.Round < 1 || v.Round > r.Scenario.Rounds || !slices.Contains(cells, v.Cell) {
+			return fmt.Errorf("visit %d is of %v in round %d, which the scenario does not have", i+1, v.Cell, v.Round)
+		}
 		if v.Error != "" {
 			continue
 		}
-		if v.Record == nil {
-			return fmt.Errorf("visit %d has neither a record nor an error", i+1)
+		if err := checkRecord(v.Record); err != nil {
+			return fmt.Errorf("visit %d: %w", i+1, err)
 		}
-		rec := v.Record
-		if rec.Latency == nil || rec.Service == nil || rec.Queue == nil || rec.Generator == nil || rec.FailedLatency == nil {
-			return fmt.Errorf("visit %d lacks a histogram", i+1)
+	}
+	return nil
+}
+
+func checkRecord(r *bench.Record) error {
+	if r == nil {
+		return errors.New("neither a record nor an error")
+	}
+	for name, c := range map[string]struct {
+		hist *quantile.HDR
+		n    uint64
+	}{
+		"latency": {r.Latency, r.Done}, "service": {r.Service, r.Done}, "failed_latency": {r.FailedLatency, r.Failed},
+		"queue_lag": {r.Queue, r.Done + r.Failed}, "generator_lag": {r.Generator, r.Done + r.Failed},
+	} {
+		switch {
+		case c.hist == nil:
+			return fmt.Errorf("no histogram of %s", name)
+		case c.hist.Count() != c.n:
+			return fmt.Errorf("its counts do not add up: %d values of %s, want %d", c.hist.Count(), name, c.n)
 		}
-		if rec.Offered != rec.Done+rec.Failed+rec.Dropped+rec.Unfinished || rec.Latency.Count() != rec.Done {
-			return fmt.Errorf("visit %d: its counts do not add up", i+1)
-		}
+	}
+	if r.Offered != r.Done+r.Failed+r.Dropped+r.Unfinished {
+		return fmt.Errorf("its counts do not add up: %d calls offered", r.Offered)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ package results
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -91,9 +92,20 @@ type Visit struct {
 	Verdict   []bench.Reason `json:"verdict,omitempty"` // why it is not valid; none: it is
 }
 
+// Names of reasons for which a visit is not valid, besides those of package bench.
+const (
+	NoisyMachine = "noisy-machine" // the machine was busy with something else
+	SpansLost    = "spans-lost"    // spans were dropped before export: what they cost is not all there
+)
+
 // Usable tells whether v was measured to its end.
 func (v *Visit) Usable() bool {
 	return v.Error == "" && v.Record != nil && !v.Record.Interrupted
+}
+
+// Doubted tells whether v is not valid for a reason of that name.
+func (v *Visit) Doubted(name string) bool {
+	return slices.ContainsFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == name })
 }
 
 // Cost is what the process of a visit spent, from the first call due until every
@@ -156,15 +168,15 @@ func (v *Visit) perCall(x float64) float64 {
 
 // Measurements are what run.bench says of a visit that is usable. What the
 // number of calls does not allow to state is left out, and so are percentiles
-// that lie among calls that were dropped.
+// that lie among calls that were dropped, and a CPU time that is not known.
 func (v *Visit) Measurements() []Measurement {
 	r := v.Record
 	var all []Measurement
 	add := func(unit string, x float64) { all = append(all, Measurement{unit, x}) }
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
-	for _, p := range percentiles {
-		if d, err := r.Percentile(p.q); err == nil {
-			add(p.name+"-latency-ns", float64(d))
+	for _, q := range Percentiles {
+		if d, err := r.Percentile(q); err == nil {
+			add(PercentileName(q)+"-latency-ns", float64(d))
 		}
 	}
 	if r.Done > 0 {
@@ -184,9 +196,7 @@ func (v *Visit) Measurements() []Measurement {
 	if v.Cost.CPU > 0 {
 		add("cpu-ns/op", math.Round(v.perCall(float64(v.Cost.CPU))))
 	}
-	if r.Waiting > 0 {
-		add("waiting-cpu-ns/op", math.Round(v.perCall(float64(r.Waiting))))
-	}
+	add("waiting-cpu-ns/op", math.Round(v.perCall(float64(r.Waiting))))
 	add("B/op", math.Round(v.perCall(float64(v.Cost.Bytes))))
 	add("allocs/op", round3(v.perCall(float64(v.Cost.Allocs))))
 	add("gc-cycles", float64(v.Cost.GCCycles))
@@ -204,7 +214,7 @@ func (v *Visit) Measurements() []Measurement {
 func (e *Estimate) Measurements() []Measurement {
 	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)}, {"state-bytes", float64(e.StateBytes)}}
 	for _, a := range e.Answers {
-		name := percentileName(a.Q)
+		name := PercentileName(a.Q)
 		all = append(all,
 			Measurement{name + "-error-ppm", math.Round(1e6 * math.Abs(a.Value))},
 			Measurement{name + "-rank-error-ppm", math.Round(1e6 * a.Rank)})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -227,7 +228,6 @@ func TestWhatBreaksOtherToolsNeverReachesAFile(t *testing.T) {
 	for name, break_ := range map[string]func(*results.Visit){
 		"NaN":        func(v *results.Visit) { v.Estimates[0].InsertNS = math.NaN() },
 		"infinity":   func(v *results.Visit) { v.Estimates[0].Answers[0].Value = math.Inf(1) },
-		"zero ns":    func(v *results.Visit) { v.Estimates[0].InsertNS = 0 },
 		"a blank":    func(v *results.Visit) { v.Cell.Spans = "a b" },
 		"other unit": func(v *results.Visit) { v.Estimates[0].Answers[0].Q = 0.123 },
 	} {
@@ -246,6 +246,121 @@ func TestWhatBreaksOtherToolsNeverReachesAFile(t *testing.T) {
 		if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 0 {
 			t.Errorf("%s: after the refusal run.json reads as %v, %v", name, run, err)
 		}
+	}
+}
+
+// Benchstat rescales nanoseconds by looking at values: a 0 ends in a table of its
+// own.
+func TestWhatRoundsToNothingIsLeftOutWhereUnitsAreRescaled(t *testing.T) {
+	v := visit(t, "sdk", 1)
+	v.Record.Waiting, v.Cost.CPU, v.Estimates[0].InsertNS = 1, 1, 0
+	text, err := os.ReadFile(write(t, results.Complete, v).BenchPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range []string{" waiting-cpu-ns/op ", " cpu-ns/op ", " insert-ns/op\n", " 0 insert"} {
+		if _, lines, _ := strings.Cut(string(text), "\n\n"); strings.Contains(lines, unit) {
+			t.Errorf("%q is in\n%s", unit, lines)
+		}
+	}
+}
+
+func TestAVisitWithoutACallIsNoResult(t *testing.T) {
+	v := visit(t, "sdk", 1)
+	v.Record = &bench.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
+		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
+	w := write(t, results.Complete, v)
+	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+		t.Errorf("%d results", len(got))
+	}
+	if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 1 {
+		t.Errorf("%v, %v", run, err)
+	}
+}
+
+func TestNoPartOfANameHoldsASlash(t *testing.T) {
+	h := header(t)
+	h.Scenario.QPS = []bench.Rate{{Num: 1000, Den: 3}}
+	v := visit(t, "sdk", 1)
+	v.Cell.QPS = h.Scenario.QPS[0]
+	v.Cell.Quantile = "hdr"
+	w, err := results.Create(t.TempDir(), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := results.ReadBench(w.BenchPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"Load/scenario=span-reuse/target=map/spans=sdk/quantile=hdr/qps=333.3333333333333-2",
+		"Estimate/scenario=span-reuse/target=map/spans=sdk/qps=333.3333333333333/live=hdr/quantile=hdr-2",
+	} {
+		if name := string(got[i].Name); name != want {
+			t.Errorf("%s, want %s", name, want)
+		}
+	}
+}
+
+func TestMeasurementsAreWhatTheirUnitsSay(t *testing.T) {
+	v := visit(t, "sdk", 1)
+	for range 10 {
+		v.Record.Latency.Add(5 * time.Millisecond)
+		v.Record.Queue.Add(3 * time.Millisecond)
+		v.Record.Queue.Add(3 * time.Millisecond)
+	}
+	v.Cost.GCPause, v.Spans.Exported = 1500*time.Microsecond, 2000
+	e := results.Estimate{Answers: []results.Answer{{Q: 0.99, Value: -0.25, Rank: 0.5}}}
+	got := map[string]float64{}
+	for _, m := range append(v.Measurements(), e.Measurements()...) {
+		got[m.Unit] = m.Value
+	}
+	for unit, want := range map[string]float64{
+		"p50-service-ns": 550_000, "p99-service-ns": 598_000, "p99-latency-ns": 5_000_000, "max-latency-ns": 5_000_000,
+		"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500, "span-drop-ppm": 0,
+		"p99-error-ppm": 250_000, "p99-rank-error-ppm": 500_000,
+	} {
+		if x, ok := got[unit]; !ok || math.Abs(x-want) > 0.002*want {
+			t.Errorf("%s is %v (%v), want %v", unit, x, ok, want)
+		}
+	}
+}
+
+func TestTheMedianOfAnEvenNumberIsBetweenTheMiddleTwo(t *testing.T) {
+	values := []float64{4, 1, 2, 30}
+	if m := results.Median(values); m != 3 || values[0] != 4 {
+		t.Errorf("median %v, values now %v", m, values)
+	}
+	if m := results.Median([]float64{9, 1, 2}); m != 2 {
+		t.Errorf("median %v", m)
+	}
+}
+
+func TestBenchTextSaysWhichWayIsBetter(t *testing.T) {
+	text, err := os.ReadFile(write(t, results.Complete).BenchPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range results.Units {
+		if line := fmt.Sprintf("Unit %s better=%s\n", u.Name, u.Better); (u.Better != "") != strings.Contains(string(text), line) {
+			t.Errorf("%s is better %q, which is not in the text, or nothing is and it says so", u.Name, u.Better)
+		}
+	}
+}
+
+func TestARunThatCannotBeginLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, results.BenchFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := results.Create(dir, header(t)); err == nil {
+		t.Error("run.bench was overwritten")
+	}
+	if _, err := os.Stat(filepath.Join(dir, results.JSONFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("run.json was left: %v", err)
 	}
 }
 
@@ -309,12 +424,20 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		"cut off":         {whole[:len(whole)/2], "run.json:2: not JSON"},
 		"empty":           {nil, "run.json:1: not JSON"},
 		"another version": {replace(`"schema":1`, `"schema":2`), "is of version 2: want version 1"},
+		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
+		"a list":          {[]byte("[]"), "is not a run of loadgen: want its run.json"},
+		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want its run.json"},
+		"status":          {replace(`"status":"complete"`, `"status":"fine"`), `status is "fine"`},
+		"another cell":    {replace(`"cell":{"spans":"sdk"`, `"cell":{"spans":"other"`), "visit 1 is of spans=other/qps=1000 in round 1, which the scenario does not have"},
+		"another round":   {replace(`"round":1`, `"round":7`), "in round 7"},
+		"no histogram":    {replace(`"service":`, `"mean":`), "mean"},
 		"unknown field":   {replace(`"round":1`, `"circle":1`), `unknown field "circle"`},
 		"bad scenario":    {replace(`"rounds":6`, `"rounds":0`), "rounds: 0 is out of range"},
 		"counts":          {replace(`"dropped":0`, `"dropped":7`), "visit 1: its counts do not add up"},
+		"a count":         {bytes.Replace(replace(`"done":990`, `"done":991`), []byte(`"failed":10`), []byte(`"failed":9`), 1), "visit 1: its counts do not add up"},
 		"histogram":       {replace(`"hdr_v2":"`, `"hdr_v2":"!`), "histogram"},
-		"no record":       {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{}],"status":"complete"}`), "neither a record nor an error"},
-		"null":            {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null]}`), "visit 1 is null"},
+		"no record":       {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{"round":1,"cell":{"spans":"none","qps":"1"}}],"status":"complete"}`), "neither a record nor an error"},
+		"null":            {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null],"status":"partial"}`), "visit 1 is null"},
 		"no scenario":     {[]byte(`{"schema":1}`), "no scenario"},
 	} {
 		path := filepath.Join(t.TempDir(), "run.json")
@@ -324,6 +447,9 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "run.json") {
 			t.Errorf("%s: error %v, want %q in it", name, err, c.want)
 		}
+	}
+	if _, err := results.Read(w.BenchPath()); err == nil || !strings.Contains(err.Error(), "run.bench is Go benchmark text: want the run.json beside it") {
+		t.Errorf("run.bench: %v", err)
 	}
 	if _, err := results.Read(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "want the directory of a run") {
 		t.Errorf("a missing file: %v", err)

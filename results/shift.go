@@ -19,15 +19,15 @@ type Shift struct {
 // Differs tells whether the interval lies wholly on one side of 1.
 func (s Shift) Differs() bool { return s.Low > 1 || s.High < 1 }
 
-// A TooFewRoundsError is a comparison for which no finite 95 % interval exists.
+// A TooFewRoundsError is a comparison for which no finite 95% interval exists.
 type TooFewRoundsError struct{ Have, Need int }
 
 func (e *TooFewRoundsError) Error() string {
-	return fmt.Sprintf("a 95 %% interval needs %d rounds, there are %d", e.Need, e.Have)
+	return fmt.Sprintf("a 95%% interval needs %d rounds, there are %d", e.Need, e.Have)
 }
 
 // MinRounds is the least number of rounds that gives an interval: with fewer, the
-// signed-rank distribution has no tail of 2.5 %.
+// signed-rank distribution has no tail of 2.5%.
 const MinRounds = 6
 
 // Compare estimates the ratio of other to base, which hold one value for each
@@ -69,10 +69,18 @@ func Compare(base, other []float64) (Shift, error) {
 	}, nil
 }
 
+const manyRounds = 100
+
 // signedRankBound is the c for which the c-th smallest and the c-th largest of
-// the Walsh averages of n values are an interval of 95 % or a little more, and
+// the Walsh averages of n values are an interval of 95% or a little more, and
 // its true confidence. N must be MinRounds at least.
+//
+// Past manyRounds it is that of the normal distribution, which is as good there.
 func signedRankBound(n int) (c int, confidence float64) {
+	if n > manyRounds {
+		m := float64(n)
+		return int(m*(m+1)/4 - 1.959964*math.Sqrt(m*(m+1)*(2*m+1)/24)), 0.95
+	}
 	// ways[s] is the share of the 2^n sign patterns whose positive ranks sum to s.
 	ways := make([]float64, n*(n+1)/2+1)
 	ways[0] = 1

@@ -1,6 +1,9 @@
 package results
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // A Unit is one of those in run.bench.
 //
@@ -37,21 +40,24 @@ var Units = append(latencyUnits(), []Unit{
 	{"state-bytes", "lower", "Memory that an estimator holds, spare capacity included."},
 }...)
 
-// percentiles are those of latency that run.bench states.
-var percentiles = []struct {
-	name string
-	q    float64
-}{{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}}
+// rescaled tells whether tools rescale values of a unit.
+func rescaled(unit string) bool {
+	return strings.HasSuffix(unit, "-ns") || strings.HasSuffix(unit, "ns/op")
+}
+
+// Percentiles are those of latency that run.bench states, as shares.
+var Percentiles = []float64{0.5, 0.9, 0.99, 0.999}
 
 // EstimatePercentiles are those that estimators are asked for.
 var EstimatePercentiles = []float64{0.5, 0.99, 0.999}
 
 func latencyUnits() (all []Unit) {
-	for _, p := range percentiles {
-		all = append(all, Unit{p.name + "-latency-ns", "lower", "Latency, due to ended: " + p.name + " of the offered load."})
+	for _, q := range Percentiles {
+		name := PercentileName(q)
+		all = append(all, Unit{name + "-latency-ns", "lower", "Latency, due to ended: " + name + " of the offered load."})
 	}
 	for _, q := range EstimatePercentiles {
-		name := percentileName(q)
+		name := PercentileName(q)
 		all = append(all,
 			Unit{name + "-error-ppm", "lower", "By how much an estimator's " + name + " misses the exact one, of a million."},
 			Unit{name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
@@ -59,7 +65,7 @@ func latencyUnits() (all []Unit) {
 	return all
 }
 
-// percentileName is p99.9 for 0.999.
-func percentileName(q float64) string {
+// PercentileName is p99.9 for 0.999.
+func PercentileName(q float64) string {
 	return "p" + strconv.FormatFloat(100*q, 'f', -1, 64)
 }

@@ -31,11 +31,16 @@ func (d *decoder) checkCalls(s *Scenario) {
 	if s.Duration <= 0 {
 		return
 	}
-	at := d.values["duration"]
+	at, qps := d.values["duration"], d.values["qps"]
 	for _, r := range s.QPS {
-		if r.Float()*s.Duration.Seconds() < 1 {
-			d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %.4gs or more, or a higher rate", s.Duration, r, 1/r.Float())
+		if r.Float()*s.Duration.Seconds() >= 1 {
+			continue
 		}
+		if qps.given() && !at.given() { // the flag is to blame, not the file
+			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %.4g or more, or a longer duration", r, s.Duration, 1/s.Duration.Seconds())
+			continue
+		}
+		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %.4gs or more, or a higher rate", s.Duration, r, 1/r.Float())
 	}
 }
 
@@ -44,27 +49,28 @@ func (d *decoder) checkArms(s *Scenario) {
 	if v := d.values["quantile"]; !s.Live && slices.Contains(s.Quantile, None) {
 		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(QuantileArms, ", "))
 	}
-	arms, of := s.Spans, "spans"
+	arms, known, of := s.Spans, SpansArms, "spans"
 	if s.Live {
-		arms, of = s.Quantile, "quantile"
+		arms, known, of = s.Quantile, liveArms, "quantile"
 	}
-	v, given := d.values["compare"]
-	if !given {
-		for _, a := range arms[min(1, len(arms)):] {
-			s.Compare = append(s.Compare, Pair{a, arms[0]})
-		}
-		return
+	if d.has(of) {
+		arms = known // which of them are meant cannot be told
 	}
-	// A flag that leaves arms out leaves their comparisons out, too.
-	if over, ok := d.values[of]; ok && over.line == 0 && v.line > 0 {
+	v := d.values["compare"]
+	if d.values[of].given() && v.line > 0 {
+		// A flag that leaves arms out leaves their comparisons out, too.
 		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
 			return !slices.Contains(arms, p.A) || !slices.Contains(arms, p.B)
 		})
-		return
+	}
+	if len(s.Compare) == 0 && !d.has("compare") {
+		for _, a := range arms[min(1, len(arms)):] {
+			s.Compare = append(s.Compare, Pair{a, arms[0]})
+		}
 	}
 	for _, p := range s.Compare {
 		for _, arm := range []string{p.A, p.B} {
-			if !slices.Contains(arms, arm) && !d.has(of) {
+			if !slices.Contains(arms, arm) {
 				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, of, strings.Join(arms, ", "))
 			}
 		}

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -43,7 +44,9 @@ type Setting struct {
 // without a name. Settings take the place of what the file says.
 func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
 	d := decoder{file: file, values: map[string]value{}}
-	d.parse(data)
+	if !d.parse(data) {
+		return nil, d.all()
+	}
 	for _, s := range settings {
 		if want(s.Key) == "" {
 			d.wrong(s.Where, 0, "unknown field %q: want one of %s", s.Key, strings.Join(keysBelow(""), ", "))
@@ -57,14 +60,22 @@ func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
 	}
 	d.check(s)
 	if len(d.problems) > 0 {
-		slices.SortStableFunc(d.problems, func(a, b ranked) int { return cmp.Compare(a.line, b.line) })
-		var all Problems
-		for _, p := range d.problems {
-			all = append(all, p.Problem)
-		}
-		return nil, all
+		return nil, d.all()
 	}
 	return s, nil
+}
+
+// all are the problems, in the order of the file. That of a flag need not name
+// its field again.
+func (d *decoder) all() (all Problems) {
+	slices.SortStableFunc(d.problems, func(a, b ranked) int { return cmp.Compare(a.line, b.line) })
+	for _, p := range d.problems {
+		if flag, ok := strings.CutPrefix(p.Where, "--"); ok {
+			p.What = strings.TrimPrefix(p.What, flag+": ")
+		}
+		all = append(all, p.Problem)
+	}
+	return all
 }
 
 func split(s Setting) (items []item) {
@@ -81,6 +92,9 @@ type value struct {
 	items []item
 	list  bool
 }
+
+// given tells whether a setting gives the value.
+func (v value) given() bool { return v.where != "" && v.line == 0 }
 
 // An item is the text of a scalar and where it stands.
 type item struct {
@@ -115,8 +129,10 @@ func (d *decoder) at(n ast.Node) (where string, line int) {
 	return fmt.Sprintf("%s:%d:%d", d.file, p.Line, p.Column), p.Line
 }
 
-// parse gathers the values of a file.
-func (d *decoder) parse(data []byte) {
+// parse gathers the values of a file. It tells whether there is a mapping to speak
+// of: if not, nothing else can be said of the file.
+func (d *decoder) parse(data []byte) bool {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put first
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		where, line, what := d.file, 0, err.Error()
@@ -126,7 +142,7 @@ func (d *decoder) parse(data []byte) {
 			where, line, what = fmt.Sprintf("%s:%d:%d", d.file, p.Line, p.Column), p.Line, syntax.Message
 		}
 		d.wrong(where, line, "not YAML: %s", what)
-		return
+		return false
 	}
 	var docs []ast.Node
 	for _, doc := range file.Docs {
@@ -138,18 +154,20 @@ func (d *decoder) parse(data []byte) {
 	case 0:
 		d.wrong(d.file, 0, "the file is empty: want a scenario (loadgen scenarios --fields lists what it may hold)")
 	case 1:
-		d.mapping("", docs[0])
+		return d.mapping("", docs[0])
 	default:
 		d.wrongAt(docs[1], "a second document: want one scenario a file")
 	}
+	return false
 }
 
-// mapping gathers the values below a key; prefix is "" or ends in a dot.
-func (d *decoder) mapping(prefix string, n ast.Node) {
+// mapping gathers the values below a key; prefix is "" or ends in a dot. It tells
+// whether n is a mapping.
+func (d *decoder) mapping(prefix string, n ast.Node) bool {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
 		d.wrongAt(n, "%s is not a mapping: want fields such as %s", name(prefix), strings.Join(keysBelow(prefix), ", "))
-		return
+		return false
 	}
 	for _, kv := range m.Values {
 		key := prefix + kv.Key.GetToken().Value
@@ -165,6 +183,7 @@ func (d *decoder) mapping(prefix string, n ast.Node) {
 			d.value(key, kv)
 		}
 	}
+	return true
 }
 
 func name(prefix string) string {
@@ -204,6 +223,9 @@ func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
 		return item{n.Value.Value, where, line}, true
 	case *ast.NullNode:
 		d.wrong(where, line, "%s is empty: want %s", key, want(key))
+		return item{}, false
+	case *ast.AliasNode:
+		d.wrong(where, line, "%s is an alias, which is not supported: want %s", key, want(key))
 		return item{}, false
 	case ast.ScalarNode:
 		return item{n.GetToken().Value, where, line}, true

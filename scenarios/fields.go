@@ -19,8 +19,27 @@ type Field struct {
 	About   string
 	Default string
 
-	list bool
-	set  func(s *Scenario, text string) error // one item of a list, or the scalar
+	List bool // takes several values
+
+	set func(s *Scenario, text string) error // one item of a list, or the scalar
+}
+
+// Values are the words that the field takes, for completion; none if it takes
+// anything else.
+func (f *Field) Values() []string {
+	switch f.Key {
+	case "spans":
+		return SpansArms
+	case "quantile":
+		return liveArms
+	case "arrivals":
+		return []string{Constant, Poisson}
+	case "handlers.distribution":
+		return texts(bench.Distributions, func(d bench.Distribution) string { return string(d) })
+	case "live":
+		return []string{"true", "false"}
+	}
+	return nil
 }
 
 // Fields are all fields of a scenario, in the order of a file.
@@ -47,13 +66,13 @@ var Fields = []Field{
 	{"arrivals", "constant or poisson", "When calls are due.", "poisson", false, func(s *Scenario, v string) error {
 		return setOneOf(&s.Arrivals, v, []string{Constant, Poisson})
 	}},
-	{"qps", "a list of rates above 0, such as 1000, 2.5k or 600/m", "Levels of load, in calls a second.", "", true, setQPS},
+	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M", "Levels of load, in calls a second.", "", true, setQPS},
 	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
 		return addOneOf(&s.Spans, v, SpansArms)
 	}},
 	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + " (and none, if live)", "Arms: latency estimators.", "all", true,
 		func(s *Scenario, v string) error {
-			return addOneOf(&s.Quantile, v, append([]string{None}, QuantileArms...))
+			return addOneOf(&s.Quantile, v, liveArms)
 		}},
 	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false, func(s *Scenario, v string) error {
 		b, err := strconv.ParseBool(v)
@@ -61,20 +80,20 @@ var Fields = []Field{
 		return err
 	}},
 	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.", "each arm vs the first", true, setCompare},
-	{"duration", "a duration above 0, such as 500ms or 10s", "Load of a visit.", "", false, func(s *Scenario, v string) error {
+	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false, func(s *Scenario, v string) error {
 		return setDuration(&s.Duration, v, 1, 24*time.Hour)
 	}},
-	{"warmup", "a duration, 0 or more", "Load before that of a visit, not measured.", "100ms", false, func(s *Scenario, v string) error {
+	{"warmup", "a duration, 0 to 24h", "Load before that of a visit, not measured.", "100ms", false, func(s *Scenario, v string) error {
 		return setDuration(&s.Warmup, v, 0, 24*time.Hour)
 	}},
 	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false, func(s *Scenario, v string) error {
 		return setInt(&s.Rounds, v, 1, 1000)
 	}},
 	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.", "auto", false, setWorkers},
-	{"queue", "0 to 1073741824", "Calls that may wait for a worker; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
+	{"queue", "0 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
 		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 0, 1<<30) }},
 	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
-		n, err := strconv.ParseUint(v, 10, 64)
+		n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
 		s.Seed = n
 		return err
 	}},
@@ -111,7 +130,7 @@ func (d *decoder) scenario() *Scenario {
 		if !ok {
 			continue
 		}
-		if v.list && !f.list {
+		if v.list && !f.List {
 			d.wrong(v.where, v.line, "%s is a list: want %s", f.Key, f.Want)
 			continue
 		}

@@ -8,8 +8,10 @@ package scenarios
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -68,6 +70,9 @@ var (
 // None is the arm of Quantile that records nothing; only live scenarios have it.
 const None = "none"
 
+// liveArms are those of Quantile in a live scenario.
+var liveArms = append([]string{None}, QuantileArms...)
+
 // Arrival processes.
 const (
 	Constant = "constant"
@@ -113,9 +118,11 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 		return Decode(nameOrPath+".yaml", data, settings...)
 	}
 	data, err := os.ReadFile(nameOrPath)
-	if err != nil {
-		return nil, fmt.Errorf("no scenario is called %q and no such file can be read (%w): want one of %s, or the path of a YAML file",
-			nameOrPath, err, strings.Join(Names(), ", "))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(nameOrPath, `./\`):
+		return nil, fmt.Errorf("no scenario and no file is called %q: want one of %s, or the path of a YAML file", nameOrPath, strings.Join(Names(), ", "))
+	case err != nil:
+		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err, strings.Join(Names(), ", "))
 	}
 	return Decode(nameOrPath, data, settings...)
 }
@@ -161,15 +168,14 @@ func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 // arrivals it is the mean.
 func (s *Scenario) Calls(qps bench.Rate) uint64 { return qps.Calls(s.Duration) }
 
-// Lasting is how long a visit at that rate must be to make n calls, rounded up to
-// something one would say.
-func Lasting(n uint64, qps bench.Rate) time.Duration {
-	d := time.Duration(float64(n) / qps.Float() * 1e9)
-	step := time.Millisecond
-	for step*100 < d {
-		step *= 10
+// Surely is how many calls a visit at that rate makes at least. With Poisson
+// arrivals one of some 30,000 visits makes fewer.
+func (s *Scenario) Surely(qps bench.Rate) uint64 {
+	n := float64(s.Calls(qps))
+	if s.Arrivals == Poisson {
+		n -= 4 * math.Sqrt(n)
 	}
-	return (d + step - 1).Truncate(step)
+	return uint64(max(n, 0))
 }
 
 // Overhead is about what a visit takes besides its load: a process that starts,

@@ -78,7 +78,7 @@ qps: [1000, -5, 1000, many]
 spans: [sdk, pooling, sdk]
 quantile: none
 live: maybe
-compare: [sdk, sdk vs sdk, sdk vs noop]
+compare: [sdk, sdk vs sdk, sdk vs noop, other vs sdk]
 duration: [1s, 2s]
 warmup: -1s
 rounds: 0
@@ -94,17 +94,18 @@ unknown: 1
 		`test.yaml:5:9: handlers.spin: "fast" is not a duration: want a duration, 0 to 1m`,
 		`test.yaml:6:3: unknown field "handlers.colour": want one of handlers.keys, handlers.zipf, handlers.spin, handlers.allocate, handlers.distribution`,
 		`test.yaml:7:11: arrivals: "uniform" is unknown: want constant or poisson`,
-		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
-		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
-		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates above 0, such as 1000, 2.5k or 600/m`,
+		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
+		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
+		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled, pooled-off, sdk`,
 		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled, pooled-off, sdk`,
 		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, dws, dws+qdigest, or live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
 		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,
-		`test.yaml:13:1: duration is a list: want a duration above 0, such as 500ms or 10s`,
-		`test.yaml:14:9: warmup: -1s is out of range: want a duration, 0 or more`,
+		`test.yaml:12:1: compare: "other" is not an arm of this scenario's spans: want none, noop, pooled, pooled-off, sdk`,
+		`test.yaml:13:1: duration is a list: want a duration such as 500ms or 10s, above 0 and up to 24h`,
+		`test.yaml:14:9: warmup: -1s is out of range: want a duration, 0 to 24h`,
 		`test.yaml:15:9: rounds: 0 is out of range: want 1 to 1000`,
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
@@ -132,17 +133,80 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		"qps: [1]\nduration: 0s":      "test.yaml:2:11: duration: 0s is out of range",
 		least + "spans: [none, sdk]\ncompare: sdk vs noop":               `test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`,
 		least + "live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk": `"sdk" is not an arm of this scenario's quantile`,
-		least + "handlers: 3":    "handlers is not a mapping: want fields such as handlers.keys",
-		least + "qps: []":        "qps is given twice",
-		"qps: []\nduration: 1s":  "qps is an empty list",
-		least + "spans: [[sdk]]": "spans is a sequence",
-		least + "seed: -1":       `seed: "-1" is not valid`,
-		least + "queue: *q":      "test.yaml:3:",
+		least + "handlers: 3":           "handlers is not a mapping: want fields such as handlers.keys",
+		least + "qps: []":               "qps is given twice",
+		"qps: []\nduration: 1s":         "qps is an empty list",
+		least + "spans: [[sdk]]":        "spans is a sequence",
+		least + "seed: -1":              `seed: "-1" is not valid`,
+		least + "queue: *q":             "test.yaml:3:8: queue is an alias, which is not supported",
+		"qps: [1001M]\nduration: 1s":    `"1001M" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
+		"qps: [1]\nduration: 25h":       "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 and up to 24h",
+		least + "handlers: {spin: 61s}": "handlers.spin: 1m1s is out of range",
+		least + "queue: 1073741825":     "queue: 1073741825 is out of range",
+		least + "rounds: 1001":          "rounds: 1001 is out of range",
 	} {
 		_, err := scenarios.Decode("test.yaml", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q in it", text, err, want)
 		}
+	}
+}
+
+func TestAFileThatIsNoScenarioIsCalledThatAndNothingElse(t *testing.T) {
+	for _, text := range []string{"", "- a", "a", "qps: [1", "a: b\n\tc: d", least + "---\n" + least} {
+		_, err := scenarios.Decode("test.yaml", []byte(text))
+		if problems, ok := err.(scenarios.Problems); !ok || len(problems) != 1 {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if s := decode(t, "\ufeff"+least); len(s.QPS) != 1 {
+		t.Errorf("after a byte order mark: %+v", s)
+	}
+}
+
+func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{
+		dir:                         "is a directory",
+		filepath.Join(dir, "x.yml"): "no such file",
+		"mine.yaml":                 "no such file",
+		"span-reus":                 `no scenario and no file is called "span-reus": want one of quantile-live`,
+	} {
+		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "span-reuse-full") {
+			t.Errorf("%s: %v, want %q in it, and the scenarios there are", name, err, want)
+		}
+	}
+}
+
+// What is documented as the default of a field changes nothing if it is given.
+func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
+	want := decode(t, least+"spans: [none, sdk]\nname: test")
+	for _, f := range scenarios.Fields {
+		value := f.Default
+		switch f.Key {
+		case "name", "about", "qps", "duration": // have none
+			continue
+		case "quantile":
+			value = strings.Join(scenarios.QuantileArms, ",")
+		case "compare":
+			value = "sdk vs none"
+		case "spans":
+			if got := decode(t, least); len(got.Spans) != 1 || got.Spans[0] != value {
+				t.Errorf("spans are %v, documented is %q", got.Spans, value)
+			}
+			continue
+		}
+		got := decode(t, least+"spans: [none, sdk]\nname: test", scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: the default is not %q: -default +documented:\n%s", f.Key, value, diff)
+		}
+	}
+}
+
+func TestTheTimeARunTakesIsThatOfItsVisits(t *testing.T) {
+	s := decode(t, "qps: [10, 20]\nduration: 1s\nwarmup: 500ms\nspans: [none, sdk]\nrounds: 3")
+	if w := s.Wall(); w != 12*(1500*time.Millisecond+scenarios.Overhead) {
+		t.Errorf("it takes %v", w)
 	}
 }
 
@@ -182,12 +246,21 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if len(s.Compare) != 1 || s.Compare[0].String() != "sdk vs none" {
 		t.Errorf("comparisons of arms that are left out stay: %v", s.Compare)
 	}
+	// Arms that no comparison of the file is about are compared by default.
+	s, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "spans", Value: "none,noop", Where: "--spans"})
+	if err != nil || len(s.Compare) != 1 || s.Compare[0].String() != "noop vs none" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	_, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "qps", Value: "1", Where: "--qps"})
+	if err == nil || err.Error() != "--qps: 1/s yields no call in 500ms: want 2 or more, or a longer duration" {
+		t.Errorf("the flag is to blame: %v", err)
+	}
 	_, err = scenarios.Load("span-reuse",
 		scenarios.Setting{Key: "qps", Value: "100,-1", Where: "--qps"},
 		scenarios.Setting{Key: "spans", Value: "", Where: "--spans"},
 		scenarios.Setting{Key: "duration", Value: "1ms", Where: "--duration"},
 		scenarios.Setting{Key: "colour", Value: "red", Where: "--colour"})
-	for _, want := range []string{`--qps: qps: "-1" is not a rate`, `--spans: spans: "" is unknown`, "--duration: duration: 1ms yields no call at 100/s", "--colour: unknown field"} {
+	for _, want := range []string{`--qps: "-1" is not a rate`, `--spans: "" is unknown`, "--duration: 1ms yields no call at 100/s", "--colour: unknown field"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in:\n%v", want, err)
 		}
@@ -212,21 +285,14 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 	}
 }
 
-func TestHowLongAVisitMustBeIsRoundedUp(t *testing.T) {
-	for _, c := range []struct {
-		n    uint64
-		rate bench.Rate
-		want time.Duration
-	}{
-		{368, bench.PerSecond(1000), 370 * time.Millisecond},
-		{368, bench.PerSecond(100), 3700 * time.Millisecond},
-		{3688, bench.PerSecond(50_000), 74 * time.Millisecond},
-		{368, bench.Rate{Num: 1, Den: 2}, 740 * time.Second},
-		{1, bench.PerSecond(1), time.Second},
-	} {
-		if got := scenarios.Lasting(c.n, c.rate); got != c.want {
-			t.Errorf("%d calls at %v/s take %v, want %v", c.n, c.rate, got, c.want)
+func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
+	for arrivals, want := range map[string]uint64{scenarios.Constant: 400, scenarios.Poisson: 320} {
+		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(bench.PerSecond(400)); got != want {
+			t.Errorf("%s: %d calls, want %d", arrivals, got, want)
 		}
+	}
+	if n := decode(t, "qps: 2\nduration: 1s").Surely(bench.PerSecond(2)); n != 0 {
+		t.Errorf("%d calls of 2", n)
 	}
 }
 
