@@ -72,8 +72,13 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
-// unusable is an error with exit code 2.
-func unusable(err error) error { return &exitError{exitUnusable, err} }
+// unusable is err with exit code 2; nil if err is.
+func unusable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitUnusable, err}
+}
 
 func newRoot() *cobra.Command {
 	env := machine.Environment()
@@ -87,7 +92,6 @@ compares arms: ways of making spans, and latency estimators. Start with
 		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, orUnknown(env.Commit), env.GoVersion),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newRun(), newPlan(), newScenarios(), newShow(), newVisit())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -173,7 +174,7 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 		}
 		what := ""
 		for _, v := range run.Visits {
-			what += v.Cell.String() + " " + count(v.Record.Offered) + "\n"
+			what += v.Cell.String() + " " + report.Count(v.Record.Offered) + "\n"
 		}
 		if i == 1 && runs["1"] != what {
 			t.Errorf("one seed, two runs:\n%s\n%s", runs["1"], what)
@@ -224,22 +225,27 @@ func TestExitCodes(t *testing.T) {
 		{"plan " + good, 0, nil},
 		{"show " + taken, 0, nil},
 		{"completion bash", 0, nil},
-		{"runn", 2, []string{`unknown command "runn"`, "loadgen --help"}},
+		{"plan " + good + " --spans none --spans sdk", 0, nil},
+		{"runn", 2, []string{`unknown command "runn"`, "Did you mean this?", "run\n", "loadgen --help"}},
 		{"run --qqps 1", 2, []string{"unknown flag: --qqps", "'loadgen run --help'"}},
 		{"run a b", 2, []string{"accepts at most 1 arg"}},
-		{"run no-such", 2, []string{`no scenario is called "no-such"`, "span-reuse"}},
+		{"run no-such", 2, []string{`no scenario and no file is called "no-such"`, "span-reuse"}},
+		{"plan " + filepath.Dir(good), 2, []string{"is a directory"}},
 		{"plan " + broken, 2, []string{"tiny.yaml:1:7: qps: ", "tiny.yaml:2:1: unknown field \"span\"", "tiny.yaml:4:9: rounds: "}},
-		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", "--workers: workers: "}},
-		{"run --qps -1", 2, []string{`--qps: qps: "-1" is not a rate`}},
-		{"run --qps 1 --duration 10ms", 2, []string{"duration: 10ms yields no call at 1/s"}},
-		{"run --spans pool", 2, []string{`--spans: spans: "pool" is unknown: want a list of none, noop, pooled, pooled-off, sdk`}},
+		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", `--workers: "none" is not valid`}},
+		{"run --qps -1", 2, []string{`--qps: "-1" is not a rate`}},
+		{"run --qps 1 --duration 10ms", 2, []string{"--duration: 10ms yields no call at 1/s"}},
+		{"run --spans pool", 2, []string{`--spans: "pool" is unknown: want a list of none, noop, pooled, pooled-off, sdk`}},
+		{"run --spans sdk --spans sdk", 2, []string{`--spans: "sdk" is given twice`}},
+		{"run --out=", 2, []string{"--out is empty: want a directory"}},
 		{"run --out " + taken, 2, []string{"holds a run already"}},
 		{"run --out /dev/null/x", 2, []string{"/dev/null"}},
 		{"show", 2, []string{"accepts 1 arg"}},
 		{"show /no/such/run", 2, []string{"/no/such/run", "want the directory of a run"}},
+		{"show " + filepath.Join(taken, "run.bench"), 2, []string{"want the run.json beside it"}},
 		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},
 		{"visit", 2, []string{"reading what to visit"}},
-		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visits are not valid"}},
+		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visit not valid"}},
 	} {
 		code, stdout, stderr := execute(t, strings.Fields(c.args)...)
 		if code != c.code {
@@ -256,6 +262,61 @@ func TestExitCodes(t *testing.T) {
 		if c.code == 0 && stdout == "" {
 			t.Errorf("loadgen %s: no output", c.args)
 		}
+	}
+}
+
+// A target that is asked for more than it can do is measured all the same, and
+// the run says that it was.
+func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
+	for name, args := range map[string][]string{
+		"the queue grows":   {"--qps", "5M", "--duration", "20ms"},
+		"calls are dropped": {"--qps", "1M", "--duration", "50ms", "--queue", "10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			args := append([]string{"run", scenario(t, tiny), "--rounds", "1", "--strict", "--out", out}, args...)
+			code, stdout, stderr := execute(t, args...)
+			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
+				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+			}
+			got, err := results.ReadBench(filepath.Join(out, "run.bench"))
+			if err != nil || len(got) < 3 {
+				t.Errorf("%d results, %v", len(got), err)
+			}
+		})
+	}
+}
+
+func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"plan"}, {"scenarios"}, {"scenarios", "--fields"}} {
+		cmd, _, stderr := command(t, args...)
+		cmd.Stdout = full
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitUnusable || !strings.Contains(stderr.String(), "no space left") || strings.Contains(stderr.String(), "--help") {
+			t.Errorf("%v: %v\n%s", args, err, stderr)
+		}
+	}
+}
+
+func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "--spans", ""}, "pooled-off\n"},
+		{[]string{"plan", "--arrivals", ""}, "poisson\n"},
+		{[]string{"run", ""}, "span-reuse-full\n"},
+	} {
+		if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 || !strings.Contains(stdout, c.want) {
+			t.Errorf("%v: exit %d\n%s", c.args, code, stdout)
+		}
+	}
+	if _, stdout, _ := execute(t, "__complete", "run", "span-reuse", ""); strings.Contains(stdout, "span-reuse") {
+		t.Errorf("a second scenario is offered:\n%s", stdout)
 	}
 }
 

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -30,7 +33,7 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 			if err != nil {
 				return err
 			}
-			return plan(cmd.OutOrStdout(), s)
+			return unusable(plan(cmd.OutOrStdout(), s))
 		},
 	}
 	addSettings(cmd)
@@ -38,12 +41,13 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 }
 
 func plan(out io.Writer, s *scenarios.Scenario) error {
-	fmt.Fprintf(out, "%s: %s\n\n", s.Name, orUnknown(s.About))
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", report.Title(s))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "cell\tcalls a visit\tcalls in all\tpercentiles\t")
 	for _, c := range s.Cells() {
 		n := s.Calls(c.QPS)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, count(n), count(n*uint64(s.Rounds)), statable(n))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)), statable(s.Surely(c.QPS)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -56,8 +60,8 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 	if s.Seed == 0 {
 		seed = "drawn when the run starts"
 	}
-	fmt.Fprintf(out, `
-%d cells in %d rounds are %d visits of %v, each after a warm-up of %v:
+	fmt.Fprintf(&b, `
+%s in %s: %s of %v, each after a warm-up of %v,
 about %s in all.
 
 arrivals    %s, open loop
@@ -67,26 +71,29 @@ handlers    %d, popularity zipf %v, %s work of %v and %d B a call
 estimators  %v
 compares    %v
 seed        %s
-`, len(s.Cells()), s.Rounds, s.Visits(), s.Duration, s.Warmup, about(s.Wall()),
+`, report.Plural(len(s.Cells()), "cell"), report.Plural(s.Rounds, "round"), report.Plural(s.Visits(), "visit"),
+		s.Duration, s.Warmup, about(s.Wall()),
 		s.Arrivals, workers, s.Queue,
 		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
 		list(s.Quantile), list(s.Compare), seed)
-	for _, warning := range doubts(s) {
-		fmt.Fprintf(out, "\nwarning: %s\n", warning)
+	for i, warning := range append(report.Advice(s), overload(s)...) {
+		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}
-	return nil
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
-// doubts are what a scenario will not be able to tell, and what to do about it.
-func doubts(s *scenarios.Scenario) (all []string) {
-	if s.Rounds < results.MinRounds {
-		all = append(all, fmt.Sprintf("%d rounds give no interval: want %d at least (--rounds %[2]d)", s.Rounds, results.MinRounds))
+// overload warns of rates that the work of the handlers alone does not allow.
+func overload(s *scenarios.Scenario) (all []string) {
+	workers := s.Workers
+	if workers == 0 {
+		workers = bench.DefaultWorkers()
 	}
-	need := quantile.SamplesFor(0.99)
-	for _, r := range s.QPS {
-		if n := s.Calls(r); n < need {
-			all = append(all, fmt.Sprintf("%s calls a visit at %v/s are too few for p99, which needs %s (--duration %v)",
-				count(n), r, count(need), scenarios.Lasting(need, r)))
+	workers = min(workers, runtime.GOMAXPROCS(0)) // the work is the processor's
+	for _, qps := range s.QPS {
+		if busy := qps.Float() * s.Handlers.Spin.Seconds() / float64(workers); busy >= 1 {
+			all = append(all, fmt.Sprintf("%v/s of %v each are %.3g times what %s can do.",
+				qps, s.Handlers.Spin, busy, report.Plural(workers, "worker")))
 		}
 	}
 	return all
@@ -95,12 +102,9 @@ func doubts(s *scenarios.Scenario) (all []string) {
 // statable are the percentiles that n calls allow to state.
 func statable(n uint64) string {
 	out := "none"
-	for _, p := range []struct {
-		q    float64
-		name string
-	}{{0.5, "p50"}, {0.9, "to p90"}, {0.99, "to p99"}, {0.999, "to p99.9"}} {
-		if n >= quantile.SamplesFor(p.q) {
-			out = p.name
+	for i, q := range results.Percentiles {
+		if n >= quantile.SamplesFor(q) {
+			out = []string{"", "to "}[min(i, 1)] + results.PercentileName(q)
 		}
 	}
 	return out
@@ -115,13 +119,4 @@ func list[T any](all []T) string {
 		out += fmt.Sprint(v)
 	}
 	return out
-}
-
-// count is a number with commas.
-func count(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -97,7 +99,7 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	for line := range strings.Lines(got) {
 		words := strings.Join(strings.Fields(line), " ")
 		isHeading := strings.HasPrefix(words, "spans offered/s") || strings.HasPrefix(words, "quantile state") ||
-			words == "Comparisons, paired by round, with 95 % intervals" || words == "Warnings" || strings.HasPrefix(words, "in us; medians")
+			words == "Comparisons, paired by round, with 95% intervals" || words == "Warnings" || strings.HasPrefix(words, "in us; medians")
 		if !isHeading {
 			continue
 		}
@@ -142,6 +144,11 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 		"0 fine, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
 		if !strings.Contains(text, figure) {
 			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit codes", figure)
+		}
+	}
+	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, results.SpansLost, results.NoisyMachine} {
+		if !strings.Contains(text, "`"+reason+"`") {
+			t.Errorf("the README does not explain %q", reason)
 		}
 	}
 	if _, err := os.Stat("../../LICENSE"); err != nil {

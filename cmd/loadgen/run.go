@@ -46,6 +46,9 @@ scenario says. An interrupt ends the run at once; what was measured is kept.`,
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("out") && out == "" {
+				return unusable(errors.New("--out is empty: want a directory"))
+			}
 			return run(cmd.Context(), s, out, strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -73,7 +76,8 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 	if err != nil {
 		return unusable(err)
 	}
-	fmt.Fprintf(stderr, "%s: %d visits in %d rounds, about %s; seed %d\n", s.Name, s.Visits(), s.Rounds, about(s.Wall()), s.Seed)
+	fmt.Fprintf(stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
+		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
 	visits := visits{program: program, scenario: s, turns: env.Turns, writer: w, progress: newProgress(stderr, s.Visits())}
 	visitErr := visits.run(ctx)
 	status := results.Complete
@@ -95,23 +99,23 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 
 // verdict is how a run ends.
 func verdict(ctx context.Context, run *results.Run, strict bool) error {
-	if ctx.Err() != nil {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %d visits", len(run.Visits), run.Scenario.Visits())}
-	}
-	failed, doubtful := 0, 0
+	measured, doubtful := 0, 0
 	for _, v := range run.Visits {
-		if !v.Usable() {
-			failed++
-		}
-		if len(v.Verdict) > 0 {
-			doubtful++
+		if v.Usable() {
+			measured++
+			if len(v.Verdict) > 0 {
+				doubtful++
+			}
 		}
 	}
+	visits := report.Plural(run.Scenario.Visits(), "visit")
 	switch {
-	case failed > 0:
-		return unusable(fmt.Errorf("%d of %d visits could not be measured", failed, len(run.Visits)))
+	case ctx.Err() != nil:
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
+	case measured < run.Scenario.Visits():
+		return unusable(fmt.Errorf("%d of %s could not be measured", run.Scenario.Visits()-measured, visits))
 	case strict && doubtful > 0:
-		return &exitError{exitNotValid, fmt.Errorf("%d of %d visits are not valid (--strict)", doubtful, len(run.Visits))}
+		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
 	}
 	return nil
 }
@@ -147,14 +151,11 @@ func (v *visits) run(ctx context.Context) error {
 			got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: seed, Turns: v.turns})
 			got.Round, got.Order = round, i+1
 			interrupted := ctx.Err() != nil
-			if interrupted && got.Error != "" {
-				return nil // it was ended before it had measured anything
+			if interrupted && (got.Error != "" || got.Record.Offered == 0) {
+				return nil // nothing had been measured
 			}
-			if err := v.writer.Add(got); err != nil {
+			if err := v.writer.Add(got); err != nil || interrupted {
 				return err
-			}
-			if interrupted {
-				return nil
 			}
 		}
 	}

@@ -25,7 +25,7 @@ answers. With --fields, lists what the file of a scenario may say.`,
 				for _, f := range scenarios.Fields {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Key, f.Want, f.Default, f.About)
 				}
-				return w.Flush()
+				return unusable(w.Flush())
 			}
 			for _, name := range scenarios.Names() {
 				s, err := scenarios.Load(name)
@@ -34,7 +34,7 @@ answers. With --fields, lists what the file of a scenario may say.`,
 				}
 				fmt.Fprintf(w, "%s\tabout %s\t%s\n", name, about(s.Wall()), s.About)
 			}
-			return w.Flush()
+			return unusable(w.Flush())
 		},
 	}
 	cmd.Flags().BoolVar(&fields, "fields", false, "list what the file of a scenario may say")

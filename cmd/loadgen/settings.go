@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,12 +16,32 @@ var settingFlags = []string{"qps", "spans", "quantile", "compare", "arrivals", "
 // the file, so that everything wrong is reported together.
 func addSettings(cmd *cobra.Command) {
 	for _, f := range scenarios.Fields {
-		for _, name := range settingFlags {
-			if f.Key == name {
-				cmd.Flags().String(name, "", f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
-			}
+		if !slices.Contains(settingFlags, f.Key) {
+			continue
+		}
+		// Given several times, a list goes on; of another value the last one counts.
+		cmd.Flags().Var(&setting{list: f.List}, f.Key, f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
+		if err := cmd.RegisterFlagCompletionFunc(f.Key, cobra.FixedCompletions(f.Values(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag was added above
 		}
 	}
+}
+
+// A setting is the value of a flag, as text.
+type setting struct {
+	text      string
+	list, set bool
+}
+
+func (s *setting) String() string { return s.text }
+func (s *setting) Type() string   { return "string" }
+
+func (s *setting) Set(text string) error {
+	if s.list && s.set {
+		text = s.text + "," + text
+	}
+	s.text, s.set = text, true
+	return nil
 }
 
 // loadScenario loads what a command's arguments and flags name.
@@ -36,13 +57,13 @@ func loadScenario(cmd *cobra.Command, args []string) (*scenarios.Scenario, error
 		}
 	}
 	s, err := scenarios.Load(name, settings...)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	return s, nil
+	return s, unusable(err)
 }
 
-// completeScenarios offers the names of scenarios, and files.
-func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// completeScenarios offers the names of scenarios, and files, for one argument.
+func completeScenarios(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	return scenarios.Names(), cobra.ShellCompDirectiveDefault
 }

@@ -22,10 +22,8 @@ comparisons. RUN is the directory of a run, or its run.json.`,
 			if err != nil {
 				return unusable(err)
 			}
-			if _, err := fmt.Fprint(cmd.OutOrStdout(), report.Text(run)); err != nil {
-				return unusable(err)
-			}
-			return nil
+			_, err = fmt.Fprint(cmd.OutOrStdout(), report.Text(run))
+			return unusable(err)
 		},
 	}
 }

@@ -81,19 +81,20 @@ func spawn(ctx context.Context, program string, req *visit.Request) *results.Vis
 	v := &results.Visit{}
 	readErr := json.Unmarshal(stdout.Bytes(), v)
 	if readErr == nil && v.Record != nil {
-		v.Log = tail(stderr.String())
+		v.Log = clip(stderr.String())
 		return v
 	}
 	return failed(fmt.Errorf("the process of the visit failed: %w\n%s",
-		cmp.Or(waitErr, readErr, writeErr, errors.New("its visit has no record")), tail(stderr.String())))
+		cmp.Or(waitErr, readErr, writeErr, errors.New("its visit has no record")), clip(stderr.String())))
 }
 
-// tail is the end of what a process said.
-func tail(s string) string {
+// clip is what a process said, without the middle if it is long: a crash says why
+// at the beginning, and where at the end.
+func clip(s string) string {
 	s = strings.TrimSpace(s)
 	const most = 4 << 10
 	if len(s) > most {
-		s = "... " + s[len(s)-most:]
+		s = s[:most/2] + "\n...\n" + s[len(s)-most/2:]
 	}
 	return strings.ToValidUTF8(s, "?")
 }

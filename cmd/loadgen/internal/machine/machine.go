@@ -17,10 +17,11 @@ import (
 // Usage is what this process has spent since it began, and the machine since it
 // was started.
 type Usage struct {
-	cpu    time.Duration
-	mem    runtime.MemStats
-	ticks  ticks
-	spends bool // ticks are known
+	cpu     time.Duration
+	mem     runtime.MemStats
+	peakRSS uint64
+	ticks   ticks
+	spends  bool // ticks are known
 }
 
 // ticks are the machine's CPU time, of all processors together.
@@ -35,6 +36,7 @@ func Read() (Usage, error) {
 	}
 	u.cpu = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	runtime.ReadMemStats(&u.mem)
+	u.peakRSS = peakRSS()
 	u.ticks, u.spends = readTicks()
 	return u, nil
 }
@@ -49,7 +51,7 @@ func (u *Usage) Since(before *Usage, waiting time.Duration) results.Cost {
 		Allocs:   u.mem.Mallocs - before.mem.Mallocs,
 		GCCycles: u.mem.NumGC - before.mem.NumGC,
 		GCPause:  time.Duration(u.mem.PauseTotalNs - before.mem.PauseTotalNs),
-		PeakRSS:  peakRSS(),
+		PeakRSS:  u.peakRSS,
 	}
 }
 

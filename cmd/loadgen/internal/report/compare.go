@@ -1,12 +1,11 @@
 package report
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -21,12 +20,14 @@ type quantity struct {
 	interval   bool   // worth printing: it varies from round to round
 }
 
+const latencyUnit = "p99-latency-ns"
+
 var quantities = []quantity{
 	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "the bytes", false},
 	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "the allocations", false},
 	{"cpu-ns/op", 1e3, "us/op", "less CPU", "more CPU", "the CPU", true},
 	{"p50-service-ns", 1e3, "us", "less service time at p50", "more service time at p50", "the service time at p50", true},
-	{"p99-latency-ns", 1e3, "us", "lower p99 latency", "higher p99 latency", "the p99 latency", true},
+	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "the p99 latency", true},
 }
 
 // comparisons are a sentence for every comparison of the scenario at every rate.
@@ -70,25 +71,25 @@ func doubt(base, other *view) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d of its %d visits are in doubt (%s)", n, len(visits), strings.Join(sortedByCount(reasons), ", "))
+	return fmt.Sprintf("; in doubt: %d of %s (%s)", n, Plural(len(visits), "visit"), strings.Join(sortedByCount(reasons), ", "))
 }
 
 func find(all []*view, c scenarios.Cell) *view {
 	return all[slices.IndexFunc(all, func(v *view) bool { return v.cell == c })]
 }
 
-// compare says what is less and more in other than in base, and then of what no
-// difference was shown.
+// compare says what is less and more in other than in base, of what no difference
+// was shown, and what cannot be compared.
 func compare(base, other *view) string {
-	var differs, same []string
+	if n := len(common(base, other)); n < results.MinRounds {
+		return fmt.Sprintf("cannot be judged: %v", &results.TooFewRoundsError{Have: n, Need: results.MinRounds})
+	}
+	var differs, same, cannot []string
 	for _, q := range quantities {
 		text, shown, err := q.compare(base, other)
-		var few *results.TooFewRoundsError
 		switch {
-		case errors.As(err, &few):
-			return fmt.Sprintf("cannot be judged: %v", err)
 		case err != nil:
-			same = append(same, fmt.Sprintf("%s %v", q.unit, err))
+			cannot = append(cannot, fmt.Sprintf("%s cannot be compared: %v", q.name(), err))
 		case shown:
 			differs = append(differs, text)
 		default:
@@ -98,13 +99,29 @@ func compare(base, other *view) string {
 	if len(same) > 0 {
 		differs = append(differs, "no difference shown in "+strings.Join(same, ", "))
 	}
-	return strings.Join(differs, ", ")
+	if len(differs) > 0 {
+		cannot = append([]string{strings.Join(differs, ", ")}, cannot...)
+	}
+	return strings.Join(cannot, "; ")
 }
+
+// common are the rounds in which both cells were measured.
+func common(base, other *view) (rounds []int) {
+	for _, a := range base.visits {
+		if slices.ContainsFunc(other.visits, func(b *results.Visit) bool { return a.Round == b.Round }) {
+			rounds = append(rounds, a.Round)
+		}
+	}
+	return rounds
+}
+
+// name is what the quantity is called.
+func (q *quantity) name() string { return strings.TrimPrefix(q.times, "the ") }
 
 // compare says how the quantity differs; shown is false if the interval allows
 // no difference.
 func (q *quantity) compare(base, other *view) (sentence string, shown bool, err error) {
-	a, b, err := pairs(base, other, q.unit)
+	a, b, err := q.pairs(base, other)
 	if err != nil {
 		return "", false, err
 	}
@@ -113,22 +130,22 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 		return "", false, err
 	}
 	values := fmt.Sprintf("%s -> %s %s", number(results.Median(a)/q.per), number(results.Median(b)/q.per), q.printed)
-	if q.unit == "p99-latency-ns" && generators(base) && generators(other) {
+	if q.unit == latencyUnit && generators(base) && generators(other) {
 		values += ", mostly the generator's own lag"
 	}
 	interval := fmt.Sprintf("[%s, %s]", signed(shift.Low), signed(shift.High))
 	if shift.Low == 1 && shift.High == 1 {
-		return fmt.Sprintf("%s (%s)", strings.TrimPrefix(q.times, "the "), values), false, nil
+		return fmt.Sprintf("%s (%s)", q.name(), values), false, nil
 	}
 	if !shift.Differs() {
-		return fmt.Sprintf("%s (%s, %s %s)", strings.TrimPrefix(q.times, "the "), values, signed(shift.Ratio), interval), false, nil
+		return fmt.Sprintf("%s (%s, %s %s)", q.name(), values, signed(shift.Ratio), interval), false, nil
 	}
-	text := fmt.Sprintf("%.0f%% %s", 100*(1-shift.Ratio), q.less)
+	text := fmt.Sprintf("%s%% %s", digits(100*(1-shift.Ratio)), q.less)
 	switch {
 	case shift.Ratio >= 2:
 		text = fmt.Sprintf("%s times %s", number(shift.Ratio), q.times)
 	case shift.Ratio > 1:
-		text = fmt.Sprintf("%.0f%% %s", 100*(shift.Ratio-1), q.more)
+		text = fmt.Sprintf("%s%% %s", digits(100*(shift.Ratio-1)), q.more)
 	}
 	if q.interval {
 		values += ", " + interval
@@ -136,18 +153,26 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	return fmt.Sprintf("%s (%s)", text, values), true, nil
 }
 
-// pairs are the values of the rounds in which both cells were measured.
-func pairs(base, other *view, unit string) (a, b []float64, err error) {
-	of, with := base.values(unit), other.values(unit)
-	if len(base.visits) > 0 && len(of) == 0 || len(other.visits) > 0 && len(with) == 0 {
-		return nil, nil, errors.New("was not stated")
+// pairs are the values of the rounds in which both cells were measured. The error
+// says why there are none to compare.
+func (q *quantity) pairs(base, other *view) (a, b []float64, err error) {
+	of, with := base.values(q.unit), other.values(q.unit)
+	for _, v := range []*view{base, other} {
+		if q.unit == latencyUnit && 2*v.doubted(bench.Saturated) >= len(v.visits) && len(v.visits) > 0 {
+			return nil, nil, fmt.Errorf("%s did not keep up with the load (%s in %d of %s)",
+				v.cell.Arm(), bench.Saturated, v.doubted(bench.Saturated), Plural(len(v.visits), "visit"))
+		}
 	}
-	for _, visit := range base.visits {
-		x, okX := of[visit.Round]
-		y, okY := with[visit.Round]
+	rounds := common(base, other)
+	for _, round := range rounds {
+		x, okX := of[round]
+		y, okY := with[round]
 		if okX && okY {
 			a, b = append(a, x), append(b, y)
 		}
+	}
+	if len(a) < results.MinRounds {
+		return nil, nil, fmt.Errorf("it can be stated in %d of %s only: too few calls, or too many dropped", len(a), Plural(len(rounds), "round"))
 	}
 	return a, b, nil
 }
@@ -155,15 +180,28 @@ func pairs(base, other *view, unit string) (a, b []float64, err error) {
 // generators tells whether most of the p99 latency is generator lag.
 func generators(v *view) bool {
 	lag, okLag := v.median("p99-generator-lag-us")
-	latency, okLatency := v.median("p99-latency-ns")
+	latency, okLatency := v.median(latencyUnit)
 	return okLag && okLatency && 1e3*lag > latency/2
 }
 
 // signed writes a ratio as a change in per cent.
 func signed(ratio float64) string {
 	p := 100 * (ratio - 1)
-	if math.Abs(p) < 10 {
-		return fmt.Sprintf("%+.1f%%", p)
+	if p < 0 {
+		return "-" + digits(-p) + "%"
 	}
-	return fmt.Sprintf("%+.0f%%", p)
+	return "+" + digits(p) + "%"
+}
+
+// digits writes a positive number, with more decimals the smaller it is.
+func digits(x float64) string {
+	switch {
+	case x < 0.005:
+		return "0"
+	case x < 0.095:
+		return fmt.Sprintf("%.2f", x)
+	case x < 9.95:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.0f", x)
 }

@@ -94,7 +94,7 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 	run.Status = results.Partial
 	crashed := run.Visits[1]
 	*crashed = results.Visit{Round: crashed.Round, Order: crashed.Order, Cell: crashed.Cell,
-		Error: "the process of the visit failed: exit status 2\nfatal error: concurrent map writes"}
+		Error: "the process of the visit failed: exit status 2\nfatal error: concurrent map writes" + strings.Repeat("\ngoroutine 1", 20)}
 	run.Visits[4].Record.Interrupted = true
 	run.Visits[4].Log = "exporter: something to know"
 	for _, v := range run.Visits[6:12] {
@@ -108,6 +108,44 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 		}
 	}
 	golden.Check(t, "wrong.txt", report.Text(run))
+}
+
+// A latency that depends on how long the run is, or that is infinite, is not
+// compared; what can be is.
+func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
+	run := made(t, question)
+	for _, v := range run.Visits {
+		r := v.Record
+		switch {
+		case v.Cell.Spans == "sdk" && v.Cell.QPS.Num == 10_000:
+			v.Verdict = []bench.Reason{{Name: bench.Saturated, Detail: "the last call waited 80ms for a worker: lower the rate"}}
+		case v.Cell.Spans == "none" && v.Cell.QPS.Num == 1000 && v.Round > 2:
+			r.Dropped, r.Offered = 100, r.Offered+100
+		}
+	}
+	golden.Check(t, "saturated.txt", report.Text(run))
+}
+
+func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
+	run := made(t, question)
+	for path, want := range map[string]string{
+		"results/a-1/run.bench": " results/a-1/run.bench\n",
+		"my results/run.bench":  " 'my results/run.bench'\n",
+		"it's/run.bench":        ` 'it'\''s/run.bench'`,
+		"$HOME/run.bench":       " '$HOME/run.bench'\n",
+	} {
+		if got := report.Files(run, path, "run.json"); !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+}
+
+func TestNumbersAreGrammatical(t *testing.T) {
+	for n, want := range map[int]string{0: "0 visits", 1: "1 visit", 2: "2 visits", 1000: "1,000 visits"} {
+		if got := report.Plural(n, "visit"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
 
 func TestARunOfNothingHasAReport(t *testing.T) {

@@ -38,16 +38,19 @@ func newTable(header ...any) table.Writer {
 func loadTables(run *results.Run, all []*view) string {
 	var b strings.Builder
 	for _, qps := range run.Scenario.QPS {
-		calls := run.Scenario.Calls(qps)
-		fmt.Fprintf(&b, "Load of %s, about %s calls a visit. Latency from the due instant, and the generator's lag at p99,\n"+
-			"in us; medians over %d rounds, but max, errors and drops over all\n\n",
-			rate(qps), commas(fmt.Sprint(calls)), run.Scenario.Rounds)
-		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
-			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		var level []*view
 		for _, v := range all {
 			if v.cell.QPS == qps {
-				t.AppendRow(loadRow(v))
+				level = append(level, v)
 			}
+		}
+		fmt.Fprintf(&b, "Load of %s, about %s calls a visit. Latency from the due instant, and the generator's lag at p99,\n"+
+			"in us; medians over %s, but max, errors and drops over all\n\n",
+			rate(qps), Count(run.Scenario.Calls(qps)), rounds(level))
+		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		for _, v := range level {
+			t.AppendRow(loadRow(v))
 		}
 		b.WriteString(t.Render() + "\n\n")
 	}
@@ -91,8 +94,8 @@ func loadRow(v *view) table.Row {
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
 		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), number(longest / 1e3),
 		v.show("p99-generator-lag-us", 1),
-		commas(fmt.Sprint(v.sum(func(r *bench.Record) uint64 { return r.Failed }))),
-		commas(fmt.Sprint(v.sum(func(r *bench.Record) uint64 { return r.Dropped }))),
+		Count(v.sum(func(r *bench.Record) uint64 { return r.Failed })),
+		Count(v.sum(func(r *bench.Record) uint64 { return r.Dropped })),
 		v.show("cpu-ns/op", 1), v.show("B/op", 1), v.show("allocs/op", 1), v.show("gc-cycles", 1), rss,
 	}
 }
@@ -114,11 +117,10 @@ func estimatorTable(run *results.Run, all []*view) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the value\n"+
-		"misses the exact one, and by how many of the ranks; medians over %d visits\n\n", rate(level), len(visits))
+		"misses the exact one, and by how many of the ranks; medians over %s\n\n", rate(level), Plural(len(visits), "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles {
-		name := fmt.Sprintf("p%g", 100*q)
-		header = append(header, name+" value", "rank")
+		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
 	t := newTable(header...)
 	for _, arm := range run.Scenario.Quantile {

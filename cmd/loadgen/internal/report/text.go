@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,29 +16,47 @@ import (
 func Text(run *results.Run) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
-	fmt.Fprintf(&b, "%s: %s\n", s.Name, s.About)
-	fmt.Fprintf(&b, "%d rounds of %v, %s arrivals, open loop, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
-		s.Rounds, s.Duration, s.Arrivals, s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	b.WriteString(Title(s) + "\n")
+	fmt.Fprintf(&b, "%s of %v, %s arrivals, open loop, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
+		Plural(s.Rounds, "round"), s.Duration, s.Arrivals, s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	measured := 0
+	for _, v := range run.Visits {
+		if v.Usable() {
+			measured++
+		}
+	}
 	if run.Status != results.Complete {
-		fmt.Fprintf(&b, "PARTIAL: %d of %d visits\n", len(run.Visits), s.Visits())
+		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, Plural(s.Visits(), "visit"))
 	}
 	b.WriteByte('\n')
 	all := views(run)
-	b.WriteString(loadTables(run, all))
-	b.WriteString(estimatorTable(run, all))
-	if sentences := comparisons(run, all); len(sentences) > 0 {
-		b.WriteString("\nComparisons, paired by round, with 95 % intervals\n\n")
-		for _, sentence := range sentences {
-			b.WriteString(wrap("- "+sentence, 100, "  "))
-		}
+	if measured > 0 {
+		b.WriteString(loadTables(run, all))
+		b.WriteString(estimatorTable(run, all))
+		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
+	} else {
+		b.WriteString("Nothing was measured.\n")
 	}
-	if doubts := warnings(run, all); len(doubts) > 0 {
-		b.WriteString("\nWarnings\n\n")
-		for _, d := range doubts {
-			b.WriteString(wrap("- "+d, 100, "  "))
-		}
-	}
+	list(&b, "Warnings", warnings(run))
 	return b.String()
+}
+
+// Title is the name of a scenario and what it is about.
+func Title(s *scenarios.Scenario) string {
+	if s.About == "" {
+		return s.Name
+	}
+	return s.Name + ": " + s.About
+}
+
+func list(b *strings.Builder, title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	b.WriteString("\n" + title + "\n\n")
+	for _, item := range items {
+		b.WriteString(wrap("- "+item, 100, "  "))
+	}
 }
 
 // Files says where a run is, and how to go on with it.
@@ -55,42 +74,46 @@ Files
 Compare the arms with benchstat:
 
   go tool benchstat -filter .name:Load -col '/%s@(%s)' %s
-`, benchPath, jsonPath, dimension(run), strings.Join(arms, " "), benchPath)
+`, benchPath, jsonPath, dimension(run), strings.Join(arms, " "), quoted(benchPath))
 }
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if plainPath.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings are what casts doubt on a run, and what to do about it.
-func warnings(run *results.Run, all []*view) (doubts []string) {
-	doubts = append(doubts, failures(run)...)
-	doubts = append(doubts, verdicts(run)...)
-	if n := run.Scenario.Rounds; n < results.MinRounds {
-		doubts = append(doubts, fmt.Sprintf("%d rounds give no interval, and so no comparison: want %d at least (--rounds %[2]d).", n, results.MinRounds))
-	}
-	for _, qps := range run.Scenario.QPS {
-		if n, need := run.Scenario.Calls(qps), quantile.SamplesFor(0.999); n < need {
-			doubts = append(doubts, fmt.Sprintf("p99.9 at %s needs %s calls a visit, there were about %s: --duration %v.",
-				rate(qps), commas(fmt.Sprint(need)), commas(fmt.Sprint(n)), scenarios.Lasting(need+need/20, qps)))
-		}
-	}
-	if lost := lostSpans(all); len(lost) > 0 {
-		doubts = append(doubts, "Spans were lost before export, and their costs are understated: "+strings.Join(lost, ", ")+".")
-	}
-	return doubts
+func warnings(run *results.Run) []string {
+	return slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
 }
 
-// lostSpans are the cells whose spans were not all exported, with their share.
-func lostSpans(all []*view) (cells []string) {
-	for _, v := range all {
-		var made, lost uint64
-		for _, visit := range v.visits {
-			if visit.Spans != nil {
-				made, lost = made+visit.Spans.Made, lost+visit.Spans.Dropped()
+// Advice is what a scenario will not be able to tell, and what to do about it.
+func Advice(s *scenarios.Scenario) (all []string) {
+	if s.Rounds < results.MinRounds {
+		all = append(all, fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
+			Plural(s.Rounds, "round"), results.MinRounds))
+	}
+	for _, qps := range s.QPS {
+		for _, q := range []float64{0.99, 0.999} {
+			n, least, need := s.Calls(qps), s.Surely(qps), quantile.SamplesFor(q)
+			if least >= need {
+				continue
 			}
-		}
-		if lost > 0 {
-			cells = append(cells, fmt.Sprintf("%s of %s at %s", percent(float64(lost)/float64(made)), v.cell.Arm(), rate(v.cell.QPS)))
+			has := "about " + Count(n)
+			if n >= need {
+				has += ", at times only " + Count(least)
+			}
+			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: --duration %v.",
+				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, qps.Lasting(need)))
+			break
 		}
 	}
-	return cells
+	return all
 }
 
 // failures are visits that were not measured, and calls that failed.
@@ -98,7 +121,7 @@ func failures(run *results.Run) (doubts []string) {
 	kinds := map[string]uint64{}
 	var lost, logged []*results.Visit
 	for _, v := range run.Visits {
-		if !v.Usable() {
+		if v.Error != "" {
 			lost = append(lost, v)
 		}
 		if v.Log != "" {
@@ -111,40 +134,49 @@ func failures(run *results.Run) (doubts []string) {
 		}
 	}
 	if len(lost) > 0 {
-		why := "it was interrupted"
-		if lost[0].Error != "" {
-			why = lost[0].Error
-		}
-		doubts = append(doubts, fmt.Sprintf("%d of %d visits were not measured. The first, %v in round %d: %s",
-			len(lost), len(run.Visits), lost[0].Cell, lost[0].Round, why))
+		doubts = append(doubts, fmt.Sprintf("%d of %s could not be measured. The first, %v in round %d: %s",
+			len(lost), Plural(len(run.Visits), "visit"), lost[0].Cell, lost[0].Round, first(lost[0].Error)))
 	}
 	if len(logged) > 0 {
-		doubts = append(doubts, fmt.Sprintf("%d visits wrote to their standard error. The first, %v in round %d: %s",
-			len(logged), logged[0].Cell, logged[0].Round, logged[0].Log))
+		doubts = append(doubts, fmt.Sprintf("%s wrote to standard error. The first, %v in round %d: %s",
+			Plural(len(logged), "visit"), logged[0].Cell, logged[0].Round, first(logged[0].Log)))
 	}
 	for _, kind := range sortedByCount(kinds) {
-		doubts = append(doubts, fmt.Sprintf("%s calls failed: %s.", commas(fmt.Sprint(kinds[kind])), kind))
+		doubts = append(doubts, fmt.Sprintf("%s failed: %s.", Plural(int(kinds[kind]), "call"), kind))
 	}
 	return doubts
 }
 
-// verdicts counts why visits are not valid.
+// first is the beginning of what a process said.
+func first(s string) string {
+	const lines = 8
+	all := strings.Split(s, "\n")
+	if len(all) <= lines {
+		return s
+	}
+	return strings.Join(all[:lines], "\n") + "\n... (the rest is in " + results.JSONFile + ")"
+}
+
+// verdicts counts why visits are not valid. That a visit was interrupted is the
+// status of the run.
 func verdicts(run *results.Run) (doubts []string) {
-	counts, first := map[string]uint64{}, map[string]string{}
+	counts, examples := map[string]uint64{}, map[string]string{}
 	for _, v := range run.Visits {
-		seen := map[string]bool{}
-		for _, r := range v.Verdict {
-			if !seen[r.Name] {
-				seen[r.Name] = true
-				counts[r.Name]++
-			}
-			if first[r.Name] == "" {
-				first[r.Name] = fmt.Sprintf("%v in round %d: %s", v.Cell, v.Round, r.Detail)
+		if !v.Usable() {
+			continue
+		}
+		of := map[string]string{}
+		for _, r := range slices.Backward(v.Verdict) {
+			of[r.Name] = r.Detail
+		}
+		for name, detail := range of {
+			if counts[name]++; counts[name] == 1 {
+				examples[name] = fmt.Sprintf("%v in round %d: %s", v.Cell, v.Round, detail)
 			}
 		}
 	}
 	for _, name := range sortedByCount(counts) {
-		doubts = append(doubts, fmt.Sprintf("%s: %d of %d visits. The first, %s.", name, counts[name], len(run.Visits), first[name]))
+		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %s.", name, counts[name], Plural(len(run.Visits), "visit"), examples[name]))
 	}
 	return doubts
 }

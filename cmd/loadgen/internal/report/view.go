@@ -69,6 +69,16 @@ func (v *view) sum(f func(*bench.Record) uint64) (n uint64) {
 	return n
 }
 
+// doubted is in how many visits a reason of that name casts doubt.
+func (v *view) doubted(name string) (n int) {
+	for _, visit := range v.visits {
+		if visit.Doubted(name) {
+			n++
+		}
+	}
+	return n
+}
+
 // none stands for what was not measured or cannot be stated.
 const none = "-"
 
@@ -88,23 +98,44 @@ func number(x float64) string {
 		return "0"
 	case a < 0.01:
 		return fmt.Sprintf("%.2g", x)
-	case a < 10:
+	case a < 9.995:
 		return fmt.Sprintf("%.2f", x)
-	case a < 100:
+	case a < 99.95:
 		return fmt.Sprintf("%.1f", x)
 	}
-	return commas(fmt.Sprintf("%.0f", x))
+	if x < 0 {
+		return "-" + number(-x)
+	}
+	return Count(math.Round(x))
 }
 
-func commas(s string) string {
-	digits := strings.TrimPrefix(s, "-")
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
+// Count writes a whole number with commas.
+func Count[N int | uint64 | float64](n N) string {
+	s := fmt.Sprintf("%.0f", float64(n))
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
-	if strings.HasPrefix(s, "-") {
-		return "-" + digits
+	return s
+}
+
+// Plural writes how many there are of something.
+func Plural(n int, of string) string {
+	if n != 1 {
+		of += "s"
 	}
-	return digits
+	return Count(n) + " " + of
+}
+
+// rounds are how many visits cells have, which differs if a run was cut short.
+func rounds(all []*view) string {
+	least, most := len(all[0].visits), 0
+	for _, v := range all {
+		least, most = min(least, len(v.visits)), max(most, len(v.visits))
+	}
+	if least < most {
+		return fmt.Sprintf("%d to %s", least, Plural(most, "round"))
+	}
+	return Plural(most, "round")
 }
 
 // rate writes calls a second.
@@ -113,7 +144,7 @@ func rate(r bench.Rate) string {
 	if strings.ContainsAny(s, "./") {
 		return s + "/s"
 	}
-	return commas(s) + "/s"
+	return Count(r.Float()) + "/s"
 }
 
 // memory writes bytes.

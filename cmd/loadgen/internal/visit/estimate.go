@@ -63,8 +63,8 @@ func estimate(arm string, latencies []time.Duration, truth *quantile.Exact) (res
 	out := results.Estimate{
 		Quantile: arm,
 		N:        uint64(n),
-		InsertNS: max(results.Median(inserts), 0.001), // a clock may be coarser than an insert
-		QueryNS:  max(results.Median(asking), 1),
+		InsertNS: results.Median(inserts),
+		QueryNS:  results.Median(asking),
 	}
 	if s, ok := estimator.(quantile.Sizer); ok {
 		out.StateBytes = s.StateBytes()

@@ -10,17 +10,43 @@ import (
 func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 	for _, c := range []struct {
 		machine results.Machine
-		noisy   bool
+		why     []string // what the detail says; nothing: not noisy
 	}{
-		{results.Machine{}, false},
-		{results.Machine{Known: true}, false},
-		{results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, false},
-		{results.Machine{Known: true, Stolen: 0.03}, true},
-		{results.Machine{Known: true, Others: 0.2}, true},
+		{results.Machine{}, nil},
+		{results.Machine{Known: true}, nil},
+		{results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
+		{results.Machine{Stolen: 0.5}, nil},
+		{results.Machine{Known: true, Stolen: 0.03}, []string{"3% of the machine's CPU time was stolen", "a quieter machine"}},
+		{results.Machine{Known: true, Others: 0.2}, []string{"20% of the machine's CPU time was used by other processes", "close them"}},
+		{results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},
 	} {
 		got := noise(c.machine)
-		if len(got) > 0 != c.noisy || c.noisy && !strings.Contains(got[0].Detail, "quieter") {
+		if len(got) > 0 != (c.why != nil) {
 			t.Errorf("%+v: %v", c.machine, got)
+			continue
+		}
+		for _, want := range c.why {
+			if !strings.Contains(got[0].Detail, want) {
+				t.Errorf("%+v: %q is not in %q", c.machine, want, got[0].Detail)
+			}
+		}
+		if len(c.why) > 0 && c.machine.Stolen == 0 && strings.Contains(got[0].Detail, "stolen") {
+			t.Errorf("%+v: nothing was stolen, and %q", c.machine, got[0].Detail)
+		}
+	}
+}
+
+func TestSpansThatAreLostCastDoubt(t *testing.T) {
+	for _, c := range []struct {
+		spans *results.SpanCount
+		want  string
+	}{
+		{nil, ""},
+		{&results.SpanCount{Made: 10, Exported: 10}, ""},
+		{&results.SpanCount{Made: 10, Exported: 7}, "3 of 10 spans were lost"},
+	} {
+		if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" && !strings.Contains(got[0].Detail, c.want) {
+			t.Errorf("%+v: %v", c.spans, got)
 		}
 	}
 }

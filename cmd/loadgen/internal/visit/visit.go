@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -49,7 +51,7 @@ func Do(ctx context.Context, req *Request) (*results.Visit, error) {
 // load puts the map under load, first to warm it up and then to measure it.
 func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results.Visit, error) {
 	s := req.Scenario
-	m, keys, err := newMap(req, pipeline)
+	m, keys, err := newMap(ctx, req, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +89,17 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 		exported, bytes := pipeline.Exported()
 		v.Spans = &results.SpanCount{Made: warmed + v.Record.Done + v.Record.Failed, Exported: exported, Bytes: bytes}
 	}
-	v.Verdict = append(v.Record.Verdict(0.5, 0.99), noise(v.Machine)...)
+	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine))
 	return v, nil
+}
+
+// lost tells whether the costs of a visit are those of all its spans.
+func lost(s *results.SpanCount) []bench.Reason {
+	if s == nil || s.Dropped() == 0 {
+		return nil
+	}
+	return []bench.Reason{{Name: results.SpansLost, Detail: fmt.Sprintf(
+		"%d of %d spans were lost before export, and what they cost is understated: lower the rate", s.Dropped(), s.Made)}}
 }
 
 // A meter reads what the process has spent before and after the load. Spans that
@@ -131,10 +142,15 @@ const (
 )
 
 func noise(m results.Machine) []bench.Reason {
-	if !m.Known || m.Stolen <= maxStolen && m.Others <= maxOthers {
+	var why []string
+	if m.Stolen > maxStolen {
+		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was stolen by its host: measure on a quieter machine", 100*m.Stolen))
+	}
+	if m.Others > maxOthers {
+		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was used by other processes: close them", 100*m.Others))
+	}
+	if !m.Known || why == nil {
 		return nil
 	}
-	return []bench.Reason{{Name: "noisy-machine", Detail: fmt.Sprintf(
-		"%.0f %% of the machine's CPU time was stolen by its host, %.0f %% was used by other processes: close them, or measure on a quieter machine",
-		100*m.Stolen, 100*m.Others)}}
+	return []bench.Reason{{Name: results.NoisyMachine, Detail: strings.Join(why, "; ")}}
 }

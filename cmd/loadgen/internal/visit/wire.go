@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -26,8 +27,9 @@ func arrivals(s *scenarios.Scenario, r bench.Rate, d time.Duration, seed uint64)
 	return nil, fmt.Errorf("no process of arrivals is called %q", s.Arrivals)
 }
 
-// newMap is the map under load, and the keys that it is asked for.
-func newMap(req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys, error) {
+// newMap is the map under load, and the keys that it is asked for. Once ctx ends,
+// the work of its handlers is cut short.
+func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys, error) {
 	opts := observable.Options{TracerProvider: pipeline.Provider}
 	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
 		if _, err := estimators.New(arm); err != nil {
@@ -53,7 +55,7 @@ func newMap(req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys
 	names := make([]string, h.Keys)
 	for i := range names {
 		names[i] = fmt.Sprintf("handler-%d", i)
-		if err := m.Register(names[i], work.Handler(names[i], req.Turns)); err != nil {
+		if err := m.Register(names[i], work.Handler(ctx, names[i], req.Turns)); err != nil {
 			return nil, nil, err
 		}
 	}
