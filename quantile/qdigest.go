@@ -12,16 +12,16 @@ import (
 // QDigest is a q-digest: counts on the nodes of a binary tree over the values,
 // where sparse siblings are folded into their parent. Its error is bounded
 // whatever the data and after any tree of merges: for every q, the estimate's
-// rank is within Epsilon*n of q*n (counted at the ends of its leaf, which is at
-// most 0.1 % of the value wide).
+// rank is within Epsilon*n of q*n, counted at the ends of its leaf. A leaf is at
+// most 0.1 % of the value wide, except the last: durations past 73 minutes share
+// it, and of a quantile among them the estimate tells no more than that.
 //
 // The bound is one on ranks, the same everywhere: at p99.9 an error of 1 % of
 // the ranks may be any value above p98.9. Between the ends of a node the
 // quantile is interpolated, linearly.
 //
 // The leaves are log-linear rather than single nanoseconds, which keeps the tree
-// 16 high. Durations past 73 minutes share the last leaf. Add costs about 60 ns
-// and allocates nothing.
+// 16 high. Add costs about 60 ns and allocates nothing.
 //
 // Source: Shrivastava, Buragohain, Agrawal and Suri, Medians and Beyond: New
 // Aggregation Techniques for Sensor Networks, SenSys 2004, sections 3 and 4.

@@ -35,7 +35,8 @@ type kept interface {
 }
 
 // DWS keeps the values that the article's rule picks, and answers from those
-// alone: its extremes are those of the sample.
+// alone: its extremes are those of the sample. Make one with [NewDWS] or
+// [NewDWSQDigest]; the zero value is not ready for use.
 type DWS struct {
 	n    uint64
 	kept kept
@@ -77,8 +78,8 @@ func (s *DWS) Quantile(q float64) time.Duration { return s.kept.Quantile(q) }
 // value of equal weight. The article does not say how to merge.
 func (s *DWS) Merge(other quantile.Estimator) error {
 	o, ok := other.(*DWS)
-	if !ok {
-		return fmt.Errorf("%w a %T into a %T: not the same kind", quantile.ErrMerge, other, s)
+	if !ok || o == nil {
+		return fmt.Errorf("%w a %T into a %T: it is nil, or not the same kind", quantile.ErrMerge, other, s)
 	}
 	if err := s.kept.Merge(o.kept); err != nil {
 		return err

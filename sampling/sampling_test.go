@@ -42,6 +42,24 @@ func TestDWSKeepsIndexZeroAndThePowersOfTwo(t *testing.T) {
 	}
 }
 
+func TestDWSMergedGoesOnCountingWhereBothEnd(t *testing.T) {
+	s, other := sampling.NewDWS(), sampling.NewDWS()
+	for range 5 {
+		s.Add(0)
+	}
+	for range 3 {
+		other.Add(0)
+	}
+	if err := s.Merge(other); err != nil {
+		t.Fatal(err)
+	}
+	s.Add(1) // has index 8
+	s.Add(2) // has index 9
+	if got := s.Quantile(1); got != 1 {
+		t.Errorf("the last value kept is %d, want 1", got)
+	}
+}
+
 // The figures in the package comment.
 func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
 	const n, seeds = 1_000_000, 60

@@ -1,0 +1,263 @@
+package quantiletest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+// A liar is the truth, but for what is set.
+type liar struct {
+	quantile.Exact
+	add    func(l *liar, d time.Duration)
+	answer func(l *liar, q float64) time.Duration
+	merge  func(l *liar, other quantile.Estimator) error
+	asked  bool  // a quantile
+	light  bool  // claims to hold nothing
+	twin   *liar // takes what is added here
+}
+
+func (l *liar) Add(d time.Duration) {
+	if l.add != nil {
+		l.add(l, d)
+		return
+	}
+	l.Exact.Add(d)
+	if l.twin != nil {
+		l.twin.Add(d)
+	}
+}
+
+func (l *liar) Quantile(q float64) time.Duration {
+	l.asked = true
+	if l.answer != nil {
+		return l.answer(l, q)
+	}
+	return l.Exact.Quantile(q)
+}
+
+func (l *liar) Merge(other quantile.Estimator) error {
+	if l.merge != nil {
+		return l.merge(l, other)
+	}
+	return l.mergeTruly(other)
+}
+
+func (l *liar) StateBytes() int {
+	if l.light {
+		return 0
+	}
+	return l.Exact.StateBytes()
+}
+
+func (l *liar) mergeTruly(other quantile.Estimator) error {
+	o, ok := other.(*liar)
+	if !ok || o == nil || o == l {
+		return quantile.ErrMerge
+	}
+	return l.Exact.Merge(&o.Exact)
+}
+
+// answering says what f makes of a true answer.
+func answering(f func(q float64, exact time.Duration) time.Duration) liar {
+	return liar{answer: func(l *liar, q float64) time.Duration { return f(q, l.Exact.Quantile(q)) }}
+}
+
+// at answers q with the exact value and some more, and the rest exactly.
+func at(wrong float64, more time.Duration) liar {
+	return answering(func(q float64, exact time.Duration) time.Duration {
+		if q == wrong {
+			exact += more
+		}
+		return exact
+	})
+}
+
+// merging does f once it has merged as it should.
+func merging(f func(l, other *liar)) liar {
+	return liar{merge: func(l *liar, other quantile.Estimator) error {
+		if err := l.mergeTruly(other); err != nil {
+			return err
+		}
+		f(l, other.(*liar))
+		return nil
+	}}
+}
+
+// taking merges what is refused when it should be, if it is one of these.
+func taking(these func(l *liar, other quantile.Estimator) bool) liar {
+	return liar{merge: func(l *liar, other quantile.Estimator) error {
+		if these(l, other) {
+			return nil
+		}
+		return l.mergeTruly(other)
+	}}
+}
+
+var sink *int64
+
+// Each liar breaks the rule in one way. Without claims of its own it claims no
+// more than that its extremes are right.
+var liars = []struct {
+	rule, lie string
+	liar      liar
+	claims    Claims
+}{
+	{rule: "empty", lie: "answers 1 ns", liar: at(0.5, 1)},
+	{rule: "one-value", lie: "off by 1 ns", liar: at(0.25, 1)},
+	{rule: "negative-is-zero", lie: "its amount", liar: liar{add: func(l *liar, d time.Duration) { l.Exact.Add(max(d, -(d + 1))) }}},
+	{rule: "huge", lie: "wraps around", liar: liar{add: func(l *liar, d time.Duration) { l.Exact.Add(d % time.Minute) }}},
+	{rule: "huge", lie: "the end of the range for the maximum", liar: liar{add: func(l *liar, d time.Duration) { l.Exact.Add(min(d, time.Hour)) }}},
+	{rule: "quantile-out-of-range", lie: "NaN is in the middle", liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if math.IsNaN(q) {
+			q = 0.5
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "quantile-out-of-range", lie: "past 1 is past the maximum", liar: at(1.5, 1)},
+	{rule: "monotone", lie: "a dip", liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if q == 0.75 {
+			q = 0.25
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "monotone", lie: "past the maximum", liar: at(1, 1)},
+	{rule: "monotone", lie: "below the minimum", liar: at(0, -1)},
+	{rule: "reading-does-not-disturb", lie: "deaf once asked", claims: Claims{Rank: 0.01}, liar: liar{add: func(l *liar, d time.Duration) {
+		if !l.asked {
+			l.Exact.Add(d)
+		}
+	}}},
+	{rule: "claims", lie: "minimum", liar: at(0, 1)},
+	{rule: "claims", lie: "maximum", liar: at(1, -1)},
+	{rule: "claims", lie: "2 % of the ranks off", claims: Claims{Rank: 0.01}, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		return l.Exact.Quantile(q + 0.02)
+	}}},
+	{rule: "claims", lie: "twice the exact value, for half as much more", claims: Claims{Value: 0.5},
+		liar: answering(func(_ float64, exact time.Duration) time.Duration { return 2 * exact })},
+	{rule: "claims", lie: "0.4 of the exact value, for half as much less", claims: Claims{Value: 0.5},
+		liar: answering(func(_ float64, exact time.Duration) time.Duration { return 2 * exact / 5 })},
+	{rule: "claims-merged", lie: "forgets what it merges", claims: Claims{Rank: 0.01},
+		liar: liar{merge: func(*liar, quantile.Estimator) error { return nil }}},
+	{rule: "merge-empty", lie: "an empty one empties it", claims: Claims{Rank: 0.01}, liar: merging(func(l, other *liar) {
+		if other.Count() == 0 {
+			l.Exact = quantile.Exact{}
+		}
+	})},
+	{rule: "merge-empty", lie: "nothing to merge into", claims: Claims{Rank: 0.01}, liar: merging(func(l, other *liar) {
+		if l.Count() == other.Count() {
+			l.Exact = quantile.Exact{}
+		}
+	})},
+	{rule: "merge-empty", lie: "moves into an empty one", claims: Claims{Rank: 0.01}, liar: merging(func(l, other *liar) {
+		if l.Count() == other.Count() {
+			other.Exact = quantile.Exact{}
+		}
+	})},
+	{rule: "merge-refused", lie: "takes nil", liar: taking(func(_ *liar, other quantile.Estimator) bool { return other == nil })},
+	{rule: "merge-refused", lie: "takes a nil pointer", liar: taking(func(_ *liar, other quantile.Estimator) bool {
+		o, ok := other.(*liar)
+		return ok && o == nil
+	})},
+	{rule: "merge-refused", lie: "takes itself", liar: taking(func(l *liar, other quantile.Estimator) bool { return other == l })},
+	{rule: "merge-refused", lie: "takes another kind", liar: taking(func(_ *liar, other quantile.Estimator) bool {
+		_, ok := other.(*another)
+		return ok
+	})},
+	{rule: "merge-refused", lie: "another error", liar: liar{merge: func(*liar, quantile.Estimator) error { return fmt.Errorf("no") }}},
+	{rule: "merge-refused", lie: "changed all the same", liar: liar{merge: func(l *liar, _ quantile.Estimator) error {
+		l.Exact = quantile.Exact{}
+		return quantile.ErrMerge
+	}}},
+	{rule: "merge-keeps-other", lie: "empties it", liar: merging(func(_, other *liar) { other.Exact = quantile.Exact{} })},
+	{rule: "merge-keeps-other", lie: "shares its memory", liar: merging(func(l, other *liar) { l.twin = other })},
+	{rule: "no-allocation", lie: "one an Add", liar: liar{add: func(l *liar, d time.Duration) {
+		sink = new(int64)
+		l.Exact.Add(d)
+	}}},
+	{rule: "state-bytes", lie: "weighs nothing", liar: liar{light: true}},
+}
+
+func TestEveryRuleRejectsItsLiars(t *testing.T) {
+	lied := map[string]bool{}
+	for _, c := range liars {
+		lied[c.rule] = true
+		t.Run(c.rule+"/"+c.lie, func(t *testing.T) {
+			if c.claims == (Claims{}) {
+				c.claims = Claims{Rank: 1, Extremes: true}
+			}
+			fresh := func() quantile.Estimator { l := c.liar; return &l }
+			for _, r := range rules {
+				if r.name == c.rule && r.check(c.claims, fresh) == nil {
+					t.Error("passed")
+				}
+			}
+		})
+	}
+	for _, r := range rules {
+		if !lied[r.name] {
+			t.Errorf("nobody breaks the rule %s", r.name)
+		}
+	}
+	honest := func() quantile.Estimator { return &liar{} }
+	if broken := Violations(Claims{Extremes: true}, honest); broken != nil {
+		t.Errorf("a liar that tells the truth breaks %v", broken)
+	}
+}
+
+// A digest that claims too much, rather than one made to lie.
+func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
+	coarse := func() quantile.Estimator {
+		d, err := quantile.NewQDigest(0.1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	broken := fmt.Sprint(Violations(Claims{Rank: 0.0001, Value: 0.001, Extremes: true}, coarse))
+	if want := "[reading-does-not-disturb claims claims-merged merge-empty]"; broken != want {
+		t.Errorf("a q-digest of 10 %% as one of 0.01 %% breaks %s, want %s", broken, want)
+	}
+}
+
+func TestAnEstimateIsJudgedByAShareOfTheExactValue(t *testing.T) {
+	for _, c := range []struct {
+		exact, estimate time.Duration
+		value           float64
+		right           bool
+	}{
+		{1000, 1000, 0, true},
+		{1000, 1001, 0, false},
+		{1000, 999, 0, false},
+		{1000, 1500, 0.5, true},
+		{1000, 1501, 0.5, false},
+		{1000, 500, 0.5, true},
+		{1000, 499, 0.5, false},
+		{1000, 0, 1, true},
+		{1000, 2000, 1, true},
+		{1000, 2001, 1, false},
+		{1000, -1, 0.5, false},
+		{0, 1, 0.5, false},
+		{math.MaxInt64, math.MaxInt64, 0, true},
+		{math.MaxInt64, math.MaxInt64 - 1, 0.001, true}, // a share more than it is no Duration
+		{math.MaxInt64, math.MaxInt64 / 2, 0.6, true},
+		{math.MaxInt64, math.MaxInt64 / 2, 0.4, false},
+		{math.MaxInt64 / 2, math.MaxInt64, 0.4, false},
+	} {
+		truth := &quantile.Exact{}
+		truth.Add(c.exact)
+		e := answering(func(float64, time.Duration) time.Duration { return c.estimate })
+		if err := (Claims{Value: c.value}).Judge(&e, truth); (err == nil) != c.right {
+			t.Errorf("%d for %d, within %v of it: %v", c.estimate, c.exact, c.value, err)
+		}
+	}
+}
+
+// testing.AllocsPerRun panics here.
+func TestTheSuiteRunsInAParallelTest(t *testing.T) {
+	t.Parallel()
+	Run(t, Claims{Extremes: true}, func() quantile.Estimator { return quantile.NewExact(3 * n) })
+}
