@@ -128,8 +128,17 @@ func (c *call) interrupted(value any) error {
 	return &PanicError{Key: c.entry.key, Value: value, Stack: debug.Stack()}
 }
 
+// finish accounts for a call. Instruments are others' code: should one panic, the
+// call and its span end all the same.
 func (c *call) finish(m *Map, err error) {
 	e := c.entry
+	defer e.inFlight.Add(-1)
+	if c.span != nil {
+		defer c.span.End()
+		if err != nil {
+			defer c.describe(err)
+		}
+	}
 	o := c.outcome
 	switch {
 	case o == panicked:
@@ -140,22 +149,26 @@ func (c *call) finish(m *Map, err error) {
 	}
 	if e.latency != nil || m.metrics != nil {
 		took := time.Since(epoch) - c.begun
-		if e.latency != nil {
-			e.latency.Record(took)
-		}
 		if m.metrics != nil {
 			m.metrics.calls.Add(c.ctx, 1, e.onAdd[o]...)
 			m.metrics.duration.Record(c.ctx, took.Seconds(), e.onRecord[o]...)
 		}
-	}
-	if c.span != nil {
-		if err != nil {
-			c.span.RecordError(err)
-			c.span.SetStatus(codes.Error, err.Error())
+		if e.latency != nil {
+			e.latency.Record(took)
 		}
-		c.span.End()
 	}
-	e.inFlight.Add(-1)
+}
+
+// describe puts err on the span. Its text is the handler's code, and may panic, as
+// that of a nil pointer does: then its type has to do.
+func (c *call) describe(err error) {
+	defer func() {
+		if recover() != nil {
+			c.span.SetStatus(codes.Error, fmt.Sprintf("%T", err))
+		}
+	}()
+	c.span.RecordError(err)
+	c.span.SetStatus(codes.Error, err.Error())
 }
 
 // instruments are the metrics of a map.

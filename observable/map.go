@@ -54,7 +54,9 @@ type Options struct {
 	// observable.duration, in seconds, both by key and outcome. Nil gets nothing.
 	MeterProvider metric.MeterProvider
 	// Latency, if set, gives the instrument that takes the duration of every
-	// call of a key. It is called once, when the key is registered.
+	// call of a key. It is called once, when the key is registered, for one key at
+	// a time: so it must not register another in the same map. A panic of the
+	// instrument passes through Call, once the call has been accounted for.
 	Latency func(key string) Instrument
 	// Attributes stand on every span, and on every metric.
 	Attributes []attribute.KeyValue

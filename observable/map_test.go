@@ -207,6 +207,27 @@ func TestEveryCallHasASpanThatItsHandlerSees(t *testing.T) {
 	}
 }
 
+// touchy is an error whose method does not survive a nil pointer.
+type touchy struct{ text string }
+
+func (e *touchy) Error() string { return e.text }
+
+func TestAnErrorThatPanicsIsReturnedAndItsSpanEnds(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	m := newMap(t, observable.Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))})
+	must(t, m.RegisterContext("a", func(context.Context) error { return (*touchy)(nil) }))
+	if _, ok := m.Call(background, "a").(*touchy); !ok {
+		t.Error("not the handler's error")
+	}
+	if s := m.Stats()[0]; s.Errors != 1 || s.InFlight != 0 {
+		t.Errorf("stats are %+v", s)
+	}
+	ended := spans.Ended()
+	if len(ended) != 1 || ended[0].Status().Code != codes.Error || !strings.Contains(ended[0].Status().Description, "touchy") {
+		t.Errorf("spans %v", ended)
+	}
+}
+
 func TestMetricsCountEveryOutcome(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	m := newMap(t, observable.Options{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})

@@ -2,6 +2,8 @@ package pooled
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,13 +13,14 @@ import (
 // A shard gathers encoded spans of one tracer. Records go by their number to a
 // shard, so that processors seldom meet at its lock.
 type shard struct {
-	mu      sync.Mutex
-	buf     []byte // room for the header, then ScopeSpans.spans fields
-	spans   int    // in buf
-	ended   uint64
-	dropped uint64
-	closed  bool
-	_       [56]byte // keeps the locks of neighbours in different cache lines
+	mu       sync.Mutex
+	buf      []byte // room for the header, then ScopeSpans.spans fields
+	reserved int    // bytes of spans that buf may hold: its part of the tracer's BufferBytes
+	spans    int    // in buf
+	ended    uint64
+	dropped  uint64
+	closed   bool
+	_        [48]byte // keeps the locks of neighbours in different cache lines
 }
 
 // take encodes the span of r, which has ended, for export. It keeps nothing.
@@ -25,29 +28,68 @@ func (t *Tracer) take(r *record) {
 	if t.provider.opts.Exporter == nil || !r.flags.IsSampled() {
 		return
 	}
-	limit := t.provider.opts.BufferBytes
 	s := &t.shards[int(r.shard)&(len(t.shards)-1)]
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.ended++
-	before := len(s.buf)
-	if before == 0 {
-		s.buf = append(s.buf, make([]byte, t.header.room())...)
-	}
-	buf := s.buf
-	if !s.closed {
-		buf = appendSpan(buf, r)
-	}
-	if s.closed || len(buf) > limit {
+	if s.closed {
 		s.dropped++
-	} else {
-		s.buf = buf
-		s.spans++
+		return
 	}
-	after := len(s.buf)
-	s.mu.Unlock()
-	if before < limit/2 && after >= limit/2 {
-		t.provider.kick()
+	room := t.header.room()
+	if len(s.buf) == 0 {
+		s.buf = append(s.buf, make([]byte, room)...)
 	}
+	buf := appendSpan(s.buf, r)
+	if !t.reserve(s, len(buf)-room) {
+		s.dropped++
+		return
+	}
+	s.buf = buf
+	s.spans++
+}
+
+// reserve lets s hold n bytes of spans, if the tracer has so much left, and wakes
+// the exporter when half of it is gone, or all that this span needs.
+//
+// A shard takes more than it needs at once: the count of what is left is the one
+// thing here that processors share.
+func (t *Tracer) reserve(s *shard, n int) bool {
+	need, limit := int64(n-s.reserved), int64(t.provider.opts.BufferBytes)
+	if need <= 0 {
+		return true
+	}
+	for {
+		free := t.free.Load()
+		got := min(max(need, limit/int64(8*len(t.shards))), free)
+		if got < need {
+			if free < limit { // else there is nothing to export
+				t.provider.kick()
+			}
+			return false
+		}
+		if !t.free.CompareAndSwap(free, free-got) {
+			continue
+		}
+		s.reserved += int(got)
+		if half := limit / 2; free > half && free-got <= half {
+			t.provider.kick()
+		}
+		return true
+	}
+}
+
+// swap takes what s holds, n spans, and leaves it spare to fill instead.
+func (t *Tracer) swap(s *shard, spare []byte) (buf []byte, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spans == 0 {
+		return nil, 0
+	}
+	buf, n = s.buf, s.spans
+	t.free.Add(int64(s.reserved))
+	s.buf, s.spans, s.reserved = spare[:0], 0, 0
+	return buf, n
 }
 
 // close lets no more spans into the shards.
@@ -67,56 +109,118 @@ func (p *Provider) kick() {
 	}
 }
 
-// export runs until the provider is shut down: it exports when a buffer is half
-// full, when asked to flush, and at every interval.
+// export runs until the provider is shut down: it exports when a tracer's buffers
+// are half full, when asked to flush, and at every interval.
 func (p *Provider) export() {
 	defer close(p.done)
 	tick := time.NewTicker(p.opts.Interval)
 	defer tick.Stop()
 	var spare []byte
-	for {
-		var flushed chan<- struct{}
+	for stopped := false; !stopped; {
 		select {
 		case <-p.wake:
 		case <-tick.C:
-			p.setClock()
-		case flushed = <-p.flush:
+			p.setClock(time.Now())
 		case <-p.stop:
-			p.drain(spare)
-			return
+			stopped = true
 		}
 		spare = p.drain(spare)
-		if flushed != nil {
-			close(flushed)
-		}
 	}
 }
 
 // drain exports every shard once. Each in turn gets the buffer that the export
 // before left empty, so that a batch is as large as what has piled up.
 func (p *Provider) drain(spare []byte) []byte {
-	if p.opts.Exporter == nil {
-		return nil
-	}
+	p.mu.Lock()
+	due := slices.Clone(p.waiters) // what they wait for is in the shards by now
+	p.mu.Unlock()
 	for _, t := range p.all() {
 		for i := range t.shards {
-			s := &t.shards[i]
-			s.mu.Lock()
-			if s.spans == 0 {
-				s.mu.Unlock()
+			buf, n := t.swap(&t.shards[i], spare)
+			if n == 0 {
 				continue
 			}
-			buf, n := s.buf, s.spans
-			s.buf, s.spans = spare[:0], 0
-			s.mu.Unlock()
-			if err := p.opts.Exporter.Export(context.Background(), t.header.request(buf), n); err != nil {
-				p.failed.Add(uint64(n))
-				otel.Handle(err)
-			} else {
-				p.exported.Add(uint64(n))
-			}
+			p.send(t.header.request(buf), n)
 			spare = buf
 		}
 	}
+	for _, w := range due {
+		select {
+		case w.flushed <- struct{}{}:
+		default:
+		}
+	}
 	return spare
+}
+
+var errGoexit = errors.New("pooled: the exporter ended its goroutine (runtime.Goexit)")
+
+// send makes one Export and accounts for it, in a goroutine of its own: should the
+// exporter end it (as a test's FailNow does), the loop goes on.
+func (p *Provider) send(request []byte, n int) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.opts.Timeout)
+	defer cancel()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		err := errGoexit
+		defer func() { p.sent(n, err) }()
+		err = p.opts.Exporter.Export(ctx, request, n)
+	}()
+	<-sent
+}
+
+// sent notes that the Export of n spans ended with err, and tells all who wait.
+func (p *Provider) sent(n int, err error) {
+	if err == nil {
+		p.exported.Add(uint64(n))
+		return
+	}
+	p.failed.Add(uint64(n))
+	p.mu.Lock()
+	for _, w := range p.waiters {
+		w.errs = append(w.errs, err)
+	}
+	told := len(p.waiters) > 0
+	p.mu.Unlock()
+	if !told {
+		otel.Handle(err)
+	}
+}
+
+// A waiter is a call of ForceFlush or Shutdown that waits for exports.
+type waiter struct {
+	flushed chan struct{} // gets a value when all has been exported; nil waits for the end
+	errs    []error       // of exports since it waits; under the lock of the provider
+}
+
+// wait waits until w is flushed, the provider has ended, or ctx has. The error is
+// that of ctx and those of the exports, joined.
+func (p *Provider) wait(ctx context.Context, w *waiter) error {
+	var err error
+	select {
+	case <-w.flushed:
+	case <-p.done:
+	case <-ctx.Done():
+		select {
+		case <-p.done: // nothing is left to wait for, whatever ctx says
+		default:
+			err = ctx.Err()
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiters = slices.DeleteFunc(p.waiters, func(other *waiter) bool { return other == w })
+	return errors.Join(append([]error{err}, w.errs...)...)
+}
+
+// exporting is the key of a value in the context of Export, by which ForceFlush
+// and Shutdown know that they would wait for themselves.
+type exporting struct{ by *Provider }
+
+func (p *Provider) refuse(ctx context.Context, method string) error {
+	if ctx.Value(exporting{p}) != nil {
+		return errors.New("pooled: " + method + " was called by the exporter it would wait for")
+	}
+	return nil
 }

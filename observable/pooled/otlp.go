@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -17,7 +16,8 @@ import (
 
 // This file writes the wire format of opentelemetry/proto v1 without building
 // messages first. Field numbers are named where they are written. As in proto3,
-// fields that are zero are left out, except the members of a oneof.
+// scalars that are zero and strings that are empty are left out, except as members
+// of a oneof. Messages are written even if they are empty, as by the SDK.
 
 // open starts field num, a message, leaving one byte for its length.
 func open(b []byte, num protowire.Number) (_ []byte, start int) {
@@ -68,8 +68,12 @@ func appendUint(b []byte, num protowire.Number, v int32) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
 }
 
+// appendNanos writes 0 for a time before 1970.
 func appendNanos(b []byte, num protowire.Number, unix int64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), uint64(max(unix, 0)))
+	if unix <= 0 {
+		return b
+	}
+	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), uint64(unix))
 }
 
 // appendSpan appends r as field 2 (spans) of a ScopeSpans message.
@@ -125,17 +129,9 @@ func appendStatus(b []byte, code codes.Code, description string) []byte {
 	return shut(b, start)
 }
 
-// unixNano is 0 for the zero time, whose nanoseconds overflow.
-func unixNano(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
 func appendEvent(b []byte, e *event) []byte {
 	b, start := open(b, 11)
-	b = appendNanos(b, 1, unixNano(e.time))
+	b = appendNanos(b, 1, e.time.UnixNano())
 	b = appendString(b, 2, e.name)
 	b = appendKeyValues(b, 3, e.attributes)
 	b = appendUint(b, 4, e.lost)
@@ -155,21 +151,22 @@ func appendLink(b []byte, l *link) []byte {
 
 func appendKeyValues(b []byte, num protowire.Number, kvs []attribute.KeyValue) []byte {
 	for i := range kvs {
-		b = appendKeyValue(b, num, &kvs[i])
+		b = appendKeyValue(b, num, &kvs[i], maxDepth)
 	}
 	return b
 }
 
-func appendKeyValue(b []byte, num protowire.Number, kv *attribute.KeyValue) []byte {
+func appendKeyValue(b []byte, num protowire.Number, kv *attribute.KeyValue, depth int) []byte {
 	b, start := open(b, num)
 	b = appendString(b, 1, string(kv.Key))
-	b = appendValue(b, 2, &kv.Value)
+	b = appendValue(b, 2, &kv.Value, depth)
 	return shut(b, start)
 }
 
 // appendValue appends field num, an AnyValue: 1 string, 2 bool, 3 int, 4 double,
-// 5 array, 6 key-value list, 7 bytes.
-func appendValue(b []byte, num protowire.Number, v *attribute.Value) []byte {
+// 5 array, 6 key-value list, 7 bytes. Arrays and lists that are nested depth deep
+// in it are left empty.
+func appendValue(b []byte, num protowire.Number, v *attribute.Value, depth int) []byte {
 	b, start := open(b, num)
 	switch v.Type() {
 	case attribute.STRING:
@@ -183,42 +180,52 @@ func appendValue(b []byte, num protowire.Number, v *attribute.Value) []byte {
 	case attribute.FLOAT64:
 		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
 		b = protowire.AppendFixed64(b, math.Float64bits(v.AsFloat64()))
-	case attribute.BYTESLICE:
-		b = appendBytes(b, 7, v.AsByteSlice())
-	case attribute.MAP:
-		var list int
-		b, list = open(b, 6)
-		b = appendKeyValues(b, 1, v.AsMap())
-		b = shut(b, list)
 	case attribute.EMPTY:
 	default:
-		b = appendArray(b, v)
+		if depth > 0 {
+			b = appendCollection(b, v, depth-1)
+		}
 	}
 	return shut(b, start)
 }
 
-func appendArray(b []byte, v *attribute.Value) []byte {
+func appendCollection(b []byte, v *attribute.Value, depth int) []byte {
 	switch v.Type() {
+	case attribute.BYTESLICE:
+		return appendBytes(b, 7, v.AsByteSlice())
+	case attribute.MAP:
+		return appendMap(b, v.AsMap(), depth)
 	case attribute.BOOLSLICE:
-		return appendElements(b, v.AsBoolSlice(), attribute.BoolValue)
+		return appendElements(b, v.AsBoolSlice(), attribute.BoolValue, depth)
 	case attribute.INT64SLICE:
-		return appendElements(b, v.AsInt64Slice(), attribute.Int64Value)
+		return appendElements(b, v.AsInt64Slice(), attribute.Int64Value, depth)
 	case attribute.FLOAT64SLICE:
-		return appendElements(b, v.AsFloat64Slice(), attribute.Float64Value)
+		return appendElements(b, v.AsFloat64Slice(), attribute.Float64Value, depth)
 	case attribute.STRINGSLICE:
-		return appendElements(b, v.AsStringSlice(), attribute.StringValue)
+		return appendElements(b, v.AsStringSlice(), attribute.StringValue, depth)
 	case attribute.SLICE:
-		return appendElements(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v })
+		return appendElements(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v }, depth)
 	}
 	// A type that a later version of the API adds; the SDK writes the same.
 	return appendUTF8(protowire.AppendTag(b, 1, protowire.BytesType), "INVALID")
 }
 
-func appendElements[T any](b []byte, vs []T, value func(T) attribute.Value) []byte {
+// appendMap keeps the last value of a key. The API sorts the keys of a map.
+func appendMap(b []byte, kvs []attribute.KeyValue, depth int) []byte {
+	b, start := open(b, 6)
+	for i := range kvs {
+		if i+1 == len(kvs) || kvs[i+1].Key != kvs[i].Key {
+			b = appendKeyValue(b, 1, &kvs[i], depth)
+		}
+	}
+	return shut(b, start)
+}
+
+func appendElements[T any](b []byte, vs []T, value func(T) attribute.Value, depth int) []byte {
 	b, start := open(b, 5)
 	for _, v := range vs {
 		element := value(v)
-		b = appendValue(b, 1, &element)
+		b = appendValue(b, 1, &element, depth)
 	}
 	return shut(b, start)
 }
@@ -238,18 +245,15 @@ func newHeader(res *resource.Resource, scope instrumentation.Scope) header {
 	b, start := open(nil, 1)
 	for it := res.Iter(); it.Next(); {
 		kv := it.Attribute()
-		b = appendKeyValue(b, 1, &kv)
+		b = appendKeyValue(b, 1, &kv, math.MaxInt) // no limit, as in the SDK
 	}
 	h.resource = appendString(shut(b, start), 3, res.SchemaURL())
-	if scope == (instrumentation.Scope{}) {
-		return h
-	}
 	b, start = open(nil, 1)
 	b = appendString(b, 1, scope.Name)
 	b = appendString(b, 2, scope.Version)
 	for it := scope.Attributes.Iter(); it.Next(); {
 		kv := it.Attribute()
-		b = appendKeyValue(b, 3, &kv)
+		b = appendKeyValue(b, 3, &kv, maxDepth)
 	}
 	h.scope = appendString(shut(b, start), 3, scope.SchemaURL)
 	return h

@@ -15,9 +15,9 @@
 // SpanContext stays valid for ever, so children of an ended span work.
 //
 // The provider can take the place of the SDK's, for spans that go out as OTLP:
-// the bytes are those of the official exporter. It has no span processors, no
-// limits but those on the number of attributes, events and links, and its own
-// random ids.
+// the bytes are those of the official exporter. It has no span processors, its
+// own random ids, and the SDK's default limits, on the number of attributes,
+// events and links and the depth of values, whatever the environment sets.
 //
 // # Cost
 //
@@ -50,7 +50,12 @@ import (
 type Exporter interface {
 	// Export takes an encoded ExportTraceServiceRequest of OTLP that holds n
 	// spans. It is called by one goroutine at a time, and must not keep request.
-	// If it fails, the spans are counted as failed and are not tried again.
+	// If it fails, the spans are counted as failed and are not tried again. So
+	// they are if it ends its goroutine. A panic is not recovered, as in the SDK.
+	//
+	// The context ends after Options.Timeout, and when Shutdown gives up. Given it,
+	// or one derived from it, ForceFlush and Shutdown of the same provider fail at
+	// once: they would wait for the export that calls them.
 	Export(ctx context.Context, request []byte, n int) error
 }
 
@@ -75,13 +80,16 @@ type Options struct {
 	Sampler sdktrace.Sampler
 	// Resource is what produces the spans; nil is resource.Default().
 	Resource *resource.Resource
-	// Interval is the longest time between two exports; 0 is 5 s. A buffer that
-	// is half full is exported at once.
+	// Interval is the longest time between two exports; 0 is 5 s. What waits is
+	// exported at once when it takes half of BufferBytes.
 	Interval time.Duration
-	// BufferBytes bounds the encoded spans that wait for export, for each tracer
-	// and processor; 0 is 512 KiB. Spans that find it full are dropped, and
-	// counted. Twice as much is used, since one half is filled while the other
-	// is exported.
+	// Timeout is the longest that one Export may take, as its context tells it; 0
+	// is 30 s.
+	Timeout time.Duration
+	// BufferBytes bounds the encoded spans of one tracer that wait for export; 0
+	// is 512 KiB. Spans that do not fit are dropped, and counted. Processors take
+	// room in advance, so that up to an eighth may stay empty. What is being
+	// exported comes on top, up to as much again.
 	BufferBytes int
 	// NoReuse allocates a record for every span instead of taking one from the
 	// pool: the control that shows what reuse alone is worth.
@@ -90,8 +98,14 @@ type Options struct {
 
 func (o *Options) check() error {
 	var errs []error
+	if f, ok := o.Exporter.(ExporterFunc); ok && f == nil {
+		errs = append(errs, errors.New("pooled: Exporter is a nil ExporterFunc: want a function, or no Exporter"))
+	}
 	if o.Interval < 0 {
 		errs = append(errs, fmt.Errorf("pooled: Interval is %v: want a positive duration, or 0 for 5 s", o.Interval))
+	}
+	if o.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("pooled: Timeout is %v: want a positive duration, or 0 for 30 s", o.Timeout))
 	}
 	if o.BufferBytes < 0 {
 		errs = append(errs, fmt.Errorf("pooled: BufferBytes is %d: want a positive number, or 0 for 512 KiB", o.BufferBytes))
@@ -123,10 +137,12 @@ type Provider struct {
 
 	mu      sync.Mutex
 	tracers map[instrumentation.Scope]*Tracer
+	waiters []*waiter
 	closed  bool
 
+	ctx      context.Context // of every Export
+	cancel   context.CancelFunc
 	wake     chan struct{}
-	flush    chan chan<- struct{}
 	stop     chan struct{}
 	done     chan struct{} // closed when the export loop has ended
 	exported atomic.Uint64
@@ -143,6 +159,9 @@ func New(opts Options) (*Provider, error) {
 	if opts.Interval == 0 {
 		opts.Interval = 5 * time.Second
 	}
+	if opts.Timeout == 0 {
+		opts.Timeout = 30 * time.Second
+	}
 	if opts.BufferBytes == 0 {
 		opts.BufferBytes = 512 << 10
 	}
@@ -154,20 +173,24 @@ func New(opts Options) (*Provider, error) {
 		shards:  1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1)),
 		tracers: map[instrumentation.Scope]*Tracer{},
 		wake:    make(chan struct{}, 1),
-		flush:   make(chan chan<- struct{}),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	p.ctx, p.cancel = context.WithCancel(context.WithValue(context.Background(), exporting{p}, true))
 	p.plain = &anchor{provider: p}
 	p.pool.New = func() any { return newRecord() }
-	p.setClock()
+	p.setClock(time.Now())
 	go p.export()
 	return p, nil
 }
 
-// Tracer implements [trace.TracerProvider]. One scope has one tracer.
+// Tracer implements [trace.TracerProvider]. One scope has one tracer. An empty
+// name is replaced by the SDK's.
 func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	c := trace.NewTracerConfig(opts...)
+	if name == "" {
+		name = "go.opentelemetry.io/otel/sdk/tracer"
+	}
 	scope := instrumentation.Scope{
 		Name:       name,
 		Version:    c.InstrumentationVersion(),
@@ -213,27 +236,31 @@ func (p *Provider) Counts() Counts {
 	return c
 }
 
-// ForceFlush exports every span that ended before the call.
+// ForceFlush exports every span that ended before the call. The error is that of
+// ctx, if it ended first, and those of the exports that failed meanwhile, joined.
+// Errors of exports that nobody waits for go to [otel.Handle].
 func (p *Provider) ForceFlush(ctx context.Context) error {
-	flushed := make(chan struct{})
-	select {
-	case p.flush <- flushed:
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.refuse(ctx, "ForceFlush"); err != nil {
+		return err
 	}
-	select {
-	case <-flushed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	w := &waiter{flushed: make(chan struct{}, 1)}
+	p.mu.Lock()
+	p.waiters = append(p.waiters, w)
+	p.mu.Unlock()
+	p.kick()
+	return p.wait(ctx, w)
 }
 
 // Shutdown exports what waits and ends the provider. Spans that end later are
-// dropped, and counted. It may be called more than once.
+// dropped, and counted. If ctx ends first, Shutdown gives up and cancels the
+// context of the export that runs, and of those that remain. Errors are those of
+// ForceFlush. It may be called more than once; a provider that has ended returns
+// nil.
 func (p *Provider) Shutdown(ctx context.Context) error {
+	if err := p.refuse(ctx, "Shutdown"); err != nil {
+		return err
+	}
+	w := &waiter{}
 	p.mu.Lock()
 	if !p.closed {
 		p.closed = true
@@ -242,13 +269,13 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 		}
 		close(p.stop)
 	}
+	p.waiters = append(p.waiters, w)
 	p.mu.Unlock()
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	err := p.wait(ctx, w)
+	if ctx.Err() != nil {
+		p.cancel()
 	}
+	return err
 }
 
 // get returns a record that nobody else has.
@@ -275,4 +302,6 @@ var epoch = time.Now()
 
 func monotonic() int64 { return int64(time.Since(epoch)) }
 
-func (p *Provider) setClock() { p.offset.Store(time.Now().UnixNano() - monotonic()) }
+// setClock takes both clocks from one reading: between two, a goroutine may be
+// preempted for milliseconds.
+func (p *Provider) setClock(now time.Time) { p.offset.Store(now.UnixNano() - int64(now.Sub(epoch))) }

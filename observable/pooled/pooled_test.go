@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +23,19 @@ import (
 )
 
 var testResource = resource.NewWithAttributes("https://example.com/schema",
-	attribute.String("service.name", "test"), attribute.Int("replica", 3))
+	attribute.String("service.name", "test"), attribute.Int("replica", 3), nested("deep", 70))
+
+// nested is a number in so many arrays, one in another.
+func nested(key attribute.Key, depth int) attribute.KeyValue {
+	return nestedIn(key, depth, attribute.IntValue(1))
+}
+
+func nestedIn(key attribute.Key, depth int, v attribute.Value) attribute.KeyValue {
+	for range depth {
+		v = attribute.SliceValue(v)
+	}
+	return attribute.KeyValue{Key: key, Value: v}
+}
 
 // A collector is an exporter that decodes what it is given.
 type collector struct {
@@ -38,6 +49,9 @@ func (c *collector) Export(_ context.Context, request []byte, n int) error {
 	var m coltrace.ExportTraceServiceRequest
 	if err := proto.Unmarshal(request, &m); err != nil {
 		return err
+	}
+	if size := proto.Size(&m); size != len(request) {
+		return fmt.Errorf("a request has %d bytes, where the official exporter writes %d", len(request), size)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,9 +105,14 @@ func flush(t testing.TB, p *pooled.Provider) {
 }
 
 func TestOptionsReportAllThatIsWrong(t *testing.T) {
-	_, err := pooled.New(pooled.Options{Interval: -1, BufferBytes: -1})
-	if err == nil || !strings.Contains(err.Error(), "Interval") || !strings.Contains(err.Error(), "BufferBytes") {
-		t.Errorf("error is %v", err)
+	_, err := pooled.New(pooled.Options{Exporter: pooled.ExporterFunc(nil), Interval: -1, Timeout: -1, BufferBytes: -1})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, field := range []string{"Exporter", "Interval", "Timeout", "BufferBytes"} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is missing in: %v", field, err)
+		}
 	}
 }
 
@@ -238,161 +257,6 @@ func vandalise(s trace.Span) {
 	s.End()
 }
 
-func TestEverySpanIsCounted(t *testing.T) {
-	const spans = 10_000
-	for _, tc := range []struct {
-		name  string
-		err   error
-		check func(pooled.Counts) bool
-	}{
-		{"full buffers drop", nil, func(c pooled.Counts) bool { return c.Dropped > 0 && c.Failed == 0 }},
-		{"a failing exporter fails", errors.New("down"), func(c pooled.Counts) bool { return c.Failed > 0 && c.Exported == 0 }},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := &collector{err: tc.err}
-			hold := make(chan struct{}) // until the buffers are full
-			p := start(t, pooled.Options{BufferBytes: 16 << 10, Exporter: pooled.ExporterFunc(
-				func(ctx context.Context, request []byte, n int) error {
-					<-hold
-					return c.Export(ctx, request, n)
-				})})
-			tr := p.Tracer("t")
-			for range spans {
-				_, s := tr.Start(context.Background(), "x")
-				s.End()
-			}
-			close(hold)
-			shutdown(t, p)
-			_, late := tr.Start(context.Background(), "after Shutdown")
-			late.End()
-			_, late = p.Tracer("a new tracer").Start(context.Background(), "after Shutdown")
-			late.End()
-			got := p.Counts()
-			if got.Ended != spans+2 || got.Ended != got.Exported+got.Failed+got.Dropped || int(got.Exported) != c.spans || len(c.all()) != c.spans || !tc.check(got) {
-				t.Errorf("counts %+v, %d collected", got, c.spans)
-			}
-			shutdown(t, p) // again is fine
-			flush(t, p)
-		})
-	}
-}
-
-func TestASpanLargerThanABufferIsDroppedAndCounted(t *testing.T) {
-	c := &collector{}
-	p := start(t, pooled.Options{Exporter: c, BufferBytes: 4 << 10})
-	for _, size := range []int{10, 1 << 20, 10} {
-		_, s := p.Tracer("t").Start(context.Background(), strings.Repeat("x", size))
-		s.End()
-		flush(t, p)
-	}
-	if got := p.Counts(); got.Exported != 2 || got.Dropped != 1 {
-		t.Errorf("counts %+v", got)
-	}
-}
-
-func TestAHalfFullBufferIsExportedWithoutWaiting(t *testing.T) {
-	exported := make(chan int, 100)
-	p := start(t, pooled.Options{Interval: time.Hour, BufferBytes: 8 << 10, Exporter: pooled.ExporterFunc(
-		func(_ context.Context, _ []byte, n int) error { exported <- n; return nil })})
-	for range 200 {
-		_, s := p.Tracer("t").Start(context.Background(), "x")
-		s.End()
-	}
-	if n := <-exported; n == 0 {
-		t.Error("exported nothing")
-	}
-}
-
-func TestFlushGivesUpWithItsContext(t *testing.T) {
-	hold, entered := make(chan struct{}), make(chan struct{}, 10)
-	p := start(t, pooled.Options{Exporter: pooled.ExporterFunc(func(context.Context, []byte, int) error {
-		entered <- struct{}{}
-		<-hold
-		return nil
-	})})
-	_, s := p.Tracer("t").Start(context.Background(), "x")
-	s.End()
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() { <-entered; cancel() }()
-	if err := p.ForceFlush(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("ForceFlush = %v", err)
-	}
-	if err := p.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Shutdown = %v", err)
-	}
-	close(hold)
-}
-
-func TestSamplingFollowsTheParentByDefault(t *testing.T) {
-	tr := start(t, pooled.Options{}).Tracer("t")
-	for _, remote := range []bool{false, true} {
-		for _, flags := range []trace.TraceFlags{0, trace.FlagsSampled} {
-			sc := trace.NewSpanContext(trace.SpanContextConfig{
-				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: flags, Remote: remote})
-			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x")
-			if want := flags.IsSampled(); s.IsRecording() != want || s.SpanContext().IsSampled() != want {
-				t.Errorf("parent sampled %v, remote %v: recording %v", want, remote, s.IsRecording())
-			}
-			s.End()
-		}
-	}
-}
-
-// recordOnly records without sampling, and adds to the span.
-type recordOnly struct{}
-
-func (recordOnly) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	ts, err := trace.ParseTraceState("k=v")
-	if err != nil {
-		panic(err)
-	}
-	d := sdktrace.RecordOnly
-	if p.Name == "sampled" {
-		d = sdktrace.RecordAndSample
-	}
-	return sdktrace.SamplingResult{Decision: d, Tracestate: ts, Attributes: []attribute.KeyValue{attribute.Bool("by-sampler", true)}}
-}
-func (recordOnly) Description() string { return "recordOnly" }
-
-func TestASamplerIsObeyed(t *testing.T) {
-	c := &collector{}
-	p := start(t, pooled.Options{Exporter: c, Sampler: recordOnly{}})
-	for _, name := range []string{"recorded only", "sampled"} {
-		_, s := p.Tracer("t").Start(context.Background(), name)
-		if !s.IsRecording() || s.SpanContext().IsSampled() != (name == "sampled") || s.SpanContext().TraceState().Get("k") != "v" {
-			t.Errorf("%s: recording %v, context %v", name, s.IsRecording(), s.SpanContext())
-		}
-		s.End()
-	}
-	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || spans[0].Name != "sampled" || spans[0].TraceState != "k=v" || len(spans[0].Attributes) != 1 {
-		t.Errorf("exported %v", spans)
-	}
-	dropped := start(t, pooled.Options{Sampler: sdktrace.NeverSample()}).Tracer("t")
-	if _, s := dropped.Start(context.Background(), "x"); s.IsRecording() || !s.SpanContext().IsValid() {
-		t.Error("NeverSample: want a valid span that does not record")
-	}
-}
-
-func TestAPanicThroughEndIsRecordedAndGoesOn(t *testing.T) {
-	c := &collector{}
-	p := start(t, pooled.Options{Exporter: c})
-	func() {
-		defer func() {
-			if v := recover(); v != "boom" {
-				t.Errorf("the panic became %v", v)
-			}
-		}()
-		_, s := p.Tracer("t").Start(context.Background(), "x")
-		defer s.End()
-		panic("boom")
-	}()
-	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || len(spans[0].Events) != 1 || spans[0].Events[0].Name != "exception" {
-		t.Errorf("exported %v", spans)
-	}
-}
-
 func TestTextThatIsNotUTF8DoesNotSpoilTheRequest(t *testing.T) {
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c})
@@ -430,26 +294,4 @@ func TestReuseIsRealAndAllocationsAreExact(t *testing.T) {
 			t.Errorf("%s: %v allocations a span, want %v", tc.name, got, tc.want)
 		}
 	}
-}
-
-func TestExportsRunOneAtATime(t *testing.T) {
-	var running atomic.Int32
-	p := start(t, pooled.Options{BufferBytes: 4 << 10, Exporter: pooled.ExporterFunc(func(context.Context, []byte, int) error {
-		if running.Add(1) != 1 {
-			t.Error("two exports at once")
-		}
-		running.Add(-1)
-		return nil
-	})})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 2000 {
-				_, s := p.Tracer("t").Start(context.Background(), "x")
-				s.End()
-			}
-			flush(t, p)
-		})
-	}
-	wg.Wait()
 }

@@ -17,6 +17,7 @@ const (
 	maxAttributes = 128 // a further one is dropped
 	maxEvents     = 128 // a further one replaces the oldest
 	maxLinks      = 128
+	maxDepth      = 64 // of arrays and maps within a value; deeper ones are emptied
 )
 
 // A record is the heavy part of a span, reused for one span after another.
@@ -98,6 +99,9 @@ func (r *record) generation() uint64 { return r.state.Load() >> 1 }
 // scalars are all set by the next Start.
 func (r *record) reset() {
 	clear(r.attributes)
+	if cap(r.attributes) > len(r.first) { // they have moved out
+		clear(r.first[:])
+	}
 	clear(r.events)
 	clear(r.links)
 	r.attributes, r.events, r.links = r.attributes[:0], r.events[:0], r.links[:0]

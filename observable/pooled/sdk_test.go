@@ -45,6 +45,14 @@ type fails interface {
 // compares what is exported, ids aside.
 func checkSameAsSDK(t fails, do func(trace.Tracer)) {
 	t.Helper()
+	checkSameScopes(t, func(p trace.TracerProvider) {
+		do(p.Tracer("scope", trace.WithInstrumentationVersion("v1"), trace.WithSchemaURL("https://example.com/scope"),
+			trace.WithInstrumentationAttributes(attribute.String("scope", "attr"))))
+	})
+}
+
+func checkSameScopes(t fails, do func(trace.TracerProvider)) {
+	t.Helper()
 	ctx := context.Background()
 	client, ours := &official{}, &collector{}
 	exporter, err := otlptrace.New(ctx, client)
@@ -56,10 +64,8 @@ func checkSameAsSDK(t fails, do func(trace.Tracer)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scope := []trace.TracerOption{trace.WithInstrumentationVersion("v1"), trace.WithSchemaURL("https://example.com/scope"),
-		trace.WithInstrumentationAttributes(attribute.String("scope", "attr"))}
-	do(sdk.Tracer("scope", scope...))
-	do(reuse.Tracer("scope", scope...))
+	do(sdk)
+	do(reuse)
 	if err := errors.Join(sdk.Shutdown(ctx), reuse.Shutdown(ctx)); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +141,12 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := trace.Link{SpanContext: remote.WithTraceState(state), Attributes: many(2)}
+	twice := attribute.Map("twice", attribute.Int("a", 1), attribute.Int("b", 2), attribute.Int("a", 3),
+		attribute.Map("b", attribute.Int("c", 4), attribute.Int("c", 5)))
+	inSlice := attribute.KeyValue{Key: "slice", Value: attribute.SliceValue(twice.Value)}
+	odd := []attribute.KeyValue{twice, inSlice, nested("64", 64), nested("65", 65), nested("70", 70),
+		nestedIn("ints", 64, attribute.IntSliceValue([]int{1})), nestedIn("bytes", 64, attribute.ByteSliceValue([]byte{1})),
+		nestedIn("map", 64, twice.Value), nestedIn("fits", 63, twice.Value)}
 	for name, do := range map[string]func(trace.Tracer){
 		"nothing": one(func(trace.Span) {}),
 		"kinds": func(tr trace.Tracer) {
@@ -182,6 +194,11 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 				attribute.KeyValue{Key: "k", Value: attribute.SliceValue(attribute.IntValue(1), attribute.StringValue("two"))},
 				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1), attribute.StringSlice("two", []string{"2"}))})
 		}, trace.WithAttributes(attribute.String("a", "first"), attribute.String("long", strings.Repeat("x", 20_000)))),
+		"maps with a key twice, and deep values": one(func(s trace.Span) {
+			s.SetAttributes(odd...)
+			s.AddEvent("e", at(t0), trace.WithAttributes(odd...))
+			s.AddLink(trace.Link{SpanContext: remote, Attributes: odd})
+		}),
 		"too many attributes": one(func(s trace.Span) {
 			s.SetAttributes(many(200)...)
 			s.SetAttributes(attribute.Int("k5", 55), attribute.Int("new", 1))
@@ -228,12 +245,26 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			s.End(at(t0))
 			vandalise(s)
 		},
-		"ends before it starts, before 1970": func(tr trace.Tracer) {
+		"times of 1970 and before": func(tr trace.Tracer) {
 			_, s := tr.Start(context.Background(), "x", at(t0))
+			s.AddEvent("at zero", at(time.Unix(0, 0)))
 			s.End(at(time.Unix(-1, 0)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) { checkSameAsSDK(t, do) })
+	}
+}
+
+func TestScopesAreThoseOfTheSDK(t *testing.T) {
+	for name, opts := range map[string][]trace.TracerOption{
+		"":       nil,
+		"plain":  nil,
+		"attrs":  {trace.WithInstrumentationAttributes(attribute.Map("m", attribute.Int("a", 1), attribute.Int("a", 2)), nested("deep", 70))},
+		"schema": {trace.WithSchemaURL("https://example.com")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkSameScopes(t, func(p trace.TracerProvider) { one(func(trace.Span) {})(p.Tracer(name, opts...)) })
+		})
 	}
 }
 

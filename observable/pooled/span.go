@@ -85,6 +85,18 @@ func (s *Span) lock() bool {
 
 func (s *Span) unlock() { s.record.unlock(s.generation()) }
 
+// live tells whether the span is recording. If it has ended, the operation that
+// asks does nothing, and is counted.
+func (s *Span) live() bool {
+	if s.IsRecording() {
+		return true
+	}
+	if s != nil && s.record != nil {
+		s.provider.stale.Add(1)
+	}
+	return false
+}
+
 // SpanContext implements [trace.Span]. It stays valid after End.
 func (s *Span) SpanContext() trace.SpanContext {
 	if s == nil {
@@ -141,7 +153,7 @@ func (s *Span) AddLink(l trace.Link) {
 
 // AddEvent implements [trace.Span].
 func (s *Span) AddEvent(name string, opts ...trace.EventOption) {
-	if !s.IsRecording() {
+	if !s.live() {
 		return
 	}
 	e := newEvent(name, opts)
@@ -160,7 +172,7 @@ func newEvent(name string, opts []trace.EventOption) event {
 
 // RecordError implements [trace.Span]. It does not set the status.
 func (s *Span) RecordError(err error, opts ...trace.EventOption) {
-	if err == nil || !s.IsRecording() {
+	if err == nil || !s.live() {
 		return
 	}
 	withStack := trace.NewEventConfig(opts...)
@@ -197,8 +209,7 @@ func typeName(v any) string {
 // through, the panic is recorded as an event, and goes on.
 func (s *Span) End(opts ...trace.SpanEndOption) {
 	now := monotonic()
-	if !s.IsRecording() {
-		s.lock() // counts it as stale
+	if !s.live() {
 		return
 	}
 	var c trace.SpanConfig

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -18,16 +19,21 @@ type Tracer struct {
 	provider *Provider
 	header   header
 	shards   []shard // a power of two
+
+	_    [64]byte     // keeps what processors write from what they read
+	free atomic.Int64 // of BufferBytes: what no shard has reserved
 }
 
 var _ trace.Tracer = (*Tracer)(nil)
 
 func newTracer(p *Provider, scope instrumentation.Scope) *Tracer {
-	return &Tracer{
+	t := &Tracer{
 		provider: p,
 		header:   newHeader(p.opts.Resource, scope),
 		shards:   make([]shard, p.shards),
 	}
+	t.free.Store(int64(p.opts.BufferBytes))
+	return t
 }
 
 // Start implements [trace.Tracer]. The context and the span are one object.
@@ -96,7 +102,7 @@ type parent struct {
 
 func parentOf(ctx context.Context) parent {
 	p := trace.SpanFromContext(ctx)
-	if s, ok := p.(*Span); ok { // saves building a SpanContext
+	if s, ok := p.(*Span); ok && s != nil { // saves building a SpanContext
 		return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
 	}
 	sc := p.SpanContext()

@@ -53,7 +53,7 @@ const (
 	interval   = 100 * time.Millisecond
 	queueSpans = 2048
 	batchSpans = 512
-	spanBytes  = 256 // about what one span takes, encoded
+	spanBytes  = 100 // about what the span of a handler takes, encoded
 )
 
 var service = resource.NewSchemaless(attribute.String("service.name", "loadgen"))
@@ -103,16 +103,10 @@ func (p *Pipeline) Exported() (spans, bytes uint64) { return p.spans.Load(), p.b
 
 func openPooled(noReuse bool) (*Pipeline, error) {
 	p := &Pipeline{}
-	provider, err := pooled.New(pooled.Options{
-		Exporter: pooled.ExporterFunc(func(_ context.Context, request []byte, n int) error {
-			p.spans.Add(uint64(n))
-			p.bytes.Add(uint64(len(request)))
-			return nil
-		}),
-		Resource:    service,
-		Interval:    interval,
-		BufferBytes: queueSpans * spanBytes,
-		NoReuse:     noReuse,
+	provider, err := newPooled(noReuse, func(_ context.Context, request []byte, n int) error {
+		p.spans.Add(uint64(n))
+		p.bytes.Add(uint64(len(request)))
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -121,13 +115,29 @@ func openPooled(noReuse bool) (*Pipeline, error) {
 	return p, nil
 }
 
+func newPooled(noReuse bool, export pooled.ExporterFunc) (*pooled.Provider, error) {
+	return pooled.New(pooled.Options{
+		Exporter:    export,
+		Resource:    service,
+		Interval:    interval,
+		BufferBytes: queueSpans * spanBytes,
+		NoReuse:     noReuse,
+	})
+}
+
 func openSDK() (*Pipeline, error) {
 	p := &Pipeline{}
 	exporter, err := otlptrace.New(context.Background(), &discard{pipeline: p})
 	if err != nil {
 		return nil, err
 	}
-	provider := sdktrace.NewTracerProvider(
+	provider := newSDK(exporter)
+	p.Provider, p.flush, p.shutdown = provider, provider.ForceFlush, provider.Shutdown
+	return p, nil
+}
+
+func newSDK(exporter sdktrace.SpanExporter) *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())),
 		sdktrace.WithResource(service),
 		sdktrace.WithBatcher(exporter,
@@ -135,8 +145,6 @@ func openSDK() (*Pipeline, error) {
 			sdktrace.WithMaxQueueSize(queueSpans),
 			sdktrace.WithMaxExportBatchSize(batchSpans)),
 	)
-	p.Provider, p.flush, p.shutdown = provider, provider.ForceFlush, provider.Shutdown
-	return p, nil
 }
 
 // discard is the client of an OTLP exporter that encodes and goes no further.

@@ -1,0 +1,87 @@
+package pooled
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+)
+
+// What a record keeps would be kept alive, or turn up in another span.
+func TestResetLeavesNothingOfASpan(t *testing.T) {
+	for _, n := range []int{0, 1, 8, 9, 64, 65, 200} {
+		r := newRecord()
+		r.name, r.tracer, r.anchor = "name", &Tracer{}, &anchor{}
+		r.setStatus(codes.Error, "description")
+		for i := range n {
+			kv := attribute.Int(string(rune('a'+i)), i)
+			r.addAttributes([]attribute.KeyValue{kv, {}})
+			r.addEvent(event{name: "event", attributes: []attribute.KeyValue{kv}})
+			r.addLink(link{attributes: []attribute.KeyValue{kv}})
+		}
+		attributes := r.attributes[:cap(r.attributes)]
+		r.reset()
+		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil {
+			t.Errorf("%d: kept %+v", n, r)
+		}
+		if len(r.attributes) != 0 || len(r.events) != 0 || len(r.links) != 0 {
+			t.Errorf("%d: kept %d attributes, %d events, %d links", n, len(r.attributes), len(r.events), len(r.links))
+		}
+		if r.lost.attributes != 0 || r.lost.events != 0 || r.lost.links != 0 {
+			t.Errorf("%d: kept the counts %+v of what was lost", n, r.lost)
+		}
+		for _, kv := range append(attributes, r.first[:]...) {
+			if kv != (attribute.KeyValue{}) {
+				t.Fatalf("%d: kept the attribute %v", n, kv)
+			}
+		}
+		for _, e := range r.events[:cap(r.events)] {
+			if e.name != "" || e.attributes != nil {
+				t.Fatalf("%d: kept the event %v", n, e)
+			}
+		}
+		for _, l := range r.links[:cap(r.links)] {
+			if l.attributes != nil {
+				t.Fatalf("%d: kept the link %v", n, l)
+			}
+		}
+		if cap(r.attributes) > 64 || cap(r.events) > 64 || cap(r.links) > 64 {
+			t.Errorf("%d: room for %d attributes, %d events, %d links", n, cap(r.attributes), cap(r.events), cap(r.links))
+		}
+	}
+}
+
+// Two readings differ by as long as the goroutine was preempted between them.
+func TestTheOffsetOfTheClocksIsThatOfOneReading(t *testing.T) {
+	var p Provider
+	now := time.Now()
+	p.setClock(now)
+	if got := p.offset.Load() + int64(now.Sub(epoch)); got != now.UnixNano() {
+		t.Errorf("the time of the reading is off by %d ns", got-now.UnixNano())
+	}
+}
+
+func TestTheClockIsSetAtTheStartAndAtEveryInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(Options{Interval: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(when string) {
+			if got := p.offset.Load() + monotonic(); got != time.Now().UnixNano() {
+				t.Errorf("%s: the time of a span is off by %d ns", when, got-time.Now().UnixNano())
+			}
+		}
+		check("at the start")
+		p.offset.Add(1e9) // as if the wall clock had been corrected
+		time.Sleep(time.Second)
+		synctest.Wait()
+		check("after an interval")
+		if err := p.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}

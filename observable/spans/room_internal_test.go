@@ -1,0 +1,121 @@
+package spans
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/loadgen-go/loadgen/observable"
+)
+
+// A blocked exporter holds every export back until it is let go. It can be that of
+// either provider.
+type blocked struct {
+	entered, leave chan struct{}
+	first          sync.Once
+	spans, largest int
+	service        string
+}
+
+func (b *blocked) take(n int, service string) {
+	b.first.Do(func() { close(b.entered) })
+	<-b.leave
+	b.spans += n
+	b.largest = max(b.largest, n)
+	b.service = service
+}
+
+func (b *blocked) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
+	service, _ := spans[0].Resource().Set().Value("service.name")
+	b.take(len(spans), service.AsString())
+	return nil
+}
+
+func (*blocked) Shutdown(context.Context) error { return nil }
+
+func (b *blocked) export(_ context.Context, request []byte, n int) error {
+	var m coltrace.ExportTraceServiceRequest
+	if err := proto.Unmarshal(request, &m); err != nil {
+		return err
+	}
+	b.take(n, m.ResourceSpans[0].Resource.Attributes[0].Value.GetStringValue())
+	return nil
+}
+
+// What the package says that the arms share: else they would not lose the same
+// spans when the exporter is slow.
+func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	type provider interface {
+		trace.TracerProvider
+		ForceFlush(context.Context) error
+		Shutdown(context.Context) error
+	}
+	ctx := context.Background()
+	for _, procs := range []int{1, 2, 8} {
+		runtime.GOMAXPROCS(procs)
+		for arm, open := range map[string]func(*blocked) (provider, error){
+			"pooled":     func(b *blocked) (provider, error) { return newPooled(false, b.export) },
+			"pooled-off": func(b *blocked) (provider, error) { return newPooled(true, b.export) },
+			"sdk":        func(b *blocked) (provider, error) { return newSDK(b), nil },
+		} {
+			t.Run(fmt.Sprintf("%s on %d", arm, procs), func(t *testing.T) {
+				b := &blocked{entered: make(chan struct{}), leave: make(chan struct{})}
+				p, err := open(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := observable.New(observable.Options{TracerProvider: p})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := m.Register("handler-0", func() {}); err != nil {
+					t.Fatal(err)
+				}
+				call := func() {
+					if err := m.Call(ctx, "handler-0"); err != nil {
+						t.Error(err)
+					}
+				}
+				call()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if err := p.ForceFlush(ctx); err != nil {
+						t.Error(err)
+					}
+				})
+				<-b.entered // with one span; more than there is room for follows
+				var calls sync.WaitGroup
+				for range procs {
+					calls.Go(func() {
+						for range 8 * queueSpans / procs {
+							call()
+						}
+					})
+				}
+				calls.Wait()
+				close(b.leave)
+				wg.Wait()
+				if err := p.Shutdown(ctx); err != nil {
+					t.Error(err)
+				}
+				if room := b.spans - 1; room < queueSpans*85/100 || room > queueSpans*115/100 {
+					t.Errorf("room for %d spans, want about %d", room, queueSpans)
+				}
+				if arm == "sdk" && b.largest != batchSpans {
+					t.Errorf("the largest batch has %d spans, want %d", b.largest, batchSpans)
+				}
+				if b.service != "loadgen" {
+					t.Errorf("service.name is %q", b.service)
+				}
+			})
+		}
+	}
+}
