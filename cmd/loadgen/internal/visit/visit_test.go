@@ -2,11 +2,13 @@ package visit_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
@@ -80,6 +82,53 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What waiting took is not in the CPU time of calls, so that both together are not
+// more than the process spent.
+func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
+	req := request(t, short, 0)
+	req.Scenario.Quantile, req.Scenario.Warmup, req.Scenario.Duration = []string{"exact"}, 0, 300*time.Millisecond
+	before, err := machine.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := visit.Do(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := machine.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const coarse = 4 * time.Millisecond // a tick of the slowest clock of CPU time
+	if all := after.Since(&before, 0).CPU; v.Record.Waiting <= 0 || v.Cost.CPU+v.Record.Waiting > all+coarse {
+		t.Errorf("CPU %v and waiting %v, of %v in all", v.Cost.CPU, v.Record.Waiting, all)
+	}
+}
+
+func TestWhatIsMeasuredBeginsWithASmallHeapAndArrivalsOfItsOwn(t *testing.T) {
+	same := 0
+	for seed := range uint64(4) {
+		req := request(t, short, 0)
+		req.Seed, req.Scenario.Warmup, req.Scenario.Duration = seed, 50*time.Millisecond, 50*time.Millisecond
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		v, err := visit.Do(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if after.NumForcedGC == before.NumForcedGC {
+			t.Error("no collection before what is measured")
+		}
+		if v.Warmup == v.Record.Offered {
+			same++
+		}
+	}
+	if same == 4 {
+		t.Error("the warm-up has the arrivals of what is measured")
 	}
 }
 

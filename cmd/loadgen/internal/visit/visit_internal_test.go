@@ -1,10 +1,13 @@
 package visit
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
@@ -48,5 +51,29 @@ func TestSpansThatAreLostCastDoubt(t *testing.T) {
 		if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" && !strings.Contains(got[0].Detail, c.want) {
 			t.Errorf("%+v: %v", c.spans, got)
 		}
+	}
+}
+
+func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
+	s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipeline, err := spans.Open("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := func(seed uint64) (all string) {
+		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint64(50) {
+			all += keys.Key(n) + " "
+		}
+		return all
+	}
+	if asked(1) != asked(1) || asked(1) == asked(2) {
+		t.Errorf("seed 1: %s, seed 2: %s", asked(1), asked(2))
 	}
 }
