@@ -196,15 +196,18 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 	dropping := float64(r.Dropped) > maxDropped*float64(r.Offered)
 	switch {
 	case dropping:
-		because(Saturated, "%d of %d calls were dropped, %.5g/s of %.5g/s were served: lower the rate, or allow more workers",
-			r.Dropped, r.Offered, r.Achieved(), r.Rate())
+		because(Saturated, "%d of %d calls were dropped, %s of %s were served: lower the rate, or allow more workers",
+			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
 	case float64(r.Backlog) > maxBacklog*float64(r.Scheduled):
 		because(Saturated, "the last call waited %v for a worker, and the next would have waited longer: latency grows with the length of the run. "+
-			"%.5g/s of %.5g/s were served: lower the rate, or allow more workers", r.Backlog.Round(time.Microsecond), r.Achieved(), r.Rate())
+			"%s of %s were served: lower the rate, or allow more workers", r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
 	}
 	lag := r.Generator.Quantile(0.99)
 	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
-	if lag > maxGeneratorLag && lag > latency/2 || dropping && lag.Seconds()*r.Rate() > 1 {
+	// Of calls that are dropped nobody knows the lag. They are the generator's fault
+	// if it came back too late for the next call, and no queue stood in between.
+	dropped := dropping && lag > r.Queue.Quantile(0.99) && lag.Seconds()*r.Rate() > 1
+	if lag > maxGeneratorLag && lag > latency/2 || dropped {
 		because(GeneratorLimited, "calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
 			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
@@ -221,4 +224,12 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 		}
 	}
 	return reasons
+}
+
+// round writes calls a second.
+func round(perSecond float64) string {
+	if perSecond >= 100 {
+		return fmt.Sprintf("%.0f/s", perSecond)
+	}
+	return fmt.Sprintf("%.3g/s", perSecond)
 }

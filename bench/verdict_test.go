@@ -69,6 +69,17 @@ func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	})
 }
 
+// A generator that is a little late behind a full queue is not why it is full.
+func TestAFullQueueIsTheTargetsFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(ms), Workers: 1,
+			Queue: 100, Pace: late{200 * time.Microsecond}})
+		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
+			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
+		}
+	})
+}
+
 func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 	for _, c := range []struct {
 		lag, service time.Duration

@@ -111,6 +111,9 @@ func statable(n uint64) string {
 }
 
 func list[T any](all []T) string {
+	if len(all) == 0 {
+		return "none"
+	}
 	out := ""
 	for i, v := range all {
 		if i > 0 {

@@ -151,7 +151,7 @@ func TestNumbersAreGrammatical(t *testing.T) {
 func TestARunOfNothingHasAReport(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = nil, results.Partial
-	golden.Check(t, "nothing.txt", report.Text(run))
+	golden.Check(t, "nothing.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
 }
 
 func TestNoColourAndNoControlCharacters(t *testing.T) {

@@ -19,12 +19,7 @@ func Text(run *results.Run) string {
 	b.WriteString(Title(s) + "\n")
 	fmt.Fprintf(&b, "%s of %v, %s arrivals, open loop, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
 		Plural(s.Rounds, "round"), s.Duration, s.Arrivals, s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
-	measured := 0
-	for _, v := range run.Visits {
-		if v.Usable() {
-			measured++
-		}
-	}
+	measured := measured(run)
 	if run.Status != results.Complete {
 		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, Plural(s.Visits(), "visit"))
 	}
@@ -35,10 +30,20 @@ func Text(run *results.Run) string {
 		b.WriteString(estimatorTable(run, all))
 		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {
-		b.WriteString("Nothing was measured.\n")
+		b.WriteString("No visit was measured to its end.\n")
 	}
 	list(&b, "Warnings", warnings(run))
 	return b.String()
+}
+
+// measured is how many visits were measured to their end.
+func measured(run *results.Run) (n int) {
+	for _, v := range run.Visits {
+		if v.Usable() {
+			n++
+		}
+	}
+	return n
 }
 
 // Title is the name of a scenario and what it is about.
@@ -61,20 +66,23 @@ func list(b *strings.Builder, title string, items []string) {
 
 // Files says where a run is, and how to go on with it.
 func Files(run *results.Run, benchPath, jsonPath string) string {
+	files := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, jsonPath)
+	if measured(run) == 0 {
+		return files
+	}
 	arms := run.Scenario.Spans
 	if run.Scenario.Live {
 		arms = run.Scenario.Quantile
 	}
-	return fmt.Sprintf(`
-Files
-
-  %s
-  %s
-
-Compare the arms with benchstat:
+	what := "Compare the arms"
+	if len(arms) == 1 {
+		what = "Read it"
+	}
+	return files + fmt.Sprintf(`
+%s with benchstat:
 
   go tool benchstat -filter .name:Load -col '/%s@(%s)' %s
-`, benchPath, jsonPath, dimension(run), strings.Join(arms, " "), quoted(benchPath))
+`, what, dimension(run), strings.Join(arms, " "), quoted(benchPath))
 }
 
 // quoted is a path as a shell takes it.
