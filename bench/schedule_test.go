@@ -263,8 +263,9 @@ func TestSeedsGiveDifferentKeys(t *testing.T) {
 		}
 		return all
 	}
-	if asked(1) != asked(1) || asked(1) == asked(2) {
-		t.Errorf("seed 1 asks for %s and then %s, seed 2 for %s", asked(1), asked(1), asked(2))
+	first, again, other := asked(1), asked(1), asked(2)
+	if first != again || first == other {
+		t.Errorf("seed 1 asks for %s and then %s, seed 2 for %s", first, again, other)
 	}
 }
 

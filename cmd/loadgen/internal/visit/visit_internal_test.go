@@ -73,7 +73,8 @@ func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 		}
 		return all
 	}
-	if asked(1) != asked(1) || asked(1) == asked(2) {
-		t.Errorf("seed 1: %s, seed 2: %s", asked(1), asked(2))
+	first, again, other := asked(1), asked(1), asked(2)
+	if first != again || first == other {
+		t.Errorf("seed 1: %s and then %s, seed 2: %s", first, again, other)
 	}
 }
