@@ -69,12 +69,6 @@ func (i *constantInstants) Next() (time.Duration, bool) {
 	return due, true
 }
 
-type poisson struct {
-	scale    float64 // mean gap, ns
-	duration time.Duration
-	seed     uint64
-}
-
 // Poisson is a schedule of calls that are independent of each other, as those of
 // many users are: the gaps are exponential with a mean of 1/rate. How many fall
 // into the duration varies with the seed, around rate times duration.
@@ -82,32 +76,89 @@ func Poisson(r Rate, d time.Duration, seed uint64) (Arrivals, error) {
 	if err := checkSchedule(r, d); err != nil {
 		return nil, err
 	}
-	return poisson{1e9 * float64(r.Den) / float64(r.Num), d, seed}, nil
+	return exponential(0, r, d, seed), nil
 }
 
-func (p poisson) Duration() time.Duration { return p.duration }
+// A renewal is a schedule whose gaps are independent of each other.
+type renewal struct {
+	gap      func(*rand.Rand) float64 // in mean gaps
+	scale    float64                  // mean gap, ns
+	duration time.Duration
+	seed     uint64
+}
 
-// From draws the gaps before call n again, at about 5 ns each.
-func (p poisson) From(n uint64) Instants {
-	i := &poissonInstants{poisson: p, gaps: rand.New(rand.NewPCG(p.seed, streamArrivals))}
+func (s renewal) Duration() time.Duration { return s.duration }
+
+// From draws the gaps before call n again, at some ns each.
+func (s renewal) From(n uint64) Instants {
+	i := &renewalInstants{renewal: s, random: rand.New(rand.NewPCG(s.seed, streamArrivals))}
 	for range n {
-		i.sum += i.gaps.ExpFloat64()
+		i.sum += i.gap(i.random)
 	}
 	return i
 }
 
-type poissonInstants struct {
-	poisson
-	gaps *rand.Rand
-	sum  float64 // of the gaps so far, in mean gaps: scaled once, not added up rounded
+type renewalInstants struct {
+	renewal
+	random *rand.Rand
+	sum    float64 // of the gaps so far, in mean gaps: scaled once, not added up rounded
 }
 
-func (i *poissonInstants) Next() (time.Duration, bool) {
-	i.sum += i.gaps.ExpFloat64()
+func (i *renewalInstants) Next() (time.Duration, bool) {
+	i.sum += i.gap(i.random)
 	due := i.sum * i.scale
 	if due >= float64(i.duration) {
 		i.sum = math.Inf(1) // stays past the end
 		return 0, false
 	}
 	return time.Duration(due), true
+}
+
+// jitter delays each call of a constant schedule by up to most ns, which is at
+// most a gap.
+type jitter struct {
+	constant
+	most float64
+	seed uint64
+}
+
+func (j jitter) From(n uint64) Instants { return &jitterInstants{j, n} }
+
+type jitterInstants struct {
+	jitter
+	n uint64
+}
+
+func (i *jitterInstants) Next() (time.Duration, bool) {
+	if i.n >= i.calls {
+		return 0, false
+	}
+	share := float64(mix(i.seed+i.n*golden)>>11) / (1 << 53)
+	// No later than the next begins, and within the schedule.
+	last := min(i.rate.at(i.n+1), i.duration-1)
+	due := min(i.rate.at(i.n)+time.Duration(share*i.most), last)
+	i.n++
+	return due, true
+}
+
+// bursts makes the calls of a constant schedule size at a time.
+type bursts struct {
+	constant
+	size uint64
+}
+
+func (b bursts) From(n uint64) Instants { return &burstInstants{b, n} }
+
+type burstInstants struct {
+	bursts
+	n uint64
+}
+
+func (i *burstInstants) Next() (time.Duration, bool) {
+	if i.n >= i.calls {
+		return 0, false
+	}
+	due := i.rate.at(i.n - i.n%i.size)
+	i.n++
+	return due, true
 }

@@ -125,17 +125,15 @@ func (r Rate) Calls(d time.Duration) uint64 {
 	return n
 }
 
-// Lasting is how long a schedule of that rate must be to make n calls, rounded up
-// to something one would say. Poisson arrivals make them in all but one of some
-// 30,000 schedules.
-func (r Rate) Lasting(n uint64) time.Duration { return lasting(n, r.Float()) }
-
-func lasting(n uint64, perSecond float64) time.Duration {
-	ns := (float64(n) + 4*math.Sqrt(float64(n))) / perSecond * 1e9
+// lasting is how long a schedule must be to have n calls at least, by four
+// standard deviations, if gaps vary by that much.
+func lasting(n uint64, perSecond, variation float64) time.Duration {
+	root := 2*variation + math.Sqrt(4*variation*variation+float64(n))
+	ns := root * root / perSecond * 1e9
 	if !(ns < 1<<62) {
 		return math.MaxInt64
 	}
-	d, step := time.Duration(ns), time.Millisecond
+	d, step := time.Duration(math.Ceil(ns)), time.Millisecond
 	for d/100 > step {
 		step *= 10
 	}

@@ -220,7 +220,7 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
 		default:
 			because(TooFewSamples, "p%g needs %d calls, there were %d: raise the duration to %v, or the rate",
-				100*q, need, n, lasting(need, r.Rate()))
+				100*q, need, n, lasting(need, r.Rate(), 1))
 		}
 	}
 	return reasons

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -108,49 +107,6 @@ func poisson(t testing.TB, r bench.Rate, d time.Duration, seed uint64) bench.Arr
 	return a
 }
 
-// Kolmogorov and Smirnov's distance of the gaps from the exponential distribution
-// that was asked for (not a fitted one), and the dispersion of counts in windows
-// shorter and longer than the gaps: 1 for a Poisson process at every size.
-func TestPoissonGapsAreExponentialAtTheAskedRate(t *testing.T) {
-	const seeds = 40
-	rejected := 0
-	for seed := range uint64(seeds) {
-		all := instants(poisson(t, bench.PerSecond(5000), 4*time.Second, seed), 0)
-		n := float64(len(all))
-		if math.Abs(n-20_000) > 5*math.Sqrt(20_000) {
-			t.Errorf("seed %d: %v calls, want about 20,000", seed, n)
-		}
-		gaps := make([]float64, len(all))
-		last := time.Duration(0)
-		for i, due := range all {
-			gaps[i], last = (due - last).Seconds(), due
-		}
-		slices.Sort(gaps)
-		exp, worst := distuv.Exponential{Rate: 5000}, 0.0
-		for i, g := range gaps {
-			f := exp.CDF(g)
-			worst = max(worst, f-float64(i)/n, float64(i+1)/n-f)
-		}
-		if worst > 1.358/math.Sqrt(n) { // the 5 % limit
-			rejected++
-		}
-		for _, window := range []time.Duration{50 * time.Microsecond, time.Millisecond, 20 * time.Millisecond} {
-			counts := make([]float64, 4*time.Second/window)
-			for _, due := range all {
-				counts[due/window]++
-			}
-			mean, variance := meanVariance(counts)
-			if limit := 5 * math.Sqrt(2/float64(len(counts))); math.Abs(variance/mean-1) > limit {
-				t.Errorf("seed %d: dispersion in windows of %v is %.3f", seed, window, variance/mean)
-			}
-		}
-	}
-	// 2 are expected; 8 or more have a probability below 0.001.
-	if rejected >= 8 {
-		t.Errorf("the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", rejected, seeds)
-	}
-}
-
 func meanVariance(x []float64) (mean, variance float64) {
 	for _, v := range x {
 		mean += v / float64(len(x))
@@ -159,59 +115,6 @@ func meanVariance(x []float64) (mean, variance float64) {
 		variance += (v - mean) * (v - mean) / float64(len(x)-1)
 	}
 	return mean, variance
-}
-
-func TestASchedulePickedUpAtCallNGoesOnAsBefore(t *testing.T) {
-	for name, a := range map[string]bench.Arrivals{
-		"constant": constant(t, bench.PerSecond(7000), time.Second),
-		"poisson":  poisson(t, bench.PerSecond(7000), time.Second, 3),
-	} {
-		all := instants(a, 0)
-		for _, n := range []int{1, 1000, len(all) - 1, len(all), len(all) + 10} {
-			if got, want := instants(a, uint64(n)), all[min(n, len(all)):]; !slices.Equal(got, want) {
-				t.Errorf("%s from %d: %d instants, want %d", name, n, len(got), len(want))
-			}
-		}
-		if !slices.IsSorted(all) {
-			t.Errorf("%s goes back in time", name)
-		}
-		i := a.From(uint64(len(all)))
-		for range 3 {
-			if due, ok := i.Next(); ok {
-				t.Errorf("%s: a call at %v after the end", name, due)
-			}
-		}
-	}
-}
-
-func TestSeedsGiveDifferentSchedules(t *testing.T) {
-	one, two := instants(poisson(t, bench.PerSecond(1000), time.Second, 1), 0), instants(poisson(t, bench.PerSecond(1000), time.Second, 2), 0)
-	if slices.Equal(one, two) {
-		t.Error("seeds 1 and 2 are the same")
-	}
-}
-
-func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
-	for _, rate := range []string{"1", "5", "1000", "50k", "1000/3", "1/m"} {
-		r, err := bench.ParseRate(rate)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range []uint64{6, 368, 3688} {
-			d := r.Lasting(n)
-			for seed := range uint64(20) {
-				if calls := len(instants(poisson(t, r, d, seed), 0)); uint64(calls) < n {
-					t.Errorf("%v/s for %v: %d calls, want %d", r, d, calls, n)
-				}
-			}
-			if d > 100*time.Millisecond && r.Calls(d) > n+n/2+20 {
-				t.Errorf("%v/s for %v is longer than %d calls need", r, d, n)
-			}
-		}
-	}
-	if d := (bench.Rate{Num: 1, Den: 1e9}).Lasting(1e15); d <= 0 {
-		t.Errorf("a schedule for ever lasts %v", d)
-	}
 }
 
 func TestAScheduleWithoutRateOrDurationIsRefused(t *testing.T) {

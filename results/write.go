@@ -144,7 +144,7 @@ func benchHeader(h *Header) string {
 		{"goarch", e.GOARCH},
 		{"pkg", "github.com/loadgen-go/loadgen"},
 		{"cpu", orUnknown(e.CPU)},
-		{"arrivals", s.Arrivals},
+		{"arrivals", s.Arrivals.String()},
 		{"loop", "open"},
 		{"pace", e.Pace},
 		{"workers", workers(s)},

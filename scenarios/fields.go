@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -33,7 +34,7 @@ func (f *Field) Values() []string {
 	case "quantile":
 		return liveArms
 	case "arrivals":
-		return []string{Constant, Poisson}
+		return bench.Processes()
 	case "handlers.distribution":
 		return texts(bench.Distributions, func(d bench.Distribution) string { return string(d) })
 	case "live":
@@ -63,9 +64,7 @@ var Fields = []Field{
 		func(s *Scenario, v string) error {
 			return setOneOf(&s.Handlers.Distribution, bench.Distribution(v), bench.Distributions)
 		}},
-	{"arrivals", "constant or poisson", "When calls are due.", "poisson", false, func(s *Scenario, v string) error {
-		return setOneOf(&s.Arrivals, v, []string{Constant, Poisson})
-	}},
+	{"arrivals", "one of " + strings.Join(bench.Processes(), ", "), "How calls follow one another.", "poisson", false, setArrivals},
 	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M", "Levels of load, in calls a second.", "", true, setQPS},
 	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
 		return addOneOf(&s.Spans, v, SpansArms)
@@ -144,7 +143,11 @@ func (d *decoder) scenario() *Scenario {
 			s.Quantile = nil
 		}
 		for _, i := range v.items {
-			if err := f.set(s, i.text); err != nil {
+			var whole complete
+			switch err := f.set(s, i.text); {
+			case errors.As(err, &whole):
+				d.wrong(i.where, i.line, "%s: %s", f.Key, whole)
+			case err != nil:
 				d.wrong(i.where, i.line, "%s: %s: want %s", f.Key, reason(i.text, err), f.Want)
 			}
 		}
@@ -165,6 +168,11 @@ func reason(text string, err error) string {
 type problem string
 
 func (p problem) Error() string { return string(p) }
+
+// A complete reason says what was wanted, too.
+type complete string
+
+func (c complete) Error() string { return string(c) }
 
 func setInt(to *int, v string, from, upto int) error {
 	n, err := strconv.Atoi(strings.ReplaceAll(v, "_", ""))
@@ -188,6 +196,13 @@ func setDuration(to *time.Duration, v string, from, upto time.Duration) error {
 	}
 	*to = d
 	return err
+}
+
+func setArrivals(s *Scenario, v string) (err error) {
+	if s.Arrivals, err = bench.ParseProcess(v); err != nil {
+		return complete(strings.TrimPrefix(err.Error(), "process "))
+	}
+	return nil
 }
 
 func setOneOf[T ~string](to *T, v T, known []T) error {

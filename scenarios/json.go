@@ -46,7 +46,7 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 			Allocate:     s.Handlers.Allocate,
 			Distribution: string(s.Handlers.Distribution),
 		},
-		Arrivals: s.Arrivals,
+		Arrivals: s.Arrivals.String(),
 		QPS:      texts(s.QPS, bench.Rate.String),
 		Spans:    s.Spans,
 		Quantile: s.Quantile,

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,7 +28,7 @@ type Scenario struct {
 	About string
 
 	Handlers Handlers
-	Arrivals string // constant or poisson
+	Arrivals bench.Process
 	QPS      []bench.Rate
 	Spans    []string // arms: ways of making spans
 	Quantile []string // arms: latency estimators
@@ -73,17 +72,15 @@ const None = "none"
 // liveArms are those of Quantile in a live scenario.
 var liveArms = append([]string{None}, QuantileArms...)
 
-// Arrival processes.
-const (
-	Constant = "constant"
-	Poisson  = "poisson"
-)
-
 // defaults is a scenario before anything is read. QPS and Duration have none.
 func defaults() *Scenario {
+	poisson, err := bench.ParseProcess("poisson")
+	if err != nil {
+		panic(err) // its text is a constant
+	}
 	return &Scenario{
 		Handlers: Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
-		Arrivals: Poisson,
+		Arrivals: poisson,
 		Spans:    []string{"none"},
 		Quantile: slices.Clone(QuantileArms),
 		Warmup:   100 * time.Millisecond,
@@ -164,19 +161,13 @@ func (s *Scenario) Cells() []Cell {
 // Visits is how many visits the scenario makes in all.
 func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 
-// Calls is how many calls a visit of a cell at that rate makes. With Poisson
-// arrivals it is the mean.
+// Calls is how many calls a visit of a cell at that rate makes: the mean, if
+// arrivals are random.
 func (s *Scenario) Calls(qps bench.Rate) uint64 { return qps.Calls(s.Duration) }
 
-// Surely is how many calls a visit at that rate makes at least. With Poisson
-// arrivals one of some 30,000 visits makes fewer.
-func (s *Scenario) Surely(qps bench.Rate) uint64 {
-	n := float64(s.Calls(qps))
-	if s.Arrivals == Poisson {
-		n -= 4 * math.Sqrt(n)
-	}
-	return uint64(max(n, 0))
-}
+// Surely is how many calls a visit at that rate makes at least, but for one of
+// some 30,000.
+func (s *Scenario) Surely(qps bench.Rate) uint64 { return s.Arrivals.Least(s.Calls(qps)) }
 
 // Overhead is about what a visit takes besides its load: a process that starts,
 // flushes and reports.

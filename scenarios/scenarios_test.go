@@ -93,7 +93,7 @@ unknown: 1
 		`test.yaml:4:9: handlers.zipf: ".nan" is not valid: want 0 to 100`,
 		`test.yaml:5:9: handlers.spin: "fast" is not a duration: want a duration, 0 to 1m`,
 		`test.yaml:6:3: unknown field "handlers.colour": want one of handlers.keys, handlers.zipf, handlers.spin, handlers.allocate, handlers.distribution`,
-		`test.yaml:7:11: arrivals: "uniform" is unknown: want constant or poisson`,
+		`test.yaml:7:11: arrivals: "uniform": character 1: "uniform" is unknown: want one of constant, poisson, gamma(cv=2), pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)`,
 		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
@@ -143,6 +143,7 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		"qps: [1]\nduration: 25h":       "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 and up to 24h",
 		least + "handlers: {spin: 61s}": "handlers.spin: 1m1s is out of range",
 		least + "queue: 1073741825":     "queue: 1073741825 is out of range",
+		least + "arrivals: gamma(cv=0)": `test.yaml:3:11: arrivals: "gamma(cv=0)": character 10: "0" is not valid: want gamma(cv=2), cv from 0.01 to 100`,
 		least + "rounds: 1001":          "rounds: 1001 is out of range",
 	} {
 		_, err := scenarios.Decode("test.yaml", []byte(text))
@@ -286,7 +287,7 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 }
 
 func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
-	for arrivals, want := range map[string]uint64{scenarios.Constant: 400, scenarios.Poisson: 320} {
+	for arrivals, want := range map[string]uint64{"constant": 400, "poisson": 320, "gamma(cv=2)": 240} {
 		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(bench.PerSecond(400)); got != want {
 			t.Errorf("%s: %d calls, want %d", arrivals, got, want)
 		}

@@ -146,6 +146,11 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit codes", figure)
 		}
 	}
+	for _, process := range bench.Processes() {
+		if !strings.Contains(text, "`"+process+"`") {
+			t.Errorf("the README does not name the arrivals %q", process)
+		}
+	}
 	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, results.SpansLost, results.NoisyMachine} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)

@@ -117,7 +117,7 @@ func Advice(s *scenarios.Scenario) (all []string) {
 				has += ", at times only " + Count(least)
 			}
 			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: --duration %v.",
-				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, qps.Lasting(need)))
+				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, s.Arrivals.Lasting(need, qps)))
 			break
 		}
 	}

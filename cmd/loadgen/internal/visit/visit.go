@@ -62,7 +62,7 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed uint64 // calls that ended
 	if s.Warmup > 0 {
-		if run.Arrivals, err = arrivals(s, req.Cell.QPS, s.Warmup, req.Seed+1); err != nil {
+		if run.Arrivals, err = s.Arrivals.Arrivals(req.Cell.QPS, s.Warmup, req.Seed+1); err != nil {
 			return nil, err
 		}
 		warm, err := run.Do(ctx)
@@ -71,10 +71,11 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 		}
 		v.Warmup, warmed = warm.Offered, warm.Done+warm.Failed
 	}
-	if run.Arrivals, err = arrivals(s, req.Cell.QPS, s.Duration, req.Seed); err != nil {
+	if run.Arrivals, err = s.Arrivals.Arrivals(req.Cell.QPS, s.Duration, req.Seed); err != nil {
 		return nil, err
 	}
-	run.Keep = min(maxKept, int(1.1*float64(s.Calls(req.Cell.QPS)))+1000)
+	calls := s.Calls(req.Cell.QPS) // by chance as many more as fewer
+	run.Keep = int(min(maxKept, 2*calls-s.Surely(req.Cell.QPS)+1000))
 	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
 	if v.Record, err = run.Do(ctx); err != nil {

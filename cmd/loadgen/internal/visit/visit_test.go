@@ -157,7 +157,7 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 		"spans":     func(r *visit.Request) { r.Cell.Spans = "magic" },
 		"quantile":  func(r *visit.Request) { r.Cell.Quantile = "magic" },
 		"estimates": func(r *visit.Request) { r.Scenario.Quantile = []string{"magic"} },
-		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = "magic" },
+		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = bench.Process{} },
 		"work":      func(r *visit.Request) { r.Scenario.Handlers.Distribution = "magic" },
 	} {
 		req := request(t, short, 0)

@@ -16,17 +16,6 @@ import (
 
 // This file is where the names of a scenario meet their Go types.
 
-// arrivals are the schedule of the scenario's process.
-func arrivals(s *scenarios.Scenario, r bench.Rate, d time.Duration, seed uint64) (bench.Arrivals, error) {
-	switch s.Arrivals {
-	case scenarios.Constant:
-		return bench.Constant(r, d)
-	case scenarios.Poisson:
-		return bench.Poisson(r, d, seed)
-	}
-	return nil, fmt.Errorf("no process of arrivals is called %q", s.Arrivals)
-}
-
 // newMap is the map under load, and the keys that it is asked for. Once ctx ends,
 // the work of its handlers is cut short.
 func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys, error) {
