@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Failure is a kind of failed calls.
@@ -135,9 +136,16 @@ func kindOfValue(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// short is the first line of s, cut to 80 bytes or so.
+// short is the first line of s, cut to 80 bytes or so, without what a terminal
+// might act on.
 func short(s string) string {
 	s, _, cut := strings.Cut(s, "\n")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, s)
 	if len(s) > 80 {
 		s, cut = strings.ToValidUTF8(s[:80], ""), true
 	}

@@ -120,7 +120,7 @@ func TestGapsHaveTheDistributionThatWasAskedFor(t *testing.T) {
 // process, cv^2 in windows of many gaps for others that renew themselves, next to
 // nothing for what is evenly spaced.
 func TestCountsAreAsDispersedAsTheProcessSays(t *testing.T) {
-	any := math.NaN() // nothing is known of it beforehand
+	any := math.NaN()                              // nothing is known of it beforehand
 	for text, want := range map[string][3]float64{ // in windows of 0.1, 10 and 200 gaps
 		"constant":          {0.9, 0, 0},
 		"poisson":           {1, 1, 1},

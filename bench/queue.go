@@ -80,7 +80,7 @@ const never = time.Duration(math.MaxInt64)
 const mostLeft = 1 << 20
 
 // stop interrupts the run: no more calls are handed out, and those that were due
-// by now count as waiting, or as dropped if they found no room. If they are very
+// before now count as waiting, or as dropped if they found no room. If they are very
 // many, the schedule ends for the account where counting them does. It may be
 // called more than once.
 func (q *queue) stop(now time.Duration) {
@@ -100,7 +100,7 @@ func (q *queue) stop(now time.Duration) {
 		switch {
 		case !ok:
 			return
-		case due > now || left == mostLeft:
+		case due >= q.at || left == mostLeft:
 			q.cut, q.at = true, min(due, q.at)
 			return
 		}
@@ -120,7 +120,7 @@ func (q *queue) giveBack(due, now time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.cut = true
-	if due <= q.at {
+	if due < q.at {
 		q.waiting++
 	}
 }

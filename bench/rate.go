@@ -66,7 +66,7 @@ func ParseRate(s string) (Rate, error) {
 
 // plainNumber keeps out what package big takes besides: other bases, infinities,
 // and exponents that take for ever.
-var plainNumber = regexp.MustCompile(`^[0-9]*\.?[0-9]*(e[0-9]|/[0-9]+)?$`)
+var plainNumber = regexp.MustCompile(`^([0-9]*\.?[0-9]*(e[0-9])?|[1-9][0-9]*/[1-9][0-9]*)$`)
 
 func (r Rate) check() error {
 	if r.Num == 0 || r.Den == 0 || r.Den > maxDen || r.Num/r.Den > maxRate {

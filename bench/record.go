@@ -33,8 +33,10 @@ type Record struct {
 	FailedLatency *quantile.HDR `json:"failed_latency"` // due to ended, of calls that failed
 
 	// Backlog is the queue lag of the call due last: how far behind the target was
-	// when the schedule ended.
+	// when the schedule ended. Behind is for how long it had been behind by then:
+	// since a call last found a worker free.
 	Backlog time.Duration `json:"backlog_ns"`
+	Behind  time.Duration `json:"behind_ns"`
 
 	Failures []Failure `json:"failures,omitempty"` // by kind, most frequent first
 
@@ -75,6 +77,9 @@ func merge(workers []*worker, recorders []*recorder, q *queue, kept *kept, durat
 		r.Scheduled = min(duration, q.at)
 	}
 	r.Elapsed = max(r.Scheduled, all.last)
+	if r.Backlog > 0 {
+		r.Behind = max(r.Scheduled-all.lastFree, 0)
+	}
 	return r
 }
 
@@ -90,6 +95,7 @@ func (r *recorder) merge(o *recorder) {
 	if o.lastDue >= r.lastDue {
 		r.lastDue, r.backlog = o.lastDue, o.backlog
 	}
+	r.lastFree = max(r.lastFree, o.lastFree)
 	for kind, f := range o.failures {
 		r.failures.count(kind, f)
 	}
@@ -178,9 +184,10 @@ const (
 	maxGeneratorLag = time.Millisecond
 	// maxDropped is the share of calls that may be dropped: p99 is still finite.
 	maxDropped = 0.01
-	// maxBacklog is how far behind the target may be when the schedule ends, as a
-	// share of its length.
-	maxBacklog = 0.05
+	// maxBehind is for how much of the schedule's end the target may be behind: so
+	// much a stall may take. One that does not keep up is behind nearly from the
+	// beginning.
+	maxBehind = 0.5
 )
 
 // Verdict lists why r is not valid; nothing if it is. Percentiles are those that
@@ -198,15 +205,16 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 	case dropping:
 		because(Saturated, "%d of %d calls were dropped, %s of %s were served: lower the rate, or allow more workers",
 			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
-	case float64(r.Backlog) > maxBacklog*float64(r.Scheduled):
-		because(Saturated, "the last call waited %v for a worker, and the next would have waited longer: latency grows with the length of the run. "+
-			"%s of %s were served: lower the rate, or allow more workers", r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
+	case float64(r.Behind) > maxBehind*float64(r.Scheduled):
+		because(Saturated, "no call of the last %v found a worker free, and the last one waited %v: latency grows with the length of the run. "+
+			"%s of %s were served: lower the rate, or allow more workers",
+			r.Behind.Round(time.Millisecond), r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
 	}
 	lag := r.Generator.Quantile(0.99)
 	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
 	// Of calls that are dropped nobody knows the lag. They are the generator's fault
-	// if it came back too late for the next call, and no queue stood in between.
-	dropped := dropping && lag > r.Queue.Quantile(0.99) && lag.Seconds()*r.Rate() > 1
+	// if it kept its workers for longer than the target did, or the queue.
+	dropped := dropping && lag > r.Queue.Quantile(0.99) && lag > r.Service.Mean()
 	if lag > maxGeneratorLag && lag > latency/2 || dropped {
 		because(GeneratorLimited, "calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
 			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
@@ -215,6 +223,9 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 		n, need := r.stated(), quantile.SamplesFor(q)
 		switch {
 		case n >= need || r.Interrupted:
+		case r.Offered == 0:
+			because(TooFewSamples, "no call was due: raise the duration, or the rate")
+			return reasons
 		case r.Offered >= need && len(r.Failures) > 0:
 			because(TooFewSamples, "p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
 				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)

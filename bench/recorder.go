@@ -23,6 +23,7 @@ type recorder struct {
 	last             time.Duration // when the last call ended
 	lastDue          time.Duration // when the call due last was due
 	backlog          time.Duration // the queue lag of that call
+	lastFree         time.Duration // when the last call was due that did not wait for a worker
 }
 
 // kept are latencies one by one, of all recorders.
@@ -76,6 +77,9 @@ func (r *recorder) add(c call, err error) {
 	r.last = max(r.last, c.ended)
 	if c.due >= r.lastDue {
 		r.lastDue, r.backlog = c.due, c.ideal-c.due
+	}
+	if c.ideal == c.due {
+		r.lastFree = max(r.lastFree, c.due)
 	}
 	r.queue.Add(c.ideal - c.due)
 	r.generator.Add(c.begun - c.ideal)

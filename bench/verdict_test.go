@@ -59,6 +59,54 @@ func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
 	})
 }
 
+// A stall near the end is not what a target looks like that does not keep up, and
+// one that falls behind slowly does so from the beginning.
+func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
+	stall := 0
+	for name, c := range map[string]struct {
+		rate     uint64
+		workers  int
+		duration time.Duration
+		service  func() time.Duration
+		want     []string
+		backlog  time.Duration
+		behind   time.Duration
+	}{
+		"a stall at the end": {1000, 1, time.Second, func() time.Duration {
+			if stall++; stall == 930 {
+				return 125 * ms
+			}
+			return 0
+		}, nil, 55 * ms, 71 * ms},
+		"4 % too much": {104, 1, 100 * time.Second, func() time.Duration { return 10 * ms },
+			[]string{bench.Saturated}, 3999615385, 100 * time.Second},
+		"4 % too much for two": {208, 2, 100 * time.Second, func() time.Duration { return 10 * ms },
+			[]string{bench.Saturated}, 3999615385, 100*time.Second - 4807692},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(c.rate), c.duration), Workers: c.workers,
+					Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(c.service()); return nil })})
+				if got := reasons(r, 0.99); !slices.Equal(got, c.want) || (r.Backlog-c.backlog).Abs() > ms || (r.Behind-c.behind).Abs() > ms {
+					t.Errorf("verdict %v; backlog %v, behind for %v; want %v, %v, %v", got, r.Backlog, r.Behind, c.want, c.backlog, c.behind)
+				}
+			})
+		})
+	}
+}
+
+// Many workers that the target keeps busy have a generator that is a little late
+// all the same.
+func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(10 * ms), Workers: 50,
+			Queue: bench.NoQueue, Pace: late{60 * time.Microsecond}})
+		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
+			t.Errorf("verdict %v", got)
+		}
+	})
+}
+
 func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
@@ -149,7 +197,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 				}
 				return nil
 			})})
-		if got := reasons(r, 0.99); !slices.Contains(got, bench.Interrupted) {
+		if got := reasons(r, 0.99, 0.99999); !slices.Contains(got, bench.Interrupted) || slices.Contains(got, bench.TooFewSamples) {
 			t.Errorf("verdict %v", got)
 		}
 		// Half of the calls wait for a worker that is stuck.
@@ -159,6 +207,45 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 		}
 		if p40, err := r.Percentile(0.4); err != nil || p40 != 0 {
 			t.Errorf("p40 is %v, %v; want 0", p40, err)
+		}
+	})
+}
+
+// The last call of a schedule is one, too.
+func TestARunInterruptedBeforeItsLastCallIsInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*ms)
+		defer cancel()
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 200*ms), Target: sleeps(0), Workers: 1})
+		if !r.Interrupted || r.Done != 1 || r.Offered != 1 || r.Scheduled != 49*ms {
+			t.Errorf("interrupted %v, done %d of %d in %v", r.Interrupted, r.Done, r.Offered, r.Scheduled)
+		}
+	})
+}
+
+func TestARunWithoutACallSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for seed := range uint64(100) {
+			a := poisson(t, bench.PerSecond(1), time.Second, seed)
+			if len(instants(a, 0)) > 0 {
+				continue
+			}
+			v := do(t, bench.Run{Arrivals: a, Target: sleeps(0), Workers: 1}).Verdict(0.5, 0.99)
+			if len(v) != 1 || v[0].Detail != "no call was due: raise the duration, or the rate" {
+				t.Errorf("verdict %v", v)
+			}
+			return
+		}
+		t.Error("no seed gives an empty schedule")
+	})
+}
+
+func TestKindsOfFailuresArePrintable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*ms), Workers: 1,
+			Target: bench.TargetFunc(func(context.Context, string) error { return errors.New("\x1b[31mred\a") })})
+		if r.Failures[0].Kind != "?[31mred?" {
+			t.Errorf("%q", r.Failures[0].Kind)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -125,7 +126,7 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	if err != nil {
 		return "", false, err
 	}
-	shift, err := results.Compare(a, b)
+	shift, err := results.Compare(positive(a), positive(b))
 	if err != nil {
 		return "", false, err
 	}
@@ -140,17 +141,29 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	if !shift.Differs() {
 		return fmt.Sprintf("%s (%s, %s %s)", q.name(), values, signed(shift.Ratio), interval), false, nil
 	}
-	text := fmt.Sprintf("%s%% %s", digits(100*(1-shift.Ratio)), q.less)
+	text := fmt.Sprintf("%s %s", share(1-shift.Ratio), q.less)
 	switch {
 	case shift.Ratio >= 2:
 		text = fmt.Sprintf("%s times %s", number(shift.Ratio), q.times)
 	case shift.Ratio > 1:
-		text = fmt.Sprintf("%s%% %s", digits(100*(shift.Ratio-1)), q.more)
+		text = fmt.Sprintf("%s %s", share(shift.Ratio-1), q.more)
 	}
 	if q.interval {
 		values += ", " + interval
 	}
 	return fmt.Sprintf("%s (%s)", text, values), true, nil
+}
+
+// positive is values with 1 for 0: where one of a pair is 0 the other is, too, and
+// the ratio of nothing to nothing is 1.
+func positive(values []float64) []float64 {
+	all := slices.Clone(values)
+	for i, x := range all {
+		if x == 0 {
+			all[i] = 1
+		}
+	}
+	return all
 }
 
 // pairs are the values of the rounds in which both cells were measured. The error
@@ -172,7 +185,16 @@ func (q *quantity) pairs(base, other *view) (a, b []float64, err error) {
 		}
 	}
 	if len(a) < results.MinRounds {
-		return nil, nil, fmt.Errorf("it can be stated in %d of %s only: too few calls, or too many dropped", len(a), Plural(len(rounds), "round"))
+		why := ""
+		if q.unit == latencyUnit {
+			why = ": too few calls, or too many dropped"
+		}
+		return nil, nil, fmt.Errorf("it is known in %d of %s%s", len(a), Plural(len(rounds), "round"), why)
+	}
+	for i := range a {
+		if (a[i] == 0) != (b[i] == 0) {
+			return nil, nil, fmt.Errorf("it is 0 in round %d of one and %s in the other", rounds[i], number((a[i]+b[i])/q.per))
+		}
 	}
 	return a, b, nil
 }
@@ -187,10 +209,22 @@ func generators(v *view) bool {
 // signed writes a ratio as a change in per cent.
 func signed(ratio float64) string {
 	p := 100 * (ratio - 1)
-	if p < 0 {
-		return "-" + digits(-p) + "%"
+	switch text := digits(math.Abs(p)) + "%"; {
+	case text == "0%":
+		return text
+	case p < 0:
+		return "-" + text
+	default:
+		return "+" + text
 	}
-	return "+" + digits(p) + "%"
+}
+
+// share writes a difference that was shown.
+func share(x float64) string {
+	if s := digits(100 * x); s != "0" {
+		return s + "%"
+	}
+	return "under 0.01%"
 }
 
 // digits writes a positive number, with more decimals the smaller it is.

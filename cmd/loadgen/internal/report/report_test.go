@@ -155,7 +155,10 @@ func TestARunOfNothingHasAReport(t *testing.T) {
 }
 
 func TestNoColourAndNoControlCharacters(t *testing.T) {
-	for _, r := range report.Text(made(t, question)) {
+	run := made(t, question)
+	run.Visits[0].Log = "\x1b[31mred\a and\rover"
+	run.Visits[1].Record.Failures = []bench.Failure{{Kind: "\x1b[31mred\a", Count: 1}}
+	for _, r := range report.Text(run) {
 		if r < ' ' && r != '\n' {
 			t.Fatalf("control character %q", r)
 		}

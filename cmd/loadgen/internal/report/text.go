@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -204,9 +205,16 @@ func sortedByCount(counts map[string]uint64) []string {
 }
 
 // wrap breaks a paragraph into lines of at most width, the further ones indented.
-// Its own line breaks stay.
+// Its own line breaks stay. What a terminal might act on does not: some of it is
+// what other programs said.
 func wrap(s string, width int, indent string) string {
 	var b strings.Builder
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !unicode.IsSpace(r) {
+			return '?'
+		}
+		return r
+	}, s)
 	for i, paragraph := range strings.Split(s, "\n") {
 		line := ""
 		if i > 0 {
