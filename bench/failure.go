@@ -39,11 +39,11 @@ func (all failures) add(ended time.Duration, err error) {
 	if all[kind] == nil && len(all) >= maxKinds {
 		kind = OtherKinds
 	}
-	if have, ok := all[kind]; ok {
+	if have, ok := all[kind]; ok && ended >= have.ended {
 		have.Count++
 		return
 	}
-	all[kind] = &failure{Failure{Kind: kind, Count: 1, First: describe(err)}, ended}
+	all.count(kind, &failure{Failure{Count: 1, First: describe(err)}, ended})
 }
 
 // count adds f to those of a kind.
@@ -100,7 +100,7 @@ func kindOf(err error) (kind string) {
 	}
 	var named interface{ Kind() string }
 	if errors.As(err, &named) {
-		return named.Kind()
+		return short(named.Kind())
 	}
 	return kindOfValue(innermost(err))
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -134,15 +135,18 @@ func (e *TooFewError) Error() string {
 // A NotServedError is a percentile that lies among the calls that never began.
 type NotServedError struct {
 	Quantile                     float64
-	Dropped, Unfinished, Offered uint64
+	Dropped, Unfinished, Offered uint64 // calls, those that failed left out
 }
 
 func (e *NotServedError) Error() string {
-	what := "were dropped"
-	if e.Unfinished > 0 {
-		what = "were dropped, or had not begun when the run was interrupted"
+	var never []string
+	if e.Dropped > 0 {
+		never = append(never, fmt.Sprintf("%d of %d calls were dropped", e.Dropped, e.Offered))
 	}
-	return fmt.Sprintf("p%g is infinite: %d of %d calls %s", 100*e.Quantile, e.Dropped+e.Unfinished, e.Offered, what)
+	if e.Unfinished > 0 {
+		never = append(never, fmt.Sprintf("%d of %d had not begun when the run was interrupted", e.Unfinished, e.Offered))
+	}
+	return fmt.Sprintf("p%g is infinite: %s", 100*e.Quantile, strings.Join(never, ", "))
 }
 
 // Percentile is the q-quantile of the latency of the load that was offered: a

@@ -14,6 +14,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // Read reads the run.json at path, or in the directory at path. A field it does
@@ -33,7 +34,7 @@ func Read(path string) (*Run, error) {
 	var kind *json.UnmarshalTypeError
 	switch err := json.Unmarshal(data, &version); {
 	case errors.As(err, &kind) || err == nil && version.Schema == 0:
-		return nil, fmt.Errorf("results: %s is not a run of loadgen: want its %s", path, JSONFile)
+		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of one, or its %s", path, JSONFile)
 	case err != nil:
 		return nil, jsonError(path, data, err)
 	case version.Schema != Schema:
@@ -71,6 +72,11 @@ func (r *Run) check() error {
 		return fmt.Errorf("status is %q: want %s or %s", r.Status, Complete, Partial)
 	}
 	cells := r.Scenario.Cells()
+	type place struct {
+		cell  scenarios.Cell
+		round int
+	}
+	seen := map[place]bool{}
 	for i, v := range r.Visits {
 		if v == nil {
 			return fmt.Errorf("visit %d is null", i+1)
@@ -78,6 +84,11 @@ func (r *Run) check() error {
 		if v.Round < 1 || v.Round > r.Scenario.Rounds || !slices.Contains(cells, v.Cell) {
 			return fmt.Errorf("visit %d is of %v in round %d, which the scenario does not have", i+1, v.Cell, v.Round)
 		}
+		at := place{v.Cell, v.Round}
+		if seen[at] {
+			return fmt.Errorf("visit %d is the second of %v in round %d", i+1, v.Cell, v.Round)
+		}
+		seen[at] = true
 		if v.Error != "" {
 			continue
 		}

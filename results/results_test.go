@@ -212,7 +212,7 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
 	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk", QPS: bench.PerSecond(1000)}, Error: "crashed\nwith a stack"}
-	cut := visit(t, "sdk", 1)
+	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
 	if got, err := results.ReadBench(w.BenchPath()); err == nil {
@@ -425,10 +425,11 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		"empty":           {nil, "run.json:1: not JSON"},
 		"another version": {replace(`"schema":1`, `"schema":2`), "is of version 2: want version 1"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
-		"a list":          {[]byte("[]"), "is not a run of loadgen: want its run.json"},
-		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want its run.json"},
+		"a list":          {[]byte("[]"), "is not a run of loadgen: want the directory of one, or its run.json"},
+		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want the directory of one, or its run.json"},
 		"status":          {replace(`"status":"complete"`, `"status":"fine"`), `status is "fine"`},
 		"another cell":    {replace(`"cell":{"spans":"sdk"`, `"cell":{"spans":"other"`), "visit 1 is of spans=other/qps=1000 in round 1, which the scenario does not have"},
+		"the same twice":  {replace(`"spans":"pooled","qps"`, `"spans":"sdk","qps"`), "visit 2 is the second of spans=sdk/qps=1000 in round 1"},
 		"another round":   {replace(`"round":1`, `"round":7`), "in round 7"},
 		"no histogram":    {replace(`"service":`, `"mean":`), "mean"},
 		"unknown field":   {replace(`"round":1`, `"circle":1`), `unknown field "circle"`},

@@ -195,8 +195,14 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		fmt.Fprintf(&b, ": no call of %v was due\n", v.Cell)
 		return b.String(), nil
 	}
-	for i, r := range v.Verdict {
-		b.WriteString([]string{": ", ", "}[min(i, 1)] + r.Name)
+	var reasons []string
+	for _, r := range v.Verdict {
+		if !slices.Contains(reasons, r.Name) {
+			reasons = append(reasons, r.Name)
+		}
+	}
+	if len(reasons) > 0 {
+		b.WriteString(": " + strings.Join(reasons, ", "))
 	}
 	b.WriteByte('\n')
 	name := fmt.Sprintf("scenario=%s/target=map/%s/qps=%s", h.Scenario.Name, v.Cell.Arm(), rateName(v.Cell.QPS))

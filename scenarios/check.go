@@ -1,8 +1,11 @@
 package scenarios
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // check looks at what only several fields together can tell.
@@ -33,15 +36,22 @@ func (d *decoder) checkCalls(s *Scenario) {
 	}
 	at, qps := d.values["duration"], d.values["qps"]
 	for _, r := range s.QPS {
-		if r.Float()*s.Duration.Seconds() >= 1 {
+		one := time.Duration(math.Ceil(1e9 / r.Float())) // for one call
+		if s.Duration >= one {
 			continue
 		}
 		if qps.given() && !at.given() { // the flag is to blame, not the file
-			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %.4g or more, or a longer duration", r, s.Duration, 1/s.Duration.Seconds())
+			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %s or more, or a longer duration", r, s.Duration, roundUp(1/s.Duration.Seconds()))
 			continue
 		}
-		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %.4gs or more, or a higher rate", s.Duration, r, 1/r.Float())
+		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %v or more, or a higher rate", s.Duration, r, one)
 	}
+}
+
+// roundUp writes x with four digits, and not below it.
+func roundUp(x float64) string {
+	unit := math.Pow(10, math.Floor(math.Log10(x))-3)
+	return strconv.FormatFloat(math.Ceil(x/unit)*unit, 'g', 4, 64)
 }
 
 // checkArms sees that what is compared is among the arms.

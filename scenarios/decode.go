@@ -71,7 +71,7 @@ func (d *decoder) all() (all Problems) {
 	slices.SortStableFunc(d.problems, func(a, b ranked) int { return cmp.Compare(a.line, b.line) })
 	for _, p := range d.problems {
 		if flag, ok := strings.CutPrefix(p.Where, "--"); ok {
-			p.What = strings.TrimPrefix(p.What, flag+": ")
+			p.What = strings.TrimPrefix(strings.TrimPrefix(p.What, flag+": "), flag+" ")
 		}
 		all = append(all, p.Problem)
 	}
@@ -224,8 +224,8 @@ func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
 	case *ast.NullNode:
 		d.wrong(where, line, "%s is empty: want %s", key, want(key))
 		return item{}, false
-	case *ast.AliasNode:
-		d.wrong(where, line, "%s is an alias, which is not supported: want %s", key, want(key))
+	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
+		d.wrong(where, line, "%s is an alias, an anchor or a tag, which are not supported: want %s", key, want(key))
 		return item{}, false
 	case ast.ScalarNode:
 		return item{n.GetToken().Value, where, line}, true

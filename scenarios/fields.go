@@ -80,10 +80,10 @@ var Fields = []Field{
 	}},
 	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.", "each arm vs the first", true, setCompare},
 	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Duration, v, 1, 24*time.Hour)
+		return setDuration(&s.Duration, v, 1, MaxDuration)
 	}},
 	{"warmup", "a duration, 0 to 24h", "Load before that of a visit, not measured.", "100ms", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Warmup, v, 0, 24*time.Hour)
+		return setDuration(&s.Warmup, v, 0, MaxDuration)
 	}},
 	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false, func(s *Scenario, v string) error {
 		return setInt(&s.Rounds, v, 1, 1000)

@@ -55,6 +55,9 @@ type Handlers struct {
 	Distribution bench.Distribution // of both
 }
 
+// MaxDuration is the longest Duration, and Warmup, of a scenario.
+const MaxDuration = 24 * time.Hour
+
 // A Pair is a comparison: A against B.
 type Pair struct{ A, B string }
 

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,7 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		"duration: 1s":                "test.yaml: qps is missing",
 		least + "---\na: 1":           "a second document",
 		"qps: [0.5, 2]\nduration: 1s": "test.yaml:2:1: duration: 1s yields no call at 0.5/s: want 2s or more",
+		"qps: 0.3\nduration: 1s":      "duration: 1s yields no call at 0.3/s: want 3.333333334s or more",
 		"qps: [1]\nduration: 0s":      "test.yaml:2:11: duration: 0s is out of range",
 		least + "spans: [none, sdk]\ncompare: sdk vs noop":               `test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`,
 		least + "live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk": `"sdk" is not an arm of this scenario's quantile`,
@@ -138,7 +140,9 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		"qps: []\nduration: 1s":         "qps is an empty list",
 		least + "spans: [[sdk]]":        "spans is a sequence",
 		least + "seed: -1":              `seed: "-1" is not valid`,
-		least + "queue: *q":             "test.yaml:3:8: queue is an alias, which is not supported",
+		least + "queue: *q":             "test.yaml:3:8: queue is an alias, an anchor or a tag",
+		least + "queue: &a 5":           "queue is an alias, an anchor or a tag",
+		least + "queue: !!int 5":        "queue is an alias, an anchor or a tag",
 		"qps: [1001M]\nduration: 1s":    `"1001M" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		"qps: [1]\nduration: 25h":       "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 and up to 24h",
 		least + "handlers: {spin: 61s}": "handlers.spin: 1m1s is out of range",
@@ -255,6 +259,17 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	_, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "qps", Value: "1", Where: "--qps"})
 	if err == nil || err.Error() != "--qps: 1/s yields no call in 500ms: want 2 or more, or a longer duration" {
 		t.Errorf("the flag is to blame: %v", err)
+	}
+	// What is asked for is enough.
+	for _, d := range []string{"300ms", "7s", "59m"} {
+		file := "qps: 1000\nduration: " + d
+		_, err = scenarios.Decode("test.yaml", []byte(file), scenarios.Setting{Key: "qps", Value: "1/h", Where: "--qps"})
+		_, rest, _ := strings.Cut(fmt.Sprint(err), "want ")
+		rate, _, _ := strings.Cut(rest, " or more")
+		decode(t, file, scenarios.Setting{Key: "qps", Value: rate, Where: "--qps"})
+	}
+	if _, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "rounds", Value: "1,2", Where: "--rounds"}); err == nil || !strings.HasPrefix(err.Error(), "--rounds: is a list") {
+		t.Error(err)
 	}
 	_, err = scenarios.Load("span-reuse",
 		scenarios.Setting{Key: "qps", Value: "100,-1", Where: "--qps"},

@@ -79,10 +79,10 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 	fmt.Fprintf(stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
 	visits := visits{program: program, scenario: s, turns: env.Turns, writer: w, progress: newProgress(stderr, s.Visits())}
-	visitErr := visits.run(ctx)
-	status := results.Complete
-	if visitErr != nil || ctx.Err() != nil {
-		status = results.Partial
+	complete, visitErr := visits.run(ctx)
+	status := results.Partial
+	if complete {
+		status = results.Complete
 	}
 	if err := errors.Join(visitErr, w.Close(status)); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
@@ -94,11 +94,11 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 	if _, err := fmt.Fprint(stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath())); err != nil {
 		return unusable(err)
 	}
-	return verdict(ctx, done, strict)
+	return verdict(done, complete, strict)
 }
 
 // verdict is how a run ends.
-func verdict(ctx context.Context, run *results.Run, strict bool) error {
+func verdict(run *results.Run, complete, strict bool) error {
 	measured, doubtful := 0, 0
 	for _, v := range run.Visits {
 		if v.Usable() {
@@ -110,7 +110,7 @@ func verdict(ctx context.Context, run *results.Run, strict bool) error {
 	}
 	visits := report.Plural(run.Scenario.Visits(), "visit")
 	switch {
-	case ctx.Err() != nil:
+	case !complete:
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
 	case measured < run.Scenario.Visits():
 		return unusable(fmt.Errorf("%d of %s could not be measured", run.Scenario.Visits()-measured, visits))
@@ -137,8 +137,9 @@ type visits struct {
 
 // run visits every cell in rounds. Each round has one seed for all arms, so that
 // they are compared on the same arrivals, keys and work, and an order of its own.
-// An error is that of the files: one of a visit is in its record.
-func (v *visits) run(ctx context.Context) error {
+// It tells whether all were made: an interrupt ends it sooner. An error is that of
+// the files: one of a visit is in its record.
+func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	defer v.progress.finish()
 	s := v.scenario
 	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
@@ -147,17 +148,20 @@ func (v *visits) run(ctx context.Context) error {
 		cells := s.Cells()
 		order.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 		for i, cell := range cells {
+			if ctx.Err() != nil {
+				return false, nil
+			}
 			v.progress.next(fmt.Sprintf("round %d of %d, %v", round, s.Rounds, cell))
 			got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: seed, Turns: v.turns})
 			got.Round, got.Order = round, i+1
-			interrupted := ctx.Err() != nil
-			if interrupted && (got.Error != "" || got.Record.Offered == 0) {
-				return nil // nothing had been measured
+			cut := ctx.Err() != nil && !got.Usable()
+			if cut && (got.Error != "" || got.Record.Offered == 0) {
+				return false, nil // nothing had been measured
 			}
-			if err := v.writer.Add(got); err != nil || interrupted {
-				return err
+			if err := v.writer.Add(got); err != nil || cut {
+				return false, err
 			}
 		}
 	}
-	return nil
+	return true, nil
 }

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,43 @@ func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 		}
 	}
 	golden.Check(t, "saturated.txt", report.Text(run))
+}
+
+func TestEstimatorsAreJudgedAtTheHighestRateThatWasVisited(t *testing.T) {
+	run := made(t, question)
+	run.Visits, run.Status = run.Visits[:3], results.Partial // of the first rate
+	if text := report.Text(run); !strings.Contains(text, "Estimators, each on the latencies of every visit at 1,000/s") {
+		t.Error(text)
+	}
+}
+
+// Whoever follows the advice is not given it again.
+func TestAdviceIsEnough(t *testing.T) {
+	advice := regexp.MustCompile(`--duration (\S+)\.\n?`)
+	for _, qps := range []string{"1", "90", "100", "110", "300", "1k", "3k"} {
+		for _, arrivals := range []string{"constant", "poisson", "gamma(cv=3)"} {
+			s, err := scenarios.Decode("x.yaml", []byte("rounds: 6\nduration: 1s\nqps: "+qps+"\narrivals: "+arrivals))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // p99, and then p99.9
+				all := report.Advice(s)
+				if len(all) == 0 {
+					break
+				}
+				m := advice.FindStringSubmatch(all[0])
+				if m == nil {
+					t.Fatalf("%s, %s: %v", qps, arrivals, all)
+				}
+				if s.Duration, err = time.ParseDuration(m[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if all := report.Advice(s); len(all) > 0 {
+				t.Errorf("%s/s, %s: with --duration %v there is still %v", qps, arrivals, s.Duration, all)
+			}
+		}
+	}
 }
 
 func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {

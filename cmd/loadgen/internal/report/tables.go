@@ -101,12 +101,12 @@ func loadRow(v *view) table.Row {
 }
 
 // estimatorTable sets the estimators against full sort, on the latencies of the
-// rate that gave most of them.
+// highest rate that was visited.
 func estimatorTable(run *results.Run, all []*view) string {
 	var visits []*results.Visit
 	var level bench.Rate
-	for _, qps := range run.Scenario.QPS {
-		if qps.Float() > level.Float() || level.Den == 0 {
+	for _, v := range all {
+		if qps := v.cell.QPS; len(v.visits) > 0 && (level.Den == 0 || qps.Float() > level.Float()) {
 			level = qps
 		}
 	}

@@ -117,8 +117,12 @@ func Advice(s *scenarios.Scenario) (all []string) {
 			if n >= need {
 				has += ", at times only " + Count(least)
 			}
-			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: --duration %v.",
-				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, s.Arrivals.Lasting(need, qps)))
+			advice := "a higher rate"
+			if d := s.Arrivals.Lasting(need, qps); d <= scenarios.MaxDuration {
+				advice = fmt.Sprintf("--duration %v", d)
+			}
+			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: %s.",
+				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, advice))
 			break
 		}
 	}
