@@ -36,10 +36,12 @@ func checkSchedule(r Rate, d time.Duration) error {
 	return errors.Join(errs...)
 }
 
-type constant struct {
-	rate     Rate
-	duration time.Duration
+// numbered is a schedule of so many calls, each of which is due at an instant that
+// its number gives.
+type numbered struct {
+	at       func(n uint64) time.Duration
 	calls    uint64
+	duration time.Duration
 }
 
 // Constant is a schedule of evenly spaced calls: call n is due exactly n/rate
@@ -48,23 +50,45 @@ func Constant(r Rate, d time.Duration) (Arrivals, error) {
 	if err := checkSchedule(r, d); err != nil {
 		return nil, err
 	}
-	return constant{r, d, r.Calls(d)}, nil
+	return constant(0, r, d, 0), nil
 }
 
-func (c constant) Duration() time.Duration { return c.duration }
+func constant(_ float64, r Rate, d time.Duration, _ uint64) Arrivals {
+	return numbered{r.at, r.Calls(d), d}
+}
 
-func (c constant) From(n uint64) Instants { return &constantInstants{c, n} }
+// jitter delays each call of a constant schedule by up to a share of a gap.
+func jitter(share float64, r Rate, d time.Duration, seed uint64) Arrivals {
+	most := share / r.Float() * 1e9
+	seed = mix(seed*golden + streamArrivals)
+	at := func(n uint64) time.Duration {
+		delay := time.Duration(most * float64(mix(seed+n*golden)>>11) / (1 << 53))
+		// No later than the next begins, and within the schedule.
+		return min(r.at(n)+delay, r.at(n+1), d-1)
+	}
+	return numbered{at, r.Calls(d), d}
+}
 
-type constantInstants struct {
-	constant
+// bursts makes the calls of a constant schedule size at a time.
+func bursts(size float64, r Rate, d time.Duration, _ uint64) Arrivals {
+	at := func(n uint64) time.Duration { return r.at(n - n%uint64(size)) }
+	return numbered{at, r.Calls(d), d}
+}
+
+func (s numbered) Duration() time.Duration { return s.duration }
+
+func (s numbered) From(n uint64) Instants { return &numberedInstants{s, n} }
+
+type numberedInstants struct {
+	numbered
 	n uint64
 }
 
-func (i *constantInstants) Next() (time.Duration, bool) {
+func (i *numberedInstants) Next() (time.Duration, bool) {
 	if i.n >= i.calls {
 		return 0, false
 	}
-	due := i.rate.at(i.n)
+	due := i.at(i.n)
 	i.n++
 	return due, true
 }
@@ -112,53 +136,4 @@ func (i *renewalInstants) Next() (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(due), true
-}
-
-// jitter delays each call of a constant schedule by up to most ns, which is at
-// most a gap.
-type jitter struct {
-	constant
-	most float64
-	seed uint64
-}
-
-func (j jitter) From(n uint64) Instants { return &jitterInstants{j, n} }
-
-type jitterInstants struct {
-	jitter
-	n uint64
-}
-
-func (i *jitterInstants) Next() (time.Duration, bool) {
-	if i.n >= i.calls {
-		return 0, false
-	}
-	share := float64(mix(i.seed+i.n*golden)>>11) / (1 << 53)
-	// No later than the next begins, and within the schedule.
-	last := min(i.rate.at(i.n+1), i.duration-1)
-	due := min(i.rate.at(i.n)+time.Duration(share*i.most), last)
-	i.n++
-	return due, true
-}
-
-// bursts makes the calls of a constant schedule size at a time.
-type bursts struct {
-	constant
-	size uint64
-}
-
-func (b bursts) From(n uint64) Instants { return &burstInstants{b, n} }
-
-type burstInstants struct {
-	bursts
-	n uint64
-}
-
-func (i *burstInstants) Next() (time.Duration, bool) {
-	if i.n >= i.calls {
-		return 0, false
-	}
-	due := i.rate.at(i.n - i.n%i.size)
-	i.n++
-	return due, true
 }

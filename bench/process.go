@@ -34,9 +34,7 @@ var processKinds = []processKind{
 		name:      "constant",
 		want:      "constant",
 		variation: func(float64) float64 { return 0 },
-		arrivals: func(_ float64, r Rate, d time.Duration, _ uint64) Arrivals {
-			return constant{r, d, r.Calls(d)}
-		},
+		arrivals:  constant,
 	},
 	{
 		name:      "poisson",
@@ -72,9 +70,7 @@ var processKinds = []processKind{
 		want:      "jitter(share=0.5), share from 0 to 1",
 		valid:     func(x float64) bool { return x >= 0 && x <= 1 },
 		variation: func(float64) float64 { return 0 },
-		arrivals: func(share float64, r Rate, d time.Duration, seed uint64) Arrivals {
-			return jitter{constant{r, d, r.Calls(d)}, share / r.Float() * 1e9, mix(seed*golden + streamArrivals)}
-		},
+		arrivals:  jitter,
 	},
 	{
 		name:      "bursts",
@@ -82,9 +78,7 @@ var processKinds = []processKind{
 		want:      "bursts(size=10), size a whole number from 1 to 1000000",
 		valid:     func(x float64) bool { return x >= 1 && x <= 1e6 && x == math.Trunc(x) },
 		variation: func(float64) float64 { return 0 },
-		arrivals: func(size float64, r Rate, d time.Duration, _ uint64) Arrivals {
-			return bursts{constant{r, d, r.Calls(d)}, uint64(size)}
-		},
+		arrivals:  bursts,
 	},
 }
 

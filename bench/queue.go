@@ -80,8 +80,8 @@ const never = time.Duration(math.MaxInt64)
 const mostLeft = 1 << 20
 
 // stop interrupts the run: no more calls are handed out, and those that were due
-// before now count as waiting, or as dropped if they found no room. If they are very
-// many, the schedule ends for the account where counting them does. It may be
+// before now count as waiting, or as dropped if they found no room. If they are
+// very many, the schedule ends for the account where counting them does. It may be
 // called more than once.
 func (q *queue) stop(now time.Duration) {
 	q.halt.Store(true)

@@ -230,9 +230,9 @@ func rateName(r bench.Rate) string {
 	return strconv.FormatFloat(r.Float(), 'f', -1, 64)
 }
 
-// benchLine writes one line of Go benchmark text. What is nothing in a unit that
-// is rescaled, such as a CPU time that rounds to 0, is left out. The number of processors always
-// ends the name, or a reader takes the end of the last part for it.
+// benchLine writes one line of Go benchmark text. The number of processors always
+// ends the name, or a reader takes the end of the last part for it. What is nothing
+// in a unit that is rescaled, such as a CPU time that rounds to 0, is left out.
 func benchLine(b *strings.Builder, name string, procs int, n uint64, all []Measurement) error {
 	if strings.ContainsAny(name, " \t\n") {
 		return fmt.Errorf("results: a blank in the name %q: want none", name)

@@ -164,6 +164,17 @@ func TestAdviceIsEnough(t *testing.T) {
 	}
 }
 
+// No duration is advised that a scenario would not take.
+func TestAdviceCanBeFollowed(t *testing.T) {
+	s, err := scenarios.Decode("x.yaml", []byte("rounds: 6\nduration: 24h\nqps: 1/m\narrivals: constant\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := report.Advice(s); len(all) != 1 || !strings.HasSuffix(all[0], ": a higher rate.") {
+		t.Errorf("%q", all)
+	}
+}
+
 func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 	run := made(t, question)
 	for path, want := range map[string]string{
