@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"os"
@@ -17,7 +17,7 @@ import (
 // language that follow a marker.
 func readme(t *testing.T) (text string, blocks func(marker, language string) []string) {
 	t.Helper()
-	data, err := os.ReadFile("../../README.md")
+	data, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 			}
 			for i, a := range args {
 				if strings.HasPrefix(a, "scenarios/") {
-					abs, err := filepath.Abs("../../" + a)
+					abs, err := filepath.Abs("../../../" + a)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -127,7 +127,7 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 	_, blocks := readme(t)
 	code := blocks("<!-- example: bench/example_test.go -->", "go")[0]
-	example, err := os.ReadFile("../../bench/example_test.go")
+	example, err := os.ReadFile("../../../bench/example_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not explain %q", reason)
 		}
 	}
-	if _, err := os.Stat("../../LICENSE"); err != nil {
+	if _, err := os.Stat("../../../LICENSE"); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ const asCommand = "LOADGEN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
-		main()
+		Main()
 	}
 	// Under the race detector a process sleeps for a second before it exits, unless
 	// it is told not to.
