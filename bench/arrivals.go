@@ -25,7 +25,7 @@ type Instants interface {
 	Next() (due time.Duration, ok bool)
 }
 
-func checkSchedule(r Rate, d time.Duration) error {
+func checkSchedule(r QPS, d time.Duration) error {
 	var errs []error
 	if err := r.check(); err != nil {
 		errs = append(errs, fmt.Errorf("bench: %w", err))
@@ -46,19 +46,19 @@ type numbered struct {
 
 // Constant is a schedule of evenly spaced calls: call n is due exactly n/rate
 // after the start, rounded down to a nanosecond. There are as many as fit.
-func Constant(r Rate, d time.Duration) (Arrivals, error) {
+func Constant(r QPS, d time.Duration) (Arrivals, error) {
 	if err := checkSchedule(r, d); err != nil {
 		return nil, err
 	}
 	return constant(0, r, d, 0), nil
 }
 
-func constant(_ float64, r Rate, d time.Duration, _ uint64) Arrivals {
+func constant(_ float64, r QPS, d time.Duration, _ uint64) Arrivals {
 	return numbered{r.at, r.Calls(d), d}
 }
 
 // jitter delays each call of a constant schedule by up to a share of a gap.
-func jitter(share float64, r Rate, d time.Duration, seed uint64) Arrivals {
+func jitter(share float64, r QPS, d time.Duration, seed uint64) Arrivals {
 	most := share / r.Float() * 1e9
 	seed = mix(seed*golden + streamArrivals)
 	at := func(n uint64) time.Duration {
@@ -70,7 +70,7 @@ func jitter(share float64, r Rate, d time.Duration, seed uint64) Arrivals {
 }
 
 // bursts makes the calls of a constant schedule size at a time.
-func bursts(size float64, r Rate, d time.Duration, _ uint64) Arrivals {
+func bursts(size float64, r QPS, d time.Duration, _ uint64) Arrivals {
 	at := func(n uint64) time.Duration { return r.at(n - n%uint64(size)) }
 	return numbered{at, r.Calls(d), d}
 }
@@ -96,7 +96,7 @@ func (i *numberedInstants) Next() (time.Duration, bool) {
 // Poisson is a schedule of calls that are independent of each other, as those of
 // many users are: the gaps are exponential with a mean of 1/rate. How many fall
 // into the duration varies with the seed, around rate times duration.
-func Poisson(r Rate, d time.Duration, seed uint64) (Arrivals, error) {
+func Poisson(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
 	if err := checkSchedule(r, d); err != nil {
 		return nil, err
 	}

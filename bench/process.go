@@ -26,7 +26,7 @@ type processKind struct {
 	valid func(x float64) bool
 	// variation is the coefficient of variation of the gaps.
 	variation func(x float64) float64
-	arrivals  func(x float64, r Rate, d time.Duration, seed uint64) Arrivals
+	arrivals  func(x float64, r QPS, d time.Duration, seed uint64) Arrivals
 }
 
 var processKinds = []processKind{
@@ -156,7 +156,7 @@ func (p Process) String() string {
 
 // Arrivals is a schedule of the process, at a rate and for a duration. The seed
 // decides what is random in it.
-func (p Process) Arrivals(r Rate, d time.Duration, seed uint64) (Arrivals, error) {
+func (p Process) Arrivals(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
 	if err := checkSchedule(r, d); err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (p Process) Least(n uint64) uint64 {
 
 // Lasting is how long a schedule at that rate must be to have n calls at [Least],
 // rounded up to something one would say.
-func (p Process) Lasting(n uint64, r Rate) time.Duration {
+func (p Process) Lasting(n uint64, r QPS) time.Duration {
 	if p.kind == nil {
 		return 0
 	}
@@ -185,8 +185,8 @@ func (p Process) Lasting(n uint64, r Rate) time.Duration {
 }
 
 // renewals are schedules whose gaps are independent, with a mean of 1.
-func renewals(gap func(param float64) func(*rand.Rand) float64) func(float64, Rate, time.Duration, uint64) Arrivals {
-	return func(param float64, r Rate, d time.Duration, seed uint64) Arrivals {
+func renewals(gap func(param float64) func(*rand.Rand) float64) func(float64, QPS, time.Duration, uint64) Arrivals {
+	return func(param float64, r QPS, d time.Duration, seed uint64) Arrivals {
 		return renewal{gap(param), 1e9 * float64(r.Den) / float64(r.Num), d, seed}
 	}
 }

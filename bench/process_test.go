@@ -210,7 +210,7 @@ func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
 	for _, name := range append(bench.Processes(), "gamma(cv=5)") {
 		p := process(t, name)
 		for _, rate := range []string{"5", "1000", "50k", "1000/3", "1/m"} {
-			r, err := bench.ParseRate(rate)
+			r, err := bench.ParseQPS(rate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +231,7 @@ func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
 			}
 		}
 	}
-	if d := process(t, "poisson").Lasting(1e15, bench.Rate{Num: 1, Den: 1e9}); d <= 0 {
+	if d := process(t, "poisson").Lasting(1e15, bench.QPS{Num: 1, Den: 1e9}); d <= 0 {
 		t.Errorf("a schedule for ever lasts %v", d)
 	}
 }

@@ -13,27 +13,27 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 )
 
-func TestParseRate(t *testing.T) {
-	for s, want := range map[string]bench.Rate{
+func TestParseQPS(t *testing.T) {
+	for s, want := range map[string]bench.QPS{
 		"1000": {1000, 1}, "10k": {10_000, 1}, "2.5k": {2500, 1}, "1M": {1_000_000, 1}, "0.5": {1, 2},
 		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000, 1}, "5K": {5000, 1}, "1e6": {1_000_000, 1}, "1.5e3": {1500, 1}, "1M/m": {50_000, 3},
 		"1e10": {}, "1e99": {}, "e3": {}, "1/2/3": {}, "010": {10, 1}, "010/3": {}, ".": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "1000000001": {}, "10G": {},
 		"0.0000000001": {}, "k": {}, "0x10": {}, "NaN": {}, "1.": {1, 1}, strings.Repeat("9", 50): {},
 	} {
-		got, err := bench.ParseRate(s)
-		if got != want || (err != nil) != (want == bench.Rate{}) {
-			t.Errorf("ParseRate(%q) = %v, %v; want %v", s, got, err, want)
+		got, err := bench.ParseQPS(s)
+		if got != want || (err != nil) != (want == bench.QPS{}) {
+			t.Errorf("ParseQPS(%q) = %v, %v; want %v", s, got, err, want)
 		}
 		if err != nil && !strings.Contains(err.Error(), "want ") {
-			t.Errorf("ParseRate(%q) does not say what was wanted: %v", s, err)
+			t.Errorf("ParseQPS(%q) does not say what was wanted: %v", s, err)
 		}
 	}
 }
 
 func TestARateSurvivesPrinting(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := bench.Rate{Num: rapid.Uint64Range(1, 1_000_000).Draw(t, "num"), Den: rapid.Uint64Range(1, 1_000_000).Draw(t, "den")}
-		got, err := bench.ParseRate(r.String())
+		r := bench.QPS{Num: rapid.Uint64Range(1, 1_000_000).Draw(t, "num"), Den: rapid.Uint64Range(1, 1_000_000).Draw(t, "den")}
+		got, err := bench.ParseQPS(r.String())
 		if err != nil || got.Num*r.Den != r.Num*got.Den {
 			t.Fatalf("%d/%d printed as %s and came back as %v, %v", r.Num, r.Den, r, got, err)
 		}
@@ -51,7 +51,7 @@ func instants(a bench.Arrivals, n uint64) (all []time.Duration) {
 	}
 }
 
-func constant(t testing.TB, r bench.Rate, d time.Duration) bench.Arrivals {
+func constant(t testing.TB, r bench.QPS, d time.Duration) bench.Arrivals {
 	t.Helper()
 	a, err := bench.Constant(r, d)
 	if err != nil {
@@ -62,7 +62,7 @@ func constant(t testing.TB, r bench.Rate, d time.Duration) bench.Arrivals {
 
 func TestConstantInstantsAreExact(t *testing.T) {
 	for _, c := range []struct {
-		rate bench.Rate
+		rate bench.QPS
 		d    time.Duration
 		n    int
 	}{
@@ -71,8 +71,8 @@ func TestConstantInstantsAreExact(t *testing.T) {
 		{bench.PerSecond(7_000_000), 100 * time.Millisecond, 700_000},
 		{bench.PerSecond(600_000), time.Second, 600_000},
 		{bench.PerSecond(1_000_000_000), 2 * time.Millisecond, 2_000_000},
-		{bench.Rate{Num: 1000, Den: 3}, 3 * time.Second, 1000},
-		{bench.Rate{Num: 1, Den: 7}, 70 * time.Second, 10},
+		{bench.QPS{Num: 1000, Den: 3}, 3 * time.Second, 1000},
+		{bench.QPS{Num: 1, Den: 7}, 70 * time.Second, 10},
 		{bench.PerSecond(333_333), time.Second, 333_333},
 		{bench.PerSecond(1000), 1500 * time.Microsecond, 2},
 		{bench.PerSecond(1), time.Millisecond, 1},
@@ -98,7 +98,7 @@ func TestConstantInstantsAreExact(t *testing.T) {
 	}
 }
 
-func poisson(t testing.TB, r bench.Rate, d time.Duration, seed uint64) bench.Arrivals {
+func poisson(t testing.TB, r bench.QPS, d time.Duration, seed uint64) bench.Arrivals {
 	t.Helper()
 	a, err := bench.Poisson(r, d, seed)
 	if err != nil {
@@ -118,11 +118,11 @@ func meanVariance(x []float64) (mean, variance float64) {
 }
 
 func TestAScheduleWithoutRateOrDurationIsRefused(t *testing.T) {
-	for _, make := range []func(bench.Rate, time.Duration) (bench.Arrivals, error){
+	for _, make := range []func(bench.QPS, time.Duration) (bench.Arrivals, error){
 		bench.Constant,
-		func(r bench.Rate, d time.Duration) (bench.Arrivals, error) { return bench.Poisson(r, d, 1) },
+		func(r bench.QPS, d time.Duration) (bench.Arrivals, error) { return bench.Poisson(r, d, 1) },
 	} {
-		_, err := make(bench.Rate{}, -1)
+		_, err := make(bench.QPS{}, -1)
 		if err == nil || !strings.Contains(err.Error(), "rate") || !strings.Contains(err.Error(), "duration") {
 			t.Errorf("error is %v: want rate and duration both named", err)
 		}

@@ -280,7 +280,7 @@ func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 
 func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	h := header(t)
-	h.Scenario.QPS = []bench.Rate{{Num: 1000, Den: 3}}
+	h.Scenario.QPS = []bench.QPS{{Num: 1000, Den: 3}}
 	v := visit(t, "sdk", 1)
 	v.Cell.QPS = h.Scenario.QPS[0]
 	v.Cell.Quantile = "hdr"

@@ -223,7 +223,7 @@ func benchLines(h *Header, v *Visit) (string, error) {
 
 // rateName is a rate as a part of a name, which a slash would end: a fraction
 // becomes a decimal.
-func rateName(r bench.Rate) string {
+func rateName(r bench.QPS) string {
 	if s := r.String(); !strings.Contains(s, "/") {
 		return s
 	}

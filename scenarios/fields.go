@@ -245,7 +245,7 @@ func setZipf(s *Scenario, v string) error {
 }
 
 func setQPS(s *Scenario, v string) error {
-	r, err := bench.ParseRate(v)
+	r, err := bench.ParseQPS(v)
 	if err != nil {
 		return problem(fmt.Sprintf("%q is not a rate", v))
 	}

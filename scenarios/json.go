@@ -47,7 +47,7 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 			Distribution: string(s.Handlers.Distribution),
 		},
 		Arrivals: s.Arrivals.String(),
-		QPS:      texts(s.QPS, bench.Rate.String),
+		QPS:      texts(s.QPS, bench.QPS.String),
 		Spans:    s.Spans,
 		Quantile: s.Quantile,
 		Live:     s.Live,

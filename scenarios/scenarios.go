@@ -29,7 +29,7 @@ type Scenario struct {
 
 	Handlers Handlers
 	Arrivals bench.Process
-	QPS      []bench.Rate
+	QPS      []bench.QPS
 	Spans    []string // arms: ways of making spans
 	Quantile []string // arms: latency estimators
 	// Live puts the estimators on the path of the call, one at a time, as the
@@ -129,9 +129,9 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 
 // A Cell is one arm at one rate.
 type Cell struct {
-	Spans    string     `json:"spans"`
-	Quantile string     `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
-	QPS      bench.Rate `json:"qps"`
+	Spans    string    `json:"spans"`
+	Quantile string    `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
+	QPS      bench.QPS `json:"qps"`
 }
 
 // Arm is the cell without its rate, such as spans=sdk.
@@ -166,11 +166,11 @@ func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 
 // Calls is how many calls a visit of a cell at that rate makes: the mean, if
 // arrivals are random.
-func (s *Scenario) Calls(qps bench.Rate) uint64 { return qps.Calls(s.Duration) }
+func (s *Scenario) Calls(qps bench.QPS) uint64 { return qps.Calls(s.Duration) }
 
 // Surely is how many calls a visit at that rate makes at least, but for one of
 // some 30,000.
-func (s *Scenario) Surely(qps bench.Rate) uint64 { return s.Arrivals.Least(s.Calls(qps)) }
+func (s *Scenario) Surely(qps bench.QPS) uint64 { return s.Arrivals.Least(s.Calls(qps)) }
 
 // Overhead is about what a visit takes besides its load: a process that starts,
 // flushes and reports.

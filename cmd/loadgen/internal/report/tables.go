@@ -104,7 +104,7 @@ func loadRow(v *view) table.Row {
 // highest rate that was visited.
 func estimatorTable(run *results.Run, all []*view) string {
 	var visits []*results.Visit
-	var level bench.Rate
+	var level bench.QPS
 	for _, v := range all {
 		if qps := v.cell.QPS; len(v.visits) > 0 && (level.Den == 0 || qps.Float() > level.Float()) {
 			level = qps

@@ -139,7 +139,7 @@ func rounds(all []*view) string {
 }
 
 // rate writes calls a second.
-func rate(r bench.Rate) string {
+func rate(r bench.QPS) string {
 	s := r.String()
 	if strings.ContainsAny(s, "./") {
 		return s + "/s"

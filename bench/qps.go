@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// A Rate is a number of calls a second, as a fraction, so that instants are
-// exact: Num calls in Den seconds. The zero Rate is not valid.
-type Rate struct {
+// A QPS is a number of calls a second, as a fraction, so that instants are
+// exact: Num calls in Den seconds. The zero QPS is not valid.
+type QPS struct {
 	Num, Den uint64
 }
 
-// The bounds of a Rate keep every product below 2^128.
+// The bounds of a QPS keep every product below 2^128.
 const (
 	maxRate = 1_000_000_000 // calls a second: instants are in ns
 	maxDen  = 1_000_000_000
 )
 
 // PerSecond is a rate of n calls a second.
-func PerSecond(n uint64) Rate { return Rate{n, 1} }
+func PerSecond(n uint64) QPS { return QPS{n, 1} }
 
-// ParseRate reads a rate such as 1000, 1e3, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s,
+// ParseQPS reads a rate such as 1000, 1e3, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s,
 // 600/m or 100/h. Without a unit of time it is calls a second.
-func ParseRate(s string) (Rate, error) {
-	fail := func(why string) (Rate, error) {
-		return Rate{}, fmt.Errorf("rate %q: %s: want calls a second, such as 1000, 2.5k or 600/m", s, why)
+func ParseQPS(s string) (QPS, error) {
+	fail := func(why string) (QPS, error) {
+		return QPS{}, fmt.Errorf("rate %q: %s: want calls a second, such as 1000, 2.5k or 600/m", s, why)
 	}
 	number, per := strings.ReplaceAll(s, "_", ""), int64(1)
 	for unit, seconds := range map[string]int64{"/s": 1, "/m": 60, "/h": 3600} {
@@ -61,14 +61,14 @@ func ParseRate(s string) (Rate, error) {
 	case !r.Num().IsUint64() || !r.Denom().IsUint64() || r.Denom().Uint64() > maxDen:
 		return fail("too fine a fraction")
 	}
-	return Rate{r.Num().Uint64(), r.Denom().Uint64()}, nil
+	return QPS{r.Num().Uint64(), r.Denom().Uint64()}, nil
 }
 
 // plainNumber keeps out what package big takes besides: other bases, infinities,
 // and exponents that take for ever.
 var plainNumber = regexp.MustCompile(`^([0-9]*\.?[0-9]*(e[0-9])?|[1-9][0-9]*/[1-9][0-9]*)$`)
 
-func (r Rate) check() error {
+func (r QPS) check() error {
 	if r.Num == 0 || r.Den == 0 || r.Den > maxDen || r.Num/r.Den > maxRate {
 		return fmt.Errorf("rate of %d calls in %d seconds: want one above 0, up to %d a second", r.Num, r.Den, maxRate)
 	}
@@ -76,11 +76,11 @@ func (r Rate) check() error {
 }
 
 // Float is the rate in calls a second.
-func (r Rate) Float() float64 { return float64(r.Num) / float64(r.Den) }
+func (r QPS) Float() float64 { return float64(r.Num) / float64(r.Den) }
 
 // String is the rate in calls a second: a whole number, a decimal if it ends
 // within nine digits, or else a fraction.
-func (r Rate) String() string {
+func (r QPS) String() string {
 	q := new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(max(r.Den, 1)))
 	if q.IsInt() {
 		return q.Num().String()
@@ -92,16 +92,16 @@ func (r Rate) String() string {
 }
 
 // MarshalText is String, for JSON.
-func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+func (r QPS) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText is [ParseRate].
-func (r *Rate) UnmarshalText(text []byte) (err error) {
-	*r, err = ParseRate(string(text))
+// UnmarshalText is [ParseQPS].
+func (r *QPS) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseQPS(string(text))
 	return err
 }
 
 // at is when call n is due: floor(n * 1e9 * Den / Num) ns. It must be below 2^63.
-func (r Rate) at(n uint64) time.Duration {
+func (r QPS) at(n uint64) time.Duration {
 	hi, lo := bits.Mul64(n, 1_000_000_000*r.Den)
 	ns, _ := bits.Div64(hi, lo, r.Num)
 	return time.Duration(ns)
@@ -109,7 +109,7 @@ func (r Rate) at(n uint64) time.Duration {
 
 // Calls is how many evenly spaced calls are due within d, the first of them at
 // its start.
-func (r Rate) Calls(d time.Duration) uint64 {
+func (r QPS) Calls(d time.Duration) uint64 {
 	if d <= 0 {
 		return 0
 	}
