@@ -84,8 +84,8 @@ func (tight) Waiter(c Clock) Waiter {
 }
 
 const (
-	// coarse is left to the last kernel sleep, which cannot be interrupted.
-	coarse = 2 * time.Millisecond
+	// lastSleep is left to the last kernel sleep, which cannot be interrupted.
+	lastSleep = 2 * time.Millisecond
 	// giveWay is how long before a call is due its worker is awake: a little more
 	// than a kernel sleep is late.
 	giveWay = 50 * time.Microsecond
@@ -102,9 +102,9 @@ type tightWaiter struct {
 
 func (w *tightWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 	now := w.Now()
-	if due-now > coarse {
-		now = w.sleeper.Wait(done, due-coarse)
-		if now < due-coarse { // done
+	if due-now > lastSleep {
+		now = w.sleeper.Wait(done, due-lastSleep)
+		if now < due-lastSleep { // done
 			return now
 		}
 	}
