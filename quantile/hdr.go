@@ -1,30 +1,38 @@
 package quantile
 
 import (
-	"fmt"
+	"math"
+	"math/bits"
 	"time"
-
-	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // HDR counts durations in the log-linear buckets of an HDR histogram with three
 // significant figures: every estimate is within 0.1 % of the exact value, up to
 // [MaxHDR]. Longer ones are counted as MaxHDR, so that a quantile among them is
 // known only to be at least that; mean and maximum stay right. It takes 264 KB
-// and about 6 ns an Add, whatever the data.
+// and about 2 ns an Add, whatever the data.
 //
-// Source: Gil Tene's HdrHistogram, by way of hdrhistogram-go, which loses the
-// exact minimum and maximum; they are kept here beside it.
+// Source: Gil Tene's HdrHistogram. Its buckets of three figures are the leaves of
+// this package. The counters are our own: hdrhistogram-go, which writes and reads
+// them, takes about twice as long to count, and keeps neither the extremes nor the
+// sum exactly.
 type HDR struct {
-	extremes
-	sum  float64 // of nanoseconds
-	hist *hdrhistogram.Histogram
+	extremes            // min is noMin as long as there is none
+	sumHi, sumLo uint64 // nanoseconds, in 128 bits
+	counters     *[hdrBuckets]uint64
 }
 
 // MaxHDR is the largest duration an [HDR] tells from longer ones.
 const MaxHDR = time.Hour
 
-const hdrFigures = 3
+const (
+	hdrFigures = 3
+	hdrBuckets = 33 << leafBits // up to maxLeaf, as in hdrhistogram-go
+	noMin      = math.MaxInt64
+	// mostHDR is how many values an HDR holds: more than anyone adds one by one,
+	// so that what files say and what is merged never makes a counter wrap.
+	mostHDR = 1 << 62
+)
 
 var (
 	_ Estimator = (*HDR)(nil)
@@ -33,60 +41,98 @@ var (
 
 // NewHDR returns an empty HDR.
 func NewHDR() *HDR {
-	return &HDR{hist: hdrhistogram.New(1, int64(MaxHDR), hdrFigures)}
+	return &HDR{extremes: extremes{min: noMin}, counters: new([hdrBuckets]uint64)}
 }
 
 // Add implements [Estimator].
+//
+// It is written so that the compiler still inlines it, which makes it a third
+// cheaper: for that the sum is two fields and the extremes are not a call.
 func (h *HDR) Add(d time.Duration) {
 	d = max(d, 0)
-	h.extremes.add(d)
-	h.sum += float64(d)
-	if err := h.hist.RecordValue(int64(min(d, MaxHDR))); err != nil {
-		panic(err) // a value within the range is always taken
+	if d < h.min {
+		h.min = d
 	}
+	if d > h.max {
+		h.max = d
+	}
+	h.n++
+	h.sumLo += uint64(d)
+	if h.sumLo < uint64(d) {
+		h.sumHi++
+	}
+	h.counters[leaf(min(d, MaxHDR))]++
 }
 
 // Quantile implements [Estimator].
 func (h *HDR) Quantile(q float64) time.Duration {
-	if h.n == 0 {
-		return 0
-	}
-	r := Rank(q, h.n)
-	switch r {
+	rank := Rank(q, h.n)
+	switch rank {
+	case h.n: // of none, too
+		return h.max
 	case 1:
 		return h.min
-	case h.n:
-		return h.max
 	}
-	// The library rounds p/100*n to the nearest rank: hand it the rank.
-	return h.within(time.Duration(h.hist.ValueAtPercentile(100 * float64(r) / float64(h.n))))
+	return h.within(leafStart(uint32(h.find(rank))+1) - 1)
 }
 
-// Merge implements [Estimator].
+// find is the bucket of the value of that rank. It skips eight at a time, which
+// halves what a Quantile takes; as many lie past that of MaxHDR.
+func (h *HDR) find(rank uint64) int {
+	i, below := hdrBucket(h.min), uint64(0)
+	for {
+		b := (*[8]uint64)(h.counters[i:])
+		upto := below + b[0] + b[1] + b[2] + b[3] + b[4] + b[5] + b[6] + b[7]
+		if upto >= rank {
+			break
+		}
+		i, below = i+8, upto
+	}
+	for below += h.counters[i]; below < rank; below += h.counters[i] {
+		i++
+	}
+	return i
+}
+
+// hdrBucket is the bucket of a duration of any length.
+func hdrBucket(d time.Duration) int { return leaf(min(d, MaxHDR)) }
+
+// Merge implements [Estimator]. More than 2^62 values together are an error, too.
 func (h *HDR) Merge(other Estimator) error {
 	o, err := sameKind(h, other)
 	if err != nil {
 		return err
 	}
-	if lost := h.hist.Merge(o.hist); lost != 0 {
-		panic(fmt.Sprintf("quantile: %d values lost between histograms of one range", lost))
+	if h.n+o.n > mostHDR {
+		return mergeError(h, o, "together they hold more than 2^62 values")
+	}
+	for i, last := hdrBucket(o.min), hdrBucket(o.max); i <= last; i++ {
+		h.counters[i] += o.counters[i]
 	}
 	h.extremes.merge(&o.extremes)
-	h.sum += o.sum
+	var carry uint64
+	h.sumLo, carry = bits.Add64(h.sumLo, o.sumLo, 0)
+	h.sumHi += o.sumHi + carry
 	return nil
 }
 
-// Mean is the arithmetic mean, exact to floating point; 0 if h is empty.
+// Min is the smallest duration added, exactly; 0 if there is none.
+func (h *HDR) Min() time.Duration {
+	if h.n == 0 {
+		return 0
+	}
+	return h.min
+}
+
+// Mean is the arithmetic mean, exact but for the part of a nanosecond, which is
+// cut off; 0 if h is empty.
 func (h *HDR) Mean() time.Duration {
 	if h.n == 0 {
 		return 0
 	}
-	mean := h.sum / float64(h.n)
-	if mean >= float64(h.max) {
-		return h.max // as a float, the longest Duration is one too long
-	}
-	return h.within(time.Duration(mean))
+	mean, _ := bits.Div64(h.sumHi, h.sumLo, h.n) // at most max, so that it never overflows
+	return time.Duration(mean)
 }
 
 // StateBytes implements [Sizer].
-func (h *HDR) StateBytes() int { return h.hist.ByteSize() }
+func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + 6) } // and the fields

@@ -6,9 +6,13 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
 func hdr(durations ...time.Duration) *quantile.HDR {
@@ -51,7 +56,7 @@ func TestHDRMeanLiesBetweenTheExtremes(t *testing.T) {
 		}
 	})
 	// As floats, all four are 2^63, or round to it when added up.
-	if h := hdr(math.MaxInt64-600, math.MaxInt64, math.MaxInt64, math.MaxInt64); h.Mean() != math.MaxInt64 {
+	if h := hdr(math.MaxInt64-600, math.MaxInt64, math.MaxInt64, math.MaxInt64); h.Mean() != math.MaxInt64-150 {
 		t.Errorf("the mean of values near MaxInt64 is %d", h.Mean())
 	}
 }
@@ -68,16 +73,106 @@ func TestHDRPastItsRangeKnowsThatRangeMeanAndMaximum(t *testing.T) {
 	}
 }
 
+// anyDuration is of any length, each order of magnitude as likely as the others.
+var anyDuration = rapid.OneOf(
+	rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "d") >> rapid.IntRange(0, 63).Draw(t, "shift"))
+	}),
+	rapid.SampledFrom([]time.Duration{0, -1, math.MinInt64, 2047, 2048, 2049, quantile.MaxHDR - 1, quantile.MaxHDR, quantile.MaxHDR + 1, math.MaxInt64}))
+
+// The library finds the rank, and says the highest value of its bucket; ours adds
+// that the extremes, and with them the mean, are exact.
+func TestHDRAnswersAsTheLibraryDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h, library := hdr(), hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
+		var all []time.Duration
+		sum := new(big.Int)
+		for range rapid.IntRange(1, 3).Draw(t, "shards") {
+			shard, theirs := hdr(), hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
+			for _, d := range rapid.SliceOf(anyDuration).Draw(t, "durations") {
+				shard.Add(d)
+				all = append(all, max(d, 0))
+				sum.Add(sum, big.NewInt(int64(max(d, 0))))
+				if err := theirs.RecordValue(int64(min(max(d, 0), quantile.MaxHDR))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.Merge(shard); err != nil {
+				t.Fatal(err)
+			}
+			library.Merge(theirs)
+		}
+		if len(all) == 0 {
+			return
+		}
+		n, lo, hi := uint64(len(all)), slices.Min(all), slices.Max(all)
+		if mean := sum.Div(sum, big.NewInt(int64(n))).Int64(); h.Mean() != time.Duration(mean) {
+			t.Fatalf("the mean is %d, want %d", h.Mean(), mean)
+		}
+		for _, q := range []float64{0, 0.1, 0.5, 0.9, 0.99, 1, rapid.Float64Range(0, 1).Draw(t, "q")} {
+			rank := quantile.Rank(q, n)
+			want := min(max(time.Duration(library.ValueAtPercentile(100*float64(rank)/float64(n))), lo), hi)
+			switch rank {
+			case 1:
+				want = lo
+			case n:
+				want = hi
+			}
+			if got := h.Quantile(q); got != want {
+				t.Fatalf("q%v of %d is %d, want %d", q, n, got, want)
+			}
+		}
+	})
+}
+
+func TestHDRWritesTheCountersThatTheLibraryWrites(t *testing.T) {
+	for name, all := range map[string][]time.Duration{
+		"none": nil, "one": {12345}, "zeros": {0, 0, 0}, "past its range": {time.Second, 2 * time.Hour, math.MaxInt64},
+		"many": quantiletest.Lognormal(10_000),
+	} {
+		text, err := json.Marshal(hdr(all...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var clamped []int64
+		for _, d := range all {
+			clamped = append(clamped, int64(min(d, quantile.MaxHDR)))
+		}
+		if want := counters(quantile.MaxHDR, 3, clamped...); !bytes.Contains(text, []byte(strconv.Quote(want))) {
+			t.Errorf("%s: %s: the library writes the counters as %s", name, text, want)
+		}
+	}
+}
+
+func TestAnEmptyHDRHasZeroForEverything(t *testing.T) {
+	merged, back := hdr(), hdr(5)
+	if err := merged.Merge(hdr()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(merged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, back); err != nil {
+		t.Fatal(err)
+	}
+	for name, h := range map[string]*quantile.HDR{"new": hdr(), "merged": merged, "read": back} {
+		if h.Count() != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Quantile(0) != 0 {
+			t.Errorf("%s: %d values from %v to %v around %v", name, h.Count(), h.Min(), h.Max(), h.Mean())
+		}
+		if h.Add(7); h.Min() != 7 || h.Max() != 7 {
+			t.Errorf("%s: 7 is from %v to %v", name, h.Min(), h.Max())
+		}
+	}
+}
+
 func TestHDRSurvivesJSON(t *testing.T) {
-	duration := rapid.OneOf(
-		rapid.Int64Range(0, int64(2*time.Hour)), rapid.Int64(),
-		rapid.SampledFrom([]int64{0, -1, math.MinInt64, int64(quantile.MaxHDR), int64(quantile.MaxHDR) + 1, math.MaxInt64}))
 	rapid.Check(t, func(t *rapid.T) {
 		h, rest := hdr(), hdr()
 		repeat := rapid.IntRange(1, 50).Draw(t, "repeat")
-		for i, v := range rapid.SliceOf(duration).Draw(t, "durations") {
+		for i, v := range rapid.SliceOf(anyDuration).Draw(t, "durations") {
 			for range repeat {
-				[]*quantile.HDR{h, rest}[i%2].Add(time.Duration(v))
+				[]*quantile.HDR{h, rest}[i%2].Add(v)
 			}
 		}
 		if err := h.Merge(rest); err != nil {
@@ -109,21 +204,69 @@ func TestHDRSurvivesJSON(t *testing.T) {
 	})
 }
 
-// One value added often: the sum is off the product by what each addition rounds.
-func TestHDRWithARoundedSumSurvivesJSON(t *testing.T) {
-	for _, d := range []time.Duration{1 << 54 / 3, 1 << 56 / 3, math.MaxInt64 / 3, math.MaxInt64 / 7} {
+// record is what MarshalJSON writes of n values d that add up to sum.
+func record(n uint64, d time.Duration, sum any) []byte {
+	h := hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
+	if err := h.RecordValues(int64(min(d, quantile.MaxHDR)), int64(n)); err != nil {
+		panic(err)
+	}
+	text, err := h.EncodeV2()
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Appendf(nil, `{"count":%d,"min_ns":%d,"max_ns":%d,"sum_ns":%v,"hdr_v2":%q}`, n, d, d, sum, text)
+}
+
+// Sums were once added up in floating point: they are off the product by what each
+// addition rounds, and a large one has an exponent.
+func TestHDRReadsASumInFloatingPoint(t *testing.T) {
+	for _, d := range []time.Duration{1 << 54 / 3, 1 << 56 / 3, math.MaxInt64 / 3, math.MaxInt64 / 7, math.MaxInt64} {
+		const n = 10_000
+		sum := 0.0
+		for range n {
+			sum += float64(d)
+		}
+		var h quantile.HDR
+		if err := json.Unmarshal(record(n, d, sum), &h); err != nil {
+			t.Fatalf("10,000 times %d: %v", d, err)
+		}
+		if h.Mean() != d {
+			t.Errorf("the mean of values of %d is %d", d, h.Mean())
+		}
+	}
+	var h quantile.HDR
+	if err := json.Unmarshal(record(1e9, 1000*time.Second, "1e+21"), &h); err != nil || h.Mean() != 1000*time.Second {
+		t.Errorf("a mean of %v, %v; want 1,000 s", h.Mean(), err)
+	}
+}
+
+// However many values a file says there are, counters and sums do not wrap.
+func TestHDRHoldsUpTo2To62Values(t *testing.T) {
+	const most = 1 << 62
+	read := func(n uint64) (*quantile.HDR, error) {
 		h := hdr()
-		for range 10_000 {
-			h.Add(d)
+		sum := new(big.Int).Mul(new(big.Int).SetUint64(n), big.NewInt(math.MaxInt64))
+		return h, json.Unmarshal(record(n, math.MaxInt64, sum), h)
+	}
+	if _, err := read(most + 1); err == nil || !strings.Contains(err.Error(), "4611686018427387905 values: want at most 2^62") {
+		t.Errorf("2^62+1 values: %v", err)
+	}
+	full, err := read(most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := hdr(5)
+	for name, err := range map[string]error{"another": full.Merge(one), "the full one": one.Merge(full)} {
+		if !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), "2^62 values") {
+			t.Errorf("merging %s: %v", name, err)
 		}
-		text, err := json.Marshal(h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back quantile.HDR
-		if err := json.Unmarshal(text, &back); err != nil {
-			t.Errorf("10,000 times %d: %v", d, err)
-		}
+	}
+	if full.Count() != most || full.Mean() != math.MaxInt64 || one.Count() != 1 || one.Quantile(1) != 5 {
+		t.Error("what was not merged has changed")
+	}
+	full.Add(0) // no panic, and not forgotten
+	if full.Count() != most+1 || full.Min() != 0 || full.Quantile(0.5) < quantile.MaxHDR {
+		t.Errorf("%d values, from %v", full.Count(), full.Min())
 	}
 }
 
@@ -200,6 +343,8 @@ func damaged() map[string]struct{ text, want string } {
 		"empty with a sum":      {record(0, 0, 0, 7, ours()), "0 values from 0s to 0s add up to 7 ns"},
 		"sum far below":         {record(2, 5, 7, -1e300, ours(5, 7)), "add up to -1e+300 ns"},
 		"sum too small":         {record(2, 5, 7, 9, ours(5, 7)), "add up to 9 ns"},
+		"no sum":                {strings.Replace(record(1, 5, 5, 5, ours(5)), `"sum_ns":5,`, "", 1), "its sum"},
+		"a long sum":            {record(1, 5, 5, strings.Repeat("9", 300), ours(5)), "add up to 1e+300 ns"},
 		"sum too large":         {record(2, 5, 7, 15, ours(5, 7)), "add up to 15 ns"},
 		"infinite sum":          {record(2, 5, 7, "1e999", ours(5, 7)), "1e999"},
 		"bomb, length honest":   {record(0, 0, 0, 0, v2(len(bomb), 1, bomb)), "exceeds the maximum"},

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"strings"
 	"time"
 
@@ -21,18 +22,28 @@ type hdrJSON struct {
 	Count    uint64        `json:"count"`
 	Min      time.Duration `json:"min_ns"`
 	Max      time.Duration `json:"max_ns"`
-	Sum      float64       `json:"sum_ns"`
+	Sum      json.Number   `json:"sum_ns"` // whole, of up to 126 bits
 	Counters string        `json:"hdr_v2"`
 }
 
 // MarshalJSON implements [json.Marshaler]: the counters in HdrHistogram's V2
 // format, and the exact count, minimum, maximum and sum.
 func (h *HDR) MarshalJSON() ([]byte, error) {
-	counters, err := h.hist.EncodeV2()
+	counters, err := h.library().EncodeV2()
 	if err != nil {
 		return nil, fmt.Errorf("quantile: %w", err)
 	}
-	return json.Marshal(hdrJSON{h.n, h.min, h.max, h.sum, string(counters)})
+	return json.Marshal(hdrJSON{h.n, h.Min(), h.Max(), json.Number(h.sum().String()), string(counters)})
+}
+
+// library is h as a histogram of hdrhistogram-go.
+func (h *HDR) library() *hdrhistogram.Histogram {
+	counts := make([]int64, hdrBucket(h.max)+1)
+	for i := range counts {
+		counts[i] = int64(h.counters[i]) // at most mostHDR
+	}
+	return hdrhistogram.Import(&hdrhistogram.Snapshot{
+		LowestTrackableValue: 1, HighestTrackableValue: int64(MaxHDR), SignificantFigures: hdrFigures, Counts: counts})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, into a zero HDR too. Counters of
@@ -50,10 +61,19 @@ func (h *HDR) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("quantile: histogram: hdr_v2: %w", err)
 	}
-	if err := j.check(hist); err != nil {
+	sum, err := j.check(hist)
+	if err != nil {
 		return fmt.Errorf("quantile: histogram: %w: it was changed, or is not one of ours", err)
 	}
-	*h = HDR{extremes{j.Count, j.Min, j.Max}, j.Sum, hist}
+	read := NewHDR()
+	for i, n := range hist.Export().Counts {
+		read.counters[i] = uint64(n)
+	}
+	if j.Count > 0 {
+		read.extremes = extremes{j.Count, j.Min, j.Max}
+	}
+	read.setSum(sum)
+	*h = *read
 	return nil
 }
 
@@ -90,25 +110,21 @@ func decodeCounters(counters string) (*hdrhistogram.Histogram, error) {
 	return hdrhistogram.Decode([]byte(counters))
 }
 
-// check reports what j says of hist that cannot be. An empty hist has both its
-// ends in the bucket of 0 alone, so that j must be all 0.
-func (j *hdrJSON) check(hist *hdrhistogram.Histogram) error {
+// check reports what j says of hist that cannot be, and else the sum. An empty hist
+// has both its ends in the bucket of 0 alone, so that j must be all 0.
+func (j *hdrJSON) check(hist *hdrhistogram.Histogram) (*big.Int, error) {
 	if counted := uint64(hist.TotalCount()); counted != j.Count {
-		return fmt.Errorf("of %d values it counts %d", j.Count, counted)
+		return nil, fmt.Errorf("of %d values it counts %d", j.Count, counted)
+	}
+	if j.Count > mostHDR {
+		return nil, fmt.Errorf("it counts %d values: want at most 2^62", j.Count)
 	}
 	inBucket := func(d time.Duration, bucket int64) bool {
 		return hist.ValuesAreEquivalent(int64(min(d, MaxHDR)), bucket)
 	}
 	if j.Min > j.Max || !inBucket(j.Min, hist.Min()) || !inBucket(j.Max, hist.Max()) {
-		return fmt.Errorf("of values from %v to %v it counts some from %v to %v",
+		return nil, fmt.Errorf("of values from %v to %v it counts some from %v to %v",
 			j.Min, j.Max, time.Duration(hist.Min()), time.Duration(hist.Max()))
 	}
-	// Each addition may round by half of 2^-52, the products below once.
-	n := float64(j.Count)
-	margin := n * 0x1p-52
-	lo, hi := n*float64(j.Min)*(1-margin), n*float64(j.Max)*(1+margin)
-	if !(j.Sum >= lo && j.Sum <= hi) {
-		return fmt.Errorf("%d values from %v to %v add up to %v ns", j.Count, j.Min, j.Max, j.Sum)
-	}
-	return nil
+	return j.sum()
 }

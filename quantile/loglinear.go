@@ -15,10 +15,12 @@ const (
 )
 
 // leafOf is the leaf of d, which must not be negative.
-func leafOf(d time.Duration) uint32 {
-	v := uint64(min(d, maxLeaf))
-	shift := bits.Len64(v|1<<leafBits) - leafBits - 1
-	return uint32(shift)<<leafBits + uint32(v>>shift)
+func leafOf(d time.Duration) uint32 { return uint32(leaf(min(d, maxLeaf))) }
+
+// leaf is leafOf for a d that is not above maxLeaf.
+func leaf(d time.Duration) int {
+	shift := bits.Len64(uint64(d|1<<leafBits)) - (leafBits + 1)
+	return shift<<leafBits + int(d>>(shift&63)) // &63 only tells the compiler
 }
 
 // leafStart is the smallest value of leaf i; leafStart(i+1) is past its end.

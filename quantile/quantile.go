@@ -17,7 +17,7 @@
 //
 // No Estimator is safe for concurrent use, reading included, since several
 // sort or merge what is pending when they are asked. Use one a goroutine and
-// merge them at the end. An Add costs 2 to 120 ns and, storage that grows with
+// merge them at the end. An Add costs 1 to 120 ns and, storage that grows with
 // the data apart, allocates nothing.
 package quantile
 

@@ -1,0 +1,52 @@
+package quantile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	"strconv"
+)
+
+// sum is what the durations in h add up to, in nanoseconds.
+func (h *HDR) sum() *big.Int {
+	b := binary.BigEndian.AppendUint64(nil, h.sumHi)
+	return new(big.Int).SetBytes(binary.BigEndian.AppendUint64(b, h.sumLo))
+}
+
+// setSum takes a sum of up to 128 bits.
+func (h *HDR) setSum(sum *big.Int) {
+	var b [16]byte
+	sum.FillBytes(b[:])
+	h.sumHi, h.sumLo = binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+}
+
+// sum is the sum that j tells. One that values from Min to Max cannot have is an
+// error, unless rounding made it so: sums used to be added up in floating point.
+func (j *hdrJSON) sum() (*big.Int, error) {
+	x, err := strconv.ParseFloat(string(j.Sum), 64)
+	if err != nil {
+		return nil, fmt.Errorf("its sum: %w", err)
+	}
+	// Each addition may round by half of 2^-52, the products below once.
+	n := float64(j.Count)
+	margin := n * 0x1p-52
+	if !(x >= n*float64(j.Min)*(1-margin) && x <= n*float64(j.Max)*(1+margin)) {
+		return nil, fmt.Errorf("%d values from %v to %v add up to %v ns", j.Count, j.Min, j.Max, x)
+	}
+	sum, whole := new(big.Int).SetString(string(j.Sum), 10)
+	if !whole { // 1e+21, as floating point was written
+		sum, _ = big.NewFloat(x).Int(nil)
+	}
+	least, most := times(j.Count, int64(j.Min)), times(j.Count, int64(j.Max))
+	switch {
+	case sum.Cmp(least) < 0:
+		return least, nil
+	case sum.Cmp(most) > 0:
+		return most, nil
+	}
+	return sum, nil
+}
+
+func times(n uint64, d int64) *big.Int {
+	return new(big.Int).Mul(new(big.Int).SetUint64(n), big.NewInt(d))
+}
