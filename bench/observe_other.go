@@ -1,0 +1,12 @@
+//go:build !linux
+
+package bench
+
+// pressureFiles are not there: only Linux tells of pressure.
+type pressureFiles struct{}
+
+func openPressure() pressureFiles { return pressureFiles{} }
+
+func (p *pressureFiles) close() {}
+
+func (p *pressureFiles) read() stalls { return stalls{} }

@@ -1,0 +1,278 @@
+package bench
+
+import (
+	"math"
+	"runtime/metrics"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+// Runtime is what the Go runtime, the process and the machine did during a run,
+// or a part of one. What it says is of the whole process: the target, the
+// generator, and what runs beside them.
+type Runtime struct {
+	// GCCycles are the collections that ended, and GCPause for how long they kept
+	// all goroutines stopped. OtherPause is for how long these were stopped for
+	// other reasons, such as runtime.ReadMemStats; it may be wrong by an eighth.
+	GCCycles   uint64        `json:"gc_cycles"`
+	GCPause    time.Duration `json:"gc_pause_ns"`
+	OtherPause time.Duration `json:"other_pause_ns"`
+	// GCAssist is the CPU time that goroutines spent on collecting before they were
+	// given memory, and GCCPU that of the collector in all, assists included. The
+	// runtime adds to them only when a cycle ends, which may be windows after it was
+	// spent, and counts a pause for every processor.
+	GCAssist time.Duration `json:"gc_assist_cpu_ns"`
+	GCCPU    time.Duration `json:"gc_cpu_ns"`
+	// For so long goroutines that were ready waited to run: of one wait in eight,
+	// which is what the runtime takes note of, and up to a quarter too long, which
+	// is how wide its buckets are. They are 0 if there were none.
+	WaitP50 time.Duration `json:"scheduler_wait_p50_ns"`
+	WaitP99 time.Duration `json:"scheduler_wait_p99_ns"`
+	WaitMax time.Duration `json:"scheduler_wait_max_ns"`
+	// MutexWait is for how long goroutines waited for mutexes, all together, as
+	// estimated from one wait in eight.
+	MutexWait time.Duration `json:"mutex_wait_ns"`
+	// At the end: HeapLive is what the last collection found in use, HeapObjects
+	// that and what has been allocated since, or was not yet swept.
+	HeapLive    uint64 `json:"heap_live_bytes"`
+	HeapObjects uint64 `json:"heap_objects_bytes"`
+	Goroutines  uint64 `json:"goroutines"`
+	// CPU is the CPU time of the process, of all its threads, in user mode and in
+	// the kernel; 0 where the system does not tell.
+	CPU      time.Duration `json:"cpu_ns"`
+	Pressure Pressure      `json:"pressure"`
+}
+
+// A RuntimeWindow is the Runtime of a part of a run.
+type RuntimeWindow struct {
+	From time.Duration `json:"from_ns"`
+	To   time.Duration `json:"to_ns"`
+	Runtime
+}
+
+// Pressure is the share of time in which something on the machine, this process
+// or another, waited for a resource: from 0 to 1 ("some" of Linux's pressure stall
+// information, see Documentation/accounting/psi.rst of the kernel).
+type Pressure struct {
+	Known  bool    `json:"known"` // false where the system does not tell
+	CPU    float64 `json:"cpu"`
+	Memory float64 `json:"memory"`
+	IO     float64 `json:"io"`
+}
+
+// A meter reads runtime/metrics.
+type meter struct {
+	often, cycles, seldom []metrics.Sample // reused, so that reading allocates nothing
+
+	gcPauses, otherPauses, waits histogram
+
+	ended uint64 // cycles of collection, when last looked at
+	gc    collection
+}
+
+func newMeter() *meter {
+	samples := func(names ...string) []metrics.Sample {
+		s := make([]metrics.Sample, len(names))
+		for i, name := range names {
+			s[i].Name = name
+		}
+		metrics.Read(s) // makes the histograms
+		return s
+	}
+	m := &meter{
+		often:  samples("/sched/pauses/total/gc:seconds", "/sched/pauses/total/other:seconds", "/sched/latencies:seconds"),
+		cycles: samples("/gc/cycles/total:gc-cycles"),
+		seldom: samples("/cpu/classes/gc/mark/assist:cpu-seconds", "/cpu/classes/gc/total:cpu-seconds",
+			"/sync/mutex/wait/total:seconds", "/gc/heap/live:bytes", "/memory/classes/heap/objects:bytes",
+			"/sched/goroutines:goroutines"),
+	}
+	for i, h := range []*histogram{&m.gcPauses, &m.otherPauses, &m.waits} {
+		*h = newHistogram(&m.often[i])
+	}
+	m.ended = number(&m.cycles[0])
+	// A cycle stops the world twice.
+	m.gc.guess(0, m.gcPauses.total() > 2*m.ended)
+	return m
+}
+
+// signs are what the runtime did between two ticks.
+type signs struct {
+	stopped   bool // the world was
+	collected bool // the collector was at work
+	// waited is the longest that a goroutine waited to run, as far as is sampled:
+	// from, at least, to.
+	waited, waitedAtMost time.Duration
+}
+
+// tick returns what has happened since it was last called. It takes some 2 us.
+func (m *meter) tick(now time.Duration) signs {
+	metrics.Read(m.often)
+	gcPauses, _ := m.gcPauses.since()
+	otherPauses, _ := m.otherPauses.since()
+	waits, longest := m.waits.since()
+	s := signs{stopped: gcPauses+otherPauses > 0, collected: m.gc.going || gcPauses > 0}
+	if s.collected {
+		// Otherwise no cycle can have ended.
+		metrics.Read(m.cycles)
+		ended := number(&m.cycles[0])
+		m.gc.step(now, gcPauses, ended-m.ended)
+		m.ended = ended
+	}
+	if waits > 0 {
+		s.waited, s.waitedAtMost = m.waits.lower[longest], m.waits.upper[longest]
+	}
+	return s
+}
+
+// read adds to a tally what only a window is to know.
+func (m *meter) read(t *tally) {
+	metrics.Read(m.seldom)
+	t.gcAssist, t.gcCPU, t.mutexWait = lasted(&m.seldom[0]), lasted(&m.seldom[1]), lasted(&m.seldom[2])
+	t.heapLive, t.heapObjects, t.alive = number(&m.seldom[3]), number(&m.seldom[4]), number(&m.seldom[5])
+}
+
+// A collection tells whether the garbage collector is at work, which the runtime
+// does not say, from the counts of two things that it does: a cycle stops the
+// world when it begins and when it ends.
+//
+// Three things make it a guess at times. The runtime counts a cycle a moment
+// before its last pause. It may find when it wants to end a cycle that there is
+// more to do, and then pauses once more (golang/go#27993). And nobody knows what
+// was at first. A guess that nothing confirms is given up after some time, and
+// counts that do not fit are forgotten, so that no mistake lasts.
+type collection struct {
+	going   bool
+	guessed bool          // going is a guess,
+	since   time.Duration // made at that time
+	owed    bool          // the last pause of a cycle that has ended was not yet counted
+}
+
+// unconfirmed is for how long a guess stands that a collection is going on.
+const unconfirmed = 100 * time.Millisecond
+
+func (c *collection) guess(now time.Duration, going bool) {
+	if !going || !c.guessed {
+		c.since = now
+	}
+	c.going, c.guessed = going, going
+}
+
+// step notes how many pauses and ends of cycles were counted since the last step.
+func (c *collection) step(now time.Duration, pauses, ended uint64) {
+	if c.owed && pauses > 0 {
+		pauses--
+	}
+	c.owed = false // it comes at once, or not at all
+	if ended == 0 {
+		switch {
+		case pauses > 0:
+			c.going, c.guessed = true, false
+		case c.guessed && now-c.since > unconfirmed:
+			c.guess(now, false)
+		}
+		return
+	}
+	want := 2 * ended
+	if c.going {
+		want--
+	}
+	c.owed = pauses < want
+	c.guess(now, pauses > want) // the next cycle has begun, unless one took more pauses
+}
+
+// A histogram is one of runtime/metrics, and what it was when last looked at.
+type histogram struct {
+	sample       *metrics.Sample
+	lower, upper []time.Duration // of each bucket
+	last         []uint64        // counts
+}
+
+func newHistogram(s *metrics.Sample) histogram {
+	h := histogram{sample: s}
+	counts, bounds := buckets(s)
+	for i := range counts {
+		lower, upper := max(bounds[i], 0), max(bounds[i+1], 0)
+		if math.IsInf(upper, 1) {
+			upper = lower
+		}
+		h.lower, h.upper = append(h.lower, seconds(lower)), append(h.upper, seconds(upper))
+	}
+	h.last = append(h.last, counts...)
+	return h
+}
+
+// buckets is a histogram's; none if this runtime has no such metric.
+func buckets(s *metrics.Sample) (counts []uint64, bounds []float64) {
+	if s.Value.Kind() != metrics.KindFloat64Histogram {
+		return nil, nil
+	}
+	h := s.Value.Float64Histogram()
+	return h.Counts, h.Buckets
+}
+
+// since is how many durations have been counted since it was last called, and in
+// which bucket the longest of them is.
+func (h *histogram) since() (n uint64, longest int) {
+	counts, _ := buckets(h.sample)
+	for i, c := range counts {
+		if c != h.last[i] {
+			n += c - h.last[i]
+			longest, h.last[i] = i, c
+		}
+	}
+	return n, longest
+}
+
+func (h *histogram) total() (n uint64) {
+	for _, c := range h.last {
+		n += c
+	}
+	return n
+}
+
+// sum estimates the sum of all durations: a bucket is at most a quarter of its
+// lower bound wide.
+func (h *histogram) sum() (sum time.Duration) {
+	for i, c := range h.last {
+		if c > 0 {
+			sum += time.Duration(c) * (h.lower[i] + (h.upper[i]-h.lower[i])/2)
+		}
+	}
+	return sum
+}
+
+// quantiles sets each of into to a quantile of what was counted between two states
+// of the counts: the upper bound of its bucket. Quantiles ascend.
+func (h *histogram) quantiles(after, before []uint64, of [3]float64, into [3]*time.Duration) {
+	var n, seen uint64
+	for i, c := range after {
+		n += c - before[i]
+	}
+	next := 0
+	for i, c := range after {
+		seen += c - before[i]
+		for n > 0 && next < len(of) && seen >= quantile.Rank(of[next], n) {
+			*into[next] = h.upper[i]
+			next++
+		}
+	}
+}
+
+// number is a count; 0 if this runtime has no such metric.
+func number(s *metrics.Sample) uint64 {
+	if s.Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return s.Value.Uint64()
+}
+
+// lasted is a duration; 0 if this runtime has no such metric.
+func lasted(s *metrics.Sample) time.Duration {
+	if s.Value.Kind() != metrics.KindFloat64 {
+		return 0
+	}
+	return seconds(s.Value.Float64())
+}
+
+func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }

@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// ofLatency is a call that is due at n ms.
+func ofLatency(n uint64, latency time.Duration) call {
+	due := time.Duration(n) * msec
+	return call{due: due, ideal: due, begun: due, ended: due + latency}
+}
+
+func TestTheSlowestCallsAreKept(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		room := rapid.IntRange(0, 40).Draw(t, "room")
+		latencies := rapid.SliceOfN(rapid.IntRange(0, 50), 0, 200).Draw(t, "latencies")
+		s := newSlowest(room)
+		type numbered struct {
+			n       uint64
+			latency time.Duration
+		}
+		var want []numbered
+		for i, l := range latencies {
+			n, latency := uint64(i), time.Duration(l)
+			s.offer(ofLatency(n, latency), n, "", false)
+			want = append(want, numbered{n, latency})
+		}
+		// Of equals the one offered first is kept.
+		slices.SortStableFunc(want, func(a, b numbered) int { return int(b.latency - a.latency) })
+		want = want[:min(room, len(want))]
+		list := s.list()
+		if len(list) != len(want) {
+			t.Fatalf("%d calls, want %d", len(list), len(want))
+		}
+		for i, c := range list {
+			if c.N != want[i].n || c.Latency() != want[i].latency {
+				t.Fatalf("place %d: call %d of %v, want %+v", i, c.N, c.Latency(), want[i])
+			}
+		}
+	})
+}
+
+func TestOfEqualCallsTheEarlierStays(t *testing.T) {
+	s := newSlowest(2)
+	for n, latency := range []time.Duration{1, 1, 1, 2} {
+		s.offer(ofLatency(uint64(n), latency), uint64(n), "", false)
+	}
+	if list := s.list(); list[0].N != 3 || list[1].N != 0 {
+		t.Errorf("%+v", list)
+	}
+}
+
+func TestManyGoroutinesMayOfferCalls(t *testing.T) {
+	s := newSlowest(keptSlowest)
+	var wg sync.WaitGroup
+	const workers, each = 8, 2000
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				n := uint64(i*workers + w)
+				s.offer(ofLatency(n, time.Duration(n*7919%(workers*each))), n, "", false)
+			}
+		})
+	}
+	wg.Go(func() { // as the observer does
+		for range 100 {
+			for i := range s.room {
+				if n, _, _, ok := s.untagged(i, never); ok {
+					s.tag(i, n, 1)
+				}
+			}
+		}
+	})
+	wg.Wait()
+	for i, c := range s.list() {
+		if want := time.Duration(workers*each - 1 - i); c.Latency() != want {
+			t.Errorf("place %d: latency %d, want %d", i, c.Latency(), want)
+		}
+	}
+}
+
+func TestOfferingACallAllocatesNothing(t *testing.T) {
+	s := newSlowest(keptSlowest)
+	n := uint64(0)
+	if allocs := testing.AllocsPerRun(1000, func() {
+		n++
+		s.offer(ofLatency(n, time.Duration(n)), n, "key", false) // is taken
+		s.offer(ofLatency(n, 0), n, "key", false)                // is not, once there are enough
+	}); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestATagIsOfOneCallOnly(t *testing.T) {
+	s := newSlowest(1)
+	s.names = []string{StopTheWorld, GC}
+	s.offer(ofLatency(0, 1*msec), 0, "", false)
+	n, _, _, ok := s.untagged(0, msec)
+	if !ok {
+		t.Fatal("a call that has ended is not looked at")
+	}
+	s.offer(ofLatency(1, 2*msec), 1, "", false) // takes its place meanwhile
+	s.tag(0, n, 1<<1)
+	if list := s.list(); len(list) != 1 || list[0].N != 1 || list[0].Overlapped != nil {
+		t.Errorf("%+v", list)
+	}
+	if _, _, _, ok := s.untagged(0, 2*msec); ok {
+		t.Error("a call is looked at before it has ended")
+	}
+	if _, _, _, ok := s.untagged(0, 3*msec); !ok {
+		t.Error("the call that took its place is not looked at")
+	}
+	s.tag(0, 1, 1<<1)
+	if _, _, _, ok := s.untagged(0, 3*msec); ok {
+		t.Error("a call is looked at twice")
+	}
+}
+
+func TestASlowCallIsWrittenInFull(t *testing.T) {
+	s := newSlowest(2)
+	s.names = []string{StopTheWorld, GC, "span export", SchedulerWait}
+	s.offer(call{due: 1, ideal: 2, begun: 3, ended: 9}, 7, "checkout", true)
+	s.tag(0, 7, 1<<3|1<<2|1<<0)
+	s.offer(call{due: 2, ideal: 2, begun: 2, ended: 4}, 8, "search", false)
+	got, err := json.Marshal(s.list())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"n":7,"key":"checkout","due_ns":1,"begun_ns":3,"ended_ns":9,"failed":true,"overlapped":["stop-the-world","span export","scheduler wait"]},` +
+		`{"n":8,"key":"search","due_ns":2,"begun_ns":2,"ended_ns":4,"failed":false}]`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What a call costs that is not among the slowest, and one that is.
+func BenchmarkOffer(b *testing.B) {
+	for _, taken := range []bool{false, true} {
+		b.Run(fmt.Sprintf("taken=%v", taken), func(b *testing.B) {
+			s := newSlowest(keptSlowest)
+			for n := range uint64(keptSlowest) {
+				s.offer(ofLatency(n, 1), n, "", false)
+			}
+			latency := time.Duration(1)
+			for b.Loop() {
+				if taken {
+					latency++
+				}
+				s.offer(call{ended: latency}, 0, "", false)
+			}
+		})
+	}
+}
