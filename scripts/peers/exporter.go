@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// exporter asks what a pacer does to the goroutines that run beside it.
+func exporter(o options) section {
+	// Once, so that all do the same work.
+	work := bench.Work{Spin: time.Microsecond, Allocate: 512, Distribution: bench.Fixed}.
+		Handler(context.Background(), "", bench.Calibrate())
+	s := section{
+		name: "exporter",
+		title: fmt.Sprintf("a target of 512 B and 1 us of work that hands a record to a background goroutine, over %v, queue of %d",
+			o.duration, records),
+		head:    []string{"rate/s", "who", "workers"},
+		columns: []string{"response p99 us", "hand-over p50 us", "hand-over p99 us", "dropped"},
+		notes: []string{
+			"Response: from the instant that a call is due to its end. Hand-over: from when the target hands a",
+			"record over to when the background goroutine has it. Dropped: records that found the queue full.",
+		},
+	}
+	for _, perSecond := range []int{10_000, 50_000} {
+		for _, workers := range []int{1, 2} {
+			for _, p := range []peer{ours(bench.Tight, workers), ours(bench.Sleep, workers), spinLoop(workers)} {
+				labels := []string{fmt.Sprint(perSecond), p.name, fmt.Sprint(workers)}
+				s.cells = append(s.cells, cell{labels, func(ctx context.Context) (figures, error) {
+					return harm(ctx, p, perSecond, work, o)
+				}})
+			}
+		}
+	}
+	return s
+}
+
+// records is the room of the queue to the background goroutine: as of the span
+// processor of OpenTelemetry.
+const records = 2048
+
+// harm is how late calls end that p makes, and what becomes of their records.
+func harm(ctx context.Context, p peer, perSecond int, work func(), o options) (figures, error) {
+	l := newLoad(perSecond, o.duration)
+	ended := newTimeline(l.calls)
+	b := newBackground(l.calls)
+	l.call = func(n int) {
+		work()
+		b.hand()
+		ended[n] = now()
+	}
+	r, err := p.run(ctx, l, o.timeout, ended)
+	lags := b.close()
+	if err != nil {
+		return figures{}, err
+	}
+	response, _ := r.late(ended, r.end)
+	return figures{[]float64{
+		percentile(response, 0.99), percentile(lags, 0.5), percentile(lags, 0.99), float64(b.dropped.Load()),
+	}, r.cut}, nil
+}
+
+// A background is a goroutine that takes records, and notes how long each was on
+// its way.
+type background struct {
+	queue   chan time.Duration // when it was handed over
+	done    chan struct{}
+	lags    timeline
+	dropped atomic.Int64
+}
+
+func newBackground(most int) *background {
+	b := &background{queue: make(chan time.Duration, records), done: make(chan struct{}), lags: newTimeline(most)[:0]}
+	go func() {
+		defer close(b.done)
+		for handed := range b.queue {
+			b.lags = append(b.lags, now()-handed)
+		}
+	}()
+	return b
+}
+
+// hand hands a record over, unless the queue is full.
+func (b *background) hand() {
+	select {
+	case b.queue <- now():
+	default:
+		b.dropped.Add(1)
+	}
+}
+
+// close ends the goroutine, and returns its lags, sorted.
+func (b *background) close() []time.Duration {
+	close(b.queue)
+	<-b.done
+	slices.Sort(b.lags)
+	return b.lags
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// lag asks how late calls begin.
+func lag(o options) section {
+	s := section{
+		name:    "lag",
+		title:   fmt.Sprintf("how late calls of nothing begin, over %v", o.duration),
+		head:    []string{"rate/s", "who"},
+		columns: []string{"p50 us", "p99 us", "max us", "cores", "% in time", "early", "own p99 us"},
+		notes: []string{
+			"In time: began before the schedule was over. Calls that a peer was cut off from count as late as",
+			"they were by then, and those that began early as 0 late. Where the schedule is the peer's own, it",
+			"is taken to start with the first call; elsewhere early counts calls that began before they were",
+			"due, and 0 is the only right answer. Own: what loadgen itself reports.",
+		},
+	}
+	peers := []peer{
+		ours(bench.Tight, 1), ours(bench.Sleep, 1), fortio(1, true), fortio(fortioThreads, true),
+		uber(), xTimeRate("burst 1", func(*load) int { return 1 }, false),
+		xTimeRate("burst 10 ms", func(l *load) int { return l.perSecond() / 100 }, false),
+		sleepLoop(), spinLoop(1),
+	}
+	for _, perSecond := range []int{1_000, 10_000, 50_000, 1_000_000} {
+		for _, p := range peers {
+			s.cells = append(s.cells, cell{[]string{fmt.Sprint(perSecond), p.name}, func(ctx context.Context) (figures, error) {
+				return lateness(ctx, p, perSecond, o)
+			}})
+		}
+	}
+	return s
+}
+
+// lateness is how late the calls begin that p makes.
+func lateness(ctx context.Context, p peer, perSecond int, o options) (figures, error) {
+	l := newLoad(perSecond, o.duration)
+	began := newTimeline(l.calls)
+	var from reading
+	l.call = func(n int) {
+		began[n] = now()
+		if n == 0 {
+			from = read()
+		}
+	}
+	r, err := p.run(ctx, l, o.timeout, began)
+	if err != nil {
+		return figures{}, err
+	}
+	to := read()
+	if to.err != nil {
+		return figures{}, to.err
+	}
+	if began[0] == 0 {
+		from = to // cut off before the first
+	}
+	late, early := r.late(began, r.end)
+	f := figures{[]float64{
+		percentile(late, 0.5), percentile(late, 0.99), percentile(late, 1),
+		cores(from, to), 100 * r.inTime(began), missing, missing,
+	}, r.cut}
+	if r.known {
+		f.values[5] = float64(early)
+	}
+	if r.record != nil {
+		f.values[6] = micros(r.record.Generator.Quantile(0.99))
+	}
+	return f, nil
+}

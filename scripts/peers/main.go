@@ -1,0 +1,131 @@
+// Command peers measures the engine of loadgen against its peers: what a call
+// costs, how late calls begin, what that does to what runs beside them, and what a
+// run keeps in memory. All drive the same function, in one process, by turns.
+//
+//	go run . [-only overhead,lag,exporter,memory] [-rounds 5] [-duration 1s]
+//
+// It exits with 0; 2 for bad flags and for what could not be measured, and 130 for
+// an interrupt, after the tables of what was measured by then.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = measure(ctx, o, stdout, stderr)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "peers: %v\n", err)
+		return 2
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "peers: interrupted: the tables are of the rounds that were whole")
+		return 130
+	}
+	return 0
+}
+
+// measure runs the sections and prints each as it is done.
+func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	if _, err := io.WriteString(stdout, environment(o)); err != nil {
+		return fmt.Errorf("writing the environment: %w", err)
+	}
+	for _, s := range sections(o) {
+		if len(o.only) > 0 && !slices.Contains(o.only, s.name) || ctx.Err() != nil {
+			continue
+		}
+		rounds, err := s.measure(ctx, o, stderr)
+		if len(rounds) > 0 {
+			err = errors.Join(err, s.print(stdout, rounds))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parse reads the flags. Its error tells all that is wrong with them.
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	var only string
+	var long bool
+	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error is printed once, by the caller
+	flags.StringVar(&only, "only", "", "sections to run, of "+strings.Join(names, ",")+" (default all)")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of which measures everything once")
+	flags.DurationVar(&o.duration, "duration", time.Second, "length of a load")
+	flags.DurationVar(&o.timeout, "timeout", 0, "when a measurement is cut off (default twice the duration)")
+	flags.Uint64Var(&o.seed, "seed", 0, "of the order within a round (default a random one)")
+	flags.BoolVar(&long, "long", false, "measure memory over 1e8 calls rather than 1e7")
+	if err := flags.Parse(args); err != nil {
+		flags.SetOutput(stderr)
+		flags.Usage()
+		return options{}, err
+	}
+	if only != "" {
+		o.only = strings.Split(only, ",")
+	}
+	if o.timeout == 0 {
+		o.timeout = 2 * o.duration
+	}
+	for o.seed == 0 {
+		o.seed = rand.Uint64N(1_000_000)
+	}
+	o.memory = [2]int{1_000_000, 10_000_000}
+	if long {
+		o.memory[1] = 100_000_000
+	}
+	return o, o.check(flags.Args())
+}
+
+// check reports all that is wrong with o, and with what follows the flags.
+func (o options) check(args []string) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if len(args) > 0 {
+		wrong("%q follows the flags: want flags only", args)
+	}
+	for _, name := range o.only {
+		if !slices.Contains(names, name) {
+			wrong("-only: %q is no section: want some of %s", name, strings.Join(names, ","))
+		}
+	}
+	if o.rounds < 1 || o.rounds > 1000 {
+		wrong("-rounds is %d: want 1 to 1000", o.rounds)
+	}
+	// A percentile of fewer calls has no finite interval.
+	calls := quantile.SamplesFor(0.99)
+	if least := time.Duration(calls+fortioThreads) * time.Millisecond; o.duration < least || o.duration > time.Minute {
+		wrong("-duration is %v: want %v to 1m, since a p99 takes %d calls, and the lowest rate is 1000 a second", o.duration, least, calls)
+	}
+	if o.timeout <= o.duration || o.timeout > time.Hour {
+		wrong("-timeout is %v: want more than the duration, %v, and 1h at most", o.timeout, o.duration)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBadFlagsExitWith2AndSayWhatWasWanted(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"-only speed", []string{`"speed" is no section`, "want some of overhead,lag,exporter,memory"}},
+		{"-only lag,", []string{`"" is no section`}},
+		{"-rounds 0", []string{"-rounds is 0: want 1 to 1000"}},
+		{"-rounds many", []string{`invalid value "many" for flag -rounds`, "rounds, each of which"}},
+		{"-duration 300ms", []string{"-duration is 300ms: want 372ms to 1m"}},
+		{"-duration 2h", []string{"-duration is 2h0m0s: want"}},
+		{"-duration -1s", []string{"-duration is -1s: want"}},
+		{"-timeout 1s", []string{"-timeout is 1s: want more than the duration, 1s"}},
+		{"-fast", []string{"not defined: -fast", "-duration"}},
+		{"lag", []string{`["lag"] follows the flags`}},
+		{"-rounds 0 -only speed", []string{"-rounds is 0", `"speed"`}},
+	} {
+		var stdout, stderr strings.Builder
+		if code := command(t.Context(), strings.Fields(test.args), &stdout, &stderr); code != 2 {
+			t.Errorf("peers %s exits with %d: want 2", test.args, code)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(stderr.String(), want) {
+				t.Errorf("peers %s says\n%s\nwant %q in it", test.args, stderr.String(), want)
+			}
+		}
+		if stdout.Len() > 0 {
+			t.Errorf("peers %s prints %q: want nothing", test.args, stdout.String())
+		}
+	}
+}
+
+func TestAskingForHelpIsFine(t *testing.T) {
+	var stderr strings.Builder
+	if code := command(t.Context(), []string{"-h"}, io.Discard, &stderr); code != 0 || !strings.Contains(stderr.String(), "-only") {
+		t.Errorf("peers -h exits with %d and says %q: want 0 and the flags", code, stderr.String())
+	}
+}
+
+func TestDefaultsAreFiveRoundsOfEverything(t *testing.T) {
+	o, err := parse(nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.rounds != 5 || len(o.only) > 0 || o.timeout != 2*o.duration || o.seed == 0 || o.memory[1] != 10_000_000 {
+		t.Errorf("the options are %+v: want 5 rounds of all, a timeout of twice the duration, a seed, and 1e7 calls", o)
+	}
+	if o, err := parse([]string{"-long", "-only", "lag,memory"}, io.Discard); err != nil ||
+		o.memory[1] != 100_000_000 || !slices.Equal(o.only, []string{"lag", "memory"}) {
+		t.Errorf("the options are %+v, %v: want 1e8 calls of lag and memory", o, err)
+	}
+}
+
+func TestAnInterruptExitsWith130(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr strings.Builder
+	if code := command(ctx, []string{"-seed", "7"}, &stdout, &stderr); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("exits with %d and says %q: want 130, and that it was interrupted", code, stderr.String())
+	}
+	for _, want := range []string{"go: go", "cpu: ", "GOMAXPROCS", "kernel: ", "seed 7"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("the environment is\n%s\nwant %q in it", stdout.String(), want)
+		}
+	}
+}
+
+// tiny is no measurement: it shows that everything runs.
+var tiny = options{rounds: 1, duration: 5 * time.Millisecond, timeout: time.Second, seed: 1, memory: [2]int{1000, 10_000}}
+
+func TestEverySectionRunsAndEveryRowHasFiniteNumbers(t *testing.T) {
+	// What a row may leave out.
+	optional := map[string]bool{"early": true, "own p99 us": true, "RSS KiB": true}
+	for i, s := range sections(tiny) {
+		t.Run(s.name, func(t *testing.T) {
+			if s.name != names[i] {
+				t.Errorf("section %d is %s: want %s", i, s.name, names[i])
+			}
+			rounds, err := s.measure(t.Context(), tiny, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for c, f := range rounds[0] {
+				if len(f.values) != len(s.columns) || len(s.cells[c].labels) != len(s.head) {
+					t.Fatalf("row %q has %d numbers: want %q", s.cells[c].labels, len(f.values), s.columns)
+				}
+				for column, v := range f.values {
+					name := s.columns[column]
+					if math.IsInf(v, 0) || math.IsNaN(v) && !optional[name] {
+						t.Errorf("row %q: %s is %v: want a number", s.cells[c].labels, name, v)
+					}
+					if name == "early" && v > 0 {
+						t.Errorf("row %q: %v calls began before they were due: want none", s.cells[c].labels, v)
+					}
+				}
+			}
+			if err := s.print(io.Discard, rounds); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// ordered is a section that notes in what order its cells are visited.
+func ordered(cells int, visit func(i int)) section {
+	s := section{name: "lag"}
+	for i := range cells {
+		s.cells = append(s.cells, cell{measure: func(context.Context) (figures, error) {
+			visit(i)
+			return figures{values: []float64{float64(i)}}, nil
+		}})
+	}
+	return s
+}
+
+func TestEveryRoundVisitsEveryCellOnceInAnOrderThatTheSeedDecides(t *testing.T) {
+	visits := func(seed uint64) (order []int) {
+		s := ordered(20, func(i int) { order = append(order, i) })
+		rounds, err := s.measure(t.Context(), options{rounds: 3, seed: seed}, io.Discard)
+		if err != nil || len(rounds) != 3 {
+			t.Fatalf("%d rounds, %v: want 3", len(rounds), err)
+		}
+		for _, round := range rounds {
+			for i, f := range round {
+				if f.values[0] != float64(i) {
+					t.Errorf("the figures of cell %v are where those of %d belong", f.values[0], i)
+				}
+			}
+		}
+		return order
+	}
+	first, again, other := visits(1), visits(1), visits(2)
+	if !slices.Equal(first, again) || slices.Equal(first, other) || slices.Equal(first[:20], first[20:40]) {
+		t.Errorf("orders are %v, %v and %v: want the same by one seed, and others by another and from round to round", first, again, other)
+	}
+	for r := range 3 {
+		round := slices.Sorted(slices.Values(first[20*r : 20*r+20]))
+		for i, c := range round {
+			if c != i {
+				t.Fatalf("round %d visits %v: want each once", r, round)
+			}
+		}
+	}
+}
+
+func TestAnInterruptKeepsTheRoundsThatAreWhole(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	visits := 0
+	s := ordered(3, func(int) {
+		if visits++; visits == 5 {
+			cancel()
+		}
+	})
+	rounds, err := s.measure(ctx, options{rounds: 3}, io.Discard)
+	if err != nil || len(rounds) != 1 {
+		t.Errorf("%d rounds, %v: want the first alone", len(rounds), err)
+	}
+}

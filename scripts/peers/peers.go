@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fortio.org/fortio/periodic"
+	"fortio.org/log"
+	"go.uber.org/ratelimit"
+	"golang.org/x/time/rate"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// A load is what every peer is given: calls to make, one in each gap.
+type load struct {
+	gap   time.Duration // a second is a whole number of gaps
+	calls int
+	call  func(n int) // makes call n, from 0; each n once
+	over  atomic.Bool // the time is up: make no more
+}
+
+// newLoad is a load of so many calls a second for about d. The calls are a multiple
+// of most threads that a peer has, and enough that fortio uses all of these.
+func newLoad(perSecond int, d time.Duration) *load {
+	gap := time.Second / time.Duration(perSecond)
+	n := int(d / gap)
+	return &load{gap: gap, calls: max(n-n%fortioThreads, 2*fortioThreads)}
+}
+
+func (l *load) perSecond() int { return int(time.Second / l.gap) }
+
+// A peer is a way of making the calls of a load.
+type peer struct {
+	name   string
+	atOnce int // calls that its schedule makes at once
+	drive  func(ctx context.Context, l *load) (account, error)
+}
+
+// An account is what a peer says of a load that it made.
+type account struct {
+	made   int
+	start  time.Duration // of its schedule, on the clock of now
+	known  bool          // start is
+	record *bench.Record // of ours
+}
+
+// A run is a load that was made by a peer.
+type run struct {
+	account
+	schedule
+	end time.Duration // when the peer returned
+	cut time.Duration // after how long it was cut off; 0: it was not
+}
+
+// run makes the calls of l, within limit at most. What is due when is told by the
+// start of the peer's schedule if we know it, or else by its first call, as if that
+// had been on time: t is when calls began.
+func (p peer) run(ctx context.Context, l *load, limit time.Duration, t timeline) (run, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { l.over.Store(true) })()
+	began := now()
+	a, err := p.drive(ctx, l)
+	if err != nil {
+		return run{}, fmt.Errorf("%s: %w", p.name, err)
+	}
+	r := run{account: a, end: now()}
+	if a.made < l.calls {
+		r.cut = r.end - began
+	}
+	if !a.known {
+		r.start = t.first(r.end)
+	}
+	r.schedule = schedule{r.start, l.gap, p.atOnce}
+	return r, nil
+}
+
+// ours is bench.Run.
+func ours(pace bench.Pace, workers int) peer {
+	name := fmt.Sprintf("loadgen, %v", pace)
+	drive := func(ctx context.Context, l *load) (account, error) {
+		arrivals, err := bench.Constant(bench.PerSecond(uint64(l.perSecond())), time.Duration(l.calls)*l.gap)
+		if err != nil {
+			return account{}, err
+		}
+		tapped := &tap{Pace: pace}
+		r := bench.Run{
+			Arrivals: arrivals,
+			Keys:     numbers(strings.Repeat(" ", l.calls)),
+			Target:   bench.TargetFunc(func(_ context.Context, key string) error { l.call(len(key)); return nil }),
+			Workers:  workers,
+			Queue:    l.calls, // nothing is dropped: the peers drop nothing either
+			Pace:     tapped,
+		}
+		record, err := r.Do(ctx)
+		if err != nil {
+			return account{}, err
+		}
+		if record.Dropped+record.Failed > 0 {
+			return account{}, fmt.Errorf("%d calls were dropped and %d failed: want none", record.Dropped, record.Failed)
+		}
+		return account{made: int(record.Done), start: tapped.origin, known: true, record: record}, nil
+	}
+	return peer{name, 1, drive}
+}
+
+// numbers are keys that tell a target which call it is: key n is n bytes long, of
+// which nobody reads any.
+type numbers string
+
+func (k numbers) Key(n uint64) string { return string(k[:n]) }
+
+// A tap is a pace that tells when the schedule of its run starts, which it cannot
+// be asked for otherwise.
+type tap struct {
+	bench.Pace
+	clock  bench.Clock
+	origin time.Duration // on the clock of now; 0: not known yet
+}
+
+// Waiter is called by one goroutine, before there are workers for the first time.
+func (t *tap) Waiter(c bench.Clock) bench.Waiter {
+	if t.origin == 0 {
+		t.clock = c
+		// The origin comes out too early by as much as lies between two reads of the
+		// clock, so that calls look later than they are: the best of a few.
+		for range 10 {
+			at := now()
+			t.origin = max(t.origin, at-c.Now())
+		}
+	}
+	return t.Pace.Waiter(c)
+}
+
+// fortioThreads are those that fortio has if it is not told.
+const fortioThreads = 4
+
+// fortio is its periodic runner: with catch-up, as it comes, without jitter, and at
+// its maximal rate if it is not paced. An exact number of calls makes its schedule
+// n/rate for each thread; with a duration it stretches that by one gap.
+func fortio(threads int, paced bool) peer {
+	drive := func(ctx context.Context, l *load) (account, error) {
+		log.SetLogLevelQuiet(log.Critical)
+		stop := periodic.NewAborter()
+		options := periodic.RunnerOptions{
+			RunType: "peers", QPS: -1, Exactly: int64(l.calls), Duration: -1,
+			NumThreads: threads, Resolution: 1e-6, Out: io.Discard, Stop: stop,
+		}
+		if paced {
+			options.QPS = float64(l.perSecond())
+		}
+		runner := periodic.NewPeriodicRunner(&options)
+		for i := range threads { // only now: it clears those that it is made with
+			runner.Options().Runners[i] = &fortioThread{load: l, next: i, threads: threads}
+		}
+		defer context.AfterFunc(ctx, func() { stop.Abort(false) })()
+		result := runner.Run()
+		return account{made: int(result.DurationHistogram.Count)}, nil
+	}
+	return peer{fmt.Sprintf("fortio, %d thread%s", threads, plural(threads)), threads, drive}
+}
+
+// A fortioThread makes every so many-th call.
+type fortioThread struct {
+	load          *load
+	next, threads int
+	_             [64]byte // keeps threads off each other's cache lines
+}
+
+var _ periodic.Runnable = (*fortioThread)(nil)
+
+func (f *fortioThread) Run(context.Context, periodic.ThreadID) (bool, string) {
+	f.load.call(f.next)
+	f.next += f.threads
+	return true, ""
+}
+
+// uber is go.uber.org/ratelimit with the slack it has by default.
+func uber() peer {
+	return peer{"uber/ratelimit", 1, func(_ context.Context, l *load) (account, error) {
+		limiter := ratelimit.New(l.perSecond())
+		return l.each(func(int) bool { limiter.Take(); return true })
+	}}
+}
+
+// xTimeRate is golang.org/x/time/rate with a bucket of so many calls, which is empty
+// at the start unless filled.
+func xTimeRate(name string, burst func(l *load) int, filled bool) peer {
+	return peer{"x/time/rate, " + name, 1, func(ctx context.Context, l *load) (account, error) {
+		b := max(burst(l), 1)
+		limiter := rate.NewLimiter(rate.Limit(l.perSecond()), b)
+		if !filled && b > 1 {
+			limiter.AllowN(time.Now(), b)
+		}
+		// With a bucket of one call or more an error is the end of ctx, or that it
+		// would come first.
+		return l.each(func(int) bool { return limiter.Wait(ctx) == nil })
+	}}
+}
+
+// each waits for one call after another, and makes it, until the load is over or
+// wait says so.
+func (l *load) each(wait func(n int) bool) (account, error) {
+	for n := range l.calls {
+		if l.over.Load() || !wait(n) {
+			return account{made: n}, nil
+		}
+		l.call(n)
+	}
+	return account{made: l.calls}, nil
+}
+
+// sleepLoop sleeps by time.Sleep until each call is due.
+func sleepLoop() peer {
+	return peer{"time.Sleep loop", 1, func(_ context.Context, l *load) (account, error) {
+		s := schedule{now(), l.gap, 1}
+		a, err := l.each(func(n int) bool { time.Sleep(s.due(n) - now()); return true })
+		a.start, a.known = s.origin, true
+		return a, err
+	}}
+}
+
+// clockLoop reads the clock once a call, and does not wait.
+func clockLoop() peer {
+	return peer{"clock read", 1, func(_ context.Context, l *load) (account, error) {
+		return l.each(func(int) bool { return now() > 0 })
+	}}
+}
+
+// spinLoop reads the clock until each call is due, by so many workers that take the
+// next one in turn.
+func spinLoop(workers int) peer {
+	return peer{"spin loop", 1, func(_ context.Context, l *load) (account, error) {
+		s := schedule{now(), l.gap, 1}
+		var next, made atomic.Int64
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for n := int(next.Add(1)) - 1; n < l.calls && !l.over.Load(); n = int(next.Add(1)) - 1 {
+					for due := s.due(n); now() < due; {
+					}
+					l.call(n)
+					made.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		return account{made: int(made.Load()), start: s.origin, known: true}, nil
+	}}
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
