@@ -19,7 +19,7 @@ const (
 	// longWait is how long a goroutine may wait to run before that counts as
 	// something that a call has met.
 	longWait = 100 * time.Microsecond
-	// maxWindows bounds the memory of windows.
+	// maxWindows bounds the memory of windows: with those of latency, 5 KB each.
 	maxWindows = 4096
 	// oneTick is the longest that a tick takes unless something else ran meanwhile.
 	oneTick = 50 * time.Microsecond

@@ -24,7 +24,7 @@ func watching(window, duration time.Duration, run func(o *observer), activities 
 func (o *observer) makes(n uint64, run func()) {
 	due := o.clock.Now()
 	run()
-	o.slow.offer(call{due: due, ideal: due, begun: due, ended: o.clock.Now()}, n, "", false)
+	o.slow.offer(&call{due: due, ideal: due, begun: due, ended: o.clock.Now(), n: n}, false)
 }
 
 // metBy is what call n overlapped. A wait to run is left out: on a busy machine
@@ -97,8 +97,8 @@ func TestATickAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { // each with the end of a window, and a look at calls
 		now += msec
 		a.Begin()()
-		o.slow.offer(call{due: now - msec, ended: now}, uint64(now), "", false)
-		o.slow.offer(call{due: now - msec/2, ended: now}, uint64(now+1), "", false)
+		o.slow.offer(&call{due: now - msec, ended: now, n: uint64(now)}, false)
+		o.slow.offer(&call{due: now - msec/2, ended: now, n: uint64(now + 1)}, false)
 		o.tagged = now - tagging
 		o.tick(now)
 	}); n != 0 {
@@ -290,8 +290,8 @@ func TestACallMeetsACollectionForReal(t *testing.T) {
 
 func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
 	o := newObserver(Clock{time.Now()}, 0, time.Second, nil, newSlowest(2))
-	o.slow.offer(ofLatency(0, 4*msec), 0, "", false)
-	o.slow.offer(ofLatency(1, 4*msec), 1, "", false)
+	o.slow.offer(ofLatency(0, 4*msec), false)
+	o.slow.offer(ofLatency(1, 4*msec), false)
 	o.looked, o.tagged = 4*msec, 6*msec-tagging
 	o.tick(6 * msec)
 	if !o.slow.calls[0].tagged || o.slow.calls[1].tagged {
@@ -329,7 +329,7 @@ func TestWhatAnActivityDidBeforeTheRunIsNotMet(t *testing.T) {
 
 func TestSuspectsComeInTheirOrder(t *testing.T) {
 	o := newObserver(Clock{time.Now()}, 0, time.Second, []*Activity{NewActivity("flush"), nil, NewActivity("span export")}, newSlowest(1))
-	o.slow.offer(call{due: 2, ended: 9}, 0, "", false)
+	o.slow.offer(&call{due: 2, ended: 9}, false)
 	for _, m := range o.met {
 		m.add(3, 4)
 	}

@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"fmt"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -28,98 +30,194 @@ type Waiter interface {
 	Spent() time.Duration
 }
 
-// Sleep waits by the timers of the runtime. It costs least; on an idle machine a
-// call begins up to 1 ms late, since Linux's poller waits in whole milliseconds.
-var Sleep Pace = sleep{}
+// The paces there are. What a call costs and how late it begins is a trade: of the
+// lag of calls, of CPU time, and of what other goroutines (exporters, the
+// collector) are left with.
+var (
+	// Auto picks one of the others for each run, by its rate, its workers and
+	// GOMAXPROCS: see [Choose]. It is the default.
+	Auto Pace = auto{}
+	// Sleep waits by the timers of the runtime. It costs least; on an idle machine a
+	// call begins up to 1 ms late, since Linux's poller waits in whole milliseconds.
+	Sleep Pace = pace{name: "sleep"}
+	// Cheap sleeps in the kernel until a call is due: some 50 us late, for little
+	// more CPU time than Sleep. Elsewhere than on Linux it is Sleep.
+	Cheap Pace = pace{name: "cheap", kernel: true}
+	// Tight sleeps in the kernel until shortly before a call is due, and then gives
+	// way to other goroutines until it is. Calls begin a few microseconds late on an
+	// idle machine. How long before they are due it wakes up follows from how late
+	// the kernel has been. Elsewhere than on Linux it gives way for the last two
+	// milliseconds.
+	Tight Pace = pace{name: "tight", kernel: true, turn: runtime.Gosched}
+	// Yield never sleeps: it gives way to other goroutines until a call is due. It
+	// takes a whole processor, and shares it with what is ready to run; what waits for
+	// the network then waits for milliseconds, as long as no processor is idle.
+	Yield Pace = pace{name: "yield", turn: runtime.Gosched, awake: true}
+	// Spin never sleeps and never gives way. It needs a processor for each worker, and
+	// starves what runs beside them if it does not have it.
+	Spin Pace = pace{name: "spin", turn: func() {}, awake: true}
+)
 
-type sleep struct{}
+// Paces are all of them.
+func Paces() []Pace { return []Pace{Auto, Sleep, Cheap, Tight, Yield, Spin} }
 
-func (sleep) String() string { return "sleep" }
-
-func (sleep) Waiter(c Clock) Waiter { return &sleeper{Clock: c} }
-
-type sleeper struct {
-	Clock
-	timer *time.Timer
+// ParsePace reads the name of a pace.
+func ParsePace(name string) (Pace, error) {
+	var names []string
+	for _, p := range Paces() {
+		if p.String() == name {
+			return p, nil
+		}
+		names = append(names, p.String())
+	}
+	return nil, fmt.Errorf("pace %q is unknown: want one of %s", name, strings.Join(names, ", "))
 }
 
-func (s *sleeper) Wait(done <-chan struct{}, due time.Duration) time.Duration {
-	for {
-		now := s.Now()
-		if now >= due {
-			return now
-		}
-		if s.timer == nil {
-			s.timer = time.NewTimer(due - now)
-		} else {
-			s.timer.Reset(due - now)
-		}
-		select {
-		case <-s.timer.C:
-		case <-done:
-			s.timer.Stop()
-			return s.Now()
+// Choose is the pace that [Auto] picks for a rate, in calls a second, that so many
+// workers make on so many processors (GOMAXPROCS).
+//
+//   - With one processor, [Sleep]: whatever else waits takes it from the target.
+//   - With a worker for every processor, or more, and calls so frequent that some
+//     of them would be giving way most of the time, [Cheap]: giving way would keep
+//     exporters and the collector from running for milliseconds.
+//   - Otherwise [Tight].
+func Choose(perSecond float64, workers, processors int) Pace {
+	switch {
+	case processors == 1:
+		return Sleep
+	case workers >= processors && perSecond*giveWayMost.Seconds() > 0.1*float64(processors):
+		return Cheap
+	}
+	return Tight
+}
+
+type auto struct{}
+
+func (auto) String() string { return "auto" }
+
+// Waiter is that of [Tight]: a run asks Choose first.
+func (auto) Waiter(c Clock) Waiter { return Tight.Waiter(c) }
+
+// A pace is a combination of three ways of waiting, each for the time that is left
+// by the one before: by the runtime's timers, in the kernel, and in turns of doing
+// nothing much.
+type pace struct {
+	name   string
+	kernel bool
+	turn   func()
+	awake  bool // never sleeps
+}
+
+func (p pace) String() string { return p.name }
+
+func (p pace) Waiter(c Clock) Waiter {
+	p.kernel = p.kernel && kernelSleeps
+	w := &waiter{pace: p, Clock: c}
+	if p.turn != nil {
+		w.early = giveWayMost
+		if !kernelSleeps {
+			w.early = lastSleep
 		}
 	}
-}
-
-func (s *sleeper) Spent() time.Duration { return 0 }
-
-// Tight sleeps in the kernel until shortly before a call is due, and then gives
-// way to other goroutines until it is. Calls begin a few microseconds late on an
-// idle machine, and what runs beside them (exporters, the collector) is not kept
-// from running. It takes up to one processor: use one worker fewer than there
-// are processors. It is the default.
-//
-// Elsewhere than on Linux it sleeps by the runtime's timers, and gives way for
-// the last two milliseconds.
-var Tight Pace = tight{}
-
-type tight struct{}
-
-func (tight) String() string { return "tight" }
-
-func (tight) Waiter(c Clock) Waiter {
-	return &tightWaiter{sleeper: sleeper{Clock: c}, kernel: newKernelSleeper(c)}
+	if p.kernel {
+		w.sleeper = newKernelSleeper(c)
+	}
+	return w
 }
 
 const (
 	// lastSleep is left to the last kernel sleep, which cannot be interrupted.
 	lastSleep = 2 * time.Millisecond
-	// giveWay is how long before a call is due its worker is awake: a little more
-	// than a kernel sleep is late.
-	giveWay = 50 * time.Microsecond
+	// giveWayLeast and giveWayMost bound how long before a call is due its worker is
+	// to be awake.
+	giveWayLeast = 5 * time.Microsecond
+	giveWayMost  = 80 * time.Microsecond
+	// One kernel sleep in lateOf may end after the call is due.
+	lateOf = 20
 	// alone is the longest a turn of giving way takes when nothing else runs. A
 	// longer one was somebody else's time.
 	alone = 2 * time.Microsecond
 )
 
-type tightWaiter struct {
-	sleeper
-	kernel kernelSleeper
-	spun   time.Duration
+type waiter struct {
+	pace
+	Clock
+	timer   *time.Timer
+	sleeper kernelSleeper
+	early   time.Duration // how long before a call is due it is to be awake
+	turned  time.Duration // CPU time of turns
 }
 
-func (w *tightWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
+func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 	now := w.Now()
-	if due-now > lastSleep {
-		now = w.sleeper.Wait(done, due-lastSleep)
-		if now < due-lastSleep { // done
-			return now
+	if !w.awake {
+		until := due - w.early
+		if w.kernel {
+			until = due - lastSleep
+		}
+		if until > now {
+			if now = w.sleep(done, now, until); now < until { // done
+				return now
+			}
+		}
+		if w.kernel && due-w.early > now {
+			now = w.sleepInKernel(due)
 		}
 	}
-	if due-now > giveWay {
-		now = w.kernel.sleep(due - giveWay)
-	}
 	for now < due {
-		runtime.Gosched()
+		if w.turn == nil { // woken early, by a clock that runs at another speed
+			if now = w.sleep(done, now, due); now < due {
+				return now
+			}
+			break
+		}
+		w.turn()
 		next := w.Now()
 		if turn := next - now; turn < alone {
-			w.spun += turn
+			w.turned += turn
 		}
 		now = next
 	}
 	return now
 }
 
-func (w *tightWaiter) Spent() time.Duration { return w.spun + w.kernel.spent }
+// sleep sleeps by the runtime's timers. It returns before until once done is
+// closed.
+func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Duration {
+	for now < until {
+		if w.timer == nil {
+			w.timer = time.NewTimer(until - now)
+		} else {
+			w.timer.Reset(until - now)
+		}
+		select {
+		case <-w.timer.C:
+			now = w.Now()
+		case <-done:
+			w.timer.Stop()
+			return w.Now()
+		}
+	}
+	return now
+}
+
+// sleepInKernel sleeps until shortly before due. If turns follow, it learns how
+// early is early enough: up a little whenever it was late, down a twentieth of that
+// whenever it was not, so that a twentieth of sleeps end late (Robbins and Monro, A
+// Stochastic Approximation Method, Annals of Mathematical Statistics 22(3), 1951).
+func (w *waiter) sleepInKernel(due time.Duration) time.Duration {
+	now := w.sleeper.sleep(due - w.early)
+	if w.turn == nil {
+		return now
+	}
+	const step = 100 * time.Nanosecond
+	if now > due {
+		w.early += (lateOf - 1) * step
+	} else {
+		w.early -= step
+	}
+	w.early = min(max(w.early, giveWayLeast), giveWayMost)
+	return now
+}
+
+func (w *waiter) Spent() time.Duration { return w.turned + w.sleeper.spent }

@@ -7,6 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// kernelSleeps tells whether there is a better way to sleep than the runtime's
+// timers.
+const kernelSleeps = true
+
 // A kernelSleeper sleeps by clock_nanosleep, to a microsecond or so where the
 // runtime's timers take a millisecond (golang/go#53824).
 type kernelSleeper struct {

@@ -14,16 +14,32 @@ import (
 // takes it, so who takes it can work out who was waiting when it came. With room
 // for q calls, call n finds the queue full if the q-th call admitted before it
 // had not been taken by then.
+//
+// Workers take calls in batches of those that are due within 20 us, where that
+// leaves the account exact: the lock is then taken rarely at high rates, while at
+// low rates any free worker takes the next call. What a worker has taken and not
+// begun, another that is free takes over once it is due.
 type queue struct {
 	halt atomic.Bool // stop was called: ends a long row of drops
 
 	mu       sync.Mutex
 	instants Instants
-	next     uint64          // number of the next call
+	ahead    instant // drawn and not handed out: due after the batch before it
+	hasAhead bool
+	next     uint64 // number of the next call
+	overload Overload
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
+	batches  []*batch        // of all workers, if they take more than one call at a time
+	most     int             // calls of a batch
+	catching instant         // the call before, of CatchUp
+	trace    *trace
+	windows  *windows
+
+	offered  uint64
 	admitted uint64
 	dropped  uint64
-	waiting  uint64 // were admitted, and not taken before the run was interrupted
+	missed   uint64 // were admitted, and not begun before the run was interrupted
+	dueSum   uint64 // of the instants of admitted calls, in ns, modulo 2^64
 	stopped  bool   // no more calls
 
 	interrupted bool
@@ -31,29 +47,170 @@ type queue struct {
 	cut         bool          // it left calls out
 }
 
-func newQueue(a Arrivals, room int) *queue {
-	return &queue{instants: a.From(0), taken: make([]time.Duration, room)}
+// An instant is when a call is due, and when it may begin: later, if it has to
+// wait for the policy of overload.
+type instant struct{ due, release time.Duration }
+
+// A claim is a call that a worker has taken.
+type claim struct {
+	instant
+	n      uint64
+	traced bool
 }
 
-// take gives the next call to a worker that is free at now. ok is false if there
-// are no more.
-func (q *queue) take(now time.Duration) (n uint64, due time.Duration, ok bool) {
+const (
+	// maxBatch bounds the calls of a batch.
+	maxBatch = 64
+	// batchSpan is how far the calls of a batch are apart. A call may find its
+	// worker stuck, and be late by that much until another takes it over.
+	batchSpan = 20 * time.Microsecond
+	// roomForBatches is the least room of a queue that is kept exactly enough, if
+	// the calls of a batch count as taken when the batch is.
+	roomForBatches = 64 * maxBatch
+)
+
+func newQueue(a Arrivals, o Overload, room int, t *trace, w *windows) *queue {
+	q := &queue{instants: a.From(0), overload: o, most: 1, trace: t, windows: w}
+	if o.policy != policyDrop {
+		q.taken = make([]time.Duration, room)
+	}
+	return q
+}
+
+// inBatches lets workers take several calls at a time, if the queue is large
+// enough. Batches must be those of all workers there will ever be.
+func (q *queue) inBatches(batches []*batch) {
+	if q.overload.policy == policyQueue && len(q.taken) >= roomForBatches {
+		q.most, q.batches = maxBatch, batches
+	}
+}
+
+// A batch is what a worker has claimed and not begun.
+type batch struct {
+	head  uint64 // place of the next to begin; changes atomically if others may take calls over
+	tail  uint64 // place past the last; changes with queue.mu held
+	calls [maxBatch]claim
+	_     [64]byte // keeps the heads of workers on lines of their own
+}
+
+// pop takes the next call of the batch, which is the worker's own and nobody
+// else's if it is not shared. Others than the owner must hold queue.mu.
+func (b *batch) pop(shared bool) (claim, bool) {
+	if !shared {
+		if b.head == b.tail {
+			return claim{}, false
+		}
+		b.head++
+		return b.calls[(b.head-1)%maxBatch], true
+	}
+	for {
+		h := atomic.LoadUint64(&b.head)
+		if h == b.tail {
+			return claim{}, false
+		}
+		c := b.calls[h%maxBatch]
+		if atomic.CompareAndSwapUint64(&b.head, h, h+1) {
+			return c, true
+		}
+	}
+}
+
+// take gives the next call to a worker that is free at now, and may put the calls
+// after it into the worker's batch, which must be empty. ok is false if there are
+// no more.
+func (q *queue) take(own *batch, now time.Duration) (c claim, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.stopped && !q.halt.Load() {
-		due, ok := q.instants.Next()
+	if c, ok := q.takeOver(own, now); ok {
+		return c, true
+	}
+	first, ok := q.draw(now)
+	if !ok {
+		return q.takeOver(own, never)
+	}
+	if q.most == 1 {
+		return first, true
+	}
+	end := own.tail // the batch is empty
+	for n := 1; n < q.most && !q.stopped; n++ {
+		if q.peek(); !q.hasAhead || q.ahead.due > first.due+batchSpan {
+			break
+		}
+		c, ok := q.draw(now)
 		if !ok {
+			break
+		}
+		own.calls[end%maxBatch] = c
+		end++
+	}
+	own.tail = end
+	return first, true
+}
+
+// takeOver takes a call that is due by now from a worker that has not begun it.
+func (q *queue) takeOver(own *batch, now time.Duration) (claim, bool) {
+	for _, b := range q.batches {
+		if b == own {
+			continue
+		}
+		if h := atomic.LoadUint64(&b.head); h == b.tail || b.calls[h%maxBatch].due > now {
+			continue
+		}
+		if c, ok := b.pop(true); ok {
+			return c, true
+		}
+	}
+	return claim{}, false
+}
+
+// peek sees to it that the next instant is in ahead, if there is one.
+func (q *queue) peek() {
+	if !q.hasAhead {
+		q.ahead.due, q.hasAhead = q.instants.Next()
+	}
+}
+
+// draw is the next call that finds room.
+func (q *queue) draw(now time.Duration) (claim, bool) {
+	for !q.stopped && !q.halt.Load() {
+		q.peek()
+		if !q.hasAhead {
 			q.stopped = true
 			break
 		}
-		n := q.next
+		q.hasAhead = false
+		c := claim{instant: instant{q.ahead.due, q.ahead.due}, n: q.next}
 		q.next++
-		if q.admit(due, now) {
-			return n, due, true
+		q.offered++
+		q.windows.offer(c.due)
+		if q.overload.policy == policyCatchUp {
+			c.release = q.release(c.due)
 		}
-		q.dropped++
+		if q.admit(c.due, max(now, c.release)) {
+			q.catching = instant{c.due, max(c.release, now)}
+			c.traced = q.trace.wants(c.due)
+			q.dueSum += uint64(c.due)
+			return c, true
+		}
+		q.drop(c.due)
 	}
-	return 0, 0, false
+	return claim{}, false
+}
+
+func (q *queue) drop(due time.Duration) {
+	q.dropped++
+	q.windows.dropped(due)
+}
+
+func (q *queue) miss(due time.Duration) {
+	q.missed++
+	q.windows.missed(due)
+}
+
+// release is when a call may begin that has to catch up: after the call before it
+// by the k-th part at least of the time between the instants at which both were due.
+func (q *queue) release(due time.Duration) time.Duration {
+	return max(due, q.catching.release+time.Duration(float64(due-q.catching.due)/q.overload.factor))
 }
 
 // admit tells whether a call due at due, which a worker could take at now, found
@@ -72,6 +229,24 @@ func (q *queue) admit(due, now time.Duration) bool {
 	return true
 }
 
+// overdue tells since when the next call has been waiting for a worker; 0 if it
+// has not.
+func (q *queue) overdue(now time.Duration) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return 0
+	}
+	if q.peek(); !q.hasAhead {
+		return 0
+	}
+	ready := q.ahead.due
+	if q.overload.policy == policyCatchUp {
+		ready = q.release(ready)
+	}
+	return max(now-ready, 0)
+}
+
 // never is later than any call is taken.
 const never = time.Duration(math.MaxInt64)
 
@@ -80,7 +255,7 @@ const never = time.Duration(math.MaxInt64)
 const mostLeft = 1 << 20
 
 // stop interrupts the run: no more calls are handed out, and those that were due
-// before now count as waiting, or as dropped if they found no room. If they are
+// before now count as missed, or as dropped if they found no room. If they are
 // very many, the schedule ends for the account where counting them does. It may be
 // called more than once.
 func (q *queue) stop(now time.Duration) {
@@ -96,31 +271,54 @@ func (q *queue) stop(now time.Duration) {
 	}
 	q.stopped = true
 	for left := 0; ; left++ {
-		due, ok := q.instants.Next()
-		switch {
-		case !ok:
+		if q.peek(); !q.hasAhead {
 			return
-		case due >= q.at || left == mostLeft:
+		}
+		due := q.ahead.due
+		q.hasAhead = false
+		if due >= q.at || left == mostLeft {
 			q.cut, q.at = true, min(due, q.at)
 			return
 		}
 		q.cut = true
+		q.offered++
 		if q.admit(due, never) {
-			q.waiting++
+			q.miss(due)
 		} else {
-			q.dropped++
+			q.drop(due)
 		}
 	}
 }
 
 // giveBack returns a call that was taken, and that an interruption at now kept
 // from beginning.
-func (q *queue) giveBack(due, now time.Duration) {
+func (q *queue) giveBack(c claim, now time.Duration) {
 	q.stop(now)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.cut = true
-	if due < q.at {
-		q.waiting++
+	q.dueSum -= uint64(c.due)
+	if c.due < q.at {
+		q.miss(c.due)
+	} else {
+		q.offered-- // the schedule ends before it
 	}
+}
+
+// An outcome is what a source has to say of a run that is over.
+type outcome struct {
+	offered, dropped, missed uint64
+	dueSum                   uint64 // of the instants of calls begun, in ns, modulo 2^64
+	scheduled                time.Duration
+	cut                      bool // interrupted before its end
+}
+
+func (q *queue) outcome(duration time.Duration) outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o := outcome{q.offered, q.dropped, q.missed, q.dueSum, duration, q.cut}
+	if q.cut {
+		o.scheduled = min(duration, q.at)
+	}
+	return o
 }

@@ -12,16 +12,23 @@ func TestWhatAnInterruptionLeavesOverIsCountedUpToABound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, room := range []int{0, 10, 2 * mostLeft} {
-		q := newQueue(a, room)
+		q := newQueue(a, policy(room), room, newTrace(time.Hour), newWindows(time.Minute, time.Hour))
 		q.stop(time.Hour - 1)
 		waiting := uint64(min(room, mostLeft))
-		if !q.cut || q.waiting != waiting || q.dropped != mostLeft-waiting || q.at != mostLeft {
-			t.Errorf("room for %d: waiting %d, dropped %d, cut off at %d", room, q.waiting, q.dropped, q.at)
+		if !q.cut || q.missed != waiting || q.dropped != mostLeft-waiting || q.at != mostLeft {
+			t.Errorf("room for %d: waiting %d, dropped %d, cut off at %d", room, q.missed, q.dropped, q.at)
 		}
-		if _, _, ok := q.take(time.Hour); ok {
+		if _, ok := q.take(&noBatch, time.Hour); ok {
 			t.Error("a call was handed out after the end")
 		}
 	}
+}
+
+func policy(room int) Overload {
+	if room == 0 {
+		return Drop
+	}
+	return Queue
 }
 
 func TestALongRowOfDropsEndsWithTheRun(t *testing.T) {
@@ -29,9 +36,9 @@ func TestALongRowOfDropsEndsWithTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := newQueue(a, 0)
+	q := newQueue(a, Drop, 0, newTrace(24*time.Hour), newWindows(time.Hour, 24*time.Hour))
 	q.halt.Store(true) // stop was called, and waits for the lock
-	if _, _, ok := q.take(24 * time.Hour); ok || q.dropped > 1 {
+	if _, ok := q.take(&noBatch, 24*time.Hour); ok || q.dropped > 1 {
 		t.Errorf("dropped %d", q.dropped)
 	}
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -10,13 +11,18 @@ import (
 
 // A Record is the account of a run. Every call that was due is in it once:
 //
-//	Offered = Done + Failed + Dropped + Unfinished
+//	Offered = Done + Failed + Dropped + Missed
 type Record struct {
-	Offered    uint64 `json:"offered"`    // calls due
-	Done       uint64 `json:"done"`       // ended without an error
-	Failed     uint64 `json:"failed"`     // ended with one, or by a panic
-	Dropped    uint64 `json:"dropped"`    // found the queue full
-	Unfinished uint64 `json:"unfinished"` // had not begun when the run was interrupted
+	Loop     string `json:"loop"`     // open or closed
+	Pace     string `json:"pace"`     // how workers waited
+	Overload string `json:"overload"` // the policy; "" in a closed loop
+	Workers  int    `json:"workers"`  // how many there were at the end
+
+	Offered uint64 `json:"offered"` // calls due
+	Done    uint64 `json:"done"`    // ended without an error
+	Failed  uint64 `json:"failed"`  // ended with one, or by a panic
+	Dropped uint64 `json:"dropped"` // found the queue full
+	Missed  uint64 `json:"missed"`  // had not begun when the run was interrupted
 
 	// Scheduled is the length of the schedule, or of the part of it before the run
 	// was interrupted. Elapsed is from the start until the schedule was over and the
@@ -24,6 +30,8 @@ type Record struct {
 	Scheduled   time.Duration `json:"scheduled_ns"`
 	Elapsed     time.Duration `json:"elapsed_ns"`
 	Interrupted bool          `json:"interrupted"`
+	// Aborted is the SLO that ended the run, if it was to end it.
+	Aborted string `json:"aborted,omitempty"`
 
 	Latency *quantile.HDR `json:"latency"` // due to ended, of calls done
 	Service *quantile.HDR `json:"service"` // begun to ended, of calls done
@@ -41,26 +49,69 @@ type Record struct {
 
 	Failures []Failure `json:"failures,omitempty"` // by kind, most frequent first
 
+	// InSystem is the mean number of calls between due and ended, over the time that
+	// was elapsed, of those that ended (Little's law makes it their rate times their
+	// mean latency, and every run is checked for that).
+	InSystem float64 `json:"in_system"`
+
+	Windows  []Window    `json:"windows"`
+	Fidelity *Fidelity   `json:"fidelity,omitempty"` // nil if too few calls were traced
+	Trend    *Trend      `json:"trend,omitempty"`    // nil if too few windows have enough calls
+	SLOs     []SLOResult `json:"slos,omitempty"`
+
+	Slowest []SlowCall    `json:"slowest,omitempty"` // slowest first
+	Hiccups *quantile.HDR `json:"hiccups"`           // how late a goroutine woke that sleeps 1 ms at a time
+	Runtime Runtime       `json:"runtime"`           // what the runtime and the machine did meanwhile
+
 	// Kept are the first latencies of calls done, in the order in which they
 	// ended, as many as Run.Keep asked for.
 	Kept []time.Duration `json:"-"`
+
+	slos []SLO
 
 	// Waiting is the CPU time that the generator spent on waiting.
 	Waiting time.Duration `json:"waiting_cpu_ns"`
 }
 
-func merge(workers []*worker, recorders []*recorder, q *queue, kept *kept, duration time.Duration) *Record {
-	all := newRecorder(kept)
-	for _, r := range recorders {
-		all.merge(r)
-	}
+// Names of loops.
+const (
+	OpenLoop   = "open"   // calls are due when the schedule says
+	ClosedLoop = "closed" // calls are due when the one before has ended
+)
+
+// A Window is the account of the calls that were due in a part of a run.
+type Window struct {
+	From    time.Duration `json:"from_ns"`
+	Length  time.Duration `json:"length_ns"`
+	Offered uint64        `json:"offered"`
+	Done    uint64        `json:"done"`
+	Failed  uint64        `json:"failed,omitempty"`
+	Dropped uint64        `json:"dropped,omitempty"`
+	Missed  uint64        `json:"missed,omitempty"`
+	Late    uint64        `json:"late,omitempty"` // begun after the window's end, by the generator's own fault
+	// Latency of the load offered, to 2 %; 0 if the calls do not allow to state it, or
+	// if it lies among those that never began.
+	P50 time.Duration `json:"p50_ns,omitempty"`
+	P99 time.Duration `json:"p99_ns,omitempty"`
+	Max time.Duration `json:"max_ns,omitempty"` // of calls done
+
+	Runtime *RuntimeWindow `json:"runtime,omitempty"` // nil if it is told with that of another window
+}
+
+func newRecord(c *crew, all *recorder, o outcome) *Record {
 	r := &Record{
+		Loop:          OpenLoop,
+		Pace:          c.pace.String(),
+		Overload:      c.run.Overload.String(),
+		Workers:       len(c.workers),
+		Offered:       o.offered,
 		Done:          all.latency.Count(),
 		Failed:        all.failed.Count(),
-		Dropped:       q.dropped,
-		Unfinished:    q.waiting,
-		Scheduled:     duration,
-		Interrupted:   q.cut,
+		Dropped:       o.dropped,
+		Missed:        o.missed,
+		Scheduled:     o.scheduled,
+		Interrupted:   o.cut,
+		Aborted:       c.aborted,
 		Latency:       all.latency,
 		Service:       all.service,
 		Queue:         all.queue,
@@ -68,38 +119,128 @@ func merge(workers []*worker, recorders []*recorder, q *queue, kept *kept, durat
 		FailedLatency: all.failed,
 		Backlog:       all.backlog,
 		Failures:      all.failures.list(),
-		Kept:          kept.latencies(),
+		Kept:          c.kept.latencies(),
+		Waiting:       c.spent(),
+		Slowest:       c.slowest.list(),
+		Hiccups:       c.observer.hiccups,
+		Runtime:       c.observer.total,
+		slos:          c.run.SLOs,
 	}
-	r.Offered = r.Done + r.Failed + r.Dropped + r.Unfinished
-	for _, w := range workers {
-		r.Waiting += w.waiter.Spent()
-	}
-	if r.Interrupted {
-		r.Scheduled = min(duration, q.at)
+	if c.closed != nil {
+		r.Loop, r.Overload = ClosedLoop, ""
 	}
 	r.Elapsed = max(r.Scheduled, all.last)
 	if r.Backlog > 0 {
 		r.Behind = max(r.Scheduled-all.lastFree, 0)
 	}
+	if r.Elapsed > 0 {
+		r.InSystem = (all.latency.Sum() + all.failed.Sum()) / float64(r.Elapsed)
+	}
+	r.Windows = c.windows.list(c.observer.windows, r.Scheduled)
+	rows := c.trace.rows()
+	if c.closed == nil {
+		r.Fidelity = fidelity(rows)
+	}
+	r.Trend = trend(r.Windows, rows)
+	r.judge(c.windows)
 	return r
 }
 
-// merge adds the account of another recorder.
-func (r *recorder) merge(o *recorder) {
-	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service},
-		{r.queue, o.queue}, {r.generator, o.generator}, {r.failed, o.failed}} {
-		if err := pair[0].Merge(pair[1]); err != nil {
-			panic(err) // histograms of one make merge
+// judge judges the run by its objectives: those of the whole by its histograms, and
+// the others by its windows.
+func (r *Record) judge(w *windows) {
+	whole := []sloView{{offered: r.Offered, done: r.Done, failed: r.Failed, never: r.Dropped + r.Missed, latency: r.Latency,
+		achieved: min(r.Achieved()/max(r.Rate(), 1e-9), 1)}}
+	for _, s := range r.slos {
+		if s.every > 0 {
+			r.SLOs = append(r.SLOs, w.judge([]SLO{s}, int(r.Scheduled/w.length))...)
+			continue
+		}
+		r.SLOs = append(r.SLOs, s.judge(whole, func(int) time.Duration { return 0 }))
+	}
+}
+
+// list is the windows that began before the end of the schedule.
+func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Window) {
+	for i := range w.all {
+		v := &w.all[i]
+		one := Window{
+			From: time.Duration(i) * w.length, Length: w.length,
+			Done: v.done, Failed: v.failed, Dropped: v.dropped.Load(), Missed: v.missed.Load(), Late: v.late, Max: v.latency.max,
+		}
+		one.Offered = one.Done + one.Failed + one.Dropped + one.Missed
+		if one.From >= scheduled {
+			if one.Offered == 0 {
+				break
+			}
+		} else {
+			one.Length = min(one.Length, scheduled-one.From)
+		}
+		account := view(w.all[i : i+1])
+		for q, to := range map[float64]*time.Duration{0.5: &one.P50, 0.99: &one.P99} {
+			if x, err := (SLO{q: q}).of(&account); err == nil && !math.IsInf(x, 1) {
+				*to = time.Duration(x)
+			}
+		}
+		all = append(all, one)
+	}
+	for i := range usage {
+		// The observer may be late, and its windows with it.
+		if at := int((usage[i].From + usage[i].To) / 2 / w.length); at < len(all) {
+			all[at].Runtime = &usage[i]
 		}
 	}
-	r.last = max(r.last, o.last)
-	if o.lastDue >= r.lastDue {
-		r.lastDue, r.backlog = o.lastDue, o.backlog
+	return all
+}
+
+// An AccountError is a run whose account does not add up, which is a fault of this
+// package. What it says cannot be relied on.
+type AccountError struct{ Problems []string }
+
+func (e *AccountError) Error() string {
+	return "bench: the account of the run does not add up (a fault of loadgen; please report it): " + strings.Join(e.Problems, "; ")
+}
+
+// checkAccount checks what holds for every run, by what its source and its
+// recorders counted independently of each other: that every call is accounted for
+// once, and Little's law.
+//
+// The number of calls in the system, integrated over time, is the sum of the
+// instants at which they ended less those at which they were due. By Little's law
+// it is the sum of their latencies, too.
+func checkAccount(r *Record, all *recorder, o outcome) error {
+	var problems []string
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if sum := r.Done + r.Failed + r.Dropped + r.Missed; r.Offered != sum {
+		wrong("%d calls were offered, and %d are accounted for", r.Offered, sum)
 	}
-	r.lastFree = max(r.lastFree, o.lastFree)
-	for kind, f := range o.failures {
-		r.failures.count(kind, f)
+	begun := r.Done + r.Failed
+	if n := r.Service.Count(); n != r.Done {
+		wrong("%d calls were done, and the service time of %d is known", r.Done, n)
 	}
+	for _, h := range []*quantile.HDR{r.Queue, r.Generator} {
+		if n := h.Count(); n != begun {
+			wrong("%d calls were begun, and the lag of %d is known", begun, n)
+		}
+	}
+	// Sums are modulo 2^64 ns, in which they are exact.
+	if inSystem := all.endedSum - o.dueSum; inSystem != all.latencySum {
+		wrong("Little's law: the calls spent %d ns in the system, and their latencies are %d ns", inSystem, all.latencySum)
+	}
+	if sum, want := r.Latency.Sum()+r.FailedLatency.Sum(), float64(all.latencySum); all.latencySum < 1<<62 && math.Abs(sum-want) > 1e-6*want+1 {
+		wrong("Little's law: the histograms of latency hold %.0f ns, the calls took %.0f ns", sum, want)
+	}
+	var windows uint64
+	for i := range r.Windows {
+		windows += r.Windows[i].Offered
+	}
+	if windows != r.Offered {
+		wrong("%d calls were offered, and the windows hold %d", r.Offered, windows)
+	}
+	if problems == nil {
+		return nil
+	}
+	return &AccountError{problems}
 }
 
 // Rate is the load that was offered, in calls a second; 0 if nothing was
@@ -134,8 +275,8 @@ func (e *TooFewError) Error() string {
 
 // A NotServedError is a percentile that lies among the calls that never began.
 type NotServedError struct {
-	Quantile                     float64
-	Dropped, Unfinished, Offered uint64 // calls, those that failed left out
+	Quantile                 float64
+	Dropped, Missed, Offered uint64 // calls, those that failed left out
 }
 
 func (e *NotServedError) Error() string {
@@ -143,8 +284,8 @@ func (e *NotServedError) Error() string {
 	if e.Dropped > 0 {
 		never = append(never, fmt.Sprintf("%d of %d calls were dropped", e.Dropped, e.Offered))
 	}
-	if e.Unfinished > 0 {
-		never = append(never, fmt.Sprintf("%d of %d had not begun when the run was interrupted", e.Unfinished, e.Offered))
+	if e.Missed > 0 {
+		never = append(never, fmt.Sprintf("%d of %d had not begun when the run was interrupted", e.Missed, e.Offered))
 	}
 	return fmt.Sprintf("p%g is infinite: %s", 100*e.Quantile, strings.Join(never, ", "))
 }
@@ -160,91 +301,10 @@ func (r *Record) Percentile(q float64) (time.Duration, error) {
 	}
 	rank := quantile.Rank(q, n)
 	if rank > r.Done {
-		return 0, &NotServedError{q, r.Dropped, r.Unfinished, n}
+		return 0, &NotServedError{q, r.Dropped, r.Missed, n}
 	}
 	return r.Latency.Quantile(float64(rank) / float64(r.Done)), nil
 }
 
 // stated are the calls that percentiles speak of.
-func (r *Record) stated() uint64 { return r.Done + r.Dropped + r.Unfinished }
-
-// A Reason is why a run does not say what it was to say.
-type Reason struct {
-	Name   string `json:"name"`   // such as Saturated
-	Detail string `json:"detail"` // its numbers, and what to do
-}
-
-// Names of reasons.
-const (
-	Interrupted      = "interrupted"       // the run ended before its schedule
-	Saturated        = "saturated"         // the target did not keep up
-	GeneratorLimited = "generator-limited" // nor did the generator
-	TooFewSamples    = "too-few-samples"   // for a percentile that was asked for
-)
-
-const (
-	// maxGeneratorLag is how late the generator may be at p99, unless that is less
-	// than half of the latency.
-	maxGeneratorLag = time.Millisecond
-	// maxDropped is the share of calls that may be dropped: p99 is still finite.
-	maxDropped = 0.01
-	// maxBehind is for how much of the schedule's end the target may be behind: so
-	// much a stall may take. One that does not keep up is behind nearly from the
-	// beginning.
-	maxBehind = 0.5
-)
-
-// Verdict lists why r is not valid; nothing if it is. Percentiles are those that
-// the run is to state.
-func (r *Record) Verdict(percentiles ...float64) []Reason {
-	var reasons []Reason
-	because := func(name, format string, args ...any) {
-		reasons = append(reasons, Reason{name, fmt.Sprintf(format, args...)})
-	}
-	if r.Interrupted {
-		because(Interrupted, "the run was interrupted after %v: what it says is of its beginning", r.Scheduled.Round(time.Millisecond))
-	}
-	dropping := float64(r.Dropped) > maxDropped*float64(r.Offered)
-	switch {
-	case dropping:
-		because(Saturated, "%d of %d calls were dropped, %s of %s were served: lower the rate, or allow more workers",
-			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
-	case float64(r.Behind) > maxBehind*float64(r.Scheduled):
-		because(Saturated, "no call of the last %v found a worker free, and the last one waited %v: latency grows with the length of the run. "+
-			"%s of %s were served: lower the rate, or allow more workers",
-			r.Behind.Round(time.Millisecond), r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
-	}
-	lag := r.Generator.Quantile(0.99)
-	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
-	// Of calls that are dropped nobody knows the lag. They are the generator's fault
-	// if it kept its workers for longer than the target did, or the queue.
-	dropped := dropping && lag > r.Queue.Quantile(0.99) && lag > r.Service.Mean()
-	if lag > maxGeneratorLag && lag > latency/2 || dropped {
-		because(GeneratorLimited, "calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
-			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
-	}
-	for _, q := range percentiles {
-		n, need := r.stated(), quantile.SamplesFor(q)
-		switch {
-		case n >= need || r.Interrupted:
-		case r.Offered == 0:
-			because(TooFewSamples, "no call was due: raise the duration, or the rate")
-			return reasons
-		case r.Offered >= need && len(r.Failures) > 0:
-			because(TooFewSamples, "p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
-				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
-		default:
-			because(TooFewSamples, "p%g needs %d calls, there were %d: raise the duration to %v, or the rate",
-				100*q, need, n, lasting(need, r.Rate(), 1))
-		}
-	}
-	return reasons
-}
-
-// round writes calls a second.
-func round(perSecond float64) string {
-	if perSecond >= 100 {
-		return fmt.Sprintf("%.0f/s", perSecond)
-	}
-	return fmt.Sprintf("%.3g/s", perSecond)
-}
+func (r *Record) stated() uint64 { return r.Done + r.Dropped + r.Missed }

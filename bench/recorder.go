@@ -19,7 +19,12 @@ type recorder struct {
 	queue, generator *quantile.HDR // the lag of every call, in its parts
 	failed           *quantile.HDR // latency of calls that failed
 	failures         failures
+	window           windowTally
 	kept             *kept
+	trace            *trace
+	slowest          *slowest
+	endedSum         uint64        // of the instants at which calls ended, in ns, modulo 2^64
+	latencySum       uint64        // of their latencies, likewise
 	last             time.Duration // when the last call ended
 	lastDue          time.Duration // when the call due last was due
 	backlog          time.Duration // the queue lag of that call
@@ -57,7 +62,7 @@ func (k *kept) latencies() []time.Duration {
 	return latencies
 }
 
-func newRecorder(k *kept) *recorder {
+func newRecorder(k *kept, t *trace, w *windows, slow *slowest) *recorder {
 	return &recorder{
 		latency:   quantile.NewHDR(),
 		service:   quantile.NewHDR(),
@@ -65,15 +70,21 @@ func newRecorder(k *kept) *recorder {
 		generator: quantile.NewHDR(),
 		failed:    quantile.NewHDR(),
 		failures:  failures{},
+		window:    windowTally{windows: w},
 		kept:      k,
+		trace:     t,
+		slowest:   slow,
 	}
 }
 
-func (r *recorder) add(c call, err error) {
+func (r *recorder) add(c *call, err error) {
 	if r.shared {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 	}
+	latency := c.ended - c.due
+	r.endedSum += uint64(c.ended)
+	r.latencySum += uint64(latency)
 	r.last = max(r.last, c.ended)
 	if c.due >= r.lastDue {
 		r.lastDue, r.backlog = c.due, c.ideal-c.due
@@ -83,7 +94,11 @@ func (r *recorder) add(c call, err error) {
 	}
 	r.queue.Add(c.ideal - c.due)
 	r.generator.Add(c.begun - c.ideal)
-	latency := c.ended - c.due
+	r.window.add(c, err != nil)
+	if c.traced {
+		r.trace.add(c)
+	}
+	r.slowest.offer(c, err != nil)
 	if err != nil {
 		r.failed.Add(latency)
 		r.failures.add(c.ended, err)
@@ -93,5 +108,26 @@ func (r *recorder) add(c call, err error) {
 	r.service.Add(c.ended - c.begun)
 	if len(r.kept.all) > 0 {
 		r.kept.add(c.ended, latency)
+	}
+}
+
+// merge adds the account of another recorder.
+func (r *recorder) merge(o *recorder) {
+	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service},
+		{r.queue, o.queue}, {r.generator, o.generator}, {r.failed, o.failed}} {
+		if err := pair[0].Merge(pair[1]); err != nil {
+			panic(err) // histograms of one make merge
+		}
+	}
+	o.window.pass()
+	r.endedSum += o.endedSum
+	r.latencySum += o.latencySum
+	r.last = max(r.last, o.last)
+	if o.lastDue >= r.lastDue {
+		r.lastDue, r.backlog = o.lastDue, o.backlog
+	}
+	r.lastFree = max(r.lastFree, o.lastFree)
+	for kind, f := range o.failures {
+		r.failures.count(kind, f)
 	}
 }

@@ -5,21 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 )
 
 // DefaultQueue is how many calls may wait for a worker if a [Run] does not say.
 const DefaultQueue = 1 << 16
 
-// NoQueue lets no call wait: one that finds every worker busy, or not yet back from
-// waiting for the call before, is dropped.
-const NoQueue = -1
-
-// A Run is a load on a target. Arrivals and Target must be set.
+// A Run is a load on a target. Target must be set, and either Arrivals or Closed.
 type Run struct {
 	// Arrivals say when calls are due.
 	Arrivals Arrivals
+	// Closed makes the loop a closed one, without Arrivals: see [Closed].
+	Closed *Closed
 	// Keys say which key each call asks for; nil asks for "".
 	Keys Keys
 	// Target is called.
@@ -30,11 +27,26 @@ type Run struct {
 	// as calls are to wait at once. Each of the first 64 takes about 1.3 MB of
 	// histograms; the others share those.
 	Workers int
-	// Queue is how many calls may wait for a worker; 0 is [DefaultQueue], and
-	// [NoQueue] none.
+	// MaxWorkers, if it is more than Workers, lets there be as many: more are added
+	// within some milliseconds while calls wait for a worker and a processor is idle.
+	// They share the histograms of the first.
+	MaxWorkers int
+	// Overload says what becomes of calls that find every worker busy; the zero
+	// value is [Queue].
+	Overload Overload
+	// Queue is how many calls may wait for a worker; 0 is [DefaultQueue].
 	Queue int
-	// Pace is how workers wait; nil is [Tight].
+	// Pace is how workers wait; nil is [Auto].
 	Pace Pace
+	// Window is the length of the windows that the record is cut into; 0 picks one
+	// that makes about 50.
+	Window time.Duration
+	// SLOs are what the run is to hold. Abort ends it once the calls so far miss one.
+	SLOs  []SLO
+	Abort bool
+	// Activities are what may go on beside calls: the slowest calls are tagged with
+	// those that they overlapped.
+	Activities []*Activity
 	// Keep is how many latencies are kept one by one, in the order in which calls
 	// ended, for Record.Kept; calls past it are not. They take 16 B each.
 	Keep int
@@ -60,8 +72,17 @@ func DefaultWorkers() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 func (r *Run) Check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("bench: "+format, args...)) }
-	if r.Arrivals == nil {
-		wrong("Run.Arrivals is nil: want a schedule, such as Constant(PerSecond(1000), time.Second)")
+	switch {
+	case r.Arrivals == nil && r.Closed == nil:
+		wrong("Run.Arrivals is nil: want a schedule, such as Constant(PerSecond(1000), time.Second), or Run.Closed")
+	case r.Arrivals != nil && r.Closed != nil:
+		wrong("Run.Arrivals and Run.Closed are both set: want one of them")
+	case r.Closed != nil:
+		if err := r.Closed.check(); err != nil {
+			wrong("%w", err)
+		}
+	case r.Arrivals.Duration() <= 0:
+		wrong("Run.Arrivals last %v: want a schedule that begins and ends", r.Arrivals.Duration())
 	}
 	if r.Target == nil {
 		wrong("Run.Target is nil: want what is to be called")
@@ -69,69 +90,100 @@ func (r *Run) Check() error {
 	if r.Workers < 0 || r.Workers > MaxWorkers {
 		wrong("Run.Workers is %d: want 1 to %d, or 0 for one fewer than there are processors", r.Workers, MaxWorkers)
 	}
-	if r.Queue < NoQueue || r.Queue > 1<<30 {
-		wrong("Run.Queue is %d: want 1 to 2^30, 0 for %d, or %d for none", r.Queue, DefaultQueue, NoQueue)
+	if r.MaxWorkers < 0 || r.MaxWorkers > MaxWorkers {
+		wrong("Run.MaxWorkers is %d: want 0 to %d", r.MaxWorkers, MaxWorkers)
+	}
+	if err := r.Overload.check(); err != nil {
+		wrong("Run.Overload %w", err)
+	}
+	if r.Queue < 0 || r.Queue > 1<<30 {
+		wrong("Run.Queue is %d: want 1 to 2^30, or 0 for %d", r.Queue, DefaultQueue)
 	}
 	if r.Keep < 0 || r.Keep > maxKeep {
 		wrong("Run.Keep is %d: want 0 to 2^30", r.Keep)
 	}
+	if n := len(r.Activities); n > MaxActivities {
+		wrong("Run.Activities are %d: want %d at most", n, MaxActivities)
+	}
+	errs = append(errs, r.checkWindows())
 	return errors.Join(errs...)
+}
+
+// checkWindows sees that the windows of a run are not too many, and that those of
+// its SLOs are made of them.
+func (r *Run) checkWindows() error {
+	var errs []error
+	if r.Window < 0 {
+		errs = append(errs, fmt.Errorf("bench: Run.Window is %v: want 0 or more", r.Window))
+		return errors.Join(errs...)
+	}
+	if r.Arrivals == nil && r.Closed == nil {
+		return nil
+	}
+	window, duration := r.window(), r.duration()
+	if duration/window >= maxWindows {
+		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window, maxWindows, duration, (duration/(maxWindows-1)).Round(time.Millisecond)))
+	}
+	for _, s := range r.SLOs {
+		switch {
+		case s.every > duration:
+			errs = append(errs, fmt.Errorf("bench: SLO %q is about windows longer than the run of %v", s, duration))
+		case s.every%window != 0:
+			errs = append(errs, fmt.Errorf("bench: SLO %q is not about whole windows of %v: want a multiple of it, or Run.Window to divide it", s, window))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Run) duration() time.Duration {
+	if r.Closed != nil {
+		return r.Closed.Duration
+	}
+	return r.Arrivals.Duration()
+}
+
+// window is the length of windows: what was asked for, or the shortest that an SLO
+// is about, or what makes about 50.
+func (r *Run) window() time.Duration {
+	window := r.Window
+	for _, s := range r.SLOs {
+		if r.Window == 0 && s.every > 0 && (window == 0 || s.every < window) {
+			window = s.every
+		}
+	}
+	if window == 0 {
+		window = windowOf(r.duration())
+	}
+	return window
 }
 
 // Do calls the target until the schedule ends and every call has returned, and
 // returns the account of it. Once ctx ends no more calls begin; what was measured
-// until then is returned all the same, marked as interrupted. The only error is
-// that of Check.
+// until then is returned all the same, marked as interrupted. The error is that of
+// Check, or an [*AccountError] beside the record.
 func (r *Run) Do(ctx context.Context) (*Record, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
-	workers, pace := r.Workers, r.Pace
-	if workers == 0 {
-		workers = DefaultWorkers()
-	}
-	if pace == nil {
-		pace = Tight
-	}
-	room := r.Queue
-	switch room {
-	case 0:
-		room = DefaultQueue
-	case NoQueue:
-		room = 0
-	}
-	q := newQueue(r.Arrivals, room)
-	kept := newKept(r.Keep)
-	recorders := make([]*recorder, min(workers, maxRecorders))
-	for i := range recorders {
-		recorders[i] = newRecorder(kept)
-		recorders[i].shared = workers > len(recorders)
-	}
+	c := newCrew(ctx, r)
 	if r.Began != nil {
 		r.Began()
 	}
-	clock := Clock{time.Now().Add(leadIn)}
-	var wg sync.WaitGroup
-	wg.Add(workers)
-	all := make([]*worker, workers)
-	for i := range all {
-		all[i] = newWorker(ctx, r, q, recorders[i%len(recorders)], clock, pace.Waiter(clock), &wg)
-		go all[i].work()
-	}
+	c.start()
 	// Workers see for themselves that ctx has ended, unless all are in the target.
 	halted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		q.stop(clock.Now())
+		c.source.stop(c.clock.Now())
 		close(halted)
 	})
-	wg.Wait()
+	c.wait()
 	if !stop() {
 		<-halted
 	}
 	if r.Ended != nil {
 		r.Ended()
 	}
-	return merge(all, recorders, q, kept, r.Arrivals.Duration()), nil
+	return c.record()
 }
 
 // leadIn is how long before the schedule starts its workers do, so that the first

@@ -43,8 +43,8 @@ func doContext(ctx context.Context, t testing.TB, r bench.Run) *bench.Record {
 // checkAccount holds for every run.
 func checkAccount(t testing.TB, r *bench.Record) {
 	t.Helper()
-	if r.Offered != r.Done+r.Failed+r.Dropped+r.Unfinished {
-		t.Errorf("offered %d != done %d + failed %d + dropped %d + unfinished %d", r.Offered, r.Done, r.Failed, r.Dropped, r.Unfinished)
+	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
+		t.Errorf("offered %d != done %d + failed %d + dropped %d + missed %d", r.Offered, r.Done, r.Failed, r.Dropped, r.Missed)
 	}
 	begun := r.Done + r.Failed
 	if r.Latency.Count() != r.Done || r.Service.Count() != r.Done || r.FailedLatency.Count() != r.Failed ||
@@ -217,13 +217,13 @@ func TestOneSlowCallDelaysNoOther(t *testing.T) {
 }
 
 func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
-	stall := func(queue int) (*bench.Record, []time.Duration) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Queue: queue, Keep: 20_000,
+	stall := func(policy bench.Overload, queue int) (*bench.Record, []time.Duration) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Overload: policy, Queue: queue, Keep: 20_000,
 			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		return r, r.Kept
 	}
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := stall(bench.NoQueue)
+		r, _ := stall(bench.Drop, 0)
 		if r.Done != 9003 || r.Dropped != 997 || r.Offered != 10_000 {
 			t.Errorf("done %d, dropped %d of %d; want 9003 and 997", r.Done, r.Dropped, r.Offered)
 		}
@@ -240,7 +240,7 @@ func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		// 4 are stuck, 100 wait, and the rest of the stall finds no room.
-		r, kept := stall(100)
+		r, kept := stall(bench.Queue, 100)
 		if r.Dropped != 997-100 {
 			t.Errorf("dropped %d, want %d", r.Dropped, 997-100)
 		}
@@ -353,8 +353,8 @@ func TestAnInterruptedRunEndsAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 				if took := time.Since(before); took > 996*ms+c.service {
 					t.Errorf("it ended after %v", took)
 				}
-				if !r.Interrupted || r.Offered != 100 || r.Done != c.done || r.Unfinished != 100-c.done {
-					t.Errorf("interrupted %v, offered %d, done %d, unfinished %d", r.Interrupted, r.Offered, r.Done, r.Unfinished)
+				if !r.Interrupted || r.Offered != 100 || r.Done != c.done || r.Missed != 100-c.done {
+					t.Errorf("interrupted %v, offered %d, done %d, missed %d", r.Interrupted, r.Offered, r.Done, r.Missed)
 				}
 			})
 		})

@@ -69,16 +69,19 @@ func newSlowest(room int) *slowest {
 
 // offer takes a call if it is slower than the fastest of those kept, or if there
 // is room. Of equals the earlier stays, as far as calls are offered in their order.
-func (s *slowest) offer(c call, n uint64, key string, failed bool) {
-	if int64(c.ended-c.due) <= s.floor.Load() {
-		return
+func (s *slowest) offer(c *call, failed bool) {
+	if int64(c.ended-c.due) > s.floor.Load() {
+		s.take(c, failed)
 	}
+}
+
+func (s *slowest) take(c *call, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int64(c.ended-c.due) <= s.floor.Load() {
 		return // others were taken meanwhile
 	}
-	taken := slowCall{SlowCall: SlowCall{N: n, Key: key, Due: c.due, Begun: c.begun, Ended: c.ended, Failed: failed}}
+	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: c.key, Due: c.due, Begun: c.begun, Ended: c.ended, Failed: failed}}
 	if len(s.calls) < s.room {
 		s.calls = append(s.calls, taken)
 		if len(s.calls) < s.room {

@@ -13,9 +13,9 @@ import (
 )
 
 // ofLatency is a call that is due at n ms.
-func ofLatency(n uint64, latency time.Duration) call {
+func ofLatency(n uint64, latency time.Duration) *call {
 	due := time.Duration(n) * msec
-	return call{due: due, ideal: due, begun: due, ended: due + latency}
+	return &call{due: due, ideal: due, begun: due, ended: due + latency, n: n}
 }
 
 func TestTheSlowestCallsAreKept(t *testing.T) {
@@ -30,7 +30,7 @@ func TestTheSlowestCallsAreKept(t *testing.T) {
 		var want []numbered
 		for i, l := range latencies {
 			n, latency := uint64(i), time.Duration(l)
-			s.offer(ofLatency(n, latency), n, "", false)
+			s.offer(ofLatency(n, latency), false)
 			want = append(want, numbered{n, latency})
 		}
 		// Of equals the one offered first is kept.
@@ -51,7 +51,7 @@ func TestTheSlowestCallsAreKept(t *testing.T) {
 func TestOfEqualCallsTheEarlierStays(t *testing.T) {
 	s := newSlowest(2)
 	for n, latency := range []time.Duration{1, 1, 1, 2} {
-		s.offer(ofLatency(uint64(n), latency), uint64(n), "", false)
+		s.offer(ofLatency(uint64(n), latency), false)
 	}
 	if list := s.list(); list[0].N != 3 || list[1].N != 0 {
 		t.Errorf("%+v", list)
@@ -66,7 +66,7 @@ func TestManyGoroutinesMayOfferCalls(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				n := uint64(i*workers + w)
-				s.offer(ofLatency(n, time.Duration(n*7919%(workers*each))), n, "", false)
+				s.offer(ofLatency(n, time.Duration(n*7919%(workers*each))), false)
 			}
 		})
 	}
@@ -92,8 +92,8 @@ func TestOfferingACallAllocatesNothing(t *testing.T) {
 	n := uint64(0)
 	if allocs := testing.AllocsPerRun(1000, func() {
 		n++
-		s.offer(ofLatency(n, time.Duration(n)), n, "key", false) // is taken
-		s.offer(ofLatency(n, 0), n, "key", false)                // is not, once there are enough
+		s.offer(ofLatency(n, time.Duration(n)), false) // is taken
+		s.offer(ofLatency(n, 0), false)                // is not, once there are enough
 	}); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
@@ -102,12 +102,12 @@ func TestOfferingACallAllocatesNothing(t *testing.T) {
 func TestATagIsOfOneCallOnly(t *testing.T) {
 	s := newSlowest(1)
 	s.names = []string{StopTheWorld, GC}
-	s.offer(ofLatency(0, 1*msec), 0, "", false)
+	s.offer(ofLatency(0, 1*msec), false)
 	n, _, _, ok := s.untagged(0, msec)
 	if !ok {
 		t.Fatal("a call that has ended is not looked at")
 	}
-	s.offer(ofLatency(1, 2*msec), 1, "", false) // takes its place meanwhile
+	s.offer(ofLatency(1, 2*msec), false) // takes its place meanwhile
 	s.tag(0, n, 1<<1)
 	if list := s.list(); len(list) != 1 || list[0].N != 1 || list[0].Overlapped != nil {
 		t.Errorf("%+v", list)
@@ -127,9 +127,9 @@ func TestATagIsOfOneCallOnly(t *testing.T) {
 func TestASlowCallIsWrittenInFull(t *testing.T) {
 	s := newSlowest(2)
 	s.names = []string{StopTheWorld, GC, "span export", SchedulerWait}
-	s.offer(call{due: 1, ideal: 2, begun: 3, ended: 9}, 7, "checkout", true)
+	s.offer(&call{due: 1, ideal: 2, begun: 3, ended: 9, n: 7, key: "checkout"}, true)
 	s.tag(0, 7, 1<<3|1<<2|1<<0)
-	s.offer(call{due: 2, ideal: 2, begun: 2, ended: 4}, 8, "search", false)
+	s.offer(&call{due: 2, ideal: 2, begun: 2, ended: 4, n: 8, key: "search"}, false)
 	got, err := json.Marshal(s.list())
 	if err != nil {
 		t.Fatal(err)
@@ -147,14 +147,14 @@ func BenchmarkOffer(b *testing.B) {
 		b.Run(fmt.Sprintf("taken=%v", taken), func(b *testing.B) {
 			s := newSlowest(keptSlowest)
 			for n := range uint64(keptSlowest) {
-				s.offer(ofLatency(n, 1), n, "", false)
+				s.offer(ofLatency(n, 1), false)
 			}
 			latency := time.Duration(1)
 			for b.Loop() {
 				if taken {
 					latency++
 				}
-				s.offer(call{ended: latency}, 0, "", false)
+				s.offer(&call{ended: latency}, false)
 			}
 		})
 	}

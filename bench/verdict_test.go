@@ -27,19 +27,20 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 	for name, c := range map[string]struct {
 		service time.Duration
 		workers int
+		policy  bench.Overload
 		queue   int
 		want    []string
 	}{
-		"keeps up":           {9 * ms, 1, 0, nil},
-		"just keeps up":      {10 * ms, 1, 0, nil},
-		"falls behind":       {11 * ms, 1, 0, []string{bench.Saturated}},
-		"enough workers":     {11 * ms, 2, 0, nil},
-		"drops":              {11 * ms, 1, 5, []string{bench.Saturated}},
-		"drops every second": {11 * ms, 1, bench.NoQueue, []string{bench.Saturated}},
+		"keeps up":           {9 * ms, 1, bench.Queue, 0, nil},
+		"just keeps up":      {10 * ms, 1, bench.Queue, 0, nil},
+		"falls behind":       {11 * ms, 1, bench.Queue, 0, []string{bench.Saturated}},
+		"enough workers":     {11 * ms, 2, bench.Queue, 0, nil},
+		"drops":              {11 * ms, 1, bench.Queue, 5, []string{bench.Saturated}},
+		"drops every second": {11 * ms, 1, bench.Drop, 0, []string{bench.Saturated}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: c.workers, Queue: c.queue})
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: c.workers, Overload: c.policy, Queue: c.queue})
 				if got := reasons(r, 0.99); !slices.Equal(got, c.want) {
 					t.Errorf("verdict %v (dropped %d, backlog %v), want %v", r.Verdict(0.99), r.Dropped, r.Backlog, c.want)
 				}
@@ -100,7 +101,7 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(10 * ms), Workers: 50,
-			Queue: bench.NoQueue, Pace: late{60 * time.Microsecond}})
+			Overload: bench.Drop, Pace: late{60 * time.Microsecond}})
 		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("verdict %v", got)
 		}
@@ -110,7 +111,7 @@ func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
-			Queue: bench.NoQueue, Pace: late{900 * time.Microsecond}})
+			Overload: bench.Drop, Pace: late{900 * time.Microsecond}})
 		if r.Dropped < 10_000 || !slices.Contains(reasons(r), bench.GeneratorLimited) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
 		}
@@ -177,7 +178,7 @@ func TestTheAdviceToRunLongerIsEnough(t *testing.T) {
 // was offered.
 func TestDroppedCallsAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms), Workers: 1, Queue: bench.NoQueue})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms), Workers: 1, Overload: bench.Drop})
 		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("done %d, verdict %v", r.Done, got)
 		}
@@ -202,7 +203,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 		}
 		// Half of the calls wait for a worker that is stuck.
 		var not *bench.NotServedError
-		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Unfinished < 4900 || !strings.Contains(err.Error(), "interrupted") {
+		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Missed < 4900 || !strings.Contains(err.Error(), "interrupted") {
 			t.Errorf("p99 is %v, %v; want not served", p99, err)
 		}
 		if p40, err := r.Percentile(0.4); err != nil || p40 != 0 {
@@ -251,14 +252,14 @@ func TestKindsOfFailuresArePrintable(t *testing.T) {
 }
 
 func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
-	for queue, want := range map[int]uint64{10: 10, bench.NoQueue: 0} {
+	for policy, want := range map[bench.Overload]uint64{bench.Queue: 10, bench.Drop: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
 			defer cancel()
-			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1, Queue: queue,
+			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1, Overload: policy, Queue: 10,
 				Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
-			if r.Done != 1 || r.Unfinished != want || r.Offered != 5000 {
-				t.Errorf("done %d, dropped %d, unfinished %d of %d; want %d unfinished", r.Done, r.Dropped, r.Unfinished, r.Offered, want)
+			if r.Done != 1 || r.Missed != want || r.Offered != 5000 {
+				t.Errorf("done %d, dropped %d, missed %d of %d; want %d missed", r.Done, r.Dropped, r.Missed, r.Offered, want)
 			}
 		})
 	}
@@ -388,7 +389,7 @@ func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
 func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
 	// Busy from 0 to 1.5 ms: the call due at 1 ms is dropped, that at 2 ms is not.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Target: sleeps(1500 * time.Microsecond), Workers: 1, Queue: bench.NoQueue})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop})
 		if r.Done != 5 || r.Dropped != 5 || r.Queue.Max() != 0 {
 			t.Errorf("done %d, dropped %d, queue lag %v", r.Done, r.Dropped, r.Queue.Max())
 		}

@@ -5,32 +5,49 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 )
+
+// A source gives workers their calls.
+type source interface {
+	// take gives the next call to a worker that is free at now. It may put the calls
+	// after it into the worker's batch, which is empty.
+	take(own *batch, now time.Duration) (c claim, ok bool)
+	// giveBack returns a call that an interruption at now kept from beginning.
+	giveBack(c claim, now time.Duration)
+	// stop interrupts the run: no more calls are taken.
+	stop(now time.Duration)
+}
 
 // A worker makes one call after another.
 type worker struct {
 	ctx    context.Context
 	target Target
 	keys   Keys
-	queue  *queue
+	source source
+	batch  *batch
+	shared bool // others may take calls over from the batch
 	clock  Clock
 	waiter Waiter
-	wg     *sync.WaitGroup
+	leave  func() // called when it is done
 
-	recorder   *recorder
-	free       time.Duration // when it would be free if the generator had no lag
-	due, begun time.Duration // of the call in progress
+	recorder *recorder
+	free     time.Duration // when it would be free if the generator had no lag
+	call     call          // in progress
+	calling  bool          // the target has been entered, and not left
 }
 
-func newWorker(ctx context.Context, r *Run, q *queue, rec *recorder, c Clock, waiter Waiter, wg *sync.WaitGroup) *worker {
-	w := &worker{ctx: ctx, target: r.Target, keys: r.Keys, queue: q, clock: c, waiter: waiter, wg: wg, recorder: rec}
-	if w.keys == nil {
-		w.keys = oneKey{}
-	}
-	return w
+// A call is the account of one call.
+type call struct {
+	due, begun, ended time.Duration
+	ideal             time.Duration // when it would have begun without the generator's lag
+	n                 uint64
+	key               string
+	traced            bool
 }
+
+// noBatch is that of workers that take one call at a time: nobody puts any into it.
+var noBatch batch
 
 type oneKey struct{}
 
@@ -42,60 +59,80 @@ func (w *worker) work() {
 	finished := false
 	defer func() {
 		if finished {
-			w.wg.Done()
+			w.leave()
 			return
 		}
 		w.ended(w.clock.Now(), errGoexit)
 		go w.work()
 	}()
-	w.calls()
-	finished = true
+	for !finished {
+		finished = w.calls()
+	}
 }
 
 var errGoexit = errors.New("the target ended its goroutine (runtime.Goexit)")
 
-func (w *worker) calls() {
+// calls makes calls until there are no more, or the target panics: finished tells
+// which. That the target panicked is accounted for here and not call by call, which
+// would cost each of them.
+func (w *worker) calls() (finished bool) {
+	defer func() {
+		if !w.calling {
+			return
+		}
+		if v := recover(); v != nil {
+			w.ended(w.clock.Now(), &PanicError{Value: v, Stack: debug.Stack()})
+		}
+	}()
 	done := w.ctx.Done()
 	// The end of one call is the beginning of the next if no wait lies between:
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
-		n, due, ok := w.queue.take(now)
+		c, ok := w.batch.pop(w.shared)
 		if !ok {
-			return
+			if c, ok = w.source.take(w.batch, now); !ok {
+				return true
+			}
 		}
-		if due > now {
-			now = w.waiter.Wait(done, due)
+		if c.release > now {
+			now = w.waiter.Wait(done, c.release)
 		}
 		select {
 		case <-done:
-			w.queue.giveBack(due, w.clock.Now())
-			return
+			w.giveBack(c)
+			return true
 		default:
 		}
-		w.due, w.begun = due, now
-		err := w.do(w.keys.Key(n))
+		key := w.keys.Key(c.n)
+		w.call = call{due: c.due, begun: now, ideal: max(c.release, w.free), n: c.n, key: key, traced: c.traced}
+		w.calling = true
+		err := w.target.Call(w.ctx, key)
 		now = w.clock.Now()
 		w.ended(now, err)
+	}
+}
+
+// giveBack returns a call that has not begun, and those of the batch after it.
+func (w *worker) giveBack(c claim) {
+	now := w.clock.Now()
+	for ok := true; ok; c, ok = w.batch.pop(w.shared) {
+		w.source.giveBack(c, now)
 	}
 }
 
 // ended accounts for the call in progress.
 //
 // Its lag is queue lag as far as a generator without any lag of its own would
-// have had it too: one that begins each call at the instant it is due or at the
-// end of the worker's call before, whichever is later (Lindley's recursion, over
-// the service times measured). The rest is the generator's.
+// have had it too: one that begins each call at the instant it is due (or, if calls
+// catch up, is let go) or at the end of the worker's call before, whichever is later
+// (Lindley's recursion, over the service times measured). The rest is the
+// generator's.
 func (w *worker) ended(now time.Duration, err error) {
-	ideal := max(w.due, w.free)
-	w.free = ideal + now - w.begun
-	w.recorder.add(call{due: w.due, ideal: ideal, begun: w.begun, ended: now}, err)
-}
-
-// A call is the instants of one call.
-type call struct {
-	due, begun, ended time.Duration
-	ideal             time.Duration // when it would have begun without the generator's lag
+	w.calling = false
+	w.call.ended = now
+	w.free = w.call.ideal + now - w.call.begun
+	w.recorder.add(&w.call, err)
 }
 
 // A PanicError is a panic of a target.
@@ -110,13 +147,4 @@ func (e *PanicError) Error() string { return fmt.Sprintf("the target panicked: %
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
-}
-
-func (w *worker) do(key string) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return w.target.Call(w.ctx, key)
 }

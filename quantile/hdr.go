@@ -134,5 +134,8 @@ func (h *HDR) Mean() time.Duration {
 	return time.Duration(mean)
 }
 
+// Sum is that of all durations, in nanoseconds, exact to floating point.
+func (h *HDR) Sum() float64 { return math.Ldexp(float64(h.sumHi), 64) + float64(h.sumLo) }
+
 // StateBytes implements [Sizer].
 func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + 6) } // and the fields

@@ -117,7 +117,7 @@ func checkRecord(r *bench.Record) error {
 			return fmt.Errorf("its counts do not add up: %d values of %s, want %d", c.hist.Count(), name, c.n)
 		}
 	}
-	if r.Offered != r.Done+r.Failed+r.Dropped+r.Unfinished {
+	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
 		return fmt.Errorf("its counts do not add up: %d calls offered", r.Offered)
 	}
 	return nil

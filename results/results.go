@@ -23,7 +23,7 @@ import (
 )
 
 // Schema is the version of run.json that this package writes and reads.
-const Schema = 1
+const Schema = 2
 
 // Names of the files of a run.
 const (
@@ -92,11 +92,9 @@ type Visit struct {
 	Verdict   []bench.Reason `json:"verdict,omitempty"` // why it is not valid; none: it is
 }
 
-// Names of reasons for which a visit is not valid, besides those of package bench.
-const (
-	NoisyMachine = "noisy-machine" // the machine was busy with something else
-	SpansLost    = "spans-lost"    // spans were dropped before export: what they cost is not all there
-)
+// SpansLost is a reason for which a visit is not valid, besides those of package
+// bench: spans were dropped before export, and what they cost is not all there.
+const SpansLost = "spans-lost"
 
 // Usable tells whether v was measured to its end.
 func (v *Visit) Usable() bool {

@@ -151,7 +151,7 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}
 	}
-	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, results.SpansLost, results.NoisyMachine} {
+	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, results.SpansLost, bench.NoisyMachine} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
 		}

@@ -29,7 +29,7 @@ type Request struct {
 const maxKept = 1 << 20
 
 // Pace is how every visit waits.
-var Pace = bench.Tight
+var Pace = bench.Auto
 
 // Do runs the visit. Once ctx ends, what was measured until then is returned,
 // marked as interrupted.
@@ -57,7 +57,7 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	}
 	run := bench.Run{Keys: keys, Target: m, Workers: s.Workers, Queue: s.Queue, Pace: Pace}
 	if s.Queue == 0 {
-		run.Queue = bench.NoQueue
+		run.Overload = bench.Drop
 	}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed uint64 // calls that ended
@@ -153,5 +153,5 @@ func noise(m results.Machine) []bench.Reason {
 	if !m.Known || why == nil {
 		return nil
 	}
-	return []bench.Reason{{Name: results.NoisyMachine, Detail: strings.Join(why, "; ")}}
+	return []bench.Reason{{Name: bench.NoisyMachine, Detail: strings.Join(why, "; ")}}
 }

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// A Closed loop makes every worker call again once its call before has ended and
+// it has thought for a while, as so many users would who wait for their answers.
+//
+// The load then follows the target: a stall keeps calls from being due at all, and
+// latency under it is not that of a load that comes from elsewhere. It tells
+// throughput at a number of calls at once, which fits of capacity need. Every
+// output of a closed loop says that it is one.
+type Closed struct {
+	Duration time.Duration `json:"duration_ns"` // no call is due after it
+	Think    time.Duration `json:"think_ns"`    // from the end of a call until its worker's next is due
+}
+
+func (c *Closed) check() error {
+	var errs []error
+	if c.Duration <= 0 {
+		errs = append(errs, fmt.Errorf("Run.Closed.Duration is %v: want one above 0", c.Duration))
+	}
+	if c.Think < 0 {
+		errs = append(errs, fmt.Errorf("Run.Closed.Think is %v: want 0 or more", c.Think))
+	}
+	return errors.Join(errs...)
+}
+
+// A closedLoop gives workers calls that are due when they have thought.
+type closedLoop struct {
+	Closed
+	calls  atomic.Uint64
+	dueSum atomic.Uint64 // in ns, modulo 2^64
+	cut    atomic.Bool
+	at     atomic.Int64 // when that was
+}
+
+// take gives the next call to a worker whose last one ended at now: before the
+// start, if it has made none.
+func (l *closedLoop) take(_ *batch, now time.Duration) (claim, bool) {
+	due := time.Duration(0)
+	if now > 0 {
+		due = now + l.Think
+	}
+	if due >= l.Duration {
+		return claim{}, false
+	}
+	l.dueSum.Add(uint64(due))
+	return claim{instant: instant{due, due}, n: l.calls.Add(1) - 1}, true
+}
+
+func (l *closedLoop) stop(now time.Duration) {
+	if l.cut.CompareAndSwap(false, true) {
+		l.at.Store(int64(max(now, 0)))
+	}
+}
+
+// giveBack takes a call back that has not begun: nobody waits for it.
+func (l *closedLoop) giveBack(c claim, now time.Duration) {
+	l.stop(now)
+	l.calls.Add(^uint64(0))
+	l.dueSum.Add(-uint64(c.due))
+}
+
+func (l *closedLoop) outcome() outcome {
+	o := outcome{offered: l.calls.Load(), dueSum: l.dueSum.Load(), scheduled: l.Duration, cut: l.cut.Load()}
+	if o.cut {
+		o.scheduled = min(l.Duration, time.Duration(l.at.Load()))
+	}
+	return o
+}

@@ -1,0 +1,244 @@
+package bench
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A crew is the workers of a run and what they share.
+type crew struct {
+	run       *Run
+	ctx       context.Context
+	pace      Pace
+	clock     Clock
+	most      int // workers there may ever be
+	queue     *queue
+	closed    *closedLoop // instead of queue
+	source    source      // whichever it is
+	recorders []*recorder
+	windows   *windows
+	trace     *trace
+	kept      *kept
+	slowest   *slowest
+	observer  *observer
+	batches   []*batch // of each worker; nil: they take one call at a time
+
+	mu      sync.Mutex // guards what follows while there may be more workers
+	workers []*worker
+	working int           // workers that are not done
+	over    chan struct{} // closed when none is left
+	watcher sync.WaitGroup
+	aborted string     // the SLO that ended the run
+	looked  cpuReading // when growing was last thought of
+}
+
+// A cpuReading is the CPU time that the process had spent at an instant.
+type cpuReading struct{ at, cpu time.Duration }
+
+func newCrew(ctx context.Context, r *Run) *crew {
+	duration, window := r.duration(), r.window()
+	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
+		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest), over: make(chan struct{})}
+	c.observer = newObserver(c.clock, window, duration, r.Activities, c.slowest)
+	workers := r.Workers
+	if workers == 0 {
+		workers = DefaultWorkers()
+	}
+	c.most = max(workers, r.MaxWorkers)
+	if c.pace == nil || c.pace == Auto {
+		c.pace = Choose(r.perSecond(), workers, runtime.GOMAXPROCS(0))
+	}
+	if r.Closed != nil {
+		c.closed = &closedLoop{Closed: *r.Closed}
+		c.source = c.closed
+	} else {
+		room := r.Queue
+		if room == 0 {
+			room = DefaultQueue
+		}
+		c.queue = newQueue(r.Arrivals, r.Overload, room, c.trace, c.windows)
+		c.source = c.queue
+	}
+	c.recorders = make([]*recorder, min(workers, maxRecorders))
+	for i := range c.recorders {
+		c.recorders[i] = newRecorder(c.kept, c.trace, c.windows, c.slowest)
+		c.recorders[i].shared = c.most > len(c.recorders)
+	}
+	// More workers than processors are for a target that waits. What one of them
+	// claims must not wait with it.
+	if c.queue != nil && c.most <= runtime.GOMAXPROCS(0) {
+		c.batches = make([]*batch, c.most)
+		for i := range c.batches {
+			c.batches[i] = new(batch)
+		}
+		c.queue.inBatches(c.batches)
+	}
+	c.workers = make([]*worker, 0, workers)
+	for range workers {
+		c.workers = append(c.workers, c.newWorker())
+	}
+	return c
+}
+
+// perSecond is the mean rate of the run, as far as its first calls tell; 0 if it
+// has none.
+func (r *Run) perSecond() float64 {
+	if r.Arrivals == nil {
+		return 0
+	}
+	instants, n, last := r.Arrivals.From(0), 0, time.Duration(0)
+	for range 1000 {
+		due, ok := instants.Next()
+		if !ok {
+			return float64(n) / r.Arrivals.Duration().Seconds()
+		}
+		n, last = n+1, due
+	}
+	return float64(n) / max(last, 1).Seconds()
+}
+
+// newWorker is one more worker, which is not at work yet.
+func (c *crew) newWorker() *worker {
+	i := len(c.workers)
+	w := &worker{ctx: c.ctx, target: c.run.Target, keys: c.run.Keys, source: c.source, leave: c.leave, batch: &noBatch,
+		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
+	if w.keys == nil {
+		w.keys = oneKey{}
+	}
+	if c.batches != nil {
+		w.batch = c.batches[i]
+	}
+	return w
+}
+
+func (c *crew) start() {
+	c.clock = Clock{time.Now().Add(leadIn)}
+	c.observer.clock = c.clock
+	c.observer.start()
+	c.working = len(c.workers)
+	for _, w := range c.workers {
+		c.put(w)
+	}
+	if c.most > len(c.workers) || c.run.Abort && len(c.run.SLOs) > 0 {
+		c.watcher.Go(c.watch)
+	}
+}
+
+// put puts a worker to work.
+func (c *crew) put(w *worker) {
+	w.clock = c.clock
+	w.waiter = c.pace.Waiter(c.clock)
+	go w.work()
+}
+
+// leave is what a worker does last.
+func (c *crew) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.working--; c.working == 0 {
+		close(c.over)
+	}
+}
+
+// wait returns when every call has ended.
+func (c *crew) wait() {
+	<-c.over
+	c.watcher.Wait()
+	c.observer.stop()
+}
+
+const watchEvery = time.Millisecond
+
+// watch adds workers while calls wait for them, and ends the run when it misses
+// what it is to hold.
+func (c *crew) watch() {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.over:
+			return
+		case <-ticker.C:
+		}
+		now := c.clock.Now()
+		if c.queue != nil && c.queue.overdue(now) > watchEvery/2 {
+			c.grow(now)
+		}
+		if c.run.Abort && c.complete(now) {
+			if missed := c.missed(); missed != "" && c.aborted == "" {
+				c.aborted = missed
+				c.source.stop(now)
+			}
+		}
+	}
+}
+
+// grow doubles the workers, if there may be more and the processors do not have
+// enough to do with those there are: more would only get in each other's way.
+func (c *crew) grow(now time.Duration) {
+	reading := cpuReading{now, processCPU()}
+	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
+	c.looked = reading
+	if took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) {
+		return // nothing is known of late, or there is nothing to be gained
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.working == 0 {
+		return
+	}
+	for range min(len(c.workers), c.most-len(c.workers)) {
+		w := c.newWorker()
+		c.workers = append(c.workers, w)
+		c.working++
+		c.put(w)
+	}
+}
+
+// complete tells whether more windows than before can be judged.
+func (c *crew) complete(now time.Duration) bool {
+	if c.queue != nil {
+		return c.windows.complete()
+	}
+	// In a closed loop nobody knows how many calls are to come: a window is given
+	// the time of another to end them.
+	before := c.windows.whole
+	c.windows.whole = max(int(now/c.windows.length)-1, 0)
+	return c.windows.whole > before
+}
+
+// missed is an SLO that the windows so far miss; "" if there is none.
+func (c *crew) missed() string {
+	for _, r := range c.windows.judge(c.run.SLOs, c.windows.whole) {
+		if r.Missed() {
+			return r.SLO
+		}
+	}
+	return ""
+}
+
+// record adds up.
+func (c *crew) record() (*Record, error) {
+	var o outcome
+	if c.closed != nil {
+		o = c.closed.outcome()
+	} else {
+		o = c.queue.outcome(c.run.Arrivals.Duration())
+	}
+	all := newRecorder(c.kept, c.trace, c.windows, c.slowest)
+	for _, r := range c.recorders {
+		all.merge(r)
+	}
+	r := newRecord(c, all, o)
+	return r, checkAccount(r, all, o)
+}
+
+// spent is the CPU time that waiting took.
+func (c *crew) spent() (sum time.Duration) {
+	for _, w := range c.workers {
+		sum += w.waiter.Spent()
+	}
+	return sum
+}

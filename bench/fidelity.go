@@ -1,0 +1,157 @@
+package bench
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Fidelity is how well the calls that were made follow one another as the schedule
+// wanted, over up to 32,768 calls in rows from all parts of a run. What the target
+// did to them is left out: a call that waited for a worker counts as if it had not.
+type Fidelity struct {
+	Calls int `json:"calls"`
+	// Distance is that of Kolmogorov and Smirnov between the gaps asked for and the
+	// gaps made, by which the one is on one side of a gap more often than the other,
+	// if gaps that differ by Tolerance count as equal. It is from 0 to 1.
+	Distance  float64       `json:"distance"`
+	Tolerance time.Duration `json:"tolerance_ns"`
+	// Dispersion is the variance of the number of calls over its mean, in windows of
+	// several lengths: 1 for Poisson arrivals, 0 for constant ones, more for clumps.
+	Dispersion []Dispersion `json:"dispersion,omitempty"`
+}
+
+// Dispersion is that of counts in windows of one length, as asked for and as made.
+type Dispersion struct {
+	Window time.Duration `json:"window_ns"`
+	Asked  float64       `json:"asked"`
+	Made   float64       `json:"made"`
+}
+
+const (
+	// fidelityCalls are the fewest that are judged: the distance of so many is 0.1 or
+	// so by chance alone.
+	fidelityCalls = 200
+	// gapTolerance is a difference between gaps that nothing can tell from none on a
+	// machine that does other things, too; a tenth of the mean gap is, if it is more.
+	gapTolerance = 50 * time.Microsecond
+	// dispersionWindows are the fewest that are judged.
+	dispersionWindows = 50
+)
+
+// fidelity compares the calls of rows with their schedule; nil if they are too few.
+func fidelity(rows [][]tracedCall) *Fidelity {
+	var asked, made []float64 // gaps, ns
+	var due, released [][]time.Duration
+	calls, span := 0, time.Duration(0)
+	for _, row := range rows {
+		a, b := make([]time.Duration, len(row)), make([]time.Duration, len(row))
+		for i, c := range row {
+			a[i], b[i] = c.due, c.released
+		}
+		slices.Sort(b) // several workers may have overtaken each other
+		for i := 1; i < len(row); i++ {
+			asked, made = append(asked, float64(a[i]-a[i-1])), append(made, float64(b[i]-b[i-1]))
+		}
+		due, released = append(due, a), append(released, b)
+		calls += len(row)
+		span += a[len(a)-1] - a[0]
+	}
+	if len(asked) < fidelityCalls {
+		return nil
+	}
+	mean := span / time.Duration(len(asked))
+	f := &Fidelity{Calls: calls, Tolerance: max(gapTolerance, mean/10)}
+	slices.Sort(asked)
+	slices.Sort(made)
+	f.Distance = max(above(asked, made, float64(f.Tolerance)), above(made, asked, float64(f.Tolerance)))
+	for _, window := range []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 20 * time.Millisecond} {
+		a, n := dispersion(due, window)
+		b, m := dispersion(released, window)
+		if min(n, m) >= dispersionWindows {
+			f.Dispersion = append(f.Dispersion, Dispersion{window, a, b})
+		}
+	}
+	return f
+}
+
+// above is by how much the share of a at or below x is at most above the share of b
+// at or below x + tolerance, for any x. Both are sorted.
+func above(a, b []float64, tolerance float64) (most float64) {
+	j := 0
+	for i, x := range a {
+		for j < len(b) && b[j] <= x+tolerance {
+			j++
+		}
+		most = max(most, float64(i+1)/float64(len(a))-float64(j)/float64(len(b)))
+	}
+	return most
+}
+
+// A Trend is how the latency of calls went on in the course of a run.
+type Trend struct {
+	Windows int `json:"windows"` // with calls enough for a median
+	// P is how probable a trend as clear as that of the medians is by chance, by the
+	// test of Mann and Kendall. Change is by how much the median changes from the first
+	// window to the last, as a share of it, by the slope of Theil and Sen.
+	P      float64       `json:"p"`
+	Change float64       `json:"change"`
+	Median time.Duration `json:"median_ns"` // of the medians
+	// Load is P for the number of calls offered: if the load has a trend, so may the
+	// latency.
+	Load float64 `json:"load_p"`
+	// Spearman is the rank correlation between the latencies of successive calls, and
+	// Effective how many independent calls tell as much as Calls of these: intervals of
+	// percentiles are wider by the square root of their ratio.
+	Spearman  float64 `json:"spearman"`
+	Calls     int     `json:"calls"`
+	Effective float64 `json:"effective"`
+}
+
+const (
+	trendWindows = 8  // the fewest that are judged
+	trendCalls   = 20 // of a window
+)
+
+func trend(windows []Window, rows [][]tracedCall) *Trend {
+	var medians, offered []float64
+	for i, w := range windows {
+		if i == len(windows)-1 && i > 0 && w.Length < windows[0].Length {
+			break // shorter than the others
+		}
+		offered = append(offered, float64(w.Offered))
+		if w.Done >= trendCalls && w.P50 > 0 {
+			medians = append(medians, float64(w.P50))
+		}
+	}
+	if len(medians) < trendWindows {
+		return nil
+	}
+	t := &Trend{Windows: len(medians)}
+	_, t.P = mannKendall(medians)
+	_, t.Load = mannKendall(offered)
+	sorted := slices.Sorted(slices.Values(medians))
+	median := sorted[len(sorted)/2]
+	t.Median = time.Duration(median)
+	t.Change = theilSen(medians) * float64(len(medians)-1) / median
+	t.Spearman, t.Calls = dependence(rows)
+	t.Effective = effective(t.Calls, t.Spearman)
+	return t
+}
+
+// dependence is the rank correlation of the latencies of successive calls, as the
+// mean over rows by their length.
+func dependence(rows [][]tracedCall) (rho float64, calls int) {
+	for _, row := range rows {
+		if len(row) < trendCalls {
+			continue
+		}
+		x := make([]float64, len(row))
+		for i, c := range row {
+			x[i] = float64(c.latency)
+		}
+		rho += lagOneSpearman(x) * float64(len(row))
+		calls += len(row)
+	}
+	return rho / math.Max(float64(calls), 1), calls
+}
