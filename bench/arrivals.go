@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"math/bits"
 	"time"
 )
 
@@ -25,115 +25,247 @@ type Instants interface {
 	Next() (due time.Duration, ok bool)
 }
 
-func checkSchedule(r QPS, d time.Duration) error {
-	var errs []error
-	if err := r.check(); err != nil {
-		errs = append(errs, fmt.Errorf("bench: %w", err))
-	}
-	if d <= 0 {
-		errs = append(errs, fmt.Errorf("bench: duration is %v: want one above 0", d))
-	}
-	return errors.Join(errs...)
-}
-
-// numbered is a schedule of so many calls, each of which is due at an instant that
-// its number gives.
-type numbered struct {
-	at       func(n uint64) time.Duration
-	calls    uint64
-	duration time.Duration
-}
+// Endless is the duration of what has no end: the longest there is, of 292 years.
+const Endless time.Duration = math.MaxInt64
 
 // Constant is a schedule of evenly spaced calls: call n is due exactly n/rate
 // after the start, rounded down to a nanosecond. There are as many as fit.
 func Constant(r QPS, d time.Duration) (Arrivals, error) {
-	if err := checkSchedule(r, d); err != nil {
-		return nil, err
-	}
-	return constant(0, r, d, 0), nil
-}
-
-func constant(_ float64, r QPS, d time.Duration, _ uint64) Arrivals {
-	return numbered{r.at, r.Calls(d), d}
-}
-
-// jitter delays each call of a constant schedule by up to a share of a gap.
-func jitter(share float64, r QPS, d time.Duration, seed uint64) Arrivals {
-	most := share / r.Float() * 1e9
-	seed = mix(seed*golden + streamArrivals)
-	at := func(n uint64) time.Duration {
-		delay := time.Duration(most * float64(mix(seed+n*golden)>>11) / (1 << 53))
-		// No later than the next begins, and within the schedule.
-		return min(r.at(n)+delay, r.at(n+1), d-1)
-	}
-	return numbered{at, r.Calls(d), d}
-}
-
-// bursts makes the calls of a constant schedule size at a time.
-func bursts(size float64, r QPS, d time.Duration, _ uint64) Arrivals {
-	at := func(n uint64) time.Duration { return r.at(n - n%uint64(size)) }
-	return numbered{at, r.Calls(d), d}
-}
-
-func (s numbered) Duration() time.Duration { return s.duration }
-
-func (s numbered) From(n uint64) Instants { return &numberedInstants{s, n} }
-
-type numberedInstants struct {
-	numbered
-	n uint64
-}
-
-func (i *numberedInstants) Next() (time.Duration, bool) {
-	if i.n >= i.calls {
-		return 0, false
-	}
-	due := i.at(i.n)
-	i.n++
-	return due, true
+	return Process{kind: even}.Arrivals(r, d, 0)
 }
 
 // Poisson is a schedule of calls that are independent of each other, as those of
 // many users are: the gaps are exponential with a mean of 1/rate. How many fall
 // into the duration varies with the seed, around rate times duration.
 func Poisson(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
-	if err := checkSchedule(r, d); err != nil {
+	return Process{kind: independent}.Arrivals(r, d, seed)
+}
+
+// First is the first n calls of a. Its Duration is when the call after them would
+// be due (but after the last of them), or that of a if there is no such call. First
+// of nil is nil.
+func First(a Arrivals, n uint64) Arrivals {
+	if a == nil {
+		return nil
+	}
+	f := first{a, n, a.Duration()}
+	i, last := a.From(max(n, 1)-1), time.Duration(-1)
+	if n > 0 {
+		due, ok := i.Next()
+		if !ok {
+			return f
+		}
+		last = due
+	}
+	if due, ok := i.Next(); ok {
+		f.duration = max(due, last+1)
+	}
+	return f
+}
+
+type first struct {
+	Arrivals
+	calls    uint64
+	duration time.Duration
+}
+
+func (f first) Duration() time.Duration { return f.duration }
+
+func (f first) From(n uint64) Instants {
+	return &firstInstants{f.Arrivals.From(min(n, f.calls)), f.calls - min(n, f.calls)}
+}
+
+type firstInstants struct {
+	Instants
+	left uint64
+}
+
+func (i *firstInstants) Next() (time.Duration, bool) {
+	if i.left == 0 {
+		return 0, false
+	}
+	i.left--
+	return i.Instants.Next()
+}
+
+// A schedule is a process under a profile. The process says where calls lie in unit
+// time, in which one is due in each unit on average; the profile, how many units
+// have gone by at each instant. A call is due when as many have gone by as its
+// position says.
+//
+// Source: time rescaling; Çinlar, Introduction to Stochastic Processes, 1975,
+// section 4.7 (a process of varying rate is one of rate 1 on another clock).
+type schedule struct {
+	profile Profile
+	process Process
+	seed    uint64
+}
+
+var _ Arrivals = schedule{}
+
+func newSchedule(p Profile, process Process, seed uint64) (Arrivals, error) {
+	var errs []error
+	if err := p.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("bench: %w", err))
+	}
+	if process.kind == nil {
+		errs = append(errs, errors.New("bench: the zero Process is not valid: want one of ParseProcess"))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return exponential(0, r, d, seed), nil
+	return schedule{p, process, seed}, nil
 }
 
-// A renewal is a schedule whose gaps are independent of each other.
-type renewal struct {
-	gap      func(*rand.Rand) float64 // in mean gaps
-	scale    float64                  // mean gap, ns
-	duration time.Duration
-	seed     uint64
+func (s schedule) Duration() time.Duration { return s.profile.Duration() }
+
+func (s schedule) From(n uint64) Instants { return s.process.kind.from(s, s.process.param, n) }
+
+// evenly makes call n at position n.
+func evenly(s schedule, _ float64, n uint64) Instants {
+	i := s.even(n, 1)
+	return &i
 }
 
-func (s renewal) Duration() time.Duration { return s.duration }
+// evenInstants are calls at positions that are multiples of a stride.
+type evenInstants struct {
+	steps
+	cursor *cursor
+	n      uint64 // of the call after the steps
+	calls  uint64
+	stride uint64
+}
 
-// From draws the gaps before call n again, at some ns each.
-func (s renewal) From(n uint64) Instants {
-	i := &renewalInstants{renewal: s, random: rand.New(rand.NewPCG(s.seed, streamArrivals))}
-	for range n {
-		i.sum += i.gap(i.random)
+func (s schedule) even(n, stride uint64) evenInstants {
+	return evenInstants{cursor: s.profile.segments.cursor(), n: n, calls: ceilDiv(s.profile.Calls(), stride), stride: stride}
+}
+
+func ceilDiv(x, y uint64) uint64 { return (x + y - 1) / y } // x + y is below 2^64
+
+func (i *evenInstants) Next() (time.Duration, bool) {
+	if i.left == 0 && !i.refill() {
+		return 0, false
+	}
+	return i.steps.next(), true
+}
+
+// refill makes steps of all that a segment still has if its rate does not change,
+// and otherwise of one call.
+func (i *evenInstants) refill() bool {
+	if i.n >= i.calls {
+		return false
+	}
+	u := position{whole: i.n * i.stride}
+	due, _ := i.cursor.at(u)
+	i.steps = steps{left: 1, due: uint64(due)}
+	if g := i.cursor.segment; g.slope2 == 0 {
+		i.steps.from(i.cursor, u.whole, i.stride)
+		if i.num > 0 {
+			i.left = ceilDiv(g.end.calls(), i.stride) - i.n
+		}
+	}
+	i.n += i.left
+	return true
+}
+
+// steps are evenly spaced instants at a rate that does not change, with a whole step
+// and what it leaves over added up: nothing is divided.
+//
+// Source: Bresenham, Algorithm for Computer Control of a Digital Plotter, IBM
+// Systems Journal 4(1), 1965.
+type steps struct {
+	left       uint64 // calls
+	due        uint64 // ns
+	over       uint64 // in 1/num ns, below num
+	step, rest uint64 // a gap, in ns and in 1/num ns
+	num        uint64 // 0: there is no more than one
+}
+
+func (i *steps) next() time.Duration {
+	i.left--
+	due := time.Duration(i.due)
+	i.due += i.step
+	if i.over += i.rest; i.over >= i.num {
+		i.over -= i.num
+		i.due++
+	}
+	return due
+}
+
+// from sets what is left over at call n, and the step to the one that comes stride
+// later, unless they are too large.
+func (i *steps) from(c *cursor, n, stride uint64) {
+	g := c.segment
+	// The segment is at nanosecond (n*unit - before) / (2*from) at call n.
+	if c.t.Lsh(g.from, 1); c.t.BitLen() > 63 {
+		return
+	}
+	c.n.SetUint64(stride)
+	c.x.Mul(c.unit, &c.n)
+	if c.y.QuoRem(&c.x, &c.t, &c.z); c.y.BitLen() > 63 {
+		return
+	}
+	i.num, i.step, i.rest = c.t.Uint64(), c.y.Uint64(), c.z.Uint64()
+	c.n.SetUint64(n)
+	c.x.Mul(c.unit, &c.n)
+	c.n.Sub(&c.x, g.before)
+	c.y.QuoRem(&c.n, &c.t, &c.z)
+	i.over = c.z.Uint64()
+}
+
+// jittered delays each call by up to a share of the gap to the next.
+func jittered(s schedule, share float64, n uint64) Instants {
+	seed := mix(s.seed*golden + streamArrivals)
+	return &jitterInstants{s.profile.segments.cursor(), n, s.profile.Calls(), s.Duration() - 1, seed, uint64(share * onePart)}
+}
+
+type jitterInstants struct {
+	*cursor
+	n, calls   uint64
+	last       time.Duration // no call is later
+	seed, most uint64        // most is in parts
+}
+
+func (i *jitterInstants) Next() (time.Duration, bool) {
+	if i.n >= i.calls {
+		return 0, false
+	}
+	part, _ := bits.Mul64(mix(i.seed+i.n*golden), i.most)
+	due, ok := i.at(position{i.n, part})
+	if !ok { // call n is within the profile, but it is delayed past it
+		due = i.last
+	}
+	i.n++
+	return due, true
+}
+
+// inBursts makes size calls at a time.
+func inBursts(s schedule, size float64, n uint64) Instants {
+	i := &burstInstants{calls: s.profile.Calls(), size: uint64(size), n: n}
+	i.bursts = s.even(n/i.size, i.size)
+	if i.made = n % i.size; i.made > 0 {
+		i.due, _ = i.bursts.Next() // not looked at if call n is past the end
 	}
 	return i
 }
 
-type renewalInstants struct {
-	renewal
-	random *rand.Rand
-	sum    float64 // of the gaps so far, in mean gaps: scaled once, not added up rounded
+type burstInstants struct {
+	bursts     evenInstants
+	n, calls   uint64
+	size, made uint64 // calls of a burst, and of the one at hand
+	due        time.Duration
 }
 
-func (i *renewalInstants) Next() (time.Duration, bool) {
-	i.sum += i.gap(i.random)
-	due := i.sum * i.scale
-	if due >= float64(i.duration) {
-		i.sum = math.Inf(1) // stays past the end
+func (i *burstInstants) Next() (time.Duration, bool) {
+	if i.n >= i.calls {
 		return 0, false
 	}
-	return time.Duration(due), true
+	if i.made == 0 {
+		i.due, _ = i.bursts.Next() // there is one, as call n is within the profile
+	}
+	i.n++
+	if i.made++; i.made == i.size {
+		i.made = 0
+	}
+	return i.due, true
 }

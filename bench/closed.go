@@ -50,7 +50,7 @@ func (l *closedLoop) take(_ *batch, now time.Duration) (claim, bool) {
 		return claim{}, false
 	}
 	l.dueSum.Add(uint64(due))
-	return claim{instant: instant{due, due}, n: l.calls.Add(1) - 1}, true
+	return claim{timing: timing{due, due}, n: l.calls.Add(1) - 1}, true
 }
 
 func (l *closedLoop) stop(now time.Duration) {

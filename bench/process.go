@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +24,8 @@ type processKind struct {
 	valid func(x float64) bool
 	// variation is the coefficient of variation of the gaps.
 	variation func(x float64) float64
-	arrivals  func(x float64, r QPS, d time.Duration, seed uint64) Arrivals
+	// from is the instants of a schedule from call n on.
+	from func(s schedule, x float64, n uint64) Instants
 }
 
 var processKinds = []processKind{
@@ -34,13 +33,13 @@ var processKinds = []processKind{
 		name:      "constant",
 		want:      "constant",
 		variation: func(float64) float64 { return 0 },
-		arrivals:  constant,
+		from:      evenly,
 	},
 	{
 		name:      "poisson",
 		want:      "poisson",
 		variation: func(float64) float64 { return 1 },
-		arrivals:  exponential,
+		from:      renewal(func(float64) gaps { return gammaGaps{1} }),
 	},
 	{
 		name:      "gamma",
@@ -48,10 +47,7 @@ var processKinds = []processKind{
 		want:      "gamma(cv=2), cv from 0.01 to 100",
 		valid:     func(x float64) bool { return x >= 0.01 && x <= 100 },
 		variation: func(x float64) float64 { return x },
-		arrivals: renewals(func(cv float64) func(*rand.Rand) float64 {
-			shape := 1 / (cv * cv)
-			return func(r *rand.Rand) float64 { return gamma(r, shape) / shape }
-		}),
+		from:      renewal(func(cv float64) gaps { return gammaGaps{1 / (cv * cv)} }),
 	},
 	{
 		name:      "pareto",
@@ -59,10 +55,7 @@ var processKinds = []processKind{
 		want:      "pareto(alpha=2.5), alpha above 2 and up to 100",
 		valid:     func(x float64) bool { return x > 2 && x <= 100 },
 		variation: func(x float64) float64 { return 1 / math.Sqrt(x*(x-2)) },
-		arrivals: renewals(func(alpha float64) func(*rand.Rand) float64 {
-			least, power := (alpha-1)/alpha, -1/alpha
-			return func(r *rand.Rand) float64 { return least * math.Pow(1-r.Float64(), power) }
-		}),
+		from:      renewal(func(alpha float64) gaps { return paretoGaps{(alpha - 1) / alpha, 1 / alpha} }),
 	},
 	{
 		name:      "jitter",
@@ -70,7 +63,7 @@ var processKinds = []processKind{
 		want:      "jitter(share=0.5), share from 0 to 1",
 		valid:     func(x float64) bool { return x >= 0 && x <= 1 },
 		variation: func(float64) float64 { return 0 },
-		arrivals:  jitter,
+		from:      jittered,
 	},
 	{
 		name:      "bursts",
@@ -78,9 +71,11 @@ var processKinds = []processKind{
 		want:      "bursts(size=10), size a whole number from 1 to 1000000",
 		valid:     func(x float64) bool { return x >= 1 && x <= 1e6 && x == math.Trunc(x) },
 		variation: func(float64) float64 { return 0 },
-		arrivals:  bursts,
+		from:      inBursts,
 	},
 }
+
+var even, independent = &processKinds[0], &processKinds[1]
 
 // Processes are an example of each.
 func Processes() (all []string) {
@@ -101,41 +96,45 @@ func Processes() (all []string) {
 //	jitter(share=0.5)     evenly spaced, and each delayed by up to that share of a gap
 //	bursts(size=10)       so many at once, evenly spaced
 //
+// To begin at a later call takes one draw for each 256 calls before it, but one for
+// each call with pareto.
+//
 // The error tells the character where the text goes wrong, and what was wanted.
 func ParseProcess(text string) (Process, error) {
-	wrong := func(at int, what, want string) (Process, error) {
-		return Process{}, fmt.Errorf("process %q: character %d: %s: want %s", text, at+1, what, want)
+	s := &scanner{what: "process", text: text}
+	p, err := s.process()
+	if err == nil {
+		err = s.ends("nothing after the process")
 	}
-	name, args, hasArgs := strings.Cut(text, "(")
+	if err != nil {
+		return Process{}, err
+	}
+	return p, nil
+}
+
+// process reads a process, and what follows is left.
+func (s *scanner) process() (Process, error) {
+	name, at := s.word("(")
 	var kind *processKind
 	for i := range processKinds {
-		if processKinds[i].name == strings.TrimSpace(name) {
+		if processKinds[i].name == name {
 			kind = &processKinds[i]
 		}
 	}
-	switch {
-	case kind == nil:
-		return wrong(0, fmt.Sprintf("%q is unknown", name), "one of "+strings.Join(Processes(), ", "))
-	case kind.param == "" && hasArgs:
-		return wrong(len(name), kind.name+" takes nothing in brackets", kind.want)
-	case kind.param == "":
-		return Process{kind: kind}, nil
-	case !hasArgs:
-		return wrong(len(name), "its "+kind.param+" is missing", kind.want)
+	if kind == nil {
+		return Process{}, s.wrong(at, fmt.Sprintf("%q is unknown", name), "one of "+strings.Join(Processes(), ", "))
 	}
-	at := len(name) + 1
-	args, ok := strings.CutSuffix(args, ")")
+	options, err := s.options(kind.name, kind.want, kind.param)
+	if err != nil || kind.param == "" {
+		return Process{kind: kind}, err
+	}
+	o, ok := options[kind.param]
 	if !ok {
-		return wrong(len(text), "no closing bracket", kind.want)
+		return Process{}, s.wrong(s.at, "its "+kind.param+" is missing", kind.want)
 	}
-	key, value, ok := strings.Cut(args, "=")
-	if !ok || strings.TrimSpace(key) != kind.param {
-		return wrong(at, fmt.Sprintf("%q is not its %s", args, kind.param), kind.want)
-	}
-	at += len(key) + 1
-	x, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	x, err := strconv.ParseFloat(o.text, 64)
 	if err != nil || !kind.valid(x) {
-		return wrong(at, fmt.Sprintf("%q is not valid", value), kind.want)
+		return Process{}, s.wrong(o.at, fmt.Sprintf("%q is not valid", o.text), kind.want)
 	}
 	return Process{kind, x}, nil
 }
@@ -155,15 +154,9 @@ func (p Process) String() string {
 }
 
 // Arrivals is a schedule of the process, at a rate and for a duration. The seed
-// decides what is random in it.
+// decides what is random in it. A [Load] is one at a rate that changes.
 func (p Process) Arrivals(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
-	if err := checkSchedule(r, d); err != nil {
-		return nil, err
-	}
-	if p.kind == nil {
-		return nil, errors.New("bench: the zero Process is not valid: want one of ParseProcess")
-	}
-	return p.kind.arrivals(p.param, r, d, seed), nil
+	return newSchedule(Steady(r, d), p, seed)
 }
 
 // Least is how many calls a schedule has that makes n on average: all but one of
@@ -182,38 +175,4 @@ func (p Process) Lasting(n uint64, r QPS) time.Duration {
 		return 0
 	}
 	return lasting(n, r.Float(), p.kind.variation(p.param))
-}
-
-// renewals are schedules whose gaps are independent, with a mean of 1.
-func renewals(gap func(param float64) func(*rand.Rand) float64) func(float64, QPS, time.Duration, uint64) Arrivals {
-	return func(param float64, r QPS, d time.Duration, seed uint64) Arrivals {
-		return renewal{gap(param), 1e9 * float64(r.Den) / float64(r.Num), d, seed}
-	}
-}
-
-var exponential = renewals(func(float64) func(*rand.Rand) float64 { return (*rand.Rand).ExpFloat64 })
-
-// gamma draws from the gamma distribution of that shape and scale 1.
-//
-// Source: Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, ACM
-// TOMS 26(3), 2000; for a shape below 1 by its section 6.
-func gamma(r *rand.Rand, shape float64) float64 {
-	boost := 1.0
-	if shape < 1 {
-		boost = math.Pow(1-r.Float64(), 1/shape)
-		shape++
-	}
-	d := shape - 1.0/3
-	c := 1 / math.Sqrt(9*d)
-	for {
-		x := r.NormFloat64()
-		v := 1 + c*x
-		if v <= 0 {
-			continue
-		}
-		v = v * v * v
-		if u := 1 - r.Float64(); math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
-			return boost * d * v
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/bits"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -28,16 +29,25 @@ func PerSecond(n uint64) QPS { return QPS{n, 1} }
 // ParseQPS reads a rate such as 1000, 1e3, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s,
 // 600/m or 100/h. Without a unit of time it is calls a second.
 func ParseQPS(s string) (QPS, error) {
-	fail := func(why string) (QPS, error) {
-		return QPS{}, fmt.Errorf("rate %q: %s: want calls a second, such as 1000, 2.5k or 600/m", s, why)
+	r, why := parseQPS(s)
+	if why == "" && r.Num == 0 {
+		why = notAbove
 	}
-	number, per := strings.ReplaceAll(s, "_", ""), int64(1)
-	for unit, seconds := range map[string]int64{"/s": 1, "/m": 60, "/h": 3600} {
-		if n, ok := strings.CutSuffix(number, unit); ok {
-			number, per = n, seconds
-			break
-		}
+	if why != "" {
+		return QPS{}, fmt.Errorf("rate %q: %s: want %s", s, why, wantQPS)
 	}
+	return r, nil
+}
+
+const (
+	wantQPS  = "calls a second, such as 1000, 2.5k or 600/m"
+	notAbove = "not above zero"
+)
+
+// parseQPS takes 0 as well. Why is what is wrong, "" if nothing is.
+func parseQPS(s string) (r QPS, why string) {
+	number, unit := cutUnit(strings.ReplaceAll(s, "_", ""))
+	per := map[string]int64{"": 1, "/s": 1, "/m": 60, "/h": 3600}[unit]
 	times := int64(1)
 	for prefix, factor := range map[string]int64{"k": 1e3, "K": 1e3, "M": 1e6} {
 		if n, ok := strings.CutSuffix(number, prefix); ok {
@@ -45,23 +55,43 @@ func ParseQPS(s string) (QPS, error) {
 			break
 		}
 	}
+	if n, ok := strings.CutPrefix(number, "-"); ok && plainNumber.MatchString(n) {
+		return QPS{}, notAbove
+	}
 	if !plainNumber.MatchString(number) || len(number) > 40 {
-		return fail("not a number")
+		return QPS{}, "not a number"
 	}
-	r, ok := new(big.Rat).SetString(number)
+	q, ok := new(big.Rat).SetString(number)
 	if !ok {
-		return fail("not a number")
+		return QPS{}, "not a number"
 	}
-	r.Mul(r, big.NewRat(times, per))
+	q.Mul(q, big.NewRat(times, per))
+	r, ok = fromRat(q)
 	switch {
-	case r.Sign() <= 0:
-		return fail("not above zero")
-	case r.Cmp(big.NewRat(maxRate, 1)) > 0:
-		return fail("more than 1,000,000,000 a second")
-	case !r.Num().IsUint64() || !r.Denom().IsUint64() || r.Denom().Uint64() > maxDen:
-		return fail("too fine a fraction")
+	case q.Cmp(big.NewRat(maxRate, 1)) > 0:
+		return QPS{}, "more than 1,000,000,000 a second"
+	case !ok:
+		return QPS{}, "too fine a fraction"
 	}
-	return QPS{r.Num().Uint64(), r.Denom().Uint64()}, nil
+	return r, ""
+}
+
+// cutUnit cuts the unit of time off a rate; it is "" if there is none.
+func cutUnit(rate string) (number, unit string) {
+	for _, unit := range []string{"/s", "/m", "/h"} {
+		if number, ok := strings.CutSuffix(rate, unit); ok {
+			return number, unit
+		}
+	}
+	return rate, ""
+}
+
+// fromRat is q, which is not below 0; ok is false if it is too fine or too much.
+func fromRat(q *big.Rat) (r QPS, ok bool) {
+	if !q.Num().IsUint64() || !q.Denom().IsUint64() || q.Denom().Uint64() > maxDen {
+		return QPS{}, false
+	}
+	return QPS{q.Num().Uint64(), q.Denom().Uint64()}, true
 }
 
 // plainNumber keeps out what package big takes besides: other bases, infinities,
@@ -78,10 +108,15 @@ func (r QPS) check() error {
 // Float is the rate in calls a second.
 func (r QPS) Float() float64 { return float64(r.Num) / float64(r.Den) }
 
+// rat is the rate in calls a second, exactly; 0 for the zero QPS.
+func (r QPS) rat() *big.Rat {
+	return new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(max(r.Den, 1)))
+}
+
 // String is the rate in calls a second: a whole number, a decimal if it ends
 // within nine digits, or else a fraction.
 func (r QPS) String() string {
-	q := new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(max(r.Den, 1)))
+	q := r.rat()
 	if q.IsInt() {
 		return q.Num().String()
 	}
@@ -91,6 +126,22 @@ func (r QPS) String() string {
 	return q.String()
 }
 
+// short is String, in thousands or millions if it is so many.
+func (r QPS) short() string {
+	q := r.rat()
+	if !q.IsInt() || q.Sign() == 0 {
+		return r.String()
+	}
+	n := q.Num().Uint64()
+	switch {
+	case n%1e6 == 0:
+		return strconv.FormatUint(n/1e6, 10) + "M"
+	case n%1e3 == 0:
+		return strconv.FormatUint(n/1e3, 10) + "k"
+	}
+	return r.String()
+}
+
 // MarshalText is String, for JSON.
 func (r QPS) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
@@ -98,13 +149,6 @@ func (r QPS) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 func (r *QPS) UnmarshalText(text []byte) (err error) {
 	*r, err = ParseQPS(string(text))
 	return err
-}
-
-// at is when call n is due: floor(n * 1e9 * Den / Num) ns. It must be below 2^63.
-func (r QPS) at(n uint64) time.Duration {
-	hi, lo := bits.Mul64(n, 1_000_000_000*r.Den)
-	ns, _ := bits.Div64(hi, lo, r.Num)
-	return time.Duration(ns)
 }
 
 // Calls is how many evenly spaced calls are due within d, the first of them at

@@ -24,14 +24,14 @@ type queue struct {
 
 	mu       sync.Mutex
 	instants Instants
-	ahead    instant // drawn and not handed out: due after the batch before it
+	ahead    timing // drawn and not handed out: due after the batch before it
 	hasAhead bool
 	next     uint64 // number of the next call
 	overload Overload
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	batches  []*batch        // of all workers, if they take more than one call at a time
 	most     int             // calls of a batch
-	catching instant         // the call before, of CatchUp
+	catching timing         // the call before, of CatchUp
 	trace    *trace
 	windows  *windows
 
@@ -47,13 +47,13 @@ type queue struct {
 	cut         bool          // it left calls out
 }
 
-// An instant is when a call is due, and when it may begin: later, if it has to
+// A timing is when a call is due, and when it may begin: later, if it has to
 // wait for the policy of overload.
-type instant struct{ due, release time.Duration }
+type timing struct{ due, release time.Duration }
 
 // A claim is a call that a worker has taken.
 type claim struct {
-	instant
+	timing
 	n      uint64
 	traced bool
 }
@@ -179,7 +179,7 @@ func (q *queue) draw(now time.Duration) (claim, bool) {
 			break
 		}
 		q.hasAhead = false
-		c := claim{instant: instant{q.ahead.due, q.ahead.due}, n: q.next}
+		c := claim{timing: timing{q.ahead.due, q.ahead.due}, n: q.next}
 		q.next++
 		q.offered++
 		q.windows.offer(c.due)
@@ -187,7 +187,7 @@ func (q *queue) draw(now time.Duration) (claim, bool) {
 			c.release = q.release(c.due)
 		}
 		if q.admit(c.due, max(now, c.release)) {
-			q.catching = instant{c.due, max(c.release, now)}
+			q.catching = timing{c.due, max(c.release, now)}
 			c.traced = q.trace.wants(c.due)
 			q.dueSum += uint64(c.due)
 			return c, true

@@ -196,7 +196,7 @@ func newHistogram(s *metrics.Sample) histogram {
 		if math.IsInf(upper, 1) {
 			upper = lower
 		}
-		h.lower, h.upper = append(h.lower, seconds(lower)), append(h.upper, seconds(upper))
+		h.lower, h.upper = append(h.lower, inSeconds(lower)), append(h.upper, inSeconds(upper))
 	}
 	h.last = append(h.last, counts...)
 	return h
@@ -272,7 +272,7 @@ func lasted(s *metrics.Sample) time.Duration {
 	if s.Value.Kind() != metrics.KindFloat64 {
 		return 0
 	}
-	return seconds(s.Value.Float64())
+	return inSeconds(s.Value.Float64())
 }
 
-func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
+func inSeconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
