@@ -98,7 +98,7 @@ func TestAWrongLoadIsRefusedWithThePlace(t *testing.T) {
 		"spike:1k..5k@1m(for=2m)":             `character 21: its for is 2m: want 1ns to 1m`,
 		"spike:1k..5k@1m(for=0s)":             `character 21: its for is 0s: want 1ns to 1m`,
 		"spike:1k..5k@1m(for= long)":          `character 22: "long" is no time: want one such as 500ms`,
-		"sine:1k..5k@1h(period=1s)":           `character 23: its period is 1s: want 1.`,
+		"sine:1k..5k@1h(period=1s)":           `character 23: its period is 1s: want 3.`,
 		"sine:1k..5k@50ns":                    `character 17: its period is 50ns: want 96ns to`,
 		"stages:1k@1s":                        `character 13: rates: 1: want stages:`,
 		"stages:1k@1s..2k@1s":                 `character 10: a time after the first rate`,
@@ -127,8 +127,8 @@ func TestAWrongLoadIsRefusedWithThePlace(t *testing.T) {
 		"replay:x poisson":                    `character 10: "poisson" is left over: want nothing after a replay: it is no part of a profile, and its instants are not drawn by a process`,
 		"replay:x + const:1@1s":               `character 10: "+ const:1@1s" is left over`,
 		"replay:é@later":                      `character 10: "later" is no time`,
-		strings.Repeat("const:1@1s+", 1001) + "x":                 `1001 rates and 1001 pieces up to here: want 1000 and 200000 at most`,
-		"sine:1..2@2000s(period=1s) + sine:1..2@2000s(period=1s)": `pieces up to here`,
+		strings.Repeat("const:1@1s+", 1001) + "x":                 `1001 rates and 1001 pieces up to here: want 1000 and 100000 at most`,
+		"sine:1..2@1000s(period=1s) + sine:1..2@1000s(period=1s)": `pieces up to here`,
 	} {
 		if l, err := bench.ParseLoad(text); err == nil || !strings.Contains(err.Error(), want) || !l.Equal(bench.Load{}) {
 			t.Errorf("%.60q: %v, want %q in it", text, err, want)

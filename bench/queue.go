@@ -31,7 +31,7 @@ type queue struct {
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	batches  []*batch        // of all workers, if they take more than one call at a time
 	most     int             // calls of a batch
-	catching timing         // the call before, of CatchUp
+	catching timing          // the call before, of CatchUp
 	trace    *trace
 	windows  *windows
 

@@ -105,13 +105,13 @@ func (r *Run) Check() error {
 	if n := len(r.Activities); n > MaxActivities {
 		wrong("Run.Activities are %d: want %d at most", n, MaxActivities)
 	}
-	errs = append(errs, r.checkWindows())
+	errs = append(errs, r.CheckWindows())
 	return errors.Join(errs...)
 }
 
-// checkWindows sees that the windows of a run are not too many, and that those of
-// its SLOs are made of them.
-func (r *Run) checkWindows() error {
+// CheckWindows reports what is wrong with the windows of r: that they are too many
+// for its duration, or that the windows of an SLO are not made of them.
+func (r *Run) CheckWindows() error {
 	var errs []error
 	if r.Window < 0 {
 		errs = append(errs, fmt.Errorf("bench: Run.Window is %v: want 0 or more", r.Window))

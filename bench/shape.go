@@ -42,7 +42,7 @@ func Shapes() (all []string) {
 // The bounds of a profile keep what it takes to read one short.
 const (
 	maxRates  = 1000
-	maxPieces = 200_000
+	maxPieces = 100_000
 	maxSteps  = 1000
 )
 

@@ -110,6 +110,18 @@ func (s SLO) String() string {
 	return text
 }
 
+// shown writes a value that was measured, with no more digits than are worth it.
+func (s SLO) shown(x float64) string {
+	if !s.share() && !math.IsInf(x, 1) {
+		unit := time.Nanosecond
+		for time.Duration(x) >= 10_000*unit {
+			unit *= 10
+		}
+		x = float64(time.Duration(x).Round(unit))
+	}
+	return s.value(x)
+}
+
 // value writes a value of the metric.
 func (s SLO) value(x float64) string {
 	switch {
@@ -206,7 +218,7 @@ func (s SLO) judge(views []sloView, begin func(i int) time.Duration) SLOResult {
 		// The value that is farthest from holding is shown.
 		if !r.Judged || s.below == (x > worst) && x != worst {
 			worst = x
-			r.Detail = fmt.Sprintf("%s is %s", s.metric, s.value(x))
+			r.Detail = fmt.Sprintf("%s is %s", s.metric, s.shown(x))
 			if s.every > 0 {
 				r.Detail += fmt.Sprintf(" in the %v from %v on", s.every, begin(i))
 			}

@@ -69,7 +69,6 @@ type Environment struct {
 	Version    string      `json:"version"` // of loadgen
 	Commit     string      `json:"commit,omitempty"`
 	Turns      bench.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
-	Pace       string      `json:"pace"`
 }
 
 // A Visit is one run of one cell, in a process of its own.

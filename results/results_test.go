@@ -38,7 +38,7 @@ func header(t testing.TB) results.Header {
 		Began:    time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Scenario: s,
 		Environment: results.Environment{GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Test CPU",
-			NumCPU: 2, GOMAXPROCS: 2, Version: "(devel)", Commit: "abc123", Turns: 0.5, Pace: "tight"},
+			NumCPU: 2, GOMAXPROCS: 2, Version: "(devel)", Commit: "abc123", Turns: 0.5},
 	}
 }
 
@@ -65,7 +65,7 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 		}
 		rec.Waiting = 123 * time.Millisecond
 		v = &results.Visit{
-			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans, QPS: bench.PerSecond(1000)},
+			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans, Level: scenarios.Level{QPS: bench.PerSecond(1000)}},
 			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Warmup: 100, Record: rec,
 			Cost:  results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0, GCPause: 0, PeakRSS: 20 << 20},
@@ -137,7 +137,7 @@ func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.HasPrefix(text, []byte("# loadgen 1  seed=42  commit=abc123 ")) || bytes.Contains(text, []byte("e+")) {
+	if !bytes.HasPrefix(text, []byte("# loadgen 2  seed=42  commit=abc123 ")) || bytes.Contains(text, []byte("e+")) {
 		t.Errorf("text:\n%s", text)
 	}
 }
@@ -152,15 +152,20 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 	if run.Status != results.Complete {
 		t.Errorf("status %s", run.Status)
 	}
+	alike := cmp.Options{
+		cmpopts.IgnoreUnexported(scenarios.Scenario{}),
+		cmpopts.EquateComparable(bench.Overload{}),
+		cmp.Comparer(func(a, b bench.Pace) bool { return a.String() == b.String() }),
+	}
 	hdr := cmp.Comparer(func(a, b *quantile.HDR) bool {
 		x, errX := json.Marshal(a)
 		y, errY := json.Marshal(b)
 		return errX == nil && errY == nil && bytes.Equal(x, y)
 	})
-	if diff := cmp.Diff(header(t), run.Header, hdr); diff != "" {
+	if diff := cmp.Diff(header(t), run.Header, hdr, alike); diff != "" {
 		t.Errorf("header -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept")); diff != "" {
+	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept"), cmpopts.IgnoreUnexported(bench.Record{})); diff != "" {
 		t.Errorf("visits -want +got:\n%s", diff)
 	}
 	if fromDir, err := results.Read(filepath.Dir(w.JSONPath())); err != nil || len(fromDir.Visits) != 2 {
@@ -211,7 +216,7 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 }
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
-	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk", QPS: bench.PerSecond(1000)}, Error: "crashed\nwith a stack"}
+	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk", Level: scenarios.Level{QPS: bench.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
@@ -423,7 +428,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 	}{
 		"cut off":         {whole[:len(whole)/2], "run.json:2: not JSON"},
 		"empty":           {nil, "run.json:1: not JSON"},
-		"another version": {replace(`"schema":1`, `"schema":2`), "is of version 2: want version 1"},
+		"another version": {replace(`"schema":2`, `"schema":3`), "is of version 3: want version 2"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
 		"a list":          {[]byte("[]"), "is not a run of loadgen: want the directory of one, or its run.json"},
 		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want the directory of one, or its run.json"},
@@ -437,9 +442,9 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		"counts":          {replace(`"dropped":0`, `"dropped":7`), "visit 1: its counts do not add up"},
 		"a count":         {bytes.Replace(replace(`"done":990`, `"done":991`), []byte(`"failed":10`), []byte(`"failed":9`), 1), "visit 1: its counts do not add up"},
 		"histogram":       {replace(`"hdr_v2":"`, `"hdr_v2":"!`), "histogram"},
-		"no record":       {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{"round":1,"cell":{"spans":"none","qps":"1"}}],"status":"complete"}`), "neither a record nor an error"},
-		"null":            {[]byte(`{"schema":1,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null],"status":"partial"}`), "visit 1 is null"},
-		"no scenario":     {[]byte(`{"schema":1}`), "no scenario"},
+		"no record":       {[]byte(`{"schema":2,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{"round":1,"cell":{"spans":"none","qps":"1"}}],"status":"complete"}`), "neither a record nor an error"},
+		"null":            {[]byte(`{"schema":2,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null],"status":"partial"}`), "visit 1 is null"},
+		"no scenario":     {[]byte(`{"schema":2}`), "no scenario"},
 	} {
 		path := filepath.Join(t.TempDir(), "run.json")
 		if err := os.WriteFile(path, c.data, 0o600); err != nil {

@@ -144,9 +144,10 @@ func benchHeader(h *Header) string {
 		{"goarch", e.GOARCH},
 		{"pkg", "github.com/loadgen-go/loadgen"},
 		{"cpu", orUnknown(e.CPU)},
-		{"arrivals", s.Arrivals.String()},
-		{"loop", "open"},
-		{"pace", e.Pace},
+		{"arrivals", arrivals(s)},
+		{"loop", Loop(s)},
+		{"pace", s.Pace.String()},
+		{"overload", s.Overload.String()},
 		{"workers", workers(s)},
 		{"handlers", describe(&s.Handlers)},
 	} {
@@ -166,6 +167,24 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
+}
+
+// Loop is how calls follow one another: in an open loop they are due when the
+// schedule says, in a closed one when the call before has ended.
+func Loop(s *scenarios.Scenario) string {
+	if s.Closed {
+		return bench.ClosedLoop
+	}
+	return bench.OpenLoop
+}
+
+// arrivals are the process of the calls; in a closed loop, the time that workers
+// think.
+func arrivals(s *scenarios.Scenario) string {
+	if s.Closed {
+		return fmt.Sprintf("think=%v", s.Think)
+	}
+	return s.Arrivals.String()
 }
 
 func workers(s *scenarios.Scenario) string {
@@ -205,12 +224,12 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		b.WriteString(": " + strings.Join(reasons, ", "))
 	}
 	b.WriteByte('\n')
-	name := fmt.Sprintf("scenario=%s/target=map/%s/qps=%s", h.Scenario.Name, v.Cell.Arm(), rateName(v.Cell.QPS))
+	name := fmt.Sprintf("scenario=%s/target=map/%s/%s", h.Scenario.Name, v.Cell.Arm(), v.Cell.Level.Name())
 	if err := benchLine(&b, "Load/"+name, h.Environment.GOMAXPROCS, v.Record.Done+v.Record.Failed, v.Measurements()); err != nil {
 		return "", err
 	}
 	for _, e := range v.Estimates {
-		name := fmt.Sprintf("scenario=%s/target=map/spans=%s/qps=%s/quantile=%s", h.Scenario.Name, v.Cell.Spans, rateName(v.Cell.QPS), e.Quantile)
+		name := fmt.Sprintf("scenario=%s/target=map/spans=%s/%s/quantile=%s", h.Scenario.Name, v.Cell.Spans, v.Cell.Level.Name(), e.Quantile)
 		if v.Cell.Quantile != "" {
 			name = strings.Replace(name, "/quantile=", "/live="+v.Cell.Quantile+"/quantile=", 1)
 		}
@@ -219,15 +238,6 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		}
 	}
 	return b.String(), nil
-}
-
-// rateName is a rate as a part of a name, which a slash would end: a fraction
-// becomes a decimal.
-func rateName(r bench.QPS) string {
-	if s := r.String(); !strings.Contains(s, "/") {
-		return s
-	}
-	return strconv.FormatFloat(r.Float(), 'f', -1, 64)
 }
 
 // benchLine writes one line of Go benchmark text. The number of processors always

@@ -6,20 +6,75 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
 )
 
 // check looks at what only several fields together can tell.
 func (d *decoder) check(s *Scenario) {
-	for _, key := range []string{"qps", "duration"} {
-		if _, ok := d.values[key]; !ok && !d.has(key) {
-			d.wrong(d.file, 0, "%s is missing: want %s", key, want(key))
-		}
-	}
+	d.checkKind(s)
 	if !validName.MatchString(s.Name) && !d.has("name") {
 		d.wrong(d.file, 0, "the name of the file cannot be part of a benchmark's name: want a field name, of %s", want("name"))
 	}
 	d.checkCalls(s)
 	d.checkArms(s)
+}
+
+// checkKind sees that the scenario has levels of one kind: rates, other loads or a
+// closed loop.
+func (d *decoder) checkKind(s *Scenario) {
+	missing := func(key, or string) {
+		if _, ok := d.values[key]; !ok && !d.has(key) {
+			d.wrong(d.file, 0, "%s is missing: want %s%s", key, want(key), or)
+		}
+	}
+	beside := func(kind string, others ...string) {
+		for _, other := range others {
+			if v, ok := d.values[other]; ok && !(other == "closed" && !s.Closed) {
+				d.wrong(v.where, v.line, "%s stands beside %s: want one of them", other, kind)
+			}
+		}
+	}
+	_, loads := d.values["load"]
+	switch {
+	case s.Closed:
+		beside("closed", "qps", "load")
+		missing("duration", "")
+	case loads || d.has("load"):
+		beside("load", "qps", "duration")
+	default:
+		missing("qps", ", or a field load")
+		missing("duration", "")
+	}
+	if v, ok := d.values["think"]; ok && !s.Closed && s.Think > 0 {
+		d.wrong(v.where, v.line, "think is of a closed loop: want closed: true beside it")
+	}
+	if v, ok := d.values["abort"]; ok && s.Abort && len(s.SLOs) == 0 && !d.has("slo") {
+		d.wrong(v.where, v.line, "abort: there is no objective to miss: want a field slo beside it")
+	}
+	d.checkWindows(s)
+}
+
+// checkWindows sees that every visit can be cut into its windows.
+func (d *decoder) checkWindows(s *Scenario) {
+	if d.has("slo") || d.has("window") || d.has("load") || d.has("duration") {
+		return
+	}
+	v := d.values["slo"]
+	if _, ok := d.values["window"]; ok {
+		v = d.values["window"]
+	}
+	for _, l := range s.Levels() {
+		length := s.Length(l)
+		if length <= 0 {
+			continue // of a replay; the visit will tell
+		}
+		run := bench.Run{Closed: &bench.Closed{Duration: length}, Window: s.Window, SLOs: s.SLOs}
+		if err := run.CheckWindows(); err != nil {
+			d.wrong(v.where, v.line, "%v: %s", l, strings.ReplaceAll(strings.ReplaceAll(err.Error(), "bench: ", ""), "Run.Window", "window"))
+			return
+		}
+	}
 }
 
 // has tells whether something is wrong with a field already.

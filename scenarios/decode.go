@@ -52,8 +52,9 @@ func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
 			d.wrong(s.Where, 0, "unknown field %q: want one of %s", s.Key, strings.Join(keysBelow(""), ", "))
 			continue
 		}
-		d.values[s.Key] = value{where: s.Where, items: split(s), list: strings.Contains(s.Value, ",")}
+		d.values[s.Key] = value{where: s.Where, items: split(s), list: len(splitOutside(s.Value)) > 1}
 	}
+	d.override()
 	s := d.scenario()
 	if s.Name == "" {
 		s.Name = nameOf(file)
@@ -79,10 +80,45 @@ func (d *decoder) all() (all Problems) {
 }
 
 func split(s Setting) (items []item) {
-	for part := range strings.SplitSeq(s.Value, ",") {
+	for _, part := range splitOutside(s.Value) {
 		items = append(items, item{strings.TrimSpace(part), s.Where, 0})
 	}
 	return items
+}
+
+// splitOutside splits a list at its commas, but for those in brackets.
+func splitOutside(list string) (parts []string) {
+	depth, from := 0, 0
+	for i, c := range list {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth <= 0 {
+				parts = append(parts, list[from:i])
+				from = i + 1
+			}
+		}
+	}
+	return append(parts, list[from:])
+}
+
+// override leaves out what a file says of a kind of load, if settings ask for
+// another kind.
+func (d *decoder) override() {
+	kinds := map[string][]string{"qps": {"load", "closed"}, "load": {"qps", "duration", "closed"}, "closed": {"qps", "load"}}
+	for kind, others := range kinds {
+		if v := d.values[kind]; !v.given() || kind == "closed" && v.items[0].text == "false" {
+			continue
+		}
+		for _, other := range others {
+			if !d.values[other].given() {
+				delete(d.values, other)
+			}
+		}
+	}
 }
 
 // A value is what a file or a flag gives a field: one item, or a list of them.

@@ -37,7 +37,11 @@ func (f *Field) Values() []string {
 		return bench.Processes()
 	case "handlers.distribution":
 		return texts(bench.Distributions, func(d bench.Distribution) string { return string(d) })
-	case "live":
+	case "overload":
+		return bench.Overloads()
+	case "pace":
+		return texts(bench.Paces(), bench.Pace.String)
+	case "live", "closed", "abort":
 		return []string{"true", "false"}
 	}
 	return nil
@@ -66,6 +70,14 @@ var Fields = []Field{
 		}},
 	{"arrivals", "one of " + strings.Join(bench.Processes(), ", "), "How calls follow one another.", "poisson", false, setArrivals},
 	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M", "Levels of load, in calls a second.", "", true, setQPS},
+	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",
+		"Levels of load that change, instead of qps and duration.", "", true, setLoad},
+	{"closed", "true or false", "Makes the loop a closed one: each worker calls again once its call has ended.", "false", false, func(s *Scenario, v string) error {
+		return setBool(&s.Closed, v)
+	}},
+	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false, func(s *Scenario, v string) error {
+		return setDuration(&s.Think, v, 0, MaxDuration)
+	}},
 	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
 		return addOneOf(&s.Spans, v, SpansArms)
 	}},
@@ -74,9 +86,7 @@ var Fields = []Field{
 			return addOneOf(&s.Quantile, v, liveArms)
 		}},
 	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false, func(s *Scenario, v string) error {
-		b, err := strconv.ParseBool(v)
-		s.Live = b
-		return err
+		return setBool(&s.Live, v)
 	}},
 	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.", "each arm vs the first", true, setCompare},
 	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false, func(s *Scenario, v string) error {
@@ -89,8 +99,30 @@ var Fields = []Field{
 		return setInt(&s.Rounds, v, 1, 1000)
 	}},
 	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.", "auto", false, setWorkers},
-	{"queue", "0 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
-		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 0, 1<<30) }},
+	{"overload", "one of " + strings.Join(bench.Overloads(), ", "), "What becomes of calls that find every worker busy.", "queue", false,
+		func(s *Scenario, v string) (err error) {
+			s.Overload, err = bench.ParseOverload(v)
+			return err
+		}},
+	{"queue", "1 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
+		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 1, 1<<30) }},
+	{"pace", "one of " + strings.Join(texts(bench.Paces(), bench.Pace.String), ", "), "How workers wait until a call is due.", "auto", false,
+		func(s *Scenario, v string) (err error) {
+			s.Pace, err = bench.ParsePace(v)
+			return err
+		}},
+	{"window", "a duration, 1ms to 24h, or auto", "Length of the windows that a visit is cut into; auto makes about 50.", "auto", false,
+		func(s *Scenario, v string) error {
+			if v == "auto" {
+				s.Window = 0
+				return nil
+			}
+			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
+		}},
+	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s", "What every visit is to hold: exit code 1 if most of an arm's do not.", "", true, setSLO},
+	{"abort", "true or false", "Ends a visit once the calls so far miss an objective, and visits its cell no more.", "false", false, func(s *Scenario, v string) error {
+		return setBool(&s.Abort, v)
+	}},
 	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
 		n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
 		s.Seed = n
@@ -255,6 +287,46 @@ func setQPS(s *Scenario, v string) error {
 		}
 	}
 	s.QPS = append(s.QPS, r)
+	return nil
+}
+
+func setBool(to *bool, v string) (err error) {
+	*to, err = strconv.ParseBool(v)
+	return err
+}
+
+func setLoad(s *Scenario, v string) error {
+	l, err := bench.ParseLoad(v)
+	if err != nil {
+		return complete(strings.TrimPrefix(err.Error(), "load "))
+	}
+	d := l.Profile.Duration()
+	switch {
+	case l.Replay.Path == "" && d >= bench.Endless:
+		return problem(fmt.Sprintf("%q has no end", v))
+	case d > MaxDuration:
+		return problem(fmt.Sprintf("%q lasts %v, which is longer than %v", v, d, MaxDuration))
+	}
+	for _, have := range s.Loads {
+		if have.Equal(l) {
+			return problem(fmt.Sprintf("%v is given twice", l))
+		}
+	}
+	s.Loads = append(s.Loads, l)
+	return nil
+}
+
+func setSLO(s *Scenario, v string) error {
+	slo, err := bench.ParseSLO(v)
+	if err != nil {
+		return complete(strings.TrimPrefix(err.Error(), "SLO "))
+	}
+	for _, have := range s.SLOs {
+		if have == slo {
+			return problem(fmt.Sprintf("%q is given twice", v))
+		}
+	}
+	s.SLOs = append(s.SLOs, slo)
 	return nil
 }
 

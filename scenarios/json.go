@@ -13,16 +13,24 @@ type document struct {
 	About    string   `json:"about,omitempty"`
 	Handlers handlers `json:"handlers"`
 	Arrivals string   `json:"arrivals"`
-	QPS      []string `json:"qps"`
+	QPS      []string `json:"qps,omitempty"`
+	Load     []string `json:"load,omitempty"`
+	Closed   bool     `json:"closed,omitempty"`
+	Think    string   `json:"think,omitempty"`
 	Spans    []string `json:"spans"`
 	Quantile []string `json:"quantile"`
 	Live     bool     `json:"live"`
 	Compare  []string `json:"compare,omitempty"`
-	Duration string   `json:"duration"`
+	Duration string   `json:"duration,omitempty"`
 	Warmup   string   `json:"warmup"`
 	Rounds   int      `json:"rounds"`
 	Workers  any      `json:"workers"`
+	Overload string   `json:"overload"`
 	Queue    int      `json:"queue"`
+	Pace     string   `json:"pace"`
+	Window   string   `json:"window"`
+	SLO      []string `json:"slo,omitempty"`
+	Abort    bool     `json:"abort,omitempty"`
 	Seed     uint64   `json:"seed"`
 }
 
@@ -48,16 +56,31 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 		},
 		Arrivals: s.Arrivals.String(),
 		QPS:      texts(s.QPS, bench.QPS.String),
+		Load:     texts(s.Loads, bench.Load.String),
+		Closed:   s.Closed,
 		Spans:    s.Spans,
 		Quantile: s.Quantile,
 		Live:     s.Live,
 		Compare:  texts(s.Compare, Pair.String),
-		Duration: s.Duration.String(),
 		Warmup:   s.Warmup.String(),
 		Rounds:   s.Rounds,
 		Workers:  s.Workers,
+		Overload: s.Overload.String(),
 		Queue:    s.Queue,
+		Pace:     s.Pace.String(),
+		Window:   "auto",
+		SLO:      texts(s.SLOs, bench.SLO.String),
+		Abort:    s.Abort,
 		Seed:     s.Seed,
+	}
+	if s.Duration > 0 {
+		d.Duration = s.Duration.String()
+	}
+	if s.Think > 0 {
+		d.Think = s.Think.String()
+	}
+	if s.Window > 0 {
+		d.Window = s.Window.String()
 	}
 	if s.Workers == 0 {
 		d.Workers = "auto"

@@ -29,7 +29,12 @@ type Scenario struct {
 
 	Handlers Handlers
 	Arrivals bench.Process
-	QPS      []bench.QPS
+	QPS      []bench.QPS  // levels of steady load
+	Loads    []bench.Load // levels of any other
+	// Closed makes the loop a closed one, its only level: every worker calls again
+	// once its call has ended and it has thought for Think.
+	Closed   bool
+	Think    time.Duration
 	Spans    []string // arms: ways of making spans
 	Quantile []string // arms: latency estimators
 	// Live puts the estimators on the path of the call, one at a time, as the
@@ -38,12 +43,19 @@ type Scenario struct {
 	Live    bool
 	Compare []Pair
 
-	Duration time.Duration // of the load of a visit
+	Duration time.Duration // of the load of a visit, unless Loads say it
 	Warmup   time.Duration // of the load before it, which is not measured
 	Rounds   int
-	Workers  int    // 0: one fewer than there are processors
-	Queue    int    // calls that may wait for a worker
-	Seed     uint64 // of arrivals, keys, work and order; 0: drawn when the run starts
+	Workers  int // 0: one fewer than there are processors
+	Overload bench.Overload
+	Queue    int // calls that may wait for a worker
+	Pace     bench.Pace
+	Window   time.Duration // of the windows that a visit is cut into; 0: about 50 of them
+	SLOs     []bench.SLO   // what every visit is to hold
+	Abort    bool          // ends a visit once it misses one
+	Seed     uint64        // of arrivals, keys, work and order; 0: drawn when the run starts
+
+	replays map[string]replayed // that have been read, by load
 }
 
 // Handlers are the functions of the map under load.
@@ -89,6 +101,7 @@ func defaults() *Scenario {
 		Warmup:   100 * time.Millisecond,
 		Rounds:   12,
 		Queue:    bench.DefaultQueue,
+		Pace:     bench.Auto,
 	}
 }
 
@@ -127,14 +140,14 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	return Decode(nameOrPath, data, settings...)
 }
 
-// A Cell is one arm at one rate.
+// A Cell is one arm at one level of load.
 type Cell struct {
-	Spans    string    `json:"spans"`
-	Quantile string    `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
-	QPS      bench.QPS `json:"qps"`
+	Spans    string `json:"spans"`
+	Quantile string `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
+	Level
 }
 
-// Arm is the cell without its rate, such as spans=sdk.
+// Arm is the cell without its level, such as spans=sdk.
 func (c Cell) Arm() string {
 	if c.Quantile != "" {
 		return fmt.Sprintf("spans=%s/quantile=%s", c.Spans, c.Quantile)
@@ -142,19 +155,19 @@ func (c Cell) Arm() string {
 	return "spans=" + c.Spans
 }
 
-func (c Cell) String() string { return fmt.Sprintf("%s/qps=%v", c.Arm(), c.QPS) }
+func (c Cell) String() string { return fmt.Sprintf("%s/%v", c.Arm(), c.Level) }
 
-// Cells are all that a round visits, by rate and then by arm.
+// Cells are all that a round visits, by level and then by arm.
 func (s *Scenario) Cells() []Cell {
 	quantile := []string{""}
 	if s.Live {
 		quantile = s.Quantile
 	}
 	var cells []Cell
-	for _, qps := range s.QPS {
+	for _, level := range s.Levels() {
 		for _, spans := range s.Spans {
 			for _, q := range quantile {
-				cells = append(cells, Cell{spans, q, qps})
+				cells = append(cells, Cell{spans, q, level})
 			}
 		}
 	}
@@ -164,21 +177,16 @@ func (s *Scenario) Cells() []Cell {
 // Visits is how many visits the scenario makes in all.
 func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 
-// Calls is how many calls a visit of a cell at that rate makes: the mean, if
-// arrivals are random.
-func (s *Scenario) Calls(qps bench.QPS) uint64 { return qps.Calls(s.Duration) }
-
-// Surely is how many calls a visit at that rate makes at least, but for one of
-// some 30,000.
-func (s *Scenario) Surely(qps bench.QPS) uint64 { return s.Arrivals.Least(s.Calls(qps)) }
-
 // Overhead is about what a visit takes besides its load: a process that starts,
 // flushes and reports.
 const Overhead = 60 * time.Millisecond
 
 // Wall is about how long the scenario takes.
-func (s *Scenario) Wall() time.Duration {
-	return time.Duration(s.Visits()) * (s.Warmup + s.Duration + Overhead)
+func (s *Scenario) Wall() (sum time.Duration) {
+	for _, c := range s.Cells() {
+		sum += time.Duration(s.Rounds) * (s.Warmup + s.Length(c.Level) + Overhead)
+	}
+	return sum
 }
 
 // nameOf is the name of the scenario in a file that does not give one.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -24,6 +25,13 @@ func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios
 		t.Fatal(err)
 	}
 	return s
+}
+
+// alike compares scenarios but for the replays that were read.
+var alike = cmp.Options{
+	cmpopts.IgnoreUnexported(scenarios.Scenario{}),
+	cmpopts.EquateComparable(bench.Overload{}, bench.SLO{}),
+	cmp.Comparer(func(a, b bench.Pace) bool { return a.String() == b.String() }),
 }
 
 const least = "qps: [1000]\nduration: 1s\n"
@@ -43,7 +51,7 @@ func TestEmbeddedScenariosAreSoundAndAnswerTheirQuestion(t *testing.T) {
 		}
 		for _, qps := range s.QPS {
 			// Poisson: leave room for five standard deviations.
-			if n := float64(s.Calls(qps)); n < 1.2*float64(quantile.SamplesFor(0.99)) {
+			if n := float64(s.Calls(scenarios.Level{QPS: qps})); n < 1.2*float64(quantile.SamplesFor(0.99)) {
 				t.Errorf("%s: %v calls a visit at %v/s are too few for p99", name, n, qps)
 			}
 		}
@@ -110,8 +118,8 @@ unknown: 1
 		`test.yaml:15:9: rounds: 0 is out of range: want 1 to 1000`,
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
-		`test.yaml:18:7: queue is empty: want 0 to 1073741824`,
-		`test.yaml:19:1: unknown field "unknown": want one of name, about, handlers, arrivals, qps, spans, quantile, live, compare, duration, warmup, rounds, workers, queue, seed`,
+		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, handlers, arrivals, qps, load, closed, think, spans, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, abort, seed`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))
 	if err == nil {
@@ -189,7 +197,7 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 	for _, f := range scenarios.Fields {
 		value := f.Default
 		switch f.Key {
-		case "name", "about", "qps", "duration": // have none
+		case "name", "about", "qps", "duration", "load", "slo": // have none
 			continue
 		case "quantile":
 			value = strings.Join(scenarios.QuantileArms, ",")
@@ -202,7 +210,7 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 			continue
 		}
 		got := decode(t, least+"spans: [none, sdk]\nname: test", scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, alike); diff != "" {
 			t.Errorf("%s: the default is not %q: -default +documented:\n%s", f.Key, value, diff)
 		}
 	}
@@ -290,7 +298,7 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 		got = append(got, c.String())
 	}
 	want := []string{"spans=none/qps=10", "spans=sdk/qps=10", "spans=none/qps=20", "spans=sdk/qps=20"}
-	if diff := cmp.Diff(want, got); diff != "" || s.Visits() != 12 {
+	if diff := cmp.Diff(want, got, alike); diff != "" || s.Visits() != 12 {
 		t.Errorf("%d visits; cells -want +got:\n%s", s.Visits(), diff)
 	}
 	if live := decode(t, least+"live: true\nquantile: [none, hdr]"); len(live.Cells()) != 2 || live.Cells()[1].String() != "spans=none/quantile=hdr/qps=1000" {
@@ -303,21 +311,29 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 
 func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 	for arrivals, want := range map[string]uint64{"constant": 400, "poisson": 320, "gamma(cv=2)": 240} {
-		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(bench.PerSecond(400)); got != want {
+		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(scenarios.Level{QPS: bench.PerSecond(400)}); got != want {
 			t.Errorf("%s: %d calls, want %d", arrivals, got, want)
 		}
 	}
-	if n := decode(t, "qps: 2\nduration: 1s").Surely(bench.PerSecond(2)); n != 0 {
+	if n := decode(t, "qps: 2\nduration: 1s").Surely(scenarios.Level{QPS: bench.PerSecond(2)}); n != 0 {
 		t.Errorf("%d calls of 2", n)
 	}
 }
 
 func TestAScenarioSurvivesJSON(t *testing.T) {
+	all := []*scenarios.Scenario{
+		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < 0.1%]\nabort: true\noverload: catch-up(k=3)\nname: a"),
+		decode(t, "closed: true\nduration: 2s\nthink: 10ms\nworkers: 4\npace: sleep\nwindow: 100ms\nname: b"),
+	}
 	for _, name := range scenarios.Names() {
 		s, err := scenarios.Load(name, scenarios.Setting{Key: "seed", Value: "18446744073709551615", Where: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		all = append(all, s)
+	}
+	for _, s := range all {
+		name := s.Name
 		data, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -326,7 +342,7 @@ func TestAScenarioSurvivesJSON(t *testing.T) {
 		if err := json.Unmarshal(data, &back); err != nil {
 			t.Fatalf("%s: %v", data, err)
 		}
-		if diff := cmp.Diff(*s, back); diff != "" {
+		if diff := cmp.Diff(*s, back, alike); diff != "" {
 			t.Errorf("%s: -before +after:\n%s", name, diff)
 		}
 	}

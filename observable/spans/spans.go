@@ -65,6 +65,7 @@ type Pipeline struct {
 
 	flush, shutdown func(context.Context) error // nil: nothing to do
 	spans, bytes    atomic.Uint64
+	begin           atomic.Pointer[func() func()]
 }
 
 // Open starts the pipeline of the arm of that name.
@@ -98,12 +99,25 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	return p.shutdown(ctx)
 }
 
+// OnExport has begin called whenever the export of spans begins, and what it returns
+// when that export has ended. Both are called by whoever exports.
+func (p *Pipeline) OnExport(begin func() (end func())) { p.begin.Store(&begin) }
+
+// exporting is called when an export begins, and what it returns when it has ended.
+func (p *Pipeline) exporting() (end func()) {
+	if begin := p.begin.Load(); begin != nil {
+		return (*begin)()
+	}
+	return func() {}
+}
+
 // Exported counts the spans exported so far, and their encoded bytes.
 func (p *Pipeline) Exported() (spans, bytes uint64) { return p.spans.Load(), p.bytes.Load() }
 
 func openPooled(noReuse bool) (*Pipeline, error) {
 	p := &Pipeline{}
 	provider, err := newPooled(noReuse, func(_ context.Context, request []byte, n int) error {
+		defer p.exporting()()
 		p.spans.Add(uint64(n))
 		p.bytes.Add(uint64(len(request)))
 		return nil
@@ -131,9 +145,20 @@ func openSDK() (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider := newSDK(exporter)
+	provider := newSDK(watched{exporter, p})
 	p.Provider, p.flush, p.shutdown = provider, provider.ForceFlush, provider.Shutdown
 	return p, nil
+}
+
+// watched tells a pipeline of every export: of the SDK's, encoding is a part.
+type watched struct {
+	sdktrace.SpanExporter
+	pipeline *Pipeline
+}
+
+func (w watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	defer w.pipeline.exporting()()
+	return w.SpanExporter.ExportSpans(ctx, spans)
 }
 
 func newSDK(exporter sdktrace.SpanExporter) *sdktrace.TracerProvider {

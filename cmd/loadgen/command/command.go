@@ -18,6 +18,7 @@ import (
 // Exit codes.
 const (
 	exitOK          = 0
+	exitMissed      = 1 // an objective
 	exitUnusable    = 2 // could not measure, or bad input
 	exitNotValid    = 3 // under --strict
 	exitInterrupted = 130

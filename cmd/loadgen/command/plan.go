@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,9 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 			if err != nil {
 				return err
 			}
+			if err := s.ReadReplays(); err != nil {
+				return unusable(err)
+			}
 			return unusable(plan(cmd.OutOrStdout(), s))
 		},
 	}
@@ -43,11 +47,18 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 func plan(out io.Writer, s *scenarios.Scenario) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", report.Title(s))
+	if err := charts(&b, s); err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "cell\tcalls a visit\tcalls in all\tpercentiles\t")
 	for _, c := range s.Cells() {
-		n := s.Calls(c.QPS)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)), statable(s.Surely(c.QPS)))
+		n := s.Calls(c.Level)
+		if s.Closed {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, "as they end", "", "")
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)), statable(s.Surely(c.Level)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -61,26 +72,82 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 		seed = "drawn when the run starts"
 	}
 	fmt.Fprintf(&b, `
-%s in %s: %s of %v, each after a warm-up of %v,
+%s in %s: %s%s, each after a warm-up of %v,
 about %s in all.
 
-arrivals    %s, open loop
+arrivals    %s
 workers     %s
-queue       %d calls
+overload    %s
+pace        %s
 handlers    %d, popularity zipf %v, %s work of %v and %d B a call
 estimators  %v
 compares    %v
+objectives  %v
 seed        %s
 `, report.Plural(len(s.Cells()), "cell"), report.Plural(s.Rounds, "round"), report.Plural(s.Visits(), "visit"),
-		s.Duration, s.Warmup, about(s.Wall()),
-		s.Arrivals, workers, s.Queue,
+		each(s), s.Warmup, about(s.Wall()),
+		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), workers, overloaded(s), s.Pace,
 		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
-		list(s.Quantile), list(s.Compare), seed)
+		list(s.Quantile), list(s.Compare), list(s.SLOs), seed)
 	for i, warning := range append(report.Advice(s), overload(s)...) {
 		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// charts draws every load that changes.
+func charts(b *strings.Builder, s *scenarios.Scenario) error {
+	for _, l := range s.Levels() {
+		if l.Load == "" {
+			continue
+		}
+		at := s.LoadOf(l).Profile.At
+		if load := s.LoadOf(l); load.Replay.Path != "" {
+			a, _, err := s.Schedule(l, 0)
+			if err != nil {
+				return err
+			}
+			at = counted(a)
+		}
+		fmt.Fprintf(b, "%s\n\n%s\n", l.Load, report.Chart(at, s.Length(l)))
+	}
+	return nil
+}
+
+// counted is the rate of a schedule whose rate is not known otherwise: of the calls
+// in a sixtieth of it.
+func counted(a bench.Arrivals) func(time.Duration) float64 {
+	const parts = 60
+	part := max(a.Duration()/parts, 1)
+	counts := make([]float64, parts+1)
+	for i := a.From(0); ; {
+		due, ok := i.Next()
+		if !ok {
+			break
+		}
+		counts[min(due/part, parts)]++
+	}
+	return func(t time.Duration) float64 { return counts[min(t/part, parts)] / part.Seconds() }
+}
+
+// each is how long a visit is, if all are of one length.
+func each(s *scenarios.Scenario) string {
+	if s.Duration == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %v", s.Duration)
+}
+
+// overloaded is what becomes of calls that find every worker busy.
+func overloaded(s *scenarios.Scenario) string {
+	switch {
+	case s.Closed:
+		return "none: a closed loop waits"
+	case s.Overload == bench.Drop:
+		return "drop"
+	}
+	return fmt.Sprintf("%v, room for %d calls", s.Overload, s.Queue)
 }
 
 // overload warns of rates that the work of the handlers alone does not allow.
@@ -90,10 +157,11 @@ func overload(s *scenarios.Scenario) (all []string) {
 		workers = bench.DefaultWorkers()
 	}
 	workers = min(workers, runtime.GOMAXPROCS(0)) // the work is the processor's
-	for _, qps := range s.QPS {
-		if busy := qps.Float() * s.Handlers.Spin.Seconds() / float64(workers); busy >= 1 {
-			all = append(all, fmt.Sprintf("%v/s of %v each are %.3g times what %s can do.",
-				qps, s.Handlers.Spin, busy, report.Plural(workers, "worker")))
+	for _, l := range s.Levels() {
+		peak := s.LoadOf(l).Profile.Peak()
+		if busy := peak * s.Handlers.Spin.Seconds() / float64(workers); busy >= 1 && !s.Closed {
+			all = append(all, fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
+				peak, s.Handlers.Spin, busy, report.Plural(workers, "worker")))
 		}
 	}
 	return all

@@ -59,6 +59,9 @@ scenario says. An interrupt ends the run at once; what was measured is kept.`,
 }
 
 func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, stdout, stderr io.Writer) error {
+	if err := s.ReadReplays(); err != nil {
+		return unusable(err)
+	}
 	if s.Seed == 0 {
 		s.Seed = rand.Uint64()>>1 + 1
 	}
@@ -67,7 +70,7 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 		out = filepath.Join("results", s.Name+"-"+began.UTC().Format("20060102T150405Z"))
 	}
 	env := machine.Environment()
-	env.Turns, env.Pace = bench.Calibrate(), visit.Pace.String()
+	env.Turns = bench.Calibrate()
 	program, err := os.Executable()
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
@@ -99,8 +102,11 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 
 // verdict is how a run ends.
 func verdict(run *results.Run, complete, strict bool) error {
-	measured, doubtful := 0, 0
+	measured, doubtful, lost := 0, 0, 0
 	for _, v := range run.Visits {
+		if v.Error != "" {
+			lost++
+		}
 		if v.Usable() {
 			measured++
 			if len(v.Verdict) > 0 {
@@ -109,11 +115,16 @@ func verdict(run *results.Run, complete, strict bool) error {
 		}
 	}
 	visits := report.Plural(run.Scenario.Visits(), "visit")
+	missed, unjudged, of := report.MissedSLOs(run)
 	switch {
 	case !complete:
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
-	case measured < run.Scenario.Visits():
-		return unusable(fmt.Errorf("%d of %s could not be measured", run.Scenario.Visits()-measured, visits))
+	case missed > 0:
+		return &exitError{exitMissed, fmt.Errorf("%d of %s missed", missed, report.Plural(of, "objective"))}
+	case lost > 0:
+		return unusable(fmt.Errorf("%d of %s could not be measured", lost, visits))
+	case unjudged > 0:
+		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate", unjudged, report.Plural(of, "objective")))
 	case strict && doubtful > 0:
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
 	}
@@ -142,6 +153,7 @@ type visits struct {
 func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	defer v.progress.finish()
 	s := v.scenario
+	aborted := map[scenarios.Cell]bool{}
 	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
 	for round := 1; round <= s.Rounds; round++ {
 		seed := rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
@@ -151,9 +163,13 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 			if ctx.Err() != nil {
 				return false, nil
 			}
+			if aborted[cell] {
+				continue // it has missed what it is to hold
+			}
 			v.progress.next(fmt.Sprintf("round %d of %d, %v", round, s.Rounds, cell))
 			got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: seed, Turns: v.turns})
 			got.Round, got.Order = round, i+1
+			aborted[cell] = got.Record != nil && got.Record.Aborted != ""
 			cut := ctx.Err() != nil && !got.Usable()
 			if cut && (got.Error != "" || got.Record.Offered == 0) {
 				return false, nil // nothing had been measured

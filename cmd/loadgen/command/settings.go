@@ -10,7 +10,8 @@ import (
 )
 
 // settingFlags are the fields of a scenario that have a flag.
-var settingFlags = []string{"qps", "spans", "quantile", "compare", "arrivals", "duration", "warmup", "rounds", "workers", "queue", "seed"}
+var settingFlags = []string{"qps", "load", "closed", "think", "spans", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
+	"workers", "overload", "queue", "pace", "window", "slo", "abort", "seed"}
 
 // addSettings gives cmd a flag for each. Their values are checked with those of
 // the file, so that everything wrong is reported together.
@@ -20,7 +21,11 @@ func addSettings(cmd *cobra.Command) {
 			continue
 		}
 		// Given several times, a list goes on; of another value the last one counts.
-		cmd.Flags().Var(&setting{list: f.List}, f.Key, f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
+		isBool := f.Want == "true or false"
+		flag := cmd.Flags().VarPF(&setting{list: f.List, isBool: isBool}, f.Key, "", f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
+		if isBool {
+			flag.NoOptDefVal = "true" // --closed is enough
+		}
 		if err := cmd.RegisterFlagCompletionFunc(f.Key, cobra.FixedCompletions(f.Values(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
@@ -31,10 +36,16 @@ func addSettings(cmd *cobra.Command) {
 type setting struct {
 	text      string
 	list, set bool
+	isBool    bool
 }
 
 func (s *setting) String() string { return s.text }
-func (s *setting) Type() string   { return "string" }
+func (s *setting) Type() string {
+	if s.isBool {
+		return "bool"
+	}
+	return "string"
+}
 
 func (s *setting) Set(text string) error {
 	if s.list && s.set {

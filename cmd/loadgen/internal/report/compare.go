@@ -35,13 +35,13 @@ var quantities = []quantity{
 func comparisons(run *results.Run, all []*view) (sentences []string) {
 	s := run.Scenario
 	for _, pair := range s.Compare {
-		for _, qps := range s.QPS {
+		for _, level := range s.Levels() {
 			for _, spans := range s.Spans {
-				a, b := scenarios.Cell{Spans: pair.A, QPS: qps}, scenarios.Cell{Spans: pair.B, QPS: qps}
-				what := fmt.Sprintf("spans=%s vs spans=%s at %s", pair.A, pair.B, rate(qps))
+				a, b := scenarios.Cell{Spans: pair.A, Level: level}, scenarios.Cell{Spans: pair.B, Level: level}
+				what := fmt.Sprintf("spans=%s vs spans=%s at %s", pair.A, pair.B, load(level))
 				if s.Live {
-					a, b = scenarios.Cell{Spans: spans, Quantile: pair.A, QPS: qps}, scenarios.Cell{Spans: spans, Quantile: pair.B, QPS: qps}
-					what = fmt.Sprintf("quantile=%s vs quantile=%s at %s", pair.A, pair.B, rate(qps))
+					a, b = scenarios.Cell{Spans: spans, Quantile: pair.A, Level: level}, scenarios.Cell{Spans: spans, Quantile: pair.B, Level: level}
+					what = fmt.Sprintf("quantile=%s vs quantile=%s at %s", pair.A, pair.B, load(level))
 					if len(s.Spans) > 1 {
 						what += ", spans=" + spans
 					}

@@ -13,7 +13,7 @@ import (
 
 // cell has six rounds of 500 calls, each of 1 MB in one allocation and 10 us.
 func cell(arm string, change func(v *results.Visit)) *view {
-	c := &view{cell: scenarios.Cell{Spans: arm, QPS: bench.PerSecond(1000)}}
+	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: bench.PerSecond(1000)}}}
 	for i := range 6 {
 		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second, Latency: quantile.NewHDR(),
 			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR()}

@@ -37,16 +37,20 @@ func newTable(header ...any) table.Writer {
 // loadTables are one table for each rate.
 func loadTables(run *results.Run, all []*view) string {
 	var b strings.Builder
-	for _, qps := range run.Scenario.QPS {
+	for _, l := range run.Scenario.Levels() {
 		var level []*view
 		for _, v := range all {
-			if v.cell.QPS == qps {
+			if v.cell.Level == l {
 				level = append(level, v)
 			}
 		}
-		fmt.Fprintf(&b, "Load of %s, about %s calls a visit. Latency from the due instant, and the generator's lag at p99,\n"+
+		from := "the due instant"
+		if run.Scenario.Closed {
+			from = "when a worker had thought"
+		}
+		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, but max, errors and drops over all\n\n",
-			rate(qps), Count(run.Scenario.Calls(qps)), rounds(level))
+			describe(run.Scenario, l), Count(callsOf(level)), from, rounds(level))
 		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
 			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
 		for _, v := range level {
@@ -55,6 +59,43 @@ func loadTables(run *results.Run, all []*view) string {
 		b.WriteString(t.Render() + "\n\n")
 	}
 	return b.String()
+}
+
+// describe is the load of a level, in words.
+func describe(s *scenarios.Scenario, l scenarios.Level) string {
+	if s.Closed {
+		workers := "as many workers as processors but one"
+		if s.Workers > 0 {
+			workers = Plural(s.Workers, "worker")
+		}
+		return fmt.Sprintf("CLOSED LOOP of %s, which think for %v", workers, s.Think)
+	}
+	return "Load of " + load(l)
+}
+
+// load is that of a level: 50,000/s, or what its profile is called.
+func load(l scenarios.Level) string {
+	switch {
+	case l.Load != "":
+		return l.Load
+	case l.QPS == bench.QPS{}:
+		return "a closed loop"
+	}
+	return rate(l.QPS)
+}
+
+// callsOf is how many calls visits of a level were offered, in the median.
+func callsOf(level []*view) float64 {
+	var calls []float64
+	for _, v := range level {
+		for _, visit := range v.visits {
+			calls = append(calls, float64(visit.Record.Offered))
+		}
+	}
+	if len(calls) == 0 {
+		return 0
+	}
+	return results.Median(calls)
 }
 
 // dimension is the name of what the arms of a run differ in.
@@ -104,20 +145,23 @@ func loadRow(v *view) table.Row {
 // highest rate that was visited.
 func estimatorTable(run *results.Run, all []*view) string {
 	var visits []*results.Visit
-	var level bench.QPS
+	var level scenarios.Level
+	most := -1.0 // calls a second
 	for _, v := range all {
-		if qps := v.cell.QPS; len(v.visits) > 0 && (level.Den == 0 || qps.Float() > level.Float()) {
-			level = qps
+		for _, visit := range v.visits {
+			if offered := visit.Record.Rate(); v.cell.Level != level && offered > 1.5*most || most < 0 {
+				level, most = v.cell.Level, offered
+			}
 		}
 	}
 	for _, v := range all {
-		if v.cell.QPS == level {
+		if v.cell.Level == level {
 			visits = append(visits, v.visits...)
 		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the value\n"+
-		"misses the exact one, and by how many of the ranks; medians over %s\n\n", rate(level), Plural(len(visits), "visit"))
+		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(level), Plural(len(visits), "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles {
 		header = append(header, results.PercentileName(q)+" value", "rank")

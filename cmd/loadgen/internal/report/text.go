@@ -18,8 +18,8 @@ func Text(run *results.Run) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
 	b.WriteString(Title(s) + "\n")
-	fmt.Fprintf(&b, "%s of %v, %s arrivals, open loop, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
-		Plural(s.Rounds, "round"), s.Duration, s.Arrivals, s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	fmt.Fprintf(&b, "%s%s, %s, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
+		Plural(s.Rounds, "round"), lasting(s), Arrivals(s), s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
 	measured := measured(run)
 	if run.Status != results.Complete {
 		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, Plural(s.Visits(), "visit"))
@@ -29,12 +29,30 @@ func Text(run *results.Run) string {
 	if measured > 0 {
 		b.WriteString(loadTables(run, all))
 		b.WriteString(estimatorTable(run, all))
+		list(&b, "Objectives", objectives(run))
+		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
 		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {
 		b.WriteString("No visit was measured to its end.\n")
 	}
 	list(&b, "Warnings", warnings(run))
 	return b.String()
+}
+
+// lasting is how long a visit is, if all are of one length.
+func lasting(s *scenarios.Scenario) string {
+	if s.Duration == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %v", s.Duration)
+}
+
+// Arrivals says how calls follow one another, and in which kind of loop.
+func Arrivals(s *scenarios.Scenario) string {
+	if s.Closed {
+		return "CLOSED LOOP: the load follows the target"
+	}
+	return fmt.Sprintf("%s arrivals, open loop", s.Arrivals)
 }
 
 // measured is how many visits were measured to their end.
@@ -107,10 +125,10 @@ func Advice(s *scenarios.Scenario) (all []string) {
 		all = append(all, fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
 			Plural(s.Rounds, "round"), results.MinRounds))
 	}
-	for _, qps := range s.QPS {
+	for _, l := range s.Levels() {
 		for _, q := range []float64{0.99, 0.999} {
-			n, least, need := s.Calls(qps), s.Surely(qps), quantile.SamplesFor(q)
-			if least >= need {
+			n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)
+			if least >= need || n == 0 {
 				continue
 			}
 			has := "about " + Count(n)
@@ -118,11 +136,14 @@ func Advice(s *scenarios.Scenario) (all []string) {
 				has += ", at times only " + Count(least)
 			}
 			advice := "a higher rate"
-			if d := s.Arrivals.Lasting(need, qps); d <= scenarios.MaxDuration {
+			if l.Load != "" {
+				advice += ", or a longer time"
+			}
+			if d := s.Arrivals.Lasting(need, l.QPS); l.Load == "" && d <= scenarios.MaxDuration {
 				advice = fmt.Sprintf("--duration %v", d)
 			}
 			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: %s.",
-				results.PercentileName(q), rate(qps), Count(need), s.Duration, has, advice))
+				results.PercentileName(q), load(l), Count(need), s.Length(l), has, advice))
 			break
 		}
 	}

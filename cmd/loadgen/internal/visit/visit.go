@@ -28,15 +28,15 @@ type Request struct {
 // maxKept bounds the latencies that estimators are compared on.
 const maxKept = 1 << 20
 
-// Pace is how every visit waits.
-var Pace = bench.Auto
-
 // Do runs the visit. Once ctx ends, what was measured until then is returned,
 // marked as interrupted.
 func Do(ctx context.Context, req *Request) (*results.Visit, error) {
 	pipeline, err := spans.Open(req.Cell.Spans)
 	if err != nil {
 		return nil, err
+	}
+	if err := req.Scenario.ReadReplays(); err != nil {
+		return nil, errors.Join(err, pipeline.Close(context.WithoutCancel(ctx)))
 	}
 	v, err := load(ctx, req, pipeline)
 	if err := errors.Join(err, pipeline.Close(context.WithoutCancel(ctx))); err != nil {
@@ -55,27 +55,20 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	if err != nil {
 		return nil, err
 	}
-	run := bench.Run{Keys: keys, Target: m, Workers: s.Workers, Queue: s.Queue, Pace: Pace}
-	if s.Queue == 0 {
-		run.Overload = bench.Drop
-	}
+	run := bench.Run{Keys: keys, Target: m, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed uint64 // calls that ended
 	if s.Warmup > 0 {
-		if run.Arrivals, err = s.Arrivals.Arrivals(req.Cell.QPS, s.Warmup, req.Seed+1); err != nil {
-			return nil, err
-		}
-		warm, err := run.Do(ctx)
+		warm, err := warmup(ctx, req, run)
 		if err != nil {
 			return nil, err
 		}
 		v.Warmup, warmed = warm.Offered, warm.Done+warm.Failed
 	}
-	if run.Arrivals, err = s.Arrivals.Arrivals(req.Cell.QPS, s.Duration, req.Seed); err != nil {
+	if err := schedule(req, &run); err != nil {
 		return nil, err
 	}
-	calls := s.Calls(req.Cell.QPS) // by chance as many more as fewer
-	run.Keep = int(min(maxKept, 2*calls-s.Surely(req.Cell.QPS)+1000))
+	run.Window, run.SLOs, run.Abort, run.Activities = s.Window, s.SLOs, s.Abort, []*bench.Activity{exporting(pipeline)}
 	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
 	if v.Record, err = run.Do(ctx); err != nil {
@@ -92,6 +85,40 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	}
 	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine))
 	return v, nil
+}
+
+// warmup puts the target under load of the same kind as that of the visit, but
+// steady, and does not measure it.
+func warmup(ctx context.Context, req *Request, run bench.Run) (_ *bench.Record, err error) {
+	s := req.Scenario
+	if s.Closed {
+		run.Closed = &bench.Closed{Duration: s.Warmup, Think: s.Think}
+	} else if run.Arrivals, err = s.WarmupOf(req.Cell.Level, req.Seed+1); err != nil {
+		return nil, err
+	}
+	return run.Do(ctx)
+}
+
+// schedule says when the calls of the visit are due, and how many latencies are
+// kept.
+func schedule(req *Request, run *bench.Run) (err error) {
+	s := req.Scenario
+	if s.Closed {
+		run.Closed = &bench.Closed{Duration: s.Duration, Think: s.Think}
+		run.Keep = maxKept
+		return nil
+	}
+	run.Arrivals, _, err = s.Schedule(req.Cell.Level, req.Seed)
+	calls := s.Calls(req.Cell.Level) // by chance as many more as fewer
+	run.Keep = int(min(maxKept, 2*calls-s.Surely(req.Cell.Level)+1000))
+	return err
+}
+
+// exporting is the export of spans as something that calls may overlap.
+func exporting(pipeline *spans.Pipeline) *bench.Activity {
+	a := bench.NewActivity("span export")
+	pipeline.OnExport(a.Begin)
+	return a
 }
 
 // lost tells whether the costs of a visit are those of all its spans.

@@ -41,12 +41,21 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*obser
 	if err := work.Check(); err != nil {
 		return nil, nil, err
 	}
-	names := make([]string, h.Keys)
+	names := req.Scenario.KeysOf(req.Cell.Level)
+	replayed := names != nil
+	if !replayed {
+		for i := range h.Keys {
+			names = append(names, fmt.Sprintf("handler-%d", i))
+		}
+	}
 	for i := range names {
-		names[i] = fmt.Sprintf("handler-%d", i)
 		if err := m.Register(names[i], work.Handler(ctx, names[i], req.Turns)); err != nil {
 			return nil, nil, err
 		}
+	}
+	if replayed {
+		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
+		return m, keys, err
 	}
 	keys, err := bench.Zipf(names, h.Zipf, req.Seed)
 	return m, keys, err

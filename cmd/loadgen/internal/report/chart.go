@@ -1,0 +1,54 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+const (
+	chartWidth  = 64 // columns
+	chartHeight = 8  // rows, each of eight steps
+)
+
+// eighths fill a cell of a chart from below.
+var eighths = []rune(" ▁▂▃▄▅▆▇█")
+
+// Chart draws a rate, in calls a second, over a duration: at(t) is the rate in the
+// middle of each column.
+func Chart(at func(t time.Duration) float64, duration time.Duration) string {
+	var rates [chartWidth]float64
+	peak := 0.0
+	for i := range rates {
+		rates[i] = at(time.Duration((float64(i) + 0.5) / chartWidth * float64(duration)))
+		peak = max(peak, rates[i], at(time.Duration(float64(i)/chartWidth*float64(duration))))
+	}
+	var b strings.Builder
+	top := fmt.Sprintf("%s/s", number(peak))
+	for row := chartHeight - 1; row >= 0; row-- {
+		label := ""
+		switch row {
+		case chartHeight - 1:
+			label = top
+		case 0:
+			label = "0"
+		}
+		line := make([]rune, chartWidth)
+		for i, r := range rates {
+			filled := int(math.Round(r/max(peak, 1e-9)*chartHeight*8)) - 8*row
+			if r > 0 && row == 0 {
+				filled = max(filled, 1)
+			}
+			line[i] = eighths[min(max(filled, 0), 8)]
+		}
+		fmt.Fprintf(&b, "%*s │%s\n", len(top), label, strings.TrimRight(string(line), " "))
+	}
+	end := duration.Round(max(duration/1000, 1)).String()
+	if duration >= time.Second {
+		end = duration.Round(10 * time.Millisecond).String()
+	}
+	fmt.Fprintf(&b, "%*s └%s\n", len(top), "", strings.Repeat("─", chartWidth))
+	fmt.Fprintf(&b, "%*s  0%*s\n", len(top), "", chartWidth-1, end)
+	return b.String()
+}
