@@ -25,7 +25,7 @@ type SLO struct {
 // wantSLO is what ParseSLO takes.
 const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < 5ms over every 1s"
 
-var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*(<=|>=|<|>)\s*([0-9.]+[a-zµ%]*)\s*(?:over\s+every\s+(\S+)\s*)?$`)
+var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*(<=|>=|<|>)\s*([0-9.][0-9.a-zµ%]*)\s*(?:over\s+every\s+(\S+)\s*)?$`)
 
 // ParseSLO reads an objective:
 //

@@ -224,12 +224,12 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		b.WriteString(": " + strings.Join(reasons, ", "))
 	}
 	b.WriteByte('\n')
-	name := fmt.Sprintf("scenario=%s/target=map/%s/%s", h.Scenario.Name, v.Cell.Arm(), v.Cell.Level.Name())
+	name := fmt.Sprintf("scenario=%s/target=%s/%s/%s", h.Scenario.Name, h.Scenario.Target, v.Cell.Arm(), v.Cell.Level.Name())
 	if err := benchLine(&b, "Load/"+name, h.Environment.GOMAXPROCS, v.Record.Done+v.Record.Failed, v.Measurements()); err != nil {
 		return "", err
 	}
 	for _, e := range v.Estimates {
-		name := fmt.Sprintf("scenario=%s/target=map/spans=%s/%s/quantile=%s", h.Scenario.Name, v.Cell.Spans, v.Cell.Level.Name(), e.Quantile)
+		name := fmt.Sprintf("scenario=%s/target=%s/spans=%s/%s/quantile=%s", h.Scenario.Name, h.Scenario.Target, v.Cell.Spans, v.Cell.Level.Name(), e.Quantile)
 		if v.Cell.Quantile != "" {
 			name = strings.Replace(name, "/quantile=", "/live="+v.Cell.Quantile+"/quantile=", 1)
 		}

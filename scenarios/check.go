@@ -86,7 +86,7 @@ func (d *decoder) has(key string) bool {
 
 // checkCalls finds rates at which no call falls into a visit.
 func (d *decoder) checkCalls(s *Scenario) {
-	if s.Duration <= 0 {
+	if s.Duration <= 0 || s.Closed {
 		return
 	}
 	at, qps := d.values["duration"], d.values["qps"]

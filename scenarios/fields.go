@@ -54,6 +54,13 @@ var Fields = []Field{
 		s.About = strings.TrimSpace(v)
 		return nil
 	}},
+	{"target", "map, or the name of a target of the program's own", "What is called.", MapTarget, false, func(s *Scenario, v string) error {
+		s.Target = v
+		if !ValidName(v) {
+			return problem(fmt.Sprintf("%q is not the name of a target", v))
+		}
+		return nil
+	}},
 	{"handlers.keys", "1 to 100000", "How many handlers the map has.", "16", false, func(s *Scenario, v string) error {
 		return setInt(&s.Handlers.Keys, v, 1, 100_000)
 	}},
@@ -256,6 +263,9 @@ func addOneOf(to *[]string, v string, known []string) error {
 	*to = append(*to, one)
 	return nil
 }
+
+// ValidName tells whether a name can be part of a benchmark's name.
+func ValidName(name string) bool { return validName.MatchString(name) }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 

@@ -11,6 +11,7 @@ import (
 type document struct {
 	Name     string   `json:"name"`
 	About    string   `json:"about,omitempty"`
+	Target   string   `json:"target"`
 	Handlers handlers `json:"handlers"`
 	Arrivals string   `json:"arrivals"`
 	QPS      []string `json:"qps,omitempty"`
@@ -45,8 +46,9 @@ type handlers struct {
 // MarshalJSON writes s as a scenario file, with every field given.
 func (s *Scenario) MarshalJSON() ([]byte, error) {
 	d := document{
-		Name:  s.Name,
-		About: s.About,
+		Name:   s.Name,
+		About:  s.About,
+		Target: s.Target,
 		Handlers: handlers{
 			Keys:         s.Handlers.Keys,
 			Zipf:         s.Handlers.Zipf,

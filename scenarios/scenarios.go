@@ -27,6 +27,7 @@ type Scenario struct {
 	Name  string
 	About string
 
+	Target   string // what is called: MapTarget, or one of the program's own
 	Handlers Handlers
 	Arrivals bench.Process
 	QPS      []bench.QPS  // levels of steady load
@@ -81,6 +82,10 @@ var (
 	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "dws", "dws+qdigest"}
 )
 
+// MapTarget is the instrumented map of handlers: the target of a scenario that does
+// not say.
+const MapTarget = "map"
+
 // None is the arm of Quantile that records nothing; only live scenarios have it.
 const None = "none"
 
@@ -94,6 +99,7 @@ func defaults() *Scenario {
 		panic(err) // its text is a constant
 	}
 	return &Scenario{
+		Target:   MapTarget,
 		Handlers: Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
 		Arrivals: poisson,
 		Spans:    []string{"none"},

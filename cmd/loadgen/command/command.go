@@ -24,17 +24,33 @@ const (
 	exitInterrupted = 130
 )
 
-// Main runs the command line of the process and exits with its code.
-func Main() {
+// Main runs the command line of the process and exits with its code: it is all of a
+// program's main. Targets are functions of the program's own, which it can then put
+// under load with all that the command has: scenarios, arms of spans, objectives,
+// results for benchstat. The first of them is what it drives without a scenario.
+//
+//	func main() {
+//		command.Main(command.Func("look-up", func(ctx context.Context, key string) error {
+//			return lookUp(ctx, key)
+//		}))
+//	}
+//
+// The program starts itself anew for each visit, and so must call Main before it
+// does anything that is not to be done again.
+func Main(own ...Target) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first interrupt ends a run in good order, a second one at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(dispatch(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(dispatch(ctx, own, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // dispatch runs a command line and returns its exit code.
-func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	root := newRoot()
+func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := own.check(); err != nil {
+		fmt.Fprintf(stderr, "%v\n", err)
+		return exitUnusable
+	}
+	root := newRoot(own)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -72,7 +88,7 @@ func unusable(err error) error {
 	return &exitError{exitUnusable, err}
 }
 
-func newRoot() *cobra.Command {
+func newRoot(own targets) *cobra.Command {
 	env := machine.Environment()
 	root := &cobra.Command{
 		Use:   "loadgen",
@@ -86,7 +102,7 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newRun(), newPlan(), newScenarios(), newShow(), newVisit())
+	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newVisit(own))
 	return root
 }
 

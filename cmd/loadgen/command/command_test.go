@@ -24,8 +24,11 @@ import (
 const asCommand = "LOADGEN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	switch os.Getenv(asCommand) {
+	case "1":
 		Main()
+	case ownTargets:
+		Main(testTargets...)
 	}
 	// Under the race detector a process sleeps for a second before it exits, unless
 	// it is told not to.

@@ -17,7 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func newPlan() *cobra.Command {
+func newPlan(own targets) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [SCENARIO]",
 		Short: "Tell what a scenario would run, without running it",
@@ -30,7 +30,7 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := loadScenario(cmd, args)
+			s, err := own.load(cmd, args)
 			if err != nil {
 				return err
 			}

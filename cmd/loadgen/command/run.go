@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,10 +22,11 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func newRun() *cobra.Command {
+func newRun(own targets) *cobra.Command {
 	var (
-		out    string
-		strict bool
+		out      string
+		strict   bool
+		profiles []string
 	)
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO]",
@@ -42,23 +45,33 @@ scenario says. An interrupt ends the run at once; what was measured is kept.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := loadScenario(cmd, args)
+			s, err := own.load(cmd, args)
 			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("out") && out == "" {
 				return unusable(errors.New("--out is empty: want a directory"))
 			}
-			return run(cmd.Context(), s, out, strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			for _, kind := range profiles {
+				if !slices.Contains(visit.Profiles, kind) {
+					return unusable(fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", ")))
+				}
+			}
+			return run(cmd.Context(), s, out, strict, profiles, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	addSettings(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
+	cmd.Flags().StringSliceVar(&profiles, "profile", nil,
+		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
+	if err := cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "Exit with 3 if any visit was not valid.")
 	return cmd
 }
 
-func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, stdout, stderr io.Writer) error {
+func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, profiles []string, stdout, stderr io.Writer) error {
 	if err := s.ReadReplays(); err != nil {
 		return unusable(err)
 	}
@@ -83,6 +96,9 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
 	visits := visits{program: program, scenario: s, turns: env.Turns, writer: w, progress: newProgress(stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
+	if complete && visitErr == nil && len(profiles) > 0 {
+		visitErr = visits.profile(ctx, profiles, filepath.Join(out, "profiles"))
+	}
 	status := results.Partial
 	if complete {
 		status = results.Complete
@@ -94,10 +110,18 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, st
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath())); err != nil {
+	if _, err := fmt.Fprint(stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiled(out, profiles)); err != nil {
 		return unusable(err)
 	}
 	return verdict(done, complete, strict)
+}
+
+// profiled says where profiles are, and how to look at them.
+func profiled(out string, profiles []string) string {
+	if len(profiles) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof -http : FILE, and go tool trace FILE.\n", filepath.Join(out, "profiles"))
 }
 
 // verdict is how a run ends.
@@ -146,6 +170,39 @@ type visits struct {
 	progress *progress
 }
 
+// profile visits every cell once more, on the arrivals of the first round, and keeps
+// the profiles of it in a directory. Nothing of these visits is in the results:
+// profiling would be in them.
+func (v *visits) profile(ctx context.Context, kinds []string, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	s := v.scenario
+	for _, cell := range s.Cells() {
+		if ctx.Err() != nil {
+			return errors.New("interrupted before every cell was profiled")
+		}
+		v.progress.next(fmt.Sprintf("profile of %v", cell))
+		name := strings.Map(func(r rune) rune {
+			if strings.ContainsRune("/: ", r) {
+				return '_'
+			}
+			return r
+		}, cell.Arm()+"_"+cell.Level.Name())
+		got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
+			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}})
+		if got.Error != "" {
+			return fmt.Errorf("profiling %v: %s", cell, got.Error)
+		}
+	}
+	return nil
+}
+
+// roundSeed is the seed of a round.
+func roundSeed(s *scenarios.Scenario, round int) uint64 {
+	return rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
+}
+
 // run visits every cell in rounds. Each round has one seed for all arms, so that
 // they are compared on the same arrivals, keys and work, and an order of its own.
 // It tells whether all were made: an interrupt ends it sooner. An error is that of
@@ -156,7 +213,7 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	aborted := map[scenarios.Cell]bool{}
 	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
 	for round := 1; round <= s.Rounds; round++ {
-		seed := rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
+		seed := roundSeed(s, round)
 		cells := s.Cells()
 		order.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 		for i, cell := range cells {

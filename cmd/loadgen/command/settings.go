@@ -10,7 +10,7 @@ import (
 )
 
 // settingFlags are the fields of a scenario that have a flag.
-var settingFlags = []string{"qps", "load", "closed", "think", "spans", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
+var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
 	"workers", "overload", "queue", "pace", "window", "slo", "abort", "seed"}
 
 // addSettings gives cmd a flag for each. Their values are checked with those of
@@ -55,20 +55,14 @@ func (s *setting) Set(text string) error {
 	return nil
 }
 
-// loadScenario loads what a command's arguments and flags name.
-func loadScenario(cmd *cobra.Command, args []string) (*scenarios.Scenario, error) {
-	name := "span-reuse"
-	if len(args) > 0 {
-		name = args[0]
-	}
-	var settings []scenarios.Setting
+// settingsOf are the settings that a command's flags give.
+func settingsOf(cmd *cobra.Command) (settings []scenarios.Setting) {
 	for _, key := range settingFlags {
 		if f := cmd.Flags().Lookup(key); f.Changed {
 			settings = append(settings, scenarios.Setting{Key: key, Value: f.Value.String(), Where: "--" + key})
 		}
 	}
-	s, err := scenarios.Load(name, settings...)
-	return s, unusable(err)
+	return settings
 }
 
 // completeScenarios offers the names of scenarios, and files, for one argument.

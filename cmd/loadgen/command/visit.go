@@ -20,7 +20,7 @@ import (
 
 // newVisit is the hidden command that runs one cell, in a process of its own. It
 // reads a request from its input and writes the visit to its output.
-func newVisit() *cobra.Command {
+func newVisit(own targets) *cobra.Command {
 	return &cobra.Command{
 		Use:    "visit",
 		Hidden: true,
@@ -39,7 +39,11 @@ func newVisit() *cobra.Command {
 					cancel()
 				}
 			}()
-			v, err := visit.Do(ctx, &req)
+			target, err := own.own(req.Scenario)
+			if err != nil {
+				return unusable(err)
+			}
+			v, err := visit.Do(ctx, &req, target)
 			if err != nil {
 				return unusable(err)
 			}

@@ -29,12 +29,12 @@ func Text(run *results.Run) string {
 	if measured > 0 {
 		b.WriteString(loadTables(run, all))
 		b.WriteString(estimatorTable(run, all))
-		list(&b, "Objectives", objectives(run))
 		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
 		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {
 		b.WriteString("No visit was measured to its end.\n")
 	}
+	list(&b, "Objectives", objectives(run))
 	list(&b, "Warnings", warnings(run))
 	return b.String()
 }

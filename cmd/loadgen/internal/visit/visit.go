@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -23,6 +25,13 @@ type Request struct {
 	Cell     scenarios.Cell      `json:"cell"`
 	Seed     uint64              `json:"seed"` // of the round: one for all arms
 	Turns    bench.Turns         `json:"turns"`
+	Profile  *Profile            `json:"profile,omitempty"`
+}
+
+// Own is a target of the program's own, instead of the map.
+type Own struct {
+	Keys []string // nil: ""
+	Open func(context.Context, trace.TracerProvider) (bench.Target, error)
 }
 
 // maxKept bounds the latencies that estimators are compared on.
@@ -30,7 +39,7 @@ const maxKept = 1 << 20
 
 // Do runs the visit. Once ctx ends, what was measured until then is returned,
 // marked as interrupted.
-func Do(ctx context.Context, req *Request) (*results.Visit, error) {
+func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 	pipeline, err := spans.Open(req.Cell.Spans)
 	if err != nil {
 		return nil, err
@@ -38,7 +47,7 @@ func Do(ctx context.Context, req *Request) (*results.Visit, error) {
 	if err := req.Scenario.ReadReplays(); err != nil {
 		return nil, errors.Join(err, pipeline.Close(context.WithoutCancel(ctx)))
 	}
-	v, err := load(ctx, req, pipeline)
+	v, err := load(ctx, req, own, pipeline)
 	if err := errors.Join(err, pipeline.Close(context.WithoutCancel(ctx))); err != nil {
 		return nil, err
 	}
@@ -48,14 +57,14 @@ func Do(ctx context.Context, req *Request) (*results.Visit, error) {
 	return v, err
 }
 
-// load puts the map under load, first to warm it up and then to measure it.
-func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results.Visit, error) {
+// load puts the target under load, first to warm it up and then to measure it.
+func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
 	s := req.Scenario
-	m, keys, err := newMap(ctx, req, pipeline)
+	target, keys, err := newTarget(ctx, req, own, pipeline)
 	if err != nil {
 		return nil, err
 	}
-	run := bench.Run{Keys: keys, Target: m, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace}
+	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed uint64 // calls that ended
 	if s.Warmup > 0 {
@@ -71,7 +80,14 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	run.Window, run.SLOs, run.Abort, run.Activities = s.Window, s.SLOs, s.Abort, []*bench.Activity{exporting(pipeline)}
 	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
-	if v.Record, err = run.Do(ctx); err != nil {
+	stop := func() error { return nil }
+	if req.Profile != nil {
+		if stop, err = req.Profile.start(); err != nil {
+			return nil, err
+		}
+	}
+	v.Record, err = run.Do(ctx)
+	if err := errors.Join(err, stop()); err != nil {
 		return nil, err
 	}
 	if meter.err != nil {
@@ -82,6 +98,9 @@ func load(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*results
 	if pipeline.Records() {
 		exported, bytes := pipeline.Exported()
 		v.Spans = &results.SpanCount{Made: warmed + v.Record.Done + v.Record.Failed, Exported: exported, Bytes: bytes}
+		if own != nil {
+			v.Spans.Made = exported // nobody knows how many spans its calls make
+		}
 	}
 	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine))
 	return v, nil

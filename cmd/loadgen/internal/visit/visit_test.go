@@ -50,7 +50,7 @@ handlers: {allocate: 100}
 
 func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 	for cell, arm := range []string{"none", "noop", "pooled", "pooled-off", "sdk"} {
-		v, err := visit.Do(context.Background(), request(t, short, cell))
+		v, err := visit.Do(context.Background(), request(t, short, cell), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", arm, err)
 		}
@@ -94,7 +94,7 @@ func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := visit.Do(context.Background(), req)
+	v, err := visit.Do(context.Background(), req, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestWhatIsMeasuredBeginsWithASmallHeapAndArrivalsOfItsOwn(t *testing.T) {
 		req.Seed, req.Scenario.Warmup, req.Scenario.Duration = seed, 50*time.Millisecond, 50*time.Millisecond
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		v, err := visit.Do(context.Background(), req)
+		v, err := visit.Do(context.Background(), req, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestAVisitThatIsInterruptedKeepsWhatItMeasured(t *testing.T) {
 	req.Scenario.Duration, req.Scenario.Warmup = time.Hour, 0
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	v, err := visit.Do(ctx, req)
+	v, err := visit.Do(ctx, req, nil)
 	if err != nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Spans.Exported != v.Record.Done {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -146,7 +146,7 @@ func TestAVisitThatIsInterruptedKeepsWhatItMeasured(t *testing.T) {
 func TestTheDropPolicyDropsInsteadOfWaiting(t *testing.T) {
 	req := request(t, short+"overload: drop\nworkers: 1\n", 0)
 	req.Scenario.Handlers.Spin, req.Turns = 2*time.Millisecond, bench.Calibrate()
-	v, err := visit.Do(context.Background(), req)
+	v, err := visit.Do(context.Background(), req, nil)
 	if err != nil || v.Record.Dropped == 0 || v.Record.Queue.Max() != 0 {
 		t.Errorf("%+v, %v", v.Record, err)
 	}
@@ -162,7 +162,7 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 	} {
 		req := request(t, short, 0)
 		spoil(req)
-		if v, err := visit.Do(context.Background(), req); err == nil {
+		if v, err := visit.Do(context.Background(), req, nil); err == nil {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}

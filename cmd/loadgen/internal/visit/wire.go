@@ -2,9 +2,12 @@ package visit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/observable"
@@ -15,6 +18,34 @@ import (
 )
 
 // This file is where the names of a scenario meet their Go types.
+
+// newTarget is what is under load, and the keys that it is asked for: the map, or
+// one of the program's own.
+func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (bench.Target, bench.Keys, error) {
+	if own == nil {
+		return newMap(ctx, req, pipeline)
+	}
+	provider := pipeline.Provider
+	if provider == nil {
+		provider = noop.NewTracerProvider()
+	}
+	target, err := own.Open(ctx, provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	if target == nil {
+		return nil, nil, errors.New("the target's Open returned neither a target nor an error")
+	}
+	if req.Scenario.KeysOf(req.Cell.Level) != nil {
+		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
+		return target, keys, err
+	}
+	if len(own.Keys) == 0 {
+		return target, nil, nil
+	}
+	keys, err := bench.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
+	return target, keys, err
+}
 
 // newMap is the map under load, and the keys that it is asked for. Once ctx ends,
 // the work of its handlers is cut short.

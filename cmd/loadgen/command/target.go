@@ -1,0 +1,98 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A Target is something of a program's own to put under load: see [Main].
+type Target struct {
+	Name  string // for --target, the scenario's field target, and benchmark names
+	About string // a line of text
+	// Keys are what calls ask for, as popular as handlers.zipf says; without any they
+	// ask for "".
+	Keys []string
+	// Open makes what is called, once in the process of each visit, before it is put
+	// under load. What it spans is to be made by provider, which is that of the visit's
+	// arm, and makes none in the arm none. ctx ends with the visit.
+	Open func(ctx context.Context, provider trace.TracerProvider) (bench.Target, error)
+}
+
+// Func is a Target that calls f.
+func Func(name string, f bench.TargetFunc) Target {
+	return Target{Name: name, Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return f, nil }}
+}
+
+// targets are those of the program, besides the map.
+type targets []Target
+
+func (all targets) check() error {
+	var errs []error
+	for i, t := range all {
+		switch {
+		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget:
+			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s", i+1, t.Name, scenarios.MapTarget))
+		case t.Open == nil:
+			errs = append(errs, fmt.Errorf("target %q has no Open: want a function", t.Name))
+		case slices.ContainsFunc(all[:i], func(o Target) bool { return o.Name == t.Name }):
+			errs = append(errs, fmt.Errorf("target %q is given twice", t.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (all targets) names() []string {
+	names := []string{scenarios.MapTarget}
+	for _, t := range all {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// own is the target that a scenario names, as a visit takes it; nil if it names the
+// map.
+func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
+	if s.Target == scenarios.MapTarget {
+		return nil, nil
+	}
+	for _, t := range all {
+		if t.Name == s.Target {
+			return &visit.Own{Keys: t.Keys, Open: t.Open}, nil
+		}
+	}
+	return nil, fmt.Errorf("target %q is unknown: want one of %s, or a program that has it", s.Target, strings.Join(all.names(), ", "))
+}
+
+// load loads what a command's arguments and flags name: without a name the target of
+// the program, if it has one, or span-reuse.
+func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
+	settings := settingsOf(cmd)
+	switch {
+	case len(args) > 0:
+		s, err = scenarios.Load(args[0], settings...)
+	case len(all) > 0:
+		t := all[0]
+		about := ""
+		if t.About != "" {
+			about = fmt.Sprintf("about: %q\n", t.About)
+		}
+		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil, "%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\n", about, t.Name), settings...)
+	default:
+		s, err = scenarios.Load("span-reuse", settings...)
+	}
+	if err != nil {
+		return nil, unusable(err)
+	}
+	_, err = all.own(s)
+	return s, unusable(err)
+}

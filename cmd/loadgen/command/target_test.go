@@ -1,0 +1,120 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// ownTargets makes the test binary be a program with targets of its own.
+const ownTargets = "own"
+
+var testTargets = []Target{
+	Func("look-up", func(context.Context, string) error { time.Sleep(100 * time.Microsecond); return nil }),
+	{
+		Name: "spanned", About: "Makes spans by itself.", Keys: []string{"a", "b"},
+		Open: func(_ context.Context, provider trace.TracerProvider) (bench.Target, error) {
+			tracer := provider.Tracer("test")
+			return bench.TargetFunc(func(ctx context.Context, key string) error {
+				_, span := tracer.Start(ctx, key)
+				span.End()
+				if key == "b" {
+					return io.ErrUnexpectedEOF
+				}
+				return nil
+			}), nil
+		},
+	},
+	{Name: "closed", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, errors.New("no such table") }},
+}
+
+// own runs a program that has targets of its own.
+func own(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv(asCommand, ownTargets)
+	return execute(t, args...)
+}
+
+func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2", "--workers", "4", "--slo", "errors < 1%", "--out", out)
+	if code != 0 || !strings.Contains(stdout, "errors < 1%: met in 2 of 2 visits") {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	run, err := results.Read(out)
+	if err != nil || run.Scenario.Name != "look-up" || len(run.Visits) != 2 {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	for _, v := range run.Visits {
+		if p50 := v.Record.Service.Quantile(0.5); p50 < 100*time.Microsecond || v.Record.Done == 0 {
+			t.Errorf("done %d, service time %v", v.Record.Done, p50)
+		}
+	}
+	lines, err := results.ReadBench(filepath.Join(out, "run.bench"))
+	if err != nil || !bytes.Contains(lines[0].Name, []byte("/target=look-up/")) {
+		t.Errorf("%v, %v", lines, err)
+	}
+}
+
+func TestTheSpansOfAProgramsOwnTargetAreThoseOfTheArm(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none,sdk,pooled", "--qps", "2k", "--duration", "300ms", "--warmup", "0", "--rounds", "1", "--out", out)
+	if code != 0 {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	run, err := results.Read(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range run.Visits {
+		if v.Cell.Spans != "none" && v.Spans.Exported != v.Record.Done+v.Record.Failed {
+			t.Errorf("%v: %d spans of %d calls", v.Cell, v.Spans.Exported, v.Record.Offered)
+		}
+		// Of two keys with Zipf's exponent 1 the second is a third of the calls.
+		if share := float64(v.Record.Failed) / float64(v.Record.Offered); share < 0.2 || share > 0.47 {
+			t.Errorf("%v: %.2f of the calls asked for the second key", v.Cell, share)
+		}
+	}
+}
+
+func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		args, want string
+	}{
+		{"run --target nobody", `target "nobody" is unknown: want one of map, look-up, spanned, closed`},
+		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
+	} {
+		args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
+		code, stdout, stderr := own(t, args...)
+		if code != exitUnusable || !strings.Contains(stdout+stderr, c.want) {
+			t.Errorf("%s: exit %d, %q not in\n%s\n%s", c.args, code, c.want, stdout, stderr)
+		}
+	}
+	f := func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, nil }
+	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f}, {Name: "y", Open: f}}.check()
+	for _, want := range []string{`target 1 is called "map"`, `target 2 is called "a b"`, `target "x" has no Open`, `target "y" is given twice`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+}
+
+func TestAProgramWithoutAScenarioDrivesItsFirstTarget(t *testing.T) {
+	code, stdout, stderr := own(t, "plan")
+	if code != 0 || !strings.Contains(stdout, "look-up") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	if code, stdout, _ := own(t, "plan", "span-reuse"); code != 0 || !strings.Contains(stdout, "spans=pooled-off") {
+		t.Errorf("the scenarios of loadgen are there too: exit %d\n%s", code, stdout)
+	}
+}
