@@ -111,6 +111,8 @@ func checkRecord(r *bench.Record) error {
 		"queue_lag": {r.Queue, r.Done + r.Failed}, "generator_lag": {r.Generator, r.Done + r.Failed},
 	} {
 		switch {
+		case r.Hiccups == nil:
+			return errors.New("no histogram of hiccups")
 		case c.hist == nil:
 			return fmt.Errorf("no histogram of %s", name)
 		case c.hist.Count() != c.n:

@@ -273,7 +273,7 @@ func TestWhatRoundsToNothingIsLeftOutWhereUnitsAreRescaled(t *testing.T) {
 func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 	v := visit(t, "sdk", 1)
 	v.Record = &bench.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
-		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
+		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
 	w := write(t, results.Complete, v)
 	if got, err := results.ReadBench(w.BenchPath()); err == nil {
 		t.Errorf("%d results", len(got))

@@ -35,7 +35,9 @@ var testTargets = []Target{
 			}), nil
 		},
 	},
-	{Name: "closed", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, errors.New("no such table") }},
+	{Name: "closed", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
+		return nil, errors.New("no such table")
+	}},
 }
 
 // own runs a program that has targets of its own.

@@ -16,7 +16,7 @@ func cell(arm string, change func(v *results.Visit)) *view {
 	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: bench.PerSecond(1000)}}}
 	for i := range 6 {
 		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second, Latency: quantile.NewHDR(),
-			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR()}
+			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 		for range 500 {
 			r.Latency.Add(10 * time.Microsecond)
 			r.Service.Add(9 * time.Microsecond)

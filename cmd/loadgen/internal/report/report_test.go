@@ -39,7 +39,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
-		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR()}
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 	for i := range n {
 		service := time.Duration(factor * float64(2000+i%1000))
 		lag := time.Duration(i % 300 * 100)

@@ -29,6 +29,7 @@ func Text(run *results.Run) string {
 	if measured > 0 {
 		b.WriteString(loadTables(run, all))
 		b.WriteString(estimatorTable(run, all))
+		b.WriteString(runtimeTable(all))
 		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
 		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// runtimeTable is what the runtime and the machine did during the visits of each
+// cell.
+func runtimeTable(all []*view) string {
+	t := newTable("", "effective", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines", "cores", "pressure")
+	for _, v := range all {
+		if len(v.visits) == 0 {
+			continue
+		}
+		median := func(f func(*bench.Record) (float64, bool)) (float64, bool) {
+			var values []float64
+			for _, visit := range v.visits {
+				if x, ok := f(visit.Record); ok {
+					values = append(values, x)
+				}
+			}
+			if len(values) == 0 {
+				return 0, false
+			}
+			return results.Median(values), true
+		}
+		show := func(write func(float64) string, f func(*bench.Record) (float64, bool)) string {
+			if x, ok := median(f); ok {
+				return write(x)
+			}
+			return none
+		}
+		micros := func(f func(*bench.Record) time.Duration) string {
+			return show(number, func(r *bench.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
+		}
+		t.AppendRow([]any{
+			v.cell.String(),
+			show(percent, func(r *bench.Record) (float64, bool) {
+				if r.Trend == nil || r.Trend.Calls == 0 {
+					return 0, false
+				}
+				return r.Trend.Effective / float64(r.Trend.Calls), true
+			}),
+			micros(func(r *bench.Record) time.Duration { return r.Hiccups.Quantile(0.99) }),
+			micros(func(r *bench.Record) time.Duration { return r.Runtime.WaitP99 }),
+			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCPause }),
+			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCAssist }),
+			micros(func(r *bench.Record) time.Duration { return r.Runtime.MutexWait }),
+			show(memory, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
+			show(number, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
+			show(number, func(r *bench.Record) (float64, bool) {
+				return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
+			}),
+			show(percent, func(r *bench.Record) (float64, bool) { return r.Runtime.Pressure.CPU, r.Runtime.Pressure.Known }),
+		})
+	}
+	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists and waits for\n" +
+		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. Effective is how many calls tell as much\n" +
+		"if they were independent of each other\n\n" + t.Render() + "\n"
+}
