@@ -40,7 +40,7 @@ type cpuReading struct{ at, cpu time.Duration }
 func newCrew(ctx context.Context, r *Run) *crew {
 	duration, window := r.duration(), r.window()
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
-		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest), over: make(chan struct{})}
+		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{})}
 	c.observer = newObserver(c.clock, window, duration, r.Activities, c.slowest)
 	workers := r.Workers
 	if workers == 0 {
@@ -82,6 +82,14 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	return c
 }
 
+// keys are those of the run.
+func (r *Run) keys() Keys {
+	if r.Keys == nil {
+		return oneKey{}
+	}
+	return r.Keys
+}
+
 // perSecond is the mean rate of the run, as far as its first calls tell; 0 if it
 // has none.
 func (r *Run) perSecond() float64 {
@@ -102,11 +110,8 @@ func (r *Run) perSecond() float64 {
 // newWorker is one more worker, which is not at work yet.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
-	w := &worker{ctx: c.ctx, target: c.run.Target, keys: c.run.Keys, source: c.source, leave: c.leave, batch: &noBatch,
+	w := &worker{ctx: c.ctx, target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
 		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
-	if w.keys == nil {
-		w.keys = oneKey{}
-	}
 	if c.batches != nil {
 		w.batch = c.batches[i]
 	}

@@ -40,11 +40,14 @@ const (
 // keptSlowest is how many of the slowest calls of a run are kept.
 const keptSlowest = 32
 
-// slowest are the slowest calls so far. Any goroutine may offer one; a call that
-// is not among them costs one atomic load, and none allocates.
+// slowest are the slowest calls so far, to one part in 64: a call takes the place of
+// another if it is slower by as much. (In a backlog every call is slower than the one
+// before it, and each of them would be taken otherwise.) Any goroutine may offer one;
+// a call that is not among them costs one atomic load, and none allocates.
 type slowest struct {
 	floor atomic.Int64 // latency that a call must exceed to be taken
 	room  int
+	keys  Keys
 	names []string // of what calls may overlap, the likeliest cause first
 
 	mu    sync.Mutex
@@ -58,8 +61,8 @@ type slowCall struct {
 	tags     suspects // what it overlapped
 }
 
-func newSlowest(room int) *slowest {
-	s := &slowest{room: room, calls: make([]slowCall, 0, room)}
+func newSlowest(room int, keys Keys) *slowest {
+	s := &slowest{room: room, keys: keys, calls: make([]slowCall, 0, room)}
 	s.floor.Store(-1) // a latency of 0 is taken too
 	if room == 0 {
 		s.floor.Store(math.MaxInt64)
@@ -67,8 +70,9 @@ func newSlowest(room int) *slowest {
 	return s
 }
 
-// offer takes a call if it is slower than the fastest of those kept, or if there
-// is room. Of equals the earlier stays, as far as calls are offered in their order.
+// offer takes a call if it is clearly slower than the fastest of those kept, or if
+// there is room. Of equals the earlier stays, as far as calls are offered in their
+// order.
 func (s *slowest) offer(c *call, failed bool) {
 	if int64(c.ended-c.due) > s.floor.Load() {
 		s.take(c, failed)
@@ -81,7 +85,7 @@ func (s *slowest) take(c *call, failed bool) {
 	if int64(c.ended-c.due) <= s.floor.Load() {
 		return // others were taken meanwhile
 	}
-	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: c.key, Due: c.due, Begun: c.begun, Ended: c.ended, Failed: failed}}
+	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended, Failed: failed}}
 	if len(s.calls) < s.room {
 		s.calls = append(s.calls, taken)
 		if len(s.calls) < s.room {
@@ -97,7 +101,8 @@ func (s *slowest) take(c *call, failed bool) {
 			s.least = i
 		}
 	}
-	s.floor.Store(int64(s.calls[s.least].Latency()))
+	least := int64(s.calls[s.least].Latency())
+	s.floor.Store(least + least>>6)
 }
 
 // tag notes what call i, which has number n, has overlapped.

@@ -43,7 +43,7 @@ const (
 	// maxDispersion by how much their counts may be more dispersed.
 	maxDistance   = 0.2
 	maxDispersion = 2
-	// Latency that changes by maxChange of its median, and by leastChange, is not
+	// Latency that changes by maxChange of its mean, and by leastChange, is not
 	// stationary if there is less than a chance in a thousand that it only seems so.
 	maxChange   = 0.5
 	leastChange = 50 * time.Microsecond
@@ -149,7 +149,7 @@ func (r *Record) arrivalsOff() string {
 func (r *Record) notStationary() string {
 	t := r.Trend
 	if t == nil || t.P >= trendP || t.Load < trendP || t.Change < maxChange && t.Change > -maxChange ||
-		time.Duration(t.Change*float64(t.Median)).Abs() < leastChange {
+		time.Duration(t.Change*float64(t.Mean)).Abs() < leastChange {
 		return ""
 	}
 	return fmt.Sprintf("the median of latency changed by %+.0f%% in the course of the run (Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",

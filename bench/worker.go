@@ -42,7 +42,6 @@ type call struct {
 	due, begun, ended time.Duration
 	ideal             time.Duration // when it would have begun without the generator's lag
 	n                 uint64
-	key               string
 	traced            bool
 }
 
@@ -104,10 +103,11 @@ func (w *worker) calls() (finished bool) {
 			return true
 		default:
 		}
-		key := w.keys.Key(c.n)
-		w.call = call{due: c.due, begun: now, ideal: max(c.release, w.free), n: c.n, key: key, traced: c.traced}
+		// Field by field: a literal is made elsewhere first, and copied.
+		w.call.due, w.call.begun, w.call.ideal = c.due, now, max(c.release, w.free)
+		w.call.n, w.call.traced = c.n, c.traced
 		w.calling = true
-		err := w.target.Call(w.ctx, key)
+		err := w.target.Call(w.ctx, w.keys.Key(c.n))
 		now = w.clock.Now()
 		w.ended(now, err)
 	}
