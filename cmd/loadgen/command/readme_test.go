@@ -34,6 +34,18 @@ func readme(t *testing.T) (text string, blocks func(marker, language string) []s
 	}
 }
 
+// words are those that a shell makes of a line.
+func words(line string) (all []string) {
+	for _, m := range regexp.MustCompile(`"([^"]*)"|'([^']*)'|\S+`).FindAllStringSubmatch(line, -1) {
+		word := m[0]
+		if strings.ContainsAny(word[:1], `"'`) {
+			word = m[1] + m[2]
+		}
+		all = append(all, word)
+	}
+	return all
+}
+
 // What the README shows the command to print is what it prints.
 func TestReadmeCommandsPrintWhatItShows(t *testing.T) {
 	_, blocks := readme(t)
@@ -44,7 +56,7 @@ func TestReadmeCommandsPrintWhatItShows(t *testing.T) {
 			t.Errorf("a block begins with %q: want a command of loadgen", line)
 			continue
 		}
-		code, got, stderr := execute(t, strings.Fields(args)...)
+		code, got, stderr := execute(t, words(args)...)
 		if code != 0 || strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s: exit %d\n%s\nprints\n%s\nthe README shows\n%s", line, code, stderr, got, want)
 		}
@@ -62,7 +74,7 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 				continue
 			}
 			command, _, _ = strings.Cut(command, "#")
-			args := strings.Fields(strings.Replace(command, "run ", "plan ", 1))
+			args := words(strings.Replace(command, "run ", "plan ", 1))
 			if strings.TrimSpace(command) == "run" {
 				args = []string{"plan"}
 			}
@@ -126,14 +138,16 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 // The code that the README shows is that of an example that is run.
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 	_, blocks := readme(t)
-	code := blocks("<!-- example: bench/example_test.go -->", "go")[0]
-	example, err := os.ReadFile("../../../bench/example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dedented := strings.ReplaceAll(string(example), "\n\t", "\n")
-	if !strings.Contains(dedented, code) {
-		t.Errorf("bench/example_test.go does not contain\n%s", code)
+	for _, file := range []string{"bench/example_test.go", "cmd/loadgen/command/example_test.go"} {
+		code := blocks("<!-- example: "+file+" -->", "go")[0]
+		example, err := os.ReadFile("../../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dedented := strings.ReplaceAll(string(example), "\n\t", "\n")
+		if !strings.Contains(dedented, code) {
+			t.Errorf("%s does not contain\n%s", file, code)
+		}
 	}
 }
 
@@ -141,9 +155,24 @@ func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 	text, _ := readme(t)
 	for _, figure := range []string{"p99 needs 368 calls a visit, p99.9 needs 3,688", "128 B and 2 allocations", "1,650 B and 14",
-		"0 fine, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
+		"0 fine, 1 an objective was missed, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
 		if !strings.Contains(text, figure) {
 			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit codes", figure)
+		}
+	}
+	for _, shape := range bench.Shapes() {
+		if !strings.Contains(text, "| `"+shape+"`") {
+			t.Errorf("the README does not name the load %q", shape)
+		}
+	}
+	for _, pace := range bench.Paces() {
+		if !strings.Contains(text, "`"+pace.String()+"`") {
+			t.Errorf("the README does not name the pace %q", pace)
+		}
+	}
+	for _, policy := range bench.Overloads() {
+		if !strings.Contains(text, "`"+policy+"`") {
+			t.Errorf("the README does not name the policy %q", policy)
 		}
 	}
 	for _, process := range bench.Processes() {
@@ -151,7 +180,7 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}
 	}
-	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, results.SpansLost, bench.NoisyMachine} {
+	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff, bench.NotStationary, results.SpansLost, bench.NoisyMachine} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
 		}
