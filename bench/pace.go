@@ -131,9 +131,13 @@ const (
 	// giveWayLeast and giveWayMost bound how long before a call is due its worker is
 	// to be awake.
 	giveWayLeast = 5 * time.Microsecond
-	giveWayMost  = 80 * time.Microsecond
+	giveWayMost  = 50 * time.Microsecond
 	// One kernel sleep in lateOf may end after the call is due.
-	lateOf = 20
+	lateOf = 10
+	// So shortly before a call is due its worker no longer gives way, which may take
+	// longer, unless it last did so a turnEvery ago.
+	noTurn    = 2 * time.Microsecond
+	turnEvery = 20 * time.Microsecond
 	// alone is the longest a turn of giving way takes when nothing else runs. A
 	// longer one was somebody else's time.
 	alone = 2 * time.Microsecond
@@ -145,6 +149,7 @@ type waiter struct {
 	timer   *time.Timer
 	sleeper kernelSleeper
 	early   time.Duration // how long before a call is due it is to be awake
+	gave    time.Duration // when it last gave way
 	turned  time.Duration // CPU time of turns
 }
 
@@ -171,7 +176,10 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 			}
 			break
 		}
-		w.turn()
+		if due-now > noTurn || now-w.gave > turnEvery {
+			w.turn()
+			w.gave = now
+		}
 		next := w.Now()
 		if turn := next - now; turn < alone {
 			w.turned += turn
@@ -202,8 +210,8 @@ func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Dura
 }
 
 // sleepInKernel sleeps until shortly before due. If turns follow, it learns how
-// early is early enough: up a little whenever it was late, down a twentieth of that
-// whenever it was not, so that a twentieth of sleeps end late (Robbins and Monro, A
+// early is early enough: up a little whenever it was late, down a ninth of that
+// whenever it was not, so that a tenth of sleeps end late (Robbins and Monro, A
 // Stochastic Approximation Method, Annals of Mathematical Statistics 22(3), 1951).
 func (w *waiter) sleepInKernel(due time.Duration) time.Duration {
 	now := w.sleeper.sleep(due - w.early)

@@ -28,7 +28,7 @@ func exporter(o options) section {
 	}
 	for _, perSecond := range []int{10_000, 50_000} {
 		for _, workers := range []int{1, 2} {
-			for _, p := range []peer{ours(bench.Tight, workers), ours(bench.Sleep, workers), spinLoop(workers)} {
+			for _, p := range append(paces(workers), spinLoop(workers)) {
 				labels := []string{fmt.Sprint(perSecond), p.name, fmt.Sprint(workers)}
 				s.cells = append(s.cells, cell{labels, func(ctx context.Context) (figures, error) {
 					return harm(ctx, p, perSecond, work, o)

@@ -261,3 +261,11 @@ func plural(n int) string {
 	}
 	return "s"
 }
+
+// paces are ours with every pace.
+func paces(workers int) (all []peer) {
+	for _, p := range bench.Paces() {
+		all = append(all, ours(p, workers))
+	}
+	return all
+}
