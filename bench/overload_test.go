@@ -1,0 +1,156 @@
+package bench_test
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+// The oracle of the stall for a backlog that drains at twice the rate, from first
+// principles: L(q) = s + S - (N-k)(1/rate - 1/drain), within one service time.
+func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
+	for k, want := range map[float64]struct{ p95, p99, p999, over time.Duration }{
+		2: {750, 950, 996, 1980},
+		4: {626, 926, 993, 1320},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Overload: bench.CatchUp(k),
+				Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
+			truth, over := quantile.NewExact(len(r.Kept)), 0
+			for _, d := range r.Kept {
+				truth.Add(d)
+				if d > 10*ms {
+					over++
+				}
+			}
+			near := func(got, want time.Duration) bool { return (got - want*ms).Abs() <= 3*ms }
+			if p95, p99, p999 := truth.Quantile(.95), truth.Quantile(.99), truth.Quantile(.999); !near(p95, want.p95) || !near(p99, want.p99) || !near(p999, want.p999) {
+				t.Errorf("k = %v: p95 %v, p99 %v, p99.9 %v; want %+v ms", k, p95, p99, p999, want)
+			}
+			if math.Abs(float64(over)-float64(want.over)) > 20 || r.Done != 10_000 {
+				t.Errorf("k = %v: %d calls over 10 ms of %d, want %d", k, over, r.Done, want.over)
+			}
+			// That the policy holds calls back is not the generator's fault.
+			if r.Generator.Max() != 0 || r.Queue.Max() < 900*ms {
+				t.Errorf("k = %v: generator lag %v, queue lag %v", k, r.Generator.Max(), r.Queue.Max())
+			}
+			if r.Overload != bench.CatchUp(k).String() {
+				t.Errorf("the record says %q", r.Overload)
+			}
+		})
+	}
+}
+
+func TestCallsThatCatchUpAtTheirRateNeverDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 3*time.Second), Overload: bench.CatchUp(1),
+			Target: stalling(time.Second, 2*time.Second, ms), Workers: 4, Keep: 4000})
+		if last := r.Kept[len(r.Kept)-1]; last < 900*ms {
+			t.Errorf("the last call has a latency of %v", last)
+		}
+	})
+}
+
+func TestAPolicyOfOverloadSurvivesPrinting(t *testing.T) {
+	for _, text := range append(bench.Overloads(), "catch-up(k=1.5)") {
+		o, err := bench.ParseOverload(text)
+		if err != nil || o.String() != text {
+			t.Errorf("%q is %q, %v", text, o, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                  "it is unknown: want one of queue, drop, catch-up(k=2)",
+		"catch-up":          "it is unknown",
+		"catch-up(k=2":      "no closing bracket",
+		"catch-up(k=0.5)":   `"0.5" is not a number from 1 to 1000`,
+		"catch-up(k=NaN)":   `"NaN" is not a number`,
+		"catch-up(k=1e4)":   `"1e4" is not a number`,
+		"catch-up(k=twice)": `"twice" is not a number`,
+	} {
+		if _, err := bench.ParseOverload(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+	if _, err := (&bench.Run{Overload: bench.CatchUp(0), Queue: -1, MaxWorkers: -1}).Do(context.Background()); err == nil ||
+		!strings.Contains(err.Error(), "Run.Overload catches up 0 times as fast: want 1 to 1000") || !strings.Contains(err.Error(), "Run.MaxWorkers is -1") {
+		t.Error(err)
+	}
+}
+
+func TestAClosedLoopFollowsItsTarget(t *testing.T) {
+	for _, c := range []struct {
+		workers        int
+		service, think time.Duration
+		calls          uint64
+	}{
+		{4, 10 * ms, 0, 400},
+		{4, 10 * ms, 40 * ms, 80},
+		{1, ms, 9 * ms, 100},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: c.think}, Workers: c.workers, Target: sleeps(c.service)})
+			if r.Done != c.calls || r.Latency.Max() != c.service || r.Latency.Min() != c.service {
+				t.Errorf("%+v: %d calls of %v to %v", c, r.Done, r.Latency.Min(), r.Latency.Max())
+			}
+			if r.Loop != bench.ClosedLoop || r.Overload != "" || r.Workers != c.workers || r.Fidelity != nil {
+				t.Errorf("%+v: loop %q, overload %q, %d workers", c, r.Loop, r.Overload, r.Workers)
+			}
+			// Little's law: calls in the system are their rate times their latency.
+			if want := r.Achieved() * c.service.Seconds(); math.Abs(r.InSystem-want) > 1e-6 {
+				t.Errorf("%+v: %v calls in the system, want %v", c, r.InSystem, want)
+			}
+			if v := r.Verdict(0.5); len(v) != 0 {
+				t.Errorf("%+v: verdict %v", c, v)
+			}
+		})
+	}
+}
+
+func TestAClosedLoopThatIsInterruptedMissesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 501*ms)
+		defer cancel()
+		r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 30 * ms}, Workers: 3, Target: sleeps(20 * ms)})
+		if !r.Interrupted || r.Missed != 0 || r.Done != 30 || r.Offered != 30 || r.Scheduled != 500*ms {
+			t.Errorf("interrupted %v, done %d of %d, missed %d, in %v", r.Interrupted, r.Done, r.Offered, r.Missed, r.Scheduled)
+		}
+	})
+}
+
+func TestALoopIsOpenOrClosed(t *testing.T) {
+	for want, run := range map[string]bench.Run{
+		"both set":                 {Arrivals: constant(t, bench.PerSecond(1), time.Second), Closed: &bench.Closed{Duration: 1}},
+		"Run.Closed.Duration is 0": {Closed: &bench.Closed{}},
+		"Run.Closed.Think is -1ns": {Closed: &bench.Closed{Duration: 1, Think: -1}},
+		"or Run.Closed":            {},
+	} {
+		run.Target = sleeps(0)
+		if _, err := run.Do(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestWorkersAreAddedWhileCallsWaitForThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 2*time.Second), Target: sleeps(20 * ms), Workers: 1, MaxWorkers: 1000}
+		r := do(t, run)
+		if r.Workers < 20 || r.Workers > 200 || r.Queue.Quantile(.9) != 0 {
+			t.Errorf("%d workers for 20 calls at once, queue lag p90 %v", r.Workers, r.Queue.Quantile(.9))
+		}
+		run.MaxWorkers = 7
+		if r := do(t, run); r.Workers != 7 {
+			t.Errorf("%d workers, where there may be 7", r.Workers)
+		}
+		run.Target, run.MaxWorkers = sleeps(0), 1000
+		if r := do(t, run); r.Workers != 1 {
+			t.Errorf("%d workers for calls that take no time", r.Workers)
+		}
+	})
+}
