@@ -1,0 +1,244 @@
+package bench_test
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// ticking wakes on whole ticks only, as a generator on a coarse timer does.
+type ticking struct{ every time.Duration }
+
+func (p ticking) String() string { return "ticking" }
+func (p ticking) Waiter(c bench.Clock) bench.Waiter {
+	return tickingWaiter{bench.Sleep.Waiter(c), p.every}
+}
+
+type tickingWaiter struct {
+	bench.Waiter
+	every time.Duration
+}
+
+func (w tickingWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
+	return w.Waiter.Wait(done, (due+w.every-1)/w.every*w.every)
+}
+
+// jittery wakes late by an exponential time.
+type jittery struct {
+	mean   time.Duration
+	random *rand.Rand
+}
+
+func (p jittery) String() string { return "jittery" }
+func (p jittery) Waiter(c bench.Clock) bench.Waiter {
+	return jitteryWaiter{bench.Sleep.Waiter(c), p}
+}
+
+type jitteryWaiter struct {
+	bench.Waiter
+	jittery
+}
+
+func (w jitteryWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
+	return w.Waiter.Wait(done, due+time.Duration(w.random.ExpFloat64()*float64(w.mean)))
+}
+
+func detail(r *bench.Record, name string) string {
+	for _, v := range r.Verdict(0.5) {
+		if v.Name == name {
+			return v.Detail
+		}
+	}
+	return ""
+}
+
+func TestCallsThatComeInClumpsAreFoundOut(t *testing.T) {
+	for _, process := range []string{"poisson", "constant", "gamma(cv=2)"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1, Pace: ticking{ms}})
+			if got := detail(r, bench.ArrivalsOff); !strings.Contains(got, "Kolmogorov") || r.Fidelity.Distance < 0.25 {
+				t.Errorf("%s on ticks of 1 ms: %q, %+v", process, got, r.Fidelity)
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1})
+			if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 || r.Fidelity.Calls != 10_000 && process == "constant" {
+				t.Errorf("%s on time: %q, %+v", process, got, r.Fidelity)
+			}
+			for _, d := range r.Fidelity.Dispersion {
+				if d.Asked != d.Made {
+					t.Errorf("%s on time: dispersion %+v", process, d)
+				}
+			}
+		})
+	}
+}
+
+func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
+	for _, rate := range []uint64{1000, 10_000, 50_000} {
+		for seed := range uint64(15) {
+			for _, process := range []string{"poisson", "constant"} {
+				synctest.Test(t, func(t *testing.T) {
+					r := do(t, bench.Run{Arrivals: arrivals(t, process, rate, 500*ms, seed), Target: sleeps(0), Workers: 1,
+						Pace: jittery{30 * time.Microsecond, rand.New(rand.NewPCG(seed, 1))}})
+					if got := detail(r, bench.ArrivalsOff); got != "" {
+						t.Errorf("%s at %d/s, seed %d: %s", process, rate, seed, got)
+					}
+				})
+			}
+		}
+	}
+}
+
+// What the target does to the calls is not the generator's doing.
+func TestAStallIsNotCalledClumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 4})
+		if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 {
+			t.Errorf("%q, %+v", got, r.Fidelity)
+		}
+	})
+}
+
+func TestFewCallsAreNotJudgedByTheirGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1, Pace: ticking{50 * ms}}); r.Fidelity != nil {
+			t.Errorf("%+v", r.Fidelity)
+		}
+	})
+}
+
+func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
+	for name, c := range map[string]struct {
+		load    string
+		service func(n int64) time.Duration
+		found   bool
+	}{
+		"grows by half and more": {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*200 }, true},
+		"shrinks":                {"const:1k/s@5s constant", func(n int64) time.Duration { return 2*ms - time.Duration(n)*200 }, true},
+		"stays":                  {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n%7)*50*time.Microsecond }, false},
+		"grows by a tenth":       {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*20 }, false},
+		"grows by microseconds":  {"const:1k/s@5s constant", func(n int64) time.Duration { return time.Duration(n) * 5 }, false},
+		"grows with the load":    {"ramp:100..2k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*200 }, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var n atomic.Int64
+			l, err := bench.ParseLoad(c.load)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := l.Arrivals(1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := do(t, bench.Run{Arrivals: a, Workers: 20,
+				Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(c.service(n.Add(1))); return nil })})
+			if got := detail(r, bench.NotStationary); (got != "") != c.found || c.found && !strings.Contains(got, "warm up for longer") {
+				t.Errorf("%s: %q, %+v", name, got, r.Trend)
+			}
+		})
+	}
+}
+
+func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
+	found := 0
+	const seeds = 100
+	for seed := range uint64(seeds) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 2))
+			r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(2000), time.Second, seed), Workers: 1,
+				Target: bench.TargetFunc(func(context.Context, string) error {
+					time.Sleep(time.Duration(random.ExpFloat64() * float64(100*time.Microsecond)))
+					return nil
+				})})
+			if slices.Contains(reasons(r), bench.NotStationary) {
+				found++
+			}
+		})
+	}
+	if found > 1 {
+		t.Errorf("%d of %d", found, seeds)
+	}
+}
+
+// Latencies of an autoregressive process of order 1: n(1-rho)/(1+rho) tell as much.
+func TestCallsThatDependOnEachOtherTellLess(t *testing.T) {
+	for _, rho := range []float64{0, 0.5, 0.9} {
+		synctest.Test(t, func(t *testing.T) {
+			random, x := rand.New(rand.NewPCG(3, 3)), 0.0
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 20*time.Second), Workers: 1,
+				Target: bench.TargetFunc(func(context.Context, string) error {
+					x = rho*x + math.Sqrt(1-rho*rho)*random.NormFloat64()
+					time.Sleep(time.Duration(500+50*x) * time.Microsecond)
+					return nil
+				})})
+			want := float64(r.Trend.Calls) * (1 - rho) / (1 + rho)
+			if r.Trend == nil || math.Abs(r.Trend.Effective/want-1) > 0.25 || math.Abs(r.Trend.Spearman-rho) > 0.06 {
+				t.Errorf("rho %v: %+v, want %.0f effective", rho, r.Trend, want)
+			}
+		})
+	}
+}
+
+func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
+	for limit, want := range map[string]string{"p99 < 4ms": "which is much of the 4ms", "p99 < 10ms": "", "errors < 1%": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms), Workers: 1,
+				Pace: late{900 * time.Microsecond}, SLOs: []bench.SLO{slo(t, limit)}})
+			if got := detail(r, bench.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
+				t.Errorf("%s: %q", limit, got)
+			}
+		})
+	}
+}
+
+func TestARateThatIsNotKeptInWindowsIsTheGeneratorsFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(0), Workers: 1, Window: ms, Pace: late{800 * time.Microsecond}})
+		got := detail(r, bench.GeneratorLimited)
+		if !strings.Contains(got, "the rate was not kept") || !strings.Contains(got, "windows of 1ms") {
+			t.Errorf("%q", got)
+		}
+		late := uint64(0)
+		for _, w := range r.Windows {
+			late += w.Late
+		}
+		if late < 3500 {
+			t.Errorf("%d calls are late", late)
+		}
+	})
+}
+
+func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
+	for _, policy := range []bench.Overload{bench.Queue, bench.Drop, bench.CatchUp(3)} {
+		for _, workers := range []int{1, 2, 9} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(context.Background(), 333*ms)
+				defer cancel()
+				var n atomic.Int64
+				r := doContext(ctx, t, bench.Run{Arrivals: poisson(t, bench.PerSecond(3000), time.Second, 7), Workers: workers, Overload: policy, Queue: 20,
+					Target: bench.TargetFunc(func(context.Context, string) error {
+						time.Sleep(ms)
+						switch n.Add(1) % 5 {
+						case 0:
+							panic("boom")
+						case 1:
+							return context.DeadlineExceeded
+						}
+						return nil
+					})})
+				if !r.Interrupted || r.Offered < 900 {
+					t.Errorf("%v, %d workers: %+v", policy, workers, r)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package bench_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+func slo(t testing.TB, text string) bench.SLO {
+	t.Helper()
+	s, err := bench.ParseSLO(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAnObjectiveSurvivesPrinting(t *testing.T) {
+	for text, want := range map[string]string{
+		"p99 < 5ms": "p99 < 5ms", "p99.9<=1h": "p99.9 <= 1h0m0s", " max  <1.5s ": "max < 1.5s", "mean < 250us": "mean < 250µs",
+		"errors < 0.1%": "errors < 0.1%", "errors <= 0": "errors <= 0%", "drops < 10ppm": "drops < 10ppm", "achieved >= 99.95%": "achieved >= 99.95%",
+		"p50 < 1ms over every 1s": "p50 < 1ms over every 1s", "errors < 0.5 over every 100ms": "errors < 50% over every 100ms",
+	} {
+		s, err := bench.ParseSLO(text)
+		if err != nil || s.String() != want {
+			t.Errorf("%q is %q, %v; want %q", text, s, err, want)
+			continue
+		}
+		if again := slo(t, s.String()); again != s {
+			t.Errorf("%q comes back as %q", s, again)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                         "not an objective: want an objective such as p99 < 5ms",
+		"p99":                      "not an objective",
+		"p99 = 5ms":                "not an objective",
+		"p100 < 5ms":               `"p100" is not a percentile`,
+		"p0 < 5ms":                 `"p0" is not a percentile`,
+		"p9.9.9 < 5ms":             `"p9.9.9" is not a percentile`,
+		"p99 < 5":                  `"5" is not a bound for p99`,
+		"p99 < 5%":                 `"5%" is not a bound for p99`,
+		"errors < 101%":            `"101%" is not a bound for errors`,
+		"errors < 5ms":             `"5ms" is not a bound for errors`,
+		"p99 > 5ms":                "p99 is bounded from the other side",
+		"achieved < 99%":           "achieved is bounded from the other side",
+		"p99 < 5ms over every day": `"day" is not a length of windows`,
+		"p99 < 5ms over every 0s":  `"0s" is not a length of windows`,
+		"p99 < 5ms over every":     "not an objective",
+		"p99 < 5ms and p50 < 1ms":  "not an objective",
+		"throughput > 5":           "not an objective",
+	} {
+		if _, err := bench.ParseSLO(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+func FuzzParseSLO(f *testing.F) {
+	for _, text := range []string{"p99 < 5ms", "errors <= 0.1% over every 1s", "achieved > 99ppm", "p99.99<1h0m0.5s"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := bench.ParseSLO(text)
+		if err != nil {
+			return
+		}
+		again, err := bench.ParseSLO(s.String())
+		if err != nil || again.String() != s.String() {
+			t.Errorf("%q is printed as %q, which is %q, %v", text, s, again, err)
+		}
+	})
+}
+
+// results are whether each objective was met: met, missed or unjudged.
+func judged(r *bench.Record) (all []string) {
+	for _, s := range r.SLOs {
+		switch {
+		case s.Missed():
+			all = append(all, "missed")
+		case s.Judged:
+			all = append(all, "met")
+		default:
+			all = append(all, "unjudged")
+		}
+	}
+	return all
+}
+
+func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
+	// 1,000 calls of 1 ms; the hundred of the fifth window of 100 ms take 3 ms, and
+	// every tenth of the sixth fails.
+	target := func() bench.Target {
+		var n atomic.Int64
+		return bench.TargetFunc(func(context.Context, string) error {
+			i := n.Add(1) - 1
+			time.Sleep(ms)
+			if i/100 == 4 {
+				time.Sleep(2 * ms)
+			}
+			if i/100 == 5 && i%10 == 0 {
+				return context.Canceled
+			}
+			return nil
+		})
+	}
+	for text, want := range map[string]string{
+		"p50 < 1ms": "missed", "p50 <= 1.01ms": "met", "p50 < 2ms": "met", "p99 < 3ms": "missed", "p99 <= 3.01ms": "met",
+		"p99.9 < 1s": "unjudged", "max < 3ms": "missed", "max <= 3ms": "met", "mean < 1.2ms": "missed", "mean < 1.3ms": "met",
+		"errors < 1%": "missed", "errors <= 1%": "met", "drops <= 0": "met", "achieved > 99%": "met",
+		"p40 < 1.1ms over every 200ms": "met", "p50 < 2ms over every 100ms": "missed", "p99 < 1s over every 100ms": "unjudged",
+		"errors < 10% over every 100ms": "missed", "errors < 6% over every 200ms": "met", "mean < 3ms over every 100ms": "missed",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(), Workers: 10, Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}})
+			if got := judged(r); len(got) != 1 || got[0] != want {
+				t.Errorf("%s is %v, want %s: %+v", text, got, want, r.SLOs)
+			}
+			if want == "missed" && strings.Contains(text, "p50 < 2ms over") && !strings.Contains(r.SLOs[0].Detail, "in the 100ms from 400ms on") {
+				t.Errorf("%s: %s", text, r.SLOs[0].Detail)
+			}
+		})
+	}
+}
+
+func TestACallThatIsDroppedTookForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop,
+			SLOs: []bench.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"), slo(t, "achieved > 51%")}})
+		if got := strings.Join(judged(r), " "); got != "missed missed met missed missed" || !strings.Contains(r.SLOs[0].Detail, "infinite") {
+			t.Errorf("%s: %+v", got, r.SLOs)
+		}
+	})
+}
+
+func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
+	slow := func(from time.Duration) bench.Target {
+		start := time.Now()
+		return bench.TargetFunc(func(context.Context, string) error {
+			time.Sleep(ms)
+			if time.Since(start) > from {
+				time.Sleep(4 * ms)
+			}
+			return nil
+		})
+	}
+	for name, c := range map[string]struct {
+		slo    string
+		from   time.Duration
+		least  time.Duration
+		most   time.Duration // 0: it does not end
+		closed bool
+	}{
+		"a window":             {"p50 < 3ms over every 100ms", 3 * time.Second, 3100 * ms, 3200 * ms, false},
+		"the whole":            {"p99 < 3ms", 3 * time.Second, 3 * time.Second, 3300 * ms, false},
+		"never":                {"p50 < 10ms over every 100ms", 3 * time.Second, 0, 0, false},
+		"a window of the loop": {"p50 < 3ms over every 100ms", 3 * time.Second, 3100 * ms, 3400 * ms, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from), Workers: 20,
+				Window: 100 * ms, SLOs: []bench.SLO{slo(t, c.slo)}, Abort: true}
+			if c.closed {
+				run.Arrivals, run.Closed = nil, &bench.Closed{Duration: 10 * time.Second}
+			}
+			r := do(t, run)
+			if c.most == 0 {
+				if r.Aborted != "" || r.Interrupted {
+					t.Errorf("%s: ended by %q after %v", name, r.Aborted, r.Scheduled)
+				}
+				return
+			}
+			if r.Aborted != c.slo || r.Scheduled < c.least || r.Scheduled > c.most {
+				t.Errorf("%s: ended by %q after %v", name, r.Aborted, r.Scheduled)
+			}
+			if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
+				t.Errorf("%s: verdict %v", name, v)
+			}
+			if missed, _ := r.MissedSLOs(); len(missed) != 1 {
+				t.Errorf("%s: %+v", name, r.SLOs)
+			}
+		})
+	}
+}
+
+func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" is not about whole windows of 100ms: want a multiple of it`,
+		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
+	} {
+		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: sleeps(0), Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}}
+		if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q in it", text, err, want)
+		}
+	}
+	run := bench.Run{Arrivals: constant(t, bench.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
+	if err := run.Check(); err == nil || !strings.Contains(err.Error(), "windows of 1ms are more than 4096 in 10h0m0s: want 8.791s or more") {
+		t.Error(err)
+	}
+	run.Window = 8791 * ms
+	if err := run.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWindowsAreAnAccountByTheInstantsAtWhichCallsWereDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Stopped from 300 to 500 ms: the calls due then wait, in the windows they were due in.
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: stalling(300*ms, 500*ms, ms), Workers: 1000, Window: 100 * ms})
+		if len(r.Windows) != 10 {
+			t.Fatalf("%d windows", len(r.Windows))
+		}
+		for i, w := range r.Windows {
+			p50, longest := ms, ms
+			switch i {
+			case 3:
+				p50, longest = 151*ms, 201*ms
+			case 4:
+				p50, longest = 51*ms, 101*ms
+			}
+			if w.Offered != 100 || w.Done != 100 || w.From != time.Duration(i)*100*ms || w.Length != 100*ms || w.Late != 0 ||
+				(w.P50-p50).Abs() > p50/50+ms || (w.Max-longest).Abs() > ms || w.P99 != 0 || w.Runtime == nil {
+				t.Errorf("window %d: %+v, want p50 %v, max %v", i, w, p50, longest)
+			}
+		}
+	})
+}
