@@ -114,10 +114,10 @@ func TestAClosedLoopFollowsItsTarget(t *testing.T) {
 
 func TestAClosedLoopThatIsInterruptedMissesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(context.Background(), 501*ms)
+		ctx, cancel := context.WithTimeout(context.Background(), 491*ms)
 		defer cancel()
 		r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 30 * ms}, Workers: 3, Target: sleeps(20 * ms)})
-		if !r.Interrupted || r.Missed != 0 || r.Done != 30 || r.Offered != 30 || r.Scheduled != 500*ms {
+		if !r.Interrupted || r.Missed != 0 || r.Done != 30 || r.Offered != 30 || r.Scheduled != 490*ms {
 			t.Errorf("interrupted %v, done %d of %d, missed %d, in %v", r.Interrupted, r.Done, r.Offered, r.Missed, r.Scheduled)
 		}
 	})
