@@ -209,15 +209,20 @@ func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Dura
 	return now
 }
 
-// sleepInKernel sleeps until shortly before due. If turns follow, it learns how
-// early is early enough: up a little whenever it was late, down a ninth of that
-// whenever it was not, so that a tenth of sleeps end late (Robbins and Monro, A
-// Stochastic Approximation Method, Annals of Mathematical Statistics 22(3), 1951).
+// sleepInKernel sleeps until shortly before due.
 func (w *waiter) sleepInKernel(due time.Duration) time.Duration {
 	now := w.sleeper.sleep(due - w.early)
-	if w.turn == nil {
-		return now
+	if w.turn != nil {
+		w.learn(now, due)
 	}
+	return now
+}
+
+// learn learns from a sleep that ended at now how early is early enough: up a little
+// if it was late, down a ninth of that if it was not, so that a tenth of sleeps end
+// late (Robbins and Monro, A Stochastic Approximation Method, Annals of Mathematical
+// Statistics 22(3), 1951).
+func (w *waiter) learn(now, due time.Duration) {
 	const step = 100 * time.Nanosecond
 	if now > due {
 		w.early += (lateOf - 1) * step
@@ -225,7 +230,6 @@ func (w *waiter) sleepInKernel(due time.Duration) time.Duration {
 		w.early -= step
 	}
 	w.early = min(max(w.early, giveWayLeast), giveWayMost)
-	return now
 }
 
 func (w *waiter) Spent() time.Duration { return w.turned + w.sleeper.spent }

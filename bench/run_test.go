@@ -455,7 +455,7 @@ func TestOnThePathOfACallNothingIsAllocated(t *testing.T) {
 }
 
 func TestNoCallBeginsEarly(t *testing.T) {
-	for _, pace := range []bench.Pace{bench.Tight, bench.Sleep} {
+	for _, pace := range bench.Paces() {
 		for _, rate := range []uint64{300, 3000, 100_000} {
 			a := constant(t, bench.PerSecond(rate), 50*ms)
 			r := do(t, bench.Run{Arrivals: a, Workers: 1, Target: sleeps(0), Pace: checked{pace, t}})

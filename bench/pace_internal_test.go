@@ -1,0 +1,32 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A waiter whose kernel sleeps are late by an exponential time of 10 us learns to wake
+// early enough for nine of ten.
+func TestAWaiterLearnsHowEarlyIsEarlyEnough(t *testing.T) {
+	for mean, want := range map[time.Duration][2]time.Duration{
+		10 * time.Microsecond: {18 * time.Microsecond, 28 * time.Microsecond}, // -ln(0.1) is 2.3
+		time.Microsecond:      {giveWayLeast, giveWayLeast + time.Microsecond},
+		time.Millisecond:      {giveWayMost - time.Microsecond, giveWayMost},
+	} {
+		random := rand.New(rand.NewPCG(1, 1))
+		w := &waiter{early: giveWayMost, pace: pace{turn: runtime.Gosched}}
+		sum, n := time.Duration(0), 0
+		for i := range 20_000 {
+			const due = time.Second
+			w.learn(due-w.early+time.Duration(random.ExpFloat64()*float64(mean)), due)
+			if i > 5000 {
+				sum, n = sum+w.early, n+1
+			}
+		}
+		if got := sum / time.Duration(n); got < want[0] || got > want[1] {
+			t.Errorf("late by %v in the mean: awake %v before, want %v to %v", mean, got, want[0], want[1])
+		}
+	}
+}
