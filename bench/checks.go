@@ -12,32 +12,40 @@ import (
 
 // ksTwoSample is the test of Kolmogorov and Smirnov whether a and b come from one
 // distribution: d is the largest difference between their distribution functions, p
-// the probability of as large a one if they do. P is asymptotic, within 0.01 or so
-// from some 20 values a side, and too large where there are ties. It supposes that
-// all values are independent: gaps as they were due and as they were begun are not,
-// and differ less than p expects, so that p errs for the run. With a million values
-// a trifle has a small p: judge d as well. It is 0 and 1 if a side is empty.
+// the probability of as large a one if they do. Values that differ by no more than
+// tolerance count as equal, in favour of a and b: d is by how much the share of one
+// at or below any x is above the share of the other at or below x + tolerance.
+//
+// P is asymptotic, within 0.01 or so from some 20 values a side, and too large where
+// there are ties or a tolerance. It supposes that all values are independent: gaps as
+// they were due and as they were begun are not, and differ less than p expects, so
+// that p errs for the run. With a million values a trifle has a small p: judge d as
+// well. They are 0 and 1 if a side is empty.
 //
 // Source: Press et al., Numerical Recipes, 3rd edition, section 14.3.3, with the
 // correction for small samples of Stephens, JRSS B 32(1), 1970.
-func ksTwoSample(a, b []float64) (d, p float64) {
+func ksTwoSample(a, b []float64, tolerance float64) (d, p float64) {
 	if len(a) == 0 || len(b) == 0 {
 		return 0, 1
 	}
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	n, m := float64(len(a)), float64(len(b))
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		x := min(a[i], b[j])
-		for i < len(a) && !(a[i] > x) {
-			i++
-		}
-		for j < len(b) && !(b[j] > x) {
-			j++
-		}
-		d = max(d, math.Abs(float64(i)/n-float64(j)/m))
-	}
+	d = max(above(a, b, tolerance), above(b, a, tolerance))
 	root := math.Sqrt(n / (n + m) * m)
 	return d, kolmogorovTail((root + 0.12 + 0.11/root) * d)
+}
+
+// above is by how much the share of a at or below x is at most above the share of b
+// at or below x + tolerance, for any x. Both are sorted.
+func above(a, b []float64, tolerance float64) (most float64) {
+	j := 0
+	for i, x := range a {
+		for j < len(b) && !(b[j] > x+tolerance) {
+			j++
+		}
+		most = max(most, float64(i+1)/float64(len(a))-float64(j)/float64(len(b)))
+	}
+	return most
 }
 
 // kolmogorovTail is the probability that a variable with Kolmogorov's distribution

@@ -79,7 +79,7 @@ func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 	} {
 		for other, y := range map[string][]float64{"itself": x, "nothing": nil} {
 			for _, pair := range [][2][]float64{{x, y}, {y, x}} {
-				if d, p := ksTwoSample(pair[0], pair[1]); d != 0 || p != 1 {
+				if d, p := ksTwoSample(pair[0], pair[1], 0); d != 0 || p != 1 {
 					t.Errorf("%s against %s: d %v, p %v", name, other, d, p)
 				}
 			}
@@ -104,7 +104,7 @@ func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 func TestNaNIsNoAnswerAndNoLoop(t *testing.T) {
 	nan := math.NaN()
 	for _, x := range [][]float64{{nan}, {nan, 1, 2, 3}, {1, nan, nan, 0}, {nan, nan, nan}} {
-		d, p := ksTwoSample(x, []float64{1, 2})
+		d, p := ksTwoSample(x, []float64{1, 2}, 0)
 		tau, q := mannKendall(x)
 		if math.IsNaN(d + p + tau + q + lagOneSpearman(x)) {
 			t.Errorf("%v: %v %v %v %v %v", x, d, p, tau, q, lagOneSpearman(x))
@@ -139,7 +139,7 @@ func TestKolmogorovsDistributionIsTheTabulatedOne(t *testing.T) {
 func TestTheDistanceOfTwoSamplesIsThatOfTheirDistributionFunctions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := values(t, "a", 1), values(t, "b", 1)
-		d, p := ksTwoSample(a, b)
+		d, p := ksTwoSample(a, b, 0)
 		want := stat.KolmogorovSmirnov(slices.Sorted(slices.Values(a)), nil, slices.Sorted(slices.Values(b)), nil)
 		if !near(d, want, 1e-12) || p < 0 || p > 1 {
 			t.Fatalf("d is %v, p %v; want %v", d, p, want)
@@ -148,7 +148,7 @@ func TestTheDistanceOfTwoSamplesIsThatOfTheirDistributionFunctions(t *testing.T)
 			"swapped": {b, a}, "reversed": {reversed(a), b},
 			"mapped to rise": {each(a, rising), each(b, rising)}, "mapped to fall": {each(a, falling), each(b, falling)},
 		} {
-			if e, q := ksTwoSample(pair[0], pair[1]); !near(e, d, 1e-12) || !near(q, p, 1e-12) {
+			if e, q := ksTwoSample(pair[0], pair[1], 0); !near(e, d, 1e-12) || !near(q, p, 1e-12) {
 				t.Fatalf("%s, d is %v, not %v, and p %v, not %v", name, e, d, q, p)
 			}
 		}
@@ -159,7 +159,7 @@ func TestTheDistanceOfTwoSamplesByHand(t *testing.T) {
 	a, b := []float64{3, 1, 2, 5}, []float64{4, 6, 5}
 	// Below 4 lie 3/4 of a and nothing of b. The root of 4*3/7 is 1.309, and so p that
 	// of (1.309 + 0.12 + 0.084)*0.75 = 1.135.
-	if d, p := ksTwoSample(a, b); d != 0.75 || !near(p, kolmogorovTail(1.135), 0.001) {
+	if d, p := ksTwoSample(a, b, 0); d != 0.75 || !near(p, kolmogorovTail(1.135), 0.001) {
 		t.Errorf("d is %v, p %v", d, p)
 	}
 	if a[0] != 3 || b[1] != 6 {
@@ -170,7 +170,7 @@ func TestTheDistanceOfTwoSamplesByHand(t *testing.T) {
 func TestTwoSamplesOfOneDistributionAreToldApartOnceIn20(t *testing.T) {
 	for _, n := range [][2]int{{20, 30}, {200, 300}, {1000, 1000}} {
 		rejected := rejects(func(r *rand.Rand) float64 {
-			_, p := ksTwoSample(exponentials(r, n[0]), exponentials(r, n[1]))
+			_, p := ksTwoSample(exponentials(r, n[0]), exponentials(r, n[1]), 0)
 			return p
 		})
 		if !fair(rejected) {
@@ -190,7 +190,7 @@ func TestGapsOfClumpsAreToldFromThoseThatWereDue(t *testing.T) {
 		begun = append(begun, math.Ceil(at)-last)
 		last = math.Ceil(at)
 	}
-	if d, p := ksTwoSample(begun, due); d < 0.3 || p > 1e-9 {
+	if d, p := ksTwoSample(begun, due, 0); d < 0.3 || p > 1e-9 {
 		t.Errorf("d is %v, p %v", d, p)
 	}
 }

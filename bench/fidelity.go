@@ -12,9 +12,10 @@ import (
 type Fidelity struct {
 	Calls int `json:"calls"`
 	// Distance is that of Kolmogorov and Smirnov between the gaps asked for and the
-	// gaps made, by which the one is on one side of a gap more often than the other,
-	// if gaps that differ by Tolerance count as equal. It is from 0 to 1.
+	// gaps made, from 0 to 1, if gaps that differ by Tolerance count as equal. P is
+	// how probable it is by chance, at the most.
 	Distance  float64       `json:"distance"`
+	P         float64       `json:"p"`
 	Tolerance time.Duration `json:"tolerance_ns"`
 	// Dispersion is the variance of the number of calls over its mean, in windows of
 	// several lengths: 1 for Poisson arrivals, 0 for constant ones, more for clumps.
@@ -62,9 +63,7 @@ func fidelity(rows [][]tracedCall) *Fidelity {
 	}
 	mean := span / time.Duration(len(asked))
 	f := &Fidelity{Calls: calls, Tolerance: max(gapTolerance, mean/10)}
-	slices.Sort(asked)
-	slices.Sort(made)
-	f.Distance = max(above(asked, made, float64(f.Tolerance)), above(made, asked, float64(f.Tolerance)))
+	f.Distance, f.P = ksTwoSample(asked, made, float64(f.Tolerance))
 	for _, window := range []time.Duration{200 * time.Microsecond, 2 * time.Millisecond, 20 * time.Millisecond} {
 		a, n := dispersion(due, window)
 		b, m := dispersion(released, window)
@@ -73,19 +72,6 @@ func fidelity(rows [][]tracedCall) *Fidelity {
 		}
 	}
 	return f
-}
-
-// above is by how much the share of a at or below x is at most above the share of b
-// at or below x + tolerance, for any x. Both are sorted.
-func above(a, b []float64, tolerance float64) (most float64) {
-	j := 0
-	for i, x := range a {
-		for j < len(b) && b[j] <= x+tolerance {
-			j++
-		}
-		most = max(most, float64(i+1)/float64(len(a))-float64(j)/float64(len(b)))
-	}
-	return most
 }
 
 // A Trend is how the latency of calls went on in the course of a run.

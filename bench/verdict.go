@@ -47,7 +47,7 @@ const (
 	// stationary if there is less than a chance in a thousand that it only seems so.
 	maxChange   = 0.5
 	leastChange = 50 * time.Microsecond
-	trendP      = 0.001
+	chance      = 0.001
 	// maxHiccup is how late a goroutine may wake at p99 that sleeps for a millisecond.
 	maxHiccup = 10 * time.Millisecond
 )
@@ -134,7 +134,7 @@ func (r *Record) arrivalsOff() string {
 		return ""
 	}
 	const advice = "calls came in clumps that nobody asked for: close other programs, lower the rate, or choose another pace"
-	if f.Distance > maxDistance {
+	if f.Distance > maxDistance && f.P < chance {
 		return fmt.Sprintf("the gaps between calls are %.2f from those asked for (Kolmogorov and Smirnov's distance, want %.2f at most; gaps that differ by less than %v count as equal): %s",
 			f.Distance, maxDistance, f.Tolerance, advice)
 	}
@@ -148,7 +148,7 @@ func (r *Record) arrivalsOff() string {
 
 func (r *Record) notStationary() string {
 	t := r.Trend
-	if t == nil || t.P >= trendP || t.Load < trendP || t.Change < maxChange && t.Change > -maxChange ||
+	if t == nil || t.P >= chance || t.Load < chance || t.Change < maxChange && t.Change > -maxChange ||
 		time.Duration(t.Change*float64(t.Mean)).Abs() < leastChange {
 		return ""
 	}
