@@ -2,226 +2,263 @@ package bench
 
 import (
 	"context"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-func mustConstant(t testing.TB, perSecond uint64, d time.Duration) Arrivals {
-	t.Helper()
-	a, err := Constant(PerSecond(perSecond), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+// listed are the calls of a list.
+type listed []time.Duration
+
+func (l listed) Duration() time.Duration { return l[len(l)-1] + 1 }
+
+func (l listed) From(n uint64) Instants {
+	l = l[n:]
+	return &l
 }
 
-// Whoever takes calls in whatever order, each is handed out once, in order to each
-// worker, and all are accounted for.
-func TestEveryCallIsHandedOutOnce(t *testing.T) {
+func (l *listed) Next() (time.Duration, bool) {
+	if len(*l) == 0 {
+		return 0, false
+	}
+	due := (*l)[0]
+	*l = (*l)[1:]
+	return due, true
+}
+
+// A simulation is workers that take calls from a queue, without goroutines and with
+// a clock of its own.
+type simulation struct {
+	queue   *queue
+	batches []*batch
+	workers []simulated
+	service func() time.Duration
+	begun   map[uint64]time.Duration // when, by number
+	due     map[uint64]time.Duration
+	sleeps  []interval
+}
+
+type simulated struct {
+	hand   claim
+	asleep bool // until hand is due
+	done   bool
+	next   time.Duration // when it does something
+}
+
+func simulate(a Arrivals, workers int, service func() time.Duration) *simulation {
+	s := &simulation{service: service, begun: map[uint64]time.Duration{}, due: map[uint64]time.Duration{}, workers: make([]simulated, workers)}
+	s.queue = newQueue(a, Queue, DefaultQueue, newTrace(a.Duration()), newWindows(time.Second, a.Duration()))
+	for i := range s.workers {
+		s.batches = append(s.batches, new(batch))
+		s.workers[i].next = -time.Duration(i)
+	}
+	s.queue.inBatches(s.batches)
+	return s
+}
+
+// step lets the worker whose turn it is do something; false if none has anything to
+// do before stop.
+func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
+	at := -1
+	for i := range s.workers {
+		if w := &s.workers[i]; !w.done && w.next < stop && (at < 0 || w.next < s.workers[at].next) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	w := &s.workers[at]
+	if !w.asleep {
+		c, ok := s.batches[at].pop(true)
+		if !ok {
+			if c, ok = s.queue.take(s.batches[at], w.next); !ok {
+				w.done = true
+				return true
+			}
+		}
+		if w.hand = c; c.release > w.next {
+			s.sleeps = append(s.sleeps, interval{w.next, c.release})
+			w.asleep, w.next = true, c.release
+			return true
+		}
+	}
+	w.asleep = false
+	if _, twice := s.begun[w.hand.n]; twice {
+		t.Fatalf("call %d begun twice", w.hand.n)
+	}
+	if w.next < w.hand.due {
+		t.Fatalf("call %d begun at %v, due at %v", w.hand.n, w.next, w.hand.due)
+	}
+	s.begun[w.hand.n], s.due[w.hand.n] = w.next, w.hand.due
+	w.next += s.service()
+	return true
+}
+
+// interrupt is what workers do once the run is interrupted.
+func (s *simulation) interrupt(order []int, now time.Duration) {
+	for _, i := range order {
+		w := &s.workers[i]
+		if w.done {
+			continue
+		}
+		c, ok := w.hand, w.asleep
+		if !ok {
+			if c, ok = s.batches[i].pop(true); !ok {
+				c, ok = s.queue.take(s.batches[i], now)
+			}
+		}
+		for ; ok; c, ok = s.batches[i].pop(true) {
+			s.queue.giveBack(c, now)
+		}
+	}
+}
+
+// schedules are some calls in clumps of all sizes.
+func schedules(t *rapid.T) listed {
+	gap := rapid.SampledFrom([]time.Duration{0, 100, time.Microsecond, 10 * time.Microsecond, 19 * time.Microsecond, 21 * time.Microsecond, 50 * time.Microsecond, time.Millisecond})
+	all, due := listed{}, time.Duration(0)
+	for _, row := range rapid.SliceOfN(rapid.IntRange(1, 100), 1, 20).Draw(t, "rows") {
+		gap := gap.Draw(t, "gap")
+		for range row {
+			all = append(all, due)
+			due += gap
+		}
+		due += time.Duration(rapid.IntRange(0, int(time.Millisecond)).Draw(t, "pause"))
+	}
+	return all
+}
+
+func services(t *rapid.T) func() time.Duration {
+	length := rapid.SampledFrom([]time.Duration{0, 300, 5 * time.Microsecond, 70 * time.Microsecond, 3 * time.Millisecond})
+	usual := length.Draw(t, "service")
+	n, every := 0, rapid.IntRange(1, 50).Draw(t, "every")
+	return func() time.Duration {
+		if n++; n%every == 0 {
+			return length.Draw(t, "service of one")
+		}
+		return usual
+	}
+}
+
+func TestInBatchesEveryCallIsMadeOnceAndNeverEarlyNorKeptFromAWorkerThatIsFree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		workers := rapid.IntRange(1, 4).Draw(t, "workers")
-		rate := rapid.SampledFrom([]uint64{1000, 100_000, 1_000_000, 10_000_000}).Draw(t, "rate")
-		const duration = 2 * time.Millisecond
-		a, err := Constant(PerSecond(rate), duration)
-		if err != nil {
-			t.Fatal(err)
+		all := schedules(t)
+		s := simulate(all, rapid.IntRange(1, 6).Draw(t, "workers"), services(t))
+		for s.step(t, never) {
 		}
-		w := newWindows(100*time.Microsecond, duration)
-		q := newQueue(a, Queue, DefaultQueue, newTrace(duration), w)
-		batches := make([]*batch, workers)
-		for i := range batches {
-			batches[i] = new(batch)
+		if len(s.begun) != len(all) || s.queue.offered != uint64(len(all)) {
+			t.Fatalf("%d calls begun, %d offered, of %d", len(s.begun), s.queue.offered, len(all))
 		}
-		q.inBatches(batches)
-		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		stopAt := time.Duration(rapid.Int64Range(0, int64(2*duration)).Draw(t, "stop"))
-		seen, over := map[uint64]bool{}, map[int]bool{}
-		var dueSum uint64
-		now := time.Duration(0)
-		stopped := false
-		for len(over) < workers {
-			now += time.Duration(r.Int64N(int64(20 * time.Microsecond)))
-			if now >= stopAt && !stopped {
-				q.stop(now)
-				stopped = true
+		for n, due := range all {
+			if s.due[uint64(n)] != due {
+				t.Fatalf("call %d is due at %v, and was made as one due at %v", n, due, s.due[uint64(n)])
 			}
-			i := r.IntN(workers)
-			if over[i] {
-				continue
-			}
-			c, ok := batches[i].pop(workers > 1)
-			if !ok {
-				if c, ok = q.take(batches[i], now); !ok {
-					over[i] = true
-					continue
+		}
+		for n, begun := range s.begun {
+			for _, sleep := range s.sleeps {
+				if idle := min(begun, sleep.to) - max(all[n], sleep.from); idle > batchSpan {
+					t.Fatalf("call %d, due at %v, began at %v, and a worker slept from %v to %v", n, all[n], begun, sleep.from, sleep.to)
 				}
 			}
-			if seen[c.n] {
-				t.Fatalf("call %d is handed out twice", c.n)
-			}
-			seen[c.n] = true
-			if stopped {
-				q.giveBack(c, now)
-				continue
-			}
-			dueSum += uint64(c.due)
-		}
-		for i, b := range batches {
-			if _, ok := b.pop(workers > 1); ok {
-				t.Fatalf("worker %d left a call behind", i)
-			}
-		}
-		o := q.outcome(duration)
-		begun := uint64(len(seen))
-		if stopped {
-			// Those given back are missed, or due after the end.
-			begun = o.offered - o.missed - o.dropped
-		}
-		if o.dueSum != dueSum || !stopped && o.offered != PerSecond(rate).Calls(duration) || begun+o.missed+o.dropped != o.offered {
-			t.Fatalf("offered %d, missed %d, dropped %d, begun %d; sum of instants %d, want %d", o.offered, o.missed, o.dropped, begun, o.dueSum, dueSum)
 		}
 	})
 }
 
-// A worker that is stuck in the target has claimed calls that others make for it.
-func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
-	for _, at := range []int64{0, 500, 995} { // at the beginning, in the middle, and near the end of the schedule
-		synctest.Test(t, func(t *testing.T) {
-			procs := runtime.GOMAXPROCS(4)
-			defer runtime.GOMAXPROCS(procs)
-			var n atomic.Int64
-			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000, Pace: Sleep,
-				Target: TargetFunc(func(context.Context, string) error {
-					if n.Add(1)-1 == at {
-						time.Sleep(time.Second)
-					}
-					return nil
-				})}
-			r, err := run.Do(context.Background())
-			if err != nil || r.Done != 1000 {
-				t.Fatalf("%v, %v", r, err)
+func TestInBatchesEveryCallIsAccountedForWhenTheRunIsInterrupted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := schedules(t)
+		s := simulate(all, rapid.IntRange(1, 6).Draw(t, "workers"), services(t))
+		at := time.Duration(rapid.IntRange(0, int(all.Duration())).Draw(t, "interrupted at"))
+		for s.step(t, at) {
+		}
+		order := rapid.Permutation(slices.Collect(upTo(len(s.workers)))).Draw(t, "order")
+		s.interrupt(order, at)
+		s.queue.stop(at)
+		due := 0
+		for _, d := range all {
+			if d < at {
+				due++
 			}
-			slow := 0
-			for _, d := range r.Kept {
-				if d > 2*batchSpan {
-					slow++
-				}
+		}
+		if q := s.queue; q.offered != uint64(due) || uint64(len(s.begun))+q.missed+q.dropped != q.offered {
+			t.Fatalf("%d calls offered, want %d: %d begun, %d missed, %d dropped", q.offered, due, len(s.begun), q.missed, q.dropped)
+		}
+		sum := uint64(0)
+		for _, d := range s.due {
+			sum += uint64(d)
+		}
+		if sum != s.queue.dueSum {
+			t.Fatalf("calls begun were due at %d in all, and the queue says %d", sum, s.queue.dueSum)
+		}
+		for i, b := range s.batches {
+			if _, ok := b.pop(true); ok {
+				t.Fatalf("worker %d has a call left", i)
 			}
-			if slow != 1 {
-				t.Errorf("call %d is stuck: %d calls took longer than %v", at, slow, 2*batchSpan)
+		}
+	})
+}
+
+func upTo(n int) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
 			}
-		})
+		}
 	}
 }
 
-func TestCallsAreClaimedOneByOneWhereABatchWouldCount(t *testing.T) {
-	const duration = time.Millisecond
-	for name, c := range map[string]struct {
-		policy Overload
-		room   int
-		most   int
+// Each batch costs one lock, so that a high rate does not depend on it.
+func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
+	for _, c := range []struct {
+		gap   time.Duration
+		now   time.Duration
+		calls int
 	}{
-		"a large queue": {Queue, DefaultQueue, maxBatch},
-		"a small queue": {Queue, 100, 1},
-		"drop":          {Drop, DefaultQueue, 1},
-		"catch up":      {CatchUp(2), DefaultQueue, 1},
+		{0, 0, maxBatch},
+		{time.Microsecond, 0, 21},                      // due from 0 to 20 us
+		{time.Microsecond, time.Second, 21},            // long due: the same
+		{time.Microsecond, -10 * time.Microsecond, 11}, // no further ahead
+		{time.Microsecond, -time.Second, 1},
+		{20 * time.Microsecond, 0, 2},
+		{21 * time.Microsecond, 0, 1},
 	} {
-		q := newQueue(mustConstant(t, 1000, duration), c.policy, c.room, newTrace(duration), newWindows(duration, duration))
-		q.inBatches([]*batch{new(batch)})
-		if q.most != c.most {
-			t.Errorf("%s: %d calls at a time, want %d", name, q.most, c.most)
+		all := make(listed, 1000)
+		for i := range all {
+			all[i] = time.Duration(i) * c.gap
 		}
-	}
-	// At low rates any free worker takes the next call.
-	q := newQueue(mustConstant(t, 10_000, duration), Queue, DefaultQueue, newTrace(duration), newWindows(duration, duration))
-	b := new(batch)
-	q.inBatches([]*batch{b})
-	if _, ok := q.take(b, 0); !ok || b.head != b.tail {
-		t.Errorf("%d calls more are claimed at 10,000/s", b.tail-b.head)
-	}
-}
-
-func TestManyWorkersMakeEveryCallOnce(t *testing.T) {
-	for _, workers := range []int{1, 2, 3} {
-		var mu sync.Mutex
-		asked := map[string]int{}
-		names := make([]string, 20_000)
-		for i := range names {
-			names[i] = string(rune('a'+i%26)) + time.Duration(i).String()
+		s := simulate(all, 2, nil)
+		if _, ok := s.queue.take(s.batches[0], c.now); !ok {
+			t.Fatal("no call")
 		}
-		run := Run{Arrivals: mustConstant(t, 1_000_000, 20*time.Millisecond), Workers: workers, Keys: numbered(names), Pace: Yield,
-			Target: TargetFunc(func(_ context.Context, key string) error {
-				mu.Lock()
-				defer mu.Unlock()
-				asked[key]++
-				return nil
-			})}
-		r, err := run.Do(context.Background())
-		if err != nil || r.Done != 20_000 || len(asked) != 20_000 {
-			t.Fatalf("%d workers: %d done, %d keys, %v", workers, r.Done, len(asked), err)
+		if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {
+			t.Errorf("of calls %v apart %d are taken at %v, want %d", c.gap, got, c.now, c.calls)
 		}
 	}
 }
 
-type numbered []string
-
-func (k numbered) Key(n uint64) string { return k[n] }
-
-func TestALengthOfWindowsIsRound(t *testing.T) {
-	for duration, want := range map[time.Duration]time.Duration{
-		time.Nanosecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond, 51 * time.Millisecond: 2 * time.Millisecond,
-		500 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond, 24 * time.Hour: 2000 * time.Second,
+// One call at a time is what keeps the account of a small queue, and of policies
+// that ask when each call is taken, exact.
+func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
+	target := TargetFunc(func(context.Context, string) error { return nil })
+	for _, c := range []struct {
+		run  Run
+		most int
+	}{
+		{Run{Workers: 1}, maxBatch},
+		{Run{Workers: 1, Queue: roomForBatches}, maxBatch},
+		{Run{Workers: 1, Queue: roomForBatches - 1}, 1},
+		{Run{Workers: 1, Overload: Drop}, 1},
+		{Run{Workers: 1, Overload: CatchUp(2)}, 1},
+		{Run{Workers: 1000}, 1},
+		{Run{Workers: 1, MaxWorkers: 1000}, 1},
 	} {
-		if got := windowOf(duration); got != want {
-			t.Errorf("%v: windows of %v, want %v", duration, got, want)
-		}
-	}
-}
-
-// The account is checked by what was counted apart: whichever count is wrong, it is
-// named.
-func TestAnAccountThatDoesNotAddUpIsNamed(t *testing.T) {
-	run := Run{Arrivals: mustConstant(t, 100_000, 10*time.Millisecond), Workers: 1, Pace: Yield,
-		Target: TargetFunc(func(context.Context, string) error { return nil })}
-	for want, spoil := range map[string]func(r *Record, all *recorder, o *outcome){
-		"":                                 func(*Record, *recorder, *outcome) {},
-		"calls were offered, and 1000 are": func(r *Record, _ *recorder, _ *outcome) { r.Offered++ },
-		"the service time of":              func(r *Record, _ *recorder, _ *outcome) { r.Service.Add(1) },
-		"calls were begun, and the lag":    func(r *Record, _ *recorder, _ *outcome) { r.Queue.Add(1) },
-		"Little's law: the calls spent":    func(_ *Record, _ *recorder, o *outcome) { o.dueSum++ },
-		"Little's law: the calls spent 0":  func(_ *Record, all *recorder, o *outcome) { all.endedSum = o.dueSum },
-		"Little's law: the histograms":     func(r *Record, _ *recorder, _ *outcome) { r.FailedLatency.Add(time.Second) },
-		"and the windows hold 999":         func(r *Record, _ *recorder, _ *outcome) { r.Windows[0].Offered-- },
-	} {
-		c := newCrew(context.Background(), &run)
-		c.start()
-		c.wait()
-		o := c.queue.outcome(run.Arrivals.Duration())
-		all := newRecorder(c.kept, c.trace, c.windows, c.slowest)
-		for _, r := range c.recorders {
-			all.merge(r)
-		}
-		r := newRecord(c, all, o)
-		spoil(r, all, &o)
-		err := checkAccount(r, all, o)
-		if want == "" {
-			if err != nil {
-				t.Error(err)
-			}
-			continue
-		}
-		account, ok := err.(*AccountError)
-		if !ok || !slices.ContainsFunc(account.Problems, func(p string) bool { return strings.Contains(p, want) }) {
-			t.Errorf("%v, want %q in it", err, want)
+		c.run.Arrivals, c.run.Target = listed{0}, target
+		if got := newCrew(t.Context(), &c.run).queue.most; got != c.most {
+			t.Errorf("%d workers of up to %d, queue of %d, policy %v: %d calls at a time, want %d", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload, got, c.most)
 		}
 	}
 }

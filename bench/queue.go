@@ -15,10 +15,12 @@ import (
 // for q calls, call n finds the queue full if the q-th call admitted before it
 // had not been taken by then.
 //
-// Workers take calls in batches of those that are due within 20 us, where that
-// leaves the account exact: the lock is then taken rarely at high rates, while at
-// low rates any free worker takes the next call. What a worker has taken and not
-// begun, another that is free takes over once it is due.
+// Workers take calls in batches of those that are due within the next 20 us, where
+// that leaves the account exact: the lock is then taken rarely at high rates, while
+// at low rates any free worker takes the next call. What a worker has taken and not
+// begun, another that is free takes over once it is due, or rather than wait for a
+// call that is due later than the next 20 us. So no worker waits for longer than
+// that while a call is due that another keeps from beginning.
 type queue struct {
 	halt atomic.Bool // stop was called: ends a long row of drops
 
@@ -61,8 +63,9 @@ type claim struct {
 const (
 	// maxBatch bounds the calls of a batch.
 	maxBatch = 64
-	// batchSpan is how far the calls of a batch are apart. A call may find its
-	// worker stuck, and be late by that much until another takes it over.
+	// batchSpan is how far the calls of a batch are apart, and how far ahead they are
+	// claimed. A call may find its worker stuck, and be late by some of these until
+	// another takes it over: not by more, as long as any worker is free.
 	batchSpan = 20 * time.Microsecond
 	// roomForBatches is the least room of a queue that is kept exactly enough, if
 	// the calls of a batch count as taken when the batch is.
@@ -121,19 +124,16 @@ func (b *batch) pop(shared bool) (claim, bool) {
 func (q *queue) take(own *batch, now time.Duration) (c claim, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if c, ok := q.takeOver(own, now); ok {
+	if c, ok := q.takeOver(own, q.before(now)); ok {
 		return c, true
 	}
 	first, ok := q.draw(now)
-	if !ok {
-		return q.takeOver(own, never)
+	if !ok || q.most == 1 {
+		return first, ok
 	}
-	if q.most == 1 {
-		return first, true
-	}
-	end := own.tail // the batch is empty
+	end, until := own.tail, min(first.due, now)+batchSpan // the batch is empty
 	for n := 1; n < q.most && !q.stopped; n++ {
-		if q.peek(); !q.hasAhead || q.ahead.due > first.due+batchSpan {
+		if q.peek(); !q.hasAhead || q.ahead.due > until {
 			break
 		}
 		c, ok := q.draw(now)
@@ -147,20 +147,47 @@ func (q *queue) take(own *batch, now time.Duration) (c claim, ok bool) {
 	return first, true
 }
 
-// takeOver takes a call that is due by now from a worker that has not begun it.
-func (q *queue) takeOver(own *batch, now time.Duration) (claim, bool) {
-	for _, b := range q.batches {
-		if b == own {
-			continue
+// before tells until when calls are to be due that are taken over rather than the
+// next one drawn: until now, or until that one is due if it is not so soon that it
+// may as well be waited for, or for ever if there is none.
+func (q *queue) before(now time.Duration) time.Duration {
+	switch {
+	case q.batches == nil:
+		return now
+	case !q.stopped:
+		q.peek()
+	}
+	switch {
+	case !q.hasAhead:
+		return never
+	case q.ahead.due > now+batchSpan:
+		return q.ahead.due
+	}
+	return now
+}
+
+// takeOver takes the earliest call that is due by then from a worker that has not
+// begun it.
+func (q *queue) takeOver(own *batch, by time.Duration) (claim, bool) {
+	for {
+		var from *batch
+		earliest := by
+		for _, b := range q.batches {
+			h := atomic.LoadUint64(&b.head)
+			if b == own || h == b.tail {
+				continue
+			}
+			if due := b.calls[h%maxBatch].due; due < earliest || due == earliest && from == nil {
+				from, earliest = b, due
+			}
 		}
-		if h := atomic.LoadUint64(&b.head); h == b.tail || b.calls[h%maxBatch].due > now {
-			continue
+		if from == nil {
+			return claim{}, false
 		}
-		if c, ok := b.pop(true); ok {
+		if c, ok := from.pop(true); ok { // or its owner was faster
 			return c, true
 		}
 	}
-	return claim{}, false
 }
 
 // peek sees to it that the next instant is in ahead, if there is one.

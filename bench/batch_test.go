@@ -1,0 +1,177 @@
+package bench_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// Batches are taken by as many workers as there are processors, at most.
+func TestWhoIsStuckDelaysTheCallsHeHasClaimedByFortyMicroseconds(t *testing.T) {
+	const workers = 2
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	for stuck := range int64(8) { // wherever in its batch the call is
+		synctest.Test(t, func(t *testing.T) {
+			var n atomic.Int64
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100_000), 50*ms), Workers: workers, Keep: 5000,
+				Target: bench.TargetFunc(func(context.Context, string) error {
+					if n.Add(1) == 1000+stuck {
+						time.Sleep(time.Second)
+					}
+					return nil
+				})})
+			slices.Sort(r.Kept)
+			if last := len(r.Kept) - 1; last != 4999 || r.Kept[last] != time.Second || r.Kept[last-1] > 40*time.Microsecond {
+				t.Errorf("%d calls, the slowest %v and %v; want one of 1 s, and 40 us", last+1, r.Kept[last], r.Kept[last-1])
+			}
+		})
+	}
+}
+
+// The last calls of a schedule are nobody's that could be left alone with them.
+func TestWhoIsStuckAtTheEndDelaysNoOtherCallForLong(t *testing.T) {
+	const workers = 2
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	for from := range int64(6) {
+		synctest.Test(t, func(t *testing.T) {
+			var n atomic.Int64
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100_000), 10*ms), Workers: workers, Keep: 1000,
+				Target: bench.TargetFunc(func(context.Context, string) error {
+					if n.Add(1) == 1000-from {
+						time.Sleep(time.Second)
+					}
+					return nil
+				})})
+			slices.Sort(r.Kept)
+			if last := len(r.Kept) - 1; last != 999 || r.Kept[last-1] > 40*time.Microsecond {
+				t.Errorf("%d calls, the slowest but one %v; want 40 us", last+1, r.Kept[last-1])
+			}
+		})
+	}
+}
+
+// A worker that waits for a later call is as good as one that is stuck, for the
+// calls of a clump.
+func TestAClumpIsSharedByTheWorkersThatAreFree(t *testing.T) {
+	const workers = 4
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	for _, service := range []time.Duration{100 * time.Microsecond, 2 * ms, 9 * ms} {
+		synctest.Test(t, func(t *testing.T) {
+			a := clumps{n: workers, apart: 10 * ms, lasts: time.Second}
+			r := do(t, bench.Run{Arrivals: a, Workers: workers, Target: sleeps(service), Keep: 100 * workers})
+			if longest := slices.Max(r.Kept); longest != service || len(r.Kept) != 100*workers {
+				t.Errorf("%d calls of %v, the slowest %v: it waited for a worker while another waited for a call", len(r.Kept), service, longest)
+			}
+		})
+	}
+}
+
+// clumps are n calls at once, again and again.
+type clumps struct {
+	n            int
+	apart, lasts time.Duration
+}
+
+func (c clumps) Duration() time.Duration      { return c.lasts }
+func (c clumps) From(n uint64) bench.Instants { return &clumped{c, int(n)} }
+
+type clumped struct {
+	clumps
+	at int
+}
+
+func (c *clumped) Next() (time.Duration, bool) {
+	due := time.Duration(c.at/c.n) * c.apart
+	c.at++
+	return due, due < c.lasts
+}
+
+// Batches are to spare locks, and to change nothing else. A queue with little room
+// does without them.
+func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
+	const workers = 4
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	for seed := range uint64(10) {
+		for _, rate := range []uint64{1000, 20_000} {
+			var by [2][]time.Duration
+			for i, room := range []int{1 << 16, 1000} {
+				synctest.Test(t, func(t *testing.T) {
+					service := time.Duration(workers) * time.Second * 7 / 10 / time.Duration(rate) // busy for 70 %
+					r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(rate), 2000*time.Second/time.Duration(rate), seed), Workers: workers,
+						Target: sleeps(service), Queue: room, Keep: 10_000})
+					by[i] = r.Kept
+					slices.Sort(by[i])
+				})
+			}
+			if len(by[0]) != len(by[1]) {
+				t.Fatalf("%d and %d calls", len(by[0]), len(by[1]))
+			}
+			for i := range by[0] {
+				if d := (by[0][i] - by[1][i]).Abs(); d > 40*time.Microsecond {
+					t.Errorf("seed %d, %d/s: latency %d is %v in batches, %v one by one", seed, rate, i, by[0][i], by[1][i])
+					break
+				}
+			}
+		}
+	}
+}
+
+// counted counts the calls by their numbers.
+type counted []atomic.Int32
+
+func (c counted) Key(n uint64) string {
+	c[n].Add(1)
+	return ""
+}
+
+func TestNoCallIsLostNorMadeTwice(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		workers := 1 + r.IntN(max(runtime.GOMAXPROCS(0), 2))
+		policy := []bench.Overload{bench.Queue, bench.Queue, bench.Drop, bench.CatchUp(2)}[r.IntN(4)]
+		rate := []uint64{3_000_000, 300_000, 30_000}[r.IntN(3)]
+		a := poisson(t, bench.PerSecond(rate), time.Duration(1+r.IntN(10))*ms, seed)
+		calls := counted(make([]atomic.Int32, len(instants(a, 0))))
+		ctx, cancel := context.WithCancel(context.Background())
+		stop := uint64(r.IntN(4 * (len(calls) + 1))) // one of four is interrupted
+		var begun atomic.Uint64
+		run := bench.Run{Arrivals: a, Workers: workers, Overload: policy, Keys: calls, Pace: bench.Auto,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				switch n := begun.Add(1); {
+				case n == stop:
+					cancel()
+				case n%1000 == 500:
+					runtime.Goexit()
+				case n%1000 == 600:
+					panic("boom")
+				case n%1000 == 700:
+					return context.DeadlineExceeded
+				case n%100 == 50:
+					time.Sleep(100 * time.Microsecond)
+				}
+				return nil
+			})}
+		rec := doContext(ctx, t, run)
+		cancel()
+		var made uint64
+		for n := range calls {
+			times := calls[n].Load()
+			if made += uint64(times); times > 1 {
+				t.Errorf("seed %d: call %d made %d times", seed, n, times)
+			}
+		}
+		if made != begun.Load() || made != rec.Done+rec.Failed {
+			t.Errorf("seed %d: %d calls made, %d entered, %d done and %d failed", seed, made, begun.Load(), rec.Done, rec.Failed)
+		}
+		if !rec.Interrupted && rec.Offered != uint64(len(calls)) {
+			t.Errorf("seed %d: %d calls offered of %d", seed, rec.Offered, len(calls))
+		}
+	}
+}
