@@ -15,11 +15,19 @@
 //
 // Instant n of a schedule is a function of n and a seed, computed exactly. Any
 // free worker takes the next call; calls that find no worker free wait in a
-// bounded queue, and those that find it full are dropped, and counted.
+// bounded queue, and those that find it full are dropped, and counted. (What becomes
+// of them is a policy: see [Overload]. A [Closed] loop is there, too.)
 //
-// On the path of a call nothing allocates, and no lock is held across the call.
-// The generator costs about 0.1 us of CPU a call, besides what waiting costs,
-// which is measured and reported.
+// A run certifies itself. Its [Record] carries the generator's own lag, how well the
+// calls followed their schedule, whether latency drifted, what the runtime and the
+// machine did meanwhile, and [Record.Verdict] says why it is not to be believed, if
+// so. That every call is accounted for, and Little's law, are checked in every run by
+// counts that are kept apart.
+//
+// On the path of a call nothing allocates, and no lock is held across the call. The
+// generator costs about twice what reading the clock once does, some 60 ns of CPU a
+// call, besides what waiting costs, which is measured and reported; its memory does
+// not grow with the number of calls.
 package bench
 
 import "context"
