@@ -389,7 +389,7 @@ func TestManyGoroutinesMayRunBesideAnObserver(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range 4 {
 			wg.Go(func() {
-				for n := uint64(w); o.clock.Now() < 50*msec; n += 4 {
+				for n := uint64(w); n < 4*keptSlowest || o.clock.Now() < 50*msec; n += 4 {
 					o.makes(n, func() { defer export.Begin()(); runtime.Gosched() })
 				}
 			})
