@@ -74,7 +74,7 @@ func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
 	if !w.asleep {
 		c, ok := s.batches[at].pop(true)
 		if !ok {
-			if c, ok = s.queue.take(s.batches[at], w.next); !ok {
+			if c, ok = s.queue.take(&worker{batch: s.batches[at]}, w.next); !ok {
 				w.done = true
 				return true
 			}
@@ -107,7 +107,7 @@ func (s *simulation) interrupt(order []int, now time.Duration) {
 		c, ok := w.hand, w.asleep
 		if !ok {
 			if c, ok = s.batches[i].pop(true); !ok {
-				c, ok = s.queue.take(s.batches[i], now)
+				c, ok = s.queue.take(&worker{batch: s.batches[i]}, now)
 			}
 		}
 		for ; ok; c, ok = s.batches[i].pop(true) {
@@ -231,7 +231,7 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 			all[i] = time.Duration(i) * c.gap
 		}
 		s := simulate(all, 2, nil)
-		if _, ok := s.queue.take(s.batches[0], c.now); !ok {
+		if _, ok := s.queue.take(&worker{batch: s.batches[0]}, c.now); !ok {
 			t.Fatal("no call")
 		}
 		if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {

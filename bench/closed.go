@@ -33,24 +33,25 @@ func (c *Closed) check() error {
 // A closedLoop gives workers calls that are due when they have thought.
 type closedLoop struct {
 	Closed
-	calls  atomic.Uint64
-	dueSum atomic.Uint64 // in ns, modulo 2^64
-	cut    atomic.Bool
-	at     atomic.Int64 // when that was
+	windows *windows
+	calls   atomic.Uint64
+	dueSum  atomic.Uint64 // in ns, modulo 2^64
+	cut     atomic.Bool   // stop was called
+	at      atomic.Int64  // when that was
 }
 
-// take gives the next call to a worker whose last one ended at now: before the
-// start, if it has made none.
-func (l *closedLoop) take(_ *batch, now time.Duration) (claim, bool) {
+// take gives the next call to a worker whose last one ended at now, or has made none.
+func (l *closedLoop) take(own *worker, now time.Duration) (claim, bool) {
 	due := time.Duration(0)
-	if now > 0 {
+	if own.made {
 		due = now + l.Think
 	}
-	if due >= l.Duration {
+	if due >= l.Duration || l.cut.Load() {
 		return claim{}, false
 	}
 	l.dueSum.Add(uint64(due))
-	return claim{timing: timing{due, due}, n: l.calls.Add(1) - 1}, true
+	l.windows.offerAny(due)
+	return claim{due: due, release: due, fair: due, n: l.calls.Add(1) - 1}, true
 }
 
 func (l *closedLoop) stop(now time.Duration) {
@@ -67,9 +68,9 @@ func (l *closedLoop) giveBack(c claim, now time.Duration) {
 }
 
 func (l *closedLoop) outcome() outcome {
-	o := outcome{offered: l.calls.Load(), dueSum: l.dueSum.Load(), scheduled: l.Duration, cut: l.cut.Load()}
-	if o.cut {
-		o.scheduled = min(l.Duration, time.Duration(l.at.Load()))
+	o := outcome{offered: l.calls.Load(), dueSum: l.dueSum.Load(), scheduled: l.Duration}
+	if at := time.Duration(l.at.Load()); l.cut.Load() && at < l.Duration {
+		o.scheduled, o.cut = at, true
 	}
 	return o
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -11,6 +12,8 @@ import (
 type crew struct {
 	run       *Run
 	ctx       context.Context
+	halt      context.Context // ends with ctx, or once an SLO ends the run
+	cancel    context.CancelFunc
 	pace      Pace
 	clock     Clock
 	most      int // workers there may ever be
@@ -32,6 +35,8 @@ type crew struct {
 	watcher sync.WaitGroup
 	aborted string     // the SLO that ended the run
 	looked  cpuReading // when growing was last thought of
+
+	runnable []metrics.Sample // goroutines that wait for a processor
 }
 
 // A cpuReading is the CPU time that the process had spent at an instant.
@@ -40,7 +45,9 @@ type cpuReading struct{ at, cpu time.Duration }
 func newCrew(ctx context.Context, r *Run) *crew {
 	duration, window := r.duration(), r.window()
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
-		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{})}
+		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
+		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
+	c.halt, c.cancel = context.WithCancel(ctx)
 	c.observer = newObserver(c.clock, window, duration, r.Activities, c.slowest)
 	workers := r.Workers
 	if workers == 0 {
@@ -48,10 +55,10 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	}
 	c.most = max(workers, r.MaxWorkers)
 	if c.pace == nil || c.pace == Auto {
-		c.pace = Choose(r.perSecond(), workers, runtime.GOMAXPROCS(0))
+		c.pace = Choose(r.perSecond(), c.most, runtime.GOMAXPROCS(0))
 	}
 	if r.Closed != nil {
-		c.closed = &closedLoop{Closed: *r.Closed}
+		c.closed = &closedLoop{Closed: *r.Closed, windows: c.windows}
 		c.source = c.closed
 	} else {
 		room := r.Queue
@@ -63,8 +70,8 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	}
 	c.recorders = make([]*recorder, min(workers, maxRecorders))
 	for i := range c.recorders {
-		c.recorders[i] = newRecorder(c.kept, c.trace, c.windows, c.slowest)
-		c.recorders[i].shared = c.most > len(c.recorders)
+		c.recorders[i] = c.newRecorder()
+		c.recorders[i].shared = c.most > len(c.recorders) || r.Abort
 	}
 	// More workers than processors are for a target that waits. What one of them
 	// claims must not wait with it.
@@ -107,10 +114,16 @@ func (r *Run) perSecond() float64 {
 	return float64(n) / max(last, 1).Seconds()
 }
 
+func (c *crew) newRecorder() *recorder {
+	r := newRecorder(c.kept, c.trace, c.windows, c.slowest)
+	r.end = c.run.duration()
+	return r
+}
+
 // newWorker is one more worker, which is not at work yet.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
-	w := &worker{ctx: c.ctx, target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
+	w := &worker{ctx: c.ctx, done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
 		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
 	if c.batches != nil {
 		w.batch = c.batches[i]
@@ -151,6 +164,7 @@ func (c *crew) leave() {
 func (c *crew) wait() {
 	<-c.over
 	c.watcher.Wait()
+	c.cancel()
 	c.observer.stop()
 }
 
@@ -171,23 +185,24 @@ func (c *crew) watch() {
 		if c.queue != nil && c.queue.overdue(now) > watchEvery/2 {
 			c.grow(now)
 		}
-		if c.run.Abort && c.complete(now) {
-			if missed := c.missed(); missed != "" && c.aborted == "" {
-				c.aborted = missed
-				c.source.stop(now)
-			}
+		if c.run.Abort && c.halt.Err() == nil {
+			c.abort(now)
 		}
 	}
 }
 
 // grow doubles the workers, if there may be more and the processors do not have
-// enough to do with those there are: more would only get in each other's way.
+// enough to do with those there are: more would only get in each other's way. What
+// the process gets of the processors does not tell that alone, if others want them.
 func (c *crew) grow(now time.Duration) {
 	reading := cpuReading{now, processCPU()}
 	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
 	c.looked = reading
 	if took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) {
 		return // nothing is known of late, or there is nothing to be gained
+	}
+	if metrics.Read(c.runnable); c.runnable[0].Value.Uint64() > 0 {
+		return // for a processor
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,26 +217,30 @@ func (c *crew) grow(now time.Duration) {
 	}
 }
 
-// complete tells whether more windows than before can be judged.
-func (c *crew) complete(now time.Duration) bool {
-	if c.queue != nil {
-		return c.windows.complete()
+// abort ends the run if it misses an objective by the windows whose calls have ended.
+// Calls in the target go on until they end.
+func (c *crew) abort(now time.Duration) {
+	if c.closed != nil {
+		// A worker that is on its way to its next call may not have said so.
+		c.windows.knowBefore(now - c.windows.length)
 	}
-	// In a closed loop nobody knows how many calls are to come: a window is given
-	// the time of another to end them.
 	before := c.windows.whole
-	c.windows.whole = max(int(now/c.windows.length)-1, 0)
-	return c.windows.whole > before
-}
-
-// missed is an SLO that the windows so far miss; "" if there is none.
-func (c *crew) missed() string {
-	for _, r := range c.windows.judge(c.run.SLOs, c.windows.whole) {
-		if r.Missed() {
-			return r.SLO
+	if known := c.windows.known.Load(); int(known) > before {
+		for _, r := range c.recorders {
+			r.passBefore(time.Duration(known) * c.windows.length)
 		}
 	}
-	return ""
+	if !c.windows.complete() {
+		return
+	}
+	for _, s := range c.run.SLOs {
+		if r := c.windows.sofarOf(s, before); r.Missed() {
+			c.aborted = r.SLO
+			c.cancel() // first: no call is to begin after the instant that counts as the end
+			c.source.stop(c.clock.Now())
+			return
+		}
+	}
 }
 
 // record adds up.
@@ -232,7 +251,7 @@ func (c *crew) record() (*Record, error) {
 	} else {
 		o = c.queue.outcome(c.run.Arrivals.Duration())
 	}
-	all := newRecorder(c.kept, c.trace, c.windows, c.slowest)
+	all := c.newRecorder()
 	for _, r := range c.recorders {
 		all.merge(r)
 	}

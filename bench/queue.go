@@ -26,14 +26,14 @@ type queue struct {
 
 	mu       sync.Mutex
 	instants Instants
-	ahead    timing // drawn and not handed out: due after the batch before it
+	ahead    time.Duration // drawn and not handed out: due after the batch before it
 	hasAhead bool
 	next     uint64 // number of the next call
 	overload Overload
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	batches  []*batch        // of all workers, if they take more than one call at a time
 	most     int             // calls of a batch
-	catching timing          // the call before, of CatchUp
+	catching claim           // the call before, of CatchUp
 	trace    *trace
 	windows  *windows
 
@@ -49,15 +49,13 @@ type queue struct {
 	cut         bool          // it left calls out
 }
 
-// A timing is when a call is due, and when it may begin: later, if it has to
-// wait for the policy of overload.
-type timing struct{ due, release time.Duration }
-
 // A claim is a call that a worker has taken.
 type claim struct {
-	timing
-	n      uint64
-	traced bool
+	due     time.Duration
+	release time.Duration // when it may begin: later, if it has to wait for the policy of overload
+	fair    time.Duration // release, if the generator had no lag
+	n       uint64
+	traced  bool
 }
 
 const (
@@ -121,22 +119,23 @@ func (b *batch) pop(shared bool) (claim, bool) {
 // take gives the next call to a worker that is free at now, and may put the calls
 // after it into the worker's batch, which must be empty. ok is false if there are
 // no more.
-func (q *queue) take(own *batch, now time.Duration) (c claim, ok bool) {
+func (q *queue) take(w *worker, now time.Duration) (c claim, ok bool) {
+	own := w.batch
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if c, ok := q.takeOver(own, q.before(now)); ok {
 		return c, true
 	}
-	first, ok := q.draw(now)
+	first, ok := q.draw(now, w.free)
 	if !ok || q.most == 1 {
 		return first, ok
 	}
 	end, until := own.tail, min(first.due, now)+batchSpan // the batch is empty
 	for n := 1; n < q.most && !q.stopped; n++ {
-		if q.peek(); !q.hasAhead || q.ahead.due > until {
+		if q.peek(); !q.hasAhead || q.ahead > until {
 			break
 		}
-		c, ok := q.draw(now)
+		c, ok := q.draw(now, w.free)
 		if !ok {
 			break
 		}
@@ -160,8 +159,8 @@ func (q *queue) before(now time.Duration) time.Duration {
 	switch {
 	case !q.hasAhead:
 		return never
-	case q.ahead.due > now+batchSpan:
-		return q.ahead.due
+	case q.ahead > now+batchSpan:
+		return q.ahead
 	}
 	return now
 }
@@ -193,12 +192,13 @@ func (q *queue) takeOver(own *batch, by time.Duration) (claim, bool) {
 // peek sees to it that the next instant is in ahead, if there is one.
 func (q *queue) peek() {
 	if !q.hasAhead {
-		q.ahead.due, q.hasAhead = q.instants.Next()
+		q.ahead, q.hasAhead = q.instants.Next()
 	}
 }
 
-// draw is the next call that finds room.
-func (q *queue) draw(now time.Duration) (claim, bool) {
+// draw is the next call that finds room, for a worker that is free at now, and would
+// be at free if the generator had no lag.
+func (q *queue) draw(now, free time.Duration) (claim, bool) {
 	for !q.stopped && !q.halt.Load() {
 		q.peek()
 		if !q.hasAhead {
@@ -206,15 +206,15 @@ func (q *queue) draw(now time.Duration) (claim, bool) {
 			break
 		}
 		q.hasAhead = false
-		c := claim{timing: timing{q.ahead.due, q.ahead.due}, n: q.next}
+		c := claim{due: q.ahead, release: q.ahead, fair: q.ahead, n: q.next}
 		q.next++
 		q.offered++
 		q.windows.offer(c.due)
 		if q.overload.policy == policyCatchUp {
-			c.release = q.release(c.due)
+			c.release, c.fair = q.release(c.due, q.catching.release), q.release(c.due, q.catching.fair)
 		}
 		if q.admit(c.due, max(now, c.release)) {
-			q.catching = timing{c.due, max(c.release, now)}
+			q.catching = claim{due: c.due, release: max(c.release, now), fair: max(c.fair, free)}
 			c.traced = q.trace.wants(c.due)
 			q.dueSum += uint64(c.due)
 			return c, true
@@ -234,10 +234,11 @@ func (q *queue) miss(due time.Duration) {
 	q.windows.missed(due)
 }
 
-// release is when a call may begin that has to catch up: after the call before it
-// by the k-th part at least of the time between the instants at which both were due.
-func (q *queue) release(due time.Duration) time.Duration {
-	return max(due, q.catching.release+time.Duration(float64(due-q.catching.due)/q.overload.factor))
+// release is when a call may begin that has to catch up: after the call before it,
+// which could begin at before, by the k-th part at least of the time between the
+// instants at which both were due.
+func (q *queue) release(due, before time.Duration) time.Duration {
+	return max(due, before+time.Duration(float64(due-q.catching.due)/q.overload.factor))
 }
 
 // admit tells whether a call due at due, which a worker could take at now, found
@@ -267,9 +268,9 @@ func (q *queue) overdue(now time.Duration) time.Duration {
 	if q.peek(); !q.hasAhead {
 		return 0
 	}
-	ready := q.ahead.due
+	ready := q.ahead
 	if q.overload.policy == policyCatchUp {
-		ready = q.release(ready)
+		ready = q.release(ready, q.catching.release)
 	}
 	return max(now-ready, 0)
 }
@@ -301,7 +302,7 @@ func (q *queue) stop(now time.Duration) {
 		if q.peek(); !q.hasAhead {
 			return
 		}
-		due := q.ahead.due
+		due := q.ahead
 		q.hasAhead = false
 		if due >= q.at || left == mostLeft {
 			q.cut, q.at = true, min(due, q.at)

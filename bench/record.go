@@ -111,7 +111,6 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Missed:        o.missed,
 		Scheduled:     o.scheduled,
 		Interrupted:   o.cut,
-		Aborted:       c.aborted,
 		Latency:       all.latency,
 		Service:       all.service,
 		Queue:         all.queue,
@@ -129,6 +128,9 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 	if c.closed != nil {
 		r.Loop, r.Overload = ClosedLoop, ""
 	}
+	if r.Interrupted { // or the schedule was over before anything could end it
+		r.Aborted = c.aborted
+	}
 	r.Elapsed = max(r.Scheduled, all.last)
 	if r.Backlog > 0 {
 		r.Behind = max(r.Scheduled-all.lastFree, 0)
@@ -142,21 +144,21 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		r.Fidelity = fidelity(rows)
 	}
 	r.Trend = trend(r.Windows, rows)
-	r.judge(c.windows)
+	r.judge(c.windows, all.inTime)
 	return r
 }
 
 // judge judges the run by its objectives: those of the whole by its histograms, and
-// the others by its windows.
-func (r *Record) judge(w *windows) {
-	whole := []sloView{{offered: r.Offered, done: r.Done, failed: r.Failed, never: r.Dropped + r.Missed, latency: r.Latency,
-		achieved: min(r.Achieved()/max(r.Rate(), 1e-9), 1)}}
+// the others by its windows. inTime calls ended while the schedule lasted.
+func (r *Record) judge(w *windows, inTime uint64) {
+	whole := sloView{offered: r.Offered, done: r.Done, failed: r.Failed, never: r.Dropped + r.Missed, latency: r.Latency,
+		achieved: float64(inTime) / float64(max(r.Offered, 1))}
 	for _, s := range r.slos {
 		if s.every > 0 {
-			r.SLOs = append(r.SLOs, w.judge([]SLO{s}, int(r.Scheduled/w.length))...)
+			r.SLOs = append(r.SLOs, w.judge(s, 0, int(r.Scheduled/w.length)))
 			continue
 		}
-		r.SLOs = append(r.SLOs, s.judge(whole, func(int) time.Duration { return 0 }))
+		r.SLOs = append(r.SLOs, s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, &whole) }))
 	}
 }
 
@@ -176,17 +178,19 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 		} else {
 			one.Length = min(one.Length, scheduled-one.From)
 		}
-		account := view(w.all[i : i+1])
+		var alone account
+		alone.add(v)
 		for q, to := range map[float64]*time.Duration{0.5: &one.P50, 0.99: &one.P99} {
-			if x, err := (SLO{q: q}).of(&account); err == nil && !math.IsInf(x, 1) {
+			if x, err := (SLO{q: q}).of(alone.view()); err == nil && !math.IsInf(x, 1) {
 				*to = time.Duration(x)
 			}
 		}
 		all = append(all, one)
 	}
 	for i := range usage {
-		// The observer may be late, and its windows with it.
-		if at := int((usage[i].From + usage[i].To) / 2 / w.length); at < len(all) {
+		// The observer may be late, and its windows with it. Its last one goes on until
+		// every call has ended.
+		if at := min(int((usage[i].From+usage[i].To)/2/w.length), len(all)-1); at >= 0 {
 			all[at].Runtime = &usage[i]
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // A recorder is the account of one worker, or of several if there are many.
 type recorder struct {
 	mu     sync.Mutex
-	shared bool // by several workers: hold mu
+	shared bool // by several workers, or with who watches the run: hold mu
 
 	latency, service *quantile.HDR // of calls that were done
 	queue, generator *quantile.HDR // the lag of every call, in its parts
@@ -25,6 +25,8 @@ type recorder struct {
 	slowest          *slowest
 	endedSum         uint64        // of the instants at which calls ended, in ns, modulo 2^64
 	latencySum       uint64        // of their latencies, likewise
+	end              time.Duration // of the schedule
+	inTime           uint64        // calls that ended by then
 	last             time.Duration // when the last call ended
 	lastDue          time.Duration // when the call due last was due
 	backlog          time.Duration // the queue lag of that call
@@ -86,6 +88,9 @@ func (r *recorder) add(c *call, err error) {
 	r.endedSum += uint64(c.ended)
 	r.latencySum += uint64(latency)
 	r.last = max(r.last, c.ended)
+	if c.ended <= r.end {
+		r.inTime++
+	}
 	if c.due >= r.lastDue {
 		r.lastDue, r.backlog = c.due, c.ideal-c.due
 	}
@@ -111,6 +116,16 @@ func (r *recorder) add(c *call, err error) {
 	}
 }
 
+// passBefore passes on what was counted of a window that ended by then, though its
+// worker may not make another call for long.
+func (r *recorder) passBefore(end time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.window.to <= end {
+		r.window.pass()
+	}
+}
+
 // merge adds the account of another recorder.
 func (r *recorder) merge(o *recorder) {
 	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service},
@@ -122,6 +137,7 @@ func (r *recorder) merge(o *recorder) {
 	o.window.pass()
 	r.endedSum += o.endedSum
 	r.latencySum += o.latencySum
+	r.inTime += o.inTime
 	r.last = max(r.last, o.last)
 	if o.lastDue >= r.lastDue {
 		r.lastDue, r.backlog = o.lastDue, o.backlog

@@ -39,9 +39,11 @@ type Run struct {
 	// Pace is how workers wait; nil is [Auto].
 	Pace Pace
 	// Window is the length of the windows that the record is cut into; 0 picks one
-	// that makes about 50.
+	// that makes 20 to 50, or the shortest that one of SLOs is about if that does not
+	// divide all of theirs.
 	Window time.Duration
-	// SLOs are what the run is to hold. Abort ends it once the calls so far miss one.
+	// SLOs are what the run is to hold. Abort ends it once the windows so far miss one
+	// of them: no more calls begin, and those in the target go on until they end.
 	SLOs  []SLO
 	Abort bool
 	// Activities are what may go on beside calls: the slowest calls are tagged with
@@ -83,6 +85,8 @@ func (r *Run) Check() error {
 		}
 	case r.Arrivals.Duration() <= 0:
 		wrong("Run.Arrivals last %v: want a schedule that begins and ends", r.Arrivals.Duration())
+	case r.Arrivals.Duration() == Endless:
+		wrong("Run.Arrivals do not end: want those of a Load with a duration, or First(n) of them")
 	}
 	if r.Target == nil {
 		wrong("Run.Target is nil: want what is to be called")
@@ -117,15 +121,21 @@ func (r *Run) CheckWindows() error {
 		errs = append(errs, fmt.Errorf("bench: Run.Window is %v: want 0 or more", r.Window))
 		return errors.Join(errs...)
 	}
-	if r.Arrivals == nil && r.Closed == nil {
+	if r.Arrivals == nil && r.Closed == nil || r.duration() <= 0 {
 		return nil
 	}
 	window, duration := r.window(), r.duration()
-	if duration/window >= maxWindows {
-		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window, maxWindows, duration, (duration/(maxWindows-1)).Round(time.Millisecond)))
+	if (duration-1)/window >= maxWindows {
+		least := (duration-1)/maxWindows + 1
+		if rest := least % time.Millisecond; rest > 0 {
+			least += time.Millisecond - rest
+		}
+		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window, maxWindows, duration, least))
 	}
 	for _, s := range r.SLOs {
 		switch {
+		case s.metric == "":
+			errs = append(errs, errors.New("bench: Run.SLOs hold one that is empty: want one of ParseSLO"))
 		case s.every > duration:
 			errs = append(errs, fmt.Errorf("bench: SLO %q is about windows longer than the run of %v", s, duration))
 		case s.every%window != 0:
@@ -142,19 +152,24 @@ func (r *Run) duration() time.Duration {
 	return r.Arrivals.Duration()
 }
 
-// window is the length of windows: what was asked for, or the shortest that an SLO
-// is about, or what makes about 50.
+// window is the length of windows: what was asked for, or what makes 20 to 50, or
+// the shortest that an SLO is about if that does not divide all of theirs.
 func (r *Run) window() time.Duration {
-	window := r.Window
+	if r.Window != 0 {
+		return r.Window
+	}
+	window := windowOf(r.duration())
+	shortest, divides := time.Duration(0), true
 	for _, s := range r.SLOs {
-		if r.Window == 0 && s.every > 0 && (window == 0 || s.every < window) {
-			window = s.every
+		if s.every > 0 && (shortest == 0 || s.every < shortest) {
+			shortest = s.every
 		}
+		divides = divides && s.every%window == 0
 	}
-	if window == 0 {
-		window = windowOf(r.duration())
+	if divides {
+		return window
 	}
-	return window
+	return shortest
 }
 
 // Do calls the target until the schedule ends and every call has returned, and

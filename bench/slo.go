@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"regexp"
 	"strconv"
@@ -205,12 +207,12 @@ func (s SLO) holds(x float64) bool {
 }
 
 // judge judges the objective by views, each of which begins at an instant.
-func (s SLO) judge(views []sloView, begin func(i int) time.Duration) SLOResult {
+func (s SLO) judge(views iter.Seq2[time.Duration, *sloView]) SLOResult {
 	r := SLOResult{SLO: s.String(), Met: true}
-	var why error
+	why := errors.New("there is no whole window")
 	worst := 0.0
-	for i := range views {
-		x, err := s.of(&views[i])
+	for begin, v := range views {
+		x, err := s.of(v)
 		if err != nil {
 			why = err
 			continue
@@ -220,7 +222,7 @@ func (s SLO) judge(views []sloView, begin func(i int) time.Duration) SLOResult {
 			worst = x
 			r.Detail = fmt.Sprintf("%s is %s", s.metric, s.shown(x))
 			if s.every > 0 {
-				r.Detail += fmt.Sprintf(" in the %v from %v on", s.every, begin(i))
+				r.Detail += fmt.Sprintf(" in the %v from %v on", s.every, begin)
 			}
 		}
 		r.Judged = true
@@ -228,10 +230,7 @@ func (s SLO) judge(views []sloView, begin func(i int) time.Duration) SLOResult {
 	}
 	if !r.Judged {
 		r.Met = false
-		r.Detail = "cannot be judged: no window"
-		if why != nil {
-			r.Detail = "cannot be judged: " + why.Error()
-		}
+		r.Detail = "cannot be judged: " + why.Error()
 	}
 	return r
 }

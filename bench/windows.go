@@ -19,14 +19,17 @@ type windows struct {
 	count uint64        // calls of it so far
 
 	known atomic.Int64 // windows before this one will get no more calls
-	whole int          // every call of those before this one has ended; for one goroutine
+
+	// What follows belongs to whoever watches the run.
+	whole int     // every call of the windows before this one has ended
+	sofar account // of those windows
 }
 
 // A window is the account of the calls that were due in it.
 type window struct {
 	windowCounts
 	latency         coarse        // of calls done
-	offered         uint64        // once known
+	offered         atomic.Uint64 // calls, which are all once the window is known
 	dropped, missed atomic.Uint64 // rare, and counted at once
 }
 
@@ -36,17 +39,16 @@ type windowCounts struct {
 	latencySum   time.Duration // of calls done
 }
 
-const (
-	// wantWindows is about how many a run has that does not say how long they are.
-	wantWindows = 50
-)
+// wantWindows is how many a run has at most that does not say how long they are; it
+// has 20 at least, if it lasts for 20 ms.
+const wantWindows = 50
 
 // windowOf is how long the windows of a run are that does not say: 1, 2 or 5 times
 // a power of ten.
 func windowOf(duration time.Duration) time.Duration {
 	for step := time.Millisecond; ; step *= 10 {
 		for _, times := range []time.Duration{1, 2, 5} {
-			if times*step*wantWindows >= duration {
+			if times*step >= (duration-1)/wantWindows+1 { // which does not overflow
 				return times * step
 			}
 		}
@@ -54,7 +56,7 @@ func windowOf(duration time.Duration) time.Duration {
 }
 
 func newWindows(length, duration time.Duration) *windows {
-	return &windows{length: length, until: length, all: make([]window, (duration+length-1)/length)}
+	return &windows{length: length, until: length, all: make([]window, (duration-1)/length+1)}
 }
 
 func (w *windows) index(due time.Duration) int {
@@ -64,7 +66,7 @@ func (w *windows) index(due time.Duration) int {
 // offer counts a call that is handed out, in the order in which they are due.
 func (w *windows) offer(due time.Duration) {
 	if due >= w.until {
-		w.all[w.open].offered = w.count
+		w.all[w.open].offered.Store(w.count)
 		w.open, w.count = w.index(due), 0
 		w.until = time.Duration(w.open+1) * w.length
 		w.known.Store(int64(w.open))
@@ -72,69 +74,88 @@ func (w *windows) offer(due time.Duration) {
 	w.count++
 }
 
+// offerAny counts a call that is handed out, in any order, by any goroutine.
+func (w *windows) offerAny(due time.Duration) { w.all[w.index(due)].offered.Add(1) }
+
+// knowBefore notes that no more calls are to come that are due before now.
+func (w *windows) knowBefore(now time.Duration) {
+	w.known.Store(min(max(int64(now/w.length), 0), int64(len(w.all))))
+}
+
 func (w *windows) dropped(due time.Duration) { w.all[w.index(due)].dropped.Add(1) }
 func (w *windows) missed(due time.Duration)  { w.all[w.index(due)].missed.Add(1) }
 
-// complete tells whether there are more windows than before whose calls have all
-// ended.
+// complete adds up the windows whose calls have all ended, and tells whether there
+// are more of them than before.
 func (w *windows) complete() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.whole
 	for ; w.whole < int(w.known.Load()); w.whole++ {
-		if v := &w.all[w.whole]; v.done+v.failed+v.dropped.Load() < v.offered {
+		v := &w.all[w.whole]
+		if v.done+v.failed+v.dropped.Load() < v.offered.Load() {
 			break
 		}
+		w.sofar.add(v)
 	}
 	return w.whole > before
 }
 
-// judge judges objectives by the first n windows.
-func (w *windows) judge(slos []SLO, n int) (all []SLOResult) {
+// judge judges an objective about windows by those that end after from and by to,
+// which are numbers of windows.
+func (w *windows) judge(s SLO, from, to int) SLOResult {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range slos {
-		size := n
-		if s.every > 0 {
-			size = int(s.every / w.length)
+	size := int(s.every / w.length)
+	return s.judge(func(yield func(time.Duration, *sloView) bool) {
+		for i := from / size * size; i+size <= to; i += size {
+			var a account
+			for k := range size {
+				a.add(&w.all[i+k])
+			}
+			if !yield(time.Duration(i)*w.length, a.view()) {
+				return
+			}
 		}
-		var views []sloView
-		for i := 0; size > 0 && i+size <= n; i += size {
-			views = append(views, view(w.all[i:i+size]))
-		}
-		all = append(all, s.judge(views, func(i int) time.Duration { return time.Duration(i*size) * w.length }))
-	}
-	return all
+	})
 }
 
-// view is the account of several windows together.
-func view(windows []window) sloView {
-	all := &manyWindows{}
-	v := sloView{latency: all}
-	late := uint64(0)
-	for i := range windows {
-		w := &windows[i]
-		v.done += w.done
-		v.failed += w.failed
-		v.never += w.dropped.Load() + w.missed.Load()
-		late += w.late
-		all.latency.merge(&w.latency)
-		all.sum += w.latencySum
+// sofarOf judges an objective by the windows that are complete: one about windows
+// by those that were not at a time when there were as many as before.
+func (w *windows) sofarOf(s SLO, before int) SLOResult {
+	if s.every > 0 {
+		return w.judge(s, before, w.whole)
 	}
-	v.offered = v.done + v.failed + v.never
-	v.achieved = float64(v.done+v.failed-late) / float64(max(v.offered, 1))
+	return s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, w.sofar.view()) })
+}
+
+// An account is that of several windows together.
+type account struct {
+	windowCounts
+	never   uint64 // dropped or missed
+	latency coarse
+}
+
+func (a *account) add(w *window) {
+	a.done += w.done
+	a.failed += w.failed
+	a.late += w.late
+	a.latencySum += w.latencySum
+	a.never += w.dropped.Load() + w.missed.Load()
+	a.latency.merge(&w.latency)
+}
+
+// view is a as objectives are judged by. A call has been achieved unless it is late.
+func (a *account) view() *sloView {
+	v := &sloView{offered: a.done + a.failed + a.never, done: a.done, failed: a.failed, never: a.never, latency: a}
+	v.achieved = float64(a.done+a.failed-a.late) / float64(max(v.offered, 1))
 	return v
 }
 
-type manyWindows struct {
-	latency coarse
-	sum     time.Duration
-}
-
-func (m *manyWindows) Quantile(q float64) time.Duration { return m.latency.quantile(q) }
-func (m *manyWindows) Max() time.Duration               { return m.latency.max }
-func (m *manyWindows) Mean() time.Duration {
-	return m.sum / time.Duration(max(m.latency.count(), 1))
+func (a *account) Quantile(q float64) time.Duration { return a.latency.quantile(q) }
+func (a *account) Max() time.Duration               { return a.latency.max }
+func (a *account) Mean() time.Duration {
+	return a.latencySum / time.Duration(max(a.latency.count(), 1))
 }
 
 // A windowTally is one recorder's part of a window.

@@ -12,7 +12,7 @@ import (
 type source interface {
 	// take gives the next call to a worker that is free at now. It may put the calls
 	// after it into the worker's batch, which is empty.
-	take(own *batch, now time.Duration) (c claim, ok bool)
+	take(own *worker, now time.Duration) (c claim, ok bool)
 	// giveBack returns a call that an interruption at now kept from beginning.
 	giveBack(c claim, now time.Duration)
 	// stop interrupts the run: no more calls are taken.
@@ -21,7 +21,8 @@ type source interface {
 
 // A worker makes one call after another.
 type worker struct {
-	ctx    context.Context
+	ctx    context.Context // of the target
+	done   <-chan struct{} // closed once no more calls are to begin
 	target Target
 	keys   Keys
 	source source
@@ -35,6 +36,7 @@ type worker struct {
 	free     time.Duration // when it would be free if the generator had no lag
 	call     call          // in progress
 	calling  bool          // the target has been entered, and not left
+	made     bool          // the target has been entered
 }
 
 // A call is the account of one call.
@@ -83,30 +85,29 @@ func (w *worker) calls() (finished bool) {
 			w.ended(w.clock.Now(), &PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	done := w.ctx.Done()
 	// The end of one call is the beginning of the next if no wait lies between:
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
 		c, ok := w.batch.pop(w.shared)
 		if !ok {
-			if c, ok = w.source.take(w.batch, now); !ok {
+			if c, ok = w.source.take(w, now); !ok {
 				return true
 			}
 		}
 		if c.release > now {
-			now = w.waiter.Wait(done, c.release)
+			now = w.waiter.Wait(w.done, c.release)
 		}
 		select {
-		case <-done:
+		case <-w.done:
 			w.giveBack(c)
 			return true
 		default:
 		}
 		// Field by field: a literal is made elsewhere first, and copied.
-		w.call.due, w.call.begun, w.call.ideal = c.due, now, max(c.release, w.free)
+		w.call.due, w.call.begun, w.call.ideal = c.due, now, max(c.fair, w.free)
 		w.call.n, w.call.traced = c.n, c.traced
-		w.calling = true
+		w.calling, w.made = true, true
 		err := w.target.Call(w.ctx, w.keys.Key(c.n))
 		now = w.clock.Now()
 		w.ended(now, err)

@@ -1,0 +1,222 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
+	for _, c := range []struct {
+		workers        int
+		service, think time.Duration
+		calls          uint64 // in 10 s
+	}{
+		{1, 10 * ms, 0, 1000},
+		{4, 10 * ms, 0, 4000},
+		{4, 10 * ms, 30 * ms, 1000},
+		{3, 7 * ms, 3 * ms, 3000},
+		{100, 50 * ms, 150 * ms, 5000},
+		{2, 0, 5 * ms, 4000},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think}, Workers: c.workers, Target: sleeps(c.service)})
+			if r.Loop != bench.ClosedLoop || r.Overload != "" {
+				t.Errorf("loop %q, overload %q", r.Loop, r.Overload)
+			}
+			if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service || r.Latency.Quantile(0) != c.service {
+				t.Errorf("%d workers, %v and %v: %d calls of %d, of %v to %v; want %d", c.workers, c.service, c.think, r.Done, r.Offered,
+					r.Latency.Quantile(0), r.Latency.Max(), c.calls)
+			}
+			// The first calls are due at 0: nobody was late.
+			if r.Queue.Max() != 0 || r.Generator.Max() != 0 || r.Backlog != 0 || r.Behind != 0 {
+				t.Errorf("lag %v and %v, backlog %v, behind %v", r.Queue.Max(), r.Generator.Max(), r.Backlog, r.Behind)
+			}
+			// Little's law: of each worker's time, the part that is not thinking.
+			want := float64(c.workers) * float64(c.service) / float64(c.service+c.think)
+			if r.InSystem < 0.99*want || r.InSystem > 1.01*want {
+				t.Errorf("%.3f calls in the system, want %.3f", r.InSystem, want)
+			}
+			if v := r.Verdict(0.5, 0.99); v != nil || r.Fidelity != nil {
+				t.Errorf("verdict %v, fidelity %v", v, r.Fidelity)
+			}
+		})
+	}
+}
+
+func TestAStallKeepsCallsOfAClosedLoopFromBeingDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second}, Workers: 4, Target: stalling(5*time.Second, 6*time.Second, ms)})
+		if r.Done != 4*9000 || r.Latency.Quantile(.999) > 2*ms || reasons(r, .99) != nil {
+			t.Errorf("%d calls, p99.9 %v, verdict %v", r.Done, r.Latency.Quantile(.999), r.Verdict(.99))
+		}
+	})
+}
+
+func TestAClosedLoopIsInterruptedAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		service, think time.Duration
+		done           uint64
+	}{
+		"in the target": {20 * ms, 0, 150}, // 3 of 50, up to 1 s
+		"thinking":      {20 * ms, 80 * ms, 30},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 996*ms) // 995 ms into the run
+			defer cancel()
+			before := time.Now()
+			r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3, Target: sleeps(c.service)})
+			if took := time.Since(before); took > 1001*ms {
+				t.Errorf("%s: ended after %v", name, took)
+			}
+			// Nobody waits for a call that has not begun.
+			if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done || r.Missed != 0 {
+				t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted, r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
+			}
+		})
+	}
+}
+
+func TestAClosedLoopWhoseLastCallsAreCutOffIsComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 150*ms)
+		defer cancel()
+		r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: 100 * ms}, Workers: 1,
+			Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
+		if r.Interrupted || r.Done != 1 || r.Scheduled != 100*ms {
+			t.Errorf("interrupted %v, done %d in %v: no call was left out", r.Interrupted, r.Done, r.Scheduled)
+		}
+	})
+}
+
+// slower is a target that takes 1 ms, and from an instant of the run on takes longer,
+// or fails.
+func slower(from, service time.Duration, err error) bench.Target {
+	var start atomic.Int64
+	return bench.TargetFunc(func(context.Context, string) error {
+		now := time.Now().UnixNano()
+		start.CompareAndSwap(0, now)
+		if time.Duration(now-start.Load()) < from {
+			time.Sleep(ms)
+			return nil
+		}
+		time.Sleep(service)
+		return err
+	})
+}
+
+func TestARunIsEndedSoonAfterTheFirstWindowThatMissesItsObjective(t *testing.T) {
+	fail := errors.New("no")
+	for _, c := range []struct {
+		slo     string
+		run     bench.Run
+		target  bench.Target
+		by, end time.Duration // the end of the window, and when the run is over
+	}{
+		{"p99 < 5ms over every 1s", bench.Run{Workers: 100}, slower(5300*ms, 20*ms, nil), 6 * time.Second, 6040 * ms},
+		{"max < 5ms over every 1s", bench.Run{Workers: 1}, slower(5995*ms, 6*ms, nil), 6 * time.Second, 6022 * ms},
+		{"errors < 1% over every 200ms", bench.Run{Workers: 4}, slower(5300*ms, ms, fail), 5400 * ms, 5403 * ms},
+		{"errors < 0.1%", bench.Run{Workers: 4, Window: 100 * ms}, slower(5300*ms, ms, fail), 5400 * ms, 5403 * ms},
+		{"drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: 100 * ms}, slower(5000*ms, 20*ms, nil), 5100 * ms, 5125 * ms},
+		// Many workers that hardly ever make a call.
+		{"errors < 50% over every 1s", bench.Run{Workers: 1000}, slower(5*time.Second, ms, fail), 6 * time.Second, 6003 * ms},
+		{"p99 < 5ms over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4}, slower(5300*ms, 20*ms, nil), 6 * time.Second, 7022 * ms},
+		{"errors < 50% over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 100 * ms}, Workers: 4}, slower(5*time.Second, ms, fail), 6 * time.Second, 7002 * ms},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if c.run.Closed == nil {
+				c.run.Arrivals = constant(t, bench.PerSecond(1000), 60*time.Second)
+			}
+			if c.run.Workers == 1000 {
+				c.run.Arrivals = constant(t, bench.PerSecond(10), 60*time.Second)
+			}
+			c.run.Target, c.run.SLOs, c.run.Abort = c.target, []bench.SLO{slo(t, c.slo)}, true
+			if c.run.Closed != nil && c.run.Window == 0 {
+				c.run.Window = time.Second
+			}
+			before := time.Now()
+			r := do(t, c.run)
+			took := time.Since(before) - ms // of the lead-in
+			if !r.Interrupted || r.Aborted != c.slo || r.Scheduled < c.by || took > c.end {
+				t.Errorf("%s, %d workers: aborted %q at %v, ended after %v; want from %v to %v", c.slo, c.run.Workers, r.Aborted, r.Scheduled, took, c.by, c.end)
+			}
+			// What was in the target has ended of itself.
+			if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
+				t.Errorf("verdict %v", v)
+			}
+			if missed, _ := r.MissedSLOs(); len(missed) != 1 || missed[0].SLO != c.slo {
+				t.Errorf("missed %v", missed)
+			}
+		})
+	}
+}
+
+func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
+	texts := []string{"p99 < 5ms", "max <= 1ms", "mean < 2ms over every 200ms", "errors <= 0", "drops <= 0", "achieved >= 100% over every 200ms", "p50 <= 1ms over every 1s",
+		"p99.9 < 1ns", "errors <= 0 over every 1s"} // too few calls for one
+	var slos []bench.SLO
+	for _, text := range texts {
+		slos = append(slos, slo(t, text))
+	}
+	for name, run := range map[string]bench.Run{
+		"open":   {Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 3},
+		"closed": {Closed: &bench.Closed{Duration: 10 * time.Second, Think: 19 * ms}, Workers: 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			run.Target, run.SLOs, run.Abort = sleeps(ms), slos, true
+			r := do(t, run)
+			if r.Interrupted || r.Aborted != "" || r.Done != 1000 || len(r.SLOs) != len(slos) {
+				t.Errorf("%s: aborted %q, done %d", name, r.Aborted, r.Done)
+			}
+			for _, s := range r.SLOs {
+				if s.Missed() || s.Judged == strings.Contains(s.SLO, "1ns") {
+					t.Errorf("%s: %+v", name, s)
+				}
+			}
+		})
+	}
+}
+
+// Once the last call has been handed out there is nothing to end.
+func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
+	for name, run := range map[string]bench.Run{
+		"open":   {Arrivals: constant(t, bench.PerSecond(100), time.Second)},
+		"closed": {Closed: &bench.Closed{Duration: time.Second}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			run.Workers, run.Abort, run.Window = 2, true, 10*ms
+			run.SLOs = []bench.SLO{slo(t, "max < 4s")}
+			run.Target = slower(990*ms, 5*time.Second, nil)
+			r := do(t, run)
+			if r.Interrupted || r.Aborted != "" || len(r.SLOs) != 1 || !r.SLOs[0].Missed() {
+				t.Errorf("%s: interrupted %v, aborted %q, %v", name, r.Interrupted, r.Aborted, r.SLOs)
+			}
+		})
+	}
+}
+
+// Workers of which one fails at once while the others succeed slowly.
+func TestAClosedLoopIsNotJudgedByTheWorkersThatAreQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 2 * time.Second}, Workers: 10, Window: 10 * ms, Abort: true, SLOs: []bench.SLO{slo(t, "errors < 50%")},
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				if i := n.Add(1); i <= 4 {
+					time.Sleep(ms)
+					return context.Canceled
+				}
+				time.Sleep(100 * ms)
+				return nil
+			})})
+		if r.Aborted != "" || slices.Contains(reasons(r), bench.Interrupted) {
+			t.Errorf("aborted by %q: %d of %d failed", r.Aborted, r.Failed, r.Offered)
+		}
+	})
+}
