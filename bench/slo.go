@@ -27,18 +27,20 @@ type SLO struct {
 // wantSLO is what ParseSLO takes.
 const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < 5ms over every 1s"
 
-var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*(<=|>=|<|>)\s*([0-9.][0-9.a-zµ%]*)\s*(?:over\s+every\s+(\S+)\s*)?$`)
+var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*(<=|>=|<|>)\s*((?:[0-9.]+[a-zµμ%]*)+)\s*(?:over\s+every\s+(\S+)\s*)?$`)
 
 // ParseSLO reads an objective:
 //
 //	p99 < 5ms               a percentile of latency; a dropped call counts as infinite
-//	max < 1s, mean < 2ms    of the latency of calls done
+//	max < 1s, mean < 2ms    of the latency of calls done; infinite if any was dropped
 //	errors < 0.1%           calls that failed, of those offered
 //	drops < 10ppm           calls that were never begun, of those offered
 //	achieved > 99%          calls that ended while the schedule lasted, of those offered
-//	p99 < 5ms over every 1s the same of every window of so long
+//	p99 < 5ms over every 1s the same of the calls due in every window of so long
 //
-// <= and >= allow the bound itself.
+// Calls that fail are in errors and achieved alone. <= and >= allow the bound itself.
+// In windows, latency is known to 2 %, and calls are achieved that did not begin after
+// the end of theirs by the generator's own fault.
 func ParseSLO(text string) (SLO, error) {
 	fail := func(what string) (SLO, error) {
 		return SLO{}, fmt.Errorf("SLO %q: %s: want %s", text, what, wantSLO)
@@ -50,24 +52,24 @@ func ParseSLO(text string) (SLO, error) {
 	s := SLO{metric: m[1], below: m[2][0] == '<', equal: strings.HasSuffix(m[2], "=")}
 	if p, ok := strings.CutPrefix(s.metric, "p"); ok {
 		percent, err := strconv.ParseFloat(p, 64)
-		if err != nil || !(percent > 0 && percent < 100) {
+		s.q = math.Round(percent*1e9) / 1e11 // 99.9 is 0.999, to the last digit
+		if err != nil || !(s.q > 0 && s.q < 1) {
 			return fail(fmt.Sprintf("%q is not a percentile", s.metric))
 		}
-		s.q = math.Round(percent*1e9) / 1e11 // 99.9 is 0.999, to the last digit
 	}
 	var err error
 	if s.share() {
 		s.limit, err = parseShare(m[3])
 	} else {
-		var d time.Duration
-		d, err = time.ParseDuration(m[3])
-		s.limit = float64(d)
+		s.limit, err = parseBound(m[3])
 	}
 	switch {
 	case err != nil:
-		return fail(fmt.Sprintf("%q is not a bound for %s", m[3], s.metric))
+		return fail(fmt.Sprintf("%q is not a bound for %s: %v", m[3], s.metric, err))
 	case s.below == (s.metric == "achieved"):
 		return fail(s.metric + " is bounded from the other side")
+	case !s.equal && s.limit == map[bool]float64{true: 0, false: 1}[s.below]:
+		return fail("nothing can hold it")
 	}
 	if m[4] != "" {
 		if s.every, err = time.ParseDuration(m[4]); err != nil || s.every <= 0 {
@@ -82,6 +84,21 @@ func (s SLO) share() bool {
 	return s.metric == "errors" || s.metric == "drops" || s.metric == "achieved"
 }
 
+// maxBound is the highest bound on latency: in ns, it is exact as a float64.
+const maxBound = 1000 * time.Hour
+
+func parseBound(text string) (float64, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, errors.New("want a duration, such as 5ms")
+	case d <= 0 || d > maxBound:
+		return 0, fmt.Errorf("want more than 0, and %v at most", maxBound)
+	}
+	return float64(d), nil
+}
+
+// parseShare reads a share, which is a multiple of 0.001 ppm.
 func parseShare(text string) (float64, error) {
 	number, per := text, 1.0
 	if n, ok := strings.CutSuffix(text, "%"); ok {
@@ -90,10 +107,14 @@ func parseShare(text string) (float64, error) {
 		number, per = n, 1e6
 	}
 	x, err := strconv.ParseFloat(number, 64)
-	if err == nil && !(x >= 0 && x/per <= 1) {
-		err = strconv.ErrRange
+	if err != nil || !(x >= 0 && x/per <= 1) {
+		return 0, errors.New("want a share from 0 to 1, such as 0.1% or 10ppm")
 	}
-	return x / per, err
+	share := math.Round(x/per*1e9) / 1e9
+	if share == 0 && x > 0 {
+		return 0, errors.New("want 0.001ppm or more, or 0")
+	}
+	return share, nil
 }
 
 // String is the objective as [ParseSLO] reads it.
