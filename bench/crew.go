@@ -58,6 +58,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		c.pace = Choose(r.perSecond(), c.most, runtime.GOMAXPROCS(0))
 	}
 	if r.Closed != nil {
+		c.windows.known.Store(int64(len(c.windows.all))) // as soon as they are over
 		c.closed = &closedLoop{Closed: *r.Closed, windows: c.windows}
 		c.source = c.closed
 	} else {
@@ -222,15 +223,16 @@ func (c *crew) grow(now time.Duration) {
 func (c *crew) abort(now time.Duration) {
 	if c.closed != nil {
 		// A worker that is on its way to its next call may not have said so.
-		c.windows.knowBefore(now - c.windows.length)
+		now -= c.windows.length
 	}
-	before := c.windows.whole
-	if known := c.windows.known.Load(); int(known) > before {
-		for _, r := range c.recorders {
-			r.passBefore(time.Duration(known) * c.windows.length)
-		}
+	before, ended := c.windows.whole, c.windows.ended(now)
+	if ended <= before {
+		return
 	}
-	if !c.windows.complete() {
+	for _, r := range c.recorders {
+		r.passBefore(time.Duration(ended) * c.windows.length)
+	}
+	if !c.windows.complete(ended) {
 		return
 	}
 	for _, s := range c.run.SLOs {

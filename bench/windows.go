@@ -77,21 +77,21 @@ func (w *windows) offer(due time.Duration) {
 // offerAny counts a call that is handed out, in any order, by any goroutine.
 func (w *windows) offerAny(due time.Duration) { w.all[w.index(due)].offered.Add(1) }
 
-// knowBefore notes that no more calls are to come that are due before now.
-func (w *windows) knowBefore(now time.Duration) {
-	w.known.Store(min(max(int64(now/w.length), 0), int64(len(w.all))))
+// ended is how many windows are over by now and get no more calls.
+func (w *windows) ended(now time.Duration) int {
+	return max(min(int(now/w.length), int(w.known.Load())), 0)
 }
 
 func (w *windows) dropped(due time.Duration) { w.all[w.index(due)].dropped.Add(1) }
 func (w *windows) missed(due time.Duration)  { w.all[w.index(due)].missed.Add(1) }
 
-// complete adds up the windows whose calls have all ended, and tells whether there
-// are more of them than before.
-func (w *windows) complete() bool {
+// complete adds up those of the first n windows, which get no more calls, whose calls
+// have all ended, and tells whether there are more of them than before.
+func (w *windows) complete(n int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.whole
-	for ; w.whole < int(w.known.Load()); w.whole++ {
+	for ; w.whole < n; w.whole++ {
 		v := &w.all[w.whole]
 		if v.done+v.failed+v.dropped.Load() < v.offered.Load() {
 			break
