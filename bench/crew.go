@@ -33,10 +33,11 @@ type crew struct {
 	working int           // workers that are not done
 	over    chan struct{} // closed when none is left
 	watcher sync.WaitGroup
-	aborted string     // the SLO that ended the run
-	looked  cpuReading // when growing was last thought of
+	aborted string // the SLO that ended the run
 
-	runnable []metrics.Sample // goroutines that wait for a processor
+	busy     func(now time.Duration) bool // no processor is idle
+	looked   cpuReading                   // when that was last asked
+	runnable []metrics.Sample             // goroutines that wait for a processor
 }
 
 // A cpuReading is the CPU time that the process had spent at an instant.
@@ -47,6 +48,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
 		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
 		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
+	c.busy = c.processorsBusy
 	c.halt, c.cancel = context.WithCancel(ctx)
 	c.observer = newObserver(c.clock, window, duration, r.Activities, c.slowest)
 	workers := r.Workers
@@ -192,18 +194,11 @@ func (c *crew) watch() {
 	}
 }
 
-// grow doubles the workers, if there may be more and the processors do not have
-// enough to do with those there are: more would only get in each other's way. What
-// the process gets of the processors does not tell that alone, if others want them.
+// grow doubles the workers, if there may be more and a processor is idle: more would
+// only get in each other's way.
 func (c *crew) grow(now time.Duration) {
-	reading := cpuReading{now, processCPU()}
-	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
-	c.looked = reading
-	if took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) {
-		return // nothing is known of late, or there is nothing to be gained
-	}
-	if metrics.Read(c.runnable); c.runnable[0].Value.Uint64() > 0 {
-		return // for a processor
+	if c.busy(now) {
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -216,6 +211,17 @@ func (c *crew) grow(now time.Duration) {
 		c.working++
 		c.put(w)
 	}
+}
+
+// processorsBusy tells whether the processors have had enough to do since it was last
+// asked; so it says, too, if that was long ago. What the process got of them does not
+// tell that alone, if other programs want them.
+func (c *crew) processorsBusy(now time.Duration) bool {
+	reading := cpuReading{now, processCPU()}
+	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
+	c.looked = reading
+	metrics.Read(c.runnable)
+	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) || c.runnable[0].Value.Uint64() > 0
 }
 
 // abort ends the run if it misses an objective by the windows whose calls have ended.

@@ -57,32 +57,6 @@ func TestCallsThatCatchUpAtTheirRateNeverDo(t *testing.T) {
 	})
 }
 
-func TestAPolicyOfOverloadSurvivesPrinting(t *testing.T) {
-	for _, text := range append(bench.Overloads(), "catch-up(k=1.5)") {
-		o, err := bench.ParseOverload(text)
-		if err != nil || o.String() != text {
-			t.Errorf("%q is %q, %v", text, o, err)
-		}
-	}
-	for text, want := range map[string]string{
-		"":                  "it is unknown: want one of queue, drop, catch-up(k=2)",
-		"catch-up":          "it is unknown",
-		"catch-up(k=2":      "no closing bracket",
-		"catch-up(k=0.5)":   `"0.5" is not a number from 1 to 1000`,
-		"catch-up(k=NaN)":   `"NaN" is not a number`,
-		"catch-up(k=1e4)":   `"1e4" is not a number`,
-		"catch-up(k=twice)": `"twice" is not a number`,
-	} {
-		if _, err := bench.ParseOverload(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q in it", text, err, want)
-		}
-	}
-	if _, err := (&bench.Run{Overload: bench.CatchUp(0), Queue: -1, MaxWorkers: -1}).Do(context.Background()); err == nil ||
-		!strings.Contains(err.Error(), "Run.Overload catches up 0 times as fast: want 1 to 1000") || !strings.Contains(err.Error(), "Run.MaxWorkers is -1") {
-		t.Error(err)
-	}
-}
-
 func TestAClosedLoopFollowsItsTarget(t *testing.T) {
 	for _, c := range []struct {
 		workers        int

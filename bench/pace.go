@@ -77,15 +77,18 @@ func ParsePace(name string) (Pace, error) {
 // workers make on so many processors (GOMAXPROCS).
 //
 //   - With one processor, [Sleep]: whatever else waits takes it from the target.
-//   - With a worker for every processor, or more, and calls so frequent that some
-//     of them would be giving way most of the time, [Cheap]: giving way would keep
-//     exporters and the collector from running for milliseconds.
+//   - With more workers than processors, [Sleep], too: a worker that sleeps in the
+//     kernel keeps its processor from others until the runtime takes it away, and
+//     several would keep all of them.
+//   - With a worker for every processor, and calls so frequent that some of them would
+//     be giving way most of the time, [Cheap]: giving way would keep exporters and the
+//     collector from running for milliseconds.
 //   - Otherwise [Tight].
 func Choose(perSecond float64, workers, processors int) Pace {
 	switch {
-	case processors == 1:
+	case processors == 1 || workers > processors:
 		return Sleep
-	case workers >= processors && perSecond*giveWayMost.Seconds() > 0.1*float64(processors):
+	case workers == processors && perSecond*giveWayMost.Seconds() > 0.1*float64(processors):
 		return Cheap
 	}
 	return Tight

@@ -32,8 +32,10 @@ func TestThePaceIsChosenByRateWorkersAndProcessors(t *testing.T) {
 		{1_000_000, 1, 2, bench.Tight},
 		{1000, 2, 2, bench.Tight},
 		{50_000, 2, 2, bench.Cheap},
-		{50_000, 1000, 8, bench.Cheap},
-		{100, 1000, 8, bench.Tight},
+		{50_000, 1000, 8, bench.Sleep},
+		{100, 1000, 8, bench.Sleep},
+		{100, 8, 8, bench.Tight},
+		{1_000_000, 8, 8, bench.Cheap},
 		{1_000_000, 7, 8, bench.Tight},
 	} {
 		if got := bench.Choose(c.perSecond, c.workers, c.processors); got.String() != c.want.String() {

@@ -219,6 +219,7 @@ func (q *queue) draw(now, free time.Duration) (claim, bool) {
 			q.dueSum += uint64(c.due)
 			return c, true
 		}
+		q.catching.due = c.due // the next one does not have to wait for its turn
 		q.drop(c.due)
 	}
 	return claim{}, false

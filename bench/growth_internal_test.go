@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// growing is a run in virtual time with a processor that is idle, or not.
+func growing(t *testing.T, r Run, busy bool) *Record {
+	t.Helper()
+	a, err := Constant(PerSecond(1000), r.Window*4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Arrivals, r.Pace = a, Sleep
+	c := newCrew(t.Context(), &r)
+	c.busy = func(time.Duration) bool { return busy }
+	c.start()
+	c.wait()
+	rec, err := c.record()
+	if err != nil {
+		t.Error(err)
+	}
+	return rec
+}
+
+// A target that waits 10 ms needs 10 workers for 1,000 calls a second.
+func TestWorkersAreDoubledWhileCallsWaitForThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 500 * time.Millisecond, Keep: 2000,
+			Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil })}, false)
+		if r.Workers != 16 || r.Done != 2000 {
+			t.Errorf("%d workers for %d calls, want 16", r.Workers, r.Done)
+		}
+		if settled := slices.Max(r.Kept[20:]); settled != 10*time.Millisecond {
+			t.Errorf("latency is %v when there are workers", settled)
+		}
+	})
+}
+
+func TestNoWorkersAreAddedWhileNoProcessorIsIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 10 * time.Millisecond,
+			Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil })}, true)
+		if r.Workers != 1 {
+			t.Errorf("%d workers", r.Workers)
+		}
+	})
+}
+
+func TestThereAreNeverMoreWorkersThanThereMayBe(t *testing.T) {
+	for most, want := range map[int]int{0: 3, 2: 3, 3: 3, 7: 7} {
+		synctest.Test(t, func(t *testing.T) {
+			var at, peak atomic.Int64
+			r := growing(t, Run{Workers: 3, MaxWorkers: most, Window: 250 * time.Millisecond,
+				Target: TargetFunc(func(context.Context, string) error {
+					now := at.Add(1)
+					for old := peak.Load(); now > old && !peak.CompareAndSwap(old, now); old = peak.Load() {
+					}
+					time.Sleep(50 * time.Millisecond)
+					at.Add(-1)
+					return nil
+				})}, false)
+			if r.Workers != want || peak.Load() != int64(want) || r.Done != 1000 {
+				t.Errorf("up to %d: %d workers, %d calls at once, %d done; want %d", most, r.Workers, peak.Load(), r.Done, want)
+			}
+		})
+	}
+}
+
+// With room for all the calls of a stall, each is in the target when it ends.
+func TestAStallIsMetByMoreWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := growing(t, Run{Workers: 4, MaxWorkers: 2000, Window: time.Second,
+			Target: TargetFunc(func(context.Context, string) error {
+				if at := time.Since(start); at > time.Second && at < 2*time.Second {
+					time.Sleep(2*time.Second - at)
+				}
+				time.Sleep(time.Millisecond)
+				return nil
+			})}, false)
+		if r.Workers < 1000 || r.Workers > 2000 || r.Queue.Max() > 5*time.Millisecond || r.Latency.Max() > 1003*time.Millisecond {
+			t.Errorf("%d workers, queue lag %v, latency %v", r.Workers, r.Queue.Max(), r.Latency.Max())
+		}
+	})
+}
