@@ -6,6 +6,8 @@ import (
 	"runtime/metrics"
 	"sync"
 	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
 )
 
 // A crew is the workers of a run and what they share.
@@ -120,6 +122,9 @@ func (r *Run) perSecond() float64 {
 func (c *crew) newRecorder() *recorder {
 	r := newRecorder(c.kept, c.trace, c.windows, c.slowest)
 	r.end = c.run.duration()
+	if c.run.withLag {
+		r.lag = quantile.NewHDR()
+	}
 	return r
 }
 

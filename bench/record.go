@@ -68,6 +68,7 @@ type Record struct {
 	Kept []time.Duration `json:"-"`
 
 	slos []SLO
+	lag  *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
 
 	// Waiting is the CPU time that the generator spent on waiting.
 	Waiting time.Duration `json:"waiting_cpu_ns"`
@@ -124,6 +125,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Hiccups:       c.observer.hiccups,
 		Runtime:       c.observer.total,
 		slos:          c.run.SLOs,
+		lag:           all.lag,
 	}
 	if c.closed != nil {
 		r.Loop, r.Overload = ClosedLoop, ""

@@ -18,6 +18,7 @@ type recorder struct {
 	latency, service *quantile.HDR // of calls that were done
 	queue, generator *quantile.HDR // the lag of every call, in its parts
 	failed           *quantile.HDR // latency of calls that failed
+	lag              *quantile.HDR // of every call, as a whole; nil if it is not wanted
 	failures         failures
 	window           windowTally
 	kept             *kept
@@ -99,6 +100,9 @@ func (r *recorder) add(c *call, err error) {
 	}
 	r.queue.Add(c.ideal - c.due)
 	r.generator.Add(c.begun - c.ideal)
+	if r.lag != nil {
+		r.lag.Add(c.begun - c.due)
+	}
 	r.window.add(c, err != nil)
 	if c.traced {
 		r.trace.add(c)
@@ -129,7 +133,10 @@ func (r *recorder) passBefore(end time.Duration) {
 // merge adds the account of another recorder.
 func (r *recorder) merge(o *recorder) {
 	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service},
-		{r.queue, o.queue}, {r.generator, o.generator}, {r.failed, o.failed}} {
+		{r.queue, o.queue}, {r.generator, o.generator}, {r.failed, o.failed}, {r.lag, o.lag}} {
+		if pair[0] == nil {
+			continue // neither has it
+		}
 		if err := pair[0].Merge(pair[1]); err != nil {
 			panic(err) // histograms of one make merge
 		}

@@ -56,6 +56,8 @@ type Run struct {
 	// and Ended when every call has returned, before anything is added up: to
 	// measure what the process spends, without what setting up takes.
 	Began, Ended func()
+
+	withLag bool // Record.lag is wanted
 }
 
 // MaxWorkers is the most workers of a run.

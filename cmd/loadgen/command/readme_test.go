@@ -2,6 +2,7 @@ package command
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -135,19 +136,50 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	}
 }
 
-// The code that the README shows is that of an example that is run.
+// The code that the README shows is that of examples that are run.
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 	_, blocks := readme(t)
-	for _, file := range []string{"bench/example_test.go", "cmd/loadgen/command/example_test.go"} {
+	for _, file := range []string{"bench/example_test.go", "bench/example_drive_test.go", "cmd/loadgen/command/example_test.go"} {
 		code := blocks("<!-- example: "+file+" -->", "go")[0]
 		example, err := os.ReadFile("../../../" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		dedented := strings.ReplaceAll(string(example), "\n\t", "\n")
-		if !strings.Contains(dedented, code) {
+		// The body of a function is shown without its indentation.
+		body := strings.ReplaceAll(string(example), "\n\t", "\n")
+		if !strings.Contains(string(example), "\n"+code+"\n") && !strings.Contains(body, code) {
 			t.Errorf("%s does not contain\n%s", file, code)
 		}
+	}
+}
+
+// The figures of a benchmark were measured once; it still reports those, in that order.
+func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
+	_, blocks := readme(t)
+	shown := strings.Fields(blocks("<!-- benchmark -->", "text")[0])
+	dir := "../../../bench"
+	run := exec.Command("go", "test", ".", "-run", "^$", "-bench", "^BenchmarkDispatch$/^qps=50000$", "-benchtime", "5000x")
+	run.Dir = dir
+	out, err := run.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, line, ok := strings.Cut(string(out), "\nBenchmarkDispatch/qps=50000")
+	if !ok {
+		t.Fatalf("no result in\n%s", out)
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	at := 0
+	for i, word := range strings.Fields(line) {
+		if i < 2 || i%2 == 0 { // the processors, the calls, and numbers
+			continue
+		}
+		next := slices.Index(shown[at:], word)
+		if next < 0 {
+			t.Errorf("a benchmark reports %q, and the README does not show it, or not in its place", word)
+			continue
+		}
+		at += next
 	}
 }
 

@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+func instants(a Arrivals, from uint64) (all []time.Duration) {
+	for i := a.From(from); ; {
+		due, ok := i.Next()
+		if !ok {
+			return all
+		}
+		all = append(all, due)
+	}
+}
+
+func TestPassesAreTheLoadAgainAndAgain(t *testing.T) {
+	for _, text := range []string{"const:30/s@100ms", "ramp:10..100/s@200ms", "const:20/s@300ms poisson", "const:1/s@3ms poisson"} {
+		load, err := ParseLoad(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := Driver{Load: load, Seed: 1}.schedule(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		three, err := Driver{Load: load, Seed: 1}.schedule(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if three.Duration() != 3*one.Duration() {
+			t.Errorf("%s: three passes last %v, one %v", text, three.Duration(), one.Duration())
+		}
+		var want []time.Duration
+		for pass := range time.Duration(3) {
+			for _, due := range instants(one, 0) {
+				want = append(want, pass*one.Duration()+due)
+			}
+		}
+		for from := range len(want) + 3 {
+			if got := instants(three, uint64(from)); !slices.Equal(got, want[min(from, len(want)):]) {
+				t.Errorf("%s: calls from %d on are due at %v, want %v", text, from, got, want[min(from, len(want)):])
+			}
+		}
+	}
+}
+
+func TestTheWarmUpIsATenthOfTheRunOr100ms(t *testing.T) {
+	for _, c := range []struct {
+		rate  int
+		calls uint64
+		want  uint64
+	}{
+		{1000, 1, 0}, {1000, 9, 0}, {1000, 10, 1}, {1000, 100, 10}, {1000, 1000, 100}, {1000, 100_000, 100}, {1, 100, 0},
+	} {
+		a, err := Driver{Load: Rate(c.rate)}.schedule(c.calls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := warmUp(a); got != c.want {
+			t.Errorf("%d calls at %d/s are warmed up by %d, want %d", c.calls, c.rate, got, c.want)
+		}
+	}
+}
+
+func TestAFunctionThatWaitsGetsTheWorkersItNeeds(t *testing.T) {
+	warm := func(workers int, service time.Duration) *Record {
+		r := &Record{Workers: workers, Done: 100, Service: quantile.NewHDR()}
+		for range 100 {
+			r.Service.Add(service)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		rate float64
+		warm *Record
+		want int
+	}{
+		{1000, warm(8, 100*time.Millisecond), 140}, // 100 at once, and 4 times 10
+		{1000, warm(256, 100*time.Millisecond), 256},
+		{1000, warm(16, time.Second), 1127},
+		{1000, warm(16, time.Minute), mostDriven},
+		{1000, &Record{Workers: 64, Service: quantile.NewHDR()}, 64}, // none was done
+	} {
+		want := min(c.want, mostDriven)
+		if got := staff(c.rate, c.warm); got < want*99/100 || got > want*101/100 {
+			t.Errorf("%v/s, %v of service, %d workers in the warm-up: %d, want %d", c.rate, c.warm.Service.Mean(), c.warm.Workers, got, want)
+		}
+	}
+	// Workers that a hiccup added to a function that does not wait.
+	if got := staff(1000, warm(64, time.Microsecond)); DefaultWorkers() > 1 && got != DefaultWorkers() {
+		t.Errorf("%d workers for a function of 1 us", got)
+	}
+}
+
+func TestManyWorkersDoNotWaitInTheKernel(t *testing.T) {
+	processors := runtime.GOMAXPROCS(0)
+	for workers, want := range map[int]Pace{1: Choose(1000, 1, processors), processors + 1: Sleep} {
+		if got := paceOf(1000, workers); got.String() != want.String() {
+			t.Errorf("the pace of %d workers on %d processors is %v, want %v", workers, processors, got, want)
+		}
+	}
+}
+
+func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
+	slo := func(text string) SLO {
+		s, err := ParseSLO(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	longest, err := ParseLoad("const:1/h@876000h") // a century
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(context.Context) error { return nil }
+	for _, c := range []struct {
+		driver Driver
+		n      int
+		want   []string
+	}{
+		{Driver{Load: Rate(1e-9)}, 100, []string{"100 calls of ", "take longer than 2562047h47m16.854775807s: want fewer, or a higher rate"}},
+		{Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ", "want fewer, such as -benchtime=1x"}},
+		{Driver{Load: Rate(-1), Workers: MaxWorkers + 1, Overload: CatchUp(0), SLOs: []SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
+			[]string{"rate of -1 calls a second", "Driver.Workers is 100001", "Driver.Overload catches up 0 times", `"p50 < 1s over every 3s" is not about whole windows of 2s`}},
+	} {
+		_, err := c.driver.check(c.n, f)
+		if err == nil {
+			t.Errorf("%+v: no error, want %q", c.driver, c.want)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: does not say %q", err, want)
+			}
+		}
+	}
+}
+
+// The two parts of lag are those of single calls: their percentiles do not add up to
+// that of the whole.
+func TestLagAsAWholeIsThatOfEveryCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, err := Constant(PerSecond(200), 100*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := Run{Arrivals: a, Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil }), Workers: 1, Pace: Sleep, withLag: true}
+		r, err := run.Do(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.lag.Count() != 20 || r.lag.Max() != 95*time.Millisecond || r.lag.Sum() != r.Queue.Sum()+r.Generator.Sum() {
+			t.Errorf("lag of %d calls, %v at most, sum %v; want 20, 95 ms, %v", r.lag.Count(), r.lag.Max(), r.lag.Sum(), r.Queue.Sum()+r.Generator.Sum())
+		}
+	})
+}
