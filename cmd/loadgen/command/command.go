@@ -18,7 +18,7 @@ import (
 // Exit codes.
 const (
 	exitOK          = 0
-	exitMissed      = 1 // an objective
+	exitWorse       = 1 // than asked: an objective was missed, or a check failed
 	exitUnusable    = 2 // could not measure, or bad input
 	exitNotValid    = 3 // under --strict
 	exitInterrupted = 130
@@ -102,7 +102,7 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newVisit(own))
+	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newSelftest(), newVisit(own))
 	return root
 }
 

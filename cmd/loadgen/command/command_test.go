@@ -248,6 +248,11 @@ func TestExitCodes(t *testing.T) {
 		{"show " + filepath.Join(taken, "run.bench"), 2, []string{"want the run.json beside it"}},
 		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},
 		{"visit", 2, []string{"reading what to visit"}},
+		{"selftest --help", 0, nil},
+		{"selftest --only accounting", 0, []string{"self-test: 6 checks, about 2 s\n"}}, // none of them depends on the machine
+		{"selftest now", 2, []string{`unknown command "now"`}},
+		{"selftest --quickly", 2, []string{"unknown flag: --quickly"}},
+		{"selftest --only pace", 2, []string{`--only: group of checks "pace" is unknown: want some of oracle, companions, pacing`}},
 		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visit not valid"}},
 	} {
 		code, stdout, stderr := execute(t, strings.Fields(c.args)...)
@@ -313,6 +318,7 @@ func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
 		{[]string{"run", "--spans", ""}, "pooled-off\n"},
 		{[]string{"plan", "--arrivals", ""}, "poisson\n"},
 		{[]string{"run", ""}, "span-reuse-full\n"},
+		{[]string{"selftest", "--only", ""}, "companions\n"},
 	} {
 		if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 || !strings.Contains(stdout, c.want) {
 			t.Errorf("%v: exit %d\n%s", c.args, code, stdout)
@@ -429,6 +435,8 @@ func TestWhatIsPrintedWithoutARun(t *testing.T) {
 		"scenarios.txt": {"scenarios"},
 		"fields.txt":    {"scenarios", "--fields"},
 		"help-run.txt":  {"run", "--help"},
+
+		"help-selftest.txt": {"selftest", "--help"},
 	} {
 		code, got, stderr := execute(t, args...)
 		if code != 0 {

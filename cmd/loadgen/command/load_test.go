@@ -79,8 +79,8 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 		want       string
 	}{
 		{"p50 < 1h", "false", 0, "p50 < 1h0m0s: met in 1 of 1 visit."},
-		{"p50 < 1ns", "false", exitMissed, "p50 < 1ns: MISSED in 1 of 1 visit: p50 is "},
-		{"max < 1ns over every 20ms", "true", exitMissed, "max < 1ns over every 20ms: MISSED in 1 of 1 visit"},
+		{"p50 < 1ns", "false", exitWorse, "p50 < 1ns: MISSED in 1 of 1 visit: p50 is "},
+		{"max < 1ns over every 20ms", "true", exitWorse, "max < 1ns over every 20ms: MISSED in 1 of 1 visit"},
 		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED; met in 0 of 1 visit: cannot be judged: p99.99 needs 36887 calls"},
 	} {
 		code, stdout, stderr, run := runOnce(t, "--slo", c.slo, "--abort="+c.abort, "--duration", "400ms")

@@ -144,7 +144,7 @@ func verdict(run *results.Run, complete, strict bool) error {
 	case !complete:
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
 	case missed > 0:
-		return &exitError{exitMissed, fmt.Errorf("%d of %s missed", missed, report.Plural(of, "objective"))}
+		return &exitError{exitWorse, fmt.Errorf("%d of %s missed", missed, report.Plural(of, "objective"))}
 	case lost > 0:
 		return unusable(fmt.Errorf("%d of %s could not be measured", lost, visits))
 	case unjudged > 0:

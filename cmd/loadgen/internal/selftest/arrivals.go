@@ -1,0 +1,107 @@
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+const (
+	// mostDistance is how far the gaps between calls may be from those asked for, and
+	// from the law that they are to follow.
+	mostDistance = 0.2
+	// gapOff is a difference between gaps that no machine tells from none.
+	gapOff = 50 * time.Microsecond
+	// arrivalsSeed is any.
+	arrivalsSeed = 1
+)
+
+// A law is the distribution of the gaps of a process: the probability that one is at
+// most so long.
+type law interface{ CDF(ns float64) float64 }
+
+// arrivals are checks that random calls follow one another as they are to.
+func (e engine) arrivals(quick bool) (all []Check) {
+	const perSecond, cv = 5000, 3
+	d := 2 * time.Second
+	if quick {
+		d /= 2
+	}
+	for _, c := range []struct {
+		process string
+		law     law // of ns
+	}{
+		{"poisson", distuv.Exponential{Rate: perSecond / 1e9}},
+		{fmt.Sprintf("gamma(cv=%d)", cv), distuv.Gamma{Alpha: 1. / (cv * cv), Beta: perSecond / 1e9 / (cv * cv)}},
+	} {
+		all = append(all, Check{Group: Arrivals, Name: c.process, Takes: d + lead, Measure: func(ctx context.Context) (Outcome, error) {
+			return e.random(ctx, c.process, perSecond, d, c.law)
+		}})
+	}
+	return all
+}
+
+func (e engine) random(ctx context.Context, process string, perSecond uint64, d time.Duration, l law) (Outcome, error) {
+	p, err := bench.ParseProcess(process)
+	if err != nil {
+		return Outcome{}, err
+	}
+	arrivals, err := p.Arrivals(bench.PerSecond(perSecond), d, arrivalsSeed)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w := newWitness(2 * bench.PerSecond(perSecond).Calls(d)) // as many as there may ever be
+	workers := bench.DefaultWorkers()
+	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)), Target: w.looking()})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return judgeArrivals(record, w, l), nil
+}
+
+func judgeArrivals(r *bench.Record, w *witness, l law) Outcome {
+	o := Outcome{
+		Note: fmt.Sprintf("pace %s, gaps to %s", r.Pace, milliseconds(float64(gapOff))),
+		Findings: []Finding{
+			exactly("calls the target saw", r.Done+r.Failed, w.calls()),
+			atMost("gaps from their law", Distance, mostDistance, distance(w.gaps(), l, gapOff)),
+		},
+	}
+	if r.Fidelity == nil {
+		o.Findings = append(o.Findings, unknown("gaps from the schedule", fmt.Errorf("%d calls are too few to tell", r.Offered)))
+		return o
+	}
+	o.Findings = append(o.Findings, atMost("gaps from the schedule", Distance, mostDistance, r.Fidelity.Distance))
+	off := exactly("verdicts of arrivals-off", 0, 0)
+	if i := slices.IndexFunc(r.Verdict(), func(v bench.Reason) bool { return v.Name == bench.ArrivalsOff }); i >= 0 {
+		off, o.Note = exactly(off.What, 0, 1), r.Verdict()[i].Detail
+	}
+	off.Timing = true
+	o.Findings = append(o.Findings, off)
+	return o
+}
+
+// distance is that of Kolmogorov and Smirnov between gaps, sorted, and their law, if
+// what differs by less than off counts as equal: the most by which the share of gaps up
+// to one is above the probability of off more, or below that of off less.
+func distance(gaps []float64, l law, off time.Duration) (most float64) {
+	if len(gaps) == 0 {
+		return 1
+	}
+	n := float64(len(gaps))
+	for i, x := range gaps {
+		above := float64(i+1)/n - l.CDF(x+float64(off))
+		below := -float64(i) / n
+		if x > float64(off) {
+			below += l.CDF(x - float64(off))
+		}
+		most = max(most, above, below)
+	}
+	return math.Min(most, 1)
+}

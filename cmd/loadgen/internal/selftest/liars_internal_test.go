@@ -1,0 +1,288 @@
+package selftest
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/loadgen-go/loadgen/bench"
+)
+
+// fake is the generator by a clock that is exact, if what runs sleeps.
+func fake() engine {
+	e := realTime()
+	e.pace = func(uint64, int) bench.Pace { return bench.Sleep }
+	e.sleep = func(int) bench.Pace { return bench.Sleep }
+	return e
+}
+
+// experiments are checks of each kind, short, by what their engine is.
+func experiments(e engine) map[string]func(context.Context) (Outcome, error) {
+	const short = 500 * ms
+	s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms, workers: 4}
+	all := map[string]func(context.Context) (Outcome, error){
+		"stall":     func(ctx context.Context) (Outcome, error) { return e.stalled(ctx, &s) },
+		"calm":      func(ctx context.Context) (Outcome, error) { return e.calm(ctx, 1000, short) },
+		"slow call": func(ctx context.Context) (Outcome, error) { return e.oneSlow(ctx, slowCall{1000, short, 200 * ms}) },
+		"pacing":    func(ctx context.Context) (Outcome, error) { return e.paced(ctx, 1000, short) },
+		"poisson": func(ctx context.Context) (Outcome, error) {
+			return e.random(ctx, "poisson", 2000, short, distuv.Exponential{Rate: 2000 / 1e9})
+		},
+	}
+	for _, c := range e.accounting() {
+		all[c.Name] = c.Measure
+	}
+	return all
+}
+
+// measure makes an experiment by a fake clock, and returns what failed.
+func measure(t *testing.T, e engine, name string) (failed []string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := Check{Measure: experiments(e)[name]}
+		r, err := c.run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.Failed() {
+			failed = append(failed, f.What)
+		}
+		if r.Passed != (len(failed) == 0) {
+			t.Errorf("%s: passed %v, failed %v", name, r.Passed, failed)
+		}
+	})
+	return failed
+}
+
+func TestAnHonestGeneratorPassesEveryCheck(t *testing.T) {
+	for name := range experiments(fake()) {
+		if failed := measure(t, fake(), name); failed != nil {
+			t.Errorf("%s: %v", name, failed)
+		}
+	}
+	for _, workers := range []int{unlimited, 16, 1} {
+		s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms / 4, workers: workers, unlimited: workers == unlimited}
+		synctest.Test(t, func(t *testing.T) {
+			o, err := fake().stalled(t.Context(), &s)
+			for _, f := range o.Findings {
+				if !f.Passed {
+					t.Errorf("%d workers: %s is %s, expected %s", workers, f.What, f.Measured(), f.Expected())
+				}
+			}
+			if err != nil || len(o.Findings) != 6 {
+				t.Errorf("%+v, %v", o, err)
+			}
+		})
+	}
+}
+
+// Each generator lies in one way, and is found out by the figures named, at least.
+func TestEveryLieIsFoundOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		alter func(*bench.Run)          // before the run
+		forge func(*bench.Record)       // after it
+		fails map[string][]string       // by experiment
+		error func(*bench.Record) error // beside the record
+	}{
+		"latency is from begun": {
+			forge: func(r *bench.Record) { r.Latency = r.Service },
+			fails: map[string][]string{"stall": {"latency p95", "latency p99"}, "calls catch up": {"mean latency = lag + service"}},
+		},
+		"some calls are not made": {
+			alter: func(r *bench.Run) { r.Target = skipping(r.Target) },
+			fails: map[string][]string{"stall": {"calls the target saw"}, "calm": {"calls the target saw"}, "slow call": {"calls the target saw"},
+				"pacing": {"calls the target saw"}, "poisson": {"calls the target saw"}, "all done": {"calls done"}},
+		},
+		"calls are late": {
+			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, 20 * ms} },
+			fails: map[string][]string{"pacing": {"lag p99"}},
+		},
+		"calls are late, and others dropped": {
+			alter: func(r *bench.Run) { r.Pace, r.Overload = shifted{r.Pace, 20 * ms}, bench.Drop },
+			fails: map[string][]string{"pacing": {"calls dropped"}},
+		},
+		"calls are late, and said to be on time": {
+			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, ms / 2} },
+			fails: map[string][]string{"pacing": {"mean lag in the record"}},
+		},
+		"calls are early": {
+			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, -ms / 2} },
+			fails: map[string][]string{"pacing": {"calls begun early"}},
+		},
+		"calls come in clumps": {
+			alter: func(r *bench.Run) { r.Pace = clumped{r.Pace} },
+			fails: map[string][]string{"pacing": {"lag p99"}, "poisson": {"gaps from their law", "gaps from the schedule", "verdicts of arrivals-off"}},
+		},
+		"random calls are even": {
+			alter: func(r *bench.Run) {
+				r.Arrivals, _ = bench.Constant(bench.PerSecond(2000), 500*ms)
+			},
+			fails: map[string][]string{"poisson": {"gaps from their law"}},
+		},
+		"latencies are made up": {
+			forge: func(r *bench.Record) {
+				for d := r.Latency.Max(); d > 2*ms; d -= ms {
+					r.Latency.Add(d)
+					r.Kept = append(r.Kept, d)
+				}
+				r.Latency.Add(ms)
+			},
+			fails: map[string][]string{"slow call": {"latencies recorded", "calls above 100 ms"}, "calm": {"latencies recorded"}},
+		},
+		"drops are hidden": {
+			forge: func(r *bench.Record) { r.Offered -= r.Dropped; r.Dropped = 0 },
+			fails: map[string][]string{"a queue of 10": {"calls offered", "calls dropped or missed"}, "calls that wait are dropped": {"calls offered", "calls dropped or missed"}},
+		},
+		"failures are done": {
+			forge: func(r *bench.Record) { r.Done += r.Failed; r.Failed = 0 },
+			fails: map[string][]string{"failures and panics": {"calls done", "calls failed"}},
+		},
+		"what was missed is left out": {
+			forge: func(r *bench.Record) { r.Offered -= r.Missed; r.Missed = 0 },
+			fails: map[string][]string{"an interruption": {"calls offered", "calls dropped or missed"}},
+		},
+		"Little's law does not hold": {
+			forge: func(r *bench.Record) { r.InSystem *= 1.00001 },
+			fails: map[string][]string{"all done": {"calls at once = rate x latency"}},
+		},
+		"calls are not served for the rate": {
+			forge: func(r *bench.Record) { r.Elapsed += r.Elapsed / 500 },
+			fails: map[string][]string{"pacing": {"rate achieved"}},
+		},
+		"the account does not add up": {
+			error: func(*bench.Record) error { return &bench.AccountError{Problems: []string{"one is missing"}} },
+			fails: map[string][]string{"stall": {"account of the run"}, "all done": {"account of the run"}},
+		},
+	} {
+		e := fake()
+		e.do = func(ctx context.Context, r *bench.Run) (*bench.Record, error) {
+			if c.alter != nil {
+				c.alter(r)
+			}
+			record, err := r.Do(ctx)
+			if err == nil && c.forge != nil {
+				c.forge(record)
+			}
+			if err == nil && c.error != nil {
+				err = c.error(record)
+			}
+			return record, err
+		}
+		for experiment, want := range c.fails {
+			failed := measure(t, e, experiment)
+			for _, figure := range want {
+				if !slices.Contains(failed, figure) {
+					t.Errorf("%s: %s passed %q; failed are %q", name, experiment, figure, failed)
+				}
+			}
+		}
+	}
+}
+
+// skipping makes nine calls of ten.
+func skipping(target bench.Target) bench.Target {
+	var n atomic.Int64
+	return bench.TargetFunc(func(ctx context.Context, key string) error {
+		if n.Add(1)%10 == 0 {
+			return nil
+		}
+		return target.Call(ctx, key)
+	})
+}
+
+// shifted waits for longer than it says, or for less.
+type shifted struct {
+	bench.Pace
+	by time.Duration
+}
+
+type shiftedWaiter struct {
+	bench.Waiter
+	by time.Duration
+}
+
+func (p shifted) Waiter(c bench.Clock) bench.Waiter {
+	return shiftedWaiter{p.Pace.Waiter(c), p.by}
+}
+
+func (w shiftedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
+	return w.Waiter.Wait(done, due+w.by) - w.by
+}
+
+// clumped wakes every 10 ms.
+type clumped struct{ bench.Pace }
+
+type clumpedWaiter struct{ bench.Waiter }
+
+func (p clumped) Waiter(c bench.Clock) bench.Waiter { return clumpedWaiter{p.Pace.Waiter(c)} }
+
+func (w clumpedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
+	const tick = 10 * ms
+	return w.Waiter.Wait(done, (due+tick-1)/tick*tick)
+}
+
+func TestTheDistanceOfGapsFromTheirLawIsThatOfTheWorstOne(t *testing.T) {
+	l := distuv.Exponential{Rate: 1e-6} // 1 ms
+	var exact []float64
+	for i := range 1000 {
+		exact = append(exact, l.Quantile((float64(i)+0.5)/1000))
+	}
+	even := slices.Repeat([]float64{1e6}, 1000)
+	for name, c := range map[string]struct {
+		gaps []float64
+		off  time.Duration
+		want float64
+	}{
+		"exact":              {exact, 0, 0.0005},
+		"even":               {even, 0, 0.6321},
+		"even, with a slack": {even, 100 * time.Microsecond, 0.5934},
+		"none":               {nil, 0, 1},
+	} {
+		if got := distance(c.gaps, l, c.off); got < c.want-0.0001 || got > c.want+0.0001 {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestTheTargetsClockIsNoLaterThanThatOfTheRun(t *testing.T) {
+	// By the real clock: a witness whose start is late would see calls that are early.
+	w := newWitness(200)
+	arrivals, err := bench.Constant(bench.PerSecond(2000), 100*ms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&bench.Run{Arrivals: arrivals, Workers: 2, Target: w.looking(), Pace: w.on(bench.Tight)}).Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if lags, early := w.lags(2000); early > 0 || lags.Count() != 200 || w.calls() != 200 {
+		t.Errorf("%d of %d calls are early", early, lags.Count())
+	}
+}
+
+func TestAShortRunSaysWhatItCannotTell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := fake()
+		for name, experiment := range map[string]func() (Outcome, error){
+			"percentile": func() (Outcome, error) { return e.calm(t.Context(), 1000, 100*ms) },
+			"fidelity": func() (Outcome, error) {
+				return e.random(t.Context(), "poisson", 1000, 50*ms, distuv.Exponential{Rate: 1e-6})
+			},
+			"backlog": func() (Outcome, error) {
+				return e.stalled(t.Context(), &stall{perSecond: 1000, duration: 3 * time.Second, from: time.Second, length: 200 * ms, service: 2 * ms, workers: 1})
+			},
+		} {
+			o, err := experiment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Problem != "" && !f.Passed }) {
+				t.Errorf("%s: %+v", name, o.Findings)
+			}
+		}
+	})
+}

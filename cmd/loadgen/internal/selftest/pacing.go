@@ -1,0 +1,94 @@
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+const (
+	// mostLag is how late calls may begin at p99. On a quiet machine it is a tenth of a
+	// millisecond on Linux and some milliseconds at the most elsewhere; more than this
+	// is of a machine that nothing can be measured on.
+	mostLag = 5 * time.Millisecond
+	// rateOff is the share of the rate that may be missing.
+	rateOff = 0.001
+	// lagOff and lagShare are by how much, whichever is more, the generator's account
+	// of its lag may differ from what the target saw: the target looks at its clock a
+	// little later.
+	lagOff   = 50 * time.Microsecond
+	lagShare = 0.2
+)
+
+// pacing are checks at five rates that calls begin when they are due, with a target
+// that does nothing but look at the clock.
+func (e engine) pacing(quick bool) (all []Check) {
+	for _, c := range []struct {
+		perSecond uint64
+		duration  time.Duration
+		quick     bool
+	}{
+		{100, 4 * time.Second, false}, // p99 needs 368 calls
+		{1000, 2 * time.Second, true},
+		{10_000, 2 * time.Second, true},
+		{50_000, 2 * time.Second, true},
+		{1_000_000, 2 * time.Second, true},
+	} {
+		switch {
+		case quick && !c.quick:
+			continue
+		case quick:
+			c.duration /= 2
+		}
+		all = append(all, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead, Measure: func(ctx context.Context) (Outcome, error) {
+			return e.paced(ctx, c.perSecond, c.duration)
+		}})
+	}
+	return all
+}
+
+func (e engine) paced(ctx context.Context, perSecond uint64, d time.Duration) (Outcome, error) {
+	arrivals, err := bench.Constant(bench.PerSecond(perSecond), d)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w := newWitness(bench.PerSecond(perSecond).Calls(d))
+	workers := bench.DefaultWorkers()
+	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)), Target: w.looking()})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return judgePaced(record, w, perSecond), nil
+}
+
+// looking is a target that looks at the clock, and does nothing else.
+func (w *witness) looking() bench.Target {
+	return bench.TargetFunc(func(context.Context, string) error {
+		w.enter()
+		return nil
+	})
+}
+
+func judgePaced(r *bench.Record, w *witness, perSecond uint64) Outcome {
+	lags, early := w.lags(perSecond)
+	own := r.Queue.Mean() + r.Generator.Mean()
+	off := max(lagOff, time.Duration(lagShare*float64(lags.Mean())))
+	dropped := exactly("calls dropped", 0, r.Dropped)
+	dropped.Timing = true // a machine that stops for long enough fills the queue
+	return Outcome{
+		Note: fmt.Sprintf("pace %s, %.2g processors, lag p50 %s", r.Pace, r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),
+			milliseconds(float64(lags.Quantile(0.5)))),
+		Findings: []Finding{
+			exactly("calls offered", uint64(len(w.begun)), r.Offered),
+			exactly("calls the target saw", r.Done+r.Failed, w.calls()),
+			dropped,
+			exactly("calls begun early", 0, early),
+			atMost("lag p99", Nanoseconds, float64(mostLag), float64(lags.Quantile(0.99))),
+			around("mean lag in the record", lags.Mean(), own, off),
+			near("rate achieved", PerSecond, float64(perSecond), r.Achieved(), rateOff),
+		},
+	}
+}

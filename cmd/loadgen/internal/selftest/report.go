@@ -1,0 +1,172 @@
+package selftest
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// A Report is what a self-test has to say.
+type Report struct {
+	Schema      int                 `json:"schema"` // of this form: 1
+	Passed      bool                `json:"passed"`
+	Interrupted bool                `json:"interrupted"`
+	Quick       bool                `json:"quick"`
+	Environment results.Environment `json:"environment"`
+	Planned     int                 `json:"planned"` // checks
+	Checks      []Result            `json:"checks"`  // those that were made
+}
+
+// NewReport is that of the checks that were made, of so many that were planned.
+func NewReport(e results.Environment, quick bool, planned int, all []Result) *Report {
+	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: all, Interrupted: len(all) < planned}
+	r.Passed = !r.Interrupted && len(r.failed()) == 0
+	return r
+}
+
+func (r *Report) failed() (failed []*Result) {
+	for i := range r.Checks {
+		if !r.Checks[i].Passed {
+			failed = append(failed, &r.Checks[i])
+		}
+	}
+	return failed
+}
+
+// titles say what groups of checks are about.
+var titles = map[string]string{
+	Oracle:     "The stall oracle: every call stops for a while, and what latency must be follows from\narithmetic, by the service time that the target measured itself",
+	Companions: "Its companions: nothing is corrected that was right",
+	Pacing:     "Pacing: calls begin when they are due, by the clock of the target",
+	Accounting: "Accounting: every call is accounted for once, however it ends",
+	Arrivals:   "Arrivals: random calls follow one another as they are to",
+}
+
+// Text is the report as tables, one for each group, and what to do about it.
+func (r *Report) Text() string {
+	var b strings.Builder
+	e := &r.Environment
+	fmt.Fprintf(&b, "loadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n", e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	for _, group := range Groups() {
+		var rows []*Result
+		for i := range r.Checks {
+			if r.Checks[i].Group == group {
+				rows = append(rows, &r.Checks[i])
+			}
+		}
+		if len(rows) > 0 {
+			fmt.Fprintf(&b, "\n%s\n\n%s", titles[group], table(rows))
+		}
+	}
+	b.WriteString("\n" + r.conclusion())
+	return b.String()
+}
+
+func table(checks []*Result) string {
+	var cells, out strings.Builder
+	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "check\tfigure\texpected\tmeasured\t\t")
+	for _, c := range checks {
+		name := c.Name
+		for _, f := range c.Findings {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", name, f.What, f.Expected(), f.Measured(), passed(f.Passed))
+			name = ""
+		}
+	}
+	// A writer into memory does not fail.
+	_ = w.Flush()
+	lines := strings.Split(cells.String(), "\n")
+	print := func(n int) {
+		for _, line := range lines[:n] {
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
+		}
+		lines = lines[n:]
+	}
+	print(1)
+	for _, c := range checks {
+		print(len(c.Findings))
+		if notes := c.notes(); notes != "" {
+			out.WriteString("  " + notes + "\n")
+		}
+	}
+	return out.String()
+}
+
+func passed(ok bool) string {
+	if ok {
+		return "pass"
+	}
+	return "FAIL"
+}
+
+// notes are what else there is to know of a check.
+func (r *Result) notes() string {
+	var notes []string
+	if r.Note != "" {
+		notes = append(notes, r.Note)
+	}
+	if r.Tries > 1 {
+		notes = append(notes, fmt.Sprintf("%d tries", r.Tries))
+	}
+	return strings.Join(notes, "; ")
+}
+
+// conclusion is how many checks passed, what failed, and what to do.
+func (r *Report) conclusion() string {
+	failed := r.failed()
+	switch {
+	case r.Interrupted && len(r.Checks) == 0:
+		return "Interrupted before a check was made.\n"
+	case r.Interrupted && len(failed) == 0:
+		return fmt.Sprintf("%d of %s were made before the interruption, and passed.\n", len(r.Checks), report.Plural(r.Planned, "check"))
+	case len(failed) == 0:
+		return fmt.Sprintf("All %s passed.\n", report.Plural(len(r.Checks), "check"))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %s failed:\n\n", len(failed), report.Plural(len(r.Checks), "check"))
+	timing := true
+	for _, c := range failed {
+		fmt.Fprintf(&b, "- %s\n", c.blame())
+		for _, f := range c.Failed() {
+			timing = timing && f.Timing
+		}
+	}
+	if timing {
+		return b.String() + `
+What failed depends on the machine. Close other programs, give it more processors, or use a machine of its
+own, and run this again; see Limits in the README. Until it passes, believe no latency that was measured here.
+`
+	}
+	return b.String() + `
+Not all of this depends on the machine: that is a fault of loadgen. Please report it, with the output of
+loadgen selftest --json.
+`
+}
+
+// blame says what failed, how often it was tried, and whether the machine was busy.
+func (r *Result) blame() string {
+	var figures []string
+	for _, f := range r.Failed() {
+		figures = append(figures, fmt.Sprintf("%s: %s, expected %s", f.What, f.Measured(), f.Expected()))
+	}
+	s := fmt.Sprintf("%s, %s: %s", r.Group, r.Name, strings.Join(figures, "; "))
+	if r.Tries > 1 {
+		s += fmt.Sprintf("; %d tries", r.Tries)
+	}
+	m := r.Machine
+	switch {
+	case !m.Known:
+	case m.Stolen >= busyStolen || m.Others >= busyOthers:
+		s += fmt.Sprintf("; the machine was busy: %.0f%% of its CPU time was stolen, other programs used %.0f%%", 100*m.Stolen, 100*m.Others)
+	default:
+		s += fmt.Sprintf("; the machine was not busy: %.1f%% of its CPU time was stolen, other programs used %.1f%%", 100*m.Stolen, 100*m.Others)
+	}
+	return s
+}
+
+// A machine is busy if its hypervisor keeps so much of its CPU time from it, or if
+// other programs use so much.
+const busyStolen, busyOthers = 0.01, 0.1

@@ -1,0 +1,161 @@
+package selftest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// failing is a check that fails so often before it passes.
+func failing(times int, timing bool) Check {
+	n := 0
+	return Check{Group: Pacing, Name: "made up", Measure: func(context.Context) (Outcome, error) {
+		n++
+		f := exactly("calls", 0, uint64(max(times+1-n, 0)))
+		f.Timing = timing
+		return Outcome{Findings: []Finding{f}}, nil
+	}}
+}
+
+func TestWhatTheMachineMayHaveFailedIsTriedThreeTimesAndNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		times  int
+		timing bool
+		passed bool
+		tries  int
+	}{{0, true, true, 1}, {1, true, true, 2}, {2, true, true, 3}, {3, true, false, 3}, {1, false, false, 1}} {
+		all, err := Run(t.Context(), []Check{failing(c.times, c.timing)}, func(*Check) {})
+		if err != nil || len(all) != 1 || all[0].Passed != c.passed || all[0].Tries != c.tries {
+			t.Errorf("%+v: %+v, %v", c, all, err)
+		}
+	}
+}
+
+func TestACheckThatFindsNothingDoesNotPass(t *testing.T) {
+	all, err := Run(t.Context(), []Check{{Measure: func(context.Context) (Outcome, error) { return Outcome{}, nil }}}, func(*Check) {})
+	if err != nil || len(all) != 1 || all[0].Passed {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestAnErrorAndAnInterruptionKeepTheChecksBefore(t *testing.T) {
+	broken := errors.New("broken")
+	ctx, cancel := context.WithCancel(t.Context())
+	for _, c := range []struct {
+		want    error
+		measure func(context.Context) (Outcome, error)
+	}{
+		{broken, func(context.Context) (Outcome, error) { return Outcome{}, broken }},
+		{context.Canceled, func(context.Context) (Outcome, error) {
+			cancel()
+			return Outcome{Findings: []Finding{exactly("calls", 1, 1)}}, nil // of a part
+		}},
+	} {
+		var begun []string
+		all, err := Run(ctx, []Check{failing(0, true), {Name: "it", Measure: c.measure}, failing(0, true)}, func(c *Check) { begun = append(begun, c.Name) })
+		if !errors.Is(err, c.want) || len(all) != 1 || !all[0].Passed || len(begun) != 2 {
+			t.Errorf("%v: %+v, %v; begun %v", c.want, all, err, begun)
+		}
+	}
+}
+
+func TestGroupsOfChecksAreChosenByName(t *testing.T) {
+	for _, quick := range []bool{false, true} {
+		all, err := Checks(quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var groups []string
+		for _, c := range all {
+			groups = append(groups, c.Group)
+		}
+		if got := slices.Compact(groups); !slices.Equal(got, Groups()) {
+			t.Errorf("groups %v", got)
+		}
+		if took := Takes(all); quick && (took < 10*time.Second || took > 20*time.Second) || !quick && (took < 60*time.Second || took > 90*time.Second) {
+			t.Errorf("quick %v: they take %v", quick, took)
+		}
+	}
+	some, err := Checks(true, Pacing, Arrivals)
+	if err != nil || len(some) != 6 || slices.ContainsFunc(some, func(c Check) bool { return c.Group != Pacing && c.Group != Arrivals }) {
+		t.Errorf("%d checks, %v", len(some), err)
+	}
+	if _, err := Checks(true, "pace"); err == nil || !strings.Contains(err.Error(), `"pace" is unknown: want some of oracle, companions, `) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
+	for _, c := range []struct {
+		f                  Finding
+		passed             bool
+		expected, measured string
+	}{
+		{exactly("n", 1000, 1000), true, "1,000", "1,000"},
+		{exactly("n", 1000, 999), false, "1,000", "999 (-0.1%)"},
+		{exactly("n", 0, 2), false, "0", "2"},
+		{near("r", PerSecond, 1000, 999, 0.001), true, "1,000/s ± 0.1%", "999/s (-0.1%)"},
+		{near("r", PerSecond, 1000, 998.9, 0.001), false, "1,000/s ± 0.1%", "999/s (-0.1%)"},
+		{near("r", PerSecond, 1000, math.NaN(), 0.001), false, "a figure", "NaN, where 1000 was expected"},
+		{around("p", 501*ms, 506*ms, 5*ms), true, "501.0 ms ± 5 ms", "506.0 ms (+1.0%)"},
+		{around("p", 501*ms, 495*ms, 5*ms), false, "501.0 ms ± 5 ms", "495.0 ms (-1.2%)"},
+		{atMost("l", Nanoseconds, 5e6, 5e6), true, "at most 5 ms", "5 ms"},
+		{atMost("l", Nanoseconds, 5e6, 5.01e6), false, "at most 5 ms", "5.01 ms"},
+		{atMost("d", Distance, 0.2, 0.0123), true, "at most 0.200", "0.012"},
+		{unknown("x", errors.New("why")), false, "a figure", "why"},
+	} {
+		if c.f.Passed != c.passed || c.f.Expected() != c.expected || c.f.Measured() != c.measured {
+			t.Errorf("%+v: expected %q, measured %q; want %+v", c.f, c.f.Expected(), c.f.Measured(), c)
+		}
+	}
+	for ns, want := range map[float64]string{0: "0 ns", 999: "999 ns", 1500: "1.5 us", 999_400: "999 us", 1.06e6: "1.06 ms", 1001.04e6: "1001.0 ms"} {
+		if got := milliseconds(ns); got != want {
+			t.Errorf("%v ns: %q, want %q", ns, got, want)
+		}
+	}
+}
+
+// sample is a report of checks of two groups, with figures of all kinds.
+func sample(timing bool) *Report {
+	late := atMost("lag p99", Nanoseconds, 5e6, 7.1e6)
+	late.Timing = timing
+	few := percentile(&bench.Record{}, 0.99, ms, ms)
+	e := results.Environment{Version: "v1.0.0", GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", GOMAXPROCS: 2, CPU: "a processor"}
+	return NewReport(e, true, 3, []Result{
+		{Group: Oracle, Name: "4 workers", Passed: true, Tries: 1, Note: "service 1.06 ms", Findings: []Finding{exactly("calls done", 4000, 4000), around("latency p95", 151*ms, 152*ms, 5*ms)}},
+		{Group: Pacing, Name: "1,000/s", Tries: 3, Findings: []Finding{exactly("calls begun early", 0, 0), late}, Machine: results.Machine{Known: true, Stolen: 0.12, Others: 0.4}},
+		{Group: Pacing, Name: "10,000/s", Tries: 1, Findings: []Finding{few}, Machine: results.Machine{Known: true, Others: 0.021}},
+	})
+}
+
+func TestAReportSaysWhatFailedAndWhetherTheMachineMayBeToBlame(t *testing.T) {
+	golden.Check(t, "failed.txt", sample(false).Text())
+	r := sample(true)
+	r.Checks = r.Checks[:2]
+	if text := NewReport(r.Environment, true, 2, r.Checks).Text(); !strings.Contains(text, "\n1 of 2 checks failed:\n") || !strings.Contains(text, "What failed depends on the machine. Close other programs") {
+		t.Errorf("%s", text)
+	}
+	r.Checks = r.Checks[:1]
+	for planned, want := range map[int]string{1: "\nAll 1 check passed.\n", 2: "\n1 of 2 checks were made before the interruption, and passed.\n"} {
+		if r := NewReport(r.Environment, true, planned, r.Checks); !strings.HasSuffix(r.Text(), want) || r.Passed != (planned == 1) || r.Interrupted != (planned == 2) {
+			t.Errorf("%d planned: passed %v, interrupted %v\n%s", planned, r.Passed, r.Interrupted, r.Text())
+		}
+	}
+}
+
+func TestAReportIsJSON(t *testing.T) {
+	data, err := json.MarshalIndent(sample(true), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "failed.json", string(data)+"\n")
+}
