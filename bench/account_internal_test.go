@@ -2,101 +2,79 @@ package bench
 
 import (
 	"context"
-	"runtime"
-	"slices"
+	"errors"
+	"io"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func mustConstant(t testing.TB, perSecond uint64, d time.Duration) Arrivals {
+// accounted is a run in virtual time of 90 calls done, 10 that fail, and 10 that are
+// dropped, before it is added up.
+func accounted(t *testing.T) (*crew, *recorder, outcome) {
 	t.Helper()
-	a, err := Constant(PerSecond(perSecond), d)
+	a, err := Constant(PerSecond(1000), 110*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	n := 0
+	c := newCrew(t.Context(), &Run{Arrivals: a, Workers: 1, Overload: Drop, Pace: Sleep, Window: 10 * time.Millisecond,
+		Target: TargetFunc(func(context.Context, string) error {
+			if n++; n%10 == 5 {
+				time.Sleep(1500 * time.Microsecond) // one call is dropped
+				return io.EOF
+			}
+			time.Sleep(500 * time.Microsecond)
+			return nil
+		})})
+	c.start()
+	c.wait()
+	all := c.newRecorder()
+	for _, r := range c.recorders {
+		all.merge(r)
+	}
+	return c, all, c.queue.outcome(110 * time.Millisecond)
 }
 
-// A worker that is stuck in the target has claimed calls that others make for it.
-func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
-	for _, at := range []int64{0, 500, 995} { // at the beginning, in the middle, and near the end of the schedule
+func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(r *recorder, o *outcome) // the record is made
+		after  func(r *Record)
+		want   string // "" if all is well
+	}{
+		"untouched":                       {},
+		"a call is lost":                  {before: func(_ *recorder, o *outcome) { o.offered++ }, want: "111 calls were offered, and 110 are accounted for"},
+		"a call is counted twice":         {before: func(_ *recorder, o *outcome) { o.offered-- }, want: "109 calls were offered, and 110 are accounted for"},
+		"a drop is lost":                  {before: func(_ *recorder, o *outcome) { o.dropped-- }, want: "110 calls were offered, and 109 are accounted for"},
+		"a missed call is invented":       {before: func(_ *recorder, o *outcome) { o.missed++ }, want: "110 calls were offered, and 111 are accounted for"},
+		"a failure is lost":               {after: func(r *Record) { r.Failed-- }, want: "110 calls were offered, and 109 are accounted for"},
+		"a call is done twice":            {before: func(r *recorder, _ *outcome) { r.latency.Add(time.Millisecond) }, want: "91 calls were done, and the service time of 90 is known"},
+		"a service time too many":         {before: func(r *recorder, _ *outcome) { r.service.Add(0) }, want: "90 calls were done, and the service time of 91 is known"},
+		"a queue lag too many":            {before: func(r *recorder, _ *outcome) { r.queue.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
+		"a generator lag too many":        {before: func(r *recorder, _ *outcome) { r.generator.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
+		"a call is due later":             {before: func(_ *recorder, o *outcome) { o.dueSum++ }, want: "Little's law: the calls spent"},
+		"a call ends later":               {before: func(r *recorder, _ *outcome) { r.endedSum++ }, want: "Little's law: the calls spent"},
+		"a latency is longer":             {before: func(r *recorder, _ *outcome) { r.latencySum++ }, want: "Little's law: the calls spent"},
+		"the histogram says otherwise":    {before: func(r *recorder, _ *outcome) { r.latencySum += 1e6; r.endedSum += 1e6 }, want: "Little's law: the histograms of latency hold"},
+		"a window is lost":                {after: func(r *Record) { r.Windows = r.Windows[1:] }, want: "110 calls were offered, and the windows hold 100"},
+		"a call is in no window":          {after: func(r *Record) { r.Windows[3].Offered-- }, want: "110 calls were offered, and the windows hold 109"},
+		"a call is in the windows for it": {after: func(r *Record) { r.Windows[3].Offered++ }, want: "110 calls were offered, and the windows hold 111"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			procs := runtime.GOMAXPROCS(4)
-			defer runtime.GOMAXPROCS(procs)
-			var n atomic.Int64
-			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000, Pace: Sleep,
-				Target: TargetFunc(func(context.Context, string) error {
-					if n.Add(1)-1 == at {
-						time.Sleep(time.Second)
-					}
-					return nil
-				})}
-			r, err := run.Do(context.Background())
-			if err != nil || r.Done != 1000 {
-				t.Fatalf("%v, %v", r, err)
+			crew, all, o := accounted(t)
+			if c.before != nil {
+				c.before(all, &o)
 			}
-			slow := 0
-			for _, d := range r.Kept {
-				if d > 2*batchSpan {
-					slow++
-				}
+			r := newRecord(crew, all, o)
+			if c.after != nil {
+				c.after(r)
 			}
-			if slow != 1 {
-				t.Errorf("call %d is stuck: %d calls took longer than %v", at, slow, 2*batchSpan)
+			err := checkAccount(r, all, o)
+			if account := (*AccountError)(nil); c.want == "" && err != nil || c.want != "" &&
+				(!errors.As(err, &account) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "a fault of loadgen")) {
+				t.Errorf("%s: %v; want %q", name, err, c.want)
 			}
 		})
-	}
-}
-
-func TestALengthOfWindowsIsRound(t *testing.T) {
-	for duration, want := range map[time.Duration]time.Duration{
-		time.Nanosecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond, 51 * time.Millisecond: 2 * time.Millisecond,
-		500 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond, 24 * time.Hour: 2000 * time.Second,
-	} {
-		if got := windowOf(duration); got != want {
-			t.Errorf("%v: windows of %v, want %v", duration, got, want)
-		}
-	}
-}
-
-// The account is checked by what was counted apart: whichever count is wrong, it is
-// named.
-func TestAnAccountThatDoesNotAddUpIsNamed(t *testing.T) {
-	run := Run{Arrivals: mustConstant(t, 100_000, 10*time.Millisecond), Workers: 1, Pace: Yield,
-		Target: TargetFunc(func(context.Context, string) error { return nil })}
-	for want, spoil := range map[string]func(r *Record, all *recorder, o *outcome){
-		"":                                 func(*Record, *recorder, *outcome) {},
-		"calls were offered, and 1000 are": func(r *Record, _ *recorder, _ *outcome) { r.Offered++ },
-		"the service time of":              func(r *Record, _ *recorder, _ *outcome) { r.Service.Add(1) },
-		"calls were begun, and the lag":    func(r *Record, _ *recorder, _ *outcome) { r.Queue.Add(1) },
-		"Little's law: the calls spent":    func(_ *Record, _ *recorder, o *outcome) { o.dueSum++ },
-		"Little's law: the calls spent 0":  func(_ *Record, all *recorder, o *outcome) { all.endedSum = o.dueSum },
-		"Little's law: the histograms":     func(r *Record, _ *recorder, _ *outcome) { r.FailedLatency.Add(time.Second) },
-		"and the windows hold 999":         func(r *Record, _ *recorder, _ *outcome) { r.Windows[0].Offered-- },
-	} {
-		c := newCrew(context.Background(), &run)
-		c.start()
-		c.wait()
-		o := c.queue.outcome(run.Arrivals.Duration())
-		all := newRecorder(c.kept, c.trace, c.windows, c.slowest)
-		for _, r := range c.recorders {
-			all.merge(r)
-		}
-		r := newRecord(c, all, o)
-		spoil(r, all, &o)
-		err := checkAccount(r, all, o)
-		if want == "" {
-			if err != nil {
-				t.Error(err)
-			}
-			continue
-		}
-		account, ok := err.(*AccountError)
-		if !ok || !slices.ContainsFunc(account.Problems, func(p string) bool { return strings.Contains(p, want) }) {
-			t.Errorf("%v, want %q in it", err, want)
-		}
 	}
 }

@@ -79,10 +79,10 @@ type Trend struct {
 	Windows int `json:"windows"` // with calls enough for a median
 	// P is how probable a trend as clear as that of the medians is by chance, by the
 	// test of Mann and Kendall. Change is by how much the median changes from the first
-	// window to the last, as a share of their mean, by the slope of Theil and Sen.
+	// window to the last, as a share of that of the first, by the line of Theil and Sen.
 	P      float64       `json:"p"`
 	Change float64       `json:"change"`
-	Mean   time.Duration `json:"mean_ns"` // of the medians
+	Median time.Duration `json:"median_ns"` // of the medians
 	// Load is P for the number of calls offered: if the load has a trend, so may the
 	// latency.
 	Load float64 `json:"load_p"`
@@ -116,12 +116,11 @@ func trend(windows []Window, rows [][]tracedCall) *Trend {
 	t := &Trend{Windows: len(medians)}
 	_, t.P = mannKendall(medians)
 	_, t.Load = mannKendall(offered)
-	mean := 0.0
-	for _, m := range medians {
-		mean += m / float64(len(medians))
-	}
-	t.Mean = time.Duration(mean)
-	t.Change = theilSen(medians) * float64(len(medians)-1) / mean
+	sorted := slices.Sorted(slices.Values(medians))
+	median := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	t.Median = time.Duration(median)
+	rise := theilSen(medians) * float64(len(medians)-1)
+	t.Change = rise / max(median-rise/2, sorted[0])
 	t.Spearman, t.Calls = dependence(rows)
 	t.Effective = effective(t.Calls, t.Spearman)
 	return t

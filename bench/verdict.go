@@ -43,9 +43,9 @@ const (
 	// maxDispersion by how much their counts may be more dispersed.
 	maxDistance   = 0.2
 	maxDispersion = 2
-	// Latency that changes by maxChange of its mean, and by leastChange, is not
-	// stationary if there is less than a chance in a thousand that it only seems so.
-	maxChange   = 0.5
+	// Latency that changes by maxChange of what it was at first, and by leastChange, is
+	// not stationary if there is less than a chance in a thousand that it only seems so.
+	maxChange   = 0.3
 	leastChange = 50 * time.Microsecond
 	chance      = 0.001
 	// maxHiccup is how late a goroutine may wake at p99 that sleeps for a millisecond.
@@ -149,7 +149,7 @@ func (r *Record) arrivalsOff() string {
 func (r *Record) notStationary() string {
 	t := r.Trend
 	if t == nil || t.P >= chance || t.Load < chance || t.Change < maxChange && t.Change > -maxChange ||
-		time.Duration(t.Change*float64(t.Mean)).Abs() < leastChange {
+		time.Duration(t.Change/(1+t.Change/2)*float64(t.Median)).Abs() < leastChange { // Median is halfway
 		return ""
 	}
 	return fmt.Sprintf("the median of latency changed by %+.0f%% in the course of the run (Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",

@@ -1,0 +1,251 @@
+package bench
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"pgregory.net/rapid"
+)
+
+// tracedRows are rows of calls, even or as those of Poisson, that the generator makes
+// late by what lateness says.
+func tracedRows(r *rand.Rand, poisson bool, perSecond float64, rows, calls int, lateness func(due time.Duration) time.Duration) (all [][]tracedCall) {
+	mean, due, n := float64(time.Second)/perSecond, 0.0, uint64(0)
+	for range rows {
+		row := make([]tracedCall, calls)
+		for i := range row {
+			at := time.Duration(due)
+			row[i] = tracedCall{n: n, due: at, released: at + lateness(at)}
+			gap := 1.0
+			if poisson {
+				gap = r.ExpFloat64()
+			}
+			due += gap * mean
+			n++
+		}
+		all = append(all, row)
+		due, n = due+1e9, n+1000
+	}
+	return all
+}
+
+func TestAGeneratorThatIsALittleLateIsNotAccused(t *testing.T) {
+	for _, poisson := range []bool{false, true} {
+		for _, rate := range []float64{1000, 10_000, 50_000} {
+			for seed := range uint64(200) {
+				r := rand.New(rand.NewPCG(seed, 7))
+				f := fidelity(tracedRows(r, poisson, rate, 2, traceRow, func(time.Duration) time.Duration {
+					return time.Duration(r.ExpFloat64() * float64(30*time.Microsecond))
+				}))
+				if why := (&Record{Fidelity: f}).arrivalsOff(); why != "" {
+					t.Fatalf("%.0f/s, Poisson %v, seed %d: %s", rate, poisson, seed, why)
+				}
+			}
+		}
+	}
+}
+
+func TestTicksOfAMillisecondAreFoundAtEveryRateAtWhichTheyMakeClumps(t *testing.T) {
+	tick := func(due time.Duration) time.Duration {
+		return (due+time.Millisecond-1)/time.Millisecond*time.Millisecond - due
+	}
+	for _, poisson := range []bool{false, true} {
+		for _, rate := range []float64{3000, 5000, 20_000, 100_000} {
+			for seed := range uint64(20) {
+				f := fidelity(tracedRows(rand.New(rand.NewPCG(seed, 7)), poisson, rate, 8, traceRow, tick))
+				if why := (&Record{Fidelity: f}).arrivalsOff(); !strings.Contains(why, "clumps that nobody asked for") {
+					t.Fatalf("%.0f/s, Poisson %v, seed %d: %q; %+v", rate, poisson, seed, why, f)
+				}
+			}
+		}
+	}
+}
+
+func TestOfFewCallsNothingIsSaid(t *testing.T) {
+	exact := func(time.Duration) time.Duration { return 0 }
+	r := rand.New(rand.NewPCG(1, 1))
+	for calls, said := range map[int]bool{2: false, fidelityCalls: false, fidelityCalls + 1: true} {
+		if f := fidelity(tracedRows(r, false, 1000, 1, calls, exact)); (f != nil) != said {
+			t.Errorf("of %d calls: %+v", calls, f)
+		}
+	}
+	if f := fidelity(nil); f != nil {
+		t.Errorf("of none: %+v", f)
+	}
+}
+
+// Without a tolerance it is Kolmogorov's and Smirnov's, of both sides.
+func TestTheDistanceOfGapsIsThatOfTheirDistributionFunctions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := slices.Sorted(slices.Values(values(t, "a", 1))), slices.Sorted(slices.Values(values(t, "b", 1)))
+		want := stat.KolmogorovSmirnov(a, nil, b, nil)
+		if got := max(above(a, b, 0), above(b, a, 0)); !near(got, want, 1e-12) {
+			t.Fatalf("distance %v, want %v", got, want)
+		}
+		tolerance := float64(rapid.IntRange(0, 20).Draw(t, "tolerance"))
+		shifted := each(a, func(_ int, x float64) float64 { return x + tolerance })
+		if got := max(above(a, shifted, tolerance), above(shifted, a, tolerance)); got != 0 {
+			t.Fatalf("gaps that differ by the tolerance of %v have a distance of %v", tolerance, got)
+		}
+		if loose, tight := above(a, b, tolerance), above(a, b, 0); loose > tight {
+			t.Fatalf("a tolerance of %v makes of %v %v", tolerance, tight, loose)
+		}
+	})
+}
+
+func TestTheTraceKeepsTheFirstCallsOfEveryPart(t *testing.T) {
+	for _, perSecond := range []int{100, 1024 * 4, 100_000} {
+		const duration = 8 * time.Second
+		tr := newTrace(duration)
+		for n := range perSecond * 8 {
+			due := time.Duration(n) * time.Second / time.Duration(perSecond)
+			if tr.wants(due) {
+				tr.add(&call{n: uint64(n), due: due, ideal: due, begun: due + 5, ended: due + 7})
+			}
+		}
+		rows, calls := tr.rows(), 0
+		for _, row := range rows {
+			calls += len(row)
+			for i := range row {
+				if c := row[i]; i > 0 && c.n != row[i-1].n+1 || c.latency != 7 || c.released != c.due+5 {
+					t.Fatalf("%d/s: %+v", perSecond, c)
+				}
+			}
+		}
+		want, wantRows := min(perSecond*8, traceParts*traceRow), traceParts
+		if perSecond*8 <= traceParts*traceRow { // without a gap
+			wantRows = 1
+		}
+		if calls != want || len(rows) != wantRows {
+			t.Errorf("%d/s: %d calls in %d rows, want %d in %d", perSecond, calls, len(rows), want, wantRows)
+		}
+	}
+	full := newTrace(1)
+	for n := range uint64(2 * len(full.calls)) {
+		full.add(&call{n: n})
+	}
+	if rows := full.rows(); len(rows) != 1 || len(rows[0]) != len(full.calls) {
+		t.Errorf("more calls than there is room for make %d rows", len(rows))
+	}
+}
+
+// windowed are windows with medians of latency.
+func windowed(offered func(i int) uint64, medians []float64) (all []Window) {
+	for i, m := range medians {
+		n := offered(i)
+		all = append(all, Window{Length: time.Second, Offered: n, Done: n, P50: time.Duration(m)})
+	}
+	return all
+}
+
+func steady(int) uint64 { return 1000 }
+
+func judged(windows []Window) string { return (&Record{Trend: trend(windows, nil)}).notStationary() }
+
+func drift(n int, from, to, noise float64, r *rand.Rand) []float64 {
+	return each(make([]float64, n), func(i int, _ float64) float64 {
+		return (from + (to-from)*float64(i)/float64(n-1)) * (1 + noise*r.NormFloat64())
+	})
+}
+
+func TestLatencyThatChangesByHalfIsNotStationary(t *testing.T) {
+	for _, c := range []struct {
+		from, to float64 // ns
+		why      string
+	}{
+		{1e6, 1.5e6, "changed by +50%"},
+		{1e6, 10e6, "changed by +900%"},
+		{1.5e6, 1e6, "changed by -33%"},
+		{1e6, 1.2e6, ""},  // a little
+		{1e5, 1.45e5, ""}, // by less than 50 us
+		{1e5, 1.55e5, "changed by +55%"},
+		{1e6, 1e6, ""},
+	} {
+		if why := judged(windowed(steady, drift(40, c.from, c.to, 0, rand.New(rand.NewPCG(1, 1))))); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+			t.Errorf("from %v to %v: %q, want %q", c.from, c.to, why, c.why)
+		}
+		if c.why != "" && !strings.Contains(judged(windowed(steady, drift(40, c.from, c.to, 0, anySeed()))), "over 40 windows): warm up for longer") {
+			t.Errorf("from %v to %v: no advice", c.from, c.to)
+		}
+	}
+	for seed := range uint64(200) { // through some noise
+		if judged(windowed(steady, drift(40, 1e6, 1.5e6, 0.05, rand.New(rand.NewPCG(seed, 1))))) == "" {
+			t.Errorf("seed %d: growing by half is not seen", seed)
+		}
+	}
+}
+
+func anySeed() *rand.Rand { return rand.New(rand.NewPCG(0, 0)) }
+
+func TestLatencyThatOnlyVariesIsStationary(t *testing.T) {
+	alarms := 0
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		medians := each(make([]float64, 8+int(seed%43)), func(int, float64) float64 { return 1e6 * math.Exp(0.5*r.NormFloat64()) })
+		if judged(windowed(steady, medians)) != "" {
+			alarms++
+		}
+	}
+	if alarms >= 20 {
+		t.Errorf("%d of 2000 runs are blamed", alarms)
+	}
+}
+
+func TestALoadThatGrowsIsNotBlamedForLatencyThatDoes(t *testing.T) {
+	rising := func(i int) uint64 { return 1000 + 100*uint64(i) }
+	if why := judged(windowed(rising, drift(40, 1e6, 5e6, 0.02, rand.New(rand.NewPCG(1, 1))))); why != "" {
+		t.Error(why)
+	}
+}
+
+func TestATrendNeedsWindowsWithCalls(t *testing.T) {
+	few := func(int) uint64 { return trendCalls - 1 }
+	for name, c := range map[string]struct {
+		windows []Window
+		want    int
+	}{
+		"too few windows": {windowed(steady, drift(7, 1, 2, 0, anySeed())), 0},
+		"enough":          {windowed(steady, drift(8, 1e6, 2e6, 0, anySeed())), 8},
+		"too few calls":   {windowed(few, drift(30, 1, 2, 0, anySeed())), 0},
+	} {
+		got := 0
+		if tr := trend(c.windows, nil); tr != nil {
+			got = tr.Windows
+		}
+		if got != c.want {
+			t.Errorf("%s: judged by %d windows, want %d", name, got, c.want)
+		}
+	}
+	// The last window may be shorter, and holds fewer calls.
+	cut := windowed(steady, drift(30, 1e6, 1e6, 0, anySeed()))
+	cut[29].Length, cut[29].P50 = time.Millisecond, time.Hour
+	if tr := trend(cut, nil); tr.Windows != 29 || tr.Change != 0 {
+		t.Errorf("%+v", tr)
+	}
+}
+
+// Latencies of a series of first order, whatever their distribution.
+func TestCallsThatDependOnOneAnotherTellLess(t *testing.T) {
+	for _, phi := range []float64{0, 0.5, 0.8, 0.95} {
+		r := rand.New(rand.NewPCG(3, 4))
+		var rows [][]tracedCall
+		for range 30 {
+			row := make([]tracedCall, traceRow)
+			for i, x := range autoregressive(r, traceRow, phi) {
+				row[i].latency = time.Duration(1e6 * math.Exp(x))
+			}
+			rows = append(rows, row)
+		}
+		rows = append(rows, make([]tracedCall, trendCalls-1)) // too short to tell
+		tr := trend(windowed(steady, drift(10, 1e6, 1e6, 0, r)), rows)
+		want := float64(30*traceRow) * (1 - phi) / (1 + phi)
+		if tr.Calls != 30*traceRow || !near(tr.Effective/want, 1, 0.2) || !near(tr.Spearman, phi, 0.04) {
+			t.Errorf("phi %v: %d calls are %.0f, correlated by %.3f; want %.0f", phi, tr.Calls, tr.Effective, tr.Spearman, want)
+		}
+	}
+}
