@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -89,6 +90,9 @@ func kindOf(err error) (kind string) {
 			kind = fmt.Sprintf("%T", err)
 		}
 	}()
+	if reflect.TypeOf(err) == fixedText && err != context.Canceled { // the most usual, without an allocation
+		return short(err.Error())
+	}
 	var p *PanicError
 	switch {
 	case errors.As(err, &p):
@@ -104,6 +108,9 @@ func kindOf(err error) (kind string) {
 	}
 	return kindOfValue(innermost(err))
 }
+
+// fixedText is the type of errors that errors.New makes.
+var fixedText = reflect.TypeOf(errors.New(""))
 
 func innermost(err error) error {
 	for {
@@ -128,10 +135,9 @@ func kindOfValue(v any) string {
 	case string:
 		return short(v)
 	case error:
-		if t := fmt.Sprintf("%T", v); t != "*errors.errorString" {
-			return t
+		if reflect.TypeOf(v) == fixedText {
+			return short(v.Error())
 		}
-		return short(v.Error())
 	}
 	return fmt.Sprintf("%T", v)
 }

@@ -39,23 +39,23 @@ var (
 	Auto Pace = auto{}
 	// Sleep waits by the timers of the runtime. It costs least; on an idle machine a
 	// call begins up to 1 ms late, since Linux's poller waits in whole milliseconds.
-	Sleep Pace = pace{name: "sleep"}
+	Sleep Pace = &pace{name: "sleep"}
 	// Cheap sleeps in the kernel until a call is due: some 50 us late, for little
 	// more CPU time than Sleep. Elsewhere than on Linux it is Sleep.
-	Cheap Pace = pace{name: "cheap", kernel: true}
+	Cheap Pace = &pace{name: "cheap", kernel: true}
 	// Tight sleeps in the kernel until shortly before a call is due, and then gives
 	// way to other goroutines until it is. Calls begin a few microseconds late on an
 	// idle machine. How long before they are due it wakes up follows from how late
 	// the kernel has been. Elsewhere than on Linux it gives way for the last two
 	// milliseconds.
-	Tight Pace = pace{name: "tight", kernel: true, turn: runtime.Gosched}
+	Tight Pace = &pace{name: "tight", kernel: true, turn: runtime.Gosched}
 	// Yield never sleeps: it gives way to other goroutines until a call is due. It
 	// takes a whole processor, and shares it with what is ready to run; what waits for
 	// the network then waits for milliseconds, as long as no processor is idle.
-	Yield Pace = pace{name: "yield", turn: runtime.Gosched, awake: true}
+	Yield Pace = &pace{name: "yield", turn: runtime.Gosched, awake: true}
 	// Spin never sleeps and never gives way. It needs a processor for each worker, and
 	// starves what runs beside them if it does not have it.
-	Spin Pace = pace{name: "spin", turn: func() {}, awake: true}
+	Spin Pace = &pace{name: "spin", turn: func() {}, awake: true}
 )
 
 // Paces are all of them.
@@ -111,18 +111,18 @@ type pace struct {
 	awake  bool // never sleeps
 }
 
-func (p pace) String() string { return p.name }
+func (p *pace) String() string { return p.name }
 
-func (p pace) Waiter(c Clock) Waiter {
-	p.kernel = p.kernel && kernelSleeps
-	w := &waiter{pace: p, Clock: c}
+func (p *pace) Waiter(c Clock) Waiter {
+	w := &waiter{pace: *p, Clock: c}
+	w.kernel = p.kernel && kernelSleeps
 	if p.turn != nil {
 		w.early = giveWayMost
 		if !kernelSleeps {
 			w.early = lastSleep
 		}
 	}
-	if p.kernel {
+	if w.kernel {
 		w.sleeper = newKernelSleeper(c)
 	}
 	return w
