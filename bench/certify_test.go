@@ -242,3 +242,44 @@ func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
 		}
 	}
 }
+
+// only fails the test unless a reason of that name, which says what is wanted of it,
+// is the one there is.
+func only(t *testing.T, r *bench.Record, name string, says ...string) {
+	t.Helper()
+	v := r.Verdict(0.5, 0.99)
+	if name == "" {
+		if len(v) != 0 {
+			t.Errorf("verdict %v, want none", v)
+		}
+		return
+	}
+	if len(v) != 1 || v[0].Name != name {
+		t.Errorf("verdict %v, want %s", v, name)
+		return
+	}
+	for _, s := range says {
+		if !strings.Contains(v[0].Detail, s) {
+			t.Errorf("%s: %q does not say %q", name, v[0].Detail, s)
+		}
+	}
+}
+
+func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms), Workers: 1, Overload: bench.Drop})
+		only(t, r, bench.Saturated, "500 of 1000 calls were dropped, 50/s of 100/s were served", "allow more workers")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms), Workers: 1})
+		only(t, r, bench.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s", "50/s of 100/s were served", "allow more workers")
+	})
+}
+
+// Clumps so close together that gaps do not tell: their counts do.
+func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms}, Target: sleeps(0)})
+		only(t, r, bench.ArrivalsOff, "the counts of calls in windows of 200µs have ", "times the variance of their mean, and were to have ", "choose another pace")
+	})
+}
