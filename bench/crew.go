@@ -190,8 +190,10 @@ func (c *crew) watch() {
 		case <-ticker.C:
 		}
 		now := c.clock.Now()
-		if c.queue != nil && c.queue.overdue(now) > watchEvery/2 {
-			c.grow(now)
+		if c.queue != nil {
+			if since, calls := c.queue.overdue(now); since > watchEvery/2 {
+				c.grow(now, calls)
+			}
 		}
 		if c.run.Abort && c.halt.Err() == nil {
 			c.abort(now)
@@ -199,9 +201,9 @@ func (c *crew) watch() {
 	}
 }
 
-// grow doubles the workers, if there may be more and a processor is idle: more would
-// only get in each other's way.
-func (c *crew) grow(now time.Duration) {
+// grow adds a worker for each call that waits, and doubles them at the most, if there
+// may be more and a processor is idle: more would only get in each other's way.
+func (c *crew) grow(now time.Duration, waiting int) {
 	if c.busy(now) {
 		return
 	}
@@ -210,7 +212,7 @@ func (c *crew) grow(now time.Duration) {
 	if c.working == 0 {
 		return
 	}
-	for range min(len(c.workers), c.most-len(c.workers)) {
+	for range min(waiting, len(c.workers), c.most-len(c.workers)) {
 		w := c.newWorker()
 		c.workers = append(c.workers, w)
 		c.working++

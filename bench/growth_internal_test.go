@@ -29,12 +29,12 @@ func growing(t *testing.T, r Run, busy bool) *Record {
 }
 
 // A target that waits 10 ms needs 10 workers for 1,000 calls a second.
-func TestWorkersAreDoubledWhileCallsWaitForThem(t *testing.T) {
+func TestThereAreAboutAsManyWorkersAsCallsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 500 * time.Millisecond, Keep: 2000,
 			Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil })}, false)
-		if r.Workers != 16 || r.Done != 2000 {
-			t.Errorf("%d workers for %d calls, want 16", r.Workers, r.Done)
+		if r.Workers < 10 || r.Workers > 16 || r.Done != 2000 {
+			t.Errorf("%d workers for %d calls, want 10 to 16", r.Workers, r.Done)
 		}
 		if settled := slices.Max(r.Kept[20:]); settled != 10*time.Millisecond {
 			t.Errorf("latency is %v when there are workers", settled)

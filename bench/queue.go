@@ -37,12 +37,12 @@ type queue struct {
 	trace    *trace
 	windows  *windows
 
-	offered  uint64
-	admitted uint64
-	dropped  uint64
-	missed   uint64 // were admitted, and not begun before the run was interrupted
-	dueSum   uint64 // of the instants of admitted calls, in ns, modulo 2^64
-	stopped  bool   // no more calls
+	offered uint64
+	place   int // in taken, of the next call
+	dropped uint64
+	missed  uint64 // were admitted, and not begun before the run was interrupted
+	dueSum  uint64 // of the instants of admitted calls, in ns, modulo 2^64
+	stopped bool   // no more calls
 
 	interrupted bool
 	at          time.Duration // when that was
@@ -126,24 +126,21 @@ func (q *queue) take(w *worker, now time.Duration) (c claim, ok bool) {
 	if c, ok := q.takeOver(own, q.before(now)); ok {
 		return c, true
 	}
-	first, ok := q.draw(now, w.free)
-	if !ok || q.most == 1 {
-		return first, ok
+	if ok = q.draw(&c, now, w.free); !ok || q.most == 1 {
+		return c, ok
 	}
-	end, until := own.tail, min(first.due, now)+batchSpan // the batch is empty
+	end, until := own.tail, min(c.due, now)+batchSpan // the batch is empty
 	for n := 1; n < q.most && !q.stopped; n++ {
 		if q.peek(); !q.hasAhead || q.ahead > until {
 			break
 		}
-		c, ok := q.draw(now, w.free)
-		if !ok {
+		if !q.draw(&own.calls[end%maxBatch], now, w.free) {
 			break
 		}
-		own.calls[end%maxBatch] = c
 		end++
 	}
 	own.tail = end
-	return first, true
+	return c, true
 }
 
 // before tells until when calls are to be due that are taken over rather than the
@@ -196,9 +193,9 @@ func (q *queue) peek() {
 	}
 }
 
-// draw is the next call that finds room, for a worker that is free at now, and would
-// be at free if the generator had no lag.
-func (q *queue) draw(now, free time.Duration) (claim, bool) {
+// draw draws the next call that finds room into c, for a worker that is free at now,
+// and would be at free if the generator had no lag.
+func (q *queue) draw(c *claim, now, free time.Duration) bool {
 	for !q.stopped && !q.halt.Load() {
 		q.peek()
 		if !q.hasAhead {
@@ -206,7 +203,7 @@ func (q *queue) draw(now, free time.Duration) (claim, bool) {
 			break
 		}
 		q.hasAhead = false
-		c := claim{due: q.ahead, release: q.ahead, fair: q.ahead, n: q.next}
+		c.due, c.release, c.fair, c.n = q.ahead, q.ahead, q.ahead, q.next
 		q.next++
 		q.offered++
 		q.windows.offer(c.due)
@@ -214,15 +211,15 @@ func (q *queue) draw(now, free time.Duration) (claim, bool) {
 			c.release, c.fair = q.release(c.due, q.catching.release), q.release(c.due, q.catching.fair)
 		}
 		if q.admit(c.due, max(now, c.release)) {
-			q.catching = claim{due: c.due, release: max(c.release, now), fair: max(c.fair, free)}
+			q.catching.due, q.catching.release, q.catching.fair = c.due, max(c.release, now), max(c.fair, free)
 			c.traced = q.trace.wants(c.due)
 			q.dueSum += uint64(c.due)
-			return c, true
+			return true
 		}
 		q.catching.due = c.due // the next one does not have to wait for its turn
 		q.drop(c.due)
 	}
-	return claim{}, false
+	return false
 }
 
 func (q *queue) drop(due time.Duration) {
@@ -245,35 +242,38 @@ func (q *queue) release(due, before time.Duration) time.Duration {
 // admit tells whether a call due at due, which a worker could take at now, found
 // room, and if so notes that it is taken.
 func (q *queue) admit(due, now time.Duration) bool {
-	room := uint64(len(q.taken))
-	if room == 0 {
+	if len(q.taken) == 0 {
 		return now <= due // a worker was free
 	}
-	slot := &q.taken[q.admitted%room]
-	if q.admitted >= room && *slot > due {
+	slot := &q.taken[q.place]
+	if *slot > due { // 0 as long as the ring has not come round
 		return false
 	}
 	*slot = max(now, due)
-	q.admitted++
+	if q.place++; q.place == len(q.taken) {
+		q.place = 0
+	}
 	return true
 }
 
-// overdue tells since when the next call has been waiting for a worker; 0 if it
+// overdue tells since when the next call has been waiting for a worker, and about how
+// many have, if they come as those before them did; 0 if it
 // has not.
-func (q *queue) overdue(now time.Duration) time.Duration {
+func (q *queue) overdue(now time.Duration) (since time.Duration, calls int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return 0
+		return 0, 0
 	}
 	if q.peek(); !q.hasAhead {
-		return 0
+		return 0, 0
 	}
 	ready := q.ahead
 	if q.overload.policy == policyCatchUp {
 		ready = q.release(ready, q.catching.release)
 	}
-	return max(now-ready, 0)
+	since = max(now-ready, 0)
+	return since, 1 + int(float64(since)*float64(q.next)/float64(max(q.ahead, 1)))
 }
 
 // never is later than any call is taken.
