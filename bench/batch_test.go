@@ -99,7 +99,7 @@ func (c *clumped) Next() (time.Duration, bool) {
 func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 	const workers = 4
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
-	for seed := range uint64(10) {
+	for seed := range uint64(5) {
 		for _, rate := range []uint64{1000, 20_000} {
 			var by [2][]time.Duration
 			for i, room := range []int{1 << 16, 1000} {
@@ -130,7 +130,7 @@ type numbers struct{}
 func (numbers) Key(n uint64) string { return strconv.FormatUint(n, 10) }
 
 func TestNoCallIsLostNorMadeTwice(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		workers := 1 + r.IntN(max(runtime.GOMAXPROCS(0), 2))
 		policy := []bench.Overload{bench.Queue, bench.Queue, bench.Drop, bench.CatchUp(2)}[r.IntN(4)]

@@ -85,6 +85,7 @@ func (w *worker) calls() (finished bool) {
 			w.ended(w.clock.Now(), &PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
+	ctxDone := w.ctx.Done()
 	// The end of one call is the beginning of the next if no wait lies between:
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
@@ -98,11 +99,10 @@ func (w *worker) calls() (finished bool) {
 		if c.release > now {
 			now = w.waiter.Wait(w.done, c.release)
 		}
-		select {
-		case <-w.done:
+		// The target may hear of the end of its context before done is closed.
+		if ended(ctxDone) || ended(w.done) {
 			w.giveBack(c)
 			return true
-		default:
 		}
 		// Field by field: a literal is made elsewhere first, and copied.
 		w.call.due, w.call.begun, w.call.ideal = c.due, now, max(c.fair, w.free)
