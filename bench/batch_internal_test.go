@@ -262,3 +262,22 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 		}
 	}
 }
+
+// Were the first calls due when their workers come to it, nobody would see that they
+// are late.
+func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
+	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second)}
+	w := &worker{batch: &noBatch}
+	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
+		if c, ok := l.take(w, now); !ok || c.due != 0 || c.release != 0 {
+			t.Errorf("the first call of a worker that is free at %v is due at %v", now, c.due)
+		}
+	}
+	w.made = true
+	if c, ok := l.take(w, 7*time.Millisecond); !ok || c.due != 17*time.Millisecond {
+		t.Errorf("the next is due at %v", c.due)
+	}
+	if _, ok := l.take(w, 990*time.Millisecond); ok {
+		t.Error("a call is due after the end")
+	}
+}

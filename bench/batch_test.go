@@ -178,3 +178,37 @@ func TestNoCallIsLostNorMadeTwice(t *testing.T) {
 		}
 	}
 }
+
+// A context of another make, of which those derived learn a little later.
+type foreign struct {
+	context.Context
+	done chan struct{}
+}
+
+func (f foreign) Done() <-chan struct{} { return f.done }
+
+func (f foreign) Err() error {
+	select {
+	case <-f.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+func TestNoCallBeginsOnceAnyContextHasEnded(t *testing.T) {
+	for range 20 {
+		ctx := foreign{t.Context(), make(chan struct{})}
+		n := 0
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1_000_000), time.Second), Workers: 1,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				if n++; n == 100 {
+					close(ctx.done)
+				}
+				return nil
+			})})
+		if n != 100 || !r.Interrupted {
+			t.Fatalf("%d calls begun, %d of them after the end", n, n-100)
+		}
+	}
+}

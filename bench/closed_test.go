@@ -191,9 +191,23 @@ func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
 		"closed": {Closed: &bench.Closed{Duration: time.Second}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			run.Workers, run.Abort, run.Window = 2, true, 10*ms
+			run.Workers, run.Abort, run.Window = 3, true, 10*ms
 			run.SLOs = []bench.SLO{slo(t, "max < 4s")}
-			run.Target = slower(990*ms, 5*time.Second, nil)
+			// One call takes 5 s, so that its window misses the objective while another is
+			// still in the target, and the rest are over.
+			start := time.Now()
+			var first, second atomic.Bool
+			run.Target = bench.TargetFunc(func(context.Context, string) error {
+				time.Sleep(ms)
+				if at := time.Since(start); at > 980*ms {
+					if second.CompareAndSwap(false, true) {
+						time.Sleep(8 * time.Second)
+					}
+				} else if at > 950*ms && first.CompareAndSwap(false, true) {
+					time.Sleep(5 * time.Second)
+				}
+				return nil
+			})
 			r := do(t, run)
 			if r.Interrupted || r.Aborted != "" || len(r.SLOs) != 1 || !r.SLOs[0].Missed() {
 				t.Errorf("%s: interrupted %v, aborted %q, %v", name, r.Interrupted, r.Aborted, r.SLOs)

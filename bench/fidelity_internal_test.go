@@ -66,6 +66,18 @@ func TestTicksOfAMillisecondAreFoundAtEveryRateAtWhichTheyMakeClumps(t *testing.
 	}
 }
 
+// Of two workers the second may be the first to begin.
+func TestCallsThatOvertakeEachOtherAreFaithfulAsLongAsOneIsMadeWhenOneIsDue(t *testing.T) {
+	rows := tracedRows(anySeed(), false, 1000, 1, traceRow, func(time.Duration) time.Duration { return 0 })
+	for i := 0; i < traceRow; i += 2 {
+		a, b := &rows[0][i], &rows[0][i+1]
+		a.released, b.released = b.released, a.released
+	}
+	if f := fidelity(rows); f.Distance != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestOfFewCallsNothingIsSaid(t *testing.T) {
 	exact := func(time.Duration) time.Duration { return 0 }
 	r := rand.New(rand.NewPCG(1, 1))
