@@ -50,7 +50,7 @@ func loadTables(run *results.Run, all []*view) string {
 		}
 		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, but max, errors and drops over all\n\n",
-			describe(run.Scenario, l), Count(callsOf(level)), from, rounds(level))
+			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
 		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
 			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
 		for _, v := range level {
@@ -84,8 +84,9 @@ func load(l scenarios.Level) string {
 	return rate(l.QPS)
 }
 
-// callsOf is how many calls visits of a level were offered, in the median.
-func callsOf(level []*view) float64 {
+// callsOf is how many calls visits of a level were offered, in the median; so many as
+// were planned if it was not visited.
+func callsOf(level []*view, planned uint64) float64 {
 	var calls []float64
 	for _, v := range level {
 		for _, visit := range v.visits {
@@ -93,7 +94,7 @@ func callsOf(level []*view) float64 {
 		}
 	}
 	if len(calls) == 0 {
-		return 0
+		return float64(planned)
 	}
 	return results.Median(calls)
 }

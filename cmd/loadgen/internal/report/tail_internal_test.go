@@ -46,3 +46,12 @@ func TestAnObjectiveIsMissedIfMostVisitsMissIt(t *testing.T) {
 		}
 	}
 }
+
+func TestALevelThatWasNotVisitedIsToldAsPlanned(t *testing.T) {
+	if got := callsOf([]*view{{}}, 500); got != 500 {
+		t.Errorf("%v calls, want the 500 that were planned", got)
+	}
+	if got := callsOf([]*view{cell("sdk", func(v *results.Visit) { v.Record.Offered = 490 })}, 500); got != 490 {
+		t.Errorf("%v calls, want the 490 that were made", got)
+	}
+}
