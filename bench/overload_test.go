@@ -110,21 +110,3 @@ func TestALoopIsOpenOrClosed(t *testing.T) {
 		}
 	}
 }
-
-func TestWorkersAreAddedWhileCallsWaitForThem(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 2*time.Second), Target: sleeps(20 * ms), Workers: 1, MaxWorkers: 1000}
-		r := do(t, run)
-		if r.Workers < 20 || r.Workers > 200 || r.Queue.Quantile(.9) != 0 {
-			t.Errorf("%d workers for 20 calls at once, queue lag p90 %v", r.Workers, r.Queue.Quantile(.9))
-		}
-		run.MaxWorkers = 7
-		if r := do(t, run); r.Workers != 7 {
-			t.Errorf("%d workers, where there may be 7", r.Workers)
-		}
-		run.Target, run.MaxWorkers = sleeps(0), 1000
-		if r := do(t, run); r.Workers != 1 {
-			t.Errorf("%d workers for calls that take no time", r.Workers)
-		}
-	})
-}
