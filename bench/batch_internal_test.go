@@ -41,7 +41,7 @@ type simulation struct {
 }
 
 type simulated struct {
-	hand   claim
+	hand   call
 	asleep bool // until hand is due
 	done   bool
 	next   time.Duration // when it does something
@@ -58,6 +58,16 @@ func simulate(a Arrivals, workers int, service func() time.Duration) *simulation
 	return s
 }
 
+// take is what a worker does that is free.
+func (s *simulation) take(i int, now time.Duration) bool {
+	w := &worker{batch: s.batches[i]}
+	if !w.batch.pop(true, &w.call) && !s.queue.take(w, now) {
+		return false
+	}
+	s.workers[i].hand = w.call
+	return true
+}
+
 // step lets the worker whose turn it is do something; false if none has anything to
 // do before stop.
 func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
@@ -72,16 +82,13 @@ func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
 	}
 	w := &s.workers[at]
 	if !w.asleep {
-		c, ok := s.batches[at].pop(true)
-		if !ok {
-			if c, ok = s.queue.take(&worker{batch: s.batches[at]}, w.next); !ok {
-				w.done = true
-				return true
-			}
+		if !s.take(at, w.next) {
+			w.done = true
+			return true
 		}
-		if w.hand = c; c.release > w.next {
-			s.sleeps = append(s.sleeps, interval{w.next, c.release})
-			w.asleep, w.next = true, c.release
+		if release := w.hand.release; release > w.next {
+			s.sleeps = append(s.sleeps, interval{w.next, release})
+			w.asleep, w.next = true, release
 			return true
 		}
 	}
@@ -104,14 +111,8 @@ func (s *simulation) interrupt(order []int, now time.Duration) {
 		if w.done {
 			continue
 		}
-		c, ok := w.hand, w.asleep
-		if !ok {
-			if c, ok = s.batches[i].pop(true); !ok {
-				c, ok = s.queue.take(&worker{batch: s.batches[i]}, now)
-			}
-		}
-		for ; ok; c, ok = s.batches[i].pop(true) {
-			s.queue.giveBack(c, now)
+		for ok := w.asleep || s.take(i, now); ok; ok = s.batches[i].pop(true, &w.hand) {
+			s.queue.giveBack(&w.hand, now)
 		}
 	}
 }
@@ -194,7 +195,7 @@ func TestInBatchesEveryCallIsAccountedForWhenTheRunIsInterrupted(t *testing.T) {
 			t.Fatalf("calls begun were due at %d in all, and the queue says %d", sum, s.queue.dueSum)
 		}
 		for i, b := range s.batches {
-			if _, ok := b.pop(true); ok {
+			if b.pop(true, new(call)) {
 				t.Fatalf("worker %d has a call left", i)
 			}
 		}
@@ -218,7 +219,7 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 		now   time.Duration
 		calls int
 	}{
-		{0, 0, maxBatch},
+		{0, 0, 1 + maxBatch},
 		{time.Microsecond, 0, 21},                      // due from 0 to 20 us
 		{time.Microsecond, time.Second, 21},            // long due: the same
 		{time.Microsecond, -10 * time.Microsecond, 11}, // no further ahead
@@ -231,7 +232,7 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 			all[i] = time.Duration(i) * c.gap
 		}
 		s := simulate(all, 2, nil)
-		if _, ok := s.queue.take(&worker{batch: s.batches[0]}, c.now); !ok {
+		if !s.queue.take(&worker{batch: s.batches[0]}, c.now) {
 			t.Fatal("no call")
 		}
 		if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {
@@ -245,20 +246,20 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 	target := TargetFunc(func(context.Context, string) error { return nil })
 	for _, c := range []struct {
-		run  Run
-		most int
+		run     Run
+		batches bool
 	}{
-		{Run{Workers: 1}, maxBatch},
-		{Run{Workers: 1, Queue: roomForBatches}, maxBatch},
-		{Run{Workers: 1, Queue: roomForBatches - 1}, 1},
-		{Run{Workers: 1, Overload: Drop}, 1},
-		{Run{Workers: 1, Overload: CatchUp(2)}, 1},
-		{Run{Workers: 1000}, 1},
-		{Run{Workers: 1, MaxWorkers: 1000}, 1},
+		{Run{Workers: 1}, true},
+		{Run{Workers: 1, Queue: roomForBatches}, true},
+		{Run{Workers: 1, Queue: roomForBatches - 1}, false},
+		{Run{Workers: 1, Overload: Drop}, false},
+		{Run{Workers: 1, Overload: CatchUp(2)}, false},
+		{Run{Workers: 1000}, false},
+		{Run{Workers: 1, MaxWorkers: 1000}, false},
 	} {
 		c.run.Arrivals, c.run.Target = listed{0}, target
-		if got := newCrew(t.Context(), &c.run).queue.most; got != c.most {
-			t.Errorf("%d workers of up to %d, queue of %d, policy %v: %d calls at a time, want %d", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload, got, c.most)
+		if got := newCrew(t.Context(), &c.run).queue.batches != nil; got != c.batches {
+			t.Errorf("%d workers of up to %d, queue of %d, policy %v: batches %v", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload, got)
 		}
 	}
 }
@@ -269,15 +270,15 @@ func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t 
 	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second)}
 	w := &worker{batch: &noBatch}
 	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
-		if c, ok := l.take(w, now); !ok || c.due != 0 || c.release != 0 {
+		if c := &w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {
 			t.Errorf("the first call of a worker that is free at %v is due at %v", now, c.due)
 		}
 	}
 	w.made = true
-	if c, ok := l.take(w, 7*time.Millisecond); !ok || c.due != 17*time.Millisecond {
-		t.Errorf("the next is due at %v", c.due)
+	if !l.take(w, 7*time.Millisecond) || w.call.due != 17*time.Millisecond {
+		t.Errorf("the next is due at %v", w.call.due)
 	}
-	if _, ok := l.take(w, 990*time.Millisecond); ok {
+	if l.take(w, 990*time.Millisecond) {
 		t.Error("a call is due after the end")
 	}
 }

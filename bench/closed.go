@@ -41,17 +41,19 @@ type closedLoop struct {
 }
 
 // take gives the next call to a worker whose last one ended at now, or has made none.
-func (l *closedLoop) take(own *worker, now time.Duration) (claim, bool) {
+func (l *closedLoop) take(own *worker, now time.Duration) bool {
 	due := time.Duration(0)
 	if own.made {
 		due = now + l.Think
 	}
 	if due >= l.Duration || l.cut.Load() {
-		return claim{}, false
+		return false
 	}
 	l.dueSum.Add(uint64(due))
 	l.windows.offerAny(due)
-	return claim{due: due, release: due, fair: due, n: l.calls.Add(1) - 1}, true
+	c := &own.call
+	c.due, c.release, c.fair, c.n = due, due, due, l.calls.Add(1)-1
+	return true
 }
 
 func (l *closedLoop) stop(now time.Duration) {
@@ -61,7 +63,7 @@ func (l *closedLoop) stop(now time.Duration) {
 }
 
 // giveBack takes a call back that has not begun: nobody waits for it.
-func (l *closedLoop) giveBack(c claim, now time.Duration) {
+func (l *closedLoop) giveBack(c *call, now time.Duration) {
 	l.stop(now)
 	l.calls.Add(^uint64(0))
 	l.dueSum.Add(-uint64(c.due))

@@ -51,7 +51,10 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
 		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
 	c.busy = c.processorsBusy
-	c.halt, c.cancel = context.WithCancel(ctx)
+	c.halt, c.cancel = ctx, func() {}
+	if r.aborts() {
+		c.halt, c.cancel = context.WithCancel(ctx)
+	}
 	c.observer = newObserver(c.clock, window, duration, r.Activities, c.slowest)
 	workers := r.Workers
 	if workers == 0 {
@@ -76,7 +79,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	c.recorders = make([]*recorder, min(workers, maxRecorders))
 	for i := range c.recorders {
 		c.recorders[i] = c.newRecorder()
-		c.recorders[i].shared = c.most > len(c.recorders) || r.Abort
+		c.recorders[i].shared = c.most > len(c.recorders) || r.aborts()
 	}
 	// More workers than processors are for a target that waits. What one of them
 	// claims must not wait with it.
@@ -147,7 +150,7 @@ func (c *crew) start() {
 	for _, w := range c.workers {
 		c.put(w)
 	}
-	if c.most > len(c.workers) || c.run.Abort && len(c.run.SLOs) > 0 {
+	if c.most > len(c.workers) || c.run.aborts() {
 		c.watcher.Go(c.watch)
 	}
 }
@@ -195,7 +198,7 @@ func (c *crew) watch() {
 				c.grow(now, calls)
 			}
 		}
-		if c.run.Abort && c.halt.Err() == nil {
+		if c.run.aborts() && c.halt.Err() == nil {
 			c.abort(now)
 		}
 	}

@@ -32,8 +32,7 @@ type queue struct {
 	overload Overload
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	batches  []*batch        // of all workers, if they take more than one call at a time
-	most     int             // calls of a batch
-	catching claim           // the call before, of CatchUp
+	catching call            // the one before, of CatchUp
 	trace    *trace
 	windows  *windows
 
@@ -49,141 +48,32 @@ type queue struct {
 	cut         bool          // it left calls out
 }
 
-// A claim is a call that a worker has taken.
-type claim struct {
-	due     time.Duration
-	release time.Duration // when it may begin: later, if it has to wait for the policy of overload
-	fair    time.Duration // release, if the generator had no lag
-	n       uint64
-	traced  bool
-}
-
-const (
-	// maxBatch bounds the calls of a batch.
-	maxBatch = 64
-	// batchSpan is how far the calls of a batch are apart, and how far ahead they are
-	// claimed. A call may find its worker stuck, and be late by some of these until
-	// another takes it over: not by more, as long as any worker is free.
-	batchSpan = 20 * time.Microsecond
-	// roomForBatches is the least room of a queue that is kept exactly enough, if
-	// the calls of a batch count as taken when the batch is.
-	roomForBatches = 64 * maxBatch
-)
-
 func newQueue(a Arrivals, o Overload, room int, t *trace, w *windows) *queue {
-	q := &queue{instants: a.From(0), overload: o, most: 1, trace: t, windows: w}
+	q := &queue{instants: a.From(0), overload: o, trace: t, windows: w}
 	if o.policy != policyDrop {
 		q.taken = make([]time.Duration, room)
+		clear(q.taken) // touches the pages now rather than when calls are due
 	}
 	return q
 }
 
-// inBatches lets workers take several calls at a time, if the queue is large
-// enough. Batches must be those of all workers there will ever be.
-func (q *queue) inBatches(batches []*batch) {
-	if q.overload.policy == policyQueue && len(q.taken) >= roomForBatches {
-		q.most, q.batches = maxBatch, batches
-	}
-}
-
-// A batch is what a worker has claimed and not begun.
-type batch struct {
-	head  uint64 // place of the next to begin; changes atomically if others may take calls over
-	tail  uint64 // place past the last; changes with queue.mu held
-	calls [maxBatch]claim
-	_     [64]byte // keeps the heads of workers on lines of their own
-}
-
-// pop takes the next call of the batch, which is the worker's own and nobody
-// else's if it is not shared. Others than the owner must hold queue.mu.
-func (b *batch) pop(shared bool) (claim, bool) {
-	if !shared {
-		if b.head == b.tail {
-			return claim{}, false
-		}
-		b.head++
-		return b.calls[(b.head-1)%maxBatch], true
-	}
-	for {
-		h := atomic.LoadUint64(&b.head)
-		if h == b.tail {
-			return claim{}, false
-		}
-		c := b.calls[h%maxBatch]
-		if atomic.CompareAndSwapUint64(&b.head, h, h+1) {
-			return c, true
-		}
-	}
-}
-
 // take gives the next call to a worker that is free at now, and may put the calls
-// after it into the worker's batch, which must be empty. ok is false if there are
+// after it into the worker's batch, which must be empty. It is false if there are
 // no more.
-func (q *queue) take(w *worker, now time.Duration) (c claim, ok bool) {
-	own := w.batch
+func (q *queue) take(w *worker, now time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if c, ok := q.takeOver(own, q.before(now)); ok {
-		return c, true
+	c := &w.call
+	if q.takeOver(w.batch, q.before(now), c) {
+		return true
 	}
-	if ok = q.draw(&c, now, w.free); !ok || q.most == 1 {
-		return c, ok
+	if !q.draw(c, now, w.free) {
+		return false
 	}
-	end, until := own.tail, min(c.due, now)+batchSpan // the batch is empty
-	for n := 1; n < q.most && !q.stopped; n++ {
-		if q.peek(); !q.hasAhead || q.ahead > until {
-			break
-		}
-		if !q.draw(&own.calls[end%maxBatch], now, w.free) {
-			break
-		}
-		end++
+	if q.batches != nil {
+		q.fill(w.batch, now, min(c.due, now)+batchSpan)
 	}
-	own.tail = end
-	return c, true
-}
-
-// before tells until when calls are to be due that are taken over rather than the
-// next one drawn: until now, or until that one is due if it is not so soon that it
-// may as well be waited for, or for ever if there is none.
-func (q *queue) before(now time.Duration) time.Duration {
-	switch {
-	case q.batches == nil:
-		return now
-	case !q.stopped:
-		q.peek()
-	}
-	switch {
-	case !q.hasAhead:
-		return never
-	case q.ahead > now+batchSpan:
-		return q.ahead
-	}
-	return now
-}
-
-// takeOver takes the earliest call that is due by then from a worker that has not
-// begun it.
-func (q *queue) takeOver(own *batch, by time.Duration) (claim, bool) {
-	for {
-		var from *batch
-		earliest := by
-		for _, b := range q.batches {
-			h := atomic.LoadUint64(&b.head)
-			if b == own || h == b.tail {
-				continue
-			}
-			if due := b.calls[h%maxBatch].due; due < earliest || due == earliest && from == nil {
-				from, earliest = b, due
-			}
-		}
-		if from == nil {
-			return claim{}, false
-		}
-		if c, ok := from.pop(true); ok { // or its owner was faster
-			return c, true
-		}
-	}
+	return true
 }
 
 // peek sees to it that the next instant is in ahead, if there is one.
@@ -195,18 +85,15 @@ func (q *queue) peek() {
 
 // draw draws the next call that finds room into c, for a worker that is free at now,
 // and would be at free if the generator had no lag.
-func (q *queue) draw(c *claim, now, free time.Duration) bool {
+func (q *queue) draw(c *call, now, free time.Duration) bool {
 	for !q.stopped && !q.halt.Load() {
 		q.peek()
 		if !q.hasAhead {
 			q.stopped = true
 			break
 		}
-		q.hasAhead = false
 		c.due, c.release, c.fair, c.n = q.ahead, q.ahead, q.ahead, q.next
-		q.next++
-		q.offered++
-		q.windows.offer(c.due)
+		q.offer()
 		if q.overload.policy == policyCatchUp {
 			c.release, c.fair = q.release(c.due, q.catching.release), q.release(c.due, q.catching.fair)
 		}
@@ -220,6 +107,14 @@ func (q *queue) draw(c *claim, now, free time.Duration) bool {
 		q.drop(c.due)
 	}
 	return false
+}
+
+// offer counts the call that is due at ahead.
+func (q *queue) offer() {
+	q.hasAhead = false
+	q.next++
+	q.offered++
+	q.windows.offer(q.ahead)
 }
 
 func (q *queue) drop(due time.Duration) {
@@ -321,7 +216,7 @@ func (q *queue) stop(now time.Duration) {
 
 // giveBack returns a call that was taken, and that an interruption at now kept
 // from beginning.
-func (q *queue) giveBack(c claim, now time.Duration) {
+func (q *queue) giveBack(c *call, now time.Duration) {
 	q.stop(now)
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -147,6 +147,9 @@ func (r *Run) CheckWindows() error {
 	return errors.Join(errs...)
 }
 
+// aborts tells whether an SLO may end the run.
+func (r *Run) aborts() bool { return r.Abort && len(r.SLOs) > 0 }
+
 func (r *Run) duration() time.Duration {
 	if r.Closed != nil {
 		return r.Closed.Duration

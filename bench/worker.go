@@ -10,11 +10,11 @@ import (
 
 // A source gives workers their calls.
 type source interface {
-	// take gives the next call to a worker that is free at now. It may put the calls
-	// after it into the worker's batch, which is empty.
-	take(own *worker, now time.Duration) (c claim, ok bool)
+	// take gives the next call to a worker that is free at now, as its call. It may
+	// put the calls after it into the worker's batch, which is empty.
+	take(own *worker, now time.Duration) bool
 	// giveBack returns a call that an interruption at now kept from beginning.
-	giveBack(c claim, now time.Duration)
+	giveBack(c *call, now time.Duration)
 	// stop interrupts the run: no more calls are taken.
 	stop(now time.Duration)
 }
@@ -34,17 +34,23 @@ type worker struct {
 
 	recorder *recorder
 	free     time.Duration // when it would be free if the generator had no lag
-	call     call          // in progress
+	call     call          // at hand
 	calling  bool          // the target has been entered, and not left
 	made     bool          // the target has been entered
 }
 
 // A call is the account of one call.
+//
+// A source sets the first fields, in place: copying costs more than the rest of it.
 type call struct {
-	due, begun, ended time.Duration
-	ideal             time.Duration // when it would have begun without the generator's lag
-	n                 uint64
-	traced            bool
+	due     time.Duration
+	release time.Duration // when it may begin: later, if it has to wait for the policy of overload
+	fair    time.Duration // release, if the generator had no lag
+	n       uint64
+	traced  bool
+
+	begun, ended time.Duration
+	ideal        time.Duration // when it would have begun without the generator's lag
 }
 
 // noBatch is that of workers that take one call at a time: nobody puts any into it.
@@ -90,23 +96,19 @@ func (w *worker) calls() (finished bool) {
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
-		c, ok := w.batch.pop(w.shared)
-		if !ok {
-			if c, ok = w.source.take(w, now); !ok {
-				return true
-			}
+		c := &w.call
+		if !w.batch.pop(w.shared, c) && !w.source.take(w, now) {
+			return true
 		}
 		if c.release > now {
 			now = w.waiter.Wait(w.done, c.release)
 		}
 		// The target may hear of the end of its context before done is closed.
-		if ended(ctxDone) || ended(w.done) {
-			w.giveBack(c)
+		if ended(w.done) || w.done != ctxDone && ended(ctxDone) {
+			w.giveBack()
 			return true
 		}
-		// Field by field: a literal is made elsewhere first, and copied.
-		w.call.due, w.call.begun, w.call.ideal = c.due, now, max(c.fair, w.free)
-		w.call.n, w.call.traced = c.n, c.traced
+		c.begun, c.ideal = now, max(c.fair, w.free)
 		w.calling, w.made = true, true
 		err := w.target.Call(w.ctx, w.keys.Key(c.n))
 		now = w.clock.Now()
@@ -114,11 +116,11 @@ func (w *worker) calls() (finished bool) {
 	}
 }
 
-// giveBack returns a call that has not begun, and those of the batch after it.
-func (w *worker) giveBack(c claim) {
+// giveBack returns the call at hand, which has not begun, and those of the batch.
+func (w *worker) giveBack() {
 	now := w.clock.Now()
-	for ok := true; ok; c, ok = w.batch.pop(w.shared) {
-		w.source.giveBack(c, now)
+	for ok := true; ok; ok = w.batch.pop(w.shared, &w.call) {
+		w.source.giveBack(&w.call, now)
 	}
 }
 

@@ -41,7 +41,9 @@ var (
 
 // NewHDR returns an empty HDR.
 func NewHDR() *HDR {
-	return &HDR{extremes: extremes{min: noMin}, counters: new([hdrBuckets]uint64)}
+	h := &HDR{extremes: extremes{min: noMin}, counters: new([hdrBuckets]uint64)}
+	clear(h.counters[:]) // touches the pages now rather than in an Add
+	return h
 }
 
 // Add implements [Estimator].
