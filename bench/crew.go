@@ -28,7 +28,8 @@ type crew struct {
 	kept      *kept
 	slowest   *slowest
 	observer  *observer
-	batches   []*batch // of each worker; nil: they take one call at a time
+	batches   []*batch    // of each worker; nil: they take one call at a time
+	turn      chan Waiter // nil: each worker waits by itself
 
 	mu      sync.Mutex // guards what follows while there may be more workers
 	workers []*worker
@@ -61,8 +62,15 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		workers = DefaultWorkers()
 	}
 	c.most = max(workers, r.MaxWorkers)
+	crowded := c.most > runtime.GOMAXPROCS(0)
 	if c.pace == nil || c.pace == Auto {
 		c.pace = Choose(r.perSecond(), c.most, runtime.GOMAXPROCS(0))
+		if crowded && r.Closed != nil { // where each waits for a call of its own
+			c.pace = Sleep
+		}
+	}
+	if crowded && r.Closed == nil && c.pace != Sleep {
+		c.turn = make(chan Waiter, 1)
 	}
 	if r.Closed != nil {
 		c.windows.known.Store(int64(len(c.windows.all))) // as soon as they are over
@@ -83,7 +91,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	}
 	// More workers than processors are for a target that waits. What one of them
 	// claims must not wait with it.
-	if c.queue != nil && c.most <= runtime.GOMAXPROCS(0) {
+	if c.queue != nil && !crowded {
 		c.batches = make([]*batch, c.most)
 		for i := range c.batches {
 			c.batches[i] = new(batch)
@@ -146,6 +154,9 @@ func (c *crew) start() {
 	c.clock = Clock{time.Now().Add(leadIn)}
 	c.observer.clock = c.clock
 	c.observer.start()
+	if c.turn != nil {
+		c.turn <- c.pace.Waiter(c.clock)
+	}
 	c.working = len(c.workers)
 	for _, w := range c.workers {
 		c.put(w)
@@ -158,7 +169,9 @@ func (c *crew) start() {
 // put puts a worker to work.
 func (c *crew) put(w *worker) {
 	w.clock = c.clock
-	w.waiter = c.pace.Waiter(c.clock)
+	if w.turn = c.turn; w.turn == nil {
+		w.waiter = c.pace.Waiter(c.clock)
+	}
 	go w.work()
 }
 
@@ -279,6 +292,11 @@ func (c *crew) record() (*Record, error) {
 
 // spent is the CPU time that waiting took.
 func (c *crew) spent() (sum time.Duration) {
+	if c.turn != nil {
+		waiter := <-c.turn
+		c.turn <- waiter
+		return waiter.Spent()
+	}
 	for _, w := range c.workers {
 		sum += w.waiter.Spent()
 	}

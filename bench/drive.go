@@ -37,8 +37,7 @@ type Driver struct {
 	// Workers are how many calls may run at once; 0 is as many as it takes, up to
 	// 1,000: from DefaultWorkers on, more for a function that waits.
 	Workers int
-	// Overload and Pace are those of a [Run], but that with more workers than
-	// processors a Pace that is nil, or [Auto], is [Sleep].
+	// Overload and Pace are those of a [Run].
 	Overload Overload
 	Pace     Pace
 	// SLOs are what the benchmark is to hold: it fails if it misses one.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -98,15 +97,6 @@ func TestAFunctionThatWaitsGetsTheWorkersItNeeds(t *testing.T) {
 	// Workers that a hiccup added to a function that does not wait.
 	if got := staff(1000, warm(64, time.Microsecond)); DefaultWorkers() > 1 && got != DefaultWorkers() {
 		t.Errorf("%d workers for a function of 1 us", got)
-	}
-}
-
-func TestManyWorkersDoNotWaitInTheKernel(t *testing.T) {
-	processors := runtime.GOMAXPROCS(0)
-	for workers, want := range map[int]Pace{1: Choose(1000, 1, processors), processors + 1: Sleep} {
-		if got := paceOf(1000, workers); got.String() != want.String() {
-			t.Errorf("the pace of %d workers on %d processors is %v, want %v", workers, processors, got, want)
-		}
 	}
 }
 

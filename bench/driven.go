@@ -66,7 +66,7 @@ func (v *driven) drive() (*Record, error) {
 		}
 	}
 	if run.Pace == nil || run.Pace == Auto {
-		run.Pace = paceOf(rate, run.Workers)
+		run.Pace = Choose(rate, run.Workers, runtime.GOMAXPROCS(0))
 	}
 	engine, err := v.engineAlone(run, rate)
 	if err != nil {
@@ -82,19 +82,6 @@ func (v *driven) drive() (*Record, error) {
 	r, spent, err := v.measure(run)
 	v.spent = spent.less(engine)
 	return r, err
-}
-
-// paceOf is the pace for a rate and so many workers. With more of them than
-// processors the function waits, and so do most of them, for calls far ahead. In the
-// kernel each would keep a processor from the function until the scheduler notices:
-// with 50 of them on two processors, a sleep of 2 ms took 100 ms at p99. The
-// runtime's timers are a millisecond late at worst.
-func paceOf(rate float64, workers int) Pace {
-	processors := runtime.GOMAXPROCS(0)
-	if workers > processors {
-		return Sleep
-	}
-	return Choose(rate, workers, processors)
 }
 
 // warmUp is how many calls make up the first 100 ms of a schedule, or the first

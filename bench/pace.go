@@ -14,6 +14,12 @@ type Clock struct{ start time.Time }
 func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
 // A Pace is a way of waiting until a call is due.
+//
+// A worker that waits by any but [Sleep] may keep its processor from others
+// meanwhile, in the kernel until the runtime takes it away: several would keep all of
+// them. With more workers than processors, therefore, only one waits at a time, for
+// the call that is due next, and the others for their turn. (50 that waited in the
+// kernel on two processors were 100 ms late at p99.)
 type Pace interface {
 	// Waiter returns a new waiter, for one worker.
 	Waiter(c Clock) Waiter
@@ -21,7 +27,7 @@ type Pace interface {
 	String() string
 }
 
-// A Waiter waits for one worker, which is all that may use it.
+// A Waiter waits for one worker at a time, which is all that may use it.
 type Waiter interface {
 	// Wait returns at due or as soon after as it can, and tells when that is.
 	// It returns earlier only once done is closed.
@@ -77,18 +83,19 @@ func ParsePace(name string) (Pace, error) {
 // workers make on so many processors (GOMAXPROCS).
 //
 //   - With one processor, [Sleep]: whatever else waits takes it from the target.
-//   - With more workers than processors, [Sleep], too: a worker that sleeps in the
-//     kernel keeps its processor from others until the runtime takes it away, and
-//     several would keep all of them.
-//   - With a worker for every processor, and calls so frequent that some of them would
-//     be giving way most of the time, [Cheap]: giving way would keep exporters and the
-//     collector from running for milliseconds.
+//   - With a worker for every processor or more, and calls so frequent that some of
+//     them would be giving way most of the time, [Cheap]: giving way would keep
+//     exporters, the collector and the target's own timers from running for
+//     milliseconds.
 //   - Otherwise [Tight].
 func Choose(perSecond float64, workers, processors int) Pace {
+	givingWay := perSecond * giveWayFree.Seconds()
 	switch {
-	case processors == 1 || workers > processors:
+	case processors == 1:
 		return Sleep
-	case workers == processors && perSecond*giveWayMost.Seconds() > 0.1*float64(processors):
+	case workers == processors && givingWay > 0.1*float64(processors):
+		return Cheap
+	case workers > processors && givingWay > 0.5: // of the one that waits
 		return Cheap
 	}
 	return Tight
@@ -117,7 +124,7 @@ func (p *pace) Waiter(c Clock) Waiter {
 	w := &waiter{pace: *p, Clock: c}
 	w.kernel = p.kernel && kernelSleeps
 	if p.turn != nil {
-		w.early = giveWayMost
+		w.early = giveWayFree
 		if !kernelSleeps {
 			w.early = lastSleep
 		}
@@ -132,14 +139,16 @@ const (
 	// lastSleep is left to the last kernel sleep, which cannot be interrupted.
 	lastSleep = 2 * time.Millisecond
 	// giveWayLeast and giveWayMost bound how long before a call is due its worker is
-	// to be awake.
+	// to be awake, and so does a giveWayShare of the wait, from giveWayFree on: what
+	// it costs is bounded too.
 	giveWayLeast = 5 * time.Microsecond
-	giveWayMost  = 50 * time.Microsecond
+	giveWayFree  = 50 * time.Microsecond
+	giveWayMost  = 150 * time.Microsecond
+	giveWayShare = 8
 	// One kernel sleep in lateOf may end after the call is due.
-	lateOf = 10
-	// So shortly before a call is due its worker no longer gives way, which may take
-	// longer, unless it last did so a turnEvery ago.
-	noTurn    = 2 * time.Microsecond
+	lateOf = 100
+	// turnEvery is how often a worker that is awake gives way: each time may take
+	// longer than is left.
 	turnEvery = 20 * time.Microsecond
 	// alone is the longest a turn of giving way takes when nothing else runs. A
 	// longer one was somebody else's time.
@@ -168,8 +177,8 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 				return now
 			}
 		}
-		if w.kernel && due-w.early > now {
-			now = w.sleepInKernel(due)
+		if w.kernel {
+			now = w.sleepInKernel(now, due)
 		}
 	}
 	for now < due {
@@ -182,7 +191,7 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 			}
 			break
 		}
-		if due-now > noTurn || now-w.gave > turnEvery {
+		if now-w.gave > turnEvery {
 			w.turn()
 			w.gave = now
 		}
@@ -225,16 +234,19 @@ func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Dura
 }
 
 // sleepInKernel sleeps until shortly before due.
-func (w *waiter) sleepInKernel(due time.Duration) time.Duration {
-	now := w.sleeper.sleep(due - w.early)
-	if w.turn != nil {
+func (w *waiter) sleepInKernel(now, due time.Duration) time.Duration {
+	until := due - min(w.early, max((due-now)/giveWayShare, giveWayFree))
+	if until <= now {
+		return now
+	}
+	if now = w.sleeper.sleep(until); w.turn != nil {
 		w.learn(now, due)
 	}
 	return now
 }
 
 // learn learns from a sleep that ended at now how early is early enough: up a little
-// if it was late, down a ninth of that if it was not, so that a tenth of sleeps end
+// if it was late, down by far less if it was not, so that one sleep in lateOf ends
 // late (Robbins and Monro, A Stochastic Approximation Method, Annals of Mathematical
 // Statistics 22(3), 1951).
 func (w *waiter) learn(now, due time.Duration) {

@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +33,10 @@ func TestThePaceIsChosenByRateWorkersAndProcessors(t *testing.T) {
 		{1_000_000, 1, 2, bench.Tight},
 		{1000, 2, 2, bench.Tight},
 		{50_000, 2, 2, bench.Cheap},
-		{50_000, 1000, 8, bench.Sleep},
-		{100, 1000, 8, bench.Sleep},
+		{50_000, 1000, 8, bench.Cheap},
+		{10_001, 3, 2, bench.Cheap},
+		{10_000, 3, 2, bench.Tight},
+		{100, 1000, 8, bench.Tight},
 		{100, 8, 8, bench.Tight},
 		{1_000_000, 8, 8, bench.Cheap},
 		{1_000_000, 7, 8, bench.Tight},
@@ -58,13 +61,17 @@ func TestTheRecordNamesThePaceThatWasChosen(t *testing.T) {
 
 // The next call is due in an hour.
 func TestNoPaceKeepsAnInterruptionWaiting(t *testing.T) {
-	for _, p := range bench.Paces() {
+	for i, p := range slices.Repeat(bench.Paces(), 2) {
+		workers := 2
+		if i >= len(bench.Paces()) {
+			workers = runtime.GOMAXPROCS(0) + 3
+		}
 		ctx, cancel := context.WithCancel(t.Context())
-		run := bench.Run{Arrivals: constant(t, bench.QPS{Num: 1, Den: 3600}, 2*time.Hour), Workers: 2, Pace: p,
+		run := bench.Run{Arrivals: constant(t, bench.QPS{Num: 1, Den: 3600}, 2*time.Hour), Workers: workers, Pace: p,
 			Target: bench.TargetFunc(func(context.Context, string) error { cancel(); return nil })}
 		r, err := run.Do(ctx)
 		if err != nil || !r.Interrupted || r.Done != 1 || r.Elapsed > time.Hour {
-			t.Errorf("%v: %v, done %d in %v", p, err, r.Done, r.Elapsed)
+			t.Errorf("%v, %d workers: %v, done %d in %v", p, workers, err, r.Done, r.Elapsed)
 		}
 	}
 }

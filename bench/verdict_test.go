@@ -324,13 +324,15 @@ func (w deafWaiter) Wait(_ <-chan struct{}, due time.Duration) time.Duration {
 	return w.Now()
 }
 
-func TestWhatWaitingCostsIsThatOfAllWorkers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 3, Pace: deaf{}})
-		if r.Waiting != 3*ms {
-			t.Errorf("waiting took %v, want 3 ms", r.Waiting)
-		}
-	})
+func TestWhatWaitingCostsIsThatOfAllWhoWait(t *testing.T) {
+	for processors, want := range map[int]time.Duration{3: 3 * ms, 2: ms} { // with 2, they wait in turn
+		withProcessors(t, processors, func(t *testing.T) {
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 3, Pace: deaf{}})
+			if r.Waiting != want {
+				t.Errorf("%d processors: waiting took %v, want %v", processors, r.Waiting, want)
+			}
+		})
+	}
 }
 
 func TestAsManyLatenciesAreKeptAsWereAskedForWhoeverMadeTheCalls(t *testing.T) {

@@ -30,7 +30,8 @@ type worker struct {
 	shared bool // others may take calls over from the batch
 	clock  Clock
 	waiter Waiter
-	leave  func() // called when it is done
+	turn   chan Waiter // instead of waiter, if one worker waits at a time: who has it
+	leave  func()      // called when it is done
 
 	recorder *recorder
 	free     time.Duration // when it would be free if the generator had no lag
@@ -97,11 +98,14 @@ func (w *worker) calls() (finished bool) {
 	now := w.clock.Now()
 	for {
 		c := &w.call
-		if !w.batch.pop(w.shared, c) && !w.source.take(w, now) {
-			return true
-		}
-		if c.release > now {
+		ok := true
+		if w.turn != nil {
+			now, ok = w.inTurn(now)
+		} else if ok = w.batch.pop(w.shared, c) || w.source.take(w, now); ok && c.release > now {
 			now = w.waiter.Wait(w.done, c.release)
+		}
+		if !ok {
+			return true
 		}
 		// The target may hear of the end of its context before done is closed.
 		if ended(w.done) || w.done != ctxDone && ended(ctxDone) {
@@ -114,6 +118,19 @@ func (w *worker) calls() (finished bool) {
 		now = w.clock.Now()
 		w.ended(now, err)
 	}
+}
+
+// inTurn waits for its turn, takes the next call, and waits until it is due: false if
+// there are no more. Who is next takes over before the call begins, and not before
+// then: calls are due in the order in which they are taken.
+func (w *worker) inTurn(now time.Duration) (time.Duration, bool) {
+	waiter := <-w.turn
+	ok := w.source.take(w, now)
+	if ok {
+		waiter.Wait(w.done, w.call.release)
+	}
+	w.turn <- waiter
+	return w.clock.Now(), ok
 }
 
 // giveBack returns the call at hand, which has not begun, and those of the batch.
