@@ -140,3 +140,19 @@ func TestWhatIsWrongWithALoadIsSaidWithItsPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestThePlanNamesTheArrivalsOfEveryLoad(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "times.txt")
+	if err := os.WriteFile(log, []byte("0\n0.01\n0.02\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for loads, want := range map[string]string{
+		"const:1k/s@1s gamma(cv=2)":                             "arrivals    gamma(cv=2), open loop",
+		"const:1k/s@1s gamma(cv=2),const:1k/s@1s,const:1k/s@2s": "arrivals    gamma(cv=2) and poisson, open loop",
+		"const:1k/s@1s constant,replay:" + log:                  "arrivals    constant and replayed, open loop",
+	} {
+		if code, stdout, stderr := execute(t, "plan", "--load", loads); code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit %d, want %q in\n%s%s", loads, code, want, stdout, stderr)
+		}
+	}
+}

@@ -53,7 +53,17 @@ func Arrivals(s *scenarios.Scenario) string {
 	if s.Closed {
 		return "CLOSED LOOP: the load follows the target"
 	}
-	return fmt.Sprintf("%s arrivals, open loop", s.Arrivals)
+	var kinds []string
+	for _, l := range s.Levels() {
+		kind := "replayed"
+		if load := s.LoadOf(l); load.Replay.Path == "" {
+			kind = load.Process.String()
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, " and ") + " arrivals, open loop"
 }
 
 // measured is how many visits were measured to their end.
