@@ -13,7 +13,6 @@ import (
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
-	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
 // These benchmarks call as fast as they can, one call after another: they tell
@@ -112,24 +111,6 @@ func estimator(b *testing.B, name string) quantile.Estimator {
 		b.Fatal(err)
 	}
 	return e
-}
-
-// BenchmarkEstimator is one latency added to every estimator.
-func BenchmarkEstimator(b *testing.B) {
-	data := quantiletest.Lognormal(1 << 20)
-	for _, arm := range estimators.Arms {
-		b.Run("dist=lognormal/quantile="+arm.Name, func(b *testing.B) {
-			e, i := estimator(b, arm.Name), 0
-			measure(b, func() error {
-				e.Add(data[i&(len(data)-1)])
-				i++
-				return nil
-			}, nothing)
-			if s, ok := e.(quantile.Sizer); ok {
-				b.ReportMetric(float64(s.StateBytes()), "state-bytes")
-			}
-		})
-	}
 }
 
 // BenchmarkRun is what the generator itself costs for a call, when it never waits.
