@@ -6,14 +6,18 @@ import (
 	"time"
 )
 
-// Exact keeps every duration, 8 bytes each, and sorts them when asked: the
-// truth that the other estimators are measured against.
+// Exact keeps every duration and sorts them when asked: the truth that the other
+// estimators are measured against.
 //
-// Add appends (amortised 42 B of allocation a value while the slice grows;
-// [NewExact] with a capacity avoids it). The first Quantile after an Add sorts.
+// It is cheap in CPU and dear in memory. Add costs about 3 ns and no copying, since
+// durations are kept in chunks; the first Quantile after it sorts those that are new,
+// by their bytes, in some 10 to 20 ns each, and merges them with the rest. That is
+// less than a t-digest takes. A duration takes 8 B, and 16 B more while it is sorted.
 type Exact struct {
-	values []time.Duration
-	sorted bool
+	before uint64 // values that are not in chunk
+	sorted []time.Duration
+	full   [][]time.Duration // not sorted yet, like chunk
+	chunk  []time.Duration
 }
 
 var (
@@ -21,23 +25,46 @@ var (
 	_ Sizer     = (*Exact)(nil)
 )
 
-// NewExact returns an empty Exact with room for capacity durations.
+// The chunks of an Exact double from the least to the most. A large one is hardly
+// worth its copying; a small one is not worth its header.
+const (
+	leastChunk = 1 << 8
+	mostChunk  = 1 << 17
+)
+
+// NewExact returns an empty Exact with room for capacity durations, which are then
+// added and sorted without being copied.
 func NewExact(capacity int) *Exact {
-	return &Exact{values: make([]time.Duration, 0, capacity)}
+	return &Exact{chunk: make([]time.Duration, 0, capacity)}
 }
 
 // Add implements [Estimator].
 func (e *Exact) Add(d time.Duration) {
-	e.values = append(e.values, max(d, 0))
-	e.sorted = false
+	i := len(e.chunk)
+	if i == cap(e.chunk) {
+		i = e.grow()
+	}
+	e.chunk = e.chunk[:i+1]
+	e.chunk[i] = max(d, 0)
+}
+
+// grow begins another chunk, of which it returns the length.
+func (e *Exact) grow() int {
+	if len(e.chunk) > 0 {
+		e.before += uint64(len(e.chunk))
+		e.full = append(e.full, e.chunk)
+	}
+	e.chunk = make([]time.Duration, 0, min(max(2*cap(e.chunk), leastChunk), mostChunk))
+	return 0
 }
 
 // Quantile implements [Estimator], without error.
 func (e *Exact) Quantile(q float64) time.Duration {
-	if len(e.values) == 0 {
+	n := e.Count()
+	if n == 0 {
 		return 0
 	}
-	return e.Sorted()[Rank(q, e.Count())-1]
+	return e.Sorted()[Rank(q, n)-1]
 }
 
 // Merge implements [Estimator].
@@ -46,26 +73,54 @@ func (e *Exact) Merge(other Estimator) error {
 	if err != nil {
 		return err
 	}
-	e.values = append(e.values, o.values...)
-	e.sorted = false
+	for _, values := range append([][]time.Duration{o.sorted, o.chunk}, o.full...) {
+		if len(values) > 0 {
+			e.full = append(e.full, slices.Clone(values))
+		}
+	}
+	e.before += o.Count()
 	return nil
 }
 
 // Count is how many durations were added.
-func (e *Exact) Count() uint64 { return uint64(len(e.values)) }
+func (e *Exact) Count() uint64 { return e.before + uint64(len(e.chunk)) }
 
 // Sorted returns everything added, smallest first. The slice belongs to e and
 // is valid until the next Add or Merge.
 func (e *Exact) Sorted() []time.Duration {
-	if !e.sorted {
-		slices.Sort(e.values)
-		e.sorted = true
+	if added := e.take(); len(e.sorted) == 0 {
+		e.sorted = sortDurations(added)
+	} else if len(added) > 0 {
+		e.sorted = mergeSorted(e.sorted, sortDurations(added))
 	}
-	return e.values
+	return e.sorted
+}
+
+// take takes what is not sorted yet, as one slice.
+func (e *Exact) take() (added []time.Duration) {
+	added = e.chunk
+	e.before = e.Count()
+	switch {
+	case len(e.full) > 0:
+		added = slices.Concat(append(e.full, e.chunk)...)
+		e.chunk = e.chunk[:0]
+	case len(e.sorted) > 0:
+		e.chunk = e.chunk[:0] // its values are about to be copied
+	default:
+		e.chunk = nil
+	}
+	e.full = nil
+	return added
 }
 
 // StateBytes implements [Sizer].
-func (e *Exact) StateBytes() int { return 8 * cap(e.values) }
+func (e *Exact) StateBytes() int {
+	room := cap(e.sorted) + cap(e.chunk)
+	for _, values := range e.full {
+		room += cap(values)
+	}
+	return 8 * room
+}
 
 // Error is by how much an estimate of a quantile misses.
 type Error struct {
@@ -80,10 +135,10 @@ type Error struct {
 
 // Error judges estimate as an answer to Quantile(q). It is zero if e is empty.
 func (e *Exact) Error(q float64, estimate time.Duration) Error {
-	if len(e.values) == 0 {
+	if e.Count() == 0 {
 		return Error{}
 	}
-	s, n, exact := e.Sorted(), float64(len(e.values)), float64(e.Quantile(q))
+	s, n, exact := e.Sorted(), float64(e.Count()), float64(e.Quantile(q))
 	below := float64(sort.Search(len(s), func(i int) bool { return s[i] >= estimate }))
 	upto := float64(sort.Search(len(s), func(i int) bool { return s[i] > estimate }))
 	target := clamp01(q) * n
