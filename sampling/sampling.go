@@ -1,11 +1,13 @@
 // Package sampling estimates latency quantiles from a sample of the latencies.
 // A sampler is a [quantile.Estimator].
 //
-// What is here is the "dynamic window exponential sampling" (DWS) of the article
-// that this project began from, as its listing prints it: of the values
-// 0, 1, 2, 3, ... it keeps those at the indices 0, 1, 2, 4, 8, ... That is
-// 21 values out of a million, half of which are from the first thousand, and it
-// is here to be measured, not to be used:
+// [Hashed] is one to use: a sample of everything that thins as it grows, and the largest
+// values exactly.
+//
+// [DWS] is the "dynamic window exponential sampling" of the article that this project
+// began from, as its listing prints it: of the values 0, 1, 2, 3, ... it keeps those
+// at the indices 0, 1, 2, 4, 8, ... That is 21 values out of a million, half of which
+// are from the first thousand, and it is here to be measured, not to be used:
 //
 //   - the "p99" of a million values is the largest of 21, which is about p95;
 //     its rank is off by 6 % in the root mean square, p50 by 11 %;
@@ -15,7 +17,7 @@
 //   - merging has no meaning in it, since a value does not stand for a known
 //     number of others.
 //
-// An Add costs about 1 ns, since nearly all of them only count.
+// An Add costs 1 to 2 ns, since nearly all of them only count.
 package sampling
 
 import (

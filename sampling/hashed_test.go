@@ -1,0 +1,297 @@
+package sampling_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
+	"github.com/loadgen-go/loadgen/sampling"
+)
+
+func hashed(t testing.TB, o sampling.HashedOptions) *sampling.Hashed {
+	t.Helper()
+	s, err := sampling.NewHashed(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func fill(e quantile.Estimator, data []time.Duration) {
+	for _, d := range data {
+		e.Add(d)
+	}
+}
+
+func exact(data []time.Duration) *quantile.Exact {
+	e := quantile.NewExact(len(data))
+	fill(e, data)
+	return e
+}
+
+// The suite's data sets are of 20,000 values, of which some 400 are sampled: one rank
+// error of all that are looked at may be 5 times that of p50 in the root mean square.
+func TestAHashedSampleKeepsTheContract(t *testing.T) {
+	seed := uint64(0)
+	quantiletest.Run(t, quantiletest.Claims{Rank: 5 * math.Sqrt(0.25/400), Extremes: true}, func() quantile.Estimator {
+		seed++
+		return hashed(t, sampling.HashedOptions{Seed: seed})
+	})
+}
+
+// signed is the rank error of an estimate with its sign.
+func signed(truth *quantile.Exact, q float64, estimate time.Duration) float64 {
+	e := truth.Error(q, estimate)
+	return math.Copysign(e.Rank, float64(estimate-truth.Quantile(q)))
+}
+
+// spread is the root mean square and the mean of rank errors over seeds, and how many
+// values a sample has on average.
+func spread(t *testing.T, data []time.Duration, q float64, sample func(seed uint64) *sampling.Hashed) (rms, bias, size float64) {
+	truth := exact(data)
+	const seeds = 200
+	for seed := range uint64(seeds) {
+		s := sample(1000 * (seed + 1))
+		e := signed(truth, q, s.Quantile(q))
+		rms, bias = rms+e*e/seeds, bias+e/seeds
+		size += float64(s.Sampled()) / seeds
+	}
+	return math.Sqrt(rms), bias, size
+}
+
+func TestTheErrorOfAHashedSampleIsThatOfASampleOfItsSize(t *testing.T) {
+	const n = 100_000
+	for _, set := range []string{"lognormal", "sorted", "reversed", "drift", "gc-pause"} {
+		data := dataset(t, set, n)
+		for _, q := range []float64{0.1, 0.5, 0.9, 0.95} {
+			rms, bias, size := spread(t, data, q, func(seed uint64) *sampling.Hashed {
+				s := hashed(t, sampling.HashedOptions{Seed: seed})
+				fill(s, data)
+				return s
+			})
+			theory := math.Sqrt(q * (1 - q) / size)
+			if rms > 1.2*theory || rms < theory/1.5 || math.Abs(bias) > theory/4 {
+				t.Errorf("%s, q = %v: rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", set, q, rms, bias, size, theory)
+			}
+		}
+	}
+}
+
+func TestTheErrorOfMergedSamplesIsThatOfOne(t *testing.T) {
+	const n, shards = 100_000, 64
+	data := quantiletest.Lognormal(n)
+	for _, q := range []float64{0.5, 0.9} {
+		rms, bias, size := spread(t, data, q, func(seed uint64) *sampling.Hashed {
+			all := hashed(t, sampling.HashedOptions{Seed: seed})
+			for i, shard := range slices.Collect(slices.Chunk(data, n/shards+1)) {
+				s := hashed(t, sampling.HashedOptions{Seed: seed + uint64(i) + 1})
+				fill(s, shard)
+				if err := all.Merge(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return all
+		})
+		theory := math.Sqrt(q * (1 - q) / size)
+		if rms > 1.2*theory || math.Abs(bias) > theory/4 {
+			t.Errorf("q = %v: rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", q, rms, bias, size, theory)
+		}
+	}
+}
+
+func dataset(t *testing.T, name string, n int) []time.Duration {
+	t.Helper()
+	for _, d := range quantiletest.Datasets {
+		if d.Name == name {
+			return d.Make(n)
+		}
+	}
+	t.Fatalf("no data are called %s", name)
+	return nil
+}
+
+func TestTheLargestValuesAreExact(t *testing.T) {
+	const n = 200_000
+	for _, set := range quantiletest.Datasets {
+		data := set.Make(n)
+		s, truth := hashed(t, sampling.HashedOptions{Seed: 1}), exact(data)
+		fill(s, data)
+		from := 1 - 4*math.Sqrt(n)/n
+		if set.Name == "reversed" || set.Name == "constant" {
+			from = 1 - 256.0/n // values that fall, or never rise
+		}
+		if s.ExactFrom() > from {
+			t.Errorf("%s: exact from %v, want %v", set.Name, s.ExactFrom(), from)
+		}
+		for _, q := range []float64{s.ExactFrom() + 0.5/n, (1 + s.ExactFrom()) / 2, 1 - 1.0/n, 1} {
+			if got, want := s.Quantile(q), truth.Quantile(q); got != want {
+				t.Errorf("%s: Quantile(%v) = %v, want %v", set.Name, q, got, want)
+			}
+		}
+	}
+}
+
+// Shards of sorted data follow one another: the floor of the last is above the others.
+func TestMergedInOrderTheLargestAreThoseOfTheLastShard(t *testing.T) {
+	const n, shards = 64_000, 8
+	data := dataset(t, "sorted", n)
+	all := hashed(t, sampling.HashedOptions{Seed: 1})
+	for i, shard := range slices.Collect(slices.Chunk(data, n/shards)) {
+		s := hashed(t, sampling.HashedOptions{Seed: uint64(i + 2)})
+		fill(s, shard)
+		if err := all.Merge(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	truth := exact(data)
+	if from := all.ExactFrom(); from < 1-2*256.0/n-1e-9 && from < 1-4*2*math.Sqrt(n/shards)/n {
+		t.Errorf("exact from %v, though the shards let more go", from)
+	}
+	for _, q := range []float64{all.ExactFrom() + 0.5/n, 0.9999, 1} {
+		if got, want := all.Quantile(q), truth.Quantile(q); got != want {
+			t.Errorf("Quantile(%v) = %v, want %v", q, got, want)
+		}
+	}
+}
+
+// Of values that are equal to the floor, some are among the largest, and all are in
+// what is sampled: they must not count twice.
+func TestTiesAtTheFloorCountOnce(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	data := make([]time.Duration, 100_000)
+	for i := range data { // a tenth of them are 10 and above, and nearly all of these 10
+		switch x := r.Float64(); {
+		case x < 0.0005:
+			data[i] = 11
+		case x < 0.1:
+			data[i] = 10
+		default:
+			data[i] = time.Duration(1 + r.IntN(9))
+		}
+	}
+	rms, bias, size := spread(t, data, 0.85, func(seed uint64) *sampling.Hashed {
+		s := hashed(t, sampling.HashedOptions{Seed: seed})
+		fill(s, data)
+		if got := s.Quantile(0.95); got != 10 {
+			t.Fatalf("p95 = %d, want 10", got)
+		}
+		if got := s.Quantile(0.9999); got != 11 {
+			t.Fatalf("p99.99 = %d, want 11", got)
+		}
+		return s
+	})
+	// p85 is 9 by a wide margin: a mistake of the size of the largest would show.
+	if theory := math.Sqrt(0.85 * 0.15 / size); rms > 1.2*theory || math.Abs(bias) > theory/4 {
+		t.Errorf("rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", rms, bias, size, theory)
+	}
+}
+
+// What the article's listing fails on.
+func TestNothingPeriodicResonatesAndDriftIsSeen(t *testing.T) {
+	const n = 1 << 20
+	for _, c := range []struct {
+		set   string
+		q     float64
+		wrong func(dws, truth time.Duration) bool
+	}{
+		{"spike-every-1024", 0.5, func(dws, truth time.Duration) bool { return dws > 100*truth }},
+		{"spike-every-1024", 0.99, func(dws, truth time.Duration) bool { return dws > 100*truth }},
+		{"drift", 0.5, func(dws, truth time.Duration) bool { return dws < truth/3 }},
+	} {
+		data := dataset(t, c.set, n)
+		truth, listing, s := exact(data), sampling.NewDWS(), hashed(t, sampling.HashedOptions{Seed: 1})
+		fill(listing, data)
+		fill(s, data)
+		if dws, want := listing.Quantile(c.q), truth.Quantile(c.q); !c.wrong(dws, want) {
+			t.Errorf("%s, q = %v: the listing says %v of %v: it is documented to be wrong", c.set, c.q, dws, want)
+		}
+		if miss := truth.Error(c.q, s.Quantile(c.q)).Rank; miss > 4*math.Sqrt(c.q*(1-c.q)/2000) {
+			t.Errorf("%s, q = %v: %.4f of the ranks off", c.set, c.q, miss)
+		}
+	}
+}
+
+func TestAHashedSampleTakesAsMuchAsItSays(t *testing.T) {
+	for _, n := range []int{1000, 30_000, 1_000_000} {
+		for _, o := range []sampling.HashedOptions{{Seed: 1}, {Seed: 1, Sample: 16, Tail: 1}} {
+			s := hashed(t, o)
+			fill(s, quantiletest.Lognormal(n))
+			c, tail := max(o.Sample, 4), 4.0
+			if o.Tail > 0 {
+				tail = o.Tail
+			}
+			root := math.Sqrt(float64(n))
+			sample, largest := max(256, c*root), max(256, tail*root)
+			bound := 12*(sample+1) + 16*(largest+1)
+			if got := float64(s.StateBytes()); got > bound {
+				t.Errorf("%d values, %+v: %v B, want %v at most", n, o, got, bound)
+			}
+			s.Quantile(0.5)
+			if got := float64(s.StateBytes()); got > bound+8*(sample+1) {
+				t.Errorf("%d values, %+v: %v B once asked, want %v at most", n, o, got, bound+8*(sample+1))
+			}
+			if got := float64(s.Sampled()); n > 1000 && (got > sample || got < sample/3) {
+				t.Errorf("%d values, %+v: %v of them are sampled", n, o, got)
+			}
+		}
+	}
+}
+
+func TestUpToTheLeastKeptEverythingIsExact(t *testing.T) {
+	data := quantiletest.Lognormal(511)
+	s, truth := hashed(t, sampling.HashedOptions{}), exact(data)
+	fill(s, data)
+	for i := range 1001 {
+		if q := float64(i) / 1000; s.Quantile(q) != truth.Quantile(q) {
+			t.Fatalf("Quantile(%v) = %v, want %v", q, s.Quantile(q), truth.Quantile(q))
+		}
+	}
+	if s.ExactFrom() != 0 || s.Count() != 511 || s.Min() != truth.Quantile(0) || s.Max() != truth.Quantile(1) {
+		t.Errorf("exact from %v, count %d, %v to %v", s.ExactFrom(), s.Count(), s.Min(), s.Max())
+	}
+}
+
+func TestSamplesWithOneSeedOrOtherOptionsDoNotMerge(t *testing.T) {
+	s := hashed(t, sampling.HashedOptions{Seed: 1})
+	for want, o := range map[string]sampling.HashedOptions{
+		"both have seed 1":  {Seed: 1},
+		"Sample is 5 and 4": {Seed: 2, Sample: 5},
+		"Tail 5 and 4":      {Seed: 2, Tail: 5},
+	} {
+		if err := s.Merge(hashed(t, o)); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	// Those that are made without one have different ones.
+	if err := hashed(t, sampling.HashedOptions{}).Merge(hashed(t, sampling.HashedOptions{})); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllThatIsWrongWithTheOptionsIsTold(t *testing.T) {
+	_, err := sampling.NewHashed(sampling.HashedOptions{Sample: -1, Tail: math.NaN()})
+	if err == nil || !strings.Contains(err.Error(), "HashedOptions.Sample is -1: want more than 0") || !strings.Contains(err.Error(), "HashedOptions.Tail is NaN") {
+		t.Error(err)
+	}
+	if _, err := sampling.NewHashed(sampling.HashedOptions{Sample: math.Inf(1)}); err == nil {
+		t.Error("an infinite sample was taken")
+	}
+}
+
+// BenchmarkHashedAdd is one value of a million.
+func BenchmarkHashedAdd(b *testing.B) {
+	data := quantiletest.Lognormal(1_000_000)
+	for b.Loop() {
+		s := hashed(b, sampling.HashedOptions{})
+		for _, d := range data {
+			s.Add(d)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(data)), "insert-ns/op")
+}
