@@ -1,264 +1,274 @@
 package quantile
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"time"
 )
 
-// QDigest is a q-digest: counts on the nodes of a binary tree over the values,
-// where sparse siblings are folded into their parent. Its error is bounded
-// whatever the data and after any tree of merges: for every q, the estimate's
-// rank is within Epsilon*n of q*n, counted at the ends of its leaf. A leaf is at
-// most 0.1 % of the value wide, except the last: durations past 73 minutes share
-// it, and of a quantile among them the estimate tells no more than that.
+// QDigest is the eager q-digest with a relative error: counts on a forest of
+// binary trees over log-linear leaves. A value goes into the highest node that
+// still has room, and a node has the less room the further out in the tail it
+// lies. For every q the estimate's leaf holds a rank within Epsilon*(1-q)*n of
+// q*n, whatever the data, their order, and the tree of merges: p99.9 is ten times
+// as sharp as p99. With Uniform it is Epsilon*n everywhere, in a quarter of the
+// room. A leaf is at most 0.8 % of the value wide (0.1 % with 10 MantissaBits);
+// between the ends of a node the quantile is interpolated, linearly.
 //
-// The bound is one on ranks, the same everywhere: at p99.9 an error of 1 % of
-// the ranks may be any value above p98.9. Between the ends of a node the
-// quantile is interpolated, linearly.
+// The first 4,096 values are kept as they are, and the answers exact. Later an Add
+// costs about as much as counting into a histogram, 3 ns, and allocates nothing but
+// for the storage, which grows with the logarithm of the count: about 50 KB at a
+// million values, and 2 KB encoded. Count, minimum and maximum are exact always.
 //
-// The leaves are log-linear rather than single nanoseconds, which keeps the tree
-// 16 high. Add costs about 60 ns and allocates nothing.
+// Durations from 0 to 73 minutes have leaves. Those outside are counted as the
+// ends of that range, and by [QDigest.Clamped]. More than 2^62 values are not
+// counted: see [QDigest.AddN] and [QDigest.Merge].
 //
-// Source: Shrivastava, Buragohain, Agrawal and Suri, Medians and Beyond: New
-// Aggregation Techniques for Sensor Networks, SenSys 2004, sections 3 and 4.
+// Make one with [NewQDigest], or fill a zero one by [QDigest.UnmarshalBinary]. It
+// is not safe for concurrent use, reading included.
+//
+// Source: Gupta, Singhal and Wu, Optimal quantile estimation: beyond the
+// comparison model, 2024, arXiv 2404.03847, for the eager form, and Cormode, Korn,
+// Muthukrishnan and Srivastava, Space- and time-efficient deterministic algorithms
+// for biased quantiles over data streams, PODS 2006, for the relative error; the
+// leaves are those of HdrHistogram. [TextbookQDigest] is the form the paper of
+// 2004 has.
 type QDigest struct {
 	extremes
-	k       uint64
-	nodes   []qnode  // in order of id, that is breadth first
-	pending []uint32 // ids of leaves not yet counted in nodes
-	spare   []qnode
-	level   []qnode // scratch of compress
-	up      []qnode
-	curve   []qpoint // the distribution function; nil when out of date
+	options QDigestOptions
+	clamped uint64
+	// raw holds all there is as long as that is at most rawMost values; then the
+	// forest does.
+	raw    []time.Duration
+	sorted bool // raw is
+	forest forest
+	stale  bool   // the forest's totals are from before the last change
+	end    uint64 // Add takes shorter durations by the short way; 0 while there is no forest
 }
 
-// A qnode counts values known to lie among the leaves below it, no closer. Ids
-// number the tree breadth first: the root is 1, the children of i are 2i, 2i+1.
-type qnode struct {
-	id    uint32
-	count uint64
+// QDigestOptions say how a [QDigest] spends its room. The zero value is the
+// default: 0.1 of the ranks above, leaves of 0.8 %.
+type QDigestOptions struct {
+	// Epsilon is the bound on the rank error, as a share of the values above the
+	// quantile, or of all if Uniform: a number between 0 and 1. 0 means 0.1. The
+	// room it takes is in proportion to 1/Epsilon; the error is typically a tenth
+	// of the bound.
+	Epsilon float64
+	// Uniform bounds the error by the same number of ranks at every quantile.
+	Uniform bool
+	// MantissaBits sets the leaves: 2^MantissaBits to each doubling of the value,
+	// 7 (at most 0.8 % wide) or 10 (0.1 %). 0 means 7. With 10 there are twice the
+	// nodes, and 132 KB of a table of the leaves instead of 18.
+	MantissaBits int
 }
 
-// A qpoint says that sum values lie left of leaf coordinate x.
-type qpoint struct{ x, sum float64 }
-
-// qdigestBuffer is how many leaves wait before they are sorted and counted: a
-// sort of a few thousand is cheap, and the nodes are passed over that rarely.
-const qdigestBuffer = 4096
+const (
+	// rawMost is how many values are kept as they are.
+	rawMost = 4096
+	// mostQDigest is how many values a QDigest holds.
+	mostQDigest = 1 << 62
+	// shortEnd is where the durations end that have leaves.
+	shortEnd = uint64(maxLeaf) + 1
+)
 
 var (
 	_ Estimator = (*QDigest)(nil)
 	_ Sizer     = (*QDigest)(nil)
 )
 
-// NewQDigest returns an empty QDigest whose rank error stays below epsilon
-// times the number of values. It keeps at most 48/epsilon nodes of 16 B; an
-// epsilon that is not between 0 and 1 is an error.
-func NewQDigest(epsilon float64) (*QDigest, error) {
-	if !(epsilon > 0 && epsilon < 1) {
-		return nil, fmt.Errorf("quantile: q-digest with epsilon %v: want a number between 0 and 1", epsilon)
+// NewQDigest returns an empty QDigest. The error names every option that is out
+// of its range.
+func NewQDigest(o QDigestOptions) (*QDigest, error) {
+	if o.Epsilon == 0 {
+		o.Epsilon = 0.1
 	}
-	return &QDigest{
-		k:       uint64(math.Ceil(treeBits / epsilon)),
-		pending: make([]uint32, 0, qdigestBuffer),
-	}, nil
+	if o.MantissaBits == 0 {
+		o.MantissaBits = int(coarse)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return &QDigest{options: o}, nil
 }
 
-// Epsilon is the bound on the rank error, as a share of the number of values.
-func (d *QDigest) Epsilon() float64 { return treeBits / float64(d.k) }
+// check judges options whose defaults are filled in.
+func (o QDigestOptions) check() error {
+	var errs []error
+	if !(o.Epsilon > 0 && o.Epsilon < 1) {
+		errs = append(errs, fmt.Errorf("quantile: q-digest: Epsilon is %v: want a number between 0 and 1", o.Epsilon))
+	}
+	if o.MantissaBits != int(coarse) && o.MantissaBits != int(fine) {
+		errs = append(errs, fmt.Errorf("quantile: q-digest: MantissaBits is %d: want 7 or 10", o.MantissaBits))
+	}
+	return errors.Join(errs...)
+}
+
+// Options are what d was made with, defaults filled in.
+func (d *QDigest) Options() QDigestOptions { return d.options }
+
+// Clamped is how many of the durations were negative, or longer than 73 minutes.
+func (d *QDigest) Clamped() uint64 { return d.clamped }
 
 // Add implements [Estimator].
 func (d *QDigest) Add(v time.Duration) {
+	if uint64(v) >= d.end {
+		d.AddN(v, 1)
+		return
+	}
+	if v < d.min {
+		d.min = v
+	}
+	if v > d.max {
+		d.max = v
+	}
+	d.n++
+	d.stale = true
+	leaf := d.forest.grid.leaf(v)
+	if n := &d.forest.nodes[d.forest.jump[leaf]]; n.count < uint64(n.cap) {
+		n.count++
+		return
+	}
+	d.forest.place(leaf, 1)
+}
+
+// AddN takes the duration v n times, within the same bound, in about the time of
+// a few Adds. What would make more than 2^62 values in all is left out, since
+// counters must not wrap.
+func (d *QDigest) AddN(v time.Duration, n uint64) {
+	n = min(n, mostQDigest-min(d.n, mostQDigest))
+	if n == 0 {
+		return
+	}
+	if uint64(v) > uint64(maxLeaf) {
+		d.clamped += n
+	}
 	v = max(v, 0)
-	d.extremes.add(v)
-	d.curve = nil
-	if len(d.pending) == cap(d.pending) {
-		d.flush()
-	}
-	d.pending = append(d.pending, 1<<treeBits|leafOf(v))
+	d.extremes.merge(&extremes{n, v, v})
+	d.keep(v, n)
 }
 
-// flush counts the pending leaves and restores the digest property.
-func (d *QDigest) flush() {
-	if len(d.pending) == 0 {
+// keep stores v, n times; it is accounted for.
+func (d *QDigest) keep(v time.Duration, n uint64) {
+	if d.forest.empty() && d.n <= rawMost {
+		for range n {
+			d.keepRaw(v)
+		}
 		return
 	}
-	slices.Sort(d.pending)
-	leaves := d.level[:0]
-	for _, id := range d.pending {
-		if last := len(leaves) - 1; last >= 0 && leaves[last].id == id {
-			leaves[last].count++
-		} else {
-			leaves = append(leaves, qnode{id, 1})
-		}
-	}
-	d.pending, d.level = d.pending[:0], leaves
-	d.add(leaves)
-	d.compress()
+	d.grow()
+	d.stale = true
+	d.forest.place(d.forest.grid.leaf(min(v, maxLeaf)), n)
 }
 
-// add adds nodes, which are in order of id, to those of the digest.
-func (d *QDigest) add(nodes []qnode) {
-	d.spare = union(d.spare[:0], d.nodes, nodes)
-	d.nodes, d.spare = d.spare, d.nodes
+// keepRaw appends v, in storage that grows up to what is needed and no further.
+func (d *QDigest) keepRaw(v time.Duration) {
+	if len(d.raw) == cap(d.raw) {
+		more := make([]time.Duration, len(d.raw), min(max(64, 4*len(d.raw)), rawMost))
+		copy(more, d.raw)
+		d.raw = more
+	}
+	d.raw = append(d.raw, v)
+	d.sorted = false
 }
 
-// union appends to out the sum of a and b, all in order of id.
-func union(out, a, b []qnode) []qnode {
-	for len(a) > 0 && len(b) > 0 {
-		switch c := cmp.Compare(a[0].id, b[0].id); {
-		case c < 0:
-			out, a = append(out, a[0]), a[1:]
-		case c > 0:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			out = append(out, qnode{a[0].id, a[0].count + b[0].count})
-			a, b = a[1:], b[1:]
-		}
+// grow moves the raw values into the forest.
+func (d *QDigest) grow() {
+	if d.forest.empty() {
+		d.forest = newForest(d.options)
+		d.forest.fill(d.raw)
+		d.raw, d.stale, d.end = nil, true, shortEnd
 	}
-	return append(append(out, a...), b...)
 }
 
-// compress folds siblings into their parent, from the leaves up, wherever the
-// three together do not exceed floor(n/k) (Algorithm COMPRESS of the paper).
-// Afterwards every node but a leaf counts at most floor(n/k), and no node but
-// the root could be folded.
-func (d *QDigest) compress() {
-	limit := d.n / d.k
-	if limit == 0 {
-		return
-	}
-	// Kept nodes are gathered from the deepest level to the root, so backwards.
-	kept, rest := d.spare[:0], d.nodes
-	d.up = d.up[:0]
-	for depth := treeBits; depth > 0; depth-- {
-		first := sort.Search(len(rest), func(i int) bool { return rest[i].id >= 1<<depth })
-		d.level = union(d.level[:0], rest[first:], d.up)
-		rest, d.up = rest[:first], d.up[:0]
-		above := rest[sort.Search(len(rest), func(i int) bool { return rest[i].id >= 1<<(depth-1) }):]
-		done := len(kept)
-		kept = d.fold(kept, above, limit)
-		slices.Reverse(kept[done:])
-	}
-	kept = append(kept, union(d.level[:0], rest, d.up)...) // the root, if it counts anything
-	slices.Reverse(kept)
-	d.spare, d.nodes = d.nodes, kept
-}
-
-// fold passes over d.level: pairs that fit go into d.up as additions to their
-// parents, the others into kept. above are the nodes one level up.
-func (d *QDigest) fold(kept, above []qnode, limit uint64) []qnode {
-	for i := 0; i < len(d.level); {
-		parent, j := d.level[i].id/2, i
-		var pair uint64
-		for ; j < len(d.level) && d.level[j].id/2 == parent; j++ {
-			pair += d.level[j].count
-		}
-		for len(above) > 0 && above[0].id < parent {
-			above = above[1:]
-		}
-		total := pair
-		if len(above) > 0 && above[0].id == parent {
-			total += above[0].count
-		}
-		if total <= limit {
-			d.up = append(d.up, qnode{parent, pair})
-		} else {
-			kept = append(kept, d.level[i:j]...)
-		}
-		i = j
-	}
-	return kept
-}
-
-// Quantile implements [Estimator].
-func (d *QDigest) Quantile(q float64) time.Duration {
-	if d.n == 0 {
-		return 0
-	}
-	switch r := Rank(q, d.n); {
-	case r == d.n:
-		return d.max
-	case !(q > 0):
-		return d.min
-	}
-	d.flush()
-	if d.curve == nil {
-		d.curve = d.distribution()
-	}
-	target := q * float64(d.n)
-	i := sort.Search(len(d.curve), func(i int) bool { return d.curve[i].sum >= target })
-	i = min(max(i, 1), len(d.curve)-1) // the sum of the slopes may miss n by a rounding
-	a, b := d.curve[i-1], d.curve[i]
-	x := a.x + (b.x-a.x)*(target-a.sum)/(b.sum-a.sum)
-	leaf := min(uint32(x), uint32(b.x)-1)
-	lo, hi := leafStart(leaf), leafStart(leaf+1)-1
-	return d.within(lo + time.Duration((x-float64(leaf))*float64(hi-lo)))
-}
-
-// distribution spreads each count evenly over the leaves of its node. At most
-// one node a level straddles any coordinate, and each but a leaf counts at most
-// floor(n/k): hence the bound height/k on the rank.
-func (d *QDigest) distribution() []qpoint {
-	type edge struct{ x, slope float64 }
-	edges := make([]edge, 0, 2*len(d.nodes))
-	first, end := float64(leafOf(d.min)), float64(leafOf(d.max)+1)
-	for _, n := range d.nodes {
-		lo, hi := leavesOf(n.id)
-		// Nothing lies outside the extremes.
-		from, to := max(float64(lo), first), min(float64(hi), end)
-		slope := float64(n.count) / (to - from)
-		edges = append(edges, edge{from, slope}, edge{to, -slope})
-	}
-	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.x, b.x) })
-	curve := make([]qpoint, 0, len(edges))
-	var slope, sum, prev float64
-	for i := 0; i < len(edges); {
-		x := edges[i].x
-		sum += slope * (x - prev)
-		for ; i < len(edges) && edges[i].x == x; i++ {
-			slope += edges[i].slope
-		}
-		curve = append(curve, qpoint{x, sum})
-		prev = x
-	}
-	return curve
-}
-
-// leavesOf is the range [lo, hi) of leaves below node id.
-func leavesOf(id uint32) (lo, hi uint32) {
-	lo, hi = id, id+1
-	for lo < 1<<treeBits {
-		lo, hi = 2*lo, 2*hi
-	}
-	return lo - 1<<treeBits, hi - 1<<treeBits
-}
-
-// Merge implements [Estimator]. Digests of one epsilon merge, and the bound
-// holds for the sum.
+// Merge implements [Estimator]. Digests of the same options merge, and the bound
+// holds for the sum, in whichever order and tree. More than 2^62 values together
+// are an error, too.
 func (d *QDigest) Merge(other Estimator) error {
 	o, err := sameKind(d, other)
 	if err != nil {
 		return err
 	}
-	if o.k != d.k {
-		return mergeError(d, other, fmt.Sprintf("epsilon is %v and %v", o.Epsilon(), d.Epsilon()))
+	switch {
+	case o.options != d.options:
+		return mergeError(d, o, fmt.Sprintf("the options are %+v and %+v", o.options, d.options))
+	case o.n > mostQDigest-min(d.n, mostQDigest):
+		return mergeError(d, o, "together they hold more than 2^62 values")
 	}
-	d.flush()
-	o.flush()
 	d.extremes.merge(&o.extremes)
-	d.curve = nil
-	d.add(o.nodes)
-	d.compress()
+	d.clamped += o.clamped
+	for _, v := range o.raw {
+		d.keep(v, 1)
+	}
+	if !o.forest.empty() {
+		d.grow()
+		d.stale = true
+		d.forest.merge(&o.forest)
+	}
 	return nil
 }
 
-// StateBytes implements [Sizer].
-func (d *QDigest) StateBytes() int {
-	nodes := cap(d.nodes) + cap(d.spare) + cap(d.level) + cap(d.up)
-	return 16*(nodes+cap(d.curve)) + 4*cap(d.pending)
+// Quantile implements [Estimator]. The first one after a change sums up the
+// nodes, some ten microseconds; the next ones take a fraction of one each. The
+// first 4,096 values are sorted instead.
+func (d *QDigest) Quantile(q float64) time.Duration {
+	rank := Rank(q, d.n)
+	switch {
+	case rank == d.n: // of none, too
+		return d.max
+	case !(q > 0):
+		return d.min
+	case d.forest.empty():
+		return d.sort()[rank-1]
+	}
+	d.sum()
+	x := d.forest.find(q*float64(d.n), d.leafOf(d.min), d.leafOf(d.max)+1)
+	g, leaf := d.forest.grid, uint32(x)
+	lo, hi := g.start(leaf), g.start(leaf+1)-1
+	return d.within(lo + time.Duration((x-float64(leaf))*float64(hi-lo)))
 }
+
+// Bounds are durations that the exact quantile lies between, ends included: what
+// the counts leave open, and no statement on chance. They are equal if the answer
+// is exact, and 0 if d is empty. It costs what [QDigest.Quantile] does.
+func (d *QDigest) Bounds(q float64) (lo, hi time.Duration) {
+	rank := Rank(q, d.n)
+	switch {
+	case rank == d.n:
+		return d.max, d.max
+	case rank == 1:
+		return d.min, d.min
+	case d.forest.empty():
+		v := d.sort()[rank-1]
+		return v, v
+	}
+	d.sum()
+	g := d.forest.grid
+	first, last := d.forest.between(rank)
+	lo, hi = g.start(first), g.start(last+1)-1
+	if last == d.leafOf(math.MaxInt64) {
+		hi = d.max // the last leaf holds whatever is longer
+	}
+	return d.within(lo), d.within(hi)
+}
+
+func (d *QDigest) leafOf(v time.Duration) uint32 { return d.forest.grid.leaf(min(v, maxLeaf)) }
+
+func (d *QDigest) sort() []time.Duration {
+	if !d.sorted {
+		slices.Sort(d.raw)
+		d.sorted = true
+	}
+	return d.raw
+}
+
+func (d *QDigest) sum() {
+	if d.stale {
+		d.forest.sum()
+		d.stale = false
+	}
+}
+
+// StateBytes implements [Sizer].
+func (d *QDigest) StateBytes() int { return 8*cap(d.raw) + d.forest.bytes() + 200 } // and the fields

@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
-func qdigest(epsilon float64) quantile.Estimator {
-	d, err := quantile.NewQDigest(epsilon)
+func textbook(epsilon float64) quantile.Estimator {
+	d, err := quantile.NewTextbookQDigest(epsilon)
 	if err != nil {
 		panic(err)
 	}
@@ -28,12 +28,12 @@ func TestEstimatorsKeepTheirContract(t *testing.T) {
 		fresh  func() quantile.Estimator
 	}{
 		// Room for what the suite adds: growing is the one thing Exact allocates for.
-		"exact":         {quantiletest.Claims{Rank: 0, Extremes: true}, func() quantile.Estimator { return quantile.NewExact(60_000) }},
-		"hdr":           {quantiletest.Claims{Rank: 0, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewHDR() }},
-		"tdigest":       {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewTDigest() }},
-		"qdigest 1 %":   {quantiletest.Claims{Rank: 0.01, Value: 0.001, Extremes: true}, func() quantile.Estimator { return qdigest(0.01) }},
-		"qdigest 0.1 %": {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return qdigest(0.001) }},
-		"qdigest 30 %":  {quantiletest.Claims{Rank: 0.3, Value: 0.001, Extremes: true}, func() quantile.Estimator { return qdigest(0.3) }},
+		"exact":          {quantiletest.Claims{Rank: 0, Extremes: true}, func() quantile.Estimator { return quantile.NewExact(60_000) }},
+		"hdr":            {quantiletest.Claims{Rank: 0, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewHDR() }},
+		"tdigest":        {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewTDigest() }},
+		"textbook 1 %":   {quantiletest.Claims{Rank: 0.01, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.01) }},
+		"textbook 0.1 %": {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.001) }},
+		"textbook 30 %":  {quantiletest.Claims{Rank: 0.3, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.3) }},
 	} {
 		t.Run(name, func(t *testing.T) { quantiletest.Run(t, c.claims, c.fresh) })
 	}
@@ -99,13 +99,13 @@ func TestErrorOfAnEstimate(t *testing.T) {
 	}
 }
 
-func TestQDigestBoundHoldsForAnyDataAndTreeOfMerges(t *testing.T) {
+func TestTextbookBoundHoldsForAnyDataAndTreeOfMerges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const epsilon = 0.2
 		truth, claims := quantile.NewExact(0), quantiletest.Claims{Rank: epsilon, Value: 0.001, Extremes: true}
 		var digests []quantile.Estimator
 		for range rapid.IntRange(1, 5).Draw(t, "shards") {
-			d := qdigest(epsilon)
+			d := textbook(epsilon)
 			repeat := rapid.IntRange(1, 200).Draw(t, "repeat")
 			for _, v := range rapid.SliceOfN(rapid.Int64Range(0, 1<<42), 1, 300).Draw(t, "values") {
 				for i := range repeat {
@@ -129,15 +129,15 @@ func TestQDigestBoundHoldsForAnyDataAndTreeOfMerges(t *testing.T) {
 	})
 }
 
-func TestQDigestsOfDifferentEpsilonDoNotMerge(t *testing.T) {
-	if err := qdigest(0.1).Merge(qdigest(0.2)); err == nil {
+func TestTextbookOfAnotherEpsilonDoNotMerge(t *testing.T) {
+	if err := textbook(0.1).Merge(textbook(0.2)); err == nil {
 		t.Error("merged")
 	}
 }
 
-func TestQDigestRefusesAnEpsilonOutsideZeroToOne(t *testing.T) {
+func TestTextbookRefusesAnEpsilonOutsideZeroToOne(t *testing.T) {
 	for _, epsilon := range []float64{0, 1, -1, math.NaN(), math.Inf(1)} {
-		if _, err := quantile.NewQDigest(epsilon); err == nil {
+		if _, err := quantile.NewTextbookQDigest(epsilon); err == nil {
 			t.Errorf("epsilon %v was taken", epsilon)
 		}
 	}
@@ -145,9 +145,9 @@ func TestQDigestRefusesAnEpsilonOutsideZeroToOne(t *testing.T) {
 
 // What the tree folds into leaves of a quarter of a millisecond is told apart
 // again by interpolation.
-func TestQDigestInterpolatesWithinALeaf(t *testing.T) {
+func TestTextbookInterpolatesWithinALeaf(t *testing.T) {
 	const start, width = 1 << 38, 1 << 28 // one leaf
-	d := qdigest(0.01)
+	d := textbook(0.01)
 	for i := range time.Duration(1000) {
 		d.Add(start + i*width/1000)
 	}
@@ -169,10 +169,10 @@ func TestStateBytesIsWhatTheHeapHolds(t *testing.T) {
 	}
 	data := quantiletest.Lognormal(20_000)
 	for name, fresh := range map[string]func() quantile.Estimator{
-		"exact":   func() quantile.Estimator { return quantile.NewExact(0) },
-		"hdr":     func() quantile.Estimator { return quantile.NewHDR() },
-		"tdigest": func() quantile.Estimator { return quantile.NewTDigest() },
-		"qdigest": func() quantile.Estimator { return qdigest(0.01) },
+		"exact":    func() quantile.Estimator { return quantile.NewExact(0) },
+		"hdr":      func() quantile.Estimator { return quantile.NewHDR() },
+		"tdigest":  func() quantile.Estimator { return quantile.NewTDigest() },
+		"textbook": func() quantile.Estimator { return textbook(0.01) },
 	} {
 		var several [20]quantile.Estimator // so that nothing else matters
 		before, said := heap(), 0.0
@@ -192,7 +192,7 @@ func TestStateBytesIsWhatTheHeapHolds(t *testing.T) {
 }
 
 func ExampleEstimator() {
-	digest, err := quantile.NewQDigest(0.01)
+	digest, err := quantile.NewTextbookQDigest(0.01)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -56,9 +56,9 @@ func NewDWS() *DWS { return &DWS{kept: quantile.NewExact(65)} }
 // NewDWSQDigest returns an empty DWS that is the whole pipeline of the article:
 // what the rule picks goes into a q-digest, whose quantiles are interpolated
 // linearly. The digest adds its own error to the sample's; for its epsilon see
-// [quantile.NewQDigest].
+// [quantile.NewTextbookQDigest].
 func NewDWSQDigest(epsilon float64) (*DWS, error) {
-	d, err := quantile.NewQDigest(epsilon)
+	d, err := quantile.NewTextbookQDigest(epsilon)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type Arm struct {
 	fresh func() (quantile.Estimator, error)
 }
 
-// epsilon is the bound on the rank error of the q-digests: 1 %.
+// epsilon is the bound on the rank error of the textbook's q-digests: 1 %.
 const epsilon = 0.01
 
 // Arms are all of them: the truth first, and then by what they cost.
@@ -24,7 +24,8 @@ var Arms = []Arm{
 	{"exact", "full sort: keeps everything", func() (quantile.Estimator, error) { return quantile.NewExact(0), nil }},
 	{"hdr", "HDR histogram, 3 figures", func() (quantile.Estimator, error) { return quantile.NewHDR(), nil }},
 	{"tdigest", "t-digest of influxdata, compression 1,000", func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil }},
-	{"qdigest", "q-digest, 1 % of the ranks", func() (quantile.Estimator, error) { return quantile.NewQDigest(epsilon) }},
+	{"qdigest", "eager q-digest, 10 % of the ranks above", func() (quantile.Estimator, error) { return quantile.NewQDigest(quantile.QDigestOptions{}) }},
+	{"qdigest-textbook", "q-digest of its paper, 1 % of the ranks", func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(epsilon) }},
 	{"dws", "dynamic-window sampling as its article prints it", func() (quantile.Estimator, error) { return sampling.NewDWS(), nil }},
 	{"dws+qdigest", "the same sample in a q-digest", func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(epsilon) }},
 }

@@ -31,12 +31,15 @@ func TestEveryArmIsAFreshEstimator(t *testing.T) {
 // name stands for is that, with the epsilon documented.
 func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 	want := map[string]func() (quantile.Estimator, error){
-		"exact":       func() (quantile.Estimator, error) { return quantile.NewExact(0), nil },
-		"hdr":         func() (quantile.Estimator, error) { return quantile.NewHDR(), nil },
-		"tdigest":     func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil },
-		"qdigest":     func() (quantile.Estimator, error) { return quantile.NewQDigest(0.01) },
-		"dws":         func() (quantile.Estimator, error) { return sampling.NewDWS(), nil },
-		"dws+qdigest": func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(0.01) },
+		"exact":   func() (quantile.Estimator, error) { return quantile.NewExact(0), nil },
+		"hdr":     func() (quantile.Estimator, error) { return quantile.NewHDR(), nil },
+		"tdigest": func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil },
+		"qdigest": func() (quantile.Estimator, error) {
+			return quantile.NewQDigest(quantile.QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
+		},
+		"qdigest-textbook": func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(0.01) },
+		"dws":              func() (quantile.Estimator, error) { return sampling.NewDWS(), nil },
+		"dws+qdigest":      func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(0.01) },
 	}
 	for _, a := range estimators.Arms {
 		arm, err := estimators.New(a.Name)

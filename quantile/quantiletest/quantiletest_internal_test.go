@@ -211,7 +211,7 @@ func TestEveryRuleRejectsItsLiars(t *testing.T) {
 // A digest that claims too much, rather than one made to lie.
 func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 	coarse := func() quantile.Estimator {
-		d, err := quantile.NewQDigest(0.1)
+		d, err := quantile.NewTextbookQDigest(0.1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,9 +10,9 @@ import (
 
 // The two parts of the digest property (section 3.1 of the paper) and its
 // consequence, the size, after any inserts.
-func TestQDigestKeepsTheDigestProperty(t *testing.T) {
+func TestTextbookKeepsTheDigestProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d, err := NewQDigest(rapid.Float64Range(0.05, 0.9).Draw(t, "epsilon"))
+		d, err := NewTextbookQDigest(rapid.Float64Range(0.05, 0.9).Draw(t, "epsilon"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestQDigestKeepsTheDigestProperty(t *testing.T) {
 	})
 }
 
-func checkDigest(t *rapid.T, d *QDigest) {
+func checkDigest(t *rapid.T, d *TextbookQDigest) {
 	counts, total := map[uint32]uint64{}, uint64(0)
 	for _, n := range d.nodes {
 		counts[n.id] = n.count
@@ -50,7 +50,7 @@ func checkDigest(t *rapid.T, d *QDigest) {
 	if limit > 0 && uint64(len(d.nodes)) > 3*d.k {
 		t.Fatalf("%d nodes, more than 3k = %d", len(d.nodes), 3*d.k)
 	}
-	if !slices.IsSortedFunc(d.nodes, func(a, b qnode) int { return int(a.id) - int(b.id) }) {
+	if !slices.IsSortedFunc(d.nodes, func(a, b textbookNode) int { return int(a.id) - int(b.id) }) {
 		t.Fatal("nodes are not in order of id")
 	}
 }
