@@ -173,6 +173,7 @@ func TestStateBytesIsWhatTheHeapHolds(t *testing.T) {
 		"hdr":      func() quantile.Estimator { return quantile.NewHDR() },
 		"tdigest":  func() quantile.Estimator { return quantile.NewTDigest() },
 		"textbook": func() quantile.Estimator { return textbook(0.01) },
+		"qdigest":  func() quantile.Estimator { return qdigest(quantile.QDigestOptions{}) },
 	} {
 		var several [20]quantile.Estimator // so that nothing else matters
 		before, said := heap(), 0.0

@@ -1,0 +1,88 @@
+package quantile_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
+)
+
+// An operation is one value into a digest that starts anew every n of them, its
+// making included. The library's is the yardstick: read the ratio to it.
+func BenchmarkQDigestAdd(b *testing.B) {
+	for _, set := range quantiletest.Datasets[:4] {
+		for _, n := range []int{1e4, 1e6} {
+			values := set.Make(n)
+			name := fmt.Sprintf("dist=%s/n=%.0e/by=", set.Name, float64(n))
+			b.Run(name+"qdigest", func(b *testing.B) {
+				b.ReportAllocs()
+				var d *quantile.QDigest
+				for i := range b.N {
+					if i%n == 0 {
+						d = qdigest(quantile.QDigestOptions{})
+						kept = d
+					}
+					d.Add(values[i%n])
+				}
+			})
+			b.Run(name+"textbook", func(b *testing.B) {
+				b.ReportAllocs()
+				var d quantile.Estimator
+				for i := range b.N {
+					if i%n == 0 {
+						d = textbook(0.01)
+						kept = d
+					}
+					d.Add(values[i%n])
+				}
+			})
+			b.Run(name+"library", func(b *testing.B) {
+				b.ReportAllocs()
+				var h *hdrhistogram.Histogram
+				for i := range b.N {
+					if i%n == 0 {
+						h = hdrhistogram.New(1, int64(time.Hour), 3)
+						kept = h
+					}
+					if err := h.RecordValue(int64(values[i%n])); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// One of 64 shards of a million values is merged.
+func BenchmarkQDigestMerge(b *testing.B) {
+	all := shards(quantile.QDigestOptions{}, quantiletest.Lognormal(1_000_000), true)
+	var d *quantile.QDigest
+	for i := range b.N {
+		if i%len(all) == 0 {
+			d = qdigest(quantile.QDigestOptions{})
+		}
+		merge(b, d, all[i%len(all)])
+	}
+}
+
+// Quantiles are read from a million values, five at a time: again, and after a
+// change.
+func BenchmarkQDigestQuantile(b *testing.B) {
+	d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(1_000_000)...)
+	for name, change := range map[string]bool{"read=again": false, "read=first": true} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if change {
+					d.Add(50_000)
+				}
+				for _, q := range []float64{0.5, 0.9, 0.99, 0.999, 0.9999} {
+					d.Quantile(q)
+				}
+			}
+		})
+	}
+}

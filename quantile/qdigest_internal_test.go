@@ -1,0 +1,113 @@
+package quantile
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// What forest says of itself, after any operations.
+func TestForestKeepsItsInvariant(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := QDigestOptions{
+			Epsilon:      rapid.Float64Range(0.01, 0.9).Draw(t, "epsilon"),
+			Uniform:      rapid.Bool().Draw(t, "uniform"),
+			MantissaBits: rapid.SampledFrom([]int{7, 10}).Draw(t, "m"),
+		}
+		digests := make([]*QDigest, rapid.IntRange(1, 3).Draw(t, "digests"))
+		for i := range digests {
+			d, err := NewQDigest(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.grow() // at once
+			shift := rapid.IntRange(0, 62).Draw(t, "shift")
+			for _, v := range rapid.SliceOfN(rapid.Int64(), 1, 500).Draw(t, "values") {
+				for j := range 20 {
+					d.Add(time.Duration(v) >> (shift + j%3))
+				}
+				d.AddN(time.Duration(v)>>shift, uint64(v)%1000)
+			}
+			checkForest(t, d)
+			digests[i] = d
+		}
+		for _, d := range digests[1:] {
+			if err := digests[0].Merge(d); err != nil {
+				t.Fatal(err)
+			}
+			checkForest(t, digests[0])
+		}
+		f := &digests[0].forest
+		f.rebuild()
+		before := slices.Clone(f.nodes)
+		f.rebuild()
+		if !slices.Equal(f.nodes, before) {
+			t.Fatal("a second rebuild changes more")
+		}
+	})
+}
+
+func checkForest(t *rapid.T, d *QDigest) {
+	f, r := &d.forest, &uvarints{}
+	f.check(r, d.leafOf(d.min), d.leafOf(d.max))
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	var n uint64
+	for _, node := range f.nodes {
+		n += node.count
+	}
+	if n != d.n {
+		t.Fatalf("%d values in the nodes, want %d", n, d.n)
+	}
+	for leaf := range f.grid.leaves() {
+		i, level := leaf>>f.height, f.height
+		for f.nodes[i].kids != 0 {
+			level--
+			i = f.nodes[i].kids + leaf>>level&1
+		}
+		if f.jump[leaf] != i {
+			t.Fatalf("leaf %d is aimed at node %d, want %d", leaf, f.jump[leaf], i)
+		}
+		if level == 0 && f.nodes[i].cap != leafCap {
+			t.Fatalf("leaf %d has a cap of %d", leaf, f.nodes[i].cap)
+		}
+	}
+}
+
+func TestGridsCoverEveryDurationInOrder(t *testing.T) {
+	for _, g := range []grid{coarse, fine} {
+		for i := range g.leaves() {
+			lo, end := g.start(i), g.start(i+1)
+			if g.leaf(lo) != i || g.leaf(end-1) != i {
+				t.Fatalf("m=%d: leaf %d is [%d, %d), and its ends are in %d and %d", g, i, lo, end, g.leaf(lo), g.leaf(end-1))
+			}
+			if width := end - lo; width > 1 && width > lo>>g {
+				t.Fatalf("m=%d: leaf %d = [%d, %d) is wider than 2^-%d of its value", g, i, lo, end, g)
+			}
+		}
+		if g.start(g.leaves()) != maxLeaf+1 {
+			t.Errorf("m=%d: the last leaf ends at %d", g, g.start(g.leaves()))
+		}
+	}
+	for _, d := range []time.Duration{0, 1, 5000, 1 << 30, maxLeaf} {
+		if fine.leaf(d) != leafOf(d) {
+			t.Errorf("%d is in leaf %d and %d", d, fine.leaf(d), leafOf(d))
+		}
+	}
+}
+
+func TestForestStorageIsOfTheRightSize(t *testing.T) {
+	d, err := NewQDigest(QDigestOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range time.Duration(200_000) {
+		d.Add(i * i)
+		if f := &d.forest; cap(f.nodes) > 2*len(f.nodes)+128 {
+			t.Fatalf("after %d values %d nodes have room for %d", i, len(f.nodes), cap(f.nodes))
+		}
+	}
+}
