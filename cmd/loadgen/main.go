@@ -6,6 +6,7 @@
 //	loadgen scenarios             list the scenarios there are
 //	loadgen show RUN              print the tables of a run again
 //	loadgen selftest              test the generator on this machine
+//	loadgen quantiles [FILE...]   compare latency estimators, and recommend one
 //
 // It exits with 0 if all is well; 1 is for what was worse than asked, 2 for bad
 // input and for what could not be measured, 3 for what is not valid under

@@ -1,0 +1,80 @@
+package quantiles
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+// none stands for what was not measured or cannot be stated.
+const none = "-"
+
+// number writes x with three digits or so, and commas.
+func number(x float64) string {
+	switch a := math.Abs(x); {
+	case x == 0:
+		return "0"
+	case a < 0.01:
+		return fmt.Sprintf("%.2g", x)
+	case a < 9.995:
+		return fmt.Sprintf("%.2f", x)
+	case a < 99.95:
+		return fmt.Sprintf("%.1f", x)
+	}
+	if x < 0 {
+		return "-" + number(-x)
+	}
+	return report.Count(math.Round(x))
+}
+
+// percent writes a share.
+func percent(share float64) string { return number(100*share) + "%" }
+
+// signed is percent with a sign of its own, where it is not 0.
+func signed(share float64) string {
+	if share > 0 {
+		return "+" + percent(share)
+	}
+	return percent(share)
+}
+
+// memory writes bytes.
+func memory(b int) string {
+	switch x := float64(b); {
+	case b < 1<<10:
+		return number(x) + " B"
+	case b < 1<<20:
+		return number(x/(1<<10)) + " KiB"
+	default:
+		return number(x/(1<<20)) + " MiB"
+	}
+}
+
+// size is memory of a state that may not be told.
+func size(b int) string {
+	if b == 0 {
+		return none
+	}
+	return memory(b)
+}
+
+// duration writes d with four digits.
+func duration(d time.Duration) string {
+	unit := time.Duration(1)
+	for d/unit >= 10_000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}
+
+// list writes "a", "a and b", or "a, b and c".
+func list(all []string) string {
+	if len(all) < 2 {
+		return strings.Join(all, "")
+	}
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " and " + all[last]
+}

@@ -1,0 +1,205 @@
+package quantiles
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+// newTable is one without lines but for that below its header: its first columns to
+// the left, numbers to the right.
+func newTable(left int, header ...any) table.Writer {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.Options{SeparateHeader: true}
+	style.Format.Header = text.FormatDefault
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	t.AppendHeader(header)
+	var columns []table.ColumnConfig
+	for i := left; i < len(header); i++ {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(columns)
+	t.SuppressTrailingSpaces()
+	return t
+}
+
+// Text is the report as tables: two for each data set, and one of all.
+func (r *Report) Text() string {
+	var b strings.Builder
+	e := &r.Environment
+	fmt.Fprintf(&b, "Latency estimators, %s in random order, seed %d\nloadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n\n",
+		report.Plural(r.Rounds, "round"), r.Seed, e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	b.WriteString(r.method())
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		fmt.Fprintf(&b, "\n%s\n\n%s\n\n%s", s.title(), r.costs(s).Render(), s.errors(r.Quantiles))
+	}
+	fmt.Fprintf(&b, "\nAll data: at most %s of error%s\n\n%s\n\n%s\n",
+		percent(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), r.Advice())
+	return b.String()
+}
+
+// method says how figures came about, so that a reader knows what they are worth.
+func (r *Report) method() string {
+	s := fmt.Sprintf(`Times are %s: medians over the rounds, and the range of insertions.
+Each is taken after a garbage collection. Every value is added by a direct call through the
+Estimator interface, the same for all. Machines differ: compare ratios`, r.Clock)
+	if r.Anchor != "" {
+		s += fmt.Sprintf(" (x %s), which are medians\nof those within each round", r.Anchor)
+	}
+	return s + ", and not ns.\n"
+}
+
+func (l *Limits) size() string {
+	if l.MaxBytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s of state", memory(l.MaxBytes))
+}
+
+// title names a data set, its size, and where it is from.
+func (s *Set) title() string {
+	title := fmt.Sprintf("%s, %s", s.Name, report.Plural(s.N, "value"))
+	if s.About != "" {
+		title += ": " + s.About
+	}
+	return title
+}
+
+// costs are what the estimators take.
+func (r *Report) costs(s *Set) table.Writer {
+	header := []any{"estimator", "insert ns", "min..max"}
+	if r.Anchor != "" {
+		header = append(header, "x "+r.Anchor)
+	}
+	t := newTable(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
+	for i := range s.Cells {
+		c := &s.Cells[i]
+		row := table.Row{c.Estimator, number(c.Insert.Median), number(c.Insert.Min) + ".." + number(c.Insert.Max)}
+		if r.Anchor != "" {
+			row = append(row, c.times())
+		}
+		t.AppendRow(append(row, number(c.FirstRead.Median/1e3), number(c.Query.Median), c.merge(), size(c.StateBytes), size(c.Serialized)))
+	}
+	return t
+}
+
+func (c *Cell) times() string {
+	if c.TimesAnchor == 0 {
+		return none
+	}
+	return number(c.TimesAnchor)
+}
+
+func (c *Cell) merge() string {
+	if c.MergeError != "" {
+		return none
+	}
+	return number(c.Merge.Median / 1e3)
+}
+
+// errors are how far the estimators are off, and what there is to know of that.
+// Percentiles without enough values are blank.
+func (s *Set) errors(quantiles []float64) string {
+	header := []any{"estimator"}
+	for _, q := range quantiles {
+		name := percentile(q)
+		if i := s.point(q); i >= 0 {
+			name += s.Points[i].mark()
+		}
+		header = append(header, name+" value", "rank", "of tail")
+	}
+	t := newTable(1, header...)
+	for _, c := range s.Cells {
+		row := table.Row{c.Estimator}
+		for _, q := range quantiles {
+			if i := s.point(q); i >= 0 {
+				a := &c.Answers[i]
+				row = append(row, signed(a.Value), percent(a.Rank), percent(a.Tail))
+			} else {
+				row = append(row, "", "", "")
+			}
+		}
+		t.AppendRow(row)
+	}
+	return t.Render() + "\n" + strings.Join(s.notes(), "\n") + "\n"
+}
+
+// point is the index of that of q; -1 if it is refused.
+func (s *Set) point(q float64) int {
+	return slices.IndexFunc(s.Points, func(p Point) bool { return p.Q == q })
+}
+
+func (p *Point) mark() string {
+	if p.Gap {
+		return "*"
+	}
+	return ""
+}
+
+// notes tell the exact values, gaps, and what is missing.
+func (s *Set) notes() (all []string) {
+	var exact []string
+	for _, p := range s.Points {
+		exact = append(exact, percentile(p.Q)+" "+duration(p.Exact))
+		if p.Gap {
+			all = append(all, fmt.Sprintf("* a gap: values %s of the tail's ranks around %s lie %s of it apart, so that its value error says nothing;",
+				percent(gapWindow), percentile(p.Q), percent(p.Spread)), "  it is judged by the less of value and of tail")
+		}
+	}
+	if len(exact) > 0 {
+		all = append([]string{"exact: " + strings.Join(exact, ", ")}, all...)
+	}
+	for _, f := range s.Refused {
+		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", percentile(f.Q), report.Count(f.Needs), report.Count(s.N)))
+	}
+	for i := range s.Cells {
+		if c := &s.Cells[i]; c.MergeError != "" {
+			all = append(all, fmt.Sprintf("%s was not merged: %s", c.Estimator, c.MergeError))
+		}
+	}
+	return all
+}
+
+// verdicts set the estimators against the limits.
+func (r *Report) verdicts() table.Writer {
+	header := []any{"estimator", "insert ns"}
+	if r.Anchor != "" {
+		header = append(header, "x "+r.Anchor)
+	}
+	t := newTable(1, append(header, "state", "largest error", "at", "verdict")...)
+	for i := range r.Recommendation.Candidates {
+		c := &r.Recommendation.Candidates[i]
+		row := table.Row{c.Estimator, number(c.InsertNS)}
+		if r.Anchor != "" {
+			row = append(row, (&Cell{TimesAnchor: c.TimesAnchor}).times())
+		}
+		t.AppendRow(append(row, size(c.StateBytes), percent(c.Worst.Error), c.Worst.place(), c.verdict(r.Recommendation.Estimator)))
+	}
+	return t
+}
+
+func (w *Worst) place() string {
+	s := percentile(w.Q)
+	if w.AtGap {
+		s += "*"
+	}
+	return s + " of " + w.Data
+}
+
+func (c *Candidate) verdict(recommended string) string {
+	switch {
+	case c.Estimator == recommended:
+		return "recommended"
+	case c.Meets():
+		return "meets"
+	}
+	return "misses"
+}

@@ -1,0 +1,185 @@
+package quantiles
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// Formats are the ways to write a report.
+var Formats = []string{"table", "bench", "json", "markdown"}
+
+// Write writes r in one of Formats.
+func (r *Report) Write(w io.Writer, format string) error {
+	var (
+		s   string
+		err error
+	)
+	switch format {
+	case "table":
+		s = r.Text()
+	case "bench":
+		s, err = r.Bench()
+	case "json":
+		s, err = r.json()
+	case "markdown":
+		s = r.Markdown()
+	default:
+		err = fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, s)
+	return err
+}
+
+// json is r in JSON, which has no NaN and no infinity: they are an error.
+func (r *Report) json() (string, error) {
+	data, err := json.MarshalIndent(r, "", "  ")
+	return string(data) + "\n", err
+}
+
+// Markdown is one table of all data, fit for a README, and the recommendation.
+func (r *Report) Markdown() string {
+	header := []any{"data", "estimator", "insert ns"}
+	if r.Anchor != "" {
+		header = append(header, "x "+r.Anchor)
+	}
+	header = append(header, "merge us/shard", "state", "encoded")
+	for _, q := range r.Quantiles {
+		header = append(header, percentile(q))
+	}
+	t := newTable(2, header...)
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		for k := range s.Cells {
+			c := &s.Cells[k]
+			row := table.Row{s.Name, c.Estimator, number(c.Insert.Median)}
+			if r.Anchor != "" {
+				row = append(row, c.times())
+			}
+			row = append(row, c.merge(), size(c.StateBytes), size(c.Serialized))
+			t.AppendRow(append(row, s.markdownErrors(c, r.Quantiles)...))
+		}
+	}
+	e := &r.Environment
+	return fmt.Sprintf("%s\n\n"+
+		"Errors of value against full sort; with a \\* there is a gap in the data, and it is the less of that and of the\n"+
+		"rank error over 1-q. Times are %s, medians of %d rounds, each value added through the same\n"+
+		"interface; %s/%s, %s, %s, seed %d.\n\n%s\n",
+		t.RenderMarkdown(), r.Clock, r.Rounds, e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
+}
+
+// markdownErrors are cells of Markdown, blank where there are too few values.
+func (s *Set) markdownErrors(c *Cell, quantiles []float64) (cells table.Row) {
+	for _, q := range quantiles {
+		switch i := s.point(q); {
+		case i < 0:
+			cells = append(cells, "")
+		case s.Points[i].Gap:
+			cells = append(cells, percent(c.Answers[i].Error)+`\*`)
+		default:
+			cells = append(cells, signed(c.Answers[i].Value))
+		}
+	}
+	return cells
+}
+
+// Bench is r in Go benchmark text: a line for each estimator, data set and round, so
+// that benchstat sees the spread of the times.
+//
+// Left out are percentiles without enough values, errors of value at a gap, sizes
+// that are not told, and times of 0, which tools would give a table of their own.
+func (r *Report) Bench() (string, error) {
+	var b strings.Builder
+	e := &r.Environment
+	fmt.Fprintf(&b, "# loadgen quantiles %d  seed=%d  commit=%s  rounds=%d  order=random\n", r.Schema, r.Seed, orUnknown(e.Commit), r.Rounds)
+	for _, c := range [][2]string{
+		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", "github.com/loadgen-go/loadgen"}, {"cpu", orUnknown(e.CPU)},
+		{"clock", r.Clock}, {"shards", strconv.Itoa(r.Shards)},
+	} {
+		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
+	}
+	for _, unit := range r.units() {
+		fmt.Fprintf(&b, "Unit %s better=lower\n", unit)
+	}
+	b.WriteByte('\n')
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		for round := range r.Rounds {
+			for k := range s.Cells {
+				c := &s.Cells[k]
+				fmt.Fprintf(&b, "BenchmarkQuantiles/est=%s/dist=%s/n=%d-%d %d", plain(c.Estimator), s.Name, s.N, max(e.GOMAXPROCS, 1), s.N)
+				if err := measurements(&b, s.measurements(c, round)); err != nil {
+					return "", fmt.Errorf("%s on %s: %w", c.Estimator, s.Name, err)
+				}
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// units are all that Bench may write.
+func (r *Report) units() []string {
+	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes", "serialized-bytes"}
+	for _, q := range r.Quantiles {
+		units = append(units, percentile(q)+"-error-ppm", percentile(q)+"-rank-error-ppm")
+	}
+	return units
+}
+
+// measurements are those of a cell in one round.
+func (s *Set) measurements(c *Cell, round int) (all []results.Measurement) {
+	positive := func(unit string, x float64) {
+		if x != 0 {
+			all = append(all, results.Measurement{Unit: unit, Value: x})
+		}
+	}
+	nanos := func(unit string, t *Timing) {
+		if round < len(t.Rounds) {
+			positive(unit, math.Round(t.Rounds[round]*1e3)/1e3)
+		}
+	}
+	nanos("insert-ns/op", &c.Insert)
+	nanos("first-read-ns/op", &c.FirstRead)
+	nanos("query-ns/op", &c.Query)
+	nanos("merge-ns/op", &c.Merge)
+	positive("state-bytes", float64(c.StateBytes))
+	positive("serialized-bytes", float64(c.Serialized))
+	for i, a := range c.Answers {
+		p := &s.Points[i]
+		if !p.Gap {
+			all = append(all, results.Measurement{Unit: percentile(p.Q) + "-error-ppm", Value: math.Round(1e6 * math.Abs(a.Value))})
+		}
+		all = append(all, results.Measurement{Unit: percentile(p.Q) + "-rank-error-ppm", Value: math.Round(1e6 * a.Rank)})
+	}
+	return all
+}
+
+// measurements ends a line. One NaN makes benchstat exhaust the memory: what is not
+// finite is an error.
+func measurements(b *strings.Builder, all []results.Measurement) error {
+	for _, m := range all {
+		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+			return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)
+		}
+		fmt.Fprintf(b, " %s %s", strconv.FormatFloat(m.Value, 'f', -1, 64), m.Unit)
+	}
+	b.WriteByte('\n')
+	return nil
+}
