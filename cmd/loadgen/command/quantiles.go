@@ -32,7 +32,7 @@ func newQuantiles() *cobra.Command {
 insert a value, to read quantiles and to merge, bytes of state and encoded, and at
 each quantile the error against full sort. Its last words are which estimator to use:
 the cheapest to insert into of those that keep --max-error and --max-bytes on all
-data; among those within 5% of it, the smallest.
+data; among those within 5% of it, the smallest. All of it takes about a minute.
 
 Data are made up (--data), or come from files:
 
@@ -43,10 +43,10 @@ Data are made up (--data), or come from files:
 What histograms kept is expanded to the middles of buckets, in random order. FILE - is
 standard input. With files, data are made up only if --data is given.
 
-An error is that of the value, (estimate - exact) / exact. Where values 5% of the
-tail's ranks to both sides of a quantile lie further apart than half the exact value,
-there is a gap: that error then says nothing, and the lesser of it and of the
-rank error over 1-q is judged. A percentile without enough values for a 95% interval
+An error is that of the value, (estimate - exact) / exact. Where the values 10% of the
+tail's ranks before and after a quantile differ by more than half the exact value,
+there is a gap: that error then says nothing, and the lesser of it and of the rank
+error over 1-q is judged. A percentile without enough values for a 95% interval
 is not stated: p99 needs 368, p99.9 needs 3,688, p99.99 needs 36,887.
 
 It exits with 0 if it recommends one, with 1 if none keeps the limits, and with 2 if

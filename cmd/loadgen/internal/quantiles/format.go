@@ -45,7 +45,7 @@ func signed(share float64) string {
 func memory(b int) string {
 	switch x := float64(b); {
 	case b < 1<<10:
-		return number(x) + " B"
+		return report.Count(b) + " B"
 	case b < 1<<20:
 		return number(x/(1<<10)) + " KiB"
 	default:
@@ -77,4 +77,25 @@ func list(all []string) string {
 	}
 	last := len(all) - 1
 	return strings.Join(all[:last], ", ") + " and " + all[last]
+}
+
+// wrap breaks a sentence into lines of up to 100 characters.
+func wrap(s string) string {
+	const width = 100
+	var b strings.Builder
+	at := 0
+	for _, word := range strings.Fields(s) {
+		switch {
+		case at == 0:
+		case at+1+len(word) > width:
+			b.WriteByte('\n')
+			at = 0
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += len(word)
+	}
+	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -168,13 +169,13 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 	switch {
 	case l.MaxBytes == 0:
 	case c.StateBytes == 0:
-		c.Misses = append(c.Misses, "it does not tell its size")
+		c.Misses = slices.Insert(c.Misses, 0, "it does not tell its size")
 		known = false
 	default:
 		used := float64(c.StateBytes) / float64(l.MaxBytes)
 		c.Excess = max(c.Excess, used)
 		if used > 1 {
-			c.Misses = append(c.Misses, fmt.Sprintf("its state is %s of %s allowed", memory(c.StateBytes), memory(l.MaxBytes)))
+			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed", memory(c.StateBytes), memory(l.MaxBytes)))
 		}
 	}
 	if !known {
@@ -195,33 +196,42 @@ func excess(x, limit float64) (times float64, known bool) {
 func (r *Report) Advice() string {
 	limits := fmt.Sprintf("an error of at most %s at %s", percent(r.Limits.MaxError), list(r.judged()))
 	if r.Limits.MaxBytes > 0 {
-		limits += fmt.Sprintf(", and %s of state at most,", memory(r.Limits.MaxBytes))
+		limits += fmt.Sprintf(", and at most %s of state,", memory(r.Limits.MaxBytes))
 	}
 	limits += " on all data"
-	name := r.Recommendation.Estimator
-	if name == "" {
-		name = r.Recommendation.Closest
+	rec := &r.Recommendation
+	if rec.Estimator == "" {
+		return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, rec.Closest, rec.candidate(rec.Closest).why())
 	}
-	c := r.Recommendation.candidate(name)
-	if c.Meets() {
-		return fmt.Sprintf("Use %s: of the %d of %d estimators with %s, it is the cheapest to insert into%s, with %s of state and an error of at most %s.",
-			name, r.Recommendation.meeting(), len(r.Recommendation.Candidates), limits, c.cost(r.Anchor), size(c.StateBytes), percent(c.Worst.Error))
+	use := "Use " + rec.Estimator
+	if n := rec.meeting(); n == 1 {
+		use += ", the only one"
+	} else {
+		use += fmt.Sprintf(", the cheapest to insert into of the %d", n)
 	}
+	return fmt.Sprintf("%s of %s with %s. %s", use, report.Plural(len(rec.Candidates), "estimator"), limits, rec.candidate(rec.Estimator).takes(r.Anchor))
+}
+
+// why is which limits c misses, the size and the worst errors first.
+func (c *Candidate) why() string {
 	const most = 3
 	why := c.Misses
 	if len(why) > most {
 		why = append(slices.Clone(why[:most]), fmt.Sprintf("and %d more", len(c.Misses)-most))
 	}
-	return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, name, strings.Join(why, "; "))
+	return strings.Join(why, "; ")
 }
 
-// cost is what an insertion takes, in words.
-func (c *Candidate) cost(anchor string) string {
-	s := fmt.Sprintf(" (%s ns", number(c.InsertNS))
+// takes is what c costs, in a sentence.
+func (c *Candidate) takes(anchor string) string {
+	s := fmt.Sprintf("An insertion takes %s ns", number(c.InsertNS))
 	if c.TimesAnchor > 0 {
-		s += fmt.Sprintf(", %s x %s", number(c.TimesAnchor), anchor)
+		s += fmt.Sprintf(" (%s x %s)", number(c.TimesAnchor), anchor)
 	}
-	return s + ")"
+	if c.StateBytes > 0 {
+		s += fmt.Sprintf(", its state at most %s", memory(c.StateBytes))
+	}
+	return s + fmt.Sprintf("; its largest error is %s.", percent(c.Worst.Error))
 }
 
 func (r *Recommendation) candidate(name string) *Candidate {

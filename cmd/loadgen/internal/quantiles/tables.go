@@ -42,7 +42,7 @@ func (r *Report) Text() string {
 		fmt.Fprintf(&b, "\n%s\n\n%s\n\n%s", s.title(), r.costs(s).Render(), s.errors(r.Quantiles))
 	}
 	fmt.Fprintf(&b, "\nAll data: at most %s of error%s\n\n%s\n\n%s\n",
-		percent(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), r.Advice())
+		percent(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), wrap(r.Advice()))
 	return b.String()
 }
 
@@ -150,8 +150,9 @@ func (s *Set) notes() (all []string) {
 	for _, p := range s.Points {
 		exact = append(exact, percentile(p.Q)+" "+duration(p.Exact))
 		if p.Gap {
-			all = append(all, fmt.Sprintf("* a gap: values %s of the tail's ranks around %s lie %s of it apart, so that its value error says nothing;",
-				percent(gapWindow), percentile(p.Q), percent(p.Spread)), "  it is judged by the less of value and of tail")
+			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ by %s x the exact one, so that\n"+
+				"  its value error says nothing; it is judged by the less of value and of tail",
+				100*gapWindow, percentile(p.Q), number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
@@ -187,6 +188,9 @@ func (r *Report) verdicts() table.Writer {
 }
 
 func (w *Worst) place() string {
+	if w.Error == 0 {
+		return none
+	}
 	s := percentile(w.Q)
 	if w.AtGap {
 		s += "*"

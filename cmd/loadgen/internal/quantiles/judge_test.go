@@ -1,0 +1,84 @@
+package quantiles
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/quantiletest"
+)
+
+// A gap is told by the values 10 % of the tail's ranks to both sides: with 1,000 values
+// and q = 0.9 that is ten ranks, of which the tenth still counts.
+func TestAGapIsWhereValuesNextToTheRankLieFarApart(t *testing.T) {
+	step := func(at int, low, high time.Duration) []time.Duration {
+		values := make([]time.Duration, 1000)
+		for i := range values {
+			values[i] = low
+			if i >= at {
+				values[i] = high
+			}
+		}
+		return values
+	}
+	rank := int(quantile.Rank(0.9, 1000)) // from 1
+	for name, c := range map[string]struct {
+		values []time.Duration
+		gap    bool
+	}{
+		"constant":                     {step(0, 100, 100), false},
+		"zero":                         {step(0, 0, 0), false},
+		"the step is at the rank":      {step(rank, 100, 1000), true},
+		"ten ranks above":              {step(rank+9, 100, 1000), true},
+		"eleven ranks above":           {step(rank+10, 100, 1000), false},
+		"ten ranks below":              {step(rank-10, 100, 1000), true},
+		"eleven ranks below":           {step(rank-11, 100, 1000), false},
+		"the step is half the value":   {step(rank, 100, 150), false},
+		"and a little more than that":  {step(rank, 100, 151), true},
+		"the value is 0, then is some": {step(rank, 0, 1), true},
+	} {
+		if p := newPoint(0.9, c.values); p.Gap != c.gap {
+			t.Errorf("%s: gap is %v, spread %v", name, p.Gap, p.Spread)
+		}
+	}
+}
+
+// What each shape is known for: the narrow body with its rare pauses and the cache
+// have their gaps where they begin, and smooth tails have none, however heavy.
+func TestGapsOfTheShapes(t *testing.T) {
+	for _, d := range quantiletest.Datasets {
+		values := d.Make(1_000_000)
+		slices.Sort(values)
+		for _, q := range []float64{0.1, 0.5, 0.9, 0.99, 0.999, 0.9999} {
+			want := d.Name == "gc-pause" && q == 0.999 || d.Name == "spike-every-1024" && q == 0.999 || d.Name == "bimodal" && q == 0.9
+			if p := newPoint(q, values); p.Gap != want {
+				t.Errorf("%s at %v: gap is %v, spread %v", d.Name, q, p.Gap, p.Spread)
+			}
+		}
+	}
+}
+
+func TestErrorsOfAnAnswer(t *testing.T) {
+	truth := quantile.NewExact(0)
+	for i := range 1000 {
+		truth.Add(time.Duration(i+1) * time.Microsecond)
+	}
+	p := newPoint(0.99, truth.Sorted())
+	a := p.answer(truth, 985*time.Microsecond)
+	near := func(x, y float64) bool { return math.Abs(x-y) < 1e-12 }
+	if p.Exact != 990*time.Microsecond || !near(a.Value, -5./990) || !near(a.Rank, 0.005) || !near(a.Tail, 0.5) || a.Error != -a.Value {
+		t.Errorf("%+v of %+v", a, p)
+	}
+	p.Gap = true
+	for estimate, want := range map[time.Duration]float64{
+		985 * time.Microsecond:  5. / 990, // a right value is right at a gap, too
+		1500 * time.Microsecond: 510. / 990,
+		5 * time.Millisecond:    1, // all of the tail
+	} {
+		if a := p.answer(truth, estimate); !near(a.Error, want) {
+			t.Errorf("%v at a gap is judged by %v, want %v", estimate, a.Error, want)
+		}
+	}
+}

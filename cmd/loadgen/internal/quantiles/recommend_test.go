@@ -1,0 +1,99 @@
+package quantiles
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// A made-up estimator: what an insertion takes, its state, and its error.
+type made struct {
+	name  string
+	ns    float64
+	bytes int
+	err   float64
+}
+
+// madeReport is one of two data sets, in the second of which errors are halved.
+func madeReport(limits Limits, all ...made) *Report {
+	r := &Report{Limits: limits, Quantiles: []float64{0.5}, Anchor: "hdr"}
+	for i, name := range []string{"a", "b"} {
+		s := Set{Name: name, N: 1000, Points: []Point{{Q: 0.5, Exact: time.Millisecond}}}
+		for _, m := range all {
+			e := m.err / float64(i+1)
+			s.Cells = append(s.Cells, Cell{Estimator: m.name, Insert: Timing{Median: m.ns}, TimesAnchor: m.ns / 5, StateBytes: m.bytes, Answers: []Answer{{Value: e, Error: e}}})
+		}
+		r.Sets = append(r.Sets, s)
+	}
+	r.Recommendation = recommend(r)
+	return r
+}
+
+func TestTheCheapestThatKeepsTheLimitsIsRecommended(t *testing.T) {
+	limits := Limits{MaxError: 0.01, MaxBytes: 1000}
+	for name, c := range map[string]struct {
+		limits Limits
+		all    []made
+		want   string
+	}{
+		"the cheapest":                    {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 900, 0.01}}, "fast"},
+		"not if it is off":                {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 10, 0.0101}}, "slow"},
+		"not if it is large":              {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 1001, 0}}, "slow"},
+		"nor if it does not tell":         {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}}, "slow"},
+		"unless any size will do":         {Limits{MaxError: 0.01}, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}}, "fast"},
+		"the smaller of two alike":        {limits, []made{{"large", 10, 900, 0}, {"small", 10.5, 800, 0}}, "small"},
+		"not of two that differ":          {limits, []made{{"large", 10, 900, 0}, {"small", 10.6, 800, 0}}, "large"},
+		"one that tells, of two alike":    {Limits{MaxError: 0.01}, []made{{"mute", 10, 0, 0}, {"told", 10, 800, 0}}, "told"},
+		"no error is allowed, none there": {Limits{}, []made{{"off", 1, 1, 0.001}, {"exact", 10, 800, 0}}, "exact"},
+	} {
+		r := madeReport(c.limits, c.all...)
+		if got := r.Recommendation; got.Estimator != c.want || got.Closest != "" {
+			t.Errorf("%s: %q, want %q", name, got.Estimator, c.want)
+		}
+		if advice := r.Advice(); !strings.HasPrefix(advice, "Use "+c.want+", the ") {
+			t.Errorf("%s: %s", name, advice)
+		}
+	}
+}
+
+func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
+	limits := Limits{MaxError: 0.01, MaxBytes: 1000}
+	for name, c := range map[string]struct {
+		limits Limits
+		all    []made
+		want   string // the closest
+		why    string
+	}{
+		"by error":       {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 10, 0.02}}, "near", "near: p50 of a is off by 2.00%."},
+		"by size":        {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 2000, 0}}, "near", "near: its state is 1.95 KiB of 1,000 B allowed."},
+		"the larger":     {limits, []made{{"far", 1, 3000, 0.02}, {"near", 9, 10, 0.025}}, "near", "p50 of a is off by 2.50%; p50 of b is off by 1.25%."},
+		"size not told":  {limits, []made{{"mute", 1, 0, 0}, {"near", 9, 9000, 0.09}}, "near", "its state is"},
+		"all mute":       {limits, []made{{"mute", 1, 0, 0}}, "mute", "it does not tell its size."},
+		"no error at 0":  {Limits{}, []made{{"off", 1, 1, 0.001}}, "off", "off by 0.10%"},
+		"of equals cost": {limits, []made{{"dear", 9, 10, 0.02}, {"cheap", 1, 10, 0.02}}, "cheap", "off by 2.00%"},
+	} {
+		r := madeReport(c.limits, c.all...)
+		if r.Recommendation.Estimator != "" || r.Recommendation.Closest != c.want {
+			t.Errorf("%s: %q, closest %q", name, r.Recommendation.Estimator, r.Recommendation.Closest)
+		}
+		if advice := r.Advice(); !strings.HasPrefix(advice, "No estimator has ") || !strings.Contains(advice, c.why) {
+			t.Errorf("%s: %q is not in %s", name, c.why, advice)
+		}
+	}
+}
+
+// At a gap the error that counts is that of the rank.
+func TestARankThatIsRightIsRightAtAGap(t *testing.T) {
+	p := testPlan()
+	p.Data = []Data{stepped("stepped", 2000)}
+	p.Quantiles = []float64{0.9}
+	p.Arms = p.Arms[2:3] // off by 30 %
+	p.Limits = Limits{MaxError: 0.31}
+	if r := mustMeasure(t, p); !r.Sets[0].Points[0].Gap || r.Recommendation.Estimator != "rough" {
+		t.Errorf("%+v: %s", r.Sets[0].Points, r.Advice())
+	}
+	p.Limits.MaxError = 0.29
+	if r := mustMeasure(t, p); r.Recommendation.Estimator != "" || !strings.Contains(r.Advice(), "p90 of stepped is off by") || !strings.Contains(r.Advice(), ", at a gap") {
+		t.Errorf("%s", r.Advice())
+	}
+}
