@@ -49,6 +49,9 @@ type Hashed struct {
 
 	body   []time.Duration // those of the sample that are not above floor, sorted
 	sorted uint64          // n when body and largest were sorted
+
+	options *quantile.QDigestOptions // of digest; nil: body answers
+	digest  *quantile.QDigest        // body, with weights
 }
 
 // HashedOptions set up a [Hashed]. Those that merge have the same Sample and Tail.
@@ -59,6 +62,11 @@ type HashedOptions struct {
 	// values fall in the course of time, down to 256, or if very many are the same.
 	// 0 is 4.
 	Tail float64
+	// QDigest, if set, puts the sample into a q-digest when it is asked, each value
+	// with its weight, and interpolates linearly: the whole pipeline of the article. It
+	// adds the digest's error to the sample's, and takes its memory, in place of the
+	// 8 B of a value that is asked.
+	QDigest *quantile.QDigestOptions
 	// Seed decides which values are kept, by their numbers. 0 is another one for
 	// each Hashed of the process: those that merge need different ones.
 	Seed uint64
@@ -87,13 +95,21 @@ func NewHashed(o HashedOptions) (*Hashed, error) {
 			errs = append(errs, fmt.Errorf("sampling: HashedOptions.%s is %v: want more than 0, and %v at most", name, x, maxFactor))
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if o.QDigest != nil {
+		d, err := quantile.NewQDigest(*o.QDigest)
+		errs = append(errs, err)
+		if err == nil {
+			resolved := d.Options()
+			o.QDigest = &resolved
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	if o.Seed == 0 {
 		o.Seed = mix(seeds.Add(1))
 	}
-	s := &Hashed{c: o.Sample, t: o.Tail, seed: o.Seed, floor: noFloor, min: math.MaxInt64}
+	s := &Hashed{c: o.Sample, t: o.Tail, seed: o.Seed, options: o.QDigest, floor: noFloor, min: math.MaxInt64}
 	s.fit()
 	s.reserve()
 	s.seek()
@@ -262,10 +278,14 @@ func (s *Hashed) Quantile(q float64) time.Duration {
 	// are among the largest, too.
 	i, _ := slices.BinarySearch(s.largest, s.floor+1)
 	all := s.n - uint64(len(s.largest)-i)
-	if len(s.body) == 0 {
-		return s.floor // nothing of them was kept
+	share := float64(rank) / float64(all)
+	switch {
+	case s.digest != nil && s.digest.Count() > 0:
+		return max(s.digest.Quantile(share), s.min)
+	case len(s.body) > 0:
+		return s.body[quantile.Rank(share, uint64(len(s.body)))-1]
 	}
-	return s.body[quantile.Rank(float64(rank)/float64(all), uint64(len(s.body)))-1]
+	return s.floor // nothing of them was sampled
 }
 
 func (s *Hashed) sort() {
@@ -274,11 +294,27 @@ func (s *Hashed) sort() {
 	}
 	s.sorted = s.n
 	slices.Sort(s.largest)
+	if s.options != nil {
+		s.digest = s.digested()
+		return
+	}
 	s.body = withRoom(s.body[:0], len(s.values))
 	for d := range s.weighted {
 		s.body = append(s.body, d)
 	}
 	slices.Sort(s.body)
+}
+
+// digested is the sample that is not above floor as a q-digest.
+func (s *Hashed) digested() *quantile.QDigest {
+	d, err := quantile.NewQDigest(*s.options)
+	if err != nil {
+		panic(err) // NewHashed has made one
+	}
+	for v, weight := range s.weighted {
+		d.AddN(v, weight)
+	}
+	return d
 }
 
 // weighted are the values of the sample that are not above floor, and how many of
@@ -315,6 +351,8 @@ func (s *Hashed) Merge(other quantile.Estimator) error {
 		return refuse("they are one")
 	case o.c != s.c || o.t != s.t:
 		return refuse(fmt.Sprintf("Sample is %v and %v, Tail %v and %v", o.c, s.c, o.t, s.t))
+	case (o.options == nil) != (s.options == nil) || o.options != nil && *o.options != *s.options:
+		return refuse("their q-digests have other options")
 	case o.seed == s.seed:
 		return refuse(fmt.Sprintf("both have seed %d: want different ones", s.seed))
 	case o.n == 0:
@@ -365,5 +403,9 @@ func (s *Hashed) Max() time.Duration { return s.Quantile(1) }
 
 // StateBytes implements [quantile.Sizer].
 func (s *Hashed) StateBytes() int {
-	return 8*(cap(s.values)+cap(s.largest)+cap(s.body)) + 4*cap(s.hashes)
+	bytes := 8*(cap(s.values)+cap(s.largest)+cap(s.body)) + 4*cap(s.hashes)
+	if s.digest != nil {
+		bytes += s.digest.StateBytes()
+	}
+	return bytes
 }

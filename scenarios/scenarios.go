@@ -79,7 +79,7 @@ func (p Pair) String() string { return p.A + " vs " + p.B }
 // The arms that a scenario may name. What is behind a name is not known here.
 var (
 	SpansArms    = []string{"none", "noop", "pooled", "pooled-off", "sdk"}
-	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws", "dws+qdigest"}
+	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash", "dws-hash+qdigest", "dws", "dws+qdigest"}
 )
 
 // MapTarget is the instrumented map of handlers: the target of a scenario that does

@@ -108,7 +108,7 @@ unknown: 1
 		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled, pooled-off, sdk`,
 		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled, pooled-off, sdk`,
-		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, qdigest-textbook, dws, dws+qdigest, or live: true`,
+		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, or live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
 		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,

@@ -26,6 +26,12 @@ var Arms = []Arm{
 	{"tdigest", "t-digest of influxdata, compression 1,000", func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil }},
 	{"qdigest", "eager q-digest, 10 % of the ranks above", func() (quantile.Estimator, error) { return quantile.NewQDigest(quantile.QDigestOptions{}) }},
 	{"qdigest-textbook", "q-digest of its paper, 1 % of the ranks", func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(epsilon) }},
+	{"dws-hash", "dynamic-window sampling by hashes, and the largest exactly", func() (quantile.Estimator, error) {
+		return sampling.NewHashed(sampling.HashedOptions{})
+	}},
+	{"dws-hash+qdigest", "the same sample in an eager q-digest", func() (quantile.Estimator, error) {
+		return sampling.NewHashed(sampling.HashedOptions{QDigest: &quantile.QDigestOptions{}})
+	}},
 	{"dws", "dynamic-window sampling as its article prints it", func() (quantile.Estimator, error) { return sampling.NewDWS(), nil }},
 	{"dws+qdigest", "the same sample in a q-digest", func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(epsilon) }},
 }

@@ -38,8 +38,12 @@ func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 			return quantile.NewQDigest(quantile.QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
 		},
 		"qdigest-textbook": func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(0.01) },
-		"dws":              func() (quantile.Estimator, error) { return sampling.NewDWS(), nil },
-		"dws+qdigest":      func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(0.01) },
+		"dws-hash":         func() (quantile.Estimator, error) { return sampling.NewHashed(sampling.HashedOptions{}) },
+		"dws-hash+qdigest": func() (quantile.Estimator, error) {
+			return sampling.NewHashed(sampling.HashedOptions{QDigest: &quantile.QDigestOptions{}})
+		},
+		"dws":         func() (quantile.Estimator, error) { return sampling.NewDWS(), nil },
+		"dws+qdigest": func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(0.01) },
 	}
 	for _, a := range estimators.Arms {
 		arm, err := estimators.New(a.Name)
