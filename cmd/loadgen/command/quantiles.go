@@ -89,7 +89,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.Uint64Var(&f.seed, "seed", 0, "Seed of the order (default random; it is told).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
-	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an arm such as spans=sdk,\nor a cell such as spans=sdk/qps=10000 (default the first arm).")
+	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
 	flags.StringVar(&f.format, "format", quantiles.Formats[0], "The `format` to write: "+strings.Join(quantiles.Formats, ", ")+".")
 	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "format": quantiles.Formats} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -171,6 +171,9 @@ func (f *quantileFlags) read(files []string, stdin io.Reader) (read []quantiles.
 		d, err := r.Read(file)
 		errs = append(errs, err)
 		read = append(read, d)
+	}
+	if f.visit != "" && r.Runs == 0 {
+		errs = append(errs, fmt.Errorf("--visit: %q is of no run: want the directory of one, or its run.json", f.visit))
 	}
 	return read, errors.Join(errs...)
 }

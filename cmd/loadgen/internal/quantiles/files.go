@@ -22,7 +22,9 @@ type Reader struct {
 	Visit string
 	// Seed is of the order of what histograms kept without one.
 	Seed uint64
-	read bool // standard input
+	// Runs is how many runs were read.
+	Runs int
+	read bool // standard input was
 }
 
 // Read reads the data of a file: a histogram log (.hlog), a run of this project (its

@@ -104,6 +104,7 @@ func expand(values []time.Duration, h *hdrhistogram.Histogram) ([]time.Duration,
 // run reads the latencies of visits of a run, merged. Its histograms have the exact
 // extremes beside them.
 func (r *Reader) run(path string) (Data, error) {
+	r.Runs++
 	run, err := results.Read(path)
 	if err != nil {
 		return Data{}, err

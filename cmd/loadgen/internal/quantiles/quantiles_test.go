@@ -161,6 +161,16 @@ func TestTimesArePerValuePerFiveReadsAndPerShard(t *testing.T) {
 	}
 }
 
+func TestASizeThatIsNotToldIsBlank(t *testing.T) {
+	p := testPlan()
+	p.Arms = []Arm{{"mute", func() (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
+	r := mustMeasure(t, p)
+	bench, err := r.Bench()
+	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") || r.Recommendation.Candidates[0].Meets() {
+		t.Errorf("%v, %s\n%s", err, bench, r.Text())
+	}
+}
+
 // What one estimator left behind is not collected while another is timed.
 func TestTheCollectorRunsBeforeEachTiming(t *testing.T) {
 	p := testPlan()
@@ -200,8 +210,9 @@ func TestTheSeedSetsTheOrderOfEveryRound(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
-	if order(1) != order(1) || order(1) == order(2) {
-		t.Error("the order is not that of the seed")
+	one, again, two := order(1), order(1), order(2)
+	if one != again || one == two {
+		t.Errorf("the order is not that of the seed:\n%s\n%s\n%s", one, again, two)
 	}
 }
 
