@@ -10,6 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -73,9 +74,9 @@ func (r *Report) Markdown() string {
 	e := &r.Environment
 	return fmt.Sprintf("%s\n\n"+
 		"Errors of value against full sort; with a \\* there is a gap in the data, and it is the less of that and of the\n"+
-		"rank error over 1-q. Times are %s, medians of %d rounds, each value added through the same\n"+
+		"rank error over 1-q. Times are %s, medians of %s, each value added through the same\n"+
 		"interface; %s/%s, %s, %s, seed %d.\n\n%s\n",
-		t.RenderMarkdown(), r.Clock, r.Rounds, e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
+		t.RenderMarkdown(), r.Clock, report.Plural(r.Rounds, "round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
 }
 
 // markdownErrors are cells of Markdown, blank where there are too few values.
