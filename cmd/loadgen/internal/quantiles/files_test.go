@@ -270,6 +270,29 @@ func TestARunWithoutCallsIsAnError(t *testing.T) {
 	}
 }
 
+// Rising values are a case of their own, which histograms must not make of all data.
+func TestWhatHistogramsKeptIsNotInsertedInOrder(t *testing.T) {
+	var values []int64
+	for i := range int64(50) {
+		values = append(values, i)
+	}
+	run := aRun(t)
+	for seed := range uint64(2) {
+		for _, path := range []string{run, file(t, "x.hlog", encoded(t, values...))} {
+			r := &Reader{Seed: seed, Visit: "spans=none"}
+			if d, err := r.Read(path); err != nil || slices.IsSorted(d.Make()) {
+				t.Errorf("%s: %v, in order %v", path, err, d.Make())
+			}
+		}
+	}
+}
+
+func TestNamesOfDataFitIntoThoseOfBenchmarks(t *testing.T) {
+	if got := of("a/b c=d\x1b", "", nil).Name; got != "a_b_c_d_" {
+		t.Errorf("%q", got)
+	}
+}
+
 // What is read back from a histogram has its count and extremes, and every value in
 // its bucket.
 func TestHistogramsKeepTheirQuantiles(t *testing.T) {
@@ -289,6 +312,9 @@ func TestHistogramsKeepTheirQuantiles(t *testing.T) {
 		if h.Quantile(q) != again.Quantile(q) {
 			t.Errorf("at %v: %v, was %v", q, again.Quantile(q), h.Quantile(q))
 		}
+	}
+	if slices.Min(values) < h.Min() || slices.Max(values) > h.Max() {
+		t.Errorf("values from %v to %v, were from %v to %v", slices.Min(values), slices.Max(values), h.Min(), h.Max())
 	}
 	if h.Count() != again.Count() {
 		t.Errorf("%d values, were %d", again.Count(), h.Count())

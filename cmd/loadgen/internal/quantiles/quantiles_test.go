@@ -161,6 +161,56 @@ func TestTimesArePerValuePerFiveReadsAndPerShard(t *testing.T) {
 	}
 }
 
+// Of several rounds the worst answer counts, whichever round it is of.
+func TestTheWorstAnswerOfAllRoundsCounts(t *testing.T) {
+	truth := quantile.NewExact(1)
+	truth.Add(1000)
+	points := []Point{newPoint(0.5, truth.Sorted())}
+	var all []sample
+	for _, d := range []time.Duration{1001, 980, 1010} {
+		all = append(all, sample{answers: []time.Duration{d}})
+	}
+	if c := newCell("x", all, points, truth); c.Answers[0].Estimate != 980 {
+		t.Errorf("%+v", c.Answers)
+	}
+}
+
+// A growing toy takes more memory once it was read.
+type growing struct {
+	toy
+	read bool
+}
+
+func (g *growing) Quantile(q float64) time.Duration { g.read = true; return g.toy.Quantile(q) }
+func (g *growing) Merge(quantile.Estimator) error   { return nil }
+func (g *growing) StateBytes() int {
+	if g.read {
+		return 2000
+	}
+	return 1000
+}
+
+func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
+	p, c := testPlan(), &fakeClock{}
+	s, err := p.visit(Arm{"growing", func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }}, p.Data[0].Make(), nil)
+	if err != nil || s.state != 2000 {
+		t.Errorf("%v, %d bytes", err, s.state)
+	}
+}
+
+// Each value is in one shard: a merge is timed with as many as there are.
+func TestShardsShareTheValues(t *testing.T) {
+	p, c := testPlan(), &fakeClock{}
+	var made []*toy
+	arm := Arm{"kept", func() (quantile.Estimator, error) { e := c.toy(1, 1); made = append(made, &e); return &e, nil }}
+	if _, refused, err := p.merge(arm, p.Data[0].Make()); err != nil || refused != nil {
+		t.Fatal(err, refused)
+	}
+	if len(made) != p.Shards+1 || made[0].Count() != 1000 || made[1].Count() != 250 {
+		t.Errorf("%d estimators, %d values in all, %d in the first shard", len(made), made[0].Count(), made[1].Count())
+	}
+}
+
 func TestASizeThatIsNotToldIsBlank(t *testing.T) {
 	p := testPlan()
 	p.Arms = []Arm{{"mute", func() (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}

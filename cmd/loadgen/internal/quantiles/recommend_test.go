@@ -82,6 +82,14 @@ func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
 	}
 }
 
+func TestASizeThatOneSetDoesNotTellIsNotTold(t *testing.T) {
+	r := madeReport(Limits{MaxError: 1, MaxBytes: 1000}, made{"part", 1, 10, 0})
+	r.Sets[1].Cells[0].StateBytes = 0
+	if c := newCandidate(r, 0); c.StateBytes != 0 || c.Meets() {
+		t.Errorf("%+v", c)
+	}
+}
+
 // At a gap the error that counts is that of the rank.
 func TestARankThatIsRightIsRightAtAGap(t *testing.T) {
 	p := testPlan()
