@@ -300,6 +300,9 @@ func TestHistogramsKeepTheirQuantiles(t *testing.T) {
 	for range 10_000 {
 		h.Add(time.Duration(r.ExpFloat64() * 1e6))
 	}
+	for range 3 { // whose bucket has its middle above them
+		h.Add(time.Minute)
+	}
 	values, err := latencies(h)
 	if err != nil {
 		t.Fatal(err)
