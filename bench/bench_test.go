@@ -79,6 +79,9 @@ func BenchmarkMap(b *testing.B) {
 func BenchmarkMapLatency(b *testing.B) {
 	ctx := context.Background()
 	for _, arm := range estimators.Arms {
+		if arm.Peer {
+			continue
+		}
 		b.Run("quantile="+arm.Name, func(b *testing.B) {
 			e := estimator(b, arm.Name)
 			m := oneHandler(b, observable.Options{Latency: func(string) observable.Instrument { return instrument{e} }})

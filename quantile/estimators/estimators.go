@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/peers"
 	"github.com/loadgen-go/loadgen/sampling"
 )
 
@@ -13,27 +14,37 @@ import (
 type Arm struct {
 	Name  string
 	About string
+	// Peer says that it is another library's, of package peers: one to compare
+	// with when asked for, not one of those that are compared by default.
+	Peer  bool
 	fresh func() (quantile.Estimator, error)
 }
 
 // epsilon is the bound on the rank error of the textbook's q-digests: 1 %.
 const epsilon = 0.01
 
-// Arms are all of them: the truth first, and then by what they cost.
+// Arms are all of them: the truth first, then by what they cost, and the peers last.
 var Arms = []Arm{
-	{"exact", "full sort: keeps everything", func() (quantile.Estimator, error) { return quantile.NewExact(0), nil }},
-	{"hdr", "HDR histogram, 3 figures", func() (quantile.Estimator, error) { return quantile.NewHDR(), nil }},
-	{"tdigest", "t-digest of influxdata, compression 1,000", func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil }},
-	{"qdigest", "eager q-digest, 10 % of the ranks above", func() (quantile.Estimator, error) { return quantile.NewQDigest(quantile.QDigestOptions{}) }},
-	{"qdigest-textbook", "q-digest of its paper, 1 % of the ranks", func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(epsilon) }},
-	{"dws-hash", "dynamic-window sampling by hashes, and the largest exactly", func() (quantile.Estimator, error) {
+	{"exact", "full sort: keeps everything", false, func() (quantile.Estimator, error) { return quantile.NewExact(0), nil }},
+	{"hdr", "HDR histogram, 3 figures", false, func() (quantile.Estimator, error) { return quantile.NewHDR(), nil }},
+	{"tdigest", "t-digest of influxdata, compression 1,000", false, func() (quantile.Estimator, error) { return quantile.NewTDigest(), nil }},
+	{"qdigest", "eager q-digest, 10 % of the ranks above", false, func() (quantile.Estimator, error) { return quantile.NewQDigest(quantile.QDigestOptions{}) }},
+	{"qdigest-textbook", "q-digest of its paper, 1 % of the ranks", false, func() (quantile.Estimator, error) { return quantile.NewTextbookQDigest(epsilon) }},
+	{"dws-hash", "dynamic-window sampling by hashes, and the largest exactly", false, func() (quantile.Estimator, error) {
 		return sampling.NewHashed(sampling.HashedOptions{})
 	}},
-	{"dws-hash+qdigest", "the same sample in an eager q-digest", func() (quantile.Estimator, error) {
+	{"dws-hash+qdigest", "the same sample in an eager q-digest", false, func() (quantile.Estimator, error) {
 		return sampling.NewHashed(sampling.HashedOptions{QDigest: &quantile.QDigestOptions{}})
 	}},
-	{"dws", "dynamic-window sampling as its article prints it", func() (quantile.Estimator, error) { return sampling.NewDWS(), nil }},
-	{"dws+qdigest", "the same sample in a q-digest", func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(epsilon) }},
+	{"dws", "dynamic-window sampling as its article prints it", false, func() (quantile.Estimator, error) { return sampling.NewDWS(), nil }},
+	{"dws+qdigest", "the same sample in a q-digest", false, func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(epsilon) }},
+	{"caio", "t-digest of caio, compression 100", true, func() (quantile.Estimator, error) { return peers.NewCaio() }},
+	{"ddsketch", "DDSketch of DataDog, 1 % of the value", true, func() (quantile.Estimator, error) { return peers.NewDDSketch() }},
+	{"hdrhistogram-go", "HDR histogram of its own library, 3 figures", true, func() (quantile.Estimator, error) { return peers.NewHDRHistogramGo(), nil }},
+	{"perks", "targeted quantiles of beorn7, as in Prometheus summaries", true, func() (quantile.Estimator, error) { return peers.NewPerks(), nil }},
+	{"otel-exponential", "exponential histogram of OpenTelemetry, 160 buckets", true, func() (quantile.Estimator, error) { return peers.NewOTelExponential(), nil }},
+	{"prometheus-classic", "Prometheus histogram, default buckets", true, func() (quantile.Estimator, error) { return peers.NewPrometheusClassic(), nil }},
+	{"prometheus-native", "Prometheus native histogram, factor 1.1", true, func() (quantile.Estimator, error) { return peers.NewPrometheusNative(), nil }},
 }
 
 // New makes an empty estimator of the arm of that name.

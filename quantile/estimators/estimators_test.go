@@ -1,12 +1,14 @@
 package estimators_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/quantile/peers"
 	"github.com/loadgen-go/loadgen/sampling"
 )
 
@@ -44,6 +46,14 @@ func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 		},
 		"dws":         func() (quantile.Estimator, error) { return sampling.NewDWS(), nil },
 		"dws+qdigest": func() (quantile.Estimator, error) { return sampling.NewDWSQDigest(0.01) },
+
+		"caio":               func() (quantile.Estimator, error) { return peers.NewCaio() },
+		"ddsketch":           func() (quantile.Estimator, error) { return peers.NewDDSketch() },
+		"hdrhistogram-go":    func() (quantile.Estimator, error) { return peers.NewHDRHistogramGo(), nil },
+		"perks":              func() (quantile.Estimator, error) { return peers.NewPerks(), nil },
+		"otel-exponential":   func() (quantile.Estimator, error) { return peers.NewOTelExponential(), nil },
+		"prometheus-classic": func() (quantile.Estimator, error) { return peers.NewPrometheusClassic(), nil },
+		"prometheus-native":  func() (quantile.Estimator, error) { return peers.NewPrometheusNative(), nil },
 	}
 	for _, a := range estimators.Arms {
 		arm, err := estimators.New(a.Name)
@@ -61,6 +71,31 @@ func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 		if err := arm.Merge(known); err != nil {
 			t.Errorf("%s is something else: %v", a.Name, err)
 		}
+	}
+}
+
+// What is compared by default is ours, and stays what it was.
+func TestPeersAreMarkedAndComeLast(t *testing.T) {
+	known := map[string]bool{}
+	for _, f := range peers.Known {
+		known[f.Arm] = true
+	}
+	ours := true
+	for _, a := range estimators.Arms {
+		e, err := estimators.New(a.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := strings.HasPrefix(fmt.Sprintf("%T", e), "*peers."); is != a.Peer {
+			t.Errorf("%s is a %T, and Peer is %v", a.Name, e, a.Peer)
+		}
+		if ours = ours && !a.Peer; !ours && !a.Peer {
+			t.Errorf("%s is ours and comes after a peer", a.Name)
+		}
+		delete(known, a.Name)
+	}
+	for name := range known {
+		t.Errorf("faults are known of %s, which is no arm", name)
 	}
 }
 
