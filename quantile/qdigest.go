@@ -13,7 +13,7 @@ import (
 // still has room, and a node has the less room the further out in the tail it
 // lies. For every q the estimate's leaf holds a rank within Epsilon*(1-q)*n of
 // q*n, whatever the data, their order, and the tree of merges: p99.9 is ten times
-// as sharp as p99. With Uniform it is Epsilon*n everywhere, in a quarter of the
+// as sharp as p99. With Uniform it is Epsilon*n everywhere, in a third of the
 // room. A leaf is at most 0.8 % of the value wide (0.1 % with 10 MantissaBits);
 // between the ends of a node the quantile is interpolated, linearly.
 //

@@ -9,10 +9,12 @@ import (
 // counts values known to lie among its leaves, no closer.
 //
 // Invariant: a node above the leaves counts at most W/k, where W is the weight of
-// all nodes strictly to its right (of all nodes, if uniform), and k = height/epsilon.
-// Of the nodes that straddle the boundary between two leaves, the only ones in
-// doubt, there is at most one at each of the height levels: together they count at
-// most epsilon*W, and W is at most what lies above the boundary.
+// all nodes strictly to its right (of all nodes, if uniform). Of the nodes that
+// straddle the boundary between two leaves, the only ones in doubt, there is at
+// most one at each of the height levels. With k = height/epsilon they count at most
+// epsilon times what lies above the boundary. An estimate too low has more above
+// it than the quantile has, by its own error e: with k = height*(1+1/epsilon),
+// e <= epsilon/(1+epsilon) * ((1-q)n + e), which is e <= epsilon*(1-q)n.
 //
 // W only grows, so an old cap is merely too small. Caps are therefore set in a
 // rebuild alone, which is due when the storage is full.
@@ -45,7 +47,11 @@ const (
 
 func newForest(o QDigestOptions) forest {
 	f := forest{grid: grid(o.MantissaBits), height: uint8(o.MantissaBits - rootBits), uniform: o.Uniform}
-	f.k = uint64(min(math.Ceil(float64(f.height)/o.Epsilon), mostQDigest))
+	k := float64(f.height) / o.Epsilon
+	if !o.Uniform {
+		k += float64(f.height) // what is above the estimate, or above the quantile
+	}
+	f.k = uint64(min(math.Ceil(k), mostQDigest))
 	f.nodes = make([]node, f.roots())
 	f.jump = make([]uint32, f.grid.leaves())
 	return f
@@ -203,7 +209,7 @@ func (f *forest) refit(i uint32, level uint8, right, all uint64) uint64 {
 		kids = f.refit(child, level-1, kids, all)
 	}
 	if childless := f.nodes[n.kids].kids == 0 && f.nodes[n.kids+1].kids == 0; childless {
-		if sum := kids - right; sum == 0 || n.count+sum <= room {
+		if sum := kids - right; n.count+sum <= room {
 			n.count += sum
 			n.kids = 0
 			return right + n.count

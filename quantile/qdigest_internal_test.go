@@ -39,6 +39,16 @@ func TestForestKeepsItsInvariant(t *testing.T) {
 			}
 			checkForest(t, digests[0])
 		}
+		if data, err := digests[0].MarshalBinary(); digests[0].n > rawMost { // else it decodes as raw values
+			var decoded QDigest
+			if err == nil {
+				err = decoded.UnmarshalBinary(data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkForest(t, &decoded)
+		}
 		f := &digests[0].forest
 		f.rebuild()
 		before := slices.Clone(f.nodes)
@@ -96,6 +106,36 @@ func TestGridsCoverEveryDurationInOrder(t *testing.T) {
 		if fine.leaf(d) != leafOf(d) {
 			t.Errorf("%d is in leaf %d and %d", d, fine.leaf(d), leafOf(d))
 		}
+	}
+}
+
+func TestForestSpreadsCountsOverWhereValuesCanBeAlone(t *testing.T) {
+	f := newForest(QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
+	const root = 100
+	lo := uint32(root << f.height) // of 16 leaves
+	f.nodes[root].count = 1000
+	f.sum()
+	for _, c := range []struct {
+		rank       float64
+		first, end uint32
+		want       float64
+	}{
+		{500, 0, f.grid.leaves(), float64(lo) + 8},
+		{500, lo + 8, lo + 10, float64(lo) + 9},
+		{250, lo + 8, f.grid.leaves(), float64(lo) + 10},
+		{0, lo, lo + 16, float64(lo)},
+	} {
+		if got := f.find(c.rank, c.first, c.end); got != c.want {
+			t.Errorf("rank %v is at %v, want %v", c.rank, got, c.want)
+		}
+	}
+	if got := f.find(1000, lo, lo+2); got >= float64(lo+2) || got < float64(lo)+1.99 {
+		t.Errorf("the last rank is at %v, outside leaves %d to %d", got, lo, lo+1)
+	}
+	empty := newForest(QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
+	empty.sum()
+	if got := empty.find(0, 0, 16); got != 0 {
+		t.Errorf("of nothing, rank 0 is at %v", got)
 	}
 }
 

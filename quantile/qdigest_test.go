@@ -324,6 +324,48 @@ func TestQDigestCountersDoNotWrap(t *testing.T) {
 	}
 }
 
+func TestQDigestAnswersAnewAfterEveryChange(t *testing.T) {
+	for name, change := range map[string]func(d *quantile.QDigest){
+		"Add": func(d *quantile.QDigest) {
+			for range 30_000 {
+				d.Add(time.Second)
+			}
+		},
+		"AddN": func(d *quantile.QDigest) { d.AddN(time.Second, 30_000) },
+		"Merge": func(d *quantile.QDigest) {
+			merge(t, d, qdigest(d.Options(), slices.Repeat([]time.Duration{time.Second}, 30_000)...))
+		},
+		"a few": func(d *quantile.QDigest) {
+			for range 8 {
+				merge(t, d, qdigest(d.Options(), slices.Repeat([]time.Duration{time.Second}, 4000)...))
+			}
+		},
+	} {
+		d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(20_000)...)
+		before := d.Quantile(0.5)
+		change(d)
+		if lo, hi := d.Bounds(0.5); d.Quantile(0.5) < 990*time.Millisecond || lo < 990*time.Millisecond || hi < time.Second {
+			t.Errorf("%s: the median is %v (from %v to %v), was %v; want 1 s", name, d.Quantile(0.5), lo, hi, before)
+		}
+	}
+}
+
+func TestQDigestTakesAThirdOfTheRoomIfUniform(t *testing.T) {
+	values := quantiletest.Lognormal(1_000_000)
+	biased, uniform := encodedSize(t, quantile.QDigestOptions{}, values), encodedSize(t, quantile.QDigestOptions{Uniform: true}, values)
+	if uniform > biased/3 {
+		t.Errorf("%d B, biased %d", uniform, biased)
+	}
+}
+
+func encodedSize(t *testing.T, o quantile.QDigestOptions, values []time.Duration) int {
+	data, err := qdigest(o, values...).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(data)
+}
+
 func TestQDigestsOfOtherOptionsDoNotMerge(t *testing.T) {
 	d := qdigest(quantile.QDigestOptions{}, 1)
 	for _, o := range qdigestSettings[1:] {
