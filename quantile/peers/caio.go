@@ -14,10 +14,11 @@ import (
 // them an Add. Which centroid takes a value is drawn from a fixed seed, so that the
 // same values in the same order give the same answers.
 //
-// Claimed: nothing that could be held against it; the README speaks of a "highly
-// accurate" structure, the paper has no worst-case bound. Known faults: past its
-// outermost centroids it extrapolates, so that answers may leave [Min, Max]; a
-// decoded digest that holds Inf or NaN panics (its issue 37, not reached here).
+// Claimed: accuracy, without a figure, and the paper has no worst-case bound. It is
+// held here to half a percent of the ranks, which it keeps on every data set of
+// package quantiletest, merged in any order too. Known faults: at 2,000 centroids
+// one Add inserts them all again; a decoded digest that holds Inf or NaN panics (its
+// issue 37), which no Duration leads to.
 //
 // Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using t-Digests,
 // 2019 (arXiv 1902.04023), by way of caio/go-tdigest v4.1.0.

@@ -22,7 +22,8 @@ import (
 // smallest, in the comment of DefaultMaxSize. The histogram has no quantile: it is
 // interpolated as Prometheus does it once it was sent one, and cut to the minimum
 // and maximum that the data point carries. Known faults: merging an empty histogram,
-// or one of zeros alone, widens every bucket to a factor of 2.
+// or one of zeros alone, widens every bucket to a factor of 2, for good; so does one
+// value far from the others, to what the range asks for.
 //
 // Source: OpenTelemetry specification, metrics data model, ExponentialHistogram, and
 // metrics SDK, base2 exponential bucket histogram aggregation, by way of

@@ -8,10 +8,10 @@
 // a test holds the table to what is so.
 //
 //	arm                 library                          its error
-//	caio                caio/go-tdigest/v4               no bound
+//	caio                caio/go-tdigest/v4               no bound; 0.5 % of the ranks here
 //	ddsketch            DataDog/sketches-go              1 % of the value
 //	hdrhistogram-go     HdrHistogram/hdrhistogram-go     0.1 % of the value, up to 1 h
-//	perks               beorn7/perks                     of the rank, at five quantiles
+//	perks               beorn7/perks                     of the ranks, at five quantiles
 //	otel-exponential    lightstep/go-expohisto           5 % of the value
 //	prometheus-classic  prometheus/client_golang         the width of a bucket
 //	prometheus-native   prometheus/client_golang         9.1 % of the value

@@ -1,8 +1,11 @@
 package peers_test
 
 import (
+	"math"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/peers"
@@ -17,17 +20,25 @@ func must[E quantile.Estimator](e E, err error) quantile.Estimator {
 	return e
 }
 
+// atTargets is what perks claims: nothing but at its targets.
+func atTargets(q float64) float64 {
+	if most, ok := peers.PerksTargets()[q]; ok {
+		return most
+	}
+	return 1
+}
+
 // Every arm, with what is claimed of it.
 var arms = []struct {
 	name   string
 	claims quantiletest.Claims
 	fresh  func() quantile.Estimator
 }{
-	{"caio", quantiletest.Claims{Rank: 1}, func() quantile.Estimator { return must(peers.NewCaio()) }},
+	{"caio", quantiletest.Claims{Rank: 0.005}, func() quantile.Estimator { return must(peers.NewCaio()) }},
 	// The smallest values are some thousand nanoseconds, and answers are whole.
 	{"ddsketch", quantiletest.Claims{Value: 0.01 + 0.0001}, func() quantile.Estimator { return must(peers.NewDDSketch()) }},
 	{"hdrhistogram-go", quantiletest.Claims{Value: 0.001}, func() quantile.Estimator { return peers.NewHDRHistogramGo() }},
-	{"perks", quantiletest.Claims{Rank: 1}, func() quantile.Estimator { return peers.NewPerks() }},
+	{"perks", quantiletest.Claims{RankAt: atTargets}, func() quantile.Estimator { return peers.NewPerks() }},
 	{"otel-exponential", quantiletest.Claims{Value: 0.05, Extremes: true}, func() quantile.Estimator { return peers.NewOTelExponential() }},
 	{"prometheus-classic", quantiletest.Claims{Rank: 1}, func() quantile.Estimator { return peers.NewPrometheusClassic() }},
 	{"prometheus-native", quantiletest.Claims{Value: 0.0906}, func() quantile.Estimator { return peers.NewPrometheusNative() }},
@@ -48,5 +59,86 @@ func TestEveryPeerBreaksTheRulesThatAreKnownAndNoOther(t *testing.T) {
 				t.Errorf("breaks %q, known are %q", broken, want)
 			}
 		})
+	}
+}
+
+// The libraries do not tell what they take, so that most sizes are reckoned.
+func TestStateBytesAreThoseOfTheHeap(t *testing.T) {
+	data := quantiletest.Lognormal(5000)
+	for _, a := range arms {
+		const several = 100
+		kept := make([]quantile.Estimator, several)
+		before := heap()
+		for i := range kept {
+			kept[i] = a.fresh()
+			for _, d := range data {
+				kept[i].Add(d)
+			}
+		}
+		held := int(heap()-before) / several
+		told := kept[0].(quantile.Sizer).StateBytes()
+		t.Logf("%s holds %d B and tells %d", a.name, held, told)
+		if told > 2*held || held > 2*told {
+			t.Errorf("%s holds %d B and tells %d: want it within a factor of 2", a.name, held, told)
+		}
+		runtime.KeepAlive(kept)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// histogram_quantile as Prometheus documents it: linear from bound to bound, the
+// first bucket from 0, and past the last bound that bound.
+func TestTheClassicHistogramInterpolatesLinearly(t *testing.T) {
+	p := peers.NewPrometheusClassic()
+	for range 10 { // 10 up to 5 ms, 20 in (25 ms, 50 ms], 10 past 10 s
+		p.Add(time.Millisecond)
+		p.Add(30 * time.Millisecond)
+		p.Add(30 * time.Millisecond)
+		p.Add(time.Minute)
+	}
+	for q, want := range map[float64]time.Duration{
+		0.125: 2500 * time.Microsecond,
+		0.25:  5 * time.Millisecond,
+		0.5:   37500 * time.Microsecond,
+		0.75:  50 * time.Millisecond,
+		0.76:  10 * time.Second,
+		1:     10 * time.Second,
+	} {
+		if got := p.Quantile(q); got != want {
+			t.Errorf("Quantile(%v) = %v, want %v", q, got, want)
+		}
+	}
+}
+
+// Eight buckets to a factor of two, sought from the nearer end and interpolated in
+// their logarithms; 1 s is the upper end of its bucket.
+func TestTheNativeHistogramInterpolatesExponentially(t *testing.T) {
+	p := peers.NewPrometheusNative()
+	for range 10 {
+		p.Add(0)
+		p.Add(time.Second)
+		p.Add(2 * time.Second)
+		p.Add(8 * time.Second)
+	}
+	seconds := func(exponent float64) time.Duration {
+		return time.Duration(math.Round(1e9 * math.Exp2(exponent)))
+	}
+	for q, want := range map[float64]time.Duration{
+		0.1:   0,
+		0.25:  0,
+		0.375: seconds(-1.0 / 16),
+		0.5:   seconds(1 - 1.0/8), // from above: the lower end of the next
+		0.625: seconds(1 - 1.0/16),
+		1:     seconds(3),
+	} {
+		if got := p.Quantile(q); got < want-1 || got > want+1 {
+			t.Errorf("Quantile(%v) = %d, want %d", q, got, want)
+		}
 	}
 }

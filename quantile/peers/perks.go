@@ -54,8 +54,10 @@ func (p *Perks) Merge(other ours.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [ours.Sizer]: 24 B a sample, and room for 500 that wait.
+// StateBytes implements [ours.Sizer]: 24 B for each of 500 that wait, and for the
+// samples, among which as many are inserted before any is dropped; append has grown
+// that slice to half as much again.
 func (p *Perks) StateBytes() int {
 	const sample, waiting = 24, 500
-	return sample * (waiting + len(p.stream.Samples()))
+	return sample * (waiting + (len(p.stream.Samples())+waiting)*3/2)
 }

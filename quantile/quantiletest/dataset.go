@@ -1,9 +1,11 @@
 package quantiletest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,6 +39,19 @@ var Datasets = []Dataset{
 	}},
 	{"spike-every-1024", spikes},
 	{"drift", drift},
+	{"zeros", zeros},
+}
+
+// Named is the data set of that name.
+func Named(name string) (Dataset, error) {
+	var names []string
+	for _, d := range Datasets {
+		if d.Name == name {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return Dataset{}, fmt.Errorf("quantiletest: no data set is called %q: want one of %s", name, strings.Join(names, ", "))
 }
 
 func draw(n int, next func(i int, r *rand.Rand) float64) []time.Duration {
@@ -97,5 +112,15 @@ func spikes(n int) []time.Duration {
 func drift(n int) []time.Duration {
 	return draw(n, func(i int, r *rand.Rand) float64 {
 		return 50_000 * (1 + 9*float64(i)/float64(n)) * math.Exp(0.15*r.NormFloat64())
+	})
+}
+
+// zeros is a clock too coarse for nine calls in ten.
+func zeros(n int) []time.Duration {
+	return draw(n, func(_ int, r *rand.Rand) float64 {
+		if r.IntN(10) > 0 {
+			return 0
+		}
+		return 50_000 * math.Exp(r.NormFloat64())
 	})
 }

@@ -1,8 +1,12 @@
 package quantiletest
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +22,10 @@ type liar struct {
 	asked  bool  // a quantile
 	light  bool  // claims to hold nothing
 	twin   *liar // takes what is added here
+	merged bool
+	// tells are its count and extremes, decode what it makes of an encoding.
+	tells  func(l *liar) (n uint64, min, max time.Duration)
+	decode func(l *liar, text []byte) error
 }
 
 func (l *liar) Add(d time.Duration) {
@@ -58,7 +66,76 @@ func (l *liar) mergeTruly(other quantile.Estimator) error {
 	if !ok || o == nil || o == l {
 		return quantile.ErrMerge
 	}
+	l.merged = true
 	return l.Exact.Merge(&o.Exact)
+}
+
+func (l *liar) told() (n uint64, min, max time.Duration) {
+	if l.tells != nil {
+		return l.tells(l)
+	}
+	return l.Exact.Count(), l.Exact.Quantile(0), l.Exact.Quantile(1)
+}
+
+func (l *liar) Count() uint64 {
+	n, _, _ := l.told()
+	return n
+}
+
+func (l *liar) Min() time.Duration {
+	_, least, _ := l.told()
+	return least
+}
+
+func (l *liar) Max() time.Duration {
+	_, _, most := l.told()
+	return most
+}
+
+// An encoding is a letter, and 8 bytes for how many values follow and for each.
+func (l *liar) MarshalBinary() ([]byte, error) {
+	text := binary.BigEndian.AppendUint64([]byte{'L'}, l.Exact.Count())
+	for _, d := range l.Exact.Sorted() {
+		text = binary.BigEndian.AppendUint64(text, uint64(d))
+	}
+	return text, nil
+}
+
+func (l *liar) UnmarshalBinary(text []byte) error {
+	if l.decode != nil {
+		return l.decode(l, text)
+	}
+	return l.decodeTruly(text)
+}
+
+var errDamaged = errors.New("damaged")
+
+func (l *liar) decodeTruly(text []byte) error {
+	if len(text) < 9 || text[0] != 'L' || len(text)%8 != 1 || binary.BigEndian.Uint64(text[1:]) != uint64(len(text)-9)/8 {
+		return errDamaged
+	}
+	l.read(text[9:])
+	return nil
+}
+
+// read takes the values of an encoding, as many as are whole.
+func (l *liar) read(values []byte) {
+	l.Exact = quantile.Exact{}
+	for ; len(values) >= 8; values = values[8:] {
+		l.Exact.Add(time.Duration(binary.BigEndian.Uint64(values)))
+	}
+}
+
+// telling makes something of a true count and true extremes.
+func telling(f func(l *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration)) liar {
+	return liar{tells: func(l *liar) (uint64, time.Duration, time.Duration) {
+		return f(l, l.Exact.Count(), l.Exact.Quantile(0), l.Exact.Quantile(1))
+	}}
+}
+
+// decoding does f once it has decoded as it should, with the error of that.
+func decoding(f func(l *liar, text []byte, err error) error) liar {
+	return liar{decode: func(l *liar, text []byte) error { return f(l, text, l.decodeTruly(text)) }}
 }
 
 // answering says what f makes of a true answer.
@@ -105,6 +182,8 @@ var liars = []struct {
 	rule, lie string
 	liar      liar
 	claims    Claims
+	// only says that no other rule is broken.
+	only bool
 }{
 	{rule: "empty", lie: "answers 1 ns", liar: at(0.5, 1)},
 	{rule: "one-value", lie: "off by 1 ns", liar: at(0.25, 1)},
@@ -178,6 +257,118 @@ var liars = []struct {
 		sink = new(int64)
 		l.Exact.Add(d)
 	}}},
+	{rule: "outliers", lie: "the longest is all there is", only: true, claims: Claims{Rank: 0.01}, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if l.Exact.Quantile(1) == math.MaxInt64 && q > 0.5 {
+			return math.MaxInt64
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "outliers", lie: "negative ones count as they are", claims: Claims{Rank: 1}, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if l.Exact.Quantile(1) == math.MaxInt64 && q < 0.01 {
+			return -1
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "merge-order", lie: "too small to take much", only: true, claims: Claims{Rank: 0.01}, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		o, ok := other.(*liar)
+		if ok && o != nil && l.Exact.Count() > 0 && o.Exact.Count() > 4*l.Exact.Count() {
+			return nil
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "merge-order", lie: "fails on an empty one", claims: Claims{Rank: 0.01}, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		if err := l.mergeTruly(other); err != nil || l.Exact.Count() > other.(*liar).Exact.Count() {
+			return err
+		}
+		return quantile.ErrMerge
+	}}},
+	{rule: "p50-at-most-p99", lie: "p50 of the merged is their p99.9", only: true, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if l.merged && q == 0.5 {
+			q = 0.999
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "counters", lie: "counts nothing once", only: true, liar: telling(func(_ *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
+		return n + 1, min, max
+	})},
+	{rule: "counters", lie: "the minimum never rises from zero", only: true, liar: telling(func(_ *liar, n uint64, _, max time.Duration) (uint64, time.Duration, time.Duration) {
+		return n, 0, max
+	})},
+	{rule: "counters", lie: "the maximum of the first shard", only: true, liar: telling(func(l *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
+		if l.merged {
+			max--
+		}
+		return n, min, max
+	})},
+	{rule: "round-trip", lie: "loses a value", only: true, liar: decoding(func(l *liar, text []byte, err error) error {
+		if err == nil && len(text) > 9 {
+			l.read(text[9 : len(text)-8])
+		}
+		return err
+	})},
+	{rule: "round-trip", lie: "adds to what was there", only: true, liar: liar{decode: func(l *liar, text []byte) error {
+		kept := l.Exact
+		if err := l.decodeTruly(text); err != nil {
+			return err
+		}
+		return l.Exact.Merge(&kept)
+	}}},
+	{rule: "round-trip", lie: "spoils what it was given", only: true, liar: decoding(func(_ *liar, text []byte, err error) error {
+		if err == nil {
+			text[0] = 0
+		}
+		return err
+	})},
+	{rule: "round-trip", lie: "merges no more", only: true, liar: liar{
+		decode: func(l *liar, text []byte) error {
+			l.light = true
+			return l.decodeTruly(text)
+		},
+		merge: func(l *liar, other quantile.Estimator) error {
+			if l.light {
+				return quantile.ErrMerge
+			}
+			return l.mergeTruly(other)
+		},
+	}},
+	{rule: "damaged-encoding", lie: "takes a part", only: true, liar: decoding(func(l *liar, text []byte, err error) error {
+		if len(text) < 9 || text[0] != 'L' || len(text)%8 == 1 && binary.BigEndian.Uint64(text[1:]) < uint64(len(text)-9)/8 {
+			return err
+		}
+		l.read(text[9:])
+		return nil
+	})},
+	{rule: "damaged-encoding", lie: "takes what follows", only: true, liar: decoding(func(l *liar, text []byte, err error) error {
+		if err == nil || len(text) < 9 || text[0] != 'L' {
+			return err
+		}
+		return l.decodeTruly(text[:len(text)-1])
+	})},
+	{rule: "damaged-encoding", lie: "takes anything", only: true, liar: decoding(func(_ *liar, text []byte, err error) error {
+		if len(text) > 0 && text[0] != 'L' {
+			return nil
+		}
+		return err
+	})},
+	{rule: "damaged-encoding", lie: "panics at it", only: true, liar: decoding(func(_ *liar, _ []byte, err error) error {
+		if err != nil {
+			panic(err)
+		}
+		return nil
+	})},
+	{rule: "damaged-encoding", lie: "panics later", only: true, liar: liar{
+		decode: func(l *liar, text []byte) error {
+			err := l.decodeTruly(text)
+			l.light = err == nil && l.Exact.Quantile(1) >= 1<<56 // no encoder wrote that
+			return err
+		},
+		answer: func(l *liar, q float64) time.Duration {
+			if l.light {
+				panic("no")
+			}
+			return l.Exact.Quantile(q)
+		},
+	}},
 	{rule: "state-bytes", lie: "weighs nothing", liar: liar{light: true}},
 }
 
@@ -186,13 +377,16 @@ func TestEveryRuleRejectsItsLiars(t *testing.T) {
 	for _, c := range liars {
 		lied[c.rule] = true
 		t.Run(c.rule+"/"+c.lie, func(t *testing.T) {
-			if c.claims == (Claims{}) {
+			if c.claims.Rank == 0 && c.claims.Value == 0 {
 				c.claims = Claims{Rank: 1, Extremes: true}
 			}
 			fresh := func() quantile.Estimator { l := c.liar; return &l }
 			for _, r := range rules {
-				if r.name == c.rule && r.check(c.claims, fresh) == nil {
-					t.Error("passed")
+				if r.name != c.rule && !c.only {
+					continue
+				}
+				if err := r.broken(c.claims, fresh); (err == nil) == (r.name == c.rule) {
+					t.Errorf("of %s: %v", r.name, err)
 				}
 			}
 		})
@@ -218,8 +412,59 @@ func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 		return d
 	}
 	broken := fmt.Sprint(Violations(Claims{Rank: 0.0001, Value: 0.001, Extremes: true}, coarse))
-	if want := "[reading-does-not-disturb claims claims-merged merge-empty]"; broken != want {
+	if want := "[outliers reading-does-not-disturb claims claims-merged merge-order merge-empty]"; broken != want {
 		t.Errorf("a q-digest of 10 %% as one of 0.01 %% breaks %s, want %s", broken, want)
+	}
+}
+
+// One that knows its tail better than its middle, and is held to both.
+func TestAClaimMayVaryWithTheQuantile(t *testing.T) {
+	truth := quantile.NewExact(0)
+	fill(truth, Lognormal(n))
+	biased := Claims{RankAt: func(q float64) float64 { return 0.1 * (1 - q) }}
+	for _, c := range []struct {
+		at, off float64
+		right   bool
+	}{{0.5, 0.04, true}, {0.5, 0.06, false}, {0.99, 0.0009, true}, {0.99, 0.002, false}} {
+		e := answering(func(q float64, exact time.Duration) time.Duration {
+			if q == c.at {
+				return truth.Quantile(q + c.off)
+			}
+			return truth.Quantile(q)
+		})
+		if err := biased.Judge(&e, truth); (err == nil) != c.right {
+			t.Errorf("%v of the ranks off at %v: %v", c.off, c.at, err)
+		}
+	}
+}
+
+func TestAPanicIsAViolationOfItsRuleAlone(t *testing.T) {
+	broken := Violations(Claims{Extremes: true}, func() quantile.Estimator {
+		return &liar{answer: func(l *liar, q float64) time.Duration {
+			if math.IsNaN(q) {
+				panic(q)
+			}
+			return l.Exact.Quantile(q)
+		}}
+	})
+	if len(broken) != 1 || broken[0] != "quantile-out-of-range" {
+		t.Errorf("broken is %v", broken)
+	}
+}
+
+func TestEveryDataSetIsFoundByItsNameAndFixed(t *testing.T) {
+	for _, want := range Datasets {
+		set, err := Named(want.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, two := set.Make(1000), want.Make(1000)
+		if len(one) != 1000 || !slices.Equal(one, two) || slices.Min(one) < 0 {
+			t.Errorf("%s is of %d values, or differs from draw to draw, or is negative", want.Name, len(one))
+		}
+	}
+	if _, err := Named("normal"); err == nil || !strings.Contains(err.Error(), "lognormal, pareto") {
+		t.Errorf("error is %v", err)
 	}
 }
 
