@@ -1,8 +1,6 @@
 package quantiles
 
 import (
-	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -12,26 +10,8 @@ import (
 // none stands for what was not measured or cannot be stated.
 const none = "-"
 
-// number writes x with three digits or so, and commas.
-func number(x float64) string {
-	switch a := math.Abs(x); {
-	case x == 0:
-		return "0"
-	case a < 0.01:
-		return fmt.Sprintf("%.2g", x)
-	case a < 9.995:
-		return fmt.Sprintf("%.2f", x)
-	case a < 99.95:
-		return fmt.Sprintf("%.1f", x)
-	}
-	if x < 0 {
-		return "-" + number(-x)
-	}
-	return report.Count(math.Round(x))
-}
-
 // percent writes a share.
-func percent(share float64) string { return number(100*share) + "%" }
+func percent(share float64) string { return report.Number(100*share) + "%" }
 
 // signed is percent with a sign of its own, where it is not 0.
 func signed(share float64) string {
@@ -41,24 +21,12 @@ func signed(share float64) string {
 	return percent(share)
 }
 
-// memory writes bytes.
-func memory(b int) string {
-	switch x := float64(b); {
-	case b < 1<<10:
-		return report.Count(b) + " B"
-	case b < 1<<20:
-		return number(x/(1<<10)) + " KiB"
-	default:
-		return number(x/(1<<20)) + " MiB"
-	}
-}
-
-// size is memory of a state that may not be told.
+// size is the memory of a state that may not be told.
 func size(b int) string {
 	if b == 0 {
 		return none
 	}
-	return memory(b)
+	return report.Memory(float64(b))
 }
 
 // duration writes d with four digits.

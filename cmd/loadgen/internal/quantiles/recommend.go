@@ -175,7 +175,7 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 		used := float64(c.StateBytes) / float64(l.MaxBytes)
 		c.Excess = max(c.Excess, used)
 		if used > 1 {
-			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed", memory(c.StateBytes), memory(l.MaxBytes)))
+			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed", report.Memory(float64(c.StateBytes)), report.Memory(float64(l.MaxBytes))))
 		}
 	}
 	if !known {
@@ -196,7 +196,7 @@ func excess(x, limit float64) (times float64, known bool) {
 func (r *Report) Advice() string {
 	limits := fmt.Sprintf("an error of at most %s at %s", percent(r.Limits.MaxError), list(r.judged()))
 	if r.Limits.MaxBytes > 0 {
-		limits += fmt.Sprintf(", and at most %s of state,", memory(r.Limits.MaxBytes))
+		limits += fmt.Sprintf(", and at most %s of state,", report.Memory(float64(r.Limits.MaxBytes)))
 	}
 	limits += " on all data"
 	rec := &r.Recommendation
@@ -224,12 +224,12 @@ func (c *Candidate) why() string {
 
 // takes is what c costs, in a sentence.
 func (c *Candidate) takes(anchor string) string {
-	s := fmt.Sprintf("An insertion takes %s ns", number(c.InsertNS))
+	s := fmt.Sprintf("An insertion takes %s ns", report.Number(c.InsertNS))
 	if c.TimesAnchor > 0 {
-		s += fmt.Sprintf(" (%s x %s)", number(c.TimesAnchor), anchor)
+		s += fmt.Sprintf(" (%s x %s)", report.Number(c.TimesAnchor), anchor)
 	}
 	if c.StateBytes > 0 {
-		s += fmt.Sprintf(", its state at most %s", memory(c.StateBytes))
+		s += fmt.Sprintf(", its state at most %s", report.Memory(float64(c.StateBytes)))
 	}
 	return s + fmt.Sprintf("; its largest error is %s.", percent(c.Worst.Error))
 }

@@ -6,29 +6,9 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
-
-// newTable is one without lines but for that below its header: its first columns to
-// the left, numbers to the right.
-func newTable(left int, header ...any) table.Writer {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.Options{SeparateHeader: true}
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	t.AppendHeader(header)
-	var columns []table.ColumnConfig
-	for i := left; i < len(header); i++ {
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(columns)
-	t.SuppressTrailingSpaces()
-	return t
-}
 
 // Text is the report as tables: two for each data set, and one of all.
 func (r *Report) Text() string {
@@ -61,7 +41,7 @@ func (l *Limits) size() string {
 	if l.MaxBytes == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s of state", memory(l.MaxBytes))
+	return fmt.Sprintf(", %s of state", report.Memory(float64(l.MaxBytes)))
 }
 
 // title names a data set, its size, and where it is from.
@@ -79,14 +59,14 @@ func (r *Report) costs(s *Set) table.Writer {
 	if r.Anchor != "" {
 		header = append(header, "x "+r.Anchor)
 	}
-	t := newTable(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
+	t := report.NewTable(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
 	for i := range s.Cells {
 		c := &s.Cells[i]
-		row := table.Row{c.Estimator, number(c.Insert.Median), number(c.Insert.Min) + ".." + number(c.Insert.Max)}
+		row := table.Row{c.Estimator, report.Number(c.Insert.Median), report.Number(c.Insert.Min) + ".." + report.Number(c.Insert.Max)}
 		if r.Anchor != "" {
 			row = append(row, c.times())
 		}
-		t.AppendRow(append(row, number(c.FirstRead.Median/1e3), number(c.Query.Median), c.merge(), size(c.StateBytes), size(c.Serialized)))
+		t.AppendRow(append(row, report.Number(c.FirstRead.Median/1e3), report.Number(c.Query.Median), c.merge(), size(c.StateBytes), size(c.Serialized)))
 	}
 	return t
 }
@@ -95,14 +75,14 @@ func (c *Cell) times() string {
 	if c.TimesAnchor == 0 {
 		return none
 	}
-	return number(c.TimesAnchor)
+	return report.Number(c.TimesAnchor)
 }
 
 func (c *Cell) merge() string {
 	if c.MergeError != "" {
 		return none
 	}
-	return number(c.Merge.Median / 1e3)
+	return report.Number(c.Merge.Median / 1e3)
 }
 
 // errors are how far the estimators are off, and what there is to know of that.
@@ -116,7 +96,7 @@ func (s *Set) errors(quantiles []float64) string {
 		}
 		header = append(header, name+" value", "rank", "of tail")
 	}
-	t := newTable(1, header...)
+	t := report.NewTable(1, header...)
 	for _, c := range s.Cells {
 		row := table.Row{c.Estimator}
 		for _, q := range quantiles {
@@ -152,7 +132,7 @@ func (s *Set) notes() (all []string) {
 		if p.Gap {
 			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ by %s x the exact one, so that\n"+
 				"  its value error says nothing; it is judged by the less of value and of tail",
-				100*gapWindow, percentile(p.Q), number(p.Spread)))
+				100*gapWindow, percentile(p.Q), report.Number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
@@ -175,10 +155,10 @@ func (r *Report) verdicts() table.Writer {
 	if r.Anchor != "" {
 		header = append(header, "x "+r.Anchor)
 	}
-	t := newTable(1, append(header, "state", "largest error", "at", "verdict")...)
+	t := report.NewTable(1, append(header, "state", "largest error", "at", "verdict")...)
 	for i := range r.Recommendation.Candidates {
 		c := &r.Recommendation.Candidates[i]
-		row := table.Row{c.Estimator, number(c.InsertNS)}
+		row := table.Row{c.Estimator, report.Number(c.InsertNS)}
 		if r.Anchor != "" {
 			row = append(row, (&Cell{TimesAnchor: c.TimesAnchor}).times())
 		}

@@ -58,12 +58,12 @@ func (r *Report) Markdown() string {
 	for _, q := range r.Quantiles {
 		header = append(header, percentile(q))
 	}
-	t := newTable(2, header...)
+	t := report.NewTable(2, header...)
 	for i := range r.Sets {
 		s := &r.Sets[i]
 		for k := range s.Cells {
 			c := &s.Cells[k]
-			row := table.Row{s.Name, c.Estimator, number(c.Insert.Median)}
+			row := table.Row{s.Name, c.Estimator, report.Number(c.Insert.Median)}
 			if r.Anchor != "" {
 				row = append(row, c.times())
 			}

@@ -25,7 +25,7 @@ func Chart(at func(t time.Duration) float64, duration time.Duration) string {
 		peak = max(peak, rates[i], at(time.Duration(float64(i)/chartWidth*float64(duration))))
 	}
 	var b strings.Builder
-	top := fmt.Sprintf("%s/s", number(peak))
+	top := fmt.Sprintf("%s/s", Number(peak))
 	for row := chartHeight - 1; row >= 0; row-- {
 		label := ""
 		switch row {

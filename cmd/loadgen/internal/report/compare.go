@@ -130,7 +130,7 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	if err != nil {
 		return "", false, err
 	}
-	values := fmt.Sprintf("%s -> %s %s", number(results.Median(a)/q.per), number(results.Median(b)/q.per), q.printed)
+	values := fmt.Sprintf("%s -> %s %s", Number(results.Median(a)/q.per), Number(results.Median(b)/q.per), q.printed)
 	if q.unit == latencyUnit && generators(base) && generators(other) {
 		values += ", mostly the generator's own lag"
 	}
@@ -144,7 +144,7 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	text := fmt.Sprintf("%s %s", share(1-shift.Ratio), q.less)
 	switch {
 	case shift.Ratio >= 2:
-		text = fmt.Sprintf("%s times %s", number(shift.Ratio), q.times)
+		text = fmt.Sprintf("%s times %s", Number(shift.Ratio), q.times)
 	case shift.Ratio > 1:
 		text = fmt.Sprintf("%s %s", share(shift.Ratio-1), q.more)
 	}
@@ -193,7 +193,7 @@ func (q *quantity) pairs(base, other *view) (a, b []float64, err error) {
 	}
 	for i := range a {
 		if (a[i] == 0) != (b[i] == 0) {
-			return nil, nil, fmt.Errorf("it is 0 in round %d of one and %s in the other", rounds[i], number((a[i]+b[i])/q.per))
+			return nil, nil, fmt.Errorf("it is 0 in round %d of one and %s in the other", rounds[i], Number((a[i]+b[i])/q.per))
 		}
 	}
 	return a, b, nil

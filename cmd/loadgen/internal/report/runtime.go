@@ -10,7 +10,7 @@ import (
 // runtimeTable is what the runtime and the machine did during the visits of each
 // cell.
 func runtimeTable(all []*view) string {
-	t := newTable("", "effective", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines", "cores", "pressure")
+	t := NewTable(1, "", "effective", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines", "cores", "pressure")
 	for _, v := range all {
 		if len(v.visits) == 0 {
 			continue
@@ -34,7 +34,7 @@ func runtimeTable(all []*view) string {
 			return none
 		}
 		micros := func(f func(*bench.Record) time.Duration) string {
-			return show(number, func(r *bench.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
+			return show(Number, func(r *bench.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
 		}
 		t.AppendRow([]any{
 			v.cell.String(),
@@ -49,9 +49,9 @@ func runtimeTable(all []*view) string {
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCPause }),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCAssist }),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.MutexWait }),
-			show(memory, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
-			show(number, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
-			show(number, func(r *bench.Record) (float64, bool) {
+			show(Memory, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
+			show(Number, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
+			show(Number, func(r *bench.Record) (float64, bool) {
 				return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
 			}),
 			show(percent, func(r *bench.Record) (float64, bool) { return r.Runtime.Pressure.CPU, r.Runtime.Pressure.Known }),

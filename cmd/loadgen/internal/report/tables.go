@@ -13,9 +13,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// newTable is one without lines but for that below its header: its first column
-// to the left, numbers to the right.
-func newTable(header ...any) table.Writer {
+// NewTable is one without lines but for that below its header: its first columns to
+// the left, numbers to the right.
+func NewTable(left int, header ...any) table.Writer {
 	t := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.Options{SeparateHeader: true}
@@ -24,10 +24,8 @@ func newTable(header ...any) table.Writer {
 	t.SetStyle(style)
 	t.AppendHeader(header)
 	var columns []table.ColumnConfig
-	for i := range header {
-		if i > 0 {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
+	for i := left; i < len(header); i++ {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
 	t.SetColumnConfigs(columns)
 	t.SuppressTrailingSpaces()
@@ -51,7 +49,7 @@ func loadTables(run *results.Run, all []*view) string {
 		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, but max, errors and drops over all\n\n",
 			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
-		t := newTable(rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+		t := NewTable(1, rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
 			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
 		for _, v := range level {
 			t.AppendRow(loadRow(v))
@@ -129,12 +127,12 @@ func loadRow(v *view) table.Row {
 	}
 	rss := none
 	if x, ok := v.median("peak-RSS-bytes"); ok {
-		rss = memory(x)
+		rss = Memory(x)
 	}
 	return table.Row{
 		arm,
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
-		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), number(longest / 1e3),
+		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), Number(longest / 1e3),
 		v.show("p99-generator-lag-us", 1),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Failed })),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Dropped })),
@@ -167,7 +165,7 @@ func estimatorTable(run *results.Run, all []*view) string {
 	for _, q := range results.EstimatePercentiles {
 		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
-	t := newTable(header...)
+	t := NewTable(1, header...)
 	for _, arm := range run.Scenario.Quantile {
 		if arm != scenarios.None {
 			t.AppendRow(estimatorRow(arm, visits))
@@ -195,7 +193,7 @@ func estimatorRow(arm string, visits []*results.Visit) table.Row {
 	if len(insert) == 0 {
 		return table.Row{arm, "not measured"}
 	}
-	row := table.Row{arm, memory(results.Median(state)), number(results.Median(insert)), number(results.Median(query) / 1e3)}
+	row := table.Row{arm, Memory(results.Median(state)), Number(results.Median(insert)), Number(results.Median(query) / 1e3)}
 	for _, q := range results.EstimatePercentiles {
 		if len(value[q]) == 0 {
 			row = append(row, none, none)
@@ -206,4 +204,4 @@ func estimatorRow(arm string, visits []*results.Visit) table.Row {
 	return row
 }
 
-func percent(share float64) string { return number(100*share) + "%" }
+func percent(share float64) string { return Number(100*share) + "%" }

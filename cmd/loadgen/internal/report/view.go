@@ -88,11 +88,11 @@ func (v *view) show(unit string, per float64) string {
 	if !ok {
 		return none
 	}
-	return number(x / per)
+	return Number(x / per)
 }
 
-// number writes x with three digits or so, and commas.
-func number(x float64) string {
+// Number writes x with three digits or so, and commas.
+func Number(x float64) string {
 	switch a := math.Abs(x); {
 	case x == 0:
 		return "0"
@@ -104,7 +104,7 @@ func number(x float64) string {
 		return fmt.Sprintf("%.1f", x)
 	}
 	if x < 0 {
-		return "-" + number(-x)
+		return "-" + Number(-x)
 	}
 	return Count(math.Round(x))
 }
@@ -147,13 +147,13 @@ func rate(r bench.QPS) string {
 	return Count(r.Float()) + "/s"
 }
 
-// memory writes bytes.
-func memory(b float64) string {
+// Memory writes bytes.
+func Memory(b float64) string {
 	switch {
 	case b < 1<<10:
-		return number(b) + " B"
+		return Number(b) + " B"
 	case b < 1<<20:
-		return number(b/(1<<10)) + " KiB"
+		return Number(b/(1<<10)) + " KiB"
 	}
-	return number(b/(1<<20)) + " MiB"
+	return Number(b/(1<<20)) + " MiB"
 }
