@@ -151,7 +151,7 @@ func rate(r bench.QPS) string {
 func Memory(b float64) string {
 	switch {
 	case b < 1<<10:
-		return Number(b) + " B"
+		return Count(b) + " B"
 	case b < 1<<20:
 		return Number(b/(1<<10)) + " KiB"
 	}
