@@ -142,3 +142,41 @@ func TestTheNativeHistogramInterpolatesExponentially(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSameValuesInTheSameOrderGiveTheSameAnswers(t *testing.T) {
+	for _, a := range arms {
+		one, two := a.fresh(), a.fresh()
+		for _, d := range quantiletest.Lognormal(5000) {
+			one.Add(d)
+			two.Add(d)
+		}
+		for i := range 101 {
+			if q := float64(i) / 100; one.Quantile(q) != two.Quantile(q) {
+				t.Errorf("%s: Quantile(%v) is %v and %v", a.name, q, one.Quantile(q), two.Quantile(q))
+			}
+		}
+	}
+}
+
+// Which of ten values is meant is where the libraries differ from one another, and
+// from [quantile.Rank], the least whole number that is not below q*n.
+func TestTheRankThatAQuantileMeansIsTheLibrarys(t *testing.T) {
+	for _, c := range []struct {
+		arm  string
+		q    float64
+		rank time.Duration
+	}{
+		{"hdrhistogram-go", 0.44, 4}, // int(4.4 + 0.5)
+		{"hdrhistogram-go", 0.46, 5},
+		{"ddsketch", 0.44, 4}, // floor(0.44 * 9) + 1
+		{"ddsketch", 0.45, 5},
+	} {
+		e := fresh(t, c.arm)
+		for rank := range time.Duration(10) {
+			e.Add(1000 * (rank + 1))
+		}
+		if got := (e.Quantile(c.q) + 500) / 1000; got != c.rank {
+			t.Errorf("%s: Quantile(%v) has rank %d, want %d", c.arm, c.q, got, c.rank)
+		}
+	}
+}

@@ -25,8 +25,8 @@ func checkRoundTrip(claims Claims, fresh func() quantile.Estimator) error {
 	if _, ok := fresh().(codec); !ok {
 		return nil
 	}
-	return errors.Join(decodesAlike(claims, fresh, nil), each(func(data []time.Duration) error {
-		return decodesAlike(claims, fresh, data)
+	return errors.Join(decodesAlike(claims, fresh, nil), each(func(s sample) error {
+		return decodesAlike(claims, fresh, s.data)
 	}))
 }
 

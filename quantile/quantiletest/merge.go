@@ -36,18 +36,18 @@ func merge(all []quantile.Estimator) (quantile.Estimator, error) {
 }
 
 func checkMerged(claims Claims, fresh func() quantile.Estimator) error {
-	return each(func(data []time.Duration) error {
-		e, err := merge(shards(fresh, slices.Chunk(data, n/64+1)))
+	return each(func(s sample) error {
+		e, err := merge(shards(fresh, slices.Chunk(s.data, n/64+1)))
 		if err != nil {
 			return err
 		}
-		return claims.judge(e, data)
+		return claims.Judge(e, s.truth)
 	})
 }
 
 func checkMergedMonotone(_ Claims, fresh func() quantile.Estimator) error {
-	return each(func(data []time.Duration) error {
-		e, err := merge(shards(fresh, slices.Chunk(data, n/64+1)))
+	return each(func(s sample) error {
+		e, err := merge(shards(fresh, slices.Chunk(s.data, n/64+1)))
 		if err != nil {
 			return err
 		}
@@ -85,13 +85,12 @@ func into(sum quantile.Estimator, all []quantile.Estimator) (quantile.Estimator,
 }
 
 func checkOrders(claims Claims, fresh func() quantile.Estimator) error {
-	return each(func(data []time.Duration) error {
+	return each(func(s sample) error {
 		var errs []error
-		truth := exact(data)
 		for _, o := range orders {
-			e, err := o.merge(shards(fresh, uneven(data)), fresh())
+			e, err := o.merge(shards(fresh, uneven(s.data)), fresh())
 			if err == nil {
-				err = claims.Judge(e, truth)
+				err = claims.Judge(e, s.truth)
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", o.name, err))

@@ -18,6 +18,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -175,9 +176,9 @@ func checkRange(_ Claims, fresh func() quantile.Estimator) error {
 }
 
 func checkMonotone(_ Claims, fresh func() quantile.Estimator) error {
-	return each(func(data []time.Duration) error {
-		e, last := fill(fresh(), data), time.Duration(0)
-		lo, hi := slices.Min(data), slices.Max(data)
+	return each(func(s sample) error {
+		e, last := fill(fresh(), s.data), time.Duration(0)
+		lo, hi := s.truth.Quantile(0), s.truth.Quantile(1)
 		for i := range 1001 {
 			q := float64(i) / 1000
 			got := e.Quantile(q)
@@ -224,12 +225,12 @@ func checkCounters(_ Claims, fresh func() quantile.Estimator) error {
 	if err := counts(fresh(), nil); err != nil {
 		return fmt.Errorf("empty: %w", err)
 	}
-	return each(func(data []time.Duration) error {
-		merged, err := merge(shards(fresh, slices.Chunk(data, n/64+1)))
+	return each(func(s sample) error {
+		merged, err := merge(shards(fresh, slices.Chunk(s.data, n/64+1)))
 		if err != nil {
 			return err
 		}
-		return errors.Join(counts(fill(fresh(), data), data), counts(merged, data))
+		return errors.Join(counts(fill(fresh(), s.data), s.data), counts(merged, s.data))
 	})
 }
 
@@ -283,7 +284,7 @@ func checkReading(claims Claims, fresh func() quantile.Estimator) error {
 }
 
 func checkClaims(claims Claims, fresh func() quantile.Estimator) error {
-	return each(func(data []time.Duration) error { return claims.judge(fill(fresh(), data), data) })
+	return each(func(s sample) error { return claims.Judge(fill(fresh(), s.data), s.truth) })
 }
 
 func checkAllocs(_ Claims, fresh func() quantile.Estimator) error {
@@ -320,12 +321,30 @@ func checkSize(_ Claims, fresh func() quantile.Estimator) error {
 	return nil
 }
 
-// each checks f on every data set, and names the one it fails on.
-func each(f func([]time.Duration) error) error {
-	var errs []error
+// A sample is drawn from a data set, once for all rules.
+type sample struct {
+	name  string
+	data  []time.Duration
+	truth *quantile.Exact // sorted, so that reading it does not change it
+}
+
+var samples = sync.OnceValue(func() []sample {
+	var all []sample
 	for _, set := range Datasets {
-		if err := f(set.Make(n)); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", set.Name, err))
+		s := sample{name: set.Name, data: set.Make(n)}
+		s.truth = exact(s.data)
+		s.truth.Sorted()
+		all = append(all, s)
+	}
+	return all
+})
+
+// each checks f on every data set, and names the one it fails on.
+func each(f func(sample) error) error {
+	var errs []error
+	for _, s := range samples() {
+		if err := f(s); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
 	}
 	return errors.Join(errs...)
