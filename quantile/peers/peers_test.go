@@ -180,3 +180,27 @@ func TestTheRankThatAQuantileMeansIsTheLibrarys(t *testing.T) {
 		}
 	}
 }
+
+// Where buckets do not depend on the data, what is merged answers as one that was
+// given everything.
+func TestHistogramsAreMergedByAddingThemUp(t *testing.T) {
+	for _, arm := range []string{"ddsketch", "hdrhistogram-go", "prometheus-classic", "prometheus-native"} {
+		all, merged := fresh(t, arm), fresh(t, arm)
+		for i, d := range quantiletest.Lognormal(1000) {
+			d *= time.Duration(i) // up to seconds, and one of them 0
+			all.Add(d)
+			one := fresh(t, arm)
+			one.Add(d)
+			if i%2 == 0 {
+				merged.Add(d)
+			} else if err := merged.Merge(one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 101 {
+			if q := float64(i) / 100; all.Quantile(q) != merged.Quantile(q) {
+				t.Errorf("%s: Quantile(%v) is %v, merged %v", arm, q, all.Quantile(q), merged.Quantile(q))
+			}
+		}
+	}
+}
