@@ -238,7 +238,7 @@ func TestAHashedSampleTakesAsMuchAsItSays(t *testing.T) {
 			}
 			root := math.Sqrt(float64(n))
 			sample, largest := max(256, c*root), max(256, tail*root)
-			bound := 12*(sample+1) + 16*(largest+1)
+			bound := 9*(9*sample/8+1) + 16*(largest+1)
 			if got := float64(s.StateBytes()); got > bound {
 				t.Errorf("%d values, %+v: %v B, want %v at most", n, o, got, bound)
 			}
