@@ -12,7 +12,8 @@ import (
 // It is cheap in CPU and dear in memory. Add costs about 3 ns and no copying, since
 // durations are kept in chunks; the first Quantile after it sorts those that are new,
 // by their bytes, in some 10 to 20 ns each, and merges them with the rest. That is
-// less than a t-digest takes. A duration takes 8 B, and 16 B more while it is sorted.
+// less than a t-digest takes. A duration takes 8 B, and up to 16 B more while it is
+// sorted.
 type Exact struct {
 	before uint64 // values that are not in chunk
 	sorted []time.Duration
@@ -88,10 +89,12 @@ func (e *Exact) Count() uint64 { return e.before + uint64(len(e.chunk)) }
 // Sorted returns everything added, smallest first. The slice belongs to e and
 // is valid until the next Add or Merge.
 func (e *Exact) Sorted() []time.Duration {
-	if added := e.take(); len(e.sorted) == 0 {
-		e.sorted = sortDurations(added)
-	} else if len(added) > 0 {
-		e.sorted = mergeSorted(e.sorted, sortDurations(added))
+	added := e.take()
+	sortDurations(added)
+	if len(e.sorted) == 0 {
+		e.sorted = added
+	} else {
+		e.sorted = mergeSorted(e.sorted, added)
 	}
 	return e.sorted
 }

@@ -114,7 +114,7 @@ func (d *QDigest) Clamped() uint64 { return d.clamped }
 // Add implements [Estimator].
 func (d *QDigest) Add(v time.Duration) {
 	if uint64(v) >= d.end {
-		d.AddN(v, 1)
+		d.add(v)
 		return
 	}
 	if v < d.min {
@@ -131,6 +131,17 @@ func (d *QDigest) Add(v time.Duration) {
 		return
 	}
 	d.forest.place(leaf, 1)
+}
+
+// add is Add while there is no forest, or of durations that have no leaves.
+func (d *QDigest) add(v time.Duration) {
+	if len(d.raw) == cap(d.raw) || d.n >= rawMost || uint64(v) >= shortEnd {
+		d.AddN(v, 1)
+		return
+	}
+	d.extremes.merge(&extremes{1, v, v})
+	d.raw = append(d.raw, v)
+	d.sorted = false
 }
 
 // AddN takes the duration v n times, within the same bound, in about the time of

@@ -45,6 +45,7 @@ const (
 	leafCap = math.MaxUint32
 )
 
+// newForest has no nodes yet: fill or decode makes them.
 func newForest(o QDigestOptions) forest {
 	f := forest{grid: grid(o.MantissaBits), height: uint8(o.MantissaBits - rootBits), uniform: o.Uniform}
 	k := float64(f.height) / o.Epsilon
@@ -52,8 +53,7 @@ func newForest(o QDigestOptions) forest {
 		k += float64(f.height) // what is above the estimate, or above the quantile
 	}
 	f.k = uint64(min(math.Ceil(k), mostQDigest))
-	f.nodes = make([]node, f.roots())
-	f.jump = make([]uint32, f.grid.leaves())
+	f.jump = make([]uint32, f.grid.leaves(), f.grid.leaves()+1)
 	return f
 }
 
@@ -118,6 +118,12 @@ func (f *forest) aim(i, lo uint32, level uint8) {
 	}
 }
 
+func (f *forest) aimAll() {
+	for i := range f.roots() {
+		f.aim(i, i<<f.height, f.height)
+	}
+}
+
 // room is what a node may count that weight of what lies to the right allows.
 // Rounded down, rooms still add up: what two weights allow, their sum allows.
 //
@@ -132,29 +138,50 @@ func (f *forest) room(weight uint64) uint64 {
 
 func limit(room uint64) uint32 { return uint32(min(room, leafCap)) }
 
-// fill counts values in an empty forest, from the top: a node that has room for
-// all of its values is not split.
+// fill counts values in a forest that was just made, from the top: a node that has
+// room for all of its values is not split.
 func (f *forest) fill(values []time.Duration) {
-	below := make([]uint32, f.grid.leaves()+1) // below[i] values lie left of leaf i
+	// below[i] values lie left of leaf i. The jump table is not needed until the
+	// nodes are there, and lends its room.
+	below := f.jump[:f.grid.leaves()+1]
 	for _, v := range values {
 		below[f.grid.leaf(min(v, maxLeaf))+1]++
 	}
 	for i := 1; i < len(below); i++ {
 		below[i] += below[i-1]
 	}
+	live := f.roots()
+	for i := range f.roots() {
+		live += f.splits(i<<f.height, f.height, below)
+	}
+	f.nodes = make([]node, f.roots(), withSlack(live))
 	for i := range f.roots() {
 		f.fillNode(i, i<<f.height, f.height, below)
 	}
-	f.pack()
+	f.aimAll()
+}
+
+// share is how many values lie among the leaves of a node, and its room.
+func (f *forest) share(lo uint32, level uint8, below []uint32) (count, room uint64) {
+	end, n := lo+1<<level, uint32(len(below)-1)
+	weight := uint64(below[n])
+	if !f.uniform {
+		weight -= uint64(below[end])
+	}
+	return uint64(below[end] - below[lo]), f.room(weight)
+}
+
+// splits is how many nodes fillNode appends below a node.
+func (f *forest) splits(lo uint32, level uint8, below []uint32) uint32 {
+	count, room := f.share(lo, level, below)
+	if level == 0 || count <= room {
+		return 0
+	}
+	return 2 + f.splits(lo, level-1, below) + f.splits(lo+1<<(level-1), level-1, below)
 }
 
 func (f *forest) fillNode(i, lo uint32, level uint8, below []uint32) {
-	end, n := lo+1<<level, uint32(len(below)-1)
-	count, weight := uint64(below[end]-below[lo]), uint64(below[n]-below[end])
-	if f.uniform {
-		weight = uint64(below[n])
-	}
-	room := f.room(weight)
+	count, room := f.share(lo, level, below)
 	if level > 0 {
 		f.nodes[i].cap = limit(room)
 	}
@@ -227,7 +254,7 @@ func (f *forest) pack() {
 			live += 2
 		}
 	}
-	out := make([]node, f.roots(), live+live/4+128)
+	out := make([]node, f.roots(), withSlack(live))
 	copy(out, f.nodes)
 	for i := 0; i < len(out); i++ {
 		if kids := out[i].kids; kids != 0 {
@@ -236,10 +263,11 @@ func (f *forest) pack() {
 		}
 	}
 	f.nodes = out
-	for i := range f.roots() {
-		f.aim(i, i<<f.height, f.height)
-	}
+	f.aimAll()
 }
+
+// withSlack is room for live nodes, and for some more before the next rebuild.
+func withSlack(live uint32) uint32 { return live + live/4 + 128 }
 
 // merge adds the counts of o, which is of the same shape. Two counts, each with
 // room in its forest, have room in the sum: the invariant holds.

@@ -111,6 +111,7 @@ func TestGridsCoverEveryDurationInOrder(t *testing.T) {
 
 func TestForestSpreadsCountsOverWhereValuesCanBeAlone(t *testing.T) {
 	f := newForest(QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
+	f.fill(nil)
 	const root = 100
 	lo := uint32(root << f.height) // of 16 leaves
 	f.nodes[root].count = 1000
@@ -133,6 +134,7 @@ func TestForestSpreadsCountsOverWhereValuesCanBeAlone(t *testing.T) {
 		t.Errorf("the last rank is at %v, outside leaves %d to %d", got, lo, lo+1)
 	}
 	empty := newForest(QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
+	empty.fill(nil)
 	empty.sum()
 	if got := empty.find(0, 0, 16); got != 0 {
 		t.Errorf("of nothing, rank 0 is at %v", got)

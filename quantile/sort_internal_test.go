@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -41,10 +42,25 @@ func TestDurationsAreSortedLikeAnyOthers(t *testing.T) {
 		}
 		want := slices.Clone(v)
 		slices.Sort(want)
-		if got := sortDurations(v); !slices.Equal(got, want) {
-			t.Fatalf("got %v, want %v", got, want)
+		dealt := slices.Clone(v)
+		if (&radix{part: fewToSort}).sort(dealt); !slices.Equal(dealt, want) {
+			t.Fatalf("dealt out: %v, want %v", dealt, want)
+		}
+		if sortDurations(v); !slices.Equal(v, want) {
+			t.Fatalf("got %v, want %v", v, want)
 		}
 	})
+}
+
+func TestManyDurationsAreNotCopiedToBeSorted(t *testing.T) {
+	v := repeated([]time.Duration{1 << 40, 50_000}, manyToSort+1, 1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	sortDurations(v)
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 9*partToSort {
+		t.Errorf("%d B to sort %d values, want %d", allocated, len(v), 8*partToSort)
+	}
 }
 
 func TestWhatIsAddedLaterIsMergedWithWhatIsSorted(t *testing.T) {
@@ -135,8 +151,8 @@ func BenchmarkExactSort(b *testing.B) {
 			data[i] = time.Duration(50_000 * math.Exp(r.NormFloat64()))
 		}
 		for by, sort := range map[string]func([]time.Duration){
-			"radix":  func(v []time.Duration) { sortDurations(v) },
-			"slices": func(v []time.Duration) { slices.Sort(v) },
+			"radix":  sortDurations,
+			"slices": slices.Sort[[]time.Duration],
 		} {
 			b.Run(fmt.Sprintf("n=%d/by=%s", n, by), func(b *testing.B) {
 				v := make([]time.Duration, n)
