@@ -3,6 +3,7 @@ package quantile
 import (
 	"math"
 	"math/bits"
+	"sort"
 	"time"
 )
 
@@ -20,6 +21,11 @@ type HDR struct {
 	extremes            // min is noMin as long as there is none
 	sumHi, sumLo uint64 // nanoseconds, in 128 bits
 	counters     *[hdrBuckets]uint64
+
+	// below[i] values are in the buckets before the i-th block of them, once indexed
+	// values have been added up so.
+	below   [hdrBuckets/hdrBlock + 1]uint64
+	indexed uint64
 }
 
 // MaxHDR is the largest duration an [HDR] tells from longer ones.
@@ -28,6 +34,7 @@ const MaxHDR = time.Hour
 const (
 	hdrFigures = 3
 	hdrBuckets = 33 << leafBits // up to maxLeaf, as in hdrhistogram-go
+	hdrBlock   = 256            // buckets
 	noMin      = math.MaxInt64
 	// mostHDR is how many values an HDR holds: more than anyone adds one by one,
 	// so that what files say and what is merged never makes a counter wrap.
@@ -66,7 +73,8 @@ func (h *HDR) Add(d time.Duration) {
 	h.counters[leaf(min(d, MaxHDR))]++
 }
 
-// Quantile implements [Estimator].
+// Quantile implements [Estimator]. The first one after an Add or a Merge passes over all
+// buckets, in some microseconds; the next ones over a few.
 func (h *HDR) Quantile(q float64) time.Duration {
 	rank := Rank(q, h.n)
 	switch rank {
@@ -78,22 +86,29 @@ func (h *HDR) Quantile(q float64) time.Duration {
 	return h.within(leafStart(uint32(h.find(rank))+1) - 1)
 }
 
-// find is the bucket of the value of that rank. It skips eight at a time, which
-// halves what a Quantile takes; as many lie past that of MaxHDR.
+// find is the bucket of the value of that rank.
 func (h *HDR) find(rank uint64) int {
-	i, below := hdrBucket(h.min), uint64(0)
-	for {
-		b := (*[8]uint64)(h.counters[i:])
-		upto := below + b[0] + b[1] + b[2] + b[3] + b[4] + b[5] + b[6] + b[7]
-		if upto >= rank {
-			break
-		}
-		i, below = i+8, upto
-	}
-	for below += h.counters[i]; below < rank; below += h.counters[i] {
-		i++
+	h.index()
+	block := sort.Search(len(h.below)-1, func(i int) bool { return h.below[i+1] >= rank })
+	i := block * hdrBlock
+	for left := rank - h.below[block]; h.counters[i] < left; i++ {
+		left -= h.counters[i]
 	}
 	return i
+}
+
+// index adds the blocks up anew if there are more values than there were.
+func (h *HDR) index() {
+	if h.indexed == h.n {
+		return
+	}
+	h.indexed = h.n
+	for i := range len(h.below) - 1 {
+		h.below[i+1] = h.below[i]
+		for _, n := range h.counters[i*hdrBlock : (i+1)*hdrBlock] {
+			h.below[i+1] += n
+		}
+	}
 }
 
 // hdrBucket is the bucket of a duration of any length.
@@ -140,4 +155,4 @@ func (h *HDR) Mean() time.Duration {
 func (h *HDR) Sum() float64 { return math.Ldexp(float64(h.sumHi), 64) + float64(h.sumLo) }
 
 // StateBytes implements [Sizer].
-func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + 6) } // and the fields
+func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + len(h.below) + 7) } // and the fields

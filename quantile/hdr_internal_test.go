@@ -1,6 +1,7 @@
 package quantile
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -34,5 +35,32 @@ func TestHDRHasTheBucketsOfTheLibrary(t *testing.T) {
 	}
 	if !slices.EqualFunc(counts, h.counters[:], func(a int64, b uint64) bool { return uint64(a) == b }) {
 		t.Error("what was counted in one bucket is in another one of the library")
+	}
+}
+
+// An index that is not made anew after an Add or a Merge would answer for what there was.
+func TestAnHDRAnswersForAllThatWasAddedSinceItWasAsked(t *testing.T) {
+	h, truth, r := NewHDR(), NewExact(0), rand.New(rand.NewPCG(1, 1))
+	for range 50 {
+		other := NewHDR()
+		for range 200 {
+			d := time.Duration(r.Int64() >> (22 + r.IntN(41))) // up to 37 min
+			truth.Add(d)
+			if r.IntN(2) == 0 {
+				h.Add(d)
+			} else {
+				other.Add(d)
+			}
+		}
+		if err := h.Merge(other); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 101 {
+			q := float64(i) / 100
+			got, want := h.Quantile(q), truth.Quantile(q)
+			if got < want || hdrBucket(got) != hdrBucket(want) {
+				t.Fatalf("of %d values, Quantile(%v) = %v, want %v", h.n, q, got, want)
+			}
+		}
 	}
 }
