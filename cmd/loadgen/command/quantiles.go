@@ -20,9 +20,6 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/estimators"
 )
 
-// anchor is the estimator that the insertions of all others are set against.
-const anchor = "hdr"
-
 func newQuantiles() *cobra.Command {
 	var f quantileFlags
 	cmd := &cobra.Command{
@@ -72,7 +69,8 @@ the input is bad.`,
 // quantileFlags are as they were given.
 type quantileFlags struct {
 	data, estimators, quantiles          []string
-	n, maxError, maxBytes, visit, format string
+	n, anchor, maxError, maxBytes, visit string
+	format                               string
 	rounds, shards                       int
 	seed                                 uint64
 }
@@ -83,6 +81,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 		"Shapes of data to make up, a comma-separated `list`.")
 	flags.StringVar(&f.n, "n", "1e6", "How many `values` each of them has, such as 20000, 100k or 1e6.")
 	flags.StringSliceVar(&f.estimators, "estimators", nil, "Measure these alone, a comma-separated `list` (default all).")
+	flags.StringVar(&f.anchor, "anchor", "hdr", "The `estimator` that the insertions of all others are set against; none for none.")
 	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"}, "Quantiles to judge by, a comma-separated `list`.")
 	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
 	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
@@ -91,7 +90,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
 	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
 	flags.StringVar(&f.format, "format", quantiles.Formats[0], "The `format` to write: "+strings.Join(quantiles.Formats, ", ")+".")
-	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "format": quantiles.Formats} {
+	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "anchor": append(armNames(), noAnchor), "format": quantiles.Formats} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
@@ -116,10 +115,12 @@ func (f *quantileFlags) plan(files []string, data bool, stdin io.Reader) (*quant
 	if f.seed == 0 {
 		f.seed = rand.Uint64()>>1 + 1
 	}
-	p := &quantiles.Plan{Anchor: arm(anchor), Rounds: f.rounds, Shards: f.shards, Seed: f.seed, Clock: quantiles.ThreadCPU()}
+	p := &quantiles.Plan{Rounds: f.rounds, Shards: f.shards, Seed: f.seed, Clock: quantiles.ThreadCPU()}
 	var err error
 	p.Arms, err = parseArms(f.estimators)
 	wrong("estimators", err)
+	p.Anchor, err = parseAnchor(f.anchor)
+	wrong("anchor", err)
 	p.Quantiles, err = parseQuantiles(f.quantiles)
 	wrong("q", err)
 	p.Limits.MaxError, err = parseShare(f.maxError)
@@ -197,6 +198,19 @@ func parseArms(names []string) (arms []quantiles.Arm, err error) {
 		arms = append(arms, arm(name))
 	}
 	return arms, nil
+}
+
+// noAnchor is the name of none.
+const noAnchor = "none"
+
+func parseAnchor(name string) (quantiles.Arm, error) {
+	switch {
+	case name == noAnchor:
+		return quantiles.Arm{}, nil
+	case !slices.Contains(armNames(), name):
+		return quantiles.Arm{}, fmt.Errorf("%q is unknown: want %s, or %s", name, strings.Join(armNames(), ", "), noAnchor)
+	}
+	return arm(name), nil
 }
 
 // parseQuantiles are shares, rising and each once.

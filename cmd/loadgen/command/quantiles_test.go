@@ -55,6 +55,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--max-bytes 1B", 1, "its state is 520 B of 1 B allowed", ""},
 		{"--qs 0.5", 2, "", "unknown flag: --qs\nRun 'loadgen quantiles --help'"},
 		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown: want some of exact, hdr, `},
+		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown: want exact, hdr, `},
 		{"--estimators hdr,hdr", 2, "", `--estimators: "hdr" is given twice`},
 		{"--data normal", 2, "", `--data: shape of data "normal" is unknown: want some of lognormal, `},
 		{"--data sorted,sorted", 2, "", `--data: "sorted" is given twice`},

@@ -254,17 +254,21 @@ func newCell(name string, all []sample, points []Point, truth *quantile.Exact) C
 }
 
 func newTiming(all []sample, of func(*sample) float64) Timing {
-	var t Timing
+	var rounds []float64
 	for i := range all {
-		t.Rounds = append(t.Rounds, of(&all[i]))
+		rounds = append(rounds, of(&all[i]))
 	}
-	t.Median, t.Min, t.Max = results.Median(t.Rounds), slices.Min(t.Rounds), slices.Max(t.Rounds)
-	return t
+	return timing(rounds)
 }
 
-// ratio is how many times as long as the anchor an arm takes to insert a value: the
-// median over rounds of what it is within each. It is 0 if the clock was too coarse.
-func ratio(all, anchor []sample) float64 {
+func timing(rounds []float64) Timing {
+	return Timing{results.Median(rounds), slices.Min(rounds), slices.Max(rounds), rounds}
+}
+
+// ratio is how many times as long as the anchor an arm takes to insert a value, within
+// each round: what slows down the machine for longer than that slows both. There is
+// none if the clock was too coarse.
+func ratio(all, anchor []sample) Timing {
 	var by []float64
 	for i := range all {
 		if anchor[i].insert > 0 {
@@ -272,7 +276,7 @@ func ratio(all, anchor []sample) float64 {
 		}
 	}
 	if len(by) == 0 {
-		return 0
+		return Timing{}
 	}
-	return results.Median(by)
+	return timing(by)
 }

@@ -139,15 +139,15 @@ type Refusal struct {
 
 // A Cell is what was measured of one estimator on one data set.
 type Cell struct {
-	Estimator   string  `json:"estimator"`
-	Insert      Timing  `json:"insert_ns"`                // of one value
-	TimesAnchor float64 `json:"insert_x_anchor,omitzero"` // median over rounds; 0: not known
-	FirstRead   Timing  `json:"first_read_ns"`            // of the first quantile after the insertions
-	Query       Timing  `json:"query_ns"`                 // of five quantiles after that
-	Merge       Timing  `json:"merge_ns"`                 // of one shard
-	MergeError  string  `json:"merge_error,omitempty"`    // why Merge is empty
-	StateBytes  int     `json:"state_bytes,omitzero"`     // the most seen; 0: it does not tell
-	Serialized  int     `json:"serialized_bytes,omitzero"`
+	Estimator   string `json:"estimator"`
+	Insert      Timing `json:"insert_ns"`                // of one value
+	TimesAnchor Timing `json:"insert_x_anchor,omitzero"` // what Insert is of the anchor's within each round
+	FirstRead   Timing `json:"first_read_ns"`            // of the first quantile after the insertions
+	Query       Timing `json:"query_ns"`                 // of five quantiles after that
+	Merge       Timing `json:"merge_ns"`                 // of one shard
+	MergeError  string `json:"merge_error,omitempty"`    // why Merge is empty
+	StateBytes  int    `json:"state_bytes,omitzero"`     // the most seen; 0: it does not tell
+	Serialized  int    `json:"serialized_bytes,omitzero"`
 	// Answers are to the Points of the set. Of those of all rounds each is the worst.
 	Answers []Answer `json:"answers"`
 }

@@ -143,7 +143,7 @@ func TestTimesArePerValuePerFiveReadsAndPerShard(t *testing.T) {
 		"first read": {c.FirstRead.Median, 200_000},
 		"query":      {c.Query.Median, 1_000_000},
 		"merge":      {c.Merge.Median, 2000},
-		"x anchor":   {c.TimesAnchor, 5},
+		"x anchor":   {c.TimesAnchor.Median, 5},
 		"state":      {float64(c.StateBytes), 20_000},
 	} {
 		if x[0] != x[1] {
@@ -273,12 +273,12 @@ func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 		t.Errorf("the anchor is shown: %d cells", len(r.Sets[0].Cells))
 	}
 	p.Anchor = p.Arms[0]
-	if r := mustMeasure(t, p); len(p.arms()) != 4 || r.Sets[0].Cells[0].TimesAnchor != 1 {
-		t.Errorf("%d arms, the anchor is %v times itself", len(p.arms()), r.Sets[0].Cells[0].TimesAnchor)
+	if r := mustMeasure(t, p); len(p.arms()) != 4 || r.Sets[0].Cells[0].TimesAnchor.Median != 1 {
+		t.Errorf("%d arms, the anchor is %v times itself", len(p.arms()), r.Sets[0].Cells[0].TimesAnchor.Median)
 	}
 	p.Anchor = Arm{}
 	r := mustMeasure(t, p)
-	if r.Sets[0].Cells[0].TimesAnchor != 0 || strings.Contains(r.Text(), "x anchor") || strings.Contains(r.Markdown(), "x anchor") {
+	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(r.Text(), "x anchor") || strings.Contains(r.Markdown(), "x anchor") {
 		t.Errorf("there are ratios without an anchor:\n%s", r.Text())
 	}
 }

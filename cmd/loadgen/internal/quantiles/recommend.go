@@ -115,8 +115,8 @@ func newCandidate(r *Report, i int) Candidate {
 		set := &r.Sets[s]
 		cell := &set.Cells[i]
 		c.InsertNS += cell.Insert.Median / float64(len(r.Sets))
-		if cell.TimesAnchor > 0 {
-			ratios = append(ratios, cell.TimesAnchor)
+		if x := cell.TimesAnchor.Median; x > 0 {
+			ratios = append(ratios, x)
 		}
 		told = told && cell.StateBytes > 0
 		c.StateBytes = max(c.StateBytes, cell.StateBytes)

@@ -21,7 +21,7 @@ func madeReport(limits Limits, all ...made) *Report {
 		s := Set{Name: name, N: 1000, Points: []Point{{Q: 0.5, Exact: time.Millisecond}}}
 		for _, m := range all {
 			e := m.err / float64(i+1)
-			s.Cells = append(s.Cells, Cell{Estimator: m.name, Insert: Timing{Median: m.ns}, TimesAnchor: m.ns / 5, StateBytes: m.bytes, Answers: []Answer{{Value: e, Error: e}}})
+			s.Cells = append(s.Cells, Cell{Estimator: m.name, Insert: Timing{Median: m.ns}, TimesAnchor: Timing{Median: m.ns / 5}, StateBytes: m.bytes, Answers: []Answer{{Value: e, Error: e}}})
 		}
 		r.Sets = append(r.Sets, s)
 	}

@@ -28,7 +28,7 @@ func (r *Report) Text() string {
 
 // method says how figures came about, so that a reader knows what they are worth.
 func (r *Report) method() string {
-	s := fmt.Sprintf(`Times are %s: medians over the rounds, and the range of insertions.
+	s := fmt.Sprintf(`Times are %s: medians over the rounds, and the range.
 Each is taken after a garbage collection. Every value is added by a direct call through the
 Estimator interface, the same for all. Machines differ: compare ratios`, r.Clock)
 	if r.Anchor != "" {
@@ -71,11 +71,21 @@ func (r *Report) costs(s *Set) table.Writer {
 	return t
 }
 
+// times are how many times as long as the anchor's an insertion takes: the median, and
+// the range over rounds.
 func (c *Cell) times() string {
-	if c.TimesAnchor == 0 {
+	t := &c.TimesAnchor
+	if t.Median == 0 {
 		return none
 	}
-	return report.Number(c.TimesAnchor)
+	return fmt.Sprintf("%s (%s..%s)", report.Number(t.Median), report.Number(t.Min), report.Number(t.Max))
+}
+
+func times(median float64) string {
+	if median == 0 {
+		return none
+	}
+	return report.Number(median)
 }
 
 func (c *Cell) merge() string {
@@ -160,7 +170,7 @@ func (r *Report) verdicts() table.Writer {
 		c := &r.Recommendation.Candidates[i]
 		row := table.Row{c.Estimator, report.Number(c.InsertNS)}
 		if r.Anchor != "" {
-			row = append(row, (&Cell{TimesAnchor: c.TimesAnchor}).times())
+			row = append(row, times(c.TimesAnchor))
 		}
 		t.AppendRow(append(row, size(c.StateBytes), percent(c.Worst.Error), c.Worst.place(), c.verdict(r.Recommendation.Estimator)))
 	}
