@@ -112,7 +112,7 @@ func roundUp(x float64) string {
 // checkArms sees that what is compared is among the arms.
 func (d *decoder) checkArms(s *Scenario) {
 	if v := d.values["quantile"]; !s.Live && slices.Contains(s.Quantile, None) {
-		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(QuantileArms, ", "))
+		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(estimatorArms, ", "))
 	}
 	arms, known, of := s.Spans, SpansArms, "spans"
 	if s.Live {

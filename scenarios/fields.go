@@ -88,7 +88,8 @@ var Fields = []Field{
 	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
 		return addOneOf(&s.Spans, v, SpansArms)
 	}},
-	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + " (and none, if live)", "Arms: latency estimators.", "all", true,
+	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") + "; and of none, if live",
+		"Arms: latency estimators.", "all but the peers", true,
 		func(s *Scenario, v string) error {
 			return addOneOf(&s.Quantile, v, liveArms)
 		}},

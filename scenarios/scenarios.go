@@ -80,6 +80,8 @@ func (p Pair) String() string { return p.A + " vs " + p.B }
 var (
 	SpansArms    = []string{"none", "noop", "pooled", "pooled-off", "sdk"}
 	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash", "dws-hash+qdigest", "dws", "dws+qdigest"}
+	// PeerArms are estimators of other libraries: a scenario has those that it names.
+	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic", "prometheus-native"}
 )
 
 // MapTarget is the instrumented map of handlers: the target of a scenario that does
@@ -89,8 +91,11 @@ const MapTarget = "map"
 // None is the arm of Quantile that records nothing; only live scenarios have it.
 const None = "none"
 
-// liveArms are those of Quantile in a live scenario.
-var liveArms = append([]string{None}, QuantileArms...)
+// estimatorArms are all that Quantile may hold, liveArms those of a live scenario.
+var (
+	estimatorArms = slices.Concat(QuantileArms, PeerArms)
+	liveArms      = append([]string{None}, estimatorArms...)
+)
 
 // defaults is a scenario before anything is read. QPS and Duration have none.
 func defaults() *Scenario {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ unknown: 1
 		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled, pooled-off, sdk`,
 		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled, pooled-off, sdk`,
-		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, or live: true`,
+		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
 		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,
@@ -212,6 +213,19 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 		got := decode(t, least+"spans: [none, sdk]\nname: test", scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
 		if diff := cmp.Diff(want, got, alike); diff != "" {
 			t.Errorf("%s: the default is not %q: -default +documented:\n%s", f.Key, value, diff)
+		}
+	}
+}
+
+func TestPeersAreArmsOfWhoeverNamesThemAndOfNobodyElse(t *testing.T) {
+	for _, peer := range scenarios.PeerArms {
+		named := decode(t, least+"quantile: [hdr, "+peer+"]")
+		live := decode(t, least+"live: true\nquantile: [none, "+peer+"]\ncompare: "+peer+" vs none")
+		if !slices.Contains(named.Quantile, peer) || live.Cells()[1].Quantile != peer {
+			t.Errorf("%s: named %v, cells %v", peer, named.Quantile, live.Cells())
+		}
+		if slices.Contains(decode(t, least).Quantile, peer) {
+			t.Errorf("%s is an arm of a scenario that does not name it", peer)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,9 +17,11 @@ import (
 )
 
 func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
-	var quantiles, tracers []string
+	var quantiles, peers, tracers []string
 	for _, a := range estimators.Arms {
-		if !a.Peer { // what "all" means in a scenario leaves them out
+		if a.Peer {
+			peers = append(peers, a.Name)
+		} else {
 			quantiles = append(quantiles, a.Name)
 		}
 	}
@@ -27,6 +30,9 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	}
 	if !slices.Equal(quantiles, scenarios.QuantileArms) {
 		t.Errorf("estimators are %v, scenarios name %v", quantiles, scenarios.QuantileArms)
+	}
+	if !slices.Equal(peers, scenarios.PeerArms) {
+		t.Errorf("peers are %v, scenarios name %v", peers, scenarios.PeerArms)
 	}
 	if !slices.Equal(tracers, scenarios.SpansArms) {
 		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
@@ -82,6 +88,26 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 				if e.Quantile == "hdr" && (a.Value > 0.001 || a.Value < -0.001) {
 					t.Errorf("hdr misses: %+v", a)
 				}
+			}
+		}
+	}
+}
+
+func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
+	peers := strings.Join(scenarios.PeerArms, ", ")
+	for _, text := range []string{"quantile: [" + peers + "]", "live: true\nquantile: [none, " + peers + "]"} {
+		req := request(t, short+text, 1)
+		req.Scenario.Warmup = 0
+		v, err := visit.Do(context.Background(), req, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Estimates) != len(scenarios.PeerArms) {
+			t.Errorf("%s: %d estimates", text, len(v.Estimates))
+		}
+		for _, e := range v.Estimates {
+			if !slices.Contains(scenarios.PeerArms, e.Quantile) || e.N != v.Record.Done || len(e.Answers) != 2 {
+				t.Errorf("%s: %+v", text, e)
 			}
 		}
 	}
