@@ -91,8 +91,13 @@ func appendSpan(b []byte, r *record) []byte {
 	b = appendUint(b, 6, int32(r.kind)) // the API's kinds 1 to 5 are those of OTLP
 	b = appendNanos(b, 7, r.start)
 	b = appendNanos(b, 8, r.end)
+	lost := r.lost.attributes
+	if s := r.static; s != nil {
+		b = append(b, s.encoded...)
+		lost += s.lost
+	}
 	b = appendKeyValues(b, 9, r.attributes)
-	b = appendUint(b, 10, r.lost.attributes)
+	b = appendUint(b, 10, lost)
 	for i := range r.events {
 		b = appendEvent(b, &r.events[i])
 	}

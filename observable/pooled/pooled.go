@@ -44,6 +44,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // An Exporter takes ended spans, encoded.
@@ -178,7 +180,7 @@ func New(opts Options) (*Provider, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithValue(context.Background(), exporting{p}, true))
 	p.plain = &anchor{provider: p}
-	p.pool.New = func() any { return newRecord() }
+	p.pool.New = func() any { return newRecord(p) }
 	p.setClock(time.Now())
 	go p.export()
 	return p, nil
@@ -281,7 +283,7 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 // get returns a record that nobody else has.
 func (p *Provider) get() *record {
 	if p.opts.NoReuse {
-		return newRecord()
+		return newRecord(p)
 	}
 	return p.pool.Get().(*record)
 }
@@ -295,13 +297,8 @@ func (p *Provider) put(r *record) {
 	p.pool.Put(r)
 }
 
-// Spans are timed by the monotonic clock alone, which is half the price of both.
-// The export loop renews the offset to the wall clock, so that a long-lived
-// process follows its corrections.
-var epoch = time.Now()
-
-func monotonic() int64 { return int64(time.Since(epoch)) }
-
 // setClock takes both clocks from one reading: between two, a goroutine may be
-// preempted for milliseconds.
-func (p *Provider) setClock(now time.Time) { p.offset.Store(now.UnixNano() - int64(now.Sub(epoch))) }
+// preempted for milliseconds. Spans are timed by the monotonic clock alone; the export
+// loop renews the offset to the wall clock, so that a long-lived process follows its
+// corrections.
+func (p *Provider) setClock(now time.Time) { p.offset.Store(now.UnixNano() - int64(clock.Of(now))) }

@@ -30,9 +30,10 @@ const (
 //
 // It is kept within 760 bytes, the most that fits the 768-byte size class.
 type record struct {
-	state  atomic.Uint64
-	tracer *Tracer
-	shard  uint32 // where it is encoded: records stay with a processor, more or less
+	state    atomic.Uint64
+	provider *Provider // whose pool it is of, for ever
+	tracer   *Tracer
+	shard    uint32 // where it is encoded: records stay with a processor, more or less
 
 	status      codes.Code
 	kind        uint8 // a trace.SpanKind
@@ -47,6 +48,7 @@ type record struct {
 	start, end  int64   // unix ns
 	description string  // of the status
 
+	static     *static // attributes of a template; nil once they are among the others
 	attributes []attribute.KeyValue
 	events     []event
 	links      []link
@@ -69,8 +71,8 @@ type link struct {
 	lost       int32
 }
 
-func newRecord() *record {
-	r := &record{shard: rand.Uint32()}
+func newRecord(p *Provider) *record {
+	r := &record{provider: p, shard: rand.Uint32()}
 	r.attributes = r.first[:0]
 	return r
 }
@@ -116,14 +118,33 @@ func (r *record) reset() {
 		r.links = nil
 	}
 	r.name, r.description, r.status = "", "", codes.Unset
-	r.tracer, r.anchor = nil, nil
+	r.tracer, r.anchor, r.static = nil, nil, nil
 	r.lost.attributes, r.lost.events, r.lost.links = 0, 0, 0
 }
 
 func (r *record) addAttributes(kvs []attribute.KeyValue) {
+	r.mix()
 	var lost int32
 	r.attributes, lost = merge(r.attributes, kvs)
 	r.lost.attributes += lost
+}
+
+// mix makes the attributes of the template those of this span, which may then replace
+// them.
+func (r *record) mix() {
+	if s := r.static; s != nil {
+		r.static = nil
+		r.attributes = append(r.attributes, s.attributes...)
+		r.lost.attributes += s.lost
+	}
+}
+
+// finish ends the span of a record that is locked, and hands it on.
+func (r *record) finish(end int64) {
+	r.end = end
+	r.retire(r.generation())
+	r.tracer.take(r)
+	r.provider.put(r)
 }
 
 // merge adds kvs to attrs, up to the limit. The last value of a key wins, in the

@@ -8,13 +8,15 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // What a record keeps would be kept alive, or turn up in another span.
 func TestResetLeavesNothingOfASpan(t *testing.T) {
 	for _, n := range []int{0, 1, 8, 9, 64, 65, 200} {
-		r := newRecord()
-		r.name, r.tracer, r.anchor = "name", &Tracer{}, &anchor{}
+		r := newRecord(nil)
+		r.name, r.tracer, r.anchor, r.static = "name", &Tracer{}, &anchor{}, &static{}
 		r.setStatus(codes.Error, "description")
 		for i := range n {
 			kv := attribute.Int(string(rune('a'+i)), i)
@@ -24,7 +26,7 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 		}
 		attributes := r.attributes[:cap(r.attributes)]
 		r.reset()
-		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil {
+		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil || r.static != nil {
 			t.Errorf("%d: kept %+v", n, r)
 		}
 		if len(r.attributes) != 0 || len(r.events) != 0 || len(r.links) != 0 {
@@ -59,7 +61,7 @@ func TestTheOffsetOfTheClocksIsThatOfOneReading(t *testing.T) {
 	var p Provider
 	now := time.Now()
 	p.setClock(now)
-	if got := p.offset.Load() + int64(now.Sub(epoch)); got != now.UnixNano() {
+	if got := p.offset.Load() + int64(clock.Of(now)); got != now.UnixNano() {
 		t.Errorf("the time of the reading is off by %d ns", got-now.UnixNano())
 	}
 }
@@ -71,7 +73,7 @@ func TestTheClockIsSetAtTheStartAndAtEveryInterval(t *testing.T) {
 			t.Fatal(err)
 		}
 		check := func(when string) {
-			if got := p.offset.Load() + monotonic(); got != time.Now().UnixNano() {
+			if got := p.offset.Load() + int64(clock.Now()); got != time.Now().UnixNano() {
 				t.Errorf("%s: the time of a span is off by %d ns", when, got-time.Now().UnixNano())
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // A Span is the handle of a span, and the context that holds it. It is 64 bytes,
@@ -208,7 +210,7 @@ func typeName(v any) string {
 // End implements [trace.Span]. If it is itself deferred and a panic passes
 // through, the panic is recorded as an event, and goes on.
 func (s *Span) End(opts ...trace.SpanEndOption) {
-	now := monotonic()
+	now := clock.Now()
 	if !s.live() {
 		return
 	}
@@ -228,12 +230,9 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 	if !s.lock() {
 		return // ended by another goroutine meanwhile
 	}
-	r := s.record
-	r.end = r.offset + now
+	end := s.record.offset + int64(now)
 	if t := c.Timestamp(); !t.IsZero() {
-		r.end = t.UnixNano()
+		end = t.UnixNano()
 	}
-	r.retire(s.generation())
-	r.tracer.take(r)
-	s.provider.put(r)
+	s.record.finish(end)
 }

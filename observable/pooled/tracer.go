@@ -11,6 +11,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // A Tracer starts the spans of one instrumentation scope.
@@ -84,7 +86,7 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	r.addAttributes(d.attributes)
 	r.addAttributes(c.Attributes())
 	r.offset = t.provider.offset.Load()
-	r.start = r.offset + monotonic()
+	r.start = r.offset + int64(clock.Now())
 	if ts := c.Timestamp(); !ts.IsZero() {
 		r.start = ts.UnixNano()
 	}

@@ -1,0 +1,155 @@
+package pooled
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
+)
+
+// A Template makes the spans of one handler: those of one name, with attributes that
+// are encoded once. It is safe for concurrent use.
+type Template struct {
+	tracer *Tracer
+	name   string
+	static *static
+	config trace.SpanConfig // what a sampler is told
+}
+
+// static are the attributes of a template.
+type static struct {
+	attributes []attribute.KeyValue
+	lost       int32
+	encoded    []byte // as fields of a span
+}
+
+// Template prepares spans of that name and those attributes. Of a key that repeats the
+// last value counts, as in Start.
+func (t *Tracer) Template(name string, attributes ...attribute.KeyValue) *Template {
+	s := &static{}
+	s.attributes, s.lost = merge(nil, attributes)
+	s.encoded = appendKeyValues(nil, 9, s.attributes)
+	return &Template{t, name, s, trace.NewSpanStartConfig(trace.WithAttributes(attributes...))}
+}
+
+// A Value is a span that is in no context: that of a handler that sees none, and so has
+// no children. It is two words, allocates nothing, and is as safe as a [Span]: once it
+// has ended, its methods do nothing. The zero Value is one that does not record.
+type Value struct {
+	record     *record
+	generation uint64
+}
+
+// Start starts a span, the child of the one in ctx.
+func (p *Template) Start(ctx context.Context) Value { return p.start(ctx, clock.Now()) }
+
+func (p *Template) start(ctx context.Context, now time.Duration) Value {
+	t := p.tracer
+	up := parentOf(ctx)
+	id := up.traceID
+	if !id.IsValid() {
+		up = parent{}
+		id = newTraceID()
+	}
+	d := t.decide(ctx, p.name, id, &up, &p.config)
+	if !d.record {
+		return Value{}
+	}
+	r := t.provider.get()
+	v := Value{r, r.generation()}
+	r.tracer, r.name, r.kind, r.static = t, p.name, uint8(trace.SpanKindInternal), p.static
+	r.traceID, r.spanID, r.parent = id, newSpanID(), up.spanID
+	r.flags, r.remote, r.anchor = d.flags, up.remote, t.provider.plain
+	if d.traceState.Len() > 0 {
+		r.anchor = &anchor{provider: t.provider, traceState: d.traceState}
+	}
+	if len(d.attributes) > 0 {
+		r.addAttributes(d.attributes)
+	}
+	r.offset = t.provider.offset.Load()
+	r.start = r.offset + int64(now)
+	return v
+}
+
+// lock locks the record if the span is recording, and tells whether it is.
+func (v Value) lock() bool {
+	if v.record == nil {
+		return false
+	}
+	if !v.record.lock(v.generation) {
+		v.record.provider.stale.Add(1)
+		return false
+	}
+	return true
+}
+
+func (v Value) unlock() { v.record.unlock(v.generation) }
+
+// IsRecording tells whether the span records, and has not ended.
+func (v Value) IsRecording() bool {
+	return v.record != nil && v.record.generation() == v.generation
+}
+
+// Span is the span as the rest of the API knows it: for events, errors, links and status.
+// It allocates a handle, which becomes stale with v, and whose context is an empty one.
+func (v Value) Span() trace.Span {
+	if !v.lock() {
+		return noop.Span{}
+	}
+	defer v.unlock()
+	r := v.record
+	return &Span{
+		Context: context.Background(),
+		anchor:  r.anchor,
+		record:  r,
+		meta:    v.generation<<8 | uint64(r.flags),
+		traceID: r.traceID,
+		spanID:  r.spanID,
+	}
+}
+
+// SetAttributes is that of [trace.Span]. It allocates nothing as long as there are no
+// more than eight.
+func (v Value) SetAttributes(kvs ...attribute.KeyValue) {
+	if v.lock() {
+		v.record.addAttributes(kvs)
+		v.unlock()
+	}
+}
+
+// End ends the span, and hands it on to be exported.
+func (v Value) End() { v.end(clock.Now()) }
+
+func (v Value) end(now time.Duration) {
+	if !v.lock() {
+		return
+	}
+	v.record.finish(v.record.offset + int64(now))
+}
+
+// Begin, Of and Finish are Start, Span and End for whoever reads the clock itself, and
+// cannot name a Value: package observable, whose handlers' spans a Template makes
+// without being imported. Times are those of its clock.
+func (p *Template) Begin(ctx context.Context, now time.Duration) (span any, generation uint64) {
+	v := p.start(ctx, now)
+	return v.record, v.generation
+}
+
+// Of is the span that Begin began.
+func (p *Template) Of(span any, generation uint64) trace.Span {
+	return valueOf(span, generation).Span()
+}
+
+// Finish ends the span that Begin began.
+func (p *Template) Finish(span any, generation uint64, now time.Duration) {
+	valueOf(span, generation).end(now)
+}
+
+func valueOf(span any, generation uint64) Value {
+	r, _ := span.(*record)
+	return Value{r, generation}
+}
