@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
+	"github.com/loadgen-go/loadgen/observable/internal/values"
 )
 
 // A Template makes the spans of one handler: those of one name, with attributes that
@@ -46,6 +47,8 @@ type Value struct {
 
 // Start starts a span, the child of the one in ctx.
 func (p *Template) Start(ctx context.Context) Value { return p.start(ctx, clock.Now()) }
+
+var _ values.Tracer = (*Tracer)(nil)
 
 func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	t := p.tracer
@@ -131,21 +134,24 @@ func (v Value) end(now time.Duration) {
 	v.record.finish(v.record.offset + int64(now))
 }
 
-// Begin, Of and Finish are Start, Span and End for whoever reads the clock itself, and
-// cannot name a Value: package observable, whose handlers' spans a Template makes
-// without being imported. Times are those of its clock.
-func (p *Template) Begin(ctx context.Context, now time.Duration) (span any, generation uint64) {
-	v := p.start(ctx, now)
-	return v.record, v.generation
+// Values is how package observable gets the spans of handlers that take no context.
+func (t *Tracer) Values(name string, attributes ...attribute.KeyValue) values.Spans {
+	return spans{t.Template(name, attributes...)}
 }
 
-// Of is the span that Begin began.
-func (p *Template) Of(span any, generation uint64) trace.Span {
-	return valueOf(span, generation).Span()
+// spans makes values for whoever reads the clock itself and cannot name a Value.
+type spans struct{ *Template }
+
+func (s spans) Begin(ctx context.Context, now time.Duration) (span any, generation uint64) {
+	if v := s.start(ctx, now); v.record != nil {
+		return v.record, v.generation
+	}
+	return nil, 0
 }
 
-// Finish ends the span that Begin began.
-func (p *Template) Finish(span any, generation uint64, now time.Duration) {
+func (spans) Of(span any, generation uint64) trace.Span { return valueOf(span, generation).Span() }
+
+func (spans) Finish(span any, generation uint64, now time.Duration) {
 	valueOf(span, generation).end(now)
 }
 

@@ -186,14 +186,16 @@ func TestAValueAllocatesNothing(t *testing.T) {
 	}
 	drop := pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
 	for name, opts := range map[string]pooled.Options{"recycled at End": {}, "to OTLP bytes": {Exporter: drop}} {
-		op := template(t, start(t, opts), "op", attribute.String("a", "b"), attribute.Int("c", 1))
+		p := start(t, opts)
+		op := template(t, p, "op", attribute.String("a", "b"), attribute.Int("c", 1))
+		handler := p.Tracer("t").(*pooled.Tracer).Values("handler")
 		parent, _ := start(t, pooled.Options{}).Tracer("t").Start(context.Background(), "parent")
 		got := testing.AllocsPerRun(2000, func() {
 			v := op.Start(parent)
 			v.SetAttributes(attribute.Bool("d", true), attribute.Float64("e", 1))
 			v.End()
-			span, generation := op.Begin(parent, 0)
-			op.Finish(span, generation, 1)
+			span, generation := handler.Begin(parent, 0)
+			handler.Finish(span, generation, 1)
 		})
 		if got != 0 {
 			t.Errorf("%s: %v allocations", name, got)
