@@ -1,6 +1,7 @@
 package results
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -68,4 +69,10 @@ func latencyUnits() (all []Unit) {
 // PercentileName is p99.9 for 0.999.
 func PercentileName(q float64) string {
 	return "p" + strconv.FormatFloat(100*q, 'f', -1, 64)
+}
+
+// Median of values, which are not empty; they stay in their order.
+func Median(values []float64) float64 {
+	s := slices.Sorted(slices.Values(values))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }

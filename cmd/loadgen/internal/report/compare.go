@@ -8,6 +8,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -82,8 +83,8 @@ func find(all []*view, c scenarios.Cell) *view {
 // compare says what is less and more in other than in base, of what no difference
 // was shown, and what cannot be compared.
 func compare(base, other *view) string {
-	if n := len(common(base, other)); n < results.MinRounds {
-		return fmt.Sprintf("cannot be judged: %v", &results.TooFewRoundsError{Have: n, Need: results.MinRounds})
+	if n := len(common(base, other)); n < comparison.MinPairs {
+		return fmt.Sprintf("cannot be judged: %v", &comparison.TooFewRoundsError{Have: n, Need: comparison.MinPairs})
 	}
 	var differs, same, cannot []string
 	for _, q := range quantities {
@@ -126,7 +127,7 @@ func (q *quantity) compare(base, other *view) (sentence string, shown bool, err 
 	if err != nil {
 		return "", false, err
 	}
-	shift, err := results.Compare(positive(a), positive(b))
+	shift, err := comparison.Compare(positive(a), positive(b))
 	if err != nil {
 		return "", false, err
 	}
@@ -184,7 +185,7 @@ func (q *quantity) pairs(base, other *view) (a, b []float64, err error) {
 			a, b = append(a, x), append(b, y)
 		}
 	}
-	if len(a) < results.MinRounds {
+	if len(a) < comparison.MinPairs {
 		why := ""
 		if q.unit == latencyUnit {
 			why = ": too few calls, or too many dropped"

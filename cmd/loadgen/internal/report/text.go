@@ -9,6 +9,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -132,9 +133,9 @@ func warnings(run *results.Run) []string {
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
 func Advice(s *scenarios.Scenario) (all []string) {
-	if s.Rounds < results.MinRounds {
+	if s.Rounds < comparison.MinPairs {
 		all = append(all, fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
-			Plural(s.Rounds, "round"), results.MinRounds))
+			Plural(s.Rounds, "round"), comparison.MinPairs))
 	}
 	for _, l := range s.Levels() {
 		for _, q := range []float64{0.99, 0.999} {
