@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -165,14 +166,18 @@ func TestServingAllocatesOneExchange(t *testing.T) {
 		observable.WithRecovery("a")), unexpected)
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 	allocations(t, "a request", 1, func() { serve(w, r) })
+	// The least of a few rounds: the runtime allocates now and then, too.
 	const requests = 1000
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range requests {
-		serve(w, r)
+	bytes := uint64(math.MaxUint64)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range requests {
+			serve(w, r)
+		}
+		runtime.ReadMemStats(&after)
+		bytes = min(bytes, (after.TotalAlloc-before.TotalAlloc)/requests)
 	}
-	runtime.ReadMemStats(&after)
-	bytes := (after.TotalAlloc - before.TotalAlloc) / requests
 	if bytes != 48 {
 		t.Errorf("%d B a request, want 48", bytes)
 	}
