@@ -1,0 +1,65 @@
+package observable
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestBucketsFollowOneAnotherAndAreAnEighthOfADoublingWide(t *testing.T) {
+	begin := time.Duration(0)
+	for i := range Buckets {
+		end := BucketEnd(i)
+		if end <= begin || bucket(begin) != i || bucket(end-1) != i {
+			t.Errorf("bucket %d is [%d, %d), and its edges are in %d and %d", i, begin, end, bucket(begin), bucket(end-1))
+		}
+		if width := end - begin; width > 1 && (width*8 > begin || width*16 < end) {
+			t.Errorf("bucket %d, [%d, %d), is not 6 to 12 %% wide", i, begin, end)
+		}
+		begin = end
+	}
+	if begin != 1<<42 {
+		t.Errorf("the last bucket ends at %v", begin)
+	}
+}
+
+func TestADurationOutOfRangeIsInTheNearestBucket(t *testing.T) {
+	for d, want := range map[time.Duration]int{-1: 0, math.MinInt64: 0, 0: 0, 1 << 42: Buckets - 1, math.MaxInt64: Buckets - 1} {
+		if got := bucket(d); got != want {
+			t.Errorf("%d is in bucket %d, want %d", d, got, want)
+		}
+	}
+	if BucketEnd(-1) != BucketEnd(0) || BucketEnd(Buckets) != BucketEnd(Buckets-1) {
+		t.Error("the ends of buckets that are not there are not those of the nearest")
+	}
+}
+
+func TestEveryDurationIsCountedInItsBucketAndSummedExactly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOf(rapid.Int64Range(0, int64(2*time.Hour))).Draw(t, "durations")
+		var h durations
+		var wg sync.WaitGroup
+		for half := range slices.Chunk(all, len(all)/2+1) {
+			wg.Go(func() {
+				for _, d := range half {
+					h.record(time.Duration(d))
+				}
+			})
+		}
+		wg.Wait()
+		var want Histogram
+		for _, d := range all {
+			want.Sum += time.Duration(d)
+			want.Counts = append(want.Counts, make([]uint64, max(bucket(time.Duration(d))+1-len(want.Counts), 0))...)
+			want.Counts[bucket(time.Duration(d))]++
+		}
+		got := h.read()
+		if got.Sum != want.Sum || !slices.Equal(got.Counts, want.Counts) || got.Count() != uint64(len(all)) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
+}
