@@ -68,8 +68,8 @@ func BenchmarkMap(b *testing.B) {
 			if err := pipeline.Close(ctx); err != nil {
 				b.Fatal(err)
 			}
-			if exported, _ := pipeline.Exported(); pipeline.Records() && exported != m.Stats()[0].Calls {
-				b.Errorf("%d spans exported of %d: the figures are too low", exported, m.Stats()[0].Calls)
+			if exported, _ := pipeline.Exported(); pipeline.Records() && exported != m.Snapshot()[0].Calls {
+				b.Errorf("%d spans exported of %d: the figures are too low", exported, m.Snapshot()[0].Calls)
 			}
 		})
 	}

@@ -1,18 +1,22 @@
 package observable
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
-// UnknownKeyError is a call of a key that nobody registered.
+// UnknownKeyError is a call or a change of a key that nobody registered, or that
+// was removed.
 type UnknownKeyError struct{ Key string }
 
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("observable: no handler is registered for %q", e.Key)
 }
 
-// NilFuncError is the registration of a nil function.
+// NilFuncError is the registration of a nil function, or a replacement by one.
 type NilFuncError struct {
 	Key  string
-	From string // file:line of the registration
+	From string // file:line of the registration, or replacement
 }
 
 func (e *NilFuncError) Error() string {
@@ -23,7 +27,7 @@ func (e *NilFuncError) Error() string {
 type DuplicateKeyError struct {
 	Key   string
 	From  string // file:line of this registration
-	First string // file:line of the one that holds the key
+	First string // file:line that registered, or replaced, what holds the key
 }
 
 func (e *DuplicateKeyError) Error() string {
@@ -35,6 +39,7 @@ type PanicError struct {
 	Key   string
 	Value any    // what was passed to panic
 	Stack []byte // of the goroutine, at the panic
+	When  time.Time
 }
 
 func (e *PanicError) Error() string {

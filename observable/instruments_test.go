@@ -117,7 +117,7 @@ func TestACallIsAccountedForEvenIfItsInstrumentPanics(t *testing.T) {
 			}()
 			t.Errorf("%s: Call returned %v", name, m.Call(background, name))
 		}()
-		if s := m.Stats()[0]; s.InFlight != 0 || s.Calls != 1 || s.Panics != 0 {
+		if s := m.Snapshot()[0]; s.InFlight != 0 || s.Calls != 1 || s.Panics != 0 {
 			t.Errorf("%s: stats are %+v", name, s)
 		}
 		if got := durations(t, reader); len(got) != 1 || got[0].Count != 1 {

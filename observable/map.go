@@ -29,13 +29,10 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -45,28 +42,6 @@ const scope = "github.com/loadgen-go/loadgen/observable"
 // handler called.
 const KeyAttribute = attribute.Key("observable.key")
 
-// Options set up a [Map]. The zero value makes neither spans nor metrics.
-type Options struct {
-	// TracerProvider makes a span around every call, named after its key. Nil
-	// makes none.
-	TracerProvider trace.TracerProvider
-	// MeterProvider gets the counter observable.calls and the histogram
-	// observable.duration, in seconds, both by key and outcome. Nil gets nothing.
-	MeterProvider metric.MeterProvider
-	// Latency, if set, gives the instrument that takes the duration of every
-	// call of a key. It is called once, when the key is registered, for one key at
-	// a time: so it must not register another in the same map. A panic of the
-	// instrument passes through Call, once the call has been accounted for.
-	Latency func(key string) Instrument
-	// Attributes stand on every span, and on every metric.
-	Attributes []attribute.KeyValue
-}
-
-// An Instrument takes durations, from many goroutines at once.
-type Instrument interface {
-	Record(d time.Duration)
-}
-
 // A Map is a table of named functions. Its methods are safe for concurrent use.
 // The zero Map is empty, and makes neither spans nor metrics.
 type Map struct {
@@ -74,12 +49,16 @@ type Map struct {
 	tracer  trace.Tracer // nil: no spans
 	metrics *instruments // nil: no metrics
 
-	mu    sync.Mutex // serialises Register
+	mu    sync.Mutex // serialises writers
 	table atomic.Pointer[map[string]*entry]
 }
 
-// New returns an empty Map. It fails if the meter provider refuses an instrument.
+// New returns an empty Map. It fails if options are wrong or contradict each
+// other, and says all that is, or if the meter provider refuses an instrument.
 func New(opts Options) (*Map, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
 	m := &Map{opts: opts}
 	if opts.TracerProvider != nil {
 		m.tracer = opts.TracerProvider.Tracer(scope)
@@ -102,31 +81,97 @@ func (m *Map) entries() map[string]*entry {
 }
 
 // Register adds fn under key. A key that is taken is a [*DuplicateKeyError], a
-// nil fn a [*NilFuncError].
+// nil fn a [*NilFuncError]. A function of a named type, such as type Job func(),
+// needs no conversion.
 func (m *Map) Register(key string, fn func()) error {
-	return m.register(&entry{key: key, plain: fn}, fn == nil)
+	return m.register(key, &handler{from: caller(2), plain: fn})
 }
 
 // RegisterContext adds fn under key. It is called with the context of Call,
 // which holds the span of the call, and what it returns is returned by Call.
 // Errors are those of Register.
 func (m *Map) RegisterContext(key string, fn func(context.Context) error) error {
-	return m.register(&entry{key: key, fn: fn}, fn == nil)
+	return m.register(key, &handler{from: caller(2), withContext: fn})
 }
 
-func (m *Map) register(e *entry, isNil bool) error {
-	e.from = caller(3)
-	if isNil {
-		return &NilFuncError{Key: e.key, From: e.from}
+// Replace puts fn in the place of what is registered under key, while calls run:
+// those that have begun end as they began, those that begin later call fn. The
+// account of the key goes on. A key that is not registered is an
+// [*UnknownKeyError], a nil fn a [*NilFuncError].
+func (m *Map) Replace(key string, fn func()) error {
+	return m.replace(key, &handler{from: caller(2), plain: fn})
+}
+
+// ReplaceContext is [Map.Replace] by a function as in [Map.RegisterContext].
+func (m *Map) ReplaceContext(key string, fn func(context.Context) error) error {
+	return m.replace(key, &handler{from: caller(2), withContext: fn})
+}
+
+// Remove takes key out of the map, and its account with it. Calls that have begun
+// go on, and are accounted for: in spans, metrics and OnCall, and in the Stats of a
+// [Handle]. A key that is not registered is an [*UnknownKeyError].
+func (m *Map) Remove(key string) error {
+	return m.write(key, Removed, func(now *entry) (*entry, error) {
+		if now == nil {
+			return nil, &UnknownKeyError{Key: key}
+		}
+		now.fn.Store(nil)
+		return nil, nil
+	})
+}
+
+func (m *Map) register(key string, h *handler) error {
+	if h.isNil() {
+		return &NilFuncError{Key: key, From: h.from}
 	}
+	return m.write(key, Registered, func(now *entry) (*entry, error) {
+		if now != nil {
+			return nil, &DuplicateKeyError{Key: key, From: h.from, First: now.fn.Load().from}
+		}
+		return newEntry(m, key, h), nil
+	})
+}
+
+func (m *Map) replace(key string, h *handler) error {
+	if h.isNil() {
+		return &NilFuncError{Key: key, From: h.from}
+	}
+	return m.write(key, Replaced, func(now *entry) (*entry, error) {
+		if now == nil {
+			return nil, &UnknownKeyError{Key: key}
+		}
+		now.fn.Store(h)
+		return now, nil
+	})
+}
+
+// write makes a change: from the entry that key has now, nil if none, to the one it
+// is to have.
+func (m *Map) write(key string, w Write, change func(now *entry) (*entry, error)) error {
+	if err := m.locked(key, change); err != nil {
+		return err
+	}
+	if m.opts.OnWrite != nil {
+		m.opts.OnWrite(key, w)
+	}
+	return nil
+}
+
+func (m *Map) locked(key string, change func(now *entry) (*entry, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if first, ok := m.entries()[e.key]; ok {
-		return &DuplicateKeyError{Key: e.key, From: e.from, First: first.from}
+	now := m.entries()[key]
+	next, err := change(now)
+	if err != nil || next == now {
+		return err
 	}
-	e.prepare(&m.opts)
-	table := map[string]*entry{e.key: e}
+	table := make(map[string]*entry, len(m.entries())+1)
 	maps.Copy(table, m.entries())
+	if next == nil {
+		delete(table, key)
+	} else {
+		table[key] = next
+	}
 	m.table.Store(&table)
 	return nil
 }
@@ -143,34 +188,22 @@ func caller(skip int) string {
 // Call runs the handler of key. The error is an [*UnknownKeyError], what the
 // handler returned, or a [*PanicError].
 func (m *Map) Call(ctx context.Context, key string) error {
-	e, ok := m.entries()[key]
-	if !ok {
-		return &UnknownKeyError{Key: key}
+	e, err := m.lookUp(key)
+	if err != nil {
+		return err
 	}
-	return e.call(ctx, m)
+	return e.call(ctx)
+}
+
+func (m *Map) lookUp(key string) (*entry, error) {
+	if m.opts.OnRead != nil {
+		m.opts.OnRead(key)
+	}
+	if e, ok := m.entries()[key]; ok {
+		return e, nil
+	}
+	return nil, &UnknownKeyError{Key: key}
 }
 
 // Keys are the registered keys, sorted.
 func (m *Map) Keys() []string { return slices.Sorted(maps.Keys(m.entries())) }
-
-// Stats is the account of one handler at one moment.
-type Stats struct {
-	Key      string
-	From     string    // file:line that registered it
-	Calls    uint64    // begun
-	Errors   uint64    // calls that returned an error
-	Panics   uint64    // calls that panicked
-	InFlight int64     // calls that have begun and not ended
-	LastCall time.Time // when the latest call began; zero if there was none
-}
-
-// Stats returns the account of every handler, in order of keys. Each figure is
-// exact; while calls run, they need not be of the same instant.
-func (m *Map) Stats() []Stats {
-	var all []Stats
-	for _, e := range m.entries() {
-		all = append(all, e.stats())
-	}
-	slices.SortFunc(all, func(a, b Stats) int { return strings.Compare(a.Key, b.Key) })
-	return all
-}

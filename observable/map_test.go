@@ -55,8 +55,8 @@ func TestTheZeroMapIsEmpty(t *testing.T) {
 	}
 	must(t, m.Register("a", func() {}))
 	must(t, m.Call(background, "a"))
-	if len(m.Stats()) != 1 {
-		t.Errorf("stats are %v", m.Stats())
+	if len(m.Snapshot()) != 1 {
+		t.Errorf("stats are %v", m.Snapshot())
 	}
 }
 
@@ -98,7 +98,7 @@ func TestAPanicIsReturnedAndCountedNeverSwallowed(t *testing.T) {
 	if err := m.Call(background, "error"); !errors.Is(err, io.EOF) {
 		t.Errorf("the error in the panic is hidden: %v", err)
 	}
-	for _, s := range m.Stats() {
+	for _, s := range m.Snapshot() {
 		if s.Panics != s.Calls || s.Errors != 0 || s.InFlight != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -115,7 +115,7 @@ func TestAHandlerThatEndsItsGoroutineIsAccountedFor(t *testing.T) {
 		t.Errorf("Call returned %v", err)
 	}()
 	<-done
-	if s := m.Stats()[0]; s.Calls != 1 || s.Errors != 1 || s.InFlight != 0 {
+	if s := m.Snapshot()[0]; s.Calls != 1 || s.Errors != 1 || s.InFlight != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -143,7 +143,7 @@ func TestTheAccountIsExactUnderConcurrency(t *testing.T) {
 		<-entered
 	}
 	byKey := map[string]observable.Stats{}
-	for _, s := range m.Stats() {
+	for _, s := range m.Snapshot() {
 		byKey[s.Key] = s
 	}
 	if s := byKey["blocks"]; s.InFlight != goroutines || s.Calls != goroutines {
@@ -151,7 +151,7 @@ func TestTheAccountIsExactUnderConcurrency(t *testing.T) {
 	}
 	close(leave)
 	wg.Wait()
-	for _, s := range m.Stats() {
+	for _, s := range m.Snapshot() {
 		byKey[s.Key] = s
 	}
 	if s := byKey["blocks"]; s.InFlight != 0 || s.Errors != 0 {
@@ -219,7 +219,7 @@ func TestAnErrorThatPanicsIsReturnedAndItsSpanEnds(t *testing.T) {
 	if _, ok := m.Call(background, "a").(*touchy); !ok {
 		t.Error("not the handler's error")
 	}
-	if s := m.Stats()[0]; s.Errors != 1 || s.InFlight != 0 {
+	if s := m.Snapshot()[0]; s.Errors != 1 || s.InFlight != 0 {
 		t.Errorf("stats are %+v", s)
 	}
 	ended := spans.Ended()
@@ -325,7 +325,7 @@ func ExampleMap() {
 	}
 	fmt.Println(m.Call(context.Background(), "greet"))
 	fmt.Println(m.Call(context.Background(), "great"))
-	fmt.Println(m.Stats()[0].Calls)
+	fmt.Println(m.Snapshot()[0].Calls)
 	// Output:
 	// hello
 	// <nil>
