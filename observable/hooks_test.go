@@ -1,0 +1,157 @@
+package observable_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/loadgen-go/loadgen/observable"
+)
+
+func TestHooksAreToldOfReadsWritesAndCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		m := newMap(t, observable.Options{
+			OnRead:  func(key string) { told = append(told, "read "+key) },
+			OnWrite: func(key string, w observable.Write) { told = append(told, fmt.Sprint(w, " ", key)) },
+			OnCall: func(key string, took time.Duration, err error) {
+				told = append(told, fmt.Sprint("called ", key, " ", took, " ", err))
+			},
+		})
+		must(t, m.Register("a", func() { time.Sleep(time.Second) }))
+		must(t, m.Call(background, "a"))
+		must(t, m.ReplaceContext("a", func(context.Context) error { return io.EOF }))
+		h, err := m.Handle("a")
+		must(t, err)
+		_ = h.Call(background)
+		must(t, m.Replace("a", func() { panic("boom") }))
+		_ = h.Call(background)
+		must(t, m.Remove("a"))
+		_ = m.Call(background, "b")
+		want := []string{"registered a", "read a", "called a 1s <nil>", "replaced a", "read a", "called a 0s EOF",
+			"replaced a", `called a 0s observable: handler "a" panicked: boom`, "removed a", "read b"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
+// No hook would return from here if it ran under a lock of the map.
+func TestHooksMayUseTheMap(t *testing.T) {
+	var m *observable.Map
+	calls := 0
+	m = newMap(t, observable.Options{
+		// A key that the hook registers is found.
+		OnRead: func(key string) {
+			if !slices.Contains(m.Keys(), key) {
+				must(t, m.Register(key, func() {}))
+			}
+		},
+		OnWrite: func(key string, w observable.Write) {
+			if w == observable.Registered {
+				must(t, m.Replace(key, func() { calls++ }))
+			}
+		},
+		OnCall: func(key string, _ time.Duration, _ error) {
+			if s := m.Snapshot(); s[0].InFlight != 0 || s[0].Calls != 1 {
+				t.Errorf("in OnCall the account is %+v", s)
+			}
+			must(t, m.Remove(key))
+		},
+	})
+	must(t, m.Call(background, "a"))
+	if calls != 1 || len(m.Keys()) != 0 {
+		t.Errorf("%d calls, keys %v", calls, m.Keys())
+	}
+}
+
+// thrown is what f panics with.
+func thrown(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+func TestACallIsAccountedForEvenIfItsHookPanics(t *testing.T) {
+	for _, policy := range []observable.PanicPolicy{observable.RecoverPanics, observable.RepeatPanics} {
+		spans := tracetest.NewSpanRecorder()
+		m := newMap(t, observable.Options{
+			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
+			Panics:         policy,
+			Histogram:      true,
+			OnCall:         func(string, time.Duration, error) { panic("hook") },
+		})
+		must(t, m.Register("panics", func() { panic("boom") }))
+		must(t, m.Register("returns", func() {}))
+		// A panic that is to be repeated is not lost behind the hook's.
+		want := map[string]any{"panics": "hook", "returns": "hook"}
+		if policy == observable.RepeatPanics {
+			want["panics"] = "boom"
+		}
+		for _, s := range m.Snapshot() {
+			if got := thrown(func() { _ = m.Call(background, s.Key) }); got != want[s.Key] {
+				t.Errorf("policy %d, %s: the panic became %v, want %v", policy, s.Key, got, want[s.Key])
+			}
+		}
+		for i, s := range m.Snapshot() {
+			if s.Calls != 1 || s.InFlight != 0 || s.Panics != uint64(1-i) || s.Duration.Count() != 1 {
+				t.Errorf("policy %d: %+v", policy, s)
+			}
+		}
+		if n := len(spans.Ended()); n != 2 {
+			t.Errorf("policy %d: %d spans ended", policy, n)
+		}
+	}
+}
+
+func TestAWriteIsMadeEvenIfItsHookPanics(t *testing.T) {
+	m := newMap(t, observable.Options{OnWrite: func(string, observable.Write) { panic("hook") }})
+	for range 2 {
+		if got := thrown(func() { _ = m.Register("a", func() {}) }); got != "hook" {
+			t.Errorf("the panic became %v", got)
+		}
+		must(t, m.Call(background, "a"))
+		if got := thrown(func() { _ = m.Remove("a") }); got != "hook" {
+			t.Errorf("the panic became %v", got)
+		}
+	}
+}
+
+func TestEverythingThatIsWrongWithOptionsIsReported(t *testing.T) {
+	_, err := observable.New(observable.Options{Panics: 7, Uncounted: true, Histogram: true})
+	if err == nil || !strings.Contains(err.Error(), "Panics is 7") || !strings.Contains(err.Error(), "Uncounted") {
+		t.Errorf("New = %v", err)
+	}
+	for _, opts := range []observable.Options{{Panics: -1}, {Uncounted: true, Histogram: true}} {
+		if _, err := observable.New(opts); err == nil {
+			t.Errorf("%+v was taken", opts)
+		}
+	}
+	if got := fmt.Sprint(observable.Write(-1), observable.Write(3)); got != "Write(-1) Write(3)" {
+		t.Errorf("writes that are none print as %s", got)
+	}
+}
+
+func TestPanicsThatAreLetThroughKeepTheirValueAndAreInTheAccount(t *testing.T) {
+	boom := errors.New("boom")
+	for name, opts := range everyKind {
+		opts.Panics = observable.RepeatPanics
+		m := newMap(t, opts)
+		must(t, m.Register("a", func() { panic(boom) }))
+		if got := thrown(func() { _ = m.Call(background, "a") }); got != boom {
+			t.Errorf("%s: the panic became %v", name, got)
+		}
+		if s := m.Snapshot()[0]; !opts.Uncounted && (s.Panics != 1 || s.InFlight != 0 || s.LastPanic.Value != boom) {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
