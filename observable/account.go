@@ -19,13 +19,8 @@ type account struct {
 // it in another order than they began in.
 func (a *account) begin(t time.Duration) {
 	a.calls.begin()
-	stamp := int64(t) + 1
-	for {
-		if f := a.first.Load(); f != 0 && f <= stamp || a.first.CompareAndSwap(f, stamp) {
-			break
-		}
-	}
-	raise(&a.last, stamp)
+	lower(&a.first, int64(t)+1)
+	raise(&a.last, int64(t)+1)
 }
 
 // end notes that a call ended.
@@ -61,10 +56,20 @@ func instant(stamp int64) time.Time {
 	return epoch.Add(time.Duration(stamp - 1))
 }
 
-// raise sets a to v unless it is higher already.
+// raise sets a to v unless it is higher already; 0 is not set. Where time is faked
+// calls may begin before epoch.
 func raise(a *atomic.Int64, v int64) {
 	for {
-		if now := a.Load(); now >= v || a.CompareAndSwap(now, v) {
+		if now := a.Load(); now != 0 && now >= v || a.CompareAndSwap(now, v) {
+			return
+		}
+	}
+}
+
+// lower sets a to v unless it is lower already; 0 is not set.
+func lower(a *atomic.Int64, v int64) {
+	for {
+		if now := a.Load(); now != 0 && now <= v || a.CompareAndSwap(now, v) {
 			return
 		}
 	}

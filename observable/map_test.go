@@ -298,21 +298,6 @@ func TestTheLatencyInstrumentOfAKeyTakesEveryCall(t *testing.T) {
 	}
 }
 
-func TestACallWithoutProvidersAllocatesNothing(t *testing.T) {
-	m := newMap(t, observable.Options{})
-	must(t, m.Register("a", func() {}))
-	must(t, m.RegisterContext("b", func(context.Context) error { return nil }))
-	for _, key := range m.Keys() {
-		if n := testing.AllocsPerRun(1000, func() {
-			if err := m.Call(background, key); err != nil {
-				t.Error(err)
-			}
-		}); n != 0 {
-			t.Errorf("%s: %v allocations a call", key, n)
-		}
-	}
-}
-
 func ExampleMap() {
 	m, err := observable.New(observable.Options{})
 	if err != nil {

@@ -1,0 +1,61 @@
+package observable
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// Calls that begin one after the other may get to note it in any order.
+func TestTheFirstAndTheLatestCallAreByWhenTheyBegan(t *testing.T) {
+	for _, order := range [][]time.Duration{{0, 5}, {5, 0}, {3, 0, 5, 4}, {5, 3, 0, 0}} {
+		var a account
+		var s Stats
+		for _, begun := range order {
+			a.begin(begun)
+		}
+		a.read(&s)
+		if !s.FirstCall.Equal(epoch) || !s.LastCall.Equal(epoch.Add(5)) {
+			t.Errorf("calls began at %v: first %v, last %v", order, s.FirstCall.Sub(epoch), s.LastCall.Sub(epoch))
+		}
+	}
+}
+
+func TestATallyGoesOnWhenItsWordIsFull(t *testing.T) {
+	const full = 1 << (64 - flightBits)
+	var c tally
+	c.word.Store((full-2)<<flightBits | 1) // one is in flight
+	for i := range uint64(4) {
+		c.begin()
+		if calls, inFlight, most := c.read(); calls != full-1+i || inFlight != int64(i)+2 || most != inFlight {
+			t.Errorf("after %d more: %d calls, %d in flight, %d at most", i+1, calls, inFlight, most)
+		}
+	}
+	for range 5 {
+		c.end()
+	}
+	if calls, inFlight, most := c.read(); calls != full+2 || inFlight != 0 || most != 5 {
+		t.Errorf("at the end: %d calls, %d in flight, %d at most", calls, inFlight, most)
+	}
+}
+
+func TestATallyIsExactUnderConcurrency(t *testing.T) {
+	const goroutines, each = 4, 1000
+	var c tally
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				c.begin()
+				if _, inFlight, most := c.read(); inFlight < 1 || inFlight > goroutines || most < inFlight {
+					t.Errorf("%d in flight, %d at most", inFlight, most)
+				}
+				c.end()
+			}
+		})
+	}
+	wg.Wait()
+	if calls, inFlight, most := c.read(); calls != goroutines*each || inFlight != 0 || most > goroutines {
+		t.Errorf("%d calls, %d in flight, %d at most", calls, inFlight, most)
+	}
+}

@@ -1,0 +1,217 @@
+package observable_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/loadgen-go/loadgen/observable"
+)
+
+func TestTheAccountSaysWhenHowLongAndHowManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMap(t, observable.Options{Histogram: true})
+		must(t, m.Register("a", func() { time.Sleep(time.Second) }))
+		start := time.Now()
+		time.Sleep(time.Minute)
+		for range 3 {
+			go func() { must(t, m.Call(background, "a")) }()
+		}
+		synctest.Wait()
+		if s := m.Snapshot()[0]; s.InFlight != 3 || s.MostInFlight != 3 || s.Duration.Counts != nil {
+			t.Errorf("while they run: %+v", s)
+		}
+		time.Sleep(time.Minute)
+		must(t, m.Call(background, "a"))
+		s := m.Snapshot()[0]
+		if s.Calls != 4 || s.InFlight != 0 || s.MostInFlight != 3 || s.LastPanic != nil ||
+			!s.FirstCall.Equal(start.Add(time.Minute)) || !s.LastCall.Equal(start.Add(2*time.Minute)) {
+			t.Errorf("after: %+v", s)
+		}
+		last := len(s.Duration.Counts) - 1
+		if s.Duration.Count() != 4 || s.Duration.Sum != 4*time.Second || s.Duration.Counts[last] != 4 ||
+			observable.BucketEnd(last) <= time.Second || observable.BucketEnd(last-1) > time.Second {
+			t.Errorf("durations of 1 s are %+v", s.Duration)
+		}
+	})
+}
+
+func TestTheLastPanicIsKeptWithItsStack(t *testing.T) {
+	m := newMap(t, observable.Options{})
+	n := 0
+	must(t, m.Register("a", func() { n++; panic(n) }))
+	before := time.Now()
+	for range 2 {
+		if m.Call(background, "a") == nil {
+			t.Error("no error")
+		}
+	}
+	p := m.Snapshot()[0].LastPanic
+	if p == nil || p.Value != 2 || !strings.Contains(string(p.Stack), "snapshot_test.go") ||
+		p.When.Before(before) || p.When.After(time.Now()) {
+		t.Errorf("the last panic is %v", p)
+	}
+}
+
+func TestAnUncountedMapCountsNothingAndRecoversAllTheSame(t *testing.T) {
+	var calls int
+	for _, opts := range []observable.Options{
+		{Uncounted: true},
+		{Uncounted: true, OnCall: func(string, time.Duration, error) { calls++ }},
+	} {
+		m := newMap(t, opts)
+		must(t, m.Register("a", func() { panic(io.EOF) }))
+		var p *observable.PanicError
+		if err := m.Call(background, "a"); !errors.As(err, &p) || !errors.Is(err, io.EOF) {
+			t.Errorf("Call = %v", err)
+		}
+		s := m.Snapshot()[0]
+		if s.Key != "a" || s.From == "" || s.Calls != 0 || s.Panics != 0 || s.LastPanic != nil || !s.FirstCall.IsZero() {
+			t.Errorf("%+v", s)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("OnCall was told of %d calls", calls)
+	}
+}
+
+func TestAHandlerMayEndItsGoroutineUnderAnyOptions(t *testing.T) {
+	for name, opts := range everyKind {
+		m := newMap(t, opts)
+		must(t, m.Register("exit", runtime.Goexit))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			t.Errorf("%s: Call returned %v", name, m.Call(background, "exit"))
+		}()
+		<-done
+	}
+}
+
+func TestACallWithoutProvidersAllocatesNothing(t *testing.T) {
+	kinds := map[string]observable.Options{
+		"histogram": {Histogram: true},
+		"repeated":  {Panics: observable.RepeatPanics},
+		"OnCall":    {OnCall: func(string, time.Duration, error) {}},
+	}
+	for name, opts := range everyKind {
+		kinds[name] = opts
+	}
+	for name, opts := range kinds {
+		m := newMap(t, opts)
+		must(t, m.Register("a", func() {}))
+		must(t, m.RegisterContext("b", func(context.Context) error { return io.EOF }))
+		for _, key := range m.Keys() {
+			h, err := m.Handle(key)
+			must(t, err)
+			if n := testing.AllocsPerRun(100, func() {
+				_ = m.Call(background, key)
+				_ = h.Call(background)
+			}); n != 0 {
+				t.Errorf("%s, %s: %v allocations", name, key, n)
+			}
+		}
+	}
+}
+
+// The SDK records a panic that passes through the End of its span.
+func TestAPanicIsOnTheSpanAsTheSDKRecordsIt(t *testing.T) {
+	for _, value := range []any{"boom", io.EOF, 3, &touchy{"x"}, []int{1}} {
+		for _, policy := range []observable.PanicPolicy{observable.RecoverPanics, observable.RepeatPanics} {
+			spans := tracetest.NewSpanRecorder()
+			provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+			thrown(func() {
+				_, span := provider.Tracer("").Start(background, "a")
+				defer span.End()
+				panic(value)
+			})
+			m := newMap(t, observable.Options{TracerProvider: provider, Panics: policy})
+			must(t, m.Register("a", func() { panic(value) }))
+			thrown(func() { _ = m.Call(background, "a") })
+			want, got := spans.Ended()[0].Events(), spans.Ended()[1].Events()
+			if len(want) != 1 || len(got) != 1 || got[0].Name != want[0].Name {
+				t.Fatalf("%v: events are %v, want %v", value, got, want)
+			}
+			w, g := attribute.NewSet(want[0].Attributes...), attribute.NewSet(got[0].Attributes...)
+			for _, key := range []attribute.Key{"exception.type", "exception.message"} {
+				wv, _ := w.Value(key)
+				if gv, _ := g.Value(key); gv.AsString() != wv.AsString() {
+					t.Errorf("%v: %s is %q, want %q", value, key, gv.AsString(), wv.AsString())
+				}
+			}
+			stack, _ := g.Value("exception.stacktrace")
+			if !strings.Contains(stack.AsString(), "snapshot_test.go") || w.Len() > 3 {
+				t.Errorf("%v: the stack is %q; the SDK has %v", value, stack.AsString(), w.ToSlice())
+			}
+			if spans.Ended()[1].Status().Code != codes.Error {
+				t.Errorf("%v: the status is %v", value, spans.Ended()[1].Status())
+			}
+		}
+	}
+}
+
+func ExampleMap_Snapshot() {
+	m, err := observable.New(observable.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	both := make(chan struct{})
+	err = errors.Join(
+		m.Register("hot", func() {}),
+		m.Register("never", func() {}),
+		m.Register("twice at once", func() { both <- struct{}{} }),
+		m.Register("panics", func() { panic("out of stock") }))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	for range 1000 {
+		_ = m.Call(ctx, "hot")
+	}
+	_ = m.Call(ctx, "panics")
+	done := make(chan error)
+	for range 2 {
+		go func() { done <- m.Call(ctx, "twice at once") }()
+	}
+	for m.Snapshot()[3].InFlight < 2 {
+		runtime.Gosched()
+	}
+	<-both
+	<-both
+	<-done
+	<-done
+
+	for _, s := range m.Snapshot() {
+		switch {
+		case s.Calls == 0:
+			fmt.Println(s.Key, "is never called")
+		case s.Calls >= 1000:
+			fmt.Println(s.Key, "is hot:", s.Calls, "calls")
+		}
+		if s.MostInFlight > 1 {
+			fmt.Println(s.Key, "ran", s.MostInFlight, "times at once")
+		}
+		if p := s.LastPanic; p != nil {
+			fmt.Println(s.Key, "panicked:", p.Value, bytes.Contains(p.Stack, []byte("ExampleMap_Snapshot")))
+		}
+	}
+	// Output:
+	// hot is hot: 1000 calls
+	// never is never called
+	// panics panicked: out of stock true
+	// twice at once ran 2 times at once
+}
