@@ -8,16 +8,32 @@
 //	...
 //	err = m.Call(ctx, "save")
 //
-// A call looks its key up in a table that is never changed in place: Register
-// makes a new one, so calls take no lock, and handlers may register others. A
-// missing key is an error, and so is a panic: it is recorded, counted and
-// returned as a [*PanicError], never swallowed.
+// A call looks its key up in a table that is never changed in place: Register,
+// Replace and Remove make a new one, so calls take no lock, and handlers may
+// change the map. A missing key is an error. A panic is recorded, counted, and
+// returned as a [*PanicError] or let through, as [Options] say: it is never
+// swallowed. [Map.Snapshot] says what became of every key.
 //
 // # Cost
 //
-// A call without providers costs a map access, one clock read and a few atomic
-// operations, and allocates nothing. Spans and metrics cost what their providers
-// do; their attributes are made once, at Register.
+// A call without providers allocates nothing. By default it costs a map access, one
+// clock read, and three atomic operations that keep its account; Histogram adds a
+// clock read and two atomic operations. Without an account, and with panics let
+// through, it costs a map access. In CPU time, in one process and interleaved, a
+// call of an empty function among 16 cost, with that of a map[string]func() as 1:
+//
+//	                           Map.Call  Handle.Call
+//	Uncounted, RepeatPanics       1.2       0.5
+//	Uncounted                     2.2       0.8
+//	zero Options                  8         7
+//	Histogram                    13        12
+//
+// A clock read there was 3, so it is most of what an account costs. BenchmarkCall
+// measures these anew. Two goroutines that called one key were no slower than two
+// that called two, on two cores: so the counters of a key are not sharded.
+//
+// Spans and metrics cost what their providers do; their attributes are made once,
+// at Register. A change of the map copies its table.
 //
 // The package depends on the OpenTelemetry API alone. Package pooled, below it,
 // is a provider of spans that are reused.

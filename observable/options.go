@@ -36,9 +36,10 @@ type Options struct {
 	// and a second clock read a call.
 	Histogram bool
 	// Uncounted keeps no account: Snapshot has the keys and where they are from,
-	// and nothing else. With neither providers nor OnCall, a call is then a map
-	// access, two atomic loads and a deferred function that catches panics; if they
-	// are let through, not even that. Unknown keys are still errors.
+	// and nothing else. Unknown keys are still errors. With neither providers nor
+	// Latency nor OnCall a call is then a map access and a deferred function that
+	// recovers panics; under RepeatPanics and without OnRead it is a map access
+	// alone, if its function takes no context.
 	Uncounted bool
 
 	// OnRead is told of every look-up of a key, by Call and by Handle, before it
