@@ -3,6 +3,8 @@ package observable
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // An account is what is known of the calls of a key. All of it is atomics, so that
@@ -10,12 +12,12 @@ import (
 type account struct {
 	calls          tally
 	errors, panics atomic.Uint64
-	first, last    atomic.Int64 // when such a call began, since epoch, plus 1; 0: never
+	first, last    atomic.Int64 // when such a call began, on the clock, plus 1; 0: never
 	lastPanic      atomic.Pointer[PanicError]
 	durations      *durations // nil: none are kept
 }
 
-// begin notes that a call began at t, which is since epoch. Calls may get to note
+// begin notes that a call began at t, which is on the clock. Calls may get to note
 // it in another order than they began in.
 func (a *account) begin(t time.Duration) {
 	a.calls.begin()
@@ -48,12 +50,12 @@ func (a *account) read(s *Stats) {
 	s.FirstCall, s.LastCall = instant(a.first.Load()), instant(a.last.Load())
 }
 
-// instant is the time of a stamp, which is 1 more than it is since epoch.
+// instant is the time of a stamp, which is 1 more than it is on the clock.
 func instant(stamp int64) time.Time {
 	if stamp == 0 {
 		return time.Time{}
 	}
-	return epoch.Add(time.Duration(stamp - 1))
+	return clock.Time(time.Duration(stamp - 1))
 }
 
 // raise sets a to v unless it is higher already; 0 is not set. Where time is faked

@@ -3,7 +3,6 @@ package observable
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 )
 
 // A Decorator wraps a function in another of the same shape. It is called when a
@@ -95,16 +94,6 @@ func recovered(ctx context.Context, key string, f func(context.Context) error) (
 	err = f(ctx)
 	returned = true
 	return err
-}
-
-// interruption is the error of a function that did not return, but panicked with
-// value. Without one it ended its goroutine: recover stops only panics, so that
-// goes on.
-func interruption(key string, value any) error {
-	if value == nil {
-		return fmt.Errorf("observable: %q called runtime.Goexit", key)
-	}
-	return &PanicError{Key: key, Value: value, Stack: debug.Stack()}
 }
 
 // CancelledError is a cancellation that came while a function ran. The function

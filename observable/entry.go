@@ -2,16 +2,15 @@ package observable
 
 import (
 	"context"
-	"fmt"
-	"reflect"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/loadgen-go/loadgen/observable/internal/clock"
+	"github.com/loadgen-go/loadgen/observable/internal/values"
 )
 
 // An entry is one key of a map: its handler, which may be replaced, its account,
@@ -24,6 +23,7 @@ type entry struct {
 	key     string
 	unknown *UnknownKeyError // of a call after the entry was removed
 
+	values   values.Spans // nil: the provider makes none, or may not
 	latency  Instrument
 	onStart  []trace.SpanStartOption
 	onAdd    [outcomes][]metric.AddOption
@@ -75,6 +75,9 @@ func newEntry(m *Map, key string, h *handler) *entry {
 		e.onAdd[o] = []metric.AddOption{set}
 		e.onRecord[o] = []metric.RecordOption{set}
 	}
+	if t, ok := m.tracer.(values.Tracer); ok && !opts.SpanHandles {
+		e.values = t.Values(key, attrs...)
+	}
 	if opts.Latency != nil {
 		e.latency = opts.Latency(key)
 	}
@@ -85,9 +88,6 @@ func newEntry(m *Map, key string, h *handler) *entry {
 	e.bare = opts.Uncounted && !e.timed && m.tracer == nil
 	return e
 }
-
-// Calls are timed by the monotonic clock alone: half the price of time.Now.
-var epoch = time.Now()
 
 func (e *entry) call(ctx context.Context) error {
 	h := e.fn.Load()
@@ -107,7 +107,7 @@ func (e *entry) guard(ctx context.Context, h *handler) (err error) {
 	back := false
 	defer func() {
 		if !back {
-			_, err = e.interrupted(recover())
+			err = interruption(e.key, recover())
 		}
 	}()
 	err = h.run(ctx)
@@ -115,26 +115,19 @@ func (e *entry) guard(ctx context.Context, h *handler) (err error) {
 	return err
 }
 
-// interrupted is how a call ended whose handler did not return, given what was
-// recovered. Without a value the handler ended its goroutine, which ends further
-// once the call has been accounted for.
-func (e *entry) interrupted(value any) (outcome, error) {
-	if value == nil {
-		return failed, fmt.Errorf("observable: handler %q called runtime.Goexit", e.key)
-	}
-	return panicked, &PanicError{Key: e.key, Value: value, Stack: debug.Stack(), When: time.Now()}
-}
-
 func (e *entry) observe(ctx context.Context, h *handler) (err error) {
 	c := call{entry: e, ctx: ctx}
-	c.begin()
+	c.begin(h)
 	back := false
 	defer func() {
 		switch {
 		case !back:
 			value := recover()
-			c.outcome, err = e.interrupted(value)
-			if c.outcome == panicked && e.m.opts.Panics == RepeatPanics {
+			err = interruption(e.key, value)
+			if c.outcome = failed; value == nil {
+				break
+			}
+			if c.outcome = panicked; e.m.opts.Panics == RepeatPanics {
 				defer panic(value)
 			}
 		case err != nil:
@@ -151,20 +144,30 @@ func (e *entry) observe(ctx context.Context, h *handler) (err error) {
 type call struct {
 	entry   *entry
 	ctx     context.Context
-	span    trace.Span    // nil: no spans
-	begun   time.Duration // since epoch
+	begun   time.Duration // on the clock of package clock
 	outcome outcome
+
+	span trace.Span // nil: none, or a value
+	// A span of the entry's values; nil: none.
+	value      any
+	generation uint64
 }
 
-// begin makes the span first: should the provider panic, no call has begun.
-func (c *call) begin() {
+// begin makes the span first: should the provider panic, no call has begun. A value is
+// timed by the same reading of the clock as the call.
+func (c *call) begin(h *handler) {
 	e := c.entry
-	if t := e.m.tracer; t != nil {
-		c.ctx, c.span = t.Start(c.ctx, e.key, e.onStart...)
-	}
 	counted := !e.m.opts.Uncounted
-	if counted || e.timed {
-		c.begun = time.Since(epoch)
+	if e.values != nil && h.plain != nil {
+		c.begun = clock.Now()
+		c.value, c.generation = e.values.Begin(c.ctx, c.begun)
+	} else {
+		if t := e.m.tracer; t != nil {
+			c.ctx, c.span = t.Start(c.ctx, e.key, e.onStart...)
+		}
+		if counted || e.timed {
+			c.begun = clock.Now()
+		}
 	}
 	if counted {
 		e.account.begin(c.begun)
@@ -173,30 +176,35 @@ func (c *call) begin() {
 
 // finish accounts for a call, and then lets others know: they may panic.
 func (c *call) finish(err error) {
-	e := c.entry
-	var took time.Duration
-	if e.timed {
-		took = time.Since(epoch) - c.begun
+	e, ended := c.entry, c.begun
+	if e.timed || c.value != nil {
+		ended = clock.Now()
 	}
 	if !e.m.opts.Uncounted {
-		e.account.end(c.outcome, took, err)
+		e.account.end(c.outcome, ended-c.begun, err)
 	}
-	if e.timed || c.span != nil {
-		c.tell(took, err)
+	if e.timed || c.span != nil || c.value != nil {
+		c.tell(ended, err)
 	}
 }
 
 // tell reports a call that ended. Should one of those told panic, the next are told
 // all the same.
-func (c *call) tell(took time.Duration, err error) {
-	e, m := c.entry, c.entry.m
+func (c *call) tell(ended time.Duration, err error) {
+	e, m, took := c.entry, c.entry.m, ended-c.begun
 	if m.opts.OnCall != nil {
 		defer m.opts.OnCall(e.key, took, err)
 	}
-	if c.span != nil {
+	switch {
+	case c.value != nil:
+		defer e.values.Finish(c.value, c.generation, ended)
+		if err != nil {
+			defer describe(e.values.Of(c.value, c.generation), err)
+		}
+	case c.span != nil:
 		defer c.span.End()
 		if err != nil {
-			defer c.describe(err)
+			defer describe(c.span, err)
 		}
 	}
 	if e.latency != nil {
@@ -206,35 +214,4 @@ func (c *call) tell(took time.Duration, err error) {
 		m.metrics.calls.Add(c.ctx, 1, e.onAdd[c.outcome]...)
 		m.metrics.duration.Record(c.ctx, took.Seconds(), e.onRecord[c.outcome]...)
 	}
-}
-
-// describe puts err on the span, a panic as the SDK does. The text of an error is
-// the handler's code, and may panic, as that of a nil pointer does: then its type
-// has to do.
-func (c *call) describe(err error) {
-	defer func() {
-		if recover() != nil {
-			c.span.SetStatus(codes.Error, fmt.Sprintf("%T", err))
-		}
-	}()
-	if c.outcome == panicked {
-		p := err.(*PanicError)
-		c.span.AddEvent("exception", trace.WithAttributes(
-			attribute.String("exception.type", typeName(p.Value)),
-			attribute.String("exception.message", fmt.Sprint(p.Value)),
-			attribute.String("exception.stacktrace", string(p.Stack))))
-	} else {
-		c.span.RecordError(err)
-	}
-	c.span.SetStatus(codes.Error, err.Error())
-}
-
-// typeName is the exception.type of the semantic conventions, spelt as the SDK
-// spells it: path and name, which leaves a dot before those that are built in.
-func typeName(v any) string {
-	t := reflect.TypeOf(v)
-	if t.Name() == "" {
-		return t.String()
-	}
-	return t.PkgPath() + "." + t.Name()
 }

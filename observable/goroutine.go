@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -68,7 +66,7 @@ func (t *Task) run(ctx context.Context, span trace.Span, name string, fn func(co
 			logPanic(ctx, t.err)
 		}
 		if t.err != nil && span != nil {
-			blame(span, t.err)
+			describe(span, t.err)
 		}
 	}()
 	t.err = fn(ctx)
@@ -82,20 +80,4 @@ func logPanic(ctx context.Context, err error) {
 		slog.Default().LogAttrs(ctx, slog.LevelError, "observable: a goroutine panicked",
 			slog.String("name", p.Key), slog.String("panic", fmt.Sprint(p.Value)), slog.String("stack", string(p.Stack)))
 	}
-}
-
-// blame puts err on a span, with the stack of a panic. The text of err is others'
-// code, and may panic, as that of a nil pointer does: then its type has to do.
-func blame(span trace.Span, err error) {
-	defer func() {
-		if recover() != nil {
-			span.SetStatus(codes.Error, fmt.Sprintf("%T", err))
-		}
-	}()
-	if p, ok := err.(*PanicError); ok {
-		span.RecordError(err, trace.WithAttributes(attribute.String("exception.stacktrace", string(p.Stack))))
-	} else {
-		span.RecordError(err)
-	}
-	span.SetStatus(codes.Error, err.Error())
 }

@@ -19,6 +19,10 @@ type Options struct {
 	// TracerProvider makes a span around every call, named after its key. Nil
 	// makes none.
 	TracerProvider trace.TracerProvider
+	// SpanHandles makes every span by the trace API. Otherwise, if TracerProvider is of
+	// package pooled, the span of a handler that takes no context, and so cannot see it,
+	// is a value, which allocates nothing. What is exported is the same.
+	SpanHandles bool
 	// MeterProvider gets the counter observable.calls and the histogram
 	// observable.duration, in seconds, both by key and outcome. Nil gets nothing.
 	MeterProvider metric.MeterProvider

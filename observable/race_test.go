@@ -1,0 +1,5 @@
+//go:build race
+
+package observable_test
+
+const raceEnabled = true
