@@ -116,11 +116,11 @@ type Cost struct {
 	PeakRSS  uint64        `json:"peak_rss_bytes"`
 }
 
-// SpanCount is what became of the spans of a visit, its warm-up included.
+// SpanCount is what became of the sampled spans of a visit, its warm-up included.
 type SpanCount struct {
 	Made     uint64 `json:"made"`
-	Exported uint64 `json:"exported"`
-	Bytes    uint64 `json:"bytes"` // encoded
+	Exported uint64 `json:"exported"` // or taken by whoever discards them
+	Bytes    uint64 `json:"bytes"`    // encoded; 0 if they are discarded
 }
 
 // Dropped is how many spans were lost on their way.

@@ -92,6 +92,61 @@ func write(t *testing.T, status results.Status, visits ...*results.Visit) *resul
 	return w
 }
 
+// A run of before there were arms of sampling, processors, attributes and metrics.
+func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1))
+	data, err := os.ReadFile(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := string(data)
+	for _, field := range []string{`"sampling":["always"],`, `"processors":["batch"],`, `"attributes":["0"],`, `"metrics":["none"],`} {
+		if !strings.Contains(old, field) {
+			t.Errorf("%s is not in run.json", field)
+		}
+		old = strings.Replace(old, field, "", 1)
+	}
+	if err := os.WriteFile(w.JSONPath(), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, err := results.Read(w.JSONPath())
+	if err != nil || len(run.Visits) != 1 || run.Visits[0].Cell.Arm() != "spans=sdk" {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+// The estimators' lines of a cell are told apart by all that the cell is.
+func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
+	s, err := scenarios.Decode("span-reuse.yaml", []byte("qps: 1000\nduration: 1s\nspans: [sdk]\nsampling: [parent-0.01]\nprocessors: [none]\nattributes: [6]\nmetrics: [otel]\nlive: true\nquantile: [hdr]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := header(t)
+	h.Scenario = s
+	w, err := results.Create(filepath.Join(t.TempDir(), "run"), h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := visit(t, "sdk", 1)
+	v.Cell = s.Cells()[0]
+	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := results.ReadBench(w.BenchPath())
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%d results, %v", len(got), err)
+	}
+	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/metrics=otel/"
+	for i, want := range []string{"Load/" + arm + "quantile=hdr/qps=1000-2", "Estimate/" + arm + "qps=1000/live=hdr/quantile=hdr-2"} {
+		if name := string(got[i].Name); name != want {
+			t.Errorf("%s, want %s", name, want)
+		}
+	}
+	if _, err := results.Read(w.JSONPath()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
 	got, err := results.ReadBench(w.BenchPath())

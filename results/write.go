@@ -229,10 +229,11 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		return "", err
 	}
 	for _, e := range v.Estimates {
-		name := fmt.Sprintf("scenario=%s/target=%s/spans=%s/%s/quantile=%s", h.Scenario.Name, h.Scenario.Target, v.Cell.Spans, v.Cell.Level.Name(), e.Quantile)
-		if v.Cell.Quantile != "" {
-			name = strings.Replace(name, "/quantile=", "/live="+v.Cell.Quantile+"/quantile=", 1)
+		cell, live := v.Cell, ""
+		if cell.Quantile != "" {
+			cell.Quantile, live = "", "live="+cell.Quantile+"/"
 		}
+		name := fmt.Sprintf("scenario=%s/target=%s/%s/%s/%squantile=%s", h.Scenario.Name, h.Scenario.Target, cell.Arm(), cell.Level.Name(), live, e.Quantile)
 		if err := benchLine(&b, "Estimate/"+name, h.Environment.GOMAXPROCS, e.N, e.Measurements()); err != nil {
 			return "", err
 		}

@@ -114,30 +114,70 @@ func (d *decoder) checkArms(s *Scenario) {
 	if v := d.values["quantile"]; !s.Live && slices.Contains(s.Quantile, None) {
 		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(estimatorArms, ", "))
 	}
-	arms, known, of := s.Spans, SpansArms, "spans"
-	if s.Live {
-		arms, known, of = s.Quantile, liveArms, "quantile"
-	}
-	if d.has(of) {
-		arms = known // which of them are meant cannot be told
-	}
+	d.pairs(s)
 	v := d.values["compare"]
-	if d.values[of].given() && v.line > 0 {
-		// A flag that leaves arms out leaves their comparisons out, too.
+	for _, p := range s.Compare {
+		dim := p.of(s)
+		arms := d.armsOf(s, dim)
+		for _, arm := range []string{p.A, p.B} {
+			if !slices.Contains(arms, arm) {
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, dim.name, strings.Join(arms, ", "))
+			}
+		}
+	}
+	d.checkOwn(s)
+	if n := len(s.Cells()); n > MaxCells {
+		d.wrong(d.file, 0, "the arms and levels of load make %d cells: want at most %d", n, MaxCells)
+	}
+}
+
+// armsOf are those of a dimension; all that it knows if it cannot be told which of
+// them are meant.
+func (d *decoder) armsOf(s *Scenario, dim *dimension) []string {
+	if d.has(dim.name) {
+		return dim.known
+	}
+	return *dim.arms(s)
+}
+
+// pairs completes the comparisons. By default each arm of a dimension is compared
+// with the first. So are those that flags give to a file whose comparisons are
+// of other arms; and what a flag leaves out the comparisons of the file leave out,
+// too.
+func (d *decoder) pairs(s *Scenario) {
+	v, said := d.values["compare"]
+	if said && !v.given() {
 		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
-			return !slices.Contains(arms, p.A) || !slices.Contains(arms, p.B)
+			dim := p.of(s)
+			arms := d.armsOf(s, dim)
+			return d.values[dim.name].given() && !(slices.Contains(arms, p.A) && slices.Contains(arms, p.B))
 		})
 	}
-	if len(s.Compare) == 0 && !d.has("compare") {
+	if d.has("compare") {
+		return
+	}
+	given := slices.Clone(s.Compare)
+	for _, dim := range s.dimensions() {
+		if said && (v.given() || !d.values[dim.name].given()) ||
+			slices.ContainsFunc(given, func(p Pair) bool { return p.of(s) == dim }) {
+			continue
+		}
+		arms := d.armsOf(s, dim)
 		for _, a := range arms[min(1, len(arms)):] {
 			s.Compare = append(s.Compare, Pair{a, arms[0]})
 		}
 	}
-	for _, p := range s.Compare {
-		for _, arm := range []string{p.A, p.B} {
-			if !slices.Contains(arms, arm) {
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, of, strings.Join(arms, ", "))
-			}
+}
+
+// checkOwn sees that a target of the program's own is not asked for what only the map
+// does: attributes and metrics are the map's.
+func (d *decoder) checkOwn(s *Scenario) {
+	if s.Target == MapTarget {
+		return
+	}
+	for _, dim := range s.dimensions() {
+		if v := d.values[dim.name]; dim.name == "attributes" || dim.name == "metrics" {
+			d.wrong(v.where, v.line, "%s are those of the map: want none of them with target %s", dim.name, s.Target)
 		}
 	}
 }

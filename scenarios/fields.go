@@ -28,11 +28,10 @@ type Field struct {
 // Values are the words that the field takes, for completion; none if it takes
 // anything else.
 func (f *Field) Values() []string {
+	if d := dimensionOf(f.Key); d != nil {
+		return d.known
+	}
 	switch f.Key {
-	case "spans":
-		return SpansArms
-	case "quantile":
-		return liveArms
 	case "arrivals":
 		return bench.Processes()
 	case "handlers.distribution":
@@ -85,9 +84,11 @@ var Fields = []Field{
 	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false, func(s *Scenario, v string) error {
 		return setDuration(&s.Think, v, 0, MaxDuration)
 	}},
-	{"spans", "a list of " + strings.Join(SpansArms, ", "), "Arms: ways of making spans.", "none", true, func(s *Scenario, v string) error {
-		return addOneOf(&s.Spans, v, SpansArms)
-	}},
+	armsField("spans", "Arms: ways of making spans."),
+	armsField("sampling", "Arms: which spans are sampled; parent-0.01 is 1 of 100, or as the parent says."),
+	armsField("processors", "Arms: where ended spans go: to an exporter in batches, to one who discards them, or nowhere."),
+	armsField("attributes", "Arms: how many attributes a span has besides its key."),
+	armsField("metrics", "Arms: what counts calls and their durations."),
 	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") + "; and of none, if live",
 		"Arms: latency estimators.", "all but the peers", true,
 		func(s *Scenario, v string) error {
@@ -138,6 +139,14 @@ var Fields = []Field{
 	}},
 }
 
+// armsField is the field of a dimension.
+func armsField(name, about string) Field {
+	d := dimensionOf(name)
+	return Field{name, "a list of " + strings.Join(d.known, ", "), about, d.usual, true, func(s *Scenario, v string) error {
+		return addOneOf(d.arms(s), v, d.known)
+	}}
+}
+
 // keysBelow are the keys that may follow a prefix, which is "" or ends in a dot.
 func keysBelow(prefix string) (keys []string) {
 	for _, f := range Fields {
@@ -176,11 +185,8 @@ func (d *decoder) scenario() *Scenario {
 		if len(v.items) == 0 {
 			d.wrong(v.where, v.line, "%s is an empty list: want %s", f.Key, f.Want)
 		}
-		switch f.Key { // a list takes the place of its default
-		case "spans":
-			s.Spans = nil
-		case "quantile":
-			s.Quantile = nil
+		if dim := dimensionOf(f.Key); dim != nil {
+			*dim.arms(s) = nil // a list takes the place of its default
 		}
 		for _, i := range v.items {
 			var whole complete

@@ -9,30 +9,34 @@ import (
 // document is a scenario as a file holds it. JSON is YAML: what is written here
 // can be read, and run, again.
 type document struct {
-	Name     string   `json:"name"`
-	About    string   `json:"about,omitempty"`
-	Target   string   `json:"target"`
-	Handlers handlers `json:"handlers"`
-	Arrivals string   `json:"arrivals"`
-	QPS      []string `json:"qps,omitempty"`
-	Load     []string `json:"load,omitempty"`
-	Closed   bool     `json:"closed,omitempty"`
-	Think    string   `json:"think,omitempty"`
-	Spans    []string `json:"spans"`
-	Quantile []string `json:"quantile"`
-	Live     bool     `json:"live"`
-	Compare  []string `json:"compare,omitempty"`
-	Duration string   `json:"duration,omitempty"`
-	Warmup   string   `json:"warmup"`
-	Rounds   int      `json:"rounds"`
-	Workers  any      `json:"workers"`
-	Overload string   `json:"overload"`
-	Queue    int      `json:"queue"`
-	Pace     string   `json:"pace"`
-	Window   string   `json:"window"`
-	SLO      []string `json:"slo,omitempty"`
-	Abort    bool     `json:"abort,omitempty"`
-	Seed     uint64   `json:"seed"`
+	Name       string   `json:"name"`
+	About      string   `json:"about,omitempty"`
+	Target     string   `json:"target"`
+	Handlers   handlers `json:"handlers"`
+	Arrivals   string   `json:"arrivals"`
+	QPS        []string `json:"qps,omitempty"`
+	Load       []string `json:"load,omitempty"`
+	Closed     bool     `json:"closed,omitempty"`
+	Think      string   `json:"think,omitempty"`
+	Spans      []string `json:"spans"`
+	Sampling   []string `json:"sampling"`
+	Processors []string `json:"processors"`
+	Attributes []string `json:"attributes"`
+	Metrics    []string `json:"metrics"`
+	Quantile   []string `json:"quantile"`
+	Live       bool     `json:"live"`
+	Compare    []string `json:"compare,omitempty"`
+	Duration   string   `json:"duration,omitempty"`
+	Warmup     string   `json:"warmup"`
+	Rounds     int      `json:"rounds"`
+	Workers    any      `json:"workers"`
+	Overload   string   `json:"overload"`
+	Queue      int      `json:"queue"`
+	Pace       string   `json:"pace"`
+	Window     string   `json:"window"`
+	SLO        []string `json:"slo,omitempty"`
+	Abort      bool     `json:"abort,omitempty"`
+	Seed       uint64   `json:"seed"`
 }
 
 type handlers struct {
@@ -56,24 +60,28 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 			Allocate:     s.Handlers.Allocate,
 			Distribution: string(s.Handlers.Distribution),
 		},
-		Arrivals: s.Arrivals.String(),
-		QPS:      texts(s.QPS, bench.QPS.String),
-		Load:     texts(s.Loads, bench.Load.String),
-		Closed:   s.Closed,
-		Spans:    s.Spans,
-		Quantile: s.Quantile,
-		Live:     s.Live,
-		Compare:  texts(s.Compare, Pair.String),
-		Warmup:   s.Warmup.String(),
-		Rounds:   s.Rounds,
-		Workers:  s.Workers,
-		Overload: s.Overload.String(),
-		Queue:    s.Queue,
-		Pace:     s.Pace.String(),
-		Window:   "auto",
-		SLO:      texts(s.SLOs, bench.SLO.String),
-		Abort:    s.Abort,
-		Seed:     s.Seed,
+		Arrivals:   s.Arrivals.String(),
+		QPS:        texts(s.QPS, bench.QPS.String),
+		Load:       texts(s.Loads, bench.Load.String),
+		Closed:     s.Closed,
+		Spans:      s.Spans,
+		Sampling:   s.Sampling,
+		Processors: s.Processors,
+		Attributes: s.Attributes,
+		Metrics:    s.Metrics,
+		Quantile:   s.Quantile,
+		Live:       s.Live,
+		Compare:    texts(s.Compare, Pair.String),
+		Warmup:     s.Warmup.String(),
+		Rounds:     s.Rounds,
+		Workers:    s.Workers,
+		Overload:   s.Overload.String(),
+		Queue:      s.Queue,
+		Pace:       s.Pace.String(),
+		Window:     "auto",
+		SLO:        texts(s.SLOs, bench.SLO.String),
+		Abort:      s.Abort,
+		Seed:       s.Seed,
 	}
 	if s.Duration > 0 {
 		d.Duration = s.Duration.String()

@@ -34,10 +34,15 @@ type Scenario struct {
 	Loads    []bench.Load // levels of any other
 	// Closed makes the loop a closed one, its only level: every worker calls again
 	// once its call has ended and it has thought for Think.
-	Closed   bool
-	Think    time.Duration
-	Spans    []string // arms: ways of making spans
-	Quantile []string // arms: latency estimators
+	Closed bool
+	Think  time.Duration
+	// The arms, each with each.
+	Spans      []string // ways of making spans
+	Sampling   []string // which spans are recorded
+	Processors []string // where ended spans go
+	Attributes []string // how many attributes spans have, besides the key
+	Metrics    []string // where the numbers and durations of calls are counted
+	Quantile   []string // latency estimators
 	// Live puts the estimators on the path of the call, one at a time, as the
 	// latency instrument of every handler. Otherwise they are compared, all of
 	// them, on the latencies of every visit.
@@ -68,34 +73,16 @@ type Handlers struct {
 	Distribution bench.Distribution // of both
 }
 
+// MaxCells is how many cells a scenario may have: a visit of each in a thousand rounds
+// is more than anyone waits for.
+const MaxCells = 1000
+
 // MaxDuration is the longest Duration, and Warmup, of a scenario.
 const MaxDuration = 24 * time.Hour
-
-// A Pair is a comparison: A against B.
-type Pair struct{ A, B string }
-
-func (p Pair) String() string { return p.A + " vs " + p.B }
-
-// The arms that a scenario may name. What is behind a name is not known here.
-var (
-	SpansArms    = []string{"none", "noop", "pooled", "pooled-off", "sdk"}
-	QuantileArms = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash", "dws-hash+qdigest", "dws", "dws+qdigest"}
-	// PeerArms are estimators of other libraries: a scenario has those that it names.
-	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic", "prometheus-native"}
-)
 
 // MapTarget is the instrumented map of handlers: the target of a scenario that does
 // not say.
 const MapTarget = "map"
-
-// None is the arm of Quantile that records nothing; only live scenarios have it.
-const None = "none"
-
-// estimatorArms are all that Quantile may hold, liveArms those of a live scenario.
-var (
-	estimatorArms = slices.Concat(QuantileArms, PeerArms)
-	liveArms      = append([]string{None}, estimatorArms...)
-)
 
 // defaults is a scenario before anything is read. QPS and Duration have none.
 func defaults() *Scenario {
@@ -104,15 +91,19 @@ func defaults() *Scenario {
 		panic(err) // its text is a constant
 	}
 	return &Scenario{
-		Target:   MapTarget,
-		Handlers: Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
-		Arrivals: poisson,
-		Spans:    []string{"none"},
-		Quantile: slices.Clone(QuantileArms),
-		Warmup:   100 * time.Millisecond,
-		Rounds:   12,
-		Queue:    bench.DefaultQueue,
-		Pace:     bench.Auto,
+		Target:     MapTarget,
+		Handlers:   Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
+		Arrivals:   poisson,
+		Spans:      []string{None},
+		Sampling:   []string{Always},
+		Processors: []string{"batch"},
+		Attributes: []string{"0"},
+		Metrics:    []string{None},
+		Quantile:   slices.Clone(QuantileArms),
+		Warmup:     100 * time.Millisecond,
+		Rounds:     12,
+		Queue:      bench.DefaultQueue,
+		Pace:       bench.Auto,
 	}
 }
 
@@ -149,40 +140,6 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err, strings.Join(Names(), ", "))
 	}
 	return Decode(nameOrPath, data, settings...)
-}
-
-// A Cell is one arm at one level of load.
-type Cell struct {
-	Spans    string `json:"spans"`
-	Quantile string `json:"quantile,omitempty"` // on the path of the call; "" if the scenario is not live
-	Level
-}
-
-// Arm is the cell without its level, such as spans=sdk.
-func (c Cell) Arm() string {
-	if c.Quantile != "" {
-		return fmt.Sprintf("spans=%s/quantile=%s", c.Spans, c.Quantile)
-	}
-	return "spans=" + c.Spans
-}
-
-func (c Cell) String() string { return fmt.Sprintf("%s/%v", c.Arm(), c.Level) }
-
-// Cells are all that a round visits, by level and then by arm.
-func (s *Scenario) Cells() []Cell {
-	quantile := []string{""}
-	if s.Live {
-		quantile = s.Quantile
-	}
-	var cells []Cell
-	for _, level := range s.Levels() {
-		for _, spans := range s.Spans {
-			for _, q := range quantile {
-				cells = append(cells, Cell{spans, q, level})
-			}
-		}
-	}
-	return cells
 }
 
 // Visits is how many visits the scenario makes in all.

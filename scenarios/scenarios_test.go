@@ -120,7 +120,7 @@ unknown: 1
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
-		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, closed, think, spans, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, abort, seed`,
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, abort, seed`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))
 	if err == nil {
@@ -184,7 +184,7 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 		dir:                         "is a directory",
 		filepath.Join(dir, "x.yml"): "no such file",
 		"mine.yaml":                 "no such file",
-		"span-reus":                 `no scenario and no file is called "span-reus": want one of quantile-live`,
+		"span-reus":                 `no scenario and no file is called "span-reus": want one of metrics-cost, quantile-live, span-cost`,
 	} {
 		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "span-reuse-full") {
 			t.Errorf("%s: %v, want %q in it, and the scenarios there are", name, err, want)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/observable"
+	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
 // A blocked exporter holds every export back until it is let go. It can be that of
@@ -49,30 +50,46 @@ func (b *blocked) export(_ context.Context, request []byte, n int) error {
 	return nil
 }
 
+type provider interface {
+	trace.TracerProvider
+	ForceFlush(context.Context) error
+	Shutdown(context.Context) error
+}
+
+func openReused(s *setup, b *blocked) (provider, error) {
+	return newPooled(s, pooled.Options{}, pooled.ExporterFunc(b.export))
+}
+
 // What the package says that the arms share: else they would not lose the same
 // spans when the exporter is slow.
 func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	type provider interface {
-		trace.TracerProvider
-		ForceFlush(context.Context) error
-		Shutdown(context.Context) error
-	}
 	ctx := context.Background()
 	for _, procs := range []int{1, 2, 8} {
 		runtime.GOMAXPROCS(procs)
-		for arm, open := range map[string]func(*blocked) (provider, error){
-			"pooled":     func(b *blocked) (provider, error) { return newPooled(false, b.export) },
-			"pooled-off": func(b *blocked) (provider, error) { return newPooled(true, b.export) },
-			"sdk":        func(b *blocked) (provider, error) { return newSDK(b), nil },
+		for arm, c := range map[string]struct {
+			attributes int
+			open       func(*setup, *blocked) (provider, error)
+		}{
+			"pooled":                   {0, openReused},
+			"pooled with 2 attributes": {2, openReused},
+			"pooled with 6 attributes": {6, openReused},
+			"pooled-off": {0, func(s *setup, b *blocked) (provider, error) {
+				return newPooled(s, pooled.Options{NoReuse: true}, pooled.ExporterFunc(b.export))
+			}},
+			"sdk": {0, func(s *setup, b *blocked) (provider, error) { return newSDK(s, batches(b)), nil }},
 		} {
 			t.Run(fmt.Sprintf("%s on %d", arm, procs), func(t *testing.T) {
 				b := &blocked{entered: make(chan struct{}), leave: make(chan struct{})}
-				p, err := open(b)
+				attrs, err := Attributes(c.attributes)
 				if err != nil {
 					t.Fatal(err)
 				}
-				m, err := observable.New(observable.Options{TracerProvider: p})
+				p, err := c.open(&setup{spanBytes: sizeOf(attrs)}, b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := observable.New(observable.Options{TracerProvider: p, Attributes: attrs})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,7 +1,23 @@
 // Package spans opens the ways of making spans whose costs loadgen compares, its
-// arms. All of them that record export every span the same way: encoded as an
-// OTLP request, counted, and thrown away. So the work of a real exporter is done
-// and paid for, and no network stands in between.
+// arms, and sets them up alike: how many spans are sampled, and where those that
+// ended go. What a combination does:
+//
+//	                        sdk                             pooled, pooled-off
+//	sampling  always        every root is sampled           the same
+//	          parent-0.01   1 root of 100, by its trace id  the same sampler
+//	          never         no span records                 the same
+//	processor batch         batch processor, OTLP bytes     encoded at End, in batches of OTLP bytes
+//	          discard       a snapshot, given to a          encoded at End, batches given to an
+//	                        processor that drops it         exporter that drops them
+//	          none          made and ended, no snapshot       made and ended, not encoded
+//
+// Batch exports every span the same way: encoded as an OTLP request, counted, and
+// thrown away. So the work of a real exporter is done and paid for, and no network
+// stands in between. Discard ends where the span leaves its provider, in the form in
+// which it does: the SDK hands over a copy, pooled spans are bytes by then. So pooled
+// spans cost about as much with discard as with batch, and the SDK's cost less: what
+// is left out is their queue and encoding. The arms none and noop have nothing to
+// sample or to process: they are the same whatever the rest says.
 //
 // What the arms share is set here and not taken from the environment: the
 // resource, one export every 100 ms or when enough is waiting, room for about
@@ -10,20 +26,16 @@ package spans
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
-	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
@@ -32,31 +44,85 @@ import (
 type Arm struct {
 	Name  string
 	About string
-	open  func() (*Pipeline, error)
+	open  func(*setup) (*Pipeline, error)
 }
 
 // Arms are all of them, cheapest first.
 var Arms = []Arm{
-	{"none", "no tracer: the bare map", func() (*Pipeline, error) { return &Pipeline{}, nil }},
-	{"noop", "the tracer of the OpenTelemetry API that does nothing", func() (*Pipeline, error) {
+	{"none", "no tracer: the bare map", func(*setup) (*Pipeline, error) { return &Pipeline{}, nil }},
+	{"noop", "the tracer of the OpenTelemetry API that does nothing", func(*setup) (*Pipeline, error) {
 		return &Pipeline{Provider: noop.NewTracerProvider()}, nil
 	}},
-	{"pooled", "spans reused through sync.Pool, encoded at End", func() (*Pipeline, error) { return openPooled(false) }},
-	{"pooled-off", "the same tracer with reuse off: the control for pooled", func() (*Pipeline, error) { return openPooled(true) }},
+	{"pooled", "spans reused through sync.Pool, encoded at End", openPooled(pooled.Options{})},
+	{"pooled-off", "the same tracer with reuse off: the control for pooled", openPooled(pooled.Options{NoReuse: true})},
 	{"sdk", "spans of the OpenTelemetry SDK through its batch processor and OTLP exporter", openSDK},
 }
 
-// Export settings common to the arms. The SDK's batch processor drops spans
-// silently when its queue is full: what is lost is counted by the harness, as
-// calls made less spans exported.
-const (
-	interval   = 100 * time.Millisecond
-	queueSpans = 2048
-	batchSpans = 512
-	spanBytes  = 100 // about what the span of a handler takes, encoded
+// Samplings are the names of ways to sample, and Processors those of where ended
+// spans go, by default the first: see the package's comment.
+var (
+	Samplings  = []string{"always", "parent-0.01", "never"}
+	Processors = []string{"batch", "discard", "none"}
 )
 
-var service = resource.NewSchemaless(attribute.String("service.name", "loadgen"))
+// Options say what a pipeline is to be.
+type Options struct {
+	Arm        string               // the name of one of Arms
+	Sampling   string               // one of Samplings; "" is the first
+	Processors string               // one of Processors; "" is the first
+	Attributes []attribute.KeyValue // of every span, besides its key: they decide the room that it takes
+}
+
+// A setup is what Options come to.
+type setup struct {
+	sampler    *counter // nil: every root is sampled
+	never      bool
+	processors string
+	spanBytes  int
+}
+
+// Open starts the pipeline of the arm of that name, with what is usual otherwise.
+func Open(arm string) (*Pipeline, error) { return Options{Arm: arm}.Open() }
+
+// Open starts the pipeline. The error is everything that is wrong with o.
+func (o Options) Open() (*Pipeline, error) {
+	var names []string
+	for _, a := range Arms {
+		names = append(names, a.Name)
+	}
+	s := &setup{processors: o.Processors, spanBytes: sizeOf(o.Attributes)}
+	var errs []error
+	if !slices.Contains(names, o.Arm) {
+		errs = append(errs, unknown("arm", o.Arm, names))
+	}
+	switch o.Sampling {
+	case "", "always":
+	case "parent-0.01":
+		s.sampler = &counter{Sampler: sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))}
+	case "never":
+		s.never = true
+	default:
+		errs = append(errs, unknown("sampling", o.Sampling, Samplings))
+	}
+	if o.Processors == "" {
+		s.processors = Processors[0]
+	} else if !slices.Contains(Processors, o.Processors) {
+		errs = append(errs, unknown("processor", o.Processors, Processors))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	p, err := Arms[slices.Index(names, o.Arm)].open(s)
+	if err != nil {
+		return nil, err
+	}
+	p.setup = s
+	return p, nil
+}
+
+func unknown(what, name string, known []string) error {
+	return fmt.Errorf("spans: no %s is called %q: want one of %s", what, name, strings.Join(known, ", "))
+}
 
 // A Pipeline makes spans and takes them to their end.
 type Pipeline struct {
@@ -64,24 +130,25 @@ type Pipeline struct {
 	Provider trace.TracerProvider
 
 	flush, shutdown func(context.Context) error // nil: nothing to do
+	setup           *setup
 	spans, bytes    atomic.Uint64
 	begin           atomic.Pointer[func() func()]
 }
 
-// Open starts the pipeline of the arm of that name.
-func Open(name string) (*Pipeline, error) {
-	var names []string
-	for _, a := range Arms {
-		if a.Name == name {
-			return a.open()
-		}
-		names = append(names, a.Name)
-	}
-	return nil, fmt.Errorf("spans: no arm is called %q: want one of %s", name, strings.Join(names, ", "))
-}
-
-// Records tells whether spans are exported at all.
+// Records tells whether spans are taken to an end where they are counted.
 func (p *Pipeline) Records() bool { return p.flush != nil }
+
+// Sampled is how many spans are to arrive there, if so many roots were started and
+// ended: of a part, those that its sampler chose, counted as it chose them.
+func (p *Pipeline) Sampled(roots uint64) uint64 {
+	switch {
+	case p.setup.never:
+		return 0
+	case p.setup.sampler != nil:
+		return p.setup.sampler.sampled.Load()
+	}
+	return roots
+}
 
 // Flush exports every span that has ended.
 func (p *Pipeline) Flush(ctx context.Context) error {
@@ -111,88 +178,6 @@ func (p *Pipeline) exporting() (end func()) {
 	return func() {}
 }
 
-// Exported counts the spans exported so far, and their encoded bytes.
+// Exported counts the spans that arrived so far, and their encoded bytes: 0 if
+// they are not encoded.
 func (p *Pipeline) Exported() (spans, bytes uint64) { return p.spans.Load(), p.bytes.Load() }
-
-func openPooled(noReuse bool) (*Pipeline, error) {
-	p := &Pipeline{}
-	provider, err := newPooled(noReuse, func(_ context.Context, request []byte, n int) error {
-		defer p.exporting()()
-		p.spans.Add(uint64(n))
-		p.bytes.Add(uint64(len(request)))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.Provider, p.flush, p.shutdown = provider, provider.ForceFlush, provider.Shutdown
-	return p, nil
-}
-
-func newPooled(noReuse bool, export pooled.ExporterFunc) (*pooled.Provider, error) {
-	return pooled.New(pooled.Options{
-		Exporter:    export,
-		Resource:    service,
-		Interval:    interval,
-		BufferBytes: queueSpans * spanBytes,
-		NoReuse:     noReuse,
-	})
-}
-
-func openSDK() (*Pipeline, error) {
-	p := &Pipeline{}
-	exporter, err := otlptrace.New(context.Background(), &discard{pipeline: p})
-	if err != nil {
-		return nil, err
-	}
-	provider := newSDK(watched{exporter, p})
-	p.Provider, p.flush, p.shutdown = provider, provider.ForceFlush, provider.Shutdown
-	return p, nil
-}
-
-// watched tells a pipeline of every export: of the SDK's, encoding is a part.
-type watched struct {
-	sdktrace.SpanExporter
-	pipeline *Pipeline
-}
-
-func (w watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	defer w.pipeline.exporting()()
-	return w.SpanExporter.ExportSpans(ctx, spans)
-}
-
-func newSDK(exporter sdktrace.SpanExporter) *sdktrace.TracerProvider {
-	return sdktrace.NewTracerProvider(
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())),
-		sdktrace.WithResource(service),
-		sdktrace.WithBatcher(exporter,
-			sdktrace.WithBatchTimeout(interval),
-			sdktrace.WithMaxQueueSize(queueSpans),
-			sdktrace.WithMaxExportBatchSize(batchSpans)),
-	)
-}
-
-// discard is the client of an OTLP exporter that encodes and goes no further.
-// The exporter calls it from one goroutine at a time.
-type discard struct {
-	pipeline *Pipeline
-	buf      []byte
-}
-
-func (*discard) Start(context.Context) error { return nil }
-func (*discard) Stop(context.Context) error  { return nil }
-
-func (d *discard) UploadTraces(_ context.Context, batch []*tracepb.ResourceSpans) error {
-	var err error
-	d.buf, err = proto.MarshalOptions{}.MarshalAppend(d.buf[:0], &coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
-	if err != nil {
-		return err
-	}
-	for _, rs := range batch {
-		for _, ss := range rs.ScopeSpans {
-			d.pipeline.spans.Add(uint64(len(ss.Spans)))
-		}
-	}
-	d.pipeline.bytes.Add(uint64(len(d.buf)))
-	return nil
-}

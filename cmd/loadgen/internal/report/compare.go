@@ -34,26 +34,11 @@ var quantities = []quantity{
 
 // comparisons are a sentence for every comparison of the scenario at every rate.
 func comparisons(run *results.Run, all []*view) (sentences []string) {
-	s := run.Scenario
-	for _, pair := range s.Compare {
-		for _, level := range s.Levels() {
-			for _, spans := range s.Spans {
-				a, b := scenarios.Cell{Spans: pair.A, Level: level}, scenarios.Cell{Spans: pair.B, Level: level}
-				what := fmt.Sprintf("spans=%s vs spans=%s at %s", pair.A, pair.B, load(level))
-				if s.Live {
-					a, b = scenarios.Cell{Spans: spans, Quantile: pair.A, Level: level}, scenarios.Cell{Spans: spans, Quantile: pair.B, Level: level}
-					what = fmt.Sprintf("quantile=%s vs quantile=%s at %s", pair.A, pair.B, load(level))
-					if len(s.Spans) > 1 {
-						what += ", spans=" + spans
-					}
-				}
-				base, other := find(all, b), find(all, a)
-				sentences = append(sentences, what+": "+compare(base, other)+doubt(base, other)+".")
-				if !s.Live {
-					break // spans are what is compared
-				}
-			}
-		}
+	for _, c := range run.Scenario.Comparisons() {
+		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
+		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
+		base, other := find(all, c.CellB), find(all, c.CellA)
+		sentences = append(sentences, what+": "+compare(base, other)+doubt(base, other)+".")
 	}
 	return sentences
 }

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -35,6 +37,7 @@ func NewTable(left int, header ...any) table.Writer {
 // loadTables are one table for each rate.
 func loadTables(run *results.Run, all []*view) string {
 	var b strings.Builder
+	dimensions := run.Scenario.Dimensions()
 	for _, l := range run.Scenario.Levels() {
 		var level []*view
 		for _, v := range all {
@@ -49,10 +52,14 @@ func loadTables(run *results.Run, all []*view) string {
 		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, but max, errors and drops over all\n\n",
 			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
-		t := NewTable(1, rows(run), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
-			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		var header []any
+		for _, d := range dimensions {
+			header = append(header, d)
+		}
+		t := NewTable(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")...)
 		for _, v := range level {
-			t.AppendRow(loadRow(v))
+			t.AppendRow(loadRow(v, dimensions))
 		}
 		b.WriteString(t.Render() + "\n\n")
 	}
@@ -97,29 +104,22 @@ func callsOf(level []*view, planned uint64) float64 {
 	return results.Median(calls)
 }
 
-// dimension is the name of what the arms of a run differ in.
-func dimension(run *results.Run) string {
-	if run.Scenario.Live {
+// dimension is the one in which the arms of a scenario are set side by side.
+func dimension(s *scenarios.Scenario) string {
+	all := s.Dimensions()
+	if s.Live && slices.Contains(all, "quantile") {
 		return "quantile"
 	}
-	return "spans"
+	return all[0]
 }
 
-// rows is what the rows of a table of the load are named by.
-func rows(run *results.Run) string {
-	if run.Scenario.Live && len(run.Scenario.Spans) > 1 {
-		return "spans/quantile"
-	}
-	return dimension(run)
-}
-
-func loadRow(v *view) table.Row {
-	arm := v.cell.Spans
-	if v.cell.Quantile != "" {
-		arm = strings.TrimPrefix(arm+"/"+v.cell.Quantile, scenarios.None+"/")
+// loadRow names the arm in a column for each of the dimensions.
+func loadRow(v *view, dimensions []string) (row table.Row) {
+	for _, d := range dimensions {
+		row = append(row, cmp.Or(v.cell.Value(d), none))
 	}
 	if len(v.visits) == 0 {
-		return table.Row{arm, "not measured"}
+		return append(row, "not measured")
 	}
 	var longest float64
 	for _, visit := range v.visits {
@@ -129,15 +129,14 @@ func loadRow(v *view) table.Row {
 	if x, ok := v.median("peak-RSS-bytes"); ok {
 		rss = Memory(x)
 	}
-	return table.Row{
-		arm,
+	return append(row,
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
-		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), Number(longest / 1e3),
+		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), Number(longest/1e3),
 		v.show("p99-generator-lag-us", 1),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Failed })),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Dropped })),
 		v.show("cpu-ns/op", 1), v.show("B/op", 1), v.show("allocs/op", 1), v.show("gc-cycles", 1), rss,
-	}
+	)
 }
 
 // estimatorTable sets the estimators against full sort, on the latencies of the

@@ -101,10 +101,8 @@ func Files(run *results.Run, benchPath, jsonPath string) string {
 	if measured(run) == 0 {
 		return files
 	}
-	arms := run.Scenario.Spans
-	if run.Scenario.Live {
-		arms = run.Scenario.Quantile
-	}
+	dimension := dimension(run.Scenario)
+	arms := run.Scenario.Arms(dimension)
 	what := "Compare the arms"
 	if len(arms) == 1 {
 		what = "Read it"
@@ -113,7 +111,7 @@ func Files(run *results.Run, benchPath, jsonPath string) string {
 %s with benchstat:
 
   go tool benchstat -filter .name:Load -col '/%s@(%s)' %s
-`, what, dimension(run), strings.Join(arms, " "), quoted(benchPath))
+`, what, dimension, strings.Join(arms, " "), quoted(benchPath))
 }
 
 // quoted is a path as a shell takes it.

@@ -40,7 +40,7 @@ const maxKept = 1 << 20
 // Do runs the visit. Once ctx ends, what was measured until then is returned,
 // marked as interrupted.
 func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
-	pipeline, err := spans.Open(req.Cell.Spans)
+	pipeline, err := newPipeline(&req.Cell)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,11 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 // load puts the target under load, first to warm it up and then to measure it.
 func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
 	s := req.Scenario
-	target, keys, err := newTarget(ctx, req, own, pipeline)
+	metering, err := openMetrics(req.Cell.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	target, keys, err := newTarget(ctx, req, own, pipeline, metering)
 	if err != nil {
 		return nil, err
 	}
@@ -95,15 +99,29 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	}
 	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
 	v.Machine = meter.after.Besides(&meter.before)
-	if pipeline.Records() {
-		exported, bytes := pipeline.Exported()
-		v.Spans = &results.SpanCount{Made: warmed + v.Record.Done + v.Record.Failed, Exported: exported, Bytes: bytes}
-		if own != nil {
-			v.Spans.Made = exported // nobody knows how many spans its calls make
+	calls := warmed + v.Record.Done + v.Record.Failed
+	v.Spans = spansOf(pipeline, calls, own != nil)
+	if !v.Record.Interrupted && own == nil {
+		if err := metering.check(meter.ctx, calls); err != nil {
+			return nil, err
 		}
 	}
 	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine))
 	return v, nil
+}
+
+// spansOf is what became of the spans of so many calls; nil if they come to no end
+// where they are counted.
+func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCount {
+	if !pipeline.Records() {
+		return nil
+	}
+	exported, bytes := pipeline.Exported()
+	made := pipeline.Sampled(calls)
+	if own {
+		made = exported // nobody knows how many roots its calls start
+	}
+	return &results.SpanCount{Made: made, Exported: exported, Bytes: bytes}
 }
 
 // warmup puts the target under load of the same kind as that of the visit, but

@@ -2,6 +2,7 @@ package visit
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,62 @@ func TestSpansThatAreLostCastDoubt(t *testing.T) {
 	}
 }
 
+// Every arm of metrics records what it says, beside a live estimator, too; and a visit
+// notices what is not recorded.
+func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
+	const calls = 100
+	ctx := context.Background()
+	var names []string
+	for _, arm := range metrics {
+		names = append(names, arm.name)
+		for _, live := range []string{"", "hdr"} {
+			s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s\nhandlers: {keys: 3, spin: 0}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name, Quantile: live}, Turns: 1}
+			pipeline, err := newPipeline(&req.Cell)
+			if err != nil {
+				t.Fatal(err)
+			}
+			metering, err := openMetrics(arm.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, _, err := newMap(ctx, req, pipeline, metering)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range calls {
+				if err := m.Call(ctx, m.Keys()[i%3]); err != nil {
+					t.Error(err)
+				}
+			}
+			if arm.name != scenarios.None {
+				counted, timed, err := metering.read(ctx)
+				if err != nil || counted != calls || timed != calls {
+					t.Errorf("%s: %d calls and %d durations of %d, %v", arm.name, counted, timed, calls, err)
+				}
+				if err := metering.check(ctx, calls+1); err == nil || !strings.Contains(err.Error(), "of 101 calls") {
+					t.Errorf("%s: a call that is not recorded is not noticed: %v", arm.name, err)
+				}
+			}
+			if err := metering.check(ctx, calls); err != nil {
+				t.Errorf("%s: %v", arm.name, err)
+			}
+			if err := pipeline.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			if exported, bytes := pipeline.Exported(); exported != calls || bytes < 200*calls {
+				t.Errorf("%d spans of six attributes are %d bytes", exported, bytes)
+			}
+		}
+	}
+	if !slices.Equal(names, scenarios.MetricsArms) {
+		t.Errorf("metrics are %v, scenarios name %v", names, scenarios.MetricsArms)
+	}
+}
+
 func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 	s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s"))
 	if err != nil {
@@ -64,7 +121,7 @@ func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := func(seed uint64) (all string) {
-		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline)
+		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline, &metering{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -36,6 +38,21 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	}
 	if !slices.Equal(tracers, scenarios.SpansArms) {
 		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
+	}
+	if !slices.Equal(spans.Samplings, scenarios.SamplingArms) {
+		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings, scenarios.SamplingArms)
+	}
+	if !slices.Equal(spans.Processors, scenarios.ProcessorsArms) {
+		t.Errorf("processors are %v, scenarios name %v", spans.Processors, scenarios.ProcessorsArms)
+	}
+	for _, arm := range scenarios.AttributesArms {
+		n, err := strconv.Atoi(arm)
+		if err == nil {
+			_, err = spans.Attributes(n)
+		}
+		if err != nil {
+			t.Errorf("scenarios name %s attributes: %v", arm, err)
+		}
 	}
 }
 
@@ -113,6 +130,38 @@ func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
 	}
 }
 
+// Spans that were not sampled are not lost, and those that were are counted.
+func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
+	text := short + "sampling: [always, parent-0.01, never]\nprocessors: [batch, discard, none]\nattributes: 6\n"
+	all := request(t, text, 0)
+	for i, c := range all.Scenario.Cells() {
+		if c.Spans == scenarios.None || c.Spans == "noop" || c.Spans == "pooled-off" {
+			continue
+		}
+		req := request(t, text, i)
+		req.Scenario.Duration, req.Scenario.Quantile = 40*time.Millisecond, []string{"hdr"}
+		v, err := visit.Do(context.Background(), req, nil)
+		if err != nil {
+			t.Fatalf("%v: %v", c, err)
+		}
+		calls := v.Warmup + v.Record.Done
+		switch s := v.Spans; {
+		case c.Processors == scenarios.None:
+			if s != nil {
+				t.Errorf("%v: nothing is exported, and %+v", c, s)
+			}
+		case s == nil || s.Dropped() != 0 || s.Made != s.Exported:
+			t.Errorf("%v: %+v", c, s)
+		case c.Sampling == scenarios.Always && s.Made != calls, c.Sampling == scenarios.Never && s.Made != 0,
+			c.Sampling == "parent-0.01" && s.Made > calls/4:
+			t.Errorf("%v: %+v of %d calls", c, s, calls)
+		}
+		if v.Doubted(results.SpansLost) {
+			t.Errorf("%v: %v", c, v.Verdict)
+		}
+	}
+}
+
 // What waiting took is not in the CPU time of calls, so that both together are not
 // more than the process spent.
 func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
@@ -183,6 +232,10 @@ func TestTheDropPolicyDropsInsteadOfWaiting(t *testing.T) {
 func TestANameNobodyKnowsIsAnError(t *testing.T) {
 	for name, spoil := range map[string]func(*visit.Request){
 		"spans":     func(r *visit.Request) { r.Cell.Spans = "magic" },
+		"sampling":  func(r *visit.Request) { r.Cell.Sampling = "magic" },
+		"processor": func(r *visit.Request) { r.Cell.Processors = "magic" },
+		"attribute": func(r *visit.Request) { r.Cell.Attributes = "magic" },
+		"metrics":   func(r *visit.Request) { r.Cell.Metrics = "magic" },
 		"quantile":  func(r *visit.Request) { r.Cell.Quantile = "magic" },
 		"estimates": func(r *visit.Request) { r.Scenario.Quantile = []string{"magic"} },
 		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = bench.Process{} },

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -19,11 +21,32 @@ import (
 
 // This file is where the names of a scenario meet their Go types.
 
+// attributesOf are those that the map sets on the spans of a cell.
+func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
+	if c.Attributes == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(c.Attributes)
+	if err != nil {
+		return nil, fmt.Errorf("visit: attributes of a span are %q: want a number", c.Attributes)
+	}
+	return spans.Attributes(n)
+}
+
+// newPipeline makes the spans of a cell, and takes them to their end.
+func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
+	attributes, err := attributesOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return spans.Options{Arm: c.Spans, Sampling: c.Sampling, Processors: c.Processors, Attributes: attributes}.Open()
+}
+
 // newTarget is what is under load, and the keys that it is asked for: the map, or
-// one of the program's own.
-func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (bench.Target, bench.Keys, error) {
+// one of the program's own, which is instrumented by nothing but its spans.
+func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline, metering *metering) (bench.Target, bench.Keys, error) {
 	if own == nil {
-		return newMap(ctx, req, pipeline)
+		return newMap(ctx, req, pipeline, metering)
 	}
 	provider := pipeline.Provider
 	if provider == nil {
@@ -49,8 +72,12 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 
 // newMap is the map under load, and the keys that it is asked for. Once ctx ends,
 // the work of its handlers is cut short.
-func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*observable.Map, bench.Keys, error) {
-	opts := observable.Options{TracerProvider: pipeline.Provider}
+func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map, bench.Keys, error) {
+	attributes, err := attributesOf(&req.Cell)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts := observable.Options{TracerProvider: pipeline.Provider, Attributes: attributes}
 	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
 		if _, err := estimators.New(arm); err != nil {
 			return nil, nil, err
@@ -62,6 +89,9 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline) (*obser
 			}
 			return &instrument{estimator: e}
 		}
+	}
+	if metering.set != nil {
+		metering.set(&opts)
 	}
 	m, err := observable.New(opts)
 	if err != nil {

@@ -1,0 +1,178 @@
+package spans
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/loadgen-go/loadgen/observable/pooled"
+)
+
+// Export settings common to the arms. The SDK's batch processor drops spans
+// silently when its queue is full: what is lost is counted by the harness, as
+// calls made less spans exported.
+const (
+	interval   = 100 * time.Millisecond
+	queueSpans = 2048
+	batchSpans = 512
+	spanBytes  = 100 // about what the span of a handler takes, encoded without attributes but its key
+)
+
+var service = resource.NewSchemaless(attribute.String("service.name", "loadgen"))
+
+// openPooled is that of an arm whose options differ from the others' in opts.
+func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
+	return func(s *setup) (*Pipeline, error) {
+		p := &Pipeline{}
+		var exporter pooled.Exporter
+		switch s.processors {
+		case "batch":
+			exporter = pooled.ExporterFunc(func(_ context.Context, request []byte, n int) error {
+				defer p.exporting()()
+				p.spans.Add(uint64(n))
+				p.bytes.Add(uint64(len(request)))
+				return nil
+			})
+		case "discard":
+			exporter = pooled.ExporterFunc(func(_ context.Context, _ []byte, n int) error {
+				p.spans.Add(uint64(n))
+				return nil
+			})
+		}
+		provider, err := newPooled(s, opts, exporter)
+		if err != nil {
+			return nil, err
+		}
+		p.Provider, p.shutdown = provider, provider.Shutdown
+		if exporter != nil {
+			p.flush = provider.ForceFlush
+		}
+		return p, nil
+	}
+}
+
+func newPooled(s *setup, opts pooled.Options, exporter pooled.Exporter) (*pooled.Provider, error) {
+	opts.Exporter, opts.Resource, opts.Interval = exporter, service, interval
+	opts.Sampler = s.sampling()
+	opts.BufferBytes = queueSpans * s.spanBytes
+	return pooled.New(opts)
+}
+
+func openSDK(s *setup) (*Pipeline, error) {
+	p := &Pipeline{}
+	var processor sdktrace.SpanProcessor
+	switch s.processors {
+	case "batch":
+		exporter, err := otlptrace.New(context.Background(), &discard{pipeline: p})
+		if err != nil {
+			return nil, err
+		}
+		processor = batches(watched{exporter, p})
+	case "discard":
+		processor = dropper{p}
+	}
+	provider := newSDK(s, processor)
+	p.Provider, p.shutdown = provider, provider.Shutdown
+	if processor != nil {
+		p.flush = provider.ForceFlush
+	}
+	return p, nil
+}
+
+func newSDK(s *setup, processor sdktrace.SpanProcessor) *sdktrace.TracerProvider {
+	sampler := s.sampling()
+	if sampler == nil {
+		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
+	}
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sampler), sdktrace.WithResource(service)}
+	if processor != nil {
+		opts = append(opts, sdktrace.WithSpanProcessor(processor))
+	}
+	return sdktrace.NewTracerProvider(opts...)
+}
+
+func batches(exporter sdktrace.SpanExporter) sdktrace.SpanProcessor {
+	return sdktrace.NewBatchSpanProcessor(exporter,
+		sdktrace.WithBatchTimeout(interval),
+		sdktrace.WithMaxQueueSize(queueSpans),
+		sdktrace.WithMaxExportBatchSize(batchSpans))
+}
+
+// sampling is the sampler of a provider; nil samples every root.
+func (s *setup) sampling() sdktrace.Sampler {
+	switch {
+	case s.never:
+		return sdktrace.NeverSample()
+	case s.sampler != nil:
+		return s.sampler
+	}
+	return nil
+}
+
+// A counter counts what its sampler chose to sample.
+type counter struct {
+	sdktrace.Sampler
+	sampled atomic.Uint64
+}
+
+func (c *counter) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	res := c.Sampler.ShouldSample(p)
+	if res.Decision == sdktrace.RecordAndSample {
+		c.sampled.Add(1)
+	}
+	return res
+}
+
+// A dropper is a processor that counts a span, and drops it.
+type dropper struct{ pipeline *Pipeline }
+
+var _ sdktrace.SpanProcessor = dropper{}
+
+func (dropper) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+func (d dropper) OnEnd(sdktrace.ReadOnlySpan)                   { d.pipeline.spans.Add(1) }
+func (dropper) ForceFlush(context.Context) error                { return nil }
+func (dropper) Shutdown(context.Context) error                  { return nil }
+
+// watched tells a pipeline of every export: of the SDK's, encoding is a part.
+type watched struct {
+	sdktrace.SpanExporter
+	pipeline *Pipeline
+}
+
+func (w watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	defer w.pipeline.exporting()()
+	return w.SpanExporter.ExportSpans(ctx, spans)
+}
+
+// discard is the client of an OTLP exporter that encodes and goes no further.
+// The exporter calls it from one goroutine at a time.
+type discard struct {
+	pipeline *Pipeline
+	buf      []byte
+}
+
+func (*discard) Start(context.Context) error { return nil }
+func (*discard) Stop(context.Context) error  { return nil }
+
+func (d *discard) UploadTraces(_ context.Context, batch []*tracepb.ResourceSpans) error {
+	var err error
+	d.buf, err = proto.MarshalOptions{}.MarshalAppend(d.buf[:0], &coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
+	if err != nil {
+		return err
+	}
+	for _, rs := range batch {
+		for _, ss := range rs.ScopeSpans {
+			d.pipeline.spans.Add(uint64(len(ss.Spans)))
+		}
+	}
+	d.pipeline.bytes.Add(uint64(len(d.buf)))
+	return nil
+}
