@@ -12,7 +12,7 @@ var (
 	SamplingArms   = []string{Always, "parent-0.01", Never}
 	ProcessorsArms = []string{"batch", "discard", None}
 	AttributesArms = []string{"0", "2", "6"}
-	MetricsArms    = []string{None, "otel", "prometheus"}
+	MetricsArms    = []string{None, "otel", "own", "prometheus"}
 	QuantileArms   = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash", "dws-hash+qdigest", "dws", "dws+qdigest"}
 	// PeerArms are estimators of other libraries: a scenario has those that it names.
 	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic", "prometheus-native"}

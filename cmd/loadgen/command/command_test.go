@@ -202,6 +202,32 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	}
 }
 
+func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
+	for name, want := range map[string][]string{
+		"span-cost": {"\nspans   sampling     processors  offered/s", "\nsdk     parent-0.01  discard ", "\npooled  never        - ",
+			"\n- processors=batch vs processors=none at 4,000/s, spans=sdk, sampling=always: "},
+		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ", "-col '/metrics@(none otel own prometheus)'"},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms", "--warmup", "5ms", "--out", out)
+		if code != 0 {
+			t.Fatalf("%s: exit %d\n%s", name, code, stderr)
+		}
+		for _, w := range want {
+			if !strings.Contains(stdout, w) {
+				t.Errorf("%s: %q is not in\n%s", name, w, stdout)
+			}
+		}
+		run, err := results.Read(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != 2*len(run.Scenario.Cells()) {
+			t.Errorf("%s: %d results, %v", name, len(got), err)
+		}
+	}
+}
+
 // What goes wrong, what the program says of it, and how it ends: through a
 // process, since that is what a script sees.
 func TestExitCodes(t *testing.T) {

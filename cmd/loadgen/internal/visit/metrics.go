@@ -15,20 +15,23 @@ import (
 )
 
 // metrics are the arms of metrics: where every call is counted and its duration put
-// into a histogram, by key. They are read once, after the load.
+// into a histogram, by key. They are read once, after the load. With none of them the
+// map keeps its account all the same, in which calls are counted.
 var metrics = []struct {
 	name string
 	open func() (*metering, error)
 }{
 	{"none", func() (*metering, error) { return &metering{}, nil }},
 	{"otel", openOTel},
+	{"own", openOwn},
 	{"prometheus", openPrometheus},
 }
 
 // A metering is where the metrics of a visit go.
 type metering struct {
-	set  func(*observable.Options)                                  // has the map record; nil: it does not
-	read func(context.Context) (calls, durations uint64, err error) // how many are recorded
+	set func(*observable.Options) // has the map record; nil: it does not
+	// read tells how many are recorded of the map's; nil: none
+	read func(context.Context, *observable.Map) (calls, durations uint64, err error)
 }
 
 // openMetrics opens the arm of that name; "" is none.
@@ -43,12 +46,12 @@ func openMetrics(name string) (*metering, error) {
 	return nil, fmt.Errorf("visit: no metrics are called %q: want one of %v", name, names)
 }
 
-// check reads the metrics and sees that every call is in them.
-func (m *metering) check(ctx context.Context, calls uint64) error {
+// check reads the metrics of the map under load and sees that every call is in them.
+func (m *metering) check(ctx context.Context, of *observable.Map, calls uint64) error {
 	if m.read == nil {
 		return nil
 	}
-	counted, timed, err := m.read(ctx)
+	counted, timed, err := m.read(ctx, of)
 	if err == nil && (counted != calls || timed != calls) {
 		err = fmt.Errorf("%d calls and %d durations are recorded, of %d calls", counted, timed, calls)
 	}
@@ -64,7 +67,7 @@ func openOTel() (*metering, error) {
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(resource.Empty()))
 	return &metering{
 		set: func(o *observable.Options) { o.MeterProvider = provider },
-		read: func(ctx context.Context) (calls, durations uint64, err error) {
+		read: func(ctx context.Context, _ *observable.Map) (calls, durations uint64, err error) {
 			var all metricdata.ResourceMetrics
 			if err := reader.Collect(ctx, &all); err != nil {
 				return 0, 0, err
@@ -82,6 +85,20 @@ func openOTel() (*metering, error) {
 						}
 					}
 				}
+			}
+			return calls, durations, nil
+		},
+	}, nil
+}
+
+// openOwn is the account of the map, with the durations of every key in it.
+func openOwn() (*metering, error) {
+	return &metering{
+		set: func(o *observable.Options) { o.Histogram = true },
+		read: func(_ context.Context, m *observable.Map) (calls, durations uint64, _ error) {
+			for _, s := range m.Snapshot() {
+				calls += s.Calls
+				durations += s.Duration.Count()
 			}
 			return calls, durations, nil
 		},
@@ -110,7 +127,7 @@ func openPrometheus() (*metering, error) {
 				return &prometheusInstrument{calls.WithLabelValues(key), durations.WithLabelValues(key)}
 			})
 		},
-		read: func(context.Context) (calls, durations uint64, err error) {
+		read: func(context.Context, *observable.Map) (calls, durations uint64, err error) {
 			families, err := registry.Gather()
 			for _, f := range families {
 				for _, m := range f.Metric {

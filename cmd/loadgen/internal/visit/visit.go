@@ -14,6 +14,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -101,8 +102,8 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	v.Machine = meter.after.Besides(&meter.before)
 	calls := warmed + v.Record.Done + v.Record.Failed
 	v.Spans = spansOf(pipeline, calls, own != nil)
-	if !v.Record.Interrupted && own == nil {
-		if err := metering.check(meter.ctx, calls); err != nil {
+	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted {
+		if err := metering.check(meter.ctx, m, calls); err != nil {
 			return nil, err
 		}
 	}

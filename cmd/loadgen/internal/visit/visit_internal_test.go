@@ -87,15 +87,15 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 				}
 			}
 			if arm.name != scenarios.None {
-				counted, timed, err := metering.read(ctx)
+				counted, timed, err := metering.read(ctx, m)
 				if err != nil || counted != calls || timed != calls {
 					t.Errorf("%s: %d calls and %d durations of %d, %v", arm.name, counted, timed, calls, err)
 				}
-				if err := metering.check(ctx, calls+1); err == nil || !strings.Contains(err.Error(), "of 101 calls") {
+				if err := metering.check(ctx, m, calls+1); err == nil || !strings.Contains(err.Error(), "of 101 calls") {
 					t.Errorf("%s: a call that is not recorded is not noticed: %v", arm.name, err)
 				}
 			}
-			if err := metering.check(ctx, calls); err != nil {
+			if err := metering.check(ctx, m, calls); err != nil {
 				t.Errorf("%s: %v", arm.name, err)
 			}
 			if err := pipeline.Close(ctx); err != nil {
