@@ -72,7 +72,6 @@ func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 			open       func(*setup, *blocked) (provider, error)
 		}{
 			"pooled":                   {0, openReused},
-			"pooled with 2 attributes": {2, openReused},
 			"pooled with 6 attributes": {6, openReused},
 			"pooled-off": {0, func(s *setup, b *blocked) (provider, error) {
 				return newPooled(s, pooled.Options{NoReuse: true}, pooled.ExporterFunc(b.export))
