@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -87,6 +88,7 @@ func appendSpan(b []byte, r *record) []byte {
 	if r.parent.IsValid() {
 		b = appendBytes(b, 4, r.parent[:])
 	}
+	depth := r.tracer.provider.limits.AttributeValueDepthLimit
 	b = appendString(b, 5, r.name)
 	b = appendUint(b, 6, int32(r.kind)) // the API's kinds 1 to 5 are those of OTLP
 	b = appendNanos(b, 7, r.start)
@@ -96,14 +98,14 @@ func appendSpan(b []byte, r *record) []byte {
 		b = append(b, s.encoded...)
 		lost += s.lost
 	}
-	b = appendKeyValues(b, 9, r.attributes)
+	b = appendKeyValues(b, 9, r.attributes, depth)
 	b = appendUint(b, 10, lost)
 	for i := range r.events {
-		b = appendEvent(b, &r.events[i])
+		b = appendEvent(b, &r.events[i], depth)
 	}
 	b = appendUint(b, 12, r.lost.events)
 	for i := range r.links {
-		b = appendLink(b, &r.links[i])
+		b = appendLink(b, &r.links[i], depth)
 	}
 	b = appendUint(b, 14, r.lost.links)
 	b = appendStatus(b, r.status, r.description)
@@ -134,29 +136,29 @@ func appendStatus(b []byte, code codes.Code, description string) []byte {
 	return shut(b, start)
 }
 
-func appendEvent(b []byte, e *event) []byte {
+func appendEvent(b []byte, e *sdktrace.Event, depth int) []byte {
 	b, start := open(b, 11)
-	b = appendNanos(b, 1, e.time.UnixNano())
-	b = appendString(b, 2, e.name)
-	b = appendKeyValues(b, 3, e.attributes)
-	b = appendUint(b, 4, e.lost)
+	b = appendNanos(b, 1, e.Time.UnixNano())
+	b = appendString(b, 2, e.Name)
+	b = appendKeyValues(b, 3, e.Attributes, depth)
+	b = appendUint(b, 4, int32(e.DroppedAttributeCount))
 	return shut(b, start)
 }
 
-func appendLink(b []byte, l *link) []byte {
-	traceID, spanID := l.to.TraceID(), l.to.SpanID()
+func appendLink(b []byte, l *sdktrace.Link, depth int) []byte {
+	traceID, spanID := l.SpanContext.TraceID(), l.SpanContext.SpanID()
 	b, start := open(b, 13)
 	b = appendBytes(b, 1, traceID[:])
 	b = appendBytes(b, 2, spanID[:])
-	b = appendKeyValues(b, 4, l.attributes)
-	b = appendUint(b, 5, l.lost)
-	b = appendFlags(b, 6, l.to.TraceFlags(), l.to.IsRemote())
+	b = appendKeyValues(b, 4, l.Attributes, depth)
+	b = appendUint(b, 5, int32(l.DroppedAttributeCount))
+	b = appendFlags(b, 6, l.SpanContext.TraceFlags(), l.SpanContext.IsRemote())
 	return shut(b, start)
 }
 
-func appendKeyValues(b []byte, num protowire.Number, kvs []attribute.KeyValue) []byte {
+func appendKeyValues(b []byte, num protowire.Number, kvs []attribute.KeyValue, depth int) []byte {
 	for i := range kvs {
-		b = appendKeyValue(b, num, &kvs[i], maxDepth)
+		b = appendKeyValue(b, num, &kvs[i], depth)
 	}
 	return b
 }
@@ -258,7 +260,7 @@ func newHeader(res *resource.Resource, scope instrumentation.Scope) header {
 	b = appendString(b, 2, scope.Version)
 	for it := scope.Attributes.Iter(); it.Next(); {
 		kv := it.Attribute()
-		b = appendKeyValue(b, 3, &kv, maxDepth)
+		b = appendKeyValue(b, 3, &kv, math.MaxInt) // the limit is met already
 	}
 	h.scope = appendString(shut(b, start), 3, scope.SchemaURL)
 	return h

@@ -15,9 +15,17 @@
 // SpanContext stays valid for ever, so children of an ended span work.
 //
 // The provider can take the place of the SDK's, for spans that go out as OTLP:
-// the bytes are those of the official exporter. It has no span processors, its
-// own random ids, and the SDK's default limits, on the number of attributes,
-// events and links and the depth of values, whatever the environment sets.
+// the bytes are those of the official exporter. It has the SDK's limits, samplers,
+// id generators and span processors. It has no tasks of runtime/trace, and none of
+// the SDK's experimental metrics about itself.
+//
+// # Processors
+//
+// A processor may keep what it is given, so a span that one has seen is not reused,
+// unless every processor declares to be [NonRetaining]. For exporters that take the
+// SDK's spans there is [Batch], the SDK's batch processor: if its exporter declares
+// the same, records go back to the pool after an export. A span costs 2 allocations
+// of 128 bytes with processors that keep nothing, and its record too with others.
 //
 // # Cost
 //
@@ -33,8 +41,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +90,20 @@ type Options struct {
 	// Sampler decides which spans record. Nil follows the parent, and samples
 	// spans that have none, without the cost of asking a Sampler.
 	Sampler sdktrace.Sampler
+	// Processors see every span that records, sampled or not, when it starts and
+	// when it has ended, in this order; a [Batch] that lends comes last. What they
+	// are given they may keep for ever, which takes its record from the pool: a
+	// span then costs about what the SDK's does. If all of them are [NonRetaining],
+	// records are reused.
+	Processors []sdktrace.SpanProcessor
+	// Limits bound what one span holds, as sdktrace.WithRawSpanLimits does: a
+	// negative one is none. Nil is sdktrace.NewSpanLimits(), which takes limits
+	// from the OTEL_SPAN_*, OTEL_EVENT_* and OTEL_LINK_* environment variables.
+	// Attributes of a span are looked through one by one: thousands are slow.
+	Limits *sdktrace.SpanLimits
+	// IDGenerator makes the ids of spans. Nil makes random ones, without the cost
+	// of asking it.
+	IDGenerator sdktrace.IDGenerator
 	// Resource is what produces the spans; nil is resource.Default().
 	Resource *resource.Resource
 	// Interval is the longest time between two exports; 0 is 5 s. What waits is
@@ -102,6 +126,11 @@ func (o *Options) check() error {
 	var errs []error
 	if f, ok := o.Exporter.(ExporterFunc); ok && f == nil {
 		errs = append(errs, errors.New("pooled: Exporter is a nil ExporterFunc: want a function, or no Exporter"))
+	}
+	for i, sp := range o.Processors {
+		if sp == nil {
+			errs = append(errs, fmt.Errorf("pooled: Processors[%d] is nil: want a processor", i))
+		}
 	}
 	if o.Interval < 0 {
 		errs = append(errs, fmt.Errorf("pooled: Interval is %v: want a positive duration, or 0 for 5 s", o.Interval))
@@ -130,6 +159,12 @@ type Counts struct {
 type Provider struct {
 	embedded.TracerProvider
 	opts Options
+
+	limits    sdktrace.SpanLimits // the greatest number is no limit
+	normalise bool                // values, when they are set
+	lender    *Batch              // the processor that gets the records, if one may
+	kept      bool                // a processor keeps what it is given
+	over      atomic.Bool         // the processors have been shut down
 
 	pool   sync.Pool
 	plain  *anchor       // of spans without trace state
@@ -170,8 +205,10 @@ func New(opts Options) (*Provider, error) {
 	if opts.Resource == nil {
 		opts.Resource = resource.Default()
 	}
+	opts.Processors = slices.Clone(opts.Processors)
 	p := &Provider{
 		opts:    opts,
+		limits:  effective(opts.Limits),
 		shards:  1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1)),
 		tracers: map[instrumentation.Scope]*Tracer{},
 		wake:    make(chan struct{}, 1),
@@ -180,6 +217,8 @@ func New(opts Options) (*Provider, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithValue(context.Background(), exporting{p}, true))
 	p.plain = &anchor{provider: p}
+	p.normalise = len(opts.Processors) > 0 || p.limits.AttributeValueLengthLimit < math.MaxInt
+	p.employ()
 	p.pool.New = func() any { return newRecord(p) }
 	p.setClock(time.Now())
 	go p.export()
@@ -197,7 +236,7 @@ func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer 
 		Name:       name,
 		Version:    c.InstrumentationVersion(),
 		SchemaURL:  c.SchemaURL(),
-		Attributes: c.InstrumentationAttributes(),
+		Attributes: p.normalSet(c.InstrumentationAttributes()),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -238,9 +277,10 @@ func (p *Provider) Counts() Counts {
 	return c
 }
 
-// ForceFlush exports every span that ended before the call. The error is that of
-// ctx, if it ended first, and those of the exports that failed meanwhile, joined.
-// Errors of exports that nobody waits for go to [otel.Handle].
+// ForceFlush exports every span that ended before the call, and flushes the
+// processors. The error is that of ctx, if it ended first, and those of the
+// processors and of the exports that failed meanwhile, joined. Errors of exports
+// that nobody waits for go to [otel.Handle].
 func (p *Provider) ForceFlush(ctx context.Context) error {
 	if err := p.refuse(ctx, "ForceFlush"); err != nil {
 		return err
@@ -250,11 +290,18 @@ func (p *Provider) ForceFlush(ctx context.Context) error {
 	p.waiters = append(p.waiters, w)
 	p.mu.Unlock()
 	p.kick()
-	return p.wait(ctx, w)
+	var errs []error
+	if !p.over.Load() {
+		for _, sp := range p.opts.Processors {
+			errs = append(errs, sp.ForceFlush(ctx))
+		}
+	}
+	return errors.Join(append(errs, p.wait(ctx, w))...)
 }
 
-// Shutdown exports what waits and ends the provider. Spans that end later are
-// dropped, and counted. If ctx ends first, Shutdown gives up and cancels the
+// Shutdown exports what waits, shuts the processors down, once, and ends the
+// provider. Spans that end later are dropped, and counted; processors are not
+// told of them. If ctx ends first, Shutdown gives up and cancels the
 // context of the export that runs, and of those that remain. Errors are those of
 // ForceFlush. It may be called more than once; a provider that has ended returns
 // nil.
@@ -273,11 +320,17 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	}
 	p.waiters = append(p.waiters, w)
 	p.mu.Unlock()
+	var errs []error
+	if p.over.CompareAndSwap(false, true) {
+		for _, sp := range p.opts.Processors {
+			errs = append(errs, sp.Shutdown(ctx))
+		}
+	}
 	err := p.wait(ctx, w)
 	if ctx.Err() != nil {
 		p.cancel()
 	}
-	return err
+	return errors.Join(append(errs, err)...)
 }
 
 // get returns a record that nobody else has.

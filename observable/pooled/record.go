@@ -3,21 +3,12 @@ package pooled
 import (
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-)
-
-// The limits of the OpenTelemetry specification on what one span holds.
-const (
-	maxAttributes = 128 // a further one is dropped
-	maxEvents     = 128 // a further one replaces the oldest
-	maxLinks      = 128
-	maxDepth      = 64 // of arrays and maps within a value; deeper ones are emptied
 )
 
 // A record is the heavy part of a span, reused for one span after another.
@@ -26,7 +17,8 @@ const (
 // generation is never reset, so that a handle of an earlier one can always be
 // told. Whoever holds the lock has proved to be of the present generation, and
 // may touch the other fields; besides, Start fills in a record that no handle
-// knows yet, and End encodes one that no handle knows any more.
+// knows yet, and End encodes one that no handle knows any more. With processors,
+// an ended span has a generation of its own, in which views read it.
 //
 // It is kept within 760 bytes, the most that fits the 768-byte size class.
 type record struct {
@@ -39,36 +31,24 @@ type record struct {
 	kind        uint8 // a trace.SpanKind
 	flags       trace.TraceFlags
 	remote      bool // the parent is in another process
+	inTrace     bool // of the parent, which has its trace id
+	parentFlags trace.TraceFlags
 	name        string
 	traceID     trace.TraceID
 	spanID      trace.SpanID
 	parent      trace.SpanID
-	anchor      *anchor // has the trace state
+	anchor      *anchor // has the trace states
 	offset      int64   // wall minus monotonic clock when the span started
 	start, end  int64   // unix ns
 	description string  // of the status
 
 	static     *static // attributes of a template; nil once they are among the others
 	attributes []attribute.KeyValue
-	events     []event
-	links      []link
+	events     []sdktrace.Event
+	links      []sdktrace.Link
 	lost       struct{ attributes, events, links int32 } // over the limits
+	children   int32                                     // counted for processors only
 	first      [8]attribute.KeyValue                     // the first home of attributes
-}
-
-// An event is a named instant within a span.
-type event struct {
-	name       string
-	time       time.Time
-	attributes []attribute.KeyValue
-	lost       int32 // attributes over the limit
-}
-
-// A link points to another span.
-type link struct {
-	to         trace.SpanContext
-	attributes []attribute.KeyValue
-	lost       int32
 }
 
 func newRecord(p *Provider) *record {
@@ -119,14 +99,7 @@ func (r *record) reset() {
 	}
 	r.name, r.description, r.status = "", "", codes.Unset
 	r.tracer, r.anchor, r.static = nil, nil, nil
-	r.lost.attributes, r.lost.events, r.lost.links = 0, 0, 0
-}
-
-func (r *record) addAttributes(kvs []attribute.KeyValue) {
-	r.mix()
-	var lost int32
-	r.attributes, lost = merge(r.attributes, kvs)
-	r.lost.attributes += lost
+	r.lost.attributes, r.lost.events, r.lost.links, r.children = 0, 0, 0, 0
 }
 
 // mix makes the attributes of the template those of this span, which may then replace
@@ -139,66 +112,57 @@ func (r *record) mix() {
 	}
 }
 
-// finish ends the span of a record that is locked, and hands it on.
-func (r *record) finish(end int64) {
-	r.end = end
-	r.retire(r.generation())
-	r.tracer.take(r)
-	r.provider.put(r)
-}
-
-// merge adds kvs to attrs, up to the limit. The last value of a key wins, in the
+// addAttributes adds kvs, up to the limit. The last value of a key wins, in the
 // place of the first. It searches linearly, since spans carry few attributes.
-func merge(attrs, kvs []attribute.KeyValue) (_ []attribute.KeyValue, lost int32) {
+func (r *record) addAttributes(kvs []attribute.KeyValue) {
+	r.mix()
+	p := r.provider
 next:
 	for _, kv := range kvs {
 		if !kv.Valid() {
-			lost++
+			r.lost.attributes++
 			continue
 		}
-		for i := range attrs {
-			if attrs[i].Key == kv.Key {
-				attrs[i] = kv
+		if p.normalise {
+			kv.Value = normal(kv.Value, p.limits.AttributeValueLengthLimit, p.limits.AttributeValueDepthLimit)
+		}
+		for i := range r.attributes {
+			if r.attributes[i].Key == kv.Key {
+				r.attributes[i] = kv
 				continue next
 			}
 		}
-		if len(attrs) == maxAttributes {
-			lost++
+		if len(r.attributes) == p.limits.AttributeCountLimit {
+			r.lost.attributes++
 			continue
 		}
-		attrs = append(attrs, kv)
+		r.attributes = append(r.attributes, kv)
 	}
-	return attrs, lost
 }
 
-// limit cuts what an event or a link carries. Unlike a span's, its attributes
-// may repeat a key.
-func limit(kvs []attribute.KeyValue) ([]attribute.KeyValue, int32) {
-	kept := kvs[:min(len(kvs), maxAttributes)]
-	return kept, int32(len(kvs) - len(kept))
+func (r *record) addEvent(e sdktrace.Event) {
+	var lost int32
+	r.events, lost = push(r.events, e, r.provider.limits.EventCountLimit)
+	r.lost.events += lost
 }
 
-func (r *record) addEvent(e event) {
-	if len(r.events) == maxEvents {
-		r.events = append(r.events[:0], r.events[1:]...)
-		r.lost.events++
+func (r *record) addLink(l sdktrace.Link) {
+	var lost int32
+	r.links, lost = push(r.links, l, r.provider.limits.LinkCountLimit)
+	r.lost.links += lost
+}
+
+// push adds v to queue, in the place of the oldest if there are limit. What a
+// limit of 0 keeps away is not counted as lost, as the SDK exports it.
+func push[T any](queue []T, v T, limit int) (_ []T, lost int32) {
+	if limit == 0 {
+		return queue, 0
 	}
-	r.events = append(r.events, e)
-}
-
-func (r *record) addLink(l link) {
-	if len(r.links) == maxLinks {
-		r.links = append(r.links[:0], r.links[1:]...)
-		r.lost.links++
+	if len(queue) == limit {
+		queue = append(queue[:0], queue[1:]...)
+		lost = 1
 	}
-	r.links = append(r.links, l)
-}
-
-// newLink copies what it keeps. A link that says nothing is not one.
-func newLink(l trace.Link) (link, bool) {
-	n := link{to: l.SpanContext}
-	n.attributes, n.lost = limit(slices.Clone(l.Attributes))
-	return n, l.SpanContext.IsValid() || len(l.Attributes) > 0 || l.SpanContext.TraceState().Len() > 0
+	return append(queue, v), lost
 }
 
 func (r *record) setStatus(code codes.Code, description string) {

@@ -8,21 +8,23 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
 // What a record keeps would be kept alive, or turn up in another span.
 func TestResetLeavesNothingOfASpan(t *testing.T) {
+	p := &Provider{limits: effective(nil)}
 	for _, n := range []int{0, 1, 8, 9, 64, 65, 200} {
-		r := newRecord(nil)
-		r.name, r.tracer, r.anchor, r.static = "name", &Tracer{}, &anchor{}, &static{}
+		r := newRecord(p)
+		r.name, r.tracer, r.anchor, r.static = "name", &Tracer{provider: p}, &anchor{}, &static{}
 		r.setStatus(codes.Error, "description")
 		for i := range n {
 			kv := attribute.Int(string(rune('a'+i)), i)
 			r.addAttributes([]attribute.KeyValue{kv, {}})
-			r.addEvent(event{name: "event", attributes: []attribute.KeyValue{kv}})
-			r.addLink(link{attributes: []attribute.KeyValue{kv}})
+			r.addEvent(sdktrace.Event{Name: "event", Attributes: []attribute.KeyValue{kv}})
+			r.addLink(sdktrace.Link{Attributes: []attribute.KeyValue{kv}})
 		}
 		attributes := r.attributes[:cap(r.attributes)]
 		r.reset()
@@ -41,12 +43,12 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 			}
 		}
 		for _, e := range r.events[:cap(r.events)] {
-			if e.name != "" || e.attributes != nil {
+			if e.Name != "" || e.Attributes != nil {
 				t.Fatalf("%d: kept the event %v", n, e)
 			}
 		}
 		for _, l := range r.links[:cap(r.links)] {
-			if l.attributes != nil {
+			if l.Attributes != nil {
 				t.Fatalf("%d: kept the link %v", n, l)
 			}
 		}

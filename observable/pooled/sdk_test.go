@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/prototext"
@@ -42,33 +42,85 @@ type fails interface {
 }
 
 // checkSameAsSDK does the same with a tracer of the SDK and one of ours, and
-// compares what is exported, ids aside.
+// compares what is exported and what processors see.
 func checkSameAsSDK(t fails, do func(trace.Tracer)) {
 	t.Helper()
-	checkSameScopes(t, func(p trace.TracerProvider) {
-		do(p.Tracer("scope", trace.WithInstrumentationVersion("v1"), trace.WithSchemaURL("https://example.com/scope"),
-			trace.WithInstrumentationAttributes(attribute.String("scope", "attr"))))
-	})
+	checkSameWith(t, pooled.Options{}, inScope(do))
 }
 
-func checkSameScopes(t fails, do func(trace.TracerProvider)) {
+// inScope does it with a tracer that has all that a scope can have.
+func inScope(do func(trace.Tracer)) func(trace.TracerProvider) {
+	return func(p trace.TracerProvider) {
+		do(p.Tracer("scope", trace.WithInstrumentationVersion("v1"), trace.WithSchemaURL("https://example.com/scope"),
+			trace.WithInstrumentationAttributes(attribute.String("scope", "attr"))))
+	}
+}
+
+// checkSameWith runs do with a provider of the SDK, one of ours without processors
+// and one with, under the limits and the sampler of opts.
+func checkSameWith(t fails, opts pooled.Options, do func(trace.TracerProvider)) {
 	t.Helper()
 	ctx := context.Background()
 	client, ours := &official{}, &collector{}
+	theirs, reused := tracetest.NewSpanRecorder(), tracetest.NewSpanRecorder()
 	exporter, err := otlptrace.New(ctx, client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sdk := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithResource(testResource))
-	reuse, err := pooled.New(pooled.Options{Exporter: ours, Resource: testResource, BufferBytes: 16 << 20})
+	sdkOpts := []sdktrace.TracerProviderOption{sdktrace.WithSyncer(exporter), sdktrace.WithSpanProcessor(theirs),
+		sdktrace.WithResource(testResource), sdktrace.WithIDGenerator(&counting{}), sdktrace.WithSampler(opts.Sampler)}
+	if opts.Limits != nil {
+		sdkOpts = append(sdkOpts, sdktrace.WithRawSpanLimits(*opts.Limits))
+	}
+	sdk := sdktrace.NewTracerProvider(sdkOpts...)
+	opts.Resource, opts.BufferBytes = testResource, 16<<20
+	watched := opts
+	watched.Processors, watched.IDGenerator = []sdktrace.SpanProcessor{reused}, &counting{}
+	opts.Exporter = ours
+	if opts.Sampler != nil { // which may look at ids
+		opts.IDGenerator = &counting{}
+	}
+	plain, err := pooled.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, err := pooled.New(watched)
 	if err != nil {
 		t.Fatal(err)
 	}
 	do(sdk)
-	do(reuse)
-	if err := errors.Join(sdk.Shutdown(ctx), reuse.Shutdown(ctx)); err != nil {
+	do(plain)
+	do(seen)
+	if err := errors.Join(sdk.Shutdown(ctx), plain.Shutdown(ctx), seen.Shutdown(ctx)); err != nil {
 		t.Fatal(err)
 	}
+	compareExported(t, ours, client)
+	compareStubs(t, stubs(reused.Ended()), stubs(theirs.Ended()))
+	compareStubs(t, stubs(started(reused)), stubs(started(theirs))) // which read as they ended
+}
+
+func started(r *tracetest.SpanRecorder) (spans []sdktrace.ReadOnlySpan) {
+	for _, s := range r.Started() {
+		spans = append(spans, s)
+	}
+	return spans
+}
+
+// counting is an IDGenerator whose ids are the numbers from 1.
+type counting struct{ n byte }
+
+func (c *counting) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	c.n++
+	return trace.TraceID{c.n}, c.NewSpanID(ctx, trace.TraceID{})
+}
+
+func (c *counting) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
+	c.n++
+	return trace.SpanID{c.n}
+}
+
+func compareExported(t fails, ours *collector, client *official) {
+	t.Helper()
 	want := flatten(client.got)
 	var all []*tracepb.ResourceSpans
 	for _, r := range ours.requests {
@@ -85,6 +137,66 @@ func checkSameScopes(t fails, do func(trace.TracerProvider)) {
 	}
 }
 
+// stubs makes spans comparable.
+func stubs(spans []sdktrace.ReadOnlySpan) tracetest.SpanStubs {
+	all := tracetest.SpanStubsFromReadOnlySpans(spans)
+	for i := range all {
+		s := &all[i]
+		s.StartTime, s.EndTime = fixed(s.StartTime), fixed(s.EndTime)
+		s.Attributes = withoutStacks(s.Attributes)
+		if len(s.Events) == 0 {
+			s.Events, s.DroppedEvents = nil, 0 // which the SDK tells of a live span only
+		}
+		if len(s.Links) == 0 {
+			s.Links, s.DroppedLinks = nil, 0
+		}
+		for j := range s.Events {
+			s.Events[j].Time, s.Events[j].Attributes = fixed(s.Events[j].Time), withoutStacks(s.Events[j].Attributes)
+		}
+		for j := range s.Links {
+			s.Links[j].Attributes = withoutStacks(s.Links[j].Attributes)
+		}
+	}
+	return all
+}
+
+// fixed makes an instant comparable. All that are not set by a test are the same.
+func fixed(t time.Time) time.Time {
+	if t.After(t0.Add(1000 * time.Hour)) {
+		t = t0.Add(1000 * time.Hour)
+	}
+	return t.Round(0).UTC()
+}
+
+func fixedNanos(n uint64) uint64 { return uint64(fixed(time.Unix(0, int64(n))).UnixNano()) }
+
+// withoutStacks returns a copy, or nil, with what stack traces begin with.
+func withoutStacks(kvs []attribute.KeyValue) (out []attribute.KeyValue) {
+	for _, kv := range kvs {
+		if kv.Key == "exception.stacktrace" {
+			kv = attribute.String(string(kv.Key), kv.Value.AsString()[:10])
+		}
+		out = append(out, kv)
+	}
+	return out
+}
+
+func compareStubs(t fails, got, want tracetest.SpanStubs) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("processors see %d spans, those of the SDK %d", len(got), len(want))
+	}
+	for i := range got {
+		if !got[i].Resource.Equal(want[i].Resource) {
+			t.Fatalf("processors see the resource %v, those of the SDK %v", got[i].Resource, want[i].Resource)
+		}
+		got[i].Resource = want[i].Resource
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("processors see\n%+v\nthose of the SDK\n%+v", got[i], want[i])
+		}
+	}
+}
+
 // flatten gives each span a ResourceSpans of its own, takes its ids away, and
 // puts them in an order that does not depend on where they were encoded.
 func flatten(all []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
@@ -93,6 +205,15 @@ func flatten(all []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
 			for _, s := range ss.Spans {
 				s = proto.CloneOf(s)
 				s.TraceId, s.SpanId = nil, nil
+				s.StartTimeUnixNano, s.EndTimeUnixNano = fixedNanos(s.StartTimeUnixNano), fixedNanos(s.EndTimeUnixNano)
+				for _, e := range s.Events {
+					e.TimeUnixNano = fixedNanos(e.TimeUnixNano)
+					for _, a := range e.Attributes {
+						if a.Key == "exception.stacktrace" {
+							a.Value = nil
+						}
+					}
+				}
 				if s.ParentSpanId != nil {
 					s.ParentSpanId = []byte("some")
 				}
@@ -133,128 +254,6 @@ func many(n int) (kvs []attribute.KeyValue) {
 	return kvs
 }
 
-func TestExportsWhatTheSDKExports(t *testing.T) {
-	remote := trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true})
-	state, err := trace.ParseTraceState("vendor=value")
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := trace.Link{SpanContext: remote.WithTraceState(state), Attributes: many(2)}
-	twice := attribute.Map("twice", attribute.Int("a", 1), attribute.Int("b", 2), attribute.Int("a", 3),
-		attribute.Map("b", attribute.Int("c", 4), attribute.Int("c", 5)))
-	inSlice := attribute.KeyValue{Key: "slice", Value: attribute.SliceValue(twice.Value)}
-	odd := []attribute.KeyValue{twice, inSlice, nested("64", 64), nested("65", 65), nested("70", 70),
-		nestedIn("ints", 64, attribute.IntSliceValue([]int{1})), nestedIn("bytes", 64, attribute.ByteSliceValue([]byte{1})),
-		nestedIn("map", 64, twice.Value), nestedIn("fits", 63, twice.Value)}
-	for name, do := range map[string]func(trace.Tracer){
-		"nothing": one(func(trace.Span) {}),
-		"kinds": func(tr trace.Tracer) {
-			for kind := trace.SpanKindUnspecified; kind <= trace.SpanKindConsumer+1; kind++ {
-				one(func(trace.Span) {}, trace.WithSpanKind(kind))(tr)
-			}
-		},
-		"remote parent": func(tr trace.Tracer) {
-			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceState(state))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
-		},
-		"parent not sampled": func(tr trace.Tracer) {
-			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceFlags(0))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
-		},
-		"parent with a trace id alone": func(tr trace.Tracer) {
-			sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}})
-			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", at(t0))
-			s.End(at(t0))
-		},
-		"flags of the parent": func(tr trace.Tracer) {
-			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceFlags(trace.FlagsSampled|trace.FlagsRandom))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
-		},
-		"new root": func(tr trace.Tracer) {
-			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote)
-			_, s := tr.Start(ctx, "x", at(t0), trace.WithNewRoot())
-			s.End(at(t0))
-		},
-		"child": func(tr trace.Tracer) {
-			ctx, up := tr.Start(context.Background(), "up", at(t0))
-			_, s := tr.Start(ctx, "down", at(t0))
-			s.End(at(t0))
-			up.End(at(t0))
-		},
-		"attributes": one(func(s trace.Span) {
-			s.SetAttributes(attribute.String("a", ""), attribute.Bool("b", false), attribute.Int("c", -1), attribute.Float64("d", math.Inf(1)))
-			s.SetAttributes(attribute.String("a", "again"), attribute.KeyValue{Key: "empty"}, attribute.KeyValue{Value: attribute.IntValue(1)})
-			s.SetAttributes(attribute.BoolSlice("e", []bool{true, false}), attribute.IntSlice("f", []int{1, -2}),
-				attribute.Float64Slice("g", []float64{.5}), attribute.StringSlice("h", []string{"", "x"}), attribute.StringSlice("i", nil))
-			s.SetAttributes(attribute.KeyValue{Key: "j", Value: attribute.ByteSliceValue([]byte{0, 255})},
-				attribute.KeyValue{Key: "k", Value: attribute.SliceValue(attribute.IntValue(1), attribute.StringValue("two"))},
-				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1), attribute.StringSlice("two", []string{"2"}))})
-		}, trace.WithAttributes(attribute.String("a", "first"), attribute.String("long", strings.Repeat("x", 20_000)))),
-		"maps with a key twice, and deep values": one(func(s trace.Span) {
-			s.SetAttributes(odd...)
-			s.AddEvent("e", at(t0), trace.WithAttributes(odd...))
-			s.AddLink(trace.Link{SpanContext: remote, Attributes: odd})
-		}),
-		"too many attributes": one(func(s trace.Span) {
-			s.SetAttributes(many(200)...)
-			s.SetAttributes(attribute.Int("k5", 55), attribute.Int("new", 1))
-		}),
-		"names": one(func(s trace.Span) { s.SetName("other"); s.SetName("") }),
-		"statuses": func(tr trace.Tracer) {
-			for _, order := range [][]codes.Code{{codes.Error}, {codes.Ok}, {codes.Ok, codes.Error}, {codes.Error, codes.Ok},
-				{codes.Error, codes.Unset}, {codes.Error, codes.Error}} {
-				one(func(s trace.Span) {
-					for i, c := range order {
-						s.SetStatus(c, fmt.Sprint("description ", i))
-					}
-				})(tr)
-			}
-		},
-		"events": one(func(s trace.Span) {
-			s.AddEvent("e", at(t0), trace.WithAttributes(attribute.Int("a", 1), attribute.Int("a", 2)))
-			s.AddEvent("", at(t0))
-			s.AddEvent("many", at(t0), trace.WithAttributes(many(130)...))
-		}),
-		"too many events": one(func(s trace.Span) {
-			for i := range 130 {
-				s.AddEvent(fmt.Sprint(i), at(t0))
-			}
-		}),
-		"links": one(func(s trace.Span) {
-			s.AddLink(link)
-			s.AddLink(trace.Link{})
-			s.AddLink(trace.Link{Attributes: many(130)})
-		}, trace.WithLinks(link, trace.Link{SpanContext: remote.WithRemote(false)})),
-		"too many links": one(func(s trace.Span) {
-			for i := range 130 {
-				s.AddLink(trace.Link{SpanContext: remote, Attributes: many(i % 3)})
-			}
-		}),
-		"errors": one(func(s trace.Span) {
-			s.RecordError(nil)
-			s.RecordError(errors.New("plain"), at(t0))
-			s.RecordError(fmt.Errorf("wrapped: %w", context.Canceled), at(t0), trace.WithAttributes(attribute.Int("n", 1)))
-			s.RecordError(&customError{}, at(t0))
-		}),
-		"after End": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(t0))
-			s.End(at(t0))
-			vandalise(s)
-		},
-		"times of 1970 and before": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(t0))
-			s.AddEvent("at zero", at(time.Unix(0, 0)))
-			s.End(at(time.Unix(-1, 0)))
-		},
-	} {
-		t.Run(name, func(t *testing.T) { checkSameAsSDK(t, do) })
-	}
-}
-
 func TestScopesAreThoseOfTheSDK(t *testing.T) {
 	for name, opts := range map[string][]trace.TracerOption{
 		"":       nil,
@@ -263,14 +262,38 @@ func TestScopesAreThoseOfTheSDK(t *testing.T) {
 		"schema": {trace.WithSchemaURL("https://example.com")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkSameScopes(t, func(p trace.TracerProvider) { one(func(trace.Span) {})(p.Tracer(name, opts...)) })
+			checkSameWith(t, pooled.Options{}, func(p trace.TracerProvider) { one(func(trace.Span) {})(p.Tracer(name, opts...)) })
 		})
 	}
 }
 
-type customError struct{}
-
-func (*customError) Error() string { return "custom" }
+func TestSamplersAreObeyedAsByTheSDK(t *testing.T) {
+	state, err := trace.ParseTraceState("vendor=value")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sampler := range map[string]sdktrace.Sampler{
+		"always": sdktrace.AlwaysSample(), "never": sdktrace.NeverSample(), "record only": recordOnly{},
+		"one in two": sdktrace.TraceIDRatioBased(.5), "parent": sdktrace.ParentBased(sdktrace.NeverSample()),
+		"parent, record only": sdktrace.ParentBased(recordOnly{}), "always record": sdktrace.AlwaysRecord(sdktrace.NeverSample()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkSameWith(t, pooled.Options{Sampler: sampler}, inScope(func(tr trace.Tracer) {
+				for i := range byte(16) {
+					ctx := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+						TraceID: trace.TraceID{8: i * 64}, SpanID: trace.SpanID{i / 2}, TraceFlags: trace.TraceFlags(i % 4), TraceState: state}))
+					ctx, up := tr.Start(ctx, "sampled", at(t0), trace.WithAttributes(many(1)...))
+					_, down := tr.Start(ctx, "down", at(t0))
+					_, root := tr.Start(ctx, "root", at(t0), trace.WithNewRoot())
+					for _, s := range []trace.Span{root, down, up} {
+						s.AddEvent("e", at(t0))
+						s.End(at(t0))
+					}
+				}
+			}))
+		})
+	}
+}
 
 func TestAnyOperationsExportWhatTheSDKExports(t *testing.T) {
 	text := rapid.StringN(0, 40, 200)

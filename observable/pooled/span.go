@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 
@@ -29,8 +30,9 @@ type Span struct {
 // costs a handle 8 bytes instead of an interface's 16.
 type anchor struct {
 	embedded.Span
-	provider   *Provider
-	traceState trace.TraceState
+	provider    *Provider
+	traceState  trace.TraceState
+	parentState trace.TraceState // kept for processors only
 }
 
 var (
@@ -146,7 +148,10 @@ func (s *Span) SetStatus(code codes.Code, description string) {
 
 // AddLink implements [trace.Span].
 func (s *Span) AddLink(l trace.Link) {
-	n, ok := newLink(l)
+	if s == nil {
+		return
+	}
+	n, ok := s.provider.newLink(l)
 	if ok && s.lock() {
 		s.record.addLink(n)
 		s.unlock()
@@ -158,18 +163,11 @@ func (s *Span) AddEvent(name string, opts ...trace.EventOption) {
 	if !s.live() {
 		return
 	}
-	e := newEvent(name, opts)
+	e := s.provider.newEvent(name, opts)
 	if s.lock() {
 		s.record.addEvent(e)
 		s.unlock()
 	}
-}
-
-func newEvent(name string, opts []trace.EventOption) event {
-	c := trace.NewEventConfig(opts...)
-	e := event{name: name, time: c.Timestamp()}
-	e.attributes, e.lost = limit(c.Attributes())
-	return e
 }
 
 // RecordError implements [trace.Span]. It does not set the status.
@@ -178,7 +176,7 @@ func (s *Span) RecordError(err error, opts ...trace.EventOption) {
 		return
 	}
 	withStack := trace.NewEventConfig(opts...)
-	e := exception(err, err.Error(), withStack.StackTrace(), opts)
+	e := s.provider.exception(err, err.Error(), withStack.StackTrace(), opts)
 	if s.lock() {
 		s.record.addEvent(e)
 		s.unlock()
@@ -187,7 +185,7 @@ func (s *Span) RecordError(err error, opts ...trace.EventOption) {
 
 // exception is the event that the semantic conventions ask for, as the SDK
 // writes it.
-func exception(v any, message string, stack bool, opts []trace.EventOption) event {
+func (p *Provider) exception(v any, message string, stack bool, opts []trace.EventOption) sdktrace.Event {
 	attrs := []attribute.KeyValue{
 		attribute.String("exception.type", typeName(v)),
 		attribute.String("exception.message", message),
@@ -196,7 +194,7 @@ func exception(v any, message string, stack bool, opts []trace.EventOption) even
 		buf := make([]byte, 2048)
 		attrs = append(attrs, attribute.String("exception.stacktrace", string(buf[:runtime.Stack(buf, false)])))
 	}
-	return newEvent("exception", append(opts[:len(opts):len(opts)], trace.WithAttributes(attrs...)))
+	return p.newEvent("exception", append(opts[:len(opts):len(opts)], trace.WithAttributes(attrs...)))
 }
 
 func typeName(v any) string {
@@ -221,7 +219,7 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 	if v := recover(); v != nil {
 		defer panic(v)
 		// Before the lock is taken: how a value prints is not ours.
-		e := exception(v, fmt.Sprint(v), c.StackTrace(), nil)
+		e := s.provider.exception(v, fmt.Sprint(v), c.StackTrace(), nil)
 		if s.lock() {
 			s.record.addEvent(e)
 			s.unlock()
@@ -234,5 +232,7 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 	if t := c.Timestamp(); !t.IsZero() {
 		end = t.UnixNano()
 	}
-	s.record.finish(end)
+	s.record.end = end
+	s.record.retire(s.generation())
+	s.record.finish()
 }

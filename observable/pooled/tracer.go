@@ -19,6 +19,7 @@ import (
 type Tracer struct {
 	embedded.Tracer
 	provider *Provider
+	scope    instrumentation.Scope
 	header   header
 	shards   []shard // a power of two
 
@@ -31,6 +32,7 @@ var _ trace.Tracer = (*Tracer)(nil)
 func newTracer(p *Provider, scope instrumentation.Scope) *Tracer {
 	t := &Tracer{
 		provider: p,
+		scope:    scope,
 		header:   newHeader(p.opts.Resource, scope),
 		shards:   make([]shard, p.shards),
 	}
@@ -55,19 +57,23 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	if len(opts) > 0 {
 		c = trace.NewSpanStartConfig(opts...)
 	}
-	s := &Span{Context: ctx, anchor: t.provider.plain, spanID: newSpanID()}
-	var up parent
-	if !c.NewRoot() {
-		up = parentOf(ctx)
+	asked, up := ctx, parentOf(ctx)
+	if c.NewRoot() {
+		asked, up = t.provider.orphan(ctx), parent{}
 	}
-	if s.traceID = up.traceID; !s.traceID.IsValid() {
-		up = parent{}
-		s.traceID = newTraceID()
+	traceID, spanID := t.provider.ids(asked, up.traceID)
+	d := t.decide(asked, name, traceID, &up, &c)
+	var s *Span
+	var w *watched // if there are processors to tell
+	if d.record && len(t.provider.opts.Processors) > 0 {
+		w = new(watched)
+		s = &w.Span
+	} else {
+		s = new(Span)
 	}
-	d := t.decide(ctx, name, s.traceID, &up, &c)
-	s.meta = uint64(d.flags)
-	if d.traceState.Len() > 0 {
-		s.anchor = &anchor{provider: t.provider, traceState: d.traceState}
+	*s = Span{Context: ctx, anchor: t.provider.plain, meta: uint64(d.flags), traceID: traceID, spanID: spanID}
+	if d.traceState.Len() > 0 || up.traceState.Len() > 0 && len(t.provider.opts.Processors) > 0 {
+		s.anchor = &anchor{provider: t.provider, traceState: d.traceState, parentState: up.traceState}
 	}
 	if !d.record {
 		return s
@@ -78,8 +84,9 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	r.tracer, r.name, r.kind = t, name, uint8(trace.ValidateSpanKind(c.SpanKind()))
 	r.traceID, r.spanID, r.parent = s.traceID, s.spanID, up.spanID
 	r.flags, r.remote, r.anchor = d.flags, up.remote, s.anchor
+	r.inTrace, r.parentFlags = up.traceID.IsValid(), up.flags
 	for _, l := range c.Links() {
-		if n, ok := newLink(l); ok {
+		if n, ok := t.provider.newLink(l); ok {
 			r.addLink(n)
 		}
 	}
@@ -89,6 +96,10 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	r.start = r.offset + int64(clock.Now())
 	if ts := c.Timestamp(); !ts.IsZero() {
 		r.start = ts.UnixNano()
+	}
+	if w != nil {
+		w.view = view{record: r, generation: s.generation()}
+		t.provider.started(w)
 	}
 	return s
 }
@@ -105,6 +116,7 @@ type parent struct {
 func parentOf(ctx context.Context) parent {
 	p := trace.SpanFromContext(ctx)
 	if s, ok := p.(*Span); ok && s != nil { // saves building a SpanContext
+		s.addChild()
 		return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
 	}
 	sc := p.SpanContext()
@@ -122,11 +134,8 @@ type decision struct {
 func (t *Tracer) decide(ctx context.Context, name string, id trace.TraceID, up *parent, c *trace.SpanConfig) decision {
 	sampler := t.provider.opts.Sampler
 	if sampler == nil { // ParentBased(AlwaysSample), without its allocations
-		sampled := !up.spanID.IsValid() || up.flags.IsSampled()
+		sampled := !up.traceID.IsValid() || !up.spanID.IsValid() || up.flags.IsSampled()
 		return decision{sampled, up.flags.WithSampled(sampled), up.traceState, nil}
-	}
-	if c.NewRoot() {
-		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 	}
 	res := sampler.ShouldSample(sdktrace.SamplingParameters{
 		ParentContext: ctx,
@@ -142,6 +151,28 @@ func (t *Tracer) decide(ctx context.Context, name string, id trace.TraceID, up *
 		traceState: res.Tracestate,
 		attributes: res.Attributes,
 	}
+}
+
+// orphan takes the parent out of a context that others are asked with.
+func (p *Provider) orphan(ctx context.Context) context.Context {
+	if p.opts.Sampler == nil && p.opts.IDGenerator == nil {
+		return ctx
+	}
+	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+}
+
+// ids are those of a new span, in the trace of its parent if that has one.
+func (p *Provider) ids(ctx context.Context, up trace.TraceID) (trace.TraceID, trace.SpanID) {
+	own := p.opts.IDGenerator == nil
+	switch {
+	case up.IsValid() && own:
+		return up, newSpanID()
+	case up.IsValid():
+		return up, p.opts.IDGenerator.NewSpanID(ctx, up)
+	case own:
+		return newTraceID(), newSpanID()
+	}
+	return p.opts.IDGenerator.NewIDs(ctx)
 }
 
 func newTraceID() (id trace.TraceID) {

@@ -15,10 +15,11 @@ import (
 // A Template makes the spans of one handler: those of one name, with attributes that
 // are encoded once. It is safe for concurrent use.
 type Template struct {
-	tracer *Tracer
-	name   string
-	static *static
-	config trace.SpanConfig // what a sampler is told
+	tracer  *Tracer
+	name    string
+	static  *static
+	options []trace.SpanStartOption
+	config  trace.SpanConfig // what options come to
 }
 
 // static are the attributes of a template.
@@ -31,10 +32,14 @@ type static struct {
 // Template prepares spans of that name and those attributes. Of a key that repeats the
 // last value counts, as in Start.
 func (t *Tracer) Template(name string, attributes ...attribute.KeyValue) *Template {
-	s := &static{}
-	s.attributes, s.lost = merge(nil, attributes)
-	s.encoded = appendKeyValues(nil, 9, s.attributes)
-	return &Template{t, name, s, trace.NewSpanStartConfig(trace.WithAttributes(attributes...))}
+	r := newRecord(t.provider) // for the limits
+	r.addAttributes(attributes)
+	options := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
+	return &Template{t, name, &static{
+		attributes: r.attributes,
+		lost:       r.lost.attributes,
+		encoded:    appendKeyValues(nil, 9, r.attributes, t.provider.limits.AttributeValueDepthLimit),
+	}, options, trace.NewSpanStartConfig(options...)}
 }
 
 // A Value is a span that is in no context: that of a handler that sees none, and so has
@@ -52,20 +57,20 @@ var _ values.Tracer = (*Tracer)(nil)
 
 func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	t := p.tracer
-	up := parentOf(ctx)
-	id := up.traceID
-	if !id.IsValid() {
-		up = parent{}
-		id = newTraceID()
+	if len(t.provider.opts.Processors) > 0 { // they are given a handle
+		s := t.start(ctx, p.name, p.options)
+		return Value{s.record, s.generation()}
 	}
-	d := t.decide(ctx, p.name, id, &up, &p.config)
+	up := parentOf(ctx)
+	traceID, spanID := t.provider.ids(ctx, up.traceID)
+	d := t.decide(ctx, p.name, traceID, &up, &p.config)
 	if !d.record {
 		return Value{}
 	}
 	r := t.provider.get()
 	v := Value{r, r.generation()}
 	r.tracer, r.name, r.kind, r.static = t, p.name, uint8(trace.SpanKindInternal), p.static
-	r.traceID, r.spanID, r.parent = id, newSpanID(), up.spanID
+	r.traceID, r.spanID, r.parent = traceID, spanID, up.spanID
 	r.flags, r.remote, r.anchor = d.flags, up.remote, t.provider.plain
 	if d.traceState.Len() > 0 {
 		r.anchor = &anchor{provider: t.provider, traceState: d.traceState}
@@ -131,7 +136,9 @@ func (v Value) end(now time.Duration) {
 	if !v.lock() {
 		return
 	}
-	v.record.finish(v.record.offset + int64(now))
+	v.record.end = v.record.offset + int64(now)
+	v.record.retire(v.generation)
+	v.record.finish()
 }
 
 // Values is how package observable gets the spans of handlers that take no context.

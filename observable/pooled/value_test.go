@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -200,5 +201,35 @@ func TestAValueAllocatesNothing(t *testing.T) {
 		if got != 0 {
 			t.Errorf("%s: %v allocations", name, got)
 		}
+	}
+}
+
+// A processor is told of a value as of any span, attributes of the template included.
+func TestProcessorsAreToldOfValues(t *testing.T) {
+	kept := tracetest.NewSpanRecorder()
+	p := start(t, pooled.Options{Processors: []sdktrace.SpanProcessor{kept}})
+	v := template(t, p, "op", many(2)...).Start(context.Background())
+	v.SetAttributes(attribute.Bool("more", true))
+	if n := len(kept.Started()); n != 1 {
+		t.Errorf("%d were told to have started", n)
+	}
+	v.End()
+	if ended := kept.Ended(); len(ended) != 1 || ended[0].Name() != "op" || len(ended[0].Attributes()) != 3 {
+		t.Errorf("ended: %v", ended)
+	}
+}
+
+// The limits of the provider hold for a template, too.
+func TestATemplateKeepsTheLimits(t *testing.T) {
+	c := &collector{}
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeCountLimit = 2
+	p := start(t, pooled.Options{Exporter: c, Limits: &limits})
+	v := template(t, p, "op", many(5)...).Start(context.Background())
+	v.SetAttributes(attribute.Bool("more", true))
+	v.End()
+	flush(t, p)
+	if s := c.all(); len(s) != 1 || len(s[0].Attributes) != 2 || s[0].DroppedAttributesCount != 4 {
+		t.Errorf("exported %v", s)
 	}
 }

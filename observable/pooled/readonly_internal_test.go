@@ -1,0 +1,32 @@
+package pooled
+
+import (
+	"context"
+	"testing"
+)
+
+// Given back twice, a record would be two spans at once.
+func TestARecordIsGivenBackOnce(t *testing.T) {
+	p, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Shutdown(context.Background()) }()
+	r := newRecord(p)
+	first := &lent{view{record: r, generation: r.generation()}}
+	for range 3 {
+		r.tracer, r.name = p.Tracer("t").(*Tracer), "ended"
+		r.retire(first.generation) // as End does
+		if first.Name() != "ended" {
+			t.Errorf("an ended span reads as %q", first.Name())
+		}
+		first.recycle()
+		r.tracer, r.name = p.Tracer("t").(*Tracer), "the next span"
+		g := r.generation()
+		first.recycle()
+		if r.generation() != g || r.name != "the next span" || first.Name() != "" {
+			t.Errorf("given back in generation %d, it is in %d, named %q", g, r.generation(), r.name)
+		}
+		first = &lent{view{record: r, generation: g}}
+	}
+}
