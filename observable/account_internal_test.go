@@ -61,3 +61,11 @@ func TestATallyIsExactUnderConcurrency(t *testing.T) {
 		t.Errorf("%d calls, %d in flight, %d at most", calls, inFlight, most)
 	}
 }
+
+func TestTheMostInFlightIsNeverLessThanThoseInFlight(t *testing.T) {
+	var c tally
+	c.word.Store(2<<flightBits | 2) // both have yet to raise it
+	if _, inFlight, most := c.read(); inFlight != 2 || most != 2 {
+		t.Errorf("%d in flight, %d at most", inFlight, most)
+	}
+}

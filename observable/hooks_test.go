@@ -155,3 +155,25 @@ func TestPanicsThatAreLetThroughKeepTheirValueAndAreInTheAccount(t *testing.T) {
 		}
 	}
 }
+
+func TestHooksOfAnUncountedMapAreToldTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := observable.Options{Uncounted: true, Panics: observable.RepeatPanics}
+		var reads int
+		opts.OnRead = func(string) { reads++ }
+		m := newMap(t, opts)
+		must(t, m.Register("a", func() {}))
+		must(t, m.Call(background, "a"))
+		if reads != 1 {
+			t.Errorf("OnRead was told of %d look-ups of 1", reads)
+		}
+		var total time.Duration
+		opts.OnCall = func(_ string, took time.Duration, _ error) { total += took }
+		m = newMap(t, opts)
+		must(t, m.Register("a", func() { time.Sleep(time.Second) }))
+		must(t, m.Call(background, "a"))
+		if total != time.Second {
+			t.Errorf("OnCall was told of %v of 1s", total)
+		}
+	})
+}
