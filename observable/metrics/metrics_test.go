@@ -1,0 +1,104 @@
+package metrics_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/observable"
+	"github.com/loadgen-go/loadgen/observable/metrics"
+)
+
+var background = context.Background()
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newMap(t testing.TB, opts observable.Options) *observable.Map {
+	t.Helper()
+	m, err := observable.New(opts)
+	must(t, err)
+	return m
+}
+
+func newAccount(t testing.TB, m *observable.Map, opts metrics.Options) *metrics.Account {
+	t.Helper()
+	a, err := metrics.New(m, opts)
+	must(t, err)
+	return a
+}
+
+var orders = metrics.Options{Namespace: "shop", Subsystem: "orders"}
+
+// shop is a map of a handler that ends well, one that fails and one that panics,
+// each after as long as after says.
+func shop(t testing.TB, opts observable.Options, after func() time.Duration) *observable.Map {
+	t.Helper()
+	m := newMap(t, opts)
+	must(t, m.Register("works", func() { time.Sleep(after()) }))
+	must(t, m.RegisterContext("fails", func(context.Context) error { time.Sleep(after()); return io.EOF }))
+	must(t, m.Register("panics", func() { time.Sleep(after()); panic("boom") }))
+	return m
+}
+
+func TestOptionsAreRefusedWithAllThatIsWrong(t *testing.T) {
+	_, err := metrics.New(nil, metrics.Options{
+		Namespace: "Shop",
+		Subsystem: strings.Repeat("x", 250) + "-",
+		Bounds:    []time.Duration{1000, 1024, 1024, observable.BucketEnd(observable.Buckets - 1)},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		`Namespace is "Shop"`, "Subsystem is", "names of 266 characters: want 255 at most",
+		"Bounds[0] is 1µs: want the end of a bucket, such as 1.024µs",
+		"Bounds[2] is 1.024µs, after 1.024µs", "Bounds[3] is", "the map is nil",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+	if n := strings.Count(err.Error(), "\n") + 1; n != 7 {
+		t.Errorf("%d problems, want 7: %v", n, err)
+	}
+	if _, err := metrics.New(&observable.Map{}, metrics.Options{Subsystem: "orders"}); err == nil {
+		t.Error("no Namespace is needed")
+	}
+	newAccount(t, &observable.Map{}, metrics.Options{Namespace: "shop"})
+}
+
+func TestAllBoundsAreTheEndsOfBucketsBothIncluded(t *testing.T) {
+	for _, c := range []struct {
+		from, to time.Duration
+		n        int
+	}{
+		{1024, 2048, 9}, {1025, 2047, 7}, {2048, 1024, 0}, {-1, 8, 8}, {0, 1<<63 - 1, observable.Buckets - 1},
+	} {
+		all := metrics.AllBounds(c.from, c.to)
+		if len(all) != c.n {
+			t.Errorf("%d bounds from %v to %v, want %d: %v", len(all), c.from, c.to, c.n, all)
+		}
+		if len(all) > 0 {
+			newAccount(t, &observable.Map{}, metrics.Options{Namespace: "shop", Bounds: all})
+		}
+	}
+}
+
+func TestACallOfAPublishedMapAllocatesNothing(t *testing.T) {
+	m := newMap(t, observable.Options{Histogram: true})
+	must(t, m.Register("a", func() {}))
+	a := newAccount(t, m, orders)
+	if _, err := a.Produce(background); err != nil {
+		t.Error(err)
+	}
+	if n := testing.AllocsPerRun(1000, func() { must(t, m.Call(background, "a")) }); n != 0 {
+		t.Errorf("%v allocations a call", n)
+	}
+}
