@@ -38,8 +38,8 @@
 //
 // Counters and buckets never go back. In one scrape the count of a key's histogram
 // is never above the sum of its calls, nor that above the number that had begun by
-// its end; once no call runs they are equal. A scrape reads the map twice, some
-// microseconds a key.
+// its end; once no call runs they are equal, unless the key was removed while calls
+// of it ran. A scrape reads the map twice, some microseconds a key.
 //
 // A key that was removed from its map keeps its counters as they were last seen,
 // as it would with instruments of the SDK; only its calls in flight are gone. When

@@ -74,44 +74,41 @@ func name(key string) string {
 // A tally is what an account has seen of one key.
 type tally struct {
 	series  *series
-	earlier sums // of handlers that held the key before
-	latest  sums // of the one that holds it now
-
-	// Of the one that holds it now, as of its last snapshot.
-	begun, ended uint64
-	first        time.Time
-	inFlight     int64
-	held         bool
+	earlier sums             // of handlers that held the key before
+	latest  sums             // of the one that holds it now
+	last    observable.Stats // of that one
+	held    bool
 }
 
-// meet begins anew if s is of another handler than before: one that was registered
-// after that was removed. Calls of one handler never get fewer, nor does its first
-// call get later.
-func (t *tally) meet(s *observable.Stats) {
-	if s.Calls < t.begun || !t.first.IsZero() && (s.FirstCall.IsZero() || s.FirstCall.After(t.first)) {
-		t.earlier, t.latest, t.ended = t.earlier.plus(t.latest), sums{}, 0
+// take adds up what two snapshots say, of which before is the earlier.
+//
+// A call may end between the moments at which a snapshot reads failures and ends:
+// it would pass for one that ended well. But of those that had ended before, each
+// that did not end well is among the failures of now. So durations are those of
+// before, and outcomes those of now. Some failures are of calls that ended since,
+// and may leave fewer good calls than were published: then it is as many as those.
+func (t *tally) take(before, now observable.Stats, b *buckets) {
+	if !goesOn(&t.last, &now) {
+		t.earlier, t.latest = t.earlier.plus(t.latest), sums{}
 	}
-	t.begun, t.first = s.Calls, s.FirstCall
-}
-
-// takeDurations comes before takeOutcomes, of a later snapshot.
-func (t *tally) takeDurations(s *observable.Stats, b *buckets) {
-	t.meet(s)
-	t.ended = max(s.Duration.Count(), s.Calls-uint64(s.InFlight))
-	if s.Duration.Counts != nil {
-		t.latest.counts, t.latest.duration = b.fold(s.Duration.Counts), s.Duration.Sum
+	t.last = now
+	if !goesOn(&before, &now) {
+		before = observable.Stats{}
 	}
+	if before.Duration.Counts != nil {
+		t.latest.counts, t.latest.duration = b.fold(before.Duration.Counts), before.Duration.Sum
+	}
+	ended := max(before.Duration.Count(), before.Calls-uint64(before.InFlight))
+	ok := max(t.latest.ended[0], ended-min(ended, now.Errors+now.Panics))
+	t.latest.ended = [...]uint64{ok, now.Errors, now.Panics}
 }
 
-// takeOutcomes makes out how many calls ended well: of those that the earlier
-// snapshot saw end, each that did not is a failure in this one. Some that are may
-// have ended since, so it may be that too few are left: then it is as many as
-// before.
-func (t *tally) takeOutcomes(s *observable.Stats) {
-	t.meet(s)
-	t.inFlight = s.InFlight
-	ok := max(t.latest.ended[0], t.ended-min(t.ended, s.Errors+s.Panics))
-	t.latest.ended = [...]uint64{ok, s.Errors, s.Panics}
+// goesOn is whether now is of the same handler as before, or one that replaced it,
+// rather than of one that was registered after that was removed: calls never get
+// fewer, nor does the first get later.
+func goesOn(before, now *observable.Stats) bool {
+	return now.Calls >= before.Calls &&
+		(before.FirstCall.IsZero() || !now.FirstCall.IsZero() && !now.FirstCall.After(before.FirstCall))
 }
 
 // A reading is what is published of one key.
@@ -122,28 +119,26 @@ type reading struct {
 	held     bool // by a handler; if not, inFlight has no meaning
 }
 
-// read returns the readings in order of keys.
-//
-// A call may end between the moments at which a snapshot reads that it ended and
-// that it failed. So there are two: see takeOutcomes.
+// read takes two snapshots, and returns the readings in order of keys.
 func (a *Account) read() []reading {
 	a.reading.Lock()
 	defer a.reading.Unlock()
+	before := map[string]observable.Stats{}
 	for _, s := range a.snapshot() {
-		a.tallyOf(&s).takeDurations(&s, &a.buckets)
+		before[s.Key] = s
 	}
 	for _, t := range a.tallies {
 		t.held = false
 	}
 	for _, s := range a.snapshot() {
 		t := a.tallyOf(&s)
-		t.takeOutcomes(&s)
+		t.take(before[s.Key], s, &a.buckets)
 		t.held = true
 	}
 	var all []reading
 	for _, key := range slices.Sorted(maps.Keys(a.tallies)) {
 		t := a.tallies[key]
-		all = append(all, reading{t.series, t.earlier.plus(t.latest), t.inFlight, t.held})
+		all = append(all, reading{t.series, t.earlier.plus(t.latest), t.last.InFlight, t.held})
 	}
 	return all
 }
