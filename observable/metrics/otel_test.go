@@ -1,10 +1,14 @@
 package metrics_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -190,14 +194,49 @@ func TestSeriesStartWithTheAccountOrAnEarlierFirstCall(t *testing.T) {
 func TestWhatIsProducedIsTheReadersToKeep(t *testing.T) {
 	m := shop(t, observable.Options{Histogram: true}, func() time.Duration { return 0 })
 	a := newAccount(t, m, orders)
+	_ = m.Call(background, "works")
 	for range 2 {
-		_ = m.Call(background, "works")
 		p := points(t, produce(t, a)["shop.orders.duration"])["observable.key=works"]
-		if p.Bounds[0] != 1023e-9 || p.Count != sum(p.BucketCounts) {
+		if p.Bounds[0] != 1023e-9 || p.Count != 1 || sum(p.BucketCounts) != 1 {
 			t.Errorf("%+v", p)
 		}
 		clear(p.Bounds)
 		clear(p.BucketCounts)
+		_ = m.Remove("works") // its figures are not read any more
+	}
+}
+
+func TestBoundsGoFromAMicrosecondToSeventeenSecondsIfNoneAreGiven(t *testing.T) {
+	m := shop(t, observable.Options{Histogram: true}, func() time.Duration { return 0 })
+	_ = m.Call(background, "works")
+	a := newAccount(t, m, orders)
+	var want []float64
+	for end := time.Duration(1024); end <= 1<<34; end *= 2 {
+		want = append(want, (end - 1).Seconds())
+	}
+	if got := points(t, produce(t, a)["shop.orders.duration"])["observable.key=works"].Bounds; !slices.Equal(got, want) {
+		t.Errorf("bounds are %v, want %v", got, want)
+	}
+}
+
+func TestAKeyThatWasRemovedKeepsItsCountersOnly(t *testing.T) {
+	m := shop(t, observable.Options{Histogram: true}, func() time.Duration { return 0 })
+	a := newAccount(t, m, orders)
+	reg := prometheus.NewRegistry()
+	must(t, a.Register(reg))
+	_ = m.Call(background, "works")
+	before := scrape(t, reg)
+	must(t, m.Remove("works"))
+	after := strings.Replace(before, "shop_orders_in_flight{key=\"works\"} 0\n", "", 1)
+	if diff := cmp.Diff(after, scrape(t, reg)); diff != "" || before == after {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	all := produce(t, a)
+	if n := len(all["shop.orders.calls"].Data.(metricdata.Sum[int64]).DataPoints); n != 9 {
+		t.Errorf("%d sums, want those of 3 keys", n)
+	}
+	if n := len(all["shop.orders.in_flight"].Data.(metricdata.Gauge[int64]).DataPoints); n != 2 {
+		t.Errorf("%d gauges, want those of 2 keys", n)
 	}
 }
 

@@ -1,0 +1,116 @@
+package metrics_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/loadgen-go/loadgen/observable"
+	"github.com/loadgen-go/loadgen/observable/metrics"
+)
+
+// seconds are the bounds of the default options, for all that are compared.
+var seconds = func() (bounds []float64) {
+	for end := time.Duration(1 << 10); end <= 1<<34; end *= 2 {
+		bounds = append(bounds, (end - 1).Seconds())
+	}
+	return bounds
+}()
+
+// instrument is an observable.Instrument of others' metrics.
+type instrument func(time.Duration)
+
+func (i instrument) Record(d time.Duration) { i(d) }
+
+// viaPrometheus is a counter and a histogram, resolved.
+func viaPrometheus() instrument {
+	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total"}, []string{"key"}).WithLabelValues("a")
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "duration_seconds", Buckets: seconds},
+		[]string{"key"}).WithLabelValues("a")
+	return func(d time.Duration) {
+		calls.Inc()
+		durations.Observe(d.Seconds())
+	}
+}
+
+// viaOTel is a counter and a histogram of the SDK, with a set of attributes that
+// was made before, and so were the slices of options.
+func viaOTel(b testing.TB) instrument {
+	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("bench")
+	calls, err := meter.Int64Counter("calls")
+	must(b, err)
+	durations, err := meter.Float64Histogram("duration", metric.WithExplicitBucketBoundaries(seconds...))
+	must(b, err)
+	set := metric.WithAttributeSet(attribute.NewSet(observable.KeyAttribute.String("a"), attribute.String("observable.outcome", "ok")))
+	onAdd, onRecord := []metric.AddOption{set}, []metric.RecordOption{set}
+	return func(d time.Duration) {
+		calls.Add(background, 1, onAdd...)
+		durations.Record(background, d.Seconds(), onRecord...)
+	}
+}
+
+// arms are ways to count and time a call. Arm clock does neither, and has the second
+// reading of the clock that a duration takes, as all have. Arm own keeps the whole
+// account of the map, calls in flight and instants among it; the others keep none.
+func arms(b testing.TB) map[string]observable.Options {
+	latency := func(i instrument) observable.Options {
+		return observable.Options{Uncounted: true, Latency: func(string) observable.Instrument { return i }}
+	}
+	return map[string]observable.Options{
+		"clock":      latency(func(time.Duration) {}),
+		"own":        {Histogram: true},
+		"prometheus": latency(viaPrometheus()),
+		"otel":       latency(viaOTel(b)),
+	}
+}
+
+func armed(b testing.TB, opts observable.Options) *observable.Map {
+	m := newMap(b, opts)
+	must(b, m.RegisterContext("a", func(context.Context) error { return nil }))
+	newAccount(b, m, orders)
+	return m
+}
+
+func TestCounterAndHistogramAllocateNothing(t *testing.T) {
+	for name, opts := range arms(t) {
+		m := armed(t, opts)
+		if n := testing.AllocsPerRun(1000, func() { must(t, m.Call(background, "a")) }); n != 0 {
+			t.Errorf("%s: %v allocations a call", name, n)
+		}
+	}
+}
+
+// A counter and a histogram for every call of a map. What an arm costs above arm
+// clock is the instruments' own. Compare by
+//
+//	go test ./observable/metrics -run '^$' -bench CounterAndHistogram -count 10 | benchstat -col /by -
+func BenchmarkCounterAndHistogram(b *testing.B) {
+	all := arms(b)
+	for _, by := range []string{"clock", "own", "prometheus", "otel"} {
+		b.Run("by="+by, func(b *testing.B) {
+			m := armed(b, all[by])
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = m.Call(background, "a")
+			}
+		})
+	}
+}
+
+// What a scrape costs, so that who publishes knows.
+func BenchmarkScrape(b *testing.B) {
+	m := armed(b, observable.Options{Histogram: true})
+	must(b, m.Call(background, "a"))
+	a, err := metrics.New(m, orders)
+	must(b, err)
+	for b.Loop() {
+		if _, err := a.Produce(background); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
