@@ -45,7 +45,7 @@
 // as it would with instruments of the SDK; only its calls in flight are gone. When
 // it is registered again its counters go on from there. Calls that ended after the
 // last scrape before Remove are not published: nobody saw them. An account keeps
-// the series of every key that it has seen, some kilobyte each.
+// the series of every key that it has seen, about a kilobyte each.
 package metrics
 
 import (
@@ -118,9 +118,10 @@ func (o *Options) otelName(name string) string {
 	return o.Namespace + "." + o.Subsystem + "." + name
 }
 
-// An Account publishes what a map counts: it is an sdkmetric.Producer, for one
-// reader, and a prometheus.Collector, for one registry. The two are independent
-// of each other. Its methods are safe for concurrent use.
+// An Account publishes what a map counts: it is an sdkmetric.Producer, for any
+// number of readers, and a prometheus.Collector, for one registry. A registry
+// refuses a second account with the same names; readers of the SDK do not ask.
+// Its methods are safe for concurrent use.
 type Account struct {
 	opts     Options
 	snapshot func() []observable.Stats

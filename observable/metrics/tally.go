@@ -91,7 +91,8 @@ func (t *tally) take(before, now observable.Stats, b *buckets) {
 	if !goesOn(&t.last, &now) {
 		t.earlier, t.latest = t.earlier.plus(t.latest), sums{}
 	}
-	t.last = now
+	// No more than is asked for: a removed key need not keep its buckets in memory.
+	t.last = observable.Stats{Calls: now.Calls, FirstCall: now.FirstCall, InFlight: now.InFlight}
 	if !goesOn(&before, &now) {
 		before = observable.Stats{}
 	}
