@@ -2,7 +2,8 @@ package metrics_test
 
 import (
 	"errors"
-	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/loadgen-go/loadgen/observable"
@@ -47,12 +47,11 @@ func TestACollectorIsInTheFormOfPrometheus(t *testing.T) {
 // scrape is what a server of Prometheus gets.
 func scrape(t testing.TB, reg *prometheus.Registry) string {
 	t.Helper()
-	w := httptest.NewRecorder()
-	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	if w.Code != 200 {
-		t.Fatal(w.Body)
-	}
-	return w.Body.String()
+	file := filepath.Join(t.TempDir(), "metrics")
+	must(t, prometheus.WriteToTextfile(file, reg))
+	text, err := os.ReadFile(file)
+	must(t, err)
+	return string(text)
 }
 
 const golden = `# HELP shop_orders_calls_total Calls of handlers that ended, by key and outcome.
