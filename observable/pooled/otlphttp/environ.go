@@ -1,0 +1,151 @@
+package otlphttp
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Environment returns the Options that the OTEL_EXPORTER_OTLP_TRACES_* variables
+// set, or else OTEL_EXPORTER_OTLP_*: ENDPOINT (the general one is a base, to which
+// /v1/traces is added), HEADERS (key=value, separated by commas, percent-encoded),
+// COMPRESSION, TIMEOUT (in ms), CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY
+// (names of PEM files). The rest is left at zero. The error tells every variable
+// that is wrong, and what was wanted.
+//
+// Source: OpenTelemetry Protocol Exporter, "Configuration Options".
+func Environment() (Options, error) {
+	var o Options
+	var errs []error
+	wrong := func(v variable, want string) {
+		errs = append(errs, fmt.Errorf("otlphttp: %s is %q: want %s", v.name, v.value, want))
+	}
+	endpoint := lookup("ENDPOINT")
+	if u, err := parseEndpoint(endpoint.value); err != nil {
+		errs = append(errs, fmt.Errorf("otlphttp: %s is %w", endpoint.name, err))
+	} else if endpoint.value != "" {
+		if endpoint.general {
+			u = u.JoinPath("v1/traces")
+		}
+		o.Endpoint = u.String()
+	}
+	if v := lookup("COMPRESSION"); validCompression(v.value) {
+		o.Compression = v.value
+	} else {
+		wrong(v, `"gzip" or "none"`)
+	}
+	if v := lookup("TIMEOUT"); v.value != "" {
+		ms, err := strconv.ParseUint(v.value, 10, 31)
+		if err != nil || ms == 0 {
+			wrong(v, "a positive number of milliseconds")
+		}
+		o.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	var err error
+	if v := lookup("HEADERS"); v.value != "" {
+		if o.Headers, err = parseHeaders(v.value); err != nil {
+			errs = append(errs, fmt.Errorf("otlphttp: %s %w", v.name, err)) // its value may be a secret
+		}
+	}
+	if o.Transport, err = transport(); err != nil {
+		errs = append(errs, err)
+	}
+	return o, errors.Join(errs...)
+}
+
+// A variable is one of the environment. The general one is for every signal.
+type variable struct {
+	name, value string
+	general     bool
+}
+
+func lookup(suffix string) variable {
+	if name := "OTEL_EXPORTER_OTLP_TRACES_" + suffix; os.Getenv(name) != "" {
+		return variable{name, strings.TrimSpace(os.Getenv(name)), false}
+	}
+	name := "OTEL_EXPORTER_OTLP_" + suffix
+	return variable{name, strings.TrimSpace(os.Getenv(name)), true}
+}
+
+const defaultEndpoint = "http://localhost:4318/v1/traces"
+
+func parseEndpoint(s string) (*url.URL, error) {
+	u, err := url.Parse(cmp.Or(s, defaultEndpoint))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, fmt.Errorf("%q: want a URL such as %s", s, defaultEndpoint)
+	}
+	u.Path = cmp.Or(u.Path, "/")
+	return u, nil
+}
+
+func validCompression(s string) bool { return s == "" || s == "none" || s == "gzip" }
+
+func validHeader(name, value string) bool {
+	return httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(value)
+}
+
+func parseHeaders(s string) (map[string]string, error) {
+	headers := map[string]string{}
+	for i, pair := range strings.Split(s, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if !ok || err != nil || !validHeader(name, value) {
+			return nil, fmt.Errorf("has a header, number %d, that is not one: want key=value, percent-encoded", i+1)
+		}
+		headers[name] = value
+	}
+	return headers, nil
+}
+
+// transport returns nil if the environment names no certificates.
+func transport() (http.RoundTripper, error) {
+	ca, cert, key := lookup("CERTIFICATE"), lookup("CLIENT_CERTIFICATE"), lookup("CLIENT_KEY")
+	if ca.value == "" && cert.value == "" && key.value == "" {
+		return nil, nil
+	}
+	var errs []error
+	var config tls.Config
+	if ca.value != "" {
+		pem, err := os.ReadFile(ca.value)
+		config.RootCAs = x509.NewCertPool()
+		if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
+			err = errors.New("no certificate in it")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("otlphttp: %s is %q: want a PEM file: %w", ca.name, ca.value, err))
+		}
+	}
+	if cert.value != "" || key.value != "" {
+		pair, err := tls.LoadX509KeyPair(cert.value, key.value)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("otlphttp: %s is %q and %s is %q: want the PEM files of a pair: %w", cert.name, cert.value, key.name, key.value, err))
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	t := newTransport()
+	t.TLSClientConfig = &config
+	return t, errors.Join(errs...)
+}
+
+// newTransport copies the default one, unless the program has put another kind in
+// its place: one that traces requests would trace those that carry traces.
+func newTransport() *http.Transport {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second}
+}

@@ -1,0 +1,284 @@
+// Package otlphttp sends the spans of package pooled to an OpenTelemetry
+// collector, as OTLP over HTTP, and loses none in silence.
+//
+// An [Exporter] keeps what it is given in a bounded queue in memory until the
+// endpoint has taken it. While the endpoint is away the queue fills, and one
+// request after the other is tried, ever more seldom; when it is back the queue
+// drains, in large requests. So an outage costs nothing that the queue can hold,
+// and the provider, which hands its spans to the queue, never waits for it.
+//
+// Every span is in exactly one of four counts: sent, refused by the endpoint,
+// dropped by the exporter, or waiting.
+//
+// What is retried, and when, is as in the OTLP specification, "OTLP/HTTP
+// Response": connections that fail and statuses 429, 502, 503 and 504, after
+// Retry-After or an exponential backoff with jitter. A request whose answer is
+// lost is sent again, so that the endpoint may see a span twice.
+package otlphttp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/loadgen-go/loadgen/observable/pooled"
+)
+
+// Options set up an [Exporter]. The zero value sends to a collector on this host.
+// [Environment] fills in what the OTEL_EXPORTER_OTLP_* variables say.
+type Options struct {
+	// Endpoint is the whole URL; "" is http://localhost:4318/v1/traces.
+	Endpoint string
+	// Headers go with every request.
+	Headers map[string]string
+	// Compression is "gzip", or "none" or "" for none.
+	Compression string
+	// Timeout is the longest that one attempt may take; 0 is 10 s.
+	Timeout time.Duration
+	// QueueBytes bounds the encoded spans that wait, those on their way included; 0
+	// is 16 MiB. What does not fit is dropped: the newest, so that an outage is kept
+	// from its beginning and the provider is told.
+	QueueBytes int
+	// RequestBytes bounds what is sent at once; 0 is 1 MiB. Requests that wait are
+	// merged up to here. A larger one is sent alone.
+	RequestBytes int
+	// MinBackoff and MaxBackoff bound the wait between two attempts; 0 is 1 s and
+	// 30 s. It doubles with every attempt, and a random part of up to half is taken
+	// off.
+	MinBackoff, MaxBackoff time.Duration
+	// MaxAge drops what could not be sent for so long; 0 keeps it until it is sent
+	// or the exporter shut down.
+	MaxAge time.Duration
+	// Transport makes the requests; nil is one of its own, set up as
+	// http.DefaultTransport.
+	Transport http.RoundTripper
+}
+
+func (o *Options) check() (*url.URL, error) {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("otlphttp: "+format, args...)) }
+	u, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		wrong("Endpoint is %w", err)
+	}
+	if !validCompression(o.Compression) {
+		wrong(`Compression is %q: want "gzip" or "none"`, o.Compression)
+	}
+	for name, value := range o.Headers {
+		if !validHeader(name, value) {
+			wrong("Headers has %q, whose name or value HTTP does not allow", name)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{{"Timeout", o.Timeout}, {"MinBackoff", o.MinBackoff}, {"MaxBackoff", o.MaxBackoff}, {"MaxAge", o.MaxAge}} {
+		if f.value < 0 {
+			wrong("%s is %v: want a positive duration, or 0 for the default", f.name, f.value)
+		}
+	}
+	if o.QueueBytes < 0 {
+		wrong("QueueBytes is %d: want a positive number, or 0 for 16 MiB", o.QueueBytes)
+	}
+	if o.RequestBytes < 0 {
+		wrong("RequestBytes is %d: want a positive number, or 0 for 1 MiB", o.RequestBytes)
+	}
+	o.fill()
+	if o.MinBackoff > o.MaxBackoff {
+		wrong("MinBackoff is %v: want at most MaxBackoff, %v", o.MinBackoff, o.MaxBackoff)
+	}
+	return u, errors.Join(errs...)
+}
+
+// fill puts the defaults in the place of zeros.
+func (o *Options) fill() {
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
+	o.RequestBytes = cmp.Or(o.RequestBytes, 1<<20)
+	o.MinBackoff = cmp.Or(o.MinBackoff, time.Second)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, max(o.MinBackoff, 30*time.Second))
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
+}
+
+// Counts are the spans that an [Exporter] was given.
+// Given = Sent + Refused + Dropped + Waiting, always.
+type Counts struct {
+	Given   uint64
+	Sent    uint64 // taken by the endpoint
+	Refused uint64 // by the endpoint, for good: they were wrong, or it says so
+	Dropped uint64 // by the exporter: the queue was full, or they too old, or Shutdown gave up
+	Waiting uint64 // in the queue or on their way
+}
+
+// An Exporter is a [pooled.Exporter] that sends to a collector. [New] starts one,
+// Shutdown ends it. It is safe for concurrent use.
+type Exporter struct {
+	opts   Options
+	url    *url.URL
+	client *http.Client
+
+	ctx    context.Context // of every attempt
+	cancel context.CancelFunc
+	wake   chan struct{} // there is work, or no more to come
+	hurry  chan struct{} // somebody waits: try now
+	done   chan struct{} // closed when the sender has ended
+
+	mu      sync.Mutex
+	queue   []request // oldest first
+	bytes   int       // in queue
+	counts  Counts
+	in, out uint64        // requests that entered the queue and left it
+	left    chan struct{} // closed and replaced when out grows
+	alone   int           // so many requests are to be sent unmerged
+	closed  bool
+	last    error // why the latest attempt failed; nil if it did not
+	lost    error // why spans were last refused or dropped
+}
+
+// A request is what one Export brought.
+type request struct {
+	body  []byte
+	spans int
+	since time.Time
+}
+
+var _ pooled.Exporter = (*Exporter)(nil)
+
+// New starts an Exporter. The error tells everything that is wrong with opts.
+func New(opts Options) (*Exporter, error) {
+	u, err := opts.check()
+	if err != nil {
+		return nil, err
+	}
+	e := &Exporter{
+		opts: opts,
+		url:  u,
+		client: &http.Client{
+			Transport: opts.Transport,
+			// A POST that is redirected becomes a GET, and its spans would be lost.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		wake:  make(chan struct{}, 1),
+		hurry: make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		left:  make(chan struct{}),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	go e.run()
+	return e, nil
+}
+
+// Export puts a copy of body into the queue, and does not wait for it to be sent.
+// It fails if the queue is full or the exporter shut down: the spans are dropped
+// then, and counted.
+func (e *Exporter) Export(_ context.Context, body []byte, n int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n = max(n, 0)
+	e.counts.Given += uint64(n)
+	switch {
+	case e.closed:
+		return e.drop(n, errors.New("the exporter was shut down"))
+	case len(body) > e.opts.QueueBytes-e.bytes:
+		err := fmt.Errorf("a request of %d bytes finds %d waiting of at most %d", len(body), e.bytes, e.opts.QueueBytes)
+		if e.last != nil {
+			err = fmt.Errorf("%w, since %w", err, e.last)
+		}
+		return e.drop(n, err)
+	}
+	e.queue = append(e.queue, request{append([]byte(nil), body...), n, time.Now()})
+	e.bytes += len(body)
+	e.in++
+	e.counts.Waiting += uint64(n)
+	kick(e.wake)
+	return nil
+}
+
+// drop counts n spans that are not in the queue, or not any more, and says why.
+func (e *Exporter) drop(n int, why error) error {
+	e.counts.Dropped += uint64(n)
+	e.lost = fmt.Errorf("otlphttp: %d spans were dropped: %w", n, why)
+	return e.lost
+}
+
+// Counts tells what became of the spans so far.
+func (e *Exporter) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
+}
+
+// ForceFlush waits until all that was given before is sent, refused or dropped. It
+// cuts a backoff short, once, but not the wait that an endpoint asked for with
+// Retry-After. The error is that of ctx, if it ended first, with why the endpoint
+// took nothing; or that spans were refused or dropped meanwhile.
+func (e *Exporter) ForceFlush(ctx context.Context) error {
+	e.mu.Lock()
+	before, mark := e.counts, e.in
+	e.mu.Unlock()
+	kick(e.hurry)
+	for {
+		e.mu.Lock()
+		ready, left := e.out >= mark, e.left
+		e.mu.Unlock()
+		if ready {
+			return e.since(before)
+		}
+		select {
+		case <-left:
+		case <-ctx.Done():
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			return errors.Join(fmt.Errorf("otlphttp: %d spans still wait: %w", e.counts.Waiting, ctx.Err()), e.last)
+		}
+	}
+}
+
+// Shutdown sends what waits and ends the exporter. Spans that come later are
+// dropped. If ctx ends first, what still waits is dropped, and the attempt under
+// way cancelled. The error is as that of ForceFlush. It may be called more than
+// once; an exporter that has ended returns nil.
+func (e *Exporter) Shutdown(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	before := e.counts
+	e.mu.Unlock()
+	kick(e.wake)
+	kick(e.hurry)
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		e.mu.Lock()
+		if len(e.queue) > 0 {
+			_ = e.drop(e.leave(len(e.queue)), fmt.Errorf("Shutdown gave up: %w", errors.Join(ctx.Err(), e.last)))
+		}
+		e.mu.Unlock()
+	}
+	e.cancel()
+	e.client.CloseIdleConnections()
+	return e.since(before)
+}
+
+// since returns an error if spans were lost since the counts were as before.
+func (e *Exporter) since(before Counts) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.counts.Refused == before.Refused && e.counts.Dropped == before.Dropped {
+		return nil
+	}
+	return e.lost
+}
+
+func kick(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,436 @@
+package otlphttp_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
+)
+
+func init() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) }
+
+// encoded is a request of n spans called name.
+func encoded(name string, n int) []byte {
+	ss := &tracepb.ScopeSpans{}
+	for range n {
+		ss.Spans = append(ss.Spans, &tracepb.Span{Name: name})
+	}
+	b, err := proto.Marshal(&coltrace.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{ss}}}})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// A reply is how a fake endpoint answers one attempt.
+type reply struct {
+	status   int // 0 breaks the connection, -1 never answers
+	after    string
+	rejected int64
+	message  string
+}
+
+var taken = reply{status: 200}
+
+// An endpoint answers in turn as its script says, and then takes everything.
+type endpoint struct {
+	mu       sync.Mutex
+	script   []reply
+	poison   string // requests with a span of this name are refused
+	attempts []time.Time
+	headers  http.Header
+	sizes    []int          // of requests, in spans
+	accepted map[string]int // spans of requests answered with 200, less those rejected, by name
+	total    int
+}
+
+func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
+	e.mu.Lock()
+	r := taken
+	if len(e.script) > 0 {
+		r, e.script = e.script[0], e.script[1:]
+	}
+	e.attempts = append(e.attempts, time.Now())
+	e.headers = req.Header
+	names := spanNames(req)
+	e.sizes = append(e.sizes, len(names))
+	if e.poison != "" && strings.Contains(strings.Join(names, " "), e.poison) {
+		r = reply{status: 400, message: "poison"}
+	}
+	if r.status == 200 {
+		if e.accepted == nil {
+			e.accepted = map[string]int{}
+		}
+		for _, name := range names {
+			e.accepted[name]++
+		}
+		e.total += len(names) - int(min(max(r.rejected, 0), int64(len(names))))
+	}
+	e.mu.Unlock()
+	switch r.status {
+	case 0:
+		return nil, errors.New("connection refused")
+	case -1:
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	return r.response(), nil
+}
+
+func (r reply) response() *http.Response {
+	resp := &http.Response{StatusCode: r.status, Status: fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)), Header: http.Header{}}
+	if r.after != "" {
+		resp.Header.Set("Retry-After", r.after)
+	}
+	var body []byte
+	switch {
+	case r.status == 200:
+		body, _ = proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: &coltrace.ExportTracePartialSuccess{RejectedSpans: r.rejected, ErrorMessage: r.message}})
+		resp.Header.Set("Content-Type", "application/x-protobuf")
+	case r.message != "": // a google.rpc.Status, whose field 2 is as that of the message above
+		body, _ = proto.Marshal(&coltrace.ExportTracePartialSuccess{ErrorMessage: r.message})
+		resp.Header.Set("Content-Type", "application/x-protobuf")
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp
+}
+
+func spanNames(req *http.Request) (names []string) {
+	body, err := io.ReadAll(req.Body)
+	if err == nil && req.Header.Get("Content-Encoding") == "gzip" {
+		var r *gzip.Reader
+		if r, err = gzip.NewReader(bytes.NewReader(body)); err == nil {
+			body, err = io.ReadAll(r)
+		}
+	}
+	var m coltrace.ExportTraceServiceRequest
+	if err = errors.Join(err, proto.Unmarshal(body, &m)); err != nil {
+		return []string{err.Error()}
+	}
+	for _, rs := range m.ResourceSpans {
+		for _, ss := range rs.ScopeSpans {
+			for _, s := range ss.Spans {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+func start(t *testing.T, opts otlphttp.Options) *otlphttp.Exporter {
+	t.Helper()
+	e, err := otlphttp.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	context.AfterFunc(ctx, cancel)
+	return ctx
+}
+
+var never = context.Background()
+
+func sum(c otlphttp.Counts) uint64 { return c.Sent + c.Refused + c.Dropped + c.Waiting }
+
+// One operation of the property below.
+type step struct {
+	give, spans int // requests, and the spans in each
+	sleep       time.Duration
+	flush       time.Duration
+}
+
+func TestEverySpanIsInExactlyOneCount(t *testing.T) {
+	replies := rapid.SampledFrom([]reply{
+		taken, taken, {status: 200, rejected: 1, message: "one"}, {status: 200, rejected: 1000}, {status: 200, rejected: -5}, {status: 200, message: "a warning"},
+		{status: 400}, {status: 404, message: "where?"}, {status: 302}, {status: 429}, {status: 502}, {status: 503, after: "7"}, {status: 504, after: "soon"}, {}, {status: -1},
+	})
+	steps := rapid.Custom(func(t *rapid.T) step {
+		ms := rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Millisecond, time.Second, time.Minute})
+		return step{rapid.IntRange(0, 4).Draw(t, "give"), rapid.IntRange(0, 5).Draw(t, "spans"), ms.Draw(t, "sleep"), ms.Draw(t, "flush")}
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		ep := &endpoint{script: rapid.SliceOfN(replies, 0, 30).Draw(rt, "replies")}
+		plan := rapid.SliceOfN(steps, 1, 10).Draw(rt, "steps")
+		opts := otlphttp.Options{
+			Transport:    ep,
+			QueueBytes:   rapid.SampledFrom([]int{1, 40, 200, 0}).Draw(rt, "QueueBytes"),
+			RequestBytes: rapid.SampledFrom([]int{1, 60, 0}).Draw(rt, "RequestBytes"),
+			MaxAge:       rapid.SampledFrom([]time.Duration{0, 5 * time.Second}).Draw(rt, "MaxAge"),
+			Compression:  rapid.SampledFrom([]string{"", "gzip"}).Draw(rt, "Compression"),
+		}
+		patience := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(rt, "patience")
+		var err error
+		synctest.Test(t, func(t *testing.T) { err = obey(start(t, opts), ep, plan, patience) })
+		if err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+// obey runs a plan and returns what is wrong with the counts.
+func obey(e *otlphttp.Exporter, ep *endpoint, plan []step, patience time.Duration) error {
+	var given uint64
+	var errs []error
+	check := func() otlphttp.Counts {
+		c := e.Counts()
+		if c.Given != given || sum(c) != given {
+			errs = append(errs, fmt.Errorf("given %d: %+v", given, c))
+		}
+		return c
+	}
+	for _, s := range plan {
+		for range s.give {
+			given += uint64(s.spans)
+			before := e.Counts().Dropped
+			err := e.Export(never, encoded("x", s.spans), s.spans)
+			if dropped := e.Counts().Dropped - before; dropped > 0 && err == nil {
+				errs = append(errs, fmt.Errorf("%d spans dropped without an error", dropped))
+			}
+		}
+		check()
+		time.Sleep(s.sleep)
+		if s.flush > 0 && e.ForceFlush(within(s.flush)) == nil && check().Waiting > 0 {
+			errs = append(errs, errors.New("spans wait after a ForceFlush that succeeded"))
+		}
+		check()
+	}
+	before := e.Counts()
+	err := e.Shutdown(within(patience))
+	after := check()
+	if lost := after.Refused + after.Dropped - before.Refused - before.Dropped; lost > 0 && err == nil {
+		errs = append(errs, fmt.Errorf("Shutdown lost %d spans without an error", lost))
+	}
+	if after.Waiting != 0 || after.Sent != uint64(ep.total) {
+		errs = append(errs, fmt.Errorf("after Shutdown: %+v, the endpoint took %d", after, ep.total))
+	}
+	return errors.Join(errs...)
+}
+
+func TestAnOutageLosesNothingThatTheQueueHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{script: make([]reply, 40)} // away for long
+		e := start(t, otlphttp.Options{Transport: ep})
+		for i := range 100 {
+			if err := e.Export(never, encoded(fmt.Sprint(i), 3), 3); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if c := e.Counts(); c.Waiting != 300 {
+			t.Errorf("during the outage: %+v", c)
+		}
+		if err := e.ForceFlush(within(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if c := e.Counts(); c.Sent != 300 || len(ep.accepted) != 100 {
+			t.Errorf("after the outage: %+v, %d names", c, len(ep.accepted))
+		}
+		if last := ep.sizes[len(ep.sizes)-1]; last != 300 {
+			t.Errorf("the queue drained in requests of %v spans: want all at once", ep.sizes)
+		}
+		for i := 1; i < 40; i++ {
+			if d := ep.attempts[i].Sub(ep.attempts[i-1]); d > 30*time.Second || d < time.Second/2 && i != 1 {
+				t.Errorf("attempt %d came after %v", i, d)
+			}
+		}
+		if err := e.Shutdown(never); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := encoded("old", 1)
+		ep := &endpoint{script: []reply{{}, {}, {}}}
+		e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2 * len(body)})
+		for range 2 {
+			if err := e.Export(never, body, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		err := e.Export(never, encoded("new", 1), 1)
+		if err == nil || !strings.Contains(err.Error(), "1 spans were dropped") || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("Export into a full queue = %v", err)
+		}
+		if err := e.Shutdown(never); err != nil {
+			t.Error(err)
+		}
+		if err := e.Export(never, body, 1); err == nil {
+			t.Error("Export after Shutdown succeeded")
+		}
+		if c := e.Counts(); c.Sent != 2 || c.Dropped != 2 || ep.accepted["old"] != 2 {
+			t.Errorf("%+v, took %v", c, ep.accepted)
+		}
+	})
+}
+
+func TestTheBodyIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{}
+		e := start(t, otlphttp.Options{Transport: ep})
+		body := encoded("mine", 1)
+		if err := e.Export(never, body, 1); err != nil {
+			t.Fatal(err)
+		}
+		clear(body)
+		if err := e.Shutdown(never); err != nil || ep.accepted["mine"] != 1 {
+			t.Errorf("Shutdown = %v, took %v", err, ep.accepted)
+		}
+	})
+}
+
+func TestWhatIsRetriedAndWhen(t *testing.T) {
+	const none = 0
+	for _, tc := range []struct {
+		name     string
+		reply    reply
+		retry    bool
+		min, max time.Duration
+	}{
+		{"no connection", reply{}, true, time.Second / 2, time.Second},
+		{"no answer in time", reply{status: -1}, true, 10*time.Second + time.Second/2, 11 * time.Second},
+		{"too many requests", reply{status: 429}, true, time.Second / 2, time.Second},
+		{"bad gateway", reply{status: 502}, true, time.Second / 2, time.Second},
+		{"seconds asked for", reply{status: 503, after: "20"}, true, 20 * time.Second, 20 * time.Second},
+		{"a date asked for", reply{status: 504, after: "Sat, 01 Jan 2000 00:00:45 GMT"}, true, 45 * time.Second, 45 * time.Second},
+		{"a date that has passed", reply{status: 503, after: "Fri, 31 Dec 1999 00:00:45 GMT"}, true, time.Second / 2, time.Second},
+		{"days asked for", reply{status: 503, after: "999999"}, true, 5 * time.Minute, 5 * time.Minute},
+		{"bad request", reply{status: 400}, false, none, none},
+		{"internal error", reply{status: 500}, false, none, none},
+		{"redirected", reply{status: 307}, false, none, none},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: []reply{tc.reply}}
+				e := start(t, otlphttp.Options{Transport: ep})
+				if err := e.Export(never, encoded("x", 2), 2); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				want := otlphttp.Counts{Given: 2, Refused: 2}
+				if tc.retry {
+					want = otlphttp.Counts{Given: 2, Sent: 2}
+				}
+				if c := e.Counts(); c != want || len(ep.attempts) == 2 != tc.retry {
+					t.Errorf("%+v after %d attempts, want %+v", c, len(ep.attempts), want)
+				}
+				if tc.retry {
+					if d := ep.attempts[1].Sub(ep.attempts[0]); d < tc.min || d > tc.max {
+						t.Errorf("tried again after %v, want %v to %v", d, tc.min, tc.max)
+					}
+				}
+				if err := e.Shutdown(never); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
+	for _, tc := range []struct {
+		after string
+		want  uint64
+	}{{"", 1}, {"60", 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			ep := &endpoint{script: []reply{{status: 503, after: tc.after}}}
+			e := start(t, otlphttp.Options{Transport: ep, MinBackoff: time.Hour})
+			if err := e.Export(never, encoded("x", 1), 1); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			err := e.ForceFlush(within(time.Second))
+			if got := e.Counts().Sent; got != tc.want || (err == nil) != (tc.want == 1) {
+				t.Errorf("Retry-After %q: ForceFlush = %v, sent %d, want %d", tc.after, err, got, tc.want)
+			}
+			if err != nil && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable")) {
+				t.Errorf("ForceFlush = %v: want the deadline and why", err)
+			}
+			if err := e.Shutdown(never); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{script: []reply{{status: -1}}}
+		e := start(t, otlphttp.Options{Transport: ep})
+		if err := e.Export(never, encoded("x", 7), 7); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Shutdown(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "7 spans were dropped") {
+			t.Errorf("Shutdown = %v", err)
+		}
+		if c := e.Counts(); c.Dropped != 7 || c.Waiting != 0 {
+			t.Errorf("%+v", c)
+		}
+		synctest.Wait()
+		if err := e.Shutdown(never); err != nil {
+			t.Errorf("Shutdown again = %v", err)
+		}
+	})
+}
+
+func TestARefusedRequestDoesNotSpoilItsNeighbours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{script: []reply{{}}, poison: "3"} // the first failure lets them pile up
+		e := start(t, otlphttp.Options{Transport: ep})
+		for i := range 6 {
+			if err := e.Export(never, encoded(fmt.Sprint(i), 1), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := e.ForceFlush(never)
+		if c := e.Counts(); c.Sent != 5 || c.Refused != 1 || err == nil || !strings.Contains(err.Error(), `"poison"`) {
+			t.Errorf("%+v, ForceFlush = %v", c, err)
+		}
+		if err := e.Shutdown(never); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhatIsTooOldIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{script: make([]reply, 1000)}
+		e := start(t, otlphttp.Options{Transport: ep, MaxAge: time.Minute})
+		if err := e.Export(never, encoded("x", 2), 2); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Second)
+		if c := e.Counts(); c.Waiting != 2 {
+			t.Errorf("before MaxAge: %+v", c)
+		}
+		time.Sleep(50 * time.Second)
+		if c := e.Counts(); c.Dropped != 2 {
+			t.Errorf("after MaxAge: %+v", c)
+		}
+		if err := e.Shutdown(never); err != nil {
+			t.Error(err)
+		}
+	})
+}
