@@ -36,6 +36,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"observable":                 {},
 		"observable/pooled":          {},
 		"observable/pooled/otlphttp": {"observable/pooled"},
+		"observable/lifecycle":       {"observable/pooled", "observable/pooled/otlphttp"},
 		"observable/spans":           {"observable/pooled"},
 	}
 	for _, words := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", module+"...") {

@@ -1,0 +1,258 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/loadgen-go/loadgen/observable/pooled"
+	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
+)
+
+// parts are what must be opened, and may fail.
+type parts struct {
+	resource *resource.Resource
+	sampler  sdktrace.Sampler
+	spans    sdktrace.SpanExporter // of the SDK
+	reader   sdkmetric.Reader
+	pooled   *pooledSpans
+}
+
+// open opens the exporters, or none of them. It adds to wrong, which is known of
+// the options and the environment so far, what they say is wrong.
+func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
+	p := &parts{resource: env.resource, sampler: env.sampler}
+	errs := []error{wrong}
+	if wrong == nil && opts.Pooled {
+		p.pooled, err = openPooled(opts, env)
+		errs = append(errs, err)
+	}
+	// An exporter of another's making can only be told by asking for it.
+	if !opts.Pooled && (wrong == nil || !builtin(env.traces)) {
+		if p.spans, err = autoexport.NewSpanExporter(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("lifecycle: OTEL_TRACES_EXPORTER is %q: want otlp, console, none or a registered one that opens: %w", env.traces, err))
+		}
+	}
+	if opts.Metrics && (wrong == nil || !builtin(env.metrics)) {
+		if p.reader, err = autoexport.NewMetricReader(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("lifecycle: OTEL_METRICS_EXPORTER is %q: want otlp, prometheus, console, none or a registered one that opens: %w", env.metrics, err))
+		}
+	}
+	if err = errors.Join(errs...); err == nil {
+		return p, nil
+	}
+	return nil, errors.Join(err, p.close(ctx))
+}
+
+func (p *parts) close(ctx context.Context) error {
+	var errs []error
+	if p.pooled != nil {
+		errs = append(errs, p.pooled.Shutdown(ctx))
+	}
+	if p.spans != nil {
+		errs = append(errs, p.spans.Shutdown(ctx))
+	}
+	if p.reader != nil {
+		// A reader that belongs to no provider would complain when it is shut down.
+		errs = append(errs, sdkmetric.NewMeterProvider(sdkmetric.WithReader(p.reader)).Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// wire makes the providers.
+func (l *Lifecycle) wire(p *parts) {
+	if p.pooled != nil {
+		l.TracerProvider, l.spans = p.pooled.provider, p.pooled
+	} else {
+		s := newSDKSpans(p)
+		l.TracerProvider, l.spans = s.TracerProvider, s
+	}
+	if p.reader != nil {
+		m := sdkmetric.NewMeterProvider(sdkmetric.WithReader(p.reader), sdkmetric.WithResource(p.resource))
+		l.MeterProvider, l.metrics = m, m
+	}
+}
+
+// sdkSpans is the SDK with a count at each end of its batch processor.
+type sdkSpans struct {
+	*sdktrace.TracerProvider
+	started, ended, exported, failed atomic.Uint64
+	over                             atomic.Bool
+}
+
+var _ pipeline = (*sdkSpans)(nil)
+
+func newSDKSpans(p *parts) *sdkSpans {
+	s := &sdkSpans{}
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(p.resource)}
+	if p.sampler != nil {
+		opts = append(opts, sdktrace.WithSampler(p.sampler))
+	}
+	if !autoexport.IsNoneSpanExporter(p.spans) {
+		// The count comes first, so that no span is exported before it is counted.
+		opts = append(opts, sdktrace.WithSpanProcessor(entry{s}), sdktrace.WithBatcher(exit{p.spans, s}))
+	}
+	s.TracerProvider = sdktrace.NewTracerProvider(opts...)
+	return s
+}
+
+func (s *sdkSpans) Shutdown(ctx context.Context) error {
+	err := s.TracerProvider.Shutdown(ctx)
+	s.over.Store(true)
+	return err
+}
+
+func (s *sdkSpans) Counts() Counts {
+	c := Counts{Exported: s.exported.Load(), Failed: s.failed.Load()} // before those that include them
+	over := s.over.Load()
+	c.Ended = s.ended.Load()
+	c.Started = s.started.Load()
+	if rest := c.Ended - c.Exported - c.Failed; over {
+		c.Dropped = rest
+	} else {
+		c.Waiting = rest
+	}
+	return c
+}
+
+func (s *sdkSpans) advice() string {
+	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports are slow"
+}
+
+// entry counts the spans that the batch processor is given.
+type entry struct{ to *sdkSpans }
+
+func (e entry) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) { e.count(&e.to.started, s) }
+func (e entry) OnEnd(s sdktrace.ReadOnlySpan)                       { e.count(&e.to.ended, s) }
+func (entry) Shutdown(context.Context) error                        { return nil }
+func (entry) ForceFlush(context.Context) error                      { return nil }
+
+// count leaves out spans that record without being sampled, as the batch
+// processor does.
+func (entry) count(n *atomic.Uint64, s sdktrace.ReadOnlySpan) {
+	if s.SpanContext().IsSampled() {
+		n.Add(1)
+	}
+}
+
+// exit counts the spans that the batch processor gives on.
+type exit struct {
+	sdktrace.SpanExporter
+	to *sdkSpans
+}
+
+func (e exit) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	if err != nil {
+		e.to.failed.Add(uint64(len(spans)))
+	} else {
+		e.to.exported.Add(uint64(len(spans)))
+	}
+	return err
+}
+
+// pooledSpans is a provider of pooled spans before an exporter that queues them.
+type pooledSpans struct {
+	provider *pooled.Provider
+	exporter *otlphttp.Exporter // nil exports nothing
+	starts   *starts
+}
+
+var _ pipeline = (*pooledSpans)(nil)
+
+func openPooled(opts *Options, env *environ) (*pooledSpans, error) {
+	s := &pooledSpans{}
+	o := pooled.Options{Sampler: env.sampler, Resource: env.resource, Interval: env.delay, BufferBytes: opts.BufferBytes}
+	if env.traces != "none" {
+		otlp := env.otlp
+		otlp.QueueBytes = opts.QueueBytes
+		var err error
+		if s.exporter, err = otlphttp.New(otlp); err != nil {
+			return nil, err
+		}
+		s.starts = &starts{sampler: env.sampler}
+		o.Exporter, o.Sampler = s.exporter, s.starts
+	}
+	var err error
+	if s.provider, err = pooled.New(o); err != nil && s.exporter != nil {
+		err = errors.Join(err, s.exporter.Shutdown(context.Background()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *pooledSpans) ForceFlush(ctx context.Context) error {
+	err := s.provider.ForceFlush(ctx)
+	if s.exporter != nil {
+		err = errors.Join(err, s.exporter.ForceFlush(ctx))
+	}
+	return err
+}
+
+func (s *pooledSpans) Shutdown(ctx context.Context) error {
+	err := s.provider.Shutdown(ctx)
+	if s.exporter != nil {
+		err = errors.Join(err, s.exporter.Shutdown(ctx))
+	}
+	return err
+}
+
+func (s *pooledSpans) Counts() Counts {
+	if s.exporter == nil {
+		return Counts{}
+	}
+	out := s.exporter.Counts() // before those that include them
+	in := s.provider.Counts()
+	c := Counts{
+		Ended:    in.Ended,
+		Exported: out.Sent,
+		Failed:   out.Refused,
+		Dropped:  in.Dropped + out.Dropped,
+		Started:  s.starts.n.Load(),
+	}
+	c.Waiting = c.Ended - c.Exported - c.Failed - c.Dropped
+	return c
+}
+
+func (s *pooledSpans) advice() string {
+	return "raise Options.QueueBytes if the endpoint was away, Options.BufferBytes if it was not"
+}
+
+// starts counts the spans that its sampler samples. Without one it follows the
+// parent, and samples spans that have none: ParentBased(AlwaysSample) allocates.
+type starts struct {
+	sampler sdktrace.Sampler
+	n       atomic.Uint64
+}
+
+func (s *starts) ShouldSample(p sdktrace.SamplingParameters) (r sdktrace.SamplingResult) {
+	if s.sampler != nil {
+		r = s.sampler.ShouldSample(p)
+	} else {
+		parent := trace.SpanContextFromContext(p.ParentContext)
+		r.Tracestate = parent.TraceState()
+		if !parent.IsValid() || parent.IsSampled() {
+			r.Decision = sdktrace.RecordAndSample
+		}
+	}
+	if r.Decision == sdktrace.RecordAndSample {
+		s.n.Add(1)
+	}
+	return r
+}
+
+func (s *starts) Description() string {
+	if s.sampler != nil {
+		return s.sampler.Description()
+	}
+	return sdktrace.ParentBased(sdktrace.AlwaysSample()).Description()
+}
