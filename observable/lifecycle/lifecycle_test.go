@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -325,6 +326,28 @@ func TestWhatTheEnvironmentTurnsOff(t *testing.T) {
 					t.Error("no propagation")
 				}
 			})
+		}
+	}
+}
+
+func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
+	for _, pooled := range []bool{false, true} {
+		l := setup(t, lifecycle.Options{Pooled: pooled})
+		for flags, records := range map[string]bool{"00": false, "01": true} {
+			ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
+				"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
+			_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
+			if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
+				t.Errorf("pooled=%v, flags %s: recording is %v, context %+v", pooled, flags, s.IsRecording(), s.SpanContext())
+			}
+			s.End()
+		}
+		shutdown(t, l)
+		if want := (lifecycle.Counts{Started: 1, Ended: 1, Exported: 1}); l.Counts() != want {
+			t.Errorf("pooled=%v: %+v, want %+v", pooled, l.Counts(), want)
 		}
 	}
 }

@@ -126,21 +126,14 @@ func (s *sdkSpans) advice() string {
 	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports are slow"
 }
 
-// entry counts the spans that the batch processor is given.
+// entry counts the spans that the batch processor is given. All of them are
+// sampled: no sampler of the environment records the others.
 type entry struct{ to *sdkSpans }
 
-func (e entry) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) { e.count(&e.to.started, s) }
-func (e entry) OnEnd(s sdktrace.ReadOnlySpan)                       { e.count(&e.to.ended, s) }
-func (entry) Shutdown(context.Context) error                        { return nil }
-func (entry) ForceFlush(context.Context) error                      { return nil }
-
-// count leaves out spans that record without being sampled, as the batch
-// processor does.
-func (entry) count(n *atomic.Uint64, s sdktrace.ReadOnlySpan) {
-	if s.SpanContext().IsSampled() {
-		n.Add(1)
-	}
-}
+func (e entry) OnStart(context.Context, sdktrace.ReadWriteSpan) { e.to.started.Add(1) }
+func (e entry) OnEnd(sdktrace.ReadOnlySpan)                     { e.to.ended.Add(1) }
+func (entry) Shutdown(context.Context) error                    { return nil }
+func (entry) ForceFlush(context.Context) error                  { return nil }
 
 // exit counts the spans that the batch processor gives on.
 type exit struct {

@@ -2,9 +2,13 @@ package otlphttp_test
 
 import (
 	"context"
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +97,32 @@ func TestEverythingWrongInTheOptionsIsReportedAtOnce(t *testing.T) {
 	for _, want := range []string{"Endpoint is", "Compression is", "Headers has", "Timeout is", "MinBackoff is", "MaxBackoff is", "MaxAge is", "QueueBytes is", "RequestBytes is"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %q", err, want)
+		}
+	}
+}
+
+func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for certificate, want := range map[string]uint64{"": 0, file: 1} {
+		setenv(t, map[string]string{"ENDPOINT": server.URL, "CERTIFICATE": certificate})
+		opts, err := otlphttp.Environment()
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.MinBackoff, opts.MaxBackoff, opts.MaxAge = time.Nanosecond, time.Nanosecond, time.Nanosecond
+		e := start(t, opts)
+		if err := e.Export(never, encoded("x", 1), 1); err != nil {
+			t.Fatal(err)
+		}
+		err = e.Shutdown(never)
+		if got := e.Counts().Sent; got != want || (err == nil) != (want == 1) {
+			t.Errorf("certificate %q: sent %d, want %d: %v", certificate, got, want, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,13 +41,15 @@ func encoded(name string, n int) []byte {
 
 // A reply is how a fake endpoint answers one attempt.
 type reply struct {
-	status   int // 0 breaks the connection, -1 never answers
+	status   int // 0 breaks the connection, -1 never answers, late answers whoever waits or not
 	after    string
 	rejected int64
 	message  string
 }
 
 var taken = reply{status: 200}
+
+const late = -2
 
 // An endpoint answers in turn as its script says, and then takes everything.
 type endpoint struct {
@@ -89,6 +92,9 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	case -1:
 		<-req.Context().Done()
 		return nil, req.Context().Err()
+	case late:
+		time.Sleep(time.Hour)
+		return taken.response(), nil
 	}
 	return r.response(), nil
 }
@@ -100,6 +106,8 @@ func (r reply) response() *http.Response {
 	}
 	var body []byte
 	switch {
+	case r.status/100 == 3:
+		resp.Header.Set("Location", "/elsewhere")
 	case r.status == 200:
 		body, _ = proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: &coltrace.ExportTracePartialSuccess{RejectedSpans: r.rejected, ErrorMessage: r.message}})
 		resp.Header.Set("Content-Type", "application/x-protobuf")
@@ -253,6 +261,9 @@ func TestAnOutageLosesNothingThatTheQueueHolds(t *testing.T) {
 				t.Errorf("attempt %d came after %v", i, d)
 			}
 		}
+		if a := ep.attempts; a[39].Sub(a[38]) == a[38].Sub(a[37]) {
+			t.Error("no jitter")
+		}
 		if err := e.Shutdown(never); err != nil {
 			t.Error(err)
 		}
@@ -274,13 +285,20 @@ func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "1 spans were dropped") || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("Export into a full queue = %v", err)
 		}
+		if err := e.Export(never, nil, -1); err != nil || e.Counts().Given != 3 {
+			t.Errorf("Export of -1 spans = %v, %+v", err, e.Counts())
+		}
+		_ = e.ForceFlush(within(time.Hour))
+		if err := e.Export(never, body, 1); err != nil {
+			t.Errorf("Export into a queue that was emptied = %v", err)
+		}
 		if err := e.Shutdown(never); err != nil {
 			t.Error(err)
 		}
 		if err := e.Export(never, body, 1); err == nil {
 			t.Error("Export after Shutdown succeeded")
 		}
-		if c := e.Counts(); c.Sent != 2 || c.Dropped != 2 || ep.accepted["old"] != 2 {
+		if c := e.Counts(); c.Sent != 3 || c.Dropped != 2 || ep.accepted["old"] != 3 {
 			t.Errorf("%+v, took %v", c, ep.accepted)
 		}
 	})
@@ -319,7 +337,7 @@ func TestWhatIsRetriedAndWhen(t *testing.T) {
 		{"days asked for", reply{status: 503, after: "999999"}, true, 5 * time.Minute, 5 * time.Minute},
 		{"bad request", reply{status: 400}, false, none, none},
 		{"internal error", reply{status: 500}, false, none, none},
-		{"redirected", reply{status: 307}, false, none, none},
+		{"redirected", reply{status: 302}, false, none, none},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -377,7 +395,7 @@ func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
 
 func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{script: []reply{{status: -1}}}
+		ep := &endpoint{script: []reply{{status: late}}}
 		e := start(t, otlphttp.Options{Transport: ep})
 		if err := e.Export(never, encoded("x", 7), 7); err != nil {
 			t.Fatal(err)
@@ -388,7 +406,10 @@ func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
 		if c := e.Counts(); c.Dropped != 7 || c.Waiting != 0 {
 			t.Errorf("%+v", c)
 		}
-		synctest.Wait()
+		time.Sleep(2 * time.Hour)
+		if c := e.Counts(); c.Dropped != 7 || sum(c) != 7 {
+			t.Errorf("after a late answer: %+v", c)
+		}
 		if err := e.Shutdown(never); err != nil {
 			t.Errorf("Shutdown again = %v", err)
 		}
@@ -412,6 +433,33 @@ func TestARefusedRequestDoesNotSpoilItsNeighbours(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestWaitingRequestsAreMergedUpToABound(t *testing.T) {
+	size := len(encoded("x", 1))
+	for _, tc := range []struct {
+		bytes int
+		want  []int
+	}{{1, []int{1, 1, 1, 1, 1, 1}}, {2*size + 1, []int{1, 2, 2, 1}}, {0, []int{1, 5}}} {
+		synctest.Test(t, func(t *testing.T) {
+			ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
+			e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
+			for i := range 5 {
+				if err := e.Export(never, encoded("x", 1), 1); err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					synctest.Wait()
+				}
+			}
+			if err := e.Shutdown(never); err != nil {
+				t.Error(err)
+			}
+			if !slices.Equal(ep.sizes, tc.want) {
+				t.Errorf("RequestBytes %d: sent %v spans, want %v", tc.bytes, ep.sizes, tc.want)
+			}
+		})
+	}
 }
 
 func TestWhatIsTooOldIsDropped(t *testing.T) {
