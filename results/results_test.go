@@ -247,7 +247,7 @@ func TestTheFilesAreWholeAfterEveryVisit(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(w.BenchPath())
-	if err != nil || !strings.HasSuffix(string(text), "# partial: ended after 4 of 90 visits\n") {
+	if err != nil || !strings.HasSuffix(string(text), "# partial: ended after 4 of 108 visits\n") {
 		t.Errorf("%v; the text ends\n%s", err, text[max(0, len(text)-200):])
 	}
 }

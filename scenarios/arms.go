@@ -8,7 +8,7 @@ import (
 
 // The arms that a scenario may name. What is behind a name is not known here.
 var (
-	SpansArms      = []string{"none", "noop", "pooled", "pooled-off", "sdk"}
+	SpansArms      = []string{"none", "noop", "pooled-value", "pooled", "pooled-off", "sdk"}
 	SamplingArms   = []string{Always, "parent-0.01", Never}
 	ProcessorsArms = []string{"batch", "discard", None}
 	AttributesArms = []string{"0", "2", "6"}

@@ -3,6 +3,7 @@ package pooled
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,6 +80,9 @@ func appendNanos(b []byte, num protowire.Number, unix int64) []byte {
 
 // appendSpan appends r as field 2 (spans) of a ScopeSpans message.
 func appendSpan(b []byte, r *record) []byte {
+	if r.asMade() {
+		return appendAsMade(b, r)
+	}
 	b, start := open(b, 2)
 	b = appendBytes(b, 1, r.traceID[:])
 	b = appendBytes(b, 2, r.spanID[:])
@@ -93,13 +97,9 @@ func appendSpan(b []byte, r *record) []byte {
 	b = appendUint(b, 6, int32(r.kind)) // the API's kinds 1 to 5 are those of OTLP
 	b = appendNanos(b, 7, r.start)
 	b = appendNanos(b, 8, r.end)
-	lost := r.lost.attributes
-	if s := r.static; s != nil {
-		b = append(b, s.encoded...)
-		lost += s.lost
-	}
+	r.mix()
 	b = appendKeyValues(b, 9, r.attributes, depth)
-	b = appendUint(b, 10, lost)
+	b = appendUint(b, 10, r.lost.attributes)
 	for i := range r.events {
 		b = appendEvent(b, &r.events[i], depth)
 	}
@@ -113,14 +113,63 @@ func appendSpan(b []byte, r *record) []byte {
 	return shut(b, start)
 }
 
+// asMade tells whether a span is what its template makes, and nothing was added.
+func (r *record) asMade() bool {
+	return r.static != nil && r.name == r.static.name && len(r.attributes)+len(r.events)+len(r.links) == 0 &&
+		r.lost == lost{} && r.status == codes.Unset && r.anchor.traceState.Len() == 0 && r.start > 0 && r.end > 0
+}
+
+// appendAsMade is appendSpan of such a span: all lengths are known, and what the template
+// knows is copied.
+func appendAsMade(b []byte, r *record) []byte {
+	const ids, parent, times, flags = 2 + 16 + 2 + 8, 2 + 8, 2 * (1 + 8), 4
+	s := r.static
+	n := ids + len(s.head) + times + len(s.tail) + flags
+	if r.parent.IsValid() {
+		n += parent
+	}
+	b = protowire.AppendVarint(append(b, 2<<3|2), uint64(n))
+	b = slices.Grow(b, n)[:len(b)+n]
+	w := b[len(b)-n:]
+	w[0], w[1], w[18], w[19] = 1<<3|2, 16, 2<<3|2, 8
+	copy(w[2:18], r.traceID[:])
+	copy(w[20:28], r.spanID[:])
+	w = w[ids:]
+	if n := parent; r.parent.IsValid() {
+		w[0], w[1] = 4<<3|2, 8
+		copy(w[2:n], r.parent[:])
+		w = w[n:]
+	}
+	w = w[copy(w, s.head):]
+	w[0], w[9] = 7<<3|1, 8<<3|1
+	binary.LittleEndian.PutUint64(w[1:], uint64(r.start))
+	binary.LittleEndian.PutUint64(w[10:], uint64(r.end))
+	w = w[times:]
+	w = w[copy(w, s.tail):]
+	binary.LittleEndian.PutUint32(w, flagBits(r.flags, r.remote))
+	return b
+}
+
+// encode is the parts of a span that its template knows: name and kind, and what is
+// between its times and its flags.
+func (s *static) encode(depth int) {
+	s.head = appendUint(appendString(nil, 5, s.name), 6, int32(trace.SpanKindInternal))
+	s.tail = appendUint(appendKeyValues(nil, 9, s.attributes, depth), 10, s.lost)
+	s.tail = appendStatus(s.tail, codes.Unset, "")
+	s.tail = protowire.AppendTag(s.tail, 16, protowire.Fixed32Type)
+}
+
 // appendFlags writes trace flags, and that it is known whether a span is remote.
 func appendFlags(b []byte, num protowire.Number, flags trace.TraceFlags, remote bool) []byte {
+	return protowire.AppendFixed32(protowire.AppendTag(b, num, protowire.Fixed32Type), flagBits(flags, remote))
+}
+
+func flagBits(flags trace.TraceFlags, remote bool) uint32 {
 	const hasIsRemote, isRemote = 0x100, 0x200
-	v := uint32(flags) | hasIsRemote
 	if remote {
-		v |= isRemote
+		return uint32(flags) | hasIsRemote | isRemote
 	}
-	return protowire.AppendFixed32(protowire.AppendTag(b, num, protowire.Fixed32Type), v)
+	return uint32(flags) | hasIsRemote
 }
 
 // appendStatus appends field 15. OTLP and the API number its codes differently.

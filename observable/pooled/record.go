@@ -46,10 +46,13 @@ type record struct {
 	attributes []attribute.KeyValue
 	events     []sdktrace.Event
 	links      []sdktrace.Link
-	lost       struct{ attributes, events, links int32 } // over the limits
-	children   int32                                     // counted for processors only
-	first      [8]attribute.KeyValue                     // the first home of attributes
+	lost       lost
+	children   int32                 // counted for processors only
+	first      [8]attribute.KeyValue // the first home of attributes
 }
+
+// lost counts what was over the limits.
+type lost struct{ attributes, events, links int32 }
 
 func newRecord(p *Provider) *record {
 	r := &record{provider: p, shard: rand.Uint32()}
@@ -99,7 +102,7 @@ func (r *record) reset() {
 	}
 	r.name, r.description, r.status = "", "", codes.Unset
 	r.tracer, r.anchor, r.static = nil, nil, nil
-	r.lost.attributes, r.lost.events, r.lost.links, r.children = 0, 0, 0, 0
+	r.lost, r.children = lost{}, 0
 }
 
 // mix makes the attributes of the template those of this span, which may then replace

@@ -16,17 +16,17 @@ import (
 // are encoded once. It is safe for concurrent use.
 type Template struct {
 	tracer  *Tracer
-	name    string
 	static  *static
 	options []trace.SpanStartOption
 	config  trace.SpanConfig // what options come to
 }
 
-// static are the attributes of a template.
+// static is what spans of a template start with.
 type static struct {
+	name       string
 	attributes []attribute.KeyValue
 	lost       int32
-	encoded    []byte // as fields of a span
+	head, tail []byte // see encode
 }
 
 // Template prepares spans of that name and those attributes. Of a key that repeats the
@@ -35,11 +35,9 @@ func (t *Tracer) Template(name string, attributes ...attribute.KeyValue) *Templa
 	r := newRecord(t.provider) // for the limits
 	r.addAttributes(attributes)
 	options := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
-	return &Template{t, name, &static{
-		attributes: r.attributes,
-		lost:       r.lost.attributes,
-		encoded:    appendKeyValues(nil, 9, r.attributes, t.provider.limits.AttributeValueDepthLimit),
-	}, options, trace.NewSpanStartConfig(options...)}
+	s := &static{name: name, attributes: r.attributes, lost: r.lost.attributes}
+	s.encode(t.provider.limits.AttributeValueDepthLimit)
+	return &Template{t, s, options, trace.NewSpanStartConfig(options...)}
 }
 
 // A Value is a span that is in no context: that of a handler that sees none, and so has
@@ -58,18 +56,18 @@ var _ values.Tracer = (*Tracer)(nil)
 func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	t := p.tracer
 	if len(t.provider.opts.Processors) > 0 { // they are given a handle
-		s := t.start(ctx, p.name, p.options)
+		s := t.start(ctx, p.static.name, p.options)
 		return Value{s.record, s.generation()}
 	}
 	up := parentOf(ctx)
 	traceID, spanID := t.provider.ids(ctx, up.traceID)
-	d := t.decide(ctx, p.name, traceID, &up, &p.config)
+	d := t.decide(ctx, p.static.name, traceID, &up, &p.config)
 	if !d.record {
 		return Value{}
 	}
 	r := t.provider.get()
 	v := Value{r, r.generation()}
-	r.tracer, r.name, r.kind, r.static = t, p.name, uint8(trace.SpanKindInternal), p.static
+	r.tracer, r.name, r.kind, r.static = t, p.static.name, uint8(trace.SpanKindInternal), p.static
 	r.traceID, r.spanID, r.parent = traceID, spanID, up.spanID
 	r.flags, r.remote, r.anchor = d.flags, up.remote, t.provider.plain
 	if d.traceState.Len() > 0 {

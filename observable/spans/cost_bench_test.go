@@ -2,6 +2,7 @@ package spans_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -11,12 +12,14 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
@@ -79,7 +82,7 @@ func cpu(b *testing.B) time.Duration {
 }
 
 // roomy is what one processor fills while the exporter waits for it.
-const roomy = 8 << 20
+const roomy = 16 << 20
 
 var (
 	background = context.Background()
@@ -218,3 +221,68 @@ func BenchmarkAgainstSDK(b *testing.B) {
 			way{"value", ofPooled(exported, asValues(two...))})
 	})
 }
+
+// calls is a call of one of the handlers of a map, in turn, none of which does anything.
+func calls(b *testing.B, opts observable.Options) func(n int) {
+	m, err := observable.New(opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := make([]string, 16)
+	for i := range keys {
+		keys[i] = fmt.Sprint("handler-", i)
+		if err := m.Register(keys[i], func() {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return func(n int) {
+		for i := range n {
+			if err := m.Call(background, keys[i%len(keys)]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkObservedCall is a whole one: look-up, sampled span with two attributes to OTLP
+// bytes, counter and histogram. The SDK's is as cheap as it gets: its attributes are made
+// once. The floor is two clock readings, and the ids of a span.
+func BenchmarkObservedCall(b *testing.B) {
+	own := way{"own", func(b *testing.B) (func(int), func()) {
+		p, err := pooled.New(pooled.Options{Exporter: discardAll, BufferBytes: roomy})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return calls(b, observable.Options{TracerProvider: p, Histogram: true, Attributes: two[:1]}), func() {
+			if err := p.Shutdown(background); err != nil {
+				b.Error(err)
+			}
+			if c := p.Counts(); c.Dropped+c.Failed > 0 {
+				b.Errorf("lost spans: %+v", c)
+			}
+		}
+	}}
+	sdk := way{"sdk", func(b *testing.B) (func(int), func()) {
+		p := sdktrace.NewTracerProvider(toBytes(b), sdktrace.WithSampler(sdktrace.AlwaysSample()))
+		meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+		return calls(b, observable.Options{TracerProvider: p, MeterProvider: meters, Attributes: two[:1]}), func() {
+			if err := p.Shutdown(background); err != nil {
+				b.Error(err)
+			}
+		}
+	}}
+	floor := way{"floor", func(*testing.B) (func(int), func()) {
+		began := time.Now()
+		return func(n int) {
+			for range n {
+				start := time.Since(began)
+				ids += rand.Uint64() ^ rand.Uint64() ^ rand.Uint64()
+				ids += uint64(time.Since(began) - start)
+			}
+		}, func() {}
+	}}
+	b.Run("against=sdk", func(b *testing.B) { compare(b, sdk, own) })
+	b.Run("against=floor", func(b *testing.B) { compare(b, own, floor) })
+}
+
+var ids uint64

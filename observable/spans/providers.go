@@ -31,36 +31,43 @@ var service = resource.NewSchemaless(attribute.String("service.name", "loadgen")
 // openPooled is that of an arm whose options differ from the others' in opts.
 func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
 	return func(s *setup) (*Pipeline, error) {
-		p := &Pipeline{}
-		var exporter pooled.Exporter
+		p, opts := &Pipeline{}, opts
 		switch s.processors {
 		case "batch":
-			exporter = pooled.ExporterFunc(func(_ context.Context, request []byte, n int) error {
+			opts.Exporter = pooled.ExporterFunc(func(_ context.Context, request []byte, n int) error {
 				defer p.exporting()()
 				p.spans.Add(uint64(n))
 				p.bytes.Add(uint64(len(request)))
 				return nil
 			})
 		case "discard":
-			exporter = pooled.ExporterFunc(func(_ context.Context, _ []byte, n int) error {
-				p.spans.Add(uint64(n))
-				return nil
-			})
+			opts.Processors = []sdktrace.SpanProcessor{dropper{p}}
 		}
-		provider, err := newPooled(s, opts, exporter)
+		provider, err := newPooled(s, opts)
 		if err != nil {
 			return nil, err
 		}
 		p.Provider, p.shutdown = provider, provider.Shutdown
-		if exporter != nil {
+		if s.processors != "none" {
 			p.flush = provider.ForceFlush
 		}
 		return p, nil
 	}
 }
 
-func newPooled(s *setup, opts pooled.Options, exporter pooled.Exporter) (*pooled.Provider, error) {
-	opts.Exporter, opts.Resource, opts.Interval = exporter, service, interval
+// asValues is that of an arm whose spans are values where they can be.
+func asValues(open func(*setup) (*Pipeline, error)) func(*setup) (*Pipeline, error) {
+	return func(s *setup) (*Pipeline, error) {
+		p, err := open(s)
+		if err == nil {
+			p.Values = true
+		}
+		return p, err
+	}
+}
+
+func newPooled(s *setup, opts pooled.Options) (*pooled.Provider, error) {
+	opts.Resource, opts.Interval = service, interval
 	opts.Sampler = s.sampling()
 	opts.BufferBytes = queueSpans * s.spanBytes
 	return pooled.New(opts)
@@ -134,7 +141,13 @@ func (c *counter) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingR
 // A dropper is a processor that counts a span, and drops it.
 type dropper struct{ pipeline *Pipeline }
 
-var _ sdktrace.SpanProcessor = dropper{}
+var (
+	_ sdktrace.SpanProcessor = dropper{}
+	_ pooled.NonRetaining    = dropper{}
+)
+
+// NonRetaining implements [pooled.NonRetaining].
+func (dropper) NonRetaining() {}
 
 func (dropper) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 func (d dropper) OnEnd(sdktrace.ReadOnlySpan)                   { d.pipeline.spans.Add(1) }

@@ -57,7 +57,7 @@ type provider interface {
 }
 
 func openReused(s *setup, b *blocked) (provider, error) {
-	return newPooled(s, pooled.Options{}, pooled.ExporterFunc(b.export))
+	return newPooled(s, pooled.Options{Exporter: pooled.ExporterFunc(b.export)})
 }
 
 // What the package says that the arms share: else they would not lose the same
@@ -74,7 +74,7 @@ func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 			"pooled":                   {0, openReused},
 			"pooled with 6 attributes": {6, openReused},
 			"pooled-off": {0, func(s *setup, b *blocked) (provider, error) {
-				return newPooled(s, pooled.Options{NoReuse: true}, pooled.ExporterFunc(b.export))
+				return newPooled(s, pooled.Options{NoReuse: true, Exporter: pooled.ExporterFunc(b.export)})
 			}},
 			"sdk": {0, func(s *setup, b *blocked) (provider, error) { return newSDK(s, batches(b)), nil }},
 		} {

@@ -2,22 +2,22 @@
 // arms, and sets them up alike: how many spans are sampled, and where those that
 // ended go. What a combination does:
 //
-//	                        sdk                             pooled, pooled-off
+//	                        sdk                             pooled, pooled-value, pooled-off
 //	sampling  always        every root is sampled           the same
 //	          parent-0.01   1 root of 100, by its trace id  the same sampler
 //	          never         no span records                 the same
 //	processor batch         batch processor, OTLP bytes     encoded at End, in batches of OTLP bytes
-//	          discard       a snapshot, given to a          encoded at End, batches given to an
-//	                        processor that drops it         exporter that drops them
+//	          discard       a snapshot, given to a          the record, given to a processor that
+//	                        processor that drops it         drops it and keeps none
 //	          none          made and ended, no snapshot       made and ended, not encoded
 //
 // Batch exports every span the same way: encoded as an OTLP request, counted, and
 // thrown away. So the work of a real exporter is done and paid for, and no network
-// stands in between. Discard ends where the span leaves its provider, in the form in
-// which it does: the SDK hands over a copy, pooled spans are bytes by then. So pooled
-// spans cost about as much with discard as with batch, and the SDK's cost less: what
-// is left out is their queue and encoding. The arms none and noop have nothing to
-// sample or to process: they are the same whatever the rest says.
+// stands in between. Discard ends where a processor gets the span, in the form in
+// which it does: the SDK hands over a copy, the pooled tracer the record itself. Since
+// processors are told of its start, too, a value is then made by way of a handle. The
+// arms none and noop have nothing to sample or to process: they are the same whatever
+// the rest says.
 //
 // What the arms share is set here and not taken from the environment: the
 // resource, one export every 100 ms or when enough is waiting, room for about
@@ -53,6 +53,7 @@ var Arms = []Arm{
 	{"noop", "the tracer of the OpenTelemetry API that does nothing", func(*setup) (*Pipeline, error) {
 		return &Pipeline{Provider: noop.NewTracerProvider()}, nil
 	}},
+	{"pooled-value", "the same tracer, whose spans are values if a handler takes no context", asValues(openPooled(pooled.Options{}))},
 	{"pooled", "spans reused through sync.Pool, encoded at End", openPooled(pooled.Options{})},
 	{"pooled-off", "the same tracer with reuse off: the control for pooled", openPooled(pooled.Options{NoReuse: true})},
 	{"sdk", "spans of the OpenTelemetry SDK through its batch processor and OTLP exporter", openSDK},
@@ -128,6 +129,8 @@ func unknown(what, name string, known []string) error {
 type Pipeline struct {
 	// Provider makes the spans; nil makes none.
 	Provider trace.TracerProvider
+	// Values says that spans of handlers that take no context are to be values.
+	Values bool
 
 	flush, shutdown func(context.Context) error // nil: nothing to do
 	setup           *setup

@@ -67,14 +67,14 @@ func request(t *testing.T, text string, cell int) *visit.Request {
 
 const short = `
 qps: [5000]
-spans: [none, noop, pooled, pooled-off, sdk]
+spans: [none, noop, pooled-value, pooled, pooled-off, sdk]
 duration: 100ms
 warmup: 20ms
 handlers: {allocate: 100}
 `
 
 func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
-	for cell, arm := range []string{"none", "noop", "pooled", "pooled-off", "sdk"} {
+	for cell, arm := range []string{"none", "noop", "pooled-value", "pooled", "pooled-off", "sdk"} {
 		v, err := visit.Do(context.Background(), request(t, short, cell), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", arm, err)

@@ -77,7 +77,7 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := observable.Options{TracerProvider: pipeline.Provider, Attributes: attributes}
+	opts := observable.Options{TracerProvider: pipeline.Provider, SpanHandles: !pipeline.Values, Attributes: attributes}
 	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
 		if _, err := estimators.New(arm); err != nil {
 			return nil, nil, err
