@@ -11,13 +11,13 @@ import (
 type articleSpan struct {
 	name       string
 	start, end time.Duration
-	traceID    [16]byte
-	spanID     [8]byte
-	parent     [8]byte
-	attributes map[string]string
-	status     int
-	kind       int
-	next       *articleSpan
+	_          struct {
+		traceID        [16]byte
+		spanID, parent [8]byte
+		attributes     map[string]string
+		status, kind   int
+		next           *articleSpan
+	}
 }
 
 var (
