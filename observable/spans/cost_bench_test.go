@@ -35,12 +35,12 @@ type way struct {
 // exporters included, and how many times as much the first way takes: medians over
 // rounds, and the range of the ratio.
 func compare(b *testing.B, ways ...way) {
-	const atOnce = 20_000
+	const atOnce = 200_000
 	took := make([][]float64, len(ways))
 	do, finish := make([]func(int), len(ways)), make([]func(), len(ways))
 	for i, w := range ways {
 		do[i], finish[i] = w.open(b)
-		do[i](10 * atOnce) // its buffers grow, and are used again
+		do[i](2 * atOnce) // its buffers grow, and are used again
 	}
 	for b.Loop() {
 		for _, i := range rand.Perm(len(ways)) {
