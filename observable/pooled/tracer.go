@@ -113,7 +113,16 @@ type parent struct {
 	traceState trace.TraceState
 }
 
+// sampled is whether a span is sampled if nobody is asked: as its parent is, and if it
+// has none.
+func (up *parent) sampled() bool {
+	return !up.traceID.IsValid() || !up.spanID.IsValid() || up.flags.IsSampled()
+}
+
 func parentOf(ctx context.Context) parent {
+	if spanKey != nil && ctx.Value(spanKey) == nil { // saves asking a span that is none
+		return parent{}
+	}
 	p := trace.SpanFromContext(ctx)
 	if s, ok := p.(*Span); ok && s != nil { // saves building a SpanContext
 		s.addChild()
@@ -134,7 +143,7 @@ type decision struct {
 func (t *Tracer) decide(ctx context.Context, name string, id trace.TraceID, up *parent, c *trace.SpanConfig) decision {
 	sampler := t.provider.opts.Sampler
 	if sampler == nil { // ParentBased(AlwaysSample), without its allocations
-		sampled := !up.traceID.IsValid() || !up.spanID.IsValid() || up.flags.IsSampled()
+		sampled := up.sampled()
 		return decision{sampled, up.flags.WithSampled(sampled), up.traceState, nil}
 	}
 	res := sampler.ShouldSample(sdktrace.SamplingParameters{

@@ -55,13 +55,21 @@ var _ values.Tracer = (*Tracer)(nil)
 
 func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	t := p.tracer
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if len(t.provider.opts.Processors) > 0 { // they are given a handle
 		s := t.start(ctx, p.static.name, p.options)
 		return Value{s.record, s.generation()}
 	}
 	up := parentOf(ctx)
 	traceID, spanID := t.provider.ids(ctx, up.traceID)
-	d := t.decide(ctx, p.static.name, traceID, &up, &p.config)
+	d := decision{flags: up.flags.WithSampled(true), traceState: up.traceState}
+	if t.provider.opts.Sampler != nil {
+		d = t.decide(ctx, p.static.name, traceID, &up, &p.config)
+	} else {
+		d.record = up.sampled()
+	}
 	if !d.record {
 		return Value{}
 	}
