@@ -21,10 +21,17 @@ import (
 // scalars that are zero and strings that are empty are left out, except as members
 // of a oneof. Messages are written even if they are empty, as by the SDK.
 
+// tag appends that of a field, in one byte if it fits, as all but one do.
+func tag(b []byte, num protowire.Number, t protowire.Type) []byte {
+	if num < 16 {
+		return append(b, byte(num)<<3|byte(t))
+	}
+	return protowire.AppendTag(b, num, t)
+}
+
 // open starts field num, a message, leaving one byte for its length.
 func open(b []byte, num protowire.Number) (_ []byte, start int) {
-	b = protowire.AppendTag(b, num, protowire.BytesType)
-	b = append(b, 0)
+	b = append(tag(b, num, protowire.BytesType), 0)
 	return b, len(b)
 }
 
@@ -47,7 +54,7 @@ func appendString(b []byte, num protowire.Number, s string) []byte {
 	if s == "" {
 		return b
 	}
-	return appendUTF8(protowire.AppendTag(b, num, protowire.BytesType), s)
+	return appendUTF8(tag(b, num, protowire.BytesType), s)
 }
 
 // appendUTF8 replaces what is not UTF-8: one such string makes a receiver refuse
@@ -60,14 +67,14 @@ func appendUTF8(b []byte, s string) []byte {
 }
 
 func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+	return protowire.AppendBytes(tag(b, num, protowire.BytesType), v)
 }
 
 func appendUint(b []byte, num protowire.Number, v int32) []byte {
 	if v <= 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(v))
+	return protowire.AppendVarint(tag(b, num, protowire.VarintType), uint64(v))
 }
 
 // appendNanos writes 0 for a time before 1970.
@@ -75,7 +82,7 @@ func appendNanos(b []byte, num protowire.Number, unix int64) []byte {
 	if unix <= 0 {
 		return b
 	}
-	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), uint64(unix))
+	return protowire.AppendFixed64(tag(b, num, protowire.Fixed64Type), uint64(unix))
 }
 
 // appendSpan appends r as field 2 (spans) of a ScopeSpans message.
@@ -83,7 +90,7 @@ func appendSpan(b []byte, r *record) []byte {
 	if r.asMade() {
 		return appendAsMade(b, r)
 	}
-	b, start := open(b, 2)
+	b, start := openSpan(b)
 	b = appendBytes(b, 1, r.traceID[:])
 	b = appendBytes(b, 2, r.spanID[:])
 	if r.anchor.traceState.Len() > 0 {
@@ -110,7 +117,23 @@ func appendSpan(b []byte, r *record) []byte {
 	b = appendUint(b, 14, r.lost.links)
 	b = appendStatus(b, r.status, r.description)
 	b = appendFlags(b, 16, r.flags, r.remote)
-	return shut(b, start)
+	return shutSpan(b, start)
+}
+
+// openSpan leaves two bytes for the length of a span, which seldom needs another number
+// of them: the message would have to be moved.
+func openSpan(b []byte) (_ []byte, start int) {
+	b = append(b, 2<<3|byte(protowire.BytesType), 0, 0)
+	return b, len(b)
+}
+
+func shutSpan(b []byte, start int) []byte {
+	if n := len(b) - start; 0x80 <= n && n < 1<<14 {
+		b[start-2], b[start-1] = byte(n)|0x80, byte(n>>7)
+		return b
+	}
+	b = b[:start-1+copy(b[start-1:], b[start:])]
+	return shut(b, start-1)
 }
 
 // asMade tells whether a span is what its template makes, and nothing was added.
@@ -156,12 +179,12 @@ func (s *static) encode(depth int) {
 	s.head = appendUint(appendString(nil, 5, s.name), 6, int32(trace.SpanKindInternal))
 	s.tail = appendUint(appendKeyValues(nil, 9, s.attributes, depth), 10, s.lost)
 	s.tail = appendStatus(s.tail, codes.Unset, "")
-	s.tail = protowire.AppendTag(s.tail, 16, protowire.Fixed32Type)
+	s.tail = tag(s.tail, 16, protowire.Fixed32Type)
 }
 
 // appendFlags writes trace flags, and that it is known whether a span is remote.
 func appendFlags(b []byte, num protowire.Number, flags trace.TraceFlags, remote bool) []byte {
-	return protowire.AppendFixed32(protowire.AppendTag(b, num, protowire.Fixed32Type), flagBits(flags, remote))
+	return protowire.AppendFixed32(tag(b, num, protowire.Fixed32Type), flagBits(flags, remote))
 }
 
 func flagBits(flags trace.TraceFlags, remote bool) uint32 {
@@ -226,15 +249,15 @@ func appendValue(b []byte, num protowire.Number, v *attribute.Value, depth int) 
 	b, start := open(b, num)
 	switch v.Type() {
 	case attribute.STRING:
-		b = appendUTF8(protowire.AppendTag(b, 1, protowire.BytesType), v.AsString())
+		b = appendUTF8(tag(b, 1, protowire.BytesType), v.AsString())
 	case attribute.BOOL:
-		b = protowire.AppendTag(b, 2, protowire.VarintType)
+		b = tag(b, 2, protowire.VarintType)
 		b = protowire.AppendVarint(b, protowire.EncodeBool(v.AsBool()))
 	case attribute.INT64:
-		b = protowire.AppendTag(b, 3, protowire.VarintType)
+		b = tag(b, 3, protowire.VarintType)
 		b = protowire.AppendVarint(b, uint64(v.AsInt64()))
 	case attribute.FLOAT64:
-		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
+		b = tag(b, 4, protowire.Fixed64Type)
 		b = protowire.AppendFixed64(b, math.Float64bits(v.AsFloat64()))
 	case attribute.EMPTY:
 	default:
@@ -263,7 +286,7 @@ func appendCollection(b []byte, v *attribute.Value, depth int) []byte {
 		return appendElements(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v }, depth)
 	}
 	// A type that a later version of the API adds; the SDK writes the same.
-	return appendUTF8(protowire.AppendTag(b, 1, protowire.BytesType), "INVALID")
+	return appendUTF8(tag(b, 1, protowire.BytesType), "INVALID")
 }
 
 // appendMap keeps the last value of a key. The API sorts the keys of a map.
@@ -324,11 +347,11 @@ func (h *header) request(buf []byte) []byte {
 	room := h.room()
 	scopeSpans := len(h.scope) + len(buf) - room
 	b := append([]byte(nil), h.resource...)
-	b = protowire.AppendTag(b, 2, protowire.BytesType)
+	b = tag(b, 2, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(scopeSpans))
 	b = append(b, h.scope...)
 	resourceSpans := len(b) + len(buf) - room
-	head := protowire.AppendTag(nil, 1, protowire.BytesType)
+	head := tag(nil, 1, protowire.BytesType)
 	head = protowire.AppendVarint(head, uint64(resourceSpans))
 	head = append(head, b...)
 	at := room - len(head)

@@ -305,3 +305,28 @@ func TestReuseIsRealAndAllocationsAreExact(t *testing.T) {
 		}
 	}
 }
+
+// The length of a span takes one byte, two or three.
+func TestSpansOfAnySizeAreEncoded(t *testing.T) {
+	c := &collector{}
+	p := start(t, pooled.Options{Exporter: c, BufferBytes: 1 << 20})
+	var want []int
+	for n := range 80 {
+		want = append(want, n)
+	}
+	for n := 16_384 - 120; n < 16_384; n++ {
+		want = append(want, n)
+	}
+	for _, n := range want {
+		_, s := p.Tracer("t").Start(context.Background(), "op", trace.WithAttributes(attribute.String("a", strings.Repeat("x", n))))
+		s.End()
+	}
+	flush(t, p)
+	got := map[int]bool{}
+	for _, s := range c.all() {
+		got[len(s.Attributes[0].Value.GetStringValue())] = true
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d sizes were exported, want %d", len(got), len(want))
+	}
+}
