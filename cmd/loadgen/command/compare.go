@@ -1,0 +1,164 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/perf/benchunit"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+func newCompare() *cobra.Command {
+	var f compareFlags
+	cmd := &cobra.Command{
+		Use:   "compare BASE HEAD... | RUN",
+		Short: "Compare benchmark results, and fail if they regressed",
+		Long: `Compares Go benchmark text, of loadgen or of any go test -bench, and exits with 1
+if something regressed. Inputs are files, LABEL=FILE, the directory of a run or its
+run.json, or - for standard input. Of several the first is the base. Within one, --col
+says what tells the sides apart, the first value being the base; of a run of loadgen
+the arms are found.
+
+For each benchmark and unit it gives the medians, by how much the head differs
+(Hodges-Lehmann) with an interval of 95%, the p-value corrected for all cells that are
+judged (Holm), and a verdict:
+
+  regressed     the interval lies beyond the margin, for the worse, and p < 0.05
+  improved      the same, for the better
+  equivalent    the interval lies within the margin
+  inconclusive  none of these; the reason stands below it
+  not judged    no direction of the unit is better
+
+Values are paired by round where the file tells the rounds, or its lines take turns;
+else all of one side are set against all of the other. Paired values need 6 rounds,
+others 4 of each side, and more the more cells there are.
+
+Which way is better, and by how much it must differ, is known of common units, and is
+taken from 'Unit x better=lower assume=exact' in the input, from the gate file, and
+from --margin and --exact. A unit may be 0 only if its margin has an amount.
+
+` + gate.DefaultFile + ` in the current directory is read, or --gate FILE:
+
+  margins: {p99-latency-ns: 5%, err-ppm: +100, B/op: 0}
+  exact: [allocs/op]        # the same each time: any difference is one
+  only: [B/op, allocs/op]   # judge these units alone
+  strict: true
+  expected:                 # regressions that are agreed to
+    - {cell: "Encode/*", unit: B/op, reason: keeps a buffer, until: 2030-12-31}
+
+It exits with 0 if nothing regressed, 1 if something did, 2 if the input is bad or
+something of the base has nothing to compare it with, and 3 if something is
+inconclusive, under --strict.`,
+		Example: `  loadgen compare old.txt new.txt
+  loadgen compare results/span-reuse-20260102T030405Z --col '/spans@(sdk pooled)'
+  loadgen compare base=old.txt head=new.txt --filter '.unit:(B/op OR allocs/op)'
+  go test -bench . -count 10 | loadgen compare old.txt - --margin ns/op=3% --strict
+  loadgen compare old.txt new.txt --format markdown -o comment.md`,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		Args:              cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.compare(cmd, args)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// compareFlags are as they were given.
+type compareFlags struct {
+	options        gate.Options
+	margins, exact []string
+	gate           string
+	format, output string
+}
+
+func (f *compareFlags) add(cmd *cobra.Command) {
+	flags, o := cmd.Flags(), &f.options
+	flags.StringVar(&o.Row, "row", "", "What is compared, a `projection` as of benchstat (default .fullname).")
+	flags.StringVar(&o.Col, "col", "", "What tells the sides apart, a `projection` such as '/spans@(sdk pooled)' (default the input).")
+	flags.StringVar(&o.Filter, "filter", "", "Compare what matches this `query` alone, such as '.unit:B/op'.")
+	flags.StringVar(&o.Ignore, "ignore", "", "`Keys` that may differ between what is compared.")
+	flags.BoolVar(&o.Paired, "paired", false, "The i-th line of one side is of one round with the i-th of the other.")
+	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
+	flags.StringArrayVar(&f.exact, "exact", nil, "A `unit` whose values are the same each time: any difference is one.")
+	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
+	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
+	flags.StringVar(&f.format, "format", gate.Formats[0], "The `format` to write: "+strings.Join(gate.Formats, ", ")+".")
+	flags.StringVarP(&f.output, "output", "o", "", "Write to this `file`, and the summary alone to the standard output.")
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(gate.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+}
+
+// compare compares, writes the report, and ends with its exit code.
+func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
+	o, err := f.parse()
+	if err != nil {
+		return unusable(err)
+	}
+	o.Inputs, o.Stdin, o.Now = args, cmd.InOrStdin(), time.Now()
+	r, err := gate.Compare(o)
+	if err != nil {
+		return unusable(err)
+	}
+	text, err := r.Format(f.format)
+	if err != nil {
+		return unusable(err)
+	}
+	if f.output != "" {
+		if err := os.WriteFile(f.output, []byte(text), 0o644); err != nil {
+			return unusable(fmt.Errorf("--output: %w", err))
+		}
+		text = r.Summary + "\n"
+	}
+	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+		return unusable(err)
+	}
+	if r.Exit != exitOK {
+		return &exitError{r.Exit, nil}
+	}
+	return nil
+}
+
+// parse checks the flags; everything wrong with them is reported.
+func (f *compareFlags) parse() (*gate.Options, error) {
+	o := f.options
+	o.Margins = map[string]comparison.Margin{}
+	var errs []error
+	for _, s := range f.margins {
+		unit, m, err := comparison.ParseMargin(s)
+		if _, twice := o.Margins[unit]; twice && err == nil {
+			err = fmt.Errorf("%s is given twice", unit)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--margin: %w", err))
+			continue
+		}
+		o.Margins[unit] = m
+	}
+	for _, unit := range f.exact {
+		_, tidy := benchunit.Tidy(1, unit)
+		o.Exact = append(o.Exact, tidy)
+	}
+	if !slices.Contains(gate.Formats, f.format) {
+		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format, strings.Join(gate.Formats, ", ")))
+	}
+	path := f.gate
+	if path == "" {
+		path = gate.DefaultFile
+	}
+	file, err := gate.ReadFile(path)
+	if f.gate != "" || !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	o.File = file
+	return &o, errors.Join(errs...)
+}

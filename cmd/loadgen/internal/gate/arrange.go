@@ -1,0 +1,313 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchproc"
+)
+
+// file is the key of the input that a line is from.
+const file = ".file"
+
+// A projector projects lines onto what is compared: tables, rows and columns.
+type projector struct {
+	filter                  *benchproc.Filter
+	table, row, col, ignore *benchproc.Projection
+}
+
+// newProjector parses the language of benchproc. Where there are columns within several
+// inputs, each input is compared for itself, but if it is ignored.
+func newProjector(o *Options, inputs int, ignore []string) (*projector, error) {
+	query := o.Filter
+	if query == "" {
+		query = "*"
+	}
+	p := new(projector)
+	var err error
+	if p.filter, err = benchproc.NewFilter(query); err != nil {
+		return nil, fmt.Errorf("--filter: %w", err)
+	}
+	var parser benchproc.ProjectionParser
+	parse := func(flag, text string) *benchproc.Projection {
+		projection, parseErr := parser.Parse(text, p.filter)
+		if parseErr != nil && err == nil {
+			err = fmt.Errorf("--%s: %w", flag, parseErr)
+		}
+		return projection
+	}
+	row := o.Row
+	if row == "" {
+		row = ".fullname"
+	}
+	if o.Ignore != "" {
+		ignore = append(slices.Clone(ignore), o.Ignore)
+	}
+	p.row, p.col, p.ignore = parse("row", row), parse("col", o.Col), parse("ignore", strings.Join(ignore, ","))
+	if err != nil {
+		return nil, err
+	}
+	table := ".config"
+	if inputs > 1 && !p.names(file) {
+		table += "," + file
+	}
+	p.table = parse("table", table)
+	return p, err
+}
+
+// names tells whether a flag names the key.
+func (p *projector) names(key string) bool {
+	for _, projection := range []*benchproc.Projection{p.row, p.col, p.ignore} {
+		if slices.ContainsFunc(projection.Fields(), func(f *benchproc.Field) bool { return f.Name == key }) {
+			return true
+		}
+	}
+	return false
+}
+
+// A sample is what was measured of one row in one unit, on one side.
+type sample struct {
+	values []float64
+	at     []place
+	iters  float64
+}
+
+// A place is where a value was read.
+type place struct{ input, line, round int }
+
+// sides are samples by table, row, unit and column.
+type sides struct {
+	*projector
+	options  *Options
+	samples  map[sideKey]map[benchproc.Key]*sample
+	order    []sideKey // as first met
+	cols     []benchproc.Key
+	notes    []string
+	lone     []string // cells of which one side has more rounds
+	warnings []string
+}
+
+type sideKey struct {
+	table, row benchproc.Key
+	unit       string
+}
+
+// arrange lines up what was read.
+func arrange(o *Options, in *inputs) (*sides, error) {
+	o, notes, err := chooseColumns(o, in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProjector(o, in.count, nil)
+	if err != nil {
+		return nil, err
+	}
+	var kept []line
+	for _, l := range in.lines {
+		if ok, err := p.filter.Apply(l.Result); ok && err == nil {
+			kept = append(kept, l)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("none of %d benchmark lines is left: --filter, or the values that --col or --row ask for, leave out all", len(in.lines))
+	}
+	ignore, warnings := differing(p, kept)
+	if p, err = newProjector(o, in.count, ignore); err != nil {
+		return nil, err
+	}
+	s := &sides{projector: p, options: o, notes: notes, warnings: warnings, samples: map[sideKey]map[benchproc.Key]*sample{}}
+	for _, l := range kept {
+		s.add(l)
+	}
+	benchproc.SortKeys(s.cols)
+	return s, s.checkColumns(o.Col)
+}
+
+// add adds the values of a line.
+func (s *sides) add(l line) {
+	table, row, col := s.table.Project(l.Result), s.row.Project(l.Result), s.col.Project(l.Result)
+	if !slices.Contains(s.cols, col) {
+		s.cols = append(s.cols, col)
+	}
+	_, at := l.Pos()
+	for _, v := range l.Values {
+		key := sideKey{table, row, v.Unit}
+		if s.samples[key] == nil {
+			s.samples[key] = map[benchproc.Key]*sample{}
+			s.order = append(s.order, key)
+		}
+		x := s.samples[key][col]
+		if x == nil {
+			x = new(sample)
+			s.samples[key][col] = x
+		}
+		x.values = append(x.values, v.Value)
+		x.at = append(x.at, place{l.input, at, l.round})
+		x.iters += float64(l.Iters)
+	}
+}
+
+// checkColumns sees that there are a base and a head, and that it is known which is which.
+func (s *sides) checkColumns(col string) error {
+	for _, c := range s.cols {
+		if c.StringValues() == "" {
+			return fmt.Errorf("--col %s: some lines have no %s: leave them out by --filter", col, col)
+		}
+	}
+	base := label(s.cols[0])
+	switch {
+	case len(s.cols) == 1:
+		return fmt.Errorf("--col %s: all lines are of %s: there is nothing to compare it with", col, base)
+	case col != file && !strings.Contains(col, "@"):
+		var all []string
+		for _, c := range s.cols {
+			all = append(all, label(c))
+		}
+		s.warnings = append(s.warnings, fmt.Sprintf("the base is %s because it is met first: --col '%s@(%s)' says so for sure", base, col, strings.Join(all, " ")))
+	}
+	return nil
+}
+
+// label is what a key is called: its value, or all with their names.
+func label(k benchproc.Key) string {
+	if len(k.Projection().FlattenedFields()) == 1 {
+		return k.StringValues()
+	}
+	return k.String()
+}
+
+// config is a key in pairs. What is not set is left out.
+func config(k benchproc.Key) (all []Pair) {
+	for _, f := range k.Projection().FlattenedFields() {
+		if v := k.Get(f); v != "" {
+			all = append(all, Pair{f.Name, v})
+		}
+	}
+	return all
+}
+
+// differing are configuration keys that tell the sides apart, and so would keep everything
+// from being compared: those of which the base and a head have no value in common. A line
+// of a log that looks like one is among them. They are left out of what must be equal, and
+// told. Not so the package: benchmarks of two packages may have one name.
+func differing(p *projector, lines []line) (ignore, warnings []string) {
+	values := map[string]map[benchproc.Key][]string{} // by key and column
+	var keys []string
+	var cols []benchproc.Key
+	for _, l := range lines {
+		col := p.col.Project(l.Result)
+		if !slices.Contains(cols, col) {
+			cols = append(cols, col)
+		}
+		for _, c := range l.Config {
+			if !c.File || c.Key == "pkg" || p.names(c.Key) {
+				continue
+			}
+			if values[c.Key] == nil {
+				values[c.Key] = map[benchproc.Key][]string{}
+				keys = append(keys, c.Key)
+			}
+			if !slices.Contains(values[c.Key][col], string(c.Value)) {
+				values[c.Key][col] = append(values[c.Key][col], string(c.Value))
+			}
+		}
+	}
+	benchproc.SortKeys(cols)
+	for _, key := range keys {
+		base := values[key][cols[0]]
+		for _, col := range cols[1:] {
+			head := values[key][col]
+			if slices.ContainsFunc(head, func(v string) bool { return slices.Contains(base, v) }) {
+				continue
+			}
+			ignore = append(ignore, strconv.Quote(key))
+			warnings = append(warnings, fmt.Sprintf("%s differs: %s in %s, %s in %s: compared all the same", key, several(base), label(cols[0]), several(head), label(col)))
+			break
+		}
+	}
+	return ignore, warnings
+}
+
+// several names a few values.
+func several(values []string) string {
+	const few = 3
+	switch n := len(values); {
+	case n == 0:
+		return "none"
+	case n > few:
+		return fmt.Sprintf("%q and %d more", values[0], n-1)
+	case n == 1:
+		return strconv.Quote(values[0])
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = strconv.Quote(v)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// chooseColumns is o with what tells the sides apart, if it does not say. Of a single run
+// that is the arm, the first by name being the base; the notes tell.
+func chooseColumns(o *Options, in *inputs) (_ *Options, notes []string, err error) {
+	if o.Col != "" {
+		return o, nil, nil
+	}
+	chosen := *o
+	if in.count > 1 {
+		chosen.Col = file
+		return &chosen, nil, nil
+	}
+	vary := varying(in.lines)
+	if in.ours {
+		for _, key := range []string{"/spans", "/quantile"} {
+			values := vary[key]
+			if len(values) < 2 {
+				continue
+			}
+			slices.Sort(values)
+			chosen.Col = fmt.Sprintf("%s@(%s)", key, strings.Join(values, " "))
+			note := fmt.Sprintf("arms are told apart by --col '%s'", chosen.Col)
+			if o.Filter == "" {
+				chosen.Filter = ".name:Load"
+				note += " --filter " + chosen.Filter
+			}
+			return &chosen, []string{note}, nil
+		}
+	}
+	var names []string
+	for key, values := range vary {
+		if len(values) > 1 {
+			names = append(names, key)
+		}
+	}
+	slices.Sort(names)
+	hint := ""
+	if len(names) > 0 {
+		hint = "; what varies in its names: " + strings.Join(names, ", ")
+	}
+	return nil, nil, fmt.Errorf("one input, in which no arm is known: want BASE HEAD, or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", hint)
+}
+
+// varying are the values of each key of the names of lines of load or, of others, of all.
+func varying(lines []line) map[string][]string {
+	loads := slices.ContainsFunc(lines, func(l line) bool { return isLoad(l.Name) })
+	vary := map[string][]string{}
+	for _, l := range lines {
+		if loads && !isLoad(l.Name) {
+			continue
+		}
+		_, parts := l.Name.Parts()
+		for _, part := range parts {
+			key, value, ok := strings.Cut(string(part), "=")
+			if ok && !slices.Contains(vary[key], value) {
+				vary[key] = append(vary[key], value)
+			}
+		}
+	}
+	return vary
+}
+
+func isLoad(n benchfmt.Name) bool { return string(n.Base()) == "Load" }

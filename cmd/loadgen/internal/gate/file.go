@@ -1,0 +1,184 @@
+package gate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	yaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"golang.org/x/perf/benchunit"
+
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+// DefaultFile is the gate file of a project: it is read where a comparison is made.
+const DefaultFile = "loadgen-gate.yaml"
+
+// A File is what a project says of how it is judged. Units are as benchstat has them.
+type File struct {
+	Path     string
+	Margins  map[string]comparison.Margin
+	Exact    []string // units that are the same each time
+	Only     []string // units that are judged; all if there is none
+	Strict   bool
+	Expected []Expected
+}
+
+// An Expected regression is one that somebody has agreed to, for a while.
+type Expected struct {
+	Cell   string    // name of the benchmark as it is shown; * stands for anything
+	Unit   string    // as benchstat has it
+	Reason string    // for people
+	Until  time.Time // the day after its last one begins
+
+	where   string // file:line:column
+	pattern *regexp.Regexp
+}
+
+// matches tells whether the regression of a cell is expected.
+func (e *Expected) matches(name, unit string) bool {
+	return e.Unit == unit && e.pattern.MatchString(name)
+}
+
+// Last is the last day on which it is expected.
+func (e *Expected) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
+
+// ReadFile reads a gate file. Everything wrong with its values is reported, each with
+// file:line:column.
+func ReadFile(path string) (*File, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("gate file: %w", err)
+	}
+	return ParseFile(path, data)
+}
+
+// A scalar is a value of a gate file and where it stands.
+type scalar struct {
+	text         string
+	line, column int
+}
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (s *scalar) UnmarshalYAML(n ast.Node) error {
+	if _, ok := n.(ast.ScalarNode); !ok {
+		return &yaml.UnexpectedNodeTypeError{Actual: n.Type(), Expected: ast.StringType, Token: n.GetToken()}
+	}
+	t := n.GetToken()
+	s.text, s.line, s.column = t.Value, t.Position.Line, t.Position.Column
+	return nil
+}
+
+var _ yaml.NodeUnmarshaler = (*scalar)(nil)
+
+// document is a gate file as it is written.
+type document struct {
+	Margins  map[string]scalar `yaml:"margins"`
+	Exact    []scalar          `yaml:"exact"`
+	Only     []scalar          `yaml:"only"`
+	Strict   bool              `yaml:"strict"`
+	Expected []entry           `yaml:"expected"`
+}
+
+// An entry is an expected regression as it is written.
+type entry struct {
+	Cell   scalar `yaml:"cell"`
+	Unit   scalar `yaml:"unit"`
+	Reason scalar `yaml:"reason"`
+	Until  scalar `yaml:"until"`
+}
+
+// ParseFile reads the text of a gate file, of which path is the name.
+func ParseFile(path string, data []byte) (*File, error) {
+	var d document
+	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&d)
+	var at yaml.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, strict, expected", path)
+	case errors.As(err, &at):
+		p := at.GetToken().Position
+		return nil, fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only), Margins: map[string]comparison.Margin{}}
+	var errs []error
+	for _, unit := range slices.Sorted(maps.Keys(d.Margins)) {
+		s := d.Margins[unit]
+		tidy, m, err := comparison.ParseMargin(unit + "=" + s.text)
+		if _, twice := f.Margins[tidy]; twice && err == nil {
+			err = fmt.Errorf("margin of %s: it is given twice, in two spellings", unit)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.in(path), err))
+		}
+		f.Margins[tidy] = m
+	}
+	for i, e := range d.Expected {
+		x, err := e.parse(path)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: expected regression %d: %w", e.place().in(path), i+1, err))
+		}
+		f.Expected = append(f.Expected, x)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func tidyUnits(list []scalar) (units []string) {
+	for _, s := range list {
+		units = append(units, tidyUnit(s.text))
+	}
+	return units
+}
+
+// parse checks that an entry is whole.
+func (e *entry) parse(path string) (Expected, error) {
+	x := Expected{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
+		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
+	for _, f := range []struct{ name, text string }{{"cell", e.Cell.text}, {"unit", e.Unit.text}, {"reason", x.Reason}, {"until", e.Until.text}} {
+		if f.text == "" {
+			return x, fmt.Errorf("it has no %s: want cell, unit, reason and until", f.name)
+		}
+	}
+	day, err := time.ParseInLocation(time.DateOnly, e.Until.text, time.Local)
+	if err != nil {
+		return x, fmt.Errorf("until %q is no day: want one such as 2030-12-31", e.Until.text)
+	}
+	x.Until = day.AddDate(0, 0, 1)
+	return x, nil
+}
+
+// place is where an entry stands: where its first field does.
+func (e *entry) place() (first scalar) {
+	for _, s := range []scalar{e.Cell, e.Unit, e.Reason, e.Until} {
+		if s.line > 0 && (first.line == 0 || s.line < first.line) {
+			first = s
+		}
+	}
+	return first
+}
+
+func (s scalar) in(path string) string { return fmt.Sprintf("%s:%d:%d", path, s.line, s.column) }
+
+// wildcard matches a whole name, in which * stands for anything.
+func wildcard(s string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), `\*`, ".*") + "$")
+}
+
+// tidyUnit is a unit as benchstat has it: sec/op for ns/op.
+func tidyUnit(unit string) string {
+	_, tidy := benchunit.Tidy(1, unit)
+	return tidy
+}

@@ -1,0 +1,190 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"golang.org/x/perf/benchproc"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// A pair is a base and a head of one row in one unit.
+type pair struct {
+	name, unit           string
+	base, head           *sample
+	baseLabel, headLabel string
+	config               []Pair
+	how                  pairing
+}
+
+// A pairing tells whether values are paired by round, and why.
+type pairing struct {
+	paired bool
+	why    string
+}
+
+// pairs sets each head against the base. What the base has and a head has not is an error;
+// what a head has alone is told.
+func (s *sides) pairs() ([]*pair, error) {
+	var all []*pair
+	var errs []error
+	for _, head := range s.cols[1:] {
+		var missing, added []string
+		for _, key := range s.order {
+			base, other := s.samples[key][s.cols[0]], s.samples[key][head]
+			switch {
+			case base == nil && other != nil:
+				added = append(added, s.describe(key))
+			case base != nil && other == nil:
+				missing = append(missing, s.describe(key))
+			case base != nil:
+				p := &pair{name: label(key.row), unit: key.unit, base: base, head: other,
+					baseLabel: label(s.cols[0]), headLabel: label(head), config: config(key.table)}
+				errs = append(errs, s.line(p))
+				all = append(all, p)
+			}
+		}
+		if len(missing) > 0 {
+			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out by --filter, or by --ignore if a key of the configuration keeps it apart",
+				label(head), firstOf(missing), label(s.cols[0])))
+		}
+		if len(added) > 0 {
+			s.warnings = append(s.warnings, fmt.Sprintf("%s alone has %s: not compared", label(head), firstOf(added)))
+		}
+	}
+	if len(s.lone) > 0 {
+		s.warnings = append(s.warnings, "rounds that one side alone has are left out of "+firstOf(s.lone))
+	}
+	return all, errors.Join(errs...)
+}
+
+// firstOf names the first few, and how many more there are.
+func firstOf(all []string) string {
+	const few = 3
+	if n := len(all); n > few {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:few], ", "), n-few)
+	}
+	return strings.Join(all, ", ")
+}
+
+// describe names what a key is of; of its configuration, what there is more than one of.
+func (s *sides) describe(key sideKey) string {
+	text := fmt.Sprintf("%s in %s", label(key.row), key.unit)
+	tables := make([]benchproc.Key, 0, len(s.order))
+	for _, k := range s.order {
+		if !slices.Contains(tables, k.table) {
+			tables = append(tables, k.table)
+		}
+	}
+	var parts []string
+	for _, f := range benchproc.NonSingularFields(tables) {
+		parts = append(parts, fmt.Sprintf("%s: %q", f.Name, key.table.Get(f)))
+	}
+	if len(parts) > 0 {
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return text
+}
+
+// line lines up the values of a pair, and sees that they are of one load.
+func (s *sides) line(p *pair) error {
+	if err := s.pairUp(p); err != nil {
+		return fmt.Errorf("%s in %s: %w", p.name, p.unit, err)
+	}
+	if p.unit != "offered-qps" || slices.Contains(p.config, Pair{"loop", bench.ClosedLoop}) {
+		return nil // in a closed loop the load follows the target
+	}
+	return p.sameLoad()
+}
+
+// pairUp decides whether the values are paired.
+func (s *sides) pairUp(p *pair) error {
+	base, head := p.base, p.head
+	n, m := len(base.values), len(head.values)
+	switch {
+	case s.options.Paired && n != m:
+		return fmt.Errorf("--paired: %d rounds of %s and %d of %s: want as many", n, p.baseLabel, m, p.headLabel)
+	case s.options.Paired:
+		p.how = pairing{true, "--paired says so"}
+	case !sameInput(base, head):
+		p.how = pairing{false, "they come from several files; if they were measured in turn, --paired"}
+	case base.hasRounds() && head.hasRounds():
+		if p.keepCommon() {
+			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))
+		}
+		p.how = pairing{true, "the file tells the rounds"}
+	case n == m && n > 1 && interleaved(base, head):
+		p.how = pairing{true, "their lines take turns"}
+	case n == m:
+		p.how = pairing{false, "their lines do not take turns"}
+	default:
+		p.how = pairing{false, "one side has more lines than the other"}
+	}
+	return nil
+}
+
+func sameInput(a, b *sample) bool {
+	other := func(p place) bool { return p.input != a.at[0].input }
+	return !slices.ContainsFunc(a.at, other) && !slices.ContainsFunc(b.at, other)
+}
+
+// hasRounds tells whether there is one value for each of the rounds that it is of.
+func (x *sample) hasRounds() bool {
+	seen := map[int]bool{0: true}
+	for _, at := range x.at {
+		if seen[at.round] {
+			return false
+		}
+		seen[at.round] = true
+	}
+	return true
+}
+
+// keepCommon leaves the rounds that both sides have, in order, and tells whether there were
+// others.
+func (p *pair) keepCommon() bool {
+	keep := func(x, other *sample) *sample {
+		kept := &sample{iters: x.iters}
+		for i, at := range x.at {
+			if slices.ContainsFunc(other.at, func(o place) bool { return o.round == at.round }) {
+				kept.values, kept.at = append(kept.values, x.values[i]), append(kept.at, at)
+			}
+		}
+		return kept
+	}
+	base, head := keep(p.base, p.head), keep(p.head, p.base)
+	fewer := len(base.values) < len(p.base.values) || len(head.values) < len(p.head.values)
+	p.base, p.head = base, head
+	return fewer
+}
+
+// interleaved tells whether both sides were measured in rounds: the i-th of both before
+// the next of either. Go test -count does not do so, a loop around go test does.
+func interleaved(a, b *sample) bool {
+	for i := range a.at[1:] {
+		if max(a.at[i].line, b.at[i].line) > min(a.at[i+1].line, b.at[i+1].line) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameLoad sees that both sides were offered the same load: within one file exactly, else
+// to 1% and what random arrivals vary by.
+func (p *pair) sameLoad() error {
+	a, b := results.Median(p.base.values), results.Median(p.head.values)
+	allowed := 0.0
+	if !sameInput(p.base, p.head) {
+		allowed = 0.01 + 5/math.Sqrt(max(1, min(p.base.iters, p.head.iters)))
+	}
+	if math.Abs(b-a) <= allowed*a {
+		return nil
+	}
+	return fmt.Errorf("%s: %v calls a second were offered to %s and %v to %s: they are not comparable: leave it out by --filter, or measure both at one rate",
+		p.name, a, p.baseLabel, b, p.headLabel)
+}

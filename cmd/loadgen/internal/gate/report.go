@@ -1,0 +1,218 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"golang.org/x/perf/benchunit"
+
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+// Schema is the version of a report in JSON.
+const Schema = 1
+
+// expected is the verdict of a regression that the gate file expects.
+const expected comparison.Verdict = "expected"
+
+// verdicts are all, by how much they matter.
+var verdicts = []comparison.Verdict{comparison.Regressed, expected, comparison.Improved, comparison.Equivalent, comparison.Inconclusive, comparison.NotJudged}
+
+// A Report is what came of a comparison.
+type Report struct {
+	Schema   int                        `json:"schema"`
+	Summary  string                     `json:"summary"` // the last line
+	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive and Strict
+	Strict   bool                       `json:"strict"`
+	Counts   map[comparison.Verdict]int `json:"counts"`
+	Notes    []string                   `json:"notes"` // what was decided
+	Warnings []string                   `json:"warnings"`
+	Tables   []*Table                   `json:"tables"`
+}
+
+// A Table is of cells that were measured in the same circumstances.
+type Table struct {
+	Base   string  `json:"base"`
+	Head   string  `json:"head"`
+	Config []Pair  `json:"config"`
+	Paired bool    `json:"paired"`
+	Why    string  `json:"why"` // it is paired or not
+	Cells  []*Cell `json:"cells"`
+}
+
+// A Pair is a key and its value.
+type Pair struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// A Cell is one benchmark in one unit, as benchstat has it. What is not known is nil.
+type Cell struct {
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+	Base Side   `json:"base"`
+	Head Side   `json:"head"`
+	// Shift, Low and High are shares of the base, or amounts in the unit if Absolute.
+	Shift      *float64           `json:"shift"`
+	Low        *float64           `json:"low"`
+	High       *float64           `json:"high"`
+	Confidence *float64           `json:"confidence"`
+	Absolute   bool               `json:"absolute"`
+	P          *float64           `json:"p"`
+	Adjusted   *float64           `json:"p_holm"`
+	Better     string             `json:"better"` // lower, higher or neither
+	Exact      bool               `json:"exact"`
+	Margin     string             `json:"margin"`
+	Verdict    comparison.Verdict `json:"verdict"`
+	Why        string             `json:"why,omitempty"`
+}
+
+// A Side is what was measured of a base or a head.
+type Side struct {
+	Median float64 `json:"median"`
+	Rounds int     `json:"rounds"`
+}
+
+func newCell(r *comparison.Result) *Cell {
+	known := func(x float64) *float64 {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil
+		}
+		return &x
+	}
+	c := &Cell{Name: r.Name, Unit: r.Rule.Unit, Base: Side{r.BaseMedian, len(r.Base)}, Head: Side{r.HeadMedian, len(r.Head)},
+		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
+		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(), Verdict: r.Verdict, Why: r.Why}
+	if c.Shift != nil {
+		c.Confidence = known(r.Confidence)
+	}
+	if c.P != nil {
+		c.Adjusted = known(r.Adjusted)
+	}
+	return c
+}
+
+// add adds a cell to the table it belongs to.
+func (r *Report) add(p *pair, c *Cell) {
+	at := slices.IndexFunc(r.Tables, func(t *Table) bool {
+		return t.Head == p.headLabel && t.Why == p.how.why && slices.Equal(t.Config, p.config)
+	})
+	if at < 0 {
+		at = len(r.Tables)
+		r.Tables = append(r.Tables, &Table{Base: p.baseLabel, Head: p.headLabel, Config: p.config, Paired: p.how.paired, Why: p.how.why})
+	}
+	r.Tables[at].Cells = append(r.Tables[at].Cells, c)
+}
+
+func (r *Report) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// count sums up the verdicts. That nothing was judged is an error: it is no pass.
+func (r *Report) count() error {
+	r.Counts = map[comparison.Verdict]int{}
+	judged := 0
+	for _, t := range r.Tables {
+		for _, c := range t.Cells {
+			r.Counts[c.Verdict]++
+			if c.Verdict != comparison.NotJudged {
+				judged++
+			}
+		}
+	}
+	if judged == 0 {
+		return errors.New("nothing was judged: of no unit that was compared is it known which way is better: want a line such as 'Unit widgets/op better=lower' in the input")
+	}
+	switch {
+	case r.Counts[comparison.Regressed] > 0:
+		r.Exit = 1
+	case r.Strict && r.Counts[comparison.Inconclusive] > 0:
+		r.Exit = 3
+	}
+	var parts []string
+	for _, v := range verdicts {
+		// The last two are told if there are any.
+		if n := r.Counts[v]; n > 0 || v != expected && v != comparison.NotJudged {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	r.Summary = fmt.Sprintf("%s; exit %d", strings.Join(parts, ", "), r.Exit)
+	return nil
+}
+
+// title says what a table compares.
+func (t *Table) title() string {
+	least, most := math.MaxInt, 0
+	for _, c := range t.Cells {
+		least, most = min(least, c.Base.Rounds, c.Head.Rounds), max(most, c.Base.Rounds, c.Head.Rounds)
+	}
+	rounds := fmt.Sprintf("%d rounds", most)
+	switch {
+	case most == 1:
+		rounds = "one round"
+	case least < most:
+		rounds = fmt.Sprintf("%d to %d rounds", least, most)
+	}
+	how := "unpaired"
+	if t.Paired {
+		how = "paired"
+	}
+	return fmt.Sprintf("%s against %s, %s, %s: %s", t.Head, t.Base, rounds, how, t.Why)
+}
+
+// header are the columns of a table.
+var header = []string{"base", "head", "shift", "95% interval", "margin", "p", "verdict"}
+
+// row is a cell as text, without its name and unit.
+func (c *Cell) row() []string {
+	// As benchstat writes them: each with a prefix of its own.
+	class := benchunit.ClassOf(c.Unit)
+	none := "-"
+	shift, interval, p := none, none, none
+	if c.Shift != nil {
+		shift = c.signed(*c.Shift)
+		interval = "[" + c.signed(*c.Low) + ", " + c.signed(*c.High) + "]"
+	}
+	if c.Adjusted != nil {
+		p = fmt.Sprintf("%.3f", *c.Adjusted)
+	}
+	return []string{benchunit.Scale(c.Base.Median, class), benchunit.Scale(c.Head.Median, class), shift, interval, c.margin(), p, string(c.Verdict)}
+}
+
+func (c *Cell) margin() string {
+	if c.Verdict == comparison.NotJudged {
+		return "-"
+	}
+	return c.Margin
+}
+
+// signed writes a shift, or an end of its interval.
+func (c *Cell) signed(x float64) string {
+	if c.Absolute {
+		return sign(x, benchunit.Scale(math.Abs(x), benchunit.ClassOf(c.Unit)))
+	}
+	decimals := 1
+	switch a := math.Abs(100 * x); {
+	case a < 0.995:
+		decimals = 2
+	case a >= 99.95:
+		decimals = 0
+	}
+	return sign(x, fmt.Sprintf("%.*f%%", decimals, 100*math.Abs(x)))
+}
+
+func sign(x float64, size string) string {
+	switch {
+	case strings.Trim(size, "0.%") == "":
+		if strings.HasSuffix(size, "%") {
+			return "0%"
+		}
+		return "0"
+	case x < 0:
+		return "-" + size
+	}
+	return "+" + size
+}
