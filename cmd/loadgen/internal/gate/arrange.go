@@ -180,7 +180,8 @@ func label(k benchproc.Key) string {
 }
 
 // config is a key in pairs. What is not set is left out.
-func config(k benchproc.Key) (all []Pair) {
+func config(k benchproc.Key) []Pair {
+	all := []Pair{} // not null in JSON
 	for _, f := range k.Projection().FlattenedFields() {
 		if v := k.Get(f); v != "" {
 			all = append(all, Pair{f.Name, v})

@@ -65,11 +65,11 @@ func TestMediansAndPValuesAreThoseOfBenchstat(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, texts := range map[string][2]string{
-		"example":    {published, publishedAfter},
-		"4 rounds":   {made(r, 4, 1), made(r, 4, 1.1)},
-		"10 rounds":  {made(r, 10, 1), made(r, 10, 1.02)},
-		"12 and 9":   {made(r, 12, 1), made(r, 9, 1.02)},
-		"60 rounds":  {made(r, 60, 1), made(r, 60, 1.05)},
+		"example":   {published, publishedAfter},
+		"4 rounds":  {made(r, 4, 1), made(r, 4, 1.1)},
+		"10 rounds": {made(r, 10, 1), made(r, 10, 1.02)},
+		"12 and 9":  {made(r, 12, 1), made(r, 9, 1.02)},
+		"60 rounds": {made(r, 60, 1), made(r, 60, 1.05)},
 		"one round": {made(r, 1, 1), made(r, 1, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {

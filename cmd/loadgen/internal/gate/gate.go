@@ -62,7 +62,7 @@ func Compare(o *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Strict: o.strict(), Notes: s.notes, Warnings: slices.Concat(in.warnings, s.warnings)}
+	r := &Report{Schema: Schema, Strict: o.strict(), Notes: append([]string{}, s.notes...), Warnings: append([]string{}, slices.Concat(in.warnings, s.warnings)...)}
 	for i, p := range pairs {
 		r.add(p, newCell(&judged[i]))
 	}

@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -162,7 +163,7 @@ func tidy(r *benchfmt.Result) error {
 	for i := range r.Values {
 		v := &r.Values[i]
 		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
-			return fmt.Errorf("%s:%d: %v %s: want a finite number", file, at, v.Value, v.Unit)
+			return fmt.Errorf("%s:%d: %v %s: want a finite number", file, at, v.Value, cmp.Or(v.OrigUnit, v.Unit))
 		}
 		if x, unit := benchunit.Tidy(v.Value, v.Unit); unit != v.Unit {
 			*v = benchfmt.Value{Value: x, Unit: unit, OrigValue: v.Value, OrigUnit: v.Unit}

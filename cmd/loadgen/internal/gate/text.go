@@ -41,7 +41,7 @@ func Text(r *Report) string {
 	var b strings.Builder
 	var shown []Pair
 	for _, t := range r.Tables {
-		b.WriteString(wrap(t.title(), ""))
+		b.WriteString(wrap(t.title(), "  "))
 		for _, p := range t.Config {
 			if !slices.Contains(shown, p) {
 				b.WriteString(plain(p.Key+": "+p.Value) + "\n")
