@@ -1,0 +1,169 @@
+package revision_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+)
+
+// write writes files, by their paths in dir.
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func says(what string) string {
+	return "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"" + what + "\") }\n"
+}
+
+// repository has a program in a directory of its own, in one commit, tagged v1.
+func repository(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"go.mod": "module example.com/m\n\ngo 1.21\n", "cmd/p/main.go": says("old")})
+	git(t, dir, "init", "--quiet")
+	git(t, dir, "add", ".")
+	git(t, dir, "commit", "--quiet", "-m", "first")
+	git(t, dir, "tag", "v1")
+	return dir
+}
+
+func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
+	dir := repository(t)
+	write(t, dir, map[string]string{"cmd/p/main.go": says("new")})
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("GIT_DIR", "/nowhere") // as in a hook
+	c, err := revision.Open(t.Context(), filepath.Join(dir, "cmd"), "v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Same() || c.Head != c.Commit+"+changes" || filepath.Base(c.Dir) != "cmd" {
+		t.Errorf("%+v", c)
+	}
+	programs, err := c.Build(t.Context(), "./p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"old", "new"} {
+		if got, err := exec.Command(programs[i]).Output(); string(got) != want || err != nil {
+			t.Errorf("%s says %q, %v; want %q", programs[i], got, err, want)
+		}
+	}
+	if _, err := c.BuildTest(t.Context(), "./p"); err == nil || !strings.Contains(err.Error(), "./p of base (commit ") || !strings.Contains(err.Error(), "has no test files") {
+		t.Errorf("a package without tests: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	os.Unsetenv("GIT_DIR")
+	if trees := git(t, dir, "worktree", "list"); strings.Count(trees, "\n") != 0 {
+		t.Errorf("git still knows\n%s", trees)
+	}
+}
+
+func TestARevisionThatIsTheWorkingTreeIsSeen(t *testing.T) {
+	dir := repository(t)
+	c, err := revision.Open(t.Context(), dir, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Same() {
+		t.Errorf("%+v", c)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
+	dir, empty := repository(t), t.TempDir()
+	git(t, empty, "init", "--quiet")
+	write(t, dir, map[string]string{"later/x.go": "package later\n"})
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for _, c := range []struct{ dir, ref, want string }{
+		{temp, "v1", "is not in a git working tree"},
+		{dir, "v2", `git knows no revision "v2": want a branch, a tag or a commit`},
+		{dir, "--all", `git knows no revision "--all"`},
+		{dir, "", `git knows no revision ""`},
+		{dir, "v1:go.mod", `git knows no revision "v1:go.mod"`},
+		{empty, "HEAD", `git knows no revision "HEAD"`},
+		{filepath.Join(dir, "later"), "v1", "v1 has no directory later/: change to one that both sides have"},
+	} {
+		if _, err := revision.Open(t.Context(), c.dir, c.ref); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %s: %v, want %q", c.ref, c.dir, err, c.want)
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := revision.Open(stopped, dir, "v1"); err == nil {
+		t.Error("it went on after an interrupt")
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if trees := git(t, dir, "worktree", "list"); strings.Count(trees, "\n") != 0 {
+		t.Errorf("git still knows\n%s", trees)
+	}
+}
+
+func TestWhatCannotBeBuiltSaysOnWhichSide(t *testing.T) {
+	dir := repository(t)
+	write(t, dir, map[string]string{"cmd/p/main.go": "package main\n\nfunc main() { nowhere() }\n"})
+	for _, c := range []buildCase{
+		{dir, "./cmd/p", "building ./cmd/p of head (commit "},
+		{dir, "./cmd/q", "building ./cmd/q of base (commit "},
+	} {
+		c.build(t)
+	}
+	none := t.TempDir()
+	write(t, none, map[string]string{"main.go": says("")})
+	git(t, none, "init", "--quiet")
+	git(t, none, "add", ".")
+	git(t, none, "commit", "--quiet", "-m", "first")
+	buildCase{none, ".", "is not in a Go module on the side base"}.build(t)
+}
+
+type buildCase struct{ in, pkg, want string }
+
+func (b buildCase) build(t *testing.T) {
+	t.Helper()
+	c, err := revision.Open(t.Context(), b.in, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Build(t.Context(), b.pkg); err == nil || !strings.Contains(err.Error(), b.want) {
+		t.Errorf("%v, want %q", err, b.want)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
