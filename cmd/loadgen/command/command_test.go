@@ -204,7 +204,7 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 
 func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 	for name, want := range map[string][]string{
-		"span-cost": {"\nspans   sampling     processors  offered/s", "\nsdk     parent-0.01  discard ", "\npooled  never        - ",
+		"span-cost": {"\nspans         sampling     processors  offered/s", "\nsdk           parent-0.01  discard ", "\npooled        never        - ",
 			"\n- processors=batch vs processors=none at 4,000/s, spans=sdk, sampling=always: "},
 		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ", "-col '/metrics@(none otel own prometheus)'"},
 	} {
@@ -266,7 +266,7 @@ func TestExitCodes(t *testing.T) {
 		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", `--workers: "none" is not valid`}},
 		{"run --qps -1", 2, []string{`--qps: "-1" is not a rate`}},
 		{"run --qps 1 --duration 10ms", 2, []string{"--duration: 10ms yields no call at 1/s"}},
-		{"run --spans pool", 2, []string{`--spans: "pool" is unknown: want a list of none, noop, pooled, pooled-off, sdk`}},
+		{"run --spans pool", 2, []string{`--spans: "pool" is unknown: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`}},
 		{"run --spans sdk --spans sdk", 2, []string{`--spans: "sdk" is given twice`}},
 		{"run --out=", 2, []string{"--out is empty: want a directory"}},
 		{"run --out " + taken, 2, []string{"holds a run already"}},
