@@ -69,6 +69,8 @@ type Environment struct {
 	Version    string      `json:"version"` // of loadgen
 	Commit     string      `json:"commit,omitempty"`
 	Turns      bench.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
+	// Warnings are what made the machine unfit for measuring before the run began.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A Visit is one run of one cell, in a process of its own.

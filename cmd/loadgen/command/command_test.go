@@ -24,6 +24,10 @@ import (
 const asCommand = "LOADGEN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	survey = func(context.Context) []string { return nil }
+	if pkg := os.Getenv(testPackage); pkg != "" {
+		mainPackage = func() (string, error) { return pkg, nil }
+	}
 	switch os.Getenv(asCommand) {
 	case "1":
 		Main()

@@ -81,6 +81,8 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 				args = []string{"plan"}
 			case args[0] == "selftest":
 				args = append(args, "--help") // instead of a minute
+			case strings.Contains(command, "--compare ") && !strings.Contains(command, " vs "):
+				args = append(words(command), "--help") // a plan knows no revision
 			}
 			for i, a := range args {
 				if strings.HasPrefix(a, "scenarios/") {

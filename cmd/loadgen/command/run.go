@@ -19,14 +19,14 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 func newRun(own targets) *cobra.Command {
 	var (
-		out      string
-		strict   bool
-		profiles []string
+		o       runOptions
+		benches benchOptions
 	)
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO]",
@@ -37,52 +37,120 @@ run.bench (for benchstat) and run.json (everything).
 
 SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
 is span-reuse, which takes about a minute. Flags take the place of what the
-scenario says. An interrupt ends the run at once; what was measured is kept.`,
+scenario says. An interrupt ends the run at once; what was measured is kept.
+
+With --compare REF, a git revision, the command is built at REF and at the working
+tree, in the module of the directory that it runs in, and every round visits each
+cell of both, in random order, for as many rounds as can show a change. That leaves
+two runs, in the directories base and head, and exits with 1 if head is worse than
+base by more than the margins. With --bench PKG it is the benchmarks of a package that
+run so, and what they leave is base.bench and head.bench, paired line by line. Sides
+that are measured one after the other differ by what the machine did meanwhile:
+where it drifts by 1% from run to run, equal sides are called different 29% of the
+time so, and 2% interleaved.`,
 		Example: `  loadgen run
   loadgen run span-reuse --qps 5k,20k --rounds 12
   loadgen run quantile-live --out /tmp/live
-  loadgen run mine.yaml --spans none,sdk --duration 2s`,
+  loadgen run mine.yaml --spans none,sdk --duration 2s
+  loadgen run span-reuse --qps 10k --compare main
+  loadgen run --compare HEAD~1 --bench ./quantile --benchmarks Add --benchtime 100ms`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			ref, err := takeRevision(cmd)
+			if err != nil {
+				return unusable(err)
+			}
+			if err := o.check(cmd); err != nil {
+				return unusable(err)
+			}
+			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if cmd.Flags().Changed("bench") {
+				if err := benches.check(cmd, args, ref); err != nil {
+					return unusable(err)
+				}
+				return runBenchmarks(cmd.Context(), ref, &benches, &o)
+			}
+			for _, name := range []string{"benchmarks", "benchtime"} {
+				if cmd.Flags().Changed(name) {
+					return unusable(fmt.Errorf("--%s: want --bench PKG beside it", name))
+				}
+			}
 			s, err := own.load(cmd, args)
 			if err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("out") && out == "" {
-				return unusable(errors.New("--out is empty: want a directory"))
-			}
-			for _, kind := range profiles {
-				if !slices.Contains(visit.Profiles, kind) {
-					return unusable(fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", ")))
+			if ref != "" {
+				if !cmd.Flags().Changed("rounds") {
+					s.Rounds = max(s.Rounds, comparison.Need(family(s), true))
 				}
+				return runAgainst(cmd.Context(), s, ref, &o)
 			}
-			return run(cmd.Context(), s, out, strict, profiles, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return run(cmd.Context(), s, &o)
 		},
 	}
 	addSettings(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
-	cmd.Flags().StringSliceVar(&profiles, "profile", nil,
+	o.addFlags(cmd)
+	benches.addFlags(cmd)
+	return cmd
+}
+
+// runOptions are what a run has besides its scenario.
+type runOptions struct {
+	out            string // "": a directory of results, by name and time
+	strict         bool
+	profiles       []string
+	stdout, stderr io.Writer
+}
+
+func (o *runOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
+	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
 	if err := cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "Exit with 3 if any visit was not valid.")
-	return cmd
+	f.BoolVar(&o.strict, "strict", false, "Exit with 3 if any visit was not valid, or a comparison with a revision is inconclusive.")
+	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 
-func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, profiles []string, stdout, stderr io.Writer) error {
+func (o *runOptions) check(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("out") && o.out == "" {
+		return errors.New("--out is empty: want a directory")
+	}
+	for _, kind := range o.profiles {
+		if !slices.Contains(visit.Profiles, kind) {
+			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", "))
+		}
+	}
+	return nil
+}
+
+// directory is where the files of a run go.
+func (o *runOptions) directory(name string, began time.Time) string {
+	if o.out != "" {
+		return o.out
+	}
+	return filepath.Join("results", name+"-"+began.UTC().Format("20060102T150405Z"))
+}
+
+// drawSeed gives s a seed if it has none.
+func drawSeed(seed *uint64) {
+	if *seed == 0 {
+		*seed = rand.Uint64()>>1 + 1
+	}
+}
+
+func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err := s.ReadReplays(); err != nil {
 		return unusable(err)
 	}
-	if s.Seed == 0 {
-		s.Seed = rand.Uint64()>>1 + 1
-	}
+	drawSeed(&s.Seed)
 	began := time.Now()
-	if out == "" {
-		out = filepath.Join("results", s.Name+"-"+began.UTC().Format("20060102T150405Z"))
-	}
+	out := o.directory(s.Name, began)
 	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
 	program, err := os.Executable()
 	if err != nil {
@@ -92,28 +160,31 @@ func run(ctx context.Context, s *scenarios.Scenario, out string, strict bool, pr
 	if err != nil {
 		return unusable(err)
 	}
-	fmt.Fprintf(stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
+	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
-	visits := visits{program: program, scenario: s, turns: env.Turns, writer: w, progress: newProgress(stderr, s.Visits())}
+	visits := visits{sides: []side{{program: program, writer: w}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
-	if complete && visitErr == nil && len(profiles) > 0 {
-		visitErr = visits.profile(ctx, profiles, filepath.Join(out, "profiles"))
+	if complete && visitErr == nil && len(o.profiles) > 0 {
+		visitErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
 	}
-	status := results.Partial
-	if complete {
-		status = results.Complete
-	}
-	if err := errors.Join(visitErr, w.Close(status)); err != nil {
+	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
 	done, err := results.Read(w.JSONPath())
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiled(out, profiles)); err != nil {
+	if _, err := fmt.Fprint(o.stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiled(out, o.profiles)); err != nil {
 		return unusable(err)
 	}
-	return verdict(done, complete, strict)
+	return verdict(done, complete, o.strict)
+}
+
+func status(complete bool) results.Status {
+	if complete {
+		return results.Complete
+	}
+	return results.Partial
 }
 
 // profiled says where profiles are, and how to look at them.
@@ -153,88 +224,4 @@ func verdict(run *results.Run, complete, strict bool) error {
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
 	}
 	return nil
-}
-
-// Streams of the scenario's seed.
-const (
-	streamRounds = 1 << 32
-	streamOrder  = 1 << 33
-)
-
-// visits are those of one run.
-type visits struct {
-	program  string
-	scenario *scenarios.Scenario
-	turns    bench.Turns
-	writer   *results.Writer
-	progress *progress
-}
-
-// profile visits every cell once more, on the arrivals of the first round, and keeps
-// the profiles of it in a directory. Nothing of these visits is in the results:
-// profiling would be in them.
-func (v *visits) profile(ctx context.Context, kinds []string, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	s := v.scenario
-	for _, cell := range s.Cells() {
-		if ctx.Err() != nil {
-			return errors.New("interrupted before every cell was profiled")
-		}
-		v.progress.next(fmt.Sprintf("profile of %v", cell))
-		name := strings.Map(func(r rune) rune {
-			if strings.ContainsRune("/: ", r) {
-				return '_'
-			}
-			return r
-		}, cell.Arm()+"_"+cell.Level.Name())
-		got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
-			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}})
-		if got.Error != "" {
-			return fmt.Errorf("profiling %v: %s", cell, got.Error)
-		}
-	}
-	return nil
-}
-
-// roundSeed is the seed of a round.
-func roundSeed(s *scenarios.Scenario, round int) uint64 {
-	return rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
-}
-
-// run visits every cell in rounds. Each round has one seed for all arms, so that
-// they are compared on the same arrivals, keys and work, and an order of its own.
-// It tells whether all were made: an interrupt ends it sooner. An error is that of
-// the files: one of a visit is in its record.
-func (v *visits) run(ctx context.Context) (complete bool, err error) {
-	defer v.progress.finish()
-	s := v.scenario
-	aborted := map[scenarios.Cell]bool{}
-	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
-	for round := 1; round <= s.Rounds; round++ {
-		seed := roundSeed(s, round)
-		cells := s.Cells()
-		order.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
-		for i, cell := range cells {
-			if ctx.Err() != nil {
-				return false, nil
-			}
-			if aborted[cell] {
-				continue // it has missed what it is to hold
-			}
-			v.progress.next(fmt.Sprintf("round %d of %d, %v", round, s.Rounds, cell))
-			got := spawn(ctx, v.program, &visit.Request{Scenario: s, Cell: cell, Seed: seed, Turns: v.turns})
-			got.Round, got.Order = round, i+1
-			aborted[cell] = got.Record != nil && got.Record.Aborted != ""
-			cut := ctx.Err() != nil && !got.Usable()
-			if cut && (got.Error != "" || got.Record.Offered == 0) {
-				return false, nil // nothing had been measured
-			}
-			if err := v.writer.Add(got); err != nil || cut {
-				return false, err
-			}
-		}
-	}
-	return true, nil
 }

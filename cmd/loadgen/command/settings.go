@@ -26,7 +26,11 @@ func addSettings(cmd *cobra.Command) {
 		if isBool {
 			flag.NoOptDefVal = "true" // --closed is enough
 		}
-		if err := cmd.RegisterFlagCompletionFunc(f.Key, cobra.FixedCompletions(f.Values(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		complete := cobra.FixedCompletions(f.Values(), cobra.ShellCompDirectiveNoFileComp)
+		if f.Key == "compare" && cmd.Name() == "run" {
+			complete = completeRevisions
+		}
+		if err := cmd.RegisterFlagCompletionFunc(f.Key, complete); err != nil {
 			panic(err) // the flag was added above
 		}
 	}

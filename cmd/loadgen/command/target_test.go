@@ -35,6 +35,7 @@ var testTargets = []Target{
 			}), nil
 		},
 	},
+	changing,
 	{Name: "closed", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
 		return nil, errors.New("no such table")
 	}},

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bufio"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -76,4 +77,11 @@ func procField(path, name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// system is all that the kernel tells.
+func system() host { return linux(os.DirFS("/"), os.Getpid()) }
+
+func linux(root fs.FS, pid int) host {
+	return host{root, pid, func() float64 { return parseLoad(readLine(root, "proc/loadavg")) }}
 }

@@ -90,11 +90,12 @@ func (c *Checkout) Temp() string { return c.temp }
 
 func (c *Checkout) tree() string { return filepath.Join(c.temp, "tree") }
 
-// Close removes the checkout, and git's note of it, even after an interrupt.
+// Close removes the checkout, and git's note of it, even one that an interrupt left half made,
+// which git holds locked: hence the second --force.
 func (c *Checkout) Close() error {
 	var errs []error
 	if _, err := os.Stat(c.tree()); err == nil {
-		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", c.tree()); err != nil {
+		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", "--force", c.tree()); err != nil {
 			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune forgets it): %w", c.Commit, err))
 		}
 	}

@@ -1,0 +1,289 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/perf/benchfmt"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+// benchOptions are those of benchmarks that are run at a revision and at the working
+// tree.
+type benchOptions struct {
+	pkg, match, time string
+	rounds           int
+	seed             uint64
+}
+
+// benchRounds is how often each side runs unless --rounds says so: enough for 102
+// figures.
+const benchRounds = 12
+
+func (b *benchOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&b.pkg, "bench", "", "With --compare REF, run the benchmarks of this `package` instead of a scenario, such as ./codec.")
+	f.StringVar(&b.match, "benchmarks", ".", "With --bench, those that match a `regexp`, as go test -bench has it.")
+	f.StringVar(&b.time, "benchtime", "1s", "With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
+}
+
+// check takes what flags of a scenario mean for benchmarks, too, and reports everything
+// that is wrong.
+func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) error {
+	var errs []error
+	wrong := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if ref == "" {
+		wrong("--bench: want --compare REF, a revision to compare with, beside it")
+	}
+	if b.pkg == "" || strings.HasPrefix(b.pkg, "-") || strings.Contains(b.pkg, "...") {
+		wrong("--bench: %q is not a package: want one, such as ./codec", b.pkg)
+	}
+	for part := range strings.SplitSeq(b.match, "/") {
+		if _, err := regexp.Compile(part); err != nil {
+			wrong("--benchmarks: %v", err)
+		}
+	}
+	if !regexp.MustCompile(`^[1-9]\d*x$`).MatchString(b.time) {
+		if d, err := time.ParseDuration(b.time); err != nil || d <= 0 {
+			wrong("--benchtime: %q is neither a duration above 0, such as 100ms, nor a number such as 100x", b.time)
+		}
+	}
+	b.rounds = benchRounds
+	if f := cmd.Flags().Lookup("rounds"); f.Changed {
+		n, err := strconv.Atoi(f.Value.String())
+		if err != nil || n < 1 || n > 1000 {
+			wrong("--rounds: %q is not valid: want 1 to 1000", f.Value)
+		}
+		b.rounds = n
+	}
+	if f := cmd.Flags().Lookup("seed"); f.Changed {
+		n, err := strconv.ParseUint(f.Value.String(), 10, 64)
+		if err != nil {
+			wrong("--seed: %q is not valid: want a whole number, 0 or more", f.Value)
+		}
+		b.seed = n
+	}
+	if len(args) > 0 {
+		wrong("--bench: benchmarks have no scenario: leave out %q", args[0])
+	}
+	for _, key := range append([]string{"profile"}, settingFlags...) {
+		if key != "rounds" && key != "seed" && cmd.Flags().Changed(key) && key != "compare" {
+			wrong("--%s: benchmarks have none: leave it out, or leave out --bench", key)
+		}
+	}
+	if f := cmd.Flags().Lookup("compare"); f.Changed && ref != "" {
+		wrong("--compare: benchmarks have no arms: want a revision alone")
+	}
+	return errors.Join(errs...)
+}
+
+// runBenchmarks runs those of a package as it is at ref and at the working tree, in
+// rounds, and compares them.
+func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptions) error {
+	checkout, err := open(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer closing(checkout, o)
+	introduce(checkout, o)
+	dirs, err := checkout.PackageDirs(ctx, b.pkg)
+	if err != nil {
+		return compareError(ctx, err)
+	}
+	programs, err := checkout.BuildTest(ctx, b.pkg)
+	if err != nil {
+		return compareError(ctx, err)
+	}
+	drawSeed(&b.seed)
+	out := o.directory("bench", time.Now())
+	run, err := newBenchRun(b, checkout, out)
+	if err != nil {
+		return unusable(err)
+	}
+	run.programs, run.dirs = programs, dirs
+	unfit(ctx, o.stderr)
+	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"), b.seed)
+	run.progress = newProgress(o.stderr, 2*b.rounds)
+	rounds, err := run.do(ctx)
+	if err := errors.Join(err, run.close()); err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	interrupted := &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))}
+	if rounds == 0 {
+		return interrupted
+	}
+	cells, err := run.cells(o)
+	if err != nil {
+		return unusable(err)
+	}
+	gate, err := judge(cells, run.paths, o)
+	switch {
+	case err != nil:
+		return err
+	case rounds < b.rounds:
+		return interrupted
+	}
+	return gate
+}
+
+// A benchRun runs the test binaries of both sides, and writes what they print.
+type benchRun struct {
+	*benchOptions
+	sides          [2]revision.Side
+	programs, dirs [2]string
+	paths          [2]string
+	files          [2]*os.File
+	progress       *progress
+}
+
+func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun, err error) {
+	r = &benchRun{benchOptions: b, sides: c.Sides()}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	for i, side := range r.sides {
+		r.paths[i] = filepath.Join(out, side.Name+".bench")
+		r.files[i], err = os.OpenFile(r.paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = fmt.Fprintf(r.files[i], "# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name, side.Commit, b.seed, b.rounds)
+		}
+		if errors.Is(err, os.ErrExist) {
+			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.paths[i])
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// do runs all rounds, and returns how many were made: an interrupt ends it sooner. What
+// is written is of whole rounds, so that the i-th lines of both are of one.
+func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
+	defer r.progress.finish()
+	order := rand.New(rand.NewPCG(r.seed, streamOrder))
+	for round := 1; round <= r.rounds; round++ {
+		var printed [2][]byte
+		for _, i := range order.Perm(2) {
+			r.progress.next(fmt.Sprintf("round %d of %d, %s", round, r.rounds, r.sides[i].Name))
+			printed[i], err = r.once(ctx, i)
+			switch {
+			case ctx.Err() != nil:
+				return round - 1, nil
+			case err != nil:
+				return round - 1, fmt.Errorf("benchmarks of %s, round %d: %w", r.sides[i], round, err)
+			}
+		}
+		for i, f := range r.files {
+			if _, err := fmt.Fprintf(f, "# round %d\n%s", round, printed[i]); err != nil {
+				return round - 1, err
+			}
+		}
+	}
+	return r.rounds, nil
+}
+
+// once runs the benchmarks of one side, in the directory of their package, as go test
+// does.
+func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem")
+	cmd.Dir = r.dirs[side]
+	cmd.WaitDelay = grace
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
+	}
+	if !bytes.HasPrefix(stdout.Bytes(), []byte("Benchmark")) && !bytes.Contains(stdout.Bytes(), []byte("\nBenchmark")) {
+		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
+	}
+	return bytes.ReplaceAll(stdout.Bytes(), []byte("\nPASS\n"), []byte("\n")), nil
+}
+
+func (r *benchRun) close() error {
+	var errs []error
+	for _, f := range r.files {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// cells are what both sides have measured; what one of them alone has is told.
+func (r *benchRun) cells(o *runOptions) (all []comparison.Cell, err error) {
+	var read [2][]*benchfmt.Result
+	for i, path := range r.paths {
+		if read[i], err = results.ReadBench(path); err != nil {
+			return nil, err
+		}
+	}
+	base, head := figures(read[0]), figures(read[1])
+	for i, only := range []struct{ of, in *benchFigures }{{base, head}, {head, base}} {
+		for _, name := range only.of.names {
+			if !slices.Contains(only.in.names, name) {
+				fmt.Fprintf(o.stderr, "warning: %s is in %s alone, and not compared\n", name, r.sides[i].Name)
+			}
+		}
+	}
+	judged := 0
+	for _, p := range base.places {
+		a, b := base.values[p], head.values[p]
+		if len(b) == 0 {
+			continue
+		}
+		rule := comparison.DefaultRule(p.unit)
+		if rule.Better != comparison.Neither {
+			judged++
+		}
+		all = append(all, comparison.Cell{Name: p.name, Rule: rule, Base: a, Head: b, Paired: len(a) == len(b)})
+	}
+	if need := comparison.Need(judged, true); r.rounds < need {
+		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %s: need --rounds %d, or fewer --benchmarks\n",
+			report.Plural(r.rounds, "round"), report.Plural(judged, "figure"), need)
+	}
+	return all, nil
+}
+
+// benchFigures are values of benchmark text, in the order of its lines.
+type benchFigures struct {
+	names  []string
+	places []benchPlace
+	values map[benchPlace][]float64
+}
+
+type benchPlace struct{ name, unit string }
+
+func figures(all []*benchfmt.Result) *benchFigures {
+	f := &benchFigures{values: map[benchPlace][]float64{}}
+	for _, r := range all {
+		name := string(r.Name)
+		if !slices.Contains(f.names, name) {
+			f.names = append(f.names, name)
+		}
+		for _, v := range r.Values {
+			p := benchPlace{name, v.Unit}
+			if f.values[p] == nil {
+				f.places = append(f.places, p)
+			}
+			f.values[p] = append(f.values[p], v.Value)
+		}
+	}
+	return f
+}

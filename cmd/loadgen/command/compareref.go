@@ -1,0 +1,253 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/perf/benchunit"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// takeRevision takes the revision out of --compare and leaves the comparisons of arms:
+// those have blanks, and no revision has.
+func takeRevision(cmd *cobra.Command) (ref string, err error) {
+	flag := cmd.Flags().Lookup("compare")
+	var arms []string
+	for part := range strings.SplitSeq(flag.Value.String(), ",") {
+		switch word := strings.TrimSpace(part); {
+		case word == "" || strings.ContainsAny(word, " \t"):
+			arms = append(arms, part)
+		case ref != "":
+			return "", fmt.Errorf("--compare: %q and %q are two revisions: want one, to compare the working tree with", ref, word)
+		default:
+			ref = word
+		}
+	}
+	if ref != "" {
+		flag.Value.(*setting).text, flag.Changed = strings.Join(arms, ","), len(arms) > 0
+	}
+	return ref, nil
+}
+
+// completeRevisions offers the branches and tags of the repository here.
+func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	out, err := exec.CommandContext(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return append([]string{"HEAD"}, strings.Fields(string(out))...), cobra.ShellCompDirectiveNoFileComp
+}
+
+// mainPackage is the import path of this program's main package: a program with targets
+// of its own is compared with what it was, not with loadgen. Tests put another there.
+var mainPackage = func() (string, error) {
+	info, ok := debug.ReadBuildInfo()
+	switch {
+	case !ok || info.Path == "":
+		return "", errors.New("this program does not know what package it was built from: build it with go build and modules")
+	case info.Path == "command-line-arguments":
+		return "", errors.New("this program was built from a list of files: build it as a package, such as go run ./cmd/NAME")
+	}
+	return info.Path, nil
+}
+
+// open checks out ref beside the directory that the process runs in.
+func open(ctx context.Context, ref string) (*revision.Checkout, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	c, err := revision.Open(ctx, here, ref)
+	if err != nil {
+		return nil, compareError(ctx, err)
+	}
+	return c, nil
+}
+
+// compareError is that of a checkout or of a build, which an interrupt may have ended.
+func compareError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, errors.New("interrupted before anything was measured")}
+	}
+	return unusable(fmt.Errorf("--compare: %w", err))
+}
+
+// closing closes a checkout: what it leaves behind is told, and changes no result.
+func closing(c *revision.Checkout, o *runOptions) {
+	if err := c.Close(); err != nil {
+		fmt.Fprintf(o.stderr, "warning: %v\n", err)
+	}
+}
+
+// introduce says what is compared.
+func introduce(c *revision.Checkout, o *runOptions) {
+	sides := c.Sides()
+	fmt.Fprintf(o.stderr, "comparing the working tree, %s, with %s\n", sides[1], sides[0])
+	if c.Same() {
+		fmt.Fprintln(o.stderr, "warning: both are the same, and what differs is noise: change something, or name an earlier revision")
+	}
+}
+
+// runAgainst runs a scenario with the program as it is at ref and at the working tree,
+// side by side.
+func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOptions) (err error) {
+	if len(o.profiles) > 0 {
+		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
+	}
+	if err := s.ReadReplays(); err != nil {
+		return unusable(err)
+	}
+	pkg, err := mainPackage()
+	if err != nil {
+		return unusable(fmt.Errorf("--compare: %w", err))
+	}
+	checkout, err := open(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer closing(checkout, o)
+	introduce(checkout, o)
+	programs, err := checkout.Build(ctx, pkg)
+	if err != nil {
+		return compareError(ctx, fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package can be compared with --bench", err, pkg))
+	}
+	drawSeed(&s.Seed)
+	began := time.Now()
+	out := o.directory(s.Name, began)
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
+	env.Turns = bench.Calibrate()
+	sides, err := createSides(checkout, programs, out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	if err != nil {
+		return unusable(err)
+	}
+	if need := comparison.Need(family(s), true); s.Rounds < need {
+		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %d figures: need --rounds %d, or fewer cells\n", report.Plural(s.Rounds, "round"), family(s), need)
+	}
+	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
+		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
+	visits := visits{sides: sides, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, 2*s.Visits())}
+	complete, err := visits.run(ctx)
+	for _, side := range sides {
+		err = errors.Join(err, side.writer.Close(status(complete)))
+	}
+	if err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	return judgeRuns(out, complete, o)
+}
+
+// createSides starts the files of both.
+func createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (sides []side, err error) {
+	for i, s := range c.Sides() {
+		h.Environment.Commit = s.Commit
+		w, err := results.Create(filepath.Join(out, s.Name), h)
+		if err != nil {
+			for _, before := range sides { // leave no half of a comparison
+				err = errors.Join(err, before.writer.Close(results.Partial), os.RemoveAll(filepath.Join(out, before.name)))
+			}
+			return nil, err
+		}
+		sides = append(sides, side{s.Name, programs[i], w})
+	}
+	return sides, nil
+}
+
+// judgeRuns compares two runs that were made side by side, and tells how it ends.
+func judgeRuns(out string, complete bool, o *runOptions) error {
+	base, err := results.Read(filepath.Join(out, "base"))
+	if err != nil {
+		return unusable(err)
+	}
+	head, err := results.Read(filepath.Join(out, "head"))
+	if err != nil {
+		return unusable(err)
+	}
+	files := [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
+	cells := pairs(base, head)
+	if !complete && len(cells) == 0 {
+		return verdict(head, complete, o.strict)
+	}
+	gate, err := judge(cells, files, o)
+	if err != nil {
+		return err
+	}
+	for _, run := range []*results.Run{head, base} {
+		var exit *exitError
+		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (gate == nil || exit.code == exitInterrupted) {
+			return err
+		}
+	}
+	return gate
+}
+
+// family is how many figures a comparison of s is a verdict on, or a few more.
+func family(s *scenarios.Scenario) (n int) {
+	for _, u := range results.Units {
+		_, tidy := benchunit.Tidy(1, u.Name)
+		// Those of estimators are not of the calls.
+		ofCalls := !strings.HasSuffix(u.Name, "error-ppm") && u.Name != "insert-ns/op" && u.Name != "query-ns/op" && u.Name != "state-bytes"
+		if ofCalls && comparison.DefaultRule(tidy).Better != comparison.Neither {
+			n++
+		}
+	}
+	return n * len(s.Cells())
+}
+
+// pairs are the figures of all cells in the rounds in which both sides were measured.
+// Estimators have none there: see run.bench for them.
+func pairs(base, head *results.Run) (all []comparison.Cell) {
+	type place struct {
+		cell  scenarios.Cell
+		round int
+		unit  string
+	}
+	figures := func(run *results.Run) map[place]float64 {
+		m := map[place]float64{}
+		for _, v := range run.Visits {
+			if !v.Usable() || v.Record.Offered == 0 {
+				continue
+			}
+			for _, x := range v.Measurements() {
+				if value, unit := benchunit.Tidy(x.Value, x.Unit); value != 0 || unit == x.Unit {
+					m[place{v.Cell, v.Round, x.Unit}] = value // but for one too small for its clock
+				}
+			}
+		}
+		return m
+	}
+	a, b := figures(base), figures(head)
+	for _, cell := range base.Scenario.Cells() {
+		for _, u := range results.Units {
+			_, unit := benchunit.Tidy(math.NaN(), u.Name)
+			c := comparison.Cell{Name: cell.String(), Rule: comparison.DefaultRule(unit), Paired: true}
+			for round := 1; round <= base.Scenario.Rounds; round++ {
+				x, okX := a[place{cell, round, u.Name}]
+				y, okY := b[place{cell, round, u.Name}]
+				if okX && okY {
+					c.Base, c.Head = append(c.Base, x), append(c.Head, y)
+				}
+			}
+			if len(c.Base) > 0 && c.Rule.Better != comparison.Neither {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}

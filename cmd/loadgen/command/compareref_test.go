@@ -1,0 +1,306 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// Variables of the processes of tests: the main package that is compared, the test
+// binary, and whether the target changing allocates more.
+const (
+	testPackage = "LOADGEN_TEST_PACKAGE"
+	testBinary  = "LOADGEN_TEST_BINARY"
+	testWorse   = "LOADGEN_TEST_WORSE"
+)
+
+var allocated []byte
+
+// changing is a target that is not the same on both sides of a comparison.
+var changing = Target{Name: "changing", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
+	size := 1000
+	if os.Getenv(testWorse) != "" {
+		size = 10_000
+	}
+	return bench.TargetFunc(func(context.Context, string) error { allocated = make([]byte, size); return nil }), nil
+}}
+
+// program is a main that becomes the test binary, with a variable set.
+func program(variable string) string {
+	return fmt.Sprintf(`package main
+
+import (
+	"os"
+	"syscall"
+)
+
+func main() {
+	if err := syscall.Exec(os.Getenv(%q), os.Args, append(os.Environ(), %q)); err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(2)
+	}
+}
+`, testBinary, variable)
+}
+
+// benchmarks are a test file: one costs some bytes, one is of a side alone.
+func benchmarks(size int, alone string) string {
+	return fmt.Sprintf(`package m
+
+import (
+	"fmt"
+	"testing"
+)
+
+var sink []byte
+
+func BenchmarkBoth(b *testing.B) {
+	for i := 0; i < b.N; i++ {
+		sink = make([]byte, %d)
+	}
+}
+
+func Benchmark%s(b *testing.B) { fmt.Print() }
+`, size, alone)
+}
+
+// repository has a module, and is in it until the test ends: its base, which is tagged,
+// and a working tree in which files are changed.
+func repository(t *testing.T, base, head map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	write := func(files map[string]string) {
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(map[string]string{"go.mod": "module example.com/m\n\ngo 1.21\n"})
+	write(base)
+	for _, args := range []string{"init --quiet", "add .", "-c user.name=t -c user.email=t@example.com -c commit.gpgsign=false commit --quiet -m base", "tag before"} {
+		cmd := exec.Command("git", strings.Fields(args)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+	}
+	write(head)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(testBinary, self)
+	t.Setenv(testPackage, "example.com/m")
+	t.Setenv(asCommand, ownTargets)
+	t.Setenv("TMPDIR", t.TempDir())
+	return dir
+}
+
+// in runs the command in a directory.
+func in(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd, out, errs := command(t, args...)
+	cmd.Dir = dir
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	checkClean(t, dir)
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// checkClean sees that nothing is left of a checkout.
+func checkClean(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command("git", "worktree", "list")
+	cmd.Dir = dir
+	if out, err := cmd.Output(); err != nil || bytes.Count(out, []byte("\n")) != 1 {
+		t.Errorf("%v; git still knows of\n%s", err, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "loadgen-base-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
+	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
+	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--compare", "before", "--out", "out")
+	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, "20 visits in 10 rounds") ||
+		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool {
+		return strings.Contains(line, " B/op ") && strings.Contains(line, "regressed")
+	}) {
+		t.Errorf("no line says that B/op regressed:\n%s", stdout)
+	}
+	var orders [2]string
+	for i, name := range []string{"base", "head"} {
+		run, err := results.Read(filepath.Join(dir, "out", name))
+		if err != nil || run.Status != results.Complete || len(run.Visits) != 10 {
+			t.Fatalf("%s: %+v, %v", name, run, err)
+		}
+		if changes := strings.HasSuffix(run.Environment.Commit, "+changes"); changes != (name == "head") {
+			t.Errorf("%s is of commit %q", name, run.Environment.Commit)
+		}
+		for _, v := range run.Visits {
+			orders[i] += fmt.Sprint(v.Order)
+		}
+	}
+	for i := range orders[0] {
+		if orders[0][i] == orders[1][i] {
+			t.Errorf("round %d: both are visit %c", i+1, orders[0][i])
+		}
+	}
+	if strings.Count(orders[0], "1") == 10 || strings.Count(orders[0], "2") == 10 {
+		t.Errorf("the base has one place in all rounds: %s", orders[0])
+	}
+}
+
+func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
+	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, map[string]string{"m_test.go": benchmarks(4000, "New")})
+	args := []string{"run", "--bench", ".", "--benchtime", "50x", "--compare", "before"}
+	code, stdout, stderr := in(t, dir, append(args, "--out", "out")...)
+	for _, want := range []string{"in 12 rounds", "warning: Gone", "is in base alone", "warning: New", "is in head alone", "regressed\n"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not in\n%s", want, stderr)
+		}
+	}
+	if code != exitWorse || !strings.Contains(stdout, "regressed") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	for _, name := range []string{"base.bench", "head.bench"} {
+		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 24 {
+			t.Errorf("%s: %d results, %v", name, len(got), err)
+		}
+	}
+	code, stdout, stderr = in(t, dir, append(args, "--benchmarks", "Both", "--rounds", "2", "--strict", "--out", "few")...)
+	if code != exitNotValid || !strings.Contains(stdout, "inconclusive") || !strings.Contains(stderr, "warning: 2 rounds cannot show a change among 3 figures: need --rounds 7") {
+		t.Errorf("2 rounds: exit %d\n%s\n%s", code, stdout, stderr)
+	}
+}
+
+func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
+	dir := t.TempDir()
+	for script, want := range map[string]string{
+		"echo PASS": `benchmarks of base (commit ), round 1: none matches "Encode": want some on both sides (--benchmarks)`,
+		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 ns/op\npanic: no",
+	} {
+		test := filepath.Join(dir, "test")
+		if err := os.WriteFile(test, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		r := benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
+			programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+		if n, err := r.do(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %d rounds, %v; want %q", script, n, err, want)
+		}
+	}
+	first, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir); err == nil || !strings.Contains(err.Error(), "base.bench is there already: want a new directory") {
+		t.Errorf("over another: %v", err)
+	}
+}
+
+func TestAnInterruptKeepsTheRoundsOfBenchmarks(t *testing.T) {
+	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, nil)
+	cmd, stdout, stderr := command(t, "run", "--bench", ".", "--benchmarks", "Both", "--benchtime", "50x", "--rounds", "1000", "--compare", "before", "--out", "out")
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "two rounds", func() bool {
+		got, err := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
+		return err == nil && len(got) >= 2
+	})
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	if cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "interrupted after ") || !strings.Contains(stdout.String(), "head.bench") {
+		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
+	}
+	if !strings.Contains(stderr.String(), "warning: both are the same") {
+		t.Errorf("it does not say that there is nothing to compare:\n%s", stderr)
+	}
+	base, _ := results.ReadBench(filepath.Join(dir, "out", "base.bench"))
+	head, _ := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
+	if len(base) != len(head) {
+		t.Errorf("%d lines of the base and %d of the head", len(base), len(head))
+	}
+	checkClean(t, dir)
+}
+
+func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
+	dir := repository(t, map[string]string{"main.go": "package main\n\nfunc main() {}\n"}, nil)
+	for _, c := range []struct {
+		args   string
+		stderr []string
+	}{
+		{"--compare nowhere", []string{`--compare: git knows no revision "nowhere": want a branch, a tag or a commit`}},
+		{"--compare before,HEAD", []string{`"before" and "HEAD" are two revisions`}},
+		{"--compare before --profile cpu", []string{"--profile: a comparison with a revision keeps no profiles"}},
+		{"--compare before --rounds 1 --duration 10ms --spans none --qps 1k", []string{"warning: both are the same", "no visit of base could be made", "what was measured before is in"}},
+		{"--bench .", []string{"--bench: want --compare REF"}},
+		{"--benchtime 1s", []string{"--benchtime: want --bench PKG beside it"}},
+		{"--compare before --bench . --qps 1k --benchtime now --benchmarks ( --rounds 0 --seed x", []string{"--qps: benchmarks have none",
+			`--benchtime: "now" is neither`, "--benchmarks: error parsing", `--rounds: "0" is not valid`, `--seed: "x" is not valid`}},
+		{"--compare before --bench ./...", []string{`"./..." is not a package`}},
+		{"--compare before --bench ./no", []string{"package ./no of base (commit "}},
+		{"--compare before --bench .", []string{"has no test files"}},
+		{"span-reuse --compare before --bench .", []string{`benchmarks have no scenario: leave out "span-reuse"`}},
+	} {
+		code, stdout, stderr := in(t, dir, append([]string{"run"}, strings.Fields(c.args)...)...)
+		if code != exitUnusable || stdout != "" {
+			t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
+		}
+		for _, want := range c.stderr {
+			if !strings.Contains(stderr, want) {
+				t.Errorf("%s: %q is not in\n%s", c.args, want, stderr)
+			}
+		}
+	}
+	if code, _, stderr := execute(t, "run", "--compare", "main"); code != exitUnusable || !strings.Contains(stderr, "is not in a git working tree") {
+		t.Errorf("outside of a repository: exit %d\n%s", code, stderr)
+	}
+}
+
+func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
+	for text, want := range map[string]struct{ ref, arms string }{
+		"main":                            {"main", ""},
+		"pooled vs sdk":                   {"", "pooled vs sdk"},
+		"pooled vs sdk,v1.2, sdk vs none": {"v1.2", "pooled vs sdk, sdk vs none"},
+		"":                                {"", ""},
+	} {
+		cmd := newRun(nil)
+		if err := cmd.Flags().Set("compare", text); err != nil {
+			t.Fatal(err)
+		}
+		ref, err := takeRevision(cmd)
+		f := cmd.Flags().Lookup("compare")
+		if err != nil || ref != want.ref || f.Value.String() != want.arms || f.Changed != (want.arms != "" || text == "") {
+			t.Errorf("%q: revision %q, arms %q, %v; want %+v", text, ref, f.Value, err, want)
+		}
+	}
+}

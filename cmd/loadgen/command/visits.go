@@ -1,0 +1,145 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Streams of the scenario's seed.
+const (
+	streamRounds = 1 << 32
+	streamOrder  = 1 << 33
+)
+
+// visits are those of one run, or of several that are made side by side.
+type visits struct {
+	sides    []side
+	scenario *scenarios.Scenario
+	turns    bench.Turns
+	progress *progress
+}
+
+// A side is a program that makes visits, and where they are written.
+type side struct {
+	name    string // "" if it is the only one
+	program string
+	writer  *results.Writer
+}
+
+// A turn is a cell, visited by a side.
+type turn struct {
+	side int // index
+	cell scenarios.Cell
+}
+
+// round is every turn of one.
+func (v *visits) round() (all []turn) {
+	for i := range v.sides {
+		for _, c := range v.scenario.Cells() {
+			all = append(all, turn{i, c})
+		}
+	}
+	return all
+}
+
+// profile visits every cell once more, on the arrivals of the first round, and keeps
+// the profiles of it in a directory. Nothing of these visits is in the results:
+// profiling would be in them.
+func (v *visits) profile(ctx context.Context, kinds []string, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	s := v.scenario
+	for _, cell := range s.Cells() {
+		if ctx.Err() != nil {
+			return errors.New("interrupted before every cell was profiled")
+		}
+		v.progress.next(fmt.Sprintf("profile of %v", cell))
+		name := strings.Map(func(r rune) rune {
+			if strings.ContainsRune("/: ", r) {
+				return '_'
+			}
+			return r
+		}, cell.Arm()+"_"+cell.Level.Name())
+		got := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
+			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}})
+		if got.Error != "" {
+			return fmt.Errorf("profiling %v: %s", cell, got.Error)
+		}
+	}
+	return nil
+}
+
+// roundSeed is the seed of a round.
+func roundSeed(s *scenarios.Scenario, round int) uint64 {
+	return rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
+}
+
+// run visits every cell of every side in rounds. Each round has one seed for all, so
+// that they are compared on the same arrivals, keys and work, and an order of its own.
+// It tells whether all were made: an interrupt ends it sooner. An error is that of
+// the files, or of a side that cannot be visited at all: one of a visit is in its
+// record.
+func (v *visits) run(ctx context.Context) (complete bool, err error) {
+	defer v.progress.finish()
+	s := v.scenario
+	aborted := map[turn]bool{}
+	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
+	for round := 1; round <= s.Rounds; round++ {
+		turns := v.round()
+		order.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
+		failed := make([]failures, len(v.sides))
+		for i, t := range turns {
+			if ctx.Err() != nil {
+				return false, nil
+			}
+			if aborted[t] {
+				continue // it has missed what it is to hold
+			}
+			side := &v.sides[t.side]
+			v.progress.next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, s.Rounds, t.cell, side.name)))
+			got := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round), Turns: v.turns})
+			got.Round, got.Order = round, i+1
+			aborted[t] = got.Record != nil && got.Record.Aborted != ""
+			cut := ctx.Err() != nil && !got.Usable()
+			if cut && (got.Error != "" || got.Record.Offered == 0) {
+				return false, nil // nothing had been measured
+			}
+			if err := side.writer.Add(got); err != nil || cut {
+				return false, err
+			}
+			failed[t.side].add(got)
+		}
+		for i, f := range failed {
+			if round == 1 && len(v.sides) > 1 && f.n == len(s.Cells()) {
+				return false, fmt.Errorf("no visit of %s could be made, the first because %s", v.sides[i].name, f.first)
+			}
+		}
+	}
+	return true, nil
+}
+
+// failures are visits that could not be made.
+type failures struct {
+	n     int
+	first string
+}
+
+func (f *failures) add(v *results.Visit) {
+	if v.Error == "" {
+		return
+	}
+	if f.n++; f.n == 1 {
+		f.first = v.Error
+	}
+}
