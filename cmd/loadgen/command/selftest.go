@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,12 +12,14 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 func newSelftest() *cobra.Command {
 	var (
 		quick, asJSON bool
 		only          []string
+		rounds        int
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -34,12 +37,29 @@ The target counts the calls, and looks at a clock of its own, so that the genera
 is not its own witness. What misses because the machine was busy is tried three
 times.
 
-It exits with 0 if all checks passed, and with 1 if one failed.`,
+It exits with 0 if all checks passed, and with 1 if one failed.
+
+With --aa N it tests comparisons instead: an arm is compared with itself in N rounds,
+at least 6, as in run --compare. Which of its two visits in a round is the base is
+arbitrary, and over the ways to choose it stand the noise floor of every unit, which
+half and nine of ten of the shifts are below, and how often a gate raises a false
+alarm. It exits with 1 if that is more often than 5%, or if it did as it was run.`,
 		Example: `  loadgen selftest
   loadgen selftest --quick
-  loadgen selftest --only oracle,pacing --json`,
+  loadgen selftest --only oracle,pacing --json
+  loadgen selftest --aa 12`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("aa") {
+				switch {
+				case rounds < comparison.MinPairs || rounds > 1000:
+					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%", report.Plural(rounds, "round"), comparison.MinPairs))
+				case quick || len(only) > 0:
+					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
+				}
+				a := aa{rounds: rounds, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				return a.run(cmd.Context())
+			}
 			checks, err := selftest.Checks(quick, only...)
 			if err != nil {
 				return unusable(fmt.Errorf("--only: %w", err))
@@ -50,6 +70,7 @@ It exits with 0 if all checks passed, and with 1 if one failed.`,
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print the report as JSON.")
+	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
 	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
@@ -66,6 +87,8 @@ type selfTest struct {
 
 // run makes the checks and prints the report, of those before an interruption too.
 func (t *selfTest) run(ctx context.Context) error {
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, t.stderr)
 	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"), about(selftest.Takes(t.checks)))
 	progress := newProgress(t.stderr, len(t.checks))
 	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.next(c.Group + ", " + c.Name) })
@@ -73,7 +96,7 @@ func (t *selfTest) run(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		return unusable(err)
 	}
-	r := selftest.NewReport(machine.Environment(), t.quick, len(t.checks), all)
+	r := selftest.NewReport(env, t.quick, len(t.checks), all)
 	if err := t.print(r); err != nil {
 		return unusable(err)
 	}
@@ -87,11 +110,15 @@ func (t *selfTest) run(ctx context.Context) error {
 }
 
 func (t *selfTest) print(r *selftest.Report) error {
-	if !t.json {
-		_, err := io.WriteString(t.stdout, r.Text())
-		return err
+	if t.json {
+		return printJSON(t.stdout, r)
 	}
-	e := json.NewEncoder(t.stdout)
+	_, err := io.WriteString(t.stdout, r.Text())
+	return err
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(v)
 }

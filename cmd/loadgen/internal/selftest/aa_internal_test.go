@@ -1,0 +1,72 @@
+package selftest
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+// noisy is a cell of a unit, the head by a factor above the base, with noise of a
+// standard deviation that is a share.
+func noisy(unit string, rounds int, factor, noise float64) comparison.Cell {
+	random := rand.New(rand.NewPCG(7, uint64(rounds)))
+	c := comparison.Cell{Name: "arm", Rule: comparison.DefaultRule(unit), Paired: true}
+	for range rounds {
+		c.Base = append(c.Base, 1000*(1+noise*random.NormFloat64()))
+		c.Head = append(c.Head, 1000*factor*(1+noise*random.NormFloat64()))
+	}
+	return c
+}
+
+func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
+	zero := noisy("err-ppm", 12, 1, 0)
+	for i := range zero.Base {
+		zero.Base[i], zero.Head[i] = 0, 0
+	}
+	cells := []comparison.Cell{noisy("sec/op", 12, 1, 0.01), noisy("p99-latency-sec", 12, 1, 0.4), zero, noisy("p50-latency-sec", 5, 1, 0.1), noisy("offered-qps", 12, 1, 0)}
+	r, err := NewAA(results.Environment{}, "spans=sdk", cells, 12, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Passed || r.FalseAlarms > comparison.Alpha || len(r.Units) != 3 || r.Splits != maxSplits {
+		t.Errorf("%+v", r)
+	}
+	// The estimate of a shift has about the standard deviation sqrt(2/12) of the noise.
+	if f := r.Units[0]; f.Median < 0.001 || f.Median > 0.006 || f.P90 <= f.Median || f.P90 > 0.015 || !f.Fine {
+		t.Errorf("%+v", f)
+	}
+	if f := r.Units[1]; f.Fine {
+		t.Errorf("noise of 40%% is within a margin of 10%%: %+v", f)
+	}
+	if f := r.Units[2]; !f.Absolute || f.Median != 0 || f.P90 != 0 || !f.Fine {
+		t.Errorf("%+v", f)
+	}
+	golden.Check(t, "aa.txt", r.Text())
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}
+
+// The one may be slower for being second, say.
+func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
+	r, err := NewAA(results.Environment{}, "spans=sdk", []comparison.Cell{noisy("sec/op", 12, 1.5, 0.01)}, 12, 1)
+	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") || !strings.Contains(r.Text(), "FAIL") {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
+	cells := []comparison.Cell{noisy("sec/op", 6, 1, 0.01), noisy("B/op", 6, 1, 0.01)}
+	r, err := NewAA(results.Environment{}, "spans=sdk", cells, 6, 1)
+	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 2 units a gate cannot fire, and its false alarms say nothing: want --aa 7.") {
+		t.Errorf("%v\n%s", err, r.Text())
+	}
+	if _, err := NewAA(results.Environment{}, "spans=sdk", []comparison.Cell{noisy("sec/op", 5, 1, 0)}, 5, 1); err == nil {
+		t.Error("5 rounds were enough")
+	}
+}
