@@ -167,18 +167,20 @@ func (r *AA) Text() string {
 	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d ways to call one visit of each round base and the other head\n\n", r.Arm, report.Plural(r.Rounds, "round"), r.Splits)
 	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "unit\thalf are below\tnine of ten are below\tmargin\tfalse alarms\t")
-	var coarse []string
+	coarse := 0
 	for _, f := range r.Units {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.1f%%\t\n", f.Unit, f.show(f.Median), f.show(f.P90), f.Margin, 100*f.FalseAlarms)
+		mark := " "
 		if !f.Fine {
-			coarse = append(coarse, f.Unit)
+			coarse++
+			mark = "!"
 		}
+		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%.1f%%\t\n", f.Unit, f.show(f.Median), mark, f.show(f.P90), f.Margin, 100*f.FalseAlarms)
 	}
 	// A writer into memory does not fail.
 	_ = w.Flush()
 	fmt.Fprintf(&b, "%s\n", cells.String())
-	if len(coarse) > 0 {
-		fmt.Fprintf(&b, "The noise of %s is beyond the margin: such a gate will be inconclusive there. Take more\nrounds, longer visits, a quieter machine or a wider margin.\n", strings.Join(coarse, ", "))
+	if coarse > 0 {
+		fmt.Fprintf(&b, "The noise of %d of %s is beyond the margin (marked !): a gate will be inconclusive there.\nTake more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(len(r.Units), "unit"))
 	}
 	if r.Rounds < r.Need {
 		fmt.Fprintf(&b, "With %s and %s a gate cannot fire, and its false alarms say nothing: want --aa %d.\n",
