@@ -139,7 +139,7 @@ func checkClean(t *testing.T, dir string) {
 
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
 	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
-	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--compare", "before", "--out", "out")
+	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--seed", "7", "--compare", "before", "--out", "out")
 	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, "20 visits in 10 rounds") ||
 		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
