@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -104,4 +108,46 @@ func (s *side) close(complete bool) (*results.Run, error) {
 		return nil, err
 	}
 	return results.Read(s.writer.JSONPath())
+}
+
+// pairs are the figures of all cells in the rounds in which both sides were measured.
+// Estimators have none there: see run.bench for them.
+func pairs(base, head *results.Run) (all []comparison.Cell) {
+	type place struct {
+		cell  scenarios.Cell
+		round int
+		unit  string
+	}
+	figures := func(run *results.Run) map[place]float64 {
+		m := map[place]float64{}
+		for _, v := range run.Visits {
+			if !v.Usable() || v.Record.Offered == 0 {
+				continue
+			}
+			for _, x := range v.Measurements() {
+				if value, unit := benchunit.Tidy(x.Value, x.Unit); value != 0 || unit == x.Unit {
+					m[place{v.Cell, v.Round, x.Unit}] = value // but for one too small for its clock
+				}
+			}
+		}
+		return m
+	}
+	a, b := figures(base), figures(head)
+	for _, cell := range base.Scenario.Cells() {
+		for _, u := range results.Units {
+			_, unit := benchunit.Tidy(math.NaN(), u.Name)
+			c := comparison.Cell{Name: cell.String(), Rule: comparison.DefaultRule(unit), Paired: true}
+			for round := 1; round <= base.Scenario.Rounds; round++ {
+				x, okX := a[place{cell, round, u.Name}]
+				y, okY := b[place{cell, round, u.Name}]
+				if okX && okY {
+					c.Base, c.Head = append(c.Base, x), append(c.Head, y)
+				}
+			}
+			if len(c.Base) > 0 && c.Rule.Better != comparison.Neither {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }

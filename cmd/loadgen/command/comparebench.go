@@ -10,18 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
-	"github.com/loadgen-go/loadgen/results"
-	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 // benchOptions are those of benchmarks that are run at a revision and at the working
@@ -128,11 +124,7 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	if rounds == 0 {
 		return interrupted
 	}
-	cells, err := run.cells(o)
-	if err != nil {
-		return unusable(err)
-	}
-	gate, err := judge(cells, run.paths, o)
+	gate, err := judge(run.paths, "", o)
 	switch {
 	case err != nil:
 		return err
@@ -224,66 +216,4 @@ func (r *benchRun) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// cells are what both sides have measured; what one of them alone has is told.
-func (r *benchRun) cells(o *runOptions) (all []comparison.Cell, err error) {
-	var read [2][]*benchfmt.Result
-	for i, path := range r.paths {
-		if read[i], err = results.ReadBench(path); err != nil {
-			return nil, err
-		}
-	}
-	base, head := figures(read[0]), figures(read[1])
-	for i, only := range []struct{ of, in *benchFigures }{{base, head}, {head, base}} {
-		for _, name := range only.of.names {
-			if !slices.Contains(only.in.names, name) {
-				fmt.Fprintf(o.stderr, "warning: %s is in %s alone, and not compared\n", name, r.sides[i].Name)
-			}
-		}
-	}
-	judged := 0
-	for _, p := range base.places {
-		a, b := base.values[p], head.values[p]
-		if len(b) == 0 {
-			continue
-		}
-		rule := comparison.DefaultRule(p.unit)
-		if rule.Better != comparison.Neither {
-			judged++
-		}
-		all = append(all, comparison.Cell{Name: p.name, Rule: rule, Base: a, Head: b, Paired: len(a) == len(b)})
-	}
-	if need := comparison.Need(judged, true); r.rounds < need {
-		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %s: need --rounds %d, or fewer --benchmarks\n",
-			report.Plural(r.rounds, "round"), report.Plural(judged, "figure"), need)
-	}
-	return all, nil
-}
-
-// benchFigures are values of benchmark text, in the order of its lines.
-type benchFigures struct {
-	names  []string
-	places []benchPlace
-	values map[benchPlace][]float64
-}
-
-type benchPlace struct{ name, unit string }
-
-func figures(all []*benchfmt.Result) *benchFigures {
-	f := &benchFigures{values: map[benchPlace][]float64{}}
-	for _, r := range all {
-		name := string(r.Name)
-		if !slices.Contains(f.names, name) {
-			f.names = append(f.names, name)
-		}
-		for _, v := range r.Values {
-			p := benchPlace{name, v.Unit}
-			if f.values[p] == nil {
-				f.places = append(f.places, p)
-			}
-			f.values[p] = append(f.values[p], v.Value)
-		}
-	}
-	return f
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,11 +179,11 @@ func judgeRuns(out string, complete bool, o *runOptions) error {
 		return unusable(err)
 	}
 	files := [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
-	cells := pairs(base, head)
-	if !complete && len(cells) == 0 {
+	if !complete && (len(base.Visits) == 0 || len(head.Visits) == 0) {
 		return verdict(head, complete, o.strict)
 	}
-	gate, err := judge(cells, files, o)
+	// Estimators are not the target's: see run.bench for them.
+	gate, err := judge(files, ".name:Load", o)
 	if err != nil {
 		return err
 	}
@@ -208,46 +207,4 @@ func family(s *scenarios.Scenario) (n int) {
 		}
 	}
 	return n * len(s.Cells())
-}
-
-// pairs are the figures of all cells in the rounds in which both sides were measured.
-// Estimators have none there: see run.bench for them.
-func pairs(base, head *results.Run) (all []comparison.Cell) {
-	type place struct {
-		cell  scenarios.Cell
-		round int
-		unit  string
-	}
-	figures := func(run *results.Run) map[place]float64 {
-		m := map[place]float64{}
-		for _, v := range run.Visits {
-			if !v.Usable() || v.Record.Offered == 0 {
-				continue
-			}
-			for _, x := range v.Measurements() {
-				if value, unit := benchunit.Tidy(x.Value, x.Unit); value != 0 || unit == x.Unit {
-					m[place{v.Cell, v.Round, x.Unit}] = value // but for one too small for its clock
-				}
-			}
-		}
-		return m
-	}
-	a, b := figures(base), figures(head)
-	for _, cell := range base.Scenario.Cells() {
-		for _, u := range results.Units {
-			_, unit := benchunit.Tidy(math.NaN(), u.Name)
-			c := comparison.Cell{Name: cell.String(), Rule: comparison.DefaultRule(unit), Paired: true}
-			for round := 1; round <= base.Scenario.Rounds; round++ {
-				x, okX := a[place{cell, round, u.Name}]
-				y, okY := b[place{cell, round, u.Name}]
-				if okX && okY {
-					c.Base, c.Head = append(c.Base, x), append(c.Head, y)
-				}
-			}
-			if len(c.Base) > 0 && c.Rule.Better != comparison.Neither {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
 }

@@ -29,6 +29,10 @@ type Options struct {
 	Filter string // all if it is empty
 	Ignore string
 	Paired bool // the i-th line of one side is of one round with the i-th of the other
+	// Interleaved says that the inputs were measured in turn, round by round, which their
+	// comments tell. What one of them alone has is a warning then: an interrupt ends both
+	// somewhere, and a benchmark may be new or gone.
+	Interleaved bool
 
 	Margins map[string]comparison.Margin // by tidy unit; they go before those of File
 	Exact   []string                     // tidy units that are the same each time

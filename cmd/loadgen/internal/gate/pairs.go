@@ -46,10 +46,14 @@ func (s *sides) pairs() ([]*pair, error) {
 				p := &pair{name: label(key.row), unit: key.unit, base: base, head: other,
 					baseLabel: label(s.cols[0]), headLabel: label(head), config: config(key.table)}
 				errs = append(errs, s.line(p))
-				all = append(all, p)
+				if len(p.base.values) > 0 { // else no round is common to both
+					all = append(all, p)
+				}
 			}
 		}
-		if len(missing) > 0 {
+		if len(missing) > 0 && s.options.Interleaved {
+			s.warnings = append(s.warnings, fmt.Sprintf("%s alone has %s: not compared", label(s.cols[0]), firstOf(missing)))
+		} else if len(missing) > 0 {
 			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out by --filter, or by --ignore if a key of the configuration keeps it apart",
 				label(head), firstOf(missing), label(s.cols[0])))
 		}
@@ -107,6 +111,11 @@ func (s *sides) pairUp(p *pair) error {
 	base, head := p.base, p.head
 	n, m := len(base.values), len(head.values)
 	switch {
+	case s.options.Interleaved && base.hasRounds() && head.hasRounds():
+		if p.keepCommon() {
+			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))
+		}
+		p.how = pairing{true, "both were measured in turn, round by round"}
 	case s.options.Paired && n != m:
 		return fmt.Errorf("--paired: %d rounds of %s and %d of %s: want as many", n, p.baseLabel, m, p.headLabel)
 	case s.options.Paired:

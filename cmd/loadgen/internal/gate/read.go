@@ -203,7 +203,7 @@ func readComments(data []byte) (c comments) {
 			c.ours = true
 		case bytes.HasPrefix(raw, []byte("# round ")):
 			number, _, _ := strings.Cut(string(raw[len("# round "):]), ",")
-			if round, err := strconv.Atoi(number); err == nil {
+			if round, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {
 				c.rounds = append(c.rounds, mark{n, round})
 			}
 		case bytes.HasPrefix(raw, []byte("# partial: ")):
