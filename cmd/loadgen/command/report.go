@@ -1,0 +1,136 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/histograms"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// The formats of loadgen report.
+const (
+	formatHTML = "html"
+	formatHGRM = "hgrm"
+	formatHLog = "hlog"
+)
+
+var reportFormats = []string{formatHTML, formatHGRM, formatHLog}
+
+func newReport() *cobra.Command {
+	var out, format string
+	cmd := &cobra.Command{
+		Use:   "report RUN",
+		Short: "Draw a run as one HTML file, or write its histograms for other tools",
+		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
+no script to be read. It opens with the question and the answer, verdicts and warnings;
+then come charts, each with the table of its numbers, and how to run it again.
+RUN is the directory of a run, or its run.json. Formats:
+
+  html   the page: report.html in the directory of the run, unless -o names a file
+  hgrm   HdrHistogram's text of percentiles, a file CELL.hgrm for each cell, in
+         microseconds: in the directory of the run, unless -o names another
+  hlog   a histogram log in format V2, a line for each visit, tagged with its cell:
+         run.hlog in the directory of the run, unless -o names a file
+
+A file that is there is written anew. -o - is standard output, for one file; else the
+names of what was written are printed.`,
+		Example: `  loadgen report results/span-reuse-20260102T030405Z
+  loadgen report results/span-reuse-20260102T030405Z -o page.html
+  loadgen report run.json --format hgrm -o percentiles
+  loadgen report run.json --format hlog -o - > run.hlog`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(reportFormats, format) {
+				return unusable(fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(reportFormats, ", ")))
+			}
+			if cmd.Flags().Changed("out") && out == "" {
+				return unusable(errors.New("--out is empty: want a path, or - for standard output"))
+			}
+			run, err := results.Read(args[0])
+			if err != nil {
+				return unusable(err)
+			}
+			return unusable(writeReport(cmd.OutOrStdout(), run, format, out, directoryOf(args[0])))
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
+	cmd.Flags().StringVar(&format, "format", formatHTML, "The `format` to write: "+strings.Join(reportFormats, ", ")+".")
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+	return cmd
+}
+
+// directoryOf is where the files of a run are.
+func directoryOf(run string) string {
+	if info, err := os.Stat(run); err == nil && info.IsDir() {
+		return run
+	}
+	return filepath.Dir(run)
+}
+
+// writeReport writes a run in a format, and the names of files to stdout.
+func writeReport(stdout io.Writer, run *results.Run, format, out, dir string) error {
+	if format == formatHGRM {
+		return writePercentiles(stdout, run, out, dir)
+	}
+	name, write := "report.html", page.Write
+	if format == formatHLog {
+		name, write = "run.hlog", histograms.Log
+	}
+	if out == "-" {
+		return write(stdout, run)
+	}
+	var b bytes.Buffer
+	if err := write(&b, run); err != nil {
+		return err
+	}
+	if out == "" {
+		out = filepath.Join(dir, name)
+	}
+	return writeFile(stdout, out, b.Bytes())
+}
+
+// writePercentiles writes a file for each cell into a directory, made if need be.
+func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error {
+	if out == "-" {
+		return errors.New("--out: hgrm is a file for each cell: want a directory")
+	}
+	files, err := histograms.Percentiles(run)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return errors.New("no visit was measured to its end: there are no percentiles to write")
+	}
+	if out == "" {
+		out = dir
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := writeFile(stdout, filepath.Join(out, f.Name), f.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFile(stdout io.Writer, path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(stdout, path)
+	return err
+}

@@ -1,0 +1,215 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// enough is how many samples must lie beyond a quantile for a finite interval of 95%:
+// 0.025 is the chance that none of n(1-q) = 3.69 comes to lie there.
+const enough = 3.69
+
+// A curve is a series by percentile.
+type curve struct {
+	name   string
+	series int
+	hist   *quantile.HDR
+	n      uint64 // calls that it speaks of: those beyond the histogram never ended
+}
+
+// A sample is a point of a curve, with the interval that independent samples have.
+type sample struct {
+	q              float64
+	mid, low, high time.Duration
+}
+
+// at is the curve at q; false if it cannot be stated there, or never ended.
+func (c *curve) at(q float64) (sample, bool) {
+	if c.n == 0 || float64(c.n)*(1-q) < enough*(1-1e-9) {
+		return sample{}, false
+	}
+	rank := quantile.Rank(q, c.n)
+	of := func(rank uint64) time.Duration {
+		return c.hist.Quantile(float64(min(max(rank, 1), c.hist.Count())) / float64(c.hist.Count()))
+	}
+	if rank > c.hist.Count() {
+		return sample{}, false
+	}
+	// The rank of the q-quantile is binomial; see David and Nagaraja, Order Statistics, 7.1.
+	half := 1.96 * math.Sqrt(float64(c.n)*q*(1-q))
+	low := uint64(max(math.Floor(float64(rank)-half), 1))
+	return sample{q, of(rank), of(low), of(rank + uint64(math.Ceil(half)))}, true
+}
+
+// samples are the curve from q=0 to where it ends, evenly on the axis.
+func (c *curve) samples() (all []sample) {
+	if c.n == 0 {
+		return nil
+	}
+	end := math.Log10(float64(c.n) / enough)
+	const step = 0.05 // decades
+	for x := 0.0; x < end+step; x += step {
+		s, ok := c.at(1 - math.Pow(10, -min(x, end)))
+		if !ok {
+			break
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// percentileTicks are those of the axis of percentiles, in decades of 1/(1-q).
+var percentileTicks = []tick{{0, "0%"}, {px(math.Log10(2)), "50%"}, {1, "90%"}, {2, "99%"}, {3, "99.9%"}, {4, "99.99%"}, {5, "99.999%"}, {6, "99.9999%"}}
+
+// curves draws curves into a chart, with bands if there is room for them.
+func (c *chart) curves(all []curve, wide, bands bool) {
+	decades, values := 0.5, []float64(nil)
+	drawn := make([][]sample, len(all))
+	for i := range all {
+		drawn[i] = all[i].samples()
+		for _, s := range drawn[i] {
+			decades = max(decades, -math.Log10(1-s.q))
+			values = append(values, float64(s.mid))
+			if bands {
+				values = append(values, float64(s.low), float64(s.high))
+			}
+		}
+	}
+	u := timeUnit(values)
+	for i := range values {
+		values[i] /= u.ns
+	}
+	height := px(lowHeight)
+	if wide {
+		height = wideHeight
+	}
+	y := logScale(values, float64(height-axisMargin), topMargin)
+	ticks := y.ticks(plain, down)
+	c.frame(wide, tickLabels(ticks))
+	x := &scale{lo: 0, hi: decades, from: float64(c.Left), to: float64(c.Right)}
+	c.Y = axis{"latency, " + u.name, ticks, y, u.ns}
+	c.X = axis{Title: "percentile", Scale: x, Per: 1}
+	for _, t := range percentileTicks {
+		if float64(t.At) > decades+1e-9 {
+			break
+		}
+		at := x.at(float64(t.At))
+		if n := len(c.X.Ticks); n > 0 && float64(at-c.X.Ticks[n-1].At) < (across(t.Label)+across(c.X.Ticks[n-1].Label))/2 {
+			continue
+		}
+		c.X.Ticks = append(c.X.Ticks, tick{at, t.Label})
+	}
+	for i, samples := range drawn {
+		if len(samples) == 0 {
+			continue
+		}
+		line, low, high := make([]point, 0, len(samples)), make([]point, 0, len(samples)), make([]point, 0, len(samples))
+		for _, s := range samples {
+			at := x.at(-math.Log10(1 - s.q))
+			line = append(line, point{at, y.at(float64(s.mid) / u.ns)})
+			low = append(low, point{at, y.at(float64(s.low) / u.ns)})
+			high = append(high, point{at, y.at(float64(s.high) / u.ns)})
+		}
+		name := class(all[i].series)
+		if bands {
+			for k := len(high) - 1; k >= 0; k-- {
+				low = append(low, high[k])
+			}
+			c.Shapes = append(c.Shapes, shape{Kind: "band", Class: name, Points: points(low)})
+		}
+		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(line), Label: all[i].name})
+		c.Legend = append(c.Legend, key{name, all[i].name})
+	}
+	if len(c.Legend) == 0 {
+		c.Missing = fmt.Sprintf("No arm has the %d calls that a curve needs.", int(math.Ceil(enough)))
+	}
+	c.Table = curvesTable(all)
+}
+
+func tickLabels(ticks []tick) (all []string) {
+	for _, t := range ticks {
+		all = append(all, t.Label)
+	}
+	return all
+}
+
+// tablePercentiles are those that tables state.
+var tablePercentiles = []float64{0.5, 0.9, 0.99, 0.999, 0.9999}
+
+func curvesTable(all []curve) (t table) {
+	t.Header = []string{"", "n"}
+	for _, q := range tablePercentiles {
+		t.Header = append(t.Header, results.PercentileName(q)+", µs", "95% interval")
+	}
+	t.Header = append(t.Header, "max, µs")
+	for _, c := range all {
+		row := []string{c.name, report.Count(c.n)}
+		for _, q := range tablePercentiles {
+			s, ok := c.at(q)
+			switch {
+			case ok:
+				row = append(row, micros(s.mid), fmt.Sprintf("[%s, %s]", micros(s.low), micros(s.high)))
+			case float64(c.n)*(1-q) >= enough:
+				row = append(row, "never ended", "")
+			default:
+				row = append(row, "too few calls", "")
+			}
+		}
+		longest := "-"
+		if c.hist.Count() > 0 {
+			longest = micros(c.hist.Max())
+		}
+		t.Rows = append(t.Rows, append(row, longest))
+	}
+	return t
+}
+
+func micros(d time.Duration) string { return report.Number(float64(d) / 1e3) }
+
+const independent = "Bands are 95% intervals; this assumes independent samples. A curve ends where n(1−q) < 3.69: there is no finite interval beyond."
+
+// percentiles overlays the arms of a level.
+func percentiles(id string, level []*cell) *chart {
+	c := &chart{ID: id, Title: "Latency by percentile", Caption: "From due to ended; all rounds together. " + independent}
+	var all []curve
+	for _, v := range level {
+		n := uint64(0)
+		for _, visit := range v.visits {
+			r := visit.Record
+			n += r.Done + r.Dropped + r.Missed
+		}
+		if n > 0 {
+			all = append(all, curve{v.name, v.series, v.merged(func(v *results.Visit) *quantile.HDR { return v.Record.Latency }), n})
+		}
+	}
+	c.curves(all, true, true)
+	return c
+}
+
+// parts shows of what the latency of a cell is made.
+func parts(id string, v *cell) *chart {
+	c := &chart{ID: id, Title: "Latency = lag + service: " + v.name,
+		Caption: "That holds for each call, not for percentiles: they do not add up."}
+	var all []curve
+	for i, p := range []struct {
+		name string
+		of   func(*bench.Record) *quantile.HDR
+	}{
+		{"latency", func(r *bench.Record) *quantile.HDR { return r.Latency }},
+		{"service", func(r *bench.Record) *quantile.HDR { return r.Service }},
+		{"queue lag", func(r *bench.Record) *quantile.HDR { return r.Queue }},
+		{"generator lag", func(r *bench.Record) *quantile.HDR { return r.Generator }},
+	} {
+		h := v.merged(func(v *results.Visit) *quantile.HDR { return p.of(v.Record) })
+		all = append(all, curve{p.name, i, h, h.Count()})
+	}
+	c.curves(all, false, false)
+	c.Y.Title = "time" + c.Y.Title[len("latency"):]
+	return c
+}

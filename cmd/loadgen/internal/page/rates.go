@@ -1,0 +1,129 @@
+package page
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+// A series is one arm's points in a chart.
+type series struct {
+	name   string
+	index  int
+	x, y   []float64
+	hollow []bool
+}
+
+// lines draws series over a logarithmic x, with values that Y.Per divides.
+func (c *chart) lines(all []series, x string, y string, log bool, per float64) {
+	var xs, ys []float64
+	for _, s := range all {
+		xs = append(xs, s.x...)
+		for _, v := range s.y {
+			ys = append(ys, v/per)
+		}
+	}
+	if len(xs) == 0 {
+		c.Missing = "It could not be stated of any arm."
+		return
+	}
+	make := linearScale
+	if log {
+		make = logScale
+	}
+	vertical := make(ys, lowHeight-axisMargin, topMargin)
+	ticks := vertical.ticks(plain, down)
+	c.frame(false, tickLabels(ticks))
+	horizontal := logScale(xs, float64(c.Left), float64(c.Right))
+	c.X = axis{x, horizontal.ticks(plain, across), horizontal, 1}
+	c.Y = axis{y, ticks, vertical, per}
+	for _, s := range all {
+		line := []point(nil)
+		name := class(s.index)
+		for i := range s.x {
+			p := point{horizontal.at(s.x[i]), vertical.at(s.y[i] / per)}
+			line = append(line, p)
+			what := fmt.Sprintf("%s at %s/s: %s", s.name, report.Number(s.x[i]), report.Number(s.y[i]/per))
+			if s.hollow[i] {
+				what += ", generator-limited"
+			}
+			c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: name, X: p.x, Y: p.y, Hollow: s.hollow[i], Label: what})
+		}
+		if len(line) > 1 {
+			c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(line), Label: s.name})
+		}
+		c.Legend = append(c.Legend, key{name, s.name})
+	}
+}
+
+// byRate is a unit of every arm over the rate that was offered.
+func byRate(all []*cell, unit string) (list []series) {
+	for _, v := range all {
+		x, y := v.median("offered-qps"), v.median(unit)
+		if math.IsNaN(x) || math.IsNaN(y) || x <= 0 {
+			continue
+		}
+		k := -1
+		for i := range list {
+			if list[i].index == v.series {
+				k = i
+			}
+		}
+		if k < 0 {
+			list = append(list, series{name: v.name, index: v.series})
+			k = len(list) - 1
+		}
+		s := &list[k]
+		s.x, s.y, s.hollow = append(s.x, x), append(s.y, y), append(s.hollow, v.doubted(bench.GeneratorLimited))
+	}
+	return list
+}
+
+// rates are the charts over the rate that was offered.
+func rates(all []*cell) (charts []*chart) {
+	for _, q := range []string{"p50", "p99"} {
+		c := &chart{ID: "rate-" + q, Title: q + " of latency against offered rate",
+			Caption: "Medians over rounds. Hollow: generator-limited in half of the visits or more."}
+		list := byRate(all, q+"-latency-ns")
+		var values []float64
+		for _, s := range list {
+			values = append(values, s.y...)
+		}
+		u := timeUnit(values)
+		c.lines(list, "offered, calls/s", q+", "+u.name, true, u.ns)
+		c.Table = ratesTable(all, q+"-latency-ns", q+", µs", 1e3)
+		charts = append(charts, c)
+	}
+	c := &chart{ID: "rate-achieved", Title: "Achieved of the offered rate",
+		Caption: "Medians over rounds. Below 100% not all that was due ended in time. Hollow: generator-limited."}
+	list := byRate(all, "achieved-qps")
+	for _, s := range list {
+		for i := range s.y {
+			s.y[i] *= 100 / s.x[i]
+		}
+	}
+	c.lines(list, "offered, calls/s", "achieved, %", false, 1)
+	c.Table = ratesTable(all, "achieved-qps", "achieved, calls/s", 1)
+	return append(charts, c)
+}
+
+func ratesTable(all []*cell, unit, header string, per float64) (t table) {
+	t.Header = []string{"", "offered, calls/s", header, "visits", ""}
+	for _, v := range all {
+		value, remark := "-", ""
+		if x := v.median(unit); !math.IsNaN(x) {
+			value = report.Number(x / per)
+		}
+		if v.doubted(bench.GeneratorLimited) {
+			remark = bench.GeneratorLimited
+		}
+		offered := "-"
+		if x := v.median("offered-qps"); !math.IsNaN(x) {
+			offered = report.Number(x)
+		}
+		t.Rows = append(t.Rows, []string{v.name, offered, value, fmt.Sprint(len(v.visits)), remark})
+	}
+	return t
+}

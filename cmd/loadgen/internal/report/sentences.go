@@ -1,0 +1,28 @@
+package report
+
+import (
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Sentences are what Text says of a run in words, each list in its order there.
+type Sentences struct {
+	Comparisons []string // by comparison, level and, in a live scenario, arm of spans
+	Objectives  []string
+	Warnings    []string // what casts doubt on the run, and what to do about it
+}
+
+// SentencesOf are those of a run.
+func SentencesOf(run *results.Run) Sentences {
+	s := Sentences{Objectives: objectives(run), Warnings: warnings(run)}
+	if measured(run) > 0 {
+		s.Comparisons = comparisons(run, views(run))
+	}
+	return s
+}
+
+// Load is the load of a level: 50,000/s, or what its profile is called.
+func Load(l scenarios.Level) string { return load(l) }
+
+// Change writes a ratio as a change in per cent.
+func Change(ratio float64) string { return signed(ratio) }
