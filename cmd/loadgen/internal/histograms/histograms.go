@@ -7,6 +7,7 @@ package histograms
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -66,6 +67,7 @@ func Log(w io.Writer, run *results.Run) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#[Histogram log format version 1.3]\n#[BaseTime: %.3f (seconds since epoch)]\n", seconds(time.Duration(run.Began.UnixNano())))
 	b.WriteString(`"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"` + "\n")
+	lines := 0
 	for _, v := range run.Visits {
 		if !v.Usable() || v.Record.Latency.Count() == 0 {
 			continue
@@ -76,6 +78,10 @@ func Log(w io.Writer, run *results.Run) error {
 		}
 		fmt.Fprintf(&b, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tag(v.Cell), max(seconds(v.Began.Sub(run.Began)), 0),
 			seconds(v.Record.Elapsed), float64(v.Record.Latency.Max())/1e6, text)
+		lines++
+	}
+	if lines == 0 {
+		return errors.New("no visit was measured to its end: there is no histogram to write")
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -104,7 +104,7 @@ const (
 	wideHeight  = 330
 	lowHeight   = 230
 	topMargin   = 12
-	axisMargin  = 44 // ticks and title below
+	axisMargin  = 48 // ticks and title below
 )
 
 // frame gives a chart its size and the left margin that labels of the y axis need.
@@ -134,7 +134,7 @@ func cut(s string, n int) string {
 
 func (c *chart) PlotWidth() px  { return c.Right - c.Left }
 func (c *chart) BeforeLeft() px { return c.Left - 6 }
-func (c *chart) TickLine() px   { return c.Bottom + 16 }
+func (c *chart) TickLine() px   { return c.Bottom + 20 }
 func (c *chart) TitleLine() px  { return c.Height - 8 }
 func (c *chart) Middle() px     { return (c.Left + c.Right) / 2 }
 

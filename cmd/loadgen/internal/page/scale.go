@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // A px is a coordinate, which the page has with one decimal.
@@ -177,18 +178,22 @@ type unit struct {
 	ns   float64
 }
 
-// timeUnit is the one to write durations in, given in ns: the largest of which all
-// but zeros are half one at least.
+// timeUnit is the one to write durations in, given in ns: the largest that is not
+// greater than twice the middle one, zeros left out.
 func timeUnit(values []float64) unit {
-	least := math.Inf(1)
+	var all []float64
 	for _, x := range values {
 		if x > 0 {
-			least = min(least, x)
+			all = append(all, x)
 		}
 	}
 	best := unit{"ns", 1}
+	if len(all) == 0 {
+		return best
+	}
+	middle := results.Median(all)
 	for _, u := range []unit{{"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}} {
-		if least >= u.ns/2 && !math.IsInf(least, 1) {
+		if middle >= u.ns/2 {
 			best = u
 		}
 	}

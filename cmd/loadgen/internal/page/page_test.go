@@ -1,0 +1,370 @@
+package page_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+const question = `
+name: made-up
+about: What made-up spans cost.
+qps: [1000, 10k]
+spans: [none, sdk]
+quantile: [exact, hdr, dws]
+compare: sdk vs none
+duration: 500ms
+rounds: 6
+workers: 1
+arrivals: constant
+seed: 7
+`
+
+// made is a run whose visits are made up: sdk takes twice what none does, and rounds
+// differ a little.
+func made(t testing.TB, text string) *results.Run {
+	t.Helper()
+	s, err := scenarios.Decode("made.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &results.Run{
+		Header: results.Header{Schema: results.Schema, Scenario: s, Began: time.Unix(1700000000, 0), Environment: results.Environment{
+			GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2, Version: "v0"}},
+		Status: results.Complete,
+	}
+	for round := 1; round <= s.Rounds; round++ {
+		for i, c := range s.Cells() {
+			run.Visits = append(run.Visits, madeVisit(s, c, round, i+1, func(i uint64) time.Duration { return time.Duration(2000 + i%1000) }))
+		}
+	}
+	return run
+}
+
+// empty is a histogram that nobody adds to: making one takes a while.
+var empty = quantile.NewHDR()
+
+// copied is a run of which visits and records can be changed.
+func copied(run *results.Run) *results.Run {
+	to := *run
+	to.Visits = slices.Clone(run.Visits)
+	for i, v := range to.Visits {
+		visit, record := *v, *v.Record
+		visit.Record = &record
+		to.Visits[i] = &visit
+	}
+	return &to
+}
+
+func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, service func(uint64) time.Duration) *results.Visit {
+	factor := map[string]float64{"none": 1, "sdk": 2}[c.Spans] * (1 + 0.01*float64(round*order%5))
+	n := s.Calls(c.Level)
+	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: empty, Hiccups: empty}
+	for i := range n {
+		took, lag := time.Duration(factor*float64(service(i))), time.Duration(i%300*100)
+		r.Service.Add(took)
+		r.Queue.Add(0)
+		r.Generator.Add(lag)
+		r.Latency.Add(took + lag)
+	}
+	for i := range 5 {
+		w := bench.Window{From: time.Duration(i) * 100 * time.Millisecond, Length: 100 * time.Millisecond, Offered: n / 5, Done: n / 5,
+			P50: 20 * time.Microsecond, Max: time.Duration(30+i) * time.Microsecond}
+		if n >= 5000 {
+			w.P99 = 29 * time.Microsecond
+		}
+		if i == 2 {
+			w.Runtime = &bench.RuntimeWindow{From: w.From, To: w.From + w.Length, Runtime: bench.Runtime{GCCycles: 1, GCPause: 50 * time.Microsecond}}
+		}
+		r.Windows = append(r.Windows, w)
+	}
+	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
+		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
+	for i, arm := range s.Quantile {
+		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404 >> (2 * i)}
+		for _, q := range results.EstimatePercentiles {
+			if n >= quantile.SamplesFor(q) {
+				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123 * float64(i), Rank: 0.0004 * float64(i)})
+			}
+		}
+		v.Estimates = append(v.Estimates, e)
+	}
+	return v
+}
+
+func draw(t testing.TB, run *results.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := page.Write(&b, run); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestThePageOfARun(t *testing.T) {
+	golden.Check(t, "run.html", draw(t, made(t, question)))
+}
+
+func TestTheSameRunMakesTheSameBytes(t *testing.T) {
+	run := made(t, question)
+	first := draw(t, run)
+	for range 2 {
+		if draw(t, run) != first {
+			t.Fatal("the page differs from one time to the next")
+		}
+	}
+}
+
+// variants are pages of runs of which one must be drawn whatever is in them, made once.
+var variants = sync.OnceValue(func() map[string]string {
+	pages := map[string]string{}
+	for name, run := range variantRuns(new(testing.T)) {
+		var b bytes.Buffer
+		if err := page.Write(&b, run); err != nil {
+			panic(err)
+		}
+		pages[name] = b.String()
+	}
+	return pages
+})
+
+func variantRuns(t testing.TB) map[string]*results.Run {
+	whole := made(t, question)
+	all := map[string]*results.Run{"whole": whole}
+	all["one round"] = made(t, strings.Replace(question, "rounds: 6", "rounds: 1", 1))
+	lost := copied(whole)
+	for _, v := range lost.Visits {
+		if v.Cell.Spans == "sdk" {
+			*v = results.Visit{Round: v.Round, Order: v.Order, Cell: v.Cell, Error: "the process of the visit failed"}
+		}
+	}
+	all["one empty arm"] = lost
+	cut := copied(whole)
+	cut.Visits, cut.Status = cut.Visits[:7], results.Partial
+	all["interrupted"] = cut
+	nothing := copied(whole)
+	nothing.Visits, nothing.Status = nil, results.Partial
+	all["nothing"] = nothing
+	bare := copied(whole)
+	for _, v := range bare.Visits {
+		v.Record.Windows, v.Estimates = nil, nil
+	}
+	all["no windows"] = bare
+	for name, service := range map[string]func(uint64) time.Duration{
+		"constant":     func(uint64) time.Duration { return time.Millisecond },
+		"zero":         func(uint64) time.Duration { return 0 },
+		"heavy-tailed": func(i uint64) time.Duration { return time.Duration(1000 * (1 + 1e9/(1+i*i*i))) },
+	} {
+		run := copied(whole)
+		for i, v := range run.Visits {
+			run.Visits[i] = madeVisit(run.Scenario, v.Cell, v.Round, v.Order, service)
+		}
+		all[name] = run
+	}
+	dropped := copied(whole)
+	for _, v := range dropped.Visits {
+		v.Record.Dropped, v.Record.Offered = v.Record.Done/2, v.Record.Done+v.Record.Done/2
+		v.Verdict = []bench.Reason{{Name: bench.GeneratorLimited, Detail: "late"}}
+	}
+	all["dropped"] = dropped
+	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true", "sdk vs none", "hdr vs none").Replace(question))
+	all["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
+	return all
+}
+
+var svgs = regexp.MustCompile(`(?s)<svg class="plot".*?</svg>`)
+
+// Every drawing is XML, and nothing of it lies outside its view box.
+func TestDrawingsAreWholeAndInsideTheirViewBox(t *testing.T) {
+	for name, text := range variants() {
+		drawings := svgs.FindAllString(text, -1)
+		if len(drawings) == 0 && name != "nothing" {
+			t.Errorf("%s: no drawing", name)
+		}
+		ids := map[string]bool{}
+		for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+			if ids[m[1]] {
+				t.Errorf("%s: id %q is there twice", name, m[1])
+			}
+			ids[m[1]] = true
+		}
+		for _, svg := range drawings {
+			if err := inside(svg); err != nil {
+				t.Errorf("%s: %v\n%.300s", name, err, svg)
+			}
+		}
+	}
+}
+
+// inside checks the coordinates of a drawing, from what it is in.
+func inside(svg string) error {
+	d := xml.NewDecoder(strings.NewReader(svg))
+	var w, h float64
+	within := func(x, y float64) error {
+		if !(x >= 0 && x <= w && y >= 0 && y <= h) {
+			return fmt.Errorf("%v,%v is outside %v x %v", x, y, w, h)
+		}
+		return nil
+	}
+	titled := false
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			if !titled {
+				return fmt.Errorf("it has no title")
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		at := map[string]string{}
+		for _, a := range e.Attr {
+			at[a.Name.Local] = a.Value
+		}
+		num := func(name string) float64 {
+			x, err := strconv.ParseFloat(at[name], 64)
+			if err != nil {
+				return -1
+			}
+			return x
+		}
+		var errs []error
+		switch e.Name.Local {
+		case "svg":
+			if _, err := fmt.Sscanf(at["viewBox"], "0 0 %f %f", &w, &h); err != nil || at["role"] != "img" {
+				return fmt.Errorf("viewBox %q, role %q", at["viewBox"], at["role"])
+			}
+		case "title":
+			titled = true
+		case "line":
+			errs = append(errs, within(num("x1"), num("y1")), within(num("x2"), num("y2")))
+		case "rect":
+			errs = append(errs, within(num("x"), num("y")), within(num("x")+num("width"), num("y")+num("height")))
+		case "circle":
+			errs = append(errs, within(num("cx"), num("cy")))
+		case "text":
+			if at["transform"] == "" {
+				errs = append(errs, within(num("x"), num("y")))
+			}
+		case "polyline", "polygon":
+			for _, p := range strings.Fields(at["points"]) {
+				var x, y float64
+				if n, err := fmt.Sscanf(p, "%f,%f", &x, &y); n != 2 || err != nil {
+					return fmt.Errorf("point %q", p)
+				}
+				errs = append(errs, within(x, y))
+			}
+		}
+		for _, err := range errs {
+			if err != nil {
+				return fmt.Errorf("%s: %w", e.Name.Local, err)
+			}
+		}
+	}
+}
+
+// Nothing in the page makes a browser load anything.
+func TestThePageLoadsNothing(t *testing.T) {
+	for name, text := range variants() {
+		text = strings.ReplaceAll(text, `xmlns="http://www.w3.org/2000/svg"`, "") // a name, which nobody fetches
+		for _, pattern := range []string{`https?:`, `(?i)\bsrc\s*=`, `(?i)href\s*=`, `@import`, `(?i)url\([^#]`, `<link`, `<iframe`, `fetch\(`} {
+			if at := regexp.MustCompile(pattern).FindStringIndex(text); at != nil {
+				t.Errorf("%s: %q", name, text[max(at[0]-40, 0):min(at[1]+40, len(text))])
+			}
+		}
+	}
+}
+
+// What users name comes out as text, wherever it stands.
+func TestNamesOfUsersAreEscaped(t *testing.T) {
+	const bad = `<b>&"'`
+	run := made(t, question)
+	s := run.Scenario
+	s.Name, s.About, s.Target = bad+"name", bad+"about", bad+"target"
+	s.Spans[1], s.Compare[0].A = bad+"arm", bad+"arm"
+	s.Quantile[1] = bad + "estimator"
+	e := &run.Environment
+	e.CPU, e.Kernel, e.Version, e.Commit, e.GoVersion = bad+"cpu", bad+"kernel", bad+"version", bad+"commit", bad+"go"
+	for _, v := range run.Visits {
+		if v.Cell.Spans == "sdk" {
+			v.Cell.Spans = bad + "arm"
+		}
+		v.Estimates[1].Quantile = bad + "estimator"
+		v.Verdict = []bench.Reason{{Name: bad + "reason", Detail: bad + "detail"}}
+		v.Record.Failures = []bench.Failure{{Kind: bad + "failure", Count: 1}}
+	}
+	run.Visits[0].Log = bad + "log"
+	text := draw(t, run)
+	if strings.Contains(text, "<b>") {
+		t.Errorf("a name is markup: %q", text[strings.Index(text, "<b>")-100:][:200])
+	}
+	for _, what := range []string{"name", "about", "arm", "estimator", "cpu", "kernel", "version", "commit", "go", "reason", "detail", "failure", "log"} {
+		if !strings.Contains(text, "&lt;b&gt;&amp;&#34;&#39;"+what) {
+			t.Errorf("%s is not in the page", what)
+		}
+	}
+	for _, svg := range svgs.FindAllString(text, -1) {
+		if err := inside(svg); err != nil {
+			t.Errorf("%v\n%.300s", err, svg)
+		}
+	}
+}
+
+// A page says what it lacks.
+func TestThePageSaysWhatIsMissing(t *testing.T) {
+	all := variants()
+	for name, want := range map[string][]string{
+		"one round":     {"With 1 round there is no interval: want 6 at least.", "1 round cannot be compared"},
+		"one empty arm": {"sdk was not measured at 1,000/s.", "Nothing was measured of both arms in the same round.", "12 of 24 visits were measured to their end", "12 of 24 visits could not be measured"},
+		"interrupted":   {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
+		"nothing":       {"There is no answer: no visit was measured to its end."},
+		"no windows":    {"There are no charts over time: the run has no windows of time."},
+		"dropped":       {"never ended", "hollow"},
+		"whole":         {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
+	} {
+		text := all[name]
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: the page does not say %q", name, w)
+			}
+		}
+	}
+}
+
+// The scenario in the page is one that runs again.
+func TestTheScenarioOfThePageRunsAgain(t *testing.T) {
+	run := made(t, question)
+	m := regexp.MustCompile(`(?s)<pre id="scenario">(.*?)</pre>`).FindStringSubmatch(draw(t, run))
+	if m == nil {
+		t.Fatal("there is none")
+	}
+	text := strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(m[1])
+	again, err := scenarios.Decode("scenario.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Seed != 7 || again.Visits() != run.Scenario.Visits() || again.Name != "made-up" || again.Duration != run.Scenario.Duration {
+		t.Errorf("it is another: %+v", again)
+	}
+}
