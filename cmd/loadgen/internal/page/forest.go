@@ -116,9 +116,6 @@ func forest(id string, of *contest) *chart {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b *judged) int { return cmp.Compare(b.harm(), a.harm()) })
-	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful first; the margin shaded. "+
-		"Verdicts are corrected for all %d cells of this comparison (Holm). %s the same in both, and %d cannot be drawn as a ratio: they are in the table.",
-		of.A, of.B, len(of.cells), are(same), len(of.cells)-same-len(rows))
 	if len(rows) == 0 {
 		c.Missing = "No cell of this comparison has an interval that is a ratio: see the table."
 		if len(of.cells) == 0 {
@@ -126,6 +123,9 @@ func forest(id string, of *contest) *chart {
 		}
 		return c
 	}
+	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful first; the margin shaded. "+
+		"Verdicts are corrected for all %d cells of this comparison (Holm). %s the same in both, and %d cannot be drawn as a ratio: they are in the table.",
+		of.A, of.B, len(of.cells), are(same), len(of.cells)-same-len(rows))
 	rowsChart(c, len(rows), ratios)
 	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
 	for i, j := range rows {

@@ -16,9 +16,11 @@ type series struct {
 	hollow []bool
 }
 
-// lines draws series over a logarithmic x, with values that Y.Per divides.
-func (c *chart) lines(all []series, x string, y string, log bool, per float64) {
-	var xs, ys []float64
+// lines draws series over a logarithmic x. Values are divided by per, and their axis
+// has room for more of them.
+func (c *chart) lines(all []series, x string, y string, log bool, per float64, more ...float64) {
+	var xs []float64
+	ys := more
 	for _, s := range all {
 		xs = append(xs, s.x...)
 		for _, v := range s.y {
@@ -29,11 +31,11 @@ func (c *chart) lines(all []series, x string, y string, log bool, per float64) {
 		c.Missing = "It could not be stated of any arm."
 		return
 	}
-	make := linearScale
+	around := linearScale
 	if log {
-		make = logScale
+		around = logScale
 	}
-	vertical := make(ys, lowHeight-axisMargin, topMargin)
+	vertical := around(ys, lowHeight-axisMargin, topMargin)
 	ticks := vertical.ticks(plain, down)
 	c.frame(false, tickLabels(ticks))
 	horizontal := logScale(xs, float64(c.Left), float64(c.Right))
@@ -104,7 +106,7 @@ func rates(all []*cell) (charts []*chart) {
 			s.y[i] *= 100 / s.x[i]
 		}
 	}
-	c.lines(list, "offered, calls/s", "achieved, %", false, 1)
+	c.lines(list, "offered, calls/s", "achieved, %", false, 1, 90, 101)
 	c.Table = ratesTable(all, "achieved-qps", "achieved, calls/s", 1)
 	return append(charts, c)
 }

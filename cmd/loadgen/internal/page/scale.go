@@ -160,7 +160,10 @@ func down(string) float64        { return lineHeight }
 
 // plain writes a number of an axis.
 func plain(x float64) string {
-	if a := math.Abs(x); a > 0 && a < 1e-3 || a >= 1e7 {
+	if x == 0 { // of either sign
+		return "0"
+	}
+	if a := math.Abs(x); a < 1e-3 || a >= 1e7 {
 		return fmt.Sprintf("%.0e", x)
 	}
 	if x == math.Trunc(x) {

@@ -49,8 +49,8 @@ func windows(id string, v *cell) *chart {
 	}
 	all := visit.Record.Windows
 	c.Table = windowsTable(all)
-	c.Caption = fmt.Sprintf("Round %d, the visit with the middle p99, in windows of %v; a window states p99 if it has 368 calls. Marks below: collections of garbage.",
-		visit.Round, all[0].Length)
+	c.Caption = fmt.Sprintf("Round %d, the visit with the middle p99, in windows of %v; a window states p99 if it has 368 calls. %s",
+		visit.Round, all[0].Length, collections(all))
 	var values []float64
 	end := 0.0
 	for i := range all {
@@ -76,6 +76,23 @@ func windows(id string, v *cell) *chart {
 	c.X, c.Y = axis{"time since the start, s", x.ticks(plain, across), x, 1}, axis{"latency, " + u.name, ticks, y, u.ns}
 	c.overTime(all, x, y, u)
 	return c
+}
+
+// collections says what the marks of a chart are.
+func collections(all []bench.Window) string {
+	known, n := false, uint64(0)
+	for i := range all {
+		if r := all[i].Runtime; r != nil {
+			known, n = true, n+r.GCCycles
+		}
+	}
+	switch {
+	case !known:
+		return "When garbage was collected is not known."
+	case n == 0:
+		return "No garbage was collected meanwhile."
+	}
+	return fmt.Sprintf("Marks below: %s of garbage.", report.Plural(int(min(n, math.MaxInt32)), "collection"))
 }
 
 // overTime draws the windows: a line breaks where one states nothing.
