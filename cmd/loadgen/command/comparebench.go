@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 )
@@ -108,30 +110,66 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	}
 	drawSeed(&b.seed)
 	out := o.directory("bench", time.Now())
-	run, err := newBenchRun(b, checkout, out)
-	if err != nil {
-		return unusable(err)
-	}
-	run.programs, run.dirs = programs, dirs
 	unfit(ctx, o.stderr)
 	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"), b.seed)
+	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
+	names := suspects(r, o)
+	if len(names) == 0 || ctx.Err() != nil {
+		return ended
+	}
+	confirming(names, o)
+	again := *b
+	again.match, again.seed = pattern(names), 0
+	drawSeed(&again.seed)
+	second, err := again.compare(ctx, checkout, programs, dirs, filepath.Join(out, "confirm"), o)
+	if second == nil || ctx.Err() != nil {
+		return err
+	}
+	return notConfirmed(second, o)
+}
+
+// pattern is that of go test -bench for the benchmarks of those names, with others of the
+// same functions.
+func pattern(names []string) string {
+	var functions []string
+	for _, name := range names {
+		function, _, _ := strings.Cut(name, "/")
+		function = processors.ReplaceAllString(function, "")
+		if !slices.Contains(functions, function) {
+			functions = append(functions, function)
+		}
+	}
+	return "^Benchmark(" + strings.Join(functions, "|") + ")$"
+}
+
+// processors ends the name of a benchmark, if there is more than one.
+var processors = regexp.MustCompile(`-\d+$`)
+
+// compare runs both sides in rounds, into files in a directory, and judges them. The
+// error is the one to end with; there is no report if nothing could be judged.
+func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string, o *runOptions) (*gate.Report, error) {
+	run, err := newBenchRun(b, c, out)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	run.programs, run.dirs = programs, dirs
 	run.progress = newProgress(o.stderr, 2*b.rounds)
 	rounds, err := run.do(ctx)
 	if err := errors.Join(err, run.close()); err != nil {
-		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
 	interrupted := &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))}
 	if rounds == 0 {
-		return interrupted
+		return nil, interrupted
 	}
-	gate, err := judge(run.paths, "", o)
+	r, err := judge(run.paths, "", o)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case rounds < b.rounds:
-		return interrupted
+		return r, interrupted
 	}
-	return gate
+	return r, judged(r)
 }
 
 // A benchRun runs the test binaries of both sides, and writes what they print.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
@@ -149,7 +151,56 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
-	return judgeRuns(out, complete, o)
+	r, ended := judgeRuns(out, complete, o)
+	names := suspects(r, o)
+	if len(names) == 0 || !complete {
+		return ended
+	}
+	confirming(names, o)
+	again := *s
+	again.Seed = 0
+	drawSeed(&again.Seed)
+	out = filepath.Join(out, "confirm")
+	visits.sides, err = createSides(checkout, programs, out, results.Header{Began: time.Now().UTC(), Scenario: &again, Environment: env})
+	if err != nil {
+		return unusable(err)
+	}
+	visits.scenario, visits.only = &again, named(s, names)
+	visits.progress = newProgress(o.stderr, 2*s.Rounds*len(visits.only))
+	complete, err = visits.run(ctx)
+	for _, side := range visits.sides {
+		err = errors.Join(err, side.writer.Close(status(complete)))
+	}
+	switch {
+	case err != nil:
+		return unusable(err)
+	case !complete:
+		return ended
+	}
+	r, err = judge(benchFiles(out), onlyLoad, o)
+	if err != nil {
+		return err
+	}
+	return notConfirmed(r, o)
+}
+
+// named are the cells of benchmarks of those names.
+func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
+	for _, c := range s.Cells() {
+		if slices.ContainsFunc(names, func(name string) bool {
+			return strings.Contains(name, fmt.Sprintf("/%s/%s-", c.Arm(), c.Level.Name()))
+		}) {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// onlyLoad leaves out estimators, which are not the target's: see run.bench for them.
+const onlyLoad = ".name:Load"
+
+func benchFiles(out string) [2]string {
+	return [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
 }
 
 // createSides starts the files of both.
@@ -169,31 +220,30 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 }
 
 // judgeRuns compares two runs that were made side by side, and tells how it ends.
-func judgeRuns(out string, complete bool, o *runOptions) error {
+func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	base, err := results.Read(filepath.Join(out, "base"))
 	if err != nil {
-		return unusable(err)
+		return nil, unusable(err)
 	}
 	head, err := results.Read(filepath.Join(out, "head"))
 	if err != nil {
-		return unusable(err)
+		return nil, unusable(err)
 	}
-	files := [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
 	if !complete && (len(base.Visits) == 0 || len(head.Visits) == 0) {
-		return verdict(head, complete, o.strict)
+		return nil, verdict(head, complete, o.strict)
 	}
-	// Estimators are not the target's: see run.bench for them.
-	gate, err := judge(files, ".name:Load", o)
+	r, err := judge(benchFiles(out), onlyLoad, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	ended := judged(r)
 	for _, run := range []*results.Run{head, base} {
 		var exit *exitError
-		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (gate == nil || exit.code == exitInterrupted) {
-			return err
+		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (ended == nil || exit.code == exitInterrupted) {
+			return r, err
 		}
 	}
-	return gate
+	return r, ended
 }
 
 // family is how many figures a comparison of s is a verdict on, or a few more.

@@ -16,8 +16,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // Variables of the processes of tests: the main package that is compared, the test
@@ -189,6 +192,13 @@ func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
 			t.Errorf("%s: %d results, %v", name, len(got), err)
 		}
 	}
+	code, stdout, stderr = in(t, dir, append(args, "--rounds", "8", "--confirm", "--out", "twice")...)
+	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "confirming: Both") {
+		t.Errorf("--confirm: exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	if got, err := results.ReadBench(filepath.Join(dir, "twice", "confirm", "head.bench")); err != nil || len(got) != 8 {
+		t.Errorf("%d results of 8 rounds of what regressed, %v", len(got), err)
+	}
 	code, stdout, stderr = in(t, dir, append(args, "--benchmarks", "Both", "--rounds", "2", "--strict", "--out", "few")...)
 	if code != exitNotValid || !strings.Contains(stdout, "2 rounds cannot show this: need 6") || !strings.Contains(stdout, "too few rounds to show any regression") {
 		t.Errorf("2 rounds: exit %d\n%s\n%s", code, stdout, stderr)
@@ -302,5 +312,34 @@ func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
 		if err != nil || ref != want.ref || f.Value.String() != want.arms || f.Changed != (want.arms != "" || text == "") {
 			t.Errorf("%q: revision %q, arms %q, %v; want %+v", text, ref, f.Value, err, want)
 		}
+	}
+}
+
+func TestWhatRegressedIsMeasuredAgainAlone(t *testing.T) {
+	if got, want := pattern([]string{"Encode/size=1-2", "Encode/size=2-2", "Add-16", "Plain", "Add-16/x-1"}), "^Benchmark(Encode|Add|Plain)$"; got != want {
+		t.Errorf("pattern %s, want %s", got, want)
+	}
+	s, err := scenarios.Decode("test.yaml", []byte("spans: [none, sdk, pooled, pooled-value]\nqps: [1000, 10k]\nduration: 1s\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := named(s, []string{"Load/scenario=test/target=map/spans=pooled/qps=1000-2", "Load/scenario=test/target=map/spans=sdk/qps=10000-2"})
+	if len(cells) != 2 || cells[0].String() == cells[1].String() {
+		t.Errorf("the cells of two names are %v", cells)
+	}
+	o := &runOptions{confirm: true, stderr: new(strings.Builder)}
+	first := &gate.Report{Exit: exitWorse, Tables: []*gate.Table{{Cells: []*gate.Cell{
+		{Name: "a", Verdict: comparison.Regressed}, {Name: "a", Verdict: comparison.Regressed}, {Name: "b", Verdict: comparison.Improved}}}}}
+	if names := suspects(first, o); !slices.Equal(names, []string{"a"}) {
+		t.Errorf("suspects are %v", names)
+	}
+	if names := suspects(first, &runOptions{}); names != nil {
+		t.Errorf("without --confirm they are %v", names)
+	}
+	if err := notConfirmed(&gate.Report{}, o); err != nil {
+		t.Errorf("what did not regress again: %v", err)
+	}
+	if err := notConfirmed(&gate.Report{Exit: exitWorse, Counts: map[comparison.Verdict]int{comparison.Regressed: 1}}, o); err == nil {
+		t.Error("what regressed again is no regression")
 	}
 }

@@ -80,6 +80,9 @@ time so, and 2% interleaved.`,
 			if err != nil {
 				return err
 			}
+			if o.confirm && ref == "" {
+				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
+			}
 			if ref != "" {
 				if !cmd.Flags().Changed("rounds") {
 					s.Rounds = max(s.Rounds, comparison.Need(family(s), true))
@@ -99,6 +102,7 @@ time so, and 2% interleaved.`,
 type runOptions struct {
 	out            string // "": a directory of results, by name and time
 	strict         bool
+	confirm        bool
 	profiles       []string
 	stdout, stderr io.Writer
 }
@@ -112,6 +116,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		panic(err) // the flag was added above
 	}
 	f.BoolVar(&o.strict, "strict", false, "Exit with 3 if any visit was not valid, or a comparison with a revision is inconclusive.")
+	f.BoolVar(&o.confirm, "confirm", false, "With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
 	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 

@@ -25,8 +25,16 @@ const (
 type visits struct {
 	sides    []side
 	scenario *scenarios.Scenario
+	only     []scenarios.Cell // nil: all of the scenario
 	turns    bench.Turns
 	progress *progress
+}
+
+func (v *visits) cells() []scenarios.Cell {
+	if v.only != nil {
+		return v.only
+	}
+	return v.scenario.Cells()
 }
 
 // A side is a program that makes visits, and where they are written.
@@ -45,7 +53,7 @@ type turn struct {
 // round is every turn of one.
 func (v *visits) round() (all []turn) {
 	for i := range v.sides {
-		for _, c := range v.scenario.Cells() {
+		for _, c := range v.cells() {
 			all = append(all, turn{i, c})
 		}
 	}
@@ -121,7 +129,7 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 			failed[t.side].add(got)
 		}
 		for i, f := range failed {
-			if round == 1 && len(v.sides) > 1 && f.n == len(s.Cells()) {
+			if round == 1 && len(v.sides) > 1 && f.n == len(v.cells()) {
 				return false, fmt.Errorf("no visit of %s could be made, the first because %s", v.sides[i].name, f.first)
 			}
 		}
