@@ -5,6 +5,8 @@
 //	loadgen plan [SCENARIO]       tell what would run, without running it
 //	loadgen scenarios             list the scenarios there are
 //	loadgen show RUN              print the tables of a run again
+//	loadgen compare BASE HEAD     compare benchmark results, and fail if they regressed
+//	loadgen history [FILE]        draw what benchmarks measured over commits
 //	loadgen selftest              test the generator on this machine
 //	loadgen quantiles [FILE...]   compare latency estimators, and recommend one
 //

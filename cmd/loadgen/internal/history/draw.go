@@ -1,0 +1,140 @@
+package history
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/perf/benchunit"
+)
+
+// A series is one cell on one machine, over commits.
+type series struct {
+	name, unit, machine string
+	points              []point
+}
+
+type point struct {
+	*Record
+	Cell
+}
+
+// split takes records apart into series, in the order they are met.
+func split(records []Record) (all []*series) {
+	type key struct{ name, unit, machine string }
+	found := map[key]*series{}
+	for i := range records {
+		r := &records[i]
+		for _, c := range r.Cells {
+			k := key{c.Name, c.Unit, r.Machine}
+			if found[k] == nil {
+				found[k] = &series{c.Name, c.Unit, r.Machine, nil}
+				all = append(all, found[k])
+			}
+			found[k].points = append(found[k].points, point{r, c})
+		}
+	}
+	return all
+}
+
+// Width is that of a drawing, in columns.
+const Width = 80
+
+// Text draws each cell: a line for each commit, the newest last, with the median, by how
+// much its interval reaches beyond it, how many values it is of, by how much it differs
+// from the commit before, and a bar that begins at 0.
+func Text(records []Record) string {
+	several := len(machines(records)) > 1
+	var b strings.Builder
+	for i, s := range split(records) {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintln(&b, tail(s.name+"  "+s.unit, Width))
+		if several {
+			fmt.Fprintln(&b, tail("on "+s.machine, Width))
+		}
+		s.draw(&b)
+	}
+	return b.String()
+}
+
+func (s *series) draw(b *strings.Builder) {
+	class := benchunit.ClassOf(s.unit)
+	most := 0.0
+	for _, p := range s.points {
+		most = max(most, p.Median)
+	}
+	for i, p := range s.points {
+		change := ""
+		if i > 0 {
+			change = percent(s.points[i-1].Median, p.Median)
+		}
+		line := fmt.Sprintf("  %s  %-10s  %9s %5s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit), benchunit.Scale(p.Median, class), p.reach(), p.N, change)
+		line += bar(p.Median, most, Width-utf8.RuneCountInString(line))
+		fmt.Fprintln(b, strings.TrimRight(line, " "))
+	}
+}
+
+// short is a commit in ten columns, the last of which is + if there were changes.
+func short(commit string) string {
+	if id, ok := strings.CutSuffix(commit, changes); ok {
+		return fmt.Sprintf("%.9s+", id)
+	}
+	return fmt.Sprintf("%.10s", commit)
+}
+
+// reach is by how much the interval reaches beyond the median, in the manner of benchstat.
+func (c *Cell) reach() string {
+	switch {
+	case c.Low == nil || c.High == nil:
+		return "" // as n tells
+	case *c.Low == *c.High:
+		return "± 0%"
+	case c.Median == 0:
+		return "± ?%"
+	}
+	share := max(c.Median-*c.Low, *c.High-c.Median) / math.Abs(c.Median)
+	if share >= 9.995 {
+		return "±>9x"
+	}
+	return fmt.Sprintf("±%2.0f%%", 100*share)
+}
+
+// percent is a change, or nothing if there is none or it is of no share.
+func percent(from, to float64) string {
+	switch share := (to - from) / math.Abs(from); {
+	case from == to:
+		return "="
+	case from == 0:
+		return "from 0"
+	case math.Abs(share) >= 9.995:
+		return fmt.Sprintf("x%.3g", to/from)
+	default:
+		return fmt.Sprintf("%+.1f%%", 100*share)
+	}
+}
+
+// bar is as long as x is of most, to an eighth of a column.
+func bar(x, most float64, width int) string {
+	if !(x > 0) || width < 1 {
+		return ""
+	}
+	eighths := int(math.Round(x / most * float64(8*width)))
+	full := strings.Repeat("█", eighths/8)
+	if eighths%8 == 0 {
+		return full
+	}
+	return full + string([]rune("▏▎▍▌▋▊▉")[eighths%8-1])
+}
+
+// tail is text that fits: of what is too long its end, which tells most of a name.
+func tail(s string, width int) string {
+	runes := []rune(s)
+	if len(runes) <= width {
+		return s
+	}
+	return "…" + string(runes[len(runes)-width+1:])
+}

@@ -1,0 +1,62 @@
+package history
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CSV has a line for each record, the oldest first, with its time and commit, and a column
+// for each cell and unit, named so; it is empty where there is no such cell. Change-point
+// tools read it, such as Apache Otava with time_column: time and attributes: [commit].
+// Records of several machines are an error: to such a tool another machine would look like
+// another program.
+func CSV(records []Record) (string, error) {
+	if all := machines(records); len(all) > 1 {
+		return "", fmt.Errorf("the records are of %d machines, of which a table in CSV takes one: --machine chooses it\n  %s", len(all), strings.Join(all, "\n  "))
+	}
+	header := []string{"time", "commit"}
+	columns := map[string]int{}
+	for _, s := range split(records) {
+		columns[s.name+" "+s.unit] = len(header)
+		header = append(header, s.name+" "+s.unit)
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	rows := [][]string{header}
+	for _, r := range records {
+		row := make([]string, len(header))
+		row[0], row[1] = r.Time.UTC().Format(time.RFC3339), r.Commit
+		for _, c := range r.Cells {
+			row[columns[c.Name+" "+c.Unit]] = strconv.FormatFloat(c.Median, 'g', -1, 64)
+		}
+		rows = append(rows, row)
+	}
+	err := w.WriteAll(rows)
+	return b.String(), err
+}
+
+// JSON is a list of the records.
+func JSON(records []Record) (string, error) {
+	data, err := json.MarshalIndent(records, "", "  ")
+	return string(data) + "\n", err
+}
+
+// Formats are those that Format writes.
+var Formats = []string{"text", "csv", "json"}
+
+// Format writes records in one of Formats.
+func Format(format string, records []Record) (string, error) {
+	switch format {
+	case "text":
+		return Text(records), nil
+	case "csv":
+		return CSV(records)
+	case "json":
+		return JSON(records)
+	}
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+}
