@@ -2,10 +2,12 @@ package history_test
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
@@ -83,6 +86,48 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 	all, err := history.Read(file)
 	if err != nil || len(all) != writers*each {
 		t.Errorf("%d records of %d, %v", len(all), writers*each, err)
+	}
+}
+
+// Who holds the lock may write its line in two halves. Without the lock this fails most of
+// the time, not always.
+func TestWhoAddsARecordWaitsForTheLock(t *testing.T) {
+	file := path(t)
+	first := record(1, cell("A", "B/op", 1))
+	for range 50 {
+		if err := history.Append(file, &first); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half := int64(len(whole) / 2)
+		if err := errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_EX), f.Truncate(half)); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() {
+			second := record(2, cell("A", "B/op", 2))
+			done <- history.Append(file, &second)
+		}()
+		for range 1000 {
+			runtime.Gosched()
+		}
+		_, err = f.WriteAt(whole[half:], half)
+		if err := errors.Join(err, f.Close(), <-done); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := history.Read(file); err != nil || len(all) != 2 {
+			t.Fatalf("%d records of 2, %v", len(all), err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
