@@ -309,7 +309,7 @@ func TestReuseIsRealAndAllocationsAreExact(t *testing.T) {
 // The length of a span takes one byte, two or three.
 func TestSpansOfAnySizeAreEncoded(t *testing.T) {
 	c := &collector{}
-	p := start(t, pooled.Options{Exporter: c, BufferBytes: 1 << 20})
+	p := start(t, pooled.Options{Exporter: c, BufferBytes: 16 << 20})
 	var want []int
 	for n := range 80 {
 		want = append(want, n)
