@@ -28,6 +28,7 @@ const aaScenario = "qps: 10k\nspans: sdk\nquantile: exact\nduration: 500ms\nwarm
 // aa is one comparison of an arm with itself.
 type aa struct {
 	rounds         int
+	out            string // where the report is kept; "" for nowhere
 	json           bool
 	settings       []scenarios.Setting // of tests, which are in a hurry
 	stdout, stderr io.Writer
@@ -39,6 +40,7 @@ func (a *aa) run(ctx context.Context) error {
 		return unusable(err)
 	}
 	drawSeed(&s.Seed)
+	began := time.Now()
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, a.stderr)
 	env.Turns = bench.Calibrate()
@@ -59,6 +61,13 @@ func (a *aa) run(ctx context.Context) error {
 	r, err := selftest.NewAA(env, s.Cells()[0].String(), pairs(one, other), s.Rounds, s.Seed)
 	if err != nil {
 		return unusable(err)
+	}
+	r.Began = began.UTC()
+	if a.out != "" {
+		if err := r.Keep(a.out); err != nil {
+			return unusable(fmt.Errorf("--out: %w", err))
+		}
+		fmt.Fprintf(a.stderr, "kept in %s, for reports to tell of\n", a.out)
 	}
 	if a.json {
 		err = printJSON(a.stdout, r)

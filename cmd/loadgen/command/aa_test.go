@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 func TestAnArmIsComparedWithItself(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var stdout, stderr bytes.Buffer
-	a := aa{rounds: 6, json: true, stdout: &stdout, stderr: &stderr, settings: []scenarios.Setting{{Key: "duration", Value: "50ms"}, {Key: "warmup", Value: "0"}}}
+	kept := filepath.Join(t.TempDir(), "floor.json")
+	a := aa{rounds: 6, out: kept, json: true, stdout: &stdout, stderr: &stderr, settings: []scenarios.Setting{{Key: "duration", Value: "50ms"}, {Key: "warmup", Value: "0"}}}
 	// 6 rounds cannot call anything worse among so many units.
 	if err := a.run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
@@ -24,6 +26,9 @@ func TestAnArmIsComparedWithItself(t *testing.T) {
 	var r selftest.AA
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || !r.Passed || r.Rounds != 6 || r.Splits != 64 || len(r.Units) < 10 || r.Need <= 6 {
 		t.Errorf("%v, %+v", err, r)
+	}
+	if noise, err := selftest.ReadNoise(kept); err != nil || noise == nil || noise.Began.IsZero() || len(noise.Units) != len(r.Units) {
+		t.Errorf("kept: %+v, %v", noise, err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
@@ -42,9 +47,42 @@ func TestAComparisonWithItselfWantsEnoughRounds(t *testing.T) {
 		"--aa 0":               "--aa: 0 rounds: want 6",
 		"--aa 6 --quick":       "--aa: it makes none of the checks",
 		"--aa 6 --only pacing": "--aa: it makes none of the checks",
+		"--out floor.json":     "--out: the checks keep no file",
 	} {
 		if code, stdout, stderr := execute(t, append([]string{"selftest"}, strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d\n%s", args, code, stderr)
 		}
+	}
+}
+
+// What was kept is told by a comparison in the same directory, and what is broken changes
+// no result.
+func TestAComparisonTellsTheNoiseFloor(t *testing.T) {
+	dir := t.TempDir()
+	results := strings.Repeat("BenchmarkA-2 10 100 ns/op 8 B/op\n", 6)
+	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte(results), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	floor := filepath.Join(dir, selftest.NoiseFile)
+	aa := selftest.AA{Schema: 1, Rounds: 12, Units: []selftest.Floor{{Unit: "sec/op", P90: 0.2}, {Unit: "err-ppm", P90: 0.3}}}
+	if err := aa.Keep(floor); err != nil {
+		t.Fatal(err)
+	}
+	compare := func() (stdout, stderr string) {
+		cmd, out, errs := command(t, "compare", "a.txt", "a.txt")
+		cmd.Dir = dir
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, errs)
+		}
+		return strings.Join(strings.Fields(out.String()), " "), errs.String()
+	}
+	if stdout, stderr := compare(); !strings.Contains(stdout, "note: noise floor") || !strings.Contains(stdout, "are below sec/op 20.00%") || strings.Contains(stdout, "err-ppm") || stderr != "" {
+		t.Errorf("%s\n%s", stdout, stderr)
+	}
+	if err := os.WriteFile(floor, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr := compare(); strings.Contains(stdout, "noise") || !strings.Contains(stderr, "warning: the noise floor is not told: ") {
+		t.Errorf("%s\n%s", stdout, stderr)
 	}
 }

@@ -105,6 +105,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		return unusable(err)
 	}
 	o.Inputs, o.Stdin, o.Now = args, cmd.InOrStdin(), time.Now()
+	o.Noise = noiseFloor(cmd.ErrOrStderr()).Noise
 	r, err := gate.Compare(o)
 	if err != nil {
 		return unusable(err)

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -20,7 +22,9 @@ func judge(files [2]string, filter string, o *runOptions) (*gate.Report, error) 
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, unusable(err)
 	}
+	noise := noiseFloor(o.stderr)
 	r, err := gate.Compare(&gate.Options{
+		Noise:  noise.Noise,
 		Inputs: []string{"base=" + files[0], "head=" + files[1]}, Interleaved: true,
 		Filter: filter, File: rules, Strict: o.strict, Now: time.Now(),
 	})
@@ -31,6 +35,16 @@ func judge(files [2]string, filter string, o *runOptions) (*gate.Report, error) 
 		return nil, unusable(err)
 	}
 	return r, nil
+}
+
+// noiseFloor is that of this machine as selftest --aa has kept it; nil if it has not. One
+// that cannot be read changes no result, and is told.
+func noiseFloor(stderr io.Writer) *selftest.AA {
+	r, err := selftest.ReadNoise(selftest.NoiseFile)
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: the noise floor is not told: %v\n", err)
+	}
+	return r
 }
 
 // judged is the error that a command ends with after a comparison; nil if all is well.

@@ -60,7 +60,8 @@ names of what was written are printed.`,
 			if err != nil {
 				return unusable(err)
 			}
-			return unusable(writeReport(cmd.OutOrStdout(), run, format, out, directoryOf(args[0])))
+			noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
+			return unusable(writeReport(cmd.OutOrStdout(), run, noise, format, out, directoryOf(args[0])))
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
@@ -80,11 +81,11 @@ func directoryOf(run string) string {
 }
 
 // writeReport writes a run in a format, and the names of files to stdout.
-func writeReport(stdout io.Writer, run *results.Run, format, out, dir string) error {
+func writeReport(stdout io.Writer, run *results.Run, noise, format, out, dir string) error {
 	if format == formatHGRM {
 		return writePercentiles(stdout, run, out, dir)
 	}
-	name, write := "report.html", page.Write
+	name, write := "report.html", func(w io.Writer, run *results.Run) error { return page.Write(w, run, noise) }
 	if format == formatHLog {
 		name, write = "run.hlog", histograms.Log
 	}

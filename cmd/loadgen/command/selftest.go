@@ -20,6 +20,7 @@ func newSelftest() *cobra.Command {
 		quick, asJSON bool
 		only          []string
 		rounds        int
+		out           string
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -43,7 +44,9 @@ With --aa N it tests comparisons instead: an arm is compared with itself in N ro
 at least 6, as in run --compare. Which of its two visits in a round is the base is
 arbitrary, and over the ways to choose it stand the noise floor of every unit, which
 half and nine of ten of the shifts are below, and how often a gate raises a false
-alarm. It exits with 1 if that is more often than 5%, or if it did as it was run.`,
+alarm. It exits with 1 if that is more often than 5%, or if it did as it was run. The
+noise floor is kept in ` + selftest.NoiseFile + `, and told by what compares or reports
+from then on in the same directory.`,
 		Example: `  loadgen selftest
   loadgen selftest --quick
   loadgen selftest --only oracle,pacing --json
@@ -57,8 +60,11 @@ alarm. It exits with 1 if that is more often than 5%, or if it did as it was run
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
-				a := aa{rounds: rounds, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				a := aa{rounds: rounds, out: out, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 				return a.run(cmd.Context())
+			}
+			if cmd.Flags().Changed("out") {
+				return unusable(errors.New("--out: the checks keep no file: want --aa beside it"))
 			}
 			checks, err := selftest.Checks(quick, only...)
 			if err != nil {
@@ -71,6 +77,7 @@ alarm. It exits with 1 if that is more often than 5%, or if it did as it was run
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print the report as JSON.")
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
+	cmd.Flags().StringVar(&out, "out", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
 	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above

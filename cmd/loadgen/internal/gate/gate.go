@@ -38,7 +38,9 @@ type Options struct {
 	Exact   []string                     // tidy units that are the same each time
 	File    *File                        // nil for none
 	Strict  bool                         // inconclusive is not good enough
-	Now     time.Time                    // for what expires
+	// Noise, if set, tells the noise floor of the units that are judged, in a sentence.
+	Noise func(judged func(unit string) bool) string
+	Now   time.Time // for what expires
 }
 
 // Compare reads and judges. An error says why nothing could be compared.
@@ -69,6 +71,13 @@ func Compare(o *Options) (*Report, error) {
 	r := &Report{Schema: Schema, Strict: o.strict(), Notes: append([]string{}, s.notes...), Warnings: append([]string{}, slices.Concat(in.warnings, s.warnings)...)}
 	for i, p := range pairs {
 		r.add(p, newCell(&judged[i]))
+	}
+	if o.Noise != nil {
+		if noise := o.Noise(func(unit string) bool {
+			return slices.ContainsFunc(judged, func(j comparison.Result) bool { return j.Rule.Unit == unit && j.Verdict != comparison.NotJudged })
+		}); noise != "" {
+			r.Notes = append(r.Notes, noise)
+		}
 	}
 	r.expect(o)
 	r.warnOfFewRounds(judged)

@@ -50,11 +50,15 @@ type section struct {
 	Note         string
 }
 
-// Write writes the page of a run.
-func Write(w io.Writer, run *results.Run) error {
+// Write writes the page of a run, which tells the noise floor of the machine if that is
+// known.
+func Write(w io.Writer, run *results.Run, noise string) error {
 	d, err := compose(run)
 	if err != nil {
 		return err
+	}
+	if noise != "" {
+		d.Facts = append(d.Facts, [2]string{"Noise", noise})
 	}
 	var b bytes.Buffer
 	if err := page.Execute(&b, d); err != nil {

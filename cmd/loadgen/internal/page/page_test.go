@@ -111,7 +111,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, servic
 func draw(t testing.TB, run *results.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := page.Write(&b, run); err != nil {
+	if err := page.Write(&b, run, ""); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -136,7 +136,7 @@ var variants = sync.OnceValue(func() map[string]string {
 	pages := map[string]string{}
 	for name, run := range variantRuns(new(testing.T)) {
 		var b bytes.Buffer
-		if err := page.Write(&b, run); err != nil {
+		if err := page.Write(&b, run, ""); err != nil {
 			panic(err)
 		}
 		pages[name] = b.String()

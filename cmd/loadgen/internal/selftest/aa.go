@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/perf/benchunit"
 
@@ -22,6 +23,7 @@ import (
 // see Ernst, Permutation Methods (2004).
 type AA struct {
 	Schema      int                 `json:"schema"` // of this form: 1
+	Began       time.Time           `json:"began"`
 	Passed      bool                `json:"passed"`
 	Environment results.Environment `json:"environment"`
 	Arm         string              `json:"arm"`

@@ -1,0 +1,71 @@
+package selftest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+// NoiseFile is where the noise floor of a machine is kept beside its runs, for reports to
+// tell of it.
+const NoiseFile = "results/noise-floor.json"
+
+// Keep writes r to a file, whose directory it makes if need be.
+func (r *AA) Keep(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}
+
+// ReadNoise reads what Keep wrote; nil if there is no such file.
+func ReadNoise(path string) (*AA, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var r AA
+	switch err := d.Decode(&r); {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w: write it anew by loadgen selftest --aa 12", path, err)
+	case r.Schema != 1:
+		return nil, fmt.Errorf("%s: schema %d: want 1: write it anew by loadgen selftest --aa 12", path, r.Schema)
+	}
+	return &r, nil
+}
+
+// Noise is the noise floor in a sentence, of the units that are wanted; "" of none, or if
+// r is nil.
+func (r *AA) Noise(wanted func(unit string) bool) string {
+	if r == nil {
+		return ""
+	}
+	var units []string
+	for _, f := range r.Units {
+		if wanted(f.Unit) {
+			units = append(units, f.Unit+" "+f.show(f.P90))
+		}
+	}
+	if len(units) == 0 {
+		return ""
+	}
+	e := &r.Environment
+	return fmt.Sprintf("noise floor, of selftest --aa in %s on %s (%s, GOMAXPROCS=%d): nine of ten differences of an arm from itself are below %s",
+		report.Plural(r.Rounds, "round"), r.Began.Format("2006-01-02"), e.CPU, e.GOMAXPROCS, strings.Join(units, ", "))
+}
