@@ -1,0 +1,104 @@
+package usl_test
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+)
+
+// near tells whether two numbers are equal but for rounding.
+func near(a, b, tolerance float64) bool {
+	return a == b || math.Abs(a-b) <= tolerance*max(math.Abs(a), math.Abs(b))
+}
+
+// powers draws 10^low to 10^high, evenly in the exponent, or 0 if so.
+func powers(t *rapid.T, label string, low, high float64, zero bool) float64 {
+	if zero && rapid.IntRange(0, 4).Draw(t, label+" is 0") == 0 {
+		return 0
+	}
+	return math.Pow(10, rapid.Float64Range(low, high).Draw(t, label))
+}
+
+// laws are lopsided: sigma and kappa differ by up to six powers of ten, or are 0.
+func laws(t *rapid.T) usl.Law {
+	return usl.Law{Lambda: powers(t, "lambda", 0, 7, false), Sigma: powers(t, "sigma", -6, 0, true), Kappa: powers(t, "kappa", -6, 0, true)}
+}
+
+func TestLatencyIsOfLittlesLaw(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, n := laws(t), powers(t, "n", 0, 4, false)
+		if got := l.Throughput(n) * l.Latency(n); !near(got, n, 1e-12) {
+			t.Errorf("%+v at %v: X R = %v: want N", l, n, got)
+		}
+	})
+}
+
+func TestInversesOfLatencyAreInverse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, n := laws(t), powers(t, "n", 0, 4, false)
+		latency := l.Latency(n)
+		got, ok := l.ConcurrencyAtLatency(latency)
+		switch {
+		case l.Sigma == 0 && l.Kappa == 0:
+			if ok {
+				t.Errorf("latency is the same at every n, and n is %v", got)
+			}
+			return
+		case l.Latency(n)*l.Lambda-1 < 1e-6: // n is hardly in the latency
+			return
+		case !ok || !near(got, n, 1e-7):
+			t.Errorf("%+v: a latency of %v is at %v, %v: want %v", l, latency, got, ok, n)
+		}
+		if x, ok := l.ThroughputAtLatency(latency); !ok || !near(x, l.Throughput(n), 1e-7) {
+			t.Errorf("%+v: the throughput at %v is %v, %v: want %v", l, latency, x, ok, l.Throughput(n))
+		}
+	})
+}
+
+func TestNoConcurrencyIsFasterThanOne(t *testing.T) {
+	l := usl.Law{Lambda: 1000, Sigma: 0.1, Kappa: 0.001}
+	for _, latency := range []float64{0, -1, 0.0009999, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if n, ok := l.ConcurrencyAtLatency(latency); ok {
+			t.Errorf("a latency of %v is at %v: want none", latency, n)
+		}
+		if x, ok := l.ThroughputAtLatency(latency); ok {
+			t.Errorf("a latency of %v has a throughput of %v: want none", latency, x)
+		}
+	}
+	if n, ok := l.ConcurrencyAtLatency(0.001); !ok || !near(n, 1, 1e-12) {
+		t.Errorf("what a call takes alone is at %v, %v: want 1", n, ok)
+	}
+}
+
+func TestNoConcurrencyBeatsThePeak(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, n := laws(t), powers(t, "n", 0, 6, false)
+		at, most := l.Peak()
+		if at < 1 || l.Throughput(n) > most*(1+1e-12) {
+			t.Errorf("%+v: %v at %v, and the peak is %v at %v", l, l.Throughput(n), n, most, at)
+		}
+		if !math.IsInf(at, 1) && !near(l.Throughput(at), most, 1e-12) {
+			t.Errorf("%+v: the peak is %v, and %v at its place", l, most, l.Throughput(at))
+		}
+	})
+}
+
+func TestPeak(t *testing.T) {
+	for _, c := range []struct {
+		law  usl.Law
+		n, x float64
+	}{
+		{usl.Law{Lambda: 1000, Sigma: 0.19, Kappa: 0.01}, 9, 9000 / (1 + 0.19*8 + 0.01*72)},
+		{usl.Law{Lambda: 1000, Sigma: 0.25}, math.Inf(1), 4000},
+		{usl.Law{Lambda: 1000}, math.Inf(1), math.Inf(1)},
+		{usl.Law{Lambda: 1000, Sigma: 1.5}, 1, 1000},
+		{usl.Law{Lambda: 1000, Sigma: 0.5, Kappa: 0.8}, 1, 1000},
+	} {
+		if n, x := c.law.Peak(); !near(n, c.n, 1e-12) || !near(x, c.x, 1e-12) {
+			t.Errorf("%+v: the peak is %v at %v: want %v at %v", c.law, x, n, c.x, c.n)
+		}
+	}
+}
