@@ -1,0 +1,139 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+)
+
+func newCapacityPlan() *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan [RESULT]",
+		Short: "Say how many instances carry a peak, with headroom left after failures",
+		Long: `Says how many instances are needed so that, after --failures of them are lost, the
+rest carry --peak and --headroom of their capacity is left:
+
+  peak / ((instances - failures) x capacity) <= 1 - headroom
+
+RESULT is what loadgen capacity measured: its directory, or its capacity.json; or a
+capacity is given by --capacity. Instances are rounded up, and are those for the low
+end of the capacity's 95% interval; 9 to 10 says that at its high end 9 would do.
+
+For each arm it prints the instances, how busy they are in normal and in failure, what
+the arm costs in instances and in cores per million calls a second beside the first
+arm, and the instances for other headrooms and failures. If RESULT has throughputs at
+several numbers of workers, the Universal Scalability Law says how an instance scales.
+
+It takes load to be spread evenly, and instances to fail one by one. Uneven balancing,
+failures of many at once such as of a zone, retries, and what instances share
+are left out: choose --failures and --headroom so that they allow for these.
+
+It exits with 0 if there is a plan, and with 2 if the input is bad.`,
+		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z
+  loadgen capacity plan --peak 250k --headroom 40% --failures 2 capacity.json
+  loadgen capacity plan --peak 250k --capacity 40600..41900
+  loadgen capacity plan --peak 250k --capacity 41200 --format markdown`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := f.plan(args)
+			if err != nil {
+				return unusable(err)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			return unusable(err)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// planFlags are as they were given.
+type planFlags struct {
+	peak, headroom, capacity, format string
+	failures                         int
+}
+
+func (f *planFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.peak, "peak", "", "The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
+	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
+	flags.IntVar(&f.failures, "failures", 1, "How many `instances` are lost, 0 to 1000.")
+	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
+	flags.StringVar(&f.format, "format", fleet.Formats[0], "The `format` to write: "+strings.Join(fleet.Formats, ", ")+".")
+	for flag, values := range map[string][]string{"format": fleet.Formats, "headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
+		"peak": nil, "capacity": nil} {
+		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag was added above
+		}
+	}
+}
+
+// plan is the text of a plan; everything wrong with the flags and the result is reported.
+func (f *planFlags) plan(args []string) (string, error) {
+	var errs []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	ask := fleet.Ask{Peak: 1, Failures: f.failures} // 1 is checked in vain if the flag is wrong
+	if f.peak == "" {
+		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together carry, such as 250000"))
+	} else if qps, err := bench.ParseQPS(f.peak); err != nil {
+		wrong("peak", err)
+	} else {
+		ask.Peak = qps.Float()
+	}
+	var err error
+	ask.Headroom, err = parseShare(f.headroom)
+	wrong("headroom", err)
+	errs = append(errs, ask.Check())
+	if !slices.Contains(fleet.Formats, f.format) {
+		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(fleet.Formats, ", ")))
+	}
+	measured, err := f.measured(args)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return "", err
+	}
+	plan, err := fleet.New(ask, measured)
+	if err != nil {
+		return "", err
+	}
+	return plan.Format(f.format)
+}
+
+// measured are the capacities: of a result, or of the flag.
+func (f *planFlags) measured(args []string) (*fleet.Measured, error) {
+	switch {
+	case f.capacity == "" && len(args) == 0:
+		return nil, errors.New("there is no capacity to plan with: want RESULT, the directory that loadgen capacity wrote, or --capacity 41200")
+	case f.capacity != "" && len(args) > 0:
+		return nil, fmt.Errorf("--capacity: %s and %s are two capacities: want one of them", f.capacity, args[0])
+	case f.capacity == "":
+		return fleet.Read(args[0])
+	}
+	first, last, isInterval := strings.Cut(f.capacity, "..")
+	if !isInterval {
+		last = first
+	}
+	low, err := bench.ParseQPS(first)
+	if err != nil {
+		return nil, fmt.Errorf("--capacity: %w", err)
+	}
+	high, err := bench.ParseQPS(last)
+	if err != nil {
+		return nil, fmt.Errorf("--capacity: %w", err)
+	}
+	if low.Float() > high.Float() {
+		return nil, fmt.Errorf("--capacity: %s is above %s: want LOW..HIGH, such as 40600..41900", first, last)
+	}
+	return fleet.Given(low.Float(), high.Float()), nil
+}

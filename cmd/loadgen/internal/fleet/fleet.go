@@ -1,0 +1,172 @@
+// Package fleet plans how many instances carry a peak, from what one of them carries.
+//
+// After a number of instances are lost, the rest carry the peak and have headroom left:
+//
+//	peak / ((instances - failures) capacity) <= 1 - headroom
+//
+// Capacity is the low end of its interval, so that the plan errs to more instances, and
+// they are rounded up. The model is that of N+k spares: load is spread evenly, instances
+// fail independently and are alike. What it leaves out is in LeftOut.
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// LeftOut is what the plan knows nothing of.
+var LeftOut = []string{
+	"uneven balancing: the busiest instance decides, and if it gets 10% more than its share, so much headroom is gone",
+	"failures that come together, of a zone or by a bad release: --failures is how many are lost at once, for any reason",
+	"retries and reconnections while instances fail, which make the peak higher",
+	"what instances share: a database, a network, a collector of spans",
+	"another machine, another mix of keys or another latency behind the target than those that were measured",
+}
+
+// mostInstances is above any fleet that is planned with one number.
+const mostInstances = 1_000_000
+
+// An Ask is what the fleet is to carry.
+type Ask struct {
+	Peak     float64 `json:"peak_qps"` // calls a second, in all
+	Headroom float64 `json:"headroom"` // the share of capacity that is left at the peak, after the failures
+	Failures int     `json:"failures"` // how many instances are lost
+}
+
+// Check reports everything that is wrong, by the flags of loadgen capacity plan.
+func (a Ask) Check() error {
+	var errs []error
+	if !(a.Peak > 0 && a.Peak <= 1e12) {
+		errs = append(errs, fmt.Errorf("--peak: %v is not valid: want calls a second, above 0", a.Peak))
+	}
+	if !(a.Headroom >= 0 && a.Headroom <= 0.95) {
+		errs = append(errs, fmt.Errorf("--headroom: %v%% is not valid: want 0%% to 95%%", 100*a.Headroom))
+	}
+	if a.Failures < 0 || a.Failures > 1000 {
+		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to 1000", a.Failures))
+	}
+	return errors.Join(errs...)
+}
+
+// instances carry what is asked, at a capacity each.
+func (a Ask) instances(capacity float64) float64 {
+	// A count that is whole but for rounding stays: 1-0.9 is a little less than 0.1.
+	return float64(a.Failures) + math.Ceil(a.Peak/((1-a.Headroom)*capacity)*(1-1e-12))
+}
+
+// A Count is how many instances are needed: Instances at the low end of the capacity's
+// interval, and AtHigh at its high end. If they differ the interval leaves it open.
+type Count struct {
+	Instances int `json:"instances"`
+	AtHigh    int `json:"instances_at_high"`
+}
+
+func (a Ask) count(c Capacity) Count {
+	return Count{int(a.instances(c.Low)), int(a.instances(c.High))}
+}
+
+// String writes "10", or "9 to 10".
+func (c Count) String() string {
+	if c.AtHigh < c.Instances {
+		return report.Count(c.AtHigh) + " to " + report.Count(c.Instances)
+	}
+	return report.Count(c.Instances)
+}
+
+// A WhatIf is how many instances another question would need.
+type WhatIf struct {
+	Headroom float64 `json:"headroom"`
+	Failures int     `json:"failures"`
+	Count
+}
+
+// An ArmPlan is what an arm needs. Utilisations are at the low end of the capacity: at
+// most.
+type ArmPlan struct {
+	Capacity
+	Count
+	Utilisation          float64 `json:"utilisation"`
+	UtilisationInFailure float64 `json:"utilisation_in_failure"`
+	// More are the instances that it needs beyond those of the first arm.
+	More   int      `json:"more_instances"`
+	WhatIf []WhatIf `json:"what_if"` // by headroom, then by failures
+}
+
+// A Plan is the answer to an Ask.
+type Plan struct {
+	Schema int `json:"schema"`
+	Ask
+	Source string `json:"source"` // where the capacities are from
+	// Environment is where they were measured; nil if they were given.
+	Environment *results.Environment `json:"environment,omitempty"`
+	Arms        []ArmPlan            `json:"arms"` // the first is what the others are set against
+	Curves      []Curve              `json:"curves,omitempty"`
+	Warnings    []string             `json:"warnings,omitempty"`
+	LeftOut     []string             `json:"left_out"`
+}
+
+// New plans for each arm of m. Everything wrong with a is reported.
+func New(a Ask, m *Measured) (*Plan, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if len(m.Arms) == 0 {
+		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
+	}
+	p := &Plan{Schema: 1, Ask: a, Source: m.Source, Environment: m.Environment, Curves: m.Curves, Warnings: m.Warnings, LeftOut: LeftOut}
+	var errs []error
+	for _, c := range m.Arms {
+		if n := a.instances(c.Low); n > mostInstances {
+			errs = append(errs, fmt.Errorf("%s needs %.3g instances: are the peak of %.6g/s and the capacity of %.6g/s in one unit?", c.Arm, n, a.Peak, c.Low))
+			continue
+		}
+		p.Arms = append(p.Arms, a.plan(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for i := range p.Arms {
+		p.Arms[i].More = p.Arms[i].Instances - p.Arms[0].Instances
+		if c := p.Arms[i].Count; c.AtHigh < c.Instances {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: the interval of the capacity leaves it open whether %d or %s are needed; the plan is for %d",
+				p.Arms[i].Arm, c.AtHigh, report.Plural(c.Instances, "instance"), c.Instances))
+		}
+	}
+	return p, nil
+}
+
+func (a Ask) plan(c Capacity) ArmPlan {
+	p := ArmPlan{Capacity: c, Count: a.count(c)}
+	p.Utilisation = a.Peak / (float64(p.Instances) * c.Low)
+	p.UtilisationInFailure = a.Peak / (float64(p.Instances-a.Failures) * c.Low)
+	for _, headroom := range a.headrooms() {
+		for _, failures := range a.losses() {
+			p.WhatIf = append(p.WhatIf, WhatIf{headroom, failures, Ask{a.Peak, headroom, failures}.count(c)})
+		}
+	}
+	return p
+}
+
+// headrooms are those to try, with the one that was asked for.
+func (a Ask) headrooms() []float64 {
+	all := []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
+	if !slices.ContainsFunc(all, func(h float64) bool { return math.Abs(h-a.Headroom) < 1e-9 }) {
+		all = append(all, a.Headroom)
+		slices.Sort(all)
+	}
+	return all
+}
+
+// losses are the failures to try, with those that were asked for.
+func (a Ask) losses() []int {
+	all := []int{0, 1, 2}
+	if a.Failures > 2 {
+		all = append(all, a.Failures)
+	}
+	return all
+}

@@ -1,0 +1,267 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+)
+
+// Formats are the ways to write a plan.
+var Formats = []string{"text", "markdown", "json"}
+
+// Format writes p in one of Formats.
+func (p *Plan) Format(format string) (string, error) {
+	switch format {
+	case "text":
+		return p.write(text80{}), nil
+	case "markdown":
+		return p.write(markdown{}), nil
+	case "json":
+		data, err := json.MarshalIndent(p, "", "  ")
+		return string(data) + "\n", err
+	}
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+}
+
+// A style is how the parts of a plan are written.
+type style interface {
+	table(t table.Writer) string
+	sentences(title string, all []string) string
+	name(s string) string
+	asked(s string) string // a cell that answers what was asked
+}
+
+// write writes p: what is needed, what it costs, what if, how an instance scales, doubts.
+func (p *Plan) write(s style) string {
+	var b strings.Builder
+	b.WriteString(s.sentences("", []string{p.question()}))
+	b.WriteString(s.table(p.needed(s)))
+	b.WriteString(s.sentences("", []string{"Utilisation is of the low end of the 95% interval of the capacity, in normal and after the failures: at most."}))
+	if len(p.Arms) > 1 || p.Arms[0].CPU > 0 {
+		b.WriteString(s.sentences("What an arm costs, and how much more than "+p.Arms[0].Arm, nil))
+		b.WriteString(s.table(p.cost(s)))
+	}
+	b.WriteString(s.sentences("What if: instances for another headroom, and with others lost", nil))
+	b.WriteString(s.table(p.whatIf(s)))
+	if laws := p.laws(); len(laws) > 0 {
+		b.WriteString(s.sentences("How an instance scales: the Universal Scalability Law, with 95% intervals", laws))
+	}
+	if len(p.Warnings) > 0 {
+		b.WriteString(s.sentences("Warnings", p.Warnings))
+	}
+	b.WriteString(s.sentences("What this leaves out", p.LeftOut))
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func (p *Plan) question() string {
+	lost := "with none lost"
+	switch {
+	case p.Failures == 1:
+		lost = "after 1 instance is lost"
+	case p.Failures > 1:
+		lost = "after " + report.Plural(p.Failures, "instance") + " are lost"
+	}
+	where := ""
+	if e := p.Environment; e != nil {
+		where = fmt.Sprintf(": an instance is a process with GOMAXPROCS=%d on %s, %s/%s, %s", e.GOMAXPROCS, report.Plural(e.NumCPU, "processor"), e.GOOS, e.GOARCH, e.GoVersion)
+		if e.CPU != "" {
+			where += ", " + e.CPU
+		}
+	}
+	return fmt.Sprintf("A fleet that carries %s/s at its peak, with %s of headroom left %s. Capacities are from %s%s.",
+		rate(p.Peak), percent(p.Headroom), lost, p.Source, where)
+}
+
+func (p *Plan) needed(s style) table.Writer {
+	t := report.NewTable(1, "arm", "holds/s", "95% interval", "instances", "normal", "failure")
+	for _, a := range p.Arms {
+		interval := rate(a.Low) + " to " + rate(a.High)
+		if a.Bound {
+			interval = "or more"
+		}
+		t.AppendRow(table.Row{s.name(a.Arm), rate(a.Holds), interval, a.show(a.Count), percent(a.Utilisation), percent(a.UtilisationInFailure)})
+	}
+	return t
+}
+
+// show writes a count of instances of an arm: of one that may carry more, the most.
+func (a *ArmPlan) show(c Count) string {
+	if a.Bound {
+		return "up to " + c.String()
+	}
+	return c.String()
+}
+
+func (p *Plan) cost(s style) table.Writer {
+	t := report.NewTable(1, "arm", "instances", "more", "cores per million calls/s", "more")
+	base := &p.Arms[0]
+	for i := range p.Arms {
+		a := &p.Arms[i]
+		row := table.Row{s.name(a.Arm), a.show(Count{a.Instances, a.Instances}), "", "", ""}
+		if i > 0 && !a.Bound && !base.Bound {
+			row[2] = fmt.Sprintf("%+d", a.More)
+		}
+		if a.CPU > 0 {
+			row[3] = report.Number(a.Cores())
+			if i > 0 && base.CPU > 0 {
+				row[4] = signed(a.Cores() - base.Cores())
+			}
+		}
+		t.AppendRow(row)
+	}
+	return t
+}
+
+func (p *Plan) whatIf(s style) table.Writer {
+	losses := p.losses()
+	header := []any{"arm", "headroom"}
+	for _, n := range losses {
+		header = append(header, fmt.Sprintf("%d lost", n))
+	}
+	t := report.NewTable(1, header...)
+	for i := range p.Arms {
+		name := s.name(p.Arms[i].Arm)
+		for row := range slices.Chunk(p.Arms[i].WhatIf, len(losses)) {
+			cells := table.Row{name, percent(row[0].Headroom)}
+			for _, w := range row {
+				cell := p.Arms[i].show(w.Count)
+				if math.Abs(w.Headroom-p.Headroom) < 1e-9 && w.Failures == p.Failures {
+					cell = s.asked(cell)
+				}
+				cells = append(cells, cell)
+			}
+			t.AppendRow(cells)
+			name = ""
+		}
+	}
+	return t
+}
+
+// laws are a sentence or two for each arm whose concurrency was varied.
+func (p *Plan) laws() (all []string) {
+	for _, c := range p.Curves {
+		switch {
+		case c.Fit != nil:
+			s := c.Arm + ": " + sentence(&c)
+			for _, w := range c.Warnings {
+				s += "; " + w
+			}
+			all = append(all, s+".")
+		case c.Refused != "":
+			all = append(all, c.Arm+": no fit. "+strings.ReplaceAll(c.Refused, "\n", "; ")+".")
+		}
+	}
+	return all
+}
+
+// sentence is a fit in words.
+func sentence(c *Curve) string {
+	f := c.Fit
+	least, most := f.Range()
+	s := fmt.Sprintf("%s/s alone (%s to %s), sigma %s, kappa %s, over %.4g to %.4g %s; R2 %.4f, the farthest of %s is %+.1f%% off",
+		rate(f.Lambda), rate(f.LambdaInterval.Low), rate(f.LambdaInterval.High),
+		within(f.Sigma, f.SigmaInterval), within(f.Kappa, f.KappaInterval), least, most, c.Of, f.R2, report.Plural(len(f.Points), "point"), 100*f.Worst)
+	if c.Peak != nil {
+		s += fmt.Sprintf("; the peak is %s/s at %s", rate(c.Peak.X), within(c.Peak.N, f.PeakInterval))
+	}
+	return s
+}
+
+// within writes a number and its interval, with three digits.
+func within(x float64, i usl.Interval) string {
+	return strings.ReplaceAll(fmt.Sprintf("%.3g (%.3g to %.3g)", x, i.Low, i.High), "+Inf", "no end")
+}
+
+// rate writes calls a second, in full: an interval of some percent is to be seen.
+func rate(x float64) string {
+	if x < 1000 {
+		return fmt.Sprintf("%.4g", x)
+	}
+	return report.Count(math.Round(x))
+}
+
+// percent writes a share with a decimal if it has one.
+func percent(x float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*x), ".0") + "%"
+}
+
+func signed(x float64) string {
+	if x >= 0 {
+		return "+" + report.Number(x)
+	}
+	return report.Number(x)
+}
+
+const columns = 80
+
+// text80 is for a terminal of 80 columns.
+type text80 struct{}
+
+func (text80) table(t table.Writer) string { return t.Render() + "\n\n" }
+
+// name breaks a long name: the numbers beside it are to fit.
+func (text80) name(s string) string { return text.WrapHard(s, 16) }
+
+func (text80) asked(s string) string { return "[" + s + "]" }
+
+func (text80) sentences(title string, all []string) string {
+	var b strings.Builder
+	if title != "" {
+		b.WriteString(text.WrapSoft(title, columns) + "\n\n")
+	}
+	for _, s := range all {
+		if title == "" {
+			b.WriteString(trimmed(text.WrapSoft(s, columns)) + "\n")
+			continue
+		}
+		b.WriteString("- " + strings.ReplaceAll(trimmed(text.WrapSoft(s, columns-2)), "\n", "\n  ") + "\n")
+	}
+	if len(all) > 0 {
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// trimmed takes the blanks off that wrapping leaves at the ends of lines.
+func trimmed(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+type markdown struct{}
+
+func (markdown) table(t table.Writer) string { return t.RenderMarkdown() + "\n\n" }
+func (markdown) name(s string) string        { return escape(s) }
+func (markdown) asked(s string) string       { return "**" + s + "**" }
+
+func (markdown) sentences(title string, all []string) string {
+	var b strings.Builder
+	mark := ""
+	if title != "" {
+		b.WriteString("### " + escape(title) + "\n\n")
+		mark = "- "
+	}
+	for _, s := range all {
+		b.WriteString(mark + escape(s) + "\n")
+	}
+	if len(all) > 0 {
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// escape keeps what a file says from being read as Markdown.
+func escape(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`).Replace(s)
+}
