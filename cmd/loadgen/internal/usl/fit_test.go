@@ -162,6 +162,12 @@ func TestFitIsRefusedWithAReason(t *testing.T) {
 			return p
 		}), []string{"point 2: its concurrency is NaN", "point 3: its throughput is +Inf", "point 4: its throughput is -5", "point 5: its throughput is 0", "point 6: its concurrency is 0.5"}},
 		{"one wild point", points(func(p []usl.Point) []usl.Point { p[9].X *= 2; return p }), []string{"poor fit: R2 0.", "too noisy"}},
+		{"a flat curve that wavers", points(func(p []usl.Point) []usl.Point {
+			for i := range p {
+				p[i].X = 20000 + 2500*float64(i%2)
+			}
+			return p
+		}), []string{"poor fit: R2 0.", "too noisy"}},
 		{"faster than linear", points(func(p []usl.Point) []usl.Point {
 			for i := range p {
 				p[i].X = 100 * p[i].N * p[i].N
@@ -220,3 +226,17 @@ func TestExtrapolationIsWarnedOf(t *testing.T) {
 }
 
 func isNear(a, b float64) bool { return near(a, b, 1e-9) }
+
+// Whatever is measured, it is a law that can be written, or an error.
+func TestFitOfAnyPointsIsALawOrAnError(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var points []usl.Point
+		for range rapid.IntRange(6, 9).Draw(t, "points") {
+			points = append(points, usl.Point{N: powers(t, "n", 0, 9, false), X: powers(t, "x", -300, 15, false)})
+		}
+		f, err := usl.Nearest(points)
+		if err == nil && (!(f.Lambda > 0 && f.Sigma >= 0 && f.Kappa >= 0) || math.IsInf(f.Lambda+f.Sigma+f.Kappa, 0)) {
+			t.Errorf("%v: %+v", points, f.Law)
+		}
+	})
+}
