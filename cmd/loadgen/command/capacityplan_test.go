@@ -141,9 +141,9 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		{"--peak 1k " + write("kind.json", "{\n\"schema\": \"x\"}"), []string{"kind.json:2 is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("schema.json", `{"schema":2}`), []string{"its schema is 2: want 1"}},
 		{"--peak 1k " + write("empty.json", `{"schema":1}`), []string{"no arm has a capacity"}},
-		{"--peak 1k " + write("limited.json", `{"schema":1,"answer":{"arms":[{"arm":"a","Verdict":"generator-limited","Holds":5,"Low":5,"High":5}]}}`),
+		{"--peak 1k " + write("limited.json", `{"schema":1,"answer":{"arms":[{"arm":"a","verdict":"generator-limited","holds":5,"low":5,"high":5}]}}`),
 			[]string{"no arm has a capacity\na is left out: the generator was the limit"}},
-		{"--peak 1k " + write("arms.json", `{"schema":1,"answer":{"arms":[{"arm":"a","Low":-1,"High":5},{"arm":"b","Holds":1,"Low":3,"High":2},{"arm":""},{"arm":"a"},{"arm":"\u001b[2J"}]}}`),
+		{"--peak 1k " + write("arms.json", `{"schema":1,"answer":{"arms":[{"arm":"a","low":-1,"high":5},{"arm":"b","holds":1,"low":3,"high":2},{"arm":""},{"arm":"a"},{"arm":"\u001b[2J"}]}}`),
 			[]string{"arm a: low is -1: want", "holds is 0: want", "arm b: low 3, holds 1 and high 2 are not in that order", `arm 3: its name is ""`, "arm 4: there is another a", `arm 5: its name is "\x1b[2J"`}},
 		{"--peak 1k a b", []string{"accepts at most 1 arg"}},
 	} {

@@ -38,8 +38,7 @@ type answer struct {
 	Arm              string
 	Verdict          string
 	Holds, Low, High float64
-	Confirmed        *float64
-	Limited          string
+	Confirmed        float64 // the rate at which a longer probe held
 	NotMonotone      string
 }
 
@@ -151,7 +150,7 @@ func (f *file) measured() (*Measured, error) {
 // what the target carries.
 func (a *answer) unusable() string {
 	switch a.Verdict {
-	case "", "found", holdsThroughout:
+	case "", found, holdsThroughout:
 		return ""
 	case "generator-limited":
 		return "the generator was the limit (generator-limited), and what the target carries is not known"
@@ -163,14 +162,17 @@ func (a *answer) unusable() string {
 	return fmt.Sprintf("its verdict %q is unknown", a.Verdict)
 }
 
-// holdsThroughout is a verdict of a search that met no rate which failed.
-const holdsThroughout = "holds-throughout"
+// Verdicts of a search that knows a capacity, and of one that met no rate which failed.
+const (
+	found           = "found"
+	holdsThroughout = "holds-throughout"
+)
 
 func (a *answer) warnings() (all []string) {
 	if a.Verdict == holdsThroughout {
 		all = append(all, a.Arm+" was not seen to fail: it may carry more, and fewer instances may do")
 	}
-	if a.Confirmed != nil && *a.Confirmed == 0 {
+	if a.Verdict == found && a.Confirmed == 0 {
 		all = append(all, a.Arm+": its capacity was not confirmed by a longer probe")
 	}
 	if a.NotMonotone != "" {

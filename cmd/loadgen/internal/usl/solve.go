@@ -59,7 +59,11 @@ type solution struct {
 }
 
 func (p *problem) at(u, v float64) solution {
-	r := make([]float64, len(p.y))
+	return p.with(make([]float64, len(p.y)), u, v)
+}
+
+// with is at, with a place for residuals.
+func (p *problem) with(r []float64, u, v float64) solution {
 	lambda, ok := p.residuals(r, u, v)
 	s := solution{u, v, lambda, math.Inf(1)}
 	if ok {
@@ -113,7 +117,7 @@ func (p *problem) minimize(u, v float64, moveU, moveV bool) solution {
 		return u, x[0]
 	}
 	result, _ := optimize.Minimize(optimize.Problem{
-		Func: func(x []float64) float64 { u, v := full(x); return p.at(u, v).cost },
+		Func: func(x []float64) float64 { u, v := full(x); return p.with(d.r, u, v).cost },
 		Grad: func(grad, x []float64) {
 			u, v := full(x)
 			d.at(u, v)
