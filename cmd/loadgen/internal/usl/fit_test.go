@@ -81,10 +81,10 @@ func TestFitIsTheNearest(t *testing.T) {
 	})
 }
 
-// Of 20 intervals 19 or so hold the truth. That of the throughput at a peak which is
+// Of 15 intervals 14 or so hold the truth. That of the throughput at a peak which is
 // at infinity is known to be too narrow, and is left out.
 func TestIntervalsHoldTheTruth(t *testing.T) {
-	const fits = 20
+	const fits = 15
 	for _, l := range []usl.Law{{Lambda: 20000, Sigma: 0.05, Kappa: 0.002}, {Lambda: 20000, Sigma: 0.08}} {
 		held := map[string]int{"lambda": 0, "sigma": 0, "kappa": 0, "peak": 0}
 		at, most := l.Peak()
