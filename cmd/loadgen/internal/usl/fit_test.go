@@ -81,15 +81,15 @@ func TestFitIsTheNearest(t *testing.T) {
 	})
 }
 
-// Of 15 intervals 14 or so hold the truth. That of the throughput at a peak which is
-// at infinity is known to be too narrow, and is left out.
+// Of 20 intervals 19 or so hold the truth, of as few as seven points. That of the
+// throughput at a peak which is at infinity is too narrow, and is left out.
 func TestIntervalsHoldTheTruth(t *testing.T) {
-	const fits = 15
+	const fits = 20
 	for _, l := range []usl.Law{{Lambda: 20000, Sigma: 0.05, Kappa: 0.002}, {Lambda: 20000, Sigma: 0.08}} {
 		held := map[string]int{"lambda": 0, "sigma": 0, "kappa": 0, "peak": 0}
 		at, most := l.Peak()
 		for seed := range uint64(fits) {
-			f, err := usl.New(measured(l, 0.03, seeded(seed)), seed)
+			f, err := usl.New(measured(l, 0.03, seeded(seed))[:7], seed)
 			if err != nil {
 				t.Fatal(err)
 			}
