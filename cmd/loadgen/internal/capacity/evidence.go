@@ -1,6 +1,12 @@
 package capacity
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
 
 // An Ask is a probe to make.
 type Ask struct {
@@ -27,3 +33,19 @@ type Evidence struct {
 
 // MaxMargin caps a margin, to both sides, so that it is finite.
 const MaxMargin = 10
+
+// looks is how many batches a probe has at least before it may be stopped.
+const looks = 4
+
+// Done tells whether a probe that runs may stop, for the interval of its margins lies wholly
+// on one side of 0. The interval is of 99% at each look, so that it is one of some
+// 95% over all the looks at a probe of ten batches. A probe that confirms stops only if it fails.
+func (s *Search) Done(e *Evidence) bool {
+	if len(e.Margins) < looks || e.Limited != "" {
+		return false
+	}
+	mean, sd := stat.MeanStdDev(e.Margins, nil)
+	n := float64(len(e.Margins))
+	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.995) * sd / math.Sqrt(n)
+	return mean+half < 0 || mean-half > 0 && !e.Confirm
+}
