@@ -38,7 +38,11 @@ func TestTheIntervalCoversTheTruth(t *testing.T) {
 			var spent, bias, most float64
 			for seed := range searches {
 				r := rand.New(rand.NewPCG(uint64(seed), 7))
-				s, err := capacity.New(options())
+				o := options()
+				if d, err := time.ParseDuration(os.Getenv("CAPACITY_PROBE")); err == nil {
+					o.Probe, o.Budget = d, 60*d
+				}
+				s, err := capacity.New(o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -46,6 +50,12 @@ func TestTheIntervalCoversTheTruth(t *testing.T) {
 					s.Add(q.probe(s, ask, r, r.Float64() < disturbed))
 				}
 				a := s.Answer().Arms[0]
+				if !a.Precise && os.Getenv("CAPACITY_DEBUG") != "" {
+					for _, e := range s.Evidence() {
+						t.Logf("%.0f %v %.2f", e.Rate, e.Confirm, e.Margins)
+					}
+					t.Logf("%+v", a)
+				}
 				if a.Low <= truth && truth <= a.High {
 					covered++
 				}
@@ -58,7 +68,7 @@ func TestTheIntervalCoversTheTruth(t *testing.T) {
 				half := math.Log(a.High/a.Low) / 2
 				worst = max(worst, half)
 				width += half / float64(searches)
-				cost := s.Spent().Seconds() / noiseless(s.Options(), truth)
+				cost := s.Spent().Seconds() / o.Probe.Seconds()/ noiseless(s.Options(), truth)
 				spent += cost / float64(searches)
 				most = max(most, cost)
 				bias += math.Log(a.Holds/truth) / float64(searches)

@@ -10,7 +10,7 @@ import (
 // A probe is an Evidence in short. Rates are natural logarithms beside Start.
 type probe struct {
 	x       float64 // the rate
-	margin  float64 // the median of the batches
+	margin  float64 // of the mean value of its batches
 	spread  float64 // of the batches, as a standard deviation
 	n       float64 // how many batches
 	confirm bool
@@ -22,16 +22,12 @@ func newProbe(e *Evidence, start float64) probe {
 	return p
 }
 
-// medianCost is how much larger the standard error of a median is than that of a mean, of
-// normal samples: sqrt(pi/2).
-const medianCost = 1.2533
-
 // err is the standard error of the margin; of a lone batch, half of it.
 func (p *probe) err() float64 {
 	if p.n < 2 || p.spread == 0 {
 		return math.Abs(p.margin) / 2
 	}
-	return medianCost * p.spread / math.Sqrt(p.n)
+	return p.spread / math.Sqrt(p.n)
 }
 
 // vote is what the probe says of its rate: 1 if it surely holds, -1 if it surely fails.
@@ -42,14 +38,24 @@ func (p *probe) vote() float64 {
 	return min(max(p.margin/(2*p.err()), -1), 1)
 }
 
-// robust is the median, and the median distance from it scaled to a standard deviation.
-func robust(values []float64) (center, spread float64) {
-	center = median(slices.Clone(values))
-	away := make([]float64, len(values))
-	for i, x := range values {
-		away[i] = math.Abs(x - center)
+// robust is the margin of the mean value of the batches, and their spread as a standard
+// deviation, from the median distance from the median. Batches beyond four times that were
+// disturbed and are left out. The mean is of values, not of margins: a percentile of
+// a short batch is too low more often than too high, and the mean of many comes nearest to that of them all.
+func robust(margins []float64) (center, spread float64) {
+	middle := median(slices.Clone(margins))
+	away := make([]float64, len(margins))
+	for i, m := range margins {
+		away[i] = math.Abs(m - middle)
 	}
-	return center, 1.4826 * median(away)
+	spread = 1.4826 * median(slices.Clone(away))
+	var sum, n float64
+	for i, m := range margins {
+		if away[i] <= 4*spread {
+			sum, n = sum+math.Exp(middle-m), n+1
+		}
+	}
+	return middle - math.Log(sum/n), spread
 }
 
 // median sorts the values; 0 if there are none.
@@ -66,13 +72,21 @@ func median(values []float64) float64 {
 type fit struct {
 	at, half     float64 // with half of its 95% interval
 	probes       int     // that were relied on
+	held, failed bool    // some of these held, some failed: the crossing is among them
 	below, above float64 // batches on each side
 }
 
 // fewest is how many probes an interval takes.
-const fewest = 4
+const fewest = 7
 
-func (f *fit) precise(precision float64) bool { return f.probes >= fewest && f.half <= precision }
+func (f *fit) precise(precision float64) bool {
+	return f.probes >= fewest && f.held && f.failed && f.half <= precision
+}
+
+// finest is how many times narrower than the precision asked for an interval is at most: the
+// margin is not quite straight, and percentiles of short batches are biased, which no
+// number of probes takes away.
+const finest = 3
 
 func (f *fit) low() float64  { return f.at - f.half }
 func (f *fit) high() float64 { return f.at + f.half }
@@ -90,6 +104,7 @@ func (v *view) fit() (fit, bool) {
 			break
 		}
 		reach := v.width() * float64(v.coarse())
+		next.half = max(next.half, v.Precision/finest)
 		next.at = min(max(next.at, middle-reach), middle+reach)
 		f = next
 	}
@@ -111,7 +126,7 @@ func (v *view) near(x float64) []probe {
 	var near []probe
 	for _, l := range v.levels {
 		for _, p := range l.probes {
-			if math.Abs(p.x-x) <= 3*v.Precision {
+			if math.Abs(p.x-x) <= 2*v.Precision {
 				near = append(near, p)
 			}
 		}
@@ -129,7 +144,7 @@ func cross(probes []probe, from float64) (fit, bool) {
 	spreads := make([]float64, len(probes))
 	for i, p := range probes {
 		says[i] = p.x + p.margin/steep
-		spreads[i] = medianCost * p.spread / steep
+		spreads[i] = p.spread / steep
 	}
 	at := median(slices.Clone(says))
 	away := make([]float64, len(probes))
@@ -143,7 +158,7 @@ func cross(probes []probe, from float64) (fit, bool) {
 	var f fit
 	for range 20 {
 		var sum, weights, x float64
-		f.probes = 0
+		f = fit{}
 		for i, p := range probes {
 			u := (says[i] - at) * math.Sqrt(p.n) / (tuning * sigma)
 			if math.Abs(u) >= 1 {
@@ -152,6 +167,7 @@ func cross(probes []probe, from float64) (fit, bool) {
 			w := p.n * (1 - u*u) * (1 - u*u)
 			sum, weights, x = sum+w*says[i], weights+w, x+w*p.x
 			f.probes++
+			f.held, f.failed = f.held || p.margin > 0, f.failed || p.margin < 0
 		}
 		if weights == 0 {
 			return fit{}, false

@@ -144,7 +144,7 @@ func (v *view) next() (step, bool) {
 	}
 	f, ok := v.fit()
 	if !ok || !f.precise(v.Precision) {
-		return step{at: v.beside(f)}, true
+		return step{at: v.beside(&f)}, true
 	}
 	return v.confirm(v.floor(f.low()))
 }
@@ -190,8 +190,20 @@ func (v *view) generatorLimited() bool {
 	return limited >= 2 && limited >= failed
 }
 
-// beside is a place a little to that side of the boundary on which there are fewer batches.
-func (v *view) beside(f fit) int {
+// beside is a place a little to that side of the boundary on which there are fewer batches. While
+// no probes agree on a boundary among them, it is an end of the bracket, and once both ends
+// were probed twice, its middle.
+func (v *view) beside(f *fit) int {
+	if !f.held || !f.failed {
+		low, high := &v.levels[v.cut-1], &v.levels[v.cut]
+		switch {
+		case min(low.count(), high.count()) >= 2 && v.gap() > 1:
+			return low.at + v.gap()/2
+		case low.count() < high.count():
+			return low.at
+		}
+		return high.at
+	}
 	offset := 0.75 * v.Precision
 	if f.above > f.below {
 		offset = -offset
