@@ -68,7 +68,7 @@ func TestTheIntervalCoversTheTruth(t *testing.T) {
 				half := math.Log(a.High/a.Low) / 2
 				worst = max(worst, half)
 				width += half / float64(searches)
-				cost := s.Spent().Seconds() / o.Probe.Seconds()/ noiseless(s.Options(), truth)
+				cost := s.Spent().Seconds() / o.Probe.Seconds() / noiseless(s.Options(), truth)
 				spent += cost / float64(searches)
 				most = max(most, cost)
 				bias += math.Log(a.Holds/truth) / float64(searches)

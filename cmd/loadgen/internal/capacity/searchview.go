@@ -191,11 +191,13 @@ func (v *view) generatorLimited() bool {
 }
 
 // beside is a place a little to that side of the boundary on which there are fewer batches. While
-// no probes agree on a boundary among them, it is an end of the bracket, and once both ends
+// no probes agree on a boundary among them, or not with the votes, it is an end of the bracket, and once both ends
 // were probed twice, its middle.
 func (v *view) beside(f *fit) int {
-	if !f.held || !f.failed {
-		low, high := &v.levels[v.cut-1], &v.levels[v.cut]
+	low, high := &v.levels[v.cut-1], &v.levels[v.cut]
+	slack := v.Precision / 2
+	within := f.at > v.width()*float64(low.at)-slack && f.at < v.width()*float64(high.at)+slack
+	if !f.held || !f.failed || !within {
 		switch {
 		case min(low.count(), high.count()) >= 2 && v.gap() > 1:
 			return low.at + v.gap()/2
