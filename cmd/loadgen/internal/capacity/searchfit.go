@@ -77,7 +77,7 @@ type fit struct {
 }
 
 // fewest is how many probes an interval takes.
-const fewest = 7
+const fewest = 10
 
 func (f *fit) precise(precision float64) bool {
 	return f.probes >= fewest && f.held && f.failed && f.half <= precision
@@ -86,7 +86,7 @@ func (f *fit) precise(precision float64) bool {
 // finest is how many times narrower than the precision asked for an interval is at most: the
 // margin is not quite straight, and percentiles of short batches are biased, which no
 // number of probes takes away.
-const finest = 3
+const finest = 2.5
 
 func (f *fit) low() float64  { return f.at - f.half }
 func (f *fit) high() float64 { return f.at + f.half }
