@@ -102,7 +102,7 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newCompare(), newReport(), newSelftest(), newQuantiles(), newHistory(), newVisit(own))
+	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newCompare(), newReport(), newSelftest(), newQuantiles(), newHistory(), newCapacity(own), newProbe(own), newVisit(own))
 	return root
 }
 

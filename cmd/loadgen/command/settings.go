@@ -13,11 +13,11 @@ import (
 var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "sampling", "processors", "attributes", "metrics", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
 	"workers", "overload", "queue", "pace", "window", "slo", "abort", "seed"}
 
-// addSettings gives cmd a flag for each. Their values are checked with those of
-// the file, so that everything wrong is reported together.
-func addSettings(cmd *cobra.Command) {
+// addSettings gives cmd a flag for each, but those left out. Their values are checked
+// with those of the file, so that everything wrong is reported together.
+func addSettings(cmd *cobra.Command, leftOut ...string) {
 	for _, f := range scenarios.Fields {
-		if !slices.Contains(settingFlags, f.Key) {
+		if !slices.Contains(settingFlags, f.Key) || slices.Contains(leftOut, f.Key) {
 			continue
 		}
 		// Given several times, a list goes on; of another value the last one counts.
@@ -59,10 +59,15 @@ func (s *setting) Set(text string) error {
 	return nil
 }
 
-// settingsOf are the settings that a command's flags give.
+// settingsOf are the settings that a command's flags give. A flag of its own that has
+// the name of one is none.
 func settingsOf(cmd *cobra.Command) (settings []scenarios.Setting) {
 	for _, key := range settingFlags {
-		if f := cmd.Flags().Lookup(key); f.Changed {
+		f := cmd.Flags().Lookup(key)
+		if f == nil || !f.Changed {
+			continue
+		}
+		if _, ok := f.Value.(*setting); ok {
 			settings = append(settings, scenarios.Setting{Key: key, Value: f.Value.String(), Where: "--" + key})
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -18,20 +17,31 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// newVisit is the hidden command that runs one cell, in a process of its own. It
-// reads a request from its input and writes the visit to its output.
+// newVisit is the hidden command that runs one cell.
 func newVisit(own targets) *cobra.Command {
+	return newChild("visit", func(ctx context.Context, req *visit.Request) (any, error) {
+		target, err := own.own(req.Scenario)
+		if err != nil {
+			return nil, err
+		}
+		return visit.Do(ctx, req, target)
+	})
+}
+
+// newChild is a hidden command for a process of its own. It reads a request from its
+// input and writes what do makes of it to its output.
+func newChild[R any](name string, do func(context.Context, *R) (any, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:    "visit",
+		Use:    name,
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithCancel(cmd.Context())
 			defer cancel()
 			in := json.NewDecoder(cmd.InOrStdin())
-			var req visit.Request
-			if err := in.Decode(&req); err != nil {
-				return unusable(fmt.Errorf("reading what to visit: %w", err))
+			req := new(R)
+			if err := in.Decode(req); err != nil {
+				return unusable(fmt.Errorf("reading what to %s: %w", name, err))
 			}
 			go func() { // the input ends with the process that asked
 				_, err := io.Copy(io.Discard, io.MultiReader(in.Buffered(), cmd.InOrStdin()))
@@ -39,16 +49,12 @@ func newVisit(own targets) *cobra.Command {
 					cancel()
 				}
 			}()
-			target, err := own.own(req.Scenario)
+			answer, err := do(ctx, req)
 			if err != nil {
 				return unusable(err)
 			}
-			v, err := visit.Do(ctx, &req, target)
-			if err != nil {
-				return unusable(err)
-			}
-			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(v); err != nil {
-				return unusable(fmt.Errorf("writing the visit: %w", err))
+			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(answer); err != nil {
+				return unusable(fmt.Errorf("writing the %s: %w", name, err))
 			}
 			return nil
 		},
@@ -62,34 +68,43 @@ const grace = 3 * time.Second
 // spawn runs a visit in a fresh process of the given program. Whatever goes wrong
 // in there is in the visit's Error: it ends this visit only.
 func spawn(ctx context.Context, program string, req *visit.Request) *results.Visit {
-	failed := func(err error) *results.Visit {
+	v := &results.Visit{}
+	log, err := ask(ctx, program, "visit", req, v)
+	if err == nil && v.Record == nil {
+		err = fmt.Errorf("the process of the visit failed: its visit has no record\n%s", log)
+	}
+	if err != nil {
 		return &results.Visit{Cell: req.Cell, Began: time.Now().UTC(), Error: err.Error()}
 	}
+	v.Log = log
+	return v
+}
+
+// ask has a request answered by a hidden command of a program, in a fresh process.
+// It returns what the process wrote to its standard error besides.
+func ask(ctx context.Context, program, name string, request, answer any) (log string, err error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, "visit")
+	cmd := exec.CommandContext(ctx, program, name)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return failed(err)
+		return "", err
 	}
 	// The end of its input interrupts a visit. A signal might be a second one, after
 	// that of the terminal, and end it before it has handed over what it measured.
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {
-		return failed(err)
+		return "", err
 	}
 	// If it cannot be written the process has ended, and says why.
-	writeErr := json.NewEncoder(stdin).Encode(req)
+	writeErr := json.NewEncoder(stdin).Encode(request)
 	waitErr := cmd.Wait()
-	v := &results.Visit{}
-	readErr := json.Unmarshal(stdout.Bytes(), v)
-	if readErr == nil && v.Record != nil {
-		v.Log = clip(stderr.String())
-		return v
+	log = clip(stderr.String())
+	if readErr := json.Unmarshal(stdout.Bytes(), answer); readErr != nil {
+		return log, fmt.Errorf("the process of the %s failed: %w\n%s", name, cmp.Or(waitErr, readErr, writeErr), log)
 	}
-	return failed(fmt.Errorf("the process of the visit failed: %w\n%s",
-		cmp.Or(waitErr, readErr, writeErr, errors.New("its visit has no record")), clip(stderr.String())))
+	return log, nil
 }
 
 // clip is what a process said, without the middle if it is long: a crash says why

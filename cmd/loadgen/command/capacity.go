@@ -1,0 +1,218 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// notProbed are settings of a run that a search has its own of, or none.
+var notProbed = []string{"qps", "load", "closed", "think", "quantile", "compare", "duration", "rounds", "window", "slo", "abort"}
+
+func newCapacity(own targets) *cobra.Command {
+	var o capacityOptions
+	cmd := &cobra.Command{
+		Use:   "capacity [SCENARIO]",
+		Short: "Find the highest rate at which objectives hold, for each arm, with an interval",
+		Long: `Searches for the highest rate at which the objectives hold, for each arm: it doubles
+the rate until they fail, closes in on the edge with probes that are repeated where they
+are in doubt, and confirms the answer with a probe three times as long. Each probe is a
+visit in a fresh process, as run makes them. The answer is a rate with its 95% interval,
+the resource that ran out, and the share of the first arm's capacity that each other one
+takes. SCENARIO is a name or the path of a file; without one it is span-reuse. The rates
+and durations that it has are not used.
+
+A probe at which the generator did not keep up says nothing of the target. If that is
+what ends the search, the answer is generator-limited, and no capacity. That the calls
+in the system agree with their latencies (Little's law) is checked in every probe; if they
+do not, that is a fault of loadgen, and ends the search with 2.
+
+The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
+goes on. Exit codes: 0 every arm has an answer as precise as was asked, and carries what
+--require asks; 1 an arm does not carry it; 3 that cannot be told in the budget, or the
+generator was the limit; 2 bad input, or a probe could not be made; 130 interrupted.
+With --require, 0 is for an arm that surely carries it, however wide its interval.`,
+		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
+  loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
+  loadgen capacity mine.yaml --require 40000/s --format json
+  loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := o.check(cmd, args); err != nil {
+				return unusable(err)
+			}
+			if o.resume != "" {
+				return resumeCapacity(cmd.Context(), &o)
+			}
+			s, err := own.load(cmd, args)
+			if err != nil {
+				return err
+			}
+			return startCapacity(cmd.Context(), s, &o)
+		},
+	}
+	addSettings(cmd, notProbed...)
+	o.addFlags(cmd)
+	return cmd
+}
+
+// capacityOptions are what a search has besides its scenario.
+type capacityOptions struct {
+	from, require    rateFlag
+	precision        percentFlag
+	probe, budget    time.Duration
+	out, resume      string
+	format           string
+	slo              []string
+	objectives       []bench.SLO // what slo says
+	stdout, stderr   io.Writer
+	requirementGiven bool
+}
+
+var capacityFormats = []string{"text", "json"}
+
+func (o *capacityOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	o.from, o.precision = rateFlag(bench.PerSecond(1000)), 0.03
+	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every 1s if so said.")
+	f.Var(&o.from, "from", "A `rate` that surely holds, to begin with.")
+	f.Var(&o.require, "require", "The `rate` that every arm is to carry: exit code 1 if one does not.")
+	f.Var(&o.precision, "precision", "How narrow the interval is to be: half its width, as a `share` of the answer.")
+	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
+	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last.")
+	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
+	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --format and --require alone.")
+	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
+	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}} {
+		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag was added above
+		}
+	}
+}
+
+// check says everything that is wrong with the flags, but for those of the scenario.
+func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	f := cmd.Flags()
+	if !slices.Contains(capacityFormats, o.format) {
+		wrong("--format: %q is unknown: want one of %s", o.format, strings.Join(capacityFormats, ", "))
+	}
+	for _, name := range []string{"out", "resume"} {
+		if f.Changed(name) && f.Lookup(name).Value.String() == "" {
+			wrong("--%s is empty: want a directory", name)
+		}
+	}
+	if o.probe < 10*time.Millisecond || o.probe > time.Hour {
+		wrong("--probe: %v is not valid: want 10ms to 1h", o.probe)
+	}
+	if o.budget < o.probe {
+		wrong("--budget: %v is not enough for a probe of %v", o.budget, o.probe)
+	}
+	o.requirementGiven = f.Changed("require")
+	if f.Changed("slo") {
+		var err error
+		if o.objectives, err = readObjectives(strings.Join(o.slo, ",")); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if o.resume != "" {
+		if len(args) > 0 {
+			wrong("--resume: the scenario is that of the search: want no %s", args[0])
+		}
+		f.Visit(func(given *pflag.Flag) {
+			if !slices.Contains([]string{"resume", "format", "require"}, given.Name) {
+				wrong("--resume: --%s is that of the search: leave it out, or begin another one", given.Name)
+			}
+		})
+	}
+	return errors.Join(errs...)
+}
+
+// search is what the flags ask for, of the arms of a scenario.
+func (o *capacityOptions) search(arms []string, seed uint64) (*capacity.Search, error) {
+	return capacity.New(capacity.Options{
+		Arms: arms, Start: bench.QPS(o.from).Float(), Least: bench.QPS(o.from).Float() / 1024, Most: 1e8,
+		Precision: float64(o.precision), Probe: o.probe, Budget: o.budget, Seed: seed,
+	})
+}
+
+// probed makes a scenario that of probes: of their objectives and arms, at rates that
+// the search says.
+func (o *capacityOptions) probed(s *scenarios.Scenario) error {
+	if o.objectives != nil {
+		s.SLOs = o.objectives
+	}
+	if len(s.SLOs) == 0 {
+		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo of the scenario")
+	}
+	s.QPS, s.Loads, s.Closed, s.Think = []bench.QPS{bench.QPS(o.from)}, nil, false, 0
+	s.Compare, s.Rounds, s.Abort = nil, 1, false
+	s.Duration = capacity.Lasting(bench.QPS(o.from).Float(), o.probe, s.SLOs)
+	if !s.Live {
+		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
+	}
+	text, err := s.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	_, err = scenarios.Decode("the scenario of the probes", text)
+	return err // such as windows that a probe does not have
+}
+
+func (o *capacityOptions) directory(name string, began time.Time) string {
+	if o.out != "" {
+		return o.out
+	}
+	return filepath.Join("results", "capacity-"+name+"-"+began.UTC().Format("20060102T150405Z"))
+}
+
+// A rateFlag is a rate as bench.ParseQPS reads it.
+type rateFlag bench.QPS
+
+func (r *rateFlag) Type() string { return "rate" }
+func (r *rateFlag) String() string {
+	if *r == (rateFlag{}) {
+		return ""
+	}
+	return bench.QPS(*r).String() + "/s"
+}
+
+func (r *rateFlag) Set(text string) error {
+	qps, err := bench.ParseQPS(text)
+	*r = rateFlag(qps)
+	return err
+}
+
+// A percentFlag is a share, such as 3% or 0.03.
+type percentFlag float64
+
+func (p *percentFlag) Type() string   { return "share" }
+func (p *percentFlag) String() string { return strconv.FormatFloat(100*float64(*p), 'g', 6, 64) + "%" }
+
+func (p *percentFlag) Set(text string) error {
+	number, isPercent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0.001 && x <= 0.5) {
+		return errors.New("want a share from 0.1% to 50%, such as 3%")
+	}
+	*p = percentFlag(x)
+	return nil
+}

@@ -1,0 +1,210 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A capacitySearch is a search that goes on, and where its state is kept.
+type capacitySearch struct {
+	*capacity.File
+	dir     string
+	program string
+	options *capacityOptions
+	cells   map[string]scenarios.Cell // by arm
+}
+
+func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) error {
+	if err := o.probed(s); err != nil {
+		return unusable(err)
+	}
+	drawSeed(&s.Seed)
+	arms, _ := armsOf(s)
+	search, err := o.search(arms, s.Seed)
+	if err != nil {
+		return unusable(err)
+	}
+	began := time.Now()
+	dir := o.directory(s.Name, began)
+	if _, err := os.Stat(filepath.Join(dir, capacity.FileName)); err == nil {
+		return unusable(fmt.Errorf("%s holds a search already: want another directory, or --resume %s", dir, dir))
+	}
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
+	env.Turns = bench.Calibrate()
+	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search}, dir, o)
+}
+
+func resumeCapacity(ctx context.Context, o *capacityOptions) error {
+	file, err := capacity.ReadFile(o.resume)
+	if err != nil {
+		return unusable(err)
+	}
+	was, is := file.Environment, machine.Environment()
+	for _, e := range []struct{ what, was, is string }{
+		{"processor", fmt.Sprint(was.CPU, " x ", was.NumCPU), fmt.Sprint(is.CPU, " x ", is.NumCPU)},
+		{"GOMAXPROCS", fmt.Sprint(was.GOMAXPROCS), fmt.Sprint(is.GOMAXPROCS)},
+		{"version of Go", was.GoVersion, is.GoVersion},
+		{"version of loadgen", was.Version + " " + was.Commit, is.Version + " " + is.Commit},
+	} {
+		if e.was != e.is {
+			err = errors.Join(err, fmt.Errorf("--resume: the %s was %s and is %s: what was measured does not hold here, begin another search", e.what, e.was, e.is))
+		}
+	}
+	if err != nil {
+		return unusable(err)
+	}
+	return goOn(ctx, file, directoryOf(o.resume), o)
+}
+
+// goOn makes the probes that are left, and says the answer.
+func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
+	program, err := os.Executable()
+	if err != nil {
+		return unusable(fmt.Errorf("finding this program, to start probes with: %w", err))
+	}
+	if o.requirementGiven {
+		file.Require = bench.QPS(o.require).Float()
+	}
+	_, cells := armsOf(file.Scenario)
+	c := &capacitySearch{File: file, dir: dir, program: program, options: o, cells: cells}
+	ended, err := c.run(ctx)
+	file.Answer = file.Search.Answer()
+	file.Status = status(ended)
+	if err := errors.Join(err, file.Write(dir)); err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, dir))
+	}
+	if err := c.print(); err != nil {
+		return unusable(err)
+	}
+	if !ended {
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on", report.Plural(len(file.Probes), "probe"), dir)}
+	}
+	return judgeCapacity(file)
+}
+
+// run makes probes until the search has ended, and tells whether it has: an interrupt
+// ends it sooner, and the probe that it cut is not kept.
+func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
+	for {
+		if err := c.Write(c.dir); err != nil {
+			return false, err
+		}
+		next, ok := c.Search.Next()
+		if !ok {
+			return true, nil
+		}
+		p, err := c.probe(ctx, next)
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		c.Search.Add(p.Evidence)
+		c.Probes = append(c.Probes, p)
+		c.Answer = c.Search.Answer()
+		fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
+	}
+}
+
+// probe makes a probe, in a process of its own. All arms have the same arrivals, keys
+// and work in their n-th.
+func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.Probe, error) {
+	cell, ok := c.cells[a.Arm]
+	if !ok {
+		return nil, fmt.Errorf("the search asks for %q, which is no arm of the scenario", a.Arm)
+	}
+	n := 1
+	for _, p := range c.Probes {
+		if p.Evidence.Arm == a.Arm {
+			n++
+		}
+	}
+	qps, err := bench.ParseQPS(fmt.Sprintf("%.3f", a.Rate))
+	if err != nil {
+		return nil, err
+	}
+	a.Duration = capacity.Lasting(a.Rate, a.Duration, c.Scenario.SLOs)
+	s := *c.Scenario
+	s.QPS, s.Duration = []bench.QPS{qps}, a.Duration
+	cell.Level = scenarios.Level{QPS: qps}
+	p := &capacity.Probe{}
+	req := probeRequest{a, visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, n), Turns: c.Environment.Turns}}
+	if _, err := ask(ctx, c.program, "probe", &req, p); err != nil {
+		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
+	}
+	return p, nil
+}
+
+// armsOf are the arms of a scenario, that without spans first: the others are set
+// against it.
+func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.Cell) {
+	cells = map[string]scenarios.Cell{}
+	var rest []string
+	for _, c := range s.Cells() {
+		name := c.Arm()
+		if c.Spans == scenarios.None && len(names) == 0 {
+			names = append(names, name)
+		} else {
+			rest = append(rest, name)
+		}
+		cells[name] = c
+	}
+	return append(names, rest...), cells
+}
+
+// judgeCapacity is how a search ends that was not interrupted.
+func judgeCapacity(f *capacity.File) error {
+	var fails, open []string
+	for _, a := range f.Answer.Arms {
+		switch {
+		case f.Require == 0:
+			if why := unanswered(&a); why != "" {
+				open = append(open, a.Arm+" "+why)
+			}
+		case a.Verdict == capacity.Found && a.High < f.Require, a.Verdict == capacity.FailsThroughout && a.Fails <= f.Require:
+			fails = append(fails, a.Arm)
+		case a.Verdict == capacity.Undecided, a.Verdict == capacity.FailsThroughout, a.Low < f.Require:
+			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, perSecond(f.Require)))
+		}
+	}
+	switch {
+	case len(fails) > 0:
+		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "), perSecond(f.Require))}
+	case len(open) > 0:
+		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
+	case len(f.Answer.Arms) == 0:
+		return &exitError{exitNotValid, errors.New("there is no answer")}
+	}
+	return nil
+}
+
+// unanswered says why an arm has no answer that is as precise as was asked.
+func unanswered(a *capacity.Arm) string {
+	switch {
+	case a.Verdict == capacity.GeneratorLimited:
+		return "is generator-limited: the generator ran out before the target"
+	case a.Verdict == capacity.HoldsThroughout:
+		return "was not seen to fail: raise --budget, or --from"
+	case a.Verdict == capacity.FailsThroughout:
+		return "was not seen to hold: lower --from, or raise --budget"
+	case a.Verdict != capacity.Found:
+		return "has no answer: raise --budget"
+	case !a.Precise:
+		return "has an answer that is less precise than asked: raise --budget, or --precision"
+	}
+	return ""
+}

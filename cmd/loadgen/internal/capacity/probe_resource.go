@@ -1,0 +1,54 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/loadgen-go/loadgen/results"
+)
+
+const (
+	// exhausted is the share of a resource in use from which on it has run out.
+	exhausted = 0.85
+	// mostly is the share of a time from which on one cause takes most of it.
+	mostly = 0.5
+	// collecting is the share of the CPU time in use from which on the collector is
+	// what takes it: the runtime aims at a quarter while it collects.
+	collecting = 0.25
+	// elsewhere is the share of the machine that others take from which on it is they.
+	elsewhere = 0.25
+)
+
+// resource is what ran out in a visit, with the evidence; "" if nothing is seen to
+// have. Causes come before what follows from them: who waits for a lock keeps a worker
+// busy, and calls then wait in the queue.
+func resource(v *results.Visit) string {
+	r := v.Record
+	elapsed := float64(max(r.Elapsed, 1))
+	cores := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
+	used := float64(r.Runtime.CPU) / elapsed
+	inCalls := r.Service.Sum() / elapsed // workers
+	others := v.Machine.Stolen + v.Machine.Others
+	switch {
+	case limited(v) != "":
+		return fmt.Sprintf("generator: calls began %v late at p99 by its own fault", r.Generator.Quantile(0.99).Round(time.Microsecond))
+	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
+		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex", float64(r.Runtime.MutexWait)/elapsed, inCalls)
+	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*cores:
+		return fmt.Sprintf("CPU: %.0f%% of the machine was taken by other processes and its host, which left %.2f cores", 100*others, used)
+	case used > exhausted*cores && float64(r.Runtime.GCCPU) > collecting*float64(r.Runtime.CPU):
+		return fmt.Sprintf("GC: the collector took %.0f%% of %.2f cores, in %d cycles",
+			100*math.Min(1, float64(r.Runtime.GCCPU)/float64(r.Runtime.CPU)), used, r.Runtime.GCCycles)
+	case used > exhausted*cores:
+		return fmt.Sprintf("CPU: %.2f of %.0f cores", used, cores)
+	case r.Workers > 0 && inCalls > exhausted*float64(r.Workers):
+		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.0f cores: see --workers", inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
+	}
+	queue, latency := r.Queue.Quantile(0.99), r.Latency.Quantile(0.99)
+	if float64(queue) > mostly*float64(latency) && latency > 0 {
+		return fmt.Sprintf("queue: calls waited %v for a worker at p99, of a latency of %v", queue.Round(time.Microsecond), latency.Round(time.Microsecond))
+	}
+	return ""
+}

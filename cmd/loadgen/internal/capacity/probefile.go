@@ -1,0 +1,100 @@
+package capacity
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Schema is the version of capacity.json that this package writes and reads.
+const Schema = 1
+
+// FileName is the name of the file in the directory of a search.
+const FileName = "capacity.json"
+
+// A File is the content of capacity.json: all that is known of a search, from which
+// it goes on.
+type File struct {
+	Schema      int                 `json:"schema"`
+	Status      results.Status      `json:"status"` // partial until the search has ended
+	Began       time.Time           `json:"began"`
+	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes; their rates are the search's
+	Require     float64             `json:"require_qps,omitempty"` // what every arm is to carry; 0: nothing
+	Environment results.Environment `json:"environment"`
+	Search      *Search             `json:"search"`
+	Probes      []*Probe            `json:"probes"`
+	Answer      Answer              `json:"answer"`
+}
+
+// Write writes the file into a directory, which is made if need be. It is whole at any
+// time: it takes the place of the one before at once.
+func (f *File) Write(dir string) error {
+	f.Schema = Schema
+	data, err := f.JSON()
+	if err != nil {
+		return fmt.Errorf("capacity: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("capacity: %w", err)
+	}
+	path := filepath.Join(dir, FileName)
+	if err := os.WriteFile(path+".new", data, 0o644); err != nil {
+		return fmt.Errorf("capacity: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("capacity: %w", err)
+	}
+	return nil
+}
+
+// JSON is the file as it is written.
+func (f *File) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(f)
+	return b.Bytes(), err
+}
+
+// ReadFile reads the file of a directory, or of its own path.
+func ReadFile(path string) (*File, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, FileName)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: want the directory of a capacity search", err)
+	}
+	var head struct{ Schema int }
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("%s:%d: not JSON: %w", path, line(data, err), err)
+	}
+	if head.Schema != Schema {
+		return nil, fmt.Errorf("%s: schema %d: want %d, which this version of loadgen writes", path, head.Schema, Schema)
+	}
+	f := &File{}
+	if err := json.Unmarshal(data, f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if f.Scenario == nil || f.Search == nil {
+		return nil, fmt.Errorf("%s: no scenario, or no search: want what loadgen capacity wrote", path)
+	}
+	return f, nil
+}
+
+// line is where JSON is wrong, from 1.
+func line(data []byte, err error) int {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return 1
+	}
+	return 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+}
