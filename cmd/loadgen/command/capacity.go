@@ -40,10 +40,10 @@ in the system agree with their latencies (Little's law) is checked in every prob
 do not, that is a fault of loadgen, and ends the search with 2.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on. Exit codes: 0 every arm has an answer as precise as was asked, and carries what
---require asks; 1 an arm does not carry it; 3 that cannot be told in the budget, or the
-generator was the limit; 2 bad input, or a probe could not be made; 130 interrupted.
-With --require, 0 is for an arm that surely carries it, however wide its interval.`,
+goes on. Exit codes: 0 every arm has an answer that is confirmed and as precise as was
+asked, or surely carries what --require asks, however wide the interval; 1 an arm does
+not carry that; 3 it cannot be told in the budget, or the generator was the limit; 2 bad
+input, or a probe could not be made; 130 interrupted.`,
 		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
   loadgen capacity mine.yaml --require 40000/s --format json
@@ -93,7 +93,7 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f.Var(&o.require, "require", "The `rate` that every arm is to carry: exit code 1 if one does not.")
 	f.Var(&o.precision, "precision", "How narrow the interval is to be: half its width, as a `share` of the answer.")
 	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
-	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last.")
+	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
 	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --format and --require alone.")
 	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
@@ -161,7 +161,7 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo of the scenario")
 	}
 	s.QPS, s.Loads, s.Closed, s.Think = []bench.QPS{bench.QPS(o.from)}, nil, false, 0
-	s.Compare, s.Rounds, s.Abort = nil, 1, false
+	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
 	s.Duration = capacity.Lasting(bench.QPS(o.from).Float(), o.probe, s.SLOs)
 	if !s.Live {
 		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
@@ -210,8 +210,8 @@ func (p *percentFlag) Set(text string) error {
 	if isPercent {
 		x /= 100
 	}
-	if err != nil || !(x >= 0.001 && x <= 0.5) {
-		return errors.New("want a share from 0.1% to 50%, such as 3%")
+	if err != nil || !(x >= 0.001 && x <= 0.25) {
+		return errors.New("want a share from 0.1% to 25%, such as 3%")
 	}
 	*p = percentFlag(x)
 	return nil

@@ -140,12 +140,15 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 	a.Duration = capacity.Lasting(a.Rate, a.Duration, c.Scenario.SLOs)
 	s := *c.Scenario
 	s.QPS, s.Duration = []bench.QPS{qps}, a.Duration
+	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
 	p := &capacity.Probe{}
 	req := probeRequest{a, visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, n), Turns: c.Environment.Turns}}
+	began := time.Now()
 	if _, err := ask(ctx, c.program, "probe", &req, p); err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
 	}
+	p.Evidence.Duration = time.Since(began) // what counts for the budget
 	return p, nil
 }
 
@@ -203,6 +206,8 @@ func unanswered(a *capacity.Arm) string {
 		return "was not seen to hold: lower --from, or raise --budget"
 	case a.Verdict != capacity.Found:
 		return "has no answer: raise --budget"
+	case a.Confirmed == 0:
+		return "has an answer that no longer probe has confirmed: raise --budget"
 	case !a.Precise:
 		return "has an answer that is less precise than asked: raise --budget, or --precision"
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // print writes the answer.
@@ -30,7 +31,11 @@ func capacityText(f *capacity.File, dir string) string {
 	for i, s := range f.Scenario.SLOs {
 		objectives[i] = s.String()
 	}
-	fmt.Fprintf(&b, "%s: the capacity at which %s; seed %d\n\n", f.Scenario.Name, strings.Join(objectives, ", "), f.Scenario.Seed)
+	name := f.Scenario.Name
+	if t := f.Scenario.Target; t != scenarios.MapTarget && t != name {
+		name += ", target " + t
+	}
+	fmt.Fprintf(&b, "%s: the capacity at which %s; seed %d\n\n", name, strings.Join(objectives, ", "), f.Scenario.Seed)
 	for i := range f.Answer.Arms {
 		a := &f.Answer.Arms[i]
 		fmt.Fprintf(&b, "%s %s\n", a.Arm, capacitySentence(a))
@@ -94,25 +99,29 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 // probeLine is what is told of a probe once it has ended.
 func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	e := &p.Evidence
-	verdict, sum := "holds", 0.0
-	for _, m := range e.Margins {
-		sum += m
-	}
+	verdict := "fails"
 	switch {
 	case e.Limited != "":
 		verdict = "generator-limited"
-	case sum < 0:
-		verdict = "fails"
+	case p.Held():
+		verdict = "holds"
+	}
+	kept := 0
+	for _, m := range e.Margins {
+		if m > 0 {
+			kept++
+		}
 	}
 	details := make([]string, len(p.Objectives))
 	for i, o := range p.Objectives {
 		details[i] = o.Detail
 	}
+	long := p.Scheduled.Round(time.Millisecond).String()
 	if e.Confirm {
-		verdict += ", to confirm"
+		long += ", to confirm"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %v %s: %s; %v of %v", n, e.Arm, perSecond(e.Rate), e.Duration.Round(time.Millisecond),
-		verdict, strings.Join(details, ", "), s.Spent().Round(time.Millisecond), s.Options().Budget)
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s, %d of %d parts kept the objectives; in all %s; %v of %v", n, e.Arm, perSecond(e.Rate), long,
+		verdict, kept, len(e.Margins), strings.Join(details, ", "), s.Spent().Round(time.Millisecond), s.Options().Budget)
 }
 
 // perSecond writes a rate with no more digits than it is worth.

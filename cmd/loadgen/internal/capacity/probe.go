@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -16,7 +15,8 @@ type Probe struct {
 	Evidence   Evidence          `json:"evidence"`
 	Began      time.Time         `json:"began"`
 	Seed       uint64            `json:"seed"`
-	Offered    float64           `json:"offered"` // calls a second
+	Scheduled  time.Duration     `json:"scheduled_ns"` // of the load; the evidence has how long all of it took
+	Offered    float64           `json:"offered"`      // calls a second
 	Objectives []bench.SLOResult `json:"objectives"`
 	Verdict    []bench.Reason    `json:"verdict,omitempty"` // of the visit: why it is not valid
 	Cores      float64           `json:"cores"`             // CPU time of the calls, a second
@@ -30,6 +30,18 @@ const Batches = 10
 
 // leastBatches is how many a probe is to have for an interval.
 const leastBatches = 5
+
+// Window is how long the windows of a probe are, of which its verdict speaks: its parts,
+// for in shorter ones a single call that is late is much. 0 leaves it to objectives
+// that are about windows.
+func Window(duration time.Duration, slos []bench.SLO) time.Duration {
+	for _, s := range slos {
+		if read(s).every {
+			return 0
+		}
+	}
+	return (duration / Batches).Round(time.Millisecond)
+}
 
 // Lasting is how long a probe of a rate, in calls a second, lasts that has calls
 // enough for its objectives: least, or longer.
@@ -55,13 +67,14 @@ func perBatch(slos []bench.SLO) uint64 {
 // error says why the visit says nothing: it had no calls, or too few.
 func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 	r := v.Record
-	margins, err := margins(slos, r)
+	margins, err := marginsOf(slos, r)
 	if err != nil {
 		return nil, err
 	}
 	p := &Probe{
 		Evidence:   Evidence{Ask: ask, Margins: margins, Achieved: r.Achieved()},
 		Began:      v.Began,
+		Scheduled:  r.Scheduled,
 		Offered:    r.Rate(),
 		Objectives: r.SLOs,
 		Verdict:    v.Verdict,
@@ -69,19 +82,22 @@ func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 		Generator:  r.Generator.Quantile(0.99),
 		InSystem:   r.InSystem,
 	}
-	if failed := mean(margins) < 0; failed {
+	if !p.Held() {
 		// A probe that held is worth what it says: the generator can only have made
 		// latency longer, which begins when a call is due.
-		p.Evidence.Limited = limited(v)
-		p.Evidence.Resource = resource(v)
+		p.Evidence.Limited = limited(slos, v)
+		p.Evidence.Resource = resource(v, p.Evidence.Limited != "")
 	}
 	return p, nil
 }
 
-// margins are, of equal batches of a run in order, by how much each kept the
+// Held tells whether the objectives were kept, in the mean over the parts of the probe.
+func (p *Probe) Held() bool { return mean(p.Evidence.Margins) >= 0 }
+
+// marginsOf are, of equal batches of a run in order, by how much each kept the
 // objectives: the logarithm of bound by value of the one that was nearest to being
 // missed. What a batch has too few calls to tell, it has from the whole run.
-func margins(slos []bench.SLO, r *bench.Record) ([]float64, error) {
+func marginsOf(slos []bench.SLO, r *bench.Record) ([]float64, error) {
 	if len(slos) == 0 || len(r.SLOs) != len(slos) {
 		return nil, errors.New("the probe was judged by no objective")
 	}
@@ -148,15 +164,4 @@ func mean(all []float64) (sum float64) {
 
 func perElapsed(d time.Duration, r *bench.Record) float64 {
 	return float64(d) / float64(max(r.Elapsed, 1))
-}
-
-// limited says why a probe that failed says nothing of the target: the generator did
-// not keep up.
-func limited(v *results.Visit) string {
-	for _, reason := range v.Verdict {
-		if reason.Name == bench.GeneratorLimited {
-			return fmt.Sprintf("%s: %s", reason.Name, reason.Detail)
-		}
-	}
-	return ""
 }

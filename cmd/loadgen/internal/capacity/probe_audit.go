@@ -18,7 +18,7 @@ func Little(inFlight, standardError, rate float64, latency time.Duration, atEnds
 	want := rate * latency.Seconds()
 	ends := atEnds * latency.Seconds() / max(elapsed.Seconds(), 1e-9)
 	if off := math.Abs(inFlight - want); off > max(4*standardError, 0.05*want, 0.01)+ends {
-		return fmt.Errorf("Little's law: %.3g calls were in flight, and %.4g/s of %v each are %.3g (a fault of loadgen; please report it)",
+		return fmt.Errorf("by Little's law %.3g calls in flight do not agree with %.4g/s of %v each, which are %.3g (a fault of loadgen; please report it)",
 			inFlight, rate, latency.Round(time.Microsecond), want)
 	}
 	return nil

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -21,18 +23,46 @@ const (
 	elsewhere = 0.25
 )
 
-// resource is what ran out in a visit, with the evidence; "" if nothing is seen to
+// processors are the cores that the process may use.
+func processors() float64 { return float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU())) }
+
+// limited says why a probe that failed says nothing of the target: the generator did
+// not keep up. It is no excuse if the objectives are missed by more than it was late,
+// nor that it was late for want of a processor which the target had, in calls, by
+// collecting their garbage, or by exporting their spans. The generator has what time
+// workers spend neither in calls nor on waiting, at the most.
+func limited(slos []bench.SLO, v *results.Visit) string {
+	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == bench.GeneratorLimited })
+	if at < 0 {
+		return ""
+	}
+	r := v.Record
+	for _, s := range slos {
+		if o := read(s); o.q > 0 && float64(r.Latency.Quantile(o.q)-r.Generator.Quantile(max(o.q, 0.99))) > o.limit {
+			return ""
+		}
+	}
+	elapsed := float64(max(r.Elapsed, 1))
+	used := float64(v.Cost.CPU) / elapsed
+	generator := max(0, float64(r.Workers)-(r.Service.Sum()+float64(r.Waiting))/elapsed)
+	if used > exhausted*processors() && used-generator > mostly*used {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s", v.Verdict[at].Name, v.Verdict[at].Detail)
+}
+
+// resource is what ran out in a visit, of which the generator may be the limit, with the evidence; "" if nothing is seen to
 // have. Causes come before what follows from them: who waits for a lock keeps a worker
 // busy, and calls then wait in the queue.
-func resource(v *results.Visit) string {
+func resource(v *results.Visit, generator bool) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
-	cores := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
+	cores := processors()
 	used := float64(r.Runtime.CPU) / elapsed
 	inCalls := r.Service.Sum() / elapsed // workers
 	others := v.Machine.Stolen + v.Machine.Others
 	switch {
-	case limited(v) != "":
+	case generator:
 		return fmt.Sprintf("generator: calls began %v late at p99 by its own fault", r.Generator.Quantile(0.99).Round(time.Microsecond))
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
 		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex", float64(r.Runtime.MutexWait)/elapsed, inCalls)

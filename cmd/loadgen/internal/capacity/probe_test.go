@@ -91,7 +91,7 @@ func TestMarginsSayByHowMuchEachPartOfAProbeKeptTheObjectives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			slos := objectivesOf(t, strings.Split(c.slos, ",")...)
-			got, err := margins(slos, recorded(t, slos, c.calls, c.overload, c.f))
+			got, err := marginsOf(slos, recorded(t, slos, c.calls, c.overload, c.f))
 			if err != nil || len(got) != c.parts {
 				t.Fatalf("%v, %v; want %d parts", got, err, c.parts)
 			}
@@ -122,6 +122,9 @@ func TestOnlyAProbeThatFailedBlamesTheGenerator(t *testing.T) {
 		slos := objectivesOf(t, text)
 		v := &results.Visit{Record: recorded(t, slos, 2000, bench.Queue, steady(400*time.Microsecond)),
 			Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "it was late"}}}
+		for range 1000 {
+			v.Record.Generator.Add(150 * time.Microsecond)
+		}
 		p, err := NewProbe(Ask{Arm: "a", Rate: 1000}, slos, v)
 		if err != nil {
 			t.Fatal(err)
@@ -132,6 +135,42 @@ func TestOnlyAProbeThatFailedBlamesTheGenerator(t *testing.T) {
 		if p.Evidence.Arm != "a" || math.Abs(p.Evidence.Achieved-1000) > 1 || len(p.Objectives) != 1 {
 			t.Errorf("%+v", p)
 		}
+	}
+}
+
+func TestAGeneratorThatLacksWhatTheTargetTookIsNotTheLimit(t *testing.T) {
+	slos := objectivesOf(t, "errors < 1%")
+	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
+		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "it was late"}}}
+	full := time.Duration(processors() * float64(v.Record.Elapsed))
+	for name, c := range map[string]struct {
+		cpu     time.Duration
+		workers int
+		limited bool
+	}{
+		"the target has every processor":   {full, 1, false},
+		"processors are free":              {full / 2, 1, true},
+		"the generator has the processors": {full, 1 + 2*int(processors()), true},
+	} {
+		v.Cost.CPU, v.Record.Workers = c.cpu, c.workers
+		if got := limited(slos, v); (got != "") != c.limited {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestAnObjectiveMissedByMoreThanTheGeneratorWasLateIsTheTargets(t *testing.T) {
+	slos := objectivesOf(t, "p99 < 300us")
+	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)),
+		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "it was late"}}}
+	if got := limited(slos, v); got != "" {
+		t.Errorf("missed by 100us, and the generator was not late: %q", got)
+	}
+	for range 1000 {
+		v.Record.Generator.Add(150 * time.Microsecond)
+	}
+	if got := limited(slos, v); got == "" {
+		t.Error("missed by 100us, and the generator was 150us late: not limited")
 	}
 }
 
@@ -155,13 +194,13 @@ func TestTheResourceThatRanOutIsNamedWithItsEvidence(t *testing.T) {
 	} {
 		v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond))}
 		change(v)
-		got := resource(v)
+		got := resource(v, false)
 		if !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(2*time.Millisecond))}
-	if got := resource(v); !strings.HasPrefix(got, "queue: 1.00 of 1 workers were in a call") {
+	if got := resource(v, false); !strings.HasPrefix(got, "queue: 1.00 of 1 workers were in a call") {
 		t.Errorf("a worker that sleeps all the time: %q", got)
 	}
 }
@@ -180,7 +219,7 @@ func TestLittlesLawIsAuditedByAnIndependentCount(t *testing.T) {
 	} {
 		// A thousand calls a second of 2 ms each are two at a time.
 		err := Little(c.inFlight, c.err, 1000, 2*time.Millisecond, 2, 10*time.Second)
-		if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "Little's law: ") {
+		if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "Little's law") {
 			t.Errorf("%v +- %v in flight: %v", c.inFlight, c.err, err)
 		}
 	}

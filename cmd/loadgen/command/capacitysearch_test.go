@@ -1,0 +1,135 @@
+package command
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/results"
+)
+
+// turnstile lets one call through at a time, each of which takes 2 ms or more: it
+// carries 500 calls a second at the very most, on any machine.
+var turnstile = func() Target {
+	var mu sync.Mutex
+	return Func("turnstile", func(context.Context, string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		time.Sleep(2 * time.Millisecond)
+		return nil
+	})
+}()
+
+func init() { testTargets = append(testTargets, turnstile) }
+
+// In 200 ms of 800 calls a second, the median call comes when the turnstile is 60 ms
+// behind. So no such rate holds, however the machine is.
+func TestASearchThatIsInterruptedGoesOnAndFindsWhatTheTargetCarries(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	t.Setenv(asCommand, ownTargets)
+	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<1%", "--workers", "8", "--pace", "sleep",
+		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "4s", "--precision", "25%", "--seed", "1", "--out", out)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	probes := func() int {
+		f, err := capacity.ReadFile(out)
+		if err != nil {
+			return 0
+		}
+		return len(f.Probes)
+	}
+	await(t, "two probes", func() bool { return probes() >= 2 })
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its code says more
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "loadgen capacity --resume "+out+" goes on") {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	f, err := capacity.ReadFile(out)
+	if err != nil || f.Status != results.Partial {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	before := len(f.Probes)
+
+	code, text, log := execute(t, "capacity", "--resume", out)
+	if code != exitOK && code != exitNotValid { // a slow machine may not do in the budget
+		t.Fatalf("exit %d\n%s\n%s", code, text, log)
+	}
+	if !strings.Contains(log, "probe "+string(rune('0'+before+1))+": spans=none at ") || strings.Contains(log, "probe 1:") {
+		t.Errorf("after %d probes it goes on with\n%s", before, log)
+	}
+	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 1%; seed 1\n", "spans=none holds at ", " (95% interval ", "what ran out: ", " of 4s, in " + out} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if f, err = capacity.ReadFile(out); err != nil || f.Status != results.Complete || len(f.Probes) != len(f.Search.Evidence()) {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if a := f.Answer.Arms[0]; a.Verdict != capacity.Found || !(a.Low > 20 && a.High < 900) {
+		t.Errorf("%+v, want more than 20/s and less than 900/s\n%s", a, log)
+	}
+	gateOnSearch(t, out, text)
+}
+
+// gateOnSearch asks of a search that has ended, which makes no more probes.
+func gateOnSearch(t *testing.T, out, text string) {
+	t.Helper()
+	for require, want := range map[string]int{"10/s": exitOK, "1000/s": exitWorse} {
+		code, again, log := execute(t, "capacity", "--resume", out, "--require", require)
+		if code != want || again != text || strings.Contains(log, "probe ") && !strings.Contains(log, "carry") {
+			t.Errorf("--require %s: exit %d, want %d\n%s\n%s", require, code, want, again, log)
+		}
+	}
+	_, json, _ := execute(t, "capacity", "--resume", out, "--format", "json")
+	if data, err := os.ReadFile(filepath.Join(out, capacity.FileName)); err != nil || json != string(data) {
+		t.Errorf("%v; --format json prints\n%s\nwant what is in the file", err, json)
+	}
+	code, _, log := execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
+	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
+		t.Errorf("another search in its place: exit %d\n%s", code, log)
+	}
+}
+
+func TestASearchOfAnotherMachineDoesNotGoOn(t *testing.T) {
+	s, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenario, err := targets(testTargets).load(newRun(testTargets), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	f := capacity.File{Scenario: scenario, Search: s, Environment: results.Environment{CPU: "abacus", NumCPU: 1}}
+	if err := f.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := execute(t, "capacity", "--resume", dir)
+	if code != exitUnusable || !strings.Contains(stderr, "--resume: the processor was abacus x 1 and is ") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+	if err := os.WriteFile(filepath.Join(dir, capacity.FileName), []byte("{\"schema\":1,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := execute(t, "capacity", "--resume", dir); code != exitUnusable || !strings.Contains(stderr, "capacity.json:2: not JSON") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
+func TestAProbeThatCannotBeMadeEndsTheSearch(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := own(t, "capacity", "--target", "closed", "--slo", "p50<10ms", "--probe", "50ms", "--out", out)
+	if code != exitUnusable || stdout != "" || !strings.Contains(stderr, "no such table") || !strings.Contains(stderr, "what was measured before is in "+out) {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+}
