@@ -79,8 +79,8 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 			switch {
 			case strings.TrimSpace(command) == "run":
 				args = []string{"plan"}
-			case args[0] == "selftest":
-				args = append(args, "--help") // instead of a minute
+			case args[0] == "selftest", args[0] == "capacity":
+				args = append(args, "--help") // instead of minutes
 			case strings.Contains(command, "--compare ") && !strings.Contains(command, " vs "):
 				args = append(words(command), "--help") // a plan knows no revision
 			}
