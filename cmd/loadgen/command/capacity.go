@@ -40,14 +40,15 @@ in the system agree with their latencies (Little's law) is checked in every prob
 do not, that is a fault of loadgen, and ends the search with 2.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on. Exit codes: 0 every arm has an answer that is confirmed and as precise as was
-asked, or surely carries what --require asks, however wide the interval; 1 an arm does
-not carry that; 3 it cannot be told in the budget, or the generator was the limit; 2 bad
-input, or a probe could not be made; 130 interrupted.`,
+goes on, for another --budget if so said, in which what was spent counts. Exit codes:
+0 every arm has an answer that is confirmed and as precise as was asked, or surely
+carries what --require asks, however wide the interval; 1 an arm does not carry that;
+3 it cannot be told in the budget, or the generator was the limit; 2 bad input, or a
+probe could not be made; 130 interrupted.`,
 		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
   loadgen capacity mine.yaml --require 40000/s --format json
-  loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z`,
+  loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z --budget 15m`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,6 +82,7 @@ type capacityOptions struct {
 	objectives       []bench.SLO // what slo says
 	stdout, stderr   io.Writer
 	requirementGiven bool
+	budgetGiven      bool
 }
 
 var capacityFormats = []string{"text", "json"}
@@ -95,7 +97,7 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
-	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --format and --require alone.")
+	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format and --require alone.")
 	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
 	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -120,10 +122,10 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 	if o.probe < 10*time.Millisecond || o.probe > time.Hour {
 		wrong("--probe: %v is not valid: want 10ms to 1h", o.probe)
 	}
-	if o.budget < o.probe {
+	if o.resume == "" && o.budget < o.probe {
 		wrong("--budget: %v is not enough for a probe of %v", o.budget, o.probe)
 	}
-	o.requirementGiven = f.Changed("require")
+	o.requirementGiven, o.budgetGiven = f.Changed("require"), f.Changed("budget")
 	if f.Changed("slo") {
 		var err error
 		if o.objectives, err = readObjectives(strings.Join(o.slo, ",")); err != nil {
@@ -135,7 +137,7 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 			wrong("--resume: the scenario is that of the search: want no %s", args[0])
 		}
 		f.Visit(func(given *pflag.Flag) {
-			if !slices.Contains([]string{"resume", "format", "require"}, given.Name) {
+			if !slices.Contains([]string{"resume", "format", "require", "budget"}, given.Name) {
 				wrong("--resume: --%s is that of the search: leave it out, or begin another one", given.Name)
 			}
 		})

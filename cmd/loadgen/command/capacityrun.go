@@ -66,6 +66,11 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) error {
 	if err != nil {
 		return unusable(err)
 	}
+	if o.budgetGiven {
+		if err := file.Extend(o.budget); err != nil {
+			return unusable(fmt.Errorf("--budget: %w", err))
+		}
+	}
 	return goOn(ctx, file, directoryOf(o.resume), o)
 }
 

@@ -88,7 +88,7 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 			notes = append(notes, "less precise than asked")
 		}
 	}
-	for _, n := range []struct{ what, text string }{{"what ran out: ", a.Resource}, {"says nothing of the target: ", a.Limited}, {"not monotone: ", a.NotMonotone}} {
+	for _, n := range []struct{ what, text string }{{"what ran out: ", a.Resource}, {"a probe said nothing of the target: ", a.Limited}, {"not monotone: ", a.NotMonotone}} {
 		if n.text != "" {
 			notes = append(notes, n.what+n.text)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 func objectivesOf(t testing.TB, texts ...string) (all []bench.SLO) {
@@ -225,5 +226,38 @@ func TestLittlesLawIsAuditedByAnIndependentCount(t *testing.T) {
 	}
 	if err := Little(1, 0, 10, 2*time.Second, 40, time.Second); err != nil {
 		t.Errorf("calls in flight at the ends of a short run are no fault: %v", err)
+	}
+}
+
+func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
+	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, _ := s.Next()
+	s.Add(Evidence{Ask: ask, Margins: []float64{1, 1, 1}})
+	scenario, err := scenarios.Decode("a.yaml", []byte("qps: 100\nduration: 1s\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := (&File{Scenario: scenario, Search: s, Require: 7}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	f, err := ReadFile(dir)
+	if err != nil || f.Require != 7 {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if _, ok := f.Search.Next(); ok {
+		t.Error("the budget is spent, and there is another probe")
+	}
+	if err := f.Extend(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if next, ok := f.Search.Next(); !ok || next.Rate <= ask.Rate || f.Search.Spent() != time.Second {
+		t.Errorf("%+v, %v after %v", next, ok, f.Search.Spent())
+	}
+	if err := f.Extend(time.Millisecond); err == nil {
+		t.Error("a budget of less than a probe is taken")
 	}
 }

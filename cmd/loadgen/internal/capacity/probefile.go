@@ -54,6 +54,22 @@ func (f *File) Write(dir string) error {
 	return nil
 }
 
+// Extend lets the search go on for another budget, in which what was spent counts. The
+// error says that the budget is none.
+func (f *File) Extend(budget time.Duration) error {
+	o := f.Search.Options()
+	o.Budget = budget
+	longer, err := New(o)
+	if err != nil {
+		return err
+	}
+	for _, e := range f.Search.Evidence() {
+		longer.Add(e)
+	}
+	f.Search = longer
+	return nil
+}
+
 // JSON is the file as it is written.
 func (f *File) JSON() ([]byte, error) {
 	var b bytes.Buffer
