@@ -68,6 +68,7 @@ probe could not be made; 130 interrupted.`,
 	}
 	addSettings(cmd, notProbed...)
 	o.addFlags(cmd)
+	cmd.AddCommand(newCapacityPlan())
 	return cmd
 }
 
