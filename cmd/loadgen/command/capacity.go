@@ -40,7 +40,15 @@ in the system agree with their latencies (Little's law) is checked in every prob
 do not, that is a fault of loadgen, and ends the search with 2.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on, for another --budget if so said, in which what was spent counts. Exit codes:
+goes on, for another --budget if so said, in which what was spent counts.
+
+With --scaling, throughput at so many workers is measured after the search, beyond its
+budget: each worker calls again once its call has ended (a closed loop). That is a visit
+as long as --probe for each arm and number, in three rounds, each in random order. The
+medians, and the Universal Scalability Law that fits them or why none does, are printed,
+and are in capacity.json, where loadgen capacity plan finds them. They change no exit code.
+
+Exit codes:
 0 every arm has an answer that is confirmed and as precise as was asked, or surely
 carries what --require asks, however wide the interval; 1 an arm does not carry that;
 3 it cannot be told in the budget, or the generator was the limit; 2 bad input, or a
@@ -48,6 +56,7 @@ probe could not be made; 130 interrupted.`,
 		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
   loadgen capacity mine.yaml --require 40000/s --format json
+  loadgen capacity --slo 'p99<1ms' --scaling 1,2,3,4,6,8
   loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z --budget 15m`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
@@ -78,6 +87,8 @@ type capacityOptions struct {
 	precision        percentFlag
 	probe, budget    time.Duration
 	out, resume      string
+	scaling          string
+	workers          []int // what scaling says
 	format           string
 	slo              []string
 	objectives       []bench.SLO // what slo says
@@ -98,9 +109,10 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
-	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format and --require alone.")
+	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
+	f.StringVar(&o.scaling, "scaling", "", "Measure throughput at these numbers of workers, too, and fit how it scales. Takes a comma-separated `list` of 6 to 64 of them, such as 1,2,3,4,6,8.")
 	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
-	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}} {
+	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}, "scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
@@ -133,12 +145,18 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 			errs = append(errs, err)
 		}
 	}
+	if f.Changed("scaling") {
+		var err error
+		if o.workers, err = readWorkers(o.scaling); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if o.resume != "" {
 		if len(args) > 0 {
 			wrong("--resume: the scenario is that of the search: want no %s", args[0])
 		}
 		f.Visit(func(given *pflag.Flag) {
-			if !slices.Contains([]string{"resume", "format", "require", "budget"}, given.Name) {
+			if !slices.Contains([]string{"resume", "format", "require", "budget", "scaling"}, given.Name) {
 				wrong("--resume: --%s is that of the search: leave it out, or begin another one", given.Name)
 			}
 		})

@@ -42,6 +42,8 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 		{"capacity --budget 1s", []string{"--budget: 1s is not enough for a probe of 2s"}},
 		{"capacity span-reuse", []string{"there is no objective to search by: want --slo 'p99<500us, errors<0.1%'"}},
 		{"capacity --from 0", []string{"--from", "not above zero"}},
+		{"capacity --scaling 1,2,2,x,0 --format xml", []string{`"xml" is unknown`, "--scaling: 2 is given twice", `--scaling: "x" is no number of workers: want 1 to 100000`, `--scaling: "0" is no`, "--scaling: 2 different numbers of workers: want 6 to 64"}},
+		{"capacity --scaling=", []string{`--scaling: "" is no number of workers`}},
 		{"capacity --require fast", []string{"--require", "not a number"}},
 		{"capacity --precision 90%", []string{"--precision", "want a share from 0.1% to 25%, such as 3%"}},
 		{"capacity --qps 5k", []string{"unknown flag: --qps"}},
@@ -67,7 +69,7 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 }
 
 func TestCapacityCompletesWhatItsFlagsTake(t *testing.T) {
-	for flag, want := range map[string]string{"--format": "json\n", "--precision": "3%\n", "--spans": "pooled\n"} {
+	for flag, want := range map[string]string{"--format": "json\n", "--precision": "3%\n", "--spans": "pooled\n", "--scaling": "1,2,3,4,6,8\n"} {
 		if code, stdout, _ := execute(t, "__complete", "capacity", flag, ""); code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("%s: exit %d\n%s", flag, code, stdout)
 		}

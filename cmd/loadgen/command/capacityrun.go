@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
-	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search}, dir, o)
+	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
 }
 
 func resumeCapacity(ctx context.Context, o *capacityOptions) error {
@@ -71,6 +72,13 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) error {
 			return unusable(fmt.Errorf("--budget: %w", err))
 		}
 	}
+	switch {
+	case o.workers == nil || slices.Equal(o.workers, file.Workers):
+	case file.Workers != nil:
+		return unusable(fmt.Errorf("--scaling: the search has %v: leave it out, or begin another search", file.Workers))
+	default:
+		file.Workers = o.workers
+	}
 	return goOn(ctx, file, directoryOf(o.resume), o)
 }
 
@@ -87,6 +95,10 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	c := &capacitySearch{File: file, dir: dir, program: program, options: o, cells: cells}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
+	if ended {
+		ended, err = c.scale(ctx)
+	}
+	file.Scale()
 	file.Status = status(ended)
 	if err := errors.Join(err, file.Write(dir)); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, dir))

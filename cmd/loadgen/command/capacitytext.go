@@ -52,6 +52,7 @@ func capacityText(f *capacity.File, dir string) string {
 	if !strings.HasSuffix(b.String(), "\n") {
 		b.WriteByte('\n')
 	}
+	b.WriteString(scalingText(f))
 	fmt.Fprintf(&b, "\n%s, %v of %v, in %s\n", report.Plural(len(f.Probes), "probe"),
 		f.Search.Spent().Round(time.Millisecond), f.Search.Options().Budget, dir)
 	return b.String()

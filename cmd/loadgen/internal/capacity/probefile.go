@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -31,6 +32,12 @@ type File struct {
 	Search      *Search             `json:"search"`
 	Probes      []*Probe            `json:"probes"`
 	Answer      Answer              `json:"answer"`
+
+	// Workers are the numbers of them at which throughput is measured after the search, if
+	// any; Throughputs what came of it, and Scaling the laws: see [File.Scale].
+	Workers     []int         `json:"scaling_workers,omitempty"`
+	Throughputs []Throughput  `json:"scaling_visits,omitempty"`
+	Scaling     []fleet.Curve `json:"scaling,omitempty"`
 }
 
 // Write writes the file into a directory, which is made if need be. It is whole at any

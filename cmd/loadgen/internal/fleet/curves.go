@@ -60,6 +60,14 @@ func (f *file) curves(arms []Capacity) (all []Curve) {
 	return all
 }
 
+// Fitted is the curve of throughputs that were measured at several degrees of concurrency;
+// of is what it counts.
+func Fitted(arm, of string, points []usl.Point) Curve {
+	c := Curve{Arm: arm}
+	c.fit(&scaling{Arm: arm, Of: of, Points: points})
+	return c
+}
+
 func (c *Curve) fit(s *scaling) {
 	c.Of, c.Points = s.Of, s.Points
 	if c.Of == "" {

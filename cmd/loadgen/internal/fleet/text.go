@@ -148,18 +148,23 @@ func (p *Plan) whatIf(s style) table.Writer {
 // laws are a sentence or two for each arm whose concurrency was varied.
 func (p *Plan) laws() (all []string) {
 	for _, c := range p.Curves {
-		switch {
-		case c.Fit != nil:
-			s := c.Arm + ": " + sentence(&c)
-			for _, w := range c.Warnings {
-				s += "; " + w
-			}
-			all = append(all, s+".")
-		case c.Refused != "":
-			all = append(all, c.Arm+": no fit. "+strings.ReplaceAll(c.Refused, "\n", "; ")+".")
+		if s := c.Scales(); s != "" {
+			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// Scales says how the arm scales: the law with its intervals and warnings, or why there is
+// none. It is empty if no concurrency was varied.
+func (c *Curve) Scales() string {
+	switch {
+	case c.Fit != nil:
+		return c.Arm + ": " + strings.Join(append([]string{sentence(c)}, c.Warnings...), "; ") + "."
+	case c.Refused != "":
+		return c.Arm + ": no fit. " + strings.ReplaceAll(c.Refused, "\n", "; ") + "."
+	}
+	return ""
 }
 
 // sentence is a fit in words.

@@ -1,0 +1,84 @@
+package capacity_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// scaled is a file of a search that has ended, whose throughputs are to be measured.
+func scaled(t *testing.T, seed uint64, workers ...int) *capacity.File {
+	t.Helper()
+	s, err := capacity.New(capacity.Options{Arms: []string{"none", "sdk"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &capacity.File{Scenario: &scenarios.Scenario{Seed: seed}, Search: s, Workers: workers}
+}
+
+func TestEveryThroughputIsMeasuredOnceARoundInTheOrderOfTheSeed(t *testing.T) {
+	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
+	all := f.Unscaled()
+	seen := map[capacity.Throughput]bool{}
+	for i, turn := range all {
+		seen[turn] = true
+		if want := 1 + i/12; turn.Round != want {
+			t.Errorf("visit %d is of round %d, want %d: rounds are interleaved arms", i+1, turn.Round, want)
+		}
+	}
+	if len(all) != 2*6*capacity.ScalingRounds || len(seen) != len(all) {
+		t.Fatalf("%d visits, %d of them different", len(all), len(seen))
+	}
+	if reflect.DeepEqual(all, scaled(t, 2, 1, 2, 3, 4, 6, 8).Unscaled()) {
+		t.Error("another seed has the same order")
+	}
+	// What was measured before an interrupt is not measured again.
+	for n := range len(all) + 1 {
+		f.Throughputs = all[:n]
+		if left := f.Unscaled(); len(left) != len(all)-n || n < len(all) && !reflect.DeepEqual(left, all[n:]) {
+			t.Fatalf("after %d visits: %v", n, left)
+		}
+	}
+	if left := scaled(t, 1).Unscaled(); len(left) != 0 {
+		t.Errorf("nothing was asked for, and %v is to be measured", left)
+	}
+}
+
+func TestScalingIsTheMedianOfRoundsWithItsLaw(t *testing.T) {
+	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
+	law := usl.Law{Lambda: 2000, Sigma: 0.05, Kappa: 0.02}
+	for _, turn := range f.Unscaled() {
+		turn.Achieved = law.Throughput(float64(turn.Workers))
+		if turn.Round == 2 {
+			turn.Achieved /= 10 // the machine was busy
+		}
+		if turn.Arm == "sdk" && turn.Workers == 8 {
+			continue // an interrupt
+		}
+		f.Throughputs = append(f.Throughputs, turn)
+	}
+	f.Scale()
+	if len(f.Scaling) != 2 || f.Scaling[0].Arm != "none" || f.Scaling[0].Of != "workers" || f.Scaling[0].Fit == nil || len(f.Scaling[0].Law) > 0 {
+		t.Fatalf("%+v", f.Scaling)
+	}
+	for i, p := range f.Scaling[0].Points {
+		if p.N != float64(f.Workers[i]) || p.X != law.Throughput(p.N) {
+			t.Errorf("point %d is %+v, want the median", i+1, p)
+		}
+	}
+	if s := f.Scaling[0].Scales(); !strings.HasPrefix(s, "none: 2,000/s alone (") || !strings.Contains(s, "sigma 0.05 (") || !strings.Contains(s, "; the peak is ") {
+		t.Error(s)
+	}
+	if s := f.Scaling[1].Scales(); len(f.Scaling[1].Points) != 5 || s != "sdk: no fit. 5 different concurrencies: the law has three unknowns, and is fitted to 6 or more." {
+		t.Error(s)
+	}
+	f.Throughputs = nil
+	if f.Scale(); f.Scaling != nil {
+		t.Errorf("nothing was measured, and it scales as %+v", f.Scaling)
+	}
+}
