@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -96,16 +97,29 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 	planOfScaling(t, f)
 }
 
-// planOfScaling sees that a plan finds what was measured, of an arm with a capacity.
+// planOfScaling sees that a plan finds a law, of an arm with a capacity: one without a
+// peak, whose infinite ends JSON does not have, and which is read again all the same.
 func planOfScaling(t *testing.T, f *capacity.File) {
 	t.Helper()
 	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Holds: 400, Low: 390, High: 410, Confirmed: 390}
+	law := usl.Law{Lambda: 2000, Sigma: 0.5}
+	for i := range f.Throughputs {
+		f.Throughputs[i].Achieved = law.Throughput(float64(f.Throughputs[i].Workers))
+	}
+	f.Scale()
+	const want = "spans=none: 2,000/s alone ("
+	if text := scalingText(f); !strings.Contains(text, want) || !strings.Contains(text, "; no peak was seen") {
+		t.Error(text)
+	}
 	dir := t.TempDir()
 	if err := f.Write(dir); err != nil {
 		t.Fatal(err)
 	}
+	if again, err := capacity.ReadFile(dir); err != nil || again.Scaling[0].Fit == nil {
+		t.Errorf("read again: %v", err)
+	}
 	code, text, log := execute(t, "capacity", "plan", "--peak", "1000", dir)
-	if code != 0 || !strings.Contains(text, "How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- spans=none: ") {
+	if code != 0 || !strings.Contains(text, "How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- "+want) {
 		t.Errorf("exit %d\n%s\n%s", code, text, log)
 	}
 }
