@@ -14,7 +14,6 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -22,9 +21,9 @@ import (
 type capacitySearch struct {
 	*capacity.File
 	dir     string
-	program string
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
+	visit   probeVisit
 }
 
 func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) error {
@@ -92,7 +91,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		file.Require = bench.QPS(o.require).Float()
 	}
 	_, cells := armsOf(file.Scenario)
-	c := &capacitySearch{File: file, dir: dir, program: program, options: o, cells: cells}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
 	if ended {
@@ -113,7 +112,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 }
 
 // run makes probes until the search has ended, and tells whether it has: an interrupt
-// ends it sooner, and the probe that it cut is not kept.
+// ends it sooner, and the visit that it cut is not kept.
 func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 	for {
 		if err := c.Write(c.dir); err != nil {
@@ -124,49 +123,19 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 			return true, nil
 		}
 		p, err := c.probe(ctx, next)
+		if p != nil {
+			c.Search.Add(p.Evidence)
+			c.Probes = append(c.Probes, p)
+			c.Answer = c.Search.Answer()
+			fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
+		}
 		if ctx.Err() != nil {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		c.Search.Add(p.Evidence)
-		c.Probes = append(c.Probes, p)
-		c.Answer = c.Search.Answer()
-		fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
 	}
-}
-
-// probe makes a probe, in a process of its own. All arms have the same arrivals, keys
-// and work in their n-th.
-func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.Probe, error) {
-	cell, ok := c.cells[a.Arm]
-	if !ok {
-		return nil, fmt.Errorf("the search asks for %q, which is no arm of the scenario", a.Arm)
-	}
-	n := 1
-	for _, p := range c.Probes {
-		if p.Evidence.Arm == a.Arm {
-			n++
-		}
-	}
-	qps, err := bench.ParseQPS(fmt.Sprintf("%.3f", a.Rate))
-	if err != nil {
-		return nil, err
-	}
-	a.Duration = capacity.Lasting(a.Rate, a.Duration, c.Scenario.SLOs)
-	s := *c.Scenario
-	s.QPS, s.Duration = []bench.QPS{qps}, a.Duration
-	s.Window = capacity.Window(a.Duration, s.SLOs)
-	cell.Level = scenarios.Level{QPS: qps}
-	p := &capacity.Probe{}
-	req := probeRequest{a, visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, n), Turns: c.Environment.Turns}}
-	began := time.Now()
-	if _, err := ask(ctx, c.program, "probe", &req, p); err != nil {
-		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
-	}
-	p.Evidence.Duration = time.Since(began) // what counts for the budget
-	return p, nil
 }
 
 // armsOf are the arms of a scenario, that without spans first: the others are set

@@ -118,11 +118,18 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 		details[i] = o.Detail
 	}
 	long := p.Scheduled.Round(time.Millisecond).String()
+	of := "in all"
+	if p.Visits > 1 {
+		of = fmt.Sprintf("in the worst of %d visits", p.Visits)
+	}
+	if p.Stopped {
+		long += ", enough to tell"
+	}
 	if e.Confirm {
 		long += ", to confirm"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s, %d of %d parts kept the objectives; in all %s; %v of %v", n, e.Arm, perSecond(e.Rate), long,
-		verdict, kept, len(e.Margins), strings.Join(details, ", "), s.Spent().Round(time.Millisecond), s.Options().Budget)
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s, %d of %d parts kept the objectives; %s %s; %v of %v", n, e.Arm, perSecond(e.Rate), long,
+		verdict, kept, len(e.Margins), of, strings.Join(details, ", "), s.Spent().Round(time.Millisecond), s.Options().Budget)
 }
 
 // perSecond writes a rate with no more digits than it is worth.
@@ -137,4 +144,7 @@ func count(rate float64) string {
 	return report.Count(uint64(math.Round(rate/step) * step))
 }
 
-func sharePercent(share float64) string { return fmt.Sprintf("%.3g%%", 100*share) }
+// sharePercent rounds to a ten-thousandth of a percent: what is less is 0, without a sign.
+func sharePercent(share float64) string {
+	return fmt.Sprintf("%.3g%%", math.Round(1e6*share)/1e4+0)
+}

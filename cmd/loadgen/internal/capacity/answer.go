@@ -196,5 +196,6 @@ func taken(base, arm *Arm) *Share {
 	ratio := math.Log(arm.Holds / base.Holds)
 	down := math.Hypot(math.Log(arm.Holds/arm.Low), math.Log(base.High/base.Holds))
 	up := math.Hypot(math.Log(arm.High/arm.Holds), math.Log(base.Holds/base.Low))
-	return &Share{Share: -math.Expm1(ratio), Low: -math.Expm1(ratio + up), High: -math.Expm1(ratio - down)}
+	less := func(x float64) float64 { return 0 - math.Expm1(x) } // and 0, not -0, of equal ones
+	return &Share{Share: less(ratio), Low: less(ratio + up), High: less(ratio - down)}
 }

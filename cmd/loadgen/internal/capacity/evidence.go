@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"gonum.org/v1/gonum/stat"
@@ -40,12 +41,16 @@ const looks = 4
 // Done tells whether a probe that runs may stop, for the interval of its margins lies wholly
 // on one side of 0. The interval is of 99% at each look, so that it is one of some
 // 95% over all the looks at a probe of ten batches. A probe that confirms stops only if it fails.
+//
+// Batches of the very same margin are no witnesses of one another: they have it from the whole
+// of a visit, such as its share of errors. They count as one.
 func (s *Search) Done(e *Evidence) bool {
-	if len(e.Margins) < looks || e.Limited != "" {
+	margins := slices.Compact(slices.Sorted(slices.Values(e.Margins)))
+	if len(margins) < looks || e.Limited != "" {
 		return false
 	}
-	mean, sd := stat.MeanStdDev(e.Margins, nil)
-	n := float64(len(e.Margins))
+	mean, sd := stat.MeanStdDev(margins, nil)
+	n := float64(len(margins))
 	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.995) * sd / math.Sqrt(n)
 	return mean+half < 0 || mean-half > 0 && !e.Confirm
 }

@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -9,14 +10,16 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Probe is what came of one visit that was made for the search, and the figures of
-// it that a reader wants to see.
+// A Probe is what came of one probe that was made for the search, in one visit or in
+// several, and the figures of it that a reader wants to see.
 type Probe struct {
 	Evidence   Evidence          `json:"evidence"`
 	Began      time.Time         `json:"began"`
 	Seed       uint64            `json:"seed"`
-	Scheduled  time.Duration     `json:"scheduled_ns"` // of the load; the evidence has how long all of it took
-	Offered    float64           `json:"offered"`      // calls a second
+	Visits     int               `json:"visits"`
+	Stopped    bool              `json:"stopped,omitempty"` // before it was as long as asked, since it had shown enough
+	Scheduled  time.Duration     `json:"scheduled_ns"`      // of the load; the evidence has how long all of it took
+	Offered    float64           `json:"offered"`           // calls a second
 	Objectives []bench.SLOResult `json:"objectives"`
 	Verdict    []bench.Reason    `json:"verdict,omitempty"` // of the visit: why it is not valid
 	Cores      float64           `json:"cores"`             // CPU time of the calls, a second
@@ -27,6 +30,9 @@ type Probe struct {
 // Batches is into how many parts a probe is cut at most: enough for an interval, and
 // few enough that each is long beside what a queue remembers.
 const Batches = 10
+
+// spare is how many times as many calls as needed are asked for: arrivals are random.
+const spare = 1.2
 
 // leastBatches is how many a probe is to have for an interval.
 const leastBatches = 5
@@ -46,8 +52,7 @@ func Window(duration time.Duration, slos []bench.SLO) time.Duration {
 // Lasting is how long a probe of a rate, in calls a second, lasts that has calls
 // enough for its objectives: least, or longer.
 func Lasting(rate float64, least time.Duration, slos []bench.SLO) time.Duration {
-	const spare = 1.2 // arrivals are random
-	need := spare * float64(leastBatches) * float64(perBatch(slos)) / rate
+	need := spare * leastBatches * float64(perBatch(slos)) / rate
 	return max(least, time.Duration(need*float64(time.Second)).Round(time.Millisecond))
 }
 
@@ -62,17 +67,18 @@ func perBatch(slos []bench.SLO) uint64 {
 	return least
 }
 
-// NewProbe is what a visit says of the objectives that its scenario has. The latencies
-// that the visit kept must be at hand, which they are in its own process only. The
-// error says why the visit says nothing: it had no calls, or too few.
-func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
+// NewPart is what a visit says of the objectives that its scenario has, in so many
+// batches at most. The latencies that the visit kept must be at hand, which they are in
+// its own process only. The error says why the visit says nothing: it had no calls, or too few.
+func NewPart(ask Ask, batches int, slos []bench.SLO, v *results.Visit) (*Part, error) {
 	r := v.Record
-	margins, err := marginsOf(slos, r)
+	latency, others, err := marginsOf(slos, r, batches)
 	if err != nil {
 		return nil, err
 	}
-	p := &Probe{
-		Evidence:   Evidence{Ask: ask, Margins: margins, Achieved: r.Achieved()},
+	p := &Part{Latency: latency, Others: others, Probe: Probe{
+		Evidence:   Evidence{Ask: ask, Margins: atMost(latency, slices.Min(others)), Achieved: r.Achieved()},
+		Visits:     1,
 		Began:      v.Began,
 		Scheduled:  r.Scheduled,
 		Offered:    r.Rate(),
@@ -81,7 +87,7 @@ func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 		Cores:      perElapsed(v.Cost.CPU, r),
 		Generator:  r.Generator.Quantile(0.99),
 		InSystem:   r.InSystem,
-	}
+	}}
 	if !p.Held() {
 		// A probe that held is worth what it says: the generator can only have made
 		// latency longer, which begins when a call is due.
@@ -95,55 +101,52 @@ func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 func (p *Probe) Held() bool { return mean(p.Evidence.Margins) >= 0 }
 
 // marginsOf are, of equal batches of a run in order, by how much each kept the
-// objectives: the logarithm of bound by value of the one that was nearest to being
-// missed. What a batch has too few calls to tell, it has from the whole run.
-func marginsOf(slos []bench.SLO, r *bench.Record) ([]float64, error) {
+// objectives on latency: the logarithm of bound by value of the one that was nearest to
+// being missed; and of each objective that is about the run as a whole. What does not
+// apply is MaxMargin.
+func marginsOf(slos []bench.SLO, r *bench.Record, batches int) (latency, others []float64, err error) {
 	if len(slos) == 0 || len(r.SLOs) != len(slos) {
-		return nil, errors.New("the probe was judged by no objective")
+		return nil, nil, errors.New("the probe was judged by no objective")
 	}
 	if r.Offered == 0 {
-		return nil, errors.New("no call was due: want a longer --probe")
+		return nil, nil, errors.New("no call was due: want a longer --probe")
 	}
 	whole := float64(MaxMargin)
 	for i, s := range slos {
-		m, err := read(s).ofRun(r.SLOs[i])
-		if err != nil {
-			return nil, err
+		o, m := read(s), 0.0
+		if m, err = o.ofRun(r.SLOs[i]); err != nil {
+			return nil, nil, err
 		}
-		whole = min(whole, m)
-	}
-	all := make([]float64, max(1, min(Batches, uint64(len(r.Kept))/perBatch(slos))))
-	for i := range all {
-		all[i] = whole
-	}
-	if !anyBatched(slos) {
-		return all, nil
-	}
-	// Latency is the matter of batches, everything else of the whole.
-	rest := float64(MaxMargin)
-	for i, s := range slos {
-		if o := read(s); !o.batched() {
-			m, err := o.ofRun(r.SLOs[i])
-			if err != nil {
-				return nil, err
-			}
-			rest = min(rest, m)
+		if o.batched() { // latency is the matter of batches
+			whole, m = min(whole, m), MaxMargin
 		}
+		others = append(others, m)
 	}
 	never := float64(r.Dropped+r.Missed) / float64(max(r.Done, 1))
-	for i := range all {
-		batch := r.Kept[i*len(r.Kept)/len(all) : (i+1)*len(r.Kept)/len(all)]
+	latency = make([]float64, max(1, min(uint64(batches), uint64(len(r.Kept))/perBatch(slos))))
+	for i := range latency {
+		batch := r.Kept[i*len(r.Kept)/len(latency) : (i+1)*len(r.Kept)/len(latency)]
 		if len(batch) == 0 {
-			continue // no call was done: the whole says so
+			latency[i] = whole // no call was done: the whole says so
+			continue
 		}
-		all[i] = rest
+		latency[i] = MaxMargin
 		for _, s := range slos {
 			if o := read(s); o.batched() {
-				all[i] = min(all[i], o.ofBatch(batch, never))
+				latency[i] = min(latency[i], o.ofBatch(batch, never))
 			}
 		}
 	}
-	return all, nil
+	return latency, others, nil
+}
+
+// atMost caps margins.
+func atMost(margins []float64, most float64) []float64 {
+	capped := slices.Clone(margins)
+	for i := range capped {
+		capped[i] = min(capped[i], most)
+	}
+	return capped
 }
 
 func anyBatched(slos []bench.SLO) bool {

@@ -57,13 +57,14 @@ func TestAProbeStopsOnceItIsSureAndNotBefore(t *testing.T) {
 	}{
 		{name: "nothing yet"},
 		{name: "three of a mind are too few", margins: []float64{1, 1.01, 0.99}},
-		{name: "surely holds", margins: []float64{1, 1.01, 0.99, 1}, want: true},
-		{name: "surely fails", margins: []float64{-1, -1.1, -0.9, -1}, want: true},
+		{name: "surely holds", margins: []float64{1, 1.01, 0.99, 1.02}, want: true},
+		{name: "surely fails", margins: []float64{-1, -1.1, -0.9, -1.2}, want: true},
+		{name: "one finding that ten batches share", margins: []float64{-1, -1, -1, -1, -1, -1, -2, -2, -2, -2}},
 		{name: "about 0", margins: []float64{0.1, -0.1, 0.2, -0.1, 0}},
-		{name: "a stall among what holds", margins: []float64{1, 1, -4, 1, 1}},
-		{name: "a confirmation goes on while it holds", margins: []float64{1, 1.01, 0.99, 1}, confirm: true},
-		{name: "a confirmation that fails stops", margins: []float64{-1, -1.1, -0.9, -1}, confirm: true, want: true},
-		{name: "of a generator that is the limit nothing is known", margins: []float64{1, 1, 1, 1}, limited: "generator-limited"},
+		{name: "a stall among what holds", margins: []float64{1, 1.01, -4, 0.99, 1.02}},
+		{name: "a confirmation goes on while it holds", margins: []float64{1, 1.01, 0.99, 1.02}, confirm: true},
+		{name: "a confirmation that fails stops", margins: []float64{-1, -1.1, -0.9, -1.2}, confirm: true, want: true},
+		{name: "of a generator that is the limit nothing is known", margins: []float64{1, 1.01, 0.99, 1.02}, limited: "generator-limited"},
 	} {
 		e := capacity.Evidence{Ask: capacity.Ask{Confirm: test.confirm}, Margins: test.margins, Limited: test.limited}
 		if got := s.Done(&e); got != test.want {
