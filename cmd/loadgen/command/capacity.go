@@ -29,7 +29,7 @@ func newCapacity(own targets) *cobra.Command {
 		Long: `Searches for the highest rate at which the objectives hold, for each arm: it doubles
 the rate until they fail, closes in on the edge with probes that are repeated where they
 are in doubt, and confirms the answer with a probe three times as long. Each probe is a
-visit in a fresh process, as run makes them, or up to three, after each of which it ends
+visit in a fresh process, as run makes them, or two, after the first of which it ends
 if it has surely held or failed. The answer is a rate with its 95% interval,
 the resource that ran out, and the share of the first arm's capacity that each other one
 takes. SCENARIO is a name or the path of a file; without one it is span-reuse. The rates

@@ -63,9 +63,9 @@ func TestAProbeCostsWhatItTakesToTellAndNoMore(t *testing.T) {
 	}{
 		"a hopeless rate is stopped":             {-2, false, 1, 800*time.Millisecond + begin},
 		"a rate far from the edge is stopped":    {2, false, 1, 800*time.Millisecond + begin},
-		"a confirmation that holds goes on":      {2, true, 3, 2*time.Second + 3*begin},
+		"a confirmation that holds goes on":      {2, true, 2, 2*time.Second + 2*begin},
 		"a confirmation that fails does not":     {-2, true, 1, 800*time.Millisecond + begin},
-		"at the edge all of the probe is wanted": {0, false, 3, 2*time.Second + 3*begin},
+		"at the edge all of the probe is wanted": {0, false, 2, 2*time.Second + 2*begin},
 	} {
 		p, made, err := fakeVisits(t, c.confirm, c.margin, 0)
 		if err != nil {
@@ -78,7 +78,7 @@ func TestAProbeCostsWhatItTakesToTellAndNoMore(t *testing.T) {
 		for _, req := range made {
 			seeds[req.Visit.Seed] = true
 		}
-		if len(seeds) != len(made) || c.visits == 3 && len(p.Evidence.Margins) != capacity.Batches {
+		if len(seeds) != len(made) || c.visits == 2 && len(p.Evidence.Margins) != capacity.Batches {
 			t.Errorf("%s: %d visits have %d seeds, and %d batches", name, len(made), len(seeds), len(p.Evidence.Margins))
 		}
 	}

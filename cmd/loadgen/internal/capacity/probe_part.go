@@ -23,8 +23,8 @@ type Length struct {
 }
 
 // perPart is how many batches each visit of a probe has: the first as many as Done asks
-// for. More visits would end probes sooner, but each takes a process and a warm-up.
-var perPart = [...]int{looks, 3, 3}
+// for. More visits would end some probes sooner, but each takes a process and a warm-up.
+var perPart = [...]int{looks, Batches - looks}
 
 // beginning is about how long it takes to begin a visit, besides its warm-up.
 const beginning = 150 * time.Millisecond
