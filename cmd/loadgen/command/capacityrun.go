@@ -23,6 +23,7 @@ type capacitySearch struct {
 	dir     string
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
+	program string
 	visit   probeVisit
 }
 
@@ -91,7 +92,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		file.Require = bench.QPS(o.require).Float()
 	}
 	_, cells := armsOf(file.Scenario)
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, visit: inProcess(program)}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
 	if ended {
