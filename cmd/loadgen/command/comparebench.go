@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -235,6 +236,9 @@ func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem")
 	cmd.Dir = r.dirs[side]
 	cmd.WaitDelay = grace
+	// An interrupt of the terminal is for this process, which then ends that one: else its
+	// end might be taken for a failure.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
