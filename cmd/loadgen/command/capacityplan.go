@@ -10,6 +10,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 )
 
 func newCapacityPlan() *cobra.Command {
@@ -31,6 +32,10 @@ the arm costs in instances and in cores per million calls a second beside the fi
 arm, and the instances for other headrooms and failures. If RESULT has throughputs at
 several numbers of workers, the Universal Scalability Law says how an instance scales.
 
+--format html is one page that needs nothing else: the plan, the curve of latency over
+throughput of each arm with its capacity, and the curve of the law. -o writes to a file
+in any format, which is written anew, and prints its name.
+
 It takes load to be spread evenly, and instances to fail one by one. Uneven balancing,
 failures of many at once such as of a zone, retries, and what instances share
 are left out: choose --failures and --headroom so that they allow for these.
@@ -39,13 +44,20 @@ It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z
   loadgen capacity plan --peak 250k --headroom 40% --failures 2 capacity.json
   loadgen capacity plan --peak 250k --capacity 40600..41900
-  loadgen capacity plan --peak 250k --capacity 41200 --format markdown`,
+  loadgen capacity plan --peak 250k --capacity 41200 --format markdown
+  loadgen capacity plan --peak 250k capacity.json --format html -o plan.html`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("out") && f.out == "" {
+				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
+			}
 			text, err := f.plan(args)
 			if err != nil {
 				return unusable(err)
+			}
+			if f.out != "-" {
+				return unusable(writeFile(cmd.OutOrStdout(), f.out, []byte(text)))
 			}
 			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 			return unusable(err)
@@ -55,10 +67,13 @@ It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 	return cmd
 }
 
+// planFormats are those of loadgen capacity plan.
+var planFormats = append(slices.Clone(fleet.Formats), formatHTML)
+
 // planFlags are as they were given.
 type planFlags struct {
-	peak, headroom, capacity, format string
-	failures                         int
+	peak, headroom, capacity, format, out string
+	failures                              int
 }
 
 func (f *planFlags) add(cmd *cobra.Command) {
@@ -67,8 +82,9 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
 	flags.IntVar(&f.failures, "failures", 1, "How many `instances` are lost, 0 to 1000.")
 	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
-	flags.StringVar(&f.format, "format", fleet.Formats[0], "The `format` to write: "+strings.Join(fleet.Formats, ", ")+".")
-	for flag, values := range map[string][]string{"format": fleet.Formats, "headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
+	flags.StringVar(&f.format, "format", planFormats[0], "The `format` to write: "+strings.Join(planFormats, ", ")+".")
+	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
+	for flag, values := range map[string][]string{"format": planFormats, "headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
 		"peak": nil, "capacity": nil} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
@@ -96,8 +112,8 @@ func (f *planFlags) plan(args []string) (string, error) {
 	ask.Headroom, err = parseShare(f.headroom)
 	wrong("headroom", err)
 	errs = append(errs, ask.Check())
-	if !slices.Contains(fleet.Formats, f.format) {
-		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(fleet.Formats, ", ")))
+	if !slices.Contains(planFormats, f.format) {
+		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(planFormats, ", ")))
 	}
 	measured, err := f.measured(args)
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -106,6 +122,11 @@ func (f *planFlags) plan(args []string) (string, error) {
 	plan, err := fleet.New(ask, measured)
 	if err != nil {
 		return "", err
+	}
+	if f.format == formatHTML {
+		var b strings.Builder
+		err := page.WritePlan(&b, plan)
+		return b.String(), err
 	}
 	return plan.Format(f.format)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +115,30 @@ func TestCapacityPlanInJSONIsThatOfTheText(t *testing.T) {
 	}
 }
 
+func TestCapacityPlanIsAPage(t *testing.T) {
+	code, got, stderr := capacityPlan(t, "--peak", "250k", "--format", "html", measuredCapacity)
+	if code != 0 || !strings.HasPrefix(got, "<!DOCTYPE html>") || !strings.HasSuffix(got, "</html>\n") {
+		t.Errorf("exit %d\n%s\n%.300s", code, stderr, got)
+	}
+}
+
+func TestCapacityPlanIsWrittenToAFileWhoseNameIsPrinted(t *testing.T) {
+	for _, format := range []string{"text", "html"} {
+		_, want, _ := capacityPlan(t, "--peak", "250k", "--format", format, measuredCapacity, "-o", "-")
+		path := filepath.Join(t.TempDir(), "plan")
+		if err := os.WriteFile(path, []byte("what was there"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := capacityPlan(t, "--peak", "250k", "--format", format, measuredCapacity, "-o", path)
+		if code != 0 || stdout != path+"\n" {
+			t.Errorf("exit %d\n%s\n%s", code, stderr, stdout)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%s: %v: the file is not what is printed", format, err)
+		}
+	}
+}
+
 func TestCapacityPlanRefusesBadInput(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -128,8 +153,8 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		want []string
 	}{
 		{"", []string{"--peak is missing", "there is no capacity to plan with: want RESULT"}},
-		{"--peak fast --headroom much --failures -1 --format html --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is no share`, "--failures: -1 is not valid: want 0 to 1000",
-			`--format: "html" is unknown: want one of text, markdown, json`, "--capacity: ", `"x"`}},
+		{"--peak fast --headroom much --failures -1 --format pdf --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is no share`, "--failures: -1 is not valid: want 0 to 1000",
+			`--format: "pdf" is unknown: want one of text, markdown, json, html`, "--capacity: ", `"x"`}},
 		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", "--headroom: 96% is not valid: want 0% to 95%", "--capacity: 5 is above 4: want LOW..HIGH"}},
 		{"--peak 1k --capacity 0", []string{"--capacity: "}},
 		{"--peak 1k --capacity 1..", []string{"--capacity: "}},
@@ -145,6 +170,8 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 			[]string{"no arm has a capacity\na is left out: the generator was the limit"}},
 		{"--peak 1k " + write("arms.json", `{"schema":1,"answer":{"arms":[{"arm":"a","low":-1,"high":5},{"arm":"b","holds":1,"low":3,"high":2},{"arm":""},{"arm":"a"},{"arm":"\u001b[2J"}]}}`),
 			[]string{"arm a: low is -1: want", "holds is 0: want", "arm b: low 3, holds 1 and high 2 are not in that order", `arm 3: its name is ""`, "arm 4: there is another a", `arm 5: its name is "\x1b[2J"`}},
+		{"--peak 1k --capacity 5 --out=", []string{"--out is empty: want a file, or -"}},
+		{"--peak 1k --capacity 5 -o " + filepath.Join(dir, "none", "plan.html"), []string{"plan.html: no such file"}},
 		{"--peak 1k a b", []string{"accepts at most 1 arg"}},
 	} {
 		code, stdout, stderr := capacityPlan(t, strings.Fields(c.args)...)
@@ -160,7 +187,7 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 }
 
 func TestFlagsOfCapacityPlanAreCompleted(t *testing.T) {
-	for flag, values := range map[string][]string{"format": fleet.Formats, "headroom": {"30%"}, "failures": {"2"}} {
+	for flag, values := range map[string][]string{"format": append(slices.Clone(fleet.Formats), "html"), "headroom": {"30%"}, "failures": {"2"}} {
 		_, got, _ := capacityPlan(t, cobra.ShellCompRequestCmd, "capacity", "plan", "--"+flag, "")
 		for _, want := range values {
 			if !strings.Contains(got, want+"\n") {

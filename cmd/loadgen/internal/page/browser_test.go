@@ -123,10 +123,10 @@ func TestThePageInABrowser(t *testing.T) {
 	}))
 	defer server.Close()
 	opened := 0
-	for _, name := range []string{"whole", "live", "heavy-tailed", "zero", "one empty arm", "dropped", "nothing"} {
+	for _, name := range []string{"whole", "live", "heavy-tailed", "zero", "one empty arm", "dropped", "nothing", "plan", "plan that scales"} {
 		text := pages[name]
 		schemes := []string{"light"}
-		if name == "whole" {
+		if name == "whole" || name == "plan" {
 			schemes = append(schemes, "dark")
 		}
 		for _, scheme := range schemes {

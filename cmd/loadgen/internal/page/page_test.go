@@ -141,6 +141,9 @@ var variants = sync.OnceValue(func() map[string]string {
 		}
 		pages[name] = b.String()
 	}
+	for name, p := range variantPlans(new(testing.T)) {
+		pages[name] = drawPlan(new(testing.T), p)
+	}
 	return pages
 })
 

@@ -1,0 +1,236 @@
+package page
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+)
+
+//go:embed plan.html
+var planText string
+
+// planPage has the definitions of page.
+var planPage = template.Must(template.Must(page.Clone()).New("plan").Parse(planText))
+
+// A planDocument is all that the template of a plan shows.
+type planDocument struct {
+	Question, Answer string
+	Needed, Rest     []fleet.Part
+	Latency          *chart
+	Laws             []*chart
+}
+
+// WritePlan writes the page of a plan. The same plan makes the same bytes.
+func WritePlan(w io.Writer, p *fleet.Plan) error {
+	d := &planDocument{Needed: p.Parts(), Latency: planLatency(p), Laws: planLaws(p)}
+	d.Question, d.Answer = p.Headline()
+	if i := slices.IndexFunc(d.Needed, func(s fleet.Part) bool { return s.Title != "" }); i >= 0 {
+		d.Needed, d.Rest = d.Needed[:i], d.Needed[i:]
+	}
+	var b bytes.Buffer
+	if err := planPage.Execute(&b, d); err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// curveOf is what there is to draw of an arm; nil: nothing.
+func curveOf(p *fleet.Plan, arm string) *fleet.Curve {
+	if i := slices.IndexFunc(p.Curves, func(c fleet.Curve) bool { return c.Arm == arm }); i >= 0 {
+		return &p.Curves[i]
+	}
+	return nil
+}
+
+// drawable tells whether x can be a coordinate of a scale: a file may say anything.
+func drawable(x float64) bool { return x >= 1e-6 && x <= 1e18 }
+
+// planLatency draws latency over throughput, and the capacities, of all arms.
+func planLatency(p *fleet.Plan) *chart {
+	c := &chart{ID: "latency", Wide: true, Title: "Mean latency by throughput, and the capacity of an instance", Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, µs"}}}
+	of := make([][]fleet.Latency, len(p.Arms))
+	xs, ys, lacking := []float64{0}, []float64(nil), []string(nil)
+	for i, a := range p.Arms {
+		xs = append(xs, 1.02*a.High)
+		if curve := curveOf(p, a.Arm); curve != nil {
+			for _, l := range curve.Latencies {
+				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, report.Number(l.Offered), report.Number(l.Achieved), report.Number(l.Mean * 1e6)})
+				if drawable(l.Achieved) && drawable(l.Mean*1e9) {
+					of[i], xs, ys = append(of[i], l), append(xs, 1.02*l.Achieved), append(ys, l.Mean*1e9)
+				}
+			}
+		}
+		if len(of[i]) == 0 {
+			lacking = append(lacking, a.Arm)
+		}
+	}
+	if len(ys) == 0 {
+		c.Missing = "There is no curve: no probe tells its throughput and how many calls were in the system. What loadgen capacity measured has both; --capacity has neither."
+		return c
+	}
+	c.Caption = "A point is a probe: its mean from due to ended, by Little's law. One probe has no interval. Upright lines are capacities, in a band of their 95% intervals."
+	if len(lacking) > 0 {
+		c.Caption += " No probe tells the latency of " + strings.Join(lacking, ", ") + "."
+	}
+	u := timeUnit(ys)
+	for i := range ys {
+		ys[i] /= u.ns
+	}
+	y := logScale(ys, wideHeight-axisMargin, topMargin)
+	ticks := y.ticks(plain, down)
+	c.frame(true, tickLabels(ticks))
+	x := linearScale(xs, float64(c.Left), float64(c.Right))
+	c.X, c.Y = axis{"achieved, calls/s", x.ticks(plain, across), x, 1}, axis{"mean latency, " + u.name, ticks, y, u.ns}
+	for i, a := range p.Arms {
+		c.capacity(&a.Capacity, class(i), x)
+		line := []point(nil)
+		for _, l := range of[i] {
+			at := point{x.at(l.Achieved), y.at(l.Mean * 1e9 / u.ns)}
+			line = append(line, at)
+			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved), report.Number(l.Mean*1e9/u.ns), u.name))
+		}
+		c.line(class(i), line, a.Arm)
+		c.Legend = append(c.Legend, key{class(i), a.Arm})
+	}
+	return c
+}
+
+// capacity draws that of an arm as an upright line in the band of its interval.
+func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
+	what := fmt.Sprintf("capacity of %s: %s/s, 95%% interval %s to %s", a.Arm, report.Number(a.Holds), report.Number(a.Low), report.Number(a.High))
+	if a.Bound {
+		what = fmt.Sprintf("capacity of %s: %s/s or more", a.Arm, report.Number(a.Holds))
+	}
+	if low, high := x.at(a.Low), x.at(a.High); high > low {
+		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high, Y2: c.Bottom, Label: what})
+	}
+	at := x.at(a.Holds)
+	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "line capacity " + name, X: at, Y: c.Top, X2: at, Y2: c.Bottom, Label: what})
+}
+
+func (c *chart) dot(name string, at point, what string) {
+	c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: name, X: at.x, Y: at.y, Label: what})
+}
+
+// line draws one through points, if there are two.
+func (c *chart) line(name string, all []point, what string) {
+	if len(all) > 1 {
+		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(all), Label: what})
+	}
+}
+
+// planLaws draws throughput over concurrency, a chart for each arm.
+func planLaws(p *fleet.Plan) (all []*chart) {
+	var of []int
+	for i, a := range p.Arms {
+		if curve := curveOf(p, a.Arm); curve != nil && curve.Of != "" {
+			of = append(of, i)
+		}
+	}
+	for k, i := range of {
+		last := k == len(of)-1 && k%2 == 0 // and alone in its line
+		all = append(all, planLaw(fmt.Sprintf("law-%d", i), class(i), curveOf(p, p.Arms[i].Arm), last))
+	}
+	if len(all) == 0 {
+		return []*chart{{ID: "law", Title: "How an instance scales, by the Universal Scalability Law", Wide: true,
+			Missing: "There is no curve: the throughput of an instance was not measured at several numbers of workers."}}
+	}
+	return all
+}
+
+// planLaw draws the points that were measured of an arm, the law that was fitted to them
+// and its peak. Where nothing was measured the law is dashed.
+func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
+	c := &chart{ID: id, Wide: wide, Title: "How an instance scales, by the Universal Scalability Law: " + of.Arm, Table: table{Header: []string{of.Of, "measured, calls/s", "law, calls/s", "off"}}}
+	xs, ys := []float64{0}, []float64{0}
+	for _, m := range of.Points {
+		row := []string{report.Number(m.N), report.Number(m.X), "-", "-"}
+		if of.Fit != nil {
+			law := of.Fit.Throughput(m.N)
+			row[2], row[3] = report.Number(law), fmt.Sprintf("%+.1f%%", 100*(m.X/law-1))
+		}
+		c.Table.Rows = append(c.Table.Rows, row)
+		if drawable(m.N) && drawable(m.X) {
+			xs, ys = append(xs, m.N), append(ys, 1.05*m.X)
+		}
+	}
+	for _, l := range of.Law {
+		xs, ys = append(xs, l.N), append(ys, 1.05*l.X)
+	}
+	if of.Refused != "" {
+		c.Caption = "No fit: " + strings.ReplaceAll(of.Refused, "\n", "; ") + "."
+	}
+	if len(xs) == 1 {
+		c.Missing = "No point can be drawn."
+		return c
+	}
+	height := px(lowHeight)
+	if wide {
+		height = wideHeight
+	}
+	y := linearScale(ys, float64(height-axisMargin), topMargin)
+	ticks := y.ticks(plain, down)
+	c.frame(wide, tickLabels(ticks))
+	x := linearScale(xs, float64(c.Left), float64(c.Right))
+	c.X, c.Y = axis{of.Of, x.ticks(plain, across), x, 1}, axis{"calls/s", ticks, y, 1}
+	for _, m := range of.Points {
+		if drawable(m.N) && drawable(m.X) {
+			c.dot(name, point{x.at(m.N), y.at(m.X)}, fmt.Sprintf("measured at %s %s: %s/s", report.Number(m.N), of.Of, report.Number(m.X)))
+		}
+	}
+	if of.Fit != nil {
+		c.law(name, of.Law, x, y)
+		c.peak(name, of, x, y)
+	}
+	return c
+}
+
+// law draws a law, dashed where it is extrapolated beyond the points.
+func (c *chart) law(name string, law []usl.CurvePoint, x, y *scale) {
+	var within, beyond []point
+	for _, l := range law {
+		at := point{x.at(l.N), y.at(l.X)}
+		switch {
+		case !l.Extrapolated:
+			within = append(within, at)
+		case len(within) > 0:
+			beyond = append(beyond, at)
+		}
+	}
+	if n := len(within); n > 0 {
+		beyond = slices.Insert(beyond, 0, within[n-1])
+	}
+	c.line("law "+name, within, "the law")
+	c.line("beyond "+name, beyond, "the law, extrapolated")
+	c.Legend = []key{{"law " + name, "the law, amid the points"}, {"beyond " + name, "extrapolated"}}
+	c.Caption = "Points were measured. The dashed part was not: there the law alone speaks."
+}
+
+// peak draws that of a law, over all else, with its intervals.
+func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
+	if of.Peak == nil {
+		c.Caption += " The law has no peak."
+		return
+	}
+	what := fmt.Sprintf("the peak, %s/s at %s %s", report.Number(of.Peak.X), report.Number(of.Peak.N), of.Of)
+	if of.Peak.N > x.hi {
+		c.Caption += " The hollow circle would be beyond the drawing: " + what + "."
+		return
+	}
+	c.Caption += " The hollow circle is " + what + ", in a cross of 95% intervals."
+	at := point{x.at(of.Peak.N), y.at(of.Peak.X)}
+	n, most := of.Fit.PeakInterval, of.Fit.PeakThroughputInterval
+	c.Shapes = append(c.Shapes,
+		shape{Kind: "mark", Class: "line edge " + name, X: x.at(n.Low), Y: at.y, X2: x.at(n.High), Y2: at.y, Label: what},
+		shape{Kind: "mark", Class: "line edge " + name, X: at.x, Y: y.at(most.High), X2: at.x, Y2: y.at(most.Low), Label: what},
+		shape{Kind: "dot", Class: name, X: at.x, Y: at.y, Hollow: true, Label: what})
+}
