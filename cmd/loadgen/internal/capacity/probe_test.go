@@ -211,29 +211,6 @@ func TestTheResourceThatRanOutIsNamedWithItsEvidence(t *testing.T) {
 	}
 }
 
-func TestLittlesLawIsAuditedByAnIndependentCount(t *testing.T) {
-	for _, c := range []struct {
-		inFlight, err float64
-		ok            bool
-	}{
-		{2, 0, true},
-		{2.09, 0, true}, // within a twentieth
-		{2.3, 0, false},
-		{1.7, 0, false},
-		{2.3, 0.1, true}, // within four standard errors
-		{4, 0.1, false},
-	} {
-		// A thousand calls a second of 2 ms each are two at a time.
-		err := Little(c.inFlight, c.err, 1000, 2*time.Millisecond, 2, 10*time.Second)
-		if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "Little's law") {
-			t.Errorf("%v +- %v in flight: %v", c.inFlight, c.err, err)
-		}
-	}
-	if err := Little(1, 0, 10, 2*time.Second, 40, time.Second); err != nil {
-		t.Errorf("calls in flight at the ends of a short run are no fault: %v", err)
-	}
-}
-
 func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
 	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Second})
 	if err != nil {
