@@ -92,13 +92,10 @@ func planLatency(p *fleet.Plan) *chart {
 	c.X, c.Y = axis{"achieved, calls/s", x.ticks(plain, across), x, 1}, axis{"mean latency, " + u.name, ticks, y, u.ns}
 	for i, a := range p.Arms {
 		c.capacity(&a.Capacity, class(i), x)
-		line := []point(nil)
 		for _, l := range of[i] {
 			at := point{x.at(l.Achieved), y.at(l.Mean * 1e9 / u.ns)}
-			line = append(line, at)
 			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved), report.Number(l.Mean*1e9/u.ns), u.name))
 		}
-		c.line(class(i), line, a.Arm)
 		c.Legend = append(c.Legend, key{class(i), a.Arm})
 	}
 	return c
