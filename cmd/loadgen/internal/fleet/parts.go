@@ -49,8 +49,7 @@ func (p *Plan) Headline() (question, answer string) {
 type parts []Part
 
 func (all *parts) table(t table.Writer) string {
-	t.Style().HTML.EscapeText = true // it is so by default, and all rests on it
-	t.Style().HTML.CSSClass = "plan"
+	t.Style().HTML = table.HTMLOptions{CSSClass: "plan", EmptyColumn: "&nbsp;", EscapeText: true, Newline: "<br/>"}
 	*all = append(*all, Part{Table: template.HTML(t.RenderHTML())})
 	return ""
 }
