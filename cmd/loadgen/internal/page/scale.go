@@ -46,6 +46,9 @@ func (s *scale) at(x float64) px {
 func logScale(values []float64, from, to float64) *scale {
 	s := &scale{lo: math.Inf(1), from: from, to: to, log: true}
 	for _, x := range values {
+		if !finite(x) {
+			continue
+		}
 		if x > 0 {
 			s.lo, s.hi = min(s.lo, x), max(s.hi, x)
 		} else {
@@ -61,6 +64,10 @@ func logScale(values []float64, from, to float64) *scale {
 	}
 	return s
 }
+
+// finite tells whether x can be on an axis: one that reached to infinity would have ticks
+// without end.
+func finite(x float64) bool { return !math.IsNaN(x) && math.Abs(x) <= 1e300 }
 
 // round125 is the next 1, 2 or 5 times a power of ten, below or above.
 func round125(x float64, way func(float64) float64) float64 {
@@ -89,7 +96,9 @@ func round125(x float64, way func(float64) float64) float64 {
 func linearScale(values []float64, from, to float64) *scale {
 	s := &scale{lo: math.Inf(1), hi: math.Inf(-1), from: from, to: to}
 	for _, x := range values {
-		s.lo, s.hi = min(s.lo, x), max(s.hi, x)
+		if finite(x) {
+			s.lo, s.hi = min(s.lo, x), max(s.hi, x)
+		}
 	}
 	switch {
 	case s.lo > s.hi:

@@ -8,6 +8,17 @@ import (
 	"pgregory.net/rapid"
 )
 
+func TestAnAxisNeverReachesToInfinity(t *testing.T) {
+	for _, x := range []float64{math.Inf(1), math.Inf(-1), math.NaN(), math.MaxFloat64} {
+		values := []float64{1, x, 30}
+		for name, s := range map[string]*scale{"log": logScale(values, 60, 400), "linear": linearScale(values, 60, 400)} {
+			if n := len(s.ticks(plain, down)); s.lo > 1 || s.hi < 30 || s.hi > 100 || n < 1 {
+				t.Errorf("%s with %v: %v to %v, %d ticks", name, x, s.lo, s.hi, n)
+			}
+		}
+	}
+}
+
 // An axis covers its data, whatever they are; what is drawn lies between its ends, in
 // order; and it has ticks, but not too many.
 func TestAxesCoverTheirData(t *testing.T) {
