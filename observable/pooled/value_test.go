@@ -39,14 +39,17 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 	remote := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state, Remote: true,
 	}))
+	bare := trace.ContextWithRemoteSpanContext(context.Background(), trace.SpanContextFromContext(remote).WithTraceState(trace.TraceState{}))
 	fixed := []attribute.KeyValue{attribute.String("a", "b"), attribute.Int("n", 1), attribute.String("a", "c"), {}}
 	for name, c := range map[string]struct {
 		ctx   context.Context
 		value func(pooled.Value)
 		span  func(trace.Span)
 	}{
-		"nothing":       {context.Background(), func(pooled.Value) {}, func(trace.Span) {}},
-		"remote parent": {remote, func(pooled.Value) {}, func(trace.Span) {}},
+		"nothing":                    {context.Background(), func(pooled.Value) {}, func(trace.Span) {}},
+		"remote parent":              {remote, func(pooled.Value) {}, func(trace.Span) {}},
+		"parent without trace state": {bare, func(pooled.Value) {}, func(trace.Span) {}},
+		"another name":               {bare, func(v pooled.Value) { v.Span().SetName("other") }, func(s trace.Span) { s.SetName("other") }},
 		"attributes": {remote, func(v pooled.Value) {
 			v.SetAttributes(attribute.Bool("more", true), attribute.Int("n", 2))
 		}, func(s trace.Span) {
@@ -68,7 +71,7 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 			opts := cmp.Options{protocmp.Transform(),
 				protocmp.IgnoreFields(&tracepb.Span{}, "span_id", "start_time_unix_nano", "end_time_unix_nano"),
 				protocmp.IgnoreFields(&tracepb.Span_Event{}, "time_unix_nano")}
-			if c.ctx != remote {
+			if c.ctx == context.Background() {
 				opts = append(opts, protocmp.IgnoreFields(&tracepb.Span{}, "trace_id"))
 			}
 			if diff := cmp.Diff(want.all(), got.all(), opts); diff != "" {
