@@ -80,6 +80,7 @@ require (
 )
 
 tool (
+	github.com/loadgen-go/loadgen/scripts/suite
 	golang.org/x/perf/cmd/benchstat
 	honnef.co/go/tools/cmd/staticcheck
 )

@@ -1,0 +1,53 @@
+// Suite runs the tests of this module for longer than go test does, and counts what fails.
+//
+//	suite flaky [-rounds N] [-run REGEXP] [-quick] [PACKAGES]
+//	suite explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
+//
+// scripts/flaky and scripts/explore are the commands to call. Suite exits with 0 if nothing failed, 1 if something
+// did, 2 if it could not run, and 130 if it was interrupted; what it has counted by then is printed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// errFound is returned by a subcommand that ran to its end and saw tests fail. They are printed already.
+var errFound = errors.New("tests failed")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(status(ctx, run(ctx, os.Args[1:])))
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "flaky":
+			return flaky(ctx, args[1:])
+		case "explore":
+			return explore(ctx, args[1:])
+		}
+	}
+	return errors.New("want scripts/flaky or scripts/explore; both have -help")
+}
+
+// status prints err, unless the failures that it stands for are printed already, and returns the exit status.
+func status(ctx context.Context, err error) int {
+	switch {
+	case ctx.Err() != nil:
+		return 130
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errFound):
+		return 1
+	}
+	fmt.Fprintln(os.Stderr, "suite:", err)
+	return 2
+}
