@@ -230,7 +230,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 		ready, left := e.out >= mark, e.left
 		e.mu.Unlock()
 		if ready {
-			return e.since(before)
+			return e.Lost(before)
 		}
 		select {
 		case <-left:
@@ -264,11 +264,12 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	e.cancel()
 	e.client.CloseIdleConnections()
-	return e.since(before)
+	return e.Lost(before)
 }
 
-// since returns an error if spans were lost since the counts were as before.
-func (e *Exporter) since(before Counts) error {
+// Lost returns why spans were last refused or dropped, or nil if none were since the
+// counts were as before.
+func (e *Exporter) Lost(before Counts) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.counts.Refused == before.Refused && e.counts.Dropped == before.Dropped {
