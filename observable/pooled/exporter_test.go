@@ -210,10 +210,11 @@ func TestWhatIsExportedMakesRoom(t *testing.T) {
 	}
 }
 
+// That random shards leave one of four without a span has a chance of 1 in 10^31.
 func TestSpansAreSpreadOverShards(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	c := &collector{}
-	p := start(t, pooled.Options{Exporter: c, NoReuse: true})
+	p := start(t, pooled.Options{Exporter: c, NoReuse: true, Interval: time.Hour})
 	for range 256 {
 		end(p, "x")
 	}
