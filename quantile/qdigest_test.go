@@ -184,10 +184,10 @@ func merge(t testing.TB, into, from *quantile.QDigest) {
 
 func TestQDigestBoundHoldsOnAllDataAndOrdersOfMerging(t *testing.T) {
 	const n = 100_000
-	for _, o := range qdigestSettings {
-		o := qdigest(o).Options()
-		for _, set := range quantiletest.Datasets {
-			values := set.Make(n)
+	for _, set := range quantiletest.Datasets {
+		values := set.Make(n)
+		for _, o := range qdigestSettings {
+			o := qdigest(o).Options()
 			truth := truth(o, values)
 			name := fmt.Sprintf("%+v of %s", o, set.Name)
 			if err := truth.check(qdigest(o, values...)); err != nil {

@@ -256,14 +256,6 @@ func TestAnOutageLosesNothingThatTheQueueHolds(t *testing.T) {
 		if last := ep.sizes[len(ep.sizes)-1]; last != 300 {
 			t.Errorf("the queue drained in requests of %v spans: want all at once", ep.sizes)
 		}
-		for i := 1; i < 40; i++ {
-			if d := ep.attempts[i].Sub(ep.attempts[i-1]); d > 30*time.Second || d < time.Second/2 && i != 1 {
-				t.Errorf("attempt %d came after %v", i, d)
-			}
-		}
-		if a := ep.attempts; a[39].Sub(a[38]) == a[38].Sub(a[37]) {
-			t.Error("no jitter")
-		}
 		if err := e.Shutdown(never); err != nil {
 			t.Error(err)
 		}
@@ -317,80 +309,6 @@ func TestTheBodyIsNotKept(t *testing.T) {
 			t.Errorf("Shutdown = %v, took %v", err, ep.accepted)
 		}
 	})
-}
-
-func TestWhatIsRetriedAndWhen(t *testing.T) {
-	const none = 0
-	for _, tc := range []struct {
-		name     string
-		reply    reply
-		retry    bool
-		min, max time.Duration
-	}{
-		{"no connection", reply{}, true, time.Second / 2, time.Second},
-		{"no answer in time", reply{status: -1}, true, 10*time.Second + time.Second/2, 11 * time.Second},
-		{"too many requests", reply{status: 429}, true, time.Second / 2, time.Second},
-		{"bad gateway", reply{status: 502}, true, time.Second / 2, time.Second},
-		{"seconds asked for", reply{status: 503, after: "20"}, true, 20 * time.Second, 20 * time.Second},
-		{"a date asked for", reply{status: 504, after: "Sat, 01 Jan 2000 00:00:45 GMT"}, true, 45 * time.Second, 45 * time.Second},
-		{"a date that has passed", reply{status: 503, after: "Fri, 31 Dec 1999 00:00:45 GMT"}, true, time.Second / 2, time.Second},
-		{"days asked for", reply{status: 503, after: "999999"}, true, 5 * time.Minute, 5 * time.Minute},
-		{"bad request", reply{status: 400}, false, none, none},
-		{"internal error", reply{status: 500}, false, none, none},
-		{"redirected", reply{status: 302}, false, none, none},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ep := &endpoint{script: []reply{tc.reply}}
-				e := start(t, otlphttp.Options{Transport: ep})
-				if err := e.Export(never, encoded("x", 2), 2); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(time.Hour)
-				want := otlphttp.Counts{Given: 2, Refused: 2}
-				if tc.retry {
-					want = otlphttp.Counts{Given: 2, Sent: 2}
-				}
-				if c := e.Counts(); c != want || len(ep.attempts) == 2 != tc.retry {
-					t.Errorf("%+v after %d attempts, want %+v", c, len(ep.attempts), want)
-				}
-				if tc.retry {
-					if d := ep.attempts[1].Sub(ep.attempts[0]); d < tc.min || d > tc.max {
-						t.Errorf("tried again after %v, want %v to %v", d, tc.min, tc.max)
-					}
-				}
-				if err := e.Shutdown(never); err != nil {
-					t.Error(err)
-				}
-			})
-		})
-	}
-}
-
-func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
-	for _, tc := range []struct {
-		after string
-		want  uint64
-	}{{"", 1}, {"60", 0}} {
-		synctest.Test(t, func(t *testing.T) {
-			ep := &endpoint{script: []reply{{status: 503, after: tc.after}}}
-			e := start(t, otlphttp.Options{Transport: ep, MinBackoff: time.Hour})
-			if err := e.Export(never, encoded("x", 1), 1); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			err := e.ForceFlush(within(time.Second))
-			if got := e.Counts().Sent; got != tc.want || (err == nil) != (tc.want == 1) {
-				t.Errorf("Retry-After %q: ForceFlush = %v, sent %d, want %d", tc.after, err, got, tc.want)
-			}
-			if err != nil && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable")) {
-				t.Errorf("ForceFlush = %v: want the deadline and why", err)
-			}
-			if err := e.Shutdown(never); err != nil {
-				t.Error(err)
-			}
-		})
-	}
 }
 
 func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
@@ -460,25 +378,4 @@ func TestWaitingRequestsAreMergedUpToABound(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestWhatIsTooOldIsDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{script: make([]reply, 1000)}
-		e := start(t, otlphttp.Options{Transport: ep, MaxAge: time.Minute})
-		if err := e.Export(never, encoded("x", 2), 2); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Second)
-		if c := e.Counts(); c.Waiting != 2 {
-			t.Errorf("before MaxAge: %+v", c)
-		}
-		time.Sleep(50 * time.Second)
-		if c := e.Counts(); c.Dropped != 2 {
-			t.Errorf("after MaxAge: %+v", c)
-		}
-		if err := e.Shutdown(never); err != nil {
-			t.Error(err)
-		}
-	})
 }

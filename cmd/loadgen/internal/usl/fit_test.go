@@ -65,10 +65,14 @@ func TestFitIsTheNearest(t *testing.T) {
 		return sum
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		points := measured(laws(t), 0.02, seeded(rapid.Uint64().Draw(t, "seed")))
+		random := seeded(rapid.Uint64().Draw(t, "seed"))
+		points := measured(laws(t), 0, random)
+		for i := range points { // off by too little to be a poor fit
+			points[i].X *= 1 + 0.01*(2*random.Float64()-1)
+		}
 		f, err := usl.Nearest(points)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		for range 20 {
 			step := func(x, size float64) float64 { return max(0, x+size*rapid.Float64Range(-1, 1).Draw(t, "step")) }
