@@ -236,15 +236,22 @@ func (c *crew) grow(now time.Duration, waiting int) {
 	}
 }
 
-// processorsBusy tells whether the processors have had enough to do since it was last
-// asked; so it says, too, if that was long ago. What the process got of them does not
-// tell that alone, if other programs want them.
+// processorsBusy reports whether the processors have had enough to do since it was last
+// called.
 func (c *crew) processorsBusy(now time.Duration) bool {
 	reading := cpuReading{now, processCPU()}
 	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
 	c.looked = reading
 	metrics.Read(c.runnable)
-	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) || c.runnable[0].Value.Uint64() > 0
+	return enoughToDo(took, spent, runtime.GOMAXPROCS(0), c.runnable[0].Value.Uint64())
+}
+
+// enoughToDo reports whether so many processors have had enough to do in a time in which the
+// process spent so much of theirs. If that was long, it is not known. If other programs want
+// the processors, what the process got of them does not tell alone: then goroutines are
+// runnable.
+func enoughToDo(took, spent time.Duration, processors int, runnable uint64) bool {
+	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(processors) || runnable > 0
 }
 
 // abort ends the run if it misses an objective by the windows whose calls have ended.
