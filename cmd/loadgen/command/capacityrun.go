@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type capacitySearch struct {
 	visit   probeVisit
 }
 
-func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) error {
+func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) (err error) {
 	if err := o.probed(s); err != nil {
 		return unusable(err)
 	}
@@ -39,6 +40,14 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	}
 	began := time.Now()
 	dir := o.directory(s.Name, began)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return unusable(err)
+	}
+	unlock, err := capacity.Lock(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
 	if _, err := os.Stat(filepath.Join(dir, capacity.FileName)); err == nil {
 		return unusable(fmt.Errorf("%s holds a search already: want another directory, or --resume %s", dir, dir))
 	}
@@ -48,7 +57,16 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
 }
 
-func resumeCapacity(ctx context.Context, o *capacityOptions) error {
+func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
+	if _, err := capacity.ReadFile(o.resume); err != nil {
+		return unusable(err) // and lock nothing that is no search
+	}
+	dir := directoryOf(o.resume)
+	unlock, err := capacity.Lock(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
 	file, err := capacity.ReadFile(o.resume)
 	if err != nil {
 		return unusable(err)
@@ -79,10 +97,10 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) error {
 	default:
 		file.Workers = o.workers
 	}
-	return goOn(ctx, file, directoryOf(o.resume), o)
+	return goOn(ctx, file, dir, o)
 }
 
-// goOn makes the probes that are left, and says the answer.
+// goOn makes the probes that are left, and says the answer. The directory is locked.
 func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -92,6 +110,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		file.Require = bench.QPS(o.require).Float()
 	}
 	_, cells := armsOf(file.Scenario)
+	file.Status = status(false)
 	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()

@@ -81,6 +81,8 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	switch {
 	case v.Error != "":
 		return 0, errors.New(v.Error)
+	case v.Record.Interrupted:
+		return 0, errors.New("its process was interrupted")
 	case v.Record.Loop != bench.ClosedLoop || v.Record.Workers != t.Workers:
 		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop, v.Record.Workers)
 	}

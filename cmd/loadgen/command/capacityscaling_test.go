@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
@@ -43,25 +42,17 @@ func TestNumbersOfWorkersAreReadStrictly(t *testing.T) {
 // The turnstile lets calls through one by one: 500 a second at the very most, whatever
 // the number of workers.
 func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "out")
+	marks, out := filepath.Join(t.TempDir(), "marks"), filepath.Join(t.TempDir(), "out")
 	t.Setenv(asCommand, ownTargets)
-	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "max<1h", "--workers", "2", "--pace", "sleep",
+	t.Setenv(testMarks, marks)
+	t.Setenv(testHangs, "visit 2") // which come after all probes
+	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "max<1h", "--workers", "2", "--pace", "sleep",
 		"--from", "100/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "a throughput", func() bool {
-		f, err := capacity.ReadFile(out)
-		return err == nil && len(f.Throughputs) >= 1
-	})
-	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // its code says more
+	p.await(t, "a second throughput", func() bool { return marked(marks, "visit") == 2 })
+	code := p.interrupt(t)
 	f, err := capacity.ReadFile(out)
-	if err != nil || cmd.ProcessState.ExitCode() != exitInterrupted || f.Status != results.Partial || len(f.Scaling) != 1 {
-		t.Fatalf("exit %d, %+v, %v\n%s\n%s", cmd.ProcessState.ExitCode(), f, err, stdout, stderr)
+	if err != nil || code != exitInterrupted || f.Status != results.Partial || len(f.Scaling) != 1 || len(f.Throughputs) != 1 {
+		t.Fatalf("exit %d, %+v, %v\n%s\n%s", code, f, err, &p.stdout, &p.stderr)
 	}
 	// Most of the rest is made up, for visits take their time.
 	made := f.Unscaled()

@@ -1,11 +1,11 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -48,7 +49,7 @@ func takeRevision(cmd *cobra.Command) (ref string, err error) {
 
 // completeRevisions offers the branches and tags of the repository here.
 func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	out, err := exec.CommandContext(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
+	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -153,7 +154,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	r, ended := judgeRuns(out, complete, o)
 	names := suspects(r, o)
-	if len(names) == 0 || !complete {
+	if len(names) == 0 || interrupted(ended) {
 		return ended
 	}
 	confirming(names, o)
@@ -175,7 +176,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	case err != nil:
 		return unusable(err)
 	case !complete:
-		return ended
+		return &exitError{exitInterrupted, errors.New("interrupted before what regressed was measured again")}
 	}
 	r, err = judge(benchFiles(out), onlyLoad, o)
 	if err != nil {
@@ -229,21 +230,18 @@ func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
+	cut := verdict(head, complete, o.strict)
 	if !complete && (len(base.Visits) == 0 || len(head.Visits) == 0) {
-		return nil, verdict(head, complete, o.strict)
+		return nil, cut
 	}
 	r, err := judge(benchFiles(out), onlyLoad, o)
-	if err != nil {
+	switch {
+	case !complete: // what one side lacks may be why the two cannot be compared
+		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+	case err != nil:
 		return nil, err
 	}
-	ended := judged(r)
-	for _, run := range []*results.Run{head, base} {
-		var exit *exitError
-		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (ended == nil || exit.code == exitInterrupted) {
-			return r, err
-		}
-	}
-	return r, ended
+	return r, cmp.Or(judged(r), cut, verdict(base, complete, o.strict))
 }
 
 // family is how many figures a comparison of s is a verdict on, or a few more.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -205,18 +204,21 @@ func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
 	}
 }
 
+// scripted is one round of test binaries that are shell scripts.
+func scripted(t *testing.T, script string) *benchRun {
+	t.Helper()
+	dir, test := t.TempDir(), executable(t, script)
+	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
+		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+}
+
 func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 	dir := t.TempDir()
 	for script, want := range map[string]string{
 		"echo PASS": `benchmarks of base (commit ), round 1: none matches "Encode": want some on both sides (--benchmarks)`,
 		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 ns/op\npanic: no",
 	} {
-		test := filepath.Join(dir, "test")
-		if err := os.WriteFile(test, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		r := benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
-			programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+		r := scripted(t, script)
 		if n, err := r.do(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %d rounds, %v; want %q", script, n, err, want)
 		}
@@ -233,31 +235,49 @@ func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 	}
 }
 
+// hangs is a test file whose fifth process hangs: that of the third round of two sides.
+const hangs = `package m
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+)
+
+func init() {
+	name := os.Getenv("` + testMarks + `")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.WriteString("bench\n")
+	}
+	if err != nil {
+		panic(err)
+	}
+	if data, err := os.ReadFile(name); err != nil || bytes.Count(data, []byte("\n")) == 5 {
+		time.Sleep(time.Hour)
+	}
+}
+
+func BenchmarkBoth(b *testing.B) {}
+`
+
 func TestAnInterruptKeepsTheRoundsOfBenchmarks(t *testing.T) {
-	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, nil)
-	cmd, stdout, stderr := command(t, "run", "--bench", ".", "--benchmarks", "Both", "--benchtime", "50x", "--rounds", "1000", "--compare", "before", "--out", "out")
-	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	marks := filepath.Join(t.TempDir(), "marks")
+	t.Setenv(testMarks, marks)
+	dir := repository(t, map[string]string{"m_test.go": hangs}, nil)
+	p := start(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "6", "--compare", "before", "--out", "out")
+	p.await(t, "a third round", func() bool { return marked(marks, "bench") == 5 })
+	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted after 2 of 6 rounds") || !strings.Contains(p.stdout.String(), "head.bench") {
+		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
-	await(t, "two rounds", func() bool {
-		got, err := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
-		return err == nil && len(got) >= 2
-	})
-	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	if !strings.Contains(p.stderr.String(), "warning: both are the same") {
+		t.Errorf("it does not say that there is nothing to compare:\n%s", &p.stderr)
 	}
-	err := cmd.Wait()
-	if cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "interrupted after ") || !strings.Contains(stdout.String(), "head.bench") {
-		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
-	}
-	if !strings.Contains(stderr.String(), "warning: both are the same") {
-		t.Errorf("it does not say that there is nothing to compare:\n%s", stderr)
-	}
-	base, _ := results.ReadBench(filepath.Join(dir, "out", "base.bench"))
-	head, _ := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
-	if len(base) != len(head) {
-		t.Errorf("%d lines of the base and %d of the head", len(base), len(head))
+	for _, name := range []string{"base.bench", "head.bench"} {
+		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 2 {
+			t.Errorf("%s: %d results, %v; want those of two rounds", name, len(got), err)
+		}
 	}
 	checkClean(t, dir)
 }

@@ -1,7 +1,10 @@
 package command
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -77,5 +80,24 @@ func TestOpenTelemetryStaysWhereItBelongs(t *testing.T) {
 				t.Errorf("observable depends on %s: want the API alone", dep)
 			}
 		}
+	}
+}
+
+// What starts a process elsewhere would race with the interrupts of a terminal.
+func TestProcessesAreStartedByOnePackage(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || filepath.Dir(path) == filepath.Join("..", "internal", "child") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, call := range []string{"exec.Command", "os.StartProcess", "syscall.ForkExec"} {
+			if strings.Contains(string(text), call) {
+				t.Errorf("%s has %s: want internal/child", path, call)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,20 +170,22 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
 	visits := visits{sides: []side{{program: program, writer: w}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
-	if complete && visitErr == nil && len(o.profiles) > 0 {
-		visitErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
-	}
 	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	var profiles string
+	var profileErr error
+	if complete && len(o.profiles) > 0 {
+		profiles, profileErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
 	}
 	done, err := results.Read(w.JSONPath())
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(o.stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiled(out, o.profiles)); err != nil {
+	if _, err := fmt.Fprint(o.stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiles); err != nil {
 		return unusable(err)
 	}
-	return verdict(done, complete, o.strict)
+	return cmp.Or(profileErr, verdict(done, complete, o.strict))
 }
 
 func status(complete bool) results.Status {
@@ -190,14 +193,6 @@ func status(complete bool) results.Status {
 		return results.Complete
 	}
 	return results.Partial
-}
-
-// profiled says where profiles are, and how to look at them.
-func profiled(out string, profiles []string) string {
-	if len(profiles) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof -http : FILE, and go tool trace FILE.\n", filepath.Join(out, "profiles"))
 }
 
 // verdict is how a run ends.
