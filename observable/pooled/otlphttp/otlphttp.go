@@ -244,8 +244,9 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 
 // Shutdown sends what waits and ends the exporter. Spans that come later are
 // dropped. If ctx ends first, what still waits is dropped, and the attempt under
-// way cancelled. The error is as that of ForceFlush. It may be called more than
-// once; an exporter that has ended returns nil.
+// way cancelled: its spans count as dropped, and the endpoint may have taken them.
+// The error is as that of ForceFlush. It may be called more than once; an exporter
+// that has ended returns nil.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
