@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
 // lockName is the name of the file in the directory of a search that goes on. Its lock ends
@@ -22,8 +22,8 @@ func Lock(dir string) (unlock func() error, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("capacity: %w", err)
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			if errors.Is(err, unix.EWOULDBLOCK) {
+		if err := lock.Try(f); err != nil {
+			if errors.Is(err, lock.ErrLocked) {
 				err = errors.New("another loadgen searches there: wait until it has ended, or search in another directory")
 			}
 			return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
