@@ -299,6 +299,26 @@ func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
 	}
 }
 
+// An observer that loses its processor between the clock and what it looks at sees what
+// happened meanwhile.
+func TestWhatHappensDuringATickIsMet(t *testing.T) {
+	noGC(t)
+	synctest.Test(t, func(t *testing.T) {
+		export := NewActivity("span export")
+		o := newObserver(Clock{time.Now()}, 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
+		time.Sleep(msec)
+		now := o.clock.Now()
+		time.Sleep(msec)
+		o.makes(0, func() { time.Sleep(msec); export.Begin()(); time.Sleep(msec) })
+		o.tick(now)
+		o.tick(o.clock.Now())
+		o.finish(o.looked)
+		if got := metBy(t, o, 0); !slices.Equal(got, []string{"span export"}) {
+			t.Errorf("met %v", got)
+		}
+	})
+}
+
 func TestALongWaitIsMetFromItsBeginning(t *testing.T) {
 	o := newObserver(Clock{time.Now()}, 0, time.Second, nil, newSlowest(1, oneKey{}))
 	o.looked = 10 * msec
