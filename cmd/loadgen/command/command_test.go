@@ -174,7 +174,7 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 	runs := map[string]string{}
 	for i, seed := range []string{"1", "1", "2"} {
 		out := filepath.Join(t.TempDir(), "out")
-		if code, _, stderr := execute(t, "run", file, "--seed", seed, "--rounds", "3", "--duration", "20ms", "--warmup", "0", "--out", out); code != 0 {
+		if code, _, stderr := execute(t, "run", file, "--seed", seed, "--rounds", "2", "--spans", "none,sdk", "--quantile", "exact", "--duration", "20ms", "--warmup", "0", "--out", out); code != 0 {
 			t.Fatalf("exit %d\n%s", code, stderr)
 		}
 		run, err := results.Read(out)
@@ -311,18 +311,18 @@ func TestExitCodes(t *testing.T) {
 // the run says that it was.
 func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
 	for name, args := range map[string][]string{
-		"the queue grows":   {"--qps", "5M", "--duration", "20ms"},
-		"calls are dropped": {"--qps", "1M", "--duration", "50ms", "--queue", "10"},
+		"the queue grows":   {},
+		"calls are dropped": {"--queue", "10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			args := append([]string{"run", scenario(t, tiny), "--rounds", "1", "--strict", "--out", out}, args...)
-			code, stdout, stderr := execute(t, args...)
+			args := append([]string{"run", "--target", "turnstile", "--qps", "2k", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "--strict", "--out", out}, args...)
+			code, stdout, stderr := own(t, args...)
 			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 			}
 			got, err := results.ReadBench(filepath.Join(out, "run.bench"))
-			if err != nil || len(got) < 3 {
+			if err != nil || len(got) == 0 {
 				t.Errorf("%d results, %v", len(got), err)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,7 +142,7 @@ func checkClean(t *testing.T, dir string) {
 
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
 	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
-	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--seed", "7", "--compare", "before", "--out", "out")
+	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
 	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, "20 visits in 10 rounds") ||
 		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
@@ -174,33 +175,39 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 	}
 }
 
-func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
+func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t *testing.T) {
 	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, map[string]string{"m_test.go": benchmarks(4000, "New")})
-	args := []string{"run", "--bench", ".", "--benchtime", "50x", "--compare", "before"}
-	code, stdout, stderr := in(t, dir, append(args, "--out", "out")...)
-	for _, want := range []string{"warning: base alone has Gone", "warning: head alone has New", "both were measured in turn, round by round", "exit 1\n"} {
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--confirm", "--out", "out")
+	for _, want := range []string{"warning: base alone has Gone", "warning: head alone has New", "both were measured in turn, round by round"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}
 	}
-	if code != exitWorse || !strings.Contains(stderr, "in 12 rounds") || !strings.Contains(stderr, "regressed\n") {
-		t.Errorf("exit %d\n%s", code, stderr)
+	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "in 12 rounds") ||
+		!strings.Contains(stderr, "confirming: Both") || !strings.Contains(stderr, "regressed\n") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	for _, name := range []string{"base.bench", "head.bench"} {
-		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 24 {
-			t.Errorf("%s: %d results, %v", name, len(got), err)
+	for name, want := range map[string]int{"base.bench": 24, "head.bench": 24, "confirm/base.bench": 12, "confirm/head.bench": 12} {
+		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != want {
+			t.Errorf("%s: %d results, %v; want %d", name, len(got), err, want)
 		}
 	}
-	code, stdout, stderr = in(t, dir, append(args, "--rounds", "8", "--confirm", "--out", "twice")...)
-	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "confirming: Both") {
-		t.Errorf("--confirm: exit %d\n%s\n%s", code, stdout, stderr)
+}
+
+func TestTooFewRoundsShowNoRegression(t *testing.T) {
+	rounds := func(bytes int) string {
+		return fmt.Sprintf("# loadgen run --bench\n# round 1\nBenchmarkBoth 50 %[1]d B/op\n# round 2\nBenchmarkBoth 50 %[1]d B/op\n", bytes)
 	}
-	if got, err := results.ReadBench(filepath.Join(dir, "twice", "confirm", "head.bench")); err != nil || len(got) != 8 {
-		t.Errorf("%d results of 8 rounds of what regressed, %v", len(got), err)
+	var stdout strings.Builder
+	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard}
+	r, err := judge([2]string{written(t, "base.bench", rounds(1000)), written(t, "head.bench", rounds(4000))}, "", o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	code, stdout, stderr = in(t, dir, append(args, "--benchmarks", "Both", "--rounds", "2", "--strict", "--out", "few")...)
-	if code != exitNotValid || !strings.Contains(stdout, "2 rounds cannot show this: need 6") || !strings.Contains(stdout, "too few rounds to show any regression") {
-		t.Errorf("2 rounds: exit %d\n%s\n%s", code, stdout, stderr)
+	var exit *exitError
+	if !errors.As(judged(r), &exit) || exit.code != exitNotValid || !strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
+		!strings.Contains(stdout.String(), "too few rounds to show any regression") {
+		t.Errorf("%v\n%s", exit, &stdout)
 	}
 }
 
