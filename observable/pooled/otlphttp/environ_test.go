@@ -144,7 +144,9 @@ func TestSpansOfAProviderReachAServer(t *testing.T) {
 		w.WriteHeader(resp.StatusCode)
 	}))
 	defer server.Close()
-	setenv(t, map[string]string{"ENDPOINT": server.URL, "COMPRESSION": "gzip", "HEADERS": "tenant=blue", "TIMEOUT": "3600000"})
+	setenv(t, map[string]string{
+		"ENDPOINT": server.URL, "COMPRESSION": "gzip", "HEADERS": "tenant=blue", "TIMEOUT": "3600000",
+	})
 	opts, err := otlphttp.Environment()
 	if err != nil {
 		t.Fatal(err)
