@@ -56,7 +56,8 @@ func TestEveryArmExportsEverySpanToTheSameBytes(t *testing.T) {
 	for name, size := range sizes {
 		d, most := size-sizes["sdk"], header*max(requests[name], requests["sdk"])
 		if d < -most || d > most {
-			t.Errorf("%s exported %d bytes in %d requests, sdk %d in %d", name, size, requests[name], sizes["sdk"], requests["sdk"])
+			t.Errorf("%s exported %d bytes in %d requests, sdk %d in %d",
+				name, size, requests[name], sizes["sdk"], requests["sdk"])
 		}
 	}
 	if len(sizes) != len(spans.Arms)-2 { // all but none and noop

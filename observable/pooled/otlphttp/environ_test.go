@@ -111,7 +111,7 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for certificate, want := range map[string]otlphttp.Counts{"": {Given: 1, Dropped: 1}, file: {Given: 1, Sent: 1}} {
-		setenv(t, map[string]string{"ENDPOINT": server.URL, "CERTIFICATE": certificate})
+		setenv(t, map[string]string{"ENDPOINT": server.URL, "CERTIFICATE": certificate, "TIMEOUT": "3600000"})
 		opts, err := otlphttp.Environment()
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +144,9 @@ func TestSpansOfAProviderReachAServer(t *testing.T) {
 		w.WriteHeader(resp.StatusCode)
 	}))
 	defer server.Close()
-	setenv(t, map[string]string{"ENDPOINT": server.URL, "COMPRESSION": "gzip", "HEADERS": "tenant=blue"})
+	setenv(t, map[string]string{
+		"ENDPOINT": server.URL, "COMPRESSION": "gzip", "HEADERS": "tenant=blue", "TIMEOUT": "3600000",
+	})
 	opts, err := otlphttp.Environment()
 	if err != nil {
 		t.Fatal(err)

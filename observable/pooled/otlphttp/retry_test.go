@@ -69,14 +69,14 @@ func (e *endpoint) waits() (all []time.Duration) {
 }
 
 func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
-	const failures = 60
+	const failures, ms = 60, time.Millisecond
 	for _, tc := range []struct {
 		name              string
 		opts              otlphttp.Options
 		shortest, longest time.Duration
 	}{
 		{"by default", otlphttp.Options{}, time.Second, 30 * time.Second},
-		{"that doubles past its bound", otlphttp.Options{MinBackoff: 10 * time.Millisecond, MaxBackoff: 35 * time.Millisecond}, 10 * time.Millisecond, 35 * time.Millisecond},
+		{"that doubles past its bound", otlphttp.Options{MinBackoff: 10 * ms, MaxBackoff: 35 * ms}, 10 * ms, 35 * ms},
 		{"that is constant", otlphttp.Options{MinBackoff: time.Minute}, time.Minute, time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -91,7 +91,7 @@ const rounding = 1e-9
 // below125 returns the n of a value125 a few steps below x, which is positive and finite.
 func below125(x float64) int { return 3*int(math.Floor(log10(x))) - 1 }
 
-// floor125 returns the n of the greatest value125 that is at most x.
+// floor125 returns the n of the greatest value125 that is at most x, but for rounding.
 func floor125(x float64) int {
 	n := below125(x)
 	for value125(n+1)*(1-rounding) <= x {
@@ -100,7 +100,7 @@ func floor125(x float64) int {
 	return n
 }
 
-// ceil125 returns the n of the least value125 that is at least x.
+// ceil125 returns the n of the least value125 that is at least x, but for rounding.
 func ceil125(x float64) int {
 	n := below125(x)
 	for value125(n) < x*(1-rounding) {

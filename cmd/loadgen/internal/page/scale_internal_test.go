@@ -93,10 +93,13 @@ func TestAxesCoverTheirData(t *testing.T) {
 }
 
 func TestAnAxisOfAnyDataCoversThem(t *testing.T) {
-	usual := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1), rapid.Float64Range(1, 1e4), rapid.Float64Range(1e-6, 1e12))
-	value := rapid.OneOf(usual, rapid.Float64(), rapid.Float64Range(0, 1e-300), rapid.Float64Range(1e300, math.MaxFloat64))
+	usual := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1), rapid.Float64Range(1, 1e4),
+		rapid.Float64Range(1e-6, 1e12))
+	value := rapid.OneOf(usual, rapid.Float64(), rapid.Float64Range(0, 1e-300),
+		rapid.Float64Range(1e300, math.MaxFloat64))
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of"), 0, 20).Draw(t, "values")
+		of := rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of")
+		values := rapid.SliceOfN(of, 0, 20).Draw(t, "values")
 		for name, s := range axes(values, rapid.Bool().Draw(t, "across")) {
 			if err := checkAxis(s, values); err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -119,7 +122,8 @@ func TestAnAxisDoesNotReachToInfinity(t *testing.T) {
 func TestAnAxisBeginsAndEndsWithRoundNumbers(t *testing.T) {
 	for _, tc := range []struct{ least, greatest, lo, hi float64 }{
 		{3, 70, 2, 100}, {20, 50, 20, 50}, {7, 7, 5, 10}, {10, 10, 5, 20}, {0.3, 0.3, 0.2, 0.5},
-		{0.1 + 0.2, 10 * (1 + 1e-15), 0.2, 10}, {1 - 1e-12, 200, 1, 200}, {6e-310, 3e-309, 5e-310, 5e-309}, {3e-7, 1e308, 2e-7, 1e308},
+		{0.1 + 0.2, 10 * (1 + 1e-15), 0.2, 10}, {1 - 1e-12, 200, 1, 200},
+		{6e-310, 3e-309, 5e-310, 5e-309}, {3e-7, 1e308, 2e-7, 1e308},
 	} {
 		if s := logScale([]float64{tc.least, tc.greatest}, 0, 100); s.lo != tc.lo || s.hi != tc.hi {
 			t.Errorf("%v to %v: from %v to %v, want %v to %v", tc.least, tc.greatest, s.lo, s.hi, tc.lo, tc.hi)
