@@ -30,10 +30,24 @@ type Verdict string
 const (
 	Improved     Verdict = "improved"
 	Regressed    Verdict = "regressed"
+	Worse        Verdict = "worse"        // it differs; whether by more than the margin is not clear
+	Better       Verdict = "better"       // the same, the other way
 	Equivalent   Verdict = "equivalent"   // the interval lies within the margin
 	Inconclusive Verdict = "inconclusive" // the reason is beside it
 	NotJudged    Verdict = "not judged"   // no direction of the unit is better
+	Exploratory  Verdict = "exploratory"  // it is shown, as Cell.Exploratory asks, and not judged
 )
+
+// Differs reports whether a difference was shown.
+func (v Verdict) Differs() bool {
+	return v == Improved || v == Regressed || v == Better || v == Worse || v == Expected
+}
+
+// Undecided reports whether the verdict leaves open if the difference is beyond the margin.
+func (v Verdict) Undecided() bool { return v == Better || v == Worse || v == Inconclusive }
+
+// Judged reports whether the cell was judged at all.
+func (v Verdict) Judged() bool { return v != NotJudged && v != Exploratory }
 
 // Alpha is the chance of calling any of a family of cells worse or better though none is.
 const Alpha = 0.05
@@ -49,6 +63,11 @@ type Cell struct {
 	Head []float64
 	// Paired says that the i-th values of both are of one round. There are as many.
 	Paired bool
+	// Exploratory says that the cell is shown and not judged: it is not one of the family.
+	Exploratory bool
+	// Incomparable says why the values cannot be compared, if they cannot: the cell is then
+	// inconclusive, and not one of the family.
+	Incomparable string
 }
 
 // A Result is a cell that was judged.
@@ -63,6 +82,7 @@ type Result struct {
 	Absolute         bool
 	P                float64 // of there being no difference; NaN if it was not tested
 	Adjusted         float64 // P for all cells of the family, by Holm's procedure
+	Marked           bool    // exploratory, and found among all that are
 	Verdict          Verdict
 	Why              string // the reason for which it is inconclusive, or a remark
 }
@@ -79,7 +99,7 @@ func Judge(cells []Cell) ([]Result, error) {
 			faults.add(&c, err)
 			continue
 		}
-		if !math.IsNaN(r.P) && c.Rule.Better != Neither {
+		if !math.IsNaN(r.P) && c.Rule.Better != Neither && !c.Exploratory {
 			family = append(family, i)
 		}
 		all[i] = *r
@@ -102,6 +122,14 @@ func Judge(cells []Cell) ([]Result, error) {
 
 // measure is all of a result but its verdict.
 func measure(c Cell) (*Result, error) {
+	nan := math.NaN()
+	r := &Result{Cell: c, BaseMedian: nan, HeadMedian: nan, Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan}
+	if len(c.Base) > 0 && len(c.Head) > 0 {
+		r.BaseMedian, r.HeadMedian = results.Median(c.Base), results.Median(c.Head)
+	}
+	if c.Incomparable != "" {
+		return r, nil
+	}
 	if len(c.Base) == 0 || len(c.Head) == 0 {
 		return nil, fmt.Errorf("%d values of the base and %d of the head: want some of both", len(c.Base), len(c.Head))
 	}
@@ -115,9 +143,6 @@ func measure(c Cell) (*Result, error) {
 		}
 		lowest = min(lowest, x)
 	}
-	nan := math.NaN()
-	r := &Result{Cell: c, BaseMedian: results.Median(c.Base), HeadMedian: results.Median(c.Head),
-		Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan}
 	m := c.Rule.Margin
 	switch {
 	case lowest > 0:
@@ -193,8 +218,16 @@ func sample(x []float64) *benchmath.Sample {
 
 // judge gives r its verdict, as one of a family.
 func (r *Result) judge(family int) {
+	if r.Exploratory {
+		r.Verdict, r.Why = Exploratory, r.Incomparable
+		return
+	}
 	if r.Rule.Better == Neither {
 		r.Verdict = NotJudged
+		return
+	}
+	if r.Incomparable != "" {
+		r.Verdict, r.Why = Inconclusive, r.Incomparable
 		return
 	}
 	if math.IsNaN(r.Shift) {
