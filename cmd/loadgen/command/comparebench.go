@@ -163,7 +163,10 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	if rounds == 0 {
 		return nil, interrupted
 	}
-	r, err := judge(run.paths, "", o)
+	options := o.gate()
+	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
+	r, err := gate.Compare(options)
+	r, err = printComparison(r, err, run.paths, o)
 	switch {
 	case err != nil:
 		return nil, err

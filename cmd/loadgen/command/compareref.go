@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
@@ -138,8 +137,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if err != nil {
 		return unusable(err)
 	}
-	if need := comparison.Need(family(s), true); s.Rounds < need {
-		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %d figures: need --rounds %d, or fewer cells\n", report.Plural(s.Rounds, "round"), family(s), need)
+	if family := o.family(s); s.Rounds < comparison.Need(family, true) {
+		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %d figures: need --rounds %d, or fewer cells\n", report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
@@ -177,8 +176,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	case !complete:
 		return ended
 	}
-	r, err = judge(benchFiles(out), onlyLoad, o)
-	if err != nil {
+	if r, _, _, err = compareRuns(out, o); err != nil {
 		return err
 	}
 	return notConfirmed(r, o)
@@ -194,13 +192,6 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 		}
 	}
 	return cells
-}
-
-// onlyLoad leaves out estimators, which are not the target's: see run.bench for them.
-const onlyLoad = ".name:Load"
-
-func benchFiles(out string) [2]string {
-	return [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
 }
 
 // createSides starts the files of both.
@@ -219,22 +210,31 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 	return sides, nil
 }
 
-// judgeRuns compares two runs that were made side by side, and tells how it ends.
+// compareRuns compares two runs that were made side by side.
+func compareRuns(out string, o *runOptions) (r *gate.Report, base, head *results.Run, err error) {
+	dirs := [2]string{filepath.Join(out, "base"), filepath.Join(out, "head")}
+	if base, err = results.Read(dirs[0]); err != nil {
+		return nil, nil, nil, unusable(err)
+	}
+	if head, err = results.Read(dirs[1]); err != nil {
+		return nil, nil, nil, unusable(err)
+	}
+	if len(base.Visits) == 0 || len(head.Visits) == 0 {
+		return nil, base, head, nil
+	}
+	r, err = gate.CompareRuns(o.gate(), base, head)
+	r, err = printComparison(r, err, [2]string{filepath.Join(dirs[0], results.BenchFile), filepath.Join(dirs[1], results.BenchFile)}, o)
+	return r, base, head, err
+}
+
+// judgeRuns compares two runs, and tells how it ends.
 func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
-	base, err := results.Read(filepath.Join(out, "base"))
-	if err != nil {
-		return nil, unusable(err)
-	}
-	head, err := results.Read(filepath.Join(out, "head"))
-	if err != nil {
-		return nil, unusable(err)
-	}
-	if !complete && (len(base.Visits) == 0 || len(head.Visits) == 0) {
-		return nil, verdict(head, complete, o.strict)
-	}
-	r, err := judge(benchFiles(out), onlyLoad, o)
+	r, base, head, err := compareRuns(out, o)
 	if err != nil {
 		return nil, err
+	}
+	if r == nil {
+		return nil, verdict(head, complete, o.strict)
 	}
 	ended := judged(r)
 	for _, run := range []*results.Run{head, base} {
@@ -246,15 +246,7 @@ func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	return r, ended
 }
 
-// family is how many figures a comparison of s is a verdict on, or a few more.
-func family(s *scenarios.Scenario) (n int) {
-	for _, u := range results.Units {
-		_, tidy := benchunit.Tidy(1, u.Name)
-		// Those of estimators are not of the calls.
-		ofCalls := !strings.HasSuffix(u.Name, "error-ppm") && u.Name != "insert-ns/op" && u.Name != "query-ns/op" && u.Name != "state-bytes"
-		if ofCalls && comparison.DefaultRule(tidy).Better != comparison.Neither {
-			n++
-		}
-	}
-	return n * len(s.Cells())
+// family is how many figures a comparison of s with a revision is a verdict on.
+func (o *runOptions) family(s *scenarios.Scenario) int {
+	return o.gate().Primary() * len(s.Cells())
 }

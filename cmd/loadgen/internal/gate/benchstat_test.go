@@ -90,7 +90,7 @@ func TestMediansAndPValuesAreThoseOfBenchstat(t *testing.T) {
 					p = fmt.Sprintf("%.3f", *c.P)
 				}
 				class := benchunit.ClassOf(c.Unit)
-				have := row{benchunit.Scale(c.Base.Median, class), benchunit.Scale(c.Head.Median, class), p}
+				have := row{c.median(c.Base), c.median(c.Head), p}
 				w.base, w.head = benchunit.Scale(number(t, w.base), class), benchunit.Scale(number(t, w.head), class)
 				if have != w {
 					t.Errorf("%s in %s: %v, benchstat has %v", c.Name, c.Unit, have, w)

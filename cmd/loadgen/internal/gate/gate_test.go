@@ -148,7 +148,7 @@ func TestAnExpectedRegressionEndsAfterItsLastDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := []string{write(t, "a", side(1, 1, 1)), write(t, "b", side(1.3, 1, 1))}
-	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": expected, "2030-02-01 00:00": comparison.Regressed} {
+	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": comparison.Expected, "2030-02-01 00:00": comparison.Regressed} {
 		at, err := time.ParseInLocation("2006-01-02 15:04", now, time.Local)
 		if err != nil {
 			t.Fatal(err)
@@ -166,7 +166,7 @@ func TestPairsAreOfOneRound(t *testing.T) {
 	lines := func(arms string) string {
 		text := ""
 		for i, arm := range arms {
-			text += fmt.Sprintf("BenchmarkA/arm=%c-8 100 %d ns/op\n", arm, 100+i)
+			text += fmt.Sprintf("BenchmarkA/arm=%c-8 100 %d B/op\n", arm, 100+i)
 		}
 		return text
 	}

@@ -15,7 +15,7 @@ import (
 
 // Text is all that a run has to say: its tables, its comparisons, and what casts
 // doubt on them.
-func Text(run *results.Run) string {
+func Text(run *results.Run, contests []*comparison.Contest) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
 	b.WriteString(Title(s) + "\n")
@@ -32,12 +32,16 @@ func Text(run *results.Run) string {
 		b.WriteString(estimatorTable(run, all))
 		b.WriteString(runtimeTable(all))
 		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
-		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {
 		b.WriteString("No visit was measured to its end.\n")
 	}
-	list(&b, "Objectives", objectives(run))
-	list(&b, "Warnings", warnings(run))
+	said := SentencesOf(run, contests)
+	list(&b, "Comparisons, paired by round, with 95% intervals", said.Comparisons)
+	if said.Family != "" {
+		b.WriteString("\n" + wrap(said.Family, 100, ""))
+	}
+	list(&b, "Objectives", said.Objectives)
+	list(&b, "Warnings", said.Warnings)
 	return b.String()
 }
 
@@ -125,8 +129,12 @@ func quoted(path string) string {
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings are what casts doubt on a run, and what to do about it.
-func warnings(run *results.Run) []string {
-	return slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
+func warnings(run *results.Run, contests []*comparison.Contest) []string {
+	all := slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
+	if few := comparison.FewRounds(comparison.Results(contests)); few != "" && run.Scenario.Rounds >= comparison.MinPairs {
+		all = append(all, few+".")
+	}
+	return all
 }
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
