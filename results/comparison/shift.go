@@ -26,7 +26,7 @@ func (e *TooFewRoundsError) Error() string {
 }
 
 // Compare estimates the ratio of other to base, which hold one value for each
-// round, in the same order, all above 0. See paired for how.
+// round, in the same order, all above 0. See ofPairs for how.
 func Compare(base, other []float64) (Shift, error) {
 	n := len(base)
 	if n != len(other) {
@@ -35,13 +35,12 @@ func Compare(base, other []float64) (Shift, error) {
 	if n < MinPairs {
 		return Shift{}, &TooFewRoundsError{n, MinPairs}
 	}
-	d := make([]float64, n)
+	d := differences(base, other, false)
 	for i := range d {
-		d[i] = math.Log(other[i]) - math.Log(base[i])
-		if math.IsNaN(d[i]) || math.IsInf(d[i], 0) {
+		if math.IsNaN(d[i].by) || math.IsInf(d[i].by, 0) {
 			return Shift{}, fmt.Errorf("comparison: round %d compares %v with %v: want numbers above 0", i+1, other[i], base[i])
 		}
 	}
-	s := paired(d)
+	s := ofPairs(d, newNulls())
 	return Shift{math.Exp(s.mid), math.Exp(s.low), math.Exp(s.high), s.confidence, n}, nil
 }

@@ -74,7 +74,7 @@ func Compare(o *Options) (*Report, error) {
 	}
 	if o.Noise != nil {
 		if noise := o.Noise(func(unit string) bool {
-			return slices.ContainsFunc(judged, func(j comparison.Result) bool { return j.Rule.Unit == unit && j.Verdict != comparison.NotJudged })
+			return slices.ContainsFunc(judged, func(j comparison.Result) bool { return j.Rule.Unit == unit && j.Verdict.Judged() })
 		}); noise != "" {
 			r.Notes = append(r.Notes, noise)
 		}
@@ -85,9 +85,9 @@ func Compare(o *Options) (*Report, error) {
 }
 
 // rule is how a unit is judged: by what is known of it, then by what the inputs say of it,
-// then the gate file, then the flags.
+// then the gate file, then the flags. The margin of an exact unit is 0, unless one is named.
 func (o *Options) rule(unit string, in *inputs) comparison.Rule {
-	r := comparison.DefaultRule(unit)
+	r, named := comparison.DefaultRule(unit), false
 	if m := in.units.Get(unit, "better"); m != nil {
 		r.Better = map[string]comparison.Direction{"lower": comparison.Lower, "higher": comparison.Higher}[m.Value]
 	}
@@ -96,7 +96,7 @@ func (o *Options) rule(unit string, in *inputs) comparison.Rule {
 	}
 	if f := o.File; f != nil {
 		if m, ok := f.Margins[unit]; ok {
-			r.Margin = m
+			r.Margin, named = m, true
 		}
 		r.Exact = r.Exact || slices.Contains(f.Exact, unit)
 		if len(f.Only) > 0 && !slices.Contains(f.Only, unit) {
@@ -104,9 +104,12 @@ func (o *Options) rule(unit string, in *inputs) comparison.Rule {
 		}
 	}
 	if m, ok := o.Margins[unit]; ok {
-		r.Margin = m
+		r.Margin, named = m, true
 	}
 	r.Exact = r.Exact || slices.Contains(o.Exact, unit)
+	if r.Exact && !named {
+		r.Margin = comparison.Margin{}
+	}
 	return r
 }
 
@@ -162,17 +165,10 @@ func (r *Report) expectOne(e *Expected, cells []*Cell, now time.Time) {
 func (r *Report) warnOfFewRounds(judged []comparison.Result) {
 	family, silent, need := 0, 0, 0
 	for i := range judged {
-		if c := &judged[i]; c.Rule.Better != comparison.Neither && !c.Rule.Exact {
-			family++
-		}
-	}
-	for i := range judged {
 		c := &judged[i]
-		if c.Rule.Better == comparison.Neither || c.Rule.Exact {
-			continue
-		}
-		if n := comparison.Need(family, c.Paired); min(len(c.Base), len(c.Head)) < n {
-			silent, need = silent+1, max(need, n)
+		family = max(family, c.Family)
+		if c.TooFew {
+			silent, need = silent+1, max(need, comparison.Need(c.Family, c.Paired))
 		}
 	}
 	if silent > 0 {

@@ -34,7 +34,7 @@ func Markdown(r *Report) string {
 // split parts the cells that a reader must see from those that are as they were.
 func (t *Table) split() (loud, quiet []*Cell) {
 	for _, c := range t.Cells {
-		if c.Verdict == comparison.Equivalent || c.Verdict == comparison.NotJudged {
+		if c.Verdict == comparison.Equivalent || !c.Verdict.Judged() {
 			quiet = append(quiet, c)
 		} else {
 			loud = append(loud, c)
@@ -63,7 +63,7 @@ func markdownTable(cells []*Cell) string {
 		if c.Verdict == comparison.Regressed {
 			*verdict = "**" + *verdict + "**"
 		}
-		if c.Why != "" && c.Verdict != comparison.NotJudged {
+		if c.Why != "" && c.Verdict.Judged() {
 			*verdict += ": " + escape(c.Why)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", escape(c.Name), escape(c.Unit), strings.Join(row, " | "))

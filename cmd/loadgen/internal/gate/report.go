@@ -19,7 +19,11 @@ const Schema = 1
 const expected comparison.Verdict = "expected"
 
 // verdicts are all, by how much they matter.
-var verdicts = []comparison.Verdict{comparison.Regressed, expected, comparison.Improved, comparison.Equivalent, comparison.Inconclusive, comparison.NotJudged}
+var verdicts = []comparison.Verdict{comparison.Regressed, expected, comparison.Improved, comparison.Worse, comparison.Better,
+	comparison.Equivalent, comparison.Inconclusive, comparison.Exploratory, comparison.NotJudged}
+
+// always are those that are counted even if there are none.
+var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent, comparison.Inconclusive}
 
 // A Report is what came of a comparison.
 type Report struct {
@@ -118,7 +122,7 @@ func (r *Report) count() error {
 	for _, t := range r.Tables {
 		for _, c := range t.Cells {
 			r.Counts[c.Verdict]++
-			if c.Verdict != comparison.NotJudged {
+			if c.Verdict.Judged() {
 				judged++
 			}
 		}
@@ -129,18 +133,27 @@ func (r *Report) count() error {
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
 		r.Exit = 1
-	case r.Strict && r.Counts[comparison.Inconclusive] > 0:
+	case r.Strict && r.Undecided() > 0:
 		r.Exit = 3
 	}
 	var parts []string
 	for _, v := range verdicts {
-		// The last two are told if there are any.
-		if n := r.Counts[v]; n > 0 || v != expected && v != comparison.NotJudged {
+		if n := r.Counts[v]; n > 0 || slices.Contains(always, v) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
 	r.Summary = fmt.Sprintf("%s; exit %d", strings.Join(parts, ", "), r.Exit)
 	return nil
+}
+
+// Undecided returns how many cells are neither better nor worse than the margin, nor shown to be within it.
+func (r *Report) Undecided() (n int) {
+	for v, count := range r.Counts {
+		if v.Undecided() {
+			n += count
+		}
+	}
+	return n
 }
 
 // title says what a table compares.
@@ -183,7 +196,7 @@ func (c *Cell) row() []string {
 }
 
 func (c *Cell) margin() string {
-	if c.Verdict == comparison.NotJudged {
+	if !c.Verdict.Judged() {
 		return "-"
 	}
 	return c.Margin

@@ -246,15 +246,11 @@ func (j *judged) harm() float64 {
 }
 
 // margin is where it begins and ends, as a share of the base; ok is false if it is an
-// amount.
+// amount, or all of the base, which no ratio shows.
 func (j *judged) margin() (low, high float64, ok bool) {
-	m := j.rule.Margin
-	share := m.Share
-	if math.IsNaN(share) || j.result == nil || j.result.Absolute {
+	if j.result == nil || j.result.Absolute {
 		return 0, 0, false
 	}
-	if !math.IsNaN(m.Amount) {
-		share = max(share, m.Amount/j.result.BaseMedian)
-	}
-	return -share / (1 + share), share, true
+	margin := j.result.Allowed()
+	return -margin, margin, margin < 1
 }

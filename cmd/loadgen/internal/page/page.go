@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,16 +143,17 @@ func (c *contest) count() string {
 		return fmt.Sprintf("%v: nothing was measured of both in the same round.", c.Pair)
 	}
 	var parts []string
-	for _, v := range []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent, comparison.Inconclusive} {
+	for _, v := range []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Worse, comparison.Better,
+		comparison.Equivalent, comparison.Inconclusive} {
 		if counts[v] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
 	text := fmt.Sprintf("%v: of %s, %s.", c.Pair, report.Plural(len(c.cells), "cell"), strings.Join(parts, ", "))
-	if rounds := len(c.cells[0].rounds); counts[comparison.Inconclusive] > 0 {
-		if need := comparison.Need(len(c.cells), true); rounds < need {
-			text += fmt.Sprintf(" With %s none of so many cells can be called better or worse: want %d (--rounds %[2]d).", report.Plural(rounds, "round"), need)
-		}
+	if !slices.ContainsFunc(c.cells, func(j *judged) bool { return j.result != nil && !j.result.TooFew }) {
+		need := comparison.Need(len(c.cells), true)
+		text += fmt.Sprintf(" With %s none of so many cells can be called better or worse: want %d (--rounds %[2]d).",
+			report.Plural(len(c.cells[0].rounds), "round"), need)
 	}
 	return text
 }
