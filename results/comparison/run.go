@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -196,7 +197,8 @@ func (c *Contest) obstacle(f *Figure, bouts []bout) string {
 	if len(f.Base) < min(MinPairs, len(bouts)) {
 		return known
 	}
-	if _, err := measure(f.Cell); err != nil {
+	var zero *NoAmountError
+	if err := new(reading).measure(&f.Cell, newNulls()); errors.As(err, &zero) {
 		return err.Error()
 	}
 	return ""

@@ -32,7 +32,7 @@ judged, which are one family (Holm), and a verdict:
 
   regressed     the interval lies beyond the margin, for the worse, and p < 0.05
   improved      the same, for the better
-  worse         it differs, p < 0.05, but perhaps by less than the margin
+  worse         p < 0.05, but the difference may be within the margin
   better        the same, for the better
   equivalent    the interval lies within the margin
   inconclusive  none of these; the reason stands below it
@@ -46,7 +46,8 @@ arms of a run. The fewer they are, the fewer rounds they take.
 
 Values are paired by round where the file tells the rounds, or its lines take turns;
 else all of one side are set against all of the other. Paired values need 6 rounds,
-others 4 of each side, and more the more cells there are.
+others 4 of each side, and more the more cells there are. A margin is a share of the
+base; a difference of exactly the margin is within it.
 
 Which way is better, and by how much it must differ, is known of common units, and is
 taken from 'Unit x better=lower assume=exact' in the input, from the gate file, and
@@ -63,7 +64,7 @@ from --margin and --exact. A unit may be 0 only if its margin has an amount.
 
 It exits with 0 if nothing regressed, 1 if something did, 2 if the input is bad or
 something of the base has nothing to compare it with, and 3 if something is
-inconclusive, under --strict.`,
+inconclusive, worse or better, under --strict.`,
 		Example: `  loadgen compare old.txt new.txt
   loadgen compare results/span-reuse-20260102T030405Z
   loadgen compare results/span-reuse-20260102T030405Z --col '/spans@(sdk pooled)'

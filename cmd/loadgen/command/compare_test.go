@@ -107,8 +107,9 @@ func toCompare(t *testing.T) (dir string) {
 		"gate.yaml": "margins: {ns/op: 30%}\n", "broken.yaml": "margins: {ns/op: 30}\n",
 		"expected.yaml": "expected:\n- {cell: A*, unit: ns/op, reason: it checks more, until: 9999-12-31}\n- {cell: Z, unit: ns/op, reason: gone, until: 9999-12-31}\n",
 		"past.yaml":     "expected: [{cell: A-8, unit: sec/op, reason: it checks more, until: 2001-12-31}]\n",
-		"only.yaml":     "only: [B/op]\n",
-		"strict.yaml":   "strict: true\n",
+		"200":           strings.Repeat("BenchmarkA-8 1000 200 allocs/op\n", 10), "201": strings.Repeat("BenchmarkA-8 1000 201 allocs/op\n", 10),
+		"only.yaml":   "only: [B/op]\n",
+		"strict.yaml": "strict: true\n",
 	})
 }
 
@@ -153,6 +154,9 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"higher lower", 1, []string{"1 regressed"}},
 		{"seven zero --margin widgets/op=0 --exact widgets/op", 0, []string{"1 improved"}},
 		{"one one --exact B/op --strict --filter .unit:B/op", 0, []string{"1 equivalent"}},
+		{"200 201", 0, []string{"1 equivalent"}},
+		{"200 201 --exact allocs/op", 1, []string{"+0.50%", "1 regressed"}},
+		{"200 201 --exact allocs/op --margin allocs/op=1%", 0, []string{"1 equivalent"}},
 		{"one worse --gate strict.yaml", 3, []string{"exit 3"}},
 		{"base worse --strict", 1, []string{"exit 1"}},
 		{"base five", 0, []string{"5 to 10 rounds, unpaired"}},

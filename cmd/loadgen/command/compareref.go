@@ -138,7 +138,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 		return unusable(err)
 	}
 	if family := o.family(s); s.Rounds < comparison.Need(family, true) {
-		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %d figures: need --rounds %d, or fewer cells\n", report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
+		fmt.Fprintf(o.stderr, "warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or fewer cells\n",
+			report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)

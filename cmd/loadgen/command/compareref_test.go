@@ -201,7 +201,7 @@ func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
 		t.Errorf("%d results of 8 rounds of what regressed, %v", len(got), err)
 	}
 	code, stdout, stderr = in(t, dir, append(args, "--benchmarks", "Both", "--rounds", "2", "--strict", "--out", "few")...)
-	if code != exitNotValid || !strings.Contains(stdout, "2 rounds cannot show this: need 6") || !strings.Contains(stdout, "too few rounds to show any difference") {
+	if code != exitNotValid || !strings.Contains(stdout, "2 rounds cannot show this among 3 cells: need 6") || !strings.Contains(stdout, "too few rounds to show any difference") {
 		t.Errorf("2 rounds: exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }

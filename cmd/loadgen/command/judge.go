@@ -82,7 +82,7 @@ func judged(r *gate.Report) error {
 	case exitWorse:
 		return &exitError{exitWorse, fmt.Errorf("%s regressed", report.Plural(r.Counts[comparison.Regressed], "figure"))}
 	case exitNotValid:
-		return &exitError{exitNotValid, fmt.Errorf("%s undecided (--strict)", report.Plural(r.Undecided, "figure"))}
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", report.Plural(r.Undecided(), "figure"))}
 	}
 	return &exitError{r.Exit, nil}
 }

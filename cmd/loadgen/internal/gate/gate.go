@@ -111,9 +111,9 @@ func (o *Options) primary(unit string, arms bool) bool {
 }
 
 // rule is how a unit is judged: by what is known of it, then by what the inputs say of it,
-// then the gate file, then the flags.
+// then the gate file, then the flags. The margin of an exact unit is 0, unless one is named.
 func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Rule {
-	r := comparison.DefaultRule(unit)
+	r, named := comparison.DefaultRule(unit), false
 	if m := said.Get(unit, "better"); m != nil {
 		r.Better = map[string]comparison.Direction{"lower": comparison.Lower, "higher": comparison.Higher}[m.Value]
 	}
@@ -122,14 +122,17 @@ func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Ru
 	}
 	if f := o.File; f != nil {
 		if m, ok := f.Margins[unit]; ok {
-			r.Margin = m
+			r.Margin, named = m, true
 		}
 		r.Exact = r.Exact || slices.Contains(f.Exact, unit)
 	}
 	if m, ok := o.Margins[unit]; ok {
-		r.Margin = m
+		r.Margin, named = m, true
 	}
 	r.Exact = r.Exact || slices.Contains(o.Exact, unit)
+	if r.Exact && !named {
+		r.Margin = comparison.Margin{}
+	}
 	return r
 }
 

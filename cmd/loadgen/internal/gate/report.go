@@ -28,8 +28,6 @@ type Report struct {
 	Notes    []string                   `json:"notes"` // what was decided
 	Warnings []string                   `json:"warnings"`
 	Tables   []*Table                   `json:"tables"`
-	// Undecided is how many cells may differ by more than the margin, or may not.
-	Undecided int `json:"undecided"`
 }
 
 // A Table is of cells that were measured in the same circumstances.
@@ -121,9 +119,6 @@ func (r *Report) count() error {
 			if c.Verdict.Judged() {
 				judged++
 			}
-			if c.Verdict.Undecided() {
-				r.Undecided++
-			}
 		}
 	}
 	if judged == 0 {
@@ -132,7 +127,7 @@ func (r *Report) count() error {
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
 		r.Exit = 1
-	case r.Strict && r.Undecided > 0:
+	case r.Strict && r.Undecided() > 0:
 		r.Exit = 3
 	}
 	var parts []string
@@ -143,6 +138,16 @@ func (r *Report) count() error {
 	}
 	r.Summary = fmt.Sprintf("%s; exit %d", strings.Join(parts, ", "), r.Exit)
 	return nil
+}
+
+// Undecided returns how many cells may differ by more than the margin, or may not.
+func (r *Report) Undecided() (n int) {
+	for v, count := range r.Counts {
+		if v.Undecided() {
+			n += count
+		}
+	}
+	return n
 }
 
 // title says what a table compares.

@@ -160,15 +160,11 @@ func (r *row) harm() float64 {
 }
 
 // margin is where it begins and ends, as a share of the base; ok is false if it is an
-// amount, or of no account.
+// amount, or all of the base, which no ratio shows, or of no account.
 func (r *row) margin() (low, high float64, ok bool) {
 	if r.Absolute || r.Exploratory || math.IsNaN(r.Shift) {
 		return 0, 0, false
 	}
-	m := r.Rule.Margin
-	share := m.Share
-	if !math.IsNaN(m.Amount) {
-		share = max(share, m.Amount/r.BaseMedian)
-	}
-	return -share, share, true
+	margin := r.Allowed()
+	return -margin, margin, margin < 1
 }

@@ -80,17 +80,16 @@ func compare(c *comparison.Contest) string {
 	var clauses clauses
 	for _, f := range told(c) {
 		q := quantityOf(f.Unit)
-		values := q.values(c, f)
 		switch {
 		case f.Exploratory && math.IsNaN(f.Shift):
 		case f.Exploratory:
-			clauses.add("exploratory: ", fmt.Sprintf("%s (%s)%s", q.name, values, marked(f)))
+			clauses.add("exploratory: ", fmt.Sprintf("%s (%s, %s)%s", q.name, q.medians(c, f), q.shift(f), marked(f)))
 		case f.Incomparable != "":
 			clauses.add(q.name+" cannot be compared: ", f.Why)
 		case f.Verdict.Differs():
-			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s)", q.difference(f), values))
+			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f), q.interval(f)))
 		default:
-			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s)", q.name, values, f.Verdict))
+			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s, %s)", q.name, q.medians(c, f), q.shift(f), f.Verdict))
 		}
 	}
 	return clauses.String()
@@ -104,16 +103,11 @@ func marked(f *comparison.Figure) string {
 	return ""
 }
 
-// told returns the figures that a sentence tells of: all that are judged, the quantities
-// first, and then the quantities that are exploratory.
+// told returns the figures that a sentence tells of, those that matter most first: all
+// that are judged, and the quantities.
 func told(c *comparison.Contest) (all []*comparison.Figure) {
-	var exploratory []*comparison.Figure
 	for _, q := range quantities {
-		switch f := c.Figure(q.unit); {
-		case f == nil:
-		case f.Exploratory:
-			exploratory = append(exploratory, f)
-		default:
+		if f := c.Figure(q.unit); f != nil {
 			all = append(all, f)
 		}
 	}
@@ -122,7 +116,17 @@ func told(c *comparison.Contest) (all []*comparison.Figure) {
 			all = append(all, f)
 		}
 	}
-	return append(all, exploratory...)
+	slices.SortStableFunc(all, func(a, b *comparison.Figure) int { return weight(a) - weight(b) })
+	return all
+}
+
+// weight orders figures by verdict; what cannot be compared follows what can.
+func weight(f *comparison.Figure) int {
+	w := 2 * slices.Index(comparison.Verdicts, f.Verdict)
+	if f.Incomparable != "" {
+		w++
+	}
+	return w
 }
 
 // clauses are lists of what can be said in the same words.
@@ -152,13 +156,22 @@ func (c clauses) String() string {
 	return strings.Join(all, "; ")
 }
 
-// values writes the medians of both sides and the shift with its interval.
-func (q *quantity) values(c *comparison.Contest, f *comparison.Figure) string {
+// medians writes those of both sides.
+func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
 	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per), q.printed)
 	if q.unit == latencyUnit && generators(c) {
 		text += ", mostly the generator's own lag"
 	}
-	return fmt.Sprintf("%s, %s [%s, %s]", text, q.change(f, f.Shift), q.change(f, f.Low), q.change(f, f.High))
+	return text
+}
+
+// shift writes the shift with its interval.
+func (q *quantity) shift(f *comparison.Figure) string {
+	return q.change(f, f.Shift) + " " + q.interval(f)
+}
+
+func (q *quantity) interval(f *comparison.Figure) string {
+	return fmt.Sprintf("[%s, %s]", q.change(f, f.Low), q.change(f, f.High))
 }
 
 // change writes a shift, or an end of its interval.
@@ -213,7 +226,8 @@ func family(contests []*comparison.Contest) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
-	return fmt.Sprintf("Of %s, judged as one family: %s.", Plural(cells, "cell"), strings.Join(parts, ", "))
+	return fmt.Sprintf("Of %s, judged as one family: %s. What is exploratory is not judged; * marks what differs there by more than chance explains.",
+		Plural(cells, "cell"), strings.Join(parts, ", "))
 }
 
 // signed writes a ratio as a change in per cent.

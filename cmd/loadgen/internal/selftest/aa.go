@@ -29,8 +29,8 @@ type AA struct {
 	Arm         string              `json:"arm"`
 	Rounds      int                 `json:"rounds"`
 	Splits      int                 `json:"splits"`
-	// FalseAlarms is the share of splits in which any unit was called regressed. Where a
-	// gate cannot fire it is 0, and says nothing: Need is how many rounds it takes.
+	// FalseAlarms is the share of splits in which any unit was called regressed. With
+	// fewer rounds than Need a gate hardly fires, and this says little.
 	FalseAlarms float64 `json:"false_alarms"`
 	Need        int     `json:"need_rounds"`
 	// Regressed are the units so called as the rounds were made.
@@ -87,7 +87,7 @@ func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds 
 		slices.Sort(reference.shifts[i])
 		f := Floor{Unit: m.Rule.Unit, Absolute: m.Absolute, Margin: m.Rule.Margin.String(), Exploratory: m.Exploratory, FalseAlarms: reference.share(reference.alarms[i]),
 			Median: quantileOf(reference.shifts[i], 0.5), P90: quantileOf(reference.shifts[i], 0.9)}
-		f.Fine = f.P90 <= margin(m)
+		f.Fine = f.P90 <= m.Allowed()
 		r.Units = append(r.Units, f)
 	}
 	r.Passed = r.FalseAlarms <= comparison.Alpha && len(r.Regressed) == 0
@@ -127,22 +127,6 @@ func judgeAll(cells []comparison.Cell, all [][]bool) (*reference, error) {
 // quantileOf is the value of rank q n of sorted values.
 func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
-}
-
-// margin is that of a result in terms of its shift.
-func margin(r *comparison.Result) float64 {
-	m := r.Rule.Margin
-	share, amount := m.Share, m.Amount
-	if math.IsNaN(share) {
-		share = 0
-	}
-	if math.IsNaN(amount) {
-		amount = 0
-	}
-	if r.Absolute {
-		return max(amount, share*r.BaseMedian)
-	}
-	return max(share, amount/r.BaseMedian)
 }
 
 // splits are all ways of swapping the visits of rounds, or maxSplits of them.
@@ -205,7 +189,7 @@ func (r *AA) Text() string {
 		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(family, "unit"))
 	}
 	if r.Rounds < r.Need {
-		fmt.Fprintf(&b, "With %s and %s a gate cannot fire, and its false alarms say nothing: want --aa %d.\n",
+		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa %d.\n",
 			report.Plural(r.Rounds, "round"), report.Plural(family, "unit"), r.Need)
 	}
 	fmt.Fprintf(&b, "As the rounds were made, %s regressed", report.Plural(len(r.Regressed), "unit"))

@@ -2,6 +2,7 @@ package selftest
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -80,9 +81,12 @@ func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 }
 
 func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
-	cells := []comparison.Cell{noisy("sec/op", 6, 1, 0.01), noisy("B/op", 6, 1, 0.01)}
+	var cells []comparison.Cell
+	for i := range 12 {
+		cells = append(cells, noisy(fmt.Sprintf("%d-sec/op", i), 6, 1, 0.01))
+	}
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, cells...), 6, 1)
-	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 2 units a gate cannot fire, and its false alarms say nothing: want --aa 7.") {
+	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa 7.") {
 		t.Errorf("%v\n%s", err, r.Text())
 	}
 	if _, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 5, 1, 0)), 5, 1); err == nil {
