@@ -113,6 +113,20 @@ func TestARunIsComparedInAllItsDimensions(t *testing.T) {
 	}
 }
 
+// No scenario is embedded whose rounds could not show a change.
+func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
+		if need := comparison.Need(cells, true); cells == 0 || s.Rounds < need {
+			t.Errorf("%s: %d rounds for %d cells, which need %d", name, s.Rounds, cells, need)
+		}
+	}
+}
+
 // The primary units of all comparisons at all levels are one family; one more that is
 // exploratory changes nothing in it.
 func TestPrimaryUnitsAreOneFamily(t *testing.T) {

@@ -175,6 +175,25 @@ func TestAdviceIsEnough(t *testing.T) {
 	}
 }
 
+// Rounds are too few by how many cells are judged together.
+func TestAdviceSaysHowManyRoundsACellTakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"rounds: 5\nspans: [none, sdk]":                                                  "5 rounds cannot be compared, for want of an interval: want 6 at least (--rounds 6).",
+		"rounds: 6\nspans: [none, sdk]":                                                  "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]":                        "6 rounds show among 16 cells only a difference far beyond the noise: want 7 (--rounds 7).",
+		"rounds: 7\nspans: [none, sdk, noop, pooled, pooled-off]":                        "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]\nattributes: [0, 2, 6]": "6 rounds show no difference among 64 cells, however large: want 8 (--rounds 8).",
+	} {
+		s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(report.Advice(s), "\n"); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // No duration is advised that a scenario would not take.
 func TestAdviceCanBeFollowed(t *testing.T) {
 	s, err := scenarios.Decode("x.yaml", []byte("rounds: 6\nduration: 24h\nqps: 1/m\narrivals: constant\n"))

@@ -130,19 +130,39 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings are what casts doubt on a run, and what to do about it.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {
-	all := slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
-	if few := comparison.FewRounds(comparison.Results(contests)); few != "" && run.Scenario.Rounds >= comparison.MinPairs {
-		all = append(all, few+".")
+	judged := comparison.Results(contests)
+	cells := 0
+	for _, r := range judged {
+		cells = max(cells, r.Family)
 	}
-	return all
+	few := fewRounds(run.Scenario.Rounds, cells)
+	if warning := comparison.FewRounds(judged); len(few) == 0 && warning != "" {
+		few = []string{warning + "."}
+	}
+	return slices.Concat(failures(run), verdicts(run), few, fewCalls(run.Scenario))
 }
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
-func Advice(s *scenarios.Scenario) (all []string) {
-	if s.Rounds < comparison.MinPairs {
-		all = append(all, fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
-			Plural(s.Rounds, "round"), comparison.MinPairs))
+func Advice(s *scenarios.Scenario) []string {
+	return append(fewRounds(s.Rounds, len(s.Comparisons())*len(comparison.PrimaryUnits)), fewCalls(s)...)
+}
+
+// fewRounds says what rounds cannot tell of so many cells.
+func fewRounds(rounds, cells int) []string {
+	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
+	switch {
+	case rounds < comparison.MinPairs:
+		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).", have, comparison.MinPairs)}
+	case rounds < comparison.NeedApart(cells):
+		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).", have, Plural(cells, "cell"), need)}
+	case rounds < need:
+		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds %[3]d).", have, Plural(cells, "cell"), need)}
 	}
+	return nil
+}
+
+// fewCalls says which percentiles the visits of a scenario cannot state.
+func fewCalls(s *scenarios.Scenario) (all []string) {
 	for _, l := range s.Levels() {
 		for _, q := range []float64{0.99, 0.999} {
 			n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)
