@@ -180,6 +180,11 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 				v.Cost.CPU = 0
 			}
 		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
+		"too short for its clock in most rounds": {func(v *results.Visit) {
+			if v.Round > 5 {
+				v.Cost.CPU = 1 // of 400 calls
+			}
+		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
 		"too few calls": {func(v *results.Visit) {
 			v.Record.Offered, v.Record.Done = 20, 20
 		}, "p99-latency-ns", "it is known in 0 of 12 rounds: too few calls, or too many dropped", 12},
@@ -194,6 +199,17 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 			f := all[0].Figure(c.unit)
 			if f.Verdict != comparison.Inconclusive || f.Why != c.want || f.Incomparable != c.want || !math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(all[0].Rounds) != c.rounds {
 				t.Errorf("%d rounds: %+v", len(all[0].Rounds), f)
+			}
+			family := 0
+			for _, r := range comparison.Results(all) {
+				if !r.Exploratory && r.Incomparable == "" {
+					family++
+				}
+			}
+			for _, r := range comparison.Results(all) {
+				if !r.Exploratory && (r.Incomparable == "" && r.Family != family || r.Incomparable != "" && r.Family != 0) {
+					t.Errorf("%s, %s is of a family of %d, want %d", r.Name, r.Rule.Unit, r.Family, family)
+				}
 			}
 		})
 	}

@@ -90,7 +90,8 @@ type compareFlags struct {
 }
 
 // unitsUsage is that of --units.
-var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory (default all, but of a run " + strings.Join(comparison.PrimaryUnits, ", ") + ")."
+var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
+	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits, ", ") + ")."
 
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options

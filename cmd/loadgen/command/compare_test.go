@@ -181,7 +181,7 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"strange strange --units foos", 2, []string{"--units: nothing was measured in foos of which it is known which way is better"}},
 		{"run --col '/spans@(none sdk)' --filter .unit:err-ppm", 2, []string{"nothing was judged", "other units by --units"}},
 		{"run", 2, []string{"run.json is not a run of loadgen"}},
-		{"run --filter .unit:B/op", 2, []string{"--filter: a run's own comparisons have none: want --col beside it, or --units"}},
+		{"run --filter .unit:B/op", 2, []string{"--paired are not for a run's own comparisons: want --col beside them, or --units"}},
 		{"base worse --margin us/op=5%", 1, []string{"nothing was measured in us/op"}},
 		{"", 2, []string{"requires at least 1 arg"}},
 		{"log log", 2, []string{"log: no benchmark results"}},

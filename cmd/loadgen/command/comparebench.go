@@ -166,11 +166,13 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	options := o.gate()
 	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
 	r, err := gate.Compare(options)
-	r, err = printComparison(r, err, run.paths, o)
-	switch {
-	case err != nil:
+	if err != nil {
+		return nil, unusable(fmt.Errorf("--compare: %w", err))
+	}
+	if err := o.printComparison(r, run.paths[0], run.paths[1]); err != nil {
 		return nil, err
-	case rounds < b.rounds:
+	}
+	if rounds < b.rounds {
 		return r, interrupted
 	}
 	return r, judged(r)

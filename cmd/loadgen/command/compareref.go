@@ -177,7 +177,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	case !complete:
 		return ended
 	}
-	if r, _, _, err = compareRuns(out, o); err != nil {
+	if _, r, err = compareRuns(out, o); err != nil {
 		return err
 	}
 	return notConfirmed(r, o)
@@ -211,34 +211,38 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 	return sides, nil
 }
 
-// compareRuns compares two runs that were made side by side.
-func compareRuns(out string, o *runOptions) (r *gate.Report, base, head *results.Run, err error) {
-	dirs := [2]string{filepath.Join(out, "base"), filepath.Join(out, "head")}
-	if base, err = results.Read(dirs[0]); err != nil {
-		return nil, nil, nil, unusable(err)
+// A sideBySide is two runs that were made side by side.
+type sideBySide struct{ base, head *results.Run }
+
+// compareRuns compares the runs in a directory. There is no report if nothing was measured.
+func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, err error) {
+	base, head := filepath.Join(out, "base"), filepath.Join(out, "head")
+	if runs.base, err = results.Read(base); err != nil {
+		return runs, nil, unusable(err)
 	}
-	if head, err = results.Read(dirs[1]); err != nil {
-		return nil, nil, nil, unusable(err)
+	if runs.head, err = results.Read(head); err != nil {
+		return runs, nil, unusable(err)
 	}
-	if len(base.Visits) == 0 || len(head.Visits) == 0 {
-		return nil, base, head, nil
+	if len(runs.base.Visits) == 0 || len(runs.head.Visits) == 0 {
+		return runs, nil, nil
 	}
-	r, err = gate.CompareRuns(o.gate(), base, head)
-	r, err = printComparison(r, err, [2]string{filepath.Join(dirs[0], results.BenchFile), filepath.Join(dirs[1], results.BenchFile)}, o)
-	return r, base, head, err
+	if r, err = gate.CompareRuns(o.gate(), runs.base, runs.head); err != nil {
+		return runs, nil, unusable(fmt.Errorf("--compare: %w", err))
+	}
+	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile), filepath.Join(head, results.BenchFile))
 }
 
 // judgeRuns compares two runs, and tells how it ends.
 func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
-	r, base, head, err := compareRuns(out, o)
+	runs, r, err := compareRuns(out, o)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
-		return nil, verdict(head, complete, o.strict)
+		return nil, verdict(runs.head, complete, o.strict)
 	}
 	ended := judged(r)
-	for _, run := range []*results.Run{head, base} {
+	for _, run := range []*results.Run{runs.head, runs.base} {
 		var exit *exitError
 		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (ended == nil || exit.code == exitInterrupted) {
 			return r, err

@@ -50,18 +50,15 @@ func tidyUnits(units []string) (all []string) {
 
 // gate returns how a base and a head that were measured in turn are judged.
 func (o *runOptions) gate() *gate.Options {
-	return &gate.Options{Noise: noiseFloor(o.stderr).Noise, Interleaved: true, File: o.rules, Strict: o.strict, Now: time.Now()}
+	return &gate.Options{
+		Noise: noiseFloor(o.stderr).Noise, Interleaved: true, File: o.rules, Strict: o.strict, Now: time.Now(),
+	}
 }
 
 // printComparison prints a comparison, and which files it is of.
-func printComparison(r *gate.Report, err error, files [2]string, o *runOptions) (*gate.Report, error) {
-	if err != nil {
-		return nil, unusable(fmt.Errorf("--compare: %w", err))
-	}
-	if _, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", files[0], files[1], gate.Text(r)); err != nil {
-		return nil, unusable(err)
-	}
-	return r, nil
+func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
+	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
+	return unusable(err)
 }
 
 // noiseFloor is that of this machine as selftest --aa has kept it; nil if it has not. One

@@ -272,7 +272,8 @@ func chooseColumns(o *Options, in *inputs) (*Options, error) {
 	if hint != "" {
 		hint = "; what varies in its names:" + hint
 	}
-	return nil, fmt.Errorf("one input, and it is not a run with its %s: want BASE HEAD, or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", results.JSONFile, hint)
+	return nil, fmt.Errorf("one input, and it is not a run with its %s: want BASE HEAD, "+
+		"or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", results.JSONFile, hint)
 }
 
 // varying are the values of each key of the names of lines of load or, of others, of all.

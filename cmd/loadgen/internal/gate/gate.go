@@ -148,7 +148,8 @@ func (o *Options) expect(all []*comparison.Result) (warnings []string, err error
 	}
 	for _, unit := range o.Units {
 		if !units[unit] {
-			return nil, fmt.Errorf("--units: nothing was measured in %s of which it is known which way is better: want some of %s", unit, strings.Join(slices.Sorted(maps.Keys(units)), ", "))
+			return nil, fmt.Errorf("--units: nothing was measured in %s of which it is known which way is better: want some of %s",
+				unit, strings.Join(slices.Sorted(maps.Keys(units)), ", "))
 		}
 	}
 	named := slices.Concat(o.Exact, slices.Collect(maps.Keys(o.Margins)))
@@ -156,14 +157,16 @@ func (o *Options) expect(all []*comparison.Result) (warnings []string, err error
 		named = append(named, slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)))...)
 		for i := range f.Expected {
 			if e := &f.Expected[i]; !e.expect(all, o.Now) {
-				warnings = append(warnings, fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: correct it, or remove it", e.where, e.Cell, e.Unit))
+				warnings = append(warnings, fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: "+
+					"correct it, or remove it", e.where, e.Cell, e.Unit))
 			}
 		}
 	}
 	slices.Sort(named)
 	for _, unit := range slices.Compact(named) {
 		if _, ok := units[unit]; !ok {
-			warnings = append(warnings, fmt.Sprintf("nothing was measured in %s, of which a flag or the gate file speaks: is it spelt so?", unit))
+			warnings = append(warnings,
+				fmt.Sprintf("nothing was measured in %s, of which a flag or the gate file speaks: is it spelt so?", unit))
 		}
 	}
 	return warnings, nil
@@ -207,4 +210,5 @@ func (r *Report) finish(o *Options, all []*comparison.Result) error {
 }
 
 // exploratory explains the cells that are not judged.
-const exploratory = "exploratory units have an interval of 95% each, not corrected for how many there are, and no verdict; * marks those that differ by more than chance explains (Benjamini-Hochberg, 5%)"
+const exploratory = "exploratory units have an interval of 95% each, not corrected for how many there are, and no verdict; " +
+	"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%)"

@@ -84,9 +84,11 @@ func newCell(r *comparison.Result) *Cell {
 		}
 		return &x
 	}
-	c := &Cell{Name: r.Name, Unit: r.Rule.Unit, Base: Side{known(r.BaseMedian), len(r.Base)}, Head: Side{known(r.HeadMedian), len(r.Head)},
+	c := &Cell{Name: r.Name, Unit: r.Rule.Unit,
+		Base: Side{known(r.BaseMedian), len(r.Base)}, Head: Side{known(r.HeadMedian), len(r.Head)},
 		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
-		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(), Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
+		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(),
+		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}
@@ -122,7 +124,8 @@ func (r *Report) count() error {
 		}
 	}
 	if judged == 0 {
-		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: want a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
+		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: " +
+			"want a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:

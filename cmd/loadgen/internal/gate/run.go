@@ -2,7 +2,6 @@ package gate
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -30,10 +29,9 @@ func (o *Options) ownRun() (*results.Run, error) {
 	if filepath.Base(path) != results.JSONFile || !exists(path) {
 		return nil, nil
 	}
-	for flag, set := range map[string]bool{"row": o.Row != "", "filter": o.Filter != "", "ignore": o.Ignore != "", "paired": o.Paired} {
-		if set {
-			return nil, fmt.Errorf("--%s: a run's own comparisons have none: want --col beside it, or --units to choose what is judged", flag)
-		}
+	if o.Row != "" || o.Filter != "" || o.Ignore != "" || o.Paired {
+		return nil, errors.New("--row, --filter, --ignore and --paired are not for a run's own comparisons: " +
+			"want --col beside them, or --units to choose what is judged")
 	}
 	return results.Read(path)
 }
@@ -73,7 +71,8 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 		return nil, err
 	}
 	if len(contests) == 0 {
-		return nil, errors.New("the scenario of the run compares nothing: want --col with what tells the sides apart, or a scenario with several arms")
+		return nil, errors.New("the scenario of the run compares nothing: " +
+			"want --col with what tells the sides apart, or a scenario with several arms")
 	}
 	r := o.newReport()
 	r.Warnings = warnings

@@ -226,8 +226,8 @@ func family(contests []*comparison.Contest) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
-	return fmt.Sprintf("Of %s, judged as one family: %s. What is exploratory is not judged; * marks what differs there by more than chance explains.",
-		Plural(cells, "cell"), strings.Join(parts, ", "))
+	return fmt.Sprintf("Of %s, judged as one family: %s. What is exploratory is not judged; "+
+		"* marks what differs there by more than chance explains.", Plural(cells, "cell"), strings.Join(parts, ", "))
 }
 
 // signed writes a ratio as a change in per cent.

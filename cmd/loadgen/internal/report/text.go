@@ -152,11 +152,14 @@ func fewRounds(rounds, cells int) []string {
 	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
 	switch {
 	case rounds < comparison.MinPairs:
-		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).", have, comparison.MinPairs)}
+		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
+			have, comparison.MinPairs)}
 	case rounds < comparison.NeedApart(cells):
-		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).", have, Plural(cells, "cell"), need)}
+		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
+			have, Plural(cells, "cell"), need)}
 	case rounds < need:
-		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds %[3]d).", have, Plural(cells, "cell"), need)}
+		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds %[3]d).",
+			have, Plural(cells, "cell"), need)}
 	}
 	return nil
 }
