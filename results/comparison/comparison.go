@@ -7,7 +7,7 @@
 // any of them regressed or improved although nothing changed is at most 5%. A cell is regressed only if its interval
 // lies wholly beyond the margin and its corrected p-value is below 5%. A cell that cannot be decided is
 // inconclusive, with the reason and how many rounds would decide it; it never counts as a pass. [Cell.Exploratory]
-// cells are estimated and never judged.
+// cells are estimated and never judged. [OfRun] makes the cells of a run from its scenario, [OfRuns] those of two runs.
 //
 // If values come in rounds, the i-th of the base with the i-th of the head, then whatever slowed down a round slowed
 // down both, and differences within rounds leave it out. A paired cell is tested twice, by differences within rounds

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -365,5 +366,46 @@ func TestARunOfOneArmHasAPageAndNothingToCompare(t *testing.T) {
 	}
 	if code, stdout, stderr := quickly(t, "compare", dir); code != exitUnusable || stdout != "" || !strings.Contains(stderr, "the scenario of the run compares nothing") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// The gate file of a project holds for every output: what it chooses is judged, and what
+// it expects is expected.
+func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
+	s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nspans: [none, sdk]\nseed: 1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := writtenRun(t, s, func(v *results.Visit) {
+		bytes := uint64(1000)
+		if v.Cell.Spans == "sdk" {
+			bytes = 2000
+		}
+		cost(v, time.Millisecond, time.Millisecond, bytes, 10)
+	})
+	rules := "only: [B/op, max-latency-ns]\nexpected: [{cell: 'sdk vs none/*', unit: B/op, reason: it was agreed, until: 9999-12-31}]\n"
+	t.Chdir(files(t, map[string]string{gate.DefaultFile: rules}))
+	want, r := fromJSON(t, dir)
+	if want["sdk vs none/qps=1000 B/op"] != "expected" || want["sdk vs none/qps=1000 max-latency-sec"] != "equivalent" || len(want) != 2 || r.Exit != exitOK {
+		t.Errorf("%v, %s", want, r.Summary)
+	}
+	page, answer := fromPage(t, s, dir)
+	for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page} {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s says %v, JSON %v", what, got, want)
+		}
+	}
+	for _, text := range []string{"expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ", "no difference shown in max-latency-ns (1,", ", equivalent); exploratory: "} {
+		if said := sentences(t, dir); len(said) != 1 || said[0] != answer || !strings.Contains(said[0], text) {
+			t.Errorf("%q is not in %q; the page answers %q", text, said, answer)
+		}
+	}
+	if err := os.WriteFile(gate.DefaultFile, []byte("only: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"show", dir}, {"report", dir}, {"compare", dir}, {"run", "--out", filepath.Join(t.TempDir(), "out")}} {
+		if code, _, stderr := quickly(t, args...); code != exitUnusable || !strings.Contains(stderr, gate.DefaultFile+":1:7: ") {
+			t.Errorf("%v with a broken gate file: exit %d\n%s", args, code, stderr)
+		}
 	}
 }
