@@ -162,7 +162,14 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	if rounds == 0 {
 		return nil, &exitError{exitInterrupted, cut}
 	}
-	r, err := judge(run.paths, "", o)
+	options := o.gate()
+	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
+	r, err := gate.Compare(options)
+	if err != nil {
+		err = unusable(fmt.Errorf("--compare: %w", err))
+	} else {
+		err = o.printComparison(r, run.paths[0], run.paths[1])
+	}
 	switch {
 	case rounds < b.rounds:
 		return r, &exitError{exitInterrupted, errors.Join(cut, err)}

@@ -142,8 +142,9 @@ func checkClean(t *testing.T, dir string) {
 
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
 	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
+	rounds := max(6, comparison.Need(len(comparison.PrimaryUnits), true))
 	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
-	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, "20 visits in 10 rounds") ||
+	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, fmt.Sprintf("%d visits in %d rounds", 2*rounds, rounds)) ||
 		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -155,7 +156,7 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 	var orders [2]string
 	for i, name := range []string{"base", "head"} {
 		run, err := results.Read(filepath.Join(dir, "out", name))
-		if err != nil || run.Status != results.Complete || len(run.Visits) != 10 {
+		if err != nil || run.Status != results.Complete || len(run.Visits) != rounds {
 			t.Fatalf("%s: %+v, %v", name, run, err)
 		}
 		if changes := strings.HasSuffix(run.Environment.Commit, "+changes"); changes != (name == "head") {
@@ -170,7 +171,7 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 			t.Errorf("round %d: both are visit %c", i+1, orders[0][i])
 		}
 	}
-	if strings.Count(orders[0], "1") == 10 || strings.Count(orders[0], "2") == 10 {
+	if strings.Count(orders[0], "1") == rounds || strings.Count(orders[0], "2") == rounds {
 		t.Errorf("the base has one place in all rounds: %s", orders[0])
 	}
 }
@@ -200,13 +201,19 @@ func TestTooFewRoundsShowNoRegression(t *testing.T) {
 	}
 	var stdout strings.Builder
 	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard}
-	r, err := judge([2]string{written(t, "base.bench", rounds(1000)), written(t, "head.bench", rounds(4000))}, "", o)
+	base, head := written(t, "base.bench", rounds(1000)), written(t, "head.bench", rounds(4000))
+	options := o.gate()
+	options.Inputs = []string{"base=" + base, "head=" + head}
+	r, err := gate.Compare(options)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.printComparison(r, base, head); err != nil {
 		t.Fatal(err)
 	}
 	var exit *exitError
 	if !errors.As(judged(r), &exit) || exit.code != exitNotValid || !strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
-		!strings.Contains(stdout.String(), "too few rounds to show any regression") {
+		!strings.Contains(stdout.String(), "too few rounds to show any difference") {
 		t.Errorf("%v\n%s", exit, &stdout)
 	}
 }

@@ -38,7 +38,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"bench":                      {"quantile"},
 		"scenarios":                  {"bench"},
 		"results":                    {"quantile", "bench", "scenarios"},
-		"results/comparison":         {"results"},
+		"results/comparison":         {"bench", "scenarios", "results"},
 		"observable/internal/clock":  {},
 		"observable/internal/values": {},
 		"observable":                 {"observable/internal/clock", "observable/internal/values"},

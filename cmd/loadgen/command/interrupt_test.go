@@ -131,7 +131,7 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 		probes, throughputs int
 	}{
 		"a probe":      {"1h", "probe", 1, 0},
-		"a throughput": {"40ms", "visit", 1, 1},
+		"a throughput": {"60ms", "visit", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			marks, out := filepath.Join(t.TempDir(), "marks"), filepath.Join(t.TempDir(), "out")
