@@ -17,9 +17,16 @@ import (
 // exploratory.
 var PrimaryUnits = []string{"B/op", "allocs/op", "cpu-ns/op", "p99-latency-ns"}
 
+// RevisionUnits are the units judged by default where two runs are compared, such as those of two revisions. A head
+// that fails or drops more calls than its base must not pass for being as fast with the rest.
+var RevisionUnits = append(slices.Clone(PrimaryUnits), "err-ppm", "drop-ppm")
+
 // IsPrimary reports whether a unit, as benchstat has it, is one of PrimaryUnits.
-func IsPrimary(unit string) bool {
-	return slices.ContainsFunc(PrimaryUnits, func(name string) bool { return tidyUnit(name) == unit })
+func IsPrimary(unit string) bool { return IsAmong(PrimaryUnits, unit) }
+
+// IsAmong reports whether a unit, as benchstat has it, is one of units, which are names of results.Units.
+func IsAmong(units []string, unit string) bool {
+	return slices.ContainsFunc(units, func(name string) bool { return tidyUnit(name) == unit })
 }
 
 // Options say how the units of a run are judged. Units are as benchstat has them.

@@ -74,10 +74,14 @@ func Compare(o *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	var defaults []string // all units of files
+	if in.ours && in.count == 1 {
+		defaults = comparison.PrimaryUnits
+	}
 	cells := make([]comparison.Cell, len(pairs))
 	for i, p := range pairs {
 		cells[i] = comparison.Cell{Name: p.name, Rule: o.rule(p.unit, in.units), Base: p.base.values, Head: p.head.values,
-			Paired: p.how.paired, Exploratory: !o.primary(p.unit, in.ours && in.count == 1)}
+			Paired: p.how.paired, Exploratory: !o.primary(p.unit, defaults)}
 	}
 	judged, err := comparison.Judge(cells)
 	if err != nil {
@@ -99,15 +103,16 @@ func Compare(o *Options) (*Report, error) {
 	return r, r.finish(o, all)
 }
 
-// primary reports whether a unit is judged, of the arms of a run or of anything else.
-func (o *Options) primary(unit string, arms bool) bool {
+// primary reports whether a unit is judged: if neither flags nor the gate file say, whether it is one of defaults, which
+// are all units if there are none.
+func (o *Options) primary(unit string, defaults []string) bool {
 	switch {
 	case len(o.Units) > 0:
 		return slices.Contains(o.Units, unit)
 	case o.File != nil && len(o.File.Only) > 0:
 		return slices.Contains(o.File.Only, unit)
 	}
-	return !arms || comparison.IsPrimary(unit)
+	return defaults == nil || comparison.IsAmong(defaults, unit)
 }
 
 // rule is how a unit is judged: by what is known of it, then by what the inputs say of it,

@@ -39,7 +39,7 @@ func (o *Options) ownRun() (*results.Run, error) {
 // OfRun judges the comparisons of a run's scenario as the options and the gate file say.
 // Text, page and gate show what it returns.
 func (o *Options) OfRun(run *results.Run) (all []*comparison.Contest, warnings []string, err error) {
-	all, err = comparison.OfRun(run, o.judging())
+	all, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,17 +47,18 @@ func (o *Options) OfRun(run *results.Run) (all []*comparison.Contest, warnings [
 	return all, warnings, err
 }
 
-func (o *Options) judging() comparison.Options {
+// judging returns how the units of runs are judged, of which the named ones are primary by default.
+func (o *Options) judging(units []string) comparison.Options {
 	return comparison.Options{
 		Rule:    func(unit string) comparison.Rule { return o.rule(unit, nil) },
-		Primary: func(unit string) bool { return o.primary(unit, true) },
+		Primary: func(unit string) bool { return o.primary(unit, units) },
 	}
 }
 
-// Primary returns how many units of a run are judged.
+// Primary returns how many units of two runs are judged by CompareRuns.
 func (o *Options) Primary() (n int) {
 	for _, u := range results.Units {
-		if unit := tidyUnit(u.Name); o.primary(unit, true) && o.rule(unit, nil).Better != comparison.Neither {
+		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) && o.rule(unit, nil).Better != comparison.Neither {
 			n++
 		}
 	}
@@ -86,7 +87,7 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 // CompareRuns sets every cell of a head against the same cell of a base. They were
 // measured in turn, round by round.
 func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
-	contests, err := comparison.OfRuns(base, head, o.judging())
+	contests, err := comparison.OfRuns(base, head, o.judging(comparison.RevisionUnits))
 	if err != nil {
 		return nil, err
 	}
