@@ -49,7 +49,7 @@ type cpuReading struct{ at, cpu time.Duration }
 func newCrew(ctx context.Context, r *Run) *crew {
 	duration, window := r.duration(), r.window()
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
-		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
+		windows: newWindows(window, duration, r.SLOs), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
 		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
 	c.busy = c.processorsBusy
 	c.halt, c.cancel = ctx, func() {}
@@ -264,8 +264,8 @@ func (c *crew) abort(now time.Duration) {
 	if !c.windows.complete(ended) {
 		return
 	}
-	for _, s := range c.run.SLOs {
-		if r := c.windows.sofarOf(s, before); r.Missed() {
+	for i := range c.run.SLOs {
+		if r := c.windows.sofarOf(i, before); r.Missed() {
 			c.aborted = r.SLO
 			c.cancel() // first: no call is to begin after the instant that counts as the end
 			c.source.stop(c.clock.Now())

@@ -150,17 +150,18 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 	return r
 }
 
-// judge judges the run by its objectives: those of the whole by its histograms, and
-// the others by its windows. inTime calls ended while the schedule lasted.
+// judge judges the run by its objectives, which count the calls of its windows. inTime
+// calls ended while the schedule lasted.
 func (r *Record) judge(w *windows, inTime uint64) {
-	whole := sloView{offered: r.Offered, done: r.Done, failed: r.Failed, never: r.Dropped + r.Missed, latency: r.Latency,
-		achieved: float64(inTime) / float64(max(r.Offered, 1))}
-	for _, s := range r.slos {
+	all := w.together(0, len(w.all))
+	for i, s := range w.slos {
 		if s.every > 0 {
-			r.SLOs = append(r.SLOs, w.judge(s, 0, int(r.Scheduled/w.length)))
+			r.SLOs = append(r.SLOs, w.judge(i, 0, int(r.Scheduled/w.length)))
 			continue
 		}
-		r.SLOs = append(r.SLOs, s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, &whole) }))
+		whole := all.view(i)
+		whole.late, whole.latency = r.Offered-min(inTime, r.Offered), r.Latency
+		r.SLOs = append(r.SLOs, s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, whole) }))
 	}
 }
 
@@ -180,11 +181,10 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 		} else {
 			one.Length = min(one.Length, scheduled-one.From)
 		}
-		var alone account
-		alone.add(v)
 		for q, to := range map[float64]*time.Duration{0.5: &one.P50, 0.99: &one.P99} {
-			if x, err := (SLO{q: q}).of(alone.view()); err == nil && !math.IsInf(x, 1) {
-				*to = time.Duration(x)
+			n := one.Offered - one.Failed
+			if rank := quantile.Rank(q, n); n >= quantile.SamplesFor(q) && rank <= one.Done {
+				*to = v.latency.quantile(float64(rank) / float64(one.Done))
 			}
 		}
 		all = append(all, one)

@@ -73,7 +73,7 @@ func newRecorder(k *kept, t *trace, w *windows, slow *slowest) *recorder {
 		generator: quantile.NewHDR(),
 		failed:    quantile.NewHDR(),
 		failures:  failures{},
-		window:    windowTally{windows: w},
+		window:    windowTally{windows: w, slow: make([]uint64, len(w.slos))},
 		kept:      k,
 		trace:     t,
 		slowest:   slow,

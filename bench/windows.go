@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,9 +10,12 @@ import (
 // windows are the account of a run cut into equal lengths of time, by the instants
 // at which calls were due.
 type windows struct {
-	length time.Duration
-	mu     sync.Mutex
-	all    []window
+	length  time.Duration
+	slos    []SLO
+	longest []time.Duration // of each objective: a longer latency makes a call bad
+	least   time.Duration   // of longest
+	mu      sync.Mutex
+	all     []window
 
 	// What follows belongs to whoever hands out calls.
 	open  int           // the window of the last call handed out
@@ -28,6 +32,7 @@ type windows struct {
 // A window is the account of the calls that were due in it.
 type window struct {
 	windowCounts
+	slow            []uint64      // calls done that took longer than each objective allows
 	latency         coarse        // of calls done
 	offered         atomic.Uint64 // calls, which are all once the window is known
 	dropped, missed atomic.Uint64 // rare, and counted at once
@@ -55,8 +60,19 @@ func windowOf(duration time.Duration) time.Duration {
 	}
 }
 
-func newWindows(length, duration time.Duration) *windows {
-	return &windows{length: length, until: length, all: make([]window, (duration-1)/length+1)}
+func newWindows(length, duration time.Duration, slos []SLO) *windows {
+	w := &windows{length: length, until: length, all: make([]window, (duration-1)/length+1), slos: slos, least: math.MaxInt64}
+	for _, s := range slos {
+		w.longest = append(w.longest, s.longest())
+		w.least = min(w.least, s.longest())
+	}
+	slow := make([]uint64, len(slos)*len(w.all))
+	clear(slow) // touches the pages now rather than during a run
+	for i := range w.all {
+		w.all[i].slow = slow[i*len(slos) : (i+1)*len(slos)]
+	}
+	w.sofar.slow = make([]uint64, len(slos))
+	return w
 }
 
 func (w *windows) index(due time.Duration) int {
@@ -101,37 +117,43 @@ func (w *windows) complete(n int) bool {
 	return w.whole > before
 }
 
-// judge judges an objective about windows by those that end after from and by to,
-// which are numbers of windows.
-func (w *windows) judge(s SLO, from, to int) SLOResult {
+// judge judges the i-th objective, which is about windows, by those that end after from and
+// by to, which are numbers of windows.
+func (w *windows) judge(i, from, to int) SLOResult {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	size := int(s.every / w.length)
-	return s.judge(func(yield func(time.Duration, *sloView) bool) {
-		for i := from / size * size; i+size <= to; i += size {
-			var a account
-			for k := range size {
-				a.add(&w.all[i+k])
-			}
-			if !yield(time.Duration(i)*w.length, a.view()) {
+	size := int(w.slos[i].every / w.length)
+	return w.slos[i].judge(func(yield func(time.Duration, *sloView) bool) {
+		for at := from / size * size; at+size <= to; at += size {
+			if !yield(time.Duration(at)*w.length, w.together(at, at+size).view(i)) {
 				return
 			}
 		}
 	})
 }
 
-// sofarOf judges an objective by the windows that are complete: one about windows
-// by those that were not at a time when there were as many as before.
-func (w *windows) sofarOf(s SLO, before int) SLOResult {
-	if s.every > 0 {
-		return w.judge(s, before, w.whole)
+// together returns the account of the windows from one number to another.
+func (w *windows) together(from, to int) *account {
+	a := &account{slow: make([]uint64, len(w.slos))}
+	for i := range w.all[from:to] {
+		a.add(&w.all[from+i])
 	}
-	return s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, w.sofar.view()) })
+	return a
+}
+
+// sofarOf judges the i-th objective by the windows that are complete: one about windows
+// by those that were not at a time when there were as many as before.
+func (w *windows) sofarOf(i, before int) SLOResult {
+	if w.slos[i].every > 0 {
+		return w.judge(i, before, w.whole)
+	}
+	return w.slos[i].judge(func(yield func(time.Duration, *sloView) bool) { yield(0, w.sofar.view(i)) })
 }
 
 // An account is that of several windows together.
 type account struct {
 	windowCounts
+	slow    []uint64
 	never   uint64 // dropped or missed
 	latency coarse
 }
@@ -143,26 +165,27 @@ func (a *account) add(w *window) {
 	a.latencySum += w.latencySum
 	a.never += w.dropped.Load() + w.missed.Load()
 	a.latency.merge(&w.latency)
+	for i, n := range w.slow {
+		a.slow[i] += n
+	}
 }
 
-// view is a as objectives are judged by. A call has been achieved unless it is late.
-func (a *account) view() *sloView {
-	v := &sloView{offered: a.done + a.failed + a.never, done: a.done, failed: a.failed, never: a.never, latency: a}
-	v.achieved = float64(a.done+a.failed-a.late) / float64(max(v.offered, 1))
-	return v
+// view is a as the i-th objective is judged by. A call has been achieved unless it never
+// began, or is late.
+func (a *account) view(i int) *sloView {
+	return &sloView{due: a.done + a.failed + a.never, done: a.done, failed: a.failed, never: a.never, slow: a.slow[i],
+		late: a.late + a.never, sum: a.latencySum, latency: a}
 }
 
 func (a *account) Quantile(q float64) time.Duration { return a.latency.quantile(q) }
 func (a *account) Max() time.Duration               { return a.latency.max }
-func (a *account) Mean() time.Duration {
-	return a.latencySum / time.Duration(max(a.latency.count(), 1))
-}
 
 // A windowTally is one recorder's part of a window.
 type windowTally struct {
 	windows  *windows
 	from, to time.Duration // of the window; nothing at first
 	windowCounts
+	slow    []uint64
 	latency coarse
 }
 
@@ -179,9 +202,22 @@ func (t *windowTally) add(c *call, failed bool) {
 		t.failed++
 		return
 	}
+	latency := c.ended - c.due
 	t.done++
-	t.latencySum += c.ended - c.due
-	t.latency.add(c.ended - c.due)
+	t.latencySum += latency
+	t.latency.add(latency)
+	if latency > t.windows.least {
+		t.addSlow(latency)
+	}
+}
+
+// addSlow counts a latency against the objectives that it is too long for.
+func (t *windowTally) addSlow(latency time.Duration) {
+	for i, longest := range t.windows.longest {
+		if latency > longest {
+			t.slow[i]++
+		}
+	}
 }
 
 // turn passes on what was counted, and goes on with the window of calls due at due.
@@ -203,5 +239,9 @@ func (t *windowTally) pass() {
 	w.late += t.late
 	w.latencySum += t.latencySum
 	w.latency.merge(&t.latency)
+	for i, n := range t.slow {
+		w.slow[i] += n
+	}
+	clear(t.slow)
 	t.windowCounts, t.latency = windowCounts{}, coarse{}
 }

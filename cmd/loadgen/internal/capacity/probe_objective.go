@@ -12,8 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// An objective is a bench.SLO as it prints itself: a metric, a bound, and windows or
-// none.
+// An objective is a bench.SLO, and its bound as a value that margins compare.
 type objective struct {
 	text   string
 	metric string
@@ -24,16 +23,10 @@ type objective struct {
 
 // read takes an objective apart.
 func read(s bench.SLO) objective {
-	words := strings.Fields(s.String()) // p99 < 5ms over every 1s
-	o := objective{text: s.String(), metric: words[0], every: len(words) > 3}
-	if p, ok := strings.CutPrefix(o.metric, "p"); ok {
-		percent, err := strconv.ParseFloat(p, 64)
-		if err != nil {
-			panic(err) // ParseSLO took it
-		}
-		o.q = percent / 100
+	o := objective{text: s.String(), metric: s.Metric(), q: s.Quantile(), limit: s.Limit(), every: s.Every() > 0}
+	if o.metric == "achieved" {
+		o.limit = 1 - o.limit
 	}
-	o.limit, _ = o.value(words[2])
 	return o
 }
 
