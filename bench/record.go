@@ -67,8 +67,9 @@ type Record struct {
 	// ended, as many as Run.Keep asked for.
 	Kept []time.Duration `json:"-"`
 
-	slos []SLO
-	lag  *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
+	slos   []SLO
+	inTime uint64        // calls that ended while the schedule lasted
+	lag    *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
 
 	// Waiting is the CPU time that the generator spent on waiting.
 	Waiting time.Duration `json:"waiting_cpu_ns"`
@@ -146,23 +147,11 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		r.Fidelity = fidelity(rows)
 	}
 	r.Trend = trend(r.Windows, rows)
-	r.judge(c.windows, all.inTime)
-	return r
-}
-
-// judge judges the run by its objectives, which count the calls of its windows. inTime
-// calls ended while the schedule lasted.
-func (r *Record) judge(w *windows, inTime uint64) {
-	all := w.together(0, len(w.all))
-	for i, s := range w.slos {
-		if s.every > 0 {
-			r.SLOs = append(r.SLOs, w.judge(i, 0, int(r.Scheduled/w.length)))
-			continue
-		}
-		whole := all.view(i)
-		whole.late, whole.latency = r.Offered-min(inTime, r.Offered), r.Latency
-		r.SLOs = append(r.SLOs, s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, whole) }))
+	r.inTime = all.inTime
+	for i := range r.slos {
+		r.SLOs = append(r.SLOs, c.windows.judge(i, r))
 	}
+	return r
 }
 
 // list is the windows that began before the end of the schedule.
@@ -184,7 +173,7 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 		for q, to := range map[float64]*time.Duration{0.5: &one.P50, 0.99: &one.P99} {
 			n := one.Offered - one.Failed
 			if rank := quantile.Rank(q, n); n >= quantile.SamplesFor(q) && rank <= one.Done {
-				*to = v.latency.quantile(float64(rank) / float64(one.Done))
+				*to = v.latency.Quantile(float64(rank) / float64(one.Done))
 			}
 		}
 		all = append(all, one)

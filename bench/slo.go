@@ -138,7 +138,7 @@ func (s SLO) String() string {
 	if s.equal {
 		operator += "="
 	}
-	text := fmt.Sprintf("%s %s %s", s.metric, operator, s.value(s.limit))
+	text := fmt.Sprintf("%s %s %s", s.metric, operator, s.write(s.limit))
 	if s.every > 0 {
 		text += fmt.Sprintf(" over every %v", s.every)
 	}
@@ -157,7 +157,7 @@ func (s SLO) shown(x float64) string {
 			x = rounded
 		}
 	}
-	return s.value(x)
+	return s.write(x)
 }
 
 // holds reports whether a value is within the bound.
@@ -171,8 +171,8 @@ func (s SLO) holds(x float64) bool {
 	return x > s.limit
 }
 
-// value writes a value of the metric.
-func (s SLO) value(x float64) string {
+// write writes a value of the metric.
+func (s SLO) write(x float64) string {
 	switch {
 	case math.IsInf(x, 1):
 		return "infinite"

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -19,14 +18,14 @@ import (
 // seen returns calls with latencies, and others without, as an objective is judged by them.
 func seen(s SLO, failed, never, late uint64, latencies ...time.Duration) *sloView {
 	w := newWindows(time.Second, time.Second, []SLO{s})
-	tally := windowTally{windows: w, slow: make([]uint64, 1)}
+	tally := windowTally{windows: w, counts: counts{slow: make([]uint64, 1)}}
 	for _, d := range latencies {
 		tally.add(&call{ended: d}, false)
 	}
 	tally.pass()
 	w.all[0].failed, w.all[0].late = failed, late
 	w.all[0].dropped.Store(never)
-	return w.together(0, 1).view(0)
+	return w.view(0, 0, 1)
 }
 
 func readSLO(t interface {
@@ -152,10 +151,11 @@ func TestTheMarginTellsMetFromMissed(t *testing.T) {
 			done = append(done, time.Duration(rapid.Int64Range(0, 10).Draw(t, "ms"))*time.Millisecond)
 		}
 		few := rapid.Uint64Range(0, 3)
-		r, _, err := s.of(seen(s, few.Draw(t, "failed"), few.Draw(t, "never"), 0, done...))
-		if err != nil {
+		v := seen(s, few.Draw(t, "failed"), few.Draw(t, "never"), 0, done...)
+		if v.due < s.need() {
 			return
 		}
+		r := s.of(v)
 		m := r.Margin()
 		if math.IsNaN(m) || math.IsInf(m, 0) || m > 0 && !r.Met || m < 0 && r.Met || r.Met && r.Burn > 1 || math.IsNaN(r.Burn) || math.IsInf(r.Burn, 0) {
 			t.Fatalf("%s: a margin of %v, and %+v", s, m, r)
@@ -212,23 +212,24 @@ func TestTheWindowThatBurnsMostIsShown(t *testing.T) {
 func TestAnObjectiveAboutWindowsIsJudgedByThoseThatAreWhole(t *testing.T) {
 	const ms = time.Millisecond
 	w := newWindows(100*ms, time.Second, []SLO{readSLO(t, "max < 5ms over every 200ms")})
-	tally := windowTally{windows: w, slow: make([]uint64, 1)}
+	tally := windowTally{windows: w, counts: counts{slow: make([]uint64, 1)}}
 	for i := range w.all {
 		due := time.Duration(i) * 100 * ms
 		tally.add(&call{due: due, ended: due + time.Duration(i+1)*ms}, false)
 	}
 	tally.pass()
 	for _, c := range []struct {
-		from, to int
-		want     string
+		name string
+		over time.Duration
+		want string
 	}{
-		{0, 10, "max is 10ms in the 200ms from 800ms on"}, {0, 9, "max is 8ms in the 200ms from 600ms on"}, {0, 3, "max is 2ms in the 200ms from 0s on"},
-		{0, 1, "cannot be judged: there is no whole window"},
-		// Of those that were whole before, nothing is said again.
-		{5, 7, "max is 6ms in the 200ms from 400ms on"}, {6, 7, "cannot be judged: there is no whole window"}, {6, 10, "max is 10ms in the 200ms from 800ms on"},
+		{"all", time.Second, "max is 10ms in the 200ms from 800ms on"},
+		{"the last is cut", time.Second - 1, "max is 8ms in the 200ms from 600ms on"},
+		{"one", 399 * ms, "max is 2ms in the 200ms from 0s on"},
+		{"none", 199 * ms, "cannot be judged: there is no whole window"},
 	} {
-		t.Run(fmt.Sprintf("from %d to %d", c.from, c.to), func(t *testing.T) {
-			if r := w.judge(0, c.from, c.to); r.Detail != c.want {
+		t.Run(c.name, func(t *testing.T) {
+			if r := w.judge(0, &Record{Scheduled: c.over}); r.Detail != c.want {
 				t.Errorf("%q, want %q", r.Detail, c.want)
 			}
 		})

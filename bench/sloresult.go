@@ -104,17 +104,24 @@ func (s SLO) longest() time.Duration {
 }
 
 // A sloView is the calls that an objective is judged by: those due in a run, or in windows
-// of it. Slow are the calls done that took longer than the objective's longest, and late
-// those that were not achieved.
+// of it. Calls that are due and nothing else have not ended yet.
 type sloView struct {
-	due, done, failed, never uint64 // never: dropped or missed
-	slow, late               uint64
-	sum                      time.Duration // of the latencies of calls done
-	latency                  interface {   // an estimate, to be shown
-		Quantile(q float64) time.Duration
-		Max() time.Duration
-	}
+	due, done, failed uint64
+	never, missed     uint64        // dropped or missed; missed
+	slow              uint64        // done, and longer than the objective's longest
+	late              uint64        // not achieved
+	sum               time.Duration // of the latencies of calls done
+	latency           latencies     // to be shown
 }
+
+// latencies are an estimate of those of calls done.
+type latencies interface {
+	Quantile(q float64) time.Duration
+	Max() time.Duration
+}
+
+// open returns how many calls have not ended.
+func (v *sloView) open() uint64 { return v.due - (v.done + v.failed + v.never) }
 
 // bad returns how many calls count against the objective.
 func (s SLO) bad(v *sloView) uint64 {
@@ -129,64 +136,62 @@ func (s SLO) bad(v *sloView) uint64 {
 	return v.slow + v.failed + v.never
 }
 
-// of judges the objective by v. The value is that of the metric, for readers. The error says
-// why the objective cannot be judged.
-func (s SLO) of(v *sloView) (r SLOResult, value float64, err error) {
-	r = SLOResult{SLO: s.String(), Due: v.due, Bad: s.bad(v)}
-	if v.due == 0 {
-		return r, 0, errors.New("no call was due")
+// need returns the fewest calls due that the objective can be judged by.
+func (s SLO) need() uint64 { return max(quantile.SamplesFor(s.q), 1) }
+
+// of judges the objective by v, which has calls enough. Calls that have not ended count as
+// good: missed is certain then, and met is not. It does not allocate.
+func (s SLO) of(v *sloView) SLOResult {
+	r := SLOResult{Due: v.due, Bad: s.bad(v), Judged: true}
+	if v.due == unknown {
+		r.Due -= v.open()
 	}
-	if need := quantile.SamplesFor(s.q); v.due < need {
-		return r, 0, &TooFewError{s.q, v.due, need, 0}
-	}
-	r.Judged = true
 	if s.metric == "mean" {
-		return s.ofMean(r, v)
+		r.Burn, r.Met = infiniteBurn, false
+		if r.Bad == 0 {
+			r.Burn, r.Met = float64(v.sum)/float64(v.due)/s.limit, s.meanHolds(v)
+		}
+		return r
 	}
 	r.Met = r.Bad <= s.allowed(v.due)
 	r.Budget = max(float64(s.budget())/sloParts*float64(v.due), leastCalls)
 	r.Burn = float64(r.Bad) / r.Budget
-	return r, s.measured(v, r), nil
+	return r
 }
 
-// ofMean judges an objective about the mean.
-func (s SLO) ofMean(r SLOResult, v *sloView) (SLOResult, float64, error) {
-	if r.Bad > 0 {
-		r.Burn = infiniteBurn
-		return r, math.Inf(1), nil
-	}
-	mean := float64(v.sum) / float64(v.due)
-	r.Burn = mean / s.limit
-	hi, lo := bits.Mul64(v.due, uint64(s.limit))
-	most := lo
-	if hi > 0 {
-		most = math.MaxUint64 // more than any sum
-	}
-	r.Met = uint64(v.sum) < most || s.equal && uint64(v.sum) == most
-	return r, mean, nil
+// meanHolds reports whether the sum of latencies is within the bound of the mean for each of
+// the calls due.
+func (s SLO) meanHolds(v *sloView) bool {
+	hi, most := bits.Mul64(v.due, uint64(s.limit))
+	return hi > 0 || uint64(v.sum) < most || s.equal && uint64(v.sum) == most
 }
 
-// measured returns the value of a metric that is a count, or a latency. Latencies are known
-// by a histogram, to some digits, and calls are counted exactly: what the histogram says is
-// kept on the side of the bound on which it lies.
-func (s SLO) measured(v *sloView, r SLOResult) float64 {
+// value returns the metric's value, or of calls that have not all ended the least that it can
+// be (of achieved: the most). Latencies are known by a histogram, to some digits, and calls
+// are counted exactly: what the histogram says is kept on the side of the bound on which the
+// value lies.
+func (s SLO) value(v *sloView, r SLOResult) float64 {
 	share := float64(r.Bad) / float64(v.due)
 	switch {
 	case s.metric == "achieved":
 		return 1 - share
 	case s.share():
 		return share
+	case s.metric == "mean" && r.Bad > 0:
+		return math.Inf(1)
+	case s.metric == "mean":
+		return float64(v.sum) / float64(v.due)
 	}
 	rank := v.due
 	if s.q > 0 {
 		rank = quantile.Rank(s.q, v.due)
 	}
-	if rank > v.done {
+	if rank -= min(rank, v.open()); rank > v.done {
 		return math.Inf(1)
 	}
 	latency, longest := v.latency.Max(), s.longest()
 	if s.q > 0 {
-		latency = v.latency.Quantile(float64(rank) / float64(v.done))
+		latency = v.latency.Quantile(float64(rank) / float64(max(v.done, 1)))
 	}
 	if r.Met {
 		return float64(min(latency, longest))
@@ -196,30 +201,51 @@ func (s SLO) measured(v *sloView, r SLOResult) float64 {
 
 // judge judges the objective by views, each of which begins at an instant.
 func (s SLO) judge(views iter.Seq2[time.Duration, *sloView]) SLOResult {
-	worst, worstValue, met := SLOResult{SLO: s.String()}, 0.0, true
+	worst, worstValue, met := SLOResult{}, 0.0, true
 	why := errors.New("there is no whole window")
 	for begin, v := range views {
-		r, x, err := s.of(v)
-		if err != nil {
-			why = err
+		if v.due < s.need() {
+			why = s.tooFew(v)
 			if !worst.Judged {
-				worst.Due, worst.Bad = r.Due, r.Bad
+				worst.Due, worst.Bad = v.due, s.bad(v)
 			}
 			continue
 		}
+		r := s.of(v)
 		met = met && r.Met
+		x := s.value(v, r)
 		if worst.Judged && (r.Burn < worst.Burn || r.Burn == worst.Burn && s.below != (x > worstValue)) {
 			continue
 		}
 		worst, worstValue = r, x
-		worst.Detail = fmt.Sprintf("%s is %s", s.metric, s.shown(x))
-		if s.every > 0 {
-			worst.Detail += fmt.Sprintf(" in the %v from %v on", s.every, begin)
-		}
+		worst.Detail = s.detail(begin, v, x)
 	}
-	worst.Met = worst.Judged && met
+	worst.SLO, worst.Met = s.String(), worst.Judged && met
 	if !worst.Judged {
 		worst.Detail = "cannot be judged: " + why.Error()
 	}
 	return worst
+}
+
+// tooFew says why the objective cannot be judged by so few calls.
+func (s SLO) tooFew(v *sloView) error {
+	if v.due == 0 {
+		return errors.New("no call was due")
+	}
+	return &TooFewError{s.q, v.due, s.need(), 0}
+}
+
+// detail says what the value is, and where.
+func (s SLO) detail(begin time.Duration, v *sloView, x float64) string {
+	text := fmt.Sprintf("%s is %s", s.metric, s.shown(x))
+	switch {
+	case v.open() > 0 && s.below:
+		text += " or more"
+	case v.open() > 0:
+		text += " or less"
+	}
+	if s.every > 0 {
+		text += fmt.Sprintf(" in the %v from %v on", s.every, begin)
+	}
+	return text
 }
