@@ -50,6 +50,9 @@ type Run struct {
 	// once a window is over, and of the others one that lets no call be bad.
 	SLOs  []SLO
 	Abort bool
+	// FailedApart leaves failed calls out of percentiles, and of objectives about latency, for
+	// targets whose errors are answers. Otherwise a failed call counts as infinitely slow.
+	FailedApart bool
 	// Activities are what may go on beside calls: the slowest calls are tagged with
 	// those that they overlapped.
 	Activities []*Activity

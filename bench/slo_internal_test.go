@@ -17,7 +17,7 @@ import (
 
 // seen returns calls with latencies, and others without, as an objective is judged by them.
 func seen(s SLO, failed, never, late uint64, latencies ...time.Duration) *sloView {
-	w := newWindows(time.Second, time.Second, []SLO{s})
+	w := newWindows(time.Second, time.Second, &Run{SLOs: []SLO{s}})
 	tally := windowTally{windows: w, counts: counts{slow: make([]uint64, 1)}}
 	for _, d := range latencies {
 		tally.add(&call{ended: d}, false)
@@ -211,7 +211,7 @@ func TestTheWindowThatBurnsMostIsShown(t *testing.T) {
 
 func TestAnObjectiveAboutWindowsIsJudgedByThoseThatAreWhole(t *testing.T) {
 	const ms = time.Millisecond
-	w := newWindows(100*ms, time.Second, []SLO{readSLO(t, "max < 5ms over every 200ms")})
+	w := newWindows(100*ms, time.Second, &Run{SLOs: []SLO{readSLO(t, "max < 5ms over every 200ms")}})
 	tally := windowTally{windows: w, counts: counts{slow: make([]uint64, 1)}}
 	for i := range w.all {
 		due := time.Duration(i) * 100 * ms
@@ -303,7 +303,7 @@ func TestWindowsThatAreNotAskedForAreOneTwoOrFiveTimesAPowerOfTen(t *testing.T) 
 		if got != want {
 			t.Errorf("%v: %v, want %v", duration, got, want)
 		}
-		if n := len(newWindows(got, duration, nil).all); n > wantWindows || n < 20 && duration >= 20*time.Millisecond {
+		if n := len(newWindows(got, duration, new(Run)).all); n > wantWindows || n < 20 && duration >= 20*time.Millisecond {
 			t.Errorf("%v: %d windows", duration, n)
 		}
 	}

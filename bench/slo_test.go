@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -68,6 +69,57 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 				}
 				if want == "missed" && strings.Contains(text, "p50 < 2ms over") && !strings.Contains(r.SLOs[0].Detail, "in the 100ms from 400ms on") {
 					t.Errorf("%s: %s", text, r.SLOs[0].Detail)
+				}
+			})
+		})
+	}
+}
+
+// As notes on failed calls have it: slow failures and quick ones alike miss a percentile, and a
+// budget of errors is not needed beside it.
+func TestACallThatFailsTookForEver(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		percent int64
+		after   time.Duration
+		apart   bool
+		slo     string
+		want    string
+	}{
+		{"2% fail after 2 s", 2, 2 * time.Second, false, "p99 < 100ms", "missed"},
+		{"2% fail at once", 2, 0, false, "p99 < 100ms", "missed"},
+		{"1% fails at once", 1, 0, false, "p99 < 100ms", "met"},
+		{"all fail", 100, 0, false, "p99 < 100ms", "missed"},
+		{"1% fails, and the mean is infinite", 1, 0, false, "mean < 100ms", "missed"},
+		{"1% fails, and so is the maximum", 1, 0, false, "max < 100ms", "missed"},
+		{"2% fail after 2 s, apart", 2, 2 * time.Second, true, "p99 < 100ms", "met"},
+		{"2% fail, apart, mean", 2, 2 * time.Second, true, "mean < 100ms", "met"},
+		{"2% fail, apart, max", 2, 2 * time.Second, true, "max < 100ms", "met"},
+		{"2% fail, apart, and are errors", 2, 0, true, "errors < 1%", "missed"},
+		{"all fail, apart", 100, 0, true, "p99 < 100ms", "unjudged"},
+		{"in windows", 2, 0, false, "p99 < 100ms over every 500ms", "missed"},
+		{"in windows, apart", 2, 0, true, "p99 < 100ms over every 500ms", "met"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int64
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100, FailedApart: c.apart, Window: 500 * ms,
+					SLOs: []bench.SLO{slo(t, c.slo)}, Target: bench.TargetFunc(func(context.Context, string) error {
+						if n.Add(1)%100 < c.percent {
+							time.Sleep(c.after)
+							return context.Canceled
+						}
+						return nil
+					})})
+				if got := judged(r); got[0] != c.want {
+					t.Errorf("%s, want %s: %+v", got[0], c.want, r.SLOs)
+				}
+				p99, err := r.Percentile(0.99)
+				if infinite := err != nil && strings.Contains(err.Error(), fmt.Sprintf("p99 is infinite: %d%% failed", c.percent)); infinite != (c.percent > 1 && !c.apart) {
+					t.Errorf("p99 is %v, %v", p99, err)
+				}
+				if w := r.Windows[0]; (w.P99 == 0) != (c.percent > 1 && !c.apart || c.percent == 100) && w.Max > 0 {
+					t.Errorf("p99 of a window is %v", w.P99)
 				}
 			})
 		})

@@ -15,7 +15,7 @@ import (
 //
 // An objective is a budget of bad calls: "p99 < 5ms" lets one call in a hundred of those
 // that are due be bad, and a call is bad if it takes 5ms or longer, fails, or never begins.
-// It is met if no more calls are bad. One over windows is met if it is in every window,
+// (Where Run.FailedApart is set, calls that fail are left out of it.) It is met if no more calls are bad. One over windows is met if it is in every window,
 // and Due, Bad, Budget and Burn are those of the window with the highest Burn.
 type SLOResult struct {
 	SLO string `json:"slo"`
@@ -112,6 +112,7 @@ type sloView struct {
 	late              uint64        // not achieved
 	sum               time.Duration // of the latencies of calls done
 	latency           latencies     // to be shown
+	apart             uint64        // calls that failed, and are left out
 }
 
 // latencies are an estimate of those of calls done.
@@ -232,7 +233,7 @@ func (s SLO) tooFew(v *sloView) error {
 	if v.due == 0 {
 		return errors.New("no call was due")
 	}
-	return &TooFewError{s.q, v.due, s.need(), 0}
+	return &TooFewError{s.q, v.due, s.need(), v.apart}
 }
 
 // detail says what the value is, and where.

@@ -40,7 +40,7 @@ func (w *windows) judge(i int, r *Record) SLOResult {
 			if w.slos[i].every == 0 {
 				v.late, v.latency = r.Offered-min(r.inTime, r.Offered), r.Latency
 			}
-			if !yield(time.Duration(from)*w.length, v) {
+			if !yield(time.Duration(from)*w.length, w.leaveOut(i, v)) {
 				return
 			}
 		}
@@ -59,7 +59,7 @@ func (w *windows) judgeAborted(i int, r *Record) SLOResult {
 			if w.planned != nil || to > w.whole(r.Scheduled) {
 				v.due = w.dueOf(from, to)
 			}
-			if !yield(time.Duration(from)*w.length, v) {
+			if !yield(time.Duration(from)*w.length, w.leaveOut(i, v)) {
 				return
 			}
 		}
@@ -95,6 +95,15 @@ func (w *windows) view(i, from, to int) *sloView {
 	}
 	v.due = v.done + v.failed + v.never
 	v.latency = latency
+	return v
+}
+
+// leaveOut leaves the calls out of v that do not count for the i-th objective.
+func (w *windows) leaveOut(i int, v *sloView) *sloView {
+	if w.apart && !w.slos[i].share() {
+		v.due -= v.failed
+		v.apart, v.failed = v.failed, 0
+	}
 	return v
 }
 
@@ -183,6 +192,7 @@ func (f *foresight) missed(i, from, to int, now time.Duration) bool {
 		v.addNever(&f.all[k])
 	}
 	v.due = f.mostDue(from, to, now)
+	f.leaveOut(i, &v)
 	return v.due >= f.slos[i].need() && f.slos[i].of(&v).Missed()
 }
 

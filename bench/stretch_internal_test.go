@@ -60,9 +60,9 @@ var noLatency = quantile.NewHDR()
 
 // outcomes plays calls through recorders, and returns what is known of each objective at the
 // end, and what was when an objective was certain to be missed, if one was.
-func outcomes(slos []SLO, calls []playedCall) (whole, aborted []SLOResult, by SLO) {
+func outcomes(slos []SLO, apart bool, calls []playedCall) (whole, aborted []SLOResult, by SLO) {
 	run := func(abort bool) []SLOResult {
-		w := newWindows(100*time.Millisecond, time.Second, slos)
+		w := newWindows(100*time.Millisecond, time.Second, &Run{SLOs: slos, FailedApart: apart})
 		var due playedInstants
 		for _, c := range calls {
 			due = append(due, c.due)
@@ -125,7 +125,7 @@ func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
 			slos = append(slos, readSLO(t, all[rng.IntN(len(all))]))
 		}
 		calls := play(rng)
-		whole, aborted, by := outcomes(slos, calls)
+		whole, aborted, by := outcomes(slos, rng.IntN(2) == 0, calls)
 		for i := range aborted {
 			if aborted[i].Missed() && !whole[i].Missed() || aborted[i].Met || slos[i] == by && !aborted[i].Missed() {
 				t.Fatalf("seed %d: ended by %q; in part %+v, whole %+v", seed, by, aborted[i], whole[i])
@@ -145,7 +145,7 @@ func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
 
 func TestLookingAheadAllocatesNothing(t *testing.T) {
 	slos := []SLO{readSLO(t, "p99 < 5ms"), readSLO(t, "mean < 1ns over every 200ms"), readSLO(t, "errors < 1% over every 100ms")}
-	w := newWindows(100*time.Millisecond, time.Second, slos)
+	w := newWindows(100*time.Millisecond, time.Second, &Run{SLOs: slos})
 	w.plan(playedInstants{0})
 	f := newForesight(w, 1)
 	recorders := []*recorder{{window: windowTally{windows: w, counts: counts{slow: make([]uint64, len(slos))}}}}

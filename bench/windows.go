@@ -12,6 +12,7 @@ import (
 type windows struct {
 	length  time.Duration
 	slos    []SLO
+	apart   bool            // Run.FailedApart
 	longest []time.Duration // of each objective: a longer latency makes a call bad
 	least   time.Duration   // of longest
 	planned []uint64        // calls due in each window by the schedule; nil if that is not known
@@ -67,9 +68,9 @@ func windowOf(duration time.Duration) time.Duration {
 	}
 }
 
-func newWindows(length, duration time.Duration, slos []SLO) *windows {
-	w := &windows{length: length, all: make([]window, (duration-1)/length+1), slos: slos, least: math.MaxInt64}
-	for _, s := range slos {
+func newWindows(length, duration time.Duration, r *Run) *windows {
+	w := &windows{length: length, all: make([]window, (duration-1)/length+1), slos: r.SLOs, apart: r.FailedApart, least: math.MaxInt64}
+	for _, s := range r.SLOs {
 		w.longest = append(w.longest, s.longest())
 		w.least = min(w.least, s.longest())
 	}
