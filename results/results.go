@@ -65,6 +65,7 @@ type Environment struct {
 	GOMAXPROCS int         `json:"gomaxprocs"`
 	GOGC       string      `json:"gogc,omitempty"`
 	GOMEMLIMIT string      `json:"gomemlimit,omitempty"`
+	CPUQuota   float64     `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 without a limit
 	Kernel     string      `json:"kernel,omitempty"`
 	Version    string      `json:"version"` // of loadgen
 	Commit     string      `json:"commit,omitempty"`
@@ -96,6 +97,10 @@ type Visit struct {
 // SpansLost is a reason for which a visit is not valid, besides those of package
 // bench: spans were dropped before export, and what they cost is not all there.
 const SpansLost = "spans-lost"
+
+// Throttled is a reason for which a visit is not valid, besides those of package bench: its process used up the CPU
+// quota of its control group and was stopped again and again.
+const Throttled = "throttled"
 
 // Usable tells whether v was measured to its end.
 func (v *Visit) Usable() bool {
@@ -133,6 +138,10 @@ type Machine struct {
 	Known  bool    `json:"known"`  // false where the system does not tell
 	Stolen float64 `json:"stolen"` // share of all CPU time that the hypervisor kept
 	Others float64 `json:"others"` // share that other processes used
+	// Quota is the CPU time for each second, in cores, that the control groups of the process allow it; 0 without a limit.
+	// Throttled is the share of the quota's periods (100 ms as a rule) in which the process used it up and was stopped.
+	Quota     float64 `json:"quota,omitempty"`
+	Throttled float64 `json:"throttled,omitempty"`
 }
 
 // An Estimate is one estimator's view of the latencies of a visit.

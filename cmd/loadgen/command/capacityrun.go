@@ -14,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -37,8 +38,16 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	if err != nil {
 		return unusable(err)
 	}
+	if err := o.affords(s); err != nil {
+		return unusable(err)
+	}
 	began := time.Now()
 	dir := o.directory(s.Name, began)
+	unlock, err := capacity.Lock(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer unlocking(unlock, o)
 	if _, err := os.Stat(filepath.Join(dir, capacity.FileName)); err == nil {
 		return unusable(fmt.Errorf("%s holds a search already: want another directory, or --resume %s", dir, dir))
 	}
@@ -48,14 +57,43 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
 }
 
+// affords checks that the budget is enough for the first probe of the scenario, with its warm-up.
+func (o *capacityOptions) affords(s *scenarios.Scenario) error {
+	first := s.Warmup + s.Duration
+	if first <= o.budget {
+		return nil
+	}
+	why := ""
+	if s.Duration > o.probe {
+		why = ", since the objectives need as many calls"
+	}
+	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or --from", o.budget, o.from.String(), first, why)
+}
+
+// unlocking ends the lock of a search's directory. If that fails, no result is lost.
+func unlocking(unlock func() error, o *capacityOptions) {
+	if err := unlock(); err != nil {
+		fmt.Fprintf(o.stderr, "warning: %v\n", err)
+	}
+}
+
 func resumeCapacity(ctx context.Context, o *capacityOptions) error {
 	file, err := capacity.ReadFile(o.resume)
 	if err != nil {
 		return unusable(err)
 	}
+	unlock, err := capacity.Lock(directoryOf(o.resume))
+	if err != nil {
+		return unusable(err)
+	}
+	defer unlocking(unlock, o)
+	if file, err = capacity.ReadFile(o.resume); err != nil { // another search may have written it meanwhile
+		return unusable(err)
+	}
 	was, is := file.Environment, machine.Environment()
 	for _, e := range []struct{ what, was, is string }{
 		{"processor", fmt.Sprint(was.CPU, " x ", was.NumCPU), fmt.Sprint(is.CPU, " x ", is.NumCPU)},
+		{"CPU quota", fmt.Sprint(was.CPUQuota), fmt.Sprint(is.CPUQuota)},
 		{"GOMAXPROCS", fmt.Sprint(was.GOMAXPROCS), fmt.Sprint(is.GOMAXPROCS)},
 		{"version of Go", was.GoVersion, is.GoVersion},
 		{"version of loadgen", was.Version + " " + was.Commit, is.Version + " " + is.Commit},
@@ -91,6 +129,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	if o.requirementGiven {
 		file.Require = bench.QPS(o.require).Float()
 	}
+	file.Status = results.Partial // until it has ended, however it does
 	_, cells := armsOf(file.Scenario)
 	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
 	ended, err := c.run(ctx)
@@ -100,10 +139,18 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	}
 	file.Scale()
 	file.Status = status(ended)
-	if err := errors.Join(err, file.Write(dir)); err != nil {
-		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, dir))
+	switch written := file.Write(dir); {
+	case err == nil:
+		err = written
+	case written == nil:
+		err = fmt.Errorf("%w\nwhat was measured before is in %s", err, dir)
+	case written.Error() != err.Error():
+		err = errors.Join(err, written)
 	}
-	if err := c.print(); err != nil {
+	if len(file.Probes) > 0 || err == nil { // also if it cannot be kept
+		err = errors.Join(err, c.print())
+	}
+	if err != nil {
 		return unusable(err)
 	}
 	if !ended {

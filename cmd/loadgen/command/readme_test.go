@@ -217,7 +217,7 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}
 	}
-	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff, bench.NotStationary, results.SpansLost, bench.NoisyMachine} {
+	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff, bench.NotStationary, results.SpansLost, bench.NoisyMachine, results.Throttled} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
 		}

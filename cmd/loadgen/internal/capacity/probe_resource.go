@@ -21,10 +21,19 @@ const (
 	collecting = 0.25
 	// elsewhere is the share of the machine that others take from which on it is they.
 	elsewhere = 0.25
+	// throttled is the share of the periods of a CPU quota from which on the quota is what ran out.
+	throttled = 0.2
 )
 
-// processors are the cores that the process may use.
-func processors() float64 { return float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU())) }
+// processors returns how many cores the process of a visit could use: those of the machine, of GOMAXPROCS and of its
+// CPU quota, whichever are fewest.
+func processors(m *results.Machine) float64 {
+	n := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
+	if m.Quota > 0 {
+		n = min(n, m.Quota)
+	}
+	return n
+}
 
 // limited says why a probe that failed says nothing of the target: the generator did
 // not keep up. It is no excuse if the objectives are missed by more than it was late,
@@ -45,8 +54,13 @@ func limited(slos []bench.SLO, v *results.Visit) string {
 	elapsed := float64(max(r.Elapsed, 1))
 	used := float64(v.Cost.CPU) / elapsed
 	generator := max(0, float64(r.Workers)-(r.Service.Sum()+float64(r.Waiting))/elapsed)
-	if used > exhausted*processors() && used-generator > mostly*used {
+	if used > exhausted*processors(&v.Machine) && used-generator > mostly*used {
 		return ""
+	}
+	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
+		if quota := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == results.Throttled }); quota >= 0 {
+			at = quota
+		}
 	}
 	return fmt.Sprintf("%s: %s", v.Verdict[at].Name, v.Verdict[at].Detail)
 }
@@ -57,28 +71,44 @@ func limited(slos []bench.SLO, v *results.Visit) string {
 func resource(v *results.Visit, generator bool) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
-	cores := processors()
+	cores := processors(&v.Machine)
 	used := float64(r.Runtime.CPU) / elapsed
 	inCalls := r.Service.Sum() / elapsed // workers
 	others := v.Machine.Stolen + v.Machine.Others
 	switch {
+	case v.Machine.Throttled > throttled:
+		return fmt.Sprintf("CPU quota: %.2f of the %.4g cores that the cgroup allows, which stopped the process in %.0f%% of the periods",
+			used, v.Machine.Quota, 100*v.Machine.Throttled)
 	case generator:
 		return fmt.Sprintf("generator: calls began %v late at p99 by its own fault", r.Generator.Quantile(0.99).Round(time.Microsecond))
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
 		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex", float64(r.Runtime.MutexWait)/elapsed, inCalls)
 	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*cores:
-		return fmt.Sprintf("CPU: %.0f%% of the machine was taken by other processes and its host, which left %.2f cores", 100*others, used)
+		return fmt.Sprintf("CPU: %s, which left %.2f cores", usedElsewhere(&v.Machine), used)
 	case used > exhausted*cores && float64(r.Runtime.GCCPU) > collecting*float64(r.Runtime.CPU):
 		return fmt.Sprintf("GC: the collector took %.0f%% of %.2f cores, in %d cycles",
 			100*math.Min(1, float64(r.Runtime.GCCPU)/float64(r.Runtime.CPU)), used, r.Runtime.GCCycles)
 	case used > exhausted*cores:
-		return fmt.Sprintf("CPU: %.2f of %.0f cores", used, cores)
+		return fmt.Sprintf("CPU: %.2f of %.4g cores", used, cores)
 	case r.Workers > 0 && inCalls > exhausted*float64(r.Workers):
-		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.0f cores: see --workers", inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
+		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.4g cores: see --workers", inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
 	}
 	queue, latency := r.Queue.Quantile(0.99), r.Latency.Quantile(0.99)
 	if float64(queue) > mostly*float64(latency) && latency > 0 {
 		return fmt.Sprintf("queue: calls waited %v for a worker at p99, of a latency of %v", queue.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
 	return ""
+}
+
+// usedElsewhere says who took the CPU time that the process did not get: steal is the host's part.
+func usedElsewhere(m *results.Machine) string {
+	switch host, others := fmt.Sprintf("%.0f%% of the machine was stolen by its host (steal)", 100*m.Stolen),
+		fmt.Sprintf("%.0f%% was used by other processes", 100*m.Others); {
+	case m.Others < 0.005:
+		return host
+	case m.Stolen < 0.005:
+		return "of the machine " + others
+	default:
+		return host + " and " + others
+	}
 }

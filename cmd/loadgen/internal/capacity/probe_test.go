@@ -148,7 +148,7 @@ func TestAGeneratorThatLacksWhatTheTargetTookIsNotTheLimit(t *testing.T) {
 	slos := objectivesOf(t, "errors < 1%")
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
 		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "it was late"}}}
-	full := time.Duration(processors() * float64(v.Record.Elapsed))
+	full := time.Duration(processors(&v.Machine) * float64(v.Record.Elapsed))
 	for name, c := range map[string]struct {
 		cpu     time.Duration
 		workers int
@@ -156,7 +156,7 @@ func TestAGeneratorThatLacksWhatTheTargetTookIsNotTheLimit(t *testing.T) {
 	}{
 		"the target has every processor":   {full, 1, false},
 		"processors are free":              {full / 2, 1, true},
-		"the generator has the processors": {full, 1 + 2*int(processors()), true},
+		"the generator has the processors": {full, 1 + 2*int(processors(&v.Machine)), true},
 	} {
 		v.Cost.CPU, v.Record.Workers = c.cpu, c.workers
 		if got := limited(slos, v); (got != "") != c.limited {
@@ -189,7 +189,7 @@ func TestTheResourceThatRanOutIsNamedWithItsEvidence(t *testing.T) {
 		"GC: the collector took 40% of": func(v *results.Visit) {
 			v.Record.Runtime.CPU, v.Record.Runtime.GCCPU = 1000*v.Record.Elapsed, 400*v.Record.Elapsed
 		},
-		"CPU: 90% of the machine was taken": func(v *results.Visit) {
+		"CPU: of the machine 90% was used by other processes": func(v *results.Visit) {
 			v.Record.Runtime.CPU, v.Machine = v.Record.Elapsed/2, results.Machine{Known: true, Others: 0.9}
 		},
 		"queue: calls waited": func(v *results.Visit) {

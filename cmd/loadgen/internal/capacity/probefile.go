@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,13 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // Schema is the version of capacity.json that this package writes and reads.
-const Schema = 1
+const Schema = fleet.Schema
 
 // FileName is the name of the file in the directory of a search.
 const FileName = "capacity.json"
@@ -30,8 +32,10 @@ type File struct {
 	Require     float64             `json:"require_qps,omitempty"` // what every arm is to carry; 0: nothing
 	Environment results.Environment `json:"environment"`
 	Search      *Search             `json:"search"`
-	Probes      []*Probe            `json:"probes"`
-	Answer      Answer              `json:"answer"`
+	// Digest is of what the probes were made with: see [File.digest]. Evidence says nothing of anything else.
+	Digest string   `json:"digest"`
+	Probes []*Probe `json:"probes"`
+	Answer Answer   `json:"answer"`
 
 	// Workers are the numbers of them at which throughput is measured after the search, if
 	// any; Throughputs what came of it, and Scaling the laws: see [File.Scale].
@@ -44,6 +48,11 @@ type File struct {
 // time: it takes the place of the one before at once.
 func (f *File) Write(dir string) error {
 	f.Schema = Schema
+	digest, err := f.digest()
+	if err != nil {
+		return fmt.Errorf("capacity: %w", err)
+	}
+	f.Digest = digest
 	data, err := f.JSON()
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)
@@ -110,7 +119,50 @@ func ReadFile(path string) (*File, error) {
 	if f.Scenario == nil || f.Search == nil {
 		return nil, fmt.Errorf("%s: no scenario, or no search: want what loadgen capacity wrote", path)
 	}
+	digest, err := f.digest()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if f.Digest != digest {
+		return nil, fmt.Errorf("%s: the scenario or the options of the search were changed after its probes were made, which say nothing of the new ones: "+
+			"change them back, or begin another search", path)
+	}
 	return f, nil
+}
+
+// digest returns the SHA-256, in hexadecimal, of what the probes depend on: the scenario, and the options of the search
+// without its budget, which may be extended.
+func (f *File) digest() (string, error) {
+	o := f.Search.Options()
+	o.Budget = 0
+	data, err := json.Marshal(struct {
+		Scenario *scenarios.Scenario
+		Options  Options
+	}{f.Scenario, o})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data)), nil
+}
+
+// Lock makes the directory of a search, if need be, and locks it until unlock is called or the process ends. Another
+// search that has it is an error.
+func Lock(dir string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("capacity: %w", err)
+	}
+	path := filepath.Join(dir, FileName+".lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("capacity: %w", err)
+	}
+	switch err := lock.Try(f); {
+	case errors.Is(err, lock.ErrLocked):
+		return nil, errors.Join(fmt.Errorf("%s: another search is running here: wait until it has ended, or name another directory", dir), f.Close())
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("capacity: locking %s: %w", path, err), f.Close())
+	}
+	return f.Close, nil
 }
 
 // line is where JSON is wrong, from 1.

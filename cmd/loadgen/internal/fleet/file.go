@@ -19,8 +19,8 @@ import (
 // FileName is of the file in the directory of a search for capacity.
 const FileName = "capacity.json"
 
-// schema is the version of that file which is read.
-const schema = 1
+// Schema is the version of a search's file, capacity.json, that loadgen capacity writes and this package reads.
+const Schema = 2
 
 // A file is what is read of it. The rest is not looked at.
 type file struct {
@@ -81,8 +81,8 @@ func parse(path string, data []byte) (*Measured, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s is not what loadgen capacity writes: it goes on after its end", path)
 	}
-	if f.Schema != schema {
-		return nil, fmt.Errorf("%s: its schema is %d: want %d, which loadgen capacity of this version writes", path, f.Schema, schema)
+	if f.Schema != Schema {
+		return nil, fmt.Errorf("%s: its schema is %d: want %d, which loadgen capacity of this version writes", path, f.Schema, Schema)
 	}
 	m, err := f.measured()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // probed is a file of one arm that holds at 1000/s, and of probes.
 func probed(probes ...string) []byte {
-	return fmt.Appendf(nil, `{"schema":1,"status":"complete","answer":{"arms":[{"arm":"spans=sdk","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950},
+	return fmt.Appendf(nil, `{"schema":2,"status":"complete","answer":{"arms":[{"arm":"spans=sdk","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950},
 		{"arm":"spans=none","verdict":"found","holds":1200,"low":1150,"high":1250}]},"probes":[%s]}`, strings.Join(probes, ","))
 }
 
@@ -64,8 +64,8 @@ func TestSearchThatHasNotEndedIsWarnedOf(t *testing.T) {
 // Whatever a file holds, it is an error or a plan, and the plan can be written.
 func FuzzPlan(f *testing.F) {
 	f.Add(probed(probeOf(1000, 990, 1, 9.9, "")))
-	f.Add([]byte(`{"schema":1,"answer":{"arms":[{"arm":"a","holds":1e-300,"low":1e-300,"high":1e12}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":1},{"n":3,"x":1},{"n":4,"x":1},{"n":5,"x":1},{"n":6,"x":1}]}]}`))
-	f.Add([]byte(`{"schema":1,"answer":{"arms":[{"arm":"a","holds":5,"low":5,"high":5}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":2},{"n":3,"x":3},{"n":4,"x":4},{"n":5,"x":5},{"n":6,"x":6}]}]}`))
+	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":1e-300,"low":1e-300,"high":1e12}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":1},{"n":3,"x":1},{"n":4,"x":1},{"n":5,"x":1},{"n":6,"x":1}]}]}`))
+	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":5,"low":5,"high":5}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":2},{"n":3,"x":3},{"n":4,"x":4},{"n":5,"x":5},{"n":6,"x":6}]}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parse("x", data)

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
 // DefaultFile is where the history of a project is.
@@ -60,7 +60,7 @@ func Append(path string, r *Record) (err error) {
 		return fmt.Errorf("history: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }() // which unlocks it
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := lock.Wait(f); err != nil {
 		return fmt.Errorf("history: locking %s: %w", path, err)
 	}
 	size, err := f.Seek(0, io.SeekEnd)

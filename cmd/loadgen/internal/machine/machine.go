@@ -22,6 +22,7 @@ type Usage struct {
 	peakRSS uint64
 	ticks   ticks
 	spends  bool // ticks are known
+	quota   quota
 }
 
 // ticks are the machine's CPU time, of all processors together.
@@ -38,6 +39,7 @@ func Read() (Usage, error) {
 	runtime.ReadMemStats(&u.mem)
 	u.peakRSS = peakRSS()
 	u.ticks, u.spends = readTicks()
+	u.quota = readQuota(system().root)
 	return u, nil
 }
 
@@ -57,16 +59,16 @@ func (u *Usage) Since(before *Usage, waiting time.Duration) results.Cost {
 
 // Besides is what the machine did meanwhile that was not this process.
 func (u *Usage) Besides(before *Usage) results.Machine {
+	m := results.Machine{Quota: u.quota.cores, Throttled: u.quota.throttledSince(&before.quota)}
 	total := u.ticks.total - before.ticks.total
 	if !u.spends || !before.spends || total <= 0 {
-		return results.Machine{}
+		return m
 	}
 	share := func(d time.Duration) float64 { return min(max(float64(d)/float64(total), 0), 1) }
-	return results.Machine{
-		Known:  true,
-		Stolen: share(u.ticks.stolen - before.ticks.stolen),
-		Others: share(u.ticks.busy - before.ticks.busy - (u.cpu - before.cpu)),
-	}
+	m.Known = true
+	m.Stolen = share(u.ticks.stolen - before.ticks.stolen)
+	m.Others = share(u.ticks.busy - before.ticks.busy - (u.cpu - before.cpu))
+	return m
 }
 
 // Environment describes what runs where.
@@ -80,6 +82,7 @@ func Environment() results.Environment {
 		GOMAXPROCS: runtime.GOMAXPROCS(0),
 		GOGC:       os.Getenv("GOGC"),
 		GOMEMLIMIT: os.Getenv("GOMEMLIMIT"),
+		CPUQuota:   readQuota(system().root).cores,
 		Kernel:     kernel(),
 		Version:    "unknown",
 	}

@@ -40,7 +40,7 @@ func Unfit(ctx context.Context) []string {
 		}
 	}
 	after := look(system)
-	return after.unfit(&before, runtime.NumCPU())
+	return after.unfit(&before, runtime.NumCPU(), runtime.GOMAXPROCS(0))
 }
 
 // A sight is what there was to see of a machine at an instant.
@@ -50,6 +50,7 @@ type sight struct {
 	load      float64 // processes that ran or waited in the last minute; -1: not known
 	governor  string  // of frequency, other than performance; "" is fine
 	battery   bool
+	quota     float64         // cores; 0 without a limit
 	processes map[int]process // but for this one and its ancestors, which wait for it
 }
 
@@ -77,6 +78,7 @@ func look(s host) sight {
 		}
 	}
 	v.battery = onBattery(root)
+	v.quota = readQuota(root).cores
 	return v
 }
 
@@ -156,7 +158,7 @@ func readLine(root fs.FS, file string) string {
 }
 
 // unfit is what speaks against measuring now.
-func (v *sight) unfit(before *sight, processors int) (warnings []string) {
+func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) {
 	warn := func(format string, a ...any) { warnings = append(warnings, fmt.Sprintf(format, a...)) }
 	switch load := v.load / float64(processors); {
 	case v.pressure > maxPressure:
@@ -169,6 +171,10 @@ func (v *sight) unfit(before *sight, processors int) (warnings []string) {
 	}
 	if v.governor != "" {
 		warn("the frequency governor is %s, and the clock follows the load: set it to performance (cpupower frequency-set -g performance)", v.governor)
+	}
+	if used := min(processors, procs); v.quota > 0 && v.quota < float64(used) {
+		warn("the CPU quota of this process (cgroup) is %.4g cores, and it runs on %d: it is stopped whenever the quota is used up. "+
+			"Raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", v.quota, used, max(1, int(v.quota)))
 	}
 	if v.battery {
 		warn("the machine runs on its battery, and saves power: plug it in")

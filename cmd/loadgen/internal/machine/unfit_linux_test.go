@@ -44,7 +44,7 @@ func tree(files map[string]string) fstest.MapFS {
 func warned(before, after fstest.MapFS) []string {
 	a, b := look(linux(before, 42)), look(linux(after, 42))
 	b.at = a.at.Add(time.Second)
-	return b.unfit(&a, 2)
+	return b.unfit(&a, 2, 2)
 }
 
 func TestAMachineThatIsUnfitIsToldSoWithWhatToDo(t *testing.T) {
@@ -67,11 +67,15 @@ func TestAMachineThatIsUnfitIsToldSoWithWhatToDo(t *testing.T) {
 			map[string]string{"proc/5/stat": stat(5, 1, "e", 0, 0, 1), "proc/6/stat": stat(6, 1, "f", 0, 0, 1), "proc/7/stat": stat(7, 1, "g", 0, 0, 1), "proc/8/stat": stat(8, 1, "h", 0, 0, 1)},
 			map[string]string{"proc/5/stat": stat(5, 1, "e", 20, 0, 1), "proc/6/stat": stat(6, 1, "f", 30, 0, 1), "proc/7/stat": stat(7, 1, "g", 30, 0, 1), "proc/8/stat": stat(8, 1, "h", 40, 0, 1)},
 			[]string{"process 8 ", "process 6 ", "process 7 "}},
-		"a governor":        {nil, map[string]string{"sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "powersave\n"}, []string{"the frequency governor is powersave, and the clock follows the load: set it to performance"}},
-		"a battery":         {nil, map[string]string{"sys/class/power_supply/BAT0/status": "Discharging\n"}, []string{"runs on its battery, and saves power: plug it in"}},
-		"that of a mouse":   {nil, map[string]string{"sys/class/power_supply/BAT0/status": "Discharging\n", "sys/class/power_supply/BAT0/scope": "Device\n"}, nil},
-		"what is not there": {nil, map[string]string{"proc/pressure/cpu": "", "proc/loadavg": ""}, nil},
-		"nonsense":          {nil, map[string]string{"proc/pressure/cpu": "some avg10=x", "proc/loadavg": "x", "proc/7/stat": "7 (a", "proc/8/stat": "8 (a) R 1"}, nil},
+		"a governor": {nil, map[string]string{"sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "powersave\n"}, []string{"the frequency governor is powersave, and the clock follows the load: set it to performance"}},
+		"a quota": {nil, map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"},
+			[]string{"the CPU quota of this process (cgroup) is 1.5 cores, and it runs on 2: it is stopped whenever the quota is used up. " +
+				"Raise the quota to 2 cores, or set GOMAXPROCS=1"}},
+		"a quota that is enough": {nil, map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}, nil},
+		"a battery":              {nil, map[string]string{"sys/class/power_supply/BAT0/status": "Discharging\n"}, []string{"runs on its battery, and saves power: plug it in"}},
+		"that of a mouse":        {nil, map[string]string{"sys/class/power_supply/BAT0/status": "Discharging\n", "sys/class/power_supply/BAT0/scope": "Device\n"}, nil},
+		"what is not there":      {nil, map[string]string{"proc/pressure/cpu": "", "proc/loadavg": ""}, nil},
+		"nonsense":               {nil, map[string]string{"proc/pressure/cpu": "some avg10=x", "proc/loadavg": "x", "proc/7/stat": "7 (a", "proc/8/stat": "8 (a) R 1"}, nil},
 	} {
 		got := warned(tree(c.before), tree(c.after))
 		if len(got) != len(c.want) || slices.ContainsFunc(c.want, func(want string) bool {

@@ -107,7 +107,7 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 			return nil, err
 		}
 	}
-	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine))
+	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine), throttled(v.Machine))
 	return v, nil
 }
 
@@ -206,6 +206,20 @@ const (
 	maxStolen = 0.02
 	maxOthers = 0.10
 )
+
+// maxThrottled is the share of the periods of a CPU quota in which the process may be stopped.
+const maxThrottled = 0.01
+
+// throttled reports that the control group of the process stopped it. It is no noise: closing other programs does not
+// help.
+func throttled(m results.Machine) []bench.Reason {
+	if m.Throttled <= maxThrottled {
+		return nil
+	}
+	return []bench.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
+		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped until the next one: "+
+			"raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
+}
 
 func noise(m results.Machine) []bench.Reason {
 	var why []string

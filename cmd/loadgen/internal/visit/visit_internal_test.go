@@ -135,3 +135,24 @@ func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 		t.Errorf("seed 1: %s and then %s, seed 2: %s", first, again, other)
 	}
 }
+
+func TestAVisitThatItsQuotaStoppedIsThrottled(t *testing.T) {
+	for name, c := range map[string]struct {
+		machine results.Machine
+		want    string
+	}{
+		"no quota":      {results.Machine{Known: true}, ""},
+		"within it":     {results.Machine{Quota: 1.5, Throttled: 0.005}, ""},
+		"half the time": {results.Machine{Quota: 1.5, Throttled: 0.5}, "the CPU quota of 1.5 cores (cgroup) was used up in 50% of its periods"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := throttled(c.machine)
+			if (len(got) > 0) != (c.want != "") {
+				t.Fatalf("%v, want %q", got, c.want)
+			}
+			if len(got) > 0 && (got[0].Name != results.Throttled || !strings.HasPrefix(got[0].Detail, c.want)) {
+				t.Errorf("%v, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package capacity
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// written returns the directory and the text of a search that has just begun.
+func written(t *testing.T) (dir, text string) {
+	t.Helper()
+	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenario, err := scenarios.Decode("a.yaml", []byte("qps: 100\nduration: 1s\nslo: [p99 < 5ms]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := (&File{Scenario: scenario, Search: s}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, string(data)
+}
+
+func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to string
+		refused  bool
+	}{
+		"nothing":                       {"", "", false},
+		"an objective":                  {"5ms", "50ms", true},
+		"the rate that it began from":   {`"start": 100`, `"start": 200`, true},
+		"the precision":                 {`"precision": 0.1`, `"precision": 0.2`, true},
+		"the digest":                    {`"digest": "`, `"digest": "0`, true},
+		"the budget, which --budget is": {`"budget": 60000000000`, `"budget": 90000000000`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, text := written(t)
+			if !strings.Contains(text, c.from) {
+				t.Fatalf("no %q in\n%s", c.from, text)
+			}
+			if err := os.WriteFile(filepath.Join(dir, FileName), []byte(strings.Replace(text, c.from, c.to, 1)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := ReadFile(dir)
+			if refused := err != nil; refused != c.refused || refused && !strings.Contains(err.Error(), "were changed after its probes were made") {
+				t.Errorf("error %v, want one: %v", err, c.refused)
+			}
+		})
+	}
+}
+
+func TestTwoSearchesDoNotShareADirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "search")
+	unlock, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), "another search is running here") {
+		t.Errorf("the second: %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Lock(dir)
+	if err != nil {
+		t.Fatalf("once the first has ended: %v", err)
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,22 @@
+//go:build unix
+
+package lock
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Wait locks f, and waits until no other process has the lock.
+func Wait(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
+
+// Try locks f, or returns [ErrLocked].
+func Try(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return err
+}
