@@ -46,7 +46,7 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 	out := filepath.Join(t.TempDir(), "out")
 	t.Setenv(asCommand, ownTargets)
 	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "max<1h", "--workers", "2", "--pace", "sleep",
-		"--from", "100/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
+		"--from", "5000/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 // peak, whose infinite ends JSON does not have, and which is read again all the same.
 func planOfScaling(t *testing.T, f *capacity.File) {
 	t.Helper()
-	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Holds: 400, Low: 390, High: 410, Confirmed: 390}
+	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Capacity: 400, Low: 390, High: 410, Told: 390}
 	law := usl.Law{Lambda: 2000, Sigma: 0.5}
 	for i := range f.Throughputs {
 		f.Throughputs[i].Achieved = law.Throughput(float64(f.Throughputs[i].Workers))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -33,7 +34,7 @@ func init() { testTargets = append(testTargets, turnstile) }
 func TestASearchThatIsInterruptedGoesOnAndFindsWhatTheTargetCarries(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	t.Setenv(asCommand, ownTargets)
-	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<1%", "--workers", "8", "--pace", "sleep",
+	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8", "--pace", "sleep",
 		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "4s", "--precision", "25%", "--seed", "1", "--out", out)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -67,7 +68,7 @@ func TestASearchThatIsInterruptedGoesOnAndFindsWhatTheTargetCarries(t *testing.T
 	if !strings.Contains(log, "probe "+string(rune('0'+before+1))+": spans=none at ") || strings.Contains(log, "probe 1:") {
 		t.Errorf("after %d probes it goes on with\n%s", before, log)
 	}
-	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 1%; seed 1\n", "\nspans=none ", " of 4s, in " + out} {
+	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none ", " of 4s, in " + out} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -79,31 +80,57 @@ func TestASearchThatIsInterruptedGoesOnAndFindsWhatTheTargetCarries(t *testing.T
 	if a.Verdict != capacity.Found {
 		t.Skipf("the machine was too busy for an answer: %+v\n%s", a, log)
 	}
-	if !strings.Contains(text, "\nspans=none holds at ") || !strings.Contains(text, " (95% interval ") || !(a.Low > 20 && a.High < 900) {
+	if !strings.Contains(text, "half of the visits hold ") || !(a.Low > 20 && a.High < 900) {
 		t.Errorf("%+v, want more than 20/s and less than 900/s\n%s", a, log)
 	}
-	gateOnSearch(t, out, text)
+	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable || !strings.Contains(log, "--budget: ") {
+		t.Errorf("a budget of less than a probe: exit %d\n%s", code, log)
+	}
+	code, _, log = execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
+	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
+		t.Errorf("another search in its place: exit %d\n%s", code, log)
+	}
 }
 
-// gateOnSearch asks of a search that has ended, which makes no more probes.
-func gateOnSearch(t *testing.T, out, text string) {
+// ended writes a search that has ended: of a target that holds below 500/s.
+func ended(t *testing.T) (out string) {
 	t.Helper()
+	s, err := targets(testTargets).load(newRun(testTargets), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.SLOs, err = readObjectives("p99<5ms"); err != nil {
+		t.Fatal(err)
+	}
+	search, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &capacity.File{Status: results.Complete, Scenario: s, Search: search, Environment: machine.Environment()}
+	for ask, ok := search.Next(); ok; ask, ok = search.Next() {
+		p := &capacity.Probe{Evidence: capacity.Evidence{Ask: ask, Met: ask.Rate < 500}}
+		search.Add(p.Evidence)
+		f.Probes = append(f.Probes, p)
+	}
+	f.Answer = search.Answer()
+	out = t.TempDir()
+	if err := f.Write(out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
+	out := ended(t)
 	for require, want := range map[string]int{"10/s": exitOK, "1000/s": exitWorse} {
-		code, again, log := execute(t, "capacity", "--resume", out, "--require", require)
-		if code != want || again != text || strings.Contains(log, "probe ") && !strings.Contains(log, "carry") {
-			t.Errorf("--require %s: exit %d, want %d\n%s\n%s", require, code, want, again, log)
+		code, text, log := execute(t, "capacity", "--resume", out, "--require", require)
+		if code != want || !strings.Contains(text, "spans=none holds at ") || strings.Contains(log, "probe 1") {
+			t.Errorf("--require %s: exit %d, want %d\n%s\n%s", require, code, want, text, log)
 		}
 	}
 	_, json, _ := execute(t, "capacity", "--resume", out, "--format", "json")
 	if data, err := os.ReadFile(filepath.Join(out, capacity.FileName)); err != nil || json != string(data) {
 		t.Errorf("%v; --format json prints\n%s\nwant what is in the file", err, json)
-	}
-	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable || !strings.Contains(log, "--budget: ") {
-		t.Errorf("a budget of less than a probe: exit %d\n%s", code, log)
-	}
-	code, _, log := execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
-	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
-		t.Errorf("another search in its place: exit %d\n%s", code, log)
 	}
 }
 
