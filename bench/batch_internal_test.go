@@ -49,7 +49,7 @@ type simulated struct {
 
 func simulate(a Arrivals, workers int, service func() time.Duration) *simulation {
 	s := &simulation{service: service, begun: map[uint64]time.Duration{}, due: map[uint64]time.Duration{}, workers: make([]simulated, workers)}
-	s.queue = newQueue(a, Queue, DefaultQueue, newTrace(a.Duration()), newWindows(time.Second, a.Duration()))
+	s.queue = newQueue(a, Queue, DefaultQueue, newTrace(a.Duration()), newWindows(time.Second, a.Duration(), new(Run)))
 	for i := range s.workers {
 		s.batches = append(s.batches, new(batch))
 		s.workers[i].next = -time.Duration(i)
@@ -267,7 +267,7 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 // Were the first calls due when their workers come to it, nobody would see that they
 // are late.
 func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
-	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second)}
+	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second, new(Run))}
 	w := &worker{batch: &noBatch}
 	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
 		if c := &w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {

@@ -50,7 +50,7 @@ func (l *closedLoop) take(own *worker, now time.Duration) bool {
 		return false
 	}
 	l.dueSum.Add(uint64(due))
-	l.windows.offerAny(due)
+	l.windows.take(due)
 	c := &own.call
 	c.due, c.release, c.fair, c.n = due, due, due, l.calls.Add(1)-1
 	return true

@@ -78,12 +78,12 @@ func (c *coarse) merge(o *coarse) {
 	}
 }
 
-// count is how many durations were added.
-func (c *coarse) count() uint64 { return c.n }
+// Max is the longest duration; 0 if there is none.
+func (c *coarse) Max() time.Duration { return c.max }
 
-// quantile is an estimate of the duration of rank [quantile.Rank] among those
+// Quantile is an estimate of the duration of rank [quantile.Rank] among those
 // counted; 0 if there are none.
-func (c *coarse) quantile(q float64) time.Duration {
+func (c *coarse) Quantile(q float64) time.Duration {
 	counted := uint64(0) // less than n if a counter is at its end
 	for _, n := range &c.counters {
 		counted += uint64(n)

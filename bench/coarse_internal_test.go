@@ -38,7 +38,7 @@ func TestACoarseEstimateIsWithinItsBoundOfTheExactValue(t *testing.T) {
 		}
 		last := time.Duration(0)
 		for _, q := range []float64{0, 0.01, 0.25, 0.5, 0.75, 0.9, 0.99, 1, rapid.Float64Range(0.99, 1).Draw(t, "q")} {
-			got, want := c.quantile(q), exact.Quantile(q)
+			got, want := c.Quantile(q), exact.Quantile(q)
 			if want <= coarseMost && math.Abs(float64(got-want)) > 0.016*float64(want) {
 				t.Fatalf("q%v is %d, exactly %d", q, got, want)
 			}
@@ -49,8 +49,8 @@ func TestACoarseEstimateIsWithinItsBoundOfTheExactValue(t *testing.T) {
 				last = got
 			}
 		}
-		if c.count() != exact.Count() {
-			t.Fatalf("%d of %d were counted", c.count(), exact.Count())
+		if c.n != exact.Count() {
+			t.Fatalf("%d of %d were counted", c.n, exact.Count())
 		}
 	})
 }
@@ -94,30 +94,30 @@ func TestCoarsesMergeIntoThatOfAll(t *testing.T) {
 func TestACoarseOfNothingIsZero(t *testing.T) {
 	c := &coarse{}
 	c.merge(&coarse{})
-	if c.count() != 0 || c.quantile(0.5) != 0 || c.quantile(1) != 0 || c.quantile(math.NaN()) != 0 {
-		t.Errorf("it counts %d, with a median of %v", c.count(), c.quantile(0.5))
+	if c.n != 0 || c.Quantile(0.5) != 0 || c.Quantile(1) != 0 || c.Quantile(math.NaN()) != 0 {
+		t.Errorf("it counts %d, with a median of %v", c.n, c.Quantile(0.5))
 	}
 }
 
 func TestOfOneValueEveryCoarseQuantileIsThatValue(t *testing.T) {
 	for _, d := range []time.Duration{0, 1, 126, 127, time.Millisecond, 2 * time.Hour} {
 		c := coarseOf(d, d, d)
-		if c.quantile(0) != d || c.quantile(0.5) != d || c.quantile(1) != d {
-			t.Errorf("of %d alone the median is %d", d, c.quantile(0.5))
+		if c.Quantile(0) != d || c.Quantile(0.5) != d || c.Quantile(1) != d {
+			t.Errorf("of %d alone the median is %d", d, c.Quantile(0.5))
 		}
 	}
 }
 
 func TestACoarseTakesDurationsOutsideItsRange(t *testing.T) {
 	c := coarseOf(math.MinInt64, -1, 100, 3*time.Hour, 5*time.Hour, math.MaxInt64)
-	if got := c.quantile(0.5); got != 100 { // the middle of 100 and 101, rounded down
+	if got := c.Quantile(0.5); got != 100 { // the middle of 100 and 101, rounded down
 		t.Errorf("the third of six is %d, want 100", got)
 	}
-	if got := c.quantile(0.7); got < coarseMost || got > c.max {
+	if got := c.Quantile(0.7); got < coarseMost || got > c.max {
 		t.Errorf("one that is 5 h long is taken for %v", got)
 	}
-	if c.quantile(0) != 0 || c.quantile(1) != math.MaxInt64 {
-		t.Errorf("from %d to %d", c.quantile(0), c.quantile(1))
+	if c.Quantile(0) != 0 || c.Quantile(1) != math.MaxInt64 {
+		t.Errorf("from %d to %d", c.Quantile(0), c.Quantile(1))
 	}
 }
 
@@ -137,8 +137,8 @@ func TestAFullCoarseCounterStaysFull(t *testing.T) {
 	if *added != *merged {
 		t.Error("adding and merging differ")
 	}
-	if added.count() != math.MaxUint32+2 || added.quantile(0.999) != coarseMiddle(coarseBucket(uint64(time.Millisecond))) || added.quantile(1) != time.Second {
-		t.Errorf("it counts %d, p99.9 is %v and the maximum %v", added.count(), added.quantile(0.999), added.quantile(1))
+	if added.n != math.MaxUint32+2 || added.Quantile(0.999) != coarseMiddle(coarseBucket(uint64(time.Millisecond))) || added.Quantile(1) != time.Second {
+		t.Errorf("it counts %d, p99.9 is %v and the maximum %v", added.n, added.Quantile(0.999), added.Quantile(1))
 	}
 	twice := full()
 	twice.merge(full())

@@ -36,7 +36,9 @@ type crew struct {
 	working int           // workers that are not done
 	over    chan struct{} // closed when none is left
 	watcher sync.WaitGroup
-	aborted string // the SLO that ended the run
+
+	foresight *foresight // nil unless an SLO may end the run
+	aborted   string     // the SLO that did
 
 	busy     func(now time.Duration) bool // no processor is idle
 	looked   cpuReading                   // when that was last asked
@@ -49,7 +51,7 @@ type cpuReading struct{ at, cpu time.Duration }
 func newCrew(ctx context.Context, r *Run) *crew {
 	duration, window := r.duration(), r.window()
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
-		windows: newWindows(window, duration), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
+		windows: newWindows(window, duration, r), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
 		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
 	c.busy = c.processorsBusy
 	c.halt, c.cancel = ctx, func() {}
@@ -73,7 +75,6 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		c.turn = make(chan Waiter, 1)
 	}
 	if r.Closed != nil {
-		c.windows.known.Store(int64(len(c.windows.all))) // as soon as they are over
 		c.closed = &closedLoop{Closed: *r.Closed, windows: c.windows}
 		c.source = c.closed
 	} else {
@@ -97,6 +98,12 @@ func newCrew(ctx context.Context, r *Run) *crew {
 			c.batches[i] = new(batch)
 		}
 		c.queue.inBatches(c.batches)
+	}
+	if r.aborts() {
+		if r.Arrivals != nil {
+			c.windows.plan(r.Arrivals)
+		}
+		c.foresight = newForesight(c.windows, c.most)
 	}
 	c.workers = make([]*worker, 0, workers)
 	for range workers {
@@ -254,30 +261,13 @@ func enoughToDo(took, spent time.Duration, processors int, runnable uint64) bool
 	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(processors) || runnable > 0
 }
 
-// abort ends the run if it misses an objective by the windows whose calls have ended.
-// Calls in the target go on until they end.
+// abort ends the run if it is certain to miss an objective. Calls in the target go on until
+// they end.
 func (c *crew) abort(now time.Duration) {
-	if c.closed != nil {
-		// A worker that is on its way to its next call may not have said so.
-		now -= c.windows.length
-	}
-	before, ended := c.windows.whole, c.windows.ended(now)
-	if ended <= before {
-		return
-	}
-	for _, r := range c.recorders {
-		r.passBefore(time.Duration(ended) * c.windows.length)
-	}
-	if !c.windows.complete(ended) {
-		return
-	}
-	for _, s := range c.run.SLOs {
-		if r := c.windows.sofarOf(s, before); r.Missed() {
-			c.aborted = r.SLO
-			c.cancel() // first: no call is to begin after the instant that counts as the end
-			c.source.stop(c.clock.Now())
-			return
-		}
+	if slo, ok := c.foresight.look(c.recorders, now); ok {
+		c.aborted = slo.String()
+		c.cancel() // first: no call is to begin after the instant that counts as the end
+		c.source.stop(c.clock.Now())
 	}
 }
 

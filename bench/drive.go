@@ -42,6 +42,8 @@ type Driver struct {
 	Pace     Pace
 	// SLOs are what the benchmark is to hold: it fails if it misses one.
 	SLOs []SLO
+	// FailedApart is that of a [Run].
+	FailedApart bool
 	// Seed decides what is random in the load. With one seed, every benchmark and
 	// every -count gets the same arrivals.
 	Seed uint64
@@ -51,10 +53,11 @@ type Driver struct {
 const mostDriven = 1000
 
 // Drive calls f at the instants of the load, from the goroutines of its workers,
-// and reports of these calls, of those that did not fail as to latency:
+// and reports of these calls:
 //
 //   - p50-latency-ns, p90-, p99-, p99.9- and max-latency-ns: those that the number
-//     of calls allows to state, and that do not lie among dropped calls
+//     of calls allows to state, and that are finite: calls that fail or are dropped
+//     count as infinitely slow
 //   - p99-lag-us, from due to begun, the queue's part and the generator's together
 //   - achieved-qps, and err-ppm and drop-ppm of the calls that were due
 //   - B/op and allocs/op of the whole process, rounded, for each call, less what

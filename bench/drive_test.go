@@ -79,7 +79,7 @@ func TestABenchmarkReportsTheCallsOfItsRunAlone(t *testing.T) {
 			t.Errorf("%v %s, want %v", got, unit, want)
 		}
 	}
-	for _, unit := range []string{"p50-latency-ns", "p90-latency-ns", "p99-latency-ns", "max-latency-ns"} {
+	for _, unit := range []string{"p50-latency-ns", "p90-latency-ns", "p99-latency-ns"} {
 		near(unit, 2e6)
 	}
 	near("p99-lag-us", 0)
@@ -106,18 +106,39 @@ func TestLagIsThatOfTheQueueToo(t *testing.T) {
 	}
 }
 
-func TestDroppedCallsLeaveNoLongestLatency(t *testing.T) {
-	result, _ := benchmark(t, "1000x", func(b *testing.B) {
-		bench.Driver{Load: bench.Rate(1000), Workers: 1, Overload: bench.Drop, Pace: bench.Sleep}.Drive(b,
-			func(context.Context) error { time.Sleep(1500 * time.Microsecond); return nil })
-	})
-	if drops := result.Extra["drop-ppm"]; drops != 500_000 {
-		t.Errorf("%v ppm were dropped, want half", drops)
-	}
-	for _, unit := range []string{"p90-latency-ns", "max-latency-ns"} {
-		if x, ok := result.Extra[unit]; ok {
-			t.Errorf("%s is %v, though it lies among dropped calls", unit, x)
+func TestCallsThatAreNotServedLeaveNoLongestLatency(t *testing.T) {
+	calls := func(fails bool) func(context.Context) error {
+		var n atomic.Uint64
+		return func(context.Context) error {
+			time.Sleep(1500 * time.Microsecond)
+			if n.Add(1)%2 == 0 && fails {
+				return errors.New("no luck")
+			}
+			return nil
 		}
+	}
+	for _, c := range []struct {
+		name       string
+		driver     bench.Driver
+		fails      bool
+		drops, max float64 // 0: it is not stated
+	}{
+		{"half are dropped", bench.Driver{Workers: 1, Overload: bench.Drop}, false, 500_000, 0},
+		{"half fail", bench.Driver{Workers: 2}, true, 0, 0},
+		{"half fail, apart", bench.Driver{Workers: 2, FailedApart: true}, true, 0, 1.5e6},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.driver.Load, c.driver.Pace = bench.Rate(1000), bench.Sleep
+			result, _ := benchmark(t, "1000x", func(b *testing.B) { c.driver.Drive(b, calls(c.fails)) })
+			if drops := result.Extra["drop-ppm"]; drops != c.drops {
+				t.Errorf("%v ppm were dropped, want %v", drops, c.drops)
+			}
+			for _, unit := range []string{"p90-latency-ns", "max-latency-ns"} {
+				if x := result.Extra[unit]; math.Abs(x-c.max) > 0.001*c.max {
+					t.Errorf("%s is %v, want %v", unit, x, c.max)
+				}
+			}
+		})
 	}
 }
 

@@ -49,7 +49,8 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 
 // drive warms up, and measures.
 func (v *driven) drive() (*Record, error) {
-	run := Run{Arrivals: v.arrivals, Target: TargetFunc(v.call), Workers: v.Workers, Overload: v.Overload, Pace: v.Pace, withLag: true}
+	run := Run{Arrivals: v.arrivals, Target: TargetFunc(v.call), Workers: v.Workers, Overload: v.Overload, Pace: v.Pace,
+		FailedApart: v.FailedApart, withLag: true}
 	if v.Workers == 0 {
 		run.Workers, run.MaxWorkers = DefaultWorkers(), mostDriven
 	}

@@ -112,7 +112,7 @@ func (v *driven) report(r *Record) {
 			v.b.ReportMetric(float64(latency), p.unit)
 		}
 	}
-	if longest := r.Latency.Max(); longest > 0 && r.Dropped == 0 {
+	if longest := r.Latency.Max(); longest > 0 && r.Unserved() == 0 {
 		v.b.ReportMetric(float64(longest), "max-latency-ns")
 	}
 	begun := r.Done + r.Failed

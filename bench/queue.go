@@ -114,7 +114,6 @@ func (q *queue) offer() {
 	q.hasAhead = false
 	q.next++
 	q.offered++
-	q.windows.offer(q.ahead)
 }
 
 func (q *queue) drop(due time.Duration) {

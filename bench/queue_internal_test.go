@@ -12,7 +12,7 @@ func TestWhatAnInterruptionLeavesOverIsCountedUpToABound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, room := range []int{0, 10, 2 * mostLeft} {
-		q := newQueue(a, policy(room), room, newTrace(time.Hour), newWindows(time.Minute, time.Hour))
+		q := newQueue(a, policy(room), room, newTrace(time.Hour), newWindows(time.Minute, time.Hour, new(Run)))
 		q.stop(time.Hour - 1)
 		waiting := uint64(min(room, mostLeft))
 		if !q.cut || q.missed != waiting || q.dropped != mostLeft-waiting || q.at != mostLeft {
@@ -36,7 +36,7 @@ func TestALongRowOfDropsEndsWithTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := newQueue(a, Drop, 0, newTrace(24*time.Hour), newWindows(time.Hour, 24*time.Hour))
+	q := newQueue(a, Drop, 0, newTrace(24*time.Hour), newWindows(time.Hour, 24*time.Hour, new(Run)))
 	q.halt.Store(true) // stop was called, and waits for the lock
 	if q.take(&worker{batch: &noBatch}, 24*time.Hour) || q.dropped > 1 {
 		t.Errorf("dropped %d", q.dropped)

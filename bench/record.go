@@ -30,6 +30,8 @@ type Record struct {
 	Scheduled   time.Duration `json:"scheduled_ns"`
 	Elapsed     time.Duration `json:"elapsed_ns"`
 	Interrupted bool          `json:"interrupted"`
+	// FailedApart is what Run.FailedApart was: failed calls are left out of percentiles.
+	FailedApart bool `json:"failed_apart,omitempty"`
 	// Aborted is the SLO that ended the run, if it was to end it.
 	Aborted string `json:"aborted,omitempty"`
 
@@ -67,8 +69,9 @@ type Record struct {
 	// ended, as many as Run.Keep asked for.
 	Kept []time.Duration `json:"-"`
 
-	slos []SLO
-	lag  *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
+	slos   []SLO
+	inTime uint64        // calls that ended while the schedule lasted
+	lag    *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
 
 	// Waiting is the CPU time that the generator spent on waiting.
 	Waiting time.Duration `json:"waiting_cpu_ns"`
@@ -90,8 +93,8 @@ type Window struct {
 	Dropped uint64        `json:"dropped,omitempty"`
 	Missed  uint64        `json:"missed,omitempty"`
 	Late    uint64        `json:"late,omitempty"` // begun after the window's end, by the generator's own fault
-	// Latency of the load offered, to 2 %; 0 if the calls do not allow to state it, or
-	// if it lies among those that never began.
+	// Percentiles of latency as [Record.Percentile] has them, to 2 %; 0 if the calls do
+	// not allow to state them, or if they are infinite.
 	P50 time.Duration `json:"p50_ns,omitempty"`
 	P99 time.Duration `json:"p99_ns,omitempty"`
 	Max time.Duration `json:"max_ns,omitempty"` // of calls done
@@ -112,6 +115,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Missed:        o.missed,
 		Scheduled:     o.scheduled,
 		Interrupted:   o.cut,
+		FailedApart:   c.run.FailedApart,
 		Latency:       all.latency,
 		Service:       all.service,
 		Queue:         all.queue,
@@ -146,22 +150,11 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		r.Fidelity = fidelity(rows)
 	}
 	r.Trend = trend(r.Windows, rows)
-	r.judge(c.windows, all.inTime)
-	return r
-}
-
-// judge judges the run by its objectives: those of the whole by its histograms, and
-// the others by its windows. inTime calls ended while the schedule lasted.
-func (r *Record) judge(w *windows, inTime uint64) {
-	whole := sloView{offered: r.Offered, done: r.Done, failed: r.Failed, never: r.Dropped + r.Missed, latency: r.Latency,
-		achieved: float64(inTime) / float64(max(r.Offered, 1))}
-	for _, s := range r.slos {
-		if s.every > 0 {
-			r.SLOs = append(r.SLOs, w.judge(s, 0, int(r.Scheduled/w.length)))
-			continue
-		}
-		r.SLOs = append(r.SLOs, s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, &whole) }))
+	r.inTime = all.inTime
+	for i := range r.slos {
+		r.SLOs = append(r.SLOs, c.windows.judge(i, r))
 	}
+	return r
 }
 
 // list is the windows that began before the end of the schedule.
@@ -180,11 +173,13 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 		} else {
 			one.Length = min(one.Length, scheduled-one.From)
 		}
-		var alone account
-		alone.add(v)
 		for q, to := range map[float64]*time.Duration{0.5: &one.P50, 0.99: &one.P99} {
-			if x, err := (SLO{q: q}).of(alone.view()); err == nil && !math.IsInf(x, 1) {
-				*to = time.Duration(x)
+			n := one.Offered
+			if w.apart {
+				n -= one.Failed
+			}
+			if rank := quantile.Rank(q, n); n >= quantile.SamplesFor(q) && rank <= one.Done {
+				*to = v.latency.Quantile(float64(rank) / float64(one.Done))
 			}
 		}
 		all = append(all, one)
@@ -267,8 +262,8 @@ func perSecond(n uint64, d time.Duration) float64 {
 // no finite 95% interval for it exists.
 type TooFewError struct {
 	Quantile   float64
-	Have, Need uint64 // calls that did not fail
-	Failed     uint64 // calls besides
+	Have, Need uint64 // calls
+	Failed     uint64 // calls besides, which are left out
 }
 
 func (e *TooFewError) Error() string {
@@ -279,38 +274,56 @@ func (e *TooFewError) Error() string {
 	return s
 }
 
-// A NotServedError is a percentile that lies among the calls that never began.
+// A NotServedError is a percentile that lies among the calls that failed or never began.
 type NotServedError struct {
-	Quantile                 float64
-	Dropped, Missed, Offered uint64 // calls, those that failed left out
+	Quantile                         float64
+	Failed, Dropped, Missed, Offered uint64 // calls; Failed is 0 if they are left out of Offered
 }
 
+// Error says what share of calls makes the percentile infinite, as in
+// "p99 is infinite: 3% failed".
 func (e *NotServedError) Error() string {
-	var never []string
-	if e.Dropped > 0 {
-		never = append(never, fmt.Sprintf("%d of %d calls were dropped", e.Dropped, e.Offered))
+	var why []string
+	for _, part := range []struct {
+		n    uint64
+		what string
+	}{{e.Failed, "failed"}, {e.Dropped, "were dropped"}, {e.Missed, "had not begun when the run was interrupted"}} {
+		if part.n > 0 {
+			why = append(why, fmt.Sprintf("%.3g%% %s", 100*float64(part.n)/float64(e.Offered), part.what))
+		}
 	}
-	if e.Missed > 0 {
-		never = append(never, fmt.Sprintf("%d of %d had not begun when the run was interrupted", e.Missed, e.Offered))
-	}
-	return fmt.Sprintf("p%g is infinite: %s", 100*e.Quantile, strings.Join(never, ", "))
+	return fmt.Sprintf("p%g is infinite: %s", 100*e.Quantile, strings.Join(why, ", "))
 }
 
-// Percentile is the q-quantile of the latency of the load that was offered: a
-// call that was dropped, or had not begun when the run was interrupted, counts as
-// one that never ended. Calls that failed are left out. The error is a
-// [*TooFewError] or a [*NotServedError].
+// Percentile returns the q-quantile of the latency of the load that was offered: a call that
+// failed, was dropped, or had not begun when the run was interrupted counts as infinitely
+// slow. Failed calls are left out if FailedApart is set. The error is a [*TooFewError] or a
+// [*NotServedError].
 func (r *Record) Percentile(q float64) (time.Duration, error) {
-	n := r.stated()
+	n, failed, apart := r.stated(), r.Failed, uint64(0)
+	if r.FailedApart {
+		failed, apart = 0, r.Failed
+	}
 	if need := quantile.SamplesFor(q); n < need {
-		return 0, &TooFewError{q, n, need, r.Failed}
+		return 0, &TooFewError{q, n, need, apart}
 	}
 	rank := quantile.Rank(q, n)
 	if rank > r.Done {
-		return 0, &NotServedError{q, r.Dropped, r.Missed, n}
+		return 0, &NotServedError{q, failed, r.Dropped, r.Missed, n}
 	}
 	return r.Latency.Quantile(float64(rank) / float64(r.Done)), nil
 }
 
-// stated are the calls that percentiles speak of.
-func (r *Record) stated() uint64 { return r.Done + r.Dropped + r.Missed }
+// Unserved returns how many of the calls that percentiles are about were not served: they
+// failed, unless FailedApart is set, were dropped, or never began. If there are any, the mean
+// and the maximum of latency are infinite.
+func (r *Record) Unserved() uint64 { return r.stated() - r.Done }
+
+// stated returns how many calls percentiles are about.
+func (r *Record) stated() uint64 {
+	n := r.Done + r.Dropped + r.Missed
+	if !r.FailedApart {
+		n += r.Failed
+	}
+	return n
+}

@@ -73,7 +73,7 @@ func newRecorder(k *kept, t *trace, w *windows, slow *slowest) *recorder {
 		generator: quantile.NewHDR(),
 		failed:    quantile.NewHDR(),
 		failures:  failures{},
-		window:    windowTally{windows: w},
+		window:    windowTally{windows: w, counts: counts{slow: make([]uint64, len(w.slos))}},
 		kept:      k,
 		trace:     t,
 		slowest:   slow,
@@ -117,16 +117,6 @@ func (r *recorder) add(c *call, err error) {
 	r.service.Add(c.ended - c.begun)
 	if len(r.kept.all) > 0 {
 		r.kept.add(c.ended, latency)
-	}
-}
-
-// passBefore passes on what was counted of a window that ended by then, though its
-// worker may not make another call for long.
-func (r *recorder) passBefore(end time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.window.to <= end {
-		r.window.pass()
 	}
 }
 

@@ -42,10 +42,17 @@ type Run struct {
 	// that makes 20 to 50, or the shortest that one of SLOs is about if that does not
 	// divide all of theirs.
 	Window time.Duration
-	// SLOs are what the run is to hold. Abort ends it once the windows so far miss one
-	// of them: no more calls begin, and those in the target go on until they end.
+	// SLOs are what the run is to hold. Abort ends it once one of them is certain to be
+	// missed, whatever becomes of the calls to come: more calls are bad than may be of all
+	// that are due in the run, or in the window that it is about. So it changes no verdict.
+	// No more calls begin then, and those in the target go on until they end. In a closed
+	// loop nobody knows how many calls will be due: an objective about windows can end it
+	// once a window is over, and of the others one that lets no call be bad.
 	SLOs  []SLO
 	Abort bool
+	// FailedApart leaves failed calls out of percentiles, and of objectives about latency, for
+	// targets whose errors are answers. Otherwise a failed call counts as infinitely slow.
+	FailedApart bool
 	// Activities are what may go on beside calls: the slowest calls are tagged with
 	// those that they overlapped.
 	Activities []*Activity
@@ -147,7 +154,7 @@ func (r *Run) CheckWindows() error {
 	return errors.Join(errs...)
 }
 
-// aborts tells whether an SLO may end the run.
+// aborts reports whether an SLO may end the run.
 func (r *Run) aborts() bool { return r.Abort && len(r.SLOs) > 0 }
 
 func (r *Run) duration() time.Duration {

@@ -3,14 +3,11 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/loadgen-go/loadgen/quantile"
 )
 
 // An SLO is what a run is to hold: a bound on its latency, its failures or its
@@ -31,16 +28,17 @@ var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\
 
 // ParseSLO reads an objective:
 //
-//	p99 < 5ms               a percentile of latency; a dropped call counts as infinite
-//	max < 1s, mean < 2ms    of the latency of calls done; infinite if any was dropped
-//	errors < 0.1%           calls that failed, of those offered
-//	drops < 10ppm           calls that were never begun, of those offered
-//	achieved > 99%          calls that ended while the schedule lasted, of those offered
-//	p99 < 5ms over every 1s the same of the calls due in every window of so long
+//	p99 < 5ms               at most 1% of the calls due take 5ms or longer, fail, or never begin
+//	max < 1s                no call does
+//	mean < 2ms              the mean latency; infinite if any call failed or never began
+//	errors < 0.1%           calls that failed, of those due
+//	drops < 10ppm           calls that never began, of those due
+//	achieved > 99%          calls that ended while the schedule lasted, of those due
+//	p99 < 5ms over every 1s the same of the calls due in every window of that length
 //
-// Calls that fail are in errors and achieved alone. <= and >= allow the bound itself.
-// In windows, latency is known to 2 %, and calls are achieved that did not begin after
-// the end of theirs by the generator's own fault.
+// <= and >= allow the bound itself. Calls are counted one by one: nothing is rounded. In
+// windows, a call is achieved unless it began after the end of its window by the
+// generator's own fault.
 func ParseSLO(text string) (SLO, error) {
 	fail := func(what string) (SLO, error) {
 		return SLO{}, fmt.Errorf("SLO %q: %s: want %s", text, what, wantSLO)
@@ -79,7 +77,21 @@ func ParseSLO(text string) (SLO, error) {
 	return s, nil
 }
 
-// share tells whether the objective is about a share of calls.
+// Metric returns what the objective bounds: p99 or another percentile of latency, max,
+// mean, errors, drops or achieved.
+func (s SLO) Metric() string { return s.metric }
+
+// Quantile returns the quantile of a percentile, such as 0.99, and 0 for other metrics.
+func (s SLO) Quantile() float64 { return s.q }
+
+// Limit returns the bound: nanoseconds of latency, or a share of calls from 0 to 1.
+func (s SLO) Limit() float64 { return s.limit }
+
+// Every returns the length of the windows that the objective is about, or 0 if it is
+// about a run as a whole.
+func (s SLO) Every() time.Duration { return s.every }
+
+// share reports whether the objective is about a share of calls.
 func (s SLO) share() bool {
 	return s.metric == "errors" || s.metric == "drops" || s.metric == "achieved"
 }
@@ -126,97 +138,29 @@ func (s SLO) String() string {
 	if s.equal {
 		operator += "="
 	}
-	text := fmt.Sprintf("%s %s %s", s.metric, operator, s.value(s.limit))
+	text := fmt.Sprintf("%s %s %s", s.metric, operator, s.write(s.limit))
 	if s.every > 0 {
 		text += fmt.Sprintf(" over every %v", s.every)
 	}
 	return text
 }
 
-// shown writes a value that was measured, with no more digits than are worth it.
+// shown writes a measured value with four digits, unless these would put it on the other
+// side of the bound.
 func (s SLO) shown(x float64) string {
 	if !s.share() && !math.IsInf(x, 1) {
 		unit := time.Nanosecond
 		for time.Duration(x) >= 10_000*unit {
 			unit *= 10
 		}
-		x = float64(time.Duration(x).Round(unit))
-	}
-	return s.value(x)
-}
-
-// value writes a value of the metric.
-func (s SLO) value(x float64) string {
-	switch {
-	case math.IsInf(x, 1):
-		return "infinite"
-	case !s.share():
-		return time.Duration(x).String()
-	case x > 0 && x < 0.0001:
-		return strconv.FormatFloat(math.Round(x*1e9)/1e3, 'f', -1, 64) + "ppm"
-	}
-	return strconv.FormatFloat(math.Round(x*1e9)/1e7, 'f', -1, 64) + "%"
-}
-
-// An SLOResult is what became of an objective.
-type SLOResult struct {
-	SLO string `json:"slo"`
-	// Met is whether it was held; it says nothing unless Judged, which is false if
-	// there were too few calls.
-	Met    bool   `json:"met"`
-	Judged bool   `json:"judged"`
-	Detail string `json:"detail"` // the value, and where
-}
-
-// Missed tells whether the objective was not held.
-func (r SLOResult) Missed() bool { return r.Judged && !r.Met }
-
-// A sloView is what an objective is judged by: a whole run, or windows of it.
-type sloView struct {
-	offered, done, failed, never uint64 // never: dropped or missed
-	achieved                     float64
-	latency                      interface {
-		Quantile(q float64) time.Duration
-		Max() time.Duration
-		Mean() time.Duration
-	}
-}
-
-// of is the value of the metric. The error says why there is none.
-func (s SLO) of(v *sloView) (float64, error) {
-	if v.offered == 0 {
-		return 0, fmt.Errorf("no call was due")
-	}
-	switch s.metric {
-	case "errors":
-		return float64(v.failed) / float64(v.offered), nil
-	case "drops":
-		return float64(v.never) / float64(v.offered), nil
-	case "achieved":
-		return v.achieved, nil
-	case "max", "mean":
-		switch {
-		case v.never > 0:
-			return math.Inf(1), nil
-		case v.done == 0:
-			return 0, fmt.Errorf("no call was done")
-		case s.metric == "max":
-			return float64(v.latency.Max()), nil
+		if rounded := float64(time.Duration(x).Round(unit)); s.holds(rounded) == s.holds(x) {
+			x = rounded
 		}
-		return float64(v.latency.Mean()), nil
 	}
-	n := v.done + v.never
-	if need := quantile.SamplesFor(s.q); n < need {
-		return 0, &TooFewError{s.q, n, need, v.failed}
-	}
-	rank := quantile.Rank(s.q, n)
-	if rank > v.done {
-		return math.Inf(1), nil
-	}
-	return float64(v.latency.Quantile(float64(rank) / float64(v.done))), nil
+	return s.write(x)
 }
 
-// holds tells whether a value is within the bound.
+// holds reports whether a value is within the bound.
 func (s SLO) holds(x float64) bool {
 	switch {
 	case x == s.limit:
@@ -227,31 +171,15 @@ func (s SLO) holds(x float64) bool {
 	return x > s.limit
 }
 
-// judge judges the objective by views, each of which begins at an instant.
-func (s SLO) judge(views iter.Seq2[time.Duration, *sloView]) SLOResult {
-	r := SLOResult{SLO: s.String(), Met: true}
-	why := errors.New("there is no whole window")
-	worst := 0.0
-	for begin, v := range views {
-		x, err := s.of(v)
-		if err != nil {
-			why = err
-			continue
-		}
-		// The value that is farthest from holding is shown.
-		if !r.Judged || s.below == (x > worst) && x != worst {
-			worst = x
-			r.Detail = fmt.Sprintf("%s is %s", s.metric, s.shown(x))
-			if s.every > 0 {
-				r.Detail += fmt.Sprintf(" in the %v from %v on", s.every, begin)
-			}
-		}
-		r.Judged = true
-		r.Met = r.Met && s.holds(x)
+// write writes a value of the metric.
+func (s SLO) write(x float64) string {
+	switch {
+	case math.IsInf(x, 1):
+		return "infinite"
+	case !s.share():
+		return time.Duration(x).String()
+	case x > 0 && x < 0.0001:
+		return strconv.FormatFloat(math.Round(x*1e9)/1e3, 'f', -1, 64) + "ppm"
 	}
-	if !r.Judged {
-		r.Met = false
-		r.Detail = "cannot be judged: " + why.Error()
-	}
-	return r
+	return strconv.FormatFloat(math.Round(x*1e9)/1e7, 'f', -1, 64) + "%"
 }

@@ -175,7 +175,7 @@ func (r *Record) tooFew(percentiles []float64) (reasons []Reason) {
 		case r.Offered == 0:
 			because("no call was due: raise the duration, or the rate")
 			return reasons
-		case r.Offered >= need && len(r.Failures) > 0:
+		case r.FailedApart && r.Offered >= need && len(r.Failures) > 0:
 			because("p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
 				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
 		default:

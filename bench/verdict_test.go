@@ -149,17 +149,34 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 }
 
 func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1, Pace: late{4 * ms},
+	failing := func(t *testing.T, apart bool) *bench.Record {
+		return do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1, Pace: late{4 * ms}, FailedApart: apart,
 			Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(5 * ms); return io.ErrUnexpectedEOF })})
-		v := r.Verdict(0.99)
-		if len(v) != 1 || v[0].Name != bench.TooFewSamples || !strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
-			t.Errorf("verdict %v", v)
-		}
-		var few *bench.TooFewError
-		if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 || !strings.Contains(err.Error(), "1000 that failed") {
-			t.Errorf("p99: %v", err)
-		}
+	}
+	t.Run("they are infinitely slow", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := failing(t, false)
+			var not *bench.NotServedError
+			if _, err := r.Percentile(0.99); !errors.As(err, &not) || not.Failed != 1000 || err.Error() != "p99 is infinite: 100% failed" {
+				t.Errorf("p99: %v", err)
+			}
+			if v := r.Verdict(0.99); len(v) != 0 || r.Unserved() != 1000 {
+				t.Errorf("verdict %v, %d unserved", v, r.Unserved())
+			}
+		})
+	})
+	t.Run("they are left out", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := failing(t, true)
+			v := r.Verdict(0.99)
+			if len(v) != 1 || v[0].Name != bench.TooFewSamples || !strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
+				t.Errorf("verdict %v", v)
+			}
+			var few *bench.TooFewError
+			if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 || !strings.Contains(err.Error(), "1000 that failed") {
+				t.Errorf("p99: %v", err)
+			}
+		})
 	})
 }
 

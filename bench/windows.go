@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,34 +10,46 @@ import (
 // windows are the account of a run cut into equal lengths of time, by the instants
 // at which calls were due.
 type windows struct {
-	length time.Duration
-	mu     sync.Mutex
-	all    []window
-
-	// What follows belongs to whoever hands out calls.
-	open  int           // the window of the last call handed out
-	until time.Duration // where it ends
-	count uint64        // calls of it so far
-
-	known atomic.Int64 // windows before this one will get no more calls
-
-	// What follows belongs to whoever watches the run.
-	whole int     // every call of the windows before this one has ended
-	sofar account // of those windows
+	length  time.Duration
+	slos    []SLO
+	apart   bool            // Run.FailedApart
+	longest []time.Duration // of each objective: a longer latency makes a call bad
+	least   time.Duration   // of longest
+	planned []uint64        // calls due in each window by the schedule; nil if that is not known
+	mu      sync.Mutex
+	all     []window
 }
 
 // A window is the account of the calls that were due in it.
 type window struct {
-	windowCounts
+	counts
 	latency         coarse        // of calls done
-	offered         atomic.Uint64 // calls, which are all once the window is known
 	dropped, missed atomic.Uint64 // rare, and counted at once
+	taken           atomic.Uint64 // calls that workers of a closed loop have taken
 }
 
-type windowCounts struct {
+// counts are of calls that ended.
+type counts struct {
 	done, failed uint64
 	late         uint64        // of both: begun after the window's end, by the generator's own fault
 	latencySum   time.Duration // of calls done
+	slow         []uint64      // calls done that took longer than each objective allows
+}
+
+func (c *counts) add(o *counts) {
+	c.done += o.done
+	c.failed += o.failed
+	c.late += o.late
+	c.latencySum += o.latencySum
+	for i, n := range o.slow {
+		c.slow[i] += n
+	}
+}
+
+// reset sets c to nothing, and keeps its memory.
+func (c *counts) reset() {
+	clear(c.slow)
+	*c = counts{slow: c.slow}
 }
 
 // wantWindows is how many a run has at most that does not say how long they are; it
@@ -55,114 +68,53 @@ func windowOf(duration time.Duration) time.Duration {
 	}
 }
 
-func newWindows(length, duration time.Duration) *windows {
-	return &windows{length: length, until: length, all: make([]window, (duration-1)/length+1)}
+func newWindows(length, duration time.Duration, r *Run) *windows {
+	w := &windows{length: length, all: make([]window, (duration-1)/length+1), slos: r.SLOs, apart: r.FailedApart, least: math.MaxInt64}
+	for _, s := range r.SLOs {
+		w.longest = append(w.longest, s.longest())
+		w.least = min(w.least, s.longest())
+	}
+	for i, slow := range w.slow() {
+		w.all[i].slow = slow
+	}
+	return w
+}
+
+// slow returns a count for each objective and window.
+func (w *windows) slow() [][]uint64 {
+	n := len(w.slos)
+	all, memory := make([][]uint64, len(w.all)), make([]uint64, n*len(w.all))
+	clear(memory) // touches the pages now rather than during a run
+	for i := range all {
+		all[i] = memory[i*n : (i+1)*n : (i+1)*n]
+	}
+	return all
+}
+
+// plan counts the calls that a schedule has in each window.
+func (w *windows) plan(a Arrivals) {
+	w.planned = make([]uint64, len(w.all))
+	instants := a.From(0)
+	for due, ok := instants.Next(); ok; due, ok = instants.Next() {
+		w.planned[w.index(due)]++
+	}
 }
 
 func (w *windows) index(due time.Duration) int {
 	return min(max(int(due/w.length), 0), len(w.all)-1)
 }
 
-// offer counts a call that is handed out, in the order in which they are due.
-func (w *windows) offer(due time.Duration) {
-	if due >= w.until {
-		w.all[w.open].offered.Store(w.count)
-		w.open, w.count = w.index(due), 0
-		w.until = time.Duration(w.open+1) * w.length
-		w.known.Store(int64(w.open))
-	}
-	w.count++
-}
-
-// offerAny counts a call that is handed out, in any order, by any goroutine.
-func (w *windows) offerAny(due time.Duration) { w.all[w.index(due)].offered.Add(1) }
-
-// ended is how many windows are over by now and get no more calls.
-func (w *windows) ended(now time.Duration) int {
-	return max(min(int(now/w.length), int(w.known.Load())), 0)
-}
-
 func (w *windows) dropped(due time.Duration) { w.all[w.index(due)].dropped.Add(1) }
 func (w *windows) missed(due time.Duration)  { w.all[w.index(due)].missed.Add(1) }
 
-// complete adds up those of the first n windows, which get no more calls, whose calls
-// have all ended, and tells whether there are more of them than before.
-func (w *windows) complete(n int) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.whole
-	for ; w.whole < n; w.whole++ {
-		v := &w.all[w.whole]
-		if v.done+v.failed+v.dropped.Load() < v.offered.Load() {
-			break
-		}
-		w.sofar.add(v)
-	}
-	return w.whole > before
-}
-
-// judge judges an objective about windows by those that end after from and by to,
-// which are numbers of windows.
-func (w *windows) judge(s SLO, from, to int) SLOResult {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	size := int(s.every / w.length)
-	return s.judge(func(yield func(time.Duration, *sloView) bool) {
-		for i := from / size * size; i+size <= to; i += size {
-			var a account
-			for k := range size {
-				a.add(&w.all[i+k])
-			}
-			if !yield(time.Duration(i)*w.length, a.view()) {
-				return
-			}
-		}
-	})
-}
-
-// sofarOf judges an objective by the windows that are complete: one about windows
-// by those that were not at a time when there were as many as before.
-func (w *windows) sofarOf(s SLO, before int) SLOResult {
-	if s.every > 0 {
-		return w.judge(s, before, w.whole)
-	}
-	return s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, w.sofar.view()) })
-}
-
-// An account is that of several windows together.
-type account struct {
-	windowCounts
-	never   uint64 // dropped or missed
-	latency coarse
-}
-
-func (a *account) add(w *window) {
-	a.done += w.done
-	a.failed += w.failed
-	a.late += w.late
-	a.latencySum += w.latencySum
-	a.never += w.dropped.Load() + w.missed.Load()
-	a.latency.merge(&w.latency)
-}
-
-// view is a as objectives are judged by. A call has been achieved unless it is late.
-func (a *account) view() *sloView {
-	v := &sloView{offered: a.done + a.failed + a.never, done: a.done, failed: a.failed, never: a.never, latency: a}
-	v.achieved = float64(a.done+a.failed-a.late) / float64(max(v.offered, 1))
-	return v
-}
-
-func (a *account) Quantile(q float64) time.Duration { return a.latency.quantile(q) }
-func (a *account) Max() time.Duration               { return a.latency.max }
-func (a *account) Mean() time.Duration {
-	return a.latencySum / time.Duration(max(a.latency.count(), 1))
-}
+// take counts a call that a worker of a closed loop takes.
+func (w *windows) take(due time.Duration) { w.all[w.index(due)].taken.Add(1) }
 
 // A windowTally is one recorder's part of a window.
 type windowTally struct {
 	windows  *windows
 	from, to time.Duration // of the window; nothing at first
-	windowCounts
+	counts
 	latency coarse
 }
 
@@ -179,9 +131,22 @@ func (t *windowTally) add(c *call, failed bool) {
 		t.failed++
 		return
 	}
+	latency := c.ended - c.due
 	t.done++
-	t.latencySum += c.ended - c.due
-	t.latency.add(c.ended - c.due)
+	t.latencySum += latency
+	t.latency.add(latency)
+	if latency > t.windows.least {
+		t.addSlow(latency)
+	}
+}
+
+// addSlow counts a latency against the objectives that it is too long for.
+func (t *windowTally) addSlow(latency time.Duration) {
+	for i, longest := range t.windows.longest {
+		if latency > longest {
+			t.slow[i]++
+		}
+	}
 }
 
 // turn passes on what was counted, and goes on with the window of calls due at due.
@@ -198,10 +163,8 @@ func (t *windowTally) pass() {
 	t.windows.mu.Lock()
 	defer t.windows.mu.Unlock()
 	w := &t.windows.all[t.windows.index(t.from)]
-	w.done += t.done
-	w.failed += t.failed
-	w.late += t.late
-	w.latencySum += t.latencySum
+	w.counts.add(&t.counts)
 	w.latency.merge(&t.latency)
-	t.windowCounts, t.latency = windowCounts{}, coarse{}
+	t.counts.reset()
+	t.latency = coarse{}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,19 +27,28 @@ func newCapacity(own targets) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "capacity [SCENARIO]",
 		Short: "Find the highest rate at which objectives hold, for each arm, with an interval",
-		Long: `Searches for the highest rate at which the objectives hold, for each arm: it doubles
-the rate until they fail, closes in on the edge with probes that are repeated where they
-are in doubt, and confirms the answer with a probe three times as long. Each probe is a
-visit in a fresh process, as run makes them, or two, after the first of which it ends
-if it has surely held or failed. The answer is a rate with its 95% interval,
-the resource that ran out, and the share of the first arm's capacity that each other one
-takes. SCENARIO is a name or the path of a file; without one it is span-reuse. The rates
-and durations that it has are not used.
+		Long: `Searches for the highest rate at which the objectives hold, for each arm. A probe is one
+visit in a fresh process, as run makes them, and is judged as a whole: the rate holds in it if
+the objectives are met, the target keeps up, and latency does not change in its course.
+The capacity is the rate at which half of such visits hold.
 
-A probe at which the generator did not keep up says nothing of the target. If that is
-what ends the search, the answer is generator-limited, and no capacity. That the calls
+The search doubles the rate until it fails in two of three visits, and then visits rates on
+both sides of the capacity until its interval is as narrow as asked. Then it makes six
+visits at a rate where nearly all should hold. If they do, that is the rate to rely on; if one
+fails, it tries lower ones, and asks for more visits. The answer is that rate, the
+capacity with its 95% interval, the resource that ran out, and the share of the first arm's
+capacity that each other one takes. SCENARIO is a name or the path of a file; without
+one it is span-reuse. The rates and durations that it has are not used.
+
+A probe ends early if it is certain to miss, and never because it seems to hold. One at
+which the generator did not keep up, or the machine was busy with something else, says
+nothing of the target: it is counted and made again, up to five times in a row. If that is what
+ends the search, the answer is generator-limited. That the calls
 in the system agree with their latencies (Little's law) is checked in every probe; if they
 do not, that is a fault of loadgen, and ends the search with 2.
+
+--require probes that rate first, and ends the search once it is known whether each arm
+carries it: whether its visits hold one after the other, or fewer than half of them do.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
 goes on, for another --budget if so said, in which what was spent counts.
@@ -50,10 +60,9 @@ medians, and the Universal Scalability Law that fits them or why none does, are 
 and are in capacity.json, where loadgen capacity plan finds them. They change no exit code.
 
 Exit codes:
-0 every arm has an answer that is confirmed and as precise as was asked, or surely
-carries what --require asks, however wide the interval; 1 an arm does not carry that;
-3 it cannot be told in the budget, or the generator was the limit; 2 bad input, or a
-probe could not be made; 130 interrupted.`,
+0 every arm has a rate to rely on, and a capacity as precise as was asked, or carries what
+--require asks; 1 an arm does not carry that; 3 it cannot be told in the budget, or the
+generator was the limit; 2 bad input, or a probe could not be made; 130 interrupted.`,
 		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
   loadgen capacity mine.yaml --require 40000/s --format json
@@ -104,10 +113,10 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	o.from, o.precision = rateFlag(bench.PerSecond(1000)), 0.03
 	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every 1s if so said.")
-	f.Var(&o.from, "from", "A `rate` that surely holds, to begin with.")
-	f.Var(&o.require, "require", "The `rate` that every arm is to carry: exit code 1 if one does not.")
-	f.Var(&o.precision, "precision", "How narrow the interval is to be: half its width, as a `share` of the answer.")
-	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
+	f.Var(&o.from, "from", "The `rate` to begin with.")
+	f.Var(&o.require, "require", "The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
+	f.Var(&o.precision, "precision", "How narrow the interval of the capacity is to be: half its width, as a `share`.")
+	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts: the visits that the answer is about. It is longer at rates that have too few calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
 	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
@@ -165,11 +174,16 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 	return errors.Join(errs...)
 }
 
-// search is what the flags ask for, of the arms of a scenario.
-func (o *capacityOptions) search(arms []string, seed uint64) (*capacity.Search, error) {
+// search returns the search that the flags ask for, of the arms of a scenario.
+func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacity.Search, error) {
+	from := bench.QPS(o.from).Float()
+	least := capacity.LeastRate(s.SLOs)
+	if from < least {
+		return nil, fmt.Errorf("--from: at %s the windows of the objectives have too few calls: want %.6g/s or more", o.from.String(), math.Ceil(least))
+	}
 	return capacity.New(capacity.Options{
-		Arms: arms, Start: bench.QPS(o.from).Float(), Least: bench.QPS(o.from).Float() / 1024, Most: 1e8,
-		Precision: float64(o.precision), Probe: o.probe, Budget: o.budget, Seed: seed,
+		Arms: arms, Start: from, Least: max(from/1024, least), Most: 1e8, Precision: float64(o.precision),
+		Probe: o.probe, Calls: capacity.Calls(s.SLOs), Budget: o.budget, Seed: s.Seed,
 	})
 }
 
@@ -184,7 +198,8 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	}
 	s.QPS, s.Loads, s.Closed, s.Think = []bench.QPS{bench.QPS(o.from)}, nil, false, 0
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
-	s.Duration = capacity.Lasting(bench.QPS(o.from).Float(), o.probe, s.SLOs)
+	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
+	s.Duration = probes.Lasting(bench.QPS(o.from).Float())
 	if !s.Live {
 		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
 	}

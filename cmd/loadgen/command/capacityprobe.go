@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,15 +16,13 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A probeRequest is a visit to make of a probe.
+// A probeRequest is a probe to make.
 type probeRequest struct {
-	Ask     capacity.Ask  `json:"ask"`
-	Batches int           `json:"batches"`
-	Visit   visit.Request `json:"visit"`
+	Ask   capacity.Ask  `json:"ask"`
+	Visit visit.Request `json:"visit"`
 }
 
-// newProbe is the hidden command that makes one visit of a probe. It says what the
-// visit's batches say, for which every latency is needed.
+// newProbe returns the hidden command that makes the visit of a probe.
 func newProbe(own targets) *cobra.Command {
 	return newChild("probe", func(ctx context.Context, req *probeRequest) (any, error) {
 		target, err := own.own(req.Visit.Scenario)
@@ -33,31 +33,25 @@ func newProbe(own targets) *cobra.Command {
 		if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
 			return nil, err
 		}
-		p, err := capacity.NewPart(req.Ask, req.Batches, req.Visit.Scenario.SLOs, v)
-		if err != nil {
-			return nil, err
-		}
-		p.Seed = req.Visit.Seed
-		return p, nil
+		return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
 	})
 }
 
-// A probeVisit makes one visit of a probe, and tells how long all of it took.
-type probeVisit func(context.Context, *probeRequest) (*capacity.Part, time.Duration, error)
+// A probeVisit makes the visit of a probe, and returns how long all of it took.
+type probeVisit func(context.Context, *probeRequest) (*capacity.Probe, time.Duration, error)
 
-// inProcess makes visits in a fresh process of a program each.
+// inProcess returns a probeVisit that starts a fresh process of a program for each visit.
 func inProcess(program string) probeVisit {
-	return func(ctx context.Context, req *probeRequest) (*capacity.Part, time.Duration, error) {
+	return func(ctx context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
 		began := time.Now()
-		p := &capacity.Part{}
+		p := &capacity.Probe{}
 		_, err := ask(ctx, program, "probe", req, p)
 		return p, time.Since(began), err
 	}
 }
 
-// probe makes a probe, in visits one after the other until they have shown enough. If it
-// is interrupted, or one cannot be made, the probe is of the visits before; nil: there are none.
-// All arms have the same arrivals, keys and work in their n-th.
+// probe makes a probe. One that is interrupted is lost. All arms have the same arrivals, keys
+// and work in their n-th.
 func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.Probe, error) {
 	n := 1
 	for _, p := range c.Probes {
@@ -65,51 +59,38 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 			n++
 		}
 	}
-	req, err := c.request(&a)
+	req, err := c.request(a)
 	if err != nil {
 		return nil, err
 	}
-	s := req.Visit.Scenario
-	var p *capacity.Probe
-	var made []*capacity.Part
-	var took time.Duration // what counts for the budget
-	lengths := capacity.Parts(a.Rate, a.Duration, s.Warmup, s.SLOs)
-	for i, length := range lengths {
-		s.Duration, req.Batches = length.Duration, length.Batches
-		req.Visit.Seed = roundSeed(s, n+i<<24)
-		part, spent, err := c.visit(ctx, req)
-		if ctx.Err() != nil || err != nil {
-			if p != nil {
-				p.Evidence.Confirm = false // it was not three times as long
-			}
-			return p, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), cmp.Or(err, ctx.Err()))
-		}
-		made, took = append(made, part), took+spent
-		a.Duration = took
-		p = capacity.Join(a, s.SLOs, made)
-		if i+1 < len(lengths) && c.Search.Done(&p.Evidence) {
-			p.Stopped = true
-			break
-		}
+	req.Visit.Seed = roundSeed(req.Visit.Scenario, n)
+	p, took, err := c.visit(ctx, req)
+	if err := cmp.Or(err, ctx.Err()); err != nil {
+		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
 	}
+	p.Seed, p.Evidence.Took = req.Visit.Seed, took
 	return p, nil
 }
 
-// request is for the visits of a probe, but for their lengths and seeds. A probe of few
-// calls gets longer.
-func (c *capacitySearch) request(a *capacity.Ask) (*probeRequest, error) {
+// request returns the visit of a probe, but for its seed. It ends once a miss is certain.
+func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	cell, ok := c.cells[a.Arm]
 	if !ok {
 		return nil, fmt.Errorf("the search asks for %q, which is no arm of the scenario", a.Arm)
 	}
-	qps, err := bench.ParseQPS(fmt.Sprintf("%.3f", a.Rate))
+	qps, err := bench.ParseQPS(fineRate(a.Rate))
 	if err != nil {
 		return nil, err
 	}
-	a.Duration = capacity.Lasting(a.Rate, a.Duration, c.Scenario.SLOs)
 	s := *c.Scenario
-	s.QPS = []bench.QPS{qps}
+	s.QPS, s.Duration, s.Abort = []bench.QPS{qps}, a.Duration, true
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
-	return &probeRequest{Ask: *a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns}}, nil
+	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns}}, nil
+}
+
+// fineRate writes a rate to a thousandth, and a low one to six digits.
+func fineRate(rate float64) string {
+	digits := 5 - int(math.Floor(math.Log10(rate)))
+	return strconv.FormatFloat(rate, 'f', min(max(digits, 3), 9), 64)
 }

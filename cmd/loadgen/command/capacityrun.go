@@ -35,7 +35,7 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	}
 	drawSeed(&s.Seed)
 	arms, _ := armsOf(s)
-	search, err := o.search(arms, s.Seed)
+	search, err := o.search(arms, s)
 	if err != nil {
 		return unusable(err)
 	}
@@ -127,6 +127,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	if o.requirementGiven {
 		file.Require = bench.QPS(o.require).Float()
 	}
+	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // until it has ended, however it does
 	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
@@ -201,7 +202,7 @@ func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.C
 	return append(names, rest...), cells
 }
 
-// judgeCapacity is how a search ends that was not interrupted.
+// judgeCapacity returns how a search ends that was not interrupted.
 func judgeCapacity(f *capacity.File) error {
 	var fails, open []string
 	for _, a := range f.Answer.Arms {
@@ -210,9 +211,9 @@ func judgeCapacity(f *capacity.File) error {
 			if why := unanswered(&a); why != "" {
 				open = append(open, a.Arm+" "+why)
 			}
-		case a.Verdict == capacity.Found && a.High < f.Require, a.Verdict == capacity.FailsThroughout && a.Fails <= f.Require:
+		case a.Refused:
 			fails = append(fails, a.Arm)
-		case a.Verdict == capacity.Undecided, a.Verdict == capacity.FailsThroughout, a.Low < f.Require:
+		case a.Told < f.Require*(1-1e-9):
 			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, perSecond(f.Require)))
 		}
 	}
@@ -227,21 +228,25 @@ func judgeCapacity(f *capacity.File) error {
 	return nil
 }
 
-// unanswered says why an arm has no answer that is as precise as was asked.
+// unanswered returns why an arm has no answer that is as precise as was asked, or "".
 func unanswered(a *capacity.Arm) string {
-	switch {
-	case a.Verdict == capacity.GeneratorLimited:
+	switch a.Verdict {
+	case capacity.GeneratorLimited:
 		return "is generator-limited: the generator ran out before the target"
-	case a.Verdict == capacity.HoldsThroughout:
+	case capacity.HoldsThroughout:
 		return "was not seen to fail: raise --budget, or --from"
-	case a.Verdict == capacity.FailsThroughout:
+	case capacity.FailsThroughout:
 		return "was not seen to hold: lower --from, or raise --budget"
-	case a.Verdict != capacity.Found:
+	case capacity.FailsNow:
+		return "fails at a rate that it held before: restart it, and begin with a higher --from"
+	case capacity.Undecided:
 		return "has no answer: raise --budget"
-	case a.Confirmed == 0:
-		return "has an answer that no longer probe has confirmed: raise --budget"
+	}
+	switch {
+	case a.Told == 0:
+		return "has no rate that was confirmed by visits: raise --budget"
 	case !a.Precise:
-		return "has an answer that is less precise than asked: raise --budget, or --precision"
+		return "has a capacity that is less precise than asked: raise --budget, --probe or --precision"
 	}
 	return ""
 }

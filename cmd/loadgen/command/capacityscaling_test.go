@@ -47,7 +47,7 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 	t.Setenv(testMarks, marks)
 	t.Setenv(testHangs, "visit 2") // which come after all probes
 	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "max<1h", "--workers", "2", "--pace", "sleep",
-		"--from", "100/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
+		"--from", "5000/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
 	p.await(t, "a second throughput", func() bool { return marked(marks, "visit") == 2 })
 	code := p.interrupt(t)
 	f, err := capacity.ReadFile(out)
@@ -92,7 +92,7 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 // peak, whose infinite ends JSON does not have, and which is read again all the same.
 func planOfScaling(t *testing.T, f *capacity.File) {
 	t.Helper()
-	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Holds: 400, Low: 390, High: 410, Confirmed: 390}
+	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Capacity: 400, Low: 390, High: 410, Told: 390}
 	law := usl.Law{Lambda: 2000, Sigma: 0.5}
 	for i := range f.Throughputs {
 		f.Throughputs[i].Achieved = law.Throughput(float64(f.Throughputs[i].Workers))

@@ -58,78 +58,101 @@ func capacityText(f *capacity.File, dir string) string {
 	return b.String()
 }
 
-// capacitySentence is the answer for an arm. A bound is never called a capacity.
+// capacitySentence returns the answer for an arm.
 func capacitySentence(a *capacity.Arm) string {
+	told := ""
+	if a.Told > 0 {
+		told = fmt.Sprintf("holds at %s (%d of %d visits)", perSecond(a.Told), a.Visits, a.Visits)
+	}
 	switch a.Verdict {
 	case capacity.Found:
-		s := fmt.Sprintf("holds at %s (95%% interval %s to %s)", perSecond(a.Holds), count(a.Low), count(a.High))
-		if a.Fails > 0 {
-			s += ", fails at " + perSecond(a.Fails)
+		if told == "" {
+			told = "holds surely at no rate that was tried"
 		}
-		return s
+		return told + "; " + capacityHalf(a)
 	case capacity.HoldsThroughout:
-		return fmt.Sprintf("holds at %s, and was not seen to fail", perSecond(a.Holds))
+		if told == "" {
+			return fmt.Sprintf("holds throughout: up to %s no rate failed", perSecond(a.Low))
+		}
+		return told + ", and was not seen to fail"
 	case capacity.FailsThroughout:
-		return fmt.Sprintf("fails at %s, and was not seen to hold", perSecond(a.Fails))
+		if a.Required.Visits > 0 {
+			return fmt.Sprintf("fails at %s: %d of %d visits held", perSecond(a.Fails), a.Required.Held, a.Required.Visits)
+		}
+		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
+	case capacity.FailsNow:
+		return fmt.Sprintf("held before, fails now: two visits in a row failed at %s, where it held at first; it has not recovered from an overload", perSecond(a.Fails))
 	case capacity.GeneratorLimited:
-		return fmt.Sprintf("is generator-limited: it holds at %s, and more the generator cannot offer", perSecond(a.Holds))
+		if told == "" {
+			return "is generator-limited: no rate was confirmed, and more the generator cannot offer"
+		}
+		return "is generator-limited: it " + told + ", and more the generator cannot offer"
 	}
-	return "is undecided: no probe said anything of the target"
+	return "is undecided: too few probes said anything of the target"
 }
 
-// capacityNotes are what is to be known besides of an arm.
+// capacityHalf returns where half of the visits hold.
+func capacityHalf(a *capacity.Arm) string {
+	interval := count(a.Low) + " to " + count(a.High)
+	switch {
+	case !a.Fitted:
+		return fmt.Sprintf("half of the visits hold somewhere between %s and %s (bracket, no interval)", count(a.Low), perSecond(a.High))
+	case a.Precise:
+		return fmt.Sprintf("half of the visits hold at %s (95%% interval %s)", perSecond(a.Capacity), interval)
+	}
+	return fmt.Sprintf("half of the visits hold at about %s: they come out both ways between %s and %s, where %d of %d held",
+		perSecond(a.Capacity), count(a.Low), perSecond(a.High), a.Within.Held, a.Within.Visits)
+}
+
+// capacityNotes returns what else a reader must know of an arm.
 func capacityNotes(a *capacity.Arm) (notes []string) {
-	if a.Verdict == capacity.Found {
-		if a.Confirmed > 0 {
-			notes = append(notes, fmt.Sprintf("confirmed at %s by a probe three times as long", perSecond(a.Confirmed)))
-		} else {
-			notes = append(notes, "not confirmed by a longer probe")
-		}
-		if !a.Precise {
-			notes = append(notes, "less precise than asked")
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	failed := a.Below.Visits - a.Below.Held
+	switch {
+	case a.Told > 0 && failed > 0:
+		note("%d of %d visits at that rate and below failed", failed, a.Below.Visits)
+	case a.Verdict == capacity.Found && a.Told == 0:
+		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits, perSecond(a.Low))
+	}
+	if a.Fitted && !a.Precise {
+		note("less precise than asked: visits differ too much for the budget")
+	}
+	for _, r := range []struct {
+		what string
+		capacity.Remark
+	}{{"said nothing of the target", a.Silent}, {"kept the objectives and do not hold all the same", a.Spoiled}} {
+		if r.Probes > 0 {
+			note("%d of %s %s: %s", r.Probes, report.Plural(a.Probes, "probe"), r.what, r.Last)
 		}
 	}
-	for _, n := range []struct{ what, text string }{{"what ran out: ", a.Resource}, {"a probe said nothing of the target: ", a.Limited}, {"not monotone: ", a.NotMonotone}} {
-		if n.text != "" {
-			notes = append(notes, n.what+n.text)
-		}
+	if 4*a.Unsteady.Probes >= a.Probes && a.Probes > 0 {
+		note("latency changed in the course of %d of %s: %s", a.Unsteady.Probes, report.Plural(a.Probes, "probe"), a.Unsteady.Last)
+	}
+	if a.Resource != "" {
+		note("what ran out: %s", a.Resource)
 	}
 	return notes
 }
 
-// probeLine is what is told of a probe once it has ended.
+// probeLine returns what is printed of a probe once it has ended.
 func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	e := &p.Evidence
-	verdict := "fails"
-	switch {
-	case e.Limited != "":
-		verdict = "generator-limited"
-	case p.Held():
-		verdict = "holds"
-	}
-	kept := 0
-	for _, m := range e.Margins {
-		if m > 0 {
-			kept++
-		}
-	}
 	details := make([]string, len(p.Objectives))
 	for i, o := range p.Objectives {
 		details[i] = o.Detail
 	}
 	long := p.Scheduled.Round(time.Millisecond).String()
-	of := "in all"
-	if p.Visits > 1 {
-		of = fmt.Sprintf("in the worst of %d visits", p.Visits)
-	}
 	if p.Stopped {
-		long += ", enough to tell"
+		long += ", when a miss was certain"
 	}
-	if e.Confirm {
+	switch e.Step {
+	case capacity.Confirm:
 		long += ", to confirm"
+	case capacity.Recheck:
+		long += ", to see whether it still holds"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s, %d of %d parts kept the objectives; %s %s; %v of %v", n, e.Arm, perSecond(e.Rate), long,
-		verdict, kept, len(e.Margins), of, strings.Join(details, ", "), s.Spent().Round(time.Millisecond), s.Options().Budget)
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%.0f%% of what is allowed); %v of %v", n, e.Arm, perSecond(e.Rate), long,
+		e.Word(), strings.Join(details, ", "), 100*e.Burn, s.Spent().Round(time.Millisecond), s.Options().Budget)
 }
 
 // perSecond writes a rate with no more digits than it is worth.

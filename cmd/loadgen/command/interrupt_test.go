@@ -271,7 +271,7 @@ func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
 		says    string
 	}{
 		{"visit", req, exitInterrupted, `"interrupted":true`},
-		{"probe", probeRequest{Ask: capacity.Ask{Arm: "spans=none", Rate: 4000, Duration: s.Duration}, Batches: 1, Visit: req}, exitUnusable, ""},
+		{"probe", probeRequest{Ask: capacity.Ask{Arm: "spans=none", Rate: 4000, Duration: s.Duration}, Visit: req}, exitUnusable, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text, err := json.Marshal(c.request)

@@ -1,21 +1,22 @@
 package capacity
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"strings"
+
+	"github.com/loadgen-go/loadgen/bench"
 )
 
 // A Verdict says what kind of answer there is for an arm.
 type Verdict string
 
 const (
-	Found            Verdict = "found"             // it holds at some rates and fails at others: the capacity is within Low and High
-	HoldsThroughout  Verdict = "holds-throughout"  // no rate failed: the capacity is Holds or more
-	FailsThroughout  Verdict = "fails-throughout"  // no rate held: the capacity is below Fails; Holds is 0
-	GeneratorLimited Verdict = "generator-limited" // the generator ran out before the target: it surely holds at Holds, more is not known
-	Undecided        Verdict = "undecided"         // no probe said anything of the target
+	Found            Verdict = "found"             // a rate holds and a higher one does not: see Capacity, Low and High
+	HoldsThroughout  Verdict = "holds-throughout"  // no rate failed
+	FailsThroughout  Verdict = "fails-throughout"  // no rate held: see Fails
+	FailsNow         Verdict = "fails-now"         // a rate that held failed later: the target has not recovered from an overload
+	GeneratorLimited Verdict = "generator-limited" // the generator, or the machine, ran out before the target
+	Undecided        Verdict = "undecided"         // the budget did not reach for more
 )
 
 // An Answer is what the evidence so far says.
@@ -23,26 +24,52 @@ type Answer struct {
 	Arms []Arm `json:"arms"` // in the order of Options.Arms
 }
 
-// An Arm is the answer for one arm. Low <= Holds <= High, in calls a second. They are
-// the capacity and its 95% interval if the verdict is Found, else a bound, all three alike.
+// An Arm is the answer for one arm. Rates are in calls a second.
 type Arm struct {
 	Arm     string  `json:"arm"`
 	Verdict Verdict `json:"verdict"`
-	Holds   float64 `json:"holds"`
-	Low     float64 `json:"low"`
-	High    float64 `json:"high"`
 
-	Precise     bool    `json:"precise"`               // the interval is as narrow as Options.Precision asks
-	Confirmed   float64 `json:"confirmed,omitempty"`   // the rate, at the low end of the interval, that held in a probe three times as long; 0: none did
-	Fails       float64 `json:"fails,omitempty"`       // the lowest rate, at High or above, that was seen to fail; 0: none
-	Limited     string  `json:"limited,omitempty"`     // why probes said nothing of the target, if any
-	NotMonotone string  `json:"notMonotone,omitempty"` // two rates of which the lower one does surely less well, in words; empty: none
-	Resource    string  `json:"resource,omitempty"`    // what ran out in most of the probes that failed
-	Probes      int     `json:"probes"`
+	// Told is the rate to rely on: Visits visits were made there one after the other, and all held. It is 0 if
+	// there is none.
+	Told   float64 `json:"confirmed,omitempty"`
+	Visits int     `json:"visits,omitempty"`
+
+	// Capacity is the rate at which half of the visits hold, if the arm is Found. Low and High are its 95% interval if
+	// Fitted, or else a rate that held and one that did not. Precise is whether the interval is as narrow as asked. All
+	// three are a rate that holds if no rate failed, or the generator was the limit, and 0 if there is none.
+	Capacity float64 `json:"holds"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	Fitted   bool    `json:"fitted,omitempty"`
+	Precise  bool    `json:"precise"`
+
+	Within   Tally   `json:"within"`            // visits from Low to High
+	Below    Tally   `json:"below"`             // visits at Told, or at Low if that is 0, and at lower rates
+	Required Tally   `json:"required"`          // visits at the required rate
+	Refused  bool    `json:"refused,omitempty"` // fewer than half of the visits hold at the required rate
+	Fails    float64 `json:"fails,omitempty"`   // the lowest rate that failed, if none held or if it held before
+
+	Silent   Remark `json:"silent"`             // probes that said nothing of the target
+	Spoiled  Remark `json:"spoiled"`            // probes that kept the objectives and do not hold all the same
+	Unsteady Remark `json:"unsteady"`           // probes in the course of which latency changed
+	Resource string `json:"resource,omitempty"` // what ran out in most of the probes that failed
+	Probes   int    `json:"probes"`
 
 	// Taken is the share of the capacity of the first arm that this one takes, if both
-	// are Found and this is not the first.
+	// are fitted and this is not the first.
 	Taken *Share `json:"taken,omitempty"`
+}
+
+// A Tally counts visits that tell something of the target.
+type Tally struct {
+	Held   int `json:"held"`
+	Visits int `json:"visits"`
+}
+
+// A Remark counts probes of a kind, and has the reason that the last of them gave.
+type Remark struct {
+	Probes int    `json:"probes"`
+	Last   string `json:"last,omitempty"`
 }
 
 // A Share is a part of 1, with its 95% interval. It is below 0 where the arm carries more.
@@ -52,11 +79,13 @@ type Share struct {
 	High  float64 `json:"high"`
 }
 
-// Answer says what the evidence so far tells. It may be asked for at any time.
+// Answer returns what the evidence so far tells. It may be asked for at any time.
 func (s *Search) Answer() Answer {
 	var a Answer
 	for _, name := range s.options.Arms {
-		a.Arms = append(a.Arms, s.view(name).answer(name))
+		arm := s.arms[name].answer()
+		arm.Arm = name
+		a.Arms = append(a.Arms, arm)
 	}
 	for i := range a.Arms[1:] {
 		a.Arms[i+1].Taken = taken(&a.Arms[0], &a.Arms[i+1])
@@ -64,121 +93,112 @@ func (s *Search) Answer() Answer {
 	return a
 }
 
-func (v *view) answer(name string) Arm {
-	a := Arm{Arm: name}
-	for _, l := range v.levels {
-		a.Probes += l.count()
+func (a *armSearch) answer() Arm {
+	r := Arm{Verdict: a.verdict(), Probes: len(a.evidence), Resource: a.resource()}
+	if t := a.told(); t != nil && r.Verdict != FailsNow {
+		r.Told, r.Visits = a.rate(t.x), t.held
 	}
-	a.Limited, a.Resource = v.limited, v.resource()
-	if low, high := v.reversed(func(l *level) bool { return len(l.probes) > 1 }); low != nil {
-		a.NotMonotone = fmt.Sprintf("the objectives are kept less well at %.6g/s (margin %+.2f) than at %.6g/s (%+.2f)",
-			v.rate(low.at), low.margin(), v.rate(high.at), high.margin())
+	if a.require > 0 {
+		r.Required, r.Refused = a.tally(a.require, a.require), a.refused()
 	}
-	usable := slices.ContainsFunc(v.levels, func(l level) bool { return len(l.probes) > 0 })
+	switch r.Verdict {
+	case Found:
+		a.found(&r)
+	case HoldsThroughout, GeneratorLimited:
+		r.Capacity = r.Told
+		if r.Told == 0 && !math.IsInf(a.bracket.low, -1) {
+			r.Capacity = a.rate(a.bracket.low)
+		}
+		r.Low, r.High = r.Capacity, r.Capacity
+	case FailsThroughout:
+		r.Fails = a.lowestFailed()
+	case FailsNow:
+		r.Fails = a.rate(a.lowestHeld())
+	}
+	if r.Below = a.tally(0, r.Told); r.Told == 0 {
+		r.Below = a.tally(0, r.Low)
+	}
+	a.remark(&r)
+	return r
+}
+
+func (a *armSearch) verdict() Verdict {
+	low, high := !math.IsInf(a.bracket.low, -1), !math.IsInf(a.bracket.high, 1)
 	switch {
-	case len(v.levels) == 0:
-		a.Verdict = Undecided
-		return a
-	case !usable:
-		a.Verdict = GeneratorLimited
-		return a
-	case v.cut == 0:
-		a.Verdict = FailsThroughout
-		if v.generatorLimited() {
-			a.Verdict = GeneratorLimited
-		}
-	case v.cut == len(v.levels):
-		a.Verdict = HoldsThroughout
-		a.bound(v.held())
-	case v.generatorLimited():
-		a.Verdict = GeneratorLimited
-		a.bound(v.held())
-	default:
-		a.Verdict = Found
-		v.found(&a)
+	case a.broken():
+		return FailsNow
+	case high && a.bracket.limited:
+		return GeneratorLimited
+	case low && high:
+		return Found
+	case low || a.told() != nil:
+		return HoldsThroughout
+	case high || a.require > 0 && a.refused():
+		return FailsThroughout
 	}
-	a.Confirmed = v.confirmed(&a)
-	if a.Verdict != GeneratorLimited {
-		a.Fails = v.fails(a.High)
-	}
-	return a
+	return Undecided
 }
 
-func (a *Arm) bound(rate float64) { a.Holds, a.Low, a.High = rate, rate, rate }
-
-// found fills in the interval: of the fit, or the bracket itself while there is none.
-func (v *view) found(a *Arm) {
-	f, ok := v.fit()
-	if !ok || f.probes < fewest {
-		a.Low, a.High = v.rate(v.levels[v.cut-1].at), v.rate(v.levels[v.cut].at)
-		a.Holds = a.Low
-		return
+// found fills in the interval, or the bracket as long as there are too few probes for one.
+func (a *armSearch) found(r *Arm) {
+	low, high := a.bracket.low, a.bracket.high
+	at := (low + high) / 2
+	if r.Fitted = a.curve != nil && a.refined >= fewest; r.Fitted {
+		low, at, high = a.interval()
 	}
-	at := func(x float64) float64 { return min(max(v.Start*math.Exp(x), v.Least), v.Most) }
-	a.Low, a.Holds, a.High = at(f.low()), at(f.at), at(f.high())
-	a.Precise = f.precise(v.Precision)
-	if lowest, _ := v.confirmations(); lowest <= a.Low {
-		a.Low = max(min(a.Low, v.rate(v.place(lowest)-1)), v.Least) // what failed when confirmed is not surely held
-	}
+	r.Low, r.Capacity, r.High, r.Precise = a.rate(low), a.rate(at), a.rate(high), a.precise()
+	r.Within = a.tally(r.Low, r.High)
 }
 
-// held is the highest rate that holds, surely if there is one.
-func (v *view) held() float64 {
-	for _, l := range slices.Backward(v.levels[:v.cut]) {
-		if l.score >= 1 {
-			return v.rate(l.at)
-		}
-	}
-	return v.rate(v.levels[0].at)
-}
-
-// fails is the lowest rate at or above another that failed; 0 if none did.
-func (v *view) fails(from float64) float64 {
-	for _, l := range v.levels {
-		if rate := v.rate(l.at); rate >= from && l.score < 0 && len(l.probes) > 0 {
-			return rate
-		}
-	}
-	return 0
-}
-
-// confirmations are the lowest rate that failed when it was confirmed, and those that held, from the lowest.
-func (v *view) confirmations() (failed float64, held []float64) {
-	failed = math.Inf(1)
-	for _, l := range v.levels {
-		for _, p := range l.probes {
-			switch {
-			case !p.confirm:
-			case p.margin > 0:
-				held = append(held, v.rate(l.at))
-			default:
-				failed = min(failed, v.rate(l.at))
+// tally counts the visits from a rate to another.
+func (a *armSearch) tally(from, to float64) (t Tally) {
+	for _, e := range a.evidence {
+		if e.Telling() && e.Rate >= from*(1-1e-9) && e.Rate <= to*(1+1e-9) {
+			t.Visits++
+			if e.Held() {
+				t.Held++
 			}
 		}
 	}
-	return failed, held
+	return t
 }
 
-// confirmed is the highest rate that held when it was confirmed, below those that did not; 0 if none did.
-func (v *view) confirmed(a *Arm) float64 {
-	failed, held := v.confirmations()
-	for _, rate := range slices.Backward(held) {
-		if rate < failed && rate <= a.Holds {
-			return rate
+// lowestFailed returns the lowest rate that failed, in two of three visits or surely.
+func (a *armSearch) lowestFailed() float64 {
+	if math.IsInf(a.bracket.high, 1) {
+		return a.require
+	}
+	return a.rate(a.bracket.high)
+}
+
+// remark counts the probes that say less than others.
+func (a *armSearch) remark(r *Arm) {
+	for _, e := range a.evidence {
+		switch {
+		case !e.Telling():
+			r.Silent = Remark{r.Silent.Probes + 1, e.Limited}
+			continue
+		case e.Met && e.Spoiled != "":
+			r.Spoiled = Remark{r.Spoiled.Probes + 1, e.Spoiled}
+		}
+		if strings.HasPrefix(e.Spoiled, bench.NotStationary) {
+			r.Unsteady = Remark{r.Unsteady.Probes + 1, e.Spoiled}
 		}
 	}
-	return 0
 }
 
-// resource is what ran out in most of the probes that failed: what is said before the colon
-// names it, and the last that names it has the word.
-func (v *view) resource() string {
+// resource returns what ran out in most of the probes that failed: the part before the colon
+// names it, and the last probe that names it has the word.
+func (a *armSearch) resource() string {
 	counts, words := make(map[string]int), make(map[string]string)
 	best := ""
-	for _, said := range v.spent {
-		name, _, _ := strings.Cut(said, ":")
+	for _, e := range a.evidence {
+		if e.Resource == "" || !e.Failed() {
+			continue
+		}
+		name, _, _ := strings.Cut(e.Resource, ":")
 		counts[name]++
-		words[name] = said
+		words[name] = e.Resource
 		if counts[name] > counts[best] {
 			best = name
 		}
@@ -186,16 +206,16 @@ func (v *view) resource() string {
 	return words[best]
 }
 
-// taken is 1 minus the ratio of capacities. Its interval is put together from those of the
-// two on the scale of logarithms, by "MOVER" (Zou and Donner, Statistics in Medicine 27, 2008),
+// taken is 1 minus the ratio of capacities. Its interval is put together from the two of them
+// on the scale of logarithms, by "MOVER" (Zou and Donner, Statistics in Medicine 27, 2008),
 // as if they were independent: what disturbed both arms in a round makes it wider than it need be.
 func taken(base, arm *Arm) *Share {
-	if base.Verdict != Found || arm.Verdict != Found {
+	if !base.Fitted || !arm.Fitted {
 		return nil
 	}
-	ratio := math.Log(arm.Holds / base.Holds)
-	down := math.Hypot(math.Log(arm.Holds/arm.Low), math.Log(base.High/base.Holds))
-	up := math.Hypot(math.Log(arm.High/arm.Holds), math.Log(base.Holds/base.Low))
+	ratio := math.Log(arm.Capacity / base.Capacity)
+	down := math.Hypot(math.Log(arm.Capacity/arm.Low), math.Log(base.High/base.Capacity))
+	up := math.Hypot(math.Log(arm.High/arm.Capacity), math.Log(base.Capacity/base.Low))
 	less := func(x float64) float64 { return 0 - math.Expm1(x) } // and 0, not -0, of equal ones
 	return &Share{Share: less(ratio), Low: less(ratio + up), High: less(ratio - down)}
 }

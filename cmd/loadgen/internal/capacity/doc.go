@@ -1,19 +1,22 @@
 // Package capacity searches for the highest rate at which a target keeps its objectives,
 // and says how sure that is.
 //
-// A Search is a state machine without a clock: Next says which probe to make, Done when one
-// has shown enough, Add takes in what came of it, Answer says what all of it tells.
+// A rate holds in a visit if the visit as a whole meets its objectives, as bench judges them, and the
+// target kept up and was steady. The capacity is the rate at which half of the visits hold, of the
+// length that probes have. One probe is one visit, and says one thing: held or not. It may end early if
+// it is certain to miss, which changes nothing, and never because it seems to hold: nothing can exclude a stall
+// that has not come yet. A probe at which the generator was late, or the machine too noisy, says nothing of the target:
+// it is counted, and made again.
 //
-// It doubles the rate from one that holds until one fails, and bisects. The evidence of all
-// probes at a rate is pooled, a probe has one bounded vote however bad it looks, and the
-// bracket is worked out anew from all votes each time: what a stall has shown is outvoted
-// and not believed for ever. An end of the bracket that failed is probed again before it is relied on.
+// A Search is a state machine without a clock: Next returns which probe to make, Add takes
+// in what came of it, Answer returns what all of it tells. For each arm it
 //
-// Near the boundary the margin is taken for a straight line over the logarithm of the rate.
-// Its steepness is the median over pairs of probes (Theil and Sen). With it each probe
-// says where the margin is 0, and the capacity is the location of what they say by Tukey's
-// biweight, which leaves out what lies far off: a probe that was disturbed. Probes are made to
-// both sides until the interval is as narrow as asked. Then one three times as
-// long is made at the low end of the interval. If that fails, it is evidence as any other,
-// and the next is made lower down.
+//   - doubles the rate until it fails, or halves it until it holds (bracket);
+//   - visits rates on both sides of the capacity until its interval is as narrow as
+//     asked (refine, curve): the chance to hold is a falling curve over the logarithm of the rate, whose
+//     place, steepness and upper end are all taken to be unknown;
+//   - makes six visits, one after the other, at a rate where nearly all should hold (confirm). If one does not,
+//     it goes lower, and asks for more visits. What has passed is told: it is the rate to rely on;
+//   - goes back to a low rate that held if all that follows fails (recheck): a target may stay broken
+//     after an overload.
 package capacity

@@ -1,56 +1,68 @@
 package capacity
 
 import (
-	"math"
-	"slices"
+	"strings"
 	"time"
-
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// An Ask is a probe to make.
+// A Step is what a probe is made for.
+type Step string
+
+const (
+	Bracket Step = "bracket" // to find a rate that holds, and one that does not within a factor of 2
+	Refine  Step = "refine"  // to find the rate at which half of the visits hold
+	Confirm Step = "confirm" // to see that visits at a rate hold, one after the other
+	Recheck Step = "recheck" // to see whether a rate that held before still does
+)
+
+// An Ask is a probe to make: one visit, which may be ended early once a miss is certain.
 type Ask struct {
 	Arm      string        `json:"arm"`
 	Rate     float64       `json:"rate"` // calls a second
 	Duration time.Duration `json:"duration"`
-	Confirm  bool          `json:"confirm,omitempty"` // three times as long, at the answer
+	Step     Step          `json:"step"`
 }
 
 // An Evidence is what came of a probe.
 type Evidence struct {
-	Ask // Duration is how long the probe ran: less than was asked if Done stopped it
+	Ask
+	Took time.Duration `json:"took"` // by the clock, with the start of its process and the warm-up
 
-	// Margins are, of equal batches of the probe in order, by how much each kept the
-	// objectives: ln(bound/value) of the one that was nearest to being missed, above 0 if
-	// it held, within ±MaxMargin. Batches should be long beside what the queue remembers,
-	// for the percentile of a short batch is too low: some 10,000 calls, and ten to a probe.
-	Margins []float64 `json:"margins,omitempty"`
+	// Met is whether the visit as a whole met its objectives. Due, Bad and Burn are those of
+	// the objective with the highest burn: see bench.SLOResult.
+	Met  bool    `json:"met"`
+	Due  uint64  `json:"due"`
+	Bad  uint64  `json:"bad"`
+	Burn float64 `json:"burn"`
 
+	Spoiled  string  `json:"spoiled,omitempty"`  // why it does not hold even if it met its objectives: "saturated: ...", "not-stationary: ..."
+	Limited  string  `json:"limited,omitempty"`  // why it says nothing of the target: "generator-limited: ...", "noisy-machine: ..."
 	Achieved float64 `json:"achieved"`           // calls a second that ended
-	Limited  string  `json:"limited,omitempty"`  // why it says nothing of the target: "generator-limited", ...; empty: it does
 	Resource string  `json:"resource,omitempty"` // what ran out, with the evidence: "CPU: 1.97 of 2 cores", ...; empty: nothing
 }
 
-// MaxMargin caps a margin, to both sides, so that it is finite.
-const MaxMargin = 10
+// Telling reports whether the probe says anything of the target.
+func (e *Evidence) Telling() bool { return e.Limited == "" }
 
-// looks is how many batches a probe has at least before it may be stopped.
-const looks = 4
+// Held reports whether the rate held in the probe.
+func (e *Evidence) Held() bool { return e.Telling() && e.Met && e.Spoiled == "" }
 
-// Done tells whether a probe that runs may stop, for the interval of its margins lies wholly
-// on one side of 0. The interval is of 99% at each look, so that it is one of some
-// 95% over all the looks at a probe of ten batches. A probe that confirms stops only if it fails.
-//
-// Batches of the very same margin are no witnesses of one another: they have it from the whole
-// of a visit, such as its share of errors. They count as one.
-func (s *Search) Done(e *Evidence) bool {
-	margins := slices.Compact(slices.Sorted(slices.Values(e.Margins)))
-	if len(margins) < looks || e.Limited != "" {
-		return false
+// Failed reports whether the rate did not hold in the probe.
+func (e *Evidence) Failed() bool { return e.Telling() && !e.Held() }
+
+// Word returns what the probe says of its rate, as the answer counts it.
+func (e *Evidence) Word() string {
+	name := func(reason string) string {
+		name, _, _ := strings.Cut(reason, ":")
+		return name
 	}
-	mean, sd := stat.MeanStdDev(margins, nil)
-	n := float64(len(margins))
-	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.995) * sd / math.Sqrt(n)
-	return mean+half < 0 || mean-half > 0 && !e.Confirm
+	switch {
+	case !e.Telling():
+		return "says nothing of the target: " + name(e.Limited)
+	case e.Held():
+		return "holds"
+	case e.Met:
+		return "does not hold, though it kept the objectives: " + name(e.Spoiled)
+	}
+	return "fails"
 }

@@ -2,6 +2,8 @@ package capacity
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -10,76 +12,92 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Probe is what came of one probe that was made for the search, in one visit or in
-// several, and the figures of it that a reader wants to see.
+// A Probe is what came of one visit that was made for the search, and the figures of it that a
+// reader wants to see.
 type Probe struct {
 	Evidence   Evidence          `json:"evidence"`
 	Began      time.Time         `json:"began"`
 	Seed       uint64            `json:"seed"`
-	Visits     int               `json:"visits"`
-	Stopped    bool              `json:"stopped,omitempty"` // before it was as long as asked, since it had shown enough
-	Scheduled  time.Duration     `json:"scheduled_ns"`      // of the load; the evidence has how long all of it took
+	Stopped    bool              `json:"stopped,omitempty"` // once it was certain to miss
+	Scheduled  time.Duration     `json:"scheduled_ns"`      // of the load, until it was stopped
 	Offered    float64           `json:"offered"`           // calls a second
 	Objectives []bench.SLOResult `json:"objectives"`
-	Verdict    []bench.Reason    `json:"verdict,omitempty"` // of the visit: why it is not valid
+	Verdict    []bench.Reason    `json:"verdict,omitempty"` // why the visit is not valid
 	Cores      float64           `json:"cores"`             // CPU time of the calls, a second
 	Generator  time.Duration     `json:"generator_lag_p99_ns"`
 	InSystem   float64           `json:"in_system"` // calls, in the mean
 }
 
-// Batches is into how many parts a probe is cut at most: enough for an interval, and
-// few enough that each is long beside what a queue remembers.
-const Batches = 10
+const (
+	// spare is how many times as many calls as needed are asked for: arrivals are random.
+	spare = 1.2
+	// leastCalls is how many calls a probe has at least, whatever its objectives.
+	leastCalls = 100
+	// windows is how many windows a visit has, by which it is judged to be steady: in shorter ones a
+	// single call that is late is much.
+	windows = 10
+)
 
-// spare is how many times as many calls as needed are asked for: arrivals are random.
-const spare = 1.2
-
-// leastBatches is how many a probe is to have for an interval.
-const leastBatches = 5
-
-// Window is how long the windows of a probe are, of which its verdict speaks: its parts,
-// for in shorter ones a single call that is late is much. 0 leaves it to objectives
-// that are about windows.
+// Window returns how long the windows of a probe are, or 0 if objectives about windows decide.
 func Window(duration time.Duration, slos []bench.SLO) time.Duration {
+	if slices.ContainsFunc(slos, func(s bench.SLO) bool { return s.Every() > 0 }) {
+		return 0
+	}
+	return (duration / windows).Round(time.Millisecond)
+}
+
+// Calls returns how many calls a probe needs for its objectives: so many that a percentile has an
+// interval, and that none going wrong is evidence of a share of calls below the bound.
+func Calls(slos []bench.SLO) uint64 {
+	need := uint64(leastCalls)
 	for _, s := range slos {
-		if read(s).every {
-			return 0
+		if s.Every() == 0 {
+			need = max(need, samples(s))
 		}
 	}
-	return (duration / Batches).Round(time.Millisecond)
+	return need
 }
 
-// Lasting is how long a probe of a rate, in calls a second, lasts that has calls
-// enough for its objectives: least, or longer.
-func Lasting(rate float64, least time.Duration, slos []bench.SLO) time.Duration {
-	need := spare * leastBatches * float64(perBatch(slos)) / rate
-	return max(least, time.Duration(need*float64(time.Second)).Round(time.Millisecond))
-}
-
-// perBatch is how many calls a batch has at least, for the MaxMargin percentile.
-func perBatch(slos []bench.SLO) uint64 {
-	least := uint64(1)
+// LeastRate returns the lowest rate, in calls a second, at which windows have calls enough for their percentiles.
+func LeastRate(slos []bench.SLO) (rate float64) {
 	for _, s := range slos {
-		if o := read(s); o.batched() && o.q > 0 {
-			least = max(least, quantile.SamplesFor(o.q))
+		if s.Every() > 0 && s.Quantile() > 0 {
+			rate = max(rate, float64(samples(s))/s.Every().Seconds())
 		}
 	}
-	return least
+	return rate
 }
 
-// NewPart is what a visit says of the objectives that its scenario has, in so many
-// batches at most. The latencies that the visit kept must be at hand, which they are in
-// its own process only. The error says why the visit says nothing: it had no calls, or too few.
-func NewPart(ask Ask, batches int, slos []bench.SLO, v *results.Visit) (*Part, error) {
+func samples(s bench.SLO) uint64 {
+	share := s.Quantile()
+	switch s.Metric() {
+	case "errors", "drops":
+		share = 1 - s.Limit()
+	case "achieved":
+		share = s.Limit()
+	}
+	return uint64(math.Ceil(spare * float64(quantile.SamplesFor(share))))
+}
+
+// NewProbe returns what a visit says of its objectives.
+func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 	r := v.Record
-	latency, others, err := marginsOf(slos, r, batches)
-	if err != nil {
-		return nil, err
+	if len(slos) == 0 || len(r.SLOs) != len(slos) {
+		return nil, errors.New("the probe was judged by no objective")
 	}
-	p := &Part{Latency: latency, Others: others, Probe: Probe{
-		Evidence:   Evidence{Ask: ask, Margins: atMost(latency, slices.Min(others)), Achieved: r.Achieved()},
-		Visits:     1,
+	e := Evidence{Ask: ask, Achieved: r.Achieved()}
+	e.judge(r.SLOs)
+	if e.Limited == "" {
+		e.Limited = limited(slos, v, e.Met)
+	}
+	e.Spoiled = spoiled(v)
+	if e.Failed() {
+		e.Resource = resource(v)
+	}
+	return &Probe{
+		Evidence:   e,
 		Began:      v.Began,
+		Stopped:    r.Aborted != "",
 		Scheduled:  r.Scheduled,
 		Offered:    r.Rate(),
 		Objectives: r.SLOs,
@@ -87,82 +105,40 @@ func NewPart(ask Ask, batches int, slos []bench.SLO, v *results.Visit) (*Part, e
 		Cores:      perElapsed(v.Cost.CPU, r),
 		Generator:  r.Generator.Quantile(0.99),
 		InSystem:   r.InSystem,
-	}}
-	if !p.Held() {
-		// A probe that held is worth what it says: the generator can only have made
-		// latency longer, which begins when a call is due.
-		p.Evidence.Limited = limited(slos, v)
-		p.Evidence.Resource = resource(v, p.Evidence.Limited != "")
-	}
-	return p, nil
+	}, nil
 }
 
-// Held tells whether the objectives were kept, in the mean over the parts of the probe.
-func (p *Probe) Held() bool { return mean(p.Evidence.Margins) >= 0 }
-
-// marginsOf are, of equal batches of a run in order, by how much each kept the
-// objectives on latency: the logarithm of bound by value of the one that was nearest to
-// being missed; and of each objective that is about the run as a whole. What does not
-// apply is MaxMargin.
-func marginsOf(slos []bench.SLO, r *bench.Record, batches int) (latency, others []float64, err error) {
-	if len(slos) == 0 || len(r.SLOs) != len(slos) {
-		return nil, nil, errors.New("the probe was judged by no objective")
-	}
-	if r.Offered == 0 {
-		return nil, nil, errors.New("no call was due: want a longer --probe")
-	}
-	whole := float64(MaxMargin)
-	for i, s := range slos {
-		o, m := read(s), 0.0
-		if m, err = o.ofRun(r.SLOs[i]); err != nil {
-			return nil, nil, err
-		}
-		if o.batched() { // latency is the matter of batches
-			whole, m = min(whole, m), MaxMargin
-		}
-		others = append(others, m)
-	}
-	never := float64(r.Dropped+r.Missed) / float64(max(r.Done, 1))
-	latency = make([]float64, max(1, min(uint64(batches), uint64(len(r.Kept))/perBatch(slos))))
-	for i := range latency {
-		batch := r.Kept[i*len(r.Kept)/len(latency) : (i+1)*len(r.Kept)/len(latency)]
-		if len(batch) == 0 {
-			latency[i] = whole // no call was done: the whole says so
+// judge takes the verdict from objectives, of which one that is missed decides, and the figures from the
+// one with the highest burn.
+func (e *Evidence) judge(objectives []bench.SLOResult) {
+	e.Met = true
+	first := true
+	for _, o := range objectives {
+		if !o.Judged {
+			e.Limited = fmt.Sprintf("%s: %s %s", bench.TooFewSamples, o.SLO, o.Detail)
 			continue
 		}
-		latency[i] = MaxMargin
-		for _, s := range slos {
-			if o := read(s); o.batched() {
-				latency[i] = min(latency[i], o.ofBatch(batch, never))
-			}
+		e.Met = e.Met && o.Met
+		if first || o.Burn > e.Burn {
+			e.Due, e.Bad, e.Burn = o.Due, o.Bad, o.Burn
+		}
+		first = false
+	}
+	if !e.Met {
+		e.Limited = "" // one that is missed is enough
+	} else if e.Limited != "" {
+		e.Met = false
+	}
+}
+
+// spoiled returns why a visit does not hold, whatever its objectives.
+func spoiled(v *results.Visit) string {
+	for _, r := range v.Verdict {
+		if r.Name == bench.Saturated || r.Name == bench.NotStationary {
+			return r.Name + ": " + r.Detail
 		}
 	}
-	return latency, others, nil
-}
-
-// atMost caps margins.
-func atMost(margins []float64, most float64) []float64 {
-	capped := slices.Clone(margins)
-	for i := range capped {
-		capped[i] = min(capped[i], most)
-	}
-	return capped
-}
-
-func anyBatched(slos []bench.SLO) bool {
-	for _, s := range slos {
-		if read(s).batched() {
-			return true
-		}
-	}
-	return false
-}
-
-func mean(all []float64) (sum float64) {
-	for _, x := range all {
-		sum += x
-	}
-	return sum / float64(max(len(all), 1))
+	return ""
 }
 
 func perElapsed(d time.Duration, r *bench.Record) float64 {

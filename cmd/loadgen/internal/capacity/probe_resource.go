@@ -35,26 +35,16 @@ func processors(m *results.Machine) float64 {
 	return n
 }
 
-// limited says why a probe that failed says nothing of the target: the generator did
-// not keep up. It is no excuse if the objectives are missed by more than it was late,
-// nor that it was late for want of a processor which the target had, in calls, by
-// collecting their garbage, or by exporting their spans. The generator has what time
-// workers spend neither in calls nor on waiting, at the most.
-func limited(slos []bench.SLO, v *results.Visit) string {
-	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == bench.GeneratorLimited })
-	if at < 0 {
-		return ""
-	}
-	r := v.Record
-	for _, s := range slos {
-		if o := read(s); o.q > 0 && float64(r.Latency.Quantile(o.q)-r.Generator.Quantile(max(o.q, 0.99))) > o.limit {
-			return ""
-		}
-	}
-	elapsed := float64(max(r.Elapsed, 1))
-	used := float64(v.Cost.CPU) / elapsed
-	generator := max(0, float64(r.Workers)-(r.Service.Sum()+float64(r.Waiting))/elapsed)
-	if used > exhausted*processors(&v.Machine) && used-generator > mostly*used {
+// limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was busy
+// with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those that
+// hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more than
+// the generator was late, or if the target had the processor that was wanting: in calls, by collecting their garbage, or by
+// exporting their spans. The generator has at most the time that workers spend neither in calls nor on waiting.
+func limited(slos []bench.SLO, v *results.Visit, met bool) string {
+	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool {
+		return r.Name == bench.GeneratorLimited || r.Name == bench.ArrivalsOff || r.Name == bench.NoisyMachine
+	})
+	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine || busy(v)) {
 		return ""
 	}
 	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
@@ -65,10 +55,26 @@ func limited(slos []bench.SLO, v *results.Visit) string {
 	return fmt.Sprintf("%s: %s", v.Verdict[at].Name, v.Verdict[at].Detail)
 }
 
-// resource is what ran out in a visit, of which the generator may be the limit, with the evidence; "" if nothing is seen to
-// have. Causes come before what follows from them: who waits for a lock keeps a worker
-// busy, and calls then wait in the queue.
-func resource(v *results.Visit, generator bool) string {
+// exceeds reports whether a percentile is above its bound by more than the generator was late.
+func exceeds(slos []bench.SLO, r *bench.Record) bool {
+	return slices.ContainsFunc(slos, func(s bench.SLO) bool {
+		q := s.Quantile()
+		return q > 0 && float64(r.Latency.Quantile(q)-r.Generator.Quantile(max(q, 0.99))) > s.Limit()
+	})
+}
+
+// busy reports whether the target had nearly all processors.
+func busy(v *results.Visit) bool {
+	r := v.Record
+	elapsed := float64(max(r.Elapsed, 1))
+	used := float64(v.Cost.CPU) / elapsed
+	generator := max(0, float64(r.Workers)-(r.Service.Sum()+float64(r.Waiting))/elapsed)
+	return used > exhausted*processors(&v.Machine) && used-generator > mostly*used
+}
+
+// resource returns what ran out in a visit, with the evidence, or "" if nothing is seen to have. Causes come before what
+// follows from them: a call that waits for a lock keeps a worker busy, and others then wait in the queue.
+func resource(v *results.Visit) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
 	cores := processors(&v.Machine)
@@ -79,8 +85,6 @@ func resource(v *results.Visit, generator bool) string {
 	case v.Machine.Throttled > throttled:
 		return fmt.Sprintf("CPU quota: %.2f of the %.4g cores that the cgroup allows, which stopped the process in %.0f%% of the periods",
 			used, v.Machine.Quota, 100*v.Machine.Throttled)
-	case generator:
-		return fmt.Sprintf("generator: calls began %v late at p99 by its own fault", r.Generator.Quantile(0.99).Round(time.Microsecond))
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
 		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex", float64(r.Runtime.MutexWait)/elapsed, inCalls)
 	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*cores:

@@ -29,7 +29,7 @@ func TestAQuotaThatStopsTheProcessIsNamedAndNoOtherProgramBlamed(t *testing.T) {
 				used = processors(&v.Machine) * (1 - c.machine.Stolen - c.machine.Others)
 			}
 			v.Record.Runtime.CPU = time.Duration(used * float64(v.Record.Elapsed))
-			if got := resource(v, false); !strings.HasPrefix(got, c.want) {
+			if got := resource(v); !strings.HasPrefix(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -41,11 +41,11 @@ func TestAGeneratorThatAQuotaStopsIsToldOfTheQuota(t *testing.T) {
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
 		Machine: results.Machine{Quota: 1.5, Throttled: 0.5},
 		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "close other programs"}, {Name: results.Throttled, Detail: "raise the quota"}}}
-	if got := limited(slos, v); got != "throttled: raise the quota" {
+	if got := limited(slos, v, false); got != "throttled: raise the quota" {
 		t.Errorf("the generator was late since it was stopped: %q", got)
 	}
 	v.Machine.Throttled = 0
-	if got := limited(slos, v); got != "generator-limited: close other programs" {
+	if got := limited(slos, v, false); got != "generator-limited: close other programs" {
 		t.Errorf("not stopped: %q", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -14,19 +13,17 @@ import (
 // Options say what is searched for, and how.
 type Options struct {
 	Arms      []string      `json:"arms"`      // the first is the one that the others are set against
-	Start     float64       `json:"start"`     // a rate that surely holds, calls a second
-	Least     float64       `json:"least"`     // no rate below is asked for
-	Most      float64       `json:"most"`      // no rate above is asked for
+	Start     float64       `json:"start"`     // the first rate to be probed, in calls a second
+	Least     float64       `json:"least"`     // no rate below is probed
+	Most      float64       `json:"most"`      // no rate above is probed
 	Precision float64       `json:"precision"` // half the width of the interval, such as 0.03 for 3%
-	Probe     time.Duration `json:"probe"`     // how long a probe lasts
-	Budget    time.Duration `json:"budget"`    // how long all probes together may last
+	Probe     time.Duration `json:"probe"`     // how long a probe lasts at least
+	Calls     uint64        `json:"calls"`     // how many calls a probe has at least: it lasts longer at low rates
+	Budget    time.Duration `json:"budget"`    // how long all probes together may take
 	Seed      uint64        `json:"seed"`      // of the order of the arms within a round
 }
 
-// confirmations is how many times as long as another probe one is that confirms an answer.
-const confirmations = 3
-
-// check says everything that is wrong.
+// check reports everything that is wrong.
 func (o *Options) check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
@@ -38,14 +35,19 @@ func (o *Options) check() error {
 	for i, arm := range o.Arms {
 		wrong(slices.Contains(o.Arms[:i], arm), "arm %q is named twice", arm)
 	}
-	wrong(!(o.Least > 0), "the least rate is %v: it must be above 0", o.Least)
+	wrong(!(o.Least >= 1e-6), "the least rate is %v: it must be at least 1e-6", o.Least)
 	wrong(!(o.Start >= o.Least && o.Start <= o.Most), "the rate to start from, %v, is not within %v and %v", o.Start, o.Least, o.Most)
 	wrong(!(o.Most <= 1e12), "the highest rate is %v: it must be at most 1e12", o.Most)
-	wrong(!(o.Least >= 1e-6), "the least rate is %v: it must be at least 1e-6", o.Least)
 	wrong(!(o.Precision >= 0.001 && o.Precision <= 0.25), "the precision is %v: it must be between 0.001 and 0.25", o.Precision)
 	wrong(o.Probe <= 0, "a probe lasts %v: it must last longer", o.Probe)
 	wrong(o.Budget < o.Probe, "the budget is %v: not even one probe of %v fits", o.Budget, o.Probe)
 	return errors.Join(errs...)
+}
+
+// Lasting returns how long a probe of a rate lasts.
+func (o *Options) Lasting(rate float64) time.Duration {
+	need := float64(o.Calls) / rate * float64(time.Second)
+	return max(o.Probe, time.Duration(min(need, 1e18)).Round(time.Millisecond))
 }
 
 // A Search is the state of a search: its options, and the evidence so far. It has no clock,
@@ -53,94 +55,124 @@ func (o *Options) check() error {
 // never stopped. It is not safe for concurrent use.
 type Search struct {
 	options  Options
-	evidence []Evidence
+	evidence []*Evidence
+	arms     map[string]*armSearch
 }
 
-// New makes a search. The error says everything that is wrong with the options.
+// New makes a search. The error reports everything that is wrong with the options.
 func New(o Options) (*Search, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	o.Arms = slices.Clone(o.Arms)
-	return &Search{options: o}, nil
+	s := &Search{options: o, arms: map[string]*armSearch{}}
+	for _, name := range o.Arms {
+		s.arms[name] = newArm(&s.options)
+	}
+	return s, nil
 }
 
-// Next says which probe to make next, the same one until Add is called. It is false if
+// Require ends the search of an arm once it is known whether it carries a rate, in calls a second, which is
+// probed first. 0 requires nothing. It is no part of the JSON.
+func (s *Search) Require(rate float64) {
+	for _, a := range s.arms {
+		a.require = rate
+	}
+}
+
+// Next returns which probe to make next, the same one until Add is called. It is false if
 // the answer is there, or the rest of the budget is too short for the probe.
 //
-// Each round visits every arm that is not done once, in an order of the round's own. Rates
-// are of one grid, so that arms that can carry alike are asked for the same rates.
+// Each round visits every arm that is not done once, in an order of the round's own.
 func (s *Search) Next() (Ask, bool) {
-	for _, arm := range s.order() {
-		step, ok := s.view(arm).next()
+	left, begin := s.options.Budget-s.Spent(), s.beginning()
+	arms := time.Duration(len(s.options.Arms))
+	for _, name := range s.order() {
+		a := s.arms[name]
+		x, what, ok := a.next(left/arms, s.options.Budget/arms)
 		if !ok {
 			continue
 		}
-		ask := Ask{Arm: arm, Rate: s.options.rate(step.at), Duration: s.options.Probe, Confirm: step.confirm}
-		if ask.Confirm {
-			ask.Duration *= confirmations
+		ask := Ask{Arm: name, Rate: s.options.rate(x), Step: what}
+		if ask.Duration = s.options.Lasting(ask.Rate); begin+ask.Duration <= left {
+			return ask, true
 		}
-		return ask, s.Spent()+ask.Duration <= s.options.Budget
 	}
 	return Ask{}, false
 }
 
-// order is of the arms, those with the fewest visits first.
-func (s *Search) order() []string {
-	visits := make(map[string]int)
-	for i := range s.evidence {
-		visits[s.evidence[i].Arm]++
+// beginning returns how much longer a probe took than it was asked to last, in the mean over those that took longer.
+func (s *Search) beginning() (mean time.Duration) {
+	var n time.Duration
+	for _, e := range s.evidence {
+		if e.Took > e.Duration {
+			mean, n = mean+e.Took-e.Duration, n+1
+		}
 	}
+	return mean / max(n, 1)
+}
+
+// order returns the arms, those with the fewest probes first.
+func (s *Search) order() []string {
 	turns := make(map[string]uint64)
-	for i, arm := range s.options.Arms {
-		turns[arm] = rand.New(rand.NewPCG(s.options.Seed+uint64(i), uint64(visits[arm]))).Uint64()
+	probes := func(name string) int { return len(s.arms[name].evidence) }
+	for i, name := range s.options.Arms {
+		turns[name] = rand.New(rand.NewPCG(s.options.Seed+uint64(i), uint64(probes(name)))).Uint64()
 	}
 	arms := slices.Clone(s.options.Arms)
 	slices.SortStableFunc(arms, func(a, b string) int {
-		return cmp.Or(cmp.Compare(visits[a], visits[b]), cmp.Compare(turns[a], turns[b]))
+		return cmp.Or(cmp.Compare(probes(a), probes(b)), cmp.Compare(turns[a], turns[b]))
 	})
 	return arms
 }
 
-// Add takes in what came of a probe. A margin that is not a number is left out.
+// Add takes in what came of a probe.
 func (s *Search) Add(e Evidence) {
-	e.Margins = slices.DeleteFunc(slices.Clone(e.Margins), math.IsNaN)
-	for i, m := range e.Margins {
-		e.Margins[i] = min(max(m, -MaxMargin), MaxMargin)
+	if e.Took <= 0 { // or a search might never end
+		e.Took = max(e.Duration, s.options.Probe)
 	}
-	if e.Duration <= 0 { // else a search might never end
-		e.Duration = s.options.Probe
+	s.evidence = append(s.evidence, &e)
+	if a := s.arms[e.Arm]; a != nil {
+		a.add(&e)
 	}
-	s.evidence = append(s.evidence, e)
 }
 
-// Spent is how long the probes so far lasted together.
-func (s *Search) Spent() time.Duration {
-	var d time.Duration
-	for i := range s.evidence {
-		d += s.evidence[i].Duration
+// Spent returns how long the probes so far took together.
+func (s *Search) Spent() (d time.Duration) {
+	for _, e := range s.evidence {
+		d += e.Took
 	}
 	return d
 }
 
-// Options are those of the search.
-func (s *Search) Options() Options { return s.options }
-
-// Evidence is of the probes so far, in order; not to be changed.
-func (s *Search) Evidence() []Evidence { return s.evidence }
-
-// state is a Search on disk.
-type state struct {
-	Options  Options    `json:"options"`
-	Evidence []Evidence `json:"evidence"`
+// Options returns those of the search.
+func (s *Search) Options() Options {
+	o := s.options
+	o.Arms = slices.Clone(o.Arms)
+	return o
 }
 
-// MarshalJSON writes the whole state.
+// Evidence returns what came of the probes so far, from the first.
+func (s *Search) Evidence() []Evidence {
+	all := make([]Evidence, len(s.evidence))
+	for i, e := range s.evidence {
+		all[i] = *e
+	}
+	return all
+}
+
+// state is a Search as it is written.
+type state struct {
+	Options  Options     `json:"options"`
+	Evidence []*Evidence `json:"evidence"`
+}
+
+// MarshalJSON writes the options and the evidence: all that there is.
 func (s *Search) MarshalJSON() ([]byte, error) {
 	return json.Marshal(state{s.options, s.evidence})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote; an error says what is wrong with it.
+// UnmarshalJSON reads what MarshalJSON wrote; an error reports what is wrong with it.
 func (s *Search) UnmarshalJSON(data []byte) error {
 	var from state
 	if err := json.Unmarshal(data, &from); err != nil {
@@ -150,11 +182,11 @@ func (s *Search) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	for i := range from.Evidence {
-		if !(from.Evidence[i].Rate > 0) {
-			return fmt.Errorf("probe %d has a rate of %v: it must be above 0", i+1, from.Evidence[i].Rate)
+	for i, e := range from.Evidence {
+		if e == nil || !(e.Rate > 0) {
+			return fmt.Errorf("probe %d has no rate above 0", i+1)
 		}
-		read.Add(from.Evidence[i])
+		read.Add(*e)
 	}
 	*s = *read
 	return nil

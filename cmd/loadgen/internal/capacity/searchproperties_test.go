@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // anyOptions draws options that are valid.
@@ -21,9 +22,10 @@ func anyOptions(t *rapid.T) capacity.Options {
 		Start:     start,
 		Least:     start / rapid.Float64Range(1, 50).Draw(t, "least"),
 		Most:      start * rapid.Float64Range(1, 500).Draw(t, "most"),
-		Precision: rapid.Float64Range(0.005, 0.2).Draw(t, "precision"),
+		Precision: rapid.Float64Range(0.02, 0.25).Draw(t, "precision"),
 		Probe:     time.Second,
-		Budget:    time.Duration(rapid.IntRange(1, 40).Draw(t, "budget")) * time.Second,
+		Calls:     rapid.Uint64Range(0, 500).Draw(t, "calls"),
+		Budget:    time.Duration(rapid.IntRange(1, 60).Draw(t, "budget")) * time.Second,
 		Seed:      rapid.Uint64().Draw(t, "seed"),
 	}
 }
@@ -42,35 +44,34 @@ func anyLiar(t *rapid.T, o capacity.Options) func() *liar {
 }
 
 func (l *liar) evidence(ask capacity.Ask) capacity.Evidence {
-	e := capacity.Evidence{Ask: ask, Achieved: ask.Rate}
+	e := capacity.Evidence{Ask: ask, Achieved: ask.Rate, Due: 1000, Burn: l.random.ExpFloat64(), Took: ask.Duration}
 	if l.random.IntN(8) == 0 {
 		e.Limited = "generator-limited"
 	}
 	if l.random.IntN(8) == 0 {
-		e.Duration = time.Duration(l.random.Int64N(int64(ask.Duration)))
+		e.Spoiled = "saturated"
 	}
-	for range l.random.IntN(12) {
-		m := l.random.NormFloat64()
-		if l.honest {
-			m = 4*math.Log(l.edge/ask.Rate) + m/10
-		} else if l.random.IntN(9) == 0 {
-			m = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0}[l.random.IntN(4)]
-		}
-		e.Margins = append(e.Margins, m)
+	if l.random.IntN(8) == 0 {
+		e.Took = time.Duration(l.random.Int64N(int64(2 * ask.Duration)))
+	}
+	e.Met = l.random.IntN(2) == 0
+	if l.honest {
+		e.Met = ask.Rate < l.edge*math.Exp(l.random.NormFloat64()/20)
 	}
 	return e
 }
 
-func search(t *rapid.T, o capacity.Options) *capacity.Search {
+func search(t *rapid.T, o capacity.Options, require float64) *capacity.Search {
 	s, err := capacity.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Require(require)
 	return s
 }
 
 // again is the search after a stay on disk.
-func again(t *rapid.T, s *capacity.Search) *capacity.Search {
+func again(t *rapid.T, s *capacity.Search, require float64) *capacity.Search {
 	data, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -79,68 +80,86 @@ func again(t *rapid.T, s *capacity.Search) *capacity.Search {
 	if err := json.Unmarshal(data, read); err != nil {
 		t.Fatal(err)
 	}
+	read.Require(require)
 	return read
 }
 
+func anyRequirement(t *rapid.T, o capacity.Options) float64 {
+	if rapid.Bool().Draw(t, "required") {
+		return rapid.Float64Range(o.Least, o.Most).Draw(t, "require")
+	}
+	return 0
+}
+
 func TestASearchGoesOnFromDiskAsIfItHadNeverStopped(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := anyOptions(t)
-		l := anyLiar(t, o)()
-		s := search(t, o)
-		for {
-			read := again(t, s)
+		l, require := anyLiar(t, o)(), anyRequirement(t, o)
+		s := search(t, o, require)
+		for n := 0; ; n++ {
 			want, ok := s.Next()
-			got, gotOK := read.Next()
-			if want != got || ok != gotOK {
-				t.Fatalf("asks for %+v, %v; from disk for %+v, %v", want, ok, got, gotOK)
-			}
-			if diff := cmp.Diff(s.Answer(), read.Answer()); diff != "" {
-				t.Fatalf("answers otherwise from disk (-never stopped +read):\n%s", diff)
+			if n%16 == 0 || !ok {
+				read := again(t, s, require)
+				if got, gotOK := read.Next(); want != got || ok != gotOK {
+					t.Fatalf("asks for %+v, %v; from disk for %+v, %v", want, ok, got, gotOK)
+				}
+				if diff := cmp.Diff(s.Answer(), read.Answer()); diff != "" {
+					t.Fatalf("answers otherwise from disk (-never stopped +read):\n%s", diff)
+				}
 			}
 			if !ok {
 				return
 			}
-			e := l.evidence(want)
-			s.Add(e)
+			s.Add(l.evidence(want))
 		}
 	})
 }
 
 func TestWhateverIsSeenAsksAndAnswersKeepTheirBounds(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := anyOptions(t)
-		l := anyLiar(t, o)()
-		s := search(t, o)
+		l, require := anyLiar(t, o)(), anyRequirement(t, o)
+		s := search(t, o, require)
+		const slight = 1 + 1e-9
 		for ask, ok := s.Next(); ok; ask, ok = s.Next() {
-			if ask.Rate < o.Least || ask.Rate > o.Most {
-				t.Fatalf("asks for %v, outside %v to %v", ask.Rate, o.Least, o.Most)
+			if ask.Rate < o.Least/slight || ask.Rate > o.Most*slight || ask.Duration < o.Probe {
+				t.Fatalf("asks for %+v, outside %v to %v", ask, o.Least, o.Most)
 			}
 			if s.Spent()+ask.Duration > o.Budget {
 				t.Fatalf("asks for %v after %v, of a budget of %v", ask.Duration, s.Spent(), o.Budget)
 			}
 			s.Add(l.evidence(ask))
-			for _, a := range s.Answer().Arms {
-				if !(a.Low <= a.Holds && a.Holds <= a.High) || a.Low < 0 || a.High > o.Most {
-					t.Fatalf("Low %v, Holds %v, High %v", a.Low, a.Holds, a.High)
-				}
-				if a.Verdict == capacity.GeneratorLimited && a.Low != a.High {
-					t.Fatalf("limited by the generator, and yet a capacity: %+v", a)
-				}
-				if k := a.Taken; k != nil && !(k.Low <= k.Share && k.Share <= k.High) {
-					t.Fatalf("taken %+v", *k)
-				}
+		}
+		held := map[string]float64{} // the highest rate of which a probe held
+		for _, e := range s.Evidence() {
+			if e.Held() {
+				held[e.Arm] = max(held[e.Arm], e.Rate)
+			}
+		}
+		for _, a := range s.Answer().Arms {
+			if !(a.Low <= a.Capacity && a.Capacity <= a.High) || a.Low < 0 || a.High > o.Most*slight {
+				t.Fatalf("Low %v, Capacity %v, High %v", a.Low, a.Capacity, a.High)
+			}
+			if a.Told > held[a.Arm]*slight || a.Told > 0 && a.Visits < 6 {
+				t.Fatalf("%v/s is told by %d visits, and the highest rate that held was %v/s", a.Told, a.Visits, held[a.Arm])
+			}
+			if a.Verdict == capacity.GeneratorLimited && a.Low != a.High {
+				t.Fatalf("limited by the generator, and yet an interval: %+v", a)
+			}
+			if k := a.Taken; k != nil && !(k.Low <= k.Share && k.Share <= k.High) {
+				t.Fatalf("taken %+v", *k)
 			}
 		}
 	})
 }
 
 func TestMoreBudgetNeverTurnsAnAnswerIntoNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := anyOptions(t)
 		answers := anyLiar(t, o)
 		run := func(budget time.Duration) []capacity.Arm {
 			o.Budget = budget
-			s, l := search(t, o), answers()
+			s, l := search(t, o, 0), answers()
 			for ask, ok := s.Next(); ok; ask, ok = s.Next() {
 				s.Add(l.evidence(ask))
 			}

@@ -1,6 +1,7 @@
 package capacity_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,31 +12,50 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 )
 
-// A line is a target whose margin falls in a straight line over the logarithm of the rate.
-type line map[string]float64 // the capacity of each arm
+// options have a budget for any answer, but for that of several arms.
+func options() capacity.Options {
+	return capacity.Options{Arms: []string{"none"}, Start: 7_000, Least: 100, Most: 1e6, Precision: 0.03,
+		Probe: 2 * time.Second, Calls: 442, Budget: 6 * time.Minute, Seed: 1}
+}
 
-func (l line) evidence(s *capacity.Search, ask capacity.Ask, r *rand.Rand) capacity.Evidence {
-	e := capacity.Evidence{Ask: ask, Achieved: ask.Rate}
-	for e.Duration = 0; e.Duration < ask.Duration && !s.Done(&e); e.Duration += s.Options().Probe / 10 {
-		e.Margins = append(e.Margins, 4*math.Log(l[ask.Arm]/ask.Rate)+r.NormFloat64()/8)
-	}
+// edges are targets that hold below a rate, which differs by 1% from visit to visit.
+type edges map[string]float64 // by arm
+
+func (l edges) evidence(ask capacity.Ask, r *rand.Rand) capacity.Evidence {
+	due := uint64(ask.Rate * ask.Duration.Seconds())
+	e := capacity.Evidence{Ask: ask, Due: due, Achieved: ask.Rate, Took: ask.Duration + 100*time.Millisecond}
+	fails(&e, ask.Rate >= l[ask.Arm]*math.Exp(0.01*r.NormFloat64()))
 	return e
 }
 
-// run searches to the end; change may falsify the n-th evidence.
-func run(t *testing.T, o capacity.Options, l line, change func(n int, e *capacity.Evidence)) *capacity.Search {
+// fails makes e one that missed its objectives, or that met them with half of what they allow.
+func fails(e *capacity.Evidence, missed bool) {
+	e.Met, e.Burn = !missed, 0.5
+	if missed {
+		e.Burn = 3
+	}
+	e.Bad = uint64(0.01 * e.Burn * float64(e.Due))
+}
+
+// run searches to the end; change may falsify the n-th evidence, from 0.
+func run(t *testing.T, o capacity.Options, l edges, change func(n int, e *capacity.Evidence)) *capacity.Search {
 	t.Helper()
 	s, err := capacity.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(o.Seed, 3))
+	finish(s, l, change)
+	return s
+}
+
+func finish(s *capacity.Search, l edges, change func(n int, e *capacity.Evidence)) {
+	r := rand.New(rand.NewPCG(s.Options().Seed, 3))
 	for n := 0; ; n++ {
 		ask, ok := s.Next()
 		if !ok {
-			return s
+			return
 		}
-		e := l.evidence(s, ask, r)
+		e := l.evidence(ask, r)
 		if change != nil {
 			change(n, &e)
 		}
@@ -43,158 +63,210 @@ func run(t *testing.T, o capacity.Options, l line, change func(n int, e *capacit
 	}
 }
 
-func TestAProbeStopsOnceItIsSureAndNotBefore(t *testing.T) {
-	s, err := capacity.New(options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		name    string
-		margins []float64
-		confirm bool
-		limited string
-		want    bool
-	}{
-		{name: "nothing yet"},
-		{name: "three of a mind are too few", margins: []float64{1, 1.01, 0.99}},
-		{name: "surely holds", margins: []float64{1, 1.01, 0.99, 1.02}, want: true},
-		{name: "surely fails", margins: []float64{-1, -1.1, -0.9, -1.2}, want: true},
-		{name: "one finding that ten batches share", margins: []float64{-1, -1, -1, -1, -1, -1, -2, -2, -2, -2}},
-		{name: "about 0", margins: []float64{0.1, -0.1, 0.2, -0.1, 0}},
-		{name: "a stall among what holds", margins: []float64{1, 1.01, -4, 0.99, 1.02}},
-		{name: "a confirmation goes on while it holds", margins: []float64{1, 1.01, 0.99, 1.02}, confirm: true},
-		{name: "a confirmation that fails stops", margins: []float64{-1, -1.1, -0.9, -1.2}, confirm: true, want: true},
-		{name: "of a generator that is the limit nothing is known", margins: []float64{1, 1.01, 0.99, 1.02}, limited: "generator-limited"},
+func covers(a capacity.Arm, truth float64) bool {
+	return a.Verdict == capacity.Found && a.Precise && a.Low <= truth && truth <= a.High && a.Told > 0.8*truth && a.Told < truth
+}
+
+func TestARateFailsIfItDoesInTwoOfThreeVisits(t *testing.T) {
+	for visits, want := range map[string]float64{ // the rate after these visits of 1000/s
+		"":    1000,
+		"h":   2000,
+		"f":   1000,
+		"ff":  500,
+		"fh":  1000,
+		"fhf": 500,
+		"fhh": 2000,
+		".":   1000,
+		".h":  2000,
+		"f.f": 500,
 	} {
-		e := capacity.Evidence{Ask: capacity.Ask{Confirm: test.confirm}, Margins: test.margins, Limited: test.limited}
-		if got := s.Done(&e); got != test.want {
-			t.Errorf("%s: %v, want %v", test.name, got, test.want)
-		}
-	}
-}
-
-func TestWhereTheGeneratorIsTheLimitThereIsNoCapacity(t *testing.T) {
-	s := run(t, options(), line{"none": 90_000}, func(_ int, e *capacity.Evidence) {
-		if e.Rate > 50_000 {
-			e.Limited = "generator-limited"
-		}
-	})
-	a := s.Answer().Arms[0]
-	if a.Verdict != capacity.GeneratorLimited || a.Limited == "" || a.Fails != 0 {
-		t.Errorf("%+v", a)
-	}
-	if a.Holds > 50_000 || a.Holds < 45_000 || a.Low != a.Holds || a.High != a.Holds || a.Confirmed != a.Holds {
-		t.Errorf("%+v: want the highest rate that surely holds, confirmed", a)
-	}
-}
-
-func TestAGeneratorThatOnceFellBehindIsNotTheLimit(t *testing.T) {
-	for late := range 16 {
-		s := run(t, options(), line{"none": 90_000}, func(n int, e *capacity.Evidence) {
-			if n == late {
-				e.Limited = "generator-limited"
+		t.Run(visits, func(t *testing.T) {
+			o := options()
+			o.Start = 1000
+			s, err := capacity.New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range visits {
+				ask, _ := s.Next()
+				e := capacity.Evidence{Ask: ask, Met: v == 'h'}
+				if v == '.' {
+					e.Limited = "noisy-machine"
+				}
+				s.Add(e)
+			}
+			if ask, ok := s.Next(); !ok || math.Abs(ask.Rate-want) > 1e-6 || ask.Step != capacity.Bracket {
+				t.Errorf("asks for %+v, %v; want %v/s", ask, ok, want)
 			}
 		})
-		if a := s.Answer().Arms[0]; a.Verdict != capacity.Found || a.Low > 90_000 || a.High < 90_000 {
-			t.Errorf("probe %d: %+v", late+1, a)
+	}
+}
+
+func TestAProbeLastsAsLongAsItsCallsTake(t *testing.T) {
+	o := options()
+	for rate, want := range map[float64]time.Duration{1e6: 2 * time.Second, 221: 2 * time.Second, 100: 4420 * time.Millisecond, 1: 442 * time.Second} {
+		if got := o.Lasting(rate); got != want {
+			t.Errorf("%v/s: %v, want %v", rate, got, want)
 		}
+	}
+}
+
+// Each is a probe that does not hold, whatever its calls say.
+var spoils = map[string]func(*capacity.Evidence){
+	"saturated":         func(e *capacity.Evidence) { e.Met, e.Spoiled = true, "saturated: no worker was free" },
+	"not stationary":    func(e *capacity.Evidence) { e.Met, e.Spoiled = true, "not-stationary: latency grew" },
+	"generator-limited": func(e *capacity.Evidence) { e.Met, e.Limited = true, "generator-limited: late" },
+	"noisy":             func(e *capacity.Evidence) { e.Met, e.Limited = true, "noisy-machine: busy" },
+}
+
+func TestNoProbeHoldsThatIsSpoiledOrSaysNothing(t *testing.T) {
+	for name, spoil := range spoils {
+		t.Run(name, func(t *testing.T) {
+			var e capacity.Evidence
+			if spoil(&e); e.Held() || e.Word() == "holds" {
+				t.Errorf("%+v holds", e)
+			}
+			a := run(t, options(), edges{"none": 1e9}, func(_ int, e *capacity.Evidence) {
+				if e.Rate >= 50_000 {
+					spoil(e)
+				}
+			}).Answer().Arms[0]
+			if a.Told == 0 || a.Told >= 50_000 || a.Capacity > 51_000 || a.Low >= 50_000 {
+				t.Errorf("a probe of 50000/s or more counts as held: %+v", a)
+			}
+			if e.Telling() && (!a.Precise || a.Low > 50_000 || a.High < 50_000 || a.Spoiled.Probes == 0 || a.Spoiled.Last != e.Spoiled) {
+				t.Errorf("%+v: want an interval about 50000/s, and that probes kept the objectives", a)
+			}
+			if !e.Telling() && (a.Verdict != capacity.GeneratorLimited || a.Silent.Probes == 0 || a.Silent.Last != e.Limited || a.Told < 40_000 || a.Fails != 0) {
+				t.Errorf("%+v: want the limit of the generator, and the highest rate that visits confirm", a)
+			}
+		})
+	}
+}
+
+func TestAMachineThatIsTooNoisyForAnyRateEndsTheSearchSoon(t *testing.T) {
+	s := run(t, options(), edges{"none": 1e5}, func(_ int, e *capacity.Evidence) { spoils["noisy"](e) })
+	if a := s.Answer().Arms[0]; a.Verdict != capacity.GeneratorLimited || a.Told != 0 || a.Capacity != 0 || a.Silent.Probes != a.Probes || a.Probes > 15 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// The search bears any of its probes to be disturbed, and one to say nothing.
+func TestOneDisturbedProbeDoesNotFoolTheSearch(t *testing.T) {
+	const truth = 150_000
+	for name, disturb := range map[string]func(*capacity.Evidence){
+		"missed": func(e *capacity.Evidence) { fails(e, true) }, "saturated": spoils["saturated"], "generator-limited": spoils["generator-limited"],
+	} {
+		t.Run(name, func(t *testing.T) {
+			for disturbed := range 30 {
+				s := run(t, options(), edges{"none": truth}, func(n int, e *capacity.Evidence) {
+					if n == disturbed {
+						disturb(e)
+					}
+				})
+				if a := s.Answer().Arms[0]; !covers(a, truth) {
+					t.Errorf("probe %d: %+v", disturbed+1, a)
+				}
+			}
+		})
 	}
 }
 
 func TestATargetThatNeverFailsOrNeverHoldsIsSaidSo(t *testing.T) {
 	o := options()
-	a := run(t, o, line{"none": 1e9}, nil).Answer().Arms[0]
-	if a.Verdict != capacity.HoldsThroughout || a.Holds != o.Most || a.Confirmed != o.Most || a.Fails != 0 {
+	a := run(t, o, edges{"none": 1e9}, nil).Answer().Arms[0]
+	if a.Verdict != capacity.HoldsThroughout || math.Abs(a.Told-o.Most) > 1e-3 || a.Low != a.Told || a.High != a.Told || a.Visits != 6 {
 		t.Errorf("never fails: %+v", a)
 	}
-	a = run(t, o, line{"none": 1}, nil).Answer().Arms[0]
-	if a.Verdict != capacity.FailsThroughout || a.Holds != 0 || a.Fails != o.Least {
+	a = run(t, o, edges{"none": 1}, nil).Answer().Arms[0]
+	if a.Verdict != capacity.FailsThroughout || a.Told != 0 || math.Abs(a.Fails-o.Least) > 1e-6 {
 		t.Errorf("never holds: %+v", a)
 	}
 }
 
 func TestTheStartNeedNotHold(t *testing.T) {
-	a := run(t, options(), line{"none": 1_000}, nil).Answer().Arms[0]
-	if a.Verdict != capacity.Found || a.Low > 1_000 || a.High < 1_000 {
+	if a := run(t, options(), edges{"none": 1_000}, nil).Answer().Arms[0]; !covers(a, 1000) {
 		t.Errorf("%+v", a)
 	}
 }
 
-// The fifth probe is made at 112,000/s and would have held. Whatever it says, the search gets there.
-func TestOneDisturbedProbeDoesNotFoolTheSearch(t *testing.T) {
-	const truth = 150_000
-	for disturbed := range 20 {
-		s := run(t, options(), line{"none": truth}, func(n int, e *capacity.Evidence) {
-			if n == disturbed {
-				for i := range e.Margins {
-					e.Margins[i] = -capacity.MaxMargin
+// After an overload nothing holds any more. A target that is merely slower than it seemed at first is another matter.
+func TestATargetThatDoesNotRecoverFromAnOverloadIsSaidSo(t *testing.T) {
+	broken := false
+	a := run(t, options(), edges{"none": 100_000}, func(_ int, e *capacity.Evidence) {
+		broken = broken || !e.Met
+		if broken {
+			fails(e, true)
+		}
+	}).Answer().Arms[0]
+	if a.Verdict != capacity.FailsNow || math.Abs(a.Fails-7000) > 1e-6 || a.Told != 0 {
+		t.Errorf("broken: %+v", a)
+	}
+	a = run(t, options(), edges{"none": 100_000}, func(n int, e *capacity.Evidence) {
+		if n > 4 && e.Rate > 30_000 {
+			fails(e, true)
+		}
+	}).Answer().Arms[0]
+	if !covers(a, 30_000) {
+		t.Errorf("slower: %+v", a)
+	}
+}
+
+func TestARateIsToldOnceVisitsThereHaveHeldTogether(t *testing.T) {
+	confirmed := func(s *capacity.Search) (rates []float64, visits []int) {
+		for _, e := range s.Evidence() {
+			if e.Step != capacity.Confirm {
+				continue
+			}
+			if n := len(rates); n == 0 || rates[n-1] != e.Rate {
+				rates, visits = append(rates, e.Rate), append(visits, 0)
+			}
+			visits[len(visits)-1]++
+		}
+		return rates, visits
+	}
+	visit := 0
+	for name, c := range map[string]struct {
+		change func(e *capacity.Evidence)
+		visits []int
+	}{
+		"all hold":                           {func(*capacity.Evidence) {}, []int{6}},
+		"the third fails":                    {func(e *capacity.Evidence) { fails(e, visit == 3) }, []int{3, 12}},
+		"the third says nothing":             {func(e *capacity.Evidence) { e.Limited = map[bool]string{true: "noisy-machine"}[visit == 3] }, []int{7}},
+		"all hold, and together nearly fail": {func(e *capacity.Evidence) { e.Burn = map[bool]float64{true: 0.7, false: 0.5}[visit <= 6] }, []int{6, 12}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			visit = 0
+			s := run(t, options(), edges{"none": 90_000}, func(_ int, e *capacity.Evidence) {
+				if e.Step == capacity.Confirm {
+					visit++
+					c.change(e)
 				}
+			})
+			rates, visits := confirmed(s)
+			a := s.Answer().Arms[0]
+			if !slices.Equal(visits, c.visits) || !slices.IsSortedFunc(rates, func(a, b float64) int { return int(b - a) }) || a.Told != rates[len(rates)-1] {
+				t.Errorf("%v visits at %v: %+v; want %v, each lower down", visits, rates, a, c.visits)
 			}
 		})
-		if a := s.Answer().Arms[0]; !a.Precise || a.Confirmed == 0 || a.Low > truth || a.High < truth {
-			t.Errorf("probe %d disturbed: %+v", disturbed+1, a)
-		}
 	}
 }
 
-func TestAfterAConfirmationThatFailedAnotherIsMadeLowerDown(t *testing.T) {
-	var confirmed []float64
-	s := run(t, options(), line{"none": 90_000}, func(_ int, e *capacity.Evidence) {
-		if !e.Confirm {
-			return
-		}
-		if confirmed = append(confirmed, e.Rate); len(confirmed) == 1 {
-			for i := range e.Margins {
-				e.Margins[i] = -0.5
-			}
-		}
-	})
-	a := s.Answer().Arms[0]
-	if len(confirmed) != 2 || confirmed[1] >= confirmed[0] || a.Confirmed != confirmed[1] || a.Low >= confirmed[0] {
-		t.Errorf("confirmed at %v: %+v", confirmed, a)
-	}
-}
-
-func TestAMarginThatIsNotMonotoneIsReported(t *testing.T) {
-	change := func(rate float64, times int) func(int, *capacity.Evidence) {
-		return func(_ int, e *capacity.Evidence) {
-			if e.Rate == rate && times > 0 {
-				times--
-				for i := range e.Margins {
-					e.Margins[i] -= 4
-				}
-			}
-		}
-	}
-	// At 28,000/s it does worse than at 56,000/s, by much, though it holds at both.
-	if a := run(t, options(), line{"none": 90_000}, change(28_000, 100)).Answer().Arms[0]; !strings.Contains(a.NotMonotone, "28000/s") {
-		t.Errorf("always: %+v", a)
-	}
-	if a := run(t, options(), line{"none": 90_000}, change(28_000, 1)).Answer().Arms[0]; a.NotMonotone != "" {
-		t.Errorf("once, disturbed: %+v", a)
-	}
-}
-
-func TestArmsTakeTurnsInRoundsAtTheSameRates(t *testing.T) {
+func TestArmsTakeTurnsInRounds(t *testing.T) {
 	o := options()
 	o.Arms = []string{"none", "pooled", "sdk"}
-	o.Budget = 3 * time.Minute
-	s := run(t, o, line{"none": 90_000, "pooled": 90_000, "sdk": 60_000}, nil)
-	rates := make(map[string][]float64)
+	s := run(t, o, edges{"none": 90_000, "pooled": 90_000, "sdk": 60_000}, nil)
 	var firsts []string
-	for i, e := range s.Evidence() {
-		rates[e.Arm] = append(rates[e.Arm], e.Rate)
+	all := s.Evidence()
+	for i, e := range all[:60] { // before the first arm is done
 		if i%3 == 0 {
 			firsts = append(firsts, e.Arm)
 		}
-		if i%3 == 2 && i < 18 { // before the first arm is done
-			if a, b := s.Evidence()[i-2].Arm, s.Evidence()[i-1].Arm; a == b || a == e.Arm || b == e.Arm {
+		if i%3 == 2 {
+			if a, b := all[i-2].Arm, all[i-1].Arm; a == b || a == e.Arm || b == e.Arm {
 				t.Errorf("round %d visits %s, %s, %s", i/3, a, b, e.Arm)
 			}
 		}
-	}
-	if n := 6; !slices.Equal(rates["none"][:n], rates["pooled"][:n]) {
-		t.Errorf("none is asked for %v, pooled for %v", rates["none"], rates["pooled"])
 	}
 	if slices.Sort(firsts); firsts[0] == firsts[len(firsts)-1] {
 		t.Errorf("%s is always the first of a round", firsts[0])
@@ -212,15 +284,65 @@ func TestArmsTakeTurnsInRoundsAtTheSameRates(t *testing.T) {
 }
 
 func TestWhatRanOutIsWhatMostOfTheFailuresName(t *testing.T) {
-	a := run(t, options(), line{"none": 90_000}, func(n int, e *capacity.Evidence) {
+	a := run(t, options(), edges{"none": 90_000}, func(n int, e *capacity.Evidence) {
 		e.Resource = "CPU: 1.97 of 2 cores"
-		if e.Rate < 90_000 {
+		if e.Held() {
 			e.Resource = "GC: held"
+		} else if n%3 == 0 {
+			e.Resource = fmt.Sprintf("queue: %d waited", n)
 		}
 	}).Answer().Arms[0]
 	if a.Resource != "CPU: 1.97 of 2 cores" {
 		t.Errorf("%q", a.Resource)
 	}
+}
+
+func TestAProcessThatIsSlowAtFirstIsSaidSo(t *testing.T) {
+	a := run(t, options(), edges{"none": 30_000}, func(_ int, e *capacity.Evidence) { e.Spoiled = "not-stationary: latency changed by -60%" }).Answer().Arms[0]
+	if a.Verdict != capacity.FailsThroughout || a.Unsteady.Probes != a.Probes || !strings.Contains(a.Unsteady.Last, "-60%") {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestARequiredRateIsProbedFirstAndEndsTheSearch(t *testing.T) {
+	for name, c := range map[string]struct {
+		require          float64
+		carries, refused bool
+		probes           int // at most
+	}{
+		"it carries it":      {60_000, true, false, 6},
+		"it does not":        {120_000, false, true, 7},
+		"by far":             {900_000, false, true, 7},
+		"it is the capacity": {90_000, false, false, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := capacity.New(options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Require(c.require)
+			finish(s, edges{"none": 90_000}, nil)
+			a := s.Answer().Arms[0]
+			if first := s.Evidence()[0]; math.Abs(first.Rate-c.require) > 1e-6 {
+				t.Errorf("%v/s is probed first", first.Rate)
+			}
+			if carries := a.Told > c.require*(1-1e-9); carries != c.carries || a.Refused != c.refused || a.Probes > c.probes {
+				t.Errorf("%+v", a)
+			}
+			if a.Required.Visits == 0 || c.refused && a.Required.Held > 0 || c.carries && a.Required.Held < 6 {
+				t.Errorf("of the required rate it says %+v", a.Required)
+			}
+		})
+	}
+	t.Run("a search that has ended is asked again", func(t *testing.T) {
+		s := run(t, options(), edges{"none": 90_000}, nil)
+		for require, refused := range map[float64]bool{60_000: false, 120_000: true} {
+			s.Require(require)
+			if ask, ok := s.Next(); ok || s.Answer().Arms[0].Refused != refused {
+				t.Errorf("%v/s: %+v, %v", require, ask, ok)
+			}
+		}
+	})
 }
 
 func TestEverythingWrongWithTheOptionsIsSaidAtOnce(t *testing.T) {

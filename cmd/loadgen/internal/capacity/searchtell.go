@@ -1,0 +1,162 @@
+package capacity
+
+import "math"
+
+// An attempt is visits at a rate that is to be told, one after the other until one fails.
+type attempt struct {
+	x            float64
+	need         int // visits that must hold
+	held, visits int
+	silent       int     // probes in a row that told nothing of the target
+	burn, due    float64 // the sums of burn by calls due, and of calls due
+}
+
+const (
+	// confirming is how many visits at a rate must hold for it to be told, and as many more after
+	// each attempt that failed: with enough attempts, any rate would hold once.
+	confirming = 6
+	// mostAttempts is how many rates are tried.
+	mostAttempts = 4
+	// often is the share of visits that fail at any rate from which on twice as many must hold.
+	often = 0.15
+	// sound is the share of visits that is expected to hold at the first rate that is tried, of those that
+	// hold at a low rate.
+	sound = 0.9
+	// pooled is the share of the objectives' budgets that the visits of an attempt may use together.
+	pooled = 2.0 / 3
+)
+
+// attempt returns the attempt at a rate.
+func (a *armSearch) attempt(x float64) *attempt {
+	for i := range a.attempts {
+		if math.Abs(a.attempts[i].x-x) < 1e-9 {
+			return &a.attempts[i]
+		}
+	}
+	need := confirming * (1 + a.lost())
+	if a.curve != nil && a.curve.lapse() > often {
+		need *= 2
+	}
+	a.attempts = append(a.attempts, attempt{x: x, need: need})
+	return &a.attempts[len(a.attempts)-1]
+}
+
+func (t *attempt) add(e *Evidence) {
+	if !e.Telling() {
+		t.silent++
+		return
+	}
+	t.silent = 0
+	t.visits++
+	if e.Held() {
+		t.held++
+	}
+	t.burn, t.due = t.burn+e.Burn*float64(e.Due), t.due+float64(e.Due)
+}
+
+// confirmed reports whether the rate may be told.
+func (t *attempt) confirmed() bool {
+	return t.held == t.visits && t.held >= t.need && t.burn <= pooled*t.due
+}
+
+// over reports whether the attempt has come to an end.
+func (t *attempt) over() bool { return t.held < t.visits || t.held >= t.need || t.silent >= again }
+
+// lost returns how many attempts failed at rates that visits should hold at.
+func (a *armSearch) lost() (n int) {
+	below := math.Inf(1)
+	switch {
+	case a.curve != nil:
+		below, _, _ = a.interval()
+	case a.require > 0:
+		below = a.log(a.require) - 1e-6 // the one there was before anything was known
+	}
+	for i := range a.attempts {
+		if t := &a.attempts[i]; t.x <= below && t.over() && !t.confirmed() {
+			n++
+		}
+	}
+	return n
+}
+
+// told returns the confirmed attempt with the highest rate, or nil.
+func (a *armSearch) told() (best *attempt) {
+	for i := range a.attempts {
+		if t := &a.attempts[i]; t.confirmed() && (best == nil || t.x > best.x) {
+			best = t
+		}
+	}
+	return best
+}
+
+// trying reports whether a rate is still to be confirmed.
+func (a *armSearch) trying() bool {
+	return a.told() == nil && a.lost() < mostAttempts && !math.IsInf(a.bracket.low, -1)
+}
+
+// tell returns the rate to confirm.
+func (a *armSearch) tell() float64 {
+	n := len(a.attempts)
+	if n > 0 && !a.attempts[n-1].over() {
+		return a.attempts[n-1].x
+	}
+	x, spread := a.bracket.low, a.Precision
+	if a.curve != nil {
+		low, _, high := a.interval()
+		x, spread = min(low, a.curve.holding(sound)), max(high-low, a.Precision)/2
+	}
+	if lost := a.lost(); lost > 0 {
+		x = min(x, a.attempts[n-1].x-spread*math.Exp2(float64(lost-1)))
+	}
+	return x
+}
+
+// askedFirst reports whether visits at the required rate have not decided yet, nor been so many that
+// it must be near the capacity.
+func (a *armSearch) askedFirst() bool {
+	if a.curve != nil || len(a.evidence) > 0 && a.evidence[0].Step != Confirm {
+		return false
+	}
+	if len(a.attempts) == 0 {
+		return true
+	}
+	t := &a.attempts[0]
+	return math.Abs(t.x-a.log(a.require)) < 1e-9 && t.visits < enough && t.silent < again
+}
+
+// decided reports whether it is known that the arm carries the required rate, or that it does not.
+func (a *armSearch) decided() bool { return a.require > 0 && (a.carries() || a.refused()) }
+
+// carries reports whether a rate is told that is as high as the required one.
+func (a *armSearch) carries() bool {
+	t := a.told()
+	return t != nil && t.x > a.log(a.require)-1e-9
+}
+
+// refused reports whether it is sure that fewer than half of the visits hold at the required rate.
+func (a *armSearch) refused() bool {
+	x := a.log(a.require)
+	for i := range a.attempts {
+		if t := &a.attempts[i]; t.x < x+1e-9 && atMost(t.held, t.visits) < tail {
+			return true
+		}
+	}
+	if a.bracket.done && math.IsInf(a.bracket.low, -1) && !a.bracket.limited {
+		return a.bracket.high <= x
+	}
+	if a.curve == nil || a.refined < fewest {
+		return false
+	}
+	_, _, high := a.interval()
+	return high < x
+}
+
+// atMost returns the probability that at most so many of n visits hold, if half of all visits do.
+func atMost(held, n int) (sum float64) {
+	p := math.Pow(0.5, float64(n))
+	for k := 0; k <= held; k++ {
+		sum += p
+		p *= float64(n-k) / float64(k+1)
+	}
+	return sum
+}
