@@ -171,14 +171,18 @@ func (c *Curve) Scales() string {
 func sentence(c *Curve) string {
 	f := c.Fit
 	least, most := f.Range()
-	s := fmt.Sprintf("%s/s alone (%s to %s), sigma %s, kappa %s, over %.4g to %.4g %s; R2 %.4f, the farthest of %s is %+.1f%% off",
-		rate(f.Lambda), rate(f.LambdaInterval.Low), rate(f.LambdaInterval.High),
-		within(f.Sigma, f.SigmaInterval), within(f.Kappa, f.KappaInterval), least, most, c.Of, f.R2, report.Plural(len(f.Points), "point"), 100*f.Worst)
-	if c.Peak != nil {
-		s += fmt.Sprintf("; the peak is %s/s at %s", rate(c.Peak.X), within(c.Peak.N, f.PeakInterval))
+	s := fmt.Sprintf("%s/s alone (%s), sigma %s, kappa %s, over %.4g to %.4g %s; the farthest median is %+.1f%% off",
+		rate(f.Lambda), rates(f.LambdaInterval), within(f.Sigma, f.SigmaInterval),
+		within(f.Kappa, f.KappaInterval), least, most, c.Of, 100*f.Worst)
+	top := fmt.Sprintf("%s/s (%s)", rate(f.Greatest.X), rates(f.GreatestInterval))
+	if f.PeakInterval != nil {
+		return fmt.Sprintf("%s; the peak is %s at %s", s, top, within(f.Greatest.N, *f.PeakInterval))
 	}
-	return s
+	return fmt.Sprintf("%s; the most up to %.4g %s is %s", s, most, c.Of, top)
 }
+
+// rates writes an interval of calls a second.
+func rates(i usl.Interval) string { return rate(i.Low) + " to " + rate(i.High) }
 
 // within writes a number and its interval, with three digits.
 func within(x float64, i usl.Interval) string {
