@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,15 +73,14 @@ var planFormats = append(slices.Clone(fleet.Formats), formatHTML)
 
 // planFlags are as they were given.
 type planFlags struct {
-	peak, headroom, capacity, format, out string
-	failures                              int
+	peak, headroom, failures, capacity, format, out string
 }
 
 func (f *planFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.peak, "peak", "", "The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
 	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
-	flags.IntVar(&f.failures, "failures", 1, "How many `instances` are lost, 0 to 1000.")
+	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
 	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
 	flags.StringVar(&f.format, "format", planFormats[0], "The `format` to write: "+strings.Join(planFormats, ", ")+".")
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
@@ -100,7 +100,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
 		}
 	}
-	ask := fleet.Ask{Peak: 1, Failures: f.failures} // 1 is checked in vain if the flag is wrong
+	ask := fleet.Ask{Peak: 1} // which is checked in vain if the flag is wrong
 	if f.peak == "" {
 		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together carry, such as 250000"))
 	} else if qps, err := bench.ParseQPS(f.peak); err != nil {
@@ -109,9 +109,10 @@ func (f *planFlags) plan(args []string) (string, error) {
 		ask.Peak = qps.Float()
 	}
 	var err error
-	ask.Headroom, err = parseShare(f.headroom)
+	ask.Headroom, err = parseHeadroom(f.headroom)
 	wrong("headroom", err)
-	errs = append(errs, ask.Check())
+	ask.Failures, err = parseFailures(f.failures)
+	wrong("failures", err)
 	if !slices.Contains(planFormats, f.format) {
 		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(planFormats, ", ")))
 	}
@@ -129,6 +130,28 @@ func (f *planFlags) plan(args []string) (string, error) {
 		return b.String(), err
 	}
 	return plan.Format(f.format)
+}
+
+// parseHeadroom parses a share such as 30% or 0.3.
+func parseHeadroom(text string) (float64, error) {
+	number, isPercent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0 && x <= fleet.MostHeadroom) {
+		return 0, fmt.Errorf("%q is not valid: want 0%% to %v%%, such as 30%% or 0.3", text, 100*fleet.MostHeadroom)
+	}
+	return x, nil
+}
+
+// parseFailures parses a number of instances.
+func parseFailures(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > fleet.MostFailures {
+		return 0, fmt.Errorf("%q is not valid: want a whole number, 0 to %d", text, fleet.MostFailures)
+	}
+	return n, nil
 }
 
 // measured are the capacities: of a result, or of the flag.

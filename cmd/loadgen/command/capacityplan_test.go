@@ -153,9 +153,10 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		want []string
 	}{
 		{"", []string{"--peak is missing", "there is no capacity to plan with: want RESULT"}},
-		{"--peak fast --headroom much --failures -1 --format pdf --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is no share`, "--failures: -1 is not valid: want 0 to 1000",
+		{"--peak 1k --headroom 30 --failures 1.5 --capacity 5", []string{`--headroom: "30" is not valid: want 0% to 95%, such as 30% or 0.3`, `--failures: "1.5" is not valid: want a whole number, 0 to 1000`}},
+		{"--peak fast --headroom much --failures -1 --format pdf --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is not valid: want 0% to 95%`, `--failures: "-1" is not valid: want a whole number`,
 			`--format: "pdf" is unknown: want one of text, markdown, json, html`, "--capacity: ", `"x"`}},
-		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", "--headroom: 96% is not valid: want 0% to 95%", "--capacity: 5 is above 4: want LOW..HIGH"}},
+		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", `--headroom: "96%" is not valid: want 0% to 95%`, "--capacity: 5 is above 4: want LOW..HIGH"}},
 		{"--peak 1k --capacity 0", []string{"--capacity: "}},
 		{"--peak 1k --capacity 1..", []string{"--capacity: "}},
 		{"--peak 1k --capacity 5 " + measuredCapacity, []string{"--capacity: 5 and " + measuredCapacity + " are two capacities"}},
@@ -177,6 +178,9 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		code, stdout, stderr := capacityPlan(t, strings.Fields(c.args)...)
 		if code != exitUnusable || stdout != "" {
 			t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
+		}
+		if strings.Contains(stderr, "strconv") || strings.Contains(stderr, "parsing") {
+			t.Errorf("%s: an error of the library: %s", c.args, stderr)
 		}
 		for _, want := range c.want {
 			if !strings.Contains(stderr, want) {

@@ -38,17 +38,24 @@ type Ask struct {
 	Failures int     `json:"failures"` // how many instances are lost
 }
 
+// The greatest headroom and number of failures.
+const (
+	MostHeadroom = 0.95
+	MostFailures = 1000
+)
+
 // Check reports everything that is wrong, by the flags of loadgen capacity plan.
 func (a Ask) Check() error {
 	var errs []error
 	if !(a.Peak > 0 && a.Peak <= 1e12) {
 		errs = append(errs, fmt.Errorf("--peak: %v is not valid: want calls a second, above 0", a.Peak))
 	}
-	if !(a.Headroom >= 0 && a.Headroom <= 0.95) {
-		errs = append(errs, fmt.Errorf("--headroom: %v%% is not valid: want 0%% to 95%%", 100*a.Headroom))
+	if !(a.Headroom >= 0 && a.Headroom <= MostHeadroom) {
+		errs = append(errs,
+			fmt.Errorf("--headroom: %.6g%% is not valid: want 0%% to %v%%", 100*a.Headroom, 100*MostHeadroom))
 	}
-	if a.Failures < 0 || a.Failures > 1000 {
-		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to 1000", a.Failures))
+	if a.Failures < 0 || a.Failures > MostFailures {
+		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to %d", a.Failures, MostFailures))
 	}
 	return errors.Join(errs...)
 }
