@@ -20,13 +20,27 @@ func newCapacityPlan() *cobra.Command {
 		Use:   "plan [RESULT]",
 		Short: "Say how many instances carry a peak, with headroom left after failures",
 		Long: `Says how many instances are needed so that, after --failures of them are lost, the
-rest carry --peak and --headroom of their capacity is left:
+rest carry --peak with --headroom left. In the mean each of them is offered
 
-  peak / ((instances - failures) x capacity) <= 1 - headroom
+  peak / (instances - failures)
 
-RESULT is what loadgen capacity measured: its directory, or its capacity.json; or a
-capacity is given by --capacity. Instances are rounded up, and are those for the low
-end of the capacity's 95% interval; 9 to 10 says that at its high end 9 would do.
+calls a second. The plan assumes that calls reach instances at random, so that over a
+visit each is offered a Poisson number of calls (Kingman, Poisson Processes, 1993), and
+some get more than others. It finds the fewest instances for which, in 95% of visits, the
+busiest is offered at most
+
+  (1 - headroom) x the rate at which visits held
+
+Each instance then keeps the objectives in at least as many of its visits as the search
+saw at that rate. All of them do so in the same visit less often, the more there are;
+--headroom covers that, too.
+
+RESULT is what loadgen capacity measured: its directory, or its capacity.json. Visits are
+as long as its probes. The rate at which visits held is the confirmed one, or else the
+low end of the capacity's 95% interval. The first line of the plan names every reason to
+doubt the search, such as that it did not confirm its answer. --capacity gives a capacity
+instead: the plan uses the low end of its interval, and visits of 2s, or of 2,208 calls if
+those take longer.
 
 For each arm it prints the instances, how busy they are in normal and in failure, what
 the arm costs in instances and in cores per million calls a second beside the first
@@ -37,9 +51,9 @@ several numbers of workers, the Universal Scalability Law says how an instance s
 throughput of each arm with its capacity, and the curve of the law. -o writes to a file
 in any format, which is written anew, and prints its name.
 
-It takes load to be spread evenly, and instances to fail one by one. Uneven balancing,
-failures of many at once such as of a zone, retries, and what instances share
-are left out: choose --failures and --headroom so that they allow for these.
+It assumes that instances fail one by one. It leaves out balancing that is uneven beyond
+chance, failures of many at once such as of a zone, retries, and what instances share:
+choose --failures and --headroom so that they allow for these.
 
 It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z

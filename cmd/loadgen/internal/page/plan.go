@@ -107,6 +107,7 @@ func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
 	if a.Bound {
 		what = fmt.Sprintf("capacity of %s: %s/s or more", a.Arm, report.Number(a.Holds))
 	}
+	what += fmt.Sprintf("; the plan is for %s/s", report.Number(a.Told))
 	if low, high := x.at(a.Low), x.at(a.High); high > low {
 		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high, Y2: c.Bottom, Label: what})
 	}
