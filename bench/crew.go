@@ -149,11 +149,12 @@ func (c *crew) newRecorder() *recorder {
 // newWorker is one more worker, which is not at work yet.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
-	w := &worker{ctx: c.ctx, done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
+	w := &worker{done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
 		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
 	if c.batches != nil {
 		w.batch = c.batches[i]
 	}
+	c.setContext(w)
 	return w
 }
 
@@ -171,6 +172,7 @@ func (c *crew) start() {
 	if c.most > len(c.workers) || c.run.aborts() {
 		c.watcher.Go(c.watch)
 	}
+	c.watcher.Go(c.attend)
 }
 
 // put puts a worker to work.
@@ -191,11 +193,14 @@ func (c *crew) leave() {
 	}
 }
 
-// wait returns when every call has ended.
+// wait returns when every call has ended, or was given up.
 func (c *crew) wait() {
 	<-c.over
 	c.watcher.Wait()
 	c.cancel()
+	for _, w := range c.workers {
+		w.cancel()
+	}
 	c.observer.stop()
 }
 
