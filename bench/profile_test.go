@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 func profile(t testing.TB, text string) bench.Profile {
@@ -305,7 +306,7 @@ func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
 			"spike:" + a + ".." + b + "@" + d, "sine:" + a + ".." + b + "@1s(period=270ms)", "stages:0.." + a + "@" + d + ".." + b + "@" + d + ".." + c + "@1s",
 		}).Draw(t, "shape")
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(shape, 1, 3).Draw(t, "profile"), " + ")
 		process := rapid.SampledFrom(append(bench.Processes(), "jitter(share=1)", "bursts(size=1)", "gamma(cv=9)")).Draw(t, "process")
 		l, err := bench.ParseLoad(text + " " + process)

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
@@ -377,7 +378,7 @@ func TestQDigestsOfOtherOptionsDoNotMerge(t *testing.T) {
 
 // Whatever is done to it, a digest answers as its bound says.
 func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := qdigest(rapid.SampledFrom(qdigestSettings).Draw(t, "options")).Options()
 		type digest struct {
 			*quantile.QDigest

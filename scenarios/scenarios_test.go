@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -398,7 +399,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var b strings.Builder
 		for _, f := range scenarios.Fields {
 			if strings.Contains(f.Key, ".") || !rapid.Bool().Draw(t, f.Key) {

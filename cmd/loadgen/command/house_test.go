@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -99,5 +100,22 @@ func TestProcessesAreStartedByOnePackage(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A property that draws a fresh seed fails a run that has nothing to do with it.
+func TestPropertiesStartFromFixedSeeds(t *testing.T) {
+	err := filepath.WalkDir("../../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.Contains(path, "internal/property/") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte("rapid."+"Check(")) || bytes.Contains(data, []byte("rapid."+"MakeCheck(")) {
+			t.Errorf("%s: a property is checked by rapid itself: want property.Check", strings.TrimPrefix(path, "../../../"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
@@ -183,7 +184,7 @@ func TestEverySpanIsInExactlyOneCount(t *testing.T) {
 		ms := rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Millisecond, time.Second, time.Minute})
 		return step{rapid.IntRange(0, 4).Draw(t, "give"), rapid.IntRange(0, 5).Draw(t, "spans"), ms.Draw(t, "sleep"), ms.Draw(t, "flush")}
 	})
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		ep := &endpoint{script: rapid.SliceOfN(replies, 0, 30).Draw(rt, "replies")}
 		p := plan{steps: rapid.SliceOfN(steps, 1, 10).Draw(rt, "steps"), opts: otlphttp.Options{
 			Transport:    ep,

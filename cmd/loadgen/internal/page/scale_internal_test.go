@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // axes returns an axis of either kind for values, across a page or up it.
@@ -97,7 +99,7 @@ func TestAnAxisOfAnyDataCoversThem(t *testing.T) {
 		rapid.Float64Range(1e-6, 1e12))
 	value := rapid.OneOf(usual, rapid.Float64(), rapid.Float64Range(0, 1e-300),
 		rapid.Float64Range(1e300, math.MaxFloat64))
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		of := rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of")
 		values := rapid.SliceOfN(of, 0, 20).Draw(t, "values")
 		for name, s := range axes(values, rapid.Bool().Draw(t, "across")) {
