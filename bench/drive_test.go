@@ -289,16 +289,26 @@ func read(t *testing.T, output string) (names map[string]int, all []benchfmt.Res
 }
 
 func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
-	goTest := func(t *testing.T, args ...string) string {
-		t.Helper()
-		out, err := exec.Command("go", append([]string{"test", "./testdata/drive", "-run", "^$", "-bench", "Dispatch",
-			"-count=2", "-benchtime=500x", "-cpu=1,2", "-vet=off"}, args...)...).Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
+	goTest := exec.Command("go", "test", "./testdata/drive", "-vet=off", "-run=^$", "-bench=Dispatch", "-count=2", "-benchtime=500x", "-cpu=1,2")
+	plain, err := goTest.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, plain)
 	}
-	for name, output := range map[string]string{"plain": goTest(t), "-v": goTest(t, "-v"), "-json": text(t, goTest(t, "-json"))} {
+	run := driveTest(t)
+	printed := func(verbose string) string {
+		output, failed := run(t, verbose, "-test.bench=Dispatch", "-test.count=2", "-test.benchtime=500x", "-test.cpu=1,2")
+		if failed {
+			t.Fatal(output)
+		}
+		return output
+	}
+	toJSON := exec.Command("go", "tool", "test2json") // is what go test -json does
+	toJSON.Stdin = strings.NewReader(printed("-test.v=test2json"))
+	events, err := toJSON.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, output := range map[string]string{"plain": string(plain), "-v": printed("-test.v"), "-json": text(t, string(events))} {
 		t.Run(name, func(t *testing.T) {
 			names, all, directions := read(t, output)
 			for _, want := range []string{"Dispatch/qps=10000", "Dispatch/qps=10000-2", "Dispatch/qps=20000", "Dispatch/qps=20000-2"} {
@@ -333,7 +343,7 @@ func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
 	}
 }
 
-// text is what go test -json was told.
+// text is the output that the events of go test -json hold.
 func text(t *testing.T, events string) string {
 	t.Helper()
 	var s strings.Builder
