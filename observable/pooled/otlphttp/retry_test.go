@@ -62,10 +62,19 @@ func TestWhatIsRetriedAndWhen(t *testing.T) {
 
 // waits returns the time from each attempt to the next.
 func (e *endpoint) waits() (all []time.Duration) {
-	for i, at := range e.attempts[1:] {
-		all = append(all, at.Sub(e.attempts[i]))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := 1; i < len(e.attempts); i++ {
+		all = append(all, e.attempts[i].Sub(e.attempts[i-1]))
 	}
 	return all
+}
+
+// fail forgets the attempts so far and fails the next n.
+func (e *endpoint) fail(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.script, e.attempts = make([]reply, n), nil
 }
 
 func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
@@ -81,19 +90,21 @@ func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ep := &endpoint{script: make([]reply, failures)}
+				ep := &endpoint{}
 				tc.opts.Transport = ep
 				e := start(t, tc.opts)
 				for range 2 { // the second outage begins like the first
+					ep.fail(failures)
 					if err := e.Export(never, encoded("x", 1), 1); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(24 * time.Hour)
-					if len(ep.attempts) != failures+1 {
-						t.Fatalf("%d attempts, want %d", len(ep.attempts), failures+1)
+					waits := ep.waits()
+					if len(waits) != failures {
+						t.Fatalf("%d attempts were repeated, want %d", len(waits), failures)
 					}
 					want, at := tc.shortest, []time.Duration(nil)
-					for i, d := range ep.waits() {
+					for i, d := range waits {
 						if d > want || d < want/2 {
 							t.Errorf("attempt %d came after %v, want %v to %v", i+2, d, want/2, want)
 						}
@@ -106,7 +117,6 @@ func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 					if spread := slices.Max(at) - slices.Min(at); spread < tc.longest/4 {
 						t.Errorf("%d waits differ by %v, want a random part of up to %v", len(at), spread, tc.longest/2)
 					}
-					ep.script, ep.attempts = make([]reply, failures), nil
 				}
 				if err := e.Shutdown(never); err != nil {
 					t.Error(err)
@@ -154,23 +164,23 @@ func TestAFlushThatIsOverLeavesTheNextBackoffAlone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ep := &endpoint{script: []reply{tc.reply, {}}}
+				ep := &endpoint{script: []reply{tc.reply}}
 				e := start(t, otlphttp.Options{Transport: ep, Timeout: 2 * time.Hour})
-				for range 2 {
-					if err := e.Export(never, encoded("x", 1), 1); err != nil {
-						t.Fatal(err)
-					}
-					time.Sleep(tc.before)
-					synctest.Wait()
-					if len(ep.attempts) == 1 {
-						if err := e.ForceFlush(never); err != nil {
-							t.Fatal(err)
-						}
-					}
+				if err := e.Export(never, encoded("x", 1), 1); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(tc.before)
+				synctest.Wait()
+				if err := e.ForceFlush(never); err != nil {
+					t.Fatal(err)
+				}
+				ep.fail(1)
+				if err := e.Export(never, encoded("x", 1), 1); err != nil {
+					t.Fatal(err)
 				}
 				time.Sleep(time.Hour)
-				if d := ep.attempts[2].Sub(ep.attempts[1]); d < time.Second/2 || d > time.Second {
-					t.Errorf("the attempt that failed was repeated after %v, want 500ms to 1s", d)
+				if waits := ep.waits(); len(waits) != 1 || waits[0] < time.Second/2 || waits[0] > time.Second {
+					t.Errorf("the attempt that failed was repeated after %v, want 500ms to 1s", waits)
 				}
 				if err := e.Shutdown(never); err != nil {
 					t.Error(err)
