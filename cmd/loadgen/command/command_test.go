@@ -197,7 +197,7 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 
 func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms", "--warmup", "10ms", "--out", out)
+	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms", "--warmup", "10ms", "--seed", "1", "--out", out)
 	if code != 0 || !strings.Contains(stdout, "dws+qdigest") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -215,7 +215,7 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ", "-col '/metrics@(none otel own prometheus)'"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms", "--warmup", "5ms", "--out", out)
+		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms", "--warmup", "5ms", "--seed", "1", "--out", out)
 		if code != 0 {
 			t.Fatalf("%s: exit %d\n%s", name, code, stderr)
 		}
@@ -240,7 +240,7 @@ func TestExitCodes(t *testing.T) {
 	broken := scenario(t, "qps: [-1]\nspan: [sdk]\nduration: 10ms\nrounds: none\n")
 	good := scenario(t, tiny)
 	taken := filepath.Join(t.TempDir(), "taken")
-	if code, _, stderr := execute(t, "run", good, "--rounds", "1", "--duration", "20ms", "--spans", "none", "--out", taken); code != 0 {
+	if code, _, stderr := execute(t, "run", good, "--rounds", "1", "--duration", "20ms", "--spans", "none", "--seed", "1", "--out", taken); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	damaged := filepath.Join(t.TempDir(), "run.json")
@@ -316,7 +316,7 @@ func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			args := append([]string{"run", "--target", "turnstile", "--qps", "2k", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "--strict", "--out", out}, args...)
+			args := append([]string{"run", "--target", "turnstile", "--qps", "2k", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "--seed", "1", "--strict", "--out", out}, args...)
 			code, stdout, stderr := own(t, args...)
 			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)

@@ -131,14 +131,14 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 		probes, throughputs int
 	}{
 		"a probe":      {"1h", "probe", 1, 0},
-		"a throughput": {"60ms", "visit", 1, 1},
+		"a throughput": {"40ms", "visit", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			marks, out := filepath.Join(t.TempDir(), "marks"), filepath.Join(t.TempDir(), "out")
 			t.Setenv(asCommand, ownTargets)
 			t.Setenv(testMarks, marks)
 			t.Setenv(testDies, c.kind+" 2")
-			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "100/s", "--probe", "40ms", "--budget", c.budget,
+			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "1k/s", "--probe", "40ms", "--budget", c.budget, "--seed", "1",
 				"--warmup", "0", "--scaling", "1,2,3,4,6,8", "--out", out)
 			p.await(t, "the process that dies", func() bool { return marked(marks, c.kind) == 2 })
 			awaitEndOfMarked(t, marks)

@@ -11,7 +11,7 @@ import (
 )
 
 // once are the flags of a short run of one arm.
-var once = []string{"--spans", "none", "--rounds", "1", "--warmup", "20ms"}
+var once = []string{"--seed", "1", "--spans", "none", "--rounds", "1", "--warmup", "20ms"}
 
 func runOnce(t *testing.T, args ...string) (code int, stdout, stderr string, run *results.Run) {
 	t.Helper()

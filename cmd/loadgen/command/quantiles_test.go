@@ -116,7 +116,7 @@ func TestQuantilesReadsStandardInput(t *testing.T) {
 // The latencies that a run left behind are data.
 func TestQuantilesReadsARun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	if code, _, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "2", "--out", out); code != 0 {
+	if code, _, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "2", "--seed", "1", "--out", out); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	args := slices.Concat([]string{"quantiles", out}, brief[4:])

@@ -111,7 +111,7 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	_, blocks := readme(t)
 	sample := blocks("<!-- sample -->", "text")[0]
-	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--out", filepath.Join(t.TempDir(), "out"))
+	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--out", filepath.Join(t.TempDir(), "out"))
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}

@@ -50,7 +50,7 @@ func own(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2", "--workers", "4", "--slo", "errors < 1%", "--out", out)
+	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2", "--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--out", out)
 	if code != 0 || !strings.Contains(stdout, "errors < 1%: met in 2 of 2 visits") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -71,7 +71,7 @@ func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 
 func TestTheSpansOfAProgramsOwnTargetAreThoseOfTheArm(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none,sdk,pooled", "--qps", "2k", "--duration", "300ms", "--warmup", "0", "--rounds", "1", "--out", out)
+	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none,sdk,pooled", "--qps", "2k", "--duration", "300ms", "--warmup", "0", "--rounds", "1", "--seed", "1", "--out", out)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
