@@ -36,7 +36,7 @@ func Text(run *results.Run) string {
 	} else {
 		b.WriteString("No visit was measured to its end.\n")
 	}
-	list(&b, "Objectives", objectives(run))
+	list(&b, objectivesTitle(s), objectives(run))
 	list(&b, "Warnings", warnings(run))
 	return b.String()
 }
@@ -126,7 +126,7 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings are what casts doubt on a run, and what to do about it.
 func warnings(run *results.Run) []string {
-	return slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
+	return slices.Concat(failures(run), unstable(run), verdicts(run), Advice(run.Scenario))
 }
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
@@ -162,7 +162,6 @@ func Advice(s *scenarios.Scenario) (all []string) {
 
 // failures are visits that were not measured, and calls that failed.
 func failures(run *results.Run) (doubts []string) {
-	kinds := map[string]uint64{}
 	var lost, logged []*results.Visit
 	for _, v := range run.Visits {
 		if v.Error != "" {
@@ -170,11 +169,6 @@ func failures(run *results.Run) (doubts []string) {
 		}
 		if v.Log != "" {
 			logged = append(logged, v)
-		}
-		if v.Record != nil {
-			for _, f := range v.Record.Failures {
-				kinds[f.Kind] += f.Count
-			}
 		}
 	}
 	if len(lost) > 0 {
@@ -185,8 +179,8 @@ func failures(run *results.Run) (doubts []string) {
 		doubts = append(doubts, fmt.Sprintf("%s wrote to standard error. The first, %v in round %d: %s",
 			Plural(len(logged), "visit"), logged[0].Cell, logged[0].Round, first(logged[0].Log)))
 	}
-	for _, kind := range sortedByCount(kinds) {
-		doubts = append(doubts, fmt.Sprintf("%s failed: %s.", Plural(int(kinds[kind]), "call"), kind))
+	for _, k := range kinds(run.Visits) {
+		doubts = append(doubts, k.String()+".")
 	}
 	return doubts
 }
