@@ -122,7 +122,7 @@ type latencies interface {
 }
 
 // open returns how many calls have not ended.
-func (v *sloView) open() uint64 { return v.due - (v.done + v.failed + v.never) }
+func (v *sloView) open() uint64 { return v.due - min(v.done+v.failed+v.never, v.due) }
 
 // bad returns how many calls count against the objective.
 func (s SLO) bad(v *sloView) uint64 {
@@ -143,10 +143,15 @@ func (s SLO) need() uint64 { return max(quantile.SamplesFor(s.q), 1) }
 // of judges the objective by v, which has calls enough. Calls that have not ended count as
 // good: missed is certain then, and met is not. It does not allocate.
 func (s SLO) of(v *sloView) SLOResult {
-	r := SLOResult{Due: v.due, Bad: s.bad(v), Judged: true}
-	if v.due == unknown {
+	r := s.judged(SLOResult{Bad: s.bad(v), Judged: true}, v)
+	if r.Due = v.due; v.due == unknown {
 		r.Due -= v.open()
 	}
+	return r
+}
+
+// judged returns r, of which Bad is known, with the verdict that follows for the calls of v.
+func (s SLO) judged(r SLOResult, v *sloView) SLOResult {
 	if s.metric == "mean" {
 		r.Burn, r.Met = infiniteBurn, false
 		if r.Bad == 0 {

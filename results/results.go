@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -175,8 +176,8 @@ func (v *Visit) perCall(x float64) float64 {
 }
 
 // Measurements are what run.bench says of a visit that is usable. What the
-// number of calls does not allow to state is left out, and so are percentiles
-// that lie among calls that were dropped, and a CPU time that is not known.
+// number of calls does not allow to state is left out, and so are latencies that are infinite,
+// and a CPU time that is not known.
 func (v *Visit) Measurements() []Measurement {
 	r := v.Record
 	var all []Measurement
@@ -188,12 +189,17 @@ func (v *Visit) Measurements() []Measurement {
 		}
 	}
 	if r.Done > 0 {
-		if r.Dropped == 0 {
+		if r.Unserved() == 0 {
 			add("max-latency-ns", float64(r.Latency.Max()))
 			add("mean-latency-ns", float64(r.Latency.Mean()))
 		}
 		add("p50-service-ns", float64(r.Service.Quantile(0.5)))
 		add("p99-service-ns", float64(r.Service.Quantile(0.99)))
+	}
+	for _, q := range FailedPercentiles {
+		if r.Failed > 0 && r.Failed >= quantile.SamplesFor(q) {
+			add(PercentileName(q)+"-failed-ns", float64(r.FailedLatency.Quantile(q)))
+		}
 	}
 	add("p99-queue-lag-us", micros(r.Queue.Quantile(0.99)))
 	add("p99-generator-lag-us", micros(r.Generator.Quantile(0.99)))

@@ -371,18 +371,30 @@ func TestMeasurementsAreWhatTheirUnitsSay(t *testing.T) {
 	}
 	v.Cost.GCPause, v.Spans.Exported = 1500*time.Microsecond, 2000
 	e := results.Estimate{Answers: []results.Answer{{Q: 0.99, Value: -0.25, Rank: 0.5}}}
-	got := map[string]float64{}
-	for _, m := range append(v.Measurements(), e.Measurements()...) {
-		got[m.Unit] = m.Value
-	}
-	for unit, want := range map[string]float64{
-		"p50-service-ns": 550_000, "p99-service-ns": 598_000, "p99-latency-ns": 5_000_000, "max-latency-ns": 5_000_000,
-		"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500, "span-drop-ppm": 0,
-		"p99-error-ppm": 250_000, "p99-rank-error-ppm": 500_000,
+	for _, c := range []struct {
+		name  string
+		apart bool
+		want  map[string]float64 // 0: it is 0, or not stated
+	}{
+		// Of 1,000 calls 10 failed: p99 is the longest that did not.
+		{"failed calls are infinitely slow", false, map[string]float64{"p99-latency-ns": 5_000_000, "max-latency-ns": 0, "mean-latency-ns": 0}},
+		{"failed calls are left out", true, map[string]float64{"p99-latency-ns": 5_000_000, "max-latency-ns": 5_000_000, "mean-latency-ns": 591_000}},
+		{"all the same", true, map[string]float64{"p50-service-ns": 550_000, "p99-service-ns": 598_000, "p50-failed-ns": 500_000, "p99-failed-ns": 0,
+			"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500, "span-drop-ppm": 0, "err-ppm": 10_000,
+			"p99-error-ppm": 250_000, "p99-rank-error-ppm": 500_000}},
 	} {
-		if x, ok := got[unit]; !ok || math.Abs(x-want) > 0.002*want {
-			t.Errorf("%s is %v (%v), want %v", unit, x, ok, want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			v.Record.FailedApart = c.apart
+			got := map[string]float64{}
+			for _, m := range append(v.Measurements(), e.Measurements()...) {
+				got[m.Unit] = m.Value
+			}
+			for unit, want := range c.want {
+				if math.Abs(got[unit]-want) > 0.006*want {
+					t.Errorf("%s is %v, want %v", unit, got[unit], want)
+				}
+			}
+		})
 	}
 }
 
@@ -445,7 +457,10 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	for range 3000 {
 		v.Record.Latency.Add(time.Millisecond)
 	}
-	v.Record.Done = v.Record.Latency.Count()
+	for range 400 {
+		v.Record.FailedLatency.Add(time.Second)
+	}
+	v.Record.Done, v.Record.Failed, v.Record.FailedApart = v.Record.Latency.Count(), v.Record.FailedLatency.Count(), true
 	v.Estimates[0].Answers = append(v.Estimates[0].Answers, results.Answer{Q: 0.99})
 	measured := map[string]bool{}
 	for _, m := range append(v.Measurements(), v.Estimates[0].Measurements()...) {

@@ -18,8 +18,8 @@ type Unit struct {
 
 // Units are all units of run.bench, in the order of its lines.
 var Units = append(latencyUnits(), []Unit{
-	{"max-latency-ns", "lower", "Longest latency; not stated if calls were dropped."},
-	{"mean-latency-ns", "lower", "Mean latency; not stated if calls were dropped."},
+	{"max-latency-ns", "lower", "Longest latency; not stated if calls failed or were dropped."},
+	{"mean-latency-ns", "lower", "Mean latency; not stated if calls failed or were dropped."},
 	{"p50-service-ns", "lower", "Median of service time, begun to ended."},
 	{"p99-service-ns", "lower", "99th percentile of service time."},
 	{"p99-queue-lag-us", "lower", "Lag because every worker was in the target: 99th percentile."},
@@ -49,6 +49,9 @@ func rescaled(unit string) bool {
 // Percentiles are those of latency that run.bench states, as shares.
 var Percentiles = []float64{0.5, 0.9, 0.99, 0.999}
 
+// FailedPercentiles are those that run.bench states of the latency of failed calls.
+var FailedPercentiles = []float64{0.5, 0.99}
+
 // EstimatePercentiles are those that estimators are asked for.
 var EstimatePercentiles = []float64{0.5, 0.99, 0.999}
 
@@ -56,6 +59,10 @@ func latencyUnits() (all []Unit) {
 	for _, q := range Percentiles {
 		name := PercentileName(q)
 		all = append(all, Unit{name + "-latency-ns", "lower", "Latency, due to ended: " + name + " of the offered load."})
+	}
+	for _, q := range FailedPercentiles {
+		name := PercentileName(q)
+		all = append(all, Unit{name + "-failed-ns", "", "Latency of calls that failed, by themselves: " + name + "."})
 	}
 	for _, q := range EstimatePercentiles {
 		name := PercentileName(q)

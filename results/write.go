@@ -153,6 +153,9 @@ func benchHeader(h *Header) string {
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
 	}
+	if s.FailedApart {
+		b.WriteString("failed: apart\n")
+	}
 	for _, u := range Units {
 		if u.Better != "" {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", u.Name, u.Better)

@@ -42,6 +42,10 @@ func (f *Field) Values() []string {
 		return texts(bench.Paces(), bench.Pace.String)
 	case "live", "closed", "abort":
 		return []string{"true", "false"}
+	case "failed":
+		return []string{failedInfinite, failedApart}
+	case "slo-visits":
+		return []string{"most", "all"}
 	}
 	return nil
 }
@@ -128,10 +132,13 @@ var Fields = []Field{
 			}
 			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
 		}},
-	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s", "What every visit is to hold: exit code 1 if most of an arm's do not.", "", true, setSLO},
-	{"abort", "true or false", "Ends a visit once the calls so far miss an objective, and visits its cell no more.", "false", false, func(s *Scenario, v string) error {
+	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s", "What every visit is to hold: exit code 1 if half of a cell's visits or more do not.", "", true, setSLO},
+	{"slo-visits", "most, all, or a percentage such as 80%", "In how many of its visits a cell must meet an objective; most is more than half.", "most", false, setQuorum},
+	{"abort", "true or false", "Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to be missed.", "false", false, func(s *Scenario, v string) error {
 		return setBool(&s.Abort, v)
 	}},
+	{"failed", "infinite or apart", "What failed calls are in percentiles and objectives about latency: infinitely slow, or left out.", failedInfinite, false, setFailed},
+	{"timeout", "a duration, 1ms to 24h, or none", "How long a call may take; one that takes longer fails, and its worker makes the next one.", None, false, setTimeout},
 	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
 		n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
 		s.Seed = n
@@ -345,6 +352,34 @@ func setSLO(s *Scenario, v string) error {
 	}
 	s.SLOs = append(s.SLOs, slo)
 	return nil
+}
+
+func setQuorum(s *Scenario, v string) (err error) {
+	if s.SLOVisits, err = ParseQuorum(v); err != nil {
+		return complete(err.Error())
+	}
+	return nil
+}
+
+// What failed calls are, in the field failed.
+const (
+	failedInfinite = "infinite"
+	failedApart    = "apart"
+)
+
+func setFailed(s *Scenario, v string) error {
+	var what string
+	err := setOneOf(&what, v, []string{failedInfinite, failedApart})
+	s.FailedApart = what == failedApart
+	return err
+}
+
+func setTimeout(s *Scenario, v string) error {
+	if v == None {
+		s.Timeout = 0
+		return nil
+	}
+	return setDuration(&s.Timeout, v, time.Millisecond, MaxDuration)
 }
 
 func setCompare(s *Scenario, v string) error {

@@ -35,7 +35,10 @@ type document struct {
 	Pace       string   `json:"pace"`
 	Window     string   `json:"window"`
 	SLO        []string `json:"slo,omitempty"`
+	SLOVisits  string   `json:"slo-visits,omitempty"`
 	Abort      bool     `json:"abort,omitempty"`
+	Failed     string   `json:"failed,omitempty"`
+	Timeout    string   `json:"timeout,omitempty"`
 	Seed       uint64   `json:"seed"`
 }
 
@@ -82,6 +85,15 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 		SLO:        texts(s.SLOs, bench.SLO.String),
 		Abort:      s.Abort,
 		Seed:       s.Seed,
+	}
+	if s.SLOVisits != 0 {
+		d.SLOVisits = s.SLOVisits.String()
+	}
+	if s.FailedApart {
+		d.Failed = failedApart
+	}
+	if s.Timeout > 0 {
+		d.Timeout = s.Timeout.String()
 	}
 	if s.Duration > 0 {
 		d.Duration = s.Duration.String()

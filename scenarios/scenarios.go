@@ -58,8 +58,14 @@ type Scenario struct {
 	Pace     bench.Pace
 	Window   time.Duration // of the windows that a visit is cut into; 0: about 50 of them
 	SLOs     []bench.SLO   // what every visit is to hold
-	Abort    bool          // ends a visit once it misses one
-	Seed     uint64        // of arrivals, keys, work and order; 0: drawn when the run starts
+	// SLOVisits is in how many of its visits a cell must meet an objective.
+	SLOVisits Quorum
+	Abort     bool // ends a visit once it is certain to miss one
+	// FailedApart leaves failed calls out of percentiles and of objectives about latency;
+	// otherwise they count as infinitely slow.
+	FailedApart bool
+	Timeout     time.Duration // of a call, which fails then; 0: none
+	Seed        uint64        // of arrivals, keys, work and order; 0: drawn when the run starts
 
 	replays map[string]replayed // that have been read, by load
 }

@@ -127,7 +127,7 @@ unknown: 1
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
-		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, abort, seed`,
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, timeout, seed`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))
 	if err == nil {
@@ -343,7 +343,7 @@ func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 
 func TestAScenarioSurvivesJSON(t *testing.T) {
 	all := []*scenarios.Scenario{
-		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < 0.1%]\nabort: true\noverload: catch-up(k=3)\nname: a"),
+		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < 0.1%]\nabort: true\nslo-visits: 80%\nfailed: apart\ntimeout: 2s\noverload: catch-up(k=3)\nname: a"),
 		decode(t, "closed: true\nduration: 2s\nthink: 10ms\nworkers: 4\npace: sleep\nwindow: 100ms\nname: b"),
 	}
 	for _, name := range scenarios.Names() {

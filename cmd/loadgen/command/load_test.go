@@ -78,25 +78,35 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 		code       int
 		want       string
 	}{
-		{"p50 < 1h", "false", 0, "p50 < 1h0m0s: met in 1 of 1 visit."},
-		{"p50 < 1ns", "false", exitWorse, "p50 < 1ns: MISSED in 1 of 1 visit: p50 is "},
-		{"max < 1ns over every 20ms", "true", exitWorse, "max < 1ns over every 20ms: MISSED in 1 of 1 visit"},
-		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED; met in 0 of 1 visit: cannot be judged: p99.99 needs 36887 calls"},
+		{"p50 < 1h", "false", 0, "p50 < 1h0m0s: MET, held in 1 of 1 visit; together p50 "},
+		{"p50 < 1ns", "false", exitWorse, "p50 < 1ns: MISSED, held in 0 of 1 visit; together p50 "},
+		{"max < 1ns over every 20ms", "true", exitWorse, "max < 1ns over every 20ms: MISSED, held in 0 of 1 visit; together max "},
+		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED, held in 0 of 0 visits, and 1 that cannot be judged. The first that did not: cannot be judged: p99.99 needs 36887 calls"},
 	} {
-		code, stdout, stderr, run := runOnce(t, "--slo", c.slo, "--abort="+c.abort, "--duration", "400ms")
-		if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.want) {
-			t.Errorf("%s: exit %d, want %d and %q in\n%s\n%s", c.slo, code, c.code, c.want, stdout, stderr)
-		}
-		if c.abort == "true" && (run.Visits[0].Record.Aborted != c.slo || run.Visits[0].Record.Scheduled > run.Scenario.Duration) {
-			t.Errorf("%s did not end the visit: %q", c.slo, run.Visits[0].Record.Aborted)
-		}
+		t.Run(c.slo, func(t *testing.T) {
+			code, stdout, stderr, run := runOnce(t, "--slo", c.slo, "--abort="+c.abort, "--duration", "400ms")
+			if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.want) {
+				t.Errorf("exit %d, want %d and %q in\n%s\n%s", code, c.code, c.want, stdout, stderr)
+			}
+			if c.abort == "true" && (run.Visits[0].Record.Aborted != c.slo || run.Visits[0].Record.Scheduled > run.Scenario.Duration) {
+				t.Errorf("the visit was not ended: %q", run.Visits[0].Record.Aborted)
+			}
+		})
 	}
 }
 
+// A cell is visited no more once its objective is missed whatever its other visits do.
 func TestACellThatMissedWhatItIsToHoldIsVisitedNoMore(t *testing.T) {
-	_, _, _, run := runOnce(t, "--slo", "max < 1ns over every 20ms", "--abort", "--duration", "400ms", "--rounds", "3")
-	if len(run.Visits) != 1 || run.Status != results.Complete {
-		t.Errorf("%d visits, %s", len(run.Visits), run.Status)
+	for _, c := range []struct {
+		quorum string
+		visits int // of 4
+	}{{"most", 2}, {"all", 1}, {"50%", 3}} {
+		t.Run(c.quorum, func(t *testing.T) {
+			_, _, _, run := runOnce(t, "--slo", "max < 1ns over every 20ms", "--abort", "--duration", "400ms", "--rounds", "4", "--slo-visits", c.quorum)
+			if len(run.Visits) != c.visits || run.Status != results.Complete {
+				t.Errorf("%d visits, %s", len(run.Visits), run.Status)
+			}
+		})
 	}
 }
 

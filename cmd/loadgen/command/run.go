@@ -217,16 +217,26 @@ func verdict(run *results.Run, complete, strict bool) error {
 		}
 	}
 	visits := report.Plural(run.Scenario.Visits(), "visit")
-	missed, unjudged, of := report.MissedSLOs(run)
+	objectives := results.Objectives(run)
+	of := report.Plural(len(objectives), "objective")
+	outcomes := map[results.Outcome]int{}
+	for _, o := range objectives {
+		outcomes[o.Outcome]++
+	}
+	failed := report.AllFailed(run)
 	switch {
 	case !complete:
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
-	case missed > 0:
-		return &exitError{exitWorse, fmt.Errorf("%d of %s missed", missed, report.Plural(of, "objective"))}
+	case outcomes[results.Missed] > 0:
+		return &exitError{exitWorse, fmt.Errorf("%d of %s missed", outcomes[results.Missed], of)}
 	case lost > 0:
 		return unusable(fmt.Errorf("%d of %s could not be measured", lost, visits))
-	case unjudged > 0:
-		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate", unjudged, report.Plural(of, "objective")))
+	case failed != "":
+		return unusable(errors.New(failed))
+	case outcomes[results.Unjudged] > 0:
+		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate", outcomes[results.Unjudged], of))
+	case strict && outcomes[results.Unstable] > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%d of %s unstable (--strict)", outcomes[results.Unstable], of)}
 	case strict && doubtful > 0:
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
 	}

@@ -11,7 +11,7 @@ import (
 
 // settingFlags are the fields of a scenario that have a flag.
 var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "sampling", "processors", "attributes", "metrics", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
-	"workers", "overload", "queue", "pace", "window", "slo", "abort", "seed"}
+	"workers", "overload", "queue", "pace", "window", "slo", "slo-visits", "abort", "failed", "timeout", "seed"}
 
 // addSettings gives cmd a flag for each, but those left out. Their values are checked
 // with those of the file, so that everything wrong is reported together.

@@ -1,12 +1,14 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,8 @@ var testTargets = []Target{
 		},
 	},
 	changing,
+	Func("panics", func(context.Context, string) error { panic("kaboom") }),
+	Func("hangs", func(context.Context, string) error { select {} }),
 	{Name: "closed", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
 		return nil, errors.New("no such table")
 	}},
@@ -51,7 +55,7 @@ func own(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2", "--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--out", out)
-	if code != 0 || !strings.Contains(stdout, "errors < 1%: met in 2 of 2 visits") {
+	if code != 0 || !strings.Contains(stdout, "errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	run, err := results.Read(out)
@@ -120,4 +124,68 @@ func TestAProgramWithoutAScenarioDrivesItsFirstTarget(t *testing.T) {
 	if code, stdout, _ := own(t, "plan", "span-reuse"); code != 0 || !strings.Contains(stdout, "spans=pooled-off") {
 		t.Errorf("the scenarios of loadgen are there too: exit %d\n%s", code, stdout)
 	}
+}
+
+func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string // of the standard error
+	}{
+		{"without an objective", nil, exitUnusable, "every call of spans=none/qps=1000 failed\n"},
+		{"with one", []string{"--slo", "p99 < 1s"}, exitWorse, "1 of 1 objective missed"},
+		{"with one, apart", []string{"--slo", "p99 < 1s", "--failed", "apart"}, exitUnusable, "every call of spans=none/qps=1000 failed\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration", "400ms", "--warmup", "0", "--rounds", "1", "--out", out}, c.args...)...)
+			if code != c.code || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit %d, want %d and %q in\n%s", code, c.code, c.want, stderr)
+			}
+			flat := strings.Join(strings.Fields(stdout), " ")
+			if !strings.Contains(flat, "calls failed: panic: kaboom, at /") || !strings.Contains(flat, "target_test.go:") || !strings.Contains(flat, "(100%), p50 ") {
+				t.Errorf("the report does not say what failed:\n%s", stdout)
+			}
+		})
+	}
+}
+
+// A call that never returns is told after some seconds, and an interrupt ends the run.
+func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
+	t.Run("by their timeout", func(t *testing.T) {
+		out := filepath.Join(t.TempDir(), "out")
+		code, stdout, stderr := own(t, "run", "--target", "hangs", "--qps", "100", "--duration", "200ms", "--warmup", "0", "--rounds", "1", "--timeout", "20ms", "--workers", "50", "--out", out)
+		if code != exitUnusable || !strings.Contains(stderr, "calls failed: timeout") {
+			t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+		}
+	})
+	t.Run("by an interrupt, once it is told", func(t *testing.T) {
+		t.Setenv(asCommand, ownTargets)
+		cmd, _, _ := command(t, "run", "--target", "hangs", "--qps", "10", "--arrivals", "constant", "--duration", "200ms", "--warmup", "0", "--rounds", "1",
+			"--workers", "2", "--out", filepath.Join(t.TempDir(), "out"))
+		cmd.Stderr = nil
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		told, in := false, bufio.NewScanner(stderr)
+		for !told && in.Scan() {
+			told = strings.HasPrefix(in.Text(), "loadgen: spans=none/qps=10: ") && strings.Contains(in.Text(), ` not returned: key "" for `)
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		var rest []string
+		for in.Scan() {
+			rest = append(rest, in.Text())
+		}
+		// Both calls were made, so that the visit is whole.
+		if err := cmd.Wait(); !told || cmd.ProcessState.ExitCode() != exitUnusable || !strings.HasSuffix(strings.Join(rest, "\n"), "2 calls failed: did not return") {
+			t.Errorf("told %v, exit %d, %v\n%s", told, cmd.ProcessState.ExitCode(), err, strings.Join(rest, "\n"))
+		}
+	})
 }

@@ -93,7 +93,7 @@ func spawn(ctx context.Context, program string, req *visit.Request) *results.Vis
 func ask(ctx context.Context, program, name string, request, answer any) (log string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := child.Command(ctx, program, name)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = &stdout, io.MultiWriter(&stderr, &noticeWriter{w: notices})
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return "", err
@@ -113,6 +113,30 @@ func ask(ctx context.Context, program, name string, request, answer any) (log st
 		return log, fmt.Errorf("the process of the %s failed: %w\n%s", name, cmp.Or(waitErr, readErr, writeErr), log)
 	}
 	return log, nil
+}
+
+// notices is where what a visit has to say at once goes. Tests put another there.
+var notices io.Writer = os.Stderr
+
+// A noticeWriter passes the lines on that begin with visit.Notice.
+type noticeWriter struct {
+	w    io.Writer
+	line []byte // that has not ended
+}
+
+// Write never fails: that a line cannot be passed on is no reason to stop measuring.
+func (n *noticeWriter) Write(p []byte) (int, error) {
+	n.line = append(n.line, p...)
+	for {
+		line, rest, ok := bytes.Cut(n.line, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		if bytes.HasPrefix(line, []byte(visit.Notice)) {
+			_, _ = n.w.Write(append(line[:len(line):len(line)], '\n'))
+		}
+		n.line = rest
+	}
 }
 
 // clip is what a process said, without the middle if it is long: a crash says why

@@ -103,7 +103,7 @@ func roundSeed(s *scenarios.Scenario, round int) uint64 {
 func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	defer v.progress.finish()
 	s := v.scenario
-	aborted := map[turn]bool{}
+	lost := lostCells{scenario: s}
 	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
 	for round := 1; round <= s.Rounds; round++ {
 		turns := v.round()
@@ -113,14 +113,14 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 			if ctx.Err() != nil {
 				return false, nil
 			}
-			if aborted[t] {
-				continue // it has missed what it is to hold
+			if lost.has(t) {
+				continue // it misses what it is to hold, whatever the rest of its visits do
 			}
 			side := &v.sides[t.side]
 			v.progress.next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, s.Rounds, t.cell, side.name)))
 			got := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round), Turns: v.turns})
 			got.Round, got.Order = round, i+1
-			aborted[t] = got.Record != nil && got.Record.Aborted != ""
+			lost.add(t, got)
 			cut := ctx.Err() != nil && !got.Usable()
 			if cut && (got.Error != "" || got.Record.Offered == 0) {
 				return false, nil // nothing had been measured
@@ -137,6 +137,35 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// lostCells are those of a scenario that ends visits early of which it is certain that they
+// miss an objective in too many visits.
+type lostCells struct {
+	scenario *scenarios.Scenario
+	missed   map[turn]map[string]int // visits, by objective
+	lost     map[turn]bool
+}
+
+func (l *lostCells) has(t turn) bool { return l.lost[t] }
+
+func (l *lostCells) add(t turn, v *results.Visit) {
+	s := l.scenario
+	if !s.Abort || v.Record == nil {
+		return
+	}
+	if l.missed == nil {
+		l.missed, l.lost = map[turn]map[string]int{}, map[turn]bool{}
+	}
+	if l.missed[t] == nil {
+		l.missed[t] = map[string]int{}
+	}
+	for _, r := range v.Record.SLOs {
+		if r.Missed() {
+			l.missed[t][r.SLO]++
+			l.lost[t] = l.lost[t] || !s.SLOVisits.Met(s.Rounds-l.missed[t][r.SLO], s.Rounds)
+		}
+	}
 }
 
 // failures are visits that could not be made.

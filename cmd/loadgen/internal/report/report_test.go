@@ -112,7 +112,10 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 	for _, v := range run.Visits[6:12] {
 		v.Record.Failed, v.Record.Dropped = 30, 50
 		v.Record.Offered += 80
-		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20}, {Kind: "panic: boom", Count: 10}}
+		for i := range v.Record.Failed {
+			v.Record.FailedLatency.Add(600*time.Millisecond + time.Duration(i)*time.Millisecond)
+		}
+		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20}, {Kind: "panic: boom", Count: 10, Place: "target.go:33"}}
 		v.Verdict = []bench.Reason{{Name: "noisy-machine", Detail: "half of it was stolen: use a quieter one"},
 			{Name: "generator-limited", Detail: "it was late: lower the rate"}}
 		if v.Spans != nil {
@@ -120,6 +123,34 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 		}
 	}
 	golden.Check(t, "wrong.txt", text(t, run))
+}
+
+// What a run makes of its objectives, with the calls that failed beside them.
+func TestTheReportOfObjectives(t *testing.T) {
+	run := made(t, question+"slo: p99 < 20us\nslo-visits: 80%\n")
+	run.Visits[1].Record.Failed, run.Visits[1].Record.Offered = 400, run.Visits[1].Record.Offered+400
+	for i := range 400 {
+		run.Visits[1].Record.FailedLatency.Add(time.Duration(i) * time.Millisecond)
+	}
+	for _, v := range run.Visits {
+		bad := uint64(0)
+		switch {
+		case v.Cell.Spans == "sdk":
+			bad = v.Record.Offered / 10
+		case v.Cell.Spans == "pooled" && v.Round == 2:
+			bad = v.Record.Offered / 8
+		}
+		budget := float64(v.Record.Offered) / 100
+		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Detail: "p99 is " + map[bool]string{true: "19µs", false: "31µs"}[bad == 0],
+			Due: v.Record.Offered, Bad: bad, Budget: budget, Burn: float64(bad) / budget}}
+	}
+	_, after, _ := strings.Cut(text(t, run), "\nObjectives")
+	golden.Check(t, "objectives.txt", "Objectives"+after)
+
+	run.Scenario.FailedApart = true
+	if text := text(t, run); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 || !strings.Contains(text, "failed calls are left out of latency (failed: apart)") {
+		t.Errorf("a header does not say what is left out:\n%s", text)
+	}
 }
 
 // A latency that depends on how long the run is, or that is infinite, is not

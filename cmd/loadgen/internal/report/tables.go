@@ -49,6 +49,9 @@ func loadTables(run *results.Run, all []*view) string {
 		if run.Scenario.Closed {
 			from = "when a worker had thought"
 		}
+		if run.Scenario.FailedApart {
+			from += ", of calls that did not fail (failed: apart)"
+		}
 		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, but max, errors and drops over all\n\n",
 			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
@@ -121,17 +124,13 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 	if len(v.visits) == 0 {
 		return append(row, "not measured")
 	}
-	var longest float64
-	for _, visit := range v.visits {
-		longest = max(longest, float64(visit.Record.Latency.Max()))
-	}
 	rss := none
 	if x, ok := v.median("peak-RSS-bytes"); ok {
 		rss = Memory(x)
 	}
 	return append(row,
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
-		v.show("p50-latency-ns", 1e3), v.show("p99-latency-ns", 1e3), v.show("p99.9-latency-ns", 1e3), Number(longest/1e3),
+		v.latency(0.5), v.latency(0.99), v.latency(0.999), v.longest(),
 		v.show("p99-generator-lag-us", 1),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Failed })),
 		Count(v.sum(func(r *bench.Record) uint64 { return r.Dropped })),

@@ -40,7 +40,7 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	if said.Family != "" {
 		b.WriteString("\n" + wrap(said.Family, 100, ""))
 	}
-	list(&b, "Objectives", said.Objectives)
+	list(&b, objectivesTitle(s), said.Objectives)
 	list(&b, "Warnings", said.Warnings)
 	return b.String()
 }
@@ -139,7 +139,7 @@ func warnings(run *results.Run, contests []*comparison.Contest) []string {
 	if warning := comparison.FewRounds(judged); len(few) == 0 && warning != "" {
 		few = []string{warning + "."}
 	}
-	return slices.Concat(failures(run), verdicts(run), few, fewCalls(run.Scenario))
+	return slices.Concat(failures(run), unstable(run), verdicts(run), few, fewCalls(run.Scenario))
 }
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
@@ -193,7 +193,6 @@ func fewCalls(s *scenarios.Scenario) (all []string) {
 
 // failures are visits that were not measured, and calls that failed.
 func failures(run *results.Run) (doubts []string) {
-	kinds := map[string]uint64{}
 	var lost, logged []*results.Visit
 	for _, v := range run.Visits {
 		if v.Error != "" {
@@ -201,11 +200,6 @@ func failures(run *results.Run) (doubts []string) {
 		}
 		if v.Log != "" {
 			logged = append(logged, v)
-		}
-		if v.Record != nil {
-			for _, f := range v.Record.Failures {
-				kinds[f.Kind] += f.Count
-			}
 		}
 	}
 	if len(lost) > 0 {
@@ -216,8 +210,8 @@ func failures(run *results.Run) (doubts []string) {
 		doubts = append(doubts, fmt.Sprintf("%s wrote to standard error. The first, %v in round %d: %s",
 			Plural(len(logged), "visit"), logged[0].Cell, logged[0].Round, first(logged[0].Log)))
 	}
-	for _, kind := range sortedByCount(kinds) {
-		doubts = append(doubts, fmt.Sprintf("%s failed: %s.", Plural(int(kinds[kind]), "call"), kind))
+	for _, k := range kinds(run.Visits) {
+		doubts = append(doubts, k.String()+".")
 	}
 	return doubts
 }

@@ -2,10 +2,12 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
@@ -89,6 +91,47 @@ func (v *view) show(unit string, per float64) string {
 		return none
 	}
 	return Number(x / per)
+}
+
+// infinite stands for a latency that lies among calls that failed or were dropped.
+const infinite = "infinite"
+
+// latency writes the median over rounds of a percentile of latency, in us: it is infinite if
+// it is in most of the visits that state it.
+func (v *view) latency(q float64) string {
+	var all []float64
+	for _, visit := range v.visits {
+		d, err := visit.Record.Percentile(q)
+		var not *bench.NotServedError
+		switch {
+		case errors.As(err, &not):
+			all = append(all, math.Inf(1))
+		case err != nil:
+			return none
+		default:
+			all = append(all, float64(d))
+		}
+	}
+	if len(all) == 0 {
+		return none
+	}
+	slices.Sort(all)
+	if math.IsInf(all[len(all)/2], 1) {
+		return infinite
+	}
+	return Number(results.Median(all) / 1e3)
+}
+
+// longest writes the longest latency of all visits, in us.
+func (v *view) longest() string {
+	longest := time.Duration(0)
+	for _, visit := range v.visits {
+		if visit.Record.Unserved() > 0 {
+			return infinite
+		}
+		longest = max(longest, visit.Record.Latency.Max())
+	}
+	return Number(float64(longest) / 1e3)
 }
 
 // Number writes x with three digits or so, and commas.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -69,7 +70,8 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace}
+	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace,
+		FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed uint64 // calls that ended
 	if s.Warmup > 0 {

@@ -1,0 +1,159 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// objectives returns a sentence for each objective of a cell, and, after those of a cell, one
+// about its calls that failed.
+func objectives(run *results.Run) (sentences []string) {
+	all := results.Objectives(run)
+	for _, v := range views(run) {
+		for _, o := range all {
+			if o.Cell == v.cell {
+				sentences = append(sentences, objective(&o))
+			}
+		}
+		if failed := failed(v); failed != "" {
+			sentences = append(sentences, failed)
+		}
+	}
+	return sentences
+}
+
+// objectivesTitle is what objectives are about.
+func objectivesTitle(s *scenarios.Scenario) string {
+	if len(s.SLOs) == 0 {
+		return "Failed calls"
+	}
+	title := "Objectives, which more than half of the visits are to meet, and all of them together"
+	if s.SLOVisits != 0 {
+		title = fmt.Sprintf("Objectives, which %s of the visits are to meet, and all of them together", s.SLOVisits)
+	}
+	if s.FailedApart {
+		title += "; failed calls are left out of latency (failed: apart)"
+	}
+	return title
+}
+
+// objective says what became of an objective.
+func objective(o *results.Objective) string {
+	text := fmt.Sprintf("%v: %s: %s, held in %d of %s", o.Cell, o.SLO, o.Outcome, o.Held, Plural(o.Judged, "visit"))
+	if more := o.Visits - o.Judged; more > 0 {
+		text += fmt.Sprintf(", and %d that cannot be judged", more)
+	}
+	if o.Together.Judged {
+		text += "; together " + strings.Replace(o.Together.Detail, " is ", " ", 1)
+	}
+	if o.Example != "" {
+		text += ". The first that did not: " + o.Example
+	}
+	return text + "."
+}
+
+// failed says how long the failed calls of a cell took; "" if there are none.
+func failed(v *view) string {
+	n := v.sum(func(r *bench.Record) uint64 { return r.Failed })
+	if n == 0 {
+		return ""
+	}
+	latency := quantile.NewHDR()
+	for _, visit := range v.visits {
+		if err := latency.Merge(visit.Record.FailedLatency); err != nil {
+			return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
+		}
+	}
+	of := v.sum(func(r *bench.Record) uint64 { return r.Offered })
+	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(of), percent(float64(n)/float64(of)))}
+	for _, q := range []float64{0.5, 0.99} {
+		if latency.Count() >= quantile.SamplesFor(q) {
+			parts = append(parts, results.PercentileName(q)+" "+rounded(latency.Quantile(q)))
+		}
+	}
+	parts = append(parts, "max "+rounded(latency.Max()))
+	return fmt.Sprintf("%v: failed: %s.", v.cell, strings.Join(parts, ", "))
+}
+
+// rounded writes a duration with three digits or so.
+func rounded(d time.Duration) string {
+	unit := time.Duration(1)
+	for d >= 1000*unit {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}
+
+// AllFailed says of which cells every call failed, and with what; "" if there is none.
+func AllFailed(run *results.Run) string {
+	const most = 3 // cells, and kinds of one
+	var which []string
+	for _, v := range views(run) {
+		failed := v.sum(func(r *bench.Record) uint64 { return r.Failed })
+		if failed == 0 || failed < v.sum(func(r *bench.Record) uint64 { return r.Offered }) {
+			continue
+		}
+		text := fmt.Sprintf("every call of %v failed", v.cell)
+		all := kinds(v.visits)
+		for _, k := range all[:min(most, len(all))] {
+			text += "\n  " + k.String()
+		}
+		which = append(which, text)
+	}
+	if more := len(which) - most; more > 0 {
+		which = append(which[:most], fmt.Sprintf("and every call of %s more", Plural(more, "cell")))
+	}
+	return strings.Join(which, "\n")
+}
+
+// A kind is a kind of failures of several visits.
+type kind struct {
+	name, place string // place: of a panic
+	calls       uint64
+}
+
+// String says what failed, and where.
+func (k kind) String() string {
+	text := fmt.Sprintf("%s failed: %s", Plural(int(k.calls), "call"), k.name)
+	if k.place != "" {
+		text += ", at " + k.place
+	}
+	return text
+}
+
+// kinds returns the kinds of failures of visits, most frequent first.
+func kinds(visits []*results.Visit) (all []kind) {
+	counts, places := map[string]uint64{}, map[string]string{}
+	for _, v := range visits {
+		if v.Record == nil {
+			continue
+		}
+		for _, f := range v.Record.Failures {
+			if counts[f.Kind] == 0 {
+				places[f.Kind] = f.Place
+			}
+			counts[f.Kind] += f.Count
+		}
+	}
+	for _, name := range sortedByCount(counts) {
+		all = append(all, kind{name, places[name], counts[name]})
+	}
+	return all
+}
+
+// unstable warns of objectives that the visits of a cell meet, and miss together.
+func unstable(run *results.Run) (doubts []string) {
+	for _, o := range results.Objectives(run) {
+		if o.Outcome == results.Unstable {
+			doubts = append(doubts, fmt.Sprintf("%v: %s is UNSTABLE: enough visits meet it, but their calls together do not, or are not all known. "+
+				"Look at the visits that missed it, or make more (--rounds).", o.Cell, o.SLO))
+		}
+	}
+	return doubts
+}

@@ -1,0 +1,35 @@
+package visit
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Notice begins the lines that a visit writes to its standard error for its reader to see
+// at once.
+const Notice = "loadgen: "
+
+// tell returns a function that writes which calls of a cell have not returned.
+func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
+	return func(calls []bench.StuckCall) {
+		const most = 3
+		var which []string
+		for _, c := range calls[:min(len(calls), most)] {
+			which = append(which, fmt.Sprintf("key %q for %v, since %v of the load", c.Key, c.For.Round(100*time.Millisecond), c.Began.Round(time.Millisecond)))
+		}
+		if more := len(calls) - most; more > 0 {
+			which = append(which, fmt.Sprintf("and %d more", more))
+		}
+		have := "calls have"
+		if len(calls) == 1 {
+			have = "call has"
+		}
+		// A load goes on if this cannot be written.
+		_, _ = fmt.Fprintf(w, "%s%v: %d %s not returned: %s\n", Notice, *cell, len(calls), have, strings.Join(which, "; "))
+	}
+}

@@ -1,0 +1,46 @@
+package scenarios
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Quorum says in how many of its visits a cell must meet an objective: in so many per cent
+// of them at least, or, if it is 0, in more than half.
+type Quorum int
+
+// ParseQuorum parses most, all, or a percentage such as 80%.
+func ParseQuorum(text string) (Quorum, error) {
+	switch text {
+	case "most":
+		return 0, nil
+	case "all":
+		return 100, nil
+	}
+	number, ok := strings.CutSuffix(text, "%")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 1 || n > 100 {
+		return 0, fmt.Errorf("%q is not a share of visits: want most, all, or 1%% to 100%%", text)
+	}
+	return Quorum(n), nil
+}
+
+// String returns what [ParseQuorum] parses.
+func (q Quorum) String() string {
+	switch q {
+	case 0:
+		return "most"
+	case 100:
+		return "all"
+	}
+	return fmt.Sprintf("%d%%", int(q))
+}
+
+// Met reports whether held visits of so many are enough.
+func (q Quorum) Met(held, of int) bool {
+	if q == 0 {
+		return 2*held > of
+	}
+	return 100*held >= int(q)*of
+}
