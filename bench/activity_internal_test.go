@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 const msec = time.Millisecond
@@ -97,7 +99,7 @@ func TestWhatEndsWhenACallIsDueIsNotMet(t *testing.T) {
 
 // They are held against a list of all, looked through from end to end.
 func TestIntervalsKnowWhatTheyOverlap(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		room := rapid.IntRange(1, 40).Draw(t, "room")
 		r, now, all := newIntervals(room), time.Duration(0), []interval(nil)
 		forgotten := time.Duration(-10) // nothing is promised of what lies before

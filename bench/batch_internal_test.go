@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // listed are the calls of a list.
@@ -145,7 +147,7 @@ func services(t *rapid.T) func() time.Duration {
 }
 
 func TestInBatchesEveryCallIsMadeOnceAndNeverEarlyNorKeptFromAWorkerThatIsFree(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		all := schedules(t)
 		s := simulate(all, rapid.IntRange(1, 6).Draw(t, "workers"), services(t))
 		for s.step(t, never) {
@@ -169,7 +171,7 @@ func TestInBatchesEveryCallIsMadeOnceAndNeverEarlyNorKeptFromAWorkerThatIsFree(t
 }
 
 func TestInBatchesEveryCallIsAccountedForWhenTheRunIsInterrupted(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		all := schedules(t)
 		s := simulate(all, rapid.IntRange(1, 6).Draw(t, "workers"), services(t))
 		at := time.Duration(rapid.IntRange(0, int(all.Duration())).Draw(t, "interrupted at"))

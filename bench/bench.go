@@ -34,7 +34,7 @@ import "context"
 
 // A Target is what is under load. Call may be called by many goroutines at once.
 // An error, and a panic, count as a failed call. A call should end soon once its
-// context does.
+// context does: one that does not is given up (see [Run.Do]).
 type Target interface {
 	Call(ctx context.Context, key string) error
 }

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
@@ -137,7 +139,7 @@ func TestKolmogorovsDistributionIsTheTabulatedOne(t *testing.T) {
 }
 
 func TestTheDistanceOfTwoSamplesIsThatOfTheirDistributionFunctions(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		a, b := values(t, "a", 1), values(t, "b", 1)
 		d, p := ksTwoSample(a, b, 0)
 		want := stat.KolmogorovSmirnov(slices.Sorted(slices.Values(a)), nil, slices.Sorted(slices.Values(b)), nil)
@@ -234,7 +236,7 @@ func TestDispersionByHand(t *testing.T) {
 }
 
 func TestDispersionIsThatOfTheCountsInWholeWindows(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		window := time.Duration(rapid.IntRange(1, 20).Draw(t, "window"))
 		var blocks, later [][]time.Duration
 		var counts []float64

@@ -9,6 +9,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // Hollander and Wolfe, Nonparametric Statistical Methods, example 8.1: lightness of
@@ -109,7 +111,7 @@ func TestASmallTrendWithTiesIsJudgedByItsVariance(t *testing.T) {
 }
 
 func TestATrendTurnsWithItsValues(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		x := values(t, "x", 0)
 		tau, p := mannKendall(x)
 		if !(tau >= -1 && tau <= 1 && p >= 0 && p <= 1) {
@@ -225,7 +227,7 @@ func TestTiedValuesShareTheMeanOfTheirRanks(t *testing.T) {
 	if got := fmt.Sprint(ranks([]float64{5, 1, 5, 3, 5, 1})); got != "[5 1.5 5 3 5 1.5]" {
 		t.Errorf("ranks are %v", got)
 	}
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		x := values(t, "x", 0)
 		for i, r := range ranks(x) {
 			below, equal := 0.0, 0.0

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -30,7 +31,7 @@ func coarseOf(all ...time.Duration) *coarse {
 }
 
 func TestACoarseEstimateIsWithinItsBoundOfTheExactValue(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		all := durations(t, "all")
 		c, exact := coarseOf(all...), quantile.NewExact(len(all))
 		for _, d := range all {
@@ -77,7 +78,7 @@ func TestCoarseBucketsFollowOneAnotherWithoutAGap(t *testing.T) {
 }
 
 func TestCoarsesMergeIntoThatOfAll(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		a, b := durations(t, "a"), durations(t, "b")
 		merged, other := coarseOf(a...), coarseOf(b...)
 		before := *other

@@ -149,11 +149,12 @@ func (c *crew) newRecorder() *recorder {
 // newWorker is one more worker, which is not at work yet.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
-	w := &worker{ctx: c.ctx, done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
+	w := &worker{done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
 		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
 	if c.batches != nil {
 		w.batch = c.batches[i]
 	}
+	c.setContext(w)
 	return w
 }
 
@@ -171,6 +172,7 @@ func (c *crew) start() {
 	if c.most > len(c.workers) || c.run.aborts() {
 		c.watcher.Go(c.watch)
 	}
+	c.watcher.Go(c.attend)
 }
 
 // put puts a worker to work.
@@ -191,11 +193,14 @@ func (c *crew) leave() {
 	}
 }
 
-// wait returns when every call has ended.
+// wait returns when every call has ended, or was given up.
 func (c *crew) wait() {
 	<-c.over
 	c.watcher.Wait()
 	c.cancel()
+	for _, w := range c.workers {
+		w.cancel()
+	}
 	c.observer.stop()
 }
 
@@ -243,15 +248,22 @@ func (c *crew) grow(now time.Duration, waiting int) {
 	}
 }
 
-// processorsBusy tells whether the processors have had enough to do since it was last
-// asked; so it says, too, if that was long ago. What the process got of them does not
-// tell that alone, if other programs want them.
+// processorsBusy reports whether the processors have had enough to do since it was last
+// called.
 func (c *crew) processorsBusy(now time.Duration) bool {
 	reading := cpuReading{now, processCPU()}
 	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
 	c.looked = reading
 	metrics.Read(c.runnable)
-	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(runtime.GOMAXPROCS(0)) || c.runnable[0].Value.Uint64() > 0
+	return enoughToDo(took, spent, runtime.GOMAXPROCS(0), c.runnable[0].Value.Uint64())
+}
+
+// enoughToDo reports whether so many processors have had enough to do in a time in which the
+// process spent so much of theirs. If that was long, it is not known. If other programs want
+// the processors, what the process got of them does not tell alone: then goroutines are
+// runnable.
+func enoughToDo(took, spent time.Duration, processors int, runnable uint64) bool {
+	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(processors) || runnable > 0
 }
 
 // abort ends the run if it is certain to miss an objective. Calls in the target go on until

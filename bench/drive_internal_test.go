@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func TestTheWarmUpIsATenthOfTheRunOr100ms(t *testing.T) {
 	}
 }
 
-func TestAFunctionThatWaitsGetsTheWorkersItNeeds(t *testing.T) {
+func TestAFunctionGetsTheWorkersItNeeds(t *testing.T) {
 	warm := func(workers int, service time.Duration) *Record {
 		r := &Record{Workers: workers, Done: 100, Service: quantile.NewHDR()}
 		for range 100 {
@@ -78,25 +79,28 @@ func TestAFunctionThatWaitsGetsTheWorkersItNeeds(t *testing.T) {
 		}
 		return r
 	}
-	for _, c := range []struct {
-		rate float64
-		warm *Record
-		want int
+	for name, c := range map[string]struct {
+		processors int
+		rate       float64
+		warm       *Record
+		want       int
 	}{
-		{1000, warm(8, 100*time.Millisecond), 140}, // 100 at once, and 4 times 10
-		{1000, warm(256, 100*time.Millisecond), 256},
-		{1000, warm(16, time.Second), 1127},
-		{1000, warm(16, time.Minute), mostDriven},
-		{1000, &Record{Workers: 64, Service: quantile.NewHDR()}, 64}, // none was done
+		"it waits":                 {2, 1000, warm(8, 100*time.Millisecond), 140}, // 100 at once, and 4 times 10
+		"it waits for longer":      {2, 1000, warm(16, 500*time.Millisecond), 590},
+		"it waits for a minute":    {2, 1000, warm(16, time.Minute), mostDriven},
+		"more were added":          {2, 1000, warm(256, 100*time.Millisecond), 256},
+		"no call was done":         {2, 1000, &Record{Workers: 64, Service: quantile.NewHDR()}, 64},
+		"it does not wait":         {8, 1000, warm(64, time.Microsecond), 7}, // a hiccup added workers
+		"it takes all processors":  {8, 1000, warm(64, 2*time.Millisecond), 8},
+		"there is one processor":   {1, 1000, warm(64, time.Microsecond), 64},
+		"it needs more processors": {4, 1000, warm(5, 2*time.Millisecond), 8},
 	} {
-		want := min(c.want, mostDriven)
-		if got := staff(c.rate, c.warm); got < want*99/100 || got > want*101/100 {
-			t.Errorf("%v/s, %v of service, %d workers in the warm-up: %d, want %d", c.rate, c.warm.Service.Mean(), c.warm.Workers, got, want)
-		}
-	}
-	// Workers that a hiccup added to a function that does not wait.
-	if got := staff(1000, warm(64, time.Microsecond)); DefaultWorkers() > 1 && got != DefaultWorkers() {
-		t.Errorf("%d workers for a function of 1 us", got)
+		t.Run(name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(c.processors))
+			if got := staff(c.rate, c.warm); got != c.want {
+				t.Errorf("%d workers, want %d", got, c.want)
+			}
+		})
 	}
 }
 

@@ -289,19 +289,29 @@ func read(t *testing.T, output string) (names map[string]int, all []benchfmt.Res
 }
 
 func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
-	goTest := func(t *testing.T, args ...string) string {
-		t.Helper()
-		out, err := exec.Command("go", append([]string{"test", "./testdata/drive", "-run", "^$", "-bench", "Dispatch",
-			"-count=2", "-benchtime=500x", "-cpu=1,2"}, args...)...).Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
+	goTest := exec.Command("go", "test", "./testdata/drive", "-vet=off", "-run=^$", "-bench=Dispatch", "-count=2", "-benchtime=500x", "-cpu=1,2")
+	plain, err := goTest.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, plain)
 	}
-	for name, output := range map[string]string{"plain": goTest(t), "-v": goTest(t, "-v"), "-json": text(t, goTest(t, "-json"))} {
+	run := driveTest(t)
+	printed := func(verbose string) string {
+		output, failed := run(t, verbose, "-test.bench=Dispatch", "-test.count=2", "-test.benchtime=500x", "-test.cpu=1,2")
+		if failed {
+			t.Fatal(output)
+		}
+		return output
+	}
+	toJSON := exec.Command("go", "tool", "test2json") // is what go test -json does
+	toJSON.Stdin = strings.NewReader(printed("-test.v=test2json"))
+	events, err := toJSON.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, output := range map[string]string{"plain": string(plain), "-v": printed("-test.v"), "-json": text(t, string(events))} {
 		t.Run(name, func(t *testing.T) {
 			names, all, directions := read(t, output)
-			for _, want := range []string{"Dispatch/qps=1000", "Dispatch/qps=1000-2", "Dispatch/qps=20000", "Dispatch/qps=20000-2"} {
+			for _, want := range []string{"Dispatch/qps=10000", "Dispatch/qps=10000-2", "Dispatch/qps=20000", "Dispatch/qps=20000-2"} {
 				if names[want] != 2 {
 					t.Errorf("%d results of %s, want 2, in\n%s", names[want], want, output)
 				}
@@ -333,7 +343,7 @@ func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
 	}
 }
 
-// text is what go test -json was told.
+// text is the output that the events of go test -json hold.
 func text(t *testing.T, events string) string {
 	t.Helper()
 	var s strings.Builder
@@ -352,11 +362,21 @@ func text(t *testing.T, events string) string {
 
 // A unit has one direction, whoever reports it.
 func TestUnitsAreThoseOfRecordedRuns(t *testing.T) {
-	output, _ := driveTest(t)(t, "-test.bench=Dispatch/qps=1000", "-test.benchtime=1x")
+	output, _ := driveTest(t)(t, "-test.bench=Dispatch/qps=10000", "-test.benchtime=1x")
 	_, _, directions := read(t, output)
+	var shared []string
 	for _, u := range results.Units {
-		if d := directions.Get(u.Name, "better"); d != nil && d.Value != u.Better {
+		d := directions.Get(u.Name, "better")
+		if d == nil {
+			continue
+		}
+		if shared = append(shared, u.Name); d.Value != u.Better {
 			t.Errorf("%s is better %s in a benchmark, and %s in a recorded run", u.Name, d.Value, u.Better)
+		}
+	}
+	for _, unit := range []string{"p99-latency-ns", "achieved-qps", "err-ppm"} {
+		if !slices.Contains(shared, unit) {
+			t.Errorf("%s is not among the units of both: %v", unit, shared)
 		}
 	}
 }

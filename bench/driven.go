@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,7 +33,7 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 			return
 		}
 		if value := recover(); value != nil {
-			p := &PanicError{Value: value, Stack: debug.Stack()}
+			p := newPanicError(value)
 			v.panicked.CompareAndSwap(nil, p)
 			err = p
 		} else {

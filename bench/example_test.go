@@ -37,6 +37,6 @@ func Example() {
 	for _, reason := range record.Verdict(0.99) {
 		log.Printf("%s: %s", reason.Name, reason.Detail)
 	}
-	fmt.Println("calls accounted for:", record.Offered == record.Done+record.Failed+record.Dropped)
-	// Output: calls accounted for: true
+	fmt.Println("calls due:", record.Offered, "done:", record.Done)
+	// Output: calls due: 1989 done: 1989
 }

@@ -18,6 +18,8 @@ type Failure struct {
 	Kind  string `json:"kind"`
 	Count uint64 `json:"count"`
 	First string `json:"first"` // what the first of them said, with its stack if it was a panic
+	// Place is where the first of them panicked, as file:line; "" if none did.
+	Place string `json:"place,omitempty"`
 }
 
 // maxKinds bounds the memory that errors with changing texts can take.
@@ -44,19 +46,23 @@ func (all failures) add(ended time.Duration, err error) {
 		have.Count++
 		return
 	}
-	all.count(kind, &failure{Failure{Count: 1, First: describe(err)}, ended})
+	f := &failure{Failure{Count: 1, First: describe(err)}, ended}
+	if p, ok := err.(*PanicError); ok {
+		f.Place = p.Place
+	}
+	all.count(kind, f)
 }
 
 // count adds f to those of a kind.
 func (all failures) count(kind string, f *failure) {
 	have, ok := all[kind]
 	if !ok {
-		have = &failure{Failure{Kind: kind, First: f.First}, f.ended}
+		have = &failure{Failure{Kind: kind, First: f.First, Place: f.Place}, f.ended}
 		all[kind] = have
 	}
 	have.Count += f.Count
 	if f.ended < have.ended {
-		have.First, have.ended = f.First, f.ended
+		have.First, have.Place, have.ended = f.First, f.Place, f.ended
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // tracedRows are rows of calls, even or as those of Poisson, that the generator makes
@@ -93,7 +95,7 @@ func TestOfFewCallsNothingIsSaid(t *testing.T) {
 
 // Without a tolerance it is Kolmogorov's and Smirnov's, of both sides.
 func TestTheDistanceOfGapsIsThatOfTheirDistributionFunctions(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		a, b := slices.Sorted(slices.Values(values(t, "a", 1))), slices.Sorted(slices.Values(values(t, "b", 1)))
 		want := stat.KolmogorovSmirnov(a, nil, b, nil)
 		if got := max(above(a, b, 0), above(b, a, 0)); !near(got, want, 1e-12) {

@@ -63,6 +63,42 @@ func TestNoWorkersAreAddedWhileNoProcessorIsIdle(t *testing.T) {
 	})
 }
 
+func TestProcessorsHaveEnoughToDoIfTheyAreSpentOrWaitedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		took, spent time.Duration
+		processors  int
+		runnable    uint64
+		want        bool
+	}{
+		"nothing was done":             {msec, 0, 2, 0, false},
+		"one of two is idle":           {msec, msec, 2, 0, false},
+		"nearly both are spent":        {msec, 17 * msec / 10, 2, 0, false},
+		"both are spent":               {msec, 19 * msec / 10, 2, 0, true},
+		"the only one is spent":        {msec, msec, 1, 0, true},
+		"others want them, too":        {msec, msec / 2, 2, 1, true},
+		"it was not asked for a while": {21 * msec, 0, 2, 0, true},
+		"it was asked of late":         {20 * msec, 0, 2, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := enoughToDo(c.took, c.spent, c.processors, c.runnable); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// The processors were busy for an hour, by what is said to have been spent before.
+func TestWhatTheProcessSpendsKeepsItsProcessorsBusy(t *testing.T) {
+	c := newCrew(t.Context(), &Run{Arrivals: listed{0}, Workers: 1, MaxWorkers: 2})
+	c.looked = cpuReading{cpu: processCPU() - time.Hour}
+	if !c.busy(msec) {
+		t.Error("an hour in a millisecond leaves a processor idle")
+	}
+	if c.looked.at != msec || c.looked.cpu <= 0 {
+		t.Errorf("the next look is from %+v", c.looked)
+	}
+}
+
 func TestThereAreNeverMoreWorkersThanThereMayBe(t *testing.T) {
 	for most, want := range map[int]int{0: 3, 2: 3, 3: 3, 7: 7} {
 		synctest.Test(t, func(t *testing.T) {

@@ -182,9 +182,11 @@ func (o *observer) see(s signs, now time.Duration) {
 	o.note(len(o.met)-1, s.waited >= longWait, last-s.waitedAtMost, now)
 }
 
-func (o *observer) note(suspect int, happened bool, from, to time.Duration) {
-	if happened && from < to {
-		o.met[suspect].add(from, to)
+// note notes what is known to have happened by the tick at now. What told was read since
+// then: it may have happened meanwhile, and the next tick does not tell again.
+func (o *observer) note(suspect int, happened bool, from, now time.Duration) {
+	if happened && from < now {
+		o.met[suspect].add(from, max(now, o.clock.Now()))
 	}
 }
 

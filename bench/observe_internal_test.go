@@ -192,10 +192,9 @@ func TestARunThatHasNotStartedHasAWindowOfNoLength(t *testing.T) {
 
 func TestWindowsAddUpToTheRun(t *testing.T) {
 	o := watching(20*msec, 100*msec, func(o *observer) {
-		var stats runtime.MemStats
-		for o.clock.Now() < 100*msec {
+		for over := false; !over; over = o.clock.Now() > 100*msec {
 			runtime.GC()
-			runtime.ReadMemStats(&stats)
+			runtime.ReadMemStats(new(runtime.MemStats))
 		}
 	})
 	var sum Runtime
@@ -299,17 +298,39 @@ func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
 	}
 }
 
+// An observer that loses its processor between the clock and what it looks at sees what
+// happened meanwhile.
+func TestWhatHappensDuringATickIsMet(t *testing.T) {
+	noGC(t)
+	synctest.Test(t, func(t *testing.T) {
+		export := NewActivity("span export")
+		o := newObserver(Clock{time.Now()}, 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
+		time.Sleep(msec)
+		now := o.clock.Now()
+		time.Sleep(msec)
+		o.makes(0, func() { time.Sleep(msec); export.Begin()(); time.Sleep(msec) })
+		o.tick(now)
+		o.tick(o.clock.Now())
+		o.finish(o.looked)
+		if got := metBy(t, o, 0); !slices.Equal(got, []string{"span export"}) {
+			t.Errorf("met %v", got)
+		}
+	})
+}
+
 func TestALongWaitIsMetFromItsBeginning(t *testing.T) {
-	o := newObserver(Clock{time.Now()}, 0, time.Second, nil, newSlowest(1, oneKey{}))
-	o.looked = 10 * msec
-	o.see(signs{waited: longWait - 1, waitedAtMost: longWait}, 11*msec)
-	if o.overlapped(0, time.Second) != 0 {
-		t.Error("a short wait is met")
-	}
-	o.see(signs{waited: 4 * msec, waitedAtMost: 5 * msec}, 12*msec)
-	if o.overlapped(5*msec, 6*msec) != 0 || o.overlapped(6*msec, 7*msec) != 1<<2 || o.overlapped(12*msec, 13*msec) != 0 {
-		t.Errorf("a wait of 4 to 5 ms that ended from 11 to 12 ms is met in %v", *o.met[2].at(0))
-	}
+	synctest.Test(t, func(t *testing.T) { // the clock stands still
+		o := newObserver(Clock{time.Now()}, 0, time.Second, nil, newSlowest(1, oneKey{}))
+		o.looked = 10 * msec
+		o.see(signs{waited: longWait - 1, waitedAtMost: longWait}, 11*msec)
+		if o.overlapped(0, time.Second) != 0 {
+			t.Error("a short wait is met")
+		}
+		o.see(signs{waited: 4 * msec, waitedAtMost: 5 * msec}, 12*msec)
+		if o.overlapped(5*msec, 6*msec) != 0 || o.overlapped(6*msec, 7*msec) != 1<<2 || o.overlapped(12*msec, 13*msec) != 0 {
+			t.Errorf("a wait of 4 to 5 ms that ended from 11 to 12 ms is met in %v", *o.met[2].at(0))
+		}
+	})
 }
 
 func TestWhatAnActivityDidBeforeTheRunIsNotMet(t *testing.T) {

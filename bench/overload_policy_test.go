@@ -153,16 +153,3 @@ func TestAQueueOfCallsThatCatchUpHasItsBound(t *testing.T) {
 		}
 	})
 }
-
-// More workers than processors only get in each other's way.
-func TestATargetThatUsesTheProcessorGetsFewWorkers(t *testing.T) {
-	r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 300*ms), Workers: 1, MaxWorkers: 10_000, Pace: bench.Auto,
-		Target: bench.TargetFunc(func(context.Context, string) error {
-			for began := time.Now(); time.Since(began) < 2*ms; {
-			}
-			return nil
-		})})
-	if r.Done != 300 || r.Workers > 256 {
-		t.Errorf("%d workers for %d calls", r.Workers, r.Done)
-	}
-}

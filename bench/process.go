@@ -22,57 +22,79 @@ type processKind struct {
 	param string // its name; "" if there is none
 	want  string // an example, and the range of the parameter
 	valid func(x float64) bool
-	// variation is the coefficient of variation of the gaps.
-	variation func(x float64) float64
+	// short returns by how many calls a schedule may fall short of a mean of n: all
+	// but one of 30,000 fall short by less.
+	short func(x, n float64) float64
 	// from is the instants of a schedule from call n on.
 	from func(s schedule, x float64, n uint64) Instants
 }
 
 var processKinds = []processKind{
 	{
-		name:      "constant",
-		want:      "constant",
-		variation: func(float64) float64 { return 0 },
-		from:      evenly,
+		name:  "constant",
+		want:  "constant",
+		short: none,
+		from:  evenly,
 	},
 	{
-		name:      "poisson",
-		want:      "poisson",
-		variation: func(float64) float64 { return 1 },
-		from:      renewal(func(float64) gaps { return gammaGaps{1} }),
+		name:  "poisson",
+		want:  "poisson",
+		short: func(_, n float64) float64 { return deviations(1, n) },
+		from:  renewal(func(float64) gaps { return gammaGaps{1} }),
 	},
 	{
-		name:      "gamma",
-		param:     "cv",
-		want:      "gamma(cv=2), cv from 0.01 to 100",
-		valid:     func(x float64) bool { return x >= 0.01 && x <= 100 },
-		variation: func(x float64) float64 { return x },
-		from:      renewal(func(cv float64) gaps { return gammaGaps{1 / (cv * cv)} }),
+		name:  "gamma",
+		param: "cv",
+		want:  "gamma(cv=2), cv from 0.01 to 100",
+		valid: func(x float64) bool { return x >= 0.01 && x <= 100 },
+		short: deviations,
+		from:  renewal(func(cv float64) gaps { return gammaGaps{1 / (cv * cv)} }),
 	},
 	{
-		name:      "pareto",
-		param:     "alpha",
-		want:      "pareto(alpha=2.5), alpha above 2 and up to 100",
-		valid:     func(x float64) bool { return x > 2 && x <= 100 },
-		variation: func(x float64) float64 { return 1 / math.Sqrt(x*(x-2)) },
-		from:      renewal(func(alpha float64) gaps { return paretoGaps{(alpha - 1) / alpha, 1 / alpha} }),
+		name:  "pareto",
+		param: "alpha",
+		want:  "pareto(alpha=2.5), alpha above 2 and up to 100",
+		valid: func(x float64) bool { return x > 2 && x <= 100 },
+		short: paretoShort,
+		from:  renewal(func(alpha float64) gaps { return newParetoGaps(alpha) }),
 	},
 	{
-		name:      "jitter",
-		param:     "share",
-		want:      "jitter(share=0.5), share from 0 to 1",
-		valid:     func(x float64) bool { return x >= 0 && x <= 1 },
-		variation: func(float64) float64 { return 0 },
-		from:      jittered,
+		name:  "jitter",
+		param: "share",
+		want:  "jitter(share=0.5), share from 0 to 1",
+		valid: func(x float64) bool { return x >= 0 && x <= 1 },
+		short: none,
+		from:  jittered,
 	},
 	{
-		name:      "bursts",
-		param:     "size",
-		want:      "bursts(size=10), size a whole number from 1 to 1000000",
-		valid:     func(x float64) bool { return x >= 1 && x <= 1e6 && x == math.Trunc(x) },
-		variation: func(float64) float64 { return 0 },
-		from:      inBursts,
+		name:  "bursts",
+		param: "size",
+		want:  "bursts(size=10), size a whole number from 1 to 1000000",
+		valid: func(x float64) bool { return x >= 1 && x <= 1e6 && x == math.Trunc(x) },
+		short: none,
+		from:  inBursts,
 	},
+}
+
+// Of so many schedules one has fewer calls than [Process.Least], as one of so many normal
+// values is four standard deviations too low.
+const schedulesOfOneFewer = 30_000
+
+// none returns the shortfall of a schedule whose number of calls is not random.
+func none(_, _ float64) float64 { return 0 }
+
+// deviations returns the shortfall of a schedule whose gaps have a gamma distribution with
+// that coefficient of variation: four standard deviations of its number of calls.
+func deviations(variation, n float64) float64 { return 4 * variation * math.Sqrt(n) }
+
+// paretoShort returns the shortfall of a schedule whose gaps have a Pareto distribution:
+// four standard deviations, and a gap as long as only one schedule of 30,000 has. When a
+// sum of such gaps is large, one of them is most often as large as the excess (Foss,
+// Korshunov and Zachary, An Introduction to Heavy-Tailed and Subexponential Distributions,
+// 2nd edition, 2013, chapter 3).
+func paretoShort(alpha, n float64) float64 {
+	gaps := newParetoGaps(alpha)
+	return deviations(1/math.Sqrt(alpha*(alpha-2)), n) + gaps.least*math.Pow(schedulesOfOneFewer*n, gaps.power)
 }
 
 var even, independent = &processKinds[0], &processKinds[1]
@@ -159,20 +181,39 @@ func (p Process) Arrivals(r QPS, d time.Duration, seed uint64) (Arrivals, error)
 	return newSchedule(Steady(r, d), p, seed)
 }
 
-// Least is how many calls a schedule has that makes n on average: all but one of
-// some 30,000 have that many, for n above a hundred or so.
+// Least returns how many calls a schedule has at least that makes n on average: all but
+// one of some 30,000 schedules have that many.
 func (p Process) Least(n uint64) uint64 {
 	if p.kind == nil {
 		return 0
 	}
-	return uint64(max(float64(n)-4*p.kind.variation(p.param)*math.Sqrt(float64(n)), 0))
+	return uint64(max(float64(n)-p.kind.short(p.param, float64(n)), 0))
 }
 
-// Lasting is how long a schedule at that rate must be to have n calls at [Least],
-// rounded up to something one would say.
+// Lasting returns how long a schedule at a rate must be for [Process.Least] to be n, rounded
+// up to something one would say.
 func (p Process) Lasting(n uint64, r QPS) time.Duration {
 	if p.kind == nil {
 		return 0
 	}
-	return lasting(n, r.Float(), p.kind.variation(p.param))
+	return p.lasting(n, r.Float())
+}
+
+func (p Process) lasting(n uint64, perSecond float64) time.Duration {
+	// The mean that falls short to n, and one call more for rounding. Each step is
+	// less than half as far from it as the one before.
+	least := float64(n) + 1
+	mean := least
+	for range 64 {
+		mean = least + p.kind.short(p.param, mean)
+	}
+	ns := mean / perSecond * 1e9
+	if !(ns < 1<<62) {
+		return math.MaxInt64
+	}
+	d, step := time.Duration(math.Ceil(ns)), time.Millisecond
+	for d/100 > step {
+		step *= 10
+	}
+	return (d + step - 1).Truncate(step)
 }

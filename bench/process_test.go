@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -213,6 +214,50 @@ func TestSeedsGiveDifferentSchedules(t *testing.T) {
 			t.Errorf("%s: the same again: %v; for another seed: %v", name, slices.Equal(one, again), slices.Equal(one, other))
 		}
 	}
+}
+
+func TestAllButOneOf30000SchedulesHaveTheLeastCalls(t *testing.T) {
+	// A schedule has fewer than k calls if k gaps are as long as it is. Their sum has a
+	// gamma distribution, too.
+	for _, cv := range []float64{0.01, 0.2, 1, 2, 9, 100} {
+		text := fmt.Sprintf("gamma(cv=%v)", cv)
+		t.Run(text, func(t *testing.T) {
+			p := process(t, text)
+			for _, n := range []uint64{1, 10, 100, 368, 1000, 3688, 100_000, 10_000_000} {
+				least := p.Least(n)
+				if least == 0 {
+					continue // which every schedule has
+				}
+				shape := 1 / (cv * cv)
+				if fewer := (distuv.Gamma{Alpha: float64(least) * shape, Beta: shape}).Survival(float64(n)); fewer > 1.0/30_000 {
+					t.Errorf("one of %.0f schedules of %d calls has fewer than %d", 1/fewer, n, least)
+				}
+			}
+		})
+	}
+	t.Run("poisson", func(t *testing.T) {
+		if got, want := process(t, "poisson").Least(1000), process(t, "gamma(cv=1)").Least(1000); got != want {
+			t.Errorf("at least %d calls, want %d, as gamma(cv=1) has", got, want)
+		}
+	})
+	// The sum of such gaps has no form. Of 10,000 schedules fewer than one is expected to
+	// have fewer calls; more than 8 would have a probability of 1e-10.
+	const long, n = "pareto(alpha=2.5)", 1000
+	t.Run(long, func(t *testing.T) {
+		least, poor := process(t, long).Least(n), 0
+		for seed := range uint64(10_000) {
+			i := arrivals(t, long, 1, n*time.Second, seed).From(0)
+			for range least {
+				if _, ok := i.Next(); !ok {
+					poor++
+					break
+				}
+			}
+		}
+		if poor > 8 || least < n/4 {
+			t.Errorf("%d of 10,000 schedules of %d calls have fewer than %d", poor, n, least)
+		}
+	})
 }
 
 func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {

@@ -168,19 +168,3 @@ func (r QPS) Calls(d time.Duration) uint64 {
 	}
 	return n
 }
-
-// lasting is how long a schedule must be to have n calls at least, by four
-// standard deviations, if gaps vary by that much.
-func lasting(n uint64, perSecond, variation float64) time.Duration {
-	// The m of which m - 4*variation*sqrt(m) is n, and one more for rounding.
-	root := 2*variation + math.Sqrt(4*variation*variation+float64(n)+1)
-	ns := root * root / perSecond * 1e9
-	if !(ns < 1<<62) {
-		return math.MaxInt64
-	}
-	d, step := time.Duration(math.Ceil(ns)), time.Millisecond
-	for d/100 > step {
-		step *= 10
-	}
-	return (d + step - 1).Truncate(step)
-}

@@ -149,6 +149,9 @@ func accumulate(gaps *[blockSize]float64) (sum float64) {
 // that is passed over costs all its draws.
 type paretoGaps struct{ least, power float64 }
 
+// newParetoGaps returns gaps with a mean of 1.
+func newParetoGaps(alpha float64) paretoGaps { return paretoGaps{(alpha - 1) / alpha, 1 / alpha} }
+
 func (g paretoGaps) total(r *rand.Rand) float64 {
 	var calls [blockSize]float64
 	return g.fill(r, &calls)

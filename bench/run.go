@@ -53,6 +53,15 @@ type Run struct {
 	// FailedApart leaves failed calls out of percentiles, and of objectives about latency, for
 	// targets whose errors are answers. Otherwise a failed call counts as infinitely slow.
 	FailedApart bool
+	// Timeout, if it is not 0, is how long a call may be in the target. One that takes longer
+	// counts as failed with [ErrTimeout], within a tenth of Timeout or a millisecond; its
+	// context ends, and another goroutine makes the calls that it keeps from being made. Its
+	// own is left behind until the target returns.
+	Timeout time.Duration
+	// Stuck, if set, is called with the calls that have been in the target for 5 s or more,
+	// longest first, when there are some and every 5 s if there are new ones. It is called by
+	// one goroutine at a time, while the run goes on.
+	Stuck func([]StuckCall)
 	// Activities are what may go on beside calls: the slowest calls are tagged with
 	// those that they overlapped.
 	Activities []*Activity
@@ -60,8 +69,8 @@ type Run struct {
 	// ended, for Record.Kept; calls past it are not. They take 16 B each.
 	Keep int
 	// Began, if set, is called when all is ready, just before the schedule starts,
-	// and Ended when every call has returned, before anything is added up: to
-	// measure what the process spends, without what setting up takes.
+	// and Ended when every call has returned or was given up, before anything is added
+	// up: to measure what the process spends, without what setting up takes.
 	Began, Ended func()
 
 	withLag bool // Record.lag is wanted
@@ -114,6 +123,9 @@ func (r *Run) Check() error {
 	}
 	if r.Keep < 0 || r.Keep > maxKeep {
 		wrong("Run.Keep is %d: want 0 to 2^30", r.Keep)
+	}
+	if r.Timeout < 0 {
+		wrong("Run.Timeout is %v: want a duration, or 0 for none", r.Timeout)
 	}
 	if n := len(r.Activities); n > MaxActivities {
 		wrong("Run.Activities are %d: want %d at most", n, MaxActivities)
@@ -188,6 +200,11 @@ func (r *Run) window() time.Duration {
 // returns the account of it. Once ctx ends no more calls begin; what was measured
 // until then is returned all the same, marked as interrupted. The error is that of
 // Check, or an [*AccountError] beside the record.
+//
+// A call that never returns keeps Do from returning, unless there is a Timeout, or ctx
+// ends: calls that have not returned a second after that count as failed with
+// [ErrNotReturned]. Their goroutines are left behind until they return, and keep the memory
+// of the run with them.
 func (r *Run) Do(ctx context.Context) (*Record, error) {
 	if err := r.Check(); err != nil {
 		return nil, err

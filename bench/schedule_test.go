@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 func TestParseQPS(t *testing.T) {
@@ -31,7 +32,7 @@ func TestParseQPS(t *testing.T) {
 }
 
 func TestARateSurvivesPrinting(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		r := bench.QPS{Num: rapid.Uint64Range(1, 1_000_000).Draw(t, "num"), Den: rapid.Uint64Range(1, 1_000_000).Draw(t, "den")}
 		got, err := bench.ParseQPS(r.String())
 		if err != nil || got.Num*r.Den != r.Num*got.Den {

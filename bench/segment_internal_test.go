@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // lambda is how many calls come before instant t of some pieces, by the definition:
@@ -51,7 +53,7 @@ func drawPieces(t *rapid.T) []piece {
 // Whatever the rates, the durations and the position, also between calls and a hair
 // away from where a nanosecond begins.
 func TestACallIsDueInTheNanosecondInWhichItsPositionIsReached(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		pieces := drawPieces(t)
 		s, length := newSegments(pieces), time.Duration(0)
 		for _, p := range pieces {
@@ -86,7 +88,7 @@ func TestACallIsDueInTheNanosecondInWhichItsPositionIsReached(t *testing.T) {
 }
 
 func TestPositionsAddUpExactly(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		u, sum := position{}, new(big.Rat)
 		for _, x := range rapid.SliceOf(rapid.Float64Range(0, 1<<40)).Draw(t, "gaps") {
 			u = u.plus(x)
@@ -104,7 +106,7 @@ func TestPositionsAddUpExactly(t *testing.T) {
 }
 
 func TestAShareOfATimeIsRoundedDown(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		d, n := rapid.Int64Range(1, math.MaxInt64).Draw(t, "d"), rapid.Int64Range(1, maxSteps).Draw(t, "n")
 		i := rapid.Int64Range(0, n).Draw(t, "i")
 		want := new(big.Int).Mul(big.NewInt(d), big.NewInt(i))

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // ofLatency is a call that is due at n ms.
@@ -19,7 +21,7 @@ func ofLatency(n uint64, latency time.Duration) *call {
 }
 
 func TestTheSlowestCallsAreKept(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		room := rapid.IntRange(0, 40).Draw(t, "room")
 		latencies := rapid.SliceOfN(rapid.IntRange(0, 60), 0, 200).Draw(t, "latencies")
 		s := newSlowest(room, oneKey{})

@@ -31,8 +31,10 @@ type countedWaiter struct {
 }
 
 func (w countedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
-	w.most.Store(max(w.most.Load(), w.waiting.Add(1)))
+	now := w.waiting.Add(1)
 	defer w.waiting.Add(-1)
+	for most := w.most.Load(); now > most && !w.most.CompareAndSwap(most, now); most = w.most.Load() {
+	}
 	return w.Waiter.Wait(done, due)
 }
 

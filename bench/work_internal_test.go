@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"math"
 	"testing"
 	"time"
@@ -41,5 +42,60 @@ func TestWorkIsTheSameForTheSameSeedAndKeyAlone(t *testing.T) {
 	seed, _ := w.amounts("a", 1)
 	if first != again || first == key || first == seed {
 		t.Errorf("the same again: %v; for another key: %v; for another seed: %v", first == again, first == key, first == seed)
+	}
+}
+
+// A lookedAt is a context that counts how often its end is looked for, and ends after so many
+// looks.
+type lookedAt struct {
+	context.Context
+	looks, most int
+}
+
+func (c *lookedAt) Err() error {
+	if c.looks++; c.looks > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A call looks at its context between two stretches of so many turns.
+func TestWorkSpinsForAsManyTurnsAsItSays(t *testing.T) {
+	for name, c := range map[string]struct {
+		stretches float64
+		looks     int
+	}{
+		"nothing": {0, 0}, "half a stretch": {0.5, 0}, "a stretch and a half": {1.5, 1}, "two and a half": {2.5, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := &lookedAt{Context: t.Context(), most: math.MaxInt}
+			Work{Spin: time.Duration(c.stretches * stretch)}.Handler(ctx, "key", 1)()
+			if ctx.looks != c.looks {
+				t.Errorf("looked at its context %d times, want %d", ctx.looks, c.looks)
+			}
+		})
+	}
+}
+
+// The work is a minute's at a speed that no machine has: cut short, or it takes days.
+func TestWorkIsCutShortOnceItsContextEnds(t *testing.T) {
+	for _, looks := range []int{0, 2} {
+		ctx := &lookedAt{Context: t.Context(), most: looks}
+		Work{Spin: time.Minute}.Handler(ctx, "key", 10_000)()
+		if ctx.looks != looks+1 {
+			t.Errorf("ended after %d looks at its context, which tells at look %d that it is over", ctx.looks, looks+1)
+		}
+	}
+}
+
+func TestSpinGoesRoundAsOftenAsItIsTold(t *testing.T) {
+	x := uint64(golden)
+	for n := range 100 {
+		if got := spin(n); got != x {
+			t.Fatalf("after %d turns it has %x, want %x", n, got, x)
+		}
+		x ^= x << 13 // Marsaglia, Xorshift RNGs, Journal of Statistical Software 8(14), 2003
+		x ^= x >> 7
+		x ^= x << 17
 	}
 }

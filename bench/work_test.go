@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
 )
@@ -42,35 +41,12 @@ func TestWorkAllocatesItsMeanAndTheSameForTheSameSeed(t *testing.T) {
 	}
 }
 
-func TestWorkSpinsAsLongAsItSays(t *testing.T) {
-	// In turns of the loop rather than in time, which a busy machine stretches: a
-	// handler of twice the work takes about twice as long, at best.
-	turns := bench.Calibrate()
-	if turns <= 0 || turns > 100 {
-		t.Fatalf("%v turns a nanosecond", turns)
+// A turn is three operations, each of which needs the one before: two turns in a nanosecond
+// would take a clock of 6 GHz.
+func TestTheSpeedOfAMachineIsPossible(t *testing.T) {
+	if turns := bench.Calibrate(); turns <= 0 || turns > 2 {
+		t.Errorf("%v turns a nanosecond", turns)
 	}
-	best := func(spin time.Duration) time.Duration {
-		h := bench.Work{Spin: spin}.Handler(context.Background(), "key", turns)
-		least := time.Duration(math.MaxInt64)
-		for range 200 {
-			start := time.Now()
-			h()
-			least = min(least, time.Since(start))
-		}
-		return least
-	}
-	for _, spin := range []time.Duration{20 * time.Microsecond, 100 * time.Microsecond} {
-		if got := best(spin); got < spin*8/10 {
-			t.Errorf("a handler that is to spin %v took %v", spin, got)
-		}
-	}
-}
-
-func TestWorkIsCutShortOnceItsContextEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	// A minute of work, or for ever at a wrong speed: the test's own limit tells.
-	bench.Work{Spin: time.Minute}.Handler(ctx, "key", 1000)()
 }
 
 func TestWorkReportsAllThatIsWrong(t *testing.T) {

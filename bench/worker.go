@@ -3,8 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 )
 
@@ -22,6 +20,7 @@ type source interface {
 // A worker makes one call after another.
 type worker struct {
 	ctx    context.Context // of the target
+	cancel func()          // ends ctx, if it is the worker's own
 	done   <-chan struct{} // closed once no more calls are to begin
 	target Target
 	keys   Keys
@@ -36,8 +35,8 @@ type worker struct {
 	recorder *recorder
 	free     time.Duration // when it would be free if the generator had no lag
 	call     call          // at hand
-	calling  bool          // the target has been entered, and not left
 	made     bool          // the target has been entered
+	inside   inside        // the target
 }
 
 // A call is the account of one call.
@@ -61,36 +60,46 @@ type oneKey struct{}
 
 func (oneKey) Key(uint64) string { return "" }
 
+// A shift is one goroutine of a worker.
+type shift struct {
+	entered  int64 // what inside.enter returned of the call in the target; 0 outside of it
+	finished bool  // there are no more calls
+	gone     bool  // the call was given up: the worker is another goroutine's
+}
+
 // work makes calls until there are no more. A target that ends its goroutine (as
 // a test's FailNow does) ends only this one: another takes over.
 func (w *worker) work() {
-	finished := false
+	var s shift
 	defer func() {
-		if finished {
+		switch {
+		case s.gone:
+		case s.finished:
 			w.leave()
-			return
+		default:
+			go w.work()
 		}
-		w.ended(w.clock.Now(), errGoexit)
-		go w.work()
 	}()
-	for !finished {
-		finished = w.calls()
+	for !s.finished && !s.gone {
+		w.calls(&s)
 	}
 }
 
 var errGoexit = errors.New("the target ended its goroutine (runtime.Goexit)")
 
-// calls makes calls until there are no more, or the target panics: finished tells
-// which. That the target panicked is accounted for here and not call by call, which
-// would cost each of them.
-func (w *worker) calls() (finished bool) {
+// calls makes calls until there are no more, or the target panics, or the call is given up.
+// That the target panicked is accounted for here and not call by call, which would cost each
+// of them.
+func (w *worker) calls(s *shift) {
 	defer func() {
-		if !w.calling {
+		if s.entered == 0 {
 			return
 		}
+		err := errGoexit
 		if v := recover(); v != nil {
-			w.ended(w.clock.Now(), &PanicError{Value: v, Stack: debug.Stack()})
+			err = newPanicError(v)
 		}
+		w.returned(s, w.clock.Now(), err)
 	}()
 	ctxDone := w.ctx.Done()
 	// The end of one call is the beginning of the next if no wait lies between:
@@ -105,17 +114,32 @@ func (w *worker) calls() (finished bool) {
 			now = w.waiter.Wait(w.done, c.release)
 		}
 		if !ok {
-			return true
+			s.finished = true
+			return
 		}
 		// The target may hear of the end of its context before done is closed.
 		if ended(w.done) || w.done != ctxDone && ended(ctxDone) {
 			w.giveBack()
-			return true
+			s.finished = true
+			return
 		}
 		c.begun, c.ideal = now, max(c.fair, w.free)
-		w.calling, w.made = true, true
-		err := w.target.Call(w.ctx, w.keys.Key(c.n))
+		w.made = true
+		ctx, n := w.ctx, c.n // which are another's once the call is given up
+		s.entered = w.inside.enter(now)
+		err := w.target.Call(ctx, w.keys.Key(n))
 		now = w.clock.Now()
+		if w.returned(s, now, err); s.gone {
+			return
+		}
+	}
+}
+
+// returned accounts for the call in progress when it has returned, unless it was given up.
+func (w *worker) returned(s *shift, now time.Duration, err error) {
+	s.gone = !w.inside.leave(s.entered)
+	s.entered = 0
+	if !s.gone {
 		w.ended(now, err)
 	}
 }
@@ -149,22 +173,7 @@ func (w *worker) giveBack() {
 // (Lindley's recursion, over the service times measured). The rest is the
 // generator's.
 func (w *worker) ended(now time.Duration, err error) {
-	w.calling = false
 	w.call.ended = now
 	w.free = w.call.ideal + now - w.call.begun
 	w.recorder.add(&w.call, err)
-}
-
-// A PanicError is a panic of a target.
-type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // of the goroutine, at the panic
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("the target panicked: %v", e.Value) }
-
-// Unwrap returns the value of the panic if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
 }

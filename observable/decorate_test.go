@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/observable"
 )
 
@@ -42,7 +43,7 @@ func tracing(log *[]string, name string) observable.Decorator {
 }
 
 func TestTheFirstDecoratorOfAChainIsTheOutermost(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		var log, enter, leave []string
 		var decorators []observable.Decorator
 		for i := range rapid.IntRange(0, 6).Draw(t, "decorators") {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 func TestBucketsFollowOneAnotherAndAreAnEighthOfADoublingWide(t *testing.T) {
@@ -39,7 +41,7 @@ func TestADurationOutOfRangeIsInTheNearestBucket(t *testing.T) {
 }
 
 func TestEveryDurationIsCountedInItsBucketAndSummedExactly(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		all := rapid.SliceOf(rapid.Int64Range(0, int64(2*time.Hour))).Draw(t, "durations")
 		var h durations
 		var wg sync.WaitGroup

@@ -68,7 +68,9 @@ func TestMetricsHaveTheAttributesAndTheContextOfTheCall(t *testing.T) {
 	var rm metricdata.ResourceMetrics
 	must(t, reader.Collect(background, &rm))
 	id := spans.Ended()[0].SpanContext().SpanID()
+	checked := 0
 	check := func(name string, attrs attribute.Set, exemplars [][]byte) {
+		checked++
 		if v, _ := attrs.Value("tenant"); v.AsString() != "acme" {
 			t.Errorf("%s has the attributes %v", name, attrs.ToSlice())
 		}
@@ -84,6 +86,9 @@ func TestMetricsHaveTheAttributesAndTheContextOfTheCall(t *testing.T) {
 		case metricdata.Histogram[float64]:
 			check(metric.Name, d.DataPoints[0].Attributes, spansOf(d.DataPoints[0].Exemplars))
 		}
+	}
+	if checked != 2 {
+		t.Errorf("%d metrics, want calls and their durations", checked)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/observable"
 )
 
@@ -72,7 +73,7 @@ func TestTheErrorAndTheContextOfAMethodPass(t *testing.T) {
 }
 
 func TestTheFirstInterceptorIsTheOutermostAndEverySetReplacesTheOneBefore(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
+	property.Check(t, func(rt *rapid.T) {
 		methods := users(t)
 		var now []string // the marks of the interceptors that are there
 		for range rapid.IntRange(1, 5).Draw(rt, "steps") {

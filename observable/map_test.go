@@ -296,6 +296,9 @@ func TestTheLatencyInstrumentOfAKeyTakesEveryCall(t *testing.T) {
 			t.Errorf("%s: %v", key, r.all)
 		}
 	}
+	if len(got) != 2 {
+		t.Errorf("instruments of %d keys, want 2", len(got))
+	}
 }
 
 func ExampleMap() {

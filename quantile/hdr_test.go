@@ -20,6 +20,7 @@ import (
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
@@ -45,7 +46,7 @@ func TestHDRKeepsMeanAndExtremesExactlyMergedToo(t *testing.T) {
 }
 
 func TestHDRMeanLiesBetweenTheExtremes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		d := time.Duration(rapid.Int64().Draw(t, "d"))
 		h := hdr()
 		for range rapid.IntRange(1, 1000).Draw(t, "times") {
@@ -83,7 +84,7 @@ var anyDuration = rapid.OneOf(
 // The library finds the rank, and says the highest value of its bucket; ours adds
 // that the extremes, and with them the mean, are exact.
 func TestHDRAnswersAsTheLibraryDoes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		h, library := hdr(), hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
 		var all []time.Duration
 		sum := new(big.Int)
@@ -167,7 +168,7 @@ func TestAnEmptyHDRHasZeroForEverything(t *testing.T) {
 }
 
 func TestHDRSurvivesJSON(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		h, rest := hdr(), hdr()
 		repeat := rapid.IntRange(1, 50).Draw(t, "repeat")
 		for i, v := range rapid.SliceOf(anyDuration).Draw(t, "durations") {

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // What forest says of itself, after any operations.
 func TestForestKeepsItsInvariant(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := QDigestOptions{
 			Epsilon:      rapid.Float64Range(0.01, 0.9).Draw(t, "epsilon"),
 			Uniform:      rapid.Bool().Draw(t, "uniform"),

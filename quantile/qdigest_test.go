@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
@@ -184,10 +185,10 @@ func merge(t testing.TB, into, from *quantile.QDigest) {
 
 func TestQDigestBoundHoldsOnAllDataAndOrdersOfMerging(t *testing.T) {
 	const n = 100_000
-	for _, o := range qdigestSettings {
-		o := qdigest(o).Options()
-		for _, set := range quantiletest.Datasets {
-			values := set.Make(n)
+	for _, set := range quantiletest.Datasets {
+		values := set.Make(n)
+		for _, o := range qdigestSettings {
+			o := qdigest(o).Options()
 			truth := truth(o, values)
 			name := fmt.Sprintf("%+v of %s", o, set.Name)
 			if err := truth.check(qdigest(o, values...)); err != nil {
@@ -377,7 +378,7 @@ func TestQDigestsOfOtherOptionsDoNotMerge(t *testing.T) {
 
 // Whatever is done to it, a digest answers as its bound says.
 func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		o := qdigest(rapid.SampledFrom(qdigestSettings).Draw(t, "options")).Options()
 		type digest struct {
 			*quantile.QDigest

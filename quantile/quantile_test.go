@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
@@ -56,7 +57,7 @@ func TestRankIsTheNearestRank(t *testing.T) {
 }
 
 func TestRankAgreesWithRationalArithmetic(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		num, den := rapid.Int64Range(0, 10_000).Draw(t, "num"), int64(10_000)
 		n := rapid.Uint64Range(1, 1<<36).Draw(t, "n")
 		exact := new(big.Int).Mul(big.NewInt(num), new(big.Int).SetUint64(n))
@@ -100,7 +101,7 @@ func TestErrorOfAnEstimate(t *testing.T) {
 }
 
 func TestTextbookBoundHoldsForAnyDataAndTreeOfMerges(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		const epsilon = 0.2
 		truth, claims := quantile.NewExact(0), quantiletest.Claims{Rank: epsilon, Value: 0.001, Extremes: true}
 		var digests []quantile.Estimator

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // wide are durations of all magnitudes, with duplicates and both ends.
@@ -34,7 +36,7 @@ func repeated(few []time.Duration, n int, seed uint64) []time.Duration {
 }
 
 func TestDurationsAreSortedLikeAnyOthers(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		few := rapid.SliceOfN(wide(), 1, 50).Draw(t, "few")
 		v := repeated(few, rapid.IntRange(1, 3*fewToSort).Draw(t, "n"), rapid.Uint64().Draw(t, "seed"))
 		if rapid.Bool().Draw(t, "ascending") {
@@ -64,7 +66,7 @@ func TestManyDurationsAreNotCopiedToBeSorted(t *testing.T) {
 }
 
 func TestWhatIsAddedLaterIsMergedWithWhatIsSorted(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		e, other := NewExact(rapid.IntRange(0, 2000).Draw(t, "room")), NewExact(0)
 		var want []time.Duration
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {

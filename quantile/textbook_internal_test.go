@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // The two parts of the digest property (section 3.1 of the paper) and its
 // consequence, the size, after any inserts.
 func TestTextbookKeepsTheDigestProperty(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		d, err := NewTextbookQDigest(rapid.Float64Range(0.05, 0.9).Draw(t, "epsilon"))
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +58,7 @@ func checkDigest(t *rapid.T, d *TextbookQDigest) {
 }
 
 func TestLeavesCoverEveryDurationInOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		d := time.Duration(rapid.Int64Range(0, int64(maxLeaf)).Draw(t, "d"))
 		i := leafOf(d)
 		lo, end := leafStart(i), leafStart(i+1)

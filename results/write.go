@@ -224,8 +224,7 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		b.WriteString(": " + strings.Join(reasons, ", "))
 	}
 	b.WriteByte('\n')
-	name := fmt.Sprintf("scenario=%s/target=%s/%s/%s", h.Scenario.Name, h.Scenario.Target, v.Cell.Arm(), v.Cell.Level.Name())
-	if err := benchLine(&b, "Load/"+name, h.Environment.GOMAXPROCS, v.Record.Done+v.Record.Failed, v.Measurements()); err != nil {
+	if err := benchLine(&b, h.BenchName(v.Cell), v.Record.Done+v.Record.Failed, v.Measurements()); err != nil {
 		return "", err
 	}
 	for _, e := range v.Estimates {
@@ -233,22 +232,32 @@ func benchLines(h *Header, v *Visit) (string, error) {
 		if cell.Quantile != "" {
 			cell.Quantile, live = "", "live="+cell.Quantile+"/"
 		}
-		name := fmt.Sprintf("scenario=%s/target=%s/%s/%s/%squantile=%s", h.Scenario.Name, h.Scenario.Target, cell.Arm(), cell.Level.Name(), live, e.Quantile)
-		if err := benchLine(&b, "Estimate/"+name, h.Environment.GOMAXPROCS, e.N, e.Measurements()); err != nil {
+		name := h.benchName("Estimate", cell, live+"quantile="+e.Quantile)
+		if err := benchLine(&b, name, e.N, e.Measurements()); err != nil {
 			return "", err
 		}
 	}
 	return b.String(), nil
 }
 
-// benchLine writes one line of Go benchmark text. The number of processors always
-// ends the name, or a reader takes the end of the last part for it. What is nothing
-// in a unit that is rescaled, such as a CPU time that rounds to 0, is left out.
-func benchLine(b *strings.Builder, name string, procs int, n uint64, all []Measurement) error {
+// BenchName returns the name that visits of a cell have in run.bench, without
+// Benchmark.
+func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load", c) }
+
+// benchName returns the name of a benchmark of a cell. The number of processors always
+// ends it, or a reader takes the end of the last part for it.
+func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
+	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.Target, c.Arm(), c.Level.Name()}, more...)
+	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
+}
+
+// benchLine writes one line of Go benchmark text. What is nothing in a unit that is
+// rescaled, such as a CPU time that rounds to 0, is left out.
+func benchLine(b *strings.Builder, name string, n uint64, all []Measurement) error {
 	if strings.ContainsAny(name, " \t\n") {
 		return fmt.Errorf("results: a blank in the name %q: want none", name)
 	}
-	fmt.Fprintf(b, "Benchmark%s-%d %d", name, procs, n)
+	fmt.Fprintf(b, "Benchmark%s %d", name, n)
 	for _, m := range all {
 		if m.Value == 0 && rescaled(m.Unit) {
 			continue

@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,8 @@ func init() {
 	})
 }
 
-// setenv sets OTEL_ variables, and clears what else is set.
+// setenv sets OTEL_ variables, and clears what else is set. Real endpoints answer when the
+// machine lets them.
 func setenv(t *testing.T, vars ...string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -74,7 +76,7 @@ func setenv(t *testing.T, vars ...string) {
 			t.Setenv(name, "")
 		}
 	}
-	for _, kv := range vars {
+	for _, kv := range append([]string{"EXPORTER_OTLP_TIMEOUT=3600000"}, vars...) {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv("OTEL_"+name, value)
 	}
@@ -82,6 +84,7 @@ func setenv(t *testing.T, vars ...string) {
 
 func setup(t *testing.T, opts lifecycle.Options) *lifecycle.Lifecycle {
 	t.Helper()
+	opts.Timeout = cmp.Or(opts.Timeout, time.Hour)
 	l, err := lifecycle.Setup(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)

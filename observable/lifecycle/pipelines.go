@@ -184,17 +184,23 @@ func openPooled(opts *Options, env *environ) (*pooledSpans, error) {
 }
 
 func (s *pooledSpans) ForceFlush(ctx context.Context) error {
-	err := s.provider.ForceFlush(ctx)
-	if s.exporter != nil {
-		err = errors.Join(err, s.exporter.ForceFlush(ctx))
-	}
-	return err
+	return s.each(func(f flusher) error { return f.ForceFlush(ctx) })
 }
 
 func (s *pooledSpans) Shutdown(ctx context.Context) error {
-	err := s.provider.Shutdown(ctx)
-	if s.exporter != nil {
-		err = errors.Join(err, s.exporter.Shutdown(ctx))
+	return s.each(func(f flusher) error { return f.Shutdown(ctx) })
+}
+
+// each does what empties the provider and then the exporter. The error includes why the
+// endpoint refused spans before the exporter was asked to wait for them.
+func (s *pooledSpans) each(do func(flusher) error) error {
+	if s.exporter == nil {
+		return do(s.provider)
+	}
+	before := s.exporter.Counts()
+	err := errors.Join(do(s.provider), do(s.exporter))
+	if lost := s.exporter.Lost(before); !errors.Is(err, lost) {
+		err = errors.Join(err, lost)
 	}
 	return err
 }

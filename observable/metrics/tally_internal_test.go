@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/observable"
 )
 
@@ -106,7 +107,7 @@ func (m *model) finish() {
 }
 
 func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		m := &model{t: t, timed: rapid.Bool().Draw(t, "timed"), now: observable.Stats{Key: "a"}}
 		a := newAccount(func() []observable.Stats {
 			m.registerOrRemove()

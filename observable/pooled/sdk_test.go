@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
@@ -326,7 +327,7 @@ func TestAnyOperationsExportWhatTheSDKExports(t *testing.T) {
 		}
 		return func(s trace.Span) { s.SetAttributes(attrs...) }
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		steps := rapid.SliceOfN(step, 0, 20).Draw(t, "steps")
 		attrs := kvs.Draw(t, "attributes at start")
 		checkSameAsSDK(t, one(func(s trace.Span) {

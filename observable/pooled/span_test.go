@@ -142,6 +142,8 @@ func TestASpanIsTimedByTheWallClock(t *testing.T) {
 	})
 }
 
+// Of random ids two are the same with a chance of 1 in 10^12, and a byte has fewer than
+// 200 values with one of 1 in 10^150.
 func TestIDsAreUniqueAndRandom(t *testing.T) {
 	const n = 2000
 	tr := start(t, pooled.Options{}).Tracer("t")
@@ -164,7 +166,7 @@ func TestIDsAreUniqueAndRandom(t *testing.T) {
 		t.Errorf("%d trace ids and %d span ids for %d spans", len(traces), len(spans), n)
 	}
 	for i, seen := range values {
-		if len(seen) < 200 { // 256 are possible, and all but one in e^8 is seen
+		if len(seen) < 200 { // of 256
 			t.Errorf("byte %d has %d values", i, len(seen))
 		}
 	}

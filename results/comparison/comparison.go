@@ -1,16 +1,25 @@
-// Package comparison says whether one set of measurements is worse than another, and how
-// sure that is.
+// Package comparison decides whether one set of measurements is worse than another, and says how sure that is.
 //
-// A [Cell] is what was measured of one thing in one unit, of a base and of a head. [Judge]
-// estimates by how much the head differs, with an interval of 95%, and gives each cell a
-// verdict: regressed only if the interval lies wholly beyond the margin and the p-value,
-// corrected for how many cells there are, is below 5%. What cannot be told is
-// inconclusive, and says why and how many rounds would do; it is never a pass.
+// A [Cell] holds what was measured of one thing in one unit: values of a base and values of a head. [Judge] takes all
+// cells of a question. For each it estimates by how much the head differs, with a 95% interval, and gives a verdict.
 //
-// Where measurements come in rounds, i-th with i-th, what slowed down a round slowed down
-// both, and pairs see through it; else all of one are set against all of the other.
+// The primary cells of a call are one family: their p-values are corrected together, so that the chance of calling
+// any of them regressed or improved although nothing changed is at most 5%. A cell is regressed only if its interval
+// lies wholly beyond the margin and its corrected p-value is below 5%. A cell that cannot be decided is
+// inconclusive, with the reason and how many rounds would decide it; it never counts as a pass. [Cell.Exploratory]
+// cells are estimated and never judged. [OfRun] makes the cells of a run from its scenario, [OfRuns] those of two runs.
 //
-// Judging 10,000 cells of 12 rounds takes some 100 ms.
+// If values come in rounds, the i-th of the base with the i-th of the head, then whatever slowed down a round slowed
+// down both, and differences within rounds leave it out. A paired cell is tested twice, by differences within rounds
+// and by ranks across all values; the smaller p-value is doubled. README.md describes the procedure, what it can find
+// in how many rounds, and what it does not cover.
+//
+// The statistics are nonparametric: Hodges and Lehmann's estimates and intervals (Annals of Mathematical Statistics
+// 34, 1963), Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945), Mann and Whitney's rank-sum test (Annals of
+// Mathematical Statistics 18, 1947), and Holm's correction (Scandinavian Journal of Statistics 6, 1979). Equivalence
+// is decided by two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
+// Exploratory cells are marked by Benjamini and Hochberg's procedure (Journal of the Royal Statistical Society B 57,
+// 1995).
 package comparison
 
 import (
@@ -18,165 +27,221 @@ import (
 	"math"
 	"slices"
 
-	"golang.org/x/perf/benchmath"
-
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Verdict is what there is to say of a cell.
+// A Verdict says what the measurements of a cell show.
 type Verdict string
 
 // The verdicts.
 const (
-	Improved     Verdict = "improved"
-	Regressed    Verdict = "regressed"
+	Improved     Verdict = "improved"     // better by more than the margin
+	Regressed    Verdict = "regressed"    // worse by more than the margin
+	Better       Verdict = "better"       // better, but perhaps by less than the margin
+	Worse        Verdict = "worse"        // worse, but perhaps by less than the margin
 	Equivalent   Verdict = "equivalent"   // the interval lies within the margin
-	Inconclusive Verdict = "inconclusive" // the reason is beside it
-	NotJudged    Verdict = "not judged"   // no direction of the unit is better
+	Inconclusive Verdict = "inconclusive" // Result.Why has the reason
+	NotJudged    Verdict = "not judged"   // neither direction of the unit is better
+	Exploratory  Verdict = "exploratory"  // shown with an interval of its own, as Cell.Exploratory asks
 )
 
-// Alpha is the chance of calling any of a family of cells worse or better though none is.
-const Alpha = 0.05
-
-// MinPairs is the least number of rounds that give an interval of 95%.
-const MinPairs = 6
-
-// A Cell is what was measured.
-type Cell struct {
-	Name string // of what, such as a row and its configuration
-	Rule Rule   // of its unit
-	Base []float64
-	Head []float64
-	// Paired says that the i-th values of both are of one round. There are as many.
-	Paired bool
+// Differs reports whether the verdict is that head and base differ. Only then may a sentence say by how much.
+func (v Verdict) Differs() bool {
+	return v == Improved || v == Regressed || v == Better || v == Worse || v == Expected
 }
 
-// A Result is a cell that was judged.
+// Undecided reports whether the verdict leaves open if the difference is beyond the margin.
+func (v Verdict) Undecided() bool { return v == Better || v == Worse || v == Inconclusive }
+
+// Judged reports whether the cell was judged at all.
+func (v Verdict) Judged() bool { return v != NotJudged && v != Exploratory }
+
+// Alpha is the largest chance of calling any cell of a family different although none is.
+const Alpha = 0.05
+
+// MinPairs is the smallest number of rounds with a 95% interval.
+const MinPairs = 6
+
+// A Cell is what was measured of one thing in one unit.
+type Cell struct {
+	Name string // such as a row and its configuration
+	Rule Rule   // how its unit is judged
+	Base []float64
+	Head []float64
+	// Paired says that Base[i] and Head[i] were measured in the same round, in random order. Both have the same length.
+	Paired bool
+	// Exploratory keeps the cell out of the family: it gets an interval, and no verdict about better or worse.
+	Exploratory bool
+	// Incomparable says why the values must not be compared, if they must not. The cell is then inconclusive for that
+	// reason, and not one of the family; it may have no values.
+	Incomparable string
+}
+
+// A Result is a cell and what was made of it.
 type Result struct {
 	Cell
 	BaseMedian, HeadMedian float64
-	// Shift is by how much the head differs, and Low to High where that lies with
-	// Confidence: shares of the base, or amounts if Absolute. They are NaN if they are not
-	// known.
+	// Shift estimates by how much the head differs; the true difference lies between Low and High with Confidence.
+	// They are shares of the base, or amounts in the unit if Absolute. They are NaN if there are too few values.
+	// For a unit that is said to be exact, Low and High are the smallest and the largest difference measured.
 	Shift, Low, High float64
 	Confidence       float64
 	Absolute         bool
-	P                float64 // of there being no difference; NaN if it was not tested
-	Adjusted         float64 // P for all cells of the family, by Holm's procedure
-	Verdict          Verdict
-	Why              string // the reason for which it is inconclusive, or a remark
+	// P is the p-value of no difference, or NaN if there is none. Without pairs it is benchstat's.
+	P float64
+	// Adjusted is P after Holm's correction for the Family of cells. It is NaN for cells that have no P or no family.
+	Adjusted float64
+	Family   int // the number of cells corrected together; 0 if this cell is not one of them
+	// TooFew reports that no measurement of so few values could have shown a difference among so many cells.
+	TooFew  bool
+	Verdict Verdict
+	// Marked reports that an exploratory cell is among those that Benjamini and Hochberg's procedure finds at 5%.
+	Marked bool
+	Why    string // the reason of an undecided verdict, or a remark
 }
 
-// Judge judges cells together: they are one family. Values are finite. An error tells of
-// cells that cannot be judged at all, and what would help; there are no results then.
+// Judge judges cells. The primary ones among them, which are neither exploratory nor said to be exact nor without a
+// better direction, are one family. All values are finite. An error names the cells that cannot be judged and says
+// what would help; then there are no results.
 func Judge(cells []Cell) ([]Result, error) {
-	all := make([]Result, len(cells))
+	all := make([]reading, len(cells))
+	null := newNulls()
 	var faults faults
-	var family []int // those that a p-value decides on
-	for i, c := range cells {
-		r, err := measure(c)
-		if err != nil {
-			faults.add(&c, err)
-			continue
+	for i := range cells {
+		if err := all[i].measure(&cells[i], null); err != nil {
+			faults.add(&cells[i], err)
 		}
-		if !math.IsNaN(r.P) && c.Rule.Better != Neither {
-			family = append(family, i)
-		}
-		all[i] = *r
 	}
 	if err := faults.join(); err != nil {
 		return nil, err
 	}
-	p := make([]float64, len(family))
-	for i, k := range family {
-		p[i] = all[k].P
-	}
-	for i, adjusted := range holm(p) {
-		all[family[i]].Adjusted = adjusted
-	}
+	var primary, exploratory, rest family
 	for i := range all {
-		all[i].judge(len(family))
+		r := &all[i]
+		switch {
+		case r.Incomparable != "":
+		case r.Exploratory:
+			exploratory = append(exploratory, r)
+		case r.Rule.Better == Neither || r.Rule.Exact:
+			rest = append(rest, r)
+		default:
+			primary = append(primary, r)
+		}
 	}
-	return all, nil
+	for _, f := range []family{primary, exploratory, rest} {
+		f.test()
+	}
+	primary.correct()
+	exploratory.mark()
+	judged := make([]Result, len(all))
+	for i := range all {
+		all[i].judge()
+		judged[i] = all[i].Result
+	}
+	return judged, nil
 }
 
-// measure is all of a result but its verdict.
-func measure(c Cell) (*Result, error) {
-	if len(c.Base) == 0 || len(c.Head) == 0 {
-		return nil, fmt.Errorf("%d values of the base and %d of the head: want some of both", len(c.Base), len(c.Head))
-	}
-	if c.Paired && len(c.Base) != len(c.Head) {
-		return nil, fmt.Errorf("%d rounds of the base and %d of the head: want pairs", len(c.Base), len(c.Head))
-	}
-	lowest := math.Inf(1)
-	for _, x := range slices.Concat(c.Base, c.Head) {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("it has the value %v: want finite numbers", x)
-		}
-		lowest = min(lowest, x)
-	}
+// A reading is a result in the making.
+type reading struct {
+	Result
+	signedRank, rankSum float64 // the p-values of the two tests; NaN if a test was not made
+	least               float64 // the smallest P that so many values can have
+	correlation         float64 // between base and head within rounds; NaN if it is unknown
+	opposed             bool    // P is that of the signed ranks alone
+}
+
+// measure checks c and sets everything that depends on c alone.
+func (r *reading) measure(c *Cell, null *nulls) error {
 	nan := math.NaN()
-	r := &Result{Cell: c, BaseMedian: results.Median(c.Base), HeadMedian: results.Median(c.Head),
-		Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan}
+	*r = reading{Result: Result{Cell: *c, BaseMedian: nan, HeadMedian: nan, Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan},
+		signedRank: nan, rankSum: nan, least: 1, correlation: nan}
+	if len(c.Base) > 0 && len(c.Head) > 0 {
+		r.BaseMedian, r.HeadMedian = results.Median(c.Base), results.Median(c.Head)
+	}
+	if c.Incomparable != "" {
+		return nil
+	}
+	lowest, err := c.check()
+	if err != nil {
+		return err
+	}
 	m := c.Rule.Margin
 	switch {
 	case lowest > 0:
 		r.Absolute = m.byAmount()
-	case c.Rule.Better == Neither, allZero(c.Base) && allZero(c.Head):
+	case c.Exploratory, c.Rule.Better == Neither, constant(slices.Concat(c.Base, c.Head)):
 		r.Absolute = true
 	case math.IsNaN(m.Amount):
-		return nil, &NoAmountError{c.Rule.Unit, lowest}
+		return &NoAmountError{c.Rule.Unit, lowest}
 	default:
 		r.Absolute = true
 	}
-	r.shift()
-	return r, nil
+	r.estimate(null)
+	if math.IsInf(r.Shift, 0) || math.IsInf(r.Low, 0) || math.IsInf(r.High, 0) {
+		return fmt.Errorf("its values, such as %v and %v, are too far apart to subtract or divide",
+			r.BaseMedian, r.HeadMedian)
+	}
+	return nil
 }
 
-func allZero(x []float64) bool {
-	return !slices.ContainsFunc(x, func(x float64) bool { return x != 0 })
+// check returns the smallest value, or an error that says why c cannot be judged.
+func (c *Cell) check() (lowest float64, err error) {
+	if len(c.Base) == 0 || len(c.Head) == 0 {
+		return 0, fmt.Errorf("%d values of the base and %d of the head: want some of both", len(c.Base), len(c.Head))
+	}
+	if c.Paired && len(c.Base) != len(c.Head) {
+		return 0, fmt.Errorf("%d rounds of the base and %d of the head: want pairs", len(c.Base), len(c.Head))
+	}
+	lowest = math.Inf(1)
+	for _, side := range [][]float64{c.Base, c.Head} {
+		for _, x := range side {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return 0, fmt.Errorf("it has the value %v: want finite numbers", x)
+			}
+			lowest = min(lowest, x)
+		}
+	}
+	if c.Exploratory {
+		return lowest, nil
+	}
+	return lowest, c.Rule.check()
 }
 
-// constant tells whether all values are the same.
-func constant(x []float64) bool {
-	return !slices.ContainsFunc(x, func(v float64) bool { return v != x[0] })
-}
-
-// shift estimates the difference.
-func (r *Result) shift() {
+// estimate sets the shift with its interval, and the p-values.
+func (r *reading) estimate(null *nulls) {
 	scale, back := math.Log, math.Expm1
 	if r.Absolute {
-		same := func(x float64) float64 { return x }
-		scale, back = same, same
+		scale = func(x float64) float64 { return x }
+		back = scale
 	}
 	a, b := mapped(r.Base, scale), mapped(r.Head, scale)
-	var s shift
+	var e estimate
 	switch {
-	case r.exact():
-		d := b[0] - a[0]
-		s = shift{d, d, d, math.NaN(), 1}
-	case r.Paired && len(a) >= MinPairs:
-		d := make([]float64, len(a))
-		for i := range a {
-			d[i] = b[i] - a[i]
-		}
-		s = paired(d)
-	case r.Paired:
+	case r.Rule.Exact:
+		e = extremes(a, b)
+	case r.Paired && len(a) < MinPairs:
 		return
+	case r.Paired:
+		d := differences(r.Base, r.Head, r.Absolute)
+		e = ofPairs(d, null)
+		r.signedRank, r.rankSum = signedRank(d, null), rankSum(r.Base, r.Head, null)
+		if apart(a, b, resolutionOf(r.Base, r.Head, r.Absolute)) {
+			r.rankSum = min(r.rankSum, apartP(len(a)))
+		}
+		if !constant(r.Base) && !constant(r.Head) {
+			r.correlation = correlation(a, b)
+		}
+		r.least = leastPaired(len(a))
 	default:
-		p := min(benchmath.AssumeNothing.Compare(sample(r.Base), sample(r.Head)).P, 1)
-		if c, _ := rankSumBound(len(a), len(b)); c == 0 {
-			r.P = p
+		r.rankSum = rankSum(r.Base, r.Head, null)
+		c, confidence := null.rankSumBound(len(a), len(b))
+		if c == 0 {
 			return
 		}
-		s = unpaired(a, b, p)
+		e = ofSamples(a, b, c, confidence)
+		r.least = leastRankSum(len(a), len(b))
 	}
-	r.Shift, r.Low, r.High, r.P, r.Confidence = back(s.mid), back(s.low), back(s.high), s.p, s.confidence
-}
-
-// exact tells whether the cell is of a unit that does not vary, and did not.
-func (r *Result) exact() bool {
-	return r.Rule.Exact && constant(r.Base) && constant(r.Head)
+	r.Shift, r.Low, r.High, r.Confidence = back(e.mid), back(e.low), back(e.high), e.confidence
 }
 
 func mapped(x []float64, f func(float64) float64) []float64 {
@@ -185,126 +250,4 @@ func mapped(x []float64, f func(float64) float64) []float64 {
 		y[i] = f(x[i])
 	}
 	return y
-}
-
-func sample(x []float64) *benchmath.Sample {
-	return benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds)
-}
-
-// judge gives r its verdict, as one of a family.
-func (r *Result) judge(family int) {
-	if r.Rule.Better == Neither {
-		r.Verdict = NotJudged
-		return
-	}
-	if math.IsNaN(r.Shift) {
-		r.Verdict, r.Why = Inconclusive, r.tooFew(family)
-		return
-	}
-	low, high := r.Low, r.High // of how much worse it is
-	if r.Rule.Better == Higher {
-		low, high = -r.High, -r.Low
-	}
-	worse, better := r.beyond()
-	sure := r.exact() || r.Adjusted < Alpha
-	switch {
-	case low > worse && sure:
-		r.Verdict = Regressed
-	case high < -better && sure:
-		r.Verdict = Improved
-	case low > worse || high < -better:
-		r.Verdict, r.Why = Inconclusive, r.tooMany(family)
-	case low >= -better && high <= worse:
-		r.Verdict = Equivalent
-	case low > 0 || high < 0:
-		r.Verdict, r.Why = Inconclusive, "it differs, but whether by more than the margin is not clear"
-	default:
-		r.Verdict, r.Why = Inconclusive, "it varies too much for the margin"
-	}
-	if r.Rule.Exact && !r.exact() {
-		r.Why = remark(r.Why, "it varies, though it is said to be exact")
-	}
-}
-
-func remark(why, more string) string {
-	if why == "" {
-		return more
-	}
-	return why + "; " + more
-}
-
-// beyond is where the margin ends, for the worse and for the better, in the terms of the
-// shift. If the margin is a share and an amount, both must be exceeded.
-func (r *Result) beyond() (worse, better float64) {
-	m := r.Rule.Margin
-	if r.Absolute {
-		// A share of a base that may be 0 says nothing; of one that is not, it adds to
-		// the amount.
-		amount := m.Amount
-		if math.IsNaN(amount) {
-			amount = 0
-		}
-		if !math.IsNaN(m.Share) {
-			amount = max(amount, m.Share*math.Abs(r.BaseMedian))
-		}
-		return amount, amount
-	}
-	// As many steps up as down: 5% up is undone by 4.76% down.
-	share := m.Share
-	if !math.IsNaN(m.Amount) {
-		share = max(share, m.Amount/r.BaseMedian)
-	}
-	up, down := share, share/(1+share)
-	if r.Rule.Better == Higher {
-		up, down = down, up
-	}
-	return up, down
-}
-
-// tooFew says how many rounds would give an interval.
-func (r *Result) tooFew(family int) string {
-	return fmt.Sprintf("%s cannot show this: need %d", r.rounds(), max(r.need(1), r.least()))
-}
-
-// tooMany is why an interval beyond the margin is not enough.
-func (r *Result) tooMany(family int) string {
-	if least := leastP(len(r.Base), len(r.Head), r.Paired) * float64(family); least >= Alpha {
-		return fmt.Sprintf("%s cannot show this among %d cells: need %d", r.rounds(), family, r.need(family))
-	}
-	return fmt.Sprintf("it is beyond the margin, but among %d cells that may be chance (p=%.3f)", family, r.Adjusted)
-}
-
-func (r *Result) rounds() string {
-	switch n, m := len(r.Base), len(r.Head); {
-	case n == 1 && m == 1:
-		return "one round"
-	case n == m:
-		return fmt.Sprintf("%d rounds", n)
-	default:
-		return fmt.Sprintf("%d and %d rounds", n, m)
-	}
-}
-
-// least is how many rounds of both give an interval.
-func (r *Result) least() int {
-	if r.Paired {
-		return MinPairs
-	}
-	return 4
-}
-
-// need is how many rounds of both can show a difference in a family of that size.
-func (r *Result) need(family int) int { return Need(family, r.Paired) }
-
-// Need is how many rounds can show a difference among so many cells at all: with fewer,
-// the clearest is not clear enough, and a gate can never fire.
-func Need(family int, paired bool) int {
-	n := 1
-	for leastP(n, n, paired)*float64(max(family, 1)) >= Alpha {
-		n++
-	}
-	if paired {
-		n = max(n, MinPairs)
-	}
-	return n
 }

@@ -28,14 +28,23 @@ func (d Direction) String() string { return [...]string{"neither", "lower", "hig
 type Rule struct {
 	Unit   string // as benchstat has it: ns are sec, MB are B
 	Better Direction
-	// Exact says that a value is the same each time: any difference is one, even of a
-	// single round. If values vary they are judged like others.
+	// Exact says that a value is the same each time: any difference beyond the margin is one, even of a single round.
+	// The margin is 0, unless the user named one.
 	Exact  bool
 	Margin Margin
 }
 
-// A Margin is how much worse is still as good. NaN is none. If both are set, both must be
-// exceeded.
+// check returns an error if the margin can never be exceeded.
+func (r Rule) check() error {
+	if r.Better == Higher && r.Margin.Share >= 1 {
+		return fmt.Errorf("its margin is %s, and of what is better if it is higher no more than 100%% can be lost: "+
+			"want a smaller share", r.Margin)
+	}
+	return nil
+}
+
+// A Margin is how much worse is still as good, and how much better is no better. NaN is none. If both are set, both
+// must be exceeded. Exactly the margin is not beyond it.
 type Margin struct {
 	Share  float64 // of the base, such as 0.05
 	Amount float64 // in the unit
@@ -78,7 +87,8 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 		x, numberErr := strconv.ParseFloat(number, 64)
 		switch {
 		case numberErr != nil || !(x >= 0 && x <= math.MaxFloat64) || percent && signed:
-			return "", Margin{}, fmt.Errorf("margin of %s: %q is none: want a share such as 5%%, an amount such as +100, or 0", unit, part)
+			return "", Margin{}, fmt.Errorf("margin of %s: %q is none: want a share such as 5%%, an amount such as +100, or 0",
+				unit, part)
 		case percent:
 			of, x = &m.Share, x/100
 		case signed:
@@ -87,7 +97,8 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 			m.Share, m.Amount = 0, 0
 			continue
 		default:
-			return "", Margin{}, fmt.Errorf("margin of %s: %q may be a share or an amount: want %s%% or +%s", unit, part, number, number)
+			return "", Margin{}, fmt.Errorf("margin of %s: %q may be a share or an amount: want %s%% or +%s",
+				unit, part, number, number)
 		}
 		if !math.IsNaN(*of) {
 			return "", Margin{}, fmt.Errorf("margin of %s: %q names two of one kind", unit, text)
@@ -125,7 +136,8 @@ func direction(unit string) Direction {
 	switch {
 	case unit == "B/s", strings.HasSuffix(unit, "-qps"), strings.HasSuffix(unit, "/s"):
 		return Higher
-	case strings.HasSuffix(unit, "/op"), strings.HasSuffix(unit, "-sec"), strings.HasSuffix(unit, "-bytes"), strings.HasSuffix(unit, "-ns"):
+	case strings.HasSuffix(unit, "/op"), strings.HasSuffix(unit, "-sec"), strings.HasSuffix(unit, "-bytes"),
+		strings.HasSuffix(unit, "-ns"):
 		return Lower
 	}
 	return Neither
@@ -138,7 +150,8 @@ type NoAmountError struct {
 }
 
 func (e *NoAmountError) Error() string {
-	return fmt.Sprintf("it has the value %v, of which no share can be taken: want a margin that is an amount, such as --margin '%s=+1'", e.Lowest, e.Unit)
+	return fmt.Sprintf("it has the value %v, of which no share can be taken: want a margin that is an amount, "+
+		"such as --margin '%s=+1'", e.Lowest, e.Unit)
 }
 
 // faults are what is wrong with cells, each with the cells it is wrong with.

@@ -145,7 +145,7 @@ const fortioThreads = 4
 // its maximal rate if it is not paced. An exact number of calls makes its schedule
 // n/rate for each thread; with a duration it stretches that by one gap.
 func fortio(threads int, paced bool) peer {
-	drive := func(ctx context.Context, l *load) (account, error) {
+	drive := func(_ context.Context, l *load) (account, error) {
 		log.SetLogLevelQuiet(log.Critical)
 		stop := periodic.NewAborter()
 		options := periodic.RunnerOptions{
@@ -157,18 +157,18 @@ func fortio(threads int, paced bool) peer {
 		}
 		runner := periodic.NewPeriodicRunner(&options)
 		for i := range threads { // only now: it clears those that it is made with
-			runner.Options().Runners[i] = &fortioThread{load: l, next: i, threads: threads}
+			runner.Options().Runners[i] = &fortioThread{load: l, stop: stop, next: i, threads: threads}
 		}
-		defer context.AfterFunc(ctx, func() { stop.Abort(false) })()
 		result := runner.Run()
 		return account{made: int(result.DurationHistogram.Count)}, nil
 	}
 	return peer{fmt.Sprintf("fortio, %d thread%s", threads, plural(threads)), threads, drive}
 }
 
-// A fortioThread makes every so many-th call.
+// A fortioThread makes every so many-th call, and stops the run when the load is over.
 type fortioThread struct {
 	load          *load
+	stop          *periodic.Aborter
 	next, threads int
 	_             [64]byte // keeps threads off each other's cache lines
 }
@@ -178,6 +178,9 @@ var _ periodic.Runnable = (*fortioThread)(nil)
 func (f *fortioThread) Run(context.Context, periodic.ThreadID) (bool, string) {
 	f.load.call(f.next)
 	f.next += f.threads
+	if f.load.over.Load() {
+		f.stop.Abort(false)
+	}
 	return true, ""
 }
 

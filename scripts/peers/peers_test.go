@@ -66,7 +66,6 @@ func TestEveryPeerStopsWhenItsTimeIsUp(t *testing.T) {
 						runtime.Gosched()
 					}
 				}
-				runtime.Gosched() // lets fortio be told
 			}
 			r, err := p.run(ctx, l, time.Hour, nil)
 			if err != nil {

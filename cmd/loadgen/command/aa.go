@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -58,7 +55,11 @@ func (a *aa) run(ctx context.Context) error {
 			return unusable(fmt.Errorf("a visit in round %d was not measured: %s", v.Round, v.Error))
 		}
 	}
-	r, err := selftest.NewAA(env, s.Cells()[0].String(), pairs(one, other), s.Rounds, s.Seed)
+	contests, err := comparison.OfRuns(one, other, comparison.Options{})
+	if err != nil {
+		return unusable(err)
+	}
+	r, err := selftest.NewAA(env, s.Cells()[0].String(), comparison.Results(contests), s.Rounds, s.Seed)
 	if err != nil {
 		return unusable(err)
 	}
@@ -117,46 +118,4 @@ func (s *side) close(complete bool) (*results.Run, error) {
 		return nil, err
 	}
 	return results.Read(s.writer.JSONPath())
-}
-
-// pairs are the figures of all cells in the rounds in which both sides were measured.
-// Estimators have none there: see run.bench for them.
-func pairs(base, head *results.Run) (all []comparison.Cell) {
-	type place struct {
-		cell  scenarios.Cell
-		round int
-		unit  string
-	}
-	figures := func(run *results.Run) map[place]float64 {
-		m := map[place]float64{}
-		for _, v := range run.Visits {
-			if !v.Usable() || v.Record.Offered == 0 {
-				continue
-			}
-			for _, x := range v.Measurements() {
-				if value, unit := benchunit.Tidy(x.Value, x.Unit); value != 0 || unit == x.Unit {
-					m[place{v.Cell, v.Round, x.Unit}] = value // but for one too small for its clock
-				}
-			}
-		}
-		return m
-	}
-	a, b := figures(base), figures(head)
-	for _, cell := range base.Scenario.Cells() {
-		for _, u := range results.Units {
-			_, unit := benchunit.Tidy(math.NaN(), u.Name)
-			c := comparison.Cell{Name: cell.String(), Rule: comparison.DefaultRule(unit), Paired: true}
-			for round := 1; round <= base.Scenario.Rounds; round++ {
-				x, okX := a[place{cell, round, u.Name}]
-				y, okY := b[place{cell, round, u.Name}]
-				if okX && okY {
-					c.Base, c.Head = append(c.Base, x), append(c.Head, y)
-				}
-			}
-			if len(c.Base) > 0 && c.Rule.Better != comparison.Neither {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
 }

@@ -53,11 +53,15 @@ carries it: whether its visits hold one after the other, or fewer than half of t
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
 goes on, for another --budget if so said, in which what was spent counts.
 
-With --scaling, throughput at so many workers is measured after the search, beyond its
-budget: each worker calls again once its call has ended (a closed loop). That is a visit
-as long as --probe for each arm and number, in three rounds, each in random order. The
-medians, and the Universal Scalability Law that fits them or why none does, are printed,
-and are in capacity.json, where loadgen capacity plan finds them. They change no exit code.
+With --scaling, it measures throughput at these numbers of workers after the search,
+beyond its budget: each worker calls again once its call has ended (a closed loop). Each
+arm and number gets a visit as long as --probe in each of three rounds, in random order.
+It fits the Universal Scalability Law to the medians, and prints the coefficients, or why
+the law does not fit: a plateau, throughput that grows faster than the workers, or medians
+that are off the law by more than visits differ. The fit is to logarithms, so that every
+number of workers counts alike; fits to throughputs, such as of the R package usl, follow
+the greatest ones, and find other coefficients. All visits are in capacity.json, where
+loadgen capacity plan finds them. They change no exit code.
 
 Exit codes:
 0 every arm has a rate to rely on, and a capacity as precise as was asked, or carries what
@@ -120,7 +124,8 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
 	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
-	f.StringVar(&o.scaling, "scaling", "", "Measure throughput at these numbers of workers, too, and fit how it scales. Takes a comma-separated `list` of 6 to 64 of them, such as 1,2,3,4,6,8.")
+	f.StringVar(&o.scaling, "scaling", "", "Measure throughput at these numbers of workers, too, and fit how it scales. "+
+		"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
 	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
 	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}, "scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {

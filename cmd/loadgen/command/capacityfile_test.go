@@ -38,7 +38,7 @@ func TestASearchDoesNotBeginWhereAnotherIsRunning(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unlock() })
 	code, _, log := execute(t, "capacity", "--slo", "p99<50ms", "--out", out)
-	if code != exitUnusable || strings.Count(log, "another search is running here") != 1 {
+	if code != exitUnusable || strings.Count(log, "another loadgen searches there") != 1 {
 		t.Errorf("exit %d\n%s", code, log)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,13 +20,27 @@ func newCapacityPlan() *cobra.Command {
 		Use:   "plan [RESULT]",
 		Short: "Say how many instances carry a peak, with headroom left after failures",
 		Long: `Says how many instances are needed so that, after --failures of them are lost, the
-rest carry --peak and --headroom of their capacity is left:
+rest carry --peak with --headroom left. In the mean each of them is offered
 
-  peak / ((instances - failures) x capacity) <= 1 - headroom
+  peak / (instances - failures)
 
-RESULT is what loadgen capacity measured: its directory, or its capacity.json; or a
-capacity is given by --capacity. Instances are rounded up, and are those for the low
-end of the capacity's 95% interval; 9 to 10 says that at its high end 9 would do.
+calls a second. The plan assumes that calls reach instances at random, so that over a
+visit each is offered a Poisson number of calls (Kingman, Poisson Processes, 1993), and
+some get more than others. It finds the fewest instances for which, in 95% of visits, the
+busiest is offered at most
+
+  (1 - headroom) x the rate at which visits held
+
+Each instance then keeps the objectives in at least as many of its visits as the search
+saw at that rate. All of them do so in the same visit less often, the more there are;
+--headroom covers that, too.
+
+RESULT is what loadgen capacity measured: its directory, or its capacity.json. Visits are
+as long as its probes. The rate at which visits held is the confirmed one, or else the
+low end of the capacity's 95% interval. The first line of the plan names every reason to
+doubt the search, such as that it did not confirm its answer. --capacity gives a capacity
+instead: the plan uses the low end of its interval, and visits of 2s, or of 2,208 calls if
+those take longer.
 
 For each arm it prints the instances, how busy they are in normal and in failure, what
 the arm costs in instances and in cores per million calls a second beside the first
@@ -36,9 +51,9 @@ several numbers of workers, the Universal Scalability Law says how an instance s
 throughput of each arm with its capacity, and the curve of the law. -o writes to a file
 in any format, which is written anew, and prints its name.
 
-It takes load to be spread evenly, and instances to fail one by one. Uneven balancing,
-failures of many at once such as of a zone, retries, and what instances share
-are left out: choose --failures and --headroom so that they allow for these.
+It assumes that instances fail one by one. It leaves out balancing that is uneven beyond
+chance, failures of many at once such as of a zone, retries, and what instances share:
+choose --failures and --headroom so that they allow for these.
 
 It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z
@@ -72,15 +87,14 @@ var planFormats = append(slices.Clone(fleet.Formats), formatHTML)
 
 // planFlags are as they were given.
 type planFlags struct {
-	peak, headroom, capacity, format, out string
-	failures                              int
+	peak, headroom, failures, capacity, format, out string
 }
 
 func (f *planFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.peak, "peak", "", "The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
 	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
-	flags.IntVar(&f.failures, "failures", 1, "How many `instances` are lost, 0 to 1000.")
+	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
 	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
 	flags.StringVar(&f.format, "format", planFormats[0], "The `format` to write: "+strings.Join(planFormats, ", ")+".")
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
@@ -100,7 +114,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
 		}
 	}
-	ask := fleet.Ask{Peak: 1, Failures: f.failures} // 1 is checked in vain if the flag is wrong
+	ask := fleet.Ask{Peak: 1} // which is checked in vain if the flag is wrong
 	if f.peak == "" {
 		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together carry, such as 250000"))
 	} else if qps, err := bench.ParseQPS(f.peak); err != nil {
@@ -109,9 +123,10 @@ func (f *planFlags) plan(args []string) (string, error) {
 		ask.Peak = qps.Float()
 	}
 	var err error
-	ask.Headroom, err = parseShare(f.headroom)
+	ask.Headroom, err = parseHeadroom(f.headroom)
 	wrong("headroom", err)
-	errs = append(errs, ask.Check())
+	ask.Failures, err = parseFailures(f.failures)
+	wrong("failures", err)
 	if !slices.Contains(planFormats, f.format) {
 		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(planFormats, ", ")))
 	}
@@ -129,6 +144,28 @@ func (f *planFlags) plan(args []string) (string, error) {
 		return b.String(), err
 	}
 	return plan.Format(f.format)
+}
+
+// parseHeadroom parses a share such as 30% or 0.3.
+func parseHeadroom(text string) (float64, error) {
+	number, isPercent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0 && x <= fleet.MostHeadroom) {
+		return 0, fmt.Errorf("%q is not valid: want 0%% to %v%%, such as 30%% or 0.3", text, 100*fleet.MostHeadroom)
+	}
+	return x, nil
+}
+
+// parseFailures parses a number of instances.
+func parseFailures(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > fleet.MostFailures {
+		return 0, fmt.Errorf("%q is not valid: want a whole number, 0 to %d", text, fleet.MostFailures)
+	}
+	return n, nil
 }
 
 // measured are the capacities: of a result, or of the flag.

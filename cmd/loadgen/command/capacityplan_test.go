@@ -97,7 +97,8 @@ func TestCapacityPlanInJSONIsThatOfTheText(t *testing.T) {
 		Arms     []struct {
 			Arm       string
 			Instances int
-			AtHigh    int `json:"instances_at_high"`
+			Told      float64
+			Caveats   []string
 			WhatIf    []struct {
 				Headroom            float64
 				Failures, Instances int
@@ -107,10 +108,13 @@ func TestCapacityPlanInJSONIsThatOfTheText(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &p); err != nil {
 		t.Fatal(err)
 	}
-	if p.Schema != 1 || p.Peak != 250000 || p.Headroom != 0.3 || p.Failures != 1 || len(p.Arms) != 3 {
+	if p.Schema != 2 || p.Peak != 250000 || p.Headroom != 0.3 || p.Failures != 1 || len(p.Arms) != 4 {
 		t.Fatalf("%+v", p)
 	}
-	if a := p.Arms[0]; a.Arm != "spans=none" || a.Instances != 10 || a.AtHigh != 10 || len(a.WhatIf) != 18 {
+	if a := p.Arms[0]; a.Arm != "spans=none" || a.Instances != 10 || a.Told != 40600 || a.Caveats != nil || len(a.WhatIf) != 18 {
+		t.Errorf("%+v", a)
+	}
+	if a := p.Arms[1]; a.Arm != "spans=sdk" || a.Instances != 13 || a.Told != 32100 || !slices.Equal(a.Caveats, []string{"unconfirmed"}) {
 		t.Errorf("%+v", a)
 	}
 }
@@ -153,20 +157,21 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		want []string
 	}{
 		{"", []string{"--peak is missing", "there is no capacity to plan with: want RESULT"}},
-		{"--peak fast --headroom much --failures -1 --format pdf --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is no share`, "--failures: -1 is not valid: want 0 to 1000",
+		{"--peak 1k --headroom 30 --failures 1.5 --capacity 5", []string{`--headroom: "30" is not valid: want 0% to 95%, such as 30% or 0.3`, `--failures: "1.5" is not valid: want a whole number, 0 to 1000`}},
+		{"--peak fast --headroom much --failures -1 --format pdf --capacity x", []string{`--peak: `, `"fast"`, `--headroom: "much" is not valid: want 0% to 95%`, `--failures: "-1" is not valid: want a whole number`,
 			`--format: "pdf" is unknown: want one of text, markdown, json, html`, "--capacity: ", `"x"`}},
-		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", "--headroom: 96% is not valid: want 0% to 95%", "--capacity: 5 is above 4: want LOW..HIGH"}},
+		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", `--headroom: "96%" is not valid: want 0% to 95%`, "--capacity: 5 is above 4: want LOW..HIGH"}},
 		{"--peak 1k --capacity 0", []string{"--capacity: "}},
 		{"--peak 1k --capacity 1..", []string{"--capacity: "}},
 		{"--peak 1k --capacity 5 " + measuredCapacity, []string{"--capacity: 5 and " + measuredCapacity + " are two capacities"}},
-		{"--peak 1e9 --capacity 0.001", []string{"as given needs 1.43e+12 instances"}},
+		{"--peak 1e9 --capacity 0.001", []string{"as given needs more than 1,000,000 instances"}},
 		{"--peak 1k " + filepath.Join(dir, "none.json"), []string{"none.json: no such file"}},
 		{"--peak 1k " + write("cut.json", "{\n\"schema\": 1,\n"), []string{"cut.json", "is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("line.json", "{\n\"schema\": 1,\n!}"), []string{"line.json:3 is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("kind.json", "{\n\"schema\": \"x\"}"), []string{"kind.json:2 is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("schema.json", `{"schema":3}`), []string{"its schema is 3: want 2"}},
 		{"--peak 1k " + write("empty.json", `{"schema":2}`), []string{"no arm has a capacity"}},
-		{"--peak 1k " + write("limited.json", `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"generator-limited","holds":5,"low":5,"high":5}]}}`),
+		{"--peak 1k " + write("limited.json", `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"generator-limited"}]}}`),
 			[]string{"no arm has a capacity\na is left out: the generator was the limit"}},
 		{"--peak 1k " + write("arms.json", `{"schema":2,"answer":{"arms":[{"arm":"a","low":-1,"high":5},{"arm":"b","holds":1,"low":3,"high":2},{"arm":""},{"arm":"a"},{"arm":"\u001b[2J"}]}}`),
 			[]string{"arm a: low is -1: want", "holds is 0: want", "arm b: low 3, holds 1 and high 2 are not in that order", `arm 3: its name is ""`, "arm 4: there is another a", `arm 5: its name is "\x1b[2J"`}},
@@ -177,6 +182,9 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		code, stdout, stderr := capacityPlan(t, strings.Fields(c.args)...)
 		if code != exitUnusable || stdout != "" {
 			t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
+		}
+		if strings.Contains(stderr, "strconv") || strings.Contains(stderr, "parsing") {
+			t.Errorf("%s: an error of the library: %s", c.args, stderr)
 		}
 		for _, want := range c.want {
 			if !strings.Contains(stderr, want) {

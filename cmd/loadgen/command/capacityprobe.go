@@ -30,7 +30,7 @@ func newProbe(own targets) *cobra.Command {
 			return nil, err
 		}
 		v, err := visit.Do(ctx, &req.Visit, target)
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
 			return nil, err
 		}
 		return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)

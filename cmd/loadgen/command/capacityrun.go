@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type capacitySearch struct {
 	visit   probeVisit
 }
 
-func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) error {
+func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) (err error) {
 	if err := o.probed(s); err != nil {
 		return unusable(err)
 	}
@@ -43,11 +44,14 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	}
 	began := time.Now()
 	dir := o.directory(s.Name, began)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return unusable(err)
+	}
 	unlock, err := capacity.Lock(dir)
 	if err != nil {
 		return unusable(err)
 	}
-	defer unlocking(unlock, o)
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
 	if _, err := os.Stat(filepath.Join(dir, capacity.FileName)); err == nil {
 		return unusable(fmt.Errorf("%s holds a search already: want another directory, or --resume %s", dir, dir))
 	}
@@ -70,24 +74,18 @@ func (o *capacityOptions) affords(s *scenarios.Scenario) error {
 	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or --from", o.budget, o.from.String(), first, why)
 }
 
-// unlocking ends the lock of a search's directory. If that fails, no result is lost.
-func unlocking(unlock func() error, o *capacityOptions) {
-	if err := unlock(); err != nil {
-		fmt.Fprintf(o.stderr, "warning: %v\n", err)
+func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
+	if _, err := capacity.ReadFile(o.resume); err != nil {
+		return unusable(err) // and lock nothing that is no search
 	}
-}
-
-func resumeCapacity(ctx context.Context, o *capacityOptions) error {
-	file, err := capacity.ReadFile(o.resume)
+	dir := directoryOf(o.resume)
+	unlock, err := capacity.Lock(dir)
 	if err != nil {
 		return unusable(err)
 	}
-	unlock, err := capacity.Lock(directoryOf(o.resume))
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
+	file, err := capacity.ReadFile(o.resume) // once more: another search may have written it meanwhile
 	if err != nil {
-		return unusable(err)
-	}
-	defer unlocking(unlock, o)
-	if file, err = capacity.ReadFile(o.resume); err != nil { // another search may have written it meanwhile
 		return unusable(err)
 	}
 	was, is := file.Environment, machine.Environment()
@@ -117,10 +115,10 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) error {
 	default:
 		file.Workers = o.workers
 	}
-	return goOn(ctx, file, directoryOf(o.resume), o)
+	return goOn(ctx, file, dir, o)
 }
 
-// goOn makes the probes that are left, and says the answer.
+// goOn makes the probes that are left, and says the answer. The directory is locked.
 func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -130,8 +128,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		file.Require = bench.QPS(o.require).Float()
 	}
 	file.Search.Require(file.Require)
-	file.Status = results.Partial // until it has ended, however it does
 	_, cells := armsOf(file.Scenario)
+	file.Status = results.Partial // until it has ended, however it does
 	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()

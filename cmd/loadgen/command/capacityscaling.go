@@ -42,6 +42,10 @@ func readWorkers(text string) (all []int, err error) {
 		errs = append(errs, fmt.Errorf("--scaling: %d different numbers of workers: want %d to %d", len(all), usl.LeastDistinct, mostScaled))
 	}
 	slices.Sort(all)
+	if len(all) > 0 && all[0] > usl.NearOne {
+		errs = append(errs, fmt.Errorf("--scaling: the fewest workers are %d: want 1 or %d among them, since the law "+
+			"starts from the throughput of one", all[0], usl.NearOne))
+	}
 	return all, errors.Join(errs...)
 }
 
@@ -81,6 +85,8 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	switch {
 	case v.Error != "":
 		return 0, errors.New(v.Error)
+	case v.Record.Interrupted:
+		return 0, errors.New("its process was interrupted")
 	case v.Record.Loop != bench.ClosedLoop || v.Record.Workers != t.Workers:
 		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop, v.Record.Workers)
 	}
@@ -95,11 +101,13 @@ func scalingText(f *capacity.File) string {
 	var b strings.Builder
 	b.WriteString("\nHow throughput scales with workers, in closed loops: the Universal Scalability Law, with 95% intervals\n")
 	for i := range f.Scaling {
-		points := make([]string, len(f.Scaling[i].Points))
-		for j, p := range f.Scaling[i].Points {
-			points[j] = fmt.Sprintf("%s with %.0f", perSecond(p.X), p.N)
+		c := &f.Scaling[i]
+		var points []string
+		for _, p := range usl.Medians(c.Points) {
+			points = append(points, fmt.Sprintf("%s with %.0f", perSecond(p.X), p.N))
 		}
-		fmt.Fprintf(&b, "%s\n    measured: %s\n", f.Scaling[i].Scales(), strings.Join(points, ", "))
+		visits := report.Plural(len(c.Points), "visit")
+		fmt.Fprintf(&b, "%s\n    medians of %s: %s\n", c.Scales(), visits, strings.Join(points, ", "))
 	}
 	return b.String()
 }

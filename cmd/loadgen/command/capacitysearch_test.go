@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -31,64 +32,50 @@ func init() { testTargets = append(testTargets, turnstile) }
 
 // In 200 ms of 800 calls a second, the median call comes when the turnstile is 60 ms
 // behind. So no such rate holds, however the machine is.
-func TestASearchThatIsInterruptedGoesOnAndFindsWhatTheTargetCarries(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "out")
+func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
+	marks, out := filepath.Join(t.TempDir(), "marks"), filepath.Join(t.TempDir(), "out")
 	t.Setenv(asCommand, ownTargets)
-	cmd, stdout, stderr := command(t, "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8", "--pace", "sleep",
-		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "4s", "--precision", "25%", "--seed", "1", "--out", out)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	t.Setenv(testMarks, marks)
+	t.Setenv(testHangs, "probe 3")
+	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8", "--pace", "sleep",
+		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "2s", "--precision", "25%", "--seed", "1", "--out", out)
+	p.await(t, "a third probe", func() bool { return marked(marks, "probe") == 3 })
+	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable || !strings.Contains(log, "another loadgen searches there") {
+		t.Errorf("another search in its place while it goes on: exit %d\n%s", code, log)
 	}
-	probes := func() int {
-		f, err := capacity.ReadFile(out)
-		if err != nil {
-			return 0
-		}
-		return len(f.Probes)
+	if f, err := capacity.ReadFile(out); err != nil || f.Status != results.Partial {
+		t.Errorf("while it goes on: %+v, %v", f, err)
 	}
-	await(t, "two probes", func() bool { return probes() >= 2 })
-	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "loadgen capacity --resume "+out+" goes on") {
+		t.Fatalf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
-	_ = cmd.Wait() // its code says more
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(stderr.String(), "loadgen capacity --resume "+out+" goes on") {
-		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	before, err := capacity.ReadFile(out)
+	if err != nil || before.Status != results.Partial || len(before.Probes) != 2 {
+		t.Fatalf("%+v, %v", before, err)
 	}
-	f, err := capacity.ReadFile(out)
-	if err != nil || f.Status != results.Partial {
-		t.Fatalf("%+v, %v", f, err)
-	}
-	before := len(f.Probes)
 
 	code, text, log := execute(t, "capacity", "--resume", out)
 	if code != exitOK && code != exitNotValid { // a slow machine may not do in the budget
 		t.Fatalf("exit %d\n%s\n%s", code, text, log)
 	}
-	if !strings.Contains(log, "probe "+string(rune('0'+before+1))+": spans=none at ") || strings.Contains(log, "probe 1:") {
-		t.Errorf("after %d probes it goes on with\n%s", before, log)
+	if !strings.Contains(log, "probe 3: spans=none at ") || strings.Contains(log, "probe 2:") {
+		t.Errorf("after 2 probes it goes on with\n%s", log)
 	}
-	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none ", " of 4s, in " + out} {
+	f, err := capacity.ReadFile(out)
+	if err != nil || f.Status != results.Complete || len(f.Probes) != len(f.Search.Evidence()) || !cmp.Equal(f.Probes[:2], before.Probes) {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	a := f.Answer.Arms[0]
+	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if f, err = capacity.ReadFile(out); err != nil || f.Status != results.Complete || len(f.Probes) != len(f.Search.Evidence()) {
-		t.Fatalf("%+v, %v", f, err)
+	if max(a.Told, a.Capacity) >= 800 || a.High >= 900 {
+		t.Errorf("%+v, want less than 800/s\n%s", a, log)
 	}
-	a := f.Answer.Arms[0]
-	if a.Verdict != capacity.Found {
-		t.Skipf("the machine was too busy for an answer: %+v\n%s", a, log)
-	}
-	if !strings.Contains(text, "half of the visits hold ") || !(a.Low > 20 && a.High < 900) {
-		t.Errorf("%+v, want more than 20/s and less than 900/s\n%s", a, log)
-	}
-	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable || !strings.Contains(log, "--budget: ") {
-		t.Errorf("a budget of less than a probe: exit %d\n%s", code, log)
-	}
-	code, _, log = execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
-	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
-		t.Errorf("another search in its place: exit %d\n%s", code, log)
+	if left, err := filepath.Glob(filepath.Join(out, "*")); err != nil || len(left) != 1 {
+		t.Errorf("it leaves %v, %v", left, err)
 	}
 }
 
@@ -131,6 +118,21 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 	_, json, _ := execute(t, "capacity", "--resume", out, "--format", "json")
 	if data, err := os.ReadFile(filepath.Join(out, capacity.FileName)); err != nil || json != string(data) {
 		t.Errorf("%v; --format json prints\n%s\nwant what is in the file", err, json)
+	}
+	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable || !strings.Contains(log, "--budget: ") {
+		t.Errorf("a budget of less than a probe: exit %d\n%s", code, log)
+	}
+	code, _, log := execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
+	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
+		t.Errorf("another search in its place: exit %d\n%s", code, log)
+	}
+}
+
+func TestASearchThatCannotBeWrittenSaysSoOnce(t *testing.T) {
+	file := written(t, "file", "")
+	code, stdout, stderr := own(t, "capacity", "--slo", "p50<10ms", "--out", filepath.Join(file, "out"))
+	if code != exitUnusable || stdout != "" || strings.Count(stderr, "not a directory") != 1 || strings.Contains(stderr, "what was measured before") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }
 

@@ -8,10 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 )
 
@@ -21,7 +21,7 @@ const (
 	exitWorse       = 1 // than asked: an objective was missed, or a check failed
 	exitUnusable    = 2 // could not measure, or bad input
 	exitNotValid    = 3 // under --strict
-	exitInterrupted = 130
+	exitInterrupted = child.Interrupted
 )
 
 // Main runs the command line of the process and exits with its code: it is all of a
@@ -38,7 +38,7 @@ const (
 // The program starts itself anew for each visit, and so must call Main before it
 // does anything that is not to be done again.
 func Main(own ...Target) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts...)
 	// The first interrupt ends a run in good order, a second one at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(dispatch(ctx, own, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -79,6 +79,12 @@ type exitError struct {
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
 func (e *exitError) Unwrap() error { return e.err }
+
+// interrupted reports whether a command that ends with err was interrupted.
+func interrupted(err error) bool {
+	var exit *exitError
+	return errors.As(err, &exit) && exit.code == exitInterrupted
+}
 
 // unusable is err with exit code 2; nil if err is.
 func unusable(err error) error {

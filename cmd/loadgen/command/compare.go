@@ -3,14 +3,12 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -23,23 +21,33 @@ func newCompare() *cobra.Command {
 		Short: "Compare benchmark results, and fail if they regressed",
 		Long: `Compares Go benchmark text, of loadgen or of any go test -bench, and exits with 1
 if something regressed. Inputs are files, LABEL=FILE, the directory of a run or its
-run.json, or - for standard input. Of several the first is the base. Within one, --col
-says what tells the sides apart, the first value being the base; of a run of loadgen
-the arms are found.
+run.json, or - for standard input. Of several the first is the base. Of a run alone
+the comparisons of its own scenario are judged, as its text and its page show them.
+Within one input --col says what tells the sides apart instead, the first value being
+the base.
 
 For each benchmark and unit it gives the medians, by how much the head differs
 (Hodges-Lehmann) with an interval of 95%, the p-value corrected for all cells that are
-judged (Holm), and a verdict:
+judged, which are one family (Holm), and a verdict:
 
   regressed     the interval lies beyond the margin, for the worse, and p < 0.05
   improved      the same, for the better
+  worse         p < 0.05, but the difference may be within the margin
+  better        the same, for the better
   equivalent    the interval lies within the margin
   inconclusive  none of these; the reason stands below it
+  exploratory   the unit is shown and not judged; * marks what differs by more than
+                chance explains among all of these (Benjamini-Hochberg, 5%)
   not judged    no direction of the unit is better
+
+The units that are judged are those of --units, or of only: in the gate file; else all,
+but ` + strings.Join(comparison.PrimaryUnits, ", ") + ` of the
+arms of a run. The fewer they are, the fewer rounds they take.
 
 Values are paired by round where the file tells the rounds, or its lines take turns;
 else all of one side are set against all of the other. Paired values need 6 rounds,
-others 4 of each side, and more the more cells there are.
+others 4 of each side, and more the more cells there are. A margin is a share of the
+base; a difference of exactly the margin is within it.
 
 Which way is better, and by how much it must differ, is known of common units, and is
 taken from 'Unit x better=lower assume=exact' in the input, from the gate file, and
@@ -49,15 +57,16 @@ from --margin and --exact. A unit may be 0 only if its margin has an amount.
 
   margins: {p99-latency-ns: 5%, err-ppm: +100, B/op: 0}
   exact: [allocs/op]        # the same each time: any difference is one
-  only: [B/op, allocs/op]   # judge these units alone
+  only: [B/op, allocs/op]   # judge these units alone: the rest is exploratory
   strict: true
   expected:                 # regressions that are agreed to
     - {cell: "Encode/*", unit: B/op, reason: keeps a buffer, until: 2030-12-31}
 
 It exits with 0 if nothing regressed, 1 if something did, 2 if the input is bad or
 something of the base has nothing to compare it with, and 3 if something is
-inconclusive, under --strict.`,
+inconclusive, worse or better, under --strict.`,
 		Example: `  loadgen compare old.txt new.txt
+  loadgen compare results/span-reuse-20260102T030405Z
   loadgen compare results/span-reuse-20260102T030405Z --col '/spans@(sdk pooled)'
   loadgen compare base=old.txt head=new.txt --filter '.unit:(B/op OR allocs/op)'
   go test -bench . -count 10 | loadgen compare old.txt - --margin ns/op=3% --strict
@@ -74,11 +83,15 @@ inconclusive, under --strict.`,
 
 // compareFlags are as they were given.
 type compareFlags struct {
-	options        gate.Options
-	margins, exact []string
-	gate           string
-	format, output string
+	options               gate.Options
+	margins, exact, units []string
+	gate                  string
+	format, output        string
 }
+
+// unitsUsage is that of --units.
+var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
+	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits, ", ") + ")."
 
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
@@ -89,6 +102,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.Paired, "paired", false, "The i-th line of one side is of one round with the i-th of the other.")
 	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
 	flags.StringArrayVar(&f.exact, "exact", nil, "A `unit` whose values are the same each time: any difference is one.")
+	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
 	flags.StringVar(&f.format, "format", gate.Formats[0], "The `format` to write: "+strings.Join(gate.Formats, ", ")+".")
@@ -145,21 +159,15 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 		}
 		o.Margins[unit] = m
 	}
-	for _, unit := range f.exact {
-		_, tidy := benchunit.Tidy(1, unit)
-		o.Exact = append(o.Exact, tidy)
-	}
+	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
 	if !slices.Contains(gate.Formats, f.format) {
 		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format, strings.Join(gate.Formats, ", ")))
 	}
-	path := f.gate
-	if path == "" {
-		path = gate.DefaultFile
+	read := projectRules
+	if f.gate != "" {
+		read = func() (*gate.File, error) { return gate.ReadFile(f.gate) }
 	}
-	file, err := gate.ReadFile(path)
-	if f.gate != "" || !errors.Is(err, fs.ErrNotExist) {
-		errs = append(errs, err)
-	}
+	file, err := read()
 	o.File = file
-	return &o, errors.Join(errs...)
+	return &o, errors.Join(append(errs, err)...)
 }

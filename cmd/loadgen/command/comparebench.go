@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
@@ -115,7 +114,7 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"), b.seed)
 	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
 	names := suspects(r, o)
-	if len(names) == 0 || ctx.Err() != nil {
+	if len(names) == 0 || interrupted(ended) {
 		return ended
 	}
 	confirming(names, o)
@@ -123,7 +122,7 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	again.match, again.seed = pattern(names), 0
 	drawSeed(&again.seed)
 	second, err := again.compare(ctx, checkout, programs, dirs, filepath.Join(out, "confirm"), o)
-	if second == nil || ctx.Err() != nil {
+	if second == nil || interrupted(err) {
 		return err
 	}
 	return notConfirmed(second, o)
@@ -159,16 +158,23 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	if err := errors.Join(err, run.close()); err != nil {
 		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
-	interrupted := &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))}
+	cut := fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))
 	if rounds == 0 {
-		return nil, interrupted
+		return nil, &exitError{exitInterrupted, cut}
 	}
-	r, err := judge(run.paths, "", o)
+	options := o.gate()
+	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
+	r, err := gate.Compare(options)
+	if err != nil {
+		err = unusable(fmt.Errorf("--compare: %w", err))
+	} else {
+		err = o.printComparison(r, run.paths[0], run.paths[1])
+	}
 	switch {
+	case rounds < b.rounds:
+		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
 	case err != nil:
 		return nil, err
-	case rounds < b.rounds:
-		return r, interrupted
 	}
 	return r, judged(r)
 }
@@ -233,12 +239,8 @@ func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
 // once runs the benchmarks of one side, in the directory of their package, as go test
 // does.
 func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem")
-	cmd.Dir = r.dirs[side]
-	cmd.WaitDelay = grace
-	// An interrupt of the terminal is for this process, which then ends that one: else its
-	// end might be taken for a failure.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem")
+	cmd.Dir, cmd.WaitDelay = r.dirs[side], grace
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -1,11 +1,11 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -48,7 +48,7 @@ func takeRevision(cmd *cobra.Command) (ref string, err error) {
 
 // completeRevisions offers the branches and tags of the repository here.
 func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	out, err := exec.CommandContext(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
+	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -138,8 +138,9 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if err != nil {
 		return unusable(err)
 	}
-	if need := comparison.Need(family(s), true); s.Rounds < need {
-		fmt.Fprintf(o.stderr, "warning: %s cannot show a change among %d figures: need --rounds %d, or fewer cells\n", report.Plural(s.Rounds, "round"), family(s), need)
+	if family := o.family(s); s.Rounds < comparison.Need(family, true) {
+		fmt.Fprintf(o.stderr, "warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or fewer cells\n",
+			report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
@@ -153,7 +154,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	r, ended := judgeRuns(out, complete, o)
 	names := suspects(r, o)
-	if len(names) == 0 || !complete {
+	if len(names) == 0 || interrupted(ended) {
 		return ended
 	}
 	confirming(names, o)
@@ -175,10 +176,9 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	case err != nil:
 		return unusable(err)
 	case !complete:
-		return ended
+		return &exitError{exitInterrupted, errors.New("interrupted before what regressed was measured again")}
 	}
-	r, err = judge(benchFiles(out), onlyLoad, o)
-	if err != nil {
+	if _, r, err = compareRuns(out, o); err != nil {
 		return err
 	}
 	return notConfirmed(r, o)
@@ -194,13 +194,6 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 		}
 	}
 	return cells
-}
-
-// onlyLoad leaves out estimators, which are not the target's: see run.bench for them.
-const onlyLoad = ".name:Load"
-
-func benchFiles(out string) [2]string {
-	return [2]string{filepath.Join(out, "base", results.BenchFile), filepath.Join(out, "head", results.BenchFile)}
 }
 
 // createSides starts the files of both.
@@ -219,42 +212,46 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 	return sides, nil
 }
 
-// judgeRuns compares two runs that were made side by side, and tells how it ends.
-func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
-	base, err := results.Read(filepath.Join(out, "base"))
-	if err != nil {
-		return nil, unusable(err)
+// A sideBySide is two runs that were made side by side.
+type sideBySide struct{ base, head *results.Run }
+
+// compareRuns compares the runs in a directory. There is no report if nothing was measured.
+func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, err error) {
+	base, head := filepath.Join(out, "base"), filepath.Join(out, "head")
+	if runs.base, err = results.Read(base); err != nil {
+		return runs, nil, unusable(err)
 	}
-	head, err := results.Read(filepath.Join(out, "head"))
-	if err != nil {
-		return nil, unusable(err)
+	if runs.head, err = results.Read(head); err != nil {
+		return runs, nil, unusable(err)
 	}
-	if !complete && (len(base.Visits) == 0 || len(head.Visits) == 0) {
-		return nil, verdict(head, complete, o.strict)
+	if len(runs.base.Visits) == 0 || len(runs.head.Visits) == 0 {
+		return runs, nil, nil
 	}
-	r, err := judge(benchFiles(out), onlyLoad, o)
-	if err != nil {
-		return nil, err
+	if r, err = gate.CompareRuns(o.gate(), runs.base, runs.head); err != nil {
+		return runs, nil, unusable(fmt.Errorf("--compare: %w", err))
 	}
-	ended := judged(r)
-	for _, run := range []*results.Run{head, base} {
-		var exit *exitError
-		if err := verdict(run, complete, o.strict); errors.As(err, &exit) && (ended == nil || exit.code == exitInterrupted) {
-			return r, err
-		}
-	}
-	return r, ended
+	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile), filepath.Join(head, results.BenchFile))
 }
 
-// family is how many figures a comparison of s is a verdict on, or a few more.
-func family(s *scenarios.Scenario) (n int) {
-	for _, u := range results.Units {
-		_, tidy := benchunit.Tidy(1, u.Name)
-		// Those of estimators are not of the calls.
-		ofCalls := !strings.HasSuffix(u.Name, "error-ppm") && u.Name != "insert-ns/op" && u.Name != "query-ns/op" && u.Name != "state-bytes"
-		if ofCalls && comparison.DefaultRule(tidy).Better != comparison.Neither {
-			n++
-		}
+// judgeRuns compares two runs, and tells how it ends.
+func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
+	runs, r, err := compareRuns(out, o)
+	if runs.base == nil || runs.head == nil {
+		return nil, err
 	}
-	return n * len(s.Cells())
+	cut := verdict(runs.head, complete, o.strict)
+	switch {
+	case r == nil && err == nil:
+		return nil, cut
+	case !complete: // what one side lacks may be why the two cannot be compared
+		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+	case err != nil:
+		return nil, err
+	}
+	return r, cmp.Or(judged(r), cut, verdict(runs.base, complete, o.strict))
+}
+
+// family is how many figures a comparison of s with a revision is a verdict on.
+func (o *runOptions) family(s *scenarios.Scenario) int {
+	return o.gate().Primary() * len(s.Cells())
 }

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -142,8 +142,9 @@ func checkClean(t *testing.T, dir string) {
 
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
 	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
-	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--seed", "7", "--compare", "before", "--out", "out")
-	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, "20 visits in 10 rounds") ||
+	rounds := max(6, comparison.Need(len(comparison.RevisionUnits), true))
+	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
+	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, fmt.Sprintf("%d visits in %d rounds", 2*rounds, rounds)) ||
 		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -155,7 +156,7 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 	var orders [2]string
 	for i, name := range []string{"base", "head"} {
 		run, err := results.Read(filepath.Join(dir, "out", name))
-		if err != nil || run.Status != results.Complete || len(run.Visits) != 10 {
+		if err != nil || run.Status != results.Complete || len(run.Visits) != rounds {
 			t.Fatalf("%s: %+v, %v", name, run, err)
 		}
 		if changes := strings.HasSuffix(run.Environment.Commit, "+changes"); changes != (name == "head") {
@@ -170,39 +171,59 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 			t.Errorf("round %d: both are visit %c", i+1, orders[0][i])
 		}
 	}
-	if strings.Count(orders[0], "1") == 10 || strings.Count(orders[0], "2") == 10 {
+	if strings.Count(orders[0], "1") == rounds || strings.Count(orders[0], "2") == rounds {
 		t.Errorf("the base has one place in all rounds: %s", orders[0])
 	}
 }
 
-func TestBenchmarksOfBothSidesArePairedByRound(t *testing.T) {
+func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t *testing.T) {
 	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, map[string]string{"m_test.go": benchmarks(4000, "New")})
-	args := []string{"run", "--bench", ".", "--benchtime", "50x", "--compare", "before"}
-	code, stdout, stderr := in(t, dir, append(args, "--out", "out")...)
-	for _, want := range []string{"warning: base alone has Gone", "warning: head alone has New", "both were measured in turn, round by round", "exit 1\n"} {
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--confirm", "--out", "out")
+	for _, want := range []string{"warning: base alone has Gone", "warning: head alone has New", "both were measured in turn, round by round"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}
 	}
-	if code != exitWorse || !strings.Contains(stderr, "in 12 rounds") || !strings.Contains(stderr, "regressed\n") {
-		t.Errorf("exit %d\n%s", code, stderr)
+	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "in 12 rounds") ||
+		!strings.Contains(stderr, "confirming: Both") || !strings.Contains(stderr, "regressed\n") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	for _, name := range []string{"base.bench", "head.bench"} {
-		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 24 {
-			t.Errorf("%s: %d results, %v", name, len(got), err)
+	for name, want := range map[string]int{"base.bench": 24, "head.bench": 24, "confirm/base.bench": 12, "confirm/head.bench": 12} {
+		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != want {
+			t.Errorf("%s: %d results, %v; want %d", name, len(got), err, want)
 		}
 	}
-	code, stdout, stderr = in(t, dir, append(args, "--rounds", "8", "--confirm", "--out", "twice")...)
-	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "confirming: Both") {
-		t.Errorf("--confirm: exit %d\n%s\n%s", code, stdout, stderr)
+}
+
+func TestTooFewRoundsShowNoRegression(t *testing.T) {
+	rounds := func(bytes int) string {
+		return fmt.Sprintf("# loadgen run --bench\n# round 1\nBenchmarkBoth 50 %[1]d B/op\n# round 2\nBenchmarkBoth 50 %[1]d B/op\n", bytes)
 	}
-	if got, err := results.ReadBench(filepath.Join(dir, "twice", "confirm", "head.bench")); err != nil || len(got) != 8 {
-		t.Errorf("%d results of 8 rounds of what regressed, %v", len(got), err)
+	var stdout strings.Builder
+	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard}
+	base, head := written(t, "base.bench", rounds(1000)), written(t, "head.bench", rounds(4000))
+	options := o.gate()
+	options.Inputs = []string{"base=" + base, "head=" + head}
+	r, err := gate.Compare(options)
+	if err != nil {
+		t.Fatal(err)
 	}
-	code, stdout, stderr = in(t, dir, append(args, "--benchmarks", "Both", "--rounds", "2", "--strict", "--out", "few")...)
-	if code != exitNotValid || !strings.Contains(stdout, "2 rounds cannot show this: need 6") || !strings.Contains(stdout, "too few rounds to show any regression") {
-		t.Errorf("2 rounds: exit %d\n%s\n%s", code, stdout, stderr)
+	if err := o.printComparison(r, base, head); err != nil {
+		t.Fatal(err)
 	}
+	var exit *exitError
+	if !errors.As(judged(r), &exit) || exit.code != exitNotValid || !strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
+		!strings.Contains(stdout.String(), "too few rounds to show any difference") {
+		t.Errorf("%v\n%s", exit, &stdout)
+	}
+}
+
+// scripted is one round of test binaries that are shell scripts.
+func scripted(t *testing.T, script string) *benchRun {
+	t.Helper()
+	dir, test := t.TempDir(), executable(t, script)
+	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
+		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
 }
 
 func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
@@ -211,12 +232,7 @@ func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 		"echo PASS": `benchmarks of base (commit ), round 1: none matches "Encode": want some on both sides (--benchmarks)`,
 		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 ns/op\npanic: no",
 	} {
-		test := filepath.Join(dir, "test")
-		if err := os.WriteFile(test, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		r := benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
-			programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+		r := scripted(t, script)
 		if n, err := r.do(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %d rounds, %v; want %q", script, n, err, want)
 		}
@@ -233,31 +249,49 @@ func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 	}
 }
 
+// hangs is a test file whose fifth process hangs: that of the third round of two sides.
+const hangs = `package m
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+)
+
+func init() {
+	name := os.Getenv("` + testMarks + `")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = f.WriteString("bench\n")
+	}
+	if err != nil {
+		panic(err)
+	}
+	if data, err := os.ReadFile(name); err != nil || bytes.Count(data, []byte("\n")) == 5 {
+		time.Sleep(time.Hour)
+	}
+}
+
+func BenchmarkBoth(b *testing.B) {}
+`
+
 func TestAnInterruptKeepsTheRoundsOfBenchmarks(t *testing.T) {
-	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, nil)
-	cmd, stdout, stderr := command(t, "run", "--bench", ".", "--benchmarks", "Both", "--benchtime", "50x", "--rounds", "1000", "--compare", "before", "--out", "out")
-	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	marks := filepath.Join(t.TempDir(), "marks")
+	t.Setenv(testMarks, marks)
+	dir := repository(t, map[string]string{"m_test.go": hangs}, nil)
+	p := start(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "6", "--compare", "before", "--out", "out")
+	p.await(t, "a third round", func() bool { return marked(marks, "bench") == 5 })
+	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted after 2 of 6 rounds") || !strings.Contains(p.stdout.String(), "head.bench") {
+		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
-	await(t, "two rounds", func() bool {
-		got, err := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
-		return err == nil && len(got) >= 2
-	})
-	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	if !strings.Contains(p.stderr.String(), "warning: both are the same") {
+		t.Errorf("it does not say that there is nothing to compare:\n%s", &p.stderr)
 	}
-	err := cmd.Wait()
-	if cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "interrupted after ") || !strings.Contains(stdout.String(), "head.bench") {
-		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
-	}
-	if !strings.Contains(stderr.String(), "warning: both are the same") {
-		t.Errorf("it does not say that there is nothing to compare:\n%s", stderr)
-	}
-	base, _ := results.ReadBench(filepath.Join(dir, "out", "base.bench"))
-	head, _ := results.ReadBench(filepath.Join(dir, "out", "head.bench"))
-	if len(base) != len(head) {
-		t.Errorf("%d lines of the base and %d of the head", len(base), len(head))
+	for _, name := range []string{"base.bench", "head.bench"} {
+		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 2 {
+			t.Errorf("%s: %d results, %v; want those of two rounds", name, len(got), err)
+		}
 	}
 	checkClean(t, dir)
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -141,9 +142,12 @@ Jobs that record at the same time do not mix their lines.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := newRecord(to, commit, when)
+			r, err := newRecord(cmd.Context(), to, commit, when)
 			if err == nil {
 				err = record(cmd, r, to, args)
+			}
+			if err != nil && cmd.Context().Err() != nil {
+				return &exitError{exitInterrupted, errors.New("interrupted before anything was recorded")}
 			}
 			return unusable(err)
 		},
@@ -157,11 +161,11 @@ Jobs that record at the same time do not mix their lines.`,
 }
 
 // newRecord is a record without cells, of a commit or of that of git.
-func newRecord(to, commit, when string) (*history.Record, error) {
+func newRecord(ctx context.Context, to, commit, when string) (*history.Record, error) {
 	r := &history.Record{Schema: history.Schema, Commit: commit, Time: time.Now()}
 	var errs [2]error
 	if commit == "" {
-		r.Commit, r.Time, errs[0] = history.Head(to)
+		r.Commit, r.Time, errs[0] = history.Head(ctx, to)
 	}
 	if when != "" {
 		var err error
@@ -188,6 +192,9 @@ func record(cmd *cobra.Command, r *history.Record, to string, inputs []string) e
 	if r.Machine == "" {
 		env := machine.Environment()
 		r.Machine = fmt.Sprintf("%s/%s, %s", env.GOOS, env.GOARCH, env.CPU)
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return err // standard input may have ended with what was interrupted
 	}
 	if err := history.Append(to, r); err != nil {
 		return err

@@ -1,7 +1,11 @@
 package command
 
 import (
+	"bytes"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +39,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"bench":                      {"quantile"},
 		"scenarios":                  {"bench"},
 		"results":                    {"quantile", "bench", "scenarios"},
-		"results/comparison":         {"results"},
+		"results/comparison":         {"bench", "scenarios", "results"},
 		"observable/internal/clock":  {},
 		"observable/internal/values": {},
 		"observable":                 {"observable/internal/clock", "observable/internal/values"},
@@ -77,5 +81,41 @@ func TestOpenTelemetryStaysWhereItBelongs(t *testing.T) {
 				t.Errorf("observable depends on %s: want the API alone", dep)
 			}
 		}
+	}
+}
+
+// What starts a process elsewhere would race with the interrupts of a terminal.
+func TestProcessesAreStartedByOnePackage(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || filepath.Dir(path) == filepath.Join("..", "internal", "child") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, call := range []string{"exec.Command", "os.StartProcess", "syscall.ForkExec"} {
+			if strings.Contains(string(text), call) {
+				t.Errorf("%s has %s: want internal/child", path, call)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A property that draws a fresh seed fails a run that has nothing to do with it.
+func TestPropertiesStartFromFixedSeeds(t *testing.T) {
+	err := filepath.WalkDir("../../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.Contains(path, "internal/property/") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte("rapid."+"Check(")) || bytes.Contains(data, []byte("rapid."+"MakeCheck(")) {
+			t.Errorf("%s: a property is checked by rapid itself: want property.Check", strings.TrimPrefix(path, "../../../"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

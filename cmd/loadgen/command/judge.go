@@ -9,32 +9,56 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/perf/benchunit"
+
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// judge compares what two files hold that were measured in turn, those of base and head,
-// by the gate file if there is one, and prints the comparison.
-func judge(files [2]string, filter string, o *runOptions) (*gate.Report, error) {
-	rules, err := gate.ReadFile(gate.DefaultFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, unusable(err)
+// projectRules returns what the gate file in the current directory says; nil if there is
+// none.
+func projectRules() (*gate.File, error) {
+	file, err := gate.ReadFile(gate.DefaultFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	noise := noiseFloor(o.stderr)
-	r, err := gate.Compare(&gate.Options{
-		Noise:  noise.Noise,
-		Inputs: []string{"base=" + files[0], "head=" + files[1]}, Interleaved: true,
-		Filter: filter, File: rules, Strict: o.strict, Now: time.Now(),
-	})
-	if err != nil {
-		return nil, unusable(fmt.Errorf("--compare: %w", err))
+	return file, err
+}
+
+// judgeRun judges the comparisons of a run by the gate file of the project, in the units
+// that are asked for.
+func judgeRun(run *results.Run, rules *gate.File, units []string, stderr io.Writer) ([]*comparison.Contest, error) {
+	o := gate.Options{File: rules, Units: tidyUnits(units), Now: time.Now()}
+	contests, warnings, err := o.OfRun(run)
+	for _, w := range warnings {
+		fmt.Fprintf(stderr, "warning: %s\n", w)
 	}
-	if _, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", files[0], files[1], gate.Text(r)); err != nil {
-		return nil, unusable(err)
+	return contests, err
+}
+
+// tidyUnits are units as benchstat has them.
+func tidyUnits(units []string) (all []string) {
+	for _, unit := range units {
+		_, tidy := benchunit.Tidy(1, unit)
+		all = append(all, tidy)
 	}
-	return r, nil
+	return all
+}
+
+// gate returns how a base and a head that were measured in turn are judged.
+func (o *runOptions) gate() *gate.Options {
+	return &gate.Options{
+		Noise: noiseFloor(o.stderr).Noise, Interleaved: true, File: o.rules, Strict: o.strict, Now: time.Now(),
+	}
+}
+
+// printComparison prints a comparison, and which files it is of.
+func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
+	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
+	return unusable(err)
 }
 
 // noiseFloor is that of this machine as selftest --aa has kept it; nil if it has not. One
@@ -55,7 +79,7 @@ func judged(r *gate.Report) error {
 	case exitWorse:
 		return &exitError{exitWorse, fmt.Errorf("%s regressed", report.Plural(r.Counts[comparison.Regressed], "figure"))}
 	case exitNotValid:
-		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", report.Plural(r.Counts[comparison.Inconclusive], "figure"))}
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", report.Plural(r.Undecided(), "figure"))}
 	}
 	return &exitError{r.Exit, nil}
 }

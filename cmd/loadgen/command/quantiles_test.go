@@ -7,9 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -164,13 +162,10 @@ func TestBenchstatReadsTheTextOfQuantiles(t *testing.T) {
 }
 
 func TestAnInterruptEndsQuantilesAtOnce(t *testing.T) {
-	cmd, stdout, stderr := command(t, "quantiles", "--n", "100k", "--rounds", "1000")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.AfterFunc(300*time.Millisecond, func() { _ = cmd.Process.Signal(syscall.SIGINT) })
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted || stdout.Len() > 0 || !strings.Contains(stderr.String(), "loadgen: interrupted: nothing is printed") {
-		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
+	p := start(t, "", "quantiles", "--n", "100k", "--rounds", "1000")
+	p.await(t, "it measures", func() bool { return strings.Contains(p.stderr.String(), "in 1,000 rounds; seed ") })
+	if code := p.interrupt(t); code != exitInterrupted || p.stdout.String() != "" || !strings.Contains(p.stderr.String(), "loadgen: interrupted: nothing is printed") {
+		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 }
 

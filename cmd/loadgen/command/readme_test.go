@@ -1,8 +1,9 @@
 package command
 
 import (
+	"context"
+	"flag"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -81,6 +82,8 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 				args = []string{"plan"}
 			case args[0] == "selftest", args[0] == "capacity":
 				args = append(args, "--help") // instead of minutes
+			case args[0] == "quantiles":
+				args = append(args, "--n", "1k", "--rounds", "1") // instead of many seconds
 			case strings.Contains(command, "--compare ") && !strings.Contains(command, " vs "):
 				args = append(words(command), "--help") // a plan knows no revision
 			}
@@ -161,30 +164,36 @@ func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 // The figures of a benchmark were measured once; it still reports those, in that order.
 func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
 	_, blocks := readme(t)
-	shown := strings.Fields(blocks("<!-- benchmark -->", "text")[0])
-	dir := "../../../bench"
-	run := exec.Command("go", "test", ".", "-run", "^$", "-bench", "^BenchmarkDispatch$/^qps=50000$", "-benchtime", "5000x")
-	run.Dir = dir
-	out, err := run.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	benchtime := flag.Lookup("test.benchtime").Value
+	defer benchtime.Set(benchtime.String())
+	if err := benchtime.Set("5000x"); err != nil {
+		t.Fatal(err)
 	}
-	_, line, ok := strings.Cut(string(out), "\nBenchmarkDispatch/qps=50000")
-	if !ok {
-		t.Fatalf("no result in\n%s", out)
+	r := testing.Benchmark(func(b *testing.B) {
+		bench.Drive(b, bench.Rate(50_000), func(context.Context) error { return nil })
+	})
+	// units are those of the figures of a result, which follow its number of calls.
+	units := func(result string) (all []string) {
+		for i, word := range strings.Fields(result) {
+			if i > 0 && i%2 == 0 {
+				all = append(all, word)
+			}
+		}
+		return all
 	}
-	line, _, _ = strings.Cut(line, "\n")
-	at := 0
-	for i, word := range strings.Fields(line) {
-		if i < 2 || i%2 == 0 { // the processors, the calls, and numbers
+	want, results := units(r.String()+" "+r.MemString()), 0
+	for line := range strings.Lines(blocks("<!-- benchmark -->", "text")[0]) {
+		name, result, _ := strings.Cut(line, " ")
+		if !strings.HasPrefix(name, "BenchmarkDispatch/") {
 			continue
 		}
-		next := slices.Index(shown[at:], word)
-		if next < 0 {
-			t.Errorf("a benchmark reports %q, and the README does not show it, or not in its place", word)
-			continue
+		results++
+		if got := units(result); !slices.Equal(got, want) {
+			t.Errorf("the README shows %v of %s, and a benchmark reports %v", got, name, want)
 		}
-		at += next
+	}
+	if results == 0 || len(want) < 5 {
+		t.Errorf("%d results shown, of %v", results, want)
 	}
 }
 

@@ -27,7 +27,10 @@ const (
 var reportFormats = []string{formatHTML, formatHGRM, formatHLog}
 
 func newReport() *cobra.Command {
-	var out, format string
+	var (
+		out, format string
+		units       []string
+	)
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Draw a run as one HTML file, or write its histograms for other tools",
@@ -60,11 +63,15 @@ names of what was written are printed.`,
 			if err != nil {
 				return unusable(err)
 			}
-			noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
-			return unusable(writeReport(cmd.OutOrStdout(), run, noise, format, out, directoryOf(args[0])))
+			write, err := writerOf(cmd, format, units)
+			if err != nil {
+				return unusable(err)
+			}
+			return unusable(writeReport(cmd.OutOrStdout(), run, write, format, out, directoryOf(args[0])))
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
+	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	cmd.Flags().StringVar(&format, "format", formatHTML, "The `format` to write: "+strings.Join(reportFormats, ", ")+".")
 	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
@@ -80,15 +87,38 @@ func directoryOf(run string) string {
 	return filepath.Dir(run)
 }
 
+// A runWriter writes a run into one file.
+type runWriter func(io.Writer, *results.Run) error
+
+// writerOf returns the writer of a format that has one file. That of the page has the
+// comparisons judged by the gate file of the project.
+func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
+	if format != formatHTML {
+		if len(units) > 0 {
+			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
+		}
+		return histograms.Log, nil
+	}
+	rules, err := projectRules()
+	if err != nil {
+		return nil, err
+	}
+	noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
+	return func(w io.Writer, run *results.Run) error {
+		contests, err := judgeRun(run, rules, units, cmd.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		return page.Write(w, run, contests, noise)
+	}, nil
+}
+
 // writeReport writes a run in a format, and the names of files to stdout.
-func writeReport(stdout io.Writer, run *results.Run, noise, format, out, dir string) error {
+func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, out, dir string) error {
 	if format == formatHGRM {
 		return writePercentiles(stdout, run, out, dir)
 	}
-	name, write := "report.html", func(w io.Writer, run *results.Run) error { return page.Write(w, run, noise) }
-	if format == formatHLog {
-		name, write = "run.hlog", histograms.Log
-	}
+	name := map[string]string{formatHTML: "report.html", formatHLog: "run.hlog"}[format]
 	if out == "-" {
 		return write(stdout, run)
 	}

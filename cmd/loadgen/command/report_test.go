@@ -27,14 +27,7 @@ func keptRun(t *testing.T, lost bool) string {
 		t.Fatal(err)
 	}
 	for i, c := range s.Cells() {
-		r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration, Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
-			Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
-		for _, h := range []*quantile.HDR{r.Latency, r.Service, r.Queue, r.Generator} {
-			for k := range 1000 {
-				h.Add(time.Duration(1000 + 37*k*(i+1)))
-			}
-		}
-		v := &results.Visit{Round: 1, Order: i + 1, Cell: c, Record: r}
+		v := keptVisit(s, c, i)
 		if lost {
 			v = &results.Visit{Round: 1, Order: i + 1, Cell: c, Error: "lost"}
 		}
@@ -46,6 +39,18 @@ func keptRun(t *testing.T, lost bool) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// keptVisit is the i-th visit of a round, of 1000 calls.
+func keptVisit(s *scenarios.Scenario, c scenarios.Cell, i int) *results.Visit {
+	r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration, Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
+		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
+	for _, h := range []*quantile.HDR{r.Latency, r.Service, r.Queue, r.Generator} {
+		for k := range 1000 {
+			h.Add(time.Duration(1000 + 37*k*(i+1)))
+		}
+	}
+	return &results.Visit{Round: 1, Order: i + 1, Cell: c, Record: r}
 }
 
 func TestHelpOfReport(t *testing.T) {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
@@ -36,7 +38,7 @@ each visit in a fresh process, and ends with tables, comparisons, and the files
 run.bench (for benchstat) and run.json (everything).
 
 SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
-is span-reuse, which takes about a minute. Flags take the place of what the
+is span-reuse, which takes a minute and a half. Flags take the place of what the
 scenario says. An interrupt ends the run at once; what was measured is kept.
 
 With --compare REF, a git revision, the command is built at REF and at the working
@@ -85,7 +87,7 @@ time so, and 2% interleaved.`,
 			}
 			if ref != "" {
 				if !cmd.Flags().Changed("rounds") {
-					s.Rounds = max(s.Rounds, comparison.Need(family(s), true))
+					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
 				}
 				return runAgainst(cmd.Context(), s, ref, &o)
 			}
@@ -104,6 +106,7 @@ type runOptions struct {
 	strict         bool
 	confirm        bool
 	profiles       []string
+	rules          *gate.File // of the project; nil for none
 	stdout, stderr io.Writer
 }
 
@@ -120,7 +123,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 
-func (o *runOptions) check(cmd *cobra.Command) error {
+func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	if cmd.Flags().Changed("out") && o.out == "" {
 		return errors.New("--out is empty: want a directory")
 	}
@@ -129,7 +132,8 @@ func (o *runOptions) check(cmd *cobra.Command) error {
 			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", "))
 		}
 	}
-	return nil
+	o.rules, err = projectRules()
+	return err
 }
 
 // directory is where the files of a run go.
@@ -169,20 +173,26 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
 	visits := visits{sides: []side{{program: program, writer: w}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
-	if complete && visitErr == nil && len(o.profiles) > 0 {
-		visitErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
-	}
 	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	var profiles string
+	var profileErr error
+	if complete && len(o.profiles) > 0 {
+		profiles, profileErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
 	}
 	done, err := results.Read(w.JSONPath())
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(o.stdout, report.Text(done), report.Files(done, w.BenchPath(), w.JSONPath()), profiled(out, o.profiles)); err != nil {
+	contests, err := judgeRun(done, o.rules, nil, o.stderr)
+	if err != nil {
 		return unusable(err)
 	}
-	return verdict(done, complete, o.strict)
+	if _, err := fmt.Fprint(o.stdout, report.Text(done, contests), report.Files(done, w.BenchPath(), w.JSONPath()), profiles); err != nil {
+		return unusable(err)
+	}
+	return cmp.Or(profileErr, verdict(done, complete, o.strict))
 }
 
 func status(complete bool) results.Status {
@@ -190,14 +200,6 @@ func status(complete bool) results.Status {
 		return results.Complete
 	}
 	return results.Partial
-}
-
-// profiled says where profiles are, and how to look at them.
-func profiled(out string, profiles []string) string {
-	if len(profiles) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof -http : FILE, and go tool trace FILE.\n", filepath.Join(out, "profiles"))
 }
 
 // verdict is how a run ends.

@@ -1,15 +1,12 @@
 package command
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
@@ -83,34 +80,12 @@ func TestASelfTestThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 func TestAnInterruptEndsASelfTestAtOnce(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "selftest", "--only", "oracle")
-	var stdout bytes.Buffer
-	cmd.Stdout = &stdout
-	pipe, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stderr := bufio.NewScanner(pipe)
-	if !stderr.Scan() || stderr.Text() != "self-test: 4 checks, about 40 s" {
-		t.Errorf("it begins with %q", stderr.Text())
-	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if !stderr.Scan() || stderr.Text() != "loadgen: interrupted after 0 of 4 checks" {
-		t.Errorf("it ends with %q", stderr.Text())
-	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
-		t.Errorf("%v, want exit 130", err)
-	}
-	if !strings.Contains(stdout.String(), "Interrupted before a check was made.") {
-		t.Errorf("%s", &stdout)
+	p := start(t, "", "selftest", "--only", "oracle")
+	const begins = "self-test: 4 checks, about 40 s\n"
+	p.await(t, "it measures", func() bool { return p.stderr.String() == begins })
+	code := p.interrupt(t)
+	if stderr := p.stderr.String(); code != exitInterrupted || !strings.HasPrefix(stderr, begins+"loadgen: interrupted after ") || !strings.HasSuffix(stderr, " of 4 checks\n") ||
+		!strings.Contains(p.stdout.String(), "Interrupted ") {
+		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 }

@@ -22,7 +22,15 @@ comparisons. RUN is the directory of a run, or its run.json.`,
 			if err != nil {
 				return unusable(err)
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), report.Text(run))
+			rules, err := projectRules()
+			if err != nil {
+				return unusable(err)
+			}
+			contests, err := judgeRun(run, rules, nil, cmd.ErrOrStderr())
+			if err != nil {
+				return unusable(err)
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), report.Text(run, contests))
 			return unusable(err)
 		},
 	}

@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os/exec"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -28,8 +29,9 @@ func newVisit(own targets) *cobra.Command {
 	})
 }
 
-// newChild is a hidden command for a process of its own. It reads a request from its
-// input and writes what do makes of it to its output.
+// newChild returns a hidden command for a process of its own. It reads a request from its
+// input and writes what do makes of it to its output. The end of its input interrupts it: the
+// process that asked closes it, or has ended. It ends a grace later at the latest.
 func newChild[R any](name string, do func(context.Context, *R) (any, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:    name,
@@ -43,10 +45,12 @@ func newChild[R any](name string, do func(context.Context, *R) (any, error)) *co
 			if err := in.Decode(req); err != nil {
 				return unusable(fmt.Errorf("reading what to %s: %w", name, err))
 			}
-			go func() { // the input ends with the process that asked
+			go func() {
 				_, err := io.Copy(io.Discard, io.MultiReader(in.Buffered(), cmd.InOrStdin()))
 				if err == nil {
 					cancel()
+					time.Sleep(grace)
+					os.Exit(exitInterrupted) // do ignores ctx: a call may never return
 				}
 			}()
 			answer, err := do(ctx, req)
@@ -56,14 +60,17 @@ func newChild[R any](name string, do func(context.Context, *R) (any, error)) *co
 			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(answer); err != nil {
 				return unusable(fmt.Errorf("writing the %s: %w", name, err))
 			}
+			if ctx.Err() != nil {
+				return &exitError{exitInterrupted, nil}
+			}
 			return nil
 		},
 	}
 }
 
-// grace is how long a visit has to hand over what it has measured once it is
-// interrupted.
-const grace = 3 * time.Second
+// grace is how long a visit has to hand over what it has measured, and benchmarks have to
+// end, once they are interrupted. Tests give them longer, for a busy machine.
+var grace = child.Grace
 
 // spawn runs a visit in a fresh process of the given program. Whatever goes wrong
 // in there is in the visit's Error: it ends this visit only.
@@ -81,17 +88,18 @@ func spawn(ctx context.Context, program string, req *visit.Request) *results.Vis
 }
 
 // ask has a request answered by a hidden command of a program, in a fresh process.
-// It returns what the process wrote to its standard error besides.
+// It returns what the process wrote to its standard error besides. See [child.Cmd.Wait] for a
+// process that was interrupted.
 func ask(ctx context.Context, program, name string, request, answer any) (log string, err error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, name)
+	cmd := child.Command(ctx, program, name)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return "", err
 	}
-	// The end of its input interrupts a visit. A signal might be a second one, after
-	// that of the terminal, and end it before it has handed over what it measured.
+	// A signal could come before the process has a handler, and end it. The end of its input
+	// waits until it is read.
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {

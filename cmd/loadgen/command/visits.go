@@ -62,16 +62,15 @@ func (v *visits) round() (all []turn) {
 
 // profile visits every cell once more, on the arrivals of the first round, and keeps
 // the profiles of it in a directory. Nothing of these visits is in the results:
-// profiling would be in them.
-func (v *visits) profile(ctx context.Context, kinds []string, dir string) error {
+// profiling would be in them. It returns where the profiles are, for the user, and the
+// error to end with.
+func (v *visits) profile(ctx context.Context, kinds []string, dir string) (found string, err error) {
+	defer v.progress.finish()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return "", unusable(err)
 	}
 	s := v.scenario
 	for _, cell := range s.Cells() {
-		if ctx.Err() != nil {
-			return errors.New("interrupted before every cell was profiled")
-		}
 		v.progress.next(fmt.Sprintf("profile of %v", cell))
 		name := strings.Map(func(r rune) rune {
 			if strings.ContainsRune("/: ", r) {
@@ -81,11 +80,14 @@ func (v *visits) profile(ctx context.Context, kinds []string, dir string) error 
 		}, cell.Arm()+"_"+cell.Level.Name())
 		got := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
 			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}})
-		if got.Error != "" {
-			return fmt.Errorf("profiling %v: %s", cell, got.Error)
+		switch {
+		case ctx.Err() != nil:
+			return "", &exitError{exitInterrupted, errors.New("interrupted before every cell was profiled")}
+		case got.Error != "":
+			return "", unusable(fmt.Errorf("profiling %v: %s", cell, got.Error))
 		}
 	}
-	return nil
+	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof -http : FILE, and go tool trace FILE.\n", dir), nil
 }
 
 // roundSeed is the seed of a round.

@@ -47,9 +47,9 @@ type Options struct {
 	// RequestBytes bounds what is sent at once; 0 is 1 MiB. Requests that wait are
 	// merged up to here. A larger one is sent alone.
 	RequestBytes int
-	// MinBackoff and MaxBackoff bound the wait between two attempts; 0 is 1 s and
-	// 30 s. It doubles with every attempt, and a random part of up to half is taken
-	// off.
+	// MinBackoff and MaxBackoff shape the wait after an attempt that failed; 0 is 1 s
+	// and 30 s. It is MinBackoff after the first, doubles with each that follows and
+	// stays at MaxBackoff. A random part, of at most half, is taken off every time.
 	MinBackoff, MaxBackoff time.Duration
 	// MaxAge drops what could not be sent for so long; 0 keeps it until it is sent
 	// or the exporter shut down.
@@ -135,6 +135,7 @@ type Exporter struct {
 	bytes   int       // in queue
 	counts  Counts
 	in, out uint64        // requests that entered the queue and left it
+	urgent  uint64        // so many of those that entered are waited for
 	left    chan struct{} // closed and replaced when out grows
 	alone   int           // so many requests are to be sent unmerged
 	closed  bool
@@ -222,14 +223,14 @@ func (e *Exporter) Counts() Counts {
 func (e *Exporter) ForceFlush(ctx context.Context) error {
 	e.mu.Lock()
 	before, mark := e.counts, e.in
+	e.urge()
 	e.mu.Unlock()
-	kick(e.hurry)
 	for {
 		e.mu.Lock()
 		ready, left := e.out >= mark, e.left
 		e.mu.Unlock()
 		if ready {
-			return e.since(before)
+			return e.Lost(before)
 		}
 		select {
 		case <-left:
@@ -243,15 +244,16 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 
 // Shutdown sends what waits and ends the exporter. Spans that come later are
 // dropped. If ctx ends first, what still waits is dropped, and the attempt under
-// way cancelled. The error is as that of ForceFlush. It may be called more than
-// once; an exporter that has ended returns nil.
+// way cancelled: its spans count as dropped, and the endpoint may have taken them.
+// The error is as that of ForceFlush. It may be called more than once; an exporter
+// that has ended returns nil.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
 	before := e.counts
+	e.urge()
 	e.mu.Unlock()
 	kick(e.wake)
-	kick(e.hurry)
 	select {
 	case <-e.done:
 	case <-ctx.Done():
@@ -263,17 +265,26 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	e.cancel()
 	e.client.CloseIdleConnections()
-	return e.since(before)
+	return e.Lost(before)
 }
 
-// since returns an error if spans were lost since the counts were as before.
-func (e *Exporter) since(before Counts) error {
+// Lost returns why spans were last refused or dropped, or nil if none were since the
+// counts were as before.
+func (e *Exporter) Lost(before Counts) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.counts.Refused == before.Refused && e.counts.Dropped == before.Dropped {
 		return nil
 	}
 	return e.lost
+}
+
+// urge makes the sender try once without a backoff, unless nothing is in the queue.
+func (e *Exporter) urge() {
+	if e.out < e.in {
+		e.urgent = e.in
+		kick(e.hurry)
+	}
 }
 
 func kick(c chan struct{}) {

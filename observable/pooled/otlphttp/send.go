@@ -86,6 +86,12 @@ func (e *Exporter) leave(k int) (spans int) {
 	e.queue = slices.Delete(e.queue, 0, k)
 	e.counts.Waiting -= uint64(spans)
 	e.out += uint64(k)
+	if e.out >= e.urgent { // what comes later has its backoff
+		select {
+		case <-e.hurry:
+		default:
+		}
+	}
 	e.alone = max(0, e.alone-k)
 	close(e.left)
 	e.left = make(chan struct{})

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -143,26 +142,6 @@ func (f *File) digest() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(data)), nil
-}
-
-// Lock makes the directory of a search, if need be, and locks it until unlock is called or the process ends. Another
-// search that has it is an error.
-func Lock(dir string) (unlock func() error, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("capacity: %w", err)
-	}
-	path := filepath.Join(dir, FileName+".lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("capacity: %w", err)
-	}
-	switch err := lock.Try(f); {
-	case errors.Is(err, lock.ErrLocked):
-		return nil, errors.Join(fmt.Errorf("%s: another search is running here: wait until it has ended, or name another directory", dir), f.Close())
-	case err != nil:
-		return nil, errors.Join(fmt.Errorf("capacity: locking %s: %w", path, err), f.Close())
-	}
-	return f.Close, nil
 }
 
 // line is where JSON is wrong, from 1.

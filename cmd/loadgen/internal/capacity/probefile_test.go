@@ -59,24 +59,3 @@ func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
 		})
 	}
 }
-
-func TestTwoSearchesDoNotShareADirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "new", "search")
-	unlock, err := Lock(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Lock(dir); err == nil || !strings.Contains(err.Error(), "another search is running here") {
-		t.Errorf("the second: %v", err)
-	}
-	if err := unlock(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Lock(dir)
-	if err != nil {
-		t.Fatalf("once the first has ended: %v", err)
-	}
-	if err := again(); err != nil {
-		t.Fatal(err)
-	}
-}

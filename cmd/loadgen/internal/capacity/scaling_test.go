@@ -49,7 +49,7 @@ func TestEveryThroughputIsMeasuredOnceARoundInTheOrderOfTheSeed(t *testing.T) {
 	}
 }
 
-func TestScalingIsTheMedianOfRoundsWithItsLaw(t *testing.T) {
+func TestScalingIsTheVisitsWithTheLawOfTheirMedians(t *testing.T) {
 	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
 	law := usl.Law{Lambda: 2000, Sigma: 0.05, Kappa: 0.02}
 	for _, turn := range f.Unscaled() {
@@ -66,19 +66,42 @@ func TestScalingIsTheMedianOfRoundsWithItsLaw(t *testing.T) {
 	if len(f.Scaling) != 2 || f.Scaling[0].Arm != "none" || f.Scaling[0].Of != "workers" || f.Scaling[0].Fit == nil || len(f.Scaling[0].Law) > 0 {
 		t.Fatalf("%+v", f.Scaling)
 	}
-	for i, p := range f.Scaling[0].Points {
+	if n := len(f.Scaling[0].Points); n != 3*len(f.Workers) {
+		t.Errorf("%d points, want every visit", n)
+	}
+	for i, p := range usl.Medians(f.Scaling[0].Points) {
 		if p.N != float64(f.Workers[i]) || p.X != law.Throughput(p.N) {
-			t.Errorf("point %d is %+v, want the median", i+1, p)
+			t.Errorf("median %d is %+v, want that of the law", i+1, p)
 		}
 	}
 	if s := f.Scaling[0].Scales(); !strings.HasPrefix(s, "none: 2,000/s alone (") || !strings.Contains(s, "sigma 0.05 (") || !strings.Contains(s, "; the peak is ") {
 		t.Error(s)
 	}
-	if s := f.Scaling[1].Scales(); len(f.Scaling[1].Points) != 5 || s != "sdk: no fit. 5 different concurrencies: the law has three unknowns, and is fitted to 6 or more." {
+	if s := f.Scaling[1].Scales(); len(f.Scaling[1].Points) != 15 || s != "sdk: no fit. 5 different concurrencies: the law has three unknowns, and is fitted to 6 or more." {
 		t.Error(s)
 	}
 	f.Throughputs = nil
 	if f.Scale(); f.Scaling != nil {
 		t.Errorf("nothing was measured, and it scales as %+v", f.Scaling)
+	}
+}
+
+// The rounds are what tells a plateau that wavers from a law: their medians alone may be of either.
+func TestScalingIsJudgedByItsRounds(t *testing.T) {
+	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
+	steps := map[int]float64{1: 1000, 2: 1900, 3: 2250, 4: 3300, 6: 4000, 8: 5400}
+	for _, turn := range f.Unscaled() {
+		turn.Achieved = steps[turn.Workers] * (1 + 0.002*float64(turn.Round))
+		if turn.Arm == "sdk" {
+			turn.Achieved = steps[turn.Workers] * (1 + 0.12*float64(turn.Round-2))
+		}
+		f.Throughputs = append(f.Throughputs, turn)
+	}
+	f.Scale()
+	if s := f.Scaling[0].Refused; !strings.Contains(s, "visits at one concurrency differ by less than that") {
+		t.Errorf("rounds that agree: %q", s)
+	}
+	if s := f.Scaling[1].Refused; s != "" {
+		t.Errorf("rounds that differ by as much: %q", s)
 	}
 }

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
@@ -18,9 +17,8 @@ type Curve struct {
 	// Of is what the concurrency of the law counts: workers, or GOMAXPROCS. It is empty
 	// if none was varied.
 	Of       string           `json:"of,omitempty"`
-	Points   []usl.Point      `json:"points,omitempty"`
+	Points   []usl.Point      `json:"points,omitempty"` // one a visit, by concurrency
 	Fit      *usl.Fit         `json:"fit,omitempty"`
-	Peak     *usl.Point       `json:"peak,omitempty"` // of the law; nil: it has none
 	Law      []usl.CurvePoint `json:"law,omitempty"`
 	Refused  string           `json:"refused,omitempty"` // why there is no fit
 	Warnings []string         `json:"warnings,omitempty"`
@@ -79,7 +77,4 @@ func (c *Curve) fit(s *scaling) {
 		return
 	}
 	c.Fit, c.Law, c.Warnings = fit, fit.Curve(steps), fit.Warnings()
-	if n, x := fit.Peak(); !math.IsInf(n, 1) {
-		c.Peak = &usl.Point{N: n, X: x}
-	}
 }

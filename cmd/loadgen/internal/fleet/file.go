@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -27,7 +30,11 @@ type file struct {
 	Schema      int                  `json:"schema"`
 	Status      results.Status       `json:"status"`
 	Environment *results.Environment `json:"environment"`
-	Answer      struct {
+	Scenario    struct{ Arrivals string }
+	Search      struct {
+		Options struct{ Probe time.Duration }
+	}
+	Answer struct {
 		Arms []answer `json:"arms"`
 	} `json:"answer"`
 	Probes  []probe   `json:"probes"`
@@ -39,7 +46,7 @@ type answer struct {
 	Verdict          string
 	Holds, Low, High float64
 	Confirmed        float64 // the rate at which a longer probe held
-	NotMonotone      string
+	Precise          bool
 }
 
 type probe struct {
@@ -48,8 +55,10 @@ type probe struct {
 		Rate, Achieved float64
 		Limited        string
 	}
-	Cores    float64 // that the calls kept busy
-	InSystem float64 `json:"in_system"` // calls, in the mean
+	Scheduled  time.Duration `json:"scheduled_ns"`
+	Objectives []struct{ Met bool }
+	Cores      float64 // that the calls kept busy
+	InSystem   float64 `json:"in_system"` // calls, in the mean
 }
 
 // scaling are throughputs of an arm at several degrees of concurrency.
@@ -113,7 +122,7 @@ func place(path string, data []byte, err error) string {
 func (f *file) measured() (*Measured, error) {
 	m := &Measured{Environment: f.Environment}
 	var errs []error
-	var left []string
+	var left, why []string
 	for i, a := range f.Answer.Arms {
 		if a.Arm == "" || strings.ContainsFunc(a.Arm, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			errs = append(errs, fmt.Errorf("arm %d: its name is %q: want one that can be printed", i+1, a.Arm))
@@ -123,62 +132,119 @@ func (f *file) measured() (*Measured, error) {
 			errs = append(errs, fmt.Errorf("arm %d: there is another %s", i+1, a.Arm))
 			continue
 		}
-		if why := a.unusable(); why != "" {
-			left = append(left, a.Arm+" is left out: "+why)
+		if unusable := a.unusable(); unusable != "" {
+			left, why = append(left, a.Arm), append(why, a.Arm+" is left out: "+unusable)
 			continue
 		}
-		c := Capacity{Arm: a.Arm, Holds: a.Holds, Low: a.Low, High: a.High, Bound: a.Verdict == holdsThroughout, CPU: f.cpu(a)}
+		c := Capacity{Arm: a.Arm, Told: a.told(), Holds: a.Holds, Low: a.Low, High: a.High,
+			Bound: a.Verdict == holdsThroughout || a.Verdict == generatorLimited, Visit: f.visit(a), CPU: f.cpu(a)}
 		if err := c.check(); err != nil {
 			errs = append(errs, fmt.Errorf("arm %s: %w", a.Arm, err))
 		}
+		for _, v := range f.caveats(a) {
+			c.Caveats, m.Warnings = append(c.Caveats, v.short), append(m.Warnings, a.Arm+v.long)
+		}
 		m.Arms = append(m.Arms, c)
-		m.Warnings = append(m.Warnings, a.warnings()...)
 	}
-	if f.Status == results.Partial {
+	if f.Status != results.Complete {
+		m.Caveats = append(m.Caveats, "the search has not ended")
 		m.Warnings = append(m.Warnings, "the search has not ended: loadgen capacity --resume goes on with it")
 	}
-	m.Warnings = append(m.Warnings, left...)
+	if a := f.Scenario.Arrivals; a != "" && a != "poisson" {
+		m.Caveats = append(m.Caveats, "arrivals were "+a+", not poisson")
+		m.Warnings = append(m.Warnings, "arrivals were "+a+" in the search, and instances are planned for arrivals at "+
+			"random: measure with arrivals: poisson")
+	}
+	if len(left) > 0 {
+		m.Caveats = append(m.Caveats, strings.Join(left, ", ")+" left out")
+	}
+	m.Warnings = append(m.Warnings, why...)
 	if len(errs) == 0 && len(m.Arms) == 0 {
-		errs = append(errs, errors.New(strings.Join(append([]string{"no arm has a capacity"}, left...), "\n")))
+		errs = append(errs, errors.New(strings.Join(append([]string{"no arm has a capacity"}, why...), "\n")))
 	}
 	m.first()
 	m.Curves = f.curves(m.Arms)
 	return m, errors.Join(errs...)
 }
 
-// unusable says why an answer is no capacity. A generator that ran out says nothing of
-// what the target carries.
+// Verdicts of a search that knows a capacity, and of those that know a rate that holds, and none that fails.
+const (
+	found            = "found"
+	holdsThroughout  = "holds-throughout"
+	generatorLimited = "generator-limited"
+)
+
+// unusable says why an answer is no capacity.
 func (a *answer) unusable() string {
 	switch a.Verdict {
 	case "", found, holdsThroughout:
 		return ""
-	case "generator-limited":
+	case generatorLimited:
+		if a.told() > 0 {
+			return ""
+		}
 		return "the generator was the limit (generator-limited), and what the target carries is not known"
 	case "fails-throughout":
 		return "it held at no rate that was tried: begin lower"
+	case "fails-now":
+		return "it held, and failed later at a rate that it had carried: it has not recovered from an overload"
 	case "undecided":
 		return "the search came to no answer"
 	}
 	return fmt.Sprintf("its verdict %q is unknown", a.Verdict)
 }
 
-// Verdicts of a search that knows a capacity, and of one that met no rate which failed.
-const (
-	found           = "found"
-	holdsThroughout = "holds-throughout"
-)
+// A caveat is why an answer is to be doubted: in a few words, and in a sentence that its arm begins.
+type caveat struct{ short, long string }
 
-func (a *answer) warnings() (all []string) {
-	if a.Verdict == holdsThroughout {
-		all = append(all, a.Arm+" was not seen to fail: it may carry more, and fewer instances may do")
+func (f *file) caveats(a answer) (all []caveat) {
+	add := func(is bool, short, long string) {
+		if is {
+			all = append(all, caveat{short, long})
+		}
 	}
-	if a.Verdict == found && a.Confirmed == 0 {
-		all = append(all, a.Arm+": its capacity was not confirmed by a longer probe")
-	}
-	if a.NotMonotone != "" {
-		all = append(all, a.Arm+": "+strings.Join(strings.Fields(a.NotMonotone), " "))
-	}
+	const more = "it may carry more, and fewer instances may do"
+	add(a.Verdict == holdsThroughout, "not seen to fail", " was not seen to fail: "+more)
+	add(a.Verdict == generatorLimited, "generator-limited", ": the generator ran out before the target; "+more)
+	add(a.Confirmed == 0, "unconfirmed", ": its capacity was not confirmed by a longer probe")
+	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than was asked")
+	missed, visits := f.missed(a)
+	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, report.Plural(visits, "visit")),
+		fmt.Sprintf(": visits came out both ways: at %s/s or below, %d of %d missed", rate(a.told()), missed, visits))
 	return all
+}
+
+// missed returns how many probes of an arm missed their objectives at the rate that was told, or below, and how many
+// there were. Those of which the generator was the limit do not count.
+func (f *file) missed(a answer) (missed, visits int) {
+	for _, p := range f.Probes {
+		e := &p.Evidence
+		if e.Arm != a.Arm || e.Limited != "" || e.Rate > a.told()*(1+1e-9) || len(p.Objectives) == 0 {
+			continue
+		}
+		visits++
+		if slices.ContainsFunc(p.Objectives, func(o struct{ Met bool }) bool { return !o.Met }) {
+			missed++
+		}
+	}
+	return missed, visits
+}
+
+// visit is how long the visits of an arm are: as long as a probe, or longer where the rate has too few calls.
+func (f *file) visit(a answer) time.Duration {
+	var shortest time.Duration
+	for _, p := range f.Probes {
+		if p.near(a) && p.Scheduled > 0 && (shortest == 0 || p.Scheduled < shortest) {
+			shortest = p.Scheduled
+		}
+	}
+	return cmp.Or(max(shortest, f.Search.Options.Probe), givenVisit)
+}
+
+// near reports whether a probe is one of a's that says something of its target, within a quarter of its capacity.
+func (p *probe) near(a answer) bool {
+	e := &p.Evidence
+	return e.Arm == a.Arm && e.Limited == "" && e.Achieved > 0 && e.Rate > 0.75*a.Holds && e.Rate < 1.25*a.Holds
 }
 
 // cpu is the CPU time of a call of an arm, in nanoseconds: the median of the probes within
@@ -187,9 +253,8 @@ func (a *answer) warnings() (all []string) {
 func (f *file) cpu(a answer) float64 {
 	var all []float64
 	for _, p := range f.Probes {
-		e := &p.Evidence
-		if e.Arm == a.Arm && e.Limited == "" && e.Achieved > 0 && p.Cores > 0 && e.Rate > 0.75*a.Holds && e.Rate < 1.25*a.Holds {
-			all = append(all, p.Cores/e.Achieved*1e9)
+		if p.near(a) && p.Cores > 0 {
+			all = append(all, p.Cores/p.Evidence.Achieved*1e9)
 		}
 	}
 	if len(all) == 0 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // probed is a file of one arm that holds at 1000/s, and of probes.
@@ -54,10 +55,103 @@ func TestLatencyIsInTheOrderOfRates(t *testing.T) {
 	}
 }
 
-func TestSearchThatHasNotEndedIsWarnedOf(t *testing.T) {
-	m, err := parse("x", []byte(strings.Replace(string(probed()), `"complete"`, `"partial"`, 1)))
-	if err != nil || !strings.Contains(strings.Join(m.Warnings, "\n"), "the search has not ended") {
-		t.Errorf("%v in %+v", err, m)
+// headline is the first line of the plan of a file, for 1000/s with no headroom and no failures.
+func headline(t *testing.T, data string) string {
+	t.Helper()
+	m, err := parse("x", []byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Ask{Peak: 1000}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"text", "markdown"} {
+		text, err := p.Format(format)
+		if first := strings.Fields(text)[:2]; err != nil || strings.Join(first, " ") != "It takes" {
+			t.Errorf("%s begins with %q, %v", format, first, err)
+		}
+	}
+	_, answer := p.Headline()
+	return answer
+}
+
+func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
+	const sure = `{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true,"confirmed":940}`
+	file := func(arms, rest string) string {
+		return `{"schema":2,"status":"complete","answer":{"arms":[` + arms + `]}` + rest + `}`
+	}
+	with := func(old, new string) string { return file(strings.Replace(sure, old, new, 1), "") }
+	for _, c := range []struct{ name, file, want string }{
+		{"none", file(sure, ""), "It takes 2 instances of a."},
+		{"unconfirmed", with(`"confirmed":940`, `"confirmed":0`), "It takes 2 instances of a (unconfirmed)."},
+		{"not precise", with(`"precise":true`, `"precise":false`), "It takes 2 instances of a (not precise)."},
+		{"both", with(`"precise":true,"confirmed":940`, `"precise":false`), "It takes 2 instances of a (unconfirmed, not precise)."},
+		{"no failure", with(`"found"`, `"holds-throughout"`), "It takes up to 2 instances of a (not seen to fail)."},
+		{"generator-limited", with(`"found"`, `"generator-limited"`), "It takes up to 2 instances of a (generator-limited)."},
+		{"generator-limited from the start", file(sure+`,{"arm":"b","verdict":"generator-limited"}`, ""), "It takes 2 instances of a; b left out."},
+		{"no rate held", file(sure+`,{"arm":"b","verdict":"fails-throughout","fails":5},{"arm":"c","verdict":"undecided"}`, ""), "It takes 2 instances of a; b, c left out."},
+		{"interrupted", strings.Replace(file(sure, ""), "complete", "partial", 1), "It takes 2 instances of a; the search has not ended."},
+		{"still running, or killed", strings.Replace(file(sure, ""), "complete", "", 1), "It takes 2 instances of a; the search has not ended."},
+		{"even arrivals", file(sure, `,"scenario":{"arrivals":"constant"}`), "It takes 2 instances of a; arrivals were constant, not poisson."},
+		{"random arrivals", file(sure, `,"scenario":{"arrivals":"poisson"}`), "It takes 2 instances of a."},
+		{"visits both ways", file(sure, `,"probes":[
+			{"evidence":{"arm":"a","rate":900,"achieved":900},"objectives":[{"met":true},{"met":false}]},
+			{"evidence":{"arm":"a","rate":940,"achieved":940},"objectives":[{"met":true}]},
+			{"evidence":{"arm":"a","rate":940,"achieved":940,"limited":"generator-limited"},"objectives":[{"met":false}]},
+			{"evidence":{"arm":"b","rate":900,"achieved":940},"objectives":[{"met":false}]},
+			{"evidence":{"arm":"a","rate":1000,"achieved":940},"objectives":[{"met":false}]}]`), "It takes 2 instances of a (1 of 2 visits missed)."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := headline(t, c.file); got != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// The rate that was told is never exceeded: not by the middle of the interval, nor by its low end.
+func TestPlanIsForTheRateThatWasTold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		confirmed float64
+		want      float64
+	}{
+		{"confirmed below the interval", 940, 940},
+		{"confirmed within the interval", 960, 950},
+		{"unconfirmed", 0, 950},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := parse("x", fmt.Appendf(nil, `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":%v}]}}`, c.confirmed))
+			if err != nil || m.Arms[0].Told != c.want {
+				t.Errorf("%v in %+v: want %v", err, m, c.want)
+			}
+		})
+	}
+}
+
+// A visit is as long as a probe near the capacity was, or else as --probe says.
+func TestVisitIsAsLongAsAProbe(t *testing.T) {
+	const arm = `"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050}]}`
+	const search = `,"search":{"options":{"probe":1000000000}}`
+	probe := func(rate, scheduled int) string {
+		return fmt.Sprintf(`{"evidence":{"arm":"a","rate":%d,"achieved":%d},"scheduled_ns":%d}`, rate, rate, scheduled)
+	}
+	for _, c := range []struct {
+		name, rest string
+		want       time.Duration
+	}{
+		{"of no probe", "", 2 * time.Second},
+		{"of the options", search, time.Second},
+		{"of the shortest near the capacity", search + `,"probes":[` + probe(1000, 9e9) + "," + probe(1010, 3e9) + "," + probe(100, 2e9) + `]`, 3 * time.Second},
+		{"of one that was cut", search + `,"probes":[` + probe(1000, 1e8) + `]`, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := parse("x", []byte(`{"schema":2,`+arm+c.rest+`}`))
+			if err != nil || m.Arms[0].Visit != c.want {
+				t.Errorf("%v in %+v: want %v", err, m, c.want)
+			}
+		})
 	}
 }
 

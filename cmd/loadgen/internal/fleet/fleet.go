@@ -1,12 +1,19 @@
 // Package fleet plans how many instances carry a peak, from what one of them carries.
 //
-// After a number of instances are lost, the rest carry the peak and have headroom left:
+// After a number of instances are lost, the rest carry the peak and have headroom left. Each is offered
 //
-//	peak / ((instances - failures) capacity) <= 1 - headroom
+//	peak / (instances - failures)
 //
-// Capacity is the low end of its interval, so that the plan errs to more instances, and
-// they are rounded up. The model is that of N+k spares: load is spread evenly, instances
-// fail independently and are alike. What it leaves out is in LeftOut.
+// calls a second in the mean, but over a visit a random number of calls, some instances more than others. The plan is
+// the fewest instances of which the busiest is offered at most
+//
+//	(1 - headroom) told
+//
+// over a visit, in [Share] of the visits. Told is the rate at which the search saw visits hold. The plan never
+// exceeds it. A visit of an instance is then like one of the search at that rate or below, and holds as often as
+// those. All instances hold at once less often, the more there are, which headroom is for.
+//
+// The model is that of N+k spares: instances fail independently and are alike. What it leaves out is in LeftOut.
 package fleet
 
 import (
@@ -21,7 +28,10 @@ import (
 
 // LeftOut is what the plan knows nothing of.
 var LeftOut = []string{
-	"uneven balancing: the busiest instance decides, and if it gets 10% more than its share, so much headroom is gone",
+	"balancing that is uneven beyond chance: the busiest instance decides, and if it gets 10% more than its share, " +
+		"so much headroom is gone",
+	"all instances at once: each holds as often as visits at plan/s did, and of many instances one is likelier to " +
+		"miss; headroom covers that",
 	"failures that come together, of a zone or by a bad release: --failures is how many are lost at once, for any reason",
 	"retries and reconnections while instances fail, which make the peak higher",
 	"what instances share: a database, a network, a collector of spans",
@@ -38,60 +48,48 @@ type Ask struct {
 	Failures int     `json:"failures"` // how many instances are lost
 }
 
+// The greatest headroom and number of failures.
+const (
+	MostHeadroom = 0.95
+	MostFailures = 1000
+)
+
 // Check reports everything that is wrong, by the flags of loadgen capacity plan.
 func (a Ask) Check() error {
 	var errs []error
 	if !(a.Peak > 0 && a.Peak <= 1e12) {
 		errs = append(errs, fmt.Errorf("--peak: %v is not valid: want calls a second, above 0", a.Peak))
 	}
-	if !(a.Headroom >= 0 && a.Headroom <= 0.95) {
-		errs = append(errs, fmt.Errorf("--headroom: %v%% is not valid: want 0%% to 95%%", 100*a.Headroom))
+	if !(a.Headroom >= 0 && a.Headroom <= MostHeadroom) {
+		errs = append(errs,
+			fmt.Errorf("--headroom: %.6g%% is not valid: want 0%% to %v%%", 100*a.Headroom, 100*MostHeadroom))
 	}
-	if a.Failures < 0 || a.Failures > 1000 {
-		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to 1000", a.Failures))
+	if a.Failures < 0 || a.Failures > MostFailures {
+		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to %d", a.Failures, MostFailures))
 	}
 	return errors.Join(errs...)
 }
 
-// instances carry what is asked, at a capacity each.
-func (a Ask) instances(capacity float64) float64 {
-	// A count that is whole but for rounding stays: 1-0.9 is a little less than 0.1.
-	return float64(a.Failures) + math.Ceil(a.Peak/((1-a.Headroom)*capacity)*(1-1e-12))
-}
-
-// A Count is how many instances are needed: Instances at the low end of the capacity's
-// interval, and AtHigh at its high end. If they differ the interval leaves it open.
-type Count struct {
-	Instances int `json:"instances"`
-	AtHigh    int `json:"instances_at_high"`
-}
-
-func (a Ask) count(c Capacity) Count {
-	return Count{int(a.instances(c.Low)), int(a.instances(c.High))}
-}
-
-// String writes "10", or "9 to 10".
-func (c Count) String() string {
-	if c.AtHigh < c.Instances {
-		return report.Count(c.AtHigh) + " to " + report.Count(c.Instances)
-	}
-	return report.Count(c.Instances)
+// instances returns how many carry what is asked, at a capacity each.
+func (a Ask) instances(c Capacity) int {
+	return a.Failures + carrying(a.Peak, (1-a.Headroom)*c.Told, c.Visit)
 }
 
 // A WhatIf is how many instances another question would need.
 type WhatIf struct {
-	Headroom float64 `json:"headroom"`
-	Failures int     `json:"failures"`
-	Count
+	Headroom  float64 `json:"headroom"`
+	Failures  int     `json:"failures"`
+	Instances int     `json:"instances"`
 }
 
-// An ArmPlan is what an arm needs. Utilisations are at the low end of the capacity: at
-// most.
+// An ArmPlan is what an arm needs. Utilisations are shares of the rate that was told.
 type ArmPlan struct {
 	Capacity
-	Count
-	Utilisation          float64 `json:"utilisation"`
-	UtilisationInFailure float64 `json:"utilisation_in_failure"`
+	Instances            int     `json:"instances"`
+	Utilisation          float64 `json:"utilisation"`            // in the mean
+	UtilisationInFailure float64 `json:"utilisation_in_failure"` // in the mean, of those that are left
+	// Busiest is the utilisation of the busiest instance over a visit after the failures, in [Share] of the visits.
+	Busiest float64 `json:"busiest_in_failure"`
 	// More are the instances that it needs beyond those of the first arm.
 	More   int      `json:"more_instances"`
 	WhatIf []WhatIf `json:"what_if"` // by headroom, then by failures
@@ -101,11 +99,14 @@ type ArmPlan struct {
 type Plan struct {
 	Schema int `json:"schema"`
 	Ask
-	Source string `json:"source"` // where the capacities are from
+	// Share is the share of visits in which no instance is offered more than the headroom leaves.
+	Share  float64 `json:"share_of_visits"`
+	Source string  `json:"source"` // where the capacities are from
 	// Environment is where they were measured; nil if they were given.
 	Environment *results.Environment `json:"environment,omitempty"`
 	Arms        []ArmPlan            `json:"arms"` // the first is what the others are set against
 	Curves      []Curve              `json:"curves,omitempty"`
+	Caveats     []string             `json:"caveats,omitempty"` // about all arms
 	Warnings    []string             `json:"warnings,omitempty"`
 	LeftOut     []string             `json:"left_out"`
 }
@@ -118,11 +119,13 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	if len(m.Arms) == 0 {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
-	p := &Plan{Schema: 1, Ask: a, Source: m.Source, Environment: m.Environment, Curves: m.Curves, Warnings: m.Warnings, LeftOut: LeftOut}
+	p := &Plan{Schema: 2, Ask: a, Share: Share, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
+		Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: LeftOut}
 	var errs []error
 	for _, c := range m.Arms {
-		if n := a.instances(c.Low); n > mostInstances {
-			errs = append(errs, fmt.Errorf("%s needs %.3g instances: are the peak of %.6g/s and the capacity of %.6g/s in one unit?", c.Arm, n, a.Peak, c.Low))
+		if a.instances(c) > mostInstances {
+			errs = append(errs, fmt.Errorf("%s needs more than %s instances: are the peak of %.6g/s and the capacity "+
+				"of %.6g/s in one unit?", c.Arm, report.Count(mostInstances), a.Peak, c.Told))
 			continue
 		}
 		p.Arms = append(p.Arms, a.plan(c))
@@ -132,21 +135,19 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	}
 	for i := range p.Arms {
 		p.Arms[i].More = p.Arms[i].Instances - p.Arms[0].Instances
-		if c := p.Arms[i].Count; c.AtHigh < c.Instances {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: the interval of the capacity leaves it open whether %d or %s are needed; the plan is for %d",
-				p.Arms[i].Arm, c.AtHigh, report.Plural(c.Instances, "instance"), c.Instances))
-		}
 	}
 	return p, nil
 }
 
 func (a Ask) plan(c Capacity) ArmPlan {
-	p := ArmPlan{Capacity: c, Count: a.count(c)}
-	p.Utilisation = a.Peak / (float64(p.Instances) * c.Low)
-	p.UtilisationInFailure = a.Peak / (float64(p.Instances-a.Failures) * c.Low)
+	p := ArmPlan{Capacity: c, Instances: a.instances(c)}
+	left := p.Instances - a.Failures
+	p.Utilisation = a.Peak / (float64(p.Instances) * c.Told)
+	p.UtilisationInFailure = a.Peak / (float64(left) * c.Told)
+	p.Busiest = busiest(a.Peak, left, c.Visit) / c.Told
 	for _, headroom := range a.headrooms() {
 		for _, failures := range a.losses() {
-			p.WhatIf = append(p.WhatIf, WhatIf{headroom, failures, Ask{a.Peak, headroom, failures}.count(c)})
+			p.WhatIf = append(p.WhatIf, WhatIf{headroom, failures, Ask{a.Peak, headroom, failures}.instances(c)})
 		}
 	}
 	return p

@@ -5,21 +5,37 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Capacity is what one instance carries, in calls a second: Holds, with an interval of
-// 95%. Low is above 0, and Low <= Holds <= High.
+// A Capacity is what one instance carries, in calls a second.
 type Capacity struct {
-	Arm   string  `json:"arm"`
+	Arm string `json:"arm"`
+	// Told is the rate that the search tells to plan with: visits of an instance hold there. It is above 0.
+	Told float64 `json:"told"`
+	// Holds is the capacity that was searched for, with an interval of 95%. Low <= Holds <= High.
 	Holds float64 `json:"holds"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
-	// Bound says that no rate was seen to fail: the capacity is Low or more.
+	// Bound says that no rate was seen to fail: the capacity is Told or more.
 	Bound bool `json:"bound,omitempty"`
+	// Visit is how long the visits are over which the objectives are judged.
+	Visit time.Duration `json:"visit_ns"`
 	// CPU is the CPU time of a call near the capacity, in nanoseconds; 0 if it is not known.
 	CPU float64 `json:"cpu_ns_per_call,omitempty"`
+	// Caveats say in a few words each why Told is to be doubted.
+	Caveats []string `json:"caveats,omitempty"`
+}
+
+// told returns the rate to plan with: the one at which visits were confirmed to hold, or else the low end of the
+// interval. It is 0 if there is none.
+func (a *answer) told() float64 {
+	if a.Confirmed > 0 {
+		return min(a.Confirmed, a.Low)
+	}
+	return a.Low
 }
 
 // Cores is the CPU time of a million calls in seconds, which is how many cores are busy
@@ -32,15 +48,29 @@ type Measured struct {
 	Environment *results.Environment
 	Arms        []Capacity // that without spans first, if there is one
 	Curves      []Curve
-	Warnings    []string
+	// Caveats are about all arms, in a few words each: why the search is to be doubted, and which arms it left open.
+	Caveats  []string
+	Warnings []string
 }
 
-// Given is a capacity that was told, between low and high.
+// Visits of a capacity that was given: as long as the probes of loadgen capacity by default, or as long as the calls
+// take that such a probe has for a p99.
+const (
+	givenVisit = 2 * time.Second
+	givenCalls = 2208
+)
+
+// Given returns a capacity that the user gave, between low and high.
 func Given(low, high float64) *Measured {
-	m := &Measured{Source: "--capacity", Arms: []Capacity{{Arm: "as given", Holds: (low + high) / 2, Low: low, High: high}}}
+	visit := max(givenVisit, time.Duration(givenCalls/low*1e9))
+	m := &Measured{Source: "--capacity", Arms: []Capacity{
+		{Arm: "as given", Told: low, Holds: (low + high) / 2, Low: low, High: high, Visit: visit}}}
 	if low == high {
-		m.Warnings = []string{"--capacity has no interval: the plan is as sure as that number; LOW..HIGH gives one"}
+		m.Warnings = append(m.Warnings,
+			"--capacity has no interval: the plan is as sure as that number; LOW..HIGH gives one")
 	}
+	m.Warnings = append(m.Warnings, fmt.Sprintf("--capacity does not say over how long the objectives must hold: "+
+		"the plan assumes visits of %v", visit.Round(time.Millisecond)))
 	return m
 }
 
@@ -57,6 +87,10 @@ func (c Capacity) check() error {
 	}
 	if len(errs) == 0 && !(c.Low <= c.Holds && c.Holds <= c.High) {
 		errs = append(errs, fmt.Errorf("low %v, holds %v and high %v are not in that order", c.Low, c.Holds, c.High))
+	}
+	if len(errs) == 0 && !(c.Told > 0 && c.Told <= c.Holds) {
+		errs = append(errs,
+			fmt.Errorf("the rate to plan with is %v: want one above 0, and at most its capacity, %v", c.Told, c.Holds))
 	}
 	if !(c.CPU >= 0) || math.IsInf(c.CPU, 0) {
 		errs = append(errs, fmt.Errorf("its CPU time is %v ns a call: want 0 or more", c.CPU))

@@ -16,19 +16,19 @@ type Part struct {
 	Table     template.HTML // whose cells are escaped
 }
 
-// Parts are those that the text has, in its order.
+// Parts are those that the text has after its first line, in its order.
 func (p *Plan) Parts() []Part {
 	var all parts
 	p.write(&all)
-	return all
+	return all[1:]
 }
 
-// Headline is what is asked, and the answer in a sentence.
+// Headline is what is asked, and the answer in a sentence with its caveats.
 func (p *Plan) Headline() (question, answer string) {
 	var needs []string
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		n := a.show(a.Count)
+		n := a.show(a.Instances)
 		switch {
 		case i > 0:
 		case a.Instances == 1:
@@ -36,13 +36,21 @@ func (p *Plan) Headline() (question, answer string) {
 		default:
 			n += " instances"
 		}
-		needs = append(needs, n+" of "+a.Arm)
+		n += " of " + a.Arm
+		if len(a.Caveats) > 0 {
+			n += " (" + strings.Join(a.Caveats, ", ") + ")"
+		}
+		needs = append(needs, n)
 	}
 	last := len(needs) - 1
 	if last > 0 {
 		needs[last] = "or " + needs[last]
 	}
-	return fmt.Sprintf("How many instances carry %s/s?", rate(p.Peak)), "It takes " + strings.Join(needs, ", ") + "."
+	answer = "It takes " + strings.Join(needs, ", ")
+	for _, c := range p.Caveats {
+		answer += "; " + c
+	}
+	return fmt.Sprintf("How many instances carry %s/s?", rate(p.Peak)), answer + "."
 }
 
 // parts is the style that collects them.

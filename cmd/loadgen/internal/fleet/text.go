@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -42,9 +43,11 @@ type style interface {
 // write writes p: what is needed, what it costs, what if, how an instance scales, doubts.
 func (p *Plan) write(s style) string {
 	var b strings.Builder
+	_, answer := p.Headline()
+	b.WriteString(s.sentences("", []string{answer}))
 	b.WriteString(s.sentences("", []string{p.question()}))
 	b.WriteString(s.table(p.needed(s)))
-	b.WriteString(s.sentences("", []string{"Utilisation is of the low end of the 95% interval of the capacity, in normal and after the failures: at most."}))
+	b.WriteString(s.sentences("", []string{p.utilisation()}))
 	if len(p.Arms) > 1 || p.Arms[0].CPU > 0 {
 		b.WriteString(s.sentences("What an arm costs, and how much more than "+p.Arms[0].Arm, nil))
 		b.WriteString(s.table(p.cost(s)))
@@ -81,23 +84,40 @@ func (p *Plan) question() string {
 }
 
 func (p *Plan) needed(s style) table.Writer {
-	t := report.NewTable(1, "arm", "holds/s", "95% interval", "instances", "normal", "failure")
+	t := report.NewTable(1, "arm", "plan/s", "capacity/s", "instances", "normal", "failure", "busiest")
 	for _, a := range p.Arms {
 		interval := rate(a.Low) + " to " + rate(a.High)
 		if a.Bound {
-			interval = "or more"
+			interval = rate(a.Holds) + " or more"
 		}
-		t.AppendRow(table.Row{s.name(a.Arm), rate(a.Holds), interval, a.show(a.Count), percent(a.Utilisation), percent(a.UtilisationInFailure)})
+		t.AppendRow(table.Row{s.name(a.Arm), rate(a.Told), interval, a.show(a.Instances),
+			percent(a.Utilisation), percent(a.UtilisationInFailure), percent(a.Busiest)})
 	}
 	return t
 }
 
-// show writes a count of instances of an arm: of one that may carry more, the most.
-func (a *ArmPlan) show(c Count) string {
-	if a.Bound {
-		return "up to " + c.String()
+// utilisation says what the figures of a row are of.
+func (p *Plan) utilisation() string {
+	shortest, longest := p.Arms[0].Visit, p.Arms[0].Visit
+	for _, a := range p.Arms {
+		shortest, longest = min(shortest, a.Visit), max(longest, a.Visit)
 	}
-	return c.String()
+	visits := shortest.Round(time.Millisecond).String()
+	if longest > shortest {
+		visits += " or longer"
+	}
+	return fmt.Sprintf("plan/s is the rate at which visits held, and capacity/s the 95%% interval of the capacity. "+
+		"Utilisations are shares of plan/s: in the mean, normally and after the failures, and of the busiest instance "+
+		"after them. The plan assumes that calls reach instances at random: in %s of visits of %s no instance is offered "+
+		"more than the busiest.", percent(Share), visits)
+}
+
+// show writes a number of instances of an arm: of one that may carry more, the most.
+func (a *ArmPlan) show(instances int) string {
+	if a.Bound {
+		return "up to " + report.Count(instances)
+	}
+	return report.Count(instances)
 }
 
 func (p *Plan) cost(s style) table.Writer {
@@ -105,7 +125,7 @@ func (p *Plan) cost(s style) table.Writer {
 	base := &p.Arms[0]
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		row := table.Row{s.name(a.Arm), a.show(Count{a.Instances, a.Instances}), "", "", ""}
+		row := table.Row{s.name(a.Arm), a.show(a.Instances), "", "", ""}
 		if i > 0 && !a.Bound && !base.Bound {
 			row[2] = fmt.Sprintf("%+d", a.More)
 		}
@@ -132,7 +152,7 @@ func (p *Plan) whatIf(s style) table.Writer {
 		for row := range slices.Chunk(p.Arms[i].WhatIf, len(losses)) {
 			cells := table.Row{name, percent(row[0].Headroom)}
 			for _, w := range row {
-				cell := p.Arms[i].show(w.Count)
+				cell := p.Arms[i].show(w.Instances)
 				if math.Abs(w.Headroom-p.Headroom) < 1e-9 && w.Failures == p.Failures {
 					cell = s.asked(cell)
 				}
@@ -171,14 +191,18 @@ func (c *Curve) Scales() string {
 func sentence(c *Curve) string {
 	f := c.Fit
 	least, most := f.Range()
-	s := fmt.Sprintf("%s/s alone (%s to %s), sigma %s, kappa %s, over %.4g to %.4g %s; R2 %.4f, the farthest of %s is %+.1f%% off",
-		rate(f.Lambda), rate(f.LambdaInterval.Low), rate(f.LambdaInterval.High),
-		within(f.Sigma, f.SigmaInterval), within(f.Kappa, f.KappaInterval), least, most, c.Of, f.R2, report.Plural(len(f.Points), "point"), 100*f.Worst)
-	if c.Peak != nil {
-		s += fmt.Sprintf("; the peak is %s/s at %s", rate(c.Peak.X), within(c.Peak.N, f.PeakInterval))
+	s := fmt.Sprintf("%s/s alone (%s), sigma %s, kappa %s, over %.4g to %.4g %s; the farthest median is %+.1f%% off",
+		rate(f.Lambda), rates(f.LambdaInterval), within(f.Sigma, f.SigmaInterval),
+		within(f.Kappa, f.KappaInterval), least, most, c.Of, 100*f.Worst)
+	top := fmt.Sprintf("%s/s (%s)", rate(f.Greatest.X), rates(f.GreatestInterval))
+	if f.PeakInterval != nil {
+		return fmt.Sprintf("%s; the peak is %s at %s", s, top, within(f.Greatest.N, *f.PeakInterval))
 	}
-	return s
+	return fmt.Sprintf("%s; the most up to %.4g %s is %s", s, most, c.Of, top)
 }
+
+// rates writes an interval of calls a second.
+func rates(i usl.Interval) string { return rate(i.Low) + " to " + rate(i.High) }
 
 // within writes a number and its interval, with three digits.
 func within(x float64, i usl.Interval) string {

@@ -2,12 +2,15 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchproc"
+
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // file is the key of the input that a line is from.
@@ -85,7 +88,6 @@ type sides struct {
 	samples  map[sideKey]map[benchproc.Key]*sample
 	order    []sideKey // as first met
 	cols     []benchproc.Key
-	notes    []string
 	lone     []string // cells of which one side has more rounds
 	warnings []string
 }
@@ -97,7 +99,7 @@ type sideKey struct {
 
 // arrange lines up what was read.
 func arrange(o *Options, in *inputs) (*sides, error) {
-	o, notes, err := chooseColumns(o, in)
+	o, err := chooseColumns(o, in)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +120,7 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 	if p, err = newProjector(o, in.count, ignore); err != nil {
 		return nil, err
 	}
-	s := &sides{projector: p, options: o, notes: notes, warnings: warnings, samples: map[sideKey]map[benchproc.Key]*sample{}}
+	s := &sides{projector: p, options: o, warnings: warnings, samples: map[sideKey]map[benchproc.Key]*sample{}}
 	for _, l := range kept {
 		s.add(l)
 	}
@@ -250,46 +252,28 @@ func several(values []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// chooseColumns is o with what tells the sides apart, if it does not say. Of a single run
-// that is the arm, the first by name being the base; the notes tell.
-func chooseColumns(o *Options, in *inputs) (_ *Options, notes []string, err error) {
+// chooseColumns returns what tells the sides apart: of several inputs, the input.
+func chooseColumns(o *Options, in *inputs) (*Options, error) {
 	if o.Col != "" {
-		return o, nil, nil
+		return o, nil
 	}
-	chosen := *o
 	if in.count > 1 {
+		chosen := *o
 		chosen.Col = file
-		return &chosen, nil, nil
+		return &chosen, nil
 	}
-	vary := varying(in.lines)
-	if in.ours {
-		for _, key := range []string{"/spans", "/quantile"} {
-			values := vary[key]
-			if len(values) < 2 {
-				continue
-			}
-			slices.Sort(values)
-			chosen.Col = fmt.Sprintf("%s@(%s)", key, strings.Join(values, " "))
-			note := fmt.Sprintf("arms are told apart by --col '%s'", chosen.Col)
-			if o.Filter == "" {
-				chosen.Filter = ".name:Load"
-				note += " --filter " + chosen.Filter
-			}
-			return &chosen, []string{note}, nil
-		}
-	}
-	var names []string
-	for key, values := range vary {
-		if len(values) > 1 {
-			names = append(names, key)
-		}
-	}
-	slices.Sort(names)
 	hint := ""
-	if len(names) > 0 {
-		hint = "; what varies in its names: " + strings.Join(names, ", ")
+	vary := varying(in.lines)
+	for _, key := range slices.Sorted(maps.Keys(vary)) {
+		if len(vary[key]) > 1 {
+			hint += fmt.Sprintf(" --col '%s@(%s)'", key, strings.Join(vary[key], " "))
+		}
 	}
-	return nil, nil, fmt.Errorf("one input, in which no arm is known: want BASE HEAD, or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", hint)
+	if hint != "" {
+		hint = "; what varies in its names:" + hint
+	}
+	return nil, fmt.Errorf("one input, and it is not a run with its %s: want BASE HEAD, "+
+		"or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", results.JSONFile, hint)
 }
 
 // varying are the values of each key of the names of lines of load or, of others, of all.

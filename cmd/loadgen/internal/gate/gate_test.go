@@ -148,7 +148,7 @@ func TestAnExpectedRegressionEndsAfterItsLastDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := []string{write(t, "a", side(1, 1, 1)), write(t, "b", side(1.3, 1, 1))}
-	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": expected, "2030-02-01 00:00": comparison.Regressed} {
+	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": comparison.Expected, "2030-02-01 00:00": comparison.Regressed} {
 		at, err := time.ParseInLocation("2006-01-02 15:04", now, time.Local)
 		if err != nil {
 			t.Fatal(err)
@@ -166,7 +166,7 @@ func TestPairsAreOfOneRound(t *testing.T) {
 	lines := func(arms string) string {
 		text := ""
 		for i, arm := range arms {
-			text += fmt.Sprintf("BenchmarkA/arm=%c-8 100 %d ns/op\n", arm, 100+i)
+			text += fmt.Sprintf("BenchmarkA/arm=%c-8 100 %d B/op\n", arm, 100+i)
 		}
 		return text
 	}
@@ -224,6 +224,54 @@ func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 	} {
 		if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}}); (err == nil) != c.fine {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What can regress is not said to have too few rounds; what cannot regress is.
+func TestAGateThatFiresIsNotSaidToBeUnableTo(t *testing.T) {
+	lines := func(n, ns int, names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += strings.Repeat(fmt.Sprintf("Benchmark%s-8 100 %d ns/op\n", name, ns), n)
+		}
+		return text
+	}
+	for name, c := range map[string]struct {
+		base, head string
+		regressed  int
+		warning    string
+	}{
+		"3 against 10 rounds":           {lines(3, 100, "A"), lines(10, 120, "A"), 1, ""},
+		"3 against 3":                   {lines(3, 100, "A"), lines(3, 120, "A"), 0, "1 of 1 cells have too few rounds to show any difference, however large, among so many: need 4"},
+		"3 against 10, among too many":  {lines(3, 100, words...), lines(10, 120, words...), 0, "8 of 8 cells have too few rounds"},
+		"one of them with fewer rounds": {lines(3, 100, "A") + lines(9, 100, "B"), lines(3, 120, "A") + lines(9, 120, "B"), 1, "1 of 2 cells have too few rounds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			warnings := strings.Join(r.Warnings, "\n")
+			if r.Counts[comparison.Regressed] != c.regressed || !strings.Contains(warnings, c.warning) || (warnings == "") != (c.warning == "") {
+				t.Errorf("%s\n%s", r.Summary, warnings)
+			}
+		})
+	}
+}
+
+var words = strings.Fields("A B C D E F G H")
+
+// A difference of which it is not clear whether it is beyond the margin is no pass under --strict.
+func TestWorseIsCountedAndUndecided(t *testing.T) {
+	var head strings.Builder
+	for _, ns := range []int{101, 104, 109, 103, 108, 102, 107, 104, 106, 103, 109, 105} {
+		fmt.Fprintf(&head, "BenchmarkA-8 100 %d ns/op\n", ns)
+	}
+	for strict, exit := range map[bool]int{false: 0, true: 3} {
+		r, err := Compare(&Options{Strict: strict, Inputs: []string{write(t, "a", strings.Repeat("BenchmarkA-8 100 100 ns/op\n", 12)), write(t, "b", head.String())}})
+		if err != nil || r.Exit != exit || r.Undecided() != 1 || !strings.Contains(r.Summary, "0 improved, 1 worse, 0 equivalent") {
+			t.Errorf("strict %v: %v, %+v", strict, err, r)
 		}
 	}
 }

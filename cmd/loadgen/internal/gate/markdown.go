@@ -34,7 +34,7 @@ func Markdown(r *Report) string {
 // split parts the cells that a reader must see from those that are as they were.
 func (t *Table) split() (loud, quiet []*Cell) {
 	for _, c := range t.Cells {
-		if c.Verdict == comparison.Equivalent || c.Verdict == comparison.NotJudged {
+		if c.Verdict == comparison.Equivalent || !c.Verdict.Judged() {
 			quiet = append(quiet, c)
 		} else {
 			loud = append(loud, c)
@@ -45,13 +45,13 @@ func (t *Table) split() (loud, quiet []*Cell) {
 
 // quietCells says how many there are.
 func quietCells(cells []*Cell) string {
-	judged := 0
+	equivalent := 0
 	for _, c := range cells {
 		if c.Verdict == comparison.Equivalent {
-			judged++
+			equivalent++
 		}
 	}
-	return fmt.Sprintf("%d equivalent, %d not judged", judged, len(cells)-judged)
+	return fmt.Sprintf("%d equivalent, %d not judged", equivalent, len(cells)-equivalent)
 }
 
 func markdownTable(cells []*Cell) string {
@@ -63,7 +63,7 @@ func markdownTable(cells []*Cell) string {
 		if c.Verdict == comparison.Regressed {
 			*verdict = "**" + *verdict + "**"
 		}
-		if c.Why != "" && c.Verdict != comparison.NotJudged {
+		if c.Why != "" && c.Verdict.Judged() {
 			*verdict += ": " + escape(c.Why)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", escape(c.Name), escape(c.Unit), strings.Join(row, " | "))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 // A pair is a base and a head of one row in one unit.
@@ -20,6 +21,11 @@ type pair struct {
 	baseLabel, headLabel string
 	config               []Pair
 	how                  pairing
+}
+
+// table is the table that the pair belongs to, without cells.
+func (p *pair) table() *Table {
+	return &Table{Base: p.baseLabel, Head: p.headLabel, Config: p.config, Paired: p.how.paired, Why: p.how.why}
 }
 
 // A pairing tells whether values are paired by round, and why.
@@ -157,19 +163,26 @@ func (x *sample) hasRounds() bool {
 // keepCommon leaves the rounds that both sides have, in order, and tells whether there were
 // others.
 func (p *pair) keepCommon() bool {
-	keep := func(x, other *sample) *sample {
-		kept := &sample{iters: x.iters}
-		for i, at := range x.at {
-			if slices.ContainsFunc(other.at, func(o place) bool { return o.round == at.round }) {
-				kept.values, kept.at = append(kept.values, x.values[i]), append(kept.at, at)
-			}
-		}
-		return kept
+	base, head := &sample{iters: p.base.iters}, &sample{iters: p.head.iters}
+	for _, at := range comparison.PairRounds(p.base.rounds(), p.head.rounds()) {
+		base.take(p.base, at[0])
+		head.take(p.head, at[1])
 	}
-	base, head := keep(p.base, p.head), keep(p.head, p.base)
-	fewer := len(base.values) < len(p.base.values) || len(head.values) < len(p.head.values)
+	fewer := len(base.values) < max(len(p.base.values), len(p.head.values))
 	p.base, p.head = base, head
 	return fewer
+}
+
+func (x *sample) rounds() (all []int) {
+	for _, at := range x.at {
+		all = append(all, at.round)
+	}
+	return all
+}
+
+// take adds the i-th value of another sample.
+func (x *sample) take(from *sample, i int) {
+	x.values, x.at = append(x.values, from.values[i]), append(x.at, from.at[i])
 }
 
 // interleaved tells whether both sides were measured in rounds: the i-th of both before

@@ -15,11 +15,8 @@ import (
 // Schema is the version of a report in JSON.
 const Schema = 1
 
-// expected is the verdict of a regression that the gate file expects.
-const expected comparison.Verdict = "expected"
-
-// verdicts are all, by how much they matter.
-var verdicts = []comparison.Verdict{comparison.Regressed, expected, comparison.Improved, comparison.Equivalent, comparison.Inconclusive, comparison.NotJudged}
+// always are the verdicts that are counted though there are none.
+var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent, comparison.Inconclusive}
 
 // A Report is what came of a comparison.
 type Report struct {
@@ -68,12 +65,16 @@ type Cell struct {
 	Margin     string             `json:"margin"`
 	Verdict    comparison.Verdict `json:"verdict"`
 	Why        string             `json:"why,omitempty"`
+	// Exploratory says that the cell is not one of the family, and Marked that it differs by
+	// more than chance explains among all that are not.
+	Exploratory bool `json:"exploratory"`
+	Marked      bool `json:"marked"`
 }
 
 // A Side is what was measured of a base or a head.
 type Side struct {
-	Median float64 `json:"median"`
-	Rounds int     `json:"rounds"`
+	Median *float64 `json:"median"`
+	Rounds int      `json:"rounds"`
 }
 
 func newCell(r *comparison.Result) *Cell {
@@ -83,9 +84,11 @@ func newCell(r *comparison.Result) *Cell {
 		}
 		return &x
 	}
-	c := &Cell{Name: r.Name, Unit: r.Rule.Unit, Base: Side{r.BaseMedian, len(r.Base)}, Head: Side{r.HeadMedian, len(r.Head)},
+	c := &Cell{Name: r.Name, Unit: r.Rule.Unit,
+		Base: Side{known(r.BaseMedian), len(r.Base)}, Head: Side{known(r.HeadMedian), len(r.Head)},
 		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
-		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(), Verdict: r.Verdict, Why: r.Why}
+		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(),
+		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}
@@ -95,20 +98,17 @@ func newCell(r *comparison.Result) *Cell {
 	return c
 }
 
-// add adds a cell to the table it belongs to.
-func (r *Report) add(p *pair, c *Cell) {
-	at := slices.IndexFunc(r.Tables, func(t *Table) bool {
-		return t.Head == p.headLabel && t.Why == p.how.why && slices.Equal(t.Config, p.config)
+// add adds a cell to the table of the report that is like t, which is added if there is
+// none.
+func (r *Report) add(t *Table, c *Cell) {
+	at := slices.IndexFunc(r.Tables, func(o *Table) bool {
+		return o.Base == t.Base && o.Head == t.Head && o.Why == t.Why && slices.Equal(o.Config, t.Config)
 	})
 	if at < 0 {
 		at = len(r.Tables)
-		r.Tables = append(r.Tables, &Table{Base: p.baseLabel, Head: p.headLabel, Config: p.config, Paired: p.how.paired, Why: p.how.why})
+		r.Tables = append(r.Tables, t)
 	}
 	r.Tables[at].Cells = append(r.Tables[at].Cells, c)
-}
-
-func (r *Report) warn(format string, args ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
 // count sums up the verdicts. That nothing was judged is an error: it is no pass.
@@ -118,24 +118,24 @@ func (r *Report) count() error {
 	for _, t := range r.Tables {
 		for _, c := range t.Cells {
 			r.Counts[c.Verdict]++
-			if c.Verdict != comparison.NotJudged {
+			if c.Verdict.Judged() {
 				judged++
 			}
 		}
 	}
 	if judged == 0 {
-		return errors.New("nothing was judged: of no unit that was compared is it known which way is better: want a line such as 'Unit widgets/op better=lower' in the input")
+		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: " +
+			"want a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
 		r.Exit = 1
-	case r.Strict && r.Counts[comparison.Inconclusive] > 0:
+	case r.Strict && r.Undecided() > 0:
 		r.Exit = 3
 	}
 	var parts []string
-	for _, v := range verdicts {
-		// The last two are told if there are any.
-		if n := r.Counts[v]; n > 0 || v != expected && v != comparison.NotJudged {
+	for _, v := range comparison.Verdicts {
+		if n := r.Counts[v]; n > 0 || slices.Contains(always, v) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
@@ -143,11 +143,23 @@ func (r *Report) count() error {
 	return nil
 }
 
+// Undecided returns how many cells may differ by more than the margin, or may not.
+func (r *Report) Undecided() (n int) {
+	for v, count := range r.Counts {
+		if v.Undecided() {
+			n += count
+		}
+	}
+	return n
+}
+
 // title says what a table compares.
 func (t *Table) title() string {
 	least, most := math.MaxInt, 0
 	for _, c := range t.Cells {
-		least, most = min(least, c.Base.Rounds, c.Head.Rounds), max(most, c.Base.Rounds, c.Head.Rounds)
+		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // else it cannot be compared
+			least, most = min(least, n, m), max(most, n, m)
+		}
 	}
 	rounds := fmt.Sprintf("%d rounds", most)
 	switch {
@@ -168,10 +180,8 @@ var header = []string{"base", "head", "shift", "95% interval", "margin", "p", "v
 
 // row is a cell as text, without its name and unit.
 func (c *Cell) row() []string {
-	// As benchstat writes them: each with a prefix of its own.
-	class := benchunit.ClassOf(c.Unit)
-	none := "-"
-	shift, interval, p := none, none, none
+	const none = "-"
+	shift, interval, p, verdict := none, none, none, string(c.Verdict)
 	if c.Shift != nil {
 		shift = c.signed(*c.Shift)
 		interval = "[" + c.signed(*c.Low) + ", " + c.signed(*c.High) + "]"
@@ -179,11 +189,22 @@ func (c *Cell) row() []string {
 	if c.Adjusted != nil {
 		p = fmt.Sprintf("%.3f", *c.Adjusted)
 	}
-	return []string{benchunit.Scale(c.Base.Median, class), benchunit.Scale(c.Head.Median, class), shift, interval, c.margin(), p, string(c.Verdict)}
+	if c.Marked {
+		verdict += " *"
+	}
+	return []string{c.median(c.Base), c.median(c.Head), shift, interval, c.margin(), p, verdict}
+}
+
+// median writes that of a side as benchstat does: each with a prefix of its own.
+func (c *Cell) median(s Side) string {
+	if s.Median == nil {
+		return "-"
+	}
+	return benchunit.Scale(*s.Median, benchunit.ClassOf(c.Unit))
 }
 
 func (c *Cell) margin() string {
-	if c.Verdict == comparison.NotJudged {
+	if !c.Verdict.Judged() {
 		return "-"
 	}
 	return c.Margin

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 // Formats are the ways to write a report.
@@ -100,7 +98,7 @@ func (t *Table) write(b *strings.Builder) {
 			b.WriteString(plain(name) + "\n")
 		}
 		line(rows[i+1])
-		if c.Why != "" && c.Verdict != comparison.NotJudged {
+		if c.Why != "" && c.Verdict.Judged() {
 			b.WriteString(wrap("    "+c.Why, "    "))
 		}
 	}

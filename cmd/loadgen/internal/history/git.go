@@ -2,12 +2,15 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 )
 
 // changes is added to a commit that the working tree differs from.
@@ -15,8 +18,8 @@ const changes = "+changes"
 
 // Head is the commit that the working tree is at, and its time. "+changes" is added to it
 // if there are some in files that git knows, other than the history itself.
-func Head(history string) (commit string, at time.Time, err error) {
-	out, err := git("show", "-s", "--format=%H %cI", "HEAD")
+func Head(ctx context.Context, history string) (commit string, at time.Time, err error) {
+	out, err := git(ctx, "show", "-s", "--format=%H %cI", "HEAD")
 	if err != nil {
 		return "", at, fmt.Errorf("which commit this is of: %w: say it with --commit", err)
 	}
@@ -24,11 +27,11 @@ func Head(history string) (commit string, at time.Time, err error) {
 	if at, err = time.Parse(time.RFC3339, when); err != nil {
 		return "", at, fmt.Errorf("the time of commit %s: %w", commit, err)
 	}
-	top, err := git("rev-parse", "--show-toplevel")
+	top, err := git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return "", at, err
 	}
-	changed, err := git("diff", "--name-only", "HEAD")
+	changed, err := git(ctx, "diff", "--name-only", "HEAD")
 	if err != nil {
 		return "", at, err
 	}
@@ -48,12 +51,15 @@ func Head(history string) (commit string, at time.Time, err error) {
 }
 
 // git runs git and returns what it prints.
-func git(args ...string) (string, error) {
-	out, err := exec.Command("git", args...).Output()
+func git(ctx context.Context, args ...string) (string, error) {
+	cmd := child.Command(ctx, "git", args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		line, _, _ := bytes.Cut(bytes.TrimSpace(exit.Stderr), []byte("\n"))
+		line, _, _ := bytes.Cut(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
 		return "", fmt.Errorf("git %s: %s", args[0], line)
 	}
-	return strings.TrimSpace(string(out)), err
+	return strings.TrimSpace(stdout.String()), err
 }

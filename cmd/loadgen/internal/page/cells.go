@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/perf/benchunit"
-
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -28,10 +26,7 @@ func cells(run *results.Run) (all []*cell) {
 	of := run.Scenario.Cells()
 	arms := len(of) / levels
 	for i, c := range of {
-		v := &cell{Cell: c, name: c.Spans, series: i % max(arms, 1)}
-		if c.Quantile != "" {
-			v.name = strings.TrimPrefix(c.Spans+"/"+c.Quantile, scenarios.None+"/")
-		}
+		v := &cell{Cell: c, name: armOf(run.Scenario, c), series: i % max(arms, 1)}
 		for _, visit := range run.Visits {
 			if visit.Cell == c && visit.Usable() {
 				v.visits = append(v.visits, visit)
@@ -48,6 +43,17 @@ func cells(run *results.Run) (all []*cell) {
 		all = append(all, v)
 	}
 	return all
+}
+
+// armOf is what a cell is called: its arms in the dimensions that cells differ in.
+func armOf(s *scenarios.Scenario, c scenarios.Cell) string {
+	var arms []string
+	for _, d := range s.Dimensions() {
+		if arm := c.Value(d); arm != "" {
+			arms = append(arms, arm)
+		}
+	}
+	return strings.Join(arms, "/")
 }
 
 // at are those of one level.
@@ -97,164 +103,68 @@ func (c *cell) merged(of func(*results.Visit) *quantile.HDR) *quantile.HDR {
 	return all
 }
 
-// A judged is a cell of a comparison with its verdict, or what keeps it from one.
-type judged struct {
-	unit  string // ours
-	level scenarios.Level
-	among string // the arm of spans of a live scenario of several
-	rule  comparison.Rule
-	// result is nil if the cell cannot be judged at all, for which why is.
-	result *comparison.Result
-	why    string
-	rounds []int // of the pairs
-}
-
-// A contest is a comparison of the scenario, over all levels: its cells are one family.
+// A contest is a comparison of the scenario, over all levels.
 type contest struct {
 	scenarios.Pair
-	cells []*judged
+	rows []*row
 }
 
-// of are the cells at a level.
-func (c *contest) of(l scenarios.Level) (all []*judged) {
-	for _, j := range c.cells {
-		if j.level == l {
-			all = append(all, j)
+// A row is a figure of a contest, and what it is of.
+type row struct {
+	*comparison.Figure
+	level  scenarios.Level
+	beside string // the arms in other dimensions
+}
+
+// contestsOf gathers the contests of each pair of arms.
+func contestsOf(run *results.Run, all []*comparison.Contest) (list []*contest) {
+	for _, c := range all {
+		i := slices.IndexFunc(list, func(o *contest) bool { return o.Pair == c.Pair })
+		if i < 0 {
+			i = len(list)
+			list = append(list, &contest{Pair: c.Pair})
+		}
+		beside := strings.Join(c.Beside(run.Scenario), ", ")
+		for _, f := range c.Figures {
+			list[i].rows = append(list[i].rows, &row{f, c.CellA.Level, beside})
+		}
+	}
+	return list
+}
+
+// of are the rows at a level.
+func (c *contest) of(l scenarios.Level) (all []*row) {
+	for _, r := range c.rows {
+		if r.level == l {
+			all = append(all, r)
 		}
 	}
 	return all
 }
 
-// contests judges all comparisons. A family is one of them: over all of them, Holm's
-// procedure would ask for more rounds than anyone makes.
-func contests(run *results.Run, all []*cell) (list []*contest) {
-	s := run.Scenario
-	for _, pair := range s.Compare {
-		c := &contest{Pair: pair}
-		for _, l := range s.Levels() {
-			for _, spans := range s.Spans {
-				head, base := scenarios.Cell{Spans: pair.A, Level: l}, scenarios.Cell{Spans: pair.B, Level: l}
-				among := ""
-				if s.Live {
-					head = scenarios.Cell{Spans: spans, Quantile: pair.A, Level: l}
-					base = scenarios.Cell{Spans: spans, Quantile: pair.B, Level: l}
-					if len(s.Spans) > 1 {
-						among = "spans=" + spans
-					}
-				}
-				c.add(find(all, base), find(all, head), among)
-				if !s.Live {
-					break // spans are what is compared
-				}
-			}
-		}
-		c.judge()
-		list = append(list, c)
-	}
-	return list
-}
+// same tells whether nothing differed in any round.
+func (r *row) same() bool { return r.Low == 0 && r.High == 0 }
 
-func find(all []*cell, c scenarios.Cell) *cell {
-	for _, v := range all {
-		if v.Cell == c {
-			return v
-		}
-	}
-	return &cell{Cell: c} // which was not measured
-}
-
-// add adds a cell for every unit that has a better and a worse, paired by round.
-func (c *contest) add(base, head *cell, among string) {
-	for _, u := range results.Units {
-		_, tidy := benchunit.Tidy(1, u.Name)
-		j := &judged{unit: u.Name, level: base.Level, among: among, rule: comparison.DefaultRule(tidy)}
-		one := comparison.Cell{Name: u.Name, Rule: j.rule, Paired: true}
-		for i, by := range base.values {
-			x, ok := by[u.Name]
-			k := slices.IndexFunc(head.visits, func(v *results.Visit) bool { return v.Round == base.visits[i].Round })
-			if !ok || k < 0 {
-				continue
-			}
-			if y, ok := head.values[k][u.Name]; ok {
-				a, _ := benchunit.Tidy(x, u.Name)
-				b, _ := benchunit.Tidy(y, u.Name)
-				one.Base, one.Head = append(one.Base, a), append(one.Head, b)
-				j.rounds = append(j.rounds, base.visits[i].Round)
-			}
-		}
-		if u.Better == "" || len(one.Base) == 0 {
-			continue
-		}
-		if _, err := comparison.Judge([]comparison.Cell{one}); err != nil {
-			j.why = err.Error()
-		} else {
-			j.result = &comparison.Result{Cell: one}
-		}
-		c.cells = append(c.cells, j)
-	}
-}
-
-// judge judges the cells that can be, together.
-func (c *contest) judge() {
-	var family []comparison.Cell
-	var of []*judged
-	for _, j := range c.cells {
-		if j.result != nil {
-			family, of = append(family, j.result.Cell), append(of, j)
-		}
-	}
-	all, err := comparison.Judge(family)
-	for i, j := range of {
-		if err != nil {
-			j.result, j.why = nil, err.Error()
-			continue
-		}
-		j.result = &all[i]
-	}
-}
-
-// verdict is that of the cell, in a word.
-func (j *judged) verdict() comparison.Verdict {
-	if j.result == nil {
-		return comparison.Inconclusive
-	}
-	return j.result.Verdict
-}
-
-// reason is what there is to say of the verdict.
-func (j *judged) reason() string {
-	if j.result == nil {
-		return j.why
-	}
-	return j.result.Why
-}
-
-// nothing tells whether there is nothing to draw: not known, or the same in both.
-func (j *judged) nothing() bool {
-	return j.result == nil || math.IsNaN(j.result.Shift) || j.result.Low == 0 && j.result.High == 0
-}
+// drawable tells whether the row can be drawn among ratios.
+func (r *row) drawable() bool { return !math.IsNaN(r.Shift) && !r.same() && !r.Absolute }
 
 // harm is by how much worse the head is, at least as far as it is known.
-func (j *judged) harm() float64 {
-	if j.result == nil || math.IsNaN(j.result.Shift) {
+func (r *row) harm() float64 {
+	switch {
+	case math.IsNaN(r.Shift):
 		return math.Inf(-1)
+	case r.Rule.Better == comparison.Higher:
+		return -r.Shift
 	}
-	if j.rule.Better == comparison.Higher {
-		return -j.result.Shift
-	}
-	return j.result.Shift
+	return r.Shift
 }
 
 // margin is where it begins and ends, as a share of the base; ok is false if it is an
-// amount.
-func (j *judged) margin() (low, high float64, ok bool) {
-	m := j.rule.Margin
-	share := m.Share
-	if math.IsNaN(share) || j.result == nil || j.result.Absolute {
+// amount, or all of the base, which no ratio shows, or of no account.
+func (r *row) margin() (low, high float64, ok bool) {
+	if r.Absolute || r.Exploratory || math.IsNaN(r.Shift) {
 		return 0, 0, false
 	}
-	if !math.IsNaN(m.Amount) {
-		share = max(share, m.Amount/j.result.BaseMedian)
-	}
-	return -share / (1 + share), share, true
+	margin := r.Allowed()
+	return -margin, margin, margin < 1
 }

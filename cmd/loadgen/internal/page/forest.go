@@ -65,13 +65,12 @@ func rowsChart(c *chart, n int, ratios []float64) {
 	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "one", X: one, Y: c.Top, X2: one, Y2: c.Bottom, Label: "no difference"})
 }
 
-// row draws a cell: its margin, its interval, and its verdict.
-func (c *chart) row(i int, j *judged, name string) (middle px) {
+// row draws a figure: its margin, its interval, and its verdict.
+func (c *chart) row(i int, r *row, name string) (middle px) {
 	s := c.X.Scale
 	middle = c.Top + px(rowHeight*i) + rowHeight/2
-	class := strings.ReplaceAll(string(j.verdict()), " ", "-")
-	r := j.result
-	if low, high, ok := j.margin(); ok {
+	class := strings.ReplaceAll(string(r.Verdict), " ", "-")
+	if low, high, ok := r.margin(); ok {
 		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "margin", X: s.at(1 + low), Y: middle - 8, X2: s.at(1 + high), Y2: middle + 8,
 			Label: "margin " + ratio(1+low) + " to " + ratio(1+high)})
 	}
@@ -81,55 +80,74 @@ func (c *chart) row(i int, j *judged, name string) (middle px) {
 		shape{Kind: "dot", Class: class, X: s.at(1 + r.Shift), Y: middle, Square: true, Label: name + ": " + change})
 	c.Texts = append(c.Texts,
 		label{c.Left - 10, middle + 4, "end", "", cut(name, nameLength), name},
-		label{c.Right + 10, middle + 4, "start", class, cut(string(j.verdict())+" "+change, 38), string(j.verdict()) + ", " + change})
+		label{c.Right + 10, middle + 4, "start", class, cut(r.verdict()+" "+change, 38), r.verdict() + ", " + change})
 	return middle
 }
 
-// name is what is compared in a cell, and where.
-func (j *judged) name() string {
-	name := j.unit + " at " + report.Load(j.level)
-	if j.among != "" {
-		name += ", " + j.among
+// name is what is compared in a row, and where.
+func (r *row) name() string { return r.besides(r.Unit + " at " + report.Load(r.level)) }
+
+// besides adds the arms in other dimensions to a name.
+func (r *row) besides(name string) string {
+	if r.beside != "" {
+		name += ", " + r.beside
 	}
 	return name
 }
 
-// drawable tells whether a cell can be drawn among ratios.
-func (j *judged) drawable() bool { return !j.nothing() && !j.result.Absolute }
+// verdict is that of the row, marked if it is an exploratory one that stands out.
+func (r *row) verdict() string {
+	if r.Marked {
+		return string(r.Verdict) + " *"
+	}
+	return string(r.Verdict)
+}
 
-// forest is all cells of a comparison.
+// judgedFirst orders rows: those of the family first, and the most harmful.
+func judgedFirst(a, b *row) int {
+	switch {
+	case a.Exploratory == b.Exploratory:
+		return cmp.Compare(b.harm(), a.harm())
+	case a.Exploratory:
+		return 1
+	}
+	return -1
+}
+
+// forest is all rows of a comparison.
 func forest(id string, of *contest) *chart {
-	c := &chart{ID: id, Title: fmt.Sprintf("All cells of %v", of.Pair), Table: verdicts(of.cells)}
-	var rows []*judged
+	c := &chart{ID: id, Title: fmt.Sprintf("All cells of %v", of.Pair), Table: verdicts(of.rows)}
+	var rows []*row
 	var ratios []float64
 	same := 0
-	for _, j := range of.cells {
+	for _, r := range of.rows {
 		switch {
-		case j.drawable():
-			rows = append(rows, j)
-			ratios = append(ratios, 1+j.result.Low, 1+j.result.High)
-			if low, high, ok := j.margin(); ok {
+		case r.drawable():
+			rows = append(rows, r)
+			ratios = append(ratios, 1+r.Low, 1+r.High)
+			if low, high, ok := r.margin(); ok {
 				ratios = append(ratios, 1+low, 1+high)
 			}
-		case j.result != nil && j.result.Low == 0 && j.result.High == 0:
+		case r.same():
 			same++
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b *judged) int { return cmp.Compare(b.harm(), a.harm()) })
+	slices.SortStableFunc(rows, judgedFirst)
 	if len(rows) == 0 {
 		c.Missing = "No cell of this comparison has an interval that is a ratio: see the table."
-		if len(of.cells) == 0 {
+		if !slices.ContainsFunc(of.rows, func(r *row) bool { return len(r.Rounds) > 0 }) {
 			c.Missing = "Nothing was measured of both arms in the same round."
 		}
 		return c
 	}
 	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful first; the margin shaded. "+
-		"Verdicts are corrected for all %d cells of this comparison (Holm). %s the same in both, and %d cannot be drawn as a ratio: they are in the table.",
-		of.A, of.B, len(of.cells), are(same), len(of.cells)-same-len(rows))
+		"Verdicts are corrected for all cells that are judged in the run (Holm). Exploratory cells have none, and an interval each for itself; "+
+		"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%%). %s the same in both, and %d cannot be drawn as a ratio: they are in the table.",
+		of.A, of.B, are(same), len(of.rows)-same-len(rows))
 	rowsChart(c, len(rows), ratios)
 	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
-	for i, j := range rows {
-		c.row(i, j, j.name())
+	for i, r := range rows {
+		c.row(i, r, r.name())
 	}
 	return c
 }
@@ -141,63 +159,76 @@ func are(n int) string {
 	return fmt.Sprintf("%d are", n)
 }
 
-// verdicts are cells as a table.
-func verdicts(cells []*judged) (t table) {
+// verdicts are rows as a table, those of the family first.
+func verdicts(rows []*row) (t table) {
 	t.Header = []string{"cell", "base", "head", "shift", "95% interval", "margin", "p (Holm)", "rounds", "verdict"}
-	for _, j := range cells {
-		if j.result == nil {
-			t.Rows = append(t.Rows, []string{j.name(), "-", "-", "-", "-", j.rule.Margin.String(), "-", fmt.Sprint(len(j.rounds)), "cannot be judged: " + j.why})
-			continue
+	for _, exploratory := range []bool{false, true} {
+		for _, r := range rows {
+			if r.Exploratory == exploratory {
+				t.Rows = append(t.Rows, r.cells())
+			}
 		}
-		r := j.result
-		back := 1.0 // of seconds to nanoseconds
-		if r.Rule.Unit != j.unit {
-			back = 1e9
-		}
-		shift, interval := "-", "-"
-		switch {
-		case math.IsNaN(r.Shift):
-		case r.Absolute:
-			shift, interval = report.Number(r.Shift*back), fmt.Sprintf("[%s, %s]", report.Number(r.Low*back), report.Number(r.High*back))
-		default:
-			shift, interval = ratio(1+r.Shift), fmt.Sprintf("[%s, %s]", ratio(1+r.Low), ratio(1+r.High))
-		}
-		p := "-"
-		if !math.IsNaN(r.Adjusted) {
-			p = fmt.Sprintf("%.3f", r.Adjusted)
-		}
-		verdict := string(r.Verdict)
-		if r.Why != "" {
-			verdict += ": " + r.Why
-		}
-		t.Rows = append(t.Rows, []string{j.name(), report.Number(r.BaseMedian * back), report.Number(r.HeadMedian * back),
-			shift, interval, j.rule.Margin.String(), p, fmt.Sprint(len(r.Base)), verdict})
 	}
 	return t
 }
 
-// stripUnits are those of which the rounds are drawn one by one.
+// cells are those of the row in a table.
+func (r *row) cells() []string {
+	shift, interval, p, margin, verdict := "-", "-", "-", "-", r.verdict()
+	if !math.IsNaN(r.Shift) {
+		shift, interval = r.change(r.Shift), fmt.Sprintf("[%s, %s]", r.change(r.Low), r.change(r.High))
+	}
+	if !math.IsNaN(r.Adjusted) {
+		p = fmt.Sprintf("%.3f", r.Adjusted)
+	}
+	if r.Verdict.Judged() {
+		margin = r.Rule.Margin.String()
+	}
+	if r.Why != "" {
+		verdict += ": " + r.Why
+	}
+	return []string{r.name(), r.number(r.BaseMedian), r.number(r.HeadMedian), shift, interval, margin, p, fmt.Sprint(len(r.Base)), verdict}
+}
+
+// change writes a shift, or an end of its interval.
+func (r *row) change(x float64) string {
+	if r.Absolute {
+		return r.number(x)
+	}
+	return ratio(1 + x)
+}
+
+// number writes a value in the unit of the row.
+func (r *row) number(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return report.Number(r.InUnit(x))
+}
+
+// stripUnits are those of which the rounds are drawn one by one, besides those that are
+// judged.
 var stripUnits = []string{"p50-latency-ns", "p99-latency-ns", "p50-service-ns", "cpu-ns/op", "B/op", "allocs/op"}
 
 // strip draws every round of a comparison at a level: the chart that explains the
 // verdicts.
-func strip(id string, of *contest, cells []*judged) *chart {
+func strip(id string, of *contest, all []*row) *chart {
 	c := &chart{ID: id, Title: fmt.Sprintf("Round by round: %v", of.Pair)}
-	var rows []*judged
+	var rows []*row
 	var ratios []float64
-	for _, j := range cells {
-		if !slices.Contains(stripUnits, j.unit) || j.result == nil || slices.Min(slices.Concat(j.result.Base, j.result.Head)) <= 0 {
+	for _, r := range all {
+		if r.Exploratory && !slices.Contains(stripUnits, r.Unit) || len(r.Base) == 0 || slices.Min(slices.Concat(r.Base, r.Head)) <= 0 {
 			continue
 		}
-		rows = append(rows, j)
-		for i, b := range j.result.Base {
-			ratios = append(ratios, j.result.Head[i]/b)
+		rows = append(rows, r)
+		for i, b := range r.Base {
+			ratios = append(ratios, r.Head[i]/b)
 		}
-		if low, high, ok := j.margin(); ok {
+		if low, high, ok := r.margin(); ok {
 			ratios = append(ratios, 1+low, 1+high)
 		}
-		if j.drawable() {
-			ratios = append(ratios, 1+j.result.Low, 1+j.result.High)
+		if r.drawable() {
+			ratios = append(ratios, 1+r.Low, 1+r.High)
 		}
 	}
 	c.Table.Header = []string{"round"}
@@ -208,53 +239,46 @@ func strip(id string, of *contest, cells []*judged) *chart {
 	rowsChart(c, len(rows), ratios)
 	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
 	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, the margin is shaded.", of.A, of.B)
-	if n := len(rows[0].rounds); n < comparison.MinPairs {
+	if n := len(rows[0].Rounds); n < comparison.MinPairs {
 		c.Caption += fmt.Sprintf(" With %s there is no interval: want %d at least.", report.Plural(n, "round"), comparison.MinPairs)
 	}
-	for i, j := range rows {
-		c.rounds(i, j)
+	for i, r := range rows {
+		c.rounds(i, r)
 	}
 	c.Table = roundsTable(rows)
 	return c
 }
 
-func (c *chart) rounds(i int, j *judged) {
-	name := j.unit
-	if j.among != "" {
-		name += ", " + j.among
-	}
+func (c *chart) rounds(i int, r *row) {
+	name := r.besides(r.Unit)
 	middle := c.Top + px(rowHeight*i) + rowHeight/2
-	if j.drawable() {
-		c.row(i, j, name)
+	if r.drawable() {
+		c.row(i, r, name)
 	} else {
 		c.Texts = append(c.Texts, label{c.Left - 10, middle + 4, "end", "", cut(name, nameLength), name},
-			label{c.Right + 10, middle + 4, "start", "", cut(string(j.verdict()), 38), string(j.verdict()) + ": " + j.reason()})
+			label{c.Right + 10, middle + 4, "start", "", cut(r.verdict(), 38), r.verdict() + ": " + r.Why})
 	}
-	for k, b := range j.result.Base {
-		r := j.result.Head[k] / b
+	for k, b := range r.Base {
+		change := r.Head[k] / b
 		// In three lines, or rounds that are alike hide one another.
 		y := middle + px(k%3-1)*4
-		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(r), Y: y, Label: fmt.Sprintf("round %d: %s", j.rounds[k], ratio(r))})
+		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(change), Y: y, Label: fmt.Sprintf("round %d: %s", r.Rounds[k], ratio(change))})
 	}
 }
 
-// roundsTable has a row for each round, and a column for each cell.
-func roundsTable(rows []*judged) (t table) {
+// roundsTable has a row for each round, and a column for each figure.
+func roundsTable(rows []*row) (t table) {
 	t.Header = []string{"round"}
 	by := map[int][]string{}
 	var rounds []int
-	for k, j := range rows {
-		header := j.unit
-		if j.among != "" {
-			header += ", " + j.among
-		}
-		t.Header = append(t.Header, header)
-		for i, round := range j.rounds {
+	for k, r := range rows {
+		t.Header = append(t.Header, r.besides(r.Unit))
+		for i, round := range r.Rounds {
 			if by[round] == nil {
 				by[round] = slices.Repeat([]string{"-"}, len(rows))
 				rounds = append(rounds, round)
 			}
-			by[round][k] = ratio(j.result.Head[i] / j.result.Base[i])
+			by[round][k] = ratio(r.Head[i] / r.Base[i])
 		}
 	}
 	slices.Sort(rounds)

@@ -29,7 +29,7 @@ var page = template.Must(template.New("page").Parse(text))
 type document struct {
 	Title, Question, Answer string
 	Partial                 string
-	Verdicts                []string // counts, a comparison each
+	Family                  string // counts of verdicts
 	Objectives, Warnings    []string
 	Comparisons             []string
 	Invalid                 string
@@ -50,10 +50,10 @@ type section struct {
 	Note         string
 }
 
-// Write writes the page of a run, which tells the noise floor of the machine if that is
-// known.
-func Write(w io.Writer, run *results.Run, noise string) error {
-	d, err := compose(run)
+// Write writes the page of a run and of its comparisons, which tells the noise floor of
+// the machine if that is known.
+func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise string) error {
+	d, err := compose(run, contests)
 	if err != nil {
 		return err
 	}
@@ -68,20 +68,20 @@ func Write(w io.Writer, run *results.Run, noise string) error {
 	return err
 }
 
-func compose(run *results.Run) (*document, error) {
+func compose(run *results.Run, judged []*comparison.Contest) (*document, error) {
 	s := run.Scenario
 	scenario, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	said := report.SentencesOf(run)
+	said := report.SentencesOf(run, judged)
 	d := &document{
 		Title: s.Name, Question: s.About,
-		Objectives: said.Objectives, Warnings: said.Warnings, Comparisons: said.Comparisons,
+		Objectives: said.Objectives, Warnings: said.Warnings, Comparisons: said.Comparisons, Family: said.Family,
 		Facts: facts(run), Scenario: string(scenario), File: "scenario.yaml", Command: "loadgen run scenario.yaml",
 	}
 	if d.Question == "" {
-		d.Question = "What " + strings.Join(s.Spans, ", ") + " cost."
+		d.Question = "How " + s.Target + " does under load."
 	}
 	usable, doubted := 0, 0
 	for _, v := range run.Visits {
@@ -99,14 +99,13 @@ func compose(run *results.Run) (*document, error) {
 		}
 	}
 	all := cells(run)
-	contests := contests(run, all)
-	d.Answer = answer(run, said, usable)
+	contests := contestsOf(run, judged)
+	d.Answer = answer(run, judged, said, usable)
 	if usable == 0 {
 		return d, nil
 	}
 	d.Invalid = fmt.Sprintf("%d of %s are valid without a doubt.", usable-doubted, report.Plural(usable, "visit"))
 	for i, c := range contests {
-		d.Verdicts = append(d.Verdicts, c.count())
 		d.Overview = append(d.Overview, forest(fmt.Sprintf("forest-%d", i), c))
 	}
 	d.Overview = append(d.Overview, rates(all)...)
@@ -117,43 +116,17 @@ func compose(run *results.Run) (*document, error) {
 
 // answer is the answer in a sentence: of the first comparison at the last level, which
 // is the highest rate in scenarios that go up.
-func answer(run *results.Run, said report.Sentences, usable int) string {
-	s := run.Scenario
+func answer(run *results.Run, contests []*comparison.Contest, said report.Sentences, usable int) string {
 	if usable == 0 {
 		return "There is no answer: no visit was measured to its end."
 	}
-	if len(said.Comparisons) == 0 {
-		return "The scenario compares nothing: the charts show what was measured."
-	}
-	n := len(s.Levels()) - 1
-	if s.Live {
-		n *= len(s.Spans)
-	}
-	return said.Comparisons[min(n, len(said.Comparisons)-1)]
-}
-
-// count says how many cells of a comparison have which verdict.
-func (c *contest) count() string {
-	counts := map[comparison.Verdict]int{}
-	for _, j := range c.cells {
-		counts[j.verdict()]++
-	}
-	if len(c.cells) == 0 {
-		return fmt.Sprintf("%v: nothing was measured of both in the same round.", c.Pair)
-	}
-	var parts []string
-	for _, v := range []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent, comparison.Inconclusive} {
-		if counts[v] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
+	levels := run.Scenario.Levels()
+	for i, sentence := range said.Comparisons {
+		if c := contests[i]; c.Pair == contests[0].Pair && c.CellA.Level == levels[len(levels)-1] {
+			return sentence
 		}
 	}
-	text := fmt.Sprintf("%v: of %s, %s.", c.Pair, report.Plural(len(c.cells), "cell"), strings.Join(parts, ", "))
-	if rounds := len(c.cells[0].rounds); counts[comparison.Inconclusive] > 0 {
-		if need := comparison.Need(len(c.cells), true); rounds < need {
-			text += fmt.Sprintf(" With %s none of so many cells can be called better or worse: want %d (--rounds %[2]d).", report.Plural(rounds, "round"), need)
-		}
-	}
-	return text
+	return "The scenario compares nothing: the charts show what was measured."
 }
 
 // sections are those of all levels.

@@ -18,6 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -110,8 +111,12 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, servic
 
 func draw(t testing.TB, run *results.Run) string {
 	t.Helper()
+	contests, err := comparison.OfRun(run, comparison.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
-	if err := page.Write(&b, run, ""); err != nil {
+	if err := page.Write(&b, run, contests, ""); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -135,11 +140,7 @@ func TestTheSameRunMakesTheSameBytes(t *testing.T) {
 var variants = sync.OnceValue(func() map[string]string {
 	pages := map[string]string{}
 	for name, run := range variantRuns(new(testing.T)) {
-		var b bytes.Buffer
-		if err := page.Write(&b, run, ""); err != nil {
-			panic(err)
-		}
-		pages[name] = b.String()
+		pages[name] = draw(new(testing.T), run)
 	}
 	for name, p := range variantPlans(new(testing.T)) {
 		pages[name] = drawPlan(new(testing.T), p)

@@ -43,7 +43,7 @@ func WritePlan(w io.Writer, p *fleet.Plan) error {
 	return err
 }
 
-// curveOf is what there is to draw of an arm; nil: nothing.
+// curveOf returns what there is to draw of an arm, or nil if there is nothing.
 func curveOf(p *fleet.Plan, arm string) *fleet.Curve {
 	if i := slices.IndexFunc(p.Curves, func(c fleet.Curve) bool { return c.Arm == arm }); i >= 0 {
 		return &p.Curves[i]
@@ -107,6 +107,7 @@ func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
 	if a.Bound {
 		what = fmt.Sprintf("capacity of %s: %s/s or more", a.Arm, report.Number(a.Holds))
 	}
+	what += fmt.Sprintf("; the plan is for %s/s", report.Number(a.Told))
 	if low, high := x.at(a.Low), x.at(a.High); high > low {
 		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high, Y2: c.Bottom, Label: what})
 	}
@@ -147,15 +148,18 @@ func planLaws(p *fleet.Plan) (all []*chart) {
 // planLaw draws the points that were measured of an arm, the law that was fitted to them
 // and its peak. Where nothing was measured the law is dashed.
 func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
-	c := &chart{ID: id, Wide: wide, Title: "How an instance scales, by the Universal Scalability Law: " + of.Arm, Table: table{Header: []string{of.Of, "measured, calls/s", "law, calls/s", "off"}}}
+	c := &chart{ID: id, Wide: wide, Title: "How an instance scales, by the Universal Scalability Law: " + of.Arm,
+		Table: table{Header: []string{of.Of, "median, calls/s", "law, calls/s", "off"}}}
 	xs, ys := []float64{0}, []float64{0}
-	for _, m := range of.Points {
+	for _, m := range usl.Medians(of.Points) {
 		row := []string{report.Number(m.N), report.Number(m.X), "-", "-"}
 		if of.Fit != nil {
 			law := of.Fit.Throughput(m.N)
 			row[2], row[3] = report.Number(law), fmt.Sprintf("%+.1f%%", 100*(m.X/law-1))
 		}
 		c.Table.Rows = append(c.Table.Rows, row)
+	}
+	for _, m := range of.Points {
 		if drawable(m.N) && drawable(m.X) {
 			xs, ys = append(xs, m.N), append(ys, 1.05*m.X)
 		}
@@ -208,24 +212,24 @@ func (c *chart) law(name string, law []usl.CurvePoint, x, y *scale) {
 	}
 	c.line("law "+name, within, "the law")
 	c.line("beyond "+name, beyond, "the law, extrapolated")
-	c.Legend = []key{{"law " + name, "the law, amid the points"}, {"beyond " + name, "extrapolated"}}
-	c.Caption = "Points were measured. The dashed part was not: there the law alone speaks."
+	c.Legend = []key{{"law " + name, "the law, amid the points"}}
+	c.Caption = "A point is a visit. The law is fitted to the medians."
+	if len(beyond) > 1 {
+		c.Legend = append(c.Legend, key{"beyond " + name, "extrapolated"})
+		c.Caption += " Where it is dashed nothing was measured: there the law alone speaks."
+	}
 }
 
 // peak draws that of a law, over all else, with its intervals.
 func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
-	if of.Peak == nil {
-		c.Caption += " The law has no peak."
+	top, n, most := of.Fit.Greatest, of.Fit.PeakInterval, of.Fit.GreatestInterval
+	if n == nil {
+		c.Caption += " The points show no peak, and so the law is not drawn beyond them."
 		return
 	}
-	what := fmt.Sprintf("the peak, %s/s at %s %s", report.Number(of.Peak.X), report.Number(of.Peak.N), of.Of)
-	if of.Peak.N > x.hi {
-		c.Caption += " The hollow circle would be beyond the drawing: " + what + "."
-		return
-	}
+	what := fmt.Sprintf("the peak, %s/s at %s %s", report.Number(top.X), report.Number(top.N), of.Of)
 	c.Caption += " The hollow circle is " + what + ", in a cross of 95% intervals."
-	at := point{x.at(of.Peak.N), y.at(of.Peak.X)}
-	n, most := of.Fit.PeakInterval, of.Fit.PeakThroughputInterval
+	at := point{x.at(top.N), y.at(top.X)}
 	c.Shapes = append(c.Shapes,
 		shape{Kind: "mark", Class: "line edge " + name, X: x.at(n.Low), Y: at.y, X2: x.at(n.High), Y2: at.y, Label: what},
 		shape{Kind: "mark", Class: "line edge " + name, X: at.x, Y: y.at(most.High), X2: at.x, Y2: y.at(most.Low), Label: what},

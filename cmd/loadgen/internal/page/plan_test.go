@@ -48,19 +48,18 @@ func variantPlans(t testing.TB) map[string]*fleet.Plan {
 
 	scales := readPlan(t)
 	scales.Curves = scales.Curves[:1]
-	far := &usl.Point{N: 1000, X: 1e6}
-	scales.Curves[0].Peak = far
+	scales.Curves[0].Fit.PeakInterval = nil
 	all["plan that scales"] = scales
 
 	endless := readPlan(t)
-	endless.Curves[0].Fit.PeakInterval.High, endless.Curves[0].Fit.PeakThroughputInterval.High = math.Inf(1), math.Inf(1)
+	endless.Curves[0].Fit.PeakInterval.High, endless.Curves[0].Fit.GreatestInterval.High = math.Inf(1), math.Inf(1)
 	all["plan with an endless interval"] = endless
 
 	poor := readPlan(t)
 	for i := range poor.Curves {
 		c := &poor.Curves[i]
 		c.Latencies = append(c.Latencies, fleet.Latency{Offered: 1, Achieved: 1e-300, Mean: 1e300}, fleet.Latency{Offered: 1, Achieved: 1, Mean: math.Inf(1)})
-		c.Of, c.Fit, c.Law, c.Peak, c.Refused = "workers", nil, nil, nil, "n is below 0\nx is not"
+		c.Of, c.Fit, c.Law, c.Refused = "workers", nil, nil, "n is below 0\nx is not"
 		c.Points = []usl.Point{{N: -5, X: -1e300}, {N: 3, X: 1e300}, {N: 1, X: 5}}
 	}
 	all["plan of nonsense"] = poor
@@ -75,24 +74,40 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 	given := planned(t, fleet.Given(40600, 41900))
 	partly := readPlan(t)
 	partly.Curves = partly.Curves[:1]
-	endless := readPlan(t)
-	endless.Curves[0].Peak = nil
 	undrawn := readPlan(t)
 	undrawn.Curves[0].Points, undrawn.Curves[0].Law, undrawn.Curves[0].Fit, undrawn.Curves[0].Refused = nil, nil, nil, "no points"
+	scaling := func(x func(n float64) float64) *fleet.Plan {
+		p := readPlan(t)
+		var points []usl.Point
+		for _, n := range []float64{1, 2, 3, 4, 6, 8, 12, 16} {
+			points = append(points, usl.Point{N: n, X: x(n)})
+		}
+		p.Curves[0] = fleet.Fitted("spans=none", "workers", points)
+		return p
+	}
+	plateau := scaling(func(n float64) float64 { return 1000 * min(n, 4) })
+	peakless := scaling(func(n float64) float64 { return 1000 * n / (1 + 0.1*(n-1)) * (1 + 0.01*math.Sin(n)) })
 	for _, c := range []struct {
 		name string
 		plan *fleet.Plan
 		want []string
 	}{
 		{"given", given, []string{"It takes 10 instances of as given.", "no probe tells its throughput", "--capacity has neither", "was not measured at several numbers of workers"}},
-		{"one curve", partly, []string{"No probe tells the latency of spans=sdk, spans=pooled."}},
-		{"no peak", endless, []string{"The law has no peak."}},
+		{"one curve", partly, []string{"No probe tells the latency of spans=sdk, spans=pooled, spans=noop."}},
+		{"no peak", peakless, []string{"The points show no peak, and so the law is not drawn beyond them."}},
+		{"a plateau", plateau, []string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from there on."}},
 		{"no points", undrawn, []string{"No point can be drawn.", "No fit: no points."}},
-		{"far peak", variantPlans(t)["plan that scales"], []string{"would be beyond the drawing: the peak, 1,000,000/s at 1,000 workers"}},
-		{"all", readPlan(t), []string{"How many instances carry 250,000/s?", "It takes 10 instances of spans=none, 12 to 13 of spans=sdk, or up to 10 of spans=pooled.",
-			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to 34,000", "No fit: 4 different concurrencies"}},
+		{"all", readPlan(t), []string{"How many instances carry 250,000/s?",
+			"It takes 10 instances of spans=none, 13 of spans=sdk (unconfirmed), up to 11 of spans=pooled (not seen to fail), or up to 11 of spans=noop (generator-limited, unconfirmed).",
+			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to 34,000; the plan is for 32,100/s", "No fit: 4 different concurrencies"}},
 	} {
 		text := drawPlan(t, c.plan)
+		if c.plan == plateau && strings.Contains(text, `class="line law`) {
+			t.Error("a law is drawn of a plateau")
+		}
+		if c.plan == peakless && (strings.Contains(text, `class="line beyond`) || strings.Contains(text, "extrapolated")) {
+			t.Error("a law that shows no peak is drawn beyond the points")
+		}
 		for _, want := range c.want {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: the page does not say %q", c.name, want)

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
@@ -35,64 +36,80 @@ func (s *scale) at(x float64) px {
 		if !(x > 0) {
 			return px(s.from)
 		}
-		x, lo, hi = math.Log(x), math.Log(lo), math.Log(hi)
+		x, lo, hi = log10(x), log10(lo), log10(hi)
+	}
+	if math.IsInf(hi-lo, 0) {
+		x, lo, hi = x/2, lo/2, hi/2
 	}
 	share := min(max((x-lo)/(hi-lo), 0), 1)
 	return px(from + share*(s.to-from))
 }
 
-// logScale is one from a round number to a round number, around values; those that
-// are not above 0 make it begin with 0.
+// logScale returns one from a round number to a round number, around the finite values;
+// those that are not above 0 make it begin with 0.
 func logScale(values []float64, from, to float64) *scale {
 	s := &scale{lo: math.Inf(1), from: from, to: to, log: true}
 	for _, x := range values {
-		if !finite(x) {
-			continue
-		}
-		if x > 0 {
+		switch {
+		case !finite(x):
+		case x > 0:
 			s.lo, s.hi = min(s.lo, x), max(s.hi, x)
-		} else {
+		default:
 			s.zero = true
 		}
 	}
 	if s.hi == 0 { // there is nothing, or nothing but 0
 		s.lo, s.hi = 1, 10
 	}
-	s.lo, s.hi = round125(s.lo, math.Floor), round125(s.hi, math.Ceil)
-	if s.lo == s.hi {
-		s.lo, s.hi = round125(s.lo*0.9, math.Floor), round125(s.hi*1.1, math.Ceil)
+	lo, hi := floor125(s.lo), ceil125(s.hi)
+	if lo == hi {
+		lo, hi = lo-1, hi+1
 	}
+	s.lo = max(value125(lo), math.SmallestNonzeroFloat64)
+	s.hi = min(value125(hi), math.MaxFloat64)
 	return s
 }
 
-// finite tells whether x can be on an axis: one that reached to infinity would have ticks
-// without end.
-func finite(x float64) bool { return !math.IsNaN(x) && math.Abs(x) <= 1e300 }
+// log10 returns the decimal logarithm of x. That of package math takes a denormal number for
+// a greater one on amd64.
+func log10(x float64) float64 { return math.Log2(x) * (math.Ln2 / math.Ln10) }
 
-// round125 is the next 1, 2 or 5 times a power of ten, below or above.
-func round125(x float64, way func(float64) float64) float64 {
-	const close = 1e-9 // of rounding
-	power := math.Pow(10, math.Floor(math.Log10(x)+close))
-	m := x / power
-	steps := []float64{1, 2, 5, 10}
-	if way(0.5) == 0 {
-		best := 1.0
-		for _, s := range steps {
-			if s <= m*(1+close) {
-				best = s
-			}
-		}
-		return best * power
-	}
-	for _, s := range steps {
-		if s >= m*(1-close) {
-			return s * power
-		}
-	}
-	return 10 * power
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// value125 returns the nth of the numbers ..., 0.5, 1, 2, 5, 10, 20, ..., of which 1 is
+// the 0th. Beyond the numbers of float64 it is 0 or infinite.
+func value125(n int) float64 {
+	power := int(math.Floor(float64(n) / 3))
+	// Parsing rounds correctly where multiplying powers would not: at denormal numbers.
+	x, _ := strconv.ParseFloat(fmt.Sprintf("%de%d", [...]int{1, 2, 5}[n-3*power], power), 64)
+	return x
 }
 
-// linearScale is one around values.
+// rounding is the share by which a value may exceed a round number and still count as it.
+const rounding = 1e-9
+
+// below125 returns the n of a value125 a few steps below x, which is positive and finite.
+func below125(x float64) int { return 3*int(math.Floor(log10(x))) - 1 }
+
+// floor125 returns the n of the greatest value125 that is at most x, but for rounding.
+func floor125(x float64) int {
+	n := below125(x)
+	for value125(n+1)*(1-rounding) <= x {
+		n++
+	}
+	return n
+}
+
+// ceil125 returns the n of the least value125 that is at least x, but for rounding.
+func ceil125(x float64) int {
+	n := below125(x)
+	for value125(n) < x*(1-rounding) {
+		n++
+	}
+	return n
+}
+
+// linearScale returns one around the finite values.
 func linearScale(values []float64, from, to float64) *scale {
 	s := &scale{lo: math.Inf(1), hi: math.Inf(-1), from: from, to: to}
 	for _, x := range values {
@@ -105,7 +122,7 @@ func linearScale(values []float64, from, to float64) *scale {
 		s.lo, s.hi = 0, 1
 	case s.hi-s.lo <= 1e-6*max(math.Abs(s.lo), math.Abs(s.hi)): // which rounding alone may be
 		room := max(math.Abs(s.lo)/10, 1e-9)
-		s.lo, s.hi = s.lo-room, s.hi+room
+		s.lo, s.hi = max(s.lo-room, -math.MaxFloat64), min(s.hi+room, math.MaxFloat64)
 	}
 	return s
 }
@@ -116,21 +133,20 @@ type tick struct {
 	Label string
 }
 
-// steps are the values at which a scale has ticks.
+// steps returns the values at which a scale has ticks.
 func (s *scale) steps() (all []float64) {
 	if !s.log {
-		step := round125((s.hi-s.lo)/6, math.Ceil)
-		for i := math.Ceil(s.lo/step - 1e-9); i*step <= s.hi+step*1e-9; i++ {
+		step := value125(ceil125(max(s.hi/6-s.lo/6, math.SmallestNonzeroFloat64)))
+		last := math.Floor(s.hi/step + rounding)
+		for i := math.Ceil(s.lo/step - rounding); i <= last; i++ {
 			all = append(all, i*step)
 		}
 		return all
 	}
-	decades := math.Log10(s.hi / s.lo)
-	for power := math.Pow(10, math.Floor(math.Log10(s.lo)+1e-9)); power <= s.hi*1.001; power *= 10 {
-		for _, m := range []float64{1, 2, 5} {
-			if x := m * power; x >= s.lo*0.999 && x <= s.hi*1.001 && (m == 1 || decades <= 4) {
-				all = append(all, x)
-			}
+	everyDecade := log10(s.hi)-log10(s.lo) > 4
+	for n := floor125(s.lo); value125(n) <= s.hi; n++ {
+		if n%3 == 0 || !everyDecade {
+			all = append(all, value125(n))
 		}
 	}
 	return all

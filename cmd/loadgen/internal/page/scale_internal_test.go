@@ -1,54 +1,136 @@
 package page
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-func TestAnAxisNeverReachesToInfinity(t *testing.T) {
-	for _, x := range []float64{math.Inf(1), math.Inf(-1), math.NaN(), math.MaxFloat64} {
-		values := []float64{1, x, 30}
-		for name, s := range map[string]*scale{"log": logScale(values, 60, 400), "linear": linearScale(values, 60, 400)} {
-			if n := len(s.ticks(plain, down)); s.lo > 1 || s.hi < 30 || s.hi > 100 || n < 1 {
-				t.Errorf("%s with %v: %v to %v, %d ticks", name, x, s.lo, s.hi, n)
+// axes returns an axis of either kind for values, across a page or up it.
+func axes(values []float64, across bool) map[string]*scale {
+	from, to := 300.0, 12.0
+	if across {
+		from, to = 60, 400
+	}
+	return map[string]*scale{"log": logScale(values, from, to), "linear": linearScale(values, from, to)}
+}
+
+// checkAxis returns an error unless s covers the finite values, those on a log axis that
+// are above 0, draws all between its ends and in order, and has ticks, but not too many.
+func checkAxis(s *scale, values []float64) error {
+	if !finite(s.lo) || !finite(s.hi) || s.lo >= s.hi || s.log && s.lo <= 0 {
+		return fmt.Errorf("it reaches from %v to %v", s.lo, s.hi)
+	}
+	last := px(s.from)
+	for _, x := range slices.Sorted(slices.Values(values)) {
+		if math.IsNaN(x) {
+			continue
+		}
+		if finite(x) && (x > 0 || !s.log) && (x < s.lo && x < s.lo*(1-rounding) || x > s.hi && x > s.hi*(1+rounding)) {
+			return fmt.Errorf("%v is not within %v to %v", x, s.lo, s.hi)
+		}
+		at := s.at(x)
+		if v := float64(at); !(v >= min(s.from, s.to) && v <= max(s.from, s.to)) || (at-last)*px(s.to-s.from) < 0 {
+			return fmt.Errorf("%v is drawn at %v, after %v", x, at, last)
+		}
+		last = at
+	}
+	ticks := s.ticks(plain, down)
+	if len(ticks) < 1 || len(ticks) > 60 {
+		return fmt.Errorf("it has %d ticks from %v to %v", len(ticks), s.lo, s.hi)
+	}
+	for _, t := range ticks {
+		if v := float64(t.At); !(v >= min(s.from, s.to) && v <= max(s.from, s.to)) {
+			return fmt.Errorf("the tick %s is at %v", t.Label, t.At)
+		}
+	}
+	return nil
+}
+
+func TestAxesCoverTheirData(t *testing.T) {
+	const tiny, huge = math.SmallestNonzeroFloat64, math.MaxFloat64
+	inf := math.Inf(1)
+	for _, tc := range []struct {
+		name   string
+		values []float64
+	}{
+		{"nothing", nil},
+		{"zero", []float64{0}},
+		{"minus zero and zero", []float64{math.Copysign(0, -1), 0}},
+		{"one", []float64{1}},
+		{"one value twice", []float64{37, 37}},
+		{"neighbours", []float64{1, math.Nextafter(1, 2)}},
+		{"negative", []float64{-20, -5}},
+		{"either sign", []float64{-20, 0, 5}},
+		{"a denormal number and 1", []float64{5.562684646268003e-309, 1}},
+		{"a denormal number", []float64{5.562684646268003e-309}},
+		{"denormal numbers", []float64{5.562684646268003e-309, 7.3e-312}},
+		{"the least number", []float64{tiny}},
+		{"the least numbers", []float64{tiny, 2 * tiny, 3 * tiny}},
+		{"zero and the least number", []float64{0, tiny}},
+		{"the greatest number", []float64{huge}},
+		{"the greatest numbers", []float64{huge, 1.5e308}},
+		{"a power near the greatest number", []float64{1e308}},
+		{"the greatest numbers of either sign", []float64{-huge, 0, huge}},
+		{"the least and the greatest number", []float64{tiny, huge}},
+		{"infinity", []float64{inf}},
+		{"infinities and a number", []float64{-inf, 30, inf}},
+		{"infinity and the greatest number", []float64{huge, inf}},
+		{"not a number", []float64{math.NaN()}},
+		{"not a number and a number", []float64{math.NaN(), 30}},
+	} {
+		for name, s := range axes(tc.values, true) {
+			t.Run(tc.name+"/"+name, func(t *testing.T) {
+				if err := checkAxis(s, tc.values); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func TestAnAxisOfAnyDataCoversThem(t *testing.T) {
+	usual := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1), rapid.Float64Range(1, 1e4),
+		rapid.Float64Range(1e-6, 1e12))
+	value := rapid.OneOf(usual, rapid.Float64(), rapid.Float64Range(0, 1e-300),
+		rapid.Float64Range(1e300, math.MaxFloat64))
+	property.Check(t, func(t *rapid.T) {
+		of := rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of")
+		values := rapid.SliceOfN(of, 0, 20).Draw(t, "values")
+		for name, s := range axes(values, rapid.Bool().Draw(t, "across")) {
+			if err := checkAxis(s, values); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// What is not a finite number leaves the axis to the others.
+func TestAnAxisDoesNotReachToInfinity(t *testing.T) {
+	for _, x := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
+		for name, s := range axes([]float64{1, x, 30}, true) {
+			if s.lo > 1 || s.hi < 30 || s.hi > 100 {
+				t.Errorf("%s with %v: %v to %v", name, x, s.lo, s.hi)
 			}
 		}
 	}
 }
 
-// An axis covers its data, whatever they are; what is drawn lies between its ends, in
-// order; and it has ticks, but not too many.
-func TestAxesCoverTheirData(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		value := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1), rapid.Float64Range(1, 1e4), rapid.Float64Range(1e-6, 1e12))
-		values := rapid.SliceOfN(value, 0, 20).Draw(t, "values")
-		from, to := 300.0, 12.0
-		if rapid.Bool().Draw(t, "across") {
-			from, to = 60, 400
+func TestAnAxisBeginsAndEndsWithRoundNumbers(t *testing.T) {
+	for _, tc := range []struct{ least, greatest, lo, hi float64 }{
+		{3, 70, 2, 100}, {20, 50, 20, 50}, {7, 7, 5, 10}, {10, 10, 5, 20}, {0.3, 0.3, 0.2, 0.5},
+		{0.1 + 0.2, 10 * (1 + 1e-15), 0.2, 10}, {1 - 1e-12, 200, 1, 200},
+		{6e-310, 3e-309, 5e-310, 5e-309}, {3e-7, 1e308, 2e-7, 1e308},
+	} {
+		if s := logScale([]float64{tc.least, tc.greatest}, 0, 100); s.lo != tc.lo || s.hi != tc.hi {
+			t.Errorf("%v to %v: from %v to %v, want %v to %v", tc.least, tc.greatest, s.lo, s.hi, tc.lo, tc.hi)
 		}
-		for name, s := range map[string]*scale{"log": logScale(values, from, to), "linear": linearScale(values, from, to)} {
-			last := px(from)
-			for _, x := range slices.Sorted(slices.Values(values)) {
-				if x > 0 || !s.log {
-					if x < s.lo*(1-1e-9) || x > s.hi*(1+1e-9) {
-						t.Fatalf("%s: %v is not within %v to %v", name, x, s.lo, s.hi)
-					}
-				}
-				at := s.at(x)
-				if v := float64(at); v < min(from, to)-0.01 || v > max(from, to)+0.01 || math.IsNaN(v) || (at-last)*px(to-from) < -0.01 {
-					t.Fatalf("%s: %v is drawn at %v, after %v", name, x, at, last)
-				}
-				last = at
-			}
-			ticks := s.ticks(plain, down)
-			if len(ticks) < 1 || len(ticks) > 60 {
-				t.Fatalf("%s from %v to %v: %d ticks", name, s.lo, s.hi, len(ticks))
-			}
-		}
-	})
+	}
 }
 
 func TestTicksAreWrittenPlainly(t *testing.T) {

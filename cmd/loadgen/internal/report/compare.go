@@ -6,39 +6,45 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A quantity is what a comparison speaks of.
+// A quantity is a unit in words.
 type quantity struct {
 	unit       string
 	per        float64 // of a printed unit
 	printed    string
 	less, more string // "fewer bytes", "more bytes"
-	times      string // "the bytes"
-	interval   bool   // worth printing: it varies from round to round
+	name       string
 }
 
 const latencyUnit = "p99-latency-ns"
 
+// quantities are what sentences tell of even if it is exploratory.
 var quantities = []quantity{
-	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "the bytes", false},
-	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "the allocations", false},
-	{"cpu-ns/op", 1e3, "us/op", "less CPU", "more CPU", "the CPU", true},
-	{"p50-service-ns", 1e3, "us", "less service time at p50", "more service time at p50", "the service time at p50", true},
-	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "the p99 latency", true},
+	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "bytes"},
+	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "allocations"},
+	{"cpu-ns/op", 1e3, "us/op", "less CPU", "more CPU", "CPU"},
+	{"p50-service-ns", 1e3, "us", "less service time at p50", "more service time at p50", "service time at p50"},
+	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "p99 latency"},
 }
 
-// comparisons are a sentence for every comparison of the scenario at every rate.
-func comparisons(run *results.Run, all []*view) (sentences []string) {
-	for _, c := range run.Scenario.Comparisons() {
+// quantityOf returns the words of a unit.
+func quantityOf(unit string) quantity {
+	if i := slices.IndexFunc(quantities, func(q quantity) bool { return q.unit == unit }); i >= 0 {
+		return quantities[i]
+	}
+	return quantity{unit, 1, unit, "lower " + unit, "higher " + unit, unit}
+}
+
+// comparisons are a sentence for every contest.
+func comparisons(run *results.Run, all []*view, contests []*comparison.Contest) (sentences []string) {
+	for _, c := range contests {
 		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
 		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
-		base, other := find(all, c.CellB), find(all, c.CellA)
-		sentences = append(sentences, what+": "+compare(base, other)+doubt(base, other)+".")
+		sentences = append(sentences, what+": "+compare(c)+doubt(find(all, c.CellB), find(all, c.CellA))+".")
 	}
 	return sentences
 }
@@ -65,131 +71,163 @@ func find(all []*view, c scenarios.Cell) *view {
 	return all[slices.IndexFunc(all, func(v *view) bool { return v.cell == c })]
 }
 
-// compare says what is less and more in other than in base, of what no difference
-// was shown, and what cannot be compared.
-func compare(base, other *view) string {
-	if n := len(common(base, other)); n < comparison.MinPairs {
-		return fmt.Sprintf("cannot be judged: %v", &comparison.TooFewRoundsError{Have: n, Need: comparison.MinPairs})
+// compare says the verdicts of a contest: what is less and more in the head than in the
+// base, of what no difference was shown, and what cannot be compared.
+func compare(c *comparison.Contest) string {
+	if n := len(c.Rounds); n < comparison.MinPairs {
+		return fmt.Sprintf("cannot be judged: a 95%% interval needs %d rounds, there are %d", comparison.MinPairs, n)
 	}
-	var differs, same, cannot []string
-	for _, q := range quantities {
-		text, shown, err := q.compare(base, other)
+	var clauses clauses
+	for _, f := range told(c) {
+		q := quantityOf(f.Unit)
 		switch {
-		case err != nil:
-			cannot = append(cannot, fmt.Sprintf("%s cannot be compared: %v", q.name(), err))
-		case shown:
-			differs = append(differs, text)
+		case f.Exploratory && math.IsNaN(f.Shift):
+		case f.Exploratory:
+			clauses.add("exploratory: ", fmt.Sprintf("%s (%s, %s)%s", q.name, q.medians(c, f), q.shift(f), marked(f)))
+		case f.Incomparable != "":
+			clauses.add(q.name+" cannot be compared: ", f.Why)
+		case f.Verdict.Differs():
+			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f), q.interval(f)))
 		default:
-			same = append(same, text)
+			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s, %s)", q.name, q.medians(c, f), q.shift(f), f.Verdict))
 		}
 	}
-	if len(same) > 0 {
-		differs = append(differs, "no difference shown in "+strings.Join(same, ", "))
-	}
-	if len(differs) > 0 {
-		cannot = append([]string{strings.Join(differs, ", ")}, cannot...)
-	}
-	return strings.Join(cannot, "; ")
+	return clauses.String()
 }
 
-// common are the rounds in which both cells were measured.
-func common(base, other *view) (rounds []int) {
-	for _, a := range base.visits {
-		if slices.ContainsFunc(other.visits, func(b *results.Visit) bool { return a.Round == b.Round }) {
-			rounds = append(rounds, a.Round)
+// marked is the mark of an exploratory figure that differs by more than chance explains.
+func marked(f *comparison.Figure) string {
+	if f.Marked {
+		return " *"
+	}
+	return ""
+}
+
+// told returns the figures that a sentence tells of, those that matter most first: all
+// that are judged, and the quantities.
+func told(c *comparison.Contest) (all []*comparison.Figure) {
+	for _, q := range quantities {
+		if f := c.Figure(q.unit); f != nil {
+			all = append(all, f)
 		}
 	}
-	return rounds
-}
-
-// name is what the quantity is called.
-func (q *quantity) name() string { return strings.TrimPrefix(q.times, "the ") }
-
-// compare says how the quantity differs; shown is false if the interval allows
-// no difference.
-func (q *quantity) compare(base, other *view) (sentence string, shown bool, err error) {
-	a, b, err := q.pairs(base, other)
-	if err != nil {
-		return "", false, err
-	}
-	shift, err := comparison.Compare(positive(a), positive(b))
-	if err != nil {
-		return "", false, err
-	}
-	values := fmt.Sprintf("%s -> %s %s", Number(results.Median(a)/q.per), Number(results.Median(b)/q.per), q.printed)
-	if q.unit == latencyUnit && generators(base) && generators(other) {
-		values += ", mostly the generator's own lag"
-	}
-	interval := fmt.Sprintf("[%s, %s]", signed(shift.Low), signed(shift.High))
-	if shift.Low == 1 && shift.High == 1 {
-		return fmt.Sprintf("%s (%s)", q.name(), values), false, nil
-	}
-	if !shift.Differs() {
-		return fmt.Sprintf("%s (%s, %s %s)", q.name(), values, signed(shift.Ratio), interval), false, nil
-	}
-	text := fmt.Sprintf("%s %s", share(1-shift.Ratio), q.less)
-	switch {
-	case shift.Ratio >= 2:
-		text = fmt.Sprintf("%s times %s", Number(shift.Ratio), q.times)
-	case shift.Ratio > 1:
-		text = fmt.Sprintf("%s %s", share(shift.Ratio-1), q.more)
-	}
-	if q.interval {
-		values += ", " + interval
-	}
-	return fmt.Sprintf("%s (%s)", text, values), true, nil
-}
-
-// positive is values with 1 for 0: where one of a pair is 0 the other is, too, and
-// the ratio of nothing to nothing is 1.
-func positive(values []float64) []float64 {
-	all := slices.Clone(values)
-	for i, x := range all {
-		if x == 0 {
-			all[i] = 1
+	for _, f := range c.Figures {
+		if !f.Exploratory && !slices.Contains(all, f) {
+			all = append(all, f)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b *comparison.Figure) int { return weight(a) - weight(b) })
 	return all
 }
 
-// pairs are the values of the rounds in which both cells were measured. The error
-// says why there are none to compare.
-func (q *quantity) pairs(base, other *view) (a, b []float64, err error) {
-	of, with := base.values(q.unit), other.values(q.unit)
-	for _, v := range []*view{base, other} {
-		if q.unit == latencyUnit && 2*v.doubted(bench.Saturated) >= len(v.visits) && len(v.visits) > 0 {
-			return nil, nil, fmt.Errorf("%s did not keep up with the load (%s in %d of %s)",
-				v.cell.Arm(), bench.Saturated, v.doubted(bench.Saturated), Plural(len(v.visits), "visit"))
-		}
+// weight orders figures by verdict; what cannot be compared follows what can.
+func weight(f *comparison.Figure) int {
+	w := 2 * slices.Index(comparison.Verdicts, f.Verdict)
+	if f.Incomparable != "" {
+		w++
 	}
-	rounds := common(base, other)
-	for _, round := range rounds {
-		x, okX := of[round]
-		y, okY := with[round]
-		if okX && okY {
-			a, b = append(a, x), append(b, y)
-		}
-	}
-	if len(a) < comparison.MinPairs {
-		why := ""
-		if q.unit == latencyUnit {
-			why = ": too few calls, or too many dropped"
-		}
-		return nil, nil, fmt.Errorf("it is known in %d of %s%s", len(a), Plural(len(rounds), "round"), why)
-	}
-	for i := range a {
-		if (a[i] == 0) != (b[i] == 0) {
-			return nil, nil, fmt.Errorf("it is 0 in round %d of one and %s in the other", rounds[i], Number((a[i]+b[i])/q.per))
-		}
-	}
-	return a, b, nil
+	return w
 }
 
-// generators tells whether most of the p99 latency is generator lag.
-func generators(v *view) bool {
-	lag, okLag := v.median("p99-generator-lag-us")
-	latency, okLatency := v.median(latencyUnit)
-	return okLag && okLatency && 1e3*lag > latency/2
+// clauses are lists of what can be said in the same words.
+type clauses []struct {
+	words string
+	items []string
+}
+
+func (c *clauses) add(words, item string) {
+	for i := range *c {
+		if (*c)[i].words == words {
+			(*c)[i].items = append((*c)[i].items, item)
+			return
+		}
+	}
+	*c = append(*c, struct {
+		words string
+		items []string
+	}{words, []string{item}})
+}
+
+func (c clauses) String() string {
+	var all []string
+	for _, clause := range c {
+		all = append(all, clause.words+strings.Join(clause.items, ", "))
+	}
+	return strings.Join(all, "; ")
+}
+
+// medians writes those of both sides.
+func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
+	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per), q.printed)
+	if q.unit == latencyUnit && generators(c) {
+		text += ", mostly the generator's own lag"
+	}
+	return text
+}
+
+// shift writes the shift with its interval.
+func (q *quantity) shift(f *comparison.Figure) string {
+	return q.change(f, f.Shift) + " " + q.interval(f)
+}
+
+func (q *quantity) interval(f *comparison.Figure) string {
+	return fmt.Sprintf("[%s, %s]", q.change(f, f.Low), q.change(f, f.High))
+}
+
+// change writes a shift, or an end of its interval.
+func (q *quantity) change(f *comparison.Figure, x float64) string {
+	if !f.Absolute {
+		return signed(1 + x)
+	}
+	text := Number(f.InUnit(x) / q.per)
+	if x > 0 {
+		text = "+" + text
+	}
+	return text
+}
+
+// difference says how the head differs.
+func (q *quantity) difference(f *comparison.Figure) string {
+	words := q.less
+	if f.Shift > 0 {
+		words = q.more
+	}
+	switch {
+	case f.Absolute:
+		return words
+	case f.Shift >= 0.995: // which is written 2.00
+		return fmt.Sprintf("%s times the %s", Number(1+f.Shift), q.name)
+	}
+	return share(math.Abs(f.Shift)) + " " + words
+}
+
+// generators tells whether most of the p99 latency of both sides is generator lag.
+func generators(c *comparison.Contest) bool {
+	lag, latency := c.Figure("p99-generator-lag-us"), c.Figure(latencyUnit)
+	if lag == nil || latency == nil {
+		return false
+	}
+	most := func(lag, latency float64) bool { return 1e3*lag > latency/2 }
+	return most(lag.BaseMedian, latency.InUnit(latency.BaseMedian)) && most(lag.HeadMedian, latency.InUnit(latency.HeadMedian))
+}
+
+// family counts the verdicts of all contests: they are one family.
+func family(contests []*comparison.Contest) string {
+	counts, cells := map[comparison.Verdict]int{}, 0
+	for _, r := range comparison.Results(contests) {
+		if !r.Exploratory {
+			counts[r.Verdict]++
+			cells++
+		}
+	}
+	var parts []string
+	for _, v := range comparison.Verdicts {
+		if counts[v] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
+		}
+	}
+	return fmt.Sprintf("Of %s, judged as one family: %s. What is exploratory is not judged; "+
+		"* marks what differs there by more than chance explains.", Plural(cells, "cell"), strings.Join(parts, ", "))
 }
 
 // signed writes a ratio as a change in per cent.

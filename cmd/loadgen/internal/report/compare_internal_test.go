@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -28,33 +30,70 @@ func cell(arm string, change func(v *results.Visit)) *view {
 	return c
 }
 
+// contest is that of two cells, whose values are the same in all rounds.
+func contest(t *testing.T, base, other *view) *comparison.Contest {
+	t.Helper()
+	s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nrounds: 6\nspans: [none, sdk]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &results.Run{Header: results.Header{Scenario: s}, Visits: slices.Concat(base.visits, other.visits), Status: results.Complete}
+	all, err := comparison.OfRun(run, comparison.Options{})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d contests, %v", len(all), err)
+	}
+	return all[0]
+}
+
 func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 	same := func(*results.Visit) {}
 	nothing := func(v *results.Visit) { v.Cost.Bytes, v.Cost.Allocs = 0, 0 }
+	few := func(v *results.Visit) { v.Record.Done, v.Record.Offered = 20, 20 }
 	for name, c := range map[string]struct {
 		base, other func(*results.Visit)
 		want        string
 	}{
-		"the same": {same, same, "no difference shown in bytes (1,000,000 -> 1,000,000 B/op), allocations"},
-		"a trifle": {same, func(v *results.Visit) { v.Cost.Bytes += 500 * 2 }, "under 0.01% more bytes (1,000,000 -> 1,000,002 B/op)"},
-		"nothing to something": {nothing, same,
-			"bytes cannot be compared: it is 0 in round 1 of one and 1,000,000 in the other; allocations cannot be compared: it is 0"},
-		"nothing to nothing": {nothing, nothing, "no difference shown in bytes (0 -> 0 B/op), allocations (0 -> 0 allocs/op)"},
+		"the same":           {same, same, "no difference shown in bytes (1,000,000 -> 1,000,000 B/op, 0% [0%, 0%], equivalent), allocations"},
+		"a trifle":           {same, func(v *results.Visit) { v.Cost.Bytes += 500 * 2 }, "no difference shown in bytes (1,000,000 -> 1,000,002 B/op, 0% [0%, 0%], equivalent)"},
+		"nothing to nothing": {nothing, nothing, "no difference shown in bytes (0 -> 0 B/op, 0 [0, 0], equivalent), allocations (0 -> 0 allocs/op"},
 		"not known":          {func(v *results.Visit) { v.Cost.CPU = 0 }, same, "CPU cannot be compared: it is known in 0 of 6 rounds"},
 		"once saturated": {func(v *results.Visit) {
 			if v.Round < 3 {
 				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
 			}
-		}, same, "p99 latency (10.0 -> 10.0 us)"},
+		}, same, "p99 latency (10.0 -> 10.0 us, 0% [0%, 0%], equivalent)"},
 		"half saturated": {func(v *results.Visit) {
 			if v.Round < 4 {
 				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
 			}
 		}, same, "p99 latency cannot be compared: spans=none did not keep up with the load (saturated in 3 of 6 visits)"},
+		"too few calls":      {few, same, "p99 latency cannot be compared: it is known in 0 of 6 rounds: too few calls, or too many dropped"},
+		"what is not judged": {same, same, "exploratory: service time at p50 (9.00 -> 9.00 us, 0% [0%, 0%])"},
 	} {
-		if got := compare(cell("none", c.base), cell("sdk", c.other)); !strings.Contains(got, c.want) || strings.HasPrefix(got, ";") {
-			t.Errorf("%s: %q is not in %q", name, c.want, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			got := compare(contest(t, cell("none", c.base), cell("sdk", c.other)))
+			if !strings.Contains(got, c.want) || strings.HasPrefix(got, ";") {
+				t.Errorf("%q is not in %q", c.want, got)
+			}
+		})
+	}
+}
+
+// A sentence says that something is less or more if and only if the verdict does.
+func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
+	for _, v := range comparison.Verdicts {
+		t.Run(string(v), func(t *testing.T) {
+			c := contest(t, cell("none", func(*results.Visit) {}), cell("sdk", func(v *results.Visit) { v.Cost.Bytes /= 5 }))
+			f := c.Figure("B/op")
+			f.Verdict = v
+			got := compare(c)
+			says := strings.Contains(got, string(v)+": 80% fewer bytes (1,000,000 -> 200,000 B/op, [-80%, -80%])")
+			_, same, _ := strings.Cut(got, "no difference shown in ")
+			denies := strings.Contains(same, "bytes (1,000,000 -> 200,000 B/op, -80% [-80%, -80%], "+string(v)+")")
+			if says != v.Differs() || denies == v.Differs() {
+				t.Errorf("%s: %s", v, got)
+			}
+		})
 	}
 }
 

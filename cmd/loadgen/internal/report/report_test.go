@@ -11,6 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -78,15 +79,25 @@ arrivals: constant
 seed: 7
 `
 
+// text is the report of a run, judged as it is by default.
+func text(t *testing.T, run *results.Run) string {
+	t.Helper()
+	contests, err := comparison.OfRun(run, comparison.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report.Text(run, contests)
+}
+
 func TestTheReportOfARun(t *testing.T) {
 	run := made(t, question)
-	golden.Check(t, "run.txt", report.Text(run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
+	golden.Check(t, "run.txt", text(t, run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
 }
 
 func TestTheReportOfALiveScenario(t *testing.T) {
 	run := made(t, strings.NewReplacer("quantile: [exact, hdr]", "quantile: [none, hdr]\nlive: true",
 		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none", "spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
-	golden.Check(t, "live.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
+	golden.Check(t, "live.txt", text(t, run)+report.Files(run, "run.bench", "run.json"))
 }
 
 // Everything that can go wrong with a run shows, and none of it hides the rest.
@@ -108,7 +119,7 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 			v.Spans.Exported -= 100
 		}
 	}
-	golden.Check(t, "wrong.txt", report.Text(run))
+	golden.Check(t, "wrong.txt", text(t, run))
 }
 
 // A latency that depends on how long the run is, or that is infinite, is not
@@ -124,14 +135,14 @@ func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 			r.Dropped, r.Offered = 100, r.Offered+100
 		}
 	}
-	golden.Check(t, "saturated.txt", report.Text(run))
+	golden.Check(t, "saturated.txt", text(t, run))
 }
 
 func TestEstimatorsAreJudgedAtTheHighestRateThatWasVisited(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = run.Visits[:3], results.Partial // of the first rate
-	if text := report.Text(run); !strings.Contains(text, "Estimators, each on the latencies of every visit at 1,000/s") {
-		t.Error(text)
+	if got := text(t, run); !strings.Contains(got, "Estimators, each on the latencies of every visit at 1,000/s") {
+		t.Error(got)
 	}
 }
 
@@ -160,6 +171,25 @@ func TestAdviceIsEnough(t *testing.T) {
 			if all := report.Advice(s); len(all) > 0 {
 				t.Errorf("%s/s, %s: with --duration %v there is still %v", qps, arrivals, s.Duration, all)
 			}
+		}
+	}
+}
+
+// Rounds are too few by how many cells are judged together.
+func TestAdviceSaysHowManyRoundsACellTakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"rounds: 5\nspans: [none, sdk]":                                                  "5 rounds cannot be compared, for want of an interval: want 6 at least (--rounds 6).",
+		"rounds: 6\nspans: [none, sdk]":                                                  "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]":                        "6 rounds show among 16 cells only a difference far beyond the noise: want 7 (--rounds 7).",
+		"rounds: 7\nspans: [none, sdk, noop, pooled, pooled-off]":                        "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]\nattributes: [0, 2, 6]": "6 rounds show no difference among 64 cells, however large: want 8 (--rounds 8).",
+	} {
+		s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(report.Advice(s), "\n"); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }
@@ -200,14 +230,14 @@ func TestNumbersAreGrammatical(t *testing.T) {
 func TestARunOfNothingHasAReport(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = nil, results.Partial
-	golden.Check(t, "nothing.txt", report.Text(run)+report.Files(run, "run.bench", "run.json"))
+	golden.Check(t, "nothing.txt", text(t, run)+report.Files(run, "run.bench", "run.json"))
 }
 
 func TestNoColourAndNoControlCharacters(t *testing.T) {
 	run := made(t, question)
 	run.Visits[0].Log = "\x1b[31mred\a and\rover"
 	run.Visits[1].Record.Failures = []bench.Failure{{Kind: "\x1b[31mred\a", Count: 1}}
-	for _, r := range report.Text(run) {
+	for _, r := range text(t, run) {
 		if r < ' ' && r != '\n' {
 			t.Fatalf("control character %q", r)
 		}

@@ -15,7 +15,7 @@ import (
 
 // Text is all that a run has to say: its tables, its comparisons, and what casts
 // doubt on them.
-func Text(run *results.Run) string {
+func Text(run *results.Run, contests []*comparison.Contest) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
 	b.WriteString(Title(s) + "\n")
@@ -32,12 +32,16 @@ func Text(run *results.Run) string {
 		b.WriteString(estimatorTable(run, all))
 		b.WriteString(runtimeTable(all))
 		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
-		list(&b, "Comparisons, paired by round, with 95% intervals", comparisons(run, all))
 	} else {
 		b.WriteString("No visit was measured to its end.\n")
 	}
-	list(&b, "Objectives", objectives(run))
-	list(&b, "Warnings", warnings(run))
+	said := SentencesOf(run, contests)
+	list(&b, "Comparisons, paired by round, with 95% intervals", said.Comparisons)
+	if said.Family != "" {
+		b.WriteString("\n" + wrap(said.Family, 100, ""))
+	}
+	list(&b, "Objectives", said.Objectives)
+	list(&b, "Warnings", said.Warnings)
 	return b.String()
 }
 
@@ -125,16 +129,43 @@ func quoted(path string) string {
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings are what casts doubt on a run, and what to do about it.
-func warnings(run *results.Run) []string {
-	return slices.Concat(failures(run), verdicts(run), Advice(run.Scenario))
+func warnings(run *results.Run, contests []*comparison.Contest) []string {
+	judged := comparison.Results(contests)
+	cells := 0
+	for _, r := range judged {
+		cells = max(cells, r.Family)
+	}
+	few := fewRounds(run.Scenario.Rounds, cells)
+	if warning := comparison.FewRounds(judged); len(few) == 0 && warning != "" {
+		few = []string{warning + "."}
+	}
+	return slices.Concat(failures(run), verdicts(run), few, fewCalls(run.Scenario))
 }
 
 // Advice is what a scenario will not be able to tell, and what to do about it.
-func Advice(s *scenarios.Scenario) (all []string) {
-	if s.Rounds < comparison.MinPairs {
-		all = append(all, fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
-			Plural(s.Rounds, "round"), comparison.MinPairs))
+func Advice(s *scenarios.Scenario) []string {
+	return append(fewRounds(s.Rounds, len(s.Comparisons())*len(comparison.PrimaryUnits)), fewCalls(s)...)
+}
+
+// fewRounds says what rounds cannot tell of so many cells.
+func fewRounds(rounds, cells int) []string {
+	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
+	switch {
+	case rounds < comparison.MinPairs:
+		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
+			have, comparison.MinPairs)}
+	case rounds < comparison.NeedApart(cells):
+		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
+			have, Plural(cells, "cell"), need)}
+	case rounds < need:
+		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds %[3]d).",
+			have, Plural(cells, "cell"), need)}
 	}
+	return nil
+}
+
+// fewCalls says which percentiles the visits of a scenario cannot state.
+func fewCalls(s *scenarios.Scenario) (all []string) {
 	for _, l := range s.Levels() {
 		for _, q := range []float64{0.99, 0.999} {
 			n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)

@@ -11,10 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 )
 
 // A Checkout is a revision beside the working tree. Whoever opened one closes it.
@@ -192,7 +193,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 
 // run returns what a tool prints. An error has what it says.
 func run(ctx context.Context, dir, tool string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd := child.Command(ctx, tool, args...)
 	cmd.Dir = dir
 	cmd.Env = append(outside(os.Environ()), "PWD="+dir)
 	var stdout, stderr bytes.Buffer

@@ -29,8 +29,8 @@ type AA struct {
 	Arm         string              `json:"arm"`
 	Rounds      int                 `json:"rounds"`
 	Splits      int                 `json:"splits"`
-	// FalseAlarms is the share of splits in which any unit was called regressed. Where a
-	// gate cannot fire it is 0, and says nothing: Need is how many rounds it takes.
+	// FalseAlarms is the share of splits in which any unit was called regressed. With
+	// fewer rounds than Need a gate hardly fires, and this says little.
 	FalseAlarms float64 `json:"false_alarms"`
 	Need        int     `json:"need_rounds"`
 	// Regressed are the units so called as the rounds were made.
@@ -46,7 +46,8 @@ type Floor struct {
 	Absolute    bool    `json:"absolute"`
 	Median      float64 `json:"median"` // a share of the base, or an amount if Absolute
 	P90         float64 `json:"p90"`
-	Margin      string  `json:"margin"` // of the gate
+	Margin      string  `json:"margin"`      // of the gate
+	Exploratory bool    `json:"exploratory"` // no gate judges it
 	FalseAlarms float64 `json:"false_alarms"`
 	// Fine tells that P90 is within the margin.
 	Fine bool `json:"fine"`
@@ -55,78 +56,77 @@ type Floor struct {
 // maxSplits bounds the work. All splits of 10 rounds are fewer.
 const maxSplits = 1024
 
-// NewAA judges an arm that was visited twice in each round: cells hold the one visit as
-// base and the other as head, a cell for each unit. Those with fewer rounds than give an
-// interval are left out. The same seed draws the same splits. It takes some 20 us for
-// each split and cell.
-func NewAA(e results.Environment, arm string, cells []comparison.Cell, rounds int, seed uint64) (*AA, error) {
-	cells = slices.DeleteFunc(slices.Clone(cells), func(c comparison.Cell) bool {
-		return len(c.Base) < comparison.MinPairs || c.Rule.Better == comparison.Neither
-	})
-	if len(cells) == 0 {
-		return nil, fmt.Errorf("no unit was measured in %d rounds or more: too few visits were whole", comparison.MinPairs)
-	}
-	r := &AA{Schema: 1, Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}, Need: comparison.Need(len(cells), true)}
-	made, err := comparison.Judge(cells)
-	if err != nil {
-		return nil, err
-	}
+// NewAA sums up the comparison of an arm that was visited twice in each round, the one
+// visit as base and the other as head: a result for each unit. Those without an interval
+// are left out. The same seed draws the same splits. It takes some 20 us for each split
+// and unit.
+func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds int, seed uint64) (*AA, error) {
+	made = slices.DeleteFunc(slices.Clone(made), func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
+	r := &AA{Schema: 1, Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}}
+	var cells []comparison.Cell
+	family := 0
 	for _, m := range made {
+		cells = append(cells, m.Cell)
+		if m.Verdict.Judged() {
+			family++
+		}
 		if m.Verdict == comparison.Regressed {
 			r.Regressed = append(r.Regressed, m.Rule.Unit)
 		}
 	}
-	all := splits(rounds, seed)
-	r.Splits = len(all)
-	shifts, alarms, families := make([][]float64, len(cells)), make([]int, len(cells)), 0
-	for _, swap := range all {
-		judged, err := comparison.Judge(split(cells, swap))
-		if err != nil {
-			return nil, err
-		}
-		any := false
-		for i, j := range judged {
-			shifts[i] = append(shifts[i], math.Abs(j.Shift))
-			if j.Verdict == comparison.Regressed {
-				alarms[i]++
-				any = true
-			}
-		}
-		if any {
-			families++
-		}
+	if family == 0 {
+		return nil, fmt.Errorf("no unit that is judged was measured in %d rounds or more: too few visits were whole", comparison.MinPairs)
 	}
-	r.FalseAlarms = float64(families) / float64(len(all))
-	for i, c := range cells {
-		slices.Sort(shifts[i])
-		f := Floor{Unit: c.Rule.Unit, Absolute: made[i].Absolute, Margin: c.Rule.Margin.String(), FalseAlarms: float64(alarms[i]) / float64(len(all)),
-			Median: quantileOf(shifts[i], 0.5), P90: quantileOf(shifts[i], 0.9)}
-		f.Fine = f.P90 <= margin(&made[i])
+	r.Need = comparison.Need(family, true)
+	reference, err := judgeAll(cells, splits(rounds, seed))
+	if err != nil {
+		return nil, err
+	}
+	r.Splits, r.FalseAlarms = reference.splits, reference.share(reference.families)
+	for i, m := range made {
+		slices.Sort(reference.shifts[i])
+		f := Floor{Unit: m.Rule.Unit, Absolute: m.Absolute, Margin: m.Rule.Margin.String(), Exploratory: m.Exploratory, FalseAlarms: reference.share(reference.alarms[i]),
+			Median: quantileOf(reference.shifts[i], 0.5), P90: quantileOf(reference.shifts[i], 0.9)}
+		f.Fine = f.P90 <= m.Allowed()
 		r.Units = append(r.Units, f)
 	}
 	r.Passed = r.FalseAlarms <= comparison.Alpha && len(r.Regressed) == 0
 	return r, nil
 }
 
+// A reference is what became of all splits.
+type reference struct {
+	splits, families int         // in which any cell regressed
+	alarms           []int       // by cell
+	shifts           [][]float64 // by cell, their sizes
+}
+
+func (t *reference) share(n int) float64 { return float64(n) / float64(t.splits) }
+
+// judgeAll judges the cells of every split.
+func judgeAll(cells []comparison.Cell, all [][]bool) (*reference, error) {
+	t := &reference{splits: len(all), alarms: make([]int, len(cells)), shifts: make([][]float64, len(cells))}
+	for _, swap := range all {
+		judged, err := comparison.Judge(split(cells, swap))
+		if err != nil {
+			return nil, err
+		}
+		any := 0
+		for i, j := range judged {
+			t.shifts[i] = append(t.shifts[i], math.Abs(j.Shift))
+			if j.Verdict == comparison.Regressed {
+				t.alarms[i]++
+				any = 1
+			}
+		}
+		t.families += any
+	}
+	return t, nil
+}
+
 // quantileOf is the value of rank q n of sorted values.
 func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
-}
-
-// margin is that of a result in terms of its shift.
-func margin(r *comparison.Result) float64 {
-	m := r.Rule.Margin
-	share, amount := m.Share, m.Amount
-	if math.IsNaN(share) {
-		share = 0
-	}
-	if math.IsNaN(amount) {
-		amount = 0
-	}
-	if r.Absolute {
-		return max(amount, share*r.BaseMedian)
-	}
-	return max(share, amount/r.BaseMedian)
 }
 
 // splits are all ways of swapping the visits of rounds, or maxSplits of them.
@@ -169,24 +169,28 @@ func (r *AA) Text() string {
 	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d ways to call one visit of each round base and the other head\n\n", r.Arm, report.Plural(r.Rounds, "round"), r.Splits)
 	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "unit\thalf are below\tnine of ten are below\tmargin\tfalse alarms\t")
-	coarse := 0
+	coarse, family := 0, 0
 	for _, f := range r.Units {
-		mark := " "
-		if !f.Fine {
-			coarse++
-			mark = "!"
+		mark, alarms := " ", "-"
+		if !f.Exploratory {
+			family++
+			alarms = fmt.Sprintf("%.1f%%", 100*f.FalseAlarms)
+			if !f.Fine {
+				coarse++
+				mark = "!"
+			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%.1f%%\t\n", f.Unit, f.show(f.Median), mark, f.show(f.P90), f.Margin, 100*f.FalseAlarms)
+		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%s\t\n", f.Unit, f.show(f.Median), mark, f.show(f.P90), f.Margin, alarms)
 	}
 	// A writer into memory does not fail.
 	_ = w.Flush()
 	fmt.Fprintf(&b, "%s\n", cells.String())
 	if coarse > 0 {
-		fmt.Fprintf(&b, "The noise of %d of %s is beyond the margin (marked !): a gate will be inconclusive there.\nTake more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(len(r.Units), "unit"))
+		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(family, "unit"))
 	}
 	if r.Rounds < r.Need {
-		fmt.Fprintf(&b, "With %s and %s a gate cannot fire, and its false alarms say nothing: want --aa %d.\n",
-			report.Plural(r.Rounds, "round"), report.Plural(len(r.Units), "unit"), r.Need)
+		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa %d.\n",
+			report.Plural(r.Rounds, "round"), report.Plural(family, "unit"), r.Need)
 	}
 	fmt.Fprintf(&b, "As the rounds were made, %s regressed", report.Plural(len(r.Regressed), "unit"))
 	if len(r.Regressed) > 0 {

@@ -2,6 +2,7 @@ package selftest
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -23,17 +24,33 @@ func noisy(unit string, rounds int, factor, noise float64) comparison.Cell {
 	return c
 }
 
+// judged are the results of cells, in which p50 is exploratory.
+func judged(t *testing.T, cells ...comparison.Cell) (all []*comparison.Result) {
+	t.Helper()
+	for i := range cells {
+		cells[i].Exploratory = cells[i].Rule.Unit == "p50-latency-sec"
+	}
+	judged, err := comparison.Judge(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range judged {
+		all = append(all, &judged[i])
+	}
+	return all
+}
+
 func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	zero := noisy("err-ppm", 12, 1, 0)
 	for i := range zero.Base {
 		zero.Base[i], zero.Head[i] = 0, 0
 	}
-	cells := []comparison.Cell{noisy("sec/op", 12, 1, 0.01), noisy("p99-latency-sec", 12, 1, 0.4), zero, noisy("p50-latency-sec", 5, 1, 0.1), noisy("offered-qps", 12, 1, 0)}
-	r, err := NewAA(results.Environment{}, "spans=sdk", cells, 12, 1)
+	cells := []comparison.Cell{noisy("sec/op", 12, 1, 0.01), noisy("p99-latency-sec", 12, 1, 0.4), zero, noisy("p50-latency-sec", 12, 1, 0.1), noisy("mean-latency-sec", 5, 1, 0.1)}
+	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, cells...), 12, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Passed || r.FalseAlarms > comparison.Alpha || len(r.Units) != 3 || r.Splits != maxSplits {
+	if !r.Passed || r.FalseAlarms > comparison.Alpha || len(r.Units) != 4 || r.Splits != maxSplits {
 		t.Errorf("%+v", r)
 	}
 	// The estimate of a shift has about the standard deviation sqrt(2/12) of the noise.
@@ -46,6 +63,9 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	if f := r.Units[2]; !f.Absolute || f.Median != 0 || f.P90 != 0 || !f.Fine {
 		t.Errorf("%+v", f)
 	}
+	if f := r.Units[3]; !f.Exploratory || f.FalseAlarms != 0 || f.P90 == 0 {
+		t.Errorf("%+v", f)
+	}
 	golden.Check(t, "aa.txt", r.Text())
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
@@ -54,19 +74,22 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 
 // The one may be slower for being second, say.
 func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
-	r, err := NewAA(results.Environment{}, "spans=sdk", []comparison.Cell{noisy("sec/op", 12, 1.5, 0.01)}, 12, 1)
+	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 12, 1.5, 0.01)), 12, 1)
 	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") || !strings.Contains(r.Text(), "FAIL") {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
 
 func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
-	cells := []comparison.Cell{noisy("sec/op", 6, 1, 0.01), noisy("B/op", 6, 1, 0.01)}
-	r, err := NewAA(results.Environment{}, "spans=sdk", cells, 6, 1)
-	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 2 units a gate cannot fire, and its false alarms say nothing: want --aa 7.") {
+	var cells []comparison.Cell
+	for i := range 12 {
+		cells = append(cells, noisy(fmt.Sprintf("%d-sec/op", i), 6, 1, 0.01))
+	}
+	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, cells...), 6, 1)
+	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa 7.") {
 		t.Errorf("%v\n%s", err, r.Text())
 	}
-	if _, err := NewAA(results.Environment{}, "spans=sdk", []comparison.Cell{noisy("sec/op", 5, 1, 0)}, 5, 1); err == nil {
+	if _, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 5, 1, 0)), 5, 1); err == nil {
 		t.Error("5 rounds were enough")
 	}
 }

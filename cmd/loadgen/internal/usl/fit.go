@@ -12,18 +12,18 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// What a fit needs, and what it is refused for.
+// What the law is fitted to.
 const (
-	LeastDistinct = 6    // concurrencies: three unknowns, and as many again to judge by
-	worstResidual = 0.20 // of a point, relative
-	leastR2       = 0.90
-	flatResidual  = 0.05 // below it for all points, a low R2 only says that the curve is flat
+	LeastDistinct = 6 // concurrencies: three unknowns, and as many again to judge by
+	// NearOne is the greatest that the least concurrency may be: lambda is the throughput of one worker, and from
+	// measurements of many it would be extrapolated, along with everything that depends on it.
+	NearOne = 2
 )
 
 // resamples are drawn for the intervals: 12 of them lie beyond each end.
 const resamples = 500
 
-// A Point is what was measured: at N workers, X calls a second. Several may have one N.
+// A Point is one measurement: X calls a second at concurrency N. Several points may have the same N.
 type Point struct {
 	N float64 `json:"n"`
 	X float64 `json:"x"`
@@ -56,47 +56,60 @@ type Fit struct {
 	LambdaInterval Interval `json:"lambda_interval"`
 	SigmaInterval  Interval `json:"sigma_interval"`
 	KappaInterval  Interval `json:"kappa_interval"`
-	// Where Peak is, with an infinite end if resamples had none.
-	PeakInterval           Interval `json:"peak_interval"`
-	PeakThroughputInterval Interval `json:"peak_throughput_interval"`
 
-	// R2 is the share of the variance of throughputs that the law explains; Worst is the
-	// residual of the point that is farthest off, measured/law - 1.
-	R2    float64 `json:"r2"`
+	// Greatest is where the law has its greatest throughput: at its peak if the points show one, else within the
+	// concurrencies that were measured. GreatestInterval is of the throughput.
+	Greatest         Point    `json:"greatest"`
+	GreatestInterval Interval `json:"greatest_interval"`
+	// PeakInterval is of the concurrency of the peak. It is nil if the points do not show a peak: if the interval of
+	// kappa reaches to 0, or the peak is beyond twice the greatest concurrency that was measured.
+	PeakInterval *Interval `json:"peak_interval,omitempty"`
+
+	// Worst is the relative residual of the concurrency that is farthest off: median/law - 1.
 	Worst float64 `json:"worst_residual"`
-	Seed  uint64  `json:"seed"`
+	// LackOfFit is the p-value of the hypothesis that the law holds and visits differ by chance alone. It is nil if
+	// no concurrency was measured twice.
+	LackOfFit *float64 `json:"lack_of_fit_p,omitempty"`
+	Seed      uint64   `json:"seed"`
+
+	sample  *sample
+	cost    float64 // half the sum of squares of ln(median/law)
+	steeper float64 // the sigma below 0 that would fit surely better; else 0
+	doubts  []string
 }
 
-// New fits points, and finds intervals. Its error says why they cannot be fitted: points that are no
-// measurements, fewer than LeastDistinct concurrencies, or a curve that is not of this
-// law. It takes about 40 ms, for the intervals; they are the same for the same seed.
+// New returns the law that fits points, with its intervals. An error says why the law cannot be fitted: points that
+// are no measurements, fewer than LeastDistinct concurrencies, none of them near one, or a curve that is not of this
+// law. New takes about 60 ms, for the intervals; they are the same for the same seed.
 //
-// Those are of a bootstrap of residuals: throughputs are made up from the law and from
-// relative residuals drawn from its own, and fitted. Residuals of a fit are smaller than
-// errors, by the root of (n-3)/n; how much smaller in this sample is itself uncertain, and
-// so each resample is scaled by a draw of the root of (n-3)/chi^2 of n-3 degrees, as in
-// Student's t. With it 92 to 97 of 100 intervals of 95% held the truth, of 7 points as of 10
-// that are 3% off; without it 72 to 88. Where kappa is truly 0 the throughput at the peak
-// is that of infinitely many workers, and its interval is too narrow: 85 of 100 held it.
+// The law is fitted to the median throughput of each concurrency. Intervals come from a parametric bootstrap: visits
+// are drawn from the law, as many at each concurrency as were made, and the law is fitted to their medians. The
+// residuals of a fit are smaller than its errors by a factor that is itself uncertain, so each resample scales its
+// errors by a draw of chi^2 with as many degrees of freedom as the residuals have, as in Student's t.
 func New(points []Point, seed uint64) (*Fit, error) {
-	f, err := Nearest(points)
+	f, err := nearest(points)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.plateau(); err != nil {
 		return nil, err
 	}
 	f.resample(rand.New(rand.NewPCG(seed, 0)))
 	f.Seed = seed
+	if err := f.judge(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
-// Nearest is New without the intervals: it takes less than a millisecond.
-func Nearest(points []Point) (*Fit, error) {
+// nearest returns the law that is nearest to points, not yet judged.
+func nearest(points []Point) (*Fit, error) {
 	if err := check(points); err != nil {
 		return nil, err
 	}
-	points = slices.SortedFunc(slices.Values(points), func(a, b Point) int {
-		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(a.X, b.X))
-	})
-	p := newProblem(points)
+	points = sorted(points)
+	f := &Fit{Points: points, sample: newSample(points)}
+	p := newProblem(f.sample.medians)
 	best := solution{cost: math.Inf(1)}
 	// A curve that hardly bends, one that is flat, and one that falls.
 	for _, start := range [][2]float64{{0.1, 0.1}, {5, 0.1}, {1, 5}} {
@@ -104,10 +117,14 @@ func Nearest(points []Point) (*Fit, error) {
 			best = s
 		}
 	}
-	f := &Fit{Law: p.law(best), Points: points}
-	f.judge()
-	if err := f.poor(); err != nil {
-		return nil, err
+	f.Law, f.cost = p.law(best), best.cost
+	for _, m := range f.sample.medians {
+		if r := m.X/f.Throughput(m.N) - 1; math.Abs(r) > math.Abs(f.Worst) {
+			f.Worst = r
+		}
+	}
+	if best.u == 0 {
+		f.steeper = p.steeper(best)
 	}
 	return f, nil
 }
@@ -115,7 +132,7 @@ func Nearest(points []Point) (*Fit, error) {
 // check reports everything that is wrong with points.
 func check(points []Point) error {
 	var errs []error
-	distinct := map[float64]bool{}
+	distinct, least := map[float64]bool{}, math.Inf(1)
 	for i, p := range points {
 		if !(p.N >= 1 && p.N <= 1e9) {
 			errs = append(errs, fmt.Errorf("point %d: its concurrency is %v: want one of 1 to 1e9", i+1, p.N))
@@ -123,81 +140,125 @@ func check(points []Point) error {
 		if !(p.X > 0 && p.X <= 1e15) {
 			errs = append(errs, fmt.Errorf("point %d: its throughput is %v: want one above 0, in calls a second", i+1, p.X))
 		}
-		distinct[p.N] = true
+		distinct[p.N], least = true, min(least, p.N)
 	}
 	if len(distinct) < LeastDistinct {
-		errs = append(errs, fmt.Errorf("%d different concurrencies: the law has three unknowns, and is fitted to %d or more", len(distinct), LeastDistinct))
+		errs = append(errs, fmt.Errorf("%d different concurrencies: the law has three unknowns, and is fitted to %d or "+
+			"more", len(distinct), LeastDistinct))
+	}
+	if least > NearOne && !math.IsInf(least, 1) {
+		errs = append(errs, fmt.Errorf("the least concurrency is %s: want 1 or %d among them, since the law starts from "+
+			"the throughput of one", short(least), NearOne))
 	}
 	return errors.Join(errs...)
 }
 
-// judge sets how well the law fits.
-func (f *Fit) judge() {
-	var mean, explained, all float64
-	for _, p := range f.Points {
-		mean += p.X / float64(len(f.Points))
-	}
-	for _, p := range f.Points {
-		x := f.Throughput(p.N)
-		explained += (p.X - x) * (p.X - x)
-		all += (p.X - mean) * (p.X - mean)
-		if r := p.X/x - 1; math.Abs(r) > math.Abs(f.Worst) {
-			f.Worst = r
+// A sample is what was measured, by concurrency.
+type sample struct {
+	medians []Point
+	visits  []int   // of which each is the median
+	within  float64 // the sum of squares of ln X around its mean at each concurrency
+}
+
+// Medians returns the median of each concurrency of points, by concurrency.
+func Medians(points []Point) []Point { return newSample(sorted(points)).medians }
+
+// sorted returns points by N, and by X where they have the same N.
+func sorted(points []Point) []Point {
+	return slices.SortedFunc(slices.Values(points), func(a, b Point) int {
+		return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(a.X, b.X))
+	})
+}
+
+// newSample returns the sample of sorted points.
+func newSample(points []Point) *sample {
+	s := &sample{}
+	for len(points) > 0 {
+		n := len(points)
+		if i := slices.IndexFunc(points, func(p Point) bool { return p.N != points[0].N }); i > 0 {
+			n = i
 		}
+		y := make([]float64, n)
+		for i, p := range points[:n] {
+			y[i] = math.Log(p.X)
+		}
+		_, within := summary(y)
+		low, high := points[(n-1)/2].X, points[n/2].X
+		s.medians = append(s.medians, Point{points[0].N, low * math.Sqrt(high/low)})
+		s.visits, s.within = append(s.visits, n), s.within+within
+		points = points[n:]
 	}
-	f.R2 = 1
-	if all > 0 {
-		f.R2 = 1 - explained/all
-	}
+	return s
 }
 
-// poor says why f is not to be trusted.
-func (f *Fit) poor() error {
-	worst := math.Abs(f.Worst)
-	if worst <= flatResidual || worst <= worstResidual && f.R2 >= leastR2 {
-		return nil
+// repeated reports whether any concurrency was measured twice.
+func (s *sample) repeated() bool { return slices.Max(s.visits) > 1 }
+
+// summary returns the median of values, and the sum of their squares around their mean. It sorts them.
+func summary(values []float64) (median, squares float64) {
+	slices.Sort(values)
+	n, mean := len(values), 0.0
+	for _, v := range values {
+		mean += v / float64(n)
 	}
-	why := "the measurements are too noisy, or what bounds them is not contention"
-	if f.Sigma == 0 && f.Kappa == 0 {
-		why = "throughput grows faster than concurrency, which this law does not know"
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
 	}
-	return fmt.Errorf("poor fit: R2 %.2f, and a point is %+.0f%% off: want R2 of at least %.2f and %.0f%%, or %.0f%% alone; %s",
-		f.R2, 100*f.Worst, leastR2, 100*worstResidual, 100*flatResidual, why)
+	return (values[(n-1)/2] + values[n/2]) / 2, squares
 }
 
-// resample sets the intervals.
+// variance returns the variance of the median of n draws of the standard normal distribution, to within 5%: pi/2n in
+// the limit, and less for even n, where the median is a mean of two.
+func variance(n int) float64 {
+	if n%2 == 0 {
+		return math.Pi / 2 / (float64(n) + 1.3)
+	}
+	return math.Pi / 2 / (float64(n) + 0.5)
+}
+
+// resample sets the intervals, and the p-value of the lack of fit.
 func (f *Fit) resample(random *rand.Rand) {
-	n := len(f.Points)
-	p := newProblem(f.Points)
-	u, v := f.Sigma*p.sa, f.Kappa*p.sb
-	r := make([]float64, n)
-	p.residuals(r, u, v)
-	freedom := float64(n - 3)
-	spread := distuv.ChiSquared{K: freedom, Src: random}
-	law := make([]float64, n) // ln(X/N)
-	for i := range law {
-		law[i] = p.y[i] - r[i]
+	p := newProblem(f.sample.medians)
+	law, of := make([]float64, len(p.y)), 0.0 // ln(X/N), and the mean variance of a median beside that of a visit
+	for i, m := range f.sample.medians {
+		law[i] = math.Log(f.Throughput(m.N) / m.N)
+		of += variance(f.sample.visits[i]) / float64(len(law))
 	}
-	var lambda, sigma, kappa, peak, top []float64
-	made := *p
-	made.y = make([]float64, n)
-	for range resamples {
-		// The root of n/(n-3), times that of (n-3)/chi^2.
-		scale := math.Sqrt(float64(n) / spread.Rand())
-		for i := range made.y {
-			made.y[i] = law[i] + scale*r[random.IntN(n)]
+	chi2 := distuv.ChiSquared{K: float64(len(law) - 3), Src: random}
+	visits := make([]float64, slices.Max(f.sample.visits))
+	laws, lacking := make([]Law, resamples), 0
+	for k := range laws {
+		sd, within := math.Sqrt(2*f.cost/of/chi2.Rand()), 0.0
+		for i := range p.y {
+			made := visits[:f.sample.visits[i]]
+			for j := range made {
+				made[j] = law[i] + sd*random.NormFloat64()
+			}
+			median, squares := summary(made)
+			p.y[i], within = median, within+squares
 		}
-		l := made.law(made.solve(max(u, 0.01), max(v, 0.01)))
-		lambda, sigma, kappa = append(lambda, l.Lambda), append(sigma, l.Sigma), append(kappa, l.Kappa)
-		at, x := l.Peak()
-		peak, top = append(peak, at), append(top, x)
+		s := p.solve(max(f.Sigma*p.sa, 0.01), max(f.Kappa*p.sb, 0.01))
+		if s.cost*f.sample.within >= f.cost*within {
+			lacking++
+		}
+		laws[k] = p.law(s)
 	}
-	f.LambdaInterval, f.SigmaInterval, f.KappaInterval = middle(lambda), middle(sigma), middle(kappa)
-	f.PeakInterval, f.PeakThroughputInterval = middle(peak), middle(top)
+	if f.sample.repeated() {
+		share := float64(1+lacking) / (1 + resamples)
+		f.LackOfFit = &share
+	}
+	f.LambdaInterval = middle(laws, func(l Law) float64 { return l.Lambda })
+	f.SigmaInterval = middle(laws, func(l Law) float64 { return l.Sigma })
+	f.KappaInterval = middle(laws, func(l Law) float64 { return l.Kappa })
+	f.greatest(laws)
 }
 
-// middle is what 95% of values lie in. It sorts them.
-func middle(values []float64) Interval {
+// middle returns the interval that 95% of laws lie in.
+func middle(laws []Law, value func(Law) float64) Interval {
+	values := make([]float64, len(laws))
+	for i, l := range laws {
+		values[i] = value(l)
+	}
 	slices.Sort(values)
 	beyond := len(values) * 25 / 1000
 	return Interval{values[beyond], values[len(values)-1-beyond]}

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+	"github.com/loadgen-go/loadgen/internal/property"
 )
 
 // near tells whether two numbers are equal but for rounding.
@@ -28,7 +29,7 @@ func laws(t *rapid.T) usl.Law {
 }
 
 func TestLatencyIsOfLittlesLaw(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		l, n := laws(t), powers(t, "n", 0, 4, false)
 		if got := l.Throughput(n) * l.Latency(n); !near(got, n, 1e-12) {
 			t.Errorf("%+v at %v: X R = %v: want N", l, n, got)
@@ -37,7 +38,7 @@ func TestLatencyIsOfLittlesLaw(t *testing.T) {
 }
 
 func TestInversesOfLatencyAreInverse(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		l, n := laws(t), powers(t, "n", 0, 4, false)
 		latency := l.Latency(n)
 		got, ok := l.ConcurrencyAtLatency(latency)
@@ -74,7 +75,7 @@ func TestNoConcurrencyIsFasterThanOne(t *testing.T) {
 }
 
 func TestNoConcurrencyBeatsThePeak(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	property.Check(t, func(t *rapid.T) {
 		l, n := laws(t), powers(t, "n", 0, 6, false)
 		at, most := l.Peak()
 		if at < 1 || l.Throughput(n) > most*(1+1e-12) {

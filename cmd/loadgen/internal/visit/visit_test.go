@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -212,10 +215,22 @@ func TestWhatIsMeasuredBeginsWithASmallHeapAndArrivalsOfItsOwn(t *testing.T) {
 func TestAVisitThatIsInterruptedKeepsWhatItMeasured(t *testing.T) {
 	req := request(t, short, 4)
 	req.Scenario.Duration, req.Scenario.Warmup = time.Hour, 0
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	v, err := visit.Do(ctx, req, nil)
-	if err != nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Spans.Exported != v.Record.Done {
+	var calls atomic.Int64
+	own := visit.Own{Open: func(_ context.Context, provider trace.TracerProvider) (bench.Target, error) {
+		tracer := provider.Tracer("test")
+		return bench.TargetFunc(func(ctx context.Context, _ string) error {
+			_, span := tracer.Start(ctx, "call")
+			span.End()
+			if calls.Add(1) == 100 {
+				cancel()
+			}
+			return nil
+		}), nil
+	}}
+	v, err := visit.Do(ctx, req, &own)
+	if err != nil || !v.Record.Interrupted || v.Record.Done < 100 || v.Spans.Exported != v.Record.Done {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

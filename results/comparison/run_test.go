@@ -1,0 +1,251 @@
+package comparison_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/property"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func TestRoundsArePairedIfBothHaveThem(t *testing.T) {
+	property.Check(t, func(t *rapid.T) {
+		rounds := rapid.SliceOfNDistinct(rapid.IntRange(1, 12), 0, 12, rapid.ID[int])
+		a, b := rounds.Draw(t, "a"), rounds.Draw(t, "b")
+		last, both := 0, 0
+		for _, p := range comparison.PairRounds(a, b) {
+			if a[p[0]] != b[p[1]] || a[p[0]] <= last {
+				t.Fatalf("after round %d, round %d is paired with %d", last, a[p[0]], b[p[1]])
+			}
+			last = a[p[0]]
+			both++
+		}
+		for _, round := range a {
+			if slices.Contains(b, round) {
+				both--
+			}
+		}
+		if both != 0 {
+			t.Fatalf("%d rounds too many are paired", both)
+		}
+	})
+}
+
+// constant is a histogram of 400 equal values.
+func constant(d time.Duration) *quantile.HDR {
+	h := quantile.NewHDR()
+	for range 400 {
+		h.Add(d)
+	}
+	return h
+}
+
+var (
+	none  = quantile.NewHDR()
+	quick = constant(time.Millisecond)
+	slow  = constant(2 * time.Millisecond)
+)
+
+// made is a run of a scenario whose visits are made up: of 400 calls that take 1 ms,
+// allocate 1,000 B in 10 objects, and otherwise as visit says.
+func made(t *testing.T, text string, visit func(v *results.Visit)) *results.Run {
+	t.Helper()
+	s, err := scenarios.Decode("made.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := &results.Run{Header: results.Header{Scenario: s, Environment: results.Environment{GOMAXPROCS: 2}}, Status: results.Complete}
+	for round := 1; round <= s.Rounds; round++ {
+		for i, c := range s.Cells() {
+			r := &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
+				Latency: quick, Service: quick, Queue: quick, Generator: quick, FailedLatency: none, Hiccups: none}
+			v := &results.Visit{Round: round, Order: i + 1, Cell: c, Record: r,
+				Cost: results.Cost{CPU: 400 * time.Microsecond, Bytes: 400_000, Allocs: 4000}}
+			visit(v)
+			run.Visits = append(run.Visits, v)
+		}
+	}
+	return run
+}
+
+func ofRun(t *testing.T, run *results.Run, o comparison.Options) []*comparison.Contest {
+	t.Helper()
+	all, err := comparison.OfRun(run, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+const twoArms = "qps: [1000, 2000]\nduration: 1s\nspans: [none, sdk]\nrounds: 12\n"
+
+// Of a user's own target, too, every pair is compared at every level, in every dimension.
+func TestARunIsComparedInAllItsDimensions(t *testing.T) {
+	for text, want := range map[string][]string{
+		twoArms: {"sdk vs none/qps=1000", "sdk vs none/qps=2000"},
+		"qps: 1000\nduration: 1s\nmetrics: [none, otel, own]": {"otel vs none/qps=1000", "own vs none/qps=1000"},
+		"qps: 1000\nduration: 1s\nspans: [none, sdk]\nsampling: [always, never]\ncompare: [sdk vs none, never vs always]": {
+			"sdk vs none/sampling=always/qps=1000", "sdk vs none/sampling=never/qps=1000", "never vs always/spans=sdk/qps=1000"},
+		"qps: 1000\nduration: 1s\nlive: true\nquantile: [none, hdr]":      {"hdr vs none/qps=1000"},
+		"target: look-up\nclosed: true\nduration: 1s\nspans: [none, sdk]": {"sdk vs none/loop=closed"},
+		"target: look-up\nqps: 1000\nduration: 1s":                        nil,
+	} {
+		var names []string
+		for _, c := range ofRun(t, made(t, text, func(*results.Visit) {}), comparison.Options{}) {
+			names = append(names, c.Name)
+			if len(c.Rounds) != 12 || c.Figure("B/op") == nil || c.Figure("B/op").Verdict != comparison.Equivalent || c.Figure("offered-qps") != nil {
+				t.Errorf("%s: %+v", c.Name, c)
+			}
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%q compares %q, want %q", text, names, want)
+		}
+	}
+}
+
+// No scenario is embedded whose rounds could not show a change.
+func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
+		if need := comparison.Need(cells, true); cells == 0 || s.Rounds < need {
+			t.Errorf("%s: %d rounds for %d cells, which need %d", name, s.Rounds, cells, need)
+		}
+	}
+}
+
+// The primary units of all comparisons at all levels are one family; one more that is
+// exploratory changes nothing in it.
+func TestPrimaryUnitsAreOneFamily(t *testing.T) {
+	worse := func(v *results.Visit) {
+		if v.Cell.Spans == "sdk" && v.Cell.QPS == bench.PerSecond(1000) {
+			v.Cost.Bytes *= 2
+		}
+	}
+	plain := ofRun(t, made(t, twoArms, worse), comparison.Options{})
+	more := ofRun(t, made(t, twoArms, func(v *results.Visit) {
+		worse(v)
+		v.Cost.PeakRSS = uint64(v.Round) << 20
+	}), comparison.Options{})
+	judged := 0
+	for i, c := range plain {
+		for _, f := range c.Figures {
+			if other := more[i].Figure(f.Unit); f.Verdict != other.Verdict || f.Adjusted != other.Adjusted && !math.IsNaN(f.Adjusted) {
+				t.Errorf("%s, %s: %s (%v), and %s (%v) beside one more unit", c.Name, f.Unit, f.Verdict, f.Adjusted, other.Verdict, other.Adjusted)
+			}
+			if !f.Exploratory {
+				judged++
+			} else if f.Verdict != comparison.Exploratory || !math.IsNaN(f.Adjusted) {
+				t.Errorf("%s, %s: %+v", c.Name, f.Unit, f.Result)
+			}
+		}
+	}
+	if f := plain[0].Figure("B/op"); judged != 8 || f.Verdict != comparison.Regressed || f.Adjusted != min(1, 8*f.P) {
+		t.Errorf("%d cells are judged, p is %v and %v among them", judged, f.P, f.Adjusted)
+	}
+	only := func(unit string) bool { return unit == "p50-latency-sec" }
+	if c := ofRun(t, made(t, twoArms, worse), comparison.Options{Primary: only})[0]; c.Figure("B/op").Verdict != comparison.Exploratory || c.Figure("p50-latency-ns").Verdict != comparison.Equivalent {
+		t.Errorf("of p50 alone: %+v", c.Figure("p50-latency-ns"))
+	}
+}
+
+// What cannot be compared says why, and is not one of the family.
+func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
+	saturated := []bench.Reason{{Name: bench.Saturated}}
+	for name, c := range map[string]struct {
+		visit      func(v *results.Visit)
+		unit, want string
+		rounds     int
+	}{
+		"saturated in half of the rounds": {func(v *results.Visit) {
+			if v.Cell.Spans == "sdk" && v.Round%2 == 0 {
+				v.Verdict = saturated
+			}
+		}, "p99-latency-ns", "spans=sdk did not keep up with the load (saturated in 6 of 12 visits)", 12},
+		"known in a few rounds": {func(v *results.Visit) {
+			if v.Round > 5 {
+				v.Cost.CPU = 0
+			}
+		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
+		"too short for its clock in most rounds": {func(v *results.Visit) {
+			if v.Round > 5 {
+				v.Cost.CPU = 1 // of 400 calls
+			}
+		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
+		"too few calls": {func(v *results.Visit) {
+			v.Record.Offered, v.Record.Done = 20, 20
+		}, "p99-latency-ns", "it is known in 0 of 12 rounds: too few calls, or too many dropped", 12},
+		"no round of both": {func(v *results.Visit) {
+			if (v.Cell.Spans == "sdk") == (v.Round%2 == 0) {
+				v.Error = "lost"
+			}
+		}, "B/op", "it was measured of both in no round", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := ofRun(t, made(t, twoArms, c.visit), comparison.Options{})
+			f := all[0].Figure(c.unit)
+			if f.Verdict != comparison.Inconclusive || f.Why != c.want || f.Incomparable != c.want || !math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(all[0].Rounds) != c.rounds {
+				t.Errorf("%d rounds: %+v", len(all[0].Rounds), f)
+			}
+			family := 0
+			for _, r := range comparison.Results(all) {
+				if !r.Exploratory && r.Incomparable == "" {
+					family++
+				}
+			}
+			for _, r := range comparison.Results(all) {
+				if !r.Exploratory && (r.Incomparable == "" && r.Family != family || r.Incomparable != "" && r.Family != 0) {
+					t.Errorf("%s, %s is of a family of %d, want %d", r.Name, r.Rule.Unit, r.Family, family)
+				}
+			}
+		})
+	}
+}
+
+// Every cell of a base is set against the same cell of a head, in the rounds that both
+// were measured in.
+func TestTwoRunsAreComparedCellByCell(t *testing.T) {
+	base := made(t, twoArms, func(v *results.Visit) {
+		if v.Round == 3 {
+			v.Record.Interrupted = true
+		}
+	})
+	head := made(t, twoArms, func(v *results.Visit) {
+		if v.Cell.Spans == "sdk" {
+			v.Record.Latency = slow
+		}
+		if v.Round == 12 {
+			v.Error = "lost"
+		}
+	})
+	slices.Reverse(head.Visits)
+	all, err := comparison.OfRuns(base, head, comparison.Options{})
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%d contests, %v", len(all), err)
+	}
+	for _, c := range all {
+		want := comparison.Equivalent
+		if strings.Contains(c.Name, "spans=sdk") {
+			want = comparison.Regressed
+		}
+		if f := c.Figure("p99-latency-ns"); f.Verdict != want || fmt.Sprint(f.Rounds) != "[1 2 4 5 6 7 8 9 10 11]" {
+			t.Errorf("%s: %s in rounds %v", c.Name, f.Verdict, f.Rounds)
+		}
+		if want := head.BenchName(c.CellA); c.Name != want {
+			t.Errorf("%s, in run.bench it is %s", c.Name, want)
+		}
+	}
+}
