@@ -181,13 +181,19 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 
 // search returns the search that the flags ask for, of the arms of a scenario.
 func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacity.Search, error) {
-	from := bench.QPS(o.from).Float()
-	least := capacity.LeastRate(s.SLOs)
-	if from < least {
-		return nil, fmt.Errorf("--from: at %s the windows of the objectives have too few calls: want %.6g/s or more", o.from.String(), math.Ceil(least))
+	from, require := bench.QPS(o.from).Float(), bench.QPS(o.from).Float()
+	if o.requirementGiven {
+		require = bench.QPS(o.require).Float()
+	}
+	least, most := min(from/1024, require), max(1e8, require)
+	if windows := capacity.LeastRate(s.SLOs); min(from, require) < windows {
+		return nil, fmt.Errorf("at %s the windows of the objectives have too few calls: want --from, and --require, of %.6g/s or more",
+			perSecond(min(from, require)), math.Ceil(windows))
+	} else if least < windows {
+		least = windows
 	}
 	return capacity.New(capacity.Options{
-		Arms: arms, Start: from, Least: max(from/1024, least), Most: 1e8, Precision: float64(o.precision),
+		Arms: arms, Start: from, Least: least, Most: most, Precision: float64(o.precision),
 		Probe: o.probe, Calls: capacity.Calls(s.SLOs), Budget: o.budget, Seed: s.Seed,
 	})
 }

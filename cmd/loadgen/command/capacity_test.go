@@ -52,7 +52,7 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 		{"capacity --slo p99<5ms --spans pool", []string{`--spans: "pool" is unknown`}},
 		{"capacity --resume /no/such/search", []string{"/no/such/search", "want the directory of a capacity search"}},
 		{"capacity mine --resume x --probe 3s", []string{"want no mine", "--resume: --probe is that of the search"}},
-		{"capacity --slo p99<5ms_over_every_100ms", []string{"--from: at 1000/s the windows of the objectives have too few calls: want 4420/s or more"}},
+		{"capacity --slo p99<5ms_over_every_100ms", []string{"at 1,000/s the windows of the objectives have too few calls: want --from, and --require, of 4420/s or more"}},
 		{"capacity --slo p99<5ms_over_every_1h", []string{"is about windows longer than the run of 2"}},
 	} {
 		args := strings.Fields(c.args)
@@ -157,13 +157,13 @@ func TestAnAnswerIsSaidWithItsIntervalAndABoundIsNoCapacity(t *testing.T) {
 
 func TestWhatMakesAnAnswerDoubtfulIsSaid(t *testing.T) {
 	for want, a := range map[string]capacity.Arm{
-		"2 of 30 visits at that rate and below failed":                                          {Verdict: capacity.Found, Told: 900, Below: capacity.Tally{Held: 28, Visits: 30}, Fitted: true, Precise: true},
-		"no rate was confirmed: 9 of 30 visits at 1,000/s and below failed":                     {Verdict: capacity.Found, Low: 1000, Below: capacity.Tally{Held: 21, Visits: 30}, Fitted: true, Precise: true},
-		"less precise than asked: visits differ too much for the budget":                        {Verdict: capacity.Found, Told: 900, Fitted: true},
-		"3 of 40 probes said nothing of the target: noisy-machine: busy":                        {Probes: 40, Silent: capacity.Remark{Probes: 3, Last: "noisy-machine: busy"}},
-		"1 of 40 probes kept the objectives and do not hold all the same: saturated: no worker": {Probes: 40, Spoiled: capacity.Remark{Probes: 1, Last: "saturated: no worker"}},
-		"latency changed in the course of 10 of 40 probes: not-stationary: by -60%":             {Probes: 40, Unsteady: capacity.Remark{Probes: 10, Last: "not-stationary: by -60%"}},
-		"":                                   {Probes: 40, Unsteady: capacity.Remark{Probes: 9, Last: "not-stationary: by -60%"}},
+		"2 of 30 visits at that rate and below failed":                                                    {Verdict: capacity.Found, Told: 900, Below: capacity.Tally{Held: 28, Visits: 30}, Fitted: true, Precise: true},
+		"no rate was confirmed: 9 of 30 visits at 1,000/s and below failed":                               {Verdict: capacity.Found, Low: 1000, Below: capacity.Tally{Held: 21, Visits: 30}, Fitted: true, Precise: true},
+		"less precise than asked: visits differ too much for the budget":                                  {Verdict: capacity.Found, Told: 900, Fitted: true},
+		"3 of 40 probes said nothing of the target: noisy-machine: busy":                                  {Probes: 40, Silent: capacity.Remark{Probes: 3, Last: "noisy-machine: busy"}},
+		"1 of 40 probes kept the objectives and do not hold all the same: saturated: no worker":           {Probes: 40, Spoiled: capacity.Remark{Probes: 1, Last: "saturated: no worker"}},
+		"latency changed in the course of 3 of 12 visits at that rate and below: not-stationary: by -60%": {Below: capacity.Tally{Held: 9, Visits: 12}, Unsteady: capacity.Remark{Probes: 3, Last: "not-stationary: by -60%"}},
+		"":                                   {Below: capacity.Tally{Held: 9, Visits: 13}, Unsteady: capacity.Remark{Probes: 3, Last: "not-stationary: by -60%"}},
 		"what ran out: CPU: 1.97 of 2 cores": {Resource: "CPU: 1.97 of 2 cores"},
 	} {
 		if got := strings.Join(capacityNotes(&a), "\n"); got != want {

@@ -81,7 +81,8 @@ func capacitySentence(a *capacity.Arm) string {
 		}
 		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
 	case capacity.FailsNow:
-		return fmt.Sprintf("held before, fails now: two visits in a row failed at %s, where it held at first; it has not recovered from an overload", perSecond(a.Fails))
+		return fmt.Sprintf("held before, fails now: two visits in a row failed at %s, where it held at first; "+
+			"it has not recovered from an overload", perSecond(a.Fails))
 	case capacity.GeneratorLimited:
 		if told == "" {
 			return "is generator-limited: no rate was confirmed, and more the generator cannot offer"
@@ -96,11 +97,13 @@ func capacityHalf(a *capacity.Arm) string {
 	interval := count(a.Low) + " to " + count(a.High)
 	switch {
 	case !a.Fitted:
-		return fmt.Sprintf("half of the visits hold somewhere between %s and %s (bracket, no interval)", count(a.Low), perSecond(a.High))
+		return fmt.Sprintf("half of the visits hold somewhere between %s and %s (bracket, no interval)",
+			count(a.Low), perSecond(a.High))
 	case a.Precise:
 		return fmt.Sprintf("half of the visits hold at %s (95%% interval %s)", perSecond(a.Capacity), interval)
 	}
-	return fmt.Sprintf("half of the visits hold at about %s: they come out both ways between %s and %s, where %d of %d held",
+	return fmt.Sprintf("half of the visits hold at about %s: "+
+		"they come out both ways between %s and %s, where %d of %d held",
 		perSecond(a.Capacity), count(a.Low), perSecond(a.High), a.Within.Held, a.Within.Visits)
 }
 
@@ -125,8 +128,9 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 			note("%d of %s %s: %s", r.Probes, report.Plural(a.Probes, "probe"), r.what, r.Last)
 		}
 	}
-	if 4*a.Unsteady.Probes >= a.Probes && a.Probes > 0 {
-		note("latency changed in the course of %d of %s: %s", a.Unsteady.Probes, report.Plural(a.Probes, "probe"), a.Unsteady.Last)
+	if a.Unsteady.Probes > 0 && 4*a.Unsteady.Probes >= a.Below.Visits {
+		note("latency changed in the course of %d of %s at that rate and below: %s",
+			a.Unsteady.Probes, report.Plural(a.Below.Visits, "visit"), a.Unsteady.Last)
 	}
 	if a.Resource != "" {
 		note("what ran out: %s", a.Resource)
@@ -151,8 +155,9 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	case capacity.Recheck:
 		long += ", to see whether it still holds"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%.0f%% of what is allowed); %v of %v", n, e.Arm, perSecond(e.Rate), long,
-		e.Word(), strings.Join(details, ", "), 100*e.Burn, s.Spent().Round(time.Millisecond), s.Options().Budget)
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%.0f%% of what is allowed); %v of %v",
+		n, e.Arm, perSecond(e.Rate), long, e.Word(), strings.Join(details, ", "), 100*e.Burn,
+		s.Spent().Round(time.Millisecond), s.Options().Budget)
 }
 
 // perSecond writes a rate with no more digits than it is worth.

@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"cmp"
 	"math"
 	"strings"
 
@@ -14,7 +15,7 @@ const (
 	Found            Verdict = "found"             // a rate holds and a higher one does not: see Capacity, Low and High
 	HoldsThroughout  Verdict = "holds-throughout"  // no rate failed
 	FailsThroughout  Verdict = "fails-throughout"  // no rate held: see Fails
-	FailsNow         Verdict = "fails-now"         // a rate that held failed later: the target has not recovered from an overload
+	FailsNow         Verdict = "fails-now"         // a rate that held failed later, after an overload
 	GeneratorLimited Verdict = "generator-limited" // the generator, or the machine, ran out before the target
 	Undecided        Verdict = "undecided"         // the budget did not reach for more
 )
@@ -44,14 +45,14 @@ type Arm struct {
 	Precise  bool    `json:"precise"`
 
 	Within   Tally   `json:"within"`            // visits from Low to High
-	Below    Tally   `json:"below"`             // visits at Told, or at Low if that is 0, and at lower rates
+	Below    Tally   `json:"below"`             // visits at Told, Low, or Fails, which is first above 0, and at lower rates
 	Required Tally   `json:"required"`          // visits at the required rate
 	Refused  bool    `json:"refused,omitempty"` // fewer than half of the visits hold at the required rate
 	Fails    float64 `json:"fails,omitempty"`   // the lowest rate that failed, if none held or if it held before
 
 	Silent   Remark `json:"silent"`             // probes that said nothing of the target
 	Spoiled  Remark `json:"spoiled"`            // probes that kept the objectives and do not hold all the same
-	Unsteady Remark `json:"unsteady"`           // probes in the course of which latency changed
+	Unsteady Remark `json:"unsteady"`           // visits, of those that are Below, in the course of which latency changed
 	Resource string `json:"resource,omitempty"` // what ran out in most of the probes that failed
 	Probes   int    `json:"probes"`
 
@@ -115,10 +116,9 @@ func (a *armSearch) answer() Arm {
 	case FailsNow:
 		r.Fails = a.rate(a.lowestHeld())
 	}
-	if r.Below = a.tally(0, r.Told); r.Told == 0 {
-		r.Below = a.tally(0, r.Low)
-	}
-	a.remark(&r)
+	below := cmp.Or(r.Told, r.Low, r.Fails)
+	r.Below = a.tally(0, below)
+	a.remark(&r, below)
 	return r
 }
 
@@ -171,8 +171,8 @@ func (a *armSearch) lowestFailed() float64 {
 	return a.rate(a.bracket.high)
 }
 
-// remark counts the probes that say less than others.
-func (a *armSearch) remark(r *Arm) {
+// remark counts the probes that say less than others. A rate and those below it should be steady.
+func (a *armSearch) remark(r *Arm, below float64) {
 	for _, e := range a.evidence {
 		switch {
 		case !e.Telling():
@@ -181,7 +181,7 @@ func (a *armSearch) remark(r *Arm) {
 		case e.Met && e.Spoiled != "":
 			r.Spoiled = Remark{r.Spoiled.Probes + 1, e.Spoiled}
 		}
-		if strings.HasPrefix(e.Spoiled, bench.NotStationary) {
+		if e.Rate <= below*(1+1e-9) && strings.HasPrefix(e.Spoiled, bench.NotStationary) {
 			r.Unsteady = Remark{r.Unsteady.Probes + 1, e.Spoiled}
 		}
 	}

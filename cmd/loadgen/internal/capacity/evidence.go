@@ -35,10 +35,13 @@ type Evidence struct {
 	Bad  uint64  `json:"bad"`
 	Burn float64 `json:"burn"`
 
-	Spoiled  string  `json:"spoiled,omitempty"`  // why it does not hold even if it met its objectives: "saturated: ...", "not-stationary: ..."
-	Limited  string  `json:"limited,omitempty"`  // why it says nothing of the target: "generator-limited: ...", "noisy-machine: ..."
+	// Spoiled is why the rate does not hold even if the visit met its objectives: "saturated: ...", "not-stationary: ...".
+	// Limited is why the probe says nothing of the target: "generator-limited: ...", "noisy-machine: ...".
+	Spoiled string `json:"spoiled,omitempty"`
+	Limited string `json:"limited,omitempty"`
+
 	Achieved float64 `json:"achieved"`           // calls a second that ended
-	Resource string  `json:"resource,omitempty"` // what ran out, with the evidence: "CPU: 1.97 of 2 cores", ...; empty: nothing
+	Resource string  `json:"resource,omitempty"` // what ran out, with the evidence: "CPU: 1.97 of 2 cores", ...
 }
 
 // Telling reports whether the probe says anything of the target.

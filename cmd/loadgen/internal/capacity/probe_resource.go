@@ -35,11 +35,12 @@ func processors(m *results.Machine) float64 {
 	return n
 }
 
-// limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was busy
-// with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those that
-// hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more than
-// the generator was late, or if the target had the processor that was wanting: in calls, by collecting their garbage, or by
-// exporting their spans. The generator has at most the time that workers spend neither in calls nor on waiting.
+// limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was
+// busy with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those
+// that hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more
+// than the generator was late, or if the target had the processor that was wanting: in calls, by collecting their
+// garbage, or by exporting their spans. The generator has at most the time that workers spend neither in calls nor on
+// waiting.
 func limited(slos []bench.SLO, v *results.Visit, met bool) string {
 	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool {
 		return r.Name == bench.GeneratorLimited || r.Name == bench.ArrivalsOff || r.Name == bench.NoisyMachine
@@ -48,7 +49,8 @@ func limited(slos []bench.SLO, v *results.Visit, met bool) string {
 		return ""
 	}
 	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
-		if quota := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == results.Throttled }); quota >= 0 {
+		throttled := func(r bench.Reason) bool { return r.Name == results.Throttled }
+		if quota := slices.IndexFunc(v.Verdict, throttled); quota >= 0 {
 			at = quota
 		}
 	}
@@ -72,8 +74,8 @@ func busy(v *results.Visit) bool {
 	return used > exhausted*processors(&v.Machine) && used-generator > mostly*used
 }
 
-// resource returns what ran out in a visit, with the evidence, or "" if nothing is seen to have. Causes come before what
-// follows from them: a call that waits for a lock keeps a worker busy, and others then wait in the queue.
+// resource returns what ran out in a visit, with the evidence, or "" if nothing is seen to have. Causes come before
+// what follows from them: a call that waits for a lock keeps a worker busy, and others then wait in the queue.
 func resource(v *results.Visit) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))

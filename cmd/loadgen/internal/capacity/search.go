@@ -36,9 +36,11 @@ func (o *Options) check() error {
 		wrong(slices.Contains(o.Arms[:i], arm), "arm %q is named twice", arm)
 	}
 	wrong(!(o.Least >= 1e-6), "the least rate is %v: it must be at least 1e-6", o.Least)
-	wrong(!(o.Start >= o.Least && o.Start <= o.Most), "the rate to start from, %v, is not within %v and %v", o.Start, o.Least, o.Most)
+	wrong(!(o.Start >= o.Least && o.Start <= o.Most), "the rate to start from, %v, is not within %v and %v",
+		o.Start, o.Least, o.Most)
 	wrong(!(o.Most <= 1e12), "the highest rate is %v: it must be at most 1e12", o.Most)
-	wrong(!(o.Precision >= 0.001 && o.Precision <= 0.25), "the precision is %v: it must be between 0.001 and 0.25", o.Precision)
+	wrong(!(o.Precision >= 0.001 && o.Precision <= 0.25), "the precision is %v: it must be between 0.001 and 0.25",
+		o.Precision)
 	wrong(o.Probe <= 0, "a probe lasts %v: it must last longer", o.Probe)
 	wrong(o.Budget < o.Probe, "the budget is %v: not even one probe of %v fits", o.Budget, o.Probe)
 	return errors.Join(errs...)

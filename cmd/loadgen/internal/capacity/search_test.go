@@ -145,8 +145,8 @@ func TestPreciseIntervalsCoverTheCapacity(t *testing.T) {
 				y.add(v.search(uint64(seed), 0), v, truth)
 			}
 			t.Logf("half of the visits hold at %.1f/s; %v", truth, &y)
-			if 100*y.covered < 93*y.precise || y.widest > 0.03 {
-				t.Error("want 93% of the precise intervals to cover it, and a half width of 3% at most")
+			if missed := y.precise - y.covered; missed > max(1, y.precise*7/100) || y.widest > 0.03 {
+				t.Error("want 93% of the precise intervals, or all but one, to cover it, and a half width of 3% at most")
 			}
 		})
 	}
@@ -195,7 +195,7 @@ func TestVisitsHoldAtTheRateThatIsTold(t *testing.T) {
 func TestATargetThatStallsIsRefusedOrAnsweredRightly(t *testing.T) {
 	n, long := searches(1)
 	for _, k := range []*target{
-		{name: "400ms every 2s, p99 below 100ms", mean: 20e-6, limit: 0.1, every: 2, stall: 0.4, known: 1},
+		{name: "400ms every 2s, p99 below 100ms", mean: 20e-6, limit: 0.1, every: 2, stall: 0.4}, // no rate holds
 		{name: "100ms every 7s, p99 below 2ms", mean: 40e-6, limit: 2e-3, every: 7, stall: 0.1, known: 22_530},
 		{name: "30ms every 5s, p99 below 2ms", mean: 40e-6, limit: 2e-3, every: 5, stall: 0.03, known: 22_100},
 	} {
@@ -204,14 +204,17 @@ func TestATargetThatStallsIsRefusedOrAnsweredRightly(t *testing.T) {
 			if long {
 				t.Parallel()
 			}
-			truth := k.half(long, 20_000, 1e8)
+			truth := math.NaN()
+			if k.known > 0 {
+				truth = k.half(long, 20_000, 1e8)
+			}
 			var y tally
 			for seed := range n {
 				v := k.visitor(uint64(seed), 13)
 				y.add(v.search(uint64(seed), 0), v, truth)
 			}
 			t.Logf("half of the visits hold at %.0f/s; %v", truth, &y)
-			if y.covered < y.precise || y.missed > 0 || k.stall > 0.01*2 && y.verdicts[capacity.FailsThroughout]+y.fitted < n {
+			if y.covered < y.precise || y.missed > 0 || k.known == 0 && y.verdicts[capacity.FailsThroughout] < n {
 				t.Error("an answer is wrong")
 			}
 		})

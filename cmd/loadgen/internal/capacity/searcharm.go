@@ -26,12 +26,12 @@ const (
 	// tail is the probability on each side of the interval. It is less than 2.5%, since the search stops once the
 	// interval is narrow, which it may be by chance. For the same reason it is looked at seldom: each time that
 	// there are a quarter more probes.
-	tail = 0.01
+	tail = 0.0125
 	// sinking is how far below the bracket a rate must have held for the target to be doubted if it fails: three rates
 	// held, each twice the one before.
 	sinking = 2*math.Ln2 - 1e-9
 	// slack is the share of the width asked for that a precise interval has at most.
-	slack = 0.9
+	slack = 0.95
 )
 
 func (o *Options) log(rate float64) float64 { return math.Log(rate / o.Start) }

@@ -24,7 +24,9 @@ const again = 5
 const mostUnreached = 3
 
 func newBracket(o *Options) bracket {
-	return bracket{least: o.log(o.Least), most: o.log(o.Most), low: math.Inf(-1), high: math.Inf(1), narrow: 4 * o.Precision}
+	return bracket{
+		least: o.log(o.Least), most: o.log(o.Most), low: math.Inf(-1), high: math.Inf(1), narrow: 4 * o.Precision,
+	}
 }
 
 func (b *bracket) add(e *Evidence) {

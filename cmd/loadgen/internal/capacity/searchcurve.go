@@ -41,7 +41,10 @@ const (
 )
 
 // lapses are the shares of visits that may fail at any rate, with their prior probabilities.
-var lapses, lapsePriors = [...]float64{0.004, 0.05, 0.12, 0.22, 0.33, 0.43}, [...]float64{0.5, 0.2, 0.12, 0.08, 0.06, 0.04}
+var (
+	lapses      = [...]float64{0.004, 0.05, 0.12, 0.22, 0.33, 0.43}
+	lapsePriors = [...]float64{0.5, 0.2, 0.12, 0.08, 0.06, 0.04}
+)
 
 // newCurve returns a curve around a middle that knows nothing yet.
 func newCurve(middle, precision float64) *curve {
@@ -65,6 +68,7 @@ func (c *curve) reset(middle float64) {
 	for i := range c.weights {
 		c.weights[i] = lapsePriors[i%len(lapses)]
 	}
+	c.normalize()
 	for _, v := range c.visits {
 		c.update(v)
 	}
@@ -82,8 +86,7 @@ func (c *curve) add(x float64, held bool) {
 
 // update multiplies the weights by the likelihood of a visit.
 func (c *curve) update(v visit) {
-	clear(c.marginal)
-	i, sum := 0, 0.0
+	i := 0
 	for _, scale := range c.scales {
 		for place := range c.places {
 			rise := math.Exp((v.x - c.low - float64(place)*c.step) / scale)
@@ -93,19 +96,23 @@ func (c *curve) update(v visit) {
 					likely = 1 - likely
 				}
 				c.weights[i] *= likely
-				c.marginal[place] += c.weights[i]
 				i++
 			}
 		}
 	}
-	for _, w := range c.marginal {
+	c.normalize()
+}
+
+// normalize makes the sum of the weights 1, and adds them up by place.
+func (c *curve) normalize() {
+	sum := 0.0
+	for _, w := range c.weights {
 		sum += w
 	}
-	for i := range c.marginal {
-		c.marginal[i] /= sum
-	}
+	clear(c.marginal)
 	for i := range c.weights {
 		c.weights[i] /= sum
+		c.marginal[i/len(lapses)%c.places] += c.weights[i]
 	}
 }
 

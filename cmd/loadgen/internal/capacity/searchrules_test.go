@@ -299,7 +299,7 @@ func TestWhatRanOutIsWhatMostOfTheFailuresName(t *testing.T) {
 
 func TestAProcessThatIsSlowAtFirstIsSaidSo(t *testing.T) {
 	a := run(t, options(), edges{"none": 30_000}, func(_ int, e *capacity.Evidence) { e.Spoiled = "not-stationary: latency changed by -60%" }).Answer().Arms[0]
-	if a.Verdict != capacity.FailsThroughout || a.Unsteady.Probes != a.Probes || !strings.Contains(a.Unsteady.Last, "-60%") {
+	if a.Verdict != capacity.FailsThroughout || a.Unsteady.Probes == 0 || a.Unsteady.Probes != a.Below.Visits || !strings.Contains(a.Unsteady.Last, "-60%") {
 		t.Errorf("%+v", a)
 	}
 }

@@ -79,10 +79,14 @@ func (a *armSearch) lost() (n int) {
 	return n
 }
 
-// told returns the confirmed attempt with the highest rate, or nil.
+// told returns the confirmed attempt with the highest rate that is not above the low end of the interval, or nil.
 func (a *armSearch) told() (best *attempt) {
+	most := math.Inf(1)
+	if a.curve != nil && a.refined >= fewest {
+		most, _, _ = a.interval()
+	}
 	for i := range a.attempts {
-		if t := &a.attempts[i]; t.confirmed() && (best == nil || t.x > best.x) {
+		if t := &a.attempts[i]; t.confirmed() && t.x <= most && (best == nil || t.x > best.x) {
 			best = t
 		}
 	}
@@ -91,7 +95,7 @@ func (a *armSearch) told() (best *attempt) {
 
 // trying reports whether a rate is still to be confirmed.
 func (a *armSearch) trying() bool {
-	return a.told() == nil && a.lost() < mostAttempts && !math.IsInf(a.bracket.low, -1)
+	return !math.IsInf(a.bracket.low, -1) && a.told() == nil && a.lost() < mostAttempts && a.silent < 2*again
 }
 
 // tell returns the rate to confirm.
