@@ -145,6 +145,7 @@ func Judge(cells []Cell) ([]Result, error) {
 type reading struct {
 	Result
 	signedRank, rankSum float64 // the p-values of the two tests; NaN if a test was not made
+	gap                 float64 // the p-value of a wide gap between base and head; 1 if there is none
 	least               float64 // the smallest P that so many values can have
 	correlation         float64 // between base and head within rounds; NaN if it is unknown
 	opposed             bool    // P is that of the signed ranks alone
@@ -154,7 +155,7 @@ type reading struct {
 func (r *reading) measure(c *Cell, null *nulls) error {
 	nan := math.NaN()
 	*r = reading{Result: Result{Cell: *c, BaseMedian: nan, HeadMedian: nan, Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan},
-		signedRank: nan, rankSum: nan, least: 1, correlation: nan}
+		signedRank: nan, rankSum: nan, gap: 1, least: 1, correlation: nan}
 	if len(c.Base) > 0 && len(c.Head) > 0 {
 		r.BaseMedian, r.HeadMedian = results.Median(c.Base), results.Median(c.Head)
 	}
@@ -177,7 +178,7 @@ func (r *reading) measure(c *Cell, null *nulls) error {
 		r.Absolute = true
 	}
 	r.estimate(null)
-	if math.IsInf(r.Shift, 0) || math.IsInf(r.Low, 0) || math.IsInf(r.High, 0) {
+	if math.IsInf(r.Low, 0) || math.IsInf(r.High, 0) {
 		return fmt.Errorf("its values, such as %v and %v, are too far apart to subtract or divide",
 			r.BaseMedian, r.HeadMedian)
 	}
@@ -226,7 +227,7 @@ func (r *reading) estimate(null *nulls) {
 		e = ofPairs(d, null)
 		r.signedRank, r.rankSum = signedRank(d, null), rankSum(r.Base, r.Head, null)
 		if apart(a, b, resolutionOf(r.Base, r.Head, r.Absolute)) {
-			r.rankSum = min(r.rankSum, apartP(len(a)))
+			r.gap = apartP(len(a))
 		}
 		if !constant(r.Base) && !constant(r.Head) {
 			r.correlation = correlation(a, b)

@@ -16,32 +16,47 @@ type family []*reading
 // Under no difference base and head of a round can be exchanged, which is all that the signed-rank test needs. The
 // rank-sum test needs more: rounds that slow down both sides only make it miss differences, but if what slows down
 // one side speeds up the other, it finds differences that are not there. Then pairs alone are tested.
+//
+// A wide gap is not made by such noise unless that puts each side into one of a few narrow modes, and then
+// correlations are close to -1. So it counts unless they are surely negative: by chance alone, a third of the
+// families of two cells in 6 rounds seem opposed, and a gap is all that so few rounds can show.
 func (f family) test() {
-	opposed := f.opposed()
+	opposed, surely := f.opposed()
 	for _, r := range f {
 		switch {
 		case !r.Paired:
 			r.P = r.rankSum
-		case opposed:
+		case surely:
 			r.P, r.opposed = r.signedRank, true
+		case opposed:
+			r.P, r.opposed = min(r.signedRank, 2*r.gap), true
 		default:
-			r.P = min(1, 2*min(r.signedRank, r.rankSum))
+			r.P = min(1, 2*min(r.signedRank, r.rankSum, r.gap))
 		}
 	}
 }
 
-// opposed reports whether base and head vary in opposite directions within rounds: the median of their correlations
-// over the cells is below -0.25. In simulated families without a difference that limit keeps false alarms at the 5%
-// that they may have, whatever the correlation.
-func (f family) opposed() bool {
+// opposed reports whether base and head seem to vary in opposite directions within rounds: the median of their
+// correlations over the cells is below -0.25. In simulated families without a difference that limit keeps false
+// alarms at the 5% that they may have, whatever the correlation. They surely do if chance makes the mean of the
+// correlations, on Fisher's scale, as low in one of 1,000 families.
+func (f family) opposed() (seems, surely bool) {
 	var known []float64
+	z := 0.0
 	for _, r := range f {
 		if !math.IsNaN(r.correlation) {
 			known = append(known, r.correlation)
+			z += math.Atanh(max(-nearlyOne, min(r.correlation, nearlyOne))) * math.Sqrt(float64(len(r.Base)-3))
 		}
 	}
-	return len(known) > 0 && results.Median(known) < -0.25-tolerance
+	seems = len(known) > 0 && results.Median(known) < -0.25-tolerance
+	return seems, seems && z < -z999*math.Sqrt(float64(len(known)))
 }
+
+const (
+	z999      = 3.090232 // one value in 1,000 of a normal distribution lies so many standard deviations below its mean
+	nearlyOne = 1 - 1e-6 // the largest correlation that is a number on Fisher's scale
+)
 
 // correct corrects the p-values of the cells for there being several of them. A cell that was not tested counts.
 func (f family) correct() {

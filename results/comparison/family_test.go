@@ -69,7 +69,7 @@ func TestAFamilyThatIsTooLargeForItsRounds(t *testing.T) {
 	}
 }
 
-// What is said to have too few rounds differs in no family, whatever the values.
+// What has too few rounds differs in no family, whatever the values; what has enough differs if the values are clear.
 func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		var cells []comparison.Cell
@@ -89,9 +89,20 @@ func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range all {
+		clear := slices.Clone(cells)
+		for i, c := range clear {
+			clear[i].Base, clear[i].Head = repeat(1, len(c.Base)), repeat(2, len(c.Head))
+		}
+		clearest, err := comparison.Judge(clear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range all {
 			if r.TooFew && r.Verdict.Differs() {
 				t.Fatalf("%s, though it has too few rounds: %+v", r.Verdict, r)
+			}
+			if r.TooFew == clearest[i].Verdict.Differs() {
+				t.Fatalf("too few %v, and from 1 to 2 it is %s: %+v", r.TooFew, clearest[i].Verdict, clearest[i])
 			}
 		}
 	})
@@ -121,6 +132,23 @@ func TestALargeChangeWithoutSpreadIsFoundInSixRounds(t *testing.T) {
 				t.Errorf("%s (%s), p = %v, want improved", got.Verdict, got.Why, got.Adjusted)
 			}
 		})
+	}
+}
+
+// Values of 1 and 2 against 16 and 32: on the scale of logarithms a gap of 3 against ranges of 1, in any unit.
+func TestAGapOfExactlyThreeRangesIsWide(t *testing.T) {
+	for _, k := range []float64{1, 3, 1e-9, 0.1, 1 / 3.0, 1e6, 7e-7} {
+		for far, wide := range map[float64]bool{16: true, 15.9: false} {
+			c := comparison.Cell{Rule: seconds, Paired: true, Base: times([]float64{1, 2, 1, 2, 1, 2}, k)}
+			c.Head = times([]float64{far, far, 2 * far, 2 * far, far, 2 * far}, k)
+			want := 2 * 2.0 / 924 // two tests, and 2 of the 924 ways to choose six of the twelve values
+			if wide {
+				want = 2 * 1.0 / 2047
+			}
+			if got := judge(t, c)[0]; math.Abs(got.P-want) > 1e-12 {
+				t.Errorf("%v and %v, times %v: p = %v, want %v", far, 2*far, k, got.P, want)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package comparison
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// shapes are distributions that put many values close together and the others far away: the likeliest to make a gap.
+func shapes(r *rand.Rand) map[string]func() float64 {
+	// A tree of modes within modes: each of kids is as likely, but for two of which the second has the chance p; modes
+	// are narrower by the ratio at each of 12 levels.
+	tree := func(ratio, p float64, kids int) func() float64 {
+		return func() float64 {
+			x, scale := 0.0, 1.0
+			for range 12 {
+				kid := 0
+				if kids == 2 {
+					if r.Float64() < p {
+						kid = 1
+					}
+				} else {
+					kid = r.IntN(kids)
+				}
+				x += scale * float64(kid) / float64(kids-1)
+				scale *= ratio
+			}
+			return x
+		}
+	}
+	all := map[string]func() float64{
+		"normal":      r.NormFloat64,
+		"exponential": r.ExpFloat64,
+		"uniform":     r.Float64,
+		"lognormal":   func() float64 { return math.Exp(5 * r.NormFloat64()) },
+		"Cauchy":      func() float64 { return r.NormFloat64() / r.NormFloat64() },
+		"two modes":   tree(0.0001, 0.5, 2),
+	}
+	for _, ratio := range []float64{0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4} {
+		all[fmt.Sprintf("even tree, %v", ratio)] = tree(ratio, 0.5, 2)
+		all[fmt.Sprintf("uneven tree, %v", ratio)] = tree(ratio, 0.3, 2)
+		all[fmt.Sprintf("tree of three, %v", ratio)] = tree(ratio, 0, 3)
+	}
+	return all
+}
+
+// Searches for a distribution of which two samples are apart more often than the bound has it: 27 shapes, and gaps
+// of 1 and of 3 times the ranges. That none is found is no proof. For a longer search, of some 5 minutes:
+//
+//	COMPARISON_FAMILIES=1000000 go test -count=1 -timeout 2h -v -run BoundOfTheGap ./results/comparison
+func TestTheBoundOfTheGapHolds(t *testing.T) {
+	draws := 10_000
+	if text, ok := os.LookupEnv("COMPARISON_FAMILIES"); ok {
+		var err error
+		if draws, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(shapes(nil)); n != 27 {
+		t.Fatalf("%d shapes", n)
+	}
+	for _, n := range []int{4, 5, 6} {
+		t.Run(fmt.Sprintf("%d values", n), func(t *testing.T) {
+			bound := apartP(n)
+			// 5 standard errors of a count of the mean bound*draws are exceeded once in 3 million times.
+			most := bound*float64(draws) + 5*math.Sqrt(bound*float64(draws))
+			worst, worstShape := [2]int{}, [2]string{}
+			r := rand.New(rand.NewPCG(uint64(n), 27))
+			all := shapes(r)
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				draw, hits, x := all[name], [2]int{}, make([]float64, 2*n)
+				for range draws {
+					for i := range x {
+						x[i] = draw()
+					}
+					a, b := x[:n], x[n:]
+					widest := max(slices.Max(a)-slices.Min(a), slices.Max(b)-slices.Min(b))
+					gap := max(slices.Min(b)-slices.Max(a), slices.Min(a)-slices.Max(b))
+					for i, times := range []float64{1, 3} {
+						if gap > 0 && gap >= times*widest {
+							hits[i]++
+						}
+					}
+					if is := gap > 0 && gap >= 3*widest; is != apart(a, b, 0) {
+						t.Fatalf("%v and %v are apart: %v", a, b, !is)
+					}
+				}
+				for i := range hits {
+					if hits[i] > worst[i] {
+						worst[i], worstShape[i] = hits[i], name
+					}
+				}
+			}
+			for i, times := range []int{1, 3} {
+				name, share := worstShape[i], float64(worst[i])/float64(draws)
+				t.Logf("bound %.6f; gap of %d ranges: worst %.6f (%s)", bound, times, share, name)
+				if float64(worst[i]) > most {
+					t.Errorf("a gap of %d ranges in %d of %d draws (%s), want at most %.0f", times, worst[i], draws, name, most)
+				}
+			}
+			// The bound is that of the worst shape, and no looser.
+			if float64(worst[1]) < bound*float64(draws)-5*math.Sqrt(bound*float64(draws)) {
+				t.Errorf("%d of %d draws at worst, the bound is %.0f", worst[1], draws, bound*float64(draws))
+			}
+		})
+	}
+}
