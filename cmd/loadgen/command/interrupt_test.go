@@ -138,7 +138,7 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 			t.Setenv(asCommand, ownTargets)
 			t.Setenv(testMarks, marks)
 			t.Setenv(testDies, c.kind+" 2")
-			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "1k/s", "--probe", "40ms", "--budget", c.budget, "--seed", "1",
+			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "5k/s", "--probe", "40ms", "--budget", c.budget, "--seed", "1",
 				"--warmup", "0", "--scaling", "1,2,3,4,6,8", "--out", out)
 			p.await(t, "the process that dies", func() bool { return marked(marks, c.kind) == 2 })
 			awaitEndOfMarked(t, marks)

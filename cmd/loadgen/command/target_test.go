@@ -98,7 +98,7 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		args, want string
 	}{
-		{"run --target nobody", `target "nobody" is unknown: want one of map, look-up, spanned, changing, closed`},
+		{"run --target nobody", `target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
 		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
 	} {
 		args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
