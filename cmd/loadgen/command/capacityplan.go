@@ -36,11 +36,10 @@ saw at that rate. All of them do so in the same visit less often, the more there
 --headroom covers that, too.
 
 RESULT is what loadgen capacity measured: its directory, or its capacity.json. Visits are
-as long as its probes. The rate at which visits held is the confirmed one, or else the
-low end of the capacity's 95% interval. The first line of the plan names every reason to
-doubt the search, such as that it did not confirm its answer. --capacity gives a capacity
-instead: the plan uses the low end of its interval, and visits of 2s, or of 2,208 calls if
-those take longer.
+as long as its probes. The rate at which visits held is the confirmed one; an arm without
+one is left out. The first line of the plan names every reason to doubt the search, such
+as that the generator was the limit. --capacity gives a capacity instead: the plan uses
+the low end of its interval, and visits of 2s, or of 442 calls if those take longer.
 
 For each arm it prints the instances, how busy they are in normal and in failure, what
 the arm costs in instances and in cores per million calls a second beside the first

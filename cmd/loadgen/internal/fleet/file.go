@@ -45,7 +45,7 @@ type answer struct {
 	Arm              string
 	Verdict          string
 	Holds, Low, High float64
-	Confirmed        float64 // the rate at which a longer probe held
+	Confirmed        float64 // the rate at which visits held one after the other
 	Precise          bool
 }
 
@@ -178,9 +178,12 @@ const (
 func (a *answer) unusable() string {
 	switch a.Verdict {
 	case "", found, holdsThroughout:
-		return ""
+		if a.Confirmed > 0 {
+			return ""
+		}
+		return "no rate was confirmed by visits that all hold: raise --budget"
 	case generatorLimited:
-		if a.told() > 0 {
+		if a.Confirmed > 0 {
 			return ""
 		}
 		return "the generator was the limit (generator-limited), and what the target carries is not known"
@@ -206,7 +209,6 @@ func (f *file) caveats(a answer) (all []caveat) {
 	const more = "it may carry more, and fewer instances may do"
 	add(a.Verdict == holdsThroughout, "not seen to fail", " was not seen to fail: "+more)
 	add(a.Verdict == generatorLimited, "generator-limited", ": the generator ran out before the target; "+more)
-	add(a.Confirmed == 0, "unconfirmed", ": its capacity was not confirmed by a longer probe")
 	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than was asked")
 	missed, visits := f.missed(a)
 	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, report.Plural(visits, "visit")),

@@ -12,7 +12,7 @@ import (
 // probed is a file of one arm that holds at 1000/s, and of probes.
 func probed(probes ...string) []byte {
 	return fmt.Appendf(nil, `{"schema":2,"status":"complete","answer":{"arms":[{"arm":"spans=sdk","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950},
-		{"arm":"spans=none","verdict":"found","holds":1200,"low":1150,"high":1250}]},"probes":[%s]}`, strings.Join(probes, ","))
+		{"arm":"spans=none","verdict":"found","holds":1200,"low":1150,"high":1250,"confirmed":1150}]},"probes":[%s]}`, strings.Join(probes, ","))
 }
 
 func probeOf(rate, achieved, cores, inSystem float64, limited string) string {
@@ -84,9 +84,8 @@ func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
 	with := func(old, new string) string { return file(strings.Replace(sure, old, new, 1), "") }
 	for _, c := range []struct{ name, file, want string }{
 		{"none", file(sure, ""), "It takes 2 instances of a."},
-		{"unconfirmed", with(`"confirmed":940`, `"confirmed":0`), "It takes 2 instances of a (unconfirmed)."},
 		{"not precise", with(`"precise":true`, `"precise":false`), "It takes 2 instances of a (not precise)."},
-		{"both", with(`"precise":true,"confirmed":940`, `"precise":false`), "It takes 2 instances of a (unconfirmed, not precise)."},
+		{"unconfirmed", file(sure+`,{"arm":"b","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true}`, ""), "It takes 2 instances of a; b left out."},
 		{"no failure", with(`"found"`, `"holds-throughout"`), "It takes up to 2 instances of a (not seen to fail)."},
 		{"generator-limited", with(`"found"`, `"generator-limited"`), "It takes up to 2 instances of a (generator-limited)."},
 		{"generator-limited from the start", file(sure+`,{"arm":"b","verdict":"generator-limited"}`, ""), "It takes 2 instances of a; b left out."},
@@ -119,7 +118,6 @@ func TestPlanIsForTheRateThatWasTold(t *testing.T) {
 	}{
 		{"confirmed below the interval", 940, 940},
 		{"confirmed within the interval", 960, 950},
-		{"unconfirmed", 0, 950},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := parse("x", fmt.Appendf(nil, `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":%v}]}}`, c.confirmed))
@@ -132,7 +130,7 @@ func TestPlanIsForTheRateThatWasTold(t *testing.T) {
 
 // A visit is as long as a probe near the capacity was, or else as --probe says.
 func TestVisitIsAsLongAsAProbe(t *testing.T) {
-	const arm = `"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050}]}`
+	const arm = `"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950}]}`
 	const search = `,"search":{"options":{"probe":1000000000}}`
 	probe := func(rate, scheduled int) string {
 		return fmt.Sprintf(`{"evidence":{"arm":"a","rate":%d,"achieved":%d},"scheduled_ns":%d}`, rate, rate, scheduled)

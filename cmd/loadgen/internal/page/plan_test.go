@@ -98,7 +98,7 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 		{"a plateau", plateau, []string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from there on."}},
 		{"no points", undrawn, []string{"No point can be drawn.", "No fit: no points."}},
 		{"all", readPlan(t), []string{"How many instances carry 250,000/s?",
-			"It takes 10 instances of spans=none, 13 of spans=sdk (unconfirmed), up to 11 of spans=pooled (not seen to fail), or up to 11 of spans=noop (generator-limited, unconfirmed).",
+			"It takes 10 instances of spans=none, 13 of spans=sdk, up to 11 of spans=pooled (not seen to fail), or up to 11 of spans=noop (generator-limited).",
 			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to 34,000; the plan is for 32,100/s", "No fit: 4 different concurrencies"}},
 	} {
 		text := drawPlan(t, c.plan)
