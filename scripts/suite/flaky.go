@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -109,18 +110,13 @@ func (t tally) under(ctx context.Context, c condition, only string, packages []s
 // end with this process, however it ends.
 func busy(n int) (stop func()) {
 	before := runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
-	ended := make(chan struct{})
+	var ended atomic.Bool
 	for range n {
 		go func() {
 			runtime.LockOSThread()
-			for {
-				select {
-				case <-ended:
-					return
-				default:
-				}
+			for !ended.Load() {
 			}
 		}()
 	}
-	return func() { close(ended); runtime.GOMAXPROCS(before) }
+	return func() { ended.Store(true); runtime.GOMAXPROCS(before) }
 }

@@ -208,7 +208,7 @@ func fromSentences(t *testing.T, s *scenarios.Scenario, said []string) verdictOf
 			continue
 		}
 		for clause := range strings.SplitSeq(strings.TrimPrefix(said[i], prefix+": "), "; ") {
-			kind, items, _ := strings.Cut(clause, ": ")
+			kind, _, _ := strings.Cut(clause, ": ")
 			items, denied := strings.CutPrefix(clause, "no difference shown in ")
 			for unit, word := range unitWords {
 				switch m := regexp.MustCompile(`(?:^|[ ,])` + word + ` \([^()]*?([a-z]*)\)`).FindStringSubmatch(items); {

@@ -71,16 +71,6 @@ func (v *view) sum(f func(*bench.Record) uint64) (n uint64) {
 	return n
 }
 
-// doubted is in how many visits a reason of that name casts doubt.
-func (v *view) doubted(name string) (n int) {
-	for _, visit := range v.visits {
-		if visit.Doubted(name) {
-			n++
-		}
-	}
-	return n
-}
-
 // none stands for what was not measured or cannot be stated.
 const none = "-"
 
