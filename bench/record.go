@@ -60,6 +60,8 @@ type Record struct {
 	Fidelity *Fidelity   `json:"fidelity,omitempty"` // nil if too few calls were traced
 	Trend    *Trend      `json:"trend,omitempty"`    // nil if too few windows have enough calls
 	SLOs     []SLOResult `json:"slos,omitempty"`
+	// Intervals are those of percentiles that can be stated: see [Record.Interval].
+	Intervals []Interval `json:"intervals,omitempty"`
 
 	Slowest []SlowCall    `json:"slowest,omitempty"` // slowest first
 	Hiccups *quantile.HDR `json:"hiccups"`           // how late a goroutine woke that sleeps 1 ms at a time
@@ -149,7 +151,8 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 	if c.closed == nil {
 		r.Fidelity = fidelity(rows)
 	}
-	r.Trend = trend(r.Windows, rows)
+	r.Trend = trend(r.Windows)
+	r.Intervals = c.windows.intervals(r)
 	r.inTime = all.inTime
 	for i := range r.slos {
 		r.SLOs = append(r.SLOs, c.windows.judge(i, r))

@@ -186,6 +186,13 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		v.Verdict = []bench.Reason{{Name: bench.GeneratorLimited, Detail: "late"}}
 	}
 	all["dropped"] = dropped
+	for name, apart := range map[string]bool{"failing": false, "failing apart": true} {
+		run := copied(whole)
+		for _, v := range run.Visits {
+			v.Record.Failed, v.Record.Offered, v.Record.FailedApart = v.Record.Done/2, v.Record.Done+v.Record.Done/2, apart
+		}
+		all[name] = run
+	}
 	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true", "sdk vs none", "hdr vs none").Replace(question))
 	all["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
 	return all
@@ -343,7 +350,9 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 		"interrupted":   {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
 		"nothing":       {"There is no answer: no visit was measured to its end."},
 		"no windows":    {"There are no charts over time: the run has no windows of time."},
-		"dropped":       {"never ended", "hollow"},
+		"dropped":       {"infinite", "hollow"},
+		"failing":       {"<td>infinite</td>"},
+		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds", "p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
 		"whole":         {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
 	} {
 		text := all[name]
@@ -352,6 +361,9 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 				t.Errorf("%s: the page does not say %q", name, w)
 			}
 		}
+	}
+	if strings.Contains(all["failing"], "failed: apart") || strings.Contains(all["failing apart"], "<td>infinite</td>") {
+		t.Error("what failed calls are is said where they are not")
 	}
 }
 

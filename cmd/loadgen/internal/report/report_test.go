@@ -48,6 +48,12 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 		r.Generator.Add(lag)
 		r.Latency.Add(service + lag)
 	}
+	if p99, err := r.Percentile(0.99); err == nil {
+		r.Intervals = []bench.Interval{{Quantile: 0.99, Low: p99 - p99/20, High: p99 + p99/10}}
+		if round == 1 {
+			r.Intervals[0] = bench.Interval{Quantile: 0.99, Why: "the run is too short to tell"}
+		}
+	}
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
 		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
 	if c.Spans != "none" {
