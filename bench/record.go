@@ -20,9 +20,12 @@ type Record struct {
 
 	Offered uint64 `json:"offered"` // calls due
 	Done    uint64 `json:"done"`    // ended without an error
-	Failed  uint64 `json:"failed"`  // ended with one, or by a panic
+	Failed  uint64 `json:"failed"`  // ended with one, or by a panic, or were given up
 	Dropped uint64 `json:"dropped"` // found the queue full
 	Missed  uint64 `json:"missed"`  // had not begun when the run was interrupted
+
+	// GivenUp are the calls, of Failed, that had not returned: see Run.Timeout, and [Run.Do].
+	GivenUp uint64 `json:"given_up,omitempty"`
 
 	// Scheduled is the length of the schedule, or of the part of it before the run
 	// was interrupted. Elapsed is from the start until the schedule was over and the
@@ -113,6 +116,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Offered:       o.offered,
 		Done:          all.latency.Count(),
 		Failed:        all.failed.Count(),
+		GivenUp:       c.givenUp,
 		Dropped:       o.dropped,
 		Missed:        o.missed,
 		Scheduled:     o.scheduled,

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -149,14 +150,16 @@ func (r *Record) arrivalsOff() string {
 
 func (r *Record) notStationary() string {
 	t := r.Trend
-	if t == nil || t.P >= chance || t.Load < chance || t.Change < maxChange && t.Change > -maxChange || (t.Last-t.First).Abs() < leastChange {
+	if t == nil || t.P >= chance || t.Load < chance ||
+		math.Abs(t.Change) < maxChange || (t.Last-t.First).Abs() < leastChange {
 		return ""
 	}
 	within := ""
 	if i := t.Interval; i != nil {
 		within = fmt.Sprintf(" [%+.0f%%, %+.0f%%]", 100*i.Low, 100*i.High)
 	}
-	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v to %v (Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
+	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v to %v "+
+		"(Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
 		100*t.Change, within, t.First.Round(time.Microsecond), t.Last.Round(time.Microsecond), t.P, t.Windows)
 }
 

@@ -188,7 +188,8 @@ func ofWhich(cells []*cell) string {
 
 // percentiles overlays the arms of a level.
 func percentiles(id string, level []*cell) *chart {
-	c := &chart{ID: id, Title: "Latency by percentile", Caption: "From due to ended" + ofWhich(level) + "; all rounds together. " + independent}
+	c := &chart{ID: id, Title: "Latency by percentile",
+		Caption: "From due to ended" + ofWhich(level) + "; all rounds together. " + independent}
 	var all []curve
 	for _, v := range level {
 		n := uint64(0)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"html/template"
 	"io"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -364,6 +366,27 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 	}
 	if strings.Contains(all["failing"], "failed: apart") || strings.Contains(all["failing apart"], "<td>infinite</td>") {
 		t.Error("what failed calls are is said where they are not")
+	}
+}
+
+// What became of objectives is said in the page as it is in the text.
+func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
+	run := made(t, question+"slo: p99 < 20us\n")
+	for _, v := range run.Visits {
+		bad := v.Record.Offered / 10 * uint64(v.Round%2)
+		v.Record.Failed, v.Record.Offered = 400, v.Record.Offered+400
+		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered, Bad: bad,
+			Budget: float64(v.Record.Offered) / 100}}
+	}
+	page := draw(t, run)
+	said := report.SentencesOf(run).Objectives
+	if len(said) != 2*len(run.Scenario.Cells()) {
+		t.Errorf("%d sentences", len(said))
+	}
+	for _, want := range append(said, ": MISSED, held in 3 of 6 visits; together p99 infinite.", ": failed: 2,400 of ") {
+		if !strings.Contains(page, template.HTMLEscapeString(want)) {
+			t.Errorf("the page does not say %q", want)
+		}
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // runtimeTable is what the runtime and the machine did during the visits of each
 // cell.
 func runtimeTable(all []*view) string {
-	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines", "cores", "pressure")
+	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
+		"cores", "pressure")
 	for _, v := range all {
 		if len(v.visits) == 0 {
 			continue
@@ -60,6 +61,7 @@ func runtimeTable(all []*view) string {
 		})
 	}
 	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists and waits for\n" +
-		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. The p99 of a visit is known within so much,\n" +
-		"95% of the time, as far as calls that depend on each other tell; - where a visit is too short to tell\n\n" + t.Render() + "\n"
+		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% interval\n" +
+		"of a visit's p99, which allows for calls that depend on each other; - where visits are too short to tell\n\n" +
+		t.Render() + "\n"
 }
