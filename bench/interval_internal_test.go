@@ -70,10 +70,14 @@ func TestTheIntervalOfAPercentileHoldsItThoughCallsDependOnEachOther(t *testing.
 		covers, says float64 // of 300 visits, at least: with these seeds that is exact
 		widest       float64 // of the median half width, as a share
 	}{
-		{queueing{name: "M/M/1, half busy", rate: 10_000, service: 50e-6, duration: 2 * time.Second}, math.Log(100) / 10_000, 0.90, 0.90, 0.12},
-		{queueing{name: "M/D/1, 80% busy", rate: 16_000, service: 50e-6, fixed: true, duration: 5 * time.Second}, 0, 0.89, 0.90, 0.12},
-		{queueing{name: "stalls of 5 ms every 100 ms", rate: 10_000, service: 50e-6, every: 0.1, stall: 0.005, duration: 2 * time.Second}, 0, 0.90, 0.90, 0.05},
-		{queueing{name: "a stall of 400 ms every 2 s", rate: 10_000, service: 50e-6, every: 2, stall: 0.4, duration: 2 * time.Second}, 0, 0.97, 0.5, 0.3},
+		{queueing{name: "M/M/1, half busy", rate: 10_000, service: 50e-6, duration: 2 * time.Second},
+			math.Log(100) / 10_000, 0.90, 0.90, 0.12},
+		{queueing{name: "M/D/1, 80% busy", rate: 16_000, service: 50e-6, fixed: true, duration: 5 * time.Second},
+			0, 0.89, 0.90, 0.12},
+		{queueing{name: "stalls of 5 ms every 100 ms", rate: 10_000, service: 50e-6, every: 0.1, stall: 0.005,
+			duration: 2 * time.Second}, 0, 0.90, 0.90, 0.05},
+		{queueing{name: "a stall of 400 ms every 2 s", rate: 10_000, service: 50e-6, every: 2, stall: 0.4,
+			duration: 2 * time.Second}, 0, 0.97, 0.5, 0.3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			truth := time.Duration(c.truth * 1e9)
@@ -119,9 +123,12 @@ func TestAnIntervalThatCannotBeToldSaysWhy(t *testing.T) {
 		want    string // of why; "" if there is an interval
 	}{
 		{"as it should be", 50, 1000, func(i int) bool { return i%20 == 0 }, 0, 0.9, ""},
-		{"too few windows", 9, 1000, func(i int) bool { return i%20 == 0 }, 0, 0.9, "the run has 9 windows, and parts to compare need 10"},
-		{"too few calls above it", 50, 490, func(i int) bool { return i%20 == 0 }, 0, 0.99, "fewer than 5 calls lie above it"},
-		{"it grows", 50, 1000, func(i int) bool { return i > 500 && i%10 == 0 }, 0, 0.9, "the run is too short to tell: neighbouring parts of it correlate by 0.7"},
+		{"too few windows", 9, 1000, func(i int) bool { return i%20 == 0 }, 0, 0.9,
+			"the run has 9 windows, and parts to compare need 10"},
+		{"too few calls above it", 50, 490, func(i int) bool { return i%20 == 0 }, 0, 0.99,
+			"fewer than 5 calls lie above it"},
+		{"it grows", 50, 1000, func(i int) bool { return i > 500 && i%10 == 0 }, 0, 0.9,
+			"the run is too short to tell: neighbouring parts of it correlate by 0.7"},
 		{"the end is infinite", 50, 1000, func(i int) bool { return i%200 < 20 }, 90, 0.9, "its upper end is infinite"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,7 +154,8 @@ func TestAnIntervalThatCannotBeToldSaysWhy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if i := w.interval(r, c.q, at); (i.Why == "") != (c.want == "") || !strings.Contains(i.Why, c.want) || (i.High == 0) != (i.Why != "") {
+			i := w.interval(r, c.q, at)
+			if (i.Why == "") != (c.want == "") || !strings.Contains(i.Why, c.want) || (i.High == 0) != (i.Why != "") {
 				t.Errorf("%+v of %v, want %q", i, at, c.want)
 			}
 		})

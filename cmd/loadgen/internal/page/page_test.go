@@ -354,8 +354,9 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 		"no windows":    {"There are no charts over time: the run has no windows of time."},
 		"dropped":       {"infinite", "hollow"},
 		"failing":       {"<td>infinite</td>"},
-		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds", "p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
-		"whole":         {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
+		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds",
+			"p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
+		"whole": {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
 	} {
 		text := all[name]
 		for _, w := range want {

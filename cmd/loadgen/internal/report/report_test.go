@@ -136,14 +136,16 @@ func TestTheReportOfObjectives(t *testing.T) {
 			bad = v.Record.Offered / 8
 		}
 		budget := float64(v.Record.Offered) / 100
-		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Detail: "p99 is " + map[bool]string{true: "19µs", false: "31µs"}[bad == 0],
+		detail := map[bool]string{true: "p99 is 19µs", false: "p99 is 31µs"}[bad == 0]
+		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Detail: detail,
 			Due: v.Record.Offered, Bad: bad, Budget: budget, Burn: float64(bad) / budget}}
 	}
 	_, text, _ := strings.Cut(report.Text(run), "\nObjectives")
 	golden.Check(t, "objectives.txt", "Objectives"+text)
 
 	run.Scenario.FailedApart = true
-	if text := report.Text(run); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 || !strings.Contains(text, "failed calls are left out of latency (failed: apart)") {
+	if text := report.Text(run); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 ||
+		!strings.Contains(text, "failed calls are left out of latency (failed: apart)") {
 		t.Errorf("a header does not say what is left out:\n%s", text)
 	}
 }

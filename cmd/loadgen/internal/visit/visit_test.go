@@ -251,7 +251,16 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 
 // What the target knows of calls that were given up, or not, is no fault of its metrics.
 func TestAVisitWhoseCallsTimeOutIsMeasured(t *testing.T) {
-	req := request(t, "qps: [100]\nspans: [sdk]\nmetrics: [own]\nhandlers: {spin: 50ms, distribution: fixed}\nduration: 200ms\nwarmup: 0s\ntimeout: 5ms\nworkers: 4", 0)
+	req := request(t, `
+qps: [100]
+spans: [sdk]
+metrics: [own]
+handlers: {spin: 50ms, distribution: fixed}
+duration: 200ms
+warmup: 0s
+timeout: 5ms
+workers: 4
+`, 0)
 	v, err := visit.Do(t.Context(), req, nil)
 	if err != nil {
 		t.Fatal(err)
