@@ -18,6 +18,10 @@
 // bounded queue, and those that find it full are dropped, and counted. (What becomes
 // of them is a policy: see [Overload]. A [Closed] loop is there, too.)
 //
+// A call that fails, is dropped, or is given up counts as one that took for ever, in
+// percentiles and objectives alike: "p99 < 5ms" is a budget of 1% of the calls due, and every
+// bad call is counted. Calls that do not return are told, and may time out.
+//
 // A run certifies itself. Its [Record] carries the generator's own lag, how well the
 // calls followed their schedule, whether latency drifted, what the runtime and the
 // machine did meanwhile, and [Record.Verdict] says why it is not to be believed, if

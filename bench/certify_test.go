@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -166,28 +165,6 @@ func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
 	}
 	if found > 1 {
 		t.Errorf("%d of %d", found, seeds)
-	}
-}
-
-// Latencies of an autoregressive process of order 1: n(1-rho)/(1+rho) tell as much.
-func TestCallsThatDependOnEachOtherTellLess(t *testing.T) {
-	for _, rho := range []float64{0, 0.5, 0.9} {
-		synctest.Test(t, func(t *testing.T) {
-			random, x := rand.New(rand.NewPCG(3, 3)), 0.0
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 20*time.Second), Workers: 1,
-				Target: bench.TargetFunc(func(context.Context, string) error {
-					x = rho*x + math.Sqrt(1-rho*rho)*random.NormFloat64()
-					time.Sleep(time.Duration(500+50*x) * time.Microsecond)
-					return nil
-				})})
-			if r.Trend == nil {
-				t.Fatalf("rho %v: no trend", rho)
-			}
-			want := float64(r.Trend.Calls) * (1 - rho) / (1 + rho)
-			if math.Abs(r.Trend.Effective/want-1) > 0.25 || math.Abs(r.Trend.Spearman-rho) > 0.06 {
-				t.Errorf("rho %v: %+v, want %.0f effective", rho, r.Trend, want)
-			}
-		})
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // The statistics by which a run is tested: plain functions of what was measured,
 // without a clock. None answers NaN: where nothing can be said, the answer is the one
-// that accuses nobody, a distance, trend or correlation of 0, and a p of 1.
+// that accuses nobody, a distance or trend of 0, and a p of 1.
 
 // ksTwoSample is the test of Kolmogorov and Smirnov whether a and b come from one
 // distribution: d is the largest difference between their distribution functions, p
@@ -197,102 +197,4 @@ func ties(x []float64) (times []int) {
 		}
 	}
 	return times
-}
-
-// theilSen is by how much x rises a step: the median of the slopes between all pairs,
-// which values that are wild do not decide as long as they are fewer than 29 %. It
-// takes memory in the square of their number. It is 0 if there are fewer than two.
-//
-// Source: Sen, JASA 63(324), 1968.
-func theilSen(x []float64) (slope float64) {
-	var slopes []float64
-	for i := range x {
-		for j := i + 1; j < len(x); j++ {
-			slopes = append(slopes, (x[j]-x[i])/float64(j-i))
-		}
-	}
-	if len(slopes) == 0 {
-		return 0
-	}
-	slices.Sort(slopes)
-	half := len(slopes) / 2
-	if len(slopes)%2 == 1 {
-		return slopes[half]
-	}
-	return slopes[half-1]/2 + slopes[half]/2
-}
-
-// lagOneSpearman is the rank correlation of each value with the next one, from -1 to
-// 1. It is 0 if there are fewer than three values, or all of them but the first, or
-// the last, are equal.
-func lagOneSpearman(x []float64) (rho float64) {
-	if len(x) < 3 {
-		return 0
-	}
-	return spearman(x[:len(x)-1], x[1:])
-}
-
-// spearman is the correlation of the ranks of x and y, which are as long; tied values
-// share the mean of their ranks. It is 0 if one of them is constant.
-//
-// Source: Kendall, Rank Correlation Methods, chapter 3.
-func spearman(x, y []float64) float64 {
-	a, b := ranks(x), ranks(y)
-	mean := float64(len(x)+1) / 2
-	var ab, aa, bb float64
-	for i := range a {
-		da, db := a[i]-mean, b[i]-mean
-		ab, aa, bb = ab+da*db, aa+da*da, bb+db*db
-	}
-	if aa == 0 || bb == 0 {
-		return 0
-	}
-	return min(max(ab/math.Sqrt(aa)/math.Sqrt(bb), -1), 1)
-}
-
-// ranks are those of the values of x among them, from 1.
-func ranks(x []float64) []float64 {
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int {
-		switch {
-		case x[i] < x[j]:
-			return -1
-		case x[i] > x[j]:
-			return 1
-		}
-		return 0
-	})
-	r := make([]float64, len(x))
-	for i := 0; i < len(order); {
-		from := i
-		for i++; i < len(order) && x[order[i]] == x[order[from]]; i++ {
-		}
-		for _, at := range order[from:i] {
-			r[at] = float64(from+1+i) / 2 // the mean of from+1 to i
-		}
-	}
-	return r
-}
-
-// effective is how many independent values say as much about their mean as n do
-// whose correlation with the next one is rho, if it dies out by that factor with
-// each step: from 1 to n, none of none. A rank correlation may stand for rho: of
-// normal values it is at most 0.02 less.
-//
-// Source: Bayley and Hammersley, JRSS Supplement 8(2), 1946, for a long series of
-// first order.
-func effective(n int, rho float64) float64 {
-	most := float64(n)
-	switch {
-	case n < 1:
-		return 0
-	case rho <= 0: // what is beyond n is not claimed
-		return most
-	case !(rho < 1):
-		return 1
-	}
-	return max(most*(1-rho)/(1+rho), 1)
 }

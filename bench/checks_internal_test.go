@@ -65,16 +65,6 @@ func exponentials(r *rand.Rand, n int) []float64 {
 	return each(make([]float64, n), func(int, float64) float64 { return r.ExpFloat64() })
 }
 
-// autoregressive is a series of first order: each value is phi of the one before,
-// and some more.
-func autoregressive(r *rand.Rand, n int, phi float64) []float64 {
-	x := normals(r, n)
-	for i := range x[1:] {
-		x[i+1] = phi*x[i] + math.Sqrt(1-phi*phi)*x[i+1]
-	}
-	return x
-}
-
 func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 	for name, x := range map[string][]float64{
 		"nothing": nil, "one": {7}, "two": {7, 7}, "zeros": make([]float64, 30), "constant": {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7},
@@ -89,17 +79,6 @@ func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 		if tau, p := mannKendall(x); tau != 0 || p != 1 {
 			t.Errorf("%s: tau %v, p %v", name, tau, p)
 		}
-		if slope, rho := theilSen(x), lagOneSpearman(x); slope != 0 || rho != 0 {
-			t.Errorf("%s: slope %v, rho %v", name, slope, rho)
-		}
-	}
-	if rho := lagOneSpearman([]float64{1, 2}); rho != 0 {
-		t.Errorf("of one pair rho is %v", rho)
-	}
-	for name, x := range map[string][]float64{"the first": {1, 2, 2, 2}, "the last": {2, 2, 2, 1}} {
-		if rho := lagOneSpearman(x); rho != 0 {
-			t.Errorf("of equal values but %s rho is %v", name, rho)
-		}
 	}
 }
 
@@ -108,8 +87,8 @@ func TestNaNIsNoAnswerAndNoLoop(t *testing.T) {
 	for _, x := range [][]float64{{nan}, {nan, 1, 2, 3}, {1, nan, nan, 0}, {nan, nan, nan}} {
 		d, p := ksTwoSample(x, []float64{1, 2}, 0)
 		tau, q := mannKendall(x)
-		if math.IsNaN(d + p + tau + q + lagOneSpearman(x)) {
-			t.Errorf("%v: %v %v %v %v %v", x, d, p, tau, q, lagOneSpearman(x))
+		if math.IsNaN(d + p + tau + q) {
+			t.Errorf("%v: %v %v %v %v", x, d, p, tau, q)
 		}
 	}
 }

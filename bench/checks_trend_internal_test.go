@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -133,24 +132,6 @@ func TestATrendTurnsWithItsValues(t *testing.T) {
 				t.Fatalf("tau is %v, want %v", tau, want)
 			}
 		}
-		if rho := lagOneSpearman(x); !(rho >= -1 && rho <= 1) || !near(lagOneSpearman(each(x, rising)), rho, 1e-9) ||
-			!near(lagOneSpearman(each(x, falling)), rho, 1e-9) || !near(lagOneSpearman(reversed(x)), rho, 1e-9) {
-			t.Fatalf("rho is %v, and not of what is mapped or reversed", rho)
-		}
-		slope := theilSen(x)
-		for name, c := range map[string]struct {
-			x    []float64
-			want float64
-		}{
-			"reversed":     {reversed(x), -slope},
-			"three times":  {each(x, func(_ int, x float64) float64 { return 3*x + 5 }), 3 * slope},
-			"2 a step":     {each(x, func(i int, x float64) float64 { return x + 2*float64(i) }), slope + 2*float64(min(len(x)/2, 1))},
-			"upside down ": {each(x, func(_ int, x float64) float64 { return -x }), -slope},
-		} {
-			if got := theilSen(c.x); !near(got, c.want, 1e-9) {
-				t.Fatalf("%s, the slope is %v, want %v", name, got, c.want)
-			}
-		}
 	})
 }
 
@@ -184,125 +165,5 @@ func TestASeriesThatDriftsHasATrend(t *testing.T) {
 	})
 	if found < 900 {
 		t.Errorf("a tenth of the noise a step is found in %d of 1,000 series of 30", found)
-	}
-}
-
-func TestTheSlopeIsTheMedianOfThoseOfAllPairs(t *testing.T) {
-	for want, x := range map[float64][]float64{
-		5:                  {10, 15},
-		3:                  {1, 4, 7, 10, 13},
-		(2.5 + 10.0/3) / 2: {10, 15, 14, 20}, // -1, 2, 2.5, 10/3, 5 and 6
-		0:                  {4, 4, 1, 4, 4, 9, 4},
-		-1.5:               {3, 1, 0}, // -2, -1.5 and -1
-	} {
-		if got := theilSen(x); !near(got, want, 1e-12) {
-			t.Errorf("of %v it is %v, want %v", x, got, want)
-		}
-	}
-}
-
-func TestAQuarterOfWildValuesDoesNotDecideTheSlope(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	x := each(normals(r, 100), func(i int, x float64) float64 {
-		if i > 50 && i%2 == 1 {
-			return 1e9
-		}
-		return 3*float64(i) + x
-	})
-	if slope := theilSen(x); !near(slope, 3, 0.1) {
-		t.Errorf("it is %v, want about 3", slope)
-	}
-}
-
-// The rank correlation of wit and television, the example of many a textbook: -29/165.
-func TestTheRankCorrelationIsTheTextbooks(t *testing.T) {
-	iq := []float64{106, 100, 86, 101, 99, 103, 97, 113, 112, 110}
-	hours := []float64{7, 27, 2, 50, 28, 29, 20, 12, 6, 17}
-	if rho := spearman(iq, hours); !near(rho, -29.0/165, 1e-12) {
-		t.Errorf("rho is %v, want %v", rho, -29.0/165)
-	}
-}
-
-func TestTiedValuesShareTheMeanOfTheirRanks(t *testing.T) {
-	if got := fmt.Sprint(ranks([]float64{5, 1, 5, 3, 5, 1})); got != "[5 1.5 5 3 5 1.5]" {
-		t.Errorf("ranks are %v", got)
-	}
-	property.Check(t, func(t *rapid.T) {
-		x := values(t, "x", 0)
-		for i, r := range ranks(x) {
-			below, equal := 0.0, 0.0
-			for _, other := range x {
-				switch {
-				case other < x[i]:
-					below++
-				case other == x[i]:
-					equal++
-				}
-			}
-			if r != below+(equal+1)/2 {
-				t.Fatalf("the rank of %v in %v is %v", x[i], x, r)
-			}
-		}
-	})
-}
-
-func TestNeighboursThatGoTogetherAreCorrelated(t *testing.T) {
-	for want, x := range map[float64][]float64{
-		1:    {1, 2, 4, 8, 16},
-		-1:   {1, 2, 1, 2, 1, 2},
-		-0.5: {1, 3, 2, 4}, // ranks 1, 3, 2 beside 2, 1, 3
-	} {
-		if got := lagOneSpearman(x); !near(got, want, 1e-12) {
-			t.Errorf("of %v rho is %v, want %v", x, got, want)
-		}
-	}
-	// Of normal values it is 6/pi asin(phi/2).
-	r := rand.New(rand.NewPCG(1, 2))
-	for _, phi := range []float64{-0.5, 0, 0.5, 0.9} {
-		want := 6 / math.Pi * math.Asin(phi/2)
-		if got := lagOneSpearman(autoregressive(r, 50_000, phi)); !near(got, want, 0.02) {
-			t.Errorf("of a series of %v rho is %v, want %v", phi, got, want)
-		}
-	}
-}
-
-func TestIndependentValuesAreSaidToBeCorrelatedOnceIn20(t *testing.T) {
-	rejected := rejects(func(r *rand.Rand) float64 {
-		rho := lagOneSpearman(exponentials(r, 200))
-		return math.Erfc(math.Abs(rho) * math.Sqrt(200) / math.Sqrt2)
-	})
-	if !fair(rejected) {
-		t.Errorf("%d times of 1,000", rejected)
-	}
-}
-
-func TestEffectiveValuesByHand(t *testing.T) {
-	nan := math.NaN()
-	for _, c := range []struct {
-		n    int
-		rho  float64
-		want float64
-	}{
-		{300, 0, 300}, {300, 0.5, 100}, {1900, 0.9, 100}, {100, 0.999, 1}, {100, 1, 1}, {100, 2, 1},
-		{100, -0.5, 100}, {100, -1, 100}, {100, -2, 100}, {100, nan, 1}, {1, 0.5, 1}, {0, 0.5, 0}, {-1, 0, 0},
-	} {
-		if got := effective(c.n, c.rho); !near(got, c.want, 1e-9) {
-			t.Errorf("%d at %v are %v, want %v", c.n, c.rho, got, c.want)
-		}
-	}
-}
-
-// The mean of a series varies as one of so many independent values would.
-func TestTheMeanOfEffectiveValuesVariesAsMuch(t *testing.T) {
-	const n = 1000
-	for _, phi := range []float64{0, 0.5, 0.9} {
-		squares := 0.0
-		for seed := range uint64(1000) {
-			mean := stat.Mean(autoregressive(rand.New(rand.NewPCG(seed, 0)), n, phi), nil)
-			squares += mean * mean
-		}
-		if got, want := 1000/squares, effective(n, phi); !near(got/want, 1, 0.2) {
-			t.Errorf("at %v the mean is one of %.0f values, not of %.0f", phi, got, want)
-		}
 	}
 }

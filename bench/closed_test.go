@@ -122,16 +122,25 @@ func TestARunIsEndedOnceItIsCertainToMissItsObjective(t *testing.T) {
 		target  bench.Target
 		by, end time.Duration // when it is certain, and when the run is over
 	}{
-		{"11 of a window's 1000", "p99 < 5ms over every 1s", bench.Run{Workers: 100}, slower(5300*ms, 20*ms, nil), 5330 * ms, 5352 * ms},
+		{"11 of a window's 1000", "p99 < 5ms over every 1s", bench.Run{Workers: 100},
+			slower(5300*ms, 20*ms, nil), 5330 * ms, 5352 * ms},
 		{"1 of a window", "max < 5ms over every 1s", bench.Run{Workers: 1}, slower(5995*ms, 6*ms, nil), 6001 * ms, 6008 * ms},
-		{"2 of a window's 200", "errors < 1% over every 200ms", bench.Run{Workers: 4}, slower(5300*ms, ms, fail), 5302 * ms, 5304 * ms},
-		{"60 of 60,000", "errors < 0.1%", bench.Run{Workers: 4, Window: 100 * ms}, slower(5300*ms, ms, fail), 5360 * ms, 5362 * ms},
-		{"600 of 60,000", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: 100 * ms}, slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
-		{"600 of 60,000 in other windows", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: time.Second}, slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
-		{"5 of 10, of many workers", "errors < 50% over every 1s", bench.Run{Workers: 1000}, slower(5*time.Second, ms, fail), 5401 * ms, 5403 * ms},
-		{"a window of a closed loop", "p99 < 5ms over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4}, slower(5300*ms, 20*ms, nil), 6 * time.Second, 6022 * ms},
-		{"a window of one that thinks", "errors < 50% over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 100 * ms}, Workers: 4}, slower(5*time.Second, ms, fail), 6 * time.Second, 6003 * ms},
-		{"1 of a closed loop", "max < 5ms", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4}, slower(5300*ms, 20*ms, nil), 5320 * ms, 5342 * ms},
+		{"2 of a window's 200", "errors < 1% over every 200ms", bench.Run{Workers: 4},
+			slower(5300*ms, ms, fail), 5302 * ms, 5304 * ms},
+		{"60 of 60,000", "errors < 0.1%", bench.Run{Workers: 4, Window: 100 * ms},
+			slower(5300*ms, ms, fail), 5360 * ms, 5362 * ms},
+		{"600 of 60,000", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: 100 * ms},
+			slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
+		{"600 of 60,000 in other windows", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: time.Second},
+			slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
+		{"5 of 10, of many workers", "errors < 50% over every 1s", bench.Run{Workers: 1000},
+			slower(5*time.Second, ms, fail), 5401 * ms, 5403 * ms},
+		{"a window of a closed loop", "p99 < 5ms over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4},
+			slower(5300*ms, 20*ms, nil), 6 * time.Second, 6022 * ms},
+		{"a window of one that thinks", "errors < 50% over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 100 * ms}, Workers: 4},
+			slower(5*time.Second, ms, fail), 6 * time.Second, 6003 * ms},
+		{"1 of a closed loop", "max < 5ms", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4},
+			slower(5300*ms, 20*ms, nil), 5320 * ms, 5342 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.run.SLOs = []bench.SLO{slo(t, c.slo)}

@@ -39,12 +39,29 @@ func coarseBucket(v uint64) int {
 
 // coarseMiddle is the middle of bucket i.
 func coarseMiddle(i int) time.Duration {
+	start := coarseStart(i)
+	return start + (coarseStart(i+1)-start-1)/2
+}
+
+// coarseStart is the shortest duration of bucket i.
+func coarseStart(i int) time.Duration {
 	if i < 2<<coarseBits {
 		return time.Duration(i)
 	}
 	shift := i>>coarseBits - 1
-	start := time.Duration(i-shift<<coarseBits) << shift
-	return start + (1<<shift-1)/2
+	return time.Duration(i-shift<<coarseBits) << shift
+}
+
+// above is about how many durations are longer than d, as if those of a bucket were evenly
+// spread.
+func (c *coarse) above(d time.Duration) float64 {
+	i := coarseBucket(uint64(min(max(d, 0), coarseMost)))
+	start := coarseStart(i)
+	n := float64(c.counters[i]) * (1 - min(float64(d-start+1)/float64(coarseStart(i+1)-start), 1))
+	for _, more := range c.counters[i+1:] {
+		n += float64(more)
+	}
+	return n
 }
 
 // add counts d; a negative one as zero.

@@ -39,6 +39,7 @@ type crew struct {
 
 	foresight *foresight // nil unless an SLO may end the run
 	aborted   string     // the SLO that did
+	givenUp   uint64     // calls
 
 	busy     func(now time.Duration) bool // no processor is idle
 	looked   cpuReading                   // when that was last asked
@@ -149,8 +150,8 @@ func (c *crew) newRecorder() *recorder {
 // newWorker is one more worker, which is not at work yet.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
-	w := &worker{done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave, batch: &noBatch,
-		recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
+	w := &worker{done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave,
+		batch: &noBatch, recorder: c.recorders[i%len(c.recorders)], shared: c.most > 1}
 	if c.batches != nil {
 		w.batch = c.batches[i]
 	}

@@ -82,6 +82,9 @@ const mostDriven = 1000
 // Under go test -bench the first call prints to standard output, once, which
 // direction of each unit is better, in the form that benchstat reads.
 //
+// A call of f that does not return keeps Drive from returning: which do not is written to
+// standard error after 5 s.
+//
 // The record is of the calls that were measured.
 func (d Driver) Drive(b *testing.B, f func(ctx context.Context) error) *Record {
 	b.Helper()

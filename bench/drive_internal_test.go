@@ -2,6 +2,9 @@ package bench
 
 import (
 	"context"
+	"flag"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -157,4 +160,35 @@ func TestLagAsAWholeIsThatOfEveryCall(t *testing.T) {
 			t.Errorf("lag of %d calls, %v at most, sum %v; want 20, 95 ms, %v", r.lag.Count(), r.lag.Max(), r.lag.Sum(), r.Queue.Sum()+r.Generator.Sum())
 		}
 	})
+}
+
+func TestACallThatDoesNotReturnIsWrittenWhileTheBenchmarkWaits(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	was, stderr := flag.Lookup("test.benchtime").Value.String(), os.Stderr
+	os.Stderr = out
+	defer func() { os.Stderr = stderr }()
+	if err := flag.Set("test.benchtime", "1x"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := flag.Set("test.benchtime", was); err != nil {
+			t.Error(err)
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		testing.Benchmark(func(b *testing.B) {
+			Driver{Load: Rate(10), Workers: 1, Pace: Sleep}.Drive(b, func(context.Context) error {
+				time.Sleep(8 * time.Second)
+				return nil
+			})
+		})
+	})
+	text, err := os.ReadFile(out.Name())
+	if err != nil || !strings.Contains(string(text), ": 1 call of f has not returned, the first for 5.1s, since 0s of the run\n") {
+		t.Errorf("%q, %v", text, err)
+	}
 }

@@ -3,7 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -46,10 +48,24 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 	return err
 }
 
+// stuck returns a function that writes which calls have not returned: what b.Log is told
+// shows when the benchmark is over, and it may never be.
+func (v *driven) stuck(w io.Writer) func([]StuckCall) {
+	return func(calls []StuckCall) {
+		have := "calls of f have"
+		if len(calls) == 1 {
+			have = "call of f has"
+		}
+		// A benchmark goes on if this cannot be written.
+		_, _ = fmt.Fprintf(w, "bench: %s: %d %s not returned, the first for %v, since %v of the run\n", v.b.Name(), len(calls), have,
+			calls[0].For.Round(100*time.Millisecond), calls[0].Began.Round(time.Millisecond))
+	}
+}
+
 // drive warms up, and measures.
 func (v *driven) drive() (*Record, error) {
 	run := Run{Arrivals: v.arrivals, Target: TargetFunc(v.call), Workers: v.Workers, Overload: v.Overload, Pace: v.Pace,
-		FailedApart: v.FailedApart, withLag: true}
+		FailedApart: v.FailedApart, Stuck: v.stuck(os.Stderr), withLag: true}
 	if v.Workers == 0 {
 		run.Workers, run.MaxWorkers = DefaultWorkers(), mostDriven
 	}

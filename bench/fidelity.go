@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -72,73 +71,4 @@ func fidelity(rows [][]tracedCall) *Fidelity {
 		}
 	}
 	return f
-}
-
-// A Trend is how the latency of calls went on in the course of a run.
-type Trend struct {
-	Windows int `json:"windows"` // with calls enough for a median
-	// P is how probable a trend as clear as that of the medians is by chance, by the
-	// test of Mann and Kendall. Change is by how much the median changes from the first
-	// window to the last, as a share of that of the first, by the line of Theil and Sen.
-	P      float64       `json:"p"`
-	Change float64       `json:"change"`
-	Median time.Duration `json:"median_ns"` // of the medians
-	// Load is P for the number of calls offered: if the load has a trend, so may the
-	// latency.
-	Load float64 `json:"load_p"`
-	// Spearman is the rank correlation between the latencies of successive calls, and
-	// Effective how many independent calls tell as much as Calls of these: intervals of
-	// percentiles are wider by the square root of their ratio.
-	Spearman  float64 `json:"spearman"`
-	Calls     int     `json:"calls"`
-	Effective float64 `json:"effective"`
-}
-
-const (
-	trendWindows = 8  // the fewest that are judged
-	trendCalls   = 20 // of a window
-)
-
-func trend(windows []Window, rows [][]tracedCall) *Trend {
-	var medians, offered []float64
-	for i, w := range windows {
-		if i == len(windows)-1 && i > 0 && w.Length < windows[0].Length {
-			break // shorter than the others
-		}
-		offered = append(offered, float64(w.Offered))
-		if w.Done >= trendCalls && w.P50 > 0 {
-			medians = append(medians, float64(w.P50))
-		}
-	}
-	if len(medians) < trendWindows {
-		return nil
-	}
-	t := &Trend{Windows: len(medians)}
-	_, t.P = mannKendall(medians)
-	_, t.Load = mannKendall(offered)
-	sorted := slices.Sorted(slices.Values(medians))
-	median := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
-	t.Median = time.Duration(median)
-	rise := theilSen(medians) * float64(len(medians)-1)
-	t.Change = rise / max(median-rise/2, sorted[0])
-	t.Spearman, t.Calls = dependence(rows)
-	t.Effective = effective(t.Calls, t.Spearman)
-	return t
-}
-
-// dependence is the rank correlation of the latencies of successive calls, as the
-// mean over rows by their length.
-func dependence(rows [][]tracedCall) (rho float64, calls int) {
-	for _, row := range rows {
-		if len(row) < trendCalls {
-			continue
-		}
-		x := make([]float64, len(row))
-		for i, c := range row {
-			x[i] = float64(c.latency)
-		}
-		rho += lagOneSpearman(x) * float64(len(row))
-		calls += len(row)
-	}
-	return rho / math.Max(float64(calls), 1), calls
 }

@@ -20,9 +20,12 @@ type Record struct {
 
 	Offered uint64 `json:"offered"` // calls due
 	Done    uint64 `json:"done"`    // ended without an error
-	Failed  uint64 `json:"failed"`  // ended with one, or by a panic
+	Failed  uint64 `json:"failed"`  // ended with one, or by a panic, or were given up
 	Dropped uint64 `json:"dropped"` // found the queue full
 	Missed  uint64 `json:"missed"`  // had not begun when the run was interrupted
+
+	// GivenUp are the calls, of Failed, that had not returned: see Run.Timeout, and [Run.Do].
+	GivenUp uint64 `json:"given_up,omitempty"`
 
 	// Scheduled is the length of the schedule, or of the part of it before the run
 	// was interrupted. Elapsed is from the start until the schedule was over and the
@@ -60,6 +63,8 @@ type Record struct {
 	Fidelity *Fidelity   `json:"fidelity,omitempty"` // nil if too few calls were traced
 	Trend    *Trend      `json:"trend,omitempty"`    // nil if too few windows have enough calls
 	SLOs     []SLOResult `json:"slos,omitempty"`
+	// Intervals are those of percentiles that can be stated: see [Record.Interval].
+	Intervals []Interval `json:"intervals,omitempty"`
 
 	Slowest []SlowCall    `json:"slowest,omitempty"` // slowest first
 	Hiccups *quantile.HDR `json:"hiccups"`           // how late a goroutine woke that sleeps 1 ms at a time
@@ -111,6 +116,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Offered:       o.offered,
 		Done:          all.latency.Count(),
 		Failed:        all.failed.Count(),
+		GivenUp:       c.givenUp,
 		Dropped:       o.dropped,
 		Missed:        o.missed,
 		Scheduled:     o.scheduled,
@@ -149,7 +155,8 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 	if c.closed == nil {
 		r.Fidelity = fidelity(rows)
 	}
-	r.Trend = trend(r.Windows, rows)
+	r.Trend = trend(r.Windows)
+	r.Intervals = c.windows.intervals(r)
 	r.inTime = all.inTime
 	for i := range r.slos {
 		r.SLOs = append(r.SLOs, c.windows.judge(i, r))

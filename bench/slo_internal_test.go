@@ -157,7 +157,8 @@ func TestTheMarginTellsMetFromMissed(t *testing.T) {
 		}
 		r := s.of(v)
 		m := r.Margin()
-		if math.IsNaN(m) || math.IsInf(m, 0) || m > 0 && !r.Met || m < 0 && r.Met || r.Met && r.Burn > 1 || math.IsNaN(r.Burn) || math.IsInf(r.Burn, 0) {
+		finite := !math.IsNaN(m+r.Burn) && !math.IsInf(m+r.Burn, 0)
+		if !finite || m > 0 && !r.Met || m < 0 && r.Met || r.Met && r.Burn > 1 {
 			t.Fatalf("%s: a margin of %v, and %+v", s, m, r)
 		}
 		if got, want := m, -math.Log(max(float64(r.Bad), .5)/r.Budget); r.Budget > 0 && got != want {

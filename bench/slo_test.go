@@ -3,7 +3,9 @@ package bench_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -63,7 +65,8 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(), Workers: 10, Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}})
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(), Workers: 10,
+					Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}})
 				if got := judged(r); len(got) != 1 || got[0] != want {
 					t.Errorf("%s is %v, want %s: %+v", text, got, want, r.SLOs)
 				}
@@ -115,11 +118,64 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 					t.Errorf("%s, want %s: %+v", got[0], c.want, r.SLOs)
 				}
 				p99, err := r.Percentile(0.99)
-				if infinite := err != nil && strings.Contains(err.Error(), fmt.Sprintf("p99 is infinite: %d%% failed", c.percent)); infinite != (c.percent > 1 && !c.apart) {
+				infinite := err != nil && strings.Contains(err.Error(), fmt.Sprintf("p99 is infinite: %d%% failed", c.percent))
+				if infinite != (c.percent > 1 && !c.apart) {
 					t.Errorf("p99 is %v, %v", p99, err)
 				}
 				if w := r.Windows[0]; (w.P99 == 0) != (c.percent > 1 && !c.apart || c.percent == 100) && w.Max > 0 {
 					t.Errorf("p99 of a window is %v", w.P99)
+				}
+			})
+		})
+	}
+}
+
+// By the latencies of all calls, kept one by one, whoever recorded them and in whichever window.
+func TestBadCallsAreCountedExactly(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  bench.Run
+	}{
+		{"one worker", bench.Run{Workers: 1}},
+		{"a recorder each", bench.Run{Workers: 8}},
+		{"workers that share recorders", bench.Run{Workers: 200}},
+		{"a watched run", bench.Run{Workers: 8, Abort: true}},
+		{"dropping", bench.Run{Workers: 2, Overload: bench.Drop}},
+		{"taking turns", bench.Run{Workers: 8, Pace: late{}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(1, 2))
+				var mu sync.Mutex
+				run := c.run
+				run.Arrivals, run.Keep = poisson(t, bench.PerSecond(2000), time.Second, 3), 4000
+				for _, text := range []string{"p50 < 100h", "p50 < 1.003ms", "p50 <= 1.003ms", "p50 < 2ms over every 1s"} {
+					run.SLOs = append(run.SLOs, slo(t, text))
+				}
+				run.Target = bench.TargetFunc(func(context.Context, string) error {
+					mu.Lock()
+					takes, fails := time.Duration(random.ExpFloat64()*100)*10*time.Microsecond+3*time.Microsecond, random.IntN(50) == 0
+					mu.Unlock()
+					time.Sleep(takes)
+					if fails {
+						return context.Canceled
+					}
+					return nil
+				})
+				if run.Workers == 1 { // or it does not keep up
+					run.Arrivals = poisson(t, bench.PerSecond(500), time.Second, 3)
+				}
+				r := do(t, run)
+				for i, longest := range []time.Duration{100*time.Hour - 1, 1003*time.Microsecond - 1, 1003 * time.Microsecond, 2*ms - 1} {
+					bad := r.Failed + r.Dropped
+					for _, d := range r.Kept {
+						if d > longest {
+							bad++
+						}
+					}
+					if got := r.SLOs[i]; got.Bad != bad || got.Due != r.Offered || uint64(len(r.Kept)) != r.Done || r.Aborted != "" {
+						t.Errorf("%s: %d bad of %d, want %d of %d", got.SLO, got.Bad, got.Due, bad, r.Offered)
+					}
 				}
 			})
 		})
@@ -178,7 +234,8 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 			if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
 				t.Errorf("%s: verdict %v", name, v)
 			}
-			if got := strings.Join(judged(r), " "); got != "missed unjudged" || !strings.HasSuffix(strings.Split(r.SLOs[0].Detail, " in ")[0], map[bool]string{true: "5ms", false: "or more"}[c.closed]) {
+			value, _, _ := strings.Cut(r.SLOs[0].Detail, " in ")
+			if got := strings.Join(judged(r), " "); got != "missed unjudged" || strings.HasSuffix(value, " or more") == c.closed {
 				t.Errorf("%s: %+v", name, r.SLOs)
 			}
 		})

@@ -15,7 +15,8 @@ import (
 //
 // An objective is a budget of bad calls: "p99 < 5ms" lets one call in a hundred of those
 // that are due be bad, and a call is bad if it takes 5ms or longer, fails, or never begins.
-// (Where Run.FailedApart is set, calls that fail are left out of it.) It is met if no more calls are bad. One over windows is met if it is in every window,
+// (Where Run.FailedApart is set, calls that fail are left out of it.) It is met if no more
+// calls are bad. One over windows is met if it is in every window,
 // and Due, Bad, Budget and Burn are those of the window with the highest Burn.
 type SLOResult struct {
 	SLO string `json:"slo"`

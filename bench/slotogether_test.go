@@ -68,7 +68,8 @@ func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
 				}
 			}
 			got := s.Together(records)
-			if held != c.held || !got.Judged || got.Met != c.met || math.Abs(got.Burn-c.burn) > 1e-9*c.burn || !strings.Contains(got.Detail, c.detail) || got.SLO != s.String() {
+			if held != c.held || !got.Judged || got.Met != c.met || math.Abs(got.Burn-c.burn) > 1e-9*c.burn ||
+				!strings.Contains(got.Detail, c.detail) || got.SLO != s.String() {
 				t.Errorf("%d hold, together %+v; want %d, met %v, a burn of %v, and %q", held, got, c.held, c.met, c.burn, c.detail)
 			}
 		})

@@ -66,7 +66,8 @@ func (w *windows) judgeAborted(i int, r *Record) SLOResult {
 	})
 	if result.Met {
 		result.Met, result.Judged = false, false
-		result.Detail = fmt.Sprintf("cannot be judged: the run was ended after %v, since it missed %q", r.Scheduled.Round(time.Millisecond), r.Aborted)
+		result.Detail = fmt.Sprintf("cannot be judged: the run was ended after %v, since it missed %q",
+			r.Scheduled.Round(time.Millisecond), r.Aborted)
 	}
 	return result
 }

@@ -115,8 +115,10 @@ func outcomes(slos []SLO, apart bool, calls []playedCall) (whole, aborted []SLOR
 // Whatever ends a run early is missed by the whole of it, and an objective that is judged by
 // a part of a run is judged so by all of it.
 func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
-	all := []string{"p99 < 5ms", "p98 <= 5ms", "p50 < 3ms", "max < 50ms", "mean < 3ms", "errors < 1%", "errors <= 1%", "drops < 1%", "achieved > 98%",
-		"p90 < 5ms over every 100ms", "p98 < 5ms over every 200ms", "max < 54ms over every 500ms", "errors < 3% over every 200ms", "drops < 4% over every 100ms"}
+	all := []string{"p99 < 5ms", "p98 <= 5ms", "p50 < 3ms", "max < 50ms", "mean < 3ms", "errors < 1%", "errors <= 1%", "drops < 1%",
+		"achieved > 98%",
+		"p90 < 5ms over every 100ms", "p98 < 5ms over every 200ms", "max < 54ms over every 500ms",
+		"errors < 3% over every 200ms", "drops < 4% over every 100ms"}
 	ended, missed := 0, 0
 	for seed := range uint64(1000) {
 		rng := rand.New(rand.NewPCG(seed, 1))

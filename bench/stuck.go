@@ -164,6 +164,7 @@ func (c *crew) giveUp(w *worker, entered, now time.Duration, err error) {
 	if !w.inside.giveUp(entered) {
 		return
 	}
+	c.givenUp++
 	w.ended(now, err)
 	w.cancel()
 	c.setContext(w)

@@ -90,7 +90,7 @@ func TestTheEndOfTheContextEndsARunWhoseCallsDoNotReturn(t *testing.T) {
 					t.Errorf("it ended after %v", took)
 				}
 				checkWindows(t, r)
-				if got := failures(r); !slices.Equal(got, []string{"2 did not return"}) || r.Offered != 500 || r.Done != 498 || !r.Interrupted {
+				if got := failures(r); !slices.Equal(got, []string{"2 did not return"}) || r.GivenUp != 2 || r.Offered != 500 || r.Done != 498 || !r.Interrupted {
 					t.Errorf("offered %d, done %d, failed %v, interrupted %v", r.Offered, r.Done, got, r.Interrupted)
 				}
 				close(release) // what comes back late finds nothing to change
@@ -144,7 +144,8 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 				r := do(t, c.run)
 				checkWindows(t, r)
 				want := uint64(n.Load() / c.every)
-				if got := failures(r); !slices.Equal(got, []string{fmt.Sprintf("%d timeout", want)}) || c.failed != 0 && want != c.failed || r.Done+want != r.Offered || uint64(ended.Load()) != want {
+				if got := failures(r); !slices.Equal(got, []string{fmt.Sprintf("%d timeout", want)}) || c.failed != 0 && want != c.failed || r.GivenUp != want ||
+					r.Done+want != r.Offered || uint64(ended.Load()) != want {
 					t.Errorf("%d offered, %d done, failed %v, %d contexts ended", r.Offered, r.Done, got, ended.Load())
 				}
 				if got := r.FailedLatency.Max(); got < 20*ms || got > 23*ms+c.longest {

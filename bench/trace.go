@@ -21,7 +21,6 @@ type tracedCall struct {
 	n        uint64
 	due      time.Duration
 	released time.Duration // when it would have begun if no call ever waited for a worker
-	latency  time.Duration
 }
 
 const (
@@ -51,7 +50,7 @@ func (t *trace) wants(due time.Duration) bool {
 
 func (t *trace) add(c *call) {
 	if i := t.kept.Add(1) - 1; i < int64(len(t.calls)) {
-		t.calls[i] = tracedCall{c.n, c.due, c.due + c.begun - c.ideal, c.ended - c.due}
+		t.calls[i] = tracedCall{c.n, c.due, c.due + c.begun - c.ideal}
 	}
 }
 

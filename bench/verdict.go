@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -43,8 +44,9 @@ const (
 	// maxDispersion by how much their counts may be more dispersed.
 	maxDistance   = 0.2
 	maxDispersion = 2
-	// Latency that changes by maxChange of what it was at first, and by leastChange, is
-	// not stationary if there is less than a chance in a thousand that it only seems so.
+	// Latency that changes from the first third of a run to the last by maxChange, and by
+	// leastChange, is not stationary if there is less than a chance in a thousand that it
+	// only seems so.
 	maxChange   = 0.3
 	leastChange = 50 * time.Microsecond
 	chance      = 0.001
@@ -148,12 +150,17 @@ func (r *Record) arrivalsOff() string {
 
 func (r *Record) notStationary() string {
 	t := r.Trend
-	if t == nil || t.P >= chance || t.Load < chance || t.Change < maxChange && t.Change > -maxChange ||
-		time.Duration(t.Change/(1+t.Change/2)*float64(t.Median)).Abs() < leastChange { // Median is halfway
+	if t == nil || t.P >= chance || t.Load < chance ||
+		math.Abs(t.Change) < maxChange || (t.Last-t.First).Abs() < leastChange {
 		return ""
 	}
-	return fmt.Sprintf("the median of latency changed by %+.0f%% in the course of the run (Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
-		100*t.Change, t.P, t.Windows)
+	within := ""
+	if i := t.Interval; i != nil {
+		within = fmt.Sprintf(" [%+.0f%%, %+.0f%%]", 100*i.Low, 100*i.High)
+	}
+	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v to %v "+
+		"(Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
+		100*t.Change, within, t.First.Round(time.Microsecond), t.Last.Round(time.Microsecond), t.P, t.Windows)
 }
 
 func (r *Record) noisy() string {

@@ -169,7 +169,8 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := failing(t, true)
 			v := r.Verdict(0.99)
-			if len(v) != 1 || v[0].Name != bench.TooFewSamples || !strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
+			if len(v) != 1 || v[0].Name != bench.TooFewSamples ||
+				!strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
 				t.Errorf("verdict %v", v)
 			}
 			var few *bench.TooFewError

@@ -69,7 +69,8 @@ func windowOf(duration time.Duration) time.Duration {
 }
 
 func newWindows(length, duration time.Duration, r *Run) *windows {
-	w := &windows{length: length, all: make([]window, (duration-1)/length+1), slos: r.SLOs, apart: r.FailedApart, least: math.MaxInt64}
+	w := &windows{length: length, all: make([]window, (duration-1)/length+1),
+		slos: r.SLOs, apart: r.FailedApart, least: math.MaxInt64}
 	for _, s := range r.SLOs {
 		w.longest = append(w.longest, s.longest())
 		w.least = min(w.least, s.longest())

@@ -1,6 +1,7 @@
 package results_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -23,7 +24,8 @@ func judgedVisit(cell scenarios.Cell, slo bench.SLO, round int, bad uint64) *res
 		}
 		r.Latency.Add(d)
 	}
-	r.SLOs = []bench.SLOResult{{SLO: slo.String(), Met: bad <= 10, Judged: true, Detail: "p99 is something", Due: 1000, Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
+	r.SLOs = []bench.SLOResult{{SLO: slo.String(), Met: bad <= 10, Judged: true, Detail: "p99 is something",
+		Due: 1000, Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
 	return &results.Visit{Cell: cell, Round: round, Record: r}
 }
 
@@ -85,7 +87,8 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 			if len(all) != 1 || all[0].Outcome != c.want || all[0].Held != c.held || all[0].Judged != c.of {
 				t.Fatalf("%+v; want %s, held in %d of %d", all, c.want, c.held, c.of)
 			}
-			if missed := slices.IndexFunc(c.bad, func(n uint64) bool { return n > 10 && n < 1000 }); missed >= 0 && all[0].Example != "p99 is something in round "+string(rune('1'+missed)) {
+			missed := slices.IndexFunc(c.bad, func(n uint64) bool { return n > 10 && n < 1000 })
+			if missed >= 0 && all[0].Example != fmt.Sprintf("p99 is something in round %d", missed+1) {
 				t.Errorf("the example is %q", all[0].Example)
 			}
 		})

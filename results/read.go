@@ -18,7 +18,7 @@ import (
 )
 
 // Read reads the run.json at path, or in the directory at path. A field it does
-// not know is an error: it would be lost.
+// not know is ignored: earlier and later versions may have it.
 func Read(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, JSONFile)
@@ -41,9 +41,7 @@ func Read(path string) (*Run, error) {
 		return nil, fmt.Errorf("results: %s is of version %d: want version %d", path, version.Schema, Schema)
 	}
 	var r Run
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, jsonError(path, data, err)
 	}
 	if err := r.check(); err != nil {

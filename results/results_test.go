@@ -92,6 +92,25 @@ func write(t *testing.T, status results.Status, visits ...*results.Visit) *resul
 	return w
 }
 
+// A run of before calls that depend on each other had intervals says how many were effective.
+func TestFieldsThatAreNotKnownAreIgnored(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1))
+	data, err := os.ReadFile(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := strings.Replace(string(data), `"trend":{`, `"trend":{"spearman":0.5,"calls":1000,"effective":333.3,"median_ns":550000,`, 1)
+	if old == string(data) {
+		t.Fatal("the run has no trend")
+	}
+	if err := os.WriteFile(w.JSONPath(), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := results.Read(w.JSONPath()); err != nil || run.Visits[0].Record.Trend.Windows == 0 {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
 // A run of before there were arms of sampling, processors, attributes and metrics.
 func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1))
@@ -507,8 +526,8 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		"another cell":    {replace(`"cell":{"spans":"sdk"`, `"cell":{"spans":"other"`), "visit 1 is of spans=other/qps=1000 in round 1, which the scenario does not have"},
 		"the same twice":  {replace(`"spans":"pooled","qps"`, `"spans":"sdk","qps"`), "visit 2 is the second of spans=sdk/qps=1000 in round 1"},
 		"another round":   {replace(`"round":1`, `"round":7`), "in round 7"},
-		"no histogram":    {replace(`"service":`, `"mean":`), "mean"},
-		"unknown field":   {replace(`"round":1`, `"circle":1`), `unknown field "circle"`},
+		"no histogram":    {replace(`"service":`, `"mean":`), "visit 1: no histogram of service"},
+		"no round":        {replace(`"round":1`, `"circle":1`), "in round 0"},
 		"bad scenario":    {replace(`"rounds":6`, `"rounds":0`), "rounds: 0 is out of range"},
 		"counts":          {replace(`"dropped":0`, `"dropped":7`), "visit 1: its counts do not add up"},
 		"a count":         {bytes.Replace(replace(`"done":990`, `"done":991`), []byte(`"failed":10`), []byte(`"failed":9`), 1), "visit 1: its counts do not add up"},

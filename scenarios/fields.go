@@ -132,13 +132,18 @@ var Fields = []Field{
 			}
 			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
 		}},
-	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s", "What every visit is to hold: exit code 1 if half of a cell's visits or more do not.", "", true, setSLO},
-	{"slo-visits", "most, all, or a percentage such as 80%", "In how many of its visits a cell must meet an objective; most is more than half.", "most", false, setQuorum},
-	{"abort", "true or false", "Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to be missed.", "false", false, func(s *Scenario, v string) error {
-		return setBool(&s.Abort, v)
-	}},
-	{"failed", "infinite or apart", "What failed calls are in percentiles and objectives about latency: infinitely slow, or left out.", failedInfinite, false, setFailed},
-	{"timeout", "a duration, 1ms to 24h, or none", "How long a call may take; one that takes longer fails, and its worker makes the next one.", None, false, setTimeout},
+	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s",
+		"What every visit is to hold: exit code 1 if half of a cell's visits or more do not.", "", true, setSLO},
+	{"slo-visits", "most, all, or a percentage such as 80%",
+		"In how many of its visits a cell must meet an objective; most is more than half.", "most", false, setQuorum},
+	{"abort", "true or false",
+		"Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to be missed.",
+		"false", false, func(s *Scenario, v string) error { return setBool(&s.Abort, v) }},
+	{"failed", "infinite or apart",
+		"What failed calls are in percentiles and objectives about latency: infinitely slow, or left out.",
+		failedInfinite, false, setFailed},
+	{"timeout", "a duration, 1ms to 24h, or none",
+		"How long a call may take; one that takes longer fails, and its worker makes the next one.", None, false, setTimeout},
 	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
 		n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
 		s.Seed = n

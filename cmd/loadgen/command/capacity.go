@@ -20,7 +20,8 @@ import (
 )
 
 // notProbed are settings of a run that a search has its own of, or none.
-var notProbed = []string{"slo-visits", "qps", "load", "closed", "think", "quantile", "compare", "duration", "rounds", "window", "slo", "abort"}
+var notProbed = []string{"qps", "load", "closed", "think", "quantile", "compare", "duration", "rounds", "window",
+	"slo", "slo-visits", "abort"}
 
 func newCapacity(own targets) *cobra.Command {
 	var o capacityOptions

@@ -118,7 +118,8 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	if err := cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
-	f.BoolVar(&o.strict, "strict", false, "Exit with 3 if any visit was not valid, or a comparison with a revision is inconclusive.")
+	f.BoolVar(&o.strict, "strict", false,
+		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is inconclusive.")
 	f.BoolVar(&o.confirm, "confirm", false, "With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
 	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
@@ -234,7 +235,8 @@ func verdict(run *results.Run, complete, strict bool) error {
 	case failed != "":
 		return unusable(errors.New(failed))
 	case outcomes[results.Unjudged] > 0:
-		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate", outcomes[results.Unjudged], of))
+		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate",
+			outcomes[results.Unjudged], of))
 	case strict && outcomes[results.Unstable] > 0:
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s unstable (--strict)", outcomes[results.Unstable], of)}
 	case strict && doubtful > 0:

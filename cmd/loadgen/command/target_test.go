@@ -139,12 +139,14 @@ func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration", "400ms", "--warmup", "0", "--rounds", "1", "--out", out}, c.args...)...)
+			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration", "400ms",
+				"--warmup", "0", "--rounds", "1", "--out", out}, c.args...)...)
 			if code != c.code || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit %d, want %d and %q in\n%s", code, c.code, c.want, stderr)
 			}
 			flat := strings.Join(strings.Fields(stdout), " ")
-			if !strings.Contains(flat, "calls failed: panic: kaboom, at /") || !strings.Contains(flat, "target_test.go:") || !strings.Contains(flat, "(100%), p50 ") {
+			if !strings.Contains(flat, "calls failed: panic: kaboom, at /") || !strings.Contains(flat, "target_test.go:") ||
+				!strings.Contains(flat, "(100%), p50 ") {
 				t.Errorf("the report does not say what failed:\n%s", stdout)
 			}
 		})
@@ -155,15 +157,16 @@ func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
 func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 	t.Run("by their timeout", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
-		code, stdout, stderr := own(t, "run", "--target", "hangs", "--qps", "100", "--duration", "200ms", "--warmup", "0", "--rounds", "1", "--timeout", "20ms", "--workers", "50", "--out", out)
+		code, stdout, stderr := own(t, "run", "--target", "hangs", "--qps", "100", "--duration", "200ms", "--warmup", "0",
+			"--rounds", "1", "--timeout", "20ms", "--workers", "50", "--out", out)
 		if code != exitUnusable || !strings.Contains(stderr, "calls failed: timeout") {
 			t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 		}
 	})
 	t.Run("by an interrupt, once it is told", func(t *testing.T) {
 		t.Setenv(asCommand, ownTargets)
-		cmd, _, _ := command(t, "run", "--target", "hangs", "--qps", "10", "--arrivals", "constant", "--duration", "200ms", "--warmup", "0", "--rounds", "1",
-			"--workers", "2", "--out", filepath.Join(t.TempDir(), "out"))
+		cmd, _, _ := command(t, "run", "--target", "hangs", "--qps", "10", "--arrivals", "constant", "--duration", "200ms",
+			"--warmup", "0", "--rounds", "1", "--workers", "2", "--out", filepath.Join(t.TempDir(), "out"))
 		cmd.Stderr = nil
 		stderr, err := cmd.StderrPipe()
 		if err != nil {
@@ -174,7 +177,8 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 		}
 		told, in := false, bufio.NewScanner(stderr)
 		for !told && in.Scan() {
-			told = strings.HasPrefix(in.Text(), "loadgen: spans=none/qps=10: ") && strings.Contains(in.Text(), ` not returned: key "" for `)
+			told = strings.HasPrefix(in.Text(), "loadgen: spans=none/qps=10: ") &&
+				strings.Contains(in.Text(), ` not returned: key "" for `)
 		}
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
@@ -184,8 +188,9 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 			rest = append(rest, in.Text())
 		}
 		// Both calls were made, so that the visit is whole.
-		if err := cmd.Wait(); !told || cmd.ProcessState.ExitCode() != exitUnusable || !strings.HasSuffix(strings.Join(rest, "\n"), "2 calls failed: did not return") {
-			t.Errorf("told %v, exit %d, %v\n%s", told, cmd.ProcessState.ExitCode(), err, strings.Join(rest, "\n"))
+		err, said := cmd.Wait(), strings.Join(rest, "\n")
+		if code := cmd.ProcessState.ExitCode(); !told || code != exitUnusable || !strings.HasSuffix(said, "2 calls failed: did not return") {
+			t.Errorf("told %v, exit %d, %v\n%s", told, code, err, said)
 		}
 	})
 }

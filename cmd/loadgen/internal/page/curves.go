@@ -20,7 +20,7 @@ type curve struct {
 	name   string
 	series int
 	hist   *quantile.HDR
-	n      uint64 // calls that it speaks of: those beyond the histogram never ended
+	n      uint64 // calls that it speaks of: those beyond the histogram failed or never ended
 }
 
 // A sample is a point of a curve, with the interval that independent samples have.
@@ -29,7 +29,7 @@ type sample struct {
 	mid, low, high time.Duration
 }
 
-// at is the curve at q; false if it cannot be stated there, or never ended.
+// at is the curve at q; false if it cannot be stated there, or is infinite.
 func (c *curve) at(q float64) (sample, bool) {
 	if c.n == 0 || float64(c.n)*(1-q) < enough*(1-1e-9) {
 		return sample{}, false
@@ -156,7 +156,7 @@ func curvesTable(all []curve) (t table) {
 			case ok:
 				row = append(row, micros(s.mid), fmt.Sprintf("[%s, %s]", micros(s.low), micros(s.high)))
 			case float64(c.n)*(1-q) >= enough:
-				row = append(row, "never ended", "")
+				row = append(row, "infinite", "")
 			default:
 				row = append(row, "too few calls", "")
 			}
@@ -174,15 +174,27 @@ func micros(d time.Duration) string { return report.Number(float64(d) / 1e3) }
 
 const independent = "Bands are 95% intervals; this assumes independent samples. A curve ends where n(1−q) < 3.69: there is no finite interval beyond."
 
+// ofWhich says which calls the latency of cells is about, if it is not all of them.
+func ofWhich(cells []*cell) string {
+	for _, v := range cells {
+		for _, visit := range v.visits {
+			if visit.Record.FailedApart {
+				return ", of calls that did not fail (failed: apart)"
+			}
+		}
+	}
+	return ""
+}
+
 // percentiles overlays the arms of a level.
 func percentiles(id string, level []*cell) *chart {
-	c := &chart{ID: id, Title: "Latency by percentile", Caption: "From due to ended; all rounds together. " + independent}
+	c := &chart{ID: id, Title: "Latency by percentile",
+		Caption: "From due to ended" + ofWhich(level) + "; all rounds together. " + independent}
 	var all []curve
 	for _, v := range level {
 		n := uint64(0)
 		for _, visit := range v.visits {
-			r := visit.Record
-			n += r.Done + r.Dropped + r.Missed
+			n += visit.Record.Done + visit.Record.Unserved()
 		}
 		if n > 0 {
 			all = append(all, curve{v.name, v.series, v.merged(func(v *results.Visit) *quantile.HDR { return v.Record.Latency }), n})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"html/template"
 	"io"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -187,6 +189,13 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		v.Verdict = []bench.Reason{{Name: bench.GeneratorLimited, Detail: "late"}}
 	}
 	all["dropped"] = dropped
+	for name, apart := range map[string]bool{"failing": false, "failing apart": true} {
+		run := copied(whole)
+		for _, v := range run.Visits {
+			v.Record.Failed, v.Record.Offered, v.Record.FailedApart = v.Record.Done/2, v.Record.Done+v.Record.Done/2, apart
+		}
+		all[name] = run
+	}
 	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true", "sdk vs none", "hdr vs none").Replace(question))
 	all["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
 	return all
@@ -344,14 +353,41 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 		"interrupted":   {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
 		"nothing":       {"There is no answer: no visit was measured to its end."},
 		"no windows":    {"There are no charts over time: the run has no windows of time."},
-		"dropped":       {"never ended", "hollow"},
-		"whole":         {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
+		"dropped":       {"infinite", "hollow"},
+		"failing":       {"<td>infinite</td>"},
+		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds",
+			"p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
+		"whole": {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
 	} {
 		text := all[name]
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("%s: the page does not say %q", name, w)
 			}
+		}
+	}
+	if strings.Contains(all["failing"], "failed: apart") || strings.Contains(all["failing apart"], "<td>infinite</td>") {
+		t.Error("what failed calls are is said where they are not")
+	}
+}
+
+// What became of objectives is said in the page as it is in the text.
+func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
+	run := made(t, question+"slo: p99 < 20us\n")
+	for _, v := range run.Visits {
+		bad := v.Record.Offered / 10 * uint64(v.Round%2)
+		v.Record.Failed, v.Record.Offered = 400, v.Record.Offered+400
+		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered, Bad: bad,
+			Budget: float64(v.Record.Offered) / 100}}
+	}
+	page := draw(t, run)
+	said := report.SentencesOf(run, nil).Objectives
+	if len(said) != 2*len(run.Scenario.Cells()) {
+		t.Errorf("%d sentences", len(said))
+	}
+	for _, want := range append(said, ": MISSED, held in 3 of 6 visits; together p99 infinite.", ": failed: 2,400 of ") {
+		if !strings.Contains(page, template.HTMLEscapeString(want)) {
+			t.Errorf("the page does not say %q", want)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func byRate(all []*cell, unit string) (list []series) {
 // rates are the charts over the rate that was offered.
 func rates(all []*cell) (charts []*chart) {
 	for _, q := range []string{"p50", "p99"} {
-		c := &chart{ID: "rate-" + q, Title: q + " of latency against offered rate",
+		c := &chart{ID: "rate-" + q, Title: q + " of latency against offered rate" + ofWhich(all),
 			Caption: "Medians over rounds. Hollow: generator-limited in half of the visits or more."}
 		list := byRate(all, q+"-latency-ns")
 		var values []float64

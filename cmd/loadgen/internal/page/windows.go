@@ -49,8 +49,9 @@ func windows(id string, v *cell) *chart {
 	}
 	all := visit.Record.Windows
 	c.Table = windowsTable(all)
-	c.Caption = fmt.Sprintf("Round %d, the visit with the middle p99, in windows of %v; a window states p99 if it has 368 calls. %s",
-		visit.Round, all[0].Length, collections(all))
+	c.Caption = fmt.Sprintf("Round %d, the visit with the middle p99, in windows of %v; "+
+		"a window states p99 if it has 368 calls, and it is finite%s. %s",
+		visit.Round, all[0].Length, ofWhich([]*cell{v}), collections(all))
 	var values []float64
 	end := 0.0
 	for i := range all {

@@ -10,7 +10,8 @@ import (
 // runtimeTable is what the runtime and the machine did during the visits of each
 // cell.
 func runtimeTable(all []*view) string {
-	t := NewTable(1, "", "effective", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines", "cores", "pressure")
+	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
+		"cores", "pressure")
 	for _, v := range all {
 		if len(v.visits) == 0 {
 			continue
@@ -38,11 +39,13 @@ func runtimeTable(all []*view) string {
 		}
 		t.AppendRow([]any{
 			v.cell.String(),
-			show(percent, func(r *bench.Record) (float64, bool) {
-				if r.Trend == nil || r.Trend.Calls == 0 {
+			show(func(share float64) string { return "±" + percent(share) }, func(r *bench.Record) (float64, bool) {
+				i, ok := r.Interval(0.99)
+				p99, err := r.Percentile(0.99)
+				if !ok || i.Why != "" || err != nil || p99 == 0 {
 					return 0, false
 				}
-				return r.Trend.Effective / float64(r.Trend.Calls), true
+				return float64(i.High-i.Low) / 2 / float64(p99), true
 			}),
 			micros(func(r *bench.Record) time.Duration { return r.Hiccups.Quantile(0.99) }),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.WaitP99 }),
@@ -58,6 +61,7 @@ func runtimeTable(all []*view) string {
 		})
 	}
 	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists and waits for\n" +
-		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. Effective is how many calls tell as much\n" +
-		"if they were independent of each other\n\n" + t.Render() + "\n"
+		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% interval\n" +
+		"of a visit's p99, which allows for calls that depend on each other; - where visits are too short to tell\n\n" +
+		t.Render() + "\n"
 }

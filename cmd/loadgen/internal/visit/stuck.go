@@ -20,7 +20,8 @@ func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 		const most = 3
 		var which []string
 		for _, c := range calls[:min(len(calls), most)] {
-			which = append(which, fmt.Sprintf("key %q for %v, since %v of the load", c.Key, c.For.Round(100*time.Millisecond), c.Began.Round(time.Millisecond)))
+			which = append(which, fmt.Sprintf("key %q for %v, since %v of the load",
+				c.Key, c.For.Round(100*time.Millisecond), c.Began.Round(time.Millisecond)))
 		}
 		if more := len(calls) - most; more > 0 {
 			which = append(which, fmt.Sprintf("and %d more", more))

@@ -103,8 +103,9 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
 	v.Machine = meter.after.Besides(&meter.before)
 	calls := warmed + v.Record.Done + v.Record.Failed
-	v.Spans = spansOf(pipeline, calls, own != nil)
-	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted {
+	v.Spans = spansOf(pipeline, calls-v.Record.GivenUp, own != nil)
+	// Of calls that were given up the target may know or not.
+	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted && v.Record.GivenUp == 0 {
 		if err := metering.check(meter.ctx, m, calls); err != nil {
 			return nil, err
 		}

@@ -264,3 +264,27 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// What the target knows of calls that were given up, or not, is no fault of its metrics.
+func TestAVisitWhoseCallsTimeOutIsMeasured(t *testing.T) {
+	req := request(t, `
+qps: [100]
+spans: [sdk]
+metrics: [own]
+handlers: {spin: 50ms, distribution: fixed}
+duration: 200ms
+warmup: 0s
+timeout: 5ms
+workers: 4
+`, 0)
+	v, err := visit.Do(t.Context(), req, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := v.Record; r.GivenUp == 0 || r.Failed != r.GivenUp || len(r.Failures) != 1 || r.Failures[0].Kind != "timeout" {
+		t.Errorf("%d given up of %d that failed: %+v", r.GivenUp, r.Failed, r.Failures)
+	}
+	if v.Spans.Dropped() > 0 {
+		t.Errorf("%+v: spans of calls that were given up count as lost", v.Spans)
+	}
+}
