@@ -146,7 +146,7 @@ func TestAnAnswerIsSaidWithItsIntervalAndABoundIsNoCapacity(t *testing.T) {
 		"holds throughout: up to 8,000/s no rate failed":                                                                                                        {Verdict: capacity.HoldsThroughout, Low: 8000},
 		"fails throughout: down to 0.9766/s no rate held":                                                                                                       {Verdict: capacity.FailsThroughout, Fails: 1000. / 1024},
 		"fails at 1,000/s: 0 of 7 visits held":                                                                                                                  {Verdict: capacity.FailsThroughout, Fails: 1000, Required: capacity.Tally{Visits: 7}},
-		"held before, fails now: two visits in a row failed at 1,000/s, where it held at first; it has not recovered from an overload":                          {Verdict: capacity.FailsNow, Fails: 1000},
+		"held before, fails now: five visits in a row failed at 1,000/s, where it held at first; it has not recovered from an overload":                         {Verdict: capacity.FailsNow, Fails: 1000},
 		"is undecided: too few probes said anything of the target":                                                                                              {Verdict: capacity.Undecided},
 	} {
 		if got := capacitySentence(&a); got != want {

@@ -81,7 +81,7 @@ func capacitySentence(a *capacity.Arm) string {
 		}
 		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
 	case capacity.FailsNow:
-		return fmt.Sprintf("held before, fails now: two visits in a row failed at %s, where it held at first; "+
+		return fmt.Sprintf("held before, fails now: five visits in a row failed at %s, where it held at first; "+
 			"it has not recovered from an overload", perSecond(a.Fails))
 	case capacity.GeneratorLimited:
 		if told == "" {

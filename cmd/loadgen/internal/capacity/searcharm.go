@@ -2,6 +2,7 @@ package capacity
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,9 @@ const (
 	// sinking is how far below the bracket a rate must have held for the target to be doubted if it fails: three rates
 	// held, each twice the one before.
 	sinking = 2*math.Ln2 - 1e-9
+	// surely is how many visits in a row must fail there: even if two in five fail at any rate, that is one chance in
+	// a hundred.
+	surely = 5
 	// slack is the share of the width asked for that a precise interval has at most.
 	slack = 0.95
 )
@@ -153,10 +157,10 @@ func (a *armSearch) doubtful() bool {
 	return passed < due
 }
 
-// broken reports whether a rate that held before failed twice in a row.
+// broken reports whether a rate that held before has failed as often in a row as a steady target does not.
 func (a *armSearch) broken() bool {
 	n := len(a.rechecks)
-	return n >= 2 && !a.rechecks[n-1] && !a.rechecks[n-2]
+	return n >= surely && !slices.Contains(a.rechecks[n-surely:], true)
 }
 
 // lowestHeld returns the lowest rate that held before the bracket was closed.

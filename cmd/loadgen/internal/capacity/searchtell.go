@@ -17,11 +17,12 @@ const (
 	confirming = 6
 	// mostAttempts is how many rates are tried.
 	mostAttempts = 4
-	// often is the share of visits that fail at any rate from which on twice as many must hold.
-	often = 0.15
+	// often is the share of visits that fail at any rate from which on twice as many must hold: six visits of a
+	// target that fails in three of ten would hold once in nine times.
+	often = 0.07
 	// sound is the share of visits that is expected to hold at the first rate that is tried, of those that
 	// hold at a low rate.
-	sound = 0.9
+	sound = 0.95
 	// pooled is the share of the objectives' budgets that the visits of an attempt may use together.
 	pooled = 2.0 / 3
 )
@@ -29,7 +30,7 @@ const (
 // attempt returns the attempt at a rate.
 func (a *armSearch) attempt(x float64) *attempt {
 	for i := range a.attempts {
-		if math.Abs(a.attempts[i].x-x) < 1e-9 {
+		if same(a.attempts[i].x, x) {
 			return &a.attempts[i]
 		}
 	}
@@ -62,22 +63,25 @@ func (t *attempt) confirmed() bool {
 // over reports whether the attempt has come to an end.
 func (t *attempt) over() bool { return t.held < t.visits || t.held >= t.need || t.silent >= again }
 
-// lost returns how many attempts failed at rates that visits should hold at.
+// lost returns how many attempts failed at rates where visits should hold. One at the required rate does not count
+// before anything is known of the capacity.
 func (a *armSearch) lost() (n int) {
 	below := math.Inf(1)
-	switch {
-	case a.curve != nil:
+	if a.curve != nil {
 		below, _, _ = a.interval()
-	case a.require > 0:
-		below = a.log(a.require) - 1e-6 // the one there was before anything was known
 	}
 	for i := range a.attempts {
-		if t := &a.attempts[i]; t.x <= below && t.over() && !t.confirmed() {
+		t := &a.attempts[i]
+		unknown := a.curve == nil && a.require > 0 && same(t.x, a.log(a.require))
+		if t.x <= below && !unknown && t.over() && !t.confirmed() {
 			n++
 		}
 	}
 	return n
 }
+
+// same reports whether two rates are the same, but for rounding.
+func same(x, y float64) bool { return math.Abs(x-y) < 1e-9 }
 
 // told returns the confirmed attempt with the highest rate that is not above the low end of the interval, or nil.
 func (a *armSearch) told() (best *attempt) {
@@ -125,7 +129,7 @@ func (a *armSearch) askedFirst() bool {
 		return true
 	}
 	t := &a.attempts[0]
-	return math.Abs(t.x-a.log(a.require)) < 1e-9 && t.visits < enough && t.silent < again
+	return same(t.x, a.log(a.require)) && t.visits < enough && t.silent < again
 }
 
 // decided reports whether it is known that the arm carries the required rate, or that it does not.
