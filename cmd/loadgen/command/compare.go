@@ -42,7 +42,8 @@ judged, which are one family (Holm), and a verdict:
 
 The units that are judged are those of --units, or of only: in the gate file; else all,
 but ` + strings.Join(comparison.PrimaryUnits, ", ") + ` of the
-arms of a run. The fewer they are, the fewer rounds they take.
+arms of a run, and err-ppm, drop-ppm, too, of two runs. The fewer they are, the fewer
+rounds they take.
 
 Values are paired by round where the file tells the rounds, or its lines take turns;
 else all of one side are set against all of the other. Paired values need 6 rounds,

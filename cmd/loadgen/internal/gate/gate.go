@@ -40,7 +40,7 @@ type Options struct {
 	Interleaved bool
 
 	// Units are the tidy units that are judged, all others being exploratory. If there are
-	// none they are those of File; else all, but of the arms of a run its primary ones.
+	// none they are those of File; else all, but of runs their primary ones.
 	Units   []string
 	Margins map[string]comparison.Margin // by tidy unit; they go before those of File
 	Exact   []string                     // tidy units that are the same each time
@@ -74,10 +74,7 @@ func Compare(o *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var defaults []string // all units of files
-	if in.ours && in.count == 1 {
-		defaults = comparison.PrimaryUnits
-	}
+	defaults := in.judged()
 	cells := make([]comparison.Cell, len(pairs))
 	for i, p := range pairs {
 		cells[i] = comparison.Cell{Name: p.name, Rule: o.rule(p.unit, in.units), Base: p.base.values, Head: p.head.values,

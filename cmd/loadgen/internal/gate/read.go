@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 // A line is one benchmark line and where it stands.
@@ -30,9 +32,21 @@ type line struct {
 type inputs struct {
 	lines    []line
 	units    benchfmt.UnitMetadataMap
-	ours     bool // every input was written by a run of loadgen
+	runs     bool // every input is a run of a scenario
 	count    int
 	warnings []string
+}
+
+// judged returns the units that are judged if nobody says which, as results.Units has them: of the arms of one run, of
+// several runs as of two revisions, and of anything else all, for which it is nil.
+func (all *inputs) judged() []string {
+	switch {
+	case !all.runs:
+		return nil
+	case all.count == 1:
+		return comparison.PrimaryUnits
+	}
+	return comparison.RevisionUnits
 }
 
 // An input is a file, or standard input, and what it is called.
@@ -83,7 +97,7 @@ func read(args []string, stdin io.Reader) (*inputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := &inputs{ours: true, count: len(list)}
+	all := &inputs{runs: true, count: len(list)}
 	var (
 		r    benchfmt.Reader // one: what is said of units holds for all
 		errs []error
@@ -124,7 +138,7 @@ func (in input) load(stdin io.Reader) (path string, data []byte, err error) {
 // add reads the text of one input.
 func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data []byte) error {
 	c := readComments(data)
-	all.ours = all.ours && c.ours
+	all.runs = all.runs && c.run
 	for _, w := range c.warnings {
 		all.warnings = append(all.warnings, path+":"+w)
 	}
@@ -182,13 +196,17 @@ const maxLine = bufio.MaxScanTokenSize - 1
 
 // comments are what stands in a file besides benchmark text.
 type comments struct {
-	ours     bool   // a run of loadgen wrote it
+	ours     bool   // loadgen wrote it
+	run      bool   // it is a run of a scenario: not benchmarks, nor estimators by themselves
 	rounds   []mark // where rounds begin, by line
 	long     int    // number of the first line that is too long, or 0
 	warnings []string
 }
 
 type mark struct{ line, round int }
+
+// runHeader is how the run.bench of a run begins: with the number of its schema.
+var runHeader = regexp.MustCompile(`^# loadgen [0-9]`)
 
 // readComments reads what a run says in comments, and what go test says of failure.
 func readComments(data []byte) (c comments) {
@@ -200,7 +218,7 @@ func readComments(data []byte) (c comments) {
 		}
 		switch {
 		case bytes.HasPrefix(raw, []byte("# loadgen ")):
-			c.ours = true
+			c.ours, c.run = true, runHeader.Match(raw)
 		case bytes.HasPrefix(raw, []byte("# round ")):
 			number, _, _ := strings.Cut(string(raw[len("# round "):]), ",")
 			if round, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {

@@ -1,6 +1,9 @@
 package gate
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,5 +62,51 @@ func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	o := &Options{}
 	if n := o.Primary(); n != len(comparison.RevisionUnits) || n <= len(comparison.PrimaryUnits) {
 		t.Errorf("%d units of revisions are judged, %d of arms", n, len(comparison.PrimaryUnits))
+	}
+}
+
+// Two runs are judged in the units of revisions. What loadgen writes of estimators or of benchmarks is no run: all is judged.
+func TestUnitsThatAreJudgedFollowFromWhatWroteTheFile(t *testing.T) {
+	lines := func(header string, arms ...string) string {
+		text := header + "\nUnit insert-ns/op better=lower\n"
+		for range 6 {
+			for _, arm := range arms {
+				text += "BenchmarkLoad/arm=" + arm + "-8 100 5 B/op 0 err-ppm 70 p50-latency-ns 9 insert-ns/op\n"
+			}
+		}
+		return text
+	}
+	const aRun, others = "# loadgen 2  seed=1", "B/op err-ppm insert-sec/op p50-latency-sec"
+	for name, c := range map[string]struct {
+		texts  []string
+		col    string
+		judged string
+	}{
+		"arms of a run":    {[]string{lines(aRun, "a", "b")}, "/arm@(a b)", "B/op"},
+		"two runs":         {[]string{lines(aRun, "a"), lines(aRun, "a")}, "", "B/op err-ppm"},
+		"a run and others": {[]string{lines(aRun, "a"), lines("", "a")}, "", others},
+		"estimators":       {[]string{lines("# loadgen quantiles 1  seed=1", "a", "b")}, "/arm@(a b)", others},
+		"benchmarks":       {[]string{lines("# loadgen run --bench  side=base", "a", "b")}, "/arm@(a b)", others},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &Options{Col: c.col, Margins: map[string]comparison.Margin{"err-ppm": {Amount: 100}}}
+			for i, text := range c.texts {
+				o.Inputs = append(o.Inputs, write(t, "f"+strconv.Itoa(i), text))
+			}
+			r, err := Compare(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var judged []string
+			for _, cell := range r.Tables[0].Cells {
+				if !cell.Exploratory {
+					judged = append(judged, cell.Unit)
+				}
+			}
+			slices.Sort(judged)
+			if got := strings.Join(judged, " "); got != c.judged {
+				t.Errorf("judged in %s, want %s", got, c.judged)
+			}
+		})
 	}
 }
