@@ -148,16 +148,28 @@ func (s SLO) String() string {
 // shown writes a measured value with four digits, unless these would put it on the other
 // side of the bound.
 func (s SLO) shown(x float64) string {
-	if !s.share() && !math.IsInf(x, 1) {
-		unit := time.Nanosecond
-		for time.Duration(x) >= 10_000*unit {
-			unit *= 10
-		}
-		if rounded := float64(time.Duration(x).Round(unit)); s.holds(rounded) == s.holds(x) {
-			x = rounded
-		}
+	rounded := x
+	switch {
+	case x == 0 || math.IsInf(x, 1):
+	case s.metric == "achieved":
+		// Four digits of what is not achieved: of 99.9999% they are what matters.
+		rounded = 1 - fourDigits(1-x)
+	default:
+		rounded = fourDigits(x)
+	}
+	if s.holds(rounded) == s.holds(x) {
+		x = rounded
 	}
 	return s.write(x)
+}
+
+// fourDigits rounds x, which is not negative, to four digits.
+func fourDigits(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(x))-3)
+	return math.Round(x/unit) * unit
 }
 
 // holds reports whether a value is within the bound.

@@ -211,7 +211,7 @@ func (s SLO) judge(views iter.Seq2[time.Duration, *sloView]) SLOResult {
 	worst, worstValue, met := SLOResult{}, 0.0, true
 	why := errors.New("there is no whole window")
 	for begin, v := range views {
-		if v.due < s.need() {
+		if v.due < s.need() && !s.surelyMissed(v) {
 			why = s.tooFew(v)
 			if !worst.Judged {
 				worst.Due, worst.Bad = v.due, s.bad(v)
@@ -234,9 +234,18 @@ func (s SLO) judge(views iter.Seq2[time.Duration, *sloView]) SLOResult {
 	return worst
 }
 
+// surelyMissed reports whether the objective is missed by so few calls already: if all others
+// that it needs were good, too many would be bad.
+func (s SLO) surelyMissed(v *sloView) bool {
+	return v.due > 0 && s.metric != "mean" && s.bad(v) > s.allowed(s.need())
+}
+
 // tooFew says why the objective cannot be judged by so few calls.
 func (s SLO) tooFew(v *sloView) error {
-	if v.due == 0 {
+	switch {
+	case v.due == 0 && v.apart > 0:
+		return fmt.Errorf("all %d calls failed, and are left out", v.apart)
+	case v.due == 0:
 		return errors.New("no call was due")
 	}
 	return &TooFewError{s.q, v.due, s.need(), v.apart}
@@ -246,7 +255,7 @@ func (s SLO) tooFew(v *sloView) error {
 func (s SLO) detail(begin time.Duration, v *sloView, x float64) string {
 	text := fmt.Sprintf("%s is %s", s.metric, s.shown(x))
 	switch {
-	case v.open() > 0 && s.below:
+	case v.open() > 0 && s.below && !math.IsInf(x, 1):
 		text += " or more"
 	case v.open() > 0:
 		text += " or less"

@@ -66,8 +66,8 @@ loadgen capacity plan finds them. They change no exit code.
 
 Exit codes:
 0 every arm has a rate to rely on, and a capacity as precise as was asked, or carries what
---require asks; 1 an arm does not carry that; 3 it cannot be told in the budget, or the
-generator was the limit; 2 bad input, or a probe could not be made; 130 interrupted.`,
+--require asks; 1 an arm does not carry that; 3 it cannot be told in the budget, no rate
+held, or the generator or the machine was the limit; 2 bad input, or a probe could not be made; 130 interrupted.`,
 		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
   loadgen capacity mine.yaml --require 40000/s --format json

@@ -231,12 +231,19 @@ func judgeCapacity(f *capacity.File) error {
 // unanswered returns why an arm has no answer that is as precise as was asked, or "".
 func unanswered(a *capacity.Arm) string {
 	switch a.Verdict {
+	case capacity.GeneratorLimited, capacity.Undecided:
+		if machineBusy(a) {
+			return "has no answer on a machine that is busy with something else: close other programs"
+		}
+	}
+	switch a.Verdict {
 	case capacity.GeneratorLimited:
 		return "is generator-limited: the generator ran out before the target"
 	case capacity.HoldsThroughout:
 		return "was not seen to fail: raise --budget, or --from"
 	case capacity.FailsThroughout:
-		return "was not seen to hold: lower --from, or raise --budget"
+		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower --from",
+			perSecond(a.Fails))
 	case capacity.FailsNow:
 		return "fails at a rate that it held before: restart it, and begin with a higher --from"
 	case capacity.Undecided:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -85,12 +86,21 @@ func capacitySentence(a *capacity.Arm) string {
 			"it has not recovered from an overload", perSecond(a.Fails))
 	case capacity.GeneratorLimited:
 		if told == "" {
-			return "is generator-limited: no rate was confirmed, and more the generator cannot offer"
+			told = "no rate was confirmed"
+		} else {
+			told = "it " + told
 		}
-		return "is generator-limited: it " + told + ", and more the generator cannot offer"
+		if machineBusy(a) {
+			return "was not measured further: " + told + ", and at more the machine was busy with something else"
+		}
+		return "is generator-limited: " + told + ", and more the generator cannot offer"
 	}
 	return "is undecided: too few probes said anything of the target"
 }
+
+// machineBusy reports whether most of the probes that said nothing of the target were made
+// while the machine did something else.
+func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last, bench.NoisyMachine) }
 
 // capacityHalf returns where half of the visits hold.
 func capacityHalf(a *capacity.Arm) string {
@@ -141,9 +151,11 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 // probeLine returns what is printed of a probe once it has ended.
 func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	e := &p.Evidence
-	details := make([]string, len(p.Objectives))
-	for i, o := range p.Objectives {
-		details[i] = o.Detail
+	var details []string
+	for _, o := range p.Objectives {
+		if o.Judged || !p.Stopped { // of one that another has ended there is nothing to say
+			details = append(details, o.Detail)
+		}
 	}
 	long := p.Scheduled.Round(time.Millisecond).String()
 	if p.Stopped {

@@ -67,7 +67,7 @@ type Tally struct {
 	Visits int `json:"visits"`
 }
 
-// A Remark counts probes of a kind, and has the reason that the last of them gave.
+// A Remark counts probes of a kind, and has the last reason of the name that most of them gave.
 type Remark struct {
 	Probes int    `json:"probes"`
 	Last   string `json:"last,omitempty"`
@@ -173,37 +173,49 @@ func (a *armSearch) lowestFailed() float64 {
 
 // remark counts the probes that say less than others. A rate and those below it should be steady.
 func (a *armSearch) remark(r *Arm, below float64) {
+	var silent, spoiled, unsteady []string
 	for _, e := range a.evidence {
 		switch {
 		case !e.Telling():
-			r.Silent = Remark{r.Silent.Probes + 1, e.Limited}
+			silent = append(silent, e.Limited)
 			continue
 		case e.Met && e.Spoiled != "":
-			r.Spoiled = Remark{r.Spoiled.Probes + 1, e.Spoiled}
+			spoiled = append(spoiled, e.Spoiled)
 		}
 		if e.Rate <= below*(1+1e-9) && strings.HasPrefix(e.Spoiled, bench.NotStationary) {
-			r.Unsteady = Remark{r.Unsteady.Probes + 1, e.Spoiled}
+			unsteady = append(unsteady, e.Spoiled)
 		}
 	}
+	r.Silent, r.Spoiled, r.Unsteady = newRemark(silent), newRemark(spoiled), newRemark(unsteady)
 }
 
-// resource returns what ran out in most of the probes that failed: the part before the colon
-// names it, and the last probe that names it has the word.
-func (a *armSearch) resource() string {
-	counts, words := make(map[string]int), make(map[string]string)
+func newRemark(reasons []string) Remark { return Remark{len(reasons), mostNamed(reasons)} }
+
+// mostNamed returns the last of the texts with the name that most of them have: a name stands
+// before the colon. Of names that come up equally often it is the one that did so first.
+func mostNamed(texts []string) string {
+	counts, last := make(map[string]int), make(map[string]string)
 	best := ""
-	for _, e := range a.evidence {
-		if e.Resource == "" || !e.Failed() {
-			continue
-		}
-		name, _, _ := strings.Cut(e.Resource, ":")
+	for _, text := range texts {
+		name, _, _ := strings.Cut(text, ":")
 		counts[name]++
-		words[name] = e.Resource
+		last[name] = text
 		if counts[name] > counts[best] {
 			best = name
 		}
 	}
-	return words[best]
+	return last[best]
+}
+
+// resource returns what ran out in most of the probes that failed.
+func (a *armSearch) resource() string {
+	var names []string
+	for _, e := range a.evidence {
+		if e.Resource != "" && e.Failed() {
+			names = append(names, e.Resource)
+		}
+	}
+	return mostNamed(names)
 }
 
 // taken is 1 minus the ratio of capacities. Its interval is put together from the two of them
