@@ -54,8 +54,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
-
-	"github.com/loadgen-go/loadgen/observable/internal/clock"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // An Exporter takes ended spans, encoded.
@@ -99,7 +98,6 @@ type Options struct {
 	// Limits bound what one span holds, as sdktrace.WithRawSpanLimits does: a
 	// negative one is none. Nil is sdktrace.NewSpanLimits(), which takes limits
 	// from the OTEL_SPAN_*, OTEL_EVENT_* and OTEL_LINK_* environment variables.
-	// Attributes of a span are looked through one by one: thousands are slow.
 	Limits *sdktrace.SpanLimits
 	// IDGenerator makes the ids of spans. Nil makes random ones, without the cost
 	// of asking it.
@@ -117,6 +115,9 @@ type Options struct {
 	// room in advance, so that up to an eighth may stay empty. What is being
 	// exported comes on top, up to as much again.
 	BufferBytes int
+	// WithoutPanicRecording makes End leave panics alone, as the SDK's option of that
+	// name: a span that ends in one has no event for it.
+	WithoutPanicRecording bool
 	// NoReuse allocates a record for every span instead of taking one from the
 	// pool: the control that shows what reuse alone is worth.
 	NoReuse bool
@@ -167,8 +168,8 @@ type Provider struct {
 	over      atomic.Bool         // the processors have been shut down
 
 	pool   sync.Pool
-	plain  *anchor       // of spans without trace state
-	offset atomic.Int64  // wall clock minus monotonic clock, in ns
+	plain  *anchor // of spans without trace state
+	clock  atomic.Pointer[reading]
 	shards int           // of each tracer, a power of two
 	stale  atomic.Uint64 // operations that did nothing
 
@@ -220,13 +221,18 @@ func New(opts Options) (*Provider, error) {
 	p.normalise = len(opts.Processors) > 0 || p.limits.AttributeValueLengthLimit < math.MaxInt
 	p.employ()
 	p.pool.New = func() any { return newRecord(p) }
-	p.setClock(time.Now())
-	go p.export()
+	p.clock.Store(newReading(time.Now()))
+	if opts.Exporter != nil {
+		go p.export()
+	} else {
+		close(p.done)
+	}
 	return p, nil
 }
 
 // Tracer implements [trace.TracerProvider]. One scope has one tracer. An empty
-// name is replaced by the SDK's.
+// name is replaced by the SDK's. After Shutdown, tracers do nothing, as the SDK's; those
+// that were taken before go on, and their spans are dropped.
 func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	c := trace.NewTracerConfig(opts...)
 	if name == "" {
@@ -240,12 +246,12 @@ func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return noop.NewTracerProvider().Tracer(name, opts...)
+	}
 	t, ok := p.tracers[scope]
 	if !ok {
 		t = newTracer(p, scope)
-		for i := range t.shards {
-			t.shards[i].closed = p.closed
-		}
 		p.tracers[scope] = t
 	}
 	return t
@@ -349,9 +355,3 @@ func (p *Provider) put(r *record) {
 	r.reset()
 	p.pool.Put(r)
 }
-
-// setClock takes both clocks from one reading: between two, a goroutine may be
-// preempted for milliseconds. Spans are timed by the monotonic clock alone; the export
-// loop renews the offset to the wall clock, so that a long-lived process follows its
-// corrections.
-func (p *Provider) setClock(now time.Time) { p.offset.Store(now.UnixNano() - int64(clock.Of(now))) }
