@@ -24,6 +24,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
@@ -413,5 +415,57 @@ func TestCountingPooledSpansAllocatesNothing(t *testing.T) {
 	})
 	if allocs > 1 && !raceEnabled {
 		t.Errorf("%v allocations a span, want 1", allocs)
+	}
+}
+
+// The SDK's exporter returns an error for a warning of the collector, too.
+func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		partial  *coltrace.ExportTracePartialSuccess
+		exported uint64
+	}{
+		{"a warning", &coltrace.ExportTracePartialSuccess{ErrorMessage: "slow down"}, 5},
+		{"three rejected", &coltrace.ExportTracePartialSuccess{RejectedSpans: 3, ErrorMessage: "too old"}, 2},
+		{"more than there were", &coltrace.ExportTracePartialSuccess{RejectedSpans: 30}, 0},
+	} {
+		for _, pooled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s pooled=%v", tc.name, pooled), func(t *testing.T) {
+				body, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: tc.partial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "application/x-protobuf")
+					_, _ = w.Write(body)
+				}))
+				defer server.Close()
+				setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
+				l := setup(t, lifecycle.Options{Pooled: pooled})
+				end(l.TracerProvider, 5)
+				err = l.Shutdown(context.Background())
+				want := lifecycle.Counts{Started: 5, Ended: 5, Exported: tc.exported, Failed: 5 - tc.exported}
+				if c := l.Counts(); c != want {
+					t.Errorf("%+v, want %+v", c, want)
+				}
+				if want.Failed > 0 {
+					wantAll(t, err, fmt.Sprintf("%d of 5 spans were lost", want.Failed))
+				}
+			})
+		}
+	}
+}
+
+func TestAFlushKeepsToItsDeadline(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close() // nobody listens
+	for _, pooled := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
+			l := setup(t, lifecycle.Options{Pooled: pooled, Timeout: time.Second})
+			end(l.TracerProvider, 1)
+			wantAll(t, l.ForceFlush(context.Background()), "connection refused")
+			_ = l.Shutdown(context.Background())
+		})
 	}
 }

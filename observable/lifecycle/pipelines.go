@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
@@ -143,12 +144,51 @@ type exit struct {
 
 func (e exit) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
-	if err != nil {
-		e.to.failed.Add(uint64(len(spans)))
-	} else {
-		e.to.exported.Add(uint64(len(spans)))
-	}
+	failed := failures(err, len(spans))
+	e.to.failed.Add(uint64(failed))
+	e.to.exported.Add(uint64(len(spans) - failed))
 	return err
+}
+
+// failures returns how many of n spans were not exported. An exporter of OTLP returns an
+// error, too, for a warning of the collector, and when it rejects some of them.
+func failures(err error, n int) int {
+	if err == nil {
+		return 0
+	}
+	if rejected, ok := partial(err); ok {
+		return int(min(max(rejected, 0), int64(n)))
+	}
+	return n
+}
+
+// partial returns how many spans err says were rejected, if it says nothing else. The type
+// that says so is internal to each of the exporters, and has this name and field in all.
+func partial(err error) (rejected int64, ok bool) {
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapped.Unwrap(); inner != nil {
+			return partial(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			n, ok := partial(inner)
+			if !ok {
+				return 0, false
+			}
+			rejected = max(rejected, n)
+		}
+		return rejected, true
+	}
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Struct || v.Type().Name() != "PartialSuccess" {
+		return 0, false
+	}
+	items := v.FieldByName("RejectedItems")
+	if !items.IsValid() || !items.CanInt() {
+		return 0, false
+	}
+	return items.Int(), true
 }
 
 // pooledSpans is a provider of pooled spans before an exporter that queues them.
