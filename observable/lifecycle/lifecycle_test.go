@@ -259,6 +259,8 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			"RESOURCE_ATTRIBUTES=a", "SDK_DISABLED=yes"},
 			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`, `OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
 				`OTEL_RESOURCE_ATTRIBUTES is "a": want key=value`, `OTEL_SDK_DISABLED is "yes"`}},
+		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml", "TRACES_SAMPLER=parentbased_jaeger_remote"},
+			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318", "EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
 			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
 		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
@@ -359,10 +361,11 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 
 func TestPropagators(t *testing.T) {
 	for value, want := range map[string][]string{
-		"":                        {"baggage", "traceparent", "tracestate"},
-		"tracecontext":            {"traceparent", "tracestate"},
-		"baggage, tracecontext, ": {"baggage", "traceparent", "tracestate"},
-		"none":                    {},
+		"":                          {"baggage", "traceparent", "tracestate"},
+		"tracecontext":              {"traceparent", "tracestate"},
+		"baggage, tracecontext, ":   {"baggage", "traceparent", "tracestate"},
+		"TraceContext,tracecontext": {"traceparent", "tracestate"},
+		"none":                      {},
 	} {
 		setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
 		l := setup(t, lifecycle.Options{})
@@ -373,6 +376,20 @@ func TestPropagators(t *testing.T) {
 		}
 		shutdown(t, l)
 	}
+}
+
+func TestADelayOfNothingIsLegal(t *testing.T) {
+	setenv(t, "TRACES_EXPORTER=test", "BSP_SCHEDULE_DELAY=0")
+	synctest.Test(t, func(t *testing.T) {
+		opened = &exporter{}
+		l := setup(t, lifecycle.Options{})
+		end(l.TracerProvider, 5)
+		time.Sleep(time.Second)
+		if n := opened.spans.Load(); n != 5 {
+			t.Errorf("%d spans were exported, want 5", n)
+		}
+		shutdown(t, l)
+	})
 }
 
 func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {

@@ -67,6 +67,15 @@ type Exporter interface {
 	// The context ends after Options.Timeout, and when Shutdown gives up. Given it,
 	// or one derived from it, ForceFlush and Shutdown of the same provider fail at
 	// once: they would wait for the export that calls them.
+	//
+	// An exporter may have three more methods, of which the provider calls those that
+	// it finds. ForceFlush(context.Context) error is for one that keeps spans after
+	// Export has returned: they are counted as handed over, not as exported, and the
+	// provider's ForceFlush waits for it. Shutdown(context.Context) error is called
+	// once, by the provider's Shutdown, after the last Export unless its context
+	// ended first. Both get at most Options.Timeout if their context has no deadline.
+	// Watch() func() error is called before the first of them: the function that it
+	// returns is asked at the end why spans were lost since.
 	Export(ctx context.Context, request []byte, n int) error
 }
 
@@ -146,13 +155,14 @@ func (o *Options) check() error {
 }
 
 // Counts are the spans that a [Provider] with an exporter was given to export.
-// Ended = Exported + Failed + Dropped + those that wait in buffers.
+// Ended = Exported + HandedOver + Failed + Dropped + those that wait in buffers.
 type Counts struct {
-	Ended    uint64 // sampled spans that were ended
-	Exported uint64 // taken by the exporter
-	Failed   uint64 // refused by the exporter
-	Dropped  uint64 // found a full buffer, or a provider that was shut down
-	Stale    uint64 // operations on spans that had ended, which did nothing
+	Ended      uint64 // sampled spans that were ended
+	Exported   uint64 // by the exporter
+	HandedOver uint64 // to an exporter that keeps them, and knows what became of them
+	Failed     uint64 // refused by the exporter
+	Dropped    uint64 // found a full buffer, or a provider that was shut down
+	Stale      uint64 // operations on spans that had ended, which did nothing
 }
 
 // A Provider is a [trace.TracerProvider] of reused spans. [New] starts one,
@@ -183,6 +193,7 @@ type Provider struct {
 	wake     chan struct{}
 	stop     chan struct{}
 	done     chan struct{} // closed when the export loop has ended
+	released chan struct{} // closed when the exporter has been shut down
 	exported atomic.Uint64
 	failed   atomic.Uint64
 }
@@ -215,6 +226,8 @@ func New(opts Options) (*Provider, error) {
 		wake:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
+
+		released: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithValue(context.Background(), exporting{p}, true))
 	p.plain = &anchor{provider: p}
@@ -271,6 +284,9 @@ func (p *Provider) all() []*Tracer {
 // Counts tells what became of the spans so far.
 func (p *Provider) Counts() Counts {
 	c := Counts{Exported: p.exported.Load(), Failed: p.failed.Load(), Stale: p.stale.Load()}
+	if _, keeps := p.opts.Exporter.(flusher); keeps {
+		c.Exported, c.HandedOver = 0, c.Exported
+	}
 	for _, t := range p.all() {
 		for i := range t.shards {
 			s := &t.shards[i]
@@ -284,13 +300,14 @@ func (p *Provider) Counts() Counts {
 }
 
 // ForceFlush exports every span that ended before the call, and flushes the
-// processors. The error is that of ctx, if it ended first, and those of the
+// processors and the exporter. The error is that of ctx, if it ended first, and those of the
 // processors and of the exports that failed meanwhile, joined. Errors of exports
 // that nobody waits for go to [otel.Handle].
 func (p *Provider) ForceFlush(ctx context.Context) error {
 	if err := p.refuse(ctx, "ForceFlush"); err != nil {
 		return err
 	}
+	lost := p.watch()
 	w := &waiter{flushed: make(chan struct{}, 1)}
 	p.mu.Lock()
 	p.waiters = append(p.waiters, w)
@@ -302,10 +319,11 @@ func (p *Provider) ForceFlush(ctx context.Context) error {
 			errs = append(errs, sp.ForceFlush(ctx))
 		}
 	}
-	return errors.Join(append(errs, p.wait(ctx, w))...)
+	errs = append(errs, p.wait(ctx, w), p.flushExporter(ctx))
+	return withLoss(errors.Join(errs...), lost)
 }
 
-// Shutdown exports what waits, shuts the processors down, once, and ends the
+// Shutdown exports what waits, shuts the processors and the exporter down, once, and ends the
 // provider. Spans that end later are dropped, and counted; processors are not
 // told of them. If ctx ends first, Shutdown gives up and cancels the
 // context of the export that runs, and of those that remain. Errors are those of
@@ -315,9 +333,11 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	if err := p.refuse(ctx, "Shutdown"); err != nil {
 		return err
 	}
+	lost := p.watch()
 	w := &waiter{}
 	p.mu.Lock()
-	if !p.closed {
+	first := !p.closed
+	if first {
 		p.closed = true
 		for _, t := range p.tracers {
 			t.close()
@@ -332,11 +352,12 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 			errs = append(errs, sp.Shutdown(ctx))
 		}
 	}
-	err := p.wait(ctx, w)
+	errs = append(errs, p.wait(ctx, w))
 	if ctx.Err() != nil {
 		p.cancel()
 	}
-	return errors.Join(append(errs, err)...)
+	errs = append(errs, p.release(ctx, first))
+	return withLoss(errors.Join(errs...), lost)
 }
 
 // get returns a record that nobody else has.

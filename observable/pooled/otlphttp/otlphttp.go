@@ -238,7 +238,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 		ready, left := e.out >= mark, e.left
 		e.mu.Unlock()
 		if ready {
-			return e.Lost(before)
+			return e.lostSince(before)
 		}
 		select {
 		case <-left:
@@ -273,12 +273,17 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	e.cancel()
 	e.client.CloseIdleConnections()
-	return e.Lost(before)
+	return e.lostSince(before)
 }
 
-// Lost returns why spans were last refused or dropped, or nil if none were since the
-// counts were as before.
-func (e *Exporter) Lost(before Counts) error {
+// Watch returns a function that returns why spans were last refused or dropped since, or
+// nil if none were. A provider calls it.
+func (e *Exporter) Watch() (lost func() error) {
+	before := e.Counts()
+	return func() error { return e.lostSince(before) }
+}
+
+func (e *Exporter) lostSince(before Counts) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.counts.Refused == before.Refused && e.counts.Dropped == before.Dropped {
