@@ -19,6 +19,14 @@
 // id generators and span processors. It has no tasks of runtime/trace, and none of
 // the SDK's experimental metrics about itself.
 //
+// # Differences
+//
+// A handle is a [sdktrace.ReadOnlySpan] only if there are processors: without them
+// nobody may ask, and it would not fit into 64 bytes. A span that is larger than
+// Options.BufferBytes is dropped and counted, since the buffers are what bounds the
+// memory of the provider. Processors are set by Options alone: those that came later
+// would have to be told of spans that they did not see start.
+//
 // # Processors
 //
 // A processor may keep what it is given, so a span that one has seen is not reused,
