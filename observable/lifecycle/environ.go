@@ -31,7 +31,7 @@ type environ struct {
 	propagator      propagation.TextMapPropagator
 	resource        *resource.Resource
 	sampler         sdktrace.Sampler // nil is the default
-	delay           time.Duration    // between exports; 0 is the default
+	delay           time.Duration    // between exports, at least 1 ms; 0 is the default
 	otlp            otlphttp.Options
 }
 
@@ -84,6 +84,9 @@ func readEnviron(opts *Options) (*environ, error) {
 	default:
 		r.wrong("OTEL_SDK_DISABLED", "true or false")
 	}
+	if name := "OTEL_CONFIG_FILE"; r.get(name) != "" {
+		r.wrong(name, "it unset: Setup reads no file, and the specification has one win over all other variables")
+	}
 	env.propagator = r.propagators()
 	env.resource = r.resource(opts)
 	env.sampler = r.sampler()
@@ -123,7 +126,12 @@ func (r *reader) batches() time.Duration {
 		r.wrong("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", fmt.Sprintf("at most OTEL_BSP_MAX_QUEUE_SIZE, %d", limit))
 	}
 	r.number("OTEL_BSP_EXPORT_TIMEOUT", 0, math.MaxInt32)
-	return time.Duration(r.number("OTEL_BSP_SCHEDULE_DELAY", 1, math.MaxInt32)) * time.Millisecond
+	const delay = "OTEL_BSP_SCHEDULE_DELAY"
+	n := r.number(delay, 0, math.MaxInt32)
+	if n == 0 && r.get(delay) == "0" {
+		n = 1 // with 0, the SDK's batch processor would spin
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 // otlp reads where spans go. Over gRPC, the exporter's own checks must do.
@@ -154,8 +162,14 @@ func (r *reader) protocol(signal string, want ...string) string {
 func (r *reader) propagators() propagation.TextMapPropagator {
 	const name = "OTEL_PROPAGATORS"
 	var all []propagation.TextMapPropagator
+	seen := map[string]bool{}
 	for _, p := range strings.Split(cmp.Or(r.get(name), "tracecontext,baggage"), ",") {
-		switch strings.TrimSpace(p) {
+		p = strings.ToLower(strings.TrimSpace(p))
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		switch p {
 		case "tracecontext":
 			all = append(all, propagation.TraceContext{})
 		case "baggage":
@@ -200,6 +214,9 @@ func (r *reader) sampler() sdktrace.Sampler {
 	kind, parentBased := strings.CutPrefix(strings.ToLower(r.get(name)), "parentbased_")
 	var s sdktrace.Sampler
 	switch {
+	case kind == "jaeger_remote" || kind == "xray" && !parentBased:
+		r.wrong(name, "a sampler that Setup has: always_on, always_off or traceidratio, or one of them after parentbased_")
+		return nil
 	case kind == "" && !parentBased, kind == "always_on" && parentBased:
 		return nil
 	case kind == "always_on":

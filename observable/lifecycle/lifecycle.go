@@ -55,7 +55,7 @@ type Options struct {
 	// program took from package otel before the first such Setup stays with that
 	// one: the API delegates only once.
 	Global bool
-	// Timeout bounds a Shutdown whose context has no deadline; 0 is 10 s.
+	// Timeout bounds a ForceFlush and a Shutdown whose context has no deadline; 0 is 10 s.
 	Timeout time.Duration
 }
 
@@ -184,9 +184,20 @@ func (l *Lifecycle) Counts() Counts {
 	return l.spans.Counts()
 }
 
-// ForceFlush exports all spans that have ended, and the metrics.
+// ForceFlush exports all spans that have ended, and the metrics, at the latest until ctx
+// or Options.Timeout ends.
 func (l *Lifecycle) ForceFlush(ctx context.Context) error {
+	ctx, cancel := l.bounded(ctx)
+	defer cancel()
 	return l.each(func(f flusher) error { return f.ForceFlush(ctx) })
+}
+
+// bounded gives ctx a deadline, unless it has one.
+func (l *Lifecycle) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, l.timeout)
 }
 
 func (l *Lifecycle) each(do func(flusher) error) error {
@@ -206,11 +217,8 @@ func (l *Lifecycle) each(do func(flusher) error) error {
 // the same.
 func (l *Lifecycle) Shutdown(ctx context.Context) error {
 	l.once.Do(func() {
-		if _, ok := ctx.Deadline(); !ok {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, l.timeout)
-			defer cancel()
-		}
+		ctx, cancel := l.bounded(ctx)
+		defer cancel()
 		l.restore()
 		l.err = l.each(func(f flusher) error { return f.Shutdown(ctx) })
 		if l.spans != nil {

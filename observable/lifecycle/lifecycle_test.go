@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +25,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
@@ -257,6 +260,8 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			"RESOURCE_ATTRIBUTES=a", "SDK_DISABLED=yes"},
 			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`, `OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
 				`OTEL_RESOURCE_ATTRIBUTES is "a": want key=value`, `OTEL_SDK_DISABLED is "yes"`}},
+		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml", "TRACES_SAMPLER=parentbased_jaeger_remote"},
+			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318", "EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
 			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
 		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
@@ -357,10 +362,11 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 
 func TestPropagators(t *testing.T) {
 	for value, want := range map[string][]string{
-		"":                        {"baggage", "traceparent", "tracestate"},
-		"tracecontext":            {"traceparent", "tracestate"},
-		"baggage, tracecontext, ": {"baggage", "traceparent", "tracestate"},
-		"none":                    {},
+		"":                          {"baggage", "traceparent", "tracestate"},
+		"tracecontext":              {"traceparent", "tracestate"},
+		"baggage, tracecontext, ":   {"baggage", "traceparent", "tracestate"},
+		"TraceContext,tracecontext": {"traceparent", "tracestate"},
+		"none":                      {},
 	} {
 		setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
 		l := setup(t, lifecycle.Options{})
@@ -371,6 +377,20 @@ func TestPropagators(t *testing.T) {
 		}
 		shutdown(t, l)
 	}
+}
+
+func TestADelayOfNothingIsLegal(t *testing.T) {
+	setenv(t, "TRACES_EXPORTER=test", "BSP_SCHEDULE_DELAY=0")
+	synctest.Test(t, func(t *testing.T) {
+		opened = &exporter{}
+		l := setup(t, lifecycle.Options{})
+		end(l.TracerProvider, 5)
+		time.Sleep(time.Second)
+		if n := opened.spans.Load(); n != 5 {
+			t.Errorf("%d spans were exported, want 5", n)
+		}
+		shutdown(t, l)
+	})
 }
 
 func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {
@@ -413,5 +433,76 @@ func TestCountingPooledSpansAllocatesNothing(t *testing.T) {
 	})
 	if allocs > 1 && !raceEnabled {
 		t.Errorf("%v allocations a span, want 1", allocs)
+	}
+}
+
+// The SDK's exporter returns an error for a warning of the collector, too.
+func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		partial  *coltrace.ExportTracePartialSuccess
+		exported uint64
+	}{
+		{"a warning", &coltrace.ExportTracePartialSuccess{ErrorMessage: "slow down"}, 5},
+		{"three rejected", &coltrace.ExportTracePartialSuccess{RejectedSpans: 3, ErrorMessage: "too old"}, 2},
+		{"more than there were", &coltrace.ExportTracePartialSuccess{RejectedSpans: 30}, 0},
+	} {
+		for _, pooled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s pooled=%v", tc.name, pooled), func(t *testing.T) {
+				partial := proto.CloneOf(tc.partial)
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: partial})
+					if n := spansIn(t, r); partial.RejectedSpans <= 5 { // else it is wrong on purpose
+						partial.RejectedSpans -= min(n, partial.RejectedSpans) // for the next request
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					w.Header().Set("Content-Type", "application/x-protobuf")
+					_, _ = w.Write(body)
+				}))
+				defer server.Close()
+				setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
+				l := setup(t, lifecycle.Options{Pooled: pooled})
+				end(l.TracerProvider, 5)
+				err := l.Shutdown(context.Background())
+				want := lifecycle.Counts{Started: 5, Ended: 5, Exported: tc.exported, Failed: 5 - tc.exported}
+				if c := l.Counts(); c != want {
+					t.Errorf("%+v, want %+v", c, want)
+				}
+				if want.Failed > 0 {
+					wantAll(t, err, fmt.Sprintf("%d of 5 spans were lost", want.Failed))
+				}
+			})
+		}
+	}
+}
+
+// spansIn returns the number of spans in a request: with shards, five may come in several.
+func spansIn(t *testing.T, r *http.Request) (n int64) {
+	body, err := io.ReadAll(r.Body)
+	var m coltrace.ExportTraceServiceRequest
+	if err := errors.Join(err, proto.Unmarshal(body, &m)); err != nil {
+		t.Error(err)
+	}
+	for _, rs := range m.ResourceSpans {
+		for _, ss := range rs.ScopeSpans {
+			n += int64(len(ss.Spans))
+		}
+	}
+	return n
+}
+
+func TestAFlushKeepsToItsDeadline(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close() // nobody listens
+	for _, pooled := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
+			l := setup(t, lifecycle.Options{Pooled: pooled, Timeout: time.Second})
+			end(l.TracerProvider, 1)
+			wantAll(t, l.ForceFlush(context.Background()), "connection refused")
+			_ = l.Shutdown(context.Background())
+		})
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -20,6 +22,7 @@ import (
 type parts struct {
 	resource *resource.Resource
 	sampler  sdktrace.Sampler
+	delay    time.Duration         // between exports; 0 is the default
 	spans    sdktrace.SpanExporter // of the SDK
 	reader   sdkmetric.Reader
 	pooled   *pooledSpans
@@ -28,7 +31,7 @@ type parts struct {
 // open opens the exporters, or none of them. It adds to wrong, which is known of
 // the options and the environment so far, what they say is wrong.
 func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
-	p := &parts{resource: env.resource, sampler: env.sampler}
+	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay}
 	errs := []error{wrong}
 	if wrong == nil && opts.Pooled {
 		p.pooled, err = openPooled(opts, env)
@@ -96,8 +99,12 @@ func newSDKSpans(p *parts) *sdkSpans {
 		opts = append(opts, sdktrace.WithSampler(p.sampler))
 	}
 	if !autoexport.IsNoneSpanExporter(p.spans) {
+		var batch []sdktrace.BatchSpanProcessorOption
+		if p.delay > 0 {
+			batch = append(batch, sdktrace.WithBatchTimeout(p.delay))
+		}
 		// The count comes first, so that no span is exported before it is counted.
-		opts = append(opts, sdktrace.WithSpanProcessor(entry{s}), sdktrace.WithBatcher(exit{p.spans, s}))
+		opts = append(opts, sdktrace.WithSpanProcessor(entry{s}), sdktrace.WithBatcher(exit{p.spans, s}, batch...))
 	}
 	s.TracerProvider = sdktrace.NewTracerProvider(opts...)
 	return s
@@ -143,12 +150,51 @@ type exit struct {
 
 func (e exit) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
-	if err != nil {
-		e.to.failed.Add(uint64(len(spans)))
-	} else {
-		e.to.exported.Add(uint64(len(spans)))
-	}
+	failed := failures(err, len(spans))
+	e.to.failed.Add(uint64(failed))
+	e.to.exported.Add(uint64(len(spans) - failed))
 	return err
+}
+
+// failures returns how many of n spans were not exported. An exporter of OTLP returns an
+// error, too, for a warning of the collector, and when it rejects some of them.
+func failures(err error, n int) int {
+	if err == nil {
+		return 0
+	}
+	if rejected, ok := partial(err); ok {
+		return int(min(max(rejected, 0), int64(n)))
+	}
+	return n
+}
+
+// partial returns how many spans err says were rejected, if it says nothing else. The type
+// that says so is internal to each of the exporters, and has this name and field in all.
+func partial(err error) (rejected int64, ok bool) {
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapped.Unwrap(); inner != nil {
+			return partial(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			n, ok := partial(inner)
+			if !ok {
+				return 0, false
+			}
+			rejected = max(rejected, n)
+		}
+		return rejected, true
+	}
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Struct || v.Type().Name() != "PartialSuccess" {
+		return 0, false
+	}
+	items := v.FieldByName("RejectedItems")
+	if !items.IsValid() || !items.CanInt() {
+		return 0, false
+	}
+	return items.Int(), true
 }
 
 // pooledSpans is a provider of pooled spans before an exporter that queues them.
@@ -184,26 +230,10 @@ func openPooled(opts *Options, env *environ) (*pooledSpans, error) {
 }
 
 func (s *pooledSpans) ForceFlush(ctx context.Context) error {
-	return s.each(func(f flusher) error { return f.ForceFlush(ctx) })
+	return s.provider.ForceFlush(ctx)
 }
 
-func (s *pooledSpans) Shutdown(ctx context.Context) error {
-	return s.each(func(f flusher) error { return f.Shutdown(ctx) })
-}
-
-// each does what empties the provider and then the exporter. The error includes why the
-// endpoint refused spans before the exporter was asked to wait for them.
-func (s *pooledSpans) each(do func(flusher) error) error {
-	if s.exporter == nil {
-		return do(s.provider)
-	}
-	before := s.exporter.Counts()
-	err := errors.Join(do(s.provider), do(s.exporter))
-	if lost := s.exporter.Lost(before); !errors.Is(err, lost) {
-		err = errors.Join(err, lost)
-	}
-	return err
-}
+func (s *pooledSpans) Shutdown(ctx context.Context) error { return s.provider.Shutdown(ctx) }
 
 func (s *pooledSpans) Counts() Counts {
 	if s.exporter == nil {

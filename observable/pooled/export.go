@@ -120,7 +120,6 @@ func (p *Provider) export() {
 		select {
 		case <-p.wake:
 		case <-tick.C:
-			p.setClock(time.Now())
 		case <-p.stop:
 			stopped = true
 		}

@@ -62,7 +62,7 @@ func TestEverySpanIsCounted(t *testing.T) {
 				_, late = p.Tracer("a new tracer").Start(context.Background(), "after Shutdown")
 				late.End()
 				got := p.Counts()
-				if got.Ended != spans+2 || got.Ended != got.Exported+got.Failed+got.Dropped ||
+				if got.Ended != spans+1 || got.Ended != got.Exported+got.Failed+got.Dropped ||
 					int(got.Exported) != c.spans || len(c.all()) != c.spans || !tc.check(got) {
 					t.Errorf("counts %+v, %d collected", got, c.spans)
 				}

@@ -39,6 +39,16 @@ func (m *model) set(kv attribute.KeyValue) {
 	m.attributes = append(m.attributes, kv)
 }
 
+// limits are those of the spans and of the models: few, so that they are met.
+var limits = sdktrace.SpanLimits{AttributeValueLengthLimit: -1, AttributeCountLimit: 100, EventCountLimit: 5, LinkCountLimit: 3,
+	AttributePerEventCountLimit: 10, AttributePerLinkCountLimit: 10}
+
+// event adds an event, in the place of the oldest if there are too many.
+func (m *model) event(name string) {
+	m.events = append(m.events, name)
+	m.events = m.events[max(0, len(m.events)-limits.EventCountLimit):]
+}
+
 // A play drives a provider and the models of its spans. Handles are never thrown
 // away, so that most of those used are stale.
 type play struct {
@@ -89,17 +99,17 @@ func (p *play) touch(m *model, step, which byte) {
 		change = func() { m.set(kv) }
 	case 5:
 		m.handle.AddEvent(text, trace.WithAttributes(kv))
-		change = func() { m.events = append(m.events, text) }
+		change = func() { m.event(text) }
 	case 6:
 		m.handle.AddLink(trace.Link{SpanContext: m.handle.SpanContext()})
-		change = func() { m.links++ }
+		change = func() { m.links = min(m.links+1, limits.LinkCountLimit) }
 	case 7:
 		code := codes.Code(step / 10 % 3)
 		m.handle.SetStatus(code, text)
 		change = func() { m.status = max(m.status, code) }
 	case 8:
 		m.handle.RecordError(errors.New(text))
-		change = func() { m.events = append(m.events, "exception") }
+		change = func() { m.event("exception") }
 	case 9:
 		m.handle.End()
 	}
@@ -158,7 +168,13 @@ func FuzzHandles(f *testing.F) {
 		}
 		f.Add(mode, seed)
 	}
+	full := []byte{0, 0} // more events and links than there may be
+	for range 129 {
+		full = append(full, 8, 0, 6, 0)
+	}
+	f.Add(byte(0), append(full, 9, 0))
 	f.Fuzz(func(t *testing.T, mode byte, steps []byte) {
+		steps = steps[:min(len(steps), 4096)] // lest an input takes long to run and to minimise
 		c, recorder := &collector{}, tracetest.NewSpanRecorder()
 		var seen tracetest.SpanStubs
 		exporter := exporting(func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
@@ -171,7 +187,7 @@ func FuzzHandles(f *testing.F) {
 		borrows := &borrower{hooks{end: func(s sdktrace.ReadOnlySpan) { _ = exporter(context.Background(), []sdktrace.ReadOnlySpan{s}) }}}
 		looking := [][]sdktrace.SpanProcessor{nil, {recorder}, {borrows},
 			{pooled.NewBatch(copies{exporter}, sdktrace.WithMaxExportBatchSize(4), sdktrace.WithBlocking())}}[mode%4]
-		p, err := pooled.New(pooled.Options{Exporter: c, BufferBytes: 16 << 20, Processors: looking})
+		p, err := pooled.New(pooled.Options{Exporter: c, BufferBytes: 16 << 20, Processors: looking, Limits: &limits})
 		if err != nil {
 			t.Fatal(err)
 		}

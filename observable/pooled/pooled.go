@@ -19,6 +19,14 @@
 // id generators and span processors. It has no tasks of runtime/trace, and none of
 // the SDK's experimental metrics about itself.
 //
+// # Differences
+//
+// A handle is a [sdktrace.ReadOnlySpan] only if there are processors: without them
+// nobody may ask, and it would not fit into 64 bytes. A span that is larger than
+// Options.BufferBytes is dropped and counted, since the buffers are what bounds the
+// memory of the provider. Processors are set by Options alone: those that came later
+// would have to be told of spans that they did not see start.
+//
 // # Processors
 //
 // A processor may keep what it is given, so a span that one has seen is not reused,
@@ -54,8 +62,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
-
-	"github.com/loadgen-go/loadgen/observable/internal/clock"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // An Exporter takes ended spans, encoded.
@@ -68,6 +75,15 @@ type Exporter interface {
 	// The context ends after Options.Timeout, and when Shutdown gives up. Given it,
 	// or one derived from it, ForceFlush and Shutdown of the same provider fail at
 	// once: they would wait for the export that calls them.
+	//
+	// An exporter may have three more methods, of which the provider calls those that
+	// it finds. ForceFlush(context.Context) error is for one that keeps spans after
+	// Export has returned: they are counted as handed over, not as exported, and the
+	// provider's ForceFlush waits for it. Shutdown(context.Context) error is called
+	// once, by the provider's Shutdown, after the last Export unless its context
+	// ended first. Both get at most Options.Timeout if their context has no deadline.
+	// Watch() func() error is called before the first of them: the function that it
+	// returns is asked at the end why spans were lost since.
 	Export(ctx context.Context, request []byte, n int) error
 }
 
@@ -99,7 +115,6 @@ type Options struct {
 	// Limits bound what one span holds, as sdktrace.WithRawSpanLimits does: a
 	// negative one is none. Nil is sdktrace.NewSpanLimits(), which takes limits
 	// from the OTEL_SPAN_*, OTEL_EVENT_* and OTEL_LINK_* environment variables.
-	// Attributes of a span are looked through one by one: thousands are slow.
 	Limits *sdktrace.SpanLimits
 	// IDGenerator makes the ids of spans. Nil makes random ones, without the cost
 	// of asking it.
@@ -117,6 +132,9 @@ type Options struct {
 	// room in advance, so that up to an eighth may stay empty. What is being
 	// exported comes on top, up to as much again.
 	BufferBytes int
+	// WithoutPanicRecording makes End leave panics alone, as the SDK's option of that
+	// name: a span that ends in one has no event for it.
+	WithoutPanicRecording bool
 	// NoReuse allocates a record for every span instead of taking one from the
 	// pool: the control that shows what reuse alone is worth.
 	NoReuse bool
@@ -145,13 +163,14 @@ func (o *Options) check() error {
 }
 
 // Counts are the spans that a [Provider] with an exporter was given to export.
-// Ended = Exported + Failed + Dropped + those that wait in buffers.
+// Ended = Exported + HandedOver + Failed + Dropped + those that wait in buffers.
 type Counts struct {
-	Ended    uint64 // sampled spans that were ended
-	Exported uint64 // taken by the exporter
-	Failed   uint64 // refused by the exporter
-	Dropped  uint64 // found a full buffer, or a provider that was shut down
-	Stale    uint64 // operations on spans that had ended, which did nothing
+	Ended      uint64 // sampled spans that were ended
+	Exported   uint64 // by the exporter
+	HandedOver uint64 // to an exporter that keeps them, and knows what became of them
+	Failed     uint64 // refused by the exporter
+	Dropped    uint64 // found a full buffer, or a provider that was shut down
+	Stale      uint64 // operations on spans that had ended, which did nothing
 }
 
 // A Provider is a [trace.TracerProvider] of reused spans. [New] starts one,
@@ -167,8 +186,8 @@ type Provider struct {
 	over      atomic.Bool         // the processors have been shut down
 
 	pool   sync.Pool
-	plain  *anchor       // of spans without trace state
-	offset atomic.Int64  // wall clock minus monotonic clock, in ns
+	plain  *anchor // of spans without trace state
+	clock  atomic.Pointer[reading]
 	shards int           // of each tracer, a power of two
 	stale  atomic.Uint64 // operations that did nothing
 
@@ -182,6 +201,7 @@ type Provider struct {
 	wake     chan struct{}
 	stop     chan struct{}
 	done     chan struct{} // closed when the export loop has ended
+	released chan struct{} // closed when the exporter has been shut down
 	exported atomic.Uint64
 	failed   atomic.Uint64
 }
@@ -214,19 +234,26 @@ func New(opts Options) (*Provider, error) {
 		wake:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
+
+		released: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.WithValue(context.Background(), exporting{p}, true))
 	p.plain = &anchor{provider: p}
 	p.normalise = len(opts.Processors) > 0 || p.limits.AttributeValueLengthLimit < math.MaxInt
 	p.employ()
 	p.pool.New = func() any { return newRecord(p) }
-	p.setClock(time.Now())
-	go p.export()
+	p.clock.Store(newReading(time.Now()))
+	if opts.Exporter != nil {
+		go p.export()
+	} else {
+		close(p.done)
+	}
 	return p, nil
 }
 
 // Tracer implements [trace.TracerProvider]. One scope has one tracer. An empty
-// name is replaced by the SDK's.
+// name is replaced by the SDK's. After Shutdown, tracers do nothing, as the SDK's; those
+// that were taken before go on, and their spans are dropped.
 func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	c := trace.NewTracerConfig(opts...)
 	if name == "" {
@@ -240,12 +267,12 @@ func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return noop.NewTracerProvider().Tracer(name, opts...)
+	}
 	t, ok := p.tracers[scope]
 	if !ok {
 		t = newTracer(p, scope)
-		for i := range t.shards {
-			t.shards[i].closed = p.closed
-		}
 		p.tracers[scope] = t
 	}
 	return t
@@ -265,6 +292,9 @@ func (p *Provider) all() []*Tracer {
 // Counts tells what became of the spans so far.
 func (p *Provider) Counts() Counts {
 	c := Counts{Exported: p.exported.Load(), Failed: p.failed.Load(), Stale: p.stale.Load()}
+	if _, keeps := p.opts.Exporter.(flusher); keeps {
+		c.Exported, c.HandedOver = 0, c.Exported
+	}
 	for _, t := range p.all() {
 		for i := range t.shards {
 			s := &t.shards[i]
@@ -278,13 +308,14 @@ func (p *Provider) Counts() Counts {
 }
 
 // ForceFlush exports every span that ended before the call, and flushes the
-// processors. The error is that of ctx, if it ended first, and those of the
+// processors and the exporter. The error is that of ctx, if it ended first, and those of the
 // processors and of the exports that failed meanwhile, joined. Errors of exports
 // that nobody waits for go to [otel.Handle].
 func (p *Provider) ForceFlush(ctx context.Context) error {
 	if err := p.refuse(ctx, "ForceFlush"); err != nil {
 		return err
 	}
+	lost := p.watch()
 	w := &waiter{flushed: make(chan struct{}, 1)}
 	p.mu.Lock()
 	p.waiters = append(p.waiters, w)
@@ -296,10 +327,11 @@ func (p *Provider) ForceFlush(ctx context.Context) error {
 			errs = append(errs, sp.ForceFlush(ctx))
 		}
 	}
-	return errors.Join(append(errs, p.wait(ctx, w))...)
+	errs = append(errs, p.wait(ctx, w), p.flushExporter(ctx))
+	return withLoss(errors.Join(errs...), lost)
 }
 
-// Shutdown exports what waits, shuts the processors down, once, and ends the
+// Shutdown exports what waits, shuts the processors and the exporter down, once, and ends the
 // provider. Spans that end later are dropped, and counted; processors are not
 // told of them. If ctx ends first, Shutdown gives up and cancels the
 // context of the export that runs, and of those that remain. Errors are those of
@@ -309,9 +341,11 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	if err := p.refuse(ctx, "Shutdown"); err != nil {
 		return err
 	}
+	lost := p.watch()
 	w := &waiter{}
 	p.mu.Lock()
-	if !p.closed {
+	first := !p.closed
+	if first {
 		p.closed = true
 		for _, t := range p.tracers {
 			t.close()
@@ -326,11 +360,12 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 			errs = append(errs, sp.Shutdown(ctx))
 		}
 	}
-	err := p.wait(ctx, w)
+	errs = append(errs, p.wait(ctx, w))
 	if ctx.Err() != nil {
 		p.cancel()
 	}
-	return errors.Join(append(errs, err)...)
+	errs = append(errs, p.release(ctx, first))
+	return withLoss(errors.Join(errs...), lost)
 }
 
 // get returns a record that nobody else has.
@@ -349,9 +384,3 @@ func (p *Provider) put(r *record) {
 	r.reset()
 	p.pool.Put(r)
 }
-
-// setClock takes both clocks from one reading: between two, a goroutine may be
-// preempted for milliseconds. Spans are timed by the monotonic clock alone; the export
-// loop renews the offset to the wall clock, so that a long-lived process follows its
-// corrections.
-func (p *Provider) setClock(now time.Time) { p.offset.Store(now.UnixNano() - int64(clock.Of(now))) }

@@ -35,15 +35,24 @@ func (p *Provider) employ() {
 	}
 }
 
-// A watched span is a handle that processors were given when it started. It stays
-// a span that they may write to, and read: while it lives, and after its end if its
-// record is kept.
+// A watched span is the handle of a span that processors see. Processors and callers
+// may read it as well as write to it: while it lives, and after its end if its record is
+// kept.
 type watched struct {
 	Span
 	view
 }
 
 var _ sdktrace.ReadWriteSpan = (*watched)(nil)
+
+// Value implements [context.Context]: the span of its own context is w, which can be
+// read, as a processor may want to read the parent of a span that starts.
+func (w *watched) Value(key any) any {
+	if key == spanKey && key != nil {
+		return w
+	}
+	return w.Span.Value(key)
+}
 
 // SpanContext implements [trace.Span], and stays valid for ever.
 func (w *watched) SpanContext() trace.SpanContext { return w.Span.SpanContext() }

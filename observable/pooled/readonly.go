@@ -74,16 +74,17 @@ func (v *view) SpanKind() trace.SpanKind {
 	return read(v, func(r *record, _ bool) trace.SpanKind { return trace.SpanKind(r.kind) })
 }
 
-// StartTime is exact to the nanosecond for the years 1678 to 2262, in local time.
+// StartTime is the timestamp that the caller gave, or else in local time, with its
+// monotonic reading.
 func (v *view) StartTime() time.Time {
-	return read(v, func(r *record, _ bool) time.Time { return time.Unix(0, r.start) })
+	return read(v, func(r *record, _ bool) time.Time { return r.startTime() })
 }
 
 // EndTime is as StartTime, and zero for a span that lives.
 func (v *view) EndTime() time.Time {
 	return read(v, func(r *record, lives bool) (t time.Time) {
 		if !lives {
-			t = time.Unix(0, r.end)
+			t = r.endTime()
 		}
 		return t
 	})

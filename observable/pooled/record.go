@@ -3,6 +3,7 @@ package pooled
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -37,13 +38,15 @@ type record struct {
 	traceID     trace.TraceID
 	spanID      trace.SpanID
 	parent      trace.SpanID
-	anchor      *anchor // has the trace states
-	offset      int64   // wall minus monotonic clock when the span started
-	start, end  int64   // unix ns
-	description string  // of the status
+	anchor      *anchor  // has the trace states
+	clock       *reading // that start and end are computed from
+	start, end  int64    // unix ns
+	given       *given   // timestamps that the caller gave, for processors; nil if none
+	description string   // of the status
 
 	static     *static // attributes of a template; nil once they are among the others
 	attributes []attribute.KeyValue
+	index      map[attribute.Key]int // where keys are in attributes, if they are many
 	events     []sdktrace.Event
 	links      []sdktrace.Link
 	lost       lost
@@ -102,6 +105,7 @@ func (r *record) reset() {
 	}
 	r.name, r.description, r.status = "", "", codes.Unset
 	r.tracer, r.anchor, r.static = nil, nil, nil
+	r.clock, r.given, r.index = nil, nil, nil
 	r.lost, r.children = lost{}, 0
 }
 
@@ -116,11 +120,10 @@ func (r *record) mix() {
 }
 
 // addAttributes adds kvs, up to the limit. The last value of a key wins, in the
-// place of the first. It searches linearly, since spans carry few attributes.
+// place of the first.
 func (r *record) addAttributes(kvs []attribute.KeyValue) {
 	r.mix()
 	p := r.provider
-next:
 	for _, kv := range kvs {
 		if !kv.Valid() {
 			r.lost.attributes++
@@ -129,18 +132,40 @@ next:
 		if p.normalise {
 			kv.Value = normal(kv.Value, p.limits.AttributeValueLengthLimit, p.limits.AttributeValueDepthLimit)
 		}
-		for i := range r.attributes {
-			if r.attributes[i].Key == kv.Key {
-				r.attributes[i] = kv
-				continue next
-			}
+		if i := r.find(kv.Key); i >= 0 {
+			r.attributes[i] = kv
+			continue
 		}
 		if len(r.attributes) == p.limits.AttributeCountLimit {
 			r.lost.attributes++
 			continue
 		}
 		r.attributes = append(r.attributes, kv)
+		if r.index != nil {
+			r.index[kv.Key] = len(r.attributes) - 1
+		}
 	}
+}
+
+// indexed is the number of attributes from which a span finds them by an index. To look
+// through fewer one by one is as fast, and takes no memory.
+const indexed = 64
+
+// find returns where the attribute of that key is, or -1.
+func (r *record) find(key attribute.Key) int {
+	if len(r.attributes) < indexed {
+		return slices.IndexFunc(r.attributes, func(kv attribute.KeyValue) bool { return kv.Key == key })
+	}
+	if r.index == nil {
+		r.index = make(map[attribute.Key]int, 2*indexed)
+		for i := range r.attributes {
+			r.index[r.attributes[i].Key] = i
+		}
+	}
+	if i, ok := r.index[key]; ok {
+		return i
+	}
+	return -1
 }
 
 func (r *record) addEvent(e sdktrace.Event) {

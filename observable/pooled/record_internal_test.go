@@ -19,6 +19,7 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 	for _, n := range []int{0, 1, 8, 9, 64, 65, 200} {
 		r := newRecord(p)
 		r.name, r.tracer, r.anchor, r.static = "name", &Tracer{provider: p}, &anchor{}, &static{}
+		r.clock, r.given = &reading{}, &given{}
 		r.setStatus(codes.Error, "description")
 		for i := range n {
 			kv := attribute.Int(string(rune('a'+i)), i)
@@ -28,7 +29,8 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 		}
 		attributes := r.attributes[:cap(r.attributes)]
 		r.reset()
-		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil || r.static != nil {
+		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil || r.static != nil ||
+			r.clock != nil || r.given != nil || r.index != nil {
 			t.Errorf("%d: kept %+v", n, r)
 		}
 		if len(r.attributes) != 0 || len(r.events) != 0 || len(r.links) != 0 {
@@ -60,10 +62,8 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 
 // Two readings differ by as long as the goroutine was preempted between them.
 func TestTheOffsetOfTheClocksIsThatOfOneReading(t *testing.T) {
-	var p Provider
 	now := time.Now()
-	p.setClock(now)
-	if got := p.offset.Load() + int64(clock.Of(now)); got != now.UnixNano() {
+	if got := newReading(now).unix(clock.Of(now)); got != now.UnixNano() {
 		t.Errorf("the time of the reading is off by %d ns", got-now.UnixNano())
 	}
 }
@@ -75,14 +75,15 @@ func TestTheClockIsSetAtTheStartAndAtEveryInterval(t *testing.T) {
 			t.Fatal(err)
 		}
 		check := func(when string) {
-			if got := p.offset.Load() + int64(clock.Now()); got != time.Now().UnixNano() {
+			v := p.Tracer("t").(*Tracer).Template("x").Start(context.Background())
+			defer v.End()
+			if got := v.record.start; got != time.Now().UnixNano() {
 				t.Errorf("%s: the time of a span is off by %d ns", when, got-time.Now().UnixNano())
 			}
 		}
 		check("at the start")
-		p.offset.Add(1e9) // as if the wall clock had been corrected
+		p.clock.Load().offset += 1e9 // as if the wall clock had been corrected
 		time.Sleep(time.Second)
-		synctest.Wait()
 		check("after an interval")
 		if err := p.Shutdown(context.Background()); err != nil {
 			t.Error(err)

@@ -206,7 +206,8 @@ func typeName(v any) string {
 }
 
 // End implements [trace.Span]. If it is itself deferred and a panic passes
-// through, the panic is recorded as an event, and goes on.
+// through, the panic is recorded as an event, and goes on; with
+// Options.WithoutPanicRecording it just goes on.
 func (s *Span) End(opts ...trace.SpanEndOption) {
 	now := clock.Now()
 	if !s.live() {
@@ -216,23 +217,25 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 	if len(opts) > 0 {
 		c = trace.NewSpanEndConfig(opts...)
 	}
-	if v := recover(); v != nil {
-		defer panic(v)
-		// Before the lock is taken: how a value prints is not ours.
-		e := s.provider.exception(v, fmt.Sprint(v), c.StackTrace(), nil)
-		if s.lock() {
-			s.record.addEvent(e)
-			s.unlock()
+	if !s.provider.opts.WithoutPanicRecording {
+		if v := recover(); v != nil {
+			defer panic(v)
+			// Before the lock is taken: how a value prints is not ours.
+			e := s.provider.exception(v, fmt.Sprint(v), c.StackTrace(), nil)
+			if s.lock() {
+				s.record.addEvent(e)
+				s.unlock()
+			}
 		}
 	}
 	if !s.lock() {
 		return // ended by another goroutine meanwhile
 	}
-	end := s.record.offset + int64(now)
+	s.record.end = s.record.clock.unix(now)
 	if t := c.Timestamp(); !t.IsZero() {
-		end = t.UnixNano()
+		s.record.end = t.UnixNano()
+		s.record.giveEnd(t)
 	}
-	s.record.end = end
 	s.record.retire(s.generation())
 	s.record.finish()
 }

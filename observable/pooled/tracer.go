@@ -42,14 +42,20 @@ func newTracer(p *Provider, scope instrumentation.Scope) *Tracer {
 
 // Start implements [trace.Tracer]. The context and the span are one object.
 func (t *Tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
-	s := t.start(ctx, name, opts)
-	if spanKey == nil {
-		return trace.ContextWithSpan(s.Context, s), s
+	s, w := t.start(ctx, name, opts)
+	switch {
+	case w != nil && spanKey != nil:
+		return w, w
+	case w != nil:
+		return trace.ContextWithSpan(s.Context, w), w
+	case spanKey != nil:
+		return s, s
 	}
-	return s, s
+	return trace.ContextWithSpan(s.Context, s), s
 }
 
-func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartOption) *Span {
+// start starts a span. If processors see it, w is not nil, and s is part of it.
+func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartOption) (s *Span, w *watched) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -63,8 +69,6 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	}
 	traceID, spanID := t.provider.ids(asked, up.traceID)
 	d := t.decide(asked, name, traceID, &up, &c)
-	var s *Span
-	var w *watched // if there are processors to tell
 	if d.record && len(t.provider.opts.Processors) > 0 {
 		w = new(watched)
 		s = &w.Span
@@ -76,7 +80,7 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 		s.anchor = &anchor{provider: t.provider, traceState: d.traceState, parentState: up.traceState}
 	}
 	if !d.record {
-		return s
+		return s, nil
 	}
 	r := t.provider.get()
 	s.record = r
@@ -92,16 +96,20 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	}
 	r.addAttributes(d.attributes)
 	r.addAttributes(c.Attributes())
-	r.offset = t.provider.offset.Load()
-	r.start = r.offset + int64(clock.Now())
+	now := clock.Now()
+	r.clock = t.provider.clockAt(now)
+	r.start = r.clock.unix(now)
 	if ts := c.Timestamp(); !ts.IsZero() {
 		r.start = ts.UnixNano()
+		if w != nil {
+			r.given = &given{start: ts}
+		}
 	}
 	if w != nil {
 		w.view = view{record: r, generation: s.generation()}
 		t.provider.started(w)
 	}
-	return s
+	return s, w
 }
 
 // parent is what a span needs to know of the one above it.
@@ -124,12 +132,21 @@ func parentOf(ctx context.Context) parent {
 		return parent{}
 	}
 	p := trace.SpanFromContext(ctx)
-	if s, ok := p.(*Span); ok && s != nil { // saves building a SpanContext
-		s.addChild()
-		return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
+	switch s := p.(type) { // saves building a SpanContext
+	case *Span:
+		if s != nil {
+			return s.asParent()
+		}
+	case *watched:
+		return s.Span.asParent()
 	}
 	sc := p.SpanContext()
 	return parent{sc.TraceID(), sc.SpanID(), sc.TraceFlags(), sc.IsRemote(), sc.TraceState()}
+}
+
+func (s *Span) asParent() parent {
+	s.addChild()
+	return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
 }
 
 // A decision says whether a span records, and with what.

@@ -59,7 +59,7 @@ func (p *Template) start(ctx context.Context, now time.Duration) Value {
 		ctx = context.Background()
 	}
 	if len(t.provider.opts.Processors) > 0 { // they are given a handle
-		s := t.start(ctx, p.static.name, p.options)
+		s, _ := t.start(ctx, p.static.name, p.options)
 		return Value{s.record, s.generation()}
 	}
 	up := parentOf(ctx)
@@ -84,8 +84,8 @@ func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	if len(d.attributes) > 0 {
 		r.addAttributes(d.attributes)
 	}
-	r.offset = t.provider.offset.Load()
-	r.start = r.offset + int64(now)
+	r.clock = t.provider.clockAt(now)
+	r.start = r.clock.unix(now)
 	return v
 }
 
@@ -116,7 +116,7 @@ func (v Value) Span() trace.Span {
 	}
 	defer v.unlock()
 	r := v.record
-	return &Span{
+	s := Span{
 		Context: context.Background(),
 		anchor:  r.anchor,
 		record:  r,
@@ -124,6 +124,10 @@ func (v Value) Span() trace.Span {
 		traceID: r.traceID,
 		spanID:  r.spanID,
 	}
+	if len(r.provider.opts.Processors) > 0 {
+		return &watched{s, view{record: r, generation: v.generation}}
+	}
+	return &s
 }
 
 // SetAttributes is that of [trace.Span]. It allocates nothing as long as there are no
@@ -142,7 +146,7 @@ func (v Value) end(now time.Duration) {
 	if !v.lock() {
 		return
 	}
-	v.record.end = v.record.offset + int64(now)
+	v.record.end = v.record.clock.unix(now)
 	v.record.retire(v.generation)
 	v.record.finish()
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,7 +20,7 @@ import (
 // Environment returns the Options that the OTEL_EXPORTER_OTLP_TRACES_* variables
 // set, or else OTEL_EXPORTER_OTLP_*: ENDPOINT (the general one is a base, to which
 // /v1/traces is added), HEADERS (key=value, separated by commas, percent-encoded),
-// COMPRESSION, TIMEOUT (in ms), CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY
+// COMPRESSION (in any case), TIMEOUT (in ms; 0 is no limit), CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY
 // (names of PEM files). The rest is left at zero. The error tells every variable
 // that is wrong, and what was wanted.
 //
@@ -39,17 +40,20 @@ func Environment() (Options, error) {
 		}
 		o.Endpoint = u.String()
 	}
-	if v := lookup("COMPRESSION"); validCompression(v.value) {
-		o.Compression = v.value
+	if v := lookup("COMPRESSION"); validCompression(strings.ToLower(v.value)) {
+		o.Compression = strings.ToLower(v.value)
 	} else {
 		wrong(v, `"gzip" or "none"`)
 	}
 	if v := lookup("TIMEOUT"); v.value != "" {
 		ms, err := strconv.ParseUint(v.value, 10, 31)
-		if err != nil || ms == 0 {
-			wrong(v, "a positive number of milliseconds")
+		if err != nil {
+			wrong(v, "a number of milliseconds, or 0 for no limit")
 		}
 		o.Timeout = time.Duration(ms) * time.Millisecond
+		if ms == 0 {
+			o.Timeout = math.MaxInt64
+		}
 	}
 	var err error
 	if v := lookup("HEADERS"); v.value != "" {

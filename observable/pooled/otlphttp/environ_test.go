@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,6 +46,7 @@ func TestEnvironment(t *testing.T) {
 		{"an empty path is /", map[string]string{"TRACES_ENDPOINT": "http://c"}, otlphttp.Options{Endpoint: "http://c/"}},
 		{"the rest", map[string]string{"COMPRESSION": "gzip", "TIMEOUT": "1500", "HEADERS": "a=1, key=two%20words%3D,"},
 			otlphttp.Options{Compression: "gzip", Timeout: 1500 * time.Millisecond, Headers: map[string]string{"a": "1", "key": "two words="}}},
+		{"any case, and no limit", map[string]string{"COMPRESSION": "GZIP", "TIMEOUT": "0"}, otlphttp.Options{Compression: "gzip", Timeout: math.MaxInt64}},
 		{"traces win", map[string]string{"TIMEOUT": "1", "TRACES_TIMEOUT": "2", "COMPRESSION": "gzip", "TRACES_COMPRESSION": "none"},
 			otlphttp.Options{Compression: "none", Timeout: 2 * time.Millisecond}},
 	} {
@@ -73,7 +75,7 @@ func TestEverythingWrongInTheEnvironmentIsReportedAtOnce(t *testing.T) {
 	for _, want := range []string{
 		`OTEL_EXPORTER_OTLP_ENDPOINT is "localhost:4318": want a URL`,
 		`OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is "zstd": want "gzip" or "none"`,
-		`OTEL_EXPORTER_OTLP_TIMEOUT is "10s": want a positive number of milliseconds`,
+		`OTEL_EXPORTER_OTLP_TIMEOUT is "10s": want a number of milliseconds`,
 		`OTEL_EXPORTER_OTLP_HEADERS has a header, number 1,`,
 		`OTEL_EXPORTER_OTLP_CERTIFICATE is "/missing/ca.pem": want a PEM file`,
 		`OTEL_EXPORTER_OTLP_CLIENT_KEY is "/missing/key.pem": want the PEM files of a pair`,
@@ -118,11 +120,12 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 		}
 		opts.MinBackoff, opts.MaxBackoff, opts.MaxAge = time.Nanosecond, time.Nanosecond, time.Nanosecond
 		e := start(t, opts)
+		watched := e.Watch()
 		if err := e.Export(never, encoded("x", 1), 1); err != nil {
 			t.Fatal(err)
 		}
 		_ = e.Shutdown(never) // whose error depends on whether the span was dropped before
-		lost := e.Lost(otlphttp.Counts{})
+		lost := watched()
 		if got := e.Counts(); got != want || want.Dropped > 0 && !strings.Contains(fmt.Sprint(lost), "certificate") {
 			t.Errorf("certificate %q: %+v, want %+v: %v", certificate, got, want, lost)
 		}
@@ -160,11 +163,11 @@ func TestSpansOfAProviderReachAServer(t *testing.T) {
 		_, s := p.Tracer("t").Start(context.Background(), "x")
 		s.End()
 	}
-	if err := p.Shutdown(never); err != nil {
+	if err := p.Shutdown(never); err != nil { // and that of e
 		t.Error(err)
 	}
-	if err := e.Shutdown(never); err != nil {
-		t.Error(err)
+	if c := p.Counts(); c.HandedOver != 1000 || c.Exported != 0 {
+		t.Errorf("of the provider: %+v", c)
 	}
 	if c := e.Counts(); c.Sent != 1000 || ep.accepted["x"] != 1000 || path != "/v1/traces" {
 		t.Errorf("%+v, the server took %v at %s", c, ep.accepted, path)

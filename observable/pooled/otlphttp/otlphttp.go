@@ -112,7 +112,7 @@ func (o *Options) fill() {
 type Counts struct {
 	Given   uint64
 	Sent    uint64 // taken by the endpoint
-	Refused uint64 // by the endpoint, for good: they were wrong, or it says so
+	Refused uint64 // by the endpoint, for good, or its answer cannot be read: they may have been
 	Dropped uint64 // by the exporter: the queue was full, or they too old, or Shutdown gave up
 	Waiting uint64 // in the queue or on their way
 }
@@ -162,9 +162,8 @@ func New(opts Options) (*Exporter, error) {
 		opts: opts,
 		url:  u,
 		client: &http.Client{
-			Transport: opts.Transport,
-			// A POST that is redirected becomes a GET, and its spans would be lost.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport:     opts.Transport,
+			CheckRedirect: checkRedirect,
 		},
 		wake:  make(chan struct{}, 1),
 		hurry: make(chan struct{}, 1),
@@ -174,6 +173,15 @@ func New(opts Options) (*Exporter, error) {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	go e.run()
 	return e, nil
+}
+
+// checkRedirect follows what repeats method and body, statuses 307 and 308, as the SDK's
+// exporter does. Others would turn the POST into a GET, and its spans would be lost.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if req.Method != http.MethodPost || len(via) >= 10 {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // Export puts a copy of body into the queue, and does not wait for it to be sent.
@@ -230,7 +238,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 		ready, left := e.out >= mark, e.left
 		e.mu.Unlock()
 		if ready {
-			return e.Lost(before)
+			return e.lostSince(before)
 		}
 		select {
 		case <-left:
@@ -265,12 +273,17 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	}
 	e.cancel()
 	e.client.CloseIdleConnections()
-	return e.Lost(before)
+	return e.lostSince(before)
 }
 
-// Lost returns why spans were last refused or dropped, or nil if none were since the
-// counts were as before.
-func (e *Exporter) Lost(before Counts) error {
+// Watch returns a function that returns why spans were last refused or dropped since, or
+// nil if none were. A provider calls it.
+func (e *Exporter) Watch() (lost func() error) {
+	before := e.Counts()
+	return func() error { return e.lostSince(before) }
+}
+
+func (e *Exporter) lostSince(before Counts) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.counts.Refused == before.Refused && e.counts.Dropped == before.Dropped {

@@ -77,6 +77,57 @@ func (e *endpoint) fail(n int) {
 	e.script, e.attempts = make([]reply, n), nil
 }
 
+func TestARedirectThatRepeatsTheRequestIsFollowed(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		script []reply
+		want   otlphttp.Counts
+	}{
+		{"temporary", []reply{{status: 307}}, otlphttp.Counts{Given: 2, Sent: 2}},
+		{"permanent", []reply{{status: 308}}, otlphttp.Counts{Given: 2, Sent: 2}},
+		{"in a circle", slices.Repeat([]reply{{status: 308}}, 20), otlphttp.Counts{Given: 2, Refused: 2}},
+		{"as a GET", []reply{{status: 303}}, otlphttp.Counts{Given: 2, Refused: 2}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: tc.script}
+				e := start(t, otlphttp.Options{Transport: ep})
+				if err := e.Export(never, encoded("x", 2), 2); err != nil {
+					t.Fatal(err)
+				}
+				err := e.Shutdown(never)
+				if c := e.Counts(); c != tc.want || (err != nil) != (tc.want.Refused > 0) {
+					t.Errorf("%+v, want %+v; Shutdown = %v", c, tc.want, err)
+				}
+			})
+		})
+	}
+}
+
+func TestALongAnswerCountsWhatItRejects(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		message int // bytes
+		want    otlphttp.Counts
+	}{
+		{"70 KiB", 70 << 10, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
+		{"more than is read", 5 << 20, otlphttp.Counts{Given: 5, Refused: 5}}, // how many is not known
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := start(t, otlphttp.Options{Transport: &endpoint{
+					script: []reply{{status: 200, rejected: 3, message: strings.Repeat("x", tc.message)}}}})
+				if err := e.Export(never, encoded("x", 5), 5); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Shutdown(never); e.Counts() != tc.want || err == nil {
+					t.Errorf("%+v, want %+v; Shutdown = %v", e.Counts(), tc.want, err)
+				}
+			})
+		})
+	}
+}
+
 func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 	const failures, ms = 60, time.Millisecond
 	for _, tc := range []struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -108,7 +109,7 @@ func (e *Exporter) answered(k int, a answer) {
 		e.mu.Unlock()
 		return
 	}
-	if a.err != nil && a.whole && k > 1 {
+	if a.err != nil && a.whole && k > 1 && !a.unread {
 		e.alone = k
 		e.mu.Unlock()
 		return
@@ -182,12 +183,13 @@ type answer struct {
 	err      error         // why spans were not taken, or a warning of the endpoint
 	retry    bool          // it may pass
 	whole    bool          // all spans were refused
+	unread   bool          // the endpoint took the request, and said something that cannot be read
 	rejected uint64        // spans refused of a request that was taken otherwise
 	after    time.Duration // the endpoint asked to wait so long
 }
 
 const (
-	maxReply = 64 << 10 // bytes read of a reply
+	maxReply = 4 << 20 // bytes read of a reply, as by the SDK
 	maxAfter = 5 * time.Minute
 )
 
@@ -204,14 +206,20 @@ func (e *Exporter) attempt(body []byte) answer {
 		return answer{err: err, retry: true}
 	}
 	defer resp.Body.Close()
-	reply, _ := io.ReadAll(io.LimitReader(resp.Body, maxReply)) // the status alone decides
+	reply, unread := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	if len(reply) > maxReply {
+		unread = fmt.Errorf("it is larger than %d bytes", maxReply)
+	}
 	isProto := strings.HasPrefix(resp.Header.Get("Content-Type"), protobuf)
 	if resp.StatusCode/100 == 2 {
 		if !isProto {
 			return answer{}
 		}
+		if unread != nil {
+			return unreadable(unread)
+		}
 		return decodeResponse(reply)
-	}
+	} // else the status alone decides
 	err = fmt.Errorf("POST %s: %s", e.url.Redacted(), resp.Status)
 	if text := strings.TrimSpace(decodeStatus(reply, isProto)); text != "" {
 		err = fmt.Errorf("%w: %.200q", err, text)
@@ -271,9 +279,12 @@ func retryAfter(v string) time.Duration {
 // decodeResponse reads an ExportTraceServiceResponse: field 1 is partial_success,
 // of which 1 is rejected_spans and 2 error_message.
 func decodeResponse(b []byte) answer {
-	_, partial := field(b, 1)
-	rejected, _ := field(partial, 1)
-	_, message := field(partial, 2)
+	_, partial, ok := field(b, 1)
+	rejected, _, okRejected := field(partial, 1)
+	_, message, okMessage := field(partial, 2)
+	if !ok || !okRejected || !okMessage {
+		return unreadable(errors.New("it is not an ExportTraceServiceResponse"))
+	}
 	if int64(rejected) <= 0 {
 		rejected = 0
 	}
@@ -283,26 +294,32 @@ func decodeResponse(b []byte) answer {
 	return answer{rejected: rejected, err: fmt.Errorf("the endpoint says %.200q", message)}
 }
 
+// unreadable is an answer of success that cannot be read: how many spans it rejects is
+// not known, so none is counted as sent. They are not sent again, as the SDK's are not.
+func unreadable(why error) answer {
+	return answer{whole: true, unread: true, err: fmt.Errorf("the endpoint's answer cannot be read: %w", why)}
+}
+
 // decodeStatus returns what the body of an error says: field 2, message, of a
 // google.rpc.Status, or plain text.
 func decodeStatus(b []byte, isProto bool) string {
 	if isProto {
-		_, b = field(b, 2)
+		_, b, _ = field(b, 2)
 	}
 	return string(b)
 }
 
-// field returns field num of an encoded message, as a number and as bytes. What is
-// not there, or not readable, is zero.
-func field(b []byte, num protowire.Number) (number uint64, content []byte) {
+// field returns field num of an encoded message, as a number and as bytes, and reports
+// whether the message can be read. What is not there is zero.
+func field(b []byte, num protowire.Number) (number uint64, content []byte, ok bool) {
 	for len(b) > 0 {
 		n, typ, size := protowire.ConsumeTag(b)
 		if size < 0 {
-			return
+			return 0, nil, false
 		}
 		b = b[size:]
 		if size = protowire.ConsumeFieldValue(n, typ, b); size < 0 {
-			return
+			return 0, nil, false
 		}
 		if n == num {
 			switch typ {
@@ -314,5 +331,5 @@ func field(b []byte, num protowire.Number) (number uint64, content []byte) {
 		}
 		b = b[size:]
 	}
-	return
+	return number, content, true
 }
