@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -108,8 +109,25 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newCompare(), newReport(), newSelftest(), newQuantiles(), newHistory(), newCapacity(own), newProbe(own), newVisit(own))
+	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(), newShow(), newCompare(), newReport(),
+		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
+		measuring(newProbe(own)), measuring(newVisit(own)))
 	return root
+}
+
+// goos is the operating system that this is. Tests put another there.
+var goos = runtime.GOOS
+
+// measuring returns cmd, which refuses to run where loadgen does not measure. Its subcommands run anywhere.
+func measuring(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := machine.Measures(goos); err != nil {
+			return unusable(err)
+		}
+		return run(cmd, args)
+	}
+	return cmd
 }
 
 func orUnknown(s string) string {
