@@ -38,6 +38,11 @@ func ReadNoise(path string) (*AA, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseNoise(path, data)
+}
+
+// parseNoise reads data, the file at path.
+func parseNoise(path string, data []byte) (*AA, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	var r AA
