@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -112,6 +113,10 @@ compares arms: ways of making spans, and latency estimators. Start with
 	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(own), newShow(), newCompare(), newReport(),
 		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
 		measuring(newProbe(own)), measuring(newVisit(own)))
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownTopic
+	}
 	return root
 }
 
@@ -135,4 +140,16 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
+}
+
+// knownTopic refuses the help of a command that there is not, which cobra's own help reports and exits with 0.
+func knownTopic(help *cobra.Command, args []string) error {
+	cmd, rest, err := help.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if cmd == nil || len(rest) > 0 {
+		return fmt.Errorf("no command %q: want one that loadgen --help lists", strings.Join(args, " "))
+	}
+	return nil
 }
