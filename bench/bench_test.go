@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -21,24 +19,14 @@ import (
 //	go test ./bench -run '^$' -bench Map -count 10 | tee map.txt
 //	go tool benchstat -col /spans map.txt
 
-// cpu is the CPU time of the process: collector and exporters are in it, which
-// the time of a loop does not show.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// measure times f and reports the CPU time and the allocations of each call. Flush
+// measure times f and reports the CPU time of the process and the allocations of each call.
+// Collector and exporters are in that CPU time, which the time of a loop does not show. Flush
 // ends what calls have begun, such as the export of their spans: it belongs to
 // them, and comes often enough that no exporter has to drop any.
 func measure(b *testing.B, f, flush func() error) {
 	const batch = 512
 	b.ReportAllocs()
-	before := cpu(b)
+	before := bench.ProcessCPU()
 	for i := 1; b.Loop(); i++ {
 		if err := f(); err != nil {
 			b.Fatal(err)
@@ -49,7 +37,7 @@ func measure(b *testing.B, f, flush func() error) {
 			}
 		}
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(bench.ProcessCPU()-before)/float64(b.N), "cpu-ns/op")
 }
 
 func nothing() error { return nil }

@@ -86,10 +86,10 @@ func (all failures) list() (list []Failure) {
 	return list
 }
 
-// kindOf names what went wrong so that failures can be counted: a context's end
-// by its name, a panic as such, an error with a fixed text by its text, any other
-// by its type; an error that has a method Kind() string names itself. One whose
-// methods panic, as those of a nil pointer may, counts by its type as well.
+// kindOf names what went wrong so that failures can be counted: a panic as such, an
+// error that has a method Kind() string as it says, what happens to connections by the
+// kinds of failkind.go, an error with a fixed text by its text, and any other by its
+// type. One whose methods panic, as those of a nil pointer may, counts by its type as well.
 func kindOf(err error) (kind string) {
 	defer func() {
 		if recover() != nil {
@@ -100,17 +100,15 @@ func kindOf(err error) (kind string) {
 		return short(err.Error())
 	}
 	var p *PanicError
-	switch {
-	case errors.As(err, &p):
+	if errors.As(err, &p) {
 		return "panic: " + kindOfValue(p.Value)
-	case errors.Is(err, context.DeadlineExceeded):
-		return "deadline exceeded"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
 	}
 	var named interface{ Kind() string }
 	if errors.As(err, &named) {
 		return short(named.Kind())
+	}
+	if known := knownKind(err); known != "" {
+		return known
 	}
 	return kindOfValue(innermost(err))
 }
@@ -119,21 +117,10 @@ func kindOf(err error) (kind string) {
 var fixedText = reflect.TypeOf(errors.New(""))
 
 func innermost(err error) error {
-	for {
-		switch e := err.(type) {
-		case interface{ Unwrap() error }:
-			if inner := e.Unwrap(); inner != nil {
-				err = inner
-				continue
-			}
-		case interface{ Unwrap() []error }:
-			if all := e.Unwrap(); len(all) > 0 && all[0] != nil {
-				err = all[0]
-				continue
-			}
-		}
-		return err
+	for inner := unwrap(err); inner != nil; inner = unwrap(inner) {
+		err = inner
 	}
+	return err
 }
 
 func kindOfValue(v any) string {

@@ -286,7 +286,7 @@ func TestFailuresAndPanicsAreCountedByKindAndEndNothing(t *testing.T) {
 			}
 		}
 		for _, kind := range []string{"unexpected EOF", "panic: boom", "panic: runtime.boundsError", "unsupported operation",
-			"the target ended its goroutine (runtime.Goexit)", "deadline exceeded"} {
+			"the target ended its goroutine (runtime.Goexit)", "deadline"} {
 			if got[kind] != 100 {
 				t.Errorf("%q: %d, want 100 (all: %v)", kind, got[kind], got)
 			}

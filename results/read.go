@@ -27,6 +27,11 @@ func Read(path string) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("results: %w: want the directory of a run, or its %s", err, JSONFile)
 	}
+	return parse(path, data)
+}
+
+// parse reads data, the run.json at path.
+func parse(path string, data []byte) (*Run, error) {
 	// The version first: what it does not know may be what a later one has added.
 	var version struct {
 		Schema int `json:"schema"`

@@ -111,8 +111,13 @@ func roundUp(x float64) string {
 
 // checkArms sees that what is compared is among the arms.
 func (d *decoder) checkArms(s *Scenario) {
-	if v := d.values["quantile"]; !s.Live && slices.Contains(s.Quantile, None) {
-		d.wrong(v.where, v.line, "quantile: %q is an arm of live scenarios only: want %s, or live: true", None, strings.Join(estimatorArms, ", "))
+	switch v := d.values["quantile"]; {
+	case s.Live || !slices.Contains(s.Quantile, None):
+	case len(s.Quantile) == 1:
+		s.Quantile = nil // no estimator is compared
+	default:
+		d.wrong(v.where, v.line, "quantile: %q among others is an arm of live scenarios only: want some of %s, or %s alone, or live: true",
+			None, strings.Join(estimatorArms, ", "), None)
 	}
 	d.pairs(s)
 	v := d.values["compare"]

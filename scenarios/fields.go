@@ -93,7 +93,7 @@ var Fields = []Field{
 	armsField("processors", "Arms: where ended spans go: to an exporter in batches, to one who discards them, or nowhere."),
 	armsField("attributes", "Arms: how many attributes a span has besides its key."),
 	armsField("metrics", "Arms: what counts calls and their durations."),
-	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") + "; and of none, if live",
+	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") + "; and of none, alone or if live",
 		"Arms: latency estimators.", "all but the peers", true,
 		func(s *Scenario, v string) error {
 			return addOneOf(&s.Quantile, v, liveArms)

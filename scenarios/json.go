@@ -86,6 +86,9 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 		Abort:      s.Abort,
 		Seed:       s.Seed,
 	}
+	if len(s.Quantile) == 0 {
+		d.Quantile = []string{None}
+	}
 	if s.SLOVisits != 0 {
 		d.SLOVisits = s.SLOVisits.String()
 	}

@@ -93,7 +93,7 @@ handlers:
 arrivals: uniform
 qps: [1000, -5, 1000, many]
 spans: [sdk, pooling, sdk]
-quantile: none
+quantile: [none, hdr]
 live: maybe
 compare: [sdk, sdk vs sdk, sdk vs noop, other vs sdk]
 duration: [1s, 2s]
@@ -116,7 +116,7 @@ unknown: 1
 		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
 		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
-		`test.yaml:10:1: quantile: "none" is an arm of live scenarios only: want exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or live: true`,
+		`test.yaml:10:1: quantile: "none" among others is an arm of live scenarios only: want some of exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or none alone, or live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
 		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,

@@ -5,8 +5,10 @@
 //	loadgen plan [SCENARIO]       tell what would run, without running it
 //	loadgen scenarios             list the scenarios there are
 //	loadgen show RUN              print the tables of a run again
+//	loadgen report RUN            draw a run as one HTML file
 //	loadgen compare BASE HEAD     compare benchmark results, and fail if they regressed
 //	loadgen history [FILE]        draw what benchmarks measured over commits
+//	loadgen capacity [SCENARIO]   find the highest rate at which objectives hold
 //	loadgen selftest              test the generator on this machine
 //	loadgen quantiles [FILE...]   compare latency estimators, and recommend one
 //

@@ -109,13 +109,13 @@ func (e *explorer) properties(ctx context.Context, pkg targets) error {
 	return err
 }
 
-// fuzz runs one fuzz target for a slice of time. The fuzzer keeps the input that it fails on by itself.
+// fuzz runs one fuzz target for a slice of time.
 func (e *explorer) fuzz(ctx context.Context, pkg targets, name string) error {
 	left := min(slice, time.Until(e.until))
 	if left <= 0 {
 		return nil
 	}
-	return e.all.goTest(ctx, nil, "-count=1", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+left.Round(time.Second).String(), pkg.path)
+	return e.all.fuzz(ctx, pkg, name, max(left.Round(time.Second), time.Second))
 }
 
 var failedSeed = regexp.MustCompile(`-rapid\.seed=(\d+)`)

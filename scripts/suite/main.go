@@ -2,8 +2,9 @@
 //
 //	suite flaky [-rounds N] [-run REGEXP] [-quick] [PACKAGES]
 //	suite explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
+//	suite fuzz [-run REGEXP] MINUTES [PACKAGES]
 //
-// scripts/flaky and scripts/explore are the commands to call. Suite exits with 0 if nothing failed, 1 if something
+// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1 if something
 // did, 2 if it could not run, and 130 if it was interrupted; what it has counted by then is printed.
 package main
 
@@ -33,9 +34,11 @@ func run(ctx context.Context, args []string) error {
 			return flaky(ctx, args[1:])
 		case "explore":
 			return explore(ctx, args[1:])
+		case "fuzz":
+			return fuzz(ctx, args[1:])
 		}
 	}
-	return errors.New("want scripts/flaky or scripts/explore; both have -help")
+	return errors.New("want scripts/flaky, scripts/explore or scripts/fuzz; each has -help")
 }
 
 // status prints err, unless the failures that it stands for are printed already, and returns the exit status.

@@ -162,14 +162,19 @@ func TestBadArgumentsAreExplained(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":         {nil, "scripts/flaky or scripts/explore"},
+		"nothing":         {nil, "scripts/flaky, scripts/explore or scripts/fuzz"},
 		"no duration":     {[]string{"explore"}, "for how long?"},
 		"not a duration":  {[]string{"explore", "ten"}, `"ten": want a duration`},
 		"negative":        {[]string{"explore", "-run=x", "--", "-1s"}, "want a duration"},
 		"bad expression":  {[]string{"explore", "-run=(", "1s"}, "-run: "},
 		"no such target":  {[]string{"explore", "-run=NoSuchTest", "1s", "."}, "no property test and no fuzz target"},
+		"no minutes":      {[]string{"fuzz"}, "for how many minutes each?"},
+		"not a number":    {[]string{"fuzz", "10m"}, `"10m": want minutes for each target`},
+		"NaN minutes":     {[]string{"fuzz", "NaN"}, "want minutes"},
+		"no second":       {[]string{"fuzz", "0.001"}, "want minutes"},
+		"no fuzz target":  {[]string{"fuzz", "-run=TestBadArguments", "1", "."}, "no property test and no fuzz target"},
 		"no rounds":       {[]string{"flaky", "-rounds=0"}, "-rounds 0: want at least 1"},
-		"unknown command": {[]string{"flakey"}, "scripts/flaky or scripts/explore"},
+		"unknown command": {[]string{"flakey"}, "scripts/flaky, scripts/explore or scripts/fuzz"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := run(t.Context(), c.args); err == nil || !strings.Contains(err.Error(), c.want) || status(t.Context(), err) != 2 {

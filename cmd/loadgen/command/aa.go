@@ -36,6 +36,9 @@ func (a *aa) run(ctx context.Context) error {
 	if err != nil {
 		return unusable(err)
 	}
+	if err := selftest.CanKeep(a.out); err != nil {
+		return unusable(fmt.Errorf("--out: %w: nothing was measured; name another file, or none by --out ''", err))
+	}
 	drawSeed(&s.Seed)
 	began := time.Now()
 	env := machine.Environment()

@@ -39,7 +39,7 @@ visits at a rate where nearly all should hold. If they do, that is the rate to r
 fails, it tries lower ones, and asks for more visits. The answer is that rate, the
 capacity with its 95% interval, the resource that ran out, and the share of the first arm's
 capacity that each other one takes. SCENARIO is a name or the path of a file; without
-one it is span-reuse. The rates and durations that it has are not used.
+one it is ` + own.usual() + `. The rates and durations that it has are not used.
 
 A probe ends early if it is certain to miss, and never because it seems to hold. One at
 which the generator did not keep up, or the machine was busy with something else, says
@@ -91,6 +91,7 @@ held, or the generator or the machine was the limit; 2 bad input, or a probe cou
 		},
 	}
 	addSettings(cmd, notProbed...)
+	own.complete(cmd)
 	o.addFlags(cmd)
 	cmd.AddCommand(newCapacityPlan())
 	return cmd

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -108,8 +110,29 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newRun(own), newPlan(own), newScenarios(), newShow(), newCompare(), newReport(), newSelftest(), newQuantiles(), newHistory(), newCapacity(own), newProbe(own), newVisit(own))
+	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(own), newShow(), newCompare(), newReport(),
+		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
+		measuring(newProbe(own)), measuring(newVisit(own)))
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownTopic
+	}
 	return root
+}
+
+// goos is the operating system that this is. Tests put another there.
+var goos = runtime.GOOS
+
+// measuring returns cmd, which refuses to run where loadgen does not measure. Its subcommands run anywhere.
+func measuring(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := machine.Measures(goos); err != nil {
+			return unusable(err)
+		}
+		return run(cmd, args)
+	}
+	return cmd
 }
 
 func orUnknown(s string) string {
@@ -117,4 +140,16 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
+}
+
+// knownTopic refuses the help of a command that there is not, which cobra's own help reports and exits with 0.
+func knownTopic(help *cobra.Command, args []string) error {
+	cmd, rest, err := help.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if cmd == nil || len(rest) > 0 {
+		return fmt.Errorf("no command %q: want one that loadgen --help lists", strings.Join(args, " "))
+	}
+	return nil
 }

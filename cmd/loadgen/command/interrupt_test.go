@@ -171,7 +171,7 @@ func TestBenchmarksThatDieOfAnInterruptOfTheCommandAreNoFailure(t *testing.T) {
 		line, _ := os.ReadFile(marks)
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(line)))
 	}
-	for ; syscall.Kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
+	for ; kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
 	}
 	cancel()
 	if err := <-done; err != nil {

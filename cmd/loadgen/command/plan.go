@@ -23,7 +23,7 @@ func newPlan(own targets) *cobra.Command {
 		Short: "Tell what a scenario would run, without running it",
 		Long: `Tells what a scenario would run: its cells, their calls, how long it takes, and
 which percentiles it can state. SCENARIO is a name or the path of a file; without
-one it is span-reuse. Flags take the place of what the scenario says.`,
+one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 		Example: `  loadgen plan
   loadgen plan span-reuse-full --rounds 20
   loadgen plan mine.yaml --qps 1k,20k`,
@@ -41,6 +41,7 @@ one it is span-reuse. Flags take the place of what the scenario says.`,
 		},
 	}
 	addSettings(cmd)
+	own.complete(cmd)
 	return cmd
 }
 

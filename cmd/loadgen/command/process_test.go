@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/sys/unix"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
 // Variables of the processes of tests.
@@ -99,7 +99,7 @@ func (p *process) await(t *testing.T, what string, f func() bool) {
 // exit code.
 func (p *process) interrupt(t *testing.T) int {
 	t.Helper()
-	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
+	if err := kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	<-p.ended
@@ -121,7 +121,7 @@ func executable(t *testing.T, script string) string {
 func mark(line string) {
 	f, err := os.OpenFile(os.Getenv(testMarks), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err == nil {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		err = lock.Wait(f)
 	}
 	if err == nil {
 		_, err = fmt.Fprintln(f, line)
@@ -149,7 +149,7 @@ func awaitEndOfMarked(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := lock.Wait(f); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -164,7 +164,7 @@ func endAsAsked() {
 	mark(os.Args[1])
 	switch fmt.Sprint(os.Args[1], " ", marked(os.Getenv(testMarks), os.Args[1])) {
 	case os.Getenv(testDies):
-		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		_ = kill(os.Getpid(), syscall.SIGINT)
 		time.Sleep(time.Hour)
 	case os.Getenv(testHangs):
 		_, _ = io.Copy(io.Discard, os.Stdin)

@@ -38,7 +38,7 @@ each visit in a fresh process, and ends with tables, comparisons, and the files
 run.bench (for benchstat) and run.json (everything).
 
 SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
-is span-reuse, which takes a minute and a half. Flags take the place of what the
+is ` + own.usual() + `. Flags take the place of what the
 scenario says. An interrupt ends the run at once; what was measured is kept.
 
 With --compare REF, a git revision, the command is built at REF and at the working
@@ -95,6 +95,7 @@ time so, and 2% interleaved.`,
 		},
 	}
 	addSettings(cmd)
+	own.complete(cmd)
 	o.addFlags(cmd)
 	benches.addFlags(cmd)
 	return cmd

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -10,13 +11,13 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func newScenarios() *cobra.Command {
+func newScenarios(own targets) *cobra.Command {
 	var fields bool
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List the scenarios that are part of the program",
 		Long: `Lists the scenarios that are part of the program, each with the question it
-answers. With --fields, lists what the file of a scenario may say.`,
+answers, and the targets of the program's own. With --fields, lists what the file of a scenario may say.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -26,6 +27,9 @@ answers. With --fields, lists what the file of a scenario may say.`,
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Key, f.Want, f.Default, f.About)
 				}
 				return unusable(w.Flush())
+			}
+			for _, t := range own {
+				fmt.Fprintf(w, "--target %s\t\t%s\n", t.Name, cmp.Or(t.About, "A function of this program."))
 			}
 			for _, name := range scenarios.Names() {
 				s, err := scenarios.Load(name)

@@ -30,6 +30,9 @@ func addSettings(cmd *cobra.Command, leftOut ...string) {
 		if f.Key == "compare" && cmd.Name() == "run" {
 			complete = completeRevisions
 		}
+		if f.Key == "target" {
+			continue // see targets.complete
+		}
 		if err := cmd.RegisterFlagCompletionFunc(f.Key, complete); err != nil {
 			panic(err) // the flag was added above
 		}

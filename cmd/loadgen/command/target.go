@@ -73,20 +73,21 @@ func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
 	return nil, fmt.Errorf("target %q is unknown: want one of %s, or a program that has it", s.Target, strings.Join(all.names(), ", "))
 }
 
-// load loads what a command's arguments and flags name: without a name the target of
-// the program, if it has one, or span-reuse.
+// load loads what a command's arguments and flags name: without a name, the program's own
+// target that --target names, its first one, or span-reuse if it has none. No estimators are
+// compared on a program's own target, unless they are asked for.
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
 	settings := settingsOf(cmd)
 	switch {
 	case len(args) > 0:
 		s, err = scenarios.Load(args[0], settings...)
-	case len(all) > 0:
-		t := all[0]
+	case len(all) > 0 && !mapNamed(cmd):
+		t := all.named(cmd)
 		about := ""
 		if t.About != "" {
 			about = fmt.Sprintf("about: %q\n", t.About)
 		}
-		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil, "%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\n", about, t.Name), settings...)
+		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil, "%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\nquantile: none\n", about, t.Name), settings...)
 	default:
 		s, err = scenarios.Load("span-reuse", settings...)
 	}
@@ -95,4 +96,47 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 	}
 	_, err = all.own(s)
 	return s, unusable(err)
+}
+
+// targetFlag returns the value of --target, or "".
+func targetFlag(cmd *cobra.Command) string {
+	if f := cmd.Flags().Lookup("target"); f != nil && f.Changed {
+		return f.Value.String()
+	}
+	return ""
+}
+
+// mapNamed reports whether --target names the map, which is a target of loadgen's own.
+func mapNamed(cmd *cobra.Command) bool { return targetFlag(cmd) == scenarios.MapTarget }
+
+// named returns the target that --target names, or the first. One that is unknown is refused later.
+func (all targets) named(cmd *cobra.Command) Target {
+	for _, t := range all {
+		if t.Name == targetFlag(cmd) {
+			return t
+		}
+	}
+	return all[0]
+}
+
+// usual says what a command drives without a scenario, for its help.
+func (all targets) usual() string {
+	if len(all) > 0 {
+		return "the target " + all[0].Name + ", or that of --target"
+	}
+	return "span-reuse"
+}
+
+// complete offers the targets of --target.
+func (all targets) complete(cmd *cobra.Command) {
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, t := range all {
+			names = append(names, cobra.CompletionWithDesc(t.Name, t.About))
+		}
+		return append(names, scenarios.MapTarget), cobra.ShellCompDirectiveNoFileComp
+	}
+	if err := cmd.RegisterFlagCompletionFunc("target", complete); err != nil {
+		panic(err) // addSettings adds the flag
+	}
 }

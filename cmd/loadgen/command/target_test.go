@@ -194,3 +194,30 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestAnotherTargetHasItsOwnNameAndNoEstimatorsThatNobodyAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		name, args string
+		want, not  string
+	}{
+		{"the first", "plan", "look-up", "tdigest"},
+		{"another", "plan --target spanned", "spanned: Makes spans by itself.", "look-up"},
+		{"estimators", "plan --quantile hdr", "estimators  hdr", "tdigest"},
+		{"the map", "plan --target map", "spans=sdk", "look-up"},
+		{"help", "run --help", "is the target look-up, or that of --target", "is span-reuse"},
+		{"scenarios", "scenarios", "--target spanned", "--target map"},
+		{"completion", "__complete run --target s", "spanned\tMakes spans by itself.", "nobody"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := own(t, strings.Fields(c.args)...)
+			if code != 0 || !strings.Contains(stdout, c.want) || strings.Contains(stdout, c.not) {
+				t.Errorf("exit %d, want %q and not %q\n%s\n%s", code, c.want, c.not, stdout, stderr)
+			}
+		})
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none", "--qps", "1k", "--duration", "200ms", "--warmup", "0", "--rounds", "1", "--out", out)
+	if run, err := results.Read(out); code != 0 || strings.Contains(stdout, "Estimators, each") || err != nil || run.Scenario.Name != "spanned" {
+		t.Errorf("exit %d, %v\n%s\n%s", code, err, stdout, stderr)
+	}
+}

@@ -32,3 +32,13 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzEnvironment(f *testing.F) {
+	f.Add("http://localhost:4318", "a=b,c=%20d")
+	f.Fuzz(func(t *testing.T, endpoint, headers string) {
+		if u, err := parseEndpoint(endpoint); (u == nil) == (err == nil) {
+			t.Errorf("%q: %v, %v", endpoint, u, err)
+		}
+		_, _ = parseHeaders(headers) // read, or refused
+	})
+}

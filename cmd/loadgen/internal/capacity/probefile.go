@@ -104,6 +104,11 @@ func ReadFile(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: want the directory of a capacity search", err)
 	}
+	return parse(path, data)
+}
+
+// parse reads data, the file at path.
+func parse(path string, data []byte) (*File, error) {
 	var head struct{ Schema int }
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("%s:%d: not JSON: %w", path, line(data, err), err)

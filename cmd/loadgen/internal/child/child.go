@@ -9,7 +9,6 @@ package child
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -34,17 +33,12 @@ type Cmd struct {
 
 // Command returns a Cmd. When ctx ends, the process group of the child is interrupted, and
 // WaitDelay later, which is [Grace] by default, the child is killed. On Linux it is also
-// interrupted when this process ends, however this process ends.
+// interrupted when this process ends, however this process ends. On Windows, which has no
+// signals, the child alone is killed at once.
 func Command(ctx context.Context, program string, args ...string) *Cmd {
 	c := &Cmd{exec.CommandContext(ctx, program, args...), ctx}
 	c.SysProcAttr = attributes()
-	c.Cancel = func() error {
-		err := syscall.Kill(-c.Process.Pid, syscall.SIGINT)
-		if errors.Is(err, syscall.ESRCH) {
-			return os.ErrProcessDone
-		}
-		return err
-	}
+	c.Cancel = func() error { return interrupt(c.Process) }
 	c.WaitDelay = Grace
 	return c
 }

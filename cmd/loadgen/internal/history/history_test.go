@@ -16,11 +16,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
 // record is of a day in 2026 and of one machine.
@@ -107,7 +107,7 @@ func TestWhoAddsARecordWaitsForTheLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := int64(len(whole) / 2)
-		if err := errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_EX), f.Truncate(half)); err != nil {
+		if err := errors.Join(lock.Wait(f), f.Truncate(half)); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error)

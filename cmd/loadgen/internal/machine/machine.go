@@ -9,8 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -31,11 +29,10 @@ type ticks struct{ total, busy, stolen time.Duration }
 // Read returns what has been spent by now. It stops all goroutines for a moment.
 func Read() (Usage, error) {
 	var u Usage
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+	var err error
+	if u.cpu, err = processCPU(); err != nil {
 		return u, fmt.Errorf("reading the CPU time of this process: %w", err)
 	}
-	u.cpu = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	runtime.ReadMemStats(&u.mem)
 	u.peakRSS = peakRSS()
 	u.ticks, u.spends = readTicks()
@@ -104,12 +101,4 @@ func Environment() results.Environment {
 		}
 	}
 	return e
-}
-
-func kernel() string {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return ""
-	}
-	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
 }

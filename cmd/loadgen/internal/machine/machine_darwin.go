@@ -2,7 +2,6 @@ package machine
 
 import (
 	"encoding/binary"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,13 +9,6 @@ import (
 
 // system is the load average: nothing else is to be had without other programs.
 func system() host { return host{root: none{}, pid: os.Getpid(), load: loadAverage} }
-
-// none is a file system without files.
-type none struct{}
-
-func (none) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-}
 
 // loadAverage is the first of struct loadavg: three numbers of 32 bits, and what they are
 // to be divided by, of 64.
@@ -27,9 +19,6 @@ func loadAverage() float64 {
 	}
 	return float64(binary.LittleEndian.Uint32(raw)) / float64(max(binary.LittleEndian.Uint64(raw[16:]), 1))
 }
-
-// readTicks is not known here.
-func readTicks() (ticks, bool) { return ticks{}, false }
 
 // peakRSS is the most memory that this process has had in use, in bytes; 0 if it
 // is not known.

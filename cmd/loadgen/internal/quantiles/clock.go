@@ -1,10 +1,6 @@
 package quantiles
 
-import (
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "time"
 
 // A Clock tells the time that measurements are made with.
 type Clock struct {
@@ -12,20 +8,8 @@ type Clock struct {
 	Now  func() time.Duration
 }
 
-// ThreadCPU is the CPU time of the thread that asks, which time taken by other
-// programs is no part of. Where the system does not tell, it is the wall clock.
-//
-// What the garbage collector does on other threads meanwhile is not in it.
-func ThreadCPU() Clock {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		start := time.Now()
-		return Clock{"wall-clock time", func() time.Duration { return time.Since(start) }}
-	}
-	return Clock{"CPU time of the measuring thread", func() time.Duration {
-		var t unix.Timespec
-		// It did not fail above.
-		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
-		return time.Duration(t.Nano())
-	}}
+// wallClock returns the clock of systems that do not tell the CPU time of a thread.
+func wallClock() Clock {
+	start := time.Now()
+	return Clock{"wall-clock time", func() time.Duration { return time.Since(start) }}
 }

@@ -29,7 +29,9 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	all := views(run)
 	if measured > 0 {
 		b.WriteString(loadTables(run, all))
-		b.WriteString(estimatorTable(run, all))
+		if len(s.Quantile) > 0 {
+			b.WriteString(estimatorTable(run, all))
+		}
 		b.WriteString(runtimeTable(all))
 		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
 	} else {

@@ -17,6 +17,27 @@ import (
 // tell of it.
 const NoiseFile = "results/noise-floor.json"
 
+// CanKeep returns an error if [AA.Keep] could not write the file path, which it leaves as it is. "" is no file.
+func CanKeep(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	_, err := os.Stat(path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	err = f.Close()
+	if isNew {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 // Keep writes r to a file, whose directory it makes if need be.
 func (r *AA) Keep(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
@@ -38,6 +59,11 @@ func ReadNoise(path string) (*AA, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseNoise(path, data)
+}
+
+// parseNoise reads data, the file at path.
+func parseNoise(path string, data []byte) (*AA, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	var r AA

@@ -42,3 +42,33 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCannotBeKeptIsKnownBeforeItIsMeasured(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, path string
+		ok         bool
+	}{
+		{"none", "", true},
+		{"a new file", filepath.Join(dir, "new", "noise.json"), true},
+		{"a file", file, true},
+		{"a directory", dir, false},
+		{"below a file", filepath.Join(file, "noise.json"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := selftest.CanKeep(c.path); (err == nil) != c.ok {
+				t.Error(err)
+			}
+		})
+	}
+	if got, err := os.ReadFile(file); string(got) != "kept" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "new", "noise.json")); !os.IsNotExist(err) {
+		t.Errorf("the new file is left: %v", err)
+	}
+}

@@ -1,0 +1,27 @@
+package capacity
+
+import "testing"
+
+func FuzzReadFile(f *testing.F) {
+	for _, text := range []string{`{"schema":1,"scenario":{},"search":{}}`, `{"schema":1,"scenario":{"qps":["1k"]},"search":{"options":{},"arms":[null]}}`, `{}`, ``} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if file, err := parse("capacity.json", data); (file == nil) == (err == nil) {
+			t.Errorf("%v, %v: want a file or an error", file, err)
+		}
+	})
+}
+
+// The search itself is behind a digest, which a fuzzer does not guess.
+func FuzzSearch(f *testing.F) {
+	for _, text := range []string{`{}`, `{"options":{},"arms":[{}]}`, `{"arms":[null]}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s Search
+		if s.UnmarshalJSON(data) == nil {
+			_ = s.Options()
+		}
+	})
+}
