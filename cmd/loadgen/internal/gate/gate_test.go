@@ -220,7 +220,7 @@ func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 		"another seed":                {text(1000, 500), text(1040, 500), true},
 		"another rate":                {text(1000, 500), text(1200, 500), false},
 		"of many calls, another rate": {text(1000, 100_000), text(1040, 100_000), false},
-		"in a closed loop":            {"loop: closed\n" + text(1000, 500), "loop: closed\n" + text(1200, 500), true},
+		"in a closed loop":            {"# loadgen 2\nloop: closed\n" + text(1000, 500), "# loadgen 2\nloop: closed\n" + text(1200, 500), true},
 	} {
 		if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}}); (err == nil) != c.fine {
 			t.Errorf("%s: %v", name, err)

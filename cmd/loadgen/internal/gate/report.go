@@ -125,7 +125,7 @@ func (r *Report) count() error {
 	}
 	if judged == 0 {
 		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: " +
-			"want a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
+			"add --better UNIT=lower (or higher), or a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
