@@ -385,6 +385,8 @@ func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
 		"pooled vs sdk":                   {"", "pooled vs sdk"},
 		"pooled vs sdk,v1.2, sdk vs none": {"v1.2", "pooled vs sdk, sdk vs none"},
 		"":                                {"", ""},
+		"HEAD@{1 day ago}":                {"HEAD@{1 day ago}", ""},
+		"HEAD@{Jan 2, 2026},a vs b":       {"HEAD@{Jan 2, 2026}", "a vs b"},
 	} {
 		cmd := newRun(nil)
 		if err := cmd.Flags().Set("compare", text); err != nil {
