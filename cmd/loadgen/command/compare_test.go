@@ -138,8 +138,10 @@ func TestCompareExitCodes(t *testing.T) {
 		{"zero seven", 2, []string{"A-8: widgets/op: it has the value 0", "--margin 'widgets/op=+1'"}},
 		{"base same -o no/such/file", 2, []string{"--output: open no/such/file"}},
 	} {
-		code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)
-		c.check(t, code, stdout, stderr)
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)
+			c.check(t, code, stdout, stderr)
+		})
 	}
 }
 
@@ -211,9 +213,11 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base same --gate broken.yaml", 2, []string{"broken.yaml:1:18: margin of ns/op: \"30\""}},
 		{"base same --gate none.yaml", 2, []string{"gate file: open none.yaml"}},
 	} {
-		var stdout, stderr bytes.Buffer
-		code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...), strings.NewReader(""), &stdout, &stderr)
-		c.check(t, code, stdout.String(), stderr.String())
+		t.Run(c.args, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...), strings.NewReader(""), &stdout, &stderr)
+			c.check(t, code, stdout.String(), stderr.String())
+		})
 	}
 }
 
