@@ -111,6 +111,8 @@ func rankSum(a, b []float64, null *nulls) float64 {
 	}
 	tied := len(runs) < n+m
 	switch {
+	case len(runs) == 1:
+		return 1
 	case !tied && max(n, m) <= manyRanks:
 		return min(1, 2*null.rankSum(n, m)[u/2])
 	case tied && max(n, m) <= manyTies:
@@ -135,15 +137,15 @@ func tiedRankSum(n, m, u int, runs []int) float64 {
 	before := 0
 	for _, run := range runs {
 		choices := binomials(run)
-		for k := min(n, before+run); k > 0; k-- { // in descending order: only smaller k are read
-			for j := 1; j <= min(run, k); j++ {
+		// Fewer than least can no longer become n. In descending order: only smaller k are read.
+		least := max(1, n-(n+m-before-run))
+		for k := min(n, before+run); k >= least; k-- {
+			for j := max(1, k-before); j <= min(run, k); j++ {
 				from := k - j
-				if from > before {
-					continue
-				}
 				// Each of the j is above those of the second sample before it, and ties with those in its run.
 				gain := j * (2*(before-from) + run - j)
-				for s := u; s >= gain; s-- {
+				most := min(u, gain+2*from*(before-from)) // no way has a larger U
+				for s := gain; s <= most; s++ {
 					ways[k][s] += choices[j] * ways[from][s-gain]
 				}
 			}

@@ -110,8 +110,31 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 	return tidy, m, nil
 }
 
+// ParseBetter reads UNIT=lower or UNIT=higher.
+func ParseBetter(s string) (unit string, d Direction, err error) {
+	unit, text, ok := strings.Cut(s, "=")
+	if !ok || unit == "" || text != Lower.String() && text != Higher.String() {
+		return "", Neither, fmt.Errorf("better %q: want UNIT=lower or UNIT=higher, such as errors/s=lower", s)
+	}
+	if _, unit = benchunit.Tidy(1, unit); text == Higher.String() {
+		return unit, Higher, nil
+	}
+	return unit, Lower, nil
+}
+
+// HasNoDirection reports whether a unit is known of which neither direction is better.
+func HasNoDirection(unit string) bool {
+	for _, u := range results.Units {
+		if _, tidy := benchunit.Tidy(1, u.Name); tidy == unit {
+			return u.Better == ""
+		}
+	}
+	return false
+}
+
 // DefaultRule is that of a unit, as benchstat has it, which nobody has said more of: which
-// way is better is known of ours and of those of go test.
+// way is better is known of ours and of those of go test. Of others it is not guessed:
+// errors/s and hits/op look like units that are known, and are the other way round.
 func DefaultRule(unit string) Rule {
 	r := Rule{Unit: unit, Better: direction(unit), Margin: ByShare(0.05)}
 	switch {
@@ -133,11 +156,10 @@ func direction(unit string) Direction {
 			return map[string]Direction{"lower": Lower, "higher": Higher}[u.Better]
 		}
 	}
-	switch {
-	case unit == "B/s", strings.HasSuffix(unit, "-qps"), strings.HasSuffix(unit, "/s"):
+	switch unit {
+	case "B/s":
 		return Higher
-	case strings.HasSuffix(unit, "/op"), strings.HasSuffix(unit, "-sec"), strings.HasSuffix(unit, "-bytes"),
-		strings.HasSuffix(unit, "-ns"):
+	case "sec/op":
 		return Lower
 	}
 	return Neither

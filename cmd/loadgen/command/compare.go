@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -50,13 +52,22 @@ else all of one side are set against all of the other. Paired values need 6 roun
 others 4 of each side, and more the more cells there are. A margin is a share of the
 base; a difference of exactly the margin is within it.
 
-Which way is better, and by how much it must differ, is known of common units, and is
-taken from 'Unit x better=lower assume=exact' in the input, from the gate file, and
-from --margin and --exact. A unit may be 0 only if its margin has an amount.
+Which way is better, and by how much it must differ, is known of the units of go test
+and of loadgen, and is taken from 'Unit x better=lower assume=exact' in the input, from
+the gate file, and from --better, --margin and --exact. Of other units nothing is
+judged, which a warning says. A unit may be 0 only if its margin has an amount.
+
+A result counts wherever it stands in its line, and a line that seems to be one and
+cannot be used is an error. Configuration, which must be equal where it is compared,
+is what go test prints of it (goos, goarch, pkg, cpu), what a run of loadgen says of
+itself, and the keys that --config, config: in the gate file, --row, --col, --filter
+or --ignore name. Other lines are output of the program.
 
 ` + gate.DefaultFile + ` in the current directory is read, or --gate FILE:
 
   margins: {p99-latency-ns: 5%, err-ppm: +100, B/op: 0}
+  better: {errors/s: lower} # of units that are not known
+  config: [gogc]            # lines such as 'gogc: 50' are configuration
   exact: [allocs/op]        # the same each time: any difference is one
   only: [B/op, allocs/op]   # judge these units alone: the rest is exploratory
   strict: true
@@ -86,6 +97,7 @@ inconclusive, worse or better, under --strict.`,
 type compareFlags struct {
 	options               gate.Options
 	margins, exact, units []string
+	better                []string
 	gate                  string
 	format, output        string
 }
@@ -94,20 +106,25 @@ type compareFlags struct {
 var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
 	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits, ", ") + ")."
 
+// configUsage is that of --config.
+const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, pkg and cpu."
+
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
 	flags.StringVar(&o.Row, "row", "", "What is compared, a `projection` as of benchstat (default .fullname).")
 	flags.StringVar(&o.Col, "col", "", "What tells the sides apart, a `projection` such as '/spans@(sdk pooled)' (default the input).")
 	flags.StringVar(&o.Filter, "filter", "", "Compare what matches this `query` alone, such as '.unit:B/op'.")
 	flags.StringVar(&o.Ignore, "ignore", "", "`Keys` that may differ between what is compared.")
+	flags.StringSliceVar(&o.Config, "config", nil, configUsage)
 	flags.BoolVar(&o.Paired, "paired", false, "The i-th line of one side is of one round with the i-th of the other.")
 	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
 	flags.StringArrayVar(&f.exact, "exact", nil, "A `unit` whose values are the same each time: any difference is one.")
+	flags.StringSliceVar(&f.better, "better", nil, "`UNIT=DIRECTION`, such as errors/s=lower or hits=higher, of units that are not known.")
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
 	flags.StringVar(&f.format, "format", gate.Formats[0], "The `format` to write: "+strings.Join(gate.Formats, ", ")+".")
-	flags.StringVarP(&f.output, "output", "o", "", "Write to this `file`, and the summary alone to the standard output.")
+	flags.StringVarP(&f.output, "output", "o", "", "Write to this `file` (- for the standard output), and the summary alone to the standard output.")
 	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(gate.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
@@ -117,6 +134,9 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	o, err := f.parse()
 	if err != nil {
+		return unusable(err)
+	}
+	if err := f.keepsInputs(args); err != nil {
 		return unusable(err)
 	}
 	o.Inputs, o.Stdin, o.Now = args, cmd.InOrStdin(), time.Now()
@@ -129,7 +149,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if f.output != "" {
+	if f.output != "" && f.output != "-" {
 		if err := os.WriteFile(f.output, []byte(text), 0o644); err != nil {
 			return unusable(fmt.Errorf("--output: %w", err))
 		}
@@ -140,6 +160,23 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	}
 	if r.Exit != exitOK {
 		return &exitError{r.Exit, nil}
+	}
+	return nil
+}
+
+// keepsInputs returns an error if the output would replace an input.
+func (f *compareFlags) keepsInputs(args []string) error {
+	output, err := os.Stat(f.output)
+	if err != nil {
+		return nil // a file that is new
+	}
+	for _, arg := range args {
+		_, path, _ := strings.Cut(arg, "=")
+		for _, in := range []string{arg, path, filepath.Join(arg, results.BenchFile), filepath.Join(path, results.BenchFile), filepath.Join(arg, results.JSONFile)} {
+			if info, err := os.Stat(in); err == nil && os.SameFile(info, output) {
+				return fmt.Errorf("--output: %s is an input, which it would replace: want another file", f.output)
+			}
+		}
 	}
 	return nil
 }
@@ -159,6 +196,14 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 			continue
 		}
 		o.Margins[unit] = m
+	}
+	o.Better = map[string]comparison.Direction{}
+	for _, s := range f.better {
+		unit, better, err := comparison.ParseBetter(s)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%w", err))
+		}
+		o.Better[unit] = better
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
 	if !slices.Contains(gate.Formats, f.format) {

@@ -94,8 +94,8 @@ func toCompare(t *testing.T) (dir string) {
 		"broken": "BenchmarkA-8 1000 1 ns/op\nBenchmarkA-8 fast 1 ns/op\n", "long": "BenchmarkA-8 1000 1 ns/op\n" + strings.Repeat("x", 70_000) + "\n",
 		"units": "Unit lag-us better=lower\nUnit lag-us better=higher\nBenchmarkA-8 1000 1 lag-us\n", "twice": "BenchmarkA-8 1000 1 ns/op 2 sec/op\n",
 		"one": benchText("A", 100, 1), "five": benchText("A", 100, 5), "ties": strings.Repeat("BenchmarkA-8 1000 100 ns/op 64 B/op\n", 10),
-		"zero": strings.Repeat("BenchmarkA-8 1000 0 widgets/op\n", 10), "seven": strings.Repeat("BenchmarkA-8 1000 7 widgets/op\n", 10),
-		"zero-ns": strings.Repeat("BenchmarkA-8 1000 0 pause-ns\n", 10), "one-ns": strings.Repeat("BenchmarkA-8 1000 1 pause-ns\n", 10),
+		"zero": "Unit widgets/op better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 widgets/op\n", 10), "seven": strings.Repeat("BenchmarkA-8 1000 7 widgets/op\n", 10),
+		"zero-ns": "Unit pause-ns better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 pause-ns\n", 10), "one-ns": strings.Repeat("BenchmarkA-8 1000 1 pause-ns\n", 10),
 		"sec":     strings.ReplaceAll(strings.ReplaceAll(benchText("A", 100, 10), "ns/op", "e-9 sec/op"), " e-9", "e-9"),
 		"strange": strings.Repeat("BenchmarkA-8 1000 5 foos\n", 10), "higher": "Unit foos better=higher assume=exact\n" + strings.Repeat("BenchmarkA-8 1000 5 foos\n", 2), "lower": "BenchmarkA-8 1000 4 foos\n",
 		"old-commit": benchText("A", 100, 10, "goos: linux", "commit: abc"), "new-commit": benchText("A", 100, 10, "goos: linux", "commit: def"),
@@ -109,7 +109,7 @@ func toCompare(t *testing.T) (dir string) {
 		"past.yaml":     "expected: [{cell: A-8, unit: sec/op, reason: it checks more, until: 2001-12-31}]\n",
 		"200":           strings.Repeat("BenchmarkA-8 1000 200 allocs/op\n", 10), "201": strings.Repeat("BenchmarkA-8 1000 201 allocs/op\n", 10),
 		"only.yaml":   "only: [B/op]\n",
-		"strict.yaml": "strict: true\n",
+		"strict.yaml": "strict: true\n", "config.yaml": "config: [mode]\n", "two.yaml": "---\nmargins: {ns/op: 1%}\n---\nstrict: true\n", "null.yaml": "margins:\n  ns/op: null\n",
 	})
 }
 
@@ -138,8 +138,10 @@ func TestCompareExitCodes(t *testing.T) {
 		{"zero seven", 2, []string{"A-8: widgets/op: it has the value 0", "--margin 'widgets/op=+1'"}},
 		{"base same -o no/such/file", 2, []string{"--output: open no/such/file"}},
 	} {
-		code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)
-		c.check(t, code, stdout, stderr)
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)
+			c.check(t, code, stdout, stderr)
+		})
 	}
 }
 
@@ -160,9 +162,11 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"one worse --gate strict.yaml", 3, []string{"exit 3"}},
 		{"base worse --strict", 1, []string{"exit 1"}},
 		{"base five", 0, []string{"5 to 10 rounds, unpaired"}},
-		{"old-commit new-commit", 0, []string{`warning: commit differs: "abc" in old-commit, "def" in new-commit: compared all`}},
-		{"base ticks", 0, []string{"warning: warn differs: none in base", "10 rounds"}},
-		{"x both", 0, []string{"warning: both alone has "}},
+		{"old-commit new-commit --config commit", 0, []string{`warning: commit differs: "abc" in old-commit, "def" in new-commit: compared all`}},
+		{"old-commit new-commit", 0, []string{"warning: old-commit:2: lines such as 'commit: abc', of which there are 2, are taken for output of the program", "--config commit keeps"}},
+		{"base ticks", 0, []string{"10 rounds"}},
+		{"x both --config mode", 0, []string{"warning: both alone has "}},
+		{"x both", 0, []string{"10 to 20 rounds", "--config mode keeps"}},
 		{"both x --ignore mode", 0, []string{"10 to 20 rounds"}},
 		{"fails base", 0, []string{"warning: fails:11: --- FAIL: BenchmarkC: what failed was not measured"}},
 		{"part base", 0, []string{"warning: part:11: the run is partial: ended after 10 of 12 visits"}},
@@ -177,12 +181,12 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base worse --units B/op", 0, []string{"1 equivalent, 0 inconclusive, 1 exploratory; exit 0"}},
 		{"base worse --units B/op,ns/op", 1, []string{"1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
 		{"run --col '/spans@(none sdk)' --units err-ppm", 0, []string{"1 equivalent, 0 inconclusive, 2 exploratory"}},
-		{"base worse --units us/op", 2, []string{"--units: nothing was measured in us/op of which it is known which way is better: want some of B/op, sec/op"}},
-		{"strange strange --units foos", 2, []string{"--units: nothing was measured in foos of which it is known which way is better"}},
+		{"base worse --units us/op", 2, []string{"--units: nothing was measured in us/op: want some of B/op, sec/op"}},
+		{"strange strange --units foos", 2, []string{"--units: it is not known which way foos is better: add --better foos=lower"}},
 		{"run --col '/spans@(none sdk)' --filter .unit:err-ppm", 2, []string{"nothing was judged", "other units by --units"}},
 		{"run", 2, []string{"run.json is not a run of loadgen"}},
 		{"run --filter .unit:B/op", 2, []string{"--paired are not for a run's own comparisons: want --col beside them, or --units"}},
-		{"base worse --margin us/op=5%", 1, []string{"nothing was measured in us/op"}},
+		{"base worse --margin us/op=5%", 2, []string{"--margin: nothing was measured in us/op: want some of B/op, sec/op"}},
 		{"", 2, []string{"requires at least 1 arg"}},
 		{"log log", 2, []string{"log: no benchmark results"}},
 		{"base inf", 2, []string{"inf:2: +Inf ns/op: want a finite number"}},
@@ -191,7 +195,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base twice", 2, []string{"twice:1: two values in sec/op"}},
 		{"base strange", 2, []string{"strange has nothing to compare with A-8 in sec/op"}},
 		{"pkg-a pkg-b", 2, []string{`A-8 in sec/op (pkg: "a")`, "by --ignore"}},
-		{"both x", 2, []string{`A-8 in sec/op (mode: "y")`}},
+		{"both x --config mode", 2, []string{`A-8 in sec/op (mode: "y")`}},
+		{"both x --gate config.yaml", 2, []string{`A-8 in sec/op (mode: "y")`}},
 		{"strange strange", 2, []string{"nothing was judged", "better=lower"}},
 		{"base five --paired", 2, []string{"--paired: 10 rounds of base and 5 of five: want as many"}},
 		{"load --col '/spans@(none sdk)'", 2, []string{"10 calls a second were offered to none and 11 to sdk: they are not comparable"}},
@@ -208,9 +213,11 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base same --gate broken.yaml", 2, []string{"broken.yaml:1:18: margin of ns/op: \"30\""}},
 		{"base same --gate none.yaml", 2, []string{"gate file: open none.yaml"}},
 	} {
-		var stdout, stderr bytes.Buffer
-		code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...), strings.NewReader(""), &stdout, &stderr)
-		c.check(t, code, stdout.String(), stderr.String())
+		t.Run(c.args, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...), strings.NewReader(""), &stdout, &stderr)
+			c.check(t, code, stdout.String(), stderr.String())
+		})
 	}
 }
 

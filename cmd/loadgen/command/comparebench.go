@@ -166,7 +166,7 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
 	r, err := gate.Compare(options)
 	if err != nil {
-		err = unusable(fmt.Errorf("--compare: %w", err))
+		err = unusable(fmt.Errorf("--compare: %w\nwhat was measured is in %s", err, out))
 	} else {
 		err = o.printComparison(r, run.paths[0], run.paths[1])
 	}
@@ -239,17 +239,30 @@ func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
 // once runs the benchmarks of one side, in the directory of their package, as go test
 // does.
 func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
-	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem")
+	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem", "-test.paniconexit0")
 	cmd.Dir, cmd.WaitDelay = r.dirs[side], grace
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
 	}
-	if !bytes.HasPrefix(stdout.Bytes(), []byte("Benchmark")) && !bytes.Contains(stdout.Bytes(), []byte("\nBenchmark")) {
+	if !bytes.Contains(stdout.Bytes(), []byte("Benchmark")) {
 		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
 	}
-	return bytes.ReplaceAll(stdout.Bytes(), []byte("\nPASS\n"), []byte("\n")), nil
+	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
+		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s", clip(stdout.String()+stderr.String()))
+	}
+	return rounded(stdout.Bytes()), nil
+}
+
+// rounded is what a round printed, in whole lines, of which none looks like a comment of ours.
+func rounded(printed []byte) []byte {
+	text := bytes.ReplaceAll(printed, []byte("\nPASS\n"), []byte("\n"))
+	text = bytes.ReplaceAll(append([]byte("\n"), text...), []byte("\n#"), []byte("\n #"))[1:]
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	return text
 }
 
 func (r *benchRun) close() error {

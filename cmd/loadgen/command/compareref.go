@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -26,13 +27,13 @@ import (
 )
 
 // takeRevision takes the revision out of --compare and leaves the comparisons of arms:
-// those have blanks, and no revision has.
+// those have blanks, and a revision has some only in braces, as HEAD@{1 day ago} has.
 func takeRevision(cmd *cobra.Command) (ref string, err error) {
 	flag := cmd.Flags().Lookup("compare")
 	var arms []string
-	for part := range strings.SplitSeq(flag.Value.String(), ",") {
+	for _, part := range outsideBraces(flag.Value.String()) {
 		switch word := strings.TrimSpace(part); {
-		case word == "" || strings.ContainsAny(word, " \t"):
+		case word == "" || strings.ContainsAny(inBraces.ReplaceAllString(word, ""), " \t"):
 			arms = append(arms, part)
 		case ref != "":
 			return "", fmt.Errorf("--compare: %q and %q are two revisions: want one, to compare the working tree with", ref, word)
@@ -44,6 +45,27 @@ func takeRevision(cmd *cobra.Command) (ref string, err error) {
 		flag.Value.(*setting).text, flag.Changed = strings.Join(arms, ","), len(arms) > 0
 	}
 	return ref, nil
+}
+
+// inBraces matches what stands in braces, as the date of HEAD@{1 day ago} does.
+var inBraces = regexp.MustCompile(`\{[^}]*\}`)
+
+// outsideBraces splits s at commas that are not in braces.
+func outsideBraces(s string) (parts []string) {
+	depth, from := 0, 0
+	for i, r := range s {
+		switch r {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		case ',':
+			if depth <= 0 {
+				parts, from = append(parts, s[from:i]), i+1
+			}
+		}
+	}
+	return append(parts, s[from:])
 }
 
 // completeRevisions offers the branches and tags of the repository here.

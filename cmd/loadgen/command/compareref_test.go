@@ -77,8 +77,57 @@ func BenchmarkBoth(b *testing.B) {
 	}
 }
 
-func Benchmark%s(b *testing.B) { fmt.Print() }
+func %s(b *testing.B) { fmt.Print() }
 `, size, alone)
+}
+
+// A benchmark of the base that the head has not, has not in each round, or that ends the program does not pass.
+func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
+	const both = "package m\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar out = fmt.Sprint(os.Args)\n\n" +
+		"func BenchmarkA(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"
+	base := map[string]string{"m_test.go": both + "func BenchmarkB(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"}
+	for name, c := range map[string]struct{ head, want string }{
+		"skipped":     {both + `func BenchmarkB(b *testing.B) { b.Skip() }`, "base alone has B"},
+		"deleted":     {both, "base alone has B"},
+		"exited":      {both + `func BenchmarkB(b *testing.B) { os.Exit(0) }`, "unexpected call to os.Exit(0)"},
+		"not to PASS": {both + `func TestMain(m *testing.M) { m.Run(); os.Stdout.Close(); os.Exit(3) }`, "exit status 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := repository(t, base, map[string]string{"m_test.go": c.head})
+			code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "2", "--compare", "before", "--out", "out")
+			if code != exitUnusable || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "what was measured") {
+				t.Errorf("exit %d\n%s\n%s\nwant 2 and %q", code, stdout, stderr, c.want)
+			}
+		})
+	}
+}
+
+// What a benchmark prints neither hides its result nor becomes configuration.
+func TestBenchmarksThatPrintAreCompared(t *testing.T) {
+	text := func(calls int) string {
+		return fmt.Sprintf("package m\n\nimport (\n\t\"fmt\"\n\t\"math/rand\"\n\t\"testing\"\n)\n\nvar sink []byte\n\n"+
+			"func work() { for i := 0; i < %d; i++ { sink = make([]byte, 1000) } }\n\n"+
+			"func BenchmarkDots(b *testing.B) { fmt.Print(\".\"); for i := 0; i < b.N; i++ { work() } }\n"+
+			"func BenchmarkLines(b *testing.B) { fmt.Println(\"retries:\", rand.Int()); fmt.Println(\"cpu: 50\"); fmt.Println(\"# round 77\"); for i := 0; i < b.N; i++ { work() } }\n", calls)
+	}
+	dir := repository(t, map[string]string{"m_test.go": text(1)}, map[string]string{"m_test.go": text(4)})
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--out", "out")
+	for _, name := range []string{"Dots", "Lines"} {
+		found := false
+		_, cells, _ := strings.Cut(stdout, "\n"+name+"-")
+		for line := range strings.Lines(cells) {
+			if strings.HasPrefix(line, "allocs/op ") {
+				found = strings.HasSuffix(line, " regressed\n")
+				break
+			}
+		}
+		if !found {
+			t.Errorf("%s did not regress", name)
+		}
+	}
+	if code != exitWorse || strings.Count(stdout, "12 rounds, paired") != 1 {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
 }
 
 // repository has a module, and is in it until the test ends: its base, which is tagged,
@@ -177,9 +226,9 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 }
 
 func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t *testing.T) {
-	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "Gone")}, map[string]string{"m_test.go": benchmarks(4000, "New")})
+	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "helper")}, map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
 	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--confirm", "--out", "out")
-	for _, want := range []string{"warning: base alone has Gone", "warning: head alone has New", "both were measured in turn, round by round"} {
+	for _, want := range []string{"warning: head alone has New", "both were measured in turn, round by round"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}
@@ -188,7 +237,7 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 		!strings.Contains(stderr, "confirming: Both") || !strings.Contains(stderr, "regressed\n") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	for name, want := range map[string]int{"base.bench": 24, "head.bench": 24, "confirm/base.bench": 12, "confirm/head.bench": 12} {
+	for name, want := range map[string]int{"base.bench": 12, "head.bench": 24, "confirm/base.bench": 12, "confirm/head.bench": 12} {
 		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != want {
 			t.Errorf("%s: %d results, %v; want %d", name, len(got), err, want)
 		}
@@ -336,6 +385,8 @@ func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
 		"pooled vs sdk":                   {"", "pooled vs sdk"},
 		"pooled vs sdk,v1.2, sdk vs none": {"v1.2", "pooled vs sdk, sdk vs none"},
 		"":                                {"", ""},
+		"HEAD@{1 day ago}":                {"HEAD@{1 day ago}", ""},
+		"HEAD@{Jan 2, 2026},a vs b":       {"HEAD@{Jan 2, 2026}", "a vs b"},
 	} {
 		cmd := newRun(nil)
 		if err := cmd.Flags().Set("compare", text); err != nil {

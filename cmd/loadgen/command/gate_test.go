@@ -97,24 +97,24 @@ func TestTheBaselineHasExactFiguresAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines, warnings, err := gate.Lines([]string{baselines + "exact.txt"}, nil)
+	lines, warnings, err := gate.Lines([]string{baselines + "exact.txt"}, nil, nil)
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
 	}
 	met := map[string]bool{}
 	for _, l := range lines {
-		for _, v := range l.Values {
+		for i, v := range l.Of.Values {
 			met[v.Unit] = true
 			if !slices.Contains(file.Exact, v.Unit) || !slices.Contains(file.Only, v.Unit) {
-				t.Errorf("%s has %v %s", l.Name, v.Value, v.Unit)
+				t.Errorf("%s has %v %s", l.Of.Name, l.Values[i], v.Unit)
 			}
 			if m := file.Margins[v.Unit]; m.Share != 0 || m.Amount != 0 {
 				t.Errorf("%s may differ by %v", v.Unit, m)
 			}
 		}
 		for _, key := range []string{"goos", "goarch", "cpu"} {
-			if value := l.GetConfig(key); value != "" {
-				t.Errorf("%s is of one machine: %s: %s", l.Name, key, value)
+			if value := l.Of.GetConfig(key); value != "" {
+				t.Errorf("%s is of one machine: %s: %s", l.Of.Name, key, value)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -125,6 +126,7 @@ func (f *historyFlags) parse() (*history.Filter, error) {
 
 func newHistoryRecord() *cobra.Command {
 	var to, commit, when string
+	var keys []string
 	cmd := &cobra.Command{
 		Use:   "record INPUT...",
 		Short: "Add benchmark results to a history",
@@ -144,7 +146,7 @@ Jobs that record at the same time do not mix their lines.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newRecord(cmd.Context(), to, commit, when)
 			if err == nil {
-				err = record(cmd, r, to, args)
+				err = record(cmd, r, to, args, keys)
 			}
 			if err != nil && cmd.Context().Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted before anything was recorded")}
@@ -157,6 +159,7 @@ Jobs that record at the same time do not mix their lines.`,
 	flags.StringVar(&to, "file", history.DefaultFile, "The history to add to, a `file`.")
 	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default that of git).")
 	flags.StringVar(&when, "time", "", "The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
+	flags.StringSliceVar(&keys, "config", nil, configUsage)
 	return cmd
 }
 
@@ -173,13 +176,19 @@ func newRecord(ctx context.Context, to, commit, when string) (*history.Record, e
 			errs[1] = fmt.Errorf("--time %q: want one such as 2026-01-02T15:04:05Z", when)
 		}
 	}
+	if strings.ContainsFunc(commit, unicode.IsControl) {
+		errs[0] = fmt.Errorf("--commit %q: want a commit in one line, without control characters", commit)
+	}
+	if year := r.Time.UTC().Year(); errs[1] == nil && when != "" && (year < 1970 || year > 9999) {
+		errs[1] = fmt.Errorf("--time %q: want one from 1970 to 9999", when)
+	}
 	r.Time = r.Time.UTC().Truncate(time.Second)
 	return r, errors.Join(errs[:]...)
 }
 
 // record adds what inputs hold to a record, and the record to a history.
-func record(cmd *cobra.Command, r *history.Record, to string, inputs []string) error {
-	lines, warnings, err := gate.Lines(inputs, cmd.InOrStdin())
+func record(cmd *cobra.Command, r *history.Record, to string, inputs, keys []string) error {
+	lines, warnings, err := gate.Lines(inputs, cmd.InOrStdin(), keys)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,11 +87,18 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		{[]string{"history", "record", written(t, "nan.txt", "BenchmarkA 1 NaN ns/op\n"), "--commit", "a"}, "", "nan.txt:1: NaN"},
 		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "today"}, "", `--time "today": want one such as`},
 		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--file", filepath.Join(file, "h.jsonl")}, "", "not a directory"},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "0001-01-01T00:00:00Z"}, "", "want one from 1970 to 9999"},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a\nb"}, "", "--commit \"a\\nb\": want a commit in one line"},
+		{[]string{"history", "record", written(t, "dots.txt", ".BenchmarkA-8  \t"), "--commit", "a"}, "", "dots.txt:1: BenchmarkA-8 has no result"},
+		{[]string{"history", written(t, "none.jsonl", strings.ReplaceAll(good, `"median":64,`, ""))}, "", "none.jsonl:1: cell 1 of the record, A in B/op, has no median"},
+		{[]string{"history", written(t, "two.jsonl", strings.ReplaceAll(good, `"cells":[`, `"cells":[{"cell":"A","unit":"B/op","median":65,"n":1},`))}, "", "the record has A in B/op twice"},
 	} {
-		code, stdout, stderr := execute(t, test.args...)
-		if code != 2 || !strings.Contains(stderr, test.want) || !strings.HasPrefix(stdout, test.stdout) || test.stdout == "" && stdout != "" {
-			t.Errorf("%v: exit %d\n%s%s\nwant %q", test.args, code, stdout, stderr, test.want)
-		}
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			code, stdout, stderr := execute(t, test.args...)
+			if code != 2 || !strings.Contains(stderr, test.want) || !strings.HasPrefix(stdout, test.stdout) || test.stdout == "" && stdout != "" {
+				t.Errorf("%v: exit %d\n%s%s\nwant %q", test.args, code, stdout, stderr, test.want)
+			}
+		})
 	}
 }
 
@@ -141,6 +149,27 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 	if got, want := run(), git("rev-parse", "HEAD")+at; got != want {
 		t.Errorf("after a record: got %s, want %s", got, want)
 	}
+	// Wherever it is, whatever it is called, and however git is told to print names.
+	git("config", "diff.relative", "true")
+	top, args := cmd.Dir, cmd.Args
+	other, sub := filepath.Join(top, "größe", "a\tb.jsonl"), filepath.Join(top, "sub")
+	if err := os.Mkdir(sub, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Args = append(slices.Clone(args), "--file", other)
+	for range 2 {
+		git("add", ".")
+		git("commit", "-qm", "another", "--allow-empty")
+		cmd.Dir = sub
+		run()
+		run()
+		cmd.Dir = top
+	}
+	all, err := history.Read(other)
+	if err != nil || len(all) != 4 || slices.ContainsFunc(all, func(r history.Record) bool { return strings.Contains(r.Commit, "+") }) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	cmd.Args = args
 	if err := os.WriteFile(source, []byte("package b\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ import (
 func projectRules() (*gate.File, error) {
 	file, err := gate.ReadFile(gate.DefaultFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := os.Lstat(gate.DefaultFile); linkErr == nil {
+			return nil, fmt.Errorf("%w: %s is a link to what is not there", err, gate.DefaultFile)
+		}
 		return nil, nil
 	}
 	return file, err

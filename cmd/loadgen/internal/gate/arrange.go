@@ -20,6 +20,7 @@ const file = ".file"
 type projector struct {
 	filter                  *benchproc.Filter
 	table, row, col, ignore *benchproc.Projection
+	residue                 *benchproc.Projection // what none of these names
 }
 
 // newProjector parses the language of benchproc. Where there are columns within several
@@ -58,6 +59,7 @@ func newProjector(o *Options, inputs int, ignore []string) (*projector, error) {
 		table += "," + file
 	}
 	p.table = parse("table", table)
+	p.residue = parser.Residue()
 	return p, err
 }
 
@@ -76,6 +78,9 @@ type sample struct {
 	values []float64
 	at     []place
 	iters  float64
+
+	residues []benchproc.Key // what its lines differ in, and is not compared
+	names    []string        // one of each
 }
 
 // A place is where a value was read.
@@ -88,6 +93,7 @@ type sides struct {
 	samples  map[sideKey]map[benchproc.Key]*sample
 	order    []sideKey // as first met
 	cols     []benchproc.Key
+	varied   []*benchproc.Field
 	lone     []string // cells of which one side has more rounds
 	warnings []string
 }
@@ -107,9 +113,17 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept []line
+	matches := map[*benchfmt.Result]benchproc.Match{}
+	var kept []Line
 	for _, l := range in.lines {
-		if ok, err := p.filter.Apply(l.Result); ok && err == nil {
+		m, ok := matches[l.Of]
+		if !ok {
+			if m, err = p.filter.Match(l.Of); err != nil {
+				return nil, fmt.Errorf("--filter: %w", err)
+			}
+			matches[l.Of] = m
+		}
+		if m.Any() {
 			kept = append(kept, l)
 		}
 	}
@@ -121,21 +135,37 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 		return nil, err
 	}
 	s := &sides{projector: p, options: o, warnings: warnings, samples: map[sideKey]map[benchproc.Key]*sample{}}
+	shares := map[*benchfmt.Result]*share{}
 	for _, l := range kept {
-		s.add(l)
+		if shares[l.Of] == nil {
+			m := matches[l.Of]
+			shares[l.Of] = s.share(l.Of, &m)
+		}
+		shares[l.Of].add(l)
 	}
 	benchproc.SortKeys(s.cols)
+	s.warnPooled()
+	s.warnIgnored(o.Ignore, kept)
 	return s, s.checkColumns(o.Col)
 }
 
-// add adds the values of a line.
-func (s *sides) add(l line) {
-	table, row, col := s.table.Project(l.Result), s.row.Project(l.Result), s.col.Project(l.Result)
+// A share is the samples that lines of one name and configuration belong to.
+type share struct {
+	samples []*sample // by unit; nil if the filter leaves it out
+}
+
+// share finds the samples of what lines share.
+func (s *sides) share(of *benchfmt.Result, match *benchproc.Match) *share {
+	table, row, col := s.table.Project(of), s.row.Project(of), s.col.Project(of)
+	residue := s.residue.Project(of)
 	if !slices.Contains(s.cols, col) {
 		s.cols = append(s.cols, col)
 	}
-	_, at := l.Pos()
-	for _, v := range l.Values {
+	all := &share{samples: make([]*sample, len(of.Values))}
+	for i, v := range of.Values {
+		if !match.Test(i) {
+			continue
+		}
 		key := sideKey{table, row, v.Unit}
 		if s.samples[key] == nil {
 			s.samples[key] = map[benchproc.Key]*sample{}
@@ -146,9 +176,71 @@ func (s *sides) add(l line) {
 			x = new(sample)
 			s.samples[key][col] = x
 		}
-		x.values = append(x.values, v.Value)
-		x.at = append(x.at, place{l.input, at, l.round})
-		x.iters += float64(l.Iters)
+		if !slices.Contains(x.residues, residue) {
+			x.residues, x.names = append(x.residues, residue), append(x.names, of.Name.String())
+		}
+		all.samples[i] = x
+	}
+	return all
+}
+
+// add adds the values of a line.
+func (s *share) add(l Line) {
+	for i, x := range s.samples {
+		if x != nil {
+			x.values = append(x.values, l.Values[i])
+			x.at = append(x.at, place{l.input, l.Number, l.round})
+			x.iters += float64(l.iters)
+		}
+	}
+}
+
+// warnPooled warns of rows that pool what differs, which may hide that one of them regressed.
+func (s *sides) warnPooled() {
+	var pooled, fields []string
+	for _, key := range s.order {
+		for _, col := range s.cols {
+			x := s.samples[key][col]
+			if x == nil || len(x.residues) < 2 {
+				continue
+			}
+			for _, f := range benchproc.NonSingularFields(x.residues) {
+				if !slices.Contains(fields, f.Name) {
+					fields = append(fields, f.Name)
+				}
+			}
+			if name := label(key.row); !slices.Contains(pooled, name) {
+				pooled = append(pooled, name+" ("+firstOf(x.names)+")")
+			}
+			break
+		}
+	}
+	if len(pooled) > 0 {
+		s.warnings = append(s.warnings, fmt.Sprintf("benchmarks vary in %s and are pooled in one row: %s: a change of one may not show: name in --row what tells them apart",
+			strings.Join(fields, ", "), firstOf(slices.Compact(pooled))))
+	}
+}
+
+// warnIgnored warns of keys that are to be ignored and that nothing has.
+func (s *sides) warnIgnored(keys string, lines []Line) {
+	if keys == "" {
+		return
+	}
+	found := map[string]bool{}
+	seen := map[*benchfmt.Result]bool{}
+	for _, l := range lines {
+		if seen[l.Of] {
+			continue
+		}
+		seen[l.Of] = true
+		for _, c := range l.Of.Config {
+			found[c.Key] = true
+		}
+	}
+	for _, f := range s.ignore.Fields() {
+		if !found[f.Name] && !strings.HasPrefix(f.Name, ".") && !strings.HasPrefix(f.Name, "/") {
+			s.warnings = append(s.warnings, fmt.Sprintf("--ignore %s: no line has such a key", f.Name))
+		}
 	}
 }
 
@@ -166,7 +258,7 @@ func (s *sides) checkColumns(col string) error {
 	case col != file && !strings.Contains(col, "@"):
 		var all []string
 		for _, c := range s.cols {
-			all = append(all, label(c))
+			all = append(all, word(label(c)))
 		}
 		s.warnings = append(s.warnings, fmt.Sprintf("the base is %s because it is met first: --col '%s@(%s)' says so for sure", base, col, strings.Join(all, " ")))
 	}
@@ -193,19 +285,23 @@ func config(k benchproc.Key) []Pair {
 }
 
 // differing are configuration keys that tell the sides apart, and so would keep everything
-// from being compared: those of which the base and a head have no value in common. A line
-// of a log that looks like one is among them. They are left out of what must be equal, and
-// told. Not so the package: benchmarks of two packages may have one name.
-func differing(p *projector, lines []line) (ignore, warnings []string) {
+// from being compared: those of which the base and a head have no value in common. They
+// are left out of what must be equal, and told. Not so the package: benchmarks of two packages may have one name.
+func differing(p *projector, lines []Line) (ignore, warnings []string) {
 	values := map[string]map[benchproc.Key][]string{} // by key and column
 	var keys []string
 	var cols []benchproc.Key
+	seen := map[*benchfmt.Result]bool{}
 	for _, l := range lines {
-		col := p.col.Project(l.Result)
+		if seen[l.Of] {
+			continue
+		}
+		seen[l.Of] = true
+		col := p.col.Project(l.Of)
 		if !slices.Contains(cols, col) {
 			cols = append(cols, col)
 		}
-		for _, c := range l.Config {
+		for _, c := range l.Of.Config {
 			if !c.File || c.Key == "pkg" || p.names(c.Key) {
 				continue
 			}
@@ -277,22 +373,30 @@ func chooseColumns(o *Options, in *inputs) (*Options, error) {
 }
 
 // varying are the values of each key of the names of lines of load or, of others, of all.
-func varying(lines []line) map[string][]string {
-	loads := slices.ContainsFunc(lines, func(l line) bool { return isLoad(l.Name) })
+func varying(lines []Line) map[string][]string {
+	loads := slices.ContainsFunc(lines, func(l Line) bool { return isLoad(l.Of.Name) })
 	vary := map[string][]string{}
 	for _, l := range lines {
-		if loads && !isLoad(l.Name) {
+		if loads && !isLoad(l.Of.Name) {
 			continue
 		}
-		_, parts := l.Name.Parts()
+		_, parts := l.Of.Name.Parts()
 		for _, part := range parts {
 			key, value, ok := strings.Cut(string(part), "=")
-			if ok && !slices.Contains(vary[key], value) {
+			if value = word(value); ok && !slices.Contains(vary[key], value) {
 				vary[key] = append(vary[key], value)
 			}
 		}
 	}
 	return vary
+}
+
+// word is a value as a projection spells it.
+func word(s string) string {
+	if s == "" || strings.ContainsAny(s, " \t()\",@:*") {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 func isLoad(n benchfmt.Name) bool { return string(n.Base()) == "Load" }

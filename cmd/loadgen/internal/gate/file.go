@@ -28,6 +28,8 @@ type File struct {
 	Margins  map[string]comparison.Margin
 	Exact    []string // units that are the same each time
 	Only     []string // units that are judged; all if there is none
+	Config   []string // keys of the configuration of benchmark text, besides those of go test
+	Better   map[string]comparison.Direction
 	Strict   bool
 	Expected []Expected
 }
@@ -84,6 +86,8 @@ type document struct {
 	Margins  map[string]scalar `yaml:"margins"`
 	Exact    []scalar          `yaml:"exact"`
 	Only     []scalar          `yaml:"only"`
+	Config   []scalar          `yaml:"config"`
+	Better   map[string]scalar `yaml:"better"`
 	Strict   bool              `yaml:"strict"`
 	Expected []entry           `yaml:"expected"`
 }
@@ -99,19 +103,35 @@ type entry struct {
 // ParseFile reads the text of a gate file, of which path is the name.
 func ParseFile(path string, data []byte) (*File, error) {
 	var d document
-	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&d)
+	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	err := decoder.Decode(&d)
+	if err == nil {
+		if more := decoder.Decode(&document{}); !errors.Is(more, io.EOF) {
+			return nil, fmt.Errorf("%s has a second document, after ---: want one", path)
+		}
+	}
 	var at yaml.Error
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, strict, expected", path)
+		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, better, config, strict, expected", path)
 	case errors.As(err, &at):
 		p := at.GetToken().Position
 		return nil, fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only), Margins: map[string]comparison.Margin{}}
+	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only), Margins: map[string]comparison.Margin{}, Better: map[string]comparison.Direction{}}
 	var errs []error
+	for _, s := range d.Config {
+		f.Config = append(f.Config, s.text)
+	}
+	for _, unit := range slices.Sorted(maps.Keys(d.Better)) {
+		tidy, better, err := comparison.ParseBetter(unit + "=" + d.Better[unit].text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", d.Better[unit].in(path), err))
+		}
+		f.Better[tidy] = better
+	}
 	for _, unit := range slices.Sorted(maps.Keys(d.Margins)) {
 		s := d.Margins[unit]
 		tidy, m, err := comparison.ParseMargin(unit + "=" + s.text)
@@ -134,6 +154,13 @@ func ParseFile(path string, data []byte) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// units are those that it names.
+func (f *File) units() []string {
+	all := slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)), slices.Collect(maps.Keys(f.Better)))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func tidyUnits(list []scalar) (units []string) {
@@ -170,7 +197,12 @@ func (e *entry) place() (first scalar) {
 	return first
 }
 
-func (s scalar) in(path string) string { return fmt.Sprintf("%s:%d:%d", path, s.line, s.column) }
+func (s scalar) in(path string) string {
+	if s.line == 0 { // a null has no place
+		return path
+	}
+	return fmt.Sprintf("%s:%d:%d", path, s.line, s.column)
+}
 
 // wildcard matches a whole name, in which * stands for anything.
 func wildcard(s string) *regexp.Regexp {

@@ -1,6 +1,10 @@
 package gate
 
-import "testing"
+import (
+	"bytes"
+	"slices"
+	"testing"
+)
 
 func FuzzParseFile(f *testing.F) {
 	for _, text := range []string{"margins:\n  B/op: 2%\n", "units: [B/op]\nfdr: 0.05\n", "a: &a [*a]\n", "- 1\n", ""} {
@@ -13,10 +17,13 @@ func FuzzParseFile(f *testing.F) {
 	})
 }
 
-func FuzzReadComments(f *testing.F) {
+func FuzzClean(f *testing.F) {
 	f.Add([]byte("# loadgen 2\n# round 1, visit 1\nBenchmarkA 1 1 ns/op\n# round 2, visit 1\nBenchmarkA 1 2 ns/op\nFAIL\tx\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c := readComments(data)
+		c := &cleaner{path: "x", declared: func(string) bool { return false }, seen: map[string]*undeclared{}}
+		if got, want := bytes.Count(c.clean(data), []byte("\n")), len(slices.Collect(bytes.Lines(data))); got != want {
+			t.Errorf("%d lines of %d", got, want)
+		}
 		for line := range 10 {
 			if round := c.roundOf(line); round != 0 && !c.ours {
 				t.Errorf("line %d is of round %d, of a file that is not of loadgen", line, round)

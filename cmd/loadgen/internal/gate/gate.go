@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchproc"
 
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -33,19 +34,20 @@ type Options struct {
 	Col    string
 	Filter string // all if it is empty
 	Ignore string
-	Paired bool // the i-th line of one side is of one round with the i-th of the other
-	// Interleaved says that the inputs were measured in turn, round by round, which their
-	// comments tell. What one of them alone has is a warning then: an interrupt ends both
-	// somewhere, and a benchmark may be new or gone.
+	Config []string // keys of the configuration, besides those of go test and those that the others name
+	Paired bool     // the i-th line of one side is of one round with the i-th of the other
+	// Interleaved says that the inputs were measured in turn, in whole rounds, which their
+	// comments tell. A result of the base that the head lacks in any round is an error.
 	Interleaved bool
 
 	// Units are the tidy units that are judged, all others being exploratory. If there are
 	// none they are those of File; else all, but of runs their primary ones.
 	Units   []string
-	Margins map[string]comparison.Margin // by tidy unit; they go before those of File
-	Exact   []string                     // tidy units that are the same each time
-	File    *File                        // nil for none
-	Strict  bool                         // inconclusive is not good enough
+	Margins map[string]comparison.Margin    // by tidy unit; they go before those of File
+	Exact   []string                        // tidy units that are the same each time
+	Better  map[string]comparison.Direction // by tidy unit; they go before all else
+	File    *File                           // nil for none
+	Strict  bool                            // inconclusive is not good enough
 	// Noise, if set, tells the noise floor of the units that are judged, in a sentence.
 	Noise func(judged func(unit string) bool) string
 	Now   time.Time // for what expires
@@ -62,7 +64,7 @@ func Compare(o *Options) (*Report, error) {
 	case run != nil:
 		return o.compareRun(run)
 	}
-	in, err := read(o.Inputs, o.Stdin)
+	in, err := read(o.Inputs, o.Stdin, o.declared())
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +88,12 @@ func Compare(o *Options) (*Report, error) {
 	}
 	r := o.newReport()
 	var all []*comparison.Result
+	full := map[*comparison.Result]string{}
 	for i := range judged {
 		all = append(all, &judged[i])
+		full[all[i]] = pairs[i].full()
 	}
-	warnings, err := o.expect(all)
+	warnings, err := o.expect(all, full)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +102,22 @@ func Compare(o *Options) (*Report, error) {
 		r.add(p.table(), newCell(all[i]))
 	}
 	return r, r.finish(o, all)
+}
+
+// declared returns whether the user names a key: other lines such as "retries: 3" are output of a program.
+func (o *Options) declared() func(key string) bool {
+	keys := slices.Concat(o.Config, keysIn(o.Filter))
+	if o.File != nil {
+		keys = append(keys, o.File.Config...)
+	}
+	if p, err := newProjector(o, 1, nil); err == nil { // else it is said later
+		for _, projection := range []*benchproc.Projection{p.row, p.col, p.ignore} {
+			for _, f := range projection.Fields() {
+				keys = append(keys, f.Name)
+			}
+		}
+	}
+	return func(key string) bool { return slices.Contains(keys, key) }
 }
 
 // primary reports whether a unit is judged: if neither flags nor the gate file say, whether it is one of defaults, which
@@ -123,10 +143,16 @@ func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Ru
 		r.Exact = m.Value == "exact"
 	}
 	if f := o.File; f != nil {
+		if better, ok := f.Better[unit]; ok {
+			r.Better = better
+		}
 		if m, ok := f.Margins[unit]; ok {
 			r.Margin, named = m, true
 		}
 		r.Exact = r.Exact || slices.Contains(f.Exact, unit)
+	}
+	if better, ok := o.Better[unit]; ok {
+		r.Better = better
 	}
 	if m, ok := o.Margins[unit]; ok {
 		r.Margin, named = m, true
@@ -141,46 +167,95 @@ func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Ru
 func (o *Options) strict() bool { return o.Strict || o.File != nil && o.File.Strict }
 
 // expect marks the regressions that the gate file expects, and warns of what it says in
-// vain. That a unit of Units was not measured is an error.
-func (o *Options) expect(all []*comparison.Result) (warnings []string, err error) {
+// vain. Full are the names of results with their packages, if they have one. A unit that a
+// flag or the gate file names must be judged, if it was measured.
+func (o *Options) expect(all []*comparison.Result, full map[*comparison.Result]string) (warnings []string, err error) {
 	warnings = []string{}
 	units := map[string]bool{} // whether it can be judged
 	for _, r := range all {
 		units[r.Rule.Unit] = r.Rule.Better != comparison.Neither
 	}
-	for _, unit := range o.Units {
-		if !units[unit] {
-			return nil, fmt.Errorf("--units: nothing was measured in %s of which it is known which way is better: want some of %s",
-				unit, strings.Join(slices.Sorted(maps.Keys(units)), ", "))
-		}
-	}
-	named := slices.Concat(o.Exact, slices.Collect(maps.Keys(o.Margins)))
+	errs := o.unjudged(units)
 	if f := o.File; f != nil {
-		named = append(named, slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)))...)
 		for i := range f.Expected {
-			if e := &f.Expected[i]; !e.expect(all, o.Now) {
+			e := &f.Expected[i]
+			found, err := e.expect(all, full, o.Now)
+			if err != nil {
+				errs = append(errs, err)
+			} else if !found {
 				warnings = append(warnings, fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: "+
 					"correct it, or remove it", e.where, e.Cell, e.Unit))
 			}
 		}
-	}
-	slices.Sort(named)
-	for _, unit := range slices.Compact(named) {
-		if _, ok := units[unit]; !ok {
-			warnings = append(warnings,
-				fmt.Sprintf("nothing was measured in %s, of which a flag or the gate file speaks: is it spelt so?", unit))
+		for _, unit := range f.units() {
+			if _, ok := units[unit]; !ok {
+				warnings = append(warnings, fmt.Sprintf("no results in unit %q, which the gate file names: check the spelling", unit))
+			}
 		}
 	}
-	return warnings, nil
+	var unknown []string
+	for unit, judged := range units {
+		if !judged && !comparison.HasNoDirection(unit) {
+			unknown = append(unknown, unit)
+		}
+	}
+	if slices.Sort(unknown); len(unknown) > 0 {
+		warnings = append(warnings, fmt.Sprintf("it is not known which way %s is better, so nothing is judged in it: %s",
+			strings.Join(unknown, ", "), howBetter(unknown[0])))
+	}
+	return warnings, errors.Join(errs...)
 }
 
-// expect marks what is expected, and tells whether anything was compared that it speaks of.
-func (e *Expected) expect(all []*comparison.Result, now time.Time) (found bool) {
+// howBetter tells how to say which way a unit is better.
+func howBetter(unit string) string {
+	return fmt.Sprintf("add --better %s=lower (or higher), 'better: {%[1]s: lower}' in the gate file, or a line 'Unit %[1]s better=lower' in the input", unit)
+}
+
+// unjudged returns an error for each unit that is named and cannot be judged.
+func (o *Options) unjudged(units map[string]bool) (errs []error) {
+	var measured []string
+	for unit := range units {
+		measured = append(measured, unit)
+	}
+	slices.Sort(measured)
+	named := map[string]string{} // by unit, where
+	if o.File != nil {
+		for _, unit := range o.File.units() {
+			if _, ok := units[unit]; ok {
+				named[unit] = o.File.Path
+			}
+		}
+	}
+	for flag, list := range map[string][]string{"--better": slices.Collect(maps.Keys(o.Better)), "--exact": o.Exact,
+		"--margin": slices.Collect(maps.Keys(o.Margins)), "--units": o.Units} {
+		for _, unit := range list {
+			named[unit] = max(flag, named[unit]) // the same one each time
+		}
+	}
+	for _, unit := range slices.Sorted(maps.Keys(named)) {
+		switch judged, ok := units[unit]; {
+		case !ok:
+			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s: want some of %s", named[unit], unit, strings.Join(measured, ", ")))
+		case !judged:
+			errs = append(errs, fmt.Errorf("%s: it is not known which way %s is better: %s", named[unit], unit, howBetter(unit)))
+		}
+	}
+	return errs
+}
+
+// expect marks what is expected, and tells whether anything was compared that it speaks of. A cell without a package
+// that several packages have is an error.
+func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool, err error) {
+	named := slices.ContainsFunc(all, func(r *comparison.Result) bool { return e.matches(full[r], r.Rule.Unit) })
+	var names []string
 	for _, r := range all {
-		if !e.matches(r.Name, r.Rule.Unit) {
+		if !e.matches(r.Name, r.Rule.Unit) && !e.matches(full[r], r.Rule.Unit) || named && !e.matches(full[r], r.Rule.Unit) {
 			continue
 		}
 		found = true
+		if pkg, ok := strings.CutSuffix(full[r], r.Name); ok && !slices.Contains(names, pkg+e.Cell) {
+			names = append(names, pkg+e.Cell)
+		}
 		switch {
 		case r.Verdict != comparison.Regressed:
 		case now.Before(e.Until):
@@ -189,7 +264,10 @@ func (e *Expected) expect(all []*comparison.Result, now time.Time) (found bool) 
 			r.Why = fmt.Sprintf("it was expected until %s, which is past: %s", e.Last(), e.Reason)
 		}
 	}
-	return found
+	if !named && len(names) > 1 {
+		return true, fmt.Errorf("%s: several packages have the expected regression %s: want one of %s", e.where, e.Cell, strings.Join(names, ", "))
+	}
+	return found, nil
 }
 
 // finish sums up a report of which all cells are there.

@@ -131,10 +131,12 @@ func TestAGateFileThatIsWrongSaysWhere(t *testing.T) {
 		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-02-30}":             `until "2030-02-30" is no day`,
 		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-01-01, owner: Joe}": `f:2:55: unknown field "owner"`,
 	} {
-		f, err := ParseFile("f", []byte(text))
-		if err == nil || !strings.Contains(err.Error(), want) || f != nil {
-			t.Errorf("%q: %+v, %v; want an error with %q", text, f, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			f, err := ParseFile("f", []byte(text))
+			if err == nil || !strings.Contains(err.Error(), want) || f != nil {
+				t.Errorf("%+v, %v; want an error with %q", f, err, want)
+			}
+		})
 	}
 	_, err := ParseFile("f", []byte("margins: {a: x, b: y}\nexpected: [{cell: A}]"))
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
@@ -195,15 +197,16 @@ func TestPairsAreOfOneRound(t *testing.T) {
 		"each misses a round":       {rounds("ab", "b", "a", "ba"), true, "the file tells the rounds", 2},
 		"two runs, one after other": {rounds("ab", "ba") + rounds("ab", "ba"), true, "their lines take turns", 4},
 	} {
-		r, err := Compare(&Options{Inputs: []string{write(t, "f", c.text)}, Col: "/arm@(a b)"})
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		got := r.Tables[0]
-		if got.Paired != c.paired || got.Why != c.why || min(got.Cells[0].Base.Rounds, got.Cells[0].Head.Rounds) != c.rounds {
-			t.Errorf("%s: paired %v (%s), %d rounds", name, got.Paired, got.Why, got.Cells[0].Base.Rounds)
-		}
+		t.Run(name, func(t *testing.T) {
+			r, err := Compare(&Options{Inputs: []string{write(t, "f", c.text)}, Col: "/arm@(a b)"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := r.Tables[0]
+			if got.Paired != c.paired || got.Why != c.why || min(got.Cells[0].Base.Rounds, got.Cells[0].Head.Rounds) != c.rounds {
+				t.Errorf("paired %v (%s), %d rounds", got.Paired, got.Why, got.Cells[0].Base.Rounds)
+			}
+		})
 	}
 }
 
@@ -211,7 +214,7 @@ func TestPairsAreOfOneRound(t *testing.T) {
 // there are; in one file it does not.
 func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 	text := func(qps, calls int) string {
-		return strings.Repeat(fmt.Sprintf("BenchmarkA-8 %d %d offered-qps 5 ns/op\n", calls, qps), 6)
+		return strings.Repeat(fmt.Sprintf("BenchmarkA-8 %d %d offered-qps 5 cpu-ns/op\n", calls, qps), 6)
 	}
 	for name, c := range map[string]struct {
 		base, head string
@@ -220,11 +223,13 @@ func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 		"another seed":                {text(1000, 500), text(1040, 500), true},
 		"another rate":                {text(1000, 500), text(1200, 500), false},
 		"of many calls, another rate": {text(1000, 100_000), text(1040, 100_000), false},
-		"in a closed loop":            {"loop: closed\n" + text(1000, 500), "loop: closed\n" + text(1200, 500), true},
+		"in a closed loop":            {"# loadgen 2\nloop: closed\n" + text(1000, 500), "# loadgen 2\nloop: closed\n" + text(1200, 500), true},
 	} {
-		if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}}); (err == nil) != c.fine {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}}); (err == nil) != c.fine {
+				t.Error(err)
+			}
+		})
 	}
 }
 

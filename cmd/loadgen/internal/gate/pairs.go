@@ -23,6 +23,16 @@ type pair struct {
 	how                  pairing
 }
 
+// full is the name of the benchmark with that of its package, as a history has it.
+func (p *pair) full() string {
+	for _, c := range p.config {
+		if c.Key == "pkg" {
+			return c.Value + "." + p.name
+		}
+	}
+	return p.name
+}
+
 // table is the table that the pair belongs to, without cells.
 func (p *pair) table() *Table {
 	return &Table{Base: p.baseLabel, Head: p.headLabel, Config: p.config, Paired: p.how.paired, Why: p.how.why}
@@ -58,7 +68,8 @@ func (s *sides) pairs() ([]*pair, error) {
 			}
 		}
 		if len(missing) > 0 && s.options.Interleaved {
-			s.warnings = append(s.warnings, fmt.Sprintf("%s alone has %s: not compared", label(s.cols[0]), firstOf(missing)))
+			errs = append(errs, fmt.Errorf("%s alone has %s: %s has lost it, skipped it or ended before it: if it is gone for good, choose the others by --benchmarks",
+				label(s.cols[0]), firstOf(missing), label(head)))
 		} else if len(missing) > 0 {
 			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out by --filter, or by --ignore if a key of the configuration keeps it apart",
 				label(head), firstOf(missing), label(s.cols[0])))
@@ -85,20 +96,29 @@ func firstOf(all []string) string {
 // describe names what a key is of; of its configuration, what there is more than one of.
 func (s *sides) describe(key sideKey) string {
 	text := fmt.Sprintf("%s in %s", label(key.row), key.unit)
-	tables := make([]benchproc.Key, 0, len(s.order))
-	for _, k := range s.order {
-		if !slices.Contains(tables, k.table) {
-			tables = append(tables, k.table)
-		}
-	}
 	var parts []string
-	for _, f := range benchproc.NonSingularFields(tables) {
+	for _, f := range s.varying() {
 		parts = append(parts, fmt.Sprintf("%s: %q", f.Name, key.table.Get(f)))
 	}
 	if len(parts) > 0 {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
 	return text
+}
+
+// varying are the fields of configuration that there is more than one value of.
+func (s *sides) varying() []*benchproc.Field {
+	if s.varied == nil {
+		seen := map[benchproc.Key]bool{}
+		var tables []benchproc.Key
+		for _, k := range s.order {
+			if !seen[k.table] {
+				seen[k.table], tables = true, append(tables, k.table)
+			}
+		}
+		s.varied = append([]*benchproc.Field{}, benchproc.NonSingularFields(tables)...)
+	}
+	return s.varied
 }
 
 // line lines up the values of a pair, and sees that they are of one load.
@@ -118,6 +138,10 @@ func (s *sides) pairUp(p *pair) error {
 	n, m := len(base.values), len(head.values)
 	switch {
 	case s.options.Interleaved && base.hasRounds() && head.hasRounds():
+		if lost := lostRounds(base, head); len(lost) > 0 {
+			return fmt.Errorf("%s has no result in round %s, where %s has one: it was skipped, or the program ended before it",
+				p.headLabel, firstOf(lost), p.baseLabel)
+		}
 		if p.keepCommon() {
 			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))
 		}
@@ -158,6 +182,20 @@ func (x *sample) hasRounds() bool {
 		seen[at.round] = true
 	}
 	return true
+}
+
+// lostRounds are the rounds that the base has and the head has not.
+func lostRounds(base, head *sample) (lost []string) {
+	has := map[int]bool{}
+	for _, at := range head.at {
+		has[at.round] = true
+	}
+	for _, at := range base.at {
+		if !has[at.round] {
+			lost = append(lost, fmt.Sprint(at.round))
+		}
+	}
+	return lost
 }
 
 // keepCommon leaves the rounds that both sides have, in order, and tells whether there were

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,20 +22,32 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// A line is one benchmark line and where it stands.
-type line struct {
-	*benchfmt.Result
+// A Line is one benchmark line.
+type Line struct {
+	// Of has the name, the configuration and the units. Lines that have the same share it: its values are those of one of
+	// them.
+	Of     *benchfmt.Result
+	Values []float64 // in the units of Of
+	Path   string
+	Number int // from 1
+
 	input int // from 0
 	round int // from 1, where the file tells
+	iters int
 }
 
 // inputs are all that was read.
 type inputs struct {
-	lines    []line
+	lines    []Line
 	units    benchfmt.UnitMetadataMap
 	runs     bool // every input is a run of a scenario
 	count    int
 	warnings []string
+
+	declared func(key string) bool // keys of the configuration that the user names
+	seen     map[string]*undeclared
+	kinds    map[string]*benchfmt.Result // what lines share
+	scratch  []byte
 }
 
 // judged returns the units that are judged if nobody says which, as results.Units has them: of the arms of one run, of
@@ -73,8 +86,10 @@ func parseInputs(args []string) (all []input, err error) {
 	seen, stdin := map[string]int{}, 0
 	for i, in := range all {
 		if times[in.label] > 1 {
-			all[i].label = fmt.Sprintf("%s#%d", in.label, seen[in.label])
-			seen[in.label]++
+			for label := ""; label == "" || times[label] > 0; seen[in.label]++ { // until no other input is called so
+				label = fmt.Sprintf("%s#%d", in.label, seen[in.label])
+				all[i].label = label
+			}
 		}
 		if in.path == stdinPath {
 			stdin++
@@ -91,13 +106,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// read reads all inputs. Everything that is wrong with them is reported, with its line.
-func read(args []string, stdin io.Reader) (*inputs, error) {
+// read reads all inputs. Everything that is wrong with them is reported, with its line. Declared reports whether the user
+// names a key of the configuration.
+func read(args []string, stdin io.Reader, declared func(key string) bool) (*inputs, error) {
 	list, err := parseInputs(args)
 	if err != nil {
 		return nil, err
 	}
-	all := &inputs{runs: true, count: len(list)}
+	all := &inputs{runs: true, count: len(list), declared: declared, seen: map[string]*undeclared{}, kinds: map[string]*benchfmt.Result{}}
 	var (
 		r    benchfmt.Reader // one: what is said of units holds for all
 		errs []error
@@ -110,6 +126,7 @@ func read(args []string, stdin io.Reader) (*inputs, error) {
 		errs = append(errs, err)
 	}
 	all.units = r.Units()
+	all.warnings = append(all.warnings, warnUndeclared(all.seen)...)
 	return all, errors.Join(errs...)
 }
 
@@ -137,7 +154,12 @@ func (in input) load(stdin io.Reader) (path string, data []byte, err error) {
 
 // add reads the text of one input.
 func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data []byte) error {
-	c := readComments(data)
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err := isText(path, data); err != nil {
+		return err
+	}
+	c := &cleaner{path: path, declared: all.declared, seen: all.seen}
+	data = c.clean(data)
 	all.runs = all.runs && c.run
 	for _, w := range c.warnings {
 		all.warnings = append(all.warnings, path+":"+w)
@@ -146,19 +168,22 @@ func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data [
 		return fmt.Errorf("%s:%d: a line of more than %d bytes: want Go benchmark text, which has no line so long", path, c.long, maxLine)
 	}
 	before := len(all.lines)
-	var errs []error
-	r.Reset(bytes.NewReader(data), path, ".file", label)
+	errs := c.errs
+	r.Reset(bytes.NewReader(data), path, file, label)
 	for r.Scan() {
+		err := error(nil)
 		switch rec := r.Result().(type) {
 		case *benchfmt.SyntaxError:
-			errs = append(errs, rec)
+			err = rec
+		case *benchfmt.UnitMetadata:
+			err = checkMetadata(rec)
 		case *benchfmt.Result:
-			if err := tidy(rec); err != nil {
-				errs = append(errs, err)
-				continue
+			if err = tidy(rec); err == nil {
+				all.keep(rec, index, path, &c.comments)
 			}
-			_, at := rec.Pos()
-			all.lines = append(all.lines, line{rec.Clone(), index, c.roundOf(at)})
+		}
+		if err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if err := r.Err(); err != nil {
@@ -168,6 +193,57 @@ func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data [
 		errs = append(errs, fmt.Errorf("%s: no benchmark results: want lines that begin with Benchmark", path))
 	}
 	return errors.Join(errs...)
+}
+
+// keep adds a line. What it shares with others is kept once: there may be hundreds of thousands.
+func (all *inputs) keep(r *benchfmt.Result, index int, path string, c *comments) {
+	key := append(append(all.scratch[:0], r.Name...), 0)
+	for _, v := range r.Values {
+		key = append(append(append(append(key, v.Unit...), 0), v.OrigUnit...), 0)
+	}
+	for _, v := range r.Config {
+		key = append(append(append(append(key, v.Key...), 0), v.Value...), 0)
+	}
+	all.scratch = key
+	of := all.kinds[string(key)]
+	if of == nil {
+		of = r.Clone()
+		all.kinds[string(key)] = of
+	}
+	values := make([]float64, len(r.Values))
+	for i, v := range r.Values {
+		values[i] = v.Value
+	}
+	_, at := r.Pos()
+	all.lines = append(all.lines, Line{Of: of, Values: values, Path: path, Number: at, input: index, round: c.roundOf(at), iters: r.Iters})
+}
+
+// isText returns an error that says what an input is if it is not text of benchmarks.
+func isText(path string, data []byte) error {
+	start := data[:min(len(data), 4096)]
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}), bytes.Count(start, []byte{0}) > len(start)/4:
+		return fmt.Errorf("%s: UTF-16 text, as PowerShell writes it: want UTF-8: iconv -f UTF-16 -t UTF-8 %[1]s, or in PowerShell "+
+			"Get-Content %[1]s | Set-Content -Encoding utf8 new.txt", path)
+	case testJSON.Match(start):
+		return fmt.Errorf(`%s: output of go test -json: want that of go test without it: jq -j 'select(.Action=="output").Output' %[1]s`, path)
+	}
+	return nil
+}
+
+// testJSON matches the beginning of what go test -json prints.
+var testJSON = regexp.MustCompile(`^\s*\{"(Time|Action|ImportPath)":[^\n]*"Action":|^\s*\{"Action":`)
+
+// checkMetadata returns an error if the metadata of a unit has no meaning: it would be passed over otherwise.
+func checkMetadata(m *benchfmt.UnitMetadata) error {
+	known := map[string][]string{"better": {"lower", "higher"}, "assume": {"nothing", "exact"}}
+	path, at := m.Pos()
+	if values, ok := known[m.Key]; !ok {
+		return fmt.Errorf("%s:%d: unit %s has %s=%s: want better= or assume=", path, at, m.OrigUnit, m.Key, m.Value)
+	} else if !slices.Contains(values, m.Value) {
+		return fmt.Errorf("%s:%d: unit %s has %s=%s: want %s", path, at, m.OrigUnit, m.Key, m.Value, strings.Join(values, " or "))
+	}
+	return nil
 }
 
 // tidy gives values their tidy units. The reader of benchfmt looks at the value alone, and
@@ -198,6 +274,7 @@ const maxLine = bufio.MaxScanTokenSize - 1
 type comments struct {
 	ours     bool   // loadgen wrote it
 	run      bool   // it is a run of a scenario: not benchmarks, nor estimators by themselves
+	bench    bool   // that of run --bench
 	rounds   []mark // where rounds begin, by line
 	long     int    // number of the first line that is too long, or 0
 	warnings []string
@@ -208,29 +285,28 @@ type mark struct{ line, round int }
 // runHeader is how the run.bench of a run begins: with the number of its schema.
 var runHeader = regexp.MustCompile(`^# loadgen [0-9]`)
 
-// readComments reads what a run says in comments, and what go test says of failure.
-func readComments(data []byte) (c comments) {
-	n := 0
-	for raw := range bytes.Lines(data) {
-		n++
-		if len(raw) > maxLine && c.long == 0 {
-			c.long = n
-		}
-		switch {
-		case bytes.HasPrefix(raw, []byte("# loadgen ")):
-			c.ours, c.run = true, runHeader.Match(raw)
-		case bytes.HasPrefix(raw, []byte("# round ")):
-			number, _, _ := strings.Cut(string(raw[len("# round "):]), ",")
-			if round, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {
-				c.rounds = append(c.rounds, mark{n, round})
-			}
-		case bytes.HasPrefix(raw, []byte("# partial: ")):
-			c.warnings = append(c.warnings, fmt.Sprintf("%d: the run is %s", n, bytes.TrimSpace(raw[2:])))
-		case bytes.HasPrefix(raw, []byte("--- FAIL: ")), bytes.HasPrefix(raw, []byte("FAIL\t")):
-			c.warnings = append(c.warnings, fmt.Sprintf("%d: %s: what failed was not measured", n, bytes.TrimSpace(raw)))
-		}
+// comment reads what a run says in a comment of line n, and what go test says of failure. A run says so in its first
+// line.
+func (c *comments) comment(n int, raw []byte) {
+	if len(raw) > maxLine && c.long == 0 {
+		c.long = n
 	}
-	return c
+	if len(raw) == 0 || raw[0] != '#' && raw[0] != '-' && raw[0] != 'F' {
+		return
+	}
+	switch {
+	case n == 1 && bytes.HasPrefix(raw, []byte("# loadgen ")):
+		c.ours, c.run, c.bench = true, runHeader.Match(raw), bytes.HasPrefix(raw, []byte("# loadgen run --bench"))
+	case bytes.HasPrefix(raw, []byte("# round ")):
+		number, _, _ := strings.Cut(string(raw[len("# round "):]), ",")
+		if round, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {
+			c.rounds = append(c.rounds, mark{n, round})
+		}
+	case bytes.HasPrefix(raw, []byte("# partial: ")):
+		c.warnings = append(c.warnings, fmt.Sprintf("%d: the run is %s", n, bytes.TrimSpace(raw[2:])))
+	case bytes.HasPrefix(raw, []byte("--- FAIL: ")), bytes.HasPrefix(raw, []byte("FAIL\t")):
+		c.warnings = append(c.warnings, fmt.Sprintf("%d: %s: what failed was not measured", n, bytes.TrimSpace(raw)))
+	}
 }
 
 // roundOf is the round that a line is of, or 0 if that is not known. Lines are asked for

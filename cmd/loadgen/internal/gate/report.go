@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchunit"
@@ -125,7 +126,7 @@ func (r *Report) count() error {
 	}
 	if judged == 0 {
 		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: " +
-			"want a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
+			"add --better UNIT=lower (or higher), or a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
@@ -200,7 +201,15 @@ func (c *Cell) median(s Side) string {
 	if s.Median == nil {
 		return "-"
 	}
-	return benchunit.Scale(*s.Median, benchunit.ClassOf(c.Unit))
+	return scale(*s.Median, c.Unit)
+}
+
+// scale writes a value as benchstat does, but for those that are too large or too small for its prefixes.
+func scale(x float64, unit string) string {
+	if a := math.Abs(x); a != 0 && (a >= 1e18 || a < 1e-15) {
+		return strconv.FormatFloat(x, 'g', 4, 64)
+	}
+	return benchunit.Scale(x, benchunit.ClassOf(unit))
 }
 
 func (c *Cell) margin() string {
@@ -213,7 +222,7 @@ func (c *Cell) margin() string {
 // signed writes a shift, or an end of its interval.
 func (c *Cell) signed(x float64) string {
 	if c.Absolute {
-		return sign(x, benchunit.Scale(math.Abs(x), benchunit.ClassOf(c.Unit)))
+		return sign(x, scale(math.Abs(x), c.Unit))
 	}
 	decimals := 1
 	switch a := math.Abs(100 * x); {

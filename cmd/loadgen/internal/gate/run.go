@@ -43,7 +43,7 @@ func (o *Options) OfRun(run *results.Run) (all []*comparison.Contest, warnings [
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings, err = o.expect(comparison.Results(all))
+	warnings, err = o.expect(comparison.Results(all), nil)
 	return all, warnings, err
 }
 
@@ -93,7 +93,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	}
 	r := o.newReport()
 	all := comparison.Results(contests)
-	if r.Warnings, err = o.expect(all); err != nil {
+	if r.Warnings, err = o.expect(all, nil); err != nil {
 		return nil, err
 	}
 	for _, c := range contests {

@@ -29,9 +29,9 @@ func Head(ctx context.Context, history string) (commit string, at time.Time, err
 	}
 	top, err := git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return "", at, err
+		return "", at, fmt.Errorf("whether there are changes: %w: say which commit it is with --commit", err)
 	}
-	changed, err := git(ctx, "diff", "--name-only", "HEAD")
+	changed, err := git(ctx, "diff", "--name-only", "-z", "--no-relative", "HEAD") // names as they are, from the top
 	if err != nil {
 		return "", at, err
 	}
@@ -42,8 +42,8 @@ func Head(ctx context.Context, history string) (commit string, at time.Time, err
 	if real, err := filepath.EvalSymlinks(own); err == nil {
 		own = real // as git has it
 	}
-	for name := range strings.Lines(changed) {
-		if filepath.Join(top, strings.TrimSpace(name)) != own {
+	for name := range strings.SplitSeq(changed, "\x00") {
+		if name != "" && filepath.Join(top, name) != own {
 			return commit + changes, at, nil
 		}
 	}
@@ -61,5 +61,5 @@ func git(ctx context.Context, args ...string) (string, error) {
 		line, _, _ := bytes.Cut(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
 		return "", fmt.Errorf("git %s: %s", args[0], line)
 	}
-	return strings.TrimSpace(stdout.String()), err
+	return strings.TrimSuffix(stdout.String(), "\n"), err
 }

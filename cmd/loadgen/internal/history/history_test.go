@@ -263,7 +263,7 @@ func measured(t *testing.T, texts ...string) (string, []history.Cell, error) {
 		}
 		files = append(files, file)
 	}
-	lines, _, err := gate.Lines(files, nil)
+	lines, _, err := gate.Lines(files, nil, []string{"arrivals"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,15 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchmath"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 )
 
 // Measured sums up benchmark lines as cells, in the order they are met, and names the
 // machine that the lines are of. Lines of one name are rounds of one cell. That they are of
 // several machines, or of one benchmark in several circumstances, is an error: their median
 // would be of neither.
-func Measured(lines []*benchfmt.Result) (machine string, cells []Cell, err error) {
+func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 	type key struct{ name, unit string }
 	var order []key
 	values := map[key][]float64{}
@@ -25,25 +27,24 @@ func Measured(lines []*benchfmt.Result) (machine string, cells []Cell, err error
 	var machines []string
 	var errs []error
 	for _, l := range lines {
-		if m := machineOf(l); !slices.Contains(machines, m) {
+		if m := machineOf(l.Of); !slices.Contains(machines, m) {
 			machines = append(machines, m)
 		}
-		name := l.Name.String()
-		if pkg := l.GetConfig("pkg"); pkg != "" {
+		name := l.Of.Name.String()
+		if pkg := l.Of.GetConfig("pkg"); pkg != "" {
 			name = pkg + "." + name
 		}
-		s := setting(l)
+		s := setting(l.Of)
 		if before, ok := settings[name]; ok && before != s {
-			file, at := l.Pos()
-			errs = append(errs, fmt.Errorf("%s:%d: %s is of %s here, and of %s before: record one of them", file, at, name, cmp.Or(s, "nothing"), cmp.Or(before, "nothing")))
+			errs = append(errs, fmt.Errorf("%s:%d: %s is of %s here, and of %s before: record one of them", l.Path, l.Number, name, cmp.Or(s, "nothing"), cmp.Or(before, "nothing")))
 		}
 		settings[name] = s
-		for _, v := range l.Values {
+		for i, v := range l.Of.Values {
 			k := key{name, v.Unit}
 			if values[k] == nil {
 				order = append(order, k)
 			}
-			values[k] = append(values[k], v.Value)
+			values[k] = append(values[k], l.Values[i])
 		}
 	}
 	if len(machines) > 1 {
