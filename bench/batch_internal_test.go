@@ -63,11 +63,11 @@ func simulate(a Arrivals, workers int, service func() time.Duration) *simulation
 
 // take is what a worker does that is free.
 func (s *simulation) take(i int, now time.Duration) bool {
-	w := &worker{batch: s.batches[i]}
-	if !w.batch.pop(true, &w.call) && !s.queue.take(w, now) {
+	w := &worker{batch: s.batches[i], call: new(call)}
+	if !w.batch.pop(true, w.call) && !s.queue.take(w, now) {
 		return false
 	}
-	s.workers[i].hand = w.call
+	s.workers[i].hand = *w.call
 	return true
 }
 
@@ -236,7 +236,7 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 				all[i] = time.Duration(i) * c.gap
 			}
 			s := simulate(all, 2, nil)
-			if !s.queue.take(&worker{batch: s.batches[0]}, c.now) {
+			if !s.queue.take(&worker{batch: s.batches[0], call: new(call)}, c.now) {
 				t.Fatal("no call")
 			}
 			if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {
@@ -276,9 +276,9 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 // are late.
 func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
 	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second, new(Run))}
-	w := &worker{batch: &noBatch}
+	w := &worker{batch: &noBatch, call: new(call)}
 	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
-		if c := &w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {
+		if c := w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {
 			t.Errorf("the first call of a worker that is free at %v is due at %v", now, c.due)
 		}
 	}

@@ -51,7 +51,7 @@ func (l *closedLoop) take(own *worker, now time.Duration) bool {
 	}
 	l.dueSum.Add(uint64(due))
 	l.windows.take(due)
-	c := &own.call
+	c := own.call
 	c.due, c.release, c.n = due, due, l.calls.Add(1)-1
 	return true
 }

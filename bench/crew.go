@@ -159,6 +159,8 @@ func (c *crew) newWorker() *worker {
 	}
 	if c.lags != nil {
 		c.lags.join(w)
+	} else {
+		w.call = new(call)
 	}
 	c.setContext(w)
 	return w

@@ -128,26 +128,34 @@ func newLagAccount(l *lags, workers int) *lagAccount {
 func (l *lagAccount) join(w *worker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w.lagAccount, w.index = l, int32(len(l.workers))
-	w.log = make([]call, 0, min(max(allLogsRoom/cap(l.workers), 1), logRoom))
+	w.lagAccount = l
+	w.log = make([]call, 1+min(max(allLogsRoom/cap(l.workers), 1), logRoom))
+	for i := range w.log {
+		w.log[i].worker = int32(len(l.workers))
+	}
+	w.call = &w.log[0]
 	l.workers = append(l.workers, w)
 	l.release(0)
 }
 
-// note notes the call of w that has ended.
+// note notes the call of w that has ended. Its next one is to be in another place of the log.
 func (w *worker) note() {
-	w.log = append(w.log, w.call)
-	if len(w.log) == cap(w.log) {
-		w.lagAccount.enter(w)
+	w.noted++
+	w.call = &w.log[w.noted]
+	if left := len(w.log) - 1 - w.noted; left == 0 {
+		w.lagAccount.mu.Lock()
+	} else if left > logRoom/2 || !w.lagAccount.mu.TryLock() {
+		return
 	}
+	defer w.lagAccount.mu.Unlock()
+	w.lagAccount.enter(w)
 }
 
 // enter settles what it can, once w has handed its log in.
 func (l *lagAccount) enter(w *worker) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.read(w)
 	l.settle()
+	l.lookAt = min(l.lookAt, l.pending+max(leastLook, 2*len(l.workers)))
 	if l.pending >= l.lookAt {
 		l.look()
 	}
@@ -175,11 +183,19 @@ func (l *lagAccount) close() *lags {
 
 // read reads the log of a worker, which must not be about to write it.
 func (l *lagAccount) read(w *worker) {
-	for i := range w.log {
-		w.log[i].worker = w.index
-		l.put(&w.log[i])
+	for i := range w.log[:w.noted] {
+		c := &w.log[i]
+		if c.seq != l.next {
+			l.settle()
+		}
+		if c.seq == l.next && l.known(c) {
+			l.begin(c)
+			l.next++
+		} else {
+			l.put(c)
+		}
 	}
-	w.log = w.log[:0]
+	w.log[0], w.call, w.noted = *w.call, &w.log[0], 0
 }
 
 // look reads the logs of the workers that are in the target, and what they are in.
@@ -190,8 +206,8 @@ func (l *lagAccount) look() {
 			w.inside.hold(since, func() {
 				l.read(w)
 				w.seen = now
-				if c := w.call; c.seq >= l.next {
-					c.worker, c.ended = w.index, open
+				if c := *w.call; c.seq >= l.next {
+					c.ended = open
 					l.put(&c)
 				}
 			})
@@ -254,19 +270,20 @@ func (l *lagAccount) makeRoom(seq uint64) {
 	}
 }
 
-// settle settles calls in their order as long as it is known who would have been free first.
+// settle settles the calls of the ring, in their order, as long as it can.
 func (l *lagAccount) settle() {
 	for {
-		c := &l.ring[l.next&l.mask]
-		if c.seq != l.next || len(l.free) == 0 {
-			break
-		}
-		if first := l.free[0]; l.running > 0 && first > l.bound && first > l.fair(c) {
-			break
+		if c := &l.ring[l.next&l.mask]; c.seq != l.next || !l.known(c) {
+			return
 		}
 		l.force()
 	}
-	l.lookAt = min(l.lookAt, l.pending+max(leastLook, 2*len(l.workers)))
+}
+
+// known reports whether it is known when the next call would have begun: who is in a call
+// that is settled would not have been free before the first that is, or it does not matter.
+func (l *lagAccount) known(c *call) bool {
+	return len(l.free) > 0 && (l.running == 0 || l.free[0] <= l.bound || l.free[0] <= l.fair(c))
 }
 
 // force settles the next call by what is known, if it is.
@@ -285,8 +302,15 @@ func (l *lagAccount) fair(c *call) time.Duration { return max(c.due, l.before+c.
 
 // begin settles when a call would have begun.
 func (l *lagAccount) begin(c *call) {
-	c.ideal = min(max(l.fair(c), l.take()), c.begun)
-	l.before = c.ideal
+	if len(l.free) > 0 && c.ended != open {
+		l.before = min(max(l.fair(c), l.free[0]), c.begun)
+		c.ideal = l.before
+		l.free.replace(c.ideal + c.ended - c.begun)
+		l.lags.add(c)
+		return
+	}
+	l.before = min(max(l.fair(c), l.take()), c.begun)
+	c.ideal = l.before
 	if c.ended != open {
 		l.end(c)
 		return
@@ -336,21 +360,24 @@ func (f *freeTimes) push(at time.Duration) {
 func (f *freeTimes) pop() time.Duration {
 	h := *f
 	least, last := h[0], h[len(h)-1]
-	h = h[:len(h)-1]
-	*f = h
-	if len(h) == 0 {
-		return least
+	*f = h[:len(h)-1]
+	if len(*f) > 0 {
+		f.replace(last)
 	}
+	return least
+}
+
+// replace takes the least away, and adds another.
+func (f freeTimes) replace(at time.Duration) {
 	i := 0
-	for child := 1; child < len(h); child = 2*i + 1 {
-		if child+1 < len(h) && h[child+1] < h[child] {
+	for child := 1; child < len(f); child = 2*i + 1 {
+		if child+1 < len(f) && f[child+1] < f[child] {
 			child++
 		}
-		if h[child] >= last {
+		if f[child] >= at {
 			break
 		}
-		h[i], i = h[child], child
+		f[i], i = f[child], child
 	}
-	h[i] = last
-	return least
+	f[i] = at
 }

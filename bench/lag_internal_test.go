@@ -235,7 +235,7 @@ func TestCallsAreSettledOnceHoweverLongOneIsNotHeardOf(t *testing.T) {
 	}
 	makes := func(w *worker, seq uint64) {
 		due := time.Duration(seq) * time.Microsecond
-		w.call = call{seq: seq, due: due, begun: due + 10, ended: due + 20}
+		w.call.seq, w.call.due, w.call.begun, w.call.ended = seq, due, due+10, due+20
 		w.note()
 	}
 	for seq := uint64(2); seq <= calls; seq++ {

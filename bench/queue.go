@@ -64,7 +64,7 @@ func newQueue(a Arrivals, o Overload, room int, t *trace, w *windows) *queue {
 func (q *queue) take(w *worker, now time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := &w.call
+	c := w.call
 	if q.takeOver(w.batch, c) {
 		return true
 	}

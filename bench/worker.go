@@ -35,13 +35,13 @@ type worker struct {
 	recorder *recorder
 	before   time.Duration // when its call before would have begun if the generator had no lag
 	free     time.Duration // when that would have ended
-	call     call          // at hand
+	call     *call         // at hand
 	made     bool          // the target has been entered
 	inside   inside        // the target
 
 	lagAccount *lagAccount   // nil: it tells the lag of its calls by itself
-	index      int32         // in lagAccount
-	log        []call        // that have ended, and are not in lagAccount
+	log        []call        // those that have ended and are not in lagAccount, and that at hand
+	noted      int           // of log, that have ended
 	settled    call          // of lagAccount: that has begun, for all that is known; seq is 0 if there is none
 	seen       time.Duration // of lagAccount: when it was last seen in the target
 }
@@ -115,7 +115,7 @@ func (w *worker) calls(s *shift) {
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
-		c := &w.call
+		c := w.call
 		ok := true
 		if w.turn != nil {
 			now, ok = w.inTurn(now)
@@ -169,8 +169,8 @@ func (w *worker) inTurn(now time.Duration) (time.Duration, bool) {
 // giveBack returns the call at hand, which has not begun, and those of the batch.
 func (w *worker) giveBack() {
 	now := w.clock.Now()
-	for ok := true; ok; ok = w.batch.pop(w.shared, &w.call) {
-		w.source.giveBack(&w.call, now)
+	for ok := true; ok; ok = w.batch.pop(w.shared, w.call) {
+		w.source.giveBack(w.call, now)
 	}
 }
 
@@ -182,7 +182,7 @@ func (w *worker) giveBack() {
 // at the end of its call before, whichever is later (Lindley's recursion, over the service
 // times measured). Of several that serve one queue a [lagAccount] tells.
 func (w *worker) ended(now time.Duration, err error) {
-	c := &w.call
+	c := w.call
 	c.ended = now
 	if w.lagAccount == nil {
 		c.ideal = max(c.due, w.free, w.before+c.step)
