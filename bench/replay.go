@@ -3,6 +3,8 @@ package bench
 import (
 	"bufio"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -137,10 +139,16 @@ func (r Recording) Read(from io.Reader) (*Replay, error) {
 		return nil, fmt.Errorf("bench: replay of %s: cut at %v: want a time above 0, or 0 for none", r.Path, r.Cut)
 	}
 	l := lines{recording: r, keys: map[string]uint32{"": 0}, names: []string{""}}
-	if err := l.read(from); err != nil {
+	digest := sha256.New()
+	if err := l.read(io.TeeReader(from, digest)); err != nil {
 		return nil, err
 	}
-	return l.replay()
+	replay, err := l.replay()
+	if err != nil {
+		return nil, err
+	}
+	replay.digest = hex.EncodeToString(digest.Sum(nil))
+	return replay, nil
 }
 
 // lines are what a recording holds.
@@ -273,6 +281,7 @@ type Replay struct {
 	names    []string
 	late     uint64
 	duration time.Duration
+	digest   string
 }
 
 var (
@@ -290,6 +299,9 @@ func (r *Replay) Calls() uint64 { return uint64(len(r.calls)) }
 // OutOfOrder is how many calls of the recording stood after one that was made later.
 // They have been sorted.
 func (r *Replay) OutOfOrder() uint64 { return r.late }
+
+// Digest is the SHA-256 of what was read, in hexadecimal digits.
+func (r *Replay) Digest() string { return r.digest }
 
 // Key is the key of call n, "" if it has none.
 func (r *Replay) Key(n uint64) string {

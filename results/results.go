@@ -9,6 +9,11 @@
 //     each visit its histograms, costs and verdict. It is a whole JSON document
 //     at any time; its status is partial until the run has ended.
 //
+// What a run depends on is pinned when it begins, by digests in run.json: the program that
+// makes its visits, the files that it replays, and the scenario. The process of each visit
+// compares them with what it has itself, and one that has changed ends the run: what was
+// measured before stands.
+//
 // No NaN, infinity, or zero in a unit that tools rescale ever reaches a file:
 // one NaN makes benchstat exhaust the memory.
 package results
@@ -54,6 +59,8 @@ type Header struct {
 	Began       time.Time           `json:"began"`
 	Scenario    *scenarios.Scenario `json:"scenario"`
 	Environment Environment         `json:"environment"`
+	// Inputs are what every visit was held to.
+	Inputs []Input `json:"inputs,omitempty"`
 }
 
 // Environment is what ran where.

@@ -20,6 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -200,14 +201,17 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 func createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (sides []side, err error) {
 	for i, s := range c.Sides() {
 		h.Environment.Commit = s.Commit
-		w, err := results.Create(filepath.Join(out, s.Name), h)
+		var w *results.Writer
+		if h.Inputs, err = visit.Pin(programs[i], h.Scenario); err == nil {
+			w, err = results.Create(filepath.Join(out, s.Name), h)
+		}
 		if err != nil {
 			for _, before := range sides { // leave no half of a comparison
 				err = errors.Join(err, before.writer.Close(results.Partial), os.RemoveAll(filepath.Join(out, before.name)))
 			}
 			return nil, err
 		}
-		sides = append(sides, side{s.Name, programs[i], w})
+		sides = append(sides, side{s.Name, programs[i], w, h.Inputs})
 	}
 	return sides, nil
 }

@@ -166,13 +166,17 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
 	}
-	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	inputs, err := visit.Pin(program, s)
+	if err != nil {
+		return unusable(err)
+	}
+	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env, Inputs: inputs})
 	if err != nil {
 		return unusable(err)
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
-	visits := visits{sides: []side{{program: program, writer: w}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
+	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
 	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
