@@ -44,9 +44,12 @@ type closedLoop struct {
 func (l *closedLoop) take(own *worker, now time.Duration) bool {
 	due := time.Duration(0)
 	if own.made {
+		if l.Think >= l.Duration-now { // which is no sum that might be too large
+			return false
+		}
 		due = now + l.Think
 	}
-	if due >= l.Duration || l.cut.Load() {
+	if l.cut.Load() {
 		return false
 	}
 	l.dueSum.Add(uint64(due))
