@@ -190,6 +190,11 @@ func (v *Visit) Measurements() []Measurement {
 	var all []Measurement
 	add := func(unit string, x float64) { all = append(all, Measurement{unit, x}) }
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
+	percentile := func(unit string, h *quantile.HDR, q, per float64) {
+		if h.Count() >= quantile.SamplesFor(q) {
+			add(unit, float64(h.Quantile(q))/per)
+		}
+	}
 	for _, q := range Percentiles {
 		if d, err := r.Percentile(q); err == nil {
 			add(PercentileName(q)+"-latency-ns", float64(d))
@@ -200,16 +205,14 @@ func (v *Visit) Measurements() []Measurement {
 			add("max-latency-ns", float64(r.Latency.Max()))
 			add("mean-latency-ns", float64(r.Latency.Mean()))
 		}
-		add("p50-service-ns", float64(r.Service.Quantile(0.5)))
-		add("p99-service-ns", float64(r.Service.Quantile(0.99)))
 	}
+	percentile("p50-service-ns", r.Service, 0.5, 1)
+	percentile("p99-service-ns", r.Service, 0.99, 1)
 	for _, q := range FailedPercentiles {
-		if r.Failed > 0 && r.Failed >= quantile.SamplesFor(q) {
-			add(PercentileName(q)+"-failed-ns", float64(r.FailedLatency.Quantile(q)))
-		}
+		percentile(PercentileName(q)+"-failed-ns", r.FailedLatency, q, 1)
 	}
-	add("p99-queue-lag-us", micros(r.Queue.Quantile(0.99)))
-	add("p99-generator-lag-us", micros(r.Generator.Quantile(0.99)))
+	percentile("p99-queue-lag-us", r.Queue, 0.99, 1e3)
+	percentile("p99-generator-lag-us", r.Generator, 0.99, 1e3)
 	add("offered-qps", round3(r.Rate()))
 	add("achieved-qps", round3(r.Achieved()))
 	add("err-ppm", ppm(r.Failed, r.Offered))

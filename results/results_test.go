@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -575,5 +576,35 @@ func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
 	}
 	if _, err := results.ReadBench("no-such-file"); err == nil {
 		t.Error("a missing file was read")
+	}
+}
+
+// A percentile of two calls is one of them.
+func TestNoPercentileIsWrittenWithoutTheCallsForIt(t *testing.T) {
+	for _, n := range []int{1, 5, 6, 367, 368} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			r := &bench.Record{Offered: uint64(n), Done: uint64(n), Scheduled: time.Second, Elapsed: time.Second}
+			for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency} {
+				*h = quantile.NewHDR()
+				for range n {
+					(*h).Add(time.Millisecond)
+				}
+			}
+			seen := 0
+			for _, m := range (&results.Visit{Record: r}).Measurements() {
+				name, _, _ := strings.Cut(m.Unit, "-")
+				p, err := strconv.ParseFloat(strings.TrimPrefix(name, "p"), 64)
+				if err != nil || !strings.HasPrefix(name, "p") {
+					continue
+				}
+				seen++
+				if need := quantile.SamplesFor(p / 100); uint64(n) < need {
+					t.Errorf("%s needs %d calls", m.Unit, need)
+				}
+			}
+			if n == 368 && seen < 7 {
+				t.Errorf("%d percentiles", seen)
+			}
+		})
 	}
 }

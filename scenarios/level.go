@@ -87,6 +87,9 @@ func (s *Scenario) ReadReplays() error {
 		if err != nil {
 			return err
 		}
+		if d := r.Duration(); d > MaxDuration {
+			return fmt.Errorf("%v lasts %v, which is longer than %v: raise its speed, or cut it, as in replay:FILE@1h", load, d, MaxDuration)
+		}
 		if s.replays == nil {
 			s.replays = map[string]replayed{}
 		}
