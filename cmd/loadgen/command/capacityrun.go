@@ -45,7 +45,10 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 		return unusable(err)
 	}
 	began := time.Now()
-	dir := o.directory(s.Name, began)
+	dir, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return unusable(err)
 	}

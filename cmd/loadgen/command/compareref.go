@@ -112,8 +112,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if len(o.profiles) > 0 {
 		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
 	}
-	if err := s.ReadReplays(); err != nil {
-		return unusable(err)
+	if err := readReplays(s, o.stderr); err != nil {
+		return err
 	}
 	pkg, err := mainPackage()
 	if err != nil {
@@ -131,10 +131,13 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	drawSeed(&s.Seed)
 	began := time.Now()
-	out := o.directory(s.Name, began)
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
+	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
 	sides, err := createSides(checkout, programs, out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
 	if err != nil {
 		return unusable(err)

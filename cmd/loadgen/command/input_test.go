@@ -147,3 +147,46 @@ func TestAProgramOrAScenarioThatIsAnotherEndsTheRun(t *testing.T) {
 		})
 	}
 }
+
+func TestRunsOfOneSecondHaveDirectoriesOfTheirOwn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, want := range []string{"x-20260102T030405Z", "x-20260102T030405Z-2", "x-20260102T030405Z-3", "capacity-x-20260102T030405Z"} {
+		t.Run(want, func(t *testing.T) {
+			var dir string
+			var err error
+			if name, ok := strings.CutPrefix(want, "capacity-"); ok {
+				dir, err = (&capacityOptions{}).directory(name[:1], began)
+			} else {
+				dir, err = (&runOptions{}).directory("x", began)
+			}
+			if info, statErr := os.Stat(dir); err != nil || dir != filepath.Join("results", want) || statErr != nil || !info.IsDir() {
+				t.Errorf("%s, %v, %v", dir, err, statErr)
+			}
+		})
+	}
+	if err := os.RemoveAll("results"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("results", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if dir, err := (&runOptions{}).directory("x", began); err == nil {
+		t.Errorf("%s in a file", dir)
+	}
+}
+
+func TestARecordingOutOfOrderIsSortedAndThatIsTold(t *testing.T) {
+	s, replay := replaying(t)
+	for text, want := range map[string]string{"0\n0.02\n0.01\n": "warning: " + replay + ": 1 call stood after one that was made later: they are replayed in the order of their instants\n", "0\n1\n": ""} {
+		t.Run(want, func(t *testing.T) {
+			if err := os.WriteFile(replay, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var said bytes.Buffer
+			if err := readReplays(s, &said); err != nil || said.String() != want {
+				t.Errorf("%v, %q", err, &said)
+			}
+		})
+	}
+}
