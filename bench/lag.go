@@ -188,7 +188,8 @@ func (l *lagAccount) read(w *worker) {
 		if c.seq != l.next {
 			l.settle()
 		}
-		if c.seq == l.next && l.known(c) {
+		seen := l.ring[c.seq&l.mask].seq == c.seq // it was in the target when that was looked at
+		if c.seq == l.next && !seen && l.known(c) {
 			l.begin(c)
 			l.next++
 		} else {

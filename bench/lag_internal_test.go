@@ -218,7 +218,15 @@ func TestWhatTheGeneratorIsLateIsItsOwnWithAnyNumberOfWorkers(t *testing.T) {
 		}
 		late := exponential(r, 1009, rapid.SampledFrom([]time.Duration{0, 300, 10 * time.Microsecond, time.Millisecond}).Draw(rt, "late"))
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-		calls, rec := serve(t, due, service, Run{Workers: workers, Pace: &tardy{late: late}, Overload: o})
+		run := Run{Workers: workers, Pace: &tardy{late: late}, Overload: o}
+		if rapid.Bool().Draw(rt, "watched") { // workers are looked at while they are in the target
+			slo, err := ParseSLO("p99 < 1h")
+			if err != nil {
+				rt.Fatal(err)
+			}
+			run.SLOs, run.Abort = []SLO{slo}, true
+		}
+		calls, rec := serve(t, due, service, run)
 		if wrong := wrongLag(calls, rec, workers, o); wrong != "" {
 			rt.Fatal(wrong)
 		}

@@ -85,34 +85,14 @@ func (r *Request) open() error {
 		return err
 	}
 	for _, in := range r.Inputs {
-		switch in.Kind {
-		case results.Program:
-			program, err := self()
-			if err != nil {
-				return err
-			}
-			if program != in.SHA256 {
+		if in.Kind == results.Program {
+			// This process was started from it: what is there now was there then.
+			if digest, err := digestOf(in.Name); err != nil || digest != in.SHA256 {
 				return &ChangedError{in}
 			}
-		default:
-			if !slices.Contains(have, in) {
-				return &ChangedError{in}
-			}
+		} else if !slices.Contains(have, in) {
+			return &ChangedError{in}
 		}
 	}
 	return readErr
-}
-
-// self is the digest of the program that this process runs, which may not be what is at its
-// path any more: Linux tells.
-func self() (string, error) {
-	digest, err := digestOf("/proc/self/exe")
-	if err == nil {
-		return digest, nil
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	return digestOf(path)
 }
