@@ -30,11 +30,7 @@ func accounted(t *testing.T) (*crew, *recorder, outcome) {
 		})})
 	c.start()
 	c.wait()
-	all := c.newRecorder()
-	for _, r := range c.recorders {
-		all.merge(r)
-	}
-	return c, all, c.queue.outcome(110 * time.Millisecond)
+	return c, c.total(), c.queue.outcome(110 * time.Millisecond)
 }
 
 func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
@@ -51,8 +47,8 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 		"a failure is lost":               {after: func(r *Record) { r.Failed-- }, want: "110 calls were offered, and 109 are accounted for"},
 		"a call is done twice":            {before: func(r *recorder, _ *outcome) { r.latency.Add(time.Millisecond) }, want: "91 calls were done, and the service time of 90 is known"},
 		"a service time too many":         {before: func(r *recorder, _ *outcome) { r.service.Add(0) }, want: "90 calls were done, and the service time of 91 is known"},
-		"a queue lag too many":            {before: func(r *recorder, _ *outcome) { r.queue.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
-		"a generator lag too many":        {before: func(r *recorder, _ *outcome) { r.generator.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
+		"a queue lag too many":            {before: func(r *recorder, _ *outcome) { r.lags.queue.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
+		"a generator lag too many":        {before: func(r *recorder, _ *outcome) { r.lags.generator.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
 		"a call is due later":             {before: func(_ *recorder, o *outcome) { o.dueSum++ }, want: "Little's law: the calls spent"},
 		"a call ends later":               {before: func(r *recorder, _ *outcome) { r.endedSum++ }, want: "Little's law: the calls spent"},
 		"a latency is longer":             {before: func(r *recorder, _ *outcome) { r.latencySum++ }, want: "Little's law: the calls spent"},

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -62,11 +63,11 @@ func simulate(a Arrivals, workers int, service func() time.Duration) *simulation
 
 // take is what a worker does that is free.
 func (s *simulation) take(i int, now time.Duration) bool {
-	w := &worker{batch: s.batches[i]}
-	if !w.batch.pop(true, &w.call) && !s.queue.take(w, now) {
+	w := &worker{batch: s.batches[i], call: new(call)}
+	if !w.batch.pop(true, w.call) && !s.queue.take(w, now) {
 		return false
 	}
-	s.workers[i].hand = w.call
+	s.workers[i].hand = *w.call
 	return true
 }
 
@@ -162,7 +163,7 @@ func TestInBatchesEveryCallIsMadeOnceAndNeverEarlyNorKeptFromAWorkerThatIsFree(t
 		}
 		for n, begun := range s.begun {
 			for _, sleep := range s.sleeps {
-				if idle := min(begun, sleep.to) - max(all[n], sleep.from); idle > batchSpan {
+				if idle := min(begun, sleep.to) - max(all[n], sleep.from); idle > 0 {
 					t.Fatalf("call %d, due at %v, began at %v, and a worker slept from %v to %v", n, all[n], begun, sleep.from, sleep.to)
 				}
 			}
@@ -229,17 +230,19 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 		{20 * time.Microsecond, 0, 2},
 		{21 * time.Microsecond, 0, 1},
 	} {
-		all := make(listed, 1000)
-		for i := range all {
-			all[i] = time.Duration(i) * c.gap
-		}
-		s := simulate(all, 2, nil)
-		if !s.queue.take(&worker{batch: s.batches[0]}, c.now) {
-			t.Fatal("no call")
-		}
-		if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {
-			t.Errorf("of calls %v apart %d are taken at %v, want %d", c.gap, got, c.now, c.calls)
-		}
+		t.Run(fmt.Sprintf("%v apart, at %v", c.gap, c.now), func(t *testing.T) {
+			all := make(listed, 1000)
+			for i := range all {
+				all[i] = time.Duration(i) * c.gap
+			}
+			s := simulate(all, 2, nil)
+			if !s.queue.take(&worker{batch: s.batches[0], call: new(call)}, c.now) {
+				t.Fatal("no call")
+			}
+			if got := 1 + int(s.batches[0].tail-s.batches[0].head); got != c.calls {
+				t.Errorf("%d calls are taken, want %d", got, c.calls)
+			}
+		})
 	}
 }
 
@@ -260,9 +263,12 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 		{Run{Workers: 1, MaxWorkers: 1000}, false},
 	} {
 		c.run.Arrivals, c.run.Target = listed{0}, target
-		if got := newCrew(t.Context(), &c.run).queue.batches != nil; got != c.batches {
-			t.Errorf("%d workers of up to %d, queue of %d, policy %v: batches %v", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload, got)
-		}
+		name := fmt.Sprintf("%d workers of up to %d, queue of %d, policy %v", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload)
+		t.Run(name, func(t *testing.T) {
+			if got := newCrew(t.Context(), &c.run).queue.batches != nil; got != c.batches {
+				t.Errorf("batches: %v", got)
+			}
+		})
 	}
 }
 
@@ -270,9 +276,9 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 // are late.
 func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
 	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second, new(Run))}
-	w := &worker{batch: &noBatch}
+	w := &worker{batch: &noBatch, call: new(call)}
 	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
-		if c := &w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {
+		if c := w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {
 			t.Errorf("the first call of a worker that is free at %v is due at %v", now, c.due)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Batches are taken by as many workers as there are processors, at most.
-func TestWhoIsStuckDelaysTheCallsHeHasClaimedByFortyMicroseconds(t *testing.T) {
+func TestWhoIsStuckDelaysNoneOfTheCallsHeHasClaimed(t *testing.T) {
 	const workers = 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
 	for stuck := range int64(8) { // wherever in its batch the call is
@@ -29,15 +29,15 @@ func TestWhoIsStuckDelaysTheCallsHeHasClaimedByFortyMicroseconds(t *testing.T) {
 					return nil
 				})})
 			slices.Sort(r.Kept)
-			if last := len(r.Kept) - 1; last != 4999 || r.Kept[last] != time.Second || r.Kept[last-1] > 40*time.Microsecond {
-				t.Errorf("%d calls, the slowest %v and %v; want one of 1 s, and 40 us", last+1, r.Kept[last], r.Kept[last-1])
+			if last := len(r.Kept) - 1; last != 4999 || r.Kept[last] != time.Second || r.Kept[last-1] != 0 {
+				t.Errorf("%d calls, the slowest %v and %v; want one of 1 s, and 0", last+1, r.Kept[last], r.Kept[last-1])
 			}
 		})
 	}
 }
 
 // The last calls of a schedule are nobody's that could be left alone with them.
-func TestWhoIsStuckAtTheEndDelaysNoOtherCallForLong(t *testing.T) {
+func TestWhoIsStuckAtTheEndDelaysNoOtherCall(t *testing.T) {
 	const workers = 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
 	for from := range int64(6) {
@@ -51,8 +51,8 @@ func TestWhoIsStuckAtTheEndDelaysNoOtherCallForLong(t *testing.T) {
 					return nil
 				})})
 			slices.Sort(r.Kept)
-			if last := len(r.Kept) - 1; last != 999 || r.Kept[last-1] > 40*time.Microsecond {
-				t.Errorf("%d calls, the slowest but one %v; want 40 us", last+1, r.Kept[last-1])
+			if last := len(r.Kept) - 1; last != 999 || r.Kept[last-1] != 0 {
+				t.Errorf("%d calls, the slowest but one %v; want 0", last+1, r.Kept[last-1])
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 				t.Fatalf("%d and %d calls", len(by[0]), len(by[1]))
 			}
 			for i := range by[0] {
-				if d := (by[0][i] - by[1][i]).Abs(); d > 40*time.Microsecond {
+				if by[0][i] != by[1][i] {
 					t.Errorf("seed %d, %d/s: latency %d is %v in batches, %v one by one", seed, rate, i, by[0][i], by[1][i])
 					break
 				}

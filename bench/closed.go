@@ -44,15 +44,18 @@ type closedLoop struct {
 func (l *closedLoop) take(own *worker, now time.Duration) bool {
 	due := time.Duration(0)
 	if own.made {
+		if l.Think >= l.Duration-now { // which is no sum that might be too large
+			return false
+		}
 		due = now + l.Think
 	}
-	if due >= l.Duration || l.cut.Load() {
+	if l.cut.Load() {
 		return false
 	}
 	l.dueSum.Add(uint64(due))
 	l.windows.take(due)
-	c := &own.call
-	c.due, c.release, c.fair, c.n = due, due, due, l.calls.Add(1)-1
+	c := own.call
+	c.due, c.release, c.n = due, due, l.calls.Add(1)-1
 	return true
 }
 

@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,19 @@ func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
 			if v := r.Verdict(0.5, 0.99); v != nil || r.Fidelity != nil {
 				t.Errorf("verdict %v, fidelity %v", v, r.Fidelity)
 			}
+		})
+	}
+}
+
+func TestWhoThinksForLongerThanTheLoopLastsCallsOnce(t *testing.T) {
+	for _, think := range []time.Duration{10 * ms, time.Hour, bench.Endless, math.MaxInt64} {
+		t.Run(think.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * ms, Think: think}, Workers: 3, Target: sleeps(ms)})
+				if r.Done != 3 || r.Elapsed != 10*ms {
+					t.Errorf("%d calls in %v", r.Done, r.Elapsed)
+				}
+			})
 		})
 	}
 }

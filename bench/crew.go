@@ -6,8 +6,6 @@ import (
 	"runtime/metrics"
 	"sync"
 	"time"
-
-	"github.com/loadgen-go/loadgen/quantile"
 )
 
 // A crew is the workers of a run and what they share.
@@ -27,6 +25,7 @@ type crew struct {
 	trace     *trace
 	kept      *kept
 	slowest   *slowest
+	lags      *lagAccount // nil: each worker has calls of its own, or there is one
 	observer  *observer
 	batches   []*batch    // of each worker; nil: they take one call at a time
 	turn      chan Waiter // nil: each worker waits by itself
@@ -86,9 +85,12 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		c.queue = newQueue(r.Arrivals, r.Overload, room, c.trace, c.windows)
 		c.source = c.queue
 	}
+	if c.queue != nil && c.most > 1 {
+		c.lags = newLagAccount(newLags(c.trace, c.windows, r.withLag), c.most)
+	}
 	c.recorders = make([]*recorder, min(workers, maxRecorders))
 	for i := range c.recorders {
-		c.recorders[i] = c.newRecorder()
+		c.recorders[i] = c.newRecorder(c.lags == nil)
 		c.recorders[i].shared = c.most > len(c.recorders) || r.aborts()
 	}
 	// More workers than processors are for a target that waits. What one of them
@@ -138,11 +140,11 @@ func (r *Run) perSecond() float64 {
 	return float64(n) / max(last, 1).Seconds()
 }
 
-func (c *crew) newRecorder() *recorder {
-	r := newRecorder(c.kept, c.trace, c.windows, c.slowest)
+func (c *crew) newRecorder(withLags bool) *recorder {
+	r := newRecorder(c.kept, c.windows, c.slowest, nil)
 	r.end = c.run.duration()
-	if c.run.withLag {
-		r.lag = quantile.NewHDR()
+	if withLags {
+		r.lags = newLags(c.trace, c.windows, c.run.withLag)
 	}
 	return r
 }
@@ -155,6 +157,11 @@ func (c *crew) newWorker() *worker {
 	if c.batches != nil {
 		w.batch = c.batches[i]
 	}
+	if c.lags != nil {
+		c.lags.join(w)
+	} else {
+		w.call = new(call)
+	}
 	c.setContext(w)
 	return w
 }
@@ -162,6 +169,9 @@ func (c *crew) newWorker() *worker {
 func (c *crew) start() {
 	c.clock = Clock{time.Now().Add(leadIn)}
 	c.observer.clock = c.clock
+	if c.lags != nil {
+		c.lags.clock = c.clock
+	}
 	c.observer.start()
 	if c.turn != nil {
 		c.turn <- c.pace.Waiter(c.clock)
@@ -270,6 +280,9 @@ func enoughToDo(took, spent time.Duration, processors int, runnable uint64) bool
 // abort ends the run if it is certain to miss an objective. Calls in the target go on until
 // they end.
 func (c *crew) abort(now time.Duration) {
+	if c.lags != nil {
+		c.lags.lookNow()
+	}
 	if slo, ok := c.foresight.look(c.recorders, now); ok {
 		c.aborted = slo.String()
 		c.cancel() // first: no call is to begin after the instant that counts as the end
@@ -285,12 +298,21 @@ func (c *crew) record() (*Record, error) {
 	} else {
 		o = c.queue.outcome(c.run.Arrivals.Duration())
 	}
-	all := c.newRecorder()
+	all := c.total()
+	r := newRecord(c, all, o)
+	return r, checkAccount(r, all, o)
+}
+
+// total adds up what recorders have.
+func (c *crew) total() *recorder {
+	all := c.newRecorder(true)
 	for _, r := range c.recorders {
 		all.merge(r)
 	}
-	r := newRecord(c, all, o)
-	return r, checkAccount(r, all, o)
+	if c.lags != nil {
+		all.lags.merge(c.lags.close())
+	}
+	return all
 }
 
 // spent is the CPU time that waiting took.

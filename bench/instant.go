@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// fields are the instant and the key of a line of JSON.
-func fields(line string) (at, key string, err error) {
+// fields are the instant and the key of a line of JSON. The instant is in the field that is
+// named; if none is, in that of the fields for instants which the line has.
+func fields(line, named string) (at, key string, err error) {
 	var f struct {
 		Time, TS, Timestamp, T json.RawMessage
 		AtTimestamp            json.RawMessage `json:"@timestamp"`
@@ -21,16 +22,13 @@ func fields(line string) (at, key string, err error) {
 	if err := json.Unmarshal([]byte(line), &f); err != nil {
 		return "", "", fmt.Errorf("not a JSON object: %w", err)
 	}
-	for _, raw := range []json.RawMessage{f.Time, f.TS, f.Timestamp, f.AtTimestamp, f.T} {
-		if at, err = plain(raw); at != "" || err != nil {
-			break
-		}
+	if named != "" {
+		at, err = field(line, named)
+	} else {
+		at, err = only([]string{"time", "ts", "timestamp", "@timestamp", "t"}, f.Time, f.TS, f.Timestamp, f.AtTimestamp, f.T)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", "", err
-	case at == "":
-		return "", "", fmt.Errorf("no instant: want one of time, ts, timestamp, @timestamp or t")
 	}
 	for _, raw := range []json.RawMessage{f.Key, f.Path, f.Route, f.URI, f.Name} {
 		if key, err = plain(raw); key != "" || err != nil {
@@ -38,6 +36,47 @@ func fields(line string) (at, key string, err error) {
 		}
 	}
 	return at, key, err
+}
+
+// field is what a field of a line of JSON holds.
+func field(line, name string) (string, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(line), &all); err != nil {
+		return "", fmt.Errorf("not a JSON object: %w", err)
+	}
+	text, err := plain(all[name])
+	if err == nil && text == "" {
+		err = fmt.Errorf("no field %s: want the instant in it", name)
+	}
+	return text, err
+}
+
+// only is the value that fields have of which all that hold one say the same.
+func only(names []string, all ...json.RawMessage) (at string, err error) {
+	of := -1
+	for i, raw := range all {
+		text, err := plain(raw)
+		switch {
+		case err != nil:
+			return "", err
+		case text == "":
+		case of < 0:
+			at, of = text, i
+		case !sameInstant(at, text):
+			return "", fmt.Errorf("%s is %.40s and %s is %.40s: want one of them, or the right one named, as in replay:access.jsonl(time=%s)",
+				names[of], at, names[i], text, names[i])
+		}
+	}
+	if of < 0 {
+		return "", fmt.Errorf("no instant: want one of time, ts, timestamp, @timestamp or t, or another one named, as in replay:access.jsonl(time=when)")
+	}
+	return at, nil
+}
+
+func sameInstant(a, b string) bool {
+	x, _, errX := instant(a)
+	y, _, errY := instant(b)
+	return a == b || errX == nil && errY == nil && x == y
 }
 
 // plain is a JSON text or number as it is, and null, or nothing, as "".

@@ -126,6 +126,13 @@ func (r QPS) String() string {
 	return q.String()
 }
 
+// Equal reports whether both are the same number, however it is written.
+func (r QPS) Equal(o QPS) bool {
+	hi, lo := bits.Mul64(r.Num, o.Den)
+	otherHi, otherLo := bits.Mul64(o.Num, r.Den)
+	return hi == otherHi && lo == otherLo
+}
+
 // short is String, in thousands or millions if it is so many.
 func (r QPS) short() string {
 	q := r.rat()

@@ -18,9 +18,9 @@ import (
 // Workers take calls in batches of those that are due within the next 20 us, where
 // that leaves the account exact: the lock is then taken rarely at high rates, while
 // at low rates any free worker takes the next call. What a worker has taken and not
-// begun, another that is free takes over once it is due, or rather than wait for a
-// call that is due later than the next 20 us. So no worker waits for longer than
-// that while a call is due that another keeps from beginning.
+// begun, another that is free takes over before it takes any that is due later. So
+// there is one batch at a time with calls in it, calls begin in the order in which they
+// are due, and none is kept waiting while a worker is free.
 type queue struct {
 	halt atomic.Bool // stop was called: ends a long row of drops
 
@@ -33,6 +33,7 @@ type queue struct {
 	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
 	batches  []*batch        // of all workers, if they take more than one call at a time
 	catching call            // the one before, of CatchUp
+	admitted uint64          // calls
 	trace    *trace
 	windows  *windows
 
@@ -63,11 +64,11 @@ func newQueue(a Arrivals, o Overload, room int, t *trace, w *windows) *queue {
 func (q *queue) take(w *worker, now time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := &w.call
-	if q.takeOver(w.batch, q.before(now), c) {
+	c := w.call
+	if q.takeOver(w.batch, c) {
 		return true
 	}
-	if !q.draw(c, now, w.free) {
+	if !q.draw(c, now) {
 		return false
 	}
 	if q.batches != nil {
@@ -83,23 +84,24 @@ func (q *queue) peek() {
 	}
 }
 
-// draw draws the next call that finds room into c, for a worker that is free at now,
-// and would be at free if the generator had no lag.
-func (q *queue) draw(c *call, now, free time.Duration) bool {
+// draw draws the next call that finds room into c, for a worker that is free at now.
+func (q *queue) draw(c *call, now time.Duration) bool {
 	for !q.stopped && !q.halt.Load() {
 		q.peek()
 		if !q.hasAhead {
 			q.stopped = true
 			break
 		}
-		c.due, c.release, c.fair, c.n = q.ahead, q.ahead, q.ahead, q.next
+		c.due, c.release, c.n = q.ahead, q.ahead, q.next
 		q.offer()
 		if q.overload.policy == policyCatchUp {
-			c.release, c.fair = q.release(c.due, q.catching.release), q.release(c.due, q.catching.fair)
+			c.step = q.step(c.due)
+			c.release = max(c.due, q.catching.release+c.step)
 		}
 		if q.admit(c.due, max(now, c.release)) {
-			q.catching.due, q.catching.release, q.catching.fair = c.due, max(c.release, now), max(c.fair, free)
-			c.traced = q.trace.wants(c.due)
+			q.catching.due, q.catching.release = c.due, max(c.release, now)
+			q.admitted++
+			c.seq, c.traced = q.admitted, q.trace.wants(c.due)
 			q.dueSum += uint64(c.due)
 			return true
 		}
@@ -126,11 +128,10 @@ func (q *queue) miss(due time.Duration) {
 	q.windows.missed(due)
 }
 
-// release is when a call may begin that has to catch up: after the call before it,
-// which could begin at before, by the k-th part at least of the time between the
-// instants at which both were due.
-func (q *queue) release(due, before time.Duration) time.Duration {
-	return max(due, before+time.Duration(float64(due-q.catching.due)/q.overload.factor))
+// step is how long after the call before it a call may begin that has to catch up: the k-th
+// part at least of the time between the instants at which both were due.
+func (q *queue) step(due time.Duration) time.Duration {
+	return time.Duration(float64(due-q.catching.due) / q.overload.factor)
 }
 
 // admit tells whether a call due at due, which a worker could take at now, found
@@ -164,7 +165,7 @@ func (q *queue) overdue(now time.Duration) (since time.Duration, calls int) {
 	}
 	ready := q.ahead
 	if q.overload.policy == policyCatchUp {
-		ready = q.release(ready, q.catching.release)
+		ready = max(ready, q.catching.release+q.step(ready))
 	}
 	since = max(now-ready, 0)
 	return since, 1 + int(float64(since)*float64(q.next)/float64(max(q.ahead, 1)))

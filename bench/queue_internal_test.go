@@ -18,7 +18,7 @@ func TestWhatAnInterruptionLeavesOverIsCountedUpToABound(t *testing.T) {
 		if !q.cut || q.missed != waiting || q.dropped != mostLeft-waiting || q.at != mostLeft {
 			t.Errorf("room for %d: waiting %d, dropped %d, cut off at %d", room, q.missed, q.dropped, q.at)
 		}
-		if q.take(&worker{batch: &noBatch}, time.Hour) {
+		if q.take(&worker{batch: &noBatch, call: new(call)}, time.Hour) {
 			t.Error("a call was handed out after the end")
 		}
 	}
@@ -38,7 +38,7 @@ func TestALongRowOfDropsEndsWithTheRun(t *testing.T) {
 	}
 	q := newQueue(a, Drop, 0, newTrace(24*time.Hour), newWindows(time.Hour, 24*time.Hour, new(Run)))
 	q.halt.Store(true) // stop was called, and waits for the lock
-	if q.take(&worker{batch: &noBatch}, 24*time.Hour) || q.dropped > 1 {
+	if q.take(&worker{batch: &noBatch, call: new(call)}, 24*time.Hour) || q.dropped > 1 {
 		t.Errorf("dropped %d", q.dropped)
 	}
 }

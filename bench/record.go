@@ -124,10 +124,10 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		FailedApart:   c.run.FailedApart,
 		Latency:       all.latency,
 		Service:       all.service,
-		Queue:         all.queue,
-		Generator:     all.generator,
+		Queue:         all.lags.queue,
+		Generator:     all.lags.generator,
 		FailedLatency: all.failed,
-		Backlog:       all.backlog,
+		Backlog:       all.lags.backlog,
 		Failures:      all.failures.list(),
 		Kept:          c.kept.latencies(),
 		Waiting:       c.spent(),
@@ -135,7 +135,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Hiccups:       c.observer.hiccups,
 		Runtime:       c.observer.total,
 		slos:          c.run.SLOs,
-		lag:           all.lag,
+		lag:           all.lags.whole,
 	}
 	if c.closed != nil {
 		r.Loop, r.Overload = ClosedLoop, ""
@@ -145,7 +145,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 	}
 	r.Elapsed = max(r.Scheduled, all.last)
 	if r.Backlog > 0 {
-		r.Behind = max(r.Scheduled-all.lastFree, 0)
+		r.Behind = max(r.Scheduled-all.lags.lastFree, 0)
 	}
 	if r.Elapsed > 0 {
 		r.InSystem = (all.latency.Sum() + all.failed.Sum()) / float64(r.Elapsed)
@@ -170,7 +170,7 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 		v := &w.all[i]
 		one := Window{
 			From: time.Duration(i) * w.length, Length: w.length,
-			Done: v.done, Failed: v.failed, Dropped: v.dropped.Load(), Missed: v.missed.Load(), Late: v.late, Max: v.latency.max,
+			Done: v.done, Failed: v.failed, Dropped: v.dropped.Load(), Missed: v.missed.Load(), Late: v.late.Load(), Max: v.latency.max,
 		}
 		one.Offered = one.Done + one.Failed + one.Dropped + one.Missed
 		if one.From >= scheduled {

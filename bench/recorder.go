@@ -16,22 +16,17 @@ type recorder struct {
 	shared bool // by several workers, or with who watches the run: hold mu
 
 	latency, service *quantile.HDR // of calls that were done
-	queue, generator *quantile.HDR // the lag of every call, in its parts
 	failed           *quantile.HDR // latency of calls that failed
-	lag              *quantile.HDR // of every call, as a whole; nil if it is not wanted
+	lags             *lags         // of every call; nil if a lagAccount tells them
 	failures         failures
 	window           windowTally
 	kept             *kept
-	trace            *trace
 	slowest          *slowest
 	endedSum         uint64        // of the instants at which calls ended, in ns, modulo 2^64
 	latencySum       uint64        // of their latencies, likewise
 	end              time.Duration // of the schedule
 	inTime           uint64        // calls that ended by then
 	last             time.Duration // when the last call ended
-	lastDue          time.Duration // when the call due last was due
-	backlog          time.Duration // the queue lag of that call
-	lastFree         time.Duration // when the last call was due that did not wait for a worker
 }
 
 // kept are latencies one by one, of all recorders.
@@ -65,18 +60,16 @@ func (k *kept) latencies() []time.Duration {
 	return latencies
 }
 
-func newRecorder(k *kept, t *trace, w *windows, slow *slowest) *recorder {
+func newRecorder(k *kept, w *windows, slow *slowest, l *lags) *recorder {
 	return &recorder{
-		latency:   quantile.NewHDR(),
-		service:   quantile.NewHDR(),
-		queue:     quantile.NewHDR(),
-		generator: quantile.NewHDR(),
-		failed:    quantile.NewHDR(),
-		failures:  failures{},
-		window:    windowTally{windows: w, counts: counts{slow: make([]uint64, len(w.slos))}},
-		kept:      k,
-		trace:     t,
-		slowest:   slow,
+		latency:  quantile.NewHDR(),
+		service:  quantile.NewHDR(),
+		failed:   quantile.NewHDR(),
+		lags:     l,
+		failures: failures{},
+		window:   windowTally{windows: w, counts: counts{slow: make([]uint64, len(w.slos))}},
+		kept:     k,
+		slowest:  slow,
 	}
 }
 
@@ -92,21 +85,10 @@ func (r *recorder) add(c *call, err error) {
 	if c.ended <= r.end {
 		r.inTime++
 	}
-	if c.due >= r.lastDue {
-		r.lastDue, r.backlog = c.due, c.ideal-c.due
-	}
-	if c.ideal == c.due {
-		r.lastFree = max(r.lastFree, c.due)
-	}
-	r.queue.Add(c.ideal - c.due)
-	r.generator.Add(c.begun - c.ideal)
-	if r.lag != nil {
-		r.lag.Add(c.begun - c.due)
+	if r.lags != nil {
+		r.lags.add(c)
 	}
 	r.window.add(c, err != nil)
-	if c.traced {
-		r.trace.add(c)
-	}
 	r.slowest.offer(c, err != nil)
 	if err != nil {
 		r.failed.Add(latency)
@@ -122,11 +104,7 @@ func (r *recorder) add(c *call, err error) {
 
 // merge adds the account of another recorder.
 func (r *recorder) merge(o *recorder) {
-	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service},
-		{r.queue, o.queue}, {r.generator, o.generator}, {r.failed, o.failed}, {r.lag, o.lag}} {
-		if pair[0] == nil {
-			continue // neither has it
-		}
+	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service}, {r.failed, o.failed}} {
 		if err := pair[0].Merge(pair[1]); err != nil {
 			panic(err) // histograms of one make merge
 		}
@@ -136,10 +114,9 @@ func (r *recorder) merge(o *recorder) {
 	r.latencySum += o.latencySum
 	r.inTime += o.inTime
 	r.last = max(r.last, o.last)
-	if o.lastDue >= r.lastDue {
-		r.lastDue, r.backlog = o.lastDue, o.backlog
+	if o.lags != nil {
+		r.lags.merge(o.lags)
 	}
-	r.lastFree = max(r.lastFree, o.lastFree)
 	for kind, f := range o.failures {
 		r.failures.count(kind, f)
 	}

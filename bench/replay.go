@@ -3,6 +3,8 @@ package bench
 import (
 	"bufio"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,20 +21,24 @@ import (
 //	replay:access.jsonl                  as it is
 //	replay:access.jsonl@30s              the first 30 s of it
 //	replay:access.jsonl(speed=2)         twice as fast
+//	replay:access.jsonl(time=when)       the instants are in the field when
 //	replay:"name with blanks.txt"@30s    names are quoted as in Go
 //
 // Each line of the file is an instant: a number of seconds, a duration such as 1.5ms,
 // or a date as in RFC 3339. A number that is too large to be seconds since 1970 is
 // milliseconds, microseconds or nanoseconds. Or else it is a JSON object: the instant
-// is its time, ts, timestamp, @timestamp or t, and the key that is called, if there is
-// one, its key, path, route, uri or name. Blank lines and those that begin with # are
-// passed over.
+// is its time, ts, timestamp, @timestamp or t, or in the field that is named, and the key
+// that is called, if there is one, its key, path, route, uri or name. It is an error if two
+// of those that may be the instant differ, and none is named. Blank lines and those that
+// begin with # are passed over.
 type Recording struct {
 	Path string
 	// Speed is how many times faster it is replayed; 0 is 1.
 	Speed float64
 	// Cut, if it is not 0, leaves out what would be due at it or later.
 	Cut time.Duration
+	// Time, if it is not empty, is the field of JSON objects that holds the instant.
+	Time string
 }
 
 const (
@@ -56,7 +62,7 @@ func (s *scanner) recording() (r Recording, err error) {
 			return r, s.wrong(at, fmt.Sprintf("%q is no time", text), "one above 0, such as 500ms, 30s or 1h30m")
 		}
 	}
-	options, err := s.options("replay", wantReplay, "speed")
+	options, err := s.options("replay", wantReplay, "speed", "time")
 	if err != nil {
 		return r, err
 	}
@@ -64,6 +70,11 @@ func (s *scanner) recording() (r Recording, err error) {
 		r.Speed, err = strconv.ParseFloat(o.text, 64)
 		if err != nil || !validSpeed(r.Speed) {
 			return r, s.wrong(o.at, fmt.Sprintf("%q is not valid", o.text), wantSpeed)
+		}
+	}
+	if o, ok := options["time"]; ok {
+		if r.Time = o.text; r.Time == "" {
+			return r, s.wrong(o.at, "no name of a field", "one that holds the instants, such as time=ts")
 		}
 	}
 	if r.Speed == 1 {
@@ -111,14 +122,25 @@ func (r Recording) String() string {
 	if r.Cut > 0 {
 		text += "@" + shortDuration(r.Cut)
 	}
+	var options []string
 	if r.Speed != 0 && r.Speed != 1 {
-		text += fmt.Sprintf("(speed=%v)", r.Speed)
+		options = append(options, fmt.Sprintf("speed=%v", r.Speed))
+	}
+	if r.Time != "" {
+		options = append(options, "time="+r.Time)
+	}
+	if options != nil {
+		text += "(" + strings.Join(options, ",") + ")"
 	}
 	return text
 }
 
-// Open reads the file.
+// Open reads the file. It must be one that can be read again: of a pipe or a terminal each
+// visit would get what those before have left.
 func (r Recording) Open() (*Replay, error) {
+	if info, err := os.Stat(r.Path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("bench: replay: %s is no regular file: want one that can be read for every visit, such as a copy", r.Path)
+	}
 	f, err := os.Open(r.Path)
 	if err != nil {
 		return nil, fmt.Errorf("bench: replay: %w", err)
@@ -137,10 +159,16 @@ func (r Recording) Read(from io.Reader) (*Replay, error) {
 		return nil, fmt.Errorf("bench: replay of %s: cut at %v: want a time above 0, or 0 for none", r.Path, r.Cut)
 	}
 	l := lines{recording: r, keys: map[string]uint32{"": 0}, names: []string{""}}
-	if err := l.read(from); err != nil {
+	digest := sha256.New()
+	if err := l.read(io.TeeReader(from, digest)); err != nil {
 		return nil, err
 	}
-	return l.replay()
+	replay, err := l.replay()
+	if err != nil {
+		return nil, err
+	}
+	replay.digest = hex.EncodeToString(digest.Sum(nil))
+	return replay, nil
 }
 
 // lines are what a recording holds.
@@ -172,7 +200,11 @@ func (l *lines) read(from io.Reader) error {
 		if l.number++; l.number > maxLines {
 			return l.wrong("more than %d lines: want fewer, such as a part of the recording", maxLines)
 		}
-		text := strings.TrimSpace(s.Text())
+		text := s.Text()
+		if l.number == 1 {
+			text = strings.TrimPrefix(text, "\ufeff") // which some editors put at the beginning of a file
+		}
+		text = strings.TrimSpace(text)
 		if text == "" || text[0] == '#' {
 			continue
 		}
@@ -194,7 +226,7 @@ func (l *lines) line(text string) error {
 	at, key := text, ""
 	if text[0] == '{' {
 		var err error
-		if at, key, err = fields(text); err != nil {
+		if at, key, err = fields(text, l.recording.Time); err != nil {
 			return l.wrong("%w", err)
 		}
 	}
@@ -273,6 +305,7 @@ type Replay struct {
 	names    []string
 	late     uint64
 	duration time.Duration
+	digest   string
 }
 
 var (
@@ -290,6 +323,9 @@ func (r *Replay) Calls() uint64 { return uint64(len(r.calls)) }
 // OutOfOrder is how many calls of the recording stood after one that was made later.
 // They have been sorted.
 func (r *Replay) OutOfOrder() uint64 { return r.late }
+
+// Digest is the SHA-256 of what was read, in hexadecimal digits.
+func (r *Replay) Digest() string { return r.digest }
 
 // Key is the key of call n, "" if it has none.
 func (r *Replay) Key(n uint64) string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,12 +43,62 @@ func TestInstantsOfARecordingAreReadInEveryForm(t *testing.T) {
 			`{"@timestamp":"2024-02-29T12:00:03Z","other":{"t":[1]}}`, `{"t":"2024-02-29T12:00:04Z"}`}, []time.Duration{0, 1000 * ms, 2000 * ms, 3000 * ms, 4000 * ms}},
 		"JSON numbers": {[]string{`{"ts":1700000000.25}`, `{"ts":1700000000500}`, `{"t":1700000000750000}`, `{"t":1700000001000000000}`, `{"t":"1700000001.25"}`},
 			[]time.Duration{0, 250 * ms, 500 * ms, 750 * ms, 1000 * ms}},
-		"the first of several fields": {[]string{`{"t":7,"ts":2,"time":1}`, `{"t":8,"ts":3}`}, []time.Duration{0, 2000 * ms}},
-		"with returns":                {[]string{"1\r", "2\r"}, []time.Duration{0, 1000 * ms}},
+		"fields that say the same": {[]string{`{"t":1.5,"ts":"1500ms","time":1.50}`, `{"t":3.5,"ts":3500000000e-9}`, `{"time":"2","t":2}`}, []time.Duration{0, 500 * ms, 2000 * ms}},
+		"with a mark of UTF-8":     {[]string{"\ufeff1", "2"}, []time.Duration{0, 1000 * ms}},
+		"with returns":             {[]string{"1\r", "2\r"}, []time.Duration{0, 1000 * ms}},
 	} {
-		if got := instants(replay(t, bench.Recording{}, c.lines...), 0); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := instants(replay(t, bench.Recording{}, c.lines...), 0); !slices.Equal(got, c.want) {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// A response time has been taken for the instant.
+func TestTheFieldOfTheInstantCanBeNamed(t *testing.T) {
+	lines := []string{`{"ts":1700000000,"time":0.005,"when":"1s"}`, `{"ts":1700000001,"time":0.120,"when":"5s"}`}
+	for field, want := range map[string]time.Duration{"ts": time.Second, "time": 115 * time.Millisecond, "when": 4 * time.Second} {
+		t.Run(field, func(t *testing.T) {
+			r := load(t, "replay:access.jsonl(time="+field+")").Replay
+			if again := load(t, r.String()).Replay; again != r || r.Time != field {
+				t.Errorf("%+v is printed as %s, and read as %+v", r, r, again)
+			}
+			if got := instants(replay(t, r, lines...), 0); !slices.Equal(got, []time.Duration{0, want}) {
+				t.Errorf("%v, want 0 and %v", got, want)
+			}
+		})
+	}
+	for text, want := range map[string]string{
+		`{"ts":1700000000,"time":0.005}`: "x:1: time is 0.005 and ts is 1700000000: want one of them, or the right one named, as in replay:access.jsonl(time=ts)",
+		`{"t":1,"ts":"soon"}`:            `x:1: ts is soon and t is 1: want one of them`,
+	} {
+		t.Run(text, func(t *testing.T) {
+			if _, err := (bench.Recording{Path: "x"}).Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q in it", err, want)
+			}
+		})
+	}
+	if _, err := (bench.Recording{Path: "x", Time: "when"}).Read(strings.NewReader(`{"t":1}`)); err == nil || !strings.Contains(err.Error(), "x:1: no field when: want the instant in it") {
+		t.Errorf("a line without the field: %v", err)
+	}
+}
+
+// Opening a pipe waits for its writer, and what one visit reads is gone for the next.
+func TestWhatCannotBeReadAgainIsNotReplayed(t *testing.T) {
+	for _, path := range []string{os.DevNull, t.TempDir()} {
+		t.Run(path, func(t *testing.T) {
+			if _, err := (bench.Recording{Path: path}).Open(); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (bench.Recording{Path: pipe}).Open(); err == nil || !strings.Contains(err.Error(), pipe+" is no regular file") {
+		t.Errorf("%v", err)
 	}
 }
 

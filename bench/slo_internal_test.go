@@ -23,7 +23,8 @@ func seen(s SLO, failed, never, late uint64, latencies ...time.Duration) *sloVie
 		tally.add(&call{ended: d}, false)
 	}
 	tally.pass()
-	w.all[0].failed, w.all[0].late = failed, late
+	w.all[0].failed = failed
+	w.all[0].late.Store(late)
 	w.all[0].dropped.Store(never)
 	return w.view(0, 0, 1)
 }

@@ -215,29 +215,56 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 		"never":                {"p50 < 10ms over every 100ms", 3 * time.Second, 0, 0, false},
 		"a window of the loop": {"p50 < 3ms over every 100ms", 3 * time.Second, 3100 * ms, 3102 * ms, true},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from), Workers: 20,
-				Window: 100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
-			if c.closed {
-				run.Arrivals, run.Closed = nil, &bench.Closed{Duration: 10 * time.Second}
-			}
-			r := do(t, run)
-			if c.most == 0 {
-				if r.Aborted != "" || r.Interrupted {
-					t.Errorf("%s: ended by %q after %v", name, r.Aborted, r.Scheduled)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from), Workers: 20,
+					Window: 100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
+				if c.closed {
+					run.Arrivals, run.Closed = nil, &bench.Closed{Duration: 10 * time.Second}
 				}
-				return
-			}
-			if r.Aborted != c.slo || r.Scheduled < c.least || r.Scheduled > c.most {
-				t.Errorf("%s: ended by %q after %v", name, r.Aborted, r.Scheduled)
-			}
-			if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
-				t.Errorf("%s: verdict %v", name, v)
-			}
-			value, _, _ := strings.Cut(r.SLOs[0].Detail, " in ")
-			if got := strings.Join(judged(r), " "); got != "missed unjudged" || strings.HasSuffix(value, " or more") == c.closed {
-				t.Errorf("%s: %+v", name, r.SLOs)
-			}
+				r := do(t, run)
+				if c.most == 0 {
+					if r.Aborted != "" || r.Interrupted {
+						t.Errorf("ended by %q after %v", r.Aborted, r.Scheduled)
+					}
+					return
+				}
+				if r.Aborted != c.slo || r.Scheduled < c.least || r.Scheduled > c.most {
+					t.Errorf("ended by %q after %v", r.Aborted, r.Scheduled)
+				}
+				if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
+					t.Errorf("verdict %v", v)
+				}
+				value, _, _ := strings.Cut(r.SLOs[0].Detail, " in ")
+				if got := strings.Join(judged(r), " "); got != "missed unjudged" || strings.HasSuffix(value, " or more") == c.closed {
+					t.Errorf("%+v", r.SLOs)
+				}
+			})
+		})
+	}
+}
+
+// One call of 20 is more than the share that may be bad, and one of 1,000 is not.
+func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
+	for _, text := range []string{"errors < 1%", "p98 < 3ms", "drops < 1%", "achieved > 99%", "errors < 1% over every 5s"} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 2, Overload: bench.Drop,
+					SLOs: []bench.SLO{slo(t, text)}, Abort: true,
+					Target: bench.TargetFunc(func(context.Context, string) error {
+						switch calls.Add(1) {
+						case 1:
+							return context.Canceled
+						case 2, 3:
+							time.Sleep(25 * ms) // some calls are dropped
+						}
+						return nil
+					})})
+				if r.Aborted != "" || r.Interrupted || r.Failed != 1 || r.Dropped == 0 || !r.SLOs[0].Met {
+					t.Errorf("ended by %q after %v: %d failed, %d dropped; %+v", r.Aborted, r.Scheduled, r.Failed, r.Dropped, r.SLOs)
+				}
+			})
 		})
 	}
 }

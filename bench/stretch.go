@@ -91,7 +91,7 @@ func (w *windows) view(i, from, to int) *sloView {
 	for k := range w.all[from:to] {
 		one := &w.all[from+k]
 		v.add(i, &one.counts)
-		v.addNever(one)
+		v.addUnachieved(one)
 		latency.merge(&one.latency)
 	}
 	v.due = v.done + v.failed + v.never
@@ -112,17 +112,16 @@ func (w *windows) leaveOut(i int, v *sloView) *sloView {
 func (v *sloView) add(i int, c *counts) {
 	v.done += c.done
 	v.failed += c.failed
-	v.late += c.late
 	v.sum += c.latencySum
 	v.slow += c.slow[i]
 }
 
-// addNever adds the calls of a window that never began, none of which has been achieved.
-func (v *sloView) addNever(w *window) {
+// addUnachieved adds the calls of a window that never began, and those that began after it.
+func (v *sloView) addUnachieved(w *window) {
 	dropped, missed := w.dropped.Load(), w.missed.Load()
 	v.never += dropped + missed
 	v.missed += missed
-	v.late += dropped + missed
+	v.late += w.late.Load() + dropped + missed
 }
 
 // A foresight tells, while a run goes on, whether it is certain to miss an objective.
@@ -190,7 +189,7 @@ func (f *foresight) missed(i, from, to int, now time.Duration) bool {
 	var v sloView
 	for k := from; k < min(to, f.index(now)+1); k++ {
 		v.add(i, &f.sofar[k])
-		v.addNever(&f.all[k])
+		v.addUnachieved(&f.all[k])
 	}
 	v.due = f.mostDue(from, to, now)
 	f.leaveOut(i, &v)

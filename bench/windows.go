@@ -25,13 +25,13 @@ type window struct {
 	counts
 	latency         coarse        // of calls done
 	dropped, missed atomic.Uint64 // rare, and counted at once
+	late            atomic.Uint64 // so is: calls begun after the window's end, by the generator's own fault
 	taken           atomic.Uint64 // calls that workers of a closed loop have taken
 }
 
 // counts are of calls that ended.
 type counts struct {
 	done, failed uint64
-	late         uint64        // of both: begun after the window's end, by the generator's own fault
 	latencySum   time.Duration // of calls done
 	slow         []uint64      // calls done that took longer than each objective allows
 }
@@ -39,7 +39,6 @@ type counts struct {
 func (c *counts) add(o *counts) {
 	c.done += o.done
 	c.failed += o.failed
-	c.late += o.late
 	c.latencySum += o.latencySum
 	for i, n := range o.slow {
 		c.slow[i] += n
@@ -107,6 +106,7 @@ func (w *windows) index(due time.Duration) int {
 
 func (w *windows) dropped(due time.Duration) { w.all[w.index(due)].dropped.Add(1) }
 func (w *windows) missed(due time.Duration)  { w.all[w.index(due)].missed.Add(1) }
+func (w *windows) late(due time.Duration)    { w.all[w.index(due)].late.Add(1) }
 
 // take counts a call that a worker of a closed loop takes.
 func (w *windows) take(due time.Duration) { w.all[w.index(due)].taken.Add(1) }
@@ -124,9 +124,6 @@ type windowTally struct {
 func (t *windowTally) add(c *call, failed bool) {
 	if c.due >= t.to || c.due < t.from {
 		t.turn(c.due)
-	}
-	if c.begun >= t.to && c.ideal < t.to {
-		t.late++
 	}
 	if failed {
 		t.failed++

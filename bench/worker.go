@@ -33,10 +33,17 @@ type worker struct {
 	leave  func()      // called when it is done
 
 	recorder *recorder
-	free     time.Duration // when it would be free if the generator had no lag
-	call     call          // at hand
+	before   time.Duration // when its call before would have begun if the generator had no lag
+	free     time.Duration // when that would have ended
+	call     *call         // at hand
 	made     bool          // the target has been entered
 	inside   inside        // the target
+
+	lagAccount *lagAccount   // nil: it tells the lag of its calls by itself
+	log        []call        // those that have ended and are not in lagAccount, and that at hand
+	noted      int           // of log, that have ended
+	settled    call          // of lagAccount: that has begun, for all that is known; seq is 0 if there is none
+	seen       time.Duration // of lagAccount: when it was last seen in the target
 }
 
 // A call is the account of one call.
@@ -45,9 +52,11 @@ type worker struct {
 type call struct {
 	due     time.Duration
 	release time.Duration // when it may begin: later, if it has to wait for the policy of overload
-	fair    time.Duration // release, if the generator had no lag
+	step    time.Duration // how long after the call before it may begin, at the least
 	n       uint64
+	seq     uint64 // place among the calls that workers get, from 1
 	traced  bool
+	worker  int32 // index in lagAccount
 
 	begun, ended time.Duration
 	ideal        time.Duration // when it would have begun without the generator's lag
@@ -106,7 +115,7 @@ func (w *worker) calls(s *shift) {
 	// reading the clock is most of what a call costs.
 	now := w.clock.Now()
 	for {
-		c := &w.call
+		c := w.call
 		ok := true
 		if w.turn != nil {
 			now, ok = w.inTurn(now)
@@ -123,7 +132,7 @@ func (w *worker) calls(s *shift) {
 			s.finished = true
 			return
 		}
-		c.begun, c.ideal = now, max(c.fair, w.free)
+		c.begun = now
 		w.made = true
 		ctx, n := w.ctx, c.n // which are another's once the call is given up
 		s.entered = w.inside.enter(now)
@@ -160,20 +169,27 @@ func (w *worker) inTurn(now time.Duration) (time.Duration, bool) {
 // giveBack returns the call at hand, which has not begun, and those of the batch.
 func (w *worker) giveBack() {
 	now := w.clock.Now()
-	for ok := true; ok; ok = w.batch.pop(w.shared, &w.call) {
-		w.source.giveBack(&w.call, now)
+	for ok := true; ok; ok = w.batch.pop(w.shared, w.call) {
+		w.source.giveBack(w.call, now)
 	}
 }
 
 // ended accounts for the call in progress.
 //
-// Its lag is queue lag as far as a generator without any lag of its own would
-// have had it too: one that begins each call at the instant it is due (or, if calls
-// catch up, is let go) or at the end of the worker's call before, whichever is later
-// (Lindley's recursion, over the service times measured). The rest is the
-// generator's.
+// Its lag is queue lag as far as a generator without any lag of its own would have had it,
+// too; the rest is the generator's. A worker that has no other beside it, or calls of its own,
+// would have begun the call at the instant it was due (or, if calls catch up, was let go) or
+// at the end of its call before, whichever is later (Lindley's recursion, over the service
+// times measured). Of several that serve one queue a [lagAccount] tells.
 func (w *worker) ended(now time.Duration, err error) {
-	w.call.ended = now
-	w.free = w.call.ideal + now - w.call.begun
-	w.recorder.add(&w.call, err)
+	c := w.call
+	c.ended = now
+	if w.lagAccount == nil {
+		c.ideal = max(c.due, w.free, w.before+c.step)
+		w.before, w.free = c.ideal, c.ideal+now-c.begun
+	}
+	w.recorder.add(c, err)
+	if w.lagAccount != nil {
+		w.note()
+	}
 }

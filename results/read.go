@@ -18,7 +18,8 @@ import (
 )
 
 // Read reads the run.json at path, or in the directory at path. A field it does
-// not know is ignored: earlier and later versions may have it.
+// not know is ignored: earlier and later versions may have it. Of a file that was cut
+// off, as by a machine that lost its power, the visits before stand, and it is [Partial].
 func Read(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, JSONFile)
@@ -32,6 +33,9 @@ func Read(path string) (*Run, error) {
 
 // parse reads data, the run.json at path.
 func parse(path string, data []byte) (*Run, error) {
+	if whole, ok := mended(data); ok {
+		data = whole
+	}
 	// The version first: what it does not know may be what a later one has added.
 	var version struct {
 		Schema int `json:"schema"`
@@ -53,6 +57,25 @@ func parse(path string, data []byte) (*Run, error) {
 		return nil, fmt.Errorf("results: %s: %w", path, err)
 	}
 	return &r, nil
+}
+
+// mended returns a run.json that was cut off as one that ends after its last whole visit: each
+// has a line of its own. It is false of a text that was not cut off, or not after the header.
+func mended(data []byte) ([]byte, bool) {
+	if json.Valid(data) {
+		return nil, false
+	}
+	data = bytes.TrimRight(data, "\x00\n") // some file systems have zeros where nothing was written
+	lines := bytes.Split(data, []byte("\n"))
+	if !bytes.HasSuffix(lines[0], []byte(`"visits":[`)) {
+		return nil, false
+	}
+	if n := len(lines) - 1; n > 0 && !json.Valid(bytes.TrimSuffix(lines[n], []byte(","))) {
+		lines = lines[:n]
+	}
+	whole := bytes.TrimSuffix(bytes.Join(lines, []byte("\n")), []byte(","))
+	whole = fmt.Appendf(whole, "\n],\"status\":%q}\n", Partial)
+	return whole, json.Valid(whole)
 }
 
 func jsonError(path string, data []byte, err error) error {

@@ -9,6 +9,11 @@
 //     each visit its histograms, costs and verdict. It is a whole JSON document
 //     at any time; its status is partial until the run has ended.
 //
+// What a run depends on is pinned when it begins, by digests in run.json: the program that
+// makes its visits, the files that it replays, and the scenario. The process of each visit
+// compares them with what it has itself, and one that has changed ends the run: what was
+// measured before stands.
+//
 // No NaN, infinity, or zero in a unit that tools rescale ever reaches a file:
 // one NaN makes benchstat exhaust the memory.
 package results
@@ -54,6 +59,8 @@ type Header struct {
 	Began       time.Time           `json:"began"`
 	Scenario    *scenarios.Scenario `json:"scenario"`
 	Environment Environment         `json:"environment"`
+	// Inputs are what every visit was held to.
+	Inputs []Input `json:"inputs,omitempty"`
 }
 
 // Environment is what ran where.
@@ -183,6 +190,11 @@ func (v *Visit) Measurements() []Measurement {
 	var all []Measurement
 	add := func(unit string, x float64) { all = append(all, Measurement{unit, x}) }
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
+	percentile := func(unit string, h *quantile.HDR, q, per float64) {
+		if h.Count() >= quantile.SamplesFor(q) {
+			add(unit, float64(h.Quantile(q))/per)
+		}
+	}
 	for _, q := range Percentiles {
 		if d, err := r.Percentile(q); err == nil {
 			add(PercentileName(q)+"-latency-ns", float64(d))
@@ -193,16 +205,14 @@ func (v *Visit) Measurements() []Measurement {
 			add("max-latency-ns", float64(r.Latency.Max()))
 			add("mean-latency-ns", float64(r.Latency.Mean()))
 		}
-		add("p50-service-ns", float64(r.Service.Quantile(0.5)))
-		add("p99-service-ns", float64(r.Service.Quantile(0.99)))
 	}
+	percentile("p50-service-ns", r.Service, 0.5, 1)
+	percentile("p99-service-ns", r.Service, 0.99, 1)
 	for _, q := range FailedPercentiles {
-		if r.Failed > 0 && r.Failed >= quantile.SamplesFor(q) {
-			add(PercentileName(q)+"-failed-ns", float64(r.FailedLatency.Quantile(q)))
-		}
+		percentile(PercentileName(q)+"-failed-ns", r.FailedLatency, q, 1)
 	}
-	add("p99-queue-lag-us", micros(r.Queue.Quantile(0.99)))
-	add("p99-generator-lag-us", micros(r.Generator.Quantile(0.99)))
+	percentile("p99-queue-lag-us", r.Queue, 0.99, 1e3)
+	percentile("p99-generator-lag-us", r.Generator, 0.99, 1e3)
 	add("offered-qps", round3(r.Rate()))
 	add("achieved-qps", round3(r.Achieved()))
 	add("err-ppm", ppm(r.Failed, r.Offered))

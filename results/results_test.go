@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -271,6 +273,61 @@ func TestTheFilesAreWholeAfterEveryVisit(t *testing.T) {
 	}
 }
 
+// Wherever a run.json is cut off after its header, the visits before are there.
+func TestARunThatIsCutOffKeepsItsWholeVisits(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "sdk", 2), visit(t, "pooled", 1))
+	whole, err := os.ReadFile(w.JSONPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := bytes.IndexByte(whole, '\n')
+	lines := bytes.Count(whole, []byte("\n"))
+	if lines != 5 {
+		t.Fatalf("%d lines", lines)
+	}
+	path := filepath.Join(t.TempDir(), results.JSONFile)
+	random := rand.New(rand.NewPCG(15, 7))
+	cuts := []int{header, header + 1, len(whole) - 1, len(whole) - 2, len(whole) - 3}
+	for i, c := range whole {
+		if c == '\n' && i >= header {
+			cuts = append(cuts, max(i-2, header), max(i-1, header), i, i+1, min(i+2, len(whole)-1))
+		}
+	}
+	for range 100 {
+		cuts = append(cuts, header+random.IntN(len(whole)-header))
+	}
+	for _, cut := range cuts {
+		for _, zeros := range []int{0, 4096} { // some file systems fill what they have not written
+			if err := os.WriteFile(path, append(whole[:cut:cut], make([]byte, zeros)...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := 0
+			for end := header; end >= 0 && want < 3; want++ {
+				next := bytes.IndexByte(whole[end+1:], '\n')
+				if end += 1 + next; bytes.HasSuffix(whole[:end], []byte(",")) {
+					end--
+				}
+				if end > cut {
+					break
+				}
+				if end < len(whole) && whole[end] == ',' {
+					end++
+				}
+			}
+			run, err := results.Read(path)
+			if err != nil || len(run.Visits) != want || run.Status != results.Partial && cut < len(whole)-1 {
+				t.Fatalf("cut off at %d of %d, %d zeros: %v, %+v; want %d visits", cut, len(whole), zeros, err, run, want)
+			}
+		}
+	}
+	if err := os.WriteFile(path, whole[:header-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), path+":1: not JSON") {
+		t.Errorf("cut off in the header: %v", err)
+	}
+}
+
 func TestARunIsNeverOverwritten(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1))
 	before, err := os.ReadFile(w.JSONPath())
@@ -516,7 +573,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"cut off":         {whole[:len(whole)/2], "run.json:2: not JSON"},
+		"a broken visit":  {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
 		"empty":           {nil, "run.json:1: not JSON"},
 		"another version": {replace(`"schema":2`, `"schema":3`), "is of version 3: want version 2"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
@@ -575,5 +632,35 @@ func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
 	}
 	if _, err := results.ReadBench("no-such-file"); err == nil {
 		t.Error("a missing file was read")
+	}
+}
+
+// A percentile of two calls is one of them.
+func TestNoPercentileIsWrittenWithoutTheCallsForIt(t *testing.T) {
+	for _, n := range []int{1, 5, 6, 367, 368} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			r := &bench.Record{Offered: uint64(n), Done: uint64(n), Scheduled: time.Second, Elapsed: time.Second}
+			for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency} {
+				*h = quantile.NewHDR()
+				for range n {
+					(*h).Add(time.Millisecond)
+				}
+			}
+			seen := 0
+			for _, m := range (&results.Visit{Record: r}).Measurements() {
+				name, _, _ := strings.Cut(m.Unit, "-")
+				p, err := strconv.ParseFloat(strings.TrimPrefix(name, "p"), 64)
+				if err != nil || !strings.HasPrefix(name, "p") {
+					continue
+				}
+				seen++
+				if need := quantile.SamplesFor(p / 100); uint64(n) < need {
+					t.Errorf("%s needs %d calls", m.Unit, need)
+				}
+			}
+			if n == 368 && seen < 7 {
+				t.Errorf("%d percentiles", seen)
+			}
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/loadgen-go/loadgen/bench"
 )
@@ -55,6 +56,9 @@ var Fields = []Field{
 	{"name", "letters, digits, . _ and -", "Names the scenario in results.", "the name of the file", false, setName},
 	{"about", "a line of text", "The question that the scenario answers.", "", false, func(s *Scenario, v string) error {
 		s.About = strings.TrimSpace(v)
+		if i := strings.IndexFunc(s.About, unicode.IsControl); i >= 0 {
+			return problem(fmt.Sprintf("%q has a control character, %q", s.About, s.About[i:i+1]))
+		}
 		return nil
 	}},
 	{"target", "map, or the name of a target of the program's own", "What is called.", MapTarget, false, func(s *Scenario, v string) error {
@@ -200,6 +204,10 @@ func (d *decoder) scenario() *Scenario {
 		if dim := dimensionOf(f.Key); dim != nil {
 			*dim.arms(s) = nil // a list takes the place of its default
 		}
+		if len(v.items) > MaxCells {
+			d.wrong(v.where, v.line, "%s is a list of %d: want at most %d", f.Key, len(v.items), MaxCells)
+			continue
+		}
 		for _, i := range v.items {
 			var whole complete
 			switch err := f.set(s, i.text); {
@@ -311,7 +319,7 @@ func setQPS(s *Scenario, v string) error {
 		return problem(fmt.Sprintf("%q is not a rate", v))
 	}
 	for _, have := range s.QPS {
-		if have.String() == r.String() {
+		if have.Equal(r) {
 			return problem(fmt.Sprintf("%v is given twice", r))
 		}
 	}

@@ -87,12 +87,33 @@ func (s *Scenario) ReadReplays() error {
 		if err != nil {
 			return err
 		}
+		if d := r.Duration(); d > MaxDuration {
+			return fmt.Errorf("%v lasts %v, which is longer than %v: raise its speed, or cut it, as in replay:FILE@1h", load, d, MaxDuration)
+		}
 		if s.replays == nil {
 			s.replays = map[string]replayed{}
 		}
 		s.replays[load.String()] = replayed{r, keysOf(r)}
 	}
 	return nil
+}
+
+// A ReplayFile is a file that the scenario replays, as it was read.
+type ReplayFile struct {
+	Path       string
+	SHA256     string // in hexadecimal digits
+	Calls      uint64 // of the load
+	OutOfOrder uint64 // calls that stood after one that was made later
+}
+
+// ReplayFiles are those of the loads that [Scenario.ReadReplays] has read, in their order.
+func (s *Scenario) ReplayFiles() (all []ReplayFile) {
+	for _, load := range s.Loads {
+		if r, ok := s.replays[load.String()]; ok {
+			all = append(all, ReplayFile{load.Replay.Path, r.Digest(), r.Calls(), r.OutOfOrder()})
+		}
+	}
+	return all
 }
 
 func keysOf(r *bench.Replay) (keys []string) {

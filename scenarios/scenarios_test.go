@@ -412,3 +412,45 @@ func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
 		}
 	})
 }
+
+func TestAListThatIsTooLongIsRefusedBeforeItIsRead(t *testing.T) {
+	for _, key := range []string{"qps", "load", "slo", "compare"} {
+		t.Run(key, func(t *testing.T) {
+			text := "name: long\nduration: 1s\n" + key + ": [" + strings.Repeat("x, ", scenarios.MaxCells) + "x]\n"
+			_, err := scenarios.Decode("long.yaml", []byte(text))
+			if err == nil || !strings.Contains(err.Error(), "long.yaml:3:1: "+key+" is a list of 1001: want at most 1000") || strings.Contains(err.Error(), `"x"`) {
+				t.Errorf("%.300v", err)
+			}
+		})
+	}
+}
+
+// What a scenario is about is printed, to a terminal or among benchmark lines.
+func TestWhatAScenarioIsAboutIsOneLineOfText(t *testing.T) {
+	for text, wrong := range map[string]bool{`"pooled, or not? \u2014 \u00e9"`: false, `"\e[31mred"`: true, `"a\nBenchmarkForged 1 1 ns/op"`: true, `"\u009b31m"`: true, `"a\tb"`: true} {
+		t.Run(text, func(t *testing.T) {
+			_, err := scenarios.Decode("x.yaml", []byte("name: x\nqps: 1k\nduration: 1s\nabout: "+text+"\n"))
+			if (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "x.yaml:4:8: about: ") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestAReplayThatLastsForDaysIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.txt")
+	if err := os.WriteFile(path, []byte("0\n24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for options, wrong := range map[string]bool{"": false, "(speed=1e-6)": true, "@1h(speed=1e-6)": false} {
+		t.Run(options, func(t *testing.T) {
+			s, err := scenarios.Decode("x.yaml", fmt.Appendf(nil, "name: x\nload: replay:%s%s\n", path, options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.ReadReplays(); (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "which is longer than 24h0m0s: raise its speed, or cut it") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

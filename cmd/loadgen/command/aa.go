@@ -13,6 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -98,13 +99,17 @@ func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Env
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding this program, to start visits with: %w", err)
 	}
+	inputs, err := visit.Pin(self, s)
+	if err != nil {
+		return nil, nil, err
+	}
 	visits := visits{scenario: s, turns: env.Turns, progress: newProgress(a.stderr, 2*s.Visits())}
 	for _, name := range []string{"one", "other"} {
-		w, err := results.Create(filepath.Join(dir, name), results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env})
+		w, err := results.Create(filepath.Join(dir, name), results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})
 		if err != nil {
 			return nil, nil, err
 		}
-		visits.sides = append(visits.sides, side{name, self, w})
+		visits.sides = append(visits.sides, side{name, self, w, inputs})
 	}
 	complete, err := visits.run(ctx)
 	var runs [2]*results.Run

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,11 +223,11 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	return err // such as windows that a probe does not have
 }
 
-func (o *capacityOptions) directory(name string, began time.Time) string {
+func (o *capacityOptions) directory(name string, began time.Time) (string, error) {
 	if o.out != "" {
-		return o.out
+		return o.out, nil
 	}
-	return filepath.Join("results", "capacity-"+name+"-"+began.UTC().Format("20060102T150405Z"))
+	return newDirectory("capacity-"+name, began)
 }
 
 // A rateFlag is a rate as bench.ParseQPS reads it.

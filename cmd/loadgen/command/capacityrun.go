@@ -15,6 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -26,6 +27,7 @@ type capacitySearch struct {
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
 	program string
+	inputs  []results.Input // that visits are held to
 	visit   probeVisit
 }
 
@@ -43,7 +45,10 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 		return unusable(err)
 	}
 	began := time.Now()
-	dir := o.directory(s.Name, began)
+	dir, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return unusable(err)
 	}
@@ -124,13 +129,17 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start probes with: %w", err))
 	}
+	inputs, err := visit.PinProgram(program)
+	if err != nil {
+		return unusable(err)
+	}
 	if o.requirementGiven {
 		file.Require = bench.QPS(o.require).Float()
 	}
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // until it has ended, however it does
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, visit: inProcess(program)}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, inputs: inputs, visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
 	if ended {

@@ -81,8 +81,10 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	s.Closed, s.QPS, s.SLOs, s.Window = true, nil, nil, 0
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
-	v := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round), Turns: c.Environment.Turns})
+	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round), Turns: c.Environment.Turns, Inputs: c.inputs})
 	switch {
+	case err != nil:
+		return 0, err
 	case v.Error != "":
 		return 0, errors.New(v.Error)
 	case v.Record.Interrupted:

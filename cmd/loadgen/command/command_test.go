@@ -373,12 +373,12 @@ func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := spawn(t.Context(), executable(t, c.script), &visit.Request{Scenario: s, Cell: s.Cells()[0]})
-		if !strings.Contains(v.Error, c.want) || v.Usable() {
+		v, err := spawn(t.Context(), executable(t, c.script), &visit.Request{Scenario: s, Cell: s.Cells()[0]})
+		if err != nil || !strings.Contains(v.Error, c.want) || v.Usable() {
 			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)
 		}
 	}
-	if v := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); !strings.Contains(v.Error, "no such file") {
+	if v, err := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); err != nil || !strings.Contains(v.Error, "no such file") {
 		t.Errorf("a program that is not there: %q", v.Error)
 	}
 }

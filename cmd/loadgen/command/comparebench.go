@@ -109,7 +109,10 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 		return compareError(ctx, err)
 	}
 	drawSeed(&b.seed)
-	out := o.directory("bench", time.Now())
+	out, err := o.directory("bench", time.Now())
+	if err != nil {
+		return unusable(err)
+	}
 	unfit(ctx, o.stderr)
 	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"), b.seed)
 	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)

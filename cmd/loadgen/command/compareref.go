@@ -21,6 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -133,8 +134,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if len(o.profiles) > 0 {
 		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
 	}
-	if err := s.ReadReplays(); err != nil {
-		return unusable(err)
+	if err := readReplays(s, o.stderr); err != nil {
+		return err
 	}
 	pkg, err := mainPackage()
 	if err != nil {
@@ -152,10 +153,13 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	drawSeed(&s.Seed)
 	began := time.Now()
-	out := o.directory(s.Name, began)
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
+	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
 	sides, err := createSides(checkout, programs, out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
 	if err != nil {
 		return unusable(err)
@@ -222,14 +226,17 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 func createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (sides []side, err error) {
 	for i, s := range c.Sides() {
 		h.Environment.Commit = s.Commit
-		w, err := results.Create(filepath.Join(out, s.Name), h)
+		var w *results.Writer
+		if h.Inputs, err = visit.Pin(programs[i], h.Scenario); err == nil {
+			w, err = results.Create(filepath.Join(out, s.Name), h)
+		}
 		if err != nil {
 			for _, before := range sides { // leave no half of a comparison
 				err = errors.Join(err, before.writer.Close(results.Partial), os.RemoveAll(filepath.Join(out, before.name)))
 			}
 			return nil, err
 		}
-		sides = append(sides, side{s.Name, programs[i], w})
+		sides = append(sides, side{s.Name, programs[i], w, h.Inputs})
 	}
 	return sides, nil
 }

@@ -199,8 +199,8 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 		}
 		cancel()
 	}()
-	v := spawn(ctx, self, &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1})
-	if v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Record.Scheduled >= time.Hour {
+	v, err := spawn(ctx, self, &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1})
+	if err != nil || v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Record.Scheduled >= time.Hour {
 		t.Errorf("%+v", v)
 	}
 }

@@ -34,8 +34,8 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 			if err != nil {
 				return err
 			}
-			if err := s.ReadReplays(); err != nil {
-				return unusable(err)
+			if err := readReplays(s, cmd.ErrOrStderr()); err != nil {
+				return err
 			}
 			return unusable(plan(cmd.OutOrStdout(), s))
 		},

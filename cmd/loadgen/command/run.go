@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -139,11 +140,40 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 }
 
 // directory is where the files of a run go.
-func (o *runOptions) directory(name string, began time.Time) string {
+func (o *runOptions) directory(name string, began time.Time) (string, error) {
 	if o.out != "" {
-		return o.out
+		return o.out, nil
 	}
-	return filepath.Join("results", name+"-"+began.UTC().Format("20060102T150405Z"))
+	return newDirectory(name, began)
+}
+
+// newDirectory makes a directory of results, by name and time, and by number if another run
+// of that name began in the same second.
+func newDirectory(name string, began time.Time) (string, error) {
+	if err := os.MkdirAll("results", 0o755); err != nil {
+		return "", err
+	}
+	first := filepath.Join("results", name+"-"+began.UTC().Format("20060102T150405Z"))
+	for n, dir := 2, first; ; n++ {
+		if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
+			return dir, err
+		}
+		dir = fmt.Sprintf("%s-%d", first, n)
+	}
+}
+
+// readReplays reads the replays of a scenario, and warns of what was done to them.
+func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
+	if err := s.ReadReplays(); err != nil {
+		return unusable(err)
+	}
+	for _, f := range s.ReplayFiles() {
+		if f.OutOfOrder > 0 {
+			fmt.Fprintf(stderr, "warning: %s: %s stood after one that was made later: they are replayed in the order of their instants\n",
+				f.Path, report.Plural(int(f.OutOfOrder), "call"))
+		}
+	}
+	return nil
 }
 
 // drawSeed gives s a seed if it has none.
@@ -154,12 +184,11 @@ func drawSeed(seed *uint64) {
 }
 
 func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
-	if err := s.ReadReplays(); err != nil {
-		return unusable(err)
+	if err := readReplays(s, o.stderr); err != nil {
+		return err
 	}
 	drawSeed(&s.Seed)
 	began := time.Now()
-	out := o.directory(s.Name, began)
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
@@ -167,13 +196,21 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
 	}
-	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	inputs, err := visit.Pin(program, s)
+	if err != nil {
+		return unusable(err)
+	}
+	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
+	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env, Inputs: inputs})
 	if err != nil {
 		return unusable(err)
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
-	visits := visits{sides: []side{{program: program, writer: w}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
+	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
 	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +26,19 @@ func newVisit(own targets) *cobra.Command {
 		if err != nil {
 			return nil, err
 		}
-		return visit.Do(ctx, req, target)
+		v, err := visit.Do(ctx, req, target)
+		if changed := (*visit.ChangedError)(nil); errors.As(err, &changed) {
+			return &visitAnswer{Changed: changed}, nil
+		}
+		return &visitAnswer{Visit: v}, err
 	})
+}
+
+// A visitAnswer is what the process of a visit answers: the visit, or the reason for which
+// the run is to end.
+type visitAnswer struct {
+	*results.Visit
+	Changed *visit.ChangedError `json:"changed,omitempty"`
 }
 
 // newChild returns a hidden command for a process of its own. It reads a request from its
@@ -73,18 +85,23 @@ func newChild[R any](name string, do func(context.Context, *R) (any, error)) *co
 var grace = child.Grace
 
 // spawn runs a visit in a fresh process of the given program. Whatever goes wrong
-// in there is in the visit's Error: it ends this visit only.
-func spawn(ctx context.Context, program string, req *visit.Request) *results.Visit {
-	v := &results.Visit{}
-	log, err := ask(ctx, program, "visit", req, v)
+// in there is in the visit's Error: it ends this visit only. The error is of an input that
+// has changed: it ends the run.
+func spawn(ctx context.Context, program string, req *visit.Request) (*results.Visit, error) {
+	answer := visitAnswer{Visit: &results.Visit{}}
+	log, err := ask(ctx, program, "visit", req, &answer)
+	if err == nil && answer.Changed != nil {
+		return nil, answer.Changed
+	}
+	v := answer.Visit
 	if err == nil && v.Record == nil {
 		err = fmt.Errorf("the process of the visit failed: its visit has no record\n%s", log)
 	}
 	if err != nil {
-		return &results.Visit{Cell: req.Cell, Began: time.Now().UTC(), Error: err.Error()}
+		return &results.Visit{Cell: req.Cell, Began: time.Now().UTC(), Error: err.Error()}, nil
 	}
 	v.Log = log
-	return v
+	return v, nil
 }
 
 // ask has a request answered by a hidden command of a program, in a fresh process.

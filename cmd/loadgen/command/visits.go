@@ -42,6 +42,7 @@ type side struct {
 	name    string // "" if it is the only one
 	program string
 	writer  *results.Writer
+	inputs  []results.Input // that its visits are held to
 }
 
 // A turn is a cell, visited by a side.
@@ -78,9 +79,11 @@ func (v *visits) profile(ctx context.Context, kinds []string, dir string) (found
 			}
 			return r
 		}, cell.Arm()+"_"+cell.Level.Name())
-		got := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
-			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}})
+		got, err := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
+			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}, Inputs: v.sides[0].inputs})
 		switch {
+		case err != nil:
+			return "", unusable(fmt.Errorf("profiling %v: %w", cell, err))
 		case ctx.Err() != nil:
 			return "", &exitError{exitInterrupted, errors.New("interrupted before every cell was profiled")}
 		case got.Error != "":
@@ -98,8 +101,8 @@ func roundSeed(s *scenarios.Scenario, round int) uint64 {
 // run visits every cell of every side in rounds. Each round has one seed for all, so
 // that they are compared on the same arrivals, keys and work, and an order of its own.
 // It tells whether all were made: an interrupt ends it sooner. An error is that of
-// the files, or of a side that cannot be visited at all: one of a visit is in its
-// record.
+// the files, of an input that has changed, or of a side that cannot be visited at all: one of
+// a visit is in its record.
 func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	defer v.progress.finish()
 	s := v.scenario
@@ -118,7 +121,10 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 			}
 			side := &v.sides[t.side]
 			v.progress.next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, s.Rounds, t.cell, side.name)))
-			got := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round), Turns: v.turns})
+			got, err := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round), Turns: v.turns, Inputs: side.inputs})
+			if err != nil {
+				return false, err
+			}
 			got.Round, got.Order = round, i+1
 			lost.add(t, got)
 			cut := ctx.Err() != nil && !got.Usable()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -47,7 +48,9 @@ func runtimeTable(all []*view) string {
 				}
 				return float64(i.High-i.Low) / 2 / float64(p99), true
 			}),
-			micros(func(r *bench.Record) time.Duration { return r.Hiccups.Quantile(0.99) }),
+			show(Number, func(r *bench.Record) (float64, bool) {
+				return float64(r.Hiccups.Quantile(0.99)) / 1e3, r.Hiccups.Count() >= quantile.SamplesFor(0.99)
+			}),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.WaitP99 }),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCPause }),
 			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCAssist }),

@@ -28,6 +28,8 @@ type Request struct {
 	Seed     uint64              `json:"seed"` // of the round: one for all arms
 	Turns    bench.Turns         `json:"turns"`
 	Profile  *Profile            `json:"profile,omitempty"`
+	// Inputs are what the visit is held to: see [ChangedError].
+	Inputs []results.Input `json:"inputs,omitempty"`
 }
 
 // Own is a target of the program's own, instead of the map.
@@ -46,7 +48,7 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := req.Scenario.ReadReplays(); err != nil {
+	if err := req.open(); err != nil {
 		return nil, errors.Join(err, pipeline.Close(context.WithoutCancel(ctx)))
 	}
 	v, err := load(ctx, req, own, pipeline)

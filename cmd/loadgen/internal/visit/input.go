@@ -1,0 +1,98 @@
+package visit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Pin returns what the visits of a scenario by a program depend on, once its replays have
+// been read.
+func Pin(program string, s *scenarios.Scenario) ([]results.Input, error) {
+	pinned, err := PinProgram(program)
+	if err != nil {
+		return nil, err
+	}
+	more, err := pinScenario(s)
+	return append(pinned, more...), err
+}
+
+// PinProgram returns the program alone, for visits of a scenario that follows from those
+// before.
+func PinProgram(program string) ([]results.Input, error) {
+	digest, err := digestOf(program)
+	if err != nil {
+		return nil, fmt.Errorf("reading the program that makes visits: %w", err)
+	}
+	return []results.Input{{Kind: results.Program, Name: program, SHA256: digest}}, nil
+}
+
+func pinScenario(s *scenarios.Scenario) (all []results.Input, err error) {
+	for _, f := range s.ReplayFiles() {
+		all = append(all, results.Input{Kind: results.Replay, Name: f.Path, SHA256: f.SHA256})
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(text)
+	return append(all, results.Input{Kind: results.Resolved, Name: s.Name, SHA256: hex.EncodeToString(digest[:])}), nil
+}
+
+func digestOf(path string) (digest string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// A ChangedError is an input that is not what it was when the run began.
+type ChangedError struct{ Input results.Input }
+
+func (e *ChangedError) Error() string {
+	switch e.Input.Kind {
+	case results.Program:
+		return fmt.Sprintf("the program %s has changed since the run began: build it, and leave it alone until the run has ended", e.Input.Name)
+	case results.Replay:
+		return fmt.Sprintf("%s, which is replayed, has changed since the run began: replay a copy that nobody writes to", e.Input.Name)
+	}
+	return fmt.Sprintf("the scenario %s is not the one that the run began with (a fault of loadgen; please report it)", e.Input.Name)
+}
+
+// open reads the replays of the scenario, and compares what this process has with what the
+// run began with. A file that is not there any more, or is no replay, has changed, too.
+func (r *Request) open() error {
+	readErr := r.Scenario.ReadReplays()
+	if len(r.Inputs) == 0 {
+		return readErr
+	}
+	have, err := pinScenario(r.Scenario)
+	if err != nil {
+		return err
+	}
+	for _, in := range r.Inputs {
+		if in.Kind == results.Program {
+			// This process was started from it: what is there now was there then.
+			if digest, err := digestOf(in.Name); err != nil || digest != in.SHA256 {
+				return &ChangedError{in}
+			}
+		} else if !slices.Contains(have, in) {
+			return &ChangedError{in}
+		}
+	}
+	return readErr
+}
