@@ -106,6 +106,10 @@ type Visit struct {
 // bench: spans were dropped before export, and what they cost is not all there.
 const SpansLost = "spans-lost"
 
+// NotWarm is a reason for which a visit is not valid, besides those of package bench: calls of its warm-up were given up,
+// and may have gone on beside those that were measured.
+const NotWarm = "not-warm"
+
 // Throttled is a reason for which a visit is not valid, besides those of package bench: its process used up the CPU
 // quota of its control group and was stopped again and again.
 const Throttled = "throttled"

@@ -75,13 +75,13 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace,
 		FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
-	var warmed uint64 // calls that ended
+	var warmed, left uint64 // calls of the warm-up that ended, and of these those that were given up
 	if s.Warmup > 0 {
 		warm, err := warmup(ctx, req, run)
 		if err != nil {
 			return nil, err
 		}
-		v.Warmup, warmed = warm.Offered, warm.Done+warm.Failed
+		v.Warmup, warmed, left = warm.Offered, warm.Done+warm.Failed, warm.GivenUp
 	}
 	if err := schedule(req, &run); err != nil {
 		return nil, err
@@ -105,14 +105,14 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
 	v.Machine = meter.after.Besides(&meter.before)
 	calls := warmed + v.Record.Done + v.Record.Failed
-	v.Spans = spansOf(pipeline, calls-v.Record.GivenUp, own != nil)
+	v.Spans = spansOf(pipeline, calls-left-v.Record.GivenUp, own != nil)
 	// Of calls that were given up the target may know or not.
-	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted && v.Record.GivenUp == 0 {
+	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted && left+v.Record.GivenUp == 0 {
 		if err := metering.check(meter.ctx, m, calls); err != nil {
 			return nil, err
 		}
 	}
-	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), lost(v.Spans), noise(v.Machine), throttled(v.Machine))
+	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans), noise(v.Machine), throttled(v.Machine))
 	return v, nil
 }
 
@@ -162,6 +162,16 @@ func exporting(pipeline *spans.Pipeline) *bench.Activity {
 	a := bench.NewActivity("span export")
 	pipeline.OnExport(a.Begin)
 	return a
+}
+
+// notWarm tells whether calls of the warm-up went on into what was measured.
+func notWarm(calls, left uint64) []bench.Reason {
+	if left == 0 {
+		return nil
+	}
+	return []bench.Reason{{Name: results.NotWarm, Detail: fmt.Sprintf(
+		"%d of %d calls of the warm-up had not returned at its end and were given up, and may still go on: mend what holds them, or raise the timeout",
+		left, calls)}}
 }
 
 // lost tells whether the costs of a visit are those of all its spans.

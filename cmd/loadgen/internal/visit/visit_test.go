@@ -288,3 +288,41 @@ workers: 4
 		t.Errorf("%+v: spans of calls that were given up count as lost", v.Spans)
 	}
 }
+
+// Calls of the warm-up that never return go on beside those that are measured: that is said, and they are no lost spans.
+func TestAVisitWhoseWarmupTimesOutIsNotWarm(t *testing.T) {
+	for _, c := range []struct {
+		name, spin string
+		want       bool
+	}{
+		{"they do not return in time", "50ms", true},
+		{"they return", "1us", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := request(t, `
+qps: [100]
+spans: [sdk]
+metrics: [own]
+handlers: {spin: `+c.spin+`, distribution: fixed}
+duration: 200ms
+warmup: 100ms
+timeout: 5ms
+workers: 4
+`, 0)
+			if !c.want {
+				req.Scenario.Timeout = time.Minute
+			}
+			v, err := visit.Do(t.Context(), req, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == results.NotWarm })
+			if (i >= 0) != c.want || c.want && !strings.Contains(v.Verdict[i].Detail, "of the warm-up had not returned") {
+				t.Errorf("%+v", v.Verdict)
+			}
+			if v.Spans.Dropped() > 0 {
+				t.Errorf("%+v: spans of calls that were given up count as lost", v.Spans)
+			}
+		})
+	}
+}
