@@ -45,7 +45,10 @@ func inProcess(program string) probeVisit {
 	return func(ctx context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
 		began := time.Now()
 		p := &capacity.Probe{}
-		_, err := ask(ctx, program, "probe", req, p)
+		log, err := ask(ctx, program, "probe", req, p)
+		if err == nil && p.Evidence.Ask != req.Ask {
+			err = fmt.Errorf("the process of the probe failed: what it wrote is no answer\n%s", log)
+		}
 		return p, time.Since(began), err
 	}
 }

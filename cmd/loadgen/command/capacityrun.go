@@ -41,7 +41,7 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	if err != nil {
 		return unusable(err)
 	}
-	if err := o.affords(s); err != nil {
+	if err := o.affords(s, search); err != nil {
 		return unusable(err)
 	}
 	began := time.Now()
@@ -66,17 +66,23 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
 }
 
-// affords checks that the budget is enough for the first probe of the scenario, with its warm-up.
-func (o *capacityOptions) affords(s *scenarios.Scenario) error {
-	first := s.Warmup + s.Duration
+// affords checks that the budget is enough for the first probe of the search, with its warm-up.
+func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search) error {
+	rate, flag := o.from, "--from"
+	if o.requirementGiven {
+		rate, flag = o.require, "--require"
+	}
+	options := search.Options()
+	lasts := options.Lasting(bench.QPS(rate).Float())
+	first := s.Warmup + lasts
 	if first <= o.budget {
 		return nil
 	}
 	why := ""
-	if s.Duration > o.probe {
+	if lasts > o.probe {
 		why = ", since the objectives need as many calls"
 	}
-	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or --from", o.budget, o.from.String(), first, why)
+	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or %s", o.budget, rate.String(), first, why, flag)
 }
 
 func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {

@@ -367,7 +367,8 @@ func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
 	for name, c := range map[string]struct{ script, want string }{
 		"crash":   {"echo 'fatal error: out of luck' >&2; exit 3", "exit status 3\nfatal error: out of luck"},
 		"garbage": {"echo nonsense", "invalid character"},
-		"silent":  {"cat > /dev/null &", "unexpected end of JSON input"},
+		"silent":  {"cat > /dev/null &", "it ended without an answer"},
+		"logs":    {`echo '{"level":"fatal"}'; exit 1`, "exit status 1"},
 	} {
 		s, err := scenarios.Decode("tiny.yaml", []byte(tiny))
 		if err != nil {

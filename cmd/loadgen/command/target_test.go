@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -50,6 +53,40 @@ func own(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	t.Setenv(asCommand, ownTargets)
 	return execute(t, args...)
+}
+
+// Targets that write to standard output, which has the answer of a visit.
+func init() {
+	testTargets = append(testTargets,
+		Func("prints", func(context.Context, string) error { fmt.Println(`{"level":"info"}`); return nil }),
+		Func("ends", func(context.Context, string) error {
+			fmt.Println(`{"level":"fatal","msg":"lost the database"}`)
+			os.Exit(0)
+			return nil
+		}))
+}
+
+func TestWhatATargetPrintsIsNoAnswer(t *testing.T) {
+	for _, args := range []string{
+		"run --qps 500 --duration 100ms --warmup 0 --rounds 1",
+		"capacity --slo p50<10s --from 500 --probe 100ms --warmup 0 --budget 300ms",
+	} {
+		args := append(strings.Fields(args), "--workers", "1", "--pace", "sleep", "--out")
+		t.Run(args[0], func(t *testing.T) {
+			code, stdout, stderr := own(t, append(args, filepath.Join(t.TempDir(), "out"), "--target", "prints")...)
+			if code == exitUnusable || strings.Contains(stdout+stderr, "failed") {
+				t.Errorf("one that prints: exit %d\n%s\n%s", code, stdout, stderr)
+			}
+			out := filepath.Join(t.TempDir(), "out")
+			code, stdout, stderr = own(t, append(args, out, "--target", "ends")...)
+			if code != exitUnusable || !strings.Contains(stdout+stderr, "ended without an answer") {
+				t.Errorf("one that prints and ends: exit %d\n%s\n%s", code, stdout, stderr)
+			}
+			if f, err := capacity.ReadFile(out); args[0] == "capacity" && (err != nil || len(f.Probes) > 0) {
+				t.Errorf("its probes: %+v, %v", f, err)
+			}
+		})
+	}
 }
 
 func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {

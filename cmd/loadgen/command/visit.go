@@ -42,8 +42,9 @@ type visitAnswer struct {
 }
 
 // newChild returns a hidden command for a process of its own. It reads a request from its
-// input and writes what do makes of it to its output. The end of its input interrupts it: the
-// process that asked closes it, or has ended. It ends a grace later at the latest.
+// input and writes what do makes of it to its output, in a line. What a target prints there
+// goes to standard error. The end of its input interrupts it: the process that asked closes it,
+// or has ended. It ends a grace later at the latest.
 func newChild[R any](name string, do func(context.Context, *R) (any, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:    name,
@@ -52,6 +53,13 @@ func newChild[R any](name string, do func(context.Context, *R) (any, error)) *co
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithCancel(cmd.Context())
 			defer cancel()
+			out := cmd.OutOrStdout()
+			if out == os.Stdout {
+				var err error
+				if out, err = child.Output(); err != nil {
+					return unusable(err)
+				}
+			}
 			in := json.NewDecoder(cmd.InOrStdin())
 			req := new(R)
 			if err := in.Decode(req); err != nil {
@@ -69,7 +77,7 @@ func newChild[R any](name string, do func(context.Context, *R) (any, error)) *co
 			if err != nil {
 				return unusable(err)
 			}
-			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(answer); err != nil {
+			if err := json.NewEncoder(out).Encode(answer); err != nil {
 				return unusable(fmt.Errorf("writing the %s: %w", name, err))
 			}
 			if ctx.Err() != nil {
@@ -126,10 +134,27 @@ func ask(ctx context.Context, program, name string, request, answer any) (log st
 	writeErr := json.NewEncoder(stdin).Encode(request)
 	waitErr := cmd.Wait()
 	log = clip(stderr.String())
-	if readErr := json.Unmarshal(stdout.Bytes(), answer); readErr != nil {
-		return log, fmt.Errorf("the process of the %s failed: %w\n%s", name, cmp.Or(waitErr, readErr, writeErr), log)
+	failed := func(err error) (string, error) {
+		return log, fmt.Errorf("the process of the %s failed: %w\n%s", name, err, log)
+	}
+	// The last line is the answer only if the process ended as one does that wrote it: a target may print, and exit.
+	if code := cmd.ProcessState.ExitCode(); code != 0 && code != exitInterrupted {
+		return failed(cmp.Or(waitErr, writeErr))
+	}
+	line := lastLine(stdout.Bytes())
+	if len(line) == 0 {
+		return failed(cmp.Or(waitErr, writeErr, errors.New("it ended without an answer, as if the target had called os.Exit")))
+	}
+	if err := json.Unmarshal(line, answer); err != nil {
+		return failed(cmp.Or(waitErr, err))
 	}
 	return log, nil
+}
+
+// lastLine returns the last line of a text, without spaces around it: a program may print before it runs the command.
+func lastLine(text []byte) []byte {
+	text = bytes.TrimSpace(text)
+	return text[bytes.LastIndexByte(text, '\n')+1:]
 }
 
 // notices is where what a visit has to say at once goes. Tests put another there.

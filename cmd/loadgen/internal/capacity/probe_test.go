@@ -258,13 +258,14 @@ func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask, _ := s.Next()
-	s.Add(Evidence{Ask: ask, Met: true})
+	e := Evidence{Ask: ask, Met: true}
+	s.Add(e)
 	scenario, err := scenarios.Decode("a.yaml", []byte("qps: 100\nduration: 1s\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := (&File{Scenario: scenario, Search: s, Require: 7}).Write(dir); err != nil {
+	if err := (&File{Scenario: scenario, Search: s, Probes: []*Probe{{Evidence: e}}, Require: 7}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	f, err := ReadFile(dir)

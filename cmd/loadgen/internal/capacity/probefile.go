@@ -123,6 +123,9 @@ func parse(path string, data []byte) (*File, error) {
 	if f.Scenario == nil || f.Search == nil {
 		return nil, fmt.Errorf("%s: no scenario, or no search: want what loadgen capacity wrote", path)
 	}
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w: want what loadgen capacity wrote", path, err)
+	}
 	digest, err := f.digest()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -132,6 +135,30 @@ func parse(path string, data []byte) (*File, error) {
 			"change them back, or begin another search", path)
 	}
 	return f, nil
+}
+
+// check reports what no search writes, and what one that went on would stumble over.
+func (f *File) check() error {
+	if !(f.Require >= 0 && f.Require <= mostRate) {
+		return fmt.Errorf("the required rate is %v/s", f.Require)
+	}
+	if probes, evidence := len(f.Probes), len(f.Search.evidence); probes != evidence {
+		return fmt.Errorf("probes %d, evidence of %d", probes, evidence)
+	}
+	for i, e := range f.Search.evidence {
+		switch p := f.Probes[i]; {
+		case p == nil || p.Evidence.Ask != e.Ask:
+			return fmt.Errorf("probe %d is not that of the evidence", i+1)
+		case f.Search.arms[e.Arm] == nil:
+			return fmt.Errorf("probe %d is of %q, which is no arm of the search", i+1, e.Arm)
+		}
+	}
+	for _, n := range f.Workers {
+		if n < 1 {
+			return fmt.Errorf("throughput with %d workers", n)
+		}
+	}
+	return nil
 }
 
 // digest returns the SHA-256, in hexadecimal, of what the probes depend on: the scenario, and the options of the search

@@ -32,6 +32,42 @@ func written(t *testing.T) (dir, text string) {
 	return dir, string(data)
 }
 
+func TestAFileThatNoSearchWritesIsRefused(t *testing.T) {
+	const one = `{"arm": "a", "rate": 100, "took": 1}`
+	const probe = `{"evidence": ` + one + `}`
+	for name, c := range map[string]struct{ evidence, probes, more, want string }{
+		"a probe":                    {one, probe, ``, ""},
+		"a rate below 0 is required": {``, ``, `"require_qps": -5,`, "the required rate is -5/s"},
+		"a rate beyond all":          {``, ``, `"require_qps": 1e300,`, "the required rate is 1e+300/s"},
+		"no workers":                 {``, ``, `"scaling_workers": [1, 0],`, "throughput with 0 workers"},
+		"a probe is cut":             {one, ``, ``, "probes 0, evidence of 1"},
+		"a probe is null":            {one, `null`, ``, "probe 1 is not that of the evidence"},
+		"a probe of another rate":    {one, strings.Replace(probe, "100", "200", 1), ``, "probe 1 is not that of the evidence"},
+		"an arm of another search": {strings.Replace(one, `"a"`, `"b"`, 1), strings.Replace(probe, `"a"`, `"b"`, 1), ``,
+			`"b", which is no arm of the search`},
+		"time that overflows": {strings.Replace(one, `: 1}`, `: 9223372036854775807},`, 1) + one, probe + "," + probe, ``,
+			"which is no time of a probe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, text := written(t)
+			for from, to := range map[string]string{`"evidence": null`: `"evidence": [` + c.evidence + `]`,
+				`"probes": null`: `"probes": [` + c.probes + `]`, `"schema"`: c.more + `"schema"`} {
+				if strings.Count(text, from) != 1 {
+					t.Fatalf("no %s in\n%s", from, text)
+				}
+				text = strings.Replace(text, from, to, 1)
+			}
+			if err := os.WriteFile(filepath.Join(dir, FileName), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, err := ReadFile(dir)
+			if refused := err != nil; refused != (c.want != "") || refused && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to string

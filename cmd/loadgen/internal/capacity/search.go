@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -23,6 +24,9 @@ type Options struct {
 	Seed      uint64        `json:"seed"`      // of the order of the arms within a round
 }
 
+// mostRate is the highest rate, in calls a second, that a search has anywhere.
+const mostRate = 1e12
+
 // check reports everything that is wrong.
 func (o *Options) check() error {
 	var errs []error
@@ -38,7 +42,7 @@ func (o *Options) check() error {
 	wrong(!(o.Least >= 1e-6), "the least rate is %v: it must be at least 1e-6", o.Least)
 	wrong(!(o.Start >= o.Least && o.Start <= o.Most), "the rate to start from, %v, is not within %v and %v",
 		o.Start, o.Least, o.Most)
-	wrong(!(o.Most <= 1e12), "the highest rate is %v: it must be at most 1e12", o.Most)
+	wrong(!(o.Most <= mostRate), "the highest rate is %v: it must be at most %v", o.Most, mostRate)
 	wrong(!(o.Precision >= 0.001 && o.Precision <= 0.25), "the precision is %v: it must be between 0.001 and 0.25",
 		o.Precision)
 	wrong(o.Probe <= 0, "a probe lasts %v: it must last longer", o.Probe)
@@ -185,8 +189,11 @@ func (s *Search) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	for i, e := range from.Evidence {
-		if e == nil || !(e.Rate > 0) {
+		switch {
+		case e == nil || !(e.Rate > 0):
 			return fmt.Errorf("probe %d has no rate above 0", i+1)
+		case e.Took > math.MaxInt64/time.Duration(len(from.Evidence)): // whose sum would be negative
+			return fmt.Errorf("probe %d took %v, which is no time of a probe", i+1, e.Took)
 		}
 		read.Add(*e)
 	}
