@@ -22,6 +22,17 @@ type Failure struct {
 	Place string `json:"place,omitempty"`
 }
 
+// OfTarget reports whether the target alone is to blame: calls may also fail because time ran out where a processor was
+// wanting, and because the process of the generator or its machine had no more ports or descriptors.
+func (f *Failure) OfTarget() bool {
+	switch f.Kind {
+	case ErrTimeout.Error(), kindDeadline, kindConnectTimeout, kindHeaderTimeout, kindNoPorts, kindNoDescriptors,
+		kindGRPC + " DeadlineExceeded":
+		return false
+	}
+	return true
+}
+
 // maxKinds bounds the memory that errors with changing texts can take.
 const maxKinds = 50
 

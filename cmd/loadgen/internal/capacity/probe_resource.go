@@ -38,14 +38,14 @@ func processors(m *results.Machine) float64 {
 // limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was
 // busy with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those
 // that hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more
-// than the generator was late, or if the target had the processor that was wanting: in calls, by collecting their
-// garbage, or by exporting their spans. The generator has at most the time that workers spend neither in calls nor on
+// than the generator was late, if calls that failed miss them by themselves, or if the target had the processor that was
+// wanting: in calls, by collecting their garbage, or by exporting their spans. The generator has at most the time that workers spend neither in calls nor on
 // waiting.
 func limited(slos []bench.SLO, v *results.Visit, met bool) string {
 	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool {
 		return r.Name == bench.GeneratorLimited || r.Name == bench.ArrivalsOff || r.Name == bench.NoisyMachine
 	})
-	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine || busy(v)) {
+	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine || fails(slos, v.Record) || busy(v)) {
 		return ""
 	}
 	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
@@ -63,6 +63,23 @@ func exceeds(slos []bench.SLO, r *bench.Record) bool {
 		q := s.Quantile()
 		return q > 0 && float64(r.Latency.Quantile(q)-r.Generator.Quantile(max(q, 0.99))) > s.Limit()
 	})
+}
+
+// fails reports whether an objective is missed by calls alone that failed by the fault of the target.
+func fails(slos []bench.SLO, r *bench.Record) bool {
+	failed := uint64(0)
+	for i := range r.Failures {
+		if r.Failures[i].OfTarget() {
+			failed += r.Failures[i].Count
+		}
+	}
+	for i, o := range r.SLOs {
+		counts := slos[i].Metric() == "errors" || slos[i].Quantile() > 0 && !r.FailedApart
+		if o.Missed() && counts && float64(failed) > o.Budget {
+			return true
+		}
+	}
+	return false
 }
 
 // busy reports whether the target had nearly all processors.

@@ -2,8 +2,10 @@ package capacity
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,5 +285,41 @@ func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
 	}
 	if err := f.Extend(time.Millisecond); err == nil {
 		t.Error("a budget of less than a probe is taken")
+	}
+}
+
+// However late the generator was, and however busy the machine, calls that fail are the target's.
+func TestATargetThatFailsHasNoExcuse(t *testing.T) {
+	for _, c := range []struct {
+		name, slo string
+		err       error
+		apart     bool
+		limited   bool
+	}{
+		{"an error, of a percentile", "p99 < 1s", errors.New("no stock"), false, false},
+		{"an error, of errors", "errors < 1%", errors.New("no stock"), false, false},
+		{"an error that counts apart", "max < 1s", errors.New("no stock"), true, true},
+		{"an error, of what is achieved", "achieved > 99%", errors.New("no stock"), false, true},
+		{"out of time", "p99 < 1s", bench.ErrTimeout, false, true},
+		{"out of time by its own deadline", "errors < 1%", context.DeadlineExceeded, false, true},
+		{"out of ports", "errors < 1%", syscall.EADDRNOTAVAIL, false, true},
+		{"allowed", "errors < 20%", errors.New("no stock"), false, true},
+	} {
+		slos := objectivesOf(t, c.slo)
+		r := recorded(t, slos, 1000, bench.Queue, func(n int) (time.Duration, error) {
+			if n%10 == 0 {
+				return 0, c.err
+			}
+			return 0, nil
+		})
+		r.FailedApart = c.apart
+		for _, reason := range []string{bench.GeneratorLimited, bench.NoisyMachine, bench.ArrivalsOff} {
+			t.Run(c.name+"/"+reason, func(t *testing.T) {
+				v := &results.Visit{Record: r, Verdict: []bench.Reason{{Name: reason, Detail: "it was late"}}}
+				if got := limited(slos, v, false); (got != "") != c.limited {
+					t.Errorf("%q", got)
+				}
+			})
+		}
 	}
 }
