@@ -56,7 +56,7 @@ func (i *inside) enter(now time.Duration) (entered int64) {
 // leave says that the target has been left. It is false if the call was given up.
 func (i *inside) leave(entered int64) bool {
 	for !i.state.CompareAndSwap(entered, outside) {
-		if i.state.Load() != held {
+		if state := i.state.Load(); state != held && state != entered { // who held it may just have let go
 			return false
 		}
 		runtime.Gosched()

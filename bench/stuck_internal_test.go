@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -56,6 +57,27 @@ func TestALengthOfWindowsIsRound(t *testing.T) {
 	} {
 		if got := windowOf(duration); got != want {
 			t.Errorf("%v: windows of %v, want %v", duration, got, want)
+		}
+	}
+}
+
+// Who holds a worker lets go between two looks of one that leaves.
+func TestWhoeverIsHeldWhileLeavingLeaves(t *testing.T) {
+	var i inside
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for !stop.Load() {
+			if since, ok := i.since(); ok {
+				i.hold(since, func() {})
+			}
+		}
+	})
+	defer wg.Wait()
+	defer stop.Store(true)
+	for n := range 200_000 {
+		if !i.leave(i.enter(time.Duration(n))) {
+			t.Fatalf("call %d was given up by nobody", n)
 		}
 	}
 }
