@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func (c *fakeClock) toy(cost time.Duration, off float64) toy {
 }
 
 func (c *fakeClock) arm(name string, cost time.Duration, off float64) Arm {
-	return Arm{name, func() (quantile.Estimator, error) { t := c.toy(cost, off); return &t, nil }}
+	return Arm{Name: name, New: func(uint64) (quantile.Estimator, error) { t := c.toy(cost, off); return &t, nil }}
 }
 
 // ramp is 1 to n us.
@@ -94,9 +95,9 @@ func testPlan() *Plan {
 	return &Plan{
 		Arms: []Arm{
 			c.arm("right", 20, 1),
-			{"encoded", func() (quantile.Estimator, error) { return &wired{c.toy(8, 1.004)}, nil }},
+			{Name: "encoded", New: func(uint64) (quantile.Estimator, error) { return &wired{c.toy(8, 1.004)}, nil }},
 			c.arm("rough", 2, 0.7),
-			{"lonely", func() (quantile.Estimator, error) { return &lonely{c.toy(1, 2)}, nil }},
+			{Name: "lonely", New: func(uint64) (quantile.Estimator, error) { return &lonely{c.toy(1, 2)}, nil }},
 		},
 		Anchor:    c.arm("anchor", 4, 1),
 		Data:      []Data{ramp("ramp", 1000), stepped("stepped", 2000)},
@@ -192,7 +193,7 @@ func (g *growing) StateBytes() int {
 
 func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
-	s, err := p.visit(Arm{"growing", func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }}, p.Data[0].Make(), nil)
+	s, err := p.visit(func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }, p.Data[0].Make(), nil)
 	if err != nil || s.state != 2000 {
 		t.Errorf("%v, %d bytes", err, s.state)
 	}
@@ -202,7 +203,7 @@ func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 func TestShardsShareTheValues(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
 	var made []*toy
-	arm := Arm{"kept", func() (quantile.Estimator, error) { e := c.toy(1, 1); made = append(made, &e); return &e, nil }}
+	arm := func() (quantile.Estimator, error) { e := c.toy(1, 1); made = append(made, &e); return &e, nil }
 	if _, refused, err := p.merge(arm, p.Data[0].Make()); err != nil || refused != nil {
 		t.Fatal(err, refused)
 	}
@@ -213,7 +214,7 @@ func TestShardsShareTheValues(t *testing.T) {
 
 func TestASizeThatIsNotToldIsBlank(t *testing.T) {
 	p := testPlan()
-	p.Arms = []Arm{{"mute", func() (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
+	p.Arms = []Arm{{Name: "mute", New: func(uint64) (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
 	r := mustMeasure(t, p)
 	bench, err := r.Bench()
 	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") || r.Recommendation.Candidates[0].Meets() {
@@ -226,7 +227,7 @@ func TestTheCollectorRunsBeforeEachTiming(t *testing.T) {
 	p := testPlan()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := p.visit(p.Arms[0], p.Data[0].Make(), nil); err != nil {
+	if _, err := p.visit(p.Arms[0].from(rand.New(rand.NewPCG(1, 2))), p.Data[0].Make(), nil); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -392,7 +393,7 @@ func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	p, broken := testPlan(), errors.New("out of stock")
-	p.Arms[0].New = func() (quantile.Estimator, error) { return nil, broken }
+	p.Arms[0].New = func(uint64) (quantile.Estimator, error) { return nil, broken }
 	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "right on ramp") {
 		t.Errorf("%v", err)
 	}
