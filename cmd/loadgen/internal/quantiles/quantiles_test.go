@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -396,6 +397,62 @@ func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 	p.Arms[0].New = func(uint64) (quantile.Estimator, error) { return nil, broken }
 	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "right on ramp") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A stuck toy never comes back from its first value until it is let go.
+type stuck struct {
+	lonely
+	begun chan<- struct{}
+	stop  <-chan struct{}
+}
+
+func (s *stuck) Add(time.Duration) {
+	select {
+	case s.begun <- struct{}{}:
+	default:
+	}
+	<-s.stop
+}
+
+func TestAnInterruptionDoesNotWaitForTheVisit(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, stop := make(chan struct{}, 1), make(chan struct{})
+	defer close(stop)
+	p, c := testPlan(), &fakeClock{}
+	p.Arms = []Arm{{Name: "stuck", New: func(uint64) (quantile.Estimator, error) {
+		return &stuck{lonely{c.toy(1, 1)}, begun, stop}, nil
+	}}}
+	p.Anchor = Arm{}
+	go func() {
+		<-begun
+		cancel()
+	}()
+	if _, err := Measure(ctx, p, func(string) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Every estimator has a seed of its own, and they are those of the plan.
+func TestEstimatorsDrawFromTheSeedOfThePlan(t *testing.T) {
+	seeds := func(seed uint64) (all []uint64) {
+		p, c := testPlan(), &fakeClock{}
+		p.Seed, p.Anchor = seed, Arm{}
+		p.Arms = []Arm{{Name: "seeded", New: func(seed uint64) (quantile.Estimator, error) {
+			all = append(all, seed)
+			e := c.toy(1, 1)
+			return &e, nil
+		}}}
+		mustMeasure(t, p)
+		return all
+	}
+	one, again, two := seeds(1), seeds(1), seeds(2)
+	if !slices.Equal(one, again) || slices.Equal(one, two) || slices.Contains(one, 0) {
+		t.Errorf("seeds are not those of the plan: %v, %v, %v", one[:3], again[:3], two[:3])
+	}
+	slices.Sort(one)
+	if len(slices.Compact(one)) != len(again) {
+		t.Errorf("two of %d estimators have one seed", len(again))
 	}
 }
 
