@@ -97,7 +97,7 @@ func (i instrument) Record(d time.Duration) { i.Add(d) }
 
 func estimator(b *testing.B, name string) quantile.Estimator {
 	b.Helper()
-	e, err := estimators.New(name)
+	e, err := estimators.New(name, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -131,8 +131,9 @@ type Error struct {
 	// an estimate one rank off may lie anywhere in the gap. An exact value of 0
 	// is taken as 1 ns.
 	Value float64
-	// Rank is the distance of q*n from the ranks that the estimate occupies
-	// among the n values, over n.
+	// Rank is the distance of the nearest rank of q from the ranks that the estimate has
+	// among the n values, over n. One that is none of them has a rank half way between
+	// those of its neighbours.
 	Rank float64
 }
 
@@ -144,9 +145,13 @@ func (e *Exact) Error(q float64, estimate time.Duration) Error {
 	s, n, exact := e.Sorted(), float64(e.Count()), float64(e.Quantile(q))
 	below := float64(sort.Search(len(s), func(i int) bool { return s[i] >= estimate }))
 	upto := float64(sort.Search(len(s), func(i int) bool { return s[i] > estimate }))
-	target := clamp01(q) * n
+	first, last := below+1, upto // its ranks
+	if below == upto {
+		first, last = below+0.5, below+0.5
+	}
+	rank := float64(Rank(q, e.Count()))
 	return Error{
 		Value: (float64(estimate) - exact) / max(exact, 1),
-		Rank:  max(below-target, target-upto, 0) / n,
+		Rank:  max(first-rank, rank-last, 0) / n,
 	}
 }

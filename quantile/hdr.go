@@ -36,9 +36,6 @@ const (
 	hdrBuckets = 33 << leafBits // up to maxLeaf, as in hdrhistogram-go
 	hdrBlock   = 256            // buckets
 	noMin      = math.MaxInt64
-	// mostHDR is how many values an HDR holds: more than anyone adds one by one,
-	// so that what files say and what is merged never makes a counter wrap.
-	mostHDR = 1 << 62
 )
 
 var (
@@ -120,8 +117,8 @@ func (h *HDR) Merge(other Estimator) error {
 	if err != nil {
 		return err
 	}
-	if h.n+o.n > mostHDR {
-		return mergeError(h, o, "together they hold more than 2^62 values")
+	if err := mergeable(h, o, h.n, o.n); err != nil {
+		return err
 	}
 	for i, last := hdrBucket(o.min), hdrBucket(o.max); i <= last; i++ {
 		h.counters[i] += o.counters[i]

@@ -27,8 +27,12 @@ type hdrJSON struct {
 }
 
 // MarshalJSON implements [json.Marshaler]: the counters in HdrHistogram's V2
-// format, and the exact count, minimum, maximum and sum.
+// format, and the exact count, minimum, maximum and sum. More than 2^62 values, which
+// cannot be read again, are an error.
 func (h *HDR) MarshalJSON() ([]byte, error) {
+	if h.n > mostMerged {
+		return nil, fmt.Errorf("quantile: histogram: it counts %d values: want at most 2^62", h.n)
+	}
 	counters, err := h.library().EncodeV2()
 	if err != nil {
 		return nil, fmt.Errorf("quantile: %w", err)
@@ -40,7 +44,7 @@ func (h *HDR) MarshalJSON() ([]byte, error) {
 func (h *HDR) library() *hdrhistogram.Histogram {
 	counts := make([]int64, hdrBucket(h.max)+1)
 	for i := range counts {
-		counts[i] = int64(h.counters[i]) // at most mostHDR
+		counts[i] = int64(h.counters[i]) // at most mostMerged
 	}
 	return hdrhistogram.Import(&hdrhistogram.Snapshot{
 		LowestTrackableValue: 1, HighestTrackableValue: int64(MaxHDR), SignificantFigures: hdrFigures, Counts: counts})
@@ -80,8 +84,8 @@ func (h *HDR) UnmarshalJSON(data []byte) error {
 // hdrHeader is the first 40 bytes of the V2 format once decompressed, in
 // big-endian order. The library checks what is left blank.
 type hdrHeader struct {
-	_               [3]int32 // cookie, length of the payload, offset of the first counter
-	Figures         int32
+	_               [2]int32 // cookie, length of the payload
+	Offset, Figures int32    // Offset is of the first counter in the memory of the writer
 	Lowest, Highest int64
 	Ratio           float64 // of what a value stands for to the value
 }
@@ -104,8 +108,8 @@ func decodeCounters(counters string) (*hdrhistogram.Histogram, error) {
 		return nil, err
 	}
 	if want := (hdrHeader{Figures: hdrFigures, Lowest: 1, Highest: int64(MaxHDR), Ratio: 1}); header != want {
-		return nil, fmt.Errorf("%d figures from %d to %d, times %v: want %d from 1 to %d",
-			header.Figures, header.Lowest, header.Highest, header.Ratio, hdrFigures, int64(MaxHDR))
+		return nil, fmt.Errorf("%d figures from %d to %d, times %v, at offset %d: want %d from 1 to %d, times 1, at 0",
+			header.Figures, header.Lowest, header.Highest, header.Ratio, header.Offset, hdrFigures, int64(MaxHDR))
 	}
 	return hdrhistogram.Decode([]byte(counters))
 }
@@ -116,7 +120,7 @@ func (j *hdrJSON) check(hist *hdrhistogram.Histogram) (*big.Int, error) {
 	if counted := uint64(hist.TotalCount()); counted != j.Count {
 		return nil, fmt.Errorf("of %d values it counts %d", j.Count, counted)
 	}
-	if j.Count > mostHDR {
+	if j.Count > mostMerged {
 		return nil, fmt.Errorf("it counts %d values: want at most 2^62", j.Count)
 	}
 	inBucket := func(d time.Duration, bucket int64) bool {

@@ -26,8 +26,8 @@ import (
 // ends of that range, and by [QDigest.Clamped]. More than 2^62 values are not
 // counted: see [QDigest.AddN] and [QDigest.Merge].
 //
-// Make one with [NewQDigest], or fill a zero one by [QDigest.UnmarshalBinary]. It
-// is not safe for concurrent use, reading included.
+// Make one with [NewQDigest]. A zero one is empty and has the default options. It is not
+// safe for concurrent use, reading included.
 //
 // Source: Gupta, Singhal and Wu, Optimal quantile estimation: beyond the
 // comparison model, 2024, arXiv 2404.03847, for the eager form, and Cormode, Korn,
@@ -45,7 +45,7 @@ type QDigest struct {
 	sorted bool // raw is
 	forest forest
 	stale  bool   // the forest's totals are from before the last change
-	end    uint64 // Add takes shorter durations by the short way; 0 while there is no forest
+	end    uint64 // Add takes shorter durations by the short way: see shorten
 }
 
 // QDigestOptions say how a [QDigest] spends its room. The zero value is the
@@ -67,8 +67,6 @@ type QDigestOptions struct {
 const (
 	// rawMost is how many values are kept as they are.
 	rawMost = 4096
-	// mostQDigest is how many values a QDigest holds.
-	mostQDigest = 1 << 62
 	// shortEnd is where the durations end that have leaves.
 	shortEnd = uint64(maxLeaf) + 1
 )
@@ -81,16 +79,22 @@ var (
 // NewQDigest returns an empty QDigest. The error names every option that is out
 // of its range.
 func NewQDigest(o QDigestOptions) (*QDigest, error) {
+	o = o.filled()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return &QDigest{options: o}, nil
+}
+
+// filled is o with its defaults filled in.
+func (o QDigestOptions) filled() QDigestOptions {
 	if o.Epsilon == 0 {
 		o.Epsilon = 0.1
 	}
 	if o.MantissaBits == 0 {
 		o.MantissaBits = int(coarse)
 	}
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	return &QDigest{options: o}, nil
+	return o
 }
 
 // check judges options whose defaults are filled in.
@@ -106,7 +110,7 @@ func (o QDigestOptions) check() error {
 }
 
 // Options are what d was made with, defaults filled in.
-func (d *QDigest) Options() QDigestOptions { return d.options }
+func (d *QDigest) Options() QDigestOptions { return d.options.filled() }
 
 // Clamped is how many of the durations were negative, or longer than 73 minutes.
 func (d *QDigest) Clamped() uint64 { return d.clamped }
@@ -148,7 +152,7 @@ func (d *QDigest) add(v time.Duration) {
 // a few Adds. What would make more than 2^62 values in all is left out, since
 // counters must not wrap.
 func (d *QDigest) AddN(v time.Duration, n uint64) {
-	n = min(n, mostQDigest-min(d.n, mostQDigest))
+	n = min(n, mostMerged-min(d.n, mostMerged))
 	if n == 0 {
 		return
 	}
@@ -171,6 +175,16 @@ func (d *QDigest) keep(v time.Duration, n uint64) {
 	d.grow()
 	d.stale = true
 	d.forest.place(d.forest.grid.leaf(min(v, maxLeaf)), n)
+	d.shorten()
+}
+
+// shorten opens the short way of Add, which does not count how many values there are, while
+// it would take some 70 years to add too many by it; and closes it after that.
+func (d *QDigest) shorten() {
+	d.end = 0
+	if !d.forest.empty() && d.n <= mostMerged/2 {
+		d.end = shortEnd
+	}
 }
 
 // keepRaw appends v, in storage that grows up to what is needed and no further.
@@ -187,9 +201,10 @@ func (d *QDigest) keepRaw(v time.Duration) {
 // grow moves the raw values into the forest.
 func (d *QDigest) grow() {
 	if d.forest.empty() {
-		d.forest = newForest(d.options)
+		d.forest = newForest(d.Options())
 		d.forest.fill(d.raw)
-		d.raw, d.stale, d.end = nil, true, shortEnd
+		d.raw, d.stale = nil, true
+		d.shorten()
 	}
 }
 
@@ -201,11 +216,11 @@ func (d *QDigest) Merge(other Estimator) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case o.options != d.options:
-		return mergeError(d, o, fmt.Sprintf("the options are %+v and %+v", o.options, d.options))
-	case o.n > mostQDigest-min(d.n, mostQDigest):
-		return mergeError(d, o, "together they hold more than 2^62 values")
+	if o.Options() != d.Options() {
+		return mergeError(d, o, fmt.Sprintf("the options are %+v and %+v", o.Options(), d.Options()))
+	}
+	if err := mergeable(d, o, d.n, o.n); err != nil {
+		return err
 	}
 	d.extremes.merge(&o.extremes)
 	d.clamped += o.clamped
@@ -216,6 +231,7 @@ func (d *QDigest) Merge(other Estimator) error {
 		d.grow()
 		d.stale = true
 		d.forest.merge(&o.forest)
+		d.shorten()
 	}
 	return nil
 }

@@ -31,16 +31,14 @@ var (
 // MarshalBinary encodes d, in about 1.3 B a node: 2 KB by default at a million
 // values, and at most 2 B more than the differences of the values need while they
 // are kept as they are. It tidies d first; digests that hold the same are encoded
-// alike. The error is one of a digest that was not made.
+// alike. The error is nil.
 func (d *QDigest) MarshalBinary() ([]byte, error) {
-	if err := d.options.check(); err != nil {
-		return nil, err
-	}
-	b := []byte{qdigestMagic, qdigestVersion, byte(d.options.MantissaBits), 0}
-	if d.options.Uniform {
+	o := d.Options()
+	b := []byte{qdigestMagic, qdigestVersion, byte(o.MantissaBits), 0}
+	if o.Uniform {
 		b[3] = 1
 	}
-	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(d.options.Epsilon))
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(o.Epsilon))
 	b = binary.AppendUvarint(b, d.n)
 	b = binary.AppendUvarint(b, d.clamped)
 	if d.forest.empty() {
@@ -102,7 +100,7 @@ func decodeQDigest(data []byte) (*QDigest, error) {
 		return nil, err
 	}
 	r := &uvarints{rest: data[qdigestHeader:]}
-	n := r.next(mostQDigest)
+	n := r.next(mostMerged)
 	d.clamped = r.next(n)
 	if n <= rawMost {
 		d.decodeRaw(r, n)
@@ -146,7 +144,8 @@ func (d *QDigest) decodeForest(r *uvarints, n uint64) {
 		return
 	}
 	f.rebuild()
-	d.n, d.forest, d.stale, d.end = n, f, true, shortEnd
+	d.n, d.forest, d.stale = n, f, true
+	d.shorten()
 	d.forest.check(r, d.leafOf(d.min), d.leafOf(d.max))
 }
 

@@ -201,9 +201,40 @@ func TestQDigestRejectsWhatIsCutOff(t *testing.T) {
 	}
 }
 
-func TestQDigestThatWasNotMadeIsNotEncoded(t *testing.T) {
-	if _, err := new(quantile.QDigest).MarshalBinary(); err == nil {
-		t.Error("encoded")
+// A zero digest is an empty one with the default options, past the values it keeps as they are, too.
+func TestAZeroQDigestHasTheDefaultOptions(t *testing.T) {
+	var zero quantile.QDigest
+	made := qdigest(quantile.QDigestOptions{})
+	for i := range 10_000 {
+		zero.Add(time.Duration(i) * time.Microsecond)
+		made.Add(time.Duration(i) * time.Microsecond)
+	}
+	one, err := zero.MarshalBinary()
+	two, err2 := made.MarshalBinary()
+	if err != nil || err2 != nil || !bytes.Equal(one, two) || zero.Options() != made.Options() {
+		t.Errorf("%v, %v: options are %+v", err, err2, zero.Options())
+	}
+	if err := made.Merge(&zero); err != nil {
+		t.Error(err)
+	}
+}
+
+// However it came to be full: what is encoded can be decoded.
+func TestAFullQDigestTakesNoMoreAndIsDecoded(t *testing.T) {
+	d := qdigest(quantile.QDigestOptions{})
+	d.AddN(time.Millisecond, 1<<62)
+	d.Add(7)
+	text, err := d.MarshalBinary()
+	if err != nil || d.Count() != 1<<62 {
+		t.Fatalf("%v, %d values", err, d.Count())
+	}
+	var again quantile.QDigest
+	if err := again.UnmarshalBinary(text); err != nil {
+		t.Fatal(err)
+	}
+	again.Add(7)
+	if again.Count() != 1<<62 || again.Min() != time.Millisecond {
+		t.Errorf("%d values from %v", again.Count(), again.Min())
 	}
 }
 

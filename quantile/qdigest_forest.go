@@ -52,7 +52,7 @@ func newForest(o QDigestOptions) forest {
 	if !o.Uniform {
 		k += float64(f.height) // what is above the estimate, or above the quantile
 	}
-	f.k = uint64(min(math.Ceil(k), mostQDigest))
+	f.k = uint64(min(math.Ceil(k), mostMerged))
 	f.jump = make([]uint32, f.grid.leaves(), f.grid.leaves()+1)
 	return f
 }

@@ -43,8 +43,9 @@ type Estimator interface {
 
 	// Merge adds what other holds, as if each of its durations had been added
 	// here. Other keeps its contents, but may tidy them. If other is nil, a nil
-	// pointer, of another kind, set up differently, or the receiver itself, the
-	// error wraps [ErrMerge] and the receiver is unchanged.
+	// pointer, of another kind, set up differently, or the receiver itself, or if they
+	// hold too many values together, the error wraps [ErrMerge] and the receiver is
+	// unchanged. One that draws at random may also refuse what it holds already.
 	Merge(other Estimator) error
 }
 
@@ -79,6 +80,20 @@ func sameKind[E interface {
 	return o, nil
 }
 
+// mostMerged is how many values the estimators hold that merging can make so many: more
+// than anyone adds one by one, so that what files say and what is merged never makes a
+// counter wrap.
+const mostMerged = 1 << 62
+
+// mergeable reports as an error of Merge if two estimators of n and more values hold too many
+// together.
+func mergeable(into, from Estimator, n, more uint64) error {
+	if more > mostMerged-min(n, mostMerged) {
+		return mergeError(into, from, "together they hold more than 2^62 values")
+	}
+	return nil
+}
+
 // Rank is the nearest rank of quantile q among n values, from 1 (the smallest)
 // to n: the least whole number that is not below q*n. It is the one definition
 // of a percentile in this module. It is 0 if n is 0.
@@ -104,7 +119,8 @@ func clamp01(q float64) float64 {
 // interval for it exists at all: the least n at which neither the smallest nor
 // the largest value is on the wrong side of the quantile with a probability
 // above 2.5 %. It is 6 for p50, 368 for p99, 3,688 for p99.9 and 36,887 for
-// p99.99. It is 0 for q <= 0 and q >= 1, which are no percentiles.
+// p99.99. It is 0 for q <= 0 and q >= 1, which are no percentiles, and the largest
+// number there is if that is less than what is needed.
 //
 // Source: the order-statistic interval, for example Hahn and Meeker,
 // Statistical Intervals, section 5.2.
@@ -112,8 +128,12 @@ func SamplesFor(q float64) uint64 {
 	if !(q > 0 && q < 1) {
 		return 0
 	}
-	tail := max(q, 1-q)
-	return uint64(math.Ceil(math.Log(0.025) / math.Log(tail)))
+	// Of the smaller of q and 1-q the logarithm of 1 less that is exact, however small it is.
+	n := math.Ceil(math.Log(0.025) / math.Log1p(-min(q, 1-q)))
+	if n >= math.MaxUint64 {
+		return math.MaxUint64
+	}
+	return uint64(n)
 }
 
 // extremes counts and keeps the ends of what was added, exactly.

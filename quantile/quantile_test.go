@@ -69,10 +69,15 @@ func TestRankAgreesWithRationalArithmetic(t *testing.T) {
 }
 
 func TestSamplesForAPercentile(t *testing.T) {
-	for q, want := range map[float64]uint64{0.5: 6, 0.9: 36, 0.95: 72, 0.99: 368, 0.999: 3688, 0.9999: 36887, 0: 0, 1: 0} {
-		if got := quantile.SamplesFor(q); got != want {
-			t.Errorf("SamplesFor(%v) = %d, want %d", q, got, want)
-		}
+	for q, want := range map[float64]uint64{
+		0.5: 6, 0.9: 36, 0.95: 72, 0.99: 368, 0.999: 3688, 0.9999: 36887, 0: 0, 1: 0, math.NaN(): 0,
+		0.01: 368, 1e-17: 368_887_945_411_393_600, 5e-324: math.MaxUint64, math.Nextafter(1, 0): 33_226_472_269_924_404,
+	} {
+		t.Run(fmt.Sprint(q), func(t *testing.T) {
+			if got := quantile.SamplesFor(q); got != want {
+				t.Errorf("%d, want %d", got, want)
+			}
+		})
 	}
 }
 
@@ -88,15 +93,21 @@ func TestErrorOfAnEstimate(t *testing.T) {
 	}{
 		{0.5, 30, 0, 0},        // exact
 		{0.3, 20, 0, 0},        // any rank that a repeated value occupies
-		{0.5, 45, 0.5, 0.1},    // between ranks 6 and 7
-		{0.5, 60, 1, 0.2},      // rank 8 begins 2 after 5
+		{0.5, 45, 0.5, 0.15},   // between ranks 6 and 7
+		{0.5, 35, 1. / 6, .05}, // between ranks 5 and 6
+		{0.5, 25, -1. / 6, .05},
+		{0.5, 20, -1. / 3, .1}, // one rank too low
+		{0.5, 40, 1. / 3, .1},  // and one too high
+		{0.5, 60, 1, 0.3},      // rank 8
 		{0.9, 20, -5. / 7, .5}, // rank 4 ends 5 before 9
-		{1, 200, 1, 0},         // past all: every rank lies below it
+		{1, 200, 1, 0.05},      // past all
 	} {
-		got := e.Error(c.q, c.estimate)
-		if math.Abs(got.Value-c.value) > 1e-12 || math.Abs(got.Rank-c.rank) > 1e-12 {
-			t.Errorf("Error(%v, %v) = %+v, want value %v, rank %v", c.q, c.estimate, got, c.value, c.rank)
-		}
+		t.Run(fmt.Sprintf("%v at %v", c.estimate, c.q), func(t *testing.T) {
+			got := e.Error(c.q, c.estimate)
+			if math.Abs(got.Value-c.value) > 1e-12 || math.Abs(got.Rank-c.rank) > 1e-12 {
+				t.Errorf("%+v, want value %v, rank %v", got, c.value, c.rank)
+			}
+		})
 	}
 }
 

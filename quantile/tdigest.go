@@ -60,10 +60,13 @@ func (t *TDigest) Quantile(q float64) time.Duration {
 	return t.within(time.Duration(v))
 }
 
-// Merge implements [Estimator].
+// Merge implements [Estimator]. More than 2^62 values together are an error, too.
 func (t *TDigest) Merge(other Estimator) error {
 	o, err := sameKind(t, other)
 	if err != nil {
+		return err
+	}
+	if err := mergeable(t, o, t.n, o.n); err != nil {
 		return err
 	}
 	t.digest.Merge(o.digest)

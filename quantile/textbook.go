@@ -241,7 +241,7 @@ func leavesOf(id uint32) (lo, hi uint32) {
 }
 
 // Merge implements [Estimator]. Digests of one epsilon merge, and the bound
-// holds for the sum.
+// holds for the sum. More than 2^62 values together are an error.
 func (d *TextbookQDigest) Merge(other Estimator) error {
 	o, err := sameKind(d, other)
 	if err != nil {
@@ -249,6 +249,9 @@ func (d *TextbookQDigest) Merge(other Estimator) error {
 	}
 	if o.k != d.k {
 		return mergeError(d, other, fmt.Sprintf("epsilon is %v and %v", o.Epsilon(), d.Epsilon()))
+	}
+	if err := mergeable(d, o, d.n, o.n); err != nil {
+		return err
 	}
 	d.flush()
 	o.flush()

@@ -73,9 +73,19 @@ func latencyUnits() (all []Unit) {
 	return all
 }
 
-// PercentileName is p99.9 for 0.999.
+// PercentileName is p99.9 for 0.999: q, which is from 0 to 1, with its decimal point moved
+// two places. A product by 100 would be rounded: 0.29 would be p28.999999999999996.
 func PercentileName(q float64) string {
-	return "p" + strconv.FormatFloat(100*q, 'f', -1, 64)
+	whole, part, _ := strings.Cut(strconv.FormatFloat(q, 'f', -1, 64), ".")
+	part += strings.Repeat("0", max(2-len(part), 0))
+	name := strings.TrimLeft(whole+part[:2], "0")
+	if name == "" {
+		name = "0"
+	}
+	if part = part[2:]; part != "" {
+		name += "." + part
+	}
+	return "p" + name
 }
 
 // Median of values, which are not empty; they stay in their order.

@@ -38,6 +38,7 @@ import (
 type Hashed struct {
 	c, t    float64
 	seed    uint64
+	merged  []uint64      // seeds of those that were merged into this one, sorted
 	drawn   uint64        // of the sequence of random numbers
 	n, next uint64        // next is the number of the next value of the sample
 	min     time.Duration // the largest there is, if there is none
@@ -342,6 +343,16 @@ func (s *Hashed) weighted(yield func(d time.Duration, weight uint64) bool) {
 	}
 }
 
+// RankError is the root mean square of the rank error at q, as a share of all values: what
+// is to be expected of one draw. It is 0 where quantiles are exact.
+func (s *Hashed) RankError(q float64) float64 {
+	q = min(max(q, 0), 1)
+	if s.k == 0 || q > s.ExactFrom() {
+		return 0
+	}
+	return math.Sqrt(q * (1 - q) / float64(max(len(s.values), 1)))
+}
+
 // ExactFrom is the q above which quantiles are exact: those of the largest values.
 func (s *Hashed) ExactFrom() float64 {
 	if s.n == 0 {
@@ -352,8 +363,11 @@ func (s *Hashed) ExactFrom() float64 {
 
 // Merge implements [quantile.Estimator]. The coarser of the two samples decides for
 // both, and so does the higher floor: of shards that follow one another in sorted data,
-// only the largest of the last are left. Those with one seed would keep the same
-// numbers, and do not merge.
+// only the largest of the last are left.
+//
+// Those with one seed keep the same numbers, and a sample of both would be one of half of
+// them. They do not merge, nor do two that have values of one seed merged into them, or of
+// one another: what was merged once is refused the second time.
 func (s *Hashed) Merge(other quantile.Estimator) error {
 	o, ok := other.(*Hashed)
 	refuse := func(why string) error { return fmt.Errorf("%w a %T into a %T: %s", quantile.ErrMerge, other, s, why) }
@@ -371,11 +385,50 @@ func (s *Hashed) Merge(other quantile.Estimator) error {
 	case o.n == 0:
 		return nil
 	}
+	switch seed, found := both(s, o); {
+	case found:
+		return refuse(fmt.Sprintf("both hold values of seed %d: want different ones", seed))
+	case o.n > mostHashed-min(s.n, mostHashed):
+		return refuse("together they hold more than 2^62 values")
+	}
+	s.noteSeeds(o)
 	s.min = min(s.min, o.min)
 	s.n += o.n
 	s.mergeSample(o)
 	s.mergeLargest(o)
 	return nil
+}
+
+// mostHashed is how many values a Hashed holds, so that no count wraps.
+const mostHashed = 1 << 62
+
+// holds reports whether values of s were drawn with a seed, or are to be.
+func (s *Hashed) holds(seed uint64) bool {
+	_, found := slices.BinarySearch(s.merged, seed)
+	return found || seed == s.seed
+}
+
+// both returns a seed that both of two hold values of.
+func both(a, b *Hashed) (seed uint64, found bool) {
+	if len(a.merged) > len(b.merged) {
+		a, b = b, a
+	}
+	for _, seed := range append(a.merged[:len(a.merged):len(a.merged)], a.seed) {
+		if b.holds(seed) {
+			return seed, true
+		}
+	}
+	return 0, false
+}
+
+// noteSeeds notes that s holds the values of o.
+func (s *Hashed) noteSeeds(o *Hashed) {
+	if len(o.merged) > 0 {
+		s.merged = append(s.merged, o.merged...)
+		slices.Sort(s.merged)
+	}
+	at, _ := slices.BinarySearch(s.merged, o.seed)
+	s.merged = slices.Insert(s.merged, at, o.seed)
 }
 
 func (s *Hashed) mergeSample(o *Hashed) {
@@ -422,7 +475,7 @@ func (s *Hashed) Max() time.Duration { return s.Quantile(1) }
 
 // StateBytes implements [quantile.Sizer].
 func (s *Hashed) StateBytes() int {
-	bytes := 8*(cap(s.values)+cap(s.largest)+cap(s.body)) + cap(s.zeros)
+	bytes := 8*(cap(s.values)+cap(s.largest)+cap(s.body)+cap(s.merged)) + cap(s.zeros)
 	if s.digest != nil {
 		bytes += s.digest.StateBytes()
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -275,13 +276,78 @@ func TestSamplesWithOneSeedOrOtherOptionsDoNotMerge(t *testing.T) {
 		"Tail 5 and 4":      {Seed: 2, Tail: 5},
 		"their q-digests":   {Seed: 2, QDigest: &quantile.QDigestOptions{}},
 	} {
-		if err := s.Merge(hashed(t, o)); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v", o, err)
-		}
+		t.Run(want, func(t *testing.T) {
+			if err := s.Merge(hashed(t, o)); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %v", o, err)
+			}
+		})
 	}
 	// Those that are made without one have different ones.
 	if err := hashed(t, sampling.HashedOptions{}).Merge(hashed(t, sampling.HashedOptions{})); err != nil {
 		t.Error(err)
+	}
+}
+
+// A seed is a property of all that was merged, not of two.
+func TestValuesOfOneSeedDoNotMergeInAnyTree(t *testing.T) {
+	of := func(seed uint64) *sampling.Hashed {
+		s := hashed(t, sampling.HashedOptions{Seed: seed})
+		s.Add(time.Millisecond)
+		return s
+	}
+	merged := func(s *sampling.Hashed, others ...*sampling.Hashed) *sampling.Hashed {
+		for _, o := range others {
+			if err := s.Merge(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	twice := of(2)
+	for name, c := range map[string]struct{ into, from *sampling.Hashed }{
+		"siblings":        {merged(of(1), of(2)), of(2)},
+		"cousins":         {merged(of(1), merged(of(3), of(2))), merged(of(4), merged(of(5), of(2)))},
+		"its own":         {of(1), merged(of(2), of(1))},
+		"the same":        {merged(of(1), twice), twice},
+		"one of many":     {merged(of(1), of(2), of(9), of(4)), merged(of(5), of(9))},
+		"into the merged": {of(2), merged(of(1), of(2))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := c.into.Count()
+			if err := c.into.Merge(c.from); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), "both hold values of seed ") || c.into.Count() != before {
+				t.Errorf("%v, %d values", err, c.into.Count())
+			}
+		})
+	}
+	if n := merged(of(1), merged(of(3), of(2)), merged(of(4), of(5))).Count(); n != 5 {
+		t.Errorf("%d values", n)
+	}
+}
+
+// What is told of one draw is what many are off.
+func TestTheRankErrorThatIsToldIsThatOfManyDraws(t *testing.T) {
+	data := quantiletest.Lognormal(50_000)
+	truth := exact(data)
+	for _, q := range []float64{0.1, 0.5, 0.9} {
+		t.Run(strconv.FormatFloat(q, 'g', -1, 64), func(t *testing.T) {
+			const draws = 200
+			var squares, told float64
+			for seed := range uint64(draws) {
+				s := hashed(t, sampling.HashedOptions{Seed: 1000 * (seed + 1)})
+				fill(s, data)
+				miss := truth.Error(q, s.Quantile(q)).Rank
+				squares += miss * miss / draws
+				told += s.RankError(q) / draws
+			}
+			if rms := math.Sqrt(squares); rms > 1.2*told || rms < told/1.2 {
+				t.Errorf("%.5f, told are %.5f", rms, told)
+			}
+		})
+	}
+	few := hashed(t, sampling.HashedOptions{Seed: 1})
+	fill(few, data[:200])
+	if few.RankError(0.5) != 0 {
+		t.Errorf("of all values it tells %v", few.RankError(0.5))
 	}
 }
 

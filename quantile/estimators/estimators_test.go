@@ -14,12 +14,12 @@ import (
 
 func TestEveryArmIsAFreshEstimator(t *testing.T) {
 	for _, a := range estimators.Arms {
-		one, err := estimators.New(a.Name)
+		one, err := estimators.New(a.Name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		one.Add(time.Second)
-		two, err := estimators.New(a.Name)
+		two, err := estimators.New(a.Name, 0)
 		if err != nil || two.Quantile(1) != 0 {
 			t.Errorf("%s: the second holds what the first was given (%v)", a.Name, err)
 		}
@@ -56,7 +56,7 @@ func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 		"prometheus-native":  func() (quantile.Estimator, error) { return peers.NewPrometheusNative(), nil },
 	}
 	for _, a := range estimators.Arms {
-		arm, err := estimators.New(a.Name)
+		arm, err := estimators.New(a.Name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestPeersAreMarkedAndComeLast(t *testing.T) {
 	}
 	ours := true
 	for _, a := range estimators.Arms {
-		e, err := estimators.New(a.Name)
+		e, err := estimators.New(a.Name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestPeersAreMarkedAndComeLast(t *testing.T) {
 }
 
 func TestAnUnknownArmIsAnErrorThatNamesTheKnownOnes(t *testing.T) {
-	if _, err := estimators.New("digest"); err == nil || !strings.Contains(err.Error(), "dws+qdigest") {
+	if _, err := estimators.New("digest", 0); err == nil || !strings.Contains(err.Error(), "dws+qdigest") {
 		t.Errorf("error is %v", err)
 	}
 }

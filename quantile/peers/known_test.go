@@ -20,12 +20,17 @@ var reproductions = map[peers.Fault]struct {
 	add     []time.Duration
 	answers []answer
 }{
-	{Arm: "ddsketch", Rule: "one-value"}:                  {[]time.Duration{50_001}, []answer{{0.5, 49_529}}},
-	{Arm: "ddsketch", Rule: "monotone"}:                   {[]time.Duration{2_210_705}, []answer{{1, 2_214_278}}},
-	{Arm: "hdrhistogram-go", Rule: "one-value"}:           {[]time.Duration{50_001}, []answer{{0, 49_984}, {0.5, 50_015}}},
-	{Arm: "hdrhistogram-go", Rule: "huge"}:                {[]time.Duration{math.MaxInt64}, []answer{{0, 0}, {1, 0}}},
-	{Arm: "hdrhistogram-go", Rule: "outliers"}:            {[]time.Duration{1, 2, 3, 2 * time.Hour, 2 * time.Hour}, []answer{{0.5, 2}, {1, 3}}},
-	{Arm: "hdrhistogram-go", Rule: "monotone"}:            {[]time.Duration{2_210_705}, []answer{{1, 2_211_839}}},
+	{Arm: "ddsketch", Rule: "one-value"}:        {[]time.Duration{50_001}, []answer{{0.5, 49_529}}},
+	{Arm: "ddsketch", Rule: "monotone"}:         {[]time.Duration{2_210_705}, []answer{{1, 2_214_278}}},
+	{Arm: "hdrhistogram-go", Rule: "one-value"}: {[]time.Duration{50_001}, []answer{{0, 49_984}, {0.5, 50_015}}},
+	{Arm: "hdrhistogram-go", Rule: "huge"}:      {[]time.Duration{math.MaxInt64}, []answer{{0, 0}, {1, 0}}},
+	{Arm: "hdrhistogram-go", Rule: "outliers"}:  {[]time.Duration{1, 2, 3, 2 * time.Hour, 2 * time.Hour}, []answer{{0.5, 2}, {1, 3}}},
+	{Arm: "hdrhistogram-go", Rule: "monotone"}:  {[]time.Duration{2_210_705}, []answer{{1, 2_211_839}}},
+	// The nearest rank of 0.6 is 2 of 2, and 3 of 4.
+	{Arm: "ddsketch", Rule: "ranks"}:                      {[]time.Duration{1000, 2000}, []answer{{0.6, 1002}}},
+	{Arm: "ddsketch", Rule: "doubled"}:                    {[]time.Duration{1000, 1000, 2000, 2000}, []answer{{0.6, 1002}}},
+	{Arm: "hdrhistogram-go", Rule: "ranks"}:               {[]time.Duration{1000, 2000}, []answer{{0.6, 1000}}},
+	{Arm: "hdrhistogram-go", Rule: "doubled"}:             {[]time.Duration{1000, 1000, 2000, 2000}, []answer{{0.6, 1000}}},
 	{Arm: "prometheus-classic", Rule: "one-value"}:        {[]time.Duration{50_001}, []answer{{0.5, 2_500_000}}},
 	{Arm: "prometheus-classic", Rule: "huge"}:             {[]time.Duration{time.Hour}, []answer{{0.5, 10 * time.Second}}},
 	{Arm: "prometheus-classic", Rule: "monotone"}:         {[]time.Duration{1_000_000}, []answer{{0, 0}, {1, 5_000_000}}},

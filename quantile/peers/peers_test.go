@@ -20,10 +20,14 @@ func must[E quantile.Estimator](e E, err error) quantile.Estimator {
 	return e
 }
 
+// oneRank is one of the 20,000 values of the suite's data: by so much a definition of
+// a quantile differs from the nearest rank that takes the next one, or a value between.
+const oneRank = 1.0 / 20_000
+
 // atTargets is what perks claims: nothing but at its targets.
 func atTargets(q float64) float64 {
 	if most, ok := peers.PerksTargets()[q]; ok {
-		return most
+		return most + oneRank
 	}
 	return 1
 }
@@ -39,9 +43,9 @@ var arms = []struct {
 	{"ddsketch", quantiletest.Claims{Value: 0.01 + 0.0001}, func() quantile.Estimator { return must(peers.NewDDSketch()) }},
 	{"hdrhistogram-go", quantiletest.Claims{Value: 0.001}, func() quantile.Estimator { return peers.NewHDRHistogramGo() }},
 	{"perks", quantiletest.Claims{RankAt: atTargets}, func() quantile.Estimator { return peers.NewPerks() }},
-	{"otel-exponential", quantiletest.Claims{Value: 0.05, Extremes: true}, func() quantile.Estimator { return peers.NewOTelExponential() }},
+	{"otel-exponential", quantiletest.Claims{Rank: oneRank, Value: 0.05, Extremes: true}, func() quantile.Estimator { return peers.NewOTelExponential() }},
 	{"prometheus-classic", quantiletest.Claims{Rank: 1}, func() quantile.Estimator { return peers.NewPrometheusClassic() }},
-	{"prometheus-native", quantiletest.Claims{Value: 0.0906}, func() quantile.Estimator { return peers.NewPrometheusNative() }},
+	{"prometheus-native", quantiletest.Claims{Rank: oneRank, Value: 0.0906}, func() quantile.Estimator { return peers.NewPrometheusNative() }},
 }
 
 func TestEveryPeerBreaksTheRulesThatAreKnownAndNoOther(t *testing.T) {

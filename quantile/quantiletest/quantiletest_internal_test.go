@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type liar struct {
 	light  bool  // claims to hold nothing
 	twin   *liar // takes what is added here
 	merged bool
+	merges int
 	// tells are its count and extremes, decode what it makes of an encoding.
 	tells  func(l *liar) (n uint64, min, max time.Duration)
 	decode func(l *liar, text []byte) error
@@ -176,6 +178,9 @@ func taking(these func(l *liar, other quantile.Estimator) bool) liar {
 
 var sink *int64
 
+// exactly is what an estimator claims that keeps everything.
+var exactly = Claims{Extremes: true}
+
 // Each liar breaks the rule in one way. Without claims of its own it claims no
 // more than that its extremes are right.
 var liars = []struct {
@@ -288,13 +293,78 @@ var liars = []struct {
 		}
 		return l.Exact.Quantile(q)
 	}}},
-	{rule: "counters", lie: "counts nothing once", only: true, liar: telling(func(_ *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
+	{rule: "ranks", lie: "one rank more than the nearest", claims: exactly, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		n := l.Exact.Count()
+		if n == 0 {
+			return 0
+		}
+		return l.Exact.Sorted()[min(uint64(max(q, 0)*float64(n)), n-1)]
+	}}},
+	{rule: "ranks", lie: "half way to the next value", claims: exactly, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		at := l.Exact.Quantile(q)
+		return at + (l.Exact.Quantile(q+1/float64(max(l.Exact.Count(), 1)))-at)/2
+	}}},
+	{rule: "ranks", lie: "off when there are 101 to 256 alone", claims: exactly, only: true, liar: liar{answer: func(l *liar, q float64) time.Duration {
+		if n := l.Exact.Count(); n > 100 && n <= 256 && !l.merged && q > 0.2 && q < 1 {
+			q -= 0.1
+		}
+		return l.Exact.Quantile(q)
+	}}},
+	{rule: "many", lie: "takes nothing after 30,000", claims: exactly, liar: liar{add: func(l *liar, d time.Duration) {
+		if l.Exact.Count() < 30_000 {
+			l.Exact.Add(d)
+		}
+	}}},
+	{rule: "many", lie: "the count wraps at 2^16", claims: exactly, liar: telling(func(_ *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
+		return n % (1 << 16), min, max
+	})},
+	{rule: "many", lie: "starts anew at 2^16", claims: exactly, liar: liar{add: func(l *liar, d time.Duration) {
+		if l.Exact.Count() == 1<<16 {
+			l.Exact = quantile.Exact{}
+		}
+		l.Exact.Add(d)
+	}}},
+	{rule: "many-shards", lie: "loses a shard of fewer than 10 merged into more than 10,000", claims: exactly, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		if o, ok := other.(*liar); ok && o != nil && o.Exact.Count() < 10 && l.Exact.Count() > 10_000 {
+			return nil
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "many-shards", lie: "loses all after the 100th merge", claims: exactly, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		if o, ok := other.(*liar); ok && o != nil && o != l {
+			if l.merges++; l.merges > 100 {
+				return nil
+			}
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "many-shards", lie: "fails after the 100th merge", claims: exactly, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		if l.merges++; l.merges > 100 {
+			return errDamaged
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "doubled", lie: "merges a copy of itself as nothing", claims: exactly, only: true, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		o, ok := other.(*liar)
+		if ok && o != nil && o != l && o.merged && l.Exact.Count() > 0 && l.Exact.Count() == o.Exact.Count() && l.Exact.Count() <= 256 {
+			return nil
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "doubled", lie: "an error of its own at the second", claims: exactly, only: true, liar: liar{merge: func(l *liar, other quantile.Estimator) error {
+		o, ok := other.(*liar)
+		if ok && o != nil && l.merged && o.merged && l.Exact.Count() == o.Exact.Count() && l.Exact.Count() <= 256 {
+			return errDamaged
+		}
+		return l.mergeTruly(other)
+	}}},
+	{rule: "counters", lie: "counts nothing once", liar: telling(func(_ *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
 		return n + 1, min, max
 	})},
-	{rule: "counters", lie: "the minimum never rises from zero", only: true, liar: telling(func(_ *liar, n uint64, _, max time.Duration) (uint64, time.Duration, time.Duration) {
+	{rule: "counters", lie: "the minimum never rises from zero", liar: telling(func(_ *liar, n uint64, _, max time.Duration) (uint64, time.Duration, time.Duration) {
 		return n, 0, max
 	})},
-	{rule: "counters", lie: "the maximum of the first shard", only: true, liar: telling(func(l *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
+	{rule: "counters", lie: "the maximum of the first shard", liar: telling(func(l *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
 		if l.merged {
 			max--
 		}
@@ -377,7 +447,7 @@ func TestEveryRuleRejectsItsLiars(t *testing.T) {
 	for _, c := range liars {
 		lied[c.rule] = true
 		t.Run(c.rule+"/"+c.lie, func(t *testing.T) {
-			if c.claims.Rank == 0 && c.claims.Value == 0 {
+			if c.claims.Rank == 0 && c.claims.Value == 0 && !c.claims.Extremes {
 				c.claims = Claims{Rank: 1, Extremes: true}
 			}
 			fresh := func() quantile.Estimator { l := c.liar; return &l }
@@ -402,6 +472,46 @@ func TestEveryRuleRejectsItsLiars(t *testing.T) {
 	}
 }
 
+// A narrow estimator counts each value by itself, in 32 bits that wrap.
+type narrow struct{ counts map[time.Duration]uint32 }
+
+func (w *narrow) Add(d time.Duration) { w.counts[max(d, 0)]++ }
+
+func (w *narrow) StateBytes() int { return 16 * len(w.counts) }
+
+func (w *narrow) Quantile(q float64) time.Duration {
+	var n, below uint64
+	for _, count := range w.counts {
+		n += uint64(count)
+	}
+	rank := quantile.Rank(q, n)
+	for _, d := range slices.Sorted(maps.Keys(w.counts)) {
+		if below += uint64(w.counts[d]); n > 0 && below >= rank {
+			return d
+		}
+	}
+	return 0
+}
+
+func (w *narrow) Merge(other quantile.Estimator) error {
+	o, ok := other.(*narrow)
+	if !ok || o == nil || o == w {
+		return quantile.ErrMerge
+	}
+	for d, count := range o.counts {
+		w.counts[d] += count
+	}
+	return nil
+}
+
+// Merging doubles as often as one likes: no counter of 32 bits is large enough.
+func TestACounterThatWrapsIsRejected(t *testing.T) {
+	err := checkDoubling(exactly, func() quantile.Estimator { return &narrow{map[time.Duration]uint32{}} })
+	if err == nil || !strings.Contains(err.Error(), "doubled 32 times") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A digest that claims too much, rather than one made to lie.
 func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 	coarse := func() quantile.Estimator {
@@ -412,7 +522,7 @@ func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 		return d
 	}
 	broken := fmt.Sprint(Violations(Claims{Rank: 0.0001, Value: 0.001, Extremes: true}, coarse))
-	if want := "[outliers reading-does-not-disturb claims claims-merged merge-order merge-empty]"; broken != want {
+	if want := "[outliers reading-does-not-disturb claims claims-merged merge-order merge-empty ranks many many-shards]"; broken != want {
 		t.Errorf("a q-digest of 10 %% as one of 0.01 %% breaks %s, want %s", broken, want)
 	}
 }

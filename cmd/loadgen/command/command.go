@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -64,13 +65,24 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return exitOK
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintf(stderr, "loadgen: %v\n", exit.err)
+			fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
 		}
 		return exit.code
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %v\nRun '%s --help' for what it takes.\n", err, cmd.CommandPath())
+	fmt.Fprintf(stderr, "loadgen: %s\nRun '%s --help' for what it takes.\n", harmless(err.Error()), cmd.CommandPath())
 	return exitUnusable
+}
+
+// harmless returns a message without what a terminal would act on: names of files and what
+// is in them may hold anything.
+func harmless(message string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, message)
 }
 
 // An exitError ends the program with a code, and with a message if it has one.

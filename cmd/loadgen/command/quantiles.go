@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
@@ -34,8 +35,12 @@ data; among those within 5% of it, the smallest. All of it takes about a minute.
 Data are made up (--data), or come from files:
 
   numbers   one a line, in nanoseconds or as durations such as 1.5ms; # begins a comment
-  *.hlog    a histogram log in format V2, in nanoseconds
+  *.hlog    a histogram log of HdrHistogram in format V0 to V2, in nanoseconds
   run.json  a run of loadgen, or its directory: the latencies of --visit, merged
+
+With --unit numbers and logs are in another unit than nanoseconds; a number with a
+fraction needs it. The histograms of a log that have no tag are read, or those of --tag;
+--tags lists the tags instead of measuring anything.
 
 What histograms kept is expanded to the middles of buckets, in random order. FILE - is
 standard input. With files, data are made up only if --data is given.
@@ -43,8 +48,11 @@ standard input. With files, data are made up only if --data is given.
 An error is that of the value, (estimate - exact) / exact. Where the values 10% of the
 tail's ranks before and after a quantile differ by more than half the exact value,
 there is a gap: that error then says nothing, and the lesser of it and of the rank
-error over 1-q is judged. A percentile without enough values for a 95% interval
-is not stated: p99 needs 368, p99.9 needs 3,688, p99.99 needs 36,887.
+error over the lesser of q and 1-q is judged. An estimator that draws at random draws
+from --seed, anew in each round, and is judged by the error that 99% of all draws keep,
+if that is more than the worst of those made. A percentile without enough values for a
+95% interval is not stated: p99 needs 368, p99.9 needs 3,688, p99.99 needs 36,887.
+dws and dws+qdigest are measured, and never recommended.
 
 It exits with 0 if it recommends one, with 1 if none keeps the limits, and with 2 if
 the input is bad.`,
@@ -52,12 +60,20 @@ the input is bad.`,
   loadgen quantiles --data gc-pause --n 1e7 --max-error 0.5%
   loadgen quantiles results/span-reuse-20260102T030405Z --visit spans=sdk
   loadgen quantiles latencies.txt --q 0.5,0.99 --format markdown
+  loadgen quantiles seconds.txt --unit s
+  loadgen quantiles service.hlog --tags
+  loadgen quantiles service.hlog --tag servicetime
   loadgen quantiles --format bench > new.txt`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plan, err := f.plan(args, cmd.Flags().Changed("data"), cmd.InOrStdin())
+			if f.tags {
+				return listTags(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout())
+			}
+			plan, err := unlessInterrupted(cmd.Context(), func() (*quantiles.Plan, error) {
+				return f.plan(args, cmd.Flags(), cmd.InOrStdin())
+			})
 			if err != nil {
-				return unusable(err)
+				return err
 			}
 			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -70,7 +86,8 @@ the input is bad.`,
 type quantileFlags struct {
 	data, estimators, quantiles          []string
 	n, anchor, maxError, maxBytes, visit string
-	format                               string
+	format, tag, unit                    string
+	tags                                 bool
 	rounds, shards                       int
 	seed                                 uint64
 }
@@ -85,12 +102,15 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"}, "Quantiles to judge by, a comma-separated `list`.")
 	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
 	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
-	flags.Uint64Var(&f.seed, "seed", 0, "Seed of the order (default random; it is told).")
+	flags.Uint64Var(&f.seed, "seed", 0, "Seed of the order, and of estimators that draw at random (default random; it is told).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
 	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
+	flags.StringVar(&f.tag, "tag", "", "Read the histograms of a log that have this `tag` (default those that have none).")
+	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
+	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	flags.StringVar(&f.format, "format", quantiles.Formats[0], "The `format` to write: "+strings.Join(quantiles.Formats, ", ")+".")
-	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "anchor": append(armNames(), noAnchor), "format": quantiles.Formats} {
+	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "anchor": append(armNames(), noAnchor), "format": quantiles.Formats, "unit": {"ns", "us", "ms", "s"}} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
@@ -105,7 +125,7 @@ func armNames() (names []string) {
 }
 
 // plan is what to measure; everything wrong with the flags and files is reported.
-func (f *quantileFlags) plan(files []string, data bool, stdin io.Reader) (*quantiles.Plan, error) {
+func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Reader) (*quantiles.Plan, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
 		if err != nil {
@@ -130,12 +150,12 @@ func (f *quantileFlags) plan(files []string, data bool, stdin io.Reader) (*quant
 	if !slices.Contains(quantiles.Formats, f.format) {
 		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(quantiles.Formats, ", ")))
 	}
-	if data || len(files) == 0 {
+	if given.Changed("data") || len(files) == 0 {
 		made, err := f.shapes()
 		p.Data = made
 		errs = append(errs, err)
 	}
-	read, err := f.read(files, stdin)
+	read, err := f.read(files, given, stdin)
 	p.Data = append(p.Data, read...)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
@@ -165,9 +185,17 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 }
 
 // read reads all files.
-func (f *quantileFlags) read(files []string, stdin io.Reader) (read []quantiles.Data, err error) {
-	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Seed: f.seed}
+func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (read []quantiles.Data, err error) {
+	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units[f.unit], Seed: f.seed}
 	var errs []error
+	switch {
+	case given.Changed("unit") && r.Unit == 0:
+		return nil, fmt.Errorf("--unit: %q is unknown: want one of %s", f.unit, unitNames())
+	case given.Changed("unit") && len(files) == 0:
+		return nil, errors.New("--unit: it is of no file: want one of numbers, or a log")
+	case given.Changed("tag") && f.tag == "":
+		return nil, errors.New("--tag is empty: want a tag; without it, the histograms that have none are read")
+	}
 	for _, file := range files {
 		d, err := r.Read(file)
 		errs = append(errs, err)
@@ -176,11 +204,60 @@ func (f *quantileFlags) read(files []string, stdin io.Reader) (read []quantiles.
 	if f.visit != "" && r.Runs == 0 {
 		errs = append(errs, fmt.Errorf("--visit: %q is of no run: want the directory of one, or its run.json", f.visit))
 	}
+	if f.tag != "" && r.Logs == 0 && errors.Join(errs...) == nil {
+		errs = append(errs, fmt.Errorf("--tag: %q is of no log: want a log of histograms", f.tag))
+	}
 	return read, errors.Join(errs...)
 }
 
+func unitNames() string { return "ns, us, ms or s" }
+
+// listTags writes the tags of each log.
+func listTags(ctx context.Context, files []string, stdin io.Reader, stdout io.Writer) error {
+	if len(files) == 0 {
+		return unusable(errors.New("--tags: no log: want its path, or - for standard input"))
+	}
+	r := quantiles.Reader{Stdin: stdin}
+	for i, file := range files {
+		tags, err := unlessInterrupted(ctx, func() (quantiles.Tags, error) { return r.Tags(file) })
+		if err != nil {
+			return err
+		}
+		if len(files) > 1 {
+			fmt.Fprintf(stdout, "%s%s:\n", strings.Repeat("\n", min(i, 1)), quantiles.Printable(file))
+		}
+		if _, err := io.WriteString(stdout, tags.Text()); err != nil {
+			return unusable(err)
+		}
+	}
+	return nil
+}
+
+// unlessInterrupted does what cannot be interrupted, such as waiting for standard input,
+// and gives up on it once ctx ends: the program is about to.
+func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result T, err error) {
+	done := make(chan struct{})
+	var (
+		read   T
+		failed error
+	)
+	go func() {
+		defer close(done)
+		read, failed = do()
+	}()
+	select {
+	case <-done:
+		return read, unusable(failed)
+	case <-ctx.Done():
+		return result, &exitError{exitInterrupted, errors.New("interrupted: nothing was measured yet")}
+	}
+}
+
 func arm(name string) quantiles.Arm {
-	return quantiles.Arm{Name: name, New: func() (quantile.Estimator, error) { return estimators.New(name) }}
+	i := slices.IndexFunc(estimators.Arms, func(a estimators.Arm) bool { return a.Name == name })
+	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms[i].MeasureOnly, New: func(seed uint64) (quantile.Estimator, error) {
+		return estimators.New(name, seed)
+	}}
 }
 
 // parseArms are the estimators of those names; all if there is none.

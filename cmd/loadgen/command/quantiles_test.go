@@ -39,7 +39,13 @@ func TestQuantilesExitCodes(t *testing.T) {
 	good := write("good.txt", strings.Repeat("1ms\n1500\n", 300))
 	broken := write("broken.txt", "1\n2\nfast\n")
 	negative := write("negative.txt", "-5\n")
-	v1 := write("v1.hlog", "#[Histogram log format version 1.1]\n0.1,1.0,2.0,HISTEgAAAB542pNpmSzMwMAAAA==\n")
+	cut := write("cut.hlog", "#[Histogram log format version 1.1]\n0.1,1.0,2.0,HISTEgAAAB542pNpmSzMwMAAAA==\n")
+	millis := write("millis.txt", strings.Repeat("45.868\n47.606\n", 300))
+	escape := write("x\x1b[2J.txt", "fast\n")
+	log, err := filepath.Abs(filepath.Join("..", "internal", "hdrlog", "testdata", "tagged-v2.hlog"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args   string
 		code   int
@@ -50,7 +56,20 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--seed 5", 0, "in random order, seed 5\n", "; seed 5\n"},
 		{good + " --n 1M", 0, "good.txt, 600 values: ", "on 2 data sets"},
 		{"--max-error 0", 1, "No estimator has an error of at most 0% ", ""},
-		{"--max-bytes 1B", 1, "its state is 520 B of 1 B allowed", ""},
+		{"--max-bytes 1B", 1, "its state is 265 KiB of 1 B allowed", ""},
+		{"--estimators dws", 1, "No estimator is recommended: dws is here to be measured, not to be used.", ""},
+		{millis + " --unit ms", 0, "millis.txt, numbers in ms", ""},
+		{millis, 2, "", millis + `:1: "45.868" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
+		{millis + " --unit minutes", 2, "", `--unit: "minutes" is unknown: want one of ns, us, ms or s`},
+		{"--unit ms", 2, "", "--unit: it is of no file"},
+		{escape, 2, "", "x?[2J.txt:1: \"fast\" is not a number"},
+		{log, 0, "tagged-v2.hlog, 6 histograms without a tag (others are tagged A), values in ns, ", ""},
+		{log + " --tag A", 0, "tagged-v2.hlog, 6 histograms tagged A, values in ns, ", ""},
+		{log + " --tag B", 2, "", `no histogram has the tag "B": want one of (none) and A`},
+		{good + " --tag B", 2, "", `--tag: "B" is of no log`},
+		{log + " --tags", 0, "A                6   4,487\n", ""},
+		{good + " --tags", 2, "", "not a log of histograms, which alone has tags"},
+		{"--tags", 2, "", "--tags: no log: want its path"},
 		{"--qs 0.5", 2, "", "unknown flag: --qs\nRun 'loadgen quantiles --help'"},
 		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown: want some of exact, hdr, `},
 		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown: want exact, hdr, `},
@@ -72,20 +91,22 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--visit 1", 2, "", `--visit: "1" is of no run`},
 		{broken, 2, "", broken + `:3: "fast" is not a number: want nanoseconds, or a duration such as 1.5ms`},
 		{broken + " " + negative + " --n 0", 2, "", negative + `:1: "-5" is negative`},
-		{v1, 2, "", v1 + ":2: a histogram of format V1, which is not read here: want V2"},
+		{cut, 2, "", cut + ":2: its histogram cannot be read: 11 compressed bytes: it says that there are 30"},
 		{"/no/such/file", 2, "", "/no/such/file: no such file"},
 	} {
-		args := slices.Concat([]string{"quantiles"}, brief)
-		for i := 0; i < len(args); i++ { // a slice flag adds to itself
-			if strings.HasPrefix(args[i], "--") && strings.Contains(" "+c.args, " "+args[i]+" ") {
-				args = slices.Delete(args, i, i+2)
-				i--
+		t.Run(c.args, func(t *testing.T) {
+			args := slices.Concat([]string{"quantiles"}, brief)
+			for i := 0; i < len(args); i++ { // a slice flag adds to itself
+				if strings.HasPrefix(args[i], "--") && strings.Contains(" "+c.args, " "+args[i]+" ") {
+					args = slices.Delete(args, i, i+2)
+					i--
+				}
 			}
-		}
-		code, stdout, stderr := execute(t, append(args, strings.Fields(c.args)...)...)
-		if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) || code == 2 && stdout != "" {
-			t.Errorf("loadgen quantiles %s: exit %d, want %d, %q and %q in\n%s\n%s", c.args, code, c.code, c.stdout, c.stderr, stdout, stderr)
-		}
+			code, stdout, stderr := execute(t, append(args, strings.Fields(c.args)...)...)
+			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) || code == 2 && stdout != "" {
+				t.Errorf("exit %d, want %d, %q and %q in\n%s\n%s", code, c.code, c.stdout, c.stderr, stdout, stderr)
+			}
+		})
 	}
 }
 
@@ -108,7 +129,7 @@ func TestQuantilesMeasuresAllEstimatorsByDefault(t *testing.T) {
 func TestQuantilesReadsStandardInput(t *testing.T) {
 	cmd, stdout, stderr := command(t, slices.Concat([]string{"quantiles"}, brief[4:], []string{"-"})...)
 	cmd.Stdin = strings.NewReader(strings.Repeat("1ms\n2ms\n", 200))
-	if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "stdin, 400 values: standard input\n") || strings.Contains(stdout.String(), "lognormal") {
+	if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "stdin, 400 values: standard input, numbers in ns\n") || strings.Contains(stdout.String(), "lognormal") {
 		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
 	}
 }

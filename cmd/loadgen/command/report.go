@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/histograms"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -97,7 +97,7 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 		if len(units) > 0 {
 			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
 		}
-		return histograms.Log, nil
+		return hdrlog.Log, nil
 	}
 	rules, err := projectRules()
 	if err != nil {
@@ -137,7 +137,7 @@ func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error
 	if out == "-" {
 		return errors.New("--out: hgrm is a file for each cell: want a directory")
 	}
-	files, err := histograms.Percentiles(run)
+	files, err := hdrlog.Percentiles(run)
 	if err != nil {
 		return err
 	}

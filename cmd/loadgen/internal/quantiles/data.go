@@ -46,7 +46,7 @@ func Shape(name string, n int) (Data, error) {
 
 // of is the data of values that were read.
 func of(name, about string, values []time.Duration) Data {
-	return Data{plain(name), printable(about), len(values), func() []time.Duration { return values }}
+	return Data{plain(name), Printable(about), len(values), func() []time.Duration { return values }}
 }
 
 // plain is a name as benchmark names take it.
@@ -59,8 +59,8 @@ func plain(name string) string {
 	}, name)
 }
 
-// printable is s without what a terminal might act on.
-func printable(s string) string {
+// Printable is s without what a terminal might act on.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'

@@ -2,17 +2,16 @@ package quantiles
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 )
 
 // A Reader reads data from files.
@@ -20,70 +19,124 @@ type Reader struct {
 	Stdin io.Reader
 	// Visit is which visits of a run to read: a number from 1, an arm, or a cell. "" is the first arm.
 	Visit string
+	// Tag is which intervals of a log to read; "" is those without a tag.
+	Tag string
+	// Unit is what numbers are counted in, and the values of logs. 0 is the nanosecond,
+	// and what cannot be in nanoseconds is an error.
+	Unit time.Duration
 	// Seed is of the order of what histograms kept without one.
 	Seed uint64
-	// Runs is how many runs were read.
-	Runs int
-	read bool // standard input was
+	// Runs and Logs are how many of each were read.
+	Runs, Logs int
+	most       int  // values of a data set; 0: MaxValues
+	read       bool // standard input was
 }
 
-// Read reads the data of a file: a histogram log (.hlog), a run of this project (its
-// directory, or its run.json), or numbers, one a line, in nanoseconds or as Go
-// durations. Path - is standard input, for logs and numbers. Errors name file and
-// line.
+// Read reads the data of a file: a histogram log, a run of this project (its
+// directory, or its run.json), or numbers, one a line, in Unit or as Go durations.
+// Path - is standard input, for logs and numbers. Errors name file and line.
 func (r *Reader) Read(path string) (Data, error) {
-	if path == "-" {
-		if r.read {
-			return Data{}, errors.New("-: standard input is given twice: want it once")
-		}
-		r.read = true
-		return r.lines("stdin", "standard input", r.Stdin)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return Data{}, err
-	}
-	if info.IsDir() || strings.EqualFold(filepath.Ext(path), ".json") {
+	if isRun(path) {
 		return r.run(path)
 	}
-	f, err := os.Open(path)
+	f, err := r.open(path)
 	if err != nil {
 		return Data{}, err
 	}
 	defer f.Close()
-	return r.lines(filepath.Base(path), path, f)
-}
-
-// logMagic is how histogram logs begin.
-const logMagic = "#[Histogram log format"
-
-// lines reads a log or numbers, whichever it is.
-func (r *Reader) lines(name, path string, in io.Reader) (Data, error) {
-	buffered := bufio.NewReader(in)
-	head, err := buffered.Peek(len(logMagic))
-	if err != nil && err != io.EOF {
-		return Data{}, fmt.Errorf("%s: %w", path, err)
+	if f.log {
+		return r.log(f)
 	}
-	if strings.EqualFold(filepath.Ext(path), ".hlog") || string(head) == logMagic {
-		return r.log(name, path, buffered)
-	}
-	if bytes.HasPrefix(head, []byte("{")) {
-		return Data{}, fmt.Errorf("%s:1: this is JSON: want numbers, one a line, or the path of a run.json", path)
-	}
-	values, err := numbers(path, buffered)
+	values, err := r.numbers(f)
 	if err != nil {
 		return Data{}, err
 	}
-	return of(name, path, values), nil
+	return of(f.name, f.path+", numbers in "+r.unit(), values), nil
+}
+
+// unit names Unit.
+func (r *Reader) unit() string {
+	for name, unit := range Units {
+		if unit == max(r.Unit, time.Nanosecond) {
+			return name
+		}
+	}
+	return r.Unit.String()
+}
+
+// Units are those that the numbers of a file may be in, by name.
+var Units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second}
+
+// isRun reports whether path is a directory or a JSON file, which only runs are.
+func isRun(path string) bool {
+	if strings.EqualFold(filepath.Ext(path), ".json") {
+		return true
+	}
+	info, err := os.Stat(path)
+	return path != "-" && err == nil && info.IsDir()
+}
+
+// A textFile is a log or a file of numbers.
+type textFile struct {
+	*bufio.Reader
+	io.Closer
+	name, path string // for names of data, and for errors
+	log        bool
+}
+
+// sniffed is how much of a file is looked at to tell what it is.
+const sniffed = 64 << 10
+
+// open opens a file of text. One that is of another kind is an error.
+func (r *Reader) open(path string) (*textFile, error) {
+	f := &textFile{name: filepath.Base(path), path: path}
+	if path == "-" {
+		if r.read {
+			return nil, errors.New("-: standard input is given twice: want it once")
+		}
+		r.read = true
+		f.name, f.path, f.Closer = "stdin", "standard input", io.NopCloser(nil)
+		f.Reader = bufio.NewReaderSize(r.Stdin, sniffed)
+	} else {
+		opened, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		f.Closer, f.Reader = opened, bufio.NewReaderSize(opened, sniffed)
+	}
+	if err := f.sniff(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// sniff tells a log from numbers, and both from what is neither.
+func (f *textFile) sniff() error {
+	head, err := f.Peek(sniffed)
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	if strings.HasPrefix(string(head), byteOrderMark) {
+		head = head[len(byteOrderMark):]
+		if _, err := f.Discard(len(byteOrderMark)); err != nil {
+			return fmt.Errorf("%s: %w", f.path, err)
+		}
+	}
+	if what := anotherKind(head); what != "" {
+		return fmt.Errorf("%s:1: this is %s", f.path, what)
+	}
+	f.log = strings.EqualFold(filepath.Ext(f.path), ".hlog") || hdrlog.IsLog(head)
+	return nil
 }
 
 // longestLine is more than a histogram of any range takes in a log.
 const longestLine = 16 << 20
 
-// eachLine gives f the lines of a file that are not blank and not comments, without
+// eachLine gives use the lines of a file that are not blank and not comments, without
 // the blanks around them, and says of its error, and of those of reading, where.
-func eachLine(path string, in io.Reader, f func(line string) error) error {
-	s := bufio.NewScanner(in)
+func (f *textFile) eachLine(use func(line string) error) error {
+	s := bufio.NewScanner(f)
 	s.Buffer(nil, longestLine)
 	n := 1
 	for ; s.Scan(); n++ {
@@ -91,74 +144,26 @@ func eachLine(path string, in io.Reader, f func(line string) error) error {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if err := f(line); err != nil {
-			return fmt.Errorf("%s:%d: %w", path, n, err)
+		if err := use(line); err != nil {
+			return fmt.Errorf("%s:%d: %w", f.path, n, err)
 		}
 	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("%s:%d: %w", path, n, err)
+	err := s.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = fmt.Errorf("a line of more than %d MiB: want numbers, one a line, or a histogram log", longestLine>>20)
+	}
+	if err != nil {
+		return fmt.Errorf("%s:%d: %w", f.path, n, err)
 	}
 	return nil
 }
 
-// numbers reads values in the order in which they stand there.
-func numbers(path string, in io.Reader) (values []time.Duration, err error) {
-	err = eachLine(path, in, func(line string) error {
-		line, _, _ = strings.Cut(line, "#")
-		v, err := parseNumber(strings.TrimSpace(line))
-		if err != nil {
-			return err
-		}
-		if len(values) == MaxValues {
-			return errTooMany
-		}
-		values = append(values, v)
-		return nil
-	})
-	if err == nil && len(values) == 0 {
-		err = fmt.Errorf("%s:1: no values: want numbers, one a line", path)
+// mostValues is how many values a data set may have.
+func (r *Reader) mostValues() int {
+	if r.most == 0 {
+		return MaxValues
 	}
-	return values, err
-}
-
-var errTooMany = fmt.Errorf("more than %d values: want a part of them", MaxValues)
-
-const wantNumber = "want nanoseconds, or a duration such as 1.5ms"
-
-// parseNumber reads one number, to the nearest nanosecond.
-func parseNumber(s string) (time.Duration, error) {
-	x, err := strconv.ParseFloat(s, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		d, err := time.ParseDuration(s)
-		switch {
-		case err != nil:
-			return 0, fmt.Errorf("%s is not a number: %s", quoted(s), wantNumber)
-		case d < 0:
-			return 0, fmt.Errorf("%s is negative: %s", quoted(s), wantNumber)
-		}
-		return d, nil
-	}
-	switch {
-	case math.IsNaN(x):
-		return 0, fmt.Errorf("%s is no value: %s", quoted(s), wantNumber)
-	case x < 0:
-		return 0, fmt.Errorf("%s is negative: %s", quoted(s), wantNumber)
-	case x >= math.MaxInt64:
-		return 0, fmt.Errorf("%s is more than 292 years: %s", quoted(s), wantNumber)
-	case x > 0 && x < 0.5:
-		// Most likely seconds, all of which would round to 0.
-		return 0, fmt.Errorf("%s is less than a nanosecond: %s", quoted(s), wantNumber)
-	}
-	return time.Duration(math.Round(x)), nil
-}
-
-// quoted is the beginning of a line.
-func quoted(s string) string {
-	const most = 40
-	if len(s) > most {
-		return strconv.Quote(s[:most]) + "..."
-	}
-	return strconv.Quote(s)
+	return r.most
 }
 
 // shuffled mixes values whose order was not kept: estimators may depend on it, and

@@ -3,6 +3,7 @@ package quantiles
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -30,11 +31,11 @@ func file(t testing.TB, name, text string) string {
 }
 
 func TestNumbersAreNanosecondsOrDurationsInTheOrderOfTheFile(t *testing.T) {
-	const text = "# of a service\n\n 1500 \n1.5ms\n2e3\n1499.6 # rounded\n0\r\n0s\n1h"
-	want := []time.Duration{1500, 1_500_000, 2000, 1500, 0, 0, time.Hour}
+	const text = "\ufeff# of a service\n\n 1500 \n1.5ms\n2e3\n0 # of a coarse clock\n0\r\n0s\n1h\n9007199254740993\n9007199254740993.0"
+	want := []time.Duration{1500, 1_500_000, 2000, 0, 0, 0, time.Hour, 9007199254740993, 9007199254740993}
 	path := file(t, "my latencies.txt", text)
 	d, err := (&Reader{}).Read(path)
-	if err != nil || !slices.Equal(d.Make(), want) || d.N != len(want) || d.Name != "my_latencies.txt" || d.About != path {
+	if err != nil || !slices.Equal(d.Make(), want) || d.N != len(want) || d.Name != "my_latencies.txt" || d.About != path+", numbers in ns" {
 		t.Errorf("%v: %+v %v", err, d, d.Make())
 	}
 	r := &Reader{Stdin: strings.NewReader(text)}
@@ -47,32 +48,99 @@ func TestNumbersAreNanosecondsOrDurationsInTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoNumberIsAnErrorWithItsPlace(t *testing.T) {
-	for text, want := range map[string]string{
-		"1\n\n# x\nNaN\n":        `:4: "NaN" is no value: want nanoseconds, or a duration such as 1.5ms`,
-		"1\n-1":                  `:2: "-1" is negative: want`,
-		"-1ms":                   `:1: "-1ms" is negative: want`,
-		"+Inf":                   `:1: "+Inf" is more than 292 years: want`,
-		"-Inf":                   `:1: "-Inf" is negative: want`,
-		"1e400":                  `:1: "1e400" is more than 292 years`,
-		"9223372036854775808":    `is more than 292 years`,
-		"0.0015":                 `:1: "0.0015" is less than a nanosecond: want`,
-		"12 ms":                  `:1: "12 ms" is not a number: want`,
-		"1,5":                    `:1: "1,5" is not a number`,
-		"\x00\x1b[2J":            `:1: "\x00\x1b[2J" is not a number`,
-		strings.Repeat("x", 100): `:1: "` + strings.Repeat("x", 40) + `"... is not a number`,
-		"":                       `:1: no values: want numbers, one a line`,
-		"# nothing\n":            `:1: no values`,
-		"{\"schema\": 2}":        `:1: this is JSON: want numbers, one a line, or the path of a run.json`,
-		"1\n" + string(make([]byte, longestLine+1)): `:2: bufio.Scanner: token too long`,
+func TestNumbersAreInTheUnitThatIsGiven(t *testing.T) {
+	for name, c := range map[string]struct {
+		unit time.Duration
+		text string
+		want time.Duration
+	}{
+		"milliseconds":      {time.Millisecond, "45.868", 45_868_000},
+		"whole":             {time.Millisecond, "3", 3_000_000},
+		"seconds":           {time.Second, "0.0015", 1_500_000},
+		"a duration":        {time.Second, "1.5ms", 1_500_000},
+		"to the nearest":    {time.Nanosecond, "1499.6", 1500},
+		"beyond a float":    {time.Millisecond, "9007199254.740993", 9007199254740993},
+		"a power of ten":    {time.Microsecond, "1.5e3", 1_500_000},
+		"the longest whole": {time.Second, "9223372036", 9223372036 * time.Second},
 	} {
-		path := file(t, "x.txt", text)
-		if _, err := (&Reader{}).Read(path); err == nil || !strings.Contains(err.Error(), path+want) && !strings.Contains(err.Error(), want) {
-			t.Errorf("%.20q: %v, want %s", text, err, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := &Reader{Stdin: strings.NewReader(c.text), Unit: c.unit}
+			if d, err := r.Read("-"); err != nil || !slices.Equal(d.Make(), []time.Duration{c.want}) {
+				t.Errorf("%v, %v: want %v", d, err, c.want)
+			}
+		})
+	}
+	for text, want := range map[string]string{
+		"9223372037": `"9223372037" is more than 292 years: want a number of s, or a duration such as 1.5ms`,
+		"1e-10":      `"1e-10" is less than a nanosecond: want a number of s`,
+		"1e-1000000": `"1e-1000000" is less`,
+		"x":          `"x" is not a number: want a number of s`,
+	} {
+		t.Run(text, func(t *testing.T) {
+			r := &Reader{Stdin: strings.NewReader(text), Unit: time.Second}
+			if text == "1e-1000000" { // is 0, as near as any number can tell
+				want = ""
+			}
+			if _, err := r.Read("-"); (want != "") != (err != nil) || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func TestWhatIsNoNumberIsAnErrorWithItsPlace(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"NaN":               {"1\n\n# x\nNaN\n", `:4: "NaN" is no value: want nanoseconds, or a duration such as 1.5ms`},
+		"negative":          {"1\n-1", `:2: "-1" is negative: want`},
+		"negative duration": {"-1ms", `:1: "-1ms" is negative: want`},
+		"infinite":          {"+Inf", `:1: "+Inf" is more than 292 years: want`},
+		"-Inf":              {"-Inf", `:1: "-Inf" is negative: want`},
+		"1e400":             {"1e400", `:1: "1e400" is more than 292 years`},
+		"2^63":              {"9223372036854775808", `is more than 292 years`},
+		"small":             {"0.0015", `:1: "0.0015" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
+		"milliseconds":      {"45\n45.868\n", `:2: "45.868" has a fraction of a nanosecond`},
+		"a blank":           {"12 ms", `:1: "12 ms" is more than a number: want`},
+		"a comma":           {"1,5", `:1: "1,5" is more than a number: want nanoseconds, or a duration such as 1.5ms, and nothing else in the line`},
+		"control bytes":     {"\x00\x1b[2J", `:1: "\x00\x1b[2J" is not a number`},
+		"long":              {strings.Repeat("x", 100), `:1: "` + strings.Repeat("x", 40) + `"... is not a number`},
+		"empty":             {"", `:1: no values: want numbers, one a line`},
+		"comments":          {"# nothing\n", `:1: no values`},
+		"a line too long":   {"1\n" + string(make([]byte, longestLine+1)), `:2: a line of more than 16 MiB: want numbers, one a line, or a histogram log`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := file(t, "x.txt", c.text)
+			if _, err := (&Reader{}).Read(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) {
+				t.Errorf("%v, want %s", err, c.want)
+			}
+		})
 	}
 	if _, err := (&Reader{}).Read("/no/such/file"); err == nil || !strings.Contains(err.Error(), "/no/such/file") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAFileOfAnotherKindIsNamed(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"gzip":        {"\x1f\x8b\x08\x00", "compressed by gzip: want it decompressed, such as by gunzip -c FILE | loadgen quantiles -"},
+		"zstd":        {"\x28\xb5\x2f\xfd", "compressed by zstd"},
+		"xz":          {"\xfd7zXZ\x00", "compressed by xz"},
+		"bzip2":       {"BZh9", "compressed by bzip2"},
+		"zip":         {"PK\x03\x04", "a zip archive"},
+		"UTF-16":      {"\xff\xfe1\x00\n\x00", "text in UTF-16: want UTF-8, such as by iconv -f UTF-16 -t UTF-8 FILE"},
+		"UTF-16BE":    {"\xfe\xff\x001\x00\n", "text in UTF-16"},
+		"JSON":        {"{\"schema\": 2}", "JSON: want numbers, one a line, or the path of a run.json"},
+		"a page":      {"<html>", "HTML or XML"},
+		"run.bench":   {"# loadgen run 3\ngoos: linux\n", "Go benchmark text: want the directory of the run, or its run.json"},
+		"a result":    {"BenchmarkX-8 \t 1 2 ns/op", "Go benchmark text"},
+		"percentiles": {"       Value     Percentile TotalCount 1/(1-Percentile)\n", "HdrHistogram's text of percentiles: want the log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{file(t, "x.txt", c.text), file(t, "x.hlog", c.text)} {
+				if _, err := (&Reader{}).Read(path); err == nil || !strings.HasPrefix(err.Error(), path+":1: this is "+c.want) {
+					t.Errorf("%v, want %s", err, c.want)
+				}
+			}
+		})
 	}
 }
 
@@ -95,66 +163,186 @@ func encoded(t testing.TB, values ...int64) string {
 func TestALogIsExpandedToTheMiddlesOfItsBucketsInRandomOrder(t *testing.T) {
 	log := "#[Histogram log format version 1.3]\n#[StartTime: 1 (seconds since epoch)]\n" +
 		`"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"` + "\n" +
-		encoded(t, 1, 2, 3, 100_000) + "\nTag=A," + encoded(t, 3, 1_000_000) + "\n" + encoded(t)
+		encoded(t, 1, 2, 3, 100_000) + "\n" + encoded(t, 3, 1_000_000) + "\n" + encoded(t)
 	want := []time.Duration{1, 2, 3, 3, 99_999, 1_000_191}
 	for _, path := range []string{file(t, "x.hlog", log), file(t, "x.log", log), "-"} {
-		r := &Reader{Stdin: strings.NewReader(log), Seed: 1}
-		d, err := r.Read(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := d.Make()
-		if slices.IsSorted(got) || !slices.Equal(slices.Sorted(slices.Values(got)), want) || !strings.Contains(d.About, "3 histograms, middles of buckets") {
-			t.Errorf("%s: %v, %s", path, got, d.About)
-		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			r := &Reader{Stdin: strings.NewReader(log), Seed: 1}
+			d, err := r.Read(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := d.Make()
+			if slices.IsSorted(got) || !slices.Equal(slices.Sorted(slices.Values(got)), want) ||
+				!strings.Contains(d.About, "3 histograms, values in ns, middles of buckets") || r.Logs != 1 {
+				t.Errorf("%v, %s", got, d.About)
+			}
+		})
 	}
 }
 
-// Headers of histograms as HdrHistogram for Java wrote them in its earlier formats.
-const logV0, logV1 = "0.1,1.0,2.0,HISTCQAAAB542pNpmSzMwMAAAA==", "0.1,1.0,2.0,HISTEgAAAB542pNpmSzMwMAAAA=="
+// Logs of jHiccup and of NoSQLBench begin with a comment of their own.
+func TestALogIsKnownWhateverItIsCalled(t *testing.T) {
+	for name, first := range map[string]string{
+		"jHiccup": "#[Logged with jHiccup version 2.0.6]\n", "NoSQLBench": "#logging histograms for session x\n", "nothing": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &Reader{Stdin: strings.NewReader(first + encoded(t, 5, 7))}
+			if d, err := r.Read("-"); err != nil || d.N != 2 {
+				t.Errorf("%v, %v", d, err)
+			}
+		})
+	}
+}
+
+// What is tagged apart is of another kind: times of services and numbers of tries.
+func TestTagsOfALogAreNotMixed(t *testing.T) {
+	tagged := "Tag=servicetime," + encoded(t, 1000, 1001) + "\nTag=tries," + encoded(t, 1) + "\nTag=tries," + encoded(t, 2) + "\n"
+	both := tagged + encoded(t, 7)
+	for name, c := range map[string]struct {
+		log, tag string
+		want     []time.Duration
+		says     string // in what is said of the data, or the error
+	}{
+		"those without a tag":   {both, "", []time.Duration{7}, "1 histogram without a tag (others are tagged servicetime and tries), "},
+		"those of one":          {both, "tries", []time.Duration{1, 2}, "2 histograms tagged tries, "},
+		"tags alone":            {tagged, "", nil, "all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of servicetime and tries"},
+		"one that is not there": {both, "try", nil, `no histogram has the tag "try": want one of (none), servicetime and tries`},
+		"none is tagged":        {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := (&Reader{Tag: c.tag}).Read(file(t, "x.hlog", c.log))
+			if c.want == nil {
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v, want %s", err, c.says)
+				}
+				return
+			}
+			if err != nil || !strings.Contains(d.About, c.says) || !slices.Equal(slices.Sorted(slices.Values(d.Make())), c.want) {
+				t.Errorf("%v, %v: want %v, %s", d, err, c.want, c.says)
+			}
+		})
+	}
+	tags, err := (&Reader{}).Tags(file(t, "x.hlog", both))
+	want := Tags{"": {1, 1}, "servicetime": {1, 2}, "tries": {2, 2}}
+	if err != nil || !maps.Equal(tags, want) || !strings.Contains(tags.Text(), "tries") {
+		t.Errorf("%v, %v: want %v", tags, err, want)
+	}
+	for name, c := range map[string]struct{ path, want string }{
+		"numbers":     {file(t, "x.txt", "1\n2\n"), "not a log of histograms, which alone has tags"},
+		"a directory": {t.TempDir(), "not a log of histograms"},
+		"an empty":    {file(t, "x.hlog", "# x\n"), ":1: no histogram: want a log that holds some"},
+		"a broken":    {file(t, "x.hlog", "1,2,3\n"), ":1: 3 fields"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tags, err := (&Reader{}).Tags(c.path); err == nil || !strings.Contains(err.Error(), c.path+c.want) && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, %v: want %s", tags, err, c.want)
+			}
+		})
+	}
+}
+
+func TestValuesOfALogAreInTheUnitThatIsGiven(t *testing.T) {
+	// Doubles: 0.0015, three times 0.75, and 12.25, by HdrHistogram for Java.
+	const doubles = "0.1,1,1,DHISTwAAAAMAAAAAAA9CQByEkxQAAAAqeJyTaZkszMDAwMUAAcxQmhFE1P///99uA0TguATT1n5Gtr0OTACquAjq"
+	for name, c := range map[string]struct {
+		log  string
+		unit time.Duration
+		want []time.Duration
+	}{
+		"microseconds": {encoded(t, 5, 100_000), time.Microsecond, []time.Duration{5_000, 99_999_000}},
+		"doubles":      {doubles, time.Second, []time.Duration{1_499_176, 750_243_187, 750_243_187, 750_243_187, 12_253_905_296}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := (&Reader{Unit: c.unit}).Read(file(t, "x.hlog", c.log))
+			if err != nil || !slices.Equal(slices.Sorted(slices.Values(d.Make())), c.want) {
+				t.Errorf("%v, %v", slices.Sorted(slices.Values(d.Make())), err)
+			}
+		})
+	}
+	for name, c := range map[string]struct {
+		log  string
+		unit time.Duration
+		want string
+	}{
+		"doubles of no unit": {doubles, 0, ":1: a histogram of doubles, whose unit is not known: want --unit"},
+		"centuries":          {encoded(t, int64(time.Hour)), 1e9 * time.Second, ":1: a value of 3.600256335871e+12 is more than 292 years: want another --unit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d, err := (&Reader{Unit: c.unit}).Read(file(t, "x.hlog", c.log)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, %v: want %s", d, err, c.want)
+			}
+		})
+	}
+}
 
 func TestALogThatCannotBeReadIsAnErrorWithItsPlace(t *testing.T) {
 	good := encoded(t, 5)
-	for text, want := range map[string]string{
-		good + "\n" + logV1:                ":2: a histogram of format V1, which is not read here: want V2: read the log with HdrHistogram for Java",
-		"Tag=A," + logV0:                   ":1: a histogram of format V0",
-		good + "\n\n1,2,3":                 `:3: "1,2,3" is no histogram: want a histogram of format V2: [Tag=NAME,]START,LENGTH,MAX,HISTF...`,
-		"Tag=A":                            ":1: ",
-		"1,2,3,HISTF":                      ":1: ",
-		good[:len(good)-9]:                 ":1: ",
-		"1.2.3,2,3,x":                      ":1: ",
-		"# nothing":                        ":1: no values: want a log of histograms",
-		encoded(t):                         ":1: no values",
-		strings.Replace(good, "H", "_", 1): ":1: ",
+	for name, c := range map[string]struct{ text, want string }{
+		"three fields":    {good + "\n\n1,2,3", `:3: 3 fields: want [Tag=NAME,]START,LENGTH,MAX,HIST...`},
+		"a tag alone":     {"Tag=A", ":1: its tag is empty, or nothing follows it"},
+		"no histogram":    {"1,2,3,HISTF", ":1: its histogram cannot be read"},
+		"a cut histogram": {good[:len(good)-9], ":1: its histogram cannot be read"},
+		"no number":       {"1.2.3,2,3,x", `:1: START is "1.2.3"`},
+		"nothing":         {"# nothing", ":1: no values: want a log of histograms"},
+		"an empty one":    {encoded(t), ":1: no values"},
 	} {
-		path := file(t, "x.hlog", text)
-		if d, err := (&Reader{}).Read(path); err == nil || !strings.HasPrefix(err.Error(), path+want) {
-			t.Errorf("%.40q: %v, want %s; %d values", text, err, want, d.N)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := file(t, "x.hlog", c.text)
+			if d, err := (&Reader{}).Read(path); err == nil || !strings.HasPrefix(err.Error(), path+c.want) {
+				t.Errorf("%v, want %s; %d values", err, c.want, d.N)
+			}
+		})
 	}
 }
 
-// A line of a hundred bytes can count any number of values.
-func TestMoreValuesThanFitAreAnError(t *testing.T) {
-	h := hdrhistogram.New(1, int64(time.Hour), 3)
-	if err := h.RecordValues(5, MaxValues+1); err != nil {
-		t.Fatal(err)
+// A line of a hundred bytes can count any number of values, and a log of an hour does.
+func TestOfMoreValuesThanFitEveryNthIsTaken(t *testing.T) {
+	many := hdrhistogram.New(1, int64(time.Hour), 3)
+	for value, n := range map[int64]int64{1: 1, 5: 1 << 40, 7: 1 << 40, 9: 1} {
+		if err := many.RecordValues(value, n); err != nil {
+			t.Fatal(err)
+		}
 	}
-	data, err := h.EncodeV2()
+	data, err := many.EncodeV2()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (&Reader{}).Read(file(t, "x.hlog", "1,2,3,"+string(data))); err == nil || !strings.Contains(err.Error(), "x.hlog:1: more than 100000000 values") {
+	d, err := (&Reader{most: 1000}).Read(file(t, "x.hlog", "1,2,3,"+string(data)))
+	if err != nil || d.N > 1000 || d.N < 999 || !strings.Contains(d.About, "one value for each 2199023256 of 2,199,023,255,554 by rank, middles of buckets") {
+		t.Fatalf("%v, %v", d, err)
+	}
+	values := slices.Sorted(slices.Values(d.Make()))
+	if at := slices.Index(values, 7); values[0] != 1 || values[d.N-1] != 9 || at < d.N/2-1 || at > d.N/2+1 {
+		t.Errorf("%v: want 1, as many of 5 as of 7, and 9", values)
+	}
+	few, err := (&Reader{most: 6}).Read(file(t, "x.hlog", encoded(t, 1, 2, 3, 4, 5, 6)))
+	if err != nil || few.N != 6 || strings.Contains(few.About, "each") {
+		t.Errorf("%v, %v", few, err)
+	}
+	if _, err := (&Reader{most: 2}).Read(file(t, "x.txt", "1\n2\n3\n")); err == nil || !strings.Contains(err.Error(), ":3: more than 2 values: want a part of them") {
+		t.Errorf("%v", err)
+	}
+	if err := many.RecordValues(5, 1<<61); err != nil {
+		t.Fatal(err)
+	}
+	if data, err = many.EncodeV2(); err != nil {
+		t.Fatal(err)
+	}
+	line := "1,2,3," + string(data) + "\n"
+	if _, err := (&Reader{}).Read(file(t, "x.hlog", line+line)); err == nil || !strings.Contains(err.Error(), ":2: more than 2^62 values up to here") {
 		t.Errorf("%v", err)
 	}
 }
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("1\n2.5ms\n# x\n"))
-	f.Add([]byte(logMagic + "]\n" + encoded(f, 1, 1000)))
-	f.Add([]byte(logMagic + "]\n" + logV1))
+	f.Add([]byte("#[Histogram log format version 1.3]\n" + encoded(f, 1, 1000)))
+	f.Add([]byte("# x\nTag=A," + encoded(f, 1, 1000)))
+	f.Add([]byte("\ufeff1\n"))
+	f.Add([]byte("goos: linux\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := (&Reader{Stdin: bytes.NewReader(data)}).Read("-")
+		d, err := (&Reader{Stdin: bytes.NewReader(data), most: 1 << 16}).Read("-")
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "standard input:") {
 				t.Errorf("%v does not say where", err)
@@ -303,7 +491,7 @@ func TestHistogramsKeepTheirQuantiles(t *testing.T) {
 	for range 3 { // whose bucket has its middle above them
 		h.Add(time.Minute)
 	}
-	values, err := latencies(h)
+	values, _, err := latencies(h, MaxValues)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,19 +1,16 @@
 package quantiles
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
-
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -22,83 +19,63 @@ import (
 // fromHistograms is what to know of values that are the middles of buckets.
 const fromHistograms = "middles of buckets in random order: ranks between equal values mean little"
 
-// log reads all histograms of a log, in nanoseconds.
-func (r *Reader) log(name, path string, in io.Reader) (Data, error) {
-	var values []time.Duration
-	n := 0
-	err := eachLine(path, in, func(line string) error {
-		if strings.HasPrefix(line, `"StartTimestamp"`) {
-			return nil
+// piles are how many values there are of each.
+type piles map[time.Duration]uint64
+
+// mostCounted is how many values histograms may count together, so that sums do not wrap.
+const mostCounted = 1 << 62
+
+// add adds a histogram whose values are in the unit of the reader.
+func (p piles) add(h *hdrlog.Histogram, r *Reader) error {
+	unit := max(r.Unit, time.Nanosecond)
+	for _, b := range h.Buckets {
+		value := float64(b.Middle()) * h.Ratio * float64(unit)
+		switch {
+		case h.Ratio != 1 && r.Unit == 0:
+			return errors.New("a histogram of doubles, whose unit is not known: want --unit, such as --unit ms")
+		case value >= math.MaxInt64:
+			return fmt.Errorf("a value of %v is more than 292 years: want another --unit", float64(b.Middle())*h.Ratio)
+		case h.Ratio != 1:
+			p[time.Duration(math.Round(value))] += b.Count
+		default:
+			p[time.Duration(b.Middle())*unit] += b.Count
 		}
-		h, err := interval(line)
-		if err != nil {
-			return err
-		}
-		n++
-		values, err = expand(values, h)
-		return err
-	})
-	if err == nil && len(values) == 0 {
-		err = fmt.Errorf("%s:1: no values: want a log of histograms that hold some", path)
 	}
-	if err != nil {
-		return Data{}, err
-	}
-	about := fmt.Sprintf("%s, %s, %s", path, report.Plural(n, "histogram"), fromHistograms)
-	return of(name, about, r.shuffled(values)), nil
+	return nil
 }
 
-const wantLog = "want a histogram of format V2: [Tag=NAME,]START,LENGTH,MAX,HISTF..."
-
-// interval is the histogram of a line. The reader of the library is given one line at
-// a time, since it does not tell where it is, and leaves out lines that it cannot read.
-func interval(line string) (*hdrhistogram.Histogram, error) {
-	h, err := hdrhistogram.NewHistogramLogReader(strings.NewReader(line + "\n")).NextIntervalHistogram()
-	switch old := oldFormat(line); {
-	case old != "":
-		return nil, fmt.Errorf("a histogram of format %s, which is not read here: want V2: "+
-			"read the log with HdrHistogram for Java (HistogramLogReader) and write it again (HistogramLogWriter)", old)
-	case err != nil:
-		return nil, fmt.Errorf("%w: %s", err, wantLog)
-	case h == nil:
-		return nil, fmt.Errorf("%s is no histogram: %s", quoted(line), wantLog)
+// count is how many values there are.
+func (p piles) count() (n uint64) {
+	for _, count := range p {
+		n += count
 	}
-	return h, nil
+	return n
 }
 
-// oldFormat is V0 or V1 if a line has a histogram of that, which its first bytes
-// tell: HdrHistogram for Java has these numbers in AbstractHistogram.
-func oldFormat(line string) string {
-	const whole = 8 // characters: six bytes, of which four are the number
-	payload := line[strings.LastIndexByte(line, ',')+1:]
-	if len(payload) < whole {
-		return ""
+// expand returns the values of p, the smallest first, if they are at most most. Of more it
+// returns every nth, so that no quantile moves by more than half of n ranks, and the
+// smallest and the largest.
+func (p piles) expand(most int) (values []time.Duration, nth uint64) {
+	nth = (p.count() + uint64(most) - 1) / uint64(most)
+	next, below := nth/2+nth%2, uint64(0) // the rank of the next to take; ranks passed
+	sorted := slices.Sorted(maps.Keys(p))
+	for _, value := range sorted {
+		for below += p[value]; next <= below; next += nth {
+			values = append(values, value)
+		}
 	}
-	head, err := base64.StdEncoding.DecodeString(payload[:whole])
-	if err != nil {
-		return ""
+	if nth > 1 {
+		values[0], values[len(values)-1] = sorted[0], sorted[len(sorted)-1]
 	}
-	switch binary.BigEndian.Uint32(head) &^ 0xf0 { // the width of a counter
-	case 0x1c849308, 0x1c849309:
-		return "V0"
-	case 0x1c849301, 0x1c849302:
-		return "V1"
-	}
-	return ""
+	return values, nth
 }
 
-// expand appends the values of h, each as the middle of its bucket.
-func expand(values []time.Duration, h *hdrhistogram.Histogram) ([]time.Duration, error) {
-	for _, bar := range h.Distribution() {
-		if bar.Count > int64(MaxValues-len(values)) {
-			return nil, errTooMany
-		}
-		middle := time.Duration(bar.From + (bar.To-bar.From)/2)
-		for range bar.Count {
-			values = append(values, middle)
-		}
+// about says what p was expanded to.
+func (p piles) about(nth uint64) string {
+	if nth <= 1 {
+		return fromHistograms
 	}
-	return values, nil
+	return fmt.Sprintf("one value for each %d of %s by rank, %s", nth, report.Count(int(p.count())), fromHistograms)
 }
 
 // run reads the latencies of visits of a run, merged. Its histograms have the exact
@@ -119,40 +96,30 @@ func (r *Reader) run(path string) (Data, error) {
 			return Data{}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	values, err := latencies(all)
+	values, kept, err := latencies(all, r.mostValues())
 	if err != nil {
 		return Data{}, fmt.Errorf("%s: %w", path, err)
 	}
-	about := fmt.Sprintf("%s, %s, %s", path, what, fromHistograms)
-	return of(run.Scenario.Name, about, r.shuffled(values)), nil
+	return of(run.Scenario.Name, fmt.Sprintf("%s, %s, %s", path, what, kept), r.shuffled(values)), nil
 }
 
-// latencies are the values of h, with its exact extremes, the smallest first. Its
-// counters come out of it in the format of the library alone.
-func latencies(h *quantile.HDR) ([]time.Duration, error) {
-	data, err := h.MarshalJSON()
+// latencies are the values of h, with its exact extremes, the smallest first, and what to
+// know of them.
+func latencies(h *quantile.HDR, most int) (values []time.Duration, about string, err error) {
+	counted, err := hdrlog.Of(h)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var kept struct {
-		Counters string `json:"hdr_v2"`
+	p := piles{}
+	if err := p.add(counted, &Reader{}); err != nil {
+		return nil, "", err
 	}
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return nil, err
-	}
-	hist, err := hdrhistogram.Decode([]byte(kept.Counters))
-	if err != nil {
-		return nil, err
-	}
-	values, err := expand(nil, hist)
-	if err != nil {
-		return nil, err
-	}
+	values, nth := p.expand(most)
 	for i, v := range values {
 		values[i] = min(max(v, h.Min()), h.Max())
 	}
 	values[0], values[len(values)-1] = h.Min(), h.Max()
-	return values, nil
+	return values, p.about(nth), nil
 }
 
 // selectVisits are those of a run that want names: one by its number in run.json, from

@@ -60,6 +60,49 @@ func TestGapsOfTheShapes(t *testing.T) {
 	}
 }
 
+// 1,010 values of 1 us and 98,990 of 1 ms: at p1 the tail is the smallest 1,000.
+func TestBelowTheMedianTheTailIsThatOfTheSmallest(t *testing.T) {
+	truth := quantile.NewExact(0)
+	for i := range 100_000 {
+		d := time.Millisecond
+		if i < 1010 {
+			d = time.Microsecond
+		}
+		truth.Add(d)
+	}
+	p := newPoint(0.01, truth.Sorted())
+	a := p.answer(truth, time.Millisecond)
+	if !p.Gap || math.Abs(a.Tail-0.011) > 1e-9 || a.Error != a.Tail {
+		t.Errorf("%+v of %+v: want 11 ranks of 1,000", a, p)
+	}
+}
+
+// A sampler is not judged by the luck of its draws.
+func TestASamplerIsJudgedByWhatItsLawAllows(t *testing.T) {
+	truth := quantile.NewExact(0)
+	for i := range 1000 {
+		truth.Add(time.Duration(i+1) * time.Microsecond)
+	}
+	p := newPoint(0.5, truth.Sorted())
+	for name, c := range map[string]struct {
+		estimates []time.Duration
+		rms       []float64
+		err, law  float64
+	}{
+		"lucky":         {[]time.Duration{500_000, 500_000}, []float64{0.01, 0.02}, 52. / 500, 52. / 500},
+		"unlucky":       {[]time.Duration{500_000, 800_000}, []float64{0.01, 0.01}, 0.6, 26. / 500},
+		"no sampler":    {[]time.Duration{501_000, 499_000}, []float64{0, 0}, 0.002, 0},
+		"wider than it": {[]time.Duration{500_000}, []float64{1}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := p.worst(truth, c.estimates, c.rms)
+			if math.Abs(a.Error-c.err) > 1e-9 || math.Abs(a.Law-c.law) > 1e-9 {
+				t.Errorf("%+v, want %v and %v", a, c.err, c.law)
+			}
+		})
+	}
+}
+
 func TestErrorsOfAnAnswer(t *testing.T) {
 	truth := quantile.NewExact(0)
 	for i := range 1000 {
@@ -75,7 +118,7 @@ func TestErrorsOfAnAnswer(t *testing.T) {
 	for estimate, want := range map[time.Duration]float64{
 		985 * time.Microsecond:  5. / 990, // a right value is right at a gap, too
 		1500 * time.Microsecond: 510. / 990,
-		5 * time.Millisecond:    1, // all of the tail
+		5 * time.Millisecond:    1.05, // all ten ranks of the tail, and past them
 	} {
 		if a := p.answer(truth, estimate); !near(a.Error, want) {
 			t.Errorf("%v at a gap is judged by %v, want %v", estimate, a.Error, want)

@@ -28,20 +28,49 @@ func (p *Plan) arms() []Arm {
 
 // Measure carries out a plan. Data sets follow one another, so that one alone is in
 // memory; on each, every round visits all estimators in an order of its own. Next is
-// told what begins. An interruption by ctx, a plan that is not valid, and an
+// called with what begins. An interruption by ctx, a plan that is not valid, and an
 // estimator that cannot be made or encoded are errors.
+//
+// An interruption ends it at once, whatever an estimator is busy with; what was under way
+// then ends with its visit, unseen.
 func Measure(ctx context.Context, p *Plan, next func(what string)) (*Report, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	// The clock is that of a thread.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	begins, done := make(chan string), make(chan error, 1)
+	var r *Report
+	go func() {
+		// The clock is that of a thread.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		measured, err := p.report(ctx, func(what string) {
+			select {
+			case begins <- what:
+			case <-ctx.Done():
+			}
+		})
+		r = measured
+		done <- err
+	}()
+	for {
+		select {
+		case what := <-begins:
+			next(what)
+		case err := <-done:
+			return r, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// report measures all data sets.
+func (p *Plan) report(ctx context.Context, next func(string)) (*Report, error) {
 	r := &Report{Schema: Schema, Clock: p.Clock.Name, Rounds: p.Rounds, Seed: p.Seed, Shards: p.Shards,
 		Anchor: p.Anchor.Name, Quantiles: p.Quantiles, Limits: p.Limits}
 	for i, d := range p.Data {
-		order := rand.New(rand.NewPCG(p.Seed, uint64(i)))
-		set, err := p.measure(ctx, d, order, next)
+		random := rand.New(rand.NewPCG(p.Seed, uint64(i)))
+		set, err := p.measure(ctx, d, random, next)
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +80,9 @@ func Measure(ctx context.Context, p *Plan, next func(what string)) (*Report, err
 	return r, nil
 }
 
-// measure is all rounds on one data set.
-func (p *Plan) measure(ctx context.Context, d Data, order *rand.Rand, next func(string)) (*Set, error) {
+// measure is all rounds on one data set. The order of each, and the seeds of the
+// estimators, come from random.
+func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func(string)) (*Set, error) {
 	values := d.Make()
 	truth := quantile.NewExact(len(values))
 	for _, v := range values {
@@ -69,12 +99,12 @@ func (p *Plan) measure(ctx context.Context, d Data, order *rand.Rand, next func(
 	arms := p.arms()
 	samples := make([][]sample, len(arms)) // by arm and round
 	for range p.Rounds {
-		for _, i := range order.Perm(len(arms)) {
+		for _, i := range random.Perm(len(arms)) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			next(arms[i].Name + " on " + d.Name)
-			s, err := p.visit(arms[i], values, set.Points)
+			s, err := p.visit(arms[i].from(random), values, set.Points)
 			if err != nil {
 				return nil, fmt.Errorf("%s on %s: %w", arms[i].Name, d.Name, err)
 			}
@@ -84,6 +114,7 @@ func (p *Plan) measure(ctx context.Context, d Data, order *rand.Rand, next func(
 	anchor := slices.IndexFunc(arms, func(a Arm) bool { return a.Name == p.Anchor.Name })
 	for i, a := range p.Arms {
 		c := newCell(a.Name, samples[i], set.Points, truth)
+		c.measureOnly = a.MeasureOnly
 		if anchor >= 0 {
 			c.TimesAnchor = ratio(samples[i], samples[anchor])
 		}
@@ -98,6 +129,16 @@ type sample struct {
 	mergeErr                        error
 	state, serialized               int
 	answers                         []time.Duration // to the points of the set
+	rms                             []float64       // what a sampler's rank errors are, at these points
+}
+
+// A maker makes empty estimators of an arm, each with a seed of its own.
+type maker func() (quantile.Estimator, error)
+
+func (a *Arm) from(random *rand.Rand) maker {
+	return func() (quantile.Estimator, error) {
+		return a.New(max(random.Uint64(), 1)) // 0 stands for no seed
+	}
 }
 
 const (
@@ -112,7 +153,7 @@ const (
 var fiveQuantiles = [...]float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 
 // visit measures an arm once. The garbage collector runs before each timing.
-func (p *Plan) visit(arm Arm, values []time.Duration, points []Point) (*sample, error) {
+func (p *Plan) visit(arm maker, values []time.Duration, points []Point) (*sample, error) {
 	all, err := fresh(arm, min(max(insertions/len(values), 1), mostAtOnce))
 	if err != nil {
 		return nil, err
@@ -134,6 +175,11 @@ func (p *Plan) visit(arm Arm, values []time.Duration, points []Point) (*sample, 
 	s.query = p.query(last)
 	for i := range points {
 		s.answers = append(s.answers, last.Quantile(points[i].Q))
+	}
+	if d, ok := last.(sampler); ok {
+		for i := range points {
+			s.rms = append(s.rms, d.RankError(points[i].Q))
+		}
 	}
 	s.state = max(s.state, stateBytes(last))
 	if m, ok := last.(encoding.BinaryMarshaler); ok {
@@ -187,7 +233,7 @@ func (p *Plan) query(e quantile.Estimator) float64 {
 
 // merge is how long it takes to merge one shard into an estimator, and why it is
 // refused if it is. Values are dealt out to the shards one by one.
-func (p *Plan) merge(arm Arm, values []time.Duration) (took float64, refused, err error) {
+func (p *Plan) merge(arm maker, values []time.Duration) (took float64, refused, err error) {
 	shards, err := fresh(arm, min(p.Shards, len(values))+1)
 	if err != nil {
 		return 0, nil, err
@@ -208,10 +254,10 @@ func (p *Plan) merge(arm Arm, values []time.Duration) (took float64, refused, er
 	return took / float64(len(shards)), refused, nil
 }
 
-func fresh(arm Arm, n int) ([]quantile.Estimator, error) {
+func fresh(arm maker, n int) ([]quantile.Estimator, error) {
 	all := make([]quantile.Estimator, n)
 	for i := range all {
-		e, err := arm.New()
+		e, err := arm()
 		if err != nil {
 			return nil, err
 		}
@@ -241,14 +287,18 @@ func newCell(name string, all []sample, points []Point, truth *quantile.Exact) C
 			c.Merge, c.MergeError = Timing{}, s.mergeErr.Error()
 		}
 	}
+	if all[0].rms != nil {
+		c.Draws = len(all)
+	}
 	for i := range points {
-		var worst Answer
+		estimates, rms := make([]time.Duration, len(all)), make([]float64, len(all))
 		for round, s := range all {
-			if a := points[i].answer(truth, s.answers[i]); round == 0 || a.Error > worst.Error {
-				worst = a
+			estimates[round] = s.answers[i]
+			if s.rms != nil {
+				rms[round] = s.rms[i]
 			}
 		}
-		c.Answers = append(c.Answers, worst)
+		c.Answers = append(c.Answers, points[i].worst(truth, estimates, rms))
 	}
 	return c
 }

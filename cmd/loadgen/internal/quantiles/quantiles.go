@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -28,7 +27,7 @@ type Plan struct {
 	Quantiles []float64 // within (0, 1), rising
 	Rounds    int
 	Shards    int    // that a merge is timed with
-	Seed      uint64 // of the order within rounds
+	Seed      uint64 // of the order within rounds, and of estimators that draw at random
 	Limits    Limits
 	Clock     Clock
 }
@@ -36,7 +35,10 @@ type Plan struct {
 // An Arm is an estimator under comparison.
 type Arm struct {
 	Name string
-	New  func() (quantile.Estimator, error) // an empty one
+	// New makes an empty one, which draws what it draws at random from the seed.
+	New func(seed uint64) (quantile.Estimator, error)
+	// MeasureOnly says that it is here to be compared with, and never recommended.
+	MeasureOnly bool
 }
 
 // Limits are what an estimator must keep to be recommended.
@@ -82,7 +84,7 @@ func (p *Plan) Check() error {
 	}
 	if len(errs) == 0 && !p.judgeable() {
 		wrong("no data has the values that its percentiles need: %s needs %d, %s has %d",
-			percentile(p.Quantiles[0]), quantile.SamplesFor(p.Quantiles[0]), p.Data[0].Name, p.Data[0].N)
+			results.PercentileName(p.Quantiles[0]), quantile.SamplesFor(p.Quantiles[0]), p.Data[0].Name, p.Data[0].N)
 	}
 	return errors.Join(errs...)
 }
@@ -96,11 +98,6 @@ func (p *Plan) judgeable() bool {
 
 // enough tells whether a percentile of n values may be stated.
 func enough(n int, q float64) bool { return uint64(n) >= quantile.SamplesFor(q) }
-
-// percentile is p99.9 for 0.999.
-func percentile(q float64) string {
-	return "p" + strconv.FormatFloat(100*q, 'g', 12, 64)
-}
 
 // A Report is what was measured. Times are in nanoseconds.
 type Report struct {
@@ -148,8 +145,10 @@ type Cell struct {
 	MergeError  string `json:"merge_error,omitempty"`    // why Merge is empty
 	StateBytes  int    `json:"state_bytes,omitzero"`     // the most seen; 0: it does not tell
 	Serialized  int    `json:"serialized_bytes,omitzero"`
+	Draws       int    `json:"draws,omitzero"` // of one that draws at random; the answers are the worst of them
 	// Answers are to the Points of the set. Of those of all rounds each is the worst.
-	Answers []Answer `json:"answers"`
+	Answers     []Answer `json:"answers"`
+	measureOnly bool
 }
 
 // A Timing is one figure of all rounds.
@@ -177,8 +176,10 @@ type Answer struct {
 	Estimate time.Duration `json:"estimate_ns"`
 	Value    float64       `json:"value_error"` // (estimate - exact) / exact
 	Rank     float64       `json:"rank_error"`  // a share of all values
-	Tail     float64       `json:"tail_error"`  // Rank / (1-q): a share of those beyond the quantile
+	Tail     float64       `json:"tail_error"`  // Rank / min(q, 1-q): a share of those beyond the quantile
 	// Error is what it is judged by: the size of Value. At a gap it is the less of
-	// that and Tail, since a right value is right there, too.
+	// that and Tail, since a right value is right there, too. It is Law, if that is more.
 	Error float64 `json:"error"`
+	// Law is the error that 99 % of the draws keep of an estimator that draws at random.
+	Law float64 `json:"law_error,omitzero"`
 }

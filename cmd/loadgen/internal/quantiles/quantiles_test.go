@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +63,7 @@ func (c *fakeClock) toy(cost time.Duration, off float64) toy {
 }
 
 func (c *fakeClock) arm(name string, cost time.Duration, off float64) Arm {
-	return Arm{name, func() (quantile.Estimator, error) { t := c.toy(cost, off); return &t, nil }}
+	return Arm{Name: name, New: func(uint64) (quantile.Estimator, error) { t := c.toy(cost, off); return &t, nil }}
 }
 
 // ramp is 1 to n us.
@@ -94,9 +96,9 @@ func testPlan() *Plan {
 	return &Plan{
 		Arms: []Arm{
 			c.arm("right", 20, 1),
-			{"encoded", func() (quantile.Estimator, error) { return &wired{c.toy(8, 1.004)}, nil }},
+			{Name: "encoded", New: func(uint64) (quantile.Estimator, error) { return &wired{c.toy(8, 1.004)}, nil }},
 			c.arm("rough", 2, 0.7),
-			{"lonely", func() (quantile.Estimator, error) { return &lonely{c.toy(1, 2)}, nil }},
+			{Name: "lonely", New: func(uint64) (quantile.Estimator, error) { return &lonely{c.toy(1, 2)}, nil }},
 		},
 		Anchor:    c.arm("anchor", 4, 1),
 		Data:      []Data{ramp("ramp", 1000), stepped("stepped", 2000)},
@@ -192,7 +194,7 @@ func (g *growing) StateBytes() int {
 
 func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
-	s, err := p.visit(Arm{"growing", func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }}, p.Data[0].Make(), nil)
+	s, err := p.visit(func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }, p.Data[0].Make(), nil)
 	if err != nil || s.state != 2000 {
 		t.Errorf("%v, %d bytes", err, s.state)
 	}
@@ -202,7 +204,7 @@ func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 func TestShardsShareTheValues(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
 	var made []*toy
-	arm := Arm{"kept", func() (quantile.Estimator, error) { e := c.toy(1, 1); made = append(made, &e); return &e, nil }}
+	arm := func() (quantile.Estimator, error) { e := c.toy(1, 1); made = append(made, &e); return &e, nil }
 	if _, refused, err := p.merge(arm, p.Data[0].Make()); err != nil || refused != nil {
 		t.Fatal(err, refused)
 	}
@@ -213,7 +215,7 @@ func TestShardsShareTheValues(t *testing.T) {
 
 func TestASizeThatIsNotToldIsBlank(t *testing.T) {
 	p := testPlan()
-	p.Arms = []Arm{{"mute", func() (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
+	p.Arms = []Arm{{Name: "mute", New: func(uint64) (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
 	r := mustMeasure(t, p)
 	bench, err := r.Bench()
 	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") || r.Recommendation.Candidates[0].Meets() {
@@ -226,7 +228,7 @@ func TestTheCollectorRunsBeforeEachTiming(t *testing.T) {
 	p := testPlan()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := p.visit(p.Arms[0], p.Data[0].Make(), nil); err != nil {
+	if _, err := p.visit(p.Arms[0].from(rand.New(rand.NewPCG(1, 2))), p.Data[0].Make(), nil); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -392,9 +394,65 @@ func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	p, broken := testPlan(), errors.New("out of stock")
-	p.Arms[0].New = func() (quantile.Estimator, error) { return nil, broken }
+	p.Arms[0].New = func(uint64) (quantile.Estimator, error) { return nil, broken }
 	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "right on ramp") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A stuck toy never comes back from its first value until it is let go.
+type stuck struct {
+	lonely
+	begun chan<- struct{}
+	stop  <-chan struct{}
+}
+
+func (s *stuck) Add(time.Duration) {
+	select {
+	case s.begun <- struct{}{}:
+	default:
+	}
+	<-s.stop
+}
+
+func TestAnInterruptionDoesNotWaitForTheVisit(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, stop := make(chan struct{}, 1), make(chan struct{})
+	defer close(stop)
+	p, c := testPlan(), &fakeClock{}
+	p.Arms = []Arm{{Name: "stuck", New: func(uint64) (quantile.Estimator, error) {
+		return &stuck{lonely{c.toy(1, 1)}, begun, stop}, nil
+	}}}
+	p.Anchor = Arm{}
+	go func() {
+		<-begun
+		cancel()
+	}()
+	if _, err := Measure(ctx, p, func(string) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Every estimator has a seed of its own, and they are those of the plan.
+func TestEstimatorsDrawFromTheSeedOfThePlan(t *testing.T) {
+	seeds := func(seed uint64) (all []uint64) {
+		p, c := testPlan(), &fakeClock{}
+		p.Seed, p.Anchor = seed, Arm{}
+		p.Arms = []Arm{{Name: "seeded", New: func(seed uint64) (quantile.Estimator, error) {
+			all = append(all, seed)
+			e := c.toy(1, 1)
+			return &e, nil
+		}}}
+		mustMeasure(t, p)
+		return all
+	}
+	one, again, two := seeds(1), seeds(1), seeds(2)
+	if !slices.Equal(one, again) || slices.Equal(one, two) || slices.Contains(one, 0) {
+		t.Errorf("seeds are not those of the plan: %v, %v, %v", one[:3], again[:3], two[:3])
+	}
+	slices.Sort(one)
+	if len(slices.Compact(one)) != len(again) {
+		t.Errorf("two of %d estimators have one seed", len(again))
 	}
 }
 

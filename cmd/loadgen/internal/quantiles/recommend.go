@@ -15,7 +15,7 @@ import (
 type Recommendation struct {
 	// Estimator is the cheapest to insert into of those that keep the limits on all
 	// data; among those within [sameCost] of it, the one with the least state. It is
-	// "" if none keeps them.
+	// "" if none keeps them, or all are only measured.
 	Estimator string `json:"estimator,omitempty"`
 	// Closest is, if none keeps the limits, the one that misses them by the smallest
 	// factor.
@@ -39,6 +39,8 @@ type Candidate struct {
 	// allowed, or a size that is not told.
 	Excess float64  `json:"excess,omitzero"`
 	Misses []string `json:"misses,omitempty"` // limits, and by how much
+	// MeasureOnly says that it is never recommended: see [Arm].
+	MeasureOnly bool `json:"measure_only,omitzero"`
 }
 
 // Worst is the largest error of an estimator.
@@ -62,12 +64,18 @@ func recommend(r *Report) Recommendation {
 	var meet, all []*Candidate
 	for i := range rec.Candidates {
 		c := &rec.Candidates[i]
+		if c.MeasureOnly {
+			continue
+		}
 		all = append(all, c)
 		if c.Meets() {
 			meet = append(meet, c)
 		}
 	}
-	if len(meet) == 0 {
+	switch {
+	case len(all) == 0:
+		return rec
+	case len(meet) == 0:
 		rec.Closest = slices.MinFunc(all, func(a, b *Candidate) int {
 			return cmp.Or(cmp.Compare(a.distance(), b.distance()), cmp.Compare(a.InsertNS, b.InsertNS))
 		}).Estimator
@@ -107,7 +115,7 @@ func (c *Candidate) distance() float64 {
 
 // newCandidate sums up the cells of the i-th estimator.
 func newCandidate(r *Report, i int) Candidate {
-	c := Candidate{Estimator: r.Sets[0].Cells[i].Estimator}
+	c := Candidate{Estimator: r.Sets[0].Cells[i].Estimator, MeasureOnly: r.Sets[0].Cells[i].measureOnly}
 	var ratios []float64
 	told := true
 	var misses []miss
@@ -148,7 +156,11 @@ type miss struct {
 }
 
 func (m miss) String() string {
-	s := fmt.Sprintf("%s of %s is off by %s", percentile(m.point.Q), m.data, percent(m.a.Error))
+	s := fmt.Sprintf("%s of %s is off by %s", results.PercentileName(m.point.Q), m.data, percent(m.a.Error))
+	if m.a.Law == m.a.Error && m.a.Law > 0 {
+		s = fmt.Sprintf("%s of %s may be off by %s in one draw, and by more in one of %.0f",
+			results.PercentileName(m.point.Q), m.data, percent(m.a.Law), 1/(1-drawsWithin))
+	}
 	if !m.point.Gap {
 		return s
 	}
@@ -200,7 +212,10 @@ func (r *Report) Advice() string {
 	}
 	limits += " on all data"
 	rec := &r.Recommendation
-	if rec.Estimator == "" {
+	switch {
+	case rec.Estimator == "" && rec.Closest == "":
+		return fmt.Sprintf("No estimator is recommended: %s is here to be measured, not to be used.", rec.Candidates[0].Estimator)
+	case rec.Estimator == "":
 		return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, rec.Closest, rec.candidate(rec.Closest).why())
 	}
 	use := "Use " + rec.Estimator
@@ -241,7 +256,7 @@ func (r *Recommendation) candidate(name string) *Candidate {
 
 func (r *Recommendation) meeting() (n int) {
 	for i := range r.Candidates {
-		if r.Candidates[i].Meets() {
+		if c := &r.Candidates[i]; c.Meets() && !c.MeasureOnly {
 			n++
 		}
 	}
@@ -252,7 +267,7 @@ func (r *Recommendation) meeting() (n int) {
 func (r *Report) judged() (names []string) {
 	for _, q := range r.Quantiles {
 		if slices.ContainsFunc(r.Sets, func(s Set) bool { return enough(s.N, q) }) {
-			names = append(names, percentile(q))
+			names = append(names, results.PercentileName(q))
 		}
 	}
 	return names

@@ -82,6 +82,20 @@ func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
 	}
 }
 
+func TestWhatIsHereToBeMeasuredIsNotRecommended(t *testing.T) {
+	r := madeReport(Limits{MaxError: 0.01}, made{"dear", 20, 10, 0}, made{"cheap", 1, 1, 0})
+	for i := range r.Sets {
+		r.Sets[i].Cells[1].measureOnly = true
+	}
+	r.Recommendation = recommend(r)
+	if advice := r.Advice(); r.Recommendation.Estimator != "dear" || !strings.HasPrefix(advice, "Use dear, the only one of 2 estimators") {
+		t.Errorf("%q: %s", r.Recommendation.Estimator, advice)
+	}
+	if text := r.verdicts().Render(); !strings.Contains(text, "meets, not for use") {
+		t.Error(text)
+	}
+}
+
 func TestASizeThatOneSetDoesNotTellIsNotTold(t *testing.T) {
 	r := madeReport(Limits{MaxError: 1, MaxBytes: 1000}, made{"part", 1, 10, 0})
 	r.Sets[1].Cells[0].StateBytes = 0

@@ -8,6 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // Text is the report as tables: two for each data set, and one of all.
@@ -100,7 +101,7 @@ func (c *Cell) merge() string {
 func (s *Set) errors(quantiles []float64) string {
 	header := []any{"estimator"}
 	for _, q := range quantiles {
-		name := percentile(q)
+		name := results.PercentileName(q)
 		if i := s.point(q); i >= 0 {
 			name += s.Points[i].mark()
 		}
@@ -138,25 +139,39 @@ func (p *Point) mark() string {
 func (s *Set) notes() (all []string) {
 	var exact []string
 	for _, p := range s.Points {
-		exact = append(exact, percentile(p.Q)+" "+duration(p.Exact))
+		exact = append(exact, results.PercentileName(p.Q)+" "+duration(p.Exact))
 		if p.Gap {
 			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ by %s x the exact one, so that\n"+
 				"  its value error says nothing; it is judged by the less of value and of tail",
-				100*gapWindow, percentile(p.Q), report.Number(p.Spread)))
+				100*gapWindow, results.PercentileName(p.Q), report.Number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
 		all = append([]string{"exact: " + strings.Join(exact, ", ")}, all...)
 	}
 	for _, f := range s.Refused {
-		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", percentile(f.Q), report.Count(f.Needs), report.Count(s.N)))
+		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q), report.Count(f.Needs), report.Count(s.N)))
 	}
 	for i := range s.Cells {
-		if c := &s.Cells[i]; c.MergeError != "" {
+		c := &s.Cells[i]
+		if c.MergeError != "" {
 			all = append(all, fmt.Sprintf("%s was not merged: %s", c.Estimator, c.MergeError))
+		}
+		if c.Draws > 0 {
+			all = append(all, s.drawn(c))
 		}
 	}
 	return all
+}
+
+// drawn says what an estimator is judged by that draws at random.
+func (s *Set) drawn(c *Cell) string {
+	var law []string
+	for i, a := range c.Answers {
+		law = append(law, results.PercentileName(s.Points[i].Q)+" "+percent(a.Law))
+	}
+	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %.0f%% of all draws are off\n  by no more than %s",
+		c.Estimator, report.Plural(c.Draws, "draw"), 100*drawsWithin, list(law))
 }
 
 // verdicts set the estimators against the limits.
@@ -181,7 +196,7 @@ func (w *Worst) place() string {
 	if w.Error == 0 {
 		return none
 	}
-	s := percentile(w.Q)
+	s := results.PercentileName(w.Q)
 	if w.AtGap {
 		s += "*"
 	}
@@ -192,6 +207,8 @@ func (c *Candidate) verdict(recommended string) string {
 	switch {
 	case c.Estimator == recommended:
 		return "recommended"
+	case c.Meets() && c.MeasureOnly:
+		return "meets, not for use"
 	case c.Meets():
 		return "meets"
 	}

@@ -56,7 +56,7 @@ func (r *Report) Markdown() string {
 	}
 	header = append(header, "merge us/shard", "state", "encoded")
 	for _, q := range r.Quantiles {
-		header = append(header, percentile(q))
+		header = append(header, results.PercentileName(q))
 	}
 	t := report.NewTable(2, header...)
 	for i := range r.Sets {
@@ -74,7 +74,7 @@ func (r *Report) Markdown() string {
 	e := &r.Environment
 	return fmt.Sprintf("%s\n\n"+
 		"Errors of value against full sort; with a \\* there is a gap in the data, and it is the less of that and of the\n"+
-		"rank error over 1-q. Times are %s, medians of %s, each value added through the same\n"+
+		"rank error over the lesser of q and 1-q. Times are %s, medians of %s, each value added through the same\n"+
 		"interface; %s/%s, %s, %s, seed %d.\n\n%s\n",
 		t.RenderMarkdown(), r.Clock, report.Plural(r.Rounds, "round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
 }
@@ -139,7 +139,7 @@ func orUnknown(s string) string {
 func (r *Report) units() []string {
 	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes", "serialized-bytes"}
 	for _, q := range r.Quantiles {
-		units = append(units, percentile(q)+"-error-ppm", percentile(q)+"-rank-error-ppm")
+		units = append(units, results.PercentileName(q)+"-error-ppm", results.PercentileName(q)+"-rank-error-ppm")
 	}
 	return units
 }
@@ -165,9 +165,9 @@ func (s *Set) measurements(c *Cell, round int) (all []results.Measurement) {
 	for i, a := range c.Answers {
 		p := &s.Points[i]
 		if !p.Gap {
-			all = append(all, results.Measurement{Unit: percentile(p.Q) + "-error-ppm", Value: math.Round(1e6 * math.Abs(a.Value))})
+			all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm", Value: math.Round(1e6 * math.Abs(a.Value))})
 		}
-		all = append(all, results.Measurement{Unit: percentile(p.Q) + "-rank-error-ppm", Value: math.Round(1e6 * a.Rank)})
+		all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm", Value: math.Round(1e6 * a.Rank)})
 	}
 	return all
 }

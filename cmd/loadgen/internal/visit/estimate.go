@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -10,8 +11,9 @@ import (
 )
 
 // estimates gives every estimator the latencies of a visit, in the order in which
-// calls ended, and sets its answers against full sort.
-func estimates(arms []string, latencies []time.Duration) ([]results.Estimate, error) {
+// calls ended, and sets its answers against full sort. Those that draw at random draw from
+// the seed.
+func estimates(arms []string, latencies []time.Duration, seed uint64) ([]results.Estimate, error) {
 	if len(latencies) == 0 {
 		return nil, nil
 	}
@@ -20,11 +22,12 @@ func estimates(arms []string, latencies []time.Duration) ([]results.Estimate, er
 		truth.Add(d)
 	}
 	var all []results.Estimate
+	seeds := estimatorSeeds(seed)
 	for _, arm := range arms {
 		if arm == scenarios.None {
 			continue
 		}
-		e, err := estimate(arm, latencies, truth)
+		e, err := estimate(arm, latencies, truth, seeds)
 		if err != nil {
 			return nil, err
 		}
@@ -33,18 +36,26 @@ func estimates(arms []string, latencies []time.Duration) ([]results.Estimate, er
 	return all, nil
 }
 
+// estimatorSeeds returns the seeds of the estimators of a visit, one after the other. With
+// seeds of the process alone every visit, which has a process of its own, would draw the
+// same numbers.
+func estimatorSeeds(seed uint64) *rand.Rand {
+	const stream = 0x657374 // est: no other numbers of the visit are drawn from it
+	return rand.New(rand.NewPCG(seed, stream))
+}
+
 // insertions is about how many are timed, so that few latencies are given to
 // several estimators in turn.
 const insertions = 50_000
 
-func estimate(arm string, latencies []time.Duration, truth *quantile.Exact) (results.Estimate, error) {
+func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seeds *rand.Rand) (results.Estimate, error) {
 	var (
 		estimator       quantile.Estimator
 		inserts, asking []float64
 	)
 	n := len(latencies)
 	for range min(max(insertions/n, 1), 25) {
-		e, err := estimators.New(arm)
+		e, err := estimators.New(arm, seeds.Uint64())
 		if err != nil {
 			return results.Estimate{}, err
 		}

@@ -56,7 +56,7 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		v.Estimates, err = estimates(req.Scenario.Quantile, v.Record.Kept)
+		v.Estimates, err = estimates(req.Scenario.Quantile, v.Record.Kept, req.Seed)
 	}
 	return v, err
 }

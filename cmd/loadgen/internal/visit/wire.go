@@ -79,11 +79,12 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 	}
 	opts := observable.Options{TracerProvider: pipeline.Provider, SpanHandles: !pipeline.Values, Attributes: attributes}
 	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
-		if _, err := estimators.New(arm); err != nil {
+		seeds := estimatorSeeds(req.Seed)
+		if _, err := estimators.New(arm, seeds.Uint64()); err != nil {
 			return nil, nil, err
 		}
 		opts.Latency = func(string) observable.Instrument {
-			e, err := estimators.New(arm)
+			e, err := estimators.New(arm, seeds.Uint64())
 			if err != nil {
 				panic(err) // it could be made above
 			}

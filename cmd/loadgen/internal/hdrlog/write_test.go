@@ -1,4 +1,4 @@
-package histograms_test
+package hdrlog_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/histograms"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -48,19 +48,26 @@ func TestTheLogIsReadBackExactly(t *testing.T) {
 		run, all := made(t, level)
 		run.Visits = append(run.Visits, &results.Visit{Cell: run.Visits[0].Cell, Error: "lost"})
 		var b bytes.Buffer
-		if err := histograms.Log(&b, run); err != nil {
+		if err := hdrlog.Log(&b, run); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "x.hlog")
 		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r := quantiles.Reader{}
-		data, err := r.Read(path)
-		if err != nil {
-			t.Fatalf("%v\n%.400s", err, b.String())
+		var got []time.Duration
+		tags, err := (&quantiles.Reader{}).Tags(path)
+		if err != nil || len(tags) != 2 {
+			t.Fatalf("%v: tags are %v", err, tags)
 		}
-		got := slices.Sorted(slices.Values(data.Make()))
+		for tag := range tags {
+			data, err := (&quantiles.Reader{Tag: tag}).Read(path)
+			if err != nil {
+				t.Fatalf("%v\n%.400s", err, b.String())
+			}
+			got = append(got, data.Make()...)
+		}
+		slices.Sort(got)
 		slices.Sort(all)
 		if len(got) != len(all) {
 			t.Fatalf("%d values were read of %d", len(got), len(all))
@@ -78,7 +85,7 @@ func TestTheLogIsReadBackExactly(t *testing.T) {
 
 func TestPercentilesRiseToTheCountOfTheCell(t *testing.T) {
 	run, _ := made(t, "qps: 500\nduration: 1s\n")
-	files, err := histograms.Percentiles(run)
+	files, err := hdrlog.Percentiles(run)
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}

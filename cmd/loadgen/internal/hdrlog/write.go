@@ -1,8 +1,10 @@
-// Package histograms writes the latencies of a run for the tools of HdrHistogram.
+// Package hdrlog reads and writes the files of HdrHistogram and its tools: logs of
+// histograms (.hlog), and percentiles as text (.hgrm), which it only writes.
 //
-// Both formats hold what the histograms of visits hold, in buckets of three figures:
-// calls that failed, or never began, are in neither.
-package histograms
+// [ParseInterval] reads a line of a log of any tool, in every format there has been.
+// [Log] and [Percentiles] write what the histograms of visits hold, in buckets of three
+// figures: calls that failed, or never began, are in neither.
+package hdrlog
 
 import (
 	"bytes"
@@ -41,7 +43,11 @@ func Percentiles(run *results.Run) (files []File, err error) {
 		if all.Count() == 0 {
 			continue
 		}
-		_, h, err := library(all)
+		text, err := encode(all)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", cell, err)
+		}
+		h, err := hdrhistogram.Decode([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", cell, err)
 		}
@@ -72,7 +78,7 @@ func Log(w io.Writer, run *results.Run) error {
 		if !v.Usable() || v.Record.Latency.Count() == 0 {
 			continue
 		}
-		text, _, err := library(v.Record.Latency)
+		text, err := encode(v.Record.Latency)
 		if err != nil {
 			return fmt.Errorf("%v in round %d: %w", v.Cell, v.Round, err)
 		}
@@ -99,21 +105,27 @@ func visits(run *results.Run, cell scenarios.Cell) (all []*results.Visit) {
 	return all
 }
 
-// library is h as text of format V2, and as a histogram of the library, whose
-// counters come out of it in that format alone.
-func library(h *quantile.HDR) (text string, hist *hdrhistogram.Histogram, err error) {
+// Of returns what h counts, bucket by bucket. Values longer than [quantile.MaxHDR] are in
+// its last bucket.
+func Of(h *quantile.HDR) (*Histogram, error) {
+	text, err := encode(h)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(text)
+}
+
+// encode returns h as text of format V2, which its counters come out of it as.
+func encode(h *quantile.HDR) (string, error) {
 	data, err := h.MarshalJSON()
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	var kept struct {
 		Counters string `json:"hdr_v2"`
 	}
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return "", nil, err
-	}
-	hist, err = hdrhistogram.Decode([]byte(kept.Counters))
-	return kept.Counters, hist, err
+	err = json.Unmarshal(data, &kept)
+	return kept.Counters, err
 }
 
 // unsafe is what neither the name of a file nor a tag may have: a comma ends a tag.

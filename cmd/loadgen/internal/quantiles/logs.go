@@ -1,0 +1,131 @@
+package quantiles
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+)
+
+// log reads the histograms of a log that have the tag of r, or none.
+func (r *Reader) log(f *textFile) (Data, error) {
+	r.Logs++
+	p := piles{}
+	tags, err := r.intervals(f, func(i *hdrlog.Interval) error {
+		if i.Tag != r.Tag {
+			return nil
+		}
+		return p.add(i.Histogram, r)
+	})
+	if err != nil {
+		return Data{}, err
+	}
+	chosen, ok := tags[r.Tag]
+	switch {
+	case !ok && len(tags) > 0 && r.Tag == "":
+		return Data{}, fmt.Errorf("%s: all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of %s",
+			f.path, list(tags.names()))
+	case !ok && len(tags) > 0:
+		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, list(tags.names()))
+	case len(p) == 0:
+		return Data{}, fmt.Errorf("%s:1: no values: want a log of histograms that hold some", f.path)
+	}
+	values, nth := p.expand(r.mostValues())
+	about := fmt.Sprintf("%s, %s%s, values in %s, %s", f.path, report.Plural(chosen.Histograms, "histogram"),
+		tags.which(r.Tag), r.unit(), p.about(nth))
+	return of(f.name, about, r.shuffled(values)), nil
+}
+
+// A Tagged is what a log holds of one tag.
+type Tagged struct {
+	Histograms int
+	Values     uint64
+}
+
+// Tags are what a log holds, by tag; what has none is at "".
+type Tags map[string]Tagged
+
+// noTag is what stands for the tag of what has none.
+const noTag = "(none)"
+
+// names are the tags in order, what has none first.
+func (t Tags) names() (names []string) {
+	for _, tag := range slices.Sorted(maps.Keys(t)) {
+		if tag == "" {
+			tag = noTag
+		}
+		names = append(names, tag)
+	}
+	return names
+}
+
+// which says which histograms of a log those of a tag are, if there are others.
+func (t Tags) which(tag string) string {
+	switch {
+	case tag != "":
+		return " tagged " + tag
+	case len(t) > 1:
+		return " without a tag (others are tagged " + list(t.names()[1:]) + ")"
+	}
+	return ""
+}
+
+// Text is a table of the tags.
+func (t Tags) Text() string {
+	w := report.NewTable(1, "tag", "histograms", "values")
+	names := t.names()
+	for i, tag := range slices.Sorted(maps.Keys(t)) {
+		w.AppendRow([]any{Printable(names[i]), report.Count(t[tag].Histograms), report.Count(int(t[tag].Values))})
+	}
+	return w.Render() + "\n"
+}
+
+// Tags returns what a log holds, by tag.
+func (r *Reader) Tags(path string) (Tags, error) {
+	wrong := fmt.Errorf("%s: not a log of histograms, which alone has tags", path)
+	if isRun(path) {
+		return nil, wrong
+	}
+	f, err := r.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if !f.log {
+		return nil, wrong
+	}
+	tags, err := r.intervals(f, func(*hdrlog.Interval) error { return nil })
+	if err == nil && len(tags) == 0 {
+		err = fmt.Errorf("%s:1: no histogram: want a log that holds some", path)
+	}
+	return tags, err
+}
+
+// intervals reads a log line by line, and counts what it holds.
+func (r *Reader) intervals(f *textFile, use func(*hdrlog.Interval) error) (Tags, error) {
+	tags, all := Tags{}, uint64(0)
+	err := f.eachLine(func(line string) error {
+		if hdrlog.Skips(line) {
+			return nil
+		}
+		i, err := hdrlog.ParseInterval(line)
+		if err != nil {
+			return err
+		}
+		t := tags[i.Tag]
+		t.Histograms++
+		for _, b := range i.Buckets {
+			t.Values += b.Count
+			if all += b.Count; all > mostCounted {
+				return errors.New("more than 2^62 values up to here: want a part of the log")
+			}
+		}
+		tags[strings.Clone(i.Tag)] = t
+		return use(i)
+	})
+	return tags, err
+}
