@@ -83,11 +83,16 @@ func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
 	var cells []comparison.Cell
 	for i := range 12 {
-		cells = append(cells, noisy(fmt.Sprintf("%d-sec/op", i), 6, 1, 0.01))
+		c := noisy("sec/op", 6, 1, 0.01)
+		c.Rule.Unit = fmt.Sprintf("%d-sec/op", i)
+		cells = append(cells, c)
 	}
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, cells...), 6, 1)
-	if err != nil || r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa 7.") {
-		t.Errorf("%v\n%s", err, r.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa 7.") {
+		t.Error(r.Text())
 	}
 	if _, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 5, 1, 0)), 5, 1); err == nil {
 		t.Error("5 rounds were enough")
