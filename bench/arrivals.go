@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // Arrivals say when calls are due: a function of the number of the call alone
@@ -215,7 +217,7 @@ func (i *steps) from(c *cursor, n, stride uint64) {
 
 // jittered delays each call by up to a share of the gap to the next.
 func jittered(s schedule, share float64, n uint64) Instants {
-	seed := mix(s.seed*golden + streamArrivals)
+	seed := rng.Start(s.seed, rng.Arrivals)
 	return &jitterInstants{s.profile.segments.cursor(), n, s.profile.Calls(), s.Duration() - 1, seed, uint64(share * onePart)}
 }
 
@@ -230,7 +232,7 @@ func (i *jitterInstants) Next() (time.Duration, bool) {
 	if i.n >= i.calls {
 		return 0, false
 	}
-	part, _ := bits.Mul64(mix(i.seed+i.n*golden), i.most)
+	part, _ := bits.Mul64(rng.Mix(i.seed+i.n*rng.Golden), i.most)
 	due, ok := i.at(position{i.n, part})
 	if !ok { // call n is within the profile, but it is delayed past it
 		due = i.last
