@@ -33,14 +33,14 @@ const Endless time.Duration = math.MaxInt64
 // Constant is a schedule of evenly spaced calls: call n is due exactly n/rate
 // after the start, rounded down to a nanosecond. There are as many as fit.
 func Constant(r QPS, d time.Duration) (Arrivals, error) {
-	return Process{kind: even}.Arrivals(r, d, 0)
+	return Even.Arrivals(r, d, 0)
 }
 
 // Poisson is a schedule of calls that are independent of each other, as those of
 // many users are: the gaps are exponential with a mean of 1/rate. How many fall
 // into the duration varies with the seed, around rate times duration.
 func Poisson(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
-	return Process{kind: independent}.Arrivals(r, d, seed)
+	return Independent.Arrivals(r, d, seed)
 }
 
 // First is the first n calls of a. Its Duration is when the call after them would

@@ -182,8 +182,12 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 		}
 	}
 	for now < due {
-		if due-now > lastSleep && ended(done) { // a wait as long would keep others waiting for its end
-			return now
+		if due-now > lastSleep { // a wait as long would keep others waiting for its end
+			select {
+			case <-done:
+				return now
+			default:
+			}
 		}
 		if w.turn == nil { // woken early, by a clock that runs at another speed
 			if now = w.sleep(done, now, due); now < due {
@@ -202,15 +206,6 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 		now = next
 	}
 	return now
-}
-
-func ended(done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
 }
 
 // sleep sleeps by the runtime's timers. It returns before until once done is
