@@ -160,7 +160,7 @@ func (c *crew) newWorker() *worker {
 }
 
 func (c *crew) start() {
-	c.clock = Clock{time.Now().Add(leadIn)}
+	c.clock = ClockFrom(time.Now().Add(leadIn))
 	c.observer.clock = c.clock
 	c.observer.start()
 	if c.turn != nil {

@@ -10,7 +10,10 @@ import (
 // A Clock counts the time since the start of a run, by the monotonic clock alone.
 type Clock struct{ start time.Time }
 
-// Now is the time since the start.
+// ClockFrom returns a clock that counts from start, which may be yet to come.
+func ClockFrom(start time.Time) Clock { return Clock{start} }
+
+// Now returns the time since the start.
 func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
 // A Pace is a way of waiting until a call is due.
