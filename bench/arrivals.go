@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // Arrivals say when calls are due: a function of the number of the call alone
@@ -31,14 +33,14 @@ const Endless time.Duration = math.MaxInt64
 // Constant is a schedule of evenly spaced calls: call n is due exactly n/rate
 // after the start, rounded down to a nanosecond. There are as many as fit.
 func Constant(r QPS, d time.Duration) (Arrivals, error) {
-	return Process{kind: even}.Arrivals(r, d, 0)
+	return Even.Arrivals(r, d, 0)
 }
 
 // Poisson is a schedule of calls that are independent of each other, as those of
 // many users are: the gaps are exponential with a mean of 1/rate. How many fall
 // into the duration varies with the seed, around rate times duration.
 func Poisson(r QPS, d time.Duration, seed uint64) (Arrivals, error) {
-	return Process{kind: independent}.Arrivals(r, d, seed)
+	return Independent.Arrivals(r, d, seed)
 }
 
 // First is the first n calls of a. Its Duration is when the call after them would
@@ -215,7 +217,7 @@ func (i *steps) from(c *cursor, n, stride uint64) {
 
 // jittered delays each call by up to a share of the gap to the next.
 func jittered(s schedule, share float64, n uint64) Instants {
-	seed := mix(s.seed*golden + streamArrivals)
+	seed := rng.Start(s.seed, rng.Arrivals)
 	return &jitterInstants{s.profile.segments.cursor(), n, s.profile.Calls(), s.Duration() - 1, seed, uint64(share * onePart)}
 }
 
@@ -230,7 +232,7 @@ func (i *jitterInstants) Next() (time.Duration, bool) {
 	if i.n >= i.calls {
 		return 0, false
 	}
-	part, _ := bits.Mul64(mix(i.seed+i.n*golden), i.most)
+	part, _ := bits.Mul64(rng.Mix(i.seed+i.n*rng.Golden), i.most)
 	due, ok := i.at(position{i.n, part})
 	if !ok { // call n is within the profile, but it is delayed past it
 		due = i.last

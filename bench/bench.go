@@ -50,22 +50,3 @@ var _ Target = TargetFunc(nil)
 
 // Call calls f.
 func (f TargetFunc) Call(ctx context.Context, key string) error { return f(ctx, key) }
-
-// Streams of one seed, so that changing what one is used for does not shift the
-// others.
-const (
-	streamArrivals = iota + 1
-	streamKeys
-	streamWork
-)
-
-// mix turns a counter into a number that is uniform over 64 bits (the finalizer
-// of SplitMix64: Steele, Lea and Flood, OOPSLA 2014).
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// golden is 2^64 over the golden ratio: multiples of it are far apart.
-const golden = 0x9e3779b97f4a7c15

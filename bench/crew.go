@@ -167,7 +167,7 @@ func (c *crew) newWorker() *worker {
 }
 
 func (c *crew) start() {
-	c.clock = Clock{time.Now().Add(leadIn)}
+	c.clock = ClockFrom(time.Now().Add(leadIn))
 	c.observer.clock = c.clock
 	if c.lags != nil {
 		c.lags.clock = c.clock

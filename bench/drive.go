@@ -137,15 +137,15 @@ func (d Driver) check(n int, f func(ctx context.Context) error) (Arrivals, error
 	}
 	shortest := Endless
 	for i, s := range d.SLOs {
-		if s.metric == "" {
+		if s == (SLO{}) {
 			wrong("Driver.SLOs[%d] is the zero SLO: want one of ParseSLO", i)
 		}
-		if s.every > 0 {
-			shortest = min(shortest, s.every)
+		if s.Every() > 0 {
+			shortest = min(shortest, s.Every())
 		}
 	}
 	for _, s := range d.SLOs {
-		if s.every%shortest != 0 {
+		if s.Every()%shortest != 0 {
 			wrong("Driver.SLOs: %q is not about whole windows of %v, which another is about: want a multiple of it", s, shortest)
 		}
 	}
@@ -154,7 +154,7 @@ func (d Driver) check(n int, f func(ctx context.Context) error) (Arrivals, error
 
 // schedule is the first n calls of a load without end, or n passes of one that ends.
 func (d Driver) schedule(n uint64) (Arrivals, error) {
-	a, err := d.Load.Or(Process{kind: even}).Arrivals(d.Seed)
+	a, err := d.Load.Or(Even).Arrivals(d.Seed)
 	switch {
 	case err != nil:
 		return nil, err

@@ -89,7 +89,7 @@ func (v *driven) drive() (*Record, error) {
 		return nil, err
 	}
 	for _, s := range v.SLOs {
-		if s.every > v.arrivals.Duration() {
+		if s.Every() > v.arrivals.Duration() {
 			v.unfit = append(v.unfit, s)
 			continue
 		}

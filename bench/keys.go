@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // Keys say which key call n asks for: a function of n alone (and of a seed).
@@ -32,7 +34,7 @@ func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 		return nil, fmt.Errorf("bench: Zipf exponent is %v: want a number from 0 to 100", s)
 	}
 	n := len(keys)
-	z := &zipf{keys: keys, below: make([]uint64, n), alias: make([]int, n), seed: mix(seed*golden + streamKeys)}
+	z := &zipf{keys: keys, below: make([]uint64, n), alias: make([]int, n), seed: rng.Start(seed, rng.Keys)}
 	weights, sum := make([]float64, n), 0.0
 	for i := range weights {
 		weights[i] = math.Pow(float64(i+1), -s)
@@ -62,7 +64,7 @@ func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 
 func (z *zipf) Key(n uint64) string {
 	// The high word picks the column, the low word is uniform within it.
-	i, u := bits.Mul64(mix(z.seed+n*golden), uint64(len(z.keys)))
+	i, u := bits.Mul64(rng.Mix(z.seed+n*rng.Golden), uint64(len(z.keys)))
 	if u > z.below[i] {
 		return z.keys[z.alias[i]]
 	}

@@ -68,9 +68,9 @@ func Rate[N ~int | ~uint64 | ~float64](perSecond N) Load {
 		q, err = ParseQPS(strconv.FormatFloat(x, 'f', 9, 64))
 	}
 	if err != nil {
-		return Load{Profile: Profile{err: err}, Process: Process{kind: even}}
+		return Load{Profile: Profile{err: err}, Process: Even}
 	}
-	return Load{Profile: Steady(q, Endless), Process: Process{kind: even}}
+	return Load{Profile: Steady(q, Endless), Process: Even}
 }
 
 // Or is the load with process p, unless it has one, or needs none because it is a

@@ -10,7 +10,10 @@ import (
 // A Clock counts the time since the start of a run, by the monotonic clock alone.
 type Clock struct{ start time.Time }
 
-// Now is the time since the start.
+// ClockFrom returns a clock that counts from start, which may be yet to come.
+func ClockFrom(start time.Time) Clock { return Clock{start} }
+
+// Now returns the time since the start.
 func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
 // A Pace is a way of waiting until a call is due.
@@ -182,8 +185,12 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 		}
 	}
 	for now < due {
-		if due-now > lastSleep && ended(done) { // a wait as long would keep others waiting for its end
-			return now
+		if due-now > lastSleep { // a wait as long would keep others waiting for its end
+			select {
+			case <-done:
+				return now
+			default:
+			}
 		}
 		if w.turn == nil { // woken early, by a clock that runs at another speed
 			if now = w.sleep(done, now, due); now < due {
@@ -202,15 +209,6 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 		now = next
 	}
 	return now
-}
-
-func ended(done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
 }
 
 // sleep sleeps by the runtime's timers. It returns before until once done is

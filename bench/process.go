@@ -97,7 +97,13 @@ func paretoShort(alpha, n float64) float64 {
 	return deviations(1/math.Sqrt(alpha*(alpha-2)), n) + gaps.least*math.Pow(schedulesOfOneFewer*n, gaps.power)
 }
 
-var even, independent = &processKinds[0], &processKinds[1]
+// The processes that need no parameter.
+var (
+	// Even makes every gap the same.
+	Even = Process{kind: &processKinds[0]}
+	// Independent makes calls independent of each other, as those of many callers are.
+	Independent = Process{kind: &processKinds[1]}
+)
 
 // Processes are an example of each.
 func Processes() (all []string) {
@@ -190,16 +196,12 @@ func (p Process) Least(n uint64) uint64 {
 	return uint64(max(float64(n)-p.kind.short(p.param, float64(n)), 0))
 }
 
-// Lasting returns how long a schedule at a rate must be for [Process.Least] to be n, rounded
-// up to something one would say.
-func (p Process) Lasting(n uint64, r QPS) time.Duration {
+// Lasting returns how long a schedule must be, at so many calls a second, for [Process.Least]
+// to be n, rounded up to something one would say.
+func (p Process) Lasting(n uint64, perSecond float64) time.Duration {
 	if p.kind == nil {
 		return 0
 	}
-	return p.lasting(n, r.Float())
-}
-
-func (p Process) lasting(n uint64, perSecond float64) time.Duration {
 	// The mean that falls short to n, and one call more for rounding. Each step is
 	// less than half as far from it as the one before.
 	least := float64(n) + 1

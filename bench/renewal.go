@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // A renewal process has gaps that are independent of each other. They are drawn in
@@ -26,7 +28,7 @@ type gaps interface {
 // renewal makes a process of gaps, of which there is one each for a parameter.
 func renewal(of func(param float64) gaps) func(schedule, float64, uint64) Instants {
 	return func(s schedule, param float64, n uint64) Instants {
-		i := &renewalInstants{cursor: s.profile.segments.cursor(), gaps: of(param), seed: mix(s.seed*golden + streamArrivals)}
+		i := &renewalInstants{cursor: s.profile.segments.cursor(), gaps: of(param), seed: rng.Start(s.seed, rng.Arrivals)}
 		i.random = rand.New(&i.source)
 		end := i.ends()
 		for range n / blockSize {
@@ -59,7 +61,7 @@ type renewalInstants struct {
 
 // reseed begins the next block.
 func (i *renewalInstants) reseed() {
-	i.source.Seed(i.seed, mix(i.block*golden))
+	i.source.Seed(i.seed, rng.Mix(i.block*rng.Golden))
 	i.block++
 }
 

@@ -187,7 +187,7 @@ func (r *Record) tooFew(percentiles []float64) (reasons []Reason) {
 				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
 		default:
 			because("p%g needs %d calls, there were %d: raise the duration to %v, or the rate",
-				100*q, need, n, Process{kind: independent}.lasting(need, r.Rate()))
+				100*q, need, n, Independent.Lasting(need, r.Rate()))
 		}
 	}
 	return reasons

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // Work is what a handler under load does: a set amount of CPU time and memory,
@@ -86,7 +88,7 @@ func (w Work) Handler(ctx context.Context, key string, turns Turns) func() {
 
 // amounts are the turns and the bytes of successive calls of one key.
 func (w Work) amounts(key string, turns Turns) (spins, bytes [amounts]int) {
-	r := rand.New(rand.NewPCG(w.Seed, streamWork+hash(key)))
+	r := rng.New(w.Seed, rng.Work+rng.Stream(hash(key)))
 	var factors [amounts]float64
 	draw, sum := w.draw(), 0.0
 	for i := range factors {
@@ -136,7 +138,7 @@ func Calibrate() Turns {
 //
 //go:noinline
 func spin(n int) uint64 {
-	x := uint64(golden)
+	x := uint64(rng.Golden)
 	for range n {
 		x ^= x << 13
 		x ^= x >> 7

@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 func TestTheAmountsOfWorkVaryAsTheirDistributionSays(t *testing.T) {
@@ -89,7 +91,7 @@ func TestWorkIsCutShortOnceItsContextEnds(t *testing.T) {
 }
 
 func TestSpinGoesRoundAsOftenAsItIsTold(t *testing.T) {
-	x := uint64(golden)
+	x := uint64(rng.Golden)
 	for n := range 100 {
 		if got := spin(n); got != x {
 			t.Fatalf("after %d turns it has %x, want %x", n, got, x)

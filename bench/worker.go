@@ -144,6 +144,16 @@ func (w *worker) calls(s *shift) {
 	}
 }
 
+// ended reports whether done is closed.
+func ended(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
 // returned accounts for the call in progress when it has returned, unless it was given up.
 func (w *worker) returned(s *shift, now time.Duration, err error) {
 	s.gone = !w.inside.leave(s.entered)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // benchOptions are those of benchmarks that are run at a revision and at the working
@@ -217,7 +217,7 @@ func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun
 // is written is of whole rounds, so that the i-th lines of both are of one.
 func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
 	defer r.progress.finish()
-	order := rand.New(rand.NewPCG(r.seed, streamOrder))
+	order := rng.New(r.seed, rng.Order)
 	for round := 1; round <= r.rounds; round++ {
 		var printed [2][]byte
 		for _, i := range order.Perm(2) {

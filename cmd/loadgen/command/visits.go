@@ -4,21 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
-)
-
-// Streams of the scenario's seed.
-const (
-	streamRounds = 1 << 32
-	streamOrder  = 1 << 33
 )
 
 // visits are those of one run, or of several that are made side by side.
@@ -95,7 +89,7 @@ func (v *visits) profile(ctx context.Context, kinds []string, dir string) (found
 
 // roundSeed is the seed of a round.
 func roundSeed(s *scenarios.Scenario, round int) uint64 {
-	return rand.New(rand.NewPCG(s.Seed, streamRounds+uint64(round))).Uint64()
+	return rng.New(s.Seed, rng.Rounds+rng.Stream(round)).Uint64()
 }
 
 // run visits every cell of every side in rounds. Each round has one seed for all, so
@@ -107,7 +101,7 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 	defer v.progress.finish()
 	s := v.scenario
 	lost := lostCells{scenario: s}
-	order := rand.New(rand.NewPCG(s.Seed, streamOrder))
+	order := rng.New(s.Seed, rng.Order)
 	for round := 1; round <= s.Rounds; round++ {
 		turns := v.round()
 		order.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })

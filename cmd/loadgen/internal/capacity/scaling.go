@@ -2,18 +2,15 @@ package capacity
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // ScalingRounds is how often each arm is measured at each number of workers.
 const ScalingRounds = 3
-
-// streamScaling is of the scenario's seed, for the order of visits.
-const streamScaling = 1 << 34
 
 // A Throughput is what a closed loop of so many workers came to.
 type Throughput struct {
@@ -27,7 +24,7 @@ type Throughput struct {
 // decides: in each round every arm at every number of workers, shuffled, so that a machine
 // that drifts is not taken for a law. Those in f.Throughputs are the first of that order.
 func (f *File) Unscaled() (all []Throughput) {
-	order := rand.New(rand.NewPCG(f.Scenario.Seed, streamScaling))
+	order := rng.New(f.Scenario.Seed, rng.Scaling)
 	for round := range ScalingRounds {
 		begin := len(all)
 		for _, arm := range f.Search.Options().Arms {

@@ -182,7 +182,7 @@ func fewCalls(s *scenarios.Scenario) (all []string) {
 			if l.Load != "" {
 				advice += ", or a longer time"
 			}
-			if d := s.Arrivals.Lasting(need, l.QPS); l.Load == "" && d <= scenarios.MaxDuration {
+			if d := s.Arrivals.Lasting(need, l.QPS.Float()); l.Load == "" && d <= scenarios.MaxDuration {
 				advice = fmt.Sprintf("--duration %v", d)
 			}
 			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: %s.",

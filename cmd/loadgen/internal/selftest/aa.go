@@ -3,7 +3,6 @@ package selftest
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -136,7 +136,7 @@ func splits(rounds int, seed uint64) (all [][]bool) {
 	if every {
 		n = 1 << rounds
 	}
-	random := rand.New(rand.NewPCG(seed, 1<<34))
+	random := rng.New(seed, rng.Splits)
 	for i := range n {
 		swap := make([]bool, rounds)
 		for k := range swap {

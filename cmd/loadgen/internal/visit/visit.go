@@ -83,7 +83,7 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 		}
 		v.Warmup, warmed, left = warm.Offered, warm.Done+warm.Failed, warm.GivenUp
 	}
-	if err := schedule(req, &run); err != nil {
+	if err := arrivals(req, &run); err != nil {
 		return nil, err
 	}
 	run.Window, run.SLOs, run.Abort, run.Activities = s.Window, s.SLOs, s.Abort, []*bench.Activity{exporting(pipeline)}
@@ -144,7 +144,7 @@ func warmup(ctx context.Context, req *Request, run bench.Run) (_ *bench.Record, 
 
 // schedule says when the calls of the visit are due, and how many latencies are
 // kept.
-func schedule(req *Request, run *bench.Run) (err error) {
+func arrivals(req *Request, run *bench.Run) (err error) {
 	s := req.Scenario
 	if s.Closed {
 		run.Closed = &bench.Closed{Duration: s.Duration, Think: s.Think}
