@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -113,7 +114,7 @@ func NewHashed(o HashedOptions) (*Hashed, error) {
 		return nil, err
 	}
 	if o.Seed == 0 {
-		o.Seed = mix(seeds.Add(1))
+		o.Seed = rng.Mix(seeds.Add(1))
 	}
 	s := &Hashed{c: o.Sample, t: o.Tail, seed: o.Seed, options: o.QDigest, floor: noFloor, min: math.MaxInt64}
 	s.fit()
@@ -126,19 +127,6 @@ var (
 	_ quantile.Estimator = (*Hashed)(nil)
 	_ quantile.Sizer     = (*Hashed)(nil)
 )
-
-// mix spreads every bit of x over all of them. Source: Stafford's variant 13 of the
-// finaliser of MurmurHash3, as in Steele, Lea and Flood, Fast Splittable Pseudorandom
-// Number Generators, OOPSLA 2014, section 4.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// golden is 2^64 over the golden ratio: numbers that follow one another are far apart
-// once they are multiplied by it.
-const golden = 0x9e3779b97f4a7c15
 
 // Add implements [quantile.Estimator]. It is written so that the compiler inlines it:
 // most values are only counted.
@@ -163,7 +151,7 @@ func (s *Hashed) note(d time.Duration) {
 
 func (s *Hashed) random() uint64 {
 	s.drawn++
-	return mix(s.drawn*golden + s.seed)
+	return rng.Mix(s.drawn*rng.Golden + s.seed)
 }
 
 // moreZeros is how many zeros a hash ends in of which it is known that it has k.

@@ -34,7 +34,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"scripts/suite":              {"internal/property"},
 		"quantile":                   {},
 		"quantile/quantiletest":      {"quantile"},
-		"sampling":                   {"quantile"},
+		"sampling":                   {"internal/rng", "quantile"},
 		"quantile/peers":             {"quantile"},
 		"quantile/estimators":        {"quantile", "quantile/peers", "sampling"},
 		"bench":                      {"internal/rng", "quantile"},
