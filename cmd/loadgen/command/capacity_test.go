@@ -42,6 +42,8 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 	}{
 		{"capacity --format xml --probe 1ms --slo p99<5 --out=", []string{`--format: "xml" is unknown: want one of text, json`, "--probe: 1ms is not valid: want 10ms to 1h", "--slo: character 5", "--out is empty"}},
 		{"capacity --slo p99<5ms --require 1/m --budget 3s", []string{"--budget: 3s is not enough for one probe: at 1/60/s one lasts 7h22m0.1s, since the objectives need as many calls: raise --budget, or --require"}},
+		{"capacity --slo p99<5ms --from 1000M --probe 2s", []string{"--from: at 1000000000/s a probe of 2s is of 2,000,000,000 calls: want 200,000,000 at most"}},
+		{"capacity --slo p99<5ms --require 500M --budget 3s", []string{"--require: at 500000000/s a probe of 2s"}},
 		{"capacity --budget 1s", []string{"--budget: 1s is not enough for a probe of 2s"}},
 		{"capacity span-reuse", []string{"there is no objective to search by: want --slo 'p99<500us, errors<0.1%'"}},
 		{"capacity --from 0", []string{"--from", "not above zero"}},

@@ -66,6 +66,10 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
 }
 
+// mostCalls bounds the calls of the first probe: far beyond what a generator makes, the counting of the calls that are due
+// would take longer than the probe.
+const mostCalls = 200_000_000
+
 // affords checks that the budget is enough for the first probe of the search, with its warm-up.
 func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search) error {
 	rate, flag := o.from, "--from"
@@ -75,6 +79,10 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 	options := search.Options()
 	lasts := options.Lasting(bench.QPS(rate).Float())
 	first := s.Warmup + lasts
+	if calls := bench.QPS(rate).Calls(lasts); calls > mostCalls {
+		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a generator makes",
+			flag, rate.String(), lasts, report.Count(calls), report.Count(mostCalls))
+	}
 	if first <= o.budget {
 		return nil
 	}
