@@ -2,8 +2,8 @@ package visit
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -52,12 +52,9 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 	if provider == nil {
 		provider = noop.NewTracerProvider()
 	}
-	target, err := own.Open(ctx, provider)
+	target, err := open(ctx, own, provider, &req.Cell, os.Stderr)
 	if err != nil {
 		return nil, nil, err
-	}
-	if target == nil {
-		return nil, nil, errors.New("the target's Open returned neither a target nor an error")
 	}
 	if req.Scenario.KeysOf(req.Cell.Level) != nil {
 		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
