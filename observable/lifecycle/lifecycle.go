@@ -127,10 +127,18 @@ type pipeline interface {
 	advice() string
 }
 
+// environment is held while the environment is read, and changed for the exporters.
+var environment sync.Mutex
+
 // Setup starts OpenTelemetry. The error tells everything that is wrong with the
 // options and the environment: name, value and what was wanted. If it fails,
 // nothing runs and the globals are as before. ctx is that of making the exporters.
+//
+// While they are made, variables such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP are in
+// lower case: the SDK knows no other, though the specification does.
 func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
+	environment.Lock()
+	defer environment.Unlock()
 	env, err := readEnviron(&opts)
 	err = errors.Join(opts.check(), err)
 	l := &Lifecycle{

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -264,6 +265,10 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318", "EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
 			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
+		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC", "EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
+			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
+			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
+				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
 		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
 		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"}, []string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
 		{"the last part fails", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
@@ -376,6 +381,39 @@ func TestPropagators(t *testing.T) {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 		shutdown(t, l)
+	}
+}
+
+// The SDK's exporters send without compression if it is "GZIP", and autoexport knows no "OTLP".
+func TestNamesCountInAnyCase(t *testing.T) {
+	vars := []string{"TRACES_EXPORTER=Otlp", "METRICS_EXPORTER= OTLP", "EXPORTER_OTLP_PROTOCOL=HTTP/Protobuf", "EXPORTER_OTLP_COMPRESSION=GZIP"}
+	for _, pooled := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			var encodings sync.Map // by path
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				encodings.Store(r.URL.Path, r.Header.Get("Content-Encoding"))
+			}))
+			defer server.Close()
+			setenv(t, append(vars, "EXPORTER_OTLP_ENDPOINT="+server.URL)...)
+			l := setup(t, lifecycle.Options{Pooled: pooled, Metrics: true})
+			end(l.TracerProvider, 1)
+			counter, err := l.MeterProvider.Meter("m").Int64Counter("n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			counter.Add(context.Background(), 1)
+			shutdown(t, l)
+			for _, path := range []string{"/v1/traces", "/v1/metrics"} {
+				if got, _ := encodings.Load(path); got != "gzip" {
+					t.Errorf("%s got a request compressed with %v, want gzip", path, got)
+				}
+			}
+			for _, kv := range vars {
+				if name, want, _ := strings.Cut(kv, "="); os.Getenv("OTEL_"+name) != want {
+					t.Errorf("OTEL_%s is left at %q", name, os.Getenv("OTEL_"+name))
+				}
+			}
+		})
 	}
 }
 

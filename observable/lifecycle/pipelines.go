@@ -32,6 +32,11 @@ type parts struct {
 // the options and the environment so far, what they say is wrong.
 func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
 	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay}
+	restore, err := canonicalise()
+	if err != nil {
+		return nil, errors.Join(wrong, err)
+	}
+	defer restore()
 	errs := []error{wrong}
 	if wrong == nil && opts.Pooled {
 		p.pooled, err = openPooled(opts, env)
