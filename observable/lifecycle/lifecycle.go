@@ -46,7 +46,8 @@ type Options struct {
 	Pooled bool
 	// BufferBytes bounds the pooled spans of one tracer that wait to be queued, and
 	// QueueBytes those of all while the endpoint is away; 0 is the default of
-	// pooled.Options and of otlphttp.Options.
+	// pooled.Options and of otlphttp.Options. Either may be larger: while the endpoint
+	// takes spans, what is in a buffer waits for room in the queue.
 	BufferBytes, QueueBytes int
 	// Metrics makes a meter provider as well.
 	Metrics bool

@@ -234,11 +234,60 @@ func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	}
 
 	status = http.StatusServiceUnavailable
-	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1})
+	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1, Timeout: time.Second})
 	end(l.TracerProvider, 100)
-	wantAll(t, l.Shutdown(context.Background()), "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes")
+	err := l.Shutdown(context.Background())
+	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes", "did not take 100 in time", "503 Service Unavailable")
+	if strings.Contains(err.Error(), "BufferBytes") {
+		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
+	}
 	if c := l.Counts(); c.Dropped != 100 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// The endpoint takes everything, and one span is larger than a buffer.
+func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
+	for _, tc := range []struct {
+		name        string
+		opts        lifecycle.Options
+		spans, size int
+	}{
+		{"buffers larger than the queue", lifecycle.Options{Pooled: true, BufferBytes: 128 << 20}, 6553, 8 << 10},
+		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
+		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := setup(t, tc.opts)
+			name := strings.Repeat("x", tc.size)
+			for range tc.spans {
+				_, s := l.TracerProvider.Tracer("t").Start(context.Background(), name)
+				s.End()
+			}
+			shutdown(t, l)
+			n := uint64(tc.spans)
+			if want := (lifecycle.Counts{Started: n, Ended: n, Exported: n}); l.Counts() != want {
+				t.Errorf("%+v, want %+v", l.Counts(), want)
+			}
+		})
+	}
+}
+
+func TestAdviceNamesTheLimitThatDroppedSpans(t *testing.T) {
+	answer := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer }))
+	defer server.Close()
+	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
+	l := setup(t, lifecycle.Options{Pooled: true, BufferBytes: 100})
+	end(l.TracerProvider, 100)
+	close(answer)
+	err := l.Shutdown(context.Background())
+	wantAll(t, err, "spans were lost", fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
+	if strings.Contains(fmt.Sprint(err), "QueueBytes") {
+		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
 	}
 }
 

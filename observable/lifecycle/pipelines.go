@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -257,8 +258,20 @@ func (s *pooledSpans) Counts() Counts {
 	return c
 }
 
+// advice names the limit that dropped spans: a buffer of the provider, or the queue of
+// the exporter, which loses spans too when Shutdown gives up.
 func (s *pooledSpans) advice() string {
-	return "raise Options.QueueBytes if the endpoint was away, Options.BufferBytes if it was not"
+	var advice []string
+	if n := s.provider.Counts().Dropped; n > 0 {
+		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", n))
+	}
+	if n := s.exporter.Counts().Dropped; n > 0 {
+		advice = append(advice, fmt.Sprintf("raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d in time", n))
+	}
+	if len(advice) == 0 {
+		return "find out why the endpoint takes them so slowly"
+	}
+	return strings.Join(advice, ", and ")
 }
 
 // starts counts the spans that its sampler samples. Without one it follows the

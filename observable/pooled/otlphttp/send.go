@@ -94,8 +94,7 @@ func (e *Exporter) leave(k int) (spans int) {
 		}
 	}
 	e.alone = max(0, e.alone-k)
-	close(e.left)
-	e.left = make(chan struct{})
+	e.announce()
 	return spans
 }
 
@@ -146,6 +145,7 @@ func (e *Exporter) failed(err error) {
 		report = append(report, fmt.Errorf("otlphttp: %d spans wait until the endpoint takes them: %w", e.counts.Waiting, err))
 	}
 	e.last = err
+	e.announce()
 	k := 0
 	for e.opts.MaxAge > 0 && k < len(e.queue) && time.Since(e.queue[k].since) >= e.opts.MaxAge {
 		k++
