@@ -246,6 +246,31 @@ func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	}
 }
 
+// A larger queue, the advice otherwise, would fill as well.
+func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for _, tc := range []struct {
+		name  string
+		spans int
+		want  []string
+	}{
+		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the endpoint speak gRPC?)"}},
+		{"failed", 5, []string{"5 of 5 spans were lost", "exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			setenv(t, "EXPORTER_OTLP_PROTOCOL=grpc", "EXPORTER_OTLP_ENDPOINT="+server.URL, "EXPORTER_OTLP_TIMEOUT=300")
+			l := setup(t, lifecycle.Options{Timeout: 10 * time.Second})
+			end(l.TracerProvider, tc.spans)
+			err := l.Shutdown(context.Background())
+			wantAll(t, err, tc.want...)
+			if strings.Contains(fmt.Sprint(err), "MAX_QUEUE_SIZE") {
+				t.Errorf("Shutdown = %v", err)
+			}
+		})
+	}
+}
+
 // The endpoint takes everything, and one span is larger than a buffer.
 func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
