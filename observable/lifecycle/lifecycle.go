@@ -23,7 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -52,7 +51,8 @@ type Options struct {
 	// Metrics makes a meter provider as well.
 	Metrics bool
 	// Global sets the providers and the propagator of package otel until Shutdown,
-	// which puts back those before unless others have been set since. What a
+	// which puts back those before unless others have been set since. Setups that
+	// overlap may be shut down in any order. What a
 	// program took from package otel before the first such Setup stays with that
 	// one: the API delegates only once.
 	Global bool
@@ -163,22 +163,14 @@ func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
 }
 
 func (l *Lifecycle) setGlobals(meters bool) {
-	tracers, metering, propagator := otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()
-	otel.SetTracerProvider(l.TracerProvider)
-	if meters {
-		otel.SetMeterProvider(l.MeterProvider)
-	}
 	ours := &shared{l.Propagator} // can be compared, as a composite cannot
-	otel.SetTextMapPropagator(ours)
+	putBack := []func(){tracers.put(l.TracerProvider), propagators.put(ours)}
+	if meters {
+		putBack = append(putBack, metering.put(l.MeterProvider))
+	}
 	l.restore = func() {
-		if otel.GetTracerProvider() == l.TracerProvider {
-			otel.SetTracerProvider(tracers)
-		}
-		if meters && otel.GetMeterProvider() == l.MeterProvider {
-			otel.SetMeterProvider(metering)
-		}
-		if otel.GetTextMapPropagator() == propagation.TextMapPropagator(ours) {
-			otel.SetTextMapPropagator(propagator)
+		for _, f := range putBack {
+			f()
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -396,6 +397,50 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 		t.Error("a global that another has set was taken away")
 	}
 	otel.SetTracerProvider(tracers)
+}
+
+// Whatever order they end in, nothing is left of them.
+func TestGlobalsOfSetupsThatOverlapArePutBack(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		disabled bool
+		order    []int
+	}{
+		{"first in, first out", false, []int{0, 1, 2}},
+		{"last in, first out", false, []int{2, 1, 0}},
+		{"the middle one first", false, []int{1, 0, 2}},
+		{"the middle one last", false, []int{2, 0, 1}},
+		{"equal ones", true, []int{0, 1, 2}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			setenv(t, "TRACES_EXPORTER=none", "METRICS_EXPORTER=test", fmt.Sprint("SDK_DISABLED=", tc.disabled))
+			type globals struct {
+				trace.TracerProvider
+				metric.MeterProvider
+				propagation.TextMapPropagator
+			}
+			now := func() globals {
+				return globals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()}
+			}
+			states, running := []globals{now()}, []*lifecycle.Lifecycle{}
+			for range 3 {
+				running = append(running, setup(t, lifecycle.Options{Metrics: true, Global: true}))
+				states = append(states, now())
+			}
+			ended := map[int]bool{}
+			for _, i := range tc.order {
+				shutdown(t, running[i])
+				ended[i] = true
+				want := 2
+				for ended[want] {
+					want--
+				}
+				if now() != states[want+1] {
+					t.Errorf("after %d have ended, of which the last is %d, the globals are not those of %d", len(ended), i, want)
+				}
+			}
+		})
+	}
 }
 
 func TestWhatTheEnvironmentTurnsOff(t *testing.T) {
