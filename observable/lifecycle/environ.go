@@ -111,7 +111,7 @@ func (r *reader) number(name string, least, most int) int {
 	return n
 }
 
-// oneOf reads one of the enumerations.
+// oneOf reads a name that counts in any case.
 func (r *reader) oneOf(name string, want ...string) string {
 	v := canonical(name)
 	if v != "" && !slices.Contains(want, v) {
@@ -162,10 +162,13 @@ func readEnviron(opts *Options) (*environ, error) {
 func (r *reader) meters(exporter string) {
 	r.number("OTEL_METRIC_EXPORT_INTERVAL", 1, math.MaxInt32)
 	r.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, math.MaxInt32)
+	r.oneOf("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off")
 	switch exporter {
 	case "", "otlp":
 		r.oneOf(ofSignal("METRICS", "PROTOCOL"), "grpc", "http/protobuf")
 		r.transfer("METRICS")
+		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative", "delta", "lowmemory")
+		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 	case "prometheus":
 		r.number("OTEL_EXPORTER_PROMETHEUS_PORT", 0, math.MaxUint16)
 	}

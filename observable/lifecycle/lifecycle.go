@@ -1,18 +1,3 @@
-// Package lifecycle starts the OpenTelemetry of a service and ends it, and tells
-// what became of its spans.
-//
-// [Setup] makes a tracer provider, propagators and, if wanted, a meter provider
-// from the standard OTEL_* environment variables. Its exporters are those of
-// go.opentelemetry.io/contrib/exporters/autoexport. What is wrong in a variable is
-// an error here, where the SDK logs it and takes the default.
-//
-// The SDK's batch processor drops spans without a word when its queue is full: at
-// 50,000 spans a second and an export that takes 20 ms, 45 % of them. So every
-// sampled span is counted when it starts, when it ends and, with its batch, when it
-// is exported: two atomic additions a span. Shutdown says what is missing.
-//
-// With Options.Pooled the spans are those of package pooled, exported by package
-// otlphttp: nothing else in the service changes.
 package lifecycle
 
 import (
