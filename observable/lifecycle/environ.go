@@ -28,6 +28,7 @@ import (
 type environ struct {
 	disabled        bool
 	traces, metrics string // names of exporters
+	grpc            bool   // spans go over it
 	propagator      propagation.TextMapPropagator
 	resource        *resource.Resource
 	sampler         sdktrace.Sampler // nil is the default
@@ -35,7 +36,49 @@ type environ struct {
 	otlp            otlphttp.Options
 }
 
-// builtin tells whether autoexport has the exporter of that name.
+// enumerations are the variables that the specification reads in any case, and that
+// autoexport and the SDK's exporters compare as they stand. These log nothing if
+// "GZIP" is not "gzip": they send without compression.
+var enumerations = []string{
+	"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER",
+	"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+	"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+}
+
+// canonical returns the value of an enumeration as autoexport and the SDK know it. Names
+// of exporters that others have registered stay as they are.
+func canonical(name string) string {
+	v := strings.TrimSpace(os.Getenv(name))
+	if lower := strings.ToLower(v); !strings.HasSuffix(name, "_EXPORTER") || builtin(lower) {
+		return lower
+	}
+	return v
+}
+
+// canonicalise sets the enumerations to what autoexport and the SDK know. The function that
+// it returns puts back what was there before.
+func canonicalise() (restore func(), err error) {
+	before := map[string]string{}
+	restore = func() {
+		for name, value := range before {
+			_ = os.Setenv(name, value) // which was there before
+		}
+	}
+	for _, name := range enumerations {
+		v, want := os.Getenv(name), canonical(name)
+		if v == want {
+			continue
+		}
+		if err := os.Setenv(name, want); err != nil {
+			restore()
+			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, which cannot be set in its place: %w", name, v, want, err)
+		}
+		before[name] = v
+	}
+	return restore, nil
+}
+
+// builtin reports whether autoexport has the exporter of that name.
 func builtin(name string) bool {
 	return slices.Contains([]string{"", "otlp", "console", "none", "prometheus"}, name)
 }
@@ -43,8 +86,13 @@ func builtin(name string) bool {
 // A reader reads variables and gathers what is wrong with them.
 type reader struct{ errs []error }
 
+// wrong notes that a variable is not as wanted; once, if two signals share it.
 func (r *reader) wrong(name, want string) {
-	r.errs = append(r.errs, fmt.Errorf("lifecycle: %s is %q: want %s", name, os.Getenv(name), want))
+	err := fmt.Errorf("lifecycle: %s is %q: want %s", name, os.Getenv(name), want)
+	same := func(other error) bool { return other.Error() == err.Error() }
+	if !slices.ContainsFunc(r.errs, same) {
+		r.errs = append(r.errs, err)
+	}
 }
 
 func (r *reader) get(name string) string { return strings.TrimSpace(os.Getenv(name)) }
@@ -63,8 +111,9 @@ func (r *reader) number(name string, least, most int) int {
 	return n
 }
 
+// oneOf reads a name that counts in any case.
 func (r *reader) oneOf(name string, want ...string) string {
-	v := r.get(name)
+	v := canonical(name)
 	if v != "" && !slices.Contains(want, v) {
 		r.wrong(name, strings.Join(want, " or "))
 	}
@@ -74,8 +123,8 @@ func (r *reader) oneOf(name string, want ...string) string {
 func readEnviron(opts *Options) (*environ, error) {
 	var r reader
 	env := &environ{
-		traces:  r.get("OTEL_TRACES_EXPORTER"),
-		metrics: r.get("OTEL_METRICS_EXPORTER"),
+		traces:  canonical("OTEL_TRACES_EXPORTER"),
+		metrics: canonical("OTEL_METRICS_EXPORTER"),
 	}
 	switch strings.ToLower(r.get("OTEL_SDK_DISABLED")) {
 	case "true":
@@ -101,19 +150,35 @@ func readEnviron(opts *Options) (*environ, error) {
 		r.oneOf("OTEL_TRACES_EXPORTER", "otlp", "none")
 	}
 	if env.traces == "" || env.traces == "otlp" {
-		env.otlp = r.otlp(opts.Pooled)
+		env.grpc, env.otlp = r.otlp(opts.Pooled)
 	}
 	if opts.Metrics {
-		r.number("OTEL_METRIC_EXPORT_INTERVAL", 1, math.MaxInt32)
-		r.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, math.MaxInt32)
-		switch env.metrics {
-		case "", "otlp":
-			r.protocol("METRICS", "grpc", "http/protobuf")
-		case "prometheus":
-			r.number("OTEL_EXPORTER_PROMETHEUS_PORT", 0, math.MaxUint16)
-		}
+		r.meters(env.metrics)
 	}
 	return env, errors.Join(r.errs...)
+}
+
+// meters checks what the SDK reads to export metrics.
+func (r *reader) meters(exporter string) {
+	r.number("OTEL_METRIC_EXPORT_INTERVAL", 1, math.MaxInt32)
+	r.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, math.MaxInt32)
+	r.oneOf("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off")
+	switch exporter {
+	case "", "otlp":
+		r.oneOf(ofSignal("METRICS", "PROTOCOL"), "grpc", "http/protobuf")
+		r.transfer("METRICS")
+		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative", "delta", "lowmemory")
+		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram", "base2_exponential_bucket_histogram")
+	case "prometheus":
+		r.number("OTEL_EXPORTER_PROMETHEUS_PORT", 0, math.MaxUint16)
+	}
+}
+
+// transfer checks what package otlphttp does not read: the SDK ignores an unknown
+// compression, and logs a timeout that is not a number.
+func (r *reader) transfer(signal string) {
+	r.oneOf(ofSignal(signal, "COMPRESSION"), "gzip", "none")
+	r.number(ofSignal(signal, "TIMEOUT"), 0, math.MaxInt32)
 }
 
 // batches checks what the batch processor reads, and returns the time between
@@ -134,29 +199,30 @@ func (r *reader) batches() time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-// otlp reads where spans go. Over gRPC, the exporter's own checks must do.
-func (r *reader) otlp(pooled bool) otlphttp.Options {
+// otlp reads how and where spans go. Over gRPC, the endpoint, headers and certificates
+// have no other check than the exporter's own.
+func (r *reader) otlp(pooled bool) (grpc bool, o otlphttp.Options) {
 	want := []string{"http/protobuf", "grpc"}
 	if pooled {
 		want = want[:1]
 	}
-	if r.protocol("TRACES", want...) == "grpc" {
-		return otlphttp.Options{}
+	if r.oneOf(ofSignal("TRACES", "PROTOCOL"), want...) == "grpc" {
+		r.transfer("TRACES")
+		return true, o
 	}
 	o, err := otlphttp.Environment()
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}
-	return o
+	return false, o
 }
 
-// protocol reads the protocol of a signal, that of all signals if it has none.
-func (r *reader) protocol(signal string, want ...string) string {
-	name := "OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL"
-	if r.get(name) == "" {
-		name = "OTEL_EXPORTER_OTLP_PROTOCOL"
+// ofSignal returns the name of the variable of a signal, or of all signals if it is not set.
+func ofSignal(signal, suffix string) string {
+	if name := "OTEL_EXPORTER_OTLP_" + signal + "_" + suffix; strings.TrimSpace(os.Getenv(name)) != "" {
+		return name
 	}
-	return r.oneOf(name, want...)
+	return "OTEL_EXPORTER_OTLP_" + suffix
 }
 
 func (r *reader) propagators() propagation.TextMapPropagator {

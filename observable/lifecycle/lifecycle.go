@@ -1,18 +1,3 @@
-// Package lifecycle starts the OpenTelemetry of a service and ends it, and tells
-// what became of its spans.
-//
-// [Setup] makes a tracer provider, propagators and, if wanted, a meter provider
-// from the standard OTEL_* environment variables. Its exporters are those of
-// go.opentelemetry.io/contrib/exporters/autoexport. What is wrong in a variable is
-// an error here, where the SDK logs it and takes the default.
-//
-// The SDK's batch processor drops spans without a word when its queue is full: at
-// 50,000 spans a second and an export that takes 20 ms, 45 % of them. So every
-// sampled span is counted when it starts, when it ends and, with its batch, when it
-// is exported: two atomic additions a span. Shutdown says what is missing.
-//
-// With Options.Pooled the spans are those of package pooled, exported by package
-// otlphttp: nothing else in the service changes.
 package lifecycle
 
 import (
@@ -23,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -46,12 +30,14 @@ type Options struct {
 	Pooled bool
 	// BufferBytes bounds the pooled spans of one tracer that wait to be queued, and
 	// QueueBytes those of all while the endpoint is away; 0 is the default of
-	// pooled.Options and of otlphttp.Options.
+	// pooled.Options and of otlphttp.Options. Either may be larger: while the endpoint
+	// takes spans, what is in a buffer waits for room in the queue.
 	BufferBytes, QueueBytes int
 	// Metrics makes a meter provider as well.
 	Metrics bool
 	// Global sets the providers and the propagator of package otel until Shutdown,
-	// which puts back those before unless others have been set since. What a
+	// which puts back those before unless others have been set since. Setups that
+	// overlap may be shut down in any order. What a
 	// program took from package otel before the first such Setup stays with that
 	// one: the API delegates only once.
 	Global bool
@@ -127,10 +113,18 @@ type pipeline interface {
 	advice() string
 }
 
+// environment is held while the environment is read, and changed for the exporters.
+var environment sync.Mutex
+
 // Setup starts OpenTelemetry. The error tells everything that is wrong with the
 // options and the environment: name, value and what was wanted. If it fails,
 // nothing runs and the globals are as before. ctx is that of making the exporters.
+//
+// While they are made, variables such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP are in
+// lower case: the SDK knows no other, though the specification does.
 func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
+	environment.Lock()
+	defer environment.Unlock()
 	env, err := readEnviron(&opts)
 	err = errors.Join(opts.check(), err)
 	l := &Lifecycle{
@@ -154,22 +148,14 @@ func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
 }
 
 func (l *Lifecycle) setGlobals(meters bool) {
-	tracers, metering, propagator := otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()
-	otel.SetTracerProvider(l.TracerProvider)
-	if meters {
-		otel.SetMeterProvider(l.MeterProvider)
-	}
 	ours := &shared{l.Propagator} // can be compared, as a composite cannot
-	otel.SetTextMapPropagator(ours)
+	putBack := []func(){tracers.put(l.TracerProvider), propagators.put(ours)}
+	if meters {
+		putBack = append(putBack, metering.put(l.MeterProvider))
+	}
 	l.restore = func() {
-		if otel.GetTracerProvider() == l.TracerProvider {
-			otel.SetTracerProvider(tracers)
-		}
-		if meters && otel.GetMeterProvider() == l.MeterProvider {
-			otel.SetMeterProvider(metering)
-		}
-		if otel.GetTextMapPropagator() == propagation.TextMapPropagator(ours) {
-			otel.SetTextMapPropagator(propagator)
+		for _, f := range putBack {
+			f()
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -233,11 +235,85 @@ func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	}
 
 	status = http.StatusServiceUnavailable
-	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1})
+	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1, Timeout: time.Second})
 	end(l.TracerProvider, 100)
-	wantAll(t, l.Shutdown(context.Background()), "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes")
+	err := l.Shutdown(context.Background())
+	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes", "did not take 100 in time", "503 Service Unavailable")
+	if strings.Contains(err.Error(), "BufferBytes") {
+		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
+	}
 	if c := l.Counts(); c.Dropped != 100 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A larger queue, the advice otherwise, would fill as well.
+func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for _, tc := range []struct {
+		name  string
+		spans int
+		want  []string
+	}{
+		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the endpoint speak gRPC?)"}},
+		{"failed", 5, []string{"5 of 5 spans were lost", "exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			setenv(t, "EXPORTER_OTLP_PROTOCOL=grpc", "EXPORTER_OTLP_ENDPOINT="+server.URL, "EXPORTER_OTLP_TIMEOUT=300")
+			l := setup(t, lifecycle.Options{Timeout: 10 * time.Second})
+			end(l.TracerProvider, tc.spans)
+			err := l.Shutdown(context.Background())
+			wantAll(t, err, tc.want...)
+			if strings.Contains(fmt.Sprint(err), "MAX_QUEUE_SIZE") {
+				t.Errorf("Shutdown = %v", err)
+			}
+		})
+	}
+}
+
+// The endpoint takes everything, and one span is larger than a buffer.
+func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer server.Close()
+	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
+	for _, tc := range []struct {
+		name        string
+		opts        lifecycle.Options
+		spans, size int
+	}{
+		{"buffers larger than the queue", lifecycle.Options{Pooled: true, BufferBytes: 128 << 20}, 6553, 8 << 10},
+		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
+		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := setup(t, tc.opts)
+			name := strings.Repeat("x", tc.size)
+			for range tc.spans {
+				_, s := l.TracerProvider.Tracer("t").Start(context.Background(), name)
+				s.End()
+			}
+			shutdown(t, l)
+			n := uint64(tc.spans)
+			if want := (lifecycle.Counts{Started: n, Ended: n, Exported: n}); l.Counts() != want {
+				t.Errorf("%+v, want %+v", l.Counts(), want)
+			}
+		})
+	}
+}
+
+func TestAdviceNamesTheLimitThatDroppedSpans(t *testing.T) {
+	answer := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer }))
+	defer server.Close()
+	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
+	l := setup(t, lifecycle.Options{Pooled: true, BufferBytes: 100})
+	end(l.TracerProvider, 100)
+	close(answer)
+	err := l.Shutdown(context.Background())
+	wantAll(t, err, "spans were lost", fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
+	if strings.Contains(fmt.Sprint(err), "QueueBytes") {
+		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
 	}
 }
 
@@ -264,6 +340,10 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318", "EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
 			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
+		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC", "EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
+			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
+			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
+				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
 		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
 		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"}, []string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
 		{"the last part fails", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
@@ -317,6 +397,50 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 		t.Error("a global that another has set was taken away")
 	}
 	otel.SetTracerProvider(tracers)
+}
+
+// Whatever order they end in, nothing is left of them.
+func TestGlobalsOfSetupsThatOverlapArePutBack(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		disabled bool
+		order    []int
+	}{
+		{"first in, first out", false, []int{0, 1, 2}},
+		{"last in, first out", false, []int{2, 1, 0}},
+		{"the middle one first", false, []int{1, 0, 2}},
+		{"the middle one last", false, []int{2, 0, 1}},
+		{"equal ones", true, []int{0, 1, 2}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			setenv(t, "TRACES_EXPORTER=none", "METRICS_EXPORTER=test", fmt.Sprint("SDK_DISABLED=", tc.disabled))
+			type globals struct {
+				trace.TracerProvider
+				metric.MeterProvider
+				propagation.TextMapPropagator
+			}
+			now := func() globals {
+				return globals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()}
+			}
+			states, running := []globals{now()}, []*lifecycle.Lifecycle{}
+			for range 3 {
+				running = append(running, setup(t, lifecycle.Options{Metrics: true, Global: true}))
+				states = append(states, now())
+			}
+			ended := map[int]bool{}
+			for _, i := range tc.order {
+				shutdown(t, running[i])
+				ended[i] = true
+				want := 2
+				for ended[want] {
+					want--
+				}
+				if now() != states[want+1] {
+					t.Errorf("after %d have ended, of which the last is %d, the globals are not those of %d", len(ended), i, want)
+				}
+			}
+		})
+	}
 }
 
 func TestWhatTheEnvironmentTurnsOff(t *testing.T) {
@@ -376,6 +500,39 @@ func TestPropagators(t *testing.T) {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 		shutdown(t, l)
+	}
+}
+
+// The SDK's exporters send without compression if it is "GZIP", and autoexport knows no "OTLP".
+func TestNamesCountInAnyCase(t *testing.T) {
+	vars := []string{"TRACES_EXPORTER=Otlp", "METRICS_EXPORTER= OTLP", "EXPORTER_OTLP_PROTOCOL=HTTP/Protobuf", "EXPORTER_OTLP_COMPRESSION=GZIP"}
+	for _, pooled := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			var encodings sync.Map // by path
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				encodings.Store(r.URL.Path, r.Header.Get("Content-Encoding"))
+			}))
+			defer server.Close()
+			setenv(t, append(vars, "EXPORTER_OTLP_ENDPOINT="+server.URL)...)
+			l := setup(t, lifecycle.Options{Pooled: pooled, Metrics: true})
+			end(l.TracerProvider, 1)
+			counter, err := l.MeterProvider.Meter("m").Int64Counter("n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			counter.Add(context.Background(), 1)
+			shutdown(t, l)
+			for _, path := range []string{"/v1/traces", "/v1/metrics"} {
+				if got, _ := encodings.Load(path); got != "gzip" {
+					t.Errorf("%s got a request compressed with %v, want gzip", path, got)
+				}
+			}
+			for _, kv := range vars {
+				if name, want, _ := strings.Cut(kv, "="); os.Getenv("OTEL_"+name) != want {
+					t.Errorf("OTEL_%s is left at %q", name, os.Getenv("OTEL_"+name))
+				}
+			}
+		})
 	}
 }
 

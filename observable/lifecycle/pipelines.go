@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +15,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/loadgen-go/loadgen/observable/pooled"
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
@@ -23,6 +27,7 @@ type parts struct {
 	resource *resource.Resource
 	sampler  sdktrace.Sampler
 	delay    time.Duration         // between exports; 0 is the default
+	grpc     bool                  // spans go over it
 	spans    sdktrace.SpanExporter // of the SDK
 	reader   sdkmetric.Reader
 	pooled   *pooledSpans
@@ -31,7 +36,12 @@ type parts struct {
 // open opens the exporters, or none of them. It adds to wrong, which is known of
 // the options and the environment so far, what they say is wrong.
 func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
-	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay}
+	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay, grpc: env.grpc}
+	restore, err := canonicalise()
+	if err != nil {
+		return nil, errors.Join(wrong, err)
+	}
+	defer restore()
 	errs := []error{wrong}
 	if wrong == nil && opts.Pooled {
 		p.pooled, err = openPooled(opts, env)
@@ -88,12 +98,17 @@ type sdkSpans struct {
 	*sdktrace.TracerProvider
 	started, ended, exported, failed atomic.Uint64
 	over                             atomic.Bool
+	grpc                             bool
+
+	mu      sync.Mutex
+	why     error // an export last failed
+	healthy bool  // the latest export has ended, and failed no span
 }
 
 var _ pipeline = (*sdkSpans)(nil)
 
 func newSDKSpans(p *parts) *sdkSpans {
-	s := &sdkSpans{}
+	s := &sdkSpans{grpc: p.grpc, healthy: true}
 	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(p.resource)}
 	if p.sampler != nil {
 		opts = append(opts, sdktrace.WithSampler(p.sampler))
@@ -110,10 +125,29 @@ func newSDKSpans(p *parts) *sdkSpans {
 	return s
 }
 
+// Shutdown also returns why spans last failed to export, if any did.
 func (s *sdkSpans) Shutdown(ctx context.Context) error {
 	err := s.TracerProvider.Shutdown(ctx)
 	s.over.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.why != nil {
+		err = errors.Join(err, fmt.Errorf("lifecycle: exports failed%s, the last with: %w", s.question(), s.why))
+	}
 	return err
+}
+
+// question asks what is likeliest to be wrong with an endpoint of gRPC that does not answer, or
+// answers as a server that does not speak it. Another status is that of a server that does.
+func (s *sdkSpans) question() string {
+	if !s.grpc {
+		return ""
+	}
+	switch status.Code(s.why) {
+	case codes.OK, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented, codes.Internal, codes.Unknown:
+		return " (does the endpoint speak gRPC?)"
+	}
+	return ""
 }
 
 func (s *sdkSpans) Counts() Counts {
@@ -129,7 +163,13 @@ func (s *sdkSpans) Counts() Counts {
 	return c
 }
 
+// advice blames the endpoint while it takes nothing: a larger queue would fill as well.
 func (s *sdkSpans) advice() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.healthy {
+		return "find out why the endpoint does not take them" + s.question()
+	}
 	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports are slow"
 }
 
@@ -149,8 +189,16 @@ type exit struct {
 }
 
 func (e exit) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	e.to.mu.Lock()
+	e.to.healthy = false
+	e.to.mu.Unlock()
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	failed := failures(err, len(spans))
+	e.to.mu.Lock()
+	if e.to.healthy = failed == 0; failed > 0 {
+		e.to.why = err
+	}
+	e.to.mu.Unlock()
 	e.to.failed.Add(uint64(failed))
 	e.to.exported.Add(uint64(len(spans) - failed))
 	return err
@@ -252,8 +300,20 @@ func (s *pooledSpans) Counts() Counts {
 	return c
 }
 
+// advice names the limit that dropped spans: a buffer of the provider, or the queue of
+// the exporter, which loses spans too when Shutdown gives up.
 func (s *pooledSpans) advice() string {
-	return "raise Options.QueueBytes if the endpoint was away, Options.BufferBytes if it was not"
+	var advice []string
+	if n := s.provider.Counts().Dropped; n > 0 {
+		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", n))
+	}
+	if n := s.exporter.Counts().Dropped; n > 0 {
+		advice = append(advice, fmt.Sprintf("raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d in time", n))
+	}
+	if len(advice) == 0 {
+		return "find out why the endpoint takes them so slowly"
+	}
+	return strings.Join(advice, ", and ")
 }
 
 // starts counts the spans that its sampler samples. Without one it follows the

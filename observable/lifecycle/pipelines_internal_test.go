@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +11,9 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/loadgen-go/loadgen/observable/pooled"
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
@@ -55,6 +60,28 @@ func TestSpansThatAreRefusedWhileTheProviderIsEmptiedAreReported(t *testing.T) {
 					t.Errorf("Shutdown with nothing more = %v", err)
 				}
 			})
+		})
+	}
+}
+
+func TestTheQuestionOfGRPCIsAskedIfTheEndpointMayNotSpeakIt(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		grpc bool
+		why  error
+		want bool
+	}{
+		{"no answer yet", true, nil, true},
+		{"no connection", true, fmt.Errorf("traces export: %w", status.Error(codes.Unavailable, "connection refused")), true},
+		{"no status", true, errors.New("broken"), true},
+		{"refused by a server of gRPC", true, fmt.Errorf("traces export: %w", status.Error(codes.PermissionDenied, "who are you?")), false},
+		{"over HTTP", false, errors.New("connection refused"), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := &sdkSpans{grpc: tc.grpc, why: tc.why}
+			if got := strings.Contains(s.advice(), "does the endpoint speak gRPC?"); got != tc.want {
+				t.Errorf("%q: asks %v, want %v", s.advice(), got, tc.want)
+			}
 		})
 	}
 }

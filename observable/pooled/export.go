@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // A shard gathers encoded spans of one tracer. Records go by their number to a
@@ -41,7 +42,7 @@ func (t *Tracer) take(r *record) {
 		s.buf = append(s.buf, make([]byte, room)...)
 	}
 	buf := appendSpan(s.buf, r)
-	if !t.reserve(s, len(buf)-room) {
+	if !t.reserve(s, len(buf)-room, len(buf)-len(s.buf)) {
 		s.dropped++
 		return
 	}
@@ -49,19 +50,24 @@ func (t *Tracer) take(r *record) {
 	s.spans++
 }
 
-// reserve lets s hold n bytes of spans, if the tracer has so much left, and wakes
-// the exporter when half of it is gone, or all that this span needs.
+// reserve lets s hold n bytes of spans, of which the last has size, if the tracer has so
+// much left, and wakes the exporter when half of it is gone, or all that this span needs.
+// A span that is larger than all there is needs only that some is left.
 //
 // A shard takes more than it needs at once: the count of what is left is the one
 // thing here that processors share.
-func (t *Tracer) reserve(s *shard, n int) bool {
+func (t *Tracer) reserve(s *shard, n, size int) bool {
 	need, limit := int64(n-s.reserved), int64(t.provider.opts.BufferBytes)
 	if need <= 0 {
 		return true
 	}
+	oversize := int64(size) > limit
 	for {
 		free := t.free.Load()
 		got := min(max(need, limit/int64(8*len(t.shards))), free)
+		if oversize && free > 0 {
+			got = need
+		}
 		if got < need {
 			if free < limit { // else there is nothing to export
 				t.provider.kick()
@@ -72,7 +78,7 @@ func (t *Tracer) reserve(s *shard, n int) bool {
 			continue
 		}
 		s.reserved += int(got)
-		if half := limit / 2; free > half && free-got <= half {
+		if half := limit / 2; oversize || free > half && free-got <= half {
 			t.provider.kick()
 		}
 		return true
@@ -139,8 +145,10 @@ func (p *Provider) drain(spare []byte) []byte {
 			if n == 0 {
 				continue
 			}
-			p.send(t.header.request(buf), n)
-			spare = buf
+			p.sendAll(&t.header, buf, n)
+			if spare = buf; cap(buf) > 2*(p.opts.BufferBytes+t.header.room()) {
+				spare = nil // lest one large span take its memory for ever
+			}
 		}
 	}
 	for _, w := range due {
@@ -150,6 +158,41 @@ func (p *Provider) drain(spare []byte) []byte {
 		}
 	}
 	return spare
+}
+
+// maxSpans is the most bytes of spans in a request, unless it has only one. A collector
+// takes requests of 4 MiB over gRPC and 20 MiB over HTTP, unless it is configured otherwise.
+const maxSpans = 1 << 20
+
+// sendAll exports the n spans in buf, after room for h, in as many requests as they need.
+// The header of each overwrites what was exported before.
+func (p *Provider) sendAll(h *header, buf []byte, n int) {
+	room := h.room()
+	for len(buf) > room {
+		size, k := len(buf)-room, n
+		if size > maxSpans {
+			size, k = cut(buf[room:], maxSpans)
+		}
+		p.send(h.request(buf[:room+size]), k)
+		buf, n = buf[size:], n-k
+	}
+}
+
+// cut returns the size and number of the first encoded spans in b that fit into limit
+// bytes, or of the first span alone if it does not fit.
+func cut(b []byte, limit int) (size, n int) {
+	for size < len(b) {
+		length := protowire.ConsumeFieldValue(2, protowire.BytesType, b[size+1:]) // after the tag
+		if length < 0 {
+			panic("pooled: a buffer that is not of spans") // take wrote it
+		}
+		if n > 0 && size+1+length > limit {
+			break
+		}
+		size += 1 + length
+		n++
+	}
+	return size, n
 }
 
 var errGoexit = errors.New("pooled: the exporter ended its goroutine (runtime.Goexit)")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,16 +75,71 @@ func TestEverySpanIsCounted(t *testing.T) {
 	}
 }
 
-func TestASpanLargerThanABufferIsDroppedAndCounted(t *testing.T) {
+func TestASpanLargerThanTheBufferIsExported(t *testing.T) {
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c, BufferBytes: 4 << 10})
 	for _, size := range []int{10, 1 << 20, 10} {
-		_, s := p.Tracer("t").Start(context.Background(), strings.Repeat("x", size))
-		s.End()
+		end(p, strings.Repeat("x", size))
 		flush(t, p)
 	}
-	if got := p.Counts(); got.Exported != 2 || got.Dropped != 1 {
+	if got := p.Counts(); got.Exported != 3 || len(c.all()) != 3 {
 		t.Errorf("counts %+v", got)
+	}
+}
+
+// With a bound for all of them, spans of any size cannot take all memory.
+func TestSpansLargerThanTheBufferAreTakenOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		p := start(t, pooled.Options{BufferBytes: 4 << 10, Interval: time.Hour, Exporter: pooled.ExporterFunc(
+			func(context.Context, []byte, int) error { <-hold; return nil })})
+		for range 5 {
+			end(p, strings.Repeat("x", 8<<10))
+			synctest.Wait() // for the first to be on its way, without an interval or a flush
+		}
+		close(hold)
+		shutdown(t, p)
+		if got := p.Counts(); got.Exported != 2 || got.Dropped != 3 {
+			t.Errorf("counts %+v, want one span exported, one that waits for it, and the others dropped", got)
+		}
+	})
+}
+
+func TestWhatIsExportedAtOnceIsBounded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // has one shard
+	for _, tc := range []struct {
+		name  string
+		sizes []int
+	}{
+		{"small spans", slices.Repeat([]int{10}, 40_000)},
+		{"spans of 8 KiB", slices.Repeat([]int{8 << 10}, 300)},
+		{"one of half a bound more", []int{3 << 19, 10, 10}},
+		{"large ones among small ones", []int{10, 1 << 20, 10, 3 << 20, 3 << 20, 600 << 10, 600 << 10, 10}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			const bound, header = 1 << 20, 1 << 10
+			c := &collector{}
+			p := start(t, pooled.Options{BufferBytes: 64 << 20, Interval: time.Hour, Exporter: pooled.ExporterFunc(
+				func(ctx context.Context, request []byte, n int) error {
+					if len(request) > bound+header && n > 1 {
+						t.Errorf("a request of %d bytes has %d spans", len(request), n)
+					}
+					return c.Export(ctx, request, n)
+				})})
+			want := map[int]int{}
+			for _, size := range tc.sizes {
+				end(p, strings.Repeat("x", size))
+				want[size]++
+			}
+			flush(t, p)
+			got := map[int]int{}
+			for _, s := range c.all() {
+				got[len(s.Name)]++
+			}
+			if !maps.Equal(got, want) || p.Counts().Exported != uint64(len(tc.sizes)) {
+				t.Errorf("exported spans %v, want %v; counts %+v", got, want, p.Counts())
+			}
+		})
 	}
 }
 

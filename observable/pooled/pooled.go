@@ -22,10 +22,8 @@
 // # Differences
 //
 // A handle is a [sdktrace.ReadOnlySpan] only if there are processors: without them
-// nobody may ask, and it would not fit into 64 bytes. A span that is larger than
-// Options.BufferBytes is dropped and counted, since the buffers are what bounds the
-// memory of the provider. Processors are set by Options alone: those that came later
-// would have to be told of spans that they did not see start.
+// nobody may ask, and it would not fit into 64 bytes. Processors are set by Options
+// alone: those that came later would have to be told of spans that they did not see start.
 //
 // # Processors
 //
@@ -68,7 +66,8 @@ import (
 // An Exporter takes ended spans, encoded.
 type Exporter interface {
 	// Export takes an encoded ExportTraceServiceRequest of OTLP that holds n
-	// spans. It is called by one goroutine at a time, and must not keep request.
+	// spans, of at most 1 MiB together unless it is only one. It is called by one
+	// goroutine at a time, and must not keep request.
 	// If it fails, the spans are counted as failed and are not tried again. So
 	// they are if it ends its goroutine. A panic is not recovered, as in the SDK.
 	//
@@ -128,9 +127,10 @@ type Options struct {
 	// is 30 s.
 	Timeout time.Duration
 	// BufferBytes bounds the encoded spans of one tracer that wait for export; 0
-	// is 512 KiB. Spans that do not fit are dropped, and counted. Processors take
-	// room in advance, so that up to an eighth may stay empty. What is being
-	// exported comes on top, up to as much again.
+	// is 512 KiB. Spans that do not fit are dropped, and counted; one that is larger
+	// than BufferBytes is taken as long as any room is left. Processors take room in
+	// advance, so that up to an eighth may stay empty. What is being exported comes on
+	// top, up to as much again.
 	BufferBytes int
 	// WithoutPanicRecording makes End leave panics alone, as the SDK's option of that
 	// name: a span that ends in one has no event for it.

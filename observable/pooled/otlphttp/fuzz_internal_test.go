@@ -1,6 +1,10 @@
 package otlphttp
 
 import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -33,12 +37,82 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-func FuzzEnvironment(f *testing.F) {
-	f.Add("http://localhost:4318", "a=b,c=%20d")
-	f.Fuzz(func(t *testing.T, endpoint, headers string) {
-		if u, err := parseEndpoint(endpoint); (u == nil) == (err == nil) {
-			t.Errorf("%q: %v, %v", endpoint, u, err)
+// What cannot be read, or rejects spans, is never without a reason.
+func FuzzJSONResponse(f *testing.F) {
+	for _, s := range []string{``, `{}`, `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"x"}}`, `{"partialSuccess":{"rejectedSpans":-1}}`, `{"partialSuccess":[]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := decodeJSON(b)
+		if got.unread && got.err == nil || got.rejected > 0 && got.err == nil {
+			t.Errorf("%q: %+v", b, got)
 		}
-		_, _ = parseHeaders(headers) // read, or refused
+	})
+}
+
+var withoutValue = regexp.MustCompile(`^has a header, number \d+, that is not one: want key=value, percent-encoded$`)
+
+// What is accepted can be sent, and is itself again when it is written as a variable. What
+// is not may be a secret, and is not repeated.
+func FuzzHeaders(f *testing.F) {
+	for _, s := range []string{"", "a=1, key=two%20words%3D,", "secret", "a=%zz", "=x", "a=b=c", "a b=c", "a=\n", "a=1,A=2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		headers, err := parseHeaders(s)
+		if err != nil {
+			if !withoutValue.MatchString(err.Error()) {
+				t.Errorf("%q: %v", s, err)
+			}
+			return
+		}
+		var pairs []string
+		for name, value := range headers {
+			if !validHeader(name, value) {
+				t.Errorf("%q: accepted %q=%q", s, name, value)
+			}
+			pairs = append(pairs, name+"="+url.PathEscape(value))
+		}
+		again, err := parseHeaders(strings.Join(pairs, ","))
+		if err != nil || len(again) != len(headers) {
+			t.Fatalf("%q: %v, and again %v, %v", s, headers, again, err)
+		}
+		for name, value := range headers {
+			if again[name] != value {
+				t.Errorf("%q: %q is %q, and again %q", s, name, value, again[name])
+			}
+		}
+	})
+}
+
+// What is accepted makes a request to a host, and is itself again.
+func FuzzEndpoint(f *testing.F) {
+	for _, s := range []string{"", "localhost:4318", "http://c", "https://u:p@c:4318/base/?q#f", "http://[::1]:1/x", "http://:1", "HTTP://C/%2f", "http://a b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		u, err := parseEndpoint(s)
+		if err != nil {
+			return
+		}
+		req, err := http.NewRequest(http.MethodPost, u.String(), nil)
+		if err != nil || req.URL.Hostname() == "" {
+			t.Fatalf("%q: %v, of which a request is %v, %v", s, u, req, err)
+		}
+		again, err := parseEndpoint(u.String())
+		if err != nil || again.String() != u.String() {
+			t.Errorf("%q: %v, and again %v, %v", s, u, again, err)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "7", "-1", "99999999999999999999", "Wed, 21 Oct 2065 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d := retryAfter(s); d < 0 || d > maxAfter {
+			t.Errorf("%q: %v, want 0 to %v", s, d, maxAfter)
+		}
 	})
 }

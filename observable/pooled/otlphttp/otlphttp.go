@@ -4,8 +4,9 @@
 // An [Exporter] keeps what it is given in a bounded queue in memory until the
 // endpoint has taken it. While the endpoint is away the queue fills, and one
 // request after the other is tried, ever more seldom; when it is back the queue
-// drains, in large requests. So an outage costs nothing that the queue can hold,
-// and the provider, which hands its spans to the queue, never waits for it.
+// drains, in large requests. So an outage costs nothing that the queue can hold.
+// The provider, which hands its spans to the queue, waits for room in it while the
+// endpoint takes them, and not while it is away.
 //
 // Every span is in exactly one of four counts: sent, refused by the endpoint,
 // dropped by the exporter, or waiting.
@@ -41,8 +42,9 @@ type Options struct {
 	// Timeout is the longest that one attempt may take; 0 is 10 s.
 	Timeout time.Duration
 	// QueueBytes bounds the encoded spans that wait, those on their way included; 0
-	// is 16 MiB. What does not fit is dropped: the newest, so that an outage is kept
-	// from its beginning and the provider is told.
+	// is 16 MiB. Export waits for room. While the endpoint is away, what does not fit
+	// is dropped: the newest, so that an outage is kept from its beginning and the
+	// provider is told. An empty queue takes a request of any size.
 	QueueBytes int
 	// RequestBytes bounds what is sent at once; 0 is 1 MiB. Requests that wait are
 	// merged up to here. A larger one is sent alone.
@@ -114,7 +116,7 @@ type Counts struct {
 	Sent    uint64 // taken by the endpoint
 	Refused uint64 // by the endpoint, for good, or its answer cannot be read: they may have been
 	Dropped uint64 // by the exporter: the queue was full, or they too old, or Shutdown gave up
-	Waiting uint64 // in the queue or on their way
+	Waiting uint64 // for room in the queue, in it or on their way
 }
 
 // An Exporter is a [pooled.Exporter] that sends to a collector. [New] starts one,
@@ -136,7 +138,7 @@ type Exporter struct {
 	counts  Counts
 	in, out uint64        // requests that entered the queue and left it
 	urgent  uint64        // so many of those that entered are waited for
-	left    chan struct{} // closed and replaced when out grows
+	changed chan struct{} // closed and replaced when out grows, an attempt fails or closed is set
 	alone   int           // so many requests are to be sent unmerged
 	closed  bool
 	last    error // why the latest attempt failed; nil if it did not
@@ -168,7 +170,8 @@ func New(opts Options) (*Exporter, error) {
 		wake:  make(chan struct{}, 1),
 		hurry: make(chan struct{}, 1),
 		done:  make(chan struct{}),
-		left:  make(chan struct{}),
+
+		changed: make(chan struct{}),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	go e.run()
@@ -184,30 +187,59 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Export puts a copy of body into the queue, and does not wait for it to be sent.
-// It fails if the queue is full or the exporter shut down: the spans are dropped
-// then, and counted.
-func (e *Exporter) Export(_ context.Context, body []byte, n int) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// Export puts a copy of body into the queue, and does not wait for it to be sent. If
+// the queue is full it waits for room, until ctx ends or an attempt to send fails. It fails
+// if there is none then or the exporter is shut down: the spans are dropped, and counted.
+func (e *Exporter) Export(ctx context.Context, body []byte, n int) error {
 	n = max(n, 0)
-	e.counts.Given += uint64(n)
-	switch {
-	case e.closed:
-		return e.drop(n, errors.New("the exporter was shut down"))
-	case len(body) > e.opts.QueueBytes-e.bytes:
-		err := fmt.Errorf("a request of %d bytes finds %d waiting of at most %d", len(body), e.bytes, e.opts.QueueBytes)
-		if e.last != nil {
-			err = fmt.Errorf("%w, since %w", err, e.last)
+	for first := true; ; first = false {
+		e.mu.Lock()
+		if first {
+			e.counts.Given += uint64(n)
+			e.counts.Waiting += uint64(n)
 		}
-		return e.drop(n, err)
+		why := e.refusal(ctx, len(body))
+		if why != nil {
+			e.counts.Waiting -= uint64(n)
+			defer e.mu.Unlock()
+			return e.drop(n, why)
+		}
+		if e.room(len(body)) {
+			e.queue = append(e.queue, request{append([]byte(nil), body...), n, time.Now()})
+			e.bytes += len(body)
+			e.in++
+			kick(e.wake)
+			e.mu.Unlock()
+			return nil
+		}
+		changed := e.changed
+		e.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
 	}
-	e.queue = append(e.queue, request{append([]byte(nil), body...), n, time.Now()})
-	e.bytes += len(body)
-	e.in++
-	e.counts.Waiting += uint64(n)
-	kick(e.wake)
-	return nil
+}
+
+// room reports whether the queue takes a request of size bytes now.
+func (e *Exporter) room(size int) bool {
+	return len(e.queue) == 0 || size <= e.opts.QueueBytes-e.bytes
+}
+
+// refusal returns why a request of size bytes shall not wait for room; nil if it may, or
+// there is room.
+func (e *Exporter) refusal(ctx context.Context, size int) error {
+	if e.closed {
+		return errors.New("the exporter was shut down")
+	}
+	if e.room(size) || e.last == nil && ctx.Err() == nil {
+		return nil
+	}
+	err := fmt.Errorf("a request of %d bytes finds %d waiting of at most %d", size, e.bytes, e.opts.QueueBytes)
+	if e.last != nil {
+		return fmt.Errorf("%w, since %w", err, e.last)
+	}
+	return fmt.Errorf("%w, until %w", err, ctx.Err())
 }
 
 // drop counts n spans that are not in the queue, or not any more, and says why.
@@ -235,13 +267,13 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 	e.mu.Unlock()
 	for {
 		e.mu.Lock()
-		ready, left := e.out >= mark, e.left
+		ready, changed := e.out >= mark, e.changed
 		e.mu.Unlock()
 		if ready {
 			return e.lostSince(before)
 		}
 		select {
-		case <-left:
+		case <-changed:
 		case <-ctx.Done():
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -258,6 +290,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
+	e.announce()
 	before := e.counts
 	e.urge()
 	e.mu.Unlock()
@@ -298,6 +331,12 @@ func (e *Exporter) urge() {
 		e.urgent = e.in
 		kick(e.hurry)
 	}
+}
+
+// announce wakes all who wait for a change.
+func (e *Exporter) announce() {
+	close(e.changed)
+	e.changed = make(chan struct{})
 }
 
 func kick(c chan struct{}) {

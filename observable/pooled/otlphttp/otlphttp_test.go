@@ -315,6 +315,95 @@ func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
 	})
 }
 
+// The endpoint takes everything, an hour after it was asked.
+func TestAFullQueueIsWaitedForWhileTheEndpointTakesSpans(t *testing.T) {
+	body := encoded("x", 1)
+	for _, tc := range []struct {
+		name  string
+		reply reply
+		ctx   context.Context
+		end   func(*otlphttp.Exporter) // while Export waits
+		took  time.Duration
+		want  string // of the error; "" is none
+		sent  uint64
+	}{
+		{"until there is room", reply{status: late}, never, nil, time.Hour, "", 3},
+		{"until the endpoint fails", reply{status: -1}, never, nil, 2 * time.Hour, "since Post", 2},
+		{"until the context ends", reply{status: late}, nil, nil, time.Minute, "until context deadline exceeded", 2},
+		{"until Shutdown", reply{status: late}, never, func(e *otlphttp.Exporter) { _ = e.Shutdown(never) }, 0, "was shut down", 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: []reply{tc.reply}}
+				e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2*len(body) + 1, RequestBytes: 1, Timeout: 2 * time.Hour})
+				for range 2 {
+					if err := e.Export(never, body, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if tc.ctx == nil {
+					tc.ctx = within(time.Minute)
+				}
+				if tc.end != nil {
+					go func() { synctest.Wait(); tc.end(e) }()
+				}
+				begun := time.Now()
+				err := e.Export(tc.ctx, body, 1)
+				if took := time.Since(begun); took != tc.took || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("Export = %v after %v, want %q after %v", err, took, tc.want, tc.took)
+				}
+				if c := e.Counts(); sum(c) != 3 {
+					t.Errorf("%+v", c)
+				}
+				_ = e.Shutdown(never)
+				synctest.Wait()
+				if c := e.Counts(); c.Sent != tc.sent || c.Sent+c.Dropped != 3 {
+					t.Errorf("%+v, want %d sent", c, tc.sent)
+				}
+			})
+		})
+	}
+}
+
+// It is larger than the queue may be, and is sent all the same.
+func TestAnEmptyQueueTakesARequestOfAnySize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{}
+		e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 1})
+		for range 3 {
+			if err := e.Export(never, encoded("x", 5), 5); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := e.Shutdown(never); err != nil || ep.accepted["x"] != 15 {
+			t.Errorf("Shutdown = %v, took %v", err, ep.accepted)
+		}
+	})
+}
+
+// The buffer holds more than the queue.
+func TestAProviderWithLargeBuffersLosesNothingToAnEndpointThatTakesSpans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ep := &endpoint{}
+		e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2 << 20})
+		p, err := pooled.New(pooled.Options{Exporter: e, BufferBytes: 32 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.Repeat("x", 8<<10)
+		for range 2000 {
+			_, s := p.Tracer("t").Start(never, name)
+			s.End()
+		}
+		if err := p.Shutdown(never); err != nil || ep.accepted[name] != 2000 || e.Counts().Sent != 2000 {
+			t.Errorf("Shutdown = %v; %+v, %+v, took %v", err, p.Counts(), e.Counts(), ep.accepted[name])
+		}
+		if largest := slices.Max(ep.sizes); largest > 128 {
+			t.Errorf("%d spans of 8 KiB in one request, want at most 1 MiB", largest)
+		}
+	})
+}
+
 // A provider's ForceFlush and Shutdown return when the endpoint has the spans, and end both.
 func TestAProviderFlushesAndEndsItsExporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

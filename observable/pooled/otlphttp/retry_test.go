@@ -3,6 +3,8 @@ package otlphttp_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +129,42 @@ func TestALongAnswerCountsWhatItRejects(t *testing.T) {
 		})
 	}
 }
+
+// The answer to a request of protobuf is to be one of protobuf, and is not always.
+func TestAnAnswerInJSONCountsWhatItRejects(t *testing.T) {
+	for _, tc := range []struct {
+		name, contentType, body string
+		want                    otlphttp.Counts
+	}{
+		{"a string", "application/json", `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}`, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
+		{"a number", "Application/JSON; charset=utf-8", `{"partialSuccess":{"rejectedSpans":3}}`, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
+		{"none rejected", "application/json", `{"partialSuccess":{}}`, otlphttp.Counts{Given: 5, Sent: 5}},
+		{"null", "application/json", `{"partialSuccess":null}`, otlphttp.Counts{Given: 5, Sent: 5}},
+		{"nothing", "application/json", ``, otlphttp.Counts{Given: 5, Sent: 5}},
+		{"cut short", "application/json", `{"partialSuccess":{"rejectedSpans":"3"`, otlphttp.Counts{Given: 5, Refused: 5}},
+		{"not a number", "application/json", `{"partialSuccess":{"rejectedSpans":1.5}}`, otlphttp.Counts{Given: 5, Refused: 5}},
+		{"another type", "text/plain", `ok`, otlphttp.Counts{Given: 5, Sent: 5}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := start(t, otlphttp.Options{Transport: transport(func(*http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {tc.contentType}}, Body: io.NopCloser(strings.NewReader(tc.body))}, nil
+				})})
+				if err := e.Export(never, encoded("x", 5), 5); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Shutdown(never); e.Counts() != tc.want || (err != nil) != (tc.want.Refused > 0) {
+					t.Errorf("%+v, want %+v; Shutdown = %v", e.Counts(), tc.want, err)
+				}
+			})
+		})
+	}
+}
+
+// A transport is a function that is an http.RoundTripper.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 	const failures, ms = 60, time.Millisecond

@@ -2,8 +2,10 @@ package otlphttp
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,8 +96,7 @@ func (e *Exporter) leave(k int) (spans int) {
 		}
 	}
 	e.alone = max(0, e.alone-k)
-	close(e.left)
-	e.left = make(chan struct{})
+	e.announce()
 	return spans
 }
 
@@ -146,6 +147,7 @@ func (e *Exporter) failed(err error) {
 		report = append(report, fmt.Errorf("otlphttp: %d spans wait until the endpoint takes them: %w", e.counts.Waiting, err))
 	}
 	e.last = err
+	e.announce()
 	k := 0
 	for e.opts.MaxAge > 0 && k < len(e.queue) && time.Since(e.queue[k].since) >= e.opts.MaxAge {
 		k++
@@ -210,17 +212,11 @@ func (e *Exporter) attempt(body []byte) answer {
 	if len(reply) > maxReply {
 		unread = fmt.Errorf("it is larger than %d bytes", maxReply)
 	}
-	isProto := strings.HasPrefix(resp.Header.Get("Content-Type"), protobuf)
 	if resp.StatusCode/100 == 2 {
-		if !isProto {
-			return answer{}
-		}
-		if unread != nil {
-			return unreadable(unread)
-		}
-		return decodeResponse(reply)
+		return success(resp.Header.Get("Content-Type"), reply, unread)
 	} // else the status alone decides
 	err = fmt.Errorf("POST %s: %s", e.url.Redacted(), resp.Status)
+	isProto := isType(resp.Header.Get("Content-Type"), protobuf)
 	if text := strings.TrimSpace(decodeStatus(reply, isProto)); text != "" {
 		err = fmt.Errorf("%w: %.200q", err, text)
 	}
@@ -232,6 +228,30 @@ func (e *Exporter) attempt(body []byte) answer {
 }
 
 const protobuf = "application/x-protobuf"
+
+// isType reports whether a Content-Type is want, whatever its parameters.
+func isType(contentType, want string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), want)
+}
+
+// success reads what an endpoint says of spans that it took; unread is why it could not be
+// read. It is to answer in the type of the request. Some answer in JSON all the same, and
+// rejected spans are not to be counted as sent for that. Other types say nothing of spans.
+func success(contentType string, reply []byte, unread error) answer {
+	decode := decodeResponse
+	switch {
+	case isType(contentType, protobuf):
+	case isType(contentType, "application/json"):
+		decode = decodeJSON
+	default:
+		return answer{}
+	}
+	if unread != nil {
+		return unreadable(unread)
+	}
+	return decode(reply)
+}
 
 func (e *Exporter) newRequest(ctx context.Context, body []byte) (*http.Request, error) {
 	if e.opts.Compression == "gzip" {
@@ -249,7 +269,7 @@ func (e *Exporter) newRequest(ctx context.Context, body []byte) (*http.Request, 
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("User-Agent", "loadgen-otlphttp")
+	req.Header.Set("User-Agent", userAgent())
 	for name, value := range e.opts.Headers {
 		req.Header.Set(name, value)
 	}
@@ -285,13 +305,37 @@ func decodeResponse(b []byte) answer {
 	if !ok || !okRejected || !okMessage {
 		return unreadable(errors.New("it is not an ExportTraceServiceResponse"))
 	}
-	if int64(rejected) <= 0 {
-		rejected = 0
+	return partialSuccess(int64(rejected), string(message))
+}
+
+// decodeJSON reads an ExportTraceServiceResponse in the JSON of Protocol Buffers, where an
+// int64 is a string or a number. Nothing at all is an empty one.
+func decodeJSON(b []byte) answer {
+	var m struct {
+		PartialSuccess struct {
+			RejectedSpans json.Number
+			ErrorMessage  string
+		}
 	}
-	if rejected == 0 && len(message) == 0 {
+	if len(bytes.TrimSpace(b)) == 0 {
 		return answer{}
 	}
-	return answer{rejected: rejected, err: fmt.Errorf("the endpoint says %.200q", message)}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return unreadable(err)
+	}
+	rejected, err := strconv.ParseInt(cmp.Or(m.PartialSuccess.RejectedSpans.String(), "0"), 10, 64)
+	if err != nil {
+		return unreadable(err)
+	}
+	return partialSuccess(rejected, m.PartialSuccess.ErrorMessage)
+}
+
+func partialSuccess(rejected int64, message string) answer {
+	rejected = max(rejected, 0)
+	if rejected == 0 && message == "" {
+		return answer{}
+	}
+	return answer{rejected: uint64(rejected), err: fmt.Errorf("the endpoint says %.200q", message)}
 }
 
 // unreadable is an answer of success that cannot be read: how many spans it rejects is
