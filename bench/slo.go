@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // An SLO is what a run is to hold: a bound on its latency, its failures or its
@@ -24,7 +25,49 @@ type SLO struct {
 // wantSLO is what ParseSLO takes.
 const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < 5ms over every 1s"
 
-var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*(<=|>=|<|>)\s*((?:[0-9.]+[a-zµμ%]*)+)\s*(?:over\s+every\s+(\S+)\s*)?$`)
+// sloForm is what ParseSLO reads, part by part, and what is wanted of each.
+var sloForm = []struct {
+	form *regexp.Regexp
+	want string
+}{
+	{regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*`), "p99 or another percentile, max, mean, errors, drops or achieved"},
+	{regexp.MustCompile(`^(<=|>=|<|>)\s*`), "<, <=, > or >="},
+	{regexp.MustCompile(`^((?:[0-9.]+[a-zµμ%]*)+)(?:\s+|$)`), "a bound such as 5ms or 0.1%"},
+	{regexp.MustCompile(`^(over\s+every)(?:\s+|$)`), "the end, or over every 1s"},
+	{regexp.MustCompile(`^(\S+)\s*$`), "a length of windows such as 1s, and no more"},
+}
+
+// An SLOError is an objective that cannot be read.
+type SLOError struct {
+	Text  string
+	At    int    // the byte of Text where it goes wrong
+	Wrong string // what is wrong there, as in `"5" is not a bound for p99: want a duration, such as 5ms`
+}
+
+func (e *SLOError) Error() string {
+	return fmt.Sprintf("SLO %q: character %d: %s: want %s", e.Text, 1+utf8.RuneCountInString(e.Text[:e.At]), e.Wrong, wantSLO)
+}
+
+// sloPartsOf returns the parts of an objective, and where each begins in text. There are three of them, or five.
+func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
+	at := 0
+	for i, p := range sloForm {
+		m := p.form.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			rest := strings.TrimLeft(text[at:], " \t")
+			wrong := fmt.Sprintf("%q is not %s", rest, p.want)
+			if rest == "" {
+				wrong = "it ends where it should have " + p.want
+			}
+			return nil, nil, &SLOError{text, len(text) - len(rest), wrong}
+		}
+		parts, begin = append(parts, text[at+m[2]:at+m[3]]), append(begin, at+m[2])
+		if at += m[1]; i == 2 && at == len(text) {
+			break
+		}
+	}
+	return parts, begin, nil
+}
 
 // ParseSLO reads an objective:
 //
@@ -40,38 +83,38 @@ var sloForm = regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\
 // windows, a call is achieved unless it began after the end of its window by the
 // generator's own fault.
 func ParseSLO(text string) (SLO, error) {
-	fail := func(what string) (SLO, error) {
-		return SLO{}, fmt.Errorf("SLO %q: %s: want %s", text, what, wantSLO)
+	parts, begin, wrong := sloPartsOf(text)
+	if wrong != nil {
+		return SLO{}, wrong
 	}
-	m := sloForm.FindStringSubmatch(text)
-	if m == nil {
-		return fail("not an objective")
+	fail := func(part int, format string, args ...any) (SLO, error) {
+		return SLO{}, &SLOError{text, begin[part], fmt.Sprintf(format, args...)}
 	}
-	s := SLO{metric: m[1], below: m[2][0] == '<', equal: strings.HasSuffix(m[2], "=")}
+	s := SLO{metric: parts[0], below: parts[1][0] == '<', equal: strings.HasSuffix(parts[1], "=")}
 	if p, ok := strings.CutPrefix(s.metric, "p"); ok {
 		percent, err := strconv.ParseFloat(p, 64)
 		s.q = math.Round(percent*1e9) / 1e11 // 99.9 is 0.999, to the last digit
 		if err != nil || !(s.q > 0 && s.q < 1) {
-			return fail(fmt.Sprintf("%q is not a percentile", s.metric))
+			return fail(0, "%q is not a percentile", s.metric)
 		}
 	}
 	var err error
 	if s.share() {
-		s.limit, err = parseShare(m[3])
+		s.limit, err = parseShare(parts[2])
 	} else {
-		s.limit, err = parseBound(m[3])
+		s.limit, err = parseBound(parts[2])
 	}
 	switch {
 	case err != nil:
-		return fail(fmt.Sprintf("%q is not a bound for %s: %v", m[3], s.metric, err))
+		return fail(2, "%q is not a bound for %s: %v", parts[2], s.metric, err)
 	case s.below == (s.metric == "achieved"):
-		return fail(s.metric + " is bounded from the other side")
+		return fail(1, "%s is bounded from the other side", s.metric)
 	case !s.equal && s.limit == map[bool]float64{true: 0, false: 1}[s.below]:
-		return fail("nothing can hold it")
+		return fail(2, "nothing can hold it")
 	}
-	if m[4] != "" {
-		if s.every, err = time.ParseDuration(m[4]); err != nil || s.every <= 0 {
-			return fail(fmt.Sprintf("%q is not a length of windows", m[4]))
+	if len(parts) > 3 {
+		if s.every, err = time.ParseDuration(parts[4]); err != nil || s.every <= 0 {
+			return fail(4, "%q is not a length of windows", parts[4])
 		}
 	}
 	return s, nil

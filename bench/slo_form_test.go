@@ -42,13 +42,14 @@ func TestAnObjectiveIsReadAndPrinted(t *testing.T) {
 
 func TestAWrongObjectiveIsRefusedWithWhatIsWrong(t *testing.T) {
 	for text, why := range map[string]string{
-		"":                         "not an objective",
-		"p99":                      "not an objective",
-		"p99 = 5ms":                "not an objective",
-		"p99 < 5ms or so":          "not an objective",
-		"latency < 5ms":            "not an objective",
-		"p99 < -5ms":               "not an objective",
-		"p99 < 5ms over every":     "not an objective",
+		"":                         "character 1: it ends where it should have p99 or another percentile",
+		"p99":                      "character 4: it ends where it should have <",
+		"p99 = 5ms":                `character 5: "= 5ms" is not <, <=`,
+		"p99 < 5ms or so":          `character 11: "or so" is not the end, or over every 1s`,
+		"latency < 5ms":            `character 1: "latency < 5ms" is not p99 or another`,
+		"p99 < -5ms":               `character 7: "-5ms" is not a bound such as`,
+		"p99<":                     "character 5: it ends where it should have a bound",
+		"p99 < 5ms over every":     "character 21: it ends where it should have a length",
 		"p100 < 5ms":               `"p100" is not a percentile`,
 		"p0 < 5ms":                 `"p0" is not a percentile`,
 		"p9.9.9 < 5ms":             `"p9.9.9" is not a percentile`,

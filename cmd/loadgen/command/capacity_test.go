@@ -21,7 +21,7 @@ func TestHelpOfCapacity(t *testing.T) {
 
 func TestAnObjectiveThatIsWrongIsPointedAt(t *testing.T) {
 	for text, want := range map[string]string{
-		"p99<500us, errrs<0.1%": "character 12 is where it goes wrong\n  p99<500us, errrs<0.1%\n             ^ SLO \"errrs<0.1%\": not an objective",
+		"p99<500us, errrs<0.1%": "character 12 is where it goes wrong\n  p99<500us, errrs<0.1%\n             ^ SLO \" errrs<0.1%\": character 2: \"errrs<0.1%\" is not p99",
 		"p99<500":               "character 5 is where it goes wrong\n  p99<500\n      ^ SLO",
 		"max<20µs,p100<5ms":     "character 10 is where it goes wrong\n  max<20µs,p100<5ms\n           ^ SLO",
 		"errors<0.1%,":          "character 13 is where it goes wrong",

@@ -1,8 +1,8 @@
 package command
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -13,11 +13,11 @@ import (
 func readObjectives(text string) (all []bench.SLO, err error) {
 	at := 0
 	for _, item := range strings.Split(text, ",") {
-		slo, err := bench.ParseSLO(strings.TrimSpace(item))
+		slo, err := bench.ParseSLO(item)
 		if err != nil {
-			at += len(item) - len(strings.TrimLeft(item, " \t"))
-			if m := wrongPart.FindStringSubmatch(err.Error()); m != nil {
-				at += max(strings.Index(strings.TrimSpace(item), m[1]), 0)
+			var wrong *bench.SLOError
+			if errors.As(err, &wrong) {
+				at += wrong.At
 			}
 			column := len([]rune(text[:at]))
 			return nil, fmt.Errorf("--slo: character %d is where it goes wrong\n  %s\n  %s^ %w", column+1, text, strings.Repeat(" ", column), err)
@@ -27,6 +27,3 @@ func readObjectives(text string) (all []bench.SLO, err error) {
 	}
 	return all, nil
 }
-
-// wrongPart is what an objective's error quotes, besides the whole.
-var wrongPart = regexp.MustCompile(`: "([^"]+)" is not a`)
