@@ -189,7 +189,7 @@ func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
 		"probe 1: none at 1,000/s for 1s: says nothing of the target: generator-limited; p99 is 4ms (40% of what is allowed); 0s of 1m0s":           {capacity.Evidence{Met: true, Burn: 0.4, Limited: "generator-limited: late"}, false},
 	} {
 		c.e.Ask = ask
-		p := &capacity.Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second, Objectives: []bench.SLOResult{{Detail: "p99 is 4ms"}}}
+		p := &capacity.Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second, Objectives: []bench.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
 		if got := probeLine(1, p, s); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
