@@ -15,9 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 func TestErrorsThatGoLumpsAreKindsApart(t *testing.T) {
@@ -55,8 +52,6 @@ func TestErrorsThatGoLumpsAreKindsApart(t *testing.T) {
 		{"name", get(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}), "tls-name"},
 		{"expired", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), "tls-expired"},
 		{"not TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), "tls-handshake"},
-		{"gRPC unavailable", status.Error(codes.Unavailable, "no connection"), "grpc Unavailable"},
-		{"gRPC deadline", fmt.Errorf("try 2: %w", status.Error(codes.DeadlineExceeded, "late")), "grpc DeadlineExceeded"},
 		{"one that names itself", fmt.Errorf("x: %w", named{}), "mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

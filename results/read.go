@@ -17,9 +17,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Read reads the run.json at path, or in the directory at path. A field it does
-// not know is ignored: earlier and later versions may have it. Of a file that was cut
-// off, as by a machine that lost its power, the visits before stand, and it is [Partial].
+// Read reads the run.json at path, or in the directory at path, of this version of the schema or of an earlier one. It
+// ignores fields that it does not know. Of a file that was cut off, as by a machine that lost its power, the visits before
+// stand, and it is [Partial].
 func Read(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, JSONFile)
@@ -46,8 +46,11 @@ func parse(path string, data []byte) (*Run, error) {
 		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of one, or its %s", path, JSONFile)
 	case err != nil:
 		return nil, jsonError(path, data, err)
-	case version.Schema != Schema:
-		return nil, fmt.Errorf("results: %s is of version %d: want version %d", path, version.Schema, Schema)
+	case version.Schema < 1:
+		return nil, fmt.Errorf("results: %s has schema %d: want 1 to %d", path, version.Schema, Schema)
+	case version.Schema > Schema:
+		return nil, fmt.Errorf("results: %s has schema %d, which a later loadgen wrote, and this one reads up to %d: "+
+			"install a later one (go install github.com/loadgen-go/loadgen/cmd/loadgen@latest)", path, version.Schema, Schema)
 	}
 	var r Run
 	if err := json.Unmarshal(data, &r); err != nil {

@@ -28,7 +28,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Schema is the version of run.json that this package writes and reads.
+// Schema is the version of run.json that this package writes. It reads earlier ones, too. README.md describes it.
 const Schema = 2
 
 // Names of the files of a run.
@@ -82,7 +82,8 @@ type Environment struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// A Visit is one run of one cell, in a process of its own.
+// A Visit is one run of one cell, in a process of its own. Its JSON has its percentiles as plain numbers, too, which are
+// made from the histograms and never read.
 type Visit struct {
 	Round int            `json:"round"` // from 1
 	Order int            `json:"order"` // place within the round, from 1

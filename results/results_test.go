@@ -575,7 +575,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 	}{
 		"a broken visit":  {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
 		"empty":           {nil, "run.json:1: not JSON"},
-		"another version": {replace(`"schema":2`, `"schema":3`), "is of version 3: want version 2"},
+		"another version": {replace(`"schema":2`, `"schema":3`), "has schema 3, which a later loadgen wrote, and this one reads up to 2: install a later one"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
 		"a list":          {[]byte("[]"), "is not a run of loadgen: want the directory of one, or its run.json"},
 		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want the directory of one, or its run.json"},

@@ -43,7 +43,10 @@ type Setting struct {
 // Decode reads a scenario. File is its name, for problems and for a scenario
 // without a name. Settings take the place of what the file says.
 func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
-	d := decoder{file: file, values: map[string]value{}}
+	return decode(&decoder{file: file, values: map[string]value{}}, data, settings)
+}
+
+func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	if !d.parse(data) {
 		return nil, d.all()
 	}
@@ -57,7 +60,7 @@ func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
 	d.override()
 	s := d.scenario()
 	if s.Name == "" {
-		s.Name = nameOf(file)
+		s.Name = nameOf(d.file)
 	}
 	d.check(s)
 	if len(d.problems) > 0 {
@@ -149,6 +152,7 @@ type decoder struct {
 	file     string
 	values   map[string]value
 	problems []ranked
+	lenient  bool // ignores fields that are unknown
 }
 
 func (d *decoder) wrong(where string, line int, format string, args ...any) {
@@ -206,13 +210,16 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 		return false
 	}
 	for _, kv := range m.Values {
-		key := prefix + kv.Key.GetToken().Value
+		key := prefix + strings.ReplaceAll(kv.Key.GetToken().Value, "_", "-") // JSON has slo_visits
 		_, seen := d.values[key]
 		switch {
 		case len(keysBelow(key+".")) > 0:
 			d.mapping(key+".", kv.Value)
 		case !slices.Contains(keysBelow(prefix), key):
-			d.wrongAt(kv.Key, "unknown field %q: want one of %s", key, strings.Join(keysBelow(prefix), ", "))
+			if d.lenient {
+				continue
+			}
+			d.wrongAt(kv.Key, "unknown field %q: want one of %s", prefix+kv.Key.GetToken().Value, strings.Join(keysBelow(prefix), ", "))
 		case seen:
 			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
 		default:

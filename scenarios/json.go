@@ -35,7 +35,7 @@ type document struct {
 	Pace       string   `json:"pace"`
 	Window     string   `json:"window"`
 	SLO        []string `json:"slo,omitempty"`
-	SLOVisits  string   `json:"slo-visits,omitempty"`
+	SLOVisits  string   `json:"slo_visits,omitempty"`
 	Abort      bool     `json:"abort,omitempty"`
 	Failed     string   `json:"failed,omitempty"`
 	Timeout    string   `json:"timeout,omitempty"`
@@ -113,9 +113,10 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, as strictly as a file.
+// UnmarshalJSON reads what MarshalJSON wrote, here or in another version: it ignores fields that it does not know, and
+// is otherwise as strict as with a file.
 func (s *Scenario) UnmarshalJSON(data []byte) error {
-	decoded, err := Decode("scenario", data)
+	decoded, err := decode(&decoder{file: "scenario", values: map[string]value{}, lenient: true}, data, nil)
 	if err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
 	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
 	s.Duration = probes.Lasting(bench.QPS(o.from).Float())
-	if !s.Live {
+	if !s.Live && len(s.Quantile) > 1 {
 		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
 	}
 	text, err := s.MarshalJSON()

@@ -66,7 +66,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	a := f.Answer.Arms[0]
-	for _, want := range []string{"look-up, target turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
+	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

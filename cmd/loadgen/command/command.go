@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -70,8 +71,30 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return exit.code
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %s\nRun '%s --help' for what it takes.\n", harmless(err.Error()), cmd.CommandPath())
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()), meantFlag(cmd, err), cmd.CommandPath())
 	return exitUnusable
+}
+
+// meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for commands.
+func meantFlag(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		}
+	})
+	text := ""
+	for _, name := range names.SuggestionsFor(unknown.GetSpecifiedName()) {
+		text += "\t--" + name + "\n"
+	}
+	if text != "" {
+		text = "\nDid you mean this?\n" + text + "\n"
+	}
+	return text
 }
 
 // harmless returns a message without what a terminal would act on: names of files and what

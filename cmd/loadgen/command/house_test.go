@@ -85,6 +85,19 @@ func TestOpenTelemetryStaysWhereItBelongs(t *testing.T) {
 	}
 }
 
+// A target brings the libraries of its protocol. The engine depends on none of them, and its tests import none.
+func TestTheEngineDependsOnNoProtocol(t *testing.T) {
+	const imports = `{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}`
+	for _, words := range goList(t, "-f", imports, module+"bench") {
+		for _, dep := range words[1:] {
+			if strings.HasPrefix(dep, "google.golang.org/grpc") {
+				t.Errorf("%s depends on %s: want its test under cmd/loadgen", words[0], dep)
+				break
+			}
+		}
+	}
+}
+
 // What starts a process elsewhere would race with the interrupts of a terminal.
 func TestProcessesAreStartedByOnePackage(t *testing.T) {
 	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {

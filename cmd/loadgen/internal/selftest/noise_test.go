@@ -33,7 +33,7 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 	if got := r.Noise(func(string) bool { return false }); got != "" {
 		t.Errorf("of no unit: %s", got)
 	}
-	for _, broken := range []string{"", "{", `{"schema":2}`, `{"schema":1,"noise":3}`} {
+	for _, broken := range []string{"", "{", `{"schema":2}`, `{"schema":0}`} {
 		if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 			t.Fatal(err)
 		}
