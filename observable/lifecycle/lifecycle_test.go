@@ -467,20 +467,22 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 	defer server.Close()
 	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
 	for _, pooled := range []bool{false, true} {
-		l := setup(t, lifecycle.Options{Pooled: pooled})
-		for flags, records := range map[string]bool{"00": false, "01": true} {
-			ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
-				"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
-			_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
-			if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
-				t.Errorf("pooled=%v, flags %s: recording is %v, context %+v", pooled, flags, s.IsRecording(), s.SpanContext())
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			l := setup(t, lifecycle.Options{Pooled: pooled})
+			for flags, records := range map[string]bool{"00": false, "01": true} {
+				ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
+					"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
+				_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
+				if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
+					t.Errorf("flags %s: recording is %v, context %+v", flags, s.IsRecording(), s.SpanContext())
+				}
+				s.End()
 			}
-			s.End()
-		}
-		shutdown(t, l)
-		if want := (lifecycle.Counts{Started: 1, Ended: 1, Exported: 1}); l.Counts() != want {
-			t.Errorf("pooled=%v: %+v, want %+v", pooled, l.Counts(), want)
-		}
+			shutdown(t, l)
+			if want := (lifecycle.Counts{Started: 1, Ended: 1, Exported: 1}); l.Counts() != want {
+				t.Errorf("%+v, want %+v", l.Counts(), want)
+			}
+		})
 	}
 }
 
@@ -492,14 +494,16 @@ func TestPropagators(t *testing.T) {
 		"TraceContext,tracecontext": {"traceparent", "tracestate"},
 		"none":                      {},
 	} {
-		setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
-		l := setup(t, lifecycle.Options{})
-		got := l.Propagator.Fields()
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-		shutdown(t, l)
+		t.Run(fmt.Sprintf("%q", value), func(t *testing.T) {
+			setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
+			l := setup(t, lifecycle.Options{})
+			got := l.Propagator.Fields()
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+			shutdown(t, l)
+		})
 	}
 }
 

@@ -510,26 +510,33 @@ func TestARefusedRequestDoesNotSpoilItsNeighbours(t *testing.T) {
 func TestWaitingRequestsAreMergedUpToABound(t *testing.T) {
 	size := len(encoded("x", 1))
 	for _, tc := range []struct {
+		name  string
 		bytes int
 		want  []int
-	}{{1, []int{1, 1, 1, 1, 1, 1}}, {2*size + 1, []int{1, 2, 2, 1}}, {0, []int{1, 5}}} {
-		synctest.Test(t, func(t *testing.T) {
-			ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
-			e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
-			for i := range 5 {
-				if err := e.Export(never, encoded("x", 1), 1); err != nil {
-					t.Fatal(err)
+	}{
+		{"less than one", 1, []int{1, 1, 1, 1, 1, 1}},
+		{"two", 2*size + 1, []int{1, 2, 2, 1}},
+		{"the default", 0, []int{1, 5}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
+				e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
+				for i := range 5 {
+					if err := e.Export(never, encoded("x", 1), 1); err != nil {
+						t.Fatal(err)
+					}
+					if i == 0 {
+						synctest.Wait()
+					}
 				}
-				if i == 0 {
-					synctest.Wait()
+				if err := e.Shutdown(never); err != nil {
+					t.Error(err)
 				}
-			}
-			if err := e.Shutdown(never); err != nil {
-				t.Error(err)
-			}
-			if !slices.Equal(ep.sizes, tc.want) {
-				t.Errorf("RequestBytes %d: sent %v spans, want %v", tc.bytes, ep.sizes, tc.want)
-			}
+				if !slices.Equal(ep.sizes, tc.want) {
+					t.Errorf("sent %v spans, want %v", ep.sizes, tc.want)
+				}
+			})
 		})
 	}
 }
