@@ -71,7 +71,8 @@ func canonicalise() (restore func(), err error) {
 		}
 		if err := os.Setenv(name, want); err != nil {
 			restore()
-			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, which cannot be set in its place: %w", name, v, want, err)
+			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, which cannot be set in its place: %w",
+				name, v, want, err)
 		}
 		before[name] = v
 	}
@@ -168,7 +169,8 @@ func (r *reader) meters(exporter string) {
 		r.oneOf(ofSignal("METRICS", "PROTOCOL"), "grpc", "http/protobuf")
 		r.transfer("METRICS")
 		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative", "delta", "lowmemory")
-		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "explicit_bucket_histogram", "base2_exponential_bucket_histogram")
+		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+			"explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 	case "prometheus":
 		r.number("OTEL_EXPORTER_PROMETHEUS_PORT", 0, math.MaxUint16)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,15 +19,11 @@ import (
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
-	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
@@ -221,102 +216,6 @@ func TestPooledSpansAreOneFieldAway(t *testing.T) {
 	}
 }
 
-func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
-	status := http.StatusBadRequest
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
-	defer server.Close()
-	setenv(t, "EXPORTER_OTLP_TRACES_ENDPOINT="+server.URL)
-
-	l := setup(t, lifecycle.Options{Pooled: true})
-	end(l.TracerProvider, 100)
-	wantAll(t, l.Shutdown(context.Background()), "100 of 100 spans were lost", "100 failed to export", "400 Bad Request")
-	if c := l.Counts(); c.Failed != 100 {
-		t.Errorf("%+v", c)
-	}
-
-	status = http.StatusServiceUnavailable
-	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1, Timeout: time.Second})
-	end(l.TracerProvider, 100)
-	err := l.Shutdown(context.Background())
-	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes", "did not take 100 in time", "503 Service Unavailable")
-	if strings.Contains(err.Error(), "BufferBytes") {
-		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
-	}
-	if c := l.Counts(); c.Dropped != 100 {
-		t.Errorf("%+v", c)
-	}
-}
-
-// A larger queue, the advice otherwise, would fill as well.
-func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	defer server.Close()
-	for _, tc := range []struct {
-		name  string
-		spans int
-		want  []string
-	}{
-		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the endpoint speak gRPC?)"}},
-		{"failed", 5, []string{"5 of 5 spans were lost", "exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			setenv(t, "EXPORTER_OTLP_PROTOCOL=grpc", "EXPORTER_OTLP_ENDPOINT="+server.URL, "EXPORTER_OTLP_TIMEOUT=300")
-			l := setup(t, lifecycle.Options{Timeout: 10 * time.Second})
-			end(l.TracerProvider, tc.spans)
-			err := l.Shutdown(context.Background())
-			wantAll(t, err, tc.want...)
-			if strings.Contains(fmt.Sprint(err), "MAX_QUEUE_SIZE") {
-				t.Errorf("Shutdown = %v", err)
-			}
-		})
-	}
-}
-
-// The endpoint takes everything, and one span is larger than a buffer.
-func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
-	defer server.Close()
-	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
-	for _, tc := range []struct {
-		name        string
-		opts        lifecycle.Options
-		spans, size int
-	}{
-		{"buffers larger than the queue", lifecycle.Options{Pooled: true, BufferBytes: 128 << 20}, 6553, 8 << 10},
-		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
-		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			l := setup(t, tc.opts)
-			name := strings.Repeat("x", tc.size)
-			for range tc.spans {
-				_, s := l.TracerProvider.Tracer("t").Start(context.Background(), name)
-				s.End()
-			}
-			shutdown(t, l)
-			n := uint64(tc.spans)
-			if want := (lifecycle.Counts{Started: n, Ended: n, Exported: n}); l.Counts() != want {
-				t.Errorf("%+v, want %+v", l.Counts(), want)
-			}
-		})
-	}
-}
-
-func TestAdviceNamesTheLimitThatDroppedSpans(t *testing.T) {
-	answer := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-answer }))
-	defer server.Close()
-	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
-	l := setup(t, lifecycle.Options{Pooled: true, BufferBytes: 100})
-	end(l.TracerProvider, 100)
-	close(answer)
-	err := l.Shutdown(context.Background())
-	wantAll(t, err, "spans were lost", fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
-	if strings.Contains(fmt.Sprint(err), "QueueBytes") {
-		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
-	}
-}
-
 func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 	before := otel.GetTracerProvider()
 	for _, tc := range []struct {
@@ -370,79 +269,6 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 	}
 }
 
-func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
-	setenv(t, "TRACES_EXPORTER=none", "METRICS_EXPORTER=test")
-	tracers, meters, propagator := otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()
-	same := func() bool {
-		return otel.GetTracerProvider() == tracers && otel.GetMeterProvider() == meters && otel.GetTextMapPropagator() == propagator
-	}
-	l := setup(t, lifecycle.Options{Metrics: true})
-	if !same() {
-		t.Error("globals were set without being asked")
-	}
-	shutdown(t, l)
-	l = setup(t, lifecycle.Options{Metrics: true, Global: true})
-	if otel.GetTracerProvider() != l.TracerProvider || otel.GetMeterProvider() != l.MeterProvider || len(otel.GetTextMapPropagator().Fields()) != 3 {
-		t.Error("globals were not set")
-	}
-	shutdown(t, l)
-	if !same() {
-		t.Error("globals were not put back")
-	}
-	l = setup(t, lifecycle.Options{Global: true})
-	other := noop.NewTracerProvider()
-	otel.SetTracerProvider(other)
-	shutdown(t, l)
-	if otel.GetTracerProvider() != trace.TracerProvider(other) {
-		t.Error("a global that another has set was taken away")
-	}
-	otel.SetTracerProvider(tracers)
-}
-
-// Whatever order they end in, nothing is left of them.
-func TestGlobalsOfSetupsThatOverlapArePutBack(t *testing.T) {
-	for _, tc := range []struct {
-		name     string
-		disabled bool
-		order    []int
-	}{
-		{"first in, first out", false, []int{0, 1, 2}},
-		{"last in, first out", false, []int{2, 1, 0}},
-		{"the middle one first", false, []int{1, 0, 2}},
-		{"the middle one last", false, []int{2, 0, 1}},
-		{"equal ones", true, []int{0, 1, 2}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			setenv(t, "TRACES_EXPORTER=none", "METRICS_EXPORTER=test", fmt.Sprint("SDK_DISABLED=", tc.disabled))
-			type globals struct {
-				trace.TracerProvider
-				metric.MeterProvider
-				propagation.TextMapPropagator
-			}
-			now := func() globals {
-				return globals{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()}
-			}
-			states, running := []globals{now()}, []*lifecycle.Lifecycle{}
-			for range 3 {
-				running = append(running, setup(t, lifecycle.Options{Metrics: true, Global: true}))
-				states = append(states, now())
-			}
-			ended := map[int]bool{}
-			for _, i := range tc.order {
-				shutdown(t, running[i])
-				ended[i] = true
-				want := 2
-				for ended[want] {
-					want--
-				}
-				if now() != states[want+1] {
-					t.Errorf("after %d have ended, of which the last is %d, the globals are not those of %d", len(ended), i, want)
-				}
-			}
-		})
-	}
-}
-
 func TestWhatTheEnvironmentTurnsOff(t *testing.T) {
 	for _, env := range []string{"SDK_DISABLED=true", "TRACES_EXPORTER=none", "TRACES_SAMPLER=always_off"} {
 		for _, pooled := range []bool{false, true} {
@@ -467,20 +293,22 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 	defer server.Close()
 	setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
 	for _, pooled := range []bool{false, true} {
-		l := setup(t, lifecycle.Options{Pooled: pooled})
-		for flags, records := range map[string]bool{"00": false, "01": true} {
-			ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
-				"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
-			_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
-			if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
-				t.Errorf("pooled=%v, flags %s: recording is %v, context %+v", pooled, flags, s.IsRecording(), s.SpanContext())
+		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
+			l := setup(t, lifecycle.Options{Pooled: pooled})
+			for flags, records := range map[string]bool{"00": false, "01": true} {
+				ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
+					"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
+				_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
+				if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
+					t.Errorf("flags %s: recording is %v, context %+v", flags, s.IsRecording(), s.SpanContext())
+				}
+				s.End()
 			}
-			s.End()
-		}
-		shutdown(t, l)
-		if want := (lifecycle.Counts{Started: 1, Ended: 1, Exported: 1}); l.Counts() != want {
-			t.Errorf("pooled=%v: %+v, want %+v", pooled, l.Counts(), want)
-		}
+			shutdown(t, l)
+			if want := (lifecycle.Counts{Started: 1, Ended: 1, Exported: 1}); l.Counts() != want {
+				t.Errorf("%+v, want %+v", l.Counts(), want)
+			}
+		})
 	}
 }
 
@@ -492,14 +320,16 @@ func TestPropagators(t *testing.T) {
 		"TraceContext,tracecontext": {"traceparent", "tracestate"},
 		"none":                      {},
 	} {
-		setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
-		l := setup(t, lifecycle.Options{})
-		got := l.Propagator.Fields()
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", value, got, want)
-		}
-		shutdown(t, l)
+		t.Run(fmt.Sprintf("%q", value), func(t *testing.T) {
+			setenv(t, "TRACES_EXPORTER=none", "PROPAGATORS="+value)
+			l := setup(t, lifecycle.Options{})
+			got := l.Propagator.Fields()
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+			shutdown(t, l)
+		})
 	}
 }
 
@@ -591,63 +421,6 @@ func TestCountingPooledSpansAllocatesNothing(t *testing.T) {
 	if allocs > 1 && !raceEnabled {
 		t.Errorf("%v allocations a span, want 1", allocs)
 	}
-}
-
-// The SDK's exporter returns an error for a warning of the collector, too.
-func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
-	for _, tc := range []struct {
-		name     string
-		partial  *coltrace.ExportTracePartialSuccess
-		exported uint64
-	}{
-		{"a warning", &coltrace.ExportTracePartialSuccess{ErrorMessage: "slow down"}, 5},
-		{"three rejected", &coltrace.ExportTracePartialSuccess{RejectedSpans: 3, ErrorMessage: "too old"}, 2},
-		{"more than there were", &coltrace.ExportTracePartialSuccess{RejectedSpans: 30}, 0},
-	} {
-		for _, pooled := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s pooled=%v", tc.name, pooled), func(t *testing.T) {
-				partial := proto.CloneOf(tc.partial)
-				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					body, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: partial})
-					if n := spansIn(t, r); partial.RejectedSpans <= 5 { // else it is wrong on purpose
-						partial.RejectedSpans -= min(n, partial.RejectedSpans) // for the next request
-					}
-					if err != nil {
-						t.Error(err)
-					}
-					w.Header().Set("Content-Type", "application/x-protobuf")
-					_, _ = w.Write(body)
-				}))
-				defer server.Close()
-				setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)
-				l := setup(t, lifecycle.Options{Pooled: pooled})
-				end(l.TracerProvider, 5)
-				err := l.Shutdown(context.Background())
-				want := lifecycle.Counts{Started: 5, Ended: 5, Exported: tc.exported, Failed: 5 - tc.exported}
-				if c := l.Counts(); c != want {
-					t.Errorf("%+v, want %+v", c, want)
-				}
-				if want.Failed > 0 {
-					wantAll(t, err, fmt.Sprintf("%d of 5 spans were lost", want.Failed))
-				}
-			})
-		}
-	}
-}
-
-// spansIn returns the number of spans in a request: with shards, five may come in several.
-func spansIn(t *testing.T, r *http.Request) (n int64) {
-	body, err := io.ReadAll(r.Body)
-	var m coltrace.ExportTraceServiceRequest
-	if err := errors.Join(err, proto.Unmarshal(body, &m)); err != nil {
-		t.Error(err)
-	}
-	for _, rs := range m.ResourceSpans {
-		for _, ss := range rs.ScopeSpans {
-			n += int64(len(ss.Spans))
-		}
-	}
-	return n
 }
 
 func TestAFlushKeepsToItsDeadline(t *testing.T) {

@@ -144,7 +144,8 @@ func (s *sdkSpans) question() string {
 		return ""
 	}
 	switch status.Code(s.why) {
-	case codes.OK, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unimplemented, codes.Internal, codes.Unknown:
+	case codes.OK, codes.Unavailable, codes.DeadlineExceeded, codes.Canceled,
+		codes.Unimplemented, codes.Internal, codes.Unknown:
 		return " (does the endpoint speak gRPC?)"
 	}
 	return ""
@@ -308,7 +309,8 @@ func (s *pooledSpans) advice() string {
 		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", n))
 	}
 	if n := s.exporter.Counts().Dropped; n > 0 {
-		advice = append(advice, fmt.Sprintf("raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d in time", n))
+		const format = "raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d in time"
+		advice = append(advice, fmt.Sprintf(format, n))
 	}
 	if len(advice) == 0 {
 		return "find out why the endpoint takes them so slowly"

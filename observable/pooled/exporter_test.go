@@ -3,6 +3,7 @@ package pooled_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"maps"
 	"runtime"
@@ -227,32 +228,34 @@ func TestBufferBytesBoundsWhatWaitsOnAllProcessors(t *testing.T) {
 	for _, procs := range []int{1, 3, 16} {
 		runtime.GOMAXPROCS(procs)
 		for _, noReuse := range []bool{false, true} { // nearly all in one shard, or spread over all
-			var sizes []int
-			entered, leave := make(chan struct{}, 100), make(chan struct{})
-			p := start(t, pooled.Options{NoReuse: noReuse, BufferBytes: bound, Exporter: pooled.ExporterFunc(
-				func(_ context.Context, request []byte, _ int) error {
-					sizes = append(sizes, len(request))
-					entered <- struct{}{}
-					<-leave
-					return nil
-				})})
-			end(p, "x")
-			var wg sync.WaitGroup
-			wg.Go(func() { flush(t, p) })
-			<-entered // with one span; more than there is room for follows
-			for range 2 * bound / 100 {
-				end(p, strings.Repeat("x", 100))
-			}
-			close(leave)
-			wg.Wait()
-			shutdown(t, p)
-			waited := 0
-			for _, size := range sizes[1:] {
-				waited += size
-			}
-			if waited > bound+overhead*len(sizes) || waited < bound*7/8 {
-				t.Errorf("%d processors, reuse off %v: %d bytes waited, want about %d", procs, noReuse, waited, bound)
-			}
+			t.Run(fmt.Sprintf("%d processors, reuse off %v", procs, noReuse), func(t *testing.T) {
+				var sizes []int
+				entered, leave := make(chan struct{}, 100), make(chan struct{})
+				p := start(t, pooled.Options{NoReuse: noReuse, BufferBytes: bound, Exporter: pooled.ExporterFunc(
+					func(_ context.Context, request []byte, _ int) error {
+						sizes = append(sizes, len(request))
+						entered <- struct{}{}
+						<-leave
+						return nil
+					})})
+				end(p, "x")
+				var wg sync.WaitGroup
+				wg.Go(func() { flush(t, p) })
+				<-entered // with one span; more than there is room for follows
+				for range 2 * bound / 100 {
+					end(p, strings.Repeat("x", 100))
+				}
+				close(leave)
+				wg.Wait()
+				shutdown(t, p)
+				waited := 0
+				for _, size := range sizes[1:] {
+					waited += size
+				}
+				if waited > bound+overhead*len(sizes) || waited < bound*7/8 {
+					t.Errorf("%d bytes waited, want about %d", waited, bound)
+				}
+			})
 		}
 	}
 }
@@ -368,16 +371,18 @@ func untilDone(ctx context.Context, _ []byte, _ int) error {
 
 func TestAnExportMayTakeItsTimeout(t *testing.T) {
 	for set, want := range map[time.Duration]time.Duration{0: 30 * time.Second, time.Minute: time.Minute} {
-		synctest.Test(t, func(t *testing.T) {
-			p := start(t, pooled.Options{Timeout: set, Exporter: pooled.ExporterFunc(untilDone)})
-			end(p, "x")
-			begun := time.Now()
-			if err := p.ForceFlush(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("ForceFlush = %v", err)
-			}
-			if took := time.Since(begun); took != want {
-				t.Errorf("Timeout %v: an export took %v, want %v", set, took, want)
-			}
+		t.Run(set.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := start(t, pooled.Options{Timeout: set, Exporter: pooled.ExporterFunc(untilDone)})
+				end(p, "x")
+				begun := time.Now()
+				if err := p.ForceFlush(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("ForceFlush = %v", err)
+				}
+				if took := time.Since(begun); took != want {
+					t.Errorf("an export took %v, want %v", took, want)
+				}
+			})
 		})
 	}
 }

@@ -22,7 +22,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/internal/property"
-	"github.com/loadgen-go/loadgen/observable/pooled"
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
@@ -381,75 +380,6 @@ func TestAnEmptyQueueTakesARequestOfAnySize(t *testing.T) {
 	})
 }
 
-// The buffer holds more than the queue.
-func TestAProviderWithLargeBuffersLosesNothingToAnEndpointThatTakesSpans(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{}
-		e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2 << 20})
-		p, err := pooled.New(pooled.Options{Exporter: e, BufferBytes: 32 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.Repeat("x", 8<<10)
-		for range 2000 {
-			_, s := p.Tracer("t").Start(never, name)
-			s.End()
-		}
-		if err := p.Shutdown(never); err != nil || ep.accepted[name] != 2000 || e.Counts().Sent != 2000 {
-			t.Errorf("Shutdown = %v; %+v, %+v, took %v", err, p.Counts(), e.Counts(), ep.accepted[name])
-		}
-		if largest := slices.Max(ep.sizes); largest > 128 {
-			t.Errorf("%d spans of 8 KiB in one request, want at most 1 MiB", largest)
-		}
-	})
-}
-
-// A provider's ForceFlush and Shutdown return when the endpoint has the spans, and end both.
-func TestAProviderFlushesAndEndsItsExporter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{script: []reply{{}, taken, {}}}
-		e := start(t, otlphttp.Options{Transport: ep})
-		p, err := pooled.New(pooled.Options{Exporter: e})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, do := range []func(context.Context) error{p.ForceFlush, p.Shutdown, p.Shutdown, p.ForceFlush} {
-			want := min(i+1, 2)
-			_, s := p.Tracer("t").Start(never, "x")
-			s.End()
-			if err := do(never); err != nil || ep.accepted["x"] != want {
-				t.Errorf("call %d returned %v when the endpoint had %d spans, want %d", i, err, ep.accepted["x"], want)
-			}
-		}
-		if err := e.Export(never, encoded("x", 1), 1); err == nil {
-			t.Error("the exporter lives on")
-		}
-	})
-}
-
-// The endpoint is away for ever, and the context has no end.
-func TestAProviderGivesUpOnItsExporterAndSaysWhy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := start(t, otlphttp.Options{Transport: &endpoint{script: make([]reply, 1000)}})
-		p, err := pooled.New(pooled.Options{Exporter: e, Timeout: time.Minute})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, s := p.Tracer("t").Start(never, "x")
-		s.End()
-		for i, do := range []func(context.Context) error{p.ForceFlush, p.Shutdown} {
-			begun := time.Now()
-			err := do(never)
-			if took := time.Since(begun); took != time.Minute || err == nil || !strings.Contains(err.Error(), "connection refused") {
-				t.Errorf("call %d returned %v after %v, want the cause after a minute", i, err, took)
-			}
-		}
-		if c := e.Counts(); c.Dropped != 1 {
-			t.Errorf("%+v", c)
-		}
-	})
-}
-
 func TestTheBodyIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ep := &endpoint{}
@@ -510,26 +440,33 @@ func TestARefusedRequestDoesNotSpoilItsNeighbours(t *testing.T) {
 func TestWaitingRequestsAreMergedUpToABound(t *testing.T) {
 	size := len(encoded("x", 1))
 	for _, tc := range []struct {
+		name  string
 		bytes int
 		want  []int
-	}{{1, []int{1, 1, 1, 1, 1, 1}}, {2*size + 1, []int{1, 2, 2, 1}}, {0, []int{1, 5}}} {
-		synctest.Test(t, func(t *testing.T) {
-			ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
-			e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
-			for i := range 5 {
-				if err := e.Export(never, encoded("x", 1), 1); err != nil {
-					t.Fatal(err)
+	}{
+		{"less than one", 1, []int{1, 1, 1, 1, 1, 1}},
+		{"two", 2*size + 1, []int{1, 2, 2, 1}},
+		{"the default", 0, []int{1, 5}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
+				e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
+				for i := range 5 {
+					if err := e.Export(never, encoded("x", 1), 1); err != nil {
+						t.Fatal(err)
+					}
+					if i == 0 {
+						synctest.Wait()
+					}
 				}
-				if i == 0 {
-					synctest.Wait()
+				if err := e.Shutdown(never); err != nil {
+					t.Error(err)
 				}
-			}
-			if err := e.Shutdown(never); err != nil {
-				t.Error(err)
-			}
-			if !slices.Equal(ep.sizes, tc.want) {
-				t.Errorf("RequestBytes %d: sent %v spans, want %v", tc.bytes, ep.sizes, tc.want)
-			}
+				if !slices.Equal(ep.sizes, tc.want) {
+					t.Errorf("sent %v spans, want %v", ep.sizes, tc.want)
+				}
+			})
 		})
 	}
 }

@@ -217,26 +217,28 @@ func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 
 func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
 	for _, tc := range []struct {
-		after string
-		want  uint64
-	}{{"", 1}, {"60", 0}} {
-		synctest.Test(t, func(t *testing.T) {
-			ep := &endpoint{script: []reply{{status: 503, after: tc.after}}}
-			e := start(t, otlphttp.Options{Transport: ep, MinBackoff: time.Hour})
-			if err := e.Export(never, encoded("x", 1), 1); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			err := e.ForceFlush(within(time.Second))
-			if got := e.Counts().Sent; got != tc.want || (err == nil) != (tc.want == 1) {
-				t.Errorf("Retry-After %q: ForceFlush = %v, sent %d, want %d", tc.after, err, got, tc.want)
-			}
-			if err != nil && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable")) {
-				t.Errorf("ForceFlush = %v: want the deadline and why", err)
-			}
-			if err := e.Shutdown(never); err != nil {
-				t.Error(err)
-			}
+		name, after string
+		want        uint64
+	}{{"a backoff", "", 1}, {"asked for", "60", 0}} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ep := &endpoint{script: []reply{{status: 503, after: tc.after}}}
+				e := start(t, otlphttp.Options{Transport: ep, MinBackoff: time.Hour})
+				if err := e.Export(never, encoded("x", 1), 1); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				err := e.ForceFlush(within(time.Second))
+				if got := e.Counts().Sent; got != tc.want || (err == nil) != (tc.want == 1) {
+					t.Errorf("ForceFlush = %v, sent %d, want %d", err, got, tc.want)
+				}
+				if err != nil && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable")) {
+					t.Errorf("ForceFlush = %v: want the deadline and why", err)
+				}
+				if err := e.Shutdown(never); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
