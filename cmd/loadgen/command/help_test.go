@@ -25,6 +25,23 @@ func TestHelpOfACommandThatThereIsNotIsAnError(t *testing.T) {
 	}
 }
 
+func TestAFlagThatThereIsNotIsGuessed(t *testing.T) {
+	for _, c := range []struct{ name, args, want string }{
+		{"two letters swapped", "run --durtaion 3s", "loadgen: unknown flag: --durtaion\n\nDid you mean this?\n\t--duration\n\nRun 'loadgen run --help'"},
+		{"begun", "capacity --prec 3%", "Did you mean this?\n\t--precision\n"},
+		{"like none", "run --xyzzy", "unknown flag: --xyzzy\nRun 'loadgen run --help'"},
+		{"a command", "rnu", "Did you mean this?\n\trun\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := dispatch(context.Background(), nil, strings.Fields(c.args), nil, &stdout, &stderr)
+			if code != exitUnusable || !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("exit %d\n%s\nwant %q", code, &stderr, c.want)
+			}
+		})
+	}
+}
+
 func TestTheCommentOfTheProgramListsItsCommands(t *testing.T) {
 	text, err := os.ReadFile("../main.go")
 	if err != nil {
