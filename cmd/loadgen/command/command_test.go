@@ -99,7 +99,7 @@ func TestARunMeasuresComparesAndLeavesResultsThatBenchstatReads(t *testing.T) {
 		"offered/s", "achieved/s", "p99.9", "gen lag", "errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS",
 		"quantile", "state", "insert ns", "dws+qdigest",
 		"spans=sdk vs spans=none at 4,000/s: ", "spans=pooled vs spans=none at 4,000/s: ", "times the bytes",
-		filepath.Join(out, "run.bench"), filepath.Join(out, "run.json"), "go tool benchstat ",
+		filepath.Join(out, "run.bench"), filepath.Join(out, "run.json"), "go run golang.org/x/perf/cmd/benchstat@latest ",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in the output:\n%s", want, stdout)

@@ -147,6 +147,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	defer closing(checkout, o)
 	introduce(checkout, o)
+	fmt.Fprintf(o.stderr, "building %s at both, which takes a while the first time\n", pkg)
 	programs, err := checkout.Build(ctx, pkg)
 	if err != nil {
 		return compareError(ctx, fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package can be compared with --bench", err, pkg))

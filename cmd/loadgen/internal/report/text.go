@@ -116,7 +116,7 @@ func Files(run *results.Run, benchPath, jsonPath string) string {
 	return files + fmt.Sprintf(`
 %s with benchstat:
 
-  go tool benchstat -filter .name:Load -col '/%s@(%s)' %s
+  go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col '/%s@(%s)' %s
 `, what, dimension, strings.Join(arms, " "), quoted(benchPath))
 }
 

@@ -68,7 +68,8 @@ func parseNoise(path string, data []byte) (*AA, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w: write it anew by loadgen selftest --aa 12", path, err)
 	case r.Schema > 1:
-		return nil, fmt.Errorf("%s has schema %d, which a later loadgen wrote, and this one reads 1: install a later one, or write it anew by loadgen selftest --aa 12", path, r.Schema)
+		return nil, fmt.Errorf("%s: schema %d, which a later loadgen wrote, and this one reads 1: "+
+			"install a later one, or write it anew by loadgen selftest --aa 12", path, r.Schema)
 	case r.Schema < 1:
 		return nil, fmt.Errorf("%s: schema %d: want 1: write it anew by loadgen selftest --aa 12", path, r.Schema)
 	}
