@@ -41,6 +41,14 @@ type visitAnswer struct {
 	Changed *visit.ChangedError `json:"changed,omitempty"`
 }
 
+// MarshalJSON writes one of the two: that of the visit alone would be in its place, and lack the reason.
+func (a *visitAnswer) MarshalJSON() ([]byte, error) {
+	if a.Changed != nil {
+		return json.Marshal(map[string]any{"changed": a.Changed})
+	}
+	return json.Marshal(a.Visit)
+}
+
 // newChild returns a hidden command for a process of its own. It reads a request from its
 // input and writes what do makes of it to its output, in a line. What a target prints there
 // goes to standard error. The end of its input interrupts it: the process that asked closes it,
