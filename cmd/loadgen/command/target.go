@@ -124,7 +124,7 @@ func (all targets) usual() string {
 	if len(all) > 0 {
 		return "the target " + all[0].Name + ", or that of --target"
 	}
-	return "span-reuse, which takes a minute and a half"
+	return "span-reuse"
 }
 
 // complete offers the targets of --target.
