@@ -70,7 +70,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{log + " --tags", 0, "A                6   4,487\n", ""},
 		{good + " --tags", 2, "", "not a log of histograms, which alone has tags"},
 		{"--tags", 2, "", "--tags: no log: want its path"},
-		{"--qs 0.5", 2, "", "unknown flag: --qs\nRun 'loadgen quantiles --help'"},
+		{"--qs 0.5", 2, "", "unknown flag: --qs\n\nDid you mean this?\n\t--n\n\t--q\n\nRun 'loadgen quantiles --help'"},
 		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown: want some of exact, hdr, `},
 		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown: want exact, hdr, `},
 		{"--estimators hdr,hdr", 2, "", `--estimators: "hdr" is given twice`},
