@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -31,7 +32,7 @@ const (
 	testWorse   = "LOADGEN_TEST_WORSE"
 )
 
-var allocated []byte
+var allocated atomic.Pointer[byte] // by workers at once
 
 // changing is a target that is not the same on both sides of a comparison.
 var changing = Target{Name: "changing", Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
@@ -39,7 +40,7 @@ var changing = Target{Name: "changing", Open: func(context.Context, trace.Tracer
 	if os.Getenv(testWorse) != "" {
 		size = 10_000
 	}
-	return bench.TargetFunc(func(context.Context, string) error { allocated = make([]byte, size); return nil }), nil
+	return bench.TargetFunc(func(context.Context, string) error { allocated.Store(&make([]byte, size)[0]); return nil }), nil
 }}
 
 // program is a main that becomes the test binary, with a variable set.

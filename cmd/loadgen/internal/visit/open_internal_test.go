@@ -36,6 +36,7 @@ func TestATargetThatDoesNotOpenIsTold(t *testing.T) {
 				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || (got != nil) != (c.err == "") {
 					t.Errorf("%v, %v", got, err)
 				}
+				synctest.Wait() // for the notice, which is written by a goroutine of its own
 				if (told.Len() > 0) != (c.told != "") || !strings.Contains(told.String(), c.told) {
 					t.Errorf("told %q, want %q", told.String(), c.told)
 				}
