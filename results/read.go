@@ -56,10 +56,26 @@ func parse(path string, data []byte) (*Run, error) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, jsonError(path, data, err)
 	}
+	if r.Schema == 1 {
+		r.upgrade()
+	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("results: %s: %w", path, err)
 	}
 	return &r, nil
+}
+
+// upgrade makes of visits of schema 1 what they would be in the next: it has no hiccups, and another name for the calls
+// that were missed.
+func (r *Run) upgrade() {
+	for _, v := range r.Visits {
+		if v == nil || v.Record == nil || v.Record.Hiccups != nil {
+			continue
+		}
+		v.Record.Hiccups = quantile.NewHDR()
+		known := v.Record.Done + v.Record.Failed + v.Record.Dropped
+		v.Record.Missed = v.Record.Offered - min(known, v.Record.Offered)
+	}
 }
 
 // mended returns a run.json that was cut off as one that ends after its last whole visit: each
@@ -132,6 +148,9 @@ func checkRecord(r *bench.Record) error {
 	if r == nil {
 		return errors.New("neither a record nor an error")
 	}
+	if r.Hiccups == nil {
+		return errors.New("no histogram of hiccups")
+	}
 	for name, c := range map[string]struct {
 		hist *quantile.HDR
 		n    uint64
@@ -140,8 +159,6 @@ func checkRecord(r *bench.Record) error {
 		"queue_lag": {r.Queue, r.Done + r.Failed}, "generator_lag": {r.Generator, r.Done + r.Failed},
 	} {
 		switch {
-		case r.Hiccups == nil:
-			return errors.New("no histogram of hiccups")
 		case c.hist == nil:
 			return fmt.Errorf("no histogram of %s", name)
 		case c.hist.Count() != c.n:

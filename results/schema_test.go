@@ -3,8 +3,11 @@ package results_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -45,6 +48,47 @@ func TestRunsOfOtherVersionsAreRead(t *testing.T) {
 				t.Errorf("%+v, %v", run, err)
 			}
 		})
+	}
+}
+
+// The file was written by a loadgen of schema 1.
+func TestARunOfTheFirstSchemaIsRead(t *testing.T) {
+	run, err := results.Read("testdata/run-schema-1.json")
+	if err != nil || run.Schema != 1 || len(run.Visits) != 2 {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	if r := run.Visits[0].Record; r.Offered == 0 || r.Missed != 0 || r.Hiccups == nil || r.Hiccups.Count() != 0 {
+		t.Errorf("%+v", r)
+	}
+	text, err := os.ReadFile("testdata/run-schema-1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One call of each visit that was due and had not begun when the run was interrupted.
+	offered := fmt.Sprintf(`"offered":%d`, run.Visits[0].Record.Offered)
+	missing := strings.Replace(string(text), offered, fmt.Sprintf(`"offered":%d`, run.Visits[0].Record.Offered+1), 1)
+	path := filepath.Join(t.TempDir(), "run.json")
+	if err := os.WriteFile(path, []byte(missing), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := results.Read(path); err != nil || run.Visits[0].Record.Missed != 1 {
+		t.Errorf("a call was missed: %v", err)
+	}
+}
+
+// A reader finds every field in the page.
+func TestEveryFieldIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []any{results.Header{}, results.Visit{}} {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(of)) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name != "" && name != "-" && !strings.Contains(string(page), "`"+name+"`") {
+				t.Errorf("README.md says nothing of `%s` of a %T", name, of)
+			}
+		}
 	}
 }
 
