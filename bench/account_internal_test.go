@@ -39,23 +39,43 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 		after  func(r *Record)
 		want   string // "" if all is well
 	}{
-		"untouched":                       {},
-		"a call is lost":                  {before: func(_ *recorder, o *outcome) { o.offered++ }, want: "111 calls were offered, and 110 are accounted for"},
-		"a call is counted twice":         {before: func(_ *recorder, o *outcome) { o.offered-- }, want: "109 calls were offered, and 110 are accounted for"},
-		"a drop is lost":                  {before: func(_ *recorder, o *outcome) { o.dropped-- }, want: "110 calls were offered, and 109 are accounted for"},
-		"a missed call is invented":       {before: func(_ *recorder, o *outcome) { o.missed++ }, want: "110 calls were offered, and 111 are accounted for"},
-		"a failure is lost":               {after: func(r *Record) { r.Failed-- }, want: "110 calls were offered, and 109 are accounted for"},
-		"a call is done twice":            {before: func(r *recorder, _ *outcome) { r.latency.Add(time.Millisecond) }, want: "91 calls were done, and the service time of 90 is known"},
-		"a service time too many":         {before: func(r *recorder, _ *outcome) { r.service.Add(0) }, want: "90 calls were done, and the service time of 91 is known"},
-		"a queue lag too many":            {before: func(r *recorder, _ *outcome) { r.lags.queue.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
-		"a generator lag too many":        {before: func(r *recorder, _ *outcome) { r.lags.generator.Add(0) }, want: "100 calls were begun, and the lag of 101 is known"},
-		"a call is due later":             {before: func(_ *recorder, o *outcome) { o.dueSum++ }, want: "Little's law: the calls spent"},
-		"a call ends later":               {before: func(r *recorder, _ *outcome) { r.endedSum++ }, want: "Little's law: the calls spent"},
-		"a latency is longer":             {before: func(r *recorder, _ *outcome) { r.latencySum++ }, want: "Little's law: the calls spent"},
-		"the histogram says otherwise":    {before: func(r *recorder, _ *outcome) { r.latencySum += 1e6; r.endedSum += 1e6 }, want: "Little's law: the histograms of latency hold"},
-		"a window is lost":                {after: func(r *Record) { r.Windows = r.Windows[1:] }, want: "110 calls were offered, and the windows hold 100"},
-		"a call is in no window":          {after: func(r *Record) { r.Windows[3].Offered-- }, want: "110 calls were offered, and the windows hold 109"},
-		"a call is in the windows for it": {after: func(r *Record) { r.Windows[3].Offered++ }, want: "110 calls were offered, and the windows hold 111"},
+		"untouched": {},
+		"a call is lost": {before: func(_ *recorder, o *outcome) { o.offered++ },
+			want: "111 calls were offered, and 110 are accounted for"},
+		"a call is counted twice": {before: func(_ *recorder, o *outcome) { o.offered-- },
+			want: "109 calls were offered, and 110 are accounted for"},
+		"a drop is lost": {before: func(_ *recorder, o *outcome) { o.dropped-- },
+			want: "110 calls were offered, and 109 are accounted for"},
+		"a missed call is invented": {before: func(_ *recorder, o *outcome) { o.missed++ },
+			want: "110 calls were offered, and 111 are accounted for"},
+		"a failure is lost": {after: func(r *Record) { r.Failed-- },
+			want: "110 calls were offered, and 109 are accounted for"},
+		"a call is done twice": {before: func(r *recorder, _ *outcome) { r.latency.Add(time.Millisecond) },
+			want: "91 calls were done, and the service time of 90 is known"},
+		"a service time too many": {before: func(r *recorder, _ *outcome) { r.service.Add(0) },
+			want: "90 calls were done, and the service time of 91 is known"},
+		"a queue lag too many": {before: func(r *recorder, _ *outcome) { r.lags.queue.Add(0) },
+			want: "100 calls were begun, and the lag of 101 is known"},
+		"a generator lag too many": {before: func(r *recorder, _ *outcome) { r.lags.generator.Add(0) },
+			want: "100 calls were begun, and the lag of 101 is known"},
+		"a call is due later": {before: func(_ *recorder, o *outcome) { o.dueSum++ },
+			want: "Little's law: the calls spent"},
+		"a call ends later": {before: func(r *recorder, _ *outcome) { r.endedSum++ },
+			want: "Little's law: the calls spent"},
+		"a latency is longer": {before: func(r *recorder, _ *outcome) { r.latencySum++ },
+			want: "Little's law: the calls spent"},
+		"the histogram says otherwise": {before: func(r *recorder,
+			_ *outcome) {
+			r.latencySum += 1e6
+			r.endedSum += 1e6
+		}, want: "Little's law: the histograms of latency " +
+			"hold"},
+		"a window is lost": {after: func(r *Record) { r.Windows = r.Windows[1:] },
+			want: "110 calls were offered, and the windows hold 100"},
+		"a call is in no window": {after: func(r *Record) { r.Windows[3].Offered-- },
+			want: "110 calls were offered, and the windows hold 109"},
+		"a call is in the windows for it": {after: func(r *Record) { r.Windows[3].Offered++ },
+			want: "110 calls were offered, and the windows hold 111"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			crew, all, o := accounted(t)
@@ -68,7 +88,8 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 			}
 			err := checkAccount(r, all, o)
 			if account := (*AccountError)(nil); c.want == "" && err != nil || c.want != "" &&
-				(!errors.As(err, &account) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "a fault of loadgen")) {
+				(!errors.As(err, &account) || !strings.Contains(err.Error(), c.want) ||
+					!strings.Contains(err.Error(), "a fault of loadgen")) {
 				t.Errorf("%s: %v; want %q", name, err, c.want)
 			}
 		})

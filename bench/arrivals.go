@@ -139,7 +139,8 @@ type evenInstants struct {
 }
 
 func (s schedule) even(n, stride uint64) evenInstants {
-	return evenInstants{cursor: s.profile.segments.cursor(), n: n, calls: ceilDiv(s.profile.Calls(), stride), stride: stride}
+	return evenInstants{cursor: s.profile.segments.cursor(), n: n, calls: ceilDiv(s.profile.Calls(), stride),
+		stride: stride}
 }
 
 func ceilDiv(x, y uint64) uint64 { return (x + y - 1) / y } // x + y is below 2^64
@@ -218,7 +219,8 @@ func (i *steps) from(c *cursor, n, stride uint64) {
 // jittered delays each call by up to a share of the gap to the next.
 func jittered(s schedule, share float64, n uint64) Instants {
 	seed := rng.Start(s.seed, rng.Arrivals)
-	return &jitterInstants{s.profile.segments.cursor(), n, s.profile.Calls(), s.Duration() - 1, seed, uint64(share * onePart)}
+	return &jitterInstants{s.profile.segments.cursor(), n, s.profile.Calls(), s.Duration() - 1, seed,
+		uint64(share * onePart)}
 }
 
 type jitterInstants struct {

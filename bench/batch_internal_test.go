@@ -51,7 +51,8 @@ type simulated struct {
 }
 
 func simulate(a Arrivals, workers int, service func() time.Duration) *simulation {
-	s := &simulation{service: service, begun: map[uint64]time.Duration{}, due: map[uint64]time.Duration{}, workers: make([]simulated, workers)}
+	s := &simulation{service: service, begun: map[uint64]time.Duration{}, due: map[uint64]time.Duration{},
+		workers: make([]simulated, workers)}
 	s.queue = newQueue(a, Queue, DefaultQueue, newTrace(a.Duration()), newWindows(time.Second, a.Duration(), new(Run)))
 	for i := range s.workers {
 		s.batches = append(s.batches, new(batch))
@@ -122,7 +123,8 @@ func (s *simulation) interrupt(order []int, now time.Duration) {
 
 // schedules are some calls in clumps of all sizes.
 func schedules(t *rapid.T) listed {
-	gap := rapid.SampledFrom([]time.Duration{0, 100, time.Microsecond, 10 * time.Microsecond, 19 * time.Microsecond, 21 * time.Microsecond, 50 * time.Microsecond, time.Millisecond})
+	gap := rapid.SampledFrom([]time.Duration{0, 100, time.Microsecond, 10 * time.Microsecond, 19 * time.Microsecond,
+		21 * time.Microsecond, 50 * time.Microsecond, time.Millisecond})
 	all, due := listed{}, time.Duration(0)
 	for _, row := range rapid.SliceOfN(rapid.IntRange(1, 100), 1, 20).Draw(t, "rows") {
 		gap := gap.Draw(t, "gap")
@@ -136,7 +138,8 @@ func schedules(t *rapid.T) listed {
 }
 
 func services(t *rapid.T) func() time.Duration {
-	length := rapid.SampledFrom([]time.Duration{0, 300, 5 * time.Microsecond, 70 * time.Microsecond, 3 * time.Millisecond})
+	length := rapid.SampledFrom([]time.Duration{0, 300, 5 * time.Microsecond, 70 * time.Microsecond,
+		3 * time.Millisecond})
 	usual := length.Draw(t, "service")
 	n, every := 0, rapid.IntRange(1, 50).Draw(t, "every")
 	return func() time.Duration {
@@ -164,7 +167,8 @@ func TestInBatchesEveryCallIsMadeOnceAndNeverEarlyNorKeptFromAWorkerThatIsFree(t
 		for n, begun := range s.begun {
 			for _, sleep := range s.sleeps {
 				if idle := min(begun, sleep.to) - max(all[n], sleep.from); idle > 0 {
-					t.Fatalf("call %d, due at %v, began at %v, and a worker slept from %v to %v", n, all[n], begun, sleep.from, sleep.to)
+					t.Fatalf("call %d, due at %v, began at %v, and a worker slept from %v to %v", n, all[n], begun,
+						sleep.from, sleep.to)
 				}
 			}
 		}
@@ -188,7 +192,8 @@ func TestInBatchesEveryCallIsAccountedForWhenTheRunIsInterrupted(t *testing.T) {
 			}
 		}
 		if q := s.queue; q.offered != uint64(due) || uint64(len(s.begun))+q.missed+q.dropped != q.offered {
-			t.Fatalf("%d calls offered, want %d: %d begun, %d missed, %d dropped", q.offered, due, len(s.begun), q.missed, q.dropped)
+			t.Fatalf("%d calls offered, want %d: %d begun, %d missed, %d dropped", q.offered, due, len(s.begun),
+				q.missed, q.dropped)
 		}
 		sum := uint64(0)
 		for _, d := range s.due {
@@ -263,7 +268,8 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 		{Run{Workers: 1, MaxWorkers: 1000}, false},
 	} {
 		c.run.Arrivals, c.run.Target = listed{0}, target
-		name := fmt.Sprintf("%d workers of up to %d, queue of %d, policy %v", c.run.Workers, c.run.MaxWorkers, c.run.Queue, c.run.Overload)
+		name := fmt.Sprintf("%d workers of up to %d, queue of %d, policy %v", c.run.Workers, c.run.MaxWorkers,
+			c.run.Queue, c.run.Overload)
 		t.Run(name, func(t *testing.T) {
 			if got := newCrew(t.Context(), &c.run).queue.batches != nil; got != c.batches {
 				t.Errorf("batches: %v", got)
@@ -275,7 +281,8 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 // Were the first calls due when their workers come to it, nobody would see that they
 // are late.
 func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
-	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond}, windows: newWindows(time.Second, time.Second, new(Run))}
+	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond},
+		windows: newWindows(time.Second, time.Second, new(Run))}
 	w := &worker{batch: &noBatch, call: new(call)}
 	for _, now := range []time.Duration{-time.Millisecond, 0, 7 * time.Millisecond} {
 		if c := w.call; !l.take(w, now) || c.due != 0 || c.release != 0 {

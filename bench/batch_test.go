@@ -30,7 +30,8 @@ func TestWhoIsStuckDelaysNoneOfTheCallsHeHasClaimed(t *testing.T) {
 				})})
 			slices.Sort(r.Kept)
 			if last := len(r.Kept) - 1; last != 4999 || r.Kept[last] != time.Second || r.Kept[last-1] != 0 {
-				t.Errorf("%d calls, the slowest %v and %v; want one of 1 s, and 0", last+1, r.Kept[last], r.Kept[last-1])
+				t.Errorf("%d calls, the slowest %v and %v; want one of 1 s, and 0", last+1, r.Kept[last],
+					r.Kept[last-1])
 			}
 		})
 	}
@@ -68,7 +69,8 @@ func TestAClumpIsSharedByTheWorkersThatAreFree(t *testing.T) {
 			a := clumps{n: workers, apart: 10 * ms, lasts: time.Second}
 			r := do(t, bench.Run{Arrivals: a, Workers: workers, Target: sleeps(service), Keep: 100 * workers})
 			if longest := slices.Max(r.Kept); longest != service || len(r.Kept) != 100*workers {
-				t.Errorf("%d calls of %v, the slowest %v: it waited for a worker while another waited for a call", len(r.Kept), service, longest)
+				t.Errorf("%d calls of %v, the slowest %v: it waited for a worker while another waited for a call",
+					len(r.Kept), service, longest)
 			}
 		})
 	}
@@ -105,7 +107,8 @@ func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 			for i, room := range []int{1 << 16, 1000} {
 				synctest.Test(t, func(t *testing.T) {
 					service := time.Duration(workers) * time.Second * 7 / 10 / time.Duration(rate) // busy for 70 %
-					r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(rate), 2000*time.Second/time.Duration(rate), seed), Workers: workers,
+					r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(rate),
+						2000*time.Second/time.Duration(rate), seed), Workers: workers,
 						Target: sleeps(service), Queue: room, Keep: 10_000})
 					by[i] = r.Kept
 					slices.Sort(by[i])
@@ -116,7 +119,8 @@ func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 			}
 			for i := range by[0] {
 				if by[0][i] != by[1][i] {
-					t.Errorf("seed %d, %d/s: latency %d is %v in batches, %v one by one", seed, rate, i, by[0][i], by[1][i])
+					t.Errorf("seed %d, %d/s: latency %d is %v in batches, %v one by one", seed, rate, i, by[0][i],
+						by[1][i])
 					break
 				}
 			}
@@ -171,7 +175,8 @@ func TestNoCallIsLostNorMadeTwice(t *testing.T) {
 			}
 		}
 		if made != begun.Load() || made != rec.Done+rec.Failed {
-			t.Errorf("seed %d: %d calls made, %d entered, %d done and %d failed", seed, made, begun.Load(), rec.Done, rec.Failed)
+			t.Errorf("seed %d: %d calls made, %d entered, %d done and %d failed", seed, made, begun.Load(), rec.Done,
+				rec.Failed)
 		}
 		if !rec.Interrupted && rec.Offered != uint64(len(calls)) {
 			t.Errorf("seed %d: %d calls offered of %d", seed, rec.Offered, len(calls))

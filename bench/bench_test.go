@@ -118,7 +118,8 @@ func BenchmarkRun(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				run := bench.Run{Arrivals: a, Target: target, Workers: workers, Queue: n, Began: b.StartTimer, Ended: b.StopTimer}
+				run := bench.Run{Arrivals: a, Target: target, Workers: workers, Queue: n, Began: b.StartTimer,
+					Ended: b.StopTimer}
 				r, err := run.Do(context.Background())
 				if err != nil || r.Done != uint64(n) {
 					b.Fatalf("%d calls done of %d, %v", r.Done, n, err)

@@ -18,7 +18,8 @@ func hiccuping(n, late int, by time.Duration) *Record {
 			h.Add(50 * time.Microsecond)
 		}
 	}
-	return &Record{Latency: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), Hiccups: h}
+	return &Record{Latency: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Service: quantile.NewHDR(),
+		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), Hiccups: h}
 }
 
 func TestAMachineThatIsBusyWithSomethingElseIsNoisy(t *testing.T) {
@@ -38,7 +39,8 @@ func TestAMachineThatIsBusyWithSomethingElseIsNoisy(t *testing.T) {
 		if (len(v) != 0) != c.noisy {
 			t.Errorf("%d of %d %v late: %v", c.late, c.n, c.by, v)
 		}
-		if c.noisy && (v[0].Name != NoisyMachine || !strings.Contains(v[0].Detail, "woke 15") || !strings.Contains(v[0].Detail, "leave the machine more processors")) {
+		if c.noisy && (v[0].Name != NoisyMachine || !strings.Contains(v[0].Detail, "woke 15") ||
+			!strings.Contains(v[0].Detail, "leave the machine more processors")) {
 			t.Errorf("verdict %v", v)
 		}
 	}

@@ -62,14 +62,16 @@ func detail(r *bench.Record, name string) string {
 func TestCallsThatComeInClumpsAreFoundOut(t *testing.T) {
 	for _, process := range []string{"poisson", "constant", "gamma(cv=2)"} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1, Pace: ticking{ms}})
+			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0),
+				Workers: 1, Pace: ticking{ms}})
 			if got := detail(r, bench.ArrivalsOff); !strings.Contains(got, "Kolmogorov") || r.Fidelity.Distance < 0.25 {
 				t.Errorf("%s on ticks of 1 ms: %q, %+v", process, got, r.Fidelity)
 			}
 		})
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1})
-			if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 || r.Fidelity.Calls != 10_000 && process == "constant" {
+			if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 ||
+				r.Fidelity.Calls != 10_000 && process == "constant" {
 				t.Errorf("%s on time: %q, %+v", process, got, r.Fidelity)
 			}
 			for _, d := range r.Fidelity.Dispersion {
@@ -86,8 +88,9 @@ func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
 		for seed := range uint64(5) {
 			for _, process := range []string{"poisson", "constant"} {
 				synctest.Test(t, func(t *testing.T) {
-					r := do(t, bench.Run{Arrivals: arrivals(t, process, rate, 500*ms, seed), Target: sleeps(0), Workers: 1,
-						Pace: jittery{30 * time.Microsecond, rand.New(rand.NewPCG(seed, 1))}})
+					r := do(t, bench.Run{Arrivals: arrivals(t, process, rate, 500*ms, seed), Target: sleeps(0),
+						Workers: 1,
+						Pace:    jittery{30 * time.Microsecond, rand.New(rand.NewPCG(seed, 1))}})
 					if got := detail(r, bench.ArrivalsOff); got != "" {
 						t.Errorf("%s at %d/s, seed %d: %s", process, rate, seed, got)
 					}
@@ -100,7 +103,8 @@ func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
 // What the target does to the calls is not the generator's doing.
 func TestAStallIsNotCalledClumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 4})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second),
+			Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 4})
 		if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 {
 			t.Errorf("%q, %+v", got, r.Fidelity)
 		}
@@ -109,7 +113,8 @@ func TestAStallIsNotCalledClumps(t *testing.T) {
 
 func TestFewCallsAreNotJudgedByTheirGaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		if r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1, Pace: ticking{50 * ms}}); r.Fidelity != nil {
+		if r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0),
+			Workers: 1, Pace: ticking{50 * ms}}); r.Fidelity != nil {
 			t.Errorf("%+v", r.Fidelity)
 		}
 	})
@@ -121,12 +126,18 @@ func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
 		service func(n int64) time.Duration
 		found   bool
 	}{
-		"grows by half and more": {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*200 }, true},
-		"shrinks":                {"const:1k/s@5s constant", func(n int64) time.Duration { return 2*ms - time.Duration(n)*200 }, true},
-		"stays":                  {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n%7)*50*time.Microsecond }, false},
-		"grows by a tenth":       {"const:1k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*20 }, false},
-		"grows by microseconds":  {"const:1k/s@5s constant", func(n int64) time.Duration { return time.Duration(n) * 5 }, false},
-		"grows with the load":    {"ramp:100..2k/s@5s constant", func(n int64) time.Duration { return ms + time.Duration(n)*200 }, false},
+		"grows by half and more": {"const:1k/s@5s constant",
+			func(n int64) time.Duration { return ms + time.Duration(n)*200 }, true},
+		"shrinks": {"const:1k/s@5s constant",
+			func(n int64) time.Duration { return 2*ms - time.Duration(n)*200 }, true},
+		"stays": {"const:1k/s@5s constant",
+			func(n int64) time.Duration { return ms + time.Duration(n%7)*50*time.Microsecond }, false},
+		"grows by a tenth": {"const:1k/s@5s constant",
+			func(n int64) time.Duration { return ms + time.Duration(n)*20 }, false},
+		"grows by microseconds": {"const:1k/s@5s constant",
+			func(n int64) time.Duration { return time.Duration(n) * 5 }, false},
+		"grows with the load": {"ramp:100..2k/s@5s constant",
+			func(n int64) time.Duration { return ms + time.Duration(n)*200 }, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
@@ -139,8 +150,13 @@ func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := do(t, bench.Run{Arrivals: a, Workers: 20,
-				Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(c.service(n.Add(1))); return nil })})
-			if got := detail(r, bench.NotStationary); (got != "") != c.found || c.found && !strings.Contains(got, "warm up for longer") {
+				Target: bench.TargetFunc(func(context.Context,
+					string) error {
+					time.Sleep(c.service(n.Add(1)))
+					return nil
+				})})
+			if got := detail(r, bench.NotStationary); (got != "") != c.found || c.found &&
+				!strings.Contains(got, "warm up for longer") {
 				t.Errorf("%s: %q, %+v", name, got, r.Trend)
 			}
 		})
@@ -169,10 +185,12 @@ func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
 }
 
 func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
-	for limit, want := range map[string]string{"p99 < 4ms": "which is much of the 4ms", "p99 < 10ms": "", "errors < 1%": ""} {
+	for limit, want := range map[string]string{"p99 < 4ms": "which is much of the 4ms", "p99 < 10ms": "",
+		"errors < 1%": ""} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms), Workers: 1,
-				Pace: late{900 * time.Microsecond}, SLOs: []bench.SLO{slo(t, limit)}})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms),
+				Workers: 1,
+				Pace:    late{900 * time.Microsecond}, SLOs: []bench.SLO{slo(t, limit)}})
 			if got := detail(r, bench.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
 				t.Errorf("%s: %q", limit, got)
 			}
@@ -182,7 +200,8 @@ func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 
 func TestARateThatIsNotKeptInWindowsIsTheGeneratorsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(0), Workers: 1, Window: ms, Pace: late{800 * time.Microsecond}})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(0),
+			Workers: 1, Window: ms, Pace: late{800 * time.Microsecond}})
 		got := detail(r, bench.GeneratorLimited)
 		if !strings.Contains(got, "the rate was not kept") || !strings.Contains(got, "windows of 1ms") {
 			t.Errorf("%q", got)
@@ -204,7 +223,8 @@ func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 333*ms)
 				defer cancel()
 				var n atomic.Int64
-				r := doContext(ctx, t, bench.Run{Arrivals: poisson(t, bench.PerSecond(3000), time.Second, 7), Workers: workers, Overload: policy, Queue: 20,
+				r := doContext(ctx, t, bench.Run{Arrivals: poisson(t, bench.PerSecond(3000), time.Second, 7),
+					Workers: workers, Overload: policy, Queue: 20,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						time.Sleep(ms)
 						switch n.Add(1) % 5 {
@@ -247,19 +267,24 @@ func only(t *testing.T, r *bench.Record, name string, says ...string) {
 
 func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms), Workers: 1, Overload: bench.Drop})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
+			Workers: 1, Overload: bench.Drop})
 		only(t, r, bench.Saturated, "500 of 1000 calls were dropped, 50/s of 100/s were served", "allow more workers")
 	})
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms), Workers: 1})
-		only(t, r, bench.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s", "50/s of 100/s were served", "allow more workers")
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
+			Workers: 1})
+		only(t, r, bench.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s",
+			"50/s of 100/s were served", "allow more workers")
 	})
 }
 
 // Clumps so close together that gaps do not tell: their counts do.
 func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms}, Target: sleeps(0)})
-		only(t, r, bench.ArrivalsOff, "the counts of calls in windows of 200µs have ", "times the variance of their mean, and were to have ", "choose another pace")
+		r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
+			Target: sleeps(0)})
+		only(t, r, bench.ArrivalsOff, "the counts of calls in windows of 200µs have ",
+			"times the variance of their mean, and were to have ", "choose another pace")
 	})
 }

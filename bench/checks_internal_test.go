@@ -67,7 +67,8 @@ func exponentials(r *rand.Rand, n int) []float64 {
 
 func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 	for name, x := range map[string][]float64{
-		"nothing": nil, "one": {7}, "two": {7, 7}, "zeros": make([]float64, 30), "constant": {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7},
+		"nothing": nil, "one": {7}, "two": {7, 7}, "zeros": make([]float64, 30), "constant": {7, 7, 7, 7, 7, 7, 7, 7,
+			7, 7, 7, 7},
 	} {
 		for other, y := range map[string][]float64{"itself": x, "nothing": nil} {
 			for _, pair := range [][2][]float64{{x, y}, {y, x}} {
@@ -127,7 +128,8 @@ func TestTheDistanceOfTwoSamplesIsThatOfTheirDistributionFunctions(t *testing.T)
 		}
 		for name, pair := range map[string][2][]float64{
 			"swapped": {b, a}, "reversed": {reversed(a), b},
-			"mapped to rise": {each(a, rising), each(b, rising)}, "mapped to fall": {each(a, falling), each(b, falling)},
+			"mapped to rise": {each(a, rising), each(b, rising)}, "mapped to fall": {each(a, falling),
+				each(b, falling)},
 		} {
 			if e, q := ksTwoSample(pair[0], pair[1], 0); !near(e, d, 1e-12) || !near(q, p, 1e-12) {
 				t.Fatalf("%s, d is %v, not %v, and p %v, not %v", name, e, d, q, p)

@@ -104,7 +104,8 @@ func TestExactAndApproximatePOfATrendAgree(t *testing.T) {
 // By hand: of 10 pairs 8 rise and 2 are tied, and the variance is (300-18-18)/18.
 func TestASmallTrendWithTiesIsJudgedByItsVariance(t *testing.T) {
 	tau, p := mannKendall([]float64{1, 1, 2, 3, 3})
-	if want := math.Erfc(7 / math.Sqrt(264.0/18) / math.Sqrt2); !near(tau, 8/math.Sqrt(80), 1e-12) || !near(p, want, 1e-12) {
+	if want := math.Erfc(7 / math.Sqrt(264.0/18) / math.Sqrt2); !near(tau, 8/math.Sqrt(80), 1e-12) ||
+		!near(p, want, 1e-12) {
 		t.Errorf("tau is %v, p %v; want %v and %v", tau, p, 8/math.Sqrt(80), want)
 	}
 }
@@ -120,7 +121,8 @@ func TestATrendTurnsWithItsValues(t *testing.T) {
 			x    []float64
 			sign float64
 		}{
-			"reversed": {reversed(x), -1}, "mapped to fall": {each(x, falling), -1}, "mapped to rise": {each(x, rising), 1},
+			"reversed": {reversed(x), -1}, "mapped to fall": {each(x, falling),
+				-1}, "mapped to rise": {each(x, rising), 1},
 		} {
 			if other, q := mannKendall(c.x); !near(other, c.sign*tau, 1e-12) || !near(q, p, 1e-12) {
 				t.Fatalf("%s, tau is %v and p %v, were %v and %v", name, other, q, tau, p)

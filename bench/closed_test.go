@@ -28,12 +28,15 @@ func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
 		{2, 0, 5 * ms, 4000},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think}, Workers: c.workers, Target: sleeps(c.service)})
+			r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think},
+				Workers: c.workers, Target: sleeps(c.service)})
 			if r.Loop != bench.ClosedLoop || r.Overload != "" {
 				t.Errorf("loop %q, overload %q", r.Loop, r.Overload)
 			}
-			if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service || r.Latency.Quantile(0) != c.service {
-				t.Errorf("%d workers, %v and %v: %d calls of %d, of %v to %v; want %d", c.workers, c.service, c.think, r.Done, r.Offered,
+			if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service ||
+				r.Latency.Quantile(0) != c.service {
+				t.Errorf("%d workers, %v and %v: %d calls of %d, of %v to %v; want %d", c.workers, c.service, c.think,
+					r.Done, r.Offered,
 					r.Latency.Quantile(0), r.Latency.Max(), c.calls)
 			}
 			// The first calls are due at 0: nobody was late.
@@ -56,7 +59,8 @@ func TestWhoThinksForLongerThanTheLoopLastsCallsOnce(t *testing.T) {
 	for _, think := range []time.Duration{10 * ms, time.Hour, bench.Endless, math.MaxInt64} {
 		t.Run(think.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * ms, Think: think}, Workers: 3, Target: sleeps(ms)})
+				r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * ms, Think: think}, Workers: 3,
+					Target: sleeps(ms)})
 				if r.Done != 3 || r.Elapsed != 10*ms {
 					t.Errorf("%d calls in %v", r.Done, r.Elapsed)
 				}
@@ -67,7 +71,8 @@ func TestWhoThinksForLongerThanTheLoopLastsCallsOnce(t *testing.T) {
 
 func TestAStallKeepsCallsOfAClosedLoopFromBeingDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second}, Workers: 4, Target: stalling(5*time.Second, 6*time.Second, ms)})
+		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second}, Workers: 4,
+			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		if r.Done != 4*9000 || r.Latency.Quantile(.999) > 2*ms || reasons(r, .99) != nil {
 			t.Errorf("%d calls, p99.9 %v, verdict %v", r.Done, r.Latency.Quantile(.999), r.Verdict(.99))
 		}
@@ -86,13 +91,15 @@ func TestAClosedLoopIsInterruptedAtOnce(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 996*ms) // 995 ms into the run
 			defer cancel()
 			before := time.Now()
-			r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3, Target: sleeps(c.service)})
+			r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3,
+				Target: sleeps(c.service)})
 			if took := time.Since(before); took > 1001*ms {
 				t.Errorf("%s: ended after %v", name, took)
 			}
 			// Nobody waits for a call that has not begun.
 			if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done || r.Missed != 0 {
-				t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted, r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
+				t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted,
+					r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
 			}
 		})
 	}
@@ -138,20 +145,24 @@ func TestARunIsEndedOnceItIsCertainToMissItsObjective(t *testing.T) {
 	}{
 		{"11 of a window's 1000", "p99 < 5ms over every 1s", bench.Run{Workers: 100},
 			slower(5300*ms, 20*ms, nil), 5330 * ms, 5352 * ms},
-		{"1 of a window", "max < 5ms over every 1s", bench.Run{Workers: 1}, slower(5995*ms, 6*ms, nil), 6001 * ms, 6008 * ms},
+		{"1 of a window", "max < 5ms over every 1s", bench.Run{Workers: 1}, slower(5995*ms, 6*ms, nil), 6001 * ms,
+			6008 * ms},
 		{"2 of a window's 200", "errors < 1% over every 200ms", bench.Run{Workers: 4},
 			slower(5300*ms, ms, fail), 5302 * ms, 5304 * ms},
 		{"60 of 60,000", "errors < 0.1%", bench.Run{Workers: 4, Window: 100 * ms},
 			slower(5300*ms, ms, fail), 5360 * ms, 5362 * ms},
 		{"600 of 60,000", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: 100 * ms},
 			slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
-		{"600 of 60,000 in other windows", "drops < 1%", bench.Run{Workers: 1, Overload: bench.Drop, Window: time.Second},
+		{"600 of 60,000 in other windows", "drops < 1%",
+			bench.Run{Workers: 1, Overload: bench.Drop, Window: time.Second},
 			slower(5000*ms, 20*ms, nil), 5631 * ms, 5662 * ms},
 		{"5 of 10, of many workers", "errors < 50% over every 1s", bench.Run{Workers: 1000},
 			slower(5*time.Second, ms, fail), 5401 * ms, 5403 * ms},
-		{"a window of a closed loop", "p99 < 5ms over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4},
+		{"a window of a closed loop", "p99 < 5ms over every 1s",
+			bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4},
 			slower(5300*ms, 20*ms, nil), 6 * time.Second, 6022 * ms},
-		{"a window of one that thinks", "errors < 50% over every 1s", bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 100 * ms}, Workers: 4},
+		{"a window of one that thinks", "errors < 50% over every 1s",
+			bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 100 * ms}, Workers: 4},
 			slower(5*time.Second, ms, fail), 6 * time.Second, 6003 * ms},
 		{"1 of a closed loop", "max < 5ms", bench.Run{Closed: &bench.Closed{Duration: time.Hour}, Workers: 4},
 			slower(5300*ms, 20*ms, nil), 5320 * ms, 5342 * ms},
@@ -193,7 +204,8 @@ func testARunIsEnded(t *testing.T, run bench.Run, target bench.Target, by, end t
 }
 
 func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
-	texts := []string{"p99 < 5ms", "max <= 1ms", "mean < 2ms over every 200ms", "errors <= 0", "drops <= 0", "achieved >= 100% over every 200ms", "p50 <= 1ms over every 1s",
+	texts := []string{"p99 < 5ms", "max <= 1ms", "mean < 2ms over every 200ms", "errors <= 0", "drops <= 0",
+		"achieved >= 100% over every 200ms", "p50 <= 1ms over every 1s",
 		"p99.9 < 7s", "errors <= 0 over every 1s"} // too few calls for one
 	var slos []bench.SLO
 	for _, text := range texts {
@@ -254,7 +266,8 @@ func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
 func TestAClosedLoopIsNotJudgedByTheWorkersThatAreQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 2 * time.Second}, Workers: 10, Window: 10 * ms, Abort: true, SLOs: []bench.SLO{slo(t, "errors < 50%")},
+		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 2 * time.Second}, Workers: 10, Window: 10 * ms,
+			Abort: true, SLOs: []bench.SLO{slo(t, "errors < 50%")},
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if i := n.Add(1); i <= 4 {
 					time.Sleep(ms)

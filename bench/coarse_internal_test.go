@@ -72,7 +72,8 @@ func TestCoarseBucketsFollowOneAnotherWithoutAGap(t *testing.T) {
 			}
 		}
 		if coarseBucket(middle) != i || i > 0 && coarseBucket(first-1) != i-1 || coarseBucket(last+1) != i+1 {
-			t.Fatalf("bucket %d is %d to %d around %d, beside %d and %d", i, first, last, middle, coarseBucket(first-1), coarseBucket(last+1))
+			t.Fatalf("bucket %d is %d to %d around %d, beside %d and %d", i, first, last, middle,
+				coarseBucket(first-1), coarseBucket(last+1))
 		}
 	}
 }
@@ -138,7 +139,8 @@ func TestAFullCoarseCounterStaysFull(t *testing.T) {
 	if *added != *merged {
 		t.Error("adding and merging differ")
 	}
-	if added.n != math.MaxUint32+2 || added.Quantile(0.999) != coarseMiddle(coarseBucket(uint64(time.Millisecond))) || added.Quantile(1) != time.Second {
+	if added.n != math.MaxUint32+2 || added.Quantile(0.999) != coarseMiddle(coarseBucket(uint64(time.Millisecond))) ||
+		added.Quantile(1) != time.Second {
 		t.Errorf("it counts %d, p99.9 is %v and the maximum %v", added.n, added.Quantile(0.999), added.Quantile(1))
 	}
 	twice := full()

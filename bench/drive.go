@@ -146,7 +146,8 @@ func (d Driver) check(n int, f func(ctx context.Context) error) (Arrivals, error
 	}
 	for _, s := range d.SLOs {
 		if s.Every()%shortest != 0 {
-			wrong("Driver.SLOs: %q is not about whole windows of %v, which another is about: want a multiple of it", s, shortest)
+			wrong("Driver.SLOs: %q is not about whole windows of %v, which another is about: want a multiple of it",
+				s, shortest)
 		}
 	}
 	return a, errors.Join(errs...)
@@ -160,11 +161,13 @@ func (d Driver) schedule(n uint64) (Arrivals, error) {
 		return nil, err
 	case a.Duration() == Endless:
 		if a = First(a, n); a.Duration() == Endless {
-			return nil, fmt.Errorf("bench: %d calls of %q take longer than %v: want fewer, or a higher rate", n, d.Load, Endless)
+			return nil, fmt.Errorf("bench: %d calls of %q take longer than %v: want fewer, or a higher rate", n,
+				d.Load, Endless)
 		}
 		return a, nil
 	case n > uint64((Endless-1)/a.Duration()):
-		return nil, fmt.Errorf("bench: %d passes of %v take longer than %v: want fewer, such as -benchtime=1x", n, a.Duration(), Endless)
+		return nil, fmt.Errorf("bench: %d passes of %v take longer than %v: want fewer, such as -benchtime=1x", n,
+			a.Duration(), Endless)
 	case n == 1:
 		return a, nil
 	}

@@ -26,7 +26,8 @@ func instants(a Arrivals, from uint64) (all []time.Duration) {
 }
 
 func TestPassesAreTheLoadAgainAndAgain(t *testing.T) {
-	for _, text := range []string{"const:30/s@100ms", "ramp:10..100/s@200ms", "const:20/s@300ms poisson", "const:1/s@3ms poisson"} {
+	for _, text := range []string{"const:30/s@100ms", "ramp:10..100/s@200ms", "const:20/s@300ms poisson",
+		"const:1/s@3ms poisson"} {
 		load, err := ParseLoad(text)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +63,8 @@ func TestTheWarmUpIsATenthOfTheRunOr100ms(t *testing.T) {
 		calls uint64
 		want  uint64
 	}{
-		{1000, 1, 0}, {1000, 9, 0}, {1000, 10, 1}, {1000, 100, 10}, {1000, 1000, 100}, {1000, 100_000, 100}, {1, 100, 0},
+		{1000, 1, 0}, {1000, 9, 0}, {1000, 10, 1}, {1000, 100, 10}, {1000, 1000, 100}, {1000, 100_000, 100}, {1, 100,
+			0},
 	} {
 		a, err := Driver{Load: Rate(c.rate)}.schedule(c.calls)
 		if err != nil {
@@ -125,9 +127,12 @@ func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
 		n      int
 		want   []string
 	}{
-		{Driver{Load: Rate(1e-9)}, 100, []string{"100 calls of ", "take longer than 2562047h47m16.854775807s: want fewer, or a higher rate"}},
-		{Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ", "want fewer, such as -benchtime=1x"}},
-		{Driver{Load: Rate(-1), Workers: MaxWorkers + 1, Overload: CatchUp(0), SLOs: []SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
+		{Driver{Load: Rate(1e-9)}, 100, []string{"100 calls of ",
+			"take longer than 2562047h47m16.854775807s: want fewer, or a higher rate"}},
+		{Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ",
+			"want fewer, such as -benchtime=1x"}},
+		{Driver{Load: Rate(-1), Workers: MaxWorkers + 1, Overload: CatchUp(0),
+			SLOs: []SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
 			[]string{"rate of -1 calls a second", "Driver.Workers is 100001", "Driver.Overload catches up 0 times", `"p50 < 1s over every 3s" is not about whole windows of 2s`}},
 	} {
 		_, err := c.driver.check(c.n, f)
@@ -151,13 +156,18 @@ func TestLagAsAWholeIsThatOfEveryCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := Run{Arrivals: a, Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil }), Workers: 1, Pace: Sleep, withLag: true}
+		run := Run{Arrivals: a, Target: TargetFunc(func(context.Context,
+			string) error {
+			time.Sleep(10 * time.Millisecond)
+			return nil
+		}), Workers: 1, Pace: Sleep, withLag: true}
 		r, err := run.Do(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.lag.Count() != 20 || r.lag.Max() != 95*time.Millisecond || r.lag.Sum() != r.Queue.Sum()+r.Generator.Sum() {
-			t.Errorf("lag of %d calls, %v at most, sum %v; want 20, 95 ms, %v", r.lag.Count(), r.lag.Max(), r.lag.Sum(), r.Queue.Sum()+r.Generator.Sum())
+			t.Errorf("lag of %d calls, %v at most, sum %v; want 20, 95 ms, %v", r.lag.Count(), r.lag.Max(),
+				r.lag.Sum(), r.Queue.Sum()+r.Generator.Sum())
 		}
 	})
 }
@@ -188,7 +198,8 @@ func TestACallThatDoesNotReturnIsWrittenWhileTheBenchmarkWaits(t *testing.T) {
 		})
 	})
 	text, err := os.ReadFile(out.Name())
-	if err != nil || !strings.Contains(string(text), ": 1 call of f has not returned, the first for 5.1s, since 0s of the run\n") {
+	if err != nil || !strings.Contains(string(text),
+		": 1 call of f has not returned, the first for 5.1s, since 0s of the run\n") {
 		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -71,7 +71,8 @@ func TestABenchmarkReportsTheCallsOfItsRunAlone(t *testing.T) {
 		})
 	})
 	if !slices.Equal(runs, []int{1, 1000}) || result.N != 1000 || calls.Load() != 1100 || record.Offered != 1000 {
-		t.Errorf("runs of %v calls; the last made %d, 100 of them to warm up, and accounts for %d", runs, calls.Load(), record.Offered)
+		t.Errorf("runs of %v calls; the last made %d, 100 of them to warm up, and accounts for %d", runs,
+			calls.Load(), record.Offered)
 	}
 	near := func(unit string, want float64) {
 		t.Helper()
@@ -269,7 +270,8 @@ func units(r *benchfmt.Result) (all []string) {
 }
 
 // read reads the output of benchmarks as benchstat does.
-func read(t *testing.T, output string) (names map[string]int, all []benchfmt.Result, directions benchfmt.UnitMetadataMap) {
+func read(t *testing.T, output string) (names map[string]int, all []benchfmt.Result,
+	directions benchfmt.UnitMetadataMap) {
 	t.Helper()
 	names = map[string]int{}
 	reader := benchfmt.NewReader(strings.NewReader(output), "output")
@@ -289,14 +291,16 @@ func read(t *testing.T, output string) (names map[string]int, all []benchfmt.Res
 }
 
 func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
-	goTest := exec.Command("go", "test", "./testdata/drive", "-vet=off", "-run=^$", "-bench=Dispatch", "-count=2", "-benchtime=500x", "-cpu=1,2")
+	goTest := exec.Command("go", "test", "./testdata/drive", "-vet=off", "-run=^$", "-bench=Dispatch", "-count=2",
+		"-benchtime=500x", "-cpu=1,2")
 	plain, err := goTest.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, plain)
 	}
 	run := driveTest(t)
 	printed := func(verbose string) string {
-		output, failed := run(t, verbose, "-test.bench=Dispatch", "-test.count=2", "-test.benchtime=500x", "-test.cpu=1,2")
+		output, failed := run(t, verbose, "-test.bench=Dispatch", "-test.count=2", "-test.benchtime=500x",
+			"-test.cpu=1,2")
 		if failed {
 			t.Fatal(output)
 		}
@@ -308,21 +312,25 @@ func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, output := range map[string]string{"plain": string(plain), "-v": printed("-test.v"), "-json": text(t, string(events))} {
+	for name, output := range map[string]string{"plain": string(plain), "-v": printed("-test.v"),
+		"-json": text(t, string(events))} {
 		t.Run(name, func(t *testing.T) {
 			names, all, directions := read(t, output)
-			for _, want := range []string{"Dispatch/qps=10000", "Dispatch/qps=10000-2", "Dispatch/qps=20000", "Dispatch/qps=20000-2"} {
+			for _, want := range []string{"Dispatch/qps=10000", "Dispatch/qps=10000-2", "Dispatch/qps=20000",
+				"Dispatch/qps=20000-2"} {
 				if names[want] != 2 {
 					t.Errorf("%d results of %s, want 2, in\n%s", names[want], want, output)
 				}
 			}
-			want := []string{"B/op", "achieved-qps", "allocs/op", "drop-ppm", "err-ppm", "max-latency-ns", "p50-latency-ns", "p90-latency-ns", "p99-lag-us", "p99-latency-ns"}
+			want := []string{"B/op", "achieved-qps", "allocs/op", "drop-ppm", "err-ppm", "max-latency-ns",
+				"p50-latency-ns", "p90-latency-ns", "p99-lag-us", "p99-latency-ns"}
 			for i := range all {
 				if got := units(&all[i]); !slices.Equal(got, want) || all[i].Iters != 500 {
 					t.Errorf("%s: %d calls, units %v; want 500, %v", all[i].Name, all[i].Iters, got, want)
 				}
 				for _, v := range all[i].Values {
-					if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || v.Value == 0 && strings.HasSuffix(v.Unit, "-ns") {
+					if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || v.Value == 0 &&
+						strings.HasSuffix(v.Unit, "-ns") {
 						t.Errorf("%s: %v %s", all[i].Name, v.Value, v.Unit)
 					}
 				}
@@ -409,7 +417,8 @@ func TestABenchmarkSaysWhatItsFiguresAreWorth(t *testing.T) {
 			read(t, output)
 		})
 	}
-	if output, failed := run(t, "-test.bench=Skips", "-test.v"); failed || !strings.Contains(output, "--- SKIP: BenchmarkSkips") {
+	if output, failed := run(t, "-test.bench=Skips", "-test.v"); failed ||
+		!strings.Contains(output, "--- SKIP: BenchmarkSkips") {
 		t.Errorf("a function that skips:\n%s", output)
 	}
 }
@@ -420,11 +429,12 @@ func TestABenchmarkFailsAndSaysWhy(t *testing.T) {
 		"panics":                  {"f panicked: at the disco", "drive_test.blowUp(", "testdata/drive/drive_test.go:"},
 		"fails":                   {"a fatal mistake"},
 		"fails-while-others-wait": {"a fatal mistake"},
-		"skips-late":              {"f skipped the benchmark in a run of 500: want that in the first call, or before Drive"},
-		"exits":                   {"f ended its goroutine (runtime.Goexit): want it to return"},
-		"all-fail":                {"all 500 calls failed:", "500: no route"},
-		"misses":                  {`SLO "p50 < 1ns" is missed: p50 is `},
-		"no-rate":                 {"rate of 0 calls a second: want one above 0"},
+		"skips-late": {"f skipped the benchmark in a run of 500: want that in the first call, or " +
+			"before Drive"},
+		"exits":    {"f ended its goroutine (runtime.Goexit): want it to return"},
+		"all-fail": {"all 500 calls failed:", "500: no route"},
+		"misses":   {`SLO "p50 < 1ns" is missed: p50 is `},
+		"no-rate":  {"rate of 0 calls a second: want one above 0"},
 		"no-load": {"f is nil: want what is to be called", "Driver.Load is not set: want one of Rate or ParseLoad",
 			"Driver.Workers is -1: want 1 to 100000", "Driver.SLOs[0] is the zero SLO: want one of ParseSLO"},
 		"no-file": {"missing.jsonl: no such file"},

@@ -57,7 +57,8 @@ func (v *driven) stuck(w io.Writer) func([]StuckCall) {
 			have = "call of f has"
 		}
 		// A benchmark goes on if this cannot be written.
-		_, _ = fmt.Fprintf(w, "bench: %s: %d %s not returned, the first for %v, since %v of the run\n", v.b.Name(), len(calls), have,
+		_, _ = fmt.Fprintf(w, "bench: %s: %d %s not returned, the first for %v, since %v of the run\n", v.b.Name(),
+			len(calls), have,
 			calls[0].For.Round(100*time.Millisecond), calls[0].Began.Round(time.Millisecond))
 	}
 }
@@ -257,7 +258,8 @@ func (v *driven) stopped(r *Record) string {
 			v.b.SkipNow()
 		case v.b.Skipped():
 			// The testing package would print NaN ns/op.
-			return fmt.Sprintf("bench: f skipped the benchmark in a run of %d: want that in the first call, or before Drive", v.b.N)
+			return fmt.Sprintf("bench: f skipped the benchmark in a run of %d: want that in the first call, or "+
+				"before Drive", v.b.N)
 		}
 		return "bench: f ended its goroutine (runtime.Goexit): want it to return"
 	}

@@ -138,7 +138,8 @@ func (v *driven) tell(r *Record) {
 	}
 	p99, err := r.Percentile(0.99)
 	if lag := r.Generator.Quantile(0.99); err == nil && lag > p99/2 && !limited {
-		v.b.Logf("the generator's own lag is %v at p99, most of the latency of %v, and service time is %v: it tells more of the machine than of the function",
+		v.b.Logf("the generator's own lag is %v at p99, most of the latency of %v, and service time is %v: it "+
+			"tells more of the machine than of the function",
 			lag, p99, r.Service.Quantile(0.99))
 	}
 	if r.Failed > 0 {

@@ -40,7 +40,8 @@ func eachEstimator(b *testing.B, f func(b *testing.B, arm string, data []time.Du
 		for _, n := range []int{10_000, 1_000_000} {
 			data := latencies(b, distribution, n)
 			for _, arm := range estimators.Arms {
-				b.Run(fmt.Sprintf("dist=%s/n=%d/quantile=%s", distribution, n, arm.Name), func(b *testing.B) { f(b, arm.Name, data) })
+				b.Run(fmt.Sprintf("dist=%s/n=%d/quantile=%s", distribution, n, arm.Name),
+					func(b *testing.B) { f(b, arm.Name, data) })
 			}
 		}
 	}
@@ -58,7 +59,8 @@ func BenchmarkEstimatorInsert(b *testing.B) {
 	for _, distribution := range distributions {
 		for _, n := range []int{10_000, 1_000_000} {
 			data := latencies(b, distribution, n)
-			b.Run(fmt.Sprintf("dist=%s/n=%d/quantile=hdrhistogram-go", distribution, n), func(b *testing.B) { insertIntoLibrary(b, data) })
+			b.Run(fmt.Sprintf("dist=%s/n=%d/quantile=hdrhistogram-go", distribution, n),
+				func(b *testing.B) { insertIntoLibrary(b, data) })
 		}
 	}
 	eachEstimator(b, func(b *testing.B, arm string, data []time.Duration) {

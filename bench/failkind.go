@@ -9,8 +9,10 @@ import (
 	"syscall"
 )
 
-// Kinds of failed calls that are known, whatever package reports them. Types of Go lump what must be told apart: refused
-// and reset connections are both a syscall.Errno, and every code of gRPC is a *status.Error. Kinds are stable: reports and
+// Kinds of failed calls that are known, whatever package reports them. Types of Go lump what must be told apart:
+// refused
+// and reset connections are both a syscall.Errno, and every code of gRPC is a *status.Error. Kinds are stable:
+// reports and
 // scripts may look for them.
 const (
 	kindDeadline = "deadline"

@@ -49,9 +49,12 @@ func TestErrorsThatGoLumpsAreKindsApart(t *testing.T) {
 		{"headers", get(errors.New("net/http: timeout awaiting response headers")), "header-timeout"},
 		{"too many bytes", &http.MaxBytesError{Limit: 1}, "too-large"},
 		{"authority", get(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), "tls-authority"},
-		{"name", get(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}}), "tls-name"},
-		{"expired", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}), "tls-expired"},
-		{"not TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), "tls-handshake"},
+		{"name", get(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{},
+			Host: "x"}}), "tls-name"},
+		{"expired", get(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}),
+			"tls-expired"},
+		{"not TLS", get(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}),
+			"tls-handshake"},
 		{"one that names itself", fmt.Errorf("x: %w", named{}), "mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 
 // tracedRows are rows of calls, even or as those of Poisson, that the generator makes
 // late by what lateness says.
-func tracedRows(r *rand.Rand, poisson bool, perSecond float64, rows, calls int, lateness func(due time.Duration) time.Duration) (all [][]tracedCall) {
+func tracedRows(r *rand.Rand, poisson bool, perSecond float64, rows, calls int,
+	lateness func(due time.Duration) time.Duration) (all [][]tracedCall) {
 	mean, due, n := float64(time.Second)/perSecond, 0.0, uint64(0)
 	for range rows {
 		row := make([]tracedCall, calls)
@@ -173,7 +174,8 @@ func TestLatencyThatChangesByAThirdIsNotStationary(t *testing.T) {
 		from, to float64 // ns
 		why      string
 	}{
-		{"by half from end to end", 1e6, 1.5e6, "changed by +32% from the first third of the run to the last, 1.077ms to 1.423ms"},
+		{"by half from end to end", 1e6, 1.5e6,
+			"changed by +32% from the first third of the run to the last, 1.077ms to 1.423ms"},
 		{"tenfold", 1e6, 10e6, "changed by +261%"},
 		{"falling by less", 1.6e6, 1e6, ""},
 		{"falling by half", 2e6, 1e6, "changed by -37%"},
@@ -205,7 +207,8 @@ func TestLatencyThatOnlyVariesIsStationary(t *testing.T) {
 	alarms := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		medians := each(make([]float64, 8+int(seed%43)), func(int, float64) float64 { return 1e6 * math.Exp(0.5*r.NormFloat64()) })
+		medians := each(make([]float64, 8+int(seed%43)),
+			func(int, float64) float64 { return 1e6 * math.Exp(0.5*r.NormFloat64()) })
 		if judged(windowed(steady, medians)) != "" {
 			alarms++
 		}

@@ -8,7 +8,8 @@ import (
 
 // What is read is printed as what reads the same.
 func FuzzParseProcess(f *testing.F) {
-	for _, text := range []string{"poisson", "constant", "uniform", "gamma:0.5", "weibull:1e309", "pareto:-1", ":", ""} {
+	for _, text := range []string{"poisson", "constant", "uniform", "gamma:0.5", "weibull:1e309", "pareto:-1", ":",
+		""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

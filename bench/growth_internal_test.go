@@ -33,7 +33,11 @@ func growing(t *testing.T, r Run, busy bool) *Record {
 func TestThereAreAboutAsManyWorkersAsCallsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 500 * time.Millisecond, Keep: 2000,
-			Target: TargetFunc(func(context.Context, string) error { time.Sleep(9500 * time.Microsecond); return nil })}, false)
+			Target: TargetFunc(func(context.Context,
+				string) error {
+				time.Sleep(9500 * time.Microsecond)
+				return nil
+			})}, false)
 		if r.Workers < 10 || r.Workers > 16 || r.Done != 2000 {
 			t.Errorf("%d workers for %d calls, want 10 to 16", r.Workers, r.Done)
 		}
@@ -56,7 +60,11 @@ func TestNoWorkersAreAddedWhileNoCallWaits(t *testing.T) {
 func TestNoWorkersAreAddedWhileNoProcessorIsIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 10 * time.Millisecond,
-			Target: TargetFunc(func(context.Context, string) error { time.Sleep(10 * time.Millisecond); return nil })}, true)
+			Target: TargetFunc(func(context.Context,
+				string) error {
+				time.Sleep(10 * time.Millisecond)
+				return nil
+			})}, true)
 		if r.Workers != 1 {
 			t.Errorf("%d workers", r.Workers)
 		}
@@ -113,7 +121,8 @@ func TestThereAreNeverMoreWorkersThanThereMayBe(t *testing.T) {
 					return nil
 				})}, false)
 			if r.Workers != want || peak.Load() != int64(want) || r.Done != 1000 {
-				t.Errorf("up to %d: %d workers, %d calls at once, %d done; want %d", most, r.Workers, peak.Load(), r.Done, want)
+				t.Errorf("up to %d: %d workers, %d calls at once, %d done; want %d", most, r.Workers, peak.Load(),
+					r.Done, want)
 			}
 		})
 	}
@@ -131,7 +140,8 @@ func TestAStallIsMetByMoreWorkers(t *testing.T) {
 				time.Sleep(time.Millisecond)
 				return nil
 			})}, false)
-		if r.Workers < 1000 || r.Workers > 2000 || r.Queue.Max() > 5*time.Millisecond || r.Latency.Max() > 1003*time.Millisecond {
+		if r.Workers < 1000 || r.Workers > 2000 || r.Queue.Max() > 5*time.Millisecond ||
+			r.Latency.Max() > 1003*time.Millisecond {
 			t.Errorf("%d workers, queue lag %v, latency %v", r.Workers, r.Queue.Max(), r.Latency.Max())
 		}
 	})

@@ -25,7 +25,8 @@ func fields(line, named string) (at, key string, err error) {
 	if named != "" {
 		at, err = field(line, named)
 	} else {
-		at, err = only([]string{"time", "ts", "timestamp", "@timestamp", "t"}, f.Time, f.TS, f.Timestamp, f.AtTimestamp, f.T)
+		at, err = only([]string{"time", "ts", "timestamp", "@timestamp", "t"}, f.Time, f.TS, f.Timestamp,
+			f.AtTimestamp, f.T)
 	}
 	if err != nil {
 		return "", "", err
@@ -63,12 +64,14 @@ func only(names []string, all ...json.RawMessage) (at string, err error) {
 		case of < 0:
 			at, of = text, i
 		case !sameInstant(at, text):
-			return "", fmt.Errorf("%s is %.40s and %s is %.40s: want one of them, or the right one named, as in replay:access.jsonl(time=%s)",
+			return "", fmt.Errorf("%s is %.40s and %s is %.40s: want one of them, or the right one named, as in "+
+				"replay:access.jsonl(time=%s)",
 				names[of], at, names[i], text, names[i])
 		}
 	}
 	if of < 0 {
-		return "", fmt.Errorf("no instant: want one of time, ts, timestamp, @timestamp or t, or another one named, as in replay:access.jsonl(time=when)")
+		return "", fmt.Errorf("no instant: want one of time, ts, timestamp, @timestamp or t, or another one named, " +
+			"as in replay:access.jsonl(time=when)")
 	}
 	return at, nil
 }

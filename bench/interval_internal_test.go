@@ -83,7 +83,8 @@ func TestTheIntervalOfAPercentileHoldsItThoughCallsDependOnEachOther(t *testing.
 			truth := time.Duration(c.truth * 1e9)
 			if truth == 0 {
 				all := quantile.NewHDR()
-				c.visit(rand.New(rand.NewPCG(7, 7)), 200*time.Second, func(_, latency time.Duration) { all.Add(latency) })
+				c.visit(rand.New(rand.NewPCG(7, 7)), 200*time.Second,
+					func(_, latency time.Duration) { all.Add(latency) })
 				truth = all.Quantile(0.99)
 			}
 			const visits = 300
@@ -106,7 +107,8 @@ func TestTheIntervalOfAPercentileHoldsItThoughCallsDependOnEachOther(t *testing.
 				}
 			}
 			if covers < c.covers*says || says < c.says*visits || middle(widths) > c.widest {
-				t.Errorf("%v of %v intervals hold %v, with a half width of %.1f%%", covers, says, truth, 100*middle(widths))
+				t.Errorf("%v of %v intervals hold %v, with a half width of %.1f%%", covers, says, truth,
+					100*middle(widths))
 			}
 		})
 	}

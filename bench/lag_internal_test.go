@@ -154,7 +154,8 @@ func TestCallsWaitAsLongAsInAnExactSimulationOfTheirQueue(t *testing.T) {
 		{name: "M/M/2 of 9 us", servers: 2, every: 5000, takes: 9000, service: exponential},
 		{name: "M/M/3 of 20 us", servers: 3, every: 20_000, takes: 20_000, service: exponential},
 		{name: "M/M/3 of 70 us, overloaded", servers: 3, every: 20_000, takes: 70_000, service: exponential},
-		{name: "M/M/8 on one processor", servers: 8, every: 2500, takes: 18_000, service: exponential, oneProcessor: true},
+		{name: "M/M/8 on one processor", servers: 8, every: 2500, takes: 18_000, service: exponential,
+			oneProcessor: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			processors := c.servers
@@ -216,7 +217,8 @@ func TestWhatTheGeneratorIsLateIsItsOwnWithAnyNumberOfWorkers(t *testing.T) {
 		if rapid.Bool().Draw(rt, "one is stuck") {
 			service[n/2] = 50 * time.Millisecond
 		}
-		late := exponential(r, 1009, rapid.SampledFrom([]time.Duration{0, 300, 10 * time.Microsecond, time.Millisecond}).Draw(rt, "late"))
+		late := exponential(r, 1009, rapid.SampledFrom([]time.Duration{0, 300, 10 * time.Microsecond,
+			time.Millisecond}).Draw(rt, "late"))
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 		run := Run{Workers: workers, Pace: &tardy{late: late}, Overload: o}
 		if rapid.Bool().Draw(rt, "watched") { // workers are looked at while they are in the target
@@ -254,17 +256,23 @@ func TestCallsAreSettledOnceHoweverLongOneIsNotHeardOf(t *testing.T) {
 	}
 	makes(workers[0], 1)
 	total := l.close()
-	if total.queue.Count() != calls-1 || total.queue.Max() != 0 || total.generator.Count() != calls-1 || total.generator.Max() != 10 {
-		t.Errorf("%d and %d calls, lag up to %v and %v", total.queue.Count(), total.generator.Count(), total.queue.Max(), total.generator.Max())
+	if total.queue.Count() != calls-1 || total.queue.Max() != 0 || total.generator.Count() != calls-1 ||
+		total.generator.Max() != 10 {
+		t.Errorf("%d and %d calls, lag up to %v and %v", total.queue.Count(), total.generator.Count(),
+			total.queue.Max(), total.generator.Max())
 	}
 	if len(l.free) != 2 || l.lent != 0 || l.pending != 0 || l.running != 0 {
-		t.Errorf("%d workers are free, %d lent; %d calls are pending, %d running", len(l.free), l.lent, l.pending, l.running)
+		t.Errorf("%d workers are free, %d lent; %d calls are pending, %d running", len(l.free), l.lent, l.pending,
+			l.running)
 	}
 }
 
 func TestFreeTimesComeEarliestFirst(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
-		all := rapid.SliceOf(rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.IntRange(0, 50).Draw(t, "at")) })).Draw(t, "all")
+		all := rapid.SliceOf(rapid.Custom(func(t *rapid.T) time.Duration {
+			return time.Duration(rapid.IntRange(0,
+				50).Draw(t, "at"))
+		})).Draw(t, "all")
 		var f freeTimes
 		for _, at := range all {
 			f.push(at)

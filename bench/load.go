@@ -50,7 +50,8 @@ func (s *scanner) load() (l Load, err error) {
 		return l, nil
 	}
 	if before := s.text[s.at-1]; before != ' ' && before != '\t' {
-		return l, s.wrong(s.at, fmt.Sprintf("%q is left over", rest), "nothing after the profile, + and another, or a blank and a process")
+		return l, s.wrong(s.at, fmt.Sprintf("%q is left over", rest),
+			"nothing after the profile, + and another, or a blank and a process")
 	}
 	if l.Process, err = s.process(); err != nil {
 		return l, err

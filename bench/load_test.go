@@ -14,30 +14,32 @@ import (
 
 func TestALoadSurvivesPrinting(t *testing.T) {
 	for text, want := range map[string]string{
-		"const:5k/s@30s":                                       "const:5k/s@30s",
-		"const:5000@0.5m":                                      "const:5k/s@30s",
-		"const:5k/s":                                           "const:5k/s",
-		" const : 300k/m @ 1h0m  poisson ":                     "const:5k/s@1h poisson",
-		"ramp:1k..20k/s@1m":                                    "ramp:1k..20k/s@1m",
-		"ramp: 600 .. 1200/m @ 90s":                            "ramp:10..20/s@1m30s",
-		"ramp:600/h..1200/m@1h5s":                              "ramp:1/6..20/s@1h0m5s",
-		"ramp:0..1000/3@1ms constant":                          "ramp:0..1000/3/s@1ms constant",
-		"step:1k..5k/s@1m(steps=5)":                            "step:1k..5k/s@1m(steps=5)",
-		"spike:1k..20k/s@1m":                                   "spike:1k..20k/s@1m(at=27s,for=6s)",
-		"spike:1k..20k/s@1m ( for = 4s )":                      "spike:1k..20k/s@1m(at=28s,for=4s)",
-		"spike:1k..20k/s@1m(for=5s,at=30s)":                    "spike:1k..20k/s@1m(at=30s,for=5s)",
-		"spike:1k..20k/s@1m(at=0s)":                            "spike:1k..20k/s@1m(at=0s,for=6s)",
-		"sine:1k..5k/s@1m":                                     "sine:1k..5k/s@1m(period=1m)",
-		"sine:1k..5k/s@1m(period=20s)":                         "sine:1k..5k/s@1m(period=20s)",
-		"stages:0..1k@10s..5k@30s..0/s@10s gamma(cv=2)":        "stages:0..1k@10s..5k@30s..0/s@10s gamma(cv=2)",
-		"ramp:0..1.5M@10s+const:1.5M@30s + ramp:1.5M..0/s@10s": "ramp:0..1500k/s@10s + const:1500k/s@30s + ramp:1500k..0/s@10s",
-		"const:1@1s + const:0@1s + const:1 bursts(size=3)":     "const:1/s@1s + const:0/s@1s + const:1/s bursts(size=3)",
-		"replay:access.jsonl":                                  "replay:access.jsonl",
-		"replay: access.jsonl @ 30s ( speed = 2.0 )":           "replay:access.jsonl@30s(speed=2)",
-		"replay:a/b+c-1,2..3.txt(speed=1)":                     `replay:"a/b+c-1,2..3.txt"`,
-		`replay:"name with blanks.txt"@30s`:                    `replay:"name with blanks.txt"@30s`,
-		`replay:"a\"b@c(d\xff.txt"`:                            `replay:"a\"b@c(d\xff.txt"`,
-		`replay:"é.txt"`:                                       "replay:é.txt",
+		"const:5k/s@30s":                                "const:5k/s@30s",
+		"const:5000@0.5m":                               "const:5k/s@30s",
+		"const:5k/s":                                    "const:5k/s",
+		" const : 300k/m @ 1h0m  poisson ":              "const:5k/s@1h poisson",
+		"ramp:1k..20k/s@1m":                             "ramp:1k..20k/s@1m",
+		"ramp: 600 .. 1200/m @ 90s":                     "ramp:10..20/s@1m30s",
+		"ramp:600/h..1200/m@1h5s":                       "ramp:1/6..20/s@1h0m5s",
+		"ramp:0..1000/3@1ms constant":                   "ramp:0..1000/3/s@1ms constant",
+		"step:1k..5k/s@1m(steps=5)":                     "step:1k..5k/s@1m(steps=5)",
+		"spike:1k..20k/s@1m":                            "spike:1k..20k/s@1m(at=27s,for=6s)",
+		"spike:1k..20k/s@1m ( for = 4s )":               "spike:1k..20k/s@1m(at=28s,for=4s)",
+		"spike:1k..20k/s@1m(for=5s,at=30s)":             "spike:1k..20k/s@1m(at=30s,for=5s)",
+		"spike:1k..20k/s@1m(at=0s)":                     "spike:1k..20k/s@1m(at=0s,for=6s)",
+		"sine:1k..5k/s@1m":                              "sine:1k..5k/s@1m(period=1m)",
+		"sine:1k..5k/s@1m(period=20s)":                  "sine:1k..5k/s@1m(period=20s)",
+		"stages:0..1k@10s..5k@30s..0/s@10s gamma(cv=2)": "stages:0..1k@10s..5k@30s..0/s@10s gamma(cv=2)",
+		"ramp:0..1.5M@10s+const:1.5M@30s + ramp:1.5M..0/s@10s": "ramp:0..1500k/s@10s + const:1500k/s@30s + " +
+			"ramp:1500k..0/s@10s",
+		"const:1@1s + const:0@1s + const:1 bursts(size=3)": "const:1/s@1s + const:0/s@1s + const:1/s " +
+			"bursts(size=3)",
+		"replay:access.jsonl":                        "replay:access.jsonl",
+		"replay: access.jsonl @ 30s ( speed = 2.0 )": "replay:access.jsonl@30s(speed=2)",
+		"replay:a/b+c-1,2..3.txt(speed=1)":           `replay:"a/b+c-1,2..3.txt"`,
+		`replay:"name with blanks.txt"@30s`:          `replay:"name with blanks.txt"@30s`,
+		`replay:"a\"b@c(d\xff.txt"`:                  `replay:"a\"b@c(d\xff.txt"`,
+		`replay:"é.txt"`:                             "replay:é.txt",
 	} {
 		l, err := bench.ParseLoad(text)
 		if err != nil || l.String() != want {
@@ -130,7 +132,8 @@ func TestAWrongLoadIsRefusedWithThePlace(t *testing.T) {
 		strings.Repeat("const:1@1s+", 1001) + "x":                 `1001 rates and 1001 pieces up to here: want 1000 and 100000 at most`,
 		"sine:1..2@1000s(period=1s) + sine:1..2@1000s(period=1s)": `pieces up to here`,
 	} {
-		if l, err := bench.ParseLoad(text); err == nil || !strings.Contains(err.Error(), want) || !l.Equal(bench.Load{}) {
+		if l, err := bench.ParseLoad(text); err == nil || !strings.Contains(err.Error(), want) ||
+			!l.Equal(bench.Load{}) {
 			t.Errorf("%.60q: %v, want %q in it", text, err, want)
 		}
 	}
@@ -172,14 +175,17 @@ func FuzzParseLoad(f *testing.F) {
 			return
 		}
 		again, err := bench.ParseLoad(l.String())
-		if err != nil || !again.Equal(l) || again.String() != l.String() || again.Profile.Calls() != l.Profile.Calls() || again.Profile.Peak() != l.Profile.Peak() {
+		if err != nil || !again.Equal(l) || again.String() != l.String() ||
+			again.Profile.Calls() != l.Profile.Calls() || again.Profile.Peak() != l.Profile.Peak() {
 			t.Errorf("%q is %q, and that is read as %q, %v", text, l, again, err)
 		}
 		if l.Replay.Path != "" {
 			return
 		}
-		if l.Profile.Calls() == 0 || l.Profile.Duration() <= 0 || !(l.Profile.Peak() > 0) || math.IsInf(l.Profile.Peak(), 0) {
-			t.Errorf("%q has %d calls in %v, and a peak of %v", text, l.Profile.Calls(), l.Profile.Duration(), l.Profile.Peak())
+		if l.Profile.Calls() == 0 || l.Profile.Duration() <= 0 || !(l.Profile.Peak() > 0) ||
+			math.IsInf(l.Profile.Peak(), 0) {
+			t.Errorf("%q has %d calls in %v, and a peak of %v", text, l.Profile.Calls(), l.Profile.Duration(),
+				l.Profile.Peak())
 		}
 		a, err := l.Or(bench.Rate(1).Process).Arrivals(1)
 		if err != nil {
@@ -215,8 +221,10 @@ func TestALoadThatIsNotValidSaysAllThatIsWrong(t *testing.T) {
 	}{
 		{bench.Load{}, []string{"zero Profile", "zero Process"}},
 		{load(t, "const:1k/s@1s"), []string{"zero Process"}},
-		{bench.Load{Profile: bench.Steady(bench.QPS{}, -1), Process: process(t, "poisson")}, []string{"rate of 0", "duration is -1ns"}},
-		{bench.Load{Profile: profile(t, "const:1/s@1s"), Process: process(t, "poisson"), Replay: bench.Recording{Path: "no such file"}},
+		{bench.Load{Profile: bench.Steady(bench.QPS{}, -1), Process: process(t, "poisson")},
+			[]string{"rate of 0", "duration is -1ns"}},
+		{bench.Load{Profile: profile(t, "const:1/s@1s"), Process: process(t, "poisson"),
+			Replay: bench.Recording{Path: "no such file"}},
 			[]string{"profile", "process poisson", "no such file"}},
 		{bench.Rate(0), []string{"rate of 0 calls a second: want one above 0, up to 1000000000"}},
 		{bench.Rate(-5), []string{"rate of -5 calls a second"}},
@@ -262,7 +270,8 @@ func TestARateIsEvenlySpacedCallsWithoutEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := instants(bench.First(a, 300_000), 0), instants(constant(t, bench.PerSecond(3_000_000), 100*time.Millisecond), 0); !slices.Equal(got, want) {
+	if got, want := instants(bench.First(a, 300_000), 0), instants(constant(t, bench.PerSecond(3_000_000),
+		100*time.Millisecond), 0); !slices.Equal(got, want) {
 		t.Errorf("%d instants, want the %d of Constant", len(got), len(want))
 	}
 }

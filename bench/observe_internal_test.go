@@ -147,7 +147,8 @@ func TestALateTickEndsOneWindow(t *testing.T) {
 		o.tick(now * msec)
 	}
 	o.finish(150 * msec)
-	if got, want := ends(o.windows), []time.Duration{35 * msec, 40 * msec, 99 * msec, 150 * msec}; !slices.Equal(got, want) {
+	if got, want := ends(o.windows), []time.Duration{35 * msec, 40 * msec, 99 * msec, 150 * msec}; !slices.Equal(got,
+		want) {
 		t.Errorf("windows end at %v, want %v", got, want)
 	}
 }
@@ -169,7 +170,8 @@ func TestThereAreNoMoreThan4096Windows(t *testing.T) {
 	o.finish(5001 * msec)
 	last := o.windows[len(o.windows)-1]
 	if len(o.windows) != 4096 || cap(o.windows) != 4096 || last.From != 4095*msec || last.To != 5001*msec {
-		t.Errorf("%d windows in room for %d, the last from %v to %v", len(o.windows), cap(o.windows), last.From, last.To)
+		t.Errorf("%d windows in room for %d, the last from %v to %v", len(o.windows), cap(o.windows), last.From,
+			last.To)
 	}
 }
 
@@ -221,7 +223,8 @@ func TestWindowsAddUpToTheRun(t *testing.T) {
 		t.Errorf("sum   %+v\ntotal %+v", sum, o.total)
 	}
 	r := o.total
-	if r.GCCycles == 0 || r.GCPause <= 0 || r.OtherPause <= 0 || r.GCCPU <= 0 || r.HeapLive == 0 || r.HeapObjects == 0 ||
+	if r.GCCycles == 0 || r.GCPause <= 0 || r.OtherPause <= 0 || r.GCCPU <= 0 || r.HeapLive == 0 ||
+		r.HeapObjects == 0 ||
 		r.Goroutines == 0 || r.CPU <= 0 {
 		t.Errorf("collections and stops of the world were made: %+v", r)
 	}
@@ -238,7 +241,8 @@ func TestGCPauseIsWhatTheRuntimeSaysExactly(t *testing.T) {
 	})
 	runtime.ReadMemStats(&after)
 	if o.total.GCCycles != 3 || o.total.GCPause != time.Duration(after.PauseTotalNs-before.PauseTotalNs) {
-		t.Errorf("%d cycles, %v of pauses; want 3, %v", o.total.GCCycles, o.total.GCPause, time.Duration(after.PauseTotalNs-before.PauseTotalNs))
+		t.Errorf("%d cycles, %v of pauses; want 3, %v", o.total.GCCycles, o.total.GCPause,
+			time.Duration(after.PauseTotalNs-before.PauseTotalNs))
 	}
 }
 
@@ -249,12 +253,13 @@ func TestACallIsToldWhatItMet(t *testing.T) {
 		during func()
 		want   []string
 	}{
-		"nothing":           {func() {}, nil},
-		"a collection":      {runtime.GC, []string{StopTheWorld, GC}},
-		"a stopped world":   {func() { runtime.ReadMemStats(new(runtime.MemStats)) }, []string{StopTheWorld}},
-		"a short activity":  {func() { export.Begin()() }, []string{"span export"}},
-		"a long activity":   {func() { defer export.Begin()(); time.Sleep(5 * msec) }, []string{"span export"}},
-		"all in one moment": {func() { defer export.Begin()(); runtime.GC() }, []string{StopTheWorld, GC, "span export"}},
+		"nothing":          {func() {}, nil},
+		"a collection":     {runtime.GC, []string{StopTheWorld, GC}},
+		"a stopped world":  {func() { runtime.ReadMemStats(new(runtime.MemStats)) }, []string{StopTheWorld}},
+		"a short activity": {func() { export.Begin()() }, []string{"span export"}},
+		"a long activity":  {func() { defer export.Begin()(); time.Sleep(5 * msec) }, []string{"span export"}},
+		"all in one moment": {func() { defer export.Begin()(); runtime.GC() },
+			[]string{StopTheWorld, GC, "span export"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := watching(time.Second, time.Second, func(o *observer) {
@@ -294,7 +299,8 @@ func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
 	o.looked, o.tagged = 4*msec, 6*msec-tagging
 	o.tick(6 * msec)
 	if !o.slow.calls[0].tagged || o.slow.calls[1].tagged {
-		t.Errorf("at the tick from 4 to 6 ms, the call that ended at 4 ms is tagged: %v, that of 5 ms: %v", o.slow.calls[0].tagged, o.slow.calls[1].tagged)
+		t.Errorf("at the tick from 4 to 6 ms, the call that ended at 4 ms is tagged: %v, that of 5 ms: %v",
+			o.slow.calls[0].tagged, o.slow.calls[1].tagged)
 	}
 }
 
@@ -327,7 +333,8 @@ func TestALongWaitIsMetFromItsBeginning(t *testing.T) {
 			t.Error("a short wait is met")
 		}
 		o.see(signs{waited: 4 * msec, waitedAtMost: 5 * msec}, 12*msec)
-		if o.overlapped(5*msec, 6*msec) != 0 || o.overlapped(6*msec, 7*msec) != 1<<2 || o.overlapped(12*msec, 13*msec) != 0 {
+		if o.overlapped(5*msec, 6*msec) != 0 || o.overlapped(6*msec, 7*msec) != 1<<2 ||
+			o.overlapped(12*msec, 13*msec) != 0 {
 			t.Errorf("a wait of 4 to 5 ms that ended from 11 to 12 ms is met in %v", *o.met[2].at(0))
 		}
 	})
@@ -349,7 +356,8 @@ func TestWhatAnActivityDidBeforeTheRunIsNotMet(t *testing.T) {
 }
 
 func TestSuspectsComeInTheirOrder(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), 0, time.Second, []*Activity{NewActivity("flush"), nil, NewActivity("span export")}, newSlowest(1, oneKey{}))
+	o := newObserver(ClockFrom(time.Now()), 0, time.Second,
+		[]*Activity{NewActivity("flush"), nil, NewActivity("span export")}, newSlowest(1, oneKey{}))
 	o.slow.offer(&call{due: 2, ended: 9}, false)
 	for _, m := range o.met {
 		m.add(3, 4)
@@ -367,7 +375,8 @@ func TestNoMoreActivitiesAreWatchedThanThereAreTagsFor(t *testing.T) {
 		many = append(many, NewActivity(fmt.Sprint(i)))
 	}
 	o := newObserver(ClockFrom(time.Now()), 0, time.Second, many, newSlowest(1, oneKey{}))
-	if len(o.activities) != MaxActivities || len(o.met) != len(o.slow.names) || len(o.met) > 8*int(reflect.TypeFor[suspects]().Size()) {
+	if len(o.activities) != MaxActivities || len(o.met) != len(o.slow.names) ||
+		len(o.met) > 8*int(reflect.TypeFor[suspects]().Size()) {
 		t.Errorf("%d activities, %d suspects", len(o.activities), len(o.met))
 	}
 }
@@ -430,7 +439,8 @@ func TestManyGoroutinesMayRunBesideAnObserver(t *testing.T) {
 
 // What a tick costs, as in the comment of observer.
 func BenchmarkTick(b *testing.B) {
-	o := newObserver(ClockFrom(time.Now()), time.Second, time.Hour, []*Activity{NewActivity("span export")}, newSlowest(keptSlowest, oneKey{}))
+	o := newObserver(ClockFrom(time.Now()), time.Second, time.Hour, []*Activity{NewActivity("span export")},
+		newSlowest(keptSlowest, oneKey{}))
 	for b.Loop() {
 		o.tick(o.clock.Now())
 	}

@@ -48,7 +48,8 @@ func ParseOverload(text string) (Overload, error) {
 		return Drop, nil
 	}
 	fail := func(what string) (Overload, error) {
-		return Overload{}, fmt.Errorf("overload policy %q: %s: want one of %s", text, what, strings.Join(Overloads(), ", "))
+		return Overload{}, fmt.Errorf("overload policy %q: %s: want one of %s", text, what,
+			strings.Join(Overloads(), ", "))
 	}
 	args, ok := strings.CutPrefix(text, "catch-up(k=")
 	if !ok {

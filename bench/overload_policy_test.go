@@ -46,13 +46,16 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 		"catch-up(k=Inf)":  `"Inf" is not a number`,
 	} {
 		_, err := bench.ParseOverload(text)
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "want one of queue, drop, catch-up(k=2)") {
+		if err == nil || !strings.Contains(err.Error(), why) ||
+			!strings.Contains(err.Error(), "want one of queue, drop, catch-up(k=2)") {
 			t.Errorf("%q: %v; want an error that says %q", text, err, why)
 		}
 	}
 	for _, k := range []float64{0, 0.5, -1, 1e6, math.NaN(), math.Inf(1)} {
-		_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0), Overload: bench.CatchUp(k)}).Do(context.Background())
-		if err == nil || !strings.Contains(err.Error(), "Run.Overload") || !strings.Contains(err.Error(), "want 1 to 1000") {
+		_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0),
+			Overload: bench.CatchUp(k)}).Do(context.Background())
+		if err == nil || !strings.Contains(err.Error(), "Run.Overload") ||
+			!strings.Contains(err.Error(), "want 1 to 1000") {
 			t.Errorf("k = %v: %v", k, err)
 		}
 	}
@@ -64,12 +67,14 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 	for _, workers := range []int{4, 1500} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: workers, Overload: bench.CatchUp(2), Keep: 10_000,
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: workers,
+				Overload: bench.CatchUp(2), Keep: 10_000,
 				Target: stalling(5*time.Second, 6*time.Second, ms)})
 			want := map[float64]time.Duration{.5: ms, .95: 750 * ms, .99: 950 * ms, .999: 996 * ms, 1: 1001 * ms}
 			slow, wantSlow := 0, 1980
 			if workers > 1000 { // a call that can begin is not held back
-				want, wantSlow = map[float64]time.Duration{.5: ms, .95: 501 * ms, .99: 901 * ms, .999: 991 * ms, 1: 1001 * ms}, 991
+				want, wantSlow = map[float64]time.Duration{.5: ms, .95: 501 * ms, .99: 901 * ms, .999: 991 * ms,
+					1: 1001 * ms}, 991
 			}
 			for q, want := range want {
 				if got := r.Latency.Quantile(q); (got - want).Abs() > 2*ms {
@@ -98,7 +103,8 @@ func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 func TestNoMoreCallsBeginThanMayCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun []time.Time
-		do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Overload: bench.CatchUp(4),
+		do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+			Overload: bench.CatchUp(4),
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if begun = append(begun, time.Now()); len(begun) == 100 {
 					time.Sleep(300 * ms)
@@ -110,14 +116,16 @@ func TestNoMoreCallsBeginThanMayCatchUp(t *testing.T) {
 			least = min(least, begun[i].Sub(begun[i-1]))
 		}
 		if len(begun) != 1000 || least != ms/4 {
-			t.Errorf("%d calls, and after the stall %v apart at least; want a quarter of a millisecond", len(begun), least)
+			t.Errorf("%d calls, and after the stall %v apart at least; want a quarter of a millisecond", len(begun),
+				least)
 		}
 	})
 }
 
 func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Overload: bench.CatchUp(1), Keep: 10_000,
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+			Overload: bench.CatchUp(1), Keep: 10_000,
 			Target: stalling(2*time.Second, 3*time.Second, ms)})
 		for i := 9000; i < 10_000; i++ {
 			if r.Kept[i] < 998*ms {
@@ -134,10 +142,12 @@ func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 func TestTheGeneratorsLagIsItsOwnWhenCallsCatchUp(t *testing.T) {
 	for _, k := range []float64{1, 1.5, 1000} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Overload: bench.CatchUp(k),
-				Target: sleeps(ms / 2), Pace: late{20 * ms}})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+				Overload: bench.CatchUp(k),
+				Target:   sleeps(ms / 2), Pace: late{20 * ms}})
 			if r.Queue.Max() != 0 || r.Generator.Max() < 20*ms {
-				t.Errorf("k = %v: queue lag %v, generator lag %v; the target was never the cause", k, r.Queue.Max(), r.Generator.Max())
+				t.Errorf("k = %v: queue lag %v, generator lag %v; the target was never the cause", k, r.Queue.Max(),
+					r.Generator.Max())
 			}
 		})
 	}
@@ -145,8 +155,9 @@ func TestTheGeneratorsLagIsItsOwnWhenCallsCatchUp(t *testing.T) {
 
 func TestAQueueOfCallsThatCatchUpHasItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Queue: 100, Overload: bench.CatchUp(2),
-			Target: stalling(5*time.Second, 6*time.Second, ms)})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Queue: 100,
+			Overload: bench.CatchUp(2),
+			Target:   stalling(5*time.Second, 6*time.Second, ms)})
 		// 4 are in the target and 100 wait; once it is over, there is room.
 		if r.Dropped != 997-100 || r.Offered != 10_000 {
 			t.Errorf("dropped %d of %d, want %d", r.Dropped, r.Offered, 997-100)

@@ -20,8 +20,9 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 		4: {626, 926, 993, 1320},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Overload: bench.CatchUp(k),
-				Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second),
+				Overload: bench.CatchUp(k),
+				Target:   stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
 			truth, over := quantile.NewExact(len(r.Kept)), 0
 			for _, d := range r.Kept {
 				truth.Add(d)
@@ -30,7 +31,8 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 				}
 			}
 			near := func(got, want time.Duration) bool { return (got - want*ms).Abs() <= 3*ms }
-			if p95, p99, p999 := truth.Quantile(.95), truth.Quantile(.99), truth.Quantile(.999); !near(p95, want.p95) || !near(p99, want.p99) || !near(p999, want.p999) {
+			if p95, p99, p999 := truth.Quantile(.95), truth.Quantile(.99), truth.Quantile(.999); !near(p95,
+				want.p95) || !near(p99, want.p99) || !near(p999, want.p999) {
 				t.Errorf("k = %v: p95 %v, p99 %v, p99.9 %v; want %+v ms", k, p95, p99, p999, want)
 			}
 			if math.Abs(float64(over)-float64(want.over)) > 20 || r.Done != 10_000 {
@@ -68,7 +70,8 @@ func TestAClosedLoopFollowsItsTarget(t *testing.T) {
 		{1, ms, 9 * ms, 100},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: c.think}, Workers: c.workers, Target: sleeps(c.service)})
+			r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: c.think}, Workers: c.workers,
+				Target: sleeps(c.service)})
 			if r.Done != c.calls || r.Latency.Max() != c.service || r.Latency.Min() != c.service {
 				t.Errorf("%+v: %d calls of %v to %v", c, r.Done, r.Latency.Min(), r.Latency.Max())
 			}
@@ -90,16 +93,19 @@ func TestAClosedLoopThatIsInterruptedMissesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 491*ms)
 		defer cancel()
-		r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 30 * ms}, Workers: 3, Target: sleeps(20 * ms)})
+		r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: 30 * ms}, Workers: 3,
+			Target: sleeps(20 * ms)})
 		if !r.Interrupted || r.Missed != 0 || r.Done != 30 || r.Offered != 30 || r.Scheduled != 490*ms {
-			t.Errorf("interrupted %v, done %d of %d, missed %d, in %v", r.Interrupted, r.Done, r.Offered, r.Missed, r.Scheduled)
+			t.Errorf("interrupted %v, done %d of %d, missed %d, in %v", r.Interrupted, r.Done, r.Offered, r.Missed,
+				r.Scheduled)
 		}
 	})
 }
 
 func TestALoopIsOpenOrClosed(t *testing.T) {
 	for want, run := range map[string]bench.Run{
-		"both set":                 {Arrivals: constant(t, bench.PerSecond(1), time.Second), Closed: &bench.Closed{Duration: 1}},
+		"both set": {Arrivals: constant(t, bench.PerSecond(1), time.Second),
+			Closed: &bench.Closed{Duration: 1}},
 		"Run.Closed.Duration is 0": {Closed: &bench.Closed{}},
 		"Run.Closed.Think is -1ns": {Closed: &bench.Closed{Duration: 1, Think: -1}},
 		"or Run.Closed":            {},

@@ -54,7 +54,8 @@ func (k *kernelSleeper) sleep(until time.Duration) time.Duration {
 	ts := unix.NsecToTimespec(int64(until + k.offset))
 	now := k.Now()
 	for now < until {
-		if err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil); err != nil && err != unix.EINTR {
+		if err := unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil); err != nil &&
+			err != unix.EINTR {
 			break // the caller gives way for the rest
 		}
 		now = k.Now()

@@ -53,7 +53,8 @@ func TestAProcessSurvivesPrinting(t *testing.T) {
 
 func TestAWrongProcessIsRefusedWithThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                "character 1: \"\" is unknown: want one of constant, poisson, gamma(cv=2), pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)",
+		"": "character 1: \"\" is unknown: want one of constant, poisson, gamma(cv=2), " +
+			"pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)",
 		"uniform":         "character 1: \"uniform\" is unknown",
 		"poisson(1)":      "character 8: poisson takes nothing in brackets: want poisson",
 		"gamma":           "character 6: its cv is missing: want gamma(cv=2), cv from 0.01 to 100",
@@ -207,11 +208,13 @@ func TestASchedulePickedUpAtCallNGoesOnAsBefore(t *testing.T) {
 
 func TestSeedsGiveDifferentSchedules(t *testing.T) {
 	for _, name := range bench.Processes() {
-		one, again, other := instants(arrivals(t, name, 1000, time.Second, 1), 0), instants(arrivals(t, name, 1000, time.Second, 1), 0),
+		one, again, other := instants(arrivals(t, name, 1000, time.Second, 1),
+			0), instants(arrivals(t, name, 1000, time.Second, 1), 0),
 			instants(arrivals(t, name, 1000, time.Second, 2), 0)
 		random := name != "constant" && !strings.HasPrefix(name, "bursts")
 		if !slices.Equal(one, again) || slices.Equal(one, other) == random {
-			t.Errorf("%s: the same again: %v; for another seed: %v", name, slices.Equal(one, again), slices.Equal(one, other))
+			t.Errorf("%s: the same again: %v; for another seed: %v", name, slices.Equal(one, again),
+				slices.Equal(one, other))
 		}
 	}
 }
@@ -229,7 +232,8 @@ func TestAllButOneOf30000SchedulesHaveTheLeastCalls(t *testing.T) {
 					continue // which every schedule has
 				}
 				shape := 1 / (cv * cv)
-				if fewer := (distuv.Gamma{Alpha: float64(least) * shape, Beta: shape}).Survival(float64(n)); fewer > 1.0/30_000 {
+				if fewer := (distuv.Gamma{Alpha: float64(least) * shape,
+					Beta: shape}).Survival(float64(n)); fewer > 1.0/30_000 {
 					t.Errorf("one of %.0f schedules of %d calls has fewer than %d", 1/fewer, n, least)
 				}
 			}
@@ -276,7 +280,8 @@ func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
 						t.Fatal(err)
 					}
 					if calls := uint64(len(instants(a, 0))); calls < n || calls < p.Least(r.Calls(d)) {
-						t.Errorf("%s, %v/s for %v: %d calls, want %d and at least %d", name, r, d, calls, n, p.Least(r.Calls(d)))
+						t.Errorf("%s, %v/s for %v: %d calls, want %d and at least %d", name, r, d, calls, n,
+							p.Least(r.Calls(d)))
 					}
 				}
 				if least := p.Least(r.Calls(d)); least < n || d > time.Second && least > n+n/8+40 {

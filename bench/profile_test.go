@@ -88,7 +88,8 @@ func sine(low, high int64, period time.Duration, periods int) (all []leg) {
 	for range periods {
 		for k := range 96 {
 			end := func(k int) time.Duration {
-				return time.Duration(new(big.Int).Div(new(big.Int).Mul(big.NewInt(int64(period)), big.NewInt(int64(k))), big.NewInt(96)).Int64())
+				return time.Duration(new(big.Int).Div(new(big.Int).Mul(big.NewInt(int64(period)),
+					big.NewInt(int64(k))), big.NewInt(96)).Int64())
 			}
 			all = append(all, leg{at(k), at(k + 1), end(k+1) - end(k)})
 		}
@@ -106,18 +107,24 @@ var writtenOut = map[string][]leg{
 	"ramp:1M..0/s@24h":                 legs(24*time.Hour, 1_000_000, 0),
 	"ramp:600..1200/m@10s":             legs(10*time.Second, 10, 20),
 	"ramp:1k..2k@100h + ramp:2k..1@9h": append(legs(100*time.Hour, 1000, 2000), legs(9*time.Hour, 2000, 1)...),
-	"step:1k..5k/s@1m(steps=5)":        append(legs(12*time.Second, 1000, 1000), append(legs(12*time.Second, 2000, 2000), append(legs(12*time.Second, 3000, 3000), append(legs(12*time.Second, 4000, 4000), legs(12*time.Second, 5000, 5000)...)...)...)...),
-	"step:10..0/s@10s(steps=3)":        append(legs(3333333333, 10, 10), append(legs(3333333333, 5, 5), legs(3333333334, 0, 0)...)...),
-	"spike:1k..20k/s@1m(at=30s,for=5s)": append(legs(30*time.Second, 1000, 1000), append(legs(5*time.Second, 20_000, 20_000),
-		legs(25*time.Second, 1000, 1000)...)...),
-	"spike:0..20k/s@1m":            append(legs(27*time.Second, 0, 0), append(legs(6*time.Second, 20_000, 20_000), legs(27*time.Second, 0, 0)...)...),
+	"step:1k..5k/s@1m(steps=5)": append(legs(12*time.Second, 1000, 1000),
+		append(legs(12*time.Second, 2000, 2000), append(legs(12*time.Second, 3000, 3000),
+			append(legs(12*time.Second, 4000, 4000), legs(12*time.Second, 5000, 5000)...)...)...)...),
+	"step:10..0/s@10s(steps=3)": append(legs(3333333333, 10, 10),
+		append(legs(3333333333, 5, 5), legs(3333333334, 0, 0)...)...),
+	"spike:1k..20k/s@1m(at=30s,for=5s)": append(legs(30*time.Second, 1000, 1000),
+		append(legs(5*time.Second, 20_000, 20_000),
+			legs(25*time.Second, 1000, 1000)...)...),
+	"spike:0..20k/s@1m": append(legs(27*time.Second, 0, 0),
+		append(legs(6*time.Second, 20_000, 20_000), legs(27*time.Second, 0, 0)...)...),
 	"sine:1k..5k/s@1m(period=20s)": sine(1000, 5000, 20*time.Second, 3),
 	"sine:5k..0/s@1m7s":            sine(5000, 0, 67*time.Second, 1),
 	"sine:10..100k/s@24h":          sine(10, 100_000, 24*time.Hour, 1),
 	"stages:0..1k@10s..5k@30s..0/s@10s": append(legs(10*time.Second, 0, 1000), append(legs(30*time.Second, 1000, 5000),
 		legs(10*time.Second, 5000, 0)...)...),
-	"const:7/s@500ms + const:0/s@3s + ramp:0..10/s@1s + const:3/s@1s": append(legs(500*time.Millisecond, 7, 7), append(legs(3*time.Second, 0, 0),
-		append(legs(time.Second, 0, 10), legs(time.Second, 3, 3)...)...)...),
+	"const:7/s@500ms + const:0/s@3s + ramp:0..10/s@1s + const:3/s@1s": append(legs(500*time.Millisecond, 7, 7),
+		append(legs(3*time.Second, 0, 0),
+			append(legs(time.Second, 0, 10), legs(time.Second, 3, 3)...)...)...),
 }
 
 func TestCallsOfEveryProfileAreDueExactly(t *testing.T) {
@@ -129,9 +136,11 @@ func TestCallsOfEveryProfileAreDueExactly(t *testing.T) {
 		}
 		before := before(legs)
 		total := before(length)
-		calls := new(big.Int).Div(new(big.Int).Sub(new(big.Int).Add(total.Num(), total.Denom()), big.NewInt(1)), total.Denom()).Uint64()
+		calls := new(big.Int).Div(new(big.Int).Sub(new(big.Int).Add(total.Num(), total.Denom()), big.NewInt(1)),
+			total.Denom()).Uint64()
 		if p.Calls() != calls || p.Duration() != length || a.Duration() != length {
-			t.Errorf("%s: %d calls in %v, and a schedule of %v, want %d in %v", text, p.Calls(), p.Duration(), a.Duration(), calls, length)
+			t.Errorf("%s: %d calls in %v, and a schedule of %v, want %d in %v", text, p.Calls(), p.Duration(),
+				a.Duration(), calls, length)
 			continue
 		}
 		r := rand.New(rand.NewPCG(1, 2))
@@ -167,17 +176,26 @@ func TestTheRateOfAProfileIsAsItSays(t *testing.T) {
 		peak, mean float64
 		constant   string
 	}{
-		"const:5k/s@30s":                    {map[time.Duration]float64{0: 5000, 29 * time.Second: 5000, 30 * time.Second: 0, -1: 0}, 5000, 5000, "5000"},
-		"const:1000/3/s":                    {map[time.Duration]float64{0: 1000.0 / 3, 24 * time.Hour: 1000.0 / 3}, 1000.0 / 3, 1000.0 / 3, "1000/3"},
-		"ramp:1k..2k/s@10s":                 {map[time.Duration]float64{0: 1000, 5 * time.Second: 1500}, 2000, 1500, ""},
-		"ramp:1k..1k/s@10s":                 {map[time.Duration]float64{0: 1000, 5 * time.Second: 1000}, 1000, 1000, "1000"},
-		"step:0..100/s@3s(steps=3)":         {map[time.Duration]float64{0: 0, time.Second: 50, 2*time.Second - 1: 50, 2 * time.Second: 100}, 100, 50, ""},
-		"spike:10..110/s@10s":               {map[time.Duration]float64{4500*time.Millisecond - 1: 10, 4500 * time.Millisecond: 110, 5500 * time.Millisecond: 10}, 110, 20, ""},
-		"sine:100..300/s@8s(period=4s)":     {map[time.Duration]float64{0: 100, time.Second: 200, 2 * time.Second: 300, 4 * time.Second: 100, 7 * time.Second: 200}, 300, 200, ""},
-		"stages:0..100@1s..100@1s..0/s@2s":  {map[time.Duration]float64{0: 0, 500 * time.Millisecond: 50, 1500 * time.Millisecond: 100, 3 * time.Second: 50}, 100, 62.5, ""},
-		"const:1/s@1s + const:3/s@1s":       {map[time.Duration]float64{0: 1, time.Second: 3}, 3, 2, ""},
-		"const:2/s@1s + const:2/s@1s":       {map[time.Duration]float64{0: 2, time.Second: 2}, 2, 2, "2"},
-		"ramp:0..1k/s@10s + const:1k/s":     {map[time.Duration]float64{5 * time.Second: 500, 1000 * time.Hour: 1000}, 1000, 1000, ""},
+		"const:5k/s@30s": {map[time.Duration]float64{0: 5000, 29 * time.Second: 5000,
+			30 * time.Second: 0, -1: 0}, 5000, 5000, "5000"},
+		"const:1000/3/s": {map[time.Duration]float64{0: 1000.0 / 3, 24 * time.Hour: 1000.0 / 3},
+			1000.0 / 3, 1000.0 / 3, "1000/3"},
+		"ramp:1k..2k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1500}, 2000, 1500,
+			""},
+		"ramp:1k..1k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1000}, 1000, 1000,
+			"1000"},
+		"step:0..100/s@3s(steps=3)": {map[time.Duration]float64{0: 0, time.Second: 50, 2*time.Second - 1: 50,
+			2 * time.Second: 100}, 100, 50, ""},
+		"spike:10..110/s@10s": {map[time.Duration]float64{4500*time.Millisecond - 1: 10,
+			4500 * time.Millisecond: 110, 5500 * time.Millisecond: 10}, 110, 20, ""},
+		"sine:100..300/s@8s(period=4s)": {map[time.Duration]float64{0: 100, time.Second: 200,
+			2 * time.Second: 300, 4 * time.Second: 100, 7 * time.Second: 200}, 300, 200, ""},
+		"stages:0..100@1s..100@1s..0/s@2s": {map[time.Duration]float64{0: 0, 500 * time.Millisecond: 50,
+			1500 * time.Millisecond: 100, 3 * time.Second: 50}, 100, 62.5, ""},
+		"const:1/s@1s + const:3/s@1s": {map[time.Duration]float64{0: 1, time.Second: 3}, 3, 2, ""},
+		"const:2/s@1s + const:2/s@1s": {map[time.Duration]float64{0: 2, time.Second: 2}, 2, 2, "2"},
+		"ramp:0..1k/s@10s + const:1k/s": {map[time.Duration]float64{5 * time.Second: 500, 1000 * time.Hour: 1000},
+			1000, 1000, ""},
 		"sine:100..300/s@1s(period=4s)":     {map[time.Duration]float64{time.Second - 1: 200}, 200, 0, ""},
 		"sine:100..300/s@1004ms(period=4s)": {map[time.Duration]float64{0: 100}, 200.6, 0, ""},
 	} {
@@ -188,7 +206,8 @@ func TestTheRateOfAProfileIsAsItSays(t *testing.T) {
 			}
 		}
 		if math.Abs(p.Peak()-want.peak) > 0.1 || want.mean > 0 && math.Abs(p.Mean()-want.mean) > 1e-3 {
-			t.Errorf("%s has a peak of %v and a mean of %v, want %v and %v", text, p.Peak(), p.Mean(), want.peak, want.mean)
+			t.Errorf("%s has a peak of %v and a mean of %v, want %v and %v", text, p.Peak(), p.Mean(), want.peak,
+				want.mean)
 		}
 		if q, ok := p.Constant(); ok != (want.constant != "") || ok && q.String() != want.constant {
 			t.Errorf("%s is constant at %v: %v, want %q", text, q, ok, want.constant)
@@ -243,7 +262,8 @@ func TestSteadyIsTheConstThatIsRead(t *testing.T) {
 		"const:5k/s":        bench.Steady(bench.PerSecond(5000), bench.Endless),
 		"const:1000/3/s@1h": bench.Steady(bench.QPS{Num: 2000, Den: 6}, time.Hour),
 	} {
-		if read := profile(t, text); !read.Equal(p) || p.String() != text || p.Calls() != read.Calls() || p.Duration() != read.Duration() || p.Err() != nil {
+		if read := profile(t, text); !read.Equal(p) || p.String() != text || p.Calls() != read.Calls() ||
+			p.Duration() != read.Duration() || p.Err() != nil {
 			t.Errorf("%s is %v, with %d calls in %v", text, p, p.Calls(), p.Duration())
 		}
 	}
@@ -251,9 +271,11 @@ func TestSteadyIsTheConstThatIsRead(t *testing.T) {
 	if p := profile(t, longest); p.String() != "const:1/s" {
 		t.Errorf("%s is %s", longest, p)
 	}
-	for _, p := range []bench.Profile{{}, bench.Steady(bench.QPS{}, 0), bench.Steady(bench.PerSecond(1), -1), bench.Steady(bench.QPS{Num: 1}, 1)} {
+	for _, p := range []bench.Profile{{}, bench.Steady(bench.QPS{}, 0), bench.Steady(bench.PerSecond(1), -1),
+		bench.Steady(bench.QPS{Num: 1}, 1)} {
 		_, err := bench.Load{Profile: p, Process: process(t, "poisson")}.Arrivals(1)
-		if p.Err() == nil || err == nil || p.String() != "" || p.Calls() != 0 || p.Duration() != 0 || p.Peak() != 0 || p.Mean() != 0 || p.At(0) != 0 {
+		if p.Err() == nil || err == nil || p.String() != "" || p.Calls() != 0 || p.Duration() != 0 || p.Peak() != 0 ||
+			p.Mean() != 0 || p.At(0) != 0 {
 			t.Errorf("profile %v, with error %v, is taken: %v", p, p.Err(), err)
 		}
 		if _, ok := p.Constant(); ok {
@@ -302,13 +324,16 @@ func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
 	shape := rapid.Custom(func(t *rapid.T) string {
 		a, b, c, d := rate.Draw(t, "a"), rate.Draw(t, "b"), rate.Draw(t, "c"), lasts.Draw(t, "d")
 		return rapid.SampledFrom([]string{
-			"const:" + a + "@" + d, "ramp:" + a + ".." + b + "@" + d, "ramp:0.." + b + "@" + d, "ramp:" + a + "..0/s@" + d, "step:" + a + ".." + b + "@1s(steps=9)",
-			"spike:" + a + ".." + b + "@" + d, "sine:" + a + ".." + b + "@1s(period=270ms)", "stages:0.." + a + "@" + d + ".." + b + "@" + d + ".." + c + "@1s",
+			"const:" + a + "@" + d, "ramp:" + a + ".." + b + "@" + d, "ramp:0.." + b + "@" + d, "ramp:" + a +
+				"..0/s@" + d, "step:" + a + ".." + b + "@1s(steps=9)",
+			"spike:" + a + ".." + b + "@" + d, "sine:" + a + ".." + b + "@1s(period=270ms)", "stages:0.." + a + "@" +
+				d + ".." + b + "@" + d + ".." + c + "@1s",
 		}).Draw(t, "shape")
 	})
 	property.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(shape, 1, 3).Draw(t, "profile"), " + ")
-		process := rapid.SampledFrom(append(bench.Processes(), "jitter(share=1)", "bursts(size=1)", "gamma(cv=9)")).Draw(t, "process")
+		process := rapid.SampledFrom(append(bench.Processes(), "jitter(share=1)", "bursts(size=1)",
+			"gamma(cv=9)")).Draw(t, "process")
 		l, err := bench.ParseLoad(text + " " + process)
 		if err != nil {
 			t.Fatal(err)
@@ -366,17 +391,20 @@ func clock(legs []leg) func(time.Duration) float64 {
 // its dispersion.
 func TestGapsKeepTheirDistributionWhenTheRateChanges(t *testing.T) {
 	for text, legs := range map[string][]leg{
-		"ramp:0..9k/s@1s":               legs(time.Second, 0, 9000),
-		"ramp:9k..0/s@1s":               legs(time.Second, 9000, 0),
-		"stages:1..9k@300ms..1k@300ms":  append(legs(300*time.Millisecond, 1, 9000), legs(300*time.Millisecond, 9000, 1000)...),
+		"ramp:0..9k/s@1s": legs(time.Second, 0, 9000),
+		"ramp:9k..0/s@1s": legs(time.Second, 9000, 0),
+		"stages:1..9k@300ms..1k@300ms": append(legs(300*time.Millisecond, 1, 9000),
+			legs(300*time.Millisecond, 9000, 1000)...),
 		"sine:1k..9k/s@1s(period=50ms)": sine(1000, 9000, 50*time.Millisecond, 20),
-		"spike:1k..20k/s@1s":            append(legs(450*time.Millisecond, 1000, 1000), append(legs(100*time.Millisecond, 20_000, 20_000), legs(450*time.Millisecond, 1000, 1000)...)...),
+		"spike:1k..20k/s@1s": append(legs(450*time.Millisecond, 1000, 1000),
+			append(legs(100*time.Millisecond, 20_000, 20_000), legs(450*time.Millisecond, 1000, 1000)...)...),
 	} {
 		for process, want := range map[string]struct {
 			cdf        func(float64) float64
 			dispersion float64 // in windows of 50 gaps
 		}{
-			"poisson": {distuv.Exponential{Rate: 1}.CDF, 1}, "gamma(cv=0.5)": {distuv.Gamma{Alpha: 4, Beta: 4}.CDF, 0.25},
+			"poisson": {distuv.Exponential{Rate: 1}.CDF, 1}, "gamma(cv=0.5)": {distuv.Gamma{Alpha: 4, Beta: 4}.CDF,
+				0.25},
 			"pareto(alpha=4)": {distuv.Pareto{Xm: 0.75, Alpha: 4}.CDF, 0.125},
 		} {
 			const seeds = 20
@@ -405,11 +433,14 @@ func TestGapsKeepTheirDistributionWhenTheRateChanges(t *testing.T) {
 			}
 			// 1 is expected; 6 or more have a probability below 0.001.
 			if rejected >= 6 {
-				t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process, rejected, seeds)
+				t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process,
+					rejected, seeds)
 			}
 			mean, variance := meanVariance(counts)
-			if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 || math.Abs(mean-50) > 1 {
-				t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process, mean, got, want.dispersion)
+			if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 ||
+				math.Abs(mean-50) > 1 {
+				t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process,
+					mean, got, want.dispersion)
 			}
 		}
 	}
@@ -438,7 +469,8 @@ func TestTheProcessDoesNotDecideTheKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"const:1k/s@100s jitter(share=1)", "const:1k/s@100s poisson", "const:1k/s@100s gamma(cv=2)"} {
+	for _, text := range []string{"const:1k/s@100s jitter(share=1)", "const:1k/s@100s poisson",
+		"const:1k/s@100s gamma(cv=2)"} {
 		// Were both drawn from one stream, one key would come early, or after longer gaps.
 		var of [2][]float64
 		last := time.Duration(0)
@@ -453,7 +485,8 @@ func TestTheProcessDoesNotDecideTheKeys(t *testing.T) {
 		a, va := meanVariance(of[0])
 		b, vb := meanVariance(of[1])
 		if sd := math.Sqrt(va/float64(len(of[0])) + vb/float64(len(of[1]))); math.Abs(a-b) > 4*sd {
-			t.Errorf("%s: %v before calls of one key, %v before those of the other", text, time.Duration(a), time.Duration(b))
+			t.Errorf("%s: %v before calls of one key, %v before those of the other", text, time.Duration(a),
+				time.Duration(b))
 		}
 	}
 }

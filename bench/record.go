@@ -206,7 +206,8 @@ func (w *windows) list(usage []RuntimeWindow, scheduled time.Duration) (all []Wi
 type AccountError struct{ Problems []string }
 
 func (e *AccountError) Error() string {
-	return "bench: the account of the run does not add up (a fault of loadgen; please report it): " + strings.Join(e.Problems, "; ")
+	return "bench: the account of the run does not add up (a fault of loadgen; please report it): " +
+		strings.Join(e.Problems, "; ")
 }
 
 // checkAccount checks what holds for every run, by what its source and its
@@ -233,9 +234,11 @@ func checkAccount(r *Record, all *recorder, o outcome) error {
 	}
 	// Sums are modulo 2^64 ns, in which they are exact.
 	if inSystem := all.endedSum - o.dueSum; inSystem != all.latencySum {
-		wrong("Little's law: the calls spent %d ns in the system, and their latencies are %d ns", inSystem, all.latencySum)
+		wrong("Little's law: the calls spent %d ns in the system, and their latencies are %d ns", inSystem,
+			all.latencySum)
 	}
-	if sum, want := r.Latency.Sum()+r.FailedLatency.Sum(), float64(all.latencySum); all.latencySum < 1<<62 && math.Abs(sum-want) > 1e-6*want+1 {
+	if sum, want := r.Latency.Sum()+r.FailedLatency.Sum(), float64(all.latencySum); all.latencySum < 1<<62 &&
+		math.Abs(sum-want) > 1e-6*want+1 {
 		wrong("Little's law: the histograms of latency hold %.0f ns, the calls took %.0f ns", sum, want)
 	}
 	var windows uint64

@@ -28,7 +28,8 @@ type gaps interface {
 // renewal makes a process of gaps, of which there is one each for a parameter.
 func renewal(of func(param float64) gaps) func(schedule, float64, uint64) Instants {
 	return func(s schedule, param float64, n uint64) Instants {
-		i := &renewalInstants{cursor: s.profile.segments.cursor(), gaps: of(param), seed: rng.Start(s.seed, rng.Arrivals)}
+		i := &renewalInstants{cursor: s.profile.segments.cursor(), gaps: of(param),
+			seed: rng.Start(s.seed, rng.Arrivals)}
 		i.random = rand.New(&i.source)
 		end := i.ends()
 		for range n / blockSize {

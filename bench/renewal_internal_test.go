@@ -62,7 +62,8 @@ func TestGapsDividedFromATotalAreIndependentOnes(t *testing.T) {
 		}
 		for i, what := range []string{"gaps", "sums of two", "largest gaps", "totals"} {
 			if d := apart(got[i], want[i]); d > 1 {
-				t.Errorf("shape %v: %s of blocks and of single gaps are %.2f times as far apart as they may be", shape, what, d)
+				t.Errorf("shape %v: %s of blocks and of single gaps are %.2f times as far apart as they may be",
+					shape, what, d)
 			}
 		}
 	}
@@ -74,8 +75,10 @@ func TestATotalIsWhatTheBlockAddsUpTo(t *testing.T) {
 			var calls [blockSize]float64
 			total := g.total(rand.New(rand.NewPCG(seed, 1)))
 			filled := g.fill(rand.New(rand.NewPCG(seed, 1)), &calls)
-			if total != filled || calls[blockSize-1] != total || !slices.IsSorted(calls[:]) || !(calls[0] >= 0) || math.IsNaN(total) {
-				t.Fatalf("%v, seed %d: a total of %v, and a block of %v from %v to %v", g, seed, total, filled, calls[0], calls[blockSize-1])
+			if total != filled || calls[blockSize-1] != total || !slices.IsSorted(calls[:]) || !(calls[0] >= 0) ||
+				math.IsNaN(total) {
+				t.Fatalf("%v, seed %d: a total of %v, and a block of %v from %v to %v", g, seed, total, filled,
+					calls[0], calls[blockSize-1])
 			}
 		}
 	}

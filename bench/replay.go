@@ -139,7 +139,8 @@ func (r Recording) String() string {
 // visit would get what those before have left.
 func (r Recording) Open() (*Replay, error) {
 	if info, err := os.Stat(r.Path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("bench: replay: %s is no regular file: want one that can be read for every visit, such as a copy", r.Path)
+		return nil, fmt.Errorf("bench: replay: %s is no regular file: want one that can be read for every visit, "+
+			"such as a copy", r.Path)
 	}
 	f, err := os.Open(r.Path)
 	if err != nil {
@@ -294,7 +295,8 @@ func (r *Replay) end(cut time.Duration) {
 		return
 	}
 	r.duration = cut
-	n, _ := slices.BinarySearchFunc(r.calls, int64(cut), func(c recorded, at int64) int { return cmp.Compare(c.at, at) })
+	n, _ := slices.BinarySearchFunc(r.calls, int64(cut),
+		func(c recorded, at int64) int { return cmp.Compare(c.at, at) })
 	r.calls = r.calls[:n]
 }
 

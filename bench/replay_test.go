@@ -29,7 +29,8 @@ func TestInstantsOfARecordingAreReadInEveryForm(t *testing.T) {
 		lines []string
 		want  []time.Duration
 	}{
-		"seconds":      {[]string{"# seconds", "0", "", "  0.5 ", "1e0", "1.000000001"}, []time.Duration{0, 500 * ms, 1000 * ms, 1000*ms + 1}},
+		"seconds": {[]string{"# seconds", "0", "", "  0.5 ", "1e0", "1.000000001"},
+			[]time.Duration{0, 500 * ms, 1000 * ms, 1000*ms + 1}},
 		"durations":    {[]string{"100ms", "150ms", "1.5s"}, []time.Duration{0, 50 * ms, 1400 * ms}},
 		"both":         {[]string{"1", "1500ms"}, []time.Duration{0, 500 * ms}},
 		"below 0":      {[]string{"-1.5", "-0.0000000001", "0"}, []time.Duration{0, 1500*ms - 1, 1500 * ms}},
@@ -37,7 +38,8 @@ func TestInstantsOfARecordingAreReadInEveryForm(t *testing.T) {
 		"milliseconds": {[]string{"1700000000000", "1700000000123.5"}, []time.Duration{0, 123500 * time.Microsecond}},
 		"microseconds": {[]string{"1700000000000000", "1700000000000001"}, []time.Duration{0, time.Microsecond}},
 		"nanoseconds":  {[]string{"1700000000000000000", "1.700000000000000001e18"}, []time.Duration{0, 1}},
-		"dates":        {[]string{"2024-02-29T23:59:59.999999999Z", "2024-03-01T01:00:00+01:00"}, []time.Duration{0, 1}},
+		"dates": {[]string{"2024-02-29T23:59:59.999999999Z", "2024-03-01T01:00:00+01:00"},
+			[]time.Duration{0, 1}},
 		"JSON": {[]string{`{"time":"2024-02-29T12:00:00Z"}`, ` {"ts":"2024-02-29T12:00:01Z","time":null}`, `{"timestamp":"2024-02-29T12:00:02Z"}`,
 			`{"@timestamp":"2024-02-29T12:00:03Z","other":{"t":[1]}}`, `{"t":"2024-02-29T12:00:04Z"}`}, []time.Duration{0, 1000 * ms, 2000 * ms, 3000 * ms, 4000 * ms}},
 		"JSON numbers": {[]string{`{"ts":1700000000.25}`, `{"ts":1700000000500}`, `{"t":1700000000750000}`, `{"t":1700000001000000000}`, `{"t":"1700000001.25"}`},
@@ -57,7 +59,8 @@ func TestInstantsOfARecordingAreReadInEveryForm(t *testing.T) {
 // A response time has been taken for the instant.
 func TestTheFieldOfTheInstantCanBeNamed(t *testing.T) {
 	lines := []string{`{"ts":1700000000,"time":0.005,"when":"1s"}`, `{"ts":1700000001,"time":0.120,"when":"5s"}`}
-	for field, want := range map[string]time.Duration{"ts": time.Second, "time": 115 * time.Millisecond, "when": 4 * time.Second} {
+	for field, want := range map[string]time.Duration{"ts": time.Second, "time": 115 * time.Millisecond,
+		"when": 4 * time.Second} {
 		t.Run(field, func(t *testing.T) {
 			r := load(t, "replay:access.jsonl(time="+field+")").Replay
 			if again := load(t, r.String()).Replay; again != r || r.Time != field {
@@ -73,7 +76,8 @@ func TestTheFieldOfTheInstantCanBeNamed(t *testing.T) {
 		`{"t":1,"ts":"soon"}`:            `x:1: ts is soon and t is 1: want one of them`,
 	} {
 		t.Run(text, func(t *testing.T) {
-			if _, err := (bench.Recording{Path: "x"}).Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			if _, err := (bench.Recording{Path: "x"}).Read(strings.NewReader(text)); err == nil ||
+				!strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %q in it", err, want)
 			}
 		})
@@ -87,7 +91,8 @@ func TestTheFieldOfTheInstantCanBeNamed(t *testing.T) {
 func TestWhatCannotBeReadAgainIsNotReplayed(t *testing.T) {
 	for _, path := range []string{os.DevNull, t.TempDir()} {
 		t.Run(path, func(t *testing.T) {
-			if _, err := (bench.Recording{Path: path}).Open(); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			if _, err := (bench.Recording{Path: path}).Open(); err == nil ||
+				!strings.Contains(err.Error(), path+" is no regular file") {
 				t.Errorf("%v", err)
 			}
 		})
@@ -103,17 +108,22 @@ func TestAReplayIsSortedScaledAndCut(t *testing.T) {
 		duration  time.Duration
 	}{
 		{bench.Recording{}, []time.Duration{0, s, s, 2 * s, 3 * s, 3500 * time.Millisecond}, 4200 * time.Millisecond},
-		{bench.Recording{Speed: 1}, []time.Duration{0, s, s, 2 * s, 3 * s, 3500 * time.Millisecond}, 4200 * time.Millisecond},
-		{bench.Recording{Speed: 2}, []time.Duration{0, s / 2, s / 2, s, 3 * s / 2, 1750 * time.Millisecond}, 2100 * time.Millisecond},
+		{bench.Recording{Speed: 1}, []time.Duration{0, s, s, 2 * s, 3 * s, 3500 * time.Millisecond},
+			4200 * time.Millisecond},
+		{bench.Recording{Speed: 2}, []time.Duration{0, s / 2, s / 2, s, 3 * s / 2, 1750 * time.Millisecond},
+			2100 * time.Millisecond},
 		{bench.Recording{Speed: 0.5}, []time.Duration{0, 2 * s, 2 * s, 4 * s, 6 * s, 7 * s}, 8400 * time.Millisecond},
 		{bench.Recording{Cut: 2 * s}, []time.Duration{0, s, s}, 2 * s},
 		{bench.Recording{Cut: 2*s + 1}, []time.Duration{0, s, s, 2 * s}, 2*s + 1},
 		{bench.Recording{Cut: s, Speed: 2}, []time.Duration{0, s / 2, s / 2}, s}, // cut when scaled
-		{bench.Recording{Cut: time.Hour}, []time.Duration{0, s, s, 2 * s, 3 * s, 3500 * time.Millisecond}, 4200 * time.Millisecond},
+		{bench.Recording{Cut: time.Hour}, []time.Duration{0, s, s, 2 * s, 3 * s, 3500 * time.Millisecond},
+			4200 * time.Millisecond},
 	} {
 		r := replay(t, c.recording, lines...)
-		if got := instants(r, 0); !slices.Equal(got, c.want) || r.Duration() != c.duration || r.Calls() != uint64(len(c.want)) || r.OutOfOrder() != 4 || r.HasKeys() {
-			t.Errorf("%+v: %v in %v, %d out of order, want %v in %v", c.recording, got, r.Duration(), r.OutOfOrder(), c.want, c.duration)
+		if got := instants(r, 0); !slices.Equal(got, c.want) || r.Duration() != c.duration ||
+			r.Calls() != uint64(len(c.want)) || r.OutOfOrder() != 4 || r.HasKeys() {
+			t.Errorf("%+v: %v in %v, %d out of order, want %v in %v", c.recording, got, r.Duration(), r.OutOfOrder(),
+				c.want, c.duration)
 		}
 		for n := range len(c.want) + 2 {
 			if got := instants(r, uint64(n)); !slices.Equal(got, c.want[min(n, len(c.want)):]) {
@@ -146,16 +156,17 @@ func TestKeysStayWithTheirInstants(t *testing.T) {
 func TestAWrongRecordingIsRefusedWithTheLine(t *testing.T) {
 	const name = "dir/access.jsonl"
 	for text, want := range map[string]string{
-		"":                                 name + ": no instants: want one at least",
-		"# nothing\n\n":                    name + ": no instants",
-		"1\nyesterday":                     name + `:2: "yesterday" is no instant: want a number of seconds, a duration such as 1.5ms, or a date as in RFC 3339`,
-		"1\n\n2 3":                         name + `:3: "2 3" is no instant`,
-		"NaN":                              name + `:1: "NaN" is no instant`,
-		"0x10":                             name + `:1: "0x10" is no instant`,
-		"1e999":                            name + `:1: "1e999" is no instant`,
-		"1e99":                             name + `:1: 1e99 is too far away: want an instant within 292 years`,
-		"10000000000":                      name + `:1: 10000000000 is too far away`,
-		"1500-01-01T00:00:00Z":             name + ":1: 1500-01-01T00:00:00Z is too far away: want a year from 1678 to 2261",
+		"":              name + ": no instants: want one at least",
+		"# nothing\n\n": name + ": no instants",
+		"1\nyesterday":  name + `:2: "yesterday" is no instant: want a number of seconds, a duration such as 1.5ms, or a date as in RFC 3339`,
+		"1\n\n2 3":      name + `:3: "2 3" is no instant`,
+		"NaN":           name + `:1: "NaN" is no instant`,
+		"0x10":          name + `:1: "0x10" is no instant`,
+		"1e999":         name + `:1: "1e999" is no instant`,
+		"1e99":          name + `:1: 1e99 is too far away: want an instant within 292 years`,
+		"10000000000":   name + `:1: 10000000000 is too far away`,
+		"1500-01-01T00:00:00Z": name +
+			":1: 1500-01-01T00:00:00Z is too far away: want a year from 1678 to 2261",
 		"1\n2024-02-29T12:00:00Z":          name + `:2: "2024-02-29T12:00:00Z" among instants of another kind: want dates only`,
 		"-9000000000\n9000000000":          name + ": its instants are more than 292 years apart",
 		`{"time":"soon"}`:                  name + `:1: "soon" is no instant`,
@@ -169,7 +180,8 @@ func TestAWrongRecordingIsRefusedWithTheLine(t *testing.T) {
 		"1\n" + strings.Repeat("9", 1<<20): name + ":2: longer than 1 MiB: want one call a line",
 		"2024-02-29T12:00:00Z\n2024-02-30T12:00:00Z\n": name + `:2: "2024-02-30T12:00:00Z" is no instant`,
 	} {
-		if r, err := (bench.Recording{Path: name}).Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) || r != nil {
+		if r, err := (bench.Recording{Path: name}).Read(strings.NewReader(text)); err == nil ||
+			!strings.Contains(err.Error(), want) || r != nil {
 			t.Errorf("%.60q: %v, want %q in it", text, err, want)
 		}
 	}
@@ -185,7 +197,8 @@ func TestAWrongRecordingIsRefusedWithTheLine(t *testing.T) {
 		}
 	}
 	broken := errors.New("the disk is gone")
-	if _, err := (bench.Recording{Path: name}).Read(io.MultiReader(strings.NewReader("1\n2\n"), failing{broken})); !errors.Is(err, broken) {
+	if _, err := (bench.Recording{Path: name}).Read(io.MultiReader(strings.NewReader("1\n2\n"),
+		failing{broken})); !errors.Is(err, broken) {
 		t.Errorf("a disk that fails is %v", err)
 	}
 }
@@ -205,10 +218,12 @@ func TestALoadReplaysItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys, ok := a.(bench.Keys)
-	if got := instants(a, 0); !slices.Equal(got, []time.Duration{0, time.Second}) || !ok || keys.Key(1) != "b" || l.Least() != 0 {
+	if got := instants(a, 0); !slices.Equal(got, []time.Duration{0, time.Second}) || !ok || keys.Key(1) != "b" ||
+		l.Least() != 0 {
 		t.Errorf("%v is due at %v, and has keys: %v", l, got, ok)
 	}
-	if _, err := load(t, "replay:nosuchfile").Arrivals(1); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "nosuchfile") {
+	if _, err := load(t, "replay:nosuchfile").Arrivals(1); !errors.Is(err, os.ErrNotExist) ||
+		!strings.Contains(err.Error(), "nosuchfile") {
 		t.Errorf("a file that is not there is %v", err)
 	}
 }
@@ -227,7 +242,8 @@ func FuzzReplay(f *testing.F) {
 			return
 		}
 		all := instants(r, 0)
-		if uint64(len(all)) != r.Calls() || len(all) == 0 || all[0] != 0 || !slices.IsSorted(all) || all[len(all)-1] >= r.Duration() {
+		if uint64(len(all)) != r.Calls() || len(all) == 0 || all[0] != 0 || !slices.IsSorted(all) ||
+			all[len(all)-1] >= r.Duration() {
 			t.Errorf("%d instants from %v to %v, of %v", len(all), all[0], all[len(all)-1], r.Duration())
 		}
 		for n := range r.Calls() {

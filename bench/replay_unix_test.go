@@ -17,7 +17,8 @@ func TestAPipeIsNotReplayed(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (bench.Recording{Path: pipe}).Open(); err == nil || !strings.Contains(err.Error(), pipe+" is no regular file") {
+	if _, err := (bench.Recording{Path: pipe}).Open(); err == nil ||
+		!strings.Contains(err.Error(), pipe+" is no regular file") {
 		t.Errorf("%v", err)
 	}
 }

@@ -151,7 +151,8 @@ func (r *Run) CheckWindows() error {
 		if rest := least % time.Millisecond; rest > 0 {
 			least += time.Millisecond - rest
 		}
-		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window, maxWindows, duration, least))
+		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window,
+			maxWindows, duration, least))
 	}
 	for _, s := range r.SLOs {
 		switch {
@@ -160,7 +161,8 @@ func (r *Run) CheckWindows() error {
 		case s.every > duration:
 			errs = append(errs, fmt.Errorf("bench: SLO %q is about windows longer than the run of %v", s, duration))
 		case s.every%window != 0:
-			errs = append(errs, fmt.Errorf("bench: SLO %q is not about whole windows of %v: want a multiple of it, or Run.Window to divide it", s, window))
+			errs = append(errs, fmt.Errorf("bench: SLO %q is not about whole windows of %v: want a multiple of it, "+
+				"or Run.Window to divide it", s, window))
 		}
 	}
 	return errors.Join(errs...)

@@ -44,7 +44,8 @@ func doContext(ctx context.Context, t testing.TB, r bench.Run) *bench.Record {
 func checkAccount(t testing.TB, r *bench.Record) {
 	t.Helper()
 	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
-		t.Errorf("offered %d != done %d + failed %d + dropped %d + missed %d", r.Offered, r.Done, r.Failed, r.Dropped, r.Missed)
+		t.Errorf("offered %d != done %d + failed %d + dropped %d + missed %d", r.Offered, r.Done, r.Failed, r.Dropped,
+			r.Missed)
 	}
 	begun := r.Done + r.Failed
 	if r.Latency.Count() != r.Done || r.Service.Count() != r.Done || r.FailedLatency.Count() != r.Failed ||
@@ -63,7 +64,8 @@ func checkAccount(t testing.TB, r *bench.Record) {
 	if r.Failed == 0 && r.Done > 0 {
 		sum := r.Queue.Mean() + r.Generator.Mean() + r.Service.Mean()
 		if d := sum - r.Latency.Mean(); d < -10 || d > 10 {
-			t.Errorf("mean latency %v is not queue %v + generator %v + service %v", r.Latency.Mean(), r.Queue.Mean(), r.Generator.Mean(), r.Service.Mean())
+			t.Errorf("mean latency %v is not queue %v + generator %v + service %v", r.Latency.Mean(), r.Queue.Mean(),
+				r.Generator.Mean(), r.Service.Mean())
 		}
 	}
 }
@@ -74,7 +76,8 @@ func sleeps(d time.Duration) bench.Target {
 
 func TestLatencyIsTakenFromTheInstantACallIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(200), 100*ms), Target: sleeps(10 * ms), Workers: 1, Keep: 100})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(200), 100*ms), Target: sleeps(10 * ms), Workers: 1,
+			Keep: 100})
 		if len(r.Kept) != 20 {
 			t.Fatalf("%d latencies", len(r.Kept))
 		}
@@ -90,7 +93,8 @@ func TestLatencyIsTakenFromTheInstantACallIsDue(t *testing.T) {
 			t.Errorf("max latency %v, service %v", r.Latency.Max(), r.Service.Max())
 		}
 		if r.Queue.Max() != 95*ms || r.Generator.Max() != 0 {
-			t.Errorf("the target kept its worker busy: queue lag %v, generator lag %v; want 95 ms, 0", r.Queue.Max(), r.Generator.Max())
+			t.Errorf("the target kept its worker busy: queue lag %v, generator lag %v; want 95 ms, 0", r.Queue.Max(),
+				r.Generator.Max())
 		}
 		if r.Elapsed != 200*ms || r.Achieved() != 100 {
 			t.Errorf("%v calls a second in %v, want 100 in 200 ms", r.Achieved(), r.Elapsed)
@@ -137,7 +141,8 @@ func TestTheStallOracle(t *testing.T) {
 				if truth.Count() != 10_000 {
 					t.Fatalf("%d latencies kept", truth.Count())
 				}
-				for q, want := range map[float64]time.Duration{.5: c.p50, .9: c.p90, .95: c.p95, .99: c.p99, .999: c.p999, 1: c.max} {
+				for q, want := range map[float64]time.Duration{.5: c.p50, .9: c.p90, .95: c.p95, .99: c.p99,
+					.999: c.p999, 1: c.max} {
 					if got := truth.Quantile(q); got != want*ms {
 						t.Errorf("q%v is %v, want %v", q, got, want*ms)
 					}
@@ -153,7 +158,8 @@ func TestTheStallOracle(t *testing.T) {
 					t.Errorf("service p99.9 is %v, want %v", got, c.service999*ms)
 				}
 				if got := r.Queue.Quantile(.99); !near(got, c.lag99*ms) || r.Generator.Max() != 0 {
-					t.Errorf("queue lag p99 is %v, want %v; generator lag %v, want 0", got, c.lag99*ms, r.Generator.Max())
+					t.Errorf("queue lag p99 is %v, want %v; generator lag %v, want 0", got, c.lag99*ms,
+						r.Generator.Max())
 				}
 			})
 		})
@@ -182,7 +188,8 @@ func stalling(s0, s1, s time.Duration) bench.Target {
 
 func TestWithoutAStallNothingIsCorrected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(ms), Workers: 4, Keep: 1000})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(ms),
+			Workers: 4, Keep: 1000})
 		if slices.Min(r.Kept) != ms || slices.Max(r.Kept) != ms {
 			t.Errorf("latencies from %v to %v, want all 1 ms", slices.Min(r.Kept), slices.Max(r.Kept))
 		}
@@ -218,7 +225,8 @@ func TestOneSlowCallDelaysNoOther(t *testing.T) {
 
 func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
 	stall := func(policy bench.Overload, queue int) (*bench.Record, []time.Duration) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Overload: policy, Queue: queue, Keep: 20_000,
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+			Overload: policy, Queue: queue, Keep: 20_000,
 			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		return r, r.Kept
 	}
@@ -285,7 +293,8 @@ func TestFailuresAndPanicsAreCountedByKindAndEndNothing(t *testing.T) {
 				t.Errorf("no stack in %q", f.First)
 			}
 		}
-		for _, kind := range []string{"unexpected EOF", "panic: boom", "panic: runtime.boundsError", "unsupported operation",
+		for _, kind := range []string{"unexpected EOF", "panic: boom", "panic: runtime.boundsError",
+			"unsupported operation",
 			"the target ended its goroutine (runtime.Goexit)", "deadline"} {
 			if got[kind] != 100 {
 				t.Errorf("%q: %d, want 100 (all: %v)", kind, got[kind], got)
@@ -306,7 +315,8 @@ func TestAnErrorThatPanicsEndsNothing(t *testing.T) {
 			for _, fail := range []func() error{func() error { return err }, func() error { panic(err) }} {
 				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Workers: 1,
 					Target: bench.TargetFunc(func(context.Context, string) error { return fail() })})
-				if r.Failed != 10 || len(r.Failures) != 1 || !strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
+				if r.Failed != 10 || len(r.Failures) != 1 ||
+					!strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
 					t.Errorf("%s: %d failed, as %v", name, r.Failed, r.Failures)
 				}
 			}
@@ -349,12 +359,14 @@ func TestAnInterruptedRunEndsAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 996*ms)
 				defer cancel()
 				before := time.Now()
-				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour), Target: sleeps(c.service), Workers: c.workers})
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour),
+					Target: sleeps(c.service), Workers: c.workers})
 				if took := time.Since(before); took > 996*ms+c.service {
 					t.Errorf("it ended after %v", took)
 				}
 				if !r.Interrupted || r.Offered != 100 || r.Done != c.done || r.Missed != 100-c.done {
-					t.Errorf("interrupted %v, offered %d, done %d, missed %d", r.Interrupted, r.Offered, r.Done, r.Missed)
+					t.Errorf("interrupted %v, offered %d, done %d, missed %d", r.Interrupted, r.Offered, r.Done,
+						r.Missed)
 				}
 			})
 		})
@@ -364,7 +376,8 @@ func TestAnInterruptedRunEndsAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 func TestACompleteRunIsNotInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(ms), Workers: 2})
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+			Target: sleeps(ms), Workers: 2})
 		cancel()
 		if r.Interrupted || r.Elapsed != time.Second || r.Achieved() != 1000 {
 			t.Errorf("interrupted %v, %v calls a second in %v", r.Interrupted, r.Achieved(), r.Elapsed)
@@ -375,7 +388,8 @@ func TestACompleteRunIsNotInterrupted(t *testing.T) {
 func TestAPercentileWithoutItsSamplesIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for calls, ok := range map[int]bool{367: false, 368: true} {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Duration(calls)*ms), Target: sleeps(0), Workers: 1})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Duration(calls)*ms),
+				Target: sleeps(0), Workers: 1})
 			_, err := r.Percentile(0.99)
 			var few *bench.TooFewError
 			if errors.As(err, &few) == ok {
@@ -390,7 +404,8 @@ func TestAPercentileWithoutItsSamplesIsRefused(t *testing.T) {
 
 func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(ms), Workers: 1, Pace: late{5 * ms}})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(ms),
+			Workers: 1, Pace: late{5 * ms}})
 		if r.Queue.Max() != 0 || r.Generator.Quantile(0.5).Round(ms) != 5*ms {
 			t.Errorf("queue lag %v, generator lag %v; want 0 and 5 ms", r.Queue.Max(), r.Generator.Quantile(0.5))
 		}
@@ -401,7 +416,8 @@ func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 	// The calls that come due meanwhile are late by the generator's fault as well,
 	// although their worker was in the target when they came.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 100*ms), Target: sleeps(ms / 2), Workers: 1, Pace: late{20 * ms}})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 100*ms), Target: sleeps(ms / 2), Workers: 1,
+			Pace: late{20 * ms}})
 		if r.Queue.Max() != 0 {
 			t.Errorf("queue lag %v: the target was never the cause", r.Queue.Max())
 		}
@@ -427,7 +443,8 @@ func (l lateWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration 
 
 func TestManyWorkersShareTheirRecorders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(50 * ms), Workers: 1000, Keep: 20_000})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(50 * ms),
+			Workers: 1000, Keep: 20_000})
 		if r.Done != 10_000 || r.Latency.Max() != 50*ms || len(r.Kept) != 10_000 {
 			t.Errorf("done %d, kept %d, slowest %v", r.Done, len(r.Kept), r.Latency.Max())
 		}

@@ -81,7 +81,8 @@ func newMeter() *meter {
 		return s
 	}
 	m := &meter{
-		often:  samples("/sched/pauses/total/gc:seconds", "/sched/pauses/total/other:seconds", "/sched/latencies:seconds"),
+		often: samples("/sched/pauses/total/gc:seconds", "/sched/pauses/total/other:seconds",
+			"/sched/latencies:seconds"),
 		cycles: samples("/gc/cycles/total:gc-cycles"),
 		seldom: samples("/cpu/classes/gc/mark/assist:cpu-seconds", "/cpu/classes/gc/total:cpu-seconds",
 			"/sync/mutex/wait/total:seconds", "/gc/heap/live:bytes", "/memory/classes/heap/objects:bytes",

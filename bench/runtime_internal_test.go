@@ -111,10 +111,12 @@ func TestACollectionIsTakenFromCountsOfPausesAndCycles(t *testing.T) {
 		"an end that took two":       {{1, 1, 0, true}, {2, 1, 0, true}, {3, 1, 1, false}},
 		"a long one":                 {{1, 1, 0, true}, {900, 0, 0, true}, {901, 1, 1, false}},
 		// One that has begun, or an end that took two pauses: it is believed for a while.
-		"a guess that is right":       {{1, 1, 0, true}, {2, 2, 1, true}, {90, 0, 0, true}, {91, 1, 1, false}},
-		"a guess that is wrong":       {{1, 1, 0, true}, {2, 2, 1, true}, {102, 0, 0, true}, {103, 0, 0, false}, {104, 1, 0, true}},
-		"a guess that is confirmed":   {{1, 3, 1, true}, {2, 1, 0, true}, {500, 0, 0, true}},
-		"a guess that each one keeps": {{1, 3, 1, true}, {51, 2, 1, true}, {101, 2, 1, true}, {102, 0, 0, false}, {151, 2, 1, false}},
+		"a guess that is right": {{1, 1, 0, true}, {2, 2, 1, true}, {90, 0, 0, true}, {91, 1, 1, false}},
+		"a guess that is wrong": {{1, 1, 0, true}, {2, 2, 1, true}, {102, 0, 0, true}, {103, 0, 0, false},
+			{104, 1, 0, true}},
+		"a guess that is confirmed": {{1, 3, 1, true}, {2, 1, 0, true}, {500, 0, 0, true}},
+		"a guess that each one keeps": {{1, 3, 1, true}, {51, 2, 1, true}, {101, 2, 1, true}, {102, 0, 0, false},
+			{151, 2, 1, false}},
 	} {
 		var c collection
 		for i, s := range steps {
@@ -176,7 +178,8 @@ func TestQuantilesOfWaitsAreTheUpperBoundsOfTheirBuckets(t *testing.T) {
 }
 
 func TestTheSumOfPausesIsThatOfTheMiddlesOfTheirBuckets(t *testing.T) {
-	h := histogram{lower: []time.Duration{0, 8, 10, 20}, upper: []time.Duration{8, 10, 20, 20}, last: []uint64{1, 2, 0, 3}}
+	h := histogram{lower: []time.Duration{0, 8, 10, 20}, upper: []time.Duration{8, 10, 20, 20},
+		last: []uint64{1, 2, 0, 3}}
 	if got := h.sum(); got != 4+2*9+3*20 {
 		t.Errorf("%d", got)
 	}
@@ -200,7 +203,8 @@ func TestBucketsOfTheRuntimeAreAtMostAQuarterWide(t *testing.T) {
 func TestARuntimeWindowIsWrittenInFull(t *testing.T) {
 	got, err := json.Marshal(RuntimeWindow{From: 1, To: 2, Runtime: Runtime{
 		GCCycles: 3, GCPause: 4, OtherPause: 5, GCAssist: 6, GCCPU: 7, WaitP50: 8, WaitP99: 9, WaitMax: 10, MutexWait: 11,
-		HeapLive: 12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: Pressure{Known: true, CPU: 0.5, Memory: 0.25, IO: 0.125},
+		HeapLive: 12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: Pressure{Known: true, CPU: 0.5,
+			Memory: 0.25, IO: 0.125},
 	}})
 	if err != nil {
 		t.Fatal(err)

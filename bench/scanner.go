@@ -84,7 +84,8 @@ func (s *scanner) options(name, want string, known ...string) (map[string]option
 			return nil, s.wrong(s.at, "its "+key+" is given twice", want)
 		}
 		if !slices.Contains(known, key) || !strings.Contains(inside[:end], "=") {
-			return nil, s.wrong(s.at, fmt.Sprintf("%q is not its %s", strings.TrimSpace(inside[:end]), strings.Join(known, " or ")), want)
+			return nil, s.wrong(s.at, fmt.Sprintf("%q is not its %s", strings.TrimSpace(inside[:end]),
+				strings.Join(known, " or ")), want)
 		}
 		blanks := len(value) - len(strings.TrimLeft(value, " \t"))
 		all[key] = option{strings.TrimSpace(value), s.at + end - len(value) + blanks}

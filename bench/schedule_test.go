@@ -17,8 +17,10 @@ import (
 func TestParseQPS(t *testing.T) {
 	for s, want := range map[string]bench.QPS{
 		"1000": {1000, 1}, "10k": {10_000, 1}, "2.5k": {2500, 1}, "1M": {1_000_000, 1}, "0.5": {1, 2},
-		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000, 1}, "5K": {5000, 1}, "1e6": {1_000_000, 1}, "1.5e3": {1500, 1}, "1M/m": {50_000, 3},
-		"1e10": {}, "1e99": {}, "e3": {}, "1/2/3": {}, "010": {10, 1}, "010/3": {}, ".": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "1000000001": {}, "10G": {},
+		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000,
+			1}, "5K": {5000, 1}, "1e6": {1_000_000, 1}, "1.5e3": {1500, 1}, "1M/m": {50_000, 3},
+		"1e10": {}, "1e99": {}, "e3": {}, "1/2/3": {}, "010": {10,
+			1}, "010/3": {}, ".": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "1000000001": {}, "10G": {},
 		"0.0000000001": {}, "k": {}, "0x10": {}, "NaN": {}, "1.": {1, 1}, strings.Repeat("9", 50): {},
 	} {
 		got, err := bench.ParseQPS(s)
@@ -33,7 +35,8 @@ func TestParseQPS(t *testing.T) {
 
 func TestARateSurvivesPrinting(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
-		r := bench.QPS{Num: rapid.Uint64Range(1, 1_000_000).Draw(t, "num"), Den: rapid.Uint64Range(1, 1_000_000).Draw(t, "den")}
+		r := bench.QPS{Num: rapid.Uint64Range(1, 1_000_000).Draw(t, "num"),
+			Den: rapid.Uint64Range(1, 1_000_000).Draw(t, "den")}
 		got, err := bench.ParseQPS(r.String())
 		if err != nil || got.Num*r.Den != r.Num*got.Den {
 			t.Fatalf("%d/%d printed as %s and came back as %v, %v", r.Num, r.Den, r, got, err)

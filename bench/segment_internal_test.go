@@ -44,7 +44,8 @@ func drawPieces(t *rapid.T) []piece {
 		if rapid.Bool().Draw(t, "steady") {
 			p.to = p.from
 		}
-		most := rapid.SampledFrom([]time.Duration{1, 1000, time.Second, time.Hour, 24 * time.Hour, Endless / 4}).Draw(t, "at most")
+		most := rapid.SampledFrom([]time.Duration{1, 1000, time.Second, time.Hour, 24 * time.Hour,
+			Endless / 4}).Draw(t, "at most")
 		p.lasts = time.Duration(rapid.Int64Range(1, int64(most)).Draw(t, "lasts"))
 		return p
 	}), 1, 4).Draw(t, "pieces")
@@ -99,7 +100,8 @@ func TestPositionsAddUpExactly(t *testing.T) {
 		if u.rat().Cmp(sum) != 0 || u.part >= onePart {
 			t.Fatalf("%v, want %v", u, sum)
 		}
-		if v := u.plus(0.5); u.minus(position{}) < 0 || math.Abs(v.minus(u)-0.5) > 0x1p-52 || !u.before(v) || v.before(u) {
+		if v := u.plus(0.5); u.minus(position{}) < 0 || math.Abs(v.minus(u)-0.5) > 0x1p-52 || !u.before(v) ||
+			v.before(u) {
 			t.Fatalf("%v is half a call before %v, by %v", u, v, v.minus(u))
 		}
 	})

@@ -69,7 +69,8 @@ func (s *scanner) profile() (Profile, error) {
 		}
 		texts, pieces, rates = append(texts, p.String()), append(pieces, more...), rates+len(p.rates)
 		if rates > maxRates || len(pieces) > maxPieces {
-			return Profile{}, s.wrong(s.at, fmt.Sprintf("%d rates and %d pieces up to here", rates, len(pieces)), fmt.Sprintf("%d and %d at most", maxRates, maxPieces))
+			return Profile{}, s.wrong(s.at, fmt.Sprintf("%d rates and %d pieces up to here", rates, len(pieces)),
+				fmt.Sprintf("%d and %d at most", maxRates, maxPieces))
 		}
 		for _, piece := range more {
 			duration += piece.lasts
@@ -236,7 +237,8 @@ func (p *part) steps() (all []piece, _ error) {
 	lasts := p.lasts()
 	n, err := strconv.ParseUint(o.text, 10, 32)
 	if err != nil || n < 2 || n > maxSteps || time.Duration(n) > lasts {
-		return nil, p.wrong(o.at, fmt.Sprintf("%q is not valid", o.text), fmt.Sprintf("2 to %d steps, of 1ns at least", maxSteps))
+		return nil, p.wrong(o.at, fmt.Sprintf("%q is not valid", o.text),
+			fmt.Sprintf("2 to %d steps, of 1ns at least", maxSteps))
 	}
 	p.said = append(p.said, fmt.Sprintf("steps=%d", n))
 	for i := range int64(n) {
@@ -269,7 +271,8 @@ func (p *part) duration(name string, without, least, most time.Duration) (d time
 		at = o.at
 	}
 	if d < least || d > most {
-		return 0, p.wrong(at, fmt.Sprintf("its %s is %s", name, shortDuration(d)), fmt.Sprintf("%s to %s", shortDuration(least), shortDuration(most)))
+		return 0, p.wrong(at, fmt.Sprintf("its %s is %s", name, shortDuration(d)),
+			fmt.Sprintf("%s to %s", shortDuration(least), shortDuration(most)))
 	}
 	p.said = append(p.said, name+"="+shortDuration(d))
 	return d, nil

@@ -23,7 +23,8 @@ type SLO struct {
 }
 
 // wantSLO is what ParseSLO takes.
-const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < 5ms over every 1s"
+const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < " +
+	"5ms over every 1s"
 
 // sloForm is what ParseSLO reads, part by part, and what is wanted of each.
 var sloForm = []struct {
@@ -45,7 +46,8 @@ type SLOError struct {
 }
 
 func (e *SLOError) Error() string {
-	return fmt.Sprintf("SLO %q: character %d: %s: want %s", e.Text, 1+utf8.RuneCountInString(e.Text[:e.At]), e.Wrong, wantSLO)
+	return fmt.Sprintf("SLO %q: character %d: %s: want %s", e.Text, 1+utf8.RuneCountInString(e.Text[:e.At]), e.Wrong,
+		wantSLO)
 }
 
 // sloPartsOf returns the parts of an objective, and where each begins in text. There are three of them, or five.

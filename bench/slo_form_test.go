@@ -73,14 +73,16 @@ func TestAWrongObjectiveIsRefusedWithWhatIsWrong(t *testing.T) {
 		"p99 < 5ms over every 0s":  `"0s" is not a length of windows`,
 	} {
 		_, err := bench.ParseSLO(text)
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "want an objective such as") {
+		if err == nil || !strings.Contains(err.Error(), why) ||
+			!strings.Contains(err.Error(), "want an objective such as") {
 			t.Errorf("%q: %v; want an error that says %q, and what was wanted", text, err, why)
 		}
 	}
 }
 
 func FuzzAnObjectiveThatIsReadIsPrintedAsOneThatIsEqual(f *testing.F) {
-	for _, text := range []string{"p99 < 5ms", "max < 1h2m3.5s", "mean<=1ns", "errors < 0.1%", "drops < 10ppm", "achieved >= 99.5% over every 1.5s", "p99.90 < 1us",
+	for _, text := range []string{"p99 < 5ms", "max < 1h2m3.5s", "mean<=1ns", "errors < 0.1%", "drops < 10ppm",
+		"achieved >= 99.5% over every 1.5s", "p99.90 < 1us",
 		"errors < 0.00000001%", "p99.999999999999 < 1s", "max < 2562047h47m16.854775807s"} {
 		f.Add(text)
 	}

@@ -75,8 +75,10 @@ func TestAnObjectiveIsABudgetOfBadCalls(t *testing.T) {
 		{"p99.9", "p99.9 < 6ms", 0, 0, 0, mixed(4, 4000, 6*ms), "met", "", 4, 1},
 		{"p99.9, one more", "p99.9 < 6ms", 0, 0, 0, mixed(5, 4000, 6*ms), "missed", "p99.9 is 6ms", 5, 1.25},
 		{"too few calls", "p99 < 6ms", 0, 0, 0, five[:367], "unjudged", "p99 needs 368 calls, there are 367", 0, 0},
-		{"too few, of which too many for any number are bad", "p99 < 6ms", 4, 0, 0, five[:100], "missed", "p99 is infinite", 4, 4 / 1.04},
-		{"too few, of which others could make up for the bad ones", "p99 < 6ms", 3, 0, 0, five[:100], "unjudged", "there are 103", 3, 0},
+		{"too few, of which too many for any number are bad", "p99 < 6ms", 4, 0, 0, five[:100], "missed",
+			"p99 is infinite", 4, 4 / 1.04},
+		{"too few, of which others could make up for the bad ones", "p99 < 6ms", 3, 0, 0, five[:100], "unjudged",
+			"there are 103", 3, 0},
 		{"too few, all failed", "p99 < 6ms", 100, 0, 0, nil, "missed", "p99 is infinite", 100, 100},
 		{"few, of a mean", "mean < 4ms", 0, 0, 0, five[:3], "missed", "mean is 5ms", 0, 1.25},
 		{"just enough", "p99 < 6ms", 0, 0, 0, five[:368], "met", "", 0, 0},
@@ -95,7 +97,8 @@ func TestAnObjectiveIsABudgetOfBadCalls(t *testing.T) {
 		{"max, and one failed", "max <= 7ms", 1, 0, 0, []time.Duration{5 * ms}, "missed", "max is infinite", 1, 2},
 		{"mean", "mean < 6ms", 0, 0, 0, []time.Duration{5 * ms, 7 * ms}, "missed", "mean is 6ms", 0, 1},
 		{"mean, allowed", "mean <= 6ms", 0, 0, 0, []time.Duration{5 * ms, 7 * ms}, "met", "mean is 6ms", 0, 1},
-		{"mean, 1 ns in all above", "mean <= 6ms", 0, 0, 0, []time.Duration{5 * ms, 7*ms + 1}, "missed", "", 0, 1 + 1/12e6},
+		{"mean, 1 ns in all above", "mean <= 6ms", 0, 0, 0, []time.Duration{5 * ms, 7*ms + 1}, "missed", "", 0,
+			1 + 1/12e6},
 		{"mean, and one never began", "mean < 6ms", 0, 1, 0, []time.Duration{ms}, "missed", "mean is infinite", 1, 1e9},
 		{"mean, and one failed", "mean < 6ms", 1, 0, 0, []time.Duration{ms}, "missed", "mean is infinite", 1, 1e9},
 		{"errors", "errors < 10%", 1, 0, 0, repeat(9, ms), "missed", "errors is 10%", 1, 1},
@@ -113,8 +116,10 @@ func TestAnObjectiveIsABudgetOfBadCalls(t *testing.T) {
 			s := readSLO(t, c.slo)
 			v := seen(s, c.failed, c.never, c.late, c.done...)
 			r := s.judge(func(yield func(time.Duration, *sloView) bool) { yield(0, v) })
-			got := map[[2]bool]string{{true, true}: "met", {true, false}: "missed", {false, false}: "unjudged"}[[2]bool{r.Judged, r.Met}]
-			if got != c.want || r.Missed() != (c.want == "missed") || !strings.Contains(r.Detail, c.says) || r.SLO != s.String() {
+			got := map[[2]bool]string{{true, true}: "met", {true, false}: "missed",
+				{false, false}: "unjudged"}[[2]bool{r.Judged, r.Met}]
+			if got != c.want || r.Missed() != (c.want == "missed") || !strings.Contains(r.Detail, c.says) ||
+				r.SLO != s.String() {
 				t.Errorf("%s: %s, %+v; want %s that says %q", c.slo, got, r, c.want, c.says)
 			}
 			if r.Due != v.due || r.Bad != c.bad || math.Abs(r.Burn-c.burn) > 1e-12*c.burn {
@@ -181,7 +186,8 @@ func TestTheWindowThatBurnsMostIsShown(t *testing.T) {
 		missed bool
 		due    uint64
 	}{
-		{"one is missed more than another", "p50 < 5ms over every 1s", []time.Duration{1, 9, 7, 2}, "p50 is 9ms in the 1s from 1s on", true, 10},
+		{"one is missed more than another", "p50 < 5ms over every 1s", []time.Duration{1, 9, 7, 2},
+			"p50 is 9ms in the 1s from 1s on", true, 10},
 		{"all are met", "max < 5ms over every 1s", []time.Duration{1, 4, 0, 3}, "max is 4ms in the 1s from 1s on", false, 10}, // 0: no call
 		{"no call", "max < 5ms over every 1s", []time.Duration{0, 0}, "cannot be judged: no call was due", false, 0},
 		{"no window", "max < 5ms over every 1s", nil, "cannot be judged: there is no whole window", false, 0},
@@ -256,12 +262,13 @@ func TestOfAnInterruptedRunWholeWindowsAreJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		r, err := (&Run{Arrivals: a, Workers: 100, Pace: Sleep, SLOs: []SLO{s}, Target: TargetFunc(func(context.Context, string) error {
-			if at := time.Since(start); at > 3*time.Second {
-				time.Sleep(20 * time.Millisecond)
-			}
-			return nil
-		})}).Do(ctx)
+		r, err := (&Run{Arrivals: a, Workers: 100, Pace: Sleep, SLOs: []SLO{s},
+			Target: TargetFunc(func(context.Context, string) error {
+				if at := time.Since(start); at > 3*time.Second {
+					time.Sleep(20 * time.Millisecond)
+				}
+				return nil
+			})}).Do(ctx)
 		if err != nil || !r.Interrupted || r.Aborted != "" || r.Scheduled != 3500*time.Millisecond {
 			t.Fatalf("%v; interrupted %v, aborted %q after %v", err, r.Interrupted, r.Aborted, r.Scheduled)
 		}
@@ -286,12 +293,13 @@ func TestAchievedAreTheCallsThatEndedWhileTheScheduleLasted(t *testing.T) {
 			}
 			slos = append(slos, s)
 		}
-		r, err := (&Run{Arrivals: a, Workers: 1, Pace: Sleep, SLOs: slos, Target: TargetFunc(func(context.Context, string) error {
-			if n++; n == 100 {
-				time.Sleep(time.Minute) // one call, which is no lower rate of all
-			}
-			return nil
-		})}).Do(t.Context())
+		r, err := (&Run{Arrivals: a, Workers: 1, Pace: Sleep, SLOs: slos,
+			Target: TargetFunc(func(context.Context, string) error {
+				if n++; n == 100 {
+					time.Sleep(time.Minute) // one call, which is no lower rate of all
+				}
+				return nil
+			})}).Do(t.Context())
 		if err != nil || r.SLOs[0].Detail != "achieved is 99%" || !r.SLOs[0].Met || r.SLOs[1].Met {
 			t.Errorf("%v, %+v", err, r.SLOs)
 		}
@@ -309,7 +317,8 @@ func TestWindowsThatAreNotAskedForAreOneTwoOrFiveTimesAPowerOfTen(t *testing.T) 
 		if got != want {
 			t.Errorf("%v: %v, want %v", duration, got, want)
 		}
-		if n := len(newWindows(got, duration, new(Run)).all); n > wantWindows || n < 20 && duration >= 20*time.Millisecond {
+		if n := len(newWindows(got, duration, new(Run)).all); n > wantWindows || n < 20 &&
+			duration >= 20*time.Millisecond {
 			t.Errorf("%v: %d windows", duration, n)
 		}
 	}

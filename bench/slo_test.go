@@ -61,16 +61,19 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 		"max < 3ms over every 500ms": "missed", "mean < 1.5ms over every 500ms": "missed", "p98 < 3.01ms": "met", "p99.1 < 3.01ms": "missed",
 		"errors < 1%": "missed", "errors <= 1%": "met", "drops <= 0": "met", "achieved > 99%": "met",
 		"p40 < 1.1ms over every 200ms": "met", "p50 < 2ms over every 100ms": "missed", "p99 < 1s over every 100ms": "missed",
-		"errors < 10% over every 100ms": "missed", "errors < 6% over every 200ms": "met", "mean < 3ms over every 100ms": "missed",
+		"errors < 10% over every 100ms": "missed", "errors < 6% over every 200ms": "met", "mean < 3ms over every " +
+			"100ms": "missed",
 	} {
 		t.Run(text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(), Workers: 10,
-					Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}})
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(),
+					Workers: 10,
+					Window:  100 * ms, SLOs: []bench.SLO{slo(t, text)}})
 				if got := judged(r); len(got) != 1 || got[0] != want {
 					t.Errorf("%s is %v, want %s: %+v", text, got, want, r.SLOs)
 				}
-				if want == "missed" && strings.Contains(text, "p50 < 2ms over") && !strings.Contains(r.SLOs[0].Detail, "in the 100ms from 400ms on") {
+				if want == "missed" && strings.Contains(text, "p50 < 2ms over") &&
+					!strings.Contains(r.SLOs[0].Detail, "in the 100ms from 400ms on") {
 					t.Errorf("%s: %s", text, r.SLOs[0].Detail)
 				}
 			})
@@ -106,7 +109,8 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var n atomic.Int64
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100, FailedApart: c.apart, Window: 500 * ms,
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100,
+					FailedApart: c.apart, Window: 500 * ms,
 					SLOs: []bench.SLO{slo(t, c.slo)}, Target: bench.TargetFunc(func(context.Context, string) error {
 						if n.Add(1)%100 < c.percent {
 							time.Sleep(c.after)
@@ -118,7 +122,8 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 					t.Errorf("%s, want %s: %+v", got[0], c.want, r.SLOs)
 				}
 				p99, err := r.Percentile(0.99)
-				infinite := err != nil && strings.Contains(err.Error(), fmt.Sprintf("p99 is infinite: %d%% failed", c.percent))
+				infinite := err != nil && strings.Contains(err.Error(),
+					fmt.Sprintf("p99 is infinite: %d%% failed", c.percent))
 				if infinite != (c.percent > 1 && !c.apart) {
 					t.Errorf("p99 is %v, %v", p99, err)
 				}
@@ -149,7 +154,8 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 				var mu sync.Mutex
 				run := c.run
 				run.Arrivals, run.Keep = poisson(t, bench.PerSecond(2000), time.Second, 3), 4000
-				for _, text := range []string{"p50 < 100h", "p50 < 1.003ms", "p50 <= 1.003ms", "p50 < 2ms over every 1s"} {
+				for _, text := range []string{"p50 < 100h", "p50 < 1.003ms", "p50 <= 1.003ms",
+					"p50 < 2ms over every 1s"} {
 					run.SLOs = append(run.SLOs, slo(t, text))
 				}
 				run.Target = bench.TargetFunc(func(context.Context, string) error {
@@ -166,14 +172,16 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 					run.Arrivals = poisson(t, bench.PerSecond(500), time.Second, 3)
 				}
 				r := do(t, run)
-				for i, longest := range []time.Duration{100*time.Hour - 1, 1003*time.Microsecond - 1, 1003 * time.Microsecond, 2*ms - 1} {
+				for i, longest := range []time.Duration{100*time.Hour - 1, 1003*time.Microsecond - 1,
+					1003 * time.Microsecond, 2*ms - 1} {
 					bad := r.Failed + r.Dropped
 					for _, d := range r.Kept {
 						if d > longest {
 							bad++
 						}
 					}
-					if got := r.SLOs[i]; got.Bad != bad || got.Due != r.Offered || uint64(len(r.Kept)) != r.Done || r.Aborted != "" {
+					if got := r.SLOs[i]; got.Bad != bad || got.Due != r.Offered || uint64(len(r.Kept)) != r.Done ||
+						r.Aborted != "" {
 						t.Errorf("%s: %d bad of %d, want %d of %d", got.SLO, got.Bad, got.Due, bad, r.Offered)
 					}
 				}
@@ -184,9 +192,12 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 
 func TestACallThatIsDroppedTookForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop,
-			SLOs: []bench.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"), slo(t, "achieved > 51%")}})
-		if got := strings.Join(judged(r), " "); got != "missed missed met missed missed" || !strings.Contains(r.SLOs[0].Detail, "infinite") {
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop,
+			SLOs: []bench.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"),
+				slo(t, "achieved > 51%")}})
+		if got := strings.Join(judged(r), " "); got != "missed missed met missed missed" ||
+			!strings.Contains(r.SLOs[0].Detail, "infinite") {
 			t.Errorf("%s: %+v", got, r.SLOs)
 		}
 	})
@@ -217,8 +228,9 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from), Workers: 20,
-					Window: 100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
+				run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from),
+					Workers: 20,
+					Window:  100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
 				if c.closed {
 					run.Arrivals, run.Closed = nil, &bench.Closed{Duration: 10 * time.Second}
 				}
@@ -232,11 +244,13 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 				if r.Aborted != c.slo || r.Scheduled < c.least || r.Scheduled > c.most {
 					t.Errorf("ended by %q after %v", r.Aborted, r.Scheduled)
 				}
-				if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, c.slo) {
+				if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted ||
+					!strings.Contains(v[0].Detail, c.slo) {
 					t.Errorf("verdict %v", v)
 				}
 				value, _, _ := strings.Cut(r.SLOs[0].Detail, " in ")
-				if got := strings.Join(judged(r), " "); got != "missed unjudged" || strings.HasSuffix(value, " or more") == c.closed {
+				if got := strings.Join(judged(r), " "); got != "missed unjudged" ||
+					strings.HasSuffix(value, " or more") == c.closed {
 					t.Errorf("%+v", r.SLOs)
 				}
 			})
@@ -246,12 +260,14 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 
 // One call of 20 is more than the share that may be bad, and one of 1,000 is not.
 func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
-	for _, text := range []string{"errors < 1%", "p98 < 3ms", "drops < 1%", "achieved > 99%", "errors < 1% over every 5s"} {
+	for _, text := range []string{"errors < 1%", "p98 < 3ms", "drops < 1%", "achieved > 99%",
+		"errors < 1% over every 5s"} {
 		t.Run(text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 2, Overload: bench.Drop,
-					SLOs: []bench.SLO{slo(t, text)}, Abort: true,
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 2,
+					Overload: bench.Drop,
+					SLOs:     []bench.SLO{slo(t, text)}, Abort: true,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						switch calls.Add(1) {
 						case 1:
@@ -262,7 +278,8 @@ func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 						return nil
 					})})
 				if r.Aborted != "" || r.Interrupted || r.Failed != 1 || r.Dropped == 0 || !r.SLOs[0].Met {
-					t.Errorf("ended by %q after %v: %d failed, %d dropped; %+v", r.Aborted, r.Scheduled, r.Failed, r.Dropped, r.SLOs)
+					t.Errorf("ended by %q after %v: %d failed, %d dropped; %+v", r.Aborted, r.Scheduled, r.Failed,
+						r.Dropped, r.SLOs)
 				}
 			})
 		})
@@ -274,13 +291,15 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" is not about whole windows of 100ms: want a multiple of it`,
 		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
 	} {
-		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: sleeps(0), Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}}
+		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: sleeps(0),
+			Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}}
 		if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", text, err, want)
 		}
 	}
 	run := bench.Run{Arrivals: constant(t, bench.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
-	if err := run.Check(); err == nil || !strings.Contains(err.Error(), "windows of 1ms are more than 4096 in 10h0m0s: want 8.79s or more") {
+	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
+		"windows of 1ms are more than 4096 in 10h0m0s: want 8.79s or more") {
 		t.Error(err)
 	}
 	run.Window = 8790 * ms
@@ -292,7 +311,8 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 func TestWindowsAreAnAccountByTheInstantsAtWhichCallsWereDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Stopped from 300 to 500 ms: the calls due then wait, in the windows they were due in.
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: stalling(300*ms, 500*ms, ms), Workers: 1000, Window: 100 * ms})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+			Target: stalling(300*ms, 500*ms, ms), Workers: 1000, Window: 100 * ms})
 		if len(r.Windows) != 10 {
 			t.Fatalf("%d windows", len(r.Windows))
 		}
@@ -304,7 +324,8 @@ func TestWindowsAreAnAccountByTheInstantsAtWhichCallsWereDue(t *testing.T) {
 			case 4:
 				p50, longest = 51*ms, 101*ms
 			}
-			if w.Offered != 100 || w.Done != 100 || w.From != time.Duration(i)*100*ms || w.Length != 100*ms || w.Late != 0 ||
+			if w.Offered != 100 || w.Done != 100 || w.From != time.Duration(i)*100*ms || w.Length != 100*ms ||
+				w.Late != 0 ||
 				(w.P50-p50).Abs() > p50/50+ms || (w.Max-longest).Abs() > ms || w.P99 != 0 || w.Runtime == nil {
 				t.Errorf("window %d: %+v, want p50 %v, max %v", i, w, p50, longest)
 			}

@@ -85,7 +85,8 @@ func (s *slowest) take(c *call, failed bool) {
 	if int64(c.ended-c.due) <= s.floor.Load() {
 		return // others were taken meanwhile
 	}
-	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended, Failed: failed}}
+	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended,
+		Failed: failed}}
 	if len(s.calls) < s.room {
 		s.calls = append(s.calls, taken)
 		if len(s.calls) < s.room {

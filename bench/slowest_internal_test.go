@@ -85,7 +85,8 @@ func TestManyGoroutinesMayOfferCalls(t *testing.T) {
 	list := s.list()
 	const most = workers*each - 1
 	if len(list) != keptSlowest || list[keptSlowest-1].Latency() < (most-keptSlowest)*64/65 {
-		t.Errorf("%d calls, the slowest of %d and the fastest of %d", len(list), list[0].Latency(), list[len(list)-1].Latency())
+		t.Errorf("%d calls, the slowest of %d and the fastest of %d", len(list), list[0].Latency(),
+			list[len(list)-1].Latency())
 	}
 }
 

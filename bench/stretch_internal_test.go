@@ -87,7 +87,8 @@ func outcomes(slos []SLO, apart bool, calls []playedCall) (whole, aborted []SLOR
 			case c.dropped:
 				w.dropped(c.due)
 			default:
-				recorders[i%len(recorders)].window.add(&call{due: c.due, begun: c.due, ideal: c.due, ended: c.ended}, c.failed)
+				recorders[i%len(recorders)].window.add(&call{due: c.due, begun: c.due, ideal: c.due, ended: c.ended},
+					c.failed)
 				r.inTime++
 			}
 			r.Offered++
@@ -115,7 +116,8 @@ func outcomes(slos []SLO, apart bool, calls []playedCall) (whole, aborted []SLOR
 // Whatever ends a run early is missed by the whole of it, and an objective that is judged by
 // a part of a run is judged so by all of it.
 func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
-	all := []string{"p99 < 5ms", "p98 <= 5ms", "p50 < 3ms", "max < 50ms", "mean < 3ms", "errors < 1%", "errors <= 1%", "drops < 1%",
+	all := []string{"p99 < 5ms", "p98 <= 5ms", "p50 < 3ms", "max < 50ms", "mean < 3ms", "errors < 1%", "errors <= 1%",
+		"drops < 1%",
 		"achieved > 98%",
 		"p90 < 5ms over every 100ms", "p98 < 5ms over every 200ms", "max < 54ms over every 500ms",
 		"errors < 3% over every 200ms", "drops < 4% over every 100ms"}
@@ -146,7 +148,8 @@ func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
 }
 
 func TestLookingAheadAllocatesNothing(t *testing.T) {
-	slos := []SLO{readSLO(t, "p99 < 5ms"), readSLO(t, "mean < 1ns over every 200ms"), readSLO(t, "errors < 1% over every 100ms")}
+	slos := []SLO{readSLO(t, "p99 < 5ms"), readSLO(t, "mean < 1ns over every 200ms"),
+		readSLO(t, "errors < 1% over every 100ms")}
 	w := newWindows(100*time.Millisecond, time.Second, &Run{SLOs: slos})
 	w.plan(playedInstants{0})
 	f := newForesight(w, 1)

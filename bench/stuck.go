@@ -130,7 +130,10 @@ func (c *crew) look(a *attendant, now time.Duration) {
 		case a.ended > 0 && now-a.ended >= givenUpAfter:
 			c.giveUp(w, since, now, ErrNotReturned)
 		case c.run.Stuck != nil && now-since >= stuckAfter:
-			w.inside.hold(since, func() { a.stuck = append(a.stuck, StuckCall{w.keys.Key(w.call.n), since, now - since}) })
+			w.inside.hold(since, func() {
+				a.stuck = append(a.stuck,
+					StuckCall{w.keys.Key(w.call.n), since, now - since})
+			})
 		}
 	}
 	c.tell(a, now)

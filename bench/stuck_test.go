@@ -32,7 +32,8 @@ func TestCallsThatDoNotReturnAreTold(t *testing.T) {
 		var told [][]bench.StuckCall
 		var at []time.Duration
 		start := time.Now().Add(ms) // the lead-in
-		hangs := map[string]time.Duration{"key-1": 12 * time.Second, "key-3": 20 * time.Second, "key-50": 6 * time.Second}
+		hangs := map[string]time.Duration{"key-1": 12 * time.Second, "key-3": 20 * time.Second,
+			"key-50": 6 * time.Second}
 		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 10*time.Second), Workers: 5, Keys: numbered{},
 			Stuck: func(calls []bench.StuckCall) { told, at = append(told, calls), append(at, time.Since(start)) },
 			Target: bench.TargetFunc(func(_ context.Context, key string) error {
@@ -52,7 +53,8 @@ func TestCallsThatDoNotReturnAreTold(t *testing.T) {
 					t.Errorf("%+v at %v", c, at[i])
 				}
 			}
-			if got := fmt.Sprintf("at %v: %s", at[i].Round(100*ms), strings.Join(keys, " ")); i >= len(want) || got != want[i] {
+			if got := fmt.Sprintf("at %v: %s", at[i].Round(100*ms), strings.Join(keys, " ")); i >= len(want) ||
+				got != want[i] {
 				t.Errorf("told %q", got)
 			}
 		}
@@ -78,7 +80,8 @@ func TestTheEndOfTheContextEndsARunWhoseCallsDoNotReturn(t *testing.T) {
 				release := make(chan struct{})
 				var n atomic.Int64
 				before := time.Now()
-				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 4, Window: 100 * ms,
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+					Workers: 4, Window: 100 * ms,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						if i := n.Add(1); i == 100 || i == 300 {
 							<-release
@@ -90,7 +93,8 @@ func TestTheEndOfTheContextEndsARunWhoseCallsDoNotReturn(t *testing.T) {
 					t.Errorf("it ended after %v", took)
 				}
 				checkWindows(t, r)
-				if got := failures(r); !slices.Equal(got, []string{"2 did not return"}) || r.GivenUp != 2 || r.Offered != 500 || r.Done != 498 || !r.Interrupted {
+				if got := failures(r); !slices.Equal(got, []string{"2 did not return"}) || r.GivenUp != 2 ||
+					r.Offered != 500 || r.Done != 498 || !r.Interrupted {
 					t.Errorf("offered %d, done %d, failed %v, interrupted %v", r.Offered, r.Done, got, r.Interrupted)
 				}
 				close(release) // what comes back late finds nothing to change
@@ -116,8 +120,10 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 		{"the only worker", bench.Run{Workers: 1}, 200, false, 5, 22 * ms},
 		{"it ends with its context", bench.Run{Workers: 2}, 100, true, 10, 20 * ms},
 		{"workers that share recorders", bench.Run{Workers: 100}, 100, false, 10, ms},
-		{"more workers than processors, that wait in turn", bench.Run{Workers: 8, Pace: late{}}, 100, false, 10, 2 * ms},
-		{"a closed loop", bench.Run{Workers: 2, Closed: &bench.Closed{Duration: time.Second, Think: ms}}, 50, false, 0, ms},
+		{"more workers than processors, that wait in turn", bench.Run{Workers: 8, Pace: late{}}, 100, false, 10,
+			2 * ms},
+		{"a closed loop", bench.Run{Workers: 2, Closed: &bench.Closed{Duration: time.Second, Think: ms}}, 50, false,
+			0, ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -144,7 +150,8 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 				r := do(t, c.run)
 				checkWindows(t, r)
 				want := uint64(n.Load() / c.every)
-				if got := failures(r); !slices.Equal(got, []string{fmt.Sprintf("%d timeout", want)}) || c.failed != 0 && want != c.failed || r.GivenUp != want ||
+				if got := failures(r); !slices.Equal(got, []string{fmt.Sprintf("%d timeout", want)}) ||
+					c.failed != 0 && want != c.failed || r.GivenUp != want ||
 					r.Done+want != r.Offered || uint64(ended.Load()) != want {
 					t.Errorf("%d offered, %d done, failed %v, %d contexts ended", r.Offered, r.Done, got, ended.Load())
 				}
@@ -166,7 +173,8 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 
 func TestATimeoutIsNotNegative(t *testing.T) {
 	run := bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0), Timeout: -1}
-	if err := run.Check(); err == nil || !strings.Contains(err.Error(), "Run.Timeout is -1ns: want a duration, or 0 for none") {
+	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
+		"Run.Timeout is -1ns: want a duration, or 0 for none") {
 		t.Error(err)
 	}
 }

@@ -83,7 +83,8 @@ func TestLatencyThatDecaysDoesNotChangeByMoreThanAllOfIt(t *testing.T) {
 	for _, n := range []int{8, 10, 20, 40, 50} {
 		decay := func(t float64) float64 { return 400 / (1 + 40*max(4*t-1, 0)) }
 		tr := trend(shaped(n, decay, 0.1, rand.New(rand.NewPCG(1, uint64(n)))))
-		if tr.Change >= -0.95 || tr.Change <= -1 || tr.Interval != nil && (tr.Interval.Low <= -1 || tr.Interval.High >= -0.9) {
+		if tr.Change >= -0.95 || tr.Change <= -1 || tr.Interval != nil &&
+			(tr.Interval.Low <= -1 || tr.Interval.High >= -0.9) {
 			t.Errorf("%d windows: %+v, %+v", n, tr, tr.Interval)
 		}
 	}

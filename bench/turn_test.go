@@ -45,7 +45,8 @@ func TestOfMoreWorkersThanProcessorsOneWaitsAtATime(t *testing.T) {
 	for workers, want := range map[int]int64{2: 2, 10: 1, 100: 1} {
 		withProcessors(t, 2, func(t *testing.T) {
 			pace := count()
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(ms), Workers: workers, Pace: pace})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(ms),
+				Workers: workers, Pace: pace})
 			if most := pace.most.Load(); most != want {
 				t.Errorf("%d of %d workers waited at once, want %d", most, workers, want)
 			}
@@ -60,7 +61,8 @@ func TestOfMoreWorkersThanProcessorsOneWaitsAtATime(t *testing.T) {
 // before its call begins.
 func TestAWorkerThatCallsKeepsNobodyWaiting(t *testing.T) {
 	withProcessors(t, 2, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(10 * ms), Workers: 10, Pace: count()})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(10 * ms),
+			Workers: 10, Pace: count()})
 		if r.Done != 1000 || r.Latency.Max() != 10*ms || r.Generator.Max() != 0 {
 			t.Errorf("%d calls, latency %v, generator lag %v", r.Done, r.Latency.Max(), r.Generator.Max())
 		}
@@ -71,9 +73,11 @@ func TestAWorkerThatCallsKeepsNobodyWaiting(t *testing.T) {
 func TestCallsDueAtOnceAreNotDroppedWhileWorkersWaitForTheirTurn(t *testing.T) {
 	for workers, dropped := range map[int]uint64{5: 0, 4: 10} {
 		withProcessors(t, 2, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: arrivals(t, "bursts(size=5)", 500, 100*ms, 1), Overload: bench.Drop, Target: sleeps(ms), Workers: workers, Pace: count()})
+			r := do(t, bench.Run{Arrivals: arrivals(t, "bursts(size=5)", 500, 100*ms, 1), Overload: bench.Drop,
+				Target: sleeps(ms), Workers: workers, Pace: count()})
 			if r.Dropped != dropped || r.Offered != 50 {
-				t.Errorf("%d workers, 5 calls at once: %d of %d dropped, want %d", workers, r.Dropped, r.Offered, dropped)
+				t.Errorf("%d workers, 5 calls at once: %d of %d dropped, want %d", workers, r.Dropped, r.Offered,
+					dropped)
 			}
 		})
 	}
@@ -83,7 +87,8 @@ func TestCallsDueAtOnceAreNotDroppedWhileWorkersWaitForTheirTurn(t *testing.T) {
 func TestWorkersOfAClosedLoopDoNotWaitForTheirTurn(t *testing.T) {
 	withProcessors(t, 2, func(t *testing.T) {
 		pace := count()
-		r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: 9 * ms}, Target: sleeps(ms), Workers: 10, Pace: pace})
+		r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: 9 * ms}, Target: sleeps(ms),
+			Workers: 10, Pace: pace})
 		if r.Done != 1000 || pace.most.Load() != 10 {
 			t.Errorf("%d calls, %d waited at once", r.Done, pace.most.Load())
 		}

@@ -78,9 +78,11 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 func (r *Record) interrupted() string {
 	switch {
 	case r.Aborted != "":
-		return fmt.Sprintf("the run was ended after %v, since it missed %q: what it says is of its beginning", r.Scheduled.Round(time.Millisecond), r.Aborted)
+		return fmt.Sprintf("the run was ended after %v, since it missed %q: what it says is of its beginning",
+			r.Scheduled.Round(time.Millisecond), r.Aborted)
 	case r.Interrupted:
-		return fmt.Sprintf("the run was interrupted after %v: what it says is of its beginning", r.Scheduled.Round(time.Millisecond))
+		return fmt.Sprintf("the run was interrupted after %v: what it says is of its beginning",
+			r.Scheduled.Round(time.Millisecond))
 	}
 	return ""
 }
@@ -93,7 +95,8 @@ func (r *Record) saturated() string {
 		return fmt.Sprintf("%d of %d calls were dropped, %s of %s were served: lower the rate, or allow more workers",
 			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
 	case float64(r.Behind) > maxBehind*float64(r.Scheduled):
-		return fmt.Sprintf("no call of the last %v found a worker free, and the last one waited %v: latency grows with the length of the run. "+
+		return fmt.Sprintf("no call of the last %v found a worker free, and the last one waited %v: latency grows "+
+			"with the length of the run. "+
 			"%s of %s were served: lower the rate, or allow more workers",
 			r.Behind.Round(time.Millisecond), r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
 	}
@@ -107,12 +110,14 @@ func (r *Record) generatorLimited() string {
 	// if it kept its workers for longer than the target did, or the queue.
 	dropped := r.dropping() && lag > r.Queue.Quantile(0.99) && lag > r.Service.Mean()
 	if lag > maxGeneratorLag && lag > latency/2 || dropped {
-		return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, of a latency of %v: close other programs, or lower the rate",
+		return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, of a latency of %v: close "+
+			"other programs, or lower the rate",
 			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
 	for _, s := range r.slos {
 		if limit := time.Duration(s.limit); !s.share() && lag > gapTolerance && float64(lag) > maxLagOfSLO*s.limit {
-			return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, which is much of the %v that %q allows: close other programs, or lower the rate",
+			return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, which is much of the %v "+
+				"that %q allows: close other programs, or lower the rate",
 				lag.Round(time.Microsecond), limit, s)
 		}
 	}
@@ -124,7 +129,8 @@ func (r *Record) generatorLimited() string {
 		}
 	}
 	if float64(late) > maxLateWindows*float64(len(r.Windows)) && lag > gapTolerance {
-		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: up to %.0f%% of the calls due began after the window's end, by the generator's own fault: close other programs, or lower the rate",
+		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: up to %.0f%% of the calls due began "+
+			"after the window's end, by the generator's own fault: close other programs, or lower the rate",
 			late, len(r.Windows), r.Windows[0].Length, 100*worst)
 	}
 	return ""
@@ -135,14 +141,17 @@ func (r *Record) arrivalsOff() string {
 	if f == nil {
 		return ""
 	}
-	const advice = "calls came in clumps that nobody asked for: close other programs, lower the rate, or choose another pace"
+	const advice = "calls came in clumps that nobody asked for: close other programs, lower the rate, or choose " +
+		"another pace"
 	if f.Distance > maxDistance && f.P < chance {
-		return fmt.Sprintf("the gaps between calls are %.2f from those asked for (Kolmogorov and Smirnov's distance, want %.2f at most; gaps that differ by less than %v count as equal): %s",
+		return fmt.Sprintf("the gaps between calls are %.2f from those asked for (Kolmogorov and Smirnov's "+
+			"distance, want %.2f at most; gaps that differ by less than %v count as equal): %s",
 			f.Distance, maxDistance, f.Tolerance, advice)
 	}
 	for _, d := range f.Dispersion {
 		if d.Made > d.Asked+maxDispersion {
-			return fmt.Sprintf("the counts of calls in windows of %v have %.1f times the variance of their mean, and were to have %.1f: %s", d.Window, d.Made, d.Asked, advice)
+			return fmt.Sprintf("the counts of calls in windows of %v have %.1f times the variance of their mean, "+
+				"and were to have %.1f: %s", d.Window, d.Made, d.Asked, advice)
 		}
 	}
 	return ""
@@ -158,14 +167,16 @@ func (r *Record) notStationary() string {
 	if i := t.Interval; i != nil {
 		within = fmt.Sprintf(" [%+.0f%%, %+.0f%%]", 100*i.Low, 100*i.High)
 	}
-	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v to %v "+
+	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v "+
+		"to %v "+
 		"(Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
 		100*t.Change, within, t.First.Round(time.Microsecond), t.Last.Round(time.Microsecond), t.P, t.Windows)
 }
 
 func (r *Record) noisy() string {
 	if h := r.Hiccups.Quantile(0.99); h > maxHiccup && r.Hiccups.Count() >= quantile.SamplesFor(0.99) {
-		return fmt.Sprintf("a goroutine that sleeps for 1 ms at a time woke %v late at p99: close other programs, or leave the machine more processors",
+		return fmt.Sprintf("a goroutine that sleeps for 1 ms at a time woke %v late at p99: close other programs, "+
+			"or leave the machine more processors",
 			h.Round(time.Microsecond))
 	}
 	return ""

@@ -40,9 +40,11 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: c.workers, Overload: c.policy, Queue: c.queue})
+				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second),
+					Target: sleeps(c.service), Workers: c.workers, Overload: c.policy, Queue: c.queue})
 				if got := reasons(r, 0.99); !slices.Equal(got, c.want) {
-					t.Errorf("verdict %v (dropped %d, backlog %v), want %v", r.Verdict(0.99), r.Dropped, r.Backlog, c.want)
+					t.Errorf("verdict %v (dropped %d, backlog %v), want %v", r.Verdict(0.99), r.Dropped, r.Backlog,
+						c.want)
 				}
 			})
 		})
@@ -53,7 +55,8 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 // belongs: the target carries the load.
 func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Target: stalling(5*time.Second, 6*time.Second, ms)})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		if got := reasons(r, 0.99); got != nil || r.Backlog != 0 {
 			t.Errorf("verdict %v, backlog %v", got, r.Backlog)
 		}
@@ -87,9 +90,15 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(c.rate), c.duration), Workers: c.workers,
-					Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(c.service()); return nil })})
-				if got := reasons(r, 0.99); !slices.Equal(got, c.want) || (r.Backlog-c.backlog).Abs() > ms || (r.Behind-c.behind).Abs() > ms {
-					t.Errorf("verdict %v; backlog %v, behind for %v; want %v, %v, %v", got, r.Backlog, r.Behind, c.want, c.backlog, c.behind)
+					Target: bench.TargetFunc(func(context.Context,
+						string) error {
+						time.Sleep(c.service())
+						return nil
+					})})
+				if got := reasons(r, 0.99); !slices.Equal(got, c.want) || (r.Backlog-c.backlog).Abs() > ms ||
+					(r.Behind-c.behind).Abs() > ms {
+					t.Errorf("verdict %v; backlog %v, behind for %v; want %v, %v, %v", got, r.Backlog, r.Behind,
+						c.want, c.backlog, c.behind)
 				}
 			})
 		})
@@ -100,7 +109,8 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 // all the same.
 func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(10 * ms), Workers: 50,
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(10 * ms),
+			Workers:  50,
 			Overload: bench.Drop, Pace: late{60 * time.Microsecond}})
 		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("verdict %v", got)
@@ -121,8 +131,9 @@ func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 // A generator that is a little late behind a full queue is not why it is full.
 func TestAFullQueueIsTheTargetsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(ms), Workers: 1,
-			Queue: 100, Pace: late{200 * time.Microsecond}})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(ms),
+			Workers: 1,
+			Queue:   100, Pace: late{200 * time.Microsecond}})
 		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
 		}
@@ -140,7 +151,8 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 		{3 * ms, 4 * ms, false}, // little of it
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(c.service), Workers: 1, Pace: late{c.lag}})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second),
+				Target: sleeps(c.service), Workers: 1, Pace: late{c.lag}})
 			if got := slices.Contains(reasons(r), bench.GeneratorLimited); got != c.limited {
 				t.Errorf("lag of %v before a service of %v: verdict %v", c.lag, c.service, r.Verdict())
 			}
@@ -150,14 +162,20 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 
 func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 	failing := func(t *testing.T, apart bool) *bench.Record {
-		return do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1, Pace: late{4 * ms}, FailedApart: apart,
-			Target: bench.TargetFunc(func(context.Context, string) error { time.Sleep(5 * ms); return io.ErrUnexpectedEOF })})
+		return do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1,
+			Pace: late{4 * ms}, FailedApart: apart,
+			Target: bench.TargetFunc(func(context.Context,
+				string) error {
+				time.Sleep(5 * ms)
+				return io.ErrUnexpectedEOF
+			})})
 	}
 	t.Run("they are infinitely slow", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := failing(t, false)
 			var not *bench.NotServedError
-			if _, err := r.Percentile(0.99); !errors.As(err, &not) || not.Failed != 1000 || err.Error() != "p99 is infinite: 100% failed" {
+			if _, err := r.Percentile(0.99); !errors.As(err, &not) || not.Failed != 1000 ||
+				err.Error() != "p99 is infinite: 100% failed" {
 				t.Errorf("p99: %v", err)
 			}
 			if v := r.Verdict(0.99); len(v) != 0 || r.Unserved() != 1000 {
@@ -170,11 +188,13 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 			r := failing(t, true)
 			v := r.Verdict(0.99)
 			if len(v) != 1 || v[0].Name != bench.TooFewSamples ||
-				!strings.Contains(v[0].Detail, "1000 of 1000 failed") || !strings.Contains(v[0].Detail, "unexpected EOF") {
+				!strings.Contains(v[0].Detail, "1000 of 1000 failed") ||
+				!strings.Contains(v[0].Detail, "unexpected EOF") {
 				t.Errorf("verdict %v", v)
 			}
 			var few *bench.TooFewError
-			if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 || !strings.Contains(err.Error(), "1000 that failed") {
+			if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 ||
+				!strings.Contains(err.Error(), "1000 that failed") {
 				t.Errorf("p99: %v", err)
 			}
 		})
@@ -196,7 +216,8 @@ func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 // was offered.
 func TestDroppedCallsAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms), Workers: 1, Overload: bench.Drop})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms),
+			Workers: 1, Overload: bench.Drop})
 		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("done %d, verdict %v", r.Done, got)
 		}
@@ -216,12 +237,14 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 				}
 				return nil
 			})})
-		if got := reasons(r, 0.99, 0.99999); !slices.Contains(got, bench.Interrupted) || slices.Contains(got, bench.TooFewSamples) {
+		if got := reasons(r, 0.99, 0.99999); !slices.Contains(got, bench.Interrupted) ||
+			slices.Contains(got, bench.TooFewSamples) {
 			t.Errorf("verdict %v", got)
 		}
 		// Half of the calls wait for a worker that is stuck.
 		var not *bench.NotServedError
-		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Missed < 4900 || !strings.Contains(err.Error(), "interrupted") {
+		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Missed < 4900 ||
+			!strings.Contains(err.Error(), "interrupted") {
 			t.Errorf("p99 is %v, %v; want not served", p99, err)
 		}
 		if p40, err := r.Percentile(0.4); err != nil || p40 != 0 {
@@ -235,7 +258,8 @@ func TestARunInterruptedBeforeItsLastCallIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*ms)
 		defer cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 200*ms), Target: sleeps(0), Workers: 1})
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 200*ms), Target: sleeps(0),
+			Workers: 1})
 		if !r.Interrupted || r.Done != 1 || r.Offered != 1 || r.Scheduled != 49*ms {
 			t.Errorf("interrupted %v, done %d of %d in %v", r.Interrupted, r.Done, r.Offered, r.Scheduled)
 		}
@@ -274,10 +298,12 @@ func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
 			defer cancel()
-			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1, Overload: policy, Queue: 10,
+			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1,
+				Overload: policy, Queue: 10,
 				Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
 			if r.Done != 1 || r.Missed != want || r.Offered != 5000 {
-				t.Errorf("done %d, dropped %d, missed %d of %d; want %d missed", r.Done, r.Dropped, r.Missed, r.Offered, want)
+				t.Errorf("done %d, dropped %d, missed %d of %d; want %d missed", r.Done, r.Dropped, r.Missed,
+					r.Offered, want)
 			}
 		})
 	}
@@ -309,7 +335,8 @@ func TestARunInterruptedBeforeItBeginsIsEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(0), Workers: 4})
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(0),
+			Workers: 4})
 		if !r.Interrupted || r.Scheduled != 0 || r.Done != 0 || r.Rate() != 0 {
 			t.Errorf("interrupted %v, scheduled %v, done %d", r.Interrupted, r.Scheduled, r.Done)
 		}
@@ -320,7 +347,8 @@ func TestNoCallBeginsOnceTheContextHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 96*ms)
 		defer cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour), Workers: 3, Pace: deaf{},
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour), Workers: 3,
+			Pace:   deaf{},
 			Target: bench.TargetFunc(func(ctx context.Context, _ string) error { return ctx.Err() })})
 		if r.Failed != 0 || r.Done != 10 {
 			t.Errorf("done %d, failed %d", r.Done, r.Failed)
@@ -345,7 +373,8 @@ func (w deafWaiter) Wait(_ <-chan struct{}, due time.Duration) time.Duration {
 func TestWhatWaitingCostsIsThatOfAllWhoWait(t *testing.T) {
 	for processors, want := range map[int]time.Duration{3: 3 * ms, 2: ms} { // with 2, they wait in turn
 		withProcessors(t, processors, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 3, Pace: deaf{}})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0),
+				Workers: 3, Pace: deaf{}})
 			if r.Waiting != want {
 				t.Errorf("%d processors: waiting took %v, want %v", processors, r.Waiting, want)
 			}
@@ -385,7 +414,8 @@ func TestKindsOfFailuresAreBoundedOverAllWorkers(t *testing.T) {
 				}
 				return io.ErrUnexpectedEOF
 			})})
-		if len(r.Failures) > 51 || r.Failures[0].Count != 1000 || r.Failures[1].Kind != bench.OtherKinds || r.Failures[1].Count < 940 {
+		if len(r.Failures) > 51 || r.Failures[0].Count != 1000 || r.Failures[1].Kind != bench.OtherKinds ||
+			r.Failures[1].Count < 940 {
 			t.Errorf("%d kinds, the first %v and %v", len(r.Failures), r.Failures[0], r.Failures[1])
 		}
 	})
@@ -409,7 +439,8 @@ func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
 func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
 	// Busy from 0 to 1.5 ms: the call due at 1 ms is dropped, that at 2 ms is not.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms),
+			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop})
 		if r.Done != 5 || r.Dropped != 5 || r.Queue.Max() != 0 {
 			t.Errorf("done %d, dropped %d, queue lag %v", r.Done, r.Dropped, r.Queue.Max())
 		}
@@ -417,7 +448,8 @@ func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
 }
 
 func TestARunThatKeepsMoreThanMemoryIsRefused(t *testing.T) {
-	_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0), Keep: math.MaxInt}).Do(context.Background())
+	_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0),
+		Keep: math.MaxInt}).Do(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "Run.Keep") {
 		t.Errorf("error %v", err)
 	}

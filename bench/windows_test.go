@@ -19,22 +19,26 @@ func checkWindows(t testing.TB, r *bench.Record) {
 	var offered, done, failed, dropped, missed uint64
 	for i, w := range r.Windows {
 		offered, done, failed, dropped, missed = offered+w.Offered, done+w.Done, failed+w.Failed, dropped+w.Dropped, missed+w.Missed
-		if w.Offered != w.Done+w.Failed+w.Dropped+w.Missed || w.Max > r.Latency.Max() || w.P50 > w.P99 && w.P99 > 0 || w.P99 > w.Max {
+		if w.Offered != w.Done+w.Failed+w.Dropped+w.Missed || w.Max > r.Latency.Max() || w.P50 > w.P99 && w.P99 > 0 ||
+			w.P99 > w.Max {
 			t.Errorf("window %+v", w)
 		}
 		if i > 0 && w.From != r.Windows[i-1].From+r.Windows[i-1].Length {
-			t.Errorf("window %d begins at %v, and the one before ends at %v", i, w.From, r.Windows[i-1].From+r.Windows[i-1].Length)
+			t.Errorf("window %d begins at %v, and the one before ends at %v", i, w.From,
+				r.Windows[i-1].From+r.Windows[i-1].Length)
 		}
 	}
 	if offered != r.Offered || done != r.Done || failed != r.Failed || dropped != r.Dropped || missed != r.Missed {
-		t.Errorf("windows hold %d, %d, %d, %d, %d calls; the run %d, %d, %d, %d, %d", offered, done, failed, dropped, missed,
+		t.Errorf("windows hold %d, %d, %d, %d, %d calls; the run %d, %d, %d, %d, %d", offered, done, failed, dropped,
+			missed,
 			r.Offered, r.Done, r.Failed, r.Dropped, r.Missed)
 	}
 }
 
 func TestACallBelongsToTheWindowInWhichItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 1050*ms), Workers: 4, Window: 100 * ms, Target: stalling(250*ms, 450*ms, ms)})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 1050*ms), Workers: 4, Window: 100 * ms,
+			Target: stalling(250*ms, 450*ms, ms)})
 		checkWindows(t, r)
 		if len(r.Windows) != 11 || r.Windows[10].Length != 50*ms || r.Windows[10].Offered != 50 {
 			t.Fatalf("%d windows, the last of %v", len(r.Windows), r.Windows[len(r.Windows)-1].Length)
@@ -64,7 +68,8 @@ func TestACallBelongsToTheWindowInWhichItIsDue(t *testing.T) {
 func TestPercentilesOfAWindowAreKnownToTwoPercent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 4*time.Second), Workers: 100, Window: time.Second,
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 4*time.Second), Workers: 100,
+			Window: time.Second,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				time.Sleep(time.Duration(n.Add(1)%1000) * 37 * time.Microsecond)
 				return nil
@@ -85,7 +90,8 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 501*ms)
 		defer cancel()
 		var n atomic.Int64
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Window: 100 * ms, Queue: 150,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+			Window: 100 * ms, Queue: 150,
 			Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
 				if n.Add(1) > 100 {
 					<-ctx.Done()
@@ -97,9 +103,11 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 		if len(r.Windows) != 5 {
 			t.Fatalf("%d windows", len(r.Windows))
 		}
-		want := []bench.Window{{Done: 100}, {Failed: 1, Missed: 99}, {Missed: 51, Dropped: 49}, {Dropped: 100}, {Dropped: 100}}
+		want := []bench.Window{{Done: 100}, {Failed: 1, Missed: 99}, {Missed: 51, Dropped: 49}, {Dropped: 100},
+			{Dropped: 100}}
 		for i, w := range r.Windows {
-			if v := want[i]; w.Done != v.Done || w.Failed != v.Failed || w.Missed != v.Missed || w.Dropped != v.Dropped || i > 0 && w.P50 != 0 {
+			if v := want[i]; w.Done != v.Done || w.Failed != v.Failed || w.Missed != v.Missed ||
+				w.Dropped != v.Dropped || i > 0 && w.P50 != 0 {
 				t.Errorf("window %d: %+v", i, w)
 			}
 		}
@@ -108,7 +116,8 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 
 func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100, Window: 10 * ms, Target: sleeps(50 * ms), Pace: late{3 * ms}})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100, Window: 10 * ms,
+			Target: sleeps(50 * ms), Pace: late{3 * ms}})
 		checkWindows(t, r)
 		for i, w := range r.Windows {
 			if w.Offered != 10 || w.Late != 3 {
@@ -116,14 +125,16 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 			}
 		}
 		v := r.Verdict(.99)
-		if len(v) != 1 || v[0].Name != bench.GeneratorLimited || !strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: up to 30%") ||
+		if len(v) != 1 || v[0].Name != bench.GeneratorLimited ||
+			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: up to 30%") ||
 			!strings.Contains(v[0].Detail, "lower the rate") {
 			t.Errorf("verdict %v", v)
 		}
 	})
 	// The target's fault is none of the generator's.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Window: 10 * ms, Target: sleeps(2 * ms)})
+		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Window: 10 * ms,
+			Target: sleeps(2 * ms)})
 		for i, w := range r.Windows {
 			if w.Late != 0 {
 				t.Errorf("window %d: %d late", i, w.Late)
@@ -177,10 +188,12 @@ func TestWindowsAreOfALengthThatIsAskedForOrSuits(t *testing.T) {
 			slos = append(slos, slo(t, text))
 		}
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), c.duration), Workers: 1, Window: c.window, SLOs: slos, Target: sleeps(0)})
+			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), c.duration), Workers: 1,
+				Window: c.window, SLOs: slos, Target: sleeps(0)})
 			checkWindows(t, r)
 			if len(r.Windows) != c.n || r.Windows[0].Length != c.want {
-				t.Errorf("%v: %d windows of %v, want %d of %v", c.duration, len(r.Windows), r.Windows[0].Length, c.n, c.want)
+				t.Errorf("%v: %d windows of %v, want %d of %v", c.duration, len(r.Windows), r.Windows[0].Length, c.n,
+					c.want)
 			}
 		})
 	}
@@ -191,11 +204,14 @@ func TestWindowsThatCannotBeAreRefusedWithAdvice(t *testing.T) {
 		run  bench.Run
 		want string
 	}{
-		"negative":     {bench.Run{Window: -1}, "Run.Window is -1ns: want 0 or more"},
-		"too many":     {bench.Run{Window: ms}, "windows of 1ms are more than 4096 in 10s: want 3ms or more"},
-		"no multiple":  {bench.Run{Window: 300 * ms, SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 1s")}}, "is not about whole windows of 300ms: want a multiple of it, or Run.Window to divide it"},
-		"none divides": {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 300ms"), slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" is not about whole windows of 300ms"},
-		"longer":       {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 11s")}}, "is about windows longer than the run of 10s"},
+		"negative": {bench.Run{Window: -1}, "Run.Window is -1ns: want 0 or more"},
+		"too many": {bench.Run{Window: ms}, "windows of 1ms are more than 4096 in 10s: want 3ms or more"},
+		"no multiple": {bench.Run{Window: 300 * ms, SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 1s")}},
+			"is not about whole windows of 300ms: want a multiple of it, or Run.Window to divide it"},
+		"none divides": {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 300ms"),
+			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" is not about whole windows of 300ms"},
+		"longer": {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 11s")}},
+			"is about windows longer than the run of 10s"},
 		"an empty SLO": {bench.Run{SLOs: []bench.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
 	} {
 		c.run.Arrivals, c.run.Target = constant(t, bench.PerSecond(1000), 10*time.Second), sleeps(0)

@@ -11,7 +11,8 @@ import (
 
 func TestTheAmountsOfWorkVaryAsTheirDistributionSays(t *testing.T) {
 	const turns = 3
-	for d, variation := range map[Distribution][2]float64{Fixed: {0, 0}, Exponential: {0.9, 1.1}, Lognormal: {1.1, 1.6}} {
+	for d, variation := range map[Distribution][2]float64{Fixed: {0, 0}, Exponential: {0.9, 1.1},
+		Lognormal: {1.1, 1.6}} {
 		w := Work{Spin: 100 * time.Microsecond, Allocate: 10_000, Distribution: d, Seed: 5}
 		spins, bytes := w.amounts("key", turns)
 		for what, c := range map[string]struct {
@@ -43,7 +44,8 @@ func TestWorkIsTheSameForTheSameSeedAndKeyAlone(t *testing.T) {
 	w.Seed = 6
 	seed, _ := w.amounts("a", 1)
 	if first != again || first == key || first == seed {
-		t.Errorf("the same again: %v; for another key: %v; for another seed: %v", first == again, first == key, first == seed)
+		t.Errorf("the same again: %v; for another key: %v; for another seed: %v", first == again, first == key,
+			first == seed)
 	}
 }
 

@@ -140,7 +140,8 @@ func TestAPanicOfAHandlerPasses(t *testing.T) {
 
 func TestARecoveredAbortArrivesAtOnError(t *testing.T) {
 	var got error
-	respond(t.Context(), observable.Serve(observable.WithRecovery("a")(observable.HTTP(func(http.ResponseWriter, *http.Request) {
+	respond(t.Context(), observable.Serve(observable.WithRecovery("a")(observable.HTTP(func(http.ResponseWriter,
+		*http.Request) {
 		panic(http.ErrAbortHandler)
 	})), func(_ http.ResponseWriter, _ *http.Request, err error) { got = err }))
 	if !errors.Is(got, http.ErrAbortHandler) {
@@ -151,7 +152,8 @@ func TestARecoveredAbortArrivesAtOnError(t *testing.T) {
 func TestAHandlerOutsideServeIsAnErrorThatNamesWhatIsMissing(t *testing.T) {
 	f := observable.HTTP(greet)
 	err := f(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "http.ResponseWriter") || !strings.Contains(err.Error(), "*http.Request") {
+	if err == nil || !strings.Contains(err.Error(), "http.ResponseWriter") ||
+		!strings.Contains(err.Error(), "*http.Request") {
 		t.Errorf("the error is %v", err)
 	}
 	// An exchange of other types is not one of HTTP.

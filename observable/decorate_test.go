@@ -99,7 +99,8 @@ func TestACancellationDuringTheRunIsReportedAfterIt(t *testing.T) {
 		ended = true
 	})(ctx)
 	var cancelled *observable.CancelledError
-	if !errors.As(err, &cancelled) || !errors.Is(err, io.ErrClosedPipe) || !strings.Contains(err.Error(), io.ErrClosedPipe.Error()) {
+	if !errors.As(err, &cancelled) || !errors.Is(err, io.ErrClosedPipe) ||
+		!strings.Contains(err.Error(), io.ErrClosedPipe.Error()) {
 		t.Errorf("the error is %v, want a CancelledError of the cause", err)
 	}
 	if !ended {
@@ -196,17 +197,19 @@ func TestANilFunctionStaysNilUntilTheMapRefusesIt(t *testing.T) {
 	works := func(context.Context) error { return nil }
 	wrap := tracing(new([]string), "a")
 	for name, isNil := range map[string]bool{
-		"Chain":                   observable.Chain[action](nil, wrap) == nil,
-		"Chain, made nil":         observable.Chain(works, wrap, func(func(context.Context) error) func(context.Context) error { return nil }) == nil,
-		"WithContext":             observable.WithContext[command](nil) == nil,
-		"WithRecovery":            observable.WithRecovery("a")(nil) == nil,
-		"Plain":                   observable.Plain[action](t.Context(), nil, ignore) == nil,
-		"Plain without onError":   observable.Plain(t.Context(), works, nil) == nil,
-		"FromJob":                 observable.FromJob(nil) == nil,
-		"HTTP":                    observable.HTTP[func(int, *query)](nil) == nil,
-		"Serve":                   observable.Serve[action](nil, func(int, *query, error) {}) == nil,
-		"Serve without onError":   observable.Serve[action, int, *query](works, nil) == nil,
-		"all of them in one line": observable.Chain(observable.WithContext(observable.FromJob(nil)), observable.WithRecovery("a"), wrap) == nil,
+		"Chain": observable.Chain[action](nil, wrap) == nil,
+		"Chain, made nil": observable.Chain(works, wrap,
+			func(func(context.Context) error) func(context.Context) error { return nil }) == nil,
+		"WithContext":           observable.WithContext[command](nil) == nil,
+		"WithRecovery":          observable.WithRecovery("a")(nil) == nil,
+		"Plain":                 observable.Plain[action](t.Context(), nil, ignore) == nil,
+		"Plain without onError": observable.Plain(t.Context(), works, nil) == nil,
+		"FromJob":               observable.FromJob(nil) == nil,
+		"HTTP":                  observable.HTTP[func(int, *query)](nil) == nil,
+		"Serve":                 observable.Serve[action](nil, func(int, *query, error) {}) == nil,
+		"Serve without onError": observable.Serve[action, int, *query](works, nil) == nil,
+		"all of them in one line": observable.Chain(observable.WithContext(observable.FromJob(nil)),
+			observable.WithRecovery("a"), wrap) == nil,
 	} {
 		if !isNil {
 			t.Errorf("%s makes something of nothing", name)
@@ -227,7 +230,8 @@ func TestDecoratedRunsAllocateNothing(t *testing.T) {
 	cancelNow()
 	withContext := observable.WithContext(command(func() {}))
 	fails := func(context.Context) error { return io.EOF }
-	deep := observable.Chain(withContext, observable.WithRecovery("a"), observable.WithRecovery("b"), observable.WithRecovery("c"))
+	deep := observable.Chain(withContext, observable.WithRecovery("a"), observable.WithRecovery("b"),
+		observable.WithRecovery("c"))
 	plain := observable.Plain(ctx, deep, func(error) {})
 	failing := observable.Plain(ctx, fails, func(error) {})
 	allocations(t, "WithContext", 0, func() { _ = withContext(ctx) })

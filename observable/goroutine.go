@@ -78,6 +78,7 @@ func (t *Task) run(ctx context.Context, span trace.Span, name string, fn func(co
 func logPanic(ctx context.Context, err error) {
 	if p, ok := err.(*PanicError); ok {
 		slog.Default().LogAttrs(ctx, slog.LevelError, "observable: a goroutine panicked",
-			slog.String("name", p.Key), slog.String("panic", fmt.Sprint(p.Value)), slog.String("stack", string(p.Stack)))
+			slog.String("name", p.Key), slog.String("panic", fmt.Sprint(p.Value)), slog.String("stack",
+				string(p.Stack)))
 	}
 }

@@ -64,7 +64,8 @@ func TestAGoroutineHasAChildSpanEvenIfTheParentEndsFirst(t *testing.T) {
 				t.Error(err)
 			}
 			of := parent.SpanContext()
-			if child.TraceID() != of.TraceID() || child.SpanID() == of.SpanID() || grandchild.TraceID() != of.TraceID() {
+			if child.TraceID() != of.TraceID() || child.SpanID() == of.SpanID() ||
+				grandchild.TraceID() != of.TraceID() {
 				t.Errorf("the trace is cut: %v, %v, %v", of, child, grandchild)
 			}
 		})
@@ -159,7 +160,8 @@ func TestAPanicOfAGoroutineIsOnItsSpanLoggedAndReturned(t *testing.T) {
 		err = observable.Go(t.Context(), tracer, "work", func(context.Context) error { panic("boom") }).Wait()
 	})
 	var p *observable.PanicError
-	if !errors.As(err, &p) || p.Key != "work" || p.Value != "boom" || !strings.Contains(string(p.Stack), "goroutine_test.go") {
+	if !errors.As(err, &p) || p.Key != "work" || p.Value != "boom" ||
+		!strings.Contains(string(p.Stack), "goroutine_test.go") {
 		t.Errorf("Wait = %v", err)
 	}
 	for _, want := range []string{"level=ERROR", "name=work", "panic=boom", "goroutine_test.go"} {
@@ -204,7 +206,8 @@ func TestARecoveredPanicIsNotLogged(t *testing.T) {
 func TestAGoroutineThatCallsGoexitEndsItsTask(t *testing.T) {
 	tracer, spans := traced()
 	log := logged(func() {
-		err := observable.Go(t.Context(), tracer, "work", func(context.Context) error { runtime.Goexit(); return nil }).Wait()
+		err := observable.Go(t.Context(), tracer, "work",
+			func(context.Context) error { runtime.Goexit(); return nil }).Wait()
 		if err == nil || !strings.Contains(err.Error(), "Goexit") {
 			t.Errorf("Wait = %v", err)
 		}
@@ -232,7 +235,8 @@ func TestAnErrorWhoseTextPanicsIsReturnedAndEndsNoProcess(t *testing.T) {
 
 func TestAGoroutineWithoutTracerOrFunction(t *testing.T) {
 	var seen context.Context
-	if err := observable.Go(t.Context(), nil, "work", func(ctx context.Context) error { seen = ctx; return io.EOF }).Wait(); err != io.EOF {
+	if err := observable.Go(t.Context(), nil, "work",
+		func(ctx context.Context) error { seen = ctx; return io.EOF }).Wait(); err != io.EOF {
 		t.Errorf("Wait = %v", err)
 	}
 	if seen != t.Context() {

@@ -17,7 +17,8 @@ func TestBucketsFollowOneAnotherAndAreAnEighthOfADoublingWide(t *testing.T) {
 	for i := range Buckets {
 		end := BucketEnd(i)
 		if end <= begin || bucket(begin) != i || bucket(end-1) != i {
-			t.Errorf("bucket %d is [%d, %d), and its edges are in %d and %d", i, begin, end, bucket(begin), bucket(end-1))
+			t.Errorf("bucket %d is [%d, %d), and its edges are in %d and %d", i, begin, end, bucket(begin),
+				bucket(end-1))
 		}
 		if width := end - begin; width > 1 && (width*8 > begin || width*16 < end) {
 			t.Errorf("bucket %d, [%d, %d), is not 6 to 12 %% wide", i, begin, end)
@@ -30,7 +31,8 @@ func TestBucketsFollowOneAnotherAndAreAnEighthOfADoublingWide(t *testing.T) {
 }
 
 func TestADurationOutOfRangeIsInTheNearestBucket(t *testing.T) {
-	for d, want := range map[time.Duration]int{-1: 0, math.MinInt64: 0, 0: 0, 1 << 42: Buckets - 1, math.MaxInt64: Buckets - 1} {
+	for d, want := range map[time.Duration]int{-1: 0, math.MinInt64: 0, 0: 0, 1 << 42: Buckets - 1,
+		math.MaxInt64: Buckets - 1} {
 		if got := bucket(d); got != want {
 			t.Errorf("%d is in bucket %d, want %d", d, got, want)
 		}

@@ -8,7 +8,10 @@ import (
 // Were the lock taken, this would not end.
 func TestInvokeTakesNoLock(t *testing.T) {
 	var methods Methods
-	if err := RegisterMethod(&methods, "Double", func(_ context.Context, n int) (int, error) { return 2 * n, nil }); err != nil {
+	if err := RegisterMethod(&methods, "Double", func(_ context.Context, n int) (int, error) {
+		return 2 * n,
+			nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	methods.mu.Lock()

@@ -117,7 +117,8 @@ func TestAnInterceptorNeedNotCallWhatItStandsBefore(t *testing.T) {
 		}, renaming("never")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"ann"}); err != io.ErrNoProgress || got != (user{}) {
+	if got, err := observable.Invoke[createUser, user](t.Context(), methods, create,
+		createUser{"ann"}); err != io.ErrNoProgress || got != (user{}) {
 		t.Errorf("Invoke = %v, %v", got, err)
 	}
 }
@@ -142,7 +143,8 @@ func TestACallKeepsTheInterceptorsItBeganWith(t *testing.T) {
 	if err := observable.Intercept(methods, create, renaming("new")); err != nil {
 		t.Fatal(err)
 	}
-	if u, _ := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"bob"}); u.Name != "bob<newnew>" {
+	if u, _ := observable.Invoke[createUser, user](t.Context(), methods, create,
+		createUser{"bob"}); u.Name != "bob<newnew>" {
 		t.Errorf("a call after the change: %v", u)
 	}
 	close(leave)
@@ -230,11 +232,13 @@ func TestAMethodIsRegisteredOnceAndNeverNil(t *testing.T) {
 		!strings.HasSuffix(taken.From, fmt.Sprintf("invoke_test.go:%d", line+4)) {
 		t.Errorf("a second registration: %v", second)
 	}
-	if got, err := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"ann"}); err != nil || got.Name != "ann" {
+	if got, err := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"ann"}); err != nil ||
+		got.Name != "ann" {
 		t.Errorf("the first is gone: %v, %v", got, err)
 	}
 	var isNil *observable.NilFuncError
-	if err := observable.RegisterMethod[int, int](methods, "Nil", nil); !errors.As(err, &isNil) || !strings.Contains(isNil.From, "invoke_test.go:") {
+	if err := observable.RegisterMethod[int, int](methods, "Nil", nil); !errors.As(err, &isNil) ||
+		!strings.Contains(isNil.From, "invoke_test.go:") {
 		t.Errorf("a nil method: %v", err)
 	}
 }
@@ -249,7 +253,8 @@ func TestANilInterceptorIsAnErrorAndChangesNothing(t *testing.T) {
 	if !errors.As(err, &isNil) || isNil.Key != create || !strings.Contains(isNil.From, "invoke_test.go:") {
 		t.Errorf("the error is %v", err)
 	}
-	if u, _ := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"ann"}); u.Name != "ann<aa>" {
+	if u, _ := observable.Invoke[createUser, user](t.Context(), methods, create,
+		createUser{"ann"}); u.Name != "ann<aa>" {
 		t.Errorf("Invoke = %v", u)
 	}
 }
@@ -268,10 +273,14 @@ func TestInvokeAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	allocations(t, "with two interceptors", 0, invoke)
-	if err := observable.RegisterMethod(methods, "Large", func(_ context.Context, req [64]int) (*user, error) { return nil, nil }); err != nil {
+	if err := observable.RegisterMethod(methods, "Large",
+		func(_ context.Context, req [64]int) (*user, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
-	allocations(t, "with a large request", 0, func() { _, _ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{}) })
+	allocations(t, "with a large request", 0, func() {
+		_,
+			_ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{})
+	})
 }
 
 func ExampleInvoke() {

@@ -91,7 +91,8 @@ func TestAPanicIsReturnedAndCountedNeverSwallowed(t *testing.T) {
 	for key, want := range map[string]string{"value": "boom", "error": "wrapped: EOF", "index": "index out of range"} {
 		err := m.Call(background, key)
 		var p *observable.PanicError
-		if !errors.As(err, &p) || !strings.Contains(err.Error(), want) || !strings.Contains(string(p.Stack), "map_test.go") {
+		if !errors.As(err, &p) || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(string(p.Stack), "map_test.go") {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
@@ -157,7 +158,8 @@ func TestTheAccountIsExactUnderConcurrency(t *testing.T) {
 	if s := byKey["blocks"]; s.InFlight != 0 || s.Errors != 0 {
 		t.Errorf("after: %+v", s)
 	}
-	if s := byKey["fails"]; s.Calls != goroutines*each || s.Errors != goroutines*each || s.LastCall.Before(before) || s.LastCall.After(time.Now()) {
+	if s := byKey["fails"]; s.Calls != goroutines*each || s.Errors != goroutines*each || s.LastCall.Before(before) ||
+		s.LastCall.After(time.Now()) {
 		t.Errorf("%+v", s)
 	}
 	if s := byKey["never"]; s.Calls != 0 || !s.LastCall.IsZero() {
@@ -223,7 +225,8 @@ func TestAnErrorThatPanicsIsReturnedAndItsSpanEnds(t *testing.T) {
 		t.Errorf("stats are %+v", s)
 	}
 	ended := spans.Ended()
-	if len(ended) != 1 || ended[0].Status().Code != codes.Error || !strings.Contains(ended[0].Status().Description, "touchy") {
+	if len(ended) != 1 || ended[0].Status().Code != codes.Error ||
+		!strings.Contains(ended[0].Status().Description, "touchy") {
 		t.Errorf("spans %v", ended)
 	}
 }

@@ -96,7 +96,8 @@ func (o *Options) validate() error {
 		wrong = append(wrong, fmt.Errorf("observable: Panics is %d, want RecoverPanics or RepeatPanics", o.Panics))
 	}
 	if o.Uncounted && o.Histogram {
-		wrong = append(wrong, errors.New("observable: Uncounted keeps no account for the Histogram to be in: want one of them"))
+		wrong = append(wrong,
+			errors.New("observable: Uncounted keeps no account for the Histogram to be in: want one of them"))
 	}
 	return errors.Join(wrong...)
 }

@@ -78,7 +78,8 @@ func TestAnUncountedMapCountsNothingAndRecoversAllTheSame(t *testing.T) {
 			t.Errorf("Call = %v", err)
 		}
 		s := m.Snapshot()[0]
-		if s.Key != "a" || s.From == "" || s.Calls != 0 || s.Panics != 0 || s.LastPanic != nil || !s.FirstCall.IsZero() {
+		if s.Key != "a" || s.From == "" || s.Calls != 0 || s.Panics != 0 || s.LastPanic != nil ||
+			!s.FirstCall.IsZero() {
 			t.Errorf("%+v", s)
 		}
 	}

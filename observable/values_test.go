@@ -56,7 +56,8 @@ func exportedBy(t *testing.T, handles bool) []*tracepb.Span {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, fn := range map[string]func(){"fine": func() {}, "panics": func() { panic("boom") }, "exits": runtime.Goexit} {
+	for key, fn := range map[string]func(){"fine": func() {}, "panics": func() { panic("boom") },
+		"exits": runtime.Goexit} {
 		if err := m.Register(key, fn); err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,8 @@ func exportedBy(t *testing.T, handles bool) []*tracepb.Span {
 		t.Fatal(err)
 	}
 	for _, s := range c.spans {
-		if sc := parent.SpanContext(); trace.SpanID(s.ParentSpanId) != sc.SpanID() || trace.TraceID(s.TraceId) != sc.TraceID() {
+		if sc := parent.SpanContext(); trace.SpanID(s.ParentSpanId) != sc.SpanID() ||
+			trace.TraceID(s.TraceId) != sc.TraceID() {
 			t.Errorf("%s is no child of the span in the context", s.Name)
 		}
 		for _, e := range s.Events {
@@ -126,7 +128,11 @@ func TestAHandlerThatTakesAContextSeesItsSpan(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := false
-	if err := m.ReplaceContext("a", func(ctx context.Context) error { _, seen = ctx.(*pooled.Span); return nil }); err != nil {
+	if err := m.ReplaceContext("a", func(ctx context.Context) error {
+		_,
+			seen = ctx.(*pooled.Span)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Call(context.Background(), "a"); err != nil || !seen {
@@ -141,7 +147,8 @@ func TestAnObservedCallAllocatesNothing(t *testing.T) {
 		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
 	}
 	drop := pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
-	for name, opts := range map[string]pooled.Options{"sampled": {Exporter: drop}, "not sampled": {Exporter: drop, Sampler: sdktrace.NeverSample()}} {
+	for name, opts := range map[string]pooled.Options{"sampled": {Exporter: drop},
+		"not sampled": {Exporter: drop, Sampler: sdktrace.NeverSample()}} {
 		p, err := pooled.New(opts)
 		if err != nil {
 			t.Fatal(err)

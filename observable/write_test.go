@@ -99,12 +99,13 @@ func TestAWriteThatCannotBeMadeSaysWhyAndChangesNothing(t *testing.T) {
 		err    error
 		target any
 	}{
-		"Replace of an unknown key":        {m.Replace("b", func() {}), &unknown},
-		"ReplaceContext of an unknown key": {m.ReplaceContext("b", func(context.Context) error { return nil }), &unknown},
-		"Remove of an unknown key":         {m.Remove("b"), &unknown},
-		"Handle of an unknown key":         {func() error { _, err := m.Handle("b"); return err }(), &unknown},
-		"Replace by nil":                   {m.Replace("a", nil), &isNil},
-		"ReplaceContext by nil":            {m.ReplaceContext("a", nil), &isNil},
+		"Replace of an unknown key": {m.Replace("b", func() {}), &unknown},
+		"ReplaceContext of an unknown key": {m.ReplaceContext("b", func(context.Context) error { return nil }),
+			&unknown},
+		"Remove of an unknown key": {m.Remove("b"), &unknown},
+		"Handle of an unknown key": {func() error { _, err := m.Handle("b"); return err }(), &unknown},
+		"Replace by nil":           {m.Replace("a", nil), &isNil},
+		"ReplaceContext by nil":    {m.ReplaceContext("a", nil), &isNil},
 	} {
 		if c.err == nil || !errors.As(c.err, c.target) {
 			t.Errorf("%s: %v", name, c.err)

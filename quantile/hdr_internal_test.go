@@ -22,7 +22,8 @@ func TestHDRHasTheBucketsOfTheLibrary(t *testing.T) {
 	}
 	for i := range uint32(hdrBucket(MaxHDR)) {
 		first, last := leafStart(i), leafStart(i+1)-1
-		if !library.ValuesAreEquivalent(int64(first), int64(last)) || library.ValuesAreEquivalent(int64(last), int64(last+1)) {
+		if !library.ValuesAreEquivalent(int64(first), int64(last)) ||
+			library.ValuesAreEquivalent(int64(last), int64(last+1)) {
 			t.Fatalf("bucket %d, of %d to %d, is another in the library", i, first, last)
 		}
 		add(first, 1+int(i%7)) // so that neighbours hold different counts

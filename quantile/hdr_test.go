@@ -79,7 +79,8 @@ var anyDuration = rapid.OneOf(
 	rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "d") >> rapid.IntRange(0, 63).Draw(t, "shift"))
 	}),
-	rapid.SampledFrom([]time.Duration{0, -1, math.MinInt64, 2047, 2048, 2049, quantile.MaxHDR - 1, quantile.MaxHDR, quantile.MaxHDR + 1, math.MaxInt64}))
+	rapid.SampledFrom([]time.Duration{0, -1, math.MinInt64, 2047, 2048, 2049, quantile.MaxHDR - 1, quantile.MaxHDR,
+		quantile.MaxHDR + 1, math.MaxInt64}))
 
 // The library finds the rank, and says the highest value of its bucket; ours adds
 // that the extremes, and with them the mean, are exact.
@@ -249,7 +250,8 @@ func TestHDRHoldsUpTo2To62Values(t *testing.T) {
 		sum := new(big.Int).Mul(new(big.Int).SetUint64(n), big.NewInt(math.MaxInt64))
 		return h, json.Unmarshal(record(n, math.MaxInt64, sum), h)
 	}
-	if _, err := read(most + 1); err == nil || !strings.Contains(err.Error(), "4611686018427387905 values: want at most 2^62") {
+	if _, err := read(most + 1); err == nil || !strings.Contains(err.Error(),
+		"4611686018427387905 values: want at most 2^62") {
 		t.Errorf("2^62+1 values: %v", err)
 	}
 	full, err := read(most)
@@ -325,20 +327,22 @@ func damaged() map[string]struct{ text, want string } {
 	last := binary.AppendVarint(binary.AppendVarint(nil, -(length-1)), 1)
 	bomb := make([]byte, 4<<20) // more than may be allocated
 	return map[string]struct{ text, want string }{
-		"nothing":               {"{}", "hdr_v2: EOF"},
-		"unknown field":         {`{"p99_ns":1,` + record(1, 5, 5, 5, ours(5))[1:], `unknown field "p99_ns"`},
-		"not base64":            {record(1, 5, 5, 5, "!"), "hdr_v2: "},
-		"two figures":           {record(1, 5, 5, 5, counters(quantile.MaxHDR, 2, 5)), "2 figures"},
-		"another range":         {record(1, 5, 5, 5, counters(time.Minute, 3, 5)), "to 60000000000"},
-		"a vast range":          {record(1, 5, 5, 5, counters(math.MaxInt64, 5, 5)), "5 figures"},
-		"another unit":          {record(1, 0, 0, 0, v2(1, 1000, []byte{2})), "times 1000"},
-		"a counter too few":     {record(2, 5, 5, 10, ours(5)), "of 2 values it counts 1"},
-		"a counter too many":    {record(1, 5, 5, 5, ours(5, 5)), "of 1 values it counts 2"},
-		"below its counters":    {record(1, 4, 5, 5, ours(5)), "from 4ns to 5ns it counts some from 5ns"},
-		"above its counters":    {record(1, 5, 1_000_000_000, 5, ours(5)), "from 5ns to 1s"},
-		"within its counters":   {record(3, 6, 7, 20, ours(5, 7, 8)), "from 6ns to 7ns"},
-		"counters past 1 h":     {record(1, int64(time.Hour), int64(2*time.Hour), int64(time.Hour), v2(len(last), 1, last)), "it counts some from 1h13m"},
-		"ends the wrong way":    {record(2, 1_000_001, 1_000_000, 2_000_001, ours(1_000_000, 1_000_001)), "from 1.000001ms to 1ms it counts"},
+		"nothing":             {"{}", "hdr_v2: EOF"},
+		"unknown field":       {`{"p99_ns":1,` + record(1, 5, 5, 5, ours(5))[1:], `unknown field "p99_ns"`},
+		"not base64":          {record(1, 5, 5, 5, "!"), "hdr_v2: "},
+		"two figures":         {record(1, 5, 5, 5, counters(quantile.MaxHDR, 2, 5)), "2 figures"},
+		"another range":       {record(1, 5, 5, 5, counters(time.Minute, 3, 5)), "to 60000000000"},
+		"a vast range":        {record(1, 5, 5, 5, counters(math.MaxInt64, 5, 5)), "5 figures"},
+		"another unit":        {record(1, 0, 0, 0, v2(1, 1000, []byte{2})), "times 1000"},
+		"a counter too few":   {record(2, 5, 5, 10, ours(5)), "of 2 values it counts 1"},
+		"a counter too many":  {record(1, 5, 5, 5, ours(5, 5)), "of 1 values it counts 2"},
+		"below its counters":  {record(1, 4, 5, 5, ours(5)), "from 4ns to 5ns it counts some from 5ns"},
+		"above its counters":  {record(1, 5, 1_000_000_000, 5, ours(5)), "from 5ns to 1s"},
+		"within its counters": {record(3, 6, 7, 20, ours(5, 7, 8)), "from 6ns to 7ns"},
+		"counters past 1 h": {record(1, int64(time.Hour), int64(2*time.Hour), int64(time.Hour),
+			v2(len(last), 1, last)), "it counts some from 1h13m"},
+		"ends the wrong way": {record(2, 1_000_001, 1_000_000, 2_000_001, ours(1_000_000, 1_000_001)),
+			"from 1.000001ms to 1ms it counts"},
 		"negative":              {record(1, -5, 0, 0, ours(0)), "from -5ns"},
 		"empty with extremes":   {record(0, 5, 9, 0, ours()), "of values from 5ns to 9ns"},
 		"empty with a sum":      {record(0, 0, 0, 7, ours()), "0 values from 0s to 0s add up to 7 ns"},

@@ -38,7 +38,8 @@ func TestQDigestDecodesToWhatWasEncoded(t *testing.T) {
 			d := qdigest(o, values...)
 			data := encodeQDigest(t, d)
 			got := decodeQDigest(t, data)
-			if got.Count() != d.Count() || got.Min() != d.Min() || got.Max() != d.Max() || got.Clamped() != d.Clamped() || got.Options() != d.Options() {
+			if got.Count() != d.Count() || got.Min() != d.Min() || got.Max() != d.Max() ||
+				got.Clamped() != d.Clamped() || got.Options() != d.Options() {
 				t.Errorf("%+v of %d: %d values from %v to %v", o, n, got.Count(), got.Min(), got.Max())
 			}
 			for i := range 101 {
@@ -161,13 +162,14 @@ func TestQDigestRejectsWhatItDidNotEncode(t *testing.T) {
 		"fewer than roots":    {forest(func(f *form) { f.nodes, f.kids = 287, nil }), "287 nodes"},
 		"nodes without bytes": {forest(func(f *form) { f.nodes = 4000 }), "4000 nodes"},
 		"nodes beyond any":    {forest(func(f *form) { f.nodes = 1 << 40 }), "at most"},
-		"child of a leaf":     {forest(func(f *form) { f.kids = append(f.kids, 295); f.nodes += 2 }), "node 295 has children"},
-		"pair past the last":  {forest(func(f *form) { f.kids = append(f.kids, 77) }), "past the last"},
-		"nobody's children":   {forest(func(f *form) { f.nodes += 2 }), "nobody's"},
-		"too few counted":     {forest(func(f *form) { f.counts[295]-- }), "1 values are in no node"},
-		"too many counted":    {forest(func(f *form) { f.counts[295]++ }), "at most 5000"},
-		"counted by more":     {forest(func(f *form) { f.counts[294] = 1 }), "at most"},
-		"more than its room":  {forest(func(f *form) { f.counts = map[int]uint64{288: 5000} }), "room for 0"},
+		"child of a leaf": {forest(func(f *form) { f.kids = append(f.kids, 295); f.nodes += 2 }),
+			"node 295 has children"},
+		"pair past the last": {forest(func(f *form) { f.kids = append(f.kids, 77) }), "past the last"},
+		"nobody's children":  {forest(func(f *form) { f.nodes += 2 }), "nobody's"},
+		"too few counted":    {forest(func(f *form) { f.counts[295]-- }), "1 values are in no node"},
+		"too many counted":   {forest(func(f *form) { f.counts[295]++ }), "at most 5000"},
+		"counted by more":    {forest(func(f *form) { f.counts[294] = 1 }), "at most"},
+		"more than its room": {forest(func(f *form) { f.counts = map[int]uint64{288: 5000} }), "room for 0"},
 		"unfolded siblings": {forest(func(f *form) {
 			f.kids, f.nodes, f.counts = []int{76, 77, 288, 292, 295}, 298, map[int]uint64{297: 5000}
 		}), "form"},

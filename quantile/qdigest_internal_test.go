@@ -94,7 +94,8 @@ func TestGridsCoverEveryDurationInOrder(t *testing.T) {
 		for i := range g.leaves() {
 			lo, end := g.start(i), g.start(i+1)
 			if g.leaf(lo) != i || g.leaf(end-1) != i {
-				t.Fatalf("m=%d: leaf %d is [%d, %d), and its ends are in %d and %d", g, i, lo, end, g.leaf(lo), g.leaf(end-1))
+				t.Fatalf("m=%d: leaf %d is [%d, %d), and its ends are in %d and %d", g, i, lo, end, g.leaf(lo),
+					g.leaf(end-1))
 			}
 			if width := end - lo; width > 1 && width > lo>>g {
 				t.Fatalf("m=%d: leaf %d = [%d, %d) is wider than 2^-%d of its value", g, i, lo, end, g)

@@ -51,7 +51,8 @@ func TestQDigestKeepsItsContract(t *testing.T) {
 }
 
 func TestQDigestOptionsAreCheckedAllAtOnce(t *testing.T) {
-	if got, want := qdigest(quantile.QDigestOptions{}).Options(), (quantile.QDigestOptions{Epsilon: 0.1, MantissaBits: 7}); got != want {
+	if got, want := qdigest(quantile.QDigestOptions{}).Options(), (quantile.QDigestOptions{Epsilon: 0.1,
+		MantissaBits: 7}); got != want {
 		t.Errorf("the default is %+v, want %+v", got, want)
 	}
 	for _, epsilon := range []float64{1, -1, math.NaN(), math.Inf(1)} {
@@ -65,7 +66,8 @@ func TestQDigestOptionsAreCheckedAllAtOnce(t *testing.T) {
 		}
 	}
 	_, err := quantile.NewQDigest(quantile.QDigestOptions{Epsilon: 2, MantissaBits: 8})
-	if err == nil || !strings.Contains(err.Error(), "Epsilon is 2") || !strings.Contains(err.Error(), "MantissaBits is 8") {
+	if err == nil || !strings.Contains(err.Error(), "Epsilon is 2") ||
+		!strings.Contains(err.Error(), "MantissaBits is 8") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -284,7 +286,8 @@ func TestQDigestCountsWhatItClamps(t *testing.T) {
 		if got := d.Clamped(); got != 15 {
 			t.Errorf("after %d values, %d were clamped, want 15", before, got)
 		}
-		if d.Min() != 0 || d.Max() != math.MaxInt64 || d.Quantile(1) != math.MaxInt64 || d.Count() != uint64(before+17) {
+		if d.Min() != 0 || d.Max() != math.MaxInt64 || d.Quantile(1) != math.MaxInt64 ||
+			d.Count() != uint64(before+17) {
 			t.Errorf("%d values, from %v to %v", d.Count(), d.Min(), d.Max())
 		}
 		if lo, hi := d.Bounds(1 - 1/float64(d.Count())); lo > 1<<42 || hi < 1<<42 {
@@ -345,7 +348,8 @@ func TestQDigestAnswersAnewAfterEveryChange(t *testing.T) {
 		d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(20_000)...)
 		before := d.Quantile(0.5)
 		change(d)
-		if lo, hi := d.Bounds(0.5); d.Quantile(0.5) < 990*time.Millisecond || lo < 990*time.Millisecond || hi < time.Second {
+		if lo, hi := d.Bounds(0.5); d.Quantile(0.5) < 990*time.Millisecond || lo < 990*time.Millisecond ||
+			hi < time.Second {
 			t.Errorf("%s: the median is %v (from %v to %v), was %v; want 1 s", name, d.Quantile(0.5), lo, hi, before)
 		}
 	}
@@ -353,7 +357,8 @@ func TestQDigestAnswersAnewAfterEveryChange(t *testing.T) {
 
 func TestQDigestTakesAThirdOfTheRoomIfUniform(t *testing.T) {
 	values := quantiletest.Lognormal(1_000_000)
-	biased, uniform := encodedSize(t, quantile.QDigestOptions{}, values), encodedSize(t, quantile.QDigestOptions{Uniform: true}, values)
+	biased, uniform := encodedSize(t, quantile.QDigestOptions{}, values), encodedSize(t,
+		quantile.QDigestOptions{Uniform: true}, values)
 	if uniform > biased/3 {
 		t.Errorf("%d B, biased %d", uniform, biased)
 	}
@@ -442,7 +447,8 @@ func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
 				exact.Add(v)
 			}
 			if d.Min() != exact.Quantile(0) || d.Max() != exact.Quantile(1) {
-				t.Fatalf("extremes are %v and %v, want %v and %v", d.Min(), d.Max(), exact.Quantile(0), exact.Quantile(1))
+				t.Fatalf("extremes are %v and %v, want %v and %v", d.Min(), d.Max(), exact.Quantile(0),
+					exact.Quantile(1))
 			}
 		}
 	})

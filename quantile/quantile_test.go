@@ -29,12 +29,18 @@ func TestEstimatorsKeepTheirContract(t *testing.T) {
 		fresh  func() quantile.Estimator
 	}{
 		// Room for what the suite adds: growing is the one thing Exact allocates for.
-		"exact":          {quantiletest.Claims{Rank: 0, Extremes: true}, func() quantile.Estimator { return quantile.NewExact(60_000) }},
-		"hdr":            {quantiletest.Claims{Rank: 0, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewHDR() }},
-		"tdigest":        {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return quantile.NewTDigest() }},
-		"textbook 1 %":   {quantiletest.Claims{Rank: 0.01, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.01) }},
-		"textbook 0.1 %": {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.001) }},
-		"textbook 30 %":  {quantiletest.Claims{Rank: 0.3, Value: 0.001, Extremes: true}, func() quantile.Estimator { return textbook(0.3) }},
+		"exact": {quantiletest.Claims{Rank: 0, Extremes: true},
+			func() quantile.Estimator { return quantile.NewExact(60_000) }},
+		"hdr": {quantiletest.Claims{Rank: 0, Value: 0.001, Extremes: true},
+			func() quantile.Estimator { return quantile.NewHDR() }},
+		"tdigest": {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true},
+			func() quantile.Estimator { return quantile.NewTDigest() }},
+		"textbook 1 %": {quantiletest.Claims{Rank: 0.01, Value: 0.001, Extremes: true},
+			func() quantile.Estimator { return textbook(0.01) }},
+		"textbook 0.1 %": {quantiletest.Claims{Rank: 0.001, Value: 0.001, Extremes: true},
+			func() quantile.Estimator { return textbook(0.001) }},
+		"textbook 30 %": {quantiletest.Claims{Rank: 0.3, Value: 0.001, Extremes: true},
+			func() quantile.Estimator { return textbook(0.3) }},
 	} {
 		t.Run(name, func(t *testing.T) { quantiletest.Run(t, c.claims, c.fresh) })
 	}

@@ -59,10 +59,12 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 		{"none can be judged", "most", []uint64{unjudged, unjudged}, results.Unjudged, 0, 0},
 		{"one was ended early", "most", []uint64{0, aborted, 0}, results.Unstable, 2, 3},
 		{"the only one was ended early", "most", []uint64{aborted}, results.Missed, 0, 1},
-		{"those that were interrupted or lost are none", "most", []uint64{11, 0, 0, interrupted, lost, interrupted}, results.Met, 2, 3},
+		{"those that were interrupted or lost are none", "most", []uint64{11, 0, 0, interrupted, lost, interrupted},
+			results.Met, 2, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nslo: p99 < 5ms\nslo-visits: "+c.quorum))
+			s, err := scenarios.Decode("x.yaml",
+				[]byte("qps: 1000\nduration: 1s\nslo: p99 < 5ms\nslo-visits: "+c.quorum))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +73,8 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 				v := judgedVisit(s.Cells()[0], s.SLOs[0], i+1, min(bad, 11))
 				switch bad {
 				case unjudged:
-					v.Record.SLOs[0] = bench.SLOResult{SLO: "p99 < 5ms", Detail: "cannot be judged: p99 needs 368 calls"}
+					v.Record.SLOs[0] = bench.SLOResult{SLO: "p99 < 5ms",
+						Detail: "cannot be judged: p99 needs 368 calls"}
 				case aborted:
 					v.Record.Interrupted, v.Record.Aborted = true, "p99 < 5ms"
 				case interrupted:
@@ -106,7 +109,8 @@ func TestCallsOfAllVisitsTogetherHaveAPercentile(t *testing.T) {
 		run.Visits = append(run.Visits, judgedVisit(s.Cells()[0], s.SLOs[0], i+1, bad))
 	}
 	o := results.Objectives(run)[0]
-	if got := o.Together; !strings.HasPrefix(got.Detail, "p99 is 300") || got.Bad != 108 || got.Due != 6000 || got.Budget != 60 || got.Met {
+	if got := o.Together; !strings.HasPrefix(got.Detail, "p99 is 300") || got.Bad != 108 || got.Due != 6000 ||
+		got.Budget != 60 || got.Met {
 		t.Errorf("together %+v", got)
 	}
 }

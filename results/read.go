@@ -18,7 +18,8 @@ import (
 )
 
 // Read reads the run.json at path, or in the directory at path, of this version of the schema or of an earlier one. It
-// ignores fields that it does not know. Of a file that was cut off, as by a machine that lost its power, the visits before
+// ignores fields that it does not know. Of a file that was cut off, as by a machine that lost its power, the visits
+// before
 // stand, and it is [Partial].
 func Read(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -43,7 +44,8 @@ func parse(path string, data []byte) (*Run, error) {
 	var kind *json.UnmarshalTypeError
 	switch err := json.Unmarshal(data, &version); {
 	case errors.As(err, &kind) || err == nil && version.Schema == 0:
-		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of one, or its %s", path, JSONFile)
+		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of one, or its %s", path,
+			JSONFile)
 	case err != nil:
 		return nil, jsonError(path, data, err)
 	case version.Schema < 1:

@@ -82,7 +82,8 @@ type Environment struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// A Visit is one run of one cell, in a process of its own. Its JSON has its percentiles as plain numbers, too, which are
+// A Visit is one run of one cell, in a process of its own. Its JSON has its percentiles as plain numbers, too, which
+// are
 // made from the histograms and never read.
 type Visit struct {
 	Round int            `json:"round"` // from 1
@@ -107,7 +108,8 @@ type Visit struct {
 // bench: spans were dropped before export, and what they cost is not all there.
 const SpansLost = "spans-lost"
 
-// NotWarm is a reason for which a visit is not valid, besides those of package bench: calls of its warm-up were given up,
+// NotWarm is a reason for which a visit is not valid, besides those of package bench: calls of its warm-up were given
+// up,
 // and may have gone on beside those that were measured.
 const NotWarm = "not-warm"
 
@@ -151,7 +153,8 @@ type Machine struct {
 	Known  bool    `json:"known"`  // false where the system does not tell
 	Stolen float64 `json:"stolen"` // share of all CPU time that the hypervisor kept
 	Others float64 `json:"others"` // share that other processes used
-	// Quota is the CPU time for each second, in cores, that the control groups of the process allow it; 0 without a limit.
+	// Quota is the CPU time for each second, in cores, that the control groups of the process allow it; 0 without a
+	// limit.
 	// Throttled is the share of the quota's periods (100 ms as a rule) in which the process used it up and was stopped.
 	Quota     float64 `json:"quota,omitempty"`
 	Throttled float64 `json:"throttled,omitempty"`
@@ -241,7 +244,8 @@ func (v *Visit) Measurements() []Measurement {
 
 // Measurements are what run.bench says of an estimator.
 func (e *Estimate) Measurements() []Measurement {
-	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)}, {"state-bytes", float64(e.StateBytes)}}
+	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)},
+		{"state-bytes", float64(e.StateBytes)}}
 	for _, a := range e.Answers {
 		name := PercentileName(a.Q)
 		all = append(all,

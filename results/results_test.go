@@ -28,7 +28,9 @@ import (
 
 func header(t testing.TB) results.Header {
 	t.Helper()
-	s, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "42", Where: "test"}, scenarios.Setting{Key: "qps", Value: "1000", Where: "test"}, scenarios.Setting{Key: "rounds", Value: "6", Where: "test"})
+	s, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "42", Where: "test"},
+		scenarios.Setting{Key: "qps", Value: "1000", Where: "test"}, scenarios.Setting{Key: "rounds", Value: "6",
+			Where: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,27 +52,32 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 			t.Fatal(err)
 		}
 		n := 0
-		r := bench.Run{Arrivals: a, Workers: 1, Pace: bench.Sleep, Target: bench.TargetFunc(func(context.Context, string) error {
-			n++
-			time.Sleep(500*time.Microsecond + time.Duration(n%100)*time.Microsecond)
-			if n%100 == 0 {
-				return errors.New("every hundredth")
-			}
-			return nil
-		})}
+		r := bench.Run{Arrivals: a, Workers: 1, Pace: bench.Sleep,
+			Target: bench.TargetFunc(func(context.Context, string) error {
+				n++
+				time.Sleep(500*time.Microsecond + time.Duration(n%100)*time.Microsecond)
+				if n%100 == 0 {
+					return errors.New("every hundredth")
+				}
+				return nil
+			})}
 		rec, err := r.Do(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		rec.Waiting = 123 * time.Millisecond
 		v = &results.Visit{
-			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans, Level: scenarios.Level{QPS: bench.PerSecond(1000)}},
+			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans,
+				Level: scenarios.Level{QPS: bench.PerSecond(1000)}},
 			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Warmup: 100, Record: rec,
-			Cost:  results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0, GCPause: 0, PeakRSS: 20 << 20},
+			Cost: results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0,
+				GCPause: 0, PeakRSS: 20 << 20},
 			Spans: &results.SpanCount{Made: 1100, Exported: 1090, Bytes: 123_456},
-			Estimates: []results.Estimate{{Quantile: "hdr", N: 990, InsertNS: 5.5, QueryNS: 1234, StateBytes: 270_404, Answers: []results.Answer{
-				{Q: 0.5, Estimate: 550_000, Exact: 549_000, Value: 0.0018, Rank: 0.001}, {Q: 0.999, Estimate: 1, Exact: 2, Value: -0.5, Rank: 0}}}},
+			Estimates: []results.Estimate{{Quantile: "hdr", N: 990, InsertNS: 5.5, QueryNS: 1234, StateBytes: 270_404,
+				Answers: []results.Answer{
+					{Q: 0.5, Estimate: 550_000, Exact: 549_000, Value: 0.0018, Rank: 0.001}, {Q: 0.999, Estimate: 1,
+						Exact: 2, Value: -0.5, Rank: 0}}}},
 			Verdict: []bench.Reason{{Name: "too-few-samples", Detail: "p99.9 needs more"}},
 		}
 	})
@@ -138,7 +145,9 @@ func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
 
 // The estimators' lines of a cell are told apart by all that the cell is.
 func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
-	s, err := scenarios.Decode("span-reuse.yaml", []byte("qps: 1000\nduration: 1s\nspans: [sdk]\nsampling: [parent-0.01]\nprocessors: [none]\nattributes: [6]\nmetrics: [otel]\nlive: true\nquantile: [hdr]"))
+	s, err := scenarios.Decode("span-reuse.yaml",
+		[]byte("qps: 1000\nduration: 1s\nspans: [sdk]\nsampling: [parent-0.01]\nprocessors: [none]\nattributes: "+
+			"[6]\nmetrics: [otel]\nlive: true\nquantile: [hdr]"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +167,8 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 		t.Fatalf("%d results, %v", len(got), err)
 	}
 	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/metrics=otel/"
-	for i, want := range []string{"Load/" + arm + "quantile=hdr/qps=1000-2", "Estimate/" + arm + "qps=1000/live=hdr/quantile=hdr-2"} {
+	for i, want := range []string{"Load/" + arm + "quantile=hdr/qps=1000-2",
+		"Estimate/" + arm + "qps=1000/live=hdr/quantile=hdr-2"} {
 		if name := string(got[i].Name); name != want {
 			t.Errorf("%s, want %s", name, want)
 		}
@@ -238,7 +248,8 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 	if diff := cmp.Diff(header(t), run.Header, hdr, alike); diff != "" {
 		t.Errorf("header -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept"), cmpopts.IgnoreUnexported(bench.Record{})); diff != "" {
+	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept"),
+		cmpopts.IgnoreUnexported(bench.Record{})); diff != "" {
 		t.Errorf("visits -want +got:\n%s", diff)
 	}
 	if fromDir, err := results.Read(filepath.Dir(w.JSONPath())); err != nil || len(fromDir.Visits) != 2 {
@@ -316,7 +327,8 @@ func TestARunThatIsCutOffKeepsItsWholeVisits(t *testing.T) {
 			}
 			run, err := results.Read(path)
 			if err != nil || len(run.Visits) != want || run.Status != results.Partial && cut < len(whole)-1 {
-				t.Fatalf("cut off at %d of %d, %d zeros: %v, %+v; want %d visits", cut, len(whole), zeros, err, run, want)
+				t.Fatalf("cut off at %d of %d, %d zeros: %v, %+v; want %d visits", cut, len(whole), zeros, err, run,
+					want)
 			}
 		}
 	}
@@ -334,7 +346,8 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := results.Create(filepath.Dir(w.JSONPath()), header(t)); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+	if _, err := results.Create(filepath.Dir(w.JSONPath()), header(t)); err == nil ||
+		!strings.Contains(err.Error(), "holds a run already") {
 		t.Errorf("error %v", err)
 	}
 	after, err := os.ReadFile(w.JSONPath())
@@ -344,7 +357,8 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 }
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
-	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk", Level: scenarios.Level{QPS: bench.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
+	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk",
+		Level: scenarios.Level{QPS: bench.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
@@ -453,9 +467,12 @@ func TestMeasurementsAreWhatTheirUnitsSay(t *testing.T) {
 		want  map[string]float64 // 0: it is 0, or not stated
 	}{
 		// Of 1,000 calls 10 failed: p99 is the longest that did not.
-		{"failed calls are infinitely slow", false, map[string]float64{"p99-latency-ns": 5_000_000, "max-latency-ns": 0, "mean-latency-ns": 0}},
-		{"failed calls are left out", true, map[string]float64{"p99-latency-ns": 5_000_000, "max-latency-ns": 5_000_000, "mean-latency-ns": 591_000}},
-		{"all the same", true, map[string]float64{"p50-service-ns": 550_000, "p99-service-ns": 598_000, "p50-failed-ns": 500_000, "p99-failed-ns": 0,
+		{"failed calls are infinitely slow", false, map[string]float64{"p99-latency-ns": 5_000_000,
+			"max-latency-ns": 0, "mean-latency-ns": 0}},
+		{"failed calls are left out", true, map[string]float64{"p99-latency-ns": 5_000_000,
+			"max-latency-ns": 5_000_000, "mean-latency-ns": 591_000}},
+		{"all the same", true, map[string]float64{"p50-service-ns": 550_000, "p99-service-ns": 598_000,
+			"p50-failed-ns": 500_000, "p99-failed-ns": 0,
 			"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500, "span-drop-ppm": 0, "err-ppm": 10_000,
 			"p99-error-ppm": 250_000, "p99-rank-error-ppm": 500_000}},
 	} {
@@ -490,7 +507,8 @@ func TestBenchTextSaysWhichWayIsBetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, u := range results.Units {
-		if line := fmt.Sprintf("Unit %s better=%s\n", u.Name, u.Better); (u.Better != "") != strings.Contains(string(text), line) {
+		if line := fmt.Sprintf("Unit %s better=%s\n", u.Name,
+			u.Better); (u.Better != "") != strings.Contains(string(text), line) {
 			t.Errorf("%s is better %q, which is not in the text, or nothing is and it says so", u.Name, u.Better)
 		}
 	}
@@ -556,7 +574,8 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	}
 	// Units that benchstat rescales by looking at values must never be zero.
 	for _, u := range results.Units {
-		if _, tidied := benchunit.Tidy(1, u.Name); tidied != u.Name && !strings.HasSuffix(u.Name, "-ns") && !strings.HasSuffix(u.Name, "ns/op") {
+		if _, tidied := benchunit.Tidy(1, u.Name); tidied != u.Name && !strings.HasSuffix(u.Name, "-ns") &&
+			!strings.HasSuffix(u.Name, "ns/op") {
 			t.Errorf("%s is rescaled to %s, and may be zero", u.Name, tidied)
 		}
 	}
@@ -597,14 +616,17 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		if err := os.WriteFile(path, c.data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "run.json") {
+		if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), "run.json") {
 			t.Errorf("%s: error %v, want %q in it", name, err, c.want)
 		}
 	}
-	if _, err := results.Read(w.BenchPath()); err == nil || !strings.Contains(err.Error(), "run.bench is Go benchmark text: want the run.json beside it") {
+	if _, err := results.Read(w.BenchPath()); err == nil ||
+		!strings.Contains(err.Error(), "run.bench is Go benchmark text: want the run.json beside it") {
 		t.Errorf("run.bench: %v", err)
 	}
-	if _, err := results.Read(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "want the directory of a run") {
+	if _, err := results.Read(filepath.Join(t.TempDir(), "none")); err == nil ||
+		!strings.Contains(err.Error(), "want the directory of a run") {
 		t.Errorf("a missing file: %v", err)
 	}
 }

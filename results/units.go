@@ -28,7 +28,8 @@ var Units = append(latencyUnits(), []Unit{
 	{"achieved-qps", "higher", "Calls that ended, a second."},
 	{"err-ppm", "lower", "Calls that failed, of a million due."},
 	{"drop-ppm", "lower", "Calls that found the queue full, of a million due."},
-	{"cpu-ns/op", "lower", "CPU time of the whole process for each call, less that of waiting. Collector and exporters are in it."},
+	{"cpu-ns/op", "lower",
+		"CPU time of the whole process for each call, less that of waiting. Collector and exporters are in it."},
 	{"waiting-cpu-ns/op", "", "CPU time that waiting until calls are due took, for each call."},
 	{"B/op", "lower", "Bytes allocated by the whole process for each call."},
 	{"allocs/op", "lower", "Objects allocated by the whole process for each call."},
@@ -58,7 +59,8 @@ var EstimatePercentiles = []float64{0.5, 0.99, 0.999}
 func latencyUnits() (all []Unit) {
 	for _, q := range Percentiles {
 		name := PercentileName(q)
-		all = append(all, Unit{name + "-latency-ns", "lower", "Latency, due to ended: " + name + " of the offered load."})
+		all = append(all, Unit{name + "-latency-ns", "lower",
+			"Latency, due to ended: " + name + " of the offered load."})
 	}
 	for _, q := range FailedPercentiles {
 		name := PercentileName(q)
@@ -67,7 +69,8 @@ func latencyUnits() (all []Unit) {
 	for _, q := range EstimatePercentiles {
 		name := PercentileName(q)
 		all = append(all,
-			Unit{name + "-error-ppm", "lower", "By how much an estimator's " + name + " misses the exact one, of a million."},
+			Unit{name + "-error-ppm", "lower", "By how much an estimator's " + name +
+				" misses the exact one, of a million."},
 			Unit{name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
 	}
 	return all

@@ -198,7 +198,8 @@ func workers(s *scenarios.Scenario) string {
 }
 
 func describe(h *scenarios.Handlers) string {
-	return fmt.Sprintf("keys=%d zipf=%v spin=%v allocate=%d distribution=%s", h.Keys, h.Zipf, h.Spin, h.Allocate, h.Distribution)
+	return fmt.Sprintf("keys=%d zipf=%v spin=%v allocate=%d distribution=%s", h.Keys, h.Zipf, h.Spin, h.Allocate,
+		h.Distribution)
 }
 
 // benchLines are the lines of one visit.
@@ -250,7 +251,8 @@ func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load",
 // benchName returns the name of a benchmark of a cell. The number of processors always
 // ends it, or a reader takes the end of the last part for it.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
-	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.Target, c.Arm(), c.Level.Name()}, more...)
+	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.Target, c.Arm(),
+		c.Level.Name()}, more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }
 

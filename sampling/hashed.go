@@ -99,7 +99,8 @@ func NewHashed(o HashedOptions) (*Hashed, error) {
 	var errs []error
 	for name, x := range map[string]float64{"Sample": o.Sample, "Tail": o.Tail} {
 		if !(x > 0 && x <= maxFactor) {
-			errs = append(errs, fmt.Errorf("sampling: HashedOptions.%s is %v: want more than 0, and %v at most", name, x, maxFactor))
+			errs = append(errs, fmt.Errorf("sampling: HashedOptions.%s is %v: want more than 0, and %v at most", name,
+				x, maxFactor))
 		}
 	}
 	if o.QDigest != nil {

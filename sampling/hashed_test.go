@@ -42,10 +42,11 @@ func TestAHashedSampleKeepsTheContract(t *testing.T) {
 	for name, digest := range map[string]*quantile.QDigestOptions{"sorted": nil, "qdigest": {}} {
 		t.Run(name, func(t *testing.T) {
 			seed := uint64(0)
-			quantiletest.Run(t, quantiletest.Claims{Rank: 5 * math.Sqrt(0.25/400), Value: 0.008, Extremes: true}, func() quantile.Estimator {
-				seed++
-				return hashed(t, sampling.HashedOptions{Seed: seed, QDigest: digest})
-			})
+			quantiletest.Run(t, quantiletest.Claims{Rank: 5 * math.Sqrt(0.25/400), Value: 0.008, Extremes: true},
+				func() quantile.Estimator {
+					seed++
+					return hashed(t, sampling.HashedOptions{Seed: seed, QDigest: digest})
+				})
 		})
 	}
 }
@@ -75,7 +76,8 @@ func checkSpread(t *testing.T, data []time.Duration, sample func(seed uint64) *s
 	for i, q := range quantiles {
 		theory := math.Sqrt(q * (1 - q) / size)
 		if got := math.Sqrt(rms[i]); got > 1.2*theory || math.Abs(bias[i]) > theory/3 {
-			t.Errorf("q = %v: rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", q, got, bias[i], size, theory)
+			t.Errorf("q = %v: rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", q, got, bias[i], size,
+				theory)
 		}
 	}
 }
@@ -196,7 +198,8 @@ func TestTiesAtTheFloorCountOnce(t *testing.T) {
 	checkSpread(t, data, func(seed uint64) *sampling.Hashed {
 		s := hashed(t, sampling.HashedOptions{Seed: seed, Tail: 8})
 		fill(s, data)
-		if p95, p9999 := s.Quantile(0.95), s.Quantile(0.9999); p95 != 10*time.Millisecond || p9999 != 11*time.Millisecond {
+		if p95, p9999 := s.Quantile(0.95), s.Quantile(0.9999); p95 != 10*time.Millisecond ||
+			p9999 != 11*time.Millisecond {
 			t.Fatalf("p95 = %v, want 10 ms; p99.99 = %v, want 11 ms", p95, p9999)
 		}
 		return s
@@ -277,7 +280,8 @@ func TestSamplesWithOneSeedOrOtherOptionsDoNotMerge(t *testing.T) {
 		"their q-digests":   {Seed: 2, QDigest: &quantile.QDigestOptions{}},
 	} {
 		t.Run(want, func(t *testing.T) {
-			if err := s.Merge(hashed(t, o)); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), want) {
+			if err := s.Merge(hashed(t, o)); !errors.Is(err, quantile.ErrMerge) ||
+				!strings.Contains(err.Error(), want) {
 				t.Errorf("%+v: %v", o, err)
 			}
 		})
@@ -314,7 +318,8 @@ func TestValuesOfOneSeedDoNotMergeInAnyTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := c.into.Count()
-			if err := c.into.Merge(c.from); !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), "both hold values of seed ") || c.into.Count() != before {
+			if err := c.into.Merge(c.from); !errors.Is(err, quantile.ErrMerge) ||
+				!strings.Contains(err.Error(), "both hold values of seed ") || c.into.Count() != before {
 				t.Errorf("%v, %d values", err, c.into.Count())
 			}
 		})
@@ -352,8 +357,10 @@ func TestTheRankErrorThatIsToldIsThatOfManyDraws(t *testing.T) {
 }
 
 func TestAllThatIsWrongWithTheOptionsIsTold(t *testing.T) {
-	_, err := sampling.NewHashed(sampling.HashedOptions{Sample: -1, Tail: math.NaN(), QDigest: &quantile.QDigestOptions{Epsilon: 2}})
-	if err == nil || !strings.Contains(err.Error(), "HashedOptions.Sample is -1: want more than 0") || !strings.Contains(err.Error(), "HashedOptions.Tail is NaN") || !strings.Contains(err.Error(), "Epsilon is 2") {
+	_, err := sampling.NewHashed(sampling.HashedOptions{Sample: -1, Tail: math.NaN(),
+		QDigest: &quantile.QDigestOptions{Epsilon: 2}})
+	if err == nil || !strings.Contains(err.Error(), "HashedOptions.Sample is -1: want more than 0") ||
+		!strings.Contains(err.Error(), "HashedOptions.Tail is NaN") || !strings.Contains(err.Error(), "Epsilon is 2") {
 		t.Error(err)
 	}
 	if _, err := sampling.NewHashed(sampling.HashedOptions{Sample: math.Inf(1)}); err == nil {

@@ -13,9 +13,11 @@ var (
 	ProcessorsArms = []string{"batch", "discard", None}
 	AttributesArms = []string{"0", "2", "6"}
 	MetricsArms    = []string{None, "otel", "own", "prometheus"}
-	QuantileArms   = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash", "dws-hash+qdigest", "dws", "dws+qdigest"}
+	QuantileArms   = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash",
+		"dws-hash+qdigest", "dws", "dws+qdigest"}
 	// PeerArms are estimators of other libraries: a scenario has those that it names.
-	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic", "prometheus-native"}
+	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic",
+		"prometheus-native"}
 )
 
 // None is the arm that does without: of Spans, Processors, Metrics, and of Quantile
@@ -46,12 +48,18 @@ type dimension struct {
 // dimensions are in the order of names. No two of them share two arms, so that a
 // pair of arms tells what it compares.
 var dimensions = []dimension{
-	{"spans", SpansArms, None, func(s *Scenario) *[]string { return &s.Spans }, func(c *Cell) *string { return &c.Spans }},
-	{"sampling", SamplingArms, Always, func(s *Scenario) *[]string { return &s.Sampling }, func(c *Cell) *string { return &c.Sampling }},
-	{"processors", ProcessorsArms, "batch", func(s *Scenario) *[]string { return &s.Processors }, func(c *Cell) *string { return &c.Processors }},
-	{"attributes", AttributesArms, "0", func(s *Scenario) *[]string { return &s.Attributes }, func(c *Cell) *string { return &c.Attributes }},
-	{"metrics", MetricsArms, None, func(s *Scenario) *[]string { return &s.Metrics }, func(c *Cell) *string { return &c.Metrics }},
-	{"quantile", liveArms, "", func(s *Scenario) *[]string { return &s.Quantile }, func(c *Cell) *string { return &c.Quantile }},
+	{"spans", SpansArms, None, func(s *Scenario) *[]string { return &s.Spans },
+		func(c *Cell) *string { return &c.Spans }},
+	{"sampling", SamplingArms, Always, func(s *Scenario) *[]string { return &s.Sampling },
+		func(c *Cell) *string { return &c.Sampling }},
+	{"processors", ProcessorsArms, "batch", func(s *Scenario) *[]string { return &s.Processors },
+		func(c *Cell) *string { return &c.Processors }},
+	{"attributes", AttributesArms, "0", func(s *Scenario) *[]string { return &s.Attributes },
+		func(c *Cell) *string { return &c.Attributes }},
+	{"metrics", MetricsArms, None, func(s *Scenario) *[]string { return &s.Metrics },
+		func(c *Cell) *string { return &c.Metrics }},
+	{"quantile", liveArms, "", func(s *Scenario) *[]string { return &s.Quantile },
+		func(c *Cell) *string { return &c.Quantile }},
 }
 
 func dimensionOf(name string) *dimension {

@@ -32,7 +32,8 @@ func TestANameSaysOnlyWhatAScenarioSaysOtherwiseThanUsual(t *testing.T) {
 }
 
 func TestArmsOfAllDimensionsAreCrossedButForWhatDoesTheSame(t *testing.T) {
-	s := decode(t, least+"spans: [none, sdk]\nsampling: [always, never]\nprocessors: [batch, none]\nattributes: [0, 2]\nmetrics: [none, otel]")
+	s := decode(t, least+"spans: [none, sdk]\nsampling: [always, never]\nprocessors: [batch, none]\nattributes: "+
+		"[0, 2]\nmetrics: [none, otel]")
 	want := []string{
 		"spans=none/metrics=none/qps=1000",
 		"spans=none/attributes=0/metrics=otel/qps=1000",
@@ -46,7 +47,8 @@ func TestArmsOfAllDimensionsAreCrossedButForWhatDoesTheSame(t *testing.T) {
 	if diff := cmp.Diff(want, cells(s)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"spans", "sampling", "processors", "attributes", "metrics"}, s.Dimensions()); diff != "" {
+	if diff := cmp.Diff([]string{"spans", "sampling", "processors", "attributes", "metrics"},
+		s.Dimensions()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -55,7 +57,8 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 	compared := func(text string, settings ...scenarios.Setting) (all []string) {
 		s := decode(t, least+text, settings...)
 		for _, c := range s.Comparisons() {
-			all = append(all, strings.Join(append([]string{c.Dimension + ": " + c.CellA.Arm() + " vs " + c.CellB.Arm()}, c.Beside(s)...), ", "))
+			all = append(all, strings.Join(append([]string{c.Dimension + ": " + c.CellA.Arm() + " vs " +
+				c.CellB.Arm()}, c.Beside(s)...), ", "))
 		}
 		return all
 	}
@@ -71,20 +74,28 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 			"spans: spans=sdk/sampling=never vs spans=none, sampling=never",
 			"sampling: spans=sdk/sampling=never vs spans=sdk/sampling=always, spans=sdk",
 		}},
-		"what is asked for": {compared("spans: [sdk, pooled]\nmetrics: [none, otel]\ncompare: [otel vs none]"), []string{
-			"metrics: spans=sdk/metrics=otel vs spans=sdk/metrics=none, spans=sdk",
-			"metrics: spans=pooled/metrics=otel vs spans=pooled/metrics=none, spans=pooled",
-		}},
-		"a flag that varies more": {compared("spans: [sdk, pooled, none]\ncompare: [pooled vs sdk]", flag("attributes", "0,6"), flag("spans", "sdk")), []string{
+		"what is asked for": {compared("spans: [sdk, pooled]\nmetrics: [none, otel]\ncompare: [otel vs none]"),
+			[]string{
+				"metrics: spans=sdk/metrics=otel vs spans=sdk/metrics=none, spans=sdk",
+				"metrics: spans=pooled/metrics=otel vs spans=pooled/metrics=none, spans=pooled",
+			}},
+		"a flag that varies more": {compared("spans: [sdk, pooled, none]\ncompare: [pooled vs sdk]",
+			flag("attributes", "0,6"), flag("spans", "sdk")), []string{
 			"attributes: spans=sdk/attributes=6 vs spans=sdk/attributes=0",
 		}},
-		"a flag that asks for one": {compared("spans: sdk", flag("attributes", "0,6"), flag("sampling", "always,never"), flag("compare", "6 vs 0")), []string{
-			"attributes: spans=sdk/sampling=always/attributes=6 vs spans=sdk/sampling=always/attributes=0, sampling=always",
-			"attributes: spans=sdk/sampling=never/attributes=6 vs spans=sdk/sampling=never/attributes=0, sampling=never",
+		"a flag that asks for one": {compared("spans: sdk", flag("attributes", "0,6"),
+			flag("sampling", "always,never"), flag("compare", "6 vs 0")), []string{
+			"attributes: spans=sdk/sampling=always/attributes=6 vs spans=sdk/sampling=always/attributes=0, " +
+				"sampling=always",
+			"attributes: spans=sdk/sampling=never/attributes=6 vs spans=sdk/sampling=never/attributes=0, " +
+				"sampling=never",
 		}},
-		"two dimensions that share an arm": {compared("spans: [none, sdk]\nprocessors: [none, batch]\nmetrics: [none, otel]\ncompare: [batch vs none, sdk vs none]"), []string{
-			"processors: spans=sdk/processors=batch/metrics=none vs spans=sdk/processors=none/metrics=none, spans=sdk, metrics=none",
-			"processors: spans=sdk/processors=batch/metrics=otel vs spans=sdk/processors=none/metrics=otel, spans=sdk, metrics=otel",
+		"two dimensions that share an arm": {compared("spans: [none, sdk]\nprocessors: [none, batch]\nmetrics: " +
+			"[none, otel]\ncompare: [batch vs none, sdk vs none]"), []string{
+			"processors: spans=sdk/processors=batch/metrics=none vs spans=sdk/processors=none/metrics=none, " +
+				"spans=sdk, metrics=none",
+			"processors: spans=sdk/processors=batch/metrics=otel vs spans=sdk/processors=none/metrics=otel, " +
+				"spans=sdk, metrics=otel",
 			"spans: spans=sdk/processors=none/metrics=none vs spans=none/metrics=none, processors=none, metrics=none",
 			"spans: spans=sdk/processors=none/metrics=otel vs spans=none/metrics=otel, processors=none, metrics=otel",
 			"spans: spans=sdk/processors=batch/metrics=none vs spans=none/metrics=none, processors=batch, metrics=none",
@@ -120,14 +131,17 @@ func TestNoTwoDimensionsShareTwoArms(t *testing.T) {
 
 func TestArmsThatCannotBeAreReported(t *testing.T) {
 	for text, want := range map[string]string{
-		"sampling: [always, sometimes]":                      `test.yaml:3:20: sampling: "sometimes" is unknown: want a list of always, parent-0.01, never`,
-		"processors: [batch, batch]":                         `test.yaml:3:21: processors: "batch" is given twice: want a list of batch, discard, none`,
-		"attributes: 3":                                      `test.yaml:3:13: attributes: "3" is unknown: want a list of 0, 2, 6`,
-		"metrics: []":                                        "test.yaml:3:1: metrics is an empty list: want a list of none, otel",
+		"sampling: [always, sometimes]": `test.yaml:3:20: sampling: "sometimes" is unknown: want a list of always, parent-0.01, never`,
+		"processors: [batch, batch]":    `test.yaml:3:21: processors: "batch" is given twice: want a list of batch, discard, none`,
+		"attributes: 3":                 `test.yaml:3:13: attributes: "3" is unknown: want a list of 0, 2, 6`,
+		"metrics: []": "test.yaml:3:1: metrics is an empty list: want a " +
+			"list of none, otel",
 		"spans: sdk\ncompare: never vs always":               `test.yaml:4:1: compare: "never" is not an arm of this scenario's sampling: want always`,
 		"spans: sdk\nsampling: [nevr]\ncompare: pooled vs x": `test.yaml:5:1: compare: "x" is not an arm of this scenario's spans: want sdk`,
-		"target: mine\nattributes: [0, 2]":                   "test.yaml:4:1: attributes are those of the map: want none of them with target mine",
-		"target: mine\nmetrics: otel":                        "test.yaml:4:1: metrics are those of the map: want none of them with target mine",
+		"target: mine\nattributes: [0, 2]": "test.yaml:4:1: attributes are those of the map: " +
+			"want none of them with target mine",
+		"target: mine\nmetrics: otel": "test.yaml:4:1: metrics are those of the map: want " +
+			"none of them with target mine",
 	} {
 		_, err := scenarios.Decode("test.yaml", []byte(least+text))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -139,13 +153,16 @@ func TestArmsThatCannotBeAreReported(t *testing.T) {
 func TestAScenarioOfTooManyCellsIsRefused(t *testing.T) {
 	const arms = "spans: [sdk, pooled]\nsampling: [always, parent-0.01, never]\nattributes: [0, 2, 6]\n"
 	file := func(levels int) []byte {
-		return []byte("duration: 10s\n" + arms + "qps: [" + strings.Join(strings.Fields("1k 2k 3k 4k 5k 6k 7k 8k 9k 10k 11k 12k 13k 14k 15k 16k 17k 18k 19k 20k " +
-			"21k 22k 23k 24k 25k 26k 27k 28k 29k 30k 31k 32k 33k 34k 35k 36k 37k 38k 39k 40k 41k 42k 43k 44k 45k 46k 47k 48k 49k 50k 51k 52k 53k 54k 55k 56k")[:levels], ", ") + "]")
+		return []byte("duration: 10s\n" + arms + "qps: [" +
+			strings.Join(strings.Fields("1k 2k 3k 4k 5k 6k 7k 8k 9k 10k 11k 12k 13k 14k 15k 16k 17k 18k 19k 20k " +
+				"21k 22k 23k 24k 25k 26k 27k 28k 29k 30k 31k 32k 33k 34k 35k 36k 37k 38k 39k 40k 41k 42k 43k 44k 45k " +
+				"46k 47k 48k 49k 50k 51k 52k 53k 54k 55k 56k")[:levels], ", ") + "]")
 	}
 	if s, err := scenarios.Decode("test.yaml", file(55)); err != nil || len(s.Cells()) != 990 {
 		t.Errorf("%v", err)
 	}
-	if _, err := scenarios.Decode("test.yaml", file(56)); err == nil || err.Error() != "test.yaml: the arms and levels of load make 1008 cells: want at most 1000" {
+	if _, err := scenarios.Decode("test.yaml", file(56)); err == nil ||
+		err.Error() != "test.yaml: the arms and levels of load make 1008 cells: want at most 1000" {
 		t.Errorf("error %v", err)
 	}
 }

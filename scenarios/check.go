@@ -14,7 +14,8 @@ import (
 func (d *decoder) check(s *Scenario) {
 	d.checkKind(s)
 	if !validName.MatchString(s.Name) && !d.has("name") {
-		d.wrong(d.file, 0, "the name of the file cannot be part of a benchmark's name: want a field name, of %s", want("name"))
+		d.wrong(d.file, 0, "the name of the file cannot be part of a benchmark's name: want a field name, of %s",
+			want("name"))
 	}
 	d.checkCalls(s)
 	d.checkArms(s)
@@ -71,7 +72,8 @@ func (d *decoder) checkWindows(s *Scenario) {
 		}
 		run := bench.Run{Closed: &bench.Closed{Duration: length}, Window: s.Window, SLOs: s.SLOs}
 		if err := run.CheckWindows(); err != nil {
-			d.wrong(v.where, v.line, "%v: %s", l, strings.ReplaceAll(strings.ReplaceAll(err.Error(), "bench: ", ""), "Run.Window", "window"))
+			d.wrong(v.where, v.line, "%v: %s", l, strings.ReplaceAll(strings.ReplaceAll(err.Error(), "bench: ", ""),
+				"Run.Window", "window"))
 			return
 		}
 	}
@@ -96,10 +98,12 @@ func (d *decoder) checkCalls(s *Scenario) {
 			continue
 		}
 		if qps.given() && !at.given() { // the flag is to blame, not the file
-			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %s or more, or a longer duration", r, s.Duration, roundUp(1/s.Duration.Seconds()))
+			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %s or more, or a longer duration", r,
+				s.Duration, roundUp(1/s.Duration.Seconds()))
 			continue
 		}
-		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %v or more, or a higher rate", s.Duration, r, one)
+		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %v or more, or a higher rate",
+			s.Duration, r, one)
 	}
 }
 
@@ -116,7 +120,8 @@ func (d *decoder) checkArms(s *Scenario) {
 	case len(s.Quantile) == 1:
 		s.Quantile = nil // no estimator is compared
 	default:
-		d.wrong(v.where, v.line, "quantile: %q among others is an arm of live scenarios only: want some of %s, or %s alone, or live: true",
+		d.wrong(v.where, v.line,
+			"quantile: %q among others is an arm of live scenarios only: want some of %s, or %s alone, or live: true",
 			None, strings.Join(estimatorArms, ", "), None)
 	}
 	d.pairs(s)
@@ -126,7 +131,8 @@ func (d *decoder) checkArms(s *Scenario) {
 		arms := d.armsOf(s, dim)
 		for _, arm := range []string{p.A, p.B} {
 			if !slices.Contains(arms, arm) {
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, dim.name, strings.Join(arms, ", "))
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, dim.name,
+					strings.Join(arms, ", "))
 			}
 		}
 	}

@@ -111,7 +111,8 @@ func splitOutside(list string) (parts []string) {
 // override leaves out what a file says of a kind of load, if settings ask for
 // another kind.
 func (d *decoder) override() {
-	kinds := map[string][]string{"qps": {"load", "closed"}, "load": {"qps", "duration", "closed"}, "closed": {"qps", "load"}}
+	kinds := map[string][]string{"qps": {"load", "closed"}, "load": {"qps", "duration", "closed"},
+		"closed": {"qps", "load"}}
 	for kind, others := range kinds {
 		if v := d.values[kind]; !v.given() || kind == "closed" && v.items[0].text == "false" {
 			continue
@@ -219,7 +220,8 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 			if d.lenient {
 				continue
 			}
-			d.wrongAt(kv.Key, "unknown field %q: want one of %s", prefix+kv.Key.GetToken().Value, strings.Join(keysBelow(prefix), ", "))
+			d.wrongAt(kv.Key, "unknown field %q: want one of %s", prefix+kv.Key.GetToken().Value,
+				strings.Join(keysBelow(prefix), ", "))
 		case seen:
 			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
 		default:

@@ -54,81 +54,103 @@ func (f *Field) Values() []string {
 // Fields are all fields of a scenario, in the order of a file.
 var Fields = []Field{
 	{"name", "letters, digits, . _ and -", "Names the scenario in results.", "the name of the file", false, setName},
-	{"about", "a line of text", "The question that the scenario answers.", "", false, func(s *Scenario, v string) error {
-		s.About = strings.TrimSpace(v)
-		if i := strings.IndexFunc(s.About, unicode.IsControl); i >= 0 {
-			return problem(fmt.Sprintf("%q has a control character, %q", s.About, s.About[i:i+1]))
-		}
-		return nil
-	}},
-	{"target", "map, or the name of a target of the program's own", "What is called.", MapTarget, false, func(s *Scenario, v string) error {
-		s.Target = v
-		if !ValidName(v) {
-			return problem(fmt.Sprintf("%q is not the name of a target", v))
-		}
-		return nil
-	}},
+	{"about", "a line of text", "The question that the scenario answers.", "", false,
+		func(s *Scenario, v string) error {
+			s.About = strings.TrimSpace(v)
+			if i := strings.IndexFunc(s.About, unicode.IsControl); i >= 0 {
+				return problem(fmt.Sprintf("%q has a control character, %q", s.About, s.About[i:i+1]))
+			}
+			return nil
+		}},
+	{"target", "map, or the name of a target of the program's own", "What is called.", MapTarget, false,
+		func(s *Scenario, v string) error {
+			s.Target = v
+			if !ValidName(v) {
+				return problem(fmt.Sprintf("%q is not the name of a target", v))
+			}
+			return nil
+		}},
 	{"handlers.keys", "1 to 100000", "How many handlers the map has.", "16", false, func(s *Scenario, v string) error {
 		return setInt(&s.Handlers.Keys, v, 1, 100_000)
 	}},
-	{"handlers.zipf", "0 to 100", "Popularity of the keys: key i is called in proportion to (i+1)^-zipf.", "1", false, setZipf},
-	{"handlers.spin", "a duration, 0 to 1m", "Mean CPU time of a call.", "2us", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Handlers.Spin, v, 0, time.Minute)
-	}},
-	{"handlers.allocate", "0 to 1073741824", "Mean bytes that a call allocates.", "0", false, func(s *Scenario, v string) error {
-		return setInt(&s.Handlers.Allocate, v, 0, 1<<30)
-	}},
-	{"handlers.distribution", "fixed, exponential or lognormal", "How spin and allocate vary from call to call.", "exponential", false,
+	{"handlers.zipf", "0 to 100", "Popularity of the keys: key i is called in proportion to (i+1)^-zipf.", "1", false,
+		setZipf},
+	{"handlers.spin", "a duration, 0 to 1m", "Mean CPU time of a call.", "2us", false,
+		func(s *Scenario, v string) error {
+			return setDuration(&s.Handlers.Spin, v, 0, time.Minute)
+		}},
+	{"handlers.allocate", "0 to 1073741824", "Mean bytes that a call allocates.", "0", false,
+		func(s *Scenario, v string) error {
+			return setInt(&s.Handlers.Allocate, v, 0, 1<<30)
+		}},
+	{"handlers.distribution", "fixed, exponential or lognormal", "How spin and allocate vary from call to call.",
+		"exponential", false,
 		func(s *Scenario, v string) error {
 			return setOneOf(&s.Handlers.Distribution, bench.Distribution(v), bench.Distributions)
 		}},
-	{"arrivals", "one of " + strings.Join(bench.Processes(), ", "), "How calls follow one another.", "poisson", false, setArrivals},
-	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M", "Levels of load, in calls a second.", "", true, setQPS},
+	{"arrivals", "one of " + strings.Join(bench.Processes(), ", "), "How calls follow one another.", "poisson", false,
+		setArrivals},
+	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M",
+		"Levels of load, in calls a second.", "", true, setQPS},
 	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",
 		"Levels of load that change, instead of qps and duration.", "", true, setLoad},
-	{"closed", "true or false", "Makes the loop a closed one: each worker calls again once its call has ended.", "false", false, func(s *Scenario, v string) error {
-		return setBool(&s.Closed, v)
-	}},
-	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Think, v, 0, MaxDuration)
-	}},
+	{"closed", "true or false", "Makes the loop a closed one: each worker calls again once its call has ended.",
+		"false", false, func(s *Scenario, v string) error {
+			return setBool(&s.Closed, v)
+		}},
+	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false,
+		func(s *Scenario, v string) error {
+			return setDuration(&s.Think, v, 0, MaxDuration)
+		}},
 	armsField("spans", "Arms: ways of making spans."),
 	armsField("sampling", "Arms: which spans are sampled; parent-0.01 is 1 of 100, or as the parent says."),
-	armsField("processors", "Arms: where ended spans go: to an exporter in batches, to one who discards them, or nowhere."),
+	armsField("processors",
+		"Arms: where ended spans go: to an exporter in batches, to one who discards them, or nowhere."),
 	armsField("attributes", "Arms: how many attributes a span has besides its key."),
 	armsField("metrics", "Arms: what counts calls and their durations."),
-	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") + "; and of none, alone or if live",
+	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") +
+		"; and of none, alone or if live",
 		"Arms: latency estimators.", "all but the peers", true,
 		func(s *Scenario, v string) error {
 			return addOneOf(&s.Quantile, v, liveArms)
 		}},
-	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false, func(s *Scenario, v string) error {
-		return setBool(&s.Live, v)
-	}},
-	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.", "each arm vs the first", true, setCompare},
-	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Duration, v, 1, MaxDuration)
-	}},
-	{"warmup", "a duration, 0 to 24h", "Load before that of a visit, not measured.", "100ms", false, func(s *Scenario, v string) error {
-		return setDuration(&s.Warmup, v, 0, MaxDuration)
-	}},
-	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false, func(s *Scenario, v string) error {
-		return setInt(&s.Rounds, v, 1, 1000)
-	}},
-	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.", "auto", false, setWorkers},
-	{"overload", "one of " + strings.Join(bench.Overloads(), ", "), "What becomes of calls that find every worker busy.", "queue", false,
+	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false,
+		func(s *Scenario, v string) error {
+			return setBool(&s.Live, v)
+		}},
+	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.",
+		"each arm vs the first", true, setCompare},
+	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false,
+		func(s *Scenario, v string) error {
+			return setDuration(&s.Duration, v, 1, MaxDuration)
+		}},
+	{"warmup", "a duration, 0 to 24h", "Load before that of a visit, not measured.", "100ms", false,
+		func(s *Scenario, v string) error {
+			return setDuration(&s.Warmup, v, 0, MaxDuration)
+		}},
+	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false,
+		func(s *Scenario, v string) error {
+			return setInt(&s.Rounds, v, 1, 1000)
+		}},
+	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.",
+		"auto", false, setWorkers},
+	{"overload", "one of " + strings.Join(bench.Overloads(), ", "),
+		"What becomes of calls that find every worker busy.", "queue", false,
 		func(s *Scenario, v string) (err error) {
 			s.Overload, err = bench.ParseOverload(v)
 			return err
 		}},
-	{"queue", "1 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.", strconv.Itoa(bench.DefaultQueue), false,
+	{"queue", "1 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.",
+		strconv.Itoa(bench.DefaultQueue), false,
 		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 1, 1<<30) }},
-	{"pace", "one of " + strings.Join(texts(bench.Paces(), bench.Pace.String), ", "), "How workers wait until a call is due.", "auto", false,
+	{"pace", "one of " + strings.Join(texts(bench.Paces(), bench.Pace.String), ", "),
+		"How workers wait until a call is due.", "auto", false,
 		func(s *Scenario, v string) (err error) {
 			s.Pace, err = bench.ParsePace(v)
 			return err
 		}},
-	{"window", "a duration, 1ms to 24h, or auto", "Length of the windows that a visit is cut into; auto makes about 50.", "auto", false,
+	{"window", "a duration, 1ms to 24h, or auto",
+		"Length of the windows that a visit is cut into; auto makes about 50.", "auto", false,
 		func(s *Scenario, v string) error {
 			if v == "auto" {
 				s.Window = 0
@@ -141,26 +163,29 @@ var Fields = []Field{
 	{"slo-visits", "most, all, or a percentage such as 80%",
 		"In how many of its visits a cell must meet an objective; most is more than half.", "most", false, setQuorum},
 	{"abort", "true or false",
-		"Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to be missed.",
+		"Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to " +
+			"be missed.",
 		"false", false, func(s *Scenario, v string) error { return setBool(&s.Abort, v) }},
 	{"failed", "infinite or apart",
 		"What failed calls are in percentiles and objectives about latency: infinitely slow, or left out.",
 		failedInfinite, false, setFailed},
 	{"timeout", "a duration, 1ms to 24h, or none",
 		"How long a call may take; one that takes longer fails, and its worker makes the next one.", None, false, setTimeout},
-	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false, func(s *Scenario, v string) error {
-		n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
-		s.Seed = n
-		return err
-	}},
+	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false,
+		func(s *Scenario, v string) error {
+			n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
+			s.Seed = n
+			return err
+		}},
 }
 
 // armsField is the field of a dimension.
 func armsField(name, about string) Field {
 	d := dimensionOf(name)
-	return Field{name, "a list of " + strings.Join(d.known, ", "), about, d.usual, true, func(s *Scenario, v string) error {
-		return addOneOf(d.arms(s), v, d.known)
-	}}
+	return Field{name, "a list of " + strings.Join(d.known, ", "), about, d.usual, true,
+		func(s *Scenario, v string) error {
+			return addOneOf(d.arms(s), v, d.known)
+		}}
 }
 
 // keysBelow are the keys that may follow a prefix, which is "" or ends in a dot.

@@ -190,7 +190,8 @@ func (s *Scenario) WarmupOf(l Level, seed uint64) (bench.Arrivals, error) {
 	mean := l.QPS
 	if l.Load != "" {
 		var err error
-		if mean, err = bench.ParseQPS(fmt.Sprintf("%.3f", max(float64(s.Calls(l))/s.Length(l).Seconds(), 0.001))); err != nil {
+		if mean, err = bench.ParseQPS(fmt.Sprintf("%.3f",
+			max(float64(s.Calls(l))/s.Length(l).Seconds(), 0.001))); err != nil {
 			return nil, err
 		}
 		if s.replays[l.Load].Replay != nil {

@@ -141,9 +141,11 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	data, err := os.ReadFile(nameOrPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(nameOrPath, `./\`):
-		return nil, fmt.Errorf("no scenario and no file is called %q: want one of %s, or the path of a YAML file", nameOrPath, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("no scenario and no file is called %q: want one of %s, or the path of a YAML file",
+			nameOrPath, strings.Join(Names(), ", "))
 	case err != nil:
-		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err,
+			strings.Join(Names(), ", "))
 	}
 	return Decode(nameOrPath, data, settings...)
 }

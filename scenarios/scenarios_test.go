@@ -151,16 +151,17 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		"qps: [1]\nduration: 0s":      "test.yaml:2:11: duration: 0s is out of range",
 		least + "spans: [none, sdk]\ncompare: sdk vs noop":               `test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`,
 		least + "live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk": `"sdk" is not an arm of this scenario's quantile`,
-		least + "handlers: 3":           "handlers is not a mapping: want fields such as handlers.keys",
-		least + "qps: []":               "qps is given twice",
-		"qps: []\nduration: 1s":         "qps is an empty list",
-		least + "spans: [[sdk]]":        "spans is a sequence",
-		least + "seed: -1":              `seed: "-1" is not valid`,
-		least + "queue: *q":             "test.yaml:3:8: queue is an alias, an anchor or a tag",
-		least + "queue: &a 5":           "queue is an alias, an anchor or a tag",
-		least + "queue: !!int 5":        "queue is an alias, an anchor or a tag",
-		"qps: [1001M]\nduration: 1s":    `"1001M" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
-		"qps: [1]\nduration: 25h":       "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 and up to 24h",
+		least + "handlers: 3":        "handlers is not a mapping: want fields such as handlers.keys",
+		least + "qps: []":            "qps is given twice",
+		"qps: []\nduration: 1s":      "qps is an empty list",
+		least + "spans: [[sdk]]":     "spans is a sequence",
+		least + "seed: -1":           `seed: "-1" is not valid`,
+		least + "queue: *q":          "test.yaml:3:8: queue is an alias, an anchor or a tag",
+		least + "queue: &a 5":        "queue is an alias, an anchor or a tag",
+		least + "queue: !!int 5":     "queue is an alias, an anchor or a tag",
+		"qps: [1001M]\nduration: 1s": `"1001M" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
+		"qps: [1]\nduration: 25h": "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 " +
+			"and up to 24h",
 		least + "handlers: {spin: 61s}": "handlers.spin: 1m1s is out of range",
 		least + "queue: 1073741825":     "queue: 1073741825 is out of range",
 		least + "arrivals: gamma(cv=0)": `test.yaml:3:11: arrivals: "gamma(cv=0)": character 10: "0" is not valid: want gamma(cv=2), cv from 0.01 to 100`,
@@ -193,7 +194,8 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 		"mine.yaml":                 "no such file",
 		"span-reus":                 `no scenario and no file is called "span-reus": want one of metrics-cost, quantile-live, span-cost`,
 	} {
-		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "span-reuse-full") {
+		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "span-reuse-full") {
 			t.Errorf("%s: %v, want %q in it, and the scenarios there are", name, err, want)
 		}
 	}
@@ -217,7 +219,8 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 			}
 			continue
 		}
-		got := decode(t, least+"spans: [none, sdk]\nname: test", scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
+		got := decode(t, least+"spans: [none, sdk]\nname: test",
+			scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
 		if diff := cmp.Diff(want, got, alike); diff != "" {
 			t.Errorf("%s: the default is not %q: -default +documented:\n%s", f.Key, value, diff)
 		}
@@ -274,7 +277,8 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Spans) != 2 || s.Duration != time.Second || s.Workers != 3 {
+	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Spans) != 2 || s.Duration != time.Second ||
+		s.Workers != 3 {
 		t.Errorf("%+v", s)
 	}
 	if len(s.Compare) != 1 || s.Compare[0].String() != "sdk vs none" {
@@ -292,12 +296,14 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	// What is asked for is enough.
 	for _, d := range []string{"300ms", "7s", "59m"} {
 		file := "qps: 1000\nduration: " + d
-		_, err = scenarios.Decode("test.yaml", []byte(file), scenarios.Setting{Key: "qps", Value: "1/h", Where: "--qps"})
+		_, err = scenarios.Decode("test.yaml", []byte(file),
+			scenarios.Setting{Key: "qps", Value: "1/h", Where: "--qps"})
 		_, rest, _ := strings.Cut(fmt.Sprint(err), "want ")
 		rate, _, _ := strings.Cut(rest, " or more")
 		decode(t, file, scenarios.Setting{Key: "qps", Value: rate, Where: "--qps"})
 	}
-	if _, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "rounds", Value: "1,2", Where: "--rounds"}); err == nil || !strings.HasPrefix(err.Error(), "--rounds: is a list") {
+	if _, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "rounds", Value: "1,2",
+		Where: "--rounds"}); err == nil || !strings.HasPrefix(err.Error(), "--rounds: is a list") {
 		t.Error(err)
 	}
 	_, err = scenarios.Load("span-reuse",
@@ -322,10 +328,12 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 	if diff := cmp.Diff(want, got, alike); diff != "" || s.Visits() != 12 {
 		t.Errorf("%d visits; cells -want +got:\n%s", s.Visits(), diff)
 	}
-	if live := decode(t, least+"live: true\nquantile: [none, hdr]"); len(live.Cells()) != 2 || live.Cells()[1].String() != "spans=none/quantile=hdr/qps=1000" {
+	if live := decode(t, least+"live: true\nquantile: [none, hdr]"); len(live.Cells()) != 2 ||
+		live.Cells()[1].String() != "spans=none/quantile=hdr/qps=1000" {
 		t.Errorf("cells %v", live.Cells())
 	}
-	if s := decode(t, least+"spans: [none, sdk, pooled]"); len(s.Compare) != 2 || s.Compare[1].String() != "pooled vs none" {
+	if s := decode(t, least+"spans: [none, sdk, pooled]"); len(s.Compare) != 2 ||
+		s.Compare[1].String() != "pooled vs none" {
 		t.Errorf("by default %v are compared", s.Compare)
 	}
 }
@@ -343,7 +351,8 @@ func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 
 func TestAScenarioSurvivesJSON(t *testing.T) {
 	all := []*scenarios.Scenario{
-		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < 0.1%]\nabort: true\nslo-visits: 80%\nfailed: apart\ntimeout: 2s\noverload: catch-up(k=3)\nname: a"),
+		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < "+
+			"0.1%]\nabort: true\nslo-visits: 80%\nfailed: apart\ntimeout: 2s\noverload: catch-up(k=3)\nname: a"),
 		decode(t, "closed: true\nduration: 2s\nthink: 10ms\nworkers: 4\npace: sleep\nwindow: 100ms\nname: b"),
 	}
 	for _, name := range scenarios.Names() {
@@ -405,7 +414,8 @@ func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
 			if strings.Contains(f.Key, ".") || !rapid.Bool().Draw(t, f.Key) {
 				continue
 			}
-			b.WriteString(f.Key + ": " + rapid.SampledFrom([]string{"1", "1s", "[1k, 2k]", "sdk", "[none]", "true", "a vs b", "~", "{}", "\"\""}).Draw(t, "value") + "\n")
+			b.WriteString(f.Key + ": " + rapid.SampledFrom([]string{"1", "1s", "[1k, 2k]", "sdk", "[none]", "true",
+				"a vs b", "~", "{}", "\"\""}).Draw(t, "value") + "\n")
 		}
 		if s, err := scenarios.Decode("x.yaml", []byte(b.String())); (s == nil) == (err == nil) {
 			t.Fatalf("scenario %v, error %v", s, err)
@@ -448,7 +458,8 @@ func TestAReplayThatLastsForDaysIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.ReadReplays(); (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "which is longer than 24h0m0s: raise its speed, or cut it") {
+			if err := s.ReadReplays(); (err != nil) != wrong || err != nil &&
+				!strings.Contains(err.Error(), "which is longer than 24h0m0s: raise its speed, or cut it") {
 				t.Errorf("%v", err)
 			}
 		})

@@ -93,7 +93,8 @@ func found(path, test string) (seeds []uint64, err error) {
 		text, _, _ := strings.Cut(rest, "\t")
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || seed == 0 {
-			return nil, fmt.Errorf("%s:%d: seed %q: want the name of a test, a tab, and a number of at least 1", path, n, text)
+			return nil, fmt.Errorf("%s:%d: seed %q: want the name of a test, a tab, and a number of at least 1", path,
+				n, text)
 		}
 		if name == test {
 			seeds = append(seeds, seed)

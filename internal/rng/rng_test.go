@@ -34,7 +34,8 @@ func TestStreamsKeepTheirNumbers(t *testing.T) {
 
 // The published outputs of SplitMix64 from 1234567, which counts by Golden and mixes.
 func TestMixIsThatOfSplitMix64(t *testing.T) {
-	for i, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821} {
+	for i, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431,
+		16408922859458223821} {
 		if got := rng.Mix(1234567 + uint64(i+1)*rng.Golden); got != want {
 			t.Errorf("number %d is %d, want %d", i+1, got, want)
 		}

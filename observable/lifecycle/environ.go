@@ -283,7 +283,8 @@ func (r *reader) sampler() sdktrace.Sampler {
 	var s sdktrace.Sampler
 	switch {
 	case kind == "jaeger_remote" || kind == "xray" && !parentBased:
-		r.wrong(name, "a sampler that Setup has: always_on, always_off or traceidratio, or one of them after parentbased_")
+		r.wrong(name, "a sampler that Setup has: always_on, always_off or traceidratio, or one of them after "+
+			"parentbased_")
 		return nil
 	case kind == "" && !parentBased, kind == "always_on" && parentBased:
 		return nil

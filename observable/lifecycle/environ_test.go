@@ -45,43 +45,49 @@ var samples = map[string]struct {
 	wrong string
 	with  []string
 }{
-	"SDK_DISABLED":                                        {[]string{"false", "True"}, "yes", nil},
-	"CONFIG_FILE":                                         {nil, "otel.yaml", nil},
-	"SERVICE_NAME":                                        {[]string{"shop"}, "", nil},
-	"RESOURCE_ATTRIBUTES":                                 {[]string{"a=b,c=d%2Ce"}, "a", nil},
-	"LOG_LEVEL":                                           {[]string{"debug", "x"}, "", nil},
-	"PROPAGATORS":                                         {[]string{"tracecontext,baggage", "none", "TraceContext"}, "b3", nil},
-	"TRACES_SAMPLER":                                      {[]string{"parentbased_always_on", "ALWAYS_OFF", "traceidratio"}, "xray", nil},
-	"TRACES_SAMPLER_ARG":                                  {[]string{"0.5", "1"}, "2", []string{"TRACES_SAMPLER=traceidratio"}},
-	"TRACES_EXPORTER":                                     {[]string{"otlp", "none", "NONE"}, "zipkin", nil},
-	"METRICS_EXPORTER":                                    {[]string{"otlp", "console", "none", "test"}, "statsd", nil},
-	"LOGS_EXPORTER":                                       {[]string{"otlp", "x"}, "", nil},
-	"BSP_SCHEDULE_DELAY":                                  {[]string{"0", "5000"}, "5s", nil},
-	"BSP_EXPORT_TIMEOUT":                                  {[]string{"30000"}, "-1", nil},
-	"BSP_MAX_QUEUE_SIZE":                                  {[]string{"2048"}, "0", nil},
-	"BSP_MAX_EXPORT_BATCH_SIZE":                           {[]string{"512"}, "2049", nil},
-	"ATTRIBUTE_VALUE_LENGTH_LIMIT":                        {[]string{"-1", "0", "10"}, "x", nil},
-	"ATTRIBUTE_COUNT_LIMIT":                               {[]string{"128"}, "x", nil},
-	"SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT":                   {[]string{"-1", "0", "10"}, "x", nil},
-	"SPAN_ATTRIBUTE_COUNT_LIMIT":                          {[]string{"128"}, "x", nil},
-	"SPAN_EVENT_COUNT_LIMIT":                              {[]string{"128"}, "-2", nil},
-	"SPAN_LINK_COUNT_LIMIT":                               {[]string{"128"}, "x", nil},
-	"EVENT_ATTRIBUTE_COUNT_LIMIT":                         {[]string{"128"}, "x", nil},
-	"LINK_ATTRIBUTE_COUNT_LIMIT":                          {[]string{"128"}, "x", nil},
-	"EXPORTER_OTLP_PROTOCOL":                              {[]string{"http/protobuf", "HTTP/protobuf"}, "http/json", nil},
-	"EXPORTER_OTLP_COMPRESSION":                           {[]string{"none", "GZIP"}, "zstd", nil},
-	"EXPORTER_OTLP_TIMEOUT":                               {[]string{"0", "10000"}, "10s", nil},
-	"EXPORTER_OTLP_ENDPOINT":                              {[]string{"http://127.0.0.1:1"}, "localhost:4318", nil},
-	"EXPORTER_OTLP_HEADERS":                               {[]string{"a=b,c=d"}, "a", nil},
-	"EXPORTER_OTLP_CERTIFICATE":                           {nil, "missing.pem", nil},
-	"EXPORTER_OTLP_CLIENT_CERTIFICATE":                    {nil, "missing.pem", nil},
-	"EXPORTER_OTLP_CLIENT_KEY":                            {nil, "missing.pem", nil},
-	"EXPORTER_OTLP_INSECURE":                              {[]string{"true", "x"}, "", nil},
-	"METRIC_EXPORT_INTERVAL":                              {[]string{"60000"}, "0", nil},
-	"METRIC_EXPORT_TIMEOUT":                               {[]string{"30000"}, "x", nil},
-	"METRICS_EXEMPLAR_FILTER":                             {[]string{"always_on", "Trace_Based"}, "sometimes", nil},
-	"EXPORTER_PROMETHEUS_HOST":                            {[]string{"127.0.0.1"}, "", []string{"METRICS_EXPORTER=prometheus", "EXPORTER_PROMETHEUS_PORT=0"}},
-	"EXPORTER_PROMETHEUS_PORT":                            {[]string{"0"}, "65536", []string{"METRICS_EXPORTER=prometheus"}},
+	"SDK_DISABLED":        {[]string{"false", "True"}, "yes", nil},
+	"CONFIG_FILE":         {nil, "otel.yaml", nil},
+	"SERVICE_NAME":        {[]string{"shop"}, "", nil},
+	"RESOURCE_ATTRIBUTES": {[]string{"a=b,c=d%2Ce"}, "a", nil},
+	"LOG_LEVEL":           {[]string{"debug", "x"}, "", nil},
+	"PROPAGATORS": {[]string{"tracecontext,baggage", "none", "TraceContext"},
+		"b3", nil},
+	"TRACES_SAMPLER": {[]string{"parentbased_always_on", "ALWAYS_OFF",
+		"traceidratio"}, "xray", nil},
+	"TRACES_SAMPLER_ARG": {[]string{"0.5", "1"}, "2",
+		[]string{"TRACES_SAMPLER=traceidratio"}},
+	"TRACES_EXPORTER":                   {[]string{"otlp", "none", "NONE"}, "zipkin", nil},
+	"METRICS_EXPORTER":                  {[]string{"otlp", "console", "none", "test"}, "statsd", nil},
+	"LOGS_EXPORTER":                     {[]string{"otlp", "x"}, "", nil},
+	"BSP_SCHEDULE_DELAY":                {[]string{"0", "5000"}, "5s", nil},
+	"BSP_EXPORT_TIMEOUT":                {[]string{"30000"}, "-1", nil},
+	"BSP_MAX_QUEUE_SIZE":                {[]string{"2048"}, "0", nil},
+	"BSP_MAX_EXPORT_BATCH_SIZE":         {[]string{"512"}, "2049", nil},
+	"ATTRIBUTE_VALUE_LENGTH_LIMIT":      {[]string{"-1", "0", "10"}, "x", nil},
+	"ATTRIBUTE_COUNT_LIMIT":             {[]string{"128"}, "x", nil},
+	"SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": {[]string{"-1", "0", "10"}, "x", nil},
+	"SPAN_ATTRIBUTE_COUNT_LIMIT":        {[]string{"128"}, "x", nil},
+	"SPAN_EVENT_COUNT_LIMIT":            {[]string{"128"}, "-2", nil},
+	"SPAN_LINK_COUNT_LIMIT":             {[]string{"128"}, "x", nil},
+	"EVENT_ATTRIBUTE_COUNT_LIMIT":       {[]string{"128"}, "x", nil},
+	"LINK_ATTRIBUTE_COUNT_LIMIT":        {[]string{"128"}, "x", nil},
+	"EXPORTER_OTLP_PROTOCOL": {[]string{"http/protobuf", "HTTP/protobuf"}, "http/json",
+		nil},
+	"EXPORTER_OTLP_COMPRESSION":        {[]string{"none", "GZIP"}, "zstd", nil},
+	"EXPORTER_OTLP_TIMEOUT":            {[]string{"0", "10000"}, "10s", nil},
+	"EXPORTER_OTLP_ENDPOINT":           {[]string{"http://127.0.0.1:1"}, "localhost:4318", nil},
+	"EXPORTER_OTLP_HEADERS":            {[]string{"a=b,c=d"}, "a", nil},
+	"EXPORTER_OTLP_CERTIFICATE":        {nil, "missing.pem", nil},
+	"EXPORTER_OTLP_CLIENT_CERTIFICATE": {nil, "missing.pem", nil},
+	"EXPORTER_OTLP_CLIENT_KEY":         {nil, "missing.pem", nil},
+	"EXPORTER_OTLP_INSECURE":           {[]string{"true", "x"}, "", nil},
+	"METRIC_EXPORT_INTERVAL":           {[]string{"60000"}, "0", nil},
+	"METRIC_EXPORT_TIMEOUT":            {[]string{"30000"}, "x", nil},
+	"METRICS_EXEMPLAR_FILTER":          {[]string{"always_on", "Trace_Based"}, "sometimes", nil},
+	"EXPORTER_PROMETHEUS_HOST": {[]string{"127.0.0.1"}, "",
+		[]string{"METRICS_EXPORTER=prometheus", "EXPORTER_PROMETHEUS_PORT=0"}},
+	"EXPORTER_PROMETHEUS_PORT": {[]string{"0"}, "65536",
+		[]string{"METRICS_EXPORTER=prometheus"}},
 	"EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE":        {[]string{"delta", "LowMemory"}, "x", nil},
 	"EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": {[]string{"Base2_Exponential_Bucket_Histogram"}, "x", nil},
 }
@@ -115,7 +121,8 @@ func TestTheTableOfVariablesIsTrue(t *testing.T) {
 			try := func(name, value string) error {
 				vars := []string{"EXPORTER_OTLP_ENDPOINT=" + server.URL, "EXPORTER_OTLP_TIMEOUT=1"}
 				setenv(t, append(append(vars, sample.with...), strings.TrimPrefix(name, "OTEL_")+"="+value)...)
-				l, err := lifecycle.Setup(context.Background(), lifecycle.Options{Pooled: pooled, Metrics: true, Timeout: time.Hour})
+				l, err := lifecycle.Setup(context.Background(),
+					lifecycle.Options{Pooled: pooled, Metrics: true, Timeout: time.Hour})
 				if err == nil {
 					_ = l.Shutdown(cancelled)
 				}
@@ -124,7 +131,8 @@ func TestTheTableOfVariablesIsTrue(t *testing.T) {
 			t.Run(fmt.Sprintf("%s pooled=%v", p.name, pooled), func(t *testing.T) {
 				does, _, _ := strings.Cut(strings.NewReplacer(",", " ", ";", " ", ":", " ").Replace(p.does), " ")
 				wrong := sample.wrong != ""
-				if !slices.Contains([]string{"read", "refused", "ignored", "unchecked"}, does) || wrong != (does == "read" || does == "refused") {
+				if !slices.Contains([]string{"read", "refused", "ignored", "unchecked"}, does) ||
+					wrong != (does == "read" || does == "refused") {
 					t.Errorf("the table says %q, and a wrong value is %q", p.does, sample.wrong)
 				}
 				if p.specified == "" || does == "refused" && sample.right != nil {

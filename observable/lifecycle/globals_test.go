@@ -17,7 +17,8 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 	setenv(t, "TRACES_EXPORTER=none", "METRICS_EXPORTER=test")
 	tracers, meters, propagator := otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetTextMapPropagator()
 	same := func() bool {
-		return otel.GetTracerProvider() == tracers && otel.GetMeterProvider() == meters && otel.GetTextMapPropagator() == propagator
+		return otel.GetTracerProvider() == tracers && otel.GetMeterProvider() == meters &&
+			otel.GetTextMapPropagator() == propagator
 	}
 	l := setup(t, lifecycle.Options{Metrics: true})
 	if !same() {
@@ -25,7 +26,8 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 	}
 	shutdown(t, l)
 	l = setup(t, lifecycle.Options{Metrics: true, Global: true})
-	if otel.GetTracerProvider() != l.TracerProvider || otel.GetMeterProvider() != l.MeterProvider || len(otel.GetTextMapPropagator().Fields()) != 3 {
+	if otel.GetTracerProvider() != l.TracerProvider || otel.GetMeterProvider() != l.MeterProvider ||
+		len(otel.GetTextMapPropagator().Fields()) != 3 {
 		t.Error("globals were not set")
 	}
 	shutdown(t, l)
@@ -79,7 +81,8 @@ func TestGlobalsOfSetupsThatOverlapArePutBack(t *testing.T) {
 					want--
 				}
 				if now() != states[want+1] {
-					t.Errorf("after %d have ended, of which the last is %d, the globals are not those of %d", len(ended), i, want)
+					t.Errorf("after %d have ended, of which the last is %d, the globals are not those of %d",
+						len(ended), i, want)
 				}
 			}
 		})

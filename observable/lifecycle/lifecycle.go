@@ -49,7 +49,8 @@ func (o *Options) check() error {
 	var errs []error
 	for i, kv := range o.Attributes {
 		if !kv.Valid() {
-			errs = append(errs, fmt.Errorf("lifecycle: Attributes[%d] has key %q and a value of type %v: want both set", i, kv.Key, kv.Value.Type()))
+			errs = append(errs, fmt.Errorf("lifecycle: Attributes[%d] has key %q and a value of type %v: want both "+
+				"set", i, kv.Key, kv.Value.Type()))
 		}
 	}
 	for _, f := range []struct {
@@ -58,9 +59,11 @@ func (o *Options) check() error {
 	}{{"BufferBytes", o.BufferBytes}, {"QueueBytes", o.QueueBytes}} {
 		switch {
 		case f.value < 0:
-			errs = append(errs, fmt.Errorf("lifecycle: %s is %d: want a positive number, or 0 for the default", f.name, f.value))
+			errs = append(errs, fmt.Errorf("lifecycle: %s is %d: want a positive number, or 0 for the default",
+				f.name, f.value))
 		case f.value > 0 && !o.Pooled:
-			errs = append(errs, fmt.Errorf("lifecycle: %s is %d without Pooled: want Pooled, or OTEL_BSP_MAX_QUEUE_SIZE", f.name, f.value))
+			errs = append(errs, fmt.Errorf("lifecycle: %s is %d without Pooled: want Pooled, or "+
+				"OTEL_BSP_MAX_QUEUE_SIZE", f.name, f.value))
 		}
 	}
 	if o.Timeout < 0 {
@@ -228,7 +231,8 @@ func lost(p pipeline, late bool) error {
 		}
 	}
 	if c.Failed > 0 {
-		err = fmt.Errorf("%w; %d failed to export: see what the handler of package otel was told of the endpoint", err, c.Failed)
+		err = fmt.Errorf("%w; %d failed to export: see what the handler of package otel was told of the endpoint",
+			err, c.Failed)
 	}
 	return err
 }

@@ -132,7 +132,8 @@ func TestSpansThatTheBatchProcessorDropsAreCounted(t *testing.T) {
 		err := l.Shutdown(context.Background())
 		unended.End()
 		c := l.Counts()
-		if c.Started != 50_001 || c.Ended != 50_000 || int64(c.Exported) != opened.spans.Load() || c.Exported+c.Dropped != c.Ended || c.Waiting != 0 {
+		if c.Started != 50_001 || c.Ended != 50_000 || int64(c.Exported) != opened.spans.Load() ||
+			c.Exported+c.Dropped != c.Ended || c.Waiting != 0 {
 			t.Errorf("%+v, %d exported", c, opened.spans.Load())
 		}
 		if c.Dropped < c.Ended*35/100 || c.Dropped > c.Ended*50/100 {
@@ -168,7 +169,10 @@ func TestShutdownKeepsToItsDeadline(t *testing.T) {
 		{"of the context", func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.Background(), time.Second)
 		}, time.Second},
-		{"of the options", func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }, 3 * time.Second},
+		{"of the options", func() (context.Context,
+			context.CancelFunc) {
+			return context.WithCancel(context.Background())
+		}, 3 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -224,22 +228,28 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		{"options", lifecycle.Options{Timeout: -1, BufferBytes: -1, QueueBytes: 5, Attributes: []attribute.KeyValue{{}}}, []string{"TRACES_EXPORTER=test"},
+		{"options", lifecycle.Options{Timeout: -1, BufferBytes: -1, QueueBytes: 5,
+			Attributes: []attribute.KeyValue{{}}}, []string{"TRACES_EXPORTER=test"},
 			[]string{"Timeout is -1ns", "BufferBytes is -1", "QueueBytes is 5 without Pooled", "Attributes[0]"}},
-		{"numbers", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=test", "BSP_MAX_QUEUE_SIZE=-1", "BSP_MAX_EXPORT_BATCH_SIZE=4096",
+		{"numbers", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=test",
+			"BSP_MAX_QUEUE_SIZE=-1", "BSP_MAX_EXPORT_BATCH_SIZE=4096",
 			"BSP_SCHEDULE_DELAY=5s", "BSP_EXPORT_TIMEOUT=x", "SPAN_EVENT_COUNT_LIMIT=many", "METRIC_EXPORT_INTERVAL=0", "TRACES_SAMPLER=traceidratio", "TRACES_SAMPLER_ARG=2"},
 			[]string{`OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a whole number from 1`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "4096": want at most OTEL_BSP_MAX_QUEUE_SIZE, 2048`,
 				`OTEL_BSP_SCHEDULE_DELAY is "5s"`, `OTEL_BSP_EXPORT_TIMEOUT is "x"`, `OTEL_SPAN_EVENT_COUNT_LIMIT is "many"`, `OTEL_METRIC_EXPORT_INTERVAL is "0"`,
 				`OTEL_TRACES_SAMPLER_ARG is "2": want a number from 0 to 1`}},
-		{"names", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=zipkin", "METRICS_EXPORTER=statsd", "PROPAGATORS=b3", "TRACES_SAMPLER=parentbased_sometimes",
+		{"names", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=zipkin", "METRICS_EXPORTER=statsd",
+			"PROPAGATORS=b3", "TRACES_SAMPLER=parentbased_sometimes",
 			"RESOURCE_ATTRIBUTES=a", "SDK_DISABLED=yes"},
 			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`, `OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
 				`OTEL_RESOURCE_ATTRIBUTES is "a": want key=value`, `OTEL_SDK_DISABLED is "yes"`}},
-		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml", "TRACES_SAMPLER=parentbased_jaeger_remote"},
+		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml",
+			"TRACES_SAMPLER=parentbased_jaeger_remote"},
 			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
-		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318", "EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
+		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318",
+			"EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
 			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
-		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC", "EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
+		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC",
+			"EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
 			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
 			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
 				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
@@ -297,7 +307,8 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 			l := setup(t, lifecycle.Options{Pooled: pooled})
 			for flags, records := range map[string]bool{"00": false, "01": true} {
 				ctx := l.Propagator.Extract(context.Background(), propagation.MapCarrier{
-					"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags, "tracestate": "a=b"})
+					"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" +
+						flags, "tracestate": "a=b"})
 				_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
 				if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
 					t.Errorf("flags %s: recording is %v, context %+v", flags, s.IsRecording(), s.SpanContext())
@@ -335,7 +346,8 @@ func TestPropagators(t *testing.T) {
 
 // The SDK's exporters send without compression if it is "GZIP", and autoexport knows no "OTLP".
 func TestNamesCountInAnyCase(t *testing.T) {
-	vars := []string{"TRACES_EXPORTER=Otlp", "METRICS_EXPORTER= OTLP", "EXPORTER_OTLP_PROTOCOL=HTTP/Protobuf", "EXPORTER_OTLP_COMPRESSION=GZIP"}
+	vars := []string{"TRACES_EXPORTER=Otlp", "METRICS_EXPORTER= OTLP", "EXPORTER_OTLP_PROTOCOL=HTTP/Protobuf",
+		"EXPORTER_OTLP_COMPRESSION=GZIP"}
 	for _, pooled := range []bool{false, true} {
 		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
 			var encodings sync.Map // by path
@@ -381,9 +393,11 @@ func TestADelayOfNothingIsLegal(t *testing.T) {
 }
 
 func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {
-	setenv(t, "TRACES_EXPORTER=test", "METRICS_EXPORTER=test", "SERVICE_NAME=env", "RESOURCE_ATTRIBUTES=region=north,zone=a%2C1")
+	setenv(t, "TRACES_EXPORTER=test", "METRICS_EXPORTER=test", "SERVICE_NAME=env",
+		"RESOURCE_ATTRIBUTES=region=north,zone=a%2C1")
 	opened = &exporter{}
-	l := setup(t, lifecycle.Options{Metrics: true, Service: "shop", Attributes: []attribute.KeyValue{attribute.String("region", "south")}})
+	l := setup(t, lifecycle.Options{Metrics: true, Service: "shop",
+		Attributes: []attribute.KeyValue{attribute.String("region", "south")}})
 	end(l.TracerProvider, 1)
 	counter, err := l.MeterProvider.Meter("m").Int64Counter("n")
 	if err != nil {
@@ -399,7 +413,8 @@ func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {
 	if !res.Equal(rm.Resource) {
 		t.Errorf("metrics are of %v, spans of %v", rm.Resource, res)
 	}
-	for key, want := range map[attribute.Key]string{"service.name": "shop", "region": "south", "zone": "a,1", "telemetry.sdk.name": "opentelemetry"} {
+	for key, want := range map[attribute.Key]string{"service.name": "shop", "region": "south", "zone": "a,1",
+		"telemetry.sdk.name": "opentelemetry"} {
 		if v, _ := res.Set().Value(key); v.AsString() != want {
 			t.Errorf("%s is %q, want %q", key, v.AsString(), want)
 		}

@@ -19,13 +19,17 @@ import (
 
 func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	status := http.StatusBadRequest
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		w.WriteHeader(status)
+	}))
 	defer server.Close()
 	setenv(t, "EXPORTER_OTLP_TRACES_ENDPOINT="+server.URL)
 
 	l := setup(t, lifecycle.Options{Pooled: true})
 	end(l.TracerProvider, 100)
-	wantAll(t, l.Shutdown(context.Background()), "100 of 100 spans were lost", "100 failed to export", "400 Bad Request")
+	wantAll(t, l.Shutdown(context.Background()), "100 of 100 spans were lost", "100 failed to export",
+		"400 Bad Request")
 	if c := l.Counts(); c.Failed != 100 {
 		t.Errorf("%+v", c)
 	}
@@ -34,7 +38,8 @@ func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	l = setup(t, lifecycle.Options{Pooled: true, QueueBytes: 1, Timeout: time.Second})
 	end(l.TracerProvider, 100)
 	err := l.Shutdown(context.Background())
-	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes", "did not take 100 in time", "503 Service Unavailable")
+	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes",
+		"did not take 100 in time", "503 Service Unavailable")
 	if strings.Contains(err.Error(), "BufferBytes") {
 		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
 	}
@@ -52,8 +57,10 @@ func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
 		spans int
 		want  []string
 	}{
-		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the endpoint speak gRPC?)"}},
-		{"failed", 5, []string{"5 of 5 spans were lost", "exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
+		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the " +
+			"endpoint speak gRPC?)"}},
+		{"failed", 5, []string{"5 of 5 spans were lost",
+			"exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			setenv(t, "EXPORTER_OTLP_PROTOCOL=grpc", "EXPORTER_OTLP_ENDPOINT="+server.URL, "EXPORTER_OTLP_TIMEOUT=300")
@@ -80,7 +87,8 @@ func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
 		opts        lifecycle.Options
 		spans, size int
 	}{
-		{"buffers larger than the queue", lifecycle.Options{Pooled: true, QueueBytes: 1 << 20, BufferBytes: 32 << 20}, 500, 8 << 10},
+		{"buffers larger than the queue", lifecycle.Options{Pooled: true, QueueBytes: 1 << 20, BufferBytes: 32 << 20},
+			500, 8 << 10},
 		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
 		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
 	} {
@@ -109,7 +117,8 @@ func TestAdviceNamesTheLimitThatDroppedSpans(t *testing.T) {
 	end(l.TracerProvider, 100)
 	close(answer)
 	err := l.Shutdown(context.Background())
-	wantAll(t, err, "spans were lost", fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
+	wantAll(t, err, "spans were lost",
+		fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
 	if strings.Contains(fmt.Sprint(err), "QueueBytes") {
 		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
 	}

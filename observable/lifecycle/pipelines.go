@@ -50,12 +50,14 @@ func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *par
 	// An exporter of another's making can only be told by asking for it.
 	if !opts.Pooled && (wrong == nil || !builtin(env.traces)) {
 		if p.spans, err = autoexport.NewSpanExporter(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("lifecycle: OTEL_TRACES_EXPORTER is %q: want otlp, console, none or a registered one that opens: %w", env.traces, err))
+			errs = append(errs, fmt.Errorf("lifecycle: OTEL_TRACES_EXPORTER is %q: want otlp, console, none or a "+
+				"registered one that opens: %w", env.traces, err))
 		}
 	}
 	if opts.Metrics && (wrong == nil || !builtin(env.metrics)) {
 		if p.reader, err = autoexport.NewMetricReader(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("lifecycle: OTEL_METRICS_EXPORTER is %q: want otlp, prometheus, console, none or a registered one that opens: %w", env.metrics, err))
+			errs = append(errs, fmt.Errorf("lifecycle: OTEL_METRICS_EXPORTER is %q: want otlp, prometheus, "+
+				"console, none or a registered one that opens: %w", env.metrics, err))
 		}
 	}
 	if err = errors.Join(errs...); err == nil {
@@ -171,7 +173,8 @@ func (s *sdkSpans) advice() string {
 	if !s.healthy {
 		return "find out why the endpoint does not take them" + s.question()
 	}
-	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports are slow"
+	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports " +
+		"are slow"
 }
 
 // entry counts the spans that the batch processor is given. All of them are
@@ -257,7 +260,8 @@ var _ pipeline = (*pooledSpans)(nil)
 
 func openPooled(opts *Options, env *environ) (*pooledSpans, error) {
 	s := &pooledSpans{}
-	o := pooled.Options{Sampler: env.sampler, Resource: env.resource, Interval: env.delay, BufferBytes: opts.BufferBytes}
+	o := pooled.Options{Sampler: env.sampler, Resource: env.resource, Interval: env.delay,
+		BufferBytes: opts.BufferBytes}
 	if env.traces != "none" {
 		otlp := env.otlp
 		otlp.QueueBytes = opts.QueueBytes
@@ -309,7 +313,8 @@ func (s *pooledSpans) advice() string {
 		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", n))
 	}
 	if n := s.exporter.Counts().Dropped; n > 0 {
-		const format = "raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d in time"
+		const format = "raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d " +
+			"in time"
 		advice = append(advice, fmt.Sprintf(format, n))
 	}
 	if len(advice) == 0 {

@@ -46,7 +46,8 @@ func TestSpansThatAreRefusedWhileTheProviderIsEmptiedAreReported(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				provider, err := pooled.New(pooled.Options{Exporter: exporter, Processors: []sdktrace.SpanProcessor{slow{}}})
+				provider, err := pooled.New(pooled.Options{Exporter: exporter,
+					Processors: []sdktrace.SpanProcessor{slow{}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -72,9 +73,11 @@ func TestTheQuestionOfGRPCIsAskedIfTheEndpointMayNotSpeakIt(t *testing.T) {
 		want bool
 	}{
 		{"no answer yet", true, nil, true},
-		{"no connection", true, fmt.Errorf("traces export: %w", status.Error(codes.Unavailable, "connection refused")), true},
+		{"no connection", true, fmt.Errorf("traces export: %w",
+			status.Error(codes.Unavailable, "connection refused")), true},
 		{"no status", true, errors.New("broken"), true},
-		{"refused by a server of gRPC", true, fmt.Errorf("traces export: %w", status.Error(codes.PermissionDenied, "who are you?")), false},
+		{"refused by a server of gRPC", true, fmt.Errorf("traces export: %w",
+			status.Error(codes.PermissionDenied, "who are you?")), false},
 		{"over HTTP", false, errors.New("connection refused"), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

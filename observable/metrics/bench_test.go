@@ -46,7 +46,8 @@ func viaOTel(b testing.TB) instrument {
 	must(b, err)
 	durations, err := meter.Float64Histogram("duration", metric.WithExplicitBucketBoundaries(seconds...))
 	must(b, err)
-	set := metric.WithAttributeSet(attribute.NewSet(observable.KeyAttribute.String("a"), attribute.String("observable.outcome", "ok")))
+	set := metric.WithAttributeSet(attribute.NewSet(observable.KeyAttribute.String("a"),
+		attribute.String("observable.outcome", "ok")))
 	onAdd, onRecord := []metric.AddOption{set}, []metric.RecordOption{set}
 	return func(d time.Duration) {
 		calls.Add(background, 1, onAdd...)

@@ -62,7 +62,8 @@ func TestScrapesWhileCallsRun(t *testing.T) {
 				default:
 				}
 				now := figuresOf(t, reg, "a")
-				if now.durations > now.calls || now.calls > begun.Load() || now.durations < last.durations || now.calls < last.calls {
+				if now.durations > now.calls || now.calls > begun.Load() || now.durations < last.durations ||
+					now.calls < last.calls {
 					t.Errorf("%+v after %+v, and %d calls began", now, last, begun.Load())
 					return
 				}

@@ -87,7 +87,8 @@ func sameAsSDK(t *testing.T, durations, bounds []time.Duration, exact bool) {
 		after := func() time.Duration { return durations[next] }
 		probe := shop(t, observable.Options{Histogram: true}, after)
 		_ = probe.Call(background, "works")
-		published := points(t, produce(t, newAccount(t, probe, opts))["shop.orders.duration"])["observable.key=works"].Bounds
+		published := points(t, produce(t, newAccount(t, probe,
+			opts))["shop.orders.duration"])["observable.key=works"].Bounds
 
 		// The SDK's instrument, with our bounds and without the outcome.
 		view := sdkmetric.NewView(sdkmetric.Instrument{Name: "observable.duration"}, sdkmetric.Stream{
@@ -121,9 +122,11 @@ func sameAsSDK(t *testing.T, durations, bounds []time.Duration, exact bool) {
 		wantCalls := want["observable.calls"].Data.(metricdata.Sum[int64])
 		gotCalls := got["shop.orders.calls"].Data.(metricdata.Sum[int64])
 		gotCalls.DataPoints = withoutZeros(gotCalls.DataPoints) // the SDK has nothing of what never happened
-		metricdatatest.AssertEqual(t, wantCalls, gotCalls, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+		metricdatatest.AssertEqual(t, wantCalls, gotCalls, metricdatatest.IgnoreTimestamp(),
+			metricdatatest.IgnoreExemplars())
 		if len(gotPoints) != 3 || len(wantPoints) != 3 || len(gotCalls.DataPoints) != 3 {
-			t.Errorf("%d and %d histograms, %d sums: want 3 each", len(gotPoints), len(wantPoints), len(gotCalls.DataPoints))
+			t.Errorf("%d and %d histograms, %d sums: want 3 each", len(gotPoints), len(wantPoints),
+				len(gotCalls.DataPoints))
 		}
 	})
 }
@@ -214,7 +217,8 @@ func TestBoundsGoFromAMicrosecondToSeventeenSecondsIfNoneAreGiven(t *testing.T) 
 	for end := time.Duration(1024); end <= 1<<34; end *= 2 {
 		want = append(want, (end - 1).Seconds())
 	}
-	if got := points(t, produce(t, a)["shop.orders.duration"])["observable.key=works"].Bounds; !slices.Equal(got, want) {
+	if got := points(t, produce(t, a)["shop.orders.duration"])["observable.key=works"].Bounds; !slices.Equal(got,
+		want) {
 		t.Errorf("bounds are %v, want %v", got, want)
 	}
 }

@@ -122,10 +122,11 @@ func TestANameThatIsTakenIsAConflictAndNothingIsRegistered(t *testing.T) {
 		holder prometheus.Collector
 		taken  []string
 	}{
-		"by another account":     {newAccount(t, called(t), orders), all},
-		"by a gauge of the same": {prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: all[1], Help: inFlightHelp}, []string{"key"}), all[1:2]},
-		"by another counter":     {prometheus.NewCounter(prometheus.CounterOpts{Name: all[0]}), all[:1]},
-		"by another summary":     {prometheus.NewSummary(prometheus.SummaryOpts{Name: all[2]}), all[2:]},
+		"by another account": {newAccount(t, called(t), orders), all},
+		"by a gauge of the same": {prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: all[1], Help: inFlightHelp},
+			[]string{"key"}), all[1:2]},
+		"by another counter": {prometheus.NewCounter(prometheus.CounterOpts{Name: all[0]}), all[:1]},
+		"by another summary": {prometheus.NewSummary(prometheus.SummaryOpts{Name: all[2]}), all[2:]},
 	} {
 		reg := prometheus.NewRegistry()
 		must(t, reg.Register(c.holder))
@@ -133,7 +134,8 @@ func TestANameThatIsTakenIsAConflictAndNothingIsRegistered(t *testing.T) {
 		a := newAccount(t, called(t), orders)
 		var conflict *metrics.ConflictError
 		err := a.Register(reg)
-		if !errors.As(err, &conflict) || !slices.Equal(conflict.Metrics, c.taken) || !strings.Contains(err.Error(), c.taken[0]) {
+		if !errors.As(err, &conflict) || !slices.Equal(conflict.Metrics, c.taken) ||
+			!strings.Contains(err.Error(), c.taken[0]) {
 			t.Errorf("%s: %v", name, err)
 		}
 		var already prometheus.AlreadyRegisteredError

@@ -122,7 +122,8 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 			r := all[0]
 			calls := total(r.ended[:])
 			if recorded := total(r.counts); recorded > calls || r.ended[0] > m.good || r.ended[1] > m.failed {
-				t.Fatalf("%d durations of %v calls; %d good ones began and %d failed", recorded, r.ended, m.good, m.failed)
+				t.Fatalf("%d durations of %v calls; %d good ones began and %d failed", recorded, r.ended, m.good,
+					m.failed)
 			}
 			for o, n := range r.ended {
 				if n < before.ended[o] {
@@ -182,7 +183,8 @@ func TestAKeyThatIsRegisteredAgainGoesOn(t *testing.T) {
 		now = step.stats
 		r := a.read()[0]
 		if r.ended[0] != step.want || total(r.counts) != step.want || r.duration != time.Duration(step.want) {
-			t.Errorf("%s: %d calls, %d durations, %v: want %d", step.name, r.ended[0], total(r.counts), r.duration, step.want)
+			t.Errorf("%s: %d calls, %d durations, %v: want %d", step.name, r.ended[0], total(r.counts), r.duration,
+				step.want)
 		}
 		if r.held != (step.stats != nil) {
 			t.Errorf("%s: held is %v", step.name, r.held)

@@ -56,7 +56,8 @@ func checkWork(t *testing.T, spans tracetest.SpanStubs) int {
 		var i int
 		if _, err := fmt.Sscan(s.Name, &i); err != nil || seen[s.Name] ||
 			!slices.Equal(s.Attributes, many(i%12)) || len(s.Events) != 1 || s.Events[0].Name != s.Name ||
-			!slices.Equal(s.Events[0].Attributes, many(i%3)) || len(s.Links) != 1 || !s.Links[0].SpanContext.Equal(s.SpanContext) {
+			!slices.Equal(s.Events[0].Attributes, many(i%3)) || len(s.Links) != 1 ||
+			!s.Links[0].SpanContext.Equal(s.SpanContext) {
 			t.Fatalf("corrupted span %+v", s)
 		}
 		seen[s.Name] = true
@@ -132,7 +133,8 @@ func TestSpansThatABatchDropsAreLostAndCounted(t *testing.T) {
 	close(hold)
 	shutdown(t, p)
 	n := checkWork(t, all)
-	if got := b.Counts(); got.Given != spans || int(got.Returned) != n || int(got.Lost()) != spans-n || n < queue || n > queue+2*size {
+	if got := b.Counts(); got.Given != spans || int(got.Returned) != n || int(got.Lost()) != spans-n || n < queue ||
+		n > queue+2*size {
 		t.Errorf("%d spans exported, counts %+v", n, got)
 	}
 }
@@ -204,7 +206,8 @@ func TestTheOfficialExporterExportsWhatIsLent(t *testing.T) {
 	}
 	c := &collector{}
 	p, err := pooled.New(pooled.Options{Exporter: c, Resource: testResource,
-		Processors: []sdktrace.SpanProcessor{pooled.NewBatch(copies{exporter}, sdktrace.WithMaxExportBatchSize(8), sdktrace.WithBlocking())}})
+		Processors: []sdktrace.SpanProcessor{pooled.NewBatch(copies{exporter}, sdktrace.WithMaxExportBatchSize(8),
+			sdktrace.WithBlocking())}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,12 +30,15 @@ func TestASpanThatProcessorsSeeIsReadable(t *testing.T) {
 			tr := start(t, processors(processor, looks)).Tracer("t")
 			ctx, up := tr.Start(context.Background(), "up")
 			down, _ := tr.Start(context.WithValue(ctx, ctxKey{}, 1), "down")
-			for _, s := range []trace.Span{up, trace.SpanFromContext(ctx), trace.SpanFromContext(context.WithoutCancel(ctx))} {
-				if s, ok := s.(sdktrace.ReadOnlySpan); !ok || s.Name() != "up" || s.ChildSpanCount() != 1 || len(s.Attributes()) != 1 {
+			for _, s := range []trace.Span{up, trace.SpanFromContext(ctx),
+				trace.SpanFromContext(context.WithoutCancel(ctx))} {
+				if s, ok := s.(sdktrace.ReadOnlySpan); !ok || s.Name() != "up" || s.ChildSpanCount() != 1 ||
+					len(s.Attributes()) != 1 {
 					t.Errorf("%T is readable: %v", s, ok)
 				}
 			}
-			if s, ok := trace.SpanFromContext(down).(sdktrace.ReadOnlySpan); !ok || s.Parent().SpanID() != up.SpanContext().SpanID() {
+			if s, ok := trace.SpanFromContext(down).(sdktrace.ReadOnlySpan); !ok ||
+				s.Parent().SpanID() != up.SpanContext().SpanID() {
 				t.Errorf("the child is %v, with its parent: %v", s, ok)
 			}
 			v := template(t, pooledOf(t, tr), "value").Start(ctx)
@@ -65,7 +68,8 @@ func TestATracerTakenAfterShutdownDoesNothing(t *testing.T) {
 	before := p.Tracer("t")
 	ctx, up := before.Start(context.Background(), "up")
 	shutdown(t, p)
-	for name, tr := range map[string]trace.Tracer{"of a scope that was used": p.Tracer("t"), "of a new one": p.Tracer("new")} {
+	for name, tr := range map[string]trace.Tracer{"of a scope that was used": p.Tracer("t"),
+		"of a new one": p.Tracer("new")} {
 		_, s := tr.Start(ctx, "x")
 		if s.IsRecording() || s.SpanContext().TraceID() != up.SpanContext().TraceID() {
 			t.Errorf("%s: a span records %v, its context is %v", name, s.IsRecording(), s.SpanContext())
@@ -92,8 +96,10 @@ func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 		{"of the clock", nil, nil, time.Time{}, time.Time{}, false},
 		{"a start that is given", []trace.SpanStartOption{at(given)}, nil, given, time.Time{}, true},
 		{"an end that is given", nil, []trace.SpanEndOption{at(given)}, time.Time{}, given, true},
-		{"both", []trace.SpanStartOption{at(given)}, []trace.SpanEndOption{at(given.Add(time.Second))}, given, given.Add(time.Second), true},
-		{"before 1678", []trace.SpanStartOption{at(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0), time.Time{}, true},
+		{"both", []trace.SpanStartOption{at(given)}, []trace.SpanEndOption{at(given.Add(time.Second))}, given,
+			given.Add(time.Second), true},
+		{"before 1678", []trace.SpanStartOption{at(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0),
+			time.Time{}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -108,7 +114,8 @@ func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 				if want := orElse(tc.begins, begun); !begins.Equal(want) || begins.Location() != want.Location() {
 					t.Errorf("it starts at %v, want %v", begins, want)
 				}
-				if want := orElse(tc.ends, begun.Add(time.Second)); !ends.Equal(want) || (ends.Location() == zone) != tc.zoned {
+				if want := orElse(tc.ends, begun.Add(time.Second)); !ends.Equal(want) ||
+					(ends.Location() == zone) != tc.zoned {
 					t.Errorf("it ends at %v, want %v", ends, want)
 				}
 			})

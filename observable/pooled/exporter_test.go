@@ -166,13 +166,14 @@ func TestFlushGivesUpWithItsContext(t *testing.T) {
 
 func TestExportsRunOneAtATime(t *testing.T) {
 	var running atomic.Int32
-	p := start(t, pooled.Options{BufferBytes: 4 << 10, Exporter: pooled.ExporterFunc(func(context.Context, []byte, int) error {
-		if running.Add(1) != 1 {
-			t.Error("two exports at once")
-		}
-		running.Add(-1)
-		return nil
-	})})
+	p := start(t, pooled.Options{BufferBytes: 4 << 10,
+		Exporter: pooled.ExporterFunc(func(context.Context, []byte, int) error {
+			if running.Add(1) != 1 {
+				t.Error("two exports at once")
+			}
+			running.Add(-1)
+			return nil
+		})})
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

@@ -40,7 +40,8 @@ func (m *model) set(kv attribute.KeyValue) {
 }
 
 // limits are those of the spans and of the models: few, so that they are met.
-var limits = sdktrace.SpanLimits{AttributeValueLengthLimit: -1, AttributeCountLimit: 100, EventCountLimit: 5, LinkCountLimit: 3,
+var limits = sdktrace.SpanLimits{AttributeValueLengthLimit: -1, AttributeCountLimit: 100, EventCountLimit: 5,
+	LinkCountLimit:              3,
 	AttributePerEventCountLimit: 10, AttributePerLinkCountLimit: 10}
 
 // event adds an event, in the place of the oldest if there are too many.
@@ -140,7 +141,8 @@ func (m *model) checkExported(t *testing.T, s *tracepb.Span) {
 		events = append(events, e.Name)
 	}
 	code := map[tracepb.Status_StatusCode]codes.Code{1: codes.Ok, 2: codes.Error}[s.Status.GetCode()]
-	if s.Name != m.name || !slices.Equal(attributes, m.attributes) || !slices.Equal(events, m.events) || len(s.Links) != m.links || code != m.status {
+	if s.Name != m.name || !slices.Equal(attributes, m.attributes) || !slices.Equal(events, m.events) ||
+		len(s.Links) != m.links || code != m.status {
 		t.Fatalf("exported %v, want %+v", s, *m)
 	}
 }
@@ -151,7 +153,8 @@ func (m *model) checkSeen(t *testing.T, s tracetest.SpanStub) {
 	for _, e := range s.Events {
 		events = append(events, e.Name)
 	}
-	if s.Name != m.name || !slices.Equal(s.Attributes, m.attributes) || !slices.Equal(events, m.events) || len(s.Links) != m.links ||
+	if s.Name != m.name || !slices.Equal(s.Attributes, m.attributes) || !slices.Equal(events, m.events) ||
+		len(s.Links) != m.links ||
 		s.Status.Code != m.status || s.ChildSpanCount != m.children {
 		t.Fatalf("a processor saw %+v, want %+v", s, *m)
 	}
@@ -192,7 +195,10 @@ func FuzzHandles(f *testing.F) {
 			}
 			return nil
 		})
-		borrows := &borrower{hooks{end: func(s sdktrace.ReadOnlySpan) { _ = exporter(context.Background(), []sdktrace.ReadOnlySpan{s}) }}}
+		borrows := &borrower{hooks{end: func(s sdktrace.ReadOnlySpan) {
+			_ = exporter(context.Background(),
+				[]sdktrace.ReadOnlySpan{s})
+		}}}
 		looking := [][]sdktrace.SpanProcessor{nil, {recorder}, {borrows},
 			{pooled.NewBatch(copies{exporter}, sdktrace.WithMaxExportBatchSize(4), sdktrace.WithBlocking())}}[mode%4]
 		p, err := pooled.New(pooled.Options{Exporter: c, BufferBytes: 16 << 20, Processors: looking, Limits: &limits})
@@ -210,7 +216,8 @@ func FuzzHandles(f *testing.F) {
 		want := game.ended()
 		spans := c.all()
 		if len(spans) != len(want) || looking != nil && len(seen) != len(want) || p.Counts().Stale != game.stale {
-			t.Fatalf("%d spans exported, %d seen, want %d; counts %+v, want %d stale", len(spans), len(seen), len(want), p.Counts(), game.stale)
+			t.Fatalf("%d spans exported, %d seen, want %d; counts %+v, want %d stale", len(spans), len(seen),
+				len(want), p.Counts(), game.stale)
 		}
 		for _, s := range spans {
 			want[trace.SpanID(s.SpanId)].checkExported(t, s)

@@ -14,14 +14,19 @@ import (
 
 // exercise does much of everything, to meet limits.
 func exercise(tr trace.Tracer) {
-	texts := []attribute.KeyValue{attribute.String("long", "a\xffé\xfeoü, text that is long"), attribute.String("umlauts", "äöü€\ufffdßabcdef"),
-		attribute.StringSlice("texts", []string{"shrt", "one that is long"}), {Key: "bytes", Value: attribute.ByteSliceValue([]byte("many bytes"))},
-		attribute.Map("map", attribute.String("k", "a long text"), attribute.Int("i", 1), attribute.Map("m", attribute.String("k", "another text"))),
-		{Key: "slice", Value: attribute.SliceValue(attribute.StringValue("a long text"), attribute.SliceValue(attribute.IntSliceValue([]int{1})))}}
+	texts := []attribute.KeyValue{attribute.String("long", "a\xffé\xfeoü, text that is long"),
+		attribute.String("umlauts", "äöü€\ufffdßabcdef"),
+		attribute.StringSlice("texts", []string{"shrt", "one that is long"}), {Key: "bytes",
+			Value: attribute.ByteSliceValue([]byte("many bytes"))},
+		attribute.Map("map", attribute.String("k", "a long text"), attribute.Int("i", 1),
+			attribute.Map("m", attribute.String("k", "another text"))),
+		{Key: "slice", Value: attribute.SliceValue(attribute.StringValue("a long text"),
+			attribute.SliceValue(attribute.IntSliceValue([]int{1})))}}
 	valid := slices.Clone(texts[1:]) // events and links keep whole texts
 	one(func(s trace.Span) {
 		s.SetAttributes(texts...)
-		s.SetAttributes(attribute.String("k1", "a long text, again"), attribute.Int("k2", 3), attribute.KeyValue{}, attribute.Int("k2", 4))
+		s.SetAttributes(attribute.String("k1", "a long text, again"), attribute.Int("k2", 3), attribute.KeyValue{},
+			attribute.Int("k2", 4))
 		s.SetAttributes(many(10)...)
 		for i := range 6 {
 			attrs := append(many(i), valid...)
@@ -57,7 +62,8 @@ func TestLimitsAreThoseOfTheSDK(t *testing.T) {
 }
 
 func TestLimitsComeFromTheEnvironmentUnlessSet(t *testing.T) {
-	for _, name := range []string{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT",
+	for _, name := range []string{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_SPAN_EVENT_COUNT_LIMIT",
 		"OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "4")

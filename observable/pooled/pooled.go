@@ -157,7 +157,8 @@ func (o *Options) check() error {
 		errs = append(errs, fmt.Errorf("pooled: Timeout is %v: want a positive duration, or 0 for 30 s", o.Timeout))
 	}
 	if o.BufferBytes < 0 {
-		errs = append(errs, fmt.Errorf("pooled: BufferBytes is %d: want a positive number, or 0 for 512 KiB", o.BufferBytes))
+		errs = append(errs, fmt.Errorf("pooled: BufferBytes is %d: want a positive number, or 0 for 512 KiB",
+			o.BufferBytes))
 	}
 	return errors.Join(errs...)
 }

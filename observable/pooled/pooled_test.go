@@ -270,7 +270,8 @@ func vandalise(s trace.Span) {
 func TestTextThatIsNotUTF8DoesNotSpoilTheRequest(t *testing.T) {
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c})
-	_, s := p.Tracer("t").Start(context.Background(), "a\xffb", trace.WithAttributes(attribute.String("k\xff", "v\xff")))
+	_, s := p.Tracer("t").Start(context.Background(), "a\xffb",
+		trace.WithAttributes(attribute.String("k\xff", "v\xff")))
 	s.End()
 	flush(t, p)
 	if spans := c.all(); len(spans) != 1 || spans[0].Name != "a\ufffdb" {
@@ -318,7 +319,8 @@ func TestSpansOfAnySizeAreEncoded(t *testing.T) {
 		want = append(want, n)
 	}
 	for _, n := range want {
-		_, s := p.Tracer("t").Start(context.Background(), "op", trace.WithAttributes(attribute.String("a", strings.Repeat("x", n))))
+		_, s := p.Tracer("t").Start(context.Background(), "op",
+			trace.WithAttributes(attribute.String("a", strings.Repeat("x", n))))
 		s.End()
 	}
 	flush(t, p)

@@ -122,7 +122,8 @@ func TestProcessorsKeepSpansForEver(t *testing.T) {
 	flush(t, p)
 	for _, all := range [][]sdktrace.ReadOnlySpan{r.Ended(), started(r)} {
 		for i, s := range all {
-			if s.Name() != fmt.Sprint(i) || !slices.Equal(s.Attributes(), many(i%12)) || len(s.Events()) != 1 || s.EndTime().IsZero() {
+			if s.Name() != fmt.Sprint(i) || !slices.Equal(s.Attributes(), many(i%12)) || len(s.Events()) != 1 ||
+				s.EndTime().IsZero() {
 				t.Fatalf("span %d is %+v", i, tracetest.SpanStubFromReadOnlySpan(s))
 			}
 		}
@@ -149,7 +150,8 @@ func TestProcessorsWriteToSpansThatLiveAlone(t *testing.T) {
 		},
 		end: func(s sdktrace.ReadOnlySpan) {
 			live.SetName("too late")
-			if !reflect.DeepEqual(s.Attributes(), live.Attributes()) || s.EndTime().IsZero() || s.EndTime() != live.EndTime() {
+			if !reflect.DeepEqual(s.Attributes(), live.Attributes()) || s.EndTime().IsZero() ||
+				s.EndTime() != live.EndTime() {
 				t.Errorf("at its end %v, %v", s, live)
 			}
 		},
@@ -157,10 +159,12 @@ func TestProcessorsWriteToSpansThatLiveAlone(t *testing.T) {
 	ctx, s := p.Tracer("t").Start(context.WithValue(context.Background(), ctxKey{}, 42), "name", at(t0))
 	s.SetAttributes(attribute.Int("by the processor", 2), attribute.Int("k", 1))
 	s.AddEvent("e")
-	if got := before.([]attribute.KeyValue); len(got) != 1 || got[0].Value.AsInt64() != 1 || len(events.([]sdktrace.Event)) != 0 {
+	if got := before.([]attribute.KeyValue); len(got) != 1 || got[0].Value.AsInt64() != 1 ||
+		len(events.([]sdktrace.Event)) != 0 {
 		t.Errorf("what was read changes: %v, %v", before, events)
 	}
-	if live.Name() != "name" || len(live.Attributes()) != 2 || !live.EndTime().IsZero() || trace.SpanFromContext(ctx) != s {
+	if live.Name() != "name" || len(live.Attributes()) != 2 || !live.EndTime().IsZero() ||
+		trace.SpanFromContext(ctx) != s {
 		t.Errorf("a span that lives reads as %v", live)
 	}
 	s.End()
@@ -199,7 +203,8 @@ func TestProcessorsAreCalledInOrderAndAShutDownProviderCallsNone(t *testing.T) {
 	if err := errors.Join(p.ForceFlush(context.Background()), p.Shutdown(context.Background())); err != nil {
 		t.Errorf("after Shutdown: %v", err)
 	}
-	want := []string{"a start", "b start", "a end", "b end", "a start", "b start", "a flush", "b flush", "a shutdown", "b shutdown"}
+	want := []string{"a start", "b start", "a end", "b end", "a start", "b start", "a flush", "b flush", "a shutdown",
+		"b shutdown"}
 	if !slices.Equal(calls, want) {
 		t.Errorf("calls are %v, want %v", calls, want)
 	}
@@ -233,7 +238,8 @@ func TestProcessorsThatKeepNothingLeaveRecordsToThePool(t *testing.T) {
 	}{
 		{"none", pooled.Options{}, 1},
 		{"keeping nothing", processors(&borrower{}), 2},
-		{"keeping nothing, dropped", pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}}, Sampler: sdktrace.NeverSample()}, 1},
+		{"keeping nothing, dropped", pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}},
+			Sampler: sdktrace.NeverSample()}, 1},
 		{"two", processors(&borrower{}, &borrower{}), 2},
 		{"one keeps", processors(&borrower{}, &hooks{}), 3},
 	} {
@@ -299,7 +305,8 @@ func TestAnIDGeneratorIsAskedAsByTheSDK(t *testing.T) {
 	g := &generator{tell: func(ctx context.Context, id trace.TraceID) {
 		calls = append(calls, asked{trace.SpanContextFromContext(ctx), id})
 	}}
-	for _, p := range []trace.TracerProvider{start(t, pooled.Options{IDGenerator: g}), sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(g))} {
+	for _, p := range []trace.TracerProvider{start(t, pooled.Options{IDGenerator: g}),
+		sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(g))} {
 		calls, g.n = nil, 0
 		ctx, up := p.Tracer("t").Start(context.Background(), "up")
 		_, down := p.Tracer("t").Start(ctx, "down")
@@ -308,8 +315,10 @@ func TestAnIDGeneratorIsAskedAsByTheSDK(t *testing.T) {
 		if !reflect.DeepEqual(calls, want) {
 			t.Errorf("%T asked for ids %v, want %v", p, calls, want)
 		}
-		if a, b, c := up.SpanContext(), down.SpanContext(), root.SpanContext(); a.TraceID() != (trace.TraceID{1}) || a.SpanID() != (trace.SpanID{2}) ||
-			b.TraceID() != a.TraceID() || b.SpanID() != (trace.SpanID{3}) || c.TraceID() != (trace.TraceID{4}) || c.SpanID() != (trace.SpanID{5}) {
+		if a, b, c := up.SpanContext(), down.SpanContext(), root.SpanContext(); a.TraceID() != (trace.TraceID{1}) ||
+			a.SpanID() != (trace.SpanID{2}) ||
+			b.TraceID() != a.TraceID() || b.SpanID() != (trace.SpanID{3}) || c.TraceID() != (trace.TraceID{4}) ||
+			c.SpanID() != (trace.SpanID{5}) {
 			t.Errorf("%T: ids are %v, %v, %v", p, a, b, c)
 		}
 	}

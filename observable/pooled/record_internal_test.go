@@ -29,7 +29,8 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 		}
 		attributes := r.attributes[:cap(r.attributes)]
 		r.reset()
-		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil || r.static != nil ||
+		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil ||
+			r.static != nil ||
 			r.clock != nil || r.given != nil || r.index != nil {
 			t.Errorf("%d: kept %+v", n, r)
 		}
@@ -55,7 +56,8 @@ func TestResetLeavesNothingOfASpan(t *testing.T) {
 			}
 		}
 		if cap(r.attributes) > 64 || cap(r.events) > 64 || cap(r.links) > 64 {
-			t.Errorf("%d: room for %d attributes, %d events, %d links", n, cap(r.attributes), cap(r.events), cap(r.links))
+			t.Errorf("%d: room for %d attributes, %d events, %d links", n, cap(r.attributes), cap(r.events),
+				cap(r.links))
 		}
 	}
 }

@@ -27,7 +27,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 		attribute.Map("b", attribute.Int("c", 4), attribute.Int("c", 5)))
 	inSlice := attribute.KeyValue{Key: "slice", Value: attribute.SliceValue(twice.Value)}
 	odd := []attribute.KeyValue{twice, inSlice, nested("64", 64), nested("65", 65), nested("70", 70),
-		nestedIn("ints", 64, attribute.IntSliceValue([]int{1})), nestedIn("bytes", 64, attribute.ByteSliceValue([]byte{1})),
+		nestedIn("ints", 64, attribute.IntSliceValue([]int{1})), nestedIn("bytes", 64,
+			attribute.ByteSliceValue([]byte{1})),
 		nestedIn("map", 64, twice.Value), nestedIn("fits", 63, twice.Value)}
 	for name, do := range map[string]func(trace.Tracer){
 		"nothing": one(func(trace.Span) {}),
@@ -52,7 +53,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			s.End(at(t0))
 		},
 		"flags of the parent": func(tr trace.Tracer) {
-			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceFlags(trace.FlagsSampled|trace.FlagsRandom))
+			ctx := trace.ContextWithRemoteSpanContext(context.Background(),
+				remote.WithTraceFlags(trace.FlagsSampled|trace.FlagsRandom))
 			_, s := tr.Start(ctx, "x", at(t0))
 			s.End(at(t0))
 		},
@@ -68,13 +70,18 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			up.End(at(t0))
 		},
 		"attributes": one(func(s trace.Span) {
-			s.SetAttributes(attribute.String("a", ""), attribute.Bool("b", false), attribute.Int("c", -1), attribute.Float64("d", math.Inf(1)))
-			s.SetAttributes(attribute.String("a", "again"), attribute.KeyValue{Key: "empty"}, attribute.KeyValue{Value: attribute.IntValue(1)})
+			s.SetAttributes(attribute.String("a", ""), attribute.Bool("b", false), attribute.Int("c", -1),
+				attribute.Float64("d", math.Inf(1)))
+			s.SetAttributes(attribute.String("a", "again"), attribute.KeyValue{Key: "empty"},
+				attribute.KeyValue{Value: attribute.IntValue(1)})
 			s.SetAttributes(attribute.BoolSlice("e", []bool{true, false}), attribute.IntSlice("f", []int{1, -2}),
-				attribute.Float64Slice("g", []float64{.5}), attribute.StringSlice("h", []string{"", "x"}), attribute.StringSlice("i", nil))
+				attribute.Float64Slice("g", []float64{.5}), attribute.StringSlice("h",
+					[]string{"", "x"}), attribute.StringSlice("i", nil))
 			s.SetAttributes(attribute.KeyValue{Key: "j", Value: attribute.ByteSliceValue([]byte{0, 255})},
-				attribute.KeyValue{Key: "k", Value: attribute.SliceValue(attribute.IntValue(1), attribute.StringValue("two"))},
-				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1), attribute.StringSlice("two", []string{"2"}))})
+				attribute.KeyValue{Key: "k", Value: attribute.SliceValue(attribute.IntValue(1),
+					attribute.StringValue("two"))},
+				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1),
+					attribute.StringSlice("two", []string{"2"}))})
 		}, trace.WithAttributes(attribute.String("a", "first"), attribute.String("long", strings.Repeat("x", 20_000)))),
 		"maps with a key twice, and deep values": one(func(s trace.Span) {
 			s.SetAttributes(odd...)
@@ -86,7 +93,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			s.SetAttributes(attribute.Int("k5", 55), attribute.Int("new", 1))
 		}),
 		"a parent with a span id alone": func(tr trace.Tracer) {
-			sc := trace.NewSpanContext(trace.SpanContextConfig{SpanID: trace.SpanID{1}, TraceState: state, Remote: true})
+			sc := trace.NewSpanContext(trace.SpanContextConfig{SpanID: trace.SpanID{1}, TraceState: state,
+				Remote: true})
 			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", at(t0))
 			s.End(at(t0))
 		},
@@ -99,7 +107,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 		},
 		"children": func(tr trace.Tracer) {
 			ctx, up := tr.Start(context.Background(), "up", at(t0))
-			for _, opts := range [][]trace.SpanStartOption{nil, {trace.WithNewRoot()}, {trace.WithSpanKind(trace.SpanKindClient)}} {
+			for _, opts := range [][]trace.SpanStartOption{nil, {trace.WithNewRoot()},
+				{trace.WithSpanKind(trace.SpanKindClient)}} {
 				inner, s := tr.Start(ctx, "down", append(opts, at(t0))...)
 				_, further := tr.Start(inner, "further", at(t0))
 				s.End(at(t0))
@@ -118,7 +127,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			_, s := tr.Start(context.Background(), "x", at(t0), at(t0.Add(time.Hour)),
 				trace.WithSpanKind(trace.SpanKindServer), trace.WithSpanKind(trace.SpanKindClient),
 				trace.WithAttributes(many(2)...), trace.WithAttributes(many(3)...), trace.WithAttributes(),
-				trace.WithLinks(link), trace.WithLinks(link, link), trace.WithLinks(), trace.WithNewRoot(), trace.WithNewRoot())
+				trace.WithLinks(link), trace.WithLinks(link,
+					link), trace.WithLinks(), trace.WithNewRoot(), trace.WithNewRoot())
 			s.AddEvent("e", at(t0), at(t0.Add(1)), trace.WithAttributes(many(2)...), trace.WithAttributes(many(1)...))
 			s.End(at(t0), at(t0.Add(time.Minute)))
 		},
@@ -140,7 +150,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			s.End(trace.WithStackTrace(true), at(t0))
 		}),
 		"panics": func(tr trace.Tracer) {
-			for _, v := range []any{"text", errors.New("error"), 42, (*customError)(nil), fmt.Errorf("wrapped: %w", context.Canceled),
+			for _, v := range []any{"text", errors.New("error"), 42, (*customError)(nil),
+				fmt.Errorf("wrapped: %w", context.Canceled),
 				struct{ A int }{1}, []int{1}} {
 				for _, stack := range []bool{false, true} {
 					func() {
@@ -152,8 +163,9 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 				}
 			}
 		},
-		"attributes at the start": one(func(trace.Span) {}, trace.WithAttributes(attribute.Int("a", 1), attribute.Int("", 2),
-			attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"}, attribute.Bool("a", true))),
+		"attributes at the start": one(func(trace.Span) {},
+			trace.WithAttributes(attribute.Int("a", 1), attribute.Int("", 2),
+				attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"}, attribute.Bool("a", true))),
 		"no attributes": one(func(s trace.Span) {
 			s.SetAttributes()
 			s.SetAttributes([]attribute.KeyValue{}...)
@@ -201,14 +213,16 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 		"errors": one(func(s trace.Span) {
 			s.RecordError(nil)
 			s.RecordError(errors.New("plain"), at(t0))
-			s.RecordError(fmt.Errorf("wrapped: %w", context.Canceled), at(t0), trace.WithAttributes(attribute.Int("n", 1)))
+			s.RecordError(fmt.Errorf("wrapped: %w", context.Canceled), at(t0),
+				trace.WithAttributes(attribute.Int("n", 1)))
 			s.RecordError(&customError{}, at(t0))
 			s.RecordError((*customError)(nil), at(t0))
 			s.RecordError(errors.Join(errors.New("one"), context.Canceled), at(t0))
 			s.RecordError(syscall.ENOENT, at(t0))
 			s.RecordError(struct{ error }{errors.New("of no named type")}, at(t0))
 			s.RecordError(errors.New("with the names of its own"), at(t0),
-				trace.WithAttributes(attribute.String("exception.type", "mine"), attribute.String("exception.message", "mine")))
+				trace.WithAttributes(attribute.String("exception.type", "mine"),
+					attribute.String("exception.message", "mine")))
 		}),
 		"after End": func(tr trace.Tracer) {
 			_, s := tr.Start(context.Background(), "x", at(t0))
@@ -228,17 +242,21 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 // kinds are attributes of every kind, with values at its ends.
 var kinds = []attribute.KeyValue{
 	{Key: "empty"}, {Key: "", Value: attribute.IntValue(1)},
-	attribute.Bool("bool", true), attribute.BoolSlice("bools", nil), attribute.BoolSlice("bools 2", []bool{true, false}),
-	attribute.Int64("int", math.MinInt64), attribute.Int64Slice("ints", nil), attribute.IntSlice("ints 2", []int{0, math.MaxInt64}),
+	attribute.Bool("bool", true), attribute.BoolSlice("bools", nil), attribute.BoolSlice("bools 2",
+		[]bool{true, false}),
+	attribute.Int64("int", math.MinInt64), attribute.Int64Slice("ints", nil), attribute.IntSlice("ints 2",
+		[]int{0, math.MaxInt64}),
 	attribute.Float64("float", math.NaN()), attribute.Float64Slice("floats", []float64{}),
 	attribute.Float64Slice("floats 2", []float64{math.Copysign(0, -1), math.Inf(-1), math.SmallestNonzeroFloat64}),
 	attribute.String("string", ""), attribute.String("string 2", "\x00é\U0001F600"),
 	attribute.StringSlice("strings", nil), attribute.StringSlice("strings 2", []string{"", "é"}),
 	attribute.Stringer("stringer", time.Second),
-	{Key: "bytes", Value: attribute.ByteSliceValue(nil)}, {Key: "bytes 2", Value: attribute.ByteSliceValue([]byte{0, 255})},
+	{Key: "bytes", Value: attribute.ByteSliceValue(nil)}, {Key: "bytes 2",
+		Value: attribute.ByteSliceValue([]byte{0, 255})},
 	{Key: "values", Value: attribute.SliceValue()},
 	{Key: "values 2", Value: attribute.SliceValue(attribute.Value{}, attribute.IntValue(1), attribute.StringValue(""))},
-	attribute.Map("map"), attribute.Map("map 2", attribute.KeyValue{}, attribute.Int("", 1), attribute.StringSlice("b", []string{"c"}), attribute.Int("a", 1)),
+	attribute.Map("map"), attribute.Map("map 2", attribute.KeyValue{}, attribute.Int("", 1),
+		attribute.StringSlice("b", []string{"c"}), attribute.Int("a", 1)),
 }
 
 type customError struct{}

@@ -219,7 +219,8 @@ func flatten(all []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
 					s.ParentSpanId = []byte("some")
 				}
 				out = append(out, &tracepb.ResourceSpans{Resource: rs.Resource, SchemaUrl: rs.SchemaUrl,
-					ScopeSpans: []*tracepb.ScopeSpans{{Scope: ss.Scope, SchemaUrl: ss.SchemaUrl, Spans: []*tracepb.Span{s}}}})
+					ScopeSpans: []*tracepb.ScopeSpans{{Scope: ss.Scope, SchemaUrl: ss.SchemaUrl,
+						Spans: []*tracepb.Span{s}}}})
 			}
 		}
 	}
@@ -257,13 +258,17 @@ func many(n int) (kvs []attribute.KeyValue) {
 
 func TestScopesAreThoseOfTheSDK(t *testing.T) {
 	for name, opts := range map[string][]trace.TracerOption{
-		"":       nil,
-		"plain":  nil,
-		"attrs":  {trace.WithInstrumentationAttributes(attribute.Map("m", attribute.Int("a", 1), attribute.Int("a", 2)), nested("deep", 70))},
+		"":      nil,
+		"plain": nil,
+		"attrs": {trace.WithInstrumentationAttributes(attribute.Map("m", attribute.Int("a", 1),
+			attribute.Int("a", 2)), nested("deep", 70))},
 		"schema": {trace.WithSchemaURL("https://example.com")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkSameWith(t, pooled.Options{}, func(p trace.TracerProvider) { one(func(trace.Span) {})(p.Tracer(name, opts...)) })
+			checkSameWith(t, pooled.Options{}, func(p trace.TracerProvider) {
+				one(func(trace.Span) {})(p.Tracer(name,
+					opts...))
+			})
 		})
 	}
 }
@@ -281,8 +286,9 @@ func TestSamplersAreObeyedAsByTheSDK(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checkSameWith(t, pooled.Options{Sampler: sampler}, inScope(func(tr trace.Tracer) {
 				for i := range byte(16) {
-					ctx := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
-						TraceID: trace.TraceID{8: i * 64}, SpanID: trace.SpanID{i / 2}, TraceFlags: trace.TraceFlags(i % 4), TraceState: state}))
+					ctx := trace.ContextWithRemoteSpanContext(context.Background(),
+						trace.NewSpanContext(trace.SpanContextConfig{
+							TraceID: trace.TraceID{8: i * 64}, SpanID: trace.SpanID{i / 2}, TraceFlags: trace.TraceFlags(i % 4), TraceState: state}))
 					ctx, up := tr.Start(ctx, "sampled", at(t0), trace.WithAttributes(many(1)...))
 					_, down := tr.Start(ctx, "down", at(t0))
 					_, root := tr.Start(ctx, "root", at(t0), trace.WithNewRoot())

@@ -45,7 +45,8 @@ func (recordOnly) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingR
 	if p.Name == "sampled" {
 		d = sdktrace.RecordAndSample
 	}
-	return sdktrace.SamplingResult{Decision: d, Tracestate: ts, Attributes: []attribute.KeyValue{attribute.Bool("by-sampler", true)}}
+	return sdktrace.SamplingResult{Decision: d, Tracestate: ts,
+		Attributes: []attribute.KeyValue{attribute.Bool("by-sampler", true)}}
 }
 func (recordOnly) Description() string { return "recordOnly" }
 
@@ -54,13 +55,15 @@ func TestASamplerIsObeyed(t *testing.T) {
 	p := start(t, pooled.Options{Exporter: c, Sampler: recordOnly{}})
 	for _, name := range []string{"recorded only", "sampled"} {
 		_, s := p.Tracer("t").Start(context.Background(), name)
-		if !s.IsRecording() || s.SpanContext().IsSampled() != (name == "sampled") || s.SpanContext().TraceState().Get("k") != "v" {
+		if !s.IsRecording() || s.SpanContext().IsSampled() != (name == "sampled") ||
+			s.SpanContext().TraceState().Get("k") != "v" {
 			t.Errorf("%s: recording %v, context %v", name, s.IsRecording(), s.SpanContext())
 		}
 		s.End()
 	}
 	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || spans[0].Name != "sampled" || spans[0].TraceState != "k=v" || len(spans[0].Attributes) != 1 {
+	if spans := c.all(); len(spans) != 1 || spans[0].Name != "sampled" || spans[0].TraceState != "k=v" ||
+		len(spans[0].Attributes) != 1 {
 		t.Errorf("exported %v", spans)
 	}
 	dropped := start(t, pooled.Options{Sampler: sdktrace.NeverSample()}).Tracer("t")
@@ -104,20 +107,23 @@ func TestASamplerIsToldAllAboutTheSpan(t *testing.T) {
 	ctx, up := tr.Start(context.WithValue(context.Background(), ctxKey{}, 42), "up")
 	link := trace.Link{SpanContext: up.SpanContext(), Attributes: many(1)}
 	for _, root := range []bool{false, true} {
-		opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithLinks(link), trace.WithAttributes(many(2)...)}
+		opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithLinks(link),
+			trace.WithAttributes(many(2)...)}
 		if root {
 			opts = append(opts, trace.WithNewRoot())
 		}
 		_, s := tr.Start(ctx, "down", opts...)
 		if got.Name != "down" || got.Kind != trace.SpanKindServer || got.TraceID != s.SpanContext().TraceID() ||
-			len(got.Links) != 1 || !got.Links[0].SpanContext.Equal(link.SpanContext) || !slices.Equal(got.Attributes, many(2)) {
+			len(got.Links) != 1 || !got.Links[0].SpanContext.Equal(link.SpanContext) ||
+			!slices.Equal(got.Attributes, many(2)) {
 			t.Errorf("new root %v: asked %+v", root, got)
 		}
 		want := up.SpanContext()
 		if root {
 			want = trace.SpanContext{}
 		}
-		if sc := trace.SpanContextFromContext(got.ParentContext); !sc.Equal(want) || got.ParentContext.Value(ctxKey{}) != 42 {
+		if sc := trace.SpanContextFromContext(got.ParentContext); !sc.Equal(want) ||
+			got.ParentContext.Value(ctxKey{}) != 42 {
 			t.Errorf("new root %v: the parent is %v", root, sc)
 		}
 		if same := s.SpanContext().TraceID() == up.SpanContext().TraceID(); same == root {
@@ -136,7 +142,8 @@ func TestASpanIsTimedByTheWallClock(t *testing.T) {
 		time.Sleep(3 * time.Millisecond)
 		s.End()
 		flush(t, p)
-		if got := c.all()[0]; got.StartTimeUnixNano != uint64(begun.UnixNano()) || got.EndTimeUnixNano-got.StartTimeUnixNano != 3e6 {
+		if got := c.all()[0]; got.StartTimeUnixNano != uint64(begun.UnixNano()) ||
+			got.EndTimeUnixNano-got.StartTimeUnixNano != 3e6 {
 			t.Errorf("exported %v, begun %d", got, begun.UnixNano())
 		}
 	})

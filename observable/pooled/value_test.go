@@ -39,7 +39,8 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 	remote := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state, Remote: true,
 	}))
-	bare := trace.ContextWithRemoteSpanContext(context.Background(), trace.SpanContextFromContext(remote).WithTraceState(trace.TraceState{}))
+	bare := trace.ContextWithRemoteSpanContext(context.Background(),
+		trace.SpanContextFromContext(remote).WithTraceState(trace.TraceState{}))
 	fixed := []attribute.KeyValue{attribute.String("a", "b"), attribute.Int("n", 1), attribute.String("a", "c"), {}}
 	for name, c := range map[string]struct {
 		ctx   context.Context
@@ -49,7 +50,8 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 		"nothing":                    {context.Background(), func(pooled.Value) {}, func(trace.Span) {}},
 		"remote parent":              {remote, func(pooled.Value) {}, func(trace.Span) {}},
 		"parent without trace state": {bare, func(pooled.Value) {}, func(trace.Span) {}},
-		"another name":               {bare, func(v pooled.Value) { v.Span().SetName("other") }, func(s trace.Span) { s.SetName("other") }},
+		"another name": {bare, func(v pooled.Value) { v.Span().SetName("other") },
+			func(s trace.Span) { s.SetName("other") }},
 		"attributes": {remote, func(v pooled.Value) {
 			v.SetAttributes(attribute.Bool("more", true), attribute.Int("n", 2))
 		}, func(s trace.Span) {
@@ -85,7 +87,8 @@ func mark(s trace.Span) {
 	s.SetName("other")
 	s.SetStatus(codes.Error, "bad")
 	s.RecordError(errors.New("bad"))
-	s.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{3}, SpanID: trace.SpanID{4}})})
+	s.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{3},
+		SpanID: trace.SpanID{4}})})
 }
 
 func TestAValueIsTimedAndHasTheIDsThatItsSpanTells(t *testing.T) {
@@ -106,7 +109,8 @@ func TestAValueIsTimedAndHasTheIDsThatItsSpanTells(t *testing.T) {
 
 func TestAValueThatIsNotSampledDoesNothing(t *testing.T) {
 	p := start(t, pooled.Options{Exporter: &collector{}, Sampler: sdktrace.NeverSample()})
-	for name, v := range map[string]pooled.Value{"never": template(t, p, "op").Start(context.Background()), "zero": {}} {
+	for name, v := range map[string]pooled.Value{"never": template(t, p, "op").Start(context.Background()),
+		"zero": {}} {
 		v.SetAttributes(attribute.Int("a", 1))
 		v.Span().SetName("other")
 		if v.IsRecording() || v.Span().IsRecording() || v.Span().SpanContext().IsValid() {

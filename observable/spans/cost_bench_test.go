@@ -152,7 +152,8 @@ func asValues(attributes ...attribute.KeyValue) func(trace.Tracer) func(int) {
 	}
 }
 
-func ofSDK(do func(trace.Tracer) func(int), opts ...sdktrace.TracerProviderOption) func(*testing.B) (func(int), func()) {
+func ofSDK(do func(trace.Tracer) func(int), opts ...sdktrace.TracerProviderOption) func(*testing.B) (func(int),
+	func()) {
 	return func(b *testing.B) (func(int), func()) {
 		p := sdktrace.NewTracerProvider(append(opts, sdktrace.WithSampler(sdktrace.AlwaysSample()))...)
 		return do(opaque(p.Tracer("bench"))), func() {
@@ -192,7 +193,8 @@ func (*encoder) Start(context.Context) error { return nil }
 func (*encoder) Stop(context.Context) error  { return nil }
 
 func (e *encoder) UploadTraces(_ context.Context, batch []*tracepb.ResourceSpans) (err error) {
-	e.buf, err = proto.MarshalOptions{}.MarshalAppend(e.buf[:0], &coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
+	e.buf, err = proto.MarshalOptions{}.MarshalAppend(e.buf[:0],
+		&coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
 	return err
 }
 

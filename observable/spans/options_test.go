@@ -48,7 +48,8 @@ func TestEverySampledSpanComesToTheEndThatItsProcessorIs(t *testing.T) {
 				bounds := map[string][2]uint64{"always": {n, n}, "parent-0.01": {5, 150}}[sampling]
 				low, high := bounds[0], bounds[1]
 				if recording != sampled || sampled < low || sampled > high || p.Sampled(n) != sampled {
-					t.Errorf("%s: %d recording, %d sampled, %d by its own count; want %d to %d", name, recording, sampled, p.Sampled(n), low, high)
+					t.Errorf("%s: %d recording, %d sampled, %d by its own count; want %d to %d", name, recording,
+						sampled, p.Sampled(n), low, high)
 				}
 				exported, bytes := p.Exported()
 				if p.Records() != (processor != "none") {
@@ -76,7 +77,8 @@ func TestAPartIsOfRootsAndTheRestFollowsItsParent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			up := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: flags, Remote: true})
+			up := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1},
+				TraceFlags: flags, Remote: true})
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(), up)
 			for range n {
 				_, s := p.Provider.Tracer("test").Start(ctx, "operation")
@@ -87,7 +89,8 @@ func TestAPartIsOfRootsAndTheRestFollowsItsParent(t *testing.T) {
 			}
 			want := n * uint64(flags)
 			if exported, _ := p.Exported(); exported != want || p.Sampled(n) != want {
-				t.Errorf("%s below a parent of %v: %d exported, %d sampled, want %d", arm, flags, exported, p.Sampled(n), want)
+				t.Errorf("%s below a parent of %v: %d exported, %d sampled, want %d", arm, flags, exported,
+					p.Sampled(n), want)
 			}
 		}
 	}

@@ -177,7 +177,8 @@ func (*discard) Stop(context.Context) error  { return nil }
 
 func (d *discard) UploadTraces(_ context.Context, batch []*tracepb.ResourceSpans) error {
 	var err error
-	d.buf, err = proto.MarshalOptions{}.MarshalAppend(d.buf[:0], &coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
+	d.buf, err = proto.MarshalOptions{}.MarshalAppend(d.buf[:0],
+		&coltrace.ExportTraceServiceRequest{ResourceSpans: batch})
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ var Arms = []Arm{
 	{"noop", "the tracer of the OpenTelemetry API that does nothing", func(*setup) (*Pipeline, error) {
 		return &Pipeline{Provider: noop.NewTracerProvider()}, nil
 	}},
-	{"pooled-value", "the same tracer, whose spans are values if a handler takes no context", asValues(openPooled(pooled.Options{}))},
+	{"pooled-value", "the same tracer, whose spans are values if a handler takes no context",
+		asValues(openPooled(pooled.Options{}))},
 	{"pooled", "spans reused through sync.Pool, encoded at End", openPooled(pooled.Options{})},
 	{"pooled-off", "the same tracer with reuse off: the control for pooled", openPooled(pooled.Options{NoReuse: true})},
 	{"sdk", "spans of the OpenTelemetry SDK through its batch processor and OTLP exporter", openSDK},

@@ -110,7 +110,8 @@ func TestWhatASpanAllocates(t *testing.T) {
 			allocs = min(allocs, float64(after.Mallocs-before.Mallocs)/n)
 		}
 		if math.Abs(bytes/want.bytes-1) > 0.03 || math.Abs(allocs/want.allocs-1) > 0.03 {
-			t.Errorf("%s: %.0f bytes in %.2f allocations a span, want %v in %v", name, bytes, allocs, want.bytes, want.allocs)
+			t.Errorf("%s: %.0f bytes in %.2f allocations a span, want %v in %v", name, bytes, allocs, want.bytes,
+				want.allocs)
 		}
 		if exported, _ := p.Exported(); p.Records() && exported != tries*n {
 			t.Errorf("%s: %d spans exported of %d", name, exported, tries*n)

@@ -40,12 +40,17 @@ var arms = []struct {
 }{
 	{"caio", quantiletest.Claims{Rank: 0.005}, func() quantile.Estimator { return must(peers.NewCaio()) }},
 	// The smallest values are some thousand nanoseconds, and answers are whole.
-	{"ddsketch", quantiletest.Claims{Value: 0.01 + 0.0001}, func() quantile.Estimator { return must(peers.NewDDSketch()) }},
-	{"hdrhistogram-go", quantiletest.Claims{Value: 0.001}, func() quantile.Estimator { return peers.NewHDRHistogramGo() }},
+	{"ddsketch", quantiletest.Claims{Value: 0.01 + 0.0001},
+		func() quantile.Estimator { return must(peers.NewDDSketch()) }},
+	{"hdrhistogram-go", quantiletest.Claims{Value: 0.001},
+		func() quantile.Estimator { return peers.NewHDRHistogramGo() }},
 	{"perks", quantiletest.Claims{RankAt: atTargets}, func() quantile.Estimator { return peers.NewPerks() }},
-	{"otel-exponential", quantiletest.Claims{Rank: oneRank, Value: 0.05, Extremes: true}, func() quantile.Estimator { return peers.NewOTelExponential() }},
-	{"prometheus-classic", quantiletest.Claims{Rank: 1}, func() quantile.Estimator { return peers.NewPrometheusClassic() }},
-	{"prometheus-native", quantiletest.Claims{Rank: oneRank, Value: 0.0906}, func() quantile.Estimator { return peers.NewPrometheusNative() }},
+	{"otel-exponential", quantiletest.Claims{Rank: oneRank, Value: 0.05, Extremes: true},
+		func() quantile.Estimator { return peers.NewOTelExponential() }},
+	{"prometheus-classic", quantiletest.Claims{Rank: 1},
+		func() quantile.Estimator { return peers.NewPrometheusClassic() }},
+	{"prometheus-native", quantiletest.Claims{Rank: oneRank, Value: 0.0906},
+		func() quantile.Estimator { return peers.NewPrometheusNative() }},
 }
 
 func TestEveryPeerBreaksTheRulesThatAreKnownAndNoOther(t *testing.T) {

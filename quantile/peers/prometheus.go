@@ -40,8 +40,9 @@ type PrometheusClassic struct {
 // NewPrometheusClassic returns an empty PrometheusClassic.
 func NewPrometheusClassic() *PrometheusClassic {
 	return &PrometheusClassic{
-		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "latency_seconds", Buckets: prometheus.DefBuckets}),
-		merged:    make([]uint64, len(prometheus.DefBuckets)),
+		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "latency_seconds",
+			Buckets: prometheus.DefBuckets}),
+		merged: make([]uint64, len(prometheus.DefBuckets)),
 	}
 }
 
@@ -129,8 +130,9 @@ const (
 // NewPrometheusNative returns an empty PrometheusNative.
 func NewPrometheusNative() *PrometheusNative {
 	return &PrometheusNative{
-		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "latency_seconds", NativeHistogramBucketFactor: nativeFactor}),
-		merged:    map[int]uint64{},
+		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "latency_seconds",
+			NativeHistogramBucketFactor: nativeFactor}),
+		merged: map[int]uint64{},
 	}
 }
 

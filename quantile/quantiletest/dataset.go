@@ -51,7 +51,8 @@ func Named(name string) (Dataset, error) {
 		}
 		names = append(names, d.Name)
 	}
-	return Dataset{}, fmt.Errorf("quantiletest: no data set is called %q: want one of %s", name, strings.Join(names, ", "))
+	return Dataset{}, fmt.Errorf("quantiletest: no data set is called %q: want one of %s", name,
+		strings.Join(names, ", "))
 }
 
 func draw(n int, next func(i int, r *rand.Rand) float64) []time.Duration {

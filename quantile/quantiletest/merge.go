@@ -63,13 +63,15 @@ var orders = []struct {
 	{"each into the first", func(all []quantile.Estimator, _ quantile.Estimator) (quantile.Estimator, error) {
 		return into(all[0], all[1:])
 	}},
-	{"all so far into the next", func(all []quantile.Estimator, _ quantile.Estimator) (sum quantile.Estimator, err error) {
+	{"all so far into the next", func(all []quantile.Estimator, _ quantile.Estimator) (sum quantile.Estimator,
+		err error) {
 		for i := 1; i < len(all) && err == nil; i++ {
 			err = all[i].Merge(all[i-1])
 		}
 		return all[len(all)-1], err
 	}},
-	{"shuffled into an empty one", func(all []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator, error) {
+	{"shuffled into an empty one", func(all []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator,
+		error) {
 		rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		return into(empty, all)
 	}},

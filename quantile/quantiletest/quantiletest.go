@@ -98,7 +98,8 @@ var rules = []rule{
 	{"one-value", "of a single value every quantile is that value", checkOne},
 	{"negative-is-zero", "a negative duration counts as zero", checkNegative},
 	{"huge", "a duration past the range counts as its end", checkHuge},
-	{"outliers", "a negative, a zero and a huge duration among others leave the others' quantiles within the claim", checkOutliers},
+	{"outliers", "a negative, a zero and a huge duration among others leave the others' quantiles within the claim",
+		checkOutliers},
 	{"quantile-out-of-range", "a q that is NaN or below 0 is taken as 0, one above 1 as 1", checkRange},
 	{"monotone", "estimates do not fall as q rises, and stay within the extremes", checkMonotone},
 	{"reading-does-not-disturb", "Quantile between Adds changes no later answer's claim", checkReading},
@@ -111,11 +112,13 @@ var rules = []rule{
 	{"merge-keeps-other", "what was merged keeps its answers", checkMergeKeepsOther},
 	{"ranks", "of few values, too, each quantile is that of its nearest rank, within what is claimed", checkRanks},
 	{"many", "errors stay within what is claimed of more values than 16 bits count", checkMany},
-	{"many-shards", "errors stay within what is claimed after merging 1,000 shards, most of a few values", checkManyShards},
+	{"many-shards", "errors stay within what is claimed after merging 1,000 shards, most of a few values",
+		checkManyShards},
 	{"doubled", "merging copies of itself over and over changes no quantile, or is ErrMerge", checkDoubling},
 	{"counters", "a Count, Min and Max are exact, merged too, and 0 of nothing", checkCounters},
 	{"round-trip", "what is decoded answers as what was encoded, and goes on like it", checkRoundTrip},
-	{"damaged-encoding", "truncated, longer and meaningless encodings are errors, and no byte makes decoding panic", checkDamaged},
+	{"damaged-encoding", "truncated, longer and meaningless encodings are errors, and no byte makes decoding panic",
+		checkDamaged},
 	{"no-allocation", "Add allocates nothing, storage that grows with the data apart", checkAllocs},
 	{"state-bytes", "a Sizer's state is not empty once it holds something", checkSize},
 }
@@ -394,7 +397,8 @@ func (c Claims) judgeAt(e quantile.Estimator, truth *quantile.Exact, qs []float6
 		}
 		if most := c.rankAt(q); most < 1 {
 			if miss := c.rankError(truth, q, got); miss > most {
-				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v), %.5f of the ranks off, claimed %v", q, got, want, miss, most))
+				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v), %.5f of the ranks off, claimed %v", q,
+					got, want, miss, most))
 			}
 		}
 	}

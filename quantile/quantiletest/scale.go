@@ -139,7 +139,8 @@ func checkDoubling(claims Claims, fresh func() quantile.Estimator) error {
 	truth, e := exact(data), fill(fresh(), data)
 	count := uint64(len(data))
 	for i := range doublings {
-		if s, ok := e.(quantile.Sizer); i >= surelyDoubled && (!ok || s.StateBytes() <= 0 || s.StateBytes() > mostDoubled) {
+		if s, ok := e.(quantile.Sizer); i >= surelyDoubled &&
+			(!ok || s.StateBytes() <= 0 || s.StateBytes() > mostDoubled) {
 			return nil
 		}
 		copied := fresh()

@@ -100,7 +100,8 @@ func TestTheBoundOfTheGapHolds(t *testing.T) {
 				name, share := worstShape[i], float64(worst[i])/float64(draws)
 				t.Logf("bound %.6f; gap of %d ranges: worst %.6f (%s)", bound, times, share, name)
 				if float64(worst[i]) > most {
-					t.Errorf("a gap of %d ranges in %d of %d draws (%s), want at most %.0f", times, worst[i], draws, name, most)
+					t.Errorf("a gap of %d ranges in %d of %d draws (%s), want at most %.0f", times, worst[i], draws,
+						name, most)
 				}
 			}
 			// The bound is that of the worst shape, and no looser.

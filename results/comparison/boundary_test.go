@@ -88,7 +88,8 @@ func TestAMarginIsAShareOfTheBase(t *testing.T) {
 func TestAMarginOfAllOfTheBase(t *testing.T) {
 	r := rule("x", lower, share(1.5))
 	for head, want := range map[float64]comparison.Verdict{251: regressed, 250: equivalent, 0.01: equivalent} {
-		if got := judge(t, comparison.Cell{Rule: r, Base: repeat(100, 10), Head: repeat(head, 10)})[0]; got.Verdict != want {
+		if got := judge(t, comparison.Cell{Rule: r, Base: repeat(100, 10),
+			Head: repeat(head, 10)})[0]; got.Verdict != want {
 			t.Errorf("100 to %v: %s, want %s", head, got.Verdict, want)
 		}
 	}
@@ -113,7 +114,8 @@ func TestTheVerdictOfConstantsIsThatOfIntegers(t *testing.T) {
 		unit := rapid.SampledFrom([]float64{1, 1e-9, 1e-6, 1e6}).Draw(t, "unit")
 		better := rapid.SampledFrom([]comparison.Direction{lower, higher}).Draw(t, "better")
 		c := comparison.Cell{Rule: rule("x", better, share(float64(percent)/100)),
-			Base: repeat(float64(base)*unit, 10), Head: repeat(float64(head)*unit, 10), Paired: rapid.Bool().Draw(t, "paired")}
+			Base: repeat(float64(base)*unit, 10), Head: repeat(float64(head)*unit, 10), Paired: rapid.Bool().Draw(t,
+				"paired")}
 		c.Rule.Exact = rapid.Bool().Draw(t, "exact")
 		all, err := comparison.Judge([]comparison.Cell{c})
 		if err != nil {
@@ -146,7 +148,8 @@ func TestOfAnExactUnitAnyDifferenceIsOne(t *testing.T) {
 		why        string
 	}{
 		{"one more in 200, ten rounds", none, repeat(200, 10), repeat(201, 10), regressed, ""},
-		{"one more in 200, within the margin that was named", percent, repeat(200, 10), repeat(201, 10), equivalent, ""},
+		{"one more in 200, within the margin that was named", percent, repeat(200, 10), repeat(201, 10), equivalent,
+			""},
 		{"three more, beyond it", percent, repeat(200, 10), repeat(203, 10), regressed, ""},
 		{"one in a billion", none, repeat(1e9, 1), repeat(1e9+1, 1), regressed, ""},
 		{"one round", none, repeat(64, 1), repeat(65, 1), regressed, ""},

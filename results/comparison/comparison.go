@@ -154,7 +154,8 @@ type reading struct {
 // measure checks c and sets everything that depends on c alone.
 func (r *reading) measure(c *Cell, null *nulls) error {
 	nan := math.NaN()
-	*r = reading{Result: Result{Cell: *c, BaseMedian: nan, HeadMedian: nan, Shift: nan, Low: nan, High: nan, P: nan, Adjusted: nan},
+	*r = reading{Result: Result{Cell: *c, BaseMedian: nan, HeadMedian: nan, Shift: nan, Low: nan, High: nan, P: nan,
+		Adjusted: nan},
 		signedRank: nan, rankSum: nan, gap: 1, least: 1, correlation: nan}
 	if len(c.Base) > 0 && len(c.Head) > 0 {
 		r.BaseMedian, r.HeadMedian = results.Median(c.Base), results.Median(c.Head)

@@ -77,8 +77,10 @@ func TestVerdicts(t *testing.T) {
 		{"from none to 503 ppm, not in pairs", faults, repeat(0, 12), repeat(503, 12), false, regressed, ""},
 		{"from none to within the amount", faults, repeat(0, 12), repeat(50, 12), true, equivalent, ""},
 		{"none on both sides", latency, repeat(0, 12), repeat(0, 12), true, equivalent, ""},
-		{"five rounds", latency, around(100, 5), around(200, 5), true, inconclusive, "5 rounds cannot show this: need 6"},
-		{"one round", latency, repeat(100, 1), repeat(200, 1), false, inconclusive, "one round cannot show this: need 4"},
+		{"five rounds", latency, around(100, 5), around(200, 5), true, inconclusive,
+			"5 rounds cannot show this: need 6"},
+		{"one round", latency, repeat(100, 1), repeat(200, 1), false, inconclusive,
+			"one round cannot show this: need 4"},
 		{"no direction is better", none, around(100, 12), around(300, 12), true, comparison.NotJudged, ""},
 		{"worse, but by how much is not sure", latency, repeat(100, 12), near105, true, worse, "not clear"},
 		{"better, but by how much is not sure", latency, near105, repeat(100, 12), true, better, "not clear"},
@@ -131,7 +133,8 @@ func TestWhatCannotBeJudgedIsAnErrorThatSaysWhatWouldHelp(t *testing.T) {
 	var none *comparison.NoAmountError
 	zero := comparison.Cell{Name: "a", Rule: r, Base: repeat(0, 6), Head: repeat(5, 6)}
 	_, err := comparison.Judge([]comparison.Cell{zero, zero, zero})
-	if !errors.As(err, &none) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "a and 2 more: ") {
+	if !errors.As(err, &none) || strings.Contains(err.Error(), "\n") ||
+		!strings.Contains(err.Error(), "a and 2 more: ") {
 		t.Errorf("of three cells with one fault: %v", err)
 	}
 }
@@ -234,7 +237,8 @@ func TestTheIntervalCoversTheTruthAsOftenAsItSays(t *testing.T) {
 				covered++
 			}
 		}
-		if share := float64(covered) / trials; confidence < 0.95 || confidence > 0.97 || math.Abs(share-confidence) > 0.013 {
+		if share := float64(covered) / trials; confidence < 0.95 || confidence > 0.97 ||
+			math.Abs(share-confidence) > 0.013 {
 			t.Errorf("paired %v: an interval of %.1f%% covers the truth in %.1f%%", paired, 100*confidence, 100*share)
 		}
 	}

@@ -53,7 +53,8 @@ func TestAFamilyThatIsTooLargeForItsRounds(t *testing.T) {
 		{"five rounds", 24, 5, apart, true, inconclusive,
 			"5 rounds cannot show this among 24 cells: need 7, or 6 and a wide gap between base and head"},
 		{"no pairs", 23, 6, near, false, regressed, ""},
-		{"no pairs, one cell more", 24, 6, apart, false, inconclusive, "6 rounds cannot show this among 24 cells: need 7"},
+		{"no pairs, one cell more", 24, 6, apart, false, inconclusive,
+			"6 rounds cannot show this among 24 cells: need 7"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cells := family(row.cells, row.rounds, row.first)
@@ -227,7 +228,8 @@ func TestExploratoryCellsAreNoPartOfTheFamily(t *testing.T) {
 		}
 	}
 	for _, r := range all[:len(explored)] {
-		if r.Verdict != comparison.Exploratory || r.Family != 0 || !math.IsNaN(r.Adjusted) || r.Marked != marked[r.Name] {
+		if r.Verdict != comparison.Exploratory || r.Family != 0 || !math.IsNaN(r.Adjusted) ||
+			r.Marked != marked[r.Name] {
 			t.Errorf("%s: %s, family %d, adjusted %v, marked %v", r.Name, r.Verdict, r.Family, r.Adjusted, r.Marked)
 		}
 		if known := !math.IsNaN(r.Low) && !math.IsNaN(r.High); known != (r.Name != "few") {

@@ -64,7 +64,8 @@ func TestTheSignedRankBoundIsThatOfTheTables(t *testing.T) {
 func TestTheSignedRankTestIsThatOfAllPatterns(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 10).Draw(t, "n")
-		d := rapid.SliceOfN(rapid.Map(rapid.IntRange(-4, 4), func(i int) float64 { return float64(i) }), n, n).Draw(t, "d")
+		d := rapid.SliceOfN(rapid.Map(rapid.IntRange(-4, 4), func(i int) float64 { return float64(i) }), n, n).Draw(t,
+			"d")
 		if got, want := signedRank(of(d), newNulls()), allPatterns(ratsOf(d)); math.Abs(got-want) > 1e-12 {
 			t.Fatalf("p = %v, want %v", got, want)
 		}
@@ -161,7 +162,8 @@ func TestThePValueOfRankSumsIsBenchstats(t *testing.T) {
 	for name, same := range map[string]bool{"equal counts": true, "unequal counts": false} {
 		t.Run(name, func(t *testing.T) {
 			property.Check(t, func(t *rapid.T) {
-				a, b := samples(t, rapid.SampledFrom([]int{4, 12, manyTies + 3, manyRanks + 3}).Draw(t, "largest"), same)
+				a, b := samples(t, rapid.SampledFrom([]int{4, 12, manyTies + 3, manyRanks + 3}).Draw(t, "largest"),
+					same)
 				n, m, tied := len(a), len(b), len(distinct(slices.Concat(a, b))) < len(a)+len(b)
 				if n != m && tied && max(n, m) <= manyTies {
 					t.Skip("where benchstat is wrong")
@@ -300,7 +302,8 @@ func TestTheLeastPValueIsThatOfTheClearestDifference(t *testing.T) {
 
 func TestHowManyRoundsAFamilyNeeds(t *testing.T) {
 	for _, row := range []struct{ cells, paired, unpaired, apart int }{
-		{0, 6, 4, 6}, {1, 6, 4, 6}, {2, 6, 5, 6}, {11, 6, 6, 6}, {12, 7, 6, 6}, {24, 7, 7, 6}, {36, 7, 7, 6}, {51, 8, 7, 6},
+		{0, 6, 4, 6}, {1, 6, 4, 6}, {2, 6, 5, 6}, {11, 6, 6, 6}, {12, 7, 6, 6}, {24, 7, 7, 6}, {36, 7, 7, 6}, {51, 8,
+			7, 6},
 		{52, 8, 7, 7}, {60, 8, 7, 7}, {270, 9, 8, 8},
 	} {
 		t.Run(strconv.Itoa(row.cells), func(t *testing.T) {

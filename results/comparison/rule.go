@@ -87,7 +87,8 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 		x, numberErr := strconv.ParseFloat(number, 64)
 		switch {
 		case numberErr != nil || !(x >= 0 && x <= math.MaxFloat64) || percent && signed:
-			return "", Margin{}, fmt.Errorf("margin of %s: %q is none: want a share such as 5%%, an amount such as +100, or 0",
+			return "", Margin{}, fmt.Errorf("margin of %s: %q is none: want a share such as 5%%, an amount such as "+
+				"+100, or 0",
 				unit, part)
 		case percent:
 			of, x = &m.Share, x/100

@@ -71,7 +71,8 @@ func OfRun(run *results.Run, o Options) ([]*Contest, error) {
 	visits := byCell(run)
 	var all []*Contest
 	for _, c := range run.Scenario.Comparisons() {
-		name := strings.Join(slices.Concat([]string{c.Pair.String()}, c.Beside(run.Scenario), []string{c.CellA.Level.Name()}), "/")
+		name := strings.Join(slices.Concat([]string{c.Pair.String()}, c.Beside(run.Scenario),
+			[]string{c.CellA.Level.Name()}), "/")
 		all = append(all, o.contest(c, name, pairUp(visits[c.CellB], visits[c.CellA])))
 	}
 	return all, judgeContests(all)
@@ -222,7 +223,8 @@ func (c *Contest) saturated(bouts []bout) string {
 			}
 		}
 		if 2*n >= len(bouts) {
-			return fmt.Sprintf("%s did not keep up with the load (%s in %d of %d visits)", cell.Arm(), bench.Saturated, n, len(bouts))
+			return fmt.Sprintf("%s did not keep up with the load (%s in %d of %d visits)", cell.Arm(),
+				bench.Saturated, n, len(bouts))
 		}
 	}
 	return ""

@@ -64,7 +64,8 @@ func made(t *testing.T, text string, visit func(v *results.Visit)) *results.Run 
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := &results.Run{Header: results.Header{Scenario: s, Environment: results.Environment{GOMAXPROCS: 2}}, Status: results.Complete}
+	run := &results.Run{Header: results.Header{Scenario: s, Environment: results.Environment{GOMAXPROCS: 2}},
+		Status: results.Complete}
 	for round := 1; round <= s.Rounds; round++ {
 		for i, c := range s.Cells() {
 			r := &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
@@ -94,7 +95,8 @@ func TestARunIsComparedInAllItsDimensions(t *testing.T) {
 	for text, want := range map[string][]string{
 		twoArms: {"sdk vs none/qps=1000", "sdk vs none/qps=2000"},
 		"qps: 1000\nduration: 1s\nmetrics: [none, otel, own]": {"otel vs none/qps=1000", "own vs none/qps=1000"},
-		"qps: 1000\nduration: 1s\nspans: [none, sdk]\nsampling: [always, never]\ncompare: [sdk vs none, never vs always]": {
+		"qps: 1000\nduration: 1s\nspans: [none, sdk]\nsampling: [always, never]\ncompare: [sdk vs none, never vs " +
+			"always]": {
 			"sdk vs none/sampling=always/qps=1000", "sdk vs none/sampling=never/qps=1000", "never vs always/spans=sdk/qps=1000"},
 		"qps: 1000\nduration: 1s\nlive: true\nquantile: [none, hdr]":      {"hdr vs none/qps=1000"},
 		"target: look-up\nclosed: true\nduration: 1s\nspans: [none, sdk]": {"sdk vs none/loop=closed"},
@@ -103,7 +105,8 @@ func TestARunIsComparedInAllItsDimensions(t *testing.T) {
 		var names []string
 		for _, c := range ofRun(t, made(t, text, func(*results.Visit) {}), comparison.Options{}) {
 			names = append(names, c.Name)
-			if len(c.Rounds) != 12 || c.Figure("B/op") == nil || c.Figure("B/op").Verdict != comparison.Equivalent || c.Figure("offered-qps") != nil {
+			if len(c.Rounds) != 12 || c.Figure("B/op") == nil || c.Figure("B/op").Verdict != comparison.Equivalent ||
+				c.Figure("offered-qps") != nil {
 				t.Errorf("%s: %+v", c.Name, c)
 			}
 		}
@@ -143,8 +146,10 @@ func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 	judged := 0
 	for i, c := range plain {
 		for _, f := range c.Figures {
-			if other := more[i].Figure(f.Unit); f.Verdict != other.Verdict || f.Adjusted != other.Adjusted && !math.IsNaN(f.Adjusted) {
-				t.Errorf("%s, %s: %s (%v), and %s (%v) beside one more unit", c.Name, f.Unit, f.Verdict, f.Adjusted, other.Verdict, other.Adjusted)
+			if other := more[i].Figure(f.Unit); f.Verdict != other.Verdict || f.Adjusted != other.Adjusted &&
+				!math.IsNaN(f.Adjusted) {
+				t.Errorf("%s, %s: %s (%v), and %s (%v) beside one more unit", c.Name, f.Unit, f.Verdict, f.Adjusted,
+					other.Verdict, other.Adjusted)
 			}
 			if !f.Exploratory {
 				judged++
@@ -157,7 +162,9 @@ func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 		t.Errorf("%d cells are judged, p is %v and %v among them", judged, f.P, f.Adjusted)
 	}
 	only := func(unit string) bool { return unit == "p50-latency-sec" }
-	if c := ofRun(t, made(t, twoArms, worse), comparison.Options{Primary: only})[0]; c.Figure("B/op").Verdict != comparison.Exploratory || c.Figure("p50-latency-ns").Verdict != comparison.Equivalent {
+	if c := ofRun(t, made(t, twoArms, worse),
+		comparison.Options{Primary: only})[0]; c.Figure("B/op").Verdict != comparison.Exploratory ||
+		c.Figure("p50-latency-ns").Verdict != comparison.Equivalent {
 		t.Errorf("of p50 alone: %+v", c.Figure("p50-latency-ns"))
 	}
 }
@@ -197,7 +204,8 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := ofRun(t, made(t, twoArms, c.visit), comparison.Options{})
 			f := all[0].Figure(c.unit)
-			if f.Verdict != comparison.Inconclusive || f.Why != c.want || f.Incomparable != c.want || !math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(all[0].Rounds) != c.rounds {
+			if f.Verdict != comparison.Inconclusive || f.Why != c.want || f.Incomparable != c.want ||
+				!math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(all[0].Rounds) != c.rounds {
 				t.Errorf("%d rounds: %+v", len(all[0].Rounds), f)
 			}
 			family := 0
@@ -207,7 +215,8 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 				}
 			}
 			for _, r := range comparison.Results(all) {
-				if !r.Exploratory && (r.Incomparable == "" && r.Family != family || r.Incomparable != "" && r.Family != 0) {
+				if !r.Exploratory && (r.Incomparable == "" && r.Family != family || r.Incomparable != "" &&
+					r.Family != 0) {
 					t.Errorf("%s, %s is of a family of %d, want %d", r.Name, r.Rule.Unit, r.Family, family)
 				}
 			}

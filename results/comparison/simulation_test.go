@@ -130,7 +130,8 @@ func TestSimulatedRunsWithoutAChangeSeldomRegress(t *testing.T) {
 			all, _ := percent(differ, n)
 			t.Logf("%d families: %.2f%% +-%.2f regressed or improved, %.2f%% worse or better, too", n, share, se, all)
 			if share > row.most || all > 100*comparison.Alpha {
-				t.Errorf("%.2f%% of families, want at most %v%%; with worse and better %.2f%%, want 5%%", share, row.most, all)
+				t.Errorf("%.2f%% of families, want at most %v%%; with worse and better %.2f%%, want 5%%", share,
+					row.most, all)
 			}
 		})
 	}
@@ -301,7 +302,8 @@ func TestSimulatedOpposedModesAreNoDifference(t *testing.T) {
 						}
 					}
 					share, se := percent(alarms, n)
-					t.Logf("%d rounds, %d groups of %d cells, modes of %v: %.2f%% +-%.2f", rounds, groups, cells, width, share, se)
+					t.Logf("%d rounds, %d groups of %d cells, modes of %v: %.2f%% +-%.2f", rounds, groups, cells,
+						width, share, se)
 					if n < 10_000 {
 						share -= 3 * se
 					}
@@ -311,7 +313,8 @@ func TestSimulatedOpposedModesAreNoDifference(t *testing.T) {
 		}
 	}
 	if share, _ := percent(hits, total); share > 5 || worst > 5.5 {
-		t.Errorf("%.2f%% of all families have a false verdict, want at most 5%%; at worst %.2f%%, want 5.5%%", share, worst)
+		t.Errorf("%.2f%% of all families have a false verdict, want at most 5%%; at worst %.2f%%, want 5.5%%", share,
+			worst)
 	}
 }
 

@@ -21,6 +21,7 @@ func FewRounds(all []*Result) string {
 	if silent == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d cells have too few rounds to show any difference, however large, among so many: need %d, or fewer cells",
+	return fmt.Sprintf("%d of %d cells have too few rounds to show any difference, however large, among so many: "+
+		"need %d, or fewer cells",
 		silent, family, need)
 }

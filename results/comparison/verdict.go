@@ -105,7 +105,8 @@ func (r *reading) judgeExact() {
 		r.Verdict = Regressed
 	case r.exceeds(-to, margin):
 		r.Verdict = Improved
-	case !r.exceeds(-from, margin) && !r.exceeds(to, margin), slices.EqualFunc(distinct(r.Base), distinct(r.Head), same):
+	case !r.exceeds(-from, margin) && !r.exceeds(to, margin), slices.EqualFunc(distinct(r.Base), distinct(r.Head),
+		same):
 		r.Verdict = Equivalent
 	default:
 		r.Verdict = Inconclusive

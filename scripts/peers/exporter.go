@@ -17,7 +17,8 @@ func exporter(o options) section {
 		Handler(context.Background(), "", bench.Calibrate())
 	s := section{
 		name: "exporter",
-		title: fmt.Sprintf("a target of 512 B and 1 us of work that hands a record to a background goroutine, over %v, queue of %d",
+		title: fmt.Sprintf("a target of 512 B and 1 us of work that hands a record to a background goroutine, over "+
+			"%v, queue of %d",
 			o.duration, records),
 		head:    []string{"rate/s", "who", "workers"},
 		columns: []string{"response p99 us", "hand-over p50 us", "hand-over p99 us", "dropped"},

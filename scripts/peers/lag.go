@@ -29,9 +29,10 @@ func lag(o options) section {
 	}
 	for _, perSecond := range []int{1_000, 10_000, 50_000, 1_000_000} {
 		for _, p := range peers {
-			s.cells = append(s.cells, cell{[]string{fmt.Sprint(perSecond), p.name}, func(ctx context.Context) (figures, error) {
-				return lateness(ctx, p, perSecond, o)
-			}})
+			s.cells = append(s.cells, cell{[]string{fmt.Sprint(perSecond), p.name},
+				func(ctx context.Context) (figures, error) {
+					return lateness(ctx, p, perSecond, o)
+				}})
 		}
 	}
 	return s

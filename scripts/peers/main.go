@@ -122,7 +122,8 @@ func (o options) check(args []string) error {
 	// A percentile of fewer calls has no finite interval.
 	calls := quantile.SamplesFor(0.99)
 	if least := time.Duration(calls+fortioThreads) * time.Millisecond; o.duration < least || o.duration > time.Minute {
-		wrong("-duration is %v: want %v to 1m, since a p99 takes %d calls, and the lowest rate is 1000 a second", o.duration, least, calls)
+		wrong("-duration is %v: want %v to 1m, since a p99 takes %d calls, and the lowest rate is 1000 a second",
+			o.duration, least, calls)
 	}
 	if o.timeout <= o.duration || o.timeout > time.Hour {
 		wrong("-timeout is %v: want more than the duration, %v, and 1h at most", o.timeout, o.duration)

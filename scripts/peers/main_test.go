@@ -44,7 +44,8 @@ func TestBadFlagsExitWith2AndSayWhatWasWanted(t *testing.T) {
 
 func TestAskingForHelpIsFine(t *testing.T) {
 	var stderr strings.Builder
-	if code := command(t.Context(), []string{"-h"}, io.Discard, &stderr); code != 0 || !strings.Contains(stderr.String(), "-only") {
+	if code := command(t.Context(), []string{"-h"}, io.Discard, &stderr); code != 0 ||
+		!strings.Contains(stderr.String(), "-only") {
 		t.Errorf("peers -h exits with %d and says %q: want 0 and the flags", code, stderr.String())
 	}
 }
@@ -67,7 +68,8 @@ func TestAnInterruptExitsWith130(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var stdout, stderr strings.Builder
-	if code := command(ctx, []string{"-seed", "7"}, &stdout, &stderr); code != 130 || !strings.Contains(stderr.String(), "interrupted") {
+	if code := command(ctx, []string{"-seed", "7"}, &stdout, &stderr); code != 130 ||
+		!strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exits with %d and says %q: want 130, and that it was interrupted", code, stderr.String())
 	}
 	for _, want := range []string{"go: go", "cpu: ", "GOMAXPROCS", "kernel: ", "seed 7"} {
@@ -78,7 +80,8 @@ func TestAnInterruptExitsWith130(t *testing.T) {
 }
 
 // tiny is no measurement: it shows that everything runs.
-var tiny = options{rounds: 1, duration: 5 * time.Millisecond, timeout: time.Minute, seed: 1, memory: [2]int{1000, 10_000}}
+var tiny = options{rounds: 1, duration: 5 * time.Millisecond, timeout: time.Minute, seed: 1,
+	memory: [2]int{1000, 10_000}}
 
 func TestEverySectionRunsAndEveryRowHasFiniteNumbers(t *testing.T) {
 	// What a row may leave out.
@@ -144,7 +147,8 @@ func TestEveryRoundVisitsEveryCellOnceInAnOrderThatTheSeedDecides(t *testing.T) 
 	}
 	first, again, other := visits(1), visits(1), visits(2)
 	if !slices.Equal(first, again) || slices.Equal(first, other) || slices.Equal(first[:cells], first[cells:2*cells]) {
-		t.Errorf("orders are %v, %v and %v: want the same by one seed, and others by another and from round to round", first, again, other)
+		t.Errorf("orders are %v, %v and %v: want the same by one seed, and others by another and from round to round",
+			first, again, other)
 	}
 	for r := range 3 {
 		round := slices.Sorted(slices.Values(first[cells*r : cells*r+cells]))

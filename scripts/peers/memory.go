@@ -18,7 +18,8 @@ func memory(o options) section {
 		head:    []string{"calls"},
 		columns: []string{"heap KiB", "RSS KiB"},
 		notes: []string{
-			"Heap: after a collection, with the record of the run. RSS: as the run ends. Both less what was in use before.",
+			"Heap: after a collection, with the record of the run. RSS: as the run ends. Both less what was in use " +
+				"before.",
 		},
 	}
 	for _, calls := range o.memory {
@@ -53,7 +54,8 @@ func growth(ctx context.Context, calls int, limit time.Duration) (figures, error
 	if record.Interrupted {
 		f.cut = now() - began
 	} else if record.Done != uint64(calls) {
-		return figures{}, fmt.Errorf("%d of %d calls were made, and %d dropped: want all", record.Done, calls, record.Dropped)
+		return figures{}, fmt.Errorf("%d of %d calls were made, and %d dropped: want all", record.Done, calls,
+			record.Dropped)
 	}
 	runtime.KeepAlive(record)
 	return f, nil

@@ -103,7 +103,8 @@ func ours(pace bench.Pace, workers int) peer {
 			return account{}, err
 		}
 		if record.Dropped+record.Failed > 0 {
-			return account{}, fmt.Errorf("%d calls were dropped and %d failed: want none", record.Dropped, record.Failed)
+			return account{}, fmt.Errorf("%d calls were dropped and %d failed: want none", record.Dropped,
+				record.Failed)
 		}
 		return account{made: int(record.Done), start: tapped.origin, known: true, record: record}, nil
 	}

@@ -92,7 +92,8 @@ func TestALoadIsAMultipleOfTheThreadsOfEveryPeer(t *testing.T) {
 	} {
 		l := newLoad(test.perSecond, test.d)
 		if l.calls != test.want || l.perSecond() != test.perSecond {
-			t.Errorf("newLoad(%d, %v) is %d calls at %d/s: want %d", test.perSecond, test.d, l.calls, l.perSecond(), test.want)
+			t.Errorf("newLoad(%d, %v) is %d calls at %d/s: want %d", test.perSecond, test.d, l.calls, l.perSecond(),
+				test.want)
 		}
 	}
 }
@@ -116,11 +117,13 @@ func TestATapNeverTellsAnOriginThatIsTooLate(t *testing.T) {
 	target := bench.TargetFunc(func(context.Context, string) error {
 		since := tapped.clock.Now()
 		if at := now(); at-tapped.origin < since {
-			t.Errorf("%v since the start by the run's clock, %v by ours: want as much at least", since, at-tapped.origin)
+			t.Errorf("%v since the start by the run's clock, %v by ours: want as much at least", since,
+				at-tapped.origin)
 		}
 		return nil
 	})
-	if _, err := (&bench.Run{Arrivals: arrivals, Target: target, Workers: 2, Pace: tapped}).Do(t.Context()); err != nil {
+	if _, err := (&bench.Run{Arrivals: arrivals, Target: target, Workers: 2,
+		Pace: tapped}).Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

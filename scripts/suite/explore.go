@@ -75,7 +75,8 @@ type explorer struct {
 func (e *explorer) explore(ctx context.Context, targets []targets) error {
 	began := time.Now()
 	for round := 1; ; round, e.seed = round+1, e.seed+1 {
-		fmt.Fprintf(os.Stderr, "%6s  round %d: properties with -rapid.seed=%d\n", time.Since(began).Round(time.Second), round, e.seed)
+		fmt.Fprintf(os.Stderr, "%6s  round %d: properties with -rapid.seed=%d\n",
+			time.Since(began).Round(time.Second), round, e.seed)
 		for _, pkg := range targets {
 			// What has failed once fails again until it is mended: it is left out from then on.
 			pkg.properties, pkg.fuzz = e.all.without(pkg.path, pkg.properties), e.all.without(pkg.path, pkg.fuzz)
@@ -101,7 +102,8 @@ func (e *explorer) properties(ctx context.Context, pkg targets) error {
 	}
 	env := []string{"RAPID_SEED=" + strconv.FormatUint(e.seed, 10), "RAPID_CHECKS=300"}
 	round := tally{}
-	err := round.goTest(ctx, env, "-count=1", "-timeout=30m", "-run=^("+strings.Join(pkg.properties, "|")+")$", pkg.path)
+	err := round.goTest(ctx, env, "-count=1", "-timeout=30m", "-run=^("+strings.Join(pkg.properties, "|")+")$",
+		pkg.path)
 	if err == nil {
 		err = keep(pkg.dir, round)
 	}

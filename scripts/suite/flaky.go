@@ -61,7 +61,8 @@ func flaky(ctx context.Context, args []string) error {
 	flags.Usage = func() { fmt.Fprint(flags.Output(), flakyUsage); flags.PrintDefaults() }
 	rounds := flags.Int("rounds", 1, "how often each test runs under each condition")
 	only := flags.String("run", "", "run only the tests that match `REGEXP`")
-	quick := flags.Bool("quick", false, "two conditions: alone with GOMAXPROCS=2; beside busy loops with -race and GOMAXPROCS=8")
+	quick := flags.Bool("quick", false,
+		"two conditions: alone with GOMAXPROCS=2; beside busy loops with -race and GOMAXPROCS=8")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -76,7 +77,8 @@ func flaky(ctx context.Context, args []string) error {
 	defer func() { all.print(os.Stdout) }()
 	for round := range *rounds {
 		for _, c := range conditions(*quick) {
-			fmt.Fprintf(os.Stderr, "%6s  round %d of %d: %v\n", time.Since(began).Round(time.Second), round+1, *rounds, c)
+			fmt.Fprintf(os.Stderr, "%6s  round %d of %d: %v\n", time.Since(began).Round(time.Second), round+1,
+				*rounds, c)
 			if err := all.under(ctx, c, *only, packages); err != nil {
 				return err
 			}

@@ -73,5 +73,6 @@ func fuzzEach(ctx context.Context, found []targets, each time.Duration) error {
 
 // fuzz runs one fuzz target that long. The fuzzer keeps the input that it fails on by itself.
 func (t tally) fuzz(ctx context.Context, pkg targets, name string, length time.Duration) error {
-	return t.goTest(ctx, nil, "-count=1", "-timeout=0", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+length.String(), pkg.path)
+	return t.goTest(ctx, nil, "-count=1", "-timeout=0", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+length.String(),
+		pkg.path)
 }

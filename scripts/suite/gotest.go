@@ -161,7 +161,8 @@ func (t tally) print(w io.Writer) {
 			fmt.Fprintf(w, "%8d  %8d  %s %s\n", t[which].runs, t[which].failures, which.pkg, which.name)
 		}
 		for _, which := range failed {
-			fmt.Fprintf(w, "\n%s %s: the first failure; to run it again:\n  %s\n%s", which.pkg, which.name, t[which].again,
+			fmt.Fprintf(w, "\n%s %s: the first failure; to run it again:\n  %s\n%s", which.pkg, which.name,
+				t[which].again,
 				t[which].output)
 		}
 		fmt.Fprintln(w)

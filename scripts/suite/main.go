@@ -4,7 +4,8 @@
 //	suite explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
 //	suite fuzz [-run REGEXP] MINUTES [PACKAGES]
 //
-// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1 if something
+// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1
+// if something
 // did, 2 if it could not run, and 130 if it was interrupted; what it has counted by then is printed.
 package main
 

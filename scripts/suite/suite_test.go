@@ -21,7 +21,8 @@ const sample = "github.com/loadgen-go/loadgen/scripts/suite/testdata/sample"
 func sampled(t *testing.T, run string) tally {
 	t.Helper()
 	all := tally{}
-	if err := all.goTest(t.Context(), []string{"GOMAXPROCS=2"}, "-count=1", "-run="+run, "./testdata/sample"); err != nil {
+	if err := all.goTest(t.Context(), []string{"GOMAXPROCS=2"}, "-count=1", "-run="+run,
+		"./testdata/sample"); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -140,8 +141,9 @@ func FuzzIt(f *testing.F)       {}
 func TestWhatAPropertyFailsOnIsKeptAsARow(t *testing.T) {
 	dir := t.TempDir()
 	all := tally{
-		{"p", "TestA/row"}: {failures: 1, output: "x_test.go:3: [rapid] failed after 7 tests: p99\tbelow p50\nTo reproduce, specify " +
-			"-run=\"TestA/row\" -rapid.seed=123\n"},
+		{"p", "TestA/row"}: {failures: 1,
+			output: "x_test.go:3: [rapid] failed after 7 tests: p99\tbelow p50\nTo reproduce, specify " +
+				"-run=\"TestA/row\" -rapid.seed=123\n"},
 		{"p", "TestA"}: {failures: 1, output: "--- FAIL: TestA\n"},
 		{"p", "TestB"}: {runs: 1},
 	}
@@ -177,7 +179,8 @@ func TestBadArgumentsAreExplained(t *testing.T) {
 		"unknown command": {[]string{"flakey"}, "scripts/flaky, scripts/explore or scripts/fuzz"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := run(t.Context(), c.args); err == nil || !strings.Contains(err.Error(), c.want) || status(t.Context(), err) != 2 {
+			if err := run(t.Context(), c.args); err == nil || !strings.Contains(err.Error(), c.want) ||
+				status(t.Context(), err) != 2 {
 				t.Errorf("error %v, want %q and exit status 2", err, c.want)
 			}
 		})

@@ -131,7 +131,8 @@ func BenchmarkBad(b *testing.B) {
 
 // BenchmarkUnjudged has windows that are longer than a run of -benchtime=100ms.
 func BenchmarkUnjudged(b *testing.B) {
-	bench.Driver{Load: bench.Rate(1000), SLOs: []bench.SLO{slo(b, "errors < 1% over every 10s"), slo(b, "p99.9 < 1s")}}.Drive(b, allocates)
+	bench.Driver{Load: bench.Rate(1000), SLOs: []bench.SLO{slo(b, "errors < 1% over every 10s"),
+		slo(b, "p99.9 < 1s")}}.Drive(b, allocates)
 }
 
 func blowUp() { panic("at the disco") }

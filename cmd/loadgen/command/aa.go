@@ -33,7 +33,8 @@ type aa struct {
 }
 
 func (a *aa) run(ctx context.Context) error {
-	s, err := scenarios.Decode("aa.yaml", []byte(aaScenario), append(a.settings, scenarios.Setting{Key: "rounds", Value: fmt.Sprint(a.rounds), Where: "--aa"})...)
+	s, err := scenarios.Decode("aa.yaml", []byte(aaScenario),
+		append(a.settings, scenarios.Setting{Key: "rounds", Value: fmt.Sprint(a.rounds), Where: "--aa"})...)
 	if err != nil {
 		return unusable(err)
 	}
@@ -52,7 +53,8 @@ func (a *aa) run(ctx context.Context) error {
 		return unusable(err)
 	}
 	if done := min(len(one.Visits), len(other.Visits)); ctx.Err() != nil || done < s.Rounds {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", done, report.Plural(s.Rounds, "round"))}
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", done,
+			report.Plural(s.Rounds, "round"))}
 	}
 	for _, v := range append(one.Visits, other.Visits...) {
 		if v.Error != "" {
@@ -83,13 +85,15 @@ func (a *aa) run(ctx context.Context) error {
 	case err != nil:
 		return unusable(err)
 	case !r.Passed:
-		return &exitError{exitWorse, errors.New("an arm was called worse than itself: take more rounds, or a quieter machine")}
+		return &exitError{exitWorse,
+			errors.New("an arm was called worse than itself: take more rounds, or a quieter machine")}
 	}
 	return nil
 }
 
 // measure visits the arm twice in every round. The files of that are of no use later.
-func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Environment) (one, other *results.Run, err error) {
+func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Environment) (one, other *results.Run,
+	err error) {
 	dir, err := os.MkdirTemp("", "loadgen-aa-")
 	if err != nil {
 		return nil, nil, err
@@ -105,7 +109,8 @@ func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Env
 	}
 	visits := visits{scenario: s, turns: env.Turns, progress: newProgress(a.stderr, 2*s.Visits())}
 	for _, name := range []string{"one", "other"} {
-		w, err := results.Create(filepath.Join(dir, name), results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})
+		w, err := results.Create(filepath.Join(dir, name),
+			results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})
 		if err != nil {
 			return nil, nil, err
 		}

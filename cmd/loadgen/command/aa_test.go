@@ -19,14 +19,16 @@ func TestAnArmIsComparedWithItself(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var stdout, stderr bytes.Buffer
 	kept := filepath.Join(t.TempDir(), "floor.json")
-	a := aa{rounds: 6, out: kept, json: true, stdout: &stdout, stderr: &stderr, settings: []scenarios.Setting{{Key: "duration", Value: "50ms"}, {Key: "warmup", Value: "0"}}}
+	a := aa{rounds: 6, out: kept, json: true, stdout: &stdout, stderr: &stderr,
+		settings: []scenarios.Setting{{Key: "duration", Value: "50ms"}, {Key: "warmup", Value: "0"}}}
 	var exit *exitError
 	err := a.run(t.Context())
 	if err != nil && (!errors.As(err, &exit) || exit.code != exitWorse) {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	var r selftest.AA
-	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil || r.Rounds != 6 || r.Splits != 64 || len(r.Units) < 10 {
+	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil || r.Rounds != 6 || r.Splits != 64 ||
+		len(r.Units) < 10 {
 		t.Errorf("%v, %+v", jsonErr, r)
 	}
 	// By chance an arm may be called worse than itself; it is told then.
@@ -45,7 +47,8 @@ func TestAnArmIsComparedWithItself(t *testing.T) {
 	if judged < 3 || r.Need != comparison.Need(judged, true) { // p99 may not be comparable on a busy machine
 		t.Errorf("%d units are judged, and need %d rounds", judged, r.Need)
 	}
-	if noise, err := selftest.ReadNoise(kept); err != nil || noise == nil || noise.Began.IsZero() || len(noise.Units) != len(r.Units) {
+	if noise, err := selftest.ReadNoise(kept); err != nil || noise == nil || noise.Began.IsZero() ||
+		len(noise.Units) != len(r.Units) {
 		t.Errorf("kept: %+v, %v", noise, err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
@@ -66,7 +69,8 @@ func TestAComparisonWithItselfWantsEnoughRounds(t *testing.T) {
 		"--aa 6 --only pacing": "--aa: it makes none of the checks",
 		"--out floor.json":     "--out: the checks keep no file",
 	} {
-		if code, stdout, stderr := execute(t, append([]string{"selftest"}, strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
+		if code, stdout, stderr := execute(t, append([]string{"selftest"},
+			strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d\n%s", args, code, stderr)
 		}
 	}
@@ -81,7 +85,8 @@ func TestAComparisonTellsTheNoiseFloor(t *testing.T) {
 		t.Fatal(err)
 	}
 	floor := filepath.Join(dir, selftest.NoiseFile)
-	aa := selftest.AA{Schema: 1, Rounds: 12, Units: []selftest.Floor{{Unit: "sec/op", P90: 0.2}, {Unit: "err-ppm", P90: 0.3}}}
+	aa := selftest.AA{Schema: 1, Rounds: 12, Units: []selftest.Floor{{Unit: "sec/op", P90: 0.2},
+		{Unit: "err-ppm", P90: 0.3}}}
 	if err := aa.Keep(floor); err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +98,15 @@ func TestAComparisonTellsTheNoiseFloor(t *testing.T) {
 		}
 		return strings.Join(strings.Fields(out.String()), " "), errs.String()
 	}
-	if stdout, stderr := compare(); !strings.Contains(stdout, "note: noise floor") || !strings.Contains(stdout, "are below sec/op 20.00%") || strings.Contains(stdout, "err-ppm") || stderr != "" {
+	if stdout, stderr := compare(); !strings.Contains(stdout, "note: noise floor") ||
+		!strings.Contains(stdout, "are below sec/op 20.00%") || strings.Contains(stdout, "err-ppm") || stderr != "" {
 		t.Errorf("%s\n%s", stdout, stderr)
 	}
 	if err := os.WriteFile(floor, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if stdout, stderr := compare(); strings.Contains(stdout, "noise") || !strings.Contains(stderr, "warning: the noise floor is not told: ") {
+	if stdout, stderr := compare(); strings.Contains(stdout, "noise") ||
+		!strings.Contains(stderr, "warning: the noise floor is not told: ") {
 		t.Errorf("%s\n%s", stdout, stderr)
 	}
 }

@@ -121,15 +121,21 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f.Var(&o.from, "from", "The `rate` to begin with.")
 	f.Var(&o.require, "require", "The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
 	f.Var(&o.precision, "precision", "How narrow the interval of the capacity is to be: half its width, as a `share`.")
-	f.DurationVar(&o.probe, "probe", 2*time.Second, "How long a probe lasts: the visits that the answer is about. It is longer at rates that have too few calls for the objectives.")
-	f.DurationVar(&o.budget, "budget", 5*time.Minute, "How long all probes together may last, with the start of their processes.")
+	f.DurationVar(&o.probe, "probe", 2*time.Second,
+		"How long a probe lasts: the visits that the answer is about. It is longer at rates that have too few "+
+			"calls for the objectives.")
+	f.DurationVar(&o.budget, "budget", 5*time.Minute,
+		"How long all probes together may last, with the start of their processes.")
 	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
 	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
-	f.StringVar(&o.scaling, "scaling", "", "Measure throughput at these numbers of workers, too, and fit how it scales. "+
-		"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
+	f.StringVar(&o.scaling, "scaling", "",
+		"Measure throughput at these numbers of workers, too, and fit how it scales. "+
+			"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
 	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
-	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"}, "scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
-		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"},
+		"scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
+		if err := cmd.RegisterFlagCompletionFunc(name,
+			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
 	}
@@ -188,7 +194,8 @@ func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacit
 	}
 	least, most := min(from/1024, require), max(1e8, require)
 	if windows := capacity.LeastRate(s.SLOs); min(from, require) < windows {
-		return nil, fmt.Errorf("at %s the windows of the objectives have too few calls: want --from, and --require, of %.6g/s or more",
+		return nil, fmt.Errorf("at %s the windows of the objectives have too few calls: want --from, and "+
+			"--require, of %.6g/s or more",
 			perSecond(min(from, require)), math.Ceil(windows))
 	} else if least < windows {
 		least = windows
@@ -206,7 +213,8 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 		s.SLOs = o.objectives
 	}
 	if len(s.SLOs) == 0 {
-		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo of the scenario")
+		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo " +
+			"of the scenario")
 	}
 	s.QPS, s.Loads, s.Closed, s.Think = []bench.QPS{bench.QPS(o.from)}, nil, false, 0
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0

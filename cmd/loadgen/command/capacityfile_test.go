@@ -14,8 +14,10 @@ func TestABudgetThatIsTooSmallForOneProbeIsRefusedAtOnce(t *testing.T) {
 		args []string
 		want string
 	}{
-		"calls enough for a percentile": {[]string{"--from", "10/s", "--slo", "p99.9<50ms", "--budget", "3s"}, "since the objectives need as many calls: raise --budget, or --from"},
-		"a long warm-up":                {[]string{"--slo", "p50<50ms", "--probe", "1s", "--warmup", "10s", "--budget", "5s"}, "--budget: 5s is not enough for one probe: at 1000/s one lasts 11s: raise"},
+		"calls enough for a percentile": {[]string{"--from", "10/s", "--slo", "p99.9<50ms", "--budget", "3s"},
+			"since the objectives need as many calls: raise --budget, or --from"},
+		"a long warm-up": {[]string{"--slo", "p50<50ms", "--probe", "1s", "--warmup", "10s",
+			"--budget", "5s"}, "--budget: 5s is not enough for one probe: at 1000/s one lasts 11s: raise"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
@@ -49,7 +51,8 @@ func TestADirectoryThatCannotBeWrittenIsToldOnceAndHoldsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, log := execute(t, "capacity", "--slo", "p99<50ms", "--out", filepath.Join(file, "out"))
-	if code != exitUnusable || strings.Count(log, "not a directory") != 1 || strings.Contains(log, "what was measured before") {
+	if code != exitUnusable || strings.Count(log, "not a directory") != 1 ||
+		strings.Contains(log, "what was measured before") {
 		t.Errorf("exit %d\n%s", code, log)
 	}
 }

@@ -97,9 +97,11 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
 	flags.StringVar(&f.format, "format", planFormats[0], "The `format` to write: "+strings.Join(planFormats, ", ")+".")
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
-	for flag, values := range map[string][]string{"format": planFormats, "headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
+	for flag, values := range map[string][]string{"format": planFormats,
+		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
 		"peak": nil, "capacity": nil} {
-		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		if err := cmd.RegisterFlagCompletionFunc(flag,
+			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
 	}
@@ -115,7 +117,8 @@ func (f *planFlags) plan(args []string) (string, error) {
 	}
 	ask := fleet.Ask{Peak: 1} // which is checked in vain if the flag is wrong
 	if f.peak == "" {
-		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together carry, such as 250000"))
+		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together "+
+			"carry, such as 250000"))
 	} else if qps, err := bench.ParseQPS(f.peak); err != nil {
 		wrong("peak", err)
 	} else {
@@ -171,7 +174,8 @@ func parseFailures(text string) (int, error) {
 func (f *planFlags) measured(args []string) (*fleet.Measured, error) {
 	switch {
 	case f.capacity == "" && len(args) == 0:
-		return nil, errors.New("there is no capacity to plan with: want RESULT, the directory that loadgen capacity wrote, or --capacity 41200")
+		return nil, errors.New("there is no capacity to plan with: want RESULT, the directory that loadgen " +
+			"capacity wrote, or --capacity 41200")
 	case f.capacity != "" && len(args) > 0:
 		return nil, fmt.Errorf("--capacity: %s and %s are two capacities: want one of them", f.capacity, args[0])
 	case f.capacity == "":

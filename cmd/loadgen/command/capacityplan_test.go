@@ -53,7 +53,8 @@ func TestHelpOfCapacityPlan(t *testing.T) {
 
 func TestCapacityPlanIsPrinted(t *testing.T) {
 	for format, file := range map[string]string{"text": "capacity-plan.txt", "markdown": "capacity-plan.md"} {
-		code, got, stderr := capacityPlan(t, "--peak", "250000", "--headroom", "30%", "--failures", "1", "--format", format, measuredCapacity)
+		code, got, stderr := capacityPlan(t, "--peak", "250000", "--headroom", "30%", "--failures", "1", "--format",
+			format, measuredCapacity)
 		if code != 0 || stderr != "" {
 			t.Fatalf("exit %d\n%s", code, stderr)
 		}
@@ -62,7 +63,8 @@ func TestCapacityPlanIsPrinted(t *testing.T) {
 }
 
 func TestCapacityPlanIsOf80Columns(t *testing.T) {
-	for _, args := range [][]string{{measuredCapacity}, {"--capacity", "40600..41900", "--failures", "1000"}, {"--capacity", "3"}} {
+	for _, args := range [][]string{{measuredCapacity}, {"--capacity", "40600..41900", "--failures", "1000"},
+		{"--capacity", "3"}} {
 		code, got, stderr := capacityPlan(t, append([]string{"--peak", "250k"}, args...)...)
 		if code != 0 {
 			t.Fatalf("exit %d\n%s", code, stderr)
@@ -111,7 +113,8 @@ func TestCapacityPlanInJSONIsThatOfTheText(t *testing.T) {
 	if p.Schema != 2 || p.Peak != 250000 || p.Headroom != 0.3 || p.Failures != 1 || len(p.Arms) != 4 {
 		t.Fatalf("%+v", p)
 	}
-	if a := p.Arms[0]; a.Arm != "spans=none" || a.Instances != 10 || a.Told != 40600 || a.Caveats != nil || len(a.WhatIf) != 18 {
+	if a := p.Arms[0]; a.Arm != "spans=none" || a.Instances != 10 || a.Told != 40600 || a.Caveats != nil ||
+		len(a.WhatIf) != 18 {
 		t.Errorf("%+v", a)
 	}
 	if a := p.Arms[1]; a.Arm != "spans=sdk" || a.Instances != 13 || a.Told != 32100 || a.Caveats != nil {
@@ -163,12 +166,16 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		{"--peak 0 --headroom 96% --capacity 5..4", []string{"--peak: ", `--headroom: "96%" is not valid: want 0% to 95%`, "--capacity: 5 is above 4: want LOW..HIGH"}},
 		{"--peak 1k --capacity 0", []string{"--capacity: "}},
 		{"--peak 1k --capacity 1..", []string{"--capacity: "}},
-		{"--peak 1k --capacity 5 " + measuredCapacity, []string{"--capacity: 5 and " + measuredCapacity + " are two capacities"}},
+		{"--peak 1k --capacity 5 " + measuredCapacity,
+			[]string{"--capacity: 5 and " + measuredCapacity + " are two capacities"}},
 		{"--peak 1e9 --capacity 0.001", []string{"as given needs more than 1,000,000 instances"}},
 		{"--peak 1k " + filepath.Join(dir, "none.json"), []string{"none.json: no such file"}},
-		{"--peak 1k " + write("cut.json", "{\n\"schema\": 1,\n"), []string{"cut.json", "is not what loadgen capacity writes"}},
-		{"--peak 1k " + write("line.json", "{\n\"schema\": 1,\n!}"), []string{"line.json:3 is not what loadgen capacity writes"}},
-		{"--peak 1k " + write("kind.json", "{\n\"schema\": \"x\"}"), []string{"kind.json:2 is not what loadgen capacity writes"}},
+		{"--peak 1k " + write("cut.json", "{\n\"schema\": 1,\n"),
+			[]string{"cut.json", "is not what loadgen capacity writes"}},
+		{"--peak 1k " + write("line.json", "{\n\"schema\": 1,\n!}"),
+			[]string{"line.json:3 is not what loadgen capacity writes"}},
+		{"--peak 1k " + write("kind.json", "{\n\"schema\": \"x\"}"),
+			[]string{"kind.json:2 is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("schema.json", `{"schema":3}`), []string{"its schema is 3: want 2"}},
 		{"--peak 1k " + write("empty.json", `{"schema":2}`), []string{"no arm has a capacity"}},
 		{"--peak 1k " + write("limited.json", `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"generator-limited"}]}}`),
@@ -195,7 +202,8 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 }
 
 func TestFlagsOfCapacityPlanAreCompleted(t *testing.T) {
-	for flag, values := range map[string][]string{"format": append(slices.Clone(fleet.Formats), "html"), "headroom": {"30%"}, "failures": {"2"}} {
+	for flag, values := range map[string][]string{"format": append(slices.Clone(fleet.Formats), "html"),
+		"headroom": {"30%"}, "failures": {"2"}} {
 		_, got, _ := capacityPlan(t, cobra.ShellCompRequestCmd, "capacity", "plan", "--"+flag, "")
 		for _, want := range values {
 			if !strings.Contains(got, want+"\n") {

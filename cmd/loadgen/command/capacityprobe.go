@@ -89,7 +89,8 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	s.QPS, s.Duration, s.Abort = []bench.QPS{qps}, a.Duration, true
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
-	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns, Inputs: c.inputs}}, nil
+	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,
+		Inputs: c.inputs}}, nil
 }
 
 // fineRate writes a rate to a thousandth, and a low one to six digits.

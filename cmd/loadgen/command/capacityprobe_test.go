@@ -20,15 +20,18 @@ func fakeSearch(t *testing.T, from float64, slos string) (*capacitySearch, *prob
 		t.Fatal(err)
 	}
 	arms, cells := armsOf(s)
-	search, err := capacity.New(capacity.Options{Arms: arms, Start: from, Least: 1e-3, Most: 1e6, Precision: 0.1, Probe: 2 * time.Second, Calls: capacity.Calls(s.SLOs), Budget: time.Hour})
+	search, err := capacity.New(capacity.Options{Arms: arms, Start: from, Least: 1e-3, Most: 1e6, Precision: 0.1,
+		Probe: 2 * time.Second, Calls: capacity.Calls(s.SLOs), Budget: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	made := new(probeRequest)
-	return &capacitySearch{File: &capacity.File{Scenario: s, Search: search}, cells: cells, dir: t.TempDir(), options: &capacityOptions{stderr: io.Discard},
+	return &capacitySearch{File: &capacity.File{Scenario: s, Search: search}, cells: cells, dir: t.TempDir(),
+		options: &capacityOptions{stderr: io.Discard},
 		visit: func(_ context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
 			*made = *req
-			return &capacity.Probe{Evidence: capacity.Evidence{Ask: req.Ask}}, req.Visit.Scenario.Duration + 100*time.Millisecond, nil
+			return &capacity.Probe{Evidence: capacity.Evidence{Ask: req.Ask}}, req.Visit.Scenario.Duration +
+				100*time.Millisecond, nil
 		}}, made
 }
 
@@ -51,7 +54,8 @@ func TestAProbeIsOneVisitThatEndsOnceAMissIsCertain(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := made.Visit.Scenario
-			if s.Duration != c.duration || s.Window != c.window || !s.Abort || made.Ask != ask || len(s.QPS) != 1 || s.QPS[0].Float() != c.from {
+			if s.Duration != c.duration || s.Window != c.window || !s.Abort || made.Ask != ask || len(s.QPS) != 1 ||
+				s.QPS[0].Float() != c.from {
 				t.Errorf("%+v of %+v", made.Ask, s)
 			}
 			if p.Evidence.Took != c.duration+100*time.Millisecond || p.Seed == 0 || p.Seed != made.Visit.Seed {
@@ -72,7 +76,8 @@ func TestAnInterruptLosesTheProbe(t *testing.T) {
 }
 
 func TestARateIsWrittenAsFinelyAsItIsWorth(t *testing.T) {
-	for rate, want := range map[float64]string{123456.78951: "123456.790", 1000: "1000.000", 12.3456789: "12.3457", 0.00097656: "0.000976560"} {
+	for rate, want := range map[float64]string{123456.78951: "123456.790", 1000: "1000.000", 12.3456789: "12.3457",
+		0.00097656: "0.000976560"} {
 		if got := fineRate(rate); got != want {
 			t.Errorf("%v: %s, want %s", rate, got, want)
 		}

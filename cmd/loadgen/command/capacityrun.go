@@ -63,10 +63,12 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = bench.Calibrate()
-	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search, Workers: o.workers}, dir, o)
+	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search,
+		Workers: o.workers}, dir, o)
 }
 
-// mostCalls bounds the calls of the first probe: far beyond what a generator makes, the counting of the calls that are due
+// mostCalls bounds the calls of the first probe: far beyond what a generator makes, the counting of the calls that
+// are due
 // would take longer than the probe.
 const mostCalls = 200_000_000
 
@@ -80,7 +82,8 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 	lasts := options.Lasting(bench.QPS(rate).Float())
 	first := s.Warmup + lasts
 	if calls := bench.QPS(rate).Calls(lasts); calls > mostCalls {
-		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a generator makes",
+		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a "+
+			"generator makes",
 			flag, rate.String(), lasts, report.Count(calls), report.Count(mostCalls))
 	}
 	if first <= o.budget {
@@ -90,7 +93,8 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 	if lasts > o.probe {
 		why = ", since the objectives need as many calls"
 	}
-	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or %s", o.budget, rate.String(), first, why, flag)
+	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or %s",
+		o.budget, rate.String(), first, why, flag)
 }
 
 func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
@@ -116,7 +120,9 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 		{"version of loadgen", was.Version + " " + was.Commit, is.Version + " " + is.Commit},
 	} {
 		if e.was != e.is {
-			err = errors.Join(err, fmt.Errorf("--resume: the %s was %s and is %s: what was measured does not hold here, begin another search", e.what, e.was, e.is))
+			err = errors.Join(err,
+				fmt.Errorf("--resume: the %s was %s and is %s: what was measured does not hold here, begin another "+
+					"search", e.what, e.was, e.is))
 		}
 	}
 	if err != nil {
@@ -153,7 +159,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // until it has ended, however it does
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, inputs: inputs, visit: inProcess(program)}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, inputs: inputs,
+		visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
 	if ended {
@@ -176,7 +183,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		return unusable(err)
 	}
 	if !ended {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on", report.Plural(len(file.Probes), "probe"), dir)}
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on",
+			report.Plural(len(file.Probes), "probe"), dir)}
 	}
 	return judgeCapacity(file)
 }
@@ -242,7 +250,8 @@ func judgeCapacity(f *capacity.File) error {
 	}
 	switch {
 	case len(fails) > 0:
-		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "), perSecond(f.Require))}
+		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "),
+			perSecond(f.Require))}
 	case len(open) > 0:
 		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
 	case len(f.Answer.Arms) == 0:
@@ -265,7 +274,8 @@ func unanswered(a *capacity.Arm) string {
 	case capacity.HoldsThroughout:
 		return "was not seen to fail: raise --budget, or --from"
 	case capacity.FailsThroughout:
-		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower --from",
+		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower "+
+			"--from",
 			perSecond(a.Fails))
 	case capacity.FailsNow:
 		return "fails at a rate that it held before: restart it, and begin with a higher --from"

@@ -39,7 +39,8 @@ func readWorkers(text string) (all []int, err error) {
 		}
 	}
 	if len(all) < usl.LeastDistinct || len(all) > mostScaled {
-		errs = append(errs, fmt.Errorf("--scaling: %d different numbers of workers: want %d to %d", len(all), usl.LeastDistinct, mostScaled))
+		errs = append(errs, fmt.Errorf("--scaling: %d different numbers of workers: want %d to %d", len(all),
+			usl.LeastDistinct, mostScaled))
 	}
 	slices.Sort(all)
 	if len(all) > 0 && all[0] > usl.NearOne {
@@ -65,7 +66,8 @@ func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 		if err := c.Write(c.dir); err != nil {
 			return false, err
 		}
-		fmt.Fprintf(c.options.stderr, "scaling %d of %d: %s with %s: %s\n", len(c.Throughputs), of, t.Arm, report.Plural(t.Workers, "worker"), perSecond(t.Achieved))
+		fmt.Fprintf(c.options.stderr, "scaling %d of %d: %s with %s: %s\n", len(c.Throughputs), of, t.Arm,
+			report.Plural(t.Workers, "worker"), perSecond(t.Achieved))
 	}
 	return true, nil
 }
@@ -81,7 +83,8 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	s.Closed, s.QPS, s.SLOs, s.Window = true, nil, nil, 0
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
-	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round), Turns: c.Environment.Turns, Inputs: c.inputs})
+	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round),
+		Turns: c.Environment.Turns, Inputs: c.inputs})
 	switch {
 	case err != nil:
 		return 0, err
@@ -90,7 +93,8 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	case v.Record.Interrupted:
 		return 0, errors.New("its process was interrupted")
 	case v.Record.Loop != bench.ClosedLoop || v.Record.Workers != t.Workers:
-		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop, v.Record.Workers)
+		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop,
+			v.Record.Workers)
 	}
 	return v.Record.Achieved(), nil
 }
@@ -101,7 +105,8 @@ func scalingText(f *capacity.File) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("\nHow throughput scales with workers, in closed loops: the Universal Scalability Law, with 95% intervals\n")
+	b.WriteString("\nHow throughput scales with workers, in closed loops: the Universal Scalability Law, with 95% " +
+		"intervals\n")
 	for i := range f.Scaling {
 		c := &f.Scaling[i]
 		var points []string

@@ -52,7 +52,8 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 	p.await(t, "a second throughput", func() bool { return marked(marks, "visit") == 2 })
 	code := p.interrupt(t)
 	f, err := capacity.ReadFile(out)
-	if err != nil || code != exitInterrupted || f.Status != results.Partial || len(f.Scaling) != 1 || len(f.Throughputs) != 1 {
+	if err != nil || code != exitInterrupted || f.Status != results.Partial || len(f.Scaling) != 1 ||
+		len(f.Throughputs) != 1 {
 		t.Fatalf("exit %d, %+v, %v\n%s\n%s", code, f, err, &p.stdout, &p.stderr)
 	}
 	// Most of the rest is made up, for visits take their time.
@@ -66,14 +67,17 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 		t.Fatal(err)
 	}
 
-	if code, _, log := execute(t, "capacity", "--resume", out, "--scaling", "1,2,3,4,5,6"); code != exitUnusable || !strings.Contains(log, "--scaling: the search has [1 2 3 4 6 8]") {
+	if code, _, log := execute(t, "capacity", "--resume", out, "--scaling", "1,2,3,4,5,6"); code != exitUnusable ||
+		!strings.Contains(log, "--scaling: the search has [1 2 3 4 6 8]") {
 		t.Errorf("other numbers of workers: exit %d\n%s", code, log)
 	}
 	code, text, log := execute(t, "capacity", "--resume", out)
-	if code != exitNotValid || !strings.Contains(log, "scaling 17 of 18: spans=none with ") || strings.Contains(log, "scaling 16 of") {
+	if code != exitNotValid || !strings.Contains(log, "scaling 17 of 18: spans=none with ") ||
+		strings.Contains(log, "scaling 16 of") {
 		t.Fatalf("after %d throughputs: exit %d\n%s", len(before), code, log)
 	}
-	if f, err = capacity.ReadFile(out); err != nil || f.Status != results.Complete || len(f.Throughputs) != 18 || !slices.Equal(f.Throughputs[:len(before)], before) {
+	if f, err = capacity.ReadFile(out); err != nil || f.Status != results.Complete || len(f.Throughputs) != 18 ||
+		!slices.Equal(f.Throughputs[:len(before)], before) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	for _, m := range f.Throughputs {
@@ -81,7 +85,8 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 			t.Errorf("%+v: want at most 500/s", m)
 		}
 	}
-	for _, want := range []string{"\nHow throughput scales with workers, in closed loops: ", "\nspans=none: ", "\n    medians of 18 visits: "} {
+	for _, want := range []string{"\nHow throughput scales with workers, in closed loops: ", "\nspans=none: ",
+		"\n    medians of 18 visits: "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -93,14 +98,16 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 // peak, whose infinite ends JSON does not have, and which is read again all the same.
 func planOfScaling(t *testing.T, f *capacity.File) {
 	t.Helper()
-	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Capacity: 400, Low: 390, High: 410, Told: 390}
+	f.Answer.Arms[0] = capacity.Arm{Arm: "spans=none", Verdict: capacity.Found, Capacity: 400, Low: 390, High: 410,
+		Told: 390}
 	law := usl.Law{Lambda: 2000, Sigma: 0.5}
 	for i := range f.Throughputs {
 		f.Throughputs[i].Achieved = law.Throughput(float64(f.Throughputs[i].Workers))
 	}
 	f.Scale()
 	const want = "spans=none: 2,000/s alone ("
-	if text := scalingText(f); !strings.Contains(text, want) || !strings.Contains(text, "; no peak is shown: kappa may be 0") {
+	if text := scalingText(f); !strings.Contains(text, want) ||
+		!strings.Contains(text, "; no peak is shown: kappa may be 0") {
 		t.Error(text)
 	}
 	dir := t.TempDir()
@@ -111,7 +118,8 @@ func planOfScaling(t *testing.T, f *capacity.File) {
 		t.Errorf("read again: %v", err)
 	}
 	code, text, log := execute(t, "capacity", "plan", "--peak", "1000", dir)
-	if code != 0 || !strings.Contains(text, "How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- "+want) {
+	if code != 0 || !strings.Contains(text,
+		"How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- "+want) {
 		t.Errorf("exit %d\n%s\n%s", code, text, log)
 	}
 }

@@ -37,16 +37,19 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 	t.Setenv(asCommand, ownTargets)
 	t.Setenv(testMarks, marks)
 	t.Setenv(testHangs, "probe 3")
-	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8", "--pace", "sleep",
+	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8",
+		"--pace", "sleep",
 		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "2s", "--precision", "25%", "--seed", "1", "--out", out)
 	p.await(t, "a third probe", func() bool { return marked(marks, "probe") == 3 })
-	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable || !strings.Contains(log, "another loadgen searches there") {
+	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable ||
+		!strings.Contains(log, "another loadgen searches there") {
 		t.Errorf("another search in its place while it goes on: exit %d\n%s", code, log)
 	}
 	if f, err := capacity.ReadFile(out); err != nil || f.Status != results.Partial {
 		t.Errorf("while it goes on: %+v, %v", f, err)
 	}
-	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "loadgen capacity --resume "+out+" goes on") {
+	if code := p.interrupt(t); code != exitInterrupted ||
+		!strings.Contains(p.stderr.String(), "loadgen capacity --resume "+out+" goes on") {
 		t.Fatalf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 	before, err := capacity.ReadFile(out)
@@ -62,11 +65,13 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Errorf("after 2 probes it goes on with\n%s", log)
 	}
 	f, err := capacity.ReadFile(out)
-	if err != nil || f.Status != results.Complete || len(f.Probes) != len(f.Search.Evidence()) || !cmp.Equal(f.Probes[:2], before.Probes) {
+	if err != nil || f.Status != results.Complete || len(f.Probes) != len(f.Search.Evidence()) ||
+		!cmp.Equal(f.Probes[:2], before.Probes) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	a := f.Answer.Arms[0]
-	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n", "\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
+	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n",
+		"\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -89,7 +94,8 @@ func ended(t *testing.T) (out string) {
 	if s.SLOs, err = readObjectives("p99<5ms"); err != nil {
 		t.Fatal(err)
 	}
-	search, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Hour})
+	search, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6,
+		Precision: 0.1, Probe: time.Second, Budget: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +125,13 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(out, capacity.FileName)); err != nil || json != string(data) {
 		t.Errorf("%v; --format json prints\n%s\nwant what is in the file", err, json)
 	}
-	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable || !strings.Contains(log, "--budget: ") {
+	if code, _, log := execute(t, "capacity", "--resume", out, "--budget", "100ms"); code != exitUnusable ||
+		!strings.Contains(log, "--budget: ") {
 		t.Errorf("a budget of less than a probe: exit %d\n%s", code, log)
 	}
 	code, _, log := execute(t, "capacity", "--slo", "p50<10ms", "--out", out)
-	if code != exitUnusable || !strings.Contains(log, "holds a search already: want another directory, or --resume "+out) {
+	if code != exitUnusable || !strings.Contains(log,
+		"holds a search already: want another directory, or --resume "+out) {
 		t.Errorf("another search in its place: exit %d\n%s", code, log)
 	}
 }
@@ -131,13 +139,15 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 func TestASearchThatCannotBeWrittenSaysSoOnce(t *testing.T) {
 	file := written(t, "file", "")
 	code, stdout, stderr := own(t, "capacity", "--slo", "p50<10ms", "--out", filepath.Join(file, "out"))
-	if code != exitUnusable || stdout != "" || strings.Count(stderr, "not a directory") != 1 || strings.Contains(stderr, "what was measured before") {
+	if code != exitUnusable || stdout != "" || strings.Count(stderr, "not a directory") != 1 ||
+		strings.Contains(stderr, "what was measured before") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }
 
 func TestASearchOfAnotherMachineDoesNotGoOn(t *testing.T) {
-	s, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	s, err := capacity.New(capacity.Options{Arms: []string{"spans=none"}, Start: 100, Least: 1, Most: 1e6,
+		Precision: 0.1, Probe: time.Second, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,15 +167,18 @@ func TestASearchOfAnotherMachineDoesNotGoOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, capacity.FileName), []byte("{\"schema\":1,\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := execute(t, "capacity", "--resume", dir); code != exitUnusable || !strings.Contains(stderr, "capacity.json:2: not JSON") {
+	if code, _, stderr := execute(t, "capacity", "--resume", dir); code != exitUnusable ||
+		!strings.Contains(stderr, "capacity.json:2: not JSON") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }
 
 func TestAProbeThatCannotBeMadeEndsTheSearch(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "capacity", "--target", "closed", "--slo", "p50<10ms", "--probe", "50ms", "--out", out)
-	if code != exitUnusable || stdout != "" || !strings.Contains(stderr, "no such table") || !strings.Contains(stderr, "what was measured before is in "+out) {
+	code, stdout, stderr := own(t, "capacity", "--target", "closed", "--slo", "p50<10ms", "--probe", "50ms", "--out",
+		out)
+	if code != exitUnusable || stdout != "" || !strings.Contains(stderr, "no such table") ||
+		!strings.Contains(stderr, "what was measured before is in "+out) {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }

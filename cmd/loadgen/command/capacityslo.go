@@ -20,7 +20,8 @@ func readObjectives(text string) (all []bench.SLO, err error) {
 				at += wrong.At
 			}
 			column := len([]rune(text[:at]))
-			return nil, fmt.Errorf("--slo: character %d is where it goes wrong\n  %s\n  %s^ %w", column+1, text, strings.Repeat(" ", column), err)
+			return nil, fmt.Errorf("--slo: character %d is where it goes wrong\n  %s\n  %s^ %w", column+1, text,
+				strings.Repeat(" ", column), err)
 		}
 		at += len(item) + 1
 		all = append(all, slo)

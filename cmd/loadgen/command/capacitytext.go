@@ -78,7 +78,8 @@ func capacitySentence(a *capacity.Arm) string {
 		return told + ", and was not seen to fail"
 	case capacity.FailsThroughout:
 		if a.Required.Visits > 0 {
-			return fmt.Sprintf("fails at %s: %d of %d visits held", perSecond(a.Fails), a.Required.Held, a.Required.Visits)
+			return fmt.Sprintf("fails at %s: %d of %d visits held", perSecond(a.Fails), a.Required.Held,
+				a.Required.Visits)
 		}
 		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
 	case capacity.FailsNow:

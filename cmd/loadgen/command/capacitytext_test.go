@@ -17,9 +17,12 @@ func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
 		sentence, exit, not string
 	}{
 		{"the machine", capacity.Arm{Verdict: capacity.GeneratorLimited, Silent: busy},
-			"was not measured further: no rate was confirmed, and at more the machine was busy", "close other programs", "generator"},
-		{"the machine, above a rate", capacity.Arm{Verdict: capacity.GeneratorLimited, Silent: busy, Told: 100, Visits: 6},
-			"was not measured further: it holds at 100/s (6 of 6 visits), and at more the machine", "close other programs", "generator"},
+			"was not measured further: no rate was confirmed, and at more the machine was busy", "close other " +
+				"programs", "generator"},
+		{"the machine, above a rate", capacity.Arm{Verdict: capacity.GeneratorLimited, Silent: busy, Told: 100,
+			Visits: 6},
+			"was not measured further: it holds at 100/s (6 of 6 visits), and at more the machine", "close other " +
+				"programs", "generator"},
 		{"the generator", capacity.Arm{Verdict: capacity.GeneratorLimited, Silent: late},
 			"is generator-limited: no rate was confirmed", "the generator ran out", "busy"},
 		{"the machine, before anything was told", capacity.Arm{Verdict: capacity.Undecided, Silent: busy},
@@ -30,7 +33,8 @@ func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sentence, exit := capacitySentence(&c.arm), unanswered(&c.arm)
-			if !strings.Contains(sentence, c.sentence) || !strings.Contains(exit, c.exit) || strings.Contains(exit, c.not) {
+			if !strings.Contains(sentence, c.sentence) || !strings.Contains(exit, c.exit) ||
+				strings.Contains(exit, c.not) {
 				t.Errorf("%q and %q, want %q and %q without %q", sentence, exit, c.sentence, c.exit, c.not)
 			}
 		})
@@ -40,7 +44,8 @@ func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
 func TestAProbeThatIsEndedSpeaksOfWhatEndedIt(t *testing.T) {
 	p := capacity.Probe{Objectives: []bench.SLOResult{{SLO: "p99 < 5ms", Judged: true, Detail: "p99 is infinite"},
 		{SLO: "errors < 1%", Detail: "cannot be judged: the run was ended after 47ms"}}, Stopped: true}
-	s, err := capacity.New(capacity.Options{Arms: []string{"a"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.05, Probe: 1e9, Calls: 1000, Budget: 6e10})
+	s, err := capacity.New(capacity.Options{Arms: []string{"a"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.05,
+		Probe: 1e9, Calls: 1000, Budget: 6e10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,11 +71,13 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return exit.code
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()), meantFlag(cmd, err), cmd.CommandPath())
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()),
+		meantFlag(cmd, err), cmd.CommandPath())
 	return exitUnusable
 }
 
-// meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for commands.
+// meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for
+// commands.
 func meantFlag(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {

@@ -99,7 +99,8 @@ func TestARunMeasuresComparesAndLeavesResultsThatBenchstatReads(t *testing.T) {
 		"offered/s", "achieved/s", "p99.9", "gen lag", "errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS",
 		"quantile", "state", "insert ns", "dws+qdigest",
 		"spans=sdk vs spans=none at 4,000/s: ", "spans=pooled vs spans=none at 4,000/s: ", "times the bytes",
-		filepath.Join(out, "run.bench"), filepath.Join(out, "run.json"), "go run golang.org/x/perf/cmd/benchstat@latest ",
+		filepath.Join(out, "run.bench"), filepath.Join(out,
+			"run.json"), "go run golang.org/x/perf/cmd/benchstat@latest ",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in the output:\n%s", want, stdout)
@@ -148,7 +149,8 @@ func checkRun(t *testing.T, run *results.Run) {
 		}
 		offered[v.Round] = v.Record.Offered
 		if v.Spans != nil && (v.Spans.Made != v.Spans.Exported || v.Spans.Made != v.Warmup+v.Record.Offered) {
-			t.Errorf("%v: %d calls and %d before made %d spans, %d exported", v.Cell, v.Record.Offered, v.Warmup, v.Spans.Made, v.Spans.Exported)
+			t.Errorf("%v: %d calls and %d before made %d spans, %d exported", v.Cell, v.Record.Offered, v.Warmup,
+				v.Spans.Made, v.Spans.Exported)
 		}
 		if (v.Spans == nil) != (v.Cell.Spans == "none") {
 			t.Errorf("%v: spans %+v", v.Cell, v.Spans)
@@ -174,7 +176,8 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 	runs := map[string]string{}
 	for i, seed := range []string{"1", "1", "2"} {
 		out := filepath.Join(t.TempDir(), "out")
-		if code, _, stderr := execute(t, "run", file, "--seed", seed, "--rounds", "2", "--spans", "none,sdk", "--quantile", "exact", "--duration", "20ms", "--warmup", "0", "--out", out); code != 0 {
+		if code, _, stderr := execute(t, "run", file, "--seed", seed, "--rounds", "2", "--spans", "none,sdk",
+			"--quantile", "exact", "--duration", "20ms", "--warmup", "0", "--out", out); code != 0 {
 			t.Fatalf("exit %d\n%s", code, stderr)
 		}
 		run, err := results.Read(out)
@@ -197,7 +200,8 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 
 func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms", "--warmup", "10ms", "--seed", "1", "--out", out)
+	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms",
+		"--warmup", "10ms", "--seed", "1", "--out", out)
 	if code != 0 || !strings.Contains(stdout, "dws+qdigest") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -210,12 +214,15 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 
 func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 	for name, want := range map[string][]string{
-		"span-cost": {"\nspans         sampling     processors  offered/s", "\nsdk           parent-0.01  discard ", "\npooled        never        - ",
+		"span-cost": {"\nspans         sampling     processors  offered/s", "\nsdk           parent-0.01  discard ",
+			"\npooled        never        - ",
 			"\n- processors=batch vs processors=none at 4,000/s, spans=sdk, sampling=always: "},
-		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ", "-col '/metrics@(none otel own prometheus)'"},
+		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ",
+			"-col '/metrics@(none otel own prometheus)'"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
-		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms", "--warmup", "5ms", "--seed", "1", "--out", out)
+		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms",
+			"--warmup", "5ms", "--seed", "1", "--out", out)
 		if code != 0 {
 			t.Fatalf("%s: exit %d\n%s", name, code, stderr)
 		}
@@ -228,7 +235,8 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != 2*len(run.Scenario.Cells()) {
+		if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil ||
+			len(got) != 2*len(run.Scenario.Cells()) {
 			t.Errorf("%s: %d results, %v", name, len(got), err)
 		}
 	}
@@ -240,7 +248,8 @@ func TestExitCodes(t *testing.T) {
 	broken := scenario(t, "qps: [-1]\nspan: [sdk]\nduration: 10ms\nrounds: none\n")
 	good := scenario(t, tiny)
 	taken := filepath.Join(t.TempDir(), "taken")
-	if code, _, stderr := execute(t, "run", good, "--rounds", "1", "--duration", "20ms", "--spans", "none", "--seed", "1", "--out", taken); code != 0 {
+	if code, _, stderr := execute(t, "run", good, "--rounds", "1", "--duration", "20ms", "--spans", "none", "--seed",
+		"1", "--out", taken); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	damaged := filepath.Join(t.TempDir(), "run.json")
@@ -268,7 +277,8 @@ func TestExitCodes(t *testing.T) {
 		{"run a b", 2, []string{"accepts at most 1 arg"}},
 		{"run no-such", 2, []string{`no scenario and no file is called "no-such"`, "span-reuse"}},
 		{"plan " + filepath.Dir(good), 2, []string{"is a directory"}},
-		{"plan " + broken, 2, []string{"tiny.yaml:1:7: qps: ", "tiny.yaml:2:1: unknown field \"span\"", "tiny.yaml:4:9: rounds: "}},
+		{"plan " + broken, 2, []string{"tiny.yaml:1:7: qps: ", "tiny.yaml:2:1: unknown field \"span\"",
+			"tiny.yaml:4:9: rounds: "}},
 		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", `--workers: "none" is not valid`}},
 		{"run --qps -1", 2, []string{`--qps: "-1" is not a rate`}},
 		{"run --qps 1 --duration 10ms", 2, []string{"--duration: 10ms yields no call at 1/s"}},
@@ -316,7 +326,8 @@ func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			args := append([]string{"run", "--target", "turnstile", "--qps", "2k", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "--seed", "1", "--strict", "--out", out}, args...)
+			args := append([]string{"run", "--target", "turnstile", "--qps", "2k", "--duration", "100ms", "--warmup",
+				"0", "--rounds", "1", "--seed", "1", "--strict", "--out", out}, args...)
 			code, stdout, stderr := own(t, args...)
 			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
@@ -338,7 +349,8 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	for _, args := range [][]string{{"plan"}, {"scenarios"}, {"scenarios", "--fields"}} {
 		cmd, _, stderr := command(t, args...)
 		cmd.Stdout = full
-		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitUnusable || !strings.Contains(stderr.String(), "no space left") || strings.Contains(stderr.String(), "--help") {
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitUnusable ||
+			!strings.Contains(stderr.String(), "no space left") || strings.Contains(stderr.String(), "--help") {
 			t.Errorf("%v: %v\n%s", args, err, stderr)
 		}
 	}
@@ -354,7 +366,8 @@ func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
 		{[]string{"run", ""}, "span-reuse-full\n"},
 		{[]string{"selftest", "--only", ""}, "companions\n"},
 	} {
-		if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 || !strings.Contains(stdout, c.want) {
+		if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 ||
+			!strings.Contains(stdout, c.want) {
 			t.Errorf("%v: exit %d\n%s", c.args, code, stdout)
 		}
 	}
@@ -379,15 +392,17 @@ func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
 			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)
 		}
 	}
-	if v, err := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); err != nil || !strings.Contains(v.Error, "no such file") {
+	if v, err := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); err != nil ||
+		!strings.Contains(v.Error, "no such file") {
 		t.Errorf("a program that is not there: %q", v.Error)
 	}
 }
 
 func TestWhatIsPrintedWithoutARun(t *testing.T) {
 	for file, args := range map[string][]string{
-		"plan.txt":      {"plan", "span-reuse", "--workers", "1", "--seed", "7"},
-		"plan-poor.txt": {"plan", "span-reuse", "--qps", "0.5,100", "--duration", "3s", "--rounds", "2", "--spans", "sdk,none", "--workers", "2", "--arrivals", "constant"},
+		"plan.txt": {"plan", "span-reuse", "--workers", "1", "--seed", "7"},
+		"plan-poor.txt": {"plan", "span-reuse", "--qps", "0.5,100", "--duration", "3s", "--rounds", "2", "--spans",
+			"sdk,none", "--workers", "2", "--arrivals", "constant"},
 		"scenarios.txt": {"scenarios"},
 		"fields.txt":    {"scenarios", "--fields"},
 		"help-run.txt":  {"run", "--help"},

@@ -125,7 +125,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
 	flags.StringVar(&f.format, "format", gate.Formats[0], "The `format` to write: "+strings.Join(gate.Formats, ", ")+".")
 	flags.StringVarP(&f.output, "output", "o", "", "Write to this `file` (- for the standard output), and the summary alone to the standard output.")
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(gate.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(gate.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 }
@@ -172,7 +173,8 @@ func (f *compareFlags) keepsInputs(args []string) error {
 	}
 	for _, arg := range args {
 		_, path, _ := strings.Cut(arg, "=")
-		for _, in := range []string{arg, path, filepath.Join(arg, results.BenchFile), filepath.Join(path, results.BenchFile), filepath.Join(arg, results.JSONFile)} {
+		for _, in := range []string{arg, path, filepath.Join(arg, results.BenchFile),
+			filepath.Join(path, results.BenchFile), filepath.Join(arg, results.JSONFile)} {
 			if info, err := os.Stat(in); err == nil && os.SameFile(info, output) {
 				return fmt.Errorf("--output: %s is an input, which it would replace: want another file", f.output)
 			}
@@ -207,7 +209,8 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
 	if !slices.Contains(gate.Formats, f.format) {
-		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format, strings.Join(gate.Formats, ", ")))
+		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format,
+			strings.Join(gate.Formats, ", ")))
 	}
 	read := projectRules
 	if f.gate != "" {

@@ -31,8 +31,10 @@ func armsText(factor float64, qps int) string {
 	text := "# loadgen 2  seed=1  rounds=12  order=random\nloop: open\n"
 	for i := range 12 {
 		drift := math.Exp(math.Sin(float64(i)))
-		text += fmt.Sprintf("# round %d, visit 1\nBenchmarkLoad/spans=none/qps=10-2 100 %.0f p99-latency-ns 10 offered-qps 0 err-ppm\n", i+1, 1e6*drift)
-		text += fmt.Sprintf("# round %d, visit 2: noisy-machine\nBenchmarkLoad/spans=sdk/qps=10-2 100 %.0f p99-latency-ns %d offered-qps 0 err-ppm\n", i+1, 1e6*drift*factor, qps)
+		text += fmt.Sprintf("# round %d, visit 1\nBenchmarkLoad/spans=none/qps=10-2 100 %.0f p99-latency-ns 10 "+
+			"offered-qps 0 err-ppm\n", i+1, 1e6*drift)
+		text += fmt.Sprintf("# round %d, visit 2: noisy-machine\nBenchmarkLoad/spans=sdk/qps=10-2 100 %.0f "+
+			"p99-latency-ns %d offered-qps 0 err-ppm\n", i+1, 1e6*drift*factor, qps)
 	}
 	return text
 }
@@ -89,27 +91,43 @@ func (c *comparing) check(t *testing.T, code int, stdout, stderr string) {
 func toCompare(t *testing.T) (dir string) {
 	t.Helper()
 	return files(t, map[string]string{
-		"base": benchText("A", 100, 10), "same": benchText("A", 100.4, 10), "worse": benchText("A", 120, 10), "better": benchText("A", 80, 10),
-		"two": benchText("A", 100, 10) + benchText("B", 100, 10), "empty": "", "log": "hello\n", "nan": "BenchmarkA-8 1000 NaN ns/op\n", "inf": "BenchmarkA-8 1000 1 ns/op\nBenchmarkA-8 1000 +Inf ns/op\n",
-		"broken": "BenchmarkA-8 1000 1 ns/op\nBenchmarkA-8 fast 1 ns/op\n", "long": "BenchmarkA-8 1000 1 ns/op\n" + strings.Repeat("x", 70_000) + "\n",
+		"base": benchText("A", 100, 10), "same": benchText("A", 100.4, 10), "worse": benchText("A", 120,
+			10), "better": benchText("A", 80, 10),
+		"two": benchText("A", 100, 10) + benchText("B", 100,
+			10), "empty": "", "log": "hello\n", "nan": "BenchmarkA-8 1000 NaN ns/op\n", "inf": "BenchmarkA-8 1000 " +
+			"1 ns/op\nBenchmarkA-8 1000 +Inf ns/op\n",
+		"broken": "BenchmarkA-8 1000 1 ns/op\nBenchmarkA-8 fast 1 ns/op\n", "long": "BenchmarkA-8 1000 1 ns/op\n" +
+			strings.Repeat("x", 70_000) + "\n",
 		"units": "Unit lag-us better=lower\nUnit lag-us better=higher\nBenchmarkA-8 1000 1 lag-us\n", "twice": "BenchmarkA-8 1000 1 ns/op 2 sec/op\n",
-		"one": benchText("A", 100, 1), "five": benchText("A", 100, 5), "ties": strings.Repeat("BenchmarkA-8 1000 100 ns/op 64 B/op\n", 10),
-		"zero": "Unit widgets/op better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 widgets/op\n", 10), "seven": strings.Repeat("BenchmarkA-8 1000 7 widgets/op\n", 10),
-		"zero-ns": "Unit pause-ns better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 pause-ns\n", 10), "one-ns": strings.Repeat("BenchmarkA-8 1000 1 pause-ns\n", 10),
-		"sec":     strings.ReplaceAll(strings.ReplaceAll(benchText("A", 100, 10), "ns/op", "e-9 sec/op"), " e-9", "e-9"),
-		"strange": strings.Repeat("BenchmarkA-8 1000 5 foos\n", 10), "higher": "Unit foos better=higher assume=exact\n" + strings.Repeat("BenchmarkA-8 1000 5 foos\n", 2), "lower": "BenchmarkA-8 1000 4 foos\n",
-		"old-commit": benchText("A", 100, 10, "goos: linux", "commit: abc"), "new-commit": benchText("A", 100, 10, "goos: linux", "commit: def"),
+		"one": benchText("A", 100, 1), "five": benchText("A", 100,
+			5), "ties": strings.Repeat("BenchmarkA-8 1000 100 ns/op 64 B/op\n", 10),
+		"zero": "Unit widgets/op better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 widgets/op\n",
+			10), "seven": strings.Repeat("BenchmarkA-8 1000 7 widgets/op\n", 10),
+		"zero-ns": "Unit pause-ns better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 pause-ns\n",
+			10), "one-ns": strings.Repeat("BenchmarkA-8 1000 1 pause-ns\n", 10),
+		"sec": strings.ReplaceAll(strings.ReplaceAll(benchText("A", 100, 10), "ns/op", "e-9 sec/op"), " e-9",
+			"e-9"),
+		"strange": strings.Repeat("BenchmarkA-8 1000 5 foos\n",
+			10), "higher": "Unit foos better=higher assume=exact\n" +
+			strings.Repeat("BenchmarkA-8 1000 5 foos\n", 2), "lower": "BenchmarkA-8 1000 4 foos\n",
+		"old-commit": benchText("A", 100, 10, "goos: linux", "commit: abc"), "new-commit": benchText("A", 100, 10,
+			"goos: linux", "commit: def"),
 		"ticks": benchText("A", 100, 5) + benchText("A", 100, 5, "warn: slow tick 1"),
 		"pkg-a": benchText("A", 100, 10, "pkg: a"), "pkg-b": benchText("A", 100, 10, "pkg: b"),
-		"both": benchText("A", 100, 10, "mode: x") + benchText("A", 100, 10, "mode: y"), "x": benchText("A", 100, 10, "mode: x"),
+		"both": benchText("A", 100, 10, "mode: x") + benchText("A", 100, 10, "mode: y"), "x": benchText("A", 100, 10,
+			"mode: x"),
 		"part":          benchText("A", 100, 10) + "# partial: ended after 10 of 12 visits\n",
-		"run/run.bench": armsText(1.3, 10), "run/run.json": "{}", "load": armsText(1, 11), "fails": benchText("A", 100, 10) + "--- FAIL: BenchmarkC\nFAIL\n",
+		"run/run.bench": armsText(1.3, 10), "run/run.json": "{}", "load": armsText(1, 11), "fails": benchText("A",
+			100, 10) + "--- FAIL: BenchmarkC\nFAIL\n",
 		"gate.yaml": "margins: {ns/op: 30%}\n", "broken.yaml": "margins: {ns/op: 30}\n",
-		"expected.yaml": "expected:\n- {cell: A*, unit: ns/op, reason: it checks more, until: 9999-12-31}\n- {cell: Z, unit: ns/op, reason: gone, until: 9999-12-31}\n",
-		"past.yaml":     "expected: [{cell: A-8, unit: sec/op, reason: it checks more, until: 2001-12-31}]\n",
-		"200":           strings.Repeat("BenchmarkA-8 1000 200 allocs/op\n", 10), "201": strings.Repeat("BenchmarkA-8 1000 201 allocs/op\n", 10),
+		"expected.yaml": "expected:\n- {cell: A*, unit: ns/op, reason: it checks more, until: 9999-12-31}\n- " +
+			"{cell: Z, unit: ns/op, reason: gone, until: 9999-12-31}\n",
+		"past.yaml": "expected: [{cell: A-8, unit: sec/op, reason: it checks more, until: 2001-12-31}]\n",
+		"200": strings.Repeat("BenchmarkA-8 1000 200 allocs/op\n",
+			10), "201": strings.Repeat("BenchmarkA-8 1000 201 allocs/op\n", 10),
 		"only.yaml":   "only: [B/op]\n",
-		"strict.yaml": "strict: true\n", "config.yaml": "config: [mode]\n", "two.yaml": "---\nmargins: {ns/op: 1%}\n---\nstrict: true\n", "null.yaml": "margins:\n  ns/op: null\n",
+		"strict.yaml": "strict: true\n", "config.yaml": "config: [mode]\n", "two.yaml": "---\nmargins: {ns/op: " +
+			"1%}\n---\nstrict: true\n", "null.yaml": "margins:\n  ns/op: null\n",
 	})
 }
 
@@ -117,7 +135,8 @@ func toCompare(t *testing.T) (dir string) {
 func TestCompareExitCodes(t *testing.T) {
 	dir := toCompare(t)
 	for _, c := range []comparing{
-		{"base same", 0, []string{"unpaired: they come from several files", "0 regressed, 0 improved, 2 equivalent, 0 inconclusive; exit 0"}},
+		{"base same", 0, []string{"unpaired: they come from several files",
+			"0 regressed, 0 improved, 2 equivalent, 0 inconclusive; exit 0"}},
 		{"base worse", 1, []string{"regressed", "1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
 		{"base better", 0, []string{"1 improved"}},
 		{"base -", 0, []string{"- against base"}},
@@ -125,16 +144,22 @@ func TestCompareExitCodes(t *testing.T) {
 		{"base sec --filter .unit:sec/op", 0, []string{"1 equivalent"}},
 		{"zero-ns zero-ns", 0, []string{"pause-sec", "1 equivalent"}},
 		{"zero seven --margin widgets/op=+5", 1, []string{"1 regressed"}},
-		{"one one", 0, []string{"one round", "cannot show this", "2 of 2 cells have too few rounds to show any difference", "2 inconclusive; exit 0"}},
+		{"one one", 0, []string{"one round", "cannot show this",
+			"2 of 2 cells have too few rounds to show any difference", "2 inconclusive; exit 0"}},
 		{"one one --strict", 3, []string{"2 inconclusive; exit 3"}},
-		{"run --col '/spans@(none sdk)'", 1, []string{"sdk against none, 12 rounds, paired: the file tells the rounds", "+30.0%", "1 regressed, 0 improved, 0 equivalent, 0 inconclusive, 2 exploratory"}},
-		{"base worse --gate expected.yaml", 0, []string{"it checks more (until 9999-12-31)", "0 regressed, 1 expected,", "warning: expected.yaml:3:10: the expected regression of Z in sec/op matches"}},
-		{"base worse --gate past.yaml", 1, []string{"it was expected until 2001-12-31, which is past: it checks more", "1 regressed"}},
+		{"run --col '/spans@(none sdk)'", 1,
+			[]string{"sdk against none, 12 rounds, paired: the file tells the rounds", "+30.0%",
+				"1 regressed, 0 improved, 0 equivalent, 0 inconclusive, 2 exploratory"}},
+		{"base worse --gate expected.yaml", 0, []string{"it checks more (until 9999-12-31)",
+			"0 regressed, 1 expected,", "warning: expected.yaml:3:10: the expected regression of Z in sec/op matches"}},
+		{"base worse --gate past.yaml", 1, []string{"it was expected until 2001-12-31, which is past: it checks more",
+			"1 regressed"}},
 		{"base none", 2, []string{"open none: no such file", "want Go benchmark text"}},
 		{"base empty", 2, []string{"empty: no benchmark results: want lines that begin with Benchmark"}},
 		{"base nan", 2, []string{"nan:1: NaN ns/op: want a finite number"}},
 		{"base broken nan", 2, []string{"broken:2: ", "nan:1: NaN"}},
-		{"two base", 2, []string{"base has nothing to compare with B-8 in sec/op, B-8 in B/op of two: measure it, or leave it out by --filter"}},
+		{"two base", 2, []string{"base has nothing to compare with B-8 in sec/op, B-8 in B/op of two: measure it, " +
+			"or leave it out by --filter"}},
 		{"zero seven", 2, []string{"A-8: widgets/op: it has the value 0", "--margin 'widgets/op=+1'"}},
 		{"base same -o no/such/file", 2, []string{"--output: open no/such/file"}},
 	} {
@@ -148,7 +173,8 @@ func TestCompareExitCodes(t *testing.T) {
 func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 	t.Chdir(toCompare(t))
 	for _, c := range []comparing{
-		{"base same worse", 1, []string{"same against base", "worse against base", "1 regressed, 0 improved, 3 equivalent"}},
+		{"base same worse", 1, []string{"same against base", "worse against base",
+			"1 regressed, 0 improved, 3 equivalent"}},
 		{"before=base after=worse --paired", 1, []string{"after against before, 10 rounds, paired: --paired says so"}},
 		{"base base", 0, []string{"base#1 against base#0"}},
 		{"zero-ns one-ns --margin pause-ns=+2", 0, []string{"1 equivalent"}},
@@ -163,7 +189,9 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base worse --strict", 1, []string{"exit 1"}},
 		{"base five", 0, []string{"5 to 10 rounds, unpaired"}},
 		{"old-commit new-commit --config commit", 0, []string{`warning: commit differs: "abc" in old-commit, "def" in new-commit: compared all`}},
-		{"old-commit new-commit", 0, []string{"warning: old-commit:2: lines such as 'commit: abc', of which there are 2, are taken for output of the program", "--config commit keeps"}},
+		{"old-commit new-commit", 0,
+			[]string{"warning: old-commit:2: lines such as 'commit: abc', of which there are 2, are taken for " +
+				"output of the program", "--config commit keeps"}},
 		{"base ticks", 0, []string{"10 rounds"}},
 		{"x both --config mode", 0, []string{"warning: both alone has "}},
 		{"x both", 0, []string{"10 to 20 rounds", "--config mode keeps"}},
@@ -182,11 +210,15 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base worse --units B/op,ns/op", 1, []string{"1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
 		{"run --col '/spans@(none sdk)' --units err-ppm", 0, []string{"1 equivalent, 0 inconclusive, 2 exploratory"}},
 		{"base worse --units us/op", 2, []string{"--units: nothing was measured in us/op: want some of B/op, sec/op"}},
-		{"strange strange --units foos", 2, []string{"--units: it is not known which way foos is better: add --better foos=lower"}},
-		{"run --col '/spans@(none sdk)' --filter .unit:err-ppm", 2, []string{"nothing was judged", "other units by --units"}},
+		{"strange strange --units foos", 2,
+			[]string{"--units: it is not known which way foos is better: add --better foos=lower"}},
+		{"run --col '/spans@(none sdk)' --filter .unit:err-ppm", 2,
+			[]string{"nothing was judged", "other units by --units"}},
 		{"run", 2, []string{"run.json is not a run of loadgen"}},
-		{"run --filter .unit:B/op", 2, []string{"--paired are not for a run's own comparisons: want --col beside them, or --units"}},
-		{"base worse --margin us/op=5%", 2, []string{"--margin: nothing was measured in us/op: want some of B/op, sec/op"}},
+		{"run --filter .unit:B/op", 2,
+			[]string{"--paired are not for a run's own comparisons: want --col beside them, or --units"}},
+		{"base worse --margin us/op=5%", 2,
+			[]string{"--margin: nothing was measured in us/op: want some of B/op, sec/op"}},
 		{"", 2, []string{"requires at least 1 arg"}},
 		{"log log", 2, []string{"log: no benchmark results"}},
 		{"base inf", 2, []string{"inf:2: +Inf ns/op: want a finite number"}},
@@ -199,7 +231,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"both x --gate config.yaml", 2, []string{`A-8 in sec/op (mode: "y")`}},
 		{"strange strange", 2, []string{"nothing was judged", "better=lower"}},
 		{"base five --paired", 2, []string{"--paired: 10 rounds of base and 5 of five: want as many"}},
-		{"load --col '/spans@(none sdk)'", 2, []string{"10 calls a second were offered to none and 11 to sdk: they are not comparable"}},
+		{"load --col '/spans@(none sdk)'", 2,
+			[]string{"10 calls a second were offered to none and 11 to sdk: they are not comparable"}},
 		{"base", 2, []string{"one input, and it is not a run with its run.json: want BASE HEAD, or --col"}},
 		{"load", 2, []string{"what varies in its names: --col '/spans@(none sdk)'"}},
 		{"base --col /spans", 2, []string{"some lines have no /spans: leave them out by --filter"}},
@@ -209,13 +242,16 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base same --row .unit", 2, []string{"--row: syntax error", "^"}},
 		{"base same --filter .name:C", 2, []string{"none of 20 benchmark lines is left"}},
 		{"- -", 2, []string{"standard input is given twice"}},
-		{"base same --margin ns/op=5 --format pdf", 2, []string{"--margin: margin of ns/op: \"5\" may be a share or an amount", "--format: \"pdf\" is unknown: want one of text, markdown, json, html"}},
+		{"base same --margin ns/op=5 --format pdf", 2,
+			[]string{"--margin: margin of ns/op: \"5\" may be a share or an amount",
+				"--format: \"pdf\" is unknown: want one of text, markdown, json, html"}},
 		{"base same --gate broken.yaml", 2, []string{"broken.yaml:1:18: margin of ns/op: \"30\""}},
 		{"base same --gate none.yaml", 2, []string{"gate file: open none.yaml"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...), strings.NewReader(""), &stdout, &stderr)
+			code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...),
+				strings.NewReader(""), &stdout, &stderr)
 			c.check(t, code, stdout.String(), stderr.String())
 		})
 	}
@@ -228,11 +264,13 @@ func unwrapped(s string) string {
 
 // A file of that name in the current directory is read without being asked for.
 func TestTheGateFileOfAProjectIsRead(t *testing.T) {
-	dir := files(t, map[string]string{"a": benchText("A", 100, 10), "b": benchText("A", 120, 10), gate.DefaultFile: "margins: {ns/op: 30%}\n"})
+	dir := files(t, map[string]string{"a": benchText("A", 100, 10), "b": benchText("A", 120, 10),
+		gate.DefaultFile: "margins: {ns/op: 30%}\n"})
 	if code, stdout, stderr := compareIn(t, dir, "", "a b"); code != 0 {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
-	dir = files(t, map[string]string{"a": benchText("A", 100, 10), "b": benchText("A", 120, 10), gate.DefaultFile: "margin: {}\n"})
+	dir = files(t, map[string]string{"a": benchText("A", 100, 10), "b": benchText("A", 120, 10),
+		gate.DefaultFile: "margin: {}\n"})
 	if code, _, stderr := compareIn(t, dir, "", "a b"); code != 2 || !strings.Contains(stderr, gate.DefaultFile+`:1:1: unknown field "margin"`) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
@@ -260,7 +298,8 @@ func TestCompareHelp(t *testing.T) {
 		t.Fatalf("exit %d", code)
 	}
 	golden.Check(t, "help-compare.txt", got)
-	if code, stdout, _ := execute(t, "__complete", "compare", "--format", ""); code != 0 || !strings.Contains(stdout, "markdown\n") {
+	if code, stdout, _ := execute(t, "__complete", "compare", "--format", ""); code != 0 ||
+		!strings.Contains(stdout, "markdown\n") {
 		t.Errorf("completion of --format: exit %d\n%s", code, stdout)
 	}
 }
@@ -271,7 +310,8 @@ func TestTheGateFileOfTheHelpIsOne(t *testing.T) {
 	_, rest, ok := strings.Cut(help, "or --gate FILE:\n\n")
 	text, _, ok2 := strings.Cut(rest, "\n\n")
 	f, err := gate.ParseFile("help", []byte(text))
-	if !ok || !ok2 || err != nil || len(f.Margins) != 3 || len(f.Exact) != 1 || len(f.Only) != 2 || !f.Strict || len(f.Expected) != 1 {
+	if !ok || !ok2 || err != nil || len(f.Margins) != 3 || len(f.Exact) != 1 || len(f.Only) != 2 || !f.Strict ||
+		len(f.Expected) != 1 {
 		t.Errorf("%v: %+v of\n%s", err, f, text)
 	}
 }
@@ -282,7 +322,8 @@ func TestReadmeComparisonIsWhatItPrints(t *testing.T) {
 	pkg := "pkg: example.com/codec"
 	dir := files(t, map[string]string{
 		"old.txt": benchText("Encode", 1000, 10, pkg) + benchText("Decode", 2000, 10),
-		"new.txt": benchText("Encode", 1120, 10, pkg) + strings.ReplaceAll(benchText("Decode", 2010, 10), "64 B/op", "48 B/op"),
+		"new.txt": benchText("Encode", 1120, 10, pkg) + strings.ReplaceAll(benchText("Decode", 2010, 10), "64 B/op",
+			"48 B/op"),
 	})
 	code, got, stderr := compareIn(t, dir, "", "old.txt new.txt")
 	if want := blocks("<!-- compare -->", "text")[0]; code != 1 || strings.TrimSpace(got) != want {

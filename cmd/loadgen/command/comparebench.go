@@ -114,7 +114,8 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 		return unusable(err)
 	}
 	unfit(ctx, o.stderr)
-	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"), b.seed)
+	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"),
+		b.seed)
 	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
 	names := suspects(r, o)
 	if len(names) == 0 || interrupted(ended) {
@@ -150,7 +151,8 @@ var processors = regexp.MustCompile(`-\d+$`)
 
 // compare runs both sides in rounds, into files in a directory, and judges them. The
 // error is the one to end with; there is no report if nothing could be judged.
-func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string, o *runOptions) (*gate.Report, error) {
+func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
+	o *runOptions) (*gate.Report, error) {
 	run, err := newBenchRun(b, c, out)
 	if err != nil {
 		return nil, unusable(err)
@@ -201,7 +203,8 @@ func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun
 		r.paths[i] = filepath.Join(out, side.Name+".bench")
 		r.files[i], err = os.OpenFile(r.paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err == nil {
-			_, err = fmt.Fprintf(r.files[i], "# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name, side.Commit, b.seed, b.rounds)
+			_, err = fmt.Fprintf(r.files[i],
+				"# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name, side.Commit, b.seed, b.rounds)
 		}
 		if errors.Is(err, os.ErrExist) {
 			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.paths[i])
@@ -242,7 +245,8 @@ func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
 // once runs the benchmarks of one side, in the directory of their package, as go test
 // does.
 func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
-	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time, "-test.benchmem", "-test.paniconexit0")
+	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time,
+		"-test.benchmem", "-test.paniconexit0")
 	cmd.Dir, cmd.WaitDelay = r.dirs[side], grace
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -253,7 +257,8 @@ func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
 		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
 	}
 	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
-		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s", clip(stdout.String()+stderr.String()))
+		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s",
+			clip(stdout.String()+stderr.String()))
 	}
 	return rounded(stdout.Bytes()), nil
 }

@@ -71,7 +71,8 @@ func outsideBraces(s string) (parts []string) {
 
 // completeRevisions offers the branches and tags of the repository here.
 func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").Output()
+	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads",
+		"refs/tags").Output()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -84,9 +85,11 @@ var mainPackage = func() (string, error) {
 	info, ok := debug.ReadBuildInfo()
 	switch {
 	case !ok || info.Path == "":
-		return "", errors.New("this program does not know what package it was built from: build it with go build and modules")
+		return "", errors.New("this program does not know what package it was built from: build it with go build " +
+			"and modules")
 	case info.Path == "command-line-arguments":
-		return "", errors.New("this program was built from a list of files: build it as a package, such as go run ./cmd/NAME")
+		return "", errors.New("this program was built from a list of files: build it as a package, such as go run " +
+			"./cmd/NAME")
 	}
 	return info.Path, nil
 }
@@ -124,7 +127,8 @@ func introduce(c *revision.Checkout, o *runOptions) {
 	sides := c.Sides()
 	fmt.Fprintf(o.stderr, "comparing the working tree, %s, with %s\n", sides[1], sides[0])
 	if c.Same() {
-		fmt.Fprintln(o.stderr, "warning: both are the same, and what differs is noise: change something, or name an earlier revision")
+		fmt.Fprintln(o.stderr,
+			"warning: both are the same, and what differs is noise: change something, or name an earlier revision")
 	}
 }
 
@@ -150,7 +154,9 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	fmt.Fprintf(o.stderr, "building %s at both, which takes a while the first time\n", pkg)
 	programs, err := checkout.Build(ctx, pkg)
 	if err != nil {
-		return compareError(ctx, fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package can be compared with --bench", err, pkg))
+		return compareError(ctx,
+			fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package "+
+				"can be compared with --bench", err, pkg))
 	}
 	drawSeed(&s.Seed)
 	began := time.Now()
@@ -161,12 +167,15 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if err != nil {
 		return unusable(err)
 	}
-	sides, err := createSides(checkout, programs, out, results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	sides, err := createSides(checkout, programs, out,
+		results.Header{Began: began.UTC(), Scenario: s, Environment: env})
 	if err != nil {
 		return unusable(err)
 	}
 	if family := o.family(s); s.Rounds < comparison.Need(family, true) {
-		fmt.Fprintf(o.stderr, "warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or fewer cells\n",
+		fmt.Fprintf(o.stderr,
+			"warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or "+
+				"fewer cells\n",
 			report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
@@ -189,7 +198,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	again.Seed = 0
 	drawSeed(&again.Seed)
 	out = filepath.Join(out, "confirm")
-	visits.sides, err = createSides(checkout, programs, out, results.Header{Began: time.Now().UTC(), Scenario: &again, Environment: env})
+	visits.sides, err = createSides(checkout, programs, out,
+		results.Header{Began: time.Now().UTC(), Scenario: &again, Environment: env})
 	if err != nil {
 		return unusable(err)
 	}
@@ -233,7 +243,8 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 		}
 		if err != nil {
 			for _, before := range sides { // leave no half of a comparison
-				err = errors.Join(err, before.writer.Close(results.Partial), os.RemoveAll(filepath.Join(out, before.name)))
+				err = errors.Join(err, before.writer.Close(results.Partial),
+					os.RemoveAll(filepath.Join(out, before.name)))
 			}
 			return nil, err
 		}

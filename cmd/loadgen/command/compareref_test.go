@@ -40,7 +40,11 @@ var changing = Target{Name: "changing", Open: func(context.Context, trace.Tracer
 	if os.Getenv(testWorse) != "" {
 		size = 10_000
 	}
-	return bench.TargetFunc(func(context.Context, string) error { allocated.Store(&make([]byte, size)[0]); return nil }), nil
+	return bench.TargetFunc(func(context.Context, string) error {
+		allocated.Store(&make([]byte,
+			size)[0])
+		return nil
+	}), nil
 }}
 
 // program is a main that becomes the test binary, with a variable set.
@@ -95,8 +99,10 @@ func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := repository(t, base, map[string]string{"m_test.go": c.head})
-			code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "2", "--compare", "before", "--out", "out")
-			if code != exitUnusable || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, "what was measured") {
+			code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "2",
+				"--compare", "before", "--out", "out")
+			if code != exitUnusable || !strings.Contains(stderr, c.want) ||
+				!strings.Contains(stderr, "what was measured") {
 				t.Errorf("exit %d\n%s\n%s\nwant 2 and %q", code, stdout, stderr, c.want)
 			}
 		})
@@ -109,10 +115,12 @@ func TestBenchmarksThatPrintAreCompared(t *testing.T) {
 		return fmt.Sprintf("package m\n\nimport (\n\t\"fmt\"\n\t\"math/rand\"\n\t\"testing\"\n)\n\nvar sink []byte\n\n"+
 			"func work() { for i := 0; i < %d; i++ { sink = make([]byte, 1000) } }\n\n"+
 			"func BenchmarkDots(b *testing.B) { fmt.Print(\".\"); for i := 0; i < b.N; i++ { work() } }\n"+
-			"func BenchmarkLines(b *testing.B) { fmt.Println(\"retries:\", rand.Int()); fmt.Println(\"cpu: 50\"); fmt.Println(\"# round 77\"); for i := 0; i < b.N; i++ { work() } }\n", calls)
+			"func BenchmarkLines(b *testing.B) { fmt.Println(\"retries:\", rand.Int()); fmt.Println(\"cpu: 50\"); "+
+			"fmt.Println(\"# round 77\"); for i := 0; i < b.N; i++ { work() } }\n", calls)
 	}
 	dir := repository(t, map[string]string{"m_test.go": text(1)}, map[string]string{"m_test.go": text(4)})
-	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--out", "out")
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--out",
+		"out")
 	for _, name := range []string{"Dots", "Lines"} {
 		found := false
 		_, cells, _ := strings.Cut(stdout, "\n"+name+"-")
@@ -145,7 +153,8 @@ func repository(t *testing.T, base, head map[string]string) (dir string) {
 	}
 	write(map[string]string{"go.mod": "module example.com/m\n\ngo 1.21\n"})
 	write(base)
-	for _, args := range []string{"init --quiet", "add .", "-c user.name=t -c user.email=t@example.com -c commit.gpgsign=false commit --quiet -m base", "tag before"} {
+	for _, args := range []string{"init --quiet", "add .",
+		"-c user.name=t -c user.email=t@example.com -c commit.gpgsign=false commit --quiet -m base", "tag before"} {
 		cmd := exec.Command("git", strings.Fields(args)...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -191,11 +200,15 @@ func checkClean(t *testing.T, dir string) {
 }
 
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
-	dir := repository(t, map[string]string{"main.go": program("A=1")}, map[string]string{"main.go": program(testWorse + "=1")})
+	dir := repository(t, map[string]string{"main.go": program("A=1")},
+		map[string]string{"main.go": program(testWorse + "=1")})
 	rounds := max(6, comparison.Need(len(comparison.RevisionUnits), true))
-	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup", "0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
-	if code != exitWorse || !strings.Contains(stderr, "regressed\n") || !strings.Contains(stderr, fmt.Sprintf("%d visits in %d rounds", 2*rounds, rounds)) ||
-		!strings.Contains(stderr, "comparing the working tree, head (commit ") || !strings.Contains(stderr, " with changes), with base (commit ") {
+	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup",
+		"0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
+	if code != exitWorse || !strings.Contains(stderr, "regressed\n") ||
+		!strings.Contains(stderr, fmt.Sprintf("%d visits in %d rounds", 2*rounds, rounds)) ||
+		!strings.Contains(stderr, "comparing the working tree, head (commit ") ||
+		!strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool {
@@ -227,8 +240,10 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 }
 
 func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t *testing.T) {
-	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "helper")}, map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
-	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--confirm", "--out", "out")
+	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "helper")},
+		map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before",
+		"--confirm", "--out", "out")
 	for _, want := range []string{"warning: head alone has New", "both were measured in turn, round by round"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
@@ -238,7 +253,8 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 		!strings.Contains(stderr, "confirming: Both") || !strings.Contains(stderr, "regressed\n") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	for name, want := range map[string]int{"base.bench": 12, "head.bench": 24, "confirm/base.bench": 12, "confirm/head.bench": 12} {
+	for name, want := range map[string]int{"base.bench": 12, "head.bench": 24, "confirm/base.bench": 12,
+		"confirm/head.bench": 12} {
 		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != want {
 			t.Errorf("%s: %d results, %v; want %d", name, len(got), err, want)
 		}
@@ -247,7 +263,8 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 
 func TestTooFewRoundsShowNoRegression(t *testing.T) {
 	rounds := func(bytes int) string {
-		return fmt.Sprintf("# loadgen run --bench\n# round 1\nBenchmarkBoth 50 %[1]d B/op\n# round 2\nBenchmarkBoth 50 %[1]d B/op\n", bytes)
+		return fmt.Sprintf("# loadgen run --bench\n# round 1\nBenchmarkBoth 50 %[1]d B/op\n# round "+
+			"2\nBenchmarkBoth 50 %[1]d B/op\n", bytes)
 	}
 	var stdout strings.Builder
 	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard}
@@ -262,7 +279,8 @@ func TestTooFewRoundsShowNoRegression(t *testing.T) {
 		t.Fatal(err)
 	}
 	var exit *exitError
-	if !errors.As(judged(r), &exit) || exit.code != exitNotValid || !strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
+	if !errors.As(judged(r), &exit) || exit.code != exitNotValid ||
+		!strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
 		!strings.Contains(stdout.String(), "too few rounds to show any difference") {
 		t.Errorf("%v\n%s", exit, &stdout)
 	}
@@ -272,7 +290,8 @@ func TestTooFewRoundsShowNoRegression(t *testing.T) {
 func scripted(t *testing.T, script string) *benchRun {
 	t.Helper()
 	dir, test := t.TempDir(), executable(t, script)
-	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1}, sides: [2]revision.Side{{Name: "base"}, {Name: "base"}},
+	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1},
+		sides:    [2]revision.Side{{Name: "base"}, {Name: "base"}},
 		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
 }
 
@@ -280,7 +299,8 @@ func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 	dir := t.TempDir()
 	for script, want := range map[string]string{
 		"echo PASS": `benchmarks of base (commit ), round 1: none matches "Encode": want some on both sides (--benchmarks)`,
-		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 ns/op\npanic: no",
+		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 " +
+			"ns/op\npanic: no",
 	} {
 		r := scripted(t, script)
 		if n, err := r.do(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
@@ -294,7 +314,8 @@ func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
 	if err := first.close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir); err == nil || !strings.Contains(err.Error(), "base.bench is there already: want a new directory") {
+	if _, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir); err == nil ||
+		!strings.Contains(err.Error(), "base.bench is there already: want a new directory") {
 		t.Errorf("over another: %v", err)
 	}
 }
@@ -330,9 +351,12 @@ func TestAnInterruptKeepsTheRoundsOfBenchmarks(t *testing.T) {
 	marks := filepath.Join(t.TempDir(), "marks")
 	t.Setenv(testMarks, marks)
 	dir := repository(t, map[string]string{"m_test.go": hangs}, nil)
-	p := start(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "6", "--compare", "before", "--out", "out")
+	p := start(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--rounds", "6", "--compare", "before", "--out",
+		"out")
 	p.await(t, "a third round", func() bool { return marked(marks, "bench") == 5 })
-	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted after 2 of 6 rounds") || !strings.Contains(p.stdout.String(), "head.bench") {
+	if code := p.interrupt(t); code != exitInterrupted ||
+		!strings.Contains(p.stderr.String(), "interrupted after 2 of 6 rounds") ||
+		!strings.Contains(p.stdout.String(), "head.bench") {
 		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 	if !strings.Contains(p.stderr.String(), "warning: both are the same") {
@@ -355,11 +379,13 @@ func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
 		{"--compare nowhere", []string{`--compare: git knows no revision "nowhere": want a branch, a tag or a commit`}},
 		{"--compare before,HEAD", []string{`"before" and "HEAD" are two revisions`}},
 		{"--compare before --profile cpu", []string{"--profile: a comparison with a revision keeps no profiles"}},
-		{"--compare before --rounds 1 --duration 10ms --spans none --qps 1k", []string{"warning: both are the same", "no visit of base could be made", "what was measured before is in"}},
+		{"--compare before --rounds 1 --duration 10ms --spans none --qps 1k",
+			[]string{"warning: both are the same", "no visit of base could be made", "what was measured before is in"}},
 		{"--bench .", []string{"--bench: want --compare REF"}},
 		{"--benchtime 1s", []string{"--benchtime: want --bench PKG beside it"}},
-		{"--compare before --bench . --qps 1k --benchtime now --benchmarks ( --rounds 0 --seed x", []string{"--qps: benchmarks have none",
-			`--benchtime: "now" is neither`, "--benchmarks: error parsing", `--rounds: "0" is not valid`, `--seed: "x" is not valid`}},
+		{"--compare before --bench . --qps 1k --benchtime now --benchmarks ( --rounds 0 --seed x",
+			[]string{"--qps: benchmarks have none",
+				`--benchtime: "now" is neither`, "--benchmarks: error parsing", `--rounds: "0" is not valid`, `--seed: "x" is not valid`}},
 		{"--compare before --bench ./...", []string{`"./..." is not a package`}},
 		{"--compare before --bench ./no", []string{"package ./no of base (commit "}},
 		{"--compare before --bench .", []string{"has no test files"}},
@@ -375,7 +401,8 @@ func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
 			}
 		}
 	}
-	if code, _, stderr := execute(t, "run", "--compare", "main"); code != exitUnusable || !strings.Contains(stderr, "is not in a git working tree") {
+	if code, _, stderr := execute(t, "run", "--compare", "main"); code != exitUnusable ||
+		!strings.Contains(stderr, "is not in a git working tree") {
 		t.Errorf("outside of a repository: exit %d\n%s", code, stderr)
 	}
 }
@@ -395,27 +422,32 @@ func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
 		}
 		ref, err := takeRevision(cmd)
 		f := cmd.Flags().Lookup("compare")
-		if err != nil || ref != want.ref || f.Value.String() != want.arms || f.Changed != (want.arms != "" || text == "") {
+		if err != nil || ref != want.ref || f.Value.String() != want.arms ||
+			f.Changed != (want.arms != "" || text == "") {
 			t.Errorf("%q: revision %q, arms %q, %v; want %+v", text, ref, f.Value, err, want)
 		}
 	}
 }
 
 func TestWhatRegressedIsMeasuredAgainAlone(t *testing.T) {
-	if got, want := pattern([]string{"Encode/size=1-2", "Encode/size=2-2", "Add-16", "Plain", "Add-16/x-1"}), "^Benchmark(Encode|Add|Plain)$"; got != want {
+	if got, want := pattern([]string{"Encode/size=1-2", "Encode/size=2-2", "Add-16", "Plain",
+		"Add-16/x-1"}), "^Benchmark(Encode|Add|Plain)$"; got != want {
 		t.Errorf("pattern %s, want %s", got, want)
 	}
-	s, err := scenarios.Decode("test.yaml", []byte("spans: [none, sdk, pooled, pooled-value]\nqps: [1000, 10k]\nduration: 1s\n"))
+	s, err := scenarios.Decode("test.yaml",
+		[]byte("spans: [none, sdk, pooled, pooled-value]\nqps: [1000, 10k]\nduration: 1s\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cells := named(s, []string{"Load/scenario=test/target=map/spans=pooled/qps=1000-2", "Load/scenario=test/target=map/spans=sdk/qps=10000-2"})
+	cells := named(s, []string{"Load/scenario=test/target=map/spans=pooled/qps=1000-2",
+		"Load/scenario=test/target=map/spans=sdk/qps=10000-2"})
 	if len(cells) != 2 || cells[0].String() == cells[1].String() {
 		t.Errorf("the cells of two names are %v", cells)
 	}
 	o := &runOptions{confirm: true, stderr: new(strings.Builder)}
 	first := &gate.Report{Exit: exitWorse, Tables: []*gate.Table{{Cells: []*gate.Cell{
-		{Name: "a", Verdict: comparison.Regressed}, {Name: "a", Verdict: comparison.Regressed}, {Name: "b", Verdict: comparison.Improved}}}}}
+		{Name: "a", Verdict: comparison.Regressed}, {Name: "a", Verdict: comparison.Regressed}, {Name: "b",
+			Verdict: comparison.Improved}}}}}
 	if names := suspects(first, o); !slices.Equal(names, []string{"a"}) {
 		t.Errorf("suspects are %v", names)
 	}
@@ -425,7 +457,8 @@ func TestWhatRegressedIsMeasuredAgainAlone(t *testing.T) {
 	if err := notConfirmed(&gate.Report{}, o); err != nil {
 		t.Errorf("what did not regress again: %v", err)
 	}
-	if err := notConfirmed(&gate.Report{Exit: exitWorse, Counts: map[comparison.Verdict]int{comparison.Regressed: 1}}, o); err == nil {
+	if err := notConfirmed(&gate.Report{Exit: exitWorse, Counts: map[comparison.Verdict]int{comparison.Regressed: 1}},
+		o); err == nil {
 		t.Error("what regressed again is no regression")
 	}
 }

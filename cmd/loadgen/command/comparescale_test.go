@@ -66,7 +66,8 @@ func scaleText(benchmarks, rounds int, seed uint64) string {
 	var text strings.Builder
 	for k := range benchmarks {
 		for range rounds {
-			fmt.Fprintf(&text, "BenchmarkB/n=%d-8 100 %.4g ns/op %d B/op 3 allocs/op\n", k, 1000*math.Exp(0.1*r.NormFloat64()), 64+r.IntN(3))
+			fmt.Fprintf(&text, "BenchmarkB/n=%d-8 100 %.4g ns/op %d B/op 3 allocs/op\n", k,
+				1000*math.Exp(0.1*r.NormFloat64()), 64+r.IntN(3))
 		}
 	}
 	return text.String()

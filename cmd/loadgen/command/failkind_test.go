@@ -20,19 +20,22 @@ func TestCodesOfGRPCAreKindsApart(t *testing.T) {
 		want string
 	}{
 		{"unavailable", grpcstatus.Error(codes.Unavailable, "no connection"), "grpc Unavailable"},
-		{"deadline", fmt.Errorf("try 2: %w", grpcstatus.Error(codes.DeadlineExceeded, "late")), "grpc DeadlineExceeded"},
+		{"deadline", fmt.Errorf("try 2: %w", grpcstatus.Error(codes.DeadlineExceeded, "late")),
+			"grpc DeadlineExceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			arrivals, err := bench.Constant(bench.PerSecond(1000), 3*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}
-			run := bench.Run{Arrivals: arrivals, Workers: 1, Target: bench.TargetFunc(func(context.Context, string) error { return c.err })}
+			run := bench.Run{Arrivals: arrivals, Workers: 1,
+				Target: bench.TargetFunc(func(context.Context, string) error { return c.err })}
 			record, err := run.Do(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(record.Failures) != 1 || record.Failures[0].Kind != c.want || record.Failures[0].Count != record.Offered {
+			if len(record.Failures) != 1 || record.Failures[0].Kind != c.want ||
+				record.Failures[0].Count != record.Offered {
 				t.Errorf("%+v of %d calls, want %q", record.Failures, record.Offered, c.want)
 			}
 		})

@@ -62,13 +62,15 @@ func TestTheGatePassesAndFailsAsCompareDoes(t *testing.T) {
 		"empty":           {"", "no benchmark results", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := runGate(t, "--baseline", written(t, "baseline.txt", test.baseline), "--measured", measured)
+			code, stdout, stderr := runGate(t, "--baseline", written(t, "baseline.txt", test.baseline), "--measured",
+				measured)
 			if code != test.code || !strings.Contains(stdout+stderr, test.want) {
 				t.Errorf("exit %d, want %d and %q\n%s%s", code, test.code, test.want, stdout, stderr)
 			}
 		})
 	}
-	for _, args := range [][]string{{"--baseline"}, {"--record"}, {"--baseline", "missing.txt", "--measured", measured}} {
+	for _, args := range [][]string{{"--baseline"}, {"--record"},
+		{"--baseline", "missing.txt", "--measured", measured}} {
 		if code, stdout, stderr := runGate(t, args...); code != 2 || stderr == "" {
 			t.Errorf("%v: exit %d\n%s%s", args, code, stdout, stderr)
 		}
@@ -154,7 +156,8 @@ func TestTheGateKeepsTheLeastOfTheRounds(t *testing.T) {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	data, err := os.ReadFile(file)
-	if err != nil || !strings.HasSuffix(string(data), "pkg: m\nBenchmarkA/x=1 50 520.0 state-bytes 9 B/op 1 allocs/op\n") {
+	if err != nil || !strings.HasSuffix(string(data),
+		"pkg: m\nBenchmarkA/x=1 50 520.0 state-bytes 9 B/op 1 allocs/op\n") {
 		t.Errorf("%v\n%s", err, data)
 	}
 }

@@ -18,7 +18,8 @@ func TestHelpOfACommandThatThereIsNotIsAnError(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := dispatch(context.Background(), nil, strings.Fields(c.args), nil, &stdout, &stderr); code != c.code {
+			if code := dispatch(context.Background(), nil, strings.Fields(c.args), nil, &stdout,
+				&stderr); code != c.code {
 				t.Errorf("exit %d, want %d\n%s\n%s", code, c.code, &stdout, &stderr)
 			}
 		})
@@ -27,7 +28,8 @@ func TestHelpOfACommandThatThereIsNotIsAnError(t *testing.T) {
 
 func TestAFlagThatThereIsNotIsGuessed(t *testing.T) {
 	for _, c := range []struct{ name, args, want string }{
-		{"two letters swapped", "run --durtaion 3s", "loadgen: unknown flag: --durtaion\n\nDid you mean this?\n\t--duration\n\nRun 'loadgen run --help'"},
+		{"two letters swapped", "run --durtaion 3s",
+			"loadgen: unknown flag: --durtaion\n\nDid you mean this?\n\t--duration\n\nRun 'loadgen run --help'"},
 		{"begun", "capacity --prec 3%", "Did you mean this?\n\t--precision\n"},
 		{"like none", "run --xyzzy", "unknown flag: --xyzzy\nRun 'loadgen run --help'"},
 		{"a command", "rnu", "Did you mean this?\n\trun\n"},

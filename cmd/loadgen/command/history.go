@@ -68,7 +68,8 @@ are shown all the same.`,
 	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "", "Machines of which this `regexp` matches some of the name (default all).")
 	flags.StringVar(&f.format, "format", history.Formats[0], "The `format` to write: "+strings.Join(history.Formats, ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(history.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(history.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 	cmd.AddCommand(newHistoryRecord())
@@ -106,7 +107,8 @@ func (f *historyFlags) parse() (*history.Filter, error) {
 	filter := &history.Filter{Unit: f.unit}
 	var errs []error
 	if !slices.Contains(history.Formats, f.format) {
-		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format, strings.Join(history.Formats, ", ")))
+		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format,
+			strings.Join(history.Formats, ", ")))
 	}
 	for _, of := range []struct {
 		flag, text string
@@ -117,7 +119,8 @@ func (f *historyFlags) parse() (*history.Filter, error) {
 		}
 		pattern, err := regexp.Compile(of.text)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s: %w: a character that means itself is written such as \\[", of.flag, err))
+			errs = append(errs, fmt.Errorf("--%s: %w: a character that means itself is written such as \\[", of.flag,
+				err))
 		}
 		*of.to = pattern
 	}

@@ -42,7 +42,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "results", "history.jsonl")
 	for day, text := range []string{encodes, strings.ReplaceAll(encodes, "1200", "1800")} {
 		at := []string{"2026-01-02T03:04:05+01:00", "2026-01-03T03:04:05Z"}[day]
-		code, stdout, stderr := execute(t, "history", "record", written(t, "new.txt", text), "--file", to, "--commit", "c0ffee", "--time", at)
+		code, stdout, stderr := execute(t, "history", "record", written(t, "new.txt", text), "--file", to, "--commit",
+			"c0ffee", "--time", at)
 		if code != 0 || stdout != to+": added 2 cells of commit c0ffee\n" || stderr != "" {
 			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 		}
@@ -50,7 +51,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 	for format, want := range map[string]string{
 		"text": "m.Encode-8  sec/op\n  2026-01-02  c0ffee         1.200µ        n=1            ██████████████▋\n" +
 			"  2026-01-03  c0ffee         1.800µ        n=1    +50.0%  ██████████████████████\n",
-		"csv": "time,commit,m.Encode-8 sec/op\n2026-01-02T02:04:05Z,c0ffee,1.2e-06\n2026-01-03T03:04:05Z,c0ffee,1.8e-06\n",
+		"csv": "time,commit,m.Encode-8 " +
+			"sec/op\n2026-01-02T02:04:05Z,c0ffee,1.2e-06\n2026-01-03T03:04:05Z,c0ffee,1.8e-06\n",
 	} {
 		code, stdout, stderr := execute(t, "history", to, "--cell", `Enc.*-8$`, "--unit", "ns/op", "--format", format)
 		if code != 0 || stdout != want || stderr != "" {
@@ -59,7 +61,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 	}
 	code, stdout, _ := execute(t, "history", to, "--format", "json")
 	var all []history.Record
-	if err := json.Unmarshal([]byte(stdout), &all); code != 0 || err != nil || len(all) != 2 || all[1].Cells[1].Median != 64 {
+	if err := json.Unmarshal([]byte(stdout), &all); code != 0 || err != nil || len(all) != 2 ||
+		all[1].Cells[1].Median != 64 {
 		t.Errorf("exit %d, %v\n%s", code, err, stdout)
 	}
 }
@@ -84,18 +87,24 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		{[]string{"history", "record"}, "", "requires at least 1 arg"},
 		{[]string{"history", "record", "missing.txt", "--commit", "a"}, "", "want Go benchmark text"},
 		{[]string{"history", "record", file, "--commit", "a"}, "", "no benchmark results"},
-		{[]string{"history", "record", written(t, "nan.txt", "BenchmarkA 1 NaN ns/op\n"), "--commit", "a"}, "", "nan.txt:1: NaN"},
+		{[]string{"history", "record", written(t, "nan.txt", "BenchmarkA 1 NaN ns/op\n"), "--commit", "a"}, "",
+			"nan.txt:1: NaN"},
 		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "today"}, "", `--time "today": want one such as`},
-		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--file", filepath.Join(file, "h.jsonl")}, "", "not a directory"},
-		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "0001-01-01T00:00:00Z"}, "", "want one from 1970 to 9999"},
-		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a\nb"}, "", "--commit \"a\\nb\": want a commit in one line"},
-		{[]string{"history", "record", written(t, "dots.txt", ".BenchmarkA-8  \t"), "--commit", "a"}, "", "dots.txt:1: BenchmarkA-8 has no result"},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--file",
+			filepath.Join(file, "h.jsonl")}, "", "not a directory"},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time",
+			"0001-01-01T00:00:00Z"}, "", "want one from 1970 to 9999"},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a\nb"}, "",
+			"--commit \"a\\nb\": want a commit in one line"},
+		{[]string{"history", "record", written(t, "dots.txt", ".BenchmarkA-8  \t"), "--commit", "a"}, "",
+			"dots.txt:1: BenchmarkA-8 has no result"},
 		{[]string{"history", written(t, "none.jsonl", strings.ReplaceAll(good, `"median":64,`, ""))}, "", "none.jsonl:1: cell 1 of the record, A in B/op, has no median"},
 		{[]string{"history", written(t, "two.jsonl", strings.ReplaceAll(good, `"cells":[`, `"cells":[{"cell":"A","unit":"B/op","median":65,"n":1},`))}, "", "the record has A in B/op twice"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			code, stdout, stderr := execute(t, test.args...)
-			if code != 2 || !strings.Contains(stderr, test.want) || !strings.HasPrefix(stdout, test.stdout) || test.stdout == "" && stdout != "" {
+			if code != 2 || !strings.Contains(stderr, test.want) || !strings.HasPrefix(stdout, test.stdout) ||
+				test.stdout == "" && stdout != "" {
 				t.Errorf("%v: exit %d\n%s%s\nwant %q", test.args, code, stdout, stderr, test.want)
 			}
 		})
@@ -106,7 +115,8 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 	cmd, stdout, stderr := command(t, "history", "record", written(t, "new.txt", encodes))
 	git := func(args ...string) string {
 		t.Helper()
-		g := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+		g := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com", "-c",
+			"commit.gpgsign=false"}, args...)...)
 		g.Dir, g.Env = cmd.Dir, append(os.Environ(), "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")
 		out, err := g.CombinedOutput()
 		if err != nil {
@@ -166,7 +176,8 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 		cmd.Dir = top
 	}
 	all, err := history.Read(other)
-	if err != nil || len(all) != 4 || slices.ContainsFunc(all, func(r history.Record) bool { return strings.Contains(r.Commit, "+") }) {
+	if err != nil || len(all) != 4 || slices.ContainsFunc(all,
+		func(r history.Record) bool { return strings.Contains(r.Commit, "+") }) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	cmd.Args = args
@@ -179,7 +190,8 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 }
 
 func TestHistoryCompletion(t *testing.T) {
-	if code, stdout, _ := execute(t, "__complete", "history", "--format", ""); code != 0 || !strings.Contains(stdout, "text\ncsv\njson\n") {
+	if code, stdout, _ := execute(t, "__complete", "history", "--format", ""); code != 0 ||
+		!strings.Contains(stdout, "text\ncsv\njson\n") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 	if _, stdout, _ := execute(t, "__complete", "history", "r"); !strings.Contains(stdout, "record") {

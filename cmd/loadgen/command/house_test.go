@@ -74,7 +74,8 @@ func TestOpenTelemetryStaysWhereItBelongs(t *testing.T) {
 	for _, words := range goList(t, "-f", "{{.ImportPath}} {{join .Deps \" \"}}", module+"...") {
 		pkg := strings.TrimPrefix(words[0], module)
 		for _, dep := range words[1:] {
-			if strings.HasPrefix(dep, otel) && !strings.HasPrefix(pkg, "observable") && !strings.HasPrefix(pkg, "cmd/") {
+			if strings.HasPrefix(dep, otel) && !strings.HasPrefix(pkg, "observable") &&
+				!strings.HasPrefix(pkg, "cmd/") {
 				t.Errorf("%s depends on %s", pkg, dep)
 				break
 			}
@@ -101,7 +102,8 @@ func TestTheEngineDependsOnNoProtocol(t *testing.T) {
 // What starts a process elsewhere would race with the interrupts of a terminal.
 func TestProcessesAreStartedByOnePackage(t *testing.T) {
 	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || filepath.Dir(path) == filepath.Join("..", "internal", "child") {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			filepath.Dir(path) == filepath.Join("..", "internal", "child") {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -125,7 +127,8 @@ func TestPropertiesStartFromFixedSeeds(t *testing.T) {
 		}
 		data, err := os.ReadFile(path)
 		if bytes.Contains(data, []byte("rapid."+"Check(")) || bytes.Contains(data, []byte("rapid."+"MakeCheck(")) {
-			t.Errorf("%s: a property is checked by rapid itself: want property.Check", strings.TrimPrefix(path, "../../../"))
+			t.Errorf("%s: a property is checked by rapid itself: want property.Check",
+				strings.TrimPrefix(path, "../../../"))
 		}
 		return err
 	})

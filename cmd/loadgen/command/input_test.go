@@ -23,7 +23,8 @@ func replaying(t *testing.T) (s *scenarios.Scenario, replay string) {
 	if err := os.WriteFile(replay, []byte("0\n0.01\n0.02\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := scenarios.Decode("held.yaml", fmt.Appendf(nil, "name: held\nload: replay:%s\nrounds: 200\nspans: none\nseed: 1\n", replay))
+	s, err := scenarios.Decode("held.yaml", fmt.Appendf(nil,
+		"name: held\nload: replay:%s\nrounds: 200\nspans: none\nseed: 1\n", replay))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,10 @@ func TestAReplayThatChangesEndsTheRunAndKeepsTheVisitsMade(t *testing.T) {
 		"it grows before the first visit": {change: grow},
 		"it grows":                        {change: grow, later: true},
 		"it is removed":                   {change: os.Remove, later: true},
-		"it is no replay any more":        {change: func(replay string) error { return os.WriteFile(replay, []byte("x\n"), 0o600) }, later: true},
+		"it is no replay any more": {change: func(replay string) error {
+			return os.WriteFile(replay,
+				[]byte("x\n"), 0o600)
+		}, later: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, replay := replaying(t)
@@ -77,7 +81,8 @@ func TestAReplayThatChangesEndsTheRunAndKeepsTheVisitsMade(t *testing.T) {
 				t.Fatal(err)
 			}
 			exit := (*exitError)(nil)
-			if !errors.As(err, &exit) || exit.code != exitUnusable || !strings.Contains(err.Error(), replay+", which is replayed, has changed") ||
+			if !errors.As(err, &exit) || exit.code != exitUnusable ||
+				!strings.Contains(err.Error(), replay+", which is replayed, has changed") ||
 				!strings.Contains(err.Error(), "what was measured before is in "+out) {
 				t.Errorf("%v\n%s", err, &said.Buffer)
 			}
@@ -134,9 +139,11 @@ func TestAProgramOrAScenarioThatIsAnotherEndsTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"the program " + program + " has changed since the run began", "which is replayed, has changed", "the scenario held is not the one"} {
+	for i, want := range []string{"the program " + program + " has changed since the run began",
+		"which is replayed, has changed", "the scenario held is not the one"} {
 		t.Run(string(pinned[i].Kind), func(t *testing.T) {
-			req := &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1, Inputs: append([]results.Input(nil), pinned...)}
+			req := &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1,
+				Inputs: append([]results.Input(nil), pinned...)}
 			if v, err := spawn(t.Context(), program, req); err != nil || v.Error != "" {
 				t.Fatalf("unchanged: %+v, %v", v, err)
 			}
@@ -151,7 +158,8 @@ func TestAProgramOrAScenarioThatIsAnotherEndsTheRun(t *testing.T) {
 func TestRunsOfOneSecondHaveDirectoriesOfTheirOwn(t *testing.T) {
 	t.Chdir(t.TempDir())
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for _, want := range []string{"x-20260102T030405Z", "x-20260102T030405Z-2", "x-20260102T030405Z-3", "capacity-x-20260102T030405Z"} {
+	for _, want := range []string{"x-20260102T030405Z", "x-20260102T030405Z-2", "x-20260102T030405Z-3",
+		"capacity-x-20260102T030405Z"} {
 		t.Run(want, func(t *testing.T) {
 			var dir string
 			var err error
@@ -160,7 +168,8 @@ func TestRunsOfOneSecondHaveDirectoriesOfTheirOwn(t *testing.T) {
 			} else {
 				dir, err = (&runOptions{}).directory("x", began)
 			}
-			if info, statErr := os.Stat(dir); err != nil || dir != filepath.Join("results", want) || statErr != nil || !info.IsDir() {
+			if info, statErr := os.Stat(dir); err != nil || dir != filepath.Join("results", want) || statErr != nil ||
+				!info.IsDir() {
 				t.Errorf("%s, %v, %v", dir, err, statErr)
 			}
 		})
@@ -178,7 +187,8 @@ func TestRunsOfOneSecondHaveDirectoriesOfTheirOwn(t *testing.T) {
 
 func TestARecordingOutOfOrderIsSortedAndThatIsTold(t *testing.T) {
 	s, replay := replaying(t)
-	for text, want := range map[string]string{"0\n0.02\n0.01\n": "warning: " + replay + ": 1 call stood after one that was made later: they are replayed in the order of their instants\n", "0\n1\n": ""} {
+	for text, want := range map[string]string{"0\n0.02\n0.01\n": "warning: " + replay +
+		": 1 call stood after one that was made later: they are replayed in the order of their instants\n", "0\n1\n": ""} {
 		t.Run(want, func(t *testing.T) {
 			if err := os.WriteFile(replay, []byte(text), 0o600); err != nil {
 				t.Fatal(err)

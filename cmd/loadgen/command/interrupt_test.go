@@ -33,19 +33,22 @@ func interrupting(t *testing.T, target, load string, args ...string) (p *process
 	marks, out = filepath.Join(t.TempDir(), "marks"), filepath.Join(t.TempDir(), "out")
 	t.Setenv(asCommand, ownTargets)
 	t.Setenv(testMarks, marks)
-	args = append([]string{"run", "--target", target, "--load", load, "--warmup", "0", "--rounds", "2", "--seed", "6", "--out", out}, args...)
+	args = append([]string{"run", "--target", target, "--load", load, "--warmup", "0", "--rounds", "2", "--seed", "6",
+		"--out", out}, args...)
 	return start(t, "", args...), marks, out
 }
 
 // interruptedAfterTwo checks what a run has kept that was interrupted in its third visit.
 func interruptedAfterTwo(t *testing.T, p *process, code int, out string) *results.Run {
 	t.Helper()
-	if code != exitInterrupted || !strings.Contains(p.stdout.String(), "PARTIAL: ") || !strings.Contains(p.stdout.String(), "run.json") ||
+	if code != exitInterrupted || !strings.Contains(p.stdout.String(), "PARTIAL: ") ||
+		!strings.Contains(p.stdout.String(), "run.json") ||
 		!strings.Contains(p.stderr.String(), "interrupted after 2 of 6 visits") {
 		t.Errorf("exit %d, want 130\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 	run, err := results.Read(out)
-	if err != nil || run.Status != results.Partial || len(run.Visits) < 2 || !run.Visits[0].Usable() || !run.Visits[1].Usable() {
+	if err != nil || run.Status != results.Partial || len(run.Visits) < 2 || !run.Visits[0].Usable() ||
+		!run.Visits[1].Usable() {
 		t.Fatalf("run.json reads as %+v, %v", run, err)
 	}
 	text, err := os.ReadFile(filepath.Join(out, "run.bench"))
@@ -62,8 +65,10 @@ func TestAnInterruptEndsARunAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 	p, marks, out := interrupting(t, "marking", twoAndOne)
 	p.await(t, "a third visit", func() bool { return marked(marks, "call") == 3 })
 	run := interruptedAfterTwo(t, p, p.interrupt(t), out)
-	if len(run.Visits) != 3 || run.Visits[2].Record == nil || !run.Visits[2].Record.Interrupted || run.Visits[2].Record.Done == 0 {
-		t.Errorf("what it measured of the third visit is not kept: %d visits, %+v", len(run.Visits), run.Visits[len(run.Visits)-1])
+	if len(run.Visits) != 3 || run.Visits[2].Record == nil || !run.Visits[2].Record.Interrupted ||
+		run.Visits[2].Record.Done == 0 {
+		t.Errorf("what it measured of the third visit is not kept: %d visits, %+v", len(run.Visits),
+			run.Visits[len(run.Visits)-1])
 	}
 }
 
@@ -83,7 +88,8 @@ func TestAnInterruptEndsARunWhoseVisitDoesNotEnd(t *testing.T) {
 	t.Setenv(testGrace, "10ms")
 	p, marks, out := interrupting(t, "stuck", "const:500/s@1h")
 	p.await(t, "a visit", func() bool { return marked(marks, "call") == 1 })
-	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted after 0 of 2 visits") {
+	if code := p.interrupt(t); code != exitInterrupted ||
+		!strings.Contains(p.stderr.String(), "interrupted after 0 of 2 visits") {
 		t.Errorf("exit %d\n%s", code, &p.stderr)
 	}
 	awaitEndOfMarked(t, marks)
@@ -114,7 +120,8 @@ func TestAnInterruptOfTheProfilesKeepsTheRun(t *testing.T) {
 	p, marks, out := interrupting(t, "look-up", "const:1k/s@20ms", "--rounds", "1", "--profile", "cpu")
 	p.await(t, "a visit for profiles", func() bool { return marked(marks, "visit") == 2 })
 	awaitEndOfMarked(t, marks)
-	if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted before every cell was profiled") ||
+	if code := p.interrupt(t); code != exitInterrupted ||
+		!strings.Contains(p.stderr.String(), "interrupted before every cell was profiled") ||
 		!strings.Contains(p.stdout.String(), "run.json") || strings.Contains(p.stdout.String(), "PARTIAL") {
 		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
@@ -138,15 +145,18 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 			t.Setenv(asCommand, ownTargets)
 			t.Setenv(testMarks, marks)
 			t.Setenv(testDies, c.kind+" 2")
-			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "5k/s", "--probe", "40ms", "--budget", c.budget, "--seed", "1",
+			p := start(t, "", "capacity", "--target", "look-up", "--slo", "max<1h", "--from", "5k/s", "--probe",
+				"40ms", "--budget", c.budget, "--seed", "1",
 				"--warmup", "0", "--scaling", "1,2,3,4,6,8", "--out", out)
 			p.await(t, "the process that dies", func() bool { return marked(marks, c.kind) == 2 })
 			awaitEndOfMarked(t, marks)
-			if code := p.interrupt(t); code != exitInterrupted || !strings.Contains(p.stderr.String(), "interrupted after ") {
+			if code := p.interrupt(t); code != exitInterrupted ||
+				!strings.Contains(p.stderr.String(), "interrupted after ") {
 				t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 			}
 			f, err := capacity.ReadFile(out)
-			if err != nil || f.Status != results.Partial || len(f.Probes) != c.probes || len(f.Throughputs) != c.throughputs {
+			if err != nil || f.Status != results.Partial || len(f.Probes) != c.probes ||
+				len(f.Throughputs) != c.throughputs {
 				t.Errorf("%+v, %v", f, err)
 			}
 		})
@@ -183,7 +193,8 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 	marks := filepath.Join(t.TempDir(), "marks")
 	t.Setenv(asCommand, ownTargets)
 	t.Setenv(testMarks, marks)
-	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"}, scenarios.Setting{Key: "warmup", Value: "0"})
+	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"},
+		scenarios.Setting{Key: "warmup", Value: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +211,8 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 		cancel()
 	}()
 	v, err := spawn(ctx, self, &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1})
-	if err != nil || v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Done == 0 || v.Record.Scheduled >= time.Hour {
+	if err != nil || v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Done == 0 ||
+		v.Record.Scheduled >= time.Hour {
 		t.Errorf("%+v", v)
 	}
 }
@@ -246,7 +258,8 @@ func TestWhatIsInterruptedIsNotRecorded(t *testing.T) {
 	for _, commit := range []string{"", "c0ffee"} {
 		file := filepath.Join(t.TempDir(), "history.jsonl")
 		var stdout, stderr bytes.Buffer
-		code := dispatch(stopped, nil, []string{"history", "record", written(t, "new.txt", encodes), "--file", file, "--commit", commit}, nil, &stdout, &stderr)
+		code := dispatch(stopped, nil, []string{"history", "record", written(t, "new.txt", encodes), "--file", file,
+			"--commit", commit}, nil, &stdout, &stderr)
 		if code != exitInterrupted || !strings.Contains(stderr.String(), "interrupted before anything was recorded") {
 			t.Errorf("commit %q: exit %d\n%s", commit, code, &stderr)
 		}
@@ -258,7 +271,8 @@ func TestWhatIsInterruptedIsNotRecorded(t *testing.T) {
 
 // Of a visit that was cut something is left. A probe that was cut is no evidence.
 func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
-	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"}, scenarios.Setting{Key: "slo", Value: "max < 1h"})
+	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"},
+		scenarios.Setting{Key: "slo", Value: "max < 1h"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +285,8 @@ func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
 		says    string
 	}{
 		{"visit", req, exitInterrupted, `"interrupted":true`},
-		{"probe", probeRequest{Ask: capacity.Ask{Arm: "spans=none", Rate: 4000, Duration: s.Duration}, Visit: req}, exitUnusable, ""},
+		{"probe", probeRequest{Ask: capacity.Ask{Arm: "spans=none", Rate: 4000, Duration: s.Duration}, Visit: req},
+			exitUnusable, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text, err := json.Marshal(c.request)
@@ -290,7 +305,8 @@ func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
 				return nil
 			})
 			var stdout, stderr bytes.Buffer
-			code := dispatch(ctx, targets{cutting}, []string{c.name}, io.MultiReader(bytes.NewReader(text), rest), &stdout, &stderr)
+			code := dispatch(ctx, targets{cutting}, []string{c.name}, io.MultiReader(bytes.NewReader(text), rest),
+				&stdout, &stderr)
 			if code != c.code || !strings.Contains(stdout.String(), c.says) || c.says == "" && stdout.Len() > 0 {
 				t.Errorf("exit %d, want %d and %s\n%s\n%s", code, c.code, c.says, &stdout, &stderr)
 			}
@@ -305,7 +321,8 @@ func TestAThroughputIsThatOfAWholeVisit(t *testing.T) {
 		t.Fatal(err)
 	}
 	arms, cells := armsOf(s)
-	search, err := capacity.New(capacity.Options{Arms: arms, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	search, err := capacity.New(capacity.Options{Arms: arms, Start: 100, Least: 1, Most: 1e6, Precision: 0.1,
+		Probe: time.Second, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

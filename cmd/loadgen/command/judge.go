@@ -81,9 +81,11 @@ func judged(r *gate.Report) error {
 	case exitOK:
 		return nil
 	case exitWorse:
-		return &exitError{exitWorse, fmt.Errorf("%s regressed", report.Plural(r.Counts[comparison.Regressed], "figure"))}
+		return &exitError{exitWorse, fmt.Errorf("%s regressed",
+			report.Plural(r.Counts[comparison.Regressed], "figure"))}
 	case exitNotValid:
-		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", report.Plural(r.Undecided(), "figure"))}
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)",
+			report.Plural(r.Undecided(), "figure"))}
 	}
 	return &exitError{r.Exit, nil}
 }

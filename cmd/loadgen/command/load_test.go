@@ -40,11 +40,15 @@ func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
 		name   string // in run.bench
 		stdout string
 	}{
-		{[]string{"--load", "ramp:1k..3k/s@100ms constant"}, 200, bench.OpenLoop, "/load=ramp:1k..3k@100ms,constant-", "Load of ramp:1k..3k/s@100ms constant, about 200 calls"},
-		{[]string{"--load", "step:1k..2k/s@100ms(steps=2) constant"}, 150, bench.OpenLoop, "/load=step:1k..2k@100ms(steps=2),constant-", "Load of step:"},
+		{[]string{"--load", "ramp:1k..3k/s@100ms constant"}, 200, bench.OpenLoop, "/load=ramp:1k..3k@100ms,constant-",
+			"Load of ramp:1k..3k/s@100ms constant, about 200 calls"},
+		{[]string{"--load", "step:1k..2k/s@100ms(steps=2) constant"}, 150, bench.OpenLoop,
+			"/load=step:1k..2k@100ms(steps=2),constant-", "Load of step:"},
 		{[]string{"--load", "replay:" + log}, 3, bench.OpenLoop, "/load=replay:", "Load of replay:"},
-		{[]string{"--closed", "--workers", "2", "--think", "1ms"}, 0, bench.ClosedLoop, "/loop=closed-", "CLOSED LOOP of 2 workers, which think for 1ms"},
-		{[]string{"--qps", "2k", "--overload", "drop", "--pace", "sleep"}, 0, bench.OpenLoop, "/qps=2000-", "Load of 2,000/s"},
+		{[]string{"--closed", "--workers", "2", "--think", "1ms"}, 0, bench.ClosedLoop, "/loop=closed-",
+			"CLOSED LOOP of 2 workers, which think for 1ms"},
+		{[]string{"--qps", "2k", "--overload", "drop", "--pace", "sleep"}, 0, bench.OpenLoop, "/qps=2000-",
+			"Load of 2,000/s"},
 	} {
 		code, stdout, stderr, run := runOnce(t, c.args...)
 		if code != 0 || !strings.Contains(stdout, c.stdout) {
@@ -59,7 +63,8 @@ func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
 		_, path, _ := strings.Cut(text, "Files\n\n  ")
 		path, _, _ = strings.Cut(path, "\n")
 		data, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(data), c.name) || !strings.Contains(string(data), "\nloop: "+c.loop+"\n") {
+		if err != nil || !strings.Contains(string(data), c.name) ||
+			!strings.Contains(string(data), "\nloop: "+c.loop+"\n") {
 			t.Errorf("%v: %v: want %s in\n%s", c.args, err, c.name, data)
 		}
 		if lines, err := results.ReadBench(path); err != nil || len(lines) == 0 {
@@ -80,7 +85,8 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 	}{
 		{"p50 < 1h", "false", 0, "p50 < 1h0m0s: MET, held in 1 of 1 visit; together p50 "},
 		{"p50 < 1ns", "false", exitWorse, "p50 < 1ns: MISSED, held in 0 of 1 visit; together p50 "},
-		{"max < 1ns over every 20ms", "true", exitWorse, "max < 1ns over every 20ms: MISSED, held in 0 of 1 visit; together max "},
+		{"max < 1ns over every 20ms", "true", exitWorse,
+			"max < 1ns over every 20ms: MISSED, held in 0 of 1 visit; together max "},
 		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED, held in 0 of 0 visits, " +
 			"and 1 that cannot be judged. The first that did not: cannot be judged: p99.99 needs 36887 calls"},
 	} {
@@ -89,7 +95,8 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 			if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.want) {
 				t.Errorf("exit %d, want %d and %q in\n%s\n%s", code, c.code, c.want, stdout, stderr)
 			}
-			if c.abort == "true" && (run.Visits[0].Record.Aborted != c.slo || run.Visits[0].Record.Scheduled > run.Scenario.Duration) {
+			if c.abort == "true" && (run.Visits[0].Record.Aborted != c.slo ||
+				run.Visits[0].Record.Scheduled > run.Scenario.Duration) {
 				t.Errorf("the visit was not ended: %q", run.Visits[0].Record.Aborted)
 			}
 		})
@@ -103,7 +110,8 @@ func TestACellThatMissedWhatItIsToHoldIsVisitedNoMore(t *testing.T) {
 		visits int // of 4
 	}{{"most", 2}, {"all", 1}, {"50%", 3}} {
 		t.Run(c.quorum, func(t *testing.T) {
-			_, _, _, run := runOnce(t, "--slo", "max < 1ns over every 20ms", "--abort", "--duration", "400ms", "--rounds", "4", "--slo-visits", c.quorum)
+			_, _, _, run := runOnce(t, "--slo", "max < 1ns over every 20ms", "--abort", "--duration", "400ms",
+				"--rounds", "4", "--slo-visits", c.quorum)
 			if len(run.Visits) != c.visits || run.Status != results.Complete {
 				t.Errorf("%d visits, %s", len(run.Visits), run.Status)
 			}
@@ -118,7 +126,8 @@ func TestProfilesAreOfVisitsOfTheirOwn(t *testing.T) {
 	}
 	_, dir, _ := strings.Cut(stdout, "Profiles of one more visit of every cell\n\n  ")
 	dir, _, _ = strings.Cut(dir, "\n")
-	for _, name := range []string{"spans=none_qps=4000.cpu.pprof", "spans=none_qps=4000.heap.pprof", "spans=none_qps=4000.trace"} {
+	for _, name := range []string{"spans=none_qps=4000.cpu.pprof", "spans=none_qps=4000.heap.pprof",
+		"spans=none_qps=4000.trace"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

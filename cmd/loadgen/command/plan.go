@@ -59,7 +59,8 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, "as they end", "", "")
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)), statable(s.Surely(c.Level)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)),
+			statable(s.Surely(c.Level)))
 	}
 	if err := w.Flush(); err != nil {
 		return err

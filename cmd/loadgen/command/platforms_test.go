@@ -32,7 +32,8 @@ func TestWhatMeasuresSaysThatItNeedsLinuxOrMacOS(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			code := dispatch(context.Background(), nil, strings.Fields(c.args), strings.NewReader(""), &stdout, &stderr)
-			refused := strings.Contains(stderr.String(), "loadgen measures on Linux and macOS, and this is freebsd: measure there")
+			refused := strings.Contains(stderr.String(),
+				"loadgen measures on Linux and macOS, and this is freebsd: measure there")
 			if refused != c.refused || refused && (code != exitUnusable || stdout.Len() > 0) {
 				t.Errorf("exit %d, refused %v, want %v\n%s\n%s", code, refused, c.refused, &stdout, &stderr)
 			}
@@ -50,7 +51,8 @@ func TestThePlatformsOfTheREADMEAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ goos, name string }{{"darwin", "macOS"}, {"windows", "Windows"}, {"freebsd", "Windows (amd64), FreeBSD"}} {
+	for _, c := range []struct{ goos, name string }{{"darwin", "macOS"}, {"windows", "Windows"},
+		{"freebsd", "Windows (amd64), FreeBSD"}} {
 		t.Run(c.goos, func(t *testing.T) {
 			if !strings.Contains(string(readme), "| "+c.name) || !strings.Contains(string(check), "GOOS="+c.goos) {
 				t.Error("it is not in the table of the README, or scripts/check does not vet for it")

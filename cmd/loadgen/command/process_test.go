@@ -158,7 +158,8 @@ func awaitEndOfMarked(t *testing.T, path string) {
 // before it has a handler. It makes the one that testHangs names hang until its input ends.
 // Each process of a visit or a probe marks the file with that word.
 func endAsAsked() {
-	if len(os.Args) < 2 || os.Args[1] != "visit" && os.Args[1] != "probe" || os.Getenv(testDies)+os.Getenv(testHangs) == "" {
+	if len(os.Args) < 2 || os.Args[1] != "visit" && os.Args[1] != "probe" ||
+		os.Getenv(testDies)+os.Getenv(testHangs) == "" {
 		return
 	}
 	mark(os.Args[1])

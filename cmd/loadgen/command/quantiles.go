@@ -102,7 +102,8 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"}, "Quantiles to judge by, a comma-separated `list`.")
 	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
 	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
-	flags.Uint64Var(&f.seed, "seed", 0, "Seed of the order, and of estimators that draw at random (default random; it is told).")
+	flags.Uint64Var(&f.seed, "seed", 0,
+		"Seed of the order, and of estimators that draw at random (default random; it is told).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
 	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
@@ -110,8 +111,10 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	flags.StringVar(&f.format, "format", quantiles.Formats[0], "The `format` to write: "+strings.Join(quantiles.Formats, ", ")+".")
-	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(), "anchor": append(armNames(), noAnchor), "format": quantiles.Formats, "unit": {"ns", "us", "ms", "s"}} {
-		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
+		"anchor": append(armNames(), noAnchor), "format": quantiles.Formats, "unit": {"ns", "us", "ms", "s"}} {
+		if err := cmd.RegisterFlagCompletionFunc(flag,
+			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
 		}
 	}
@@ -255,9 +258,10 @@ func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result
 
 func arm(name string) quantiles.Arm {
 	i := slices.IndexFunc(estimators.Arms, func(a estimators.Arm) bool { return a.Name == name })
-	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms[i].MeasureOnly, New: func(seed uint64) (quantile.Estimator, error) {
-		return estimators.New(name, seed)
-	}}
+	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms[i].MeasureOnly,
+		New: func(seed uint64) (quantile.Estimator, error) {
+			return estimators.New(name, seed)
+		}}
 }
 
 // parseArms are the estimators of those names; all if there is none.
@@ -285,7 +289,8 @@ func parseAnchor(name string) (quantiles.Arm, error) {
 	case name == noAnchor:
 		return quantiles.Arm{}, nil
 	case !slices.Contains(armNames(), name):
-		return quantiles.Arm{}, fmt.Errorf("%q is unknown: want %s, or %s", name, strings.Join(armNames(), ", "), noAnchor)
+		return quantiles.Arm{}, fmt.Errorf("%q is unknown: want %s, or %s", name, strings.Join(armNames(), ", "),
+			noAnchor)
 	}
 	return arm(name), nil
 }
@@ -322,7 +327,8 @@ func parseBytes(s string) (int, error) {
 	for _, suffix := range []struct {
 		name  string
 		bytes float64
-	}{{"KIB", 1 << 10}, {"KB", 1 << 10}, {"MIB", 1 << 20}, {"MB", 1 << 20}, {"GIB", 1 << 30}, {"GB", 1 << 30}, {"B", 1}} {
+	}{{"KIB", 1 << 10}, {"KB", 1 << 10}, {"MIB", 1 << 20}, {"MB", 1 << 20}, {"GIB", 1 << 30}, {"GB", 1 << 30}, {"B",
+		1}} {
 		if n, ok := strings.CutSuffix(number, suffix.name); ok {
 			number, unit = strings.TrimSpace(n), suffix.bytes
 			break

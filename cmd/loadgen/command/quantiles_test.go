@@ -17,7 +17,8 @@ import (
 
 // brief are flags with which it takes a moment, and hdr alone is sure to keep to what
 // is asked: an error of 0.1 %, in any number of bytes.
-var brief = []string{"--data", "lognormal", "--n", "4k", "--rounds", "1", "--q", "0.5,0.99", "--estimators", "hdr,dws", "--max-bytes", "0"}
+var brief = []string{"--data", "lognormal", "--n", "4k", "--rounds", "1", "--q", "0.5,0.99", "--estimators",
+	"hdr,dws", "--max-bytes", "0"}
 
 func TestQuantilesHelp(t *testing.T) {
 	code, got, _ := execute(t, "quantiles", "--help")
@@ -103,7 +104,8 @@ func TestQuantilesExitCodes(t *testing.T) {
 				}
 			}
 			code, stdout, stderr := execute(t, append(args, strings.Fields(c.args)...)...)
-			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) || code == 2 && stdout != "" {
+			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) ||
+				code == 2 && stdout != "" {
 				t.Errorf("exit %d, want %d, %q and %q in\n%s\n%s", code, c.code, c.stdout, c.stderr, stdout, stderr)
 			}
 		})
@@ -112,7 +114,8 @@ func TestQuantilesExitCodes(t *testing.T) {
 
 // Whatever arms there are, by default all are measured.
 func TestQuantilesMeasuresAllEstimatorsByDefault(t *testing.T) {
-	code, stdout, stderr := execute(t, "quantiles", "--data", "constant", "--n", "1k", "--rounds", "1", "--format", "json")
+	code, stdout, stderr := execute(t, "quantiles", "--data", "constant", "--n", "1k", "--rounds", "1", "--format",
+		"json")
 	var r quantiles.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code > 1 {
 		t.Fatalf("exit %d, %v\n%s", code, err, stderr)
@@ -129,7 +132,8 @@ func TestQuantilesMeasuresAllEstimatorsByDefault(t *testing.T) {
 func TestQuantilesReadsStandardInput(t *testing.T) {
 	cmd, stdout, stderr := command(t, slices.Concat([]string{"quantiles"}, brief[4:], []string{"-"})...)
 	cmd.Stdin = strings.NewReader(strings.Repeat("1ms\n2ms\n", 200))
-	if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "stdin, 400 values: standard input, numbers in ns\n") || strings.Contains(stdout.String(), "lognormal") {
+	if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(),
+		"stdin, 400 values: standard input, numbers in ns\n") || strings.Contains(stdout.String(), "lognormal") {
 		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
 	}
 }
@@ -137,12 +141,14 @@ func TestQuantilesReadsStandardInput(t *testing.T) {
 // The latencies that a run left behind are data.
 func TestQuantilesReadsARun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	if code, _, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "2", "--seed", "1", "--out", out); code != 0 {
+	if code, _, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "2", "--seed", "1", "--out",
+		out); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	args := slices.Concat([]string{"quantiles", out}, brief[4:])
 	code, stdout, stderr := execute(t, append(args, "--visit", "spans=sdk")...)
-	if code != 0 || !strings.Contains(stdout, "2 visits of spans=sdk (of 3 arms), middles of buckets") || !strings.Contains(stdout, "\ntiny, ") {
+	if code != 0 || !strings.Contains(stdout, "2 visits of spans=sdk (of 3 arms), middles of buckets") ||
+		!strings.Contains(stdout, "\ntiny, ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	if code, _, stderr := execute(t, append(args, "--visit", "spans=no")...); code != 2 || !strings.Contains(stderr, `no visit of "spans=no" was measured: want a number, or one of spans=none, spans=sdk, `) {
@@ -151,7 +157,8 @@ func TestQuantilesReadsARun(t *testing.T) {
 }
 
 func TestBenchstatReadsTheTextOfQuantiles(t *testing.T) {
-	code, stdout, stderr := execute(t, slices.Concat([]string{"quantiles"}, brief, []string{"--rounds", "6", "--format", "bench"})...)
+	code, stdout, stderr := execute(t, slices.Concat([]string{"quantiles"}, brief,
+		[]string{"--rounds", "6", "--format", "bench"})...)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -162,7 +169,8 @@ func TestBenchstatReadsTheTextOfQuantiles(t *testing.T) {
 			t.Error(rec)
 		case *benchfmt.Result:
 			n++
-			if name := rec.Name.Full(); !strings.HasPrefix(string(name), "Quantiles/est=") || !strings.Contains(string(name), "/dist=lognormal/n=4000") {
+			if name := rec.Name.Full(); !strings.HasPrefix(string(name), "Quantiles/est=") ||
+				!strings.Contains(string(name), "/dist=lognormal/n=4000") {
 				t.Errorf("%s", name)
 			}
 		}
@@ -175,7 +183,8 @@ func TestBenchstatReadsTheTextOfQuantiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	table, err := exec.Command("go", "tool", "benchstat", "-col", "/est@(hdr dws)", path).CombinedOutput()
-	for _, want := range []string{"insert-sec/op", "state-bytes", "p99-error-ppm", "p99-rank-error-ppm", "merge-sec/op", "query-sec/op", "vs base", "n=6"} {
+	for _, want := range []string{"insert-sec/op", "state-bytes", "p99-error-ppm", "p99-rank-error-ppm",
+		"merge-sec/op", "query-sec/op", "vs base", "n=6"} {
 		if err != nil || !strings.Contains(string(table), want) {
 			t.Errorf("%v; %q is not in what benchstat says:\n%s", err, want, table)
 		}
@@ -185,14 +194,17 @@ func TestBenchstatReadsTheTextOfQuantiles(t *testing.T) {
 func TestAnInterruptEndsQuantilesAtOnce(t *testing.T) {
 	p := start(t, "", "quantiles", "--n", "100k", "--rounds", "1000")
 	p.await(t, "it measures", func() bool { return strings.Contains(p.stderr.String(), "in 1,000 rounds; seed ") })
-	if code := p.interrupt(t); code != exitInterrupted || p.stdout.String() != "" || !strings.Contains(p.stderr.String(), "loadgen: interrupted: nothing is printed") {
+	if code := p.interrupt(t); code != exitInterrupted || p.stdout.String() != "" ||
+		!strings.Contains(p.stderr.String(), "loadgen: interrupted: nothing is printed") {
 		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}
 }
 
 func TestQuantilesCompletion(t *testing.T) {
-	for flag, want := range map[string]string{"--data": "gc-pause\n", "--estimators": "tdigest\n", "--format": "markdown\n"} {
-		if code, stdout, _ := execute(t, "__complete", "quantiles", flag, ""); code != 0 || !strings.Contains(stdout, want) {
+	for flag, want := range map[string]string{"--data": "gc-pause\n", "--estimators": "tdigest\n",
+		"--format": "markdown\n"} {
+		if code, stdout, _ := execute(t, "__complete", "quantiles", flag, ""); code != 0 ||
+			!strings.Contains(stdout, want) {
 			t.Errorf("%s: exit %d\n%s", flag, code, stdout)
 		}
 	}
@@ -208,7 +220,8 @@ func TestReadmeSampleOfQuantilesLooksLikeOne(t *testing.T) {
 	for line := range strings.Lines(blocks("<!-- quantiles -->", "text")[0]) {
 		sample = append(sample, header(line))
 	}
-	code, stdout, stderr := execute(t, "quantiles", "--data", "gc-pause", "--n", "40k", "--rounds", "1", "--max-bytes", "1MB")
+	code, stdout, stderr := execute(t, "quantiles", "--data", "gc-pause", "--n", "40k", "--rounds", "1",
+		"--max-bytes", "1MB")
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -222,7 +235,8 @@ func TestReadmeSampleOfQuantilesLooksLikeOne(t *testing.T) {
 			t.Errorf("it prints %q, and the README does not", line)
 		}
 	}
-	if headers != 4 || !strings.HasPrefix(sample[len(sample)-2], "Use ") && !strings.HasPrefix(sample[len(sample)-3], "Use ") {
+	if headers != 4 || !strings.HasPrefix(sample[len(sample)-2], "Use ") &&
+		!strings.HasPrefix(sample[len(sample)-3], "Use ") {
 		t.Errorf("%d headers; the sample ends with %q", headers, sample[len(sample)-3:])
 	}
 }

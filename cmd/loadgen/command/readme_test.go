@@ -111,7 +111,8 @@ func TestReadmeCommandsAreUnderstood(t *testing.T) {
 func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	_, blocks := readme(t)
 	sample := blocks("<!-- sample -->", "text")[0]
-	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--out", filepath.Join(t.TempDir(), "out"))
+	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--out",
+		filepath.Join(t.TempDir(), "out"))
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
@@ -120,7 +121,8 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	for line := range strings.Lines(got) {
 		words := strings.Join(strings.Fields(line), " ")
 		isHeading := strings.HasPrefix(words, "spans offered/s") || strings.HasPrefix(words, "quantile state") ||
-			words == "Comparisons, paired by round, with 95% intervals" || words == "Warnings" || strings.HasPrefix(words, "in us; medians")
+			words == "Comparisons, paired by round, with 95% intervals" || words == "Warnings" ||
+			strings.HasPrefix(words, "in us; medians")
 		if !isHeading {
 			continue
 		}
@@ -147,7 +149,8 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 // The code that the README shows is that of examples that are run.
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 	_, blocks := readme(t)
-	for _, file := range []string{"bench/example_test.go", "bench/example_drive_test.go", "cmd/loadgen/command/example_test.go"} {
+	for _, file := range []string{"bench/example_test.go", "bench/example_drive_test.go",
+		"cmd/loadgen/command/example_test.go"} {
 		code := blocks("<!-- example: "+file+" -->", "go")[0]
 		example, err := os.ReadFile("../../../" + file)
 		if err != nil {
@@ -200,10 +203,12 @@ func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
 // Words of the README that a test elsewhere holds true, so that they cannot drift.
 func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 	text, _ := readme(t)
-	for _, figure := range []string{"p99 needs 368 calls a visit, p99.9 needs 3,688", "128 B and 2 allocations", "1,650 B and 14",
+	for _, figure := range []string{"p99 needs 368 calls a visit, p99.9 needs 3,688", "128 B and 2 allocations",
+		"1,650 B and 14",
 		"0 fine, 1 an objective was missed, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
 		if !strings.Contains(text, figure) {
-			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit codes", figure)
+			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit "+
+				"codes", figure)
 		}
 	}
 	for _, shape := range bench.Shapes() {
@@ -226,7 +231,8 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}
 	}
-	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff, bench.NotStationary, results.SpansLost, bench.NoisyMachine, results.Throttled} {
+	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff,
+		bench.NotStationary, results.SpansLost, bench.NoisyMachine, results.Throttled} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
 		}

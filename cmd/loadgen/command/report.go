@@ -54,7 +54,8 @@ names of what was written are printed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(reportFormats, format) {
-				return unusable(fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(reportFormats, ", ")))
+				return unusable(fmt.Errorf("--format: %q is unknown: want one of %s", format,
+					strings.Join(reportFormats, ", ")))
 			}
 			if cmd.Flags().Changed("out") && out == "" {
 				return unusable(errors.New("--out is empty: want a path, or - for standard output"))
@@ -73,7 +74,8 @@ names of what was written are printed.`,
 	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	cmd.Flags().StringVar(&format, "format", formatHTML, "The `format` to write: "+strings.Join(reportFormats, ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 	return cmd

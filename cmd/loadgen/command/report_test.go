@@ -43,7 +43,8 @@ func keptRun(t *testing.T, lost bool) string {
 
 // keptVisit is the i-th visit of a round, of 1000 calls.
 func keptVisit(s *scenarios.Scenario, c scenarios.Cell, i int) *results.Visit {
-	r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration, Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
+	r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration,
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
 		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 	for _, h := range []*quantile.HDR{r.Latency, r.Service, r.Queue, r.Generator} {
 		for k := range 1000 {
@@ -80,9 +81,11 @@ func TestReportWritesWhereItSays(t *testing.T) {
 		{nil, []string{filepath.Join(dir, "report.html")}},
 		{[]string{"-o", out + ".html"}, []string{out + ".html"}},
 		{[]string{"--format", "hlog"}, []string{filepath.Join(dir, "run.hlog")}},
-		{[]string{"--format", "hgrm", "--out", out}, []string{filepath.Join(out, "spans=none_qps=1000.hgrm"), filepath.Join(out, "spans=sdk_qps=1000.hgrm")}},
+		{[]string{"--format", "hgrm", "--out", out}, []string{filepath.Join(out, "spans=none_qps=1000.hgrm"),
+			filepath.Join(out, "spans=sdk_qps=1000.hgrm")}},
 	} {
-		code, stdout, stderr := execute(t, append([]string{"report", filepath.Join(dir, results.JSONFile)}, c.args...)...)
+		code, stdout, stderr := execute(t, append([]string{"report", filepath.Join(dir, results.JSONFile)},
+			c.args...)...)
 		if code != 0 || stdout != strings.Join(c.want, "\n")+"\n" {
 			t.Errorf("%v: exit %d, prints %q\n%s", c.args, code, stdout, stderr)
 		}
@@ -108,7 +111,8 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 		"no visit was measured to its end: there is no histogram to write":    {lost, "--format", "hlog"},
 		"want the directory of a run":                                         {filepath.Join(dir, "nowhere")},
 	} {
-		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" || !strings.Contains(stderr, want) {
+		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
+			!strings.Contains(stderr, want) {
 			t.Errorf("%v: exit %d, %q, says %q, want %q", args, code, stdout, stderr, want)
 		}
 	}

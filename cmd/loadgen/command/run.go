@@ -117,12 +117,15 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f.StringVar(&o.out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
 	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("profile",
+		cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 	f.BoolVar(&o.strict, "strict", false,
-		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is inconclusive.")
-	f.BoolVar(&o.confirm, "confirm", false, "With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
+		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is "+
+			"inconclusive.")
+	f.BoolVar(&o.confirm, "confirm", false,
+		"With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
 	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 
@@ -169,7 +172,8 @@ func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
 	}
 	for _, f := range s.ReplayFiles() {
 		if f.OutOfOrder > 0 {
-			fmt.Fprintf(stderr, "warning: %s: %s stood after one that was made later: they are replayed in the order of their instants\n",
+			fmt.Fprintf(stderr, "warning: %s: %s stood after one that was made later: they are replayed in the "+
+				"order of their instants\n",
 				f.Path, report.Plural(int(f.OutOfOrder), "call"))
 		}
 	}
@@ -210,7 +214,8 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
-	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, s.Visits())}
+	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns,
+		progress: newProgress(o.stderr, s.Visits())}
 	complete, visitErr := visits.run(ctx)
 	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
@@ -228,7 +233,8 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(o.stdout, report.Text(done, contests), report.Files(done, w.BenchPath(), w.JSONPath()), profiles); err != nil {
+	if _, err := fmt.Fprint(o.stdout, report.Text(done, contests), report.Files(done, w.BenchPath(), w.JSONPath()),
+		profiles); err != nil {
 		return unusable(err)
 	}
 	return cmp.Or(profileErr, verdict(done, complete, o.strict))

@@ -56,7 +56,8 @@ from then on in the same directory.`,
 			if cmd.Flags().Changed("aa") {
 				switch {
 				case rounds < comparison.MinPairs || rounds > 1000:
-					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%", report.Plural(rounds, "round"), comparison.MinPairs))
+					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%",
+						report.Plural(rounds, "round"), comparison.MinPairs))
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
@@ -70,7 +71,8 @@ from then on in the same directory.`,
 			if err != nil {
 				return unusable(fmt.Errorf("--only: %w", err))
 			}
-			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
+				stderr: cmd.ErrOrStderr()}
 			return t.run(cmd.Context())
 		},
 	}
@@ -79,7 +81,8 @@ from then on in the same directory.`,
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
 	cmd.Flags().StringVar(&out, "out", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
-	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 	return cmd
@@ -96,7 +99,8 @@ type selfTest struct {
 func (t *selfTest) run(ctx context.Context) error {
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, t.stderr)
-	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"), about(selftest.Takes(t.checks)))
+	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"),
+		about(selftest.Takes(t.checks)))
 	progress := newProgress(t.stderr, len(t.checks))
 	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.next(c.Group + ", " + c.Name) })
 	progress.finish()
@@ -109,7 +113,8 @@ func (t *selfTest) run(ctx context.Context) error {
 	}
 	switch {
 	case r.Interrupted:
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", len(all), report.Plural(len(t.checks), "check"))}
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", len(all),
+			report.Plural(len(t.checks), "check"))}
 	case !r.Passed:
 		return &exitError{exitWorse, nil}
 	}

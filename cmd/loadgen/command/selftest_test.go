@@ -14,13 +14,15 @@ import (
 
 // A check that finds out nothing about the machine.
 func made(f selftest.Finding, err error) selftest.Check {
-	return selftest.Check{Group: selftest.Pacing, Name: "made up", Measure: func(context.Context) (selftest.Outcome, error) {
-		return selftest.Outcome{Findings: []selftest.Finding{f}}, err
-	}}
+	return selftest.Check{Group: selftest.Pacing, Name: "made up",
+		Measure: func(context.Context) (selftest.Outcome, error) {
+			return selftest.Outcome{Findings: []selftest.Finding{f}}, err
+		}}
 }
 
 func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
-	pass, fail := selftest.Finding{What: "calls", Unit: selftest.Calls, Passed: true}, selftest.Finding{What: "calls", Unit: selftest.Calls, Most: 1, Got: 2}
+	pass, fail := selftest.Finding{What: "calls", Unit: selftest.Calls, Passed: true}, selftest.Finding{What: "calls",
+		Unit: selftest.Calls, Most: 1, Got: 2}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	for name, c := range map[string]struct {
@@ -30,10 +32,14 @@ func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
 		out    string // in the report
 		err    string
 	}{
-		"all pass":          {t.Context(), []selftest.Check{made(pass, nil), made(pass, nil)}, 0, "All 2 checks passed.", ""},
-		"one fails":         {t.Context(), []selftest.Check{made(pass, nil), made(fail, nil)}, 1, "1 of 2 checks failed:", ""},
-		"one cannot be":     {t.Context(), []selftest.Check{made(pass, nil), made(pass, errors.New("out of luck"))}, 2, "", "pacing, made up: out of luck"},
-		"it is interrupted": {stopped, []selftest.Check{made(pass, nil)}, 130, "Interrupted before a check was made.", "interrupted after 0 of 1 check"},
+		"all pass": {t.Context(), []selftest.Check{made(pass, nil), made(pass, nil)}, 0,
+			"All 2 checks passed.", ""},
+		"one fails": {t.Context(), []selftest.Check{made(pass, nil), made(fail, nil)}, 1,
+			"1 of 2 checks failed:", ""},
+		"one cannot be": {t.Context(), []selftest.Check{made(pass, nil), made(pass, errors.New("out of luck"))},
+			2, "", "pacing, made up: out of luck"},
+		"it is interrupted": {stopped, []selftest.Check{made(pass, nil)}, 130, "Interrupted before a check was made.",
+			"interrupted after 0 of 1 check"},
 	} {
 		for _, asJSON := range []bool{false, true} {
 			var stdout, stderr bytes.Buffer
@@ -56,7 +62,8 @@ func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
 				}
 			default:
 				var r selftest.Report
-				if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Passed != (c.code == 0) || r.Planned != len(c.checks) {
+				if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Passed != (c.code == 0) ||
+					r.Planned != len(c.checks) {
 					t.Errorf("%s: %v\n%s", name, err, &stdout)
 				}
 			}
@@ -71,7 +78,8 @@ func TestASelfTestThatCannotBeWrittenIsAnError(t *testing.T) {
 	}
 	defer full.Close()
 	for _, asJSON := range []bool{false, true} {
-		st := selfTest{checks: []selftest.Check{made(selftest.Finding{Passed: true}, nil)}, json: asJSON, stdout: full, stderr: new(bytes.Buffer)}
+		st := selfTest{checks: []selftest.Check{made(selftest.Finding{Passed: true}, nil)}, json: asJSON,
+			stdout: full, stderr: new(bytes.Buffer)}
 		var exit *exitError
 		if err := st.run(t.Context()); !errors.As(err, &exit) || exit.code != exitUnusable {
 			t.Errorf("%v", err)
@@ -84,7 +92,9 @@ func TestAnInterruptEndsASelfTestAtOnce(t *testing.T) {
 	const begins = "self-test: 4 checks, about 40 s\n"
 	p.await(t, "it measures", func() bool { return p.stderr.String() == begins })
 	code := p.interrupt(t)
-	if stderr := p.stderr.String(); code != exitInterrupted || !strings.HasPrefix(stderr, begins+"loadgen: interrupted after ") || !strings.HasSuffix(stderr, " of 4 checks\n") ||
+	if stderr := p.stderr.String(); code != exitInterrupted ||
+		!strings.HasPrefix(stderr, begins+"loadgen: interrupted after ") ||
+		!strings.HasSuffix(stderr, " of 4 checks\n") ||
 		!strings.Contains(p.stdout.String(), "Interrupted ") {
 		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
 	}

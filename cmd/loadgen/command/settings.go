@@ -10,7 +10,8 @@ import (
 )
 
 // settingFlags are the fields of a scenario that have a flag.
-var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "sampling", "processors", "attributes", "metrics", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
+var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "sampling", "processors",
+	"attributes", "metrics", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
 	"workers", "overload", "queue", "pace", "window", "slo", "slo-visits", "abort", "failed", "timeout", "seed"}
 
 // addSettings gives cmd a flag for each, but those left out. Their values are checked

@@ -41,7 +41,8 @@ func (all targets) check() error {
 	for i, t := range all {
 		switch {
 		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget:
-			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s", i+1, t.Name, scenarios.MapTarget))
+			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s", i+1,
+				t.Name, scenarios.MapTarget))
 		case t.Open == nil:
 			errs = append(errs, fmt.Errorf("target %q has no Open: want a function", t.Name))
 		case slices.ContainsFunc(all[:i], func(o Target) bool { return o.Name == t.Name }):
@@ -70,7 +71,8 @@ func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
 			return &visit.Own{Keys: t.Keys, Open: t.Open}, nil
 		}
 	}
-	return nil, fmt.Errorf("target %q is unknown: want one of %s, or a program that has it", s.Target, strings.Join(all.names(), ", "))
+	return nil, fmt.Errorf("target %q is unknown: want one of %s, or a program that has it", s.Target,
+		strings.Join(all.names(), ", "))
 }
 
 // load loads what a command's arguments and flags name: without a name, the program's own
@@ -87,7 +89,8 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 		if t.About != "" {
 			about = fmt.Sprintf("about: %q\n", t.About)
 		}
-		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil, "%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\nquantile: none\n", about, t.Name), settings...)
+		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil,
+			"%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\nquantile: none\n", about, t.Name), settings...)
 	default:
 		s, err = scenarios.Load("span-reuse", settings...)
 	}

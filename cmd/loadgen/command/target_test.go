@@ -91,7 +91,8 @@ func TestWhatATargetPrintsIsNoAnswer(t *testing.T) {
 
 func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2", "--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--out", out)
+	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2",
+		"--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--out", out)
 	if code != 0 || !strings.Contains(stdout, "errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -112,7 +113,8 @@ func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 
 func TestTheSpansOfAProgramsOwnTargetAreThoseOfTheArm(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none,sdk,pooled", "--qps", "2k", "--duration", "300ms", "--warmup", "0", "--rounds", "1", "--seed", "1", "--out", out)
+	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none,sdk,pooled", "--qps", "2k",
+		"--duration", "300ms", "--warmup", "0", "--rounds", "1", "--seed", "1", "--out", out)
 	if code != 0 {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -145,7 +147,8 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 		}
 	}
 	f := func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, nil }
-	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f}, {Name: "y", Open: f}}.check()
+	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f},
+		{Name: "y", Open: f}}.check()
 	for _, want := range []string{`target 1 is called "map"`, `target 2 is called "a b"`, `target "x" has no Open`, `target "y" is given twice`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
@@ -172,17 +175,20 @@ func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
 	}{
 		{"without an objective", nil, exitUnusable, "every call of spans=none/qps=1000 failed\n"},
 		{"with one", []string{"--slo", "p99 < 1s"}, exitWorse, "1 of 1 objective missed"},
-		{"with one, apart", []string{"--slo", "p99 < 1s", "--failed", "apart"}, exitUnusable, "every call of spans=none/qps=1000 failed\n"},
+		{"with one, apart", []string{"--slo", "p99 < 1s", "--failed", "apart"}, exitUnusable,
+			"every call of spans=none/qps=1000 failed\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
-			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration", "400ms",
+			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration",
+				"400ms",
 				"--warmup", "0", "--rounds", "1", "--out", out}, c.args...)...)
 			if code != c.code || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit %d, want %d and %q in\n%s", code, c.code, c.want, stderr)
 			}
 			flat := strings.Join(strings.Fields(stdout), " ")
-			if !strings.Contains(flat, "calls failed: panic: kaboom, at /") || !strings.Contains(flat, "target_test.go:") ||
+			if !strings.Contains(flat, "calls failed: panic: kaboom, at /") ||
+				!strings.Contains(flat, "target_test.go:") ||
 				!strings.Contains(flat, "(100%), p50 ") {
 				t.Errorf("the report does not say what failed:\n%s", stdout)
 			}
@@ -194,7 +200,8 @@ func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
 func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 	t.Run("by their timeout", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
-		code, stdout, stderr := own(t, "run", "--target", "hangs", "--qps", "100", "--duration", "200ms", "--warmup", "0",
+		code, stdout, stderr := own(t, "run", "--target", "hangs", "--qps", "100", "--duration", "200ms", "--warmup",
+			"0",
 			"--rounds", "1", "--timeout", "20ms", "--workers", "50", "--out", out)
 		if code != exitUnusable || !strings.Contains(stderr, "calls failed: timeout") {
 			t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
@@ -202,7 +209,8 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 	})
 	t.Run("by an interrupt, once it is told", func(t *testing.T) {
 		t.Setenv(asCommand, ownTargets)
-		cmd, _, _ := command(t, "run", "--target", "hangs", "--qps", "10", "--arrivals", "constant", "--duration", "200ms",
+		cmd, _, _ := command(t, "run", "--target", "hangs", "--qps", "10", "--arrivals", "constant", "--duration",
+			"200ms",
 			"--warmup", "0", "--rounds", "1", "--workers", "2", "--out", filepath.Join(t.TempDir(), "out"))
 		cmd.Stderr = nil
 		stderr, err := cmd.StderrPipe()
@@ -226,7 +234,8 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 		}
 		// Both calls were made, so that the visit is whole.
 		err, said := cmd.Wait(), strings.Join(rest, "\n")
-		if code := cmd.ProcessState.ExitCode(); !told || code != exitUnusable || !strings.HasSuffix(said, "2 calls failed: did not return") {
+		if code := cmd.ProcessState.ExitCode(); !told || code != exitUnusable ||
+			!strings.HasSuffix(said, "2 calls failed: did not return") {
 			t.Errorf("told %v, exit %d, %v\n%s", told, code, err, said)
 		}
 	})
@@ -253,8 +262,10 @@ func TestAnotherTargetHasItsOwnNameAndNoEstimatorsThatNobodyAskedFor(t *testing.
 		})
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none", "--qps", "1k", "--duration", "200ms", "--warmup", "0", "--rounds", "1", "--out", out)
-	if run, err := results.Read(out); code != 0 || strings.Contains(stdout, "Estimators, each") || err != nil || run.Scenario.Name != "spanned" {
+	code, stdout, stderr := own(t, "run", "--target", "spanned", "--spans", "none", "--qps", "1k", "--duration",
+		"200ms", "--warmup", "0", "--rounds", "1", "--out", out)
+	if run, err := results.Read(out); code != 0 || strings.Contains(stdout, "Estimators, each") || err != nil ||
+		run.Scenario.Name != "spanned" {
 		t.Errorf("exit %d, %v\n%s\n%s", code, err, stdout, stderr)
 	}
 }

@@ -29,17 +29,20 @@ func TestTheExitCodeOfARunIsThatOfItsObjectives(t *testing.T) {
 		{"most cannot be judged", "most", []uint64{0, 2000, 2000}, results.Unjudged, exitUnusable, exitUnusable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nquantile: exact\nslo: p99 < 5ms\nslo-visits: "+c.quorum))
+			s, err := scenarios.Decode("x.yaml",
+				[]byte("qps: 1000\nduration: 1s\nquantile: exact\nslo: p99 < 5ms\nslo-visits: "+c.quorum))
 			if err != nil {
 				t.Fatal(err)
 			}
 			run := &results.Run{Header: results.Header{Scenario: s}, Status: results.Complete}
 			for i, bad := range c.bad {
 				r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration}
-				for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency, &r.Hiccups} {
+				for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency,
+					&r.Hiccups} {
 					*h = quantile.NewHDR()
 				}
-				r.SLOs = []bench.SLOResult{{SLO: "p99 < 5ms", Judged: bad <= 1000, Met: bad <= 10, Due: 1000, Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
+				r.SLOs = []bench.SLOResult{{SLO: "p99 < 5ms", Judged: bad <= 1000, Met: bad <= 10, Due: 1000,
+					Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
 				run.Visits = append(run.Visits, &results.Visit{Cell: s.Cells()[0], Round: i + 1, Record: r})
 			}
 			for strict, want := range map[bool]int{false: c.code, true: c.strict} {

@@ -41,8 +41,9 @@ func writtenRun(t *testing.T, s *scenarios.Scenario, visit func(v *results.Visit
 	}
 	for round := 1; round <= s.Rounds; round++ {
 		for i, c := range s.Cells() {
-			v := &results.Visit{Round: round, Order: i + 1, Cell: c, Record: &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
-				Latency: quantile.NewHDR(), Service: lag, Queue: lag, Generator: lag, FailedLatency: nothing, Hiccups: nothing}}
+			v := &results.Visit{Round: round, Order: i + 1, Cell: c,
+				Record: &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
+					Latency: quantile.NewHDR(), Service: lag, Queue: lag, Generator: lag, FailedLatency: nothing, Hiccups: nothing}}
 			visit(v)
 			if err := w.Add(v); err != nil {
 				t.Fatal(err)
@@ -141,7 +142,8 @@ func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 // place is what a comparison is called in text and on the page, and in JSON.
 func place(s *scenarios.Scenario, c *scenarios.Comparison) (sentence, name string) {
 	beside := c.Beside(s)
-	sentence = strings.Join(append([]string{fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, report.Load(c.CellA.Level))}, beside...), ", ")
+	sentence = strings.Join(append([]string{fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B,
+		report.Load(c.CellA.Level))}, beside...), ", ")
 	return sentence, strings.Join(slices.Concat([]string{c.Pair.String()}, beside, []string{c.CellA.Level.Name()}), "/")
 }
 
@@ -167,7 +169,8 @@ func fromPage(t *testing.T, s *scenarios.Scenario, dir string) (all verdictOf, a
 				continue
 			}
 			_, name := place(s, &c)
-			for _, row := range cells[strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(s)...), ", ")] {
+			for _, row := range cells[strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(s)...),
+				", ")] {
 				verdict, _, _ := strings.Cut(row[3], ":")
 				if verdict = strings.TrimSuffix(verdict, " *"); verdict != string(comparison.Exploratory) {
 					all[name+" "+tidyUnits([]string{row[1]})[0]] = verdict
@@ -179,7 +182,8 @@ func fromPage(t *testing.T, s *scenarios.Scenario, dir string) (all verdictOf, a
 }
 
 // words are those that sentences have for the units that are judged.
-var unitWords = map[string]string{"B/op": "bytes", "allocs/op": "allocations", "cpu-sec/op": "CPU", "p99-latency-sec": "p99 latency"}
+var unitWords = map[string]string{"B/op": "bytes", "allocs/op": "allocations", "cpu-sec/op": "CPU",
+	"p99-latency-sec": "p99 latency"}
 
 // sentences are those of loadgen show about comparisons.
 func sentences(t *testing.T, dir string) (all []string) {
@@ -253,7 +257,8 @@ func runsToJudge(t *testing.T, settings ...scenarios.Setting) (all []*scenarios.
 // Text, page, JSON and gate say the same of every cell, of every scenario.
 func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 	met := map[string]bool{}
-	for _, s := range runsToJudge(t, scenarios.Setting{Key: "rounds", Value: "8", Where: "--rounds"}, scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"}) {
+	for _, s := range runsToJudge(t, scenarios.Setting{Key: "rounds", Value: "8", Where: "--rounds"},
+		scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"}) {
 		t.Run(s.Name, func(t *testing.T) {
 			dir := writtenRun(t, s, varied(s))
 			want, r := fromJSON(t, dir)
@@ -262,7 +267,8 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 			}
 			said := sentences(t, dir)
 			page, answer := fromPage(t, s, dir)
-			for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page, "show": fromSentences(t, s, said)} {
+			for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page,
+				"show": fromSentences(t, s, said)} {
 				for cell, verdict := range want {
 					met[verdict] = true
 					if got[cell] != verdict {
@@ -278,7 +284,8 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 			}
 		})
 	}
-	for _, v := range []comparison.Verdict{comparison.Improved, comparison.Regressed, comparison.Equivalent, comparison.Inconclusive} {
+	for _, v := range []comparison.Verdict{comparison.Improved, comparison.Regressed, comparison.Equivalent,
+		comparison.Inconclusive} {
 		if !met[string(v)] {
 			t.Errorf("no cell was %s", v)
 		}
@@ -292,7 +299,8 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 		"as it is": nil, "6 rounds": {{Key: "rounds", Value: "6", Where: "--rounds"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := scenarios.Load("span-reuse", append(settings, scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"})...)
+			s, err := scenarios.Load("span-reuse", append(settings,
+				scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"})...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -302,12 +310,14 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 				if v.Cell.Spans == "pooled" {
 					allocs = 3
 				}
-				cost(v, time.Duration(1e6*(1+0.3*random.NormFloat64())), time.Duration(1e5*(1+0.1*random.NormFloat64())), 1000, allocs)
+				cost(v, time.Duration(1e6*(1+0.3*random.NormFloat64())),
+					time.Duration(1e5*(1+0.1*random.NormFloat64())), 1000, allocs)
 			})
 			said := sentences(t, dir)
 			all, r := fromJSON(t, dir)
 			page, answer := fromPage(t, s, dir)
-			for what, got := range map[string]verdictOf{"JSON": all, "compare": fromTable(t, dir, r), "report": page, "show": fromSentences(t, s, said)} {
+			for what, got := range map[string]verdictOf{"JSON": all, "compare": fromTable(t, dir, r), "report": page,
+				"show": fromSentences(t, s, said)} {
 				for _, l := range s.Levels() {
 					if cell := "pooled vs sdk/" + l.Name() + " allocs/op"; got[cell] != string(comparison.Improved) {
 						t.Errorf("%s: %s is %q", what, cell, got[cell])
@@ -344,11 +354,13 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 	if code != exitWorse || !regexp.MustCompile(`(?m)^peak-RSS-bytes .* regressed$`).MatchString(stdout) || !strings.Contains(stdout, "1 regressed, 0 improved, 1 equivalent, 0 inconclusive") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
-	if code, page, stderr := quickly(t, "report", dir, "--units", "peak-RSS-bytes", "-o", "-"); code != exitOK || !strings.Contains(page, "regressed: 2.00 times the peak-RSS-bytes") {
+	if code, page, stderr := quickly(t, "report", dir, "--units", "peak-RSS-bytes", "-o", "-"); code != exitOK ||
+		!strings.Contains(page, "regressed: 2.00 times the peak-RSS-bytes") {
 		t.Errorf("exit %d\n%s\n%s", code, page[:min(len(page), 3000)], stderr)
 	}
 	for _, command := range []string{"compare", "report"} {
-		if code, _, stderr := quickly(t, command, dir, "--units", "nothing"); code != exitUnusable || !strings.Contains(stderr, "--units: nothing was measured in nothing") {
+		if code, _, stderr := quickly(t, command, dir, "--units", "nothing"); code != exitUnusable ||
+			!strings.Contains(stderr, "--units: nothing was measured in nothing") {
 			t.Errorf("%s: exit %d\n%s", command, code, stderr)
 		}
 	}
@@ -356,15 +368,19 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 
 // One target with one arm is drawn, and there is nothing to compare.
 func TestARunOfOneArmHasAPageAndNothingToCompare(t *testing.T) {
-	s, err := scenarios.Decode("own.yaml", []byte(ownScenario), scenarios.Setting{Key: "spans", Value: "none", Where: "--spans"})
+	s, err := scenarios.Decode("own.yaml", []byte(ownScenario),
+		scenarios.Setting{Key: "spans", Value: "none", Where: "--spans"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := writtenRun(t, s, varied(s))
-	if code, stdout, stderr := quickly(t, "report", dir, "-o", "-"); code != exitOK || !strings.Contains(stdout, "How look-up does under load.") || !strings.Contains(stdout, "The scenario compares nothing") {
+	if code, stdout, stderr := quickly(t, "report", dir, "-o", "-"); code != exitOK ||
+		!strings.Contains(stdout, "How look-up does under load.") ||
+		!strings.Contains(stdout, "The scenario compares nothing") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
-	if code, stdout, stderr := quickly(t, "compare", dir); code != exitUnusable || stdout != "" || !strings.Contains(stderr, "the scenario of the run compares nothing") {
+	if code, stdout, stderr := quickly(t, "compare", dir); code != exitUnusable || stdout != "" ||
+		!strings.Contains(stderr, "the scenario of the run compares nothing") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -383,10 +399,12 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 		}
 		cost(v, time.Millisecond, time.Millisecond, bytes, 10)
 	})
-	rules := "only: [B/op, max-latency-ns]\nexpected: [{cell: 'sdk vs none/*', unit: B/op, reason: it was agreed, until: 9999-12-31}]\n"
+	rules := "only: [B/op, max-latency-ns]\nexpected: [{cell: 'sdk vs none/*', unit: B/op, reason: it was agreed, " +
+		"until: 9999-12-31}]\n"
 	t.Chdir(files(t, map[string]string{gate.DefaultFile: rules}))
 	want, r := fromJSON(t, dir)
-	if want["sdk vs none/qps=1000 B/op"] != "expected" || want["sdk vs none/qps=1000 max-latency-sec"] != "equivalent" || len(want) != 2 || r.Exit != exitOK {
+	if want["sdk vs none/qps=1000 B/op"] != "expected" ||
+		want["sdk vs none/qps=1000 max-latency-sec"] != "equivalent" || len(want) != 2 || r.Exit != exitOK {
 		t.Errorf("%v, %s", want, r.Summary)
 	}
 	page, answer := fromPage(t, s, dir)
@@ -395,7 +413,8 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 			t.Errorf("%s says %v, JSON %v", what, got, want)
 		}
 	}
-	for _, text := range []string{"expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ", "no difference shown in max-latency-ns (1,", ", equivalent); exploratory: "} {
+	for _, text := range []string{"expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
+		"no difference shown in max-latency-ns (1,", ", equivalent); exploratory: "} {
 		if said := sentences(t, dir); len(said) != 1 || said[0] != answer || !strings.Contains(said[0], text) {
 			t.Errorf("%q is not in %q; the page answers %q", text, said, answer)
 		}
@@ -403,8 +422,10 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 	if err := os.WriteFile(gate.DefaultFile, []byte("only: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"show", dir}, {"report", dir}, {"compare", dir}, {"run", "--out", filepath.Join(t.TempDir(), "out")}} {
-		if code, _, stderr := quickly(t, args...); code != exitUnusable || !strings.Contains(stderr, gate.DefaultFile+":1:7: ") {
+	for _, args := range [][]string{{"show", dir}, {"report", dir}, {"compare", dir},
+		{"run", "--out", filepath.Join(t.TempDir(), "out")}} {
+		if code, _, stderr := quickly(t, args...); code != exitUnusable ||
+			!strings.Contains(stderr, gate.DefaultFile+":1:7: ") {
 			t.Errorf("%v with a broken gate file: exit %d\n%s", args, code, stderr)
 		}
 	}

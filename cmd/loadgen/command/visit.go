@@ -151,7 +151,8 @@ func ask(ctx context.Context, program, name string, request, answer any) (log st
 	}
 	line := lastLine(stdout.Bytes())
 	if len(line) == 0 {
-		return failed(cmp.Or(waitErr, writeErr, errors.New("it ended without an answer, as if the target had called os.Exit")))
+		return failed(cmp.Or(waitErr, writeErr,
+			errors.New("it ended without an answer, as if the target had called os.Exit")))
 	}
 	if err := json.Unmarshal(line, answer); err != nil {
 		return failed(cmp.Or(waitErr, err))

@@ -73,7 +73,8 @@ func (v *visits) profile(ctx context.Context, kinds []string, dir string) (found
 			}
 			return r
 		}, cell.Arm()+"_"+cell.Level.Name())
-		got, err := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1), Turns: v.turns,
+		got, err := spawn(ctx, v.sides[0].program, &visit.Request{Scenario: s, Cell: cell, Seed: roundSeed(s, 1),
+			Turns:   v.turns,
 			Profile: &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, name)}, Inputs: v.sides[0].inputs})
 		switch {
 		case err != nil:
@@ -84,7 +85,8 @@ func (v *visits) profile(ctx context.Context, kinds []string, dir string) (found
 			return "", unusable(fmt.Errorf("profiling %v: %s", cell, got.Error))
 		}
 	}
-	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof -http : FILE, and go tool trace FILE.\n", dir), nil
+	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof "+
+		"-http : FILE, and go tool trace FILE.\n", dir), nil
 }
 
 // roundSeed is the seed of a round.
@@ -115,7 +117,8 @@ func (v *visits) run(ctx context.Context) (complete bool, err error) {
 			}
 			side := &v.sides[t.side]
 			v.progress.next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, s.Rounds, t.cell, side.name)))
-			got, err := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round), Turns: v.turns, Inputs: side.inputs})
+			got, err := spawn(ctx, side.program, &visit.Request{Scenario: s, Cell: t.cell, Seed: roundSeed(s, round),
+				Turns: v.turns, Inputs: side.inputs})
 			if err != nil {
 				return false, err
 			}

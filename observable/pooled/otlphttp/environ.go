@@ -136,7 +136,8 @@ func transport() (http.RoundTripper, error) {
 	if cert.value != "" || key.value != "" {
 		pair, err := tls.LoadX509KeyPair(cert.value, key.value)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("otlphttp: %s is %q and %s is %q: want the PEM files of a pair: %w", cert.name, cert.value, key.name, key.value, err))
+			errs = append(errs, fmt.Errorf("otlphttp: %s is %q and %s is %q: want the PEM files of a pair: %w",
+				cert.name, cert.value, key.name, key.value, err))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

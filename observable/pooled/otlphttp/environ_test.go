@@ -41,13 +41,19 @@ func TestEnvironment(t *testing.T) {
 		want otlphttp.Options
 	}{
 		{"nothing", nil, otlphttp.Options{}},
-		{"the general endpoint is a base", map[string]string{"ENDPOINT": "https://c:4318/base/"}, otlphttp.Options{Endpoint: "https://c:4318/base/v1/traces"}},
-		{"that of traces is whole", map[string]string{"ENDPOINT": "http://a", "TRACES_ENDPOINT": "http://c/spans"}, otlphttp.Options{Endpoint: "http://c/spans"}},
-		{"an empty path is /", map[string]string{"TRACES_ENDPOINT": "http://c"}, otlphttp.Options{Endpoint: "http://c/"}},
+		{"the general endpoint is a base", map[string]string{"ENDPOINT": "https://c:4318/base/"},
+			otlphttp.Options{Endpoint: "https://c:4318/base/v1/traces"}},
+		{"that of traces is whole", map[string]string{"ENDPOINT": "http://a", "TRACES_ENDPOINT": "http://c/spans"},
+			otlphttp.Options{Endpoint: "http://c/spans"}},
+		{"an empty path is /", map[string]string{"TRACES_ENDPOINT": "http://c"},
+			otlphttp.Options{Endpoint: "http://c/"}},
 		{"the rest", map[string]string{"COMPRESSION": "gzip", "TIMEOUT": "1500", "HEADERS": "a=1, key=two%20words%3D,"},
-			otlphttp.Options{Compression: "gzip", Timeout: 1500 * time.Millisecond, Headers: map[string]string{"a": "1", "key": "two words="}}},
-		{"any case, and no limit", map[string]string{"COMPRESSION": "GZIP", "TIMEOUT": "0"}, otlphttp.Options{Compression: "gzip", Timeout: math.MaxInt64}},
-		{"traces win", map[string]string{"TIMEOUT": "1", "TRACES_TIMEOUT": "2", "COMPRESSION": "gzip", "TRACES_COMPRESSION": "none"},
+			otlphttp.Options{Compression: "gzip", Timeout: 1500 * time.Millisecond,
+				Headers: map[string]string{"a": "1", "key": "two words="}}},
+		{"any case, and no limit", map[string]string{"COMPRESSION": "GZIP", "TIMEOUT": "0"},
+			otlphttp.Options{Compression: "gzip", Timeout: math.MaxInt64}},
+		{"traces win", map[string]string{"TIMEOUT": "1", "TRACES_TIMEOUT": "2", "COMPRESSION": "gzip",
+			"TRACES_COMPRESSION": "none"},
 			otlphttp.Options{Compression: "none", Timeout: 2 * time.Millisecond}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,7 +103,8 @@ func TestEverythingWrongInTheOptionsIsReportedAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Endpoint is", "Compression is", "Headers has", "Timeout is", "MinBackoff is", "MaxBackoff is", "MaxAge is", "QueueBytes is", "RequestBytes is"} {
+	for _, want := range []string{"Endpoint is", "Compression is", "Headers has", "Timeout is", "MinBackoff is",
+		"MaxBackoff is", "MaxAge is", "QueueBytes is", "RequestBytes is"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %q", err, want)
 		}
@@ -109,7 +116,8 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 	defer server.Close()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -133,7 +141,8 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 			}
 			_ = e.Shutdown(never) // whose error depends on whether the span was dropped before
 			lost := watched()
-			if got := e.Counts(); got != tc.want || tc.want.Dropped > 0 && !strings.Contains(fmt.Sprint(lost), "certificate") {
+			if got := e.Counts(); got != tc.want || tc.want.Dropped > 0 &&
+				!strings.Contains(fmt.Sprint(lost), "certificate") {
 				t.Errorf("%+v, want %+v: %v", got, tc.want, lost)
 			}
 		})
@@ -180,7 +189,8 @@ func TestSpansOfAProviderReachAServer(t *testing.T) {
 	if c := e.Counts(); c.Sent != 1000 || ep.accepted["x"] != 1000 || path != "/v1/traces" {
 		t.Errorf("%+v, the server took %v at %s", c, ep.accepted, path)
 	}
-	for name, want := range map[string]string{"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", "Tenant": "blue"} {
+	for name, want := range map[string]string{"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip",
+		"Tenant": "blue"} {
 		if got := ep.headers.Get(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}

@@ -14,7 +14,8 @@ import (
 // What the official decoder reads, ours reads the same; what it does not, never counts
 // as a full success unless a text that is not UTF-8 is all that is wrong.
 func FuzzResponse(f *testing.F) {
-	for _, m := range []*coltrace.ExportTracePartialSuccess{nil, {}, {RejectedSpans: 3}, {RejectedSpans: -1, ErrorMessage: "a warning"}} {
+	for _, m := range []*coltrace.ExportTracePartialSuccess{nil, {}, {RejectedSpans: 3},
+		{RejectedSpans: -1, ErrorMessage: "a warning"}} {
 		b, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: m})
 		if err != nil {
 			f.Fatal(err)
@@ -55,7 +56,8 @@ var withoutValue = regexp.MustCompile(`^has a header, number \d+, that is not on
 // What is accepted can be sent, and is itself again when it is written as a variable. What
 // is not may be a secret, and is not repeated.
 func FuzzHeaders(f *testing.F) {
-	for _, s := range []string{"", "a=1, key=two%20words%3D,", "secret", "a=%zz", "=x", "a=b=c", "a b=c", "a=\n", "a=1,A=2"} {
+	for _, s := range []string{"", "a=1, key=two%20words%3D,", "secret", "a=%zz", "=x", "a=b=c", "a b=c", "a=\n",
+		"a=1,A=2"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -87,7 +89,8 @@ func FuzzHeaders(f *testing.F) {
 
 // What is accepted makes a request to a host, and is itself again.
 func FuzzEndpoint(f *testing.F) {
-	for _, s := range []string{"", "localhost:4318", "http://c", "https://u:p@c:4318/base/?q#f", "http://[::1]:1/x", "http://:1", "HTTP://C/%2f", "http://a b"} {
+	for _, s := range []string{"", "localhost:4318", "http://c", "https://u:p@c:4318/base/?q#f", "http://[::1]:1/x",
+		"http://:1", "HTTP://C/%2f", "http://a b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -107,7 +110,8 @@ func FuzzEndpoint(f *testing.F) {
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "7", "-1", "99999999999999999999", "Wed, 21 Oct 2065 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"} {
+	for _, s := range []string{"", "7", "-1", "99999999999999999999", "Wed, 21 Oct 2065 07:28:00 GMT",
+		"Wed, 21 Oct 2015 07:28:00 GMT", "soon"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -101,7 +101,8 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (r reply) response() *http.Response {
-	resp := &http.Response{StatusCode: r.status, Status: fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)), Header: http.Header{}}
+	resp := &http.Response{StatusCode: r.status, Status: fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
+		Header: http.Header{}}
 	if r.after != "" {
 		resp.Header.Set("Retry-After", r.after)
 	}
@@ -177,12 +178,15 @@ type step struct {
 
 func TestEverySpanIsInExactlyOneCount(t *testing.T) {
 	replies := rapid.SampledFrom([]reply{
-		taken, taken, {status: 200, rejected: 1, message: "one"}, {status: 200, rejected: 1000}, {status: 200, rejected: -5}, {status: 200, message: "a warning"},
-		{status: 400}, {status: 404, message: "where?"}, {status: 302}, {status: 429}, {status: 502}, {status: 503, after: "7"}, {status: 504, after: "soon"}, {}, {status: -1},
+		taken, taken, {status: 200, rejected: 1, message: "one"}, {status: 200, rejected: 1000}, {status: 200,
+			rejected: -5}, {status: 200, message: "a warning"},
+		{status: 400}, {status: 404, message: "where?"}, {status: 302}, {status: 429}, {status: 502}, {status: 503,
+			after: "7"}, {status: 504, after: "soon"}, {}, {status: -1},
 	})
 	steps := rapid.Custom(func(t *rapid.T) step {
 		ms := rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Millisecond, time.Second, time.Minute})
-		return step{rapid.IntRange(0, 4).Draw(t, "give"), rapid.IntRange(0, 5).Draw(t, "spans"), ms.Draw(t, "sleep"), ms.Draw(t, "flush")}
+		return step{rapid.IntRange(0, 4).Draw(t, "give"), rapid.IntRange(0, 5).Draw(t, "spans"), ms.Draw(t, "sleep"),
+			ms.Draw(t, "flush")}
 	})
 	property.Check(t, func(rt *rapid.T) {
 		ep := &endpoint{script: rapid.SliceOfN(replies, 0, 30).Draw(rt, "replies")}
@@ -247,7 +251,8 @@ func (p *plan) obey(e *otlphttp.Exporter, ep *endpoint) error {
 		unknown = after.Dropped - before.Dropped
 	}
 	if took := uint64(ep.total); after.Waiting != 0 || took < after.Sent || took > after.Sent+unknown {
-		errs = append(errs, fmt.Errorf("after Shutdown: %+v, %d of them now, the endpoint took %d", after, unknown, took))
+		errs = append(errs, fmt.Errorf("after Shutdown: %+v, %d of them now, the endpoint took %d", after, unknown,
+			took))
 	}
 	return errors.Join(errs...)
 }
@@ -292,7 +297,8 @@ func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
 		}
 		synctest.Wait()
 		err := e.Export(never, encoded("new", 1), 1)
-		if err == nil || !strings.Contains(err.Error(), "1 spans were dropped") || !strings.Contains(err.Error(), "connection refused") {
+		if err == nil || !strings.Contains(err.Error(), "1 spans were dropped") ||
+			!strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("Export into a full queue = %v", err)
 		}
 		if err := e.Export(never, nil, -1); err != nil || e.Counts().Given != 3 {
@@ -329,12 +335,14 @@ func TestAFullQueueIsWaitedForWhileTheEndpointTakesSpans(t *testing.T) {
 		{"until there is room", reply{status: late}, never, nil, time.Hour, "", 3},
 		{"until the endpoint fails", reply{status: -1}, never, nil, 2 * time.Hour, "since Post", 2},
 		{"until the context ends", reply{status: late}, nil, nil, time.Minute, "until context deadline exceeded", 2},
-		{"until Shutdown", reply{status: late}, never, func(e *otlphttp.Exporter) { _ = e.Shutdown(never) }, 0, "was shut down", 2},
+		{"until Shutdown", reply{status: late}, never, func(e *otlphttp.Exporter) { _ = e.Shutdown(never) }, 0,
+			"was shut down", 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ep := &endpoint{script: []reply{tc.reply}}
-				e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2*len(body) + 1, RequestBytes: 1, Timeout: 2 * time.Hour})
+				e := start(t, otlphttp.Options{Transport: ep, QueueBytes: 2*len(body) + 1, RequestBytes: 1,
+					Timeout: 2 * time.Hour})
 				for range 2 {
 					if err := e.Export(never, body, 1); err != nil {
 						t.Fatal(err)
@@ -348,7 +356,8 @@ func TestAFullQueueIsWaitedForWhileTheEndpointTakesSpans(t *testing.T) {
 				}
 				begun := time.Now()
 				err := e.Export(tc.ctx, body, 1)
-				if took := time.Since(begun); took != tc.took || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				if took := time.Since(begun); took != tc.took || (err == nil) != (tc.want == "") || err != nil &&
+					!strings.Contains(err.Error(), tc.want) {
 					t.Errorf("Export = %v after %v, want %q after %v", err, took, tc.want, tc.took)
 				}
 				if c := e.Counts(); sum(c) != 3 {
@@ -402,7 +411,8 @@ func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
 		if err := e.Export(never, encoded("x", 7), 7); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Shutdown(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "7 spans were dropped") {
+		if err := e.Shutdown(within(time.Second)); !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "7 spans were dropped") {
 			t.Errorf("Shutdown = %v", err)
 		}
 		if c := e.Counts(); c.Dropped != 7 || c.Waiting != 0 {

@@ -71,7 +71,8 @@ func TestAProviderGivesUpOnItsExporterAndSaysWhy(t *testing.T) {
 		for i, do := range []func(context.Context) error{p.ForceFlush, p.Shutdown} {
 			begun := time.Now()
 			err := do(never)
-			if took := time.Since(begun); took != time.Minute || err == nil || !strings.Contains(err.Error(), "connection refused") {
+			if took := time.Since(begun); took != time.Minute || err == nil ||
+				!strings.Contains(err.Error(), "connection refused") {
 				t.Errorf("call %d returned %v after %v, want the cause after a minute", i, err, took)
 			}
 		}

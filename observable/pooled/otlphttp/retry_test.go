@@ -27,8 +27,10 @@ func TestWhatIsRetriedAndWhen(t *testing.T) {
 		{"too many requests", reply{status: 429}, true, time.Second / 2, time.Second},
 		{"bad gateway", reply{status: 502}, true, time.Second / 2, time.Second},
 		{"seconds asked for", reply{status: 503, after: "20"}, true, 20 * time.Second, 20 * time.Second},
-		{"a date asked for", reply{status: 504, after: "Sat, 01 Jan 2000 00:00:45 GMT"}, true, 45 * time.Second, 45 * time.Second},
-		{"a date that has passed", reply{status: 503, after: "Fri, 31 Dec 1999 00:00:45 GMT"}, true, time.Second / 2, time.Second},
+		{"a date asked for", reply{status: 504, after: "Sat, 01 Jan 2000 00:00:45 GMT"}, true, 45 * time.Second,
+			45 * time.Second},
+		{"a date that has passed", reply{status: 503, after: "Fri, 31 Dec 1999 00:00:45 GMT"}, true, time.Second / 2,
+			time.Second},
 		{"days asked for", reply{status: 503, after: "999999"}, true, 5 * time.Minute, 5 * time.Minute},
 		{"bad request", reply{status: 400}, false, none, none},
 		{"internal error", reply{status: 500}, false, none, none},
@@ -148,7 +150,8 @@ func TestAnAnswerInJSONCountsWhatItRejects(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := start(t, otlphttp.Options{Transport: transport(func(*http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {tc.contentType}}, Body: io.NopCloser(strings.NewReader(tc.body))}, nil
+					return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {tc.contentType}},
+						Body: io.NopCloser(strings.NewReader(tc.body))}, nil
 				})})
 				if err := e.Export(never, encoded("x", 5), 5); err != nil {
 					t.Fatal(err)
@@ -232,7 +235,8 @@ func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
 				if got := e.Counts().Sent; got != tc.want || (err == nil) != (tc.want == 1) {
 					t.Errorf("ForceFlush = %v, sent %d, want %d", err, got, tc.want)
 				}
-				if err != nil && (!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "503 Service Unavailable")) {
+				if err != nil && (!errors.Is(err, context.DeadlineExceeded) ||
+					!strings.Contains(err.Error(), "503 Service Unavailable")) {
 					t.Errorf("ForceFlush = %v: want the deadline and why", err)
 				}
 				if err := e.Shutdown(never); err != nil {

@@ -144,7 +144,8 @@ func (e *Exporter) failed(err error) {
 	e.mu.Lock()
 	var report []error
 	if e.last == nil {
-		report = append(report, fmt.Errorf("otlphttp: %d spans wait until the endpoint takes them: %w", e.counts.Waiting, err))
+		report = append(report, fmt.Errorf("otlphttp: %d spans wait until the endpoint takes them: %w",
+			e.counts.Waiting, err))
 	}
 	e.last = err
 	e.announce()

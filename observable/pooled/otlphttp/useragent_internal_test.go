@@ -15,9 +15,12 @@ func TestTheUserAgentHasTheVersionOfTheModule(t *testing.T) {
 		want string
 	}{
 		{"a program of its own", &debug.BuildInfo{Main: debug.Module{Path: path, Version: "v1.2.3"}}, "v1.2.3"},
-		{"a service", &debug.BuildInfo{Main: *other, Deps: []*debug.Module{other, {Path: path, Version: "v1.2.3"}}}, "v1.2.3"},
-		{"replaced", &debug.BuildInfo{Deps: []*debug.Module{{Path: path, Version: "v1.2.3", Replace: &debug.Module{Path: "a.b/c", Version: "v1.2.4"}}}}, "v1.2.4"},
-		{"replaced by a directory", &debug.BuildInfo{Deps: []*debug.Module{{Path: path, Version: "v1.2.3", Replace: &debug.Module{Path: "../c"}}}}, "devel"},
+		{"a service", &debug.BuildInfo{Main: *other, Deps: []*debug.Module{other, {Path: path, Version: "v1.2.3"}}},
+			"v1.2.3"},
+		{"replaced", &debug.BuildInfo{Deps: []*debug.Module{{Path: path, Version: "v1.2.3",
+			Replace: &debug.Module{Path: "a.b/c", Version: "v1.2.4"}}}}, "v1.2.4"},
+		{"replaced by a directory", &debug.BuildInfo{Deps: []*debug.Module{{Path: path, Version: "v1.2.3",
+			Replace: &debug.Module{Path: "../c"}}}}, "devel"},
 		{"not released", &debug.BuildInfo{Main: debug.Module{Path: path, Version: "(devel)"}}, "devel"},
 		{"unknown", nil, "devel"},
 	} {

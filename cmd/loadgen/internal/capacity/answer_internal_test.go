@@ -9,7 +9,8 @@ func TestTheReasonOfMostProbesIsTold(t *testing.T) {
 		want  string
 	}{
 		{"none", nil, ""},
-		{"the last of the most frequent", []string{"noisy: 1", "late: 2", "noisy: 3", "late: 4", "noisy: 5", "late: 6", "noisy: 7", "off: 8"}, "noisy: 7"},
+		{"the last of the most frequent", []string{"noisy: 1", "late: 2", "noisy: 3", "late: 4", "noisy: 5",
+			"late: 6", "noisy: 7", "off: 8"}, "noisy: 7"},
 		{"the first of equals", []string{"late: 1", "noisy: 2", "noisy: 3", "late: 4"}, "noisy: 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

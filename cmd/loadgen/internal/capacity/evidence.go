@@ -35,7 +35,8 @@ type Evidence struct {
 	Bad  uint64  `json:"bad"`
 	Burn float64 `json:"burn"`
 
-	// Spoiled is why the rate does not hold even if the visit met its objectives: "saturated: ...", "not-stationary: ...".
+	// Spoiled is why the rate does not hold even if the visit met its objectives: "saturated: ...", "not-stationary:
+	// ...".
 	// Limited is why the probe says nothing of the target: "generator-limited: ...", "noisy-machine: ...".
 	Spoiled string `json:"spoiled,omitempty"`
 	Limited string `json:"limited,omitempty"`

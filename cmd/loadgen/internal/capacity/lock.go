@@ -24,7 +24,8 @@ func Lock(dir string) (unlock func() error, err error) {
 		}
 		if err := lock.Try(f); err != nil {
 			if errors.Is(err, lock.ErrLocked) {
-				err = errors.New("another loadgen searches there: wait until it has ended, or search in another directory")
+				err = errors.New("another loadgen searches there: wait until it has ended, or search in another " +
+					"directory")
 			}
 			return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
 		}

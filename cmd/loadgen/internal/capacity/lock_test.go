@@ -16,7 +16,8 @@ func TestADirectoryIsLockedUntilItIsUnlocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := capacity.Lock(dir); err == nil || !strings.Contains(err.Error(), dir+": another loadgen searches there") {
+	if _, err := capacity.Lock(dir); err == nil || !strings.Contains(err.Error(),
+		dir+": another loadgen searches there") {
 		t.Errorf("a second lock: %v", err)
 	}
 	if err := unlock(); err != nil {

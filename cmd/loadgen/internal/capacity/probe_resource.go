@@ -38,14 +38,17 @@ func processors(m *results.Machine) float64 {
 // limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was
 // busy with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those
 // that hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more
-// than the generator was late, if calls that failed miss them by themselves, or if the target had the processor that was
-// wanting: in calls, by collecting their garbage, or by exporting their spans. The generator has at most the time that workers spend neither in calls nor on
+// than the generator was late, if calls that failed miss them by themselves, or if the target had the processor that
+// was
+// wanting: in calls, by collecting their garbage, or by exporting their spans. The generator has at most the time
+// that workers spend neither in calls nor on
 // waiting.
 func limited(slos []bench.SLO, v *results.Visit, met bool) string {
 	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool {
 		return r.Name == bench.GeneratorLimited || r.Name == bench.ArrivalsOff || r.Name == bench.NoisyMachine
 	})
-	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine || fails(slos, v.Record) || busy(v)) {
+	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine ||
+		fails(slos, v.Record) || busy(v)) {
 		return ""
 	}
 	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
@@ -102,10 +105,12 @@ func resource(v *results.Visit) string {
 	others := v.Machine.Stolen + v.Machine.Others
 	switch {
 	case v.Machine.Throttled > throttled:
-		return fmt.Sprintf("CPU quota: %.2f of the %.4g cores that the cgroup allows, which stopped the process in %.0f%% of the periods",
+		return fmt.Sprintf("CPU quota: %.2f of the %.4g cores that the cgroup allows, which stopped the process in "+
+			"%.0f%% of the periods",
 			used, v.Machine.Quota, 100*v.Machine.Throttled)
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
-		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex", float64(r.Runtime.MutexWait)/elapsed, inCalls)
+		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex",
+			float64(r.Runtime.MutexWait)/elapsed, inCalls)
 	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*cores:
 		return fmt.Sprintf("CPU: %s, which left %.2f cores", usedElsewhere(&v.Machine), used)
 	case used > exhausted*cores && float64(r.Runtime.GCCPU) > collecting*float64(r.Runtime.CPU):
@@ -114,11 +119,13 @@ func resource(v *results.Visit) string {
 	case used > exhausted*cores:
 		return fmt.Sprintf("CPU: %.2f of %.4g cores", used, cores)
 	case r.Workers > 0 && inCalls > exhausted*float64(r.Workers):
-		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.4g cores: see --workers", inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
+		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.4g cores: see --workers",
+			inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
 	}
 	queue, latency := r.Queue.Quantile(0.99), r.Latency.Quantile(0.99)
 	if float64(queue) > mostly*float64(latency) && latency > 0 {
-		return fmt.Sprintf("queue: calls waited %v for a worker at p99, of a latency of %v", queue.Round(time.Microsecond), latency.Round(time.Microsecond))
+		return fmt.Sprintf("queue: calls waited %v for a worker at p99, of a latency of %v",
+			queue.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
 	return ""
 }

@@ -19,11 +19,14 @@ func TestAQuotaThatStopsTheProcessIsNamedAndNoOtherProgramBlamed(t *testing.T) {
 		"throttled": {results.Machine{Quota: 1.5, Throttled: 0.5}, 1.45,
 			"CPU quota: 1.45 of the 1.5 cores that the cgroup allows, which stopped the process in 50% of the periods"},
 		"a quota that is used up before it throttles": {results.Machine{Quota: 0.5}, 0.45, "CPU: 0.45 of 0.5 cores"},
-		"steal":                     {results.Machine{Known: true, Stolen: 0.4}, 1.2, "CPU: 40% of the machine was stolen by its host (steal), which left"},
-		"steal and other processes": {results.Machine{Known: true, Stolen: 0.2, Others: 0.3}, 1.2, "CPU: 20% of the machine was stolen by its host (steal) and 30% was used by"},
+		"steal": {results.Machine{Known: true, Stolen: 0.4}, 1.2,
+			"CPU: 40% of the machine was stolen by its host (steal), which left"},
+		"steal and other processes": {results.Machine{Known: true, Stolen: 0.2, Others: 0.3}, 1.2,
+			"CPU: 20% of the machine was stolen by its host (steal) and 30% was used by"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)), Machine: c.machine}
+			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)),
+				Machine: c.machine}
 			used := c.cores
 			if c.machine.Quota == 0 { // what is left of the machine
 				used = processors(&v.Machine) * (1 - c.machine.Stolen - c.machine.Others)
@@ -40,7 +43,8 @@ func TestAGeneratorThatAQuotaStopsIsToldOfTheQuota(t *testing.T) {
 	slos := objectivesOf(t, "errors < 1%")
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
 		Machine: results.Machine{Quota: 1.5, Throttled: 0.5},
-		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "close other programs"}, {Name: results.Throttled, Detail: "raise the quota"}}}
+		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "close other programs"},
+			{Name: results.Throttled, Detail: "raise the quota"}}}
 	if got := limited(slos, v, false); got != "throttled: raise the quota" {
 		t.Errorf("the generator was late since it was stopped: %q", got)
 	}

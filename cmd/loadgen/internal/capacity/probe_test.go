@@ -29,7 +29,8 @@ func objectivesOf(t testing.TB, texts ...string) (all []bench.SLO) {
 
 // recorded is a run in virtual time of 1000 calls a second, each of which lasts as
 // long as f says of its number.
-func recorded(t *testing.T, slos []bench.SLO, calls int, overload bench.Overload, f func(n int) (time.Duration, error)) (r *bench.Record) {
+func recorded(t *testing.T, slos []bench.SLO, calls int, overload bench.Overload,
+	f func(n int) (time.Duration, error)) (r *bench.Record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		length := time.Duration(calls) * time.Millisecond
@@ -38,7 +39,8 @@ func recorded(t *testing.T, slos []bench.SLO, calls int, overload bench.Overload
 			t.Fatal(err)
 		}
 		n := 0
-		run := bench.Run{Arrivals: a, Workers: 1, Overload: overload, Pace: bench.Sleep, Keep: calls, SLOs: slos, Window: 10 * time.Millisecond,
+		run := bench.Run{Arrivals: a, Workers: 1, Overload: overload, Pace: bench.Sleep, Keep: calls, SLOs: slos,
+			Window: 10 * time.Millisecond,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				n++
 				d, err := f(n)
@@ -106,7 +108,8 @@ func TestAProbeIsJudgedAsItsVisitIs(t *testing.T) {
 				t.Errorf("%+v: want what the run says, which missed %v", e, missed)
 			}
 			if e.Due == 0 || e.Bad != c.bad || e.Burn < 0.99*c.burn || e.Burn > 1.01*c.burn {
-				t.Errorf("%d of %d calls are bad, %.3f of what is allowed; want %d and %.3f", e.Bad, e.Due, e.Burn, c.bad, c.burn)
+				t.Errorf("%d of %d calls are bad, %.3f of what is allowed; want %d and %.3f", e.Bad, e.Due, e.Burn,
+					c.bad, c.burn)
 			}
 		})
 	}
@@ -122,11 +125,13 @@ func TestAProbeWithTooFewCallsSaysNothing(t *testing.T) {
 		{"p50 < 1ns,p99.9 < 5ms", false, true}, // one that is missed is enough
 	} {
 		slos := objectivesOf(t, strings.Split(c.slos, ",")...)
-		p, err := NewProbe(Ask{}, slos, &results.Visit{Record: recorded(t, slos, 500, bench.Queue, steady(time.Microsecond))})
+		p, err := NewProbe(Ask{}, slos, &results.Visit{Record: recorded(t, slos, 500, bench.Queue,
+			steady(time.Microsecond))})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := &p.Evidence; e.Held() || e.Failed() != c.failed || strings.Contains(e.Limited, "p99.9 needs 3688 calls") != c.limited {
+		if e := &p.Evidence; e.Held() || e.Failed() != c.failed ||
+			strings.Contains(e.Limited, "p99.9 needs 3688 calls") != c.limited {
 			t.Errorf("%s: %+v", c.slos, e)
 		}
 	}
@@ -153,7 +158,8 @@ func TestAProbeHasCallsEnoughForEveryKindOfObjective(t *testing.T) {
 			t.Errorf("%s: %d calls, want %d", text, got, want)
 		}
 	}
-	for text, want := range map[string]float64{"p99 < 1ms": 0, "p99 < 1ms over every 100ms": 4420, "max < 1s over every 1s": 0} {
+	for text, want := range map[string]float64{"p99 < 1ms": 0, "p99 < 1ms over every 100ms": 4420,
+		"max < 1s over every 1s": 0} {
 		if got := LeastRate(objectivesOf(t, text)); got != want {
 			t.Errorf("%s: %v/s, want %v/s", text, got, want)
 		}
@@ -178,7 +184,8 @@ func TestAProbeThatIsNotValidDoesNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			slos := objectivesOf(t, c.slo)
-			v := &results.Visit{Record: recorded(t, slos, 2000, bench.Queue, steady(400*time.Microsecond)), Verdict: []bench.Reason{{Name: c.reason, Detail: "so it was"}}}
+			v := &results.Visit{Record: recorded(t, slos, 2000, bench.Queue, steady(400*time.Microsecond)),
+				Verdict: []bench.Reason{{Name: c.reason, Detail: "so it was"}}}
 			for range 1000 {
 				v.Record.Generator.Add(150 * time.Microsecond)
 			}
@@ -255,7 +262,8 @@ func TestTheResourceThatRanOutIsNamedWithItsEvidence(t *testing.T) {
 }
 
 func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
-	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Second})
+	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second,
+		Budget: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +275,8 @@ func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := (&File{Scenario: scenario, Search: s, Probes: []*Probe{{Evidence: e}}, Require: 7}).Write(dir); err != nil {
+	if err := (&File{Scenario: scenario, Search: s, Probes: []*Probe{{Evidence: e}},
+		Require: 7}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	f, err := ReadFile(dir)

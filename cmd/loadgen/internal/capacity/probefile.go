@@ -114,7 +114,8 @@ func parse(path string, data []byte) (*File, error) {
 		return nil, fmt.Errorf("%s:%d: not JSON: %w", path, line(data, err), err)
 	}
 	if head.Schema != Schema {
-		return nil, fmt.Errorf("%s: schema %d: want %d, which this version of loadgen writes", path, head.Schema, Schema)
+		return nil, fmt.Errorf("%s: schema %d: want %d, which this version of loadgen writes", path, head.Schema,
+			Schema)
 	}
 	f := &File{}
 	if err := json.Unmarshal(data, f); err != nil {
@@ -131,7 +132,8 @@ func parse(path string, data []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.Digest != digest {
-		return nil, fmt.Errorf("%s: the scenario or the options of the search were changed after its probes were made, which say nothing of the new ones: "+
+		return nil, fmt.Errorf("%s: the scenario or the options of the search were changed after its probes were "+
+			"made, which say nothing of the new ones: "+
 			"change them back, or begin another search", path)
 	}
 	return f, nil

@@ -13,7 +13,8 @@ import (
 // written returns the directory and the text of a search that has just begun.
 func written(t *testing.T) (dir, text string) {
 	t.Helper()
-	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second,
+		Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +86,13 @@ func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
 			if !strings.Contains(text, c.from) {
 				t.Fatalf("no %q in\n%s", c.from, text)
 			}
-			if err := os.WriteFile(filepath.Join(dir, FileName), []byte(strings.Replace(text, c.from, c.to, 1)), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, FileName), []byte(strings.Replace(text, c.from, c.to, 1)),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			_, err := ReadFile(dir)
-			if refused := err != nil; refused != c.refused || refused && !strings.Contains(err.Error(), "were changed after its probes were made") {
+			if refused := err != nil; refused != c.refused || refused &&
+				!strings.Contains(err.Error(), "were changed after its probes were made") {
 				t.Errorf("error %v, want one: %v", err, c.refused)
 			}
 		})

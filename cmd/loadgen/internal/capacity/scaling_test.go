@@ -14,7 +14,8 @@ import (
 // scaled is a file of a search that has ended, whose throughputs are to be measured.
 func scaled(t *testing.T, seed uint64, workers ...int) *capacity.File {
 	t.Helper()
-	s, err := capacity.New(capacity.Options{Arms: []string{"none", "sdk"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second, Budget: time.Minute})
+	s, err := capacity.New(capacity.Options{Arms: []string{"none", "sdk"}, Start: 100, Least: 1, Most: 1e6,
+		Precision: 0.1, Probe: time.Second, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,8 @@ func TestScalingIsTheVisitsWithTheLawOfTheirMedians(t *testing.T) {
 		f.Throughputs = append(f.Throughputs, turn)
 	}
 	f.Scale()
-	if len(f.Scaling) != 2 || f.Scaling[0].Arm != "none" || f.Scaling[0].Of != "workers" || f.Scaling[0].Fit == nil || len(f.Scaling[0].Law) > 0 {
+	if len(f.Scaling) != 2 || f.Scaling[0].Arm != "none" || f.Scaling[0].Of != "workers" || f.Scaling[0].Fit == nil ||
+		len(f.Scaling[0].Law) > 0 {
 		t.Fatalf("%+v", f.Scaling)
 	}
 	if n := len(f.Scaling[0].Points); n != 3*len(f.Workers) {
@@ -74,10 +76,12 @@ func TestScalingIsTheVisitsWithTheLawOfTheirMedians(t *testing.T) {
 			t.Errorf("median %d is %+v, want that of the law", i+1, p)
 		}
 	}
-	if s := f.Scaling[0].Scales(); !strings.HasPrefix(s, "none: 2,000/s alone (") || !strings.Contains(s, "sigma 0.05 (") || !strings.Contains(s, "; the peak is ") {
+	if s := f.Scaling[0].Scales(); !strings.HasPrefix(s, "none: 2,000/s alone (") ||
+		!strings.Contains(s, "sigma 0.05 (") || !strings.Contains(s, "; the peak is ") {
 		t.Error(s)
 	}
-	if s := f.Scaling[1].Scales(); len(f.Scaling[1].Points) != 15 || s != "sdk: no fit. 5 different concurrencies: the law has three unknowns, and is fitted to 6 or more." {
+	if s := f.Scaling[1].Scales(); len(f.Scaling[1].Points) != 15 ||
+		s != "sdk: no fit. 5 different concurrencies: the law has three unknowns, and is fitted to 6 or more." {
 		t.Error(s)
 	}
 	f.Throughputs = nil

@@ -12,7 +12,8 @@ import (
 )
 
 // These tests search simulated targets with the defaults of the command. CAPACITY_SEARCHES=60 makes as many searches of
-// each; otherwise there are few, of few targets, that show only what is grossly wrong. Each of them is seeded, and always
+// each; otherwise there are few, of few targets, that show only what is grossly wrong. Each of them is seeded, and
+// always
 // comes out the same.
 func searches(few int) (n int, long bool) {
 	if n, err := strconv.Atoi(os.Getenv("CAPACITY_SEARCHES")); err == nil {
@@ -79,7 +80,8 @@ func (y *tally) add(s *capacity.Search, v *visitor, truth float64) {
 	}
 }
 
-// drifted returns by how much the capacity differed while it was refined. A server's speed moves it by as many calls a second.
+// drifted returns by how much the capacity differed while it was refined. A server's speed moves it by as many calls
+// a second.
 func (v *visitor) drifted(s *capacity.Search, truth float64) float64 {
 	sum, n := 0.0, 0.0
 	for i, e := range s.Evidence() {
@@ -95,7 +97,8 @@ func (v *visitor) drifted(s *capacity.Search, truth float64) float64 {
 
 func (y *tally) String() string {
 	n := float64(y.searches)
-	return fmt.Sprintf("of %d %d precise, %d cover; of %d fitted %d cover; half %.2f%% (at most %.2f%%); %d told at %.3f, %d missed; %.0f probes, %.0f s; %v",
+	return fmt.Sprintf("of %d %d precise, %d cover; of %d fitted %d cover; half %.2f%% (at most %.2f%%); %d told "+
+		"at %.3f, %d missed; %.0f probes, %.0f s; %v",
 		y.searches, y.precise, y.covered, y.fitted, y.within, 100*y.half, 100*y.widest,
 		y.told, y.share/float64(max(y.told, 1)), y.missed, y.probes/n, y.spent/n, y.verdicts)
 }
@@ -146,7 +149,8 @@ func TestPreciseIntervalsCoverTheCapacity(t *testing.T) {
 			}
 			t.Logf("half of the visits hold at %.1f/s; %v", truth, &y)
 			if missed := y.precise - y.covered; missed > max(1, y.precise*7/100) || y.widest > 0.03 {
-				t.Error("want 93% of the precise intervals, or all but one, to cover it, and a half width of 3% at most")
+				t.Error("want 93% of the precise intervals, or all but one, to cover it, and a half width of 3% at " +
+					"most")
 			}
 		})
 	}
@@ -162,13 +166,17 @@ func TestVisitsHoldAtTheRateThatIsTold(t *testing.T) {
 		{0, target{name: "MM1", limit: 500e-6, service: exponential, known: 40_930}},
 		{0, target{name: "MD1", limit: 200e-6, service: constant}},
 		{0, target{name: "rho .96", limit: 2e-3, service: exponential}},
-		{0, target{name: "stalls of 400ms every 2s, p99 below 450ms", limit: 0.45, service: exponential, every: 2, stall: 0.4}},
+		{0, target{name: "stalls of 400ms every 2s, p99 below 450ms", limit: 0.45, service: exponential, every: 2,
+			stall: 0.4}},
 		{0, target{name: "stalls of 400ms every 30s", limit: 0.1, service: exponential, every: 30, stall: 0.4}},
 		{0, target{name: "speed walks by 0.5% a probe", limit: 500e-6, service: exponential, walk: 0.005}},
 		{0, target{name: "speed drifts by -3% in 60 probes", limit: 500e-6, service: exponential, drift: -0.03}},
-		{2, target{name: "a fifth of the visits is disturbed", limit: 500e-6, service: exponential, disturbed: 0.2, known: 40_930}},
-		{2, target{name: "30% of the visits are slower by 15%", limit: 500e-6, service: exponential, slow: 0.3, slower: 1.15}},
-		{2, target{name: "half of the visits are slower by 15%", limit: 500e-6, service: exponential, slow: 0.5, slower: 1.15}},
+		{2, target{name: "a fifth of the visits is disturbed", limit: 500e-6, service: exponential, disturbed: 0.2,
+			known: 40_930}},
+		{2, target{name: "30% of the visits are slower by 15%", limit: 500e-6, service: exponential, slow: 0.3,
+			slower: 1.15}},
+		{2, target{name: "half of the visits are slower by 15%", limit: 500e-6, service: exponential, slow: 0.5,
+			slower: 1.15}},
 	} {
 		if !long && c.known == 0 {
 			continue
@@ -271,7 +279,8 @@ func TestARequiredRateIsDecidedByVisitsThere(t *testing.T) {
 						refused++
 					}
 				}
-				t.Logf("%v of %.0f/s: of %d carried %d, refused %d; %d probes, %.0f s", times, truth, n, carried, refused, probes/n, spent/float64(n))
+				t.Logf("%v of %.0f/s: of %d carried %d, refused %d; %d probes, %.0f s", times, truth, n, carried,
+					refused, probes/n, spent/float64(n))
 				if times == 1.05 && 40*carried > 2*n {
 					t.Error("want at most 2 of 40 carried")
 				}

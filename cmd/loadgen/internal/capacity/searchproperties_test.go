@@ -141,7 +141,8 @@ func TestWhateverIsSeenAsksAndAnswersKeepTheirBounds(t *testing.T) {
 				t.Fatalf("Low %v, Capacity %v, High %v", a.Low, a.Capacity, a.High)
 			}
 			if a.Told > held[a.Arm]*slight || a.Told > 0 && a.Visits < 6 {
-				t.Fatalf("%v/s is told by %d visits, and the highest rate that held was %v/s", a.Told, a.Visits, held[a.Arm])
+				t.Fatalf("%v/s is told by %d visits, and the highest rate that held was %v/s", a.Told, a.Visits,
+					held[a.Arm])
 			}
 			if a.Verdict == capacity.GeneratorLimited && a.Low != a.High {
 				t.Fatalf("limited by the generator, and yet an interval: %+v", a)

@@ -64,7 +64,8 @@ func finish(s *capacity.Search, l edges, change func(n int, e *capacity.Evidence
 }
 
 func covers(a capacity.Arm, truth float64) bool {
-	return a.Verdict == capacity.Found && a.Precise && a.Low <= truth && truth <= a.High && a.Told > 0.8*truth && a.Told < truth
+	return a.Verdict == capacity.Found && a.Precise && a.Low <= truth && truth <= a.High && a.Told > 0.8*truth &&
+		a.Told < truth
 }
 
 func TestARateFailsIfItDoesInTwoOfThreeVisits(t *testing.T) {
@@ -104,7 +105,8 @@ func TestARateFailsIfItDoesInTwoOfThreeVisits(t *testing.T) {
 
 func TestAProbeLastsAsLongAsItsCallsTake(t *testing.T) {
 	o := options()
-	for rate, want := range map[float64]time.Duration{1e6: 2 * time.Second, 221: 2 * time.Second, 100: 4420 * time.Millisecond, 1: 442 * time.Second} {
+	for rate, want := range map[float64]time.Duration{1e6: 2 * time.Second, 221: 2 * time.Second,
+		100: 4420 * time.Millisecond, 1: 442 * time.Second} {
 		if got := o.Lasting(rate); got != want {
 			t.Errorf("%v/s: %v, want %v", rate, got, want)
 		}
@@ -134,10 +136,12 @@ func TestNoProbeHoldsThatIsSpoiledOrSaysNothing(t *testing.T) {
 			if a.Told == 0 || a.Told >= 50_000 || a.Capacity > 51_000 || a.Low >= 50_000 {
 				t.Errorf("a probe of 50000/s or more counts as held: %+v", a)
 			}
-			if e.Telling() && (!a.Precise || a.Low > 50_000 || a.High < 50_000 || a.Spoiled.Probes == 0 || a.Spoiled.Last != e.Spoiled) {
+			if e.Telling() && (!a.Precise || a.Low > 50_000 || a.High < 50_000 || a.Spoiled.Probes == 0 ||
+				a.Spoiled.Last != e.Spoiled) {
 				t.Errorf("%+v: want an interval about 50000/s, and that probes kept the objectives", a)
 			}
-			if !e.Telling() && (a.Verdict != capacity.GeneratorLimited || a.Silent.Probes == 0 || a.Silent.Last != e.Limited || a.Told < 40_000 || a.Fails != 0) {
+			if !e.Telling() && (a.Verdict != capacity.GeneratorLimited || a.Silent.Probes == 0 ||
+				a.Silent.Last != e.Limited || a.Told < 40_000 || a.Fails != 0) {
 				t.Errorf("%+v: want the limit of the generator, and the highest rate that visits confirm", a)
 			}
 		})
@@ -146,7 +150,8 @@ func TestNoProbeHoldsThatIsSpoiledOrSaysNothing(t *testing.T) {
 
 func TestAMachineThatIsTooNoisyForAnyRateEndsTheSearchSoon(t *testing.T) {
 	s := run(t, options(), edges{"none": 1e5}, func(_ int, e *capacity.Evidence) { spoils["noisy"](e) })
-	if a := s.Answer().Arms[0]; a.Verdict != capacity.GeneratorLimited || a.Told != 0 || a.Capacity != 0 || a.Silent.Probes != a.Probes || a.Probes > 15 {
+	if a := s.Answer().Arms[0]; a.Verdict != capacity.GeneratorLimited || a.Told != 0 || a.Capacity != 0 ||
+		a.Silent.Probes != a.Probes || a.Probes > 15 {
 		t.Errorf("%+v", a)
 	}
 }
@@ -155,7 +160,10 @@ func TestAMachineThatIsTooNoisyForAnyRateEndsTheSearchSoon(t *testing.T) {
 func TestOneDisturbedProbeDoesNotFoolTheSearch(t *testing.T) {
 	const truth = 150_000
 	for name, disturb := range map[string]func(*capacity.Evidence){
-		"missed": func(e *capacity.Evidence) { fails(e, true) }, "saturated": spoils["saturated"], "generator-limited": spoils["generator-limited"],
+		"missed": func(e *capacity.Evidence) {
+			fails(e,
+				true)
+		}, "saturated": spoils["saturated"], "generator-limited": spoils["generator-limited"],
 	} {
 		t.Run(name, func(t *testing.T) {
 			for disturbed := range 30 {
@@ -175,7 +183,8 @@ func TestOneDisturbedProbeDoesNotFoolTheSearch(t *testing.T) {
 func TestATargetThatNeverFailsOrNeverHoldsIsSaidSo(t *testing.T) {
 	o := options()
 	a := run(t, o, edges{"none": 1e9}, nil).Answer().Arms[0]
-	if a.Verdict != capacity.HoldsThroughout || math.Abs(a.Told-o.Most) > 1e-3 || a.Low != a.Told || a.High != a.Told || a.Visits != 6 {
+	if a.Verdict != capacity.HoldsThroughout || math.Abs(a.Told-o.Most) > 1e-3 || a.Low != a.Told ||
+		a.High != a.Told || a.Visits != 6 {
 		t.Errorf("never fails: %+v", a)
 	}
 	a = run(t, o, edges{"none": 1}, nil).Answer().Arms[0]
@@ -230,10 +239,13 @@ func TestARateIsToldOnceVisitsThereHaveHeldTogether(t *testing.T) {
 		change func(e *capacity.Evidence)
 		visits []int
 	}{
-		"all hold":                           {func(*capacity.Evidence) {}, []int{6}},
-		"the third fails":                    {func(e *capacity.Evidence) { fails(e, visit == 3) }, []int{3, 12}},
-		"the third says nothing":             {func(e *capacity.Evidence) { e.Limited = map[bool]string{true: "noisy-machine"}[visit == 3] }, []int{7}},
-		"all hold, and together nearly fail": {func(e *capacity.Evidence) { e.Burn = map[bool]float64{true: 0.7, false: 0.5}[visit <= 6] }, []int{6, 12}},
+		"all hold":               {func(*capacity.Evidence) {}, []int{6}},
+		"the third fails":        {func(e *capacity.Evidence) { fails(e, visit == 3) }, []int{3, 12}},
+		"the third says nothing": {func(e *capacity.Evidence) { e.Limited = map[bool]string{true: "noisy-machine"}[visit == 3] }, []int{7}},
+		"all hold, and together nearly fail": {func(e *capacity.Evidence) {
+			e.Burn = map[bool]float64{true: 0.7,
+				false: 0.5}[visit <= 6]
+		}, []int{6, 12}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			visit = 0
@@ -245,7 +257,8 @@ func TestARateIsToldOnceVisitsThereHaveHeldTogether(t *testing.T) {
 			})
 			rates, visits := confirmed(s)
 			a := s.Answer().Arms[0]
-			if !slices.Equal(visits, c.visits) || !slices.IsSortedFunc(rates, func(a, b float64) int { return int(b - a) }) || a.Told != rates[len(rates)-1] {
+			if !slices.Equal(visits, c.visits) || !slices.IsSortedFunc(rates,
+				func(a, b float64) int { return int(b - a) }) || a.Told != rates[len(rates)-1] {
 				t.Errorf("%v visits at %v: %+v; want %v, each lower down", visits, rates, a, c.visits)
 			}
 		})
@@ -298,8 +311,12 @@ func TestWhatRanOutIsWhatMostOfTheFailuresName(t *testing.T) {
 }
 
 func TestAProcessThatIsSlowAtFirstIsSaidSo(t *testing.T) {
-	a := run(t, options(), edges{"none": 30_000}, func(_ int, e *capacity.Evidence) { e.Spoiled = "not-stationary: latency changed by -60%" }).Answer().Arms[0]
-	if a.Verdict != capacity.FailsThroughout || a.Unsteady.Probes == 0 || a.Unsteady.Probes != a.Below.Visits || !strings.Contains(a.Unsteady.Last, "-60%") {
+	a := run(t, options(), edges{"none": 30_000}, func(_ int,
+		e *capacity.Evidence) {
+		e.Spoiled = "not-stationary: latency changed by -60%"
+	}).Answer().Arms[0]
+	if a.Verdict != capacity.FailsThroughout || a.Unsteady.Probes == 0 || a.Unsteady.Probes != a.Below.Visits ||
+		!strings.Contains(a.Unsteady.Last, "-60%") {
 		t.Errorf("%+v", a)
 	}
 }
@@ -326,7 +343,8 @@ func TestARequiredRateIsProbedFirstAndEndsTheSearch(t *testing.T) {
 			if first := s.Evidence()[0]; math.Abs(first.Rate-c.require) > 1e-6 {
 				t.Errorf("%v/s is probed first", first.Rate)
 			}
-			if carries := a.Told > c.require*(1-1e-9); carries != c.carries || a.Refused != c.refused || a.Probes > c.probes {
+			if carries := a.Told > c.require*(1-1e-9); carries != c.carries || a.Refused != c.refused ||
+				a.Probes > c.probes {
 				t.Errorf("%+v", a)
 			}
 			if a.Required.Visits == 0 || c.refused && a.Required.Held > 0 || c.carries && a.Required.Held < 6 {
@@ -346,7 +364,8 @@ func TestARequiredRateIsProbedFirstAndEndsTheSearch(t *testing.T) {
 }
 
 func TestEverythingWrongWithTheOptionsIsSaidAtOnce(t *testing.T) {
-	_, err := capacity.New(capacity.Options{Arms: []string{"sdk", "sdk"}, Start: 5, Least: 10, Most: math.NaN(), Precision: math.Inf(1)})
+	_, err := capacity.New(capacity.Options{Arms: []string{"sdk", "sdk"}, Start: 5, Least: 10, Most: math.NaN(),
+		Precision: math.Inf(1)})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -157,7 +157,8 @@ func (v *visitor) holds(rate float64, visits int) float64 {
 // length returns how many seconds a probe of the command lasts by default.
 func (t *target) length(rate float64) float64 { return max(2, float64(t.calls())/rate) }
 
-// calls returns how many calls a probe of the command has at least: of its percentile, 1.2 times as many as its interval takes.
+// calls returns how many calls a probe of the command has at least: of its percentile, 1.2 times as many as its
+// interval takes.
 func (t *target) calls() uint64 {
 	return map[float64]uint64{0.99: 442, 0.999: 4426}[t.q]
 }
@@ -195,8 +196,9 @@ func (t *target) truth(near float64, calls float64) float64 {
 
 // search makes a search with the command's defaults.
 func (v *visitor) search(seed uint64, require float64) *capacity.Search {
-	s, err := capacity.New(capacity.Options{Arms: []string{"none"}, Start: 1000, Least: 1000.0 / 1024, Most: 1e8, Precision: 0.03,
-		Probe: 2 * time.Second, Calls: v.calls(), Budget: 5 * time.Minute, Seed: seed})
+	s, err := capacity.New(capacity.Options{Arms: []string{"none"}, Start: 1000, Least: 1000.0 / 1024, Most: 1e8,
+		Precision: 0.03,
+		Probe:     2 * time.Second, Calls: v.calls(), Budget: 5 * time.Minute, Seed: seed})
 	if err != nil {
 		panic(err)
 	}
@@ -210,6 +212,7 @@ func (v *visitor) search(seed uint64, require float64) *capacity.Search {
 func (v *visitor) evidence(ask capacity.Ask) capacity.Evidence {
 	length := ask.Duration.Seconds()
 	o := v.visit(ask.Rate, length)
-	return capacity.Evidence{Ask: ask, Met: o.met(v.q), Due: uint64(o.due), Bad: uint64(o.bad), Burn: float64(o.bad) / ((1 - v.q) * float64(o.due)),
+	return capacity.Evidence{Ask: ask, Met: o.met(v.q), Due: uint64(o.due), Bad: uint64(o.bad),
+		Burn:     float64(o.bad) / ((1 - v.q) * float64(o.due)),
 		Achieved: ask.Rate, Took: time.Duration((start + warmup + length*o.share) * 1e9)}
 }

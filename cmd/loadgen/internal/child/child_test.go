@@ -144,7 +144,8 @@ func TestAChildThatAnInterruptEndedIsWaitedForUntilTheCommandIsInterruptedToo(t 
 }
 
 func TestAChildThatFailsIsNotWaitedFor(t *testing.T) {
-	for name, script := range map[string]string{"a signal": "kill -ABRT $$", "an exit code": "exit 2", "success": "exit 0"} {
+	for name, script := range map[string]string{"a signal": "kill -ABRT $$", "an exit code": "exit 2",
+		"success": "exit 0"} {
 		t.Run(name, func(t *testing.T) {
 			// With the hour that shell gives, this would not end.
 			cmd := shell(t.Context(), script)

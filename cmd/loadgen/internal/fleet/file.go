@@ -91,7 +91,8 @@ func parse(path string, data []byte) (*Measured, error) {
 		return nil, fmt.Errorf("%s is not what loadgen capacity writes: it goes on after its end", path)
 	}
 	if f.Schema != Schema {
-		return nil, fmt.Errorf("%s: its schema is %d: want %d, which loadgen capacity of this version writes", path, f.Schema, Schema)
+		return nil, fmt.Errorf("%s: its schema is %d: want %d, which loadgen capacity of this version writes", path,
+			f.Schema, Schema)
 	}
 	m, err := f.measured()
 	if err != nil {

@@ -28,8 +28,10 @@ func TestArmWithoutSpansIsWhatOthersAreSetAgainst(t *testing.T) {
 
 // Those that are far from the capacity, or of which the generator was the limit, do not count.
 func TestCPUOfACallIsThatOfProbesNearTheCapacity(t *testing.T) {
-	m, err := parse("x", probed(probeOf(100, 100, 0.9, 1, ""), probeOf(900, 900, 0.009, 1, ""), probeOf(1000, 1000, 0.02, 1, ""),
-		probeOf(1100, 1000, 0.03, 1, ""), probeOf(1000, 1000, 0.9, 1, "generator-limited"), probeOf(1000, 0, 0.9, 1, "")))
+	m, err := parse("x", probed(probeOf(100, 100, 0.9, 1, ""), probeOf(900, 900, 0.009, 1, ""),
+		probeOf(1000, 1000, 0.02, 1, ""),
+		probeOf(1100, 1000, 0.03, 1, ""), probeOf(1000, 1000, 0.9, 1, "generator-limited"), probeOf(1000, 0, 0.9, 1,
+			"")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,8 @@ func TestCPUOfACallIsThatOfProbesNearTheCapacity(t *testing.T) {
 }
 
 func TestLatencyIsInTheOrderOfRates(t *testing.T) {
-	m, err := parse("x", probed(probeOf(1000, 990, 1, 9.9, ""), probeOf(500, 500, 1, 1, ""), probeOf(2000, 1000, 1, 50, "generator-limited")))
+	m, err := parse("x", probed(probeOf(1000, 990, 1, 9.9, ""), probeOf(500, 500, 1, 1, ""),
+		probeOf(2000, 1000, 1, 50, "generator-limited")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +93,10 @@ func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
 		{"generator-limited", with(`"found"`, `"generator-limited"`), "It takes up to 2 instances of a (generator-limited)."},
 		{"generator-limited from the start", file(sure+`,{"arm":"b","verdict":"generator-limited"}`, ""), "It takes 2 instances of a; b left out."},
 		{"no rate held", file(sure+`,{"arm":"b","verdict":"fails-throughout","fails":5},{"arm":"c","verdict":"undecided"}`, ""), "It takes 2 instances of a; b, c left out."},
-		{"interrupted", strings.Replace(file(sure, ""), "complete", "partial", 1), "It takes 2 instances of a; the search has not ended."},
-		{"still running, or killed", strings.Replace(file(sure, ""), "complete", "", 1), "It takes 2 instances of a; the search has not ended."},
+		{"interrupted", strings.Replace(file(sure, ""), "complete", "partial", 1),
+			"It takes 2 instances of a; the search has not ended."},
+		{"still running, or killed", strings.Replace(file(sure, ""), "complete", "", 1),
+			"It takes 2 instances of a; the search has not ended."},
 		{"even arrivals", file(sure, `,"scenario":{"arrivals":"constant"}`), "It takes 2 instances of a; arrivals were constant, not poisson."},
 		{"random arrivals", file(sure, `,"scenario":{"arrivals":"poisson"}`), "It takes 2 instances of a."},
 		{"visits both ways", file(sure, `,"probes":[

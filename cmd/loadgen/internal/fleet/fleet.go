@@ -32,7 +32,8 @@ var LeftOut = []string{
 		"so much headroom is gone",
 	"all instances at once: each holds as often as visits at plan/s did, and of many instances one is likelier to " +
 		"miss; headroom covers that",
-	"failures that come together, of a zone or by a bad release: --failures is how many are lost at once, for any reason",
+	"failures that come together, of a zone or by a bad release: --failures is how many are lost at once, for any " +
+		"reason",
 	"retries and reconnections while instances fail, which make the peak higher",
 	"what instances share: a database, a network, a collector of spans",
 	"another machine, another mix of keys or another latency behind the target than those that were measured",

@@ -60,11 +60,13 @@ func TestPlanIsTheFewestInstancesOfWhichTheBusiestKeepsTheHeadroom(t *testing.T)
 		if left > 1 && held(left-1) > fleet.Share+1e-6 {
 			t.Errorf("%+v at %v: %d instances, and one fewer would do", a, low, p.Instances)
 		}
-		if p.Told != low || left < 1 || p.Utilisation != a.Peak/(float64(p.Instances)*low) || p.UtilisationInFailure != a.Peak/(left*low) {
+		if p.Told != low || left < 1 || p.Utilisation != a.Peak/(float64(p.Instances)*low) ||
+			p.UtilisationInFailure != a.Peak/(left*low) {
 			t.Errorf("%+v at %v to %v: %+v", a, low, high, p)
 		}
 		if p.Busiest < p.UtilisationInFailure-1/(low*calls) || p.Busiest > 1-a.Headroom+1e-9 {
-			t.Errorf("%+v at %v: the busiest of %v is at %v, and the mean at %v", a, low, left, p.Busiest, p.UtilisationInFailure)
+			t.Errorf("%+v at %v: the busiest of %v is at %v, and the mean at %v", a, low, left, p.Busiest,
+				p.UtilisationInFailure)
 		}
 	})
 }
@@ -79,7 +81,8 @@ func TestMoreIsAskedMoreIsNeeded(t *testing.T) {
 		spare.Headroom = min(0.95, a.Headroom+0.1)
 		fail := a
 		fail.Failures++
-		if planned(t, more, 5000, 5000).Instances < n || planned(t, spare, 5000, 5000).Instances < n || planned(t, fail, 5000, 5000).Instances != n+1 || planned(t, a, 6000, 6000).Instances > n {
+		if planned(t, more, 5000, 5000).Instances < n || planned(t, spare, 5000, 5000).Instances < n ||
+			planned(t, fail, 5000, 5000).Instances != n+1 || planned(t, a, 6000, 6000).Instances > n {
 			t.Errorf("%+v needs %d", a, n)
 		}
 	})

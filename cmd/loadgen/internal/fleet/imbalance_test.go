@@ -11,7 +11,8 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 )
 
-// A queue is an instance with servers that take exponential times of a mean 1/mu: calls wait for the first that is free.
+// A queue is an instance with servers that take exponential times of a mean 1/mu: calls wait for the first that is
+// free.
 type queue struct {
 	free []float64 // when each server is
 	mu   float64
@@ -127,8 +128,10 @@ func greatest(t *testing.T, instances int, headroom float64, m *fleet.Measured) 
 	return plan
 }
 
-// A fleet that is planned with no headroom at all is offered, in 95% of the visits, no more than was told at its busiest
-// instance; each instance keeps the objective in 95% of its visits, and all calls together do. With the headroom that the
+// A fleet that is planned with no headroom at all is offered, in 95% of the visits, no more than was told at its
+// busiest
+// instance; each instance keeps the objective in 95% of its visits, and all calls together do. With the headroom that
+// the
 // command has by default all instances keep it at once. FLEET_VISITS makes so many visits instead of 150.
 func TestPlannedFleetKeepsTheObjective(t *testing.T) {
 	visits := 150
@@ -175,7 +178,8 @@ func TestPlannedFleetKeepsTheObjective(t *testing.T) {
 					}
 					each += held
 				}
-				t.Logf("%d instances at %.1f%% of %.0f/s, headroom %v%%: none above in %d of %d visits, each holds in %d of %d, all calls in %d, all instances in %d",
+				t.Logf("%d instances at %.1f%% of %.0f/s, headroom %v%%: none above in %d of %d visits, each holds "+
+					"in %d of %d, all calls in %d, all instances in %d",
 					n, 100*p.Utilisation, told, 100*headroom, within, visits, each, n*visits, together, atOnce)
 				// Chance is allowed three standard errors of visits that are in truth 95%.
 				least := fleet.Share - 3*math.Sqrt(fleet.Share*(1-fleet.Share)/float64(visits))

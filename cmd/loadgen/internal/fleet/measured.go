@@ -29,7 +29,8 @@ type Capacity struct {
 	Caveats []string `json:"caveats,omitempty"`
 }
 
-// told returns the rate to plan with, at which visits were confirmed to hold. It is 0 if there is none: at the low end of
+// told returns the rate to plan with, at which visits were confirmed to hold. It is 0 if there is none: at the low
+// end of
 // the interval, half of them may fail.
 func (a *answer) told() float64 { return min(a.Confirmed, a.Low) }
 

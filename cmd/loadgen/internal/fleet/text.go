@@ -74,7 +74,8 @@ func (p *Plan) question() string {
 	}
 	where := ""
 	if e := p.Environment; e != nil {
-		where = fmt.Sprintf(": an instance is a process with GOMAXPROCS=%d on %s, %s/%s, %s", e.GOMAXPROCS, report.Plural(e.NumCPU, "processor"), e.GOOS, e.GOARCH, e.GoVersion)
+		where = fmt.Sprintf(": an instance is a process with GOMAXPROCS=%d on %s, %s/%s, %s", e.GOMAXPROCS,
+			report.Plural(e.NumCPU, "processor"), e.GOOS, e.GOARCH, e.GoVersion)
 		if e.CPU != "" {
 			where += ", " + e.CPU
 		}
@@ -108,7 +109,8 @@ func (p *Plan) utilisation() string {
 	}
 	return fmt.Sprintf("plan/s is the rate at which visits held, and capacity/s the 95%% interval of the capacity. "+
 		"Utilisations are shares of plan/s: in the mean, normally and after the failures, and of the busiest instance "+
-		"after them. The plan assumes that calls reach instances at random: in %s of visits of %s no instance is offered "+
+		"after them. The plan assumes that calls reach instances at random: in %s of visits of %s no instance is "+
+		"offered "+
 		"more than the busiest.", percent(Share), visits)
 }
 

@@ -128,7 +128,8 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 		}
 	}
 	if len(kept) == 0 {
-		return nil, fmt.Errorf("none of %d benchmark lines is left: --filter, or the values that --col or --row ask for, leave out all", len(in.lines))
+		return nil, fmt.Errorf("none of %d benchmark lines is left: --filter, or the values that --col or --row "+
+			"ask for, leave out all", len(in.lines))
 	}
 	ignore, warnings := differing(p, kept)
 	if p, err = newProjector(o, in.count, ignore); err != nil {
@@ -216,8 +217,10 @@ func (s *sides) warnPooled() {
 		}
 	}
 	if len(pooled) > 0 {
-		s.warnings = append(s.warnings, fmt.Sprintf("benchmarks vary in %s and are pooled in one row: %s: a change of one may not show: name in --row what tells them apart",
-			strings.Join(fields, ", "), firstOf(slices.Compact(pooled))))
+		s.warnings = append(s.warnings,
+			fmt.Sprintf("benchmarks vary in %s and are pooled in one row: %s: a change of one may not show: name "+
+				"in --row what tells them apart",
+				strings.Join(fields, ", "), firstOf(slices.Compact(pooled))))
 	}
 }
 
@@ -260,7 +263,9 @@ func (s *sides) checkColumns(col string) error {
 		for _, c := range s.cols {
 			all = append(all, word(label(c)))
 		}
-		s.warnings = append(s.warnings, fmt.Sprintf("the base is %s because it is met first: --col '%s@(%s)' says so for sure", base, col, strings.Join(all, " ")))
+		s.warnings = append(s.warnings,
+			fmt.Sprintf("the base is %s because it is met first: --col '%s@(%s)' says so for sure", base, col,
+				strings.Join(all, " ")))
 	}
 	return nil
 }
@@ -323,7 +328,8 @@ func differing(p *projector, lines []Line) (ignore, warnings []string) {
 				continue
 			}
 			ignore = append(ignore, strconv.Quote(key))
-			warnings = append(warnings, fmt.Sprintf("%s differs: %s in %s, %s in %s: compared all the same", key, several(base), label(cols[0]), several(head), label(col)))
+			warnings = append(warnings, fmt.Sprintf("%s differs: %s in %s, %s in %s: compared all the same", key,
+				several(base), label(cols[0]), several(head), label(col)))
 			break
 		}
 	}

@@ -164,7 +164,8 @@ func BenchmarkCompare(b *testing.B) {
 		var text strings.Builder
 		for k := range 250 {
 			for range 20 {
-				fmt.Fprintf(&text, "BenchmarkB/n=%d-8 100 %.4g ns/op %d B/op 3 allocs/op\n", k, 1000*math.Exp(0.1*r.NormFloat64()), 64+r.IntN(3))
+				fmt.Fprintf(&text, "BenchmarkB/n=%d-8 100 %.4g ns/op %d B/op 3 allocs/op\n", k,
+					1000*math.Exp(0.1*r.NormFloat64()), 64+r.IntN(3))
 			}
 		}
 		inputs = append(inputs, write(b, "side.txt", text.String()))

@@ -143,11 +143,13 @@ func (c *cleaner) search(line []byte) []byte {
 	case count >= 0 && line[0] == '#':
 		c.fail("a result in a comment: remove the #, or the line")
 		return nil
-	case count >= 0 && at == 0 && !bytes.Equal(nameIn(fields[0]), lastName(fields[:count])) && tabFollows(line, fields[0]):
+	case count >= 0 && at == 0 && !bytes.Equal(nameIn(fields[0]), lastName(fields[:count])) &&
+		tabFollows(line, fields[0]):
 		c.fail("two names and one result: want one of each in a line")
 		return nil
 	case count >= 0 && lastName(fields[:count]) != nil:
-		// What stands between name and count was printed by the benchmark. Only go test's own results are sure to be one.
+		// What stands between name and count was printed by the benchmark. Only go test's own results are sure to be
+		// one.
 		if name := fields[count-1]; nameIn(name) == nil && !goTest(fields[count:]) {
 			c.fail("text between the name of a benchmark and its result: want the result alone")
 			return nil
@@ -244,8 +246,10 @@ func tabFollows(line, field []byte) bool {
 // settle sees that no result is owed.
 func (c *cleaner) settle() {
 	if c.name != nil && c.owed {
-		c.errs = append(c.errs, fmt.Errorf("%s:%d: %s has no result that can be read: it failed or exited, or what it printed cannot be told from it",
-			c.path, c.nameAt, c.name))
+		c.errs = append(c.errs,
+			fmt.Errorf("%s:%d: %s has no result that can be read: it failed or exited, or what it printed cannot "+
+				"be told from it",
+				c.path, c.nameAt, c.name))
 	}
 	c.name, c.owed = nil, false
 }
@@ -300,18 +304,23 @@ func keyValue(line []byte) (key, value []byte, ok bool) {
 
 // isUnit reports whether a line is metadata of a unit. One without key=value is text that begins with Unit.
 func isUnit(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("Unit")) && len(line) > 4 && (line[4] == ' ' || line[4] == '\t') && bytes.IndexByte(line, '=') > 0
+	return bytes.HasPrefix(line, []byte("Unit")) && len(line) > 4 && (line[4] == ' ' || line[4] == '\t') &&
+		bytes.IndexByte(line, '=') > 0
 }
 
 // warnUndeclared warns of lines that would part what was measured if they were configuration.
 func warnUndeclared(seen map[string]*undeclared) []string {
 	keys := slices.DeleteFunc(slices.Collect(maps.Keys(seen)), func(k string) bool { return len(seen[k].values) < 2 })
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(strings.Compare(seen[a].at, seen[b].at), strings.Compare(a, b)) })
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(strings.Compare(seen[a].at, seen[b].at),
+			strings.Compare(a, b))
+	})
 	const few = 3
 	var warnings []string
 	for _, k := range keys[:min(few, len(keys))] {
-		warnings = append(warnings, fmt.Sprintf("%s: lines such as '%s: %s', of which there are %d, are taken for output of the program: "+
-			"if they are configuration, --config %s keeps their results apart", seen[k].at, k, slices.Min(slices.Collect(maps.Keys(seen[k].values))), len(seen[k].values), k))
+		warnings = append(warnings,
+			fmt.Sprintf("%s: lines such as '%s: %s', of which there are %d, are taken for output of the program: "+
+				"if they are configuration, --config %s keeps their results apart", seen[k].at, k, slices.Min(slices.Collect(maps.Keys(seen[k].values))), len(seen[k].values), k))
 	}
 	if more := len(keys) - few; more > 0 {
 		warnings = append(warnings, fmt.Sprintf("there are %d more keys of such lines", more))

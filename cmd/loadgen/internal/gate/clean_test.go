@@ -19,10 +19,11 @@ func readText(t testing.TB, text string, keys ...string) (lines, warnings []stri
 
 func TestAResultIsFoundWhateverIsPrintedAroundIt(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"alone":                        {"BenchmarkA-8 100 980 B/op\n", "1 A-8 [980]"},
-		"without an end of line":       {"BenchmarkA-8 100 980 B/op", "1 A-8 [980]"},
-		"after dots":                   {".BenchmarkA-8  \t  100\t980 B/op\n", "1 A-8 [980]"},
-		"after a sentence":             {"loading model... BenchmarkA-8  \t  100\t980 B/op\t 5 hits\n", "1 A-8 [980 5]"},
+		"alone":                  {"BenchmarkA-8 100 980 B/op\n", "1 A-8 [980]"},
+		"without an end of line": {"BenchmarkA-8 100 980 B/op", "1 A-8 [980]"},
+		"after dots":             {".BenchmarkA-8  \t  100\t980 B/op\n", "1 A-8 [980]"},
+		"after a sentence": {"loading model... BenchmarkA-8  \t  100\t980 B/op\t 5 hits\n",
+			"1 A-8 [980 5]"},
 		"after a key":                  {"x=1 BenchmarkA-8 100 980 B/op\n", "1 A-8 [980]"},
 		"after what looks like config": {"retries: 3 BenchmarkA-8 100 980 B/op\n", "1 A-8 [980]"},
 		"indented":                     {"    BenchmarkA-8 100 980 B/op\n", "1 A-8 [980]"},
@@ -35,8 +36,10 @@ func TestAResultIsFoundWhateverIsPrintedAroundIt(t *testing.T) {
 		"dots beside the count":        {"BenchmarkA-8   \t...1000000000\t 7e9 ns/op\n", "1 A-8 [7]"},
 		"dots before and within":       {".BenchmarkA-8   \t..     100\t 7e9 ns/op\t 5 B/op\n", "1 A-8 [7 5]"},
 		"a line within":                {"BenchmarkA-8   \tretries: 3\n     100\t 7e9 ns/op\n", "2 A-8 [7]"},
-		"lines within":                 {"x\nBenchmarkA-8   \tretries: 3\nmore: 4\n..   100\t 7e9 ns/op\n", "4 A-8 [7]"},
-		"go test -v":                   {"=== RUN BenchmarkA\nBenchmarkA\nBenchmarkA-8   \t     100\t 7e9 ns/op\n--- BENCH: BenchmarkA-8\n  a.go:3: BenchmarkA says hello\n", "3 A-8 [7]"},
+		"lines within": {"x\nBenchmarkA-8   \tretries: 3\nmore: 4\n..   100\t 7e9 ns/op\n",
+			"4 A-8 [7]"},
+		"go test -v": {"=== RUN BenchmarkA\nBenchmarkA\nBenchmarkA-8   \t     100\t 7e9 " +
+			"ns/op\n--- BENCH: BenchmarkA-8\n  a.go:3: BenchmarkA says hello\n", "3 A-8 [7]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, warnings, err := readText(t, c.text)
@@ -63,9 +66,10 @@ func TestWhatMayBeAResultAndCannotBeUsedIsAnErrorWithItsLine(t *testing.T) {
 		"count is none":            {"BenchmarkA-8 fast 980 ns/op\n", "f:2: parsing iteration count"},
 		"no unit":                  {"BenchmarkA-8 100 980\n", "f:2: missing units"},
 		"a direction that is none": {"Unit hits better=high\n", "f:2: unit hits has better=high: want lower or higher"},
-		"unknown metadata":         {"Unit hits bettr=higher\n", "f:2: unit hits has bettr=higher: want better= or assume="},
-		"UTF-16":                   {"", "UTF-16 text, as PowerShell writes it: want UTF-8: iconv"},
-		"go test -json":            {"", `output of go test -json: want that of go test without it: jq -j`},
+		"unknown metadata": {"Unit hits bettr=higher\n",
+			"f:2: unit hits has bettr=higher: want better= or assume="},
+		"UTF-16":        {"", "UTF-16 text, as PowerShell writes it: want UTF-8: iconv"},
+		"go test -json": {"", `output of go test -json: want that of go test without it: jq -j`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := good + c.text
@@ -85,15 +89,18 @@ func TestWhatMayBeAResultAndCannotBeUsedIsAnErrorWithItsLine(t *testing.T) {
 func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 	const head, line = "goos: linux\ngoarch: amd64\npkg: m\ncpu: Z80 at 3 MHz\n", "BenchmarkA-8 100 5 B/op\n"
 	for name, c := range map[string]struct{ text, want, warning string }{
-		"that of go test":    {head + line, "goos goarch pkg cpu", ""},
-		"a log":              {head + line + "raft: elected leader\n" + line, "goos goarch pkg cpu", ""},
-		"numbers":            {"seed: 1\n" + line + "seed: 2\n" + line, "", "f:1: lines such as 'seed: 1', of which there are 2, are taken for output"},
-		"named":              {"gogc: 1\n" + line, "gogc", ""},
-		"a share of the CPU": {head + line + "cpu: 50%\n" + line + "cpu: 51%\n", "goos goarch pkg cpu", "lines such as 'cpu: 50%'"},
-		"another package":    {head + line + "pkg: n\n" + line, "goos goarch pkg cpu", ""},
-		"of a run":           {"# loadgen 2  seed=1\nloop: open\n" + line, "loop", ""},
-		"not of a run":       {line + "# loadgen 2  seed=1\nloop: open\n" + line, "", ""},
-		"of run --bench":     {"# loadgen run --bench\n# round 1\ncpu: 1\nloop: x\n" + head + line + "pkg: x\ngoos: x\n", "goos goarch pkg cpu", ""},
+		"that of go test": {head + line, "goos goarch pkg cpu", ""},
+		"a log":           {head + line + "raft: elected leader\n" + line, "goos goarch pkg cpu", ""},
+		"numbers": {"seed: 1\n" + line + "seed: 2\n" + line, "",
+			"f:1: lines such as 'seed: 1', of which there are 2, are taken for output"},
+		"named": {"gogc: 1\n" + line, "gogc", ""},
+		"a share of the CPU": {head + line + "cpu: 50%\n" + line + "cpu: 51%\n", "goos goarch pkg cpu",
+			"lines such as 'cpu: 50%'"},
+		"another package": {head + line + "pkg: n\n" + line, "goos goarch pkg cpu", ""},
+		"of a run":        {"# loadgen 2  seed=1\nloop: open\n" + line, "loop", ""},
+		"not of a run":    {line + "# loadgen 2  seed=1\nloop: open\n" + line, "", ""},
+		"of run --bench": {"# loadgen run --bench\n# round 1\ncpu: 1\nloop: x\n" + head + line +
+			"pkg: x\ngoos: x\n", "goos goarch pkg cpu", ""},
 		"text, not metadata": {"Unit tests are done\n" + line, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +116,9 @@ func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 					}
 				}
 			}
-			if got := strings.Join(keys, " "); got != c.want || !strings.Contains(strings.Join(warnings, "\n"), c.warning) || (c.warning == "") != (len(warnings) == 0) {
+			if got := strings.Join(keys, " "); got != c.want ||
+				!strings.Contains(strings.Join(warnings, "\n"), c.warning) ||
+				(c.warning == "") != (len(warnings) == 0) {
 				t.Errorf("keys %s, want %s; warnings %q, want %q", got, c.want, warnings, c.warning)
 			}
 		})
@@ -118,7 +127,8 @@ func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 
 // Every line with a result between a good one before and after is read, or named in an error.
 func FuzzNoResultVanishes(f *testing.F) {
-	for _, s := range []string{"", ".", "loading ", "retries: 3\n", "x=1 ", "#", "BenchmarkB-8 \t", "\x00", "Unit a b=c ", "100 5 ns/op "} {
+	for _, s := range []string{"", ".", "loading ", "retries: 3\n", "x=1 ", "#", "BenchmarkB-8 \t", "\x00",
+		"Unit a b=c ", "100 5 ns/op "} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, before string) {

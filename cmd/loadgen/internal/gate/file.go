@@ -113,14 +113,16 @@ func ParseFile(path string, data []byte) (*File, error) {
 	var at yaml.Error
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, better, config, strict, expected", path)
+		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, better, config, strict, "+
+			"expected", path)
 	case errors.As(err, &at):
 		p := at.GetToken().Position
 		return nil, fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only), Margins: map[string]comparison.Margin{}, Better: map[string]comparison.Direction{}}
+	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only),
+		Margins: map[string]comparison.Margin{}, Better: map[string]comparison.Direction{}}
 	var errs []error
 	for _, s := range d.Config {
 		f.Config = append(f.Config, s.text)
@@ -174,7 +176,8 @@ func tidyUnits(list []scalar) (units []string) {
 func (e *entry) parse(path string) (Expected, error) {
 	x := Expected{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
-	for _, f := range []struct{ name, text string }{{"cell", e.Cell.text}, {"unit", e.Unit.text}, {"reason", x.Reason}, {"until", e.Until.text}} {
+	for _, f := range []struct{ name, text string }{{"cell", e.Cell.text}, {"unit", e.Unit.text},
+		{"reason", x.Reason}, {"until", e.Until.text}} {
 		if f.text == "" {
 			return x, fmt.Errorf("it has no %s: want cell, unit, reason and until", f.name)
 		}

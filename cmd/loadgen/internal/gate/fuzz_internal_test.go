@@ -18,7 +18,8 @@ func FuzzParseFile(f *testing.F) {
 }
 
 func FuzzClean(f *testing.F) {
-	f.Add([]byte("# loadgen 2\n# round 1, visit 1\nBenchmarkA 1 1 ns/op\n# round 2, visit 1\nBenchmarkA 1 2 ns/op\nFAIL\tx\n"))
+	f.Add([]byte("# loadgen 2\n# round 1, visit 1\nBenchmarkA 1 1 ns/op\n# round 2, visit 1\nBenchmarkA 1 2 " +
+		"ns/op\nFAIL\tx\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := &cleaner{path: "x", declared: func(string) bool { return false }, seen: map[string]*undeclared{}}
 		if got, want := bytes.Count(c.clean(data), []byte("\n")), len(slices.Collect(bytes.Lines(data))); got != want {

@@ -79,7 +79,8 @@ func Compare(o *Options) (*Report, error) {
 	defaults := in.judged()
 	cells := make([]comparison.Cell, len(pairs))
 	for i, p := range pairs {
-		cells[i] = comparison.Cell{Name: p.name, Rule: o.rule(p.unit, in.units), Base: p.base.values, Head: p.head.values,
+		cells[i] = comparison.Cell{Name: p.name, Rule: o.rule(p.unit, in.units), Base: p.base.values,
+			Head:   p.head.values,
 			Paired: p.how.paired, Exploratory: !o.primary(p.unit, defaults)}
 	}
 	judged, err := comparison.Judge(cells)
@@ -120,7 +121,8 @@ func (o *Options) declared() func(key string) bool {
 	return func(key string) bool { return slices.Contains(keys, key) }
 }
 
-// primary reports whether a unit is judged: if neither flags nor the gate file say, whether it is one of defaults, which
+// primary reports whether a unit is judged: if neither flags nor the gate file say, whether it is one of defaults,
+// which
 // are all units if there are none.
 func (o *Options) primary(unit string, defaults []string) bool {
 	switch {
@@ -183,13 +185,15 @@ func (o *Options) expect(all []*comparison.Result, full map[*comparison.Result]s
 			if err != nil {
 				errs = append(errs, err)
 			} else if !found {
-				warnings = append(warnings, fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: "+
-					"correct it, or remove it", e.where, e.Cell, e.Unit))
+				warnings = append(warnings,
+					fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: "+
+						"correct it, or remove it", e.where, e.Cell, e.Unit))
 			}
 		}
 		for _, unit := range f.units() {
 			if _, ok := units[unit]; !ok {
-				warnings = append(warnings, fmt.Sprintf("no results in unit %q, which the gate file names: check the spelling", unit))
+				warnings = append(warnings,
+					fmt.Sprintf("no results in unit %q, which the gate file names: check the spelling", unit))
 			}
 		}
 	}
@@ -200,15 +204,17 @@ func (o *Options) expect(all []*comparison.Result, full map[*comparison.Result]s
 		}
 	}
 	if slices.Sort(unknown); len(unknown) > 0 {
-		warnings = append(warnings, fmt.Sprintf("it is not known which way %s is better, so nothing is judged in it: %s",
-			strings.Join(unknown, ", "), howBetter(unknown[0])))
+		warnings = append(warnings,
+			fmt.Sprintf("it is not known which way %s is better, so nothing is judged in it: %s",
+				strings.Join(unknown, ", "), howBetter(unknown[0])))
 	}
 	return warnings, errors.Join(errs...)
 }
 
 // howBetter tells how to say which way a unit is better.
 func howBetter(unit string) string {
-	return fmt.Sprintf("add --better %s=lower (or higher), 'better: {%[1]s: lower}' in the gate file, or a line 'Unit %[1]s better=lower' in the input", unit)
+	return fmt.Sprintf("add --better %s=lower (or higher), 'better: {%[1]s: lower}' in the gate file, or a line "+
+		"'Unit %[1]s better=lower' in the input", unit)
 }
 
 // unjudged returns an error for each unit that is named and cannot be judged.
@@ -235,9 +241,11 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 	for _, unit := range slices.Sorted(maps.Keys(named)) {
 		switch judged, ok := units[unit]; {
 		case !ok:
-			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s: want some of %s", named[unit], unit, strings.Join(measured, ", ")))
+			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s: want some of %s", named[unit], unit,
+				strings.Join(measured, ", ")))
 		case !judged:
-			errs = append(errs, fmt.Errorf("%s: it is not known which way %s is better: %s", named[unit], unit, howBetter(unit)))
+			errs = append(errs, fmt.Errorf("%s: it is not known which way %s is better: %s", named[unit], unit,
+				howBetter(unit)))
 		}
 	}
 	return errs
@@ -245,11 +253,13 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 
 // expect marks what is expected, and tells whether anything was compared that it speaks of. A cell without a package
 // that several packages have is an error.
-func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool, err error) {
+func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool,
+	err error) {
 	named := slices.ContainsFunc(all, func(r *comparison.Result) bool { return e.matches(full[r], r.Rule.Unit) })
 	var names []string
 	for _, r := range all {
-		if !e.matches(r.Name, r.Rule.Unit) && !e.matches(full[r], r.Rule.Unit) || named && !e.matches(full[r], r.Rule.Unit) {
+		if !e.matches(r.Name, r.Rule.Unit) && !e.matches(full[r], r.Rule.Unit) || named &&
+			!e.matches(full[r], r.Rule.Unit) {
 			continue
 		}
 		found = true
@@ -265,7 +275,8 @@ func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]
 		}
 	}
 	if !named && len(names) > 1 {
-		return true, fmt.Errorf("%s: several packages have the expected regression %s: want one of %s", e.where, e.Cell, strings.Join(names, ", "))
+		return true, fmt.Errorf("%s: several packages have the expected regression %s: want one of %s", e.where,
+			e.Cell, strings.Join(names, ", "))
 	}
 	return found, nil
 }
@@ -274,7 +285,10 @@ func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]
 func (r *Report) finish(o *Options, all []*comparison.Result) error {
 	if o.Noise != nil {
 		judged := func(unit string) bool {
-			return slices.ContainsFunc(all, func(r *comparison.Result) bool { return r.Rule.Unit == unit && r.Verdict.Judged() })
+			return slices.ContainsFunc(all, func(r *comparison.Result) bool {
+				return r.Rule.Unit == unit &&
+					r.Verdict.Judged()
+			})
 		}
 		if noise := o.Noise(judged); noise != "" {
 			r.Notes = append(r.Notes, noise)
@@ -290,5 +304,6 @@ func (r *Report) finish(o *Options, all []*comparison.Result) error {
 }
 
 // exploratory explains the cells that are not judged.
-const exploratory = "exploratory units have an interval of 95% each, not corrected for how many there are, and no verdict; " +
+const exploratory = "exploratory units have an interval of 95% each, not corrected for how many there are, and no " +
+	"verdict; " +
 	"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%)"

@@ -31,7 +31,8 @@ func report(t *testing.T) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Compare(&Options{Inputs: []string{"old=" + write(t, "a", side(1, 1, 1)), "new=" + write(t, "b", side(1.3, 0.5, 1.1))}, File: f})
+	r, err := Compare(&Options{Inputs: []string{"old=" + write(t, "a", side(1, 1, 1)),
+		"new=" + write(t, "b", side(1.3, 0.5, 1.1))}, File: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +108,10 @@ func TestWhatFilesSayIsEscaped(t *testing.T) {
 func TestMarkdownFoldsWhatIsEquivalent(t *testing.T) {
 	text := Markdown(report(t))
 	before, after, ok := strings.Cut(text, "<details>")
-	if !ok || !strings.HasPrefix(text, "**1 regressed, 1 improved, 2 equivalent, 1 inconclusive, 1 not judged; exit 1**\n") ||
-		strings.Contains(before, "| equivalent |") || !strings.Contains(before, "**regressed**") || strings.Count(after, "| equivalent |") != 2 {
+	if !ok || !strings.HasPrefix(text,
+		"**1 regressed, 1 improved, 2 equivalent, 1 inconclusive, 1 not judged; exit 1**\n") ||
+		strings.Contains(before, "| equivalent |") || !strings.Contains(before, "**regressed**") ||
+		strings.Count(after, "| equivalent |") != 2 {
 		t.Errorf("it is\n%s", text)
 	}
 }
@@ -126,7 +129,8 @@ func TestAGateFileThatIsWrongSaysWhere(t *testing.T) {
 		"strict: perhaps":                 "f:1:9: ",
 		"only: {a: b}":                    "f:1:7: ",
 		"only: [a":                        "f:1:",
-		"expected: [{cell: A, unit: B/op, until: 2030-01-01}]":                         "f:1:19: expected regression 1: it has no reason: want cell, unit, reason and until",
+		"expected: [{cell: A, unit: B/op, until: 2030-01-01}]": "f:1:19: expected " +
+			"regression 1: it has no reason: want cell, unit, reason and until",
 		"expected:\n- {cell: A, unit: B/op, reason: x, until: soon}":                   `f:2:10: expected regression 1: until "soon" is no day`,
 		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-02-30}":             `until "2030-02-30" is no day`,
 		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-01-01, owner: Joe}": `f:2:55: unknown field "owner"`,
@@ -150,7 +154,8 @@ func TestAnExpectedRegressionEndsAfterItsLastDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := []string{write(t, "a", side(1, 1, 1)), write(t, "b", side(1.3, 1, 1))}
-	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": comparison.Expected, "2030-02-01 00:00": comparison.Regressed} {
+	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": comparison.Expected,
+		"2030-02-01 00:00": comparison.Regressed} {
 		at, err := time.ParseInLocation("2006-01-02 15:04", now, time.Local)
 		if err != nil {
 			t.Fatal(err)
@@ -203,7 +208,8 @@ func TestPairsAreOfOneRound(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := r.Tables[0]
-			if got.Paired != c.paired || got.Why != c.why || min(got.Cells[0].Base.Rounds, got.Cells[0].Head.Rounds) != c.rounds {
+			if got.Paired != c.paired || got.Why != c.why ||
+				min(got.Cells[0].Base.Rounds, got.Cells[0].Head.Rounds) != c.rounds {
 				t.Errorf("paired %v (%s), %d rounds", got.Paired, got.Why, got.Cells[0].Base.Rounds)
 			}
 		})
@@ -223,10 +229,12 @@ func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 		"another seed":                {text(1000, 500), text(1040, 500), true},
 		"another rate":                {text(1000, 500), text(1200, 500), false},
 		"of many calls, another rate": {text(1000, 100_000), text(1040, 100_000), false},
-		"in a closed loop":            {"# loadgen 2\nloop: closed\n" + text(1000, 500), "# loadgen 2\nloop: closed\n" + text(1200, 500), true},
+		"in a closed loop": {"# loadgen 2\nloop: closed\n" + text(1000, 500),
+			"# loadgen 2\nloop: closed\n" + text(1200, 500), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}}); (err == nil) != c.fine {
+			if _, err := Compare(&Options{Inputs: []string{write(t, "a", c.base),
+				write(t, "b", c.head)}}); (err == nil) != c.fine {
 				t.Error(err)
 			}
 		})
@@ -247,10 +255,13 @@ func TestAGateThatFiresIsNotSaidToBeUnableTo(t *testing.T) {
 		regressed  int
 		warning    string
 	}{
-		"3 against 10 rounds":           {lines(3, 100, "A"), lines(10, 120, "A"), 1, ""},
-		"3 against 3":                   {lines(3, 100, "A"), lines(3, 120, "A"), 0, "1 of 1 cells have too few rounds to show any difference, however large, among so many: need 4"},
-		"3 against 10, among too many":  {lines(3, 100, words...), lines(10, 120, words...), 0, "8 of 8 cells have too few rounds"},
-		"one of them with fewer rounds": {lines(3, 100, "A") + lines(9, 100, "B"), lines(3, 120, "A") + lines(9, 120, "B"), 1, "1 of 2 cells have too few rounds"},
+		"3 against 10 rounds": {lines(3, 100, "A"), lines(10, 120, "A"), 1, ""},
+		"3 against 3": {lines(3, 100, "A"), lines(3, 120, "A"), 0,
+			"1 of 1 cells have too few rounds to show any difference, however large, among so many: need 4"},
+		"3 against 10, among too many": {lines(3, 100, words...), lines(10, 120, words...), 0,
+			"8 of 8 cells have too few rounds"},
+		"one of them with fewer rounds": {lines(3, 100, "A") + lines(9, 100, "B"),
+			lines(3, 120, "A") + lines(9, 120, "B"), 1, "1 of 2 cells have too few rounds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := Compare(&Options{Inputs: []string{write(t, "a", c.base), write(t, "b", c.head)}})
@@ -258,7 +269,8 @@ func TestAGateThatFiresIsNotSaidToBeUnableTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			warnings := strings.Join(r.Warnings, "\n")
-			if r.Counts[comparison.Regressed] != c.regressed || !strings.Contains(warnings, c.warning) || (warnings == "") != (c.warning == "") {
+			if r.Counts[comparison.Regressed] != c.regressed || !strings.Contains(warnings, c.warning) ||
+				(warnings == "") != (c.warning == "") {
 				t.Errorf("%s\n%s", r.Summary, warnings)
 			}
 		})
@@ -274,8 +286,10 @@ func TestWorseIsCountedAndUndecided(t *testing.T) {
 		fmt.Fprintf(&head, "BenchmarkA-8 100 %d ns/op\n", ns)
 	}
 	for strict, exit := range map[bool]int{false: 0, true: 3} {
-		r, err := Compare(&Options{Strict: strict, Inputs: []string{write(t, "a", strings.Repeat("BenchmarkA-8 100 100 ns/op\n", 12)), write(t, "b", head.String())}})
-		if err != nil || r.Exit != exit || r.Undecided() != 1 || !strings.Contains(r.Summary, "0 improved, 1 worse, 0 equivalent") {
+		r, err := Compare(&Options{Strict: strict, Inputs: []string{write(t, "a",
+			strings.Repeat("BenchmarkA-8 100 100 ns/op\n", 12)), write(t, "b", head.String())}})
+		if err != nil || r.Exit != exit || r.Undecided() != 1 ||
+			!strings.Contains(r.Summary, "0 improved, 1 worse, 0 equivalent") {
 			t.Errorf("strict %v: %v, %+v", strict, err, r)
 		}
 	}

@@ -19,7 +19,8 @@ func Markdown(r *Report) string {
 			b.WriteString("\n" + markdownTable(loud))
 		}
 		if len(quiet) > 0 {
-			fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%s\n</details>\n", quietCells(quiet), markdownTable(quiet))
+			fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%s\n</details>\n", quietCells(quiet),
+				markdownTable(quiet))
 		}
 	}
 	for i, remark := range r.remarks() {
@@ -56,7 +57,8 @@ func quietCells(cells []*Cell) string {
 
 func markdownTable(cells []*Cell) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| benchmark | unit | %s |\n| --- | ---%s --- |\n", strings.Join(header, " | "), " |"+strings.Repeat(" ---: |", len(header)-1))
+	fmt.Fprintf(&b, "| benchmark | unit | %s |\n| --- | ---%s --- |\n", strings.Join(header, " | "),
+		" |"+strings.Repeat(" ---: |", len(header)-1))
 	for _, c := range cells {
 		row := c.row()
 		verdict := &row[len(row)-1]

@@ -68,10 +68,12 @@ func (s *sides) pairs() ([]*pair, error) {
 			}
 		}
 		if len(missing) > 0 && s.options.Interleaved {
-			errs = append(errs, fmt.Errorf("%s alone has %s: %s has lost it, skipped it or ended before it: if it is gone for good, choose the others by --benchmarks",
+			errs = append(errs, fmt.Errorf("%s alone has %s: %s has lost it, skipped it or ended before it: if it "+
+				"is gone for good, choose the others by --benchmarks",
 				label(s.cols[0]), firstOf(missing), label(head)))
 		} else if len(missing) > 0 {
-			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out by --filter, or by --ignore if a key of the configuration keeps it apart",
+			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out "+
+				"by --filter, or by --ignore if a key of the configuration keeps it apart",
 				label(head), firstOf(missing), label(s.cols[0])))
 		}
 		if len(added) > 0 {
@@ -139,7 +141,8 @@ func (s *sides) pairUp(p *pair) error {
 	switch {
 	case s.options.Interleaved && base.hasRounds() && head.hasRounds():
 		if lost := lostRounds(base, head); len(lost) > 0 {
-			return fmt.Errorf("%s has no result in round %s, where %s has one: it was skipped, or the program ended before it",
+			return fmt.Errorf("%s has no result in round %s, where %s has one: it was skipped, or the program "+
+				"ended before it",
 				p.headLabel, firstOf(lost), p.baseLabel)
 		}
 		if p.keepCommon() {
@@ -245,6 +248,7 @@ func (p *pair) sameLoad() error {
 	if math.Abs(b-a) <= allowed*a {
 		return nil
 	}
-	return fmt.Errorf("%s: %v calls a second were offered to %s and %v to %s: they are not comparable: leave it out by --filter, or measure both at one rate",
+	return fmt.Errorf("%s: %v calls a second were offered to %s and %v to %s: they are not comparable: leave it "+
+		"out by --filter, or measure both at one rate",
 		p.name, a, p.baseLabel, b, p.headLabel)
 }

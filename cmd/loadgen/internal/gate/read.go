@@ -24,7 +24,8 @@ import (
 
 // A Line is one benchmark line.
 type Line struct {
-	// Of has the name, the configuration and the units. Lines that have the same share it: its values are those of one of
+	// Of has the name, the configuration and the units. Lines that have the same share it: its values are those of
+	// one of
 	// them.
 	Of     *benchfmt.Result
 	Values []float64 // in the units of Of
@@ -106,14 +107,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// read reads all inputs. Everything that is wrong with them is reported, with its line. Declared reports whether the user
+// read reads all inputs. Everything that is wrong with them is reported, with its line. Declared reports whether the
+// user
 // names a key of the configuration.
 func read(args []string, stdin io.Reader, declared func(key string) bool) (*inputs, error) {
 	list, err := parseInputs(args)
 	if err != nil {
 		return nil, err
 	}
-	all := &inputs{runs: true, count: len(list), declared: declared, seen: map[string]*undeclared{}, kinds: map[string]*benchfmt.Result{}}
+	all := &inputs{runs: true, count: len(list), declared: declared, seen: map[string]*undeclared{},
+		kinds: map[string]*benchfmt.Result{}}
 	var (
 		r    benchfmt.Reader // one: what is said of units holds for all
 		errs []error
@@ -147,7 +150,8 @@ func (in input) load(stdin io.Reader) (path string, data []byte, err error) {
 	}
 	data, err = os.ReadFile(path)
 	if err != nil {
-		return path, nil, fmt.Errorf("%w: want Go benchmark text, such as the output of go test -bench, or the directory of a run", err)
+		return path, nil, fmt.Errorf("%w: want Go benchmark text, such as the output of go test -bench, or the "+
+			"directory of a run", err)
 	}
 	return path, data, nil
 }
@@ -165,7 +169,8 @@ func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data [
 		all.warnings = append(all.warnings, path+":"+w)
 	}
 	if c.long > 0 {
-		return fmt.Errorf("%s:%d: a line of more than %d bytes: want Go benchmark text, which has no line so long", path, c.long, maxLine)
+		return fmt.Errorf("%s:%d: a line of more than %d bytes: want Go benchmark text, which has no line so long",
+			path, c.long, maxLine)
 	}
 	before := len(all.lines)
 	errs := c.errs
@@ -215,15 +220,18 @@ func (all *inputs) keep(r *benchfmt.Result, index int, path string, c *comments)
 		values[i] = v.Value
 	}
 	_, at := r.Pos()
-	all.lines = append(all.lines, Line{Of: of, Values: values, Path: path, Number: at, input: index, round: c.roundOf(at), iters: r.Iters})
+	all.lines = append(all.lines, Line{Of: of, Values: values, Path: path, Number: at, input: index,
+		round: c.roundOf(at), iters: r.Iters})
 }
 
 // isText returns an error that says what an input is if it is not text of benchmarks.
 func isText(path string, data []byte) error {
 	start := data[:min(len(data), 4096)]
 	switch {
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}), bytes.Count(start, []byte{0}) > len(start)/4:
-		return fmt.Errorf("%s: UTF-16 text, as PowerShell writes it: want UTF-8: iconv -f UTF-16 -t UTF-8 %[1]s, or in PowerShell "+
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}), bytes.Count(start,
+		[]byte{0}) > len(start)/4:
+		return fmt.Errorf("%s: UTF-16 text, as PowerShell writes it: want UTF-8: iconv -f UTF-16 -t UTF-8 %[1]s, "+
+			"or in PowerShell "+
 			"Get-Content %[1]s | Set-Content -Encoding utf8 new.txt", path)
 	case testJSON.Match(start):
 		return fmt.Errorf(`%s: output of go test -json: want that of go test without it: jq -j 'select(.Action=="output").Output' %[1]s`, path)
@@ -241,7 +249,8 @@ func checkMetadata(m *benchfmt.UnitMetadata) error {
 	if values, ok := known[m.Key]; !ok {
 		return fmt.Errorf("%s:%d: unit %s has %s=%s: want better= or assume=", path, at, m.OrigUnit, m.Key, m.Value)
 	} else if !slices.Contains(values, m.Value) {
-		return fmt.Errorf("%s:%d: unit %s has %s=%s: want %s", path, at, m.OrigUnit, m.Key, m.Value, strings.Join(values, " or "))
+		return fmt.Errorf("%s:%d: unit %s has %s=%s: want %s", path, at, m.OrigUnit, m.Key, m.Value,
+			strings.Join(values, " or "))
 	}
 	return nil
 }

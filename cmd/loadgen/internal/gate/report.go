@@ -17,7 +17,8 @@ import (
 const Schema = 1
 
 // always are the verdicts that are counted though there are none.
-var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent, comparison.Inconclusive}
+var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent,
+	comparison.Inconclusive}
 
 // A Report is what came of a comparison.
 type Report struct {
@@ -125,8 +126,10 @@ func (r *Report) count() error {
 		}
 	}
 	if judged == 0 {
-		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known which way is better: " +
-			"add --better UNIT=lower (or higher), or a line such as 'Unit widgets/op better=lower' in the input, or other units by --units")
+		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known " +
+			"which way is better: " +
+			"add --better UNIT=lower (or higher), or a line such as 'Unit widgets/op better=lower' in the input, " +
+			"or other units by --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:

@@ -58,7 +58,8 @@ func (o *Options) judging(units []string) comparison.Options {
 // Primary returns how many units of two runs are judged by CompareRuns.
 func (o *Options) Primary() (n int) {
 	for _, u := range results.Units {
-		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) && o.rule(unit, nil).Better != comparison.Neither {
+		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
+			o.rule(unit, nil).Better != comparison.Neither {
 			n++
 		}
 	}

@@ -25,10 +25,12 @@ func failing(t *testing.T, failures uint64) *results.Run {
 	for range 1000 {
 		latency.Add(time.Millisecond)
 	}
-	run := &results.Run{Header: results.Header{Scenario: s, Environment: results.Environment{GOMAXPROCS: 2}}, Status: results.Complete}
+	run := &results.Run{Header: results.Header{Scenario: s, Environment: results.Environment{GOMAXPROCS: 2}},
+		Status: results.Complete}
 	for round := 1; round <= s.Rounds; round++ {
 		run.Visits = append(run.Visits, &results.Visit{Round: round, Order: 1, Cell: s.Cells()[0],
-			Record: &bench.Record{Offered: 1000, Done: 1000 - failures, Failed: failures, Scheduled: time.Second, Elapsed: time.Second,
+			Record: &bench.Record{Offered: 1000, Done: 1000 - failures, Failed: failures, Scheduled: time.Second,
+				Elapsed: time.Second,
 				Latency: latency, Service: latency, Queue: none, Generator: none, FailedLatency: none, Hiccups: none}})
 	}
 	return run
@@ -57,7 +59,8 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 	}
 }
 
-// A regression in any unit that is judged fails a gate; an arm of a run is only judged in the units that a run is about.
+// A regression in any unit that is judged fails a gate; an arm of a run is only judged in the units that a run is
+// about.
 func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	o := &Options{}
 	if n := o.Primary(); n != len(comparison.RevisionUnits) || n <= len(comparison.PrimaryUnits) {
@@ -65,7 +68,8 @@ func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	}
 }
 
-// Two runs are judged in the units of revisions. What loadgen writes of estimators or of benchmarks is no run: all is judged.
+// Two runs are judged in the units of revisions. What loadgen writes of estimators or of benchmarks is no run: all is
+// judged.
 func TestUnitsThatAreJudgedFollowFromWhatWroteTheFile(t *testing.T) {
 	lines := func(header string, arms ...string) string {
 		text := header + "\nUnit insert-ns/op better=lower\n"

@@ -268,7 +268,8 @@ type geometry struct {
 func newGeometry(lowest, highest int64, figures int32) (g geometry, err error) {
 	lowest = max(lowest, 1) // hdrhistogram-go 1.0 wrote others, and meant this
 	if figures < 0 || figures > 5 || highest < 2 || highest/2 < lowest {
-		return g, fmt.Errorf("%d figures, from %d to %d: want 0 to 5, and a range of one octave at least", figures, lowest, highest)
+		return g, fmt.Errorf("%d figures, from %d to %d: want 0 to 5, and a range of one octave at least", figures,
+			lowest, highest)
 	}
 	exact := uint64(2 * math.Pow10(int(figures))) // values up to here have counters of their own
 	g.half = bits.Len64(exact-1) - 1

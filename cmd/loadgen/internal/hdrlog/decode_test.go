@@ -126,7 +126,10 @@ func TestEveryFormatOfOneHistogramIsReadAlike(t *testing.T) {
 		for _, width := range []int{2, 4, 8} {
 			for _, plain := range []bool{false, true} {
 				t.Run(fmt.Sprintf("V%d, %d bytes, plain %v", version, width, plain), func(t *testing.T) {
-					h, err := Decode(three.with(func(w *writer) { w.version, w.width, w.plain = version, width, plain }).encode(counters...))
+					h, err := Decode(three.with(func(w *writer) {
+						w.version, w.width, w.plain = version, width,
+							plain
+					}).encode(counters...))
 					if err != nil || !slices.Equal(h.Buckets, want) || h.Ratio != 1 {
 						t.Errorf("%v: %+v, want %v", err, h, want)
 					}
@@ -143,7 +146,8 @@ func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 		text string
 		want []Bucket
 	}{
-		"V1": {three.with(func(w *writer) { w.version, w.offset = 1, 1024 }).encode(0, 5, 0, 0, 2), []Bucket{{1, 1, 5}, {4, 4, 2}}},
+		"V1": {three.with(func(w *writer) { w.version, w.offset = 1, 1024 }).encode(0, 5, 0, 0, 2),
+			[]Bucket{{1, 1, 5}, {4, 4, 2}}},
 		// Written by it: 2 values of 3,000 and 5 of 70,000, after shiftValuesLeft(3); the offset is 3,072.
 		"V2 of HdrHistogram for Java": {"HISTFAAAACt4nJNpmSzMwMDAxsDAA6QYmBkggBHIdDPYsYDB/gNEYHs4y3lPLgBzqwaR",
 			[]Bucket{{24000, 24015, 2}, {559616, 560127, 5}}},
@@ -173,7 +177,8 @@ func TestARatioIsOfDoublesAlone(t *testing.T) {
 		}
 	}
 	doubles.double = false
-	if _, err := Decode(doubles.encode(0, 5)); err == nil || !strings.Contains(err.Error(), "its ratio to doubles is 0.001: want 1") {
+	if _, err := Decode(doubles.encode(0, 5)); err == nil ||
+		!strings.Contains(err.Error(), "its ratio to doubles is 0.001: want 1") {
 		t.Errorf("%v", err)
 	}
 }
@@ -183,7 +188,8 @@ func TestBucketsAreThoseOfTheLibrary(t *testing.T) {
 	for _, c := range []struct {
 		lowest, highest int64
 		figures         int
-	}{{1, 3_600_000_000_000, 3}, {1000, 3_600_000_000_000, 3}, {1, 2, 1}, {7, 1 << 40, 2}, {1, math.MaxInt64, 1}, {1, 1 << 20, 5}} {
+	}{{1, 3_600_000_000_000, 3}, {1000, 3_600_000_000_000, 3}, {1, 2, 1}, {7, 1 << 40, 2}, {1, math.MaxInt64, 1}, {1,
+		1 << 20, 5}} {
 		t.Run(fmt.Sprintf("%d to %d, %d figures", c.lowest, c.highest, c.figures), func(t *testing.T) {
 			l := hdrhistogram.New(c.lowest, c.highest, c.figures)
 			r := rand.New(rand.NewPCG(1, 2))
@@ -222,26 +228,35 @@ func TestWhatIsNoHistogramIsAnError(t *testing.T) {
 	v2 := three.with(func(w *writer) { w.plain = true })
 	v1 := v2.with(func(w *writer) { w.version, w.width = 1, 2 })
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":                  {"", "are not those of a histogram of format V0, V1 or V2"},
-		"not base64":             {"HIST_", "illegal base64"},
-		"another cookie":         {"AAAAAAAAAAAA", "are not those of a histogram"},
-		"a head alone":           {coded(raw(three.encode(1))[:6]), "unexpected EOF"},
-		"shorter than told":      {coded(raw(three.encode(1, 2, 3))[:20]), "12 compressed bytes: it says"},
-		"doubles of a head":      {coded(raw(three.with(func(w *writer) { w.double = true }).encode(1))[:9]), "unexpected EOF"},
-		"cut in the header":      {coded(raw(v2.encode(1))[:30]), "unexpected EOF"},
-		"cut in the counters":    {coded(raw(v2.encode(1, 2, 3))[:42]), "it is cut off: 2 of 3 bytes of counters"},
-		"cut in a counter":       {coded(raw(v1.encode(1, 2, 3))[:45]), "unexpected EOF"},
-		"longer":                 {coded(raw(v2.encode(1)), []byte{0}), "something follows its counters"},
-		"a negative counter":     {v1.encode(1, -1), "a counter of -1"},
-		"past the last":          {v2.with(func(w *writer) { w.highest = 2 }).encode(append(make([]int64, 2048), 1)...), "a counter past the last, the 2048th"},
-		"zeros past the last":    {v2.with(func(w *writer) { w.highest = 2 }).encode(make([]int64, 2050)...), "a counter past the last"},
-		"more than 2^63":         {v2.encode(math.MaxInt64, 1), "more than 2^63 values"},
-		"six figures":            {v2.with(func(w *writer) { w.figures = 6 }).encode(1), "6 figures, from 1 to 3600000000000: want"},
-		"no range":               {v2.with(func(w *writer) { w.highest = 1 }).encode(1), "want 0 to 5, and a range"},
-		"a unit beyond any":      {v2.with(func(w *writer) { w.lowest, w.highest = 1<<60, math.MaxInt64 }).encode(1), "do not fit into 63 bits"},
-		"a ratio that is no":     {v2.with(func(w *writer) { w.ratio = math.NaN() }).encode(1), "its ratio to doubles is NaN: want"},
-		"counters of 6 bytes":    {v1.with(func(w *writer) { w.width = 6 }).encode(1), "counters of 6 bytes: want 2, 4 or 8"},
-		"another one compressed": {coded(binary.BigEndian.AppendUint32(nil, deflatedV2), binary.BigEndian.AppendUint32(nil, uint32(len(deflated([]byte("none"))))), deflated([]byte("none"))), "what is compressed is not a histogram"},
+		"empty":             {"", "are not those of a histogram of format V0, V1 or V2"},
+		"not base64":        {"HIST_", "illegal base64"},
+		"another cookie":    {"AAAAAAAAAAAA", "are not those of a histogram"},
+		"a head alone":      {coded(raw(three.encode(1))[:6]), "unexpected EOF"},
+		"shorter than told": {coded(raw(three.encode(1, 2, 3))[:20]), "12 compressed bytes: it says"},
+		"doubles of a head": {coded(raw(three.with(func(w *writer) { w.double = true }).encode(1))[:9]),
+			"unexpected EOF"},
+		"cut in the header":   {coded(raw(v2.encode(1))[:30]), "unexpected EOF"},
+		"cut in the counters": {coded(raw(v2.encode(1, 2, 3))[:42]), "it is cut off: 2 of 3 bytes of counters"},
+		"cut in a counter":    {coded(raw(v1.encode(1, 2, 3))[:45]), "unexpected EOF"},
+		"longer":              {coded(raw(v2.encode(1)), []byte{0}), "something follows its counters"},
+		"a negative counter":  {v1.encode(1, -1), "a counter of -1"},
+		"past the last": {v2.with(func(w *writer) { w.highest = 2 }).encode(append(make([]int64, 2048),
+			1)...), "a counter past the last, the 2048th"},
+		"zeros past the last": {v2.with(func(w *writer) { w.highest = 2 }).encode(make([]int64, 2050)...),
+			"a counter past the last"},
+		"more than 2^63": {v2.encode(math.MaxInt64, 1), "more than 2^63 values"},
+		"six figures": {v2.with(func(w *writer) { w.figures = 6 }).encode(1),
+			"6 figures, from 1 to 3600000000000: want"},
+		"no range": {v2.with(func(w *writer) { w.highest = 1 }).encode(1), "want 0 to 5, and a range"},
+		"a unit beyond any": {v2.with(func(w *writer) { w.lowest, w.highest = 1<<60, math.MaxInt64 }).encode(1),
+			"do not fit into 63 bits"},
+		"a ratio that is no": {v2.with(func(w *writer) { w.ratio = math.NaN() }).encode(1),
+			"its ratio to doubles is NaN: want"},
+		"counters of 6 bytes": {v1.with(func(w *writer) { w.width = 6 }).encode(1),
+			"counters of 6 bytes: want 2, 4 or 8"},
+		"another one compressed": {coded(binary.BigEndian.AppendUint32(nil, deflatedV2),
+			binary.BigEndian.AppendUint32(nil,
+				uint32(len(deflated([]byte("none"))))), deflated([]byte("none"))), "what is compressed is not a histogram"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if h, err := Decode(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -260,7 +275,8 @@ func TestALineIsReadWholeOrNotAtAll(t *testing.T) {
 	} {
 		t.Run(line[:20], func(t *testing.T) {
 			i, err := ParseInterval(line)
-			if err != nil || i.Tag != want.Tag || i.Start != want.Start || i.Length != want.Length || len(i.Buckets) != 1 {
+			if err != nil || i.Tag != want.Tag || i.Start != want.Start || i.Length != want.Length ||
+				len(i.Buckets) != 1 {
 				t.Errorf("%v: %+v", err, i)
 			}
 		})
@@ -377,7 +393,8 @@ func TestALogIsKnownByItsFirstLines(t *testing.T) {
 func FuzzParseInterval(f *testing.F) {
 	for version := range 3 {
 		for _, plain := range []bool{false, true} {
-			f.Add("Tag=A,1,2,3," + three.with(func(w *writer) { w.version, w.plain = version, plain }).encode(3, 0, 0, 1))
+			f.Add("Tag=A,1,2,3," + three.with(func(w *writer) { w.version, w.plain = version, plain }).encode(3, 0, 0,
+				1))
 		}
 	}
 	f.Add("1,2,3," + three.with(func(w *writer) { w.double, w.ratio = true, 0.5 }).encode(3, 0, 0, 1))

@@ -71,7 +71,8 @@ func Percentiles(run *results.Run) (files []File, err error) {
 // greatest of a line milliseconds, as HdrHistogram for Java has them.
 func Log(w io.Writer, run *results.Run) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "#[Histogram log format version 1.3]\n#[BaseTime: %.3f (seconds since epoch)]\n", seconds(time.Duration(run.Began.UnixNano())))
+	fmt.Fprintf(&b, "#[Histogram log format version 1.3]\n#[BaseTime: %.3f (seconds since epoch)]\n",
+		seconds(time.Duration(run.Began.UnixNano())))
 	b.WriteString(`"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"` + "\n")
 	lines := 0
 	for _, v := range run.Visits {

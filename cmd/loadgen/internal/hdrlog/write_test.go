@@ -36,7 +36,8 @@ func made(t *testing.T, level string) (run *results.Run, all []time.Duration) {
 				r.Latency.Add(d)
 				all = append(all, d)
 			}
-			run.Visits = append(run.Visits, &results.Visit{Round: round + 1, Order: i + 1, Cell: c, Record: r, Began: run.Began.Add(time.Duration(len(run.Visits)) * time.Second)})
+			run.Visits = append(run.Visits, &results.Visit{Round: round + 1, Order: i + 1, Cell: c, Record: r,
+				Began: run.Began.Add(time.Duration(len(run.Visits)) * time.Second)})
 		}
 	}
 	return run, all
@@ -91,7 +92,8 @@ func TestPercentilesRiseToTheCountOfTheCell(t *testing.T) {
 	}
 	for _, f := range files {
 		lines := strings.Split(string(f.Data), "\n")
-		if got := strings.Fields(lines[0]); !slices.Equal(got, []string{"Value", "Percentile", "TotalCount", "1/(1-Percentile)"}) {
+		if got := strings.Fields(lines[0]); !slices.Equal(got,
+			[]string{"Value", "Percentile", "TotalCount", "1/(1-Percentile)"}) {
 			t.Errorf("%s begins with %q", f.Name, lines[0])
 		}
 		last, count := 0.0, ""

@@ -72,7 +72,8 @@ func (s *series) draw(b *strings.Builder) {
 		if i > 0 {
 			change = percent(s.points[i-1].Median, p.Median)
 		}
-		line := fmt.Sprintf("  %s  %-10s  %9s %5s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit), benchunit.Scale(p.Median, class), p.reach(), p.N, change)
+		line := fmt.Sprintf("  %s  %-10s  %9s %5s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit),
+			benchunit.Scale(p.Median, class), p.reach(), p.N, change)
 		line += bar(p.Median, most, Width-utf8.RuneCountInString(line))
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}

@@ -16,7 +16,8 @@ import (
 // another program.
 func CSV(records []Record) (string, error) {
 	if all := machines(records); len(all) > 1 {
-		return "", fmt.Errorf("the records are of %d machines, of which a table in CSV takes one: --machine chooses it\n  %s", len(all), strings.Join(all, "\n  "))
+		return "", fmt.Errorf("the records are of %d machines, of which a table in CSV takes one: --machine "+
+			"chooses it\n  %s", len(all), strings.Join(all, "\n  "))
 	}
 	header := []string{"time", "commit"}
 	columns := map[string]int{}

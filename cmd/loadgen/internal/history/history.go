@@ -123,9 +123,11 @@ func parse(line []byte) (r Record, err error) {
 	}
 	switch {
 	case r.Schema != Schema:
-		return r, fmt.Errorf("a record of schema %d, and this loadgen reads %d: use the loadgen that wrote it", r.Schema, Schema)
+		return r, fmt.Errorf("a record of schema %d, and this loadgen reads %d: use the loadgen that wrote it",
+			r.Schema, Schema)
 	case strings.ContainsFunc(r.Commit, unicode.IsControl):
-		return r, fmt.Errorf("no record: commit %q has a line break or the like: correct the line, or remove it", r.Commit)
+		return r, fmt.Errorf("no record: commit %q has a line break or the like: correct the line, or remove it",
+			r.Commit)
 	case r.Commit == "" || r.Time.IsZero() || len(r.Cells) == 0:
 		return r, errors.New("no record: want a commit, a time and cells: correct the line, or remove it")
 	}
@@ -141,14 +143,16 @@ func parse(line []byte) (r Record, err error) {
 	seen := map[key]bool{}
 	for i, c := range r.Cells {
 		if medians.Cells[i].Median == nil {
-			return r, fmt.Errorf("cell %d of the record, %s in %s, has no median: correct the line, or remove it", i+1, c.Name, c.Unit)
+			return r, fmt.Errorf("cell %d of the record, %s in %s, has no median: correct the line, or remove it",
+				i+1, c.Name, c.Unit)
 		}
 		if seen[key{c.Name, c.Unit}] {
 			return r, fmt.Errorf("the record has %s in %s twice: correct the line, or remove it", c.Name, c.Unit)
 		}
 		seen[key{c.Name, c.Unit}] = true
 		if c.Name == "" || c.Unit == "" || c.N < 1 {
-			return r, fmt.Errorf("cell %d of the record: want a cell, a unit and n of at least 1: correct the line, or remove it", i+1)
+			return r, fmt.Errorf("cell %d of the record: want a cell, a unit and n of at least 1: correct the "+
+				"line, or remove it", i+1)
 		}
 	}
 	return r, nil

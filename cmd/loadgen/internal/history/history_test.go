@@ -283,9 +283,11 @@ func TestARecordHasMediansAndFromSixValuesOnAnInterval(t *testing.T) {
 	}
 	var got []string
 	for _, c := range cells {
-		got = append(got, fmt.Sprintf("%s %s %.6g n=%d %t", c.Name, c.Unit, c.Median, c.N, c.Low != nil && *c.Low <= c.Median && c.Median <= *c.High))
+		got = append(got, fmt.Sprintf("%s %s %.6g n=%d %t", c.Name, c.Unit, c.Median, c.N, c.Low != nil &&
+			*c.Low <= c.Median && c.Median <= *c.High))
 	}
-	want := []string{"m.A-8 sec/op 1.0025e-06 n=12 true", "m.A-8 B/op 0 n=12 true", "m.B-8 sec/op 7e-09 n=1 false", "n.B-8 sec/op 8e-09 n=1 false"}
+	want := []string{"m.A-8 sec/op 1.0025e-06 n=12 true", "m.A-8 B/op 0 n=12 true", "m.B-8 sec/op 7e-09 n=1 false",
+		"n.B-8 sec/op 8e-09 n=1 false"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -36,7 +36,8 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 		}
 		s := setting(l.Of)
 		if before, ok := settings[name]; ok && before != s {
-			errs = append(errs, fmt.Errorf("%s:%d: %s is of %s here, and of %s before: record one of them", l.Path, l.Number, name, cmp.Or(s, "nothing"), cmp.Or(before, "nothing")))
+			errs = append(errs, fmt.Errorf("%s:%d: %s is of %s here, and of %s before: record one of them", l.Path,
+				l.Number, name, cmp.Or(s, "nothing"), cmp.Or(before, "nothing")))
 		}
 		settings[name] = s
 		for i, v := range l.Of.Values {
@@ -48,7 +49,8 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 		}
 	}
 	if len(machines) > 1 {
-		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a record of each", len(machines), strings.Join(machines, "; ")))
+		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a record of each", len(machines),
+			strings.Join(machines, "; ")))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return "", nil, err

@@ -7,7 +7,8 @@ import (
 
 // What the kernel says is read or refused, and never believed to be below zero.
 func FuzzProc(f *testing.F) {
-	f.Add("1 (a b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9", "cpu  1 2 3 4 5 6 7 8 9 10", "0.52 0.58 0.59 2/1 3")
+	f.Add("1 (a b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9", "cpu  1 2 3 4 5 6 7 8 9 10",
+		"0.52 0.58 0.59 2/1 3")
 	f.Add(")(", "cpu 1", "")
 	f.Fuzz(func(t *testing.T, stat, ticks, load string) {
 		if p, ok := parseStat(stat); !ok && p.started != "" && p.parent == 0 && p.cpu != 0 {

@@ -9,6 +9,7 @@ func Measures(goos string) error {
 	case "linux", "darwin":
 		return nil
 	}
-	return fmt.Errorf("loadgen measures on Linux and macOS, and this is %s: measure there, and read the results here with "+
+	return fmt.Errorf("loadgen measures on Linux and macOS, and this is %s: measure there, and read the results "+
+		"here with "+
 		"compare, report, show, history or quantiles", goos)
 }

@@ -88,7 +88,8 @@ func onBattery(root fs.FS) bool {
 	return slices.ContainsFunc(supplies, func(file string) bool {
 		dir := path.Dir(file)
 		// The battery of a mouse has the scope of a device.
-		return readLine(root, dir+"/type") == "Battery" && readLine(root, dir+"/scope") != "Device" && readLine(root, file) == "Discharging"
+		return readLine(root, dir+"/type") == "Battery" && readLine(root, dir+"/scope") != "Device" &&
+			readLine(root, file) == "Discharging"
 	})
 }
 
@@ -162,18 +163,23 @@ func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) 
 	warn := func(format string, a ...any) { warnings = append(warnings, fmt.Sprintf(format, a...)) }
 	switch load := v.load / float64(processors); {
 	case v.pressure > maxPressure:
-		warn("for %.0f%% of the last 10 s something had to wait for a processor (/proc/pressure/cpu): close other programs, or measure on a quieter machine", v.pressure)
+		warn("for %.0f%% of the last 10 s something had to wait for a processor (/proc/pressure/cpu): close other "+
+			"programs, or measure on a quieter machine", v.pressure)
 	case v.pressure < 0 && load > maxLoad:
-		warn("the load average is %.1f on %d processors: close other programs, and wait until it has fallen below %.1f", v.load, processors, maxLoad*float64(processors))
+		warn("the load average is %.1f on %d processors: close other programs, and wait until it has fallen below "+
+			"%.1f", v.load, processors, maxLoad*float64(processors))
 	}
 	for _, p := range v.heavy(before) {
-		warn("process %d (%q) uses %.0f%% of a processor: stop it, or wait until it has ended", p.pid, p.name, 100*p.share)
+		warn("process %d (%q) uses %.0f%% of a processor: stop it, or wait until it has ended", p.pid, p.name,
+			100*p.share)
 	}
 	if v.governor != "" {
-		warn("the frequency governor is %s, and the clock follows the load: set it to performance (cpupower frequency-set -g performance)", v.governor)
+		warn("the frequency governor is %s, and the clock follows the load: set it to performance (cpupower "+
+			"frequency-set -g performance)", v.governor)
 	}
 	if used := min(processors, procs); v.quota > 0 && v.quota < float64(used) {
-		warn("the CPU quota of this process (cgroup) is %.4g cores, and it runs on %d: it is stopped whenever the quota is used up. "+
+		warn("the CPU quota of this process (cgroup) is %.4g cores, and it runs on %d: it is stopped whenever the "+
+			"quota is used up. "+
 			"Raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", v.quota, used, max(1, int(v.quota)))
 	}
 	if v.battery {
@@ -203,7 +209,10 @@ func (v *sight) heavy(before *sight) (all []heavy) {
 			all = append(all, heavy{pid, p.name, share})
 		}
 	}
-	slices.SortFunc(all, func(a, b heavy) int { return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.pid, b.pid)) })
+	slices.SortFunc(all, func(a, b heavy) int {
+		return cmp.Or(cmp.Compare(b.share, a.share),
+			cmp.Compare(a.pid, b.pid))
+	})
 	return all[:min(len(all), maxNamed)]
 }
 

@@ -123,7 +123,8 @@ func TestThePageInABrowser(t *testing.T) {
 	}))
 	defer server.Close()
 	opened := 0
-	for _, name := range []string{"whole", "live", "heavy-tailed", "zero", "one empty arm", "dropped", "nothing", "plan", "plan that scales"} {
+	for _, name := range []string{"whole", "live", "heavy-tailed", "zero", "one empty arm", "dropped", "nothing",
+		"plan", "plan that scales"} {
 		text := pages[name]
 		schemes := []string{"light"}
 		if name == "whole" || name == "plan" {

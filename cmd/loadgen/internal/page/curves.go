@@ -65,7 +65,8 @@ func (c *curve) samples() (all []sample) {
 }
 
 // percentileTicks are those of the axis of percentiles, in decades of 1/(1-q).
-var percentileTicks = []tick{{0, "0%"}, {px(math.Log10(2)), "50%"}, {1, "90%"}, {2, "99%"}, {3, "99.9%"}, {4, "99.99%"}, {5, "99.999%"}, {6, "99.9999%"}}
+var percentileTicks = []tick{{0, "0%"}, {px(math.Log10(2)), "50%"}, {1, "90%"}, {2, "99%"}, {3, "99.9%"},
+	{4, "99.99%"}, {5, "99.999%"}, {6, "99.9999%"}}
 
 // curves draws curves into a chart, with bands if there is room for them.
 func (c *chart) curves(all []curve, wide, bands bool) {
@@ -100,7 +101,8 @@ func (c *chart) curves(all []curve, wide, bands bool) {
 			break
 		}
 		at := x.at(float64(t.At))
-		if n := len(c.X.Ticks); n > 0 && float64(at-c.X.Ticks[n-1].At) < (across(t.Label)+across(c.X.Ticks[n-1].Label))/2 {
+		if n := len(c.X.Ticks); n > 0 &&
+			float64(at-c.X.Ticks[n-1].At) < (across(t.Label)+across(c.X.Ticks[n-1].Label))/2 {
 			continue
 		}
 		c.X.Ticks = append(c.X.Ticks, tick{at, t.Label})
@@ -109,7 +111,8 @@ func (c *chart) curves(all []curve, wide, bands bool) {
 		if len(samples) == 0 {
 			continue
 		}
-		line, low, high := make([]point, 0, len(samples)), make([]point, 0, len(samples)), make([]point, 0, len(samples))
+		line, low, high := make([]point, 0, len(samples)), make([]point, 0, len(samples)), make([]point, 0,
+			len(samples))
 		for _, s := range samples {
 			at := x.at(-math.Log10(1 - s.q))
 			line = append(line, point{at, y.at(float64(s.mid) / u.ns)})
@@ -172,7 +175,8 @@ func curvesTable(all []curve) (t table) {
 
 func micros(d time.Duration) string { return report.Number(float64(d) / 1e3) }
 
-const independent = "Bands are 95% intervals; this assumes independent samples. A curve ends where n(1−q) < 3.69: there is no finite interval beyond."
+const independent = "Bands are 95% intervals; this assumes independent samples. A curve ends where n(1−q) < 3.69: " +
+	"there is no finite interval beyond."
 
 // ofWhich says which calls the latency of cells is about, if it is not all of them.
 func ofWhich(cells []*cell) string {
@@ -197,7 +201,8 @@ func percentiles(id string, level []*cell) *chart {
 			n += visit.Record.Done + visit.Record.Unserved()
 		}
 		if n > 0 {
-			all = append(all, curve{v.name, v.series, v.merged(func(v *results.Visit) *quantile.HDR { return v.Record.Latency }), n})
+			all = append(all, curve{v.name, v.series,
+				v.merged(func(v *results.Visit) *quantile.HDR { return v.Record.Latency }), n})
 		}
 	}
 	c.curves(all, true, true)

@@ -69,7 +69,8 @@ func estimatorCharts(run *results.Run, all []*cell) (charts []*chart) {
 	for i, q := range results.EstimatePercentiles {
 		name := results.PercentileName(q)
 		c := &chart{ID: fmt.Sprintf("estimators-%d", i), Title: "Estimators: error of " + name + " against size",
-			Caption: fmt.Sprintf("On the latencies of every visit at %s, against full sort: by how much the value misses the exact one. Medians over visits. "+
+			Caption: fmt.Sprintf("On the latencies of every visit at %s, against full sort: by how much the value "+
+				"misses the exact one. Medians over visits. "+
 				"Further left is smaller, further down is better.", report.Load(level))}
 		c.scatter(list, q)
 		c.Table.Header = []string{"", "state, bytes", "value error, %", "rank error, %", "visits"}
@@ -115,7 +116,8 @@ func (c *chart) scatter(all []estimator, q float64) {
 		// Not above its dot, but not so low that those below have no room either.
 		line := min(max(float64(p.y), last+lineHeight), float64(c.Bottom)-lineHeight*float64(len(stated)-1-i))
 		last = line
-		name := fmt.Sprintf("%s: %s of state, error %s%%", e.name, report.Memory(e.state), report.Number(100*e.value[q]))
+		name := fmt.Sprintf("%s: %s of state, error %s%%", e.name, report.Memory(e.state),
+			report.Number(100*e.value[q]))
 		c.Shapes = append(c.Shapes,
 			shape{Kind: "lead", X: p.x, Y: p.y, X2: c.Right + 8, Y2: px(line)},
 			shape{Kind: "dot", Class: class(i), X: p.x, Y: p.y, Label: name})

@@ -62,7 +62,8 @@ func rowsChart(c *chart, n int, ratios []float64) {
 	s := ratioScale(ratios, float64(c.Left), float64(c.Right))
 	c.X = axis{Ticks: s.ticks(ratioTick(s), across), Scale: s, Per: 1}
 	one := s.at(1)
-	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "one", X: one, Y: c.Top, X2: one, Y2: c.Bottom, Label: "no difference"})
+	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "one", X: one, Y: c.Top, X2: one, Y2: c.Bottom,
+		Label: "no difference"})
 }
 
 // row draws a figure: its margin, its interval, and its verdict.
@@ -71,12 +72,14 @@ func (c *chart) row(i int, r *row, name string) (middle px) {
 	middle = c.Top + px(rowHeight*i) + rowHeight/2
 	class := strings.ReplaceAll(string(r.Verdict), " ", "-")
 	if low, high, ok := r.margin(); ok {
-		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "margin", X: s.at(1 + low), Y: middle - 8, X2: s.at(1 + high), Y2: middle + 8,
+		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "margin", X: s.at(1 + low), Y: middle - 8,
+			X2: s.at(1 + high), Y2: middle + 8,
 			Label: "margin " + ratio(1+low) + " to " + ratio(1+high)})
 	}
 	change := fmt.Sprintf("%s [%s, %s]", ratio(1+r.Shift), ratio(1+r.Low), ratio(1+r.High))
 	c.Shapes = append(c.Shapes,
-		shape{Kind: "bar", Class: class, X: s.at(1 + r.Low), Y: middle, X2: s.at(1 + r.High), Y2: middle, Label: name + ": " + change},
+		shape{Kind: "bar", Class: class, X: s.at(1 + r.Low), Y: middle, X2: s.at(1 + r.High), Y2: middle,
+			Label: name + ": " + change},
 		shape{Kind: "dot", Class: class, X: s.at(1 + r.Shift), Y: middle, Square: true, Label: name + ": " + change})
 	c.Texts = append(c.Texts,
 		label{c.Left - 10, middle + 4, "end", "", cut(name, nameLength), name},
@@ -140,9 +143,12 @@ func forest(id string, of *contest) *chart {
 		}
 		return c
 	}
-	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful first; the margin shaded. "+
-		"Verdicts are corrected for all cells that are judged in the run (Holm). Exploratory cells have none, and an interval each for itself; "+
-		"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%%). %s the same in both, and %d cannot be drawn as a ratio: they are in the table.",
+	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful "+
+		"first; the margin shaded. "+
+		"Verdicts are corrected for all cells that are judged in the run (Holm). Exploratory cells have none, and "+
+		"an interval each for itself; "+
+		"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%%). %s the same in both, "+
+		"and %d cannot be drawn as a ratio: they are in the table.",
 		of.A, of.B, are(same), len(of.rows)-same-len(rows))
 	rowsChart(c, len(rows), ratios)
 	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
@@ -187,7 +193,8 @@ func (r *row) cells() []string {
 	if r.Why != "" {
 		verdict += ": " + r.Why
 	}
-	return []string{r.name(), r.number(r.BaseMedian), r.number(r.HeadMedian), shift, interval, margin, p, fmt.Sprint(len(r.Base)), verdict}
+	return []string{r.name(), r.number(r.BaseMedian), r.number(r.HeadMedian), shift, interval, margin, p,
+		fmt.Sprint(len(r.Base)), verdict}
 }
 
 // change writes a shift, or an end of its interval.
@@ -217,7 +224,8 @@ func strip(id string, of *contest, all []*row) *chart {
 	var rows []*row
 	var ratios []float64
 	for _, r := range all {
-		if r.Exploratory && !slices.Contains(stripUnits, r.Unit) || len(r.Base) == 0 || slices.Min(slices.Concat(r.Base, r.Head)) <= 0 {
+		if r.Exploratory && !slices.Contains(stripUnits, r.Unit) || len(r.Base) == 0 ||
+			slices.Min(slices.Concat(r.Base, r.Head)) <= 0 {
 			continue
 		}
 		rows = append(rows, r)
@@ -238,9 +246,11 @@ func strip(id string, of *contest, all []*row) *chart {
 	}
 	rowsChart(c, len(rows), ratios)
 	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
-	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, the margin is shaded.", of.A, of.B)
+	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, the "+
+		"margin is shaded.", of.A, of.B)
 	if n := len(rows[0].Rounds); n < comparison.MinPairs {
-		c.Caption += fmt.Sprintf(" With %s there is no interval: want %d at least.", report.Plural(n, "round"), comparison.MinPairs)
+		c.Caption += fmt.Sprintf(" With %s there is no interval: want %d at least.", report.Plural(n, "round"),
+			comparison.MinPairs)
 	}
 	for i, r := range rows {
 		c.rounds(i, r)
@@ -262,7 +272,8 @@ func (c *chart) rounds(i int, r *row) {
 		change := r.Head[k] / b
 		// In three lines, or rounds that are alike hide one another.
 		y := middle + px(k%3-1)*4
-		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(change), Y: y, Label: fmt.Sprintf("round %d: %s", r.Rounds[k], ratio(change))})
+		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(change), Y: y,
+			Label: fmt.Sprintf("round %d: %s", r.Rounds[k], ratio(change))})
 	}
 }
 

@@ -93,7 +93,8 @@ func compose(run *results.Run, judged []*comparison.Contest) (*document, error) 
 		}
 	}
 	if run.Status != results.Complete || usable < s.Visits() {
-		d.Partial = fmt.Sprintf("%d of %s were measured to their end: what follows rests on these.", usable, report.Plural(s.Visits(), "visit"))
+		d.Partial = fmt.Sprintf("%d of %s were measured to their end: what follows rests on these.", usable,
+			report.Plural(s.Visits(), "visit"))
 		if run.Status != results.Complete {
 			d.Partial = "The run was interrupted. " + d.Partial
 		}

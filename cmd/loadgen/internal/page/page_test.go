@@ -47,13 +47,15 @@ func made(t testing.TB, text string) *results.Run {
 		t.Fatal(err)
 	}
 	run := &results.Run{
-		Header: results.Header{Schema: results.Schema, Scenario: s, Began: time.Unix(1700000000, 0), Environment: results.Environment{
-			GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2, Version: "v0"}},
+		Header: results.Header{Schema: results.Schema, Scenario: s, Began: time.Unix(1700000000, 0),
+			Environment: results.Environment{
+				GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2, Version: "v0"}},
 		Status: results.Complete,
 	}
 	for round := 1; round <= s.Rounds; round++ {
 		for i, c := range s.Cells() {
-			run.Visits = append(run.Visits, madeVisit(s, c, round, i+1, func(i uint64) time.Duration { return time.Duration(2000 + i%1000) }))
+			run.Visits = append(run.Visits, madeVisit(s, c, round, i+1,
+				func(i uint64) time.Duration { return time.Duration(2000 + i%1000) }))
 		}
 	}
 	return run
@@ -74,7 +76,8 @@ func copied(run *results.Run) *results.Run {
 	return &to
 }
 
-func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, service func(uint64) time.Duration) *results.Visit {
+func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
+	service func(uint64) time.Duration) *results.Visit {
 	factor := map[string]float64{"none": 1, "sdk": 2}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
@@ -87,13 +90,15 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, servic
 		r.Latency.Add(took + lag)
 	}
 	for i := range 5 {
-		w := bench.Window{From: time.Duration(i) * 100 * time.Millisecond, Length: 100 * time.Millisecond, Offered: n / 5, Done: n / 5,
+		w := bench.Window{From: time.Duration(i) * 100 * time.Millisecond, Length: 100 * time.Millisecond,
+			Offered: n / 5, Done: n / 5,
 			P50: 20 * time.Microsecond, Max: time.Duration(30+i) * time.Microsecond}
 		if n >= 5000 {
 			w.P99 = 29 * time.Microsecond
 		}
 		if i == 2 {
-			w.Runtime = &bench.RuntimeWindow{From: w.From, To: w.From + w.Length, Runtime: bench.Runtime{GCCycles: 1, GCPause: 50 * time.Microsecond}}
+			w.Runtime = &bench.RuntimeWindow{From: w.From, To: w.From + w.Length,
+				Runtime: bench.Runtime{GCCycles: 1, GCPause: 50 * time.Microsecond}}
 		}
 		r.Windows = append(r.Windows, w)
 	}
@@ -103,7 +108,8 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int, servic
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404 >> (2 * i)}
 		for _, q := range results.EstimatePercentiles {
 			if n >= quantile.SamplesFor(q) {
-				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123 * float64(i), Rank: 0.0004 * float64(i)})
+				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123 * float64(i),
+					Rank: 0.0004 * float64(i)})
 			}
 		}
 		v.Estimates = append(v.Estimates, e)
@@ -196,7 +202,8 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		}
 		all[name] = run
 	}
-	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true", "sdk vs none", "hdr vs none").Replace(question))
+	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
+		"sdk vs none", "hdr vs none").Replace(question))
 	all["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
 	return all
 }
@@ -332,7 +339,8 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 	if strings.Contains(text, "<b>") {
 		t.Errorf("a name is markup: %q", text[strings.Index(text, "<b>")-100:][:200])
 	}
-	for _, what := range []string{"name", "about", "arm", "estimator", "cpu", "kernel", "version", "commit", "go", "reason", "detail", "failure", "log"} {
+	for _, what := range []string{"name", "about", "arm", "estimator", "cpu", "kernel", "version", "commit", "go",
+		"reason", "detail", "failure", "log"} {
 		if !strings.Contains(text, "&lt;b&gt;&amp;&#34;&#39;"+what) {
 			t.Errorf("%s is not in the page", what)
 		}
@@ -348,16 +356,18 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 func TestThePageSaysWhatIsMissing(t *testing.T) {
 	all := variants()
 	for name, want := range map[string][]string{
-		"one round":     {"With 1 round there is no interval: want 6 at least.", "1 round cannot be compared"},
-		"one empty arm": {"sdk was not measured at 1,000/s.", "Nothing was measured of both arms in the same round.", "12 of 24 visits were measured to their end", "12 of 24 visits could not be measured"},
-		"interrupted":   {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
-		"nothing":       {"There is no answer: no visit was measured to its end."},
-		"no windows":    {"There are no charts over time: the run has no windows of time."},
-		"dropped":       {"infinite", "hollow"},
-		"failing":       {"<td>infinite</td>"},
+		"one round": {"With 1 round there is no interval: want 6 at least.", "1 round cannot be compared"},
+		"one empty arm": {"sdk was not measured at 1,000/s.", "Nothing was measured of both arms in the same round.",
+			"12 of 24 visits were measured to their end", "12 of 24 visits could not be measured"},
+		"interrupted": {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
+		"nothing":     {"There is no answer: no visit was measured to its end."},
+		"no windows":  {"There are no charts over time: the run has no windows of time."},
+		"dropped":     {"infinite", "hollow"},
+		"failing":     {"<td>infinite</td>"},
 		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds",
 			"p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
-		"whole": {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped", "24 of 24 visits are valid without a doubt."},
+		"whole": {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped",
+			"24 of 24 visits are valid without a doubt."},
 	} {
 		text := all[name]
 		for _, w := range want {
@@ -366,7 +376,8 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 			}
 		}
 	}
-	if strings.Contains(all["failing"], "failed: apart") || strings.Contains(all["failing apart"], "<td>infinite</td>") {
+	if strings.Contains(all["failing"], "failed: apart") ||
+		strings.Contains(all["failing apart"], "<td>infinite</td>") {
 		t.Error("what failed calls are is said where they are not")
 	}
 }
@@ -377,7 +388,8 @@ func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 	for _, v := range run.Visits {
 		bad := v.Record.Offered / 10 * uint64(v.Round%2)
 		v.Record.Failed, v.Record.Offered = 400, v.Record.Offered+400
-		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered, Bad: bad,
+		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered,
+			Bad:    bad,
 			Budget: float64(v.Record.Offered) / 100}}
 	}
 	page := draw(t, run)
@@ -385,7 +397,8 @@ func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 	if len(said) != 2*len(run.Scenario.Cells()) {
 		t.Errorf("%d sentences", len(said))
 	}
-	for _, want := range append(said, ": MISSED, held in 3 of 6 visits; together p99 infinite.", ": failed: 2,400 of ") {
+	for _, want := range append(said, ": MISSED, held in 3 of 6 visits; together p99 infinite.",
+		": failed: 2,400 of ") {
 		if !strings.Contains(page, template.HTMLEscapeString(want)) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -404,7 +417,8 @@ func TestTheScenarioOfThePageRunsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Seed != 7 || again.Visits() != run.Scenario.Visits() || again.Name != "made-up" || again.Duration != run.Scenario.Duration {
+	if again.Seed != 7 || again.Visits() != run.Scenario.Visits() || again.Name != "made-up" ||
+		again.Duration != run.Scenario.Duration {
 		t.Errorf("it is another: %+v", again)
 	}
 }

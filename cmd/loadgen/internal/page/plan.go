@@ -56,14 +56,16 @@ func drawable(x float64) bool { return x >= 1e-6 && x <= 1e18 }
 
 // planLatency draws latency over throughput, and the capacities, of all arms.
 func planLatency(p *fleet.Plan) *chart {
-	c := &chart{ID: "latency", Wide: true, Title: "Mean latency by throughput, and the capacity of an instance", Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, µs"}}}
+	c := &chart{ID: "latency", Wide: true, Title: "Mean latency by throughput, and the capacity of an instance",
+		Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, µs"}}}
 	of := make([][]fleet.Latency, len(p.Arms))
 	xs, ys, lacking := []float64{0}, []float64(nil), []string(nil)
 	for i, a := range p.Arms {
 		xs = append(xs, 1.02*a.High)
 		if curve := curveOf(p, a.Arm); curve != nil {
 			for _, l := range curve.Latencies {
-				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, report.Number(l.Offered), report.Number(l.Achieved), report.Number(l.Mean * 1e6)})
+				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, report.Number(l.Offered),
+					report.Number(l.Achieved), report.Number(l.Mean * 1e6)})
 				if drawable(l.Achieved) && drawable(l.Mean*1e9) {
 					of[i], xs, ys = append(of[i], l), append(xs, 1.02*l.Achieved), append(ys, l.Mean*1e9)
 				}
@@ -74,10 +76,12 @@ func planLatency(p *fleet.Plan) *chart {
 		}
 	}
 	if len(ys) == 0 {
-		c.Missing = "There is no curve: no probe tells its throughput and how many calls were in the system. What loadgen capacity measured has both; --capacity has neither."
+		c.Missing = "There is no curve: no probe tells its throughput and how many calls were in the system. What " +
+			"loadgen capacity measured has both; --capacity has neither."
 		return c
 	}
-	c.Caption = "A point is a probe: its mean from due to ended, by Little's law. One probe has no interval. Upright lines are capacities, in a band of their 95% intervals."
+	c.Caption = "A point is a probe: its mean from due to ended, by Little's law. One probe has no interval. " +
+		"Upright lines are capacities, in a band of their 95% intervals."
 	if len(lacking) > 0 {
 		c.Caption += " No probe tells the latency of " + strings.Join(lacking, ", ") + "."
 	}
@@ -94,7 +98,8 @@ func planLatency(p *fleet.Plan) *chart {
 		c.capacity(&a.Capacity, class(i), x)
 		for _, l := range of[i] {
 			at := point{x.at(l.Achieved), y.at(l.Mean * 1e9 / u.ns)}
-			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved), report.Number(l.Mean*1e9/u.ns), u.name))
+			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved),
+				report.Number(l.Mean*1e9/u.ns), u.name))
 		}
 		c.Legend = append(c.Legend, key{class(i), a.Arm})
 	}
@@ -103,16 +108,19 @@ func planLatency(p *fleet.Plan) *chart {
 
 // capacity draws that of an arm as an upright line in the band of its interval.
 func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
-	what := fmt.Sprintf("capacity of %s: %s/s, 95%% interval %s to %s", a.Arm, report.Number(a.Holds), report.Number(a.Low), report.Number(a.High))
+	what := fmt.Sprintf("capacity of %s: %s/s, 95%% interval %s to %s", a.Arm, report.Number(a.Holds),
+		report.Number(a.Low), report.Number(a.High))
 	if a.Bound {
 		what = fmt.Sprintf("capacity of %s: %s/s or more", a.Arm, report.Number(a.Holds))
 	}
 	what += fmt.Sprintf("; the plan is for %s/s", report.Number(a.Told))
 	if low, high := x.at(a.Low), x.at(a.High); high > low {
-		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high, Y2: c.Bottom, Label: what})
+		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high,
+			Y2: c.Bottom, Label: what})
 	}
 	at := x.at(a.Holds)
-	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "line capacity " + name, X: at, Y: c.Top, X2: at, Y2: c.Bottom, Label: what})
+	c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "line capacity " + name, X: at, Y: c.Top, X2: at,
+		Y2: c.Bottom, Label: what})
 }
 
 func (c *chart) dot(name string, at point, what string) {
@@ -140,7 +148,8 @@ func planLaws(p *fleet.Plan) (all []*chart) {
 	}
 	if len(all) == 0 {
 		return []*chart{{ID: "law", Title: "How an instance scales, by the Universal Scalability Law", Wide: true,
-			Missing: "There is no curve: the throughput of an instance was not measured at several numbers of workers."}}
+			Missing: "There is no curve: the throughput of an instance was not measured at several numbers of " +
+				"workers."}}
 	}
 	return all
 }
@@ -185,7 +194,8 @@ func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
 	c.X, c.Y = axis{of.Of, x.ticks(plain, across), x, 1}, axis{"calls/s", ticks, y, 1}
 	for _, m := range of.Points {
 		if drawable(m.N) && drawable(m.X) {
-			c.dot(name, point{x.at(m.N), y.at(m.X)}, fmt.Sprintf("measured at %s %s: %s/s", report.Number(m.N), of.Of, report.Number(m.X)))
+			c.dot(name, point{x.at(m.N), y.at(m.X)}, fmt.Sprintf("measured at %s %s: %s/s", report.Number(m.N), of.Of,
+				report.Number(m.X)))
 		}
 	}
 	if of.Fit != nil {
@@ -231,7 +241,9 @@ func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
 	c.Caption += " The hollow circle is " + what + ", in a cross of 95% intervals."
 	at := point{x.at(top.N), y.at(top.X)}
 	c.Shapes = append(c.Shapes,
-		shape{Kind: "mark", Class: "line edge " + name, X: x.at(n.Low), Y: at.y, X2: x.at(n.High), Y2: at.y, Label: what},
-		shape{Kind: "mark", Class: "line edge " + name, X: at.x, Y: y.at(most.High), X2: at.x, Y2: y.at(most.Low), Label: what},
+		shape{Kind: "mark", Class: "line edge " + name, X: x.at(n.Low), Y: at.y, X2: x.at(n.High), Y2: at.y,
+			Label: what},
+		shape{Kind: "mark", Class: "line edge " + name, X: at.x, Y: y.at(most.High), X2: at.x, Y2: y.at(most.Low),
+			Label: what},
 		shape{Kind: "dot", Class: name, X: at.x, Y: at.y, Hollow: true, Label: what})
 }

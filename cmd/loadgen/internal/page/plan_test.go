@@ -58,7 +58,8 @@ func variantPlans(t testing.TB) map[string]*fleet.Plan {
 	poor := readPlan(t)
 	for i := range poor.Curves {
 		c := &poor.Curves[i]
-		c.Latencies = append(c.Latencies, fleet.Latency{Offered: 1, Achieved: 1e-300, Mean: 1e300}, fleet.Latency{Offered: 1, Achieved: 1, Mean: math.Inf(1)})
+		c.Latencies = append(c.Latencies, fleet.Latency{Offered: 1, Achieved: 1e-300, Mean: 1e300},
+			fleet.Latency{Offered: 1, Achieved: 1, Mean: math.Inf(1)})
 		c.Of, c.Fit, c.Law, c.Refused = "workers", nil, nil, "n is below 0\nx is not"
 		c.Points = []usl.Point{{N: -5, X: -1e300}, {N: 3, X: 1e300}, {N: 1, X: 5}}
 	}
@@ -92,14 +93,19 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 		plan *fleet.Plan
 		want []string
 	}{
-		{"given", given, []string{"It takes 10 instances of as given.", "no probe tells its throughput", "--capacity has neither", "was not measured at several numbers of workers"}},
+		{"given", given, []string{"It takes 10 instances of as given.", "no probe tells its throughput",
+			"--capacity has neither", "was not measured at several numbers of workers"}},
 		{"one curve", partly, []string{"No probe tells the latency of spans=sdk, spans=pooled, spans=noop."}},
 		{"no peak", peakless, []string{"The points show no peak, and so the law is not drawn beyond them."}},
-		{"a plateau", plateau, []string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from there on."}},
+		{"a plateau", plateau,
+			[]string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from " +
+				"there on."}},
 		{"no points", undrawn, []string{"No point can be drawn.", "No fit: no points."}},
 		{"all", readPlan(t), []string{"How many instances carry 250,000/s?",
-			"It takes 10 instances of spans=none, 13 of spans=sdk, up to 11 of spans=pooled (not seen to fail), or up to 11 of spans=noop (generator-limited).",
-			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to 34,000; the plan is for 32,100/s", "No fit: 4 different concurrencies"}},
+			"It takes 10 instances of spans=none, 13 of spans=sdk, up to 11 of spans=pooled (not seen to fail), or " +
+				"up to 11 of spans=noop (generator-limited).",
+			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to " +
+				"34,000; the plan is for 32,100/s", "No fit: 4 different concurrencies"}},
 	} {
 		text := drawPlan(t, c.plan)
 		if c.plan == plateau && strings.Contains(text, `class="line law`) {

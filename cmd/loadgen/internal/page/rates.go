@@ -51,7 +51,8 @@ func (c *chart) lines(all []series, x string, y string, log bool, per float64, m
 			if s.hollow[i] {
 				what += ", generator-limited"
 			}
-			c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: name, X: p.x, Y: p.y, Hollow: s.hollow[i], Label: what})
+			c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: name, X: p.x, Y: p.y, Hollow: s.hollow[i],
+				Label: what})
 		}
 		if len(line) > 1 {
 			c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(line), Label: s.name})

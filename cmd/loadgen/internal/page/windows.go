@@ -103,9 +103,11 @@ func (c *chart) overTime(all []bench.Window, x, y *scale, u unit) {
 		drawn := false
 		flush := func() {
 			if len(line) == 1 {
-				c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: class(s.index), X: line[0].x, Y: line[0].y, Label: s.name})
+				c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: class(s.index), X: line[0].x, Y: line[0].y,
+					Label: s.name})
 			} else if len(line) > 1 {
-				c.Shapes = append(c.Shapes, shape{Kind: "line", Class: class(s.index), Points: points(line), Label: s.name})
+				c.Shapes = append(c.Shapes, shape{Kind: "line", Class: class(s.index), Points: points(line),
+					Label: s.name})
 			}
 			drawn = drawn || len(line) > 0
 			line = nil
@@ -127,7 +129,8 @@ func (c *chart) overTime(all []bench.Window, x, y *scale, u unit) {
 		if r := all[i].Runtime; r != nil && r.GCCycles > 0 {
 			at := x.at((all[i].From + all[i].Length/2).Seconds())
 			c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "gc", X: at, Y: c.Bottom - 9, X2: at, Y2: c.Bottom,
-				Label: fmt.Sprintf("%s, %v stopped", report.Plural(int(min(r.GCCycles, math.MaxInt32)), "collection"), r.GCPause)})
+				Label: fmt.Sprintf("%s, %v stopped", report.Plural(int(min(r.GCCycles, math.MaxInt32)), "collection"),
+					r.GCPause)})
 		}
 	}
 }
@@ -146,7 +149,8 @@ func windowsTable(all []bench.Window) (t table) {
 		if w.Runtime != nil {
 			cycles, pause = report.Count(w.Runtime.GCCycles), micros(w.Runtime.GCPause)
 		}
-		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.3f", w.From.Seconds()), report.Count(w.Offered), show(w.P50), show(w.P99), show(w.Max), cycles, pause})
+		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.3f", w.From.Seconds()), report.Count(w.Offered), show(w.P50),
+			show(w.P99), show(w.Max), cycles, pause})
 	}
 	return t
 }

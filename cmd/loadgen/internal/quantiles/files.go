@@ -65,7 +65,8 @@ func (r *Reader) unit() string {
 }
 
 // Units are those that the numbers of a file may be in, by name.
-var Units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second}
+var Units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
+	"s": time.Second}
 
 // isRun reports whether path is a directory or a JSON file, which only runs are.
 func isRun(path string) bool {

@@ -31,11 +31,13 @@ func file(t testing.TB, name, text string) string {
 }
 
 func TestNumbersAreNanosecondsOrDurationsInTheOrderOfTheFile(t *testing.T) {
-	const text = "\ufeff# of a service\n\n 1500 \n1.5ms\n2e3\n0 # of a coarse clock\n0\r\n0s\n1h\n9007199254740993\n9007199254740993.0"
+	const text = "\ufeff# of a service\n\n 1500 \n1.5ms\n2e3\n0 # of a coarse " +
+		"clock\n0\r\n0s\n1h\n9007199254740993\n9007199254740993.0"
 	want := []time.Duration{1500, 1_500_000, 2000, 0, 0, 0, time.Hour, 9007199254740993, 9007199254740993}
 	path := file(t, "my latencies.txt", text)
 	d, err := (&Reader{}).Read(path)
-	if err != nil || !slices.Equal(d.Make(), want) || d.N != len(want) || d.Name != "my_latencies.txt" || d.About != path+", numbers in ns" {
+	if err != nil || !slices.Equal(d.Make(), want) || d.N != len(want) || d.Name != "my_latencies.txt" ||
+		d.About != path+", numbers in ns" {
 		t.Errorf("%v: %+v %v", err, d, d.Make())
 	}
 	r := &Reader{Stdin: strings.NewReader(text)}
@@ -81,7 +83,8 @@ func TestNumbersAreInTheUnitThatIsGiven(t *testing.T) {
 			if text == "1e-1000000" { // is 0, as near as any number can tell
 				want = ""
 			}
-			if _, err := r.Read("-"); (want != "") != (err != nil) || err != nil && !strings.Contains(err.Error(), want) {
+			if _, err := r.Read("-"); (want != "") != (err != nil) || err != nil &&
+				!strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %s", err, want)
 			}
 		})
@@ -109,7 +112,8 @@ func TestWhatIsNoNumberIsAnErrorWithItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, "x.txt", c.text)
-			if _, err := (&Reader{}).Read(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) {
+			if _, err := (&Reader{}).Read(path); err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.HasPrefix(err.Error(), path) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
 		})
@@ -121,22 +125,26 @@ func TestWhatIsNoNumberIsAnErrorWithItsPlace(t *testing.T) {
 
 func TestAFileOfAnotherKindIsNamed(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"gzip":        {"\x1f\x8b\x08\x00", "compressed by gzip: want it decompressed, such as by gunzip -c FILE | loadgen quantiles -"},
-		"zstd":        {"\x28\xb5\x2f\xfd", "compressed by zstd"},
-		"xz":          {"\xfd7zXZ\x00", "compressed by xz"},
-		"bzip2":       {"BZh9", "compressed by bzip2"},
-		"zip":         {"PK\x03\x04", "a zip archive"},
-		"UTF-16":      {"\xff\xfe1\x00\n\x00", "text in UTF-16: want UTF-8, such as by iconv -f UTF-16 -t UTF-8 FILE"},
-		"UTF-16BE":    {"\xfe\xff\x001\x00\n", "text in UTF-16"},
-		"JSON":        {"{\"schema\": 2}", "JSON: want numbers, one a line, or the path of a run.json"},
-		"a page":      {"<html>", "HTML or XML"},
-		"run.bench":   {"# loadgen run 3\ngoos: linux\n", "Go benchmark text: want the directory of the run, or its run.json"},
-		"a result":    {"BenchmarkX-8 \t 1 2 ns/op", "Go benchmark text"},
-		"percentiles": {"       Value     Percentile TotalCount 1/(1-Percentile)\n", "HdrHistogram's text of percentiles: want the log"},
+		"gzip": {"\x1f\x8b\x08\x00",
+			"compressed by gzip: want it decompressed, such as by gunzip -c FILE | loadgen quantiles -"},
+		"zstd":     {"\x28\xb5\x2f\xfd", "compressed by zstd"},
+		"xz":       {"\xfd7zXZ\x00", "compressed by xz"},
+		"bzip2":    {"BZh9", "compressed by bzip2"},
+		"zip":      {"PK\x03\x04", "a zip archive"},
+		"UTF-16":   {"\xff\xfe1\x00\n\x00", "text in UTF-16: want UTF-8, such as by iconv -f UTF-16 -t UTF-8 FILE"},
+		"UTF-16BE": {"\xfe\xff\x001\x00\n", "text in UTF-16"},
+		"JSON":     {"{\"schema\": 2}", "JSON: want numbers, one a line, or the path of a run.json"},
+		"a page":   {"<html>", "HTML or XML"},
+		"run.bench": {"# loadgen run 3\ngoos: linux\n",
+			"Go benchmark text: want the directory of the run, or its run.json"},
+		"a result": {"BenchmarkX-8 \t 1 2 ns/op", "Go benchmark text"},
+		"percentiles": {"       Value     Percentile TotalCount 1/(1-Percentile)\n",
+			"HdrHistogram's text of percentiles: want the log"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{file(t, "x.txt", c.text), file(t, "x.hlog", c.text)} {
-				if _, err := (&Reader{}).Read(path); err == nil || !strings.HasPrefix(err.Error(), path+":1: this is "+c.want) {
+				if _, err := (&Reader{}).Read(path); err == nil ||
+					!strings.HasPrefix(err.Error(), path+":1: this is "+c.want) {
 					t.Errorf("%v, want %s", err, c.want)
 				}
 			}
@@ -197,16 +205,20 @@ func TestALogIsKnownWhateverItIsCalled(t *testing.T) {
 
 // What is tagged apart is of another kind: times of services and numbers of tries.
 func TestTagsOfALogAreNotMixed(t *testing.T) {
-	tagged := "Tag=servicetime," + encoded(t, 1000, 1001) + "\nTag=tries," + encoded(t, 1) + "\nTag=tries," + encoded(t, 2) + "\n"
+	tagged := "Tag=servicetime," + encoded(t, 1000, 1001) + "\nTag=tries," + encoded(t, 1) + "\nTag=tries," +
+		encoded(t, 2) + "\n"
 	both := tagged + encoded(t, 7)
 	for name, c := range map[string]struct {
 		log, tag string
 		want     []time.Duration
 		says     string // in what is said of the data, or the error
 	}{
-		"those without a tag":   {both, "", []time.Duration{7}, "1 histogram without a tag (others are tagged servicetime and tries), "},
-		"those of one":          {both, "tries", []time.Duration{1, 2}, "2 histograms tagged tries, "},
-		"tags alone":            {tagged, "", nil, "all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of servicetime and tries"},
+		"those without a tag": {both, "", []time.Duration{7},
+			"1 histogram without a tag (others are tagged servicetime and tries), "},
+		"those of one": {both, "tries", []time.Duration{1, 2}, "2 histograms tagged tries, "},
+		"tags alone": {tagged, "", nil,
+			"all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of " +
+				"servicetime and tries"},
 		"one that is not there": {both, "try", nil, `no histogram has the tag "try": want one of (none), servicetime and tries`},
 		"none is tagged":        {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
 	} {
@@ -218,7 +230,8 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !strings.Contains(d.About, c.says) || !slices.Equal(slices.Sorted(slices.Values(d.Make())), c.want) {
+			if err != nil || !strings.Contains(d.About, c.says) ||
+				!slices.Equal(slices.Sorted(slices.Values(d.Make())), c.want) {
 				t.Errorf("%v, %v: want %v, %s", d, err, c.want, c.says)
 			}
 		})
@@ -235,7 +248,8 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 		"a broken":    {file(t, "x.hlog", "1,2,3\n"), ":1: 3 fields"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if tags, err := (&Reader{}).Tags(c.path); err == nil || !strings.Contains(err.Error(), c.path+c.want) && !strings.Contains(err.Error(), c.want) {
+			if tags, err := (&Reader{}).Tags(c.path); err == nil || !strings.Contains(err.Error(), c.path+c.want) &&
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, %v: want %s", tags, err, c.want)
 			}
 		})
@@ -251,7 +265,8 @@ func TestValuesOfALogAreInTheUnitThatIsGiven(t *testing.T) {
 		want []time.Duration
 	}{
 		"microseconds": {encoded(t, 5, 100_000), time.Microsecond, []time.Duration{5_000, 99_999_000}},
-		"doubles":      {doubles, time.Second, []time.Duration{1_499_176, 750_243_187, 750_243_187, 750_243_187, 12_253_905_296}},
+		"doubles": {doubles, time.Second, []time.Duration{1_499_176, 750_243_187, 750_243_187, 750_243_187,
+			12_253_905_296}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := (&Reader{Unit: c.unit}).Read(file(t, "x.hlog", c.log))
@@ -266,10 +281,12 @@ func TestValuesOfALogAreInTheUnitThatIsGiven(t *testing.T) {
 		want string
 	}{
 		"doubles of no unit": {doubles, 0, ":1: a histogram of doubles, whose unit is not known: want --unit"},
-		"centuries":          {encoded(t, int64(time.Hour)), 1e9 * time.Second, ":1: a value of 3.600256335871e+12 is more than 292 years: want another --unit"},
+		"centuries": {encoded(t, int64(time.Hour)), 1e9 * time.Second,
+			":1: a value of 3.600256335871e+12 is more than 292 years: want another --unit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if d, err := (&Reader{Unit: c.unit}).Read(file(t, "x.hlog", c.log)); err == nil || !strings.Contains(err.Error(), c.want) {
+			if d, err := (&Reader{Unit: c.unit}).Read(file(t, "x.hlog", c.log)); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, %v: want %s", d, err, c.want)
 			}
 		})
@@ -309,7 +326,8 @@ func TestOfMoreValuesThanFitEveryNthIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := (&Reader{most: 1000}).Read(file(t, "x.hlog", "1,2,3,"+string(data)))
-	if err != nil || d.N > 1000 || d.N < 999 || !strings.Contains(d.About, "one value for each 2199023256 of 2,199,023,255,554 by rank, middles of buckets") {
+	if err != nil || d.N > 1000 || d.N < 999 || !strings.Contains(d.About,
+		"one value for each 2199023256 of 2,199,023,255,554 by rank, middles of buckets") {
 		t.Fatalf("%v, %v", d, err)
 	}
 	values := slices.Sorted(slices.Values(d.Make()))
@@ -320,7 +338,8 @@ func TestOfMoreValuesThanFitEveryNthIsTaken(t *testing.T) {
 	if err != nil || few.N != 6 || strings.Contains(few.About, "each") {
 		t.Errorf("%v, %v", few, err)
 	}
-	if _, err := (&Reader{most: 2}).Read(file(t, "x.txt", "1\n2\n3\n")); err == nil || !strings.Contains(err.Error(), ":3: more than 2 values: want a part of them") {
+	if _, err := (&Reader{most: 2}).Read(file(t, "x.txt", "1\n2\n3\n")); err == nil ||
+		!strings.Contains(err.Error(), ":3: more than 2 values: want a part of them") {
 		t.Errorf("%v", err)
 	}
 	if err := many.RecordValues(5, 1<<61); err != nil {
@@ -330,7 +349,8 @@ func TestOfMoreValuesThanFitEveryNthIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := "1,2,3," + string(data) + "\n"
-	if _, err := (&Reader{}).Read(file(t, "x.hlog", line+line)); err == nil || !strings.Contains(err.Error(), ":2: more than 2^62 values up to here") {
+	if _, err := (&Reader{}).Read(file(t, "x.hlog", line+line)); err == nil ||
+		!strings.Contains(err.Error(), ":2: more than 2^62 values up to here") {
 		t.Errorf("%v", err)
 	}
 }
@@ -366,14 +386,16 @@ func visit(cell scenarios.Cell, round int, latencies ...time.Duration) *results.
 		return h
 	}
 	n := uint64(len(latencies))
-	return &results.Visit{Round: round, Order: 1, Cell: cell, Record: &bench.Record{Loop: bench.OpenLoop, Offered: n, Done: n,
-		Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}}
+	return &results.Visit{Round: round, Order: 1, Cell: cell,
+		Record: &bench.Record{Loop: bench.OpenLoop, Offered: n, Done: n,
+			Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}}
 }
 
 // aRun is the directory of one of two arms at two rates in two rounds; visit 5 failed.
 func aRun(t *testing.T) string {
 	t.Helper()
-	s, err := scenarios.Decode("mine.yaml", []byte("qps: [1000, 2000]\nspans: [sdk, none]\nduration: 100ms\nrounds: 2\n"))
+	s, err := scenarios.Decode("mine.yaml",
+		[]byte("qps: [1000, 2000]\nspans: [sdk, none]\nduration: 100ms\nrounds: 2\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,7 +432,8 @@ func TestTheLatenciesOfARunAreThoseOfTheVisitsNamed(t *testing.T) {
 		about string
 	}{
 		{"", []time.Duration{1, 3, 7, 100_031, 300_159, 700_007}, "3 visits of spans=sdk (of 2 arms)"},
-		{"spans=none", []time.Duration{2, 4, 6, 8, 200_063, 400_127, 600_319, 800_007}, "4 visits of spans=none (of 2 arms)"},
+		{"spans=none", []time.Duration{2, 4, 6, 8, 200_063, 400_127, 600_319, 800_007},
+			"4 visits of spans=none (of 2 arms)"},
 		{"spans=none/qps=2000", []time.Duration{4, 8, 400_127, 800_007}, "2 visits of spans=none/qps=2000"},
 		{"6", []time.Duration{6, 600_007}, "visit 6, spans=none/qps=1000 in round 2"},
 	} {
@@ -421,7 +444,8 @@ func TestTheLatenciesOfARunAreThoseOfTheVisitsNamed(t *testing.T) {
 				continue
 			}
 			got := slices.Sorted(slices.Values(d.Make()))
-			if len(got) != len(c.want) || got[0] != c.want[0] || got[len(got)-1] != c.want[len(got)-1] || d.Name != "mine" || !strings.Contains(d.About, c.about) {
+			if len(got) != len(c.want) || got[0] != c.want[0] || got[len(got)-1] != c.want[len(got)-1] ||
+				d.Name != "mine" || !strings.Contains(d.About, c.about) {
 				t.Errorf("%q: %v, want %v; %s, %s", c.visit, got, c.want, d.Name, d.About)
 				continue
 			}
@@ -442,7 +466,8 @@ func TestTheLatenciesOfARunAreThoseOfTheVisitsNamed(t *testing.T) {
 			t.Errorf("%q: %v, want %s", visit, err, want)
 		}
 	}
-	if _, err := (&Reader{}).Read(file(t, "run.json", "{")); err == nil || !strings.Contains(err.Error(), "run.json:1: not JSON") {
+	if _, err := (&Reader{}).Read(file(t, "run.json", "{")); err == nil ||
+		!strings.Contains(err.Error(), "run.json:1: not JSON") {
 		t.Errorf("%v", err)
 	}
 }

@@ -138,7 +138,8 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 	}
 	if n, err := strconv.Atoi(want); err == nil {
 		if n < 1 || n > len(run.Visits) || !measured(run.Visits[n-1]) {
-			return nil, "", fmt.Errorf("--visit: visit %d is not one that was measured: want 1 to %d", n, len(run.Visits))
+			return nil, "", fmt.Errorf("--visit: visit %d is not one that was measured: want 1 to %d", n,
+				len(run.Visits))
 		}
 		v := run.Visits[n-1]
 		return []*results.Visit{v}, fmt.Sprintf("visit %d, %v in round %d", n, v.Cell, v.Round), nil
@@ -152,7 +153,8 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 		}
 	}
 	if len(visits) == 0 {
-		return nil, "", fmt.Errorf("--visit: no visit of %q was measured: want a number, or one of %s, or one with its rate, such as %v",
+		return nil, "", fmt.Errorf("--visit: no visit of %q was measured: want a number, or one of %s, or one with "+
+			"its rate, such as %v",
 			want, strings.Join(arms, ", "), run.Visits[0].Cell)
 	}
 	what = report.Plural(len(visits), "visit") + " of " + want

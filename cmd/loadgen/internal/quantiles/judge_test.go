@@ -52,7 +52,8 @@ func TestGapsOfTheShapes(t *testing.T) {
 		values := d.Make(1_000_000)
 		slices.Sort(values)
 		for _, q := range []float64{0.1, 0.5, 0.9, 0.99, 0.999, 0.9999} {
-			want := d.Name == "gc-pause" && q == 0.999 || d.Name == "spike-every-1024" && q == 0.999 || (d.Name == "bimodal" || d.Name == "zeros") && q == 0.9
+			want := d.Name == "gc-pause" && q == 0.999 || d.Name == "spike-every-1024" && q == 0.999 ||
+				(d.Name == "bimodal" || d.Name == "zeros") && q == 0.9
 			if p := newPoint(q, values); p.Gap != want {
 				t.Errorf("%s at %v: gap is %v, spread %v", d.Name, q, p.Gap, p.Spread)
 			}
@@ -111,7 +112,8 @@ func TestErrorsOfAnAnswer(t *testing.T) {
 	p := newPoint(0.99, truth.Sorted())
 	a := p.answer(truth, 985*time.Microsecond)
 	near := func(x, y float64) bool { return math.Abs(x-y) < 1e-12 }
-	if p.Exact != 990*time.Microsecond || !near(a.Value, -5./990) || !near(a.Rank, 0.005) || !near(a.Tail, 0.5) || a.Error != -a.Value {
+	if p.Exact != 990*time.Microsecond || !near(a.Value, -5./990) || !near(a.Rank, 0.005) || !near(a.Tail, 0.5) ||
+		a.Error != -a.Value {
 		t.Errorf("%+v of %+v", a, p)
 	}
 	p.Gap = true

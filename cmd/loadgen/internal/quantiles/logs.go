@@ -27,7 +27,8 @@ func (r *Reader) log(f *textFile) (Data, error) {
 	chosen, ok := tags[r.Tag]
 	switch {
 	case !ok && len(tags) > 0 && r.Tag == "":
-		return Data{}, fmt.Errorf("%s: all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of %s",
+		return Data{}, fmt.Errorf("%s: all its histograms are tagged, and what is tagged apart is not to be mixed: "+
+			"want --tag with one of %s",
 			f.path, list(tags.names()))
 	case !ok && len(tags) > 0:
 		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, list(tags.names()))

@@ -56,7 +56,8 @@ func (r *Reader) parseNumber(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%s is negative: %s", quoted(s), r.wantNumber())
 	case r.Unit == 0 && x != math.Trunc(x):
 		// Most likely seconds or milliseconds, which would be read as next to nothing.
-		return 0, fmt.Errorf("%s has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms", quoted(s))
+		return 0, fmt.Errorf("%s has a fraction of a nanosecond, and its unit is not known: want --unit, such as "+
+			"--unit ms", quoted(s))
 	case scaled >= math.MaxInt64:
 		return 0, fmt.Errorf("%s is more than 292 years: %s", quoted(s), r.wantNumber())
 	case x > 0 && scaled < 0.5:

@@ -111,7 +111,8 @@ func testPlan() *Plan {
 	}
 }
 
-var testEnvironment = results.Environment{GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Test CPU", GOMAXPROCS: 2, Version: "v1"}
+var testEnvironment = results.Environment{GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Test CPU",
+	GOMAXPROCS: 2, Version: "v1"}
 
 func mustMeasure(t *testing.T, p *Plan) *Report {
 	t.Helper()
@@ -124,14 +125,16 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 }
 
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"table": "report.txt", "bench": "report.bench", "json": "report.json", "markdown": "report.md"} {
+	for format, file := range map[string]string{"table": "report.txt", "bench": "report.bench", "json": "report.json",
+		"markdown": "report.md"} {
 		var b strings.Builder
 		if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
 			t.Fatal(err)
 		}
 		golden.Check(t, file, b.String())
 	}
-	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil || !strings.Contains(err.Error(), "want one of table, bench, json, markdown") {
+	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil ||
+		!strings.Contains(err.Error(), "want one of table, bench, json, markdown") {
 		t.Errorf("%v", err)
 	}
 }
@@ -194,7 +197,8 @@ func (g *growing) StateBytes() int {
 
 func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
-	s, err := p.visit(func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }, p.Data[0].Make(), nil)
+	s, err := p.visit(func() (quantile.Estimator, error) { return &growing{toy: c.toy(1, 1)}, nil }, p.Data[0].Make(),
+		nil)
 	if err != nil || s.state != 2000 {
 		t.Errorf("%v, %d bytes", err, s.state)
 	}
@@ -215,10 +219,14 @@ func TestShardsShareTheValues(t *testing.T) {
 
 func TestASizeThatIsNotToldIsBlank(t *testing.T) {
 	p := testPlan()
-	p.Arms = []Arm{{Name: "mute", New: func(uint64) (quantile.Estimator, error) { return mute{quantile.NewHDR()}, nil }}}
+	p.Arms = []Arm{{Name: "mute", New: func(uint64) (quantile.Estimator, error) {
+		return mute{quantile.NewHDR()},
+			nil
+	}}}
 	r := mustMeasure(t, p)
 	bench, err := r.Bench()
-	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") || r.Recommendation.Candidates[0].Meets() {
+	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") ||
+		r.Recommendation.Candidates[0].Meets() {
 		t.Errorf("%v, %s\n%s", err, bench, r.Text())
 	}
 }
@@ -280,7 +288,8 @@ func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 	}
 	p.Anchor = Arm{}
 	r := mustMeasure(t, p)
-	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(r.Text(), "x anchor") || strings.Contains(r.Markdown(), "x anchor") {
+	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(r.Text(), "x anchor") ||
+		strings.Contains(r.Markdown(), "x anchor") {
 		t.Errorf("there are ratios without an anchor:\n%s", r.Text())
 	}
 }
@@ -320,7 +329,8 @@ func TestBenchmarkTextIsReadByBenchfmt(t *testing.T) {
 			t.Error(rec)
 		case *benchfmt.Result:
 			names[string(rec.Name)]++
-			for _, unit := range []string{"insert-sec/op", "query-sec/op", "state-bytes", "p99-error-ppm", "p99-rank-error-ppm"} {
+			for _, unit := range []string{"insert-sec/op", "query-sec/op", "state-bytes", "p99-error-ppm",
+				"p99-rank-error-ppm"} {
 				if x, ok := rec.Value(unit); !ok || math.IsNaN(x) || math.IsInf(x, 0) {
 					t.Errorf("%s: %s is %v, %v", rec.Name, unit, x, ok)
 				}
@@ -355,7 +365,8 @@ func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	r := mustMeasure(t, p)
 	for _, format := range Formats {
 		var b strings.Builder
-		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "Inf") {
+		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") ||
+			strings.Contains(b.String(), "Inf") {
 			t.Errorf("%s: %v\n%s", format, err, &b)
 		}
 	}
@@ -368,14 +379,18 @@ func TestJSONHasAVersionAndReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Report
-	if err := json.Unmarshal([]byte(s), &back); err != nil || back.Schema != 1 || back.Recommendation.Estimator != "encoded" {
+	if err := json.Unmarshal([]byte(s), &back); err != nil || back.Schema != 1 ||
+		back.Recommendation.Estimator != "encoded" {
 		t.Errorf("%v: schema %d, recommends %q", err, back.Schema, back.Recommendation.Estimator)
 	}
 }
 
 func TestAPlanThatIsNotValidReportsAllThatIsWrong(t *testing.T) {
-	_, err := Measure(t.Context(), &Plan{Rounds: 0, Shards: -1, Quantiles: []float64{1, 0.5, math.NaN()}, Limits: Limits{MaxError: math.NaN(), MaxBytes: -1}}, nil)
-	for _, want := range []string{"no estimator: want", "no data: want", "0 rounds: want", "-1 shards: want", "quantile 1: want", "quantile NaN: want", "want them rising", "largest error of NaN: want", "-1 bytes at most: want"} {
+	_, err := Measure(t.Context(), &Plan{Rounds: 0, Shards: -1, Quantiles: []float64{1, 0.5, math.NaN()},
+		Limits: Limits{MaxError: math.NaN(), MaxBytes: -1}}, nil)
+	for _, want := range []string{"no estimator: want", "no data: want", "0 rounds: want", "-1 shards: want",
+		"quantile 1: want", "quantile NaN: want", "want them rising", "largest error of NaN: want", "-1 bytes at " +
+			"most: want"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}
@@ -395,7 +410,8 @@ func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 	}
 	p, broken := testPlan(), errors.New("out of stock")
 	p.Arms[0].New = func(uint64) (quantile.Estimator, error) { return nil, broken }
-	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "right on ramp") {
+	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) ||
+		!strings.Contains(err.Error(), "right on ramp") {
 		t.Errorf("%v", err)
 	}
 }

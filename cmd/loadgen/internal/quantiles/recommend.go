@@ -187,7 +187,8 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 		used := float64(c.StateBytes) / float64(l.MaxBytes)
 		c.Excess = max(c.Excess, used)
 		if used > 1 {
-			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed", report.Memory(float64(c.StateBytes)), report.Memory(float64(l.MaxBytes))))
+			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed",
+				report.Memory(float64(c.StateBytes)), report.Memory(float64(l.MaxBytes))))
 		}
 	}
 	if !known {
@@ -214,9 +215,11 @@ func (r *Report) Advice() string {
 	rec := &r.Recommendation
 	switch {
 	case rec.Estimator == "" && rec.Closest == "":
-		return fmt.Sprintf("No estimator is recommended: %s is here to be measured, not to be used.", rec.Candidates[0].Estimator)
+		return fmt.Sprintf("No estimator is recommended: %s is here to be measured, not to be used.",
+			rec.Candidates[0].Estimator)
 	case rec.Estimator == "":
-		return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, rec.Closest, rec.candidate(rec.Closest).why())
+		return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, rec.Closest,
+			rec.candidate(rec.Closest).why())
 	}
 	use := "Use " + rec.Estimator
 	if n := rec.meeting(); n == 1 {
@@ -224,7 +227,8 @@ func (r *Report) Advice() string {
 	} else {
 		use += fmt.Sprintf(", the cheapest to insert into of the %d", n)
 	}
-	return fmt.Sprintf("%s of %s with %s. %s", use, report.Plural(len(rec.Candidates), "estimator"), limits, rec.candidate(rec.Estimator).takes(r.Anchor))
+	return fmt.Sprintf("%s of %s with %s. %s", use, report.Plural(len(rec.Candidates), "estimator"), limits,
+		rec.candidate(rec.Estimator).takes(r.Anchor))
 }
 
 // why is which limits c misses, the size and the worst errors first.

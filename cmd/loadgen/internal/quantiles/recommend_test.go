@@ -21,7 +21,8 @@ func madeReport(limits Limits, all ...made) *Report {
 		s := Set{Name: name, N: 1000, Points: []Point{{Q: 0.5, Exact: time.Millisecond}}}
 		for _, m := range all {
 			e := m.err / float64(i+1)
-			s.Cells = append(s.Cells, Cell{Estimator: m.name, Insert: Timing{Median: m.ns}, TimesAnchor: Timing{Median: m.ns / 5}, StateBytes: m.bytes, Answers: []Answer{{Value: e, Error: e}}})
+			s.Cells = append(s.Cells, Cell{Estimator: m.name, Insert: Timing{Median: m.ns},
+				TimesAnchor: Timing{Median: m.ns / 5}, StateBytes: m.bytes, Answers: []Answer{{Value: e, Error: e}}})
 		}
 		r.Sets = append(r.Sets, s)
 	}
@@ -36,14 +37,16 @@ func TestTheCheapestThatKeepsTheLimitsIsRecommended(t *testing.T) {
 		all    []made
 		want   string
 	}{
-		"the cheapest":                    {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 900, 0.01}}, "fast"},
-		"not if it is off":                {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 10, 0.0101}}, "slow"},
-		"not if it is large":              {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 1001, 0}}, "slow"},
-		"nor if it does not tell":         {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}}, "slow"},
-		"unless any size will do":         {Limits{MaxError: 0.01}, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}}, "fast"},
-		"the smaller of two alike":        {limits, []made{{"large", 10, 900, 0}, {"small", 10.5, 800, 0}}, "small"},
-		"not of two that differ":          {limits, []made{{"large", 10, 900, 0}, {"small", 10.6, 800, 0}}, "large"},
-		"one that tells, of two alike":    {Limits{MaxError: 0.01}, []made{{"mute", 10, 0, 0}, {"told", 10, 800, 0}}, "told"},
+		"the cheapest":            {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 900, 0.01}}, "fast"},
+		"not if it is off":        {limits, []made{{"slow", 20, 10, 0}, {"fast", 10, 10, 0.0101}}, "slow"},
+		"not if it is large":      {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 1001, 0}}, "slow"},
+		"nor if it does not tell": {limits, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}}, "slow"},
+		"unless any size will do": {Limits{MaxError: 0.01}, []made{{"slow", 20, 1000, 0}, {"fast", 10, 0, 0}},
+			"fast"},
+		"the smaller of two alike": {limits, []made{{"large", 10, 900, 0}, {"small", 10.5, 800, 0}}, "small"},
+		"not of two that differ":   {limits, []made{{"large", 10, 900, 0}, {"small", 10.6, 800, 0}}, "large"},
+		"one that tells, of two alike": {Limits{MaxError: 0.01}, []made{{"mute", 10, 0, 0}, {"told", 10, 800, 0}},
+			"told"},
 		"no error is allowed, none there": {Limits{}, []made{{"off", 1, 1, 0.001}, {"exact", 10, 800, 0}}, "exact"},
 	} {
 		r := madeReport(c.limits, c.all...)
@@ -64,9 +67,12 @@ func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
 		want   string // the closest
 		why    string
 	}{
-		"by error":       {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 10, 0.02}}, "near", "near: p50 of a is off by 2.00%."},
-		"by size":        {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 2000, 0}}, "near", "near: its state is 1.95 KiB of 1,000 B allowed."},
-		"the larger":     {limits, []made{{"far", 1, 3000, 0.02}, {"near", 9, 10, 0.025}}, "near", "p50 of a is off by 2.50%; p50 of b is off by 1.25%."},
+		"by error": {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 10, 0.02}}, "near",
+			"near: p50 of a is off by 2.00%."},
+		"by size": {limits, []made{{"far", 1, 10, 0.05}, {"near", 9, 2000, 0}}, "near",
+			"near: its state is 1.95 KiB of 1,000 B allowed."},
+		"the larger": {limits, []made{{"far", 1, 3000, 0.02}, {"near", 9, 10, 0.025}}, "near",
+			"p50 of a is off by 2.50%; p50 of b is off by 1.25%."},
 		"size not told":  {limits, []made{{"mute", 1, 0, 0}, {"near", 9, 9000, 0.09}}, "near", "its state is"},
 		"all mute":       {limits, []made{{"mute", 1, 0, 0}}, "mute", "it does not tell its size."},
 		"no error at 0":  {Limits{}, []made{{"off", 1, 1, 0.001}}, "off", "off by 0.10%"},
@@ -88,7 +94,8 @@ func TestWhatIsHereToBeMeasuredIsNotRecommended(t *testing.T) {
 		r.Sets[i].Cells[1].measureOnly = true
 	}
 	r.Recommendation = recommend(r)
-	if advice := r.Advice(); r.Recommendation.Estimator != "dear" || !strings.HasPrefix(advice, "Use dear, the only one of 2 estimators") {
+	if advice := r.Advice(); r.Recommendation.Estimator != "dear" ||
+		!strings.HasPrefix(advice, "Use dear, the only one of 2 estimators") {
 		t.Errorf("%q: %s", r.Recommendation.Estimator, advice)
 	}
 	if text := r.verdicts().Render(); !strings.Contains(text, "meets, not for use") {
@@ -115,7 +122,8 @@ func TestARankThatIsRightIsRightAtAGap(t *testing.T) {
 		t.Errorf("%+v: %s", r.Sets[0].Points, r.Advice())
 	}
 	p.Limits.MaxError = 0.29
-	if r := mustMeasure(t, p); r.Recommendation.Estimator != "" || !strings.Contains(r.Advice(), "p90 of stepped is off by") || !strings.Contains(r.Advice(), ", at a gap") {
+	if r := mustMeasure(t, p); r.Recommendation.Estimator != "" ||
+		!strings.Contains(r.Advice(), "p90 of stepped is off by") || !strings.Contains(r.Advice(), ", at a gap") {
 		t.Errorf("%s", r.Advice())
 	}
 }

@@ -63,11 +63,13 @@ func (r *Report) costs(s *Set) table.Writer {
 	t := report.NewTable(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
 	for i := range s.Cells {
 		c := &s.Cells[i]
-		row := table.Row{c.Estimator, report.Number(c.Insert.Median), report.Number(c.Insert.Min) + ".." + report.Number(c.Insert.Max)}
+		row := table.Row{c.Estimator, report.Number(c.Insert.Median),
+			report.Number(c.Insert.Min) + ".." + report.Number(c.Insert.Max)}
 		if r.Anchor != "" {
 			row = append(row, c.times())
 		}
-		t.AppendRow(append(row, report.Number(c.FirstRead.Median/1e3), report.Number(c.Query.Median), c.merge(), size(c.StateBytes), size(c.Serialized)))
+		t.AppendRow(append(row, report.Number(c.FirstRead.Median/1e3), report.Number(c.Query.Median), c.merge(),
+			size(c.StateBytes), size(c.Serialized)))
 	}
 	return t
 }
@@ -141,7 +143,8 @@ func (s *Set) notes() (all []string) {
 	for _, p := range s.Points {
 		exact = append(exact, results.PercentileName(p.Q)+" "+duration(p.Exact))
 		if p.Gap {
-			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ by %s x the exact one, so that\n"+
+			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ "+
+				"by %s x the exact one, so that\n"+
 				"  its value error says nothing; it is judged by the less of value and of tail",
 				100*gapWindow, results.PercentileName(p.Q), report.Number(p.Spread)))
 		}
@@ -150,7 +153,8 @@ func (s *Set) notes() (all []string) {
 		all = append([]string{"exact: " + strings.Join(exact, ", ")}, all...)
 	}
 	for _, f := range s.Refused {
-		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q), report.Count(f.Needs), report.Count(s.N)))
+		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q),
+			report.Count(f.Needs), report.Count(s.N)))
 	}
 	for i := range s.Cells {
 		c := &s.Cells[i]
@@ -170,7 +174,8 @@ func (s *Set) drawn(c *Cell) string {
 	for i, a := range c.Answers {
 		law = append(law, results.PercentileName(s.Points[i].Q)+" "+percent(a.Law))
 	}
-	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %.0f%% of all draws are off\n  by no more than %s",
+	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %.0f%% of all draws are off\n  by no more "+
+		"than %s",
 		c.Estimator, report.Plural(c.Draws, "draw"), 100*drawsWithin, list(law))
 }
 
@@ -187,7 +192,8 @@ func (r *Report) verdicts() table.Writer {
 		if r.Anchor != "" {
 			row = append(row, times(c.TimesAnchor))
 		}
-		t.AppendRow(append(row, size(c.StateBytes), percent(c.Worst.Error), c.Worst.place(), c.verdict(r.Recommendation.Estimator)))
+		t.AppendRow(append(row, size(c.StateBytes), percent(c.Worst.Error), c.Worst.place(),
+			c.verdict(r.Recommendation.Estimator)))
 	}
 	return t
 }

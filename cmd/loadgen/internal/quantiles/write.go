@@ -73,10 +73,12 @@ func (r *Report) Markdown() string {
 	}
 	e := &r.Environment
 	return fmt.Sprintf("%s\n\n"+
-		"Errors of value against full sort; with a \\* there is a gap in the data, and it is the less of that and of the\n"+
+		"Errors of value against full sort; with a \\* there is a gap in the data, and it is the less of that and "+
+		"of the\n"+
 		"rank error over the lesser of q and 1-q. Times are %s, medians of %s, each value added through the same\n"+
 		"interface; %s/%s, %s, %s, seed %d.\n\n%s\n",
-		t.RenderMarkdown(), r.Clock, report.Plural(r.Rounds, "round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
+		t.RenderMarkdown(), r.Clock, report.Plural(r.Rounds,
+			"round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
 }
 
 // markdownErrors are cells of Markdown, blank where there are too few values.
@@ -102,7 +104,8 @@ func (s *Set) markdownErrors(c *Cell, quantiles []float64) (cells table.Row) {
 func (r *Report) Bench() (string, error) {
 	var b strings.Builder
 	e := &r.Environment
-	fmt.Fprintf(&b, "# loadgen quantiles %d  seed=%d  commit=%s  rounds=%d  order=random\n", r.Schema, r.Seed, orUnknown(e.Commit), r.Rounds)
+	fmt.Fprintf(&b, "# loadgen quantiles %d  seed=%d  commit=%s  rounds=%d  order=random\n", r.Schema, r.Seed,
+		orUnknown(e.Commit), r.Rounds)
 	for _, c := range [][2]string{
 		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", "github.com/loadgen-go/loadgen"}, {"cpu", orUnknown(e.CPU)},
 		{"clock", r.Clock}, {"shards", strconv.Itoa(r.Shards)},
@@ -118,7 +121,8 @@ func (r *Report) Bench() (string, error) {
 		for round := range r.Rounds {
 			for k := range s.Cells {
 				c := &s.Cells[k]
-				fmt.Fprintf(&b, "BenchmarkQuantiles/est=%s/dist=%s/n=%d-%d %d", plain(c.Estimator), s.Name, s.N, max(e.GOMAXPROCS, 1), s.N)
+				fmt.Fprintf(&b, "BenchmarkQuantiles/est=%s/dist=%s/n=%d-%d %d", plain(c.Estimator), s.Name, s.N,
+					max(e.GOMAXPROCS, 1), s.N)
 				if err := measurements(&b, s.measurements(c, round)); err != nil {
 					return "", fmt.Errorf("%s on %s: %w", c.Estimator, s.Name, err)
 				}
@@ -137,7 +141,8 @@ func orUnknown(s string) string {
 
 // units are all that Bench may write.
 func (r *Report) units() []string {
-	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes", "serialized-bytes"}
+	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes",
+		"serialized-bytes"}
 	for _, q := range r.Quantiles {
 		units = append(units, results.PercentileName(q)+"-error-ppm", results.PercentileName(q)+"-rank-error-ppm")
 	}
@@ -165,9 +170,11 @@ func (s *Set) measurements(c *Cell, round int) (all []results.Measurement) {
 	for i, a := range c.Answers {
 		p := &s.Points[i]
 		if !p.Gap {
-			all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm", Value: math.Round(1e6 * math.Abs(a.Value))})
+			all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm",
+				Value: math.Round(1e6 * math.Abs(a.Value))})
 		}
-		all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm", Value: math.Round(1e6 * a.Rank)})
+		all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm",
+			Value: math.Round(1e6 * a.Rank)})
 	}
 	return all
 }

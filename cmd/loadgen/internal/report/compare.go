@@ -64,7 +64,8 @@ func doubt(base, other *view) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; in doubt: %d of %s (%s)", n, Plural(len(visits), "visit"), strings.Join(sortedByCount(reasons), ", "))
+	return fmt.Sprintf("; in doubt: %d of %s (%s)", n, Plural(len(visits), "visit"),
+		strings.Join(sortedByCount(reasons), ", "))
 }
 
 func find(all []*view, c scenarios.Cell) *view {
@@ -87,9 +88,11 @@ func compare(c *comparison.Contest) string {
 		case f.Incomparable != "":
 			clauses.add(q.name+" cannot be compared: ", f.Why)
 		case f.Verdict.Differs():
-			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f), q.interval(f)))
+			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f),
+				q.interval(f)))
 		default:
-			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s, %s)", q.name, q.medians(c, f), q.shift(f), f.Verdict))
+			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s, %s)", q.name, q.medians(c, f), q.shift(f),
+				f.Verdict))
 		}
 	}
 	return clauses.String()
@@ -158,7 +161,8 @@ func (c clauses) String() string {
 
 // medians writes those of both sides.
 func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
-	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per), q.printed)
+	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per),
+		q.printed)
 	if q.unit == latencyUnit && generators(c) {
 		text += ", mostly the generator's own lag"
 	}
@@ -208,7 +212,8 @@ func generators(c *comparison.Contest) bool {
 		return false
 	}
 	most := func(lag, latency float64) bool { return 1e3*lag > latency/2 }
-	return most(lag.BaseMedian, latency.InUnit(latency.BaseMedian)) && most(lag.HeadMedian, latency.InUnit(latency.HeadMedian))
+	return most(lag.BaseMedian, latency.InUnit(latency.BaseMedian)) &&
+		most(lag.HeadMedian, latency.InUnit(latency.HeadMedian))
 }
 
 // family counts the verdicts of all contests: they are one family.

@@ -17,13 +17,15 @@ import (
 func cell(arm string, change func(v *results.Visit)) *view {
 	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: bench.PerSecond(1000)}}}
 	for i := range 6 {
-		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second, Latency: quantile.NewHDR(),
+		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
+			Latency: quantile.NewHDR(),
 			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 		for range 500 {
 			r.Latency.Add(10 * time.Microsecond)
 			r.Service.Add(9 * time.Microsecond)
 		}
-		v := &results.Visit{Round: i + 1, Cell: c.cell, Record: r, Cost: results.Cost{CPU: 5 * time.Millisecond, Bytes: 500e6, Allocs: 500}}
+		v := &results.Visit{Round: i + 1, Cell: c.cell, Record: r,
+			Cost: results.Cost{CPU: 5 * time.Millisecond, Bytes: 500e6, Allocs: 500}}
 		change(v)
 		c.visits = append(c.visits, v)
 	}
@@ -37,7 +39,8 @@ func contest(t *testing.T, base, other *view) *comparison.Contest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := &results.Run{Header: results.Header{Scenario: s}, Visits: slices.Concat(base.visits, other.visits), Status: results.Complete}
+	run := &results.Run{Header: results.Header{Scenario: s}, Visits: slices.Concat(base.visits, other.visits),
+		Status: results.Complete}
 	all, err := comparison.OfRun(run, comparison.Options{})
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%d contests, %v", len(all), err)
@@ -53,10 +56,14 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 		base, other func(*results.Visit)
 		want        string
 	}{
-		"the same":           {same, same, "no difference shown in bytes (1,000,000 -> 1,000,000 B/op, 0% [0%, 0%], equivalent), allocations"},
-		"a trifle":           {same, func(v *results.Visit) { v.Cost.Bytes += 500 * 2 }, "no difference shown in bytes (1,000,000 -> 1,000,002 B/op, 0% [0%, 0%], equivalent)"},
-		"nothing to nothing": {nothing, nothing, "no difference shown in bytes (0 -> 0 B/op, 0 [0, 0], equivalent), allocations (0 -> 0 allocs/op"},
-		"not known":          {func(v *results.Visit) { v.Cost.CPU = 0 }, same, "CPU cannot be compared: it is known in 0 of 6 rounds"},
+		"the same": {same, same,
+			"no difference shown in bytes (1,000,000 -> 1,000,000 B/op, 0% [0%, 0%], equivalent), allocations"},
+		"a trifle": {same, func(v *results.Visit) { v.Cost.Bytes += 500 * 2 },
+			"no difference shown in bytes (1,000,000 -> 1,000,002 B/op, 0% [0%, 0%], equivalent)"},
+		"nothing to nothing": {nothing, nothing,
+			"no difference shown in bytes (0 -> 0 B/op, 0 [0, 0], equivalent), allocations (0 -> 0 allocs/op"},
+		"not known": {func(v *results.Visit) { v.Cost.CPU = 0 }, same,
+			"CPU cannot be compared: it is known in 0 of 6 rounds"},
 		"once saturated": {func(v *results.Visit) {
 			if v.Round < 3 {
 				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
@@ -66,8 +73,10 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 			if v.Round < 4 {
 				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
 			}
-		}, same, "p99 latency cannot be compared: spans=none did not keep up with the load (saturated in 3 of 6 visits)"},
-		"too few calls":      {few, same, "p99 latency cannot be compared: it is known in 0 of 6 rounds: too few calls, or too many dropped"},
+		}, same, "p99 latency cannot be compared: spans=none did not keep up with the load (saturated in 3 of 6 " +
+			"visits)"},
+		"too few calls": {few, same,
+			"p99 latency cannot be compared: it is known in 0 of 6 rounds: too few calls, or too many dropped"},
 		"what is not judged": {same, same, "exploratory: service time at p50 (9.00 -> 9.00 us, 0% [0%, 0%])"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +92,8 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
 	for _, v := range comparison.Verdicts {
 		t.Run(string(v), func(t *testing.T) {
-			c := contest(t, cell("none", func(*results.Visit) {}), cell("sdk", func(v *results.Visit) { v.Cost.Bytes /= 5 }))
+			c := contest(t, cell("none", func(*results.Visit) {}),
+				cell("sdk", func(v *results.Visit) { v.Cost.Bytes /= 5 }))
 			f := c.Figure("B/op")
 			f.Verdict = v
 			got := compare(c)
@@ -98,7 +108,8 @@ func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
 }
 
 func TestChangesAreSignedUnlessTheyAreNothing(t *testing.T) {
-	for ratio, want := range map[float64]string{0.5: "-50%", 1.234: "+23%", 1.0123: "+1.2%", 0.9995: "-0.05%", 0.99999: "0%", 1.00001: "0%"} {
+	for ratio, want := range map[float64]string{0.5: "-50%", 1.234: "+23%", 1.0123: "+1.2%", 0.9995: "-0.05%",
+		0.99999: "0%", 1.00001: "0%"} {
 		if got := signed(ratio); got != want {
 			t.Errorf("%v is %q, want %q", ratio, got, want)
 		}

@@ -151,8 +151,9 @@ func kinds(visits []*results.Visit) (all []kind) {
 func unstable(run *results.Run) (doubts []string) {
 	for _, o := range results.Objectives(run) {
 		if o.Outcome == results.Unstable {
-			doubts = append(doubts, fmt.Sprintf("%v: %s is UNSTABLE: enough visits meet it, but their calls together do not, "+
-				"or are not all known. Look at the visits that missed it, or make more (--rounds).", o.Cell, o.SLO))
+			doubts = append(doubts,
+				fmt.Sprintf("%v: %s is UNSTABLE: enough visits meet it, but their calls together do not, "+
+					"or are not all known. Look at the visits that missed it, or make more (--rounds).", o.Cell, o.SLO))
 		}
 	}
 	return doubts

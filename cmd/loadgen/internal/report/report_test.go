@@ -112,7 +112,8 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 	run.Status = results.Partial
 	crashed := run.Visits[1]
 	*crashed = results.Visit{Round: crashed.Round, Order: crashed.Order, Cell: crashed.Cell,
-		Error: "the process of the visit failed: exit status 2\nfatal error: concurrent map writes" + strings.Repeat("\ngoroutine 1", 20)}
+		Error: "the process of the visit failed: exit status 2\nfatal error: concurrent map writes" +
+			strings.Repeat("\ngoroutine 1", 20)}
 	run.Visits[4].Record.Interrupted = true
 	run.Visits[4].Log = "exporter: something to know"
 	for _, v := range run.Visits[6:12] {
@@ -121,7 +122,8 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 		for i := range v.Record.Failed {
 			v.Record.FailedLatency.Add(600*time.Millisecond + time.Duration(i)*time.Millisecond)
 		}
-		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20}, {Kind: "panic: boom", Count: 10, Place: "target.go:33"}}
+		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20},
+			{Kind: "panic: boom", Count: 10, Place: "target.go:33"}}
 		v.Verdict = []bench.Reason{{Name: "noisy-machine", Detail: "half of it was stolen: use a quieter one"},
 			{Name: "generator-limited", Detail: "it was late: lower the rate"}}
 		if v.Spans != nil {
@@ -169,7 +171,8 @@ func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 		r := v.Record
 		switch {
 		case v.Cell.Spans == "sdk" && v.Cell.QPS.Num == 10_000:
-			v.Verdict = []bench.Reason{{Name: bench.Saturated, Detail: "the last call waited 80ms for a worker: lower the rate"}}
+			v.Verdict = []bench.Reason{{Name: bench.Saturated,
+				Detail: "the last call waited 80ms for a worker: lower the rate"}}
 		case v.Cell.Spans == "none" && v.Cell.QPS.Num == 1000 && v.Round > 2:
 			r.Dropped, r.Offered = 100, r.Offered+100
 		}
@@ -217,11 +220,14 @@ func TestAdviceIsEnough(t *testing.T) {
 // Rounds are too few by how many cells are judged together.
 func TestAdviceSaysHowManyRoundsACellTakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"rounds: 5\nspans: [none, sdk]":                                                  "5 rounds cannot be compared, for want of an interval: want 6 at least (--rounds 6).",
-		"rounds: 6\nspans: [none, sdk]":                                                  "",
-		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]":                        "6 rounds show among 16 cells only a difference far beyond the noise: want 7 (--rounds 7).",
-		"rounds: 7\nspans: [none, sdk, noop, pooled, pooled-off]":                        "",
-		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]\nattributes: [0, 2, 6]": "6 rounds show no difference among 64 cells, however large: want 8 (--rounds 8).",
+		"rounds: 5\nspans: [none, sdk]": "5 rounds cannot be " +
+			"compared, for want of an interval: want 6 at least (--rounds 6).",
+		"rounds: 6\nspans: [none, sdk]": "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]": "6 rounds show among 16 " +
+			"cells only a difference far beyond the noise: want 7 (--rounds 7).",
+		"rounds: 7\nspans: [none, sdk, noop, pooled, pooled-off]": "",
+		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]\nattributes: [0, 2, 6]": "6 rounds show no " +
+			"difference among 64 cells, however large: want 8 (--rounds 8).",
 	} {
 		s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+text))
 		if err != nil {

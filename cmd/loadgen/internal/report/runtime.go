@@ -60,11 +60,16 @@ func runtimeTable(all []*view) string {
 			show(Number, func(r *bench.Record) (float64, bool) {
 				return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
 			}),
-			show(percent, func(r *bench.Record) (float64, bool) { return r.Runtime.Pressure.CPU, r.Runtime.Pressure.Known }),
+			show(percent, func(r *bench.Record) (float64, bool) {
+				return r.Runtime.Pressure.CPU,
+					r.Runtime.Pressure.Known
+			}),
 		})
 	}
-	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists and waits for\n" +
-		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% interval\n" +
+	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists " +
+		"and waits for\n" +
+		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% " +
+		"interval\n" +
 		"of a visit's p99, which allows for calls that depend on each other; - where visits are too short to tell\n\n" +
 		t.Render() + "\n"
 }

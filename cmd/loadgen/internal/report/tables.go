@@ -27,7 +27,8 @@ func NewTable(left int, header ...any) table.Writer {
 	t.AppendHeader(header)
 	var columns []table.ColumnConfig
 	for i := left; i < len(header); i++ {
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight,
+			AlignHeader: text.AlignRight})
 	}
 	t.SetColumnConfigs(columns)
 	t.SuppressTrailingSpaces()
@@ -59,7 +60,8 @@ func loadTables(run *results.Run, all []*view) string {
 		for _, d := range dimensions {
 			header = append(header, d)
 		}
-		t := NewTable(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+		t := NewTable(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max",
+			"gen lag",
 			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")...)
 		for _, v := range level {
 			t.AppendRow(loadRow(v, dimensions))
@@ -157,8 +159,10 @@ func estimatorTable(run *results.Run, all []*view) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the value\n"+
-		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(level), Plural(len(visits), "visit"))
+	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the "+
+		"value\n"+
+		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(level), Plural(len(visits),
+		"visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles {
 		header = append(header, results.PercentileName(q)+" value", "rank")
@@ -181,7 +185,8 @@ func estimatorRow(arm string, visits []*results.Visit) table.Row {
 			if e.Quantile != arm {
 				continue
 			}
-			insert, query, state = append(insert, e.InsertNS), append(query, e.QueryNS), append(state, float64(e.StateBytes))
+			insert, query, state = append(insert, e.InsertNS), append(query, e.QueryNS), append(state,
+				float64(e.StateBytes))
 			for _, a := range e.Answers {
 				value[a.Q] = append(value[a.Q], math.Abs(a.Value))
 				rank[a.Q] = append(rank[a.Q], a.Rank)
@@ -191,7 +196,8 @@ func estimatorRow(arm string, visits []*results.Visit) table.Row {
 	if len(insert) == 0 {
 		return table.Row{arm, "not measured"}
 	}
-	row := table.Row{arm, Memory(results.Median(state)), Number(results.Median(insert)), Number(results.Median(query) / 1e3)}
+	row := table.Row{arm, Memory(results.Median(state)), Number(results.Median(insert)),
+		Number(results.Median(query) / 1e3)}
 	for _, q := range results.EstimatePercentiles {
 		if len(value[q]) == 0 {
 			row = append(row, none, none)

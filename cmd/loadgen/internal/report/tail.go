@@ -30,7 +30,8 @@ func tails(all []*view) (sentences []string) {
 			shares = append(shares, fmt.Sprintf("%s %.0f%%", tag, 100*float64(met[tag])/float64(calls)))
 		}
 		shares = append(shares, fmt.Sprintf("none of these %.0f%%", 100*float64(clear)/float64(calls)))
-		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, Plural(calls, "call"), strings.Join(shares, ", ")))
+		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, Plural(calls, "call"),
+			strings.Join(shares, ", ")))
 	}
 	return sentences
 }

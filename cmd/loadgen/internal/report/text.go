@@ -154,13 +154,15 @@ func fewRounds(rounds, cells int) []string {
 	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
 	switch {
 	case rounds < comparison.MinPairs:
-		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds %[2]d).",
+		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds "+
+			"%[2]d).",
 			have, comparison.MinPairs)}
 	case rounds < comparison.NeedApart(cells):
 		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
 			have, Plural(cells, "cell"), need)}
 	case rounds < need:
-		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds %[3]d).",
+		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds "+
+			"%[3]d).",
 			have, Plural(cells, "cell"), need)}
 	}
 	return nil
@@ -247,7 +249,8 @@ func verdicts(run *results.Run) (doubts []string) {
 		}
 	}
 	for _, name := range sortedByCount(counts) {
-		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %s.", name, counts[name], Plural(len(run.Visits), "visit"), examples[name]))
+		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %s.", name, counts[name],
+			Plural(len(run.Visits), "visit"), examples[name]))
 	}
 	return doubts
 }

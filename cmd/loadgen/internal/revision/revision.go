@@ -32,7 +32,8 @@ type Checkout struct {
 func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 	top, err := git(ctx, dir, "rev-parse", "--show-prefix")
 	if err != nil {
-		return nil, fmt.Errorf("%s is not in a git working tree, which a revision could be taken from: change to one (%w)", dir, err)
+		return nil, fmt.Errorf("%s is not in a git working tree, which a revision could be taken from: change to "+
+			"one (%w)", dir, err)
 	}
 	c := &Checkout{dir: dir}
 	// What begins with a dash is a flag to git, whatever stands before it.
@@ -64,7 +65,8 @@ func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 }
 
 func unknown(ref string, err error) error {
-	return fmt.Errorf("git knows no revision %q: want a branch, a tag or a commit, which a shallow clone may have to fetch first (%w)", ref, err)
+	return fmt.Errorf("git knows no revision %q: want a branch, a tag or a commit, which a shallow clone may have "+
+		"to fetch first (%w)", ref, err)
 }
 
 // look finds out what the working tree is.
@@ -96,8 +98,10 @@ func (c *Checkout) tree() string { return filepath.Join(c.temp, "tree") }
 func (c *Checkout) Close() error {
 	var errs []error
 	if _, err := os.Stat(c.tree()); err == nil {
-		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", "--force", c.tree()); err != nil {
-			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune forgets it): %w", c.Commit, err))
+		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", "--force",
+			c.tree()); err != nil {
+			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune forgets it): %w",
+				c.Commit, err))
 		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(c.temp))...)
@@ -182,7 +186,8 @@ func inModule(ctx context.Context, side Side) error {
 		return err
 	}
 	if mod == "" || mod == os.DevNull {
-		return fmt.Errorf("%s is not in a Go module on the side %s: change to the module that is to be built", side.Dir, side)
+		return fmt.Errorf("%s is not in a Go module on the side %s: change to the module that is to be built",
+			side.Dir, side)
 	}
 	return nil
 }
@@ -216,6 +221,7 @@ func run(ctx context.Context, dir, tool string, args ...string) (string, error) 
 func outside(env []string) []string {
 	return slices.DeleteFunc(env, func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
-		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "PWD"}, name)
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX",
+			"GIT_OBJECT_DIRECTORY", "PWD"}, name)
 	})
 }

@@ -27,7 +27,8 @@ func write(t *testing.T, dir string, files map[string]string) {
 
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com", "-c",
+		"commit.gpgsign=false"}, args...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -74,7 +75,8 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 			t.Errorf("%s says %q, %v; want %q", programs[i], got, err, want)
 		}
 	}
-	if _, err := c.BuildTest(t.Context(), "./p"); err == nil || !strings.Contains(err.Error(), "./p of base (commit ") || !strings.Contains(err.Error(), "has no test files") {
+	if _, err := c.BuildTest(t.Context(), "./p"); err == nil ||
+		!strings.Contains(err.Error(), "./p of base (commit ") || !strings.Contains(err.Error(), "has no test files") {
 		t.Errorf("a package without tests: %v", err)
 	}
 	if err := c.Close(); err != nil {

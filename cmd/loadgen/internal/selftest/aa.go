@@ -75,7 +75,8 @@ func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds 
 		}
 	}
 	if family == 0 {
-		return nil, fmt.Errorf("no unit that is judged was measured in %d rounds or more: too few visits were whole", comparison.MinPairs)
+		return nil, fmt.Errorf("no unit that is judged was measured in %d rounds or more: too few visits were whole",
+			comparison.MinPairs)
 	}
 	r.Need = comparison.Need(family, true)
 	reference, err := judgeAll(cells, splits(rounds, seed))
@@ -85,7 +86,8 @@ func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds 
 	r.Splits, r.FalseAlarms = reference.splits, reference.share(reference.families)
 	for i, m := range made {
 		slices.Sort(reference.shifts[i])
-		f := Floor{Unit: m.Rule.Unit, Absolute: m.Absolute, Margin: m.Rule.Margin.String(), Exploratory: m.Exploratory, FalseAlarms: reference.share(reference.alarms[i]),
+		f := Floor{Unit: m.Rule.Unit, Absolute: m.Absolute, Margin: m.Rule.Margin.String(),
+			Exploratory: m.Exploratory, FalseAlarms: reference.share(reference.alarms[i]),
 			Median: quantileOf(reference.shifts[i], 0.5), P90: quantileOf(reference.shifts[i], 0.9)}
 		f.Fine = f.P90 <= m.Allowed()
 		r.Units = append(r.Units, f)
@@ -166,7 +168,9 @@ func split(cells []comparison.Cell, swap []bool) []comparison.Cell {
 // Text is the report as a table, and what to do about it.
 func (r *AA) Text() string {
 	var b, cells strings.Builder
-	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d ways to call one visit of each round base and the other head\n\n", r.Arm, report.Plural(r.Rounds, "round"), r.Splits)
+	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d "+
+		"ways to call one visit of each round base and the other head\n\n", r.Arm, report.Plural(r.Rounds,
+		"round"), r.Splits)
 	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "unit\thalf are below\tnine of ten are below\tmargin\tfalse alarms\t")
 	coarse, family := 0, 0
@@ -186,10 +190,12 @@ func (r *AA) Text() string {
 	_ = w.Flush()
 	fmt.Fprintf(&b, "%s\n", cells.String())
 	if coarse > 0 {
-		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(family, "unit"))
+		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be "+
+			"inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(family, "unit"))
 	}
 	if r.Rounds < r.Need {
-		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa %d.\n",
+		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay "+
+			"little: want --aa %d.\n",
 			report.Plural(r.Rounds, "round"), report.Plural(family, "unit"), r.Need)
 	}
 	fmt.Fprintf(&b, "As the rounds were made, %s regressed", report.Plural(len(r.Regressed), "unit"))

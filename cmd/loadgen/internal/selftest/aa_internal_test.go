@@ -45,7 +45,8 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	for i := range zero.Base {
 		zero.Base[i], zero.Head[i] = 0, 0
 	}
-	cells := []comparison.Cell{noisy("sec/op", 12, 1, 0.01), noisy("p99-latency-sec", 12, 1, 0.4), zero, noisy("p50-latency-sec", 12, 1, 0.1), noisy("mean-latency-sec", 5, 1, 0.1)}
+	cells := []comparison.Cell{noisy("sec/op", 12, 1, 0.01), noisy("p99-latency-sec", 12, 1, 0.4), zero,
+		noisy("p50-latency-sec", 12, 1, 0.1), noisy("mean-latency-sec", 5, 1, 0.1)}
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, cells...), 12, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,8 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 // The one may be slower for being second, say.
 func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 12, 1.5, 0.01)), 12, 1)
-	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") || !strings.Contains(r.Text(), "FAIL") {
+	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") ||
+		!strings.Contains(r.Text(), "FAIL") {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
@@ -91,7 +93,9 @@ func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Splits != 64 || !strings.Contains(r.Text(), "With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay little: want --aa 7.") {
+	if r.Splits != 64 || !strings.Contains(r.Text(),
+		"With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay "+
+			"little: want --aa 7.") {
 		t.Error(r.Text())
 	}
 	if _, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 5, 1, 0)), 5, 1); err == nil {

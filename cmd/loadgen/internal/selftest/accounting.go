@@ -29,19 +29,25 @@ type account struct {
 func (e engine) accounting() (all []Check) {
 	for _, a := range []account{
 		{name: "all done", perSecond: 1000, duration: 300 * time.Millisecond, workers: 4, service: time.Millisecond},
-		{name: "failures and panics", perSecond: 2000, duration: 300 * time.Millisecond, workers: 4, service: time.Millisecond, failing: true},
-		{name: "calls that wait are dropped", perSecond: 1000, duration: 300 * time.Millisecond, workers: 1, overload: bench.Drop, service: 5 * time.Millisecond},
-		{name: "a queue of 10", perSecond: 1000, duration: 300 * time.Millisecond, workers: 1, queue: 10, service: 5 * time.Millisecond, failing: true},
-		{name: "calls catch up", perSecond: 500, duration: 400 * time.Millisecond, workers: 1, overload: bench.CatchUp(2), service: time.Millisecond / 2, stalls: true},
-		{name: "an interruption", perSecond: 1000, duration: time.Hour, cut: 200 * time.Millisecond, workers: 1, service: 5 * time.Millisecond},
+		{name: "failures and panics", perSecond: 2000, duration: 300 * time.Millisecond, workers: 4,
+			service: time.Millisecond, failing: true},
+		{name: "calls that wait are dropped", perSecond: 1000, duration: 300 * time.Millisecond, workers: 1,
+			overload: bench.Drop, service: 5 * time.Millisecond},
+		{name: "a queue of 10", perSecond: 1000, duration: 300 * time.Millisecond, workers: 1, queue: 10,
+			service: 5 * time.Millisecond, failing: true},
+		{name: "calls catch up", perSecond: 500, duration: 400 * time.Millisecond, workers: 1,
+			overload: bench.CatchUp(2), service: time.Millisecond / 2, stalls: true},
+		{name: "an interruption", perSecond: 1000, duration: time.Hour, cut: 200 * time.Millisecond, workers: 1,
+			service: 5 * time.Millisecond},
 	} {
 		takes := a.duration
 		if a.cut > 0 {
 			takes = a.cut
 		}
-		all = append(all, Check{Group: Accounting, Name: a.name, Takes: takes + lead, Measure: func(ctx context.Context) (Outcome, error) {
-			return e.accounted(ctx, &a)
-		}})
+		all = append(all, Check{Group: Accounting, Name: a.name, Takes: takes + lead,
+			Measure: func(ctx context.Context) (Outcome, error) {
+				return e.accounted(ctx, &a)
+			}})
 	}
 	return all
 }

@@ -40,9 +40,10 @@ func (e engine) arrivals(quick bool) (all []Check) {
 		{"poisson", distuv.Exponential{Rate: perSecond / 1e9}},
 		{fmt.Sprintf("gamma(cv=%d)", cv), distuv.Gamma{Alpha: 1. / (cv * cv), Beta: perSecond / 1e9 / (cv * cv)}},
 	} {
-		all = append(all, Check{Group: Arrivals, Name: c.process, Takes: d + lead, Measure: func(ctx context.Context) (Outcome, error) {
-			return e.random(ctx, c.process, perSecond, d, c.law)
-		}})
+		all = append(all, Check{Group: Arrivals, Name: c.process, Takes: d + lead,
+			Measure: func(ctx context.Context) (Outcome, error) {
+				return e.random(ctx, c.process, perSecond, d, c.law)
+			}})
 	}
 	return all
 }
@@ -58,7 +59,8 @@ func (e engine) random(ctx context.Context, process string, perSecond uint64, d 
 	}
 	w := newWitness(2 * bench.PerSecond(perSecond).Calls(d)) // as many as there may ever be
 	workers := bench.DefaultWorkers()
-	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)), Target: w.looking()})
+	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
+		Target: w.looking()})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -74,7 +76,8 @@ func judgeArrivals(r *bench.Record, w *witness, l law) Outcome {
 		},
 	}
 	if r.Fidelity == nil {
-		o.Findings = append(o.Findings, unknown("gaps from the schedule", fmt.Errorf("%d calls are too few to tell", r.Offered)))
+		o.Findings = append(o.Findings, unknown("gaps from the schedule",
+			fmt.Errorf("%d calls are too few to tell", r.Offered)))
 		return o
 	}
 	o.Findings = append(o.Findings, atMost("gaps from the schedule", Distance, mostDistance, r.Fidelity.Distance))

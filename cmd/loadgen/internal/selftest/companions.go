@@ -20,9 +20,10 @@ func (e engine) companions(quick bool) []Check {
 		{Group: Companions, Name: "no stall", Takes: calm + lead, Measure: func(ctx context.Context) (Outcome, error) {
 			return e.calm(ctx, 2000, calm)
 		}},
-		{Group: Companions, Name: "one slow call", Takes: slow.duration + lead, Measure: func(ctx context.Context) (Outcome, error) {
-			return e.oneSlow(ctx, slow)
-		}},
+		{Group: Companions, Name: "one slow call", Takes: slow.duration + lead,
+			Measure: func(ctx context.Context) (Outcome, error) {
+				return e.oneSlow(ctx, slow)
+			}},
 	}
 }
 
@@ -93,7 +94,8 @@ func (e engine) oneSlow(ctx context.Context, c slowCall) (Outcome, error) {
 	n := bench.PerSecond(c.perSecond).Calls(c.duration)
 	w := newWitness(n)
 	s := sleeper{pace: e.sleep(unlimited), witness: w}
-	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: unlimited, Pace: w.on(e.pace(c.perSecond, unlimited)), Keep: int(2 * n),
+	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: unlimited,
+		Pace: w.on(e.pace(c.perSecond, unlimited)), Keep: int(2 * n),
 		Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
 			took := time.Millisecond
 			i, begun := w.enter()

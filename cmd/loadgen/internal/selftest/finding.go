@@ -60,13 +60,15 @@ func exactly(what string, want, got uint64) Finding {
 
 // near is a figure that a share of it may be missing.
 func near(what string, unit Unit, want, got, tolerance float64) Finding {
-	return Finding{What: what, Unit: unit, Want: want, Least: want * (1 - tolerance), Most: want * (1 + tolerance), Got: got, Timing: true,
+	return Finding{What: what, Unit: unit, Want: want, Least: want * (1 - tolerance), Most: want * (1 + tolerance),
+		Got: got, Timing: true,
 		margin: fmt.Sprintf(" ± %.2g%%", 100*tolerance)}.judged()
 }
 
 // around is a duration that may be off by so much.
 func around(what string, want, got, off time.Duration) Finding {
-	return Finding{What: what, Unit: Nanoseconds, Want: float64(want), Least: float64(want - off), Most: float64(want + off), Got: float64(got), Timing: true,
+	return Finding{What: what, Unit: Nanoseconds, Want: float64(want), Least: float64(want - off),
+		Most: float64(want + off), Got: float64(got), Timing: true,
 		margin: " ± " + milliseconds(float64(off))}.judged()
 }
 

@@ -26,10 +26,13 @@ func experiments(e engine) map[string]func(context.Context) (Outcome, error) {
 	const short = 500 * ms
 	s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms, workers: 4}
 	all := map[string]func(context.Context) (Outcome, error){
-		"stall":     func(ctx context.Context) (Outcome, error) { return e.stalled(ctx, &s) },
-		"calm":      func(ctx context.Context) (Outcome, error) { return e.calm(ctx, 1000, short) },
-		"slow call": func(ctx context.Context) (Outcome, error) { return e.oneSlow(ctx, slowCall{1000, short, 200 * ms}) },
-		"pacing":    func(ctx context.Context) (Outcome, error) { return e.paced(ctx, 1000, short) },
+		"stall": func(ctx context.Context) (Outcome, error) { return e.stalled(ctx, &s) },
+		"calm":  func(ctx context.Context) (Outcome, error) { return e.calm(ctx, 1000, short) },
+		"slow call": func(ctx context.Context) (Outcome,
+			error) {
+			return e.oneSlow(ctx, slowCall{1000, short, 200 * ms})
+		},
+		"pacing": func(ctx context.Context) (Outcome, error) { return e.paced(ctx, 1000, short) },
 		"poisson": func(ctx context.Context) (Outcome, error) {
 			return e.random(ctx, "poisson", 2000, short, distuv.Exponential{Rate: 2000 / 1e9})
 		},
@@ -66,7 +69,8 @@ func TestAnHonestGeneratorPassesEveryCheck(t *testing.T) {
 		}
 	}
 	for _, workers := range []int{unlimited, 16, 1} {
-		s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms / 4, workers: workers, unlimited: workers == unlimited}
+		s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms / 4,
+			workers: workers, unlimited: workers == unlimited}
 		synctest.Test(t, func(t *testing.T) {
 			o, err := fake().stalled(t.Context(), &s)
 			for _, f := range o.Findings {
@@ -91,12 +95,14 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 	}{
 		"latency is from begun": {
 			forge: func(r *bench.Record) { r.Latency = r.Service },
-			fails: map[string][]string{"stall": {"latency p95", "latency p99"}, "calls catch up": {"mean latency = lag + service"}},
+			fails: map[string][]string{"stall": {"latency p95", "latency p99"},
+				"calls catch up": {"mean latency = lag + service"}},
 		},
 		"some calls are not made": {
 			alter: func(r *bench.Run) { r.Target = skipping(r.Target) },
-			fails: map[string][]string{"stall": {"calls the target saw"}, "calm": {"calls the target saw"}, "slow call": {"calls the target saw"},
-				"pacing": {"calls the target saw"}, "poisson": {"calls the target saw"}, "all done": {"calls done"}},
+			fails: map[string][]string{"stall": {"calls the target saw"}, "calm": {"calls the target saw"},
+				"slow call": {"calls the target saw"},
+				"pacing":    {"calls the target saw"}, "poisson": {"calls the target saw"}, "all done": {"calls done"}},
 		},
 		"calls are late": {
 			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, 20 * ms} },
@@ -116,7 +122,8 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 		},
 		"calls come in clumps": {
 			alter: func(r *bench.Run) { r.Pace = clumped{r.Pace} },
-			fails: map[string][]string{"pacing": {"lag p99"}, "poisson": {"gaps from their law", "gaps from the schedule", "verdicts of arrivals-off"}},
+			fails: map[string][]string{"pacing": {"lag p99"},
+				"poisson": {"gaps from their law", "gaps from the schedule", "verdicts of arrivals-off"}},
 		},
 		"random calls are even": {
 			alter: func(r *bench.Run) {
@@ -132,11 +139,13 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 				}
 				r.Latency.Add(ms)
 			},
-			fails: map[string][]string{"slow call": {"latencies recorded", "calls above 100 ms"}, "calm": {"latencies recorded"}},
+			fails: map[string][]string{"slow call": {"latencies recorded", "calls above 100 ms"},
+				"calm": {"latencies recorded"}},
 		},
 		"drops are hidden": {
 			forge: func(r *bench.Record) { r.Offered -= r.Dropped; r.Dropped = 0 },
-			fails: map[string][]string{"a queue of 10": {"calls offered", "calls dropped or missed"}, "calls that wait are dropped": {"calls offered", "calls dropped or missed"}},
+			fails: map[string][]string{"a queue of 10": {"calls offered", "calls dropped or missed"},
+				"calls that wait are dropped": {"calls offered", "calls dropped or missed"}},
 		},
 		"failures are done": {
 			forge: func(r *bench.Record) { r.Done += r.Failed; r.Failed = 0 },
@@ -256,7 +265,8 @@ func TestTheTargetsClockIsNoLaterThanThatOfTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (&bench.Run{Arrivals: arrivals, Workers: 2, Target: w.looking(), Pace: w.on(bench.Tight)}).Do(t.Context()); err != nil {
+	if _, err := (&bench.Run{Arrivals: arrivals, Workers: 2, Target: w.looking(),
+		Pace: w.on(bench.Tight)}).Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if lags, early := w.lags(2000); early > 0 || lags.Count() != 200 || w.calls() != 200 {
@@ -273,7 +283,8 @@ func TestAShortRunSaysWhatItCannotTell(t *testing.T) {
 				return e.random(t.Context(), "poisson", 1000, 50*ms, distuv.Exponential{Rate: 1e-6})
 			},
 			"backlog": func() (Outcome, error) {
-				return e.stalled(t.Context(), &stall{perSecond: 1000, duration: 3 * time.Second, from: time.Second, length: 200 * ms, service: 2 * ms, workers: 1})
+				return e.stalled(t.Context(), &stall{perSecond: 1000, duration: 3 * time.Second, from: time.Second,
+					length: 200 * ms, service: 2 * ms, workers: 1})
 			},
 		} {
 			o, err := experiment()

@@ -92,6 +92,7 @@ func (r *AA) Noise(wanted func(unit string) bool) string {
 		return ""
 	}
 	e := &r.Environment
-	return fmt.Sprintf("noise floor, of selftest --aa in %s on %s (%s, GOMAXPROCS=%d): nine of ten differences of an arm from itself are below %s",
+	return fmt.Sprintf("noise floor, of selftest --aa in %s on %s (%s, GOMAXPROCS=%d): nine of ten differences of "+
+		"an arm from itself are below %s",
 		report.Plural(r.Rounds, "round"), r.Began.Format("2006-01-02"), e.CPU, e.GOMAXPROCS, strings.Join(units, ", "))
 }

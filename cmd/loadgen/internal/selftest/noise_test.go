@@ -18,7 +18,8 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 	}
 	aa := &selftest.AA{Schema: 1, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 12,
 		Environment: results.Environment{CPU: "a CPU", GOMAXPROCS: 2},
-		Units:       []selftest.Floor{{Unit: "sec/op", P90: 0.123}, {Unit: "B/op", P90: 0.5}, {Unit: "err-ppm", Absolute: true, P90: 7}}}
+		Units: []selftest.Floor{{Unit: "sec/op", P90: 0.123}, {Unit: "B/op", P90: 0.5},
+			{Unit: "err-ppm", Absolute: true, P90: 7}}}
 	if err := aa.Keep(path); err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,8 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "noise floor, of selftest --aa in 12 rounds on 2026-01-02 (a CPU, GOMAXPROCS=2): nine of ten differences of an arm from itself are below sec/op 12.30%, err-ppm 7.000"
+	want := "noise floor, of selftest --aa in 12 rounds on 2026-01-02 (a CPU, GOMAXPROCS=2): nine of ten " +
+		"differences of an arm from itself are below sec/op 12.30%, err-ppm 7.000"
 	if got := r.Noise(func(unit string) bool { return unit != "B/op" }); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -37,7 +39,8 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 		if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r, err := selftest.ReadNoise(path); err == nil || !strings.Contains(err.Error(), "noise.json: ") || !strings.Contains(err.Error(), "selftest --aa") {
+		if r, err := selftest.ReadNoise(path); err == nil || !strings.Contains(err.Error(), "noise.json: ") ||
+			!strings.Contains(err.Error(), "selftest --aa") {
 			t.Errorf("%q: %v, %v", broken, r, err)
 		}
 	}

@@ -51,7 +51,8 @@ func (s *stall) latency(q float64, service time.Duration) (time.Duration, error)
 	if !s.unlimited {
 		drain := float64(s.workers) / service.Seconds()
 		if !s.drains(drain) {
-			return 0, fmt.Errorf("calls of %s let the target serve %.0f a second, too few to catch up with %d a second", milliseconds(float64(service)), drain, s.perSecond)
+			return 0, fmt.Errorf("calls of %s let the target serve %.0f a second, too few to catch up with %d a "+
+				"second", milliseconds(float64(service)), drain, s.perSecond)
 		}
 		gap -= 1 / drain
 	}
@@ -70,7 +71,8 @@ func (s *stall) drains(perSecond float64) bool {
 func (s *stall) calls() uint64 { return bench.PerSecond(s.perSecond).Calls(s.duration) }
 
 func (e engine) oracle(quick bool) (all []Check) {
-	s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second, service: time.Millisecond}
+	s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second,
+		service: time.Millisecond}
 	workers := []int{unlimited, 16, 4, 1}
 	if quick {
 		// As long as p99.9 takes, which needs 3,688 calls.
@@ -88,9 +90,10 @@ func (e engine) oracle(quick bool) (all []Check) {
 			// One that takes 1 ms for 1,000 calls a second never catches up.
 			name, s.service = "1 worker", s.service/2
 		}
-		all = append(all, Check{Group: Oracle, Name: name, Takes: s.duration + lead, Measure: func(ctx context.Context) (Outcome, error) {
-			return e.stalled(ctx, &s)
-		}})
+		all = append(all, Check{Group: Oracle, Name: name, Takes: s.duration + lead,
+			Measure: func(ctx context.Context) (Outcome, error) {
+				return e.stalled(ctx, &s)
+			}})
 	}
 	return all
 }
@@ -111,7 +114,8 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 		return Outcome{}, err
 	}
 	w := newWitness(s.calls())
-	t := &stallingTarget{stall: s, witness: w, sleeper: sleeper{pace: e.sleep(s.workers), witness: w}, over: make(chan struct{})}
+	t := &stallingTarget{stall: s, witness: w, sleeper: sleeper{pace: e.sleep(s.workers), witness: w},
+		over: make(chan struct{})}
 	record, err := e.do(ctx, &bench.Run{
 		Arrivals: arrivals, Target: t, Workers: s.workers, Pace: w.on(e.pace(s.perSecond, s.workers)),
 	})
@@ -124,7 +128,8 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 // judge sets what was measured against what follows from the service time.
 func (s *stall) judge(r *bench.Record, seen uint64, service time.Duration) Outcome {
 	o := Outcome{
-		Note: fmt.Sprintf("%s stall at %s/s; service %s, asked for %s; generator's lag p99 %s", s.length, report.Count(s.perSecond),
+		Note: fmt.Sprintf("%s stall at %s/s; service %s, asked for %s; generator's lag p99 %s", s.length,
+			report.Count(s.perSecond),
 			milliseconds(float64(service)), milliseconds(float64(s.service)), milliseconds(float64(r.Generator.Quantile(0.99)))),
 		Findings: []Finding{
 			exactly("calls done", s.calls(), r.Done),

@@ -20,8 +20,10 @@ func TestTheFormulaOfTheStallIsRightToOneServiceTime(t *testing.T) {
 		{4, 1, 251, 626, 926, 993},
 		{2, 1, 501, 751, 951, 996},
 	} {
-		s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second, service: ms, workers: c.workers, unlimited: c.workers == unlimited}
-		for q, want := range map[float64]time.Duration{0.5: c.p50, 0.9: c.p90, 0.95: c.p95, 0.99: c.p99, 0.999: c.p999, 1: 1001} {
+		s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second,
+			service: ms, workers: c.workers, unlimited: c.workers == unlimited}
+		for q, want := range map[float64]time.Duration{0.5: c.p50, 0.9: c.p90, 0.95: c.p95, 0.99: c.p99,
+			0.999: c.p999, 1: 1001} {
 			got, err := s.latency(q, ms)
 			off := ms
 			if s.unlimited {
@@ -36,7 +38,8 @@ func TestTheFormulaOfTheStallIsRightToOneServiceTime(t *testing.T) {
 
 func TestABacklogThatDoesNotDrainHasNoFormula(t *testing.T) {
 	s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second, workers: 1}
-	for service, drains := range map[time.Duration]bool{ms: false, 2 * ms: false, 500 * time.Microsecond: true, 799 * time.Microsecond: true, 801 * time.Microsecond: false} {
+	for service, drains := range map[time.Duration]bool{ms: false, 2 * ms: false, 500 * time.Microsecond: true,
+		799 * time.Microsecond: true, 801 * time.Microsecond: false} {
 		if _, err := s.latency(0.99, service); (err == nil) != drains {
 			t.Errorf("service of %v: %v", service, err)
 		}
@@ -47,7 +50,8 @@ func TestInstantsThatAreDueAreExact(t *testing.T) {
 	for _, c := range []struct {
 		i, perSecond uint64
 		want         time.Duration
-	}{{0, 3, 0}, {1, 3, 333_333_333}, {2, 3, 666_666_666}, {3, 3, time.Second}, {2_999_999, 1_000_000, 2_999_999 * time.Microsecond}, {1 << 40, 1_000_000, (1 << 40) * time.Microsecond}} {
+	}{{0, 3, 0}, {1, 3, 333_333_333}, {2, 3, 666_666_666}, {3, 3, time.Second}, {2_999_999, 1_000_000,
+		2_999_999 * time.Microsecond}, {1 << 40, 1_000_000, (1 << 40) * time.Microsecond}} {
 		if got := due(c.i, c.perSecond); got != c.want {
 			t.Errorf("call %d at %d/s is due at %d, want %d", c.i, c.perSecond, got, c.want)
 		}

@@ -43,9 +43,10 @@ func (e engine) pacing(quick bool) (all []Check) {
 		case quick:
 			c.duration /= 2
 		}
-		all = append(all, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead, Measure: func(ctx context.Context) (Outcome, error) {
-			return e.paced(ctx, c.perSecond, c.duration)
-		}})
+		all = append(all, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead,
+			Measure: func(ctx context.Context) (Outcome, error) {
+				return e.paced(ctx, c.perSecond, c.duration)
+			}})
 	}
 	return all
 }
@@ -57,7 +58,8 @@ func (e engine) paced(ctx context.Context, perSecond uint64, d time.Duration) (O
 	}
 	w := newWitness(bench.PerSecond(perSecond).Calls(d))
 	workers := bench.DefaultWorkers()
-	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)), Target: w.looking()})
+	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
+		Target: w.looking()})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -79,7 +81,8 @@ func judgePaced(r *bench.Record, w *witness, perSecond uint64) Outcome {
 	dropped := exactly("calls dropped", 0, r.Dropped)
 	dropped.Timing = true // a machine that stops for long enough fills the queue
 	return Outcome{
-		Note: fmt.Sprintf("pace %s, %.2g processors, lag p50 %s", r.Pace, r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),
+		Note: fmt.Sprintf("pace %s, %.2g processors, lag p50 %s", r.Pace,
+			r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),
 			milliseconds(float64(lags.Quantile(0.5)))),
 		Findings: []Finding{
 			exactly("calls offered", uint64(len(w.begun)), r.Offered),

@@ -22,7 +22,8 @@ type Report struct {
 
 // NewReport is that of the checks that were made, of so many that were planned.
 func NewReport(e results.Environment, quick bool, planned int, all []Result) *Report {
-	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: all, Interrupted: len(all) < planned}
+	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: all,
+		Interrupted: len(all) < planned}
 	r.Passed = !r.Interrupted && len(r.failed()) == 0
 	return r
 }
@@ -38,7 +39,8 @@ func (r *Report) failed() (failed []*Result) {
 
 // titles say what groups of checks are about.
 var titles = map[string]string{
-	Oracle:     "The stall oracle: every call stops for a while, and what latency must be follows from\narithmetic, by the service time that the target measured itself",
+	Oracle: "The stall oracle: every call stops for a while, and what latency must be follows " +
+		"from\narithmetic, by the service time that the target measured itself",
 	Companions: "Its companions: nothing is corrected that was right",
 	Pacing:     "Pacing: calls begin when they are due, by the clock of the target",
 	Accounting: "Accounting: every call is accounted for once, however it ends",
@@ -49,7 +51,8 @@ var titles = map[string]string{
 func (r *Report) Text() string {
 	var b strings.Builder
 	e := &r.Environment
-	fmt.Fprintf(&b, "loadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n", e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+	fmt.Fprintf(&b, "loadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n", e.Version, e.GoVersion, e.GOOS, e.GOARCH,
+		e.GOMAXPROCS, e.CPU)
 	for _, group := range Groups() {
 		var rows []*Result
 		for i := range r.Checks {
@@ -121,7 +124,8 @@ func (r *Report) conclusion() string {
 	case r.Interrupted && len(r.Checks) == 0:
 		return "Interrupted before a check was made.\n"
 	case r.Interrupted && len(failed) == 0:
-		return fmt.Sprintf("%d of %s were made before the interruption, and passed.\n", len(r.Checks), report.Plural(r.Planned, "check"))
+		return fmt.Sprintf("%d of %s were made before the interruption, and passed.\n", len(r.Checks),
+			report.Plural(r.Planned, "check"))
 	case len(failed) == 0:
 		return fmt.Sprintf("All %s passed.\n", report.Plural(len(r.Checks), "check"))
 	}
@@ -160,9 +164,11 @@ func (r *Result) blame() string {
 	switch {
 	case !m.Known:
 	case m.Stolen >= busyStolen || m.Others >= busyOthers:
-		s += fmt.Sprintf("; the machine was busy: %.0f%% of its CPU time was stolen, other programs used %.0f%%", 100*m.Stolen, 100*m.Others)
+		s += fmt.Sprintf("; the machine was busy: %.0f%% of its CPU time was stolen, other programs used %.0f%%",
+			100*m.Stolen, 100*m.Others)
 	default:
-		s += fmt.Sprintf("; the machine was not busy: %.1f%% of its CPU time was stolen, other programs used %.1f%%", 100*m.Stolen, 100*m.Others)
+		s += fmt.Sprintf("; the machine was not busy: %.1f%% of its CPU time was stolen, other programs used %.1f%%",
+			100*m.Stolen, 100*m.Others)
 	}
 	return s
 }

@@ -41,7 +41,8 @@ func TestWhatTheMachineMayHaveFailedIsTriedThreeTimesAndNothingElse(t *testing.T
 }
 
 func TestACheckThatFindsNothingDoesNotPass(t *testing.T) {
-	all, err := Run(t.Context(), []Check{{Measure: func(context.Context) (Outcome, error) { return Outcome{}, nil }}}, func(*Check) {})
+	all, err := Run(t.Context(), []Check{{Measure: func(context.Context) (Outcome, error) { return Outcome{}, nil }}},
+		func(*Check) {})
 	if err != nil || len(all) != 1 || all[0].Passed {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -61,7 +62,8 @@ func TestAnErrorAndAnInterruptionKeepTheChecksBefore(t *testing.T) {
 		}},
 	} {
 		var begun []string
-		all, err := Run(ctx, []Check{failing(0, true), {Name: "it", Measure: c.measure}, failing(0, true)}, func(c *Check) { begun = append(begun, c.Name) })
+		all, err := Run(ctx, []Check{failing(0, true), {Name: "it", Measure: c.measure}, failing(0, true)},
+			func(c *Check) { begun = append(begun, c.Name) })
 		if !errors.Is(err, c.want) || len(all) != 1 || !all[0].Passed || len(begun) != 2 {
 			t.Errorf("%v: %+v, %v; begun %v", c.want, all, err, begun)
 		}
@@ -81,12 +83,14 @@ func TestGroupsOfChecksAreChosenByName(t *testing.T) {
 		if got := slices.Compact(groups); !slices.Equal(got, Groups()) {
 			t.Errorf("groups %v", got)
 		}
-		if took := Takes(all); quick && (took < 10*time.Second || took > 20*time.Second) || !quick && (took < 60*time.Second || took > 90*time.Second) {
+		if took := Takes(all); quick && (took < 10*time.Second || took > 20*time.Second) || !quick &&
+			(took < 60*time.Second || took > 90*time.Second) {
 			t.Errorf("quick %v: they take %v", quick, took)
 		}
 	}
 	some, err := Checks(true, Pacing, Arrivals)
-	if err != nil || len(some) != 6 || slices.ContainsFunc(some, func(c Check) bool { return c.Group != Pacing && c.Group != Arrivals }) {
+	if err != nil || len(some) != 6 || slices.ContainsFunc(some,
+		func(c Check) bool { return c.Group != Pacing && c.Group != Arrivals }) {
 		t.Errorf("%d checks, %v", len(some), err)
 	}
 	if _, err := Checks(true, "pace"); err == nil || !strings.Contains(err.Error(), `"pace" is unknown: want some of oracle, companions, `) {
@@ -117,7 +121,8 @@ func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
 			t.Errorf("%+v: expected %q, measured %q; want %+v", c.f, c.f.Expected(), c.f.Measured(), c)
 		}
 	}
-	for ns, want := range map[float64]string{0: "0 ns", 999: "999 ns", 1500: "1.5 us", 999_400: "999 us", 1.06e6: "1.06 ms", 1001.04e6: "1001.0 ms"} {
+	for ns, want := range map[float64]string{0: "0 ns", 999: "999 ns", 1500: "1.5 us", 999_400: "999 us",
+		1.06e6: "1.06 ms", 1001.04e6: "1001.0 ms"} {
 		if got := milliseconds(ns); got != want {
 			t.Errorf("%v ns: %q, want %q", ns, got, want)
 		}
@@ -129,11 +134,15 @@ func sample(timing bool) *Report {
 	late := atMost("lag p99", Nanoseconds, 5e6, 7.1e6)
 	late.Timing = timing
 	few := percentile(&bench.Record{}, 0.99, ms, ms)
-	e := results.Environment{Version: "v1.0.0", GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", GOMAXPROCS: 2, CPU: "a processor"}
+	e := results.Environment{Version: "v1.0.0", GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", GOMAXPROCS: 2,
+		CPU: "a processor"}
 	return NewReport(e, true, 3, []Result{
-		{Group: Oracle, Name: "4 workers", Passed: true, Tries: 1, Note: "service 1.06 ms", Findings: []Finding{exactly("calls done", 4000, 4000), around("latency p95", 151*ms, 152*ms, 5*ms)}},
-		{Group: Pacing, Name: "1,000/s", Tries: 3, Findings: []Finding{exactly("calls begun early", 0, 0), late}, Machine: results.Machine{Known: true, Stolen: 0.12, Others: 0.4}},
-		{Group: Pacing, Name: "10,000/s", Tries: 1, Findings: []Finding{few}, Machine: results.Machine{Known: true, Others: 0.021}},
+		{Group: Oracle, Name: "4 workers", Passed: true, Tries: 1, Note: "service 1.06 ms",
+			Findings: []Finding{exactly("calls done", 4000, 4000), around("latency p95", 151*ms, 152*ms, 5*ms)}},
+		{Group: Pacing, Name: "1,000/s", Tries: 3, Findings: []Finding{exactly("calls begun early", 0, 0), late},
+			Machine: results.Machine{Known: true, Stolen: 0.12, Others: 0.4}},
+		{Group: Pacing, Name: "10,000/s", Tries: 1, Findings: []Finding{few},
+			Machine: results.Machine{Known: true, Others: 0.021}},
 	})
 }
 
@@ -141,12 +150,16 @@ func TestAReportSaysWhatFailedAndWhetherTheMachineMayBeToBlame(t *testing.T) {
 	golden.Check(t, "failed.txt", sample(false).Text())
 	r := sample(true)
 	r.Checks = r.Checks[:2]
-	if text := NewReport(r.Environment, true, 2, r.Checks).Text(); !strings.Contains(text, "\n1 of 2 checks failed:\n") || !strings.Contains(text, "What failed depends on the machine. Close other programs") {
+	if text := NewReport(r.Environment, true, 2, r.Checks).Text(); !strings.Contains(text,
+		"\n1 of 2 checks failed:\n") ||
+		!strings.Contains(text, "What failed depends on the machine. Close other programs") {
 		t.Errorf("%s", text)
 	}
 	r.Checks = r.Checks[:1]
-	for planned, want := range map[int]string{1: "\nAll 1 check passed.\n", 2: "\n1 of 2 checks were made before the interruption, and passed.\n"} {
-		if r := NewReport(r.Environment, true, planned, r.Checks); !strings.HasSuffix(r.Text(), want) || r.Passed != (planned == 1) || r.Interrupted != (planned == 2) {
+	for planned, want := range map[int]string{1: "\nAll 1 check passed.\n",
+		2: "\n1 of 2 checks were made before the interruption, and passed.\n"} {
+		if r := NewReport(r.Environment, true, planned, r.Checks); !strings.HasSuffix(r.Text(), want) ||
+			r.Passed != (planned == 1) || r.Interrupted != (planned == 2) {
 			t.Errorf("%d planned: passed %v, interrupted %v\n%s", planned, r.Passed, r.Interrupted, r.Text())
 		}
 	}

@@ -99,7 +99,8 @@ func (f *Fit) Extrapolated(n float64) string {
 	if n >= least && n <= most {
 		return ""
 	}
-	return fmt.Sprintf("%s is outside of the %s to %s that were measured: the law was not seen to hold there, and may not",
+	return fmt.Sprintf("%s is outside of the %s to %s that were measured: the law was not seen to hold there, and "+
+		"may not",
 		short(n), short(least), short(most))
 }
 

@@ -44,7 +44,8 @@ func TestPeakIsToldWhereItIsShown(t *testing.T) {
 				}
 				return
 			}
-			if i := f.PeakInterval; i == nil || !(i.Low < c.peak && c.peak < i.High) || !near(f.Greatest.N, c.peak, 0.02) || end != 64 {
+			if i := f.PeakInterval; i == nil || !(i.Low < c.peak && c.peak < i.High) ||
+				!near(f.Greatest.N, c.peak, 0.02) || end != 64 {
 				t.Errorf("a peak at %v, within %v; drawn to %v: want %v", f.Greatest.N, i, end, c.peak)
 			}
 		})
@@ -73,7 +74,8 @@ func TestStatementBeyondWhatWasMeasuredIsWarnedOf(t *testing.T) {
 func TestGreatestThroughputIsNotExtrapolated(t *testing.T) {
 	f := fitted(t, lawful(1000, 0.1, 0), 1, 2, 3, 4, 6, 8)
 	x := lawful(1000, 0.1, 0)(8)
-	if f.Greatest.N != 8 || !near(f.Greatest.X, x, 0.01) || !(f.GreatestInterval.Low <= x && x <= f.GreatestInterval.High) {
+	if f.Greatest.N != 8 || !near(f.Greatest.X, x, 0.01) ||
+		!(f.GreatestInterval.Low <= x && x <= f.GreatestInterval.High) {
 		t.Errorf("%+v in %+v: want %v at 8", f.Greatest, f.GreatestInterval, x)
 	}
 }

@@ -138,16 +138,19 @@ func check(points []Point) error {
 			errs = append(errs, fmt.Errorf("point %d: its concurrency is %v: want one of 1 to 1e9", i+1, p.N))
 		}
 		if !(p.X > 0 && p.X <= 1e15) {
-			errs = append(errs, fmt.Errorf("point %d: its throughput is %v: want one above 0, in calls a second", i+1, p.X))
+			errs = append(errs, fmt.Errorf("point %d: its throughput is %v: want one above 0, in calls a second", i+1,
+				p.X))
 		}
 		distinct[p.N], least = true, min(least, p.N)
 	}
 	if len(distinct) < LeastDistinct {
-		errs = append(errs, fmt.Errorf("%d different concurrencies: the law has three unknowns, and is fitted to %d or "+
+		errs = append(errs, fmt.Errorf("%d different concurrencies: the law has three unknowns, and is fitted to "+
+			"%d or "+
 			"more", len(distinct), LeastDistinct))
 	}
 	if least > NearOne && !math.IsInf(least, 1) {
-		errs = append(errs, fmt.Errorf("the least concurrency is %s: want 1 or %d among them, since the law starts from "+
+		errs = append(errs, fmt.Errorf("the least concurrency is %s: want 1 or %d among them, since the law starts "+
+			"from "+
 			"the throughput of one", short(least), NearOne))
 	}
 	return errors.Join(errs...)

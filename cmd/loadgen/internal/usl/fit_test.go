@@ -60,7 +60,8 @@ func TestFitFindsTheLawThatPointsAreOf(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%+v: %v", l, err)
 		}
-		if !near(f.Lambda, l.Lambda, 1e-6) || math.Abs(f.Sigma-l.Sigma) > 1e-6*(l.Sigma+1e-2) || math.Abs(f.Kappa-l.Kappa) > 1e-6*(l.Kappa+1e-3) {
+		if !near(f.Lambda, l.Lambda, 1e-6) || math.Abs(f.Sigma-l.Sigma) > 1e-6*(l.Sigma+1e-2) ||
+			math.Abs(f.Kappa-l.Kappa) > 1e-6*(l.Kappa+1e-3) {
 			t.Errorf("%+v: found %+v", l, f.Law)
 		}
 		if math.Abs(f.Worst) > 1e-6 {
@@ -106,7 +107,8 @@ func TestFitIsTheNearest(t *testing.T) {
 		for range 20 {
 			step := func(x, size float64) float64 { return max(0, x+size*rapid.Float64Range(-1, 1).Draw(t, "step")) }
 			size := powers(t, "size", -6, 0, false)
-			other := usl.Law{Lambda: f.Lambda * (1 + step(0, size)), Sigma: step(f.Sigma, size), Kappa: step(f.Kappa, size)}
+			other := usl.Law{Lambda: f.Lambda * (1 + step(0, size)), Sigma: step(f.Sigma, size),
+				Kappa: step(f.Kappa, size)}
 			if distance(other, points) < distance(f.Law, points)*(1-1e-9) {
 				t.Fatalf("%+v is nearer than %+v", other, f.Law)
 			}
@@ -115,7 +117,8 @@ func TestFitIsTheNearest(t *testing.T) {
 }
 
 // Samples of a law are accepted 93 times in 100 or more, of a flat curve as of a steep one, and 93 of 100 intervals of
-// their throughput hold the truth, or 91 of their coefficients. A p-value of 5% is found in 8 of 100 at the most. In the
+// their throughput hold the truth, or 91 of their coefficients. A p-value of 5% is found in 8 of 100 at the most. In
+// the
 // short form the bounds allow for how few samples there are.
 func TestLawIsAcceptedAndItsIntervalsHoldTheTruth(t *testing.T) {
 	few := 10
@@ -175,7 +178,8 @@ func TestLawIsAcceptedAndItsIntervalsHoldTheTruth(t *testing.T) {
 			atLeast("accepted", accepted, fits, 0.93)
 			atLeast("accepted without doubt", accepted-doubted, fits, 0.93)
 			atLeast("p above 5%", fits-unlikely, fits, 0.92)
-			atLeast("intervals of the greatest throughput that hold it", held["the greatest throughput"], accepted, 0.93)
+			atLeast("intervals of the greatest throughput that hold it", held["the greatest throughput"], accepted,
+				0.93)
 			for _, name := range []string{"lambda", "sigma", "kappa"} {
 				atLeast("intervals of "+name+" that hold it", held[name], accepted, 0.91)
 			}
@@ -229,7 +233,8 @@ func TestFitOfAnyPointsIsALawOrAnError(t *testing.T) {
 }
 
 func TestMedians(t *testing.T) {
-	got := usl.Medians([]usl.Point{{N: 4, X: 9}, {N: 1, X: 5}, {N: 4, X: 7}, {N: 4, X: 100}, {N: 2, X: 4}, {N: 2, X: 1}})
+	got := usl.Medians([]usl.Point{{N: 4, X: 9}, {N: 1, X: 5}, {N: 4, X: 7}, {N: 4, X: 100}, {N: 2, X: 4},
+		{N: 2, X: 1}})
 	if want := []usl.Point{{N: 1, X: 5}, {N: 2, X: 2}, {N: 4, X: 9}}; !slices.Equal(got, want) { // of two the geometric mean
 		t.Errorf("%v: want %v", got, want)
 	}

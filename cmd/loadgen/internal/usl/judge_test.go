@@ -25,12 +25,14 @@ func TestFitIsRefusedWithAReason(t *testing.T) {
 		want   []string
 	}{
 		{"none", nil, []string{"0 different concurrencies", "fitted to 6 or more"}},
-		{"five", changed(func(p []usl.Point) []usl.Point { return append(p[:5], p[:5]...) }), []string{"5 different concurrencies"}},
+		{"five", changed(func(p []usl.Point) []usl.Point { return append(p[:5], p[:5]...) }),
+			[]string{"5 different concurrencies"}},
 		{"not numbers", changed(func(p []usl.Point) []usl.Point {
 			p[1].N, p[2].X, p[3].X, p[4].X = math.NaN(), math.Inf(1), -5, 0
 			p[5].N = 0.5
 			return p
-		}), []string{"point 2: its concurrency is NaN", "point 3: its throughput is +Inf", "point 4: its throughput is -5", "point 5: its throughput is 0", "point 6: its concurrency is 0.5"}},
+		}), []string{"point 2: its concurrency is NaN", "point 3: its throughput is +Inf", "point 4: its " +
+			"throughput is -5", "point 5: its throughput is 0", "point 6: its concurrency is 0.5"}},
 		{"a narrow range", good.visited(3, 0, seeded(1), 100, 101, 102, 103, 104, 105),
 			[]string{"the least concurrency is 100: want 1 or 2 among them"}},
 		{"nothing near one", good.visited(3, 0, seeded(1), 3, 4, 6, 8, 12, 16), []string{"the least concurrency is 3"}},
@@ -39,13 +41,16 @@ func TestFitIsRefusedWithAReason(t *testing.T) {
 		{"a plateau between two concurrencies", plateau(1000, 3.1).visited(1, 0, seeded(1), 1, 2, 3, 4, 6, 8, 12, 16),
 			[]string{"a plateau does: 1000/s for each up to 3.1, and 3100/s from there on"}},
 		{"superlinear within 20%", lawful(1000, -0.0288, 0.000447).visited(1, 0, seeded(1), 1, 2, 3, 4, 6, 8, 10),
-			[]string{"the law does not fit: the farthest point is +1", "throughput grows faster than concurrency", "sigma would be -0.0288"}},
+			[]string{"the law does not fit: the farthest point is +1", "throughput grows faster than concurrency",
+				"sigma would be -0.0288"}},
 		{"superlinear with noise", lawful(1000, -0.0288, 0.000447).visited(3, 0.03, seeded(1), 1, 2, 3, 4, 6, 8, 10),
 			[]string{"throughput grows faster than concurrency"}},
 		{"far from linear", truth(func(n float64) float64 { return 100 * n * n }).visited(1, 0, seeded(1), workers...),
 			[]string{"does not fit", "grows faster than concurrency"}},
-		{"one wild point", changed(func(p []usl.Point) []usl.Point { p[9].X *= 2; return p }), []string{"does not fit", "too noisy"}},
-		{"more than visits differ", wavers.visited(3, 0.01, seeded(1), workers...), []string{"visits at one concurrency differ by less than that (lack of fit, p = 0.002)"}},
+		{"one wild point", changed(func(p []usl.Point) []usl.Point { p[9].X *= 2; return p }),
+			[]string{"does not fit", "too noisy"}},
+		{"more than visits differ", wavers.visited(3, 0.01, seeded(1), workers...),
+			[]string{"visits at one concurrency differ by less than that (lack of fit, p = 0.002)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := usl.New(c.points, 1)
@@ -97,7 +102,8 @@ func TestLackOfFitIsJudgedByVisits(t *testing.T) {
 		refused bool
 		doubt   string
 	}{
-		{"visits agree", 0.005, 3, false, "the law fits only roughly: the farthest point is +4% off; visits at one concurrency differ by less"},
+		{"visits agree", 0.005, 3, false,
+			"the law fits only roughly: the farthest point is +4% off; visits at one concurrency differ by less"},
 		{"visits differ", 0.05, 3, false, ""},
 		{"one visit", 0.005, 1, false, ""},
 	} {
@@ -106,7 +112,8 @@ func TestLackOfFitIsJudgedByVisits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if said := strings.Join(f.Warnings(), "\n"); c.doubt == "" && strings.Contains(said, "roughly") || !strings.HasPrefix(said, c.doubt) {
+			if said := strings.Join(f.Warnings(), "\n"); c.doubt == "" && strings.Contains(said, "roughly") ||
+				!strings.HasPrefix(said, c.doubt) {
 				t.Errorf("warnings %q: want %q", said, c.doubt)
 			}
 			if (f.LackOfFit != nil) != (c.visits > 1) {

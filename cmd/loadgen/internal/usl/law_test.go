@@ -25,7 +25,8 @@ func powers(t *rapid.T, label string, low, high float64, zero bool) float64 {
 
 // laws are lopsided: sigma and kappa differ by up to six powers of ten, or are 0.
 func laws(t *rapid.T) usl.Law {
-	return usl.Law{Lambda: powers(t, "lambda", 0, 7, false), Sigma: powers(t, "sigma", -6, 0, true), Kappa: powers(t, "kappa", -6, 0, true)}
+	return usl.Law{Lambda: powers(t, "lambda", 0, 7, false), Sigma: powers(t, "sigma", -6, 0, true),
+		Kappa: powers(t, "kappa", -6, 0, true)}
 }
 
 func TestLatencyIsOfLittlesLaw(t *testing.T) {

@@ -64,7 +64,8 @@ func TestPublishedMeasurementsAreFitted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !near(f.Lambda, c.us.Lambda, 1e-3) || !near(f.Sigma, c.us.Sigma, 1e-3) || !near(f.Kappa, c.us.Kappa, 1e-2) {
+			if !near(f.Lambda, c.us.Lambda, 1e-3) || !near(f.Sigma, c.us.Sigma, 1e-3) ||
+				!near(f.Kappa, c.us.Kappa, 1e-2) {
 				t.Errorf("%+v: want %+v", f.Law, c.us)
 			}
 			if !near(f.Greatest.N, c.peak, 1e-3) || !near(f.Greatest.X, c.most, 1e-3) {

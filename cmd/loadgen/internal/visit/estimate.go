@@ -48,7 +48,8 @@ func estimatorSeeds(seed uint64) *rand.Rand {
 // several estimators in turn.
 const insertions = 50_000
 
-func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seeds *rand.Rand) (results.Estimate, error) {
+func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seeds *rand.Rand) (results.Estimate,
+	error) {
 	var (
 		estimator       quantile.Estimator
 		inserts, asking []float64

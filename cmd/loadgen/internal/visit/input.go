@@ -66,9 +66,11 @@ type ChangedError struct{ Input results.Input }
 func (e *ChangedError) Error() string {
 	switch e.Input.Kind {
 	case results.Program:
-		return fmt.Sprintf("the program %s has changed since the run began: build it, and leave it alone until the run has ended", e.Input.Name)
+		return fmt.Sprintf("the program %s has changed since the run began: build it, and leave it alone until the "+
+			"run has ended", e.Input.Name)
 	case results.Replay:
-		return fmt.Sprintf("%s, which is replayed, has changed since the run began: replay a copy that nobody writes to", e.Input.Name)
+		return fmt.Sprintf("%s, which is replayed, has changed since the run began: replay a copy that nobody "+
+			"writes to", e.Input.Name)
 	}
 	return fmt.Sprintf("the scenario %s is not the one that the run began with (a fault of loadgen; please report it)", e.Input.Name)
 }

@@ -18,7 +18,8 @@ const openNotice = 5 * time.Second
 
 // open opens a target of the program's own. Nothing ends an Open that does not return but the end of the process: that
 // it has not is written to w. One that ends its goroutine, as a test's FailNow does, is an error.
-func open(ctx context.Context, own *Own, provider trace.TracerProvider, cell *scenarios.Cell, w io.Writer) (bench.Target, error) {
+func open(ctx context.Context, own *Own, provider trace.TracerProvider, cell *scenarios.Cell,
+	w io.Writer) (bench.Target, error) {
 	late := time.AfterFunc(openNotice, func() {
 		// The target may open all the same if this cannot be written.
 		_, _ = fmt.Fprintf(w, "%s%v: the target's Open has not returned for %v\n", Notice, *cell, openNotice)

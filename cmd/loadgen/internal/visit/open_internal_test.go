@@ -23,17 +23,20 @@ func TestATargetThatDoesNotOpenIsTold(t *testing.T) {
 		err, told string
 	}{
 		{"at once", func() (bench.Target, error) { return target, nil }, "", ""},
-		{"in a minute", func() (bench.Target, error) { time.Sleep(time.Minute); return target, nil }, "", "the target's Open has not returned for 5s"},
+		{"in a minute", func() (bench.Target, error) { time.Sleep(time.Minute); return target, nil }, "",
+			"the target's Open has not returned for 5s"},
 		{"with an error", func() (bench.Target, error) { return nil, errors.New("no database") }, "no database", ""},
 		{"with nothing", func() (bench.Target, error) { return nil, nil }, "neither a target nor an error", ""},
-		{"never, as it ends its goroutine", func() (bench.Target, error) { runtime.Goexit(); return target, nil }, "runtime.Goexit", ""},
+		{"never, as it ends its goroutine", func() (bench.Target, error) { runtime.Goexit(); return target, nil },
+			"runtime.Goexit", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told strings.Builder
 				own := &Own{Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return c.open() }}
 				got, err := open(t.Context(), own, nil, &scenarios.Cell{}, &told)
-				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || (got != nil) != (c.err == "") {
+				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) ||
+					(got != nil) != (c.err == "") {
 					t.Errorf("%v, %v", got, err)
 				}
 				synctest.Wait() // for the notice, which is written by a goroutine of its own

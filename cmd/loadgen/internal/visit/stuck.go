@@ -31,6 +31,7 @@ func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 			have = "call has"
 		}
 		// A load goes on if this cannot be written.
-		_, _ = fmt.Fprintf(w, "%s%v: %d %s not returned: %s\n", Notice, *cell, len(calls), have, strings.Join(which, "; "))
+		_, _ = fmt.Fprintf(w, "%s%v: %d %s not returned: %s\n", Notice, *cell, len(calls), have,
+			strings.Join(which, "; "))
 	}
 }

@@ -112,7 +112,8 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 			return nil, err
 		}
 	}
-	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans), noise(v.Machine), throttled(v.Machine))
+	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans), noise(v.Machine),
+		throttled(v.Machine))
 	return v, nil
 }
 
@@ -170,7 +171,8 @@ func notWarm(calls, left uint64) []bench.Reason {
 		return nil
 	}
 	return []bench.Reason{{Name: results.NotWarm, Detail: fmt.Sprintf(
-		"%d of %d calls of the warm-up had not returned at its end and were given up, and may still go on: mend what holds them, or raise the timeout",
+		"%d of %d calls of the warm-up had not returned at its end and were given up, and may still go on: mend "+
+			"what holds them, or raise the timeout",
 		left, calls)}}
 }
 
@@ -232,17 +234,20 @@ func throttled(m results.Machine) []bench.Reason {
 		return nil
 	}
 	return []bench.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
-		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped until the next one: "+
+		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped "+
+			"until the next one: "+
 			"raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
 }
 
 func noise(m results.Machine) []bench.Reason {
 	var why []string
 	if m.Stolen > maxStolen {
-		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was stolen by its host: measure on a quieter machine", 100*m.Stolen))
+		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was stolen by its host: measure on a "+
+			"quieter machine", 100*m.Stolen))
 	}
 	if m.Others > maxOthers {
-		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was used by other processes: close them", 100*m.Others))
+		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was used by other processes: close them",
+			100*m.Others))
 	}
 	if !m.Known || why == nil {
 		return nil

@@ -20,8 +20,10 @@ func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 		{results.Machine{Known: true}, nil},
 		{results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
 		{results.Machine{Stolen: 0.5}, nil},
-		{results.Machine{Known: true, Stolen: 0.03}, []string{"3% of the machine's CPU time was stolen", "a quieter machine"}},
-		{results.Machine{Known: true, Others: 0.2}, []string{"20% of the machine's CPU time was used by other processes", "close them"}},
+		{results.Machine{Known: true, Stolen: 0.03}, []string{"3% of the machine's CPU time was stolen",
+			"a quieter machine"}},
+		{results.Machine{Known: true, Others: 0.2},
+			[]string{"20% of the machine's CPU time was used by other processes", "close them"}},
 		{results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},
 	} {
 		got := noise(c.machine)
@@ -49,7 +51,8 @@ func TestSpansThatAreLostCastDoubt(t *testing.T) {
 		{&results.SpanCount{Made: 10, Exported: 10}, ""},
 		{&results.SpanCount{Made: 10, Exported: 7}, "3 of 10 spans were lost"},
 	} {
-		if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" && !strings.Contains(got[0].Detail, c.want) {
+		if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" &&
+			!strings.Contains(got[0].Detail, c.want) {
 			t.Errorf("%+v: %v", c.spans, got)
 		}
 	}
@@ -68,7 +71,8 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name, Quantile: live}, Turns: 1}
+			req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name,
+				Quantile: live}, Turns: 1}
 			pipeline, err := newPipeline(&req.Cell)
 			if err != nil {
 				t.Fatal(err)
@@ -91,7 +95,8 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 				if err != nil || counted != calls || timed != calls {
 					t.Errorf("%s: %d calls and %d durations of %d, %v", arm.name, counted, timed, calls, err)
 				}
-				if err := metering.check(ctx, m, calls+1); err == nil || !strings.Contains(err.Error(), "of 101 calls") {
+				if err := metering.check(ctx, m, calls+1); err == nil ||
+					!strings.Contains(err.Error(), "of 101 calls") {
 					t.Errorf("%s: a call that is not recorded is not noticed: %v", arm.name, err)
 				}
 			}
@@ -141,9 +146,10 @@ func TestAVisitThatItsQuotaStoppedIsThrottled(t *testing.T) {
 		machine results.Machine
 		want    string
 	}{
-		"no quota":      {results.Machine{Known: true}, ""},
-		"within it":     {results.Machine{Quota: 1.5, Throttled: 0.005}, ""},
-		"half the time": {results.Machine{Quota: 1.5, Throttled: 0.5}, "the CPU quota of 1.5 cores (cgroup) was used up in 50% of its periods"},
+		"no quota":  {results.Machine{Known: true}, ""},
+		"within it": {results.Machine{Quota: 1.5, Throttled: 0.005}, ""},
+		"half the time": {results.Machine{Quota: 1.5, Throttled: 0.5},
+			"the CPU quota of 1.5 cores (cgroup) was used up in 50% of its periods"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := throttled(c.machine)

@@ -88,7 +88,8 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 		}
 		if exports := arm != "none" && arm != "noop"; (v.Spans != nil) != exports {
 			t.Errorf("%s: spans %+v", arm, v.Spans)
-		} else if exports && (v.Spans.Dropped() != 0 || v.Spans.Made != v.Warmup+r.Done || v.Spans.Bytes < 100*v.Spans.Exported) {
+		} else if exports && (v.Spans.Dropped() != 0 || v.Spans.Made != v.Warmup+r.Done ||
+			v.Spans.Bytes < 100*v.Spans.Exported) {
 			t.Errorf("%s: %d calls, %d before; spans %+v", arm, r.Done, v.Warmup, v.Spans)
 		}
 		if v.Cost.CPU <= 0 || v.Cost.Allocs < r.Done || v.Cost.PeakRSS == 0 {
@@ -281,7 +282,8 @@ workers: 4
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := v.Record; r.GivenUp == 0 || r.Failed != r.GivenUp || len(r.Failures) != 1 || r.Failures[0].Kind != "timeout" {
+	if r := v.Record; r.GivenUp == 0 || r.Failed != r.GivenUp || len(r.Failures) != 1 ||
+		r.Failures[0].Kind != "timeout" {
 		t.Errorf("%d given up of %d that failed: %+v", r.GivenUp, r.Failed, r.Failures)
 	}
 	if v.Spans.Dropped() > 0 {
@@ -289,7 +291,8 @@ workers: 4
 	}
 }
 
-// Calls of the warm-up that never return go on beside those that are measured: that is said, and they are no lost spans.
+// Calls of the warm-up that never return go on beside those that are measured: that is said, and they are no lost
+// spans.
 func TestAVisitWhoseWarmupTimesOutIsNotWarm(t *testing.T) {
 	for _, c := range []struct {
 		name, spin string
@@ -317,7 +320,8 @@ workers: 4
 				t.Fatal(err)
 			}
 			i := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == results.NotWarm })
-			if (i >= 0) != c.want || c.want && !strings.Contains(v.Verdict[i].Detail, "of the warm-up had not returned") {
+			if (i >= 0) != c.want || c.want && !strings.Contains(v.Verdict[i].Detail,
+				"of the warm-up had not returned") {
 				t.Errorf("%+v", v.Verdict)
 			}
 			if v.Spans.Dropped() > 0 {

@@ -44,7 +44,8 @@ func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 
 // newTarget is what is under load, and the keys that it is asked for: the map, or
 // one of the program's own, which is instrumented by nothing but its spans.
-func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline, metering *metering) (bench.Target, bench.Keys, error) {
+func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline,
+	metering *metering) (bench.Target, bench.Keys, error) {
 	if own == nil {
 		return newMap(ctx, req, pipeline, metering)
 	}
@@ -69,7 +70,8 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 
 // newMap is the map under load, and the keys that it is asked for. Once ctx ends,
 // the work of its handlers is cut short.
-func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map, bench.Keys, error) {
+func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map,
+	bench.Keys, error) {
 	attributes, err := attributesOf(&req.Cell)
 	if err != nil {
 		return nil, nil, err
