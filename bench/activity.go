@@ -30,7 +30,7 @@ func NewActivity(name string) *Activity {
 	return a
 }
 
-// Name is what reports call it.
+// Name returns the name of the activity in reports.
 func (a *Activity) Name() string { return a.name }
 
 // Begin notes that it goes on from now until end is called, which is to be called

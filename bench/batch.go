@@ -28,8 +28,8 @@ const (
 	roomForBatches = 64 * maxBatch
 )
 
-// pop takes the next call of the batch, which is the worker's own and nobody
-// else's if it is not shared. Others than the owner must hold queue.mu.
+// pop takes the next call of the batch into c, and reports whether there was one. Only the worker
+// that owns the batch may call it, or, if the batch is shared, another that holds queue.mu.
 func (b *batch) pop(shared bool, c *call) bool {
 	h := atomic.LoadUint64(&b.head)
 	for h != b.tail {

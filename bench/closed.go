@@ -65,7 +65,7 @@ func (l *closedLoop) stop(now time.Duration) {
 	}
 }
 
-// giveBack takes a call back that has not begun: nobody waits for it.
+// giveBack takes back a call that has not begun, and no longer counts it.
 func (l *closedLoop) giveBack(c *call, now time.Duration) {
 	l.stop(now)
 	l.calls.Add(^uint64(0))

@@ -115,7 +115,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	return c
 }
 
-// keys are those of the run.
+// keys returns the keys of the calls: "" for each if the run has none.
 func (r *Run) keys() Keys {
 	if r.Keys == nil {
 		return oneKey{}
@@ -195,7 +195,7 @@ func (c *crew) put(w *worker) {
 	go w.work()
 }
 
-// leave is what a worker does last.
+// leave counts a worker that makes no more calls. The last one lets wait return.
 func (c *crew) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -48,8 +48,8 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 	return err
 }
 
-// stuck returns a function that writes which calls have not returned: what b.Log is told
-// shows when the benchmark is over, and it may never be.
+// stuck returns a function that writes to w which calls have not returned. It does not use b.Log,
+// whose text is printed when the benchmark has ended: this one may never end.
 func (v *driven) stuck(w io.Writer) func([]StuckCall) {
 	return func(calls []StuckCall) {
 		have := "calls of f have"
@@ -135,7 +135,7 @@ func staff(rate float64, warm *Record) int {
 	return int(min(max(need, float64(warm.Workers)), mostDriven))
 }
 
-// allocated is what a process has allocated.
+// allocated counts the allocations of a process.
 type allocated struct{ objects, bytes uint64 }
 
 func (a allocated) less(o allocated) allocated {

@@ -53,7 +53,7 @@ func writeUnits(w io.Writer) error {
 	return err
 }
 
-// benchTime is what -benchtime asks for: a time, or a number of calls.
+// benchTime returns what -benchtime asks for: a time, or a number of calls.
 func benchTime() (d time.Duration, n int) {
 	text := "1s" // is the default, of a program without flags of tests, too
 	if f := flag.Lookup("test.benchtime"); f != nil {

@@ -21,7 +21,7 @@ type Fidelity struct {
 	Dispersion []Dispersion `json:"dispersion,omitempty"`
 }
 
-// Dispersion is that of counts in windows of one length, as asked for and as made.
+// Dispersion is the variance over the mean of counts of calls in windows of one length, as asked for and as made.
 type Dispersion struct {
 	Window time.Duration `json:"window_ns"`
 	Asked  float64       `json:"asked"`

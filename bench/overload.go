@@ -67,7 +67,7 @@ func ParseOverload(text string) (Overload, error) {
 	return o, nil
 }
 
-// String is what [ParseOverload] reads.
+// String returns the text that [ParseOverload] reads.
 func (o Overload) String() string {
 	switch o.policy {
 	case policyDrop:

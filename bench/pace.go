@@ -108,7 +108,7 @@ type auto struct{}
 
 func (auto) String() string { return "auto" }
 
-// Waiter is that of [Tight]: a run asks Choose first.
+// Waiter returns a waiter of [Tight]: a run asks Choose first.
 func (auto) Waiter(c Clock) Waiter { return Tight.Waiter(c) }
 
 // A pace is a combination of three ways of waiting, each for the time that is left

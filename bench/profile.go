@@ -87,7 +87,7 @@ func newProfile(text string, pieces []piece) Profile {
 	return p
 }
 
-// Err is what is wrong with the profile, or nil.
+// Err returns what is wrong with the profile, or nil.
 func (p Profile) Err() error {
 	if p.err == nil && p.segments == nil {
 		return errors.New("the zero Profile is not valid: want one of Steady or ParseProfile")

@@ -49,7 +49,7 @@ func (k *kept) add(ended, latency time.Duration) {
 	}
 }
 
-// latencies are those kept, in the order in which their calls ended.
+// latencies returns the latencies that were kept, in the order in which their calls ended.
 func (k *kept) latencies() []time.Duration {
 	all := k.all[:min(k.n.Load(), int64(len(k.all)))]
 	slices.SortStableFunc(all, func(a, b keptLatency) int { return cmp.Compare(a.ended, b.ended) })

@@ -50,7 +50,7 @@ func (r *teller) tell(t *tally, now time.Duration) {
 
 var waitQuantiles = [...]float64{0.5, 0.99, 1}
 
-// since is what was done from before until t.
+// since returns what was done from before until t.
 func (t *tally) since(before *tally, waits *histogram) Runtime {
 	r := Runtime{
 		GCCycles:    t.gcCycles - before.gcCycles,

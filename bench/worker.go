@@ -62,7 +62,7 @@ type call struct {
 	ideal        time.Duration // when it would have begun without the generator's lag
 }
 
-// noBatch is that of workers that take one call at a time: nobody puts any into it.
+// noBatch is the batch of every worker that takes one call at a time. It stays empty.
 var noBatch batch
 
 type oneKey struct{}
