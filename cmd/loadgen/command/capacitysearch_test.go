@@ -39,7 +39,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 	t.Setenv(testHangs, "probe 3")
 	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8",
 		"--pace", "sleep",
-		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "2s", "--precision", "25%", "--seed", "1", "--out", out)
+		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "1m", "--precision", "25%", "--seed", "1", "--out", out)
 	p.await(t, "a third probe", func() bool { return marked(marks, "probe") == 3 })
 	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable ||
 		!strings.Contains(log, "another loadgen searches there") {
@@ -57,7 +57,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", before, err)
 	}
 
-	code, text, log := execute(t, "capacity", "--resume", out)
+	code, text, log := execute(t, "capacity", "--resume", out, "--budget", "10s")
 	if code != exitOK && code != exitNotValid { // a slow machine may not do in the budget
 		t.Fatalf("exit %d\n%s\n%s", code, text, log)
 	}
@@ -71,7 +71,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 	}
 	a := f.Answer.Arms[0]
 	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n",
-		"\nspans=none " + capacitySentence(&a) + "\n", " of 2s, in " + out} {
+		"\nspans=none " + capacitySentence(&a) + "\n", " of 10s, in " + out} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

@@ -381,12 +381,14 @@ func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
 		"crash":   {"echo 'fatal error: out of luck' >&2; exit 3", "exit status 3\nfatal error: out of luck"},
 		"garbage": {"echo nonsense", "invalid character"},
 		"silent":  {"cat > /dev/null &", "it ended without an answer"},
+		"at once": {"exit 0", "it ended without an answer"},
 		"logs":    {`echo '{"level":"fatal"}'; exit 1`, "exit status 1"},
 	} {
 		s, err := scenarios.Decode("tiny.yaml", []byte(tiny))
 		if err != nil {
 			t.Fatal(err)
 		}
+		s.About = strings.Repeat("x", 1<<18) // more than a pipe holds: it is written while the process ends
 		v, err := spawn(t.Context(), executable(t, c.script), &visit.Request{Scenario: s, Cell: s.Cells()[0]})
 		if err != nil || !strings.Contains(v.Error, c.want) || v.Usable() {
 			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -138,8 +139,11 @@ func ask(ctx context.Context, program, name string, request, answer any) (log st
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	// If it cannot be written the process has ended, and says why.
+	// If nobody reads it the process has ended, and says why, or that it ended is all there is to say.
 	writeErr := json.NewEncoder(stdin).Encode(request)
+	if errors.Is(writeErr, syscall.EPIPE) {
+		writeErr = nil
+	}
 	waitErr := cmd.Wait()
 	log = clip(stderr.String())
 	failed := func(err error) (string, error) {
