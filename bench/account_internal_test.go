@@ -8,18 +8,21 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // accounted is a run in virtual time of 90 calls done, 10 that fail, and 10 that are
 // dropped, before it is added up.
 func accounted(t *testing.T) (*crew, *recorder, outcome) {
 	t.Helper()
-	a, err := Constant(PerSecond(1000), 110*time.Millisecond)
+	a, err := schedule.Constant(schedule.PerSecond(1000), 110*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	c := newCrew(t.Context(), &Run{Arrivals: a, Workers: 1, Overload: Drop, Pace: Sleep, Window: 10 * time.Millisecond,
+	c := newCrew(t.Context(), &Run{Arrivals: a, Workers: 1, Overload: Drop, Pace: pace.Sleep, Window: 10 * time.Millisecond,
 		Target: TargetFunc(func(context.Context, string) error {
 			if n++; n%10 == 5 {
 				time.Sleep(1500 * time.Microsecond) // one call is dropped

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
@@ -17,7 +18,7 @@ type listed []time.Duration
 
 func (l listed) Duration() time.Duration { return l[len(l)-1] + 1 }
 
-func (l listed) From(n uint64) Instants {
+func (l listed) From(n uint64) schedule.Instants {
 	l = l[n:]
 	return &l
 }
@@ -50,7 +51,7 @@ type simulated struct {
 	next   time.Duration // when it does something
 }
 
-func simulate(a Arrivals, workers int, service func() time.Duration) *simulation {
+func simulate(a schedule.Arrivals, workers int, service func() time.Duration) *simulation {
 	s := &simulation{service: service, begun: map[uint64]time.Duration{}, due: map[uint64]time.Duration{},
 		workers: make([]simulated, workers)}
 	s.queue = newQueue(a, Queue, DefaultQueue, newTrace(a.Duration()), newWindows(time.Second, a.Duration(), new(Run)))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // Batches are taken by as many workers as there are processors, at most.
@@ -21,7 +23,7 @@ func TestWhoIsStuckDelaysNoneOfTheCallsHeHasClaimed(t *testing.T) {
 	for stuck := range int64(8) { // wherever in its batch the call is
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100_000), 50*ms), Workers: workers, Keep: 5000,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 50*ms), Workers: workers, Keep: 5000,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					if n.Add(1) == 1000+stuck {
 						time.Sleep(time.Second)
@@ -44,7 +46,7 @@ func TestWhoIsStuckAtTheEndDelaysNoOtherCall(t *testing.T) {
 	for from := range int64(6) {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100_000), 10*ms), Workers: workers, Keep: 1000,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 10*ms), Workers: workers, Keep: 1000,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					if n.Add(1) == 1000-from {
 						time.Sleep(time.Second)
@@ -82,8 +84,8 @@ type clumps struct {
 	apart, lasts time.Duration
 }
 
-func (c clumps) Duration() time.Duration      { return c.lasts }
-func (c clumps) From(n uint64) bench.Instants { return &clumped{c, int(n)} }
+func (c clumps) Duration() time.Duration         { return c.lasts }
+func (c clumps) From(n uint64) schedule.Instants { return &clumped{c, int(n)} }
 
 type clumped struct {
 	clumps
@@ -107,7 +109,7 @@ func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 			for i, room := range []int{1 << 16, 1000} {
 				synctest.Test(t, func(t *testing.T) {
 					service := time.Duration(workers) * time.Second * 7 / 10 / time.Duration(rate) // busy for 70 %
-					r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(rate),
+					r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(rate),
 						2000*time.Second/time.Duration(rate), seed), Workers: workers,
 						Target: sleeps(service), Queue: room, Keep: 10_000})
 					by[i] = r.Kept
@@ -139,12 +141,12 @@ func TestNoCallIsLostNorMadeTwice(t *testing.T) {
 		workers := 1 + r.IntN(max(runtime.GOMAXPROCS(0), 2))
 		policy := []bench.Overload{bench.Queue, bench.Queue, bench.Drop, bench.CatchUp(2)}[r.IntN(4)]
 		rate := []uint64{3_000_000, 300_000, 30_000}[r.IntN(3)]
-		a := poisson(t, bench.PerSecond(rate), time.Duration(1+r.IntN(10))*ms, seed)
+		a := poisson(t, schedule.PerSecond(rate), time.Duration(1+r.IntN(10))*ms, seed)
 		calls := make([]atomic.Int32, len(instants(a, 0)))
 		ctx, cancel := context.WithCancel(context.Background())
 		stop := uint64(r.IntN(4 * (len(calls) + 1))) // one of four is interrupted
 		var begun atomic.Uint64
-		run := bench.Run{Arrivals: a, Workers: workers, Overload: policy, Keys: numbers{}, Pace: bench.Auto,
+		run := bench.Run{Arrivals: a, Workers: workers, Overload: policy, Keys: numbers{}, Pace: pace.Auto,
 			Target: bench.TargetFunc(func(_ context.Context, key string) error {
 				number, err := strconv.Atoi(key)
 				if err != nil {
@@ -205,7 +207,7 @@ func TestNoCallBeginsOnceAnyContextHasEnded(t *testing.T) {
 	for range 20 {
 		ctx := foreign{t.Context(), make(chan struct{})}
 		n := 0
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1_000_000), time.Second), Workers: 1,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1_000_000), time.Second), Workers: 1,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if n++; n == 100 {
 					close(ctx.done)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -114,7 +115,7 @@ func BenchmarkRun(b *testing.B) {
 			b.StopTimer()
 			for left := b.N; left > 0; left -= calls {
 				n := min(left, calls)
-				a, err := bench.Constant(bench.PerSecond(1_000_000_000), time.Duration(n))
+				a, err := schedule.Constant(schedule.PerSecond(1_000_000_000), time.Duration(n))
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -11,18 +11,20 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // ticking wakes on whole ticks only, as a generator on a coarse timer does.
 type ticking struct{ every time.Duration }
 
 func (p ticking) String() string { return "ticking" }
-func (p ticking) Waiter(c bench.Clock) bench.Waiter {
-	return tickingWaiter{bench.Sleep.Waiter(c), p.every}
+func (p ticking) Waiter(c pace.Clock) pace.Waiter {
+	return tickingWaiter{pace.Sleep.Waiter(c), p.every}
 }
 
 type tickingWaiter struct {
-	bench.Waiter
+	pace.Waiter
 	every time.Duration
 }
 
@@ -37,12 +39,12 @@ type jittery struct {
 }
 
 func (p jittery) String() string { return "jittery" }
-func (p jittery) Waiter(c bench.Clock) bench.Waiter {
-	return jitteryWaiter{bench.Sleep.Waiter(c), p}
+func (p jittery) Waiter(c pace.Clock) pace.Waiter {
+	return jitteryWaiter{pace.Sleep.Waiter(c), p}
 }
 
 type jitteryWaiter struct {
-	bench.Waiter
+	pace.Waiter
 	jittery
 }
 
@@ -103,7 +105,7 @@ func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
 // What the target does to the calls is not the generator's doing.
 func TestAStallIsNotCalledClumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
 			Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 4})
 		if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 {
 			t.Errorf("%q, %+v", got, r.Fidelity)
@@ -113,7 +115,7 @@ func TestAStallIsNotCalledClumps(t *testing.T) {
 
 func TestFewCallsAreNotJudgedByTheirGaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		if r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0),
+		if r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0),
 			Workers: 1, Pace: ticking{50 * ms}}); r.Fidelity != nil {
 			t.Errorf("%+v", r.Fidelity)
 		}
@@ -141,7 +143,7 @@ func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			l, err := bench.ParseLoad(c.load)
+			l, err := schedule.ParseLoad(c.load)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +171,7 @@ func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
 	for seed := range uint64(seeds) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 2))
-			r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(2000), time.Second, seed), Workers: 1,
+			r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(2000), time.Second, seed), Workers: 1,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					time.Sleep(time.Duration(random.ExpFloat64() * float64(100*time.Microsecond)))
 					return nil
@@ -188,7 +190,7 @@ func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 	for limit, want := range map[string]string{"p99 < 4ms": "which is much of the 4ms", "p99 < 10ms": "",
 		"errors < 1%": ""} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms),
 				Workers: 1,
 				Pace:    late{900 * time.Microsecond}, SLOs: []bench.SLO{slo(t, limit)}})
 			if got := detail(r, bench.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
@@ -200,7 +202,7 @@ func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 
 func TestARateThatIsNotKeptInWindowsIsTheGeneratorsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(0),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10_000), time.Second), Target: sleeps(0),
 			Workers: 1, Window: ms, Pace: late{800 * time.Microsecond}})
 		got := detail(r, bench.GeneratorLimited)
 		if !strings.Contains(got, "the rate was not kept") || !strings.Contains(got, "windows of 1ms") {
@@ -223,7 +225,7 @@ func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 333*ms)
 				defer cancel()
 				var n atomic.Int64
-				r := doContext(ctx, t, bench.Run{Arrivals: poisson(t, bench.PerSecond(3000), time.Second, 7),
+				r := doContext(ctx, t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(3000), time.Second, 7),
 					Workers: workers, Overload: policy, Queue: 20,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						time.Sleep(ms)
@@ -267,12 +269,12 @@ func only(t *testing.T, r *bench.Record, name string, says ...string) {
 
 func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
 			Workers: 1, Overload: bench.Drop})
 		only(t, r, bench.Saturated, "500 of 1000 calls were dropped, 50/s of 100/s were served", "allow more workers")
 	})
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
 			Workers: 1})
 		only(t, r, bench.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s",
 			"50/s of 100/s were served", "allow more workers")
@@ -282,7 +284,7 @@ func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 // Clumps so close together that gaps do not tell: their counts do.
 func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: poisson(t, bench.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
+		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
 			Target: sleeps(0)})
 		only(t, r, bench.ArrivalsOff, "the counts of calls in windows of 200µs have ",
 			"times the variance of their mean, and were to have ", "choose another pace")

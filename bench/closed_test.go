@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
@@ -56,7 +57,7 @@ func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
 }
 
 func TestWhoThinksForLongerThanTheLoopLastsCallsOnce(t *testing.T) {
-	for _, think := range []time.Duration{10 * ms, time.Hour, bench.Endless, math.MaxInt64} {
+	for _, think := range []time.Duration{10 * ms, time.Hour, schedule.Endless, math.MaxInt64} {
 		t.Run(think.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * ms, Think: think}, Workers: 3,
@@ -177,10 +178,10 @@ func TestARunIsEndedOnceItIsCertainToMissItsObjective(t *testing.T) {
 func testARunIsEnded(t *testing.T, run bench.Run, target bench.Target, by, end time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		if run.Closed == nil {
-			run.Arrivals = constant(t, bench.PerSecond(1000), 60*time.Second)
+			run.Arrivals = constant(t, schedule.PerSecond(1000), 60*time.Second)
 		}
 		if run.Workers == 1000 {
-			run.Arrivals = constant(t, bench.PerSecond(10), 60*time.Second)
+			run.Arrivals = constant(t, schedule.PerSecond(10), 60*time.Second)
 		}
 		run.Target, run.Abort = target, true
 		if run.Closed != nil {
@@ -212,7 +213,7 @@ func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
 		slos = append(slos, slo(t, text))
 	}
 	for name, run := range map[string]bench.Run{
-		"open":   {Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 3},
+		"open":   {Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 3},
 		"closed": {Closed: &bench.Closed{Duration: 10 * time.Second, Think: 19 * ms}, Workers: 2},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -233,7 +234,7 @@ func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
 // Once the last call has been handed out there is nothing to end.
 func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
 	for name, run := range map[string]bench.Run{
-		"open":   {Arrivals: constant(t, bench.PerSecond(100), time.Second)},
+		"open":   {Arrivals: constant(t, schedule.PerSecond(100), time.Second)},
 		"closed": {Closed: &bench.Closed{Duration: time.Second}},
 	} {
 		synctest.Test(t, func(t *testing.T) {

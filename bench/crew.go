@@ -6,6 +6,9 @@ import (
 	"runtime/metrics"
 	"sync"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A crew is the workers of a run and what they share.
@@ -14,8 +17,8 @@ type crew struct {
 	ctx       context.Context
 	halt      context.Context // ends with ctx, or once an SLO ends the run
 	cancel    context.CancelFunc
-	pace      Pace
-	clock     Clock
+	pace      pace.Pace
+	clock     pace.Clock
 	most      int // workers there may ever be
 	queue     *queue
 	closed    *closedLoop // instead of queue
@@ -27,8 +30,8 @@ type crew struct {
 	slowest   *slowest
 	lags      *lagAccount // nil: each worker has calls of its own, or there is one
 	observer  *observer
-	batches   []*batch    // of each worker; nil: they take one call at a time
-	turn      chan Waiter // nil: each worker waits by itself
+	batches   []*batch         // of each worker; nil: they take one call at a time
+	turn      chan pace.Waiter // nil: each worker waits by itself
 
 	mu      sync.Mutex // guards what follows while there may be more workers
 	workers []*worker
@@ -65,14 +68,14 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	}
 	c.most = max(workers, r.MaxWorkers)
 	crowded := c.most > runtime.GOMAXPROCS(0)
-	if c.pace == nil || c.pace == Auto {
-		c.pace = Choose(r.perSecond(), c.most, runtime.GOMAXPROCS(0))
+	if c.pace == nil || c.pace == pace.Auto {
+		c.pace = pace.Choose(r.PerSecond(), c.most, runtime.GOMAXPROCS(0))
 		if crowded && r.Closed != nil { // where each waits for a call of its own
-			c.pace = Sleep
+			c.pace = pace.Sleep
 		}
 	}
-	if crowded && r.Closed == nil && c.pace != Sleep {
-		c.turn = make(chan Waiter, 1)
+	if crowded && r.Closed == nil && c.pace != pace.Sleep {
+		c.turn = make(chan pace.Waiter, 1)
 	}
 	if r.Closed != nil {
 		c.closed = &closedLoop{Closed: *r.Closed, windows: c.windows}
@@ -86,7 +89,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		c.source = c.queue
 	}
 	if c.queue != nil && c.most > 1 {
-		c.lags = newLagAccount(newLags(c.trace, c.windows, r.withLag), c.most)
+		c.lags = newLagAccount(newLags(c.trace, c.windows, r.Lag), c.most)
 	}
 	c.recorders = make([]*recorder, min(workers, maxRecorders))
 	for i := range c.recorders {
@@ -116,7 +119,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 }
 
 // keys returns the keys of the calls: "" for each if the run has none.
-func (r *Run) keys() Keys {
+func (r *Run) keys() schedule.Keys {
 	if r.Keys == nil {
 		return oneKey{}
 	}
@@ -125,7 +128,7 @@ func (r *Run) keys() Keys {
 
 // perSecond is the mean rate of the run, as far as its first calls tell; 0 if it
 // has none.
-func (r *Run) perSecond() float64 {
+func (r *Run) PerSecond() float64 {
 	if r.Arrivals == nil {
 		return 0
 	}
@@ -144,7 +147,7 @@ func (c *crew) newRecorder(withLags bool) *recorder {
 	r := newRecorder(c.kept, c.windows, c.slowest, nil)
 	r.end = c.run.duration()
 	if withLags {
-		r.lags = newLags(c.trace, c.windows, c.run.withLag)
+		r.lags = newLags(c.trace, c.windows, c.run.Lag)
 	}
 	return r
 }
@@ -167,7 +170,7 @@ func (c *crew) newWorker() *worker {
 }
 
 func (c *crew) start() {
-	c.clock = ClockFrom(time.Now().Add(leadIn))
+	c.clock = pace.ClockFrom(time.Now().Add(leadIn))
 	c.observer.clock = c.clock
 	if c.lags != nil {
 		c.lags.clock = c.clock

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A function of one's own under a load of 2,000 calls a second.
 func Example() {
 	lookUp := func(context.Context, string) error { return nil }
 
-	arrivals, err := bench.Poisson(bench.PerSecond(2000), time.Second, 42)
+	arrivals, err := schedule.Poisson(schedule.PerSecond(2000), time.Second, 42)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,16 +7,19 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // growing is a run in virtual time with a processor that is idle, or not.
 func growing(t *testing.T, r Run, busy bool) *Record {
 	t.Helper()
-	a, err := Constant(PerSecond(1000), r.Window*4)
+	a, err := schedule.Constant(schedule.PerSecond(1000), r.Window*4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Arrivals, r.Pace = a, Sleep
+	r.Arrivals, r.Pace = a, pace.Sleep
 	c := newCrew(t.Context(), &r)
 	c.busy = func(time.Duration) bool { return busy }
 	c.start()

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -90,7 +91,7 @@ const open = time.Duration(-1)
 type lagAccount struct {
 	mu      sync.Mutex
 	lags    *lags
-	clock   Clock
+	clock   pace.Clock
 	workers []*worker
 	ring    []call // call seq is at seq&mask, if it is there
 	mask    uint64

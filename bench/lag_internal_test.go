@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
@@ -106,7 +107,7 @@ func us(numbers ...int) (all []time.Duration) {
 func TestACallDoesNotWaitForAWorkerWhileAnotherWaitsForALaterCall(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	due := us(0, 4, 24, 30, 45, 65)
-	calls, r := serve(t, due, us(14, 21, 24, 3, 5, 9), Run{Workers: 2, Pace: Sleep})
+	calls, r := serve(t, due, us(14, 21, 24, 3, 5, 9), Run{Workers: 2, Pace: pace.Sleep})
 	for i, c := range calls {
 		if c.begun != due[i] {
 			t.Errorf("call %d, due at %v, began at %v", i, due[i], c.begun)
@@ -165,7 +166,7 @@ func TestCallsWaitAsLongAsInAnExactSimulationOfTheirQueue(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 			random := rand.New(rand.NewPCG(1, 15))
 			due, service := sums(exponential(random, calls, c.every)), c.service(random, calls, c.takes)
-			seen, r := serve(t, due, service, Run{Workers: c.servers, Pace: Sleep})
+			seen, r := serve(t, due, service, Run{Workers: c.servers, Pace: pace.Sleep})
 			for i, ideal := range ideally(seen, c.servers, Queue) {
 				if seen[i].begun != ideal {
 					t.Fatalf("call %d, due at %v, began at %v, want %v", i, due[i], seen[i].begun, ideal)
@@ -187,10 +188,10 @@ type tardy struct {
 
 func (*tardy) String() string { return "tardy" }
 
-func (p *tardy) Waiter(c Clock) Waiter { return &tardyWaiter{Sleep.Waiter(c), p} }
+func (p *tardy) Waiter(c pace.Clock) pace.Waiter { return &tardyWaiter{pace.Sleep.Waiter(c), p} }
 
 type tardyWaiter struct {
-	Waiter
+	pace.Waiter
 	pace *tardy
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 type someKeys [4]string
@@ -20,7 +21,7 @@ func allocatedBy(t *testing.T, run bench.Run, calls int) (mallocs, bytes uint64)
 	t.Helper()
 	const perSecond = 5_000_000
 	duration := time.Duration(calls) * time.Second / perSecond
-	run.Arrivals, run.Window = constant(t, bench.PerSecond(perSecond), duration), duration/20
+	run.Arrivals, run.Window = constant(t, schedule.PerSecond(perSecond), duration), duration/20
 	run.Keys, run.Activities = &someKeys{"a", "b", "c", "d"}, []*bench.Activity{bench.NewActivity("some")}
 	for _, text := range []string{"p99 < 1h", "errors <= 100%"} {
 		run.SLOs = append(run.SLOs, slo(t, text))

@@ -3,6 +3,7 @@ package bench
 import (
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -42,7 +43,7 @@ type observer struct {
 	total   Runtime
 	spent   time.Duration // CPU time that looking has cost, without that of waking up
 
-	clock            Clock
+	clock            pace.Clock
 	window, duration time.Duration
 	next             time.Duration // when the window ends
 
@@ -64,7 +65,7 @@ type observer struct {
 // the rest of the run is one. Activities past the first MaxActivities are not
 // watched. Its clock may be set to another until start, so that memory can be taken
 // before the clock is started.
-func newObserver(clock Clock, window, duration time.Duration, activities []*Activity, slow *slowest) *observer {
+func newObserver(clock pace.Clock, window, duration time.Duration, activities []*Activity, slow *slowest) *observer {
 	o := &observer{
 		hiccups: quantile.NewHDR(),
 		windows: make([]RuntimeWindow, 0, windowsOf(window, duration)),

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
 )
 
 // watching runs something with an observer beside it.
 func watching(window, duration time.Duration, run func(o *observer), activities ...*Activity) *observer {
-	o := newObserver(ClockFrom(time.Now()), window, duration, activities, newSlowest(keptSlowest, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), window, duration, activities, newSlowest(keptSlowest, oneKey{}))
 	o.start()
 	run(o)
 	o.stop()
@@ -63,7 +65,7 @@ func TestAHiccupCountsForEveryMillisecondWithinIt(t *testing.T) {
 		{msec, []time.Duration{msec}},
 		{5 * msec / 2, []time.Duration{msec / 2, 3 * msec / 2, 5 * msec / 2}},
 	} {
-		o := newObserver(ClockFrom(time.Now()), 0, 0, nil, newSlowest(0, oneKey{}))
+		o := newObserver(pace.ClockFrom(time.Now()), 0, 0, nil, newSlowest(0, oneKey{}))
 		o.hiccup(c.late)
 		if got := o.hiccups.Count(); got != uint64(len(c.want)) {
 			t.Errorf("%v late: %d hiccups, want %v", c.late, got, c.want)
@@ -90,7 +92,7 @@ func TestStoppingDoesNotWaitForATick(t *testing.T) {
 
 func TestATickAllocatesNothing(t *testing.T) {
 	a := NewActivity("span export")
-	o := newObserver(ClockFrom(time.Now()), msec, time.Hour, []*Activity{a}, newSlowest(keptSlowest, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), msec, time.Hour, []*Activity{a}, newSlowest(keptSlowest, oneKey{}))
 	o.teller.pressure = openPressure()
 	defer o.teller.pressure.close()
 	now := time.Duration(0)
@@ -142,7 +144,7 @@ func TestWindowsEndAtMultiplesAndTheLastWithTheRun(t *testing.T) {
 }
 
 func TestALateTickEndsOneWindow(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), 10*msec, 100*msec, nil, newSlowest(0, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), 10*msec, 100*msec, nil, newSlowest(0, oneKey{}))
 	for _, now := range []time.Duration{9, 35, 36, 40, 99, 130, 140} {
 		o.tick(now * msec)
 	}
@@ -154,7 +156,7 @@ func TestALateTickEndsOneWindow(t *testing.T) {
 }
 
 func TestARunThatEndsWithAWindowHasNoneAfterIt(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), 10*msec, 30*msec, nil, newSlowest(0, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), 10*msec, 30*msec, nil, newSlowest(0, oneKey{}))
 	o.tick(10 * msec)
 	o.finish(10 * msec)
 	if got := ends(o.windows); !slices.Equal(got, []time.Duration{10 * msec}) {
@@ -163,7 +165,7 @@ func TestARunThatEndsWithAWindowHasNoneAfterIt(t *testing.T) {
 }
 
 func TestThereAreNoMoreThan4096Windows(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), msec, time.Hour, nil, newSlowest(0, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), msec, time.Hour, nil, newSlowest(0, oneKey{}))
 	for now := msec; now <= 5000*msec; now += msec {
 		o.tick(now)
 	}
@@ -178,8 +180,8 @@ func TestThereAreNoMoreThan4096Windows(t *testing.T) {
 // The clock of a run starts a little after its workers are made.
 func TestARunThatHasNotStartedHasAWindowOfNoLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newObserver(Clock{}, time.Second, time.Second, nil, newSlowest(0, oneKey{}))
-		o.clock = ClockFrom(time.Now().Add(5 * msec)) // which may be set until start
+		o := newObserver(pace.Clock{}, time.Second, time.Second, nil, newSlowest(0, oneKey{}))
+		o.clock = pace.ClockFrom(time.Now().Add(5 * msec)) // which may be set until start
 		o.start()
 		time.Sleep(2 * msec)
 		o.stop()
@@ -293,7 +295,7 @@ func TestACallMeetsACollectionForReal(t *testing.T) {
 }
 
 func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), 0, time.Second, nil, newSlowest(2, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second, nil, newSlowest(2, oneKey{}))
 	o.slow.offer(ofLatency(0, 4*msec), false)
 	o.slow.offer(ofLatency(1, 4*msec), false)
 	o.looked, o.tagged = 4*msec, 6*msec-tagging
@@ -310,7 +312,7 @@ func TestWhatHappensDuringATickIsMet(t *testing.T) {
 	noGC(t)
 	synctest.Test(t, func(t *testing.T) {
 		export := NewActivity("span export")
-		o := newObserver(ClockFrom(time.Now()), 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
+		o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
 		time.Sleep(msec)
 		now := o.clock.Now()
 		time.Sleep(msec)
@@ -326,7 +328,7 @@ func TestWhatHappensDuringATickIsMet(t *testing.T) {
 
 func TestALongWaitIsMetFromItsBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the clock stands still
-		o := newObserver(ClockFrom(time.Now()), 0, time.Second, nil, newSlowest(1, oneKey{}))
+		o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second, nil, newSlowest(1, oneKey{}))
 		o.looked = 10 * msec
 		o.see(signs{waited: longWait - 1, waitedAtMost: longWait}, 11*msec)
 		if o.overlapped(0, time.Second) != 0 {
@@ -343,7 +345,7 @@ func TestALongWaitIsMetFromItsBeginning(t *testing.T) {
 func TestWhatAnActivityDidBeforeTheRunIsNotMet(t *testing.T) {
 	noGC(t)
 	export := NewActivity("span export")
-	o := newObserver(ClockFrom(time.Now()), 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second, []*Activity{export}, newSlowest(1, oneKey{}))
 	export.Begin()()
 	runtime.GC()
 	o.start()
@@ -356,7 +358,7 @@ func TestWhatAnActivityDidBeforeTheRunIsNotMet(t *testing.T) {
 }
 
 func TestSuspectsComeInTheirOrder(t *testing.T) {
-	o := newObserver(ClockFrom(time.Now()), 0, time.Second,
+	o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second,
 		[]*Activity{NewActivity("flush"), nil, NewActivity("span export")}, newSlowest(1, oneKey{}))
 	o.slow.offer(&call{due: 2, ended: 9}, false)
 	for _, m := range o.met {
@@ -374,7 +376,7 @@ func TestNoMoreActivitiesAreWatchedThanThereAreTagsFor(t *testing.T) {
 	for i := range 40 {
 		many = append(many, NewActivity(fmt.Sprint(i)))
 	}
-	o := newObserver(ClockFrom(time.Now()), 0, time.Second, many, newSlowest(1, oneKey{}))
+	o := newObserver(pace.ClockFrom(time.Now()), 0, time.Second, many, newSlowest(1, oneKey{}))
 	if len(o.activities) != MaxActivities || len(o.met) != len(o.slow.names) ||
 		len(o.met) > 8*int(reflect.TypeFor[suspects]().Size()) {
 		t.Errorf("%d activities, %d suspects", len(o.activities), len(o.met))
@@ -439,7 +441,7 @@ func TestManyGoroutinesMayRunBesideAnObserver(t *testing.T) {
 
 // What a tick costs, as in the comment of observer.
 func BenchmarkTick(b *testing.B) {
-	o := newObserver(ClockFrom(time.Now()), time.Second, time.Hour, []*Activity{NewActivity("span export")},
+	o := newObserver(pace.ClockFrom(time.Now()), time.Second, time.Hour, []*Activity{NewActivity("span export")},
 		newSlowest(keptSlowest, oneKey{}))
 	for b.Loop() {
 		o.tick(o.clock.Now())

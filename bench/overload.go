@@ -61,7 +61,7 @@ func ParseOverload(text string) (Overload, error) {
 	}
 	k, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	o := CatchUp(k)
-	if err != nil || o.check() != nil {
+	if err != nil || o.Check() != nil {
 		return fail(fmt.Sprintf("%q is not a number from 1 to %d", value, maxCatchUp))
 	}
 	return o, nil
@@ -80,7 +80,7 @@ func (o Overload) String() string {
 
 const maxCatchUp = 1000
 
-func (o Overload) check() error {
+func (o Overload) Check() error {
 	if o.policy == policyCatchUp && !(o.factor >= 1 && o.factor <= maxCatchUp) {
 		return fmt.Errorf("catches up %v times as fast: want 1 to %d", o.factor, maxCatchUp)
 	}

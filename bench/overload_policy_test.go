@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 func TestAPolicyOfOverloadIsReadAndPrinted(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 		}
 	}
 	for _, k := range []float64{0, 0.5, -1, 1e6, math.NaN(), math.Inf(1)} {
-		_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0),
+		_, err := (&bench.Run{Arrivals: constant(t, schedule.PerSecond(1), time.Second), Target: sleeps(0),
 			Overload: bench.CatchUp(k)}).Do(context.Background())
 		if err == nil || !strings.Contains(err.Error(), "Run.Overload") ||
 			!strings.Contains(err.Error(), "want 1 to 1000") {
@@ -67,7 +68,7 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 	for _, workers := range []int{4, 1500} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: workers,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: workers,
 				Overload: bench.CatchUp(2), Keep: 10_000,
 				Target: stalling(5*time.Second, 6*time.Second, ms)})
 			want := map[float64]time.Duration{.5: ms, .95: 750 * ms, .99: 950 * ms, .999: 996 * ms, 1: 1001 * ms}
@@ -103,7 +104,7 @@ func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 func TestNoMoreCallsBeginThanMayCatchUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun []time.Time
-		do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+		do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1,
 			Overload: bench.CatchUp(4),
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if begun = append(begun, time.Now()); len(begun) == 100 {
@@ -124,7 +125,7 @@ func TestNoMoreCallsBeginThanMayCatchUp(t *testing.T) {
 
 func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4,
 			Overload: bench.CatchUp(1), Keep: 10_000,
 			Target: stalling(2*time.Second, 3*time.Second, ms)})
 		for i := 9000; i < 10_000; i++ {
@@ -142,7 +143,7 @@ func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 func TestTheGeneratorsLagIsItsOwnWhenCallsCatchUp(t *testing.T) {
 	for _, k := range []float64{1, 1.5, 1000} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1,
 				Overload: bench.CatchUp(k),
 				Target:   sleeps(ms / 2), Pace: late{20 * ms}})
 			if r.Queue.Max() != 0 || r.Generator.Max() < 20*ms {
@@ -155,7 +156,7 @@ func TestTheGeneratorsLagIsItsOwnWhenCallsCatchUp(t *testing.T) {
 
 func TestAQueueOfCallsThatCatchUpHasItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4, Queue: 100,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4, Queue: 100,
 			Overload: bench.CatchUp(2),
 			Target:   stalling(5*time.Second, 6*time.Second, ms)})
 		// 4 are in the target and 100 wait; once it is over, there is room.

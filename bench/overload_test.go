@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -20,7 +21,7 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 		4: {626, 926, 993, 1320},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
 				Overload: bench.CatchUp(k),
 				Target:   stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
 			truth, over := quantile.NewExact(len(r.Kept)), 0
@@ -51,7 +52,7 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 
 func TestCallsThatCatchUpAtTheirRateNeverDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 3*time.Second), Overload: bench.CatchUp(1),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 3*time.Second), Overload: bench.CatchUp(1),
 			Target: stalling(time.Second, 2*time.Second, ms), Workers: 4, Keep: 4000})
 		if last := r.Kept[len(r.Kept)-1]; last < 900*ms {
 			t.Errorf("the last call has a latency of %v", last)
@@ -104,7 +105,7 @@ func TestAClosedLoopThatIsInterruptedMissesNothing(t *testing.T) {
 
 func TestALoopIsOpenOrClosed(t *testing.T) {
 	for want, run := range map[string]bench.Run{
-		"both set": {Arrivals: constant(t, bench.PerSecond(1), time.Second),
+		"both set": {Arrivals: constant(t, schedule.PerSecond(1), time.Second),
 			Closed: &bench.Closed{Duration: 1}},
 		"Run.Closed.Duration is 0": {Closed: &bench.Closed{}},
 		"Run.Closed.Think is -1ns": {Closed: &bench.Closed{Duration: 1, Think: -1}},

@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 func TestAPaceIsFoundByItsName(t *testing.T) {
-	for _, p := range bench.Paces() {
-		if got, err := bench.ParsePace(p.String()); err != nil || got.String() != p.String() {
+	for _, p := range pace.All() {
+		if got, err := pace.Parse(p.String()); err != nil || got.String() != p.String() {
 			t.Errorf("%v is %v, %v", p, got, err)
 		}
 	}
-	if _, err := bench.ParsePace("fast"); err == nil || !strings.Contains(err.Error(), `pace "fast" is unknown: want one of auto, sleep, cheap, tight, yield, spin`) {
+	if _, err := pace.Parse("fast"); err == nil || !strings.Contains(err.Error(), `pace "fast" is unknown: want one of auto, sleep, cheap, tight, yield, spin`) {
 		t.Error(err)
 	}
 }
@@ -26,34 +28,34 @@ func TestThePaceIsChosenByRateWorkersAndProcessors(t *testing.T) {
 	for _, c := range []struct {
 		perSecond           float64
 		workers, processors int
-		want                bench.Pace
+		want                pace.Pace
 	}{
-		{1000, 1, 1, bench.Sleep},
-		{1000, 1, 2, bench.Tight},
-		{1_000_000, 1, 2, bench.Tight},
-		{1000, 2, 2, bench.Tight},
-		{50_000, 2, 2, bench.Cheap},
-		{50_000, 1000, 8, bench.Cheap},
-		{10_001, 3, 2, bench.Cheap},
-		{10_000, 3, 2, bench.Tight},
-		{100, 1000, 8, bench.Tight},
-		{100, 8, 8, bench.Tight},
-		{1_000_000, 8, 8, bench.Cheap},
-		{1_000_000, 7, 8, bench.Tight},
+		{1000, 1, 1, pace.Sleep},
+		{1000, 1, 2, pace.Tight},
+		{1_000_000, 1, 2, pace.Tight},
+		{1000, 2, 2, pace.Tight},
+		{50_000, 2, 2, pace.Cheap},
+		{50_000, 1000, 8, pace.Cheap},
+		{10_001, 3, 2, pace.Cheap},
+		{10_000, 3, 2, pace.Tight},
+		{100, 1000, 8, pace.Tight},
+		{100, 8, 8, pace.Tight},
+		{1_000_000, 8, 8, pace.Cheap},
+		{1_000_000, 7, 8, pace.Tight},
 	} {
-		if got := bench.Choose(c.perSecond, c.workers, c.processors); got.String() != c.want.String() {
+		if got := pace.Choose(c.perSecond, c.workers, c.processors); got.String() != c.want.String() {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
 
 func TestTheRecordNamesThePaceThatWasChosen(t *testing.T) {
-	run := bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), 10*ms), Target: sleeps(0), Workers: 1}
+	run := bench.Run{Arrivals: constant(t, schedule.PerSecond(10_000), 10*ms), Target: sleeps(0), Workers: 1}
 	r, err := run.Do(context.Background())
-	if want := bench.Choose(10_000, 1, runtime.GOMAXPROCS(0)).String(); err != nil || r.Pace != want {
+	if want := pace.Choose(10_000, 1, runtime.GOMAXPROCS(0)).String(); err != nil || r.Pace != want {
 		t.Errorf("pace %q, %v; want %q", r.Pace, err, want)
 	}
-	run.Pace = bench.Spin
+	run.Pace = pace.Spin
 	if r, err := run.Do(context.Background()); err != nil || r.Pace != "spin" {
 		t.Errorf("pace %q, %v", r.Pace, err)
 	}
@@ -61,13 +63,13 @@ func TestTheRecordNamesThePaceThatWasChosen(t *testing.T) {
 
 // The next call is due in an hour.
 func TestNoPaceKeepsAnInterruptionWaiting(t *testing.T) {
-	for i, p := range slices.Repeat(bench.Paces(), 2) {
+	for i, p := range slices.Repeat(pace.All(), 2) {
 		workers := 2
-		if i >= len(bench.Paces()) {
+		if i >= len(pace.All()) {
 			workers = runtime.GOMAXPROCS(0) + 3
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		run := bench.Run{Arrivals: constant(t, bench.QPS{Num: 1, Den: 3600}, 2*time.Hour), Workers: workers, Pace: p,
+		run := bench.Run{Arrivals: constant(t, schedule.Rate{Num: 1, Den: 3600}, 2*time.Hour), Workers: workers, Pace: p,
 			Target: bench.TargetFunc(func(context.Context, string) error { cancel(); return nil })}
 		r, err := run.Do(ctx)
 		if err != nil || !r.Interrupted || r.Done != 1 || r.Elapsed > time.Hour {

@@ -16,7 +16,7 @@ type PanicError struct {
 
 // newPanicError returns the error of a panic with a value, in a function that the panic has
 // deferred to.
-func newPanicError(value any) *PanicError {
+func NewPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack(), Place: panicPlace()}
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A queue hands calls to workers in the order they are due, and drops those that
@@ -25,7 +27,7 @@ type queue struct {
 	halt atomic.Bool // stop was called: ends a long row of drops
 
 	mu       sync.Mutex
-	instants Instants
+	instants schedule.Instants
 	ahead    time.Duration // drawn and not handed out: due after the batch before it
 	hasAhead bool
 	next     uint64 // number of the next call
@@ -49,7 +51,7 @@ type queue struct {
 	cut         bool          // it left calls out
 }
 
-func newQueue(a Arrivals, o Overload, room int, t *trace, w *windows) *queue {
+func newQueue(a schedule.Arrivals, o Overload, room int, t *trace, w *windows) *queue {
 	q := &queue{instants: a.From(0), overload: o, trace: t, windows: w}
 	if o.policy != policyDrop {
 		q.taken = make([]time.Duration, room)

@@ -3,11 +3,13 @@ package bench
 import (
 	"testing"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // Counting the calls that an interruption leaves over must not take for ever.
 func TestWhatAnInterruptionLeavesOverIsCountedUpToABound(t *testing.T) {
-	a, err := Constant(PerSecond(1e9), time.Hour)
+	a, err := schedule.Constant(schedule.PerSecond(1e9), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func policy(room int) Overload {
 }
 
 func TestALongRowOfDropsEndsWithTheRun(t *testing.T) {
-	a, err := Constant(PerSecond(1e9), 24*time.Hour)
+	a, err := schedule.Constant(schedule.PerSecond(1e9), 24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

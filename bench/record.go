@@ -75,8 +75,9 @@ type Record struct {
 	Kept []time.Duration `json:"-"`
 
 	slos   []SLO
-	inTime uint64        // calls that ended while the schedule lasted
-	lag    *quantile.HDR // due to begun, of all calls begun; nil unless Run.withLag
+	inTime uint64 // calls that ended while the schedule lasted
+	// Lag is from due to begun, of all calls begun; nil unless Run.Lag is set.
+	Lag *quantile.HDR `json:"-"`
 
 	// Waiting is the CPU time that the generator spent on waiting.
 	Waiting time.Duration `json:"waiting_cpu_ns"`
@@ -135,7 +136,7 @@ func newRecord(c *crew, all *recorder, o outcome) *Record {
 		Hiccups:       c.observer.hiccups,
 		Runtime:       c.observer.total,
 		slos:          c.run.SLOs,
-		lag:           all.lags.whole,
+		Lag:           all.lags.whole,
 	}
 	if c.closed != nil {
 		r.Loop, r.Overload = ClosedLoop, ""

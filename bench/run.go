@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // DefaultQueue is how many calls may wait for a worker if a [Run] does not say.
@@ -14,11 +17,11 @@ const DefaultQueue = 1 << 16
 // A Run is a load on a target. Target must be set, and either Arrivals or Closed.
 type Run struct {
 	// Arrivals say when calls are due.
-	Arrivals Arrivals
+	Arrivals schedule.Arrivals
 	// Closed makes the loop a closed one, without Arrivals: see [Closed].
 	Closed *Closed
 	// Keys say which key each call asks for; nil asks for "".
-	Keys Keys
+	Keys schedule.Keys
 	// Target is called.
 	Target Target
 	// Workers are how many calls may run at once; 0 is one fewer than there are
@@ -37,7 +40,7 @@ type Run struct {
 	// Queue is how many calls may wait for a worker; 0 is [DefaultQueue].
 	Queue int
 	// Pace is how workers wait; nil is [Auto].
-	Pace Pace
+	Pace pace.Pace
 	// Window is the length of the windows that the record is cut into; 0 picks one
 	// that makes 20 to 50, or the shortest that one of SLOs is about if that does not
 	// divide all of theirs.
@@ -73,7 +76,8 @@ type Run struct {
 	// up: to measure what the process spends, without what setting up takes.
 	Began, Ended func()
 
-	withLag bool // Record.lag is wanted
+	// Lag asks for Record.Lag: the whole lag of each call, beside its two parts.
+	Lag bool
 }
 
 // MaxWorkers is the most workers of a run.
@@ -103,7 +107,7 @@ func (r *Run) Check() error {
 		}
 	case r.Arrivals.Duration() <= 0:
 		wrong("Run.Arrivals last %v: want a schedule that begins and ends", r.Arrivals.Duration())
-	case r.Arrivals.Duration() == Endless:
+	case r.Arrivals.Duration() == schedule.Endless:
 		wrong("Run.Arrivals do not end: want those of a Load with a duration, or First(n) of them")
 	}
 	if r.Target == nil {
@@ -115,7 +119,7 @@ func (r *Run) Check() error {
 	if r.MaxWorkers < 0 || r.MaxWorkers > MaxWorkers {
 		wrong("Run.MaxWorkers is %d: want 0 to %d", r.MaxWorkers, MaxWorkers)
 	}
-	if err := r.Overload.check(); err != nil {
+	if err := r.Overload.Check(); err != nil {
 		wrong("Run.Overload %w", err)
 	}
 	if r.Queue < 0 || r.Queue > 1<<30 {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -30,7 +32,7 @@ func do(t testing.TB, r bench.Run) *bench.Record {
 func doContext(ctx context.Context, t testing.TB, r bench.Run) *bench.Record {
 	t.Helper()
 	if r.Pace == nil {
-		r.Pace = bench.Sleep // a busy wait never lets the fake clock move
+		r.Pace = pace.Sleep // a busy wait never lets the fake clock move
 	}
 	rec, err := r.Do(ctx)
 	if err != nil {
@@ -76,7 +78,7 @@ func sleeps(d time.Duration) bench.Target {
 
 func TestLatencyIsTakenFromTheInstantACallIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(200), 100*ms), Target: sleeps(10 * ms), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(200), 100*ms), Target: sleeps(10 * ms), Workers: 1,
 			Keep: 100})
 		if len(r.Kept) != 20 {
 			t.Fatalf("%d latencies", len(r.Kept))
@@ -125,7 +127,7 @@ func TestTheStallOracle(t *testing.T) {
 		t.Run(fmt.Sprintf("workers=%d", c.workers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := do(t, bench.Run{
-					Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second),
+					Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
 					Target:   stalling(s0, s1, service),
 					Workers:  c.workers, Keep: 10_000 + c.workers,
 				})
@@ -188,7 +190,7 @@ func stalling(s0, s1, s time.Duration) bench.Target {
 
 func TestWithoutAStallNothingIsCorrected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: sleeps(ms),
 			Workers: 4, Keep: 1000})
 		if slices.Min(r.Kept) != ms || slices.Max(r.Kept) != ms {
 			t.Errorf("latencies from %v to %v, want all 1 ms", slices.Min(r.Kept), slices.Max(r.Kept))
@@ -202,7 +204,7 @@ func TestWithoutAStallNothingIsCorrected(t *testing.T) {
 func TestOneSlowCallDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 2*time.Second), Workers: 4, Keep: 2000,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 2*time.Second), Workers: 4, Keep: 2000,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if n.Add(1) == 500 {
 					time.Sleep(time.Second)
@@ -225,7 +227,7 @@ func TestOneSlowCallDelaysNoOther(t *testing.T) {
 
 func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
 	stall := func(policy bench.Overload, queue int) (*bench.Record, []time.Duration) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4,
 			Overload: policy, Queue: queue, Keep: 20_000,
 			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		return r, r.Kept
@@ -263,7 +265,7 @@ func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
 func TestFailuresAndPanicsAreCountedByKindAndEndNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 2,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 2,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				time.Sleep(100 * time.Microsecond)
 				i := n.Add(1)
@@ -313,7 +315,7 @@ func TestAnErrorThatPanicsEndsNothing(t *testing.T) {
 	for name, err := range map[string]error{"nil pointer": (*touchy)(nil), "in its text": &touchy{}} {
 		synctest.Test(t, func(t *testing.T) {
 			for _, fail := range []func() error{func() error { return err }, func() error { panic(err) }} {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms), Workers: 1,
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*ms), Workers: 1,
 					Target: bench.TargetFunc(func(context.Context, string) error { return fail() })})
 				if r.Failed != 10 || len(r.Failures) != 1 ||
 					!strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
@@ -327,7 +329,7 @@ func TestAnErrorThatPanicsEndsNothing(t *testing.T) {
 func TestKindsOfFailuresAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				return fmt.Errorf("order %d is missing%s", n.Add(1), strings.Repeat("!", 10_000))
 			})})
@@ -359,7 +361,7 @@ func TestAnInterruptedRunEndsAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 996*ms)
 				defer cancel()
 				before := time.Now()
-				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour),
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Hour),
 					Target: sleeps(c.service), Workers: c.workers})
 				if took := time.Since(before); took > 996*ms+c.service {
 					t.Errorf("it ended after %v", took)
@@ -376,7 +378,7 @@ func TestAnInterruptedRunEndsAtOnceAndKeepsWhatItMeasured(t *testing.T) {
 func TestACompleteRunIsNotInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
 			Target: sleeps(ms), Workers: 2})
 		cancel()
 		if r.Interrupted || r.Elapsed != time.Second || r.Achieved() != 1000 {
@@ -388,7 +390,7 @@ func TestACompleteRunIsNotInterrupted(t *testing.T) {
 func TestAPercentileWithoutItsSamplesIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for calls, ok := range map[int]bool{367: false, 368: true} {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Duration(calls)*ms),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Duration(calls)*ms),
 				Target: sleeps(0), Workers: 1})
 			_, err := r.Percentile(0.99)
 			var few *bench.TooFewError
@@ -404,7 +406,7 @@ func TestAPercentileWithoutItsSamplesIsRefused(t *testing.T) {
 
 func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Target: sleeps(ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(ms),
 			Workers: 1, Pace: late{5 * ms}})
 		if r.Queue.Max() != 0 || r.Generator.Quantile(0.5).Round(ms) != 5*ms {
 			t.Errorf("queue lag %v, generator lag %v; want 0 and 5 ms", r.Queue.Max(), r.Generator.Quantile(0.5))
@@ -416,7 +418,7 @@ func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 	// The calls that come due meanwhile are late by the generator's fault as well,
 	// although their worker was in the target when they came.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 100*ms), Target: sleeps(ms / 2), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 100*ms), Target: sleeps(ms / 2), Workers: 1,
 			Pace: late{20 * ms}})
 		if r.Queue.Max() != 0 {
 			t.Errorf("queue lag %v: the target was never the cause", r.Queue.Max())
@@ -428,12 +430,12 @@ func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 type late struct{ by time.Duration }
 
 func (l late) String() string { return "late" }
-func (l late) Waiter(c bench.Clock) bench.Waiter {
-	return lateWaiter{bench.Sleep.Waiter(c), l.by}
+func (l late) Waiter(c pace.Clock) pace.Waiter {
+	return lateWaiter{pace.Sleep.Waiter(c), l.by}
 }
 
 type lateWaiter struct {
-	bench.Waiter
+	pace.Waiter
 	by time.Duration
 }
 
@@ -443,7 +445,7 @@ func (l lateWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration 
 
 func TestManyWorkersShareTheirRecorders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10_000), time.Second), Target: sleeps(50 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10_000), time.Second), Target: sleeps(50 * ms),
 			Workers: 1000, Keep: 20_000})
 		if r.Done != 10_000 || r.Latency.Max() != 50*ms || len(r.Kept) != 10_000 {
 			t.Errorf("done %d, kept %d, slowest %v", r.Done, len(r.Kept), r.Latency.Max())
@@ -452,9 +454,9 @@ func TestManyWorkersShareTheirRecorders(t *testing.T) {
 }
 
 func TestNoCallBeginsEarly(t *testing.T) {
-	for _, pace := range bench.Paces() {
+	for _, pace := range pace.All() {
 		for _, rate := range []uint64{300, 3000, 100_000} {
-			a := constant(t, bench.PerSecond(rate), 50*ms)
+			a := constant(t, schedule.PerSecond(rate), 50*ms)
 			r := do(t, bench.Run{Arrivals: a, Workers: 1, Target: sleeps(0), Pace: checked{pace, t}})
 			if want := uint64(len(instants(a, 0))); r.Done != want {
 				t.Errorf("%v at %d/s: %d calls, want %d", pace, rate, r.Done, want)
@@ -465,17 +467,17 @@ func TestNoCallBeginsEarly(t *testing.T) {
 
 // checked fails the test if a wait ends early.
 type checked struct {
-	bench.Pace
+	pace.Pace
 	t *testing.T
 }
 
-func (c checked) Waiter(clock bench.Clock) bench.Waiter {
+func (c checked) Waiter(clock pace.Clock) pace.Waiter {
 	return checkedWaiter{c.Pace.Waiter(clock), clock, c.t}
 }
 
 type checkedWaiter struct {
-	bench.Waiter
-	clock bench.Clock
+	pace.Waiter
+	clock pace.Clock
 	t     *testing.T
 }
 
@@ -497,7 +499,7 @@ func TestOptionsOfARunReportAllThatIsWrong(t *testing.T) {
 }
 
 func ExampleRun() {
-	arrivals, err := bench.Constant(bench.PerSecond(1000), 500*time.Millisecond)
+	arrivals, err := schedule.Constant(schedule.PerSecond(1000), 500*time.Millisecond)
 	if err != nil {
 		fmt.Println(err)
 		return

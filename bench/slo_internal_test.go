@@ -12,6 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
@@ -253,7 +255,7 @@ func TestOfAnInterruptedRunWholeWindowsAreJudged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3501*time.Millisecond)
 		defer cancel()
-		a, err := Constant(PerSecond(1000), 10*time.Second)
+		a, err := schedule.Constant(schedule.PerSecond(1000), 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +264,7 @@ func TestOfAnInterruptedRunWholeWindowsAreJudged(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		r, err := (&Run{Arrivals: a, Workers: 100, Pace: Sleep, SLOs: []SLO{s},
+		r, err := (&Run{Arrivals: a, Workers: 100, Pace: pace.Sleep, SLOs: []SLO{s},
 			Target: TargetFunc(func(context.Context, string) error {
 				if at := time.Since(start); at > 3*time.Second {
 					time.Sleep(20 * time.Millisecond)
@@ -281,7 +283,7 @@ func TestOfAnInterruptedRunWholeWindowsAreJudged(t *testing.T) {
 
 func TestAchievedAreTheCallsThatEndedWhileTheScheduleLasted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, err := Constant(PerSecond(100), time.Second)
+		a, err := schedule.Constant(schedule.PerSecond(100), time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +295,7 @@ func TestAchievedAreTheCallsThatEndedWhileTheScheduleLasted(t *testing.T) {
 			}
 			slos = append(slos, s)
 		}
-		r, err := (&Run{Arrivals: a, Workers: 1, Pace: Sleep, SLOs: slos,
+		r, err := (&Run{Arrivals: a, Workers: 1, Pace: pace.Sleep, SLOs: slos,
 			Target: TargetFunc(func(context.Context, string) error {
 				if n++; n == 100 {
 					time.Sleep(time.Minute) // one call, which is no lower rate of all

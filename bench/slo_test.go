@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 func slo(t testing.TB, text string) bench.SLO {
@@ -66,7 +67,7 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: target(),
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: target(),
 					Workers: 10,
 					Window:  100 * ms, SLOs: []bench.SLO{slo(t, text)}})
 				if got := judged(r); len(got) != 1 || got[0] != want {
@@ -109,7 +110,7 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var n atomic.Int64
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100,
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100,
 					FailedApart: c.apart, Window: 500 * ms,
 					SLOs: []bench.SLO{slo(t, c.slo)}, Target: bench.TargetFunc(func(context.Context, string) error {
 						if n.Add(1)%100 < c.percent {
@@ -153,7 +154,7 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 				random := rand.New(rand.NewPCG(1, 2))
 				var mu sync.Mutex
 				run := c.run
-				run.Arrivals, run.Keep = poisson(t, bench.PerSecond(2000), time.Second, 3), 4000
+				run.Arrivals, run.Keep = poisson(t, schedule.PerSecond(2000), time.Second, 3), 4000
 				for _, text := range []string{"p50 < 100h", "p50 < 1.003ms", "p50 <= 1.003ms",
 					"p50 < 2ms over every 1s"} {
 					run.SLOs = append(run.SLOs, slo(t, text))
@@ -169,7 +170,7 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 					return nil
 				})
 				if run.Workers == 1 { // or it does not keep up
-					run.Arrivals = poisson(t, bench.PerSecond(500), time.Second, 3)
+					run.Arrivals = poisson(t, schedule.PerSecond(500), time.Second, 3)
 				}
 				r := do(t, run)
 				for i, longest := range []time.Duration{100*time.Hour - 1, 1003*time.Microsecond - 1,
@@ -192,7 +193,7 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 
 func TestACallThatIsDroppedTookForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
 			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop,
 			SLOs: []bench.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"),
 				slo(t, "achieved > 51%")}})
@@ -228,7 +229,7 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: slow(c.from),
+				run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: slow(c.from),
 					Workers: 20,
 					Window:  100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
 				if c.closed {
@@ -265,7 +266,7 @@ func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int64
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 2,
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 2,
 					Overload: bench.Drop,
 					SLOs:     []bench.SLO{slo(t, text)}, Abort: true,
 					Target: bench.TargetFunc(func(context.Context, string) error {
@@ -291,13 +292,13 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" is not about whole windows of 100ms: want a multiple of it`,
 		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
 	} {
-		run := bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Target: sleeps(0),
+		run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: sleeps(0),
 			Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}}
 		if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", text, err, want)
 		}
 	}
-	run := bench.Run{Arrivals: constant(t, bench.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
+	run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
 	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
 		"windows of 1ms are more than 4096 in 10h0m0s: want 8.79s or more") {
 		t.Error(err)
@@ -311,7 +312,7 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 func TestWindowsAreAnAccountByTheInstantsAtWhichCallsWereDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Stopped from 300 to 500 ms: the calls due then wait, in the windows they were due in.
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
 			Target: stalling(300*ms, 500*ms, ms), Workers: 1000, Window: 100 * ms})
 		if len(r.Windows) != 10 {
 			t.Fatalf("%d windows", len(r.Windows))

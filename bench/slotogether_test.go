@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // Runs of 1,000 calls of 1 ms, of which some take 50 ms, fail, or are dropped.
@@ -17,7 +18,7 @@ func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
 	run := func(t *testing.T, slow, fail int64, s bench.SLO, abort bool) (r *bench.Record) {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r = do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100,
+			r = do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100,
 				Window: 500 * ms, SLOs: []bench.SLO{s}, Abort: abort,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					switch i := n.Add(1); {

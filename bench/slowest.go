@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A SlowCall is one of the slowest calls of a run.
@@ -47,7 +49,7 @@ const keptSlowest = 32
 type slowest struct {
 	floor atomic.Int64 // latency that a call must exceed to be taken
 	room  int
-	keys  Keys
+	keys  schedule.Keys
 	names []string // of what calls may overlap, the likeliest cause first
 
 	mu    sync.Mutex
@@ -61,7 +63,7 @@ type slowCall struct {
 	tags     suspects // what it overlapped
 }
 
-func newSlowest(room int, keys Keys) *slowest {
+func newSlowest(room int, keys schedule.Keys) *slowest {
 	s := &slowest{room: room, keys: keys, calls: make([]slowCall, 0, room)}
 	s.floor.Store(-1) // a latency of 0 is taken too
 	if room == 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -44,8 +45,8 @@ func play(r *rand.Rand) (calls []playedCall) {
 // playedInstants are those of played calls.
 type playedInstants []time.Duration
 
-func (a playedInstants) Duration() time.Duration { return time.Second }
-func (a playedInstants) From(n uint64) Instants  { left := a[n:]; return &left }
+func (a playedInstants) Duration() time.Duration         { return time.Second }
+func (a playedInstants) From(n uint64) schedule.Instants { left := a[n:]; return &left }
 func (a *playedInstants) Next() (time.Duration, bool) {
 	if len(*a) == 0 {
 		return 0, false

@@ -8,11 +8,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-func mustConstant(t testing.TB, perSecond uint64, d time.Duration) Arrivals {
+func mustConstant(t testing.TB, perSecond uint64, d time.Duration) schedule.Arrivals {
 	t.Helper()
-	a, err := Constant(PerSecond(perSecond), d)
+	a, err := schedule.Constant(schedule.PerSecond(perSecond), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +29,7 @@ func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
 			procs := runtime.GOMAXPROCS(4)
 			defer runtime.GOMAXPROCS(procs)
 			var n atomic.Int64
-			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000, Pace: Sleep,
+			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000, Pace: pace.Sleep,
 				Target: TargetFunc(func(context.Context, string) error {
 					if n.Add(1)-1 == at {
 						time.Sleep(time.Second)

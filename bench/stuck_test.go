@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // numbered keys are those of calls by their number.
@@ -34,7 +35,7 @@ func TestCallsThatDoNotReturnAreTold(t *testing.T) {
 		start := time.Now().Add(ms) // the lead-in
 		hangs := map[string]time.Duration{"key-1": 12 * time.Second, "key-3": 20 * time.Second,
 			"key-50": 6 * time.Second}
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 10*time.Second), Workers: 5, Keys: numbered{},
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10), 10*time.Second), Workers: 5, Keys: numbered{},
 			Stuck: func(calls []bench.StuckCall) { told, at = append(told, calls), append(at, time.Since(start)) },
 			Target: bench.TargetFunc(func(_ context.Context, key string) error {
 				time.Sleep(hangs[key])
@@ -80,7 +81,7 @@ func TestTheEndOfTheContextEndsARunWhoseCallsDoNotReturn(t *testing.T) {
 				release := make(chan struct{})
 				var n atomic.Int64
 				before := time.Now()
-				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second),
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
 					Workers: 4, Window: 100 * ms,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						if i := n.Add(1); i == 100 || i == 300 {
@@ -130,7 +131,7 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 				release := make(chan struct{})
 				var n, ended atomic.Int64
 				if c.run.Closed == nil {
-					c.run.Arrivals = constant(t, bench.PerSecond(1000), time.Second)
+					c.run.Arrivals = constant(t, schedule.PerSecond(1000), time.Second)
 				}
 				c.run.Timeout, c.run.Keep = 20*ms, 2000
 				c.run.Target = bench.TargetFunc(func(ctx context.Context, _ string) error {
@@ -172,7 +173,7 @@ func TestACallThatTimesOutIsAFailureAndKeepsNobody(t *testing.T) {
 }
 
 func TestATimeoutIsNotNegative(t *testing.T) {
-	run := bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0), Timeout: -1}
+	run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1), time.Second), Target: sleeps(0), Timeout: -1}
 	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
 		"Run.Timeout is -1ns: want a duration, or 0 for none") {
 		t.Error(err)
@@ -212,7 +213,7 @@ func TestTheFailureOfAPanicHasItsPlace(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Workers: 1,
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1), time.Second), Workers: 1,
 					Target: bench.TargetFunc(func(context.Context, string) error { c.call(); return nil })})
 				if len(r.Failures) != 1 || r.Failures[0].Place != want {
 					t.Errorf("%+v, want the place %s", r.Failures, want)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // withProcessors runs f in virtual time, with so many processors.
@@ -22,11 +24,11 @@ func withProcessors(t *testing.T, n int, f func(t *testing.T)) {
 // counted is Sleep, and counts who waits at once.
 type counted struct{ waiting, most *atomic.Int64 }
 
-func (counted) String() string                      { return "counted" }
-func (p counted) Waiter(c bench.Clock) bench.Waiter { return countedWaiter{bench.Sleep.Waiter(c), p} }
+func (counted) String() string                    { return "counted" }
+func (p counted) Waiter(c pace.Clock) pace.Waiter { return countedWaiter{pace.Sleep.Waiter(c), p} }
 
 type countedWaiter struct {
-	bench.Waiter
+	pace.Waiter
 	counted
 }
 
@@ -45,7 +47,7 @@ func TestOfMoreWorkersThanProcessorsOneWaitsAtATime(t *testing.T) {
 	for workers, want := range map[int]int64{2: 2, 10: 1, 100: 1} {
 		withProcessors(t, 2, func(t *testing.T) {
 			pace := count()
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(ms),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(ms),
 				Workers: workers, Pace: pace})
 			if most := pace.most.Load(); most != want {
 				t.Errorf("%d of %d workers waited at once, want %d", most, workers, want)
@@ -61,7 +63,7 @@ func TestOfMoreWorkersThanProcessorsOneWaitsAtATime(t *testing.T) {
 // before its call begins.
 func TestAWorkerThatCallsKeepsNobodyWaiting(t *testing.T) {
 	withProcessors(t, 2, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(10 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: sleeps(10 * ms),
 			Workers: 10, Pace: count()})
 		if r.Done != 1000 || r.Latency.Max() != 10*ms || r.Generator.Max() != 0 {
 			t.Errorf("%d calls, latency %v, generator lag %v", r.Done, r.Latency.Max(), r.Generator.Max())

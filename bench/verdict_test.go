@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 func reasons(r *bench.Record, percentiles ...float64) (names []string) {
@@ -40,7 +42,7 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second),
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second),
 					Target: sleeps(c.service), Workers: c.workers, Overload: c.policy, Queue: c.queue})
 				if got := reasons(r, 0.99); !slices.Equal(got, c.want) {
 					t.Errorf("verdict %v (dropped %d, backlog %v), want %v", r.Verdict(0.99), r.Dropped, r.Backlog,
@@ -55,7 +57,7 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 // belongs: the target carries the load.
 func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*time.Second), Workers: 4,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4,
 			Target: stalling(5*time.Second, 6*time.Second, ms)})
 		if got := reasons(r, 0.99); got != nil || r.Backlog != 0 {
 			t.Errorf("verdict %v, backlog %v", got, r.Backlog)
@@ -89,7 +91,7 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(c.rate), c.duration), Workers: c.workers,
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(c.rate), c.duration), Workers: c.workers,
 					Target: bench.TargetFunc(func(context.Context,
 						string) error {
 						time.Sleep(c.service())
@@ -109,7 +111,7 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 // all the same.
 func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(10 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(10 * ms),
 			Workers:  50,
 			Overload: bench.Drop, Pace: late{60 * time.Microsecond}})
 		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
@@ -120,7 +122,7 @@ func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 
 func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
 			Overload: bench.Drop, Pace: late{900 * time.Microsecond}})
 		if r.Dropped < 10_000 || !slices.Contains(reasons(r), bench.GeneratorLimited) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
@@ -131,7 +133,7 @@ func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 // A generator that is a little late behind a full queue is not why it is full.
 func TestAFullQueueIsTheTargetsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(20_000), time.Second), Target: sleeps(ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(ms),
 			Workers: 1,
 			Queue:   100, Pace: late{200 * time.Microsecond}})
 		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
@@ -151,7 +153,7 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 		{3 * ms, 4 * ms, false}, // little of it
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second),
 				Target: sleeps(c.service), Workers: 1, Pace: late{c.lag}})
 			if got := slices.Contains(reasons(r), bench.GeneratorLimited); got != c.limited {
 				t.Errorf("lag of %v before a service of %v: verdict %v", c.lag, c.service, r.Verdict())
@@ -162,7 +164,7 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 
 func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 	failing := func(t *testing.T, apart bool) *bench.Record {
-		return do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*time.Second), Workers: 1,
+		return do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 1,
 			Pace: late{4 * ms}, FailedApart: apart,
 			Target: bench.TargetFunc(func(context.Context,
 				string) error {
@@ -203,7 +205,7 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 
 func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1})
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1})
 		v := r.Verdict(0.99)
 		want := "p99 needs 368 calls, there were 100: raise the duration, or the rate"
 		if len(v) != 1 || v[0].Name != bench.TooFewSamples || v[0].Detail != want {
@@ -216,7 +218,7 @@ func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 // was offered.
 func TestDroppedCallsAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms),
 			Workers: 1, Overload: bench.Drop})
 		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{bench.Saturated}) {
 			t.Errorf("done %d, verdict %v", r.Done, got)
@@ -230,7 +232,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 		defer cancel()
 		var stuck atomic.Bool
 		time.AfterFunc(5*time.Second, func() { stuck.Store(true) })
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour), Workers: 1,
 			Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
 				if stuck.Load() {
 					<-ctx.Done()
@@ -258,7 +260,7 @@ func TestARunInterruptedBeforeItsLastCallIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*ms)
 		defer cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(10), 200*ms), Target: sleeps(0),
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10), 200*ms), Target: sleeps(0),
 			Workers: 1})
 		if !r.Interrupted || r.Done != 1 || r.Offered != 1 || r.Scheduled != 49*ms {
 			t.Errorf("interrupted %v, done %d of %d in %v", r.Interrupted, r.Done, r.Offered, r.Scheduled)
@@ -269,7 +271,7 @@ func TestARunInterruptedBeforeItsLastCallIsInterrupted(t *testing.T) {
 func TestARunWithoutACallSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for seed := range uint64(100) {
-			a := poisson(t, bench.PerSecond(1), time.Second, seed)
+			a := poisson(t, schedule.PerSecond(1), time.Second, seed)
 			if len(instants(a, 0)) > 0 {
 				continue
 			}
@@ -285,7 +287,7 @@ func TestARunWithoutACallSaysSo(t *testing.T) {
 
 func TestKindsOfFailuresArePrintable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), 10*ms), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*ms), Workers: 1,
 			Target: bench.TargetFunc(func(context.Context, string) error { return errors.New("\x1b[31mred\a") })})
 		if r.Failures[0].Kind != "?[31mred?" {
 			t.Errorf("%q", r.Failures[0].Kind)
@@ -298,7 +300,7 @@ func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
 			defer cancel()
-			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Hour), Workers: 1,
+			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour), Workers: 1,
 				Overload: policy, Queue: 10,
 				Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
 			if r.Done != 1 || r.Missed != want || r.Offered != 5000 {
@@ -318,7 +320,7 @@ func TestARunIsInterruptedWhoeverSeesItFirst(t *testing.T) {
 			defer cancelChild()
 		}
 		var n atomic.Int64
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1_000_000), time.Hour), Workers: 1,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1_000_000), time.Hour), Workers: 1,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if n.Add(1) == 10 {
 					cancel()
@@ -335,7 +337,7 @@ func TestARunInterruptedBeforeItBeginsIsEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Target: sleeps(0),
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: sleeps(0),
 			Workers: 4})
 		if !r.Interrupted || r.Scheduled != 0 || r.Done != 0 || r.Rate() != 0 {
 			t.Errorf("interrupted %v, scheduled %v, done %d", r.Interrupted, r.Scheduled, r.Done)
@@ -347,7 +349,7 @@ func TestNoCallBeginsOnceTheContextHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 96*ms)
 		defer cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Hour), Workers: 3,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Hour), Workers: 3,
 			Pace:   deaf{},
 			Target: bench.TargetFunc(func(ctx context.Context, _ string) error { return ctx.Err() })})
 		if r.Failed != 0 || r.Done != 10 {
@@ -359,11 +361,11 @@ func TestNoCallBeginsOnceTheContextHasEnded(t *testing.T) {
 // deaf does not hear of the end while it waits.
 type deaf struct{}
 
-func (deaf) String() string                    { return "deaf" }
-func (deaf) Waiter(c bench.Clock) bench.Waiter { return deafWaiter{c} }
-func (w deafWaiter) Spent() time.Duration      { return ms }
+func (deaf) String() string                  { return "deaf" }
+func (deaf) Waiter(c pace.Clock) pace.Waiter { return deafWaiter{c} }
+func (w deafWaiter) Spent() time.Duration    { return ms }
 
-type deafWaiter struct{ bench.Clock }
+type deafWaiter struct{ pace.Clock }
 
 func (w deafWaiter) Wait(_ <-chan struct{}, due time.Duration) time.Duration {
 	time.Sleep(due - w.Now())
@@ -373,7 +375,7 @@ func (w deafWaiter) Wait(_ <-chan struct{}, due time.Duration) time.Duration {
 func TestWhatWaitingCostsIsThatOfAllWhoWait(t *testing.T) {
 	for processors, want := range map[int]time.Duration{3: 3 * ms, 2: ms} { // with 2, they wait in turn
 		withProcessors(t, processors, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(100), time.Second), Target: sleeps(0),
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0),
 				Workers: 3, Pace: deaf{}})
 			if r.Waiting != want {
 				t.Errorf("%d processors: waiting took %v, want %v", processors, r.Waiting, want)
@@ -386,7 +388,7 @@ func TestAsManyLatenciesAreKeptAsWereAskedForWhoeverMadeTheCalls(t *testing.T) {
 	for keep, want := range map[int]int{1000: 1000, 2000: 1000, 10: 10, 0: 0} {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 3, Keep: keep,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 3, Keep: keep,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					if n.Add(1) == 1 {
 						time.Sleep(2 * time.Second) // one worker makes this call alone
@@ -406,7 +408,7 @@ func TestAsManyLatenciesAreKeptAsWereAskedForWhoeverMadeTheCalls(t *testing.T) {
 func TestKindsOfFailuresAreBoundedOverAllWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 2*time.Second), Workers: 32,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 2*time.Second), Workers: 32,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				time.Sleep(20 * ms)
 				if i := n.Add(1); i%2 == 0 {
@@ -424,7 +426,7 @@ func TestKindsOfFailuresAreBoundedOverAllWorkers(t *testing.T) {
 func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 100*ms), Workers: 8,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 100*ms), Workers: 8,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				began := time.Since(start)
 				time.Sleep(7 * ms)
@@ -439,7 +441,7 @@ func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
 func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
 	// Busy from 0 to 1.5 ms: the call due at 1 ms is dropped, that at 2 ms is not.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 10*ms),
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*ms),
 			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop})
 		if r.Done != 5 || r.Dropped != 5 || r.Queue.Max() != 0 {
 			t.Errorf("done %d, dropped %d, queue lag %v", r.Done, r.Dropped, r.Queue.Max())
@@ -448,7 +450,7 @@ func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
 }
 
 func TestARunThatKeepsMoreThanMemoryIsRefused(t *testing.T) {
-	_, err := (&bench.Run{Arrivals: constant(t, bench.PerSecond(1), time.Second), Target: sleeps(0),
+	_, err := (&bench.Run{Arrivals: constant(t, schedule.PerSecond(1), time.Second), Target: sleeps(0),
 		Keep: math.MaxInt}).Do(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "Run.Keep") {
 		t.Errorf("error %v", err)

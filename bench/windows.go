@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // windows are the account of a run cut into equal lengths of time, by the instants
@@ -92,7 +94,7 @@ func (w *windows) slow() [][]uint64 {
 }
 
 // plan counts the calls that a schedule has in each window.
-func (w *windows) plan(a Arrivals) {
+func (w *windows) plan(a schedule.Arrivals) {
 	w.planned = make([]uint64, len(w.all))
 	instants := a.From(0)
 	for due, ok := instants.Next(); ok; due, ok = instants.Next() {

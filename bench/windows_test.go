@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // checkWindows holds for every run.
@@ -37,7 +38,7 @@ func checkWindows(t testing.TB, r *bench.Record) {
 
 func TestACallBelongsToTheWindowInWhichItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 1050*ms), Workers: 4, Window: 100 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 1050*ms), Workers: 4, Window: 100 * ms,
 			Target: stalling(250*ms, 450*ms, ms)})
 		checkWindows(t, r)
 		if len(r.Windows) != 11 || r.Windows[10].Length != 50*ms || r.Windows[10].Offered != 50 {
@@ -68,7 +69,7 @@ func TestACallBelongsToTheWindowInWhichItIsDue(t *testing.T) {
 func TestPercentilesOfAWindowAreKnownToTwoPercent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), 4*time.Second), Workers: 100,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 4*time.Second), Workers: 100,
 			Window: time.Second,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				time.Sleep(time.Duration(n.Add(1)%1000) * 37 * time.Microsecond)
@@ -90,7 +91,7 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 501*ms)
 		defer cancel()
 		var n atomic.Int64
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1,
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1,
 			Window: 100 * ms, Queue: 150,
 			Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
 				if n.Add(1) > 100 {
@@ -116,7 +117,7 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 
 func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 100, Window: 10 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100, Window: 10 * ms,
 			Target: sleeps(50 * ms), Pace: late{3 * ms}})
 		checkWindows(t, r)
 		for i, w := range r.Windows {
@@ -133,7 +134,7 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 	})
 	// The target's fault is none of the generator's.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 1, Window: 10 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1, Window: 10 * ms,
 			Target: sleeps(2 * ms)})
 		for i, w := range r.Windows {
 			if w.Late != 0 {
@@ -149,7 +150,7 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 func TestWhatTheRuntimeDidIsToldWithItsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), time.Second), Workers: 2, Window: 100 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 2, Window: 100 * ms,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if n.Add(1) == 1000 {
 					time.Sleep(5 * time.Second)
@@ -188,7 +189,7 @@ func TestWindowsAreOfALengthThatIsAskedForOrSuits(t *testing.T) {
 			slos = append(slos, slo(t, text))
 		}
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, bench.PerSecond(1000), c.duration), Workers: 1,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), c.duration), Workers: 1,
 				Window: c.window, SLOs: slos, Target: sleeps(0)})
 			checkWindows(t, r)
 			if len(r.Windows) != c.n || r.Windows[0].Length != c.want {
@@ -214,13 +215,13 @@ func TestWindowsThatCannotBeAreRefusedWithAdvice(t *testing.T) {
 			"is about windows longer than the run of 10s"},
 		"an empty SLO": {bench.Run{SLOs: []bench.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
 	} {
-		c.run.Arrivals, c.run.Target = constant(t, bench.PerSecond(1000), 10*time.Second), sleeps(0)
+		c.run.Arrivals, c.run.Target = constant(t, schedule.PerSecond(1000), 10*time.Second), sleeps(0)
 		if err := c.run.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want an error that says %q", name, err, c.want)
 		}
 	}
 	// What is advised is taken.
-	for _, d := range []time.Duration{10 * time.Second, time.Hour, 4096 * ms, 4097 * ms, bench.Endless - 1} {
+	for _, d := range []time.Duration{10 * time.Second, time.Hour, 4096 * ms, 4097 * ms, schedule.Endless - 1} {
 		run := bench.Run{Closed: &bench.Closed{Duration: d}, Target: sleeps(0), Window: 1}
 		_, after, ok := strings.Cut(run.Check().Error(), ": want ")
 		advice, _, _ := strings.Cut(after, " or more")
@@ -241,6 +242,6 @@ func TestAScheduleWithoutAnEndIsRefused(t *testing.T) {
 	}
 }
 
-type endless struct{ bench.Arrivals }
+type endless struct{ schedule.Arrivals }
 
-func (endless) Duration() time.Duration { return bench.Endless }
+func (endless) Duration() time.Duration { return schedule.Endless }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A source gives workers their calls.
@@ -23,14 +26,14 @@ type worker struct {
 	cancel func()          // ends ctx, if it is the worker's own
 	done   <-chan struct{} // closed once no more calls are to begin
 	target Target
-	keys   Keys
+	keys   schedule.Keys
 	source source
 	batch  *batch
 	shared bool // others may take calls over from the batch
-	clock  Clock
-	waiter Waiter
-	turn   chan Waiter // instead of waiter, if one worker waits at a time: who has it
-	leave  func()      // called when it is done
+	clock  pace.Clock
+	waiter pace.Waiter
+	turn   chan pace.Waiter // instead of waiter, if one worker waits at a time: who has it
+	leave  func()           // called when it is done
 
 	recorder *recorder
 	before   time.Duration // when its call before would have begun if the generator had no lag
@@ -106,7 +109,7 @@ func (w *worker) calls(s *shift) {
 		}
 		err := errGoexit
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = NewPanicError(v)
 		}
 		w.returned(s, w.clock.Now(), err)
 	}()

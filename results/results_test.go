@@ -21,6 +21,8 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -47,12 +49,12 @@ func header(t testing.TB) results.Header {
 func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		a, err := bench.Constant(bench.PerSecond(1000), time.Second)
+		a, err := schedule.Constant(schedule.PerSecond(1000), time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		r := bench.Run{Arrivals: a, Workers: 1, Pace: bench.Sleep,
+		r := bench.Run{Arrivals: a, Workers: 1, Pace: pace.Sleep,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				n++
 				time.Sleep(500*time.Microsecond + time.Duration(n%100)*time.Microsecond)
@@ -68,7 +70,7 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 		rec.Waiting = 123 * time.Millisecond
 		v = &results.Visit{
 			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans,
-				Level: scenarios.Level{QPS: bench.PerSecond(1000)}},
+				Level: scenarios.Level{QPS: schedule.PerSecond(1000)}},
 			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Warmup: 100, Record: rec,
 			Cost: results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0,
@@ -238,7 +240,7 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 	alike := cmp.Options{
 		cmpopts.IgnoreUnexported(scenarios.Scenario{}),
 		cmpopts.EquateComparable(bench.Overload{}),
-		cmp.Comparer(func(a, b bench.Pace) bool { return a.String() == b.String() }),
+		cmp.Comparer(func(a, b pace.Pace) bool { return a.String() == b.String() }),
 	}
 	hdr := cmp.Comparer(func(a, b *quantile.HDR) bool {
 		x, errX := json.Marshal(a)
@@ -358,7 +360,7 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
 	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk",
-		Level: scenarios.Level{QPS: bench.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
+		Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
@@ -427,7 +429,7 @@ func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 
 func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	h := header(t)
-	h.Scenario.QPS = []bench.QPS{{Num: 1000, Den: 3}}
+	h.Scenario.QPS = []schedule.Rate{{Num: 1000, Den: 3}}
 	v := visit(t, "sdk", 1)
 	v.Cell.QPS = h.Scenario.QPS[0]
 	v.Cell.Quantile = "hdr"

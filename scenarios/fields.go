@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A Field is what a scenario may say, for its documentation.
@@ -34,13 +36,13 @@ func (f *Field) Values() []string {
 	}
 	switch f.Key {
 	case "arrivals":
-		return bench.Processes()
+		return schedule.Processes()
 	case "handlers.distribution":
 		return texts(bench.Distributions, func(d bench.Distribution) string { return string(d) })
 	case "overload":
 		return bench.Overloads()
 	case "pace":
-		return texts(bench.Paces(), bench.Pace.String)
+		return texts(pace.All(), pace.Pace.String)
 	case "live", "closed", "abort":
 		return []string{"true", "false"}
 	case "failed":
@@ -88,7 +90,7 @@ var Fields = []Field{
 		func(s *Scenario, v string) error {
 			return setOneOf(&s.Handlers.Distribution, bench.Distribution(v), bench.Distributions)
 		}},
-	{"arrivals", "one of " + strings.Join(bench.Processes(), ", "), "How calls follow one another.", "poisson", false,
+	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "How calls follow one another.", "poisson", false,
 		setArrivals},
 	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M",
 		"Levels of load, in calls a second.", "", true, setQPS},
@@ -143,10 +145,10 @@ var Fields = []Field{
 	{"queue", "1 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.",
 		strconv.Itoa(bench.DefaultQueue), false,
 		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 1, 1<<30) }},
-	{"pace", "one of " + strings.Join(texts(bench.Paces(), bench.Pace.String), ", "),
+	{"pace", "one of " + strings.Join(texts(pace.All(), pace.Pace.String), ", "),
 		"How workers wait until a call is due.", "auto", false,
 		func(s *Scenario, v string) (err error) {
-			s.Pace, err = bench.ParsePace(v)
+			s.Pace, err = pace.Parse(v)
 			return err
 		}},
 	{"window", "a duration, 1ms to 24h, or auto",
@@ -290,7 +292,7 @@ func setDuration(to *time.Duration, v string, from, upto time.Duration) error {
 }
 
 func setArrivals(s *Scenario, v string) (err error) {
-	if s.Arrivals, err = bench.ParseProcess(v); err != nil {
+	if s.Arrivals, err = schedule.ParseProcess(v); err != nil {
 		return complete(strings.TrimPrefix(err.Error(), "process "))
 	}
 	return nil
@@ -339,7 +341,7 @@ func setZipf(s *Scenario, v string) error {
 }
 
 func setQPS(s *Scenario, v string) error {
-	r, err := bench.ParseQPS(v)
+	r, err := schedule.ParseRate(v)
 	if err != nil {
 		return problem(fmt.Sprintf("%q is not a rate", v))
 	}
@@ -358,13 +360,13 @@ func setBool(to *bool, v string) (err error) {
 }
 
 func setLoad(s *Scenario, v string) error {
-	l, err := bench.ParseLoad(v)
+	l, err := schedule.ParseLoad(v)
 	if err != nil {
 		return complete(strings.TrimPrefix(err.Error(), "load "))
 	}
-	d := l.Profile.Duration()
+	d := l.RateCurve.Duration()
 	switch {
-	case l.Replay.Path == "" && d >= bench.Endless:
+	case l.Replay.Path == "" && d >= schedule.Endless:
 		return problem(fmt.Sprintf("%q has no end", v))
 	case d > MaxDuration:
 		return problem(fmt.Sprintf("%q lasts %v, which is longer than %v", v, d, MaxDuration))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // document is a scenario as a file holds it. JSON is YAML: what is written here
@@ -64,8 +65,8 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 			Distribution: string(s.Handlers.Distribution),
 		},
 		Arrivals:   s.Arrivals.String(),
-		QPS:        texts(s.QPS, bench.QPS.String),
-		Load:       texts(s.Loads, bench.Load.String),
+		QPS:        texts(s.QPS, schedule.Rate.String),
+		Load:       texts(s.Loads, schedule.Load.String),
 		Closed:     s.Closed,
 		Spans:      s.Spans,
 		Sampling:   s.Sampling,

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A Level is a load that every arm is put under: a steady rate, another load, or a
 // closed loop, which has neither.
 type Level struct {
-	QPS  bench.QPS `json:"qps,omitzero"`   // of a steady load
-	Load string    `json:"load,omitempty"` // of another: what bench.ParseLoad reads
+	QPS  schedule.Rate `json:"qps,omitzero"`   // of a steady load
+	Load string        `json:"load,omitempty"` // of another: what schedule.ParseLoad reads
 }
 
 // Name is the level as a part of a benchmark's name, which neither a blank nor a
@@ -24,7 +25,7 @@ func (l Level) Name() string {
 	case l.Load != "":
 		load := strings.ReplaceAll(l.Load, "/s", "")
 		return "load=" + strings.NewReplacer("/", "_", " + ", "+", " ", ",").Replace(load)
-	case l.QPS == bench.QPS{}:
+	case l.QPS == schedule.Rate{}:
 		return "loop=" + bench.ClosedLoop
 	}
 	text := l.QPS.String()
@@ -38,7 +39,7 @@ func (l Level) String() string {
 	switch {
 	case l.Load != "":
 		return "load=" + l.Load
-	case l.QPS == bench.QPS{}:
+	case l.QPS == schedule.Rate{}:
 		return "loop=" + bench.ClosedLoop
 	}
 	return "qps=" + l.QPS.String()
@@ -59,20 +60,20 @@ func (s *Scenario) Levels() (all []Level) {
 }
 
 // LoadOf is the load of a level, with its process. A closed loop has none.
-func (s *Scenario) LoadOf(l Level) bench.Load {
+func (s *Scenario) LoadOf(l Level) schedule.Load {
 	if l.Load == "" {
-		return bench.Load{Profile: bench.Steady(l.QPS, s.Duration), Process: s.Arrivals}
+		return schedule.Load{RateCurve: schedule.Steady(l.QPS, s.Duration), Process: s.Arrivals}
 	}
-	load, err := bench.ParseLoad(l.Load)
+	load, err := schedule.ParseLoad(l.Load)
 	if err != nil {
-		return bench.Load{} // which has no arrivals: the level is not one of the scenario
+		return schedule.Load{} // which has no arrivals: the level is not one of the scenario
 	}
 	return load.Or(s.Arrivals)
 }
 
 // A replayed is what is known of a replay once its file has been read.
 type replayed struct {
-	*bench.Replay
+	*schedule.Replay
 	keys []string
 }
 
@@ -116,7 +117,7 @@ func (s *Scenario) ReplayFiles() (all []ReplayFile) {
 	return all
 }
 
-func keysOf(r *bench.Replay) (keys []string) {
+func keysOf(r *schedule.Replay) (keys []string) {
 	if !r.HasKeys() {
 		return nil
 	}
@@ -132,7 +133,7 @@ func keysOf(r *bench.Replay) (keys []string) {
 
 // Schedule is when the calls of a level are due, and which keys they ask for: nil
 // if the level does not say. The seed decides what is random in it.
-func (s *Scenario) Schedule(l Level, seed uint64) (bench.Arrivals, bench.Keys, error) {
+func (s *Scenario) Schedule(l Level, seed uint64) (schedule.Arrivals, schedule.Keys, error) {
 	if r, ok := s.replays[l.Load]; ok {
 		if r.keys == nil {
 			return r.Replay, nil, nil
@@ -156,7 +157,7 @@ func (s *Scenario) Length(l Level) time.Duration {
 	if r, ok := s.replays[l.Load]; ok {
 		return r.Duration()
 	}
-	return s.LoadOf(l).Profile.Duration()
+	return s.LoadOf(l).RateCurve.Duration()
 }
 
 // Calls is how many calls a visit at that level makes: the mean, if arrivals are
@@ -169,7 +170,7 @@ func (s *Scenario) Calls(l Level) uint64 {
 	case l.Load == "" && s.Closed:
 		return 0
 	}
-	return s.LoadOf(l).Profile.Calls()
+	return s.LoadOf(l).RateCurve.Calls()
 }
 
 // Surely is how many calls a visit at that level makes at least, but for one of
@@ -185,12 +186,12 @@ func (s *Scenario) Surely(l Level) uint64 {
 }
 
 // WarmupOf is the load before that of a level: as many calls a second, in the mean.
-func (s *Scenario) WarmupOf(l Level, seed uint64) (bench.Arrivals, error) {
-	load := bench.Load{Process: s.LoadOf(l).Or(s.Arrivals).Process}
+func (s *Scenario) WarmupOf(l Level, seed uint64) (schedule.Arrivals, error) {
+	load := schedule.Load{Process: s.LoadOf(l).Or(s.Arrivals).Process}
 	mean := l.QPS
 	if l.Load != "" {
 		var err error
-		if mean, err = bench.ParseQPS(fmt.Sprintf("%.3f",
+		if mean, err = schedule.ParseRate(fmt.Sprintf("%.3f",
 			max(float64(s.Calls(l))/s.Length(l).Seconds(), 0.001))); err != nil {
 			return nil, err
 		}
@@ -198,6 +199,6 @@ func (s *Scenario) WarmupOf(l Level, seed uint64) (bench.Arrivals, error) {
 			load.Process = s.Arrivals
 		}
 	}
-	load.Profile = bench.Steady(mean, s.Warmup)
+	load.RateCurve = schedule.Steady(mean, s.Warmup)
 	return load.Arrivals(seed)
 }

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A Scenario is what to run: every combination of arm and rate, its cells, once
@@ -29,9 +31,9 @@ type Scenario struct {
 
 	Target   string // what is called: MapTarget, or one of the program's own
 	Handlers Handlers
-	Arrivals bench.Process
-	QPS      []bench.QPS  // levels of steady load
-	Loads    []bench.Load // levels of any other
+	Arrivals schedule.Process
+	QPS      []schedule.Rate // levels of steady load
+	Loads    []schedule.Load // levels of any other
 	// Closed makes the loop a closed one, its only level: every worker calls again
 	// once its call has ended and it has thought for Think.
 	Closed bool
@@ -55,7 +57,7 @@ type Scenario struct {
 	Workers  int // 0: one fewer than there are processors
 	Overload bench.Overload
 	Queue    int // calls that may wait for a worker
-	Pace     bench.Pace
+	Pace     pace.Pace
 	Window   time.Duration // of the windows that a visit is cut into; 0: about 50 of them
 	SLOs     []bench.SLO   // what every visit is to hold
 	// SLOVisits is in how many of its visits a cell must meet an objective.
@@ -92,7 +94,7 @@ const MapTarget = "map"
 
 // defaults is a scenario before anything is read. QPS and Duration have none.
 func defaults() *Scenario {
-	poisson, err := bench.ParseProcess("poisson")
+	poisson, err := schedule.ParseProcess("poisson")
 	if err != nil {
 		panic(err) // its text is a constant
 	}
@@ -109,7 +111,7 @@ func defaults() *Scenario {
 		Warmup:     100 * time.Millisecond,
 		Rounds:     12,
 		Queue:      bench.DefaultQueue,
-		Pace:       bench.Auto,
+		Pace:       pace.Auto,
 	}
 }
 

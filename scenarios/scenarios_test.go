@@ -15,6 +15,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -33,7 +35,7 @@ func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios
 var alike = cmp.Options{
 	cmpopts.IgnoreUnexported(scenarios.Scenario{}),
 	cmpopts.EquateComparable(bench.Overload{}, bench.SLO{}),
-	cmp.Comparer(func(a, b bench.Pace) bool { return a.String() == b.String() }),
+	cmp.Comparer(func(a, b pace.Pace) bool { return a.String() == b.String() }),
 }
 
 const least = "qps: [1000]\nduration: 1s\n"
@@ -340,11 +342,11 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 
 func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 	for arrivals, want := range map[string]uint64{"constant": 400, "poisson": 320, "gamma(cv=2)": 240} {
-		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(scenarios.Level{QPS: bench.PerSecond(400)}); got != want {
+		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(scenarios.Level{QPS: schedule.PerSecond(400)}); got != want {
 			t.Errorf("%s: %d calls, want %d", arrivals, got, want)
 		}
 	}
-	if n := decode(t, "qps: 2\nduration: 1s").Surely(scenarios.Level{QPS: bench.PerSecond(2)}); n != 0 {
+	if n := decode(t, "qps: 2\nduration: 1s").Surely(scenarios.Level{QPS: schedule.PerSecond(2)}); n != 0 {
 		t.Errorf("%d calls of 2", n)
 	}
 }

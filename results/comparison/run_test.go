@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -134,7 +135,7 @@ func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
 // exploratory changes nothing in it.
 func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 	worse := func(v *results.Visit) {
-		if v.Cell.Spans == "sdk" && v.Cell.QPS == bench.PerSecond(1000) {
+		if v.Cell.Spans == "sdk" && v.Cell.QPS == schedule.PerSecond(1000) {
 			v.Cost.Bytes *= 2
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
 )
 
 // lag asks how late calls begin.
@@ -22,7 +22,7 @@ func lag(o options) section {
 		},
 	}
 	peers := []peer{
-		ours(bench.Auto, 1), ours(bench.Sleep, 1), ours(bench.Cheap, 1), fortio(1, true), fortio(fortioThreads, true),
+		ours(pace.Auto, 1), ours(pace.Sleep, 1), ours(pace.Cheap, 1), fortio(1, true), fortio(fortioThreads, true),
 		uber(), xTimeRate("burst 1", func(*load) int { return 1 }, false),
 		xTimeRate("burst 10 ms", func(l *load) int { return l.perSecond() / 100 }, false),
 		sleepLoop(), spinLoop(1),

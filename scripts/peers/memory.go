@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // memory asks whether a long run takes more memory than a short one.
@@ -35,7 +37,7 @@ func memory(o options) section {
 func growth(ctx context.Context, calls int, limit time.Duration) (figures, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(limit, time.Duration(calls)*2*time.Microsecond))
 	defer cancel()
-	tapped := &tap{Pace: bench.Tight}
+	tapped := &tap{Pace: pace.Tight}
 	r := bench.Run{
 		Arrivals: flatOut{calls, tapped},
 		Target:   bench.TargetFunc(func(context.Context, string) error { return nil }),
@@ -72,7 +74,7 @@ type flatOut struct {
 // Duration is more than any run takes.
 func (f flatOut) Duration() time.Duration { return 24 * time.Hour }
 
-func (f flatOut) From(n uint64) bench.Instants { return &flatOutInstants{flatOut: f, n: int(n)} }
+func (f flatOut) From(n uint64) schedule.Instants { return &flatOutInstants{flatOut: f, n: int(n)} }
 
 type flatOutInstants struct {
 	flatOut

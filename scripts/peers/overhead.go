@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
 )
 
 // never is a rate that nobody reaches, so that nothing ever waits.
@@ -16,7 +16,7 @@ func overhead(o options) section {
 	// As many calls as take about the duration for the slowest of the peers.
 	calls := max(int(o.duration/time.Microsecond), 8)
 	peers := []peer{
-		clockLoop(), ours(bench.Tight, 1), fortio(1, false), fortio(1, true),
+		clockLoop(), ours(pace.Tight, 1), fortio(1, false), fortio(1, true),
 		uber(), xTimeRate("never empty", func(l *load) int { return l.calls }, true),
 	}
 	const floor, we = 0, 1

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // A load is what every peer is given: calls to make, one in each gap.
@@ -45,7 +47,7 @@ type peer struct {
 // An account is what a peer says of a load that it made.
 type account struct {
 	made   int
-	start  time.Duration // of its schedule, on the clock of now
+	start  time.Duration // of its timetable, on the clock of now
 	known  bool          // start is
 	record *bench.Record // of ours
 }
@@ -53,7 +55,7 @@ type account struct {
 // A run is a load that was made by a peer.
 type run struct {
 	account
-	schedule
+	timetable
 	end time.Duration // when the peer returned
 	cut time.Duration // after how long it was cut off; 0: it was not
 }
@@ -77,19 +79,19 @@ func (p peer) run(ctx context.Context, l *load, limit time.Duration, t timeline)
 	if !a.known {
 		r.start = t.first(r.end)
 	}
-	r.schedule = schedule{r.start, l.gap, p.atOnce}
+	r.timetable = timetable{r.start, l.gap, p.atOnce}
 	return r, nil
 }
 
 // ours is bench.Run.
-func ours(pace bench.Pace, workers int) peer {
-	name := fmt.Sprintf("loadgen, %v", pace)
+func ours(p pace.Pace, workers int) peer {
+	name := fmt.Sprintf("loadgen, %v", p)
 	drive := func(ctx context.Context, l *load) (account, error) {
-		arrivals, err := bench.Constant(bench.PerSecond(uint64(l.perSecond())), time.Duration(l.calls)*l.gap)
+		arrivals, err := schedule.Constant(schedule.PerSecond(uint64(l.perSecond())), time.Duration(l.calls)*l.gap)
 		if err != nil {
 			return account{}, err
 		}
-		tapped := &tap{Pace: pace}
+		tapped := &tap{Pace: p}
 		r := bench.Run{
 			Arrivals: arrivals,
 			Keys:     numbers(strings.Repeat(" ", l.calls)),
@@ -120,13 +122,13 @@ func (k numbers) Key(n uint64) string { return string(k[:n]) }
 // A tap is a pace that tells when the schedule of its run starts, which it cannot
 // be asked for otherwise.
 type tap struct {
-	bench.Pace
-	clock  bench.Clock
+	pace.Pace
+	clock  pace.Clock
 	origin time.Duration // on the clock of now; 0: not known yet
 }
 
 // Waiter is called by one goroutine, before there are workers for the first time.
-func (t *tap) Waiter(c bench.Clock) bench.Waiter {
+func (t *tap) Waiter(c pace.Clock) pace.Waiter {
 	if t.origin == 0 {
 		t.clock = c
 		// The origin comes out too early by as much as lies between two reads of the
@@ -223,7 +225,7 @@ func (l *load) each(wait func(n int) bool) (account, error) {
 // sleepLoop sleeps by time.Sleep until each call is due.
 func sleepLoop() peer {
 	return peer{"time.Sleep loop", 1, func(_ context.Context, l *load) (account, error) {
-		s := schedule{now(), l.gap, 1}
+		s := timetable{now(), l.gap, 1}
 		a, err := l.each(func(n int) bool { time.Sleep(s.due(n) - now()); return true })
 		a.start, a.known = s.origin, true
 		return a, err
@@ -241,7 +243,7 @@ func clockLoop() peer {
 // next one in turn.
 func spinLoop(workers int) peer {
 	return peer{"spin loop", 1, func(_ context.Context, l *load) (account, error) {
-		s := schedule{now(), l.gap, 1}
+		s := timetable{now(), l.gap, 1}
 		var next, made atomic.Int64
 		var wg sync.WaitGroup
 		for range workers {
@@ -268,7 +270,7 @@ func plural(n int) string {
 
 // paces are ours with every pace.
 func paces(workers int) (all []peer) {
-	for _, p := range bench.Paces() {
+	for _, p := range pace.All() {
 		all = append(all, ours(p, workers))
 	}
 	return all

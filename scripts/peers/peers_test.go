@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // everyPeer is each way of making calls that a section uses.
 func everyPeer() []peer {
 	return []peer{
-		ours(bench.Tight, 1), ours(bench.Sleep, 2), fortio(1, true), fortio(1, false), fortio(fortioThreads, true),
+		ours(pace.Tight, 1), ours(pace.Sleep, 2), fortio(1, true), fortio(1, false), fortio(fortioThreads, true),
 		uber(), xTimeRate("burst 1", func(*load) int { return 1 }, false),
 		xTimeRate("burst 10 ms", func(l *load) int { return l.perSecond() / 100 }, false),
 		xTimeRate("never empty", func(l *load) int { return l.calls }, true),
@@ -109,11 +111,11 @@ func TestTheKeyOfACallIsAsLongAsItsNumber(t *testing.T) {
 
 // An origin that is too late would hide lag, and make calls look early.
 func TestATapNeverTellsAnOriginThatIsTooLate(t *testing.T) {
-	arrivals, err := bench.Constant(bench.PerSecond(1000), 5*time.Millisecond)
+	arrivals, err := schedule.Constant(schedule.PerSecond(1000), 5*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tapped := &tap{Pace: bench.Sleep}
+	tapped := &tap{Pace: pace.Sleep}
 	target := bench.TargetFunc(func(context.Context, string) error {
 		since := tapped.clock.Now()
 		if at := now(); at-tapped.origin < since {

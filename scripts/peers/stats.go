@@ -61,21 +61,21 @@ func (t timeline) first(end time.Duration) time.Duration {
 	return first
 }
 
-// A schedule is when calls are due: call n, from 0, is due n gaps after the origin.
+// A timetable is when calls are due: call n, from 0, is due n gaps after the origin.
 // Where so many are made at once, they are due when the first of them is.
-type schedule struct {
+type timetable struct {
 	origin, gap time.Duration
 	atOnce      int
 }
 
-func (s schedule) due(n int) time.Duration {
+func (s timetable) due(n int) time.Duration {
 	return s.origin + time.Duration(n-n%s.atOnce)*s.gap
 }
 
 // late is how much later than due everything was, sorted, and how much was before
 // it was due: that counts as 0 late. What never happened is as late as it was at
 // the end: it may have been any later.
-func (s schedule) late(t timeline, end time.Duration) (sorted []time.Duration, early int) {
+func (s timetable) late(t timeline, end time.Duration) (sorted []time.Duration, early int) {
 	sorted = make([]time.Duration, len(t))
 	for n, at := range t {
 		if at == 0 {
@@ -90,7 +90,7 @@ func (s schedule) late(t timeline, end time.Duration) (sorted []time.Duration, e
 }
 
 // inTime is the share of the calls that began before the schedule was over.
-func (s schedule) inTime(t timeline) float64 {
+func (s timetable) inTime(t timeline) float64 {
 	over, n := s.origin+time.Duration(len(t))*s.gap, 0
 	for _, at := range t {
 		if at > 0 && at < over {

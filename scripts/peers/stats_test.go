@@ -64,22 +64,22 @@ func TestLatenessIsFromTheInstantThatACallIsDue(t *testing.T) {
 	const end = 1000 * us
 	for _, test := range []struct {
 		name   string
-		s      schedule
+		s      timetable
 		t      timeline
 		sorted []time.Duration
 		early  int
 		inTime float64
 	}{
-		{"on time", schedule{100 * us, 10 * us, 1}, timeline{100 * us, 110 * us}, []time.Duration{0, 0}, 0, 1},
-		{"the delay of a call is not that of the next", schedule{100 * us, 10 * us, 1},
+		{"on time", timetable{100 * us, 10 * us, 1}, timeline{100 * us, 110 * us}, []time.Duration{0, 0}, 0, 1},
+		{"the delay of a call is not that of the next", timetable{100 * us, 10 * us, 1},
 			timeline{109 * us, 110 * us, 123 * us}, []time.Duration{0, 3 * us, 9 * us}, 0, 1},
-		{"early counts, and is 0 late", schedule{100 * us, 10 * us, 1},
+		{"early counts, and is 0 late", timetable{100 * us, 10 * us, 1},
 			timeline{100 * us, 109 * us}, []time.Duration{0, 0}, 1, 1},
-		{"a call that was never made is as late as it was at the end", schedule{100 * us, 10 * us, 1},
+		{"a call that was never made is as late as it was at the end", timetable{100 * us, 10 * us, 1},
 			timeline{100 * us, 0, 125 * us, 0}, []time.Duration{0, 5 * us, 870 * us, 890 * us}, 0, 0.5},
-		{"a call as the schedule ends is not in time", schedule{100 * us, 10 * us, 1},
+		{"a call as the schedule ends is not in time", timetable{100 * us, 10 * us, 1},
 			timeline{100 * us, 120 * us}, []time.Duration{0, 10 * us}, 0, 0.5},
-		{"calls of several threads are due together", schedule{100 * us, 10 * us, 2},
+		{"calls of several threads are due together", timetable{100 * us, 10 * us, 2},
 			timeline{100 * us, 101 * us, 120 * us, 119 * us}, []time.Duration{0, 0, 0, 1 * us}, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

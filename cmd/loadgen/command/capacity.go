@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -116,7 +117,7 @@ var capacityFormats = []string{"text", "json"}
 
 func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	o.from, o.precision = rateFlag(bench.PerSecond(1000)), 0.03
+	o.from, o.precision = rateFlag(schedule.PerSecond(1000)), 0.03
 	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every 1s if so said.")
 	f.Var(&o.from, "from", "The `rate` to begin with.")
 	f.Var(&o.require, "require", "The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
@@ -188,9 +189,9 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 
 // search returns the search that the flags ask for, of the arms of a scenario.
 func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacity.Search, error) {
-	from, require := bench.QPS(o.from).Float(), bench.QPS(o.from).Float()
+	from, require := schedule.Rate(o.from).Float(), schedule.Rate(o.from).Float()
 	if o.requirementGiven {
-		require = bench.QPS(o.require).Float()
+		require = schedule.Rate(o.require).Float()
 	}
 	least, most := min(from/1024, require), max(1e8, require)
 	if windows := capacity.LeastRate(s.SLOs); min(from, require) < windows {
@@ -216,10 +217,10 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo " +
 			"of the scenario")
 	}
-	s.QPS, s.Loads, s.Closed, s.Think = []bench.QPS{bench.QPS(o.from)}, nil, false, 0
+	s.QPS, s.Loads, s.Closed, s.Think = []schedule.Rate{schedule.Rate(o.from)}, nil, false, 0
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
 	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
-	s.Duration = probes.Lasting(bench.QPS(o.from).Float())
+	s.Duration = probes.Lasting(schedule.Rate(o.from).Float())
 	if !s.Live && len(s.Quantile) > 1 {
 		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
 	}
@@ -238,19 +239,19 @@ func (o *capacityOptions) directory(name string, began time.Time) (string, error
 	return newDirectory("capacity-"+name, began)
 }
 
-// A rateFlag is a rate as bench.ParseQPS reads it.
-type rateFlag bench.QPS
+// A rateFlag is a rate as schedule.ParseRate reads it.
+type rateFlag schedule.Rate
 
 func (r *rateFlag) Type() string { return "rate" }
 func (r *rateFlag) String() string {
 	if *r == (rateFlag{}) {
 		return ""
 	}
-	return bench.QPS(*r).String() + "/s"
+	return schedule.Rate(*r).String() + "/s"
 }
 
 func (r *rateFlag) Set(text string) error {
-	qps, err := bench.ParseQPS(text)
+	qps, err := schedule.ParseRate(text)
 	*r = rateFlag(qps)
 	return err
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 )
@@ -119,7 +119,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 	if f.peak == "" {
 		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together "+
 			"carry, such as 250000"))
-	} else if qps, err := bench.ParseQPS(f.peak); err != nil {
+	} else if qps, err := schedule.ParseRate(f.peak); err != nil {
 		wrong("peak", err)
 	} else {
 		ask.Peak = qps.Float()
@@ -185,11 +185,11 @@ func (f *planFlags) measured(args []string) (*fleet.Measured, error) {
 	if !isInterval {
 		last = first
 	}
-	low, err := bench.ParseQPS(first)
+	low, err := schedule.ParseRate(first)
 	if err != nil {
 		return nil, fmt.Errorf("--capacity: %w", err)
 	}
-	high, err := bench.ParseQPS(last)
+	high, err := schedule.ParseRate(last)
 	if err != nil {
 		return nil, fmt.Errorf("--capacity: %w", err)
 	}

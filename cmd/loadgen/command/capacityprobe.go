@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -81,12 +81,12 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	if !ok {
 		return nil, fmt.Errorf("the search asks for %q, which is no arm of the scenario", a.Arm)
 	}
-	qps, err := bench.ParseQPS(fineRate(a.Rate))
+	qps, err := schedule.ParseRate(fineRate(a.Rate))
 	if err != nil {
 		return nil, err
 	}
 	s := *c.Scenario
-	s.QPS, s.Duration, s.Abort = []bench.QPS{qps}, a.Duration, true
+	s.QPS, s.Duration, s.Abort = []schedule.Rate{qps}, a.Duration, true
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
 	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,

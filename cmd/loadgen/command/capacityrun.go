@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -79,9 +80,9 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 		rate, flag = o.require, "--require"
 	}
 	options := search.Options()
-	lasts := options.Lasting(bench.QPS(rate).Float())
+	lasts := options.Lasting(schedule.Rate(rate).Float())
 	first := s.Warmup + lasts
-	if calls := bench.QPS(rate).Calls(lasts); calls > mostCalls {
+	if calls := schedule.Rate(rate).Calls(lasts); calls > mostCalls {
 		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a "+
 			"generator makes",
 			flag, rate.String(), lasts, report.Count(calls), report.Count(mostCalls))
@@ -154,7 +155,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 		return unusable(err)
 	}
 	if o.requirementGiven {
-		file.Require = bench.QPS(o.require).Float()
+		file.Require = schedule.Rate(o.require).Float()
 	}
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)

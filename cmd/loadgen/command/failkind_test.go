@@ -10,6 +10,7 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // Every status of gRPC has one type. Package bench knows it by its name, and so is tested here with the real one.
@@ -24,7 +25,7 @@ func TestCodesOfGRPCAreKindsApart(t *testing.T) {
 			"grpc DeadlineExceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			arrivals, err := bench.Constant(bench.PerSecond(1000), 3*time.Millisecond)
+			arrivals, err := schedule.Constant(schedule.PerSecond(1000), 3*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -104,7 +105,7 @@ func charts(b *strings.Builder, s *scenarios.Scenario) error {
 		if l.Load == "" {
 			continue
 		}
-		at := s.LoadOf(l).Profile.At
+		at := s.LoadOf(l).RateCurve.At
 		if load := s.LoadOf(l); load.Replay.Path != "" {
 			a, _, err := s.Schedule(l, 0)
 			if err != nil {
@@ -119,7 +120,7 @@ func charts(b *strings.Builder, s *scenarios.Scenario) error {
 
 // counted is the rate of a schedule whose rate is not known otherwise: of the calls
 // in a sixtieth of it.
-func counted(a bench.Arrivals) func(time.Duration) float64 {
+func counted(a schedule.Arrivals) func(time.Duration) float64 {
 	const parts = 60
 	part := max(a.Duration()/parts, 1)
 	counts := make([]float64, parts+1)
@@ -160,7 +161,7 @@ func overload(s *scenarios.Scenario) (all []string) {
 	}
 	workers = min(workers, runtime.GOMAXPROCS(0)) // the work is the processor's
 	for _, l := range s.Levels() {
-		peak := s.LoadOf(l).Profile.Peak()
+		peak := s.LoadOf(l).RateCurve.Peak()
 		if busy := peak * s.Handlers.Spin.Seconds() / float64(workers); busy >= 1 && !s.Closed {
 			all = append(all, fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
 				peak, s.Handlers.Spin, busy, report.Plural(workers, "worker")))

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/benchtest"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -149,7 +152,7 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 // The code that the README shows is that of examples that are run.
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
 	_, blocks := readme(t)
-	for _, file := range []string{"bench/example_test.go", "bench/example_drive_test.go",
+	for _, file := range []string{"bench/example_test.go", "bench/benchtest/example_drive_test.go",
 		"cmd/loadgen/command/example_test.go"} {
 		code := blocks("<!-- example: "+file+" -->", "go")[0]
 		example, err := os.ReadFile("../../../" + file)
@@ -173,7 +176,7 @@ func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := testing.Benchmark(func(b *testing.B) {
-		bench.Drive(b, bench.Rate(50_000), func(context.Context) error { return nil })
+		benchtest.Drive(b, schedule.At(50_000), func(context.Context) error { return nil })
 	})
 	// units are those of the figures of a result, which follow its number of calls.
 	units := func(result string) (all []string) {
@@ -211,12 +214,12 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 				"codes", figure)
 		}
 	}
-	for _, shape := range bench.Shapes() {
+	for _, shape := range schedule.Shapes() {
 		if !strings.Contains(text, "| `"+shape+"`") {
 			t.Errorf("the README does not name the load %q", shape)
 		}
 	}
-	for _, pace := range bench.Paces() {
+	for _, pace := range pace.All() {
 		if !strings.Contains(text, "`"+pace.String()+"`") {
 			t.Errorf("the README does not name the pace %q", pace)
 		}
@@ -226,7 +229,7 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the policy %q", policy)
 		}
 	}
-	for _, process := range bench.Processes() {
+	for _, process := range schedule.Processes() {
 		if !strings.Contains(text, "`"+process+"`") {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}

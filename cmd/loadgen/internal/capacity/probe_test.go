@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -34,12 +36,12 @@ func recorded(t *testing.T, slos []bench.SLO, calls int, overload bench.Overload
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		length := time.Duration(calls) * time.Millisecond
-		a, err := bench.Constant(bench.PerSecond(1000), length)
+		a, err := schedule.Constant(schedule.PerSecond(1000), length)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		run := bench.Run{Arrivals: a, Workers: 1, Overload: overload, Pace: bench.Sleep, Keep: calls, SLOs: slos,
+		run := bench.Run{Arrivals: a, Workers: 1, Overload: overload, Pace: pace.Sleep, Keep: calls, SLOs: slos,
 			Window: 10 * time.Millisecond,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				n++

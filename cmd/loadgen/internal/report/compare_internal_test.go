@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -15,7 +16,7 @@ import (
 
 // cell has six rounds of 500 calls, each of 1 MB in one allocation and 10 us.
 func cell(arm string, change func(v *results.Visit)) *view {
-	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: bench.PerSecond(1000)}}}
+	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}}
 	for i := range 6 {
 		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
 			Latency: quantile.NewHDR(),

@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -88,7 +89,7 @@ func load(l scenarios.Level) string {
 	switch {
 	case l.Load != "":
 		return l.Load
-	case l.QPS == bench.QPS{}:
+	case l.QPS == schedule.Rate{}:
 		return "a closed loop"
 	}
 	return rate(l.QPS)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -172,7 +173,7 @@ func rounds(all []*view) string {
 }
 
 // rate writes calls a second.
-func rate(r bench.QPS) string {
+func rate(r schedule.Rate) string {
 	s := r.String()
 	if strings.ContainsAny(s, "./") {
 		return s + "/s"

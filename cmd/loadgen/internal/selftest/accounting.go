@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // An account is a run in which calls end in all ways there are, by what the target
@@ -55,7 +56,7 @@ func (e engine) accounting() (all []Check) {
 var errAsked = errors.New("asked for")
 
 func (e engine) accounted(ctx context.Context, a *account) (Outcome, error) {
-	arrivals, err := bench.Constant(bench.PerSecond(a.perSecond), a.duration)
+	arrivals, err := schedule.Constant(schedule.PerSecond(a.perSecond), a.duration)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -98,9 +99,9 @@ func (a *account) judge(r *bench.Record, seen uint64) Outcome {
 	if a.failing {
 		failed = (seen+6)/10 + (seen+2)/10 // of numbers from 0, those that end in 3, and in 7
 	}
-	offered := bench.PerSecond(a.perSecond).Calls(a.duration)
+	offered := schedule.PerSecond(a.perSecond).Calls(a.duration)
 	if a.cut > 0 {
-		offered = bench.PerSecond(a.perSecond).Calls(r.Scheduled) // those due before the end
+		offered = schedule.PerSecond(a.perSecond).Calls(r.Scheduled) // those due before the end
 	}
 	o := Outcome{
 		Note: fmt.Sprintf("done %d, failed %d, dropped %d, missed %d", r.Done, r.Failed, r.Dropped, r.Missed),

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 const (
@@ -49,15 +50,15 @@ func (e engine) arrivals(quick bool) (all []Check) {
 }
 
 func (e engine) random(ctx context.Context, process string, perSecond uint64, d time.Duration, l law) (Outcome, error) {
-	p, err := bench.ParseProcess(process)
+	p, err := schedule.ParseProcess(process)
 	if err != nil {
 		return Outcome{}, err
 	}
-	arrivals, err := p.Arrivals(bench.PerSecond(perSecond), d, arrivalsSeed)
+	arrivals, err := p.Arrivals(schedule.PerSecond(perSecond), d, arrivalsSeed)
 	if err != nil {
 		return Outcome{}, err
 	}
-	w := newWitness(2 * bench.PerSecond(perSecond).Calls(d)) // as many as there may ever be
+	w := newWitness(2 * schedule.PerSecond(perSecond).Calls(d)) // as many as there may ever be
 	workers := bench.DefaultWorkers()
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
 		Target: w.looking()})

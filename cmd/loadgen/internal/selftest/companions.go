@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -34,11 +35,11 @@ const calmOff = time.Millisecond
 // calm is a target that takes 1 ms and never stops: latency is its service time.
 func (e engine) calm(ctx context.Context, perSecond uint64, d time.Duration) (Outcome, error) {
 	const workers = 16
-	arrivals, err := bench.Constant(bench.PerSecond(perSecond), d)
+	arrivals, err := schedule.Constant(schedule.PerSecond(perSecond), d)
 	if err != nil {
 		return Outcome{}, err
 	}
-	w := newWitness(bench.PerSecond(perSecond).Calls(d))
+	w := newWitness(schedule.PerSecond(perSecond).Calls(d))
 	s := sleeper{pace: e.sleep(workers), witness: w}
 	took := make([]time.Duration, len(w.begun)) // what the target itself says of every call
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
@@ -87,11 +88,11 @@ type slowCall struct {
 const alike = 100 * time.Millisecond
 
 func (e engine) oneSlow(ctx context.Context, c slowCall) (Outcome, error) {
-	arrivals, err := bench.Constant(bench.PerSecond(c.perSecond), c.duration)
+	arrivals, err := schedule.Constant(schedule.PerSecond(c.perSecond), c.duration)
 	if err != nil {
 		return Outcome{}, err
 	}
-	n := bench.PerSecond(c.perSecond).Calls(c.duration)
+	n := schedule.PerSecond(c.perSecond).Calls(c.duration)
 	w := newWitness(n)
 	s := sleeper{pace: e.sleep(unlimited), witness: w}
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: unlimited,

@@ -11,13 +11,15 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // fake is the generator by a clock that is exact, if what runs sleeps.
 func fake() engine {
 	e := realTime()
-	e.pace = func(uint64, int) bench.Pace { return bench.Sleep }
-	e.sleep = func(int) bench.Pace { return bench.Sleep }
+	e.pace = func(uint64, int) pace.Pace { return pace.Sleep }
+	e.sleep = func(int) pace.Pace { return pace.Sleep }
 	return e
 }
 
@@ -127,7 +129,7 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 		},
 		"random calls are even": {
 			alter: func(r *bench.Run) {
-				r.Arrivals, _ = bench.Constant(bench.PerSecond(2000), 500*ms)
+				r.Arrivals, _ = schedule.Constant(schedule.PerSecond(2000), 500*ms)
 			},
 			fails: map[string][]string{"poisson": {"gaps from their law"}},
 		},
@@ -206,16 +208,16 @@ func skipping(target bench.Target) bench.Target {
 
 // shifted waits for longer than it says, or for less.
 type shifted struct {
-	bench.Pace
+	pace.Pace
 	by time.Duration
 }
 
 type shiftedWaiter struct {
-	bench.Waiter
+	pace.Waiter
 	by time.Duration
 }
 
-func (p shifted) Waiter(c bench.Clock) bench.Waiter {
+func (p shifted) Waiter(c pace.Clock) pace.Waiter {
 	return shiftedWaiter{p.Pace.Waiter(c), p.by}
 }
 
@@ -224,11 +226,11 @@ func (w shiftedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Durati
 }
 
 // clumped wakes every 10 ms.
-type clumped struct{ bench.Pace }
+type clumped struct{ pace.Pace }
 
-type clumpedWaiter struct{ bench.Waiter }
+type clumpedWaiter struct{ pace.Waiter }
 
-func (p clumped) Waiter(c bench.Clock) bench.Waiter { return clumpedWaiter{p.Pace.Waiter(c)} }
+func (p clumped) Waiter(c pace.Clock) pace.Waiter { return clumpedWaiter{p.Pace.Waiter(c)} }
 
 func (w clumpedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 	const tick = 10 * ms
@@ -261,12 +263,12 @@ func TestTheDistanceOfGapsFromTheirLawIsThatOfTheWorstOne(t *testing.T) {
 func TestTheTargetsClockIsNoLaterThanThatOfTheRun(t *testing.T) {
 	// By the real clock: a witness whose start is late would see calls that are early.
 	w := newWitness(200)
-	arrivals, err := bench.Constant(bench.PerSecond(2000), 100*ms)
+	arrivals, err := schedule.Constant(schedule.PerSecond(2000), 100*ms)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := (&bench.Run{Arrivals: arrivals, Workers: 2, Target: w.looking(),
-		Pace: w.on(bench.Tight)}).Do(t.Context()); err != nil {
+		Pace: w.on(pace.Tight)}).Do(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if lags, early := w.lags(2000); early > 0 || lags.Count() != 200 || w.calls() != 200 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 )
@@ -68,7 +69,7 @@ func (s *stall) drains(perSecond float64) bool {
 	return excess > 0 && takes <= (s.duration-s.from-s.length).Seconds()
 }
 
-func (s *stall) calls() uint64 { return bench.PerSecond(s.perSecond).Calls(s.duration) }
+func (s *stall) calls() uint64 { return schedule.PerSecond(s.perSecond).Calls(s.duration) }
 
 func (e engine) oracle(quick bool) (all []Check) {
 	s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second,
@@ -109,7 +110,7 @@ const (
 // that the target measured: a machine does not sleep for exactly as long as it is
 // asked to, and what the backlog takes depends on it.
 func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
-	arrivals, err := bench.Constant(bench.PerSecond(s.perSecond), s.duration)
+	arrivals, err := schedule.Constant(schedule.PerSecond(s.perSecond), s.duration)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
@@ -52,11 +53,11 @@ func (e engine) pacing(quick bool) (all []Check) {
 }
 
 func (e engine) paced(ctx context.Context, perSecond uint64, d time.Duration) (Outcome, error) {
-	arrivals, err := bench.Constant(bench.PerSecond(perSecond), d)
+	arrivals, err := schedule.Constant(schedule.PerSecond(perSecond), d)
 	if err != nil {
 		return Outcome{}, err
 	}
-	w := newWitness(bench.PerSecond(perSecond).Calls(d))
+	w := newWitness(schedule.PerSecond(perSecond).Calls(d))
 	workers := bench.DefaultWorkers()
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
 		Target: w.looking()})

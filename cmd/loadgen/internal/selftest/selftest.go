@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -56,26 +57,26 @@ func Checks(quick bool, groups ...string) ([]Check, error) { return realTime().c
 type engine struct {
 	do func(context.Context, *bench.Run) (*bench.Record, error)
 	// pace is how the generator waits, and sleep how a target does that workers call.
-	pace  func(perSecond uint64, workers int) bench.Pace
-	sleep func(workers int) bench.Pace
+	pace  func(perSecond uint64, workers int) pace.Pace
+	sleep func(workers int) pace.Pace
 }
 
 // realTime is the generator as it is, with the pace that it picks.
 func realTime() engine {
 	return engine{
 		do: func(ctx context.Context, r *bench.Run) (*bench.Record, error) { return r.Do(ctx) },
-		pace: func(perSecond uint64, workers int) bench.Pace {
-			return bench.Choose(float64(perSecond), workers, runtime.GOMAXPROCS(0))
+		pace: func(perSecond uint64, workers int) pace.Pace {
+			return pace.Choose(float64(perSecond), workers, runtime.GOMAXPROCS(0))
 		},
 		// One worker catches up only if its calls take what they are asked to, and the runtime's timers take 1 to 2 ms
 		// for 1 ms on Linux. A sleep in the kernel does not, but holds its processor until the runtime takes it back:
 		// four workers on two processors made the generator's calls 56 ms late at p99, and the target serve half of
 		// what was asked for. So several workers use timers, and are enough for calls of 2 ms.
-		sleep: func(workers int) bench.Pace {
+		sleep: func(workers int) pace.Pace {
 			if workers == 1 {
-				return bench.Cheap
+				return pace.Cheap
 			}
-			return bench.Sleep
+			return pace.Sleep
 		},
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -18,7 +18,7 @@ import (
 // have begun only once n calls were due.
 type witness struct {
 	once  sync.Once
-	clock bench.Clock     // of the run, for those who sleep until an instant of it
+	clock pace.Clock      // of the run, for those who sleep until an instant of it
 	start time.Time       // of the schedule, or a little before: the witness's own clock
 	n     atomic.Int64    // calls begun
 	begun []time.Duration // of the first of them
@@ -82,21 +82,21 @@ func due(i, perSecond uint64) time.Duration {
 
 // on is a pace that tells the witness when the schedule starts, which a run tells
 // nobody but those who wait.
-func (w *witness) on(p bench.Pace) bench.Pace { return &witnessed{p, w} }
+func (w *witness) on(p pace.Pace) pace.Pace { return &witnessed{p, w} }
 
 type witnessed struct {
-	bench.Pace
+	pace.Pace
 	witness *witness
 }
 
-func (p *witnessed) Waiter(c bench.Clock) bench.Waiter {
+func (p *witnessed) Waiter(c pace.Clock) pace.Waiter {
 	p.witness.once.Do(func() { p.witness.synchronise(c) })
 	return p.Pace.Waiter(c)
 }
 
 // synchronise sets the start so that it is no later than that of c, and a few tens
 // of nanoseconds before: the latest of several estimates that all err to that side.
-func (w *witness) synchronise(c bench.Clock) {
+func (w *witness) synchronise(c pace.Clock) {
 	w.clock = c
 	for range 10 {
 		now := time.Now()
@@ -108,15 +108,15 @@ func (w *witness) synchronise(c bench.Clock) {
 
 // A sleeper sleeps for the calls of a target.
 type sleeper struct {
-	pace    bench.Pace
+	pace    pace.Pace
 	witness *witness
-	free    sync.Pool // of bench.Waiter
+	free    sync.Pool // of pace.Waiter
 }
 
 // until sleeps until an instant of the run, or until ctx ends, and tells when it
 // woke.
 func (s *sleeper) until(ctx context.Context, at time.Duration) time.Duration {
-	w, ok := s.free.Get().(bench.Waiter)
+	w, ok := s.free.Get().(pace.Waiter)
 	if !ok {
 		w = s.pace.Waiter(s.witness.clock)
 	}

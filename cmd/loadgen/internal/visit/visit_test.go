@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -171,7 +173,7 @@ func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
 func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
 	req := request(t, short, 0)
 	req.Scenario.Quantile, req.Scenario.Warmup, req.Scenario.Duration = []string{"exact"}, 0, 300*time.Millisecond
-	req.Scenario.Pace = bench.Tight // whose waiting is known on every machine
+	req.Scenario.Pace = pace.Tight // whose waiting is known on every machine
 	before, err := machine.Read()
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +257,7 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 		"metrics":   func(r *visit.Request) { r.Cell.Metrics = "magic" },
 		"quantile":  func(r *visit.Request) { r.Cell.Quantile = "magic" },
 		"estimates": func(r *visit.Request) { r.Scenario.Quantile = []string{"magic"} },
-		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = bench.Process{} },
+		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} },
 		"work":      func(r *visit.Request) { r.Scenario.Handlers.Distribution = "magic" },
 	} {
 		req := request(t, short, 0)

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -45,7 +46,7 @@ func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 // newTarget is what is under load, and the keys that it is asked for: the map, or
 // one of the program's own, which is instrumented by nothing but its spans.
 func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline,
-	metering *metering) (bench.Target, bench.Keys, error) {
+	metering *metering) (bench.Target, schedule.Keys, error) {
 	if own == nil {
 		return newMap(ctx, req, pipeline, metering)
 	}
@@ -64,14 +65,14 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 	if len(own.Keys) == 0 {
 		return target, nil, nil
 	}
-	keys, err := bench.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
+	keys, err := schedule.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
 	return target, keys, err
 }
 
 // newMap is the map under load, and the keys that it is asked for. Once ctx ends,
 // the work of its handlers is cut short.
 func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map,
-	bench.Keys, error) {
+	schedule.Keys, error) {
 	attributes, err := attributesOf(&req.Cell)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +119,7 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
 		return m, keys, err
 	}
-	keys, err := bench.Zipf(names, h.Zipf, req.Seed)
+	keys, err := schedule.Zipf(names, h.Zipf, req.Seed)
 	return m, keys, err
 }
 

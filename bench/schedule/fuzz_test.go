@@ -1,0 +1,39 @@
+package schedule_test
+
+import (
+	"testing"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
+)
+
+// What is read is printed as what reads the same.
+func FuzzParseProcess(f *testing.F) {
+	for _, text := range []string{"poisson", "constant", "uniform", "gamma:0.5", "weibull:1e309", "pareto:-1", ":",
+		""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := schedule.ParseProcess(text)
+		if err != nil {
+			return
+		}
+		if again, err := schedule.ParseProcess(p.String()); err != nil || again != p {
+			t.Errorf("%q is %v, which is read as %v, %v", text, p, again, err)
+		}
+	})
+}
+
+func FuzzParseQPS(f *testing.F) {
+	for _, text := range []string{"1k", "10/s", "3/7s", "0.1", "1e400", "-1", "1/0s", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, err := schedule.ParseRate(text)
+		if err != nil {
+			return
+		}
+		if again, err := schedule.ParseRate(q.String()); err != nil || again != q {
+			t.Errorf("%q is %v, which is read as %v, %v", text, q, again, err)
+		}
+	})
+}

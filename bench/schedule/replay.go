@@ -1,0 +1,357 @@
+package schedule
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A ReplaySpec is a file of instants at which calls were made, and how it is replayed.
+//
+//	replay:access.jsonl                  as it is
+//	replay:access.jsonl@30s              the first 30 s of it
+//	replay:access.jsonl(speed=2)         twice as fast
+//	replay:access.jsonl(time=when)       the instants are in the field when
+//	replay:"name with blanks.txt"@30s    names are quoted as in Go
+//
+// Each line of the file is an instant: a number of seconds, a duration such as 1.5ms,
+// or a date as in RFC 3339. A number that is too large to be seconds since 1970 is
+// milliseconds, microseconds or nanoseconds. Or else it is a JSON object: the instant
+// is its time, ts, timestamp, @timestamp or t, or in the field that is named, and the key
+// that is called, if there is one, its key, path, route, uri or name. It is an error if two
+// of those that may be the instant differ, and none is named. Blank lines and those that
+// begin with # are passed over.
+type ReplaySpec struct {
+	Path string
+	// Speed is how many times faster it is replayed; 0 is 1.
+	Speed float64
+	// Cut, if it is not 0, leaves out what would be due at it or later.
+	Cut time.Duration
+	// Time, if it is not empty, is the field of JSON objects that holds the instant.
+	Time string
+}
+
+const (
+	wantReplay = `replay:access.jsonl@30s(speed=2), with a name that has blanks, "@" or "(" in quotes`
+	maxLines   = 100_000_000
+	maxLine    = 1 << 20 // bytes
+	maxSpeed   = 1e6
+)
+
+// recording reads what comes after the word replay.
+func (s *scanner) recording() (r ReplaySpec, err error) {
+	if !s.skip(":") {
+		return r, s.wrong(s.at, "no colon after replay", wantReplay)
+	}
+	if r.Path, err = s.path(); err != nil {
+		return r, err
+	}
+	if s.skip("@") {
+		text, at := s.word("(")
+		if r.Cut, err = time.ParseDuration(text); err != nil || r.Cut <= 0 {
+			return r, s.wrong(at, fmt.Sprintf("%q is no time", text), "one above 0, such as 500ms, 30s or 1h30m")
+		}
+	}
+	options, err := s.options("replay", wantReplay, "speed", "time")
+	if err != nil {
+		return r, err
+	}
+	if o, ok := options["speed"]; ok {
+		r.Speed, err = strconv.ParseFloat(o.text, 64)
+		if err != nil || !validSpeed(r.Speed) {
+			return r, s.wrong(o.at, fmt.Sprintf("%q is not valid", o.text), wantSpeed)
+		}
+	}
+	if o, ok := options["time"]; ok {
+		if r.Time = o.text; r.Time == "" {
+			return r, s.wrong(o.at, "no name of a field", "one that holds the instants, such as time=ts")
+		}
+	}
+	if r.Speed == 1 {
+		r.Speed = 0 // there is one text for it
+	}
+	return r, s.ends("nothing after a replay: it is no part of a profile, and its instants are not drawn by a process")
+}
+
+var wantSpeed = fmt.Sprintf("a speed from %v to %v", 1/maxSpeed, maxSpeed)
+
+func validSpeed(x float64) bool { return x >= 1/maxSpeed && x <= maxSpeed }
+
+// path reads the name of a file.
+func (s *scanner) path() (path string, err error) {
+	rest := s.rest()
+	at := s.at
+	if strings.HasPrefix(rest, `"`) {
+		quoted, err := strconv.QuotedPrefix(rest)
+		if err != nil {
+			return "", s.wrong(at, "a quote that does not end", wantReplay)
+		}
+		s.at += len(quoted)
+		if path, err = strconv.Unquote(quoted); err != nil {
+			return "", s.wrong(at, "a quote that is not valid", wantReplay)
+		}
+	} else {
+		if end := strings.IndexAny(rest, " \t@("); end >= 0 {
+			rest = rest[:end]
+		}
+		path = rest
+		s.at += len(rest)
+	}
+	if path == "" || strings.Contains(path, "\x00") {
+		return "", s.wrong(at, "no name of a file", wantReplay)
+	}
+	return path, nil
+}
+
+// String is the text that [ParseLoad] reads.
+func (r ReplaySpec) String() string {
+	text := "replay:" + r.Path
+	if quoted := strconv.Quote(r.Path); strings.ContainsAny(r.Path, ` "@(,`) || quoted != `"`+r.Path+`"` {
+		text = "replay:" + quoted
+	}
+	if r.Cut > 0 {
+		text += "@" + shortDuration(r.Cut)
+	}
+	var options []string
+	if r.Speed != 0 && r.Speed != 1 {
+		options = append(options, fmt.Sprintf("speed=%v", r.Speed))
+	}
+	if r.Time != "" {
+		options = append(options, "time="+r.Time)
+	}
+	if options != nil {
+		text += "(" + strings.Join(options, ",") + ")"
+	}
+	return text
+}
+
+// Open reads the file. It must be one that can be read again: of a pipe or a terminal each
+// visit would get what those before have left.
+func (r ReplaySpec) Open() (*Replay, error) {
+	if info, err := os.Stat(r.Path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("schedule: replay: %s is no regular file: want one that can be read for every visit, "+
+			"such as a copy", r.Path)
+	}
+	f, err := os.Open(r.Path)
+	if err != nil {
+		return nil, fmt.Errorf("schedule: replay: %w", err)
+	}
+	replay, err := r.Read(f)
+	return replay, errors.Join(err, f.Close())
+}
+
+// Read reads the recording from elsewhere than its file. The error tells the line,
+// after the name of the file.
+func (r ReplaySpec) Read(from io.Reader) (*Replay, error) {
+	if r.Speed != 0 && !validSpeed(r.Speed) {
+		return nil, fmt.Errorf("schedule: replay of %s: speed is %v: want %s", r.Path, r.Speed, wantSpeed)
+	}
+	if r.Cut < 0 {
+		return nil, fmt.Errorf("schedule: replay of %s: cut at %v: want a time above 0, or 0 for none", r.Path, r.Cut)
+	}
+	l := lines{recording: r, keys: map[string]uint32{"": 0}, names: []string{""}}
+	digest := sha256.New()
+	if err := l.read(io.TeeReader(from, digest)); err != nil {
+		return nil, err
+	}
+	replay, err := l.replay()
+	if err != nil {
+		return nil, err
+	}
+	replay.digest = hex.EncodeToString(digest.Sum(nil))
+	return replay, nil
+}
+
+// lines are what a recording holds.
+type lines struct {
+	recording ReplaySpec
+	number    int // of the line at hand
+	dates     bool
+	calls     []recorded
+	keys      map[string]uint32
+	names     []string
+	late      uint64 // calls that were recorded before one that stands earlier
+	latest    int64
+}
+
+// A recorded call has its instant, in ns, and the number of its key.
+type recorded struct {
+	at  int64
+	key uint32
+}
+
+func (l *lines) wrong(format string, args ...any) error {
+	return fmt.Errorf("schedule: %s:%d: %w", l.recording.Path, l.number, fmt.Errorf(format, args...))
+}
+
+func (l *lines) read(from io.Reader) error {
+	s := bufio.NewScanner(from)
+	s.Buffer(nil, maxLine)
+	for s.Scan() {
+		if l.number++; l.number > maxLines {
+			return l.wrong("more than %d lines: want fewer, such as a part of the recording", maxLines)
+		}
+		text := s.Text()
+		if l.number == 1 {
+			text = strings.TrimPrefix(text, "\ufeff") // which some editors put at the beginning of a file
+		}
+		text = strings.TrimSpace(text)
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		if err := l.line(text); err != nil {
+			return err
+		}
+	}
+	l.number++
+	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return l.wrong("longer than 1 MiB: want one call a line")
+	case err != nil:
+		return l.wrong("%w", err)
+	}
+	return nil
+}
+
+func (l *lines) line(text string) error {
+	at, key := text, ""
+	if text[0] == '{' {
+		var err error
+		if at, key, err = fields(text, l.recording.Time); err != nil {
+			return l.wrong("%w", err)
+		}
+	}
+	ns, date, err := instant(at)
+	if err != nil {
+		return l.wrong("%w", err)
+	}
+	if len(l.calls) == 0 {
+		l.dates, l.latest = date, ns
+	}
+	if date != l.dates {
+		return l.wrong("%q among instants of another kind: want dates only, or numbers and durations only", at)
+	}
+	if ns < l.latest {
+		l.late++
+	}
+	l.latest = max(l.latest, ns)
+	id, ok := l.keys[key]
+	if !ok {
+		id = uint32(len(l.names))
+		l.keys[key], l.names = id, append(l.names, key)
+	}
+	l.calls = append(l.calls, recorded{ns, id})
+	return nil
+}
+
+// replay puts the calls in order, shifts them so that the first is due at once, and
+// scales and cuts them.
+func (l *lines) replay() (*Replay, error) {
+	path := l.recording.Path
+	if len(l.calls) == 0 {
+		return nil, fmt.Errorf("schedule: %s: no instants: want one at least", path)
+	}
+	if l.late > 0 {
+		slices.SortStableFunc(l.calls, func(a, b recorded) int { return cmp.Compare(a.at, b.at) })
+	}
+	r := &Replay{calls: l.calls, names: l.names, late: l.late}
+	start, speed := l.calls[0].at, l.recording.Speed
+	for i := range r.calls {
+		c := &r.calls[i]
+		if c.at -= start; c.at < 0 {
+			return nil, fmt.Errorf("schedule: %s: its instants are more than 292 years apart", path)
+		}
+		if speed == 0 || speed == 1 {
+			continue
+		}
+		due := float64(c.at) / speed
+		if due >= 1<<63 {
+			return nil, fmt.Errorf("schedule: %s: at speed %v it takes more than 292 years", path, speed)
+		}
+		c.at = int64(due)
+	}
+	r.end(l.recording.Cut)
+	return r, nil
+}
+
+// end works the duration out, and cuts.
+func (r *Replay) end(cut time.Duration) {
+	last, gap := r.calls[len(r.calls)-1].at, int64(time.Second)
+	if n := len(r.calls); n > 1 {
+		gap = max(last/int64(n-1), 1)
+	}
+	r.duration = time.Duration(min(last, math.MaxInt64-gap) + gap)
+	if cut == 0 || cut >= r.duration {
+		return
+	}
+	r.duration = cut
+	n, _ := slices.BinarySearchFunc(r.calls, int64(cut),
+		func(c recorded, at int64) int { return cmp.Compare(c.at, at) })
+	r.calls = r.calls[:n]
+}
+
+// A Replay is calls as they were recorded: their instants, the first of them at 0,
+// and their keys. [ReplaySpec.Open] and [Load.Arrivals] make one.
+type Replay struct {
+	calls    []recorded
+	names    []string
+	late     uint64
+	duration time.Duration
+	digest   string
+}
+
+var (
+	_ Arrivals = (*Replay)(nil)
+	_ Keys     = (*Replay)(nil)
+)
+
+// Duration is up to the cut, or one mean gap longer than to the last call; a second
+// if that is the only one.
+func (r *Replay) Duration() time.Duration { return r.duration }
+
+// Calls is how many there are.
+func (r *Replay) Calls() uint64 { return uint64(len(r.calls)) }
+
+// OutOfOrder is how many calls of the recording stood after one that was made later.
+// They have been sorted.
+func (r *Replay) OutOfOrder() uint64 { return r.late }
+
+// Digest is the SHA-256 of what was read, in hexadecimal digits.
+func (r *Replay) Digest() string { return r.digest }
+
+// Key is the key of call n, "" if it has none.
+func (r *Replay) Key(n uint64) string {
+	if n >= r.Calls() {
+		return ""
+	}
+	return r.names[r.calls[n].key]
+}
+
+// HasKeys tells whether any call of the recording has a key.
+func (r *Replay) HasKeys() bool { return len(r.names) > 1 }
+
+// From returns the instants from call n on.
+func (r *Replay) From(n uint64) Instants {
+	return &replayInstants{r.calls[min(n, r.Calls()):]}
+}
+
+type replayInstants struct{ left []recorded }
+
+func (i *replayInstants) Next() (time.Duration, bool) {
+	if len(i.left) == 0 {
+		return 0, false
+	}
+	due := i.left[0].at
+	i.left = i.left[1:]
+	return time.Duration(due), true
+}
