@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -39,7 +40,7 @@ func accounted(t *testing.T) (*crew, *recorder, outcome) {
 func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(r *recorder, o *outcome) // the record is made
-		after  func(r *Record)
+		after  func(r *record.Record)
 		want   string // "" if all is well
 	}{
 		"untouched": {},
@@ -51,7 +52,7 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 			want: "110 calls were offered, and 109 are accounted for"},
 		"a missed call is invented": {before: func(_ *recorder, o *outcome) { o.missed++ },
 			want: "110 calls were offered, and 111 are accounted for"},
-		"a failure is lost": {after: func(r *Record) { r.Failed-- },
+		"a failure is lost": {after: func(r *record.Record) { r.Failed-- },
 			want: "110 calls were offered, and 109 are accounted for"},
 		"a call is done twice": {before: func(r *recorder, _ *outcome) { r.latency.Add(time.Millisecond) },
 			want: "91 calls were done, and the service time of 90 is known"},
@@ -73,11 +74,11 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 			r.endedSum += 1e6
 		}, want: "Little's law: the histograms of latency " +
 			"hold"},
-		"a window is lost": {after: func(r *Record) { r.Windows = r.Windows[1:] },
+		"a window is lost": {after: func(r *record.Record) { r.Windows = r.Windows[1:] },
 			want: "110 calls were offered, and the windows hold 100"},
-		"a call is in no window": {after: func(r *Record) { r.Windows[3].Offered-- },
+		"a call is in no window": {after: func(r *record.Record) { r.Windows[3].Offered-- },
 			want: "110 calls were offered, and the windows hold 109"},
-		"a call is in the windows for it": {after: func(r *Record) { r.Windows[3].Offered++ },
+		"a call is in the windows for it": {after: func(r *record.Record) { r.Windows[3].Offered++ },
 			want: "110 calls were offered, and the windows hold 111"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -22,9 +22,9 @@
 // percentiles and objectives alike: "p99 < 5ms" is a budget of 1% of the calls due, and every
 // bad call is counted. Calls that do not return are told, and may time out.
 //
-// A run certifies itself. Its [Record] carries the generator's own lag, how well the
+// A run certifies itself. Its [record.Record] carries the generator's own lag, how well the
 // calls followed their schedule, whether latency drifted, what the runtime and the
-// machine did meanwhile, and [Record.Verdict] says why it is not to be believed, if
+// machine did meanwhile, and [record.Record.Verdict] says why it is not to be believed, if
 // so. That every call is accounted for, and Little's law, are checked in every run by
 // counts that are kept apart.
 //

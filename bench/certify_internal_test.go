@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
 // hiccuping is a record of a machine on which so many goroutines woke late.
-func hiccuping(n, late int, by time.Duration) *Record {
+func hiccuping(n, late int, by time.Duration) *record.Record {
 	h := quantile.NewHDR()
 	for i := range n {
 		if i < late {
@@ -18,7 +19,7 @@ func hiccuping(n, late int, by time.Duration) *Record {
 			h.Add(50 * time.Microsecond)
 		}
 	}
-	return &Record{Latency: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Service: quantile.NewHDR(),
+	return &record.Record{Latency: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Service: quantile.NewHDR(),
 		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), Hiccups: h}
 }
 
@@ -39,7 +40,7 @@ func TestAMachineThatIsBusyWithSomethingElseIsNoisy(t *testing.T) {
 		if (len(v) != 0) != c.noisy {
 			t.Errorf("%d of %d %v late: %v", c.late, c.n, c.by, v)
 		}
-		if c.noisy && (v[0].Name != NoisyMachine || !strings.Contains(v[0].Detail, "woke 15") ||
+		if c.noisy && (v[0].Name != record.NoisyMachine || !strings.Contains(v[0].Detail, "woke 15") ||
 			!strings.Contains(v[0].Detail, "leave the machine more processors")) {
 			t.Errorf("verdict %v", v)
 		}
@@ -47,7 +48,7 @@ func TestAMachineThatIsBusyWithSomethingElseIsNoisy(t *testing.T) {
 	// A target that uses all there is makes it so itself.
 	r := hiccuping(1000, 50, 15*time.Millisecond)
 	r.Offered, r.Dropped = 100, 50
-	if v := r.Verdict(); len(v) != 1 || v[0].Name != Saturated {
+	if v := r.Verdict(); len(v) != 1 || v[0].Name != record.Saturated {
 		t.Errorf("verdict %v", v)
 	}
 }

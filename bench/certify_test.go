@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -52,7 +53,7 @@ func (w jitteryWaiter) Wait(done <-chan struct{}, due time.Duration) time.Durati
 	return w.Waiter.Wait(done, due+time.Duration(w.random.ExpFloat64()*float64(w.mean)))
 }
 
-func detail(r *bench.Record, name string) string {
+func detail(r *record.Record, name string) string {
 	for _, v := range r.Verdict(0.5) {
 		if v.Name == name {
 			return v.Detail
@@ -66,13 +67,13 @@ func TestCallsThatComeInClumpsAreFoundOut(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0),
 				Workers: 1, Pace: ticking{ms}})
-			if got := detail(r, bench.ArrivalsOff); !strings.Contains(got, "Kolmogorov") || r.Fidelity.Distance < 0.25 {
+			if got := detail(r, record.ArrivalsOff); !strings.Contains(got, "Kolmogorov") || r.Fidelity.Distance < 0.25 {
 				t.Errorf("%s on ticks of 1 ms: %q, %+v", process, got, r.Fidelity)
 			}
 		})
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1})
-			if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 ||
+			if got := detail(r, record.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 ||
 				r.Fidelity.Calls != 10_000 && process == "constant" {
 				t.Errorf("%s on time: %q, %+v", process, got, r.Fidelity)
 			}
@@ -93,7 +94,7 @@ func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
 					r := do(t, bench.Run{Arrivals: arrivals(t, process, rate, 500*ms, seed), Target: sleeps(0),
 						Workers: 1,
 						Pace:    jittery{30 * time.Microsecond, rand.New(rand.NewPCG(seed, 1))}})
-					if got := detail(r, bench.ArrivalsOff); got != "" {
+					if got := detail(r, record.ArrivalsOff); got != "" {
 						t.Errorf("%s at %d/s, seed %d: %s", process, rate, seed, got)
 					}
 				})
@@ -107,7 +108,7 @@ func TestAStallIsNotCalledClumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
 			Target: stalling(5*time.Second, 6*time.Second, ms), Workers: 4})
-		if got := detail(r, bench.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 {
+		if got := detail(r, record.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 {
 			t.Errorf("%q, %+v", got, r.Fidelity)
 		}
 	})
@@ -157,7 +158,7 @@ func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
 					time.Sleep(c.service(n.Add(1)))
 					return nil
 				})})
-			if got := detail(r, bench.NotStationary); (got != "") != c.found || c.found &&
+			if got := detail(r, record.NotStationary); (got != "") != c.found || c.found &&
 				!strings.Contains(got, "warm up for longer") {
 				t.Errorf("%s: %q, %+v", name, got, r.Trend)
 			}
@@ -176,7 +177,7 @@ func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
 					time.Sleep(time.Duration(random.ExpFloat64() * float64(100*time.Microsecond)))
 					return nil
 				})})
-			if slices.Contains(reasons(r), bench.NotStationary) {
+			if slices.Contains(reasons(r), record.NotStationary) {
 				found++
 			}
 		})
@@ -192,8 +193,8 @@ func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms),
 				Workers: 1,
-				Pace:    late{900 * time.Microsecond}, SLOs: []bench.SLO{slo(t, limit)}})
-			if got := detail(r, bench.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
+				Pace:    late{900 * time.Microsecond}, SLOs: []record.SLO{slo(t, limit)}})
+			if got := detail(r, record.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
 				t.Errorf("%s: %q", limit, got)
 			}
 		})
@@ -204,7 +205,7 @@ func TestARateThatIsNotKeptInWindowsIsTheGeneratorsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10_000), time.Second), Target: sleeps(0),
 			Workers: 1, Window: ms, Pace: late{800 * time.Microsecond}})
-		got := detail(r, bench.GeneratorLimited)
+		got := detail(r, record.GeneratorLimited)
 		if !strings.Contains(got, "the rate was not kept") || !strings.Contains(got, "windows of 1ms") {
 			t.Errorf("%q", got)
 		}
@@ -247,7 +248,7 @@ func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
 
 // only fails the test unless a reason of that name, which says what is wanted of it,
 // is the one there is.
-func only(t *testing.T, r *bench.Record, name string, says ...string) {
+func only(t *testing.T, r *record.Record, name string, says ...string) {
 	t.Helper()
 	v := r.Verdict(0.5, 0.99)
 	if name == "" {
@@ -271,12 +272,12 @@ func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
 			Workers: 1, Overload: bench.Drop})
-		only(t, r, bench.Saturated, "500 of 1000 calls were dropped, 50/s of 100/s were served", "allow more workers")
+		only(t, r, record.Saturated, "500 of 1000 calls were dropped, 50/s of 100/s were served", "allow more workers")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(20 * ms),
 			Workers: 1})
-		only(t, r, bench.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s",
+		only(t, r, record.Saturated, "no call of the last 10s found a worker free, and the last one waited 9.99s",
 			"50/s of 100/s were served", "allow more workers")
 	})
 }
@@ -286,7 +287,7 @@ func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
 			Target: sleeps(0)})
-		only(t, r, bench.ArrivalsOff, "the counts of calls in windows of 200µs have ",
+		only(t, r, record.ArrivalsOff, "the counts of calls in windows of 200µs have ",
 			"times the variance of their mean, and were to have ", "choose another pace")
 	})
 }

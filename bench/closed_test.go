@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -31,7 +32,7 @@ func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think},
 				Workers: c.workers, Target: sleeps(c.service)})
-			if r.Loop != bench.ClosedLoop || r.Overload != "" {
+			if r.Loop != record.ClosedLoop || r.Overload != "" {
 				t.Errorf("loop %q, overload %q", r.Loop, r.Overload)
 			}
 			if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service ||
@@ -169,7 +170,7 @@ func TestARunIsEndedOnceItIsCertainToMissItsObjective(t *testing.T) {
 			slower(5300*ms, 20*ms, nil), 5320 * ms, 5342 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run.SLOs = []bench.SLO{slo(t, c.slo)}
+			c.run.SLOs = []record.SLO{slo(t, c.slo)}
 			testARunIsEnded(t, c.run, c.target, c.by, c.end)
 		})
 	}
@@ -195,7 +196,7 @@ func testARunIsEnded(t *testing.T, run bench.Run, target bench.Target, by, end t
 			t.Errorf("aborted %q at %v, ended after %v; want from %v to %v", r.Aborted, r.Scheduled, took, by, end)
 		}
 		// What was in the target has ended of itself.
-		if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted || !strings.Contains(v[0].Detail, want) {
+		if v := r.Verdict(); len(v) == 0 || v[0].Name != record.Interrupted || !strings.Contains(v[0].Detail, want) {
 			t.Errorf("verdict %v", v)
 		}
 		if missed, _ := r.MissedSLOs(); len(missed) != 1 || missed[0].SLO != want {
@@ -208,7 +209,7 @@ func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
 	texts := []string{"p99 < 5ms", "max <= 1ms", "mean < 2ms over every 200ms", "errors <= 0", "drops <= 0",
 		"achieved >= 100% over every 200ms", "p50 <= 1ms over every 1s",
 		"p99.9 < 7s", "errors <= 0 over every 1s"} // too few calls for one
-	var slos []bench.SLO
+	var slos []record.SLO
 	for _, text := range texts {
 		slos = append(slos, slo(t, text))
 	}
@@ -239,7 +240,7 @@ func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			run.Workers, run.Abort, run.Window = 3, true, 10*ms
-			run.SLOs = []bench.SLO{slo(t, "max < 4s")}
+			run.SLOs = []record.SLO{slo(t, "max < 4s")}
 			// One call takes 5 s, so that its window misses the objective while another is
 			// still in the target, and the rest are over.
 			start := time.Now()
@@ -268,7 +269,7 @@ func TestAClosedLoopIsNotJudgedByTheWorkersThatAreQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
 		r := do(t, bench.Run{Closed: &bench.Closed{Duration: 2 * time.Second}, Workers: 10, Window: 10 * ms,
-			Abort: true, SLOs: []bench.SLO{slo(t, "errors < 50%")},
+			Abort: true, SLOs: []record.SLO{slo(t, "errors < 50%")},
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if i := n.Add(1); i <= 4 {
 					time.Sleep(ms)
@@ -277,7 +278,7 @@ func TestAClosedLoopIsNotJudgedByTheWorkersThatAreQuick(t *testing.T) {
 				time.Sleep(100 * ms)
 				return nil
 			})})
-		if r.Aborted != "" || slices.Contains(reasons(r), bench.Interrupted) {
+		if r.Aborted != "" || slices.Contains(reasons(r), record.Interrupted) {
 			t.Errorf("aborted by %q: %d of %d failed", r.Aborted, r.Failed, r.Offered)
 		}
 	})

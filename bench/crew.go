@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -107,7 +108,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	}
 	if r.aborts() {
 		if r.Arrivals != nil {
-			c.windows.plan(r.Arrivals)
+			c.windows.planDue(r.Arrivals)
 		}
 		c.foresight = newForesight(c.windows, c.most)
 	}
@@ -294,7 +295,7 @@ func (c *crew) abort(now time.Duration) {
 }
 
 // record adds up.
-func (c *crew) record() (*Record, error) {
+func (c *crew) record() (*record.Record, error) {
 	var o outcome
 	if c.closed != nil {
 		o = c.closed.outcome()

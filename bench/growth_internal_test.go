@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // growing is a run in virtual time with a processor that is idle, or not.
-func growing(t *testing.T, r Run, busy bool) *Record {
+func growing(t *testing.T, r Run, busy bool) *record.Record {
 	t.Helper()
 	a, err := schedule.Constant(schedule.PerSecond(1000), r.Window*4)
 	if err != nil {

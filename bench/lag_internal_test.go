@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
@@ -45,7 +46,7 @@ func (numbered) Key(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // serve makes calls in virtual time that take as long as they are said to, and returns how
 // it went.
-func serve(t *testing.T, due listed, service []time.Duration, r Run) (calls []served, rec *Record) {
+func serve(t *testing.T, due listed, service []time.Duration, r Run) (calls []served, rec *record.Record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().Add(leadIn)
@@ -70,7 +71,7 @@ func serve(t *testing.T, due listed, service []time.Duration, r Run) (calls []se
 }
 
 // wrongLag tells what is wrong with the lag of a run by the simulation; "" if nothing is.
-func wrongLag(calls []served, r *Record, servers int, o Overload) string {
+func wrongLag(calls []served, r *record.Record, servers int, o Overload) string {
 	all := newLags(newTrace(time.Hour), newWindows(time.Hour, time.Hour, new(Run)), false)
 	for i, ideal := range ideally(calls, servers, o) {
 		all.add(&call{due: calls[i].due, begun: calls[i].begun, ended: calls[i].ended, ideal: ideal})
@@ -223,11 +224,11 @@ func TestWhatTheGeneratorIsLateIsItsOwnWithAnyNumberOfWorkers(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 		run := Run{Workers: workers, Pace: &tardy{late: late}, Overload: o}
 		if rapid.Bool().Draw(rt, "watched") { // workers are looked at while they are in the target
-			slo, err := ParseSLO("p99 < 1h")
+			slo, err := record.ParseSLO("p99 < 1h")
 			if err != nil {
 				rt.Fatal(err)
 			}
-			run.SLOs, run.Abort = []SLO{slo}, true
+			run.SLOs, run.Abort = []record.SLO{slo}, true
 		}
 		calls, rec := serve(t, due, service, run)
 		if wrong := wrongLag(calls, rec, workers, o); wrong != "" {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -39,8 +40,8 @@ type observer struct {
 	// Gil Tene's jHiccup, and as there a long hiccup counts for every millisecond
 	// that lay within it, so that quantiles are those of a random instant.
 	hiccups *quantile.HDR
-	windows []RuntimeWindow
-	total   Runtime
+	windows []record.RuntimeWindow
+	total   record.Runtime
 	spent   time.Duration // CPU time that looking has cost, without that of waking up
 
 	clock            pace.Clock
@@ -68,21 +69,21 @@ type observer struct {
 func newObserver(clock pace.Clock, window, duration time.Duration, activities []*Activity, slow *slowest) *observer {
 	o := &observer{
 		hiccups: quantile.NewHDR(),
-		windows: make([]RuntimeWindow, 0, windowsOf(window, duration)),
+		windows: make([]record.RuntimeWindow, 0, windowsOf(window, duration)),
 		clock:   clock, window: window, duration: duration, next: window,
 		teller: teller{meter: newMeter()},
 		first:  &tally{}, before: &tally{}, now: &tally{},
 		slow: slow,
 		done: make(chan struct{}), finished: make(chan struct{}),
 	}
-	slow.names = []string{StopTheWorld, GC}
+	slow.names = []string{record.StopTheWorld, record.GC}
 	for _, a := range activities[:min(len(activities), MaxActivities)] {
 		if a != nil {
 			o.activities = append(o.activities, activityWatch{Activity: a})
 			slow.names = append(slow.names, a.name)
 		}
 	}
-	slow.names = append(slow.names, SchedulerWait)
+	slow.names = append(slow.names, record.SchedulerWait)
 	for range slow.names {
 		o.met = append(o.met, newIntervals(remembered))
 	}
@@ -213,7 +214,8 @@ func (o *observer) tag(by time.Duration) {
 
 func (o *observer) endWindow(now time.Duration) {
 	o.teller.tell(o.now, now)
-	o.windows = append(o.windows, RuntimeWindow{o.before.at, now, o.now.since(o.before, &o.teller.meter.waits)})
+	o.windows = append(o.windows, record.RuntimeWindow{From: o.before.at, To: now,
+		Runtime: o.now.since(o.before, &o.teller.meter.waits)})
 	o.before, o.now = o.now, o.before
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // watching runs something with an observer beside it.
@@ -35,7 +36,7 @@ func metBy(t *testing.T, o *observer, n uint64) []string {
 	t.Helper()
 	for _, c := range o.slow.list() {
 		if c.N == n {
-			return slices.DeleteFunc(c.Overlapped, func(s string) bool { return s == SchedulerWait })
+			return slices.DeleteFunc(c.Overlapped, func(s string) bool { return s == record.SchedulerWait })
 		}
 	}
 	t.Fatalf("call %d is not among the slowest", n)
@@ -111,7 +112,7 @@ func TestATickAllocatesNothing(t *testing.T) {
 	}
 }
 
-func ends(windows []RuntimeWindow) (ends []time.Duration) {
+func ends(windows []record.RuntimeWindow) (ends []time.Duration) {
 	for _, w := range windows {
 		ends = append(ends, w.To)
 	}
@@ -201,7 +202,7 @@ func TestWindowsAddUpToTheRun(t *testing.T) {
 			runtime.ReadMemStats(new(runtime.MemStats))
 		}
 	})
-	var sum Runtime
+	var sum record.Runtime
 	for i, w := range o.windows {
 		if w.To <= w.From || i > 0 && w.From != o.windows[i-1].To {
 			t.Errorf("window %d from %v to %v", i, w.From, w.To)
@@ -256,12 +257,12 @@ func TestACallIsToldWhatItMet(t *testing.T) {
 		want   []string
 	}{
 		"nothing":          {func() {}, nil},
-		"a collection":     {runtime.GC, []string{StopTheWorld, GC}},
-		"a stopped world":  {func() { runtime.ReadMemStats(new(runtime.MemStats)) }, []string{StopTheWorld}},
+		"a collection":     {runtime.GC, []string{record.StopTheWorld, record.GC}},
+		"a stopped world":  {func() { runtime.ReadMemStats(new(runtime.MemStats)) }, []string{record.StopTheWorld}},
 		"a short activity": {func() { export.Begin()() }, []string{"span export"}},
 		"a long activity":  {func() { defer export.Begin()(); time.Sleep(5 * msec) }, []string{"span export"}},
 		"all in one moment": {func() { defer export.Begin()(); runtime.GC() },
-			[]string{StopTheWorld, GC, "span export"}},
+			[]string{record.StopTheWorld, record.GC, "span export"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := watching(time.Second, time.Second, func(o *observer) {
@@ -289,7 +290,7 @@ func TestACallMeetsACollectionForReal(t *testing.T) {
 	}
 	o := watching(time.Second, time.Second, func(o *observer) { o.makes(0, runtime.GC) })
 	runtime.KeepAlive(garbage)
-	if got := metBy(t, o, 0); !slices.Contains(got, GC) || !slices.Contains(got, StopTheWorld) {
+	if got := metBy(t, o, 0); !slices.Contains(got, record.GC) || !slices.Contains(got, record.StopTheWorld) {
 		t.Errorf("met %v", got)
 	}
 }
@@ -365,7 +366,7 @@ func TestSuspectsComeInTheirOrder(t *testing.T) {
 		m.add(3, 4)
 	}
 	o.tag(never)
-	want := []string{StopTheWorld, GC, "flush", "span export", SchedulerWait}
+	want := []string{record.StopTheWorld, record.GC, "flush", "span export", record.SchedulerWait}
 	if got := o.slow.list()[0].Overlapped; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

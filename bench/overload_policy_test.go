@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -133,7 +134,7 @@ func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 				t.Fatalf("latency %d is %v", i, r.Kept[i])
 			}
 		}
-		if got := reasons(r, .99); len(got) != 1 || got[0] != bench.Saturated {
+		if got := reasons(r, .99); len(got) != 1 || got[0] != record.Saturated {
 			t.Errorf("verdict %v", r.Verdict(.99))
 		}
 	})

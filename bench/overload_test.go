@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
@@ -76,7 +77,7 @@ func TestAClosedLoopFollowsItsTarget(t *testing.T) {
 			if r.Done != c.calls || r.Latency.Max() != c.service || r.Latency.Min() != c.service {
 				t.Errorf("%+v: %d calls of %v to %v", c, r.Done, r.Latency.Min(), r.Latency.Max())
 			}
-			if r.Loop != bench.ClosedLoop || r.Overload != "" || r.Workers != c.workers || r.Fidelity != nil {
+			if r.Loop != record.ClosedLoop || r.Overload != "" || r.Workers != c.workers || r.Fidelity != nil {
 				t.Errorf("%+v: loop %q, overload %q, %d workers", c, r.Loop, r.Overload, r.Workers)
 			}
 			// Little's law: calls in the system are their rate times their latency.

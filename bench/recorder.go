@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -18,7 +19,7 @@ type recorder struct {
 	latency, service *quantile.HDR // of calls that were done
 	failed           *quantile.HDR // latency of calls that failed
 	lags             *lags         // of every call; nil if a lagAccount tells them
-	failures         failures
+	failures         record.Failures
 	window           windowTally
 	kept             *kept
 	slowest          *slowest
@@ -66,8 +67,8 @@ func newRecorder(k *kept, w *windows, slow *slowest, l *lags) *recorder {
 		service:  quantile.NewHDR(),
 		failed:   quantile.NewHDR(),
 		lags:     l,
-		failures: failures{},
-		window:   windowTally{windows: w, counts: counts{slow: make([]uint64, len(w.slos))}},
+		failures: record.Failures{},
+		window:   windowTally{windows: w, counts: counts{slow: make([]uint64, len(w.plan.SLOs))}},
 		kept:     k,
 		slowest:  slow,
 	}
@@ -92,7 +93,7 @@ func (r *recorder) add(c *call, err error) {
 	r.slowest.offer(c, err != nil)
 	if err != nil {
 		r.failed.Add(latency)
-		r.failures.add(c.ended, err)
+		r.failures.Add(c.ended, err)
 		return
 	}
 	r.latency.Add(latency)
@@ -117,7 +118,5 @@ func (r *recorder) merge(o *recorder) {
 	if o.lags != nil {
 		r.lags.merge(o.lags)
 	}
-	for kind, f := range o.failures {
-		r.failures.count(kind, f)
-	}
+	r.failures.Merge(o.failures)
 }

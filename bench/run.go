@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -51,13 +52,13 @@ type Run struct {
 	// No more calls begin then, and those in the target go on until they end. In a closed
 	// loop nobody knows how many calls will be due: an objective about windows can end it
 	// once a window is over, and of the others one that lets no call be bad.
-	SLOs  []SLO
+	SLOs  []record.SLO
 	Abort bool
 	// FailedApart leaves failed calls out of percentiles, and of objectives about latency, for
 	// targets whose errors are answers. Otherwise a failed call counts as infinitely slow.
 	FailedApart bool
 	// Timeout, if it is not 0, is how long a call may be in the target. One that takes longer
-	// counts as failed with [ErrTimeout], within a tenth of Timeout or a millisecond; its
+	// counts as failed with [record.ErrTimeout], within a tenth of Timeout or a millisecond; its
 	// context ends, and another goroutine makes the calls that it keeps from being made. Its
 	// own is left behind until the target returns.
 	Timeout time.Duration
@@ -160,11 +161,11 @@ func (r *Run) CheckWindows() error {
 	}
 	for _, s := range r.SLOs {
 		switch {
-		case s.metric == "":
+		case s.Metric() == "":
 			errs = append(errs, errors.New("bench: Run.SLOs hold one that is empty: want one of ParseSLO"))
-		case s.every > duration:
+		case s.Every() > duration:
 			errs = append(errs, fmt.Errorf("bench: SLO %q is about windows longer than the run of %v", s, duration))
-		case s.every%window != 0:
+		case s.Every()%window != 0:
 			errs = append(errs, fmt.Errorf("bench: SLO %q is not about whole windows of %v: want a multiple of it, "+
 				"or Run.Window to divide it", s, window))
 		}
@@ -191,10 +192,10 @@ func (r *Run) window() time.Duration {
 	window := windowOf(r.duration())
 	shortest, divides := time.Duration(0), true
 	for _, s := range r.SLOs {
-		if s.every > 0 && (shortest == 0 || s.every < shortest) {
-			shortest = s.every
+		if s.Every() > 0 && (shortest == 0 || s.Every() < shortest) {
+			shortest = s.Every()
 		}
-		divides = divides && s.every%window == 0
+		divides = divides && s.Every()%window == 0
 	}
 	if divides {
 		return window
@@ -209,9 +210,9 @@ func (r *Run) window() time.Duration {
 //
 // A call that never returns keeps Do from returning, unless there is a Timeout, or ctx
 // ends: calls that have not returned a second after that count as failed with
-// [ErrNotReturned]. Their goroutines are left behind until they return, and keep the memory
+// [record.ErrNotReturned]. Their goroutines are left behind until they return, and keep the memory
 // of the run with them.
-func (r *Run) Do(ctx context.Context) (*Record, error) {
+func (r *Run) Do(ctx context.Context) (*record.Record, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}

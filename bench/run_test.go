@@ -18,18 +18,19 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
 const ms = time.Millisecond
 
-func do(t testing.TB, r bench.Run) *bench.Record {
+func do(t testing.TB, r bench.Run) *record.Record {
 	t.Helper()
 	return doContext(context.Background(), t, r)
 }
 
-func doContext(ctx context.Context, t testing.TB, r bench.Run) *bench.Record {
+func doContext(ctx context.Context, t testing.TB, r bench.Run) *record.Record {
 	t.Helper()
 	if r.Pace == nil {
 		r.Pace = pace.Sleep // a busy wait never lets the fake clock move
@@ -43,7 +44,7 @@ func doContext(ctx context.Context, t testing.TB, r bench.Run) *bench.Record {
 }
 
 // checkAccount holds for every run.
-func checkAccount(t testing.TB, r *bench.Record) {
+func checkAccount(t testing.TB, r *record.Record) {
 	t.Helper()
 	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
 		t.Errorf("offered %d != done %d + failed %d + dropped %d + missed %d", r.Offered, r.Done, r.Failed, r.Dropped,
@@ -226,7 +227,7 @@ func TestOneSlowCallDelaysNoOther(t *testing.T) {
 }
 
 func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
-	stall := func(policy bench.Overload, queue int) (*bench.Record, []time.Duration) {
+	stall := func(policy bench.Overload, queue int) (*record.Record, []time.Duration) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4,
 			Overload: policy, Queue: queue, Keep: 20_000,
 			Target: stalling(5*time.Second, 6*time.Second, ms)})
@@ -240,7 +241,7 @@ func TestACallThatFindsTheQueueFullIsDroppedAndCounted(t *testing.T) {
 		if p90, err := r.Percentile(0.9); err != nil || p90.Round(ms) != 998*ms {
 			t.Errorf("p90 of the offered load is %v, %v; want 998 ms", p90, err)
 		}
-		var not *bench.NotServedError
+		var not *record.NotServedError
 		if p95, err := r.Percentile(0.95); !errors.As(err, &not) {
 			t.Errorf("p95 of the offered load is %v, %v; want not served", p95, err)
 		}
@@ -333,7 +334,7 @@ func TestKindsOfFailuresAreBounded(t *testing.T) {
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				return fmt.Errorf("order %d is missing%s", n.Add(1), strings.Repeat("!", 10_000))
 			})})
-		if len(r.Failures) > 51 || r.Failures[0].Kind != bench.OtherKinds {
+		if len(r.Failures) > 51 || r.Failures[0].Kind != record.OtherKinds {
 			t.Errorf("%d kinds, the first %q", len(r.Failures), r.Failures[0].Kind)
 		}
 		for _, f := range r.Failures {
@@ -393,7 +394,7 @@ func TestAPercentileWithoutItsSamplesIsRefused(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Duration(calls)*ms),
 				Target: sleeps(0), Workers: 1})
 			_, err := r.Percentile(0.99)
-			var few *bench.TooFewError
+			var few *record.TooFewError
 			if errors.As(err, &few) == ok {
 				t.Errorf("%d calls: p99 error %v", calls, err)
 			}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // noGC keeps the collector from running by itself.
@@ -72,7 +74,9 @@ func TestALongWaitToRunIsSeen(t *testing.T) {
 		begun.Add(1)
 		wg.Go(func() {
 			begun.Done()
-			for busy.Load() && spin(100_000) != 0 { // does not give way for some 100 us
+			for busy.Load() {
+				for end := time.Now().Add(longWait); time.Now().Before(end); { // without giving way
+				}
 				runtime.Gosched()
 			}
 		})
@@ -201,9 +205,9 @@ func TestBucketsOfTheRuntimeAreAtMostAQuarterWide(t *testing.T) {
 }
 
 func TestARuntimeWindowIsWrittenInFull(t *testing.T) {
-	got, err := json.Marshal(RuntimeWindow{From: 1, To: 2, Runtime: Runtime{
+	got, err := json.Marshal(record.RuntimeWindow{From: 1, To: 2, Runtime: record.Runtime{
 		GCCycles: 3, GCPause: 4, OtherPause: 5, GCAssist: 6, GCCPU: 7, WaitP50: 8, WaitP99: 9, WaitMax: 10, MutexWait: 11,
-		HeapLive: 12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: Pressure{Known: true, CPU: 0.5,
+		HeapLive: 12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: record.Pressure{Known: true, CPU: 0.5,
 			Memory: 0.25, IO: 0.125},
 	}})
 	if err != nil {
@@ -223,13 +227,13 @@ func TestPressureIsTheShareOfTimeInWhichSomethingWaited(t *testing.T) {
 	for _, c := range []struct {
 		before, after stalls
 		elapsed       time.Duration
-		want          Pressure
+		want          record.Pressure
 	}{
-		{known(1*msec, 2*msec, 3*msec), known(6*msec, 2*msec, 4*msec), 10 * msec, Pressure{true, 0.5, 0, 0.1}},
-		{known(5, 0, 0), known(2, 90, 0), 10, Pressure{true, 0, 1, 0}}, // never below 0 or above 1
-		{known(1, 2, 3), stalls{}, 10, Pressure{}},
-		{stalls{}, known(1, 2, 3), 10, Pressure{}},
-		{known(1, 2, 3), known(1, 2, 3), 0, Pressure{}}, // no share of no time
+		{known(1*msec, 2*msec, 3*msec), known(6*msec, 2*msec, 4*msec), 10 * msec, record.Pressure{Known: true, CPU: 0.5, IO: 0.1}},
+		{known(5, 0, 0), known(2, 90, 0), 10, record.Pressure{Known: true, Memory: 1}}, // never below 0 or above 1
+		{known(1, 2, 3), stalls{}, 10, record.Pressure{}},
+		{stalls{}, known(1, 2, 3), 10, record.Pressure{}},
+		{known(1, 2, 3), known(1, 2, 3), 0, record.Pressure{}}, // no share of no time
 	} {
 		if got := c.after.since(&c.before, c.elapsed); got != c.want {
 			t.Errorf("%+v to %+v in %v: %+v, want %+v", c.before, c.after, c.elapsed, got, c.want)

@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-func slo(t testing.TB, text string) bench.SLO {
+func slo(t testing.TB, text string) record.SLO {
 	t.Helper()
-	s, err := bench.ParseSLO(text)
+	s, err := record.ParseSLO(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func slo(t testing.TB, text string) bench.SLO {
 }
 
 // results are whether each objective was met: met, missed or unjudged.
-func judged(r *bench.Record) (all []string) {
+func judged(r *record.Record) (all []string) {
 	for _, s := range r.SLOs {
 		switch {
 		case s.Missed():
@@ -69,7 +70,7 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: target(),
 					Workers: 10,
-					Window:  100 * ms, SLOs: []bench.SLO{slo(t, text)}})
+					Window:  100 * ms, SLOs: []record.SLO{slo(t, text)}})
 				if got := judged(r); len(got) != 1 || got[0] != want {
 					t.Errorf("%s is %v, want %s: %+v", text, got, want, r.SLOs)
 				}
@@ -112,7 +113,7 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 				var n atomic.Int64
 				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100,
 					FailedApart: c.apart, Window: 500 * ms,
-					SLOs: []bench.SLO{slo(t, c.slo)}, Target: bench.TargetFunc(func(context.Context, string) error {
+					SLOs: []record.SLO{slo(t, c.slo)}, Target: bench.TargetFunc(func(context.Context, string) error {
 						if n.Add(1)%100 < c.percent {
 							time.Sleep(c.after)
 							return context.Canceled
@@ -195,7 +196,7 @@ func TestACallThatIsDroppedTookForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
 			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop,
-			SLOs: []bench.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"),
+			SLOs: []record.SLO{slo(t, "p99 < 24h"), slo(t, "max < 24h"), slo(t, "p40 < 2ms"), slo(t, "drops < 49%"),
 				slo(t, "achieved > 51%")}})
 		if got := strings.Join(judged(r), " "); got != "missed missed met missed missed" ||
 			!strings.Contains(r.SLOs[0].Detail, "infinite") {
@@ -231,7 +232,7 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: slow(c.from),
 					Workers: 20,
-					Window:  100 * ms, SLOs: []bench.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
+					Window:  100 * ms, SLOs: []record.SLO{slo(t, c.slo), slo(t, "drops < 1%")}, Abort: true}
 				if c.closed {
 					run.Arrivals, run.Closed = nil, &bench.Closed{Duration: 10 * time.Second}
 				}
@@ -245,7 +246,7 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 				if r.Aborted != c.slo || r.Scheduled < c.least || r.Scheduled > c.most {
 					t.Errorf("ended by %q after %v", r.Aborted, r.Scheduled)
 				}
-				if v := r.Verdict(); len(v) == 0 || v[0].Name != bench.Interrupted ||
+				if v := r.Verdict(); len(v) == 0 || v[0].Name != record.Interrupted ||
 					!strings.Contains(v[0].Detail, c.slo) {
 					t.Errorf("verdict %v", v)
 				}
@@ -268,7 +269,7 @@ func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 				var calls atomic.Int64
 				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 2,
 					Overload: bench.Drop,
-					SLOs:     []bench.SLO{slo(t, text)}, Abort: true,
+					SLOs:     []record.SLO{slo(t, text)}, Abort: true,
 					Target: bench.TargetFunc(func(context.Context, string) error {
 						switch calls.Add(1) {
 						case 1:
@@ -293,7 +294,7 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
 	} {
 		run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: sleeps(0),
-			Window: 100 * ms, SLOs: []bench.SLO{slo(t, text)}}
+			Window: 100 * ms, SLOs: []record.SLO{slo(t, text)}}
 		if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", text, err, want)
 		}

@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // Runs of 1,000 calls of 1 ms, of which some take 50 ms, fail, or are dropped.
 func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
-	run := func(t *testing.T, slow, fail int64, s bench.SLO, abort bool) (r *bench.Record) {
+	run := func(t *testing.T, slow, fail int64, s record.SLO, abort bool) (r *record.Record) {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
 			r = do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100,
-				Window: 500 * ms, SLOs: []bench.SLO{s}, Abort: abort,
+				Window: 500 * ms, SLOs: []record.SLO{s}, Abort: abort,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					switch i := n.Add(1); {
 					case i <= slow:
@@ -67,7 +68,7 @@ func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := slo(t, c.slo)
-			var records []*bench.Record
+			var records []*record.Record
 			held := 0
 			for _, one := range c.runs {
 				r := run(t, one.slow, one.fail, s, c.abort)

@@ -8,35 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
-)
-
-// A SlowCall is one of the slowest calls of a run.
-type SlowCall struct {
-	N      uint64        `json:"n"` // its number, from 0
-	Key    string        `json:"key"`
-	Due    time.Duration `json:"due_ns"`
-	Begun  time.Duration `json:"begun_ns"`
-	Ended  time.Duration `json:"ended_ns"`
-	Failed bool          `json:"failed"`
-	// Overlapped is what went on at some time between Due and Ended, the likeliest
-	// cause first: [StopTheWorld], [GC], activities by their names, [SchedulerWait].
-	// It is what the call met, not what slowed it: a pause of 20 us in a call of
-	// 20 ms is named too. Times are known to a tick of the observer, which is
-	// 1 ms on an idle machine and some 20 ms on one without a processor to spare:
-	// what went on that shortly before or after the call may be named. Of a call
-	// of more than 15 s the beginning may not be covered.
-	Overlapped []string `json:"overlapped,omitempty"`
-}
-
-// Latency is from due to ended.
-func (c *SlowCall) Latency() time.Duration { return c.Ended - c.Due }
-
-// What a [SlowCall] may have overlapped, besides activities.
-const (
-	StopTheWorld  = "stop-the-world" // all goroutines were stopped, by the collector or for another reason
-	GC            = "gc"             // a cycle of garbage collection
-	SchedulerWait = "scheduler wait" // some goroutine was ready, and waited for more than 100 us to run
 )
 
 // keptSlowest is how many of the slowest calls of a run are kept.
@@ -58,9 +31,9 @@ type slowest struct {
 }
 
 type slowCall struct {
-	SlowCall          // Overlapped is empty here
-	tagged   bool     // tags are known
-	tags     suspects // what it overlapped
+	record.SlowCall          // Overlapped is empty here
+	tagged          bool     // tags are known
+	tags            suspects // what it overlapped
 }
 
 func newSlowest(room int, keys schedule.Keys) *slowest {
@@ -87,7 +60,7 @@ func (s *slowest) take(c *call, failed bool) {
 	if int64(c.ended-c.due) <= s.floor.Load() {
 		return // others were taken meanwhile
 	}
-	taken := slowCall{SlowCall: SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended,
+	taken := slowCall{SlowCall: record.SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended,
 		Failed: failed}}
 	if len(s.calls) < s.room {
 		s.calls = append(s.calls, taken)
@@ -129,15 +102,15 @@ func (s *slowest) untagged(i int, by time.Duration) (n uint64, due, ended time.D
 }
 
 // list is all of them, slowest first, and of equals the one due first.
-func (s *slowest) list() []SlowCall {
+func (s *slowest) list() []record.SlowCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]SlowCall, len(s.calls))
+	list := make([]record.SlowCall, len(s.calls))
 	for i, c := range s.calls {
 		list[i] = c.SlowCall
 		list[i].Overlapped = c.tags.names(s.names)
 	}
-	slices.SortFunc(list, func(a, b SlowCall) int {
+	slices.SortFunc(list, func(a, b record.SlowCall) int {
 		return cmp.Or(cmp.Compare(b.Latency(), a.Latency()), cmp.Compare(a.Due, b.Due), cmp.Compare(a.N, b.N))
 	})
 	return list

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
@@ -125,7 +126,7 @@ func TestOfferingACallAllocatesNothing(t *testing.T) {
 
 func TestATagIsOfOneCallOnly(t *testing.T) {
 	s := newSlowest(1, oneKey{})
-	s.names = []string{StopTheWorld, GC}
+	s.names = []string{record.StopTheWorld, record.GC}
 	s.offer(ofLatency(0, 1*msec), false)
 	n, _, _, ok := s.untagged(0, msec)
 	if !ok {
@@ -150,7 +151,7 @@ func TestATagIsOfOneCallOnly(t *testing.T) {
 
 func TestASlowCallIsWrittenInFull(t *testing.T) {
 	s := newSlowest(2, keysOf{7: "checkout", 8: "search"})
-	s.names = []string{StopTheWorld, GC, "span export", SchedulerWait}
+	s.names = []string{record.StopTheWorld, record.GC, "span export", record.SchedulerWait}
 	s.offer(&call{due: 1, ideal: 2, begun: 3, ended: 9, n: 7}, true)
 	s.tag(0, 7, 1<<3|1<<2|1<<0)
 	s.offer(&call{due: 2, ideal: 2, begun: 2, ended: 4, n: 8}, false)

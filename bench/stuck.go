@@ -3,20 +3,12 @@ package bench
 import (
 	"cmp"
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
-)
 
-// Errors of calls that were given up, by which they count as failed.
-var (
-	// ErrTimeout is the error of a call that took longer than Run.Timeout.
-	ErrTimeout = errors.New("timeout")
-	// ErrNotReturned is the error of a call that had not returned a second after the context
-	// of its run had ended.
-	ErrNotReturned = errors.New("did not return")
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // A StuckCall is a call that has not returned for long.
@@ -126,9 +118,9 @@ func (c *crew) look(a *attendant, now time.Duration) {
 		switch timeout := c.run.Timeout; {
 		case !ok:
 		case timeout > 0 && now-since >= timeout:
-			c.giveUp(w, since, now, ErrTimeout)
+			c.giveUp(w, since, now, record.ErrTimeout)
 		case a.ended > 0 && now-a.ended >= givenUpAfter:
-			c.giveUp(w, since, now, ErrNotReturned)
+			c.giveUp(w, since, now, record.ErrNotReturned)
 		case c.run.Stuck != nil && now-since >= stuckAfter:
 			w.inside.hold(since, func() {
 				a.stuck = append(a.stuck,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -21,7 +22,7 @@ type numbered struct{}
 
 func (numbered) Key(n uint64) string { return fmt.Sprintf("key-%d", n) }
 
-func failures(r *bench.Record) (all []string) {
+func failures(r *record.Record) (all []string) {
 	for _, f := range r.Failures {
 		all = append(all, fmt.Sprintf("%d %s", f.Count, f.Kind))
 	}

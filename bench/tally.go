@@ -3,6 +3,8 @@ package bench
 import (
 	"runtime/debug"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // A tally is what has been counted by some instant: by the runtime and the system
@@ -51,8 +53,8 @@ func (r *teller) tell(t *tally, now time.Duration) {
 var waitQuantiles = [...]float64{0.5, 0.99, 1}
 
 // since returns what was done from before until t.
-func (t *tally) since(before *tally, waits *histogram) Runtime {
-	r := Runtime{
+func (t *tally) since(before *tally, waits *histogram) record.Runtime {
+	r := record.Runtime{
 		GCCycles:    t.gcCycles - before.gcCycles,
 		GCPause:     t.gcPause - before.gcPause,
 		OtherPause:  t.otherPause - before.otherPause,
@@ -76,13 +78,13 @@ type stalls struct {
 }
 
 // since is the share of elapsed in which something waited.
-func (s *stalls) since(before *stalls, elapsed time.Duration) Pressure {
+func (s *stalls) since(before *stalls, elapsed time.Duration) record.Pressure {
 	if !s.known || !before.known || elapsed <= 0 {
-		return Pressure{}
+		return record.Pressure{}
 	}
 	// The kernel adds up to the instant of reading, but by another clock than ours.
 	share := func(d time.Duration) float64 { return min(max(float64(d)/float64(elapsed), 0), 1) }
-	return Pressure{
+	return record.Pressure{
 		Known:  true,
 		CPU:    share(s.cpu - before.cpu),
 		Memory: share(s.memory - before.memory),

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // A trace keeps single calls, so that how they followed one another can be checked
@@ -14,13 +16,7 @@ type trace struct {
 	part, end time.Duration // length of a part, and where that of the last call ends
 	left      int           // calls to be kept of that part
 	kept      atomic.Int64
-	calls     []tracedCall
-}
-
-type tracedCall struct {
-	n        uint64
-	due      time.Duration
-	released time.Duration // when it would have begun if no call ever waited for a worker
+	calls     []record.TracedCall
 }
 
 const (
@@ -29,7 +25,7 @@ const (
 )
 
 func newTrace(duration time.Duration) *trace {
-	t := &trace{part: max(duration/traceParts, 1), calls: make([]tracedCall, traceParts*traceRow+traceRow)}
+	t := &trace{part: max(duration/traceParts, 1), calls: make([]record.TracedCall, traceParts*traceRow+traceRow)}
 	clear(t.calls) // touches the pages now rather than during a call
 	return t
 }
@@ -50,16 +46,16 @@ func (t *trace) wants(due time.Duration) bool {
 
 func (t *trace) add(c *call) {
 	if i := t.kept.Add(1) - 1; i < int64(len(t.calls)) {
-		t.calls[i] = tracedCall{c.n, c.due, c.due + c.begun - c.ideal}
+		t.calls[i] = record.TracedCall{N: c.n, Due: c.due, Released: c.due + c.begun - c.ideal}
 	}
 }
 
 // rows are the calls that were kept, in rows without a gap in their numbers.
-func (t *trace) rows() (rows [][]tracedCall) {
+func (t *trace) rows() (rows [][]record.TracedCall) {
 	all := t.calls[:min(t.kept.Load(), int64(len(t.calls)))]
-	slices.SortFunc(all, func(a, b tracedCall) int { return cmp.Compare(a.n, b.n) })
+	slices.SortFunc(all, func(a, b record.TracedCall) int { return cmp.Compare(a.N, b.N) })
 	for from, i := 0, 1; i <= len(all); i++ {
-		if i == len(all) || all[i].n != all[i-1].n+1 {
+		if i == len(all) || all[i].N != all[i-1].N+1 {
 			rows = append(rows, all[from:i])
 			from = i
 		}

@@ -15,10 +15,11 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-func reasons(r *bench.Record, percentiles ...float64) (names []string) {
+func reasons(r *record.Record, percentiles ...float64) (names []string) {
 	for _, v := range r.Verdict(percentiles...) {
 		names = append(names, v.Name)
 	}
@@ -35,10 +36,10 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 	}{
 		"keeps up":           {9 * ms, 1, bench.Queue, 0, nil},
 		"just keeps up":      {10 * ms, 1, bench.Queue, 0, nil},
-		"falls behind":       {11 * ms, 1, bench.Queue, 0, []string{bench.Saturated}},
+		"falls behind":       {11 * ms, 1, bench.Queue, 0, []string{record.Saturated}},
 		"enough workers":     {11 * ms, 2, bench.Queue, 0, nil},
-		"drops":              {11 * ms, 1, bench.Queue, 5, []string{bench.Saturated}},
-		"drops every second": {11 * ms, 1, bench.Drop, 0, []string{bench.Saturated}},
+		"drops":              {11 * ms, 1, bench.Queue, 5, []string{record.Saturated}},
+		"drops every second": {11 * ms, 1, bench.Drop, 0, []string{record.Saturated}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -85,9 +86,9 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 			return 0
 		}, nil, 55 * ms, 71 * ms},
 		"4 % too much": {104, 1, 100 * time.Second, func() time.Duration { return 10 * ms },
-			[]string{bench.Saturated}, 3999615385, 100 * time.Second},
+			[]string{record.Saturated}, 3999615385, 100 * time.Second},
 		"4 % too much for two": {208, 2, 100 * time.Second, func() time.Duration { return 10 * ms },
-			[]string{bench.Saturated}, 3999615385, 100*time.Second - 4807692},
+			[]string{record.Saturated}, 3999615385, 100*time.Second - 4807692},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(10 * ms),
 			Workers:  50,
 			Overload: bench.Drop, Pace: late{60 * time.Microsecond}})
-		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
+		if got := reasons(r); !slices.Equal(got, []string{record.Saturated}) {
 			t.Errorf("verdict %v", got)
 		}
 	})
@@ -124,7 +125,7 @@ func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
 			Overload: bench.Drop, Pace: late{900 * time.Microsecond}})
-		if r.Dropped < 10_000 || !slices.Contains(reasons(r), bench.GeneratorLimited) {
+		if r.Dropped < 10_000 || !slices.Contains(reasons(r), record.GeneratorLimited) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
 		}
 	})
@@ -136,7 +137,7 @@ func TestAFullQueueIsTheTargetsFault(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(ms),
 			Workers: 1,
 			Queue:   100, Pace: late{200 * time.Microsecond}})
-		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
+		if got := reasons(r); !slices.Equal(got, []string{record.Saturated}) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
 		}
 	})
@@ -155,7 +156,7 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second),
 				Target: sleeps(c.service), Workers: 1, Pace: late{c.lag}})
-			if got := slices.Contains(reasons(r), bench.GeneratorLimited); got != c.limited {
+			if got := slices.Contains(reasons(r), record.GeneratorLimited); got != c.limited {
 				t.Errorf("lag of %v before a service of %v: verdict %v", c.lag, c.service, r.Verdict())
 			}
 		})
@@ -163,7 +164,7 @@ func TestTheGeneratorsLagMattersIfItIsLongAndMuchOfTheLatency(t *testing.T) {
 }
 
 func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
-	failing := func(t *testing.T, apart bool) *bench.Record {
+	failing := func(t *testing.T, apart bool) *record.Record {
 		return do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 1,
 			Pace: late{4 * ms}, FailedApart: apart,
 			Target: bench.TargetFunc(func(context.Context,
@@ -175,7 +176,7 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 	t.Run("they are infinitely slow", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := failing(t, false)
-			var not *bench.NotServedError
+			var not *record.NotServedError
 			if _, err := r.Percentile(0.99); !errors.As(err, &not) || not.Failed != 1000 ||
 				err.Error() != "p99 is infinite: 100% failed" {
 				t.Errorf("p99: %v", err)
@@ -189,12 +190,12 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := failing(t, true)
 			v := r.Verdict(0.99)
-			if len(v) != 1 || v[0].Name != bench.TooFewSamples ||
+			if len(v) != 1 || v[0].Name != record.TooFewSamples ||
 				!strings.Contains(v[0].Detail, "1000 of 1000 failed") ||
 				!strings.Contains(v[0].Detail, "unexpected EOF") {
 				t.Errorf("verdict %v", v)
 			}
-			var few *bench.TooFewError
+			var few *record.TooFewError
 			if _, err := r.Percentile(0.99); !errors.As(err, &few) || few.Failed != 1000 ||
 				!strings.Contains(err.Error(), "1000 that failed") {
 				t.Errorf("p99: %v", err)
@@ -208,7 +209,7 @@ func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1})
 		v := r.Verdict(0.99)
 		want := "p99 needs 368 calls, there were 100: raise the duration, or the rate"
-		if len(v) != 1 || v[0].Name != bench.TooFewSamples || v[0].Detail != want {
+		if len(v) != 1 || v[0].Name != record.TooFewSamples || v[0].Detail != want {
 			t.Errorf("verdict %v, want %q", v, want)
 		}
 	})
@@ -220,7 +221,7 @@ func TestDroppedCallsAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms),
 			Workers: 1, Overload: bench.Drop})
-		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{bench.Saturated}) {
+		if got := reasons(r, 0.99); r.Done != 250 || !slices.Equal(got, []string{record.Saturated}) {
 			t.Errorf("done %d, verdict %v", r.Done, got)
 		}
 	})
@@ -239,12 +240,12 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 				}
 				return nil
 			})})
-		if got := reasons(r, 0.99, 0.99999); !slices.Contains(got, bench.Interrupted) ||
-			slices.Contains(got, bench.TooFewSamples) {
+		if got := reasons(r, 0.99, 0.99999); !slices.Contains(got, record.Interrupted) ||
+			slices.Contains(got, record.TooFewSamples) {
 			t.Errorf("verdict %v", got)
 		}
 		// Half of the calls wait for a worker that is stuck.
-		var not *bench.NotServedError
+		var not *record.NotServedError
 		if p99, err := r.Percentile(0.99); !errors.As(err, &not) || not.Missed < 4900 ||
 			!strings.Contains(err.Error(), "interrupted") {
 			t.Errorf("p99 is %v, %v; want not served", p99, err)
@@ -416,7 +417,7 @@ func TestKindsOfFailuresAreBoundedOverAllWorkers(t *testing.T) {
 				}
 				return io.ErrUnexpectedEOF
 			})})
-		if len(r.Failures) > 51 || r.Failures[0].Count != 1000 || r.Failures[1].Kind != bench.OtherKinds ||
+		if len(r.Failures) > 51 || r.Failures[0].Count != 1000 || r.Failures[1].Kind != record.OtherKinds ||
 			r.Failures[1].Count < 940 {
 			t.Errorf("%d kinds, the first %v and %v", len(r.Failures), r.Failures[0], r.Failures[1])
 		}

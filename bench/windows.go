@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -13,11 +14,10 @@ import (
 // at which calls were due.
 type windows struct {
 	length  time.Duration
-	slos    []SLO
+	plan    record.Plan
 	apart   bool            // Run.FailedApart
 	longest []time.Duration // of each objective: a longer latency makes a call bad
 	least   time.Duration   // of longest
-	planned []uint64        // calls due in each window by the schedule; nil if that is not known
 	mu      sync.Mutex
 	all     []window
 }
@@ -25,10 +25,10 @@ type windows struct {
 // A window is the account of the calls that were due in it.
 type window struct {
 	counts
-	latency         coarse        // of calls done
-	dropped, missed atomic.Uint64 // rare, and counted at once
-	late            atomic.Uint64 // so is: calls begun after the window's end, by the generator's own fault
-	taken           atomic.Uint64 // calls that workers of a closed loop have taken
+	latency         record.Buckets // of calls done
+	dropped, missed atomic.Uint64  // rare, and counted at once
+	late            atomic.Uint64  // so is: calls begun after the window's end, by the generator's own fault
+	taken           atomic.Uint64  // calls that workers of a closed loop have taken
 }
 
 // counts are of calls that ended.
@@ -71,10 +71,11 @@ func windowOf(duration time.Duration) time.Duration {
 
 func newWindows(length, duration time.Duration, r *Run) *windows {
 	w := &windows{length: length, all: make([]window, (duration-1)/length+1),
-		slos: r.SLOs, apart: r.FailedApart, least: math.MaxInt64}
+		apart: r.FailedApart, least: math.MaxInt64}
+	w.plan = record.Plan{SLOs: r.SLOs, Windows: len(w.all)}
 	for _, s := range r.SLOs {
-		w.longest = append(w.longest, s.longest())
-		w.least = min(w.least, s.longest())
+		w.longest = append(w.longest, s.Longest())
+		w.least = min(w.least, s.Longest())
 	}
 	for i, slow := range w.slow() {
 		w.all[i].slow = slow
@@ -84,7 +85,7 @@ func newWindows(length, duration time.Duration, r *Run) *windows {
 
 // slow returns a count for each objective and window.
 func (w *windows) slow() [][]uint64 {
-	n := len(w.slos)
+	n := len(w.plan.SLOs)
 	all, memory := make([][]uint64, len(w.all)), make([]uint64, n*len(w.all))
 	clear(memory) // touches the pages now rather than during a run
 	for i := range all {
@@ -93,12 +94,12 @@ func (w *windows) slow() [][]uint64 {
 	return all
 }
 
-// plan counts the calls that a schedule has in each window.
-func (w *windows) plan(a schedule.Arrivals) {
-	w.planned = make([]uint64, len(w.all))
+// planDue counts the calls that a schedule has in each window.
+func (w *windows) planDue(a schedule.Arrivals) {
+	w.plan.Due = make([]uint64, len(w.all))
 	instants := a.From(0)
 	for due, ok := instants.Next(); ok; due, ok = instants.Next() {
-		w.planned[w.index(due)]++
+		w.plan.Due[w.index(due)]++
 	}
 }
 
@@ -118,7 +119,7 @@ type windowTally struct {
 	windows  *windows
 	from, to time.Duration // of the window; nothing at first
 	counts
-	latency coarse
+	latency record.Buckets
 }
 
 // add adds a call to the window in which it was due. Calls come nearly in the
@@ -134,7 +135,7 @@ func (t *windowTally) add(c *call, failed bool) {
 	latency := c.ended - c.due
 	t.done++
 	t.latencySum += latency
-	t.latency.add(latency)
+	t.latency.Add(latency)
 	if latency > t.windows.least {
 		t.addSlow(latency)
 	}
@@ -164,7 +165,7 @@ func (t *windowTally) pass() {
 	defer t.windows.mu.Unlock()
 	w := &t.windows.all[t.windows.index(t.from)]
 	w.counts.add(&t.counts)
-	w.latency.merge(&t.latency)
+	w.latency.Merge(&t.latency)
 	t.counts.reset()
-	t.latency = coarse{}
+	t.latency = record.Buckets{}
 }

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
 // checkWindows holds for every run.
-func checkWindows(t testing.TB, r *bench.Record) {
+func checkWindows(t testing.TB, r *record.Record) {
 	t.Helper()
 	var offered, done, failed, dropped, missed uint64
 	for i, w := range r.Windows {
@@ -104,7 +105,7 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 		if len(r.Windows) != 5 {
 			t.Fatalf("%d windows", len(r.Windows))
 		}
-		want := []bench.Window{{Done: 100}, {Failed: 1, Missed: 99}, {Missed: 51, Dropped: 49}, {Dropped: 100},
+		want := []record.Window{{Done: 100}, {Failed: 1, Missed: 99}, {Missed: 51, Dropped: 49}, {Dropped: 100},
 			{Dropped: 100}}
 		for i, w := range r.Windows {
 			if v := want[i]; w.Done != v.Done || w.Failed != v.Failed || w.Missed != v.Missed ||
@@ -126,7 +127,7 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 			}
 		}
 		v := r.Verdict(.99)
-		if len(v) != 1 || v[0].Name != bench.GeneratorLimited ||
+		if len(v) != 1 || v[0].Name != record.GeneratorLimited ||
 			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: up to 30%") ||
 			!strings.Contains(v[0].Detail, "lower the rate") {
 			t.Errorf("verdict %v", v)
@@ -141,7 +142,7 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 				t.Errorf("window %d: %d late", i, w.Late)
 			}
 		}
-		if got := reasons(r); !slices.Equal(got, []string{bench.Saturated}) {
+		if got := reasons(r); !slices.Equal(got, []string{record.Saturated}) {
 			t.Errorf("verdict %v", got)
 		}
 	})
@@ -184,7 +185,7 @@ func TestWindowsAreOfALengthThatIsAskedForOrSuits(t *testing.T) {
 		{10 * time.Second, 0, []string{"p99 < 5ms over every 900ms", "errors < 1% over every 300ms"}, 300 * ms, 34},
 		{10 * ms, 0, nil, ms, 10},
 	} {
-		var slos []bench.SLO
+		var slos []record.SLO
 		for _, text := range c.slos {
 			slos = append(slos, slo(t, text))
 		}
@@ -207,13 +208,13 @@ func TestWindowsThatCannotBeAreRefusedWithAdvice(t *testing.T) {
 	}{
 		"negative": {bench.Run{Window: -1}, "Run.Window is -1ns: want 0 or more"},
 		"too many": {bench.Run{Window: ms}, "windows of 1ms are more than 4096 in 10s: want 3ms or more"},
-		"no multiple": {bench.Run{Window: 300 * ms, SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 1s")}},
+		"no multiple": {bench.Run{Window: 300 * ms, SLOs: []record.SLO{slo(t, "p99 < 5ms over every 1s")}},
 			"is not about whole windows of 300ms: want a multiple of it, or Run.Window to divide it"},
-		"none divides": {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 300ms"),
+		"none divides": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 300ms"),
 			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" is not about whole windows of 300ms"},
-		"longer": {bench.Run{SLOs: []bench.SLO{slo(t, "p99 < 5ms over every 11s")}},
+		"longer": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 11s")}},
 			"is about windows longer than the run of 10s"},
-		"an empty SLO": {bench.Run{SLOs: []bench.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
+		"an empty SLO": {bench.Run{SLOs: []record.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
 	} {
 		c.run.Arrivals, c.run.Target = constant(t, schedule.PerSecond(1000), 10*time.Second), sleeps(0)
 		if err := c.run.Check(); err == nil || !strings.Contains(err.Error(), c.want) {

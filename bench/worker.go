@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -109,7 +110,7 @@ func (w *worker) calls(s *shift) {
 		}
 		err := errGoexit
 		if v := recover(); v != nil {
-			err = NewPanicError(v)
+			err = record.NewPanicError(v)
 		}
 		w.returned(s, w.clock.Now(), err)
 	}()

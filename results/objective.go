@@ -3,7 +3,7 @@ package results
 import (
 	"fmt"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -26,14 +26,14 @@ const (
 // An Objective is what became of one objective in the visits of one cell.
 type Objective struct {
 	Cell    scenarios.Cell
-	SLO     bench.SLO
+	SLO     record.SLO
 	Outcome Outcome
 
-	Visits   int             // that were made: to their end, or until it was certain to be missed
-	Judged   int             // of Visits
-	Held     int             // of Judged
-	Together bench.SLOResult // of the calls of all visits that were judged
-	Example  string          // of a visit that missed it, or else one that could not be judged
+	Visits   int              // that were made: to their end, or until it was certain to be missed
+	Judged   int              // of Visits
+	Held     int              // of Judged
+	Together record.SLOResult // of the calls of all visits that were judged
+	Example  string           // of a visit that missed it, or else one that could not be judged
 }
 
 // Objectives returns what became of the objectives of a run, by cell. It is the one place in
@@ -49,9 +49,9 @@ func Objectives(run *Run) (all []Objective) {
 	return all
 }
 
-func objectiveOf(run *Run, cell scenarios.Cell, slo bench.SLO) Objective {
+func objectiveOf(run *Run, cell scenarios.Cell, slo record.SLO) Objective {
 	o := Objective{Cell: cell, SLO: slo}
-	var records []*bench.Record
+	var records []*record.Record
 	cut := false
 	for _, v := range run.Visits {
 		if v.Cell != cell || !v.Usable() && (v.Record == nil || v.Record.Aborted == "") {

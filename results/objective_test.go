@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // judgedVisit is a visit of 1,000 calls, so many of which took 300 ms, and the others 1 ms.
-func judgedVisit(cell scenarios.Cell, slo bench.SLO, round int, bad uint64) *results.Visit {
-	r := &bench.Record{Offered: 1000, Done: 1000, Latency: quantile.NewHDR()}
+func judgedVisit(cell scenarios.Cell, slo record.SLO, round int, bad uint64) *results.Visit {
+	r := &record.Record{Offered: 1000, Done: 1000, Latency: quantile.NewHDR()}
 	for i := range uint64(1000) {
 		d := time.Millisecond
 		if i < bad {
@@ -24,7 +24,7 @@ func judgedVisit(cell scenarios.Cell, slo bench.SLO, round int, bad uint64) *res
 		}
 		r.Latency.Add(d)
 	}
-	r.SLOs = []bench.SLOResult{{SLO: slo.String(), Met: bad <= 10, Judged: true, Detail: "p99 is something",
+	r.SLOs = []record.SLOResult{{SLO: slo.String(), Met: bad <= 10, Judged: true, Detail: "p99 is something",
 		Due: 1000, Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
 	return &results.Visit{Cell: cell, Round: round, Record: r}
 }
@@ -73,7 +73,7 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 				v := judgedVisit(s.Cells()[0], s.SLOs[0], i+1, min(bad, 11))
 				switch bad {
 				case unjudged:
-					v.Record.SLOs[0] = bench.SLOResult{SLO: "p99 < 5ms",
+					v.Record.SLOs[0] = record.SLOResult{SLO: "p99 < 5ms",
 						Detail: "cannot be judged: p99 needs 368 calls"}
 				case aborted:
 					v.Record.Interrupted, v.Record.Aborted = true, "p99 < 5ms"

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -146,7 +146,7 @@ func (r *Run) check() error {
 	return nil
 }
 
-func checkRecord(r *bench.Record) error {
+func checkRecord(r *record.Record) error {
 	if r == nil {
 		return errors.New("neither a record nor an error")
 	}

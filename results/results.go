@@ -23,7 +23,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -65,19 +66,19 @@ type Header struct {
 
 // Environment is what ran where.
 type Environment struct {
-	GoVersion  string      `json:"go_version"`
-	GOOS       string      `json:"goos"`
-	GOARCH     string      `json:"goarch"`
-	CPU        string      `json:"cpu"`
-	NumCPU     int         `json:"num_cpu"`
-	GOMAXPROCS int         `json:"gomaxprocs"`
-	GOGC       string      `json:"gogc,omitempty"`
-	GOMEMLIMIT string      `json:"gomemlimit,omitempty"`
-	CPUQuota   float64     `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 without a limit
-	Kernel     string      `json:"kernel,omitempty"`
-	Version    string      `json:"version"` // of loadgen
-	Commit     string      `json:"commit,omitempty"`
-	Turns      bench.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
+	GoVersion  string     `json:"go_version"`
+	GOOS       string     `json:"goos"`
+	GOARCH     string     `json:"goarch"`
+	CPU        string     `json:"cpu"`
+	NumCPU     int        `json:"num_cpu"`
+	GOMAXPROCS int        `json:"gomaxprocs"`
+	GOGC       string     `json:"gogc,omitempty"`
+	GOMEMLIMIT string     `json:"gomemlimit,omitempty"`
+	CPUQuota   float64    `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 without a limit
+	Kernel     string     `json:"kernel,omitempty"`
+	Version    string     `json:"version"` // of loadgen
+	Commit     string     `json:"commit,omitempty"`
+	Turns      work.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
 	// Warnings are what made the machine unfit for measuring before the run began.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -95,13 +96,13 @@ type Visit struct {
 	// Log is what the process of the visit wrote to its standard error.
 	Log string `json:"log,omitempty"`
 
-	Warmup    uint64         `json:"warmup"` // calls before what was measured
-	Record    *bench.Record  `json:"record,omitempty"`
-	Cost      Cost           `json:"cost"`
-	Spans     *SpanCount     `json:"spans,omitempty"` // nil if the arm exports none
-	Estimates []Estimate     `json:"estimates,omitempty"`
-	Machine   Machine        `json:"machine"`
-	Verdict   []bench.Reason `json:"verdict,omitempty"` // why it is not valid; none: it is
+	Warmup    uint64          `json:"warmup"` // calls before what was measured
+	Record    *record.Record  `json:"record,omitempty"`
+	Cost      Cost            `json:"cost"`
+	Spans     *SpanCount      `json:"spans,omitempty"` // nil if the arm exports none
+	Estimates []Estimate      `json:"estimates,omitempty"`
+	Machine   Machine         `json:"machine"`
+	Verdict   []record.Reason `json:"verdict,omitempty"` // why it is not valid; none: it is
 }
 
 // SpansLost is a reason for which a visit is not valid, besides those of package
@@ -124,7 +125,7 @@ func (v *Visit) Usable() bool {
 
 // Doubted tells whether v is not valid for a reason of that name.
 func (v *Visit) Doubted(name string) bool {
-	return slices.ContainsFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == name })
+	return slices.ContainsFunc(v.Verdict, func(r record.Reason) bool { return r.Name == name })
 }
 
 // Cost is what the process of a visit spent, from the first call due until every

@@ -22,6 +22,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -80,7 +81,7 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 				Answers: []results.Answer{
 					{Q: 0.5, Estimate: 550_000, Exact: 549_000, Value: 0.0018, Rank: 0.001}, {Q: 0.999, Estimate: 1,
 						Exact: 2, Value: -0.5, Rank: 0}}}},
-			Verdict: []bench.Reason{{Name: "too-few-samples", Detail: "p99.9 needs more"}},
+			Verdict: []record.Reason{{Name: "too-few-samples", Detail: "p99.9 needs more"}},
 		}
 	})
 	return v
@@ -250,8 +251,8 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 	if diff := cmp.Diff(header(t), run.Header, hdr, alike); diff != "" {
 		t.Errorf("header -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(bench.Record{}, "Kept"),
-		cmpopts.IgnoreUnexported(bench.Record{})); diff != "" {
+	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(record.Record{}, "Kept"), cmpopts.EquateEmpty(),
+		cmpopts.EquateComparable(record.Buckets{})); diff != "" {
 		t.Errorf("visits -want +got:\n%s", diff)
 	}
 	if fromDir, err := results.Read(filepath.Dir(w.JSONPath())); err != nil || len(fromDir.Visits) != 2 {
@@ -416,7 +417,7 @@ func TestWhatRoundsToNothingIsLeftOutWhereUnitsAreRescaled(t *testing.T) {
 
 func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 	v := visit(t, "sdk", 1)
-	v.Record = &bench.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
+	v.Record = &record.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
 		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
 	w := write(t, results.Complete, v)
 	if got, err := results.ReadBench(w.BenchPath()); err == nil {
@@ -663,7 +664,7 @@ func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
 func TestNoPercentileIsWrittenWithoutTheCallsForIt(t *testing.T) {
 	for _, n := range []int{1, 5, 6, 367, 368} {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			r := &bench.Record{Offered: uint64(n), Done: uint64(n), Scheduled: time.Second, Elapsed: time.Second}
+			r := &record.Record{Offered: uint64(n), Done: uint64(n), Scheduled: time.Second, Elapsed: time.Second}
 			for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency} {
 				*h = quantile.NewHDR()
 				for range n {

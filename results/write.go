@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -176,9 +176,9 @@ func orUnknown(s string) string {
 // schedule says, in a closed one when the call before has ended.
 func Loop(s *scenarios.Scenario) string {
 	if s.Closed {
-		return bench.ClosedLoop
+		return record.ClosedLoop
 	}
-	return bench.OpenLoop
+	return record.OpenLoop
 }
 
 // arrivals are the process of the calls; in a closed loop, the time that workers

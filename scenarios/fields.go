@@ -13,7 +13,9 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
 )
 
 // A Field is what a scenario may say, for its documentation.
@@ -38,7 +40,7 @@ func (f *Field) Values() []string {
 	case "arrivals":
 		return schedule.Processes()
 	case "handlers.distribution":
-		return texts(bench.Distributions, func(d bench.Distribution) string { return string(d) })
+		return texts(work.Distributions(), func(d work.Distribution) string { return string(d) })
 	case "overload":
 		return bench.Overloads()
 	case "pace":
@@ -88,7 +90,7 @@ var Fields = []Field{
 	{"handlers.distribution", "fixed, exponential or lognormal", "How spin and allocate vary from call to call.",
 		"exponential", false,
 		func(s *Scenario, v string) error {
-			return setOneOf(&s.Handlers.Distribution, bench.Distribution(v), bench.Distributions)
+			return setOneOf(&s.Handlers.Distribution, work.Distribution(v), work.Distributions())
 		}},
 	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "How calls follow one another.", "poisson", false,
 		setArrivals},
@@ -381,7 +383,7 @@ func setLoad(s *Scenario, v string) error {
 }
 
 func setSLO(s *Scenario, v string) error {
-	slo, err := bench.ParseSLO(v)
+	slo, err := record.ParseSLO(v)
 	if err != nil {
 		return complete(strings.TrimPrefix(err.Error(), "SLO "))
 	}

@@ -3,7 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -83,7 +83,7 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 		Queue:      s.Queue,
 		Pace:       s.Pace.String(),
 		Window:     "auto",
-		SLO:        texts(s.SLOs, bench.SLO.String),
+		SLO:        texts(s.SLOs, record.SLO.String),
 		Abort:      s.Abort,
 		Seed:       s.Seed,
 	}

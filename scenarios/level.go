@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -26,7 +26,7 @@ func (l Level) Name() string {
 		load := strings.ReplaceAll(l.Load, "/s", "")
 		return "load=" + strings.NewReplacer("/", "_", " + ", "+", " ", ",").Replace(load)
 	case l.QPS == schedule.Rate{}:
-		return "loop=" + bench.ClosedLoop
+		return "loop=" + record.ClosedLoop
 	}
 	text := l.QPS.String()
 	if strings.Contains(text, "/") {
@@ -40,7 +40,7 @@ func (l Level) String() string {
 	case l.Load != "":
 		return "load=" + l.Load
 	case l.QPS == schedule.Rate{}:
-		return "loop=" + bench.ClosedLoop
+		return "loop=" + record.ClosedLoop
 	}
 	return "qps=" + l.QPS.String()
 }

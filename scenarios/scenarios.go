@@ -20,7 +20,9 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
 )
 
 // A Scenario is what to run: every combination of arm and rate, its cells, once
@@ -59,7 +61,7 @@ type Scenario struct {
 	Queue    int // calls that may wait for a worker
 	Pace     pace.Pace
 	Window   time.Duration // of the windows that a visit is cut into; 0: about 50 of them
-	SLOs     []bench.SLO   // what every visit is to hold
+	SLOs     []record.SLO  // what every visit is to hold
 	// SLOVisits is in how many of its visits a cell must meet an objective.
 	SLOVisits Quorum
 	Abort     bool // ends a visit once it is certain to miss one
@@ -74,11 +76,11 @@ type Scenario struct {
 
 // Handlers are the functions of the map under load.
 type Handlers struct {
-	Keys         int                // how many there are
-	Zipf         float64            // exponent of their popularity
-	Spin         time.Duration      // mean CPU time of a call
-	Allocate     int                // mean bytes a call allocates
-	Distribution bench.Distribution // of both
+	Keys         int               // how many there are
+	Zipf         float64           // exponent of their popularity
+	Spin         time.Duration     // mean CPU time of a call
+	Allocate     int               // mean bytes a call allocates
+	Distribution work.Distribution // of both
 }
 
 // MaxCells is how many cells a scenario may have: a visit of each in a thousand rounds
@@ -100,7 +102,7 @@ func defaults() *Scenario {
 	}
 	return &Scenario{
 		Target:     MapTarget,
-		Handlers:   Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: bench.Exponential},
+		Handlers:   Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: work.Exponential},
 		Arrivals:   poisson,
 		Spans:      []string{None},
 		Sampling:   []string{Always},

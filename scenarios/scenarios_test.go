@@ -16,6 +16,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -34,7 +35,7 @@ func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios
 // alike compares scenarios but for the replays that were read.
 var alike = cmp.Options{
 	cmpopts.IgnoreUnexported(scenarios.Scenario{}),
-	cmpopts.EquateComparable(bench.Overload{}, bench.SLO{}),
+	cmpopts.EquateComparable(bench.Overload{}, record.SLO{}),
 	cmp.Comparer(func(a, b pace.Pace) bool { return a.String() == b.String() }),
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -50,7 +51,7 @@ type Driver struct {
 	Overload bench.Overload
 	Pace     pace.Pace
 	// SLOs are what the benchmark is to hold: it fails if it misses one.
-	SLOs []bench.SLO
+	SLOs []record.SLO
 	// FailedApart is that of a [Run].
 	FailedApart bool
 	// Seed decides what is random in the load. With one seed, every benchmark and
@@ -80,7 +81,7 @@ const mostDriven = 1000
 // stopped. Call it once for each run of the function, and not in a loop of b.Loop.
 //
 // In the last of these runs it tells by b.Log each reason why the figures are not
-// to be relied on (see [Record.Verdict]), and which calls failed. An SLO that is
+// to be relied on (see [record.Record.Verdict]), and which calls failed. An SLO that is
 // missed is a b.Error with its value.
 //
 // The context that f is given ends when the benchmark does. The benchmark fails if
@@ -95,7 +96,7 @@ const mostDriven = 1000
 // standard error after 5 s.
 //
 // The record is of the calls that were measured.
-func (d Driver) Drive(b *testing.B, f func(ctx context.Context) error) *bench.Record {
+func (d Driver) Drive(b *testing.B, f func(ctx context.Context) error) *record.Record {
 	b.Helper()
 	b.StopTimer()
 	unitLines.Do(func() { printUnits(b) })
@@ -146,7 +147,7 @@ func (d Driver) check(n int, f func(ctx context.Context) error) (schedule.Arriva
 	}
 	shortest := schedule.Endless
 	for i, s := range d.SLOs {
-		if s == (bench.SLO{}) {
+		if s == (record.SLO{}) {
 			wrong("Driver.SLOs[%d] is the zero SLO: want one of ParseSLO", i)
 		}
 		if s.Every() > 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
@@ -80,8 +81,8 @@ func TestTheWarmUpIsATenthOfTheRunOr100ms(t *testing.T) {
 }
 
 func TestAFunctionGetsTheWorkersItNeeds(t *testing.T) {
-	warm := func(workers int, service time.Duration) *bench.Record {
-		r := &bench.Record{Workers: workers, Done: 100, Service: quantile.NewHDR()}
+	warm := func(workers int, service time.Duration) *record.Record {
+		r := &record.Record{Workers: workers, Done: 100, Service: quantile.NewHDR()}
 		for range 100 {
 			r.Service.Add(service)
 		}
@@ -90,14 +91,14 @@ func TestAFunctionGetsTheWorkersItNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
 		processors int
 		rate       float64
-		warm       *bench.Record
+		warm       *record.Record
 		want       int
 	}{
 		"it waits":                 {2, 1000, warm(8, 100*time.Millisecond), 140}, // 100 at once, and 4 times 10
 		"it waits for longer":      {2, 1000, warm(16, 500*time.Millisecond), 590},
 		"it waits for a minute":    {2, 1000, warm(16, time.Minute), mostDriven},
 		"more were added":          {2, 1000, warm(256, 100*time.Millisecond), 256},
-		"no call was done":         {2, 1000, &bench.Record{Workers: 64, Service: quantile.NewHDR()}, 64},
+		"no call was done":         {2, 1000, &record.Record{Workers: 64, Service: quantile.NewHDR()}, 64},
 		"it does not wait":         {8, 1000, warm(64, time.Microsecond), 7}, // a hiccup added workers
 		"it takes all processors":  {8, 1000, warm(64, 2*time.Millisecond), 8},
 		"there is one processor":   {1, 1000, warm(64, time.Microsecond), 64},
@@ -113,8 +114,8 @@ func TestAFunctionGetsTheWorkersItNeeds(t *testing.T) {
 }
 
 func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
-	slo := func(text string) bench.SLO {
-		s, err := bench.ParseSLO(text)
+	slo := func(text string) record.SLO {
+		s, err := record.ParseSLO(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
 		{Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ",
 			"want fewer, such as -benchtime=1x"}},
 		{Driver{Load: schedule.At(-1), Workers: bench.MaxWorkers + 1, Overload: bench.CatchUp(0),
-			SLOs: []bench.SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
+			SLOs: []record.SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
 			[]string{"rate of -1 calls a second", "Driver.Workers is 100001", "Driver.Overload catches up 0 times", `"p50 < 1s over every 3s" is not about whole windows of 2s`}},
 	} {
 		_, err := c.driver.check(c.n, f)

@@ -23,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/benchtest"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -62,7 +63,7 @@ func quick(context.Context) error { return nil }
 
 func TestABenchmarkReportsTheCallsOfItsRunAlone(t *testing.T) {
 	var calls atomic.Uint64
-	var record *bench.Record
+	var record *record.Record
 	result, runs := benchmark(t, "1000x", func(b *testing.B) {
 		calls.Store(0)
 		d := benchtest.Driver{Load: schedule.At(1000), Workers: 8, Pace: pace.Sleep}
@@ -199,7 +200,7 @@ func TestPassesOfALoadAreMadeWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var record *bench.Record
+	var record *record.Record
 	result, _ := benchmark(t, "3x", func(b *testing.B) {
 		record = benchtest.Driver{Load: load, Workers: 1, Pace: pace.Sleep}.Drive(b, allocates)
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -25,10 +26,10 @@ type driven struct {
 	cancel   context.CancelFunc // ends the run
 	arrivals schedule.Arrivals
 
-	panicked atomic.Pointer[bench.PanicError] // the first that f did
-	exited   atomic.Bool                      // f ended its goroutine
-	spent    allocated                        // by the measured run
-	unfit    []bench.SLO                      // they are about windows longer than the run
+	panicked atomic.Pointer[record.PanicError] // the first that f did
+	exited   atomic.Bool                       // f ended its goroutine
+	spent    allocated                         // by the measured run
+	unfit    []record.SLO                      // they are about windows longer than the run
 }
 
 // call calls f. What f cannot come back from ends the run.
@@ -39,7 +40,7 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 			return
 		}
 		if value := recover(); value != nil {
-			p := bench.NewPanicError(value)
+			p := record.NewPanicError(value)
 			v.panicked.CompareAndSwap(nil, p)
 			err = p
 		} else {
@@ -68,7 +69,7 @@ func (v *driven) stuck(w io.Writer) func([]bench.StuckCall) {
 }
 
 // drive warms up, and measures.
-func (v *driven) drive() (*bench.Record, error) {
+func (v *driven) drive() (*record.Record, error) {
 	run := bench.Run{Arrivals: v.arrivals, Target: bench.TargetFunc(v.call), Workers: v.Workers, Overload: v.Overload, Pace: v.Pace,
 		FailedApart: v.FailedApart, Stuck: v.stuck(os.Stderr), Lag: true}
 	if v.Workers == 0 {
@@ -127,7 +128,7 @@ func warmUp(a schedule.Arrivals) (n uint64) {
 //
 // Source: square-root staffing; Halfin and Whitt, Heavy-Traffic Limits for Queues
 // with Many Exponential Servers, Operations Research 29(3), 1981.
-func staff(rate float64, warm *bench.Record) int {
+func staff(rate float64, warm *record.Record) int {
 	need := float64(warm.Workers)
 	if warm.Done > 0 {
 		busy := rate * warm.Service.Mean().Seconds()
@@ -202,7 +203,7 @@ func drawing(a schedule.Arrivals) allocated {
 }
 
 // measure does the run, with the timer of the benchmark.
-func (v *driven) measure(run bench.Run) (r *bench.Record, spent allocated, err error) {
+func (v *driven) measure(run bench.Run) (r *record.Record, spent allocated, err error) {
 	lasts := v.lasts(run)
 	var m runtime.MemStats
 	var before allocated
@@ -249,7 +250,7 @@ func (v *driven) await(d time.Duration) {
 
 // stopped is why the benchmark cannot go on; "" if it can. If f has failed or
 // skipped the benchmark, it does not return.
-func (v *driven) stopped(r *bench.Record) string {
+func (v *driven) stopped(r *record.Record) string {
 	v.b.Helper()
 	if p := v.panicked.Load(); p != nil {
 		return fmt.Sprintf("benchtest: f panicked: %v\n\n%s", p.Value, p.Stack)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -83,7 +83,7 @@ func lastRun(b *testing.B) bool {
 }
 
 // kinds lists the most frequent failures.
-func kinds(r *bench.Record) string {
+func kinds(r *record.Record) string {
 	var s strings.Builder
 	const most = 5
 	for _, f := range r.Failures[:min(most, len(r.Failures))] {
@@ -105,7 +105,7 @@ var drivePercentiles = []struct {
 
 // report reports the figures. None is NaN, which makes benchstat run for ever, and
 // none 0 in a unit that it rescales.
-func (v *driven) report(r *bench.Record) {
+func (v *driven) report(r *record.Record) {
 	v.b.ReportAllocs()
 	v.b.ReportMetric(0, "ns/op") // is 1/rate, and means nothing
 	for _, p := range drivePercentiles {
@@ -130,11 +130,11 @@ func (v *driven) report(r *bench.Record) {
 }
 
 // tell says what is to be known of the last run besides its figures.
-func (v *driven) tell(r *bench.Record) {
+func (v *driven) tell(r *record.Record) {
 	v.b.Helper()
 	limited := false
 	for _, reason := range r.Verdict(0.99) {
-		limited = limited || reason.Name == bench.GeneratorLimited
+		limited = limited || reason.Name == record.GeneratorLimited
 		v.b.Logf("not valid: %s: %s", reason.Name, reason.Detail)
 	}
 	p99, err := r.Percentile(0.99)

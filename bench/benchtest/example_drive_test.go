@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/benchtest"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -37,11 +37,11 @@ func BenchmarkDispatch(b *testing.B) {
 // A function that waits, as one does that asks a server: calls begin on time however
 // many are still waiting. It fails if it does not hold its objective.
 func BenchmarkFetch(b *testing.B) {
-	objective, err := bench.ParseSLO("errors < 0.1%")
+	objective, err := record.ParseSLO("errors < 0.1%")
 	if err != nil {
 		b.Fatal(err)
 	}
-	driver := benchtest.Driver{Load: schedule.At(500), SLOs: []bench.SLO{objective}}
+	driver := benchtest.Driver{Load: schedule.At(500), SLOs: []record.SLO{objective}}
 	driver.Drive(b, func(ctx context.Context) error {
 		select {
 		case <-time.After(20 * time.Millisecond): // the server's answer

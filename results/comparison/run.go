@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/perf/benchunit"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -218,13 +218,13 @@ func (c *Contest) saturated(bouts []bout) string {
 	for i, cell := range []scenarios.Cell{c.CellB, c.CellA} {
 		n := 0
 		for _, b := range bouts {
-			if []visit{b.base, b.head}[i].Doubted(bench.Saturated) {
+			if []visit{b.base, b.head}[i].Doubted(record.Saturated) {
 				n++
 			}
 		}
 		if 2*n >= len(bouts) {
 			return fmt.Sprintf("%s did not keep up with the load (%s in %d of %d visits)", cell.Arm(),
-				bench.Saturated, n, len(bouts))
+				record.Saturated, n, len(bouts))
 		}
 	}
 	return ""

@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -69,7 +69,7 @@ func made(t *testing.T, text string, visit func(v *results.Visit)) *results.Run 
 		Status: results.Complete}
 	for round := 1; round <= s.Rounds; round++ {
 		for i, c := range s.Cells() {
-			r := &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
+			r := &record.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
 				Latency: quick, Service: quick, Queue: quick, Generator: quick, FailedLatency: none, Hiccups: none}
 			v := &results.Visit{Round: round, Order: i + 1, Cell: c, Record: r,
 				Cost: results.Cost{CPU: 400 * time.Microsecond, Bytes: 400_000, Allocs: 4000}}
@@ -172,7 +172,7 @@ func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 
 // What cannot be compared says why, and is not one of the family.
 func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
-	saturated := []bench.Reason{{Name: bench.Saturated}}
+	saturated := []record.Reason{{Name: record.Saturated}}
 	for name, c := range map[string]struct {
 		visit      func(v *results.Visit)
 		unit, want string

@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/work"
 )
 
 // exporter asks what a pacer does to the goroutines that run beside it.
 func exporter(o options) section {
 	// Once, so that all do the same work.
-	work := bench.Work{Spin: time.Microsecond, Allocate: 512, Distribution: bench.Fixed}.
-		Handler(context.Background(), "", bench.Calibrate())
+	work := work.Work{Spin: time.Microsecond, Allocate: 512, Distribution: work.Fixed}.
+		Handler(context.Background(), "", work.Calibrate())
 	s := section{
 		name: "exporter",
 		title: fmt.Sprintf("a target of 512 B and 1 us of work that hands a record to a background goroutine, over "+

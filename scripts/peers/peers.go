@@ -16,6 +16,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -47,9 +48,9 @@ type peer struct {
 // An account is what a peer says of a load that it made.
 type account struct {
 	made   int
-	start  time.Duration // of its timetable, on the clock of now
-	known  bool          // start is
-	record *bench.Record // of ours
+	start  time.Duration  // of its timetable, on the clock of now
+	known  bool           // start is
+	record *record.Record // of ours
 }
 
 // A run is a load that was made by a peer.

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
@@ -45,7 +45,7 @@ func (a *aa) run(ctx context.Context) error {
 	began := time.Now()
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, a.stderr)
-	env.Turns = bench.Calibrate()
+	env.Turns = work.Calibrate()
 	fmt.Fprintf(a.stderr, "self-test: an arm against itself, %s in %s, about %s; seed %d\n",
 		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
 	one, other, err := a.measure(ctx, s, env)

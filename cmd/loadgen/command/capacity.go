@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -107,7 +107,7 @@ type capacityOptions struct {
 	workers          []int // what scaling says
 	format           string
 	slo              []string
-	objectives       []bench.SLO // what slo says
+	objectives       []record.SLO // what slo says
 	stdout, stderr   io.Writer
 	requirementGiven bool
 	budgetGiven      bool

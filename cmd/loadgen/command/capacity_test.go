@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 )
@@ -227,7 +227,7 @@ func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
 	} {
 		c.e.Ask = ask
 		p := &capacity.Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second,
-			Objectives: []bench.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
+			Objectives: []record.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
 		if got := probeLine(1, p, s); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -63,7 +63,7 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	}
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
-	env.Turns = bench.Calibrate()
+	env.Turns = work.Calibrate()
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search,
 		Workers: o.workers}, dir, o)
 }

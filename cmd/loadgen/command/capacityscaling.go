@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
@@ -92,7 +92,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 		return 0, errors.New(v.Error)
 	case v.Record.Interrupted:
 		return 0, errors.New("its process was interrupted")
-	case v.Record.Loop != bench.ClosedLoop || v.Record.Workers != t.Workers:
+	case v.Record.Loop != record.ClosedLoop || v.Record.Workers != t.Workers:
 		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop,
 			v.Record.Workers)
 	}

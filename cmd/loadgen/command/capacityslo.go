@@ -5,17 +5,17 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // readObjectives reads objectives that commas join. The error has the text, and points
 // at the first character that is wrong.
-func readObjectives(text string) (all []bench.SLO, err error) {
+func readObjectives(text string) (all []record.SLO, err error) {
 	at := 0
 	for _, item := range strings.Split(text, ",") {
-		slo, err := bench.ParseSLO(item)
+		slo, err := record.ParseSLO(item)
 		if err != nil {
-			var wrong *bench.SLOError
+			var wrong *record.SLOError
 			if errors.As(err, &wrong) {
 				at += wrong.At
 			}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -101,7 +101,7 @@ func capacitySentence(a *capacity.Arm) string {
 
 // machineBusy reports whether most of the probes that said nothing of the target were made
 // while the machine did something else.
-func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last, bench.NoisyMachine) }
+func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last, record.NoisyMachine) }
 
 // capacityHalf returns where half of the visits hold.
 func capacityHalf(a *capacity.Arm) string {

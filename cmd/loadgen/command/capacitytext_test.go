@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 )
 
@@ -42,7 +42,7 @@ func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
 }
 
 func TestAProbeThatIsEndedSpeaksOfWhatEndedIt(t *testing.T) {
-	p := capacity.Probe{Objectives: []bench.SLOResult{{SLO: "p99 < 5ms", Judged: true, Detail: "p99 is infinite"},
+	p := capacity.Probe{Objectives: []record.SLOResult{{SLO: "p99 < 5ms", Judged: true, Detail: "p99 is infinite"},
 		{SLO: "errors < 1%", Detail: "cannot be judged: the run was ended after 47ms"}}, Stopped: true}
 	s, err := capacity.New(capacity.Options{Arms: []string{"a"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.05,
 		Probe: 1e9, Calls: 1000, Budget: 6e10})

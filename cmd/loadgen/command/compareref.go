@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -162,7 +162,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	began := time.Now()
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
-	env.Turns = bench.Calibrate()
+	env.Turns = work.Calibrate()
 	out, err := o.directory(s.Name, began)
 	if err != nil {
 		return unusable(err)

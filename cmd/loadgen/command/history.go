@@ -149,7 +149,7 @@ Jobs that record at the same time do not mix their lines.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newRecord(cmd.Context(), to, commit, when)
 			if err == nil {
-				err = record(cmd, r, to, args, keys)
+				err = recordHistory(cmd, r, to, args, keys)
 			}
 			if err != nil && cmd.Context().Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted before anything was recorded")}
@@ -189,8 +189,8 @@ func newRecord(ctx context.Context, to, commit, when string) (*history.Record, e
 	return r, errors.Join(errs[:]...)
 }
 
-// record adds what inputs hold to a record, and the record to a history.
-func record(cmd *cobra.Command, r *history.Record, to string, inputs, keys []string) error {
+// recordHistory adds what inputs hold to a record, and the record to a history.
+func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, keys []string) error {
 	lines, warnings, err := gate.Lines(inputs, cmd.InOrStdin(), keys)
 	if err != nil {
 		return err

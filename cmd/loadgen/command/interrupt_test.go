@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
@@ -328,7 +328,7 @@ func TestAThroughputIsThatOfAWholeVisit(t *testing.T) {
 	}
 	for _, cut := range []bool{false, true} {
 		v := keptVisit(s, s.Cells()[0], 0)
-		v.Record.Loop, v.Record.Workers, v.Record.Interrupted = bench.ClosedLoop, 3, cut
+		v.Record.Loop, v.Record.Workers, v.Record.Interrupted = record.ClosedLoop, 3, cut
 		text, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

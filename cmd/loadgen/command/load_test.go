@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -40,14 +40,14 @@ func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
 		name   string // in run.bench
 		stdout string
 	}{
-		{[]string{"--load", "ramp:1k..3k/s@100ms constant"}, 200, bench.OpenLoop, "/load=ramp:1k..3k@100ms,constant-",
+		{[]string{"--load", "ramp:1k..3k/s@100ms constant"}, 200, record.OpenLoop, "/load=ramp:1k..3k@100ms,constant-",
 			"Load of ramp:1k..3k/s@100ms constant, about 200 calls"},
-		{[]string{"--load", "step:1k..2k/s@100ms(steps=2) constant"}, 150, bench.OpenLoop,
+		{[]string{"--load", "step:1k..2k/s@100ms(steps=2) constant"}, 150, record.OpenLoop,
 			"/load=step:1k..2k@100ms(steps=2),constant-", "Load of step:"},
-		{[]string{"--load", "replay:" + log}, 3, bench.OpenLoop, "/load=replay:", "Load of replay:"},
-		{[]string{"--closed", "--workers", "2", "--think", "1ms"}, 0, bench.ClosedLoop, "/loop=closed-",
+		{[]string{"--load", "replay:" + log}, 3, record.OpenLoop, "/load=replay:", "Load of replay:"},
+		{[]string{"--closed", "--workers", "2", "--think", "1ms"}, 0, record.ClosedLoop, "/loop=closed-",
 			"CLOSED LOOP of 2 workers, which think for 1ms"},
-		{[]string{"--qps", "2k", "--overload", "drop", "--pace", "sleep"}, 0, bench.OpenLoop, "/qps=2000-",
+		{[]string{"--qps", "2k", "--overload", "drop", "--pace", "sleep"}, 0, record.OpenLoop, "/qps=2000-",
 			"Load of 2,000/s"},
 	} {
 		code, stdout, stderr, run := runOnce(t, c.args...)

@@ -13,6 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/benchtest"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -234,8 +235,8 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 			t.Errorf("the README does not name the arrivals %q", process)
 		}
 	}
-	for _, reason := range []string{bench.Saturated, bench.GeneratorLimited, bench.TooFewSamples, bench.ArrivalsOff,
-		bench.NotStationary, results.SpansLost, bench.NoisyMachine, results.Throttled} {
+	for _, reason := range []string{record.Saturated, record.GeneratorLimited, record.TooFewSamples, record.ArrivalsOff,
+		record.NotStationary, results.SpansLost, record.NoisyMachine, results.Throttled} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -43,7 +43,7 @@ func keptRun(t *testing.T, lost bool) string {
 
 // keptVisit is the i-th visit of a round, of 1000 calls.
 func keptVisit(s *scenarios.Scenario, c scenarios.Cell, i int) *results.Visit {
-	r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration,
+	r := &record.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
 		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 	for _, h := range []*quantile.HDR{r.Latency, r.Service, r.Queue, r.Generator} {

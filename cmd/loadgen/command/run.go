@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -195,7 +195,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	began := time.Now()
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, o.stderr)
-	env.Turns = bench.Calibrate()
+	env.Turns = work.Calibrate()
 	program, err := os.Executable()
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))

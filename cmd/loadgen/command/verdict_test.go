@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -36,12 +36,12 @@ func TestTheExitCodeOfARunIsThatOfItsObjectives(t *testing.T) {
 			}
 			run := &results.Run{Header: results.Header{Scenario: s}, Status: results.Complete}
 			for i, bad := range c.bad {
-				r := &bench.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration}
+				r := &record.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration}
 				for _, h := range []**quantile.HDR{&r.Latency, &r.Service, &r.Queue, &r.Generator, &r.FailedLatency,
 					&r.Hiccups} {
 					*h = quantile.NewHDR()
 				}
-				r.SLOs = []bench.SLOResult{{SLO: "p99 < 5ms", Judged: bad <= 1000, Met: bad <= 10, Due: 1000,
+				r.SLOs = []record.SLOResult{{SLO: "p99 < 5ms", Judged: bad <= 1000, Met: bad <= 10, Due: 1000,
 					Bad: bad, Budget: 10, Burn: float64(bad) / 10}}
 				run.Visits = append(run.Visits, &results.Visit{Cell: s.Cells()[0], Round: i + 1, Record: r})
 			}

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -42,7 +42,7 @@ func writtenRun(t *testing.T, s *scenarios.Scenario, visit func(v *results.Visit
 	for round := 1; round <= s.Rounds; round++ {
 		for i, c := range s.Cells() {
 			v := &results.Visit{Round: round, Order: i + 1, Cell: c,
-				Record: &bench.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
+				Record: &record.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
 					Latency: quantile.NewHDR(), Service: lag, Queue: lag, Generator: lag, FailedLatency: nothing, Hiccups: nothing}}
 			visit(v)
 			if err := w.Add(v); err != nil {
@@ -79,7 +79,7 @@ func varied(s *scenarios.Scenario) func(v *results.Visit) {
 		cost(v, time.Duration(1e6*(1+0.1*float64(k%3))*noise(0.02)), time.Duration(1e5*noise(0.3)),
 			uint64(1000*(1+k%4)), uint64(1000*(1+0.015*float64(k%5))*noise(0.001)))
 		if k == 2 {
-			v.Verdict = []bench.Reason{{Name: bench.Saturated, Detail: "made up"}}
+			v.Verdict = []record.Reason{{Name: record.Saturated, Detail: "made up"}}
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
@@ -20,7 +20,7 @@ type visits struct {
 	sides    []side
 	scenario *scenarios.Scenario
 	only     []scenarios.Cell // nil: all of the scenario
-	turns    bench.Turns
+	turns    work.Turns
 	progress *progress
 }
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/benchtest"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -117,11 +117,11 @@ func BenchmarkBad(b *testing.B) {
 		benchtest.Drive(b, rate, func(context.Context) error { return errors.New("no route") })
 	})
 	bad("misses", func(b *testing.B) {
-		benchtest.Driver{Load: rate, SLOs: []bench.SLO{slo(b, "p50 < 1ns"), slo(b, "errors < 1%")}}.Drive(b, allocates)
+		benchtest.Driver{Load: rate, SLOs: []record.SLO{slo(b, "p50 < 1ns"), slo(b, "errors < 1%")}}.Drive(b, allocates)
 	})
 	bad("no-rate", func(b *testing.B) { benchtest.Drive(b, schedule.At(0), allocates) })
 	bad("no-load", func(b *testing.B) {
-		benchtest.Driver{Workers: -1, SLOs: make([]bench.SLO, 1)}.Drive(b, nil)
+		benchtest.Driver{Workers: -1, SLOs: make([]record.SLO, 1)}.Drive(b, nil)
 	})
 	bad("no-file", func(b *testing.B) { benchtest.Drive(b, load(b, "replay:missing.jsonl"), allocates) })
 	bad("loops", func(b *testing.B) {
@@ -133,7 +133,7 @@ func BenchmarkBad(b *testing.B) {
 
 // BenchmarkUnjudged has windows that are longer than a run of -benchtime=100ms.
 func BenchmarkUnjudged(b *testing.B) {
-	benchtest.Driver{Load: schedule.At(1000), SLOs: []bench.SLO{slo(b, "errors < 1% over every 10s"),
+	benchtest.Driver{Load: schedule.At(1000), SLOs: []record.SLO{slo(b, "errors < 1% over every 10s"),
 		slo(b, "p99.9 < 1s")}}.Drive(b, allocates)
 }
 
@@ -148,9 +148,9 @@ func load(b *testing.B, text string) schedule.Load {
 	return l
 }
 
-func slo(b *testing.B, text string) bench.SLO {
+func slo(b *testing.B, text string) record.SLO {
 	b.Helper()
-	s, err := bench.ParseSLO(text)
+	s, err := record.ParseSLO(text)
 	if err != nil {
 		b.Fatal(err)
 	}

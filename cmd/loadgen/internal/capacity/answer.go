@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // A Verdict says what kind of answer there is for an arm.
@@ -182,7 +182,7 @@ func (a *armSearch) remark(r *Arm, below float64) {
 		case e.Met && e.Spoiled != "":
 			spoiled = append(spoiled, e.Spoiled)
 		}
-		if e.Rate <= below*(1+1e-9) && strings.HasPrefix(e.Spoiled, bench.NotStationary) {
+		if e.Rate <= below*(1+1e-9) && strings.HasPrefix(e.Spoiled, record.NotStationary) {
 			unsteady = append(unsteady, e.Spoiled)
 		}
 	}

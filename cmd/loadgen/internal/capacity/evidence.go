@@ -29,7 +29,7 @@ type Evidence struct {
 	Took time.Duration `json:"took"` // by the clock, with the start of its process and the warm-up
 
 	// Met is whether the visit as a whole met its objectives. Due, Bad and Burn are those of
-	// the objective with the highest burn: see bench.SLOResult.
+	// the objective with the highest burn: see record.SLOResult.
 	Met  bool    `json:"met"`
 	Due  uint64  `json:"due"`
 	Bad  uint64  `json:"bad"`

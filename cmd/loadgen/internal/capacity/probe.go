@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -15,17 +15,17 @@ import (
 // A Probe is what came of one visit that was made for the search, and the figures of it that a
 // reader wants to see.
 type Probe struct {
-	Evidence   Evidence          `json:"evidence"`
-	Began      time.Time         `json:"began"`
-	Seed       uint64            `json:"seed"`
-	Stopped    bool              `json:"stopped,omitempty"` // once it was certain to miss
-	Scheduled  time.Duration     `json:"scheduled_ns"`      // of the load, until it was stopped
-	Offered    float64           `json:"offered"`           // calls a second
-	Objectives []bench.SLOResult `json:"objectives"`
-	Verdict    []bench.Reason    `json:"verdict,omitempty"` // why the visit is not valid
-	Cores      float64           `json:"cores"`             // CPU time of the calls, a second
-	Generator  time.Duration     `json:"generator_lag_p99_ns"`
-	InSystem   float64           `json:"in_system"` // calls, in the mean
+	Evidence   Evidence           `json:"evidence"`
+	Began      time.Time          `json:"began"`
+	Seed       uint64             `json:"seed"`
+	Stopped    bool               `json:"stopped,omitempty"` // once it was certain to miss
+	Scheduled  time.Duration      `json:"scheduled_ns"`      // of the load, until it was stopped
+	Offered    float64            `json:"offered"`           // calls a second
+	Objectives []record.SLOResult `json:"objectives"`
+	Verdict    []record.Reason    `json:"verdict,omitempty"` // why the visit is not valid
+	Cores      float64            `json:"cores"`             // CPU time of the calls, a second
+	Generator  time.Duration      `json:"generator_lag_p99_ns"`
+	InSystem   float64            `json:"in_system"` // calls, in the mean
 }
 
 const (
@@ -39,8 +39,8 @@ const (
 )
 
 // Window returns how long the windows of a probe are, or 0 if objectives about windows decide.
-func Window(duration time.Duration, slos []bench.SLO) time.Duration {
-	if slices.ContainsFunc(slos, func(s bench.SLO) bool { return s.Every() > 0 }) {
+func Window(duration time.Duration, slos []record.SLO) time.Duration {
+	if slices.ContainsFunc(slos, func(s record.SLO) bool { return s.Every() > 0 }) {
 		return 0
 	}
 	return (duration / windows).Round(time.Millisecond)
@@ -48,7 +48,7 @@ func Window(duration time.Duration, slos []bench.SLO) time.Duration {
 
 // Calls returns how many calls a probe needs for its objectives: so many that a percentile has an
 // interval, and that none going wrong is evidence of a share of calls below the bound.
-func Calls(slos []bench.SLO) uint64 {
+func Calls(slos []record.SLO) uint64 {
 	need := uint64(leastCalls)
 	for _, s := range slos {
 		if s.Every() == 0 {
@@ -59,7 +59,7 @@ func Calls(slos []bench.SLO) uint64 {
 }
 
 // LeastRate returns the lowest rate, in calls a second, at which windows have calls enough for their percentiles.
-func LeastRate(slos []bench.SLO) (rate float64) {
+func LeastRate(slos []record.SLO) (rate float64) {
 	for _, s := range slos {
 		if s.Every() > 0 && s.Quantile() > 0 {
 			rate = max(rate, float64(samples(s))/s.Every().Seconds())
@@ -68,7 +68,7 @@ func LeastRate(slos []bench.SLO) (rate float64) {
 	return rate
 }
 
-func samples(s bench.SLO) uint64 {
+func samples(s record.SLO) uint64 {
 	share := s.Quantile()
 	switch s.Metric() {
 	case "errors", "drops":
@@ -80,7 +80,7 @@ func samples(s bench.SLO) uint64 {
 }
 
 // NewProbe returns what a visit says of its objectives.
-func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
+func NewProbe(ask Ask, slos []record.SLO, v *results.Visit) (*Probe, error) {
 	r := v.Record
 	if len(slos) == 0 || len(r.SLOs) != len(slos) {
 		return nil, errors.New("the probe was judged by no objective")
@@ -110,12 +110,12 @@ func NewProbe(ask Ask, slos []bench.SLO, v *results.Visit) (*Probe, error) {
 
 // judge takes the verdict from objectives, of which one that is missed decides, and the figures from the
 // one with the highest burn.
-func (e *Evidence) judge(objectives []bench.SLOResult) {
+func (e *Evidence) judge(objectives []record.SLOResult) {
 	e.Met = true
 	first := true
 	for _, o := range objectives {
 		if !o.Judged {
-			e.Limited = fmt.Sprintf("%s: %s %s", bench.TooFewSamples, o.SLO, o.Detail)
+			e.Limited = fmt.Sprintf("%s: %s %s", record.TooFewSamples, o.SLO, o.Detail)
 			continue
 		}
 		e.Met = e.Met && o.Met
@@ -134,13 +134,13 @@ func (e *Evidence) judge(objectives []bench.SLOResult) {
 // spoiled returns why a visit does not hold, whatever its objectives.
 func spoiled(v *results.Visit) string {
 	for _, r := range v.Verdict {
-		if r.Name == bench.Saturated || r.Name == bench.NotStationary {
+		if r.Name == record.Saturated || r.Name == record.NotStationary {
 			return r.Name + ": " + r.Detail
 		}
 	}
 	return ""
 }
 
-func perElapsed(d time.Duration, r *bench.Record) float64 {
+func perElapsed(d time.Duration, r *record.Record) float64 {
 	return float64(d) / float64(max(r.Elapsed, 1))
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -43,16 +43,16 @@ func processors(m *results.Machine) float64 {
 // wanting: in calls, by collecting their garbage, or by exporting their spans. The generator has at most the time
 // that workers spend neither in calls nor on
 // waiting.
-func limited(slos []bench.SLO, v *results.Visit, met bool) string {
-	at := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool {
-		return r.Name == bench.GeneratorLimited || r.Name == bench.ArrivalsOff || r.Name == bench.NoisyMachine
+func limited(slos []record.SLO, v *results.Visit, met bool) string {
+	at := slices.IndexFunc(v.Verdict, func(r record.Reason) bool {
+		return r.Name == record.GeneratorLimited || r.Name == record.ArrivalsOff || r.Name == record.NoisyMachine
 	})
-	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != bench.NoisyMachine ||
+	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != record.NoisyMachine ||
 		fails(slos, v.Record) || busy(v)) {
 		return ""
 	}
 	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
-		throttled := func(r bench.Reason) bool { return r.Name == results.Throttled }
+		throttled := func(r record.Reason) bool { return r.Name == results.Throttled }
 		if quota := slices.IndexFunc(v.Verdict, throttled); quota >= 0 {
 			at = quota
 		}
@@ -61,15 +61,15 @@ func limited(slos []bench.SLO, v *results.Visit, met bool) string {
 }
 
 // exceeds reports whether a percentile is above its bound by more than the generator was late.
-func exceeds(slos []bench.SLO, r *bench.Record) bool {
-	return slices.ContainsFunc(slos, func(s bench.SLO) bool {
+func exceeds(slos []record.SLO, r *record.Record) bool {
+	return slices.ContainsFunc(slos, func(s record.SLO) bool {
 		q := s.Quantile()
 		return q > 0 && float64(r.Latency.Quantile(q)-r.Generator.Quantile(max(q, 0.99))) > s.Limit()
 	})
 }
 
 // fails reports whether an objective is missed by calls alone that failed by the fault of the target.
-func fails(slos []bench.SLO, r *bench.Record) bool {
+func fails(slos []record.SLO, r *record.Record) bool {
 	failed := uint64(0)
 	for i := range r.Failures {
 		if r.Failures[i].OfTarget() {

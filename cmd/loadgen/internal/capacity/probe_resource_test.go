@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -43,7 +44,7 @@ func TestAGeneratorThatAQuotaStopsIsToldOfTheQuota(t *testing.T) {
 	slos := objectivesOf(t, "errors < 1%")
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
 		Machine: results.Machine{Quota: 1.5, Throttled: 0.5},
-		Verdict: []bench.Reason{{Name: bench.GeneratorLimited, Detail: "close other programs"},
+		Verdict: []record.Reason{{Name: record.GeneratorLimited, Detail: "close other programs"},
 			{Name: results.Throttled, Detail: "raise the quota"}}}
 	if got := limited(slos, v, false); got != "throttled: raise the quota" {
 		t.Errorf("the generator was late since it was stopped: %q", got)

@@ -12,15 +12,16 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func objectivesOf(t testing.TB, texts ...string) (all []bench.SLO) {
+func objectivesOf(t testing.TB, texts ...string) (all []record.SLO) {
 	t.Helper()
 	for _, text := range texts {
-		s, err := bench.ParseSLO(text)
+		s, err := record.ParseSLO(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,8 +32,8 @@ func objectivesOf(t testing.TB, texts ...string) (all []bench.SLO) {
 
 // recorded is a run in virtual time of 1000 calls a second, each of which lasts as
 // long as f says of its number.
-func recorded(t *testing.T, slos []bench.SLO, calls int, overload bench.Overload,
-	f func(n int) (time.Duration, error)) (r *bench.Record) {
+func recorded(t *testing.T, slos []record.SLO, calls int, overload bench.Overload,
+	f func(n int) (time.Duration, error)) (r *record.Record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		length := time.Duration(calls) * time.Millisecond
@@ -173,21 +174,21 @@ func TestAProbeThatIsNotValidDoesNotHold(t *testing.T) {
 		slo, reason     string
 		telling, failed bool
 	}{
-		"saturated, and kept":         {"p99 < 500us", bench.Saturated, true, true},
-		"not stationary, and kept":    {"p99 < 500us", bench.NotStationary, true, true},
-		"generator-limited, and kept": {"p99 < 500us", bench.GeneratorLimited, false, false},
-		"of clumps, and kept":         {"p99 < 500us", bench.ArrivalsOff, false, false},
-		"noisy, and kept":             {"p99 < 500us", bench.NoisyMachine, false, false},
-		"saturated, and missed":       {"p99 < 300us", bench.Saturated, true, true},
-		"noisy, and missed":           {"p99 < 300us", bench.NoisyMachine, false, false},
-		"by less than it was late":    {"p99 < 300us", bench.GeneratorLimited, false, false},
-		"by more than it was late":    {"p99 < 200us", bench.GeneratorLimited, true, true},
+		"saturated, and kept":         {"p99 < 500us", record.Saturated, true, true},
+		"not stationary, and kept":    {"p99 < 500us", record.NotStationary, true, true},
+		"generator-limited, and kept": {"p99 < 500us", record.GeneratorLimited, false, false},
+		"of clumps, and kept":         {"p99 < 500us", record.ArrivalsOff, false, false},
+		"noisy, and kept":             {"p99 < 500us", record.NoisyMachine, false, false},
+		"saturated, and missed":       {"p99 < 300us", record.Saturated, true, true},
+		"noisy, and missed":           {"p99 < 300us", record.NoisyMachine, false, false},
+		"by less than it was late":    {"p99 < 300us", record.GeneratorLimited, false, false},
+		"by more than it was late":    {"p99 < 200us", record.GeneratorLimited, true, true},
 		"spans were lost, and kept":   {"p99 < 500us", results.SpansLost, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			slos := objectivesOf(t, c.slo)
 			v := &results.Visit{Record: recorded(t, slos, 2000, bench.Queue, steady(400*time.Microsecond)),
-				Verdict: []bench.Reason{{Name: c.reason, Detail: "so it was"}}}
+				Verdict: []record.Reason{{Name: c.reason, Detail: "so it was"}}}
 			for range 1000 {
 				v.Record.Generator.Add(150 * time.Microsecond)
 			}
@@ -219,9 +220,9 @@ func TestATargetThatHasTheProcessorsHasNoExcuse(t *testing.T) {
 		"processors are free":              {full / 2, 1, true},
 		"the generator has the processors": {full, 1 + 2*int(processors(&v.Machine)), true},
 	} {
-		for _, reason := range []string{bench.GeneratorLimited, bench.NoisyMachine} {
+		for _, reason := range []string{record.GeneratorLimited, record.NoisyMachine} {
 			v.Cost.CPU, v.Record.Workers = c.cpu, c.workers
-			v.Verdict = []bench.Reason{{Name: reason, Detail: "it was late"}}
+			v.Verdict = []record.Reason{{Name: reason, Detail: "it was late"}}
 			if got := limited(slos, v, false); (got != "") != c.limited {
 				t.Errorf("%s, %s: %q", name, reason, got)
 			}
@@ -311,7 +312,7 @@ func TestATargetThatFailsHasNoExcuse(t *testing.T) {
 		{"an error, of errors", "errors < 1%", errors.New("no stock"), false, false},
 		{"an error that counts apart", "max < 1s", errors.New("no stock"), true, true},
 		{"an error, of what is achieved", "achieved > 99%", errors.New("no stock"), false, true},
-		{"out of time", "p99 < 1s", bench.ErrTimeout, false, true},
+		{"out of time", "p99 < 1s", record.ErrTimeout, false, true},
 		{"out of time by its own deadline", "errors < 1%", context.DeadlineExceeded, false, true},
 		{"out of ports", "errors < 1%", syscall.EADDRNOTAVAIL, false, true},
 		{"allowed", "errors < 20%", errors.New("no stock"), false, true},
@@ -324,9 +325,9 @@ func TestATargetThatFailsHasNoExcuse(t *testing.T) {
 			return 0, nil
 		})
 		r.FailedApart = c.apart
-		for _, reason := range []string{bench.GeneratorLimited, bench.NoisyMachine, bench.ArrivalsOff} {
+		for _, reason := range []string{record.GeneratorLimited, record.NoisyMachine, record.ArrivalsOff} {
 			t.Run(c.name+"/"+reason, func(t *testing.T) {
-				v := &results.Visit{Record: r, Verdict: []bench.Reason{{Name: reason, Detail: "it was late"}}}
+				v := &results.Visit{Record: r, Verdict: []record.Reason{{Name: reason, Detail: "it was late"}}}
 				if got := limited(slos, v, false); (got != "") != c.limited {
 					t.Errorf("%q", got)
 				}

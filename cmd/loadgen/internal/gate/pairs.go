@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/perf/benchproc"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -128,7 +128,7 @@ func (s *sides) line(p *pair) error {
 	if err := s.pairUp(p); err != nil {
 		return fmt.Errorf("%s in %s: %w", p.name, p.unit, err)
 	}
-	if p.unit != "offered-qps" || slices.Contains(p.config, Pair{"loop", bench.ClosedLoop}) {
+	if p.unit != "offered-qps" || slices.Contains(p.config, Pair{"loop", record.ClosedLoop}) {
 		return nil // in a closed loop the load follows the target
 	}
 	return p.sameLoad()

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -29,7 +29,7 @@ func failing(t *testing.T, failures uint64) *results.Run {
 		Status: results.Complete}
 	for round := 1; round <= s.Rounds; round++ {
 		run.Visits = append(run.Visits, &results.Visit{Round: round, Order: 1, Cell: s.Cells()[0],
-			Record: &bench.Record{Offered: 1000, Done: 1000 - failures, Failed: failures, Scheduled: time.Second,
+			Record: &record.Record{Offered: 1000, Done: 1000 - failures, Failed: failures, Scheduled: time.Second,
 				Elapsed: time.Second,
 				Latency: latency, Service: latency, Queue: none, Generator: none, FailedLatency: none, Hiccups: none}})
 	}

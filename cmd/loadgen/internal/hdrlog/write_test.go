@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -30,7 +30,7 @@ func made(t *testing.T, level string) (run *results.Run, all []time.Duration) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 2 {
 		for i, c := range s.Cells() {
-			r := &bench.Record{Latency: quantile.NewHDR(), Elapsed: time.Second}
+			r := &record.Record{Latency: quantile.NewHDR(), Elapsed: time.Second}
 			for range 500 {
 				d := time.Duration(1000 * random.ExpFloat64() * 50)
 				r.Latency.Add(d)

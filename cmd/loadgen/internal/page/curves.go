@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -216,12 +216,12 @@ func parts(id string, v *cell) *chart {
 	var all []curve
 	for i, p := range []struct {
 		name string
-		of   func(*bench.Record) *quantile.HDR
+		of   func(*record.Record) *quantile.HDR
 	}{
-		{"latency", func(r *bench.Record) *quantile.HDR { return r.Latency }},
-		{"service", func(r *bench.Record) *quantile.HDR { return r.Service }},
-		{"queue lag", func(r *bench.Record) *quantile.HDR { return r.Queue }},
-		{"generator lag", func(r *bench.Record) *quantile.HDR { return r.Generator }},
+		{"latency", func(r *record.Record) *quantile.HDR { return r.Latency }},
+		{"service", func(r *record.Record) *quantile.HDR { return r.Service }},
+		{"queue lag", func(r *record.Record) *quantile.HDR { return r.Queue }},
+		{"generator lag", func(r *record.Record) *quantile.HDR { return r.Generator }},
 	} {
 		h := v.merged(func(v *results.Visit) *quantile.HDR { return p.of(v.Record) })
 		all = append(all, curve{p.name, i, h, h.Count()})

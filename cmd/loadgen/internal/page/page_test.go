@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -80,7 +80,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	service func(uint64) time.Duration) *results.Visit {
 	factor := map[string]float64{"none": 1, "sdk": 2}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
-	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
+	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: empty, Hiccups: empty}
 	for i := range n {
 		took, lag := time.Duration(factor*float64(service(i))), time.Duration(i%300*100)
@@ -90,15 +90,15 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 		r.Latency.Add(took + lag)
 	}
 	for i := range 5 {
-		w := bench.Window{From: time.Duration(i) * 100 * time.Millisecond, Length: 100 * time.Millisecond,
+		w := record.Window{From: time.Duration(i) * 100 * time.Millisecond, Length: 100 * time.Millisecond,
 			Offered: n / 5, Done: n / 5,
 			P50: 20 * time.Microsecond, Max: time.Duration(30+i) * time.Microsecond}
 		if n >= 5000 {
 			w.P99 = 29 * time.Microsecond
 		}
 		if i == 2 {
-			w.Runtime = &bench.RuntimeWindow{From: w.From, To: w.From + w.Length,
-				Runtime: bench.Runtime{GCCycles: 1, GCPause: 50 * time.Microsecond}}
+			w.Runtime = &record.RuntimeWindow{From: w.From, To: w.From + w.Length,
+				Runtime: record.Runtime{GCCycles: 1, GCPause: 50 * time.Microsecond}}
 		}
 		r.Windows = append(r.Windows, w)
 	}
@@ -192,7 +192,7 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 	dropped := copied(whole)
 	for _, v := range dropped.Visits {
 		v.Record.Dropped, v.Record.Offered = v.Record.Done/2, v.Record.Done+v.Record.Done/2
-		v.Verdict = []bench.Reason{{Name: bench.GeneratorLimited, Detail: "late"}}
+		v.Verdict = []record.Reason{{Name: record.GeneratorLimited, Detail: "late"}}
 	}
 	all["dropped"] = dropped
 	for name, apart := range map[string]bool{"failing": false, "failing apart": true} {
@@ -331,8 +331,8 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 			v.Cell.Spans = bad + "arm"
 		}
 		v.Estimates[1].Quantile = bad + "estimator"
-		v.Verdict = []bench.Reason{{Name: bad + "reason", Detail: bad + "detail"}}
-		v.Record.Failures = []bench.Failure{{Kind: bad + "failure", Count: 1}}
+		v.Verdict = []record.Reason{{Name: bad + "reason", Detail: bad + "detail"}}
+		v.Record.Failures = []record.Failure{{Kind: bad + "failure", Count: 1}}
 	}
 	run.Visits[0].Log = bad + "log"
 	text := draw(t, run)
@@ -388,7 +388,7 @@ func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 	for _, v := range run.Visits {
 		bad := v.Record.Offered / 10 * uint64(v.Round%2)
 		v.Record.Failed, v.Record.Offered = 400, v.Record.Offered+400
-		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered,
+		v.Record.SLOs = []record.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Due: v.Record.Offered,
 			Bad:    bad,
 			Budget: float64(v.Record.Offered) / 100}}
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
@@ -79,7 +79,7 @@ func byRate(all []*cell, unit string) (list []series) {
 			k = len(list) - 1
 		}
 		s := &list[k]
-		s.x, s.y, s.hollow = append(s.x, x), append(s.y, y), append(s.hollow, v.doubted(bench.GeneratorLimited))
+		s.x, s.y, s.hollow = append(s.x, x), append(s.y, y), append(s.hollow, v.doubted(record.GeneratorLimited))
 	}
 	return list
 }
@@ -119,8 +119,8 @@ func ratesTable(all []*cell, unit, header string, per float64) (t table) {
 		if x := v.median(unit); !math.IsNaN(x) {
 			value = report.Number(x / per)
 		}
-		if v.doubted(bench.GeneratorLimited) {
-			remark = bench.GeneratorLimited
+		if v.doubted(record.GeneratorLimited) {
+			remark = record.GeneratorLimited
 		}
 		offered := "-"
 		if x := v.median("offered-qps"); !math.IsNaN(x) {

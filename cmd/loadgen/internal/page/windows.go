@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -28,11 +28,11 @@ func (c *cell) typical() *results.Visit {
 var windowed = []struct {
 	name  string
 	index int
-	of    func(*bench.Window) time.Duration
+	of    func(*record.Window) time.Duration
 }{
-	{"p50", 1, func(w *bench.Window) time.Duration { return w.P50 }},
-	{"p99", 0, func(w *bench.Window) time.Duration { return w.P99 }},
-	{"max", 2, func(w *bench.Window) time.Duration { return w.Max }},
+	{"p50", 1, func(w *record.Window) time.Duration { return w.P50 }},
+	{"p99", 0, func(w *record.Window) time.Duration { return w.P99 }},
+	{"max", 2, func(w *record.Window) time.Duration { return w.Max }},
 }
 
 // windows draws one visit of a cell over time, with a mark wherever a collection ended.
@@ -80,7 +80,7 @@ func windows(id string, v *cell) *chart {
 }
 
 // collections says what the marks of a chart are.
-func collections(all []bench.Window) string {
+func collections(all []record.Window) string {
 	known, n := false, uint64(0)
 	for i := range all {
 		if r := all[i].Runtime; r != nil {
@@ -97,7 +97,7 @@ func collections(all []bench.Window) string {
 }
 
 // overTime draws the windows: a line breaks where one states nothing.
-func (c *chart) overTime(all []bench.Window, x, y *scale, u unit) {
+func (c *chart) overTime(all []record.Window, x, y *scale, u unit) {
 	for _, s := range windowed {
 		var line []point
 		drawn := false
@@ -135,7 +135,7 @@ func (c *chart) overTime(all []bench.Window, x, y *scale, u unit) {
 	}
 }
 
-func windowsTable(all []bench.Window) (t table) {
+func windowsTable(all []record.Window) (t table) {
 	t.Header = []string{"from, s", "calls", "p50, µs", "p99, µs", "max, µs", "GCs", "GC pause, µs"}
 	show := func(d time.Duration) string {
 		if d == 0 {

@@ -15,7 +15,7 @@ import (
 
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -387,7 +387,7 @@ func visit(cell scenarios.Cell, round int, latencies ...time.Duration) *results.
 	}
 	n := uint64(len(latencies))
 	return &results.Visit{Round: round, Order: 1, Cell: cell,
-		Record: &bench.Record{Loop: bench.OpenLoop, Offered: n, Done: n,
+		Record: &record.Record{Loop: record.OpenLoop, Offered: n, Done: n,
 			Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}}
 }
 

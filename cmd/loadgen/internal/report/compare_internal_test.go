@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -18,7 +18,7 @@ import (
 func cell(arm string, change func(v *results.Visit)) *view {
 	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}}
 	for i := range 6 {
-		r := &bench.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
+		r := &record.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
 			Latency: quantile.NewHDR(),
 			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 		for range 500 {
@@ -67,12 +67,12 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 			"CPU cannot be compared: it is known in 0 of 6 rounds"},
 		"once saturated": {func(v *results.Visit) {
 			if v.Round < 3 {
-				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
+				v.Verdict = []record.Reason{{Name: record.Saturated}}
 			}
 		}, same, "p99 latency (10.0 -> 10.0 us, 0% [0%, 0%], equivalent)"},
 		"half saturated": {func(v *results.Visit) {
 			if v.Round < 4 {
-				v.Verdict = []bench.Reason{{Name: bench.Saturated}}
+				v.Verdict = []record.Reason{{Name: record.Saturated}}
 			}
 		}, same, "p99 latency cannot be compared: spans=none did not keep up with the load (saturated in 3 of 6 " +
 			"visits)"},

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -60,7 +60,7 @@ func objective(o *results.Objective) string {
 
 // failed says how long the failed calls of a cell took; "" if there are none.
 func failed(v *view) string {
-	n := v.sum(func(r *bench.Record) uint64 { return r.Failed })
+	n := v.sum(func(r *record.Record) uint64 { return r.Failed })
 	if n == 0 {
 		return ""
 	}
@@ -70,7 +70,7 @@ func failed(v *view) string {
 			return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
 		}
 	}
-	of := v.sum(func(r *bench.Record) uint64 { return r.Offered })
+	of := v.sum(func(r *record.Record) uint64 { return r.Offered })
 	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(of), percent(float64(n)/float64(of)))}
 	for _, q := range []float64{0.5, 0.99} {
 		if latency.Count() >= quantile.SamplesFor(q) {
@@ -95,8 +95,8 @@ func AllFailed(run *results.Run) string {
 	const most = 3 // cells, and kinds of one
 	var which []string
 	for _, v := range views(run) {
-		failed := v.sum(func(r *bench.Record) uint64 { return r.Failed })
-		if failed == 0 || failed < v.sum(func(r *bench.Record) uint64 { return r.Offered }) {
+		failed := v.sum(func(r *record.Record) uint64 { return r.Failed })
+		if failed == 0 || failed < v.sum(func(r *record.Record) uint64 { return r.Offered }) {
 			continue
 		}
 		text := fmt.Sprintf("every call of %v failed", v.cell)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -39,7 +39,7 @@ func made(t *testing.T, text string) *results.Run {
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *results.Visit {
 	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
-	r := &bench.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
+	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 	for i := range n {
 		service := time.Duration(factor * float64(2000+i%1000))
@@ -50,9 +50,9 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 		r.Latency.Add(service + lag)
 	}
 	if p99, err := r.Percentile(0.99); err == nil {
-		r.Intervals = []bench.Interval{{Quantile: 0.99, Low: p99 - p99/20, High: p99 + p99/10}}
+		r.Intervals = []record.Interval{{Quantile: 0.99, Low: p99 - p99/20, High: p99 + p99/10}}
 		if round == 1 {
-			r.Intervals[0] = bench.Interval{Quantile: 0.99, Why: "the run is too short to tell"}
+			r.Intervals[0] = record.Interval{Quantile: 0.99, Why: "the run is too short to tell"}
 		}
 	}
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
@@ -122,9 +122,9 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 		for i := range v.Record.Failed {
 			v.Record.FailedLatency.Add(600*time.Millisecond + time.Duration(i)*time.Millisecond)
 		}
-		v.Record.Failures = []bench.Failure{{Kind: "unexpected EOF", Count: 20},
+		v.Record.Failures = []record.Failure{{Kind: "unexpected EOF", Count: 20},
 			{Kind: "panic: boom", Count: 10, Place: "target.go:33"}}
-		v.Verdict = []bench.Reason{{Name: "noisy-machine", Detail: "half of it was stolen: use a quieter one"},
+		v.Verdict = []record.Reason{{Name: "noisy-machine", Detail: "half of it was stolen: use a quieter one"},
 			{Name: "generator-limited", Detail: "it was late: lower the rate"}}
 		if v.Spans != nil {
 			v.Spans.Exported -= 100
@@ -150,7 +150,7 @@ func TestTheReportOfObjectives(t *testing.T) {
 		}
 		budget := float64(v.Record.Offered) / 100
 		detail := map[bool]string{true: "p99 is 19µs", false: "p99 is 31µs"}[bad == 0]
-		v.Record.SLOs = []bench.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Detail: detail,
+		v.Record.SLOs = []record.SLOResult{{SLO: "p99 < 20µs", Judged: true, Met: bad == 0, Detail: detail,
 			Due: v.Record.Offered, Bad: bad, Budget: budget, Burn: float64(bad) / budget}}
 	}
 	_, after, _ := strings.Cut(text(t, run), "\nObjectives")
@@ -171,7 +171,7 @@ func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 		r := v.Record
 		switch {
 		case v.Cell.Spans == "sdk" && v.Cell.QPS.Num == 10_000:
-			v.Verdict = []bench.Reason{{Name: bench.Saturated,
+			v.Verdict = []record.Reason{{Name: record.Saturated,
 				Detail: "the last call waited 80ms for a worker: lower the rate"}}
 		case v.Cell.Spans == "none" && v.Cell.QPS.Num == 1000 && v.Round > 2:
 			r.Dropped, r.Offered = 100, r.Offered+100
@@ -281,7 +281,7 @@ func TestARunOfNothingHasAReport(t *testing.T) {
 func TestNoColourAndNoControlCharacters(t *testing.T) {
 	run := made(t, question)
 	run.Visits[0].Log = "\x1b[31mred\a and\rover"
-	run.Visits[1].Record.Failures = []bench.Failure{{Kind: "\x1b[31mred\a", Count: 1}}
+	run.Visits[1].Record.Failures = []record.Failure{{Kind: "\x1b[31mred\a", Count: 1}}
 	for _, r := range text(t, run) {
 		if r < ' ' && r != '\n' {
 			t.Fatalf("control character %q", r)

@@ -3,7 +3,7 @@ package report
 import (
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -17,7 +17,7 @@ func runtimeTable(all []*view) string {
 		if len(v.visits) == 0 {
 			continue
 		}
-		median := func(f func(*bench.Record) (float64, bool)) (float64, bool) {
+		median := func(f func(*record.Record) (float64, bool)) (float64, bool) {
 			var values []float64
 			for _, visit := range v.visits {
 				if x, ok := f(visit.Record); ok {
@@ -29,18 +29,18 @@ func runtimeTable(all []*view) string {
 			}
 			return results.Median(values), true
 		}
-		show := func(write func(float64) string, f func(*bench.Record) (float64, bool)) string {
+		show := func(write func(float64) string, f func(*record.Record) (float64, bool)) string {
 			if x, ok := median(f); ok {
 				return write(x)
 			}
 			return none
 		}
-		micros := func(f func(*bench.Record) time.Duration) string {
-			return show(Number, func(r *bench.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
+		micros := func(f func(*record.Record) time.Duration) string {
+			return show(Number, func(r *record.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
 		}
 		t.AppendRow([]any{
 			v.cell.String(),
-			show(func(share float64) string { return "±" + percent(share) }, func(r *bench.Record) (float64, bool) {
+			show(func(share float64) string { return "±" + percent(share) }, func(r *record.Record) (float64, bool) {
 				i, ok := r.Interval(0.99)
 				p99, err := r.Percentile(0.99)
 				if !ok || i.Why != "" || err != nil || p99 == 0 {
@@ -48,19 +48,19 @@ func runtimeTable(all []*view) string {
 				}
 				return float64(i.High-i.Low) / 2 / float64(p99), true
 			}),
-			show(Number, func(r *bench.Record) (float64, bool) {
+			show(Number, func(r *record.Record) (float64, bool) {
 				return float64(r.Hiccups.Quantile(0.99)) / 1e3, r.Hiccups.Count() >= quantile.SamplesFor(0.99)
 			}),
-			micros(func(r *bench.Record) time.Duration { return r.Runtime.WaitP99 }),
-			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCPause }),
-			micros(func(r *bench.Record) time.Duration { return r.Runtime.GCAssist }),
-			micros(func(r *bench.Record) time.Duration { return r.Runtime.MutexWait }),
-			show(Memory, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
-			show(Number, func(r *bench.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
-			show(Number, func(r *bench.Record) (float64, bool) {
+			micros(func(r *record.Record) time.Duration { return r.Runtime.WaitP99 }),
+			micros(func(r *record.Record) time.Duration { return r.Runtime.GCPause }),
+			micros(func(r *record.Record) time.Duration { return r.Runtime.GCAssist }),
+			micros(func(r *record.Record) time.Duration { return r.Runtime.MutexWait }),
+			show(Memory, func(r *record.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
+			show(Number, func(r *record.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
+			show(Number, func(r *record.Record) (float64, bool) {
 				return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
 			}),
-			show(percent, func(r *bench.Record) (float64, bool) {
+			show(percent, func(r *record.Record) (float64, bool) {
 				return r.Runtime.Pressure.CPU,
 					r.Runtime.Pressure.Known
 			}),

@@ -10,7 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -135,8 +135,8 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
 		v.latency(0.5), v.latency(0.99), v.latency(0.999), v.longest(),
 		v.show("p99-generator-lag-us", 1),
-		Count(v.sum(func(r *bench.Record) uint64 { return r.Failed })),
-		Count(v.sum(func(r *bench.Record) uint64 { return r.Dropped })),
+		Count(v.sum(func(r *record.Record) uint64 { return r.Failed })),
+		Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })),
 		v.show("cpu-ns/op", 1), v.show("B/op", 1), v.show("allocs/op", 1), v.show("gc-cycles", 1), rss,
 	)
 }

@@ -5,14 +5,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 )
 
 func TestTheTailIsToldByWhatTheSlowestCallsMet(t *testing.T) {
 	v := cell("sdk", func(v *results.Visit) {
-		v.Record.Slowest = []bench.SlowCall{{Overlapped: []string{bench.GC, "span export"}},
-			{Overlapped: []string{bench.GC}}, {}, {}}
+		v.Record.Slowest = []record.SlowCall{{Overlapped: []string{record.GC, "span export"}},
+			{Overlapped: []string{record.GC}}, {}, {}}
 	})
 	want := []string{"spans=sdk/qps=1000: of 24 calls, gc 50%, span export 25%, none of these 50%."}
 	if diff := cmp.Diff(want, tails([]*view{v, cell("none", func(*results.Visit) {})})); diff != "" {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -65,7 +65,7 @@ func (v *view) median(unit string) (x float64, ok bool) {
 }
 
 // sum of what f counts in every visit.
-func (v *view) sum(f func(*bench.Record) uint64) (n uint64) {
+func (v *view) sum(f func(*record.Record) uint64) (n uint64) {
 	for _, visit := range v.visits {
 		n += f(visit.Record)
 	}
@@ -93,7 +93,7 @@ func (v *view) latency(q float64) string {
 	var all []float64
 	for _, visit := range v.visits {
 		d, err := visit.Record.Percentile(q)
-		var not *bench.NotServedError
+		var not *record.NotServedError
 		switch {
 		case errors.As(err, &not):
 			all = append(all, math.Inf(1))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -94,7 +95,7 @@ func (e engine) accounted(ctx context.Context, a *account) (Outcome, error) {
 
 // judge sets the account of the run against the schedule and what the target did, and
 // its sums against each other: Little's law, and latency as lag and service.
-func (a *account) judge(r *bench.Record, seen uint64) Outcome {
+func (a *account) judge(r *record.Record, seen uint64) Outcome {
 	failed := uint64(0)
 	if a.failing {
 		failed = (seen+6)/10 + (seen+2)/10 // of numbers from 0, those that end in 3, and in 7
@@ -128,6 +129,6 @@ func (a *account) judge(r *bench.Record, seen uint64) Outcome {
 const meanOff = 4 * time.Nanosecond
 
 // mean is the mean latency of calls that ended, in seconds.
-func mean(r *bench.Record) float64 {
+func mean(r *record.Record) float64 {
 	return (r.Latency.Sum() + r.FailedLatency.Sum()) / 1e9 / math.Max(float64(r.Done+r.Failed), 1)
 }

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -68,7 +69,7 @@ func (e engine) random(ctx context.Context, process string, perSecond uint64, d 
 	return judgeArrivals(record, w, l), nil
 }
 
-func judgeArrivals(r *bench.Record, w *witness, l law) Outcome {
+func judgeArrivals(r *record.Record, w *witness, l law) Outcome {
 	o := Outcome{
 		Note: fmt.Sprintf("pace %s, gaps to %s", r.Pace, milliseconds(float64(gapOff))),
 		Findings: []Finding{
@@ -83,7 +84,7 @@ func judgeArrivals(r *bench.Record, w *witness, l law) Outcome {
 	}
 	o.Findings = append(o.Findings, atMost("gaps from the schedule", Distance, mostDistance, r.Fidelity.Distance))
 	off := exactly("verdicts of arrivals-off", 0, 0)
-	if i := slices.IndexFunc(r.Verdict(), func(v bench.Reason) bool { return v.Name == bench.ArrivalsOff }); i >= 0 {
+	if i := slices.IndexFunc(r.Verdict(), func(v record.Reason) bool { return v.Name == record.ArrivalsOff }); i >= 0 {
 		off, o.Note = exactly(off.What, 0, 1), r.Verdict()[i].Detail
 	}
 	off.Timing = true

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/quantile"
 )
@@ -57,7 +58,7 @@ func (e engine) calm(ctx context.Context, perSecond uint64, d time.Duration) (Ou
 	return judgeCalm(record, w.calls(), took), nil
 }
 
-func judgeCalm(r *bench.Record, seen uint64, took []time.Duration) Outcome {
+func judgeCalm(r *record.Record, seen uint64, took []time.Duration) Outcome {
 	service := quantile.NewHDR()
 	for _, d := range took {
 		service.Add(d)
@@ -112,7 +113,7 @@ func (e engine) oneSlow(ctx context.Context, c slowCall) (Outcome, error) {
 	return c.judge(record, n, w.calls()), nil
 }
 
-func (c slowCall) judge(r *bench.Record, n, seen uint64) Outcome {
+func (c slowCall) judge(r *record.Record, n, seen uint64) Outcome {
 	var slow uint64
 	for _, d := range r.Kept {
 		if d > alike {

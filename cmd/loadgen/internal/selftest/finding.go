@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
@@ -78,7 +78,7 @@ func atMost(what string, unit Unit, most, got float64) Finding {
 }
 
 // percentile is one of latency, against what it must be.
-func percentile(r *bench.Record, q float64, want, off time.Duration) Finding {
+func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
 	what := fmt.Sprintf("latency p%g", 100*q)
 	got, err := r.Percentile(q)
 	if err != nil {

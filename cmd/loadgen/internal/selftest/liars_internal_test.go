@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -90,13 +91,13 @@ func TestAnHonestGeneratorPassesEveryCheck(t *testing.T) {
 // Each generator lies in one way, and is found out by the figures named, at least.
 func TestEveryLieIsFoundOut(t *testing.T) {
 	for name, c := range map[string]struct {
-		alter func(*bench.Run)          // before the run
-		forge func(*bench.Record)       // after it
-		fails map[string][]string       // by experiment
-		error func(*bench.Record) error // beside the record
+		alter func(*bench.Run)           // before the run
+		forge func(*record.Record)       // after it
+		fails map[string][]string        // by experiment
+		error func(*record.Record) error // beside the record
 	}{
 		"latency is from begun": {
-			forge: func(r *bench.Record) { r.Latency = r.Service },
+			forge: func(r *record.Record) { r.Latency = r.Service },
 			fails: map[string][]string{"stall": {"latency p95", "latency p99"},
 				"calls catch up": {"mean latency = lag + service"}},
 		},
@@ -134,7 +135,7 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			fails: map[string][]string{"poisson": {"gaps from their law"}},
 		},
 		"latencies are made up": {
-			forge: func(r *bench.Record) {
+			forge: func(r *record.Record) {
 				for d := r.Latency.Max(); d > 2*ms; d -= ms {
 					r.Latency.Add(d)
 					r.Kept = append(r.Kept, d)
@@ -145,33 +146,33 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 				"calm": {"latencies recorded"}},
 		},
 		"drops are hidden": {
-			forge: func(r *bench.Record) { r.Offered -= r.Dropped; r.Dropped = 0 },
+			forge: func(r *record.Record) { r.Offered -= r.Dropped; r.Dropped = 0 },
 			fails: map[string][]string{"a queue of 10": {"calls offered", "calls dropped or missed"},
 				"calls that wait are dropped": {"calls offered", "calls dropped or missed"}},
 		},
 		"failures are done": {
-			forge: func(r *bench.Record) { r.Done += r.Failed; r.Failed = 0 },
+			forge: func(r *record.Record) { r.Done += r.Failed; r.Failed = 0 },
 			fails: map[string][]string{"failures and panics": {"calls done", "calls failed"}},
 		},
 		"what was missed is left out": {
-			forge: func(r *bench.Record) { r.Offered -= r.Missed; r.Missed = 0 },
+			forge: func(r *record.Record) { r.Offered -= r.Missed; r.Missed = 0 },
 			fails: map[string][]string{"an interruption": {"calls offered", "calls dropped or missed"}},
 		},
 		"Little's law does not hold": {
-			forge: func(r *bench.Record) { r.InSystem *= 1.00001 },
+			forge: func(r *record.Record) { r.InSystem *= 1.00001 },
 			fails: map[string][]string{"all done": {"calls at once = rate x latency"}},
 		},
 		"calls are not served for the rate": {
-			forge: func(r *bench.Record) { r.Elapsed += r.Elapsed / 500 },
+			forge: func(r *record.Record) { r.Elapsed += r.Elapsed / 500 },
 			fails: map[string][]string{"pacing": {"rate achieved"}},
 		},
 		"the account does not add up": {
-			error: func(*bench.Record) error { return &bench.AccountError{Problems: []string{"one is missing"}} },
+			error: func(*record.Record) error { return &bench.AccountError{Problems: []string{"one is missing"}} },
 			fails: map[string][]string{"stall": {"account of the run"}, "all done": {"account of the run"}},
 		},
 	} {
 		e := fake()
-		e.do = func(ctx context.Context, r *bench.Run) (*bench.Record, error) {
+		e.do = func(ctx context.Context, r *bench.Run) (*record.Record, error) {
 			if c.alter != nil {
 				c.alter(r)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -127,7 +128,7 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 }
 
 // judge sets what was measured against what follows from the service time.
-func (s *stall) judge(r *bench.Record, seen uint64, service time.Duration) Outcome {
+func (s *stall) judge(r *record.Record, seen uint64, service time.Duration) Outcome {
 	o := Outcome{
 		Note: fmt.Sprintf("%s stall at %s/s; service %s, asked for %s; generator's lag p99 %s", s.length,
 			report.Count(s.perSecond),

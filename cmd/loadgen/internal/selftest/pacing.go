@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
@@ -75,7 +76,7 @@ func (w *witness) looking() bench.Target {
 	})
 }
 
-func judgePaced(r *bench.Record, w *witness, perSecond uint64) Outcome {
+func judgePaced(r *record.Record, w *witness, perSecond uint64) Outcome {
 	lags, early := w.lags(perSecond)
 	own := r.Queue.Mean() + r.Generator.Mean()
 	off := max(lagOff, time.Duration(lagShare*float64(lags.Mean())))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -55,7 +56,7 @@ func Checks(quick bool, groups ...string) ([]Check, error) { return realTime().c
 // An engine makes the runs of checks. Tests put others in its place: one that runs by
 // a fake clock, and several that lie.
 type engine struct {
-	do func(context.Context, *bench.Run) (*bench.Record, error)
+	do func(context.Context, *bench.Run) (*record.Record, error)
 	// pace is how the generator waits, and sleep how a target does that workers call.
 	pace  func(perSecond uint64, workers int) pace.Pace
 	sleep func(workers int) pace.Pace
@@ -64,7 +65,7 @@ type engine struct {
 // realTime is the generator as it is, with the pace that it picks.
 func realTime() engine {
 	return engine{
-		do: func(ctx context.Context, r *bench.Run) (*bench.Record, error) { return r.Do(ctx) },
+		do: func(ctx context.Context, r *bench.Run) (*record.Record, error) { return r.Do(ctx) },
 		pace: func(perSecond uint64, workers int) pace.Pace {
 			return pace.Choose(float64(perSecond), workers, runtime.GOMAXPROCS(0))
 		},

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -133,7 +133,7 @@ func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
 func sample(timing bool) *Report {
 	late := atMost("lag p99", Nanoseconds, 5e6, 7.1e6)
 	late.Timing = timing
-	few := percentile(&bench.Record{}, 0.99, ms, ms)
+	few := percentile(&record.Record{}, 0.99, ms, ms)
 	e := results.Environment{Version: "v1.0.0", GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", GOMAXPROCS: 2,
 		CPU: "a processor"}
 	return NewReport(e, true, 3, []Result{

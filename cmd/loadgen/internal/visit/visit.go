@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -26,7 +28,7 @@ type Request struct {
 	Scenario *scenarios.Scenario `json:"scenario"`
 	Cell     scenarios.Cell      `json:"cell"`
 	Seed     uint64              `json:"seed"` // of the round: one for all arms
-	Turns    bench.Turns         `json:"turns"`
+	Turns    work.Turns          `json:"turns"`
 	Profile  *Profile            `json:"profile,omitempty"`
 	// Inputs are what the visit is held to: see [ChangedError].
 	Inputs []results.Input `json:"inputs,omitempty"`
@@ -133,7 +135,7 @@ func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCoun
 
 // warmup puts the target under load of the same kind as that of the visit, but
 // steady, and does not measure it.
-func warmup(ctx context.Context, req *Request, run bench.Run) (_ *bench.Record, err error) {
+func warmup(ctx context.Context, req *Request, run bench.Run) (_ *record.Record, err error) {
 	s := req.Scenario
 	if s.Closed {
 		run.Closed = &bench.Closed{Duration: s.Warmup, Think: s.Think}
@@ -166,22 +168,22 @@ func exporting(pipeline *spans.Pipeline) *bench.Activity {
 }
 
 // notWarm tells whether calls of the warm-up went on into what was measured.
-func notWarm(calls, left uint64) []bench.Reason {
+func notWarm(calls, left uint64) []record.Reason {
 	if left == 0 {
 		return nil
 	}
-	return []bench.Reason{{Name: results.NotWarm, Detail: fmt.Sprintf(
+	return []record.Reason{{Name: results.NotWarm, Detail: fmt.Sprintf(
 		"%d of %d calls of the warm-up had not returned at its end and were given up, and may still go on: mend "+
 			"what holds them, or raise the timeout",
 		left, calls)}}
 }
 
 // lost tells whether the costs of a visit are those of all its spans.
-func lost(s *results.SpanCount) []bench.Reason {
+func lost(s *results.SpanCount) []record.Reason {
 	if s == nil || s.Dropped() == 0 {
 		return nil
 	}
-	return []bench.Reason{{Name: results.SpansLost, Detail: fmt.Sprintf(
+	return []record.Reason{{Name: results.SpansLost, Detail: fmt.Sprintf(
 		"%d of %d spans were lost before export, and what they cost is understated: lower the rate", s.Dropped(), s.Made)}}
 }
 
@@ -229,17 +231,17 @@ const maxThrottled = 0.01
 
 // throttled reports that the control group of the process stopped it. It is no noise: closing other programs does not
 // help.
-func throttled(m results.Machine) []bench.Reason {
+func throttled(m results.Machine) []record.Reason {
 	if m.Throttled <= maxThrottled {
 		return nil
 	}
-	return []bench.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
+	return []record.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
 		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped "+
 			"until the next one: "+
 			"raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
 }
 
-func noise(m results.Machine) []bench.Reason {
+func noise(m results.Machine) []record.Reason {
 	var why []string
 	if m.Stolen > maxStolen {
 		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was stolen by its host: measure on a "+
@@ -252,5 +254,5 @@ func noise(m results.Machine) []bench.Reason {
 	if !m.Known || why == nil {
 		return nil
 	}
-	return []bench.Reason{{Name: bench.NoisyMachine, Detail: strings.Join(why, "; ")}}
+	return []record.Reason{{Name: record.NoisyMachine, Detail: strings.Join(why, "; ")}}
 }

@@ -14,7 +14,9 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/pace"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -241,7 +243,7 @@ func TestAVisitThatIsInterruptedKeepsWhatItMeasured(t *testing.T) {
 
 func TestTheDropPolicyDropsInsteadOfWaiting(t *testing.T) {
 	req := request(t, short+"overload: drop\nworkers: 1\n", 0)
-	req.Scenario.Handlers.Spin, req.Turns = 2*time.Millisecond, bench.Calibrate()
+	req.Scenario.Handlers.Spin, req.Turns = 2*time.Millisecond, work.Calibrate()
 	v, err := visit.Do(context.Background(), req, nil)
 	if err != nil || v.Record.Dropped == 0 || v.Record.Queue.Max() != 0 {
 		t.Errorf("%+v, %v", v.Record, err)
@@ -321,7 +323,7 @@ workers: 4
 			if err != nil {
 				t.Fatal(err)
 			}
-			i := slices.IndexFunc(v.Verdict, func(r bench.Reason) bool { return r.Name == results.NotWarm })
+			i := slices.IndexFunc(v.Verdict, func(r record.Reason) bool { return r.Name == results.NotWarm })
 			if (i >= 0) != c.want || c.want && !strings.Contains(v.Verdict[i].Detail,
 				"of the warm-up had not returned") {
 				t.Errorf("%+v", v.Verdict)

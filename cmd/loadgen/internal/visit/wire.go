@@ -13,6 +13,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -99,7 +100,7 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 		return nil, nil, err
 	}
 	h := &req.Scenario.Handlers
-	work := bench.Work{Spin: h.Spin, Allocate: h.Allocate, Distribution: h.Distribution, Seed: req.Seed}
+	work := work.Work{Spin: h.Spin, Allocate: h.Allocate, Distribution: h.Distribution, Seed: req.Seed}
 	if err := work.Check(); err != nil {
 		return nil, nil, err
 	}

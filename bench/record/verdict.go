@@ -1,0 +1,231 @@
+package record
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/loadgen-go/loadgen/quantile"
+)
+
+// A Reason is why a run does not say what it was to say.
+type Reason struct {
+	Name   string `json:"name"`   // such as Saturated
+	Detail string `json:"detail"` // its numbers, and what to do
+}
+
+// Names of reasons.
+const (
+	Interrupted      = "interrupted"       // the run ended before its schedule
+	Saturated        = "saturated"         // the target did not keep up
+	GeneratorLimited = "generator-limited" // nor did the generator
+	ArrivalsOff      = "arrivals-off"      // calls did not follow one another as they were to
+	NotStationary    = "not-stationary"    // latency changed in the course of the run
+	TooFewSamples    = "too-few-samples"   // for a percentile that was asked for
+	NoisyMachine     = "noisy-machine"     // the machine was busy with something else
+)
+
+const (
+	// maxGeneratorLag is how late the generator may be at p99, unless that is less
+	// than half of the latency.
+	maxGeneratorLag = time.Millisecond
+	// maxLagOfSLO is the share of a bound on latency that the generator's lag may take.
+	maxLagOfSLO = 0.2
+	// maxLate is the share of a window's calls that may begin after its end by the
+	// generator's fault, and maxLateWindows the share of windows of which more may.
+	maxLate, maxLateWindows = 0.2, 0.05
+	// maxDropped is the share of calls that may be dropped: p99 is still finite.
+	maxDropped = 0.01
+	// maxBehind is for how much of the schedule's end the target may be behind: so
+	// much a stall may take. One that does not keep up is behind nearly from the
+	// beginning.
+	maxBehind = 0.5
+	// maxDistance is how far the gaps that were made may be from those asked for, and
+	// maxDispersion by how much their counts may be more dispersed.
+	maxDistance   = 0.2
+	maxDispersion = 2
+	// Latency that changes from the first third of a run to the last by maxChange, and by
+	// leastChange, is not stationary if there is less than a chance in a thousand that it
+	// only seems so.
+	maxChange   = 0.3
+	leastChange = 50 * time.Microsecond
+	chance      = 0.001
+	// maxHiccup is how late a goroutine may wake at p99 that sleeps for a millisecond.
+	maxHiccup = 10 * time.Millisecond
+)
+
+// Verdict lists why r is not valid; nothing if it is. Percentiles are those that
+// the run is to state.
+func (r *Record) Verdict(percentiles ...float64) []Reason {
+	var reasons []Reason
+	add := func(name, detail string) {
+		if detail != "" {
+			reasons = append(reasons, Reason{name, detail})
+		}
+	}
+	add(Interrupted, r.interrupted())
+	saturated := r.saturated()
+	add(Saturated, saturated)
+	add(GeneratorLimited, r.generatorLimited())
+	add(ArrivalsOff, r.arrivalsOff())
+	if saturated == "" { // or latency grows, of course
+		add(NotStationary, r.notStationary())
+		add(NoisyMachine, r.noisy())
+	}
+	return append(reasons, r.tooFew(percentiles)...)
+}
+
+func (r *Record) interrupted() string {
+	switch {
+	case r.Aborted != "":
+		return fmt.Sprintf("the run was ended after %v, since it missed %q: what it says is of its beginning",
+			r.Scheduled.Round(time.Millisecond), r.Aborted)
+	case r.Interrupted:
+		return fmt.Sprintf("the run was interrupted after %v: what it says is of its beginning",
+			r.Scheduled.Round(time.Millisecond))
+	}
+	return ""
+}
+
+func (r *Record) dropping() bool { return float64(r.Dropped) > maxDropped*float64(r.Offered) }
+
+func (r *Record) saturated() string {
+	switch {
+	case r.dropping():
+		return fmt.Sprintf("%d of %d calls were dropped, %s of %s were served: lower the rate, or allow more workers",
+			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
+	case float64(r.Behind) > maxBehind*float64(r.Scheduled):
+		return fmt.Sprintf("no call of the last %v found a worker free, and the last one waited %v: latency grows "+
+			"with the length of the run. "+
+			"%s of %s were served: lower the rate, or allow more workers",
+			r.Behind.Round(time.Millisecond), r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
+	}
+	return ""
+}
+
+func (r *Record) generatorLimited() string {
+	lag := r.Generator.Quantile(0.99)
+	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
+	// Of calls that are dropped nobody knows the lag. They are the generator's fault
+	// if it kept its workers for longer than the target did, or the queue.
+	dropped := r.dropping() && lag > r.Queue.Quantile(0.99) && lag > r.Service.Mean()
+	if lag > maxGeneratorLag && lag > latency/2 || dropped {
+		return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, of a latency of %v: close "+
+			"other programs, or lower the rate",
+			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
+	}
+	for _, result := range r.SLOs {
+		s, err := ParseSLO(result.SLO)
+		if err != nil {
+			continue // of a file that another program wrote
+		}
+		if limit := time.Duration(s.limit); !s.share() && lag > gapTolerance && float64(lag) > maxLagOfSLO*s.limit {
+			return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, which is much of the %v "+
+				"that %q allows: close other programs, or lower the rate",
+				lag.Round(time.Microsecond), limit, s)
+		}
+	}
+	late, worst := 0, 0.0
+	for i := range r.Windows {
+		if w := &r.Windows[i]; w.Offered > 0 && float64(w.Late) > maxLate*float64(w.Offered) {
+			late++
+			worst = max(worst, float64(w.Late)/float64(w.Offered))
+		}
+	}
+	if float64(late) > maxLateWindows*float64(len(r.Windows)) && lag > gapTolerance {
+		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: up to %.0f%% of the calls due began "+
+			"after the window's end, by the generator's own fault: close other programs, or lower the rate",
+			late, len(r.Windows), r.Windows[0].Length, 100*worst)
+	}
+	return ""
+}
+
+func (r *Record) arrivalsOff() string {
+	f := r.Fidelity
+	if f == nil {
+		return ""
+	}
+	const advice = "calls came in clumps that nobody asked for: close other programs, lower the rate, or choose " +
+		"another pace"
+	if f.Distance > maxDistance && f.P < chance {
+		return fmt.Sprintf("the gaps between calls are %.2f from those asked for (Kolmogorov and Smirnov's "+
+			"distance, want %.2f at most; gaps that differ by less than %v count as equal): %s",
+			f.Distance, maxDistance, f.Tolerance, advice)
+	}
+	for _, d := range f.Dispersion {
+		if d.Made > d.Asked+maxDispersion {
+			return fmt.Sprintf("the counts of calls in windows of %v have %.1f times the variance of their mean, "+
+				"and were to have %.1f: %s", d.Window, d.Made, d.Asked, advice)
+		}
+	}
+	return ""
+}
+
+func (r *Record) notStationary() string {
+	t := r.Trend
+	if t == nil || t.P >= chance || t.Load < chance ||
+		math.Abs(t.Change) < maxChange || (t.Last-t.First).Abs() < leastChange {
+		return ""
+	}
+	within := ""
+	if i := t.Interval; i != nil {
+		within = fmt.Sprintf(" [%+.0f%%, %+.0f%%]", 100*i.Low, 100*i.High)
+	}
+	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v "+
+		"to %v "+
+		"(Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
+		100*t.Change, within, t.First.Round(time.Microsecond), t.Last.Round(time.Microsecond), t.P, t.Windows)
+}
+
+func (r *Record) noisy() string {
+	if h := r.Hiccups.Quantile(0.99); h > maxHiccup && r.Hiccups.Count() >= quantile.SamplesFor(0.99) {
+		return fmt.Sprintf("a goroutine that sleeps for 1 ms at a time woke %v late at p99: close other programs, "+
+			"or leave the machine more processors",
+			h.Round(time.Microsecond))
+	}
+	return ""
+}
+
+func (r *Record) tooFew(percentiles []float64) (reasons []Reason) {
+	because := func(format string, args ...any) {
+		reasons = append(reasons, Reason{TooFewSamples, fmt.Sprintf(format, args...)})
+	}
+	for _, q := range percentiles {
+		n, need := r.stated(), quantile.SamplesFor(q)
+		switch {
+		case n >= need || r.Interrupted:
+		case r.Offered == 0:
+			because("no call was due: raise the duration, or the rate")
+			return reasons
+		case r.FailedApart && r.Offered >= need && len(r.Failures) > 0:
+			because("p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
+				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
+		default:
+			// How long is for those to say who know the process of the arrivals.
+			because("p%g needs %d calls, there were %d: raise the duration, or the rate", 100*q, need, n)
+		}
+	}
+	return reasons
+}
+
+// MissedSLOs are the objectives that the run did not hold, and those that it has
+// too few calls to judge.
+func (r *Record) MissedSLOs() (missed, unjudged []SLOResult) {
+	for _, s := range r.SLOs {
+		switch {
+		case s.Missed():
+			missed = append(missed, s)
+		case !s.Judged:
+			unjudged = append(unjudged, s)
+		}
+	}
+	return missed, unjudged
+}
+
+// round writes calls a second.
+func round(perSecond float64) string {
+	if perSecond >= 100 {
+		return fmt.Sprintf("%.0f/s", perSecond)
+	}
+	return fmt.Sprintf("%.3g/s", perSecond)
+}
