@@ -102,15 +102,6 @@ func TestConstantInstantsAreExact(t *testing.T) {
 	}
 }
 
-func poisson(t testing.TB, r schedule.Rate, d time.Duration, seed uint64) schedule.Arrivals {
-	t.Helper()
-	a, err := schedule.Poisson(r, d, seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
 func meanVariance(x []float64) (mean, variance float64) {
 	for _, v := range x {
 		mean += v / float64(len(x))
