@@ -57,7 +57,8 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	root := newRoot(own)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	out := &countingWriter{Writer: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError
@@ -65,15 +66,16 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
-		if exit.err != nil {
-			fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		if exit.err == nil {
+			return exit.code
 		}
-		return exit.code
+		fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		return told(cmd, args, out, exit.code, exit.err, stderr)
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
 	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()),
 		meantFlag(cmd, err), cmd.CommandPath())
-	return exitUnusable
+	return told(cmd, args, out, exitUnusable, err, stderr)
 }
 
 // meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for
