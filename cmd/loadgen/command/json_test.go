@@ -1,10 +1,13 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,8 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -331,5 +336,144 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 	}
 	for _, e := range d.Estimators.Arms {
 		said("%s %s %s %s", e.Quantile, report.Memory(*e.StateBytes), report.Number(*e.InsertNS), report.Number(*e.QueryNS/1e3))
+	}
+}
+
+// documents are where there is an example of each answer that results/README.md reads with jq.
+func documents() map[string]string {
+	all := map[string]string{"selftest": "../internal/selftest/testdata/failed.json",
+		"quantiles": "../internal/quantiles/testdata/report.json", "capacity": measuredCapacity}
+	for _, name := range []string{"show", "compare", "plan", "scenarios", "fields", "history", "tags", "capacity-plan",
+		"failure"} {
+		all[name] = filepath.Join("testdata", name+".json")
+	}
+	return all
+}
+
+// answersPage is the page that describes answers for programs.
+func answersPage(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../../../results/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}
+
+// The page shows what jq makes of the answers.
+func TestTheLinesOfJQAreTrue(t *testing.T) {
+	lines := regexp.MustCompile(`(?m)^jq '([^']+)' (\S+)\.json +# (.*)$`).FindAllStringSubmatch(answersPage(t), -1)
+	jq, err := exec.LookPath("jq")
+	if err != nil {
+		t.Skip("jq is not installed")
+	}
+	shown := map[string]bool{"tags": true, "run": true} // a test of package results has the lines of run.json
+	for _, l := range lines {
+		if shown[l[2]] = true; l[2] == "run" {
+			continue
+		}
+		t.Run(l[2]+" "+l[1], func(t *testing.T) {
+			out, err := exec.Command(jq, "-rc", l[1], documents()[l[2]]).CombinedOutput()
+			if got := strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), " "); err != nil || got != l[3] {
+				t.Errorf("%s, %v; the page says %s", got, err, l[3])
+			}
+		})
+	}
+	for name := range documents() {
+		if !shown[name] {
+			t.Errorf("no line of jq reads %s", name)
+		}
+	}
+}
+
+// A reader finds every key in the page: of answers that have no other description, all, and of others those at the top.
+func TestEveryKeyOfAnAnswerIsDescribed(t *testing.T) {
+	page := answersPage(t)
+	for name, path := range documents() {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		depth := 10
+		if slices.Contains([]string{"quantiles", "capacity", "capacity-plan"}, name) {
+			depth = 0
+		}
+		missing := map[string]bool{}
+		undescribed(page, one(t, string(data)), depth, missing)
+		for key := range missing {
+			t.Errorf("%s: results/README.md does not describe `%s`", name, key)
+		}
+	}
+}
+
+// undescribed collects the keys of x that page does not name, down to a depth. Scenarios, environments and counts have
+// descriptions of their own.
+func undescribed(page string, x any, depth int, missing map[string]bool) {
+	switch x := x.(type) {
+	case map[string]any:
+		for key, value := range x {
+			if !strings.Contains(page, "`"+key+"`") {
+				missing[key] = true
+			}
+			if depth > 0 && !slices.Contains([]string{"scenario", "environment", "counts"}, key) {
+				undescribed(page, value, depth-1, missing)
+			}
+		}
+	case []any:
+		for _, value := range x {
+			undescribed(page, value, depth, missing)
+		}
+	}
+}
+
+// A comparison with a revision is one document, although what regressed is measured and compared again.
+func TestAComparisonWithARevisionIsOneDocument(t *testing.T) {
+	dir := repository(t, map[string]string{"m_test.go": benchmarks(1000, "helper")},
+		map[string]string{"m_test.go": benchmarks(4000, "helper")})
+	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before", "--confirm",
+		"-o", "out", "--format", "json")
+	var d comparedDocument
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, stdout, stderr)
+	}
+	one(t, stdout)
+	if code != exitWorse || d.Exit != exitWorse || d.Interrupted || d.Files.Base != filepath.Join("out", "base.bench") ||
+		d.Confirmation == nil || d.Confirmation.Exit != exitWorse ||
+		d.Confirmation.Files.Head != filepath.Join("out", "confirm", "head.bench") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+}
+
+func TestAnInterruptedComparisonSaysSo(t *testing.T) {
+	var stdout strings.Builder
+	o := &runOptions{format: formatJSON, stdout: &stdout}
+	cut := &exitError{exitInterrupted, errors.New("interrupted after 2 of 6 rounds")}
+	if err := o.finish(cut); err != cut || stdout.Len() > 0 {
+		t.Errorf("nothing was compared: %v\n%s", err, &stdout)
+	}
+	if err := o.printComparison(&gate.Report{Schema: gate.Schema}, "base", "head"); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.finish(cut); err != cut || one(t, stdout.String())["interrupted"] != true {
+		t.Errorf("%v\n%s", err, &stdout)
+	}
+}
+
+// The checks that were made before an interruption, none of them too, are one document.
+func TestASelfTestForPrograms(t *testing.T) {
+	code, stdout, stderr := execute(t, "selftest", "--only", "accounting", "--format", "json")
+	d := one(t, stdout)
+	if checks, _ := d["checks"].([]any); code != 0 || d["passed"] != true || len(checks) != 6 {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var out strings.Builder
+	st := selfTest{checks: []selftest.Check{made(selftest.Finding{}, nil)}, json: true, stdout: &out, stderr: io.Discard}
+	if err := st.run(stopped); !interrupted(err) {
+		t.Error(err)
+	}
+	if checks, ok := one(t, out.String())["checks"].([]any); !ok || len(checks) > 0 {
+		t.Errorf("checks are not an empty list:\n%s", &out)
 	}
 }
