@@ -335,14 +335,16 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 		said("- %s", strings.Join(strings.Fields(w), " "))
 	}
 	for _, e := range d.Estimators.Arms {
-		said("%s %s %s %s", e.Quantile, report.Memory(*e.StateBytes), report.Number(*e.InsertNS), report.Number(*e.QueryNS/1e3))
+		said("%s %s %s %s", e.Quantile, report.Memory(*e.StateBytes), report.Number(*e.InsertNS),
+			report.Number(*e.QueryNS/1e3))
 	}
 }
 
 // documents are where there is an example of each answer that results/README.md reads with jq.
 func documents() map[string]string {
 	all := map[string]string{"selftest": "../internal/selftest/testdata/failed.json",
-		"quantiles": "../internal/quantiles/testdata/report.json", "capacity": measuredCapacity}
+		"selftest-aa": "../internal/selftest/testdata/aa.json",
+		"quantiles":   "../internal/quantiles/testdata/report.json", "capacity": measuredCapacity}
 	for _, name := range []string{"show", "compare", "plan", "scenarios", "fields", "history", "tags", "capacity-plan",
 		"failure"} {
 		all[name] = filepath.Join("testdata", name+".json")

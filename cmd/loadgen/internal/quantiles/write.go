@@ -50,8 +50,8 @@ func (r *Report) json() (string, error) {
 	return string(data) + "\n", err
 }
 
-// rows returns a row for each estimator and data set below a header. Columns are the units of Bench, with medians of the
-// times; what is not known is "".
+// rows returns a row for each estimator and data set below a header. Columns are the units of Bench, with medians of
+// the times; what is not known is "".
 func (r *Report) rows() [][]string {
 	units := r.units()
 	rows := [][]string{append([]string{"data", "n", "estimator"}, units...)}

@@ -26,9 +26,9 @@ type estimator struct {
 // An answer is by how much an estimate misses the exact percentile, whichever way: by a share of its value, and by a
 // share of the ranks.
 type answer struct {
-	Q     float64 `json:"q"`
-	Value float64 `json:"value_error"`
-	Rank  float64 `json:"rank_error"`
+	Q     float64  `json:"q"`
+	Value *float64 `json:"value_error"`
+	Rank  *float64 `json:"rank_error"`
 }
 
 // estimatorsOf returns the estimators of a run at the highest rate that was visited.
@@ -80,7 +80,7 @@ func estimatorOf(arm string, visits []*results.Visit) estimator {
 	e.StateBytes, e.InsertNS, e.QueryNS = medianOf(state), medianOf(insert), medianOf(query)
 	for _, q := range results.EstimatePercentiles {
 		if len(value[q]) > 0 {
-			e.Answers = append(e.Answers, answer{q, results.Median(value[q]), results.Median(rank[q])})
+			e.Answers = append(e.Answers, answer{q, medianOf(value[q]), medianOf(rank[q])})
 		}
 	}
 	return e

@@ -70,22 +70,16 @@ func (v *view) runtime() *runtimeView {
 func runtimeTable(all []*view) string {
 	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
 		"cores", "pressure")
-	show := func(x *float64, write func(float64) string) string {
-		if x == nil {
-			return none
-		}
-		return write(*x)
-	}
 	micros := func(ns float64) string { return micros(ns, true) }
 	for _, v := range all {
 		if len(v.visits) == 0 {
 			continue
 		}
 		r := v.runtime()
-		t.AppendRow([]any{v.cell.String(), show(r.P99Within, func(share float64) string { return "±" + percent(share) }),
-			show(r.HiccupP99, micros), show(r.WaitP99, micros), show(r.GCPause, micros), show(r.GCAssist, micros),
-			show(r.MutexWait, micros), show(r.HeapObjects, Memory), show(r.Goroutines, Number), show(r.Cores, Number),
-			show(r.CPUPressure, percent)})
+		t.AppendRow([]any{v.cell.String(), shown(r.P99Within, func(share float64) string { return "±" + percent(share) }),
+			shown(r.HiccupP99, micros), shown(r.WaitP99, micros), shown(r.GCPause, micros), shown(r.GCAssist, micros),
+			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number), shown(r.Cores, Number),
+			shown(r.CPUPressure, percent)})
 	}
 	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists " +
 		"and waits for\n" +

@@ -164,14 +164,15 @@ func (e *estimator) row() table.Row {
 	if e.StateBytes == nil {
 		return table.Row{e.Quantile, "not measured"}
 	}
-	row := table.Row{e.Quantile, Memory(*e.StateBytes), Number(*e.InsertNS), Number(*e.QueryNS / 1e3)}
+	row := table.Row{e.Quantile, Memory(*e.StateBytes), shown(e.InsertNS, Number),
+		shown(e.QueryNS, func(ns float64) string { return Number(ns / 1e3) })}
 	for _, q := range results.EstimatePercentiles {
 		i := slices.IndexFunc(e.Answers, func(a answer) bool { return a.Q == q })
 		if i < 0 {
 			row = append(row, none, none)
 			continue
 		}
-		row = append(row, percent(e.Answers[i].Value), percent(e.Answers[i].Rank))
+		row = append(row, shown(e.Answers[i].Value, percent), shown(e.Answers[i].Rank, percent))
 	}
 	return row
 }

@@ -125,6 +125,14 @@ func (v *view) longest() (ns float64, ok bool) {
 	return float64(longest), len(v.visits) > 0
 }
 
+// shown writes what is known.
+func shown(x *float64, write func(float64) string) string {
+	if x == nil {
+		return none
+	}
+	return write(*x)
+}
+
 // micros writes a latency, in us.
 func micros(ns float64, ok bool) string {
 	switch {
