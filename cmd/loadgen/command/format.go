@@ -66,14 +66,21 @@ type failure struct {
 	Exit   int    `json:"exit"`
 }
 
-// wantsJSON reports whether a command line asks for JSON. Flags after one that is wrong were not parsed.
-func wantsJSON(cmd *cobra.Command, args []string) bool {
-	f := cmd.Flags().Lookup("format")
-	if f == nil || !slices.Contains(f.Annotations[formatsOf], formatJSON) {
-		return false
+// wantsJSON reports whether a command line asks for JSON. It looks at the words: flags after one that is wrong are not
+// parsed.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		if arg == "--format="+formatJSON || arg == formatJSON && i > 0 && args[i-1] == "--format" {
+			return true
+		}
 	}
-	return f.Value.String() == formatJSON || slices.Contains(args, "--format="+formatJSON) ||
-		strings.Contains("\n"+strings.Join(args, "\n")+"\n", "\n--format\n"+formatJSON+"\n")
+	return false
+}
+
+// hasJSON reports whether JSON is one of the formats of a command.
+func hasJSON(cmd *cobra.Command) bool {
+	f := cmd.Flags().Lookup("format")
+	return f != nil && slices.Contains(f.Annotations[formatsOf], formatJSON)
 }
 
 // A countingWriter counts what it writes.
@@ -97,9 +104,9 @@ func notStandardOutput(flags *pflag.FlagSet) error {
 }
 
 // told returns the code that a command ends with after an error. If it was asked for JSON and has written nothing, it
-// writes the failure to its standard output, where there is always one document.
-func told(cmd *cobra.Command, args []string, stdout *countingWriter, code int, err error, stderr io.Writer) int {
-	if stdout.n > 0 || !wantsJSON(cmd, args) {
+// writes the failure to its standard output, where there is always one document. Stdout is nil if it was not asked.
+func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stderr io.Writer) int {
+	if stdout == nil || stdout.n > 0 || !hasJSON(cmd) {
 		return code
 	}
 	if err := printJSON(stdout, failure{failureSchema, err.Error(), code}); err != nil {
