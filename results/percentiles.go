@@ -8,22 +8,38 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// percentiles are those of a visit in nanoseconds, for readers that do not decode histograms.
-type percentiles struct {
-	Latency   stated `json:"latency_ns"` // due to ended, of the load that was offered
-	Service   stated `json:"service_ns"` // begun to ended, of calls done
-	Queue     stated `json:"queue_lag_ns"`
-	Generator stated `json:"generator_lag_ns"`
-	Failed    stated `json:"failed_latency_ns"`
+// Summaries are the percentiles of a visit, or of a cell, for readers that do not decode histograms.
+type Summaries struct {
+	Latency   Summary `json:"latency_ns"` // due to ended, of the load that was offered
+	Service   Summary `json:"service_ns"` // begun to ended, of calls done
+	Queue     Summary `json:"queue_lag_ns"`
+	Generator Summary `json:"generator_lag_ns"`
+	Failed    Summary `json:"failed_latency_ns"`
 }
 
-// stated are the percentiles of one histogram. What there are too few calls for is nil, and so is what is infinite.
-type stated struct {
-	P50  *time.Duration `json:"p50"`
-	P90  *time.Duration `json:"p90"`
-	P99  *time.Duration `json:"p99"`
-	P999 *time.Duration `json:"p99_9"`
-	Max  *time.Duration `json:"max"`
+// A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so is
+// one that is infinite.
+type Summary struct {
+	P50  *float64 `json:"p50"`
+	P90  *float64 `json:"p90"`
+	P99  *float64 `json:"p99"`
+	P999 *float64 `json:"p99_9"`
+	Max  *float64 `json:"max"`
+}
+
+// Percentile returns the place of one of [Percentiles], or nil if q is none of them.
+func (s *Summary) Percentile(q float64) **float64 {
+	switch q {
+	case 0.5:
+		return &s.P50
+	case 0.9:
+		return &s.P90
+	case 0.99:
+		return &s.P99
+	case 0.999:
+		return &s.P999
+	}
+	return nil
 }
 
 // MarshalJSON writes v with its percentiles, if it has a record.
@@ -31,30 +47,31 @@ func (v *Visit) MarshalJSON() ([]byte, error) {
 	type plain Visit // without this method
 	return json.Marshal(struct {
 		*plain
-		Percentiles *percentiles `json:"percentiles,omitempty"`
-	}{(*plain)(v), v.percentiles()})
+		Percentiles *Summaries `json:"percentiles,omitempty"`
+	}{(*plain)(v), v.Summaries()})
 }
 
-func (v *Visit) percentiles() *percentiles {
+// Summaries returns the percentiles of v, or nil if it has no record.
+func (v *Visit) Summaries() *Summaries {
 	r := v.Record
 	if r == nil || r.Latency == nil {
 		return nil
 	}
-	return &percentiles{
-		Latency:   statedBy(r.Percentile, r.Latency, r.Unserved() == 0),
-		Service:   ofAll(r.Service),
-		Queue:     ofAll(r.Queue),
-		Generator: ofAll(r.Generator),
-		Failed:    ofAll(r.FailedLatency),
+	return &Summaries{
+		Latency:   summary(r.Percentile, r.Latency, r.Unserved() == 0),
+		Service:   Summarize(r.Service),
+		Queue:     Summarize(r.Queue),
+		Generator: Summarize(r.Generator),
+		Failed:    Summarize(r.FailedLatency),
 	}
 }
 
 var errTooFew = errors.New("results: too few values")
 
-// ofAll returns the percentiles of the values of a histogram.
-func ofAll(h *quantile.HDR) stated {
+// Summarize returns the percentiles of the values of h, which may be nil.
+func Summarize(h *quantile.HDR) Summary {
 	if h == nil {
-		return stated{}
+		return Summary{}
 	}
 	percentile := func(q float64) (time.Duration, error) {
 		if h.Count() < quantile.SamplesFor(q) {
@@ -62,18 +79,19 @@ func ofAll(h *quantile.HDR) stated {
 		}
 		return h.Quantile(q), nil
 	}
-	return statedBy(percentile, h, true)
+	return summary(percentile, h, true)
 }
 
-// statedBy returns the percentiles that a function states, and the maximum of h if it is finite.
-func statedBy(percentile func(q float64) (time.Duration, error), h *quantile.HDR, finite bool) (s stated) {
-	for q, to := range map[float64]**time.Duration{0.5: &s.P50, 0.9: &s.P90, 0.99: &s.P99, 0.999: &s.P999} {
+// summary returns the percentiles that a function states, and the maximum of h if it is finite.
+func summary(percentile func(q float64) (time.Duration, error), h *quantile.HDR, finite bool) (s Summary) {
+	for _, q := range Percentiles {
 		if d, err := percentile(q); err == nil {
-			*to = &d
+			ns := float64(d)
+			*s.Percentile(q) = &ns
 		}
 	}
 	if finite && h.Count() > 0 {
-		longest := h.Max()
+		longest := float64(h.Max())
 		s.Max = &longest
 	}
 	return s

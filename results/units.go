@@ -91,6 +91,9 @@ func PercentileName(q float64) string {
 	return "p" + name
 }
 
+// PercentileKey is the key of a percentile in JSON: p99_9 for 0.999.
+func PercentileKey(q float64) string { return strings.ReplaceAll(PercentileName(q), ".", "_") }
+
 // Median of values, which are not empty; they stay in their order.
 func Median(values []float64) float64 {
 	s := slices.Sorted(slices.Values(values))

@@ -26,7 +26,7 @@ const aaScenario = "qps: 10k\nspans: sdk\nquantile: exact\nduration: 500ms\nwarm
 // aa is one comparison of an arm with itself.
 type aa struct {
 	rounds         int
-	out            string // where the report is kept; "" for nowhere
+	keep           string // where the report is kept; "" for nowhere
 	json           bool
 	settings       []scenarios.Setting // of tests, which are in a hurry
 	stdout, stderr io.Writer
@@ -38,8 +38,8 @@ func (a *aa) run(ctx context.Context) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if err := selftest.CanKeep(a.out); err != nil {
-		return unusable(fmt.Errorf("--out: %w: nothing was measured; name another file, or none by --out ''", err))
+	if err := selftest.CanKeep(a.keep); err != nil {
+		return unusable(fmt.Errorf("--keep: %w: nothing was measured; name another file, or none by --keep ''", err))
 	}
 	drawSeed(&s.Seed)
 	began := time.Now()
@@ -70,11 +70,11 @@ func (a *aa) run(ctx context.Context) error {
 		return unusable(err)
 	}
 	r.Began = began.UTC()
-	if a.out != "" {
-		if err := r.Keep(a.out); err != nil {
-			return unusable(fmt.Errorf("--out: %w", err))
+	if a.keep != "" {
+		if err := r.Keep(a.keep); err != nil {
+			return unusable(fmt.Errorf("--keep: %w", err))
 		}
-		fmt.Fprintf(a.stderr, "kept in %s, for reports to tell of\n", a.out)
+		fmt.Fprintf(a.stderr, "kept in %s, for reports to tell of\n", a.keep)
 	}
 	if a.json {
 		err = printJSON(a.stdout, r)

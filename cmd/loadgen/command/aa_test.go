@@ -19,7 +19,7 @@ func TestAnArmIsComparedWithItself(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var stdout, stderr bytes.Buffer
 	kept := filepath.Join(t.TempDir(), "floor.json")
-	a := aa{rounds: 6, out: kept, json: true, stdout: &stdout, stderr: &stderr,
+	a := aa{rounds: 6, keep: kept, json: true, stdout: &stdout, stderr: &stderr,
 		settings: []scenarios.Setting{{Key: "duration", Value: "50ms"}, {Key: "warmup", Value: "0"}}}
 	var exit *exitError
 	err := a.run(t.Context())
@@ -67,7 +67,7 @@ func TestAComparisonWithItselfWantsEnoughRounds(t *testing.T) {
 		"--aa 0":               "--aa: 0 rounds: want 6",
 		"--aa 6 --quick":       "--aa: it makes none of the checks",
 		"--aa 6 --only pacing": "--aa: it makes none of the checks",
-		"--out floor.json":     "--out: the checks keep no file",
+		"--keep floor.json":    "--keep: the checks keep no file",
 	} {
 		if code, stdout, stderr := execute(t, append([]string{"selftest"},
 			strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {

@@ -52,7 +52,8 @@ do not, that is a fault of loadgen, and ends the search with 2.
 carries it: whether its visits hold one after the other, or fewer than half of them do.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on, for another --budget if so said, in which what was spent counts.
+goes on, for another --budget if so said, in which what was spent counts. --format json
+prints what capacity.json holds.
 
 With --scaling, it measures throughput at these numbers of workers after the search,
 beyond its budget: each worker calls again once its call has ended (a closed loop). Each
@@ -113,7 +114,7 @@ type capacityOptions struct {
 	budgetGiven      bool
 }
 
-var capacityFormats = []string{"text", "json"}
+var capacityFormats = []string{formatText, formatJSON}
 
 func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -127,13 +128,13 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 			"calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute,
 		"How long all probes together may last, with the start of their processes.")
-	f.StringVar(&o.out, "out", "", "Directory for capacity.json (default results/capacity-SCENARIO-TIME).")
+	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for capacity.json (default results/capacity-SCENARIO-TIME).")
 	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
 	f.StringVar(&o.scaling, "scaling", "",
 		"Measure throughput at these numbers of workers, too, and fit how it scales. "+
 			"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
-	f.StringVar(&o.format, "format", "text", "The `format` of the answer: text, or json, which is what capacity.json holds.")
-	for name, values := range map[string][]string{"format": capacityFormats, "precision": {"1%", "3%", "5%", "10%"},
+	addFormat(cmd, &o.format, capacityFormats)
+	for name, values := range map[string][]string{"precision": {"1%", "3%", "5%", "10%"},
 		"scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name,
 			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -147,9 +148,7 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	f := cmd.Flags()
-	if !slices.Contains(capacityFormats, o.format) {
-		wrong("--format: %q is unknown: want one of %s", o.format, strings.Join(capacityFormats, ", "))
-	}
+	errs = append(errs, checkFormat(o.format, capacityFormats), notStandardOutput(f))
 	for _, name := range []string{"out", "resume"} {
 		if f.Changed(name) && f.Lookup(name).Value.String() == "" {
 			wrong("--%s is empty: want a directory", name)

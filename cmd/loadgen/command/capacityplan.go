@@ -95,9 +95,9 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
 	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
 	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
-	flags.StringVar(&f.format, "format", planFormats[0], "The `format` to write: "+strings.Join(planFormats, ", ")+".")
+	addFormat(cmd, &f.format, planFormats)
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
-	for flag, values := range map[string][]string{"format": planFormats,
+	for flag, values := range map[string][]string{
 		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
 		"peak": nil, "capacity": nil} {
 		if err := cmd.RegisterFlagCompletionFunc(flag,
@@ -129,9 +129,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 	wrong("headroom", err)
 	ask.Failures, err = parseFailures(f.failures)
 	wrong("failures", err)
-	if !slices.Contains(planFormats, f.format) {
-		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(planFormats, ", ")))
-	}
+	errs = append(errs, checkFormat(f.format, planFormats))
 	measured, err := f.measured(args)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return "", err

@@ -15,7 +15,7 @@ import (
 // print writes the answer.
 func (c *capacitySearch) print() error {
 	text := []byte(capacityText(c.File, c.dir))
-	if c.options.format == "json" {
+	if c.options.format == formatJSON {
 		var err error
 		if text, err = c.JSON(); err != nil {
 			return err

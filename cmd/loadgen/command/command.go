@@ -58,6 +58,11 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
+	var out *countingWriter
+	if wantsJSON(args) { // else a visit would not know its standard output, which it sets apart
+		out = &countingWriter{Writer: stdout}
+		root.SetOut(out)
+	}
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit *exitError
@@ -65,15 +70,16 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
-		if exit.err != nil {
-			fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		if exit.err == nil {
+			return exit.code
 		}
-		return exit.code
+		fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		return told(cmd, out, exit.code, exit.err, stderr)
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
 	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()),
 		meantFlag(cmd, err), cmd.CommandPath())
-	return exitUnusable
+	return told(cmd, out, exitUnusable, err, stderr)
 }
 
 // meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +98,7 @@ type compareFlags struct {
 	margins, exact, units []string
 	better                []string
 	gate                  string
-	format, output        string
+	format, out           string
 }
 
 // unitsUsage is that of --units.
@@ -123,12 +122,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
-	flags.StringVar(&f.format, "format", gate.Formats[0], "The `format` to write: "+strings.Join(gate.Formats, ", ")+".")
-	flags.StringVarP(&f.output, "output", "o", "", "Write to this `file` (- for the standard output), and the summary alone to the standard output.")
-	if err := cmd.RegisterFlagCompletionFunc("format",
-		cobra.FixedCompletions(gate.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	addFormat(cmd, &f.format, gate.Formats)
+	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
 
 // compare compares, writes the report, and ends with its exit code.
@@ -150,9 +145,9 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if f.output != "" && f.output != "-" {
-		if err := os.WriteFile(f.output, []byte(text), 0o644); err != nil {
-			return unusable(fmt.Errorf("--output: %w", err))
+	if f.out != "-" {
+		if err := os.WriteFile(f.out, []byte(text), 0o644); err != nil {
+			return unusable(fmt.Errorf("--out: %w", err))
 		}
 		text = r.Summary + "\n"
 	}
@@ -167,16 +162,16 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 
 // keepsInputs returns an error if the output would replace an input.
 func (f *compareFlags) keepsInputs(args []string) error {
-	output, err := os.Stat(f.output)
-	if err != nil {
-		return nil // a file that is new
+	output, err := os.Stat(f.out)
+	if err != nil || f.out == "-" {
+		return nil // a file that is new, or none
 	}
 	for _, arg := range args {
 		_, path, _ := strings.Cut(arg, "=")
 		for _, in := range []string{arg, path, filepath.Join(arg, results.BenchFile),
 			filepath.Join(path, results.BenchFile), filepath.Join(arg, results.JSONFile)} {
 			if info, err := os.Stat(in); err == nil && os.SameFile(info, output) {
-				return fmt.Errorf("--output: %s is an input, which it would replace: want another file", f.output)
+				return fmt.Errorf("--out: %s is an input, which it would replace: want another file", f.out)
 			}
 		}
 	}
@@ -208,9 +203,9 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 		o.Better[unit] = better
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
-	if !slices.Contains(gate.Formats, f.format) {
-		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format,
-			strings.Join(gate.Formats, ", ")))
+	errs = append(errs, checkFormat(f.format, gate.Formats))
+	if f.out == "" {
+		errs = append(errs, errors.New("--out is empty: want a file, or - for standard output"))
 	}
 	read := projectRules
 	if f.gate != "" {

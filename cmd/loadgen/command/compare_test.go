@@ -161,7 +161,7 @@ func TestCompareExitCodes(t *testing.T) {
 		{"two base", 2, []string{"base has nothing to compare with B-8 in sec/op, B-8 in B/op of two: measure it, " +
 			"or leave it out by --filter"}},
 		{"zero seven", 2, []string{"A-8: widgets/op: it has the value 0", "--margin 'widgets/op=+1'"}},
-		{"base same -o no/such/file", 2, []string{"--output: open no/such/file"}},
+		{"base same -o no/such/file", 2, []string{"--out: open no/such/file"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)

@@ -63,7 +63,7 @@ func TestCompareGuessesNothingAndLosesNothing(t *testing.T) {
 		{"base worse --gate null.yaml", 2, []string{"null.yaml: margin of ns/op"}},
 		{"base worse --ignore nosuchkey", 1, []string{"warning: --ignore nosuchkey: no line has such a key"}},
 		{"base worse -o -", 1, []string{"worse against base"}},
-		{"base worse -o base", 2, []string{"--output: base is an input, which it would replace"}},
+		{"base worse -o base", 2, []string{"--out: base is an input, which it would replace"}},
 		{"calls", 2, []string{`--col '/x@("f(1)" "g(2)")'`}},
 	} {
 		t.Run(c.args, func(t *testing.T) {

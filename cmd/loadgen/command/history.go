@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -67,11 +66,7 @@ are shown all the same.`,
 	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
 	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "", "Machines of which this `regexp` matches some of the name (default all).")
-	flags.StringVar(&f.format, "format", history.Formats[0], "The `format` to write: "+strings.Join(history.Formats, ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("format",
-		cobra.FixedCompletions(history.Formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	addFormat(cmd, &f.format, history.Formats)
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
 }
@@ -105,11 +100,7 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 // parse checks the flags; everything wrong with them is reported.
 func (f *historyFlags) parse() (*history.Filter, error) {
 	filter := &history.Filter{Unit: f.unit}
-	var errs []error
-	if !slices.Contains(history.Formats, f.format) {
-		errs = append(errs, fmt.Errorf("--format: %q is unknown: want one of %s", f.format,
-			strings.Join(history.Formats, ", ")))
-	}
+	errs := []error{checkFormat(f.format, history.Formats)}
 	for _, of := range []struct {
 		flag, text string
 		to         **regexp.Regexp

@@ -51,6 +51,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 	for format, want := range map[string]string{
 		"text": "m.Encode-8  sec/op\n  2026-01-02  c0ffee         1.200µ        n=1            ██████████████▋\n" +
 			"  2026-01-03  c0ffee         1.800µ        n=1    +50.0%  ██████████████████████\n",
+		"tsv": "time\tcommit\tm.Encode-8 sec/op\n" +
+			"2026-01-02T02:04:05Z\tc0ffee\t1.2e-06\n2026-01-03T03:04:05Z\tc0ffee\t1.8e-06\n",
 		"csv": "time,commit,m.Encode-8 " +
 			"sec/op\n2026-01-02T02:04:05Z,c0ffee,1.2e-06\n2026-01-03T03:04:05Z,c0ffee,1.8e-06\n",
 	} {
@@ -60,9 +62,12 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 		}
 	}
 	code, stdout, _ := execute(t, "history", to, "--format", "json")
-	var all []history.Record
-	if err := json.Unmarshal([]byte(stdout), &all); code != 0 || err != nil || len(all) != 2 ||
-		all[1].Cells[1].Median != 64 {
+	var all struct {
+		Schema  int              `json:"schema"`
+		Records []history.Record `json:"records"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &all); code != 0 || err != nil || all.Schema != history.Schema ||
+		len(all.Records) != 2 || all.Records[1].Cells[1].Median != 64 {
 		t.Errorf("exit %d, %v\n%s", code, err, stdout)
 	}
 }
@@ -82,7 +87,7 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		{[]string{"history", written(t, "empty.jsonl", "\n")}, "", "empty.jsonl: no records"},
 		{[]string{"history", file, "--cell", "B"}, "", "cells:\n    A"},
 		{[]string{"history", file, "--cell", "["}, "", "--cell: error parsing regexp"},
-		{[]string{"history", file, "--format", "xml"}, "", "want one of text, csv, json"},
+		{[]string{"history", file, "--format", "xml"}, "", "want one of text, csv, json, tsv"},
 		{[]string{"history", file, file}, "", "accepts at most 1 arg"},
 		{[]string{"history", "record"}, "", "requires at least 1 arg"},
 		{[]string{"history", "record", "missing.txt", "--commit", "a"}, "", "want Go benchmark text"},

@@ -61,6 +61,10 @@ func (o *runOptions) gate() *gate.Options {
 
 // printComparison prints a comparison, and which files it is of.
 func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
+	if o.format == formatJSON {
+		o.compared = append(o.compared, comparedDocument{Report: r, Files: sideFiles{base, head}})
+		return nil
+	}
 	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
 	return unusable(err)
 }

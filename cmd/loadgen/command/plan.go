@@ -19,6 +19,7 @@ import (
 )
 
 func newPlan(own targets) *cobra.Command {
+	var format string
 	cmd := &cobra.Command{
 		Use:   "plan [SCENARIO]",
 		Short: "Tell what a scenario would run, without running it",
@@ -31,6 +32,9 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format, planningFormats); err != nil {
+				return unusable(err)
+			}
 			s, err := own.load(cmd, args)
 			if err != nil {
 				return err
@@ -38,11 +42,15 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 			if err := readReplays(s, cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			if format == formatJSON {
+				return unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s)))
+			}
 			return unusable(plan(cmd.OutOrStdout(), s))
 		},
 	}
 	addSettings(cmd)
 	own.complete(cmd)
+	addFormat(cmd, &format, planningFormats)
 	return cmd
 }
 
@@ -61,14 +69,14 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)),
-			statable(s.Surely(c.Level)))
+			upTo(s.Surely(c.Level)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	workers := fmt.Sprint(s.Workers)
+	crew := fmt.Sprint(workers(s))
 	if s.Workers == 0 {
-		workers = fmt.Sprintf("%d (one fewer than there are processors)", bench.DefaultWorkers())
+		crew += " (one fewer than there are processors)"
 	}
 	seed := fmt.Sprint(s.Seed)
 	if s.Seed == 0 {
@@ -89,10 +97,10 @@ objectives  %v
 seed        %s
 `, report.Plural(len(s.Cells()), "cell"), report.Plural(s.Rounds, "round"), report.Plural(s.Visits(), "visit"),
 		each(s), s.Warmup, about(s.Wall()),
-		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), workers, overloaded(s), s.Pace,
+		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
 		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
 		list(s.Quantile), list(s.Compare), list(s.SLOs), seed)
-	for i, warning := range append(report.Advice(s), overload(s)...) {
+	for i, warning := range report.WarningsOf(planChecks(s)) {
 		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}
 	_, err := io.WriteString(out, b.String())
@@ -153,32 +161,59 @@ func overloaded(s *scenarios.Scenario) string {
 	return fmt.Sprintf("%v, room for %d calls", s.Overload, s.Queue)
 }
 
-// overload warns of rates that the work of the handlers alone does not allow.
-func overload(s *scenarios.Scenario) (all []string) {
-	workers := s.Workers
-	if workers == 0 {
-		workers = bench.DefaultWorkers()
+// planChecks returns everything that is checked of a scenario before it runs.
+func planChecks(s *scenarios.Scenario) []report.Check {
+	return append(report.Checks(s), workChecks(s)...)
+}
+
+// workers returns how many workers a scenario has.
+func workers(s *scenarios.Scenario) int {
+	if s.Workers == 0 {
+		return bench.DefaultWorkers()
 	}
-	workers = min(workers, runtime.GOMAXPROCS(0)) // the work is the processor's
+	return s.Workers
+}
+
+// workChecks returns whether the work of the handlers alone allows each rate.
+func workChecks(s *scenarios.Scenario) (all []report.Check) {
+	if s.Closed {
+		return nil
+	}
+	have := min(workers(s), runtime.GOMAXPROCS(0)) // the work is the processor's
 	for _, l := range s.Levels() {
 		peak := s.LoadOf(l).RateCurve.Peak()
-		if busy := peak * s.Handlers.Spin.Seconds() / float64(workers); busy >= 1 && !s.Closed {
-			all = append(all, fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
-				peak, s.Handlers.Spin, busy, report.Plural(workers, "worker")))
+		need := peak * s.Handlers.Spin.Seconds()
+		c := report.Check{Name: "work at " + report.Load(l), Unit: "workers", Have: float64(have), Need: need,
+			Passed: need < float64(have)}
+		if !c.Passed {
+			c.Warning = fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
+				peak, s.Handlers.Spin, need/float64(have), report.Plural(have, "worker"))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// statable returns the percentiles that n calls allow to state.
+func statable(n uint64) (all []float64) {
+	for _, q := range results.Percentiles {
+		if n >= quantile.SamplesFor(q) {
+			all = append(all, q)
 		}
 	}
 	return all
 }
 
-// statable are the percentiles that n calls allow to state.
-func statable(n uint64) string {
-	out := "none"
-	for i, q := range results.Percentiles {
-		if n >= quantile.SamplesFor(q) {
-			out = []string{"", "to "}[min(i, 1)] + results.PercentileName(q)
-		}
+// upTo says which percentiles n calls allow to state.
+func upTo(n uint64) string {
+	switch all := statable(n); len(all) {
+	case 0:
+		return "none"
+	case 1:
+		return results.PercentileName(all[0])
+	default:
+		return "to " + results.PercentileName(all[len(all)-1])
 	}
-	return out
 }
 
 func list[T any](all []T) string {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,10 @@ the input is bad.`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.tags {
-				return listTags(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout())
+				if err := checkFormat(f.format, tableFormats); err != nil {
+					return unusable(fmt.Errorf("%w (--tags)", err))
+				}
+				return listTags(cmd.Context(), f.format, args, cmd.InOrStdin(), cmd.OutOrStdout())
 			}
 			plan, err := unlessInterrupted(cmd.Context(), func() (*quantiles.Plan, error) {
 				return f.plan(args, cmd.Flags(), cmd.InOrStdin())
@@ -110,9 +114,9 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.tag, "tag", "", "Read the histograms of a log that have this `tag` (default those that have none).")
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
-	flags.StringVar(&f.format, "format", quantiles.Formats[0], "The `format` to write: "+strings.Join(quantiles.Formats, ", ")+".")
+	addFormat(cmd, &f.format, quantiles.Formats)
 	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
-		"anchor": append(armNames(), noAnchor), "format": quantiles.Formats, "unit": {"ns", "us", "ms", "s"}} {
+		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
 		if err := cmd.RegisterFlagCompletionFunc(flag,
 			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag was added above
@@ -150,9 +154,7 @@ func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Read
 	wrong("max-error", err)
 	p.Limits.MaxBytes, err = parseBytes(f.maxBytes)
 	wrong("max-bytes", err)
-	if !slices.Contains(quantiles.Formats, f.format) {
-		wrong("format", fmt.Errorf("%q is unknown: want one of %s", f.format, strings.Join(quantiles.Formats, ", ")))
-	}
+	errs = append(errs, checkFormat(f.format, quantiles.Formats))
 	if given.Changed("data") || len(files) == 0 {
 		made, err := f.shapes()
 		p.Data = made
@@ -215,25 +217,63 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 
 func unitNames() string { return "ns, us, ms or s" }
 
-// listTags writes the tags of each log.
-func listTags(ctx context.Context, files []string, stdin io.Reader, stdout io.Writer) error {
+// A tagsDocument is the tags of logs.
+type tagsDocument struct {
+	Schema int          `json:"schema"`
+	Logs   []loggedTags `json:"logs"`
+}
+
+// A loggedTags is the tags of a log.
+type loggedTags struct {
+	Log  string               `json:"log"`
+	Tags []quantiles.TaggedAs `json:"tags"`
+	text string
+}
+
+// listTags writes the tags of each log, up to the first that cannot be read.
+func listTags(ctx context.Context, format string, files []string, stdin io.Reader, stdout io.Writer) error {
 	if len(files) == 0 {
 		return unusable(errors.New("--tags: no log: want its path, or - for standard input"))
 	}
 	r := quantiles.Reader{Stdin: stdin}
-	for i, file := range files {
-		tags, err := unlessInterrupted(ctx, func() (quantiles.Tags, error) { return r.Tags(file) })
+	var logs []loggedTags
+	var err error
+	for _, file := range files {
+		var tags quantiles.Tags
+		tags, err = unlessInterrupted(ctx, func() (quantiles.Tags, error) { return r.Tags(file) })
 		if err != nil {
-			return err
+			break
 		}
-		if len(files) > 1 {
-			fmt.Fprintf(stdout, "%s%s:\n", strings.Repeat("\n", min(i, 1)), quantiles.Printable(file))
+		logs = append(logs, loggedTags{file, tags.List(), tags.Text()})
+	}
+	if len(logs) == 0 {
+		return err
+	}
+	return cmp.Or(err, unusable(printTags(stdout, format, logs, len(files) > 1)))
+}
+
+// printTags writes the tags of logs, which have their names above them if they are named.
+func printTags(stdout io.Writer, format string, logs []loggedTags, named bool) error {
+	var text strings.Builder
+	rows := [][]string{{"log", "tag", "histograms", "values"}}
+	for i, l := range logs {
+		if named {
+			fmt.Fprintf(&text, "%s%s:\n", strings.Repeat("\n", min(i, 1)), quantiles.Printable(l.Log))
 		}
-		if _, err := io.WriteString(stdout, tags.Text()); err != nil {
-			return unusable(err)
+		text.WriteString(l.text)
+		for _, t := range l.Tags {
+			rows = append(rows, []string{l.Log, t.Tag, fmt.Sprint(t.Histograms), fmt.Sprint(t.Values)})
 		}
 	}
-	return nil
+	switch format {
+	case formatJSON:
+		return printJSON(stdout, tagsDocument{quantiles.Schema, logs})
+	case formatTSV:
+		text.Reset()
+		text.WriteString(report.TSV(rows))
+	}
+	_, err := io.WriteString(stdout, text.String())
+	return err
 }
 
 // unlessInterrupted does what cannot be interrupted, such as waiting for standard input,

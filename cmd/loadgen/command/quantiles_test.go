@@ -88,7 +88,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--shards 0", 2, "", "0 shards: want 1 to 10000"},
 		{"--max-error -1%", 2, "", `--max-error: "-1%" is no share: want`},
 		{"--max-bytes much", 2, "", `--max-bytes: "much" is no size: want`},
-		{"--format xml", 2, "", `--format: "xml" is unknown: want one of table, bench, json, markdown`},
+		{"--format xml", 2, "", `--format: "xml" is unknown: want one of text, bench, json, markdown, tsv`},
 		{"--visit 1", 2, "", `--visit: "1" is of no run`},
 		{broken, 2, "", broken + `:3: "fast" is not a number: want nanoseconds, or a duration such as 1.5ms`},
 		{broken + " " + negative + " --n 0", 2, "", negative + `:1: "-5" is negative`},

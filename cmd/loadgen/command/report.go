@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,9 +51,8 @@ names of what was written are printed.`,
   loadgen report run.json --format hlog -o - > run.hlog`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(reportFormats, format) {
-				return unusable(fmt.Errorf("--format: %q is unknown: want one of %s", format,
-					strings.Join(reportFormats, ", ")))
+			if err := checkFormat(format, reportFormats); err != nil {
+				return unusable(err)
 			}
 			if cmd.Flags().Changed("out") && out == "" {
 				return unusable(errors.New("--out is empty: want a path, or - for standard output"))
@@ -73,11 +70,7 @@ names of what was written are printed.`,
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
-	cmd.Flags().StringVar(&format, "format", formatHTML, "The `format` to write: "+strings.Join(reportFormats, ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("format",
-		cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	addFormat(cmd, &format, reportFormats)
 	return cmd
 }
 

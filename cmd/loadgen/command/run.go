@@ -36,7 +36,8 @@ func newRun(own targets) *cobra.Command {
 		Short: "Run a scenario, compare its arms, and leave results that benchstat reads",
 		Long: `Visits every cell of a scenario (an arm at a rate) in rounds, in random order,
 each visit in a fresh process, and ends with tables, comparisons, and the files
-run.bench (for benchstat) and run.json (everything).
+run.bench (for benchstat) and run.json (everything). --format json prints what the
+tables and comparisons say for programs; results/README.md describes it.
 
 SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
 is ` + own.usual() + `. Flags take the place of what the
@@ -72,7 +73,7 @@ time so, and 2% interleaved.`,
 				if err := benches.check(cmd, args, ref); err != nil {
 					return unusable(err)
 				}
-				return runBenchmarks(cmd.Context(), ref, &benches, &o)
+				return o.finish(runBenchmarks(cmd.Context(), ref, &benches, &o))
 			}
 			for _, name := range []string{"benchmarks", "benchtime"} {
 				if cmd.Flags().Changed(name) {
@@ -90,7 +91,7 @@ time so, and 2% interleaved.`,
 				if !cmd.Flags().Changed("rounds") {
 					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
 				}
-				return runAgainst(cmd.Context(), s, ref, &o)
+				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
 			return run(cmd.Context(), s, &o)
 		},
@@ -105,16 +106,19 @@ time so, and 2% interleaved.`,
 // runOptions are what a run has besides its scenario.
 type runOptions struct {
 	out            string // "": a directory of results, by name and time
+	format         string
 	strict         bool
 	confirm        bool
 	profiles       []string
-	rules          *gate.File // of the project; nil for none
+	rules          *gate.File         // of the project; nil for none
+	compared       []comparedDocument // for JSON, which is one document
 	stdout, stderr io.Writer
 }
 
 func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.out, "out", "", "Directory for the files of the run (default results/SCENARIO-TIME).")
+	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
+	addFormat(cmd, &o.format, runFormats)
 	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
 	if err := cmd.RegisterFlagCompletionFunc("profile",
@@ -132,6 +136,9 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	if cmd.Flags().Changed("out") && o.out == "" {
 		return errors.New("--out is empty: want a directory")
+	}
+	if err := errors.Join(notStandardOutput(cmd.Flags()), checkFormat(o.format, runFormats)); err != nil {
+		return err
 	}
 	for _, kind := range o.profiles {
 		if !slices.Contains(visit.Profiles, kind) {
@@ -223,7 +230,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	var profiles string
 	var profileErr error
 	if complete && len(o.profiles) > 0 {
-		profiles, profileErr = visits.profile(ctx, o.profiles, filepath.Join(out, "profiles"))
+		profiles, profileErr = visits.profile(ctx, o.profiles, profilesIn(out))
 	}
 	done, err := results.Read(w.JSONPath())
 	if err != nil {
@@ -233,8 +240,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if _, err := fmt.Fprint(o.stdout, report.Text(done, contests), report.Files(done, w.BenchPath(), w.JSONPath()),
-		profiles); err != nil {
+	if err := o.printRun(done, contests, w, profiles); err != nil {
 		return unusable(err)
 	}
 	return cmp.Or(profileErr, verdict(done, complete, o.strict))

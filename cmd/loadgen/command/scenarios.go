@@ -13,6 +13,7 @@ import (
 
 func newScenarios(own targets) *cobra.Command {
 	var fields bool
+	var format string
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List the scenarios that are part of the program",
@@ -20,6 +21,12 @@ func newScenarios(own targets) *cobra.Command {
 answers, and the targets of the program's own. With --fields, lists what the file of a scenario may say.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format, tableFormats); err != nil {
+				return unusable(err)
+			}
+			if format != formatText {
+				return unusable(printScenarios(cmd.OutOrStdout(), format, own, fields))
+			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			if fields {
 				fmt.Fprintln(w, "FIELD\tTAKES\tDEFAULT\tMEANING")
@@ -29,7 +36,7 @@ answers, and the targets of the program's own. With --fields, lists what the fil
 				return unusable(w.Flush())
 			}
 			for _, t := range own {
-				fmt.Fprintf(w, "--target %s\t\t%s\n", t.Name, cmp.Or(t.About, "A function of this program."))
+				fmt.Fprintf(w, "--target %s\t\t%s\n", t.Name, t.about())
 			}
 			for _, name := range scenarios.Names() {
 				s, err := scenarios.Load(name)
@@ -42,8 +49,12 @@ answers, and the targets of the program's own. With --fields, lists what the fil
 		},
 	}
 	cmd.Flags().BoolVar(&fields, "fields", false, "list what the file of a scenario may say")
+	addFormat(cmd, &format, tableFormats)
 	return cmd
 }
+
+// about says what a target is.
+func (t *Target) about() string { return cmp.Or(t.About, "A function of this program.") }
 
 // about is a duration as one says it.
 func about(d time.Duration) string {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +16,10 @@ import (
 
 func newSelftest() *cobra.Command {
 	var (
-		quick, asJSON bool
-		only          []string
-		rounds        int
-		out           string
+		quick        bool
+		only         []string
+		rounds       int
+		keep, format string
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -49,10 +48,14 @@ noise floor is kept in ` + selftest.NoiseFile + `, and told by what compares or 
 from then on in the same directory.`,
 		Example: `  loadgen selftest
   loadgen selftest --quick
-  loadgen selftest --only oracle,pacing --json
+  loadgen selftest --only oracle,pacing --format json
   loadgen selftest --aa 12`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format, selftestFormats); err != nil {
+				return unusable(err)
+			}
+			asJSON := format == formatJSON
 			if cmd.Flags().Changed("aa") {
 				switch {
 				case rounds < comparison.MinPairs || rounds > 1000:
@@ -61,11 +64,11 @@ from then on in the same directory.`,
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
-				a := aa{rounds: rounds, out: out, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 				return a.run(cmd.Context())
 			}
-			if cmd.Flags().Changed("out") {
-				return unusable(errors.New("--out: the checks keep no file: want --aa beside it"))
+			if cmd.Flags().Changed("keep") {
+				return unusable(errors.New("--keep: the checks keep no file: want --aa beside it"))
 			}
 			checks, err := selftest.Checks(quick, only...)
 			if err != nil {
@@ -77,9 +80,9 @@ from then on in the same directory.`,
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print the report as JSON.")
+	addFormat(cmd, &format, selftestFormats)
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
-	cmd.Flags().StringVar(&out, "out", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
+	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
 	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
 		cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -87,6 +90,8 @@ from then on in the same directory.`,
 	}
 	return cmd
 }
+
+var selftestFormats = []string{formatText, formatJSON}
 
 // A selfTest is one invocation.
 type selfTest struct {
@@ -127,10 +132,4 @@ func (t *selfTest) print(r *selftest.Report) error {
 	}
 	_, err := io.WriteString(t.stdout, r.Text())
 	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -114,6 +114,31 @@ func fromJSON(t *testing.T, dir string, args ...string) (verdictOf, *gate.Report
 	return all, &r
 }
 
+// fromShow are the verdicts of loadgen show --format json, and the sentences that it has for programs.
+func fromShow(t *testing.T, dir string) (all verdictOf, said []string) {
+	t.Helper()
+	_, stdout, stderr := quickly(t, "show", dir, "--format", "json")
+	var d report.Document
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+		t.Fatalf("%v\n%s%s", err, stdout, stderr)
+	}
+	all = verdictOf{}
+	counts := map[comparison.Verdict]int{}
+	for _, c := range d.Comparisons {
+		said = append(said, c.Text)
+		for _, cell := range c.Cells {
+			counts[cell.Verdict]++
+			if !cell.Exploratory {
+				all[cell.Name+" "+cell.Unit] = string(cell.Verdict)
+			}
+		}
+	}
+	if fmt.Sprint(counts) != fmt.Sprint(d.Counts) {
+		t.Errorf("counts are %v, want %v", d.Counts, counts)
+	}
+	return all, said
+}
+
 // fromTable are those of the text of loadgen compare, of the cells of r.
 func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 	t.Helper()
@@ -267,8 +292,9 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 			}
 			said := sentences(t, dir)
 			page, answer := fromPage(t, s, dir)
+			shown, texts := fromShow(t, dir)
 			for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page,
-				"show": fromSentences(t, s, said)} {
+				"show": fromSentences(t, s, said), "show --format json": shown} {
 				for cell, verdict := range want {
 					met[verdict] = true
 					if got[cell] != verdict {
@@ -281,6 +307,9 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 			}
 			if !slices.Contains(said, answer) {
 				t.Errorf("the page answers %q, which no sentence of the text says", answer)
+			}
+			if !slices.Equal(texts, said) {
+				t.Errorf("show says %q, and in JSON %q", said, texts)
 			}
 		})
 	}

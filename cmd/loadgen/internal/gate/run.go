@@ -107,13 +107,21 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 // first.
 func (r *Report) addContest(c *comparison.Contest, t Table) {
 	t.Paired, t.Why = true, "the run tells the rounds"
+	for _, cell := range CellsOf(c) {
+		r.add(&t, cell)
+	}
+}
+
+// CellsOf returns the figures of a contest for programs, the judged ones first.
+func CellsOf(c *comparison.Contest) (cells []*Cell) {
 	for _, exploratory := range []bool{false, true} {
 		for _, f := range c.Figures {
 			if f.Exploratory == exploratory {
-				r.add(&t, newCell(&f.Result))
+				cells = append(cells, newCell(&f.Result))
 			}
 		}
 	}
+	return cells
 }
 
 func (o *Options) newReport() *Report {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
 // CSV has a line for each record, the oldest first, with its time and commit, and a column
@@ -15,8 +17,19 @@ import (
 // Records of several machines are an error: to such a tool another machine would look like
 // another program.
 func CSV(records []Record) (string, error) {
+	rows, err := table(records)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	err = csv.NewWriter(&b).WriteAll(rows)
+	return b.String(), err
+}
+
+// table returns the rows of CSV and TSV.
+func table(records []Record) ([][]string, error) {
 	if all := machines(records); len(all) > 1 {
-		return "", fmt.Errorf("the records are of %d machines, of which a table in CSV takes one: --machine "+
+		return nil, fmt.Errorf("the records are of %d machines, of which a table takes one: --machine "+
 			"chooses it\n  %s", len(all), strings.Join(all, "\n  "))
 	}
 	header := []string{"time", "commit"}
@@ -25,8 +38,6 @@ func CSV(records []Record) (string, error) {
 		columns[s.name+" "+s.unit] = len(header)
 		header = append(header, s.name+" "+s.unit)
 	}
-	var b strings.Builder
-	w := csv.NewWriter(&b)
 	rows := [][]string{header}
 	for _, r := range records {
 		row := make([]string, len(header))
@@ -36,18 +47,23 @@ func CSV(records []Record) (string, error) {
 		}
 		rows = append(rows, row)
 	}
-	err := w.WriteAll(rows)
-	return b.String(), err
+	return rows, nil
 }
 
-// JSON is a list of the records.
+// A document is records as JSON.
+type document struct {
+	Schema  int      `json:"schema"`
+	Records []Record `json:"records"`
+}
+
+// JSON writes the records as one document.
 func JSON(records []Record) (string, error) {
-	data, err := json.MarshalIndent(records, "", "  ")
+	data, err := json.MarshalIndent(document{Schema, records}, "", "  ")
 	return string(data) + "\n", err
 }
 
 // Formats are those that Format writes.
-var Formats = []string{"text", "csv", "json"}
+var Formats = []string{"text", "csv", "json", "tsv"}
 
 // Format writes records in one of Formats.
 func Format(format string, records []Record) (string, error) {
@@ -58,6 +74,9 @@ func Format(format string, records []Record) (string, error) {
 		return CSV(records)
 	case "json":
 		return JSON(records)
+	case "tsv":
+		rows, err := table(records)
+		return report.TSV(rows), err
 	}
 	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
 }

@@ -43,8 +43,8 @@ func (r *Reader) log(f *textFile) (Data, error) {
 
 // A Tagged is what a log holds of one tag.
 type Tagged struct {
-	Histograms int
-	Values     uint64
+	Histograms int    `json:"histograms"`
+	Values     uint64 `json:"values"`
 }
 
 // Tags are what a log holds, by tag; what has none is at "".
@@ -73,6 +73,21 @@ func (t Tags) which(tag string) string {
 		return " without a tag (others are tagged " + list(t.names()[1:]) + ")"
 	}
 	return ""
+}
+
+// List returns the tags in order. What has no tag is first, and its tag is "".
+func (t Tags) List() []TaggedAs {
+	all := []TaggedAs{}
+	for _, tag := range slices.Sorted(maps.Keys(t)) {
+		all = append(all, TaggedAs{tag, t[tag]})
+	}
+	return all
+}
+
+// A TaggedAs is a tag and what a log holds of it.
+type TaggedAs struct {
+	Tag string `json:"tag"`
+	Tagged
 }
 
 // Text is a table of the tags.

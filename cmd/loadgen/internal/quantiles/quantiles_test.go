@@ -125,7 +125,7 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 }
 
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"table": "report.txt", "bench": "report.bench", "json": "report.json",
+	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench", "json": "report.json",
 		"markdown": "report.md"} {
 		var b strings.Builder
 		if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
@@ -134,7 +134,7 @@ func TestFormats(t *testing.T) {
 		golden.Check(t, file, b.String())
 	}
 	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil ||
-		!strings.Contains(err.Error(), "want one of table, bench, json, markdown") {
+		!strings.Contains(err.Error(), "want one of text, bench, json, markdown, tsv") {
 		t.Errorf("%v", err)
 	}
 }

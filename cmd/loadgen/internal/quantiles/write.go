@@ -15,7 +15,7 @@ import (
 )
 
 // Formats are the ways to write a report.
-var Formats = []string{"table", "bench", "json", "markdown"}
+var Formats = []string{"text", "bench", "json", "markdown", "tsv"}
 
 // Write writes r in one of Formats.
 func (r *Report) Write(w io.Writer, format string) error {
@@ -24,8 +24,10 @@ func (r *Report) Write(w io.Writer, format string) error {
 		err error
 	)
 	switch format {
-	case "table":
+	case "text":
 		s = r.Text()
+	case "tsv":
+		s = report.TSV(r.rows())
 	case "bench":
 		s, err = r.Bench()
 	case "json":
@@ -46,6 +48,34 @@ func (r *Report) Write(w io.Writer, format string) error {
 func (r *Report) json() (string, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	return string(data) + "\n", err
+}
+
+// rows returns a row for each estimator and data set below a header. Columns are the units of Bench, with medians of
+// the times; what is not known is "".
+func (r *Report) rows() [][]string {
+	units := r.units()
+	rows := [][]string{append([]string{"data", "n", "estimator"}, units...)}
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		for k := range s.Cells {
+			c := s.Cells[k]
+			for _, t := range []*Timing{&c.Insert, &c.FirstRead, &c.Query, &c.Merge} {
+				if len(t.Rounds) > 0 {
+					t.Rounds = []float64{t.Median}
+				}
+			}
+			values := map[string]string{}
+			for _, m := range s.measurements(&c, 0) {
+				values[m.Unit] = report.Exact(m.Value)
+			}
+			row := []string{s.Name, strconv.Itoa(s.N), c.Estimator}
+			for _, unit := range units {
+				row = append(row, values[unit])
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // Markdown is one table of all data, fit for a README, and the recommendation.

@@ -44,28 +44,38 @@ func comparisons(run *results.Run, all []*view, contests []*comparison.Contest) 
 	for _, c := range contests {
 		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
 		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
-		sentences = append(sentences, what+": "+compare(c)+doubt(find(all, c.CellB), find(all, c.CellA))+".")
+		sentences = append(sentences, what+": "+compare(c)+doubtOf(find(all, c.CellB), find(all, c.CellA)).String()+".")
 	}
 	return sentences
 }
 
-// doubt says how many visits of a comparison are not valid, and why.
-func doubt(base, other *view) string {
-	n, reasons := 0, map[string]uint64{}
+// A doubt is how many visits of a comparison are not valid, and why.
+type doubt struct {
+	NotValid int      `json:"not_valid"`
+	Visits   int      `json:"visits"` // of both sides
+	Reasons  []string `json:"reasons"`
+}
+
+func doubtOf(base, other *view) doubt {
+	d, reasons := doubt{Reasons: []string{}}, map[string]uint64{}
 	visits := slices.Concat(base.visits, other.visits)
 	for _, v := range visits {
 		if len(v.Verdict) > 0 {
-			n++
+			d.NotValid++
 		}
 		for _, r := range v.Verdict {
 			reasons[r.Name]++
 		}
 	}
-	if n == 0 {
+	d.Visits, d.Reasons = len(visits), append(d.Reasons, sortedByCount(reasons)...)
+	return d
+}
+
+func (d doubt) String() string {
+	if d.NotValid == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; in doubt: %d of %s (%s)", n, Plural(len(visits), "visit"),
-		strings.Join(sortedByCount(reasons), ", "))
+	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, Plural(d.Visits, "visit"), strings.Join(d.Reasons, ", "))
 }
 
 func find(all []*view, c scenarios.Cell) *view {

@@ -64,11 +64,9 @@ func failed(v *view) string {
 	if n == 0 {
 		return ""
 	}
-	latency := quantile.NewHDR()
-	for _, visit := range v.visits {
-		if err := latency.Merge(visit.Record.FailedLatency); err != nil {
-			return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
-		}
+	latency, err := v.failedLatency()
+	if err != nil {
+		return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
 	}
 	of := v.sum(func(r *record.Record) uint64 { return r.Offered })
 	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(of), percent(float64(n)/float64(of)))}

@@ -5,66 +5,81 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
-	"github.com/loadgen-go/loadgen/results"
 )
+
+// A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no visit
+// tells is nil.
+type runtimeView struct {
+	P99Within   *float64 `json:"p99_within"` // half of the 95% interval of a visit's p99, as a share of it
+	HiccupP99   *float64 `json:"hiccup_p99_ns"`
+	WaitP99     *float64 `json:"scheduler_wait_p99_ns"`
+	GCPause     *float64 `json:"gc_pause_ns"`
+	GCAssist    *float64 `json:"gc_assist_cpu_ns"`
+	MutexWait   *float64 `json:"mutex_wait_ns"`
+	HeapObjects *float64 `json:"heap_objects_bytes"`
+	Goroutines  *float64 `json:"goroutines"`
+	Cores       *float64 `json:"cores"`        // that the process used
+	CPUPressure *float64 `json:"cpu_pressure"` // the share of time that something waited for a processor
+}
+
+// runtime returns what the runtime and the machine did.
+func (v *view) runtime() *runtimeView {
+	median := func(f func(*record.Record) (float64, bool)) *float64 {
+		var values []float64
+		for _, visit := range v.visits {
+			if x, ok := f(visit.Record); ok {
+				values = append(values, x)
+			}
+		}
+		return medianOf(values)
+	}
+	nanos := func(f func(*record.Record) time.Duration) *float64 {
+		return median(func(r *record.Record) (float64, bool) { return float64(f(r)), true })
+	}
+	return &runtimeView{
+		P99Within: median(func(r *record.Record) (float64, bool) {
+			i, ok := r.Interval(0.99)
+			p99, err := r.Percentile(0.99)
+			if !ok || i.Why != "" || err != nil || p99 == 0 {
+				return 0, false
+			}
+			return float64(i.High-i.Low) / 2 / float64(p99), true
+		}),
+		HiccupP99: median(func(r *record.Record) (float64, bool) {
+			return float64(r.Hiccups.Quantile(0.99)), r.Hiccups.Count() >= quantile.SamplesFor(0.99)
+		}),
+		WaitP99:   nanos(func(r *record.Record) time.Duration { return r.Runtime.WaitP99 }),
+		GCPause:   nanos(func(r *record.Record) time.Duration { return r.Runtime.GCPause }),
+		GCAssist:  nanos(func(r *record.Record) time.Duration { return r.Runtime.GCAssist }),
+		MutexWait: nanos(func(r *record.Record) time.Duration { return r.Runtime.MutexWait }),
+		HeapObjects: median(func(r *record.Record) (float64, bool) {
+			return float64(r.Runtime.HeapObjects), true
+		}),
+		Goroutines: median(func(r *record.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
+		Cores: median(func(r *record.Record) (float64, bool) {
+			return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
+		}),
+		CPUPressure: median(func(r *record.Record) (float64, bool) {
+			return r.Runtime.Pressure.CPU, r.Runtime.Pressure.Known
+		}),
+	}
+}
 
 // runtimeTable is what the runtime and the machine did during the visits of each
 // cell.
 func runtimeTable(all []*view) string {
 	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
 		"cores", "pressure")
+	micros := func(ns float64) string { return micros(ns, true) }
 	for _, v := range all {
 		if len(v.visits) == 0 {
 			continue
 		}
-		median := func(f func(*record.Record) (float64, bool)) (float64, bool) {
-			var values []float64
-			for _, visit := range v.visits {
-				if x, ok := f(visit.Record); ok {
-					values = append(values, x)
-				}
-			}
-			if len(values) == 0 {
-				return 0, false
-			}
-			return results.Median(values), true
-		}
-		show := func(write func(float64) string, f func(*record.Record) (float64, bool)) string {
-			if x, ok := median(f); ok {
-				return write(x)
-			}
-			return none
-		}
-		micros := func(f func(*record.Record) time.Duration) string {
-			return show(Number, func(r *record.Record) (float64, bool) { return float64(f(r)) / 1e3, true })
-		}
-		t.AppendRow([]any{
-			v.cell.String(),
-			show(func(share float64) string { return "±" + percent(share) }, func(r *record.Record) (float64, bool) {
-				i, ok := r.Interval(0.99)
-				p99, err := r.Percentile(0.99)
-				if !ok || i.Why != "" || err != nil || p99 == 0 {
-					return 0, false
-				}
-				return float64(i.High-i.Low) / 2 / float64(p99), true
-			}),
-			show(Number, func(r *record.Record) (float64, bool) {
-				return float64(r.Hiccups.Quantile(0.99)) / 1e3, r.Hiccups.Count() >= quantile.SamplesFor(0.99)
-			}),
-			micros(func(r *record.Record) time.Duration { return r.Runtime.WaitP99 }),
-			micros(func(r *record.Record) time.Duration { return r.Runtime.GCPause }),
-			micros(func(r *record.Record) time.Duration { return r.Runtime.GCAssist }),
-			micros(func(r *record.Record) time.Duration { return r.Runtime.MutexWait }),
-			show(Memory, func(r *record.Record) (float64, bool) { return float64(r.Runtime.HeapObjects), true }),
-			show(Number, func(r *record.Record) (float64, bool) { return float64(r.Runtime.Goroutines), true }),
-			show(Number, func(r *record.Record) (float64, bool) {
-				return float64(r.Runtime.CPU) / float64(r.Elapsed), r.Elapsed > 0 && r.Runtime.CPU > 0
-			}),
-			show(percent, func(r *record.Record) (float64, bool) {
-				return r.Runtime.Pressure.CPU,
-					r.Runtime.Pressure.Known
-			}),
-		})
+		r := v.runtime()
+		t.AppendRow([]any{v.cell.String(), shown(r.P99Within, func(share float64) string { return "±" + percent(share) }),
+			shown(r.HiccupP99, micros), shown(r.WaitP99, micros), shown(r.GCPause, micros), shown(r.GCAssist, micros),
+			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number), shown(r.Cores, Number),
+			shown(r.CPUPressure, percent)})
 	}
 	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists " +
 		"and waits for\n" +

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -133,7 +132,7 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 	}
 	return append(row,
 		v.show("offered-qps", 1), v.show("achieved-qps", 1),
-		v.latency(0.5), v.latency(0.99), v.latency(0.999), v.longest(),
+		micros(v.latency(0.5)), micros(v.latency(0.99)), micros(v.latency(0.999)), micros(v.longest()),
 		v.show("p99-generator-lag-us", 1),
 		Count(v.sum(func(r *record.Record) uint64 { return r.Failed })),
 		Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })),
@@ -144,67 +143,37 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 // estimatorTable sets the estimators against full sort, on the latencies of the
 // highest rate that was visited.
 func estimatorTable(run *results.Run, all []*view) string {
-	var visits []*results.Visit
-	var level scenarios.Level
-	most := -1.0 // calls a second
-	for _, v := range all {
-		for _, visit := range v.visits {
-			if offered := visit.Record.Rate(); v.cell.Level != level && offered > 1.5*most || most < 0 {
-				level, most = v.cell.Level, offered
-			}
-		}
-	}
-	for _, v := range all {
-		if v.cell.Level == level {
-			visits = append(visits, v.visits...)
-		}
-	}
+	of := estimatorsOf(run, all)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the "+
 		"value\n"+
-		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(level), Plural(len(visits),
-		"visit"))
+		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(of.Level),
+		Plural(of.Visits, "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles {
 		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
 	t := NewTable(1, header...)
-	for _, arm := range run.Scenario.Quantile {
-		if arm != scenarios.None {
-			t.AppendRow(estimatorRow(arm, visits))
-		}
+	for _, e := range of.Arms {
+		t.AppendRow(e.row())
 	}
 	b.WriteString(t.Render() + "\n")
 	return b.String()
 }
 
-func estimatorRow(arm string, visits []*results.Visit) table.Row {
-	var insert, query, state []float64
-	value, rank := map[float64][]float64{}, map[float64][]float64{}
-	for _, v := range visits {
-		for _, e := range v.Estimates {
-			if e.Quantile != arm {
-				continue
-			}
-			insert, query, state = append(insert, e.InsertNS), append(query, e.QueryNS), append(state,
-				float64(e.StateBytes))
-			for _, a := range e.Answers {
-				value[a.Q] = append(value[a.Q], math.Abs(a.Value))
-				rank[a.Q] = append(rank[a.Q], a.Rank)
-			}
-		}
+func (e *estimator) row() table.Row {
+	if e.StateBytes == nil {
+		return table.Row{e.Quantile, "not measured"}
 	}
-	if len(insert) == 0 {
-		return table.Row{arm, "not measured"}
-	}
-	row := table.Row{arm, Memory(results.Median(state)), Number(results.Median(insert)),
-		Number(results.Median(query) / 1e3)}
+	row := table.Row{e.Quantile, Memory(*e.StateBytes), shown(e.InsertNS, Number),
+		shown(e.QueryNS, func(ns float64) string { return Number(ns / 1e3) })}
 	for _, q := range results.EstimatePercentiles {
-		if len(value[q]) == 0 {
+		i := slices.IndexFunc(e.Answers, func(a answer) bool { return a.Q == q })
+		if i < 0 {
 			row = append(row, none, none)
 			continue
 		}
-		row = append(row, percent(results.Median(value[q])), percent(results.Median(rank[q])))
+		row = append(row, shown(e.Answers[i].Value, percent), shown(e.Answers[i].Rank, percent))
 	}
 	return row
 }

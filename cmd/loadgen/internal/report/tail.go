@@ -5,32 +5,57 @@ import (
 	"strings"
 )
 
-// tails say for each cell what its slowest calls overlapped, of those which all of
-// its visits kept.
-func tails(all []*view) (sentences []string) {
-	for _, v := range all {
-		met := map[string]uint64{}
-		calls, clear := 0, 0
-		for _, visit := range v.visits {
-			for _, c := range visit.Record.Slowest {
-				calls++
-				for _, tag := range c.Overlapped {
-					met[tag]++
-				}
-				if len(c.Overlapped) == 0 {
-					clear++
-				}
+// A tail is what the slowest calls overlapped, of those which all visits of a cell kept.
+type tail struct {
+	Calls uint64 `json:"calls"`
+	Met   []met  `json:"met"`   // most frequent first; a call may be in several
+	Clear uint64 `json:"clear"` // calls that met none of them
+}
+
+// A met is how many calls something overlapped.
+type met struct {
+	Name  string `json:"name"`
+	Calls uint64 `json:"calls"`
+}
+
+// tail returns what the slowest calls overlapped, or nil if none were kept.
+func (v *view) tail() *tail {
+	t := &tail{Met: []met{}}
+	counts := map[string]uint64{}
+	for _, visit := range v.visits {
+		for _, c := range visit.Record.Slowest {
+			t.Calls++
+			for _, tag := range c.Overlapped {
+				counts[tag]++
+			}
+			if len(c.Overlapped) == 0 {
+				t.Clear++
 			}
 		}
-		if calls == 0 {
+	}
+	if t.Calls == 0 {
+		return nil
+	}
+	for _, name := range sortedByCount(counts) {
+		t.Met = append(t.Met, met{name, counts[name]})
+	}
+	return t
+}
+
+// tails returns a sentence for each cell about what its slowest calls overlapped.
+func tails(all []*view) (sentences []string) {
+	for _, v := range all {
+		t := v.tail()
+		if t == nil {
 			continue
 		}
+		share := func(calls uint64) float64 { return 100 * float64(calls) / float64(t.Calls) }
 		var shares []string
-		for _, tag := range sortedByCount(met) {
-			shares = append(shares, fmt.Sprintf("%s %.0f%%", tag, 100*float64(met[tag])/float64(calls)))
+		for _, m := range t.Met {
+			shares = append(shares, fmt.Sprintf("%s %.0f%%", m.Name, share(m.Calls)))
 		}
-		shares = append(shares, fmt.Sprintf("none of these %.0f%%", 100*float64(clear)/float64(calls)))
-		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, Plural(calls, "call"),
+		shares = append(shares, fmt.Sprintf("none of these %.0f%%", share(t.Clear)))
+		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, Plural(int(t.Calls), "call"),
 			strings.Join(shares, ", ")))
 	}
 	return sentences

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -141,58 +140,7 @@ func warnings(run *results.Run, contests []*comparison.Contest) []string {
 	if warning := comparison.FewRounds(judged); len(few) == 0 && warning != "" {
 		few = []string{warning + "."}
 	}
-	return slices.Concat(failures(run), unstable(run), verdicts(run), few, fewCalls(run.Scenario))
-}
-
-// Advice is what a scenario will not be able to tell, and what to do about it.
-func Advice(s *scenarios.Scenario) []string {
-	return append(fewRounds(s.Rounds, len(s.Comparisons())*len(comparison.PrimaryUnits)), fewCalls(s)...)
-}
-
-// fewRounds says what rounds cannot tell of so many cells.
-func fewRounds(rounds, cells int) []string {
-	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
-	switch {
-	case rounds < comparison.MinPairs:
-		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds "+
-			"%[2]d).",
-			have, comparison.MinPairs)}
-	case rounds < comparison.NeedApart(cells):
-		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
-			have, Plural(cells, "cell"), need)}
-	case rounds < need:
-		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds "+
-			"%[3]d).",
-			have, Plural(cells, "cell"), need)}
-	}
-	return nil
-}
-
-// fewCalls says which percentiles the visits of a scenario cannot state.
-func fewCalls(s *scenarios.Scenario) (all []string) {
-	for _, l := range s.Levels() {
-		for _, q := range []float64{0.99, 0.999} {
-			n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)
-			if least >= need || n == 0 {
-				continue
-			}
-			has := "about " + Count(n)
-			if n >= need {
-				has += ", at times only " + Count(least)
-			}
-			advice := "a higher rate"
-			if l.Load != "" {
-				advice += ", or a longer time"
-			}
-			if d := s.Arrivals.Lasting(need, l.QPS.Float()); l.Load == "" && d <= scenarios.MaxDuration {
-				advice = fmt.Sprintf("--duration %v", d)
-			}
-			all = append(all, fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: %s.",
-				results.PercentileName(q), load(l), Count(need), s.Length(l), has, advice))
-			break
-		}
-	}
-	return all
+	return slices.Concat(failures(run), unstable(run), verdicts(run), few, WarningsOf(callChecks(run.Scenario)))
 }
 
 // failures are visits that were not measured, and calls that failed.
@@ -233,8 +181,26 @@ func first(s string) string {
 // verdicts counts why visits are not valid. That a visit was interrupted is the
 // status of the run.
 func verdicts(run *results.Run) (doubts []string) {
-	counts, examples := map[string]uint64{}, map[string]string{}
-	for _, v := range run.Visits {
+	for _, r := range reasonsOf(run.Visits) {
+		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %v in round %d: %s.", r.Name, r.Visits,
+			Plural(len(run.Visits), "visit"), r.cell, r.Round, r.Detail))
+	}
+	return doubts
+}
+
+// A reason is why some visits are not valid, with the first of them.
+type reason struct {
+	Name   string `json:"name"`
+	Visits uint64 `json:"visits"`
+	Round  int    `json:"round"`
+	Detail string `json:"detail"`
+	cell   scenarios.Cell
+}
+
+// reasonsOf returns why visits are not valid, most frequent first.
+func reasonsOf(visits []*results.Visit) []reason {
+	counts, first := map[string]uint64{}, map[string]reason{}
+	for _, v := range visits {
 		if !v.Usable() {
 			continue
 		}
@@ -244,15 +210,17 @@ func verdicts(run *results.Run) (doubts []string) {
 		}
 		for name, detail := range of {
 			if counts[name]++; counts[name] == 1 {
-				examples[name] = fmt.Sprintf("%v in round %d: %s", v.Cell, v.Round, detail)
+				first[name] = reason{Name: name, Round: v.Round, Detail: detail, cell: v.Cell}
 			}
 		}
 	}
+	all := []reason{}
 	for _, name := range sortedByCount(counts) {
-		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %s.", name, counts[name],
-			Plural(len(run.Visits), "visit"), examples[name]))
+		r := first[name]
+		r.Visits = counts[name]
+		all = append(all, r)
 	}
-	return doubts
+	return all
 }
 
 func sortedByCount(counts map[string]uint64) []string {

@@ -87,9 +87,9 @@ func (v *view) show(unit string, per float64) string {
 // infinite stands for a latency that lies among calls that failed or were dropped.
 const infinite = "infinite"
 
-// latency writes the median over rounds of a percentile of latency, in us: it is infinite if
-// it is in most of the visits that state it.
-func (v *view) latency(q float64) string {
+// latency returns the median over rounds of a percentile of latency, in ns: it is infinite if it is in most of the
+// visits. It is false unless every visit states it.
+func (v *view) latency(q float64) (ns float64, ok bool) {
 	var all []float64
 	for _, visit := range v.visits {
 		d, err := visit.Record.Percentile(q)
@@ -98,31 +98,51 @@ func (v *view) latency(q float64) string {
 		case errors.As(err, &not):
 			all = append(all, math.Inf(1))
 		case err != nil:
-			return none
+			return 0, false
 		default:
 			all = append(all, float64(d))
 		}
 	}
 	if len(all) == 0 {
-		return none
+		return 0, false
 	}
 	slices.Sort(all)
 	if math.IsInf(all[len(all)/2], 1) {
-		return infinite
+		return math.Inf(1), true
 	}
-	return Number(results.Median(all) / 1e3)
+	return results.Median(all), true
 }
 
-// longest writes the longest latency of all visits, in us.
-func (v *view) longest() string {
+// longest returns the longest latency of all visits, in ns. It is infinite if calls failed or were dropped, and false
+// if there is no visit.
+func (v *view) longest() (ns float64, ok bool) {
 	longest := time.Duration(0)
 	for _, visit := range v.visits {
 		if visit.Record.Unserved() > 0 {
-			return infinite
+			return math.Inf(1), true
 		}
 		longest = max(longest, visit.Record.Latency.Max())
 	}
-	return Number(float64(longest) / 1e3)
+	return float64(longest), len(v.visits) > 0
+}
+
+// shown writes what is known.
+func shown(x *float64, write func(float64) string) string {
+	if x == nil {
+		return none
+	}
+	return write(*x)
+}
+
+// micros writes a latency, in us.
+func micros(ns float64, ok bool) string {
+	switch {
+	case !ok:
+		return none
+	case math.IsInf(ns, 1):
+		return infinite
+	}
+	return Number(ns / 1e3)
 }
 
 // Number writes x with three digits or so, and commas.

@@ -68,9 +68,11 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	golden.Check(t, "aa.txt", r.Text())
-	if _, err := json.Marshal(r); err != nil {
-		t.Error(err)
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
 	}
+	golden.Check(t, "aa.json", string(data)+"\n")
 }
 
 // The one may be slower for being second, say.

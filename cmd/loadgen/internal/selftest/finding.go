@@ -1,6 +1,7 @@
 package selftest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -39,6 +40,16 @@ const (
 	AtOnce      Unit = "calls at once"
 	Distance    Unit = "distance" // Kolmogorov's and Smirnov's, from 0 to 1
 )
+
+// MarshalJSON writes f with what Expected and Measured say.
+func (f Finding) MarshalJSON() ([]byte, error) {
+	type plain Finding // without this method
+	return json.Marshal(struct {
+		plain
+		Expected string `json:"expected"`
+		Measured string `json:"measured"`
+	}{plain(f), f.Expected(), f.Measured()})
+}
 
 // judged tells whether f passes. What is no number cannot be written to a file.
 func (f Finding) judged() Finding {

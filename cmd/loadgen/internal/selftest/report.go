@@ -22,7 +22,7 @@ type Report struct {
 
 // NewReport is that of the checks that were made, of so many that were planned.
 func NewReport(e results.Environment, quick bool, planned int, all []Result) *Report {
-	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: all,
+	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: append([]Result{}, all...),
 		Interrupted: len(all) < planned}
 	r.Passed = !r.Interrupted && len(r.failed()) == 0
 	return r
@@ -146,7 +146,7 @@ own, and run this again; see Limits in the README. Until it passes, believe no l
 	}
 	return b.String() + `
 Not all of this depends on the machine: that is a fault of loadgen. Please report it, with the output of
-loadgen selftest --json.
+loadgen selftest --format json.
 `
 }
 
