@@ -78,7 +78,7 @@ type Environment struct {
 	Version    string      `json:"version"` // of the program: loadgen, or one with targets of its own
 	Commit     string      `json:"commit,omitempty"`
 	Package    string      `json:"package,omitempty"` // import path of the program's main package; "" if unknown
-	Turns      bench.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
+	Turns      bench.Turns `json:"turns_per_ns"`      // speed of the loop that handlers spin in
 	// Warnings are what made the machine unfit for measuring before the run began.
 	Warnings []string `json:"warnings,omitempty"`
 }
