@@ -13,6 +13,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/jsonfile"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -102,13 +103,12 @@ func mended(data []byte) ([]byte, bool) {
 func jsonError(path string, data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 		if filepath.Ext(path) == filepath.Ext(BenchFile) {
 			return fmt.Errorf("results: %s is Go benchmark text: want the %s beside it", path, JSONFile)
 		}
-		return fmt.Errorf("results: %s:%d: not JSON: %w", path, line, err)
+		return fmt.Errorf("results: %s: not JSON: %w", jsonfile.Place(path, data, err), err)
 	}
-	return fmt.Errorf("results: %s: %w", path, err)
+	return fmt.Errorf("results: %s: %w", jsonfile.Place(path, data, err), err)
 }
 
 func (r *Run) check() error {

@@ -621,6 +621,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		want string
 	}{
 		"a broken visit":  {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
+		"another type":    {replace(`"round":1`, `"round":"x"`), "run.json:2: json: cannot unmarshal string"},
 		"empty":           {nil, "run.json:1: not JSON"},
 		"another version": {replace(`"schema":2`, `"schema":3`), "has schema 3, which a later loadgen wrote, and this one reads up to 2: install a later one"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},

@@ -1,10 +1,8 @@
 package gate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"regexp"
@@ -12,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	yaml "github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -63,67 +59,18 @@ func ReadFile(path string) (*File, error) {
 	return ParseFile(path, data)
 }
 
-// A scalar is a value of a gate file and where it stands.
-type scalar struct {
-	text         string
-	line, column int
-}
-
-// UnmarshalYAML implements yaml.NodeUnmarshaler.
-func (s *scalar) UnmarshalYAML(n ast.Node) error {
-	if _, ok := n.(ast.ScalarNode); !ok {
-		return &yaml.UnexpectedNodeTypeError{Actual: n.Type(), Expected: ast.StringType, Token: n.GetToken()}
-	}
-	t := n.GetToken()
-	s.text, s.line, s.column = t.Value, t.Position.Line, t.Position.Column
-	return nil
-}
-
-var _ yaml.NodeUnmarshaler = (*scalar)(nil)
-
-// document is a gate file as it is written.
-type document struct {
-	Margins  map[string]scalar `yaml:"margins"`
-	Exact    []scalar          `yaml:"exact"`
-	Only     []scalar          `yaml:"only"`
-	Config   []scalar          `yaml:"config"`
-	Better   map[string]scalar `yaml:"better"`
-	Strict   bool              `yaml:"strict"`
-	Expected []entry           `yaml:"expected"`
-}
-
-// An entry is an expected regression as it is written.
-type entry struct {
-	Cell   scalar `yaml:"cell"`
-	Unit   scalar `yaml:"unit"`
-	Reason scalar `yaml:"reason"`
-	Until  scalar `yaml:"until"`
-}
-
 // ParseFile reads the text of a gate file, of which path is the name.
 func ParseFile(path string, data []byte) (*File, error) {
-	var d document
-	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	err := decoder.Decode(&d)
-	if err == nil {
-		if more := decoder.Decode(&document{}); !errors.Is(more, io.EOF) {
-			return nil, fmt.Errorf("%s has a second document, after ---: want one", path)
-		}
+	d, err := readDocument(path, data)
+	if err != nil {
+		return nil, err
 	}
-	var at yaml.Error
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, better, config, strict, "+
-			"expected", path)
-	case errors.As(err, &at):
-		p := at.GetToken().Position
-		return nil, fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only),
+	f := &File{Path: path, Strict: d.Strict.text == "true", Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only),
 		Margins: map[string]comparison.Margin{}, Better: map[string]comparison.Direction{}}
 	var errs []error
+	if s := d.Strict; s.text != "" && s.text != "true" && s.text != "false" {
+		errs = append(errs, fmt.Errorf("%s: strict is %q: want true or false", s.in(path), s.text))
+	}
 	for _, s := range d.Config {
 		f.Config = append(f.Config, s.text)
 	}
@@ -188,23 +135,6 @@ func (e *entry) parse(path string) (Expected, error) {
 	}
 	x.Until = day.AddDate(0, 0, 1)
 	return x, nil
-}
-
-// place is where an entry stands: where its first field does.
-func (e *entry) place() (first scalar) {
-	for _, s := range []scalar{e.Cell, e.Unit, e.Reason, e.Until} {
-		if s.line > 0 && (first.line == 0 || s.line < first.line) {
-			first = s
-		}
-	}
-	return first
-}
-
-func (s scalar) in(path string) string {
-	if s.line == 0 { // a null has no place
-		return path
-	}
-	return fmt.Sprintf("%s:%d:%d", path, s.line, s.column)
 }
 
 // wildcard matches a whole name, in which * stands for anything.
