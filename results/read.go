@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -136,14 +137,20 @@ func (r *Run) check() error {
 			return fmt.Errorf("visit %d is the second of %v in round %d", i+1, v.Cell, v.Round)
 		}
 		seen[at] = true
-		if v.Error != "" {
-			continue
-		}
-		if err := checkRecord(v.Record); err != nil {
+		if err := v.Check(); err != nil {
 			return fmt.Errorf("visit %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// Check reports why v is no visit: it has neither an error nor a record, or its record lacks a histogram or has counts
+// that do not add up.
+func (v *Visit) Check() error {
+	if v.Error != "" {
+		return nil
+	}
+	return checkRecord(v.Record)
 }
 
 func checkRecord(r *bench.Record) error {
@@ -182,6 +189,11 @@ func ReadBench(path string) ([]*benchfmt.Result, error) {
 		return nil, fmt.Errorf("results: %w", err)
 	}
 	defer f.Close()
+	return readBench(path, f)
+}
+
+// readBench reads the Go benchmark text of f, the file at path.
+func readBench(path string, f io.Reader) ([]*benchfmt.Result, error) {
 	var (
 		all  []*benchfmt.Result
 		errs []error

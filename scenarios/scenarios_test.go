@@ -407,6 +407,40 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// What is read is printed as what reads the same, and some visits meet it.
+func FuzzParseQuorum(f *testing.F) {
+	for _, text := range []string{"most", "all", "80%", "0%", "+5%", "101%", "%", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, err := scenarios.ParseQuorum(text)
+		if err != nil {
+			return
+		}
+		if again, err := scenarios.ParseQuorum(q.String()); err != nil || again != q {
+			t.Errorf("%q is %v, which is read as %v, %v", text, q, again, err)
+		}
+		if q.Met(0, 1) || !q.Met(1, 1) {
+			t.Errorf("%v: met by no visit, or not by all", q)
+		}
+	})
+}
+
+// Whatever flags give a scenario, it decodes or its problem names the flag.
+func FuzzSetting(f *testing.F) {
+	for _, field := range scenarios.Fields {
+		f.Add(field.Key, "1")
+		f.Add(field.Key, "a(b,c),~")
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		s, err := scenarios.Decode("fuzz.yaml", []byte("qps: 1k\nduration: 1s\n"),
+			scenarios.Setting{Key: key, Value: value, Where: "--flag"})
+		if (s == nil) == (err == nil) {
+			t.Errorf("scenario %v, error %v", s, err)
+		}
+	})
+}
+
 func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		var b strings.Builder

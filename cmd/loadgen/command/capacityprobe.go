@@ -25,7 +25,7 @@ type probeRequest struct {
 // newProbe returns the hidden command that makes the visit of a probe.
 func newProbe(own targets) *cobra.Command {
 	return newChild("probe", func(ctx context.Context, req *probeRequest) (any, error) {
-		target, err := own.own(req.Visit.Scenario)
+		target, err := own.requested(&req.Visit)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 		mainPackage = func() (string, error) { return pkg, nil }
 	}
 	grace = graceOfTests()
-	if as := os.Getenv(asCommand); as != "" {
+	fuzzWorker := slices.Contains(os.Args, "-test.fuzzworker") // a process of this binary that go test -fuzz starts
+	if as := os.Getenv(asCommand); as != "" && !fuzzWorker {
 		endAsAsked()
 		if as == ownTargets {
 			Main(testTargets...)

@@ -75,6 +75,14 @@ func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
 		strings.Join(all.names(), ", "))
 }
 
+// requested is the target that a request names, once the request has been checked.
+func (all targets) requested(req *visit.Request) (*visit.Own, error) {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	return all.own(req.Scenario)
+}
+
 // load loads what a command's arguments and flags name: without a name, the program's own
 // target that --target names, its first one, or span-reuse if it has none. No estimators are
 // compared on a program's own target, unless they are asked for.

@@ -40,3 +40,23 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+// Inputs have labels that differ, or are refused.
+func FuzzParseInputs(f *testing.F) {
+	f.Add("a", "a", "x=a")
+	f.Add("a#0", "a", "a")
+	f.Add("-", "=", "b=-")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		all, err := parseInputs([]string{a, b, c})
+		if err != nil {
+			return
+		}
+		labels := map[string]bool{}
+		for _, in := range all {
+			labels[in.label] = true
+		}
+		if len(all) != 3 || len(labels) != 3 {
+			t.Errorf("%+v", all)
+		}
+	})
+}
