@@ -38,9 +38,10 @@ type document struct {
 	Better   map[string]scalar `yaml:"better"`
 	Strict   scalar            `yaml:"strict"`
 	Expected []entry           `yaml:"expected"`
+	Removed  []entry           `yaml:"removed"`
 }
 
-// An entry is an expected regression as it is written.
+// An entry is an expected regression, or a removal, as it is written.
 type entry struct {
 	Cell   scalar `yaml:"cell"`
 	Unit   scalar `yaml:"unit"`
@@ -63,7 +64,7 @@ func readDocument(path string, data []byte) (*document, error) {
 	switch len(bodies) {
 	case 0:
 		return nil, fmt.Errorf("%s:1:1: the file is empty: want at least one of margins, exact, only, better, config, "+
-			"strict, expected", path)
+			"strict, expected, removed", path)
 	case 1:
 	default:
 		return nil, fmt.Errorf("%s: a second document, after ---: want one", placeOf(bodies[1]).in(path))

@@ -27,13 +27,14 @@ type File struct {
 	Config   []string // keys of the configuration of benchmark text, besides those of go test
 	Better   map[string]comparison.Direction
 	Strict   bool
-	Expected []Expected
+	Expected []Agreement // regressions
+	Removed  []Agreement // results of the base that the head may lack
 }
 
-// An Expected regression is one that somebody has agreed to, for a while.
-type Expected struct {
+// An Agreement is what somebody has agreed to, for a while.
+type Agreement struct {
 	Cell   string    // name of the benchmark as it is shown; * stands for anything
-	Unit   string    // as benchstat has it
+	Unit   string    // as benchstat has it; of a removal "" stands for all
 	Reason string    // for people
 	Until  time.Time // the day after its last one begins
 
@@ -41,13 +42,13 @@ type Expected struct {
 	pattern *regexp.Regexp
 }
 
-// matches tells whether the regression of a cell is expected.
-func (e *Expected) matches(name, unit string) bool {
+// matches tells whether a cell is agreed to.
+func (e *Agreement) matches(name, unit string) bool {
 	return e.Unit == unit && e.pattern.MatchString(name)
 }
 
-// Last is the last day on which it is expected.
-func (e *Expected) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
+// Last is the last day of the agreement.
+func (e *Agreement) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // ReadFile reads a gate file. Everything wrong with its values is reported, each with
 // file:line:column.
@@ -92,13 +93,10 @@ func ParseFile(path string, data []byte) (*File, error) {
 		}
 		f.Margins[tidy] = m
 	}
-	for i, e := range d.Expected {
-		x, err := e.parse(path)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: expected regression %d: %w", e.place().in(path), i+1, err))
-		}
-		f.Expected = append(f.Expected, x)
-	}
+	f.Expected, err = agreements(path, d.Expected, "expected regression", "cell", "unit", "reason", "until")
+	errs = append(errs, err)
+	f.Removed, err = agreements(path, d.Removed, "removal", "cell", "reason", "until")
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -119,14 +117,28 @@ func tidyUnits(list []scalar) (units []string) {
 	return units
 }
 
+// agreements returns the entries of a list. Each has the wanted fields, or is an error that says what the list is of.
+func agreements(path string, list []entry, what string, wanted ...string) (all []Agreement, err error) {
+	var errs []error
+	for i, e := range list {
+		x, err := e.parse(path, wanted)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s %d: %w", e.place().in(path), what, i+1, err))
+		}
+		all = append(all, x)
+	}
+	return all, errors.Join(errs...)
+}
+
 // parse checks that an entry is whole.
-func (e *entry) parse(path string) (Expected, error) {
-	x := Expected{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
+func (e *entry) parse(path string, wanted []string) (Agreement, error) {
+	x := Agreement{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
-	for _, f := range []struct{ name, text string }{{"cell", e.Cell.text}, {"unit", e.Unit.text},
-		{"reason", x.Reason}, {"until", e.Until.text}} {
-		if f.text == "" {
-			return x, fmt.Errorf("it has no %s: want cell, unit, reason and until", f.name)
+	given := map[string]string{"cell": x.Cell, "unit": x.Unit, "reason": x.Reason, "until": e.Until.text}
+	for _, name := range wanted {
+		if given[name] == "" {
+			last := len(wanted) - 1
+			return x, fmt.Errorf("it has no %s: want %s and %s", name, strings.Join(wanted[:last], ", "), wanted[last])
 		}
 	}
 	day, err := time.ParseInLocation(time.DateOnly, e.Until.text, time.Local)
