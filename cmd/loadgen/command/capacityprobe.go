@@ -90,7 +90,7 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
 	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,
-		Inputs: c.inputs}}, nil
+		Inputs: c.Inputs}}, nil
 }
 
 // fineRate writes a rate to a thousandth, and a low one to six digits.

@@ -30,6 +30,7 @@ type File struct {
 	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes; their rates are the search's
 	Require     float64             `json:"require_qps,omitempty"` // what every arm is to carry; 0: nothing
 	Environment results.Environment `json:"environment"`
+	Inputs      []results.Input     `json:"inputs,omitempty"` // that every probe was held to: the program
 	Search      *Search             `json:"search"`
 	// Digest is of what the probes were made with: see [File.digest]. Evidence says nothing of anything else.
 	Digest string   `json:"digest"`
