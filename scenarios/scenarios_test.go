@@ -186,13 +186,30 @@ func TestAFileThatIsNoScenarioIsCalledThatAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAFieldThatThereIsNotIsGuessed(t *testing.T) {
+	for text, want := range map[string]string{
+		"sapns: [none]":           `unknown field "sapns" (did you mean spans?): want one of name, `,
+		"slo_visit: all":          `unknown field "slo_visit" (did you mean slo-visits?): want`,
+		"handlers: {kes: 1}":      `unknown field "handlers.kes" (did you mean handlers.keys?): want one of handlers.keys, `,
+		"processors: [bacth]":     `processors: "bacth" is unknown (did you mean batch?): want`,
+		"entirely_different: yes": `unknown field "entirely_different": want one of name, `,
+	} {
+		t.Run(text, func(t *testing.T) {
+			_, err := scenarios.Decode("a.yaml", []byte("qps: 1k\nduration: 1s\n"+text+"\n"))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
+}
+
 func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{
 		dir:                         "is a directory",
 		filepath.Join(dir, "x.yml"): "no such file",
 		"mine.yaml":                 "no such file",
-		"span-reus":                 `no scenario and no file is called "span-reus": want one of metrics-cost, quantile-live, span-cost`,
+		"span-reus":                 `no scenario and no file is called "span-reus" (did you mean span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, span-cost`,
 	} {
 		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "span-reuse-full") {
