@@ -8,7 +8,8 @@ import (
 	"fmt"
 )
 
-// Place returns path with the line of an error of package encoding/json on data, or path alone if the error has no place.
+// Place returns path with the line of data that an error of package encoding/json is about, or path alone if the error
+// has no place.
 func Place(path string, data []byte, err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

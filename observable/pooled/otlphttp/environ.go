@@ -27,9 +27,9 @@ import (
 // Source: OpenTelemetry Protocol Exporter, "Configuration Options".
 func Environment() (Options, error) { return environment(signal{"TRACES", false}) }
 
-// CheckEnvironment returns what is wrong with the variables that the SDK's exporters read of a signal, TRACES or METRICS:
-// those that Environment reads, of which the SDK logs what is wrong and takes the default. An exporter over gRPC takes
-// a target of gRPC as its endpoint, too, such as localhost:4317.
+// CheckEnvironment returns what is wrong with the variables that the SDK's exporters read for a signal, TRACES or
+// METRICS: those that Environment reads. The SDK logs what is wrong with them and takes the default. An exporter over
+// gRPC takes a target of gRPC as its endpoint, too, such as localhost:4317.
 func CheckEnvironment(name string, grpc bool) error {
 	_, err := environment(signal{name, grpc})
 	return err

@@ -44,8 +44,8 @@ type pairing struct {
 	why    string
 }
 
-// pairs sets each head against the base. What the base has and a head has not is an error, unless the gate file lists it
-// as removed; what a head has alone is told.
+// pairs sets each head against the base. What the base has and a head has not is an error, unless the gate file
+// lists it as removed; what a head has alone is told.
 func (s *sides) pairs() ([]*pair, error) {
 	var all []*pair
 	var errs []error

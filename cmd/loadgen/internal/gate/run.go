@@ -89,8 +89,8 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 }
 
 // CompareRuns sets every cell of a head against the same cell of a base. They were
-// measured in turn, round by round. A cell of the base that a complete head has no measurement of is an error, unless the
-// gate file lists it as removed.
+// measured in turn, round by round. A cell of the base that a complete head has no measurement of is an error, unless
+// the gate file lists it as removed.
 func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	removals := o.removals()
 	added, gone, err := removals.cells(base, head)
@@ -120,7 +120,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 }
 
 // cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any other
-// cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before the cell.
+// cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before it.
 func (r *removals) cells(base, head *results.Run) (added []string, gone []scenarios.Cell, err error) {
 	before, after := comparison.Measured(base), comparison.Measured(head)
 	for _, cell := range after {
@@ -141,8 +141,8 @@ func (r *removals) cells(base, head *results.Run) (added []string, gone []scenar
 		}
 	}
 	if len(missing) > 0 {
-		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in the "+
-			"run.bench of head, or list it under removed in the gate file", firstOf(missing))
+		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in "+
+			"the run.bench of head, or list it under removed in the gate file", firstOf(missing))
 	}
 	return added, gone, nil
 }
