@@ -1,6 +1,14 @@
 package results
 
-import "testing"
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
 
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
@@ -13,6 +21,50 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if run, err := parse("run.json", data); (run == nil) == (err == nil) {
 			t.Errorf("%v, %v: want a run or an error", run, err)
+		}
+	})
+}
+
+// A visit that is accepted can be written.
+func FuzzVisit(f *testing.F) {
+	data, err := os.ReadFile("testdata/run.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var run struct{ Visits []json.RawMessage }
+	if err := json.Unmarshal(data, &run); err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{string(run.Visits[0]), `{}`, `{"record":{}}`, `{"record":null,"error":"x"}`, `null`} {
+		f.Add([]byte(text))
+	}
+	h := &Header{Scenario: &scenarios.Scenario{Name: "fuzz", Target: scenarios.MapTarget}}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v := &Visit{}
+		if json.Unmarshal(data, v) != nil || v.Check() != nil {
+			return
+		}
+		if _, err := json.Marshal(v); err != nil {
+			t.Errorf("run.json: %v", err)
+		}
+		if lines, err := benchLines(h, v); err == nil && !strings.HasSuffix(lines, "\n") {
+			t.Errorf("run.bench: %q", lines)
+		}
+	})
+}
+
+// Each result is read or reported, with its line.
+func FuzzReadBench(f *testing.F) {
+	for _, text := range []string{"pkg: a\nBenchmarkA-2 1 5 ns/op\n", "BenchmarkA 1 NaN B/op", "Benchmark", "Unit a b=c\n", ""} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := readBench("run.bench", bytes.NewReader(data))
+		if len(all) == 0 && err == nil {
+			t.Error("neither a result nor an error")
+		}
+		if err != nil && !strings.Contains(err.Error(), "run.bench:") {
+			t.Errorf("%v: want where", err)
 		}
 	})
 }

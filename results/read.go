@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/internal/jsonfile"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -102,13 +104,12 @@ func mended(data []byte) ([]byte, bool) {
 func jsonError(path string, data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 		if filepath.Ext(path) == filepath.Ext(BenchFile) {
 			return fmt.Errorf("results: %s is Go benchmark text: want the %s beside it", path, JSONFile)
 		}
-		return fmt.Errorf("results: %s:%d: not JSON: %w", path, line, err)
+		return fmt.Errorf("results: %s: not JSON: %w", jsonfile.Place(path, data, err), err)
 	}
-	return fmt.Errorf("results: %s: %w", path, err)
+	return fmt.Errorf("results: %s: %w", jsonfile.Place(path, data, err), err)
 }
 
 func (r *Run) check() error {
@@ -136,14 +137,20 @@ func (r *Run) check() error {
 			return fmt.Errorf("visit %d is the second of %v in round %d", i+1, v.Cell, v.Round)
 		}
 		seen[at] = true
-		if v.Error != "" {
-			continue
-		}
-		if err := checkRecord(v.Record); err != nil {
+		if err := v.Check(); err != nil {
 			return fmt.Errorf("visit %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// Check reports why v is no visit: it has neither an error nor a record, or its record lacks a histogram or has counts
+// that do not add up.
+func (v *Visit) Check() error {
+	if v.Error != "" {
+		return nil
+	}
+	return checkRecord(v.Record)
 }
 
 func checkRecord(r *record.Record) error {
@@ -182,6 +189,11 @@ func ReadBench(path string) ([]*benchfmt.Result, error) {
 		return nil, fmt.Errorf("results: %w", err)
 	}
 	defer f.Close()
+	return readBench(path, f)
+}
+
+// readBench reads the Go benchmark text of f, the file at path.
+func readBench(path string, f io.Reader) ([]*benchfmt.Result, error) {
 	var (
 		all  []*benchfmt.Result
 		errs []error

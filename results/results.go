@@ -76,9 +76,10 @@ type Environment struct {
 	GOMEMLIMIT string     `json:"gomemlimit,omitempty"`
 	CPUQuota   float64    `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 without a limit
 	Kernel     string     `json:"kernel,omitempty"`
-	Version    string     `json:"version"` // of loadgen
+	Version    string     `json:"version"` // of the program: loadgen, or one with targets of its own
 	Commit     string     `json:"commit,omitempty"`
-	Turns      work.Turns `json:"turns_per_ns"` // speed of the loop that handlers spin in
+	Package    string     `json:"package,omitempty"` // import path of the program's main package; "" if unknown
+	Turns      work.Turns `json:"turns_per_ns"`      // speed of the loop that handlers spin in
 	// Warnings are what made the machine unfit for measuring before the run began.
 	Warnings []string `json:"warnings,omitempty"`
 }

@@ -455,6 +455,34 @@ func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	}
 }
 
+func TestThePackageIsTheOneThatHoldsTheTarget(t *testing.T) {
+	for name, c := range map[string]struct{ target, program, want string }{
+		"the map in loadgen":             {"map", "github.com/loadgen-go/loadgen/cmd/loadgen", "github.com/loadgen-go/loadgen"},
+		"the map in another program":     {"map", "example.com/shop/cmd/load", "github.com/loadgen-go/loadgen"},
+		"a program's own target":         {"look-up", "example.com/shop/cmd/load", "example.com/shop/cmd/load"},
+		"a program without a build info": {"look-up", "", "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := header(t)
+			h.Scenario.Target, h.Environment.Package = c.target, c.program
+			w, err := results.Create(t.TempDir(), h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.Add(visit(t, "sdk", 1)), w.Close(results.Complete)); err != nil {
+				t.Fatal(err)
+			}
+			lines, err := results.ReadBench(w.BenchPath())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := lines[0].GetConfig("pkg"); got != c.want {
+				t.Errorf("pkg: %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestMeasurementsAreWhatTheirUnitsSay(t *testing.T) {
 	v := visit(t, "sdk", 1)
 	for range 10 {
@@ -596,6 +624,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		want string
 	}{
 		"a broken visit":  {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
+		"another type":    {replace(`"round":1`, `"round":"x"`), "run.json:2: json: cannot unmarshal string"},
 		"empty":           {nil, "run.json:1: not JSON"},
 		"another version": {replace(`"schema":2`, `"schema":3`), "has schema 3, which a later loadgen wrote, and this one reads up to 2: install a later one"},
 		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},

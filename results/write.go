@@ -142,7 +142,7 @@ func benchHeader(h *Header) string {
 	for _, c := range [][2]string{
 		{"goos", e.GOOS},
 		{"goarch", e.GOARCH},
-		{"pkg", "github.com/loadgen-go/loadgen"},
+		{"pkg", h.pkg()},
 		{"cpu", orUnknown(e.CPU)},
 		{"arrivals", arrivals(s)},
 		{"loop", Loop(s)},
@@ -163,6 +163,18 @@ func benchHeader(h *Header) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// Module is the path of loadgen's module, which holds the map and the estimators.
+const Module = "github.com/loadgen-go/loadgen"
+
+// pkg returns the package that holds the target: loadgen's module for the map, and for a program's own target the
+// program's main package.
+func (h *Header) pkg() string {
+	if h.Scenario.Target == scenarios.MapTarget {
+		return Module
+	}
+	return orUnknown(h.Environment.Package)
 }
 
 func orUnknown(s string) string {

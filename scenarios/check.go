@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // check looks at what only several fields together can tell.
@@ -131,8 +132,8 @@ func (d *decoder) checkArms(s *Scenario) {
 		arms := d.armsOf(s, dim)
 		for _, arm := range []string{p.A, p.B} {
 			if !slices.Contains(arms, arm) {
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s: want %s", arm, dim.name,
-					strings.Join(arms, ", "))
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s", arm, dim.name,
+					spelling.Meant(arm, arms), strings.Join(arms, ", "))
 			}
 		}
 	}

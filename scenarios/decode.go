@@ -11,6 +11,8 @@ import (
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Problem is one thing that is wrong with a scenario.
@@ -52,7 +54,8 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	}
 	for _, s := range settings {
 		if want(s.Key) == "" {
-			d.wrong(s.Where, 0, "unknown field %q: want one of %s", s.Key, strings.Join(keysBelow(""), ", "))
+			d.wrong(s.Where, 0, "unknown field %q%s: want one of %s", s.Key,
+				spelling.Meant(s.Key, keysBelow("")), strings.Join(keysBelow(""), ", "))
 			continue
 		}
 		d.values[s.Key] = value{where: s.Where, items: split(s), list: len(splitOutside(s.Value)) > 1}
@@ -220,8 +223,8 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 			if d.lenient {
 				continue
 			}
-			d.wrongAt(kv.Key, "unknown field %q: want one of %s", prefix+kv.Key.GetToken().Value,
-				strings.Join(keysBelow(prefix), ", "))
+			d.wrongAt(kv.Key, "unknown field %q%s: want one of %s", prefix+kv.Key.GetToken().Value,
+				spelling.Meant(key, keysBelow(prefix)), strings.Join(keysBelow(prefix), ", "))
 		case seen:
 			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
 		default:

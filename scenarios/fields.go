@@ -16,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Field is what a scenario may say, for its documentation.
@@ -302,7 +303,8 @@ func setArrivals(s *Scenario, v string) (err error) {
 
 func setOneOf[T ~string](to *T, v T, known []T) error {
 	if !slices.Contains(known, v) {
-		return problem(fmt.Sprintf("%q is unknown", v))
+		names := texts(known, func(v T) string { return string(v) })
+		return problem(fmt.Sprintf("%q is unknown%s", v, spelling.Meant(string(v), names)))
 	}
 	*to = v
 	return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Scenario is what to run: every combination of arm and rate, its cells, once
@@ -145,8 +146,8 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	data, err := os.ReadFile(nameOrPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(nameOrPath, `./\`):
-		return nil, fmt.Errorf("no scenario and no file is called %q: want one of %s, or the path of a YAML file",
-			nameOrPath, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("no scenario and no file is called %q%s: want one of %s, or the path of a YAML file",
+			nameOrPath, spelling.Meant(nameOrPath, Names()), strings.Join(Names(), ", "))
 	case err != nil:
 		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err,
 			strings.Join(Names(), ", "))

@@ -189,13 +189,30 @@ func TestAFileThatIsNoScenarioIsCalledThatAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAFieldThatThereIsNotIsGuessed(t *testing.T) {
+	for text, want := range map[string]string{
+		"sapns: [none]":           `unknown field "sapns" (did you mean spans?): want one of name, `,
+		"slo_visit: all":          `unknown field "slo_visit" (did you mean slo-visits?): want`,
+		"handlers: {kes: 1}":      `unknown field "handlers.kes" (did you mean handlers.keys?): want one of handlers.keys, `,
+		"processors: [bacth]":     `processors: "bacth" is unknown (did you mean batch?): want`,
+		"entirely_different: yes": `unknown field "entirely_different": want one of name, `,
+	} {
+		t.Run(text, func(t *testing.T) {
+			_, err := scenarios.Decode("a.yaml", []byte("qps: 1k\nduration: 1s\n"+text+"\n"))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
+}
+
 func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 	dir := t.TempDir()
 	for name, want := range map[string]string{
 		dir:                         "is a directory",
 		filepath.Join(dir, "x.yml"): "no such file",
 		"mine.yaml":                 "no such file",
-		"span-reus":                 `no scenario and no file is called "span-reus": want one of metrics-cost, quantile-live, span-cost`,
+		"span-reus":                 `no scenario and no file is called "span-reus" (did you mean span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, span-cost`,
 	} {
 		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "span-reuse-full") {
@@ -406,6 +423,40 @@ func FuzzDecode(f *testing.F) {
 		}
 		if s != nil && (len(s.Cells()) == 0 || s.Visits() == 0) {
 			t.Errorf("a scenario that runs nothing: %+v", s)
+		}
+	})
+}
+
+// What is read is printed as what reads the same, and some visits meet it.
+func FuzzParseQuorum(f *testing.F) {
+	for _, text := range []string{"most", "all", "80%", "0%", "+5%", "101%", "%", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		q, err := scenarios.ParseQuorum(text)
+		if err != nil {
+			return
+		}
+		if again, err := scenarios.ParseQuorum(q.String()); err != nil || again != q {
+			t.Errorf("%q is %v, which is read as %v, %v", text, q, again, err)
+		}
+		if q.Met(0, 1) || !q.Met(1, 1) {
+			t.Errorf("%v: met by no visit, or not by all", q)
+		}
+	})
+}
+
+// Whatever flags give a scenario, it decodes or its problem names the flag.
+func FuzzSetting(f *testing.F) {
+	for _, field := range scenarios.Fields {
+		f.Add(field.Key, "1")
+		f.Add(field.Key, "a(b,c),~")
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		s, err := scenarios.Decode("fuzz.yaml", []byte("qps: 1k\nduration: 1s\n"),
+			scenarios.Setting{Key: key, Value: value, Where: "--flag"})
+		if (s == nil) == (err == nil) {
+			t.Errorf("scenario %v, error %v", s, err)
 		}
 	})
 }

@@ -20,8 +20,12 @@
 // wrong value is an error, where the specification has it ignored with a warning. An empty
 // value counts as none, and names in any case, but for those of exporters that others have
 // registered. What has OTLP in its name is also read with TRACES_ or METRICS_ after it,
-// which wins over the general one. Of gRPC and of metrics the endpoint, headers and
-// certificates are unchecked: the SDK logs what is wrong in them.
+// which wins over the general one.
+//
+// The exporters of autoexport read the environment themselves, and know names in lower case
+// alone. So a variable such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP is set to lower case
+// while Setup makes them, and put back before it returns: what else reads the environment
+// meanwhile, or starts a process, may see either. With names in lower case nothing is set.
 //
 //	OTEL_SDK_DISABLED | false | read
 //	OTEL_CONFIG_FILE | a file that wins over all other variables | refused: no file is read

@@ -87,11 +87,20 @@ func builtin(name string) bool {
 // A reader reads variables and gathers what is wrong with them.
 type reader struct{ errs []error }
 
-// wrong notes that a variable is not as wanted; once, if two signals share it.
+// wrong notes that a variable is not as wanted.
 func (r *reader) wrong(name, want string) {
-	err := fmt.Errorf("lifecycle: %s is %q: want %s", name, os.Getenv(name), want)
-	same := func(other error) bool { return other.Error() == err.Error() }
-	if !slices.ContainsFunc(r.errs, same) {
+	r.add(fmt.Errorf("lifecycle: %s is %q: want %s", name, os.Getenv(name), want))
+}
+
+// add notes an error, or each of several that are joined; once, if two signals share the variable that it is of.
+func (r *reader) add(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			r.add(one)
+		}
+		return
+	}
+	if err != nil && !slices.ContainsFunc(r.errs, func(e error) bool { return e.Error() == err.Error() }) {
 		r.errs = append(r.errs, err)
 	}
 }
@@ -166,21 +175,14 @@ func (r *reader) meters(exporter string) {
 	r.oneOf("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off")
 	switch exporter {
 	case "", "otlp":
-		r.oneOf(ofSignal("METRICS", "PROTOCOL"), "grpc", "http/protobuf")
-		r.transfer("METRICS")
+		protocol := r.oneOf(ofSignal("METRICS", "PROTOCOL"), "grpc", "http/protobuf")
+		r.add(otlphttp.CheckEnvironment("METRICS", protocol == "grpc"))
 		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative", "delta", "lowmemory")
 		r.oneOf("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
 			"explicit_bucket_histogram", "base2_exponential_bucket_histogram")
 	case "prometheus":
 		r.number("OTEL_EXPORTER_PROMETHEUS_PORT", 0, math.MaxUint16)
 	}
-}
-
-// transfer checks what package otlphttp does not read: the SDK ignores an unknown
-// compression, and logs a timeout that is not a number.
-func (r *reader) transfer(signal string) {
-	r.oneOf(ofSignal(signal, "COMPRESSION"), "gzip", "none")
-	r.number(ofSignal(signal, "TIMEOUT"), 0, math.MaxInt32)
 }
 
 // batches checks what the batch processor reads, and returns the time between
@@ -201,21 +203,18 @@ func (r *reader) batches() time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-// otlp reads how and where spans go. Over gRPC, the endpoint, headers and certificates
-// have no other check than the exporter's own.
+// otlp reads how and where spans go.
 func (r *reader) otlp(pooled bool) (grpc bool, o otlphttp.Options) {
 	want := []string{"http/protobuf", "grpc"}
 	if pooled {
 		want = want[:1]
 	}
 	if r.oneOf(ofSignal("TRACES", "PROTOCOL"), want...) == "grpc" {
-		r.transfer("TRACES")
+		r.add(otlphttp.CheckEnvironment("TRACES", true))
 		return true, o
 	}
 	o, err := otlphttp.Environment()
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
+	r.add(err)
 	return false, o
 }
 

@@ -98,10 +98,49 @@ func forms(name string) []string {
 	switch {
 	case !ok || strings.HasPrefix(suffix, "METRICS_"):
 		return []string{name}
-	case suffix == "PROTOCOL", suffix == "COMPRESSION", suffix == "TIMEOUT":
-		return []string{name, "OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_METRICS_" + suffix}
 	}
-	return []string{name, "OTEL_EXPORTER_OTLP_TRACES_" + suffix}
+	return []string{name, "OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_METRICS_" + suffix}
+}
+
+// The SDK logs what is wrong with the endpoint of an exporter, and sends to localhost.
+func TestEveryExporterChecksWhereItSendsTo(t *testing.T) {
+	const url = ": want a URL such as http://localhost:"
+	for name, c := range map[string]struct {
+		vars []string
+		want []string // nothing: it is accepted
+	}{
+		"gRPC, an address":           {[]string{"PROTOCOL=grpc", "ENDPOINT=127.0.0.1:4317"}, []string{`OTEL_EXPORTER_OTLP_ENDPOINT is "127.0.0.1:4317"` + url + "4317"}},
+		"gRPC, no host":              {[]string{"PROTOCOL=grpc", "TRACES_ENDPOINT=http://"}, []string{`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is "http://"` + url + "4317"}},
+		"gRPC, a URL":                {[]string{"PROTOCOL=grpc", "ENDPOINT=http://127.0.0.1:1"}, nil},
+		"gRPC, a target":             {[]string{"PROTOCOL=grpc", "ENDPOINT=localhost:1", "INSECURE=true"}, nil},
+		"gRPC, headers":              {[]string{"PROTOCOL=grpc", "TRACES_HEADERS=secret"}, []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS has a header, number 1, that is not one: want key=value"}},
+		"gRPC, a certificate":        {[]string{"PROTOCOL=grpc", "CERTIFICATE=missing.pem"}, []string{`OTEL_EXPORTER_OTLP_CERTIFICATE is "missing.pem": want a PEM file`}},
+		"metrics, no scheme":         {[]string{"METRICS_ENDPOINT=localhost:4318"}, []string{`OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is "localhost:4318"` + url + "4318/v1/metrics"}},
+		"metrics over gRPC, headers": {[]string{"METRICS_PROTOCOL=grpc", "METRICS_HEADERS=a=%zz"}, []string{"OTEL_EXPORTER_OTLP_METRICS_HEADERS has a header"}},
+		"metrics, half a pair":       {[]string{"METRICS_CLIENT_KEY=missing.pem"}, []string{`OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY is "missing.pem": want the PEM files of a pair`}},
+		"both, once":                 {[]string{"ENDPOINT=localhost:4318"}, []string{`OTEL_EXPORTER_OTLP_ENDPOINT is "localhost:4318"` + url + "4318"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var vars []string
+			for _, v := range c.vars {
+				vars = append(vars, "EXPORTER_OTLP_"+v)
+			}
+			setenv(t, vars...)
+			l, err := lifecycle.Setup(t.Context(), lifecycle.Options{Metrics: true})
+			if err == nil {
+				stopped, stop := context.WithCancel(t.Context())
+				stop()
+				_ = l.Shutdown(stopped)
+			}
+			if len(c.want) == 0 && err != nil || len(c.want) > 0 && (err == nil || strings.Count(err.Error(), "\n") >= len(c.want)) {
+				t.Fatalf("error %v, want %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v: it repeats what may be a secret", err)
+			}
+			wantAll(t, err, c.want...)
+		})
+	}
 }
 
 func TestTheTableOfVariablesIsTrue(t *testing.T) {

@@ -251,7 +251,7 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC",
 			"EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
 			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
-			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
+			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want "gzip" or "none"`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a number of milliseconds`,
 				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
 		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
 		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"}, []string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},

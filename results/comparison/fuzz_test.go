@@ -16,3 +16,14 @@ func FuzzParseMargin(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseBetter(f *testing.F) {
+	for _, text := range []string{"errors/s=lower", "hits/op=higher", "=lower", "x=", "x=y=lower"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if unit, d, err := comparison.ParseBetter(text); (err == nil) != (unit != "" && d != comparison.Neither) {
+			t.Errorf("%q is %v of unit %q, %v", text, d, unit, err)
+		}
+	})
+}

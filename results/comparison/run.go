@@ -33,6 +33,7 @@ func IsAmong(units []string, unit string) bool {
 type Options struct {
 	Rule    func(unit string) Rule // DefaultRule if it is nil
 	Primary func(unit string) bool // IsPrimary if it is nil
+	Removed []scenarios.Cell       // of two runs, the cells that are not compared
 }
 
 // A Contest sets a cell of load against another one, paired by round, in every unit that
@@ -84,10 +85,24 @@ func OfRuns(base, head *results.Run, o Options) ([]*Contest, error) {
 	before, after := byCell(base), byCell(head)
 	var all []*Contest
 	for _, cell := range head.Scenario.Cells() {
+		if slices.Contains(o.Removed, cell) {
+			continue
+		}
 		c := scenarios.Comparison{CellA: cell, CellB: cell}
 		all = append(all, o.contest(c, head.BenchName(cell), pairUp(before[cell], after[cell])))
 	}
 	return all, judgeContests(all)
+}
+
+// Measured returns the cells that a run has a measurement of, in the order of its scenario.
+func Measured(run *results.Run) (cells []scenarios.Cell) {
+	visits := byCell(run)
+	for _, cell := range run.Scenario.Cells() {
+		if len(visits[cell]) > 0 {
+			cells = append(cells, cell)
+		}
+	}
+	return cells
 }
 
 // A visit is a usable one and what it measured, by unit, in units of benchstat.

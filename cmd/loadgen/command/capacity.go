@@ -52,8 +52,9 @@ do not, that is a fault of loadgen, and ends the search with 2.
 carries it: whether its visits hold one after the other, or fewer than half of them do.
 
 The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on, for another --budget if so said, in which what was spent counts. --format json
-prints what capacity.json holds.
+goes on, for another --budget if so said, in which what was spent counts. It goes on with
+the same program and on the same machine alone. --format json prints what capacity.json
+holds.
 
 With --scaling, it measures throughput at these numbers of workers after the search,
 beyond its budget: each worker calls again once its call has ended (a closed loop). Each

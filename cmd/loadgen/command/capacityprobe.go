@@ -25,7 +25,7 @@ type probeRequest struct {
 // newProbe returns the hidden command that makes the visit of a probe.
 func newProbe(own targets) *cobra.Command {
 	return newChild("probe", func(ctx context.Context, req *probeRequest) (any, error) {
-		target, err := own.own(req.Visit.Scenario)
+		target, err := own.requested(&req.Visit)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
 	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,
-		Inputs: c.inputs}}, nil
+		Inputs: c.Inputs}}, nil
 }
 
 // fineRate writes a rate to a thousandth, and a low one to six digits.

@@ -28,7 +28,6 @@ type capacitySearch struct {
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
 	program string
-	inputs  []results.Input // that visits are held to
 	visit   probeVisit
 }
 
@@ -126,6 +125,7 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 					"search", e.what, e.was, e.is))
 		}
 	}
+	err = errors.Join(err, sameProgram(file))
 	if err != nil {
 		return unusable(err)
 	}
@@ -144,23 +144,53 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 	return goOn(ctx, file, dir, o)
 }
 
+// sameProgram reports whether this program is the one that the probes of a search were made with.
+func sameProgram(file *capacity.File) error {
+	if len(file.Probes) == 0 && len(file.Throughputs) == 0 {
+		return nil
+	}
+	_, inputs, err := pinSelf()
+	if err != nil {
+		return err
+	}
+	is := inputs[0]
+	i := slices.IndexFunc(file.Inputs, func(in results.Input) bool { return in.Kind == results.Program })
+	switch {
+	case i < 0:
+		return errors.New("--resume: the search does not say which program its probes were made with, as earlier " +
+			"versions of loadgen do not: begin another search")
+	case file.Inputs[i].SHA256 != is.SHA256:
+		was := file.Inputs[i]
+		return fmt.Errorf("--resume: the program was %s with SHA-256 %s and is %s with SHA-256 %s: what was measured "+
+			"does not hold for another program: resume with the same build, or begin another search", was.Name, was.SHA256,
+			is.Name, is.SHA256)
+	}
+	return nil
+}
+
+// pinSelf returns the path of this program, and its digest.
+func pinSelf() (program string, inputs []results.Input, err error) {
+	if program, err = os.Executable(); err != nil {
+		return "", nil, fmt.Errorf("finding this program, to start probes with: %w", err)
+	}
+	inputs, err = visit.PinProgram(program)
+	return program, inputs, err
+}
+
 // goOn makes the probes that are left, and says the answer. The directory is locked.
 func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
-	program, err := os.Executable()
-	if err != nil {
-		return unusable(fmt.Errorf("finding this program, to start probes with: %w", err))
-	}
-	inputs, err := visit.PinProgram(program)
+	program, inputs, err := pinSelf()
 	if err != nil {
 		return unusable(err)
 	}
+	file.Inputs = inputs
 	if o.requirementGiven {
 		file.Require = schedule.Rate(o.require).Float()
 	}
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // until it has ended, however it does
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program, inputs: inputs,
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program,
 		visit: inProcess(program)}
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()

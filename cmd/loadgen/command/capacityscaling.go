@@ -84,7 +84,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
 	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round),
-		Turns: c.Environment.Turns, Inputs: c.inputs})
+		Turns: c.Environment.Turns, Inputs: c.Inputs})
 	switch {
 	case err != nil:
 		return 0, err

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -99,7 +100,12 @@ func ended(t *testing.T) (out string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &capacity.File{Status: results.Complete, Scenario: s, Search: search, Environment: machine.Environment()}
+	_, inputs, err := pinSelf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &capacity.File{Status: results.Complete, Scenario: s, Search: search, Environment: machine.Environment(),
+		Inputs: inputs}
 	for ask, ok := search.Next(); ok; ask, ok = search.Next() {
 		p := &capacity.Probe{Evidence: capacity.Evidence{Ask: ask, Met: ask.Rate < 500}}
 		search.Add(p.Evidence)
@@ -133,6 +139,52 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 	if code != exitUnusable || !strings.Contains(log,
 		"holds a search already: want another directory, or --resume "+out) {
 		t.Errorf("another search in its place: exit %d\n%s", code, log)
+	}
+}
+
+func TestASearchGoesOnWithTheSameProgramAlone(t *testing.T) {
+	const another = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for name, c := range map[string]struct {
+		change func(*capacity.File)
+		code   int
+		want   []string
+	}{
+		"the same":                  {func(*capacity.File) {}, exitOK, nil},
+		"the same in another place": {func(f *capacity.File) { f.Inputs[0].Name = "/elsewhere" }, exitOK, nil},
+		"another": {func(f *capacity.File) { f.Inputs[0].SHA256 = another }, exitUnusable,
+			[]string{"--resume: the program was ", " with SHA-256 " + another + " and is ",
+				"resume with the same build, or begin another search"}},
+		"an unknown one": {func(f *capacity.File) { f.Inputs = nil }, exitUnusable,
+			[]string{"--resume: the search does not say which program its probes were made with"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := ended(t)
+			f, err := capacity.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(f)
+			if err := f.Write(out); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(filepath.Join(out, capacity.FileName))
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, _, log := execute(t, "capacity", "--resume", out)
+			if code != c.code {
+				t.Errorf("exit %d, want %d\n%s", code, c.code, log)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(log, want) {
+					t.Errorf("%q is not in\n%s", want, log)
+				}
+			}
+			after, err := os.ReadFile(filepath.Join(out, capacity.FileName))
+			if err != nil || code == exitUnusable && !bytes.Equal(before, after) {
+				t.Errorf("%v: what was measured is changed", err)
+			}
+		})
 	}
 }
 

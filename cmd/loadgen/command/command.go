@@ -17,6 +17,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // Exit codes.
@@ -89,14 +90,14 @@ func meantFlag(cmd *cobra.Command, err error) string {
 	if !errors.As(err, &unknown) {
 		return ""
 	}
-	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+			names = append(names, f.Name)
 		}
 	})
 	text := ""
-	for _, name := range names.SuggestionsFor(unknown.GetSpecifiedName()) {
+	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
 		text += "\t--" + name + "\n"
 	}
 	if text != "" {

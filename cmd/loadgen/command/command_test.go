@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 		mainPackage = func() (string, error) { return pkg, nil }
 	}
 	grace = graceOfTests()
-	if as := os.Getenv(asCommand); as != "" {
+	fuzzWorker := slices.Contains(os.Args, "-test.fuzzworker") // a process of this binary that go test -fuzz starts
+	if as := os.Getenv(asCommand); as != "" && !fuzzWorker {
 		endAsAsked()
 		if as == ownTargets {
 			Main(testTargets...)
@@ -282,7 +284,7 @@ func TestExitCodes(t *testing.T) {
 		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", `--workers: "none" is not valid`}},
 		{"run --qps -1", 2, []string{`--qps: "-1" is not a rate`}},
 		{"run --qps 1 --duration 10ms", 2, []string{"--duration: 10ms yields no call at 1/s"}},
-		{"run --spans pool", 2, []string{`--spans: "pool" is unknown: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`}},
+		{"run --spans pool", 2, []string{`--spans: "pool" is unknown (did you mean pooled-value or pooled or pooled-off?): want a list of none, noop, pooled-value, pooled, pooled-off, sdk`}},
 		{"run --spans sdk --spans sdk", 2, []string{`--spans: "sdk" is given twice`}},
 		{"run --out=", 2, []string{"--out is empty: want a directory"}},
 		{"run --out " + taken, 2, []string{"holds a run already"}},

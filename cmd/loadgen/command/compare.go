@@ -72,6 +72,12 @@ or --ignore name. Other lines are output of the program.
   strict: true
   expected:                 # regressions that are agreed to
     - {cell: "Encode/*", unit: B/op, reason: keeps a buffer, until: 2030-12-31}
+  removed:                  # of the base; in unit: alone, or in all units
+    - {cell: "Encrypt/*", reason: replaced by Seal, until: 2030-12-31}
+
+What the base has and the head lacks is an error, unless removed: lists it. After its
+last day, and if several packages have it, an entry is an error too; one that matches
+nothing, or what is still there, is a warning.
 
 It exits with 0 if nothing regressed, 1 if something did, 2 if the input is bad or
 something of the base has nothing to compare it with, and 3 if something is

@@ -159,7 +159,7 @@ func TestCompareExitCodes(t *testing.T) {
 		{"base nan", 2, []string{"nan:1: NaN ns/op: want a finite number"}},
 		{"base broken nan", 2, []string{"broken:2: ", "nan:1: NaN"}},
 		{"two base", 2, []string{"base has nothing to compare with B-8 in sec/op, B-8 in B/op of two: measure it, " +
-			"or leave it out by --filter"}},
+			"list it under removed in the gate file, or leave it out by --filter"}},
 		{"zero seven", 2, []string{"A-8: widgets/op: it has the value 0", "--margin 'widgets/op=+1'"}},
 		{"base same -o no/such/file", 2, []string{"--out: open no/such/file"}},
 	} {
@@ -311,7 +311,7 @@ func TestTheGateFileOfTheHelpIsOne(t *testing.T) {
 	text, _, ok2 := strings.Cut(rest, "\n\n")
 	f, err := gate.ParseFile("help", []byte(text))
 	if !ok || !ok2 || err != nil || len(f.Margins) != 3 || len(f.Exact) != 1 || len(f.Only) != 2 || !f.Strict ||
-		len(f.Expected) != 1 {
+		len(f.Expected) != 1 || len(f.Removed) != 1 {
 		t.Errorf("%v: %+v of\n%s", err, f, text)
 	}
 }
@@ -335,7 +335,7 @@ func TestReadmeComparisonIsWhatItPrints(t *testing.T) {
 func TestTheGateFileOfTheReadmeIsOne(t *testing.T) {
 	_, blocks := readme(t)
 	f, err := gate.ParseFile("README.md", []byte(blocks("<!-- gate -->", "yaml")[0]))
-	if err != nil || len(f.Margins) != 3 || len(f.Expected) != 1 {
+	if err != nil || len(f.Margins) != 3 || len(f.Expected) != 1 || len(f.Removed) != 1 {
 		t.Errorf("%v: %+v", err, f)
 	}
 }

@@ -26,17 +26,26 @@ func TestHelpOfACommandThatThereIsNotIsAnError(t *testing.T) {
 	}
 }
 
-func TestAFlagThatThereIsNotIsGuessed(t *testing.T) {
+func TestANameThatThereIsNotIsGuessed(t *testing.T) {
 	for _, c := range []struct{ name, args, want string }{
 		{"two letters swapped", "run --durtaion 3s",
 			"loadgen: unknown flag: --durtaion\n\nDid you mean this?\n\t--duration\n\nRun 'loadgen run --help'"},
 		{"begun", "capacity --prec 3%", "Did you mean this?\n\t--precision\n"},
 		{"like none", "run --xyzzy", "unknown flag: --xyzzy\nRun 'loadgen run --help'"},
 		{"a command", "rnu", "Did you mean this?\n\trun\n"},
+		{"a scenario", "run quantil-live", `is called "quantil-live" (did you mean quantile-live?): want one of`},
+		{"a target", "run --target mapp", `target "mapp" is unknown (did you mean map?): want one of map`},
+		{"an arm", "run --spans none,poold", `--spans: "poold" is unknown (did you mean pooled?): want`},
+		{"an arm of a comparison", "run --compare none~vs~sdkk", `"sdkk" is not an arm of this scenario's spans (did you mean sdk?): want`},
+		{"an estimator", "quantiles --estimators hdrr", `"hdrr" is unknown (did you mean hdr?)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := dispatch(context.Background(), nil, strings.Fields(c.args), nil, &stdout, &stderr)
+			args := strings.Fields(c.args)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "~", " ")
+			}
+			code := dispatch(context.Background(), nil, args, nil, &stdout, &stderr)
 			if code != exitUnusable || !strings.Contains(stderr.String(), c.want) {
 				t.Errorf("exit %d\n%s\nwant %q", code, &stderr, c.want)
 			}

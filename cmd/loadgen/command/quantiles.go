@@ -18,6 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
 )
@@ -312,7 +313,8 @@ func parseArms(names []string) (arms []quantiles.Arm, err error) {
 	for i, name := range names {
 		switch {
 		case !slices.Contains(armNames(), name):
-			return nil, fmt.Errorf("%q is unknown: want some of %s", name, strings.Join(armNames(), ", "))
+			return nil, fmt.Errorf("%q is unknown%s: want some of %s", name, spelling.Meant(name, armNames()),
+				strings.Join(armNames(), ", "))
 		case slices.Contains(names[:i], name):
 			return nil, fmt.Errorf("%q is given twice", name)
 		}
@@ -329,8 +331,8 @@ func parseAnchor(name string) (quantiles.Arm, error) {
 	case name == noAnchor:
 		return quantiles.Arm{}, nil
 	case !slices.Contains(armNames(), name):
-		return quantiles.Arm{}, fmt.Errorf("%q is unknown: want %s, or %s", name, strings.Join(armNames(), ", "),
-			noAnchor)
+		return quantiles.Arm{}, fmt.Errorf("%q is unknown%s: want %s, or %s", name,
+			spelling.Meant(name, append(armNames(), noAnchor)), strings.Join(armNames(), ", "), noAnchor)
 	}
 	return arm(name), nil
 }

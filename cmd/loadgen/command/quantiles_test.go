@@ -71,9 +71,9 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{log + " --tags", 0, "A                6   4,487\n", ""},
 		{good + " --tags", 2, "", "not a log of histograms, which alone has tags"},
 		{"--tags", 2, "", "--tags: no log: want its path"},
-		{"--qs 0.5", 2, "", "unknown flag: --qs\n\nDid you mean this?\n\t--n\n\t--q\n\nRun 'loadgen quantiles --help'"},
-		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown: want some of exact, hdr, `},
-		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown: want exact, hdr, `},
+		{"--qs 0.5", 2, "", "unknown flag: --qs\n\nDid you mean this?\n\t--q\n\nRun 'loadgen quantiles --help'"},
+		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown (did you mean hdr?): want some of exact, hdr, `},
+		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown (did you mean hdr?): want exact, hdr, `},
 		{"--estimators hdr,hdr", 2, "", `--estimators: "hdr" is given twice`},
 		{"--data normal", 2, "", `--data: shape of data "normal" is unknown: want some of lognormal, `},
 		{"--data sorted,sorted", 2, "", `--data: "sorted" is given twice`},
@@ -151,7 +151,7 @@ func TestQuantilesReadsARun(t *testing.T) {
 		!strings.Contains(stdout, "\ntiny, ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	if code, _, stderr := execute(t, append(args, "--visit", "spans=no")...); code != 2 || !strings.Contains(stderr, `no visit of "spans=no" was measured: want a number, or one of spans=none, spans=sdk, `) {
+	if code, _, stderr := execute(t, append(args, "--visit", "spans=no")...); code != 2 || !strings.Contains(stderr, `no visit of "spans=no" was measured (did you mean spans=none?): want a number, or one of spans=none, spans=sdk, `) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

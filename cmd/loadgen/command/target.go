@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -71,8 +72,16 @@ func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
 			return &visit.Own{Keys: t.Keys, Open: t.Open}, nil
 		}
 	}
-	return nil, fmt.Errorf("target %q is unknown: want one of %s, or a program that has it", s.Target,
-		strings.Join(all.names(), ", "))
+	return nil, fmt.Errorf("target %q is unknown%s: want one of %s, or a program that has it", s.Target,
+		spelling.Meant(s.Target, all.names()), strings.Join(all.names(), ", "))
+}
+
+// requested is the target that a request names, once the request has been checked.
+func (all targets) requested(req *visit.Request) (*visit.Own, error) {
+	if err := req.Check(); err != nil {
+		return nil, err
+	}
+	return all.own(req.Scenario)
 }
 
 // load loads what a command's arguments and flags name: without a name, the program's own

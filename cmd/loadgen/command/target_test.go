@@ -107,7 +107,10 @@ func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	}
 	lines, err := results.ReadBench(filepath.Join(out, "run.bench"))
 	if err != nil || !bytes.Contains(lines[0].Name, []byte("/target=look-up/")) {
-		t.Errorf("%v, %v", lines, err)
+		t.Fatalf("%v, %v", lines, err)
+	}
+	if pkg := lines[0].GetConfig("pkg"); pkg != run.Environment.Package || !strings.HasSuffix(pkg, "/command.test") {
+		t.Errorf("pkg: %q, and the program's package is %q", pkg, run.Environment.Package)
 	}
 }
 

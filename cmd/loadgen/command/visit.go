@@ -23,7 +23,7 @@ import (
 // newVisit is the hidden command that runs one cell.
 func newVisit(own targets) *cobra.Command {
 	return newChild("visit", func(ctx context.Context, req *visit.Request) (any, error) {
-		target, err := own.own(req.Scenario)
+		target, err := own.requested(req)
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +48,24 @@ func (a *visitAnswer) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[string]any{"changed": a.Changed})
 	}
 	return json.Marshal(a.Visit)
+}
+
+// UnmarshalJSON reads an answer, and refuses one that is neither a visit nor a reason.
+func (a *visitAnswer) UnmarshalJSON(data []byte) error {
+	type fields visitAnswer // without this method
+	if a.Visit == nil {
+		a.Visit = &results.Visit{}
+	}
+	if err := json.Unmarshal(data, (*fields)(a)); err != nil {
+		return err
+	}
+	if a.Changed != nil {
+		return nil
+	}
+	if err := a.Check(); err != nil {
+		return fmt.Errorf("its visit has %w", err)
+	}
+	return nil
 }
 
 // newChild returns a hidden command for a process of its own. It reads a request from its
@@ -105,20 +123,16 @@ var grace = child.Grace
 // in there is in the visit's Error: it ends this visit only. The error is of an input that
 // has changed: it ends the run.
 func spawn(ctx context.Context, program string, req *visit.Request) (*results.Visit, error) {
-	answer := visitAnswer{Visit: &results.Visit{}}
+	var answer visitAnswer
 	log, err := ask(ctx, program, "visit", req, &answer)
 	if err == nil && answer.Changed != nil {
 		return nil, answer.Changed
 	}
-	v := answer.Visit
-	if err == nil && v.Record == nil {
-		err = fmt.Errorf("the process of the visit failed: its visit has no record\n%s", log)
-	}
 	if err != nil {
 		return &results.Visit{Cell: req.Cell, Began: time.Now().UTC(), Error: err.Error()}, nil
 	}
-	v.Log = log
-	return v, nil
+	answer.Log = log
+	return answer.Visit, nil
 }
 
 // ask has a request answered by a hidden command of a program, in a fresh process.

@@ -25,27 +25,63 @@ import (
 // that is wrong, and what was wanted.
 //
 // Source: OpenTelemetry Protocol Exporter, "Configuration Options".
-func Environment() (Options, error) {
+func Environment() (Options, error) { return environment(signal{"TRACES", false}) }
+
+// CheckEnvironment returns what is wrong with the variables that the SDK's exporters read for a signal, TRACES or
+// METRICS: those that Environment reads. The SDK logs what is wrong with them and takes the default. An exporter over
+// gRPC takes a target of gRPC as its endpoint, too, such as localhost:4317.
+func CheckEnvironment(name string, grpc bool) error {
+	_, err := environment(signal{name, grpc})
+	return err
+}
+
+// A signal is what variables are of: its name is part of theirs.
+type signal struct {
+	name string
+	grpc bool
+}
+
+// endpoint parses the endpoint of a signal. The error is what was wanted.
+func (s signal) endpoint(v variable) (*url.URL, error) {
+	const want = "want a URL such as http://localhost:"
+	if s.grpc {
+		u, err := url.Parse(v.value)
+		if err != nil || (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() == "" {
+			return nil, errors.New(want + "4317")
+		}
+		return u, nil
+	}
+	u, err := parseEndpoint(v.value)
+	switch {
+	case err != nil && v.general:
+		return nil, errors.New(want + "4318")
+	case err != nil:
+		return nil, errors.New(want + "4318/v1/" + strings.ToLower(s.name))
+	}
+	return u, nil
+}
+
+func environment(s signal) (Options, error) {
 	var o Options
 	var errs []error
 	wrong := func(v variable, want string) {
 		errs = append(errs, fmt.Errorf("otlphttp: %s is %q: want %s", v.name, v.value, want))
 	}
-	endpoint := lookup("ENDPOINT")
-	if u, err := parseEndpoint(endpoint.value); err != nil {
-		errs = append(errs, fmt.Errorf("otlphttp: %s is %w", endpoint.name, err))
+	endpoint := s.lookup("ENDPOINT")
+	if u, err := s.endpoint(endpoint); err != nil {
+		errs = append(errs, fmt.Errorf("otlphttp: %s is %q: %w", endpoint.name, endpoint.value, err))
 	} else if endpoint.value != "" {
 		if endpoint.general {
 			u = u.JoinPath("v1/traces")
 		}
 		o.Endpoint = u.String()
 	}
-	if v := lookup("COMPRESSION"); validCompression(strings.ToLower(v.value)) {
+	if v := s.lookup("COMPRESSION"); validCompression(strings.ToLower(v.value)) {
 		o.Compression = strings.ToLower(v.value)
 	} else {
 		wrong(v, `"gzip" or "none"`)
 	}
-	if v := lookup("TIMEOUT"); v.value != "" {
+	if v := s.lookup("TIMEOUT"); v.value != "" {
 		ms, err := strconv.ParseUint(v.value, 10, 31)
 		if err != nil {
 			wrong(v, "a number of milliseconds, or 0 for no limit")
@@ -56,12 +92,12 @@ func Environment() (Options, error) {
 		}
 	}
 	var err error
-	if v := lookup("HEADERS"); v.value != "" {
+	if v := s.lookup("HEADERS"); v.value != "" {
 		if o.Headers, err = parseHeaders(v.value); err != nil {
 			errs = append(errs, fmt.Errorf("otlphttp: %s %w", v.name, err)) // its value may be a secret
 		}
 	}
-	if o.Transport, err = transport(); err != nil {
+	if o.Transport, err = s.transport(); err != nil {
 		errs = append(errs, err)
 	}
 	return o, errors.Join(errs...)
@@ -73,8 +109,8 @@ type variable struct {
 	general     bool
 }
 
-func lookup(suffix string) variable {
-	if name := "OTEL_EXPORTER_OTLP_TRACES_" + suffix; os.Getenv(name) != "" {
+func (s signal) lookup(suffix string) variable {
+	if name := "OTEL_EXPORTER_OTLP_" + s.name + "_" + suffix; os.Getenv(name) != "" {
 		return variable{name, strings.TrimSpace(os.Getenv(name)), false}
 	}
 	name := "OTEL_EXPORTER_OTLP_" + suffix
@@ -116,8 +152,8 @@ func parseHeaders(s string) (map[string]string, error) {
 }
 
 // transport returns nil if the environment names no certificates.
-func transport() (http.RoundTripper, error) {
-	ca, cert, key := lookup("CERTIFICATE"), lookup("CLIENT_CERTIFICATE"), lookup("CLIENT_KEY")
+func (s signal) transport() (http.RoundTripper, error) {
+	ca, cert, key := s.lookup("CERTIFICATE"), s.lookup("CLIENT_CERTIFICATE"), s.lookup("CLIENT_KEY")
 	if ca.value == "" && cert.value == "" && key.value == "" {
 		return nil, nil
 	}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+	"github.com/loadgen-go/loadgen/internal/jsonfile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -30,6 +30,7 @@ type File struct {
 	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes; their rates are the search's
 	Require     float64             `json:"require_qps,omitempty"` // what every arm is to carry; 0: nothing
 	Environment results.Environment `json:"environment"`
+	Inputs      []results.Input     `json:"inputs,omitempty"` // that every probe was held to: the program
 	Search      *Search             `json:"search"`
 	// Digest is of what the probes were made with: see [File.digest]. Evidence says nothing of anything else.
 	Digest string   `json:"digest"`
@@ -111,7 +112,7 @@ func ReadFile(path string) (*File, error) {
 func parse(path string, data []byte) (*File, error) {
 	var head struct{ Schema int }
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, fmt.Errorf("%s:%d: not JSON: %w", path, line(data, err), err)
+		return nil, fmt.Errorf("%s: not JSON: %w", jsonfile.Place(path, data, err), err)
 	}
 	if head.Schema != Schema {
 		return nil, fmt.Errorf("%s: schema %d: want %d, which this version of loadgen writes", path, head.Schema,
@@ -119,7 +120,7 @@ func parse(path string, data []byte) (*File, error) {
 	}
 	f := &File{}
 	if err := json.Unmarshal(data, f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", jsonfile.Place(path, data, err), err)
 	}
 	if f.Scenario == nil || f.Search == nil {
 		return nil, fmt.Errorf("%s: no scenario, or no search: want what loadgen capacity wrote", path)
@@ -176,13 +177,4 @@ func (f *File) digest() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(data)), nil
-}
-
-// line is where JSON is wrong, from 1.
-func line(data []byte, err error) int {
-	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) {
-		return 1
-	}
-	return 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
 }

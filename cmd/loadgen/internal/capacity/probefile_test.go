@@ -69,6 +69,17 @@ func TestAFileThatNoSearchWritesIsRefused(t *testing.T) {
 	}
 }
 
+func TestAValueOfAnotherTypeIsRefusedWithItsLine(t *testing.T) {
+	dir, text := written(t)
+	text = strings.Replace(text, `"status": `, `"status": 5, "was": `, 1)
+	if err := os.WriteFile(filepath.Join(dir, FileName), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(), FileName+":3: json: cannot unmarshal number") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to string

@@ -16,6 +16,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+	"github.com/loadgen-go/loadgen/internal/jsonfile"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -85,7 +86,7 @@ func parse(path string, data []byte) (*Measured, error) {
 	var f file
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("%s is not what loadgen capacity writes: %w", place(path, data, err), err)
+		return nil, fmt.Errorf("%s is not what loadgen capacity writes: %w", jsonfile.Place(path, data, err), err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s is not what loadgen capacity writes: it goes on after its end", path)
@@ -100,23 +101,6 @@ func parse(path string, data []byte) (*Measured, error) {
 	}
 	m.Source = path
 	return m, nil
-}
-
-// place is path, with the line of an error if it has one.
-func place(path string, data []byte, err error) string {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	offset := int64(-1)
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.Offset
-	case errors.As(err, &kind):
-		offset = kind.Offset
-	}
-	if offset < 0 || offset > int64(len(data)) {
-		return path
-	}
-	return fmt.Sprintf("%s:%d", path, 1+bytes.Count(data[:offset], []byte("\n")))
 }
 
 // measured are the arms that have a capacity; of the others a warning says why not.

@@ -94,6 +94,7 @@ type sides struct {
 	order    []sideKey // as first met
 	cols     []benchproc.Key
 	varied   []*benchproc.Field
+	removals *removals
 	lone     []string // cells of which one side has more rounds
 	warnings []string
 }
@@ -135,7 +136,8 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 	if p, err = newProjector(o, in.count, ignore); err != nil {
 		return nil, err
 	}
-	s := &sides{projector: p, options: o, warnings: warnings, samples: map[sideKey]map[benchproc.Key]*sample{}}
+	s := &sides{projector: p, options: o, removals: o.removals(), warnings: warnings,
+		samples: map[sideKey]map[benchproc.Key]*sample{}}
 	shares := map[*benchfmt.Result]*share{}
 	for _, l := range kept {
 		if shares[l.Of] == nil {

@@ -1,10 +1,8 @@
 package gate
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"regexp"
@@ -12,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	yaml "github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -31,13 +27,14 @@ type File struct {
 	Config   []string // keys of the configuration of benchmark text, besides those of go test
 	Better   map[string]comparison.Direction
 	Strict   bool
-	Expected []Expected
+	Expected []Agreement // regressions
+	Removed  []Agreement // results of the base that the head may lack
 }
 
-// An Expected regression is one that somebody has agreed to, for a while.
-type Expected struct {
+// An Agreement is what somebody has agreed to, for a while.
+type Agreement struct {
 	Cell   string    // name of the benchmark as it is shown; * stands for anything
-	Unit   string    // as benchstat has it
+	Unit   string    // as benchstat has it; of a removal "" stands for all
 	Reason string    // for people
 	Until  time.Time // the day after its last one begins
 
@@ -45,13 +42,13 @@ type Expected struct {
 	pattern *regexp.Regexp
 }
 
-// matches tells whether the regression of a cell is expected.
-func (e *Expected) matches(name, unit string) bool {
+// matches tells whether a cell is agreed to.
+func (e *Agreement) matches(name, unit string) bool {
 	return e.Unit == unit && e.pattern.MatchString(name)
 }
 
-// Last is the last day on which it is expected.
-func (e *Expected) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
+// Last is the last day of the agreement.
+func (e *Agreement) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // ReadFile reads a gate file. Everything wrong with its values is reported, each with
 // file:line:column.
@@ -63,67 +60,18 @@ func ReadFile(path string) (*File, error) {
 	return ParseFile(path, data)
 }
 
-// A scalar is a value of a gate file and where it stands.
-type scalar struct {
-	text         string
-	line, column int
-}
-
-// UnmarshalYAML implements yaml.NodeUnmarshaler.
-func (s *scalar) UnmarshalYAML(n ast.Node) error {
-	if _, ok := n.(ast.ScalarNode); !ok {
-		return &yaml.UnexpectedNodeTypeError{Actual: n.Type(), Expected: ast.StringType, Token: n.GetToken()}
-	}
-	t := n.GetToken()
-	s.text, s.line, s.column = t.Value, t.Position.Line, t.Position.Column
-	return nil
-}
-
-var _ yaml.NodeUnmarshaler = (*scalar)(nil)
-
-// document is a gate file as it is written.
-type document struct {
-	Margins  map[string]scalar `yaml:"margins"`
-	Exact    []scalar          `yaml:"exact"`
-	Only     []scalar          `yaml:"only"`
-	Config   []scalar          `yaml:"config"`
-	Better   map[string]scalar `yaml:"better"`
-	Strict   bool              `yaml:"strict"`
-	Expected []entry           `yaml:"expected"`
-}
-
-// An entry is an expected regression as it is written.
-type entry struct {
-	Cell   scalar `yaml:"cell"`
-	Unit   scalar `yaml:"unit"`
-	Reason scalar `yaml:"reason"`
-	Until  scalar `yaml:"until"`
-}
-
 // ParseFile reads the text of a gate file, of which path is the name.
 func ParseFile(path string, data []byte) (*File, error) {
-	var d document
-	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	err := decoder.Decode(&d)
-	if err == nil {
-		if more := decoder.Decode(&document{}); !errors.Is(more, io.EOF) {
-			return nil, fmt.Errorf("%s has a second document, after ---: want one", path)
-		}
+	d, err := readDocument(path, data)
+	if err != nil {
+		return nil, err
 	}
-	var at yaml.Error
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("%s is empty: want at least one of margins, exact, only, better, config, strict, "+
-			"expected", path)
-	case errors.As(err, &at):
-		p := at.GetToken().Position
-		return nil, fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	f := &File{Path: path, Strict: d.Strict, Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only),
+	f := &File{Path: path, Strict: d.Strict.text == "true", Exact: tidyUnits(d.Exact), Only: tidyUnits(d.Only),
 		Margins: map[string]comparison.Margin{}, Better: map[string]comparison.Direction{}}
 	var errs []error
+	if s := d.Strict; s.text != "" && s.text != "true" && s.text != "false" {
+		errs = append(errs, fmt.Errorf("%s: strict is %q: want true or false", s.in(path), s.text))
+	}
 	for _, s := range d.Config {
 		f.Config = append(f.Config, s.text)
 	}
@@ -145,13 +93,10 @@ func ParseFile(path string, data []byte) (*File, error) {
 		}
 		f.Margins[tidy] = m
 	}
-	for i, e := range d.Expected {
-		x, err := e.parse(path)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: expected regression %d: %w", e.place().in(path), i+1, err))
-		}
-		f.Expected = append(f.Expected, x)
-	}
+	f.Expected, err = agreements(path, d.Expected, "expected regression", "cell", "unit", "reason", "until")
+	errs = append(errs, err)
+	f.Removed, err = agreements(path, d.Removed, "removal", "cell", "reason", "until")
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -172,14 +117,28 @@ func tidyUnits(list []scalar) (units []string) {
 	return units
 }
 
+// agreements returns the entries of a list. Each has the wanted fields, or is an error that says what the list is of.
+func agreements(path string, list []entry, what string, wanted ...string) (all []Agreement, err error) {
+	var errs []error
+	for i, e := range list {
+		x, err := e.parse(path, wanted)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s %d: %w", e.place().in(path), what, i+1, err))
+		}
+		all = append(all, x)
+	}
+	return all, errors.Join(errs...)
+}
+
 // parse checks that an entry is whole.
-func (e *entry) parse(path string) (Expected, error) {
-	x := Expected{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
+func (e *entry) parse(path string, wanted []string) (Agreement, error) {
+	x := Agreement{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
-	for _, f := range []struct{ name, text string }{{"cell", e.Cell.text}, {"unit", e.Unit.text},
-		{"reason", x.Reason}, {"until", e.Until.text}} {
-		if f.text == "" {
-			return x, fmt.Errorf("it has no %s: want cell, unit, reason and until", f.name)
+	given := map[string]string{"cell": x.Cell, "unit": x.Unit, "reason": x.Reason, "until": e.Until.text}
+	for _, name := range wanted {
+		if given[name] == "" {
+			last := len(wanted) - 1
+			return x, fmt.Errorf("it has no %s: want %s and %s", name, strings.Join(wanted[:last], ", "), wanted[last])
 		}
 	}
 	day, err := time.ParseInLocation(time.DateOnly, e.Until.text, time.Local)
@@ -188,23 +147,6 @@ func (e *entry) parse(path string) (Expected, error) {
 	}
 	x.Until = day.AddDate(0, 0, 1)
 	return x, nil
-}
-
-// place is where an entry stands: where its first field does.
-func (e *entry) place() (first scalar) {
-	for _, s := range []scalar{e.Cell, e.Unit, e.Reason, e.Until} {
-		if s.line > 0 && (first.line == 0 || s.line < first.line) {
-			first = s
-		}
-	}
-	return first
-}
-
-func (s scalar) in(path string) string {
-	if s.line == 0 { // a null has no place
-		return path
-	}
-	return fmt.Sprintf("%s:%d:%d", path, s.line, s.column)
 }
 
 // wildcard matches a whole name, in which * stands for anything.

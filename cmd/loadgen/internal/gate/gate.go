@@ -98,7 +98,8 @@ func Compare(o *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Warnings = slices.Concat(r.Warnings, in.warnings, s.warnings, warnings)
+	r.Notes = append(r.Notes, s.removals.notes()...)
+	r.Warnings = slices.Concat(r.Warnings, in.warnings, s.warnings, s.removals.warnings(), warnings)
 	for i, p := range pairs {
 		r.add(p.table(), newCell(all[i]))
 	}
@@ -253,7 +254,7 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 
 // expect marks what is expected, and tells whether anything was compared that it speaks of. A cell without a package
 // that several packages have is an error.
-func (e *Expected) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool,
+func (e *Agreement) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool,
 	err error) {
 	named := slices.ContainsFunc(all, func(r *comparison.Result) bool { return e.matches(full[r], r.Rule.Unit) })
 	var names []string

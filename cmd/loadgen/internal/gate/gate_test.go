@@ -118,7 +118,7 @@ func TestMarkdownFoldsWhatIsEquivalent(t *testing.T) {
 
 func TestAGateFileThatIsWrongSaysWhere(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                "f is empty",
+		"":                                "f:1:1: the file is empty",
 		"margin: {}":                      `f:1:1: unknown field "margin"`,
 		"margins: {ns/op: 5}":             `f:1:18: margin of ns/op: "5" may be a share or an amount: want 5% or +5`,
 		"margins:\n  a: x\n  b: 1%,2%":    "f:2:6: margin of a: \"x\" is none",
@@ -126,7 +126,18 @@ func TestAGateFileThatIsWrongSaysWhere(t *testing.T) {
 		"margins: {a: 1%, a: 2%}":         "f:1:18: ",
 		"margins: [a]":                    "f:1:10: ",
 		"margins: {a: [1%]}":              "f:1:14: ",
-		"strict: perhaps":                 "f:1:9: ",
+		"strict: perhaps":                 `f:1:9: strict is "perhaps": want true or false`,
+		"strict: true\n---\nonly: [a]":    "f:3:1: a second document, after ---: want one",
+		"margins:\n  ns/op: null":         "f:2:10: margins.ns/op is empty: want a value, or leave it out",
+		"margins:\n  ns/op:":              "f:2:10: margins.ns/op is empty",
+		"margins: {ns/op: ''}":            "f:1:18: margins.ns/op is empty",
+		"strict: ~":                       "f:1:9: strict is empty",
+		"only:":                           "f:1:7: only is empty",
+		"exact: [B/op, ~]":                "f:1:15: exact[1] is empty",
+		"config: ['']":                    "f:1:10: config[0] is empty",
+		"better:\n  x: ~":                 "f:2:6: better.x is empty",
+		"expected: [{cell: ~}]":           "f:1:19: expected[0].cell is empty",
+		"expected:\n- {}":                 "f:2:3: expected[0] is empty",
 		"only: {a: b}":                    "f:1:7: ",
 		"only: [a":                        "f:1:",
 		"expected: [{cell: A, unit: B/op, until: 2030-01-01}]": "f:1:19: expected " +

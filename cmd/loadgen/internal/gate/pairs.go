@@ -44,8 +44,8 @@ type pairing struct {
 	why    string
 }
 
-// pairs sets each head against the base. What the base has and a head has not is an error;
-// what a head has alone is told.
+// pairs sets each head against the base. What the base has and a head has not is an error, unless the gate file
+// lists it as removed; what a head has alone is told.
 func (s *sides) pairs() ([]*pair, error) {
 	var all []*pair
 	var errs []error
@@ -57,8 +57,11 @@ func (s *sides) pairs() ([]*pair, error) {
 			case base == nil && other != nil:
 				added = append(added, s.describe(key))
 			case base != nil && other == nil:
-				missing = append(missing, s.describe(key))
+				if may, why := s.removals.lacks(s.result(key)); !may {
+					missing = append(missing, s.describe(key)+why)
+				}
 			case base != nil:
+				s.removals.has(s.result(key))
 				p := &pair{name: label(key.row), unit: key.unit, base: base, head: other,
 					baseLabel: label(s.cols[0]), headLabel: label(head), config: config(key.table)}
 				errs = append(errs, s.line(p))
@@ -69,11 +72,12 @@ func (s *sides) pairs() ([]*pair, error) {
 		}
 		if len(missing) > 0 && s.options.Interleaved {
 			errs = append(errs, fmt.Errorf("%s alone has %s: %s has lost it, skipped it or ended before it: if it "+
-				"is gone for good, choose the others by --benchmarks",
+				"is gone for good, list it under removed in the gate file, or choose the others by --benchmarks",
 				label(s.cols[0]), firstOf(missing), label(head)))
 		} else if len(missing) > 0 {
-			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, or leave it out "+
-				"by --filter, or by --ignore if a key of the configuration keeps it apart",
+			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, list it under "+
+				"removed in the gate file, or leave it out by --filter, or by --ignore if a key of the configuration "+
+				"keeps it apart",
 				label(head), firstOf(missing), label(s.cols[0])))
 		}
 		if len(added) > 0 {
@@ -83,7 +87,17 @@ func (s *sides) pairs() ([]*pair, error) {
 	if len(s.lone) > 0 {
 		s.warnings = append(s.warnings, "rounds that one side alone has are left out of "+firstOf(s.lone))
 	}
+	errs = append(errs, s.removals.check())
+	if removed := s.removals.notes(); len(all) == 0 && len(removed) > 0 {
+		errs = append(errs, fmt.Errorf("nothing is left to compare: %s", strings.Join(removed, "; ")))
+	}
 	return all, errors.Join(errs...)
+}
+
+// result returns the result that a key is of.
+func (s *sides) result(key sideKey) result {
+	p := pair{name: label(key.row), unit: key.unit, config: config(key.table)}
+	return result{name: p.name, full: p.full(), unit: p.unit, text: s.describe(key)}
 }
 
 // firstOf names the first few, and how many more there are.

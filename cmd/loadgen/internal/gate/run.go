@@ -2,11 +2,14 @@ package gate
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // ownRun returns the run that is the only input, if nothing says how to take it apart; it
@@ -86,9 +89,17 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 }
 
 // CompareRuns sets every cell of a head against the same cell of a base. They were
-// measured in turn, round by round.
+// measured in turn, round by round. A cell of the base that a complete head has no measurement of is an error, unless
+// the gate file lists it as removed.
 func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
-	contests, err := comparison.OfRuns(base, head, o.judging(comparison.RevisionUnits))
+	removals := o.removals()
+	added, gone, err := removals.cells(base, head)
+	if err != nil {
+		return nil, err
+	}
+	judging := o.judging(comparison.RevisionUnits)
+	judging.Removed = gone
+	contests, err := comparison.OfRuns(base, head, judging)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +108,43 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	if r.Warnings, err = o.expect(all, nil); err != nil {
 		return nil, err
 	}
+	r.Notes = append(r.Notes, removals.notes()...)
+	if len(added) > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("head alone has %s: not compared", firstOf(added)))
+	}
+	r.Warnings = append(r.Warnings, removals.warnings()...)
 	for _, c := range contests {
 		r.addContest(c, Table{Base: "base", Head: "head", Config: []Pair{}})
 	}
 	return r, r.finish(o, all)
+}
+
+// cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any other
+// cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before it.
+func (r *removals) cells(base, head *results.Run) (added []string, gone []scenarios.Cell, err error) {
+	before, after := comparison.Measured(base), comparison.Measured(head)
+	for _, cell := range after {
+		if !slices.Contains(before, cell) {
+			added = append(added, head.BenchName(cell))
+		}
+	}
+	var missing []string
+	for _, cell := range before {
+		name := base.BenchName(cell)
+		of := result{name: name, full: name, text: name}
+		if slices.Contains(after, cell) {
+			r.has(of)
+		} else if may, why := r.lacks(of); may {
+			gone = append(gone, cell)
+		} else if head.Status == results.Complete {
+			missing = append(missing, name+why)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in "+
+			"the run.bench of head, or list it under removed in the gate file", firstOf(missing))
+	}
+	return added, gone, nil
 }
 
 // addContest adds the figures of a contest to the table they belong to, the judged ones

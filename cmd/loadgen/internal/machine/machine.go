@@ -68,6 +68,15 @@ func (u *Usage) Besides(before *Usage) results.Machine {
 	return m
 }
 
+// packageOf returns the import path of a program's main package, or the path of its module if it was built from a list
+// of files. It returns "" if the program was built outside of any module.
+func packageOf(info *debug.BuildInfo) string {
+	if info.Path == "command-line-arguments" {
+		return info.Main.Path
+	}
+	return info.Path
+}
+
 // Environment describes what runs where.
 func Environment() results.Environment {
 	e := results.Environment{
@@ -85,6 +94,7 @@ func Environment() results.Environment {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		e.Version = info.Main.Version
+		e.Package = packageOf(info)
 		modified := ""
 		for _, s := range info.Settings {
 			switch s.Key {

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
@@ -41,7 +42,8 @@ func Shape(name string, n int) (Data, error) {
 			return Data{Name: name, N: n, Make: func() []time.Duration { return d.Make(n) }}, nil
 		}
 	}
-	return Data{}, fmt.Errorf("shape of data %q is unknown: want some of %s", name, strings.Join(Shapes(), ", "))
+	return Data{}, fmt.Errorf("shape of data %q is unknown%s: want some of %s", name, spelling.Meant(name, Shapes()),
+		strings.Join(Shapes(), ", "))
 }
 
 // of is the data of values that were read.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -153,9 +154,9 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 		}
 	}
 	if len(visits) == 0 {
-		return nil, "", fmt.Errorf("--visit: no visit of %q was measured: want a number, or one of %s, or one with "+
+		return nil, "", fmt.Errorf("--visit: no visit of %q was measured%s: want a number, or one of %s, or one with "+
 			"its rate, such as %v",
-			want, strings.Join(arms, ", "), run.Visits[0].Cell)
+			want, spelling.Meant(want, arms), strings.Join(arms, ", "), run.Visits[0].Cell)
 	}
 	what = report.Plural(len(visits), "visit") + " of " + want
 	if len(arms) > 1 {

@@ -137,7 +137,7 @@ func (r *Report) Bench() (string, error) {
 	fmt.Fprintf(&b, "# loadgen quantiles %d  seed=%d  commit=%s  rounds=%d  order=random\n", r.Schema, r.Seed,
 		orUnknown(e.Commit), r.Rounds)
 	for _, c := range [][2]string{
-		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", "github.com/loadgen-go/loadgen"}, {"cpu", orUnknown(e.CPU)},
+		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", results.Module}, {"cpu", orUnknown(e.CPU)},
 		{"clock", r.Clock}, {"shards", strconv.Itoa(r.Shards)},
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])

@@ -102,7 +102,7 @@ func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
 func (f *Finding) Expected() string {
 	switch {
 	case f.Problem != "":
-		return "a figure"
+		return "-" // there is nothing to set against it
 	case f.Least == f.Most:
 		return f.Unit.text(f.Want)
 	case f.Want == 0:
@@ -120,6 +120,14 @@ func (f *Finding) Measured() string {
 		return f.Unit.text(f.Got)
 	}
 	return fmt.Sprintf("%s (%+.1f%%)", f.Unit.text(f.Got), 100*(f.Got/f.Want-1))
+}
+
+// sentence says what was measured and what was expected, or why nothing could be measured.
+func (f *Finding) sentence() string {
+	if f.Problem != "" {
+		return fmt.Sprintf("%s could not be measured: %s", f.What, f.Problem)
+	}
+	return fmt.Sprintf("%s: %s, expected %s", f.What, f.Measured(), f.Expected())
 }
 
 // text writes a figure with its unit, unless that is in the name of the figure.

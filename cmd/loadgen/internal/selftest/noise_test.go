@@ -35,11 +35,15 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 	if got := r.Noise(func(string) bool { return false }); got != "" {
 		t.Errorf("of no unit: %s", got)
 	}
-	for _, broken := range []string{"", "{", `{"schema":2}`, `{"schema":0}`} {
+	for _, broken := range []string{"", "{", `{"schema":"x"}`, `{"schema":2}`, `{"schema":0}`} {
 		if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r, err := selftest.ReadNoise(path); err == nil || !strings.Contains(err.Error(), "noise.json: ") ||
+		where := "noise.json: "
+		if !strings.HasSuffix(broken, "}") || strings.Contains(broken, "x") {
+			where = "noise.json:1: "
+		}
+		if r, err := selftest.ReadNoise(path); err == nil || !strings.Contains(err.Error(), where) ||
 			!strings.Contains(err.Error(), "selftest --aa") {
 			t.Errorf("%q: %v, %v", broken, r, err)
 		}

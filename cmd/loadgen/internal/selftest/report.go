@@ -154,7 +154,7 @@ loadgen selftest --format json.
 func (r *Result) blame() string {
 	var figures []string
 	for _, f := range r.Failed() {
-		figures = append(figures, fmt.Sprintf("%s: %s, expected %s", f.What, f.Measured(), f.Expected()))
+		figures = append(figures, f.sentence())
 	}
 	s := fmt.Sprintf("%s, %s: %s", r.Group, r.Name, strings.Join(figures, "; "))
 	if r.Tries > 1 {

@@ -19,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -85,7 +86,8 @@ func realTime() engine {
 func (e engine) checks(quick bool, groups []string) ([]Check, error) {
 	for _, g := range groups {
 		if !slices.Contains(Groups(), g) {
-			return nil, fmt.Errorf("group of checks %q is unknown: want some of %s", g, strings.Join(Groups(), ", "))
+			return nil, fmt.Errorf("group of checks %q is unknown%s: want some of %s", g, spelling.Meant(g, Groups()),
+				strings.Join(Groups(), ", "))
 		}
 	}
 	all := slices.Concat(e.oracle(quick), e.companions(quick), e.pacing(quick), e.accounting(), e.arrivals(quick))

@@ -109,13 +109,13 @@ func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
 		{exactly("n", 0, 2), false, "0", "2"},
 		{near("r", PerSecond, 1000, 999, 0.001), true, "1,000/s ± 0.1%", "999/s (-0.1%)"},
 		{near("r", PerSecond, 1000, 998.9, 0.001), false, "1,000/s ± 0.1%", "999/s (-0.1%)"},
-		{near("r", PerSecond, 1000, math.NaN(), 0.001), false, "a figure", "NaN, where 1000 was expected"},
+		{near("r", PerSecond, 1000, math.NaN(), 0.001), false, "-", "NaN, where 1000 was expected"},
 		{around("p", 501*ms, 506*ms, 5*ms), true, "501.0 ms ± 5 ms", "506.0 ms (+1.0%)"},
 		{around("p", 501*ms, 495*ms, 5*ms), false, "501.0 ms ± 5 ms", "495.0 ms (-1.2%)"},
 		{atMost("l", Nanoseconds, 5e6, 5e6), true, "at most 5 ms", "5 ms"},
 		{atMost("l", Nanoseconds, 5e6, 5.01e6), false, "at most 5 ms", "5.01 ms"},
 		{atMost("d", Distance, 0.2, 0.0123), true, "at most 0.200", "0.012"},
-		{unknown("x", errors.New("why")), false, "a figure", "why"},
+		{unknown("x", errors.New("why")), false, "-", "why"},
 	} {
 		if c.f.Passed != c.passed || c.f.Expected() != c.expected || c.f.Measured() != c.measured {
 			t.Errorf("%+v: expected %q, measured %q; want %+v", c.f, c.f.Expected(), c.f.Measured(), c)

@@ -14,6 +14,19 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
+// Check reports why no visit can be made for a request.
+func (r *Request) Check() error {
+	switch {
+	case r.Scenario == nil:
+		return errors.New("the request names no scenario: loadgen run and loadgen capacity make requests that do")
+	case !slices.Contains(r.Scenario.Cells(), r.Cell):
+		return fmt.Errorf("the request is for %v, which is no cell of the scenario %s", r.Cell, r.Scenario.Name)
+	case !(r.Turns >= 0):
+		return fmt.Errorf("the request has turns of %v: want 0 or more", r.Turns)
+	}
+	return nil
+}
+
 // Pin returns what the visits of a scenario by a program depend on, once its replays have
 // been read.
 func Pin(program string, s *scenarios.Scenario) ([]results.Input, error) {
