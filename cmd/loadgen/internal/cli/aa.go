@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// aaScenario is what is compared with itself: the arm that most there is depends on, for
+// long enough for p99 and p99.9.
+const aaScenario = "qps: 10k\nspans: sdk\nquantile: exact\nduration: 500ms\nwarmup: 150ms\n"
+
+// aa is one comparison of an arm with itself.
+type aa struct {
+	rounds         int
+	keep           string // where the report is kept; "" for nowhere
+	json           bool
+	settings       []scenarios.Setting // of tests, which are in a hurry
+	stdout, stderr io.Writer
+}
+
+func (a *aa) run(ctx context.Context) error {
+	s, err := scenarios.Decode("aa.yaml", []byte(aaScenario),
+		append(a.settings, scenarios.Setting{Key: "rounds", Value: fmt.Sprint(a.rounds), Where: "--aa"})...)
+	if err != nil {
+		return unusable(err)
+	}
+	if err := selftest.CanKeep(a.keep); err != nil {
+		return unusable(fmt.Errorf("--keep: %w: nothing was measured; name another file, or none by --keep ''", err))
+	}
+	drawSeed(&s.Seed)
+	began := time.Now()
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, a.stderr)
+	env.Turns = work.Calibrate()
+	fmt.Fprintf(a.stderr, "self-test: an arm against itself, %s in %s, about %s; seed %d\n",
+		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
+	one, other, err := a.measure(ctx, s, env)
+	if err != nil {
+		return unusable(err)
+	}
+	if done := min(len(one.Visits), len(other.Visits)); ctx.Err() != nil || done < s.Rounds {
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", done,
+			report.Plural(s.Rounds, "round"))}
+	}
+	for _, v := range append(one.Visits, other.Visits...) {
+		if v.Error != "" {
+			return unusable(fmt.Errorf("a visit in round %d was not measured: %s", v.Round, v.Error))
+		}
+	}
+	contests, err := comparison.OfRuns(one, other, comparison.Options{})
+	if err != nil {
+		return unusable(err)
+	}
+	r, err := selftest.NewAA(env, s.Cells()[0].String(), comparison.Results(contests), s.Rounds, s.Seed)
+	if err != nil {
+		return unusable(err)
+	}
+	r.Began = began.UTC()
+	if a.keep != "" {
+		if err := r.Keep(a.keep); err != nil {
+			return unusable(fmt.Errorf("--keep: %w", err))
+		}
+		fmt.Fprintf(a.stderr, "kept in %s, for reports to tell of\n", a.keep)
+	}
+	if a.json {
+		err = printJSON(a.stdout, r)
+	} else {
+		_, err = io.WriteString(a.stdout, r.Text())
+	}
+	switch {
+	case err != nil:
+		return unusable(err)
+	case !r.Passed:
+		return &exitError{exitWorse,
+			errors.New("an arm was called worse than itself: take more rounds, or a quieter machine")}
+	}
+	return nil
+}
+
+// measure visits the arm twice in every round. The files of that are of no use later.
+func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Environment) (one, other *results.Run,
+	err error) {
+	dir, err := os.MkdirTemp("", "loadgen-aa-")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding this program, to start visits with: %w", err)
+	}
+	inputs, err := visit.Pin(self, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	visits := visits{scenario: s, turns: env.Turns, progress: newProgress(a.stderr, 2*s.Visits())}
+	for _, name := range []string{"one", "other"} {
+		w, err := results.Create(filepath.Join(dir, name),
+			results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})
+		if err != nil {
+			return nil, nil, err
+		}
+		visits.sides = append(visits.sides, side{name, self, w, inputs})
+	}
+	complete, err := visits.run(ctx)
+	var runs [2]*results.Run
+	for i, side := range visits.sides {
+		run, readErr := side.close(complete)
+		runs[i], err = run, errors.Join(err, readErr)
+	}
+	return runs[0], runs[1], err
+}
+
+// close ends the files of a side, and reads them.
+func (s *side) close(complete bool) (*results.Run, error) {
+	if err := s.writer.Close(status(complete)); err != nil {
+		return nil, err
+	}
+	return results.Read(s.writer.JSONPath())
+}

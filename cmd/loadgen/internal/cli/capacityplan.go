@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+)
+
+func newCapacityPlan() *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan [RESULT]",
+		Short: "Say how many instances carry a peak, with headroom left after failures",
+		Long: `Says how many instances are needed so that, after --failures of them are lost, the
+rest carry --peak with --headroom left. In the mean each of them is offered
+
+  peak / (instances - failures)
+
+calls a second. The plan assumes that calls reach instances at random, so that over a
+visit each is offered a Poisson number of calls (Kingman, Poisson Processes, 1993), and
+some get more than others. It finds the fewest instances for which, in 95% of visits, the
+busiest is offered at most
+
+  (1 - headroom) x the rate at which visits held
+
+Each instance then keeps the objectives in at least as many of its visits as the search
+saw at that rate. All of them do so in the same visit less often, the more there are;
+--headroom covers that, too.
+
+RESULT is what loadgen capacity measured: its directory, or its capacity.json. Visits are
+as long as its probes. The rate at which visits held is the confirmed one; an arm without
+one is left out. The first line of the plan names every reason to doubt the search, such
+as that the generator was the limit. --capacity gives a capacity instead: the plan uses
+the low end of its interval, and visits of 2s, or of 442 calls if those take longer.
+
+For each arm it prints the instances, how busy they are in normal and in failure, what
+the arm costs in instances and in cores per million calls a second beside the first
+arm, and the instances for other headrooms and failures. If RESULT has throughputs at
+several numbers of workers, the Universal Scalability Law says how an instance scales.
+
+--format html is one page that needs nothing else: the plan, the curve of latency over
+throughput of each arm with its capacity, and the curve of the law. -o writes to a file
+in any format, which is written anew, and prints its name.
+
+It assumes that instances fail one by one. It leaves out balancing that is uneven beyond
+chance, failures of many at once such as of a zone, retries, and what instances share:
+choose --failures and --headroom so that they allow for these.
+
+It exits with 0 if there is a plan, and with 2 if the input is bad.`,
+		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z
+  loadgen capacity plan --peak 250k --headroom 40% --failures 2 capacity.json
+  loadgen capacity plan --peak 250k --capacity 40600..41900
+  loadgen capacity plan --peak 250k --capacity 41200 --format markdown
+  loadgen capacity plan --peak 250k capacity.json --format html -o plan.html`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("out") && f.out == "" {
+				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
+			}
+			text, err := f.plan(args)
+			if err != nil {
+				return unusable(err)
+			}
+			if f.out != "-" {
+				return unusable(writeFile(cmd.OutOrStdout(), f.out, []byte(text)))
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			return unusable(err)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// planFormats are those of loadgen capacity plan.
+var planFormats = append(slices.Clone(fleet.Formats), formatHTML)
+
+// planFlags are as they were given.
+type planFlags struct {
+	peak, headroom, failures, capacity, format, out string
+}
+
+func (f *planFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.peak, "peak", "", "The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
+	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
+	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
+	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
+	addFormat(cmd, &f.format, planFormats)
+	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
+	for flag, values := range map[string][]string{
+		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
+		"peak": nil, "capacity": nil} {
+		if err := cmd.RegisterFlagCompletionFunc(flag,
+			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag was added above
+		}
+	}
+}
+
+// plan is the text of a plan; everything wrong with the flags and the result is reported.
+func (f *planFlags) plan(args []string) (string, error) {
+	var errs []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	ask := fleet.Ask{Peak: 1} // which is checked in vain if the flag is wrong
+	if f.peak == "" {
+		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together "+
+			"carry, such as 250000"))
+	} else if qps, err := schedule.ParseRate(f.peak); err != nil {
+		wrong("peak", err)
+	} else {
+		ask.Peak = qps.Float()
+	}
+	var err error
+	ask.Headroom, err = parseHeadroom(f.headroom)
+	wrong("headroom", err)
+	ask.Failures, err = parseFailures(f.failures)
+	wrong("failures", err)
+	errs = append(errs, checkFormat(f.format, planFormats))
+	measured, err := f.measured(args)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return "", err
+	}
+	plan, err := fleet.New(ask, measured)
+	if err != nil {
+		return "", err
+	}
+	if f.format == formatHTML {
+		var b strings.Builder
+		err := page.WritePlan(&b, plan)
+		return b.String(), err
+	}
+	return plan.Format(f.format)
+}
+
+// parseHeadroom parses a share such as 30% or 0.3.
+func parseHeadroom(text string) (float64, error) {
+	number, isPercent := strings.CutSuffix(text, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0 && x <= fleet.MostHeadroom) {
+		return 0, fmt.Errorf("%q is not valid: want 0%% to %v%%, such as 30%% or 0.3", text, 100*fleet.MostHeadroom)
+	}
+	return x, nil
+}
+
+// parseFailures parses a number of instances.
+func parseFailures(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > fleet.MostFailures {
+		return 0, fmt.Errorf("%q is not valid: want a whole number, 0 to %d", text, fleet.MostFailures)
+	}
+	return n, nil
+}
+
+// measured are the capacities: of a result, or of the flag.
+func (f *planFlags) measured(args []string) (*fleet.Measured, error) {
+	switch {
+	case f.capacity == "" && len(args) == 0:
+		return nil, errors.New("there is no capacity to plan with: want RESULT, the directory that loadgen " +
+			"capacity wrote, or --capacity 41200")
+	case f.capacity != "" && len(args) > 0:
+		return nil, fmt.Errorf("--capacity: %s and %s are two capacities: want one of them", f.capacity, args[0])
+	case f.capacity == "":
+		return fleet.Read(args[0])
+	}
+	first, last, isInterval := strings.Cut(f.capacity, "..")
+	if !isInterval {
+		last = first
+	}
+	low, err := schedule.ParseRate(first)
+	if err != nil {
+		return nil, fmt.Errorf("--capacity: %w", err)
+	}
+	high, err := schedule.ParseRate(last)
+	if err != nil {
+		return nil, fmt.Errorf("--capacity: %w", err)
+	}
+	if low.Float() > high.Float() {
+		return nil, fmt.Errorf("--capacity: %s is above %s: want LOW..HIGH, such as 40600..41900", first, last)
+	}
+	return fleet.Given(low.Float(), high.Float()), nil
+}

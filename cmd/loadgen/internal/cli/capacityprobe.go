@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A probeRequest is a probe to make.
+type probeRequest struct {
+	Ask   capacity.Ask  `json:"ask"`
+	Visit visit.Request `json:"visit"`
+}
+
+// newProbe returns the hidden command that makes the visit of a probe.
+func newProbe(own targets) *cobra.Command {
+	return newChild("probe", func(ctx context.Context, req *probeRequest) (any, error) {
+		target, err := own.requested(&req.Visit)
+		if err != nil {
+			return nil, err
+		}
+		v, err := visit.Do(ctx, &req.Visit, target)
+		if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
+			return nil, err
+		}
+		return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
+	})
+}
+
+// A probeVisit makes the visit of a probe, and returns how long all of it took.
+type probeVisit func(context.Context, *probeRequest) (*capacity.Probe, time.Duration, error)
+
+// inProcess returns a probeVisit that starts a fresh process of a program for each visit.
+func inProcess(program string) probeVisit {
+	return func(ctx context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
+		began := time.Now()
+		p := &capacity.Probe{}
+		log, err := ask(ctx, program, "probe", req, p)
+		if err == nil && p.Evidence.Ask != req.Ask {
+			err = fmt.Errorf("the process of the probe failed: what it wrote is no answer\n%s", log)
+		}
+		return p, time.Since(began), err
+	}
+}
+
+// probe makes a probe. One that is interrupted is lost. All arms have the same arrivals, keys
+// and work in their n-th.
+func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.Probe, error) {
+	n := 1
+	for _, p := range c.Probes {
+		if p.Evidence.Arm == a.Arm {
+			n++
+		}
+	}
+	req, err := c.request(a)
+	if err != nil {
+		return nil, err
+	}
+	req.Visit.Seed = roundSeed(req.Visit.Scenario, n)
+	p, took, err := c.visit(ctx, req)
+	if err := cmp.Or(err, ctx.Err()); err != nil {
+		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
+	}
+	p.Seed, p.Evidence.Took = req.Visit.Seed, took
+	return p, nil
+}
+
+// request returns the visit of a probe, but for its seed. It ends once a miss is certain.
+func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
+	cell, ok := c.cells[a.Arm]
+	if !ok {
+		return nil, fmt.Errorf("the search asks for %q, which is no arm of the scenario", a.Arm)
+	}
+	qps, err := schedule.ParseRate(fineRate(a.Rate))
+	if err != nil {
+		return nil, err
+	}
+	s := *c.Scenario
+	s.QPS, s.Duration, s.Abort = []schedule.Rate{qps}, a.Duration, true
+	s.Window = capacity.Window(a.Duration, s.SLOs)
+	cell.Level = scenarios.Level{QPS: qps}
+	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,
+		Inputs: c.Inputs}}, nil
+}
+
+// fineRate writes a rate to a thousandth, and a low one to six digits.
+func fineRate(rate float64) string {
+	digits := 5 - int(math.Floor(math.Log10(rate)))
+	return strconv.FormatFloat(rate, 'f', min(max(digits, 3), 9), 64)
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+)
+
+// fakeSearch is a search whose visits take as long as their load and 100 ms.
+func fakeSearch(t *testing.T, from float64, slos string) (*capacitySearch, *probeRequest) {
+	t.Helper()
+	s, err := targets(testTargets).load(newRun(testTargets), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.SLOs, err = readObjectives(slos); err != nil {
+		t.Fatal(err)
+	}
+	arms, cells := armsOf(s)
+	search, err := capacity.New(capacity.Options{Arms: arms, Start: from, Least: 1e-3, Most: 1e6, Precision: 0.1,
+		Probe: 2 * time.Second, Calls: capacity.Calls(s.SLOs), Budget: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := new(probeRequest)
+	return &capacitySearch{File: &capacity.File{Scenario: s, Search: search}, cells: cells, dir: t.TempDir(),
+		options: &capacityOptions{stderr: io.Discard},
+		visit: func(_ context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
+			*made = *req
+			return &capacity.Probe{Evidence: capacity.Evidence{Ask: req.Ask}}, req.Visit.Scenario.Duration +
+				100*time.Millisecond, nil
+		}}, made
+}
+
+func TestAProbeIsOneVisitThatEndsOnceAMissIsCertain(t *testing.T) {
+	for name, c := range map[string]struct {
+		from     float64
+		slos     string
+		duration time.Duration
+		window   time.Duration
+	}{
+		"as long as asked":        {10_000, "p99<5ms", 2 * time.Second, 200 * time.Millisecond},
+		"as many calls as needed": {100, "p99<5ms", 4420 * time.Millisecond, 442 * time.Millisecond},
+		"of windows":              {10_000, "p99<5ms over every 1s", 2 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			search, made := fakeSearch(t, c.from, c.slos)
+			ask, _ := search.Search.Next()
+			p, err := search.probe(t.Context(), ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := made.Visit.Scenario
+			if s.Duration != c.duration || s.Window != c.window || !s.Abort || made.Ask != ask || len(s.QPS) != 1 ||
+				s.QPS[0].Float() != c.from {
+				t.Errorf("%+v of %+v", made.Ask, s)
+			}
+			if p.Evidence.Took != c.duration+100*time.Millisecond || p.Seed == 0 || p.Seed != made.Visit.Seed {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+func TestAnInterruptLosesTheProbe(t *testing.T) {
+	search, _ := fakeSearch(t, 1000, "p99<5ms")
+	ask, _ := search.Search.Next()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if p, err := search.probe(ctx, ask); p != nil || err == nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestARateIsWrittenAsFinelyAsItIsWorth(t *testing.T) {
+	for rate, want := range map[float64]string{123456.78951: "123456.790", 1000: "1000.000", 12.3456789: "12.3457",
+		0.00097656: "0.000976560"} {
+		if got := fineRate(rate); got != want {
+			t.Errorf("%v: %s, want %s", rate, got, want)
+		}
+	}
+}
+
+func TestEqualSharesHaveNoSign(t *testing.T) {
+	for share, want := range map[float64]string{0: "0%", -1e-17: "0%", -0.0123: "-1.23%", 0.25: "25%"} {
+		if got := sharePercent(share); got != want {
+			t.Errorf("%v is %s, want %s", share, got, want)
+		}
+		if got := sharePercent(-share); share == 0 && got != want {
+			t.Errorf("-0 is %s", got)
+		}
+	}
+}

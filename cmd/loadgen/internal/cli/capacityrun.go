@@ -1,0 +1,323 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A capacitySearch is a search that goes on, and where its state is kept.
+type capacitySearch struct {
+	*capacity.File
+	dir     string
+	options *capacityOptions
+	cells   map[string]scenarios.Cell // by arm
+	program string
+	visit   probeVisit
+}
+
+func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) (err error) {
+	if err := o.probed(s); err != nil {
+		return unusable(err)
+	}
+	drawSeed(&s.Seed)
+	arms, _ := armsOf(s)
+	search, err := o.search(arms, s)
+	if err != nil {
+		return unusable(err)
+	}
+	if err := o.affords(s, search); err != nil {
+		return unusable(err)
+	}
+	began := time.Now()
+	dir, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return unusable(err)
+	}
+	unlock, err := capacity.Lock(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
+	if _, err := os.Stat(filepath.Join(dir, capacity.FileName)); err == nil {
+		return unusable(fmt.Errorf("%s holds a search already: want another directory, or --resume %s", dir, dir))
+	}
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
+	env.Turns = work.Calibrate()
+	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search,
+		Workers: o.workers}, dir, o)
+}
+
+// mostCalls bounds the calls of the first probe: far beyond what a generator makes, the counting of the calls that
+// are due
+// would take longer than the probe.
+const mostCalls = 200_000_000
+
+// affords checks that the budget is enough for the first probe of the search, with its warm-up.
+func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search) error {
+	rate, flag := o.from, "--from"
+	if o.requirementGiven {
+		rate, flag = o.require, "--require"
+	}
+	options := search.Options()
+	lasts := options.Lasting(schedule.Rate(rate).Float())
+	first := s.Warmup + lasts
+	if calls := schedule.Rate(rate).Calls(lasts); calls > mostCalls {
+		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a "+
+			"generator makes",
+			flag, rate.String(), lasts, report.Count(calls), report.Count(mostCalls))
+	}
+	if first <= o.budget {
+		return nil
+	}
+	why := ""
+	if lasts > o.probe {
+		why = ", since the objectives need as many calls"
+	}
+	return fmt.Errorf("--budget: %v is not enough for one probe: at %v one lasts %v%s: raise --budget, or %s",
+		o.budget, rate.String(), first, why, flag)
+}
+
+func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
+	if _, err := capacity.ReadFile(o.resume); err != nil {
+		return unusable(err) // and lock nothing that is no search
+	}
+	dir := directoryOf(o.resume)
+	unlock, err := capacity.Lock(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer func() { err = cmp.Or(err, unusable(unlock())) }()
+	file, err := capacity.ReadFile(o.resume) // once more: another search may have written it meanwhile
+	if err != nil {
+		return unusable(err)
+	}
+	was, is := file.Environment, machine.Environment()
+	for _, e := range []struct{ what, was, is string }{
+		{"processor", fmt.Sprint(was.CPU, " x ", was.NumCPU), fmt.Sprint(is.CPU, " x ", is.NumCPU)},
+		{"CPU quota", fmt.Sprint(was.CPUQuota), fmt.Sprint(is.CPUQuota)},
+		{"GOMAXPROCS", fmt.Sprint(was.GOMAXPROCS), fmt.Sprint(is.GOMAXPROCS)},
+		{"version of Go", was.GoVersion, is.GoVersion},
+		{"version of loadgen", was.Version + " " + was.Commit, is.Version + " " + is.Commit},
+	} {
+		if e.was != e.is {
+			err = errors.Join(err,
+				fmt.Errorf("--resume: the %s was %s and is %s: what was measured does not hold here, begin another "+
+					"search", e.what, e.was, e.is))
+		}
+	}
+	err = errors.Join(err, sameProgram(file))
+	if err != nil {
+		return unusable(err)
+	}
+	if o.budgetGiven {
+		if err := file.Extend(o.budget); err != nil {
+			return unusable(fmt.Errorf("--budget: %w", err))
+		}
+	}
+	switch {
+	case o.workers == nil || slices.Equal(o.workers, file.Workers):
+	case file.Workers != nil:
+		return unusable(fmt.Errorf("--scaling: the search has %v: leave it out, or begin another search", file.Workers))
+	default:
+		file.Workers = o.workers
+	}
+	return goOn(ctx, file, dir, o)
+}
+
+// sameProgram reports whether this program is the one that the probes of a search were made with.
+func sameProgram(file *capacity.File) error {
+	if len(file.Probes) == 0 && len(file.Throughputs) == 0 {
+		return nil
+	}
+	_, inputs, err := pinSelf()
+	if err != nil {
+		return err
+	}
+	is := inputs[0]
+	i := slices.IndexFunc(file.Inputs, func(in results.Input) bool { return in.Kind == results.Program })
+	switch {
+	case i < 0:
+		return errors.New("--resume: the search does not say which program its probes were made with, as earlier " +
+			"versions of loadgen do not: begin another search")
+	case file.Inputs[i].SHA256 != is.SHA256:
+		was := file.Inputs[i]
+		return fmt.Errorf("--resume: the program was %s with SHA-256 %s and is %s with SHA-256 %s: what was measured "+
+			"does not hold for another program: resume with the same build, or begin another search", was.Name, was.SHA256,
+			is.Name, is.SHA256)
+	}
+	return nil
+}
+
+// pinSelf returns the path of this program, and its digest.
+func pinSelf() (program string, inputs []results.Input, err error) {
+	if program, err = os.Executable(); err != nil {
+		return "", nil, fmt.Errorf("finding this program, to start probes with: %w", err)
+	}
+	inputs, err = visit.PinProgram(program)
+	return program, inputs, err
+}
+
+// goOn makes the probes that are left, and says the answer. The directory is locked.
+func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
+	program, inputs, err := pinSelf()
+	if err != nil {
+		return unusable(err)
+	}
+	file.Inputs = inputs
+	if o.requirementGiven {
+		file.Require = schedule.Rate(o.require).Float()
+	}
+	file.Search.Require(file.Require)
+	_, cells := armsOf(file.Scenario)
+	file.Status = results.Partial // until it has ended, however it does
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program,
+		visit: inProcess(program)}
+	ended, err := c.run(ctx)
+	file.Answer = file.Search.Answer()
+	if ended {
+		ended, err = c.scale(ctx)
+	}
+	file.Scale()
+	file.Status = status(ended)
+	switch written := file.Write(dir); {
+	case err == nil:
+		err = written
+	case written == nil:
+		err = fmt.Errorf("%w\nwhat was measured before is in %s", err, dir)
+	case written.Error() != err.Error():
+		err = errors.Join(err, written)
+	}
+	if len(file.Probes) > 0 || err == nil { // also if it cannot be kept
+		err = errors.Join(err, c.print())
+	}
+	if err != nil {
+		return unusable(err)
+	}
+	if !ended {
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on",
+			report.Plural(len(file.Probes), "probe"), dir)}
+	}
+	return judgeCapacity(file)
+}
+
+// run makes probes until the search has ended, and tells whether it has: an interrupt
+// ends it sooner, and the visit that it cut is not kept.
+func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
+	for {
+		if err := c.Write(c.dir); err != nil {
+			return false, err
+		}
+		next, ok := c.Search.Next()
+		if !ok {
+			return true, nil
+		}
+		p, err := c.probe(ctx, next)
+		if p != nil {
+			c.Search.Add(p.Evidence)
+			c.Probes = append(c.Probes, p)
+			c.Answer = c.Search.Answer()
+			fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
+		}
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// armsOf are the arms of a scenario, that without spans first: the others are set
+// against it.
+func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.Cell) {
+	cells = map[string]scenarios.Cell{}
+	var rest []string
+	for _, c := range s.Cells() {
+		name := c.Arm()
+		if c.Spans == scenarios.None && len(names) == 0 {
+			names = append(names, name)
+		} else {
+			rest = append(rest, name)
+		}
+		cells[name] = c
+	}
+	return append(names, rest...), cells
+}
+
+// judgeCapacity returns how a search ends that was not interrupted.
+func judgeCapacity(f *capacity.File) error {
+	var fails, open []string
+	for _, a := range f.Answer.Arms {
+		switch {
+		case f.Require == 0:
+			if why := unanswered(&a); why != "" {
+				open = append(open, a.Arm+" "+why)
+			}
+		case a.Refused:
+			fails = append(fails, a.Arm)
+		case a.Told < f.Require*(1-1e-9):
+			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, perSecond(f.Require)))
+		}
+	}
+	switch {
+	case len(fails) > 0:
+		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "),
+			perSecond(f.Require))}
+	case len(open) > 0:
+		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
+	case len(f.Answer.Arms) == 0:
+		return &exitError{exitNotValid, errors.New("there is no answer")}
+	}
+	return nil
+}
+
+// unanswered returns why an arm has no answer that is as precise as was asked, or "".
+func unanswered(a *capacity.Arm) string {
+	switch a.Verdict {
+	case capacity.GeneratorLimited, capacity.Undecided:
+		if machineBusy(a) {
+			return "has no answer on a machine that is busy with something else: close other programs"
+		}
+	}
+	switch a.Verdict {
+	case capacity.GeneratorLimited:
+		return "is generator-limited: the generator ran out before the target"
+	case capacity.HoldsThroughout:
+		return "was not seen to fail: raise --budget, or --from"
+	case capacity.FailsThroughout:
+		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower "+
+			"--from",
+			perSecond(a.Fails))
+	case capacity.FailsNow:
+		return "fails at a rate that it held before: restart it, and begin with a higher --from"
+	case capacity.Undecided:
+		return "has no answer: raise --budget"
+	}
+	switch {
+	case a.Told == 0:
+		return "has no rate that was confirmed by visits: raise --budget"
+	case !a.Precise:
+		return "has a capacity that is less precise than asked: raise --budget, --probe or --precision"
+	}
+	return ""
+}

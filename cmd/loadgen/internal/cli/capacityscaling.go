@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// What --scaling takes: a number of workers is one that a scenario may have.
+const (
+	mostScaled  = 64
+	mostWorkers = 100_000
+)
+
+// readWorkers reads numbers of workers that commas join, and sorts them. The error says
+// everything that is wrong.
+func readWorkers(text string) (all []int, err error) {
+	var errs []error
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		n, err := strconv.Atoi(item)
+		switch {
+		case err != nil || n < 1 || n > mostWorkers:
+			errs = append(errs, fmt.Errorf("--scaling: %q is no number of workers: want 1 to %d", item, mostWorkers))
+		case slices.Contains(all, n):
+			errs = append(errs, fmt.Errorf("--scaling: %d is given twice", n))
+		default:
+			all = append(all, n)
+		}
+	}
+	if len(all) < usl.LeastDistinct || len(all) > mostScaled {
+		errs = append(errs, fmt.Errorf("--scaling: %d different numbers of workers: want %d to %d", len(all),
+			usl.LeastDistinct, mostScaled))
+	}
+	slices.Sort(all)
+	if len(all) > 0 && all[0] > usl.NearOne {
+		errs = append(errs, fmt.Errorf("--scaling: the fewest workers are %d: want 1 or %d among them, since the law "+
+			"starts from the throughput of one", all[0], usl.NearOne))
+	}
+	return all, errors.Join(errs...)
+}
+
+// scale measures the throughputs that are left, and tells whether all are there: an
+// interrupt ends it sooner, and the visit that it cut is not kept.
+func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
+	left := c.Unscaled()
+	of := len(c.Throughputs) + len(left)
+	for _, t := range left {
+		if t.Achieved, err = c.throughput(ctx, t); ctx.Err() != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("%s with %s: %w", t.Arm, report.Plural(t.Workers, "worker"), err)
+		}
+		c.Throughputs = append(c.Throughputs, t)
+		if err := c.Write(c.dir); err != nil {
+			return false, err
+		}
+		fmt.Fprintf(c.options.stderr, "scaling %d of %d: %s with %s: %s\n", len(c.Throughputs), of, t.Arm,
+			report.Plural(t.Workers, "worker"), perSecond(t.Achieved))
+	}
+	return true, nil
+}
+
+// throughput makes a visit of a closed loop, in a process of its own: calls a second that
+// ended.
+func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) (float64, error) {
+	cell, ok := c.cells[t.Arm]
+	if !ok {
+		return 0, errors.New("it is no arm of the scenario")
+	}
+	s := *c.Scenario
+	s.Closed, s.QPS, s.SLOs, s.Window = true, nil, nil, 0
+	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
+	cell.Level = scenarios.Level{}
+	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round),
+		Turns: c.Environment.Turns, Inputs: c.Inputs})
+	switch {
+	case err != nil:
+		return 0, err
+	case v.Error != "":
+		return 0, errors.New(v.Error)
+	case v.Record.Interrupted:
+		return 0, errors.New("its process was interrupted")
+	case v.Record.Loop != record.ClosedLoop || v.Record.Workers != t.Workers:
+		return 0, fmt.Errorf("it was a loop %s of %d workers (a fault of loadgen; please report it)", v.Record.Loop,
+			v.Record.Workers)
+	}
+	return v.Record.Achieved(), nil
+}
+
+// scalingText is how the arms scale, in words: "" if that was not asked.
+func scalingText(f *capacity.File) string {
+	if len(f.Scaling) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\nHow throughput scales with workers, in closed loops: the Universal Scalability Law, with 95% " +
+		"intervals\n")
+	for i := range f.Scaling {
+		c := &f.Scaling[i]
+		var points []string
+		for _, p := range usl.Medians(c.Points) {
+			points = append(points, fmt.Sprintf("%s with %.0f", perSecond(p.X), p.N))
+		}
+		visits := report.Plural(len(c.Points), "visit")
+		fmt.Fprintf(&b, "%s\n    medians of %s: %s\n", c.Scales(), visits, strings.Join(points, ", "))
+	}
+	return b.String()
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// print writes the answer.
+func (c *capacitySearch) print() error {
+	text := []byte(capacityText(c.File, c.dir))
+	if c.options.format == formatJSON {
+		var err error
+		if text, err = c.JSON(); err != nil {
+			return err
+		}
+	}
+	_, err := c.options.stdout.Write(text)
+	return err
+}
+
+// capacityText is what a search has found, in words.
+func capacityText(f *capacity.File, dir string) string {
+	var b strings.Builder
+	objectives := make([]string, len(f.Scenario.SLOs))
+	for i, s := range f.Scenario.SLOs {
+		objectives[i] = s.String()
+	}
+	name := f.Scenario.Name
+	if t := f.Scenario.Target; t != scenarios.MapTarget && t != name {
+		name += ", target " + t
+	}
+	fmt.Fprintf(&b, "%s: the capacity at which %s; seed %d\n\n", name, strings.Join(objectives, ", "), f.Scenario.Seed)
+	for i := range f.Answer.Arms {
+		a := &f.Answer.Arms[i]
+		fmt.Fprintf(&b, "%s %s\n", a.Arm, capacitySentence(a))
+		for _, line := range capacityNotes(a) {
+			fmt.Fprintf(&b, "    %s\n", line)
+		}
+	}
+	for _, a := range f.Answer.Arms {
+		if a.Taken != nil {
+			fmt.Fprintf(&b, "\n%s takes %s of the capacity of %s (95%% interval %s to %s)", a.Arm,
+				sharePercent(a.Taken.Share), f.Answer.Arms[0].Arm, sharePercent(a.Taken.Low), sharePercent(a.Taken.High))
+		}
+	}
+	if !strings.HasSuffix(b.String(), "\n") {
+		b.WriteByte('\n')
+	}
+	b.WriteString(scalingText(f))
+	fmt.Fprintf(&b, "\n%s, %v of %v, in %s\n", report.Plural(len(f.Probes), "probe"),
+		f.Search.Spent().Round(time.Millisecond), f.Search.Options().Budget, dir)
+	return b.String()
+}
+
+// capacitySentence returns the answer for an arm.
+func capacitySentence(a *capacity.Arm) string {
+	told := ""
+	if a.Told > 0 {
+		told = fmt.Sprintf("holds at %s (%d of %d visits)", perSecond(a.Told), a.Visits, a.Visits)
+	}
+	switch a.Verdict {
+	case capacity.Found:
+		if told == "" {
+			told = "holds surely at no rate that was tried"
+		}
+		return told + "; " + capacityHalf(a)
+	case capacity.HoldsThroughout:
+		if told == "" {
+			return fmt.Sprintf("holds throughout: up to %s no rate failed", perSecond(a.Low))
+		}
+		return told + ", and was not seen to fail"
+	case capacity.FailsThroughout:
+		if a.Required.Visits > 0 {
+			return fmt.Sprintf("fails at %s: %d of %d visits held", perSecond(a.Fails), a.Required.Held,
+				a.Required.Visits)
+		}
+		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
+	case capacity.FailsNow:
+		return fmt.Sprintf("held before, fails now: five visits in a row failed at %s, where it held at first; "+
+			"it has not recovered from an overload", perSecond(a.Fails))
+	case capacity.GeneratorLimited:
+		if told == "" {
+			told = "no rate was confirmed"
+		} else {
+			told = "it " + told
+		}
+		if machineBusy(a) {
+			return "was not measured further: " + told + ", and at more the machine was busy with something else"
+		}
+		return "is generator-limited: " + told + ", and more the generator cannot offer"
+	}
+	return "is undecided: too few probes said anything of the target"
+}
+
+// machineBusy reports whether most of the probes that said nothing of the target were made
+// while the machine did something else.
+func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last, record.NoisyMachine) }
+
+// capacityHalf returns where half of the visits hold.
+func capacityHalf(a *capacity.Arm) string {
+	interval := count(a.Low) + " to " + count(a.High)
+	switch {
+	case !a.Fitted:
+		return fmt.Sprintf("half of the visits hold somewhere between %s and %s (bracket, no interval)",
+			count(a.Low), perSecond(a.High))
+	case a.Precise:
+		return fmt.Sprintf("half of the visits hold at %s (95%% interval %s)", perSecond(a.Capacity), interval)
+	}
+	return fmt.Sprintf("half of the visits hold at about %s: "+
+		"they come out both ways between %s and %s, where %d of %d held",
+		perSecond(a.Capacity), count(a.Low), perSecond(a.High), a.Within.Held, a.Within.Visits)
+}
+
+// capacityNotes returns what else a reader must know of an arm.
+func capacityNotes(a *capacity.Arm) (notes []string) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	failed := a.Below.Visits - a.Below.Held
+	switch {
+	case a.Told > 0 && failed > 0:
+		note("%d of %d visits at that rate and below failed", failed, a.Below.Visits)
+	case a.Verdict == capacity.Found && a.Told == 0:
+		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits, perSecond(a.Low))
+	}
+	if a.Fitted && !a.Precise {
+		note("less precise than asked: visits differ too much for the budget")
+	}
+	for _, r := range []struct {
+		what string
+		capacity.Remark
+	}{{"said nothing of the target", a.Silent}, {"kept the objectives and do not hold all the same", a.Spoiled}} {
+		if r.Probes > 0 {
+			note("%d of %s %s: %s", r.Probes, report.Plural(a.Probes, "probe"), r.what, r.Last)
+		}
+	}
+	if a.Unsteady.Probes > 0 && 4*a.Unsteady.Probes >= a.Below.Visits {
+		note("latency changed in the course of %d of %s at that rate and below: %s",
+			a.Unsteady.Probes, report.Plural(a.Below.Visits, "visit"), a.Unsteady.Last)
+	}
+	if a.Resource != "" {
+		note("what ran out: %s", a.Resource)
+	}
+	return notes
+}
+
+// probeLine returns what is printed of a probe once it has ended.
+func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
+	e := &p.Evidence
+	var details []string
+	for _, o := range p.Objectives {
+		if o.Judged || !p.Stopped { // of one that another has ended there is nothing to say
+			details = append(details, o.Detail)
+		}
+	}
+	long := p.Scheduled.Round(time.Millisecond).String()
+	if p.Stopped {
+		long += ", when a miss was certain"
+	}
+	switch e.Step {
+	case capacity.Confirm:
+		long += ", to confirm"
+	case capacity.Recheck:
+		long += ", to see whether it still holds"
+	}
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%.0f%% of what is allowed); %v of %v",
+		n, e.Arm, perSecond(e.Rate), long, e.Word(), strings.Join(details, ", "), 100*e.Burn,
+		s.Spent().Round(time.Millisecond), s.Options().Budget)
+}
+
+// perSecond writes a rate with no more digits than it is worth.
+func perSecond(rate float64) string { return count(rate) + "/s" }
+
+// count rounds to four digits: fewer would hide an interval of some percent.
+func count(rate float64) string {
+	if rate < 1000 {
+		return fmt.Sprintf("%.4g", rate)
+	}
+	step := math.Pow(10, math.Floor(math.Log10(rate))-3)
+	return report.Count(uint64(math.Round(rate/step) * step))
+}
+
+// sharePercent rounds to a ten-thousandth of a percent: what is less is 0, without a sign.
+func sharePercent(share float64) string {
+	return fmt.Sprintf("%.3g%%", math.Round(1e6*share)/1e4+0)
+}

@@ -1,0 +1,190 @@
+// Package cli is the command line of loadgen: one file a subcommand, each with its flags,
+// which calls one of the rooms beside this one and prints what it says. It decides nothing.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/internal/spelling"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitWorse       = 1 // than asked: an objective was missed, or a check failed
+	exitUnusable    = 2 // could not measure, or bad input
+	exitNotValid    = 3 // under --strict
+	exitInterrupted = child.Interrupted
+)
+
+// Run runs the command line of the process, with targets of the program's own, and
+// returns its exit code.
+func Run(own []Target) int {
+	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts...)
+	defer stop()
+	// The first interrupt ends a run in good order, a second one at once.
+	context.AfterFunc(ctx, stop)
+	return dispatch(ctx, own, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// dispatch runs a command line and returns its exit code.
+func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := own.check(); err != nil {
+		fmt.Fprintf(stderr, "%v\n", err)
+		return exitUnusable
+	}
+	root := newRoot(own)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	var out *countingWriter
+	if wantsJSON(args) { // else a visit would not know its standard output, which it sets apart
+		out = &countingWriter{Writer: stdout}
+		root.SetOut(out)
+	}
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		if exit.err == nil {
+			return exit.code
+		}
+		fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		return told(cmd, out, exit.code, exit.err, stderr)
+	}
+	// What cobra refuses: an unknown command or flag, a missing argument.
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()),
+		meantFlag(cmd, err), cmd.CommandPath())
+	return told(cmd, out, exitUnusable, err, stderr)
+}
+
+// meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for
+// commands.
+func meantFlag(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	text := ""
+	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
+		text += "\t--" + name + "\n"
+	}
+	if text != "" {
+		text = "\nDid you mean this?\n" + text + "\n"
+	}
+	return text
+}
+
+// harmless returns a message without what a terminal would act on: names of files and what
+// is in them may hold anything.
+func harmless(message string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, message)
+}
+
+// An exitError ends the program with a code, and with a message if it has one.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
+func (e *exitError) Unwrap() error { return e.err }
+
+// interrupted reports whether a command that ends with err was interrupted.
+func interrupted(err error) bool {
+	var exit *exitError
+	return errors.As(err, &exit) && exit.code == exitInterrupted
+}
+
+// unusable is err with exit code 2; nil if err is.
+func unusable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitUnusable, err}
+}
+
+func newRoot(own targets) *cobra.Command {
+	env := machine.Environment()
+	root := &cobra.Command{
+		Use:   "loadgen",
+		Short: "Drive an instrumented map of functions at set rates and compare its arms",
+		Long: `loadgen drives an instrumented map of functions at set rates, open loop, and
+compares arms: ways of making spans, and latency estimators. Start with
+
+    loadgen run`,
+		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, orUnknown(env.Commit), env.GoVersion),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(own), newShow(), newCompare(), newReport(),
+		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
+		measuring(newProbe(own)), measuring(newVisit(own)))
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownTopic
+	}
+	return root
+}
+
+// goos is the operating system that this is. Tests put another there.
+var goos = runtime.GOOS
+
+// measuring returns cmd, which refuses to run where loadgen does not measure. Its subcommands run anywhere.
+func measuring(cmd *cobra.Command) *cobra.Command {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := machine.Measures(goos); err != nil {
+			return unusable(err)
+		}
+		return run(cmd, args)
+	}
+	return cmd
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// knownTopic refuses the help of a command that there is not, which cobra's own help reports and exits with 0.
+func knownTopic(help *cobra.Command, args []string) error {
+	cmd, rest, err := help.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	if cmd == nil || len(rest) > 0 {
+		return fmt.Errorf("no command %q: want one that loadgen --help lists", strings.Join(args, " "))
+	}
+	return nil
+}

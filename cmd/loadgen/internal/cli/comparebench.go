@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/internal/rng"
+)
+
+// benchOptions are those of benchmarks that are run at a revision and at the working
+// tree.
+type benchOptions struct {
+	pkg, match, time string
+	rounds           int
+	seed             uint64
+}
+
+// benchRounds is how often each side runs unless --rounds says so: enough for 102
+// figures.
+const benchRounds = 12
+
+func (b *benchOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&b.pkg, "bench", "", "With --compare REF, run the benchmarks of this `package` instead of a scenario, such as ./codec.")
+	f.StringVar(&b.match, "benchmarks", ".", "With --bench, those that match a `regexp`, as go test -bench has it.")
+	f.StringVar(&b.time, "benchtime", "1s", "With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
+}
+
+// check takes what flags of a scenario mean for benchmarks, too, and reports everything
+// that is wrong.
+func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) error {
+	var errs []error
+	wrong := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if ref == "" {
+		wrong("--bench: want --compare REF, a revision to compare with, beside it")
+	}
+	if b.pkg == "" || strings.HasPrefix(b.pkg, "-") || strings.Contains(b.pkg, "...") {
+		wrong("--bench: %q is not a package: want one, such as ./codec", b.pkg)
+	}
+	for part := range strings.SplitSeq(b.match, "/") {
+		if _, err := regexp.Compile(part); err != nil {
+			wrong("--benchmarks: %v", err)
+		}
+	}
+	if !regexp.MustCompile(`^[1-9]\d*x$`).MatchString(b.time) {
+		if d, err := time.ParseDuration(b.time); err != nil || d <= 0 {
+			wrong("--benchtime: %q is neither a duration above 0, such as 100ms, nor a number such as 100x", b.time)
+		}
+	}
+	b.rounds = benchRounds
+	if f := cmd.Flags().Lookup("rounds"); f.Changed {
+		n, err := strconv.Atoi(f.Value.String())
+		if err != nil || n < 1 || n > 1000 {
+			wrong("--rounds: %q is not valid: want 1 to 1000", f.Value)
+		}
+		b.rounds = n
+	}
+	if f := cmd.Flags().Lookup("seed"); f.Changed {
+		n, err := strconv.ParseUint(f.Value.String(), 10, 64)
+		if err != nil {
+			wrong("--seed: %q is not valid: want a whole number, 0 or more", f.Value)
+		}
+		b.seed = n
+	}
+	if len(args) > 0 {
+		wrong("--bench: benchmarks have no scenario: leave out %q", args[0])
+	}
+	for _, key := range append([]string{"profile"}, settingFlags...) {
+		if key != "rounds" && key != "seed" && cmd.Flags().Changed(key) && key != "compare" {
+			wrong("--%s: benchmarks have none: leave it out, or leave out --bench", key)
+		}
+	}
+	if f := cmd.Flags().Lookup("compare"); f.Changed && ref != "" {
+		wrong("--compare: benchmarks have no arms: want a revision alone")
+	}
+	return errors.Join(errs...)
+}
+
+// runBenchmarks runs those of a package as it is at ref and at the working tree, in
+// rounds, and compares them.
+func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptions) error {
+	checkout, err := open(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer closing(checkout, o)
+	introduce(checkout, o)
+	dirs, err := checkout.PackageDirs(ctx, b.pkg)
+	if err != nil {
+		return compareError(ctx, err)
+	}
+	programs, err := checkout.BuildTest(ctx, b.pkg)
+	if err != nil {
+		return compareError(ctx, err)
+	}
+	drawSeed(&b.seed)
+	out, err := o.directory("bench", time.Now())
+	if err != nil {
+		return unusable(err)
+	}
+	unfit(ctx, o.stderr)
+	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"),
+		b.seed)
+	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
+	names := suspects(r, o)
+	if len(names) == 0 || interrupted(ended) {
+		return ended
+	}
+	confirming(names, o)
+	again := *b
+	again.match, again.seed = pattern(names), 0
+	drawSeed(&again.seed)
+	second, err := again.compare(ctx, checkout, programs, dirs, filepath.Join(out, "confirm"), o)
+	if second == nil || interrupted(err) {
+		return err
+	}
+	return notConfirmed(second, o)
+}
+
+// pattern is that of go test -bench for the benchmarks of those names, with others of the
+// same functions.
+func pattern(names []string) string {
+	var functions []string
+	for _, name := range names {
+		function, _, _ := strings.Cut(name, "/")
+		function = processors.ReplaceAllString(function, "")
+		if !slices.Contains(functions, function) {
+			functions = append(functions, function)
+		}
+	}
+	return "^Benchmark(" + strings.Join(functions, "|") + ")$"
+}
+
+// processors ends the name of a benchmark, if there is more than one.
+var processors = regexp.MustCompile(`-\d+$`)
+
+// compare runs both sides in rounds, into files in a directory, and judges them. The
+// error is the one to end with; there is no report if nothing could be judged.
+func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
+	o *runOptions) (*gate.Report, error) {
+	run, err := newBenchRun(b, c, out)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	run.programs, run.dirs = programs, dirs
+	run.progress = newProgress(o.stderr, 2*b.rounds)
+	rounds, err := run.do(ctx)
+	if err := errors.Join(err, run.close()); err != nil {
+		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	cut := fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))
+	if rounds == 0 {
+		return nil, &exitError{exitInterrupted, cut}
+	}
+	options := o.gate()
+	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
+	r, err := gate.Compare(options)
+	if err != nil {
+		err = unusable(fmt.Errorf("--compare: %w\nwhat was measured is in %s", err, out))
+	} else {
+		err = o.printComparison(r, run.paths[0], run.paths[1])
+	}
+	switch {
+	case rounds < b.rounds:
+		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+	case err != nil:
+		return nil, err
+	}
+	return r, judged(r)
+}
+
+// A benchRun runs the test binaries of both sides, and writes what they print.
+type benchRun struct {
+	*benchOptions
+	sides          [2]revision.Side
+	programs, dirs [2]string
+	paths          [2]string
+	files          [2]*os.File
+	progress       *progress
+}
+
+func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun, err error) {
+	r = &benchRun{benchOptions: b, sides: c.Sides()}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	for i, side := range r.sides {
+		r.paths[i] = filepath.Join(out, side.Name+".bench")
+		r.files[i], err = os.OpenFile(r.paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = fmt.Fprintf(r.files[i],
+				"# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name, side.Commit, b.seed, b.rounds)
+		}
+		if errors.Is(err, os.ErrExist) {
+			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.paths[i])
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// do runs all rounds, and returns how many were made: an interrupt ends it sooner. What
+// is written is of whole rounds, so that the i-th lines of both are of one.
+func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
+	defer r.progress.finish()
+	order := rng.New(r.seed, rng.Order)
+	for round := 1; round <= r.rounds; round++ {
+		var printed [2][]byte
+		for _, i := range order.Perm(2) {
+			r.progress.next(fmt.Sprintf("round %d of %d, %s", round, r.rounds, r.sides[i].Name))
+			printed[i], err = r.once(ctx, i)
+			switch {
+			case ctx.Err() != nil:
+				return round - 1, nil
+			case err != nil:
+				return round - 1, fmt.Errorf("benchmarks of %s, round %d: %w", r.sides[i], round, err)
+			}
+		}
+		for i, f := range r.files {
+			if _, err := fmt.Fprintf(f, "# round %d\n%s", round, printed[i]); err != nil {
+				return round - 1, err
+			}
+		}
+	}
+	return r.rounds, nil
+}
+
+// once runs the benchmarks of one side, in the directory of their package, as go test
+// does.
+func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
+	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time,
+		"-test.benchmem", "-test.paniconexit0")
+	cmd.Dir, cmd.WaitDelay = r.dirs[side], grace
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
+	}
+	if !bytes.Contains(stdout.Bytes(), []byte("Benchmark")) {
+		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
+	}
+	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
+		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s",
+			clip(stdout.String()+stderr.String()))
+	}
+	return rounded(stdout.Bytes()), nil
+}
+
+// rounded is what a round printed, in whole lines, of which none looks like a comment of ours.
+func rounded(printed []byte) []byte {
+	text := bytes.ReplaceAll(printed, []byte("\nPASS\n"), []byte("\n"))
+	text = bytes.ReplaceAll(append([]byte("\n"), text...), []byte("\n#"), []byte("\n #"))[1:]
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	return text
+}
+
+func (r *benchRun) close() error {
+	var errs []error
+	for _, f := range r.files {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

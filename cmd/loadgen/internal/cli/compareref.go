@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// takeRevision takes the revision out of --compare and leaves the comparisons of arms:
+// those have blanks, and a revision has some only in braces, as HEAD@{1 day ago} has.
+func takeRevision(cmd *cobra.Command) (ref string, err error) {
+	flag := cmd.Flags().Lookup("compare")
+	var arms []string
+	for _, part := range outsideBraces(flag.Value.String()) {
+		switch word := strings.TrimSpace(part); {
+		case word == "" || strings.ContainsAny(inBraces.ReplaceAllString(word, ""), " \t"):
+			arms = append(arms, part)
+		case ref != "":
+			return "", fmt.Errorf("--compare: %q and %q are two revisions: want one, to compare the working tree with", ref, word)
+		default:
+			ref = word
+		}
+	}
+	if ref != "" {
+		flag.Value.(*setting).text, flag.Changed = strings.Join(arms, ","), len(arms) > 0
+	}
+	return ref, nil
+}
+
+// inBraces matches what stands in braces, as the date of HEAD@{1 day ago} does.
+var inBraces = regexp.MustCompile(`\{[^}]*\}`)
+
+// outsideBraces splits s at commas that are not in braces.
+func outsideBraces(s string) (parts []string) {
+	depth, from := 0, 0
+	for i, r := range s {
+		switch r {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		case ',':
+			if depth <= 0 {
+				parts, from = append(parts, s[from:i]), i+1
+			}
+		}
+	}
+	return append(parts, s[from:])
+}
+
+// completeRevisions offers the branches and tags of the repository here.
+func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads",
+		"refs/tags").Output()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return append([]string{"HEAD"}, strings.Fields(string(out))...), cobra.ShellCompDirectiveNoFileComp
+}
+
+// mainPackage is the import path of this program's main package: a program with targets
+// of its own is compared with what it was, not with loadgen. Tests put another there.
+var mainPackage = func() (string, error) {
+	info, ok := debug.ReadBuildInfo()
+	switch {
+	case !ok || info.Path == "":
+		return "", errors.New("this program does not know what package it was built from: build it with go build " +
+			"and modules")
+	case info.Path == "command-line-arguments":
+		return "", errors.New("this program was built from a list of files: build it as a package, such as go run " +
+			"./cmd/NAME")
+	}
+	return info.Path, nil
+}
+
+// open checks out ref beside the directory that the process runs in.
+func open(ctx context.Context, ref string) (*revision.Checkout, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	c, err := revision.Open(ctx, here, ref)
+	if err != nil {
+		return nil, compareError(ctx, err)
+	}
+	return c, nil
+}
+
+// compareError is that of a checkout or of a build, which an interrupt may have ended.
+func compareError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, errors.New("interrupted before anything was measured")}
+	}
+	return unusable(fmt.Errorf("--compare: %w", err))
+}
+
+// closing closes a checkout: what it leaves behind is told, and changes no result.
+func closing(c *revision.Checkout, o *runOptions) {
+	if err := c.Close(); err != nil {
+		fmt.Fprintf(o.stderr, "warning: %v\n", err)
+	}
+}
+
+// introduce says what is compared.
+func introduce(c *revision.Checkout, o *runOptions) {
+	sides := c.Sides()
+	fmt.Fprintf(o.stderr, "comparing the working tree, %s, with %s\n", sides[1], sides[0])
+	if c.Same() {
+		fmt.Fprintln(o.stderr,
+			"warning: both are the same, and what differs is noise: change something, or name an earlier revision")
+	}
+}
+
+// runAgainst runs a scenario with the program as it is at ref and at the working tree,
+// side by side.
+func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOptions) (err error) {
+	if len(o.profiles) > 0 {
+		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
+	}
+	if err := readReplays(s, o.stderr); err != nil {
+		return err
+	}
+	pkg, err := mainPackage()
+	if err != nil {
+		return unusable(fmt.Errorf("--compare: %w", err))
+	}
+	checkout, err := open(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer closing(checkout, o)
+	introduce(checkout, o)
+	fmt.Fprintf(o.stderr, "building %s at both, which takes a while the first time\n", pkg)
+	programs, err := checkout.Build(ctx, pkg)
+	if err != nil {
+		return compareError(ctx,
+			fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package "+
+				"can be compared with --bench", err, pkg))
+	}
+	drawSeed(&s.Seed)
+	began := time.Now()
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
+	env.Turns = work.Calibrate()
+	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
+	sides, err := createSides(checkout, programs, out,
+		results.Header{Began: began.UTC(), Scenario: s, Environment: env})
+	if err != nil {
+		return unusable(err)
+	}
+	if family := o.family(s); s.Rounds < comparison.Need(family, true) {
+		fmt.Fprintf(o.stderr,
+			"warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or "+
+				"fewer cells\n",
+			report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
+	}
+	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
+		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
+	visits := visits{sides: sides, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, 2*s.Visits())}
+	complete, err := visits.run(ctx)
+	for _, side := range sides {
+		err = errors.Join(err, side.writer.Close(status(complete)))
+	}
+	if err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	r, ended := judgeRuns(out, complete, o)
+	names := suspects(r, o)
+	if len(names) == 0 || interrupted(ended) {
+		return ended
+	}
+	confirming(names, o)
+	again := *s
+	again.Seed = 0
+	drawSeed(&again.Seed)
+	out = filepath.Join(out, "confirm")
+	visits.sides, err = createSides(checkout, programs, out,
+		results.Header{Began: time.Now().UTC(), Scenario: &again, Environment: env})
+	if err != nil {
+		return unusable(err)
+	}
+	visits.scenario, visits.only = &again, named(s, names)
+	visits.progress = newProgress(o.stderr, 2*s.Rounds*len(visits.only))
+	complete, err = visits.run(ctx)
+	for _, side := range visits.sides {
+		err = errors.Join(err, side.writer.Close(status(complete)))
+	}
+	switch {
+	case err != nil:
+		return unusable(err)
+	case !complete:
+		return &exitError{exitInterrupted, errors.New("interrupted before what regressed was measured again")}
+	}
+	if _, r, err = compareRuns(out, o); err != nil {
+		return err
+	}
+	return notConfirmed(r, o)
+}
+
+// named are the cells of benchmarks of those names.
+func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
+	for _, c := range s.Cells() {
+		if slices.ContainsFunc(names, func(name string) bool {
+			return strings.Contains(name, fmt.Sprintf("/%s/%s-", c.Arm(), c.Level.Name()))
+		}) {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
+// createSides starts the files of both.
+func createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (sides []side, err error) {
+	for i, s := range c.Sides() {
+		h.Environment.Commit = s.Commit
+		var w *results.Writer
+		if h.Inputs, err = visit.Pin(programs[i], h.Scenario); err == nil {
+			w, err = results.Create(filepath.Join(out, s.Name), h)
+		}
+		if err != nil {
+			for _, before := range sides { // leave no half of a comparison
+				err = errors.Join(err, before.writer.Close(results.Partial),
+					os.RemoveAll(filepath.Join(out, before.name)))
+			}
+			return nil, err
+		}
+		sides = append(sides, side{s.Name, programs[i], w, h.Inputs})
+	}
+	return sides, nil
+}
+
+// A sideBySide is two runs that were made side by side.
+type sideBySide struct{ base, head *results.Run }
+
+// compareRuns compares the runs in a directory. There is no report if nothing was measured.
+func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, err error) {
+	base, head := filepath.Join(out, "base"), filepath.Join(out, "head")
+	if runs.base, err = results.Read(base); err != nil {
+		return runs, nil, unusable(err)
+	}
+	if runs.head, err = results.Read(head); err != nil {
+		return runs, nil, unusable(err)
+	}
+	if len(runs.base.Visits) == 0 || len(runs.head.Visits) == 0 {
+		return runs, nil, nil
+	}
+	if r, err = gate.CompareRuns(o.gate(), runs.base, runs.head); err != nil {
+		return runs, nil, unusable(fmt.Errorf("--compare: %w", err))
+	}
+	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile), filepath.Join(head, results.BenchFile))
+}
+
+// judgeRuns compares two runs, and tells how it ends.
+func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
+	runs, r, err := compareRuns(out, o)
+	if runs.base == nil || runs.head == nil {
+		return nil, err
+	}
+	cut := verdict(runs.head, complete, o.strict)
+	switch {
+	case r == nil && err == nil:
+		return nil, cut
+	case !complete: // what one side lacks may be why the two cannot be compared
+		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+	case err != nil:
+		return nil, err
+	}
+	return r, cmp.Or(judged(r), cut, verdict(runs.base, complete, o.strict))
+}
+
+// family is how many figures a comparison of s with a revision is a verdict on.
+func (o *runOptions) family(s *scenarios.Scenario) int {
+	return o.gate().Primary() * len(s.Cells())
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The formats that most commands have. --format means the same thing everywhere: the form of the answer of a command,
+// which is on standard output, or where -o says. The first format of a command is its default.
+const (
+	formatText = "text"
+	formatJSON = "json"
+	formatTSV  = "tsv"
+)
+
+// formatsOf is the annotation of --format that holds the formats of the command.
+const formatsOf = "formats"
+
+// addFormat adds --format, which takes one of formats.
+func addFormat(cmd *cobra.Command, format *string, formats []string) {
+	flags := cmd.Flags()
+	flags.StringVar(format, "format", formats[0], "The `format` of the answer: "+strings.Join(formats, ", ")+".")
+	err := errors.Join(flags.SetAnnotation("format", formatsOf, formats), cmd.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
+	if err != nil {
+		panic(err) // the flag was added above
+	}
+}
+
+// checkFormat returns an error that lists formats, unless format is one of them.
+func checkFormat(format string, formats []string) error {
+	if slices.Contains(formats, format) {
+		return nil
+	}
+	return fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(formats, ", "))
+}
+
+// printJSON writes v as one JSON document. NaN and infinities are an error: JSON has none.
+func printJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // an objective reads p99 < 5ms
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// failureSchema is the version of a failure in JSON.
+const failureSchema = 1
+
+// A failure is the JSON document of a command that has no answer.
+type failure struct {
+	Schema int    `json:"schema"`
+	Error  string `json:"error"`
+	Exit   int    `json:"exit"`
+}
+
+// wantsJSON reports whether a command line asks for JSON. It looks at the words: flags after one that is wrong are not
+// parsed.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		if arg == "--format="+formatJSON || arg == formatJSON && i > 0 && args[i-1] == "--format" {
+			return true
+		}
+	}
+	return false
+}
+
+// hasJSON reports whether JSON is one of the formats of a command.
+func hasJSON(cmd *cobra.Command) bool {
+	f := cmd.Flags().Lookup("format")
+	return f != nil && slices.Contains(f.Annotations[formatsOf], formatJSON)
+}
+
+// A countingWriter counts what it writes.
+type countingWriter struct {
+	io.Writer
+	n int
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.n += n
+	return n, err
+}
+
+// notStandardOutput returns an error if --out is - although the command leaves several files.
+func notStandardOutput(flags *pflag.FlagSet) error {
+	if f := flags.Lookup("out"); f.Changed && f.Value.String() == "-" {
+		return errors.New("--out: there are several files, which standard output does not take: want a directory")
+	}
+	return nil
+}
+
+// told returns the code that a command ends with after an error. If it was asked for JSON and has written nothing, it
+// writes the failure to its standard output, where there is always one document. Stdout is nil if it was not asked.
+func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stderr io.Writer) int {
+	if stdout == nil || stdout.n > 0 || !hasJSON(cmd) {
+		return code
+	}
+	if err := printJSON(stdout, failure{failureSchema, err.Error(), code}); err != nil {
+		fmt.Fprintf(stderr, "loadgen: %v\n", err)
+		return exitUnusable
+	}
+	return code
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+)
+
+func newHistory() *cobra.Command {
+	var f historyFlags
+	cmd := &cobra.Command{
+		Use:   "history [FILE]",
+		Short: "Draw what benchmarks measured over commits, or export it",
+		Long: `Draws each benchmark and unit of a history over commits, the newest last: its
+median, by how much the interval of 95% reaches beyond it, the number of values, the
+change since the commit before, and a bar from 0. FILE is ` + history.DefaultFile + ` if
+there is none; 'loadgen history record' adds to it. Cells of two machines are drawn
+apart. Units are those of benchstat: sec/op for ns/op.
+
+Format csv is for change-point tools: a line for each record, the oldest first, with
+its time (RFC 3339, UTC), its commit, and a column for each benchmark and unit, named
+"BENCHMARK UNIT", such as "example.com/m.Encode-8 sec/op". Apache Otava reads it as
+
+  tests:
+    loadgen:
+      type: csv
+      file: history.csv
+      time_column: time
+      attributes: [commit]
+      metrics: ["example.com/m.Encode-8 sec/op"]
+
+A field is empty where a record has no such benchmark: choose by --cell what all have.
+
+It exits with 2 if the file has a line that is no record, and says where; the others
+are shown all the same.`,
+		Example: `  loadgen history --cell 'Encode' --unit B/op
+  loadgen history --cell 'Encode' --format csv >history.csv
+  loadgen history results/nightly.jsonl --machine arm64`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []string{"jsonl"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := history.DefaultFile
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return unusable(f.show(cmd, path))
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
+	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
+	flags.StringVar(&f.machine, "machine", "", "Machines of which this `regexp` matches some of the name (default all).")
+	addFormat(cmd, &f.format, history.Formats)
+	cmd.AddCommand(newHistoryRecord())
+	return cmd
+}
+
+// historyFlags are as they were given.
+type historyFlags struct{ cell, unit, machine, format string }
+
+// show prints what is wanted of the records that can be read, and then fails if there is
+// something that cannot.
+func (f *historyFlags) show(cmd *cobra.Command, path string) error {
+	filter, err := f.parse()
+	if err != nil {
+		return err
+	}
+	records, broken := history.Read(path)
+	if len(records) == 0 {
+		return broken
+	}
+	records, err = filter.Select(records)
+	if err != nil {
+		return errors.Join(broken, fmt.Errorf("%s: %w", path, err))
+	}
+	text, err := history.Format(f.format, records)
+	if err != nil {
+		return errors.Join(broken, err)
+	}
+	_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+	return errors.Join(broken, err)
+}
+
+// parse checks the flags; everything wrong with them is reported.
+func (f *historyFlags) parse() (*history.Filter, error) {
+	filter := &history.Filter{Unit: f.unit}
+	errs := []error{checkFormat(f.format, history.Formats)}
+	for _, of := range []struct {
+		flag, text string
+		to         **regexp.Regexp
+	}{{"cell", f.cell, &filter.Cell}, {"machine", f.machine, &filter.Machine}} {
+		if of.text == "" {
+			continue
+		}
+		pattern, err := regexp.Compile(of.text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w: a character that means itself is written such as \\[", of.flag,
+				err))
+		}
+		*of.to = pattern
+	}
+	return filter, errors.Join(errs...)
+}
+
+func newHistoryRecord() *cobra.Command {
+	var to, commit, when string
+	var keys []string
+	cmd := &cobra.Command{
+		Use:   "record INPUT...",
+		Short: "Add benchmark results to a history",
+		Long: `Adds one record, a line of JSON, to a history: the commit, its time, the machine,
+and for each benchmark and unit the median, the number of values and, from 6 values on,
+an interval of 95%. Inputs are those of 'loadgen compare': Go benchmark text, the
+directory of a run, or - for standard input. Lines of one benchmark are its rounds, in
+whichever input they are.
+
+The commit is the one that git has checked out here, with "+changes" if there are some.
+Jobs that record at the same time do not mix their lines.`,
+		Example: `  loadgen history record new.txt
+  go test -bench . -count 10 | loadgen history record -
+  loadgen history record results/span-reuse-20260102T030405Z --file results/nightly.jsonl`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := newRecord(cmd.Context(), to, commit, when)
+			if err == nil {
+				err = recordHistory(cmd, r, to, args, keys)
+			}
+			if err != nil && cmd.Context().Err() != nil {
+				return &exitError{exitInterrupted, errors.New("interrupted before anything was recorded")}
+			}
+			return unusable(err)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&to, "file", history.DefaultFile, "The history to add to, a `file`.")
+	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default that of git).")
+	flags.StringVar(&when, "time", "", "The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
+	flags.StringSliceVar(&keys, "config", nil, configUsage)
+	return cmd
+}
+
+// newRecord is a record without cells, of a commit or of that of git.
+func newRecord(ctx context.Context, to, commit, when string) (*history.Record, error) {
+	r := &history.Record{Schema: history.Schema, Commit: commit, Time: time.Now()}
+	var errs [2]error
+	if commit == "" {
+		r.Commit, r.Time, errs[0] = history.Head(ctx, to)
+	}
+	if when != "" {
+		var err error
+		if r.Time, err = time.Parse(time.RFC3339, when); err != nil {
+			errs[1] = fmt.Errorf("--time %q: want one such as 2026-01-02T15:04:05Z", when)
+		}
+	}
+	if strings.ContainsFunc(commit, unicode.IsControl) {
+		errs[0] = fmt.Errorf("--commit %q: want a commit in one line, without control characters", commit)
+	}
+	if year := r.Time.UTC().Year(); errs[1] == nil && when != "" && (year < 1970 || year > 9999) {
+		errs[1] = fmt.Errorf("--time %q: want one from 1970 to 9999", when)
+	}
+	r.Time = r.Time.UTC().Truncate(time.Second)
+	return r, errors.Join(errs[:]...)
+}
+
+// recordHistory adds what inputs hold to a record, and the record to a history.
+func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, keys []string) error {
+	lines, warnings, err := gate.Lines(inputs, cmd.InOrStdin(), keys)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+	}
+	if r.Machine, r.Cells, err = history.Measured(lines); err != nil {
+		return err
+	}
+	if r.Machine == "" {
+		env := machine.Environment()
+		r.Machine = fmt.Sprintf("%s/%s, %s", env.GOOS, env.GOARCH, env.CPU)
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return err // standard input may have ended with what was interrupted
+	}
+	if err := history.Append(to, r); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %d cells of commit %s\n", to, len(r.Cells), r.Commit)
+	return err
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/perf/benchunit"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+// projectRules returns what the gate file in the current directory says; nil if there is
+// none.
+func projectRules() (*gate.File, error) {
+	file, err := gate.ReadFile(gate.DefaultFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := os.Lstat(gate.DefaultFile); linkErr == nil {
+			return nil, fmt.Errorf("%w: %s is a link to what is not there", err, gate.DefaultFile)
+		}
+		return nil, nil
+	}
+	return file, err
+}
+
+// judgeRun judges the comparisons of a run by the gate file of the project, in the units
+// that are asked for.
+func judgeRun(run *results.Run, rules *gate.File, units []string, stderr io.Writer) ([]*comparison.Contest, error) {
+	o := gate.Options{File: rules, Units: tidyUnits(units), Now: time.Now()}
+	contests, warnings, err := o.OfRun(run)
+	for _, w := range warnings {
+		fmt.Fprintf(stderr, "warning: %s\n", w)
+	}
+	return contests, err
+}
+
+// tidyUnits are units as benchstat has them.
+func tidyUnits(units []string) (all []string) {
+	for _, unit := range units {
+		_, tidy := benchunit.Tidy(1, unit)
+		all = append(all, tidy)
+	}
+	return all
+}
+
+// gate returns how a base and a head that were measured in turn are judged.
+func (o *runOptions) gate() *gate.Options {
+	return &gate.Options{
+		Noise: noiseFloor(o.stderr).Noise, Interleaved: true, File: o.rules, Strict: o.strict, Now: time.Now(),
+	}
+}
+
+// printComparison prints a comparison, and which files it is of.
+func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
+	if o.format == formatJSON {
+		o.compared = append(o.compared, comparedDocument{Report: r, Files: sideFiles{base, head}})
+		return nil
+	}
+	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
+	return unusable(err)
+}
+
+// noiseFloor is that of this machine as selftest --aa has kept it; nil if it has not. One
+// that cannot be read changes no result, and is told.
+func noiseFloor(stderr io.Writer) *selftest.AA {
+	r, err := selftest.ReadNoise(selftest.NoiseFile)
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: the noise floor is not told: %v\n", err)
+	}
+	return r
+}
+
+// judged is the error that a command ends with after a comparison; nil if all is well.
+func judged(r *gate.Report) error {
+	switch r.Exit {
+	case exitOK:
+		return nil
+	case exitWorse:
+		return &exitError{exitWorse, fmt.Errorf("%s regressed",
+			report.Plural(r.Counts[comparison.Regressed], "figure"))}
+	case exitNotValid:
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)",
+			report.Plural(r.Undecided(), "figure"))}
+	}
+	return &exitError{r.Exit, nil}
+}
+
+// suspects are the names of what regressed, if that is to be measured again.
+func suspects(r *gate.Report, o *runOptions) (names []string) {
+	if !o.confirm || r == nil {
+		return nil
+	}
+	for _, t := range r.Tables {
+		for _, c := range t.Cells {
+			if c.Verdict == comparison.Regressed && !slices.Contains(names, c.Name) {
+				names = append(names, c.Name)
+			}
+		}
+	}
+	return names
+}
+
+// confirming says that names are measured again.
+func confirming(names []string, o *runOptions) {
+	fmt.Fprintf(o.stderr, "confirming: %s, measured again\n", strings.Join(names, ", "))
+}
+
+// notConfirmed is what a first comparison comes to once a second one has been made of
+// what regressed in it: of many cells one may regress by chance, but hardly twice.
+func notConfirmed(second *gate.Report, o *runOptions) error {
+	if second.Counts[comparison.Regressed] == 0 {
+		fmt.Fprintln(o.stderr, "what regressed did not do so again: it is not called a regression")
+	}
+	return judged(second)
+}

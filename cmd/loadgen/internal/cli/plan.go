@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func newPlan(own targets) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "plan [SCENARIO]",
+		Short: "Tell what a scenario would run, without running it",
+		Long: `Tells what a scenario would run: its cells, their calls, how long it takes, and
+which percentiles it can state. SCENARIO is a name or the path of a file; without
+one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
+		Example: `  loadgen plan
+  loadgen plan span-reuse-full --rounds 20
+  loadgen plan mine.yaml --qps 1k,20k`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format, planningFormats); err != nil {
+				return unusable(err)
+			}
+			s, err := own.load(cmd, args)
+			if err != nil {
+				return err
+			}
+			if err := readReplays(s, cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			if format == formatJSON {
+				return unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s)))
+			}
+			return unusable(plan(cmd.OutOrStdout(), s))
+		},
+	}
+	addSettings(cmd)
+	own.complete(cmd)
+	addFormat(cmd, &format, planningFormats)
+	return cmd
+}
+
+func plan(out io.Writer, s *scenarios.Scenario) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", report.Title(s))
+	if err := charts(&b, s); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "cell\tcalls a visit\tcalls in all\tpercentiles\t")
+	for _, c := range s.Cells() {
+		n := s.Calls(c.Level)
+		if s.Closed {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, "as they end", "", "")
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)),
+			upTo(s.Surely(c.Level)))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	crew := fmt.Sprint(workers(s))
+	if s.Workers == 0 {
+		crew += " (one fewer than there are processors)"
+	}
+	seed := fmt.Sprint(s.Seed)
+	if s.Seed == 0 {
+		seed = "drawn when the run starts"
+	}
+	fmt.Fprintf(&b, `
+%s in %s: %s%s, each after a warm-up of %v,
+about %s in all.
+
+arrivals    %s
+workers     %s
+overload    %s
+pace        %s
+handlers    %d, popularity zipf %v, %s work of %v and %d B a call
+estimators  %v
+compares    %v
+objectives  %v
+seed        %s
+`, report.Plural(len(s.Cells()), "cell"), report.Plural(s.Rounds, "round"), report.Plural(s.Visits(), "visit"),
+		each(s), s.Warmup, about(s.Wall()),
+		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
+		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
+		list(s.Quantile), list(s.Compare), list(s.SLOs), seed)
+	for i, warning := range report.WarningsOf(planChecks(s)) {
+		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// charts draws every load that changes.
+func charts(b *strings.Builder, s *scenarios.Scenario) error {
+	for _, l := range s.Levels() {
+		if l.Load == "" {
+			continue
+		}
+		at := s.LoadOf(l).RateCurve.At
+		if load := s.LoadOf(l); load.Replay.Path != "" {
+			a, _, err := s.Schedule(l, 0)
+			if err != nil {
+				return err
+			}
+			at = counted(a)
+		}
+		fmt.Fprintf(b, "%s\n\n%s\n", l.Load, report.Chart(at, s.Length(l)))
+	}
+	return nil
+}
+
+// counted is the rate of a schedule whose rate is not known otherwise: of the calls
+// in a sixtieth of it.
+func counted(a schedule.Arrivals) func(time.Duration) float64 {
+	const parts = 60
+	part := max(a.Duration()/parts, 1)
+	counts := make([]float64, parts+1)
+	for i := a.From(0); ; {
+		due, ok := i.Next()
+		if !ok {
+			break
+		}
+		counts[min(due/part, parts)]++
+	}
+	return func(t time.Duration) float64 { return counts[min(t/part, parts)] / part.Seconds() }
+}
+
+// each is how long a visit is, if all are of one length.
+func each(s *scenarios.Scenario) string {
+	if s.Duration == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %v", s.Duration)
+}
+
+// overloaded is what becomes of calls that find every worker busy.
+func overloaded(s *scenarios.Scenario) string {
+	switch {
+	case s.Closed:
+		return "none: a closed loop waits"
+	case s.Overload == bench.Drop:
+		return "drop"
+	}
+	return fmt.Sprintf("%v, room for %d calls", s.Overload, s.Queue)
+}
+
+// planChecks returns everything that is checked of a scenario before it runs.
+func planChecks(s *scenarios.Scenario) []report.Check {
+	return append(report.Checks(s), workChecks(s)...)
+}
+
+// workers returns how many workers a scenario has.
+func workers(s *scenarios.Scenario) int {
+	if s.Workers == 0 {
+		return bench.DefaultWorkers()
+	}
+	return s.Workers
+}
+
+// workChecks returns whether the work of the handlers alone allows each rate.
+func workChecks(s *scenarios.Scenario) (all []report.Check) {
+	if s.Closed {
+		return nil
+	}
+	have := min(workers(s), runtime.GOMAXPROCS(0)) // the work is the processor's
+	for _, l := range s.Levels() {
+		peak := s.LoadOf(l).RateCurve.Peak()
+		need := peak * s.Handlers.Spin.Seconds()
+		c := report.Check{Name: "work at " + report.Load(l), Unit: "workers", Have: float64(have), Need: need,
+			Passed: need < float64(have)}
+		if !c.Passed {
+			c.Warning = fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
+				peak, s.Handlers.Spin, need/float64(have), report.Plural(have, "worker"))
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// statable returns the percentiles that n calls allow to state.
+func statable(n uint64) (all []float64) {
+	for _, q := range results.Percentiles {
+		if n >= quantile.SamplesFor(q) {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+// upTo says which percentiles n calls allow to state.
+func upTo(n uint64) string {
+	switch all := statable(n); len(all) {
+	case 0:
+		return "none"
+	case 1:
+		return results.PercentileName(all[0])
+	default:
+		return "to " + results.PercentileName(all[len(all)-1])
+	}
+}
+
+func list[T any](all []T) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	out := ""
+	for i, v := range all {
+		if i > 0 {
+			out += ", "
+		}
+		out += fmt.Sprint(v)
+	}
+	return out
+}

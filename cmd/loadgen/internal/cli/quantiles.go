@@ -1,0 +1,422 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/internal/spelling"
+	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/quantile/estimators"
+)
+
+func newQuantiles() *cobra.Command {
+	var f quantileFlags
+	cmd := &cobra.Command{
+		Use:   "quantiles [FILE...]",
+		Short: "Compare latency estimators in cost, size and error, and recommend one",
+		Long: `Measures latency estimators in one process, in rounds of random order: the time to
+insert a value, to read quantiles and to merge, bytes of state and encoded, and at
+each quantile the error against full sort. Its last words are which estimator to use:
+the cheapest to insert into of those that keep --max-error and --max-bytes on all
+data; among those within 5% of it, the smallest. All of it takes about a minute.
+
+Data are made up (--data), or come from files:
+
+  numbers   one a line, in nanoseconds or as durations such as 1.5ms; # begins a comment
+  *.hlog    a histogram log of HdrHistogram in format V0 to V2, in nanoseconds
+  run.json  a run of loadgen, or its directory: the latencies of --visit, merged
+
+With --unit numbers and logs are in another unit than nanoseconds; a number with a
+fraction needs it. The histograms of a log that have no tag are read, or those of --tag;
+--tags lists the tags instead of measuring anything.
+
+What histograms kept is expanded to the middles of buckets, in random order. FILE - is
+standard input. With files, data are made up only if --data is given.
+
+An error is that of the value, (estimate - exact) / exact. Where the values 10% of the
+tail's ranks before and after a quantile differ by more than half the exact value,
+there is a gap: that error then says nothing, and the lesser of it and of the rank
+error over the lesser of q and 1-q is judged. An estimator that draws at random draws
+from --seed, anew in each round, and is judged by the error that 99% of all draws keep,
+if that is more than the worst of those made. A percentile without enough values for a
+95% interval is not stated: p99 needs 368, p99.9 needs 3,688, p99.99 needs 36,887.
+dws and dws+qdigest are measured, and never recommended.
+
+It exits with 0 if it recommends one, with 1 if none keeps the limits, and with 2 if
+the input is bad.`,
+		Example: `  loadgen quantiles
+  loadgen quantiles --data gc-pause --n 1e7 --max-error 0.5%
+  loadgen quantiles results/span-reuse-20260102T030405Z --visit spans=sdk
+  loadgen quantiles latencies.txt --q 0.5,0.99 --format markdown
+  loadgen quantiles seconds.txt --unit s
+  loadgen quantiles service.hlog --tags
+  loadgen quantiles service.hlog --tag servicetime
+  loadgen quantiles --format bench > new.txt`,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.tags {
+				if err := checkFormat(f.format, tableFormats); err != nil {
+					return unusable(fmt.Errorf("%w (--tags)", err))
+				}
+				return listTags(cmd.Context(), f.format, args, cmd.InOrStdin(), cmd.OutOrStdout())
+			}
+			plan, err := unlessInterrupted(cmd.Context(), func() (*quantiles.Plan, error) {
+				return f.plan(args, cmd.Flags(), cmd.InOrStdin())
+			})
+			if err != nil {
+				return err
+			}
+			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// quantileFlags are as they were given.
+type quantileFlags struct {
+	data, estimators, quantiles          []string
+	n, anchor, maxError, maxBytes, visit string
+	format, tag, unit                    string
+	tags                                 bool
+	rounds, shards                       int
+	seed                                 uint64
+}
+
+func (f *quantileFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.data, "data", []string{"lognormal", "pareto", "bimodal", "gc-pause", "constant", "sorted"},
+		"Shapes of data to make up, a comma-separated `list`.")
+	flags.StringVar(&f.n, "n", "1e6", "How many `values` each of them has, such as 20000, 100k or 1e6.")
+	flags.StringSliceVar(&f.estimators, "estimators", nil, "Measure these alone, a comma-separated `list` (default all).")
+	flags.StringVar(&f.anchor, "anchor", "hdr", "The `estimator` that the insertions of all others are set against; none for none.")
+	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"}, "Quantiles to judge by, a comma-separated `list`.")
+	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
+	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
+	flags.Uint64Var(&f.seed, "seed", 0,
+		"Seed of the order, and of estimators that draw at random (default random; it is told).")
+	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
+	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
+	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
+	flags.StringVar(&f.tag, "tag", "", "Read the histograms of a log that have this `tag` (default those that have none).")
+	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
+	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
+	addFormat(cmd, &f.format, quantiles.Formats)
+	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
+		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
+		if err := cmd.RegisterFlagCompletionFunc(flag,
+			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flag was added above
+		}
+	}
+}
+
+func armNames() (names []string) {
+	for _, a := range estimators.Arms {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// plan is what to measure; everything wrong with the flags and files is reported.
+func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Reader) (*quantiles.Plan, error) {
+	var errs []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	if f.seed == 0 {
+		f.seed = rand.Uint64()>>1 + 1
+	}
+	p := &quantiles.Plan{Rounds: f.rounds, Shards: f.shards, Seed: f.seed, Clock: quantiles.ThreadCPU()}
+	var err error
+	p.Arms, err = parseArms(f.estimators)
+	wrong("estimators", err)
+	p.Anchor, err = parseAnchor(f.anchor)
+	wrong("anchor", err)
+	p.Quantiles, err = parseQuantiles(f.quantiles)
+	wrong("q", err)
+	p.Limits.MaxError, err = parseShare(f.maxError)
+	wrong("max-error", err)
+	p.Limits.MaxBytes, err = parseBytes(f.maxBytes)
+	wrong("max-bytes", err)
+	errs = append(errs, checkFormat(f.format, quantiles.Formats))
+	if given.Changed("data") || len(files) == 0 {
+		made, err := f.shapes()
+		p.Data = made
+		errs = append(errs, err)
+	}
+	read, err := f.read(files, given, stdin)
+	p.Data = append(p.Data, read...)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	quantiles.Distinct(p.Data)
+	return p, p.Check()
+}
+
+// shapes are the data that are made up.
+func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
+	n, err := parseCount(f.n)
+	if err != nil {
+		return nil, fmt.Errorf("--n: %w", err)
+	}
+	var errs []error
+	for i, name := range f.data {
+		d, err := quantiles.Shape(name, n)
+		if err == nil && slices.Contains(f.data[:i], name) {
+			err = fmt.Errorf("%q is given twice", name)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--data: %w", err))
+		}
+		made = append(made, d)
+	}
+	return made, errors.Join(errs...)
+}
+
+// read reads all files.
+func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (read []quantiles.Data, err error) {
+	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units[f.unit], Seed: f.seed}
+	var errs []error
+	switch {
+	case given.Changed("unit") && r.Unit == 0:
+		return nil, fmt.Errorf("--unit: %q is unknown: want one of %s", f.unit, unitNames())
+	case given.Changed("unit") && len(files) == 0:
+		return nil, errors.New("--unit: it is of no file: want one of numbers, or a log")
+	case given.Changed("tag") && f.tag == "":
+		return nil, errors.New("--tag is empty: want a tag; without it, the histograms that have none are read")
+	}
+	for _, file := range files {
+		d, err := r.Read(file)
+		errs = append(errs, err)
+		read = append(read, d)
+	}
+	if f.visit != "" && r.Runs == 0 {
+		errs = append(errs, fmt.Errorf("--visit: %q is of no run: want the directory of one, or its run.json", f.visit))
+	}
+	if f.tag != "" && r.Logs == 0 && errors.Join(errs...) == nil {
+		errs = append(errs, fmt.Errorf("--tag: %q is of no log: want a log of histograms", f.tag))
+	}
+	return read, errors.Join(errs...)
+}
+
+func unitNames() string { return "ns, us, ms or s" }
+
+// A tagsDocument is the tags of logs.
+type tagsDocument struct {
+	Schema int          `json:"schema"`
+	Logs   []loggedTags `json:"logs"`
+}
+
+// A loggedTags is the tags of a log.
+type loggedTags struct {
+	Log  string               `json:"log"`
+	Tags []quantiles.TaggedAs `json:"tags"`
+	text string
+}
+
+// listTags writes the tags of each log, up to the first that cannot be read.
+func listTags(ctx context.Context, format string, files []string, stdin io.Reader, stdout io.Writer) error {
+	if len(files) == 0 {
+		return unusable(errors.New("--tags: no log: want its path, or - for standard input"))
+	}
+	r := quantiles.Reader{Stdin: stdin}
+	var logs []loggedTags
+	var err error
+	for _, file := range files {
+		var tags quantiles.Tags
+		tags, err = unlessInterrupted(ctx, func() (quantiles.Tags, error) { return r.Tags(file) })
+		if err != nil {
+			break
+		}
+		logs = append(logs, loggedTags{file, tags.List(), tags.Text()})
+	}
+	if len(logs) == 0 {
+		return err
+	}
+	return cmp.Or(err, unusable(printTags(stdout, format, logs, len(files) > 1)))
+}
+
+// printTags writes the tags of logs, which have their names above them if they are named.
+func printTags(stdout io.Writer, format string, logs []loggedTags, named bool) error {
+	var text strings.Builder
+	rows := [][]string{{"log", "tag", "histograms", "values"}}
+	for i, l := range logs {
+		if named {
+			fmt.Fprintf(&text, "%s%s:\n", strings.Repeat("\n", min(i, 1)), quantiles.Printable(l.Log))
+		}
+		text.WriteString(l.text)
+		for _, t := range l.Tags {
+			rows = append(rows, []string{l.Log, t.Tag, fmt.Sprint(t.Histograms), fmt.Sprint(t.Values)})
+		}
+	}
+	switch format {
+	case formatJSON:
+		return printJSON(stdout, tagsDocument{quantiles.Schema, logs})
+	case formatTSV:
+		text.Reset()
+		text.WriteString(report.TSV(rows))
+	}
+	_, err := io.WriteString(stdout, text.String())
+	return err
+}
+
+// unlessInterrupted does what cannot be interrupted, such as waiting for standard input,
+// and gives up on it once ctx ends: the program is about to.
+func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result T, err error) {
+	done := make(chan struct{})
+	var (
+		read   T
+		failed error
+	)
+	go func() {
+		defer close(done)
+		read, failed = do()
+	}()
+	select {
+	case <-done:
+		return read, unusable(failed)
+	case <-ctx.Done():
+		return result, &exitError{exitInterrupted, errors.New("interrupted: nothing was measured yet")}
+	}
+}
+
+func arm(name string) quantiles.Arm {
+	i := slices.IndexFunc(estimators.Arms, func(a estimators.Arm) bool { return a.Name == name })
+	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms[i].MeasureOnly,
+		New: func(seed uint64) (quantile.Estimator, error) {
+			return estimators.New(name, seed)
+		}}
+}
+
+// parseArms are the estimators of those names; all if there is none.
+func parseArms(names []string) (arms []quantiles.Arm, err error) {
+	if len(names) == 0 {
+		names = armNames()
+	}
+	for i, name := range names {
+		switch {
+		case !slices.Contains(armNames(), name):
+			return nil, fmt.Errorf("%q is unknown%s: want some of %s", name, spelling.Meant(name, armNames()),
+				strings.Join(armNames(), ", "))
+		case slices.Contains(names[:i], name):
+			return nil, fmt.Errorf("%q is given twice", name)
+		}
+		arms = append(arms, arm(name))
+	}
+	return arms, nil
+}
+
+// noAnchor is the name of none.
+const noAnchor = "none"
+
+func parseAnchor(name string) (quantiles.Arm, error) {
+	switch {
+	case name == noAnchor:
+		return quantiles.Arm{}, nil
+	case !slices.Contains(armNames(), name):
+		return quantiles.Arm{}, fmt.Errorf("%q is unknown%s: want %s, or %s", name,
+			spelling.Meant(name, append(armNames(), noAnchor)), strings.Join(armNames(), ", "), noAnchor)
+	}
+	return arm(name), nil
+}
+
+// parseQuantiles are shares, rising and each once.
+func parseQuantiles(list []string) (all []float64, err error) {
+	for _, s := range list {
+		q, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(q > 0 && q < 1) {
+			return nil, fmt.Errorf("%q is no quantile: want a number above 0 and below 1, such as 0.99", s)
+		}
+		all = append(all, q)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// parseShare reads 1% or 0.01.
+func parseShare(s string) (float64, error) {
+	number, percent := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if percent {
+		x /= 100
+	}
+	if err != nil || !(x >= 0 && x < 10) {
+		return 0, fmt.Errorf("%q is no share: want one from 0 to below 1000%%, such as 1%% or 0.01", s)
+	}
+	return x, nil
+}
+
+// parseBytes reads 65536, 64KB, 64KiB or 1MB. A KB is 1024 bytes.
+func parseBytes(s string) (int, error) {
+	number, unit := strings.ToUpper(s), 1.0
+	for _, suffix := range []struct {
+		name  string
+		bytes float64
+	}{{"KIB", 1 << 10}, {"KB", 1 << 10}, {"MIB", 1 << 20}, {"MB", 1 << 20}, {"GIB", 1 << 30}, {"GB", 1 << 30}, {"B",
+		1}} {
+		if n, ok := strings.CutSuffix(number, suffix.name); ok {
+			number, unit = strings.TrimSpace(n), suffix.bytes
+			break
+		}
+	}
+	x, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(x >= 0 && x*unit < 1<<50) {
+		return 0, fmt.Errorf("%q is no size: want one such as 64KB, 1MB or 0", s)
+	}
+	return int(x * unit), nil
+}
+
+// parseCount reads 20000, 100k, 1M or 1e6.
+func parseCount(s string) (int, error) {
+	number, times := s, 1.0
+	for suffix, factor := range map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6} {
+		if n, ok := strings.CutSuffix(s, suffix); ok {
+			number, times = n, factor
+		}
+	}
+	x, err := strconv.ParseFloat(number, 64)
+	if x *= times; err != nil || !(x >= 1 && x <= quantiles.MaxValues && x == math.Trunc(x)) {
+		return 0, fmt.Errorf("%q is no count: want a whole number from 1 to 1e8, such as 20000, 100k or 1e6", s)
+	}
+	return int(x), nil
+}
+
+// measureQuantiles carries out a plan and writes the report.
+func measureQuantiles(ctx context.Context, p *quantiles.Plan, format string, stdout, stderr io.Writer) error {
+	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", report.Plural(len(p.Arms), "estimator"),
+		report.Plural(len(p.Data), "data set"), report.Plural(p.Rounds, "round"), p.Seed)
+	progress := newProgress(stderr, p.Visits())
+	r, err := quantiles.Measure(ctx, p, progress.next)
+	progress.finish()
+	switch {
+	case ctx.Err() != nil:
+		return &exitError{exitInterrupted, errors.New("interrupted: nothing is printed, since not all was measured")}
+	case err != nil:
+		return unusable(err)
+	}
+	r.Environment = machine.Environment()
+	if err := r.Write(stdout, format); err != nil {
+		return unusable(err)
+	}
+	if r.Recommendation.Estimator == "" {
+		return &exitError{exitWorse, nil}
+	}
+	return nil
+}

@@ -1,0 +1,296 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+func newRun(own targets) *cobra.Command {
+	var (
+		o       runOptions
+		benches benchOptions
+	)
+	cmd := &cobra.Command{
+		Use:   "run [SCENARIO]",
+		Short: "Run a scenario, compare its arms, and leave results that benchstat reads",
+		Long: `Visits every cell of a scenario (an arm at a rate) in rounds, in random order,
+each visit in a fresh process, and ends with tables, comparisons, and the files
+run.bench (for benchstat) and run.json (everything). --format json prints what the
+tables and comparisons say for programs; results/README.md describes it.
+
+SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
+is ` + own.usual() + `. Flags take the place of what the
+scenario says. An interrupt ends the run at once; what was measured is kept.
+
+With --compare REF, a git revision, the command is built at REF and at the working
+tree, in the module of the directory that it runs in, and every round visits each
+cell of both, in random order, for as many rounds as can show a change. That leaves
+two runs, in the directories base and head, and exits with 1 if head is worse than
+base by more than the margins. With --bench PKG it is the benchmarks of a package that
+run so, and what they leave is base.bench and head.bench, paired line by line. Sides
+that are measured one after the other differ by what the machine did meanwhile:
+where it drifts by 1% from run to run, equal sides are called different 29% of the
+time so, and 2% interleaved.`,
+		Example: `  loadgen run
+  loadgen run span-reuse --qps 5k,20k --rounds 12
+  loadgen run quantile-live --out /tmp/live
+  loadgen run mine.yaml --spans none,sdk --duration 2s
+  loadgen run span-reuse --qps 10k --compare main
+  loadgen run --compare HEAD~1 --bench ./quantile --benchmarks Add --benchtime 100ms`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ref, err := takeRevision(cmd)
+			if err != nil {
+				return unusable(err)
+			}
+			if err := o.check(cmd); err != nil {
+				return unusable(err)
+			}
+			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if cmd.Flags().Changed("bench") {
+				if err := benches.check(cmd, args, ref); err != nil {
+					return unusable(err)
+				}
+				return o.finish(runBenchmarks(cmd.Context(), ref, &benches, &o))
+			}
+			for _, name := range []string{"benchmarks", "benchtime"} {
+				if cmd.Flags().Changed(name) {
+					return unusable(fmt.Errorf("--%s: want --bench PKG beside it", name))
+				}
+			}
+			s, err := own.load(cmd, args)
+			if err != nil {
+				return err
+			}
+			if o.confirm && ref == "" {
+				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
+			}
+			if ref != "" {
+				if !cmd.Flags().Changed("rounds") {
+					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
+				}
+				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
+			}
+			return run(cmd.Context(), s, &o)
+		},
+	}
+	addSettings(cmd)
+	own.complete(cmd)
+	o.addFlags(cmd)
+	benches.addFlags(cmd)
+	return cmd
+}
+
+// runOptions are what a run has besides its scenario.
+type runOptions struct {
+	out            string // "": a directory of results, by name and time
+	format         string
+	strict         bool
+	confirm        bool
+	profiles       []string
+	rules          *gate.File         // of the project; nil for none
+	compared       []comparedDocument // for JSON, which is one document
+	stdout, stderr io.Writer
+}
+
+func (o *runOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
+	addFormat(cmd, &o.format, runFormats)
+	f.StringSliceVar(&o.profiles, "profile", nil,
+		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
+	if err := cmd.RegisterFlagCompletionFunc("profile",
+		cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+	f.BoolVar(&o.strict, "strict", false,
+		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is "+
+			"inconclusive.")
+	f.BoolVar(&o.confirm, "confirm", false,
+		"With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
+	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
+}
+
+func (o *runOptions) check(cmd *cobra.Command) (err error) {
+	if cmd.Flags().Changed("out") && o.out == "" {
+		return errors.New("--out is empty: want a directory")
+	}
+	if err := errors.Join(notStandardOutput(cmd.Flags()), checkFormat(o.format, runFormats)); err != nil {
+		return err
+	}
+	for _, kind := range o.profiles {
+		if !slices.Contains(visit.Profiles, kind) {
+			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", "))
+		}
+	}
+	o.rules, err = projectRules()
+	return err
+}
+
+// directory is where the files of a run go.
+func (o *runOptions) directory(name string, began time.Time) (string, error) {
+	if o.out != "" {
+		return o.out, nil
+	}
+	return newDirectory(name, began)
+}
+
+// newDirectory makes a directory of results, by name and time, and by number if another run
+// of that name began in the same second.
+func newDirectory(name string, began time.Time) (string, error) {
+	if err := os.MkdirAll("results", 0o755); err != nil {
+		return "", err
+	}
+	first := filepath.Join("results", name+"-"+began.UTC().Format("20060102T150405Z"))
+	for n, dir := 2, first; ; n++ {
+		if err := os.Mkdir(dir, 0o755); !errors.Is(err, fs.ErrExist) {
+			return dir, err
+		}
+		dir = fmt.Sprintf("%s-%d", first, n)
+	}
+}
+
+// readReplays reads the replays of a scenario, and warns of what was done to them.
+func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
+	if err := s.ReadReplays(); err != nil {
+		return unusable(err)
+	}
+	for _, f := range s.ReplayFiles() {
+		if f.OutOfOrder > 0 {
+			fmt.Fprintf(stderr, "warning: %s: %s stood after one that was made later: they are replayed in the "+
+				"order of their instants\n",
+				f.Path, report.Plural(int(f.OutOfOrder), "call"))
+		}
+	}
+	return nil
+}
+
+// drawSeed gives s a seed if it has none.
+func drawSeed(seed *uint64) {
+	if *seed == 0 {
+		*seed = rand.Uint64()>>1 + 1
+	}
+}
+
+func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
+	if err := readReplays(s, o.stderr); err != nil {
+		return err
+	}
+	drawSeed(&s.Seed)
+	began := time.Now()
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, o.stderr)
+	env.Turns = work.Calibrate()
+	program, err := os.Executable()
+	if err != nil {
+		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
+	}
+	inputs, err := visit.Pin(program, s)
+	if err != nil {
+		return unusable(err)
+	}
+	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
+	w, err := results.Create(out, results.Header{Began: began.UTC(), Scenario: s, Environment: env, Inputs: inputs})
+	if err != nil {
+		return unusable(err)
+	}
+	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
+		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
+	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns,
+		progress: newProgress(o.stderr, s.Visits())}
+	complete, visitErr := visits.run(ctx)
+	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
+		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
+	}
+	var profiles string
+	var profileErr error
+	if complete && len(o.profiles) > 0 {
+		profiles, profileErr = visits.profile(ctx, o.profiles, profilesIn(out))
+	}
+	done, err := results.Read(w.JSONPath())
+	if err != nil {
+		return unusable(err)
+	}
+	contests, err := judgeRun(done, o.rules, nil, o.stderr)
+	if err != nil {
+		return unusable(err)
+	}
+	if err := o.printRun(done, contests, w, profiles); err != nil {
+		return unusable(err)
+	}
+	return cmp.Or(profileErr, verdict(done, complete, o.strict))
+}
+
+func status(complete bool) results.Status {
+	if complete {
+		return results.Complete
+	}
+	return results.Partial
+}
+
+// verdict is how a run ends.
+func verdict(run *results.Run, complete, strict bool) error {
+	measured, doubtful, lost := 0, 0, 0
+	for _, v := range run.Visits {
+		if v.Error != "" {
+			lost++
+		}
+		if v.Usable() {
+			measured++
+			if len(v.Verdict) > 0 {
+				doubtful++
+			}
+		}
+	}
+	visits := report.Plural(run.Scenario.Visits(), "visit")
+	objectives := results.Objectives(run)
+	of := report.Plural(len(objectives), "objective")
+	outcomes := map[results.Outcome]int{}
+	for _, o := range objectives {
+		outcomes[o.Outcome]++
+	}
+	failed := report.AllFailed(run)
+	switch {
+	case !complete:
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", measured, visits)}
+	case outcomes[results.Missed] > 0:
+		return &exitError{exitWorse, fmt.Errorf("%d of %s missed", outcomes[results.Missed], of)}
+	case lost > 0:
+		return unusable(fmt.Errorf("%d of %s could not be measured", lost, visits))
+	case failed != "":
+		return unusable(errors.New(failed))
+	case outcomes[results.Unjudged] > 0:
+		return unusable(fmt.Errorf("%d of %s cannot be judged for want of calls: raise the duration, or the rate",
+			outcomes[results.Unjudged], of))
+	case strict && outcomes[results.Unstable] > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%d of %s unstable (--strict)", outcomes[results.Unstable], of)}
+	case strict && doubtful > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
+	}
+	return nil
+}

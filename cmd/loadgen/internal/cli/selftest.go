@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/results/comparison"
+)
+
+func newSelftest() *cobra.Command {
+	var (
+		quick        bool
+		only         []string
+		rounds       int
+		keep, format string
+	)
+	cmd := &cobra.Command{
+		Use:   "selftest",
+		Short: "Test the generator on this machine, before believing anything it measures",
+		Long: `Tests the generator in real time against what is known without measuring:
+
+  oracle      every call stops for a second; what p95, p99, p99.9 and the maximum
+              must be follows from arithmetic, for several numbers of workers
+  companions  no stall, and one slow call: nothing is corrected that was right
+  pacing      calls begin when they are due, at 100 to 1,000,000 a second
+  accounting  calls that fail, panic, are dropped or interrupted are all counted
+  arrivals    random calls follow one another as they are to
+
+The target counts the calls, and looks at a clock of its own, so that the generator
+is not its own witness. What misses because the machine was busy is tried three
+times.
+
+It exits with 0 if all checks passed, and with 1 if one failed.
+
+With --aa N it tests comparisons instead: an arm is compared with itself in N rounds,
+at least 6, as in run --compare. Which of its two visits in a round is the base is
+arbitrary, and over the ways to choose it stand the noise floor of every unit, which
+half and nine of ten of the shifts are below, and how often a gate raises a false
+alarm. It exits with 1 if that is more often than 5%, or if it did as it was run. The
+noise floor is kept in ` + selftest.NoiseFile + `, and told by what compares or reports
+from then on in the same directory.`,
+		Example: `  loadgen selftest
+  loadgen selftest --quick
+  loadgen selftest --only oracle,pacing --format json
+  loadgen selftest --aa 12`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format, selftestFormats); err != nil {
+				return unusable(err)
+			}
+			asJSON := format == formatJSON
+			if cmd.Flags().Changed("aa") {
+				switch {
+				case rounds < comparison.MinPairs || rounds > 1000:
+					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%",
+						report.Plural(rounds, "round"), comparison.MinPairs))
+				case quick || len(only) > 0:
+					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
+				}
+				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				return a.run(cmd.Context())
+			}
+			if cmd.Flags().Changed("keep") {
+				return unusable(errors.New("--keep: the checks keep no file: want --aa beside it"))
+			}
+			checks, err := selftest.Checks(quick, only...)
+			if err != nil {
+				return unusable(fmt.Errorf("--only: %w", err))
+			}
+			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
+				stderr: cmd.ErrOrStderr()}
+			return t.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
+	addFormat(cmd, &format, selftestFormats)
+	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
+	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
+	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
+		cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+	return cmd
+}
+
+var selftestFormats = []string{formatText, formatJSON}
+
+// A selfTest is one invocation.
+type selfTest struct {
+	checks         []selftest.Check
+	quick, json    bool
+	stdout, stderr io.Writer
+}
+
+// run makes the checks and prints the report, of those before an interruption too.
+func (t *selfTest) run(ctx context.Context) error {
+	env := machine.Environment()
+	env.Warnings = unfit(ctx, t.stderr)
+	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"),
+		about(selftest.Takes(t.checks)))
+	progress := newProgress(t.stderr, len(t.checks))
+	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.next(c.Group + ", " + c.Name) })
+	progress.finish()
+	if err != nil && ctx.Err() == nil {
+		return unusable(err)
+	}
+	r := selftest.NewReport(env, t.quick, len(t.checks), all)
+	if err := t.print(r); err != nil {
+		return unusable(err)
+	}
+	switch {
+	case r.Interrupted:
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", len(all),
+			report.Plural(len(t.checks), "check"))}
+	case !r.Passed:
+		return &exitError{exitWorse, nil}
+	}
+	return nil
+}
+
+func (t *selfTest) print(r *selftest.Report) error {
+	if t.json {
+		return printJSON(t.stdout, r)
+	}
+	_, err := io.WriteString(t.stdout, r.Text())
+	return err
+}
