@@ -45,7 +45,7 @@ func nothing() error { return nil }
 // BenchmarkMap is a call of a handler that does nothing, with every arm of spans.
 func BenchmarkMap(b *testing.B) {
 	ctx := context.Background()
-	for _, arm := range spans.Arms {
+	for _, arm := range spans.Arms() {
 		b.Run("spans="+arm.Name, func(b *testing.B) {
 			pipeline, err := spans.Open(arm.Name)
 			if err != nil {

@@ -30,7 +30,7 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 			quantiles = append(quantiles, a.Name)
 		}
 	}
-	for _, a := range spans.Arms {
+	for _, a := range spans.Arms() {
 		tracers = append(tracers, a.Name)
 	}
 	if !slices.Equal(quantiles, scenarios.QuantileArms) {
@@ -42,11 +42,11 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	if !slices.Equal(tracers, scenarios.SpansArms) {
 		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
 	}
-	if !slices.Equal(spans.Samplings, scenarios.SamplingArms) {
-		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings, scenarios.SamplingArms)
+	if !slices.Equal(spans.Samplings(), scenarios.SamplingArms) {
+		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings(), scenarios.SamplingArms)
 	}
-	if !slices.Equal(spans.Processors, scenarios.ProcessorsArms) {
-		t.Errorf("processors are %v, scenarios name %v", spans.Processors, scenarios.ProcessorsArms)
+	if !slices.Equal(spans.Processors(), scenarios.ProcessorsArms) {
+		t.Errorf("processors are %v, scenarios name %v", spans.Processors(), scenarios.ProcessorsArms)
 	}
 	for _, arm := range scenarios.AttributesArms {
 		n, err := strconv.Atoi(arm)
