@@ -71,7 +71,8 @@ func TestTheFirstDecoratorOfAChainIsTheOutermost(t *testing.T) {
 }
 
 func TestChainKeepsANamedType(t *testing.T) {
-	var a action = observable.Chain(action(func(context.Context) error { return io.EOF }), observable.WithRecovery("a"))
+	var a action = observable.Chain(action(func(context.Context) error { return io.EOF }),
+		observable.WithRecovery("a"))
 	if err := a(t.Context()); err != io.EOF {
 		t.Errorf("the error is %v", err)
 	}
@@ -139,7 +140,8 @@ func TestRecoveryReturnsThePanicWithItsKeyAndStack(t *testing.T) {
 			}
 		})
 	}
-	if err := observable.WithRecovery("save")(func(context.Context) error { return io.EOF })(t.Context()); err != io.EOF {
+	if err := observable.WithRecovery("save")(func(context.Context) error { return io.EOF })(
+		t.Context()); err != io.EOF {
 		t.Errorf("without a panic, the error is %v", err)
 	}
 }

@@ -158,7 +158,8 @@ func TestPanicsThatAreLetThroughKeepTheirValueAndAreInTheAccount(t *testing.T) {
 			if got := thrown(func() { _ = m.Call(background, "a") }); got != boom {
 				t.Errorf("the panic became %v", got)
 			}
-			if s := m.Snapshot()[0]; !opts.Uncounted && (s.Panics != 1 || s.InFlight != 0 || s.LastPanic.Value != boom) {
+			if s := m.Snapshot()[0]; !opts.Uncounted &&
+				(s.Panics != 1 || s.InFlight != 0 || s.LastPanic.Value != boom) {
 				t.Errorf("%+v", s)
 			}
 		})

@@ -32,7 +32,8 @@ func TestDurationsAreThoseOfTheHandlers(t *testing.T) {
 		must(t, m.Register("a", func() { time.Sleep(250 * time.Millisecond) }))
 		must(t, m.Call(background, "a"))
 		must(t, m.Call(background, "a"))
-		if want := []time.Duration{250 * time.Millisecond, 250 * time.Millisecond}; !slices.Equal(latency.durations, want) {
+		if want := []time.Duration{250 * time.Millisecond, 250 * time.Millisecond}; !slices.Equal(latency.durations,
+			want) {
 			t.Errorf("the instrument got %v, want %v", latency.durations, want)
 		}
 		if got := durations(t, reader)[0]; got.Sum != .5 || got.Count != 2 {

@@ -9,8 +9,7 @@ import (
 func TestInvokeTakesNoLock(t *testing.T) {
 	var methods Methods
 	if err := RegisterMethod(&methods, "Double", func(_ context.Context, n int) (int, error) {
-		return 2 * n,
-			nil
+		return 2 * n, nil
 	}); err != nil {
 		t.Fatal(err)
 	}

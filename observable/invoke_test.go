@@ -219,7 +219,8 @@ func TestOtherTypesAreAnErrorThatNamesBothAndWhereTheMethodIsFrom(t *testing.T) 
 			if !errors.As(row.err, &other) {
 				t.Fatalf("the error is %v", row.err)
 			}
-			for _, part := range []string{create, "createUser,", ".user]", row.want, fmt.Sprintf("invoke_test.go:%d", line+1)} {
+			for _, part := range []string{create, "createUser,", ".user]", row.want,
+				fmt.Sprintf("invoke_test.go:%d", line+1)} {
 				if !strings.Contains(row.err.Error(), part) {
 					t.Errorf("%q is not in %v", part, row.err)
 				}
@@ -289,8 +290,7 @@ func TestInvokeAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	allocations(t, "with a large request", 0, func() {
-		_,
-			_ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{})
+		_, _ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{})
 	})
 }
 

@@ -129,8 +129,7 @@ func TestAHandlerThatTakesAContextSeesItsSpan(t *testing.T) {
 	}
 	seen := false
 	if err := m.ReplaceContext("a", func(ctx context.Context) error {
-		_,
-			seen = ctx.(*pooled.Span)
+		_, seen = ctx.(*pooled.Span)
 		return nil
 	}); err != nil {
 		t.Fatal(err)

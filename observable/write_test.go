@@ -50,7 +50,8 @@ func TestAReplacedHandlerIsTheOneThatIsCalledAndTheAccountGoesOn(t *testing.T) {
 				t.Errorf("%d calls, want %d", s.Calls, want)
 			}
 			must(t, m.ReplaceContext("a", func(context.Context) error { return io.EOF }))
-			if err := errors.Join(m.Call(background, "a"), h.Call(background)); err == nil || err.Error() != "EOF\nEOF" {
+			if err := errors.Join(m.Call(background, "a"), h.Call(background)); err == nil ||
+				err.Error() != "EOF\nEOF" {
 				t.Errorf("after ReplaceContext: %v", err)
 			}
 		})

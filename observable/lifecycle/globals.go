@@ -14,7 +14,8 @@ import (
 var (
 	tracers     = &global[trace.TracerProvider]{get: otel.GetTracerProvider, set: otel.SetTracerProvider}
 	metering    = &global[metric.MeterProvider]{get: otel.GetMeterProvider, set: otel.SetMeterProvider}
-	propagators = &global[propagation.TextMapPropagator]{get: otel.GetTextMapPropagator, set: otel.SetTextMapPropagator}
+	propagators = &global[propagation.TextMapPropagator]{get: otel.GetTextMapPropagator,
+		set: otel.SetTextMapPropagator}
 )
 
 // A global is a variable of package otel, and what Setups have put into it.

@@ -60,7 +60,9 @@ var (
 
 func init() {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	autoexport.RegisterSpanExporter("test", func(context.Context) (sdktrace.SpanExporter, error) { return opened, nil })
+	autoexport.RegisterSpanExporter("test", func(context.Context) (sdktrace.SpanExporter, error) {
+		return opened, nil
+	})
 	autoexport.RegisterMetricReader("test", func(context.Context) (sdkmetric.Reader, error) {
 		manual = sdkmetric.NewManualReader()
 		return manual, nil
@@ -233,30 +235,42 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			[]string{"Timeout is -1ns", "BufferBytes is -1", "QueueBytes is 5 without Pooled", "Attributes[0]"}},
 		{"numbers", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=test",
 			"BSP_MAX_QUEUE_SIZE=-1", "BSP_MAX_EXPORT_BATCH_SIZE=4096",
-			"BSP_SCHEDULE_DELAY=5s", "BSP_EXPORT_TIMEOUT=x", "SPAN_EVENT_COUNT_LIMIT=many", "METRIC_EXPORT_INTERVAL=0", "TRACES_SAMPLER=traceidratio", "TRACES_SAMPLER_ARG=2"},
-			[]string{`OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a whole number from 1`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "4096": want at most OTEL_BSP_MAX_QUEUE_SIZE, 2048`,
-				`OTEL_BSP_SCHEDULE_DELAY is "5s"`, `OTEL_BSP_EXPORT_TIMEOUT is "x"`, `OTEL_SPAN_EVENT_COUNT_LIMIT is "many"`, `OTEL_METRIC_EXPORT_INTERVAL is "0"`,
+			"BSP_SCHEDULE_DELAY=5s", "BSP_EXPORT_TIMEOUT=x", "SPAN_EVENT_COUNT_LIMIT=many",
+			"METRIC_EXPORT_INTERVAL=0", "TRACES_SAMPLER=traceidratio", "TRACES_SAMPLER_ARG=2"},
+			[]string{`OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a whole number from 1`,
+				`OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "4096": want at most OTEL_BSP_MAX_QUEUE_SIZE, 2048`,
+				`OTEL_BSP_SCHEDULE_DELAY is "5s"`, `OTEL_BSP_EXPORT_TIMEOUT is "x"`,
+				`OTEL_SPAN_EVENT_COUNT_LIMIT is "many"`, `OTEL_METRIC_EXPORT_INTERVAL is "0"`,
 				`OTEL_TRACES_SAMPLER_ARG is "2": want a number from 0 to 1`}},
 		{"names", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=zipkin", "METRICS_EXPORTER=statsd",
 			"PROPAGATORS=b3", "TRACES_SAMPLER=parentbased_sometimes",
 			"RESOURCE_ATTRIBUTES=a", "SDK_DISABLED=yes"},
-			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`, `OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
+			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`,
+				`OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
 				`OTEL_RESOURCE_ATTRIBUTES is "a": want key=value`, `OTEL_SDK_DISABLED is "yes"`}},
 		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml",
 			"TRACES_SAMPLER=parentbased_jaeger_remote"},
-			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
+			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`,
+				`OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318",
 			"EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
-			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
+			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`,
+				`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
 		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC",
 			"EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
 			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
-			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
+			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want gzip or none`,
+				`OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a whole number`,
 				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
-		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
-		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"}, []string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
-		{"the last part fails", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
-		{"pooled, the last part fails", lifecycle.Options{Pooled: true, Metrics: true}, []string{"METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
+		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"},
+			[]string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
+		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"},
+			[]string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
+		{"the last part fails", lifecycle.Options{Metrics: true},
+			[]string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"},
+			[]string{`OTEL_METRICS_EXPORTER is "statsd"`}},
+		{"pooled, the last part fails", lifecycle.Options{Pooled: true, Metrics: true},
+			[]string{"METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			setenv(t, tc.env...)

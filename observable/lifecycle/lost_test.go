@@ -90,7 +90,8 @@ func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
 		{"buffers larger than the queue", lifecycle.Options{Pooled: true, QueueBytes: 1 << 20, BufferBytes: 32 << 20},
 			500, 8 << 10},
 		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
-		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
+		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1,
+			600 << 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := setup(t, tc.opts)

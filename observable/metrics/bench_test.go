@@ -29,7 +29,8 @@ func (i instrument) Record(d time.Duration) { i(d) }
 
 // viaPrometheus is a counter and a histogram, resolved.
 func viaPrometheus() instrument {
-	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total"}, []string{"key"}).WithLabelValues("a")
+	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total"},
+		[]string{"key"}).WithLabelValues("a")
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "duration_seconds", Buckets: seconds},
 		[]string{"key"}).WithLabelValues("a")
 	return func(d time.Duration) {

@@ -54,7 +54,8 @@ func (a *Account) Collect(ch chan<- prometheus.Metric) {
 		}
 		if r.counts != nil {
 			ch <- prometheus.MustNewConstHistogramWithCreatedTimestamp(
-				a.descs.duration, total(r.counts), r.duration.Seconds(), a.buckets.cumulative(r.counts), r.start, r.name)
+				a.descs.duration, total(r.counts), r.duration.Seconds(), a.buckets.cumulative(r.counts), r.start,
+				r.name)
 		}
 	}
 }

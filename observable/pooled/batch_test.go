@@ -141,11 +141,16 @@ func TestSpansThatABatchDropsAreLostAndCounted(t *testing.T) {
 
 func TestRecordsAreLentOnlyIfNoOtherProcessorKeepsThem(t *testing.T) {
 	for name, other := range map[string]func() sdktrace.SpanProcessor{
-		"a recorder":                 func() sdktrace.SpanProcessor { return tracetest.NewSpanRecorder() },
-		"another batch that borrows": func() sdktrace.SpanProcessor { return pooled.NewBatch(copies{tracetest.NewNoopExporter()}) },
-		"a batch that keeps":         func() sdktrace.SpanProcessor { return pooled.NewBatch(tracetest.NewInMemoryExporter()) },
+		"a recorder": func() sdktrace.SpanProcessor { return tracetest.NewSpanRecorder() },
+		"another batch that borrows": func() sdktrace.SpanProcessor {
+			return pooled.NewBatch(copies{tracetest.NewNoopExporter()})
+		},
+		"a batch that keeps": func() sdktrace.SpanProcessor {
+			return pooled.NewBatch(tracetest.NewInMemoryExporter())
+		},
 	} {
-		for position, first := range map[string]bool{"the lending batch last": false, "the lending batch first": true} {
+		for position, first := range map[string]bool{"the lending batch last": false,
+			"the lending batch first": true} {
 			t.Run(name+", "+position, func(t *testing.T) {
 				var exported []sdktrace.ReadOnlySpan
 				list := []sdktrace.SpanProcessor{other(), pooled.NewBatch(copies{exporting(

@@ -100,9 +100,11 @@ func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 		{"read from the clock", nil, nil, time.Time{}, time.Time{}, false},
 		{"the start is passed", []trace.SpanStartOption{timestamp(given)}, nil, given, time.Time{}, true},
 		{"the end is passed", nil, []trace.SpanEndOption{timestamp(given)}, time.Time{}, given, true},
-		{"both are passed", []trace.SpanStartOption{timestamp(given)}, []trace.SpanEndOption{timestamp(given.Add(time.Second))}, given,
+		{"both are passed", []trace.SpanStartOption{timestamp(given)},
+			[]trace.SpanEndOption{timestamp(given.Add(time.Second))}, given,
 			given.Add(time.Second), true},
-		{"before 1678, which UnixNano cannot represent", []trace.SpanStartOption{timestamp(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0),
+		{"before 1678, which UnixNano cannot represent",
+			[]trace.SpanStartOption{timestamp(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0),
 			time.Time{}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -191,7 +191,8 @@ func FuzzHandles(f *testing.F) {
 		var seen tracetest.SpanStubs
 		exporter := exporting(func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 			for _, s := range tracetest.SpanStubsFromReadOnlySpans(spans) {
-				s.Attributes, s.Events, s.Links = slices.Clone(s.Attributes), slices.Clone(s.Events), slices.Clone(s.Links)
+				s.Attributes, s.Events, s.Links = slices.Clone(s.Attributes), slices.Clone(s.Events),
+					slices.Clone(s.Links)
 				seen = append(seen, s)
 			}
 			return nil

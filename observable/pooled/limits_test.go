@@ -30,7 +30,8 @@ func exercise(tr trace.Tracer) {
 		s.SetAttributes(many(10)...)
 		for i := range 6 {
 			attrs := append(many(i), valid...)
-			s.AddEvent(fmt.Sprint("event ", i), timestamp(t0), trace.WithAttributes(valid...), trace.WithAttributes(attrs...))
+			s.AddEvent(fmt.Sprint("event ", i), timestamp(t0), trace.WithAttributes(valid...),
+				trace.WithAttributes(attrs...))
 			s.AddLink(trace.Link{Attributes: attrs})
 		}
 	}, trace.WithAttributes(many(2)...), trace.WithLinks(trace.Link{Attributes: valid}))(tr)

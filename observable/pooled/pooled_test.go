@@ -105,7 +105,8 @@ func flush(t testing.TB, p *pooled.Provider) {
 }
 
 func TestOptionsReportAllThatIsWrong(t *testing.T) {
-	_, err := pooled.New(pooled.Options{Exporter: pooled.ExporterFunc(nil), Interval: -1, Timeout: -1, BufferBytes: -1})
+	_, err := pooled.New(pooled.Options{Exporter: pooled.ExporterFunc(nil), Interval: -1, Timeout: -1,
+		BufferBytes: -1})
 	if err == nil {
 		t.Fatal("no error")
 	}

@@ -240,8 +240,9 @@ func TestProcessorsThatKeepNothingLeaveRecordsToThePool(t *testing.T) {
 	}{
 		{"no processor", pooled.Options{}, 1},
 		{"a processor that keeps nothing", processors(&borrower{}), 2},
-		{"a processor that keeps nothing, not sampled", pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}},
-			Sampler: sdktrace.NeverSample()}, 1},
+		{"a processor that keeps nothing, not sampled",
+			pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}},
+				Sampler: sdktrace.NeverSample()}, 1},
 		{"two processors that keep nothing", processors(&borrower{}, &borrower{}), 2},
 		{"one of two processors keeps spans", processors(&borrower{}, &hooks{}), 3},
 	} {
@@ -322,7 +323,8 @@ func TestAnIDGeneratorIsCalledAsByTheSDK(t *testing.T) {
 			if !reflect.DeepEqual(calls, want) {
 				t.Errorf("the generator was called with %v, want %v", calls, want)
 			}
-			if a, b, c := up.SpanContext(), down.SpanContext(), root.SpanContext(); a.TraceID() != (trace.TraceID{1}) ||
+			if a, b, c := up.SpanContext(), down.SpanContext(),
+				root.SpanContext(); a.TraceID() != (trace.TraceID{1}) ||
 				a.SpanID() != (trace.SpanID{2}) ||
 				b.TraceID() != a.TraceID() || b.SpanID() != (trace.SpanID{3}) || c.TraceID() != (trace.TraceID{4}) ||
 				c.SpanID() != (trace.SpanID{5}) {

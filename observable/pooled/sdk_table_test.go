@@ -82,7 +82,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 					attribute.StringValue("two"))},
 				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1),
 					attribute.StringSlice("two", []string{"2"}))})
-		}, trace.WithAttributes(attribute.String("a", "first"), attribute.String("long", strings.Repeat("x", 20_000)))),
+		}, trace.WithAttributes(attribute.String("a", "first"),
+			attribute.String("long", strings.Repeat("x", 20_000)))),
 		"maps with a key twice, and deep values": oneSpan(func(s trace.Span) {
 			s.SetAttributes(odd...)
 			s.AddEvent("e", timestamp(t0), trace.WithAttributes(odd...))
@@ -129,7 +130,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 				trace.WithAttributes(many(2)...), trace.WithAttributes(many(3)...), trace.WithAttributes(),
 				trace.WithLinks(link), trace.WithLinks(link,
 					link), trace.WithLinks(), trace.WithNewRoot(), trace.WithNewRoot())
-			s.AddEvent("e", timestamp(t0), timestamp(t0.Add(1)), trace.WithAttributes(many(2)...), trace.WithAttributes(many(1)...))
+			s.AddEvent("e", timestamp(t0), timestamp(t0.Add(1)), trace.WithAttributes(many(2)...),
+				trace.WithAttributes(many(1)...))
 			s.End(timestamp(t0), timestamp(t0.Add(time.Minute)))
 		},
 		"times left to the tracer": func(tr trace.Tracer) {
@@ -165,7 +167,8 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 		},
 		"attributes at the start": oneSpan(func(trace.Span) {},
 			trace.WithAttributes(attribute.Int("a", 1), attribute.Int("", 2),
-				attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"}, attribute.Bool("a", true))),
+				attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"},
+				attribute.Bool("a", true))),
 		"no attributes": oneSpan(func(s trace.Span) {
 			s.SetAttributes()
 			s.SetAttributes([]attribute.KeyValue{}...)
@@ -255,7 +258,8 @@ var kinds = []attribute.KeyValue{
 	{Key: "bytes", Value: attribute.ByteSliceValue(nil)}, {Key: "bytes 2",
 		Value: attribute.ByteSliceValue([]byte{0, 255})},
 	{Key: "values", Value: attribute.SliceValue()},
-	{Key: "values 2", Value: attribute.SliceValue(attribute.Value{}, attribute.IntValue(1), attribute.StringValue(""))},
+	{Key: "values 2", Value: attribute.SliceValue(attribute.Value{}, attribute.IntValue(1),
+		attribute.StringValue(""))},
 	attribute.Map("map"), attribute.Map("map 2", attribute.KeyValue{}, attribute.Int("", 1),
 		attribute.StringSlice("b", []string{"c"}), attribute.Int("a", 1)),
 }

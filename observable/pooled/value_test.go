@@ -37,7 +37,8 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 		t.Fatal(err)
 	}
 	remote := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state, Remote: true,
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state,
+		Remote: true,
 	}))
 	bare := trace.ContextWithRemoteSpanContext(context.Background(),
 		trace.SpanContextFromContext(remote).WithTraceState(trace.TraceState{}))
@@ -144,7 +145,8 @@ func TestASamplerGetsNameAndAttributesOfATemplate(t *testing.T) {
 		v.End()
 	}
 	flush(t, p)
-	if s := c.received(); len(s) != 1 || s[0].Name != "sampled" || s[0].TraceState != "k=v" || len(s[0].Attributes) != 3 {
+	if s := c.received(); len(s) != 1 || s[0].Name != "sampled" || s[0].TraceState != "k=v" ||
+		len(s[0].Attributes) != 3 {
 		t.Errorf("exported %v", s)
 	}
 }

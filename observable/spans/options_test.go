@@ -73,7 +73,8 @@ func TestEverySampledSpanComesToTheEndThatItsProcessorIs(t *testing.T) {
 func TestAPartIsOfRootsAndTheRestFollowsItsParent(t *testing.T) {
 	const n = 500
 	for _, arm := range []string{"pooled", "sdk"} {
-		for name, flags := range map[string]trace.TraceFlags{"parent not sampled": 0, "parent sampled": trace.FlagsSampled} {
+		for name, flags := range map[string]trace.TraceFlags{"parent not sampled": 0,
+			"parent sampled": trace.FlagsSampled} {
 			t.Run(arm+", "+name, func(t *testing.T) {
 				p, err := spans.Options{Arm: arm, Sampling: "parent-0.01"}.Open()
 				if err != nil {
