@@ -66,7 +66,7 @@ func BenchmarkMap(b *testing.B) {
 // BenchmarkMapLatency is a call with every estimator as the map's instrument.
 func BenchmarkMapLatency(b *testing.B) {
 	ctx := context.Background()
-	for _, arm := range estimators.Arms {
+	for _, arm := range estimators.Arms() {
 		if arm.Peer {
 			continue
 		}

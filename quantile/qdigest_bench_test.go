@@ -14,7 +14,7 @@ import (
 // An operation makes a digest and adds n values to it; insert-ns/op is the time per value. Compare it
 // with that of the library.
 func BenchmarkQDigestAdd(b *testing.B) {
-	for _, set := range quantiletest.Datasets[:4] {
+	for _, set := range quantiletest.Datasets()[:4] {
 		for _, n := range []int{1e4, 1e6} {
 			values := set.Make(n)
 			name := fmt.Sprintf("dist=%s/n=%.0e/by=", set.Name, float64(n))

@@ -186,7 +186,7 @@ func merge(t testing.TB, into, from *quantile.QDigest) {
 
 func TestQDigestBoundHoldsOnAllDataAndOrdersOfMerging(t *testing.T) {
 	const n = 100_000
-	for _, set := range quantiletest.Datasets {
+	for _, set := range quantiletest.Datasets() {
 		values := set.Make(n)
 		for _, o := range qdigestSettings {
 			t.Run(fmt.Sprintf("%+v of %s", o, set.Name), func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestQDigestBoundHoldsOnAllDataAndOrdersOfMerging(t *testing.T) {
 func TestQDigestOfAMillionIsSmallAndSharp(t *testing.T) {
 	const n = 1_000_000
 	gaps := map[string]float64{"bimodal": 0.9, "gc-pause": 0.999} // these quantiles lie in a gap between values
-	for _, set := range quantiletest.Datasets[:4] {
+	for _, set := range quantiletest.Datasets()[:4] {
 		t.Run(set.Name, func(t *testing.T) { // lognormal, pareto, bimodal, gc-pause
 			values, d, most := set.Make(n), qdigest(quantile.QDigestOptions{}), 0
 			for i, v := range values {

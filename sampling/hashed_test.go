@@ -129,7 +129,7 @@ func TestTheErrorOfMergedSamplesIsThatOfOne(t *testing.T) {
 
 func dataset(t *testing.T, name string, n int) []time.Duration {
 	t.Helper()
-	for _, d := range quantiletest.Datasets {
+	for _, d := range quantiletest.Datasets() {
 		if d.Name == name {
 			return d.Make(n)
 		}
@@ -140,7 +140,7 @@ func dataset(t *testing.T, name string, n int) []time.Duration {
 
 func TestTheLargestValuesAreExact(t *testing.T) {
 	const n = 200_000
-	for _, set := range quantiletest.Datasets {
+	for _, set := range quantiletest.Datasets() {
 		t.Run(set.Name, func(t *testing.T) {
 			data := set.Make(n)
 			s, truth := hashed(t, sampling.HashedOptions{Seed: 1}), exact(data)

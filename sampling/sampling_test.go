@@ -86,7 +86,7 @@ func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
 }
 
 func TestDWSResonatesWithPowersOfTwo(t *testing.T) {
-	for _, set := range quantiletest.Datasets {
+	for _, set := range quantiletest.Datasets() {
 		if set.Name != "spike-every-1024" {
 			continue
 		}

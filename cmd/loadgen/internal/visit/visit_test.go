@@ -23,7 +23,7 @@ import (
 
 func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	var quantiles, peers, tracers []string
-	for _, a := range estimators.Arms {
+	for _, a := range estimators.Arms() {
 		if a.Peer {
 			peers = append(peers, a.Name)
 		} else {
