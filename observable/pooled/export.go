@@ -265,7 +265,8 @@ type exporting struct{ provider *Provider }
 // refuse returns an error if ctx is a context that the provider passed to the exporter.
 func (p *Provider) refuse(ctx context.Context, method string) error {
 	if ctx.Value(exporting{p}) != nil {
-		return fmt.Errorf("pooled: %s was called by the exporter, which it would wait for: call it from elsewhere", method)
+		return fmt.Errorf("pooled: %s was called by the exporter, which it would wait for: call it from elsewhere",
+			method)
 	}
 	return nil
 }
