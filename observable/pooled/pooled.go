@@ -17,28 +17,27 @@
 // are the same as the official exporter's. It supports the SDK's limits, samplers, id
 // generators and span processors. It does not make tasks of runtime/trace, and has none of
 // the SDK's experimental metrics about itself.
-// the SDK's experimental metrics about itself.
 //
 // # Differences
+//
 // A handle implements [sdktrace.ReadOnlySpan] only if there are processors. Without them
 // nothing needs that interface, and the handle would not fit into 64 bytes. Processors are
 // set in Options only, because a processor that is added later would see the end of spans
 // without their start.
-// alone: those that came later would have to be told of spans that they did not see start.
 //
 // # Processors
+//
 // A processor may keep the spans it gets, so a span that a processor has seen is not reused
 // unless every processor is [NonRetaining]. For exporters that take spans of the SDK there is
 // [Batch], the SDK's batch processor: if its exporter is NonRetaining, records go back to the
 // pool after each export. A span costs 2 allocations of 128 bytes if no processor keeps it,
 // and a record in addition if one does.
-// of 128 bytes with processors that keep nothing, and its record too with others.
 //
 // # Cost
+//
 // A span with two attributes that are set at Start, encoded and exported, costs 192 bytes in
 // 2 allocations. The SDK with its batch processor and exporter takes 1.9 kB in 16. In a whole
 // service expect a gain of less than ten percent, since spans are a small part of its work.
-// small part of what it does.
 //
 // Everything is safe for concurrent use.
 package pooled

@@ -17,6 +17,7 @@ import (
 // a percent of the ranks, which holds for every data set of package quantiletest, also merged in any order. Known
 // faults: at 2,000 centroids one Add inserts all of them again; a decoded digest that contains Inf or NaN panics
 // (its issue 37), which no Duration causes.
+//
 // Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using t-Digests,
 // 2019 (arXiv 1902.04023), implemented by caio/go-tdigest v4.1.0.
 type Caio struct {
