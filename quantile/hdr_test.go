@@ -228,19 +228,27 @@ func record(n uint64, d time.Duration, sum any) []byte {
 // Earlier versions added up sums in floating point. These differ from the product by the rounding of
 // each addition, and large sums have an exponent.
 func TestHDRReadsASumInFloatingPoint(t *testing.T) {
-	for _, d := range []time.Duration{1 << 54 / 3, 1 << 56 / 3, math.MaxInt64 / 3, math.MaxInt64 / 7, math.MaxInt64} {
-		const n = 10_000
-		sum := 0.0
-		for range n {
-			sum += float64(d)
-		}
-		var h quantile.HDR
-		if err := json.Unmarshal(record(n, d, sum), &h); err != nil {
-			t.Fatalf("10,000 times %d: %v", d, err)
-		}
-		if h.Mean() != d {
-			t.Errorf("the mean of values of %d is %d", d, h.Mean())
-		}
+	for name, d := range map[string]time.Duration{
+		"a third of 2^54":          1 << 54 / 3,
+		"a third of 2^56":          1 << 56 / 3,
+		"a third of the longest":   math.MaxInt64 / 3,
+		"a seventh of the longest": math.MaxInt64 / 7,
+		"the longest":              math.MaxInt64,
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 10_000
+			sum := 0.0
+			for range n {
+				sum += float64(d)
+			}
+			var h quantile.HDR
+			if err := json.Unmarshal(record(n, d, sum), &h); err != nil {
+				t.Fatalf("10,000 times %d: %v", d, err)
+			}
+			if h.Mean() != d {
+				t.Errorf("the mean of values of %d is %d", d, h.Mean())
+			}
+		})
 	}
 	var h quantile.HDR
 	if err := json.Unmarshal(record(1e9, 1000*time.Second, "1e+21"), &h); err != nil || h.Mean() != 1000*time.Second {

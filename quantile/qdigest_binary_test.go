@@ -204,14 +204,16 @@ func TestQDigestRejectsDataItDidNotEncode(t *testing.T) {
 }
 
 func TestQDigestRejectsTruncatedData(t *testing.T) {
-	for _, n := range []int{10, 10_000} {
-		data := encodeQDigest(t, qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(n)...))
-		for i := range data {
-			var d quantile.QDigest
-			if err := d.UnmarshalBinary(data[:i]); err == nil {
-				t.Fatalf("%d of %d bytes were accepted", i, len(data))
+	for name, n := range map[string]int{"raw values": 10, "forest": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			data := encodeQDigest(t, qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(n)...))
+			for i := range data {
+				var d quantile.QDigest
+				if err := d.UnmarshalBinary(data[:i]); err == nil {
+					t.Fatalf("%d of %d bytes were accepted", i, len(data))
+				}
 			}
-		}
+		})
 	}
 }
 

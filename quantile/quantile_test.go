@@ -48,17 +48,32 @@ func TestEstimatorsKeepTheirContract(t *testing.T) {
 
 func TestRankIsTheNearestRank(t *testing.T) {
 	for _, c := range []struct {
+		name string
 		q    float64
 		n    uint64
 		want uint64
 	}{
-		{0.5, 0, 0}, {0, 10, 1}, {-1, 10, 1}, {math.NaN(), 10, 1}, {1, 10, 10}, {2, 10, 10},
-		{0.5, 10, 5}, {0.5, 11, 6}, {0.99, 100, 99}, {0.99, 101, 100}, {0.07, 100, 7},
-		{0.29, 100, 29}, {0.999, 1000, 999}, {0.9999, 1_000_000, 999_900}, {0.999, 3_000_000_000, 2_997_000_000},
+		{"no values", 0.5, 0, 0},
+		{"0 is the smallest", 0, 10, 1},
+		{"below 0", -1, 10, 1},
+		{"NaN", math.NaN(), 10, 1},
+		{"1 is the largest", 1, 10, 10},
+		{"above 1", 2, 10, 10},
+		{"q*n is whole", 0.5, 10, 5},
+		{"q*n is rounded up", 0.5, 11, 6},
+		{"p99, q*n is whole", 0.99, 100, 99},
+		{"p99, q*n is rounded up", 0.99, 101, 100},
+		{"0.07*100 is above 7 in floating point", 0.07, 100, 7},
+		{"0.29*100 is below 29 in floating point", 0.29, 100, 29},
+		{"p99.9", 0.999, 1000, 999},
+		{"p99.99", 0.9999, 1_000_000, 999_900},
+		{"billions of values", 0.999, 3_000_000_000, 2_997_000_000},
 	} {
-		if got := quantile.Rank(c.q, c.n); got != c.want {
-			t.Errorf("Rank(%v, %d) = %d, want %d", c.q, c.n, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := quantile.Rank(c.q, c.n); got != c.want {
+				t.Errorf("Rank(%v, %d) = %d, want %d", c.q, c.n, got, c.want)
+			}
+		})
 	}
 }
 

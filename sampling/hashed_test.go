@@ -129,13 +129,11 @@ func TestTheErrorOfMergedSamplesIsThatOfOne(t *testing.T) {
 
 func dataset(t *testing.T, name string, n int) []time.Duration {
 	t.Helper()
-	for _, d := range quantiletest.Datasets() {
-		if d.Name == name {
-			return d.Make(n)
-		}
+	set, err := quantiletest.Named(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no data set is called %s", name)
-	return nil
+	return set.Make(n)
 }
 
 func TestTheLargestValuesAreExact(t *testing.T) {

@@ -325,7 +325,8 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 						flags, "tracestate": "a=b"})
 				_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
 				if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
-					t.Errorf("flags %s: recording is %v, context %+v", flags, s.IsRecording(), s.SpanContext())
+					t.Errorf("with the flags %s of the parent, recording is %v, context %+v", flags, s.IsRecording(),
+						s.SpanContext())
 				}
 				s.End()
 			}
