@@ -78,8 +78,7 @@ func checkSpread(t *testing.T, data []time.Duration, sample func(seed uint64) *s
 		theory := math.Sqrt(q * (1 - q) / size)
 		if got := math.Sqrt(rms[i]); got > 1.2*theory || math.Abs(bias[i]) > theory/3 {
 			t.Errorf("q = %v: rank error %.5f, bias %.5f; the theory for a sample of %.0f is %.5f", q, got, bias[i],
-				size,
-				theory)
+				size, theory)
 		}
 	}
 }

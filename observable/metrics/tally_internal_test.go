@@ -122,8 +122,7 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 			calls := total(r.ended[:])
 			if recorded := total(r.counts); recorded > calls || r.ended[0] > m.good || r.ended[1] > m.failed {
 				t.Fatalf("%d durations of %v calls; %d successful calls began and %d failed", recorded, r.ended,
-					m.good,
-					m.failed)
+					m.good, m.failed)
 			}
 			for o, n := range r.ended {
 				if n < before.ended[o] {

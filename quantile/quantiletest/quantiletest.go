@@ -396,8 +396,7 @@ func (c Claims) judgeAt(e quantile.Estimator, truth *quantile.Exact, qs []float6
 		if most := c.rankAt(q); most < 1 {
 			if miss := c.rankError(truth, q, got); miss > most {
 				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v) has the rank error %.5f, claimed is %v",
-					q,
-					got, want, miss, most))
+					q, got, want, miss, most))
 			}
 		}
 	}
