@@ -20,7 +20,7 @@ type NilFuncError struct {
 }
 
 func (e *NilFuncError) Error() string {
-	return fmt.Sprintf("observable: the handler for %q is nil (%s)", e.Key, e.From)
+	return fmt.Sprintf("observable: the handler for %q is nil: want a function (%s)", e.Key, e.From)
 }
 
 // DuplicateKeyError reports that a key was registered twice.

@@ -21,7 +21,7 @@ type Template struct {
 	config  trace.SpanConfig // the result of options
 }
 
-// static is what all spans of a template have in common.
+// static holds the parts that all spans of a template have in common.
 type static struct {
 	name       string
 	attributes []attribute.KeyValue
