@@ -46,7 +46,7 @@ func nothing() error { return nil }
 // BenchmarkMap is a call of a handler that does nothing, with every arm of spans.
 func BenchmarkMap(b *testing.B) {
 	ctx := context.Background()
-	for _, arm := range spans.Arms {
+	for _, arm := range spans.Arms() {
 		b.Run("spans="+arm.Name, func(b *testing.B) {
 			pipeline, err := spans.Open(arm.Name)
 			if err != nil {
@@ -67,7 +67,7 @@ func BenchmarkMap(b *testing.B) {
 // BenchmarkMapLatency is a call with every estimator as the map's instrument.
 func BenchmarkMapLatency(b *testing.B) {
 	ctx := context.Background()
-	for _, arm := range estimators.Arms {
+	for _, arm := range estimators.Arms() {
 		if arm.Peer {
 			continue
 		}

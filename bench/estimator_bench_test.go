@@ -27,11 +27,11 @@ var distributions = []string{"lognormal", "pareto", "gc-pause"}
 
 func latencies(b *testing.B, distribution string, n int) []time.Duration {
 	b.Helper()
-	i := slices.IndexFunc(quantiletest.Datasets, func(d quantiletest.Dataset) bool { return d.Name == distribution })
+	i := slices.IndexFunc(quantiletest.Datasets(), func(d quantiletest.Dataset) bool { return d.Name == distribution })
 	if i < 0 {
 		b.Fatalf("no data are called %q", distribution)
 	}
-	return quantiletest.Datasets[i].Make(n)
+	return quantiletest.Datasets()[i].Make(n)
 }
 
 // eachEstimator runs f for every arm on every distribution and size.
@@ -39,7 +39,7 @@ func eachEstimator(b *testing.B, f func(b *testing.B, arm string, data []time.Du
 	for _, distribution := range distributions {
 		for _, n := range []int{10_000, 1_000_000} {
 			data := latencies(b, distribution, n)
-			for _, arm := range estimators.Arms {
+			for _, arm := range estimators.Arms() {
 				b.Run(fmt.Sprintf("dist=%s/n=%d/quantile=%s", distribution, n, arm.Name),
 					func(b *testing.B) { f(b, arm.Name, data) })
 			}

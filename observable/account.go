@@ -7,25 +7,25 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// An account is what is known of the calls of a key. All of it is atomics, so that
-// calls take no lock and are read while they run.
+// An account holds the statistics of the calls of a key. All of it is atomic, so calls
+// take no lock and the statistics can be read while calls run.
 type account struct {
 	calls          tally
 	errors, panics atomic.Uint64
-	first, last    atomic.Int64 // when such a call began, on the clock, plus 1; 0: never
+	first, last    atomic.Int64 // when the first and latest calls began, by package clock, plus 1 ns; 0: never
 	lastPanic      atomic.Pointer[PanicError]
-	durations      *durations // nil: none are kept
+	durations      *durations // nil: no histogram is kept
 }
 
-// begin notes that a call began at t, which is on the clock. Calls may get to note
-// it in another order than they began in.
+// begin counts a call that began at t on the clock of package clock. Concurrent calls may
+// call begin in another order than they began in.
 func (a *account) begin(t time.Duration) {
 	a.calls.begin()
 	lower(&a.first, int64(t)+1)
 	raise(&a.last, int64(t)+1)
 }
 
-// end notes that a call ended.
+// end counts a call that ended.
 func (a *account) end(o outcome, took time.Duration, err error) {
 	switch o {
 	case failed:
@@ -41,7 +41,7 @@ func (a *account) end(o outcome, took time.Duration, err error) {
 }
 
 func (a *account) read(s *Stats) {
-	// Outcomes are read before calls: what has ended has begun.
+	// Outcomes are read before calls, so that Errors and Panics never exceed Calls.
 	s.Errors, s.Panics, s.LastPanic = a.errors.Load(), a.panics.Load(), a.lastPanic.Load()
 	if a.durations != nil {
 		s.Duration = a.durations.read()
@@ -50,7 +50,8 @@ func (a *account) read(s *Stats) {
 	s.FirstCall, s.LastCall = instant(a.first.Load()), instant(a.last.Load())
 }
 
-// instant is the time of a stamp, which is 1 more than it is on the clock.
+// instant returns the time of a stamp of first or last, which is 1 ns more than the time
+// on the clock.
 func instant(stamp int64) time.Time {
 	if stamp == 0 {
 		return time.Time{}
@@ -58,8 +59,8 @@ func instant(stamp int64) time.Time {
 	return clock.Time(time.Duration(stamp - 1))
 }
 
-// raise sets a to v unless it is higher already; 0 is not set. Where time is faked
-// calls may begin before epoch.
+// raise sets a to v unless a is higher already. An a of 0 is unset. It does not count as
+// higher: under a fake clock calls may begin before the epoch, so v may be negative.
 func raise(a *atomic.Int64, v int64) {
 	for {
 		if now := a.Load(); now != 0 && now >= v || a.CompareAndSwap(now, v) {
@@ -68,7 +69,7 @@ func raise(a *atomic.Int64, v int64) {
 	}
 }
 
-// lower sets a to v unless it is lower already; 0 is not set.
+// lower sets a to v unless a is lower already. An a of 0 is unset.
 func lower(a *atomic.Int64, v int64) {
 	for {
 		if now := a.Load(); now != 0 && now <= v || a.CompareAndSwap(now, v) {
@@ -77,12 +78,12 @@ func lower(a *atomic.Int64, v int64) {
 	}
 }
 
-// A tally counts calls as they begin and end. Both figures share a word: they are
-// of one instant, and a call costs two atomic additions rather than three.
+// A tally counts calls as they begin and end. Both counts share a word, so that they are
+// read at the same instant, and a call costs two atomic additions rather than three.
 //
-// Should more than 2^24 calls be in flight, what is too many shows as calls until
-// they end. Calls fill their 40 bits in a day of ten million a second; the rest is
-// counted by wraps.
+// While more than 2^24 calls are in flight, the excess shows as calls. The count of calls
+// has 40 bits, which overflow after a day of ten million calls a second; wraps counts the
+// overflows.
 type tally struct {
 	word  atomic.Uint64 // calls that began << flightBits | calls in flight
 	wraps atomic.Uint64
@@ -104,6 +105,6 @@ func (t *tally) end() { t.word.Add(^uint64(0)) }
 func (t *tally) read() (calls uint64, inFlight, most int64) {
 	n := t.word.Load()
 	inFlight = int64(n & (1<<flightBits - 1))
-	// A call that has just begun may still be raising the highest.
+	// A call that has just begun may not have raised most yet.
 	return t.wraps.Load()<<(64-flightBits) + n>>flightBits, inFlight, max(inFlight, t.most.Load())
 }

@@ -8,25 +8,32 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// Calls that begin one after the other may get to note it in any order.
+// Concurrent calls may call account.begin in any order.
 func TestTheFirstAndTheLatestCallAreByWhenTheyBegan(t *testing.T) {
-	for _, order := range [][]time.Duration{{0, 5}, {5, 0}, {3, 0, 5, 4}, {5, 3, 0, 0}} {
-		var a account
-		var s Stats
-		for _, begun := range order {
-			a.begin(begun)
-		}
-		a.read(&s)
-		if !s.FirstCall.Equal(clock.Time(0)) || !s.LastCall.Equal(clock.Time(5)) {
-			t.Errorf("calls began at %v: first %v, last %v", order, clock.Of(s.FirstCall), clock.Of(s.LastCall))
-		}
+	for name, begins := range map[string][]time.Duration{
+		"in order":          {0, 5},
+		"in reverse":        {5, 0},
+		"in mixed order":    {3, 0, 5, 4},
+		"two at one moment": {5, 3, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a account
+			var s Stats
+			for _, begun := range begins {
+				a.begin(begun)
+			}
+			a.read(&s)
+			if !s.FirstCall.Equal(clock.Time(0)) || !s.LastCall.Equal(clock.Time(5)) {
+				t.Errorf("calls began at %v: first %v, last %v", begins, clock.Of(s.FirstCall), clock.Of(s.LastCall))
+			}
+		})
 	}
 }
 
 func TestATallyGoesOnWhenItsWordIsFull(t *testing.T) {
 	const full = 1 << (64 - flightBits)
 	var c tally
-	c.word.Store((full-2)<<flightBits | 1) // one is in flight
+	c.word.Store((full-2)<<flightBits | 1) // one call is in flight
 	for i := range uint64(4) {
 		c.begin()
 		if calls, inFlight, most := c.read(); calls != full-1+i || inFlight != int64(i)+2 || most != inFlight {
@@ -64,7 +71,7 @@ func TestATallyIsExactUnderConcurrency(t *testing.T) {
 
 func TestTheMostInFlightIsNeverLessThanThoseInFlight(t *testing.T) {
 	var c tally
-	c.word.Store(2<<flightBits | 2) // both have yet to raise it
+	c.word.Store(2<<flightBits | 2) // two calls are in flight, and neither has raised most yet
 	if _, inFlight, most := c.read(); inFlight != 2 || most != 2 {
 		t.Errorf("%d in flight, %d at most", inFlight, most)
 	}

@@ -40,14 +40,14 @@ func TestAJobIsAFunctionAndAFunctionIsAJob(t *testing.T) {
 	allocations(t, "a job", 0, job.Run)
 }
 
-// A query is a request of another protocol than HTTP.
+// A query is a request of a protocol other than HTTP.
 type query struct{ ctx context.Context }
 
 func (q *query) Context() context.Context                          { return q.ctx }
 func (q *query) WithContext(ctx context.Context) *query            { return &query{ctx} }
 func unexpected(_ http.ResponseWriter, _ *http.Request, err error) { panic(err) }
 
-// respond is what serve answers to a request with ctx.
+// respond returns the response of serve to a request with ctx.
 func respond(ctx context.Context, serve http.HandlerFunc) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	serve(w, httptest.NewRequest("GET", "/greet?name=gopher", nil).WithContext(ctx))
@@ -77,7 +77,7 @@ func TestTheHandlerGetsTheWriterAndTheRequestThemselves(t *testing.T) {
 		called = gotW == http.ResponseWriter(w) && gotR == r
 	}), unexpected)(w, r)
 	if !called {
-		t.Error("others were passed")
+		t.Error("the handler got another writer or request")
 	}
 }
 
@@ -100,7 +100,7 @@ func TestTheHandlersRequestHasTheContextOfTheRun(t *testing.T) {
 		err := m.Call(ctx, "greet")
 		cancel(io.EOF)
 		if context.Cause(ctx) != io.EOF {
-			t.Error("the cancellation of the request does not arrive")
+			t.Error("the cancellation of the request did not reach the function")
 		}
 		return err
 	}, unexpected))
@@ -123,14 +123,14 @@ func TestAnErrorOfTheRunIsAnswered(t *testing.T) {
 	}
 	w = respond(t.Context(), observable.Serve(observable.HTTP(greet), onError))
 	if w.Code != 200 {
-		t.Errorf("no error, and answered %d", w.Code)
+		t.Errorf("without an error, the answer has the status %d, want 200", w.Code)
 	}
 }
 
 func TestAPanicOfAHandlerPasses(t *testing.T) {
 	defer func() {
 		if recover() != http.ErrAbortHandler {
-			t.Error("the panic did not arrive")
+			t.Error("the panic did not pass through")
 		}
 	}()
 	respond(t.Context(), observable.Serve(observable.HTTP(func(http.ResponseWriter, *http.Request) {
@@ -156,7 +156,7 @@ func TestAHandlerOutsideServeIsAnErrorThatNamesWhatIsMissing(t *testing.T) {
 		!strings.Contains(err.Error(), "*http.Request") {
 		t.Errorf("the error is %v", err)
 	}
-	// An exchange of other types is not one of HTTP.
+	// HTTP does not accept an exchange of other types.
 	observable.Serve(f, func(_ int, _ *query, got error) { err = got })(1, &query{t.Context()})
 	if err == nil || !strings.Contains(err.Error(), "http.ResponseWriter") {
 		t.Errorf("the error is %v", err)
@@ -168,7 +168,7 @@ func TestServingAllocatesOneExchange(t *testing.T) {
 		observable.WithRecovery("a")), unexpected)
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 	allocations(t, "a request", 1, func() { serve(w, r) })
-	// The least of a few rounds: the runtime allocates now and then, too.
+	// Take the minimum of a few rounds, since the runtime sometimes allocates, too.
 	const requests = 1000
 	bytes := uint64(math.MaxUint64)
 	for range 5 {
@@ -185,7 +185,7 @@ func TestServingAllocatesOneExchange(t *testing.T) {
 	}
 }
 
-// A service that serves nothing, and schedules nothing, pays for neither.
+// A program that serves nothing and schedules nothing does not link net/http or cron.
 func TestThePackageNeedsNeitherHTTPNorCron(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
@@ -231,7 +231,7 @@ func ExampleJob() {
 	job := observable.Job(observable.Plain(context.Background(), clean, report))
 	job.Run()
 
-	// A job of others is a function that a map can hold.
+	// FromJob makes a function that a map can hold out of any job.
 	var m observable.Map
 	if err := m.Register("clean", observable.FromJob(job)); err != nil {
 		fmt.Println(err)

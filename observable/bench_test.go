@@ -7,10 +7,10 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// BenchmarkCall is what a call costs by what is asked of the map. bare-map is a
-// map[string]func(), the others a Map of the same 16 keys, called in rotation:
-// bare keeps no account and lets panics through, guarded recovers them, counted is
-// the zero Options. handle-bare and handle are bare and counted without the look-up.
+// BenchmarkCall measures a call under different options. bare-map is a
+// map[string]func(), the others are a Map of the same 16 keys, called in rotation: bare
+// keeps no statistics and repeats panics, guarded recovers them, counted has the zero
+// Options. handle-bare and handle are bare and counted without the lookup.
 func BenchmarkCall(b *testing.B) {
 	keys := make([]string, 16)
 	for i := range keys {

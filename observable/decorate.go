@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// A Decorator wraps a function in another of the same shape. It is called when a
-// function is made, not when one is run: what it makes is run, perhaps by many
+// A Decorator wraps a function in another of the same type. It is called once, when the
+// function is made, and not on each run. The function it returns may be run by many
 // goroutines at once.
 //
-// No decorator of this package sets a timeout. A function cannot be interrupted
-// from outside, so one that does not watch its context would run on after its
-// caller was told that it had ended; one that does needs no more than
-// [context.WithTimeout].
+// No decorator of this package sets a timeout. A function cannot be interrupted from
+// outside: a function that does not watch its context would run on after its caller was
+// told that it had ended, and for a function that does, [context.WithTimeout] suffices.
 type Decorator func(func(context.Context) error) func(context.Context) error
 
-// Chain wraps f in decorators. The first is the outermost: Chain(f, a, b) is
-// a(b(f)), so a run enters a, b and f, and leaves them in the opposite order. A
-// nil decorator changes nothing.
+// Chain wraps f in decorators. The first is the outermost: Chain(f, a, b) returns
+// a(b(f)), so a run enters a, b and f, and leaves them in the opposite order. A nil
+// decorator changes nothing.
 //
-// A nil function stays nil, here and in all that makes a function out of another
-// in this package: [Map.Register] refuses it, and says where.
+// If f is nil, Chain returns nil, as do all functions of this package that make a
+// function out of another. [Map.Register] refuses a nil function and reports where it
+// was registered.
 func Chain[F ~func(context.Context) error](f F, decorators ...Decorator) F {
 	run := (func(context.Context) error)(f)
 	for i := len(decorators) - 1; i >= 0 && run != nil; i-- {
@@ -31,12 +31,12 @@ func Chain[F ~func(context.Context) error](f F, decorators ...Decorator) F {
 	return F(run)
 }
 
-// WithContext makes f a function of a context. If the context is cancelled
-// already, f is not run and the error is the cause of the cancellation. f cannot
-// be interrupted: a cancellation that came while it ran is a [*CancelledError]
-// when it has ended. A panic of f passes through.
+// WithContext returns a function that runs f under a context. If the context is already
+// cancelled, f is not run and the error is the cause of the cancellation. f cannot be
+// interrupted: if the context is cancelled while f runs, the error is a
+// [*CancelledError], returned when f has ended. A panic of f passes through.
 //
-// A run allocates nothing unless it has such a cancellation to report.
+// A run allocates nothing unless it returns a CancelledError.
 func WithContext[F ~func()](f F) func(context.Context) error {
 	if f == nil {
 		return nil
@@ -53,9 +53,9 @@ func WithContext[F ~func()](f F) func(context.Context) error {
 	}
 }
 
-// Plain makes f a function without context: it runs f with ctx, and hands onError
-// what f returns unless that is nil. It is nil if f is, or onError: errors would
-// vanish. A panic of f passes through.
+// Plain returns a function that takes no context: it runs f with ctx and calls onError
+// with the error of f, if there is one. Plain returns nil if f or onError is nil, since
+// without onError errors would be lost. A panic of f passes through.
 //
 // A run allocates nothing.
 func Plain[F ~func(context.Context) error](ctx context.Context, f F, onError func(error)) func() {
@@ -69,9 +69,9 @@ func Plain[F ~func(context.Context) error](ctx context.Context, f F, onError fun
 	}
 }
 
-// WithRecovery turns a panic into a [*PanicError] with this key. A function that
-// calls [runtime.Goexit] ends its goroutine all the same. A [Map] recovers by
-// itself, and counts panics: what is decorated here returns an error to it.
+// WithRecovery returns a decorator that turns a panic into a [*PanicError] with this
+// key. [runtime.Goexit] still ends the goroutine. A [Map] recovers and counts panics by
+// itself; a panic recovered by this decorator reaches the map as an error.
 //
 // A run allocates nothing unless it panics.
 func WithRecovery(key string) Decorator {
@@ -83,7 +83,7 @@ func WithRecovery(key string) Decorator {
 	}
 }
 
-// recovered runs f to its end, whichever it is.
+// recovered runs f and returns its error, or a [*PanicError] if it panicked.
 func recovered(ctx context.Context, key string, f func(context.Context) error) (err error) {
 	returned := false
 	defer func() {
@@ -96,12 +96,13 @@ func recovered(ctx context.Context, key string, f func(context.Context) error) (
 	return err
 }
 
-// CancelledError is a cancellation that came while a function ran. The function
-// was not interrupted: its work is done, though perhaps for nobody.
+// CancelledError reports that the context of a function was cancelled while the
+// function ran. The function was not interrupted: it has done its work.
 type CancelledError struct{ Cause error }
 
 func (e *CancelledError) Error() string {
-	return fmt.Sprintf("observable: cancelled while the function ran to its end: %v", e.Cause)
+	return fmt.Sprintf("observable: the context was cancelled while the function ran, which was not interrupted: %v",
+		e.Cause)
 }
 
 // Unwrap returns the cause of the cancellation.

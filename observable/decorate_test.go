@@ -16,21 +16,21 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// Named function types, such as programs have.
+// Named function types, as programs define them.
 type (
 	command func()
 	action  func(context.Context) error
 )
 
-// allocations asserts what a run of f allocates.
+// allocations checks that a run of f makes want allocations.
 func allocations(t *testing.T, name string, want float64, f func()) {
 	t.Helper()
 	if got := testing.AllocsPerRun(1000, f); got != want {
-		t.Errorf("%s: %v allocations a run, want %v", name, got, want)
+		t.Errorf("%s: %v allocations per run, want %v", name, got, want)
 	}
 }
 
-// tracing is a decorator that notes when it is entered and left.
+// tracing returns a decorator that logs when it is entered and left.
 func tracing(log *[]string, name string) observable.Decorator {
 	return func(f func(context.Context) error) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -71,7 +71,8 @@ func TestTheFirstDecoratorOfAChainIsTheOutermost(t *testing.T) {
 }
 
 func TestChainKeepsANamedType(t *testing.T) {
-	var a action = observable.Chain(action(func(context.Context) error { return io.EOF }), observable.WithRecovery("a"))
+	var a action = observable.Chain(action(func(context.Context) error { return io.EOF }),
+		observable.WithRecovery("a"))
 	if err := a(t.Context()); err != io.EOF {
 		t.Errorf("the error is %v", err)
 	}
@@ -107,7 +108,7 @@ func TestACancellationDuringTheRunIsReportedAfterIt(t *testing.T) {
 		t.Error("the function was not run to its end")
 	}
 	if err := observable.WithContext(func() {})(t.Context()); err != nil {
-		t.Errorf("not cancelled, and the error is %v", err)
+		t.Errorf("without a cancellation, the error is %v", err)
 	}
 }
 
@@ -130,19 +131,22 @@ func TestRecoveryReturnsThePanicWithItsKeyAndStack(t *testing.T) {
 		"nil pointer":           func() { var p *int; *p = 1 },
 		"panic called with nil": func() { panic(nil) },
 	} {
-		err := observable.WithRecovery("save")(observable.WithContext(panics))(t.Context())
-		var p *observable.PanicError
-		if !errors.As(err, &p) || p.Key != "save" || !strings.Contains(err.Error(), name) ||
-			!strings.Contains(string(p.Stack), "decorate_test.go") {
-			t.Errorf("%s: the error is %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			err := observable.WithRecovery("save")(observable.WithContext(panics))(t.Context())
+			var p *observable.PanicError
+			if !errors.As(err, &p) || p.Key != "save" || !strings.Contains(err.Error(), name) ||
+				!strings.Contains(string(p.Stack), "decorate_test.go") {
+				t.Errorf("the error is %v", err)
+			}
+		})
 	}
-	if err := observable.WithRecovery("save")(func(context.Context) error { return io.EOF })(t.Context()); err != io.EOF {
-		t.Errorf("no panic, and the error is %v", err)
+	if err := observable.WithRecovery("save")(func(context.Context) error { return io.EOF })(
+		t.Context()); err != io.EOF {
+		t.Errorf("without a panic, the error is %v", err)
 	}
 }
 
-// With this setting recover returns nil for panic(nil), as it does for Goexit.
+// With panicnil=1, recover returns nil for panic(nil), as it does for Goexit.
 func TestRecoverySwallowsNoPanicOfNilOfOldPrograms(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	err := observable.WithRecovery("save")(func(context.Context) error { panic(nil) })(t.Context())
@@ -156,7 +160,7 @@ func TestRecoveryLetsGoexitPass(t *testing.T) {
 	go func() {
 		defer close(done)
 		err := observable.WithRecovery("exit")(observable.WithContext(runtime.Goexit))(context.Background())
-		t.Errorf("the goroutine goes on, with %v", err)
+		t.Errorf("the goroutine goes on with the error %v", err)
 	}()
 	<-done
 }
@@ -208,18 +212,20 @@ func TestANilFunctionStaysNilUntilTheMapRefusesIt(t *testing.T) {
 		"HTTP":                  observable.HTTP[func(int, *query)](nil) == nil,
 		"Serve":                 observable.Serve[action](nil, func(int, *query, error) {}) == nil,
 		"Serve without onError": observable.Serve[action, int, *query](works, nil) == nil,
-		"all of them in one line": observable.Chain(observable.WithContext(observable.FromJob(nil)),
+		"nested decorators": observable.Chain(observable.WithContext(observable.FromJob(nil)),
 			observable.WithRecovery("a"), wrap) == nil,
 	} {
-		if !isNil {
-			t.Errorf("%s makes something of nothing", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if !isNil {
+				t.Error("a nil function became a function that is not nil")
+			}
+		})
 	}
 	var m observable.Map
 	var refused *observable.NilFuncError
 	err := m.RegisterContext("a", observable.WithContext[command](nil))
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "decorate_test.go:") {
-		t.Errorf("registering it: %v", err)
+		t.Errorf("registering a nil function: %v", err)
 	}
 }
 

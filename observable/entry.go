@@ -13,17 +13,17 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/values"
 )
 
-// An entry is one key of a map: its handler, which may be replaced, its account,
-// and what its spans and metrics need, made once.
+// An entry is one key of a map. It holds the handler, which may be replaced, the
+// statistics, and the options for spans and metrics, which are made once.
 type entry struct {
 	fn      atomic.Pointer[handler] // nil: removed
 	bare    bool                    // calls need nothing but the handler
-	timed   bool                    // calls need to know how long they took
+	timed   bool                    // calls measure their duration
 	m       *Map
 	key     string
-	unknown *UnknownKeyError // of a call after the entry was removed
+	unknown *UnknownKeyError // the error of calls after the entry was removed
 
-	values   values.Spans // nil: the provider makes none, or may not
+	values   values.Spans // nil: the provider makes no value spans, or Options.SpanHandles is set
 	latency  Instrument
 	onStart  []trace.SpanStartOption
 	onAdd    [outcomes][]metric.AddOption
@@ -32,10 +32,10 @@ type entry struct {
 	account account
 }
 
-// A handler is what a key stands for. It is never changed.
+// A handler is the function of a key. It is never changed.
 type handler struct {
 	from string
-	// One of these two is set.
+	// Exactly one of these is set.
 	plain       func()
 	withContext func(context.Context) error
 }
@@ -62,7 +62,7 @@ const (
 
 func (o outcome) String() string { return [...]string{"ok", "error", "panic"}[o] }
 
-// newEntry may run the caller's code: that of Latency.
+// newEntry returns an entry of m. It calls Options.Latency.
 func newEntry(m *Map, key string, h *handler) *entry {
 	opts := &m.opts
 	e := &entry{m: m, key: key, unknown: &UnknownKeyError{Key: key}}
@@ -102,7 +102,7 @@ func (e *entry) call(ctx context.Context) error {
 	return e.guard(ctx, h)
 }
 
-// guard runs h and does nothing but recover its panic.
+// guard runs h and turns a panic into an error. It does nothing else.
 func (e *entry) guard(ctx context.Context, h *handler) (err error) {
 	back := false
 	defer func() {
@@ -144,17 +144,17 @@ func (e *entry) observe(ctx context.Context, h *handler) (err error) {
 type call struct {
 	entry   *entry
 	ctx     context.Context
-	begun   time.Duration // on the clock of package clock
+	begun   time.Duration // time on the clock of package clock
 	outcome outcome
 
-	span trace.Span // nil: none, or a value
-	// A span of the entry's values; nil: none.
+	span trace.Span // nil: there is no span, or it is a value
+	// A span of entry.values; value is nil if there is none.
 	value      any
 	generation uint64
 }
 
-// begin makes the span first: should the provider panic, no call has begun. A value is
-// timed by the same reading of the clock as the call.
+// begin starts the span first, so that no call has begun if the provider panics. A value
+// span and its call share one clock read.
 func (c *call) begin(h *handler) {
 	e := c.entry
 	counted := !e.m.opts.Uncounted
@@ -174,7 +174,7 @@ func (c *call) begin(h *handler) {
 	}
 }
 
-// finish accounts for a call, and then lets others know: they may panic.
+// finish counts the call first, and then reports it to code that may panic.
 func (c *call) finish(err error) {
 	e, ended := c.entry, c.begun
 	if e.timed || c.value != nil {
@@ -184,13 +184,13 @@ func (c *call) finish(err error) {
 		e.account.end(c.outcome, ended-c.begun, err)
 	}
 	if e.timed || c.span != nil || c.value != nil {
-		c.tell(ended, err)
+		c.report(ended, err)
 	}
 }
 
-// tell reports a call that ended. Should one of those told panic, the next are told
-// all the same.
-func (c *call) tell(ended time.Duration, err error) {
+// report passes a call that ended to the hook, the span, the instrument and the metrics.
+// It defers each, so that a panic of one does not skip the others.
+func (c *call) report(ended time.Duration, err error) {
 	e, m, took := c.entry, c.entry.m, ended-c.begun
 	if m.opts.OnCall != nil {
 		defer m.opts.OnCall(e.key, took, err)

@@ -5,40 +5,40 @@ import (
 	"time"
 )
 
-// UnknownKeyError is a call or a change of a key that nobody registered, or that
-// was removed.
+// UnknownKeyError reports a call or a change of a key that was never registered, or
+// that was removed.
 type UnknownKeyError struct{ Key string }
 
 func (e *UnknownKeyError) Error() string {
 	return fmt.Sprintf("observable: no handler is registered for %q", e.Key)
 }
 
-// NilFuncError is the registration of a nil function, or a replacement by one.
+// NilFuncError reports that a key was registered with, or replaced by, a nil function.
 type NilFuncError struct {
 	Key  string
-	From string // file:line of the registration, or replacement
+	From string // file:line of the registration or replacement
 }
 
 func (e *NilFuncError) Error() string {
-	return fmt.Sprintf("observable: the handler for %q is nil (%s)", e.Key, e.From)
+	return fmt.Sprintf("observable: the handler for %q is nil: want a function (%s)", e.Key, e.From)
 }
 
-// DuplicateKeyError is the registration of a key that is taken.
+// DuplicateKeyError reports that a key was registered twice.
 type DuplicateKeyError struct {
 	Key   string
 	From  string // file:line of this registration
-	First string // file:line that registered, or replaced, what holds the key
+	First string // file:line that registered, or last replaced, the handler of the key
 }
 
 func (e *DuplicateKeyError) Error() string {
 	return fmt.Sprintf("observable: a handler for %q is registered already (%s, first at %s)", e.Key, e.From, e.First)
 }
 
-// PanicError is a panic of a handler.
+// PanicError reports a panic of a handler.
 type PanicError struct {
 	Key   string
-	Value any    // what was passed to panic
-	Stack []byte // of the goroutine, at the panic
+	Value any    // the argument of panic
+	Stack []byte // the stack of the goroutine at the panic
 	When  time.Time
 }
 

@@ -11,9 +11,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// interruption is the error of a function that did not return, but panicked with
-// value. Without one it ended its goroutine: recover stops only panics, so that
-// goes on.
+// interruption returns the error of a function that did not return: a [*PanicError] if it
+// panicked with value. If value is nil, the function called [runtime.Goexit], which
+// recover does not stop.
 func interruption(key string, value any) error {
 	if value == nil {
 		return fmt.Errorf("observable: %q called runtime.Goexit", key)
@@ -21,8 +21,9 @@ func interruption(key string, value any) error {
 	return &PanicError{Key: key, Value: value, Stack: debug.Stack(), When: time.Now()}
 }
 
-// describe puts err on a span, a panic as the SDK does. The text of err is others'
-// code, and may panic, as that of a nil pointer does: then its type has to do.
+// describe records err in span, and a panic in the same way as the SDK. The Error method
+// of err may panic itself, for example for a nil pointer. Then the status has the type of
+// err instead of its text.
 func describe(span trace.Span, err error) {
 	defer func() {
 		if recover() != nil {
@@ -40,8 +41,9 @@ func describe(span trace.Span, err error) {
 	span.SetStatus(codes.Error, err.Error())
 }
 
-// typeName is the exception.type of the semantic conventions, spelt as the SDK
-// spells it: path and name, which leaves a dot before those that are built in.
+// typeName returns the exception.type of the semantic conventions, spelt as in the SDK:
+// package path and name. For predeclared types the path is empty, which leaves a leading
+// dot.
 func typeName(v any) string {
 	t := reflect.TypeOf(v)
 	if t.Name() == "" {

@@ -8,37 +8,35 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Task is a goroutine that [Go] started. Its methods are safe for concurrent
-// use.
+// A Task is a goroutine started by [Go]. Its methods are safe for concurrent use.
 type Task struct {
 	done chan struct{}
-	err  error // read once done is closed
+	err  error // valid when done is closed
 }
 
-// Done is closed when the goroutine's function and its span have ended.
+// Done returns a channel that is closed when the function and its span have ended.
 func (t *Task) Done() <-chan struct{} { return t.done }
 
-// Wait waits for Done and returns the error of the function, or the [*PanicError]
-// that ended it, at every call the same. A task that nobody waits for runs all the
-// same.
+// Wait waits until the function has ended, and returns its error, or a [*PanicError] if
+// it panicked. Every call returns the same error. A task need not be waited for.
 func (t *Task) Wait() error {
 	<-t.done
 	return t.err
 }
 
 // Go runs fn in a goroutine, in a span of its own. The span is started before Go
-// returns, as a child of the one in ctx, and is current in the context that fn
-// gets: there is no moment at which the trace could be cut, even if the parent ends
-// first. A nil tracer makes no span.
+// returns, as a child of the span in ctx, and is current in the context passed to fn, so
+// the trace is never cut, even if the parent ends first. If tracer is nil, no span is
+// made.
 //
-// The context of fn is otherwise ctx: it ends with it. Work that has to outlive
-// the request that asked for it is given [context.WithoutCancel] of its context,
-// which keeps span and values.
+// The context passed to fn is otherwise ctx: it is cancelled when ctx is. For work that
+// outlives its request, pass [context.WithoutCancel] of the context of the request,
+// which keeps the span and the values.
 //
-// An error of fn is recorded on the span, and so is a panic, which does not end the
-// process. Nobody needs to wait, so a panic is logged too, at once, to
-// [slog.Default]. To have it as an error alone, see [WithRecovery]. Waiting for a
-// nil fn is a [*NilFuncError].
+// An error of fn is recorded in the span. So is a panic of fn, which does not end the
+// process. Because Wait need not be called, a panic is also logged at once, to
+// [slog.Default]; to get it only as an error, use [WithRecovery]. If fn is nil, Wait
+// returns a [*NilFuncError].
 func Go(ctx context.Context, tracer trace.Tracer, name string, fn func(context.Context) error) *Task {
 	t := &Task{done: make(chan struct{})}
 	if fn == nil {
@@ -73,8 +71,8 @@ func (t *Task) run(ctx context.Context, span trace.Span, name string, fn func(co
 	returned = true
 }
 
-// logPanic logs err if it is a panic. The logger of a service finds the span in
-// ctx.
+// logPanic logs err if it is a panic. It passes ctx, so that the logger can add the
+// span to the record.
 func logPanic(ctx context.Context, err error) {
 	if p, ok := err.(*PanicError); ok {
 		slog.Default().LogAttrs(ctx, slog.LevelError, "observable: a goroutine panicked",

@@ -23,17 +23,16 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// traced is a tracer whose spans are recorded.
+// traced returns a tracer and the recorder of its spans.
 func traced() (trace.Tracer, *tracetest.SpanRecorder) {
 	spans := tracetest.NewSpanRecorder()
 	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test"), spans
 }
 
-// logged is what f logs.
+// logged returns what f logs to the default logger.
 func logged(f func()) string {
 	var log bytes.Buffer
-	was := slog.Default()
-	defer slog.SetDefault(was)
+	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	f()
 	return log.String()
@@ -63,10 +62,10 @@ func TestAGoroutineHasAChildSpanEvenIfTheParentEndsFirst(t *testing.T) {
 			if err := task.Wait(); err != nil {
 				t.Error(err)
 			}
-			of := parent.SpanContext()
-			if child.TraceID() != of.TraceID() || child.SpanID() == of.SpanID() ||
-				grandchild.TraceID() != of.TraceID() {
-				t.Errorf("the trace is cut: %v, %v, %v", of, child, grandchild)
+			request := parent.SpanContext()
+			if child.TraceID() != request.TraceID() || child.SpanID() == request.SpanID() ||
+				grandchild.TraceID() != request.TraceID() {
+				t.Errorf("the trace is cut: %v, %v, %v", request, child, grandchild)
 			}
 		})
 	}
@@ -90,7 +89,7 @@ func TestTheSpanOfAGoroutineIsStartedBeforeGoReturns(t *testing.T) {
 	close(leave)
 	<-task.Done()
 	if len(spans.Ended()) != 1 {
-		t.Error("the span has not ended, and the task has")
+		t.Error("the task has ended before its span")
 	}
 }
 
@@ -115,17 +114,17 @@ func TestAGoroutineIsCancelledWithItsContextUnlessToldOtherwise(t *testing.T) {
 		free := observable.Go(context.WithoutCancel(ctx), tracer, "free", work)
 		cancel(io.ErrClosedPipe)
 		if err := bound.Wait(); err != io.ErrClosedPipe {
-			t.Errorf("the one with the context of the request returned %v", err)
+			t.Errorf("the task with the context of the request returned %v", err)
 		}
 		synctest.Wait()
 		select {
 		case <-free.Done():
-			t.Error("the one that was to outlive the request did not")
+			t.Error("the task without cancellation ended with the request")
 		default:
 		}
 		close(leave)
 		if err := free.Wait(); err != nil {
-			t.Errorf("the one that outlived the request returned %v", err)
+			t.Errorf("the task without cancellation returned %v", err)
 		}
 		for _, s := range spans.Ended() {
 			if s.Parent().SpanID() != request.SpanContext().SpanID() {
@@ -217,7 +216,7 @@ func TestAGoroutineThatCallsGoexitEndsItsTask(t *testing.T) {
 	}
 }
 
-// hollow is an error whose method does not survive a nil pointer.
+// hollow is an error whose Error method panics on a nil pointer.
 type hollow struct{ text string }
 
 func (e *hollow) Error() string { return e.text }
@@ -249,7 +248,7 @@ func TestAGoroutineWithoutTracerOrFunction(t *testing.T) {
 		t.Errorf("Wait = %v", err)
 	}
 	if len(spans.Started()) != 0 {
-		t.Error("a span for nothing")
+		t.Error("a task without a function started a span")
 	}
 }
 
@@ -258,7 +257,7 @@ func ExampleGo() {
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("example")
 
 	ctx, request := tracer.Start(context.Background(), "request")
-	// Mail has to outlive the request.
+	// The mail is sent even if the request ends first.
 	mail := observable.Go(context.WithoutCancel(ctx), tracer, "mail", func(ctx context.Context) error {
 		return errors.New("no such mailbox")
 	})

@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// Buckets is the number of buckets of a [Histogram]. The last ends at 2^42 ns,
+// Buckets is the number of buckets of a [Histogram]. The last bucket ends at 2^42 ns,
 // which is 73 minutes.
 const Buckets = 320
 
-// A Histogram counts durations in buckets whose width grows with them: 8 equal
-// ones to each doubling, so each is 6 to 12 % of its durations wide. Below 16 ns a
-// bucket is one nanosecond. It is the layout of HdrHistogram (Gil Tene,
-// hdrhistogram.org) with 3 bits of a duration kept below its highest.
+// A Histogram counts durations in buckets whose width grows with the duration. Every
+// doubling has 8 buckets of equal width, so the width of a bucket is 6 to 12 % of its
+// durations. Below 16 ns a bucket is one nanosecond wide. The layout is the one of
+// HdrHistogram (Gil Tene, hdrhistogram.org) with 3 bits kept below the highest bit of
+// a duration.
 type Histogram struct {
-	Counts []uint64      // by bucket, up to the last that is not 0; nil if none is kept
-	Sum    time.Duration // of all durations, exactly
+	Counts []uint64      // the count of each bucket, up to the last that is not 0; nil if no histogram is kept
+	Sum    time.Duration // the exact sum of all durations
 }
 
-// Count is the number of durations.
+// Count returns the number of durations.
 func (h Histogram) Count() uint64 {
 	var n uint64
 	for _, c := range h.Counts {
@@ -28,9 +29,9 @@ func (h Histogram) Count() uint64 {
 	return n
 }
 
-// BucketEnd is the end of bucket i: its durations are below it, and not below the
-// end of the bucket before. Those of bucket 0 begin at 0. The last bucket has the
-// longer durations too. An i out of range is taken for the nearest within.
+// BucketEnd returns the exclusive end of bucket i, which is the inclusive begin of
+// bucket i+1. Bucket 0 begins at 0. The last bucket counts longer durations, too. If i
+// is out of range, BucketEnd returns the end of the nearest bucket.
 func BucketEnd(i int) time.Duration {
 	i = min(max(i, 0), Buckets-1)
 	if i < 8 {
@@ -39,7 +40,7 @@ func BucketEnd(i int) time.Duration {
 	return time.Duration(i%8+9) << (i/8 - 1)
 }
 
-// bucket is the number of the bucket of d.
+// bucket returns the index of the bucket that counts d.
 func bucket(d time.Duration) int {
 	if d < 8 {
 		return max(int(d), 0)
@@ -48,7 +49,7 @@ func bucket(d time.Duration) int {
 	return min(shift*8+int(d>>shift), Buckets-1)
 }
 
-// durations is a histogram that many goroutines record in at once.
+// durations is a histogram that many goroutines may record in at once.
 type durations struct {
 	sum    atomic.Int64
 	counts [Buckets]atomic.Uint64
@@ -59,15 +60,15 @@ func (h *durations) record(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// read is what has been recorded. While others record, the sum may be of another
-// instant than the counts.
+// read returns the durations recorded so far. While other goroutines record, Sum and
+// Counts may not include the same durations.
 func (h *durations) read() Histogram {
-	all := Histogram{Sum: time.Duration(h.sum.Load())}
+	recorded := Histogram{Sum: time.Duration(h.sum.Load())}
 	for i := range h.counts {
 		if n := h.counts[i].Load(); n > 0 {
-			all.Counts = append(all.Counts, make([]uint64, i+1-len(all.Counts))...)
-			all.Counts[i] = n
+			recorded.Counts = append(recorded.Counts, make([]uint64, i+1-len(recorded.Counts))...)
+			recorded.Counts[i] = n
 		}
 	}
-	return all
+	return recorded
 }

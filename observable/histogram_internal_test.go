@@ -31,23 +31,33 @@ func TestBucketsFollowOneAnotherAndAreAnEighthOfADoublingWide(t *testing.T) {
 }
 
 func TestADurationOutOfRangeIsInTheNearestBucket(t *testing.T) {
-	for d, want := range map[time.Duration]int{-1: 0, math.MinInt64: 0, 0: 0, 1 << 42: Buckets - 1,
-		math.MaxInt64: Buckets - 1} {
-		if got := bucket(d); got != want {
-			t.Errorf("%d is in bucket %d, want %d", d, got, want)
-		}
+	for name, row := range map[string]struct {
+		d    time.Duration
+		want int
+	}{
+		"just below 0":        {-1, 0},
+		"the lowest duration": {math.MinInt64, 0},
+		"0":                   {0, 0},
+		"the end of the last": {1 << 42, Buckets - 1},
+		"the longest":         {math.MaxInt64, Buckets - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := bucket(row.d); got != row.want {
+				t.Errorf("%d is in bucket %d, want %d", row.d, got, row.want)
+			}
+		})
 	}
 	if BucketEnd(-1) != BucketEnd(0) || BucketEnd(Buckets) != BucketEnd(Buckets-1) {
-		t.Error("the ends of buckets that are not there are not those of the nearest")
+		t.Error("the end of a bucket out of range is not the end of the nearest bucket")
 	}
 }
 
 func TestEveryDurationIsCountedInItsBucketAndSummedExactly(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
-		all := rapid.SliceOf(rapid.Int64Range(0, int64(2*time.Hour))).Draw(t, "durations")
+		drawn := rapid.SliceOf(rapid.Int64Range(0, int64(2*time.Hour))).Draw(t, "durations")
 		var h durations
 		var wg sync.WaitGroup
-		for half := range slices.Chunk(all, len(all)/2+1) {
+		for half := range slices.Chunk(drawn, len(drawn)/2+1) {
 			wg.Go(func() {
 				for _, d := range half {
 					h.record(time.Duration(d))
@@ -56,13 +66,13 @@ func TestEveryDurationIsCountedInItsBucketAndSummedExactly(t *testing.T) {
 		}
 		wg.Wait()
 		var want Histogram
-		for _, d := range all {
+		for _, d := range drawn {
 			want.Sum += time.Duration(d)
 			want.Counts = append(want.Counts, make([]uint64, max(bucket(time.Duration(d))+1-len(want.Counts), 0))...)
 			want.Counts[bucket(time.Duration(d))]++
 		}
 		got := h.read()
-		if got.Sum != want.Sum || !slices.Equal(got.Counts, want.Counts) || got.Count() != uint64(len(all)) {
+		if got.Sum != want.Sum || !slices.Equal(got.Counts, want.Counts) || got.Count() != uint64(len(drawn)) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	})

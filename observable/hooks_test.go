@@ -17,14 +17,14 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-func TestHooksAreToldOfReadsWritesAndCalls(t *testing.T) {
+func TestHooksAreCalledForReadsWritesAndCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
+		var events []string
 		m := newMap(t, observable.Options{
-			OnRead:  func(key string) { told = append(told, "read "+key) },
-			OnWrite: func(key string, w observable.Write) { told = append(told, fmt.Sprint(w, " ", key)) },
+			OnRead:  func(key string) { events = append(events, "read "+key) },
+			OnWrite: func(key string, w observable.Write) { events = append(events, fmt.Sprint(w, " ", key)) },
 			OnCall: func(key string, took time.Duration, err error) {
-				told = append(told, fmt.Sprint("called ", key, " ", took, " ", err))
+				events = append(events, fmt.Sprint("called ", key, " ", took, " ", err))
 			},
 		})
 		must(t, m.Register("a", func() { time.Sleep(time.Second) }))
@@ -39,13 +39,13 @@ func TestHooksAreToldOfReadsWritesAndCalls(t *testing.T) {
 		_ = m.Call(background, "b")
 		want := []string{"registered a", "read a", "called a 1s <nil>", "replaced a", "read a", "called a 0s EOF",
 			"replaced a", `called a 0s observable: handler "a" panicked: boom`, "removed a", "read b"}
-		if !slices.Equal(told, want) {
-			t.Errorf("told\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+		if !slices.Equal(events, want) {
+			t.Errorf("the hooks were called for\n%s\nwant\n%s", strings.Join(events, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }
 
-// No hook would return from here if it ran under a lock of the map.
+// If a hook ran under a lock of the map, this test would not end.
 func TestHooksMayUseTheMap(t *testing.T) {
 	var m *observable.Map
 	calls := 0
@@ -74,7 +74,12 @@ func TestHooksMayUseTheMap(t *testing.T) {
 	}
 }
 
-// thrown is what f panics with.
+var everyPolicy = map[string]observable.PanicPolicy{
+	"recovered": observable.RecoverPanics,
+	"repeated":  observable.RepeatPanics,
+}
+
+// thrown returns the value that f panics with, or nil.
 func thrown(f func()) (value any) {
 	defer func() { value = recover() }()
 	f()
@@ -82,34 +87,36 @@ func thrown(f func()) (value any) {
 }
 
 func TestACallIsAccountedForEvenIfItsHookPanics(t *testing.T) {
-	for _, policy := range []observable.PanicPolicy{observable.RecoverPanics, observable.RepeatPanics} {
-		spans := tracetest.NewSpanRecorder()
-		m := newMap(t, observable.Options{
-			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
-			Panics:         policy,
-			Histogram:      true,
-			OnCall:         func(string, time.Duration, error) { panic("hook") },
+	for name, policy := range everyPolicy {
+		t.Run(name, func(t *testing.T) {
+			spans := tracetest.NewSpanRecorder()
+			m := newMap(t, observable.Options{
+				TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
+				Panics:         policy,
+				Histogram:      true,
+				OnCall:         func(string, time.Duration, error) { panic("hook") },
+			})
+			must(t, m.Register("panics", func() { panic("boom") }))
+			must(t, m.Register("returns", func() {}))
+			// The panic of the hook does not hide a panic of the handler that is repeated.
+			want := map[string]any{"panics": "hook", "returns": "hook"}
+			if policy == observable.RepeatPanics {
+				want["panics"] = "boom"
+			}
+			for _, s := range m.Snapshot() {
+				if got := thrown(func() { _ = m.Call(background, s.Key) }); got != want[s.Key] {
+					t.Errorf("%s: the panic became %v, want %v", s.Key, got, want[s.Key])
+				}
+			}
+			for i, s := range m.Snapshot() {
+				if s.Calls != 1 || s.InFlight != 0 || s.Panics != uint64(1-i) || s.Duration.Count() != 1 {
+					t.Errorf("%+v", s)
+				}
+			}
+			if n := len(spans.Ended()); n != 2 {
+				t.Errorf("%d spans ended", n)
+			}
 		})
-		must(t, m.Register("panics", func() { panic("boom") }))
-		must(t, m.Register("returns", func() {}))
-		// A panic that is to be repeated is not lost behind the hook's.
-		want := map[string]any{"panics": "hook", "returns": "hook"}
-		if policy == observable.RepeatPanics {
-			want["panics"] = "boom"
-		}
-		for _, s := range m.Snapshot() {
-			if got := thrown(func() { _ = m.Call(background, s.Key) }); got != want[s.Key] {
-				t.Errorf("policy %d, %s: the panic became %v, want %v", policy, s.Key, got, want[s.Key])
-			}
-		}
-		for i, s := range m.Snapshot() {
-			if s.Calls != 1 || s.InFlight != 0 || s.Panics != uint64(1-i) || s.Duration.Count() != 1 {
-				t.Errorf("policy %d: %+v", policy, s)
-			}
-		}
-		if n := len(spans.Ended()); n != 2 {
-			t.Errorf("policy %d: %d spans ended", policy, n)
-		}
 	}
 }
 
@@ -133,30 +140,33 @@ func TestEverythingThatIsWrongWithOptionsIsReported(t *testing.T) {
 	}
 	for _, opts := range []observable.Options{{Panics: -1}, {Uncounted: true, Histogram: true}} {
 		if _, err := observable.New(opts); err == nil {
-			t.Errorf("%+v was taken", opts)
+			t.Errorf("%+v was accepted", opts)
 		}
 	}
 	if got := fmt.Sprint(observable.Write(-1), observable.Write(3)); got != "Write(-1) Write(3)" {
-		t.Errorf("writes that are none print as %s", got)
+		t.Errorf("invalid values of Write print as %s", got)
 	}
 }
 
 func TestPanicsThatAreLetThroughKeepTheirValueAndAreInTheAccount(t *testing.T) {
 	boom := errors.New("boom")
 	for name, opts := range everyKind {
-		opts.Panics = observable.RepeatPanics
-		m := newMap(t, opts)
-		must(t, m.Register("a", func() { panic(boom) }))
-		if got := thrown(func() { _ = m.Call(background, "a") }); got != boom {
-			t.Errorf("%s: the panic became %v", name, got)
-		}
-		if s := m.Snapshot()[0]; !opts.Uncounted && (s.Panics != 1 || s.InFlight != 0 || s.LastPanic.Value != boom) {
-			t.Errorf("%s: %+v", name, s)
-		}
+		t.Run(name, func(t *testing.T) {
+			opts.Panics = observable.RepeatPanics
+			m := newMap(t, opts)
+			must(t, m.Register("a", func() { panic(boom) }))
+			if got := thrown(func() { _ = m.Call(background, "a") }); got != boom {
+				t.Errorf("the panic became %v", got)
+			}
+			if s := m.Snapshot()[0]; !opts.Uncounted &&
+				(s.Panics != 1 || s.InFlight != 0 || s.LastPanic.Value != boom) {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }
 
-func TestHooksOfAnUncountedMapAreToldTheSame(t *testing.T) {
+func TestHooksOfAnUncountedMapAreCalledAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opts := observable.Options{Uncounted: true, Panics: observable.RepeatPanics}
 		var reads int
@@ -165,7 +175,7 @@ func TestHooksOfAnUncountedMapAreToldTheSame(t *testing.T) {
 		must(t, m.Register("a", func() {}))
 		must(t, m.Call(background, "a"))
 		if reads != 1 {
-			t.Errorf("OnRead was told of %d look-ups of 1", reads)
+			t.Errorf("OnRead was called %d times, want once", reads)
 		}
 		var total time.Duration
 		opts.OnCall = func(_ string, took time.Duration, _ error) { total += took }
@@ -173,7 +183,7 @@ func TestHooksOfAnUncountedMapAreToldTheSame(t *testing.T) {
 		must(t, m.Register("a", func() { time.Sleep(time.Second) }))
 		must(t, m.Call(background, "a"))
 		if total != time.Second {
-			t.Errorf("OnCall was told of %v of 1s", total)
+			t.Errorf("OnCall got a total of %v, want 1s", total)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package observable
 
 import "go.opentelemetry.io/otel/metric"
 
-// instruments are the metrics of a map.
+// instruments holds the metrics of a map.
 type instruments struct {
 	calls    metric.Int64Counter
 	duration metric.Float64Histogram
@@ -15,8 +15,8 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The API's default bounds are meant for milliseconds: in seconds nearly every
-	// handler would be in the first bucket.
+	// The default bounds of the API are meant for milliseconds: in seconds, nearly every
+	// handler would fall into the first bucket.
 	duration, err := meter.Float64Histogram("observable.duration",
 		metric.WithDescription("Duration of handlers, by key and outcome."),
 		metric.WithUnit("s"),

@@ -32,8 +32,9 @@ func TestDurationsAreThoseOfTheHandlers(t *testing.T) {
 		must(t, m.Register("a", func() { time.Sleep(250 * time.Millisecond) }))
 		must(t, m.Call(background, "a"))
 		must(t, m.Call(background, "a"))
-		if want := []time.Duration{250 * time.Millisecond, 250 * time.Millisecond}; !slices.Equal(latency.all, want) {
-			t.Errorf("the instrument took %v, want %v", latency.all, want)
+		if want := []time.Duration{250 * time.Millisecond, 250 * time.Millisecond}; !slices.Equal(latency.durations,
+			want) {
+			t.Errorf("the instrument got %v, want %v", latency.durations, want)
 		}
 		if got := durations(t, reader)[0]; got.Sum != .5 || got.Count != 2 {
 			t.Errorf("the metric has %v s in %d calls, want 0.5 in 2", got.Sum, got.Count)
@@ -41,7 +42,7 @@ func TestDurationsAreThoseOfTheHandlers(t *testing.T) {
 	})
 }
 
-// durations collects the points of observable.duration.
+// durations returns the data points of observable.duration.
 func durations(t *testing.T, reader sdkmetric.Reader) []metricdata.HistogramDataPoint[float64] {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
@@ -74,9 +75,9 @@ func TestMetricsHaveTheAttributesAndTheContextOfTheCall(t *testing.T) {
 		if v, _ := attrs.Value("tenant"); v.AsString() != "acme" {
 			t.Errorf("%s has the attributes %v", name, attrs.ToSlice())
 		}
-		// The SDK takes an example of a metric from the span of its context.
+		// The SDK takes the span of an exemplar from the context of the measurement.
 		if len(exemplars) != 1 || string(exemplars[0]) != string(id[:]) {
-			t.Errorf("%s has examples from the spans %x, want %v", name, exemplars, id)
+			t.Errorf("%s has exemplars from the spans %x, want %v", name, exemplars, id)
 		}
 	}
 	for _, metric := range rm.ScopeMetrics[0].Metrics {
@@ -88,7 +89,7 @@ func TestMetricsHaveTheAttributesAndTheContextOfTheCall(t *testing.T) {
 		}
 	}
 	if checked != 2 {
-		t.Errorf("%d metrics, want calls and their durations", checked)
+		t.Errorf("%d metrics, want observable.calls and observable.duration", checked)
 	}
 }
 
@@ -106,32 +107,34 @@ func (fuse) Record(time.Duration) { panic("blown") }
 
 func TestACallIsAccountedForEvenIfItsInstrumentPanics(t *testing.T) {
 	for name, want := range map[string]error{"returns": nil, "fails": io.EOF} {
-		reader := sdkmetric.NewManualReader()
-		spans := tracetest.NewSpanRecorder()
-		m := newMap(t, observable.Options{
-			TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
-			MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
-			Latency:        func(string) observable.Instrument { return fuse{} },
-		})
-		must(t, m.RegisterContext(name, func(context.Context) error { return want }))
-		func() {
-			defer func() {
-				if v := recover(); v != "blown" {
-					t.Errorf("%s: the panic became %v", name, v)
-				}
+		t.Run(name, func(t *testing.T) {
+			reader := sdkmetric.NewManualReader()
+			spans := tracetest.NewSpanRecorder()
+			m := newMap(t, observable.Options{
+				TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
+				MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+				Latency:        func(string) observable.Instrument { return fuse{} },
+			})
+			must(t, m.RegisterContext(name, func(context.Context) error { return want }))
+			func() {
+				defer func() {
+					if v := recover(); v != "blown" {
+						t.Errorf("the panic became %v", v)
+					}
+				}()
+				t.Errorf("Call returned %v", m.Call(background, name))
 			}()
-			t.Errorf("%s: Call returned %v", name, m.Call(background, name))
-		}()
-		if s := m.Snapshot()[0]; s.InFlight != 0 || s.Calls != 1 || s.Panics != 0 {
-			t.Errorf("%s: stats are %+v", name, s)
-		}
-		if got := durations(t, reader); len(got) != 1 || got[0].Count != 1 {
-			t.Errorf("%s: durations are %v", name, got)
-		}
-		ended := spans.Ended()
-		if len(ended) != 1 || (ended[0].Status().Code == codes.Error) != (want != nil) {
-			t.Errorf("%s: spans are %v", name, ended)
-		}
+			if s := m.Snapshot()[0]; s.InFlight != 0 || s.Calls != 1 || s.Panics != 0 {
+				t.Errorf("stats are %+v", s)
+			}
+			if got := durations(t, reader); len(got) != 1 || got[0].Count != 1 {
+				t.Errorf("durations are %v", got)
+			}
+			ended := spans.Ended()
+			if len(ended) != 1 || (ended[0].Status().Code == codes.Error) != (want != nil) {
+				t.Errorf("spans are %v", ended)
+			}
+		})
 	}
 }
 
@@ -149,8 +152,8 @@ func TestTheStatusOfASpanSaysWhatWentWrong(t *testing.T) {
 	}
 }
 
-// The map that Latency writes here has no lock of its own: the race detector sees
-// two calls at once.
+// The map that Latency writes here has no lock, so that the race detector finds
+// concurrent calls.
 func TestLatencyIsAskedOnceForAKeyAndForOneAtATime(t *testing.T) {
 	asked := map[string]int{}
 	m := newMap(t, observable.Options{Latency: func(key string) observable.Instrument {

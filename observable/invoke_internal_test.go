@@ -5,12 +5,11 @@ import (
 	"testing"
 )
 
-// Were the lock taken, this would not end.
+// If Invoke took the lock, this test would not end.
 func TestInvokeTakesNoLock(t *testing.T) {
 	var methods Methods
 	if err := RegisterMethod(&methods, "Double", func(_ context.Context, n int) (int, error) {
-		return 2 * n,
-			nil
+		return 2 * n, nil
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func createOriginal(_ context.Context, req createUser) (user, error) {
 	return user{1, req.Name}, nil
 }
 
-// users is a table with the method create.
+// users returns a table with the method create.
 func users(t testing.TB) *observable.Methods {
 	t.Helper()
 	methods := new(observable.Methods)
@@ -41,8 +41,8 @@ func users(t testing.TB) *observable.Methods {
 	return methods
 }
 
-// renaming is an interceptor that puts a mark before the name asked for, and one
-// behind the name returned.
+// renaming returns an interceptor that appends "<mark" to the name in the request and
+// "mark>" to the name in the response.
 func renaming(mark string) observable.Interceptor[createUser, user] {
 	return func(ctx context.Context, req createUser, next observable.Method[createUser, user]) (user, error) {
 		u, err := next(ctx, createUser{req.Name + "<" + mark})
@@ -75,7 +75,7 @@ func TestTheErrorAndTheContextOfAMethodPass(t *testing.T) {
 func TestTheFirstInterceptorIsTheOutermostAndEverySetReplacesTheOneBefore(t *testing.T) {
 	property.Check(t, func(rt *rapid.T) {
 		methods := users(t)
-		var now []string // the marks of the interceptors that are there
+		var now []string // the marks of the current interceptors
 		for range rapid.IntRange(1, 5).Draw(rt, "steps") {
 			switch rapid.IntRange(0, 2).Draw(rt, "step") {
 			case 0:
@@ -188,10 +188,12 @@ func TestEveryUseOfAnUnknownMethodIsAnError(t *testing.T) {
 		"Intercept": observable.Intercept(&methods, create, renaming("a")),
 		"Restore":   methods.Restore(create),
 	} {
-		var unknown *observable.UnknownKeyError
-		if !errors.As(err, &unknown) || unknown.Key != create {
-			t.Errorf("%s: %v", use, err)
-		}
+		t.Run(use, func(t *testing.T) {
+			var unknown *observable.UnknownKeyError
+			if !errors.As(err, &unknown) || unknown.Key != create {
+				t.Errorf("the error is %v", err)
+			}
+		})
 	}
 }
 
@@ -204,19 +206,29 @@ func TestOtherTypesAreAnErrorThatNamesBothAndWhereTheMethodIsFrom(t *testing.T) 
 	_, request := observable.Invoke[*createUser, user](t.Context(), methods, create, &createUser{})
 	_, response := observable.Invoke[createUser, any](t.Context(), methods, create, createUser{})
 	intercept := observable.Intercept[createUser, string](methods, create)
-	for want, err := range map[string]error{"*": request, "interface {}]": response, "string]": intercept} {
-		var other *observable.MethodTypeError
-		if !errors.As(err, &other) {
-			t.Fatalf("the error is %v", err)
-		}
-		for _, part := range []string{create, "createUser,", ".user]", want, fmt.Sprintf("invoke_test.go:%d", line+1)} {
-			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%q is not in %v", part, err)
+	for name, row := range map[string]struct {
+		err  error
+		want string
+	}{
+		"Invoke with another request":     {request, "*"},
+		"Invoke with another response":    {response, "interface {}]"},
+		"Intercept with another response": {intercept, "string]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var other *observable.MethodTypeError
+			if !errors.As(row.err, &other) {
+				t.Fatalf("the error is %v", row.err)
 			}
-		}
-		if other.Have == other.Want {
-			t.Errorf("both types are %v", other.Have)
-		}
+			for _, part := range []string{create, "createUser,", ".user]", row.want,
+				fmt.Sprintf("invoke_test.go:%d", line+1)} {
+				if !strings.Contains(row.err.Error(), part) {
+					t.Errorf("%q is not in %v", part, row.err)
+				}
+			}
+			if other.Have == other.Want {
+				t.Errorf("both types are %v", other.Have)
+			}
+		})
 	}
 }
 
@@ -234,7 +246,7 @@ func TestAMethodIsRegisteredOnceAndNeverNil(t *testing.T) {
 	}
 	if got, err := observable.Invoke[createUser, user](t.Context(), methods, create, createUser{"ann"}); err != nil ||
 		got.Name != "ann" {
-		t.Errorf("the first is gone: %v, %v", got, err)
+		t.Errorf("the first method is gone: %v, %v", got, err)
 	}
 	var isNil *observable.NilFuncError
 	if err := observable.RegisterMethod[int, int](methods, "Nil", nil); !errors.As(err, &isNil) ||
@@ -259,7 +271,7 @@ func TestANilInterceptorIsAnErrorAndChangesNothing(t *testing.T) {
 	}
 }
 
-// passing is an interceptor of methods of any types.
+// passing is an interceptor that only calls next.
 func passing[Req, Resp any](ctx context.Context, req Req, next observable.Method[Req, Resp]) (Resp, error) {
 	return next(ctx, req)
 }
@@ -278,8 +290,7 @@ func TestInvokeAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	allocations(t, "with a large request", 0, func() {
-		_,
-			_ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{})
+		_, _ = observable.Invoke[[64]int, *user](ctx, methods, "Large", [64]int{})
 	})
 }
 
@@ -295,7 +306,7 @@ func ExampleInvoke() {
 	}
 	say()
 
-	// Interceptors come and go while calls run. The first is the outermost.
+	// Interceptors can be changed while calls run. The first is the outermost.
 	loud := func(ctx context.Context, name string, next observable.Method[string, string]) (string, error) {
 		answer, err := next(ctx, name)
 		return strings.ToUpper(answer), err

@@ -1,6 +1,6 @@
-// Package observable is a map of functions that can be watched while it is
-// called: a map[string]func() with spans, metrics and an account of every
-// handler.
+// Package observable provides a map of functions whose calls can be watched: a
+// map[string]func() with spans, metrics, and counts of calls, errors and panics for
+// every key.
 //
 //	m, err := observable.New(observable.Options{TracerProvider: otel.GetTracerProvider()})
 //	...
@@ -8,19 +8,20 @@
 //	...
 //	err = m.Call(ctx, "save")
 //
-// A call looks its key up in a table that is never changed in place: Register,
-// Replace and Remove make a new one, so calls take no lock, and handlers may
-// change the map. A missing key is an error. A panic is recorded, counted, and
-// returned as a [*PanicError] or let through, as [Options] say: it is never
-// swallowed. [Map.Snapshot] says what became of every key.
+// Call looks the key up in a table that is never changed in place. Register, Replace
+// and Remove make a new table, so calls take no lock, and handlers may change the map.
+// Calling a missing key is an error. A panic is recorded, counted, and then either
+// returned as a [*PanicError] or repeated, depending on [Options.Panics]; it is never
+// swallowed. [Map.Snapshot] returns the counts of every key.
 //
 // # Cost
 //
 // A call without providers allocates nothing. By default it costs a map access, one
-// clock read, and three atomic operations that keep its account; Histogram adds a
-// clock read and two atomic operations. Without an account, and with panics let
-// through, it costs a map access. In CPU time, in one process and interleaved, a
-// call of an empty function among 16 cost, with that of a map[string]func() as 1:
+// clock read, and three atomic operations that keep its statistics. Histogram adds a
+// clock read and two atomic operations. If Uncounted is set and panics are repeated, a
+// call costs a map access. The table gives the CPU time of a call of an empty function,
+// one of 16 in the map, relative to a call through a map[string]func(). All were
+// measured in one process, interleaved:
 //
 //	                           Map.Call  Handle.Call
 //	Uncounted, RepeatPanics       1.2       0.5
@@ -28,15 +29,16 @@
 //	zero Options                  8         7
 //	Histogram                    13        12
 //
-// A clock read there was 3, so it is most of what an account costs. BenchmarkCall
-// measures these anew. Two goroutines that called one key were no slower than two
-// that called two, on two cores: so the counters of a key are not sharded.
+// A clock read took 3 on this scale, so it is most of the cost of the statistics.
+// BenchmarkCall measures these ratios. On two cores, two goroutines that called the same
+// key were no slower than two goroutines that called different keys, so the counters of
+// a key are not sharded.
 //
-// Spans and metrics cost what their providers do; their attributes are made once,
-// at Register. A change of the map copies its table.
+// Spans and metrics cost what their providers take. Their attributes are made once, by
+// Register. Every change of the map copies its table.
 //
-// The package depends on the OpenTelemetry API alone. Package pooled, below it,
-// is a provider of spans that are reused.
+// The package depends on the OpenTelemetry API only, not on the SDK. Package pooled,
+// below this one, is a tracer provider that reuses spans.
 package observable
 
 import (
@@ -54,12 +56,12 @@ import (
 
 const scope = "github.com/loadgen-go/loadgen/observable"
 
-// KeyAttribute is the attribute of spans and metrics that holds the key of the
-// handler called.
+// KeyAttribute is the attribute of spans and metrics that holds the key of the called
+// handler.
 const KeyAttribute = attribute.Key("observable.key")
 
-// A Map is a table of named functions. Its methods are safe for concurrent use.
-// The zero Map is empty, and makes neither spans nor metrics.
+// A Map is a table of named functions. Its methods are safe for concurrent use. The
+// zero Map is empty and makes neither spans nor metrics.
 type Map struct {
 	opts    Options
 	tracer  trace.Tracer // nil: no spans
@@ -67,11 +69,11 @@ type Map struct {
 
 	mu     sync.Mutex // serialises writers
 	table  atomic.Pointer[map[string]*entry]
-	direct atomic.Pointer[map[string]func()] // see direct
+	direct atomic.Pointer[map[string]func()] // the result of function direct for table
 }
 
-// New returns an empty Map. It fails if options are wrong or contradict each
-// other, and says all that is, or if the meter provider refuses an instrument.
+// New returns an empty Map. It returns an error that lists every wrong or contradictory
+// option, or the error of the meter provider if it cannot make an instrument.
 func New(opts Options) (*Map, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -89,7 +91,7 @@ func New(opts Options) (*Map, error) {
 	return m, nil
 }
 
-// entries is the table as it is now. It must not be changed.
+// entries returns the current table, which must not be changed.
 func (m *Map) entries() map[string]*entry {
 	if t := m.table.Load(); t != nil {
 		return *t
@@ -97,36 +99,36 @@ func (m *Map) entries() map[string]*entry {
 	return nil
 }
 
-// Register adds fn under key. A key that is taken is a [*DuplicateKeyError], a
-// nil fn a [*NilFuncError]. A function of a named type, such as type Job func(),
-// needs no conversion.
+// Register adds fn under key. It returns a [*DuplicateKeyError] if key is registered
+// already, and a [*NilFuncError] if fn is nil. A function of a named type, such as
+// type Job func(), needs no conversion.
 func (m *Map) Register(key string, fn func()) error {
 	return m.register(key, &handler{from: caller(2), plain: fn})
 }
 
-// RegisterContext adds fn under key. It is called with the context of Call,
-// which holds the span of the call, and what it returns is returned by Call.
-// Errors are those of Register.
+// RegisterContext adds fn under key. Call passes fn its context, with the span of the
+// call in it, and returns the error that fn returns. RegisterContext returns the same
+// errors as [Map.Register].
 func (m *Map) RegisterContext(key string, fn func(context.Context) error) error {
 	return m.register(key, &handler{from: caller(2), withContext: fn})
 }
 
-// Replace puts fn in the place of what is registered under key, while calls run:
-// those that have begun end as they began, those that begin later call fn. The
-// account of the key goes on. A key that is not registered is an
-// [*UnknownKeyError], a nil fn a [*NilFuncError].
+// Replace replaces the handler of key by fn. It may be called while calls run: a call
+// that has begun runs the old handler to its end, and a later call runs fn. The
+// statistics of the key are kept. Replace returns an [*UnknownKeyError] if key is not
+// registered, and a [*NilFuncError] if fn is nil.
 func (m *Map) Replace(key string, fn func()) error {
 	return m.replace(key, &handler{from: caller(2), plain: fn})
 }
 
-// ReplaceContext is [Map.Replace] by a function as in [Map.RegisterContext].
+// ReplaceContext is [Map.Replace] for a function that [Map.RegisterContext] takes.
 func (m *Map) ReplaceContext(key string, fn func(context.Context) error) error {
 	return m.replace(key, &handler{from: caller(2), withContext: fn})
 }
 
-// Remove takes key out of the map, and its account with it. Calls that have begun
-// go on, and are accounted for: in spans, metrics and OnCall, and in the Stats of a
-// [Handle]. A key that is not registered is an [*UnknownKeyError].
+// Remove removes key and its statistics from the map. Calls that have begun go on, and
+// are still reported in spans, metrics and OnCall, and counted in the Stats of a
+// [Handle]. Remove returns an [*UnknownKeyError] if key is not registered.
 func (m *Map) Remove(key string) error {
 	return m.write(key, Removed, func(now *entry) (*entry, error) {
 		if now == nil {
@@ -162,8 +164,8 @@ func (m *Map) replace(key string, h *handler) error {
 	})
 }
 
-// write makes a change: from the entry that key has now, nil if none, to the one it
-// is to have.
+// write changes the entry of key and then calls OnWrite. change gets the current entry
+// of key, nil if it has none, and returns the new one, or nil to remove the key.
 func (m *Map) write(key string, w Write, change func(now *entry) (*entry, error)) error {
 	if err := m.locked(key, change); err != nil {
 		return err
@@ -194,9 +196,9 @@ func (m *Map) locked(key string, change func(now *entry) (*entry, error)) error 
 	return nil
 }
 
-// direct are the functions of a table that Call may run with nothing around them,
-// nil if there are none: it spares that call the way from entry to handler, half of
-// what it costs more than a bare map.
+// direct returns the functions of table that Call may run as they are, or nil if there
+// are none. Calling them straight from this map skips the way from entry to handler,
+// which is half of what such a call costs more than one through a bare map.
 func direct(table map[string]*entry) *map[string]func() {
 	var fns map[string]func()
 	for key, e := range table {
@@ -213,7 +215,7 @@ func direct(table map[string]*entry) *map[string]func() {
 	return &fns
 }
 
-// caller is the file and line of the function skip frames up.
+// caller returns the file and line of the function skip frames up the stack.
 func caller(skip int) string {
 	_, file, line, ok := runtime.Caller(skip)
 	if !ok {
@@ -222,8 +224,9 @@ func caller(skip int) string {
 	return fmt.Sprintf("%s:%d", file, line)
 }
 
-// Call runs the handler of key. The error is an [*UnknownKeyError], what the
-// handler returned, or a [*PanicError].
+// Call runs the handler of key. It returns an [*UnknownKeyError] if key is not
+// registered, a [*PanicError] if the handler panicked, and otherwise the error that the
+// handler returned.
 func (m *Map) Call(ctx context.Context, key string) error {
 	if fns := m.direct.Load(); fns != nil {
 		if fn := (*fns)[key]; fn != nil {
@@ -248,5 +251,5 @@ func (m *Map) lookUp(key string) (*entry, error) {
 	return nil, &UnknownKeyError{Key: key}
 }
 
-// Keys are the registered keys, sorted.
+// Keys returns the registered keys, sorted.
 func (m *Map) Keys() []string { return slices.Sorted(maps.Keys(m.entries())) }

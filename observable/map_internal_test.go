@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Whatever is direct skips what the options ask for around a call.
+// A direct call skips everything that options add to a call.
 func TestOnlyFunctionsWithNothingAroundThemAreDirect(t *testing.T) {
 	bare := Options{Uncounted: true, Panics: RepeatPanics}
 	for name, c := range map[string]struct {
@@ -18,24 +18,26 @@ func TestOnlyFunctionsWithNothingAroundThemAreDirect(t *testing.T) {
 		"OnRead":    {func(o *Options) { o.OnRead = func(string) {} }, 0},
 		"OnWrite":   {func(o *Options) { o.OnWrite = func(string, Write) {} }, 1},
 	} {
-		opts := bare
-		c.change(&opts)
-		m, err := New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Register("a", func() {}); err != nil {
-			t.Fatal(err)
-		}
-		if err := m.RegisterContext("b", func(context.Context) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-		got := 0
-		if fns := m.direct.Load(); fns != nil {
-			got = len(*fns)
-		}
-		if got != c.want {
-			t.Errorf("%s: %d functions are direct, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			opts := bare
+			c.change(&opts)
+			m, err := New(opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Register("a", func() {}); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.RegisterContext("b", func(context.Context) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			if fns := m.direct.Load(); fns != nil {
+				got = len(*fns)
+			}
+			if got != c.want {
+				t.Errorf("%d functions are direct, want %d", got, c.want)
+			}
+		})
 	}
 }

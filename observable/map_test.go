@@ -51,7 +51,7 @@ func TestACallOfAMissingKeyIsAnError(t *testing.T) {
 func TestTheZeroMapIsEmpty(t *testing.T) {
 	var m observable.Map
 	if err := m.Call(background, "a"); err == nil {
-		t.Error("an empty map was called")
+		t.Error("calling an empty map is no error")
 	}
 	must(t, m.Register("a", func() {}))
 	must(t, m.Call(background, "a"))
@@ -89,12 +89,14 @@ func TestAPanicIsReturnedAndCountedNeverSwallowed(t *testing.T) {
 	must(t, m.Register("error", func() { panic(fmt.Errorf("wrapped: %w", io.EOF)) }))
 	must(t, m.Register("index", func() { _ = []int{}[len(m.Keys())] }))
 	for key, want := range map[string]string{"value": "boom", "error": "wrapped: EOF", "index": "index out of range"} {
-		err := m.Call(background, key)
-		var p *observable.PanicError
-		if !errors.As(err, &p) || !strings.Contains(err.Error(), want) ||
-			!strings.Contains(string(p.Stack), "map_test.go") {
-			t.Errorf("%s: %v", key, err)
-		}
+		t.Run(key, func(t *testing.T) {
+			err := m.Call(background, key)
+			var p *observable.PanicError
+			if !errors.As(err, &p) || !strings.Contains(err.Error(), want) ||
+				!strings.Contains(string(p.Stack), "map_test.go") {
+				t.Errorf("the error is %v", err)
+			}
+		})
 	}
 	if err := m.Call(background, "error"); !errors.Is(err, io.EOF) {
 		t.Errorf("the error in the panic is hidden: %v", err)
@@ -137,7 +139,7 @@ func TestTheAccountIsExactUnderConcurrency(t *testing.T) {
 					t.Errorf("Call = %v", err)
 				}
 			}
-			// Registering while others call.
+			// Register while other goroutines call.
 			must(t, m.Register(fmt.Sprint("late ", i), func() {}))
 			must(t, m.Call(background, "blocks"))
 		})
@@ -209,7 +211,7 @@ func TestEveryCallHasASpanThatItsHandlerSees(t *testing.T) {
 	}
 }
 
-// touchy is an error whose method does not survive a nil pointer.
+// touchy is an error whose Error method panics on a nil pointer.
 type touchy struct{ text string }
 
 func (e *touchy) Error() string { return e.text }
@@ -219,7 +221,7 @@ func TestAnErrorThatPanicsIsReturnedAndItsSpanEnds(t *testing.T) {
 	m := newMap(t, observable.Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))})
 	must(t, m.RegisterContext("a", func(context.Context) error { return (*touchy)(nil) }))
 	if _, ok := m.Call(background, "a").(*touchy); !ok {
-		t.Error("not the handler's error")
+		t.Error("the error is not the one of the handler")
 	}
 	if s := m.Snapshot()[0]; s.Errors != 1 || s.InFlight != 0 {
 		t.Errorf("stats are %+v", s)
@@ -270,14 +272,14 @@ func TestMetricsCountEveryOutcome(t *testing.T) {
 }
 
 type recorder struct {
-	mu  sync.Mutex
-	all []time.Duration
+	mu        sync.Mutex
+	durations []time.Duration
 }
 
 func (r *recorder) Record(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all = append(r.all, d)
+	r.durations = append(r.durations, d)
 }
 
 func TestTheLatencyInstrumentOfAKeyTakesEveryCall(t *testing.T) {
@@ -295,8 +297,8 @@ func TestTheLatencyInstrumentOfAKeyTakesEveryCall(t *testing.T) {
 		}
 	}
 	for key, r := range got {
-		if len(r.all) != 5 {
-			t.Errorf("%s: %v", key, r.all)
+		if len(r.durations) != 5 {
+			t.Errorf("%s: the instrument got %v, want 5 durations", key, r.durations)
 		}
 	}
 	if len(got) != 2 {

@@ -10,70 +10,73 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Options set up a [Map]. The zero value makes neither spans nor metrics.
+// Options are the settings of a [Map]. The zero value makes neither spans nor metrics.
 //
-// Hooks run outside any lock, in the goroutine that calls or writes, and may use
-// the map: register in it, say. A panic of a hook goes on through the method that
-// ran it, which has done its work but for OnRead: a call has been accounted for.
+// Hooks run outside any lock, in the goroutine that calls or changes the map, and may
+// use the map, for example to register a key. A panic of a hook passes through the
+// method that ran the hook. For all hooks but OnRead, that method has done its work by
+// then: a call has been counted.
 type Options struct {
-	// TracerProvider makes a span around every call, named after its key. Nil
-	// makes none.
+	// TracerProvider makes a span around every call, named after the key. If it is
+	// nil, no spans are made.
 	TracerProvider trace.TracerProvider
-	// SpanHandles makes every span by the trace API. Otherwise, if TracerProvider is of
-	// package pooled, the span of a handler that takes no context, and so cannot see it,
-	// is a value, which allocates nothing. What is exported is the same.
+	// SpanHandles makes every span through the trace API. By default, if TracerProvider
+	// is one of package pooled, the span of a handler that takes no context, and so
+	// cannot see its span, is a plain value, which allocates nothing. The exported spans
+	// are the same.
 	SpanHandles bool
-	// MeterProvider gets the counter observable.calls and the histogram
-	// observable.duration, in seconds, both by key and outcome. Nil gets nothing.
+	// MeterProvider makes the counter observable.calls and the histogram
+	// observable.duration, in seconds, both by key and outcome. If it is nil, there are
+	// no metrics.
 	MeterProvider metric.MeterProvider
-	// Latency, if set, gives the instrument that takes the duration of every
-	// call of a key. It is called once, when the key is registered, for one key at
-	// a time: so it must not register another in the same map. A panic of the
-	// instrument passes through Call, once the call has been accounted for.
+	// Latency, if set, returns the instrument that records the duration of every call
+	// of key. It is called once for each key, when the key is registered, and never
+	// concurrently, so it must not register another key in the same map. A panic of the
+	// instrument passes through Call after the call has been counted.
 	Latency func(key string) Instrument
-	// Attributes stand on every span, and on every metric.
+	// Attributes are added to every span and every metric.
 	Attributes []attribute.KeyValue
 
-	// Panics says what becomes of a panic of a handler.
+	// Panics selects what Call does when a handler panics.
 	Panics PanicPolicy
-	// Histogram keeps the durations of every key in its account: 2.6 kB a key,
-	// and a second clock read a call.
+	// Histogram keeps a histogram of the durations of every key. It costs 2.6 kB per
+	// key, and a second clock read per call.
 	Histogram bool
-	// Uncounted keeps no account: Snapshot has the keys and where they are from,
-	// and nothing else. Unknown keys are still errors. With neither providers nor
-	// Latency nor OnCall a call is then a map access and a deferred function that
-	// recovers panics; under RepeatPanics and without OnRead it is a map access
-	// alone, if its function takes no context.
+	// Uncounted keeps no statistics: Snapshot reports only keys and where they were
+	// registered. Calls of unknown keys are still errors. Without providers, Latency and
+	// OnCall, a call is then a map access and a deferred function that recovers panics.
+	// With RepeatPanics and without OnRead too, it is a map access alone if the function
+	// takes no context.
 	Uncounted bool
 
-	// OnRead is told of every look-up of a key, by Call and by Handle, before it
-	// is made: a key that the hook registers is found.
+	// OnRead is called before each lookup of a key, by Call and by Handle. A key that
+	// the hook registers is found.
 	OnRead func(key string)
-	// OnWrite is told of every change of the table, after it. Of changes that are
-	// made at once it may be told in any order.
+	// OnWrite is called after each change of the table. For concurrent changes the order
+	// of the calls is undefined.
 	OnWrite func(key string, w Write)
-	// OnCall is told of every call that ended, how long its handler took and what
-	// became of it: err is a [*PanicError] even if the panic is let through.
+	// OnCall is called after each call with the time that the handler took and the error
+	// of the call, which is a [*PanicError] even if the panic is repeated.
 	OnCall func(key string, took time.Duration, err error)
 }
 
-// An Instrument takes durations, from many goroutines at once.
+// An Instrument records durations. Record is called by many goroutines at once.
 type Instrument interface {
 	Record(d time.Duration)
 }
 
-// A PanicPolicy says what becomes of a panic of a handler, once it has been
-// accounted for and is on the span and in the metrics. It is never swallowed.
+// A PanicPolicy selects what Call does when a handler panics. Before, the panic is
+// counted and recorded in the span and the metrics. It is never swallowed.
 type PanicPolicy int
 
 const (
-	// RecoverPanics makes Call return them as a [*PanicError].
+	// RecoverPanics makes Call return the panic as a [*PanicError].
 	RecoverPanics PanicPolicy = iota
-	// RepeatPanics lets them go on through Call, with the value they had.
+	// RepeatPanics makes Call panic with the same value.
 	RepeatPanics
 )
 
-// A Write is a change of the table of a [Map].
+// A Write is a kind of change of a [Map].
 type Write int
 
 const (
@@ -89,15 +92,16 @@ func (w Write) String() string {
 	return [...]string{"registered", "replaced", "removed"}[w]
 }
 
-// validate says everything that is wrong.
+// validate returns an error that lists every invalid option.
 func (o *Options) validate() error {
 	var wrong []error
 	if o.Panics != RecoverPanics && o.Panics != RepeatPanics {
-		wrong = append(wrong, fmt.Errorf("observable: Panics is %d, want RecoverPanics or RepeatPanics", o.Panics))
+		wrong = append(wrong,
+			fmt.Errorf("observable: Options.Panics is %d: want RecoverPanics or RepeatPanics", o.Panics))
 	}
 	if o.Uncounted && o.Histogram {
-		wrong = append(wrong,
-			errors.New("observable: Uncounted keeps no account for the Histogram to be in: want one of them"))
+		wrong = append(wrong, errors.New("observable: Options has both Uncounted and Histogram, "+
+			"but an uncounted map keeps no histogram: unset one of them"))
 	}
 	return errors.Join(wrong...)
 }

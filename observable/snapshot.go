@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// Stats is the account of one key at one moment. A call is of one outcome: an
-// error, a panic, or neither.
+// Stats are the statistics of one key at one moment. A call has one outcome: an error, a
+// panic, or neither.
 type Stats struct {
 	Key          string
-	From         string      // file:line that registered the handler, or replaced it last
-	Calls        uint64      // begun
+	From         string      // file:line that registered or last replaced the handler
+	Calls        uint64      // calls that have begun
 	Errors       uint64      // calls that returned an error, or ended their goroutine
 	Panics       uint64      // calls that panicked
 	InFlight     int64       // calls that have begun and not ended
 	MostInFlight int64       // the highest that InFlight ever was
 	FirstCall    time.Time   // when the first call began; zero if there was none
 	LastCall     time.Time   // when the latest call began; zero if there was none
-	LastPanic    *PanicError // not to be changed; nil if there was none
-	Duration     Histogram   // of the calls that ended, if Options.Histogram is set
+	LastPanic    *PanicError // the latest panic, which must not be changed; nil if there was none
+	Duration     Histogram   // durations of the calls that ended, if Options.Histogram is set
 }
 
-// Snapshot returns the account of every key, in order of keys. Each figure is
-// exact, and Calls and InFlight are of one instant; while calls run, the others
-// need not be.
+// Snapshot returns the statistics of every key, sorted by key. Each number is exact, and
+// Calls and InFlight are read at the same instant. The other numbers may be from slightly
+// different instants while calls run.
 //
-// It says which keys are hot (Calls), which never run (no Calls), which run
-// concurrently (MostInFlight above 1), and which panic, where and when (LastPanic).
-// It takes no lock, and reads every bucket of every key: some microseconds for each
-// key if there are histograms.
+// The result shows which keys are hot (Calls), which are never called (Calls is 0), which
+// run concurrently (MostInFlight is above 1), and which panic, where and when
+// (LastPanic). Snapshot takes no lock. With histograms it reads every bucket of every
+// key, which takes some microseconds per key.
 func (m *Map) Snapshot() []Stats {
-	var all []Stats
+	var stats []Stats
 	for _, e := range m.entries() {
-		all = append(all, e.stats())
+		stats = append(stats, e.stats())
 	}
-	slices.SortFunc(all, func(a, b Stats) int { return strings.Compare(a.Key, b.Key) })
-	return all
+	slices.SortFunc(stats, func(a, b Stats) int { return strings.Compare(a.Key, b.Key) })
+	return stats
 }
 
 func (e *entry) stats() Stats {

@@ -67,37 +67,41 @@ func TestTheLastPanicIsKeptWithItsStack(t *testing.T) {
 
 func TestAnUncountedMapCountsNothingAndRecoversAllTheSame(t *testing.T) {
 	var calls int
-	for _, opts := range []observable.Options{
-		{Uncounted: true},
-		{Uncounted: true, OnCall: func(string, time.Duration, error) { calls++ }},
+	for name, opts := range map[string]observable.Options{
+		"without hooks": {Uncounted: true},
+		"with OnCall":   {Uncounted: true, OnCall: func(string, time.Duration, error) { calls++ }},
 	} {
-		m := newMap(t, opts)
-		must(t, m.Register("a", func() { panic(io.EOF) }))
-		var p *observable.PanicError
-		if err := m.Call(background, "a"); !errors.As(err, &p) || !errors.Is(err, io.EOF) {
-			t.Errorf("Call = %v", err)
-		}
-		s := m.Snapshot()[0]
-		if s.Key != "a" || s.From == "" || s.Calls != 0 || s.Panics != 0 || s.LastPanic != nil ||
-			!s.FirstCall.IsZero() {
-			t.Errorf("%+v", s)
-		}
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			must(t, m.Register("a", func() { panic(io.EOF) }))
+			var p *observable.PanicError
+			if err := m.Call(background, "a"); !errors.As(err, &p) || !errors.Is(err, io.EOF) {
+				t.Errorf("Call = %v", err)
+			}
+			s := m.Snapshot()[0]
+			if s.Key != "a" || s.From == "" || s.Calls != 0 || s.Panics != 0 || s.LastPanic != nil ||
+				!s.FirstCall.IsZero() {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 	if calls != 1 {
-		t.Errorf("OnCall was told of %d calls", calls)
+		t.Errorf("OnCall was called %d times, want once", calls)
 	}
 }
 
 func TestAHandlerMayEndItsGoroutineUnderAnyOptions(t *testing.T) {
 	for name, opts := range everyKind {
-		m := newMap(t, opts)
-		must(t, m.Register("exit", runtime.Goexit))
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			t.Errorf("%s: Call returned %v", name, m.Call(background, "exit"))
-		}()
-		<-done
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			must(t, m.Register("exit", runtime.Goexit))
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				t.Errorf("Call returned %v", m.Call(background, "exit"))
+			}()
+			<-done
+		})
 	}
 }
 
@@ -111,54 +115,64 @@ func TestACallWithoutProvidersAllocatesNothing(t *testing.T) {
 		kinds[name] = opts
 	}
 	for name, opts := range kinds {
-		m := newMap(t, opts)
-		must(t, m.Register("a", func() {}))
-		must(t, m.RegisterContext("b", func(context.Context) error { return io.EOF }))
-		for _, key := range m.Keys() {
-			h, err := m.Handle(key)
-			must(t, err)
-			if n := testing.AllocsPerRun(100, func() {
-				_ = m.Call(background, key)
-				_ = h.Call(background)
-			}); n != 0 {
-				t.Errorf("%s, %s: %v allocations", name, key, n)
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			must(t, m.Register("a", func() {}))
+			must(t, m.RegisterContext("b", func(context.Context) error { return io.EOF }))
+			for _, key := range m.Keys() {
+				h, err := m.Handle(key)
+				must(t, err)
+				if n := testing.AllocsPerRun(100, func() {
+					_ = m.Call(background, key)
+					_ = h.Call(background)
+				}); n != 0 {
+					t.Errorf("%s: %v allocations", key, n)
+				}
 			}
-		}
+		})
 	}
 }
 
-// The SDK records a panic that passes through the End of its span.
+// The SDK records a panic if it passes through a deferred End of a span.
 func TestAPanicIsOnTheSpanAsTheSDKRecordsIt(t *testing.T) {
-	for _, value := range []any{"boom", io.EOF, 3, &touchy{"x"}, []int{1}} {
-		for _, policy := range []observable.PanicPolicy{observable.RecoverPanics, observable.RepeatPanics} {
-			spans := tracetest.NewSpanRecorder()
-			provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-			thrown(func() {
-				_, span := provider.Tracer("").Start(background, "a")
-				defer span.End()
-				panic(value)
-			})
-			m := newMap(t, observable.Options{TracerProvider: provider, Panics: policy})
-			must(t, m.Register("a", func() { panic(value) }))
-			thrown(func() { _ = m.Call(background, "a") })
-			want, got := spans.Ended()[0].Events(), spans.Ended()[1].Events()
-			if len(want) != 1 || len(got) != 1 || got[0].Name != want[0].Name {
-				t.Fatalf("%v: events are %v, want %v", value, got, want)
-			}
-			w, g := attribute.NewSet(want[0].Attributes...), attribute.NewSet(got[0].Attributes...)
-			for _, key := range []attribute.Key{"exception.type", "exception.message"} {
-				wv, _ := w.Value(key)
-				if gv, _ := g.Value(key); gv.AsString() != wv.AsString() {
-					t.Errorf("%v: %s is %q, want %q", value, key, gv.AsString(), wv.AsString())
+	for kind, value := range map[string]any{
+		"string":           "boom",
+		"error":            io.EOF,
+		"predeclared type": 3,
+		"pointer":          &touchy{"x"},
+		"unnamed type":     []int{1},
+	} {
+		for name, policy := range everyPolicy {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				spans := tracetest.NewSpanRecorder()
+				provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+				thrown(func() {
+					_, span := provider.Tracer("").Start(background, "a")
+					defer span.End()
+					panic(value)
+				})
+				m := newMap(t, observable.Options{TracerProvider: provider, Panics: policy})
+				must(t, m.Register("a", func() { panic(value) }))
+				thrown(func() { _ = m.Call(background, "a") })
+				want, got := spans.Ended()[0].Events(), spans.Ended()[1].Events()
+				if len(want) != 1 || len(got) != 1 || got[0].Name != want[0].Name {
+					t.Fatalf("events are %v, want %v", got, want)
 				}
-			}
-			stack, _ := g.Value("exception.stacktrace")
-			if !strings.Contains(stack.AsString(), "snapshot_test.go") || w.Len() > 3 {
-				t.Errorf("%v: the stack is %q; the SDK has %v", value, stack.AsString(), w.ToSlice())
-			}
-			if spans.Ended()[1].Status().Code != codes.Error {
-				t.Errorf("%v: the status is %v", value, spans.Ended()[1].Status())
-			}
+				w, g := attribute.NewSet(want[0].Attributes...), attribute.NewSet(got[0].Attributes...)
+				for _, key := range []attribute.Key{"exception.type", "exception.message"} {
+					wv, _ := w.Value(key)
+					if gv, _ := g.Value(key); gv.AsString() != wv.AsString() {
+						t.Errorf("%s is %q, want %q", key, gv.AsString(), wv.AsString())
+					}
+				}
+				stack, _ := g.Value("exception.stacktrace")
+				if !strings.Contains(stack.AsString(), "snapshot_test.go") || w.Len() > 3 {
+					t.Errorf("the stack is %q; the SDK has %v", stack.AsString(), w.ToSlice())
+				}
+				if spans.Ended()[1].Status().Code != codes.Error {
+					t.Errorf("the status is %v", spans.Ended()[1].Status())
+				}
+			})
 		}
 	}
 }

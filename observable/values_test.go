@@ -21,7 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// collected are the spans that a provider exported.
+// collected is an exporter that keeps the spans it gets.
 type collected struct {
 	mu    sync.Mutex
 	spans []*tracepb.Span
@@ -42,8 +42,8 @@ func (c *collected) Export(_ context.Context, request []byte, _ int) error {
 	return nil
 }
 
-// exportedBy is what calls of handlers that return, panic and end their goroutine
-// export, below a parent.
+// exportedBy returns the spans exported by calls of handlers that return, that panic and
+// that end their goroutine. The calls have a parent span.
 func exportedBy(t *testing.T, handles bool) []*tracepb.Span {
 	t.Helper()
 	c := &collected{}
@@ -66,7 +66,7 @@ func exportedBy(t *testing.T, handles bool) []*tracepb.Span {
 	defer func() { parent.End() }()
 	for _, key := range []string{"fine", "panics", "exits"} {
 		done := make(chan struct{})
-		go func() { // since one of them ends it
+		go func() { // since one handler ends its goroutine
 			defer close(done)
 			_ = m.Call(ctx, key)
 		}()
@@ -110,8 +110,8 @@ func TestASpanThatIsAValueIsExportedLikeAHandle(t *testing.T) {
 	}
 }
 
-// The span of a handler that takes a context is current in it, whatever its key held
-// before.
+// The span of a handler that takes a context is current in that context, even if the
+// handler replaced one that takes none.
 func TestAHandlerThatTakesAContextSeesItsSpan(t *testing.T) {
 	p, err := pooled.New(pooled.Options{})
 	if err != nil {
@@ -129,8 +129,7 @@ func TestAHandlerThatTakesAContextSeesItsSpan(t *testing.T) {
 	}
 	seen := false
 	if err := m.ReplaceContext("a", func(ctx context.Context) error {
-		_,
-			seen = ctx.(*pooled.Span)
+		_, seen = ctx.(*pooled.Span)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -140,37 +139,39 @@ func TestAHandlerThatTakesAContextSeesItsSpan(t *testing.T) {
 	}
 }
 
-// The whole of an observed call: look-up, account, histogram, and a span to OTLP bytes,
-// or one that is not sampled.
+// An observed call is the lookup, the statistics, the histogram, and a span that is
+// encoded as OTLP or not sampled.
 func TestAnObservedCallAllocatesNothing(t *testing.T) {
 	if raceEnabled {
-		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
+		t.Skip("under the race detector sync.Pool drops a quarter of the values it is given")
 	}
 	drop := pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
 	for name, opts := range map[string]pooled.Options{"sampled": {Exporter: drop},
 		"not sampled": {Exporter: drop, Sampler: sdktrace.NeverSample()}} {
-		p, err := pooled.New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := observable.New(observable.Options{TracerProvider: p, Histogram: true,
-			Attributes: []attribute.KeyValue{attribute.Int("shard", 3)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Register("a", func() {}); err != nil {
-			t.Fatal(err)
-		}
-		got := testing.AllocsPerRun(2000, func() {
-			if err := m.Call(context.Background(), "a"); err != nil {
+		t.Run(name, func(t *testing.T) {
+			p, err := pooled.New(opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := observable.New(observable.Options{TracerProvider: p, Histogram: true,
+				Attributes: []attribute.KeyValue{attribute.Int("shard", 3)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Register("a", func() {}); err != nil {
+				t.Fatal(err)
+			}
+			got := testing.AllocsPerRun(2000, func() {
+				if err := m.Call(context.Background(), "a"); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if got != 0 {
+				t.Errorf("%v allocations", got)
+			}
+			if err := p.Shutdown(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 		})
-		if got != 0 {
-			t.Errorf("%s: %v allocations", name, got)
-		}
-		if err := p.Shutdown(context.Background()); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

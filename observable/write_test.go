@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// everyKind are options of each way that Call takes.
+// everyKind has options for each code path of Call.
 var everyKind = map[string]observable.Options{
 	"counted": {},
 	"guarded": {Uncounted: true},
@@ -24,72 +24,77 @@ var everyKind = map[string]observable.Options{
 
 func TestAReplacedHandlerIsTheOneThatIsCalledAndTheAccountGoesOn(t *testing.T) {
 	for name, opts := range everyKind {
-		m := newMap(t, opts)
-		var called string
-		must(t, m.Register("a", func() { called = "first" }))
-		h, err := m.Handle("a")
-		must(t, err)
-		must(t, m.Call(background, "a"))
-		must(t, m.Replace("a", func() { called = "second" }))
-		_, _, line, _ := runtime.Caller(0)
-		for way, call := range map[string]func() error{
-			"Map":    func() error { return m.Call(background, "a") },
-			"Handle": func() error { return h.Call(background) },
-		} {
-			called = ""
-			if err := call(); err != nil || called != "second" {
-				t.Errorf("%s: %s.Call ran the %s handler: %v", name, way, called, err)
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			var called string
+			must(t, m.Register("a", func() { called = "first" }))
+			h, err := m.Handle("a")
+			must(t, err)
+			must(t, m.Call(background, "a"))
+			must(t, m.Replace("a", func() { called = "second" }))
+			_, _, line, _ := runtime.Caller(0)
+			for way, call := range map[string]func() error{
+				"Map":    func() error { return m.Call(background, "a") },
+				"Handle": func() error { return h.Call(background) },
+			} {
+				called = ""
+				if err := call(); err != nil || called != "second" {
+					t.Errorf("%s.Call ran the %s handler: %v", way, called, err)
+				}
 			}
-		}
-		s := m.Snapshot()[0]
-		if want := fmt.Sprintf("write_test.go:%d", line-1); !strings.HasSuffix(s.From, want) {
-			t.Errorf("%s: from %s, want %s", name, s.From, want)
-		}
-		if want := uint64(3); !opts.Uncounted && s.Calls != want {
-			t.Errorf("%s: %d calls, want %d", name, s.Calls, want)
-		}
-		must(t, m.ReplaceContext("a", func(context.Context) error { return io.EOF }))
-		if err := errors.Join(m.Call(background, "a"), h.Call(background)); err == nil || err.Error() != "EOF\nEOF" {
-			t.Errorf("%s: after ReplaceContext: %v", name, err)
-		}
+			s := m.Snapshot()[0]
+			if want := fmt.Sprintf("write_test.go:%d", line-1); !strings.HasSuffix(s.From, want) {
+				t.Errorf("from %s, want %s", s.From, want)
+			}
+			if want := uint64(3); !opts.Uncounted && s.Calls != want {
+				t.Errorf("%d calls, want %d", s.Calls, want)
+			}
+			must(t, m.ReplaceContext("a", func(context.Context) error { return io.EOF }))
+			if err := errors.Join(m.Call(background, "a"), h.Call(background)); err == nil ||
+				err.Error() != "EOF\nEOF" {
+				t.Errorf("after ReplaceContext: %v", err)
+			}
+		})
 	}
 }
 
 func TestARemovedKeyIsUnknownEvenToItsHandle(t *testing.T) {
 	for name, opts := range everyKind {
-		m := newMap(t, opts)
-		must(t, m.Register("a", func() {}))
-		must(t, m.Register("b", func() {}))
-		h, err := m.Handle("a")
-		must(t, err)
-		must(t, m.Remove("a"))
-		// A key that is registered anew is another one.
-		for range 2 {
-			var unknown *observable.UnknownKeyError
-			if n := testing.AllocsPerRun(100, func() { err = h.Call(background) }); n != 0 {
-				t.Errorf("%s: a handle of a removed key allocates %v times", name, n)
-			}
-			if !errors.As(err, &unknown) || unknown.Key != "a" {
-				t.Errorf("%s: a handle of a removed key: %v", name, err)
-			}
-			if m.Keys()[0] == "b" {
-				if err := m.Call(background, "a"); !errors.As(err, &unknown) {
-					t.Errorf("%s: Call of a removed key: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			must(t, m.Register("a", func() {}))
+			must(t, m.Register("b", func() {}))
+			h, err := m.Handle("a")
+			must(t, err)
+			must(t, m.Remove("a"))
+			// The handle of a removed key is not revived if the key is registered again.
+			for range 2 {
+				var unknown *observable.UnknownKeyError
+				if n := testing.AllocsPerRun(100, func() { err = h.Call(background) }); n != 0 {
+					t.Errorf("a handle of a removed key allocates %v times", n)
 				}
-				must(t, m.Register("a", func() {}))
+				if !errors.As(err, &unknown) || unknown.Key != "a" {
+					t.Errorf("a handle of a removed key: %v", err)
+				}
+				if m.Keys()[0] == "b" {
+					if err := m.Call(background, "a"); !errors.As(err, &unknown) {
+						t.Errorf("Call of a removed key: %v", err)
+					}
+					must(t, m.Register("a", func() {}))
+				}
 			}
-		}
-		if s := m.Snapshot(); len(s) != 2 || s[0].Calls != 0 {
-			t.Errorf("%s: the account is %+v", name, s)
-		}
-		must(t, m.Call(background, "b"))
+			if s := m.Snapshot(); len(s) != 2 || s[0].Calls != 0 {
+				t.Errorf("the account is %+v", s)
+			}
+			must(t, m.Call(background, "b"))
+		})
 	}
 }
 
 func TestAWriteThatCannotBeMadeSaysWhyAndChangesNothing(t *testing.T) {
 	m := newMap(t, observable.Options{OnWrite: func(key string, w observable.Write) {
 		if w != observable.Registered {
-			t.Errorf("told that %q was %v", key, w)
+			t.Errorf("OnWrite was called for %q with %v", key, w)
 		}
 	}})
 	must(t, m.Register("a", func() {}))
@@ -107,9 +112,11 @@ func TestAWriteThatCannotBeMadeSaysWhyAndChangesNothing(t *testing.T) {
 		"Replace by nil":           {m.Replace("a", nil), &isNil},
 		"ReplaceContext by nil":    {m.ReplaceContext("a", nil), &isNil},
 	} {
-		if c.err == nil || !errors.As(c.err, c.target) {
-			t.Errorf("%s: %v", name, c.err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if c.err == nil || !errors.As(c.err, c.target) {
+				t.Errorf("the error is %v", c.err)
+			}
+		})
 	}
 	must(t, m.Call(background, "a"))
 	if len(m.Keys()) != 1 {
@@ -132,7 +139,7 @@ func TestCallsThatRunWhenTheirKeyIsRemovedAreAccountedFor(t *testing.T) {
 	}
 	close(leave)
 	if err := <-ended; err != io.EOF {
-		t.Errorf("OnCall was told of %v", err)
+		t.Errorf("OnCall got the error %v, want EOF", err)
 	}
 	if s := h.Stats(); s.InFlight != 0 || s.Errors != 1 || s.Calls != 1 {
 		t.Errorf("after: %+v", s)
@@ -141,34 +148,36 @@ func TestCallsThatRunWhenTheirKeyIsRemovedAreAccountedFor(t *testing.T) {
 
 func TestHandlersAreReplacedAndRemovedWhileTheyAreCalled(t *testing.T) {
 	for name, opts := range everyKind {
-		m := newMap(t, opts)
-		must(t, m.Register("a", func() {}))
-		h, err := m.Handle("a")
-		must(t, err)
-		var wg sync.WaitGroup
-		for range 2 {
-			wg.Go(func() {
-				for range 200 {
-					must(t, m.Call(background, "a"))
-					must(t, h.Call(background))
-				}
-			})
+		t.Run(name, func(t *testing.T) {
+			m := newMap(t, opts)
+			must(t, m.Register("a", func() {}))
+			h, err := m.Handle("a")
+			must(t, err)
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					for range 200 {
+						must(t, m.Call(background, "a"))
+						must(t, h.Call(background))
+					}
+				})
+				wg.Go(func() {
+					for range 50 {
+						must(t, m.Replace("a", func() {}))
+					}
+				})
+			}
 			wg.Go(func() {
 				for range 50 {
-					must(t, m.Replace("a", func() {}))
+					must(t, m.Register("b", func() {}))
+					must(t, m.Remove("b"))
 				}
 			})
-		}
-		wg.Go(func() {
-			for range 50 {
-				must(t, m.Register("b", func() {}))
-				must(t, m.Remove("b"))
+			wg.Wait()
+			if s := m.Snapshot(); len(s) != 1 || !opts.Uncounted && s[0].Calls != 800 {
+				t.Errorf("%+v", s)
 			}
 		})
-		wg.Wait()
-		if s := m.Snapshot(); len(s) != 1 || !opts.Uncounted && s[0].Calls != 800 {
-			t.Errorf("%s: %+v", name, s)
-		}
 	}
 }
 

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// Exact keeps every duration and sorts them when asked: the truth that the other
-// estimators are measured against.
+// Exact keeps all durations and sorts them for Quantile. It is the truth that the other estimators are
+// measured against.
 //
-// It is cheap in CPU and dear in memory. Add costs about 3 ns and no copying, since
-// durations are kept in chunks; the first Quantile after it sorts those that are new,
-// by their bytes, in some 10 to 20 ns each, and merges them with the rest. That is
-// less than a t-digest takes. A duration takes 8 B, and up to 16 B more while it is
-// sorted.
+// It is cheap in CPU time and expensive in memory. Add takes about 3 ns and copies nothing, since
+// durations are kept in chunks. The first Quantile after an Add sorts the new durations by their bytes,
+// which takes 10 to 20 ns each, and merges them with the rest. In sum that is less than a t-digest
+// takes. A duration takes 8 B, and up to 16 B more while it is sorted.
 type Exact struct {
-	before uint64 // values that are not in chunk
+	before uint64 // number of values that are not in chunk
 	sorted []time.Duration
-	full   [][]time.Duration // not sorted yet, like chunk
+	full   [][]time.Duration // chunks that are not sorted yet
 	chunk  []time.Duration
 }
 
@@ -26,15 +25,15 @@ var (
 	_ Sizer     = (*Exact)(nil)
 )
 
-// The chunks of an Exact double from the least to the most. A large one is hardly
-// worth its copying; a small one is not worth its header.
+// The chunks of an Exact double in size from leastChunk to mostChunk. With larger chunks, copying would
+// cost more; with smaller ones, their headers would.
 const (
 	leastChunk = 1 << 8
 	mostChunk  = 1 << 17
 )
 
-// NewExact returns an empty Exact with room for capacity durations, which are then
-// added and sorted without being copied.
+// NewExact returns an empty Exact with room for capacity durations. That many durations are added and
+// sorted without being copied.
 func NewExact(capacity int) *Exact {
 	return &Exact{chunk: make([]time.Duration, 0, capacity)}
 }
@@ -49,7 +48,7 @@ func (e *Exact) Add(d time.Duration) {
 	e.chunk[i] = max(d, 0)
 }
 
-// grow begins another chunk, of which it returns the length.
+// grow begins a new chunk and returns its length, 0.
 func (e *Exact) grow() int {
 	if len(e.chunk) > 0 {
 		e.before += uint64(len(e.chunk))
@@ -59,7 +58,7 @@ func (e *Exact) grow() int {
 	return 0
 }
 
-// Quantile implements [Estimator], without error.
+// Quantile implements [Estimator]. It is exact.
 func (e *Exact) Quantile(q float64) time.Duration {
 	n := e.Count()
 	if n == 0 {
@@ -83,11 +82,11 @@ func (e *Exact) Merge(other Estimator) error {
 	return nil
 }
 
-// Count is how many durations were added.
+// Count returns how many durations were added.
 func (e *Exact) Count() uint64 { return e.before + uint64(len(e.chunk)) }
 
-// Sorted returns everything added, smallest first. The slice belongs to e and
-// is valid until the next Add or Merge.
+// Sorted returns all durations in ascending order. The slice belongs to e and is valid until the next Add
+// or Merge.
 func (e *Exact) Sorted() []time.Duration {
 	added := e.take()
 	sortDurations(added)
@@ -99,7 +98,7 @@ func (e *Exact) Sorted() []time.Duration {
 	return e.sorted
 }
 
-// take takes what is not sorted yet, as one slice.
+// take removes the unsorted values and returns them as one slice.
 func (e *Exact) take() (added []time.Duration) {
 	added = e.chunk
 	e.before = e.Count()
@@ -125,19 +124,19 @@ func (e *Exact) StateBytes() int {
 	return 8 * room
 }
 
-// Error is by how much an estimate of a quantile misses.
+// Error is the error of an estimate of a quantile.
 type Error struct {
-	// Value is (estimate - exact) / exact. At a gap in the data it says nothing:
-	// an estimate one rank off may lie anywhere in the gap. An exact value of 0
-	// is taken as 1 ns.
+	// Value is (estimate - exact) / exact. It means nothing at a gap in the data, since an
+	// estimate that is one rank off may lie anywhere in the gap. An exact value of 0 is taken
+	// as 1 ns.
 	Value float64
-	// Rank is the distance of the nearest rank of q from the ranks that the estimate has
-	// among the n values, over n. One that is none of them has a rank half way between
-	// those of its neighbours.
+	// Rank is the distance between the nearest rank of q and the ranks of the estimate among the
+	// n values, divided by n. An estimate that is not among the values has a rank half way
+	// between its neighbours.
 	Rank float64
 }
 
-// Error judges estimate as an answer to Quantile(q). It is zero if e is empty.
+// Error returns the error of estimate for Quantile(q). It is zero if e is empty.
 func (e *Exact) Error(q float64, estimate time.Duration) Error {
 	if e.Count() == 0 {
 		return Error{}
@@ -145,7 +144,7 @@ func (e *Exact) Error(q float64, estimate time.Duration) Error {
 	s, n, exact := e.Sorted(), float64(e.Count()), float64(e.Quantile(q))
 	below := float64(sort.Search(len(s), func(i int) bool { return s[i] >= estimate }))
 	upto := float64(sort.Search(len(s), func(i int) bool { return s[i] > estimate }))
-	first, last := below+1, upto // its ranks
+	first, last := below+1, upto // ranks of estimate
 	if below == upto {
 		first, last = below+0.5, below+0.5
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// No merging makes a counter wrap: what would be more than 2^62 values is refused, and changes
-// nothing.
+// Merge refuses more than 2^62 values and changes nothing, so that no counter overflows.
 func TestMergingStopsBeforeCountersWrap(t *testing.T) {
 	for name, fresh := range map[string]func() quantile.Estimator{
 		"hdr":              func() quantile.Estimator { return quantile.NewHDR() },
@@ -30,7 +29,7 @@ func TestMergingStopsBeforeCountersWrap(t *testing.T) {
 					err = e.Merge(copied)
 				}
 			}
-			// 16 values, and 2^62 after 58 doublings: the next is refused.
+			// 16 values become 2^62 after 58 doublings. The next one is refused.
 			count := e.(interface{ Count() uint64 }).Count()
 			if !errors.Is(err, quantile.ErrMerge) || merges != 59 || count != 1<<62 {
 				t.Errorf("%v after %d merges, %d values", err, merges, count)

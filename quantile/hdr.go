@@ -7,34 +7,32 @@ import (
 	"time"
 )
 
-// HDR counts durations in the log-linear buckets of an HDR histogram with three
-// significant figures: every estimate is within 0.1 % of the exact value, up to
-// [MaxHDR]. Longer ones are counted as MaxHDR, so that a quantile among them is
-// known only to be at least that; mean and maximum stay right. It takes 264 KB
-// and about 2 ns an Add, whatever the data.
+// HDR counts durations in the log-linear buckets of an HDR histogram with three significant figures.
+// Every estimate is within 0.1 % of the exact value, up to [MaxHDR]. Longer durations are counted as
+// MaxHDR, so for a quantile among them only this lower bound is known; mean and maximum stay exact. It
+// takes 264 KB, and about 2 ns per Add, for any data.
 //
-// Source: Gil Tene's HdrHistogram. Its buckets of three figures are the leaves of
-// this package. The counters are our own: hdrhistogram-go, which writes and reads
-// them, takes about twice as long to count, and keeps neither the extremes nor the
-// sum exactly.
+// Source: Gil Tene's HdrHistogram. Its buckets with three figures are the same as the leaves in this
+// package. The counters are implemented here, because hdrhistogram-go, which encodes and decodes
+// them, takes about twice as long per value, and keeps neither exact extremes nor an exact sum.
 type HDR struct {
-	extremes            // min is noMin as long as there is none
-	sumHi, sumLo uint64 // nanoseconds, in 128 bits
+	extremes            // min is noMin if there are no values
+	sumHi, sumLo uint64 // sum in nanoseconds, as a number of 128 bits
 	counters     *[hdrBuckets]uint64
 
-	// below[i] values are in the buckets before the i-th block of them, once indexed
-	// values have been added up so.
+	// below[i] is the number of values in the buckets before block i. It is valid if indexed
+	// is n.
 	below   [hdrBuckets/hdrBlock + 1]uint64
 	indexed uint64
 }
 
-// MaxHDR is the largest duration an [HDR] tells from longer ones.
+// MaxHDR is the longest duration that an [HDR] distinguishes from longer ones.
 const MaxHDR = time.Hour
 
 const (
 	hdrFigures = 3
 	hdrBuckets = 33 << leafBits // up to maxLeaf, as in hdrhistogram-go
-	hdrBlock   = 256            // buckets
+	hdrBlock   = 256            // buckets per block
 	noMin      = math.MaxInt64
 )
 
@@ -46,14 +44,14 @@ var (
 // NewHDR returns an empty HDR.
 func NewHDR() *HDR {
 	h := &HDR{extremes: extremes{min: noMin}, counters: new([hdrBuckets]uint64)}
-	clear(h.counters[:]) // touches the pages now rather than in an Add
+	clear(h.counters[:]) // lets the page faults happen now, not in Add
 	return h
 }
 
 // Add implements [Estimator].
 //
-// It is written so that the compiler still inlines it, which makes it a third
-// cheaper: for that the sum is two fields and the extremes are not a call.
+// It is short enough for the compiler to inline it, which makes it a third cheaper. That is why the sum
+// is two fields and the extremes are updated without a call.
 func (h *HDR) Add(d time.Duration) {
 	d = max(d, 0)
 	if d < h.min {
@@ -70,12 +68,12 @@ func (h *HDR) Add(d time.Duration) {
 	h.counters[leaf(min(d, MaxHDR))]++
 }
 
-// Quantile implements [Estimator]. The first one after an Add or a Merge passes over all
-// buckets, in some microseconds; the next ones over a few.
+// Quantile implements [Estimator]. The first call after an Add or a Merge reads all buckets, which takes
+// some microseconds. Later calls read only a few.
 func (h *HDR) Quantile(q float64) time.Duration {
 	rank := Rank(q, h.n)
 	switch rank {
-	case h.n: // of none, too
+	case h.n: // also if there are no values
 		return h.max
 	case 1:
 		return h.min
@@ -83,7 +81,7 @@ func (h *HDR) Quantile(q float64) time.Duration {
 	return h.within(leafStart(uint32(h.find(rank))+1) - 1)
 }
 
-// find is the bucket of the value of that rank.
+// find returns the bucket of the value with a rank.
 func (h *HDR) find(rank uint64) int {
 	h.index()
 	block := sort.Search(len(h.below)-1, func(i int) bool { return h.below[i+1] >= rank })
@@ -94,7 +92,7 @@ func (h *HDR) find(rank uint64) int {
 	return i
 }
 
-// index adds the blocks up anew if there are more values than there were.
+// index updates below if values were added.
 func (h *HDR) index() {
 	if h.indexed == h.n {
 		return
@@ -108,10 +106,10 @@ func (h *HDR) index() {
 	}
 }
 
-// hdrBucket is the bucket of a duration of any length.
+// hdrBucket returns the bucket of a duration of any length.
 func hdrBucket(d time.Duration) int { return leaf(min(d, MaxHDR)) }
 
-// Merge implements [Estimator]. More than 2^62 values together are an error, too.
+// Merge implements [Estimator]. It also returns an error for more than 2^62 values together.
 func (h *HDR) Merge(other Estimator) error {
 	o, err := sameKind(h, other)
 	if err != nil {
@@ -130,7 +128,7 @@ func (h *HDR) Merge(other Estimator) error {
 	return nil
 }
 
-// Min is the smallest duration added, exactly; 0 if there is none.
+// Min returns the smallest duration added, exactly, or 0 if there is none.
 func (h *HDR) Min() time.Duration {
 	if h.n == 0 {
 		return 0
@@ -138,18 +136,17 @@ func (h *HDR) Min() time.Duration {
 	return h.min
 }
 
-// Mean is the arithmetic mean, exact but for the part of a nanosecond, which is
-// cut off; 0 if h is empty.
+// Mean returns the arithmetic mean, exact and rounded down to a nanosecond, or 0 if h is empty.
 func (h *HDR) Mean() time.Duration {
 	if h.n == 0 {
 		return 0
 	}
-	mean, _ := bits.Div64(h.sumHi, h.sumLo, h.n) // at most max, so that it never overflows
+	mean, _ := bits.Div64(h.sumHi, h.sumLo, h.n) // at most max, so it never overflows
 	return time.Duration(mean)
 }
 
-// Sum is that of all durations, in nanoseconds, exact to floating point.
+// Sum returns the sum of all durations in nanoseconds, with the precision of a float64.
 func (h *HDR) Sum() float64 { return math.Ldexp(float64(h.sumHi), 64) + float64(h.sumLo) }
 
 // StateBytes implements [Sizer].
-func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + len(h.below) + 7) } // and the fields
+func (h *HDR) StateBytes() int { return 8 * (len(h.counters) + len(h.below) + 7) } // 7 for the fields

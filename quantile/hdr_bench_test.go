@@ -10,20 +10,20 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-var kept any // what is kept lies on the heap, as a recorder's histograms do
+var kept any // forces its value onto the heap, where the histograms of a recorder are
 
-// The library counts into buckets alone, without the extremes and the sum.
+// The library only counts in buckets. It keeps no exact extremes and no sum.
 func BenchmarkHDRAdd(b *testing.B) {
-	var all [4096]time.Duration // over a factor of 60 or so around 100 us
-	for i := range all {
-		all[i] = time.Duration(100e3 * math.Exp(math.Sin(float64(i*i))*2))
+	var durations [4096]time.Duration // around 100 us, over a factor of about 60
+	for i := range durations {
+		durations[i] = time.Duration(100e3 * math.Exp(math.Sin(float64(i*i))*2))
 	}
 	b.Run("by=ours", func(b *testing.B) {
 		h := quantile.NewHDR()
 		kept = h
 		b.ReportAllocs()
 		for i := range b.N {
-			h.Add(all[i&(len(all)-1)])
+			h.Add(durations[i&(len(durations)-1)])
 		}
 	})
 	b.Run("by=library", func(b *testing.B) {
@@ -31,7 +31,7 @@ func BenchmarkHDRAdd(b *testing.B) {
 		kept = h
 		b.ReportAllocs()
 		for i := range b.N {
-			if err := h.RecordValue(int64(all[i&(len(all)-1)])); err != nil {
+			if err := h.RecordValue(int64(durations[i&(len(durations)-1)])); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -53,28 +53,27 @@ func TestHDRMeanLiesBetweenTheExtremes(t *testing.T) {
 			h.Add(d)
 		}
 		if h.Mean() < h.Min() || h.Mean() > h.Max() {
-			t.Fatalf("of %d values of %d the mean is %d", h.Count(), d, h.Mean())
+			t.Fatalf("the mean of %d values of %d is %d", h.Count(), d, h.Mean())
 		}
 	})
-	// As floats, all four are 2^63, or round to it when added up.
+	// As floats, all four are 2^63, or are rounded to it when added up.
 	if h := hdr(math.MaxInt64-600, math.MaxInt64, math.MaxInt64, math.MaxInt64); h.Mean() != math.MaxInt64-150 {
 		t.Errorf("the mean of values near MaxInt64 is %d", h.Mean())
 	}
 }
 
-// The bound of HDR's error ends at MaxHDR, and the documentation says what is
-// left beyond it.
+// Beyond MaxHDR the error is not bounded, but the estimates are as documented.
 func TestHDRPastItsRangeKnowsThatRangeMeanAndMaximum(t *testing.T) {
 	h := hdr(time.Second, 2*time.Hour, 6*time.Hour)
 	if got := h.Quantile(0.5); got < quantile.MaxHDR || got > h.Max() {
-		t.Errorf("the median is %v, is 2 h", got)
+		t.Errorf("the median is %v, want MaxHDR to 2 h", got)
 	}
 	if h.Mean() != (8*time.Hour+time.Second)/3 || h.Quantile(1) != 6*time.Hour {
 		t.Errorf("mean %v, maximum %v", h.Mean(), h.Quantile(1))
 	}
 }
 
-// anyDuration is of any length, each order of magnitude as likely as the others.
+// anyDuration draws durations of any length, with the same probability for each order of magnitude.
 var anyDuration = rapid.OneOf(
 	rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "d") >> rapid.IntRange(0, 63).Draw(t, "shift"))
@@ -82,18 +81,18 @@ var anyDuration = rapid.OneOf(
 	rapid.SampledFrom([]time.Duration{0, -1, math.MinInt64, 2047, 2048, 2049, quantile.MaxHDR - 1, quantile.MaxHDR,
 		quantile.MaxHDR + 1, math.MaxInt64}))
 
-// The library finds the rank, and says the highest value of its bucket; ours adds
-// that the extremes, and with them the mean, are exact.
+// The library returns the highest value of the bucket of the rank. HDR returns the same, limited to the
+// exact extremes.
 func TestHDRAnswersAsTheLibraryDoes(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		h, library := hdr(), hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
-		var all []time.Duration
+		var added []time.Duration
 		sum := new(big.Int)
 		for range rapid.IntRange(1, 3).Draw(t, "shards") {
 			shard, theirs := hdr(), hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
 			for _, d := range rapid.SliceOf(anyDuration).Draw(t, "durations") {
 				shard.Add(d)
-				all = append(all, max(d, 0))
+				added = append(added, max(d, 0))
 				sum.Add(sum, big.NewInt(int64(max(d, 0))))
 				if err := theirs.RecordValue(int64(min(max(d, 0), quantile.MaxHDR))); err != nil {
 					t.Fatal(err)
@@ -104,10 +103,10 @@ func TestHDRAnswersAsTheLibraryDoes(t *testing.T) {
 			}
 			library.Merge(theirs)
 		}
-		if len(all) == 0 {
+		if len(added) == 0 {
 			return
 		}
-		n, lo, hi := uint64(len(all)), slices.Min(all), slices.Max(all)
+		n, lo, hi := uint64(len(added)), slices.Min(added), slices.Max(added)
 		if mean := sum.Div(sum, big.NewInt(int64(n))).Int64(); h.Mean() != time.Duration(mean) {
 			t.Fatalf("the mean is %d, want %d", h.Mean(), mean)
 		}
@@ -121,28 +120,33 @@ func TestHDRAnswersAsTheLibraryDoes(t *testing.T) {
 				want = hi
 			}
 			if got := h.Quantile(q); got != want {
-				t.Fatalf("q%v of %d is %d, want %d", q, n, got, want)
+				t.Fatalf("quantile %v of %d values is %d, want %d", q, n, got, want)
 			}
 		}
 	})
 }
 
 func TestHDRWritesTheCountersThatTheLibraryWrites(t *testing.T) {
-	for name, all := range map[string][]time.Duration{
-		"none": nil, "one": {12345}, "zeros": {0, 0, 0}, "past its range": {time.Second, 2 * time.Hour, math.MaxInt64},
-		"many": quantiletest.Lognormal(10_000),
+	for name, durations := range map[string][]time.Duration{
+		"none":             nil,
+		"one":              {12345},
+		"zeros":            {0, 0, 0},
+		"beyond the range": {time.Second, 2 * time.Hour, math.MaxInt64},
+		"many":             quantiletest.Lognormal(10_000),
 	} {
-		text, err := json.Marshal(hdr(all...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var clamped []int64
-		for _, d := range all {
-			clamped = append(clamped, int64(min(d, quantile.MaxHDR)))
-		}
-		if want := counters(quantile.MaxHDR, 3, clamped...); !bytes.Contains(text, []byte(strconv.Quote(want))) {
-			t.Errorf("%s: %s: the library writes the counters as %s", name, text, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(hdr(durations...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var clamped []int64
+			for _, d := range durations {
+				clamped = append(clamped, int64(min(d, quantile.MaxHDR)))
+			}
+			if want := counters(quantile.MaxHDR, 3, clamped...); !bytes.Contains(text, []byte(strconv.Quote(want))) {
+				t.Errorf("%s: the library writes the counters as %s", text, want)
+			}
+		})
 	}
 }
 
@@ -159,12 +163,14 @@ func TestAnEmptyHDRHasZeroForEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, h := range map[string]*quantile.HDR{"new": hdr(), "merged": merged, "read": back} {
-		if h.Count() != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Quantile(0) != 0 {
-			t.Errorf("%s: %d values from %v to %v around %v", name, h.Count(), h.Min(), h.Max(), h.Mean())
-		}
-		if h.Add(7); h.Min() != 7 || h.Max() != 7 {
-			t.Errorf("%s: 7 is from %v to %v", name, h.Min(), h.Max())
-		}
+		t.Run(name, func(t *testing.T) {
+			if h.Count() != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Quantile(0) != 0 {
+				t.Errorf("%d values from %v to %v around %v", h.Count(), h.Min(), h.Max(), h.Mean())
+			}
+			if h.Add(7); h.Min() != 7 || h.Max() != 7 {
+				t.Errorf("with the value 7, the extremes are %v and %v", h.Min(), h.Max())
+			}
+		})
 	}
 }
 
@@ -188,7 +194,7 @@ func TestHDRSurvivesJSON(t *testing.T) {
 		if err := json.Unmarshal(text, &back); err != nil {
 			t.Fatal(err)
 		}
-		// Used on, it goes the same way too.
+		// Later values have the same effect on both.
 		for _, h := range []*quantile.HDR{h, &back} {
 			h.Add(time.Millisecond)
 			if err := h.Merge(rest); err != nil {
@@ -200,13 +206,13 @@ func TestHDRSurvivesJSON(t *testing.T) {
 		}
 		for _, q := range []float64{0, 0.3, 0.5, 0.99, 1} {
 			if back.Quantile(q) != h.Quantile(q) {
-				t.Fatalf("q%v of %d values: %v became %v", q, h.Count(), h.Quantile(q), back.Quantile(q))
+				t.Fatalf("quantile %v of %d values: %v became %v", q, h.Count(), h.Quantile(q), back.Quantile(q))
 			}
 		}
 	})
 }
 
-// record is what MarshalJSON writes of n values d that add up to sum.
+// record returns what MarshalJSON writes for n values of d with the sum sum.
 func record(n uint64, d time.Duration, sum any) []byte {
 	h := hdrhistogram.New(1, int64(quantile.MaxHDR), 3)
 	if err := h.RecordValues(int64(min(d, quantile.MaxHDR)), int64(n)); err != nil {
@@ -219,22 +225,30 @@ func record(n uint64, d time.Duration, sum any) []byte {
 	return fmt.Appendf(nil, `{"count":%d,"min_ns":%d,"max_ns":%d,"sum_ns":%v,"hdr_v2":%q}`, n, d, d, sum, text)
 }
 
-// Sums were once added up in floating point: they are off the product by what each
-// addition rounds, and a large one has an exponent.
+// Earlier versions added up sums in floating point. These differ from the product by the rounding of
+// each addition, and large sums have an exponent.
 func TestHDRReadsASumInFloatingPoint(t *testing.T) {
-	for _, d := range []time.Duration{1 << 54 / 3, 1 << 56 / 3, math.MaxInt64 / 3, math.MaxInt64 / 7, math.MaxInt64} {
-		const n = 10_000
-		sum := 0.0
-		for range n {
-			sum += float64(d)
-		}
-		var h quantile.HDR
-		if err := json.Unmarshal(record(n, d, sum), &h); err != nil {
-			t.Fatalf("10,000 times %d: %v", d, err)
-		}
-		if h.Mean() != d {
-			t.Errorf("the mean of values of %d is %d", d, h.Mean())
-		}
+	for name, d := range map[string]time.Duration{
+		"a third of 2^54":          1 << 54 / 3,
+		"a third of 2^56":          1 << 56 / 3,
+		"a third of the longest":   math.MaxInt64 / 3,
+		"a seventh of the longest": math.MaxInt64 / 7,
+		"the longest":              math.MaxInt64,
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 10_000
+			sum := 0.0
+			for range n {
+				sum += float64(d)
+			}
+			var h quantile.HDR
+			if err := json.Unmarshal(record(n, d, sum), &h); err != nil {
+				t.Fatalf("10,000 times %d: %v", d, err)
+			}
+			if h.Mean() != d {
+				t.Errorf("the mean of values of %d is %d", d, h.Mean())
+			}
+		})
 	}
 	var h quantile.HDR
 	if err := json.Unmarshal(record(1e9, 1000*time.Second, "1e+21"), &h); err != nil || h.Mean() != 1000*time.Second {
@@ -242,7 +256,7 @@ func TestHDRReadsASumInFloatingPoint(t *testing.T) {
 	}
 }
 
-// However many values a file says there are, counters and sums do not wrap.
+// Counters and sums do not overflow, whatever count a file contains.
 func TestHDRHoldsUpTo2To62Values(t *testing.T) {
 	const most = 1 << 62
 	read := func(n uint64) (*quantile.HDR, error) {
@@ -251,29 +265,29 @@ func TestHDRHoldsUpTo2To62Values(t *testing.T) {
 		return h, json.Unmarshal(record(n, math.MaxInt64, sum), h)
 	}
 	if _, err := read(most + 1); err == nil || !strings.Contains(err.Error(),
-		"4611686018427387905 values: want at most 2^62") {
+		"count is 4611686018427387905: want at most 2^62") {
 		t.Errorf("2^62+1 values: %v", err)
 	}
 	full, err := read(most)
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := hdr(5)
-	for name, err := range map[string]error{"another": full.Merge(one), "the full one": one.Merge(full)} {
+	single := hdr(5)
+	for name, err := range map[string]error{"one more value": full.Merge(single), "a full one": single.Merge(full)} {
 		if !errors.Is(err, quantile.ErrMerge) || !strings.Contains(err.Error(), "2^62 values") {
 			t.Errorf("merging %s: %v", name, err)
 		}
 	}
-	if full.Count() != most || full.Mean() != math.MaxInt64 || one.Count() != 1 || one.Quantile(1) != 5 {
-		t.Error("what was not merged has changed")
+	if full.Count() != most || full.Mean() != math.MaxInt64 || single.Count() != 1 || single.Quantile(1) != 5 {
+		t.Error("a refused merge has changed an HDR")
 	}
-	full.Add(0) // no panic, and not forgotten
+	full.Add(0) // must neither panic nor be lost
 	if full.Count() != most+1 || full.Min() != 0 || full.Quantile(0.5) < quantile.MaxHDR {
 		t.Errorf("%d values, from %v", full.Count(), full.Min())
 	}
 }
 
-// counters are those of a histogram of that range, in the form of hdr_v2.
+// counters returns the counters of a histogram with a range and precision, in the format of hdr_v2.
 func counters(highest time.Duration, figures int, durations ...int64) string {
 	h := hdrhistogram.New(1, int64(highest), figures)
 	for _, d := range durations {
@@ -288,7 +302,7 @@ func counters(highest time.Duration, figures int, durations ...int64) string {
 	return string(text)
 }
 
-// v2 is a histogram of our range in the form of hdr_v2, made by hand.
+// v2 returns a handmade histogram with the range of an HDR, in the format of hdr_v2.
 func v2(length int, ratio float64, payload []byte) string {
 	plain := bigEndian(hdrhistogram.V2EncodingCookieBase|0x10, int32(length), int32(0),
 		int32(3), int64(1), int64(quantile.MaxHDR), ratio, payload)
@@ -315,17 +329,18 @@ func bigEndian(values ...any) []byte {
 	return b
 }
 
-// damaged are records that MarshalJSON cannot have written, and a part of the
-// error.
+// damaged returns records that MarshalJSON cannot have written, and a part of the error that each must
+// cause.
 func damaged() map[string]struct{ text, want string } {
 	record := func(count, low, high, sum any, counters string) string {
-		return fmt.Sprintf(`{"count":%v,"min_ns":%v,"max_ns":%v,"sum_ns":%v,"hdr_v2":%q}`, count, low, high, sum, counters)
+		return fmt.Sprintf(`{"count":%v,"min_ns":%v,"max_ns":%v,"sum_ns":%v,"hdr_v2":%q}`, count, low, high, sum,
+			counters)
 	}
 	ours := func(d ...int64) string { return counters(quantile.MaxHDR, 3, d...) }
-	const length = 33_792 // counters
-	// Positive numbers are counters, negative ones so many that are 0.
+	const length = 33_792 // number of counters
+	// A positive number is a counter, a negative one stands for that many zeros.
 	last := binary.AppendVarint(binary.AppendVarint(nil, -(length-1)), 1)
-	bomb := make([]byte, 4<<20) // more than may be allocated
+	bomb := make([]byte, 4<<20) // larger than the allowed allocation
 	return map[string]struct{ text, want string }{
 		"nothing":             {"{}", "hdr_v2: EOF"},
 		"unknown field":       {`{"p99_ns":1,` + record(1, 5, 5, 5, ours(5))[1:], `unknown field "p99_ns"`},
@@ -334,21 +349,21 @@ func damaged() map[string]struct{ text, want string } {
 		"another range":       {record(1, 5, 5, 5, counters(time.Minute, 3, 5)), "to 60000000000"},
 		"a vast range":        {record(1, 5, 5, 5, counters(math.MaxInt64, 5, 5)), "5 figures"},
 		"another unit":        {record(1, 0, 0, 0, v2(1, 1000, []byte{2})), "times 1000"},
-		"a counter too few":   {record(2, 5, 5, 10, ours(5)), "of 2 values it counts 1"},
-		"a counter too many":  {record(1, 5, 5, 5, ours(5, 5)), "of 1 values it counts 2"},
-		"below its counters":  {record(1, 4, 5, 5, ours(5)), "from 4ns to 5ns it counts some from 5ns"},
-		"above its counters":  {record(1, 5, 1_000_000_000, 5, ours(5)), "from 5ns to 1s"},
-		"within its counters": {record(3, 6, 7, 20, ours(5, 7, 8)), "from 6ns to 7ns"},
+		"a counter too few":   {record(2, 5, 5, 10, ours(5)), "count is 2, but hdr_v2 counts 1 values"},
+		"a counter too many":  {record(1, 5, 5, 5, ours(5, 5)), "count is 1, but hdr_v2 counts 2 values"},
+		"below its counters":  {record(1, 4, 5, 5, ours(5)), "are 4ns and 5ns, but the values in hdr_v2 are from 5ns"},
+		"above its counters":  {record(1, 5, 1_000_000_000, 5, ours(5)), "are 5ns and 1s"},
+		"within its counters": {record(3, 6, 7, 20, ours(5, 7, 8)), "are 6ns and 7ns"},
 		"counters past 1 h": {record(1, int64(time.Hour), int64(2*time.Hour), int64(time.Hour),
-			v2(len(last), 1, last)), "it counts some from 1h13m"},
+			v2(len(last), 1, last)), "the values in hdr_v2 are from 1h13m"},
 		"ends the wrong way": {record(2, 1_000_001, 1_000_000, 2_000_001, ours(1_000_000, 1_000_001)),
-			"from 1.000001ms to 1ms it counts"},
-		"negative":              {record(1, -5, 0, 0, ours(0)), "from -5ns"},
-		"empty with extremes":   {record(0, 5, 9, 0, ours()), "of values from 5ns to 9ns"},
-		"empty with a sum":      {record(0, 0, 0, 7, ours()), "0 values from 0s to 0s add up to 7 ns"},
+			"are 1.000001ms and 1ms"},
+		"negative":              {record(1, -5, 0, 0, ours(0)), "are -5ns and"},
+		"empty with extremes":   {record(0, 5, 9, 0, ours()), "are 5ns and 9ns"},
+		"empty with a sum":      {record(0, 0, 0, 7, ours()), "0 values from 0s to 0s cannot add up to 7 ns"},
 		"sum far below":         {record(2, 5, 7, -1e300, ours(5, 7)), "add up to -1e+300 ns"},
 		"sum too small":         {record(2, 5, 7, 9, ours(5, 7)), "add up to 9 ns"},
-		"no sum":                {strings.Replace(record(1, 5, 5, 5, ours(5)), `"sum_ns":5,`, "", 1), "its sum"},
+		"no sum":                {strings.Replace(record(1, 5, 5, 5, ours(5)), `"sum_ns":5,`, "", 1), "sum_ns: "},
 		"a long sum":            {record(1, 5, 5, strings.Repeat("9", 300), ours(5)), "add up to 1e+300 ns"},
 		"sum too large":         {record(2, 5, 7, 15, ours(5, 7)), "add up to 15 ns"},
 		"infinite sum":          {record(2, 5, 7, "1e999", ours(5, 7)), "1e999"},
@@ -358,7 +373,7 @@ func damaged() map[string]struct{ text, want string } {
 	}
 }
 
-// allocated is how many bytes are allocated while f runs.
+// allocated returns how many bytes are allocated while f runs.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -367,11 +382,11 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// decode is json.Unmarshal, held to the memory that UnmarshalJSON promises.
+// decode is json.Unmarshal, and checks the memory limit of UnmarshalJSON.
 func decode(t *testing.T, text []byte) (h *quantile.HDR, err error) {
 	h = hdr(7)
 	if got := allocated(func() { err = json.Unmarshal(text, h) }); got > 2<<20+8*uint64(len(text)) {
-		t.Errorf("%d bytes made it allocate %d", len(text), got)
+		t.Errorf("decoding %d bytes allocated %d bytes", len(text), got)
 	}
 	return h, err
 }
@@ -384,14 +399,14 @@ func TestHDRRefusesADamagedRecordInLittleMemory(t *testing.T) {
 				t.Errorf("error is %v, want one that says %q", err, c.want)
 			}
 			if h.Count() != 1 || h.Quantile(0.5) != 7 {
-				t.Errorf("what was there before is now %d values around %v", h.Count(), h.Quantile(0.5))
+				t.Errorf("the previous contents became %d values around %v", h.Count(), h.Quantile(0.5))
 			}
 		})
 	}
 }
 
-// Hostile or damaged files: an error or a histogram that keeps its word, no
-// panic, and no memory beyond what is promised.
+// A hostile or damaged file causes an error or a valid histogram, but no panic, and does not exceed the
+// memory limit.
 func FuzzHDRFromJSON(f *testing.F) {
 	text, err := json.Marshal(hdr(12345))
 	if err != nil {
@@ -411,13 +426,14 @@ func FuzzHDRFromJSON(f *testing.F) {
 		last := h.Min()
 		for _, q := range []float64{0, 0.5, 0.99, 1} {
 			if got := h.Quantile(q); got < last || got > h.Max() {
-				t.Errorf("%s decoded to q%v %v, after %v and at most %v", data, q, got, last, h.Max())
+				t.Errorf("%s decoded: quantile %v is %v, the one before is %v, the maximum is %v", data, q, got, last,
+					h.Max())
 			} else {
 				last = got
 			}
 		}
 		if h.Mean() < h.Min() || h.Mean() > h.Max() {
-			t.Errorf("%s decoded to a mean of %v, from %v to %v", data, h.Mean(), h.Min(), h.Max())
+			t.Errorf("%s decoded: the mean is %v, the extremes are %v and %v", data, h.Mean(), h.Min(), h.Max())
 		}
 	})
 }

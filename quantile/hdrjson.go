@@ -15,23 +15,23 @@ import (
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// hdrJSON is an HDR in JSON. Counters are those of HdrHistogram's V2 format,
-// compressed and in base64, which every HdrHistogram tool reads; what they round
-// stands beside them.
+// hdrJSON is the JSON form of an HDR. The counters are in HdrHistogram's V2 format, compressed and in
+// base64, which every HdrHistogram tool reads. The other fields hold the exact values that the counters
+// round.
 type hdrJSON struct {
 	Count    uint64        `json:"count"`
 	Min      time.Duration `json:"min_ns"`
 	Max      time.Duration `json:"max_ns"`
-	Sum      json.Number   `json:"sum_ns"` // whole, of up to 126 bits
+	Sum      json.Number   `json:"sum_ns"` // a whole number of up to 126 bits
 	Counters string        `json:"hdr_v2"`
 }
 
-// MarshalJSON implements [json.Marshaler]: the counters in HdrHistogram's V2
-// format, and the exact count, minimum, maximum and sum. More than 2^62 values, which
-// cannot be read again, are an error.
+// MarshalJSON implements [json.Marshaler]. It writes the counters in HdrHistogram's V2 format, and the
+// exact count, minimum, maximum and sum. It returns an error for more than 2^62 values, which could not
+// be read again.
 func (h *HDR) MarshalJSON() ([]byte, error) {
 	if h.n > mostMerged {
-		return nil, fmt.Errorf("quantile: histogram: it counts %d values: want at most 2^62", h.n)
+		return nil, fmt.Errorf("quantile: histogram: %d values: want at most 2^62", h.n)
 	}
 	counters, err := h.library().EncodeV2()
 	if err != nil {
@@ -40,7 +40,7 @@ func (h *HDR) MarshalJSON() ([]byte, error) {
 	return json.Marshal(hdrJSON{h.n, h.Min(), h.Max(), json.Number(h.sum().String()), string(counters)})
 }
 
-// library is h as a histogram of hdrhistogram-go.
+// library returns h as a histogram of hdrhistogram-go.
 func (h *HDR) library() *hdrhistogram.Histogram {
 	counts := make([]int64, hdrBucket(h.max)+1)
 	for i := range counts {
@@ -50,10 +50,9 @@ func (h *HDR) library() *hdrhistogram.Histogram {
 		LowestTrackableValue: 1, HighestTrackableValue: int64(MaxHDR), SignificantFigures: hdrFigures, Counts: counts})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, into a zero HDR too. Counters of
-// another range or precision, and a count, minimum, maximum or sum that they
-// cannot have, are an error, which leaves h as it was. Whatever the data, it
-// allocates at most 2 MiB and 8 times their length.
+// UnmarshalJSON reads the output of MarshalJSON. h may be a zero HDR. It returns an error, and leaves h
+// unchanged, if the counters have another range or precision, or if they contradict the count, minimum,
+// maximum or sum. For any data it allocates at most 2 MiB and 8 times the length of data.
 func (h *HDR) UnmarshalJSON(data []byte) error {
 	var j hdrJSON
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -67,7 +66,7 @@ func (h *HDR) UnmarshalJSON(data []byte) error {
 	}
 	sum, err := j.check(hist)
 	if err != nil {
-		return fmt.Errorf("quantile: histogram: %w: it was changed, or is not one of ours", err)
+		return fmt.Errorf("quantile: histogram: %w: the data was changed, or not written by MarshalJSON", err)
 	}
 	read := NewHDR()
 	for i, n := range hist.Export().Counts {
@@ -81,21 +80,21 @@ func (h *HDR) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// hdrHeader is the first 40 bytes of the V2 format once decompressed, in
-// big-endian order. The library checks what is left blank.
+// hdrHeader is the first 40 bytes of the decompressed V2 format, in big-endian order. The library checks
+// the blank fields.
 type hdrHeader struct {
 	_               [2]int32 // cookie, length of the payload
-	Offset, Figures int32    // Offset is of the first counter in the memory of the writer
+	Offset, Figures int32    // Offset is the index of the first counter in the writer's memory
 	Lowest, Highest int64
-	Ratio           float64 // of what a value stands for to the value
+	Ratio           float64 // ratio of the represented to the stored value
 }
 
-// decodeCounters reads the header before the library does, which would allocate
-// whatever number of counters it asks for. Of our own range they are 264 KB, and
-// the library inflates no more than they can fill.
+// decodeCounters decodes counters. It checks the header before the library reads it, because the library
+// allocates any number of counters that the header asks for. With the range of an HDR that is 264 KB,
+// and the library inflates no more data than they can hold.
 func decodeCounters(counters string) (*hdrhistogram.Histogram, error) {
 	r := base64.NewDecoder(base64.StdEncoding, strings.NewReader(counters))
-	const envelope = 8 // bytes: cookie and length
+	const envelope = 8 // size of cookie and length, in bytes
 	if _, err := io.CopyN(io.Discard, r, envelope); err != nil {
 		return nil, err
 	}
@@ -114,20 +113,20 @@ func decodeCounters(counters string) (*hdrhistogram.Histogram, error) {
 	return hdrhistogram.Decode([]byte(counters))
 }
 
-// check reports what j says of hist that cannot be, and else the sum. An empty hist
-// has both its ends in the bucket of 0 alone, so that j must be all 0.
+// check returns an error if j contradicts hist, and otherwise the sum. An empty hist has both extremes in
+// the bucket of 0, so all fields of j must be 0.
 func (j *hdrJSON) check(hist *hdrhistogram.Histogram) (*big.Int, error) {
 	if counted := uint64(hist.TotalCount()); counted != j.Count {
-		return nil, fmt.Errorf("of %d values it counts %d", j.Count, counted)
+		return nil, fmt.Errorf("count is %d, but hdr_v2 counts %d values", j.Count, counted)
 	}
 	if j.Count > mostMerged {
-		return nil, fmt.Errorf("it counts %d values: want at most 2^62", j.Count)
+		return nil, fmt.Errorf("count is %d: want at most 2^62", j.Count)
 	}
 	inBucket := func(d time.Duration, bucket int64) bool {
 		return hist.ValuesAreEquivalent(int64(min(d, MaxHDR)), bucket)
 	}
 	if j.Min > j.Max || !inBucket(j.Min, hist.Min()) || !inBucket(j.Max, hist.Max()) {
-		return nil, fmt.Errorf("of values from %v to %v it counts some from %v to %v",
+		return nil, fmt.Errorf("min_ns and max_ns are %v and %v, but the values in hdr_v2 are from %v to %v",
 			j.Min, j.Max, time.Duration(hist.Min()), time.Duration(hist.Max()))
 	}
 	return j.sum()

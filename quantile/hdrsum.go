@@ -7,34 +7,34 @@ import (
 	"strconv"
 )
 
-// sum is what the durations in h add up to, in nanoseconds.
+// sum returns the sum of the durations in h, in nanoseconds.
 func (h *HDR) sum() *big.Int {
 	b := binary.BigEndian.AppendUint64(nil, h.sumHi)
 	return new(big.Int).SetBytes(binary.BigEndian.AppendUint64(b, h.sumLo))
 }
 
-// setSum takes a sum of up to 128 bits.
+// setSum sets the sum, which must have at most 128 bits.
 func (h *HDR) setSum(sum *big.Int) {
 	var b [16]byte
 	sum.FillBytes(b[:])
 	h.sumHi, h.sumLo = binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
 }
 
-// sum is the sum that j tells. One that values from Min to Max cannot have is an
-// error, unless rounding made it so: sums used to be added up in floating point.
+// sum returns the sum in j. It returns an error if values from Min to Max cannot have this sum, unless
+// rounding explains the difference: earlier versions added up in floating point.
 func (j *hdrJSON) sum() (*big.Int, error) {
 	x, err := strconv.ParseFloat(string(j.Sum), 64)
 	if err != nil {
-		return nil, fmt.Errorf("its sum: %w", err)
+		return nil, fmt.Errorf("sum_ns: %w", err)
 	}
-	// Each addition may round by half of 2^-52, the products below once.
+	// Each addition may round by half of 2^-52, and each product below once.
 	n := float64(j.Count)
 	margin := n * 0x1p-52
 	if !(x >= n*float64(j.Min)*(1-margin) && x <= n*float64(j.Max)*(1+margin)) {
-		return nil, fmt.Errorf("%d values from %v to %v add up to %v ns", j.Count, j.Min, j.Max, x)
+		return nil, fmt.Errorf("sum_ns: %d values from %v to %v cannot add up to %v ns", j.Count, j.Min, j.Max, x)
 	}
 	sum, whole := new(big.Int).SetString(string(j.Sum), 10)
-	if !whole { // 1e+21, as floating point was written
+	if !whole { // such as 1e+21, as earlier versions wrote it
 		sum, _ = big.NewFloat(x).Int(nil)
 	}
 	least, most := times(j.Count, int64(j.Min)), times(j.Count, int64(j.Max))

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// The universe of the digests: every octave of nanoseconds is cut into 2^m
-// equal leaves. A leaf is exact below 2^(m+1) ns and at most 2^-m of its value
-// wide above, so that rank is counted over leaves without losing the tail.
+// The universe of the digests: every doubling of the duration is divided into 2^m leaves of equal width.
+// A leaf is exact below 2^(m+1) ns, and at most 2^-m of its value wide above, so ranks can be counted
+// over leaves without losing the tail.
 const (
 	leafBits = 10                       // m: a leaf is at most 0.1 % wide
-	maxLeaf  = time.Duration(1)<<42 - 1 // 73 minutes; longer ones share the last leaf
+	maxLeaf  = time.Duration(1)<<42 - 1 // 73 minutes; longer durations share the last leaf
 	treeBits = 16                       // 2^16 leaves hold all of leafOf(0..maxLeaf)
 )
 
-// leafOf is the leaf of d, which must not be negative.
+// leafOf returns the leaf of d, which must not be negative.
 func leafOf(d time.Duration) uint32 { return uint32(leaf(min(d, maxLeaf))) }
 
-// leaf is leafOf for a d that is not above maxLeaf.
+// leaf is leafOf for a d that is at most maxLeaf.
 func leaf(d time.Duration) int {
 	shift := bits.Len64(uint64(d|1<<leafBits)) - (leafBits + 1)
-	return shift<<leafBits + int(d>>(shift&63)) // &63 only tells the compiler
+	return shift<<leafBits + int(d>>(shift&63)) // &63 tells the compiler that shift is below 64
 }
 
-// leafStart is the smallest value of leaf i; leafStart(i+1) is past its end.
+// leafStart returns the smallest value of leaf i. The values of leaf i end before leafStart(i+1).
 func leafStart(i uint32) time.Duration { return grid(leafBits).start(i) }
 
-// A grid is such a universe, of one m or the other.
+// A grid is a universe of leaves, given by m.
 type grid uint8
 
 const (
@@ -34,8 +34,8 @@ const (
 	coarse grid = 7 // a leaf is at most 0.8 % wide
 )
 
-// leaf is the leaf of d, which is from 0 to maxLeaf. It is written with constants
-// for each m: shifts by a variable one made an Add 2.5 times slower.
+// leaf returns the leaf of d, which must be from 0 to maxLeaf. It uses constants for each m, because
+// with a variable shift Add was 2.5 times slower.
 func (m grid) leaf(d time.Duration) uint32 {
 	if m == fine {
 		return uint32(leaf(d))
@@ -44,7 +44,7 @@ func (m grid) leaf(d time.Duration) uint32 {
 	return uint32(shift<<coarse + int(d>>(shift&63)))
 }
 
-// start is the smallest value of leaf i; start(i+1) is past its end.
+// start returns the smallest value of leaf i. The values of leaf i end before start(i+1).
 func (m grid) start(i uint32) time.Duration {
 	if i < 2<<m {
 		return time.Duration(i)
@@ -53,5 +53,5 @@ func (m grid) start(i uint32) time.Duration {
 	return time.Duration(i-shift<<m) << shift
 }
 
-// leaves is how many there are, up to maxLeaf.
+// leaves returns the number of leaves up to maxLeaf.
 func (m grid) leaves() uint32 { return m.leaf(maxLeaf) + 1 }

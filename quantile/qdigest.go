@@ -8,66 +8,61 @@ import (
 	"time"
 )
 
-// QDigest is the eager q-digest with a relative error: counts on a forest of
-// binary trees over log-linear leaves. A value goes into the highest node that
-// still has room, and a node has the less room the further out in the tail it
-// lies. For every q the estimate's leaf holds a rank within Epsilon*(1-q)*n of
-// q*n, whatever the data, their order, and the tree of merges: p99.9 is ten times
-// as sharp as p99. With Uniform it is Epsilon*n everywhere, in a third of the
-// room. A leaf is at most 0.8 % of the value wide (0.1 % with 10 MantissaBits);
-// between the ends of a node the quantile is interpolated, linearly.
+// QDigest is the eager q-digest with a relative error. It counts values in a forest of binary trees over
+// log-linear leaves. A value is counted in the highest node that still has room; the further a node
+// lies in the tail, the less room it has. For every q, the leaf of the estimate contains a rank that is
+// within Epsilon*(1-q)*n of q*n, for any data, in any order, and for any tree of merges. So p99.9 is
+// ten times as precise as p99. With Uniform the bound is Epsilon*n for every q, and the digest takes a
+// third of the memory. A leaf is at most 0.8 % of the value wide (0.1 % with 10 MantissaBits). Quantiles
+// are interpolated linearly between the ends of a node.
 //
-// The first 4,096 values are kept as they are, and the answers exact. Later an Add
-// costs about as much as counting into a histogram, 3 ns, and allocates nothing but
-// for the storage, which grows with the logarithm of the count: about 50 KB at a
-// million values, and 2 KB encoded. Count, minimum and maximum are exact always.
+// The first 4,096 values are kept, and quantiles are exact. After that, Add costs about as much as
+// counting in a histogram, 3 ns. It allocates nothing except for the storage, which grows with the
+// logarithm of the count: about 50 KB for a million values, and 2 KB encoded. Count, minimum and
+// maximum are always exact.
 //
-// Durations from 0 to 73 minutes have leaves. Those outside are counted as the
-// ends of that range, and by [QDigest.Clamped]. More than 2^62 values are not
-// counted: see [QDigest.AddN] and [QDigest.Merge].
+// There are leaves for durations from 0 to 73 minutes. Other durations are counted as the ends of that
+// range, and by [QDigest.Clamped]. A QDigest holds at most 2^62 values: see [QDigest.AddN] and
+// [QDigest.Merge].
 //
-// Make one with [NewQDigest]. A zero one is empty and has the default options. It is not
-// safe for concurrent use, reading included.
+// Make a QDigest with [NewQDigest]. A zero QDigest is empty and has the default options. It is not safe
+// for concurrent use, not even for reading.
 //
-// Source: Gupta, Singhal and Wu, Optimal quantile estimation: beyond the
-// comparison model, 2024, arXiv 2404.03847, for the eager form, and Cormode, Korn,
-// Muthukrishnan and Srivastava, Space- and time-efficient deterministic algorithms
-// for biased quantiles over data streams, PODS 2006, for the relative error; the
-// leaves are those of HdrHistogram. [TextbookQDigest] is the form the paper of
-// 2004 has.
+// Source: for the eager form, Gupta, Singhal and Wu, Optimal quantile estimation: beyond the comparison
+// model, 2024, arXiv 2404.03847; for the relative error, Cormode, Korn, Muthukrishnan and Srivastava,
+// Space- and time-efficient deterministic algorithms for biased quantiles over data streams, PODS 2006.
+// The leaves are those of HdrHistogram. [TextbookQDigest] is the form in the paper of 2004.
 type QDigest struct {
 	extremes
 	options QDigestOptions
 	clamped uint64
-	// raw holds all there is as long as that is at most rawMost values; then the
-	// forest does.
+	// raw holds all values while there are at most rawMost. After that, forest holds them.
 	raw    []time.Duration
-	sorted bool // raw is
+	sorted bool // whether raw is sorted
 	forest forest
-	stale  bool   // the forest's totals are from before the last change
-	end    uint64 // Add takes shorter durations by the short way: see shorten
+	stale  bool   // whether forest.totals is out of date
+	end    uint64 // Add counts durations below end in its fast path: see shorten
 }
 
-// QDigestOptions say how a [QDigest] spends its room. The zero value is the
-// default: 0.1 of the ranks above, leaves of 0.8 %.
+// QDigestOptions are the settings of a [QDigest]. The zero value is the default: Epsilon is 0.1, and
+// leaves are at most 0.8 % wide.
 type QDigestOptions struct {
-	// Epsilon is the bound on the rank error, as a share of the values above the
-	// quantile, or of all if Uniform: a number between 0 and 1. 0 means 0.1. The
-	// room it takes is in proportion to 1/Epsilon; the error is typically a tenth
-	// of the bound.
+	// Epsilon bounds the rank error, as a share of the values above the quantile, or of all
+	// values if Uniform is set. It is a number between 0 and 1; 0 means 0.1. The memory is
+	// proportional to 1/Epsilon. A typical error is a tenth of the bound.
 	Epsilon float64
-	// Uniform bounds the error by the same number of ranks at every quantile.
+	// Uniform bounds the error by the same number of ranks for every quantile.
 	Uniform bool
-	// MantissaBits sets the leaves: 2^MantissaBits to each doubling of the value,
-	// 7 (at most 0.8 % wide) or 10 (0.1 %). 0 means 7. With 10 there are twice the
-	// nodes, and 132 KB of a table of the leaves instead of 18.
+	// MantissaBits sets the leaves: each doubling of the value has 2^MantissaBits leaves. It is 7
+	// (leaves are at most 0.8 % wide) or 10 (0.1 %); 0 means 7. With 10 there are twice as many
+	// nodes, and the table of the leaves takes 132 KB instead of 18.
 	MantissaBits int
 }
 
 const (
-	// rawMost is how many values are kept as they are.
+	// rawMost is the largest number of values that are kept as they are.
 	rawMost = 4096
-	// shortEnd is where the durations end that have leaves.
+	// shortEnd is the end of the durations that have leaves.
 	shortEnd = uint64(maxLeaf) + 1
 )
 
@@ -76,8 +71,7 @@ var (
 	_ Sizer     = (*QDigest)(nil)
 )
 
-// NewQDigest returns an empty QDigest. The error names every option that is out
-// of its range.
+// NewQDigest returns an empty QDigest. The error lists every option that is out of range.
 func NewQDigest(o QDigestOptions) (*QDigest, error) {
 	o = o.filled()
 	if err := o.check(); err != nil {
@@ -86,7 +80,7 @@ func NewQDigest(o QDigestOptions) (*QDigest, error) {
 	return &QDigest{options: o}, nil
 }
 
-// filled is o with its defaults filled in.
+// filled returns o with its defaults filled in.
 func (o QDigestOptions) filled() QDigestOptions {
 	if o.Epsilon == 0 {
 		o.Epsilon = 0.1
@@ -97,7 +91,7 @@ func (o QDigestOptions) filled() QDigestOptions {
 	return o
 }
 
-// check judges options whose defaults are filled in.
+// check returns an error if options, whose defaults are filled in, are out of range.
 func (o QDigestOptions) check() error {
 	var errs []error
 	if !(o.Epsilon > 0 && o.Epsilon < 1) {
@@ -109,10 +103,10 @@ func (o QDigestOptions) check() error {
 	return errors.Join(errs...)
 }
 
-// Options are what d was made with, defaults filled in.
+// Options returns the options of d, with the defaults filled in.
 func (d *QDigest) Options() QDigestOptions { return d.options.filled() }
 
-// Clamped is how many of the durations were negative, or longer than 73 minutes.
+// Clamped returns how many durations were negative or longer than 73 minutes.
 func (d *QDigest) Clamped() uint64 { return d.clamped }
 
 // Add implements [Estimator].
@@ -137,7 +131,7 @@ func (d *QDigest) Add(v time.Duration) {
 	d.forest.place(leaf, 1)
 }
 
-// add is Add while there is no forest, or of durations that have no leaves.
+// add is Add while there is no forest, and for durations that have no leaves.
 func (d *QDigest) add(v time.Duration) {
 	if len(d.raw) == cap(d.raw) || d.n >= rawMost || uint64(v) >= shortEnd {
 		d.AddN(v, 1)
@@ -148,9 +142,8 @@ func (d *QDigest) add(v time.Duration) {
 	d.sorted = false
 }
 
-// AddN takes the duration v n times, within the same bound, in about the time of
-// a few Adds. What would make more than 2^62 values in all is left out, since
-// counters must not wrap.
+// AddN adds the duration v n times, within the same error bound, in about the time of a few Adds. Values
+// that would make the count exceed 2^62 are not added, so that counters do not overflow.
 func (d *QDigest) AddN(v time.Duration, n uint64) {
 	n = min(n, mostMerged-min(d.n, mostMerged))
 	if n == 0 {
@@ -164,7 +157,7 @@ func (d *QDigest) AddN(v time.Duration, n uint64) {
 	d.keep(v, n)
 }
 
-// keep stores v, n times; it is accounted for.
+// keep stores v n times. It does not update the count and the extremes.
 func (d *QDigest) keep(v time.Duration, n uint64) {
 	if d.forest.empty() && d.n <= rawMost {
 		for range n {
@@ -178,8 +171,8 @@ func (d *QDigest) keep(v time.Duration, n uint64) {
 	d.shorten()
 }
 
-// shorten opens the short way of Add, which does not count how many values there are, while
-// it would take some 70 years to add too many by it; and closes it after that.
+// shorten opens the fast path of Add, which does not check the count. At half of mostMerged it closes the
+// path again; to overflow the count from there, Add would have to run for some 70 years.
 func (d *QDigest) shorten() {
 	d.end = 0
 	if !d.forest.empty() && d.n <= mostMerged/2 {
@@ -187,7 +180,7 @@ func (d *QDigest) shorten() {
 	}
 }
 
-// keepRaw appends v, in storage that grows up to what is needed and no further.
+// keepRaw appends v to raw, whose storage does not grow beyond rawMost.
 func (d *QDigest) keepRaw(v time.Duration) {
 	if len(d.raw) == cap(d.raw) {
 		more := make([]time.Duration, len(d.raw), min(max(64, 4*len(d.raw)), rawMost))
@@ -208,16 +201,16 @@ func (d *QDigest) grow() {
 	}
 }
 
-// Merge implements [Estimator]. Digests of the same options merge, and the bound
-// holds for the sum, in whichever order and tree. More than 2^62 values together
-// are an error, too.
+// Merge implements [Estimator]. Digests with the same options can be merged, and the error bound holds for
+// the result, for any order and tree of merges. It also returns an error for more than 2^62 values
+// together.
 func (d *QDigest) Merge(other Estimator) error {
 	o, err := sameKind(d, other)
 	if err != nil {
 		return err
 	}
 	if o.Options() != d.Options() {
-		return mergeError(d, o, fmt.Sprintf("the options are %+v and %+v", o.Options(), d.Options()))
+		return mergeError(d, o, fmt.Sprintf("its options are %+v: want %+v", o.Options(), d.Options()))
 	}
 	if err := mergeable(d, o, d.n, o.n); err != nil {
 		return err
@@ -236,13 +229,12 @@ func (d *QDigest) Merge(other Estimator) error {
 	return nil
 }
 
-// Quantile implements [Estimator]. The first one after a change sums up the
-// nodes, some ten microseconds; the next ones take a fraction of one each. The
-// first 4,096 values are sorted instead.
+// Quantile implements [Estimator]. The first call after a change sums up the nodes, which takes about ten
+// microseconds. Later calls take a fraction of a microsecond. Up to 4,096 values are sorted instead.
 func (d *QDigest) Quantile(q float64) time.Duration {
 	rank := Rank(q, d.n)
 	switch {
-	case rank == d.n: // of none, too
+	case rank == d.n: // also if there are no values
 		return d.max
 	case !(q > 0):
 		return d.min
@@ -256,9 +248,9 @@ func (d *QDigest) Quantile(q float64) time.Duration {
 	return d.within(lo + time.Duration((x-float64(leaf))*float64(hi-lo)))
 }
 
-// Bounds are durations that the exact quantile lies between, ends included: what
-// the counts leave open, and no statement on chance. They are equal if the answer
-// is exact, and 0 if d is empty. It costs what [QDigest.Quantile] does.
+// Bounds returns durations between which the exact quantile lies, ends included. They are certain, not
+// statistical: they are what the counts leave open. They are equal if the quantile is exact, and 0 if d
+// is empty. Bounds costs as much as [QDigest.Quantile].
 func (d *QDigest) Bounds(q float64) (lo, hi time.Duration) {
 	rank := Rank(q, d.n)
 	switch {
@@ -275,7 +267,7 @@ func (d *QDigest) Bounds(q float64) (lo, hi time.Duration) {
 	first, last := d.forest.between(rank)
 	lo, hi = g.start(first), g.start(last+1)-1
 	if last == d.leafOf(math.MaxInt64) {
-		hi = d.max // the last leaf holds whatever is longer
+		hi = d.max // the last leaf also counts all longer durations
 	}
 	return d.within(lo), d.within(hi)
 }
@@ -298,4 +290,4 @@ func (d *QDigest) sum() {
 }
 
 // StateBytes implements [Sizer].
-func (d *QDigest) StateBytes() int { return 8*cap(d.raw) + d.forest.bytes() + 200 } // and the fields
+func (d *QDigest) StateBytes() int { return 8*cap(d.raw) + d.forest.bytes() + 200 } // 200 for the fields

@@ -11,10 +11,10 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
-// An operation is a digest of n values, its making included, and insert-ns/op one of
-// them. The library's is the yardstick: read the ratio to it.
+// An operation makes a digest and adds n values to it; insert-ns/op is the time per value. Compare it
+// with that of the library.
 func BenchmarkQDigestAdd(b *testing.B) {
-	for _, set := range quantiletest.Datasets[:4] {
+	for _, set := range quantiletest.Datasets()[:4] {
 		for _, n := range []int{1e4, 1e6} {
 			values := set.Make(n)
 			name := fmt.Sprintf("dist=%s/n=%.0e/by=", set.Name, float64(n))
@@ -55,7 +55,7 @@ func BenchmarkQDigestAdd(b *testing.B) {
 	}
 }
 
-// One of 64 shards of a million values is merged.
+// An operation merges one of 64 shards of a million values.
 func BenchmarkQDigestMerge(b *testing.B) {
 	all := shards(quantile.QDigestOptions{}, quantiletest.Lognormal(1_000_000), true)
 	var d *quantile.QDigest
@@ -67,8 +67,7 @@ func BenchmarkQDigestMerge(b *testing.B) {
 	}
 }
 
-// Quantiles are read from a million values, five at a time: again, and after a
-// change.
+// An operation reads five quantiles of a million values, without and with a change before.
 func BenchmarkQDigestQuantile(b *testing.B) {
 	d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(1_000_000)...)
 	for name, change := range map[string]bool{"read=again": false, "read=first": true} {

@@ -10,13 +10,12 @@ import (
 	"time"
 )
 
-// The encoding of a QDigest: 'Q', the version, MantissaBits, 1 if it is uniform or
-// 0, and Epsilon as the 8 bytes of a float, least significant first; then, as
-// uvarints, the count and how many were clamped. Up to rawMost values follow in
-// order, as uvarints of the differences. Of more there follow, as uvarints, the
-// minimum, the maximum and the number of nodes; one bit a node, breadth first and
-// least significant first, whether it has children; and the counts of the nodes
-// in that order, as uvarints.
+// The encoding of a QDigest is: 'Q', the version, MantissaBits, 1 if it is uniform or else 0, Epsilon as
+// the 8 bytes of a float64, least significant byte first, and as uvarints the count and the number of
+// clamped values. If there are at most rawMost values, they follow in ascending order, as uvarints of
+// their differences. Otherwise there follow, as uvarints, the minimum, the maximum and the number of
+// nodes; then one bit per node that is set if the node has children, breadth first and least
+// significant bit first; and then the counts of the nodes in that order, as uvarints.
 const (
 	qdigestMagic   = 'Q'
 	qdigestVersion = 1
@@ -28,10 +27,10 @@ var (
 	_ encoding.BinaryUnmarshaler = (*QDigest)(nil)
 )
 
-// MarshalBinary encodes d, in about 1.3 B a node: 2 KB by default at a million
-// values, and at most 2 B more than the differences of the values need while they
-// are kept as they are. It tidies d first; digests that hold the same are encoded
-// alike. The error is nil.
+// MarshalBinary encodes d in about 1.3 B per node, which is 2 KB for a million values by default. While
+// values are kept as they are, it takes at most 2 B more than the differences of the values. It first
+// brings d into a canonical form, so digests with the same contents have the same encoding. The error
+// is always nil.
 func (d *QDigest) MarshalBinary() ([]byte, error) {
 	o := d.Options()
 	b := []byte{qdigestMagic, qdigestVersion, byte(o.MantissaBits), 0}
@@ -56,7 +55,7 @@ func (d *QDigest) MarshalBinary() ([]byte, error) {
 	return d.forest.append(b), nil
 }
 
-// append encodes the nodes, which are breadth first since the rebuild.
+// append appends the encoded nodes to b. The nodes must be in breadth-first order, as after rebuild.
 func (f *forest) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(f.nodes)))
 	bitmap := len(b)
@@ -72,9 +71,9 @@ func (f *forest) append(b []byte) []byte {
 	return b
 }
 
-// UnmarshalBinary makes d what was encoded, options included. Data that
-// MarshalBinary did not write are an error, and leave d as it was. It takes memory
-// in proportion to the data, and the table of the leaves.
+// UnmarshalBinary sets d to the encoded digest, with its options. It returns an error, and leaves d
+// unchanged, if the data was not written by MarshalBinary. Its memory is proportional to the length of
+// data, plus the table of the leaves.
 func (d *QDigest) UnmarshalBinary(data []byte) error {
 	out, err := decodeQDigest(data)
 	if err != nil {
@@ -86,7 +85,7 @@ func (d *QDigest) UnmarshalBinary(data []byte) error {
 
 func decodeQDigest(data []byte) (*QDigest, error) {
 	if len(data) < qdigestHeader || data[0] != qdigestMagic {
-		return nil, errors.New("it does not begin as one")
+		return nil, errors.New("it does not begin with the byte 'Q' and a header")
 	}
 	if data[1] != qdigestVersion {
 		return nil, fmt.Errorf("its version is %d: want %d", data[1], qdigestVersion)
@@ -113,10 +112,10 @@ func decodeQDigest(data []byte) (*QDigest, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	// What is left to be wrong: a mode of 2, a number written in more bytes than it
-	// needs, padding that is not zero, siblings that should have been folded.
+	// This detects all other errors: a mode of 2, a number with more bytes than necessary, padding
+	// that is not zero, siblings that should have been folded.
 	if again, err := d.MarshalBinary(); err != nil || !bytes.Equal(again, data) {
-		return nil, errors.New("it is not in the form that digests are written in")
+		return nil, errors.New("it is not in the form that MarshalBinary writes")
 	}
 	return d, nil
 }
@@ -149,12 +148,12 @@ func (d *QDigest) decodeForest(r *uvarints, n uint64) {
 	d.forest.check(r, d.leafOf(d.min), d.leafOf(d.max))
 }
 
-// decode reads the nodes, which are to count n values.
+// decode decodes the nodes, which must count n values.
 func (f *forest) decode(r *uvarints, n uint64) {
 	total := r.next(uint64(f.roots()) << (f.height + 1))
 	bitmap := (total + 7) / 8
 	if r.err != nil || total < uint64(f.roots()) || uint64(len(r.rest)) < bitmap+total {
-		r.fail("%d nodes: want %d or more, and as many bytes as they need", total, f.roots())
+		r.fail("%d nodes: want at least %d, and enough bytes for them", total, f.roots())
 		return
 	}
 	kids := r.rest[:bitmap]
@@ -164,11 +163,11 @@ func (f *forest) decode(r *uvarints, n uint64) {
 	for i := range f.roots() {
 		levels[i] = f.height
 	}
-	free := uint64(f.roots()) // the next pair
+	free := uint64(f.roots()) // index of the next pair of children
 	for i := range total {
 		if kids[i/8]>>(i%8)&1 == 1 {
 			if levels[i] == 0 || free+2 > total {
-				r.fail("node %d has children: it is a leaf, or they are past the last node", i)
+				r.fail("node %d has children, but it is a leaf, or there are no more nodes", i)
 				return
 			}
 			f.nodes[i].kids = uint32(free)
@@ -179,28 +178,28 @@ func (f *forest) decode(r *uvarints, n uint64) {
 		n -= f.nodes[i].count
 	}
 	if free != total || n != 0 {
-		r.fail("%d nodes are nobody's children, %d values are in no node", total-free, n)
+		r.fail("%d nodes have no parent, %d values are in no node", total-free, n)
 	}
 }
 
-// check fails unless each node has room for its count, and all the counted lie
-// among the leaves from first to last.
+// check reports an error if a node exceeds its room, or if values are counted outside the leaves from first
+// to last.
 func (f *forest) check(r *uvarints, first, last uint32) {
-	var all, right uint64
+	var total, right uint64
 	for i := range f.nodes {
-		all += f.nodes[i].count
+		total += f.nodes[i].count
 	}
 	var visit func(i, lo uint32, level uint8)
 	visit = func(i, lo uint32, level uint8) {
 		n, weight := f.nodes[i], right
 		if f.uniform {
-			weight = all
+			weight = total
 		}
 		if level > 0 && n.count > f.room(weight) {
-			r.fail("a node counts %d values, and has room for %d", n.count, f.room(weight))
+			r.fail("a node counts %d values, but has room for only %d", n.count, f.room(weight))
 		}
 		if end := lo + 1<<level; n.count > 0 && (end <= first || lo > last) {
-			r.fail("%d values lie in leaves %d to %d, outside the extremes'", n.count, lo, end-1)
+			r.fail("%d values are in the leaves %d to %d, outside the extremes", n.count, lo, end-1)
 		}
 		if n.kids != 0 {
 			visit(n.kids+1, lo+1<<(level-1), level-1)
@@ -213,24 +212,24 @@ func (f *forest) check(r *uvarints, first, last uint32) {
 	}
 }
 
-// uvarints reads numbers; after the first failure all are 0.
+// uvarints reads numbers. After the first error it returns 0.
 type uvarints struct {
 	rest []byte
 	err  error
 }
 
-// next is the next number, which may be at most most.
+// next returns the next number, which must not exceed most.
 func (r *uvarints) next(most uint64) uint64 {
 	if r.err != nil {
 		return 0
 	}
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 {
-		r.fail("a number is cut off, or has more than 64 bits")
+		r.fail("a number is truncated or has more than 64 bits")
 		return 0
 	}
 	if v > most {
-		r.fail("%d where at most %d can be", v, most)
+		r.fail("a number is %d: want at most %d", v, most)
 		return 0
 	}
 	r.rest = r.rest[n:]

@@ -3,6 +3,7 @@ package quantile_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"runtime"
 	"strings"
@@ -33,29 +34,37 @@ func decodeQDigest(t testing.TB, data []byte) *quantile.QDigest {
 
 func TestQDigestDecodesToWhatWasEncoded(t *testing.T) {
 	for _, o := range qdigestSettings {
-		for _, n := range []int{0, 1, 4096, 4097, 100_000} {
-			values := append(quantiletest.Lognormal(n), -1, math.MaxInt64)[2:]
-			d := qdigest(o, values...)
-			data := encodeQDigest(t, d)
-			got := decodeQDigest(t, data)
-			if got.Count() != d.Count() || got.Min() != d.Min() || got.Max() != d.Max() ||
-				got.Clamped() != d.Clamped() || got.Options() != d.Options() {
-				t.Errorf("%+v of %d: %d values from %v to %v", o, n, got.Count(), got.Min(), got.Max())
-			}
-			for i := range 101 {
-				if q := float64(i) / 100; got.Quantile(q) != d.Quantile(q) {
-					t.Errorf("%+v of %d: Quantile(%v) = %v, was %v", o, n, q, got.Quantile(q), d.Quantile(q))
+		for size, n := range map[string]int{
+			"empty":               0,
+			"one value":           1,
+			"the most raw values": 4096,
+			"the smallest forest": 4097,
+			"a large forest":      100_000,
+		} {
+			t.Run(fmt.Sprintf("%s, %+v", size, o), func(t *testing.T) {
+				values := append(quantiletest.Lognormal(n), -1, math.MaxInt64)[2:]
+				d := qdigest(o, values...)
+				data := encodeQDigest(t, d)
+				got := decodeQDigest(t, data)
+				if got.Count() != d.Count() || got.Min() != d.Min() || got.Max() != d.Max() ||
+					got.Clamped() != d.Clamped() || got.Options() != d.Options() {
+					t.Errorf("%d values from %v to %v", got.Count(), got.Min(), got.Max())
 				}
-			}
-			// Both go on alike, too.
-			more := quantiletest.Lognormal(5000)
-			for _, v := range more {
-				d.Add(v)
-				got.Add(v)
-			}
-			if !bytes.Equal(encodeQDigest(t, d), encodeQDigest(t, got)) {
-				t.Errorf("%+v of %d: after more values the encodings differ", o, n)
-			}
+				for i := range 101 {
+					if q := float64(i) / 100; got.Quantile(q) != d.Quantile(q) {
+						t.Errorf("Quantile(%v) = %v, was %v", q, got.Quantile(q), d.Quantile(q))
+					}
+				}
+				// Later values have the same effect on both.
+				more := quantiletest.Lognormal(5000)
+				for _, v := range more {
+					d.Add(v)
+					got.Add(v)
+				}
+				if !bytes.Equal(encodeQDigest(t, d), encodeQDigest(t, got)) {
+					t.Error("after more values the encodings differ")
+				}
+			})
 		}
 	}
 }
@@ -63,23 +72,24 @@ func TestQDigestDecodesToWhatWasEncoded(t *testing.T) {
 func TestQDigestsOfTheSameAreEncodedAlike(t *testing.T) {
 	values := quantiletest.Lognormal(3000)
 	a, b := qdigest(quantile.QDigestOptions{}, values...), qdigest(quantile.QDigestOptions{})
-	for i := range values { // in another order, and asked in between
+	for i := range values { // in another order, with quantiles read in between
 		b.Add(values[len(values)-1-i])
 		b.Quantile(0.5)
 	}
 	if !bytes.Equal(encodeQDigest(t, a), encodeQDigest(t, b)) {
-		t.Error("the order of the first values shows in the encoding")
+		t.Error("the encoding depends on the order of the first values")
 	}
 	values = quantiletest.Lognormal(50_000)
 	a, b = qdigest(quantile.QDigestOptions{}, values...), qdigest(quantile.QDigestOptions{}, values...)
 	b.Quantile(0.5)
 	b.Bounds(0.5)
-	if data := encodeQDigest(t, a); !bytes.Equal(data, encodeQDigest(t, b)) || !bytes.Equal(data, encodeQDigest(t, a)) {
-		t.Error("reading, or encoding, shows in the encoding")
+	if data := encodeQDigest(t, a); !bytes.Equal(data, encodeQDigest(t, b)) ||
+		!bytes.Equal(data, encodeQDigest(t, a)) {
+		t.Error("reading or encoding changes the encoding")
 	}
 }
 
-// A form is an encoding in its parts.
+// A form holds the parts of an encoding.
 type form struct {
 	head                 []byte
 	epsilon              float64
@@ -90,8 +100,8 @@ type form struct {
 	tail                 []byte
 }
 
-// ofOneLeaf is a digest that took 50 us 5,000 times: its leaf is 1219, below root
-// 76 by way of the nodes 288, 290 and 293.
+// ofOneLeaf returns the encoding of a digest with 5,000 times 50 us. The leaf is 1219. It is below root
+// 76 and the nodes 288, 290 and 293.
 func ofOneLeaf() form {
 	return form{
 		head: []byte{'Q', 1, 7, 0}, epsilon: 0.1, n: 5000, min: 50_000, max: 50_000,
@@ -134,7 +144,7 @@ func TestQDigestIsEncodedAsDocumented(t *testing.T) {
 	}
 }
 
-func TestQDigestRejectsWhatItDidNotEncode(t *testing.T) {
+func TestQDigestRejectsDataItDidNotEncode(t *testing.T) {
 	forest := func(change func(*form)) []byte {
 		f := ofOneLeaf()
 		change(&f)
@@ -151,7 +161,7 @@ func TestQDigestRejectsWhatItDidNotEncode(t *testing.T) {
 		"another thing":       {forest(func(f *form) { f.head[0] = 'T' }), "does not begin"},
 		"another version":     {forest(func(f *form) { f.head[1] = 2 }), "version is 2"},
 		"other leaves":        {forest(func(f *form) { f.head[2] = 8 }), "MantissaBits is 8"},
-		"no mode":             {forest(func(f *form) { f.head[3] = 2 }), "form"},
+		"unknown mode":        {forest(func(f *form) { f.head[3] = 2 }), "form"},
 		"epsilon NaN":         {forest(func(f *form) { f.epsilon = math.NaN() }), "Epsilon is NaN"},
 		"epsilon 0":           {forest(func(f *form) { f.epsilon = 0 }), "Epsilon is 0"},
 		"too many values":     {forest(func(f *form) { f.n = 1<<62 + 1 }), "at most"},
@@ -164,12 +174,12 @@ func TestQDigestRejectsWhatItDidNotEncode(t *testing.T) {
 		"nodes beyond any":    {forest(func(f *form) { f.nodes = 1 << 40 }), "at most"},
 		"child of a leaf": {forest(func(f *form) { f.kids = append(f.kids, 295); f.nodes += 2 }),
 			"node 295 has children"},
-		"pair past the last": {forest(func(f *form) { f.kids = append(f.kids, 77) }), "past the last"},
-		"nobody's children":  {forest(func(f *form) { f.nodes += 2 }), "nobody's"},
+		"pair past the last": {forest(func(f *form) { f.kids = append(f.kids, 77) }), "no more nodes"},
+		"without a parent":   {forest(func(f *form) { f.nodes += 2 }), "have no parent"},
 		"too few counted":    {forest(func(f *form) { f.counts[295]-- }), "1 values are in no node"},
 		"too many counted":   {forest(func(f *form) { f.counts[295]++ }), "at most 5000"},
 		"counted by more":    {forest(func(f *form) { f.counts[294] = 1 }), "at most"},
-		"more than its room": {forest(func(f *form) { f.counts = map[int]uint64{288: 5000} }), "room for 0"},
+		"more than its room": {forest(func(f *form) { f.counts = map[int]uint64{288: 5000} }), "room for only 0"},
 		"unfolded siblings": {forest(func(f *form) {
 			f.kids, f.nodes, f.counts = []int{76, 77, 288, 292, 295}, 298, map[int]uint64{297: 5000}
 		}), "form"},
@@ -180,30 +190,34 @@ func TestQDigestRejectsWhatItDidNotEncode(t *testing.T) {
 		"a long number":     {raw(1, 0x85, 0), "form"},
 		"a longer number":   {raw(1, bytes.Repeat([]byte{0xff}, 11)...), "more than 64 bits"},
 	} {
-		d := qdigest(quantile.QDigestOptions{}, 7)
-		err := d.UnmarshalBinary(c.data)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: the error is %v, want one of %q", name, err, c.want)
-		}
-		if d.Count() != 1 || d.Quantile(0.5) != 7 {
-			t.Errorf("%s: the digest was changed", name)
-		}
-	}
-}
-
-func TestQDigestRejectsWhatIsCutOff(t *testing.T) {
-	for _, n := range []int{10, 10_000} {
-		data := encodeQDigest(t, qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(n)...))
-		for i := range data {
-			var d quantile.QDigest
-			if err := d.UnmarshalBinary(data[:i]); err == nil {
-				t.Fatalf("%d of %d bytes were taken", i, len(data))
+		t.Run(name, func(t *testing.T) {
+			d := qdigest(quantile.QDigestOptions{}, 7)
+			err := d.UnmarshalBinary(c.data)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error is %v, want %q in it", err, c.want)
 			}
-		}
+			if d.Count() != 1 || d.Quantile(0.5) != 7 {
+				t.Error("the digest was changed")
+			}
+		})
 	}
 }
 
-// A zero digest is an empty one with the default options, past the values it keeps as they are, too.
+func TestQDigestRejectsTruncatedData(t *testing.T) {
+	for name, n := range map[string]int{"raw values": 10, "forest": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			data := encodeQDigest(t, qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(n)...))
+			for i := range data {
+				var d quantile.QDigest
+				if err := d.UnmarshalBinary(data[:i]); err == nil {
+					t.Fatalf("%d of %d bytes were accepted", i, len(data))
+				}
+			}
+		})
+	}
+}
+
+// A zero digest is an empty digest with the default options, also with more than rawMost values.
 func TestAZeroQDigestHasTheDefaultOptions(t *testing.T) {
 	var zero quantile.QDigest
 	made := qdigest(quantile.QDigestOptions{})
@@ -211,9 +225,9 @@ func TestAZeroQDigestHasTheDefaultOptions(t *testing.T) {
 		zero.Add(time.Duration(i) * time.Microsecond)
 		made.Add(time.Duration(i) * time.Microsecond)
 	}
-	one, err := zero.MarshalBinary()
-	two, err2 := made.MarshalBinary()
-	if err != nil || err2 != nil || !bytes.Equal(one, two) || zero.Options() != made.Options() {
+	fromZero, err := zero.MarshalBinary()
+	fromMade, err2 := made.MarshalBinary()
+	if err != nil || err2 != nil || !bytes.Equal(fromZero, fromMade) || zero.Options() != made.Options() {
 		t.Errorf("%v, %v: options are %+v", err, err2, zero.Options())
 	}
 	if err := made.Merge(&zero); err != nil {
@@ -221,7 +235,7 @@ func TestAZeroQDigestHasTheDefaultOptions(t *testing.T) {
 	}
 }
 
-// However it came to be full: what is encoded can be decoded.
+// A full digest can be encoded and decoded, however it became full.
 func TestAFullQDigestTakesNoMoreAndIsDecoded(t *testing.T) {
 	d := qdigest(quantile.QDigestOptions{})
 	d.AddN(time.Millisecond, 1<<62)
@@ -240,7 +254,7 @@ func TestAFullQDigestTakesNoMoreAndIsDecoded(t *testing.T) {
 	}
 }
 
-// A few bytes must not make the decoder take much memory.
+// The decoder must not allocate much memory for a few bytes.
 func TestQDigestDecoderTakesLittleMemory(t *testing.T) {
 	f := ofOneLeaf()
 	f.head[2], f.nodes, f.n = 10, 33792, 1<<62
@@ -250,7 +264,7 @@ func TestQDigestDecoderTakesLittleMemory(t *testing.T) {
 	err := new(quantile.QDigest).UnmarshalBinary(data)
 	runtime.ReadMemStats(&after)
 	if spent := after.TotalAlloc - before.TotalAlloc; err == nil || spent > 256<<10 {
-		t.Errorf("%d bytes made it take %d (%v)", len(data), spent, err)
+		t.Errorf("decoding %d bytes allocated %d bytes (%v)", len(data), spent, err)
 	}
 }
 
@@ -267,7 +281,7 @@ func FuzzQDigestUnmarshal(f *testing.F) {
 			return
 		}
 		if again := encodeQDigest(t, &d); !bytes.Equal(again, data) {
-			t.Fatalf("%x is encoded as %x", data, again)
+			t.Fatalf("%x is encoded again as %x", data, again)
 		}
 		last := time.Duration(0)
 		for i := range 21 {

@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// What forest says of itself, after any operations.
+// The invariant in the comment of forest holds after any operations.
 func TestForestKeepsItsInvariant(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		o := QDigestOptions{
@@ -24,7 +24,7 @@ func TestForestKeepsItsInvariant(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.grow() // at once
+			d.grow() // uses the forest from the start
 			shift := rapid.IntRange(0, 62).Draw(t, "shift")
 			for _, v := range rapid.SliceOfN(rapid.Int64(), 1, 500).Draw(t, "values") {
 				for j := range 20 {
@@ -41,7 +41,7 @@ func TestForestKeepsItsInvariant(t *testing.T) {
 			}
 			checkForest(t, digests[0])
 		}
-		if data, err := digests[0].MarshalBinary(); digests[0].n > rawMost { // else it decodes as raw values
+		if data, err := digests[0].MarshalBinary(); digests[0].n > rawMost { // fewer values are decoded as raw values
 			var decoded QDigest
 			if err == nil {
 				err = decoded.UnmarshalBinary(data)
@@ -56,7 +56,7 @@ func TestForestKeepsItsInvariant(t *testing.T) {
 		before := slices.Clone(f.nodes)
 		f.rebuild()
 		if !slices.Equal(f.nodes, before) {
-			t.Fatal("a second rebuild changes more")
+			t.Fatal("a second rebuild changes the forest")
 		}
 	})
 }
@@ -81,7 +81,7 @@ func checkForest(t *rapid.T, d *QDigest) {
 			i = f.nodes[i].kids + leaf>>level&1
 		}
 		if f.jump[leaf] != i {
-			t.Fatalf("leaf %d is aimed at node %d, want %d", leaf, f.jump[leaf], i)
+			t.Fatalf("leaf %d jumps to node %d, want %d", leaf, f.jump[leaf], i)
 		}
 		if level == 0 && f.nodes[i].cap != leafCap {
 			t.Fatalf("leaf %d has a cap of %d", leaf, f.nodes[i].cap)
@@ -90,20 +90,22 @@ func checkForest(t *rapid.T, d *QDigest) {
 }
 
 func TestGridsCoverEveryDurationInOrder(t *testing.T) {
-	for _, g := range []grid{coarse, fine} {
-		for i := range g.leaves() {
-			lo, end := g.start(i), g.start(i+1)
-			if g.leaf(lo) != i || g.leaf(end-1) != i {
-				t.Fatalf("m=%d: leaf %d is [%d, %d), and its ends are in %d and %d", g, i, lo, end, g.leaf(lo),
-					g.leaf(end-1))
+	for name, g := range map[string]grid{"coarse": coarse, "fine": fine} {
+		t.Run(name, func(t *testing.T) {
+			for i := range g.leaves() {
+				lo, end := g.start(i), g.start(i+1)
+				if g.leaf(lo) != i || g.leaf(end-1) != i {
+					t.Fatalf("leaf %d is [%d, %d), and its ends are in %d and %d", i, lo, end, g.leaf(lo),
+						g.leaf(end-1))
+				}
+				if width := end - lo; width > 1 && width > lo>>g {
+					t.Fatalf("leaf %d = [%d, %d) is wider than 2^-%d of its value", i, lo, end, g)
+				}
 			}
-			if width := end - lo; width > 1 && width > lo>>g {
-				t.Fatalf("m=%d: leaf %d = [%d, %d) is wider than 2^-%d of its value", g, i, lo, end, g)
+			if g.start(g.leaves()) != maxLeaf+1 {
+				t.Errorf("the last leaf ends at %d", g.start(g.leaves()))
 			}
-		}
-		if g.start(g.leaves()) != maxLeaf+1 {
-			t.Errorf("m=%d: the last leaf ends at %d", g, g.start(g.leaves()))
-		}
+		})
 	}
 	for _, d := range []time.Duration{0, 1, 5000, 1 << 30, maxLeaf} {
 		if fine.leaf(d) != leafOf(d) {
@@ -116,22 +118,25 @@ func TestForestSpreadsCountsOverWhereValuesCanBeAlone(t *testing.T) {
 	f := newForest(QDigestOptions{Epsilon: 0.1, MantissaBits: 7})
 	f.fill(nil)
 	const root = 100
-	lo := uint32(root << f.height) // of 16 leaves
+	lo := uint32(root << f.height) // the root has 16 leaves
 	f.nodes[root].count = 1000
 	f.sum()
 	for _, c := range []struct {
+		name       string
 		rank       float64
 		first, end uint32
 		want       float64
 	}{
-		{500, 0, f.grid.leaves(), float64(lo) + 8},
-		{500, lo + 8, lo + 10, float64(lo) + 9},
-		{250, lo + 8, f.grid.leaves(), float64(lo) + 10},
-		{0, lo, lo + 16, float64(lo)},
+		{"all leaves", 500, 0, f.grid.leaves(), float64(lo) + 8},
+		{"two leaves", 500, lo + 8, lo + 10, float64(lo) + 9},
+		{"the upper half", 250, lo + 8, f.grid.leaves(), float64(lo) + 10},
+		{"rank 0", 0, lo, lo + 16, float64(lo)},
 	} {
-		if got := f.find(c.rank, c.first, c.end); got != c.want {
-			t.Errorf("rank %v is at %v, want %v", c.rank, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := f.find(c.rank, c.first, c.end); got != c.want {
+				t.Errorf("rank %v is at %v, want %v", c.rank, got, c.want)
+			}
+		})
 	}
 	if got := f.find(1000, lo, lo+2); got >= float64(lo+2) || got < float64(lo)+1.99 {
 		t.Errorf("the last rank is at %v, outside leaves %d to %d", got, lo, lo+1)
@@ -140,7 +145,7 @@ func TestForestSpreadsCountsOverWhereValuesCanBeAlone(t *testing.T) {
 	empty.fill(nil)
 	empty.sum()
 	if got := empty.find(0, 0, 16); got != 0 {
-		t.Errorf("of nothing, rank 0 is at %v", got)
+		t.Errorf("in an empty forest, rank 0 is at %v", got)
 	}
 }
 

@@ -2,8 +2,7 @@ package quantile
 
 import "sort"
 
-// sum brings totals up to date, in the order of the number of nodes. The trees
-// themselves are small enough to be summed as they are asked.
+// sum updates totals. The trees are small enough to be summed up when they are read.
 func (f *forest) sum() {
 	if f.totals == nil {
 		f.totals = make([]uint64, f.roots()+1)
@@ -13,7 +12,7 @@ func (f *forest) sum() {
 	}
 }
 
-// weight is what node i and all below it count.
+// weight returns the count of node i and all nodes below it.
 func (f *forest) weight(i uint32) uint64 {
 	n := &f.nodes[i]
 	if n.kids == 0 {
@@ -22,26 +21,25 @@ func (f *forest) weight(i uint32) uint64 {
 	return n.count + f.weight(n.kids) + f.weight(n.kids+1)
 }
 
-// tree is the root that the value of that rank is below.
+// tree returns the root of the tree that contains the value with a rank.
 func (f *forest) tree(rank float64) uint32 {
 	i := sort.Search(len(f.totals)-1, func(i int) bool { return float64(f.totals[i+1]) >= rank })
 	return min(uint32(i), f.roots()-1)
 }
 
-// find is the leaf coordinate that rank values lie left of, if each node's are
-// spread evenly over those of its leaves that lie in [first, end): the values are
-// known to.
+// find returns the leaf coordinate left of which rank values lie. It assumes that the values of each node
+// are spread evenly over those of its leaves that are in [first, end), which contains all values.
 func (f *forest) find(rank float64, first, end uint32) float64 {
 	i, level := f.tree(rank), f.height
 	rank -= float64(f.totals[i])
 	cut := func(lo, hi uint32) (float64, float64) { return float64(max(lo, first)), float64(min(hi, end)) }
-	lo, spread := i<<level, 0.0 // spread is what the nodes above have below i
+	lo, spread := i<<level, 0.0 // spread is the part of the counts above i that is below i
 	for {
 		n := &f.nodes[i]
 		from, to := cut(lo, lo+1<<level)
 		spread += float64(n.count)
 		if n.kids == 0 {
-			// Rounding must not lead out of the node, nor into an empty one.
+			// Rounding must not lead out of the node or into an empty interval.
 			x := from + (to-from)*min(max(rank, 0)/max(spread, 0x1p-20), 1)
 			return max(min(x, to-0x1p-20), from)
 		}
@@ -58,12 +56,11 @@ func (f *forest) find(rank float64, first, end uint32) float64 {
 	}
 }
 
-// between are the leaves that the value of that rank lies between: the first by
-// which that many may have begun, and the first by which that many must have
-// ended.
+// between returns the leaves between which the value with a rank lies: the first leaf by which rank values
+// may have begun, and the first leaf by which rank values must have ended.
 func (f *forest) between(rank uint64) (first, last uint32) {
 	i := f.tree(float64(rank))
-	for f.totals[i] >= rank { // it was rounded
+	for f.totals[i] >= rank { // rank was rounded to a float64
 		i--
 	}
 	for f.totals[i+1] < rank {
@@ -75,8 +72,8 @@ func (f *forest) between(rank uint64) (first, last uint32) {
 	return first, last
 }
 
-// begun is the first leaf of the node, in order of their beginnings, at which the
-// rank is reached below node i, or what is left of the rank.
+// begun takes the nodes below node i in the order in which their leaves begin. It returns the first leaf
+// of the node in which rank is reached, or the rest of rank if it is not reached.
 func (f *forest) begun(i, lo uint32, level uint8, rank uint64) (leaf uint32, left uint64) {
 	n := &f.nodes[i]
 	if n.count >= rank {
@@ -93,7 +90,7 @@ func (f *forest) begun(i, lo uint32, level uint8, rank uint64) (leaf uint32, lef
 	return leaf, rank
 }
 
-// ended is begun for the last leaves, in order of their ends.
+// ended is begun for the last leaves of the nodes, in the order in which their leaves end.
 func (f *forest) ended(i, lo uint32, level uint8, rank uint64) (leaf uint32, left uint64) {
 	n := &f.nodes[i]
 	if n.kids != 0 {

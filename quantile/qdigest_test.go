@@ -35,8 +35,8 @@ var qdigestSettings = []quantile.QDigestOptions{
 	{Uniform: true, Epsilon: 0.3, MantissaBits: 10},
 }
 
-// claims are those of a digest as quantiletest puts them, which knows no error
-// that is relative to the tail.
+// claims returns the claims of a digest for quantiletest, which does not support an error that is relative
+// to the tail.
 func claims(o quantile.QDigestOptions) quantiletest.Claims {
 	o = qdigest(o).Options()
 	return quantiletest.Claims{Rank: o.Epsilon, Value: math.Ldexp(1, -o.MantissaBits), Extremes: true}
@@ -57,12 +57,12 @@ func TestQDigestOptionsAreCheckedAllAtOnce(t *testing.T) {
 	}
 	for _, epsilon := range []float64{1, -1, math.NaN(), math.Inf(1)} {
 		if _, err := quantile.NewQDigest(quantile.QDigestOptions{Epsilon: epsilon}); err == nil {
-			t.Errorf("epsilon %v was taken", epsilon)
+			t.Errorf("epsilon %v was accepted", epsilon)
 		}
 	}
 	for _, m := range []int{-1, 8, 11, 7 + 256} {
 		if _, err := quantile.NewQDigest(quantile.QDigestOptions{MantissaBits: m}); err == nil {
-			t.Errorf("%d mantissa bits were taken", m)
+			t.Errorf("%d mantissa bits were accepted", m)
 		}
 	}
 	_, err := quantile.NewQDigest(quantile.QDigestOptions{Epsilon: 2, MantissaBits: 8})
@@ -75,7 +75,7 @@ func TestQDigestOptionsAreCheckedAllAtOnce(t *testing.T) {
 // A leafTruth knows which leaf each value is in.
 type leafTruth struct {
 	options quantile.QDigestOptions
-	leaves  []int // of the values in order
+	leaves  []int // leaves of the values, in order
 }
 
 func truth(o quantile.QDigestOptions, values []time.Duration) *leafTruth {
@@ -87,7 +87,7 @@ func truth(o quantile.QDigestOptions, values []time.Duration) *leafTruth {
 	return t
 }
 
-// leaf is that of v, found without the code under test.
+// leaf returns the leaf of v without using the code under test.
 func (t *leafTruth) leaf(v time.Duration) int {
 	m, shift := t.options.MantissaBits, 0
 	v = min(max(v, 0), 1<<42-1)
@@ -97,8 +97,8 @@ func (t *leafTruth) leaf(v time.Duration) int {
 	return shift<<m + int(v>>shift)
 }
 
-// miss is the rank error of an estimate in units of what is allowed at q: the
-// distance of q*n from the ranks that the estimate's leaf holds.
+// miss returns the rank error of an estimate as a multiple of the bound at q. The rank error is the
+// distance between q*n and the ranks in the leaf of the estimate.
 func (t *leafTruth) miss(q float64, estimate time.Duration) float64 {
 	leaf, target := t.leaf(estimate), q*float64(len(t.leaves))
 	below, _ := slices.BinarySearch(t.leaves, leaf)
@@ -110,8 +110,7 @@ func (t *leafTruth) miss(q float64, estimate time.Duration) float64 {
 	return max(float64(below)-target, target-float64(upto), 0) / allowed
 }
 
-// check asks for 599 quantiles: 300 evenly spread, the others ever closer to 1,
-// down to 4 values above.
+// check checks 599 quantiles: 300 are evenly spread, the others approach 1 until 4 values are above.
 func (t *leafTruth) check(d *quantile.QDigest) error {
 	n := float64(len(t.leaves))
 	for i := 1; i < 600; i++ {
@@ -138,43 +137,43 @@ func (t *leafTruth) check(d *quantile.QDigest) error {
 
 func shards(o quantile.QDigestOptions, values []time.Duration, dealt bool) []*quantile.QDigest {
 	const n = 64
-	all := make([]*quantile.QDigest, n)
-	for i := range all {
-		all[i] = qdigest(o)
+	digests := make([]*quantile.QDigest, n)
+	for i := range digests {
+		digests[i] = qdigest(o)
 	}
 	for i, v := range values {
 		if dealt {
-			all[i%n].Add(v)
+			digests[i%n].Add(v)
 		} else {
-			all[i*n/len(values)].Add(v)
+			digests[i*n/len(values)].Add(v)
 		}
 	}
-	return all
+	return digests
 }
 
-// mergeOrders are trees of merges, from a chain to a balanced one.
-var mergeOrders = map[string]func(t testing.TB, all []*quantile.QDigest) *quantile.QDigest{
-	"chain": func(t testing.TB, all []*quantile.QDigest) *quantile.QDigest {
-		for _, d := range all[1:] {
-			merge(t, all[0], d)
+// mergeOrders has trees of merges, from a chain to a balanced tree.
+var mergeOrders = map[string]func(t testing.TB, digests []*quantile.QDigest) *quantile.QDigest{
+	"chain": func(t testing.TB, digests []*quantile.QDigest) *quantile.QDigest {
+		for _, d := range digests[1:] {
+			merge(t, digests[0], d)
 		}
-		return all[0]
+		return digests[0]
 	},
-	"from the end": func(t testing.TB, all []*quantile.QDigest) *quantile.QDigest {
-		for i := len(all) - 1; i > 0; i-- {
-			merge(t, all[i-1], all[i])
+	"from the end": func(t testing.TB, digests []*quantile.QDigest) *quantile.QDigest {
+		for i := len(digests) - 1; i > 0; i-- {
+			merge(t, digests[i-1], digests[i])
 		}
-		return all[0]
+		return digests[0]
 	},
-	"balanced": func(t testing.TB, all []*quantile.QDigest) *quantile.QDigest {
-		for len(all) > 1 {
-			half := len(all) / 2
+	"balanced": func(t testing.TB, digests []*quantile.QDigest) *quantile.QDigest {
+		for len(digests) > 1 {
+			half := len(digests) / 2
 			for i := range half {
-				merge(t, all[i], all[half+i])
+				merge(t, digests[i], digests[half+i])
 			}
-			all = all[:half]
+			digests = digests[:half]
 		}
-		return all[0]
+		return digests[0]
 	},
 }
 
@@ -187,55 +186,58 @@ func merge(t testing.TB, into, from *quantile.QDigest) {
 
 func TestQDigestBoundHoldsOnAllDataAndOrdersOfMerging(t *testing.T) {
 	const n = 100_000
-	for _, set := range quantiletest.Datasets {
+	for _, set := range quantiletest.Datasets() {
 		values := set.Make(n)
 		for _, o := range qdigestSettings {
-			o := qdigest(o).Options()
-			truth := truth(o, values)
-			name := fmt.Sprintf("%+v of %s", o, set.Name)
-			if err := truth.check(qdigest(o, values...)); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for order, mergeAll := range mergeOrders {
-				d := mergeAll(t, shards(o, values, order == "balanced"))
-				if err := truth.check(d); err != nil || d.Count() != n {
-					t.Errorf("%s, merged (%s) from %d: %v", name, order, d.Count(), err)
+			t.Run(fmt.Sprintf("%+v of %s", o, set.Name), func(t *testing.T) {
+				o := qdigest(o).Options()
+				truth := truth(o, values)
+				if err := truth.check(qdigest(o, values...)); err != nil {
+					t.Error(err)
 				}
-			}
+				for order, mergeAll := range mergeOrders {
+					d := mergeAll(t, shards(o, values, order == "balanced"))
+					if err := truth.check(d); err != nil || d.Count() != n {
+						t.Errorf("merged (%s) to %d values: %v", order, d.Count(), err)
+					}
+				}
+			})
 		}
 	}
 }
 
-// A million values, as the documentation speaks of.
+// The documentation states the size and the error for a million values.
 func TestQDigestOfAMillionIsSmallAndSharp(t *testing.T) {
 	const n = 1_000_000
-	gaps := map[string]float64{"bimodal": 0.9, "gc-pause": 0.999} // between two values there lies nothing
-	for _, set := range quantiletest.Datasets[:4] {               // lognormal, pareto, bimodal, gc-pause
-		values, d, most := set.Make(n), qdigest(quantile.QDigestOptions{}), 0
-		for i, v := range values {
-			d.Add(v)
-			if i%1000 == 999 {
-				d.Quantile(0.5)
-				most = max(most, d.StateBytes())
+	gaps := map[string]float64{"bimodal": 0.9, "gc-pause": 0.999} // these quantiles lie in a gap between values
+	for _, set := range quantiletest.Datasets()[:4] {
+		t.Run(set.Name, func(t *testing.T) { // lognormal, pareto, bimodal, gc-pause
+			values, d, most := set.Make(n), qdigest(quantile.QDigestOptions{}), 0
+			for i, v := range values {
+				d.Add(v)
+				if i%1000 == 999 {
+					d.Quantile(0.5)
+					most = max(most, d.StateBytes())
+				}
 			}
-		}
-		if most > 64<<10 {
-			t.Errorf("%s: %d B, want 64 KB", set.Name, most)
-		}
-		encoded, err := d.MarshalBinary()
-		if err != nil || len(encoded) > 4<<10 {
-			t.Errorf("%s: encoded in %d B, want 4 KB (%v)", set.Name, len(encoded), err)
-		}
-		slices.Sort(values)
-		for _, q := range []float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999} {
-			if q == gaps[set.Name] {
-				continue
+			if most > 64<<10 {
+				t.Errorf("%d B, want at most 64 KB", most)
 			}
-			exact := values[quantile.Rank(q, n)-1]
-			if err := float64(d.Quantile(q)-exact) / float64(exact); math.Abs(err) > 0.004 {
-				t.Errorf("%s: %v is %.2f %% off", set.Name, q, 100*err)
+			encoded, err := d.MarshalBinary()
+			if err != nil || len(encoded) > 4<<10 {
+				t.Errorf("encoded in %d B, want at most 4 KB (%v)", len(encoded), err)
 			}
-		}
+			slices.Sort(values)
+			for _, q := range []float64{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999} {
+				if q == gaps[set.Name] {
+					continue
+				}
+				exact := values[quantile.Rank(q, n)-1]
+				if err := float64(d.Quantile(q)-exact) / float64(exact); math.Abs(err) > 0.004 {
+					t.Errorf("the error of quantile %v is %.2f %%", q, 100*err)
+				}
+			}
+		})
 	}
 }
 
@@ -256,48 +258,52 @@ func TestQDigestIsExactUpTo4096Values(t *testing.T) {
 		}
 	}
 	if size := d.StateBytes(); size > 34<<10 {
-		t.Errorf("it takes %d B", size)
+		t.Errorf("the digest takes %d B", size)
 	}
 }
 
 func TestQDigestAddAllocatesNothing(t *testing.T) {
 	for _, o := range qdigestSettings {
-		values := quantiletest.Lognormal(100_000)
-		d, i := qdigest(o, values...), 0
-		if allocs := testing.AllocsPerRun(50_000, func() {
-			d.Add(values[i%len(values)])
-			d.AddN(values[i%len(values)], 3)
-			i++
-		}); allocs != 0 {
-			t.Errorf("%+v: %v allocations", o, allocs)
-		}
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			values := quantiletest.Lognormal(100_000)
+			d, i := qdigest(o, values...), 0
+			if allocs := testing.AllocsPerRun(50_000, func() {
+				d.Add(values[i%len(values)])
+				d.AddN(values[i%len(values)], 3)
+				i++
+			}); allocs != 0 {
+				t.Errorf("%v allocations per Add and AddN", allocs)
+			}
+		})
 	}
 }
 
 func TestQDigestCountsWhatItClamps(t *testing.T) {
-	for _, before := range []int{0, 5000} { // raw, and in the forest
-		d := qdigest(quantile.QDigestOptions{}, make([]time.Duration, before)...)
-		for _, v := range []time.Duration{-5, math.MinInt64, 1 << 42, math.MaxInt64, 1<<42 - 1, 0} {
-			d.Add(v)
-		}
-		d.AddN(-1, 10)
-		other := qdigest(quantile.QDigestOptions{}, -7)
-		merge(t, d, other)
-		if got := d.Clamped(); got != 15 {
-			t.Errorf("after %d values, %d were clamped, want 15", before, got)
-		}
-		if d.Min() != 0 || d.Max() != math.MaxInt64 || d.Quantile(1) != math.MaxInt64 ||
-			d.Count() != uint64(before+17) {
-			t.Errorf("%d values, from %v to %v", d.Count(), d.Min(), d.Max())
-		}
-		if lo, hi := d.Bounds(1 - 1/float64(d.Count())); lo > 1<<42 || hi < 1<<42 {
-			t.Errorf("bounds of a clamped value are %v to %v", lo, hi)
-		}
+	for name, before := range map[string]int{"raw values": 0, "forest": 5000} {
+		t.Run(name, func(t *testing.T) {
+			d := qdigest(quantile.QDigestOptions{}, make([]time.Duration, before)...)
+			for _, v := range []time.Duration{-5, math.MinInt64, 1 << 42, math.MaxInt64, 1<<42 - 1, 0} {
+				d.Add(v)
+			}
+			d.AddN(-1, 10)
+			other := qdigest(quantile.QDigestOptions{}, -7)
+			merge(t, d, other)
+			if got := d.Clamped(); got != 15 {
+				t.Errorf("%d values were clamped, want 15", got)
+			}
+			if d.Min() != 0 || d.Max() != math.MaxInt64 || d.Quantile(1) != math.MaxInt64 ||
+				d.Count() != uint64(before+17) {
+				t.Errorf("%d values, from %v to %v", d.Count(), d.Min(), d.Max())
+			}
+			if lo, hi := d.Bounds(1 - 1/float64(d.Count())); lo > 1<<42 || hi < 1<<42 {
+				t.Errorf("bounds of a clamped value are %v to %v", lo, hi)
+			}
+		})
 	}
 }
 
 func TestQDigestCountersDoNotWrap(t *testing.T) {
-	const many = 1 << 40 // more than the caps can say
+	const many = 1 << 40 // more than a cap can hold
 	d := qdigest(quantile.QDigestOptions{})
 	for i := range time.Duration(1000) {
 		d.AddN(time.Microsecond*(i+1), many)
@@ -318,17 +324,17 @@ func TestQDigestCountersDoNotWrap(t *testing.T) {
 	d.AddN(time.Second, math.MaxUint64)
 	d.AddN(time.Second, math.MaxUint64)
 	if d.Count() != 1<<62 {
-		t.Errorf("%d values, want no more than 2^62", d.Count())
+		t.Errorf("%d values, want at most 2^62", d.Count())
 	}
 	if err := d.Merge(qdigest(quantile.QDigestOptions{}, 1)); err == nil {
-		t.Error("merged to more than 2^62 values")
+		t.Error("merging to more than 2^62 values is no error")
 	}
 	if d.Count() != 1<<62 || d.Quantile(0.5) != time.Second {
 		t.Errorf("%d values, median %v", d.Count(), d.Quantile(0.5))
 	}
 }
 
-func TestQDigestAnswersAnewAfterEveryChange(t *testing.T) {
+func TestQDigestQuantilesReflectEveryChange(t *testing.T) {
 	for name, change := range map[string]func(d *quantile.QDigest){
 		"Add": func(d *quantile.QDigest) {
 			for range 30_000 {
@@ -339,19 +345,21 @@ func TestQDigestAnswersAnewAfterEveryChange(t *testing.T) {
 		"Merge": func(d *quantile.QDigest) {
 			merge(t, d, qdigest(d.Options(), slices.Repeat([]time.Duration{time.Second}, 30_000)...))
 		},
-		"a few": func(d *quantile.QDigest) {
+		"several merges": func(d *quantile.QDigest) {
 			for range 8 {
 				merge(t, d, qdigest(d.Options(), slices.Repeat([]time.Duration{time.Second}, 4000)...))
 			}
 		},
 	} {
-		d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(20_000)...)
-		before := d.Quantile(0.5)
-		change(d)
-		if lo, hi := d.Bounds(0.5); d.Quantile(0.5) < 990*time.Millisecond || lo < 990*time.Millisecond ||
-			hi < time.Second {
-			t.Errorf("%s: the median is %v (from %v to %v), was %v; want 1 s", name, d.Quantile(0.5), lo, hi, before)
-		}
+		t.Run(name, func(t *testing.T) {
+			d := qdigest(quantile.QDigestOptions{}, quantiletest.Lognormal(20_000)...)
+			before := d.Quantile(0.5)
+			change(d)
+			if lo, hi := d.Bounds(0.5); d.Quantile(0.5) < 990*time.Millisecond || lo < 990*time.Millisecond ||
+				hi < time.Second {
+				t.Errorf("the median is %v (from %v to %v), was %v; want 1 s", d.Quantile(0.5), lo, hi, before)
+			}
+		})
 	}
 }
 
@@ -360,7 +368,7 @@ func TestQDigestTakesAThirdOfTheRoomIfUniform(t *testing.T) {
 	biased, uniform := encodedSize(t, quantile.QDigestOptions{}, values), encodedSize(t,
 		quantile.QDigestOptions{Uniform: true}, values)
 	if uniform > biased/3 {
-		t.Errorf("%d B, biased %d", uniform, biased)
+		t.Errorf("%d B, a third of %d B allowed", uniform, biased)
 	}
 }
 
@@ -372,7 +380,7 @@ func encodedSize(t *testing.T, o quantile.QDigestOptions, values []time.Duration
 	return len(data)
 }
 
-func TestQDigestsOfOtherOptionsDoNotMerge(t *testing.T) {
+func TestQDigestsWithDifferentOptionsDoNotMerge(t *testing.T) {
 	d := qdigest(quantile.QDigestOptions{}, 1)
 	for _, o := range qdigestSettings[1:] {
 		if err := d.Merge(qdigest(o, 2)); err == nil || d.Count() != 1 {
@@ -381,7 +389,7 @@ func TestQDigestsOfOtherOptionsDoNotMerge(t *testing.T) {
 	}
 }
 
-// Whatever is done to it, a digest answers as its bound says.
+// A digest keeps its error bound under any operations.
 func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		o := qdigest(rapid.SampledFrom(qdigestSettings).Draw(t, "options")).Options()
@@ -389,14 +397,15 @@ func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
 			*quantile.QDigest
 			values []time.Duration
 		}
-		all := []digest{{qdigest(o), nil}, {qdigest(o), nil}, {qdigest(o), nil}}
+		digests := []digest{{qdigest(o), nil}, {qdigest(o), nil}, {qdigest(o), nil}}
 		value := rapid.Custom(func(t *rapid.T) time.Duration {
-			return time.Duration(rapid.Int64Range(-1, 1<<43).Draw(t, "value") >> rapid.IntRange(0, 42).Draw(t, "shift"))
+			return time.Duration(rapid.Int64Range(-1, 1<<43).Draw(t, "value") >> rapid.IntRange(0, 42).Draw(t,
+				"shift"))
 		})
-		one := rapid.IntRange(0, len(all)-1)
+		index := rapid.IntRange(0, len(digests)-1)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
-				d, step := &all[one.Draw(t, "to")], value.Draw(t, "step")
+				d, step := &digests[index.Draw(t, "to")], value.Draw(t, "step")
 				v := value.Draw(t, "from")
 				for range rapid.IntRange(1, 6000).Draw(t, "times") {
 					d.Add(v)
@@ -405,22 +414,22 @@ func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
 				}
 			},
 			"addN": func(t *rapid.T) {
-				d, v, n := &all[one.Draw(t, "to")], value.Draw(t, "value"), rapid.IntRange(0, 5000).Draw(t, "n")
+				d, v, n := &digests[index.Draw(t, "to")], value.Draw(t, "value"), rapid.IntRange(0, 5000).Draw(t, "n")
 				d.AddN(v, uint64(n))
 				d.values = append(d.values, slices.Repeat([]time.Duration{v}, n)...)
 			},
 			"merge": func(t *rapid.T) {
-				i, j := one.Draw(t, "into"), one.Draw(t, "from")
-				if i == j || len(all[i].values)+len(all[j].values) > 100_000 {
-					t.Skip("a digest does not merge with itself, and as many values are enough")
+				i, j := index.Draw(t, "into"), index.Draw(t, "from")
+				if i == j || len(digests[i].values)+len(digests[j].values) > 100_000 {
+					t.Skip("a digest cannot be merged into itself, and so many values are enough")
 				}
-				if err := all[i].Merge(all[j].QDigest); err != nil {
+				if err := digests[i].Merge(digests[j].QDigest); err != nil {
 					t.Fatal(err)
 				}
-				all[i].values = append(all[i].values, all[j].values...)
+				digests[i].values = append(digests[i].values, digests[j].values...)
 			},
 			"encode and decode": func(t *rapid.T) {
-				d := &all[one.Draw(t, "which")]
+				d := &digests[index.Draw(t, "which")]
 				var decoded quantile.QDigest
 				data, err := d.MarshalBinary()
 				if err == nil {
@@ -432,7 +441,7 @@ func TestQDigestKeepsItsBoundUnderAnyOperations(t *testing.T) {
 				d.QDigest = &decoded
 			},
 		})
-		for _, d := range all {
+		for _, d := range digests {
 			if d.Count() != uint64(len(d.values)) {
 				t.Fatalf("%d values, want %d", d.Count(), len(d.values))
 			}

@@ -1,25 +1,23 @@
 // Package quantile estimates the quantiles of latencies.
 //
-// An [Estimator] takes durations one by one and answers at any time which
-// duration a given share of them stays below. [Exact] keeps everything and
-// sorts; the others trade memory against error:
+// An [Estimator] takes durations one by one, and returns at any time the duration that a given share
+// of them does not exceed. [Exact] keeps all durations and sorts them. The others trade memory for
+// error:
 //
 //	arm               keeps                            error
 //	exact             every duration, 8 B each         none
 //	hdr               264 KB of log-linear counters    0.1 % of the value, up to 1 h
 //	tdigest           about 1,200 centroids            no bound; small in the tails
-//	qdigest           about 1,500 nodes of 16 B        10 % of the ranks above: p99 to 0.1 %
+//	qdigest           about 1,500 nodes of 16 B        10 % of the ranks above: 0.1 % at p99
 //	qdigest-textbook  at most 3k+1 nodes of 16 B       height/k of the ranks
 //
-// Durations are whole nanoseconds, never negative: a negative one counts as
-// zero. Every estimator keeps its count, smallest and largest value exactly,
-// outside any sketch, unless its own documentation says otherwise. Make one with
-// its New function: a zero value is not ready for use.
+// Durations are whole nanoseconds. A negative duration counts as zero. Every estimator keeps the exact
+// count, smallest and largest value, separate from its estimate, unless its documentation says
+// otherwise. Make an estimator with its New function: a zero value cannot be used.
 //
-// No Estimator is safe for concurrent use, reading included, since several
-// sort or merge what is pending when they are asked. Use one a goroutine and
-// merge them at the end. An Add costs 1 to 120 ns and, storage that grows with
-// the data apart, allocates nothing.
+// No Estimator is safe for concurrent use, not even for reading, since several sort or merge pending
+// values in Quantile. Use one estimator per goroutine and merge them in the end. Add takes 1 to 120 ns.
+// It allocates nothing, except where the storage grows with the data.
 package quantile
 
 import (
@@ -29,28 +27,29 @@ import (
 	"time"
 )
 
-// Estimator summarises durations so that their quantiles can be asked for.
-// Package quantiletest holds the rules that every implementation keeps.
+// Estimator estimates the quantiles of durations. Package quantiletest tests the rules that every
+// implementation must obey.
 type Estimator interface {
-	// Add takes one duration. A negative one counts as zero, one beyond the
-	// range of the estimator as the end of its range.
+	// Add adds a duration. A negative duration counts as zero, and a duration beyond the range
+	// of the estimator as the end of its range.
 	Add(d time.Duration)
 
-	// Quantile estimates the duration of rank Rank(q, n) among the n taken so
-	// far. It is 0 if there are none. A q below 0 or NaN is taken as 0, one
-	// above 1 as 1. More may be added afterwards.
+	// Quantile estimates the duration with the rank Rank(q, n) among the n durations added so
+	// far. It returns 0 if there are none. If q is below 0 or NaN it is taken as 0, if it is
+	// above 1 as 1. More durations may be added afterwards.
 	Quantile(q float64) time.Duration
 
-	// Merge adds what other holds, as if each of its durations had been added
-	// here. Other keeps its contents, but may tidy them. If other is nil, a nil
-	// pointer, of another kind, set up differently, or the receiver itself, or if they
-	// hold too many values together, the error wraps [ErrMerge] and the receiver is
-	// unchanged. One that draws at random may also refuse what it holds already.
+	// Merge adds the contents of other, as if each of its durations had been added to the
+	// receiver. The contents of other stay the same, but their representation may change. Merge
+	// returns an error that wraps [ErrMerge], and leaves the receiver unchanged, if other is nil,
+	// a nil pointer, of another type, has other options, or is the receiver itself, or if both
+	// hold too many values together. A randomised estimator may also refuse values that it
+	// holds already.
 	Merge(other Estimator) error
 }
 
-// Sizer is an Estimator that tells how much memory its state holds, in bytes,
-// spare capacity included.
+// Sizer is implemented by Estimators that report the memory of their state in bytes, including spare
+// capacity.
 type Sizer interface {
 	StateBytes() int
 }
@@ -62,7 +61,7 @@ func mergeError(into, from Estimator, why string) error {
 	return fmt.Errorf("%w a %T into a %T: %s", ErrMerge, from, into, why)
 }
 
-// sameKind is from as an estimator of the type of into, or the error of Merge.
+// sameKind returns from as an estimator of the type of into, or the error of Merge.
 func sameKind[E interface {
 	comparable
 	Estimator
@@ -71,22 +70,21 @@ func sameKind[E interface {
 	o, ok := from.(E)
 	switch {
 	case !ok:
-		return o, mergeError(into, from, "not the same kind")
+		return o, mergeError(into, from, "it is of another type")
 	case o == none:
 		return o, mergeError(into, from, "it is nil")
 	case o == into:
-		return o, mergeError(into, from, "they are one")
+		return o, mergeError(into, from, "it cannot be merged into itself")
 	}
 	return o, nil
 }
 
-// mostMerged is how many values the estimators hold that merging can make so many: more
-// than anyone adds one by one, so that what files say and what is merged never makes a
-// counter wrap.
+// mostMerged is the largest number of values in an estimator that can reach that many by merging. It is
+// more than can be added one by one, and keeps counters from overflowing when files are read or
+// estimators are merged.
 const mostMerged = 1 << 62
 
-// mergeable reports as an error of Merge if two estimators of n and more values hold too many
-// together.
+// mergeable returns an error of Merge if two estimators with n and more values hold too many together.
 func mergeable(into, from Estimator, n, more uint64) error {
 	if more > mostMerged-min(n, mostMerged) {
 		return mergeError(into, from, "together they hold more than 2^62 values")
@@ -94,9 +92,9 @@ func mergeable(into, from Estimator, n, more uint64) error {
 	return nil
 }
 
-// Rank is the nearest rank of quantile q among n values, from 1 (the smallest)
-// to n: the least whole number that is not below q*n. It is the one definition
-// of a percentile in this module. It is 0 if n is 0.
+// Rank returns the nearest rank of quantile q among n values, from 1 (the smallest) to n: the least
+// integer that is not below q*n. It is the only definition of a percentile in this module. It returns 0
+// if n is 0.
 func Rank(q float64, n uint64) uint64 {
 	x := clamp01(q) * float64(n)
 	r := math.Round(x)
@@ -107,7 +105,7 @@ func Rank(q float64, n uint64) uint64 {
 	return min(max(uint64(r), 1), n)
 }
 
-// clamp01 takes q into [0, 1]; NaN becomes 0.
+// clamp01 limits q to [0, 1]. NaN becomes 0.
 func clamp01(q float64) float64 {
 	if !(q > 0) {
 		return 0
@@ -115,12 +113,11 @@ func clamp01(q float64) float64 {
 	return min(q, 1)
 }
 
-// SamplesFor is how many values a percentile needs before a finite 95 %
-// interval for it exists at all: the least n at which neither the smallest nor
-// the largest value is on the wrong side of the quantile with a probability
-// above 2.5 %. It is 6 for p50, 368 for p99, 3,688 for p99.9 and 36,887 for
-// p99.99. It is 0 for q <= 0 and q >= 1, which are no percentiles, and the largest
-// number there is if that is less than what is needed.
+// SamplesFor returns the number of values from which a finite 95 % interval for quantile q exists: the
+// least n for which neither the smallest nor the largest value is on the wrong side of the quantile
+// with a probability above 2.5 %. It is 6 for p50, 368 for p99, 3,688 for p99.9 and 36,887 for p99.99.
+// It returns 0 for q <= 0 and q >= 1, which are not percentiles, and math.MaxUint64 if the number
+// overflows.
 //
 // Source: the order-statistic interval, for example Hahn and Meeker,
 // Statistical Intervals, section 5.2.
@@ -128,7 +125,7 @@ func SamplesFor(q float64) uint64 {
 	if !(q > 0 && q < 1) {
 		return 0
 	}
-	// Of the smaller of q and 1-q the logarithm of 1 less that is exact, however small it is.
+	// The logarithm of 1 minus the smaller of q and 1-q is exact, however small that is.
 	n := math.Ceil(math.Log(0.025) / math.Log1p(-min(q, 1-q)))
 	if n >= math.MaxUint64 {
 		return math.MaxUint64
@@ -136,7 +133,7 @@ func SamplesFor(q float64) uint64 {
 	return uint64(n)
 }
 
-// extremes counts and keeps the ends of what was added, exactly.
+// extremes keeps the exact count, minimum and maximum of the added values.
 type extremes struct {
 	n        uint64
 	min, max time.Duration
@@ -163,16 +160,16 @@ func (e *extremes) merge(o *extremes) {
 	e.n += o.n
 }
 
-// within takes an estimate between the smallest and the largest value.
+// within limits an estimate to the range of the added values.
 func (e *extremes) within(d time.Duration) time.Duration {
 	return min(max(d, e.min), e.max)
 }
 
-// Count is how many durations were added.
+// Count returns how many durations were added.
 func (e *extremes) Count() uint64 { return e.n }
 
-// Min is the smallest duration added, exactly; 0 if there is none.
+// Min returns the smallest duration added, exactly, or 0 if there is none.
 func (e *extremes) Min() time.Duration { return e.min }
 
-// Max is the largest duration added, exactly; 0 if there is none.
+// Max returns the largest duration added, exactly, or 0 if there is none.
 func (e *extremes) Max() time.Duration { return e.max }

@@ -28,7 +28,7 @@ func TestEstimatorsKeepTheirContract(t *testing.T) {
 		claims quantiletest.Claims
 		fresh  func() quantile.Estimator
 	}{
-		// Room for what the suite adds: growing is the one thing Exact allocates for.
+		// Exact gets room for the values of the suite, since it allocates only to grow.
 		"exact": {quantiletest.Claims{Rank: 0, Extremes: true},
 			func() quantile.Estimator { return quantile.NewExact(60_000) }},
 		"hdr": {quantiletest.Claims{Rank: 0, Value: 0.001, Extremes: true},
@@ -48,17 +48,32 @@ func TestEstimatorsKeepTheirContract(t *testing.T) {
 
 func TestRankIsTheNearestRank(t *testing.T) {
 	for _, c := range []struct {
+		name string
 		q    float64
 		n    uint64
 		want uint64
 	}{
-		{0.5, 0, 0}, {0, 10, 1}, {-1, 10, 1}, {math.NaN(), 10, 1}, {1, 10, 10}, {2, 10, 10},
-		{0.5, 10, 5}, {0.5, 11, 6}, {0.99, 100, 99}, {0.99, 101, 100}, {0.07, 100, 7},
-		{0.29, 100, 29}, {0.999, 1000, 999}, {0.9999, 1_000_000, 999_900}, {0.999, 3_000_000_000, 2_997_000_000},
+		{"no values", 0.5, 0, 0},
+		{"0 is the smallest", 0, 10, 1},
+		{"below 0", -1, 10, 1},
+		{"NaN", math.NaN(), 10, 1},
+		{"1 is the largest", 1, 10, 10},
+		{"above 1", 2, 10, 10},
+		{"q*n is whole", 0.5, 10, 5},
+		{"q*n is rounded up", 0.5, 11, 6},
+		{"p99, q*n is whole", 0.99, 100, 99},
+		{"p99, q*n is rounded up", 0.99, 101, 100},
+		{"0.07*100 is above 7 in floating point", 0.07, 100, 7},
+		{"0.29*100 is below 29 in floating point", 0.29, 100, 29},
+		{"p99.9", 0.999, 1000, 999},
+		{"p99.99", 0.9999, 1_000_000, 999_900},
+		{"billions of values", 0.999, 3_000_000_000, 2_997_000_000},
 	} {
-		if got := quantile.Rank(c.q, c.n); got != c.want {
-			t.Errorf("Rank(%v, %d) = %d, want %d", c.q, c.n, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := quantile.Rank(c.q, c.n); got != c.want {
+				t.Errorf("Rank(%v, %d) = %d, want %d", c.q, c.n, got, c.want)
+			}
+		})
 	}
 }
 
@@ -77,7 +92,8 @@ func TestRankAgreesWithRationalArithmetic(t *testing.T) {
 func TestSamplesForAPercentile(t *testing.T) {
 	for q, want := range map[float64]uint64{
 		0.5: 6, 0.9: 36, 0.95: 72, 0.99: 368, 0.999: 3688, 0.9999: 36887, 0: 0, 1: 0, math.NaN(): 0,
-		0.01: 368, 1e-17: 368_887_945_411_393_600, 5e-324: math.MaxUint64, math.Nextafter(1, 0): 33_226_472_269_924_404,
+		0.01: 368, 1e-17: 368_887_945_411_393_600, 5e-324: math.MaxUint64,
+		math.Nextafter(1, 0): 33_226_472_269_924_404,
 	} {
 		t.Run(fmt.Sprint(q), func(t *testing.T) {
 			if got := quantile.SamplesFor(q); got != want {
@@ -93,25 +109,26 @@ func TestErrorOfAnEstimate(t *testing.T) {
 		e.Add(d)
 	}
 	for _, c := range []struct {
+		name        string
 		q           float64
 		estimate    time.Duration
 		value, rank float64
 	}{
-		{0.5, 30, 0, 0},        // exact
-		{0.3, 20, 0, 0},        // any rank that a repeated value occupies
-		{0.5, 45, 0.5, 0.15},   // between ranks 6 and 7
-		{0.5, 35, 1. / 6, .05}, // between ranks 5 and 6
-		{0.5, 25, -1. / 6, .05},
-		{0.5, 20, -1. / 3, .1}, // one rank too low
-		{0.5, 40, 1. / 3, .1},  // and one too high
-		{0.5, 60, 1, 0.3},      // rank 8
-		{0.9, 20, -5. / 7, .5}, // rank 4 ends 5 before 9
-		{1, 200, 1, 0.05},      // past all
+		{"exact", 0.5, 30, 0, 0},
+		{"any rank of a repeated value", 0.3, 20, 0, 0},
+		{"between the ranks 6 and 7", 0.5, 45, 0.5, 0.15},
+		{"between the ranks 5 and 6", 0.5, 35, 1. / 6, .05},
+		{"between the ranks 4 and 5", 0.5, 25, -1. / 6, .05},
+		{"one rank too low", 0.5, 20, -1. / 3, .1},
+		{"one rank too high", 0.5, 40, 1. / 3, .1},
+		{"three ranks too high", 0.5, 60, 1, 0.3},
+		{"five ranks too low", 0.9, 20, -5. / 7, .5},
+		{"above all values", 1, 200, 1, 0.05},
 	} {
-		t.Run(fmt.Sprintf("%v at %v", c.estimate, c.q), func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			got := e.Error(c.q, c.estimate)
 			if math.Abs(got.Value-c.value) > 1e-12 || math.Abs(got.Rank-c.rank) > 1e-12 {
-				t.Errorf("%+v, want value %v, rank %v", got, c.value, c.rank)
+				t.Errorf("the error is %+v, want value %v, rank %v", got, c.value, c.rank)
 			}
 		})
 	}
@@ -149,20 +166,19 @@ func TestTextbookBoundHoldsForAnyDataAndTreeOfMerges(t *testing.T) {
 
 func TestTextbookOfAnotherEpsilonDoNotMerge(t *testing.T) {
 	if err := textbook(0.1).Merge(textbook(0.2)); err == nil {
-		t.Error("merged")
+		t.Error("digests with different epsilons were merged")
 	}
 }
 
 func TestTextbookRefusesAnEpsilonOutsideZeroToOne(t *testing.T) {
 	for _, epsilon := range []float64{0, 1, -1, math.NaN(), math.Inf(1)} {
 		if _, err := quantile.NewTextbookQDigest(epsilon); err == nil {
-			t.Errorf("epsilon %v was taken", epsilon)
+			t.Errorf("epsilon %v was accepted", epsilon)
 		}
 	}
 }
 
-// What the tree folds into leaves of a quarter of a millisecond is told apart
-// again by interpolation.
+// Interpolation distinguishes values within a leaf, which is a quarter of a second wide here.
 func TestTextbookInterpolatesWithinALeaf(t *testing.T) {
 	const start, width = 1 << 38, 1 << 28 // one leaf
 	d := textbook(0.01)
@@ -181,7 +197,7 @@ func TestStateBytesIsWhatTheHeapHolds(t *testing.T) {
 	heap := func() float64 {
 		var s runtime.MemStats
 		runtime.GC()
-		runtime.GC() // what the first one found in pools
+		runtime.GC() // frees what the first one left in pools
 		runtime.ReadMemStats(&s)
 		return float64(s.HeapAlloc)
 	}
@@ -193,20 +209,22 @@ func TestStateBytesIsWhatTheHeapHolds(t *testing.T) {
 		"textbook": func() quantile.Estimator { return textbook(0.01) },
 		"qdigest":  func() quantile.Estimator { return qdigest(quantile.QDigestOptions{}) },
 	} {
-		var several [20]quantile.Estimator // so that nothing else matters
-		before, said := heap(), 0.0
-		for i := range several {
-			several[i] = fresh()
-			for _, d := range data {
-				several[i].Add(d)
+		t.Run(name, func(t *testing.T) {
+			var several [20]quantile.Estimator // several, so that other memory does not matter
+			before, reported := heap(), 0.0
+			for i := range several {
+				several[i] = fresh()
+				for _, d := range data {
+					several[i].Add(d)
+				}
+				several[i].Quantile(0.5)
+				reported += float64(several[i].(quantile.Sizer).StateBytes())
 			}
-			several[i].Quantile(0.5)
-			said += float64(several[i].(quantile.Sizer).StateBytes())
-		}
-		if held := heap() - before; said < 0.8*held || said > 1.25*held {
-			t.Errorf("%s says %.0f B, and holds %.0f B", name, said/20, held/20)
-		}
-		runtime.KeepAlive(&several)
+			if held := heap() - before; reported < 0.8*held || reported > 1.25*held {
+				t.Errorf("StateBytes is %.0f, but the heap holds %.0f B", reported/20, held/20)
+			}
+			runtime.KeepAlive(&several)
+		})
 	}
 }
 

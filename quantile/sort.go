@@ -7,24 +7,23 @@ import (
 )
 
 const (
-	// fewToSort are sorted by comparing them: counting bytes is not worth it.
+	// fewToSort is the length below which comparing is faster than counting bytes.
 	fewToSort = 512
-	// manyToSort are not copied to be sorted, but dealt out first, until parts that
-	// are not larger than partToSort fit the nearer caches.
+	// Slices longer than manyToSort are not sorted in a copy. They are first divided into parts of
+	// at most partToSort values, which fit into the faster caches.
 	manyToSort = 1 << 20
 	partToSort = 1 << 16
 )
 
-// sortDurations sorts v, none of which is negative. It takes as much memory again, and
-// no more than 512 KB if v is longer than manyToSort.
+// sortDurations sorts v, whose values must not be negative. It needs a buffer of the size of v, but at most
+// 512 KB if v is longer than manyToSort.
 //
-// It is a radix sort: many values are dealt out by the highest bits that differ, over
-// and over (MSD), until a part fits the cache, which is sorted from its lowest byte to
-// its highest (LSD). Bytes that are the same in all are skipped: those of latencies
-// differ in three or four. Sources: McIlroy, Bostic and McIlroy, Engineering Radix Sort,
-// Computing Systems 6(1), 1993, section 4 (American flag sort), and Knuth, The Art of
-// Computer Programming, vol. 3, section 5.2.5, algorithm R, with counts (algorithm
-// 5.2 D) instead of lists.
+// It is a radix sort. Many values are divided by the highest bits in which they differ, again and again
+// (MSD), until a part fits into the cache. That part is sorted from its lowest byte to its highest (LSD).
+// Bytes that are equal in all values are skipped: latencies differ in three or four bytes. Sources:
+// McIlroy, Bostic and McIlroy, Engineering Radix Sort, Computing Systems 6(1), 1993, section 4 (American
+// flag sort), and Knuth, The Art of Computer Programming, vol. 3, section 5.2.5, algorithm R, with counts
+// (algorithm 5.2 D) instead of lists.
 func sortDurations(v []time.Duration) {
 	part := len(v)
 	if part > manyToSort {
@@ -33,10 +32,10 @@ func sortDurations(v []time.Duration) {
 	(&radix{part: part}).sort(v)
 }
 
-// A radix is a sort that is under way.
+// A radix is the state of a sort.
 type radix struct {
-	part  int             // so many values are not dealt out
-	spare []time.Duration // room for a copy of them, once it is needed
+	part  int             // length up to which values are not divided
+	spare []time.Duration // buffer for a copy of a part, allocated when it is needed
 }
 
 func (s *radix) sort(v []time.Duration) {
@@ -66,11 +65,10 @@ func (s *radix) sort(v []time.Duration) {
 	}
 }
 
-// deal permutes v so that it is in the order of the eight bits at shift, and returns
-// where the values of each of their patterns end.
+// deal permutes v into the order of the eight bits at shift, and returns the end of each of the 256 parts.
 func deal(v []time.Duration, shift int) (ends [256]int) {
 	byteOf := func(d time.Duration) uint8 { return uint8(d >> (shift & 63)) }
-	var next [256]int // where the next with that byte goes
+	var next [256]int // for each byte, the index of its next value
 	for _, d := range v {
 		ends[byteOf(d)]++
 	}
@@ -82,7 +80,7 @@ func deal(v []time.Duration, shift int) (ends [256]int) {
 	}
 	for b, end := range ends {
 		for next[b] < end {
-			// Follow the cycle of those that are in each other's places.
+			// Follow the cycle of values that are in each other's places.
 			d := v[next[b]]
 			for to := byteOf(d); int(to) != b; to = byteOf(d) {
 				place := &v[next[to]]
@@ -96,13 +94,13 @@ func deal(v []time.Duration, shift int) (ends [256]int) {
 	return ends
 }
 
-// sortBytes sorts v by the bytes in which its values differ. Spare is of its length.
+// sortBytes sorts v by the bytes in which its values differ. spare must have the length of v.
 func sortBytes(v, spare []time.Duration, differ time.Duration) {
-	from, to := v, spare
+	from, into := v, spare
 	for shift := 0; shift < 64; shift += 8 {
 		if uint8(differ>>shift) != 0 {
-			scatter(to, from, shift)
-			from, to = to, from
+			scatter(into, from, shift)
+			from, into = into, from
 		}
 	}
 	if &from[0] != &v[0] {
@@ -110,10 +108,9 @@ func sortBytes(v, spare []time.Duration, differ time.Duration) {
 	}
 }
 
-// scatter puts what is in from into to, in the order of one byte, and where that is the
-// same in the order of from.
-func scatter(to, from []time.Duration, shift int) {
-	var next [256]int // where the next with that byte goes
+// scatter is a stable sort of from by one byte. It puts the result into out.
+func scatter(out, from []time.Duration, shift int) {
+	var next [256]int // for each byte, the index of its next value
 	for _, d := range from {
 		next[uint8(d>>(shift&63))]++
 	}
@@ -124,13 +121,13 @@ func scatter(to, from []time.Duration, shift int) {
 	}
 	for _, d := range from {
 		place := &next[uint8(d>>(shift&63))]
-		to[*place] = d
+		out[*place] = d
 		*place++
 	}
 }
 
-// mergeSorted merges b into a, both smallest first. It goes backwards, so that a few
-// large values cost little.
+// mergeSorted merges b into a, both in ascending order. It merges from the end, so that a few large values
+// cost little.
 func mergeSorted(a, b []time.Duration) []time.Duration {
 	i, j := len(a), len(b)
 	a = append(a, b...)

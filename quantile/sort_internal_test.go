@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// wide are durations of all magnitudes, with duplicates and both ends.
+// wide draws durations of all magnitudes, with duplicates and both extremes.
 func wide() *rapid.Generator[time.Duration] {
 	return rapid.Custom(func(t *rapid.T) time.Duration {
 		d := rapid.Int64Range(0, math.MaxInt64).Draw(t, "d")
@@ -22,7 +22,7 @@ func wide() *rapid.Generator[time.Duration] {
 	})
 }
 
-// repeated makes a few drawn durations into more than are sorted by comparing.
+// repeated repeats a few drawn durations, so that there are more than are sorted by comparing.
 func repeated(few []time.Duration, n int, seed uint64) []time.Duration {
 	r := rand.New(rand.NewPCG(seed, 0))
 	many := make([]time.Duration, n)
@@ -46,7 +46,7 @@ func TestDurationsAreSortedLikeAnyOthers(t *testing.T) {
 		slices.Sort(want)
 		dealt := slices.Clone(v)
 		if (&radix{part: fewToSort}).sort(dealt); !slices.Equal(dealt, want) {
-			t.Fatalf("dealt out: %v, want %v", dealt, want)
+			t.Fatalf("after deal: %v, want %v", dealt, want)
 		}
 		if sortDurations(v); !slices.Equal(v, want) {
 			t.Fatalf("got %v, want %v", v, want)
@@ -89,7 +89,7 @@ func TestWhatIsAddedLaterIsMergedWithWhatIsSorted(t *testing.T) {
 					t.Fatal(err)
 				}
 				if e.Sorted(); !slices.Equal(other.Sorted(), before) {
-					t.Fatal("sorting what was merged changed the other")
+					t.Fatal("sorting the merged values changed the other Exact")
 				}
 				other = NewExact(0)
 			}
@@ -104,10 +104,9 @@ func TestWhatIsAddedLaterIsMergedWithWhatIsSorted(t *testing.T) {
 	})
 }
 
-// A few large values after many, each of which is asked for, must not cost a pass over
-// all of them.
+// If Quantile is called after each of a few large values, it must not read all earlier values again.
 func TestMergingStopsWhereNothingIsLeftToMerge(t *testing.T) {
-	a := []time.Duration{3, 1, 2, 7, 9} // not in order: passing over the first three would show
+	a := []time.Duration{3, 1, 2, 7, 9} // the first three are not in order, so that merging them would show
 	if got := mergeSorted(a, []time.Duration{8, 10}); !slices.Equal(got, []time.Duration{3, 1, 2, 7, 8, 9, 10}) {
 		t.Error(got)
 	}
@@ -124,7 +123,7 @@ func TestAnExactTakesAsMuchAsItSays(t *testing.T) {
 	}
 	e.Sorted()
 	if got := e.StateBytes(); got < 8*n || got > 8*(n+2*mostChunk) {
-		t.Errorf("%d B for %d values once they are", got, n)
+		t.Errorf("%d B for %d sorted values", got, n)
 	}
 }
 
@@ -140,11 +139,11 @@ func TestRoomThatWasAskedForIsNeverCopied(t *testing.T) {
 		t.Error("values were moved while they were added")
 	}
 	if s := e.Sorted(); &s[0] != before {
-		t.Error("values in order were copied to be sorted")
+		t.Error("values that are in order were copied for sorting")
 	}
 }
 
-// BenchmarkExactSort is what a value costs of many that are sorted.
+// BenchmarkExactSort measures sorting, per value.
 func BenchmarkExactSort(b *testing.B) {
 	for _, n := range []int{10_000, 1_000_000, 10_000_000} {
 		data := make([]time.Duration, n)
@@ -171,7 +170,7 @@ func BenchmarkExactSort(b *testing.B) {
 	}
 }
 
-// BenchmarkExactAppend is a value added, and appended to a slice that has room.
+// BenchmarkExactAppend measures Add, and append to a slice with enough capacity.
 func BenchmarkExactAppend(b *testing.B) {
 	const n = 1_000_000
 	b.Run("to=exact", func(b *testing.B) {

@@ -7,15 +7,14 @@ import (
 	"github.com/influxdata/tdigest"
 )
 
-// TDigest is a t-digest: centroids that are small where ranks are extreme. It
-// has no bound on its error, which is small in the tails on well-behaved data,
-// and takes about 150 KB and 100 to 150 ns an Add at compression 1,000.
+// TDigest is a t-digest: its centroids are small where ranks are extreme. Its error is not bounded, but
+// small in the tails of well-behaved data. It takes about 150 KB, and 100 to 150 ns per Add, at
+// compression 1,000.
 //
-// Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using
-// t-Digests, 2019 (arXiv 1902.04023), by way of influxdata/tdigest. That library
-// keeps the outermost centroids for minimum and maximum (up to 88 % off) and
-// panics on weights that are not whole: here every weight is 1, and the
-// smallest and the largest value are kept beside it.
+// Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using t-Digests, 2019
+// (arXiv 1902.04023), implemented by influxdata/tdigest. That library takes the outermost centroids for
+// minimum and maximum (with an error of up to 88 %), and panics on weights that are not whole numbers.
+// Here every weight is 1, and the smallest and the largest value are kept separately.
 type TDigest struct {
 	extremes
 	compression float64
@@ -52,7 +51,7 @@ func (t *TDigest) Quantile(q float64) time.Duration {
 	case q == 1:
 		return t.max
 	}
-	// A mean of the longest durations, as a float, may lie just past their range.
+	// The mean of the longest durations, as a float, may exceed the largest duration.
 	v := math.Round(t.digest.Quantile(q))
 	if v >= math.MaxInt64 {
 		return t.max
@@ -60,7 +59,7 @@ func (t *TDigest) Quantile(q float64) time.Duration {
 	return t.within(time.Duration(v))
 }
 
-// Merge implements [Estimator]. More than 2^62 values together are an error, too.
+// Merge implements [Estimator]. It also returns an error for more than 2^62 values together.
 func (t *TDigest) Merge(other Estimator) error {
 	o, err := sameKind(t, other)
 	if err != nil {
@@ -74,8 +73,8 @@ func (t *TDigest) Merge(other Estimator) error {
 	return nil
 }
 
-// StateBytes implements [Sizer]. The library holds room for 2c centroids
-// merged, 8c+1 waiting (16 B each) and 2c+1 cumulative weights of 8 B.
+// StateBytes implements [Sizer]. At compression c the library has room for 2c merged and 8c+1 pending
+// centroids of 16 B, and for 2c+1 cumulative weights of 8 B.
 func (t *TDigest) StateBytes() int {
 	c := int(t.compression)
 	return 16*(2*c+8*c+1) + 8*(2*c+1)

@@ -9,47 +9,44 @@ import (
 	"time"
 )
 
-// TextbookQDigest is the q-digest of its paper, kept as sorted arrays: counts on
-// the nodes of a binary tree over the values, where sparse siblings are folded into
-// their parent. Its error is bounded whatever the data and after any tree of
-// merges: for every q, the estimate's rank is within Epsilon*n of q*n, counted at
-// the ends of its leaf. A leaf is at most 0.1 % of the value wide, except the last:
-// durations past 73 minutes share it, and of a quantile among them the estimate
-// tells no more than that. [QDigest] is faster, smaller and sharper in the tail;
-// this is the one that readers know.
+// TextbookQDigest is the q-digest as in its paper, stored in sorted arrays. It counts values in the nodes of
+// a binary tree over the values, and folds sparse siblings into their parent. Its error is bounded for any
+// data and any tree of merges: for every q, the rank of the estimate is within Epsilon*n of q*n, counted
+// at the ends of its leaf. A leaf is at most 0.1 % of the value wide, except for the last: durations above
+// 73 minutes share it, and the estimate of a quantile among them is no more precise than that. [QDigest]
+// is faster, smaller and more precise in the tail; this is the form that is widely known.
 //
-// The bound is one on ranks, the same everywhere: at p99.9 an error of 1 % of
-// the ranks may be any value above p98.9. Between the ends of a node the
-// quantile is interpolated, linearly.
+// The bound is the same number of ranks for every quantile. At p99.9, an error of 1 % of the ranks can mean
+// any value above p98.9. Quantiles are interpolated linearly between the ends of a node.
 //
-// The leaves are log-linear rather than single nanoseconds, which keeps the tree
-// 16 high. Add costs about 60 ns and allocates nothing.
+// Because the leaves are log-linear and not single nanoseconds, the tree has only 16 levels. Add takes
+// about 60 ns and allocates nothing.
 //
 // Source: Shrivastava, Buragohain, Agrawal and Suri, Medians and Beyond: New
 // Aggregation Techniques for Sensor Networks, SenSys 2004, sections 3 and 4.
 type TextbookQDigest struct {
 	extremes
 	k       uint64
-	nodes   []textbookNode // in order of id, that is breadth first
+	nodes   []textbookNode // in order of id, which is breadth first
 	pending []uint32       // ids of leaves not yet counted in nodes
 	spare   []textbookNode
-	level   []textbookNode // scratch of compress
+	level   []textbookNode // buffer of compress
 	up      []textbookNode
-	curve   []textbookPoint // the distribution function; nil when out of date
+	curve   []textbookPoint // the distribution function; nil if it is out of date
 }
 
-// A textbookNode counts values known to lie among the leaves below it, no closer.
-// Ids number the tree breadth first: the root is 1, the children of i are 2i, 2i+1.
+// A textbookNode counts values that are known to lie among the leaves below it, but not in which. Ids number
+// the tree breadth first: the root is 1, the children of i are 2i and 2i+1.
 type textbookNode struct {
 	id    uint32
 	count uint64
 }
 
-// A textbookPoint says that sum values lie left of leaf coordinate x.
+// A textbookPoint means that sum values lie to the left of leaf coordinate x.
 type textbookPoint struct{ x, sum float64 }
 
-// textbookBuffer is how many leaves wait before they are sorted and counted: a
-// sort of a few thousand is cheap, and the nodes are passed over that rarely.
+// textbookBuffer is how many leaves wait before they are sorted and counted. Sorting a few thousand is cheap,
+// and makes passes over the nodes rare.
 const textbookBuffer = 4096
 
 var (
@@ -57,12 +54,11 @@ var (
 	_ Sizer     = (*TextbookQDigest)(nil)
 )
 
-// NewTextbookQDigest returns an empty TextbookQDigest whose rank error stays below
-// epsilon times the number of values. It keeps at most 48/epsilon nodes of 16 B; an
-// epsilon that is not between 0 and 1 is an error.
+// NewTextbookQDigest returns an empty TextbookQDigest whose rank error is below epsilon times the number of
+// values. It keeps at most 48/epsilon nodes of 16 B. It returns an error unless epsilon is between 0 and 1.
 func NewTextbookQDigest(epsilon float64) (*TextbookQDigest, error) {
 	if !(epsilon > 0 && epsilon < 1) {
-		return nil, fmt.Errorf("quantile: textbook q-digest with epsilon %v: want a number between 0 and 1", epsilon)
+		return nil, fmt.Errorf("quantile: textbook q-digest: epsilon is %v: want a number between 0 and 1", epsilon)
 	}
 	return &TextbookQDigest{
 		k:       uint64(math.Ceil(treeBits / epsilon)),
@@ -70,7 +66,7 @@ func NewTextbookQDigest(epsilon float64) (*TextbookQDigest, error) {
 	}, nil
 }
 
-// Epsilon is the bound on the rank error, as a share of the number of values.
+// Epsilon returns the bound on the rank error, as a share of the number of values.
 func (d *TextbookQDigest) Epsilon() float64 { return treeBits / float64(d.k) }
 
 // Add implements [Estimator].
@@ -103,13 +99,13 @@ func (d *TextbookQDigest) flush() {
 	d.compress()
 }
 
-// add adds nodes, which are in order of id, to those of the digest.
+// add adds nodes, which are in order of id, to the nodes of the digest.
 func (d *TextbookQDigest) add(nodes []textbookNode) {
 	d.spare = union(d.spare[:0], d.nodes, nodes)
 	d.nodes, d.spare = d.spare, d.nodes
 }
 
-// union appends to out the sum of a and b, all in order of id.
+// union appends the sum of a and b to out, all in order of id.
 func union(out, a, b []textbookNode) []textbookNode {
 	for len(a) > 0 && len(b) > 0 {
 		switch c := cmp.Compare(a[0].id, b[0].id); {
@@ -125,16 +121,15 @@ func union(out, a, b []textbookNode) []textbookNode {
 	return append(append(out, a...), b...)
 }
 
-// compress folds siblings into their parent, from the leaves up, wherever the
-// three together do not exceed floor(n/k) (Algorithm COMPRESS of the paper).
-// Afterwards every node but a leaf counts at most floor(n/k), and no node but
-// the root could be folded.
+// compress folds siblings into their parent, from the leaves up, wherever the three together do not exceed
+// floor(n/k) (algorithm COMPRESS of the paper). After that, every node except the leaves counts at most
+// floor(n/k), and no node except the root could be folded.
 func (d *TextbookQDigest) compress() {
 	limit := d.n / d.k
 	if limit == 0 {
 		return
 	}
-	// Kept nodes are gathered from the deepest level to the root, so backwards.
+	// Nodes are kept in the order from the deepest level to the root, which is backwards.
 	kept, rest := d.spare[:0], d.nodes
 	d.up = d.up[:0]
 	for depth := treeBits; depth > 0; depth-- {
@@ -146,13 +141,13 @@ func (d *TextbookQDigest) compress() {
 		kept = d.fold(kept, above, limit)
 		slices.Reverse(kept[done:])
 	}
-	kept = append(kept, union(d.level[:0], rest, d.up)...) // the root, if it counts anything
+	kept = append(kept, union(d.level[:0], rest, d.up)...) // the root, if its count is not 0
 	slices.Reverse(kept)
 	d.spare, d.nodes = d.nodes, kept
 }
 
-// fold passes over d.level: pairs that fit go into d.up as additions to their
-// parents, the others into kept. above are the nodes one level up.
+// fold divides d.level: pairs that fit into their parents are added to d.up, the other nodes to kept. above
+// are the nodes one level up.
 func (d *TextbookQDigest) fold(kept, above []textbookNode, limit uint64) []textbookNode {
 	for i := 0; i < len(d.level); {
 		parent, j := d.level[i].id/2, i
@@ -194,7 +189,7 @@ func (d *TextbookQDigest) Quantile(q float64) time.Duration {
 	}
 	target := q * float64(d.n)
 	i := sort.Search(len(d.curve), func(i int) bool { return d.curve[i].sum >= target })
-	i = min(max(i, 1), len(d.curve)-1) // the sum of the slopes may miss n by a rounding
+	i = min(max(i, 1), len(d.curve)-1) // rounding may make the sum of the slopes differ from n
 	a, b := d.curve[i-1], d.curve[i]
 	x := a.x + (b.x-a.x)*(target-a.sum)/(b.sum-a.sum)
 	leaf := min(uint32(x), uint32(b.x)-1)
@@ -202,19 +197,19 @@ func (d *TextbookQDigest) Quantile(q float64) time.Duration {
 	return d.within(lo + time.Duration((x-float64(leaf))*float64(hi-lo)))
 }
 
-// distribution spreads each count evenly over the leaves of its node. At most
-// one node a level straddles any coordinate, and each but a leaf counts at most
-// floor(n/k): hence the bound height/k on the rank.
+// distribution returns the distribution function. It spreads each count evenly over the leaves of its node.
+// At most one node per level straddles any coordinate, and each of these except a leaf counts at most
+// floor(n/k). Hence the rank error is at most height/k.
 func (d *TextbookQDigest) distribution() []textbookPoint {
 	type edge struct{ x, slope float64 }
 	edges := make([]edge, 0, 2*len(d.nodes))
 	first, end := float64(leafOf(d.min)), float64(leafOf(d.max)+1)
 	for _, n := range d.nodes {
 		lo, hi := leavesOf(n.id)
-		// Nothing lies outside the extremes.
-		from, to := max(float64(lo), first), min(float64(hi), end)
-		slope := float64(n.count) / (to - from)
-		edges = append(edges, edge{from, slope}, edge{to, -slope})
+		// No value lies outside the extremes.
+		from, upto := max(float64(lo), first), min(float64(hi), end)
+		slope := float64(n.count) / (upto - from)
+		edges = append(edges, edge{from, slope}, edge{upto, -slope})
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.x, b.x) })
 	curve := make([]textbookPoint, 0, len(edges))
@@ -231,7 +226,7 @@ func (d *TextbookQDigest) distribution() []textbookPoint {
 	return curve
 }
 
-// leavesOf is the range [lo, hi) of leaves below node id.
+// leavesOf returns the range [lo, hi) of the leaves below node id.
 func leavesOf(id uint32) (lo, hi uint32) {
 	lo, hi = id, id+1
 	for lo < 1<<treeBits {
@@ -240,15 +235,15 @@ func leavesOf(id uint32) (lo, hi uint32) {
 	return lo - 1<<treeBits, hi - 1<<treeBits
 }
 
-// Merge implements [Estimator]. Digests of one epsilon merge, and the bound
-// holds for the sum. More than 2^62 values together are an error.
+// Merge implements [Estimator]. Digests with the same epsilon can be merged, and the bound holds for the
+// result. It also returns an error for more than 2^62 values together.
 func (d *TextbookQDigest) Merge(other Estimator) error {
 	o, err := sameKind(d, other)
 	if err != nil {
 		return err
 	}
 	if o.k != d.k {
-		return mergeError(d, other, fmt.Sprintf("epsilon is %v and %v", o.Epsilon(), d.Epsilon()))
+		return mergeError(d, other, fmt.Sprintf("its epsilon is %v: want %v", o.Epsilon(), d.Epsilon()))
 	}
 	if err := mergeable(d, o, d.n, o.n); err != nil {
 		return err

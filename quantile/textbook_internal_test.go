@@ -10,8 +10,8 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// The two parts of the digest property (section 3.1 of the paper) and its
-// consequence, the size, after any inserts.
+// The two parts of the digest property (section 3.1 of the paper) and the size limit that follows from it
+// hold after any inserts.
 func TestTextbookKeepsTheDigestProperty(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		d, err := NewTextbookQDigest(rapid.Float64Range(0.05, 0.9).Draw(t, "epsilon"))
@@ -34,7 +34,7 @@ func checkDigest(t *rapid.T, d *TextbookQDigest) {
 		total += n.count
 	}
 	if total != d.n || len(counts) != len(d.nodes) {
-		t.Fatalf("%d nodes of %d ids count %d of %d", len(d.nodes), len(counts), total, d.n)
+		t.Fatalf("%d nodes with %d ids count %d of %d values", len(d.nodes), len(counts), total, d.n)
 	}
 	limit := d.n / d.k
 	for id, count := range counts {

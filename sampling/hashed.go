@@ -13,69 +13,69 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Hashed is dynamic-window sampling as the prose of the article can soundly be read.
-// Of everything added so far it keeps a sample in which each value is with the same
-// probability, whatever the order, and exactly the largest values: the points of
-// inflection, which a sample of any size would miss.
+// Hashed is a sound reading of the dynamic-window sampling that the article describes in prose. It keeps
+// a sample of all values added so far, in which each value is with the same probability, in any order
+// of adding. It also keeps the exact largest values: the "points of inflection", which a sample of any
+// size would miss.
 //
-// A value is kept if its hash ends in k zero bits, and then stands for 2^k of its like.
-// The window of c*sqrt(n) values fills, k grows by one, and those without one more zero
-// are let go: what is left is a sample of probability 2^-k of all values, not of those
-// after the change. Nothing periodic resonates with it, since hashes are as good as
-// random. Of a random hash only two things are ever asked: how many values pass until
-// the next that ends in k zeros, and how many more zeros it ends in. Both are drawn
-// when they are needed, and most values cost no hash at all.
+// A value is kept if its hash ends in k zero bits, and then represents 2^k values. When the window of
+// c*sqrt(n) values is full, k grows by one, and the values whose hashes do not end in k zeros are
+// removed. The rest is a sample of all values with the probability 2^-k, not only of the values after
+// the change. Since hashes are random, nothing periodic can resonate with the sample.
 //
-// The rank error at q is sqrt(q(1-q)/s) in the root mean square, of a sample of s from
-// c/2*sqrt(n) to c*sqrt(n); above [Hashed.ExactFrom] it is 0. A merged Hashed is like
-// one that was given everything. An Add costs about 1 ns, through an interface 2. It
-// takes 10.2*c*sqrt(n) bytes for the sample and 16*t*sqrt(n) for the largest, 105 KB for
-// a million values, and 8 B more for each of the sample once it was asked.
+// Only two properties of a hash are ever needed: how many values pass until the next hash that ends in
+// k zeros, and how many more zeros it ends in. Both are drawn at random when they are needed, so most
+// values need no hash at all.
 //
-// Sources: the article's "dynamic window exponential sampling"; Bernoulli sampling by
-// hashes that is thinned as it grows is Gibbons, Distinct Sampling for Highly-Accurate
-// Answers to Distinct Values Queries, VLDB 2001, section 3; drawing how many are passed
-// over is Vitter, Faster Methods for Random Sampling, CACM 27(7), 1984, section 3.
+// The root mean square of the rank error at q is sqrt(q(1-q)/s), where s is the size of the sample, from
+// c/2*sqrt(n) to c*sqrt(n). Above [Hashed.ExactFrom] the error is 0. A merged Hashed has the same error
+// as one to which all values were added. Add takes about 1 ns, or 2 ns through an interface. The sample
+// takes 10.2*c*sqrt(n) bytes and the largest values take 16*t*sqrt(n) bytes, which is 105 KB for a
+// million values. After the first Quantile, each value of the sample takes 8 bytes more.
+//
+// Sources: the article's "dynamic window exponential sampling"; for Bernoulli sampling by hashes that is
+// thinned as it grows, Gibbons, Distinct Sampling for Highly-Accurate Answers to Distinct Values
+// Queries, VLDB 2001, section 3; for drawing the number of skipped values, Vitter, Faster Methods for
+// Random Sampling, CACM 27(7), 1984, section 3.
 type Hashed struct {
 	c, t    float64
 	seed    uint64
-	merged  []uint64      // seeds of those that were merged into this one, sorted
-	drawn   uint64        // of the sequence of random numbers
+	merged  []uint64      // seeds of the Hasheds that were merged into this one, sorted
+	drawn   uint64        // how many random numbers were drawn
 	n, next uint64        // next is the number of the next value of the sample
-	min     time.Duration // the largest there is, if there is none
+	min     time.Duration // smallest value; the largest Duration if there is none
 
-	k      uint8 // as many zeros a hash ends in at least
-	room   int   // values of the sample before it is thinned
+	k      uint8 // hashes of the sample end in at least k zeros
+	room   int   // size of the sample that makes it thinned
 	values []time.Duration
-	zeros  []uint8 // how many the hash of each ends in
+	zeros  []uint8 // number of zeros that the hash of each value ends in
 
-	// The largest: every value above floor, and some that are equal to it.
+	// The largest values: all values above floor, and some that are equal to floor.
 	largest []time.Duration
-	most    int // of them before the least are let go
+	most    int // length of largest at which the smallest are removed
 	floor   time.Duration
 
-	body   []time.Duration // those of the sample that are not above floor, sorted
-	sorted uint64          // n when body and largest were sorted
+	body   []time.Duration // values of the sample that are not above floor, sorted
+	sorted uint64          // n at the time when body and largest were sorted
 
-	options *quantile.QDigestOptions // of digest; nil: body answers
-	digest  *quantile.QDigest        // body, with weights
+	options *quantile.QDigestOptions // options of digest; nil: quantiles come from body
+	digest  *quantile.QDigest        // the values of body, with weights
 }
 
-// HashedOptions set up a [Hashed]. Those that merge have the same Sample and Tail.
+// HashedOptions are the settings of a [Hashed]. Hasheds can only be merged if Sample and Tail are the same.
 type HashedOptions struct {
-	// Sample is c: the sample has up to c*sqrt(n) values, and 256 at least. 0 is 4.
+	// Sample is c: the sample has up to c*sqrt(n) values, but at least 256. 0 is 4.
 	Sample float64
-	// Tail is t: the t*sqrt(n) largest are exact, and 256 at least. They are fewer if
-	// values fall in the course of time, down to 256, or if very many are the same.
-	// 0 is 4.
+	// Tail is t: the t*sqrt(n) largest values, but at least 256, are exact. They may be fewer,
+	// down to 256, if values fall over time or if very many values are equal. 0 is 4.
 	Tail float64
-	// QDigest, if set, puts the sample into a q-digest when it is asked, each value
-	// with its weight, and interpolates linearly: the whole pipeline of the article. It
-	// adds the digest's error to the sample's, and takes its memory, in place of the
-	// 8 B of a value that is asked.
+	// QDigest, if set, puts the sample into a q-digest for Quantile, each value with its weight,
+	// and interpolates linearly, which is the complete pipeline of the article. The error of the
+	// digest adds to the error of the sample. The digest takes memory instead of the 8 bytes per
+	// value of the sample.
 	QDigest *quantile.QDigestOptions
-	// Seed decides which values are kept, by their numbers. 0 is another one for
-	// each Hashed of the process: those that merge need different ones.
+	// Seed determines which values are kept. The default, 0, gives each Hashed of the process a
+	// different seed. Hasheds that are to be merged need different seeds.
 	Seed uint64
 }
 
@@ -83,12 +83,12 @@ const (
 	defaultSample, defaultTail = 4, 4
 	maxFactor                  = 1e6
 	leastKept                  = 256
-	noFloor                    = -1 // nothing was let go
+	noFloor                    = -1 // nothing has been removed from largest
 )
 
 var seeds atomic.Uint64
 
-// NewHashed returns an empty Hashed, or all that is wrong with the options.
+// NewHashed returns an empty Hashed, or an error that lists everything that is wrong with o.
 func NewHashed(o HashedOptions) (*Hashed, error) {
 	if o.Sample == 0 {
 		o.Sample = defaultSample
@@ -99,7 +99,7 @@ func NewHashed(o HashedOptions) (*Hashed, error) {
 	var errs []error
 	for name, x := range map[string]float64{"Sample": o.Sample, "Tail": o.Tail} {
 		if !(x > 0 && x <= maxFactor) {
-			errs = append(errs, fmt.Errorf("sampling: HashedOptions.%s is %v: want more than 0, and %v at most", name,
+			errs = append(errs, fmt.Errorf("sampling: HashedOptions.%s is %v: want more than 0 and at most %v", name,
 				x, maxFactor))
 		}
 	}
@@ -129,8 +129,8 @@ var (
 	_ quantile.Sizer     = (*Hashed)(nil)
 )
 
-// Add implements [quantile.Estimator]. It is written so that the compiler inlines it:
-// most values are only counted.
+// Add implements [quantile.Estimator]. It is short enough for the compiler to inline it, since most
+// values are only counted.
 func (s *Hashed) Add(d time.Duration) {
 	s.n++
 	if s.n == s.next || d > s.floor || d < s.min {
@@ -155,19 +155,18 @@ func (s *Hashed) random() uint64 {
 	return rng.Mix(s.drawn*rng.Golden + s.seed)
 }
 
-// moreZeros is how many zeros a hash ends in of which it is known that it has k.
+// moreZeros returns how many zeros a hash ends in that is known to end in at least k.
 func (s *Hashed) moreZeros() uint8 { return s.k + uint8(bits.TrailingZeros64(s.random())) }
 
-// seek draws the number of the next value whose hash ends in k zeros. What was drawn
-// for another k is void, and no loss: how long one waited says nothing about how long
-// one has to wait.
+// seek draws the number of the next value whose hash ends in k zeros. If a number was drawn for another
+// k, it is dropped. That does not bias the sample, because the geometric distribution is memoryless.
 //
 // Source: inversion of the geometric distribution, Devroye, Non-Uniform Random Variate
 // Generation, 1986, section X.2.
 func (s *Hashed) seek() {
 	gap := uint64(1)
 	if s.k > 0 {
-		uniform := (float64(s.random()>>11) + 0.5) / (1 << 53) // never 0 nor 1
+		uniform := (float64(s.random()>>11) + 0.5) / (1 << 53) // never 0 or 1
 		gap += uint64(math.Log(uniform) / math.Log1p(-math.Ldexp(1, -int(s.k))))
 	}
 	s.next = s.n + gap
@@ -180,8 +179,8 @@ func (s *Hashed) keep(d time.Duration, zeros uint8) {
 	}
 }
 
-// fit takes room for a sample of the window there is now, and thins the sample until
-// it fits. The window grows on: an eighth more room, and it is moved less often.
+// fit sets the size of the window for the current n, and thins the sample until it fits. It allocates
+// an eighth more, so that the sample is moved less often while the window grows.
 func (s *Hashed) fit() {
 	s.room = max(leastKept, int(s.c*math.Sqrt(float64(s.n))))
 	for len(s.values) > s.room {
@@ -193,7 +192,7 @@ func (s *Hashed) fit() {
 	}
 }
 
-// thin lets go of the values whose hashes do not end in k zeros.
+// thin removes the values whose hashes do not end in k zeros.
 func (s *Hashed) thin(k uint8) {
 	s.k = k
 	kept := 0
@@ -206,7 +205,7 @@ func (s *Hashed) thin(k uint8) {
 	s.values, s.zeros = s.values[:kept], s.zeros[:kept]
 }
 
-// withRoom is a with room for n in all, and no more than that if it has to be moved.
+// withRoom returns a with capacity for at least n elements. If it must move a, the capacity is n.
 func withRoom[E any](a []E, n int) []E {
 	if cap(a) >= n {
 		return a
@@ -221,8 +220,8 @@ func (s *Hashed) keepLargest(d time.Duration) {
 	}
 }
 
-// cut keeps as many of the largest as are to be kept now, and takes room for twice as
-// many if it lets go of few: those are to be passed over seldom, and moved seldom.
+// cut removes all but the largest values that should be kept for the current n. If it would remove only
+// a few, it doubles the room instead, so that both cutting and moving are rare.
 func (s *Hashed) cut() {
 	least := max(leastKept, int(math.Ceil(s.t*math.Sqrt(float64(s.n)))))
 	if s.most < least+least/4 {
@@ -235,7 +234,7 @@ func (s *Hashed) cut() {
 	s.floor = slices.Min(s.largest)
 }
 
-// largestFirst moves the n largest of a to its front, in any order.
+// largestFirst moves the n largest elements of a to its front, in any order.
 //
 // Source: Hoare, Algorithm 65: Find, Communications of the ACM 4(7), 1961.
 func largestFirst(a []time.Duration, n int) {
@@ -277,18 +276,18 @@ func (s *Hashed) Quantile(q float64) time.Duration {
 	if above := s.n - rank; above < uint64(len(s.largest)) {
 		return s.largest[uint64(len(s.largest))-1-above]
 	}
-	// The sample stands for all that are not above floor. Some that are equal to it
-	// are among the largest, too.
+	// The sample represents all values that are not above floor. Some values equal to floor are also
+	// in largest.
 	i, _ := slices.BinarySearch(s.largest, s.floor+1)
-	all := s.n - uint64(len(s.largest)-i)
-	share := float64(rank) / float64(all)
+	sampled := s.n - uint64(len(s.largest)-i)
+	share := float64(rank) / float64(sampled)
 	switch {
 	case s.digest != nil && s.digest.Count() > 0:
 		return max(s.digest.Quantile(share), s.min)
 	case len(s.body) > 0:
 		return s.body[quantile.Rank(share, uint64(len(s.body)))-1]
 	}
-	return s.floor // nothing of them was sampled
+	return s.floor // the sample has none of these values
 }
 
 func (s *Hashed) sort() {
@@ -308,11 +307,11 @@ func (s *Hashed) sort() {
 	slices.Sort(s.body)
 }
 
-// digested is the sample that is not above floor as a q-digest.
+// digested returns a q-digest of the sample's values that are not above floor.
 func (s *Hashed) digested() *quantile.QDigest {
 	d, err := quantile.NewQDigest(*s.options)
 	if err != nil {
-		panic(err) // NewHashed has made one
+		panic(err) // cannot fail: NewHashed has checked the options
 	}
 	for v, weight := range s.weighted {
 		d.AddN(v, weight)
@@ -320,8 +319,8 @@ func (s *Hashed) digested() *quantile.QDigest {
 	return d
 }
 
-// weighted are the values of the sample that are not above floor, and how many of
-// their like each stands for.
+// weighted yields the values of the sample that are not above floor, and how many values each of them
+// represents.
 func (s *Hashed) weighted(yield func(d time.Duration, weight uint64) bool) {
 	for _, d := range s.values {
 		if s.floor == noFloor || d <= s.floor {
@@ -332,8 +331,8 @@ func (s *Hashed) weighted(yield func(d time.Duration, weight uint64) bool) {
 	}
 }
 
-// RankError is the root mean square of the rank error at q, as a share of all values: what
-// is to be expected of one draw. It is 0 where quantiles are exact.
+// RankError returns the expected rank error at q: its root mean square over all possible samples, as a
+// share of all values. It is 0 if the quantile is exact.
 func (s *Hashed) RankError(q float64) float64 {
 	q = min(max(q, 0), 1)
 	if s.k == 0 || q > s.ExactFrom() {
@@ -342,7 +341,7 @@ func (s *Hashed) RankError(q float64) float64 {
 	return math.Sqrt(q * (1 - q) / float64(max(len(s.values), 1)))
 }
 
-// ExactFrom is the q above which quantiles are exact: those of the largest values.
+// ExactFrom returns the q above which quantiles are exact, because they are among the largest values.
 func (s *Hashed) ExactFrom() float64 {
 	if s.n == 0 {
 		return 0
@@ -350,25 +349,25 @@ func (s *Hashed) ExactFrom() float64 {
 	return float64(s.n-uint64(len(s.largest))) / float64(s.n)
 }
 
-// Merge implements [quantile.Estimator]. The coarser of the two samples decides for
-// both, and so does the higher floor: of shards that follow one another in sorted data,
-// only the largest of the last are left.
+// Merge implements [quantile.Estimator]. The result has at least the larger k of the two samples, and the
+// higher floor. So if shards are consecutive parts of sorted data, only the largest values of the last shard
+// are left.
 //
-// Those with one seed keep the same numbers, and a sample of both would be one of half of
-// them. They do not merge, nor do two that have values of one seed merged into them, or of
-// one another: what was merged once is refused the second time.
+// Two Hasheds with the same seed keep values with the same numbers, so a merged sample would not be
+// random. Merge refuses them. It also refuses two Hasheds that contain values of the same seed from
+// earlier merges; so nothing can be merged twice.
 func (s *Hashed) Merge(other quantile.Estimator) error {
 	o, ok := other.(*Hashed)
 	refuse := func(why string) error { return fmt.Errorf("%w a %T into a %T: %s", quantile.ErrMerge, other, s, why) }
 	switch {
 	case !ok || o == nil:
-		return refuse("it is nil, or not the same kind")
+		return refuse("it is nil or of another type")
 	case o == s:
-		return refuse("they are one")
+		return refuse("it cannot be merged into itself")
 	case o.c != s.c || o.t != s.t:
 		return refuse(fmt.Sprintf("Sample is %v and %v, Tail %v and %v", o.c, s.c, o.t, s.t))
 	case (o.options == nil) != (s.options == nil) || o.options != nil && *o.options != *s.options:
-		return refuse("their q-digests have other options")
+		return refuse("their q-digests have different options")
 	case o.seed == s.seed:
 		return refuse(fmt.Sprintf("both have seed %d: want different ones", s.seed))
 	case o.n == 0:
@@ -388,16 +387,16 @@ func (s *Hashed) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// mostHashed is how many values a Hashed holds, so that no count wraps.
+// mostHashed is the largest number of values in a Hashed. It keeps all counts from overflowing.
 const mostHashed = 1 << 62
 
-// holds reports whether values of s were drawn with a seed, or are to be.
+// holds reports whether s contains values that were drawn with seed, or is going to.
 func (s *Hashed) holds(seed uint64) bool {
 	_, found := slices.BinarySearch(s.merged, seed)
 	return found || seed == s.seed
 }
 
-// both returns a seed that both of two hold values of.
+// both returns a seed for which a and b both hold values.
 func both(a, b *Hashed) (seed uint64, found bool) {
 	if len(a.merged) > len(b.merged) {
 		a, b = b, a
@@ -410,14 +409,14 @@ func both(a, b *Hashed) (seed uint64, found bool) {
 	return 0, false
 }
 
-// noteSeeds notes that s holds the values of o.
+// noteSeeds records that s contains the values of o.
 func (s *Hashed) noteSeeds(o *Hashed) {
 	if len(o.merged) > 0 {
 		s.merged = append(s.merged, o.merged...)
 		slices.Sort(s.merged)
 	}
-	at, _ := slices.BinarySearch(s.merged, o.seed)
-	s.merged = slices.Insert(s.merged, at, o.seed)
+	i, _ := slices.BinarySearch(s.merged, o.seed)
+	s.merged = slices.Insert(s.merged, i, o.seed)
 }
 
 func (s *Hashed) mergeSample(o *Hashed) {
@@ -445,13 +444,13 @@ func (s *Hashed) mergeLargest(o *Hashed) {
 	}
 }
 
-// Sampled is how many values are in the sample, the largest apart.
+// Sampled returns the number of values in the sample, without the largest values.
 func (s *Hashed) Sampled() int { return len(s.values) }
 
-// Count is how many durations were added.
+// Count returns how many durations were added.
 func (s *Hashed) Count() uint64 { return s.n }
 
-// Min is the smallest duration added, exactly; 0 if there is none.
+// Min returns the smallest duration added, exactly, or 0 if there is none.
 func (s *Hashed) Min() time.Duration {
 	if s.n == 0 {
 		return 0
@@ -459,7 +458,7 @@ func (s *Hashed) Min() time.Duration {
 	return s.min
 }
 
-// Max is the largest duration added, exactly; 0 if there is none.
+// Max returns the largest duration added, exactly, or 0 if there is none.
 func (s *Hashed) Max() time.Duration { return s.Quantile(1) }
 
 // StateBytes implements [quantile.Sizer].

@@ -2,6 +2,7 @@ package sampling_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -36,8 +37,8 @@ func exact(data []time.Duration) *quantile.Exact {
 	return e
 }
 
-// The suite's data sets are of 20,000 values, of which some 400 are sampled: one rank
-// error of all that are looked at may be 5 times that of p50 in the root mean square.
+// The data sets of the suite have 20,000 values, of which about 400 are sampled. The largest of the rank
+// errors that the suite checks may be 5 times the root mean square of the error of p50.
 func TestAHashedSampleKeepsTheContract(t *testing.T) {
 	for name, digest := range map[string]*quantile.QDigestOptions{"sorted": nil, "qdigest": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -51,14 +52,14 @@ func TestAHashedSampleKeepsTheContract(t *testing.T) {
 	}
 }
 
-// signed is the rank error of an estimate with its sign.
+// signed returns the rank error of an estimate, with its sign.
 func signed(truth *quantile.Exact, q float64, estimate time.Duration) float64 {
 	e := truth.Error(q, estimate)
 	return math.Copysign(e.Rank, float64(estimate-truth.Quantile(q)))
 }
 
-// checkSpread checks that the rank errors of a sample, over seeds, are those of any
-// sample of its size: in the root mean square at most by a fifth more, and not biased.
+// checkSpread checks the rank errors of a sample over many seeds: their root mean square exceeds the
+// theory for a sample of its size by at most a fifth, and they are not biased.
 func checkSpread(t *testing.T, data []time.Duration, sample func(seed uint64) *sampling.Hashed) {
 	t.Helper()
 	const seeds = 120
@@ -76,8 +77,8 @@ func checkSpread(t *testing.T, data []time.Duration, sample func(seed uint64) *s
 	for i, q := range quantiles {
 		theory := math.Sqrt(q * (1 - q) / size)
 		if got := math.Sqrt(rms[i]); got > 1.2*theory || math.Abs(bias[i]) > theory/3 {
-			t.Errorf("q = %v: rank error %.5f, biased by %.5f; a sample of %.0f has %.5f", q, got, bias[i], size,
-				theory)
+			t.Errorf("q = %v: rank error %.5f, bias %.5f; the theory for a sample of %.0f is %.5f", q, got, bias[i],
+				size, theory)
 		}
 	}
 }
@@ -95,7 +96,7 @@ func TestTheErrorOfAHashedSampleIsThatOfASampleOfItsSize(t *testing.T) {
 	}
 }
 
-// The pipeline of the article: its error is the sample's, and hardly more.
+// The error of the article's pipeline is hardly more than the error of its sample.
 func TestAQDigestOfTheSampleAnswersLikeTheSample(t *testing.T) {
 	for _, set := range []string{"lognormal", "bimodal", "drift"} {
 		t.Run(set, func(t *testing.T) {
@@ -113,79 +114,79 @@ func TestTheErrorOfMergedSamplesIsThatOfOne(t *testing.T) {
 	const n, shards = 50_000, 64
 	data := quantiletest.Lognormal(n)
 	checkSpread(t, data, func(seed uint64) *sampling.Hashed {
-		all := hashed(t, sampling.HashedOptions{Seed: seed})
+		merged := hashed(t, sampling.HashedOptions{Seed: seed})
 		for i, shard := range slices.Collect(slices.Chunk(data, n/shards+1)) {
 			s := hashed(t, sampling.HashedOptions{Seed: seed + uint64(i) + 1})
 			fill(s, shard)
-			if err := all.Merge(s); err != nil {
+			if err := merged.Merge(s); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return all
+		return merged
 	})
 }
 
 func dataset(t *testing.T, name string, n int) []time.Duration {
 	t.Helper()
-	for _, d := range quantiletest.Datasets {
-		if d.Name == name {
-			return d.Make(n)
-		}
+	set, err := quantiletest.Named(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no data are called %s", name)
-	return nil
+	return set.Make(n)
 }
 
 func TestTheLargestValuesAreExact(t *testing.T) {
 	const n = 200_000
-	for _, set := range quantiletest.Datasets {
-		data := set.Make(n)
-		s, truth := hashed(t, sampling.HashedOptions{Seed: 1}), exact(data)
-		fill(s, data)
-		from := 1 - 4*math.Sqrt(n)/n
-		if set.Name == "reversed" || set.Name == "constant" {
-			from = 1 - 256.0/n // values that fall, or never rise
-		}
-		if s.ExactFrom() > from {
-			t.Errorf("%s: exact from %v, want %v", set.Name, s.ExactFrom(), from)
-		}
-		for _, q := range []float64{s.ExactFrom() + 0.5/n, (1 + s.ExactFrom()) / 2, 1 - 1.0/n, 1} {
-			if got, want := s.Quantile(q), truth.Quantile(q); got != want {
-				t.Errorf("%s: Quantile(%v) = %v, want %v", set.Name, q, got, want)
+	for _, set := range quantiletest.Datasets() {
+		t.Run(set.Name, func(t *testing.T) {
+			data := set.Make(n)
+			s, truth := hashed(t, sampling.HashedOptions{Seed: 1}), exact(data)
+			fill(s, data)
+			from := 1 - 4*math.Sqrt(n)/n
+			if set.Name == "reversed" || set.Name == "constant" {
+				from = 1 - 256.0/n // the values fall or never rise
 			}
-		}
+			if s.ExactFrom() > from {
+				t.Errorf("exact from %v, want at most %v", s.ExactFrom(), from)
+			}
+			for _, q := range []float64{s.ExactFrom() + 0.5/n, (1 + s.ExactFrom()) / 2, 1 - 1.0/n, 1} {
+				if got, want := s.Quantile(q), truth.Quantile(q); got != want {
+					t.Errorf("Quantile(%v) = %v, want %v", q, got, want)
+				}
+			}
+		})
 	}
 }
 
-// Shards of sorted data follow one another: the floor of the last is above the others.
+// Shards of sorted data follow one another: all values of the last are above the others.
 func TestMergedInOrderTheLargestAreThoseOfTheLastShard(t *testing.T) {
 	const n, shards = 64_000, 8
 	data := dataset(t, "sorted", n)
-	all := hashed(t, sampling.HashedOptions{Seed: 1})
+	merged := hashed(t, sampling.HashedOptions{Seed: 1})
 	for i, shard := range slices.Collect(slices.Chunk(data, n/shards)) {
 		s := hashed(t, sampling.HashedOptions{Seed: uint64(i + 2)})
 		fill(s, shard)
-		if err := all.Merge(s); err != nil {
+		if err := merged.Merge(s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	truth := exact(data)
-	if from := all.ExactFrom(); from < 1-2*256.0/n-1e-9 && from < 1-4*2*math.Sqrt(n/shards)/n {
-		t.Errorf("exact from %v, though the shards let more go", from)
+	if from := merged.ExactFrom(); from < 1-2*256.0/n-1e-9 && from < 1-4*2*math.Sqrt(n/shards)/n {
+		t.Errorf("exact from %v, more than the shards allow", from)
 	}
-	for _, q := range []float64{all.ExactFrom() + 0.5/n, 0.9999, 1} {
-		if got, want := all.Quantile(q), truth.Quantile(q); got != want {
+	for _, q := range []float64{merged.ExactFrom() + 0.5/n, 0.9999, 1} {
+		if got, want := merged.Quantile(q), truth.Quantile(q); got != want {
 			t.Errorf("Quantile(%v) = %v, want %v", q, got, want)
 		}
 	}
 }
 
-// Of values that are equal to the floor, some are among the largest, and all are in
-// what is sampled: they must not count twice.
+// Of the values equal to the floor, some are among the largest, and all are in the sampled population.
+// They must not count twice.
 func TestTiesAtTheFloorCountOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	data := make([]time.Duration, 50_000)
-	for i := range data { // a tenth of them are 10 ms and above, and nearly all of these 10 ms
+	for i := range data { // a tenth are at least 10 ms, and nearly all of these are 10 ms
 		switch x := r.Float64(); {
 		case x < 0.0005:
 			data[i] = 11 * time.Millisecond
@@ -206,7 +207,7 @@ func TestTiesAtTheFloorCountOnce(t *testing.T) {
 	})
 }
 
-// What the article's listing fails on.
+// The listing of the article fails on these data sets.
 func TestNothingPeriodicResonatesAndDriftIsSeen(t *testing.T) {
 	const n = 1 << 20
 	for _, c := range []struct {
@@ -218,41 +219,48 @@ func TestNothingPeriodicResonatesAndDriftIsSeen(t *testing.T) {
 		{"spike-every-1024", 0.99, func(dws, truth time.Duration) bool { return dws > 100*truth }},
 		{"drift", 0.5, func(dws, truth time.Duration) bool { return dws < truth/3 }},
 	} {
-		data := dataset(t, c.set, n)
-		truth, listing, s := exact(data), sampling.NewDWS(), hashed(t, sampling.HashedOptions{Seed: 1})
-		fill(listing, data)
-		fill(s, data)
-		if dws, want := listing.Quantile(c.q), truth.Quantile(c.q); !c.wrong(dws, want) {
-			t.Errorf("%s, q = %v: the listing says %v of %v: it is documented to be wrong", c.set, c.q, dws, want)
-		}
-		if miss := truth.Error(c.q, s.Quantile(c.q)).Rank; miss > 4*math.Sqrt(c.q*(1-c.q)/2000) {
-			t.Errorf("%s, q = %v: %.4f of the ranks off", c.set, c.q, miss)
-		}
+		t.Run(fmt.Sprintf("%s, q=%v", c.set, c.q), func(t *testing.T) {
+			data := dataset(t, c.set, n)
+			truth, listing, s := exact(data), sampling.NewDWS(), hashed(t, sampling.HashedOptions{Seed: 1})
+			fill(listing, data)
+			fill(s, data)
+			if dws, want := listing.Quantile(c.q), truth.Quantile(c.q); !c.wrong(dws, want) {
+				t.Errorf("the listing returns %v instead of %v, but is documented to be wrong", dws, want)
+			}
+			if miss := truth.Error(c.q, s.Quantile(c.q)).Rank; miss > 4*math.Sqrt(c.q*(1-c.q)/2000) {
+				t.Errorf("rank error %.4f", miss)
+			}
+		})
 	}
 }
 
 func TestAHashedSampleTakesAsMuchAsItSays(t *testing.T) {
 	for _, n := range []int{1000, 30_000, 1_000_000} {
-		for _, o := range []sampling.HashedOptions{{Seed: 1}, {Seed: 1, Sample: 16, Tail: 1}} {
-			s := hashed(t, o)
-			fill(s, quantiletest.Lognormal(n))
-			c, tail := max(o.Sample, 4), 4.0
-			if o.Tail > 0 {
-				tail = o.Tail
-			}
-			root := math.Sqrt(float64(n))
-			sample, largest := max(256, c*root), max(256, tail*root)
-			bound := 9*(9*sample/8+1) + 16*(largest+1)
-			if got := float64(s.StateBytes()); got > bound {
-				t.Errorf("%d values, %+v: %v B, want %v at most", n, o, got, bound)
-			}
-			s.Quantile(0.5)
-			if got := float64(s.StateBytes()); got > bound+8*(sample+1) {
-				t.Errorf("%d values, %+v: %v B once asked, want %v at most", n, o, got, bound+8*(sample+1))
-			}
-			if got := float64(s.Sampled()); n > 1000 && (got > sample || got < sample/3) {
-				t.Errorf("%d values, %+v: %v of them are sampled", n, o, got)
-			}
+		for name, o := range map[string]sampling.HashedOptions{
+			"default":                  {Seed: 1},
+			"large sample, small tail": {Seed: 1, Sample: 16, Tail: 1},
+		} {
+			t.Run(fmt.Sprintf("%d values, %s", n, name), func(t *testing.T) {
+				s := hashed(t, o)
+				fill(s, quantiletest.Lognormal(n))
+				c, tail := max(o.Sample, 4), 4.0
+				if o.Tail > 0 {
+					tail = o.Tail
+				}
+				root := math.Sqrt(float64(n))
+				sample, largest := max(256, c*root), max(256, tail*root)
+				bound := 9*(9*sample/8+1) + 16*(largest+1)
+				if got := float64(s.StateBytes()); got > bound {
+					t.Errorf("%v B, want at most %v", got, bound)
+				}
+				s.Quantile(0.5)
+				if got := float64(s.StateBytes()); got > bound+8*(sample+1) {
+					t.Errorf("%v B after Quantile, want at most %v", got, bound+8*(sample+1))
+				}
+				if got := float64(s.Sampled()); n > 1000 && (got > sample || got < sample/3) {
+					t.Errorf("%v values are sampled", got)
+				}
+			})
 		}
 	}
 }
@@ -286,15 +294,15 @@ func TestSamplesWithOneSeedOrOtherOptionsDoNotMerge(t *testing.T) {
 			}
 		})
 	}
-	// Those that are made without one have different ones.
+	// By default, seeds are different.
 	if err := hashed(t, sampling.HashedOptions{}).Merge(hashed(t, sampling.HashedOptions{})); err != nil {
 		t.Error(err)
 	}
 }
 
-// A seed is a property of all that was merged, not of two.
+// A seed is checked for all values that were ever merged, not only for the two samples.
 func TestValuesOfOneSeedDoNotMergeInAnyTree(t *testing.T) {
-	of := func(seed uint64) *sampling.Hashed {
+	seeded := func(seed uint64) *sampling.Hashed {
 		s := hashed(t, sampling.HashedOptions{Seed: seed})
 		s.Add(time.Millisecond)
 		return s
@@ -307,14 +315,15 @@ func TestValuesOfOneSeedDoNotMergeInAnyTree(t *testing.T) {
 		}
 		return s
 	}
-	twice := of(2)
+	twice := seeded(2)
 	for name, c := range map[string]struct{ into, from *sampling.Hashed }{
-		"siblings":        {merged(of(1), of(2)), of(2)},
-		"cousins":         {merged(of(1), merged(of(3), of(2))), merged(of(4), merged(of(5), of(2)))},
-		"its own":         {of(1), merged(of(2), of(1))},
-		"the same":        {merged(of(1), twice), twice},
-		"one of many":     {merged(of(1), of(2), of(9), of(4)), merged(of(5), of(9))},
-		"into the merged": {of(2), merged(of(1), of(2))},
+		"siblings": {merged(seeded(1), seeded(2)), seeded(2)},
+		"cousins": {merged(seeded(1), merged(seeded(3), seeded(2))),
+			merged(seeded(4), merged(seeded(5), seeded(2)))},
+		"its own":         {seeded(1), merged(seeded(2), seeded(1))},
+		"the same":        {merged(seeded(1), twice), twice},
+		"one of many":     {merged(seeded(1), seeded(2), seeded(9), seeded(4)), merged(seeded(5), seeded(9))},
+		"into the merged": {seeded(2), merged(seeded(1), seeded(2))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := c.into.Count()
@@ -324,39 +333,39 @@ func TestValuesOfOneSeedDoNotMergeInAnyTree(t *testing.T) {
 			}
 		})
 	}
-	if n := merged(of(1), merged(of(3), of(2)), merged(of(4), of(5))).Count(); n != 5 {
+	if n := merged(seeded(1), merged(seeded(3), seeded(2)), merged(seeded(4), seeded(5))).Count(); n != 5 {
 		t.Errorf("%d values", n)
 	}
 }
 
-// What is told of one draw is what many are off.
-func TestTheRankErrorThatIsToldIsThatOfManyDraws(t *testing.T) {
+// RankError of a single sample is the root mean square of the errors of many.
+func TestRankErrorIsTheErrorOfManyDraws(t *testing.T) {
 	data := quantiletest.Lognormal(50_000)
 	truth := exact(data)
 	for _, q := range []float64{0.1, 0.5, 0.9} {
 		t.Run(strconv.FormatFloat(q, 'g', -1, 64), func(t *testing.T) {
 			const draws = 200
-			var squares, told float64
+			var squares, claimed float64
 			for seed := range uint64(draws) {
 				s := hashed(t, sampling.HashedOptions{Seed: 1000 * (seed + 1)})
 				fill(s, data)
 				miss := truth.Error(q, s.Quantile(q)).Rank
 				squares += miss * miss / draws
-				told += s.RankError(q) / draws
+				claimed += s.RankError(q) / draws
 			}
-			if rms := math.Sqrt(squares); rms > 1.2*told || rms < told/1.2 {
-				t.Errorf("%.5f, told are %.5f", rms, told)
+			if rms := math.Sqrt(squares); rms > 1.2*claimed || rms < claimed/1.2 {
+				t.Errorf("the error is %.5f, RankError returns %.5f", rms, claimed)
 			}
 		})
 	}
 	few := hashed(t, sampling.HashedOptions{Seed: 1})
 	fill(few, data[:200])
 	if few.RankError(0.5) != 0 {
-		t.Errorf("of all values it tells %v", few.RankError(0.5))
+		t.Errorf("with all values in the sample, RankError is %v, want 0", few.RankError(0.5))
 	}
 }
 
-func TestAllThatIsWrongWithTheOptionsIsTold(t *testing.T) {
+func TestEverythingThatIsWrongWithTheOptionsIsReported(t *testing.T) {
 	_, err := sampling.NewHashed(sampling.HashedOptions{Sample: -1, Tail: math.NaN(),
 		QDigest: &quantile.QDigestOptions{Epsilon: 2}})
 	if err == nil || !strings.Contains(err.Error(), "HashedOptions.Sample is -1: want more than 0") ||
@@ -364,11 +373,11 @@ func TestAllThatIsWrongWithTheOptionsIsTold(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := sampling.NewHashed(sampling.HashedOptions{Sample: math.Inf(1)}); err == nil {
-		t.Error("an infinite sample was taken")
+		t.Error("an infinite Sample was accepted")
 	}
 }
 
-// BenchmarkHashedAdd is one value of a million.
+// BenchmarkHashedAdd measures Add of a value, averaged over a million.
 func BenchmarkHashedAdd(b *testing.B) {
 	data := quantiletest.Lognormal(1_000_000)
 	for b.Loop() {

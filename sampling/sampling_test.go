@@ -19,8 +19,7 @@ func pipeline() quantile.Estimator {
 	return s
 }
 
-// The samplers claim nothing about their error: that is what the article left
-// out, and what the tests below put numbers on.
+// The samplers make no claim about their error. The article has none either; the tests below measure it.
 func TestSamplersKeepTheContract(t *testing.T) {
 	none := quantiletest.Claims{Rank: 1}
 	t.Run("dws", func(t *testing.T) {
@@ -37,7 +36,7 @@ func TestDWSKeepsIndexZeroAndThePowersOfTwo(t *testing.T) {
 	want := []time.Duration{0, 1, 2, 4, 8, 16}
 	for i, w := range want {
 		if got := s.Quantile((float64(i) + 0.5) / float64(len(want))); got != w {
-			t.Errorf("value %d kept is %d, want %d", i, got, w)
+			t.Errorf("kept value %d is %d, want %d", i, got, w)
 		}
 	}
 }
@@ -56,11 +55,11 @@ func TestDWSMergedGoesOnCountingWhereBothEnd(t *testing.T) {
 	s.Add(1) // has index 8
 	s.Add(2) // has index 9
 	if got := s.Quantile(1); got != 1 {
-		t.Errorf("the last value kept is %d, want 1", got)
+		t.Errorf("the last kept value is %d, want 1", got)
 	}
 }
 
-// The figures in the package comment.
+// The package comment states these numbers.
 func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
 	const n, seeds = 1_000_000, 60
 	documented := map[float64]float64{0.5: 0.11, 0.99: 0.06}
@@ -69,7 +68,7 @@ func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
 		r, s := rand.New(rand.NewPCG(seed, 0)), sampling.NewDWS()
 		for i := range n {
 			var d time.Duration
-			if i&(i-1) == 0 { // the others are only counted: do not spend time on drawing them
+			if i&(i-1) == 0 { // the others are only counted, so they need not be drawn
 				d = time.Duration(r.IntN(n))
 			}
 			s.Add(d)
@@ -81,27 +80,20 @@ func TestDWSRankErrorIsWhatIsDocumented(t *testing.T) {
 	}
 	for q, want := range documented {
 		if rms := math.Sqrt(sum[q] / seeds); math.Abs(rms-want) > 0.02 {
-			t.Errorf("p%v is off by %.3f of the ranks, documented %.2f", 100*q, rms, want)
+			t.Errorf("the rank error of p%v is %.3f, documented is %.2f", 100*q, rms, want)
 		}
 	}
 }
 
 func TestDWSResonatesWithPowersOfTwo(t *testing.T) {
-	for _, set := range quantiletest.Datasets {
-		if set.Name != "spike-every-1024" {
-			continue
-		}
-		for name, s := range map[string]quantile.Estimator{"dws": sampling.NewDWS(), "dws+qdigest": pipeline()} {
-			data, truth := set.Make(1_000_000), quantile.NewExact(1_000_000)
-			for _, d := range data {
-				s.Add(d)
-				truth.Add(d)
+	data := dataset(t, "spike-every-1024", 1_000_000)
+	for name, s := range map[string]quantile.Estimator{"dws": sampling.NewDWS(), "dws+qdigest": pipeline()} {
+		t.Run(name, func(t *testing.T) {
+			truth := exact(data)
+			fill(s, data)
+			if got, want := s.Quantile(0.9), truth.Quantile(0.9); got < 100*want {
+				t.Errorf("p90 is %v, the exact value is %v: the article's rule no longer resonates", got, want)
 			}
-			if got, exact := s.Quantile(0.9), truth.Quantile(0.9); got < 100*exact {
-				t.Errorf("%s: p90 is %v of %v: the article's rule no longer resonates", name, got, exact)
-			}
-		}
-		return
+		})
 	}
-	t.Fatal("no data set of spikes")
 }

@@ -1,9 +1,9 @@
 // Package property runs the property tests of this module from fixed seeds.
 //
-// rapid draws a fresh seed for every run, which makes a test suite fail by chance: a fault that one run in a hundred
-// finds fails a run that has nothing to do with it. Here each property starts from a seed of its own, derived from the
-// name of its test, so that go test gives the same answer every time. Fresh seeds are for scripts/explore, which
-// writes what it finds as a row of testdata/found.tsv beside the test; [Check] runs those rows first, for ever after.
+// rapid draws a new seed for every run, which makes a test suite fail by chance: a fault that is found in one run in a
+// hundred fails runs that have nothing to do with it. Here each property starts from a seed of its own, derived from
+// the name of its test, so that go test has the same result every time. scripts/explore tries new seeds, and adds each
+// seed that fails to testdata/found.tsv beside the test. [Check] runs the seeds in that file first.
 package property
 
 import (
@@ -18,18 +18,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Found is the file, relative to the directory of a package, with the seeds that have failed once. Each line has the
-// name of a test, the seed and what failed, separated by tabs. Empty lines and lines that begin with # are ignored.
+// Found is the file with the seeds that have failed, relative to the directory of a package. Each line has the name of
+// a test, the seed and the failure, separated by tabs. Empty lines and lines that begin with # are ignored.
 const Found = "testdata/found.tsv"
 
 // flags guards the flags of rapid, which are the only way to give it a seed.
 var flags sync.Mutex
 
-// Check reports a test case that falsifies prop as a failure of t, as [rapid.Check] does, but starts from a fixed
-// seed. It first runs each seed that [Found] has for the test. A seed given by -rapid.seed or RAPID_SEED takes the
-// place of the fixed one, and no files are written below testdata/rapid.
+// Check reports a test case that falsifies prop as a failure of t, like [rapid.Check], but starts from a fixed seed.
+// It first runs each seed that [Found] has for the test. A seed in -rapid.seed or RAPID_SEED replaces the fixed seed.
+// No files are written below testdata/rapid.
 //
-// Properties of one process run one at a time. A property must not call Check.
+// The properties of a process run one at a time. A property must not call Check.
 func Check(t rapid.TB, prop func(*rapid.T)) {
 	t.Helper()
 	flags.Lock()
@@ -56,24 +56,25 @@ func check(t rapid.TB, prop func(*rapid.T), seed uint64, checks string) {
 	rapid.Check(t, prop)
 }
 
-// set sets a flag of rapid, and returns a function that sets it back.
+// set sets a flag of rapid, and returns a function that restores its value.
 func set(name, value string) (restore func()) {
 	f := flag.Lookup(name)
 	before := f.Value.String()
 	if err := f.Value.Set(value); err != nil {
-		panic(fmt.Sprintf("property: rapid's flag -%s: %v", name, err))
+		panic(fmt.Sprintf("property: setting the flag -%s of rapid: %v", name, err))
 	}
-	return func() { _ = f.Value.Set(before) } // it was the flag's own value
+	return func() { _ = f.Value.Set(before) } // cannot fail: it was the value of the flag
 }
 
-// fixed returns the seed of the named test: the same on every machine, and never 0, which rapid takes for "any".
+// fixed returns the seed of the named test. It is the same on every machine, and never 0, which rapid takes for a
+// random seed.
 func fixed(test string) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(test)) // a hash takes every write
+	_, _ = h.Write([]byte(test)) // Write of a hash never fails
 	return h.Sum64() | 1
 }
 
-// found returns the seeds that the file at path has for the named test. Without such a file there are none.
+// found returns the seeds that the file at path has for the named test. If the file does not exist, there are none.
 func found(path, test string) (seeds []uint64, err error) {
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
@@ -93,7 +94,8 @@ func found(path, test string) (seeds []uint64, err error) {
 		text, _, _ := strings.Cut(rest, "\t")
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || seed == 0 {
-			return nil, fmt.Errorf("%s:%d: seed %q: want the name of a test, a tab, and a number of at least 1", path,
+			return nil, fmt.Errorf(
+				"%s:%d: seed %q: want lines with the name of a test, a tab, and a number of at least 1", path,
 				n, text)
 		}
 		if name == test {

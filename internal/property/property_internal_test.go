@@ -11,14 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawn returns the first values that a property called name sees.
+// drawn returns the values that a property of a test called name draws.
 func drawn(t *testing.T, name string) (values []uint64) {
 	t.Helper()
 	Check(named{t, name}, func(t *rapid.T) { values = append(values, rapid.Uint64().Draw(t, "n")) })
 	return values
 }
 
-// named is a test under another name.
+// named is a test with another name.
 type named struct {
 	*testing.T
 	name string
@@ -43,7 +43,7 @@ func TestASeedThatIsGivenTakesThePlaceOfTheFixedOne(t *testing.T) {
 	fixed := drawn(t, "TestOne")
 	defer set("rapid.seed", "99")()
 	if given := drawn(t, "TestOne"); slices.Equal(fixed, given) {
-		t.Errorf("with and without -rapid.seed the same values: %v", fixed[:3])
+		t.Errorf("the values are the same with and without -rapid.seed: %v", fixed[:3])
 	}
 }
 
@@ -58,7 +58,7 @@ func TestFlagsAreAsTheyWereAfterACheck(t *testing.T) {
 		after = append(after, flag.Lookup(name).Value.String())
 	}
 	if !slices.Equal(before, after) {
-		t.Errorf("%v were %v, are %v", flags, before, after)
+		t.Errorf("the flags %v were %v, and are now %v", flags, before, after)
 	}
 }
 
@@ -78,7 +78,7 @@ func TestSeedsThatHaveFailedOnceAreRunFirst(t *testing.T) {
 	}
 	want = append(want, drawn(t, "TestOne")...)
 	if !slices.Equal(values, want) {
-		t.Errorf("values %v, want %v: those of the seeds 3 and 5, then those of the fixed one", values, want)
+		t.Errorf("values %v, want %v: those of the seeds 3, 5 and the fixed seed", values, want)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// A seed that somebody noted makes the same run with every later version.
+// A seed that was noted makes the same run in every later version.
 func TestStreamsKeepTheirNumbers(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -26,13 +26,13 @@ func TestStreamsKeepTheirNumbers(t *testing.T) {
 				t.Errorf("the first number is %#x, want %#x", got, c.first)
 			}
 			if got := rng.Start(7, c.stream); got != c.start {
-				t.Errorf("it starts at %#x, want %#x", got, c.start)
+				t.Errorf("Start returns %#x, want %#x", got, c.start)
 			}
 		})
 	}
 }
 
-// The published outputs of SplitMix64 from 1234567, which counts by Golden and mixes.
+// These are the published outputs of SplitMix64 for the seed 1234567. It counts by Golden and mixes.
 func TestMixIsThatOfSplitMix64(t *testing.T) {
 	for i, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431,
 		16408922859458223821} {

@@ -20,33 +20,33 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// environ is what the OTEL_* variables say. The SDK and autoexport read most of
-// them for themselves; they are checked here, since those log what is wrong, or
-// panic (a negative OTEL_BSP_MAX_QUEUE_SIZE).
+// environ holds the values of the OTEL_* variables. The SDK and autoexport read most of them
+// themselves. They are checked here because the SDK and autoexport only log what is wrong, or panic
+// (for a negative OTEL_BSP_MAX_QUEUE_SIZE).
 //
 // Source: OpenTelemetry specification, "Environment Variable Specification".
 type environ struct {
 	disabled        bool
 	traces, metrics string // names of exporters
-	grpc            bool   // spans go over it
+	grpc            bool   // whether spans are exported over gRPC
 	propagator      propagation.TextMapPropagator
 	resource        *resource.Resource
-	sampler         sdktrace.Sampler // nil is the default
-	delay           time.Duration    // between exports, at least 1 ms; 0 is the default
+	sampler         sdktrace.Sampler // nil: the default
+	delay           time.Duration    // time between exports, at least 1 ms; 0: the default
 	otlp            otlphttp.Options
 }
 
-// enumerations are the variables that the specification reads in any case, and that
-// autoexport and the SDK's exporters compare as they stand. These log nothing if
-// "GZIP" is not "gzip": they send without compression.
+// enumerations are the variables whose case the specification ignores, but autoexport and the SDK's
+// exporters do not. They do not even log that "GZIP" is not "gzip": they send without compression.
 var enumerations = []string{
 	"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER",
 	"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
-	"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+	"OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+	"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
 }
 
-// canonical returns the value of an enumeration as autoexport and the SDK know it. Names
-// of exporters that others have registered stay as they are.
+// canonical returns the value of an enumeration in the case that autoexport and the SDK expect. It
+// does not change the names of exporters that the program has registered.
 func canonical(name string) string {
 	v := strings.TrimSpace(os.Getenv(name))
 	if lower := strings.ToLower(v); !strings.HasSuffix(name, "_EXPORTER") || builtin(lower) {
@@ -55,13 +55,13 @@ func canonical(name string) string {
 	return v
 }
 
-// canonicalise sets the enumerations to what autoexport and the SDK know. The function that
-// it returns puts back what was there before.
+// canonicalise sets the enumerations to their canonical values. The function that it returns restores
+// the previous values.
 func canonicalise() (restore func(), err error) {
 	before := map[string]string{}
 	restore = func() {
 		for name, value := range before {
-			_ = os.Setenv(name, value) // which was there before
+			_ = os.Setenv(name, value) // cannot fail: it was set before
 		}
 	}
 	for _, name := range enumerations {
@@ -71,7 +71,7 @@ func canonicalise() (restore func(), err error) {
 		}
 		if err := os.Setenv(name, want); err != nil {
 			restore()
-			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, which cannot be set in its place: %w",
+			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, but the variable cannot be changed: %w",
 				name, v, want, err)
 		}
 		before[name] = v
@@ -79,15 +79,16 @@ func canonicalise() (restore func(), err error) {
 	return restore, nil
 }
 
-// builtin reports whether autoexport has the exporter of that name.
+// builtin reports whether autoexport has an exporter of that name.
 func builtin(name string) bool {
 	return slices.Contains([]string{"", "otlp", "console", "none", "prometheus"}, name)
 }
 
-// A reader reads variables and gathers what is wrong with them.
+// A reader reads variables and collects errors.
 type reader struct{ errs []error }
 
-// wrong notes that a variable is not as wanted.
+// wrong adds the error that a variable has not the wanted value. It adds the error only once if two
+// signals share the variable.
 func (r *reader) wrong(name, want string) {
 	r.add(fmt.Errorf("lifecycle: %s is %q: want %s", name, os.Getenv(name), want))
 }
@@ -107,13 +108,13 @@ func (r *reader) add(err error) {
 
 func (r *reader) get(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 
-// number reads an integer; 0 if it is not set.
+// number returns an integer variable, or 0 if it is not set.
 func (r *reader) number(name string, least, most int) int {
 	v := os.Getenv(name)
 	if v == "" {
 		return 0
 	}
-	n, err := strconv.Atoi(v) // as the SDK does: no space around it
+	n, err := strconv.Atoi(v) // like the SDK, accepts no surrounding space
 	if err != nil || n < least || n > most {
 		r.wrong(name, fmt.Sprintf("a whole number from %d to %d", least, most))
 		return 0
@@ -121,7 +122,7 @@ func (r *reader) number(name string, least, most int) int {
 	return n
 }
 
-// oneOf reads a name that counts in any case.
+// oneOf returns a variable whose value must be one of want. It ignores case.
 func (r *reader) oneOf(name string, want ...string) string {
 	v := canonical(name)
 	if v != "" && !slices.Contains(want, v) {
@@ -144,17 +145,19 @@ func readEnviron(opts *Options) (*environ, error) {
 		r.wrong("OTEL_SDK_DISABLED", "true or false")
 	}
 	if name := "OTEL_CONFIG_FILE"; r.get(name) != "" {
-		r.wrong(name, "it unset: Setup reads no file, and the specification has one win over all other variables")
+		r.wrong(name, "it unset: Setup reads no file, but by the specification a file wins over all other variables")
 	}
 	env.propagator = r.propagators()
 	env.resource = r.resource(opts)
 	env.sampler = r.sampler()
 	env.delay = r.batches()
 	for _, name := range []string{
-		"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-		"OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+		"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT",
+		"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
 	} {
-		r.number(name, -1, math.MaxInt32) // -1 is no limit
+		r.number(name, -1, math.MaxInt32) // -1 is unlimited
 	}
 	if opts.Pooled {
 		r.oneOf("OTEL_TRACES_EXPORTER", "otlp", "none")
@@ -168,7 +171,7 @@ func readEnviron(opts *Options) (*environ, error) {
 	return env, errors.Join(r.errs...)
 }
 
-// meters checks what the SDK reads to export metrics.
+// meters checks the variables that the SDK reads to export metrics.
 func (r *reader) meters(exporter string) {
 	r.number("OTEL_METRIC_EXPORT_INTERVAL", 1, math.MaxInt32)
 	r.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, math.MaxInt32)
@@ -185,10 +188,9 @@ func (r *reader) meters(exporter string) {
 	}
 }
 
-// batches checks what the batch processor reads, and returns the time between
-// exports.
+// batches checks the variables that the batch processor reads, and returns the time between exports.
 func (r *reader) batches() time.Duration {
-	const most = 1 << 24 // a queue has its whole length in memory from the start
+	const most = 1 << 24 // the memory of the whole queue is allocated at the start
 	queue := r.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most)
 	batch := r.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most)
 	if limit := cmp.Or(queue, sdktrace.DefaultMaxQueueSize); batch > limit {
@@ -203,7 +205,7 @@ func (r *reader) batches() time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
-// otlp reads how and where spans go.
+// otlp returns how to export spans.
 func (r *reader) otlp(pooled bool) (grpc bool, o otlphttp.Options) {
 	want := []string{"http/protobuf", "grpc"}
 	if pooled {
@@ -218,7 +220,7 @@ func (r *reader) otlp(pooled bool) (grpc bool, o otlphttp.Options) {
 	return false, o
 }
 
-// ofSignal returns the name of the variable of a signal, or of all signals if it is not set.
+// ofSignal returns the name of the variable of a signal, or the general name if that is not set.
 func ofSignal(signal, suffix string) string {
 	if name := "OTEL_EXPORTER_OTLP_" + signal + "_" + suffix; strings.TrimSpace(os.Getenv(name)) != "" {
 		return name
@@ -228,7 +230,7 @@ func ofSignal(signal, suffix string) string {
 
 func (r *reader) propagators() propagation.TextMapPropagator {
 	const name = "OTEL_PROPAGATORS"
-	var all []propagation.TextMapPropagator
+	var selected []propagation.TextMapPropagator
 	seen := map[string]bool{}
 	for _, p := range strings.Split(cmp.Or(r.get(name), "tracecontext,baggage"), ",") {
 		p = strings.ToLower(strings.TrimSpace(p))
@@ -238,16 +240,16 @@ func (r *reader) propagators() propagation.TextMapPropagator {
 		seen[p] = true
 		switch p {
 		case "tracecontext":
-			all = append(all, propagation.TraceContext{})
+			selected = append(selected, propagation.TraceContext{})
 		case "baggage":
-			all = append(all, propagation.Baggage{})
+			selected = append(selected, propagation.Baggage{})
 		case "none", "":
 		default:
 			r.wrong(name, "tracecontext, baggage or none, separated by commas")
 			return nil
 		}
 	}
-	return propagation.NewCompositeTextMapPropagator(all...)
+	return propagation.NewCompositeTextMapPropagator(selected...)
 }
 
 func (r *reader) resource(opts *Options) *resource.Resource {
@@ -270,19 +272,19 @@ func (r *reader) resource(opts *Options) *resource.Resource {
 		res, err = resource.Merge(res, resource.NewSchemaless(own...))
 	}
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("lifecycle: the resource: %w", err))
+		r.errs = append(r.errs, fmt.Errorf("lifecycle: cannot make the resource: %w", err))
 	}
 	return res
 }
 
-// sampler reads the sampler; nil is the default, parentbased_always_on.
+// sampler returns the sampler, or nil for the default, parentbased_always_on.
 func (r *reader) sampler() sdktrace.Sampler {
 	const name, arg = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 	kind, parentBased := strings.CutPrefix(strings.ToLower(r.get(name)), "parentbased_")
 	var s sdktrace.Sampler
 	switch {
 	case kind == "jaeger_remote" || kind == "xray" && !parentBased:
-		r.wrong(name, "a sampler that Setup has: always_on, always_off or traceidratio, or one of them after "+
+		r.wrong(name, "a sampler that Setup supports: always_on, always_off or traceidratio, or one of them after "+
 			"parentbased_")
 		return nil
 	case kind == "" && !parentBased, kind == "always_on" && parentBased:

@@ -15,10 +15,10 @@ import (
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
 
-// A promise is a row of the table in the package's documentation.
+// A promise is a row of the table in the package comment.
 type promise struct{ name, specified, does string }
 
-func promises(t *testing.T) (all []promise) {
+func promises(t *testing.T) (rows []promise) {
 	t.Helper()
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -33,13 +33,13 @@ func promises(t *testing.T) (all []promise) {
 		if len(cells) != 3 {
 			t.Fatalf("a row of the table has %d cells, want 3: %s", len(cells), line)
 		}
-		all = append(all, promise{cells[0], cells[1], cells[2]})
+		rows = append(rows, promise{cells[0], cells[1], cells[2]})
 	}
-	return all
+	return rows
 }
 
-// samples are values of the variables of the table: some that are right, and one that is
-// wrong, if any is, with what else must be set.
+// samples has values for each variable of the table: valid ones, an invalid one, if there is any, and
+// the other variables that must be set for the test.
 var samples = map[string]struct {
 	right []string
 	wrong string
@@ -92,7 +92,7 @@ var samples = map[string]struct {
 	"EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": {[]string{"Base2_Exponential_Bucket_Histogram"}, "x", nil},
 }
 
-// forms returns the names under which a variable is checked: the general one, and those of signals.
+// forms returns the names under which a variable is checked: the general one, and those of the signals.
 func forms(name string) []string {
 	suffix, ok := strings.CutPrefix(name, "OTEL_EXPORTER_OTLP_")
 	switch {
@@ -172,7 +172,7 @@ func TestTheTableOfVariablesIsTrue(t *testing.T) {
 				wrong := sample.wrong != ""
 				if !slices.Contains([]string{"read", "refused", "ignored", "unchecked"}, does) ||
 					wrong != (does == "read" || does == "refused") {
-					t.Errorf("the table says %q, and a wrong value is %q", p.does, sample.wrong)
+					t.Errorf("the table says %q, but the sample of a wrong value is %q", p.does, sample.wrong)
 				}
 				if p.specified == "" || does == "refused" && sample.right != nil {
 					t.Errorf("%+v, samples %+v", p, sample)

@@ -14,10 +14,11 @@ import (
 var (
 	tracers     = &global[trace.TracerProvider]{get: otel.GetTracerProvider, set: otel.SetTracerProvider}
 	metering    = &global[metric.MeterProvider]{get: otel.GetMeterProvider, set: otel.SetMeterProvider}
-	propagators = &global[propagation.TextMapPropagator]{get: otel.GetTextMapPropagator, set: otel.SetTextMapPropagator}
+	propagators = &global[propagation.TextMapPropagator]{get: otel.GetTextMapPropagator,
+		set: otel.SetTextMapPropagator}
 )
 
-// A global is a variable of package otel, and what Setups have put into it.
+// A global is a variable of package otel, and the values that Setups have set.
 type global[T comparable] struct {
 	get func() T
 	set func(T)
@@ -26,11 +27,11 @@ type global[T comparable] struct {
 	layers []*layer[T] // oldest first
 }
 
-// A layer is what one Setup has put in the place of another value.
+// A layer is the value that one Setup has set, and the value before.
 type layer[T comparable] struct{ ours, before T }
 
-// put sets the global. The function that it returns sets it back to what was before, unless
-// it has been set since: then, when the Setup that did so ends, that one does.
+// put sets the global. The function that it returns restores the previous value, unless another value
+// has been set since. If another Setup has set it, that Setup restores the previous value when it ends.
 func (g *global[T]) put(ours T) (restore func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -50,7 +51,7 @@ func (g *global[T]) remove(l *layer[T]) {
 			other.before = l.before
 		}
 	}
-	// Two that do nothing are equal, and the global may be that of another.
+	// Two values that do nothing are equal, so the global may belong to another Setup.
 	covered := slices.ContainsFunc(above, func(other *layer[T]) bool { return other.ours == l.ours })
 	if !covered && g.get() == l.ours {
 		g.set(l.before)

@@ -22,7 +22,7 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 	}
 	l := setup(t, lifecycle.Options{Metrics: true})
 	if !same() {
-		t.Error("globals were set without being asked")
+		t.Error("the globals were set without Options.Global")
 	}
 	shutdown(t, l)
 	l = setup(t, lifecycle.Options{Metrics: true, Global: true})
@@ -39,12 +39,12 @@ func TestGlobalsAreSetOnRequestAndPutBack(t *testing.T) {
 	otel.SetTracerProvider(other)
 	shutdown(t, l)
 	if otel.GetTracerProvider() != trace.TracerProvider(other) {
-		t.Error("a global that another has set was taken away")
+		t.Error("a global that was set by other code was reset")
 	}
 	otel.SetTracerProvider(tracers)
 }
 
-// Whatever order they end in, nothing is left of them.
+// In whatever order the Setups end, they leave no trace.
 func TestGlobalsOfSetupsThatOverlapArePutBack(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

@@ -16,32 +16,32 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// Options are what the environment does not say. The zero value makes spans with
-// the SDK, no metrics, and leaves the globals alone.
+// Options are the settings that the environment does not contain. The zero value makes spans with
+// the SDK, makes no metrics, and does not change the globals of package otel.
 type Options struct {
-	// Service is service.name. It and Attributes win over OTEL_SERVICE_NAME and
-	// OTEL_RESOURCE_ATTRIBUTES, as the specification has it; "" leaves them.
+	// Service is the attribute service.name. As the specification requires, Service and
+	// Attributes win over OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. If it is "", the
+	// environment decides.
 	Service string
-	// Attributes describe the service further.
+	// Attributes are further attributes of the resource.
 	Attributes []attribute.KeyValue
-	// Pooled reuses spans. They can go to "otlp" over http/protobuf, or to "none".
-	// OTEL_BSP_SCHEDULE_DELAY holds for them; instead of OTEL_BSP_MAX_QUEUE_SIZE
-	// there are BufferBytes and QueueBytes.
+	// Pooled makes spans with package pooled. They can be exported with "otlp" over
+	// http/protobuf, or with "none". OTEL_BSP_SCHEDULE_DELAY applies to them.
+	// OTEL_BSP_MAX_QUEUE_SIZE does not; use BufferBytes and QueueBytes instead.
 	Pooled bool
-	// BufferBytes bounds the pooled spans of one tracer that wait to be queued, and
-	// QueueBytes those of all while the endpoint is away; 0 is the default of
-	// pooled.Options and of otlphttp.Options. Either may be larger: while the endpoint
-	// takes spans, what is in a buffer waits for room in the queue.
+	// BufferBytes bounds the size of the pooled spans of one tracer that wait to be queued.
+	// QueueBytes bounds the size of all spans that wait while the endpoint is down. 0 is the
+	// default in pooled.Options and in otlphttp.Options. Either may be the larger one: while
+	// the endpoint accepts spans, spans in a buffer wait for room in the queue.
 	BufferBytes, QueueBytes int
-	// Metrics makes a meter provider as well.
+	// Metrics makes a meter provider, too.
 	Metrics bool
-	// Global sets the providers and the propagator of package otel until Shutdown,
-	// which puts back those before unless others have been set since. Setups that
-	// overlap may be shut down in any order. What a
-	// program took from package otel before the first such Setup stays with that
-	// one: the API delegates only once.
+	// Global sets the providers and the propagator of package otel. Shutdown restores the
+	// previous ones, unless others have been set meanwhile. Setups that overlap may be shut
+	// down in any order. Tracers and meters that a program got from package otel before the
+	// first such Setup keep using that one, because the API delegates only once.
 	Global bool
-	// Timeout bounds a ForceFlush and a Shutdown whose context has no deadline; 0 is 10 s.
+	// Timeout bounds each ForceFlush and Shutdown whose context has no deadline; 0 is 10 s.
 	Timeout time.Duration
 }
 
@@ -62,7 +62,7 @@ func (o *Options) check() error {
 			errs = append(errs, fmt.Errorf("lifecycle: %s is %d: want a positive number, or 0 for the default",
 				f.name, f.value))
 		case f.value > 0 && !o.Pooled:
-			errs = append(errs, fmt.Errorf("lifecycle: %s is %d without Pooled: want Pooled, or "+
+			errs = append(errs, fmt.Errorf("lifecycle: %s is %d without Pooled: set Pooled, or instead "+
 				"OTEL_BSP_MAX_QUEUE_SIZE", f.name, f.value))
 		}
 	}
@@ -72,59 +72,60 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
-// Counts are the sampled spans that were to be exported.
+// Counts counts the sampled spans that are to be exported.
 // Ended = Exported + Failed + Dropped + Waiting.
 //
-// With OTEL_TRACES_EXPORTER=none there are none, and all is 0.
+// With OTEL_TRACES_EXPORTER=none no spans are exported, and all counts are 0.
 type Counts struct {
 	Started  uint64
 	Ended    uint64
-	Exported uint64 // taken by the exporter without an error
-	Failed   uint64 // the exporter returned an error, or the endpoint refused them
-	Dropped  uint64 // never reached the exporter, or were given up by it
-	// Waiting were not exported yet. The SDK does not tell what it drops: until
-	// Shutdown that is in here.
+	Exported uint64 // exported without an error
+	Failed   uint64 // failed because the exporter returned an error, or the endpoint refused them
+	Dropped  uint64 // dropped before they reached the exporter, or by the exporter
+	// Waiting counts the spans that are not exported yet. The SDK does not report which spans
+	// it drops: until Shutdown they are counted here.
 	Waiting uint64
 }
 
-// A Lifecycle is OpenTelemetry at work. It is safe for concurrent use.
+// A Lifecycle is a running OpenTelemetry setup. It is safe for concurrent use.
 type Lifecycle struct {
 	TracerProvider trace.TracerProvider
-	MeterProvider  metric.MeterProvider // does nothing, without Options.Metrics
+	MeterProvider  metric.MeterProvider // does nothing without Options.Metrics
 	Propagator     propagation.TextMapPropagator
 
 	timeout time.Duration
 	spans   pipeline
 	metrics flusher
-	restore func() // the globals
+	restore func() // restores the globals
 
 	once sync.Once
-	err  error // of Shutdown
+	err  error // result of Shutdown
 }
 
-// A flusher is a part that exports: a provider of the SDK.
+// A flusher is a provider of the SDK, or something similar that exports.
 type flusher interface {
 	ForceFlush(context.Context) error
 	Shutdown(context.Context) error
 }
 
-// A pipeline takes spans to their end.
+// A pipeline makes spans and exports them.
 type pipeline interface {
 	flusher
 	Counts() Counts
-	// advice says what would have kept spans from being dropped.
+	// advice returns what would have kept spans from being dropped.
 	advice() string
 }
 
-// environment is held while the environment is read, and changed for the exporters.
+// environment guards the environment variables while they are read, and while they are changed for
+// the exporters.
 var environment sync.Mutex
 
-// Setup starts OpenTelemetry. The error tells everything that is wrong with the
-// options and the environment: name, value and what was wanted. If it fails,
-// nothing runs and the globals are as before. ctx is that of making the exporters.
+// Setup starts OpenTelemetry. The error lists everything that is wrong with the options and the
+// environment, with names, values and the accepted values. If Setup fails, nothing runs and the
+// globals are unchanged. ctx is used to make the exporters.
 //
-// While they are made, variables such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP are in
-// lower case: the SDK knows no other, though the specification does.
+// While it makes the exporters, Setup changes variables such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP
+// to lower case: the specification ignores case, but the SDK does not.
 func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
 	environment.Lock()
 	defer environment.Unlock()
@@ -151,7 +152,7 @@ func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
 }
 
 func (l *Lifecycle) setGlobals(meters bool) {
-	ours := &shared{l.Propagator} // can be compared, as a composite cannot
+	ours := &shared{l.Propagator} // is comparable, unlike a composite propagator
 	putBack := []func(){tracers.put(l.TracerProvider), propagators.put(ours)}
 	if meters {
 		putBack = append(putBack, metering.put(l.MeterProvider))
@@ -165,7 +166,7 @@ func (l *Lifecycle) setGlobals(meters bool) {
 
 type shared struct{ propagation.TextMapPropagator }
 
-// Counts tells what became of the spans so far.
+// Counts returns the counts so far.
 func (l *Lifecycle) Counts() Counts {
 	if l.spans == nil {
 		return Counts{}
@@ -173,15 +174,15 @@ func (l *Lifecycle) Counts() Counts {
 	return l.spans.Counts()
 }
 
-// ForceFlush exports all spans that have ended, and the metrics, at the latest until ctx
-// or Options.Timeout ends.
+// ForceFlush exports all spans that have ended, and the metrics. It gives up when ctx ends, or after
+// Options.Timeout if ctx has no deadline.
 func (l *Lifecycle) ForceFlush(ctx context.Context) error {
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()
 	return l.each(func(f flusher) error { return f.ForceFlush(ctx) })
 }
 
-// bounded gives ctx a deadline, unless it has one.
+// bounded adds a deadline to ctx if it has none.
 func (l *Lifecycle) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
@@ -200,10 +201,10 @@ func (l *Lifecycle) each(do func(flusher) error) error {
 	return errors.Join(errs...)
 }
 
-// Shutdown exports what waits, at the latest until ctx ends, and ends everything.
-// If spans were lost since Setup, the error says how many, why, and what to do
-// about it; Counts has the numbers. A second call waits for the first, and returns
-// the same.
+// Shutdown exports the spans and metrics that wait, and ends everything. It gives up when ctx ends, or
+// after Options.Timeout if ctx has no deadline. If spans were lost since Setup, the error reports how
+// many, why, and what to do about it; Counts returns the numbers. A second call waits for the first
+// and returns the same error.
 func (l *Lifecycle) Shutdown(ctx context.Context) error {
 	l.once.Do(func() {
 		ctx, cancel := l.bounded(ctx)
@@ -217,7 +218,8 @@ func (l *Lifecycle) Shutdown(ctx context.Context) error {
 	return l.err
 }
 
-// lost returns an error if spans were dropped or failed.
+// lost returns an error if spans of p were dropped or failed. late reports whether Shutdown ran out of
+// time.
 func lost(p pipeline, late bool) error {
 	c := p.Counts()
 	if c.Dropped+c.Failed+c.Waiting == 0 {
@@ -227,12 +229,11 @@ func lost(p pipeline, late bool) error {
 	if n := c.Dropped + c.Waiting; n > 0 {
 		err = fmt.Errorf("%w; %d were dropped: %s", err, n, p.advice())
 		if late {
-			err = fmt.Errorf("%w, or give Shutdown more time: it ran out", err)
+			err = fmt.Errorf("%w, or give Shutdown more time, since it ran out of time", err)
 		}
 	}
 	if c.Failed > 0 {
-		err = fmt.Errorf("%w; %d failed to export: see what the handler of package otel was told of the endpoint",
-			err, c.Failed)
+		err = fmt.Errorf("%w; %d failed to export: see the errors that the handler of package otel got", err, c.Failed)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
 
-// exporter is called "test" in OTEL_TRACES_EXPORTER.
+// exporter is registered as "test" for OTEL_TRACES_EXPORTER.
 type exporter struct {
 	takes  time.Duration
 	err    error
@@ -54,21 +54,23 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 func (e *exporter) Shutdown(context.Context) error { e.closed.Store(true); return nil }
 
 var (
-	opened *exporter               // by the next Setup
-	manual *sdkmetric.ManualReader // of the last Setup with metrics
+	opened *exporter               // exporter of the next Setup
+	manual *sdkmetric.ManualReader // reader of the latest Setup with metrics
 )
 
 func init() {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	autoexport.RegisterSpanExporter("test", func(context.Context) (sdktrace.SpanExporter, error) { return opened, nil })
+	autoexport.RegisterSpanExporter("test", func(context.Context) (sdktrace.SpanExporter, error) {
+		return opened, nil
+	})
 	autoexport.RegisterMetricReader("test", func(context.Context) (sdkmetric.Reader, error) {
 		manual = sdkmetric.NewManualReader()
 		return manual, nil
 	})
 }
 
-// setenv sets OTEL_ variables, and clears what else is set. Real endpoints answer when the
-// machine lets them.
+// setenv sets variables whose names begin with OTEL_, and unsets the others. It also raises the
+// timeouts, since real endpoints may be slow on a busy machine.
 func setenv(t *testing.T, vars ...string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -120,7 +122,7 @@ func TestSpansThatTheBatchProcessorDropsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opened = &exporter{takes: 20 * time.Millisecond}
 		l := setup(t, lifecycle.Options{})
-		for range 100 { // 50,000 a second
+		for range 100 { // 50,000 spans a second
 			end(l.TracerProvider, 500)
 			time.Sleep(10 * time.Millisecond)
 			c := l.Counts()
@@ -137,11 +139,11 @@ func TestSpansThatTheBatchProcessorDropsAreCounted(t *testing.T) {
 			t.Errorf("%+v, %d exported", c, opened.spans.Load())
 		}
 		if c.Dropped < c.Ended*35/100 || c.Dropped > c.Ended*50/100 {
-			t.Errorf("%+v: want about 45%% dropped", c)
+			t.Errorf("%+v: want about 45 %% dropped", c)
 		}
 		wantAll(t, err, fmt.Sprintf("%d of 50000 spans were lost", c.Dropped), "raise OTEL_BSP_MAX_QUEUE_SIZE")
 		if again := l.Shutdown(context.Background()); again != err {
-			t.Errorf("Shutdown again = %v", again)
+			t.Errorf("the second Shutdown = %v", again)
 		}
 	})
 }
@@ -233,34 +235,45 @@ func TestEverythingWrongIsReportedAtOnceAndNothingIsLeft(t *testing.T) {
 			[]string{"Timeout is -1ns", "BufferBytes is -1", "QueueBytes is 5 without Pooled", "Attributes[0]"}},
 		{"numbers", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=test",
 			"BSP_MAX_QUEUE_SIZE=-1", "BSP_MAX_EXPORT_BATCH_SIZE=4096",
-			"BSP_SCHEDULE_DELAY=5s", "BSP_EXPORT_TIMEOUT=x", "SPAN_EVENT_COUNT_LIMIT=many", "METRIC_EXPORT_INTERVAL=0", "TRACES_SAMPLER=traceidratio", "TRACES_SAMPLER_ARG=2"},
-			[]string{`OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a whole number from 1`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "4096": want at most OTEL_BSP_MAX_QUEUE_SIZE, 2048`,
-				`OTEL_BSP_SCHEDULE_DELAY is "5s"`, `OTEL_BSP_EXPORT_TIMEOUT is "x"`, `OTEL_SPAN_EVENT_COUNT_LIMIT is "many"`, `OTEL_METRIC_EXPORT_INTERVAL is "0"`,
+			"BSP_SCHEDULE_DELAY=5s", "BSP_EXPORT_TIMEOUT=x", "SPAN_EVENT_COUNT_LIMIT=many",
+			"METRIC_EXPORT_INTERVAL=0", "TRACES_SAMPLER=traceidratio", "TRACES_SAMPLER_ARG=2"},
+			[]string{`OTEL_BSP_MAX_QUEUE_SIZE is "-1": want a whole number from 1`,
+				`OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "4096": want at most OTEL_BSP_MAX_QUEUE_SIZE, 2048`,
+				`OTEL_BSP_SCHEDULE_DELAY is "5s"`, `OTEL_BSP_EXPORT_TIMEOUT is "x"`,
+				`OTEL_SPAN_EVENT_COUNT_LIMIT is "many"`, `OTEL_METRIC_EXPORT_INTERVAL is "0"`,
 				`OTEL_TRACES_SAMPLER_ARG is "2": want a number from 0 to 1`}},
 		{"names", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=zipkin", "METRICS_EXPORTER=statsd",
 			"PROPAGATORS=b3", "TRACES_SAMPLER=parentbased_sometimes",
 			"RESOURCE_ATTRIBUTES=a", "SDK_DISABLED=yes"},
-			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`, `OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
+			[]string{`OTEL_TRACES_EXPORTER is "zipkin"`, `OTEL_METRICS_EXPORTER is "statsd"`,
+				`OTEL_PROPAGATORS is "b3": want tracecontext`, `OTEL_TRACES_SAMPLER is "parentbased_sometimes"`,
 				`OTEL_RESOURCE_ATTRIBUTES is "a": want key=value`, `OTEL_SDK_DISABLED is "yes"`}},
 		{"known and not here", lifecycle.Options{}, []string{"TRACES_EXPORTER=none", "CONFIG_FILE=otel.yaml",
 			"TRACES_SAMPLER=parentbased_jaeger_remote"},
-			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`, `OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup has`}},
+			[]string{`OTEL_CONFIG_FILE is "otel.yaml": want it unset`,
+				`OTEL_TRACES_SAMPLER is "parentbased_jaeger_remote": want a sampler that Setup supports`}},
 		{"OTLP", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_ENDPOINT=host:4318",
 			"EXPORTER_OTLP_TIMEOUT=1s", "EXPORTER_OTLP_METRICS_PROTOCOL=http/json"},
-			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
+			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "host:4318"`, `OTEL_EXPORTER_OTLP_TIMEOUT is "1s"`,
+				`OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is "http/json": want grpc or http/protobuf`}},
 		{"gRPC", lifecycle.Options{Metrics: true}, []string{"EXPORTER_OTLP_PROTOCOL=GRPC",
 			"EXPORTER_OTLP_COMPRESSION=zstd", "EXPORTER_OTLP_METRICS_TIMEOUT=1s",
 			"EXPORTER_OTLP_TRACES_TIMEOUT=x"},
 			[]string{`OTEL_EXPORTER_OTLP_COMPRESSION is "zstd": want "gzip" or "none"`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "1s": want a number of milliseconds`,
 				`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is "x"`}},
-		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"}, []string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
-		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"}, []string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
-		{"the last part fails", lifecycle.Options{Metrics: true}, []string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
-		{"pooled, the last part fails", lifecycle.Options{Pooled: true, Metrics: true}, []string{"METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
+		{"pooled", lifecycle.Options{Pooled: true}, []string{"EXPORTER_OTLP_PROTOCOL=grpc"},
+			[]string{`OTEL_EXPORTER_OTLP_PROTOCOL is "grpc": want http/protobuf`}},
+		{"pooled to another exporter", lifecycle.Options{Pooled: true}, []string{"TRACES_EXPORTER=console"},
+			[]string{`OTEL_TRACES_EXPORTER is "console": want otlp or none`}},
+		{"the last part fails", lifecycle.Options{Metrics: true},
+			[]string{"TRACES_EXPORTER=test", "METRICS_EXPORTER=statsd"},
+			[]string{`OTEL_METRICS_EXPORTER is "statsd"`}},
+		{"pooled, the last part fails", lifecycle.Options{Pooled: true, Metrics: true},
+			[]string{"METRICS_EXPORTER=statsd"}, []string{`OTEL_METRICS_EXPORTER is "statsd"`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			setenv(t, tc.env...)
-			synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
+			synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 				opened = &exporter{}
 				tc.opts.Global = true
 				l, err := lifecycle.Setup(context.Background(), tc.opts)
@@ -311,7 +324,8 @@ func TestAParentThatIsNotSampledIsFollowed(t *testing.T) {
 						flags, "tracestate": "a=b"})
 				_, s := l.TracerProvider.Tracer("t").Start(ctx, "x")
 				if s.IsRecording() != records || s.SpanContext().TraceState().Get("a") != "b" {
-					t.Errorf("flags %s: recording is %v, context %+v", flags, s.IsRecording(), s.SpanContext())
+					t.Errorf("with the flags %s of the parent, recording is %v, context %+v", flags, s.IsRecording(),
+						s.SpanContext())
 				}
 				s.End()
 			}
@@ -344,13 +358,13 @@ func TestPropagators(t *testing.T) {
 	}
 }
 
-// The SDK's exporters send without compression if it is "GZIP", and autoexport knows no "OTLP".
+// The SDK's exporters send without compression if it is "GZIP", and autoexport does not accept "OTLP".
 func TestNamesCountInAnyCase(t *testing.T) {
 	vars := []string{"TRACES_EXPORTER=Otlp", "METRICS_EXPORTER= OTLP", "EXPORTER_OTLP_PROTOCOL=HTTP/Protobuf",
 		"EXPORTER_OTLP_COMPRESSION=GZIP"}
 	for _, pooled := range []bool{false, true} {
 		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
-			var encodings sync.Map // by path
+			var encodings sync.Map // encodings by path
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				encodings.Store(r.URL.Path, r.Header.Get("Content-Encoding"))
 			}))
@@ -366,7 +380,7 @@ func TestNamesCountInAnyCase(t *testing.T) {
 			shutdown(t, l)
 			for _, path := range []string{"/v1/traces", "/v1/metrics"} {
 				if got, _ := encodings.Load(path); got != "gzip" {
-					t.Errorf("%s got a request compressed with %v, want gzip", path, got)
+					t.Errorf("the request to %s has the encoding %v, want gzip", path, got)
 				}
 			}
 			for _, kv := range vars {
@@ -411,7 +425,7 @@ func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {
 	shutdown(t, l)
 	res := opened.last.Load().(sdktrace.ReadOnlySpan).Resource()
 	if !res.Equal(rm.Resource) {
-		t.Errorf("metrics are of %v, spans of %v", rm.Resource, res)
+		t.Errorf("metrics have the resource %v, spans have %v", rm.Resource, res)
 	}
 	for key, want := range map[attribute.Key]string{"service.name": "shop", "region": "south", "zone": "a,1",
 		"telemetry.sdk.name": "opentelemetry"} {
@@ -421,7 +435,7 @@ func TestOptionsWinOverTheEnvironmentInTheResource(t *testing.T) {
 	}
 }
 
-// Counting what starts must not cost a pooled span its one allocation.
+// A pooled span makes one allocation. Counting the spans that start must add none.
 func TestCountingPooledSpansAllocatesNothing(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -434,13 +448,13 @@ func TestCountingPooledSpansAllocatesNothing(t *testing.T) {
 		s.End()
 	})
 	if allocs > 1 && !raceEnabled {
-		t.Errorf("%v allocations a span, want 1", allocs)
+		t.Errorf("%v allocations per span, want 1", allocs)
 	}
 }
 
 func TestAFlushKeepsToItsDeadline(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close() // nobody listens
+	server.Close() // nothing listens at its address any more
 	for _, pooled := range []bool{false, true} {
 		t.Run(fmt.Sprintf("pooled=%v", pooled), func(t *testing.T) {
 			setenv(t, "EXPORTER_OTLP_ENDPOINT="+server.URL)

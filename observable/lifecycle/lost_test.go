@@ -39,16 +39,16 @@ func TestPooledSpansThatAreLostAreCounted(t *testing.T) {
 	end(l.TracerProvider, 100)
 	err := l.Shutdown(context.Background())
 	wantAll(t, err, "100 of 100 spans were lost", "100 were dropped: raise Options.QueueBytes",
-		"did not take 100 in time", "503 Service Unavailable")
+		"did not accept 100 in time", "503 Service Unavailable")
 	if strings.Contains(err.Error(), "BufferBytes") {
-		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
+		t.Errorf("Shutdown = %v: it names a limit that dropped nothing", err)
 	}
 	if c := l.Counts(); c.Dropped != 100 {
 		t.Errorf("%+v", c)
 	}
 }
 
-// A larger queue, the advice otherwise, would fill as well.
+// The usual advice, a larger queue, would not help: it would fill as well.
 func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -57,7 +57,7 @@ func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
 		spans int
 		want  []string
 	}{
-		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not take them (does the " +
+		{"dropped", 10_000, []string{"were dropped: find out why the endpoint does not accept them (does the " +
 			"endpoint speak gRPC?)"}},
 		{"failed", 5, []string{"5 of 5 spans were lost",
 			"exports failed (does the endpoint speak gRPC?), the last with: ", "Unavailable"}},
@@ -75,7 +75,7 @@ func TestAnEndpointThatDoesNotSpeakGRPCIsNamed(t *testing.T) {
 	}
 }
 
-// The endpoint takes everything, and one span is larger than a buffer.
+// The endpoint accepts everything, and one span is larger than a buffer.
 func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -90,7 +90,8 @@ func TestOneLimitOfPooledSpansDoesNotDefeatTheOther(t *testing.T) {
 		{"buffers larger than the queue", lifecycle.Options{Pooled: true, QueueBytes: 1 << 20, BufferBytes: 32 << 20},
 			500, 8 << 10},
 		{"a span larger than a buffer", lifecycle.Options{Pooled: true}, 1, 600 << 10},
-		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1, 600 << 10},
+		{"a span larger than both", lifecycle.Options{Pooled: true, QueueBytes: 4 << 10, BufferBytes: 1}, 1,
+			600 << 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := setup(t, tc.opts)
@@ -118,13 +119,13 @@ func TestAdviceNamesTheLimitThatDroppedSpans(t *testing.T) {
 	close(answer)
 	err := l.Shutdown(context.Background())
 	wantAll(t, err, "spans were lost",
-		fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", l.Counts().Dropped))
+		fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which was full for %d", l.Counts().Dropped))
 	if strings.Contains(fmt.Sprint(err), "QueueBytes") {
-		t.Errorf("Shutdown = %v: names a limit that dropped nothing", err)
+		t.Errorf("Shutdown = %v: it names a limit that dropped nothing", err)
 	}
 }
 
-// The SDK's exporter returns an error for a warning of the collector, too.
+// The SDK's exporter returns an error also for a warning of the collector.
 func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -140,8 +141,9 @@ func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
 				partial := proto.CloneOf(tc.partial)
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					body, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: partial})
-					if n := spansIn(t, r); partial.RejectedSpans <= 5 { // else it is wrong on purpose
-						partial.RejectedSpans -= min(n, partial.RejectedSpans) // for the next request
+					if n := spansIn(t, r); partial.RejectedSpans <= 5 { // larger numbers are wrong on purpose
+						// the rest is rejected in the next request
+						partial.RejectedSpans -= min(n, partial.RejectedSpans)
 					}
 					if err != nil {
 						t.Error(err)
@@ -166,7 +168,7 @@ func TestAPartialSuccessLosesWhatWasRejected(t *testing.T) {
 	}
 }
 
-// spansIn returns the number of spans in a request: with shards, five may come in several.
+// spansIn returns the number of spans in a request. Five spans may come in several requests, one per shard.
 func spansIn(t *testing.T, r *http.Request) (n int64) {
 	body, err := io.ReadAll(r.Body)
 	var m coltrace.ExportTraceServiceRequest

@@ -22,19 +22,19 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// parts are what must be opened, and may fail.
+// parts are the parts of a Lifecycle that can fail to open.
 type parts struct {
 	resource *resource.Resource
 	sampler  sdktrace.Sampler
-	delay    time.Duration         // between exports; 0 is the default
-	grpc     bool                  // spans go over it
-	spans    sdktrace.SpanExporter // of the SDK
+	delay    time.Duration         // time between exports; 0 is the default
+	grpc     bool                  // whether spans are exported over gRPC
+	spans    sdktrace.SpanExporter // exporter for spans of the SDK
 	reader   sdkmetric.Reader
 	pooled   *pooledSpans
 }
 
-// open opens the exporters, or none of them. It adds to wrong, which is known of
-// the options and the environment so far, what they say is wrong.
+// open opens all exporters, or none if it fails. It joins wrong, the known errors of the options and
+// the environment, with its own.
 func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
 	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay, grpc: env.grpc}
 	restore, err := canonicalise()
@@ -47,17 +47,17 @@ func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *par
 		p.pooled, err = openPooled(opts, env)
 		errs = append(errs, err)
 	}
-	// An exporter of another's making can only be told by asking for it.
+	// Whether an exporter is registered can only be found out by opening it.
 	if !opts.Pooled && (wrong == nil || !builtin(env.traces)) {
 		if p.spans, err = autoexport.NewSpanExporter(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("lifecycle: OTEL_TRACES_EXPORTER is %q: want otlp, console, none or a "+
-				"registered one that opens: %w", env.traces, err))
+			errs = append(errs, fmt.Errorf("lifecycle: OTEL_TRACES_EXPORTER is %q: want otlp, console, none, or a "+
+				"registered exporter: %w", env.traces, err))
 		}
 	}
 	if opts.Metrics && (wrong == nil || !builtin(env.metrics)) {
 		if p.reader, err = autoexport.NewMetricReader(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("lifecycle: OTEL_METRICS_EXPORTER is %q: want otlp, prometheus, "+
-				"console, none or a registered one that opens: %w", env.metrics, err))
+				"console, none, or a registered exporter: %w", env.metrics, err))
 		}
 	}
 	if err = errors.Join(errs...); err == nil {
@@ -75,13 +75,13 @@ func (p *parts) close(ctx context.Context) error {
 		errs = append(errs, p.spans.Shutdown(ctx))
 	}
 	if p.reader != nil {
-		// A reader that belongs to no provider would complain when it is shut down.
+		// A reader without a provider would log an error when it is shut down.
 		errs = append(errs, sdkmetric.NewMeterProvider(sdkmetric.WithReader(p.reader)).Shutdown(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// wire makes the providers.
+// wire makes the providers of l.
 func (l *Lifecycle) wire(p *parts) {
 	if p.pooled != nil {
 		l.TracerProvider, l.spans = p.pooled.provider, p.pooled
@@ -95,7 +95,7 @@ func (l *Lifecycle) wire(p *parts) {
 	}
 }
 
-// sdkSpans is the SDK with a count at each end of its batch processor.
+// sdkSpans is the SDK's pipeline, with a counter before and behind its batch processor.
 type sdkSpans struct {
 	*sdktrace.TracerProvider
 	started, ended, exported, failed atomic.Uint64
@@ -103,8 +103,8 @@ type sdkSpans struct {
 	grpc                             bool
 
 	mu      sync.Mutex
-	why     error // an export last failed
-	healthy bool  // the latest export has ended, and failed no span
+	why     error // the error of the latest export that failed
+	healthy bool  // whether the latest export has ended without a failed span
 }
 
 var _ pipeline = (*sdkSpans)(nil)
@@ -120,14 +120,14 @@ func newSDKSpans(p *parts) *sdkSpans {
 		if p.delay > 0 {
 			batch = append(batch, sdktrace.WithBatchTimeout(p.delay))
 		}
-		// The count comes first, so that no span is exported before it is counted.
+		// entry comes first, so that every span is counted as ended before it is exported.
 		opts = append(opts, sdktrace.WithSpanProcessor(entry{s}), sdktrace.WithBatcher(exit{p.spans, s}, batch...))
 	}
 	s.TracerProvider = sdktrace.NewTracerProvider(opts...)
 	return s
 }
 
-// Shutdown also returns why spans last failed to export, if any did.
+// Shutdown also returns the error of the latest export that failed, if any did.
 func (s *sdkSpans) Shutdown(ctx context.Context) error {
 	err := s.TracerProvider.Shutdown(ctx)
 	s.over.Store(true)
@@ -139,8 +139,8 @@ func (s *sdkSpans) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// question asks what is likeliest to be wrong with an endpoint of gRPC that does not answer, or
-// answers as a server that does not speak it. Another status is that of a server that does.
+// question returns a hint for gRPC, in case the endpoint does not respond, or responds like a server
+// that does not speak gRPC. Other status codes can only come from a server that does.
 func (s *sdkSpans) question() string {
 	if !s.grpc {
 		return ""
@@ -154,7 +154,7 @@ func (s *sdkSpans) question() string {
 }
 
 func (s *sdkSpans) Counts() Counts {
-	c := Counts{Exported: s.exported.Load(), Failed: s.failed.Load()} // before those that include them
+	c := Counts{Exported: s.exported.Load(), Failed: s.failed.Load()} // read before Ended, which includes them
 	over := s.over.Load()
 	c.Ended = s.ended.Load()
 	c.Started = s.started.Load()
@@ -166,50 +166,50 @@ func (s *sdkSpans) Counts() Counts {
 	return c
 }
 
-// advice blames the endpoint while it takes nothing: a larger queue would fill as well.
+// advice blames the endpoint while it accepts nothing, since a larger queue would fill up as well.
 func (s *sdkSpans) advice() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.healthy {
-		return "find out why the endpoint does not take them" + s.question()
+		return "find out why the endpoint does not accept them" + s.question()
 	}
 	return "raise OTEL_BSP_MAX_QUEUE_SIZE (2048 unless set), or OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) if exports " +
 		"are slow"
 }
 
-// entry counts the spans that the batch processor is given. All of them are
-// sampled: no sampler of the environment records the others.
-type entry struct{ to *sdkSpans }
+// entry counts the spans that the batch processor gets. All of them are sampled, since no sampler that
+// the environment can select records other spans.
+type entry struct{ spans *sdkSpans }
 
-func (e entry) OnStart(context.Context, sdktrace.ReadWriteSpan) { e.to.started.Add(1) }
-func (e entry) OnEnd(sdktrace.ReadOnlySpan)                     { e.to.ended.Add(1) }
+func (e entry) OnStart(context.Context, sdktrace.ReadWriteSpan) { e.spans.started.Add(1) }
+func (e entry) OnEnd(sdktrace.ReadOnlySpan)                     { e.spans.ended.Add(1) }
 func (entry) Shutdown(context.Context) error                    { return nil }
 func (entry) ForceFlush(context.Context) error                  { return nil }
 
-// exit counts the spans that the batch processor gives on.
+// exit counts the spans that the batch processor exports.
 type exit struct {
 	sdktrace.SpanExporter
-	to *sdkSpans
+	counts *sdkSpans
 }
 
 func (e exit) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	e.to.mu.Lock()
-	e.to.healthy = false
-	e.to.mu.Unlock()
+	e.counts.mu.Lock()
+	e.counts.healthy = false
+	e.counts.mu.Unlock()
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	failed := failures(err, len(spans))
-	e.to.mu.Lock()
-	if e.to.healthy = failed == 0; failed > 0 {
-		e.to.why = err
+	e.counts.mu.Lock()
+	if e.counts.healthy = failed == 0; failed > 0 {
+		e.counts.why = err
 	}
-	e.to.mu.Unlock()
-	e.to.failed.Add(uint64(failed))
-	e.to.exported.Add(uint64(len(spans) - failed))
+	e.counts.mu.Unlock()
+	e.counts.failed.Add(uint64(failed))
+	e.counts.exported.Add(uint64(len(spans) - failed))
 	return err
 }
 
-// failures returns how many of n spans were not exported. An exporter of OTLP returns an
-// error, too, for a warning of the collector, and when it rejects some of them.
+// failures returns how many of n spans were not exported. An OTLP exporter also returns an error for
+// a warning of the collector, and if the collector rejects some of the spans.
 func failures(err error, n int) int {
 	if err == nil {
 		return 0
@@ -220,8 +220,8 @@ func failures(err error, n int) int {
 	return n
 }
 
-// partial returns how many spans err says were rejected, if it says nothing else. The type
-// that says so is internal to each of the exporters, and has this name and field in all.
+// partial returns how many spans were rejected, if err reports a partial success and nothing else. Each
+// exporter has an internal type for that; all of them have the same name and field.
 func partial(err error) (rejected int64, ok bool) {
 	switch wrapped := err.(type) {
 	case interface{ Unwrap() error }:
@@ -249,10 +249,10 @@ func partial(err error) (rejected int64, ok bool) {
 	return items.Int(), true
 }
 
-// pooledSpans is a provider of pooled spans before an exporter that queues them.
+// pooledSpans is the pipeline of a pooled provider and an exporter with a queue.
 type pooledSpans struct {
 	provider *pooled.Provider
-	exporter *otlphttp.Exporter // nil exports nothing
+	exporter *otlphttp.Exporter // nil: spans are not exported
 	starts   *starts
 }
 
@@ -292,7 +292,7 @@ func (s *pooledSpans) Counts() Counts {
 	if s.exporter == nil {
 		return Counts{}
 	}
-	out := s.exporter.Counts() // before those that include them
+	out := s.exporter.Counts() // read before the counts of the provider, which include them
 	in := s.provider.Counts()
 	c := Counts{
 		Ended:    in.Ended,
@@ -305,26 +305,27 @@ func (s *pooledSpans) Counts() Counts {
 	return c
 }
 
-// advice names the limit that dropped spans: a buffer of the provider, or the queue of
-// the exporter, which loses spans too when Shutdown gives up.
+// advice names the limit that made spans drop: a buffer of the provider, or the queue of the exporter,
+// which also drops spans when Shutdown gives up.
 func (s *pooledSpans) advice() string {
 	var advice []string
 	if n := s.provider.Counts().Dropped; n > 0 {
-		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which %d found full", n))
+		advice = append(advice, fmt.Sprintf("raise Options.BufferBytes (512 KiB unless set), which was full for %d",
+			n))
 	}
 	if n := s.exporter.Counts().Dropped; n > 0 {
-		const format = "raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint did not take %d " +
-			"in time"
+		const format = "raise Options.QueueBytes (16 MiB unless set), or find out why the endpoint " +
+			"did not accept %d in time"
 		advice = append(advice, fmt.Sprintf(format, n))
 	}
 	if len(advice) == 0 {
-		return "find out why the endpoint takes them so slowly"
+		return "find out why the endpoint accepts them so slowly"
 	}
 	return strings.Join(advice, ", and ")
 }
 
-// starts counts the spans that its sampler samples. Without one it follows the
-// parent, and samples spans that have none: ParentBased(AlwaysSample) allocates.
+// starts counts the spans that its sampler samples. If sampler is nil, it follows the parent and samples
+// roots, without the allocations of ParentBased(AlwaysSample).
 type starts struct {
 	sampler sdktrace.Sampler
 	n       atomic.Uint64

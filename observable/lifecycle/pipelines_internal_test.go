@@ -19,15 +19,15 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// refusing is an endpoint that takes nothing.
+// refusing is an endpoint that refuses everything.
 type refusing struct{}
 
 func (refusing) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusBadRequest, Status: "400 Bad Request", Body: http.NoBody}, nil
 }
 
-// slow is a processor that takes a second to empty, so that the exporter behind it is
-// done before it is asked.
+// slow is a processor whose ForceFlush and Shutdown take a second, so that the exporter is idle before
+// the provider calls it.
 type slow struct{ sdktrace.SpanProcessor }
 
 func (slow) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
@@ -58,7 +58,7 @@ func TestSpansThatAreRefusedWhileTheProviderIsEmptiedAreReported(t *testing.T) {
 					t.Errorf("%s = %v, want the refusal, once", name, err)
 				}
 				if err := s.Shutdown(context.Background()); err != nil {
-					t.Errorf("Shutdown with nothing more = %v", err)
+					t.Errorf("Shutdown without further spans = %v", err)
 				}
 			})
 		})
@@ -83,7 +83,7 @@ func TestTheQuestionOfGRPCIsAskedIfTheEndpointMayNotSpeakIt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &sdkSpans{grpc: tc.grpc, why: tc.why}
 			if got := strings.Contains(s.advice(), "does the endpoint speak gRPC?"); got != tc.want {
-				t.Errorf("%q: asks %v, want %v", s.advice(), got, tc.want)
+				t.Errorf("%q: it asks: %v, want %v", s.advice(), got, tc.want)
 			}
 		})
 	}

@@ -2,4 +2,4 @@
 
 package lifecycle_test
 
-const raceEnabled = true // sync.Pool drops what it is given now and then
+const raceEnabled = true // sync.Pool sometimes drops the values it gets

@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/metrics"
 )
 
-// seconds are the bounds of the default options, for all that are compared.
+// seconds are the default bounds, which all arms use.
 var seconds = func() (bounds []float64) {
 	for end := time.Duration(1 << 10); end <= 1<<34; end *= 2 {
 		bounds = append(bounds, (end - 1).Seconds())
@@ -22,14 +22,15 @@ var seconds = func() (bounds []float64) {
 	return bounds
 }()
 
-// instrument is an observable.Instrument of others' metrics.
+// instrument is an observable.Instrument that records in other metrics.
 type instrument func(time.Duration)
 
 func (i instrument) Record(d time.Duration) { i(d) }
 
-// viaPrometheus is a counter and a histogram, resolved.
+// viaPrometheus records in a counter and a histogram whose labels are resolved in advance.
 func viaPrometheus() instrument {
-	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total"}, []string{"key"}).WithLabelValues("a")
+	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total"},
+		[]string{"key"}).WithLabelValues("a")
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "duration_seconds", Buckets: seconds},
 		[]string{"key"}).WithLabelValues("a")
 	return func(d time.Duration) {
@@ -38,8 +39,8 @@ func viaPrometheus() instrument {
 	}
 }
 
-// viaOTel is a counter and a histogram of the SDK, with a set of attributes that
-// was made before, and so were the slices of options.
+// viaOTel records in a counter and a histogram of the SDK. The set of attributes and the slices of
+// options are made in advance.
 func viaOTel(b testing.TB) instrument {
 	meter := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())).Meter("bench")
 	calls, err := meter.Int64Counter("calls")
@@ -55,9 +56,9 @@ func viaOTel(b testing.TB) instrument {
 	}
 }
 
-// arms are ways to count and time a call. Arm clock does neither, and has the second
-// reading of the clock that a duration takes, as all have. Arm own keeps the whole
-// account of the map, calls in flight and instants among it; the others keep none.
+// arms are ways to count and time a call. All read the clock a second time, as a duration needs. Arm
+// clock does nothing else. Arm own keeps all statistics of the map, with calls in flight and times; the
+// other arms keep none.
 func arms(b testing.TB) map[string]observable.Options {
 	latency := func(i instrument) observable.Options {
 		return observable.Options{Uncounted: true, Latency: func(string) observable.Instrument { return i }}
@@ -79,22 +80,24 @@ func armed(b testing.TB, opts observable.Options) *observable.Map {
 
 func TestCounterAndHistogramAllocateNothing(t *testing.T) {
 	for name, opts := range arms(t) {
-		m := armed(t, opts)
-		if n := testing.AllocsPerRun(1000, func() { must(t, m.Call(background, "a")) }); n != 0 {
-			t.Errorf("%s: %v allocations a call", name, n)
-		}
+		t.Run(name, func(t *testing.T) {
+			m := armed(t, opts)
+			if n := testing.AllocsPerRun(1000, func() { must(t, m.Call(background, "a")) }); n != 0 {
+				t.Errorf("%v allocations a call", n)
+			}
+		})
 	}
 }
 
-// A counter and a histogram for every call of a map. What an arm costs above arm
-// clock is the instruments' own. Compare by
+// BenchmarkCounterAndHistogram measures a counter and a histogram for every call of a map. The cost of the
+// instruments is the difference to arm clock. Compare the arms with
 //
 //	go test ./observable/metrics -run '^$' -bench CounterAndHistogram -count 10 | benchstat -col /by -
 func BenchmarkCounterAndHistogram(b *testing.B) {
-	all := arms(b)
-	for _, by := range []string{"clock", "own", "prometheus", "otel"} {
-		b.Run("by="+by, func(b *testing.B) {
-			m := armed(b, all[by])
+	byName := arms(b)
+	for _, arm := range []string{"clock", "own", "prometheus", "otel"} {
+		b.Run("by="+arm, func(b *testing.B) {
+			m := armed(b, byName[arm])
 			b.ReportAllocs()
 			for b.Loop() {
 				_ = m.Call(background, "a")
@@ -103,7 +106,7 @@ func BenchmarkCounterAndHistogram(b *testing.B) {
 	}
 }
 
-// What a scrape costs, so that who publishes knows.
+// BenchmarkScrape measures a scrape.
 func BenchmarkScrape(b *testing.B) {
 	m := armed(b, observable.Options{Histogram: true})
 	must(b, m.Call(background, "a"))

@@ -7,12 +7,12 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// closed is the number of the map's buckets that have an end: all but the last,
-// which has every longer duration, too.
+// closed is the number of buckets of the map that have an end. Only the last bucket, which counts all
+// longer durations, has none.
 const closed = observable.Buckets - 1
 
-// AllBounds are the ends of all the map's buckets between from and to, both
-// included: the histogram in full, at 8 bounds a doubling.
+// AllBounds returns the ends between from and to, both included, of all buckets of a map. With these
+// bounds the histogram has its full resolution, 8 buckets per doubling.
 func AllBounds(from, to time.Duration) (bounds []time.Duration) {
 	for i := range closed {
 		if end := observable.BucketEnd(i); end >= from && end <= to {
@@ -29,16 +29,16 @@ func powersOfTwo() (bounds []time.Duration) {
 	return bounds
 }
 
-// bucketEndingAt is the first of the map's buckets that ends at d or later, or the
-// last that ends.
+// bucketEndingAt returns the first bucket of the map that ends at d or later, or the last bucket that
+// has an end.
 func bucketEndingAt(d time.Duration) int {
 	return sort.Search(closed-1, func(i int) bool { return observable.BucketEnd(i) >= d })
 }
 
-// buckets are those that are published. Each holds whole buckets of the map.
+// buckets are the buckets that are published. Each consists of whole buckets of the map.
 type buckets struct {
-	after  []int     // the first of the map's buckets beyond each bound
-	bounds []float64 // in seconds; the last duration in each
+	after  []int     // for each bound, the first bucket of the map after it
+	bounds []float64 // the longest duration in each bucket, in seconds
 }
 
 func newBuckets(ends []time.Duration) (b buckets) {
@@ -49,7 +49,7 @@ func newBuckets(ends []time.Duration) (b buckets) {
 	return b
 }
 
-// fold adds up the map's counts by published bucket, of which there is one more
+// fold adds up the counts of the map's buckets by published bucket. There is one more published bucket
 // than bounds.
 func (b *buckets) fold(fine []uint64) []uint64 {
 	counts := make([]uint64, len(b.after)+1)

@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// Of three calls one ends well, one fails and one panics, while keys come and go.
+// One of three calls succeeds, one fails and one panics, while another key is registered and removed.
 func TestScrapesWhileCallsRun(t *testing.T) {
 	const goroutines, each = 4, 300
 	m := newMap(t, observable.Options{Histogram: true})
@@ -79,7 +79,7 @@ func TestScrapesWhileCallsRun(t *testing.T) {
 	others.Wait()
 	want := figures{goroutines * each, goroutines * each}
 	if now := figuresOf(t, reg, "a"); now != want {
-		t.Errorf("%+v at last, want %+v", now, want)
+		t.Errorf("%+v in the end, want %+v", now, want)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/metrics"
 )
 
-// A reader asks the account for what the map has counted.
+// A reader asks the account for the statistics of the map.
 func ExampleAccount_Produce() {
 	m, err := observable.New(observable.Options{Histogram: true})
 	if err != nil {
@@ -29,7 +29,7 @@ func ExampleAccount_Produce() {
 		fmt.Println(err)
 		return
 	}
-	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(account)) // or a periodic one
+	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(account)) // or a periodic reader
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	defer func() { _ = provider.Shutdown(context.Background()) }()
 
@@ -51,7 +51,7 @@ func ExampleAccount_Produce() {
 	// Output: shop.orders.duration 3
 }
 
-// A registry takes an account once, and nothing of another with the same names.
+// A registry accepts an account once. It registers none of the metrics of a second account with the same names.
 func ExampleAccount_Register() {
 	registry := prometheus.NewRegistry()
 	for range 2 {

@@ -1,7 +1,6 @@
-// Package metrics publishes the account of an [observable.Map] as OpenTelemetry
-// and as Prometheus metrics. The map counts as it always does, in its own atomics;
-// they are read when a reader or a scrape asks for them, so that publishing costs
-// a call nothing.
+// Package metrics publishes the statistics of an [observable.Map] as OpenTelemetry metrics and as
+// Prometheus metrics. The map keeps its statistics in its own atomics, as always. They are read when
+// a reader or a scrape asks for them, so publishing costs calls nothing.
 //
 //	m, err := observable.New(observable.Options{Histogram: true})
 //	account, err := metrics.New(m, metrics.Options{Namespace: "shop", Subsystem: "orders"})
@@ -9,43 +8,40 @@
 //	reader := sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithProducer(account)) // OpenTelemetry
 //	err = account.Register(prometheus.DefaultRegisterer)                           // Prometheus
 //
-// # What is published
+// # Metrics
 //
-//	OpenTelemetry           Prometheus                      of each key
+//	OpenTelemetry           Prometheus                      for each key
 //	shop.orders.calls       shop_orders_calls_total         calls that ended, by outcome: ok, error, panic
 //	shop.orders.in_flight   shop_orders_in_flight           calls that have begun and not ended
-//	shop.orders.duration    shop_orders_duration_seconds    histogram; of maps that keep one
+//	shop.orders.duration    shop_orders_duration_seconds    histogram, if the map keeps one
 //
-// The attributes are observable.key and observable.outcome, the labels key and
-// outcome. A key that is not valid UTF-8, or begins with a quote, is published as
-// [strconv.Quote] writes it.
+// The attributes are observable.key and observable.outcome; the labels are key and outcome. A key that
+// is not valid UTF-8 or begins with a quote is published as quoted by [strconv.Quote].
 //
 // # Buckets
 //
-// The bounds of the histogram are those of [Options], and stay the same from one
-// scrape to the next and from one key to the other: series that came and went would
-// make rates over them wrong, and backends take a stream whose bounds change for a
-// new one. Each is the end of a bucket of the map, so that no count is split:
-// what is published is exact. The buckets of the map end before their end, those of
-// both systems with their bound; so the bound of a bucket that ends at 1024 ns is
-// published as 1023 ns, the last duration in it.
+// [Options] set the bounds of the histogram. The bounds are the same in every scrape and for every key:
+// series that come and go would falsify rates, and backends treat a stream whose bounds change as a
+// new stream. Each bound is the end of a bucket of the map, so no count is split and the published
+// histogram is exact. Buckets of the map exclude their end, whereas buckets of OpenTelemetry and
+// Prometheus include their bound. So a bucket that ends at 1024 ns is published with the bound
+// 1023 ns, the longest duration in it.
 //
-// Neither Prometheus' native histograms nor OpenTelemetry's exponential ones can
-// hold these buckets as they are: theirs grow by a constant factor, the map's are
-// equal within an octave. A view of the SDK does not apply to a Producer.
+// Neither the native histograms of Prometheus nor the exponential histograms of OpenTelemetry can
+// represent these buckets: their bounds grow by a constant factor, but buckets of the map have equal
+// widths within a doubling. Views of the SDK do not apply to a Producer.
 //
-// # While calls run
+// # Consistency
 //
-// Counters and buckets never go back. In one scrape the count of a key's histogram
-// is never above the sum of its calls, nor that above the number that had begun by
-// its end; once no call runs they are equal, unless the key was removed while calls
-// of it ran. A scrape reads the map twice, some microseconds a key.
+// Counters and buckets never decrease. In a scrape, the count of the histogram of a key is at most the
+// sum of its calls, which is at most the number of calls that had begun when the scrape ended. When no
+// call runs, the three are equal, unless the key was removed while calls ran. A scrape reads the map
+// twice, which takes some microseconds per key.
 //
-// A key that was removed from its map keeps its counters as they were last seen,
-// as it would with instruments of the SDK; only its calls in flight are gone. When
-// it is registered again its counters go on from there. Calls that ended after the
-// last scrape before Remove are not published: nobody saw them. An account keeps
-// the series of every key that it has seen, about a kilobyte each.
+// When a key is removed from the map, its counters keep their last values, as instruments of the SDK
+// would; only the calls in flight are no longer published. If the key is registered again, its counters
+// continue from there. Calls that end between the last scrape and Remove are not published. An account
+// keeps the series of every key that it has seen, which takes about a kilobyte each.
 package metrics
 
 import (
@@ -60,21 +56,21 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// Options name what an [Account] publishes, and shape its histogram.
+// Options are the names and the histogram bounds of an [Account].
 type Options struct {
-	// Namespace begins every name, Subsystem follows it and may be empty. Both are
-	// lower-case letters, digits and underscores, and begin with a letter: what
-	// both systems and Prometheus' linter accept.
+	// Namespace is the first part of every name. Subsystem is the second part, and may be empty.
+	// Both consist of lower-case letters, digits and underscores, and begin with a letter, which
+	// OpenTelemetry, Prometheus and the linter of Prometheus accept.
 	Namespace, Subsystem string
-	// Bounds are the ends of the histogram's buckets, ascending; each is a
-	// [observable.BucketEnd]. A last bucket without an end follows. None stands for
-	// the powers of two from 1024 ns to 17.2 s (1<<10 to 1<<34 ns). [AllBounds] has
-	// every one there is. Every bound is one more Prometheus series a key.
+	// Bounds are the ends of the buckets of the histogram, in ascending order. Each must be an
+	// [observable.BucketEnd]. There is one more bucket, without an end. The default is the powers
+	// of two from 1024 ns to 17.2 s (1<<10 to 1<<34 ns). [AllBounds] returns all possible bounds.
+	// Every bound adds a Prometheus series per key.
 	Bounds []time.Duration
 }
 
-// The instruments, in the order in which they are published. A name of
-// OpenTelemetry has at most 255 characters.
+// The names of the instruments, in the order in which they are published. OpenTelemetry limits a name to
+// 255 characters.
 const (
 	callsName    = "calls"
 	inFlightName = "in_flight"
@@ -85,7 +81,7 @@ const (
 
 var namePart = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// problems are all that is wrong with o.
+// problems returns everything that is wrong with o.
 func (o *Options) problems() (problems []error) {
 	wrong := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("metrics: "+format, args...))
@@ -98,11 +94,11 @@ func (o *Options) problems() (problems []error) {
 		wrong("Subsystem is %q: %s, or nothing", o.Subsystem, want)
 	}
 	if n := len(o.otelName(inFlightName)); n > maxName {
-		wrong("Namespace and Subsystem make names of %d characters: want %d at most", n, maxName)
+		wrong("Namespace and Subsystem make names of %d characters: want at most %d", n, maxName)
 	}
 	for i, b := range o.Bounds {
 		if i > 0 && b <= o.Bounds[i-1] {
-			wrong("Bounds[%d] is %v, after %v: want ascending ones", i, b, o.Bounds[i-1])
+			wrong("Bounds[%d] is %v, after %v: want ascending bounds", i, b, o.Bounds[i-1])
 		}
 		if bucket := bucketEndingAt(b); observable.BucketEnd(bucket) != b {
 			wrong("Bounds[%d] is %v: want the end of a bucket, such as %v", i, b, observable.BucketEnd(bucket))
@@ -118,10 +114,9 @@ func (o *Options) otelName(name string) string {
 	return o.Namespace + "." + o.Subsystem + "." + name
 }
 
-// An Account publishes what a map counts: it is an sdkmetric.Producer, for any
-// number of readers, and a prometheus.Collector, for one registry. A registry
-// refuses a second account with the same names; readers of the SDK do not ask.
-// Its methods are safe for concurrent use.
+// An Account publishes the statistics of a map. It is an sdkmetric.Producer for any number of readers,
+// and a prometheus.Collector for one registry. A registry refuses a second account with the same names;
+// readers of the SDK do not check names. Its methods are safe for concurrent use.
 type Account struct {
 	opts     Options
 	snapshot func() []observable.Stats
@@ -129,19 +124,19 @@ type Account struct {
 	descs    descs
 	began    time.Time
 
-	reading sync.Mutex // held from a snapshot until it has been tallied: none may be overtaken
+	reading sync.Mutex // held from a snapshot until it is tallied, so that snapshots are tallied in order
 	tallies map[string]*tally
 
 	registering sync.Mutex
-	registry    prometheus.Registerer // nil: none
+	registry    prometheus.Registerer // nil: not registered
 }
 
-// New returns the account of m. It counts what m has counted before, too. The
-// error lists everything that is wrong with opts.
+// New returns an account of m. It includes the calls that m has counted before. The error lists
+// everything that is wrong with opts.
 func New(m *observable.Map, opts Options) (*Account, error) {
 	problems := opts.problems()
 	if m == nil {
-		problems = append(problems, errors.New("metrics: the map is nil: want one to publish"))
+		problems = append(problems, errors.New("metrics: the map is nil: want a map to publish"))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

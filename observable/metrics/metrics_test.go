@@ -36,8 +36,8 @@ func newAccount(t testing.TB, m *observable.Map, opts metrics.Options) *metrics.
 
 var orders = metrics.Options{Namespace: "shop", Subsystem: "orders"}
 
-// shop is a map of a handler that ends well, one that fails and one that panics,
-// each after as long as after says.
+// shop returns a map with a handler that succeeds, one that fails and one that panics. Each takes the time
+// that after returns.
 func shop(t testing.TB, opts observable.Options, after func() time.Duration) *observable.Map {
 	t.Helper()
 	m := newMap(t, opts)
@@ -57,7 +57,7 @@ func TestOptionsAreRefusedWithAllThatIsWrong(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		`Namespace is "Shop"`, "Subsystem is", "names of 266 characters: want 255 at most",
+		`Namespace is "Shop"`, "Subsystem is", "names of 266 characters: want at most 255",
 		"Bounds[0] is 1µs: want the end of a bucket, such as 1.024µs",
 		"Bounds[2] is 1.024µs, after 1.024µs", "Bounds[3] is", "the map is nil",
 	} {
@@ -69,25 +69,32 @@ func TestOptionsAreRefusedWithAllThatIsWrong(t *testing.T) {
 		t.Errorf("%d problems, want 7: %v", n, err)
 	}
 	if _, err := metrics.New(&observable.Map{}, metrics.Options{Subsystem: "orders"}); err == nil {
-		t.Error("no Namespace is needed")
+		t.Error("an empty Namespace is no error")
 	}
 	newAccount(t, &observable.Map{}, metrics.Options{Namespace: "shop"})
 }
 
 func TestAllBoundsAreTheEndsOfBucketsBothIncluded(t *testing.T) {
 	for _, c := range []struct {
+		name     string
 		from, to time.Duration
 		n        int
 	}{
-		{1024, 2048, 9}, {1025, 2047, 7}, {2048, 1024, 0}, {-1, 8, 8}, {0, 1<<63 - 1, observable.Buckets - 1},
+		{"both limits are ends", 1024, 2048, 9},
+		{"the limits are between ends", 1025, 2047, 7},
+		{"from is after to", 2048, 1024, 0},
+		{"from is negative", -1, 8, 8},
+		{"everything", 0, 1<<63 - 1, observable.Buckets - 1},
 	} {
-		all := metrics.AllBounds(c.from, c.to)
-		if len(all) != c.n {
-			t.Errorf("%d bounds from %v to %v, want %d: %v", len(all), c.from, c.to, c.n, all)
-		}
-		if len(all) > 0 {
-			newAccount(t, &observable.Map{}, metrics.Options{Namespace: "shop", Bounds: all})
-		}
+		t.Run(c.name, func(t *testing.T) {
+			bounds := metrics.AllBounds(c.from, c.to)
+			if len(bounds) != c.n {
+				t.Errorf("%d bounds from %v to %v, want %d: %v", len(bounds), c.from, c.to, c.n, bounds)
+			}
+			if len(bounds) > 0 {
+				newAccount(t, &observable.Map{}, metrics.Options{Namespace: "shop", Bounds: bounds})
+			}
+		})
 	}
 }
 

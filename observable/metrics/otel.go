@@ -14,10 +14,9 @@ const scope = "github.com/loadgen-go/loadgen/observable/metrics"
 
 var _ sdkmetric.Producer = (*Account)(nil)
 
-// Produce returns the account as cumulative OpenTelemetry metrics, for a reader
-// that was made with sdkmetric.WithProducer. They start when the account was
-// made, or with a key's first call if that was before. It never fails, and what
-// it returns is the caller's to keep.
+// Produce returns the statistics as cumulative OpenTelemetry metrics, for a reader that was made with
+// sdkmetric.WithProducer. They start when the account was made, or at the first call of a key if that
+// was earlier. Produce never fails. The caller may keep and change the result.
 func (a *Account) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	readings := a.read()
 	if len(readings) == 0 {

@@ -18,21 +18,21 @@ import (
 	"github.com/loadgen-go/loadgen/observable/metrics"
 )
 
-// collect returns what a reader collects, by name.
+// collect returns the metrics that a reader collects, by name.
 func collect(t testing.TB, reader sdkmetric.Reader) map[string]metricdata.Metrics {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
 	must(t, reader.Collect(background, &rm))
-	all := map[string]metricdata.Metrics{}
+	metrics := map[string]metricdata.Metrics{}
 	for _, s := range rm.ScopeMetrics {
 		for _, m := range s.Metrics {
-			all[m.Name] = m
+			metrics[m.Name] = m
 		}
 	}
-	return all
+	return metrics
 }
 
-// produce returns what an account produces, by name.
+// produce returns the metrics that an account produces, by name.
 func produce(t testing.TB, a *metrics.Account) map[string]metricdata.Metrics {
 	t.Helper()
 	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(a))
@@ -46,22 +46,22 @@ func points(t testing.TB, m metricdata.Metrics) map[string]metricdata.HistogramD
 	if !ok || h.Temporality != metricdata.CumulativeTemporality {
 		t.Fatalf("not a cumulative histogram: %+v", m)
 	}
-	by := map[string]metricdata.HistogramDataPoint[float64]{}
+	byKey := map[string]metricdata.HistogramDataPoint[float64]{}
 	for _, p := range h.DataPoints {
-		by[p.Attributes.Encoded(attribute.DefaultEncoder())] = p
+		byKey[p.Attributes.Encoded(attribute.DefaultEncoder())] = p
 	}
-	return by
+	return byKey
 }
 
-// The map counts each of these calls twice: itself, and in instruments of the SDK.
+// The map counts each of these calls twice: in its statistics, and in instruments of the SDK.
 func TestTheProducerSaysWhatTheInstrumentsOfTheSDKSay(t *testing.T) {
-	edges := func() (all []time.Duration) {
+	edges := func() (durations []time.Duration) {
 		for _, end := range metrics.AllBounds(1, time.Hour) {
-			all = append(all, end-1, end, end+1)
+			durations = append(durations, end-1, end, end+1)
 		}
-		return all
+		return durations
 	}()
-	var binary []time.Duration // their sums have no rounding error
+	var binary []time.Duration // durations whose sums have no rounding error
 	for n := range time.Duration(64) {
 		binary = append(binary, n*n*time.Second/512)
 	}
@@ -90,7 +90,7 @@ func sameAsSDK(t *testing.T, durations, bounds []time.Duration, exact bool) {
 		published := points(t, produce(t, newAccount(t, probe,
 			opts))["shop.orders.duration"])["observable.key=works"].Bounds
 
-		// The SDK's instrument, with our bounds and without the outcome.
+		// The instrument of the SDK, with the same bounds and without the outcome.
 		view := sdkmetric.NewView(sdkmetric.Instrument{Name: "observable.duration"}, sdkmetric.Stream{
 			Aggregation:     sdkmetric.AggregationExplicitBucketHistogram{Boundaries: published, NoMinMax: true},
 			AttributeFilter: attribute.NewAllowKeysFilter(observable.KeyAttribute),
@@ -121,7 +121,7 @@ func sameAsSDK(t *testing.T, durations, bounds []time.Duration, exact bool) {
 		}
 		wantCalls := want["observable.calls"].Data.(metricdata.Sum[int64])
 		gotCalls := got["shop.orders.calls"].Data.(metricdata.Sum[int64])
-		gotCalls.DataPoints = withoutZeros(gotCalls.DataPoints) // the SDK has nothing of what never happened
+		gotCalls.DataPoints = withoutZeros(gotCalls.DataPoints) // the SDK has no point for what never happened
 		metricdatatest.AssertEqual(t, wantCalls, gotCalls, metricdatatest.IgnoreTimestamp(),
 			metricdatatest.IgnoreExemplars())
 		if len(gotPoints) != 3 || len(wantPoints) != 3 || len(gotCalls.DataPoints) != 3 {
@@ -149,19 +149,20 @@ func TestCallsInFlightAreAGauge(t *testing.T) {
 		}
 		for _, want := range []int64{3, 0} {
 			synctest.Wait()
-			all := produce(t, a)
+			byName := produce(t, a)
 			byKey := map[string]int64{}
-			for _, p := range all["shop.in_flight"].Data.(metricdata.Gauge[int64]).DataPoints {
+			for _, p := range byName["shop.in_flight"].Data.(metricdata.Gauge[int64]).DataPoints {
 				v, _ := p.Attributes.Value(observable.KeyAttribute)
 				byKey[v.AsString()] = p.Value
 			}
 			if byKey["fails"] != want || byKey["works"] != 0 || len(byKey) != 3 {
 				t.Errorf("in flight: %v, want %d that fail", byKey, want)
 			}
-			if n := len(withoutZeros(all["shop.calls"].Data.(metricdata.Sum[int64]).DataPoints)); (n == 0) != (want == 3) {
+			ended := withoutZeros(byName["shop.calls"].Data.(metricdata.Sum[int64]).DataPoints)
+			if n := len(ended); (n == 0) != (want == 3) {
 				t.Errorf("%d kinds of calls have ended while %d are in flight", n, want)
 			}
-			if _, ok := all["shop.duration"]; ok {
+			if _, ok := byName["shop.duration"]; ok {
 				t.Error("a map without histograms has one")
 			}
 			time.Sleep(time.Second)
@@ -205,7 +206,7 @@ func TestWhatIsProducedIsTheReadersToKeep(t *testing.T) {
 		}
 		clear(p.Bounds)
 		clear(p.BucketCounts)
-		_ = m.Remove("works") // its figures are not read any more
+		_ = m.Remove("works") // its statistics are not read any more
 	}
 }
 
@@ -235,11 +236,11 @@ func TestAKeyThatWasRemovedKeepsItsCountersOnly(t *testing.T) {
 	if diff := cmp.Diff(after, scrape(t, reg)); diff != "" || before == after {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	all := produce(t, a)
-	if n := len(all["shop.orders.calls"].Data.(metricdata.Sum[int64]).DataPoints); n != 9 {
+	byName := produce(t, a)
+	if n := len(byName["shop.orders.calls"].Data.(metricdata.Sum[int64]).DataPoints); n != 9 {
 		t.Errorf("%d sums, want those of 3 keys", n)
 	}
-	if n := len(all["shop.orders.in_flight"].Data.(metricdata.Gauge[int64]).DataPoints); n != 2 {
+	if n := len(byName["shop.orders.in_flight"].Data.(metricdata.Gauge[int64]).DataPoints); n != 2 {
 		t.Errorf("%d gauges, want those of 2 keys", n)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	durationHelp = "Duration of handlers, by key."
 )
 
-// descs describe the metrics to Prometheus.
+// descs holds the descriptions of the metrics for Prometheus.
 type descs struct {
 	names                     []string
 	calls, inFlight, duration *prometheus.Desc
@@ -41,10 +41,10 @@ func (a *Account) Describe(ch chan<- *prometheus.Desc) {
 	ch <- a.descs.duration
 }
 
-// Collect sends the account as Prometheus metrics.
+// Collect sends the statistics as Prometheus metrics.
 func (a *Account) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range a.read() {
-		// What these constructors could refuse, names that are not UTF-8, is not here.
+		// These constructors fail only for invalid UTF-8, which name has removed.
 		for o, n := range r.ended {
 			ch <- prometheus.MustNewConstMetricWithCreatedTimestamp(
 				a.descs.calls, prometheus.CounterValue, float64(n), r.start, r.name, outcomes[o])
@@ -54,12 +54,13 @@ func (a *Account) Collect(ch chan<- prometheus.Metric) {
 		}
 		if r.counts != nil {
 			ch <- prometheus.MustNewConstHistogramWithCreatedTimestamp(
-				a.descs.duration, total(r.counts), r.duration.Seconds(), a.buckets.cumulative(r.counts), r.start, r.name)
+				a.descs.duration, total(r.counts), r.duration.Seconds(), a.buckets.cumulative(r.counts), r.start,
+				r.name)
 		}
 	}
 }
 
-// cumulative are the counts up to each bound, as Prometheus has them.
+// cumulative returns the cumulative count up to each bound, as Prometheus needs it.
 func (b *buckets) cumulative(counts []uint64) map[float64]uint64 {
 	upTo := make(map[float64]uint64, len(b.bounds))
 	var n uint64
@@ -70,30 +71,28 @@ func (b *buckets) cumulative(counts []uint64) map[float64]uint64 {
 	return upTo
 }
 
-// A ConflictError is the registration of metrics of which some have a name that
-// is taken. Nothing was registered.
+// A ConflictError reports that metrics were not registered because some of their names are taken.
 type ConflictError struct {
 	Metrics []string // the names that are taken
-	Err     error    // the registry's, such as a prometheus.AlreadyRegisteredError
+	Err     error    // the error of the registry, such as a prometheus.AlreadyRegisteredError
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("metrics: %s registered already: want another Namespace or Subsystem: %v",
+	return fmt.Sprintf("metrics: already registered: %s: use another Namespace or Subsystem: %v",
 		strings.Join(e.Metrics, ", "), e.Err)
 }
 
-// Unwrap returns the registry's error.
+// Unwrap returns the error of the registry.
 func (e *ConflictError) Unwrap() error { return e.Err }
 
-var errRegistered = errors.New("this account is in a registry, and can be in one at a time")
+var errRegistered = errors.New("this account is registered, and can be in only one registry at a time")
 
-// Register adds the account to reg: all of its metrics, or none and an error. A
-// name that is taken, be it by another account, is a [*ConflictError]; so is an
-// account that is registered already. A name stays bound to its labels and its
-// help for as long as the registry lives, even when it is not registered any more.
+// Register adds the metrics of the account to reg, either all or none. It returns a [*ConflictError] if
+// a name is taken or the account is registered already. A registry binds a name to its labels and its
+// help for ever, even after the metrics are unregistered.
 func (a *Account) Register(reg prometheus.Registerer) error {
 	if reg == nil {
-		return errors.New("metrics: the registerer is nil: want one such as prometheus.DefaultRegisterer")
+		return errors.New("metrics: the registerer is nil: want a registerer such as prometheus.DefaultRegisterer")
 	}
 	a.registering.Lock()
 	defer a.registering.Unlock()
@@ -107,8 +106,8 @@ func (a *Account) Register(reg prometheus.Registerer) error {
 	return nil
 }
 
-// taken are the names that a registry's error is about: those in its text if it
-// has any, for only one of its errors has a type, which is about all of them.
+// taken returns the names that err, an error of a registry, is about: the names in its text, or else all
+// of them. The only error with a type, prometheus.AlreadyRegisteredError, is about all of them.
 func (a *Account) taken(err error) (names []string) {
 	for _, name := range a.descs.names {
 		if strings.Contains(err.Error(), name+`"`) {
@@ -121,9 +120,8 @@ func (a *Account) taken(err error) (names []string) {
 	return names
 }
 
-// Unregister takes the account out of the registry that it is in, and says whether
-// it was in one. The metrics of others stay, even if they have the same names: a
-// registry's own Unregister would remove those.
+// Unregister removes the account from its registry, and reports whether it was registered. It does not
+// remove metrics of others that have the same names, as the method Unregister of the registry would.
 func (a *Account) Unregister() bool {
 	a.registering.Lock()
 	defer a.registering.Unlock()

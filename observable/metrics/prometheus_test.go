@@ -44,7 +44,7 @@ func TestACollectorIsInTheFormOfPrometheus(t *testing.T) {
 	})
 }
 
-// scrape is what a server of Prometheus gets.
+// scrape returns the text that a Prometheus server gets.
 func scrape(t testing.TB, reg *prometheus.Registry) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "metrics")
@@ -96,7 +96,7 @@ shop_orders_in_flight{key="panics"} 0
 shop_orders_in_flight{key="works"} 0
 `
 
-// series is how many series a registry has.
+// series returns the number of series in a registry.
 func series(t testing.TB, reg *prometheus.Registry) int {
 	t.Helper()
 	families, err := reg.Gather()
@@ -116,74 +116,77 @@ func called(t testing.TB) *observable.Map {
 }
 
 func TestANameThatIsTakenIsAConflictAndNothingIsRegistered(t *testing.T) {
-	all := []string{"shop_orders_calls_total", "shop_orders_in_flight", "shop_orders_duration_seconds"}
+	names := []string{"shop_orders_calls_total", "shop_orders_in_flight", "shop_orders_duration_seconds"}
 	const inFlightHelp = "Calls of handlers that have begun and not ended, by key."
 	for name, c := range map[string]struct {
 		holder prometheus.Collector
 		taken  []string
 	}{
-		"by another account": {newAccount(t, called(t), orders), all},
-		"by a gauge of the same": {prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: all[1], Help: inFlightHelp},
-			[]string{"key"}), all[1:2]},
-		"by another counter": {prometheus.NewCounter(prometheus.CounterOpts{Name: all[0]}), all[:1]},
-		"by another summary": {prometheus.NewSummary(prometheus.SummaryOpts{Name: all[2]}), all[2:]},
+		"by another account": {newAccount(t, called(t), orders), names},
+		"by a gauge with the same help": {prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: names[1],
+			Help: inFlightHelp},
+			[]string{"key"}), names[1:2]},
+		"by another counter": {prometheus.NewCounter(prometheus.CounterOpts{Name: names[0]}), names[:1]},
+		"by another summary": {prometheus.NewSummary(prometheus.SummaryOpts{Name: names[2]}), names[2:]},
 	} {
-		reg := prometheus.NewRegistry()
-		must(t, reg.Register(c.holder))
-		before := series(t, reg)
-		a := newAccount(t, called(t), orders)
-		var conflict *metrics.ConflictError
-		err := a.Register(reg)
-		if !errors.As(err, &conflict) || !slices.Equal(conflict.Metrics, c.taken) ||
-			!strings.Contains(err.Error(), c.taken[0]) {
-			t.Errorf("%s: %v", name, err)
-		}
-		var already prometheus.AlreadyRegisteredError
-		if errors.As(err, &already) != (len(c.taken) == 3) {
-			t.Errorf("%s: the registry's error is hidden: %v", name, err)
-		}
-		if a.Unregister() || series(t, reg) != before {
-			t.Errorf("%s: %d series, before %d", name, series(t, reg), before)
-		}
-		// Of another name, the same account's like is welcome.
-		must(t, newAccount(t, called(t), metrics.Options{Namespace: "shop", Subsystem: "carts"}).Register(reg))
-		if n := series(t, reg); n != before+5 {
-			t.Errorf("%s: %d series with another account, before %d", name, n, before)
-		}
+		t.Run(name, func(t *testing.T) {
+			reg := prometheus.NewRegistry()
+			must(t, reg.Register(c.holder))
+			before := series(t, reg)
+			a := newAccount(t, called(t), orders)
+			var conflict *metrics.ConflictError
+			err := a.Register(reg)
+			if !errors.As(err, &conflict) || !slices.Equal(conflict.Metrics, c.taken) ||
+				!strings.Contains(err.Error(), c.taken[0]) {
+				t.Errorf("the error is %v", err)
+			}
+			var already prometheus.AlreadyRegisteredError
+			if errors.As(err, &already) != (len(c.taken) == 3) {
+				t.Errorf("the registry's error is hidden: %v", err)
+			}
+			if a.Unregister() || series(t, reg) != before {
+				t.Errorf("%d series, before %d", series(t, reg), before)
+			}
+			// An account with another Namespace or Subsystem can be registered.
+			must(t, newAccount(t, called(t), metrics.Options{Namespace: "shop", Subsystem: "carts"}).Register(reg))
+			if n := series(t, reg); n != before+5 {
+				t.Errorf("%d series with another account, before %d", n, before)
+			}
+		})
 	}
 }
 
 func TestAnAccountIsInOneRegistryUntilItIsUnregistered(t *testing.T) {
-	one, other := prometheus.NewRegistry(), prometheus.NewRegistry()
+	first, other := prometheus.NewRegistry(), prometheus.NewRegistry()
 	a := newAccount(t, called(t), orders)
 	if a.Register(nil) == nil {
-		t.Error("no registerer is one")
+		t.Error("registering with a nil registerer is no error")
 	}
 	for range 2 {
 		if a.Unregister() {
-			t.Error("an account was in no registry, and left one")
+			t.Error("Unregister of an account in no registry returned true")
 		}
-		must(t, a.Register(one))
+		must(t, a.Register(first))
 		var conflict *metrics.ConflictError
-		for _, reg := range []prometheus.Registerer{one, other} {
+		for _, reg := range []prometheus.Registerer{first, other} {
 			if err := a.Register(reg); !errors.As(err, &conflict) {
 				t.Errorf("registered twice: %v", err)
 			}
 		}
-		if series(t, one) != 5 || series(t, other) != 0 {
-			t.Errorf("%d and %d series, want 5 and none", series(t, one), series(t, other))
+		if series(t, first) != 5 || series(t, other) != 0 {
+			t.Errorf("%d and %d series, want 5 and none", series(t, first), series(t, other))
 		}
-		if !a.Unregister() || series(t, one) != 0 {
-			t.Errorf("unregistered, an account has %d series", series(t, one))
+		if !a.Unregister() || series(t, first) != 0 {
+			t.Errorf("after Unregister the registry has %d series", series(t, first))
 		}
 	}
 	must(t, a.Register(prometheus.WrapRegistererWith(prometheus.Labels{"zone": "b"}, other)))
 	if series(t, other) != 5 || !a.Unregister() || series(t, other) != 0 {
-		t.Error("an account with a label did not come and go")
+		t.Error("an account was not registered or not unregistered through a wrapped registerer")
 	}
 }
 
-func TestOfManyThatRegisterAtOnceOneDoes(t *testing.T) {
+func TestOneOfManyConcurrentRegistrationsSucceeds(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	var registered atomic.Int64
 	var wg sync.WaitGroup
@@ -193,7 +196,7 @@ func TestOfManyThatRegisterAtOnceOneDoes(t *testing.T) {
 			if a.Register(reg) == nil {
 				registered.Add(1)
 			} else if a.Unregister() {
-				t.Error("one that was refused was registered")
+				t.Error("an account that was refused is registered")
 			}
 		})
 	}

@@ -13,20 +13,19 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// outcomes are how calls end, as package observable names them on its own
-// instruments.
+// outcomes are the outcomes of calls, with the names that package observable uses in its own instruments.
 var outcomes = [...]string{"ok", "error", "panic"}
 
 const outcomeAttribute = attribute.Key("observable.outcome")
 
-// sums are what only grows.
+// sums are the numbers that never decrease.
 type sums struct {
-	ended    [len(outcomes)]uint64 // calls
-	counts   []uint64              // durations by published bucket; nil: none are kept
+	ended    [len(outcomes)]uint64 // calls, by outcome
+	counts   []uint64              // durations, by published bucket; nil if the map keeps no histogram
 	duration time.Duration
 }
 
-// plus is a sum of its own: it shares nothing with s and o.
+// plus returns the sum of s and o, which shares no memory with them.
 func (s sums) plus(o sums) sums {
 	for i, n := range o.ended {
 		s.ended[i] += n
@@ -43,12 +42,12 @@ func (s sums) plus(o sums) sums {
 	return s
 }
 
-// A series is what never changes of what is published of one key.
+// A series holds the constant parts of the series of one key.
 type series struct {
 	name      string
 	set       attribute.Set
 	byOutcome [len(outcomes)]attribute.Set
-	start     time.Time // since when it counts
+	start     time.Time // start of counting
 }
 
 func newSeries(key string, start time.Time) *series {
@@ -61,9 +60,9 @@ func newSeries(key string, start time.Time) *series {
 	return s
 }
 
-// name is key as it is published. Both systems refuse what is not UTF-8, with all
-// that is published beside it. Quoting what begins with a quote, too, keeps names
-// of different keys apart.
+// name returns the name under which a key is published. Both systems refuse a whole scrape for one
+// invalid UTF-8 string. Keys that begin with a quote are quoted, too, so that the names of different
+// keys are different.
 func name(key string) string {
 	if !utf8.ValidString(key) || strings.HasPrefix(key, `"`) {
 		return strconv.Quote(key)
@@ -71,27 +70,27 @@ func name(key string) string {
 	return key
 }
 
-// A tally is what an account has seen of one key.
+// A tally holds what an account has seen of one key.
 type tally struct {
 	series  *series
-	earlier sums             // of handlers that held the key before
-	latest  sums             // of the one that holds it now
-	last    observable.Stats // of that one
-	held    bool
+	earlier sums             // sums of previous registrations of the key
+	latest  sums             // sums of the current registration
+	last    observable.Stats // latest statistics of the current registration
+	held    bool             // whether the key is registered
 }
 
-// take adds up what two snapshots say, of which before is the earlier.
+// take adds the statistics of two consecutive snapshots, before and now.
 //
-// A call may end between the moments at which a snapshot reads failures and ends:
-// it would pass for one that ended well. But of those that had ended before, each
-// that did not end well is among the failures of now. So durations are those of
-// before, and outcomes those of now. Some failures are of calls that ended since,
-// and may leave fewer good calls than were published: then it is as many as those.
+// If a call ends after a snapshot has read the errors and before it reads the number of calls, the
+// snapshot seems to have one more successful call. But every failed call that had ended in before is
+// among the failed calls of now. So take uses the number of ended calls and the durations of before,
+// and the errors and panics of now. Some of these belong to calls that ended later, so the difference
+// may be lower than the successful calls published already; then that number is kept.
 func (t *tally) take(before, now observable.Stats, b *buckets) {
 	if !goesOn(&t.last, &now) {
 		t.earlier, t.latest = t.earlier.plus(t.latest), sums{}
 	}
-	// No more than is asked for: a removed key need not keep its buckets in memory.
+	// Keep only the fields that goesOn and read need, so that a removed key keeps no buckets in memory.
 	t.last = observable.Stats{Calls: now.Calls, FirstCall: now.FirstCall, InFlight: now.InFlight}
 	if !goesOn(&before, &now) {
 		before = observable.Stats{}
@@ -104,23 +103,23 @@ func (t *tally) take(before, now observable.Stats, b *buckets) {
 	t.latest.ended = [...]uint64{ok, now.Errors, now.Panics}
 }
 
-// goesOn is whether now is of the same handler as before, or one that replaced it,
-// rather than of one that was registered after that was removed: calls never get
-// fewer, nor does the first get later.
+// goesOn reports whether now belongs to the same registration as before. If the key was removed and
+// registered again, the number of calls is lower or the first call is later, which is impossible within
+// a registration.
 func goesOn(before, now *observable.Stats) bool {
 	return now.Calls >= before.Calls &&
 		(before.FirstCall.IsZero() || !now.FirstCall.IsZero() && !now.FirstCall.After(before.FirstCall))
 }
 
-// A reading is what is published of one key.
+// A reading holds the published values of one key.
 type reading struct {
 	*series
 	sums
 	inFlight int64
-	held     bool // by a handler; if not, inFlight has no meaning
+	held     bool // whether the key is registered; otherwise inFlight is meaningless
 }
 
-// read takes two snapshots, and returns the readings in order of keys.
+// read takes two snapshots and returns the readings, sorted by key.
 func (a *Account) read() []reading {
 	a.reading.Lock()
 	defer a.reading.Unlock()
@@ -136,16 +135,16 @@ func (a *Account) read() []reading {
 		t.take(before[s.Key], s, &a.buckets)
 		t.held = true
 	}
-	var all []reading
+	var readings []reading
 	for _, key := range slices.Sorted(maps.Keys(a.tallies)) {
 		t := a.tallies[key]
-		all = append(all, reading{t.series, t.earlier.plus(t.latest), t.last.InFlight, t.held})
+		readings = append(readings, reading{t.series, t.earlier.plus(t.latest), t.last.InFlight, t.held})
 	}
-	return all
+	return readings
 }
 
-// tallyOf makes one for a new key. It counts since the account was made, or since
-// the first call if that was before.
+// tallyOf returns the tally of a key, and makes it for a new key. It counts since the account was made,
+// or since the first call if that was earlier.
 func (a *Account) tallyOf(s *observable.Stats) *tally {
 	t, ok := a.tallies[s.Key]
 	if !ok {

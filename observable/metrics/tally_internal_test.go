@@ -11,18 +11,17 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// A model is a map of one key whose calls proceed step by step, in the order in
-// which package observable counts. Steps are made between the reads of a snapshot,
-// too, which are in the map's order.
+// A model is a map with one key. Its calls proceed step by step, in the order in which package observable
+// counts. Steps also happen between the reads of a snapshot, which are in the same order as in the map.
 type model struct {
 	t       *rapid.T
 	timed   bool
 	held    bool
-	removed bool // ever
+	removed bool // whether the key was ever removed
 	now     observable.Stats
 	running []*modelCall
-	begun   uint64 // calls, whoever held the key
-	good    uint64 // of those that began: they have ended well, or will
+	begun   uint64 // calls of all registrations
+	good    uint64 // calls that succeed, including the ones that still run
 	failed  uint64
 	clock   int64
 }
@@ -79,7 +78,7 @@ func (m *model) snapshot() []observable.Stats {
 		return nil
 	}
 	m.steps()
-	s := m.now // its outcomes
+	s := m.now // reads the outcomes first
 	m.steps()
 	s.Duration = m.now.Duration
 	m.steps()
@@ -89,7 +88,7 @@ func (m *model) snapshot() []observable.Stats {
 	return []observable.Stats{s}
 }
 
-// registerOrRemove, or both, is between the snapshots of a scrape at times.
+// registerOrRemove sometimes registers or removes the key, or both. It is called before each snapshot.
 func (m *model) registerOrRemove() {
 	switch {
 	case !m.held:
@@ -115,15 +114,15 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 		}, Options{Namespace: "shop"})
 		var before sums
 		check := func() {
-			all := a.read()
-			if len(all) == 0 {
+			readings := a.read()
+			if len(readings) == 0 {
 				return
 			}
-			r := all[0]
+			r := readings[0]
 			calls := total(r.ended[:])
 			if recorded := total(r.counts); recorded > calls || r.ended[0] > m.good || r.ended[1] > m.failed {
-				t.Fatalf("%d durations of %v calls; %d good ones began and %d failed", recorded, r.ended, m.good,
-					m.failed)
+				t.Fatalf("%d durations of %v calls; %d successful calls began and %d failed", recorded, r.ended,
+					m.good, m.failed)
 			}
 			for o, n := range r.ended {
 				if n < before.ended[o] {
@@ -148,16 +147,17 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 		check()
 		want := [...]uint64{m.good, m.failed, 0}
 		if m.removed {
-			return // calls may have ended unseen
+			return // calls may have ended between a scrape and Remove
 		}
 		if before.ended != want || m.timed && total(before.counts) != m.begun {
-			t.Fatalf("no call runs, and %v have ended, %v by duration: want %v", before.ended, before.counts, want)
+			t.Fatalf("no call runs, but %v have ended, with the durations %v; want %v", before.ended, before.counts,
+				want)
 		}
 	})
 }
 
 func TestAKeyThatIsRegisteredAgainGoesOn(t *testing.T) {
-	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	second := func(s int64) time.Time { return time.Unix(s, 0) }
 	var now []observable.Stats
 	a := newAccount(func() []observable.Stats { return now }, Options{Namespace: "shop"})
 	stats := func(calls uint64, first time.Time) []observable.Stats {
@@ -170,25 +170,27 @@ func TestAKeyThatIsRegisteredAgainGoesOn(t *testing.T) {
 		want  uint64
 	}{
 		{"registered", []observable.Stats{{Key: "a"}}, 0},
-		{"called", stats(5, at(10)), 5},
-		{"seen again", stats(6, at(10)), 6},
-		{"an earlier first call was found", stats(6, at(9)), 6},
+		{"called", stats(5, second(10)), 5},
+		{"seen again", stats(6, second(10)), 6},
+		{"an earlier first call was found", stats(6, second(9)), 6},
 		{"removed", nil, 6},
 		{"registered again", []observable.Stats{{Key: "a"}}, 6},
-		{"called", stats(1, at(20)), 7},
-		{"removed, registered and called more often at once", stats(4, at(30)), 11},
-		{"the same when the clock stood still", stats(2, at(30)), 13},
+		{"called", stats(1, second(20)), 7},
+		{"removed, registered and called more often between two scrapes", stats(4, second(30)), 11},
+		{"the same when the clock stood still", stats(2, second(30)), 13},
 		{"the same before its first call is noted", stats(3, time.Time{}), 16},
 	} {
-		now = step.stats
-		r := a.read()[0]
-		if r.ended[0] != step.want || total(r.counts) != step.want || r.duration != time.Duration(step.want) {
-			t.Errorf("%s: %d calls, %d durations, %v: want %d", step.name, r.ended[0], total(r.counts), r.duration,
-				step.want)
-		}
-		if r.held != (step.stats != nil) {
-			t.Errorf("%s: held is %v", step.name, r.held)
-		}
+		t.Run(step.name, func(t *testing.T) {
+			now = step.stats
+			r := a.read()[0]
+			if r.ended[0] != step.want || total(r.counts) != step.want || r.duration != time.Duration(step.want) {
+				t.Errorf("%d calls, %d durations, %v: want %d", r.ended[0], total(r.counts), r.duration,
+					step.want)
+			}
+			if r.held != (step.stats != nil) {
+				t.Errorf("held is %v", r.held)
+			}
+		})
 	}
 }
 
@@ -197,11 +199,11 @@ func TestKeysAreApartAndUTF8(t *testing.T) {
 	for _, key := range []string{"", "a", "ü", "\xff", "\xfe", "\ufffd", `\xff`, `"\xff"`, `"`, `""`, `a"b`} {
 		n := name(key)
 		if other, taken := names[n]; taken {
-			t.Errorf("%q and %q are both %s", key, other, n)
+			t.Errorf("%q and %q are both published as %s", key, other, n)
 		}
 		names[n] = key
 		if n != key && key[0] != '"' && key[0] < 0xfe {
-			t.Errorf("%q is changed for no reason: %s", key, n)
+			t.Errorf("%q is published as %s, but need not be quoted", key, n)
 		}
 	}
 }

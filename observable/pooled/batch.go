@@ -7,22 +7,23 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// A Batch is the SDK's BatchSpanProcessor for a [Provider], for exporters that take
-// spans of the SDK and not OTLP bytes. It counts what the SDK's drops silently.
+// A Batch is the SDK's BatchSpanProcessor for a [Provider]. It is for exporters that take
+// spans of the SDK instead of OTLP bytes. Unlike the SDK's processor, it counts the spans
+// that it drops.
 //
-// An exporter that is [NonRetaining] is lent the records of its spans: they are
-// reused once ExportSpans has returned. It must be the only processor of its
-// provider that is not NonRetaining itself. Otherwise, and by default, the spans
-// are the exporter's for ever and none is reused, which is safe with any exporter.
-// To lend to one that copies all it needs, as those of OTLP, stdout and Zipkin do,
-// declare it:
+// If the exporter is [NonRetaining], it borrows the records of its spans: they are reused
+// when ExportSpans has returned. The Batch must then be the only processor of its provider
+// that is not NonRetaining itself. Otherwise, and by default, the exporter may keep the
+// spans for ever and no record is reused, which is safe with any exporter. To lend records
+// to an exporter that copies everything it needs, as the exporters for OTLP, stdout and
+// Zipkin do, declare it:
 //
 //	type copies struct{ sdktrace.SpanExporter }
 //
 //	func (copies) NonRetaining() {}
 //
-// A span that finds the queue full, or the Batch shut down, never comes back: the
-// garbage collector has its record, and the pool makes another.
+// If the queue is full or the Batch is shut down, the record of a span is left to the
+// garbage collector, and the pool makes a new one.
 //
 // It is safe for concurrent use.
 type Batch struct {
@@ -33,8 +34,8 @@ type Batch struct {
 
 var _ sdktrace.SpanProcessor = (*Batch)(nil)
 
-// NewBatch starts a Batch that exports to e. Shutdown ends it, which its Provider's
-// Shutdown calls. With a nil exporter it does nothing, as the SDK's.
+// NewBatch starts a Batch that exports to e. Shutdown ends it; the Shutdown of its Provider
+// calls that. If e is nil, the Batch does nothing, like the SDK's processor.
 func NewBatch(e sdktrace.SpanExporter, opts ...sdktrace.BatchSpanProcessorOption) *Batch {
 	b := new(Batch)
 	if e == nil {
@@ -46,19 +47,19 @@ func NewBatch(e sdktrace.SpanExporter, opts ...sdktrace.BatchSpanProcessorOption
 	return b
 }
 
-// BatchCounts are the sampled spans of a [Batch].
+// BatchCounts counts the sampled spans of a [Batch].
 type BatchCounts struct {
-	Given    uint64 // to its queue
-	Returned uint64 // from the exporter, whether it failed or not
+	Given    uint64 // spans passed to the queue of the Batch
+	Returned uint64 // spans for which ExportSpans has returned, with or without an error
 }
 
-// Lost is how many sampled spans were given and have not come back: those that
-// wait, and those that were dropped. After Shutdown, all were dropped.
+// Lost returns how many spans have not returned: spans that wait and spans that were
+// dropped. After Shutdown, all of them were dropped.
 func (c BatchCounts) Lost() uint64 { return c.Given - c.Returned }
 
-// Counts tells what became of the sampled spans so far.
+// Counts returns the counts so far.
 func (b *Batch) Counts() BatchCounts {
-	c := BatchCounts{Returned: b.returned.Load()} // first, lest it be ahead
+	c := BatchCounts{Returned: b.returned.Load()} // read first, so that Returned never exceeds Given
 	c.Given = b.given.Load()
 	return c
 }
@@ -66,8 +67,8 @@ func (b *Batch) Counts() BatchCounts {
 // OnStart implements [sdktrace.SpanProcessor].
 func (b *Batch) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) { b.processor.OnStart(ctx, s) }
 
-// OnEnd implements [sdktrace.SpanProcessor]. It does not block, unless the SDK's was
-// told to with WithBlocking.
+// OnEnd implements [sdktrace.SpanProcessor]. It does not block, unless the Batch was made
+// with the option WithBlocking.
 func (b *Batch) OnEnd(s sdktrace.ReadOnlySpan) {
 	if s.SpanContext().IsSampled() {
 		b.given.Add(1)
@@ -81,8 +82,8 @@ func (b *Batch) ForceFlush(ctx context.Context) error { return b.processor.Force
 // Shutdown implements [sdktrace.SpanProcessor].
 func (b *Batch) Shutdown(ctx context.Context) error { return b.processor.Shutdown(ctx) }
 
-// A recycler is the exporter that the SDK's processor has: it gives back what was
-// lent, when the exporter within is done. Should that panic, nothing comes back.
+// A recycler is the exporter of the SDK's processor. It gives the borrowed records back
+// after the wrapped exporter has returned. If that panics, the records are lost.
 type recycler struct {
 	sdktrace.SpanExporter
 	batch *Batch

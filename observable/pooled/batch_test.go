@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// An exporting function is an exporter of the SDK.
+// An exporting function is an exporter for spans of the SDK.
 type exporting func(context.Context, []sdktrace.ReadOnlySpan) error
 
 func (f exporting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
@@ -24,12 +24,12 @@ func (f exporting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 }
 func (exporting) Shutdown(context.Context) error { return nil }
 
-// copies declares that an exporter copies all it needs.
+// copies declares that an exporter copies everything it needs.
 type copies struct{ sdktrace.SpanExporter }
 
 func (copies) NonRetaining() {}
 
-// work ends n spans that can be told from each other, on some goroutines.
+// work ends n distinguishable spans, on several goroutines.
 func work(p trace.TracerProvider, n int) {
 	const workers = 4
 	var wg sync.WaitGroup
@@ -48,7 +48,7 @@ func work(p trace.TracerProvider, n int) {
 	wg.Wait()
 }
 
-// checkWork returns how many spans of work are there, intact and once.
+// checkWork checks that the spans of work are intact and unique, and returns their number.
 func checkWork(t *testing.T, spans tracetest.SpanStubs) int {
 	t.Helper()
 	seen := map[string]bool{}
@@ -65,7 +65,7 @@ func checkWork(t *testing.T, spans tracetest.SpanStubs) int {
 	return len(seen)
 }
 
-// The exporter of the SDK's own tests keeps the slices of spans.
+// The exporter tracetest.InMemoryExporter keeps the slices of the spans it gets.
 func TestAnExporterThatKeepsSpansHasThemIntact(t *testing.T) {
 	const spans = 1000
 	kept := tracetest.NewInMemoryExporter()
@@ -73,7 +73,7 @@ func TestAnExporterThatKeepsSpansHasThemIntact(t *testing.T) {
 	p := start(t, processors(b))
 	work(p, spans)
 	flush(t, p)
-	work(p, spans) // which would overwrite them
+	work(p, spans) // would overwrite reused records
 	flush(t, p)
 	if n := checkWork(t, kept.GetSpans()[:spans]); n != spans {
 		t.Errorf("%d spans exported, want %d", n, spans)
@@ -85,7 +85,7 @@ func TestAnExporterThatKeepsSpansHasThemIntact(t *testing.T) {
 
 func TestWhatIsLentIsExportedIntactAndReused(t *testing.T) {
 	const spans = 2000
-	var all tracetest.SpanStubs
+	var exported tracetest.SpanStubs
 	var last []sdktrace.ReadOnlySpan
 	b := pooled.NewBatch(copies{exporting(func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 		for _, s := range last {
@@ -96,10 +96,10 @@ func TestWhatIsLentIsExportedIntactAndReused(t *testing.T) {
 		for _, s := range tracetest.SpanStubsFromReadOnlySpans(spans) {
 			s.Attributes = slices.Clone(s.Attributes)
 			s.Events, s.Links = slices.Clone(s.Events), slices.Clone(s.Links)
-			all = append(all, s)
+			exported = append(exported, s)
 		}
 		last = slices.Clone(spans)
-		return errDown // which changes nothing
+		return errDown // an error changes nothing
 	})}, sdktrace.WithMaxExportBatchSize(16), sdktrace.WithBlocking(), sdktrace.WithBatchTimeout(time.Hour))
 	c := &collector{}
 	p, err := pooled.New(pooled.Options{Exporter: c, Processors: []sdktrace.SpanProcessor{b, &borrower{}}})
@@ -108,7 +108,7 @@ func TestWhatIsLentIsExportedIntactAndReused(t *testing.T) {
 	}
 	work(p, spans)
 	_ = p.Shutdown(context.Background())
-	if n := checkWork(t, all); n != spans || c.spans != spans {
+	if n := checkWork(t, exported); n != spans || c.spans != spans {
 		t.Errorf("%d spans exported, and %d encoded, want %d", n, c.spans, spans)
 	}
 	if got := b.Counts(); got.Given != spans || got.Lost() != 0 {
@@ -119,12 +119,12 @@ func TestWhatIsLentIsExportedIntactAndReused(t *testing.T) {
 func TestSpansThatABatchDropsAreLostAndCounted(t *testing.T) {
 	const spans, queue, size = 1000, 64, 16
 	hold := make(chan struct{})
-	var all tracetest.SpanStubs
+	var exported tracetest.SpanStubs
 	b := pooled.NewBatch(copies{exporting(func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 		<-hold
 		for _, s := range tracetest.SpanStubsFromReadOnlySpans(spans) {
 			s.Attributes, s.Events, s.Links = slices.Clone(s.Attributes), slices.Clone(s.Events), slices.Clone(s.Links)
-			all = append(all, s)
+			exported = append(exported, s)
 		}
 		return nil
 	})}, sdktrace.WithMaxQueueSize(queue), sdktrace.WithMaxExportBatchSize(size))
@@ -132,58 +132,67 @@ func TestSpansThatABatchDropsAreLostAndCounted(t *testing.T) {
 	work(p, spans)
 	close(hold)
 	shutdown(t, p)
-	n := checkWork(t, all)
+	n := checkWork(t, exported)
 	if got := b.Counts(); got.Given != spans || int(got.Returned) != n || int(got.Lost()) != spans-n || n < queue ||
 		n > queue+2*size {
 		t.Errorf("%d spans exported, counts %+v", n, got)
 	}
 }
 
-func TestRecordsAreLentOnlyIfNobodyElseKeepsThem(t *testing.T) {
+func TestRecordsAreLentOnlyIfNoOtherProcessorKeepsThem(t *testing.T) {
 	for name, other := range map[string]func() sdktrace.SpanProcessor{
-		"a recorder":            func() sdktrace.SpanProcessor { return tracetest.NewSpanRecorder() },
-		"another that borrows":  func() sdktrace.SpanProcessor { return pooled.NewBatch(copies{tracetest.NewNoopExporter()}) },
-		"an exporter that does": func() sdktrace.SpanProcessor { return pooled.NewBatch(tracetest.NewInMemoryExporter()) },
+		"a recorder": func() sdktrace.SpanProcessor { return tracetest.NewSpanRecorder() },
+		"another batch that borrows": func() sdktrace.SpanProcessor {
+			return pooled.NewBatch(copies{tracetest.NewNoopExporter()})
+		},
+		"a batch that keeps": func() sdktrace.SpanProcessor {
+			return pooled.NewBatch(tracetest.NewInMemoryExporter())
+		},
 	} {
-		for _, first := range []bool{false, true} {
-			var exported []sdktrace.ReadOnlySpan
-			all := []sdktrace.SpanProcessor{other(), pooled.NewBatch(copies{exporting(
-				func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
-					exported = slices.Clone(spans)
-					return nil
-				})})}
-			if first {
-				slices.Reverse(all)
-			}
-			p := start(t, processors(all...))
-			end(p, "x")
-			if flush(t, p); len(exported) != 1 || exported[0].Name() != "x" {
-				t.Errorf("%s: a span that it has was taken back", name)
-			}
+		for position, first := range map[string]bool{"the lending batch last": false,
+			"the lending batch first": true} {
+			t.Run(name+", "+position, func(t *testing.T) {
+				var exported []sdktrace.ReadOnlySpan
+				list := []sdktrace.SpanProcessor{other(), pooled.NewBatch(copies{exporting(
+					func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
+						exported = slices.Clone(spans)
+						return nil
+					})})}
+				if first {
+					slices.Reverse(list)
+				}
+				p := start(t, processors(list...))
+				end(p, "x")
+				if flush(t, p); len(exported) != 1 || exported[0].Name() != "x" {
+					t.Error("the record of an exported span was reused")
+				}
+			})
 		}
 	}
 }
 
-func TestABatchHasSampledSpansAlone(t *testing.T) {
-	for _, lends := range []bool{false, true} {
-		kept := tracetest.NewInMemoryExporter()
-		var exporter sdktrace.SpanExporter = kept
-		if lends {
-			exporter = copies{kept}
-		}
-		b := pooled.NewBatch(exporter)
-		var last sdktrace.ReadOnlySpan
-		borrows := &borrower{hooks{end: func(s sdktrace.ReadOnlySpan) { last = s }}}
-		p := start(t, pooled.Options{Sampler: recordOnly{}, Processors: []sdktrace.SpanProcessor{b, borrows}})
-		end(p, "recorded only")
-		if reused := last.Name() == ""; reused != lends {
-			t.Errorf("lends %v: a span that is not sampled was reused %v", lends, reused)
-		}
-		end(p, "sampled")
-		flush(t, p)
-		if got := kept.GetSpans(); len(got) != 1 || got[0].Name != "sampled" || b.Counts().Given != 1 {
-			t.Errorf("lends %v: exported %v, counts %+v", lends, got, b.Counts())
-		}
+func TestABatchGetsOnlySampledSpans(t *testing.T) {
+	for name, lends := range map[string]bool{"keeps": false, "lends": true} {
+		t.Run(name, func(t *testing.T) {
+			kept := tracetest.NewInMemoryExporter()
+			var exporter sdktrace.SpanExporter = kept
+			if lends {
+				exporter = copies{kept}
+			}
+			b := pooled.NewBatch(exporter)
+			var last sdktrace.ReadOnlySpan
+			borrows := &borrower{hooks{end: func(s sdktrace.ReadOnlySpan) { last = s }}}
+			p := start(t, pooled.Options{Sampler: recordOnly{}, Processors: []sdktrace.SpanProcessor{b, borrows}})
+			end(p, "recorded only")
+			if reused := last.Name() == ""; reused != lends {
+				t.Errorf("the record of an unsampled span was reused: %v, want %v", reused, lends)
+			}
+			end(p, "sampled")
+			flush(t, p)
+			if got := kept.GetSpans(); len(got) != 1 || got[0].Name != "sampled" || b.Counts().Given != 1 {
+				t.Errorf("exported %v, counts %+v", got, b.Counts())
+			}
+		})
 	}
 }
 
@@ -197,7 +206,7 @@ func TestABatchWithoutAnExporterLosesSpansAndSaysSo(t *testing.T) {
 	}
 }
 
-// The official exporter, which copies: a declaration is all that lends to it.
+// The official exporter copies the spans, so it can borrow records if it is declared NonRetaining.
 func TestTheOfficialExporterExportsWhatIsLent(t *testing.T) {
 	client := &official{}
 	exporter, err := otlptrace.New(context.Background(), client)

@@ -6,12 +6,12 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// A reading is one of both clocks: between two, a goroutine may be preempted for
-// milliseconds. Spans are timed by the monotonic clock alone, whose offset to the wall
-// clock at is the latest reading's.
+// A reading is a reading of both clocks at the same instant. (Between two separate readings,
+// a goroutine may be preempted for milliseconds.) Spans are timed by the monotonic clock
+// only. The latest reading gives the offset to the wall clock.
 type reading struct {
-	at     time.Time
-	mono   time.Duration // what clock.Now was
+	wall   time.Time
+	mono   time.Duration // clock.Now at the time wall
 	offset int64         // wall clock minus monotonic clock, in ns
 }
 
@@ -20,15 +20,17 @@ func newReading(now time.Time) *reading {
 	return &reading{now, mono, now.UnixNano() - int64(mono)}
 }
 
-// unix returns the wall clock's nanoseconds since 1970 when clock.Now was now.
+// unix returns the wall clock, in ns since 1970, at the time when clock.Now was now.
 func (r *reading) unix(now time.Duration) int64 { return r.offset + int64(now) }
 
-// time returns an instant that unix returned, with its monotonic reading, in local time.
-func (r *reading) time(unix int64) time.Time { return r.at.Add(time.Duration(unix - r.at.UnixNano())) }
+// time returns the local time of a result of unix, with its monotonic reading.
+func (r *reading) time(unix int64) time.Time {
+	return r.wall.Add(time.Duration(unix - r.wall.UnixNano()))
+}
 
-// clockAt returns the reading for a span that starts or an interval that ends now. It
-// renews one that is older than Options.Interval, so that a long-lived process follows
-// the corrections of its wall clock.
+// clockAt returns the reading for a span that starts, or an interval that ends, at now. It
+// renews the reading if it is older than Options.Interval, so that a long-lived process
+// follows corrections of its wall clock.
 func (p *Provider) clockAt(now time.Duration) *reading {
 	r := p.clock.Load()
 	if now-r.mono < p.opts.Interval {
@@ -39,10 +41,10 @@ func (p *Provider) clockAt(now time.Duration) *reading {
 	return fresh
 }
 
-// given are the timestamps that a caller gave, as they were given: in their zone.
+// given holds the timestamps that a caller passed, with their time zones.
 type given struct{ start, end time.Time }
 
-// giveEnd keeps the end that a caller gave, for processors.
+// giveEnd stores the end time that a caller passed, for processors.
 func (r *record) giveEnd(end time.Time) {
 	if len(r.provider.opts.Processors) == 0 {
 		return
@@ -60,8 +62,8 @@ func (r *record) startTime() time.Time {
 	return r.clock.time(r.start)
 }
 
-// endTime returns an end in the zone of a start that was given, as the SDK does, which
-// computes it from the start.
+// endTime returns the end time. If the caller passed a start time, it is in the zone of the
+// start, as in the SDK, which computes the end from the start.
 func (r *record) endTime() time.Time {
 	switch {
 	case r.given == nil:

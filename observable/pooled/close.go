@@ -8,13 +8,13 @@ import (
 // A flusher is an exporter that keeps spans after Export has returned.
 type flusher interface{ ForceFlush(context.Context) error }
 
-// A closer is an exporter that ends.
+// A closer is an exporter that needs to be shut down.
 type closer interface{ Shutdown(context.Context) error }
 
-// A watcher is an exporter that says why it lost spans since it was asked to watch.
+// A watcher is an exporter that can tell why it lost spans since the call of Watch.
 type watcher interface{ Watch() (lost func() error) }
 
-// watch returns what tells, later, why the exporter lost spans since.
+// watch returns a function that returns why the exporter has lost spans since, or nil.
 func (p *Provider) watch() (lost func() error) {
 	if w, ok := p.opts.Exporter.(watcher); ok {
 		return w.Watch()
@@ -22,7 +22,7 @@ func (p *Provider) watch() (lost func() error) {
 	return func() error { return nil }
 }
 
-// withLoss adds to err why spans were lost, unless it says so.
+// withLoss joins err and the reason why spans were lost, unless err contains it.
 func withLoss(err error, lost func() error) error {
 	if why := lost(); why != nil && !errors.Is(err, why) {
 		return errors.Join(err, why)
@@ -46,7 +46,7 @@ func (p *Provider) flushExporter(ctx context.Context) error {
 	return f.ForceFlush(ctx)
 }
 
-// release shuts the exporter down, the first time, and later waits until that is done.
+// release shuts the exporter down if first is set, and otherwise waits until that is done.
 func (p *Provider) release(ctx context.Context, first bool) error {
 	if !first {
 		select {
@@ -71,8 +71,8 @@ func (p *Provider) release(ctx context.Context, first bool) error {
 	return c.Shutdown(ctx)
 }
 
-// bounded gives ctx a deadline unless it has one, and lets the exporter know that it must
-// not wait for the provider that calls it.
+// bounded adds a deadline to ctx if it has none. It also marks ctx, so that refuse recognises a
+// call of the exporter back into the provider.
 func (p *Provider) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithValue(ctx, exporting{p}, true)
 	if _, ok := ctx.Deadline(); ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// Processors and bridges of logs assert the types of the SDK's spans, some without a check.
+// Processors and log bridges assert the interfaces of the SDK's spans, some without a check.
 func TestASpanThatProcessorsSeeIsReadable(t *testing.T) {
 	for name, processor := range map[string]sdktrace.SpanProcessor{"kept": &hooks{}, "borrowed": &borrower{}} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestASpanThatProcessorsSeeIsReadable(t *testing.T) {
 				trace.SpanFromContext(context.WithoutCancel(ctx))} {
 				if s, ok := s.(sdktrace.ReadOnlySpan); !ok || s.Name() != "up" || s.ChildSpanCount() != 1 ||
 					len(s.Attributes()) != 1 {
-					t.Errorf("%T is readable: %v", s, ok)
+					t.Errorf("%T: it is a ReadOnlySpan: %v", s, ok)
 				}
 			}
 			if s, ok := trace.SpanFromContext(down).(sdktrace.ReadOnlySpan); !ok ||
@@ -43,7 +43,7 @@ func TestASpanThatProcessorsSeeIsReadable(t *testing.T) {
 			}
 			v := template(t, pooledOf(t, tr), "value").Start(ctx)
 			if s, ok := v.Span().(sdktrace.ReadOnlySpan); !ok || s.Name() != "value" {
-				t.Errorf("the span of a value is readable: %v", ok)
+				t.Errorf("the span of a value is a ReadOnlySpan: %v", ok)
 			}
 			if !slices.Equal(parents, []string{"up", "up"}) {
 				t.Errorf("OnStart saw the parents %q", parents)
@@ -55,7 +55,7 @@ func TestASpanThatProcessorsSeeIsReadable(t *testing.T) {
 // pooledOf returns the provider of a tracer.
 func pooledOf(t *testing.T, tr trace.Tracer) *pooled.Provider {
 	t.Helper()
-	_, s := tr.Start(context.Background(), "asks")
+	_, s := tr.Start(context.Background(), "x")
 	p, ok := s.TracerProvider().(*pooled.Provider)
 	if !ok {
 		t.Fatalf("the provider is a %T", s.TracerProvider())
@@ -68,21 +68,25 @@ func TestATracerTakenAfterShutdownDoesNothing(t *testing.T) {
 	before := p.Tracer("t")
 	ctx, up := before.Start(context.Background(), "up")
 	shutdown(t, p)
-	for name, tr := range map[string]trace.Tracer{"of a scope that was used": p.Tracer("t"),
-		"of a new one": p.Tracer("new")} {
-		_, s := tr.Start(ctx, "x")
-		if s.IsRecording() || s.SpanContext().TraceID() != up.SpanContext().TraceID() {
-			t.Errorf("%s: a span records %v, its context is %v", name, s.IsRecording(), s.SpanContext())
-		}
-		s.End()
+	for name, tr := range map[string]trace.Tracer{
+		"a scope that was used": p.Tracer("t"),
+		"a new scope":           p.Tracer("new"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s := tr.Start(ctx, "x")
+			if s.IsRecording() || s.SpanContext().TraceID() != up.SpanContext().TraceID() {
+				t.Errorf("the span records: %v, its context is %v", s.IsRecording(), s.SpanContext())
+			}
+			s.End()
+		})
 	}
-	_, s := before.Start(ctx, "x") // as the SDK's
+	_, s := before.Start(ctx, "x") // still samples, as in the SDK
 	if s.End(); !s.SpanContext().IsSampled() || p.Counts() != (pooled.Counts{Ended: 1, Dropped: 1}) {
-		t.Errorf("a tracer taken before: %v, counts %+v", s.SpanContext(), p.Counts())
+		t.Errorf("the span of a tracer made before is %v, counts %+v", s.SpanContext(), p.Counts())
 	}
 }
 
-// A duration is that of the monotonic clock, and a log line has the caller's zone.
+// Durations are measured with the monotonic clock, and times keep the zone that the caller passed.
 func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 	zone := time.FixedZone("there", 5*3600)
 	given := time.Date(2024, 2, 3, 4, 5, 6, 7, zone)
@@ -90,15 +94,17 @@ func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 		name         string
 		start        []trace.SpanStartOption
 		end          []trace.SpanEndOption
-		begins, ends time.Time // zero is the clock's
-		zoned        bool      // the end is
+		begins, ends time.Time // zero: the time of the clock
+		zoned        bool      // whether the end is in the zone
 	}{
-		{"of the clock", nil, nil, time.Time{}, time.Time{}, false},
-		{"a start that is given", []trace.SpanStartOption{at(given)}, nil, given, time.Time{}, true},
-		{"an end that is given", nil, []trace.SpanEndOption{at(given)}, time.Time{}, given, true},
-		{"both", []trace.SpanStartOption{at(given)}, []trace.SpanEndOption{at(given.Add(time.Second))}, given,
+		{"read from the clock", nil, nil, time.Time{}, time.Time{}, false},
+		{"the start is passed", []trace.SpanStartOption{timestamp(given)}, nil, given, time.Time{}, true},
+		{"the end is passed", nil, []trace.SpanEndOption{timestamp(given)}, time.Time{}, given, true},
+		{"both are passed", []trace.SpanStartOption{timestamp(given)},
+			[]trace.SpanEndOption{timestamp(given.Add(time.Second))}, given,
 			given.Add(time.Second), true},
-		{"before 1678", []trace.SpanStartOption{at(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0),
+		{"before 1678, which UnixNano cannot represent",
+			[]trace.SpanStartOption{timestamp(given.AddDate(-900, 0, 0))}, nil, given.AddDate(-900, 0, 0),
 			time.Time{}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -121,7 +127,7 @@ func TestTimesKeepTheirZoneAndMonotonicReading(t *testing.T) {
 			})
 		})
 	}
-	t.Run("monotonic", func(t *testing.T) { // which the clock of a bubble is not
+	t.Run("monotonic", func(t *testing.T) { // not in a bubble, whose clock is not monotonic
 		r := tracetest.NewSpanRecorder()
 		end(start(t, processors(r)), "x")
 		if got := r.Ended()[0]; !hasMonotonic(got.StartTime()) || !hasMonotonic(got.EndTime()) {
@@ -137,7 +143,7 @@ func orElse(t, other time.Time) time.Time {
 	return t
 }
 
-// hasMonotonic reports whether t has a monotonic reading, which Round takes away.
+// hasMonotonic reports whether t has a monotonic reading, which Round strips.
 func hasMonotonic(t time.Time) bool { return t != t.Round(0) }
 
 func TestPanicsAreNotRecordedOnRequest(t *testing.T) {
@@ -156,15 +162,15 @@ func TestPanicsAreNotRecordedOnRequest(t *testing.T) {
 				panic("as it was")
 			}()
 			flush(t, p)
-			if got := len(c.all()[0].Events); (got == 0) != without {
+			if got := len(c.received()[0].Events); (got == 0) != without {
 				t.Errorf("%d events", got)
 			}
 		})
 	}
 }
 
-// The provider of a test that looks for goroutines left behind needs no Shutdown: the
-// bubble fails if one is left.
+// A provider without an exporter starts no goroutine, so it needs no Shutdown. If it left a
+// goroutine, the bubble would fail.
 func TestAProviderWithoutAnExporterStartsNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := pooled.New(processors(tracetest.NewSpanRecorder()))
@@ -183,14 +189,14 @@ func TestThousandsOfAttributesAreThoseOfTheSDK(t *testing.T) {
 		limit, keys  int
 		rounds, skip int
 	}{
-		{"as many as there may be", -1, 1000, 3, 1},
-		{"more", 100, 1000, 3, 1},
-		{"one at a time around the bound of the index", -1, 70, 1, 1},
-		{"some of them", 500, 1000, 5, 7},
+		{"unlimited", -1, 1000, 3, 1},
+		{"more keys than the limit", 100, 1000, 3, 1},
+		{"around the number of keys that need an index", -1, 70, 1, 1},
+		{"every fifth key", 500, 1000, 5, 7},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			limits.AttributeCountLimit = tc.limit
-			checkSameWith(t, pooled.Options{Limits: &limits}, inScope(one(func(s trace.Span) {
+			checkSameWith(t, pooled.Options{Limits: &limits}, inScope(oneSpan(func(s trace.Span) {
 				for round := range tc.rounds {
 					for i := 0; i < tc.keys; i += tc.skip {
 						s.SetAttributes(attribute.Int(fmt.Sprint("k", i), round))

@@ -9,7 +9,7 @@ import (
 
 func Example() {
 	exporter := pooled.ExporterFunc(func(_ context.Context, request []byte, n int) error {
-		// A real one posts request to a collector, as application/x-protobuf.
+		// A real exporter posts request to a collector, as application/x-protobuf.
 		fmt.Println("exporting", n, "span")
 		return nil
 	})

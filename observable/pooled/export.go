@@ -3,6 +3,7 @@ package pooled
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,20 +12,20 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A shard gathers encoded spans of one tracer. Records go by their number to a
-// shard, so that processors seldom meet at its lock.
+// A shard collects encoded spans of one tracer. The number of a record selects the shard, so
+// that processors seldom compete for its lock.
 type shard struct {
 	mu       sync.Mutex
-	buf      []byte // room for the header, then ScopeSpans.spans fields
-	reserved int    // bytes of spans that buf may hold: its part of the tracer's BufferBytes
-	spans    int    // in buf
+	buf      []byte // space for the header, followed by fields ScopeSpans.spans
+	reserved int    // bytes of spans that buf may hold, as part of the BufferBytes of the tracer
+	spans    int    // number of spans in buf
 	ended    uint64
 	dropped  uint64
 	closed   bool
-	_        [48]byte // keeps the locks of neighbours in different cache lines
+	_        [48]byte // keeps the locks of adjacent shards in different cache lines
 }
 
-// take encodes the span of r, which has ended, for export. It keeps nothing.
+// take encodes the ended span of r for export. It keeps no reference to r.
 func (t *Tracer) take(r *record) {
 	if t.provider.opts.Exporter == nil || !r.flags.IsSampled() {
 		return
@@ -50,12 +51,13 @@ func (t *Tracer) take(r *record) {
 	s.spans++
 }
 
-// reserve lets s hold n bytes of spans, of which the last has size, if the tracer has so
-// much left, and wakes the exporter when half of it is gone, or all that this span needs.
-// A span that is larger than all there is needs only that some is left.
+// reserve reserves space in s for n bytes of spans, where the last span has size bytes, and
+// reports whether the tracer has enough left. It wakes the exporter when half of the space is
+// used, or when the span does not fit. A span that is larger than BufferBytes is accepted if
+// any space is left.
 //
-// A shard takes more than it needs at once: the count of what is left is the one
-// thing here that processors share.
+// A shard reserves more than it needs, because the count of free space is the only thing here
+// that processors share.
 func (t *Tracer) reserve(s *shard, n, size int) bool {
 	need, limit := int64(n-s.reserved), int64(t.provider.opts.BufferBytes)
 	if need <= 0 {
@@ -69,7 +71,7 @@ func (t *Tracer) reserve(s *shard, n, size int) bool {
 			got = need
 		}
 		if got < need {
-			if free < limit { // else there is nothing to export
+			if free < limit { // otherwise nothing waits for export
 				t.provider.kick()
 			}
 			return false
@@ -85,7 +87,7 @@ func (t *Tracer) reserve(s *shard, n, size int) bool {
 	}
 }
 
-// swap takes what s holds, n spans, and leaves it spare to fill instead.
+// swap returns the buffer of s with its n spans, and replaces it by spare.
 func (t *Tracer) swap(s *shard, spare []byte) (buf []byte, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +100,7 @@ func (t *Tracer) swap(s *shard, spare []byte) (buf []byte, n int) {
 	return buf, n
 }
 
-// close lets no more spans into the shards.
+// close makes the shards drop all further spans.
 func (t *Tracer) close() {
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -115,8 +117,8 @@ func (p *Provider) kick() {
 	}
 }
 
-// export runs until the provider is shut down: it exports when a tracer's buffers
-// are half full, when asked to flush, and at every interval.
+// export exports whenever the buffers of a tracer are half full, when a flush is requested, and
+// at every interval, until the provider is shut down.
 func (p *Provider) export() {
 	defer close(p.done)
 	tick := time.NewTicker(p.opts.Interval)
@@ -133,13 +135,13 @@ func (p *Provider) export() {
 	}
 }
 
-// drain exports every shard once. Each in turn gets the buffer that the export
-// before left empty, so that a batch is as large as what has piled up.
+// drain exports every shard once. Each shard gets the buffer of the shard exported before it, so
+// that a batch contains all spans that have accumulated.
 func (p *Provider) drain(spare []byte) []byte {
 	p.mu.Lock()
-	due := slices.Clone(p.waiters) // what they wait for is in the shards by now
+	due := slices.Clone(p.waiters) // the spans they wait for are in the shards already
 	p.mu.Unlock()
-	for _, t := range p.all() {
+	for _, t := range p.allTracers() {
 		for i := range t.shards {
 			buf, n := t.swap(&t.shards[i], spare)
 			if n == 0 {
@@ -147,7 +149,7 @@ func (p *Provider) drain(spare []byte) []byte {
 			}
 			p.sendAll(&t.header, buf, n)
 			if spare = buf; cap(buf) > 2*(p.opts.BufferBytes+t.header.room()) {
-				spare = nil // lest one large span take its memory for ever
+				spare = nil // otherwise the memory of one large span would be kept for ever
 			}
 		}
 	}
@@ -160,12 +162,12 @@ func (p *Provider) drain(spare []byte) []byte {
 	return spare
 }
 
-// maxSpans is the most bytes of spans in a request, unless it has only one. A collector
-// takes requests of 4 MiB over gRPC and 20 MiB over HTTP, unless it is configured otherwise.
+// maxSpans is the largest size of the spans in a request, in bytes, unless it has only one span.
+// By default, a collector accepts requests of 4 MiB over gRPC and 20 MiB over HTTP.
 const maxSpans = 1 << 20
 
-// sendAll exports the n spans in buf, after room for h, in as many requests as they need.
-// The header of each overwrites what was exported before.
+// sendAll exports the n spans in buf, which begin after the room of h, in as many requests as
+// necessary. The header of each request overwrites spans that were exported before.
 func (p *Provider) sendAll(h *header, buf []byte, n int) {
 	room := h.room()
 	for len(buf) > room {
@@ -178,13 +180,13 @@ func (p *Provider) sendAll(h *header, buf []byte, n int) {
 	}
 }
 
-// cut returns the size and number of the first encoded spans in b that fit into limit
-// bytes, or of the first span alone if it does not fit.
+// cut returns the size and number of the first encoded spans in b that fit into limit bytes, or
+// of the first span alone if that does not fit.
 func cut(b []byte, limit int) (size, n int) {
 	for size < len(b) {
 		length := protowire.ConsumeFieldValue(2, protowire.BytesType, b[size+1:]) // after the tag
 		if length < 0 {
-			panic("pooled: a buffer that is not of spans") // take wrote it
+			panic("pooled: the buffer contains something other than spans") // a bug in take
 		}
 		if n > 0 && size+1+length > limit {
 			break
@@ -197,8 +199,8 @@ func cut(b []byte, limit int) (size, n int) {
 
 var errGoexit = errors.New("pooled: the exporter ended its goroutine (runtime.Goexit)")
 
-// send makes one Export and accounts for it, in a goroutine of its own: should the
-// exporter end it (as a test's FailNow does), the loop goes on.
+// send calls Export and counts the spans. Export runs in a goroutine of its own, so that the loop
+// goes on if the exporter calls runtime.Goexit (as FailNow of a test does).
 func (p *Provider) send(request []byte, n int) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.opts.Timeout)
 	defer cancel()
@@ -212,7 +214,7 @@ func (p *Provider) send(request []byte, n int) {
 	<-sent
 }
 
-// sent notes that the Export of n spans ended with err, and tells all who wait.
+// sent counts n spans whose Export ended with err, and passes err to all waiters.
 func (p *Provider) sent(n int, err error) {
 	if err == nil {
 		p.exported.Add(uint64(n))
@@ -223,21 +225,21 @@ func (p *Provider) sent(n int, err error) {
 	for _, w := range p.waiters {
 		w.errs = append(w.errs, err)
 	}
-	told := len(p.waiters) > 0
+	handled := len(p.waiters) > 0
 	p.mu.Unlock()
-	if !told {
+	if !handled {
 		otel.Handle(err)
 	}
 }
 
 // A waiter is a call of ForceFlush or Shutdown that waits for exports.
 type waiter struct {
-	flushed chan struct{} // gets a value when all has been exported; nil waits for the end
-	errs    []error       // of exports since it waits; under the lock of the provider
+	flushed chan struct{} // receives a value when all spans have been exported; nil waits for the end of the provider
+	errs    []error       // errors of exports since the call; guarded by Provider.mu
 }
 
-// wait waits until w is flushed, the provider has ended, or ctx has. The error is
-// that of ctx and those of the exports, joined.
+// wait waits until w is flushed, the provider has ended, or ctx has ended. It returns the error of
+// ctx and the errors of the exports, joined.
 func (p *Provider) wait(ctx context.Context, w *waiter) error {
 	var err error
 	select {
@@ -245,7 +247,7 @@ func (p *Provider) wait(ctx context.Context, w *waiter) error {
 	case <-p.done:
 	case <-ctx.Done():
 		select {
-		case <-p.done: // nothing is left to wait for, whatever ctx says
+		case <-p.done: // nothing is left to wait for, even if ctx has ended
 		default:
 			err = ctx.Err()
 		}
@@ -256,13 +258,15 @@ func (p *Provider) wait(ctx context.Context, w *waiter) error {
 	return errors.Join(append([]error{err}, w.errs...)...)
 }
 
-// exporting is the key of a value in the context of Export, by which ForceFlush
-// and Shutdown know that they would wait for themselves.
-type exporting struct{ by *Provider }
+// exporting is the key of a value in contexts that the provider passes to the exporter. ForceFlush
+// and Shutdown look for it, because with such a context they would wait for themselves.
+type exporting struct{ provider *Provider }
 
+// refuse returns an error if ctx is a context that the provider passed to the exporter.
 func (p *Provider) refuse(ctx context.Context, method string) error {
 	if ctx.Value(exporting{p}) != nil {
-		return errors.New("pooled: " + method + " was called by the exporter it would wait for")
+		return fmt.Errorf("pooled: %s was called by the exporter, which it would wait for: call it from elsewhere",
+			method)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 
 var errDown = errors.New("down")
 
-// end makes a span of p and ends it.
+// end starts a span of p and ends it.
 func end(p trace.TracerProvider, name string) {
 	_, s := p.Tracer("t").Start(context.Background(), name)
 	s.End()
@@ -42,7 +42,7 @@ func TestEverySpanIsCounted(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := &collector{err: tc.err}
-				hold := make(chan struct{}) // until the buffers are full, and Shutdown waits
+				hold := make(chan struct{}) // blocks until the buffers are full and Shutdown waits
 				p := start(t, pooled.Options{BufferBytes: 16 << 10, Exporter: pooled.ExporterFunc(
 					func(ctx context.Context, request []byte, n int) error {
 						<-hold
@@ -66,10 +66,10 @@ func TestEverySpanIsCounted(t *testing.T) {
 				late.End()
 				got := p.Counts()
 				if got.Ended != spans+1 || got.Ended != got.Exported+got.Failed+got.Dropped ||
-					int(got.Exported) != c.spans || len(c.all()) != c.spans || !tc.check(got) {
+					int(got.Exported) != c.spans || len(c.received()) != c.spans || !tc.check(got) {
 					t.Errorf("counts %+v, %d collected", got, c.spans)
 				}
-				shutdown(t, p) // again is fine
+				shutdown(t, p) // may be called again
 				flush(t, p)
 			})
 		})
@@ -83,12 +83,12 @@ func TestASpanLargerThanTheBufferIsExported(t *testing.T) {
 		end(p, strings.Repeat("x", size))
 		flush(t, p)
 	}
-	if got := p.Counts(); got.Exported != 3 || len(c.all()) != 3 {
+	if got := p.Counts(); got.Exported != 3 || len(c.received()) != 3 {
 		t.Errorf("counts %+v", got)
 	}
 }
 
-// With a bound for all of them, spans of any size cannot take all memory.
+// The memory of waiting spans is bounded, even if a single span exceeds the bound.
 func TestSpansLargerThanTheBufferAreTakenOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
@@ -96,7 +96,7 @@ func TestSpansLargerThanTheBufferAreTakenOneAtATime(t *testing.T) {
 			func(context.Context, []byte, int) error { <-hold; return nil })})
 		for range 5 {
 			end(p, strings.Repeat("x", 8<<10))
-			synctest.Wait() // for the first to be on its way, without an interval or a flush
+			synctest.Wait() // the first is exported without waiting for the interval or a flush
 		}
 		close(hold)
 		shutdown(t, p)
@@ -107,7 +107,7 @@ func TestSpansLargerThanTheBufferAreTakenOneAtATime(t *testing.T) {
 }
 
 func TestWhatIsExportedAtOnceIsBounded(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // has one shard
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // makes one shard
 	for _, tc := range []struct {
 		name  string
 		sizes []int
@@ -134,7 +134,7 @@ func TestWhatIsExportedAtOnceIsBounded(t *testing.T) {
 			}
 			flush(t, p)
 			got := map[int]int{}
-			for _, s := range c.all() {
+			for _, s := range c.received() {
 				got[len(s.Name)]++
 			}
 			if !maps.Equal(got, want) || p.Counts().Exported != uint64(len(tc.sizes)) {
@@ -224,11 +224,11 @@ func TestASpanThatDoesNotFitWakesTheExporter(t *testing.T) {
 }
 
 func TestBufferBytesBoundsWhatWaitsOnAllProcessors(t *testing.T) {
-	const bound, overhead = 256 << 10, 1 << 10 // every request has a header
+	const bound, overhead = 256 << 10, 1 << 10 // overhead is the size of the header of a request
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, procs := range []int{1, 3, 16} {
 		runtime.GOMAXPROCS(procs)
-		for _, noReuse := range []bool{false, true} { // nearly all in one shard, or spread over all
+		for _, noReuse := range []bool{false, true} { // nearly all spans in one shard, or spread over all shards
 			t.Run(fmt.Sprintf("%d processors, reuse off %v", procs, noReuse), func(t *testing.T) {
 				var sizes []int
 				entered, leave := make(chan struct{}, 100), make(chan struct{})
@@ -242,7 +242,7 @@ func TestBufferBytesBoundsWhatWaitsOnAllProcessors(t *testing.T) {
 				end(p, "x")
 				var wg sync.WaitGroup
 				wg.Go(func() { flush(t, p) })
-				<-entered // with one span; more than there is room for follows
+				<-entered // with one span; now end more spans than there is room for
 				for range 2 * bound / 100 {
 					end(p, strings.Repeat("x", 100))
 				}
@@ -272,7 +272,7 @@ func TestWhatIsExportedMakesRoom(t *testing.T) {
 	}
 }
 
-// That random shards leave one of four without a span has a chance of 1 in 10^31.
+// The probability that one of four random shards gets no span is 10^-31.
 func TestSpansAreSpreadOverShards(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	c := &collector{}
@@ -302,13 +302,13 @@ func TestAFailedExportIsToldToWhoeverWaitsAndElseHandled(t *testing.T) {
 		if err := p.ForceFlush(context.Background()); !errors.Is(err, errDown) {
 			t.Errorf("ForceFlush = %v", err)
 		}
-		flush(t, p) // nothing was exported since
+		flush(t, p) // nothing has been exported since
 		end(p, "last")
 		if err := p.Shutdown(context.Background()); !errors.Is(err, errDown) {
 			t.Errorf("Shutdown = %v", err)
 		}
 		if len(handled) != 1 {
-			t.Errorf("handled %v: what is returned is not handled too", handled)
+			t.Errorf("otel.Handle got %v, want no errors that were returned already", handled)
 		}
 	})
 }
@@ -351,7 +351,7 @@ func TestAnExporterThatEndsItsGoroutineFailsItsBatchAlone(t *testing.T) {
 		for _, exit = range []bool{true, false, true} {
 			end(p, "x")
 			if err := p.ForceFlush(context.Background()); (err != nil) != exit {
-				t.Errorf("ended its goroutine %v: ForceFlush = %v", exit, err)
+				t.Errorf("the exporter calls Goexit: %v; ForceFlush = %v", exit, err)
 			}
 		}
 		end(p, "last")
@@ -364,7 +364,7 @@ func TestAnExporterThatEndsItsGoroutineFailsItsBatchAlone(t *testing.T) {
 	})
 }
 
-// untilDone exports nothing, and no longer than it may.
+// untilDone is an exporter that blocks until its context is done.
 func untilDone(ctx context.Context, _ []byte, _ int) error {
 	<-ctx.Done()
 	return ctx.Err()
@@ -388,7 +388,7 @@ func TestAnExportMayTakeItsTimeout(t *testing.T) {
 	}
 }
 
-// The bubble fails if the export loop is still there when the test ends.
+// The bubble fails if the export loop still runs when the test ends.
 func TestAShutdownThatGivesUpEndsTheExports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := pooled.New(pooled.Options{Timeout: time.Hour, Exporter: pooled.ExporterFunc(untilDone)})
@@ -426,7 +426,7 @@ func TestAnExporterThatWaitsForItselfGetsAnError(t *testing.T) {
 			}
 			return other.ForceFlush(ctx)
 		})})
-		for want := 1; want <= 2; want++ { // it is not shut down
+		for want := 1; want <= 2; want++ { // the failed calls did not shut the provider down
 			end(p, "x")
 			if flush(t, p); exports != want {
 				t.Errorf("%d exports, want %d", exports, want)
@@ -440,7 +440,7 @@ func TestAProviderThatHasEndedReturnsNilWhateverTheContext(t *testing.T) {
 	cancel()
 	p := start(t, pooled.Options{})
 	shutdown(t, p)
-	for range 100 { // a select among what is ready is random
+	for range 100 { // select chooses randomly among ready cases
 		if err := errors.Join(p.ForceFlush(ctx), p.Shutdown(ctx)); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// A model is what a span should be, as simple as it can be told.
+// A model is a simple implementation of a span, to compare with.
 type model struct {
 	handle     trace.Span
 	ended      bool
@@ -39,26 +39,26 @@ func (m *model) set(kv attribute.KeyValue) {
 	m.attributes = append(m.attributes, kv)
 }
 
-// limits are those of the spans and of the models: few, so that they are met.
+// limits are the limits of spans and models. They are low, so that inputs reach them.
 var limits = sdktrace.SpanLimits{AttributeValueLengthLimit: -1, AttributeCountLimit: 100, EventCountLimit: 5,
 	LinkCountLimit:              3,
 	AttributePerEventCountLimit: 10, AttributePerLinkCountLimit: 10}
 
-// event adds an event, in the place of the oldest if there are too many.
+// event adds an event. If there are too many, it drops the oldest.
 func (m *model) event(name string) {
 	m.events = append(m.events, name)
 	m.events = m.events[max(0, len(m.events)-limits.EventCountLimit):]
 }
 
-// A play drives a provider and the models of its spans. Handles are never thrown
-// away, so that most of those used are stale.
+// A play drives a provider and the models of its spans. It keeps all handles, so that most of
+// the handles it uses are stale.
 type play struct {
 	tracer trace.Tracer
 	spans  []*model
 	stale  uint64
 }
 
-// do takes one step: what to do, and with which of the spans.
+// do makes one step: step selects what to do, and which selects the span.
 func (p *play) do(step, which byte) {
 	if len(p.spans) == 0 || step%10 == 0 {
 		p.start(context.Background())
@@ -86,7 +86,7 @@ func (p *play) start(ctx context.Context) {
 	p.spans = append(p.spans, m)
 }
 
-// touch does the step to the handle, and to the model unless the span has ended.
+// touch applies a step to the handle, and to the model unless the span has ended.
 func (p *play) touch(m *model, step, which byte) {
 	text := fmt.Sprint(step, " ", which)
 	kv := attribute.String(fmt.Sprint("k", step/10), text)
@@ -119,7 +119,7 @@ func (p *play) touch(m *model, step, which byte) {
 	}
 }
 
-// ended are the spans that have, by id.
+// ended returns the models of the spans that have ended, by span id.
 func (p *play) ended() map[trace.SpanID]*model {
 	all := map[trace.SpanID]*model{}
 	for _, m := range p.spans {
@@ -160,13 +160,14 @@ func (m *model) checkSeen(t *testing.T, s tracetest.SpanStub) {
 	}
 }
 
-// maxSteps bounds the bytes of an input, two for each step. The fuzzer minimises what finds
-// new code, by running it without each of its parts: so often as is the square of its length.
-// Longer inputs are skipped, so that they find nothing. All limits are met within this.
+// maxSteps is the largest size of an input, in bytes; a step takes two. The fuzzer minimises
+// inputs that cover new code by running them without each of their parts, which takes a number
+// of runs that grows with the square of the size. Longer inputs are skipped, so that they cover
+// nothing. Shorter inputs can reach all limits.
 const maxSteps = 256
 
-// Whatever is done to handles, live or stale, what is exported is what a model of
-// one independent span each says; and so it is whoever looks on.
+// Any operations on live and stale handles export the same spans as a model that has an
+// independent span for each handle. Processors see the same spans, too.
 func FuzzHandles(f *testing.F) {
 	f.Add(byte(0), []byte{0, 0, 3, 0, 9, 0, 0, 0, 3, 0, 9, 0, 4, 1, 9, 1, 9, 0})
 	for i := range 20 {
@@ -177,7 +178,7 @@ func FuzzHandles(f *testing.F) {
 		}
 		f.Add(byte(i), seed)
 	}
-	full := []byte{0, 0} // more events and links than there may be
+	full := []byte{0, 0} // more events and links than the limits allow
 	for range 10 {
 		full = append(full, 8, 0, 6, 0)
 	}
@@ -190,7 +191,8 @@ func FuzzHandles(f *testing.F) {
 		var seen tracetest.SpanStubs
 		exporter := exporting(func(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 			for _, s := range tracetest.SpanStubsFromReadOnlySpans(spans) {
-				s.Attributes, s.Events, s.Links = slices.Clone(s.Attributes), slices.Clone(s.Events), slices.Clone(s.Links)
+				s.Attributes, s.Events, s.Links = slices.Clone(s.Attributes), slices.Clone(s.Events),
+					slices.Clone(s.Links)
 				seen = append(seen, s)
 			}
 			return nil
@@ -214,7 +216,7 @@ func FuzzHandles(f *testing.F) {
 			seen = tracetest.SpanStubsFromReadOnlySpans(recorder.Ended())
 		}
 		want := game.ended()
-		spans := c.all()
+		spans := c.received()
 		if len(spans) != len(want) || looking != nil && len(seen) != len(want) || p.Counts().Stale != game.stale {
 			t.Fatalf("%d spans exported, %d seen, want %d; counts %+v, want %d stale", len(spans), len(seen),
 				len(want), p.Counts(), game.stale)

@@ -11,10 +11,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// This file keeps what a span holds within the SDK's [sdktrace.SpanLimits].
+// This file applies the SDK's [sdktrace.SpanLimits] to a span.
 
-// effective returns l, or the SDK's limits if it is nil, ready for comparing: what
-// is unlimited has the largest number.
+// effective returns l, or the SDK's limits if l is nil. It replaces "unlimited" by
+// [math.MaxInt], so that limits can be compared.
 func effective(l *sdktrace.SpanLimits) sdktrace.SpanLimits {
 	if l == nil {
 		return effective(new(sdktrace.NewSpanLimits()))
@@ -42,15 +42,15 @@ func (p *Provider) newEvent(name string, opts []trace.EventOption) sdktrace.Even
 	return e
 }
 
-// newLink copies what it keeps. A link that says nothing is not one.
+// newLink returns a copy of l within the limits, and reports false if l is empty.
 func (p *Provider) newLink(l trace.Link) (sdktrace.Link, bool) {
 	n := sdktrace.Link{SpanContext: l.SpanContext}
 	n.Attributes, n.DroppedAttributeCount = p.limit(slices.Clone(l.Attributes), p.limits.AttributePerLinkCountLimit)
 	return n, l.SpanContext.IsValid() || len(l.Attributes) > 0 || l.SpanContext.TraceState().Len() > 0
 }
 
-// limit cuts what an event or a link carries, in place. Unlike a span's, its
-// attributes may repeat a key, and the length of their values has no limit.
+// limit applies the limits to the attributes of an event or a link, in place. Unlike the
+// attributes of a span, they may repeat a key, and the length of their values is unlimited.
 func (p *Provider) limit(kvs []attribute.KeyValue, most int) (kept []attribute.KeyValue, lost int) {
 	kept = kvs[:min(len(kvs), most)]
 	if p.normalise {
@@ -61,9 +61,9 @@ func (p *Provider) limit(kvs []attribute.KeyValue, most int) (kept []attribute.K
 	return kept, len(kvs) - len(kept)
 }
 
-// normal returns v as the SDK keeps it: texts cut to length, arrays and maps that
-// are nested depth deep left empty, the last value of a key of a map. The encoder
-// does all but the first, so that only who reads values pays for it.
+// normal returns v as the SDK stores it: it truncates strings to length, empties arrays and
+// maps that are nested depth deep, and keeps the last value of each key of a map. The
+// encoder does all this but the truncation, so normal is only needed if values are read.
 func normal(v attribute.Value, length, depth int) attribute.Value {
 	switch v.Type() {
 	case attribute.BOOL, attribute.INT64, attribute.FLOAT64, attribute.EMPTY:
@@ -83,7 +83,9 @@ func normal(v attribute.Value, length, depth int) attribute.Value {
 			return attribute.ByteSliceValue(bs[:length])
 		}
 	case attribute.STRINGSLICE:
-		return attribute.StringSliceValue(each(v.AsStringSlice(), func(s string) string { return truncate(s, length) }))
+		return attribute.StringSliceValue(each(v.AsStringSlice(), func(s string) string {
+			return truncate(s, length)
+		}))
 	case attribute.SLICE:
 		return attribute.SliceValue(each(v.AsSlice(), func(v attribute.Value) attribute.Value {
 			return normal(v, length, depth-1)
@@ -96,7 +98,7 @@ func normal(v attribute.Value, length, depth int) attribute.Value {
 	return v
 }
 
-// each changes every element of vs, a copy.
+// each replaces every element of vs by its change, in place, and returns vs.
 func each[T any](vs []T, change func(T) T) []T {
 	for i := range vs {
 		vs[i] = change(vs[i])
@@ -104,7 +106,7 @@ func each[T any](vs []T, change func(T) T) []T {
 	return vs
 }
 
-// lasts keeps the last of each key, in place. The API sorts the keys of a map.
+// lasts keeps the last value of each key, in place. The API keeps the keys of a map sorted.
 func lasts(kvs []attribute.KeyValue) []attribute.KeyValue {
 	kept := kvs[:0]
 	for i := range kvs {
@@ -115,8 +117,8 @@ func lasts(kvs []attribute.KeyValue) []attribute.KeyValue {
 	return kept
 }
 
-// truncate returns the first n characters of a text of more than n bytes, without
-// what is not UTF-8. A shorter one stays as it is.
+// truncate returns the first n characters of s, without invalid UTF-8, if s has more than n
+// bytes. Otherwise it returns s.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -133,7 +135,7 @@ func truncate(s string, n int) string {
 	return s
 }
 
-// normalSet does the same to the attributes of a scope, whose texts have no limit.
+// normalSet is normal for the attributes of a scope, whose strings have no length limit.
 func (p *Provider) normalSet(set attribute.Set) attribute.Set {
 	if set.Len() == 0 {
 		return set

@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// exercise does much of everything, to meet limits.
+// exercise makes a span that exceeds all limits.
 func exercise(tr trace.Tracer) {
 	texts := []attribute.KeyValue{attribute.String("long", "a\xffé\xfeoü, text that is long"),
 		attribute.String("umlauts", "äöü€\ufffdßabcdef"),
@@ -22,15 +22,16 @@ func exercise(tr trace.Tracer) {
 			attribute.Map("m", attribute.String("k", "another text"))),
 		{Key: "slice", Value: attribute.SliceValue(attribute.StringValue("a long text"),
 			attribute.SliceValue(attribute.IntSliceValue([]int{1})))}}
-	valid := slices.Clone(texts[1:]) // events and links keep whole texts
-	one(func(s trace.Span) {
+	valid := slices.Clone(texts[1:]) // the strings of events and links are not truncated or repaired
+	oneSpan(func(s trace.Span) {
 		s.SetAttributes(texts...)
 		s.SetAttributes(attribute.String("k1", "a long text, again"), attribute.Int("k2", 3), attribute.KeyValue{},
 			attribute.Int("k2", 4))
 		s.SetAttributes(many(10)...)
 		for i := range 6 {
 			attrs := append(many(i), valid...)
-			s.AddEvent(fmt.Sprint("event ", i), at(t0), trace.WithAttributes(valid...), trace.WithAttributes(attrs...))
+			s.AddEvent(fmt.Sprint("event ", i), timestamp(t0), trace.WithAttributes(valid...),
+				trace.WithAttributes(attrs...))
 			s.AddLink(trace.Link{Attributes: attrs})
 		}
 	}, trace.WithAttributes(many(2)...), trace.WithLinks(trace.Link{Attributes: valid}))(tr)
@@ -39,21 +40,21 @@ func exercise(tr trace.Tracer) {
 func TestLimitsAreThoseOfTheSDK(t *testing.T) {
 	for _, n := range []int{-1, 0, 1, 3} {
 		for name, set := range map[string]func(*sdktrace.SpanLimits){
-			"value length":       func(l *sdktrace.SpanLimits) { l.AttributeValueLengthLimit = n }, // all texts exceed it
-			"value depth":        func(l *sdktrace.SpanLimits) { l.AttributeValueDepthLimit = n },
-			"attributes":         func(l *sdktrace.SpanLimits) { l.AttributeCountLimit = n },
-			"events":             func(l *sdktrace.SpanLimits) { l.EventCountLimit = n },
-			"links":              func(l *sdktrace.SpanLimits) { l.LinkCountLimit = n },
-			"attributes a event": func(l *sdktrace.SpanLimits) { l.AttributePerEventCountLimit = n },
-			"attributes a link":  func(l *sdktrace.SpanLimits) { l.AttributePerLinkCountLimit = n },
+			"value length":         func(l *sdktrace.SpanLimits) { l.AttributeValueLengthLimit = n },
+			"value depth":          func(l *sdktrace.SpanLimits) { l.AttributeValueDepthLimit = n },
+			"attributes":           func(l *sdktrace.SpanLimits) { l.AttributeCountLimit = n },
+			"events":               func(l *sdktrace.SpanLimits) { l.EventCountLimit = n },
+			"links":                func(l *sdktrace.SpanLimits) { l.LinkCountLimit = n },
+			"attributes per event": func(l *sdktrace.SpanLimits) { l.AttributePerEventCountLimit = n },
+			"attributes per link":  func(l *sdktrace.SpanLimits) { l.AttributePerLinkCountLimit = n },
 		} {
 			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
 				l := sdktrace.NewSpanLimits()
 				l.AttributeValueLengthLimit = 5
 				set(&l)
 				do := exercise
-				if l.AttributeValueLengthLimit < 0 { // else a text that is not UTF-8 stays so
-					do = one(func(s trace.Span) { s.SetAttributes(kinds...); s.SetAttributes(many(10)...) })
+				if l.AttributeValueLengthLimit < 0 { // strings are not truncated, and so keep invalid UTF-8
+					do = oneSpan(func(s trace.Span) { s.SetAttributes(kinds...); s.SetAttributes(many(10)...) })
 				}
 				checkSameWith(t, pooled.Options{Limits: &l}, inScope(do))
 			})

@@ -16,12 +16,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// This file writes the wire format of opentelemetry/proto v1 without building
-// messages first. Field numbers are named where they are written. As in proto3,
-// scalars that are zero and strings that are empty are left out, except as members
-// of a oneof. Messages are written even if they are empty, as by the SDK.
+// This file writes the wire format of opentelemetry/proto v1 without building messages first.
+// Comments name the fields where they are written. As in proto3, zero scalars and empty
+// strings are omitted, except as members of a oneof. Empty messages are written, as in the SDK.
 
-// tag appends that of a field, in one byte if it fits, as all but one do.
+// tag appends the tag of field num, in one byte if it fits, as it does for all fields but one.
 func tag(b []byte, num protowire.Number, t protowire.Type) []byte {
 	if num < 16 {
 		return append(b, byte(num)<<3|byte(t))
@@ -29,14 +28,14 @@ func tag(b []byte, num protowire.Number, t protowire.Type) []byte {
 	return protowire.AppendTag(b, num, t)
 }
 
-// open starts field num, a message, leaving one byte for its length.
+// open begins field num, which is a message, and leaves one byte for its length.
 func open(b []byte, num protowire.Number) (_ []byte, start int) {
 	b = append(tag(b, num, protowire.BytesType), 0)
 	return b, len(b)
 }
 
-// shut ends the message that started at start. A length of more than one byte
-// moves the message to make room: cheaper than computing it beforehand.
+// shut ends the message that begins at start. If the length needs more than one byte, it moves
+// the message to make room, which is cheaper than computing the length beforehand.
 func shut(b []byte, start int) []byte {
 	n := len(b) - start
 	if n < 0x80 {
@@ -57,8 +56,8 @@ func appendString(b []byte, num protowire.Number, s string) []byte {
 	return appendUTF8(tag(b, num, protowire.BytesType), s)
 }
 
-// appendUTF8 replaces what is not UTF-8: one such string makes a receiver refuse
-// the whole request.
+// appendUTF8 appends s and replaces invalid UTF-8, since receivers refuse a whole request for
+// one invalid string.
 func appendUTF8(b []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, string(utf8.RuneError))
@@ -77,7 +76,7 @@ func appendUint(b []byte, num protowire.Number, v int32) []byte {
 	return protowire.AppendVarint(tag(b, num, protowire.VarintType), uint64(v))
 }
 
-// appendNanos writes 0 for a time before 1970.
+// appendNanos appends a time, or nothing for a time before 1970.
 func appendNanos(b []byte, num protowire.Number, unix int64) []byte {
 	if unix <= 0 {
 		return b
@@ -101,7 +100,7 @@ func appendSpan(b []byte, r *record) []byte {
 	}
 	depth := r.tracer.provider.limits.AttributeValueDepthLimit
 	b = appendString(b, 5, r.name)
-	b = appendUint(b, 6, int32(r.kind)) // the API's kinds 1 to 5 are those of OTLP
+	b = appendUint(b, 6, int32(r.kind)) // kinds 1 to 5 are the same in the API and in OTLP
 	b = appendNanos(b, 7, r.start)
 	b = appendNanos(b, 8, r.end)
 	r.mix()
@@ -120,8 +119,8 @@ func appendSpan(b []byte, r *record) []byte {
 	return shutSpan(b, start)
 }
 
-// openSpan leaves two bytes for the length of a span, which seldom needs another number
-// of them: the message would have to be moved.
+// openSpan is open for a span. It leaves two bytes for the length, because a span seldom needs
+// one or three, for which the message would have to be moved.
 func openSpan(b []byte) (_ []byte, start int) {
 	b = append(b, 2<<3|byte(protowire.BytesType), 0, 0)
 	return b, len(b)
@@ -136,14 +135,14 @@ func shutSpan(b []byte, start int) []byte {
 	return shut(b, start-1)
 }
 
-// asMade tells whether a span is what its template makes, and nothing was added.
+// asMade reports whether a span was made by a template and has not been changed.
 func (r *record) asMade() bool {
 	return r.static != nil && r.name == r.static.name && len(r.attributes)+len(r.events)+len(r.links) == 0 &&
 		r.lost == lost{} && r.status == codes.Unset && r.anchor.traceState.Len() == 0 && r.start > 0 && r.end > 0
 }
 
-// appendAsMade is appendSpan of such a span: all lengths are known, and what the template
-// knows is copied.
+// appendAsMade is appendSpan for a span for which asMade is true. All lengths are known in
+// advance, and the parts known to the template are copied.
 func appendAsMade(b []byte, r *record) []byte {
 	const ids, parent, times, flags = 2 + 16 + 2 + 8, 2 + 8, 2 * (1 + 8), 4
 	s := r.static
@@ -173,8 +172,8 @@ func appendAsMade(b []byte, r *record) []byte {
 	return b
 }
 
-// encode is the parts of a span that its template knows: name and kind, and what is
-// between its times and its flags.
+// encode encodes the parts of a span that its template knows: head has the name and the kind,
+// tail has everything between the times and the flags.
 func (s *static) encode(depth int) {
 	s.head = appendUint(appendString(nil, 5, s.name), 6, int32(trace.SpanKindInternal))
 	s.tail = appendUint(appendKeyValues(nil, 9, s.attributes, depth), 10, s.lost)
@@ -182,7 +181,7 @@ func (s *static) encode(depth int) {
 	s.tail = tag(s.tail, 16, protowire.Fixed32Type)
 }
 
-// appendFlags writes trace flags, and that it is known whether a span is remote.
+// appendFlags appends the trace flags, and whether the parent span is remote.
 func appendFlags(b []byte, num protowire.Number, flags trace.TraceFlags, remote bool) []byte {
 	return protowire.AppendFixed32(tag(b, num, protowire.Fixed32Type), flagBits(flags, remote))
 }
@@ -195,7 +194,7 @@ func flagBits(flags trace.TraceFlags, remote bool) uint32 {
 	return uint32(flags) | hasIsRemote
 }
 
-// appendStatus appends field 15. OTLP and the API number its codes differently.
+// appendStatus appends field 15. The status codes of OTLP and of the API differ.
 func appendStatus(b []byte, code codes.Code, description string) []byte {
 	b, start := open(b, 15)
 	b = appendString(b, 2, description)
@@ -242,9 +241,8 @@ func appendKeyValue(b []byte, num protowire.Number, kv *attribute.KeyValue, dept
 	return shut(b, start)
 }
 
-// appendValue appends field num, an AnyValue: 1 string, 2 bool, 3 int, 4 double,
-// 5 array, 6 key-value list, 7 bytes. Arrays and lists that are nested depth deep
-// in it are left empty.
+// appendValue appends field num, an AnyValue: 1 string, 2 bool, 3 int, 4 double, 5 array,
+// 6 key-value list, 7 bytes. Arrays and lists that are nested depth deep are left empty.
 func appendValue(b []byte, num protowire.Number, v *attribute.Value, depth int) []byte {
 	b, start := open(b, num)
 	switch v.Type() {
@@ -285,11 +283,11 @@ func appendCollection(b []byte, v *attribute.Value, depth int) []byte {
 	case attribute.SLICE:
 		return appendElements(b, v.AsSlice(), func(v attribute.Value) attribute.Value { return v }, depth)
 	}
-	// A type that a later version of the API adds; the SDK writes the same.
+	// The type was added by a later version of the API. The SDK writes the same.
 	return appendUTF8(tag(b, 1, protowire.BytesType), "INVALID")
 }
 
-// appendMap keeps the last value of a key. The API sorts the keys of a map.
+// appendMap keeps the last value of each key. The API keeps the keys of a map sorted.
 func appendMap(b []byte, kvs []attribute.KeyValue, depth int) []byte {
 	b, start := open(b, 6)
 	for i := range kvs {
@@ -309,11 +307,11 @@ func appendElements[T any](b []byte, vs []T, value func(T) attribute.Value, dept
 	return shut(b, start)
 }
 
-// A header is what stands before the spans of one tracer in a request:
+// A header is the part of a request before the spans of a tracer:
 //
 //	resource_spans 1 {resource 1, schema_url 3, scope_spans 2 {scope 1, schema_url 3, spans 2 ...}}
 //
-// Its lengths are known when the spans are, so a buffer starts with room for it.
+// Its lengths are known only when the spans are, so a buffer starts with room for it.
 type header struct {
 	resource []byte // fields 1 and 3 of ResourceSpans
 	scope    []byte // fields 1 and 3 of ScopeSpans
@@ -324,7 +322,7 @@ func newHeader(res *resource.Resource, scope instrumentation.Scope) header {
 	b, start := open(nil, 1)
 	for it := res.Iter(); it.Next(); {
 		kv := it.Attribute()
-		b = appendKeyValue(b, 1, &kv, math.MaxInt) // no limit, as in the SDK
+		b = appendKeyValue(b, 1, &kv, math.MaxInt) // nesting is unlimited here, as in the SDK
 	}
 	h.resource = appendString(shut(b, start), 3, res.SchemaURL())
 	b, start = open(nil, 1)
@@ -332,17 +330,17 @@ func newHeader(res *resource.Resource, scope instrumentation.Scope) header {
 	b = appendString(b, 2, scope.Version)
 	for it := scope.Attributes.Iter(); it.Next(); {
 		kv := it.Attribute()
-		b = appendKeyValue(b, 3, &kv, math.MaxInt) // the limit is met already
+		b = appendKeyValue(b, 3, &kv, math.MaxInt) // normalSet has applied the limit already
 	}
 	h.scope = appendString(shut(b, start), 3, scope.SchemaURL)
 	return h
 }
 
-// room is the most that a header takes: its parts, two tags and two lengths.
+// room returns the largest size of a header: its parts, two tags and two lengths.
 func (h *header) room() int { return len(h.resource) + len(h.scope) + 2*(1+binary.MaxVarintLen64) }
 
-// request makes a whole request of buf, which holds room() bytes and then
-// spans.
+// request makes a request of buf, which holds room() bytes followed by spans. It writes the
+// header in front of the spans and returns the part of buf that is the request.
 func (h *header) request(buf []byte) []byte {
 	room := h.room()
 	scopeSpans := len(h.scope) + len(buf) - room
@@ -354,7 +352,7 @@ func (h *header) request(buf []byte) []byte {
 	head := tag(nil, 1, protowire.BytesType)
 	head = protowire.AppendVarint(head, uint64(resourceSpans))
 	head = append(head, b...)
-	at := room - len(head)
-	copy(buf[at:], head)
-	return buf[at:]
+	start := room - len(head)
+	copy(buf[start:], head)
+	return buf[start:]
 }

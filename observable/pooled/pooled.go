@@ -1,44 +1,43 @@
 // Package pooled is an OpenTelemetry [trace.TracerProvider] that reuses spans.
 //
-// Everything heavy about a span (names, times, attributes, events, links) lives
-// in a record that comes from a [sync.Pool] and goes back to it inside End, once
-// it has been encoded as OTLP bytes. What a caller holds is a small handle that
-// is never reused: it is at once the span and the context that Start returns.
-// So a span costs one allocation of 64 bytes, where the SDK's costs three of
-// 944 bytes before it is exported.
+// The heavy part of a span (names, times, attributes, events, links) is a record that comes
+// from a [sync.Pool] and goes back to the pool inside End, once it has been encoded as OTLP
+// bytes. The caller holds a small handle that is never reused. The handle is both the span
+// and the context that Start returns, so a span costs one allocation of 64 bytes. A span of
+// the SDK costs three allocations of 944 bytes before it is exported.
 //
-// Reuse is safe because of one word in the record, its generation and a lock. An
-// operation on a handle must first lock the generation that it was made for;
-// End moves the record on to the next one. A handle kept too long, ended twice
-// or used by another goroutine while the span ends finds a generation that is
-// not its own and does nothing, as the API asks of an ended span. Its
-// SpanContext stays valid for ever, so children of an ended span work.
+// Reuse is safe because of one word in the record, which holds its generation and a lock. An
+// operation on a handle must first lock the generation that the handle was made for, and End
+// moves the record on to the next generation. A handle that is kept too long, ended twice, or
+// used by another goroutine while the span ends, finds another generation and does nothing,
+// as the API requires for ended spans. The SpanContext of a handle stays valid for ever, so
+// an ended span can still have children.
 //
-// The provider can take the place of the SDK's, for spans that go out as OTLP:
-// the bytes are those of the official exporter. It has the SDK's limits, samplers,
-// id generators and span processors. It has no tasks of runtime/trace, and none of
+// The provider can replace the SDK's provider for spans that are exported as OTLP: the bytes
+// are the same as the official exporter's. It supports the SDK's limits, samplers, id
+// generators and span processors. It does not make tasks of runtime/trace, and has none of
 // the SDK's experimental metrics about itself.
 //
 // # Differences
 //
-// A handle is a [sdktrace.ReadOnlySpan] only if there are processors: without them
-// nobody may ask, and it would not fit into 64 bytes. Processors are set by Options
-// alone: those that came later would have to be told of spans that they did not see start.
+// A handle implements [sdktrace.ReadOnlySpan] only if there are processors. Without them
+// nothing needs that interface, and the handle would not fit into 64 bytes. Processors are
+// set in Options only, because a processor that is added later would see the end of spans
+// without their start.
 //
 // # Processors
 //
-// A processor may keep what it is given, so a span that one has seen is not reused,
-// unless every processor declares to be [NonRetaining]. For exporters that take the
-// SDK's spans there is [Batch], the SDK's batch processor: if its exporter declares
-// the same, records go back to the pool after an export. A span costs 2 allocations
-// of 128 bytes with processors that keep nothing, and its record too with others.
+// A processor may keep the spans it gets, so a span that a processor has seen is not reused
+// unless every processor is [NonRetaining]. For exporters that take spans of the SDK there is
+// [Batch], the SDK's batch processor: if its exporter is NonRetaining, records go back to the
+// pool after each export. A span costs 2 allocations of 128 bytes if no processor keeps it,
+// and a record in addition if one does.
 //
 // # Cost
 //
-// Two attributes set at Start, encoded and handed to an exporter: 192 bytes in 2
-// allocations, against 1.9 kB in 16 for the SDK with its batch processor and
-// exporter. In a whole service expect single-digit percents, since spans are a
-// small part of what it does.
+// A span with two attributes that are set at Start, encoded and exported, costs 192 bytes in
+// 2 allocations. The SDK with its batch processor and exporter takes 1.9 kB in 16. In a whole
+// service expect a gain of less than ten percent, since spans are a small part of its work.
 //
 // Everything is safe for concurrent use.
 package pooled
@@ -63,30 +62,36 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// An Exporter takes ended spans, encoded.
+// An Exporter exports encoded spans.
 type Exporter interface {
-	// Export takes an encoded ExportTraceServiceRequest of OTLP that holds n
-	// spans, of at most 1 MiB together unless it is only one. It is called by one
-	// goroutine at a time, and must not keep request.
-	// If it fails, the spans are counted as failed and are not tried again. So
-	// they are if it ends its goroutine. A panic is not recovered, as in the SDK.
+	// Export exports request, an encoded ExportTraceServiceRequest of OTLP with n spans. The
+	// spans have at most 1 MiB, unless there is only one. Export is called by one goroutine
+	// at a time, and must not keep request.
 	//
-	// The context ends after Options.Timeout, and when Shutdown gives up. Given it,
-	// or one derived from it, ForceFlush and Shutdown of the same provider fail at
-	// once: they would wait for the export that calls them.
+	// If Export fails or calls runtime.Goexit, the spans are counted as failed and not
+	// retried. A panic is not recovered, as in the SDK.
 	//
-	// An exporter may have three more methods, of which the provider calls those that
-	// it finds. ForceFlush(context.Context) error is for one that keeps spans after
-	// Export has returned: they are counted as handed over, not as exported, and the
-	// provider's ForceFlush waits for it. Shutdown(context.Context) error is called
-	// once, by the provider's Shutdown, after the last Export unless its context
-	// ended first. Both get at most Options.Timeout if their context has no deadline.
-	// Watch() func() error is called before the first of them: the function that it
-	// returns is asked at the end why spans were lost since.
+	// ctx is cancelled after Options.Timeout, and when Shutdown gives up. ForceFlush and
+	// Shutdown of the same provider fail at once if they get ctx or a context derived from
+	// it, because they would wait for the Export that calls them.
+	//
+	// An exporter may have three more methods, which the provider calls if they exist:
+	//
+	// ForceFlush(context.Context) error is for exporters that keep spans after Export has
+	// returned. Such spans are counted as handed over instead of exported, and ForceFlush of
+	// the provider calls it.
+	//
+	// Shutdown(context.Context) error is called once, by Shutdown of the provider, after the
+	// last Export, or earlier if the context of the provider's Shutdown ends first.
+	//
+	// Both get at most Options.Timeout if their context has no deadline.
+	//
+	// Watch() func() error is called before them. The function that it returns is called
+	// afterwards, and returns why spans were lost since Watch, or nil.
 	Export(ctx context.Context, request []byte, n int) error
 }
 
-// An ExporterFunc is a function that is an [Exporter].
+// An ExporterFunc is an [Exporter] that calls a function.
 type ExporterFunc func(ctx context.Context, request []byte, n int) error
 
 var _ Exporter = ExporterFunc(nil)
@@ -96,47 +101,46 @@ func (f ExporterFunc) Export(ctx context.Context, request []byte, n int) error {
 	return f(ctx, request, n)
 }
 
-// Options set up a [Provider]. The zero value samples as the SDK does by default
+// Options are the settings of a [Provider]. The zero value samples like the SDK by default,
 // and exports nothing.
 type Options struct {
-	// Exporter takes the spans. Without one, spans are reused at End and go
-	// nowhere, and are not counted.
+	// Exporter exports the spans. If it is nil, spans are reused at End, and neither
+	// exported nor counted.
 	Exporter Exporter
-	// Sampler decides which spans record. Nil follows the parent, and samples
-	// spans that have none, without the cost of asking a Sampler.
+	// Sampler decides which spans record. If it is nil, a span is sampled if its parent is
+	// or if it has no parent, without the cost of calling a Sampler.
 	Sampler sdktrace.Sampler
-	// Processors see every span that records, sampled or not, when it starts and
-	// when it has ended, in this order; a [Batch] that lends comes last. What they
-	// are given they may keep for ever, which takes its record from the pool: a
-	// span then costs about what the SDK's does. If all of them are [NonRetaining],
+	// Processors are called, in this order, when a span starts and when it has ended, if it
+	// records, sampled or not. A [Batch] that lends records is called last. A processor may
+	// keep the spans it gets for ever, which takes their records from the pool; a span then
+	// costs about as much as a span of the SDK. If all processors are [NonRetaining],
 	// records are reused.
 	Processors []sdktrace.SpanProcessor
-	// Limits bound what one span holds, as sdktrace.WithRawSpanLimits does: a
-	// negative one is none. Nil is sdktrace.NewSpanLimits(), which takes limits
-	// from the OTEL_SPAN_*, OTEL_EVENT_* and OTEL_LINK_* environment variables.
+	// Limits bound the contents of a span, as sdktrace.WithRawSpanLimits does: a negative
+	// limit is unlimited. Nil is sdktrace.NewSpanLimits(), which reads the environment
+	// variables OTEL_SPAN_*, OTEL_EVENT_* and OTEL_LINK_*.
 	Limits *sdktrace.SpanLimits
-	// IDGenerator makes the ids of spans. Nil makes random ones, without the cost
-	// of asking it.
+	// IDGenerator makes the ids of spans. If it is nil, ids are random, without the cost of
+	// calling an IDGenerator.
 	IDGenerator sdktrace.IDGenerator
-	// Resource is what produces the spans; nil is resource.Default().
+	// Resource describes the producer of the spans; nil is resource.Default().
 	Resource *resource.Resource
-	// Interval is the longest time between two exports; 0 is 5 s. What waits is
-	// exported at once when it takes half of BufferBytes.
+	// Interval is the longest time between two exports; 0 is 5 s. Spans are exported
+	// earlier when half of BufferBytes is in use.
 	Interval time.Duration
-	// Timeout is the longest that one Export may take, as its context tells it; 0
-	// is 30 s.
+	// Timeout is the deadline of the context of each Export; 0 is 30 s.
 	Timeout time.Duration
-	// BufferBytes bounds the encoded spans of one tracer that wait for export; 0
-	// is 512 KiB. Spans that do not fit are dropped, and counted; one that is larger
-	// than BufferBytes is taken as long as any room is left. Processors take room in
-	// advance, so that up to an eighth may stay empty. What is being exported comes on
-	// top, up to as much again.
+	// BufferBytes bounds the size of the encoded spans of one tracer that wait for export; 0
+	// is 512 KiB. Spans that do not fit are dropped and counted. A span that is larger than
+	// BufferBytes is accepted if any room is left. Processors reserve room in advance, so up
+	// to an eighth may stay empty. The spans that are being exported need up to the same
+	// amount of memory again.
 	BufferBytes int
-	// WithoutPanicRecording makes End leave panics alone, as the SDK's option of that
-	// name: a span that ends in one has no event for it.
+	// WithoutPanicRecording makes End ignore panics, like the SDK option of that name. By
+	// default, a span that a panic ends gets an event for the panic.
 	WithoutPanicRecording bool
-	// NoReuse allocates a record for every span instead of taking one from the
-	// pool: the control that shows what reuse alone is worth.
+	// NoReuse allocates a record for every span instead of taking one from the pool. It is
+	// the control that shows how much reuse alone saves.
 	NoReuse bool
 }
 
@@ -163,41 +167,41 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
-// Counts are the spans that a [Provider] with an exporter was given to export.
-// Ended = Exported + HandedOver + Failed + Dropped + those that wait in buffers.
+// Counts counts the spans that a [Provider] with an exporter was to export.
+// Ended = Exported + HandedOver + Failed + Dropped + the spans that wait in buffers.
 type Counts struct {
 	Ended      uint64 // sampled spans that were ended
-	Exported   uint64 // by the exporter
-	HandedOver uint64 // to an exporter that keeps them, and knows what became of them
-	Failed     uint64 // refused by the exporter
-	Dropped    uint64 // found a full buffer, or a provider that was shut down
-	Stale      uint64 // operations on spans that had ended, which did nothing
+	Exported   uint64 // spans exported by the exporter
+	HandedOver uint64 // spans passed to an exporter that keeps them, and does its own counting
+	Failed     uint64 // spans for which Export failed
+	Dropped    uint64 // spans that ended when the buffer was full or the provider shut down
+	Stale      uint64 // operations that did nothing because their span had ended
 }
 
-// A Provider is a [trace.TracerProvider] of reused spans. [New] starts one,
-// Shutdown ends it.
+// A Provider is a [trace.TracerProvider] that reuses spans. [New] starts it, and Shutdown
+// ends it.
 type Provider struct {
 	embedded.TracerProvider
 	opts Options
 
-	limits    sdktrace.SpanLimits // the greatest number is no limit
-	normalise bool                // values, when they are set
-	lender    *Batch              // the processor that gets the records, if one may
-	kept      bool                // a processor keeps what it is given
+	limits    sdktrace.SpanLimits // math.MaxInt is unlimited
+	normalise bool                // normalise attribute values when they are set
+	lender    *Batch              // the processor that borrows records, if there is one
+	kept      bool                // a processor may keep the spans it gets
 	over      atomic.Bool         // the processors have been shut down
 
 	pool   sync.Pool
-	plain  *anchor // of spans without trace state
+	plain  *anchor // anchor of spans without trace state
 	clock  atomic.Pointer[reading]
-	shards int           // of each tracer, a power of two
-	stale  atomic.Uint64 // operations that did nothing
+	shards int           // number of shards of each tracer, a power of two
+	stale  atomic.Uint64 // see Counts.Stale
 
 	mu      sync.Mutex
 	tracers map[instrumentation.Scope]*Tracer
 	waiters []*waiter
 	closed  bool
 
-	ctx      context.Context // of every Export
+	ctx      context.Context // parent context of every Export
 	cancel   context.CancelFunc
 	wake     chan struct{}
 	stop     chan struct{}
@@ -209,7 +213,7 @@ type Provider struct {
 
 var _ trace.TracerProvider = (*Provider)(nil)
 
-// New starts a Provider. The error tells everything that is wrong with opts.
+// New starts a Provider. The error lists everything that is wrong with opts.
 func New(opts Options) (*Provider, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -252,9 +256,9 @@ func New(opts Options) (*Provider, error) {
 	return p, nil
 }
 
-// Tracer implements [trace.TracerProvider]. One scope has one tracer. An empty
-// name is replaced by the SDK's. After Shutdown, tracers do nothing, as the SDK's; those
-// that were taken before go on, and their spans are dropped.
+// Tracer implements [trace.TracerProvider]. It returns the same tracer for the same scope. An
+// empty name is replaced by the SDK's default name. After Shutdown, it returns a tracer that
+// does nothing, as the SDK does; tracers made earlier still work, but their spans are dropped.
 func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	c := trace.NewTracerConfig(opts...)
 	if name == "" {
@@ -279,24 +283,24 @@ func (p *Provider) Tracer(name string, opts ...trace.TracerOption) trace.Tracer 
 	return t
 }
 
-// all returns the tracers made so far.
-func (p *Provider) all() []*Tracer {
+// allTracers returns the tracers made so far.
+func (p *Provider) allTracers() []*Tracer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ts := make([]*Tracer, 0, len(p.tracers))
+	tracers := make([]*Tracer, 0, len(p.tracers))
 	for _, t := range p.tracers {
-		ts = append(ts, t)
+		tracers = append(tracers, t)
 	}
-	return ts
+	return tracers
 }
 
-// Counts tells what became of the spans so far.
+// Counts returns the counts so far.
 func (p *Provider) Counts() Counts {
 	c := Counts{Exported: p.exported.Load(), Failed: p.failed.Load(), Stale: p.stale.Load()}
 	if _, keeps := p.opts.Exporter.(flusher); keeps {
 		c.Exported, c.HandedOver = 0, c.Exported
 	}
-	for _, t := range p.all() {
+	for _, t := range p.allTracers() {
 		for i := range t.shards {
 			s := &t.shards[i]
 			s.mu.Lock()
@@ -308,10 +312,10 @@ func (p *Provider) Counts() Counts {
 	return c
 }
 
-// ForceFlush exports every span that ended before the call, and flushes the
-// processors and the exporter. The error is that of ctx, if it ended first, and those of the
-// processors and of the exports that failed meanwhile, joined. Errors of exports
-// that nobody waits for go to [otel.Handle].
+// ForceFlush exports every span that ended before the call, and flushes the processors and
+// the exporter. It returns the joined errors of ctx, if it ended first, of the processors, and
+// of the exports that failed meanwhile. If no call of ForceFlush or Shutdown waits, the error
+// of an export is passed to [otel.Handle].
 func (p *Provider) ForceFlush(ctx context.Context) error {
 	if err := p.refuse(ctx, "ForceFlush"); err != nil {
 		return err
@@ -332,12 +336,11 @@ func (p *Provider) ForceFlush(ctx context.Context) error {
 	return withLoss(errors.Join(errs...), lost)
 }
 
-// Shutdown exports what waits, shuts the processors and the exporter down, once, and ends the
-// provider. Spans that end later are dropped, and counted; processors are not
-// told of them. If ctx ends first, Shutdown gives up and cancels the
-// context of the export that runs, and of those that remain. Errors are those of
-// ForceFlush. It may be called more than once; a provider that has ended returns
-// nil.
+// Shutdown exports the spans that wait, shuts down the processors and the exporter, once, and
+// ends the provider. Spans that end later are dropped and counted, and processors are not
+// called for them. If ctx ends first, Shutdown gives up and cancels the contexts of the
+// running export and of the remaining ones. It returns the same errors as ForceFlush. It may
+// be called more than once; for a provider that has ended it returns nil.
 func (p *Provider) Shutdown(ctx context.Context) error {
 	if err := p.refuse(ctx, "Shutdown"); err != nil {
 		return err
@@ -369,7 +372,7 @@ func (p *Provider) Shutdown(ctx context.Context) error {
 	return withLoss(errors.Join(errs...), lost)
 }
 
-// get returns a record that nobody else has.
+// get returns a record that is not in use.
 func (p *Provider) get() *record {
 	if p.opts.NoReuse {
 		return newRecord(p)
@@ -377,7 +380,7 @@ func (p *Provider) get() *record {
 	return p.pool.Get().(*record)
 }
 
-// put gives a record back once its span has ended and been encoded.
+// put returns the record of a span that has ended and been encoded to the pool.
 func (p *Provider) put(r *record) {
 	if p.opts.NoReuse {
 		return

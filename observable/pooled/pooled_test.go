@@ -25,7 +25,7 @@ import (
 var testResource = resource.NewWithAttributes("https://example.com/schema",
 	attribute.String("service.name", "test"), attribute.Int("replica", 3), nested("deep", 70))
 
-// nested is a number in so many arrays, one in another.
+// nested returns an attribute with an integer inside depth nested arrays.
 func nested(key attribute.Key, depth int) attribute.KeyValue {
 	return nestedIn(key, depth, attribute.IntValue(1))
 }
@@ -37,7 +37,7 @@ func nestedIn(key attribute.Key, depth int, v attribute.Value) attribute.KeyValu
 	return attribute.KeyValue{Key: key, Value: v}
 }
 
-// A collector is an exporter that decodes what it is given.
+// A collector is an exporter that decodes the requests it gets.
 type collector struct {
 	mu       sync.Mutex
 	requests []*coltrace.ExportTraceServiceRequest
@@ -63,8 +63,8 @@ func (c *collector) Export(_ context.Context, request []byte, n int) error {
 	return nil
 }
 
-// all returns every span collected, in order of arrival.
-func (c *collector) all() (spans []*tracepb.Span) {
+// received returns all spans, in order of arrival.
+func (c *collector) received() (spans []*tracepb.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.requests {
@@ -105,7 +105,8 @@ func flush(t testing.TB, p *pooled.Provider) {
 }
 
 func TestOptionsReportAllThatIsWrong(t *testing.T) {
-	_, err := pooled.New(pooled.Options{Exporter: pooled.ExporterFunc(nil), Interval: -1, Timeout: -1, BufferBytes: -1})
+	_, err := pooled.New(pooled.Options{Exporter: pooled.ExporterFunc(nil), Interval: -1, Timeout: -1,
+		BufferBytes: -1})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -130,7 +131,7 @@ func TestTheHandleIsAContext(t *testing.T) {
 	defer cancelTimed()
 	inner, child := tr.Start(timed, "b")
 	if inner.Value(ctxKey{}) != 42 {
-		t.Error("a value of the outer context is lost")
+		t.Error("a value of the parent context is lost")
 	}
 	if _, ok := inner.Deadline(); !ok {
 		t.Error("the deadline is lost")
@@ -142,7 +143,7 @@ func TestTheHandleIsAContext(t *testing.T) {
 	<-inner.Done()
 	child.End()
 	s.End()
-	//lint:ignore SA1012 a nil context is what is tested
+	//lint:ignore SA1012 the test needs a nil context
 	if _, s := tr.Start(nil, "no context"); !s.SpanContext().IsValid() {
 		t.Error("a nil context gave no span")
 	}
@@ -164,14 +165,14 @@ func TestAnEndedSpanKeepsItsContextAndHasChildren(t *testing.T) {
 	flush(t, p)
 	ids := map[string][]byte{}
 	var up []byte
-	for _, s := range c.all() {
+	for _, s := range c.received() {
 		ids[s.Name] = s.SpanId
 		if s.Name == "child" {
 			up = s.ParentSpanId
 		}
 	}
 	if len(ids) != 2 || !bytes.Equal(up, ids["parent"]) {
-		t.Errorf("exported %v", c.all())
+		t.Errorf("exported %v", c.received())
 	}
 }
 
@@ -198,10 +199,10 @@ func TestAHandleDoesNotPrintItsRecord(t *testing.T) {
 	}
 }
 
-// The headline: whoever keeps handles too long never touches another's span.
+// Handles that are kept too long never affect another span. This is the main promise of the package.
 func TestStaleHandlesNeverTouchALiveSpan(t *testing.T) {
 	const workers = 8
-	each, again := 2_000, 10 // times that a stale handle is used, for every span
+	each, again := 2_000, 10 // spans per worker, uses of stale handles per span
 	if raceEnabled {
 		each = 500
 	}
@@ -221,7 +222,7 @@ func TestStaleHandlesNeverTouchALiveSpan(t *testing.T) {
 					}
 				}
 				s.SetAttributes(attribute.String("owner", name))
-				wg.Go(func() { // races with End
+				wg.Go(func() { // runs concurrently with End
 					s.SetAttributes(attribute.Bool("racing", true))
 					_ = fmt.Sprint(ctx)
 				})
@@ -233,7 +234,7 @@ func TestStaleHandlesNeverTouchALiveSpan(t *testing.T) {
 	}
 	wg.Wait()
 	flush(t, p)
-	spans := c.all()
+	spans := c.received()
 	if len(spans) != workers*each {
 		t.Errorf("%d spans exported of %d", len(spans), workers*each)
 	}
@@ -253,7 +254,7 @@ func TestStaleHandlesNeverTouchALiveSpan(t *testing.T) {
 		want /= 5
 	}
 	if got := p.Counts().Stale; got < want {
-		t.Errorf("%d stale operations were counted, want %d at least", got, want)
+		t.Errorf("%d stale operations were counted, want at least %d", got, want)
 	}
 }
 
@@ -274,14 +275,14 @@ func TestTextThatIsNotUTF8DoesNotSpoilTheRequest(t *testing.T) {
 		trace.WithAttributes(attribute.String("k\xff", "v\xff")))
 	s.End()
 	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || spans[0].Name != "a\ufffdb" {
+	if spans := c.received(); len(spans) != 1 || spans[0].Name != "a\ufffdb" {
 		t.Errorf("exported %v", spans)
 	}
 }
 
 func TestReuseIsRealAndAllocationsAreExact(t *testing.T) {
 	if raceEnabled {
-		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
+		t.Skip("under the race detector sync.Pool drops a quarter of the values it is given")
 	}
 	drop := pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
 	attrs := []trace.SpanStartOption{trace.WithAttributes(attribute.String("a", "b"), attribute.Int("c", 1))}
@@ -296,18 +297,20 @@ func TestReuseIsRealAndAllocationsAreExact(t *testing.T) {
 		{"to OTLP bytes, two attributes", pooled.Options{Exporter: drop}, attrs, 2},
 		{"reuse off", pooled.Options{NoReuse: true}, nil, 2},
 	} {
-		tr := start(t, tc.opts).Tracer("t")
-		got := testing.AllocsPerRun(2000, func() {
-			_, s := tr.Start(context.Background(), "x", tc.with...)
-			s.End()
+		t.Run(tc.name, func(t *testing.T) {
+			tr := start(t, tc.opts).Tracer("t")
+			got := testing.AllocsPerRun(2000, func() {
+				_, s := tr.Start(context.Background(), "x", tc.with...)
+				s.End()
+			})
+			if got != tc.want {
+				t.Errorf("%v allocations per span, want %v", got, tc.want)
+			}
 		})
-		if got != tc.want {
-			t.Errorf("%s: %v allocations a span, want %v", tc.name, got, tc.want)
-		}
 	}
 }
 
-// The length of a span takes one byte, two or three.
+// The encoded length of a span takes one, two or three bytes.
 func TestSpansOfAnySizeAreEncoded(t *testing.T) {
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c, BufferBytes: 16 << 20})
@@ -325,7 +328,7 @@ func TestSpansOfAnySizeAreEncoded(t *testing.T) {
 	}
 	flush(t, p)
 	got := map[int]bool{}
-	for _, s := range c.all() {
+	for _, s := range c.received() {
 		got[len(s.Attributes[0].Value.GetStringValue())] = true
 	}
 	if len(got) != len(want) {

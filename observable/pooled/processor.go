@@ -5,19 +5,19 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NonRetaining is implemented by a processor that keeps neither the span that it
-// is given at its end, nor a slice that it got from one, beyond the call; and by
-// an exporter that does not beyond ExportSpans. (Strings and attributes may be
-// kept: they do not change.) The span is then read where it is, and reused.
+// NonRetaining is implemented by processors that do not keep the span passed to OnEnd, nor a
+// slice read from it, after OnEnd has returned. Exporters implement it if they do not after
+// ExportSpans has returned. (Strings and attributes may be kept, since they do not change.)
+// The provider then passes the record of the span itself, and reuses it.
 //
-// A span that is kept nevertheless reads as a zero one once its record is reused,
-// never as another's. A slice that is kept does turn into another's.
+// A span that is kept all the same reads as a zero span when its record is reused, never as
+// another span. A slice that is kept will contain the data of another span.
 type NonRetaining interface {
-	// NonRetaining says so. It is never called.
+	// NonRetaining marks the type. It is never called.
 	NonRetaining()
 }
 
-// employ finds out what the processors need.
+// employ sets lender and kept, according to the processors.
 func (p *Provider) employ() {
 	for _, sp := range p.opts.Processors {
 		b, ok := sp.(*Batch)
@@ -31,13 +31,13 @@ func (p *Provider) employ() {
 		}
 	}
 	if p.kept {
-		p.lender = nil // a Batch keeps as others do
+		p.lender = nil // the Batch then keeps spans, too
 	}
 }
 
-// A watched span is the handle of a span that processors see. Processors and callers
-// may read it as well as write to it: while it lives, and after its end if its record is
-// kept.
+// A watched span is the handle of a span when there are processors. Processors and callers may
+// read it as well as write to it while it lives. They may read it after its end, too, if its
+// record is kept.
 type watched struct {
 	Span
 	view
@@ -45,8 +45,8 @@ type watched struct {
 
 var _ sdktrace.ReadWriteSpan = (*watched)(nil)
 
-// Value implements [context.Context]: the span of its own context is w, which can be
-// read, as a processor may want to read the parent of a span that starts.
+// Value implements [context.Context]. The span of w as a context is w itself, so that a
+// processor can read the parent of a span that starts.
 func (w *watched) Value(key any) any {
 	if key == spanKey && key != nil {
 		return w
@@ -54,14 +54,14 @@ func (w *watched) Value(key any) any {
 	return w.Span.Value(key)
 }
 
-// SpanContext implements [trace.Span], and stays valid for ever.
+// SpanContext implements [trace.Span]. It stays valid for ever.
 func (w *watched) SpanContext() trace.SpanContext { return w.Span.SpanContext() }
 
-// String and GoString keep the record from being printed, as those of a Span.
+// String and GoString keep the record from being printed, like the methods of Span.
 func (w *watched) String() string   { return w.Span.String() }
 func (w *watched) GoString() string { return w.Span.String() }
 
-// started tells the processors of w.
+// started calls OnStart of the processors.
 func (p *Provider) started(w *watched) {
 	if p.over.Load() {
 		return
@@ -71,7 +71,7 @@ func (p *Provider) started(w *watched) {
 	}
 }
 
-// addChild counts a child of s, which ReadOnlySpans tell.
+// addChild counts a child of s, for ReadOnlySpan.ChildSpanCount.
 func (s *Span) addChild() {
 	if s.record == nil || len(s.provider.opts.Processors) == 0 || !s.record.lock(s.generation()) {
 		return
@@ -80,8 +80,8 @@ func (s *Span) addChild() {
 	s.unlock()
 }
 
-// finish hands on r, whose span has ended: to the exporter, which encodes it, to
-// the processors, and to the pool unless one of them has it now.
+// finish passes r, whose span has ended, to the exporter, which encodes it, to the processors,
+// and to the pool unless a processor holds it now.
 func (r *record) finish() {
 	p := r.tracer.provider
 	r.tracer.take(r)

@@ -19,7 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// hooks is a processor made of functions, each of which may be nil.
+// hooks is a processor made of functions, which may be nil.
 type hooks struct {
 	start           func(context.Context, sdktrace.ReadWriteSpan)
 	end             func(sdktrace.ReadOnlySpan)
@@ -52,7 +52,7 @@ func (h *hooks) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// borrower is a processor that keeps nothing.
+// borrower is a NonRetaining processor.
 type borrower struct{ hooks }
 
 func (*borrower) NonRetaining() {}
@@ -63,8 +63,8 @@ func processors(sps ...sdktrace.SpanProcessor) pooled.Options {
 	return pooled.Options{Processors: sps}
 }
 
-// callAll calls every exported method of s that takes nothing, and returns the
-// results by name.
+// callAll calls every exported method of s that has no parameters, and returns the results by
+// name.
 func callAll(s any, methods reflect.Type) map[string]any {
 	got := map[string]any{}
 	for m := range methods.Methods() {
@@ -75,7 +75,7 @@ func callAll(s any, methods reflect.Type) map[string]any {
 	return got
 }
 
-// A method that a later SDK adds would be called on a nil interface.
+// If a later SDK adds a method, view would call it on its nil interface. This test would fail.
 func TestEveryMethodOfAReadOnlySpanIsOurs(t *testing.T) {
 	methods := reflect.TypeFor[sdktrace.ReadOnlySpan]()
 	var kept []any
@@ -95,10 +95,10 @@ func TestEveryMethodOfAReadOnlySpanIsOurs(t *testing.T) {
 	}
 	kept = nil
 	end(start(t, processors(&borrower{hook})), "x")
-	for _, s := range kept { // against what was declared
+	for _, s := range kept { // although it is declared NonRetaining
 		for name, got := range callAll(s, methods) {
 			if _, writes := s.(sdktrace.ReadWriteSpan); writes && name == "SpanContext" {
-				continue // the handle's, which is valid for ever
+				continue // the span context of a handle stays valid
 			}
 			if v := reflect.ValueOf(got); v.IsValid() && !v.IsZero() && !reflect.DeepEqual(got, trace.SpanContext{}) {
 				t.Errorf("%s of a reused record is %v", name, got)
@@ -120,8 +120,8 @@ func TestProcessorsKeepSpansForEver(t *testing.T) {
 		vandalise(handles[i/2])
 	}
 	flush(t, p)
-	for _, all := range [][]sdktrace.ReadOnlySpan{r.Ended(), started(r)} {
-		for i, s := range all {
+	for _, spans := range [][]sdktrace.ReadOnlySpan{r.Ended(), started(r)} {
+		for i, s := range spans {
 			if s.Name() != fmt.Sprint(i) || !slices.Equal(s.Attributes(), many(i%12)) || len(s.Events()) != 1 ||
 				s.EndTime().IsZero() {
 				t.Fatalf("span %d is %+v", i, tracetest.SpanStubFromReadOnlySpan(s))
@@ -145,31 +145,31 @@ func TestProcessorsWriteToSpansThatLiveAlone(t *testing.T) {
 				t.Errorf("the context is %v, want that of the parent", ctx)
 			}
 			if strings.Contains(fmt.Sprintf("%v %+v %#v", s, s, s), "name") {
-				t.Error("it prints its record")
+				t.Error("a printed span contains its record")
 			}
 		},
 		end: func(s sdktrace.ReadOnlySpan) {
 			live.SetName("too late")
 			if !reflect.DeepEqual(s.Attributes(), live.Attributes()) || s.EndTime().IsZero() ||
 				s.EndTime() != live.EndTime() {
-				t.Errorf("at its end %v, %v", s, live)
+				t.Errorf("at the end of the span: %v, %v", s, live)
 			}
 		},
 	}}}})
-	ctx, s := p.Tracer("t").Start(context.WithValue(context.Background(), ctxKey{}, 42), "name", at(t0))
+	ctx, s := p.Tracer("t").Start(context.WithValue(context.Background(), ctxKey{}, 42), "name", timestamp(t0))
 	s.SetAttributes(attribute.Int("by the processor", 2), attribute.Int("k", 1))
 	s.AddEvent("e")
 	if got := before.([]attribute.KeyValue); len(got) != 1 || got[0].Value.AsInt64() != 1 ||
 		len(events.([]sdktrace.Event)) != 0 {
-		t.Errorf("what was read changes: %v, %v", before, events)
+		t.Errorf("data read earlier has changed: %v, %v", before, events)
 	}
 	if live.Name() != "name" || len(live.Attributes()) != 2 || !live.EndTime().IsZero() ||
 		trace.SpanFromContext(ctx) != s {
-		t.Errorf("a span that lives reads as %v", live)
+		t.Errorf("a live span reads as %v", live)
 	}
 	s.End()
 	flush(t, p)
-	if got := c.all(); len(got) != 1 || got[0].Name != "name" || len(got[0].Attributes) != 2 {
+	if got := c.received(); len(got) != 1 || got[0].Name != "name" || len(got[0].Attributes) != 2 {
 		t.Errorf("exported %v", got)
 	}
 }
@@ -219,42 +219,47 @@ func TestProcessorsSeeWhatRecords(t *testing.T) {
 		"record only": {recordOnly{}, 1},
 		"sampled":     {nil, 1},
 	} {
-		r := tracetest.NewSpanRecorder()
-		end(start(t, pooled.Options{Sampler: tc.sampler, Processors: []sdktrace.SpanProcessor{r}}), "x")
-		if len(r.Started()) != tc.want || len(r.Ended()) != tc.want {
-			t.Errorf("%s: %d started, %d ended, want %d", name, len(r.Started()), len(r.Ended()), tc.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := tracetest.NewSpanRecorder()
+			end(start(t, pooled.Options{Sampler: tc.sampler, Processors: []sdktrace.SpanProcessor{r}}), "x")
+			if len(r.Started()) != tc.want || len(r.Ended()) != tc.want {
+				t.Errorf("%d started, %d ended, want %d", len(r.Started()), len(r.Ended()), tc.want)
+			}
+		})
 	}
 }
 
 func TestProcessorsThatKeepNothingLeaveRecordsToThePool(t *testing.T) {
 	if raceEnabled {
-		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
+		t.Skip("under the race detector sync.Pool drops a quarter of the values it is given")
 	}
 	for _, tc := range []struct {
 		name string
 		opts pooled.Options
 		want float64
 	}{
-		{"none", pooled.Options{}, 1},
-		{"keeping nothing", processors(&borrower{}), 2},
-		{"keeping nothing, dropped", pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}},
-			Sampler: sdktrace.NeverSample()}, 1},
-		{"two", processors(&borrower{}, &borrower{}), 2},
-		{"one keeps", processors(&borrower{}, &hooks{}), 3},
+		{"no processor", pooled.Options{}, 1},
+		{"a processor that keeps nothing", processors(&borrower{}), 2},
+		{"a processor that keeps nothing, not sampled",
+			pooled.Options{Processors: []sdktrace.SpanProcessor{&borrower{}},
+				Sampler: sdktrace.NeverSample()}, 1},
+		{"two processors that keep nothing", processors(&borrower{}, &borrower{}), 2},
+		{"one of two processors keeps spans", processors(&borrower{}, &hooks{}), 3},
 	} {
-		tr := start(t, tc.opts).Tracer("t")
-		got := testing.AllocsPerRun(2000, func() {
-			_, s := tr.Start(context.Background(), "x")
-			s.End()
+		t.Run(tc.name, func(t *testing.T) {
+			tr := start(t, tc.opts).Tracer("t")
+			got := testing.AllocsPerRun(2000, func() {
+				_, s := tr.Start(context.Background(), "x")
+				s.End()
+			})
+			if got != tc.want {
+				t.Errorf("%v allocations per span, want %v", got, tc.want)
+			}
 		})
-		if got != tc.want {
-			t.Errorf("%s: %v allocations a span, want %v", tc.name, got, tc.want)
-		}
 	}
 }
 
-// The race detector tells if a late reader meets the record's next span.
+// The race detector reports if a late reader accesses the next span of a record.
 func TestReadersThatComeLateNeverReadAnotherSpan(t *testing.T) {
 	var last atomic.Pointer[sdktrace.ReadOnlySpan]
 	p := start(t, processors(&borrower{hooks{end: func(s sdktrace.ReadOnlySpan) { last.Store(&s) }}}))
@@ -296,35 +301,40 @@ func TestANilProcessorIsReported(t *testing.T) {
 	}
 }
 
-func TestAnIDGeneratorIsAskedAsByTheSDK(t *testing.T) {
-	type asked struct {
+func TestAnIDGeneratorIsCalledAsByTheSDK(t *testing.T) {
+	type idCall struct {
 		parent trace.SpanContext
 		trace  trace.TraceID
 	}
-	var calls []asked
+	var calls []idCall
 	g := &generator{tell: func(ctx context.Context, id trace.TraceID) {
-		calls = append(calls, asked{trace.SpanContextFromContext(ctx), id})
+		calls = append(calls, idCall{trace.SpanContextFromContext(ctx), id})
 	}}
-	for _, p := range []trace.TracerProvider{start(t, pooled.Options{IDGenerator: g}),
-		sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(g))} {
-		calls, g.n = nil, 0
-		ctx, up := p.Tracer("t").Start(context.Background(), "up")
-		_, down := p.Tracer("t").Start(ctx, "down")
-		_, root := p.Tracer("t").Start(ctx, "root", trace.WithNewRoot())
-		want := []asked{{}, {up.SpanContext(), up.SpanContext().TraceID()}, {}}
-		if !reflect.DeepEqual(calls, want) {
-			t.Errorf("%T asked for ids %v, want %v", p, calls, want)
-		}
-		if a, b, c := up.SpanContext(), down.SpanContext(), root.SpanContext(); a.TraceID() != (trace.TraceID{1}) ||
-			a.SpanID() != (trace.SpanID{2}) ||
-			b.TraceID() != a.TraceID() || b.SpanID() != (trace.SpanID{3}) || c.TraceID() != (trace.TraceID{4}) ||
-			c.SpanID() != (trace.SpanID{5}) {
-			t.Errorf("%T: ids are %v, %v, %v", p, a, b, c)
-		}
+	for name, p := range map[string]trace.TracerProvider{
+		"pooled": start(t, pooled.Options{IDGenerator: g}),
+		"sdk":    sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(g)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls, g.n = nil, 0
+			ctx, up := p.Tracer("t").Start(context.Background(), "up")
+			_, down := p.Tracer("t").Start(ctx, "down")
+			_, root := p.Tracer("t").Start(ctx, "root", trace.WithNewRoot())
+			want := []idCall{{}, {up.SpanContext(), up.SpanContext().TraceID()}, {}}
+			if !reflect.DeepEqual(calls, want) {
+				t.Errorf("the generator was called with %v, want %v", calls, want)
+			}
+			if a, b, c := up.SpanContext(), down.SpanContext(),
+				root.SpanContext(); a.TraceID() != (trace.TraceID{1}) ||
+				a.SpanID() != (trace.SpanID{2}) ||
+				b.TraceID() != a.TraceID() || b.SpanID() != (trace.SpanID{3}) || c.TraceID() != (trace.TraceID{4}) ||
+				c.SpanID() != (trace.SpanID{5}) {
+				t.Errorf("ids are %v, %v, %v", a, b, c)
+			}
+		})
 	}
 }
 
-// A generator counts, and tells what it was asked.
+// A generator returns ids that count up, and passes the arguments of each call to tell.
 type generator struct {
 	tell func(context.Context, trace.TraceID)
 	n    byte

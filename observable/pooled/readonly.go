@@ -11,20 +11,19 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A view reads one span: in generation while it lives, and in the next after its
-// end. When the record has moved on, it reads as a zero span.
+// A view reads one span: while it lives, in generation, and after its end, in the next
+// generation. When the record is reused, the view reads as a zero span.
 //
-// Everything is read under the record's lock, so that no view, however late,
-// reads what another span writes.
+// All reads hold the lock of the record, so that a view never sees what a later span writes.
 type view struct {
-	sdktrace.ReadOnlySpan // nil: it has the method that is not exported
+	sdktrace.ReadOnlySpan // nil: embedded only for its unexported method
 	record                *record
 	generation            uint64
 }
 
 var _ sdktrace.ReadOnlySpan = (*view)(nil)
 
-// read returns what get finds in the span, which lives or has ended.
+// read returns the result of get for the span, or a zero value if the record was reused.
 func read[T any](v *view, get func(r *record, lives bool) T) (value T) {
 	r := v.record
 	for g := v.generation; g <= v.generation+1; g++ {
@@ -37,8 +36,8 @@ func read[T any](v *view, get func(r *record, lives bool) T) (value T) {
 	return value
 }
 
-// part returns a slice of a span for good: as it is after the end, when nobody
-// writes to it any more, and a copy before.
+// part returns a copy of a slice of a span if the span still lives, or else the slice itself,
+// since it no longer changes.
 func part[T any](vs []T, lives bool) []T {
 	switch {
 	case len(vs) == 0:
@@ -49,7 +48,7 @@ func part[T any](vs []T, lives bool) []T {
 	return slices.Clip(vs)
 }
 
-// Name implements [sdktrace.ReadOnlySpan], as the methods below do.
+// Name implements [sdktrace.ReadOnlySpan], like the methods below.
 func (v *view) Name() string { return read(v, func(r *record, _ bool) string { return r.name }) }
 
 func (v *view) SpanContext() trace.SpanContext {
@@ -74,13 +73,13 @@ func (v *view) SpanKind() trace.SpanKind {
 	return read(v, func(r *record, _ bool) trace.SpanKind { return trace.SpanKind(r.kind) })
 }
 
-// StartTime is the timestamp that the caller gave, or else in local time, with its
-// monotonic reading.
+// StartTime returns the start time that the caller passed, or else the start time as local
+// time with its monotonic reading.
 func (v *view) StartTime() time.Time {
 	return read(v, func(r *record, _ bool) time.Time { return r.startTime() })
 }
 
-// EndTime is as StartTime, and zero for a span that lives.
+// EndTime returns the end time, like StartTime, or a zero time if the span has not ended.
 func (v *view) EndTime() time.Time {
 	return read(v, func(r *record, lives bool) (t time.Time) {
 		if !lives {
@@ -112,7 +111,7 @@ func (v *view) InstrumentationScope() instrumentation.Scope {
 	return read(v, func(r *record, _ bool) instrumentation.Scope { return r.tracer.scope })
 }
 
-// InstrumentationLibrary is InstrumentationScope by an older name.
+// InstrumentationLibrary is an older name of InstrumentationScope.
 func (v *view) InstrumentationLibrary() instrumentation.Scope { return v.InstrumentationScope() }
 
 func (v *view) Resource() *resource.Resource {
@@ -135,11 +134,11 @@ func (v *view) ChildSpanCount() int {
 	return read(v, func(r *record, _ bool) int { return int(r.children) })
 }
 
-// A lent view is the one whose holder gives the record back.
+// A lent view is one whose holder gives the record back.
 type lent struct{ view }
 
-// recycle gives the record back to the pool, and leaves all views of its span
-// empty. A second time it does nothing.
+// recycle gives the record back to the pool, and empties all views of its span. A second call
+// does nothing.
 func (l *lent) recycle() {
 	r, g := l.record, l.generation+1
 	if r.lock(g) {

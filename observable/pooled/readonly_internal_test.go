@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Given back twice, a record would be two spans at once.
+// A record that was put into the pool twice would be used by two spans at once.
 func TestARecordIsGivenBackOnce(t *testing.T) {
 	p, err := New(Options{})
 	if err != nil {
@@ -25,7 +25,7 @@ func TestARecordIsGivenBackOnce(t *testing.T) {
 		g := r.generation()
 		first.recycle()
 		if r.generation() != g || r.name != "the next span" || first.Name() != "" {
-			t.Errorf("given back in generation %d, it is in %d, named %q", g, r.generation(), r.name)
+			t.Errorf("a record recycled in generation %d is in generation %d, named %q", g, r.generation(), r.name)
 		}
 		first = &lent{view{record: r, generation: g}}
 	}

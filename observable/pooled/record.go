@@ -12,49 +12,49 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A record is the heavy part of a span, reused for one span after another.
+// A record is the heavy part of a span. It is reused for one span after another.
 //
-// Its state is the generation it is in and a lock: generation<<1 | locked. The
-// generation is never reset, so that a handle of an earlier one can always be
-// told. Whoever holds the lock has proved to be of the present generation, and
-// may touch the other fields; besides, Start fills in a record that no handle
-// knows yet, and End encodes one that no handle knows any more. With processors,
-// an ended span has a generation of its own, in which views read it.
+// Its state is a generation and a lock: generation<<1 | locked. The generation is never reset,
+// so the handle of an earlier span is always recognised. Only the holder of the lock, which has
+// the current generation, may access the other fields. There are two exceptions: Start fills
+// in a record that no handle refers to yet, and End encodes a record that no handle can lock
+// any more. If there are processors, an ended span has a generation of its own, in which views
+// read it.
 //
-// It is kept within 760 bytes, the most that fits the 768-byte size class.
+// A record has at most 760 bytes, which is the most that fits the 768-byte size class.
 type record struct {
 	state    atomic.Uint64
-	provider *Provider // whose pool it is of, for ever
+	provider *Provider // owner of the pool of this record; never changes
 	tracer   *Tracer
-	shard    uint32 // where it is encoded: records stay with a processor, more or less
+	shard    uint32 // shard that it is encoded into; records tend to stay with one processor
 
 	status      codes.Code
 	kind        uint8 // a trace.SpanKind
 	flags       trace.TraceFlags
-	remote      bool // the parent is in another process
-	inTrace     bool // of the parent, which has its trace id
+	remote      bool // whether the parent is in another process
+	inTrace     bool // whether there is a parent, with the same trace id
 	parentFlags trace.TraceFlags
 	name        string
 	traceID     trace.TraceID
 	spanID      trace.SpanID
 	parent      trace.SpanID
-	anchor      *anchor  // has the trace states
-	clock       *reading // that start and end are computed from
-	start, end  int64    // unix ns
-	given       *given   // timestamps that the caller gave, for processors; nil if none
-	description string   // of the status
+	anchor      *anchor  // holds the trace states
+	clock       *reading // the reading that start and end are computed with
+	start, end  int64    // in ns since 1970
+	given       *given   // timestamps that the caller passed, for processors; nil if there are none
+	description string   // description of the status
 
-	static     *static // attributes of a template; nil once they are among the others
+	static     *static // the template; nil when its attributes have been copied to attributes
 	attributes []attribute.KeyValue
-	index      map[attribute.Key]int // where keys are in attributes, if they are many
+	index      map[attribute.Key]int // index in attributes of each key, if there are many
 	events     []sdktrace.Event
 	links      []sdktrace.Link
 	lost       lost
-	children   int32                 // counted for processors only
-	first      [8]attribute.KeyValue // the first home of attributes
+	children   int32                 // number of child spans, counted only if there are processors
+	first      [8]attribute.KeyValue // initial backing array of attributes
 }
 
-// lost counts what was over the limits.
+// lost counts what was dropped because of limits.
 type lost struct{ attributes, events, links int32 }
 
 func newRecord(p *Provider) *record {
@@ -63,7 +63,7 @@ func newRecord(p *Provider) *record {
 	return r
 }
 
-// lock takes the lock if r is still in generation g, and tells whether it is.
+// lock locks r and reports true if r is still in generation g.
 func (r *record) lock(g uint64) bool {
 	for spins := 0; !r.state.CompareAndSwap(g<<1, g<<1|1); spins++ {
 		if r.state.Load()>>1 != g {
@@ -78,22 +78,23 @@ func (r *record) lock(g uint64) bool {
 
 func (r *record) unlock(g uint64) { r.state.Store(g << 1) }
 
-// retire unlocks r for the next generation: every handle of g is stale from now.
+// retire moves r, which is locked, to the next generation and unlocks it. From then on every
+// handle of generation g is stale.
 func (r *record) retire(g uint64) { r.state.Store((g + 1) << 1) }
 
 func (r *record) generation() uint64 { return r.state.Load() >> 1 }
 
-// reset clears what could keep memory alive or leak into the next span. The
-// scalars are all set by the next Start.
+// reset clears the fields that could keep memory alive or leak into the next span. Start sets
+// all scalars.
 func (r *record) reset() {
 	clear(r.attributes)
-	if cap(r.attributes) > len(r.first) { // they have moved out
+	if cap(r.attributes) > len(r.first) { // attributes no longer use first
 		clear(r.first[:])
 	}
 	clear(r.events)
 	clear(r.links)
 	r.attributes, r.events, r.links = r.attributes[:0], r.events[:0], r.links[:0]
-	// One huge span must not be carried along for ever.
+	// The memory of one huge span is not kept for ever.
 	if cap(r.attributes) > 64 {
 		r.attributes = r.first[:0]
 	}
@@ -109,8 +110,7 @@ func (r *record) reset() {
 	r.lost, r.children = lost{}, 0
 }
 
-// mix makes the attributes of the template those of this span, which may then replace
-// them.
+// mix copies the attributes of the template to the span, where they may be replaced.
 func (r *record) mix() {
 	if s := r.static; s != nil {
 		r.static = nil
@@ -119,8 +119,7 @@ func (r *record) mix() {
 	}
 }
 
-// addAttributes adds kvs, up to the limit. The last value of a key wins, in the
-// place of the first.
+// addAttributes adds kvs, up to the limit. If a key repeats, the last value replaces the first.
 func (r *record) addAttributes(kvs []attribute.KeyValue) {
 	r.mix()
 	p := r.provider
@@ -147,11 +146,11 @@ func (r *record) addAttributes(kvs []attribute.KeyValue) {
 	}
 }
 
-// indexed is the number of attributes from which a span finds them by an index. To look
-// through fewer one by one is as fast, and takes no memory.
+// indexed is the number of attributes from which find uses an index. For fewer, a linear search
+// is as fast and takes no memory.
 const indexed = 64
 
-// find returns where the attribute of that key is, or -1.
+// find returns the position of the attribute with key, or -1.
 func (r *record) find(key attribute.Key) int {
 	if len(r.attributes) < indexed {
 		return slices.IndexFunc(r.attributes, func(kv attribute.KeyValue) bool { return kv.Key == key })
@@ -180,8 +179,8 @@ func (r *record) addLink(l sdktrace.Link) {
 	r.lost.links += lost
 }
 
-// push adds v to queue, in the place of the oldest if there are limit. What a
-// limit of 0 keeps away is not counted as lost, as the SDK exports it.
+// push appends v to queue. If queue already has limit elements, it drops the oldest. If limit is
+// 0, v is dropped but not counted as lost, as in the SDK.
 func push[T any](queue []T, v T, limit int) (_ []T, lost int32) {
 	if limit == 0 {
 		return queue, 0

@@ -2,6 +2,7 @@ package pooled
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,56 +14,58 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// What a record keeps would be kept alive, or turn up in another span.
+// Anything that reset leaves in a record would stay alive, or show up in another span.
 func TestResetLeavesNothingOfASpan(t *testing.T) {
 	p := &Provider{limits: effective(nil)}
 	for _, n := range []int{0, 1, 8, 9, 64, 65, 200} {
-		r := newRecord(p)
-		r.name, r.tracer, r.anchor, r.static = "name", &Tracer{provider: p}, &anchor{}, &static{}
-		r.clock, r.given = &reading{}, &given{}
-		r.setStatus(codes.Error, "description")
-		for i := range n {
-			kv := attribute.Int(string(rune('a'+i)), i)
-			r.addAttributes([]attribute.KeyValue{kv, {}})
-			r.addEvent(sdktrace.Event{Name: "event", Attributes: []attribute.KeyValue{kv}})
-			r.addLink(sdktrace.Link{Attributes: []attribute.KeyValue{kv}})
-		}
-		attributes := r.attributes[:cap(r.attributes)]
-		r.reset()
-		if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil ||
-			r.static != nil ||
-			r.clock != nil || r.given != nil || r.index != nil {
-			t.Errorf("%d: kept %+v", n, r)
-		}
-		if len(r.attributes) != 0 || len(r.events) != 0 || len(r.links) != 0 {
-			t.Errorf("%d: kept %d attributes, %d events, %d links", n, len(r.attributes), len(r.events), len(r.links))
-		}
-		if r.lost.attributes != 0 || r.lost.events != 0 || r.lost.links != 0 {
-			t.Errorf("%d: kept the counts %+v of what was lost", n, r.lost)
-		}
-		for _, kv := range append(attributes, r.first[:]...) {
-			if kv != (attribute.KeyValue{}) {
-				t.Fatalf("%d: kept the attribute %v", n, kv)
+		t.Run(fmt.Sprint(n, " attributes"), func(t *testing.T) {
+			r := newRecord(p)
+			r.name, r.tracer, r.anchor, r.static = "name", &Tracer{provider: p}, &anchor{}, &static{}
+			r.clock, r.given = &reading{}, &given{}
+			r.setStatus(codes.Error, "description")
+			for i := range n {
+				kv := attribute.Int(string(rune('a'+i)), i)
+				r.addAttributes([]attribute.KeyValue{kv, {}})
+				r.addEvent(sdktrace.Event{Name: "event", Attributes: []attribute.KeyValue{kv}})
+				r.addLink(sdktrace.Link{Attributes: []attribute.KeyValue{kv}})
 			}
-		}
-		for _, e := range r.events[:cap(r.events)] {
-			if e.Name != "" || e.Attributes != nil {
-				t.Fatalf("%d: kept the event %v", n, e)
+			attributes := r.attributes[:cap(r.attributes)]
+			r.reset()
+			if r.name != "" || r.description != "" || r.status != codes.Unset || r.tracer != nil || r.anchor != nil ||
+				r.static != nil ||
+				r.clock != nil || r.given != nil || r.index != nil {
+				t.Errorf("kept %+v", r)
 			}
-		}
-		for _, l := range r.links[:cap(r.links)] {
-			if l.Attributes != nil {
-				t.Fatalf("%d: kept the link %v", n, l)
+			if len(r.attributes) != 0 || len(r.events) != 0 || len(r.links) != 0 {
+				t.Errorf("kept %d attributes, %d events, %d links", len(r.attributes), len(r.events), len(r.links))
 			}
-		}
-		if cap(r.attributes) > 64 || cap(r.events) > 64 || cap(r.links) > 64 {
-			t.Errorf("%d: room for %d attributes, %d events, %d links", n, cap(r.attributes), cap(r.events),
-				cap(r.links))
-		}
+			if r.lost.attributes != 0 || r.lost.events != 0 || r.lost.links != 0 {
+				t.Errorf("kept the counts %+v of what was lost", r.lost)
+			}
+			for _, kv := range append(attributes, r.first[:]...) {
+				if kv != (attribute.KeyValue{}) {
+					t.Fatalf("kept the attribute %v", kv)
+				}
+			}
+			for _, e := range r.events[:cap(r.events)] {
+				if e.Name != "" || e.Attributes != nil {
+					t.Fatalf("kept the event %v", e)
+				}
+			}
+			for _, l := range r.links[:cap(r.links)] {
+				if l.Attributes != nil {
+					t.Fatalf("kept the link %v", l)
+				}
+			}
+			if cap(r.attributes) > 64 || cap(r.events) > 64 || cap(r.links) > 64 {
+				t.Errorf("room for %d attributes, %d events, %d links", cap(r.attributes), cap(r.events),
+					cap(r.links))
+			}
+		})
 	}
 }
 
-// Two readings differ by as long as the goroutine was preempted between them.
+// Two separate clock reads would differ by the time that the goroutine was preempted between them.
 func TestTheOffsetOfTheClocksIsThatOfOneReading(t *testing.T) {
 	now := time.Now()
 	if got := newReading(now).unix(clock.Of(now)); got != now.UnixNano() {

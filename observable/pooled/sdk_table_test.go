@@ -31,45 +31,45 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 			attribute.ByteSliceValue([]byte{1})),
 		nestedIn("map", 64, twice.Value), nestedIn("fits", 63, twice.Value)}
 	for name, do := range map[string]func(trace.Tracer){
-		"nothing": one(func(trace.Span) {}),
+		"nothing": oneSpan(func(trace.Span) {}),
 		"kinds": func(tr trace.Tracer) {
 			for kind := trace.SpanKindUnspecified; kind <= trace.SpanKindConsumer+1; kind++ {
-				one(func(trace.Span) {}, trace.WithSpanKind(kind))(tr)
+				oneSpan(func(trace.Span) {}, trace.WithSpanKind(kind))(tr)
 			}
 		},
 		"remote parent": func(tr trace.Tracer) {
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceState(state))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(ctx, "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"parent not sampled": func(tr trace.Tracer) {
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceFlags(0))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(ctx, "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"parent with a trace id alone": func(tr trace.Tracer) {
 			sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}})
-			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"flags of the parent": func(tr trace.Tracer) {
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(),
 				remote.WithTraceFlags(trace.FlagsSampled|trace.FlagsRandom))
-			_, s := tr.Start(ctx, "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(ctx, "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"new root": func(tr trace.Tracer) {
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote)
-			_, s := tr.Start(ctx, "x", at(t0), trace.WithNewRoot())
-			s.End(at(t0))
+			_, s := tr.Start(ctx, "x", timestamp(t0), trace.WithNewRoot())
+			s.End(timestamp(t0))
 		},
 		"child": func(tr trace.Tracer) {
-			ctx, up := tr.Start(context.Background(), "up", at(t0))
-			_, s := tr.Start(ctx, "down", at(t0))
-			s.End(at(t0))
-			up.End(at(t0))
+			ctx, up := tr.Start(context.Background(), "up", timestamp(t0))
+			_, s := tr.Start(ctx, "down", timestamp(t0))
+			s.End(timestamp(t0))
+			up.End(timestamp(t0))
 		},
-		"attributes": one(func(s trace.Span) {
+		"attributes": oneSpan(func(s trace.Span) {
 			s.SetAttributes(attribute.String("a", ""), attribute.Bool("b", false), attribute.Int("c", -1),
 				attribute.Float64("d", math.Inf(1)))
 			s.SetAttributes(attribute.String("a", "again"), attribute.KeyValue{Key: "empty"},
@@ -82,72 +82,74 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 					attribute.StringValue("two"))},
 				attribute.KeyValue{Key: "l", Value: attribute.MapValue(attribute.Int("one", 1),
 					attribute.StringSlice("two", []string{"2"}))})
-		}, trace.WithAttributes(attribute.String("a", "first"), attribute.String("long", strings.Repeat("x", 20_000)))),
-		"maps with a key twice, and deep values": one(func(s trace.Span) {
+		}, trace.WithAttributes(attribute.String("a", "first"),
+			attribute.String("long", strings.Repeat("x", 20_000)))),
+		"maps with a key twice, and deep values": oneSpan(func(s trace.Span) {
 			s.SetAttributes(odd...)
-			s.AddEvent("e", at(t0), trace.WithAttributes(odd...))
+			s.AddEvent("e", timestamp(t0), trace.WithAttributes(odd...))
 			s.AddLink(trace.Link{SpanContext: remote, Attributes: odd})
 		}),
-		"too many attributes": one(func(s trace.Span) {
+		"too many attributes": oneSpan(func(s trace.Span) {
 			s.SetAttributes(many(200)...)
 			s.SetAttributes(attribute.Int("k5", 55), attribute.Int("new", 1))
 		}),
 		"a parent with a span id alone": func(tr trace.Tracer) {
 			sc := trace.NewSpanContext(trace.SpanContextConfig{SpanID: trace.SpanID{1}, TraceState: state,
 				Remote: true})
-			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"new root under a parent with a trace state": func(tr trace.Tracer) {
 			ctx := trace.ContextWithRemoteSpanContext(context.Background(), remote.WithTraceState(state))
-			ctx, up := tr.Start(ctx, "up", at(t0))
-			_, s := tr.Start(ctx, "x", at(t0), trace.WithNewRoot())
-			s.End(at(t0))
-			up.End(at(t0))
+			ctx, up := tr.Start(ctx, "up", timestamp(t0))
+			_, s := tr.Start(ctx, "x", timestamp(t0), trace.WithNewRoot())
+			s.End(timestamp(t0))
+			up.End(timestamp(t0))
 		},
 		"children": func(tr trace.Tracer) {
-			ctx, up := tr.Start(context.Background(), "up", at(t0))
+			ctx, up := tr.Start(context.Background(), "up", timestamp(t0))
 			for _, opts := range [][]trace.SpanStartOption{nil, {trace.WithNewRoot()},
 				{trace.WithSpanKind(trace.SpanKindClient)}} {
-				inner, s := tr.Start(ctx, "down", append(opts, at(t0))...)
-				_, further := tr.Start(inner, "further", at(t0))
-				s.End(at(t0))
-				further.End(at(t0))
+				inner, s := tr.Start(ctx, "down", append(opts, timestamp(t0))...)
+				_, further := tr.Start(inner, "further", timestamp(t0))
+				s.End(timestamp(t0))
+				further.End(timestamp(t0))
 			}
-			up.End(at(t0))
-			_, late := tr.Start(ctx, "of an ended span", at(t0))
-			late.End(at(t0))
+			up.End(timestamp(t0))
+			_, late := tr.Start(ctx, "of an ended span", timestamp(t0))
+			late.End(timestamp(t0))
 		},
 		"no context": func(tr trace.Tracer) {
-			//lint:ignore SA1012 a nil context is what is tested
-			_, s := tr.Start(nil, "x", at(t0))
-			s.End(at(t0))
+			//lint:ignore SA1012 the test needs a nil context
+			_, s := tr.Start(nil, "x", timestamp(t0))
+			s.End(timestamp(t0))
 		},
 		"options twice": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(t0), at(t0.Add(time.Hour)),
+			_, s := tr.Start(context.Background(), "x", timestamp(t0), timestamp(t0.Add(time.Hour)),
 				trace.WithSpanKind(trace.SpanKindServer), trace.WithSpanKind(trace.SpanKindClient),
 				trace.WithAttributes(many(2)...), trace.WithAttributes(many(3)...), trace.WithAttributes(),
 				trace.WithLinks(link), trace.WithLinks(link,
 					link), trace.WithLinks(), trace.WithNewRoot(), trace.WithNewRoot())
-			s.AddEvent("e", at(t0), at(t0.Add(1)), trace.WithAttributes(many(2)...), trace.WithAttributes(many(1)...))
-			s.End(at(t0), at(t0.Add(time.Minute)))
+			s.AddEvent("e", timestamp(t0), timestamp(t0.Add(1)), trace.WithAttributes(many(2)...),
+				trace.WithAttributes(many(1)...))
+			s.End(timestamp(t0), timestamp(t0.Add(time.Minute)))
 		},
 		"times left to the tracer": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(time.Time{}))
+			_, s := tr.Start(context.Background(), "x", timestamp(time.Time{}))
 			s.AddEvent("e")
-			s.AddEvent("e", at(time.Time{}))
+			s.AddEvent("e", timestamp(time.Time{}))
 			s.RecordError(errors.New("failed"))
-			s.End(at(time.Time{}))
+			s.End(timestamp(time.Time{}))
 		},
-		"ends again": one(func(s trace.Span) {
-			s.End(at(t0.Add(time.Minute)))
-			s.End(at(t0.Add(time.Hour)), trace.WithStackTrace(true))
+		"ends again": oneSpan(func(s trace.Span) {
+			s.End(timestamp(t0.Add(time.Minute)))
+			s.End(timestamp(t0.Add(time.Hour)), trace.WithStackTrace(true))
 		}),
-		"stack traces": one(func(s trace.Span) {
-			s.AddEvent("none with an event", at(t0), trace.WithStackTrace(true))
+		"stack traces": oneSpan(func(s trace.Span) {
+			s.AddEvent("none with an event", timestamp(t0), trace.WithStackTrace(true))
 			s.RecordError(errors.New("failed"), trace.WithStackTrace(true), trace.WithAttributes(many(1)...))
 			s.RecordError(errors.New("failed"), trace.WithStackTrace(true), trace.WithStackTrace(false))
-			s.End(trace.WithStackTrace(true), at(t0))
+			s.End(trace.WithStackTrace(true), timestamp(t0))
 		}),
 		"panics": func(tr trace.Tracer) {
 			for _, v := range []any{"text", errors.New("error"), 42, (*customError)(nil),
@@ -156,90 +158,92 @@ func TestExportsWhatTheSDKExports(t *testing.T) {
 				for _, stack := range []bool{false, true} {
 					func() {
 						defer func() { _ = recover() }()
-						_, s := tr.Start(context.Background(), "x", at(t0))
-						defer s.End(at(t0), trace.WithStackTrace(stack))
+						_, s := tr.Start(context.Background(), "x", timestamp(t0))
+						defer s.End(timestamp(t0), trace.WithStackTrace(stack))
 						panic(v)
 					}()
 				}
 			}
 		},
-		"attributes at the start": one(func(trace.Span) {},
+		"attributes at the start": oneSpan(func(trace.Span) {},
 			trace.WithAttributes(attribute.Int("a", 1), attribute.Int("", 2),
-				attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"}, attribute.Bool("a", true))),
-		"no attributes": one(func(s trace.Span) {
+				attribute.KeyValue{}, attribute.Int("a", 3), attribute.KeyValue{Key: "empty"},
+				attribute.Bool("a", true))),
+		"no attributes": oneSpan(func(s trace.Span) {
 			s.SetAttributes()
 			s.SetAttributes([]attribute.KeyValue{}...)
-			s.AddEvent("e", at(t0), trace.WithAttributes())
+			s.AddEvent("e", timestamp(t0), trace.WithAttributes())
 			s.AddLink(trace.Link{SpanContext: remote, Attributes: []attribute.KeyValue{}})
 		}),
-		"kinds of attributes": one(func(s trace.Span) {
+		"kinds of attributes": oneSpan(func(s trace.Span) {
 			s.SetAttributes(kinds...)
-			s.AddEvent("e", at(t0), trace.WithAttributes(kinds...))
+			s.AddEvent("e", timestamp(t0), trace.WithAttributes(kinds...))
 			s.AddLink(trace.Link{SpanContext: remote, Attributes: kinds})
 		}, trace.WithLinks(trace.Link{Attributes: kinds})),
-		"names": one(func(s trace.Span) { s.SetName("other"); s.SetName("") }),
+		"names": oneSpan(func(s trace.Span) { s.SetName("other"); s.SetName("") }),
 		"statuses": func(tr trace.Tracer) {
-			for order := range 4 * 4 * 4 { // every three codes, one of them unknown
-				one(func(s trace.Span) {
+			for order := range 4 * 4 * 4 { // every sequence of three codes, one of which is unknown
+				oneSpan(func(s trace.Span) {
 					for i := order; i > 0; i /= 4 {
 						s.SetStatus(codes.Code(i%4), fmt.Sprint("description ", i))
 					}
 				})(tr)
 			}
 		},
-		"events": one(func(s trace.Span) {
-			s.AddEvent("e", at(t0), trace.WithAttributes(attribute.Int("a", 1), attribute.Int("a", 2)))
-			s.AddEvent("", at(t0))
-			s.AddEvent("many", at(t0), trace.WithAttributes(many(130)...))
+		"events": oneSpan(func(s trace.Span) {
+			s.AddEvent("e", timestamp(t0), trace.WithAttributes(attribute.Int("a", 1), attribute.Int("a", 2)))
+			s.AddEvent("", timestamp(t0))
+			s.AddEvent("many", timestamp(t0), trace.WithAttributes(many(130)...))
 		}),
-		"too many events": one(func(s trace.Span) {
+		"too many events": oneSpan(func(s trace.Span) {
 			for i := range 130 {
-				s.AddEvent(fmt.Sprint(i), at(t0))
+				s.AddEvent(fmt.Sprint(i), timestamp(t0))
 			}
 		}),
-		"links": one(func(s trace.Span) {
+		"links": oneSpan(func(s trace.Span) {
 			s.AddLink(link)
 			s.AddLink(trace.Link{})
 			s.AddLink(trace.Link{Attributes: many(130)})
 			s.AddLink(trace.Link{SpanContext: trace.SpanContext{}.WithTraceState(state)})
 			s.AddLink(trace.Link{SpanContext: remote.WithTraceID(trace.TraceID{})})
 			s.AddLink(trace.Link{SpanContext: remote.WithSpanID(trace.SpanID{}), Attributes: many(1)})
-		}, trace.WithLinks(link, trace.Link{}, trace.Link{SpanContext: trace.SpanContext{}.WithRemote(true)}, trace.Link{SpanContext: remote.WithRemote(false)})),
-		"too many links": one(func(s trace.Span) {
+		}, trace.WithLinks(link, trace.Link{}, trace.Link{SpanContext: trace.SpanContext{}.WithRemote(true)},
+			trace.Link{SpanContext: remote.WithRemote(false)})),
+		"too many links": oneSpan(func(s trace.Span) {
 			for i := range 130 {
 				s.AddLink(trace.Link{SpanContext: remote, Attributes: many(i % 3)})
 			}
 		}),
-		"errors": one(func(s trace.Span) {
+		"errors": oneSpan(func(s trace.Span) {
 			s.RecordError(nil)
-			s.RecordError(errors.New("plain"), at(t0))
-			s.RecordError(fmt.Errorf("wrapped: %w", context.Canceled), at(t0),
+			s.RecordError(errors.New("plain"), timestamp(t0))
+			s.RecordError(fmt.Errorf("wrapped: %w", context.Canceled), timestamp(t0),
 				trace.WithAttributes(attribute.Int("n", 1)))
-			s.RecordError(&customError{}, at(t0))
-			s.RecordError((*customError)(nil), at(t0))
-			s.RecordError(errors.Join(errors.New("one"), context.Canceled), at(t0))
-			s.RecordError(syscall.ENOENT, at(t0))
-			s.RecordError(struct{ error }{errors.New("of no named type")}, at(t0))
-			s.RecordError(errors.New("with the names of its own"), at(t0),
+			s.RecordError(&customError{}, timestamp(t0))
+			s.RecordError((*customError)(nil), timestamp(t0))
+			s.RecordError(errors.Join(errors.New("one"), context.Canceled), timestamp(t0))
+			s.RecordError(syscall.ENOENT, timestamp(t0))
+			s.RecordError(struct{ error }{errors.New("of no named type")}, timestamp(t0))
+			s.RecordError(errors.New("with the names of its own"), timestamp(t0),
 				trace.WithAttributes(attribute.String("exception.type", "mine"),
 					attribute.String("exception.message", "mine")))
 		}),
 		"after End": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(t0))
-			s.End(at(t0))
+			_, s := tr.Start(context.Background(), "x", timestamp(t0))
+			s.End(timestamp(t0))
 			vandalise(s)
 		},
 		"times of 1970 and before": func(tr trace.Tracer) {
-			_, s := tr.Start(context.Background(), "x", at(t0))
-			s.AddEvent("at zero", at(time.Unix(0, 0)))
-			s.End(at(time.Unix(-1, 0)))
+			_, s := tr.Start(context.Background(), "x", timestamp(t0))
+			s.AddEvent("at zero", timestamp(time.Unix(0, 0)))
+			s.End(timestamp(time.Unix(-1, 0)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) { checkSameAsSDK(t, do) })
 	}
 }
 
-// kinds are attributes of every kind, with values at its ends.
+// kinds has attributes of every type, with extreme values.
 var kinds = []attribute.KeyValue{
 	{Key: "empty"}, {Key: "", Value: attribute.IntValue(1)},
 	attribute.Bool("bool", true), attribute.BoolSlice("bools", nil), attribute.BoolSlice("bools 2",
@@ -254,7 +258,8 @@ var kinds = []attribute.KeyValue{
 	{Key: "bytes", Value: attribute.ByteSliceValue(nil)}, {Key: "bytes 2",
 		Value: attribute.ByteSliceValue([]byte{0, 255})},
 	{Key: "values", Value: attribute.SliceValue()},
-	{Key: "values 2", Value: attribute.SliceValue(attribute.Value{}, attribute.IntValue(1), attribute.StringValue(""))},
+	{Key: "values 2", Value: attribute.SliceValue(attribute.Value{}, attribute.IntValue(1),
+		attribute.StringValue(""))},
 	attribute.Map("map"), attribute.Map("map 2", attribute.KeyValue{}, attribute.Int("", 1),
 		attribute.StringSlice("b", []string{"c"}), attribute.Int("a", 1)),
 }

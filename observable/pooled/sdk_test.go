@@ -25,7 +25,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// official is the client end of the official exporter.
+// official is a client for the official exporter that keeps the spans.
 type official struct{ got []*tracepb.ResourceSpans }
 
 func (*official) Start(context.Context) error { return nil }
@@ -35,21 +35,21 @@ func (o *official) UploadTraces(_ context.Context, rs []*tracepb.ResourceSpans) 
 	return nil
 }
 
-// fails is what checkSameAsSDK needs of a test.
+// fails is the part of testing.TB that checkSameAsSDK needs, which *rapid.T has, too.
 type fails interface {
 	Helper()
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// checkSameAsSDK does the same with a tracer of the SDK and one of ours, and
-// compares what is exported and what processors see.
+// checkSameAsSDK runs do with a tracer of the SDK and with tracers of this package, and
+// compares the spans that are exported and the spans that processors see.
 func checkSameAsSDK(t fails, do func(trace.Tracer)) {
 	t.Helper()
 	checkSameWith(t, pooled.Options{}, inScope(do))
 }
 
-// inScope does it with a tracer that has all that a scope can have.
+// inScope returns a function that runs do with a tracer whose scope has all fields set.
 func inScope(do func(trace.Tracer)) func(trace.TracerProvider) {
 	return func(p trace.TracerProvider) {
 		do(p.Tracer("scope", trace.WithInstrumentationVersion("v1"), trace.WithSchemaURL("https://example.com/scope"),
@@ -57,8 +57,8 @@ func inScope(do func(trace.Tracer)) func(trace.TracerProvider) {
 	}
 }
 
-// checkSameWith runs do with a provider of the SDK, one of ours without processors
-// and one with, under the limits and the sampler of opts.
+// checkSameWith runs do with a provider of the SDK and with two of this package, without and
+// with processors. All have the limits and the sampler of opts.
 func checkSameWith(t fails, opts pooled.Options, do func(trace.TracerProvider)) {
 	t.Helper()
 	ctx := context.Background()
@@ -78,7 +78,7 @@ func checkSameWith(t fails, opts pooled.Options, do func(trace.TracerProvider)) 
 	watched := opts
 	watched.Processors, watched.IDGenerator = []sdktrace.SpanProcessor{reused}, &counting{}
 	opts.Exporter = ours
-	if opts.Sampler != nil { // which may look at ids
+	if opts.Sampler != nil { // a sampler may depend on ids
 		opts.IDGenerator = &counting{}
 	}
 	plain, err := pooled.New(opts)
@@ -97,7 +97,7 @@ func checkSameWith(t fails, opts pooled.Options, do func(trace.TracerProvider)) 
 	}
 	compareExported(t, ours, client)
 	compareStubs(t, stubs(reused.Ended()), stubs(theirs.Ended()))
-	compareStubs(t, stubs(started(reused)), stubs(started(theirs))) // which read as they ended
+	compareStubs(t, stubs(started(reused)), stubs(started(theirs))) // started spans read as they ended
 }
 
 func started(r *tracetest.SpanRecorder) (spans []sdktrace.ReadOnlySpan) {
@@ -107,7 +107,7 @@ func started(r *tracetest.SpanRecorder) (spans []sdktrace.ReadOnlySpan) {
 	return spans
 }
 
-// counting is an IDGenerator whose ids are the numbers from 1.
+// counting is an IDGenerator that counts up from 1.
 type counting struct{ n byte }
 
 func (c *counting) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
@@ -123,11 +123,11 @@ func (c *counting) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 func compareExported(t fails, ours *collector, client *official) {
 	t.Helper()
 	want := flatten(client.got)
-	var all []*tracepb.ResourceSpans
+	var exported []*tracepb.ResourceSpans
 	for _, r := range ours.requests {
-		all = append(all, r.ResourceSpans...)
+		exported = append(exported, r.ResourceSpans...)
 	}
-	got := flatten(all)
+	got := flatten(exported)
 	if len(got) != len(want) {
 		t.Fatalf("%d spans exported, the SDK exports %d", len(got), len(want))
 	}
@@ -138,15 +138,15 @@ func compareExported(t fails, ours *collector, client *official) {
 	}
 }
 
-// stubs makes spans comparable.
+// stubs converts spans to stubs and removes differences that do not matter.
 func stubs(spans []sdktrace.ReadOnlySpan) tracetest.SpanStubs {
-	all := tracetest.SpanStubsFromReadOnlySpans(spans)
-	for i := range all {
-		s := &all[i]
+	stubs := tracetest.SpanStubsFromReadOnlySpans(spans)
+	for i := range stubs {
+		s := &stubs[i]
 		s.StartTime, s.EndTime = fixed(s.StartTime), fixed(s.EndTime)
 		s.Attributes = withoutStacks(s.Attributes)
 		if len(s.Events) == 0 {
-			s.Events, s.DroppedEvents = nil, 0 // which the SDK tells of a live span only
+			s.Events, s.DroppedEvents = nil, 0 // the SDK sets them for live spans only
 		}
 		if len(s.Links) == 0 {
 			s.Links, s.DroppedLinks = nil, 0
@@ -158,10 +158,10 @@ func stubs(spans []sdktrace.ReadOnlySpan) tracetest.SpanStubs {
 			s.Links[j].Attributes = withoutStacks(s.Links[j].Attributes)
 		}
 	}
-	return all
+	return stubs
 }
 
-// fixed makes an instant comparable. All that are not set by a test are the same.
+// fixed maps all times that are not set by a test to the same time, and removes zones.
 func fixed(t time.Time) time.Time {
 	if t.After(t0.Add(1000 * time.Hour)) {
 		t = t0.Add(1000 * time.Hour)
@@ -171,7 +171,7 @@ func fixed(t time.Time) time.Time {
 
 func fixedNanos(n uint64) uint64 { return uint64(fixed(time.Unix(0, int64(n))).UnixNano()) }
 
-// withoutStacks returns a copy, or nil, with what stack traces begin with.
+// withoutStacks returns a copy of kvs, nil if kvs is empty, with only the begin of stack traces.
 func withoutStacks(kvs []attribute.KeyValue) (out []attribute.KeyValue) {
 	for _, kv := range kvs {
 		if kv.Key == "exception.stacktrace" {
@@ -198,10 +198,10 @@ func compareStubs(t fails, got, want tracetest.SpanStubs) {
 	}
 }
 
-// flatten gives each span a ResourceSpans of its own, takes its ids away, and
-// puts them in an order that does not depend on where they were encoded.
-func flatten(all []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
-	for _, rs := range all {
+// flatten returns one ResourceSpans per span, without ids, in an order that does not depend on
+// the shards in which they were encoded.
+func flatten(spans []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
+	for _, rs := range spans {
 		for _, ss := range rs.ScopeSpans {
 			for _, s := range ss.Spans {
 				s = proto.CloneOf(s)
@@ -236,16 +236,16 @@ func flatten(all []*tracepb.ResourceSpans) (out []*tracepb.ResourceSpans) {
 }
 
 var (
-	t0 = time.Unix(1_700_000_000, 123)
-	at = trace.WithTimestamp
+	t0        = time.Unix(1_700_000_000, 123)
+	timestamp = trace.WithTimestamp
 )
 
-// one starts a span at a fixed time, does something with it and ends it.
-func one(do func(trace.Span), opts ...trace.SpanStartOption) func(trace.Tracer) {
+// oneSpan returns a function that starts a span at a fixed time, calls do with it, and ends it.
+func oneSpan(do func(trace.Span), opts ...trace.SpanStartOption) func(trace.Tracer) {
 	return func(tr trace.Tracer) {
-		_, s := tr.Start(context.Background(), "name", append(opts, at(t0))...)
+		_, s := tr.Start(context.Background(), "name", append(opts, timestamp(t0))...)
 		do(s)
-		s.End(at(t0.Add(time.Second)))
+		s.End(timestamp(t0.Add(time.Second)))
 	}
 }
 
@@ -266,14 +266,14 @@ func TestScopesAreThoseOfTheSDK(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkSameWith(t, pooled.Options{}, func(p trace.TracerProvider) {
-				one(func(trace.Span) {})(p.Tracer(name,
+				oneSpan(func(trace.Span) {})(p.Tracer(name,
 					opts...))
 			})
 		})
 	}
 }
 
-func TestSamplersAreObeyedAsByTheSDK(t *testing.T) {
+func TestSamplersDecideAsInTheSDK(t *testing.T) {
 	state, err := trace.ParseTraceState("vendor=value")
 	if err != nil {
 		t.Fatal(err)
@@ -281,20 +281,25 @@ func TestSamplersAreObeyedAsByTheSDK(t *testing.T) {
 	for name, sampler := range map[string]sdktrace.Sampler{
 		"always": sdktrace.AlwaysSample(), "never": sdktrace.NeverSample(), "record only": recordOnly{},
 		"one in two": sdktrace.TraceIDRatioBased(.5), "parent": sdktrace.ParentBased(sdktrace.NeverSample()),
-		"parent, record only": sdktrace.ParentBased(recordOnly{}), "always record": sdktrace.AlwaysRecord(sdktrace.NeverSample()),
+		"parent, record only": sdktrace.ParentBased(recordOnly{}),
+		"always record":       sdktrace.AlwaysRecord(sdktrace.NeverSample()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkSameWith(t, pooled.Options{Sampler: sampler}, inScope(func(tr trace.Tracer) {
 				for i := range byte(16) {
 					ctx := trace.ContextWithRemoteSpanContext(context.Background(),
 						trace.NewSpanContext(trace.SpanContextConfig{
-							TraceID: trace.TraceID{8: i * 64}, SpanID: trace.SpanID{i / 2}, TraceFlags: trace.TraceFlags(i % 4), TraceState: state}))
-					ctx, up := tr.Start(ctx, "sampled", at(t0), trace.WithAttributes(many(1)...))
-					_, down := tr.Start(ctx, "down", at(t0))
-					_, root := tr.Start(ctx, "root", at(t0), trace.WithNewRoot())
+							TraceID:    trace.TraceID{8: i * 64},
+							SpanID:     trace.SpanID{i / 2},
+							TraceFlags: trace.TraceFlags(i % 4),
+							TraceState: state,
+						}))
+					ctx, up := tr.Start(ctx, "sampled", timestamp(t0), trace.WithAttributes(many(1)...))
+					_, down := tr.Start(ctx, "down", timestamp(t0))
+					_, root := tr.Start(ctx, "root", timestamp(t0), trace.WithNewRoot())
 					for _, s := range []trace.Span{root, down, up} {
-						s.AddEvent("e", at(t0))
-						s.End(at(t0))
+						s.AddEvent("e", timestamp(t0))
+						s.End(timestamp(t0))
 					}
 				}
 			}))
@@ -325,7 +330,7 @@ func TestAnyOperationsExportWhatTheSDKExports(t *testing.T) {
 		case 0:
 			return func(s trace.Span) { s.SetName(name) }
 		case 1:
-			return func(s trace.Span) { s.AddEvent(name, at(t0), trace.WithAttributes(attrs...)) }
+			return func(s trace.Span) { s.AddEvent(name, timestamp(t0), trace.WithAttributes(attrs...)) }
 		case 2:
 			return func(s trace.Span) { s.AddLink(trace.Link{Attributes: attrs}) }
 		case 3:
@@ -336,7 +341,7 @@ func TestAnyOperationsExportWhatTheSDKExports(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		steps := rapid.SliceOfN(step, 0, 20).Draw(t, "steps")
 		attrs := kvs.Draw(t, "attributes at start")
-		checkSameAsSDK(t, one(func(s trace.Span) {
+		checkSameAsSDK(t, oneSpan(func(s trace.Span) {
 			for _, do := range steps {
 				do(s)
 			}

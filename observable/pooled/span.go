@@ -15,8 +15,8 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// A Span is the handle of a span, and the context that holds it. It is 64 bytes,
-// a size class of its own, and never reused.
+// A Span is the handle of a span, and the context that holds it. It has 64 bytes, which is a
+// size class of the allocator. A handle is never reused.
 type Span struct {
 	context.Context
 	*anchor
@@ -26,13 +26,13 @@ type Span struct {
 	spanID  trace.SpanID
 }
 
-// An anchor is what spans share. Promoted through a pointer, the API's marker
-// costs a handle 8 bytes instead of an interface's 16.
+// An anchor holds what many spans share. Embedding the marker interface of the API behind this
+// pointer costs a handle 8 bytes instead of 16.
 type anchor struct {
 	embedded.Span
 	provider    *Provider
 	traceState  trace.TraceState
-	parentState trace.TraceState // kept for processors only
+	parentState trace.TraceState // set only if there are processors
 }
 
 var (
@@ -40,9 +40,9 @@ var (
 	_ context.Context = (*Span)(nil)
 )
 
-// spanKey is the key under which otel/trace keeps the span of a context. It is
-// not exported, but SpanFromContext asks a context for it. Should a later version
-// not do so, the key is nil and a context is made around every handle.
+// spanKey is the key of a span in the contexts of package otel/trace. It is not exported, but
+// SpanFromContext passes it to Value. If a later version does not, the key is nil, and every
+// handle is wrapped in a context.
 var spanKey = func() any {
 	var p keyProbe
 	trace.SpanFromContext(&p)
@@ -59,7 +59,7 @@ func (p *keyProbe) Value(key any) any {
 	return nil
 }
 
-// Value implements [context.Context]: the handle is the span of its own context.
+// Value implements [context.Context]. The span of s as a context is s itself.
 func (s *Span) Value(key any) any {
 	if key == spanKey && key != nil {
 		return s
@@ -67,15 +67,15 @@ func (s *Span) Value(key any) any {
 	return s.Context.Value(key)
 }
 
-// String keeps a printed context from walking into a record that others write.
+// String keeps a printed context from reading a record that other goroutines write to.
 func (s *Span) String() string { return fmt.Sprintf("pooled.Span(%v/%v)", s.traceID, s.spanID) }
 
-// GoString is String, for the same reason.
+// GoString returns String, for the same reason.
 func (s *Span) GoString() string { return s.String() }
 
 func (s *Span) generation() uint64 { return s.meta >> 8 }
 
-// lock locks the record if the span is recording, and tells whether it is.
+// lock locks the record and reports true if the span is recording.
 func (s *Span) lock() bool {
 	if s == nil || s.record == nil {
 		return false
@@ -89,8 +89,8 @@ func (s *Span) lock() bool {
 
 func (s *Span) unlock() { s.record.unlock(s.generation()) }
 
-// live tells whether the span is recording. If it has ended, the operation that
-// asks does nothing, and is counted.
+// live reports whether the span is recording. If it has ended, the caller must do nothing, and
+// live counts the operation as stale.
 func (s *Span) live() bool {
 	if s.IsRecording() {
 		return true
@@ -183,8 +183,8 @@ func (s *Span) RecordError(err error, opts ...trace.EventOption) {
 	}
 }
 
-// exception is the event that the semantic conventions ask for, as the SDK
-// writes it.
+// exception returns the event that the semantic conventions specify for an error or a panic, as
+// the SDK writes it.
 func (p *Provider) exception(v any, message string, stack bool, opts []trace.EventOption) sdktrace.Event {
 	attrs := []attribute.KeyValue{
 		attribute.String("exception.type", typeName(v)),
@@ -205,9 +205,9 @@ func typeName(v any) string {
 	return t.PkgPath() + "." + t.Name()
 }
 
-// End implements [trace.Span]. If it is itself deferred and a panic passes
-// through, the panic is recorded as an event, and goes on; with
-// Options.WithoutPanicRecording it just goes on.
+// End implements [trace.Span]. If End is deferred directly and a panic passes through, it
+// records the panic as an event, unless Options.WithoutPanicRecording is set. The panic
+// continues.
 func (s *Span) End(opts ...trace.SpanEndOption) {
 	now := clock.Now()
 	if !s.live() {
@@ -220,7 +220,7 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 	if !s.provider.opts.WithoutPanicRecording {
 		if v := recover(); v != nil {
 			defer panic(v)
-			// Before the lock is taken: how a value prints is not ours.
+			// Print v before taking the lock, since that runs code of the caller.
 			e := s.provider.exception(v, fmt.Sprint(v), c.StackTrace(), nil)
 			if s.lock() {
 				s.record.addEvent(e)
@@ -229,7 +229,7 @@ func (s *Span) End(opts ...trace.SpanEndOption) {
 		}
 	}
 	if !s.lock() {
-		return // ended by another goroutine meanwhile
+		return // another goroutine has ended the span
 	}
 	s.record.end = s.record.clock.unix(now)
 	if t := c.Timestamp(); !t.IsZero() {

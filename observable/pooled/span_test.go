@@ -20,20 +20,23 @@ import (
 
 func TestSamplingFollowsTheParentByDefault(t *testing.T) {
 	tr := start(t, pooled.Options{}).Tracer("t")
-	for _, remote := range []bool{false, true} {
-		for _, flags := range []trace.TraceFlags{0, trace.FlagsSampled} {
-			sc := trace.NewSpanContext(trace.SpanContextConfig{
-				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: flags, Remote: remote})
-			_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x")
-			if want := flags.IsSampled(); s.IsRecording() != want || s.SpanContext().IsSampled() != want {
-				t.Errorf("parent sampled %v, remote %v: recording %v", want, remote, s.IsRecording())
-			}
-			s.End()
+	for where, remote := range map[string]bool{"local": false, "remote": true} {
+		for parent, flags := range map[string]trace.TraceFlags{"not sampled": 0, "sampled": trace.FlagsSampled} {
+			t.Run(where+" parent, "+parent, func(t *testing.T) {
+				sc := trace.NewSpanContext(trace.SpanContextConfig{
+					TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: flags, Remote: remote})
+				_, s := tr.Start(trace.ContextWithSpanContext(context.Background(), sc), "x")
+				if want := flags.IsSampled(); s.IsRecording() != want || s.SpanContext().IsSampled() != want {
+					t.Errorf("recording %v, want %v", s.IsRecording(), want)
+				}
+				s.End()
+			})
 		}
 	}
 }
 
-// recordOnly records without sampling, and adds to the span.
+// recordOnly is a sampler that records every span, samples only those named "sampled", and adds an
+// attribute and a trace state.
 type recordOnly struct{}
 
 func (recordOnly) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
@@ -62,7 +65,7 @@ func TestASamplerIsObeyed(t *testing.T) {
 		s.End()
 	}
 	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || spans[0].Name != "sampled" || spans[0].TraceState != "k=v" ||
+	if spans := c.received(); len(spans) != 1 || spans[0].Name != "sampled" || spans[0].TraceState != "k=v" ||
 		len(spans[0].Attributes) != 1 {
 		t.Errorf("exported %v", spans)
 	}
@@ -86,12 +89,12 @@ func TestAPanicThroughEndIsRecordedAndGoesOn(t *testing.T) {
 		panic("boom")
 	}()
 	flush(t, p)
-	if spans := c.all(); len(spans) != 1 || len(spans[0].Events) != 1 || spans[0].Events[0].Name != "exception" {
+	if spans := c.received(); len(spans) != 1 || len(spans[0].Events) != 1 || spans[0].Events[0].Name != "exception" {
 		t.Errorf("exported %v", spans)
 	}
 }
 
-// asked is a sampler that keeps what it was asked.
+// asked is a sampler that keeps its parameters.
 type asked struct{ sdktrace.SamplingParameters }
 
 func (a *asked) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
@@ -101,34 +104,36 @@ func (a *asked) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingRes
 
 func (*asked) Description() string { return "asked" }
 
-func TestASamplerIsToldAllAboutTheSpan(t *testing.T) {
+func TestASamplerGetsAllOptionsOfTheSpan(t *testing.T) {
 	var got asked
 	tr := start(t, pooled.Options{Sampler: &got}).Tracer("t")
 	ctx, up := tr.Start(context.WithValue(context.Background(), ctxKey{}, 42), "up")
 	link := trace.Link{SpanContext: up.SpanContext(), Attributes: many(1)}
-	for _, root := range []bool{false, true} {
-		opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithLinks(link),
-			trace.WithAttributes(many(2)...)}
-		if root {
-			opts = append(opts, trace.WithNewRoot())
-		}
-		_, s := tr.Start(ctx, "down", opts...)
-		if got.Name != "down" || got.Kind != trace.SpanKindServer || got.TraceID != s.SpanContext().TraceID() ||
-			len(got.Links) != 1 || !got.Links[0].SpanContext.Equal(link.SpanContext) ||
-			!slices.Equal(got.Attributes, many(2)) {
-			t.Errorf("new root %v: asked %+v", root, got)
-		}
-		want := up.SpanContext()
-		if root {
-			want = trace.SpanContext{}
-		}
-		if sc := trace.SpanContextFromContext(got.ParentContext); !sc.Equal(want) ||
-			got.ParentContext.Value(ctxKey{}) != 42 {
-			t.Errorf("new root %v: the parent is %v", root, sc)
-		}
-		if same := s.SpanContext().TraceID() == up.SpanContext().TraceID(); same == root {
-			t.Errorf("new root %v: in the same trace %v", root, same)
-		}
+	for name, root := range map[string]bool{"child": false, "new root": true} {
+		t.Run(name, func(t *testing.T) {
+			opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithLinks(link),
+				trace.WithAttributes(many(2)...)}
+			if root {
+				opts = append(opts, trace.WithNewRoot())
+			}
+			_, s := tr.Start(ctx, "down", opts...)
+			if got.Name != "down" || got.Kind != trace.SpanKindServer || got.TraceID != s.SpanContext().TraceID() ||
+				len(got.Links) != 1 || !got.Links[0].SpanContext.Equal(link.SpanContext) ||
+				!slices.Equal(got.Attributes, many(2)) {
+				t.Errorf("the sampler got %+v", got)
+			}
+			want := up.SpanContext()
+			if root {
+				want = trace.SpanContext{}
+			}
+			if sc := trace.SpanContextFromContext(got.ParentContext); !sc.Equal(want) ||
+				got.ParentContext.Value(ctxKey{}) != 42 {
+				t.Errorf("the parent is %v, want %v", sc, want)
+			}
+			if same := s.SpanContext().TraceID() == up.SpanContext().TraceID(); same == root {
+				t.Errorf("the span is in the trace of its parent: %v", same)
+			}
+		})
 	}
 }
 
@@ -142,20 +147,20 @@ func TestASpanIsTimedByTheWallClock(t *testing.T) {
 		time.Sleep(3 * time.Millisecond)
 		s.End()
 		flush(t, p)
-		if got := c.all()[0]; got.StartTimeUnixNano != uint64(begun.UnixNano()) ||
+		if got := c.received()[0]; got.StartTimeUnixNano != uint64(begun.UnixNano()) ||
 			got.EndTimeUnixNano-got.StartTimeUnixNano != 3e6 {
 			t.Errorf("exported %v, begun %d", got, begun.UnixNano())
 		}
 	})
 }
 
-// Of random ids two are the same with a chance of 1 in 10^12, and a byte has fewer than
-// 200 values with one of 1 in 10^150.
+// The probability that two of these random ids are equal is 10^-12. The probability that a byte
+// takes fewer than 200 values is 10^-150.
 func TestIDsAreUniqueAndRandom(t *testing.T) {
 	const n = 2000
 	tr := start(t, pooled.Options{}).Tracer("t")
 	traces, spans := map[trace.TraceID]bool{}, map[trace.SpanID]bool{}
-	var values [24]map[byte]bool // of every byte of the ids
+	var values [24]map[byte]bool // the values of each byte of the ids
 	for i := range values {
 		values[i] = map[byte]bool{}
 	}
@@ -173,13 +178,13 @@ func TestIDsAreUniqueAndRandom(t *testing.T) {
 		t.Errorf("%d trace ids and %d span ids for %d spans", len(traces), len(spans), n)
 	}
 	for i, seen := range values {
-		if len(seen) < 200 { // of 256
+		if len(seen) < 200 { // of 256 possible values
 			t.Errorf("byte %d has %d values", i, len(seen))
 		}
 	}
 }
 
-// stackTraces are those of the exceptions of a span.
+// stackTraces returns the stack traces of the exceptions of a span.
 func stackTraces(s *tracepb.Span) (stacks []string) {
 	for _, e := range s.Events {
 		stack := ""
@@ -196,25 +201,27 @@ func stackTraces(s *tracepb.Span) (stacks []string) {
 func TestStackTracesAreRecordedIfAskedFor(t *testing.T) {
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c})
-	for _, want := range []bool{false, true} {
-		func() {
-			defer func() { _ = recover() }()
-			_, s := p.Tracer("t").Start(context.Background(), "x")
-			defer s.End(trace.WithStackTrace(want))
-			s.RecordError(errors.New("failed"), trace.WithStackTrace(want))
-			panic("boom")
-		}()
-		flush(t, p)
-		spans := c.all()
-		stacks := stackTraces(spans[len(spans)-1])
-		if len(stacks) != 2 {
-			t.Fatalf("%d exceptions", len(stacks))
-		}
-		for _, stack := range stacks {
-			if strings.HasPrefix(stack, "goroutine ") != want {
-				t.Errorf("asked for a stack trace %v: got %q", want, stack)
+	for name, want := range map[string]bool{"without": false, "with": true} {
+		t.Run(name, func(t *testing.T) {
+			func() {
+				defer func() { _ = recover() }()
+				_, s := p.Tracer("t").Start(context.Background(), "x")
+				defer s.End(trace.WithStackTrace(want))
+				s.RecordError(errors.New("failed"), trace.WithStackTrace(want))
+				panic("boom")
+			}()
+			flush(t, p)
+			spans := c.received()
+			stacks := stackTraces(spans[len(spans)-1])
+			if len(stacks) != 2 {
+				t.Fatalf("%d exceptions", len(stacks))
 			}
-		}
+			for _, stack := range stacks {
+				if strings.HasPrefix(stack, "goroutine ") != want {
+					t.Errorf("the stack trace is %q", stack)
+				}
+			}
+		})
 	}
 }
 
@@ -230,7 +237,7 @@ func TestWhatTheCallerChangesLaterIsNotExported(t *testing.T) {
 	attrs[0] = attribute.String("changed", "later")
 	s.End()
 	flush(t, p)
-	if got := c.all()[0].String(); strings.Contains(got, "changed") {
+	if got := c.received()[0].String(); strings.Contains(got, "changed") {
 		t.Errorf("exported %v", got)
 	}
 }
@@ -248,15 +255,17 @@ func TestEveryOperationOnAnEndedSpanIsCountedAsStale(t *testing.T) {
 		"AddLink":       func() { s.AddLink(trace.Link{SpanContext: s.SpanContext()}) },
 		"End":           func() { s.End() },
 	} {
-		before := p.Counts().Stale
-		if do(); p.Counts().Stale != before+1 {
-			t.Errorf("%s counted as %d stale operations, want 1", name, p.Counts().Stale-before)
-		}
+		t.Run(name, func(t *testing.T) {
+			before := p.Counts().Stale
+			if do(); p.Counts().Stale != before+1 {
+				t.Errorf("was counted as %d stale operations, want 1", p.Counts().Stale-before)
+			}
+		})
 	}
 	never := start(t, pooled.Options{Sampler: sdktrace.NeverSample()})
 	_, s = never.Tracer("t").Start(context.Background(), "x")
 	if vandalise(s); never.Counts().Stale != 0 {
-		t.Errorf("%d operations on a span that never recorded are stale", never.Counts().Stale)
+		t.Errorf("%d operations on a span that never recorded were counted as stale, want none", never.Counts().Stale)
 	}
 }
 

@@ -21,10 +21,10 @@ type Tracer struct {
 	provider *Provider
 	scope    instrumentation.Scope
 	header   header
-	shards   []shard // a power of two
+	shards   []shard // their number is a power of two
 
-	_    [64]byte     // keeps what processors write from what they read
-	free atomic.Int64 // of BufferBytes: what no shard has reserved
+	_    [64]byte     // keeps free in another cache line than the fields that are only read
+	free atomic.Int64 // part of BufferBytes that no shard has reserved, in bytes
 }
 
 var _ trace.Tracer = (*Tracer)(nil)
@@ -54,7 +54,8 @@ func (t *Tracer) Start(ctx context.Context, name string, opts ...trace.SpanStart
 	return trace.ContextWithSpan(s.Context, s), s
 }
 
-// start starts a span. If processors see it, w is not nil, and s is part of it.
+// start starts a span. If there are processors and the span records, w is its handle, and s points
+// into it.
 func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartOption) (s *Span, w *watched) {
 	if ctx == nil {
 		ctx = context.Background()
@@ -112,7 +113,7 @@ func (t *Tracer) start(ctx context.Context, name string, opts []trace.SpanStartO
 	return s, w
 }
 
-// parent is what a span needs to know of the one above it.
+// parent holds what a span needs to know about its parent.
 type parent struct {
 	traceID    trace.TraceID
 	spanID     trace.SpanID
@@ -121,18 +122,17 @@ type parent struct {
 	traceState trace.TraceState
 }
 
-// sampled is whether a span is sampled if nobody is asked: as its parent is, and if it
-// has none.
+// sampled returns the default decision if there is no sampler: follow the parent, and sample roots.
 func (up *parent) sampled() bool {
 	return !up.traceID.IsValid() || !up.spanID.IsValid() || up.flags.IsSampled()
 }
 
 func parentOf(ctx context.Context) parent {
-	if spanKey != nil && ctx.Value(spanKey) == nil { // saves asking a span that is none
+	if spanKey != nil && ctx.Value(spanKey) == nil { // faster than SpanFromContext if there is no span
 		return parent{}
 	}
 	p := trace.SpanFromContext(ctx)
-	switch s := p.(type) { // saves building a SpanContext
+	switch s := p.(type) { // faster than building a SpanContext
 	case *Span:
 		if s != nil {
 			return s.asParent()
@@ -149,7 +149,7 @@ func (s *Span) asParent() parent {
 	return parent{s.traceID, s.spanID, trace.TraceFlags(s.meta), false, s.traceState}
 }
 
-// A decision says whether a span records, and with what.
+// A decision is the result of sampling.
 type decision struct {
 	record     bool
 	flags      trace.TraceFlags
@@ -179,7 +179,7 @@ func (t *Tracer) decide(ctx context.Context, name string, id trace.TraceID, up *
 	}
 }
 
-// orphan takes the parent out of a context that others are asked with.
+// orphan removes the parent from a context that is passed to the sampler or the id generator.
 func (p *Provider) orphan(ctx context.Context) context.Context {
 	if p.opts.Sampler == nil && p.opts.IDGenerator == nil {
 		return ctx
@@ -187,7 +187,7 @@ func (p *Provider) orphan(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 }
 
-// ids are those of a new span, in the trace of its parent if that has one.
+// ids returns the ids of a new span, which is in the trace up if that is valid.
 func (p *Provider) ids(ctx context.Context, up trace.TraceID) (trace.TraceID, trace.SpanID) {
 	own := p.opts.IDGenerator == nil
 	switch {

@@ -12,25 +12,25 @@ import (
 	"github.com/loadgen-go/loadgen/observable/internal/values"
 )
 
-// A Template makes the spans of one handler: those of one name, with attributes that
-// are encoded once. It is safe for concurrent use.
+// A Template makes the spans of one handler. They share a name and attributes, which are
+// encoded once. It is safe for concurrent use.
 type Template struct {
 	tracer  *Tracer
 	static  *static
 	options []trace.SpanStartOption
-	config  trace.SpanConfig // what options come to
+	config  trace.SpanConfig // the result of options
 }
 
-// static is what spans of a template start with.
+// static holds the parts that all spans of a template have in common.
 type static struct {
 	name       string
 	attributes []attribute.KeyValue
-	lost       int32
-	head, tail []byte // see encode
+	lost       int32  // number of attributes over the limit
+	head, tail []byte // encoded parts of a span, see encode
 }
 
-// Template prepares spans of that name and those attributes. Of a key that repeats the
-// last value counts, as in Start.
+// Template returns a template for spans with name and attributes. If attributes repeat a
+// key, the last value counts, as in Start.
 func (t *Tracer) Template(name string, attributes ...attribute.KeyValue) *Template {
 	r := newRecord(t.provider) // for the limits
 	r.addAttributes(attributes)
@@ -40,15 +40,15 @@ func (t *Tracer) Template(name string, attributes ...attribute.KeyValue) *Templa
 	return &Template{t, s, options, trace.NewSpanStartConfig(options...)}
 }
 
-// A Value is a span that is in no context: that of a handler that sees none, and so has
-// no children. It is two words, allocates nothing, and is as safe as a [Span]: once it
-// has ended, its methods do nothing. The zero Value is one that does not record.
+// A Value is a span without a context. It is meant for handlers that take no context, whose
+// spans have no children. It is two words, allocates nothing, and is as safe as a [Span]:
+// after the span has ended, its methods do nothing. The zero Value does not record.
 type Value struct {
 	record     *record
 	generation uint64
 }
 
-// Start starts a span, the child of the one in ctx.
+// Start starts a span as a child of the span in ctx.
 func (p *Template) Start(ctx context.Context) Value { return p.start(ctx, clock.Now()) }
 
 var _ values.Tracer = (*Tracer)(nil)
@@ -58,7 +58,7 @@ func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if len(t.provider.opts.Processors) > 0 { // they are given a handle
+	if len(t.provider.opts.Processors) > 0 { // processors need a handle
 		s, _ := t.start(ctx, p.static.name, p.options)
 		return Value{s.record, s.generation()}
 	}
@@ -89,7 +89,7 @@ func (p *Template) start(ctx context.Context, now time.Duration) Value {
 	return v
 }
 
-// lock locks the record if the span is recording, and tells whether it is.
+// lock locks the record and reports true if the span is recording.
 func (v Value) lock() bool {
 	if v.record == nil {
 		return false
@@ -103,13 +103,13 @@ func (v Value) lock() bool {
 
 func (v Value) unlock() { v.record.unlock(v.generation) }
 
-// IsRecording tells whether the span records, and has not ended.
+// IsRecording reports whether the span records and has not ended.
 func (v Value) IsRecording() bool {
 	return v.record != nil && v.record.generation() == v.generation
 }
 
-// Span is the span as the rest of the API knows it: for events, errors, links and status.
-// It allocates a handle, which becomes stale with v, and whose context is an empty one.
+// Span returns the span as a [trace.Span], for events, errors, links and status. It
+// allocates a handle with an empty context. The handle becomes stale when v does.
 func (v Value) Span() trace.Span {
 	if !v.lock() {
 		return noop.Span{}
@@ -130,8 +130,8 @@ func (v Value) Span() trace.Span {
 	return &s
 }
 
-// SetAttributes is that of [trace.Span]. It allocates nothing as long as there are no
-// more than eight.
+// SetAttributes sets attributes, as [trace.Span] does. It allocates nothing while the span
+// has at most eight attributes.
 func (v Value) SetAttributes(kvs ...attribute.KeyValue) {
 	if v.lock() {
 		v.record.addAttributes(kvs)
@@ -139,7 +139,7 @@ func (v Value) SetAttributes(kvs ...attribute.KeyValue) {
 	}
 }
 
-// End ends the span, and hands it on to be exported.
+// End ends the span and passes it to the exporter and the processors.
 func (v Value) End() { v.end(clock.Now()) }
 
 func (v Value) end(now time.Duration) {
@@ -151,12 +151,13 @@ func (v Value) end(now time.Duration) {
 	v.record.finish()
 }
 
-// Values is how package observable gets the spans of handlers that take no context.
+// Values returns the spans of a handler that takes no context, for package observable.
 func (t *Tracer) Values(name string, attributes ...attribute.KeyValue) values.Spans {
 	return spans{t.Template(name, attributes...)}
 }
 
-// spans makes values for whoever reads the clock itself and cannot name a Value.
+// spans implements [values.Spans]. Its users read the clock themselves and do not import
+// this package.
 type spans struct{ *Template }
 
 func (s spans) Begin(ctx context.Context, now time.Duration) (span any, generation uint64) {

@@ -20,7 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// template is of the tracer t of p.
+// template returns a template of the tracer t of p.
 func template(t testing.TB, p *pooled.Provider, name string, attributes ...attribute.KeyValue) *pooled.Template {
 	t.Helper()
 	tracer, ok := p.Tracer("t").(*pooled.Tracer)
@@ -30,14 +30,15 @@ func template(t testing.TB, p *pooled.Provider, name string, attributes ...attri
 	return tracer.Template(name, attributes...)
 }
 
-// Whatever is done to a value, what is exported is what the trace API's span exports.
+// Operations on a value export the same span as the same operations on a span of the trace API.
 func TestAValueExportsWhatASpanExports(t *testing.T) {
 	state, err := trace.ParseTraceState("a=b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	remote := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state, Remote: true,
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state,
+		Remote: true,
 	}))
 	bare := trace.ContextWithRemoteSpanContext(context.Background(),
 		trace.SpanContextFromContext(remote).WithTraceState(trace.TraceState{}))
@@ -76,7 +77,7 @@ func TestAValueExportsWhatASpanExports(t *testing.T) {
 			if c.ctx == context.Background() {
 				opts = append(opts, protocmp.IgnoreFields(&tracepb.Span{}, "trace_id"))
 			}
-			if diff := cmp.Diff(want.all(), got.all(), opts); diff != "" {
+			if diff := cmp.Diff(want.received(), got.received(), opts); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -98,9 +99,9 @@ func TestAValueIsTimedAndHasTheIDsThatItsSpanTells(t *testing.T) {
 	sc := v.Span().SpanContext()
 	v.End()
 	flush(t, p)
-	s := c.all()[0]
+	s := c.received()[0]
 	if trace.TraceID(s.TraceId) != sc.TraceID() || trace.SpanID(s.SpanId) != sc.SpanID() {
-		t.Errorf("exported as %x/%x, told as %v/%v", s.TraceId, s.SpanId, sc.TraceID(), sc.SpanID())
+		t.Errorf("exported with the ids %x/%x, SpanContext has %v/%v", s.TraceId, s.SpanId, sc.TraceID(), sc.SpanID())
 	}
 	if s.StartTimeUnixNano == 0 || s.EndTimeUnixNano < s.StartTimeUnixNano {
 		t.Errorf("from %d to %d", s.StartTimeUnixNano, s.EndTimeUnixNano)
@@ -109,26 +110,30 @@ func TestAValueIsTimedAndHasTheIDsThatItsSpanTells(t *testing.T) {
 
 func TestAValueThatIsNotSampledDoesNothing(t *testing.T) {
 	p := start(t, pooled.Options{Exporter: &collector{}, Sampler: sdktrace.NeverSample()})
-	for name, v := range map[string]pooled.Value{"never": template(t, p, "op").Start(context.Background()),
-		"zero": {}} {
-		v.SetAttributes(attribute.Int("a", 1))
-		v.Span().SetName("other")
-		if v.IsRecording() || v.Span().IsRecording() || v.Span().SpanContext().IsValid() {
-			t.Errorf("%s: it records", name)
-		}
-		v.End()
+	for name, v := range map[string]pooled.Value{
+		"not sampled": template(t, p, "op").Start(context.Background()),
+		"zero value":  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v.SetAttributes(attribute.Int("a", 1))
+			v.Span().SetName("other")
+			if v.IsRecording() || v.Span().IsRecording() || v.Span().SpanContext().IsValid() {
+				t.Error("the value records")
+			}
+			v.End()
+		})
 	}
 	if c := p.Counts(); c != (pooled.Counts{}) {
 		t.Errorf("counted %+v", c)
 	}
 }
 
-// A sampler decides on what the template says, and may add attributes and trace state.
-func TestASamplerIsToldOfATemplate(t *testing.T) {
+// A sampler gets name and attributes of the template, and may add attributes and a trace state.
+func TestASamplerGetsNameAndAttributesOfATemplate(t *testing.T) {
 	var got asked
 	v := template(t, start(t, pooled.Options{Sampler: &got}), "op", many(2)...).Start(context.Background())
 	if got.Name != "op" || !slices.Equal(got.Attributes, many(2)) || got.TraceID != v.Span().SpanContext().TraceID() {
-		t.Errorf("asked %+v", got)
+		t.Errorf("the sampler got %+v", got)
 	}
 	c := &collector{}
 	p := start(t, pooled.Options{Exporter: c, Sampler: recordOnly{}})
@@ -140,7 +145,8 @@ func TestASamplerIsToldOfATemplate(t *testing.T) {
 		v.End()
 	}
 	flush(t, p)
-	if s := c.all(); len(s) != 1 || s[0].Name != "sampled" || s[0].TraceState != "k=v" || len(s[0].Attributes) != 3 {
+	if s := c.received(); len(s) != 1 || s[0].Name != "sampled" || s[0].TraceState != "k=v" ||
+		len(s[0].Attributes) != 3 {
 		t.Errorf("exported %v", s)
 	}
 }
@@ -169,7 +175,7 @@ func TestStaleValuesNeverTouchALiveSpan(t *testing.T) {
 	}
 	wg.Wait()
 	flush(t, p)
-	spans := c.all()
+	spans := c.received()
 	if len(spans) != workers*each {
 		t.Errorf("%d spans exported of %d", len(spans), workers*each)
 	}
@@ -190,35 +196,37 @@ func TestStaleValuesNeverTouchALiveSpan(t *testing.T) {
 
 func TestAValueAllocatesNothing(t *testing.T) {
 	if raceEnabled {
-		t.Skip("under the race detector sync.Pool drops a quarter of what it is given")
+		t.Skip("under the race detector sync.Pool drops a quarter of the values it is given")
 	}
 	drop := pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
 	for name, opts := range map[string]pooled.Options{"recycled at End": {}, "to OTLP bytes": {Exporter: drop}} {
-		p := start(t, opts)
-		op := template(t, p, "op", attribute.String("a", "b"), attribute.Int("c", 1))
-		handler := p.Tracer("t").(*pooled.Tracer).Values("handler")
-		parent, _ := start(t, pooled.Options{}).Tracer("t").Start(context.Background(), "parent")
-		got := testing.AllocsPerRun(2000, func() {
-			v := op.Start(parent)
-			v.SetAttributes(attribute.Bool("d", true), attribute.Float64("e", 1))
-			v.End()
-			span, generation := handler.Begin(parent, 0)
-			handler.Finish(span, generation, 1)
+		t.Run(name, func(t *testing.T) {
+			p := start(t, opts)
+			op := template(t, p, "op", attribute.String("a", "b"), attribute.Int("c", 1))
+			handler := p.Tracer("t").(*pooled.Tracer).Values("handler")
+			parent, _ := start(t, pooled.Options{}).Tracer("t").Start(context.Background(), "parent")
+			got := testing.AllocsPerRun(2000, func() {
+				v := op.Start(parent)
+				v.SetAttributes(attribute.Bool("d", true), attribute.Float64("e", 1))
+				v.End()
+				span, generation := handler.Begin(parent, 0)
+				handler.Finish(span, generation, 1)
+			})
+			if got != 0 {
+				t.Errorf("%v allocations", got)
+			}
 		})
-		if got != 0 {
-			t.Errorf("%s: %v allocations", name, got)
-		}
 	}
 }
 
-// A processor is told of a value as of any span, attributes of the template included.
+// Processors see a value like any other span, with the attributes of its template.
 func TestProcessorsAreToldOfValues(t *testing.T) {
 	kept := tracetest.NewSpanRecorder()
 	p := start(t, pooled.Options{Processors: []sdktrace.SpanProcessor{kept}})
 	v := template(t, p, "op", many(2)...).Start(context.Background())
 	v.SetAttributes(attribute.Bool("more", true))
 	if n := len(kept.Started()); n != 1 {
-		t.Errorf("%d were told to have started", n)
+		t.Errorf("OnStart was called %d times", n)
 	}
 	v.End()
 	if ended := kept.Ended(); len(ended) != 1 || ended[0].Name() != "op" || len(ended[0].Attributes()) != 3 {
@@ -226,7 +234,7 @@ func TestProcessorsAreToldOfValues(t *testing.T) {
 	}
 }
 
-// The limits of the provider hold for a template, too.
+// The limits of the provider apply to a template, too.
 func TestATemplateKeepsTheLimits(t *testing.T) {
 	c := &collector{}
 	limits := sdktrace.NewSpanLimits()
@@ -236,7 +244,7 @@ func TestATemplateKeepsTheLimits(t *testing.T) {
 	v.SetAttributes(attribute.Bool("more", true))
 	v.End()
 	flush(t, p)
-	if s := c.all(); len(s) != 1 || len(s[0].Attributes) != 2 || s[0].DroppedAttributesCount != 4 {
+	if s := c.received(); len(s) != 1 || len(s[0].Attributes) != 2 || s[0].DroppedAttributesCount != 4 {
 		t.Errorf("exported %v", s)
 	}
 }

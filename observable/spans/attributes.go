@@ -6,8 +6,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// attributes are such as the span of a request has: texts, numbers and a flag. Two
-// of them are a text and a number.
+// attributes are typical attributes of the span of a request: strings, integers and a
+// bool. The first two are a string and an integer.
 var attributes = []attribute.KeyValue{
 	attribute.String("http.route", "/api/orders/{id}"),
 	attribute.Int("http.response.status_code", 200),
@@ -17,10 +17,10 @@ var attributes = []attribute.KeyValue{
 	attribute.Bool("cache.hit", true),
 }
 
-// MostAttributes is the most that Attributes has.
+// MostAttributes is the number of attributes that Attributes can return.
 const MostAttributes = 6
 
-// Attributes are n of those that all arms set on their spans, the same for each.
+// Attributes returns the first n of the attributes that all arms set on their spans.
 func Attributes(n int) ([]attribute.KeyValue, error) {
 	if n < 0 || n > MostAttributes {
 		return nil, fmt.Errorf("spans: %d attributes: want 0 to %d", n, MostAttributes)
@@ -28,11 +28,11 @@ func Attributes(n int) ([]attribute.KeyValue, error) {
 	return attributes[:n:n], nil
 }
 
-// sizeOf is about what a span with these attributes takes, encoded.
-func sizeOf(all []attribute.KeyValue) int {
+// sizeOf returns the approximate encoded size of a span with attrs, in bytes.
+func sizeOf(attrs []attribute.KeyValue) int {
 	size := spanBytes
-	for _, a := range all {
-		size += 10 + len(a.Key) // and the tags and lengths of the key, the value and both
+	for _, a := range attrs {
+		size += 10 + len(a.Key) // 10 bytes for the tags and lengths of the key, the value and the pair
 		switch a.Value.Type() {
 		case attribute.STRING:
 			size += len(a.Value.AsString())

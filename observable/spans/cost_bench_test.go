@@ -25,17 +25,17 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// A way is one of doing the same thing: it is made once, does it n times, and is ended,
-// what it left to others being done.
+// A way is one way of doing an operation. open makes it; do repeats the operation n times;
+// finish ends it after all work in other goroutines is done.
 type way struct {
 	name string
 	open func(b *testing.B) (do func(n int), finish func())
 }
 
-// compare measures ways in rounds of random order, and reports of each what one
-// operation takes of the CPU time of the whole process, garbage collector and
-// exporters included, and how many times as much the first way takes: medians over
-// rounds, and the range of the ratio.
+// compare measures ways in rounds of random order. For each way it reports the CPU time of
+// one operation, which includes the garbage collector and exporters of the process, and the
+// CPU time of the first way divided by it. Both are medians over the rounds; the ratio
+// comes with its range.
 func compare(b *testing.B, ways ...way) {
 	const atOnce = 200_000
 	took := make([][]float64, len(ways))
@@ -45,10 +45,10 @@ func compare(b *testing.B, ways ...way) {
 		do[i], finish[i] = func(n int) {
 			for ; n > 0; n -= 1000 {
 				some(1000)
-				runtime.Gosched() // exporters have their turn, on one processor, too
+				runtime.Gosched() // lets exporters run, even on one processor
 			}
 		}, end
-		do[i](atOnce) // its buffers grow, and are used again
+		do[i](atOnce) // lets its buffers grow to their final size
 	}
 	for b.Loop() {
 		for _, i := range rand.Perm(len(ways)) {
@@ -89,7 +89,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// roomy is what a processor fills until it lets the exporter run.
+// roomy is a buffer size that a processor fills before it lets the exporter run.
 const roomy = 8 << 20
 
 var (
@@ -98,13 +98,13 @@ var (
 	discardAll = pooled.ExporterFunc(func(context.Context, []byte, int) error { return nil })
 )
 
-// opaque hides the type of a tracer from the compiler, which would keep the arguments
-// of a known one on the stack.
+// opaque hides the type of a tracer from the compiler, which would otherwise keep the
+// arguments of a known tracer on the stack.
 //
 //go:noinline
 func opaque(t trace.Tracer) trace.Tracer { return t }
 
-// plainly is a span without attributes; with is one with two.
+// plainly makes spans without attributes, and with makes spans with two attributes.
 func plainly(t trace.Tracer) func(n int) {
 	return func(n int) {
 		for range n {
@@ -140,7 +140,7 @@ func ofPooled(opts pooled.Options, do func(trace.Tracer) func(int)) func(*testin
 	}
 }
 
-// asValues is a span of a template, with two attributes or none.
+// asValues makes spans from a template with attributes.
 func asValues(attributes ...attribute.KeyValue) func(trace.Tracer) func(int) {
 	return func(t trace.Tracer) func(int) {
 		op := t.(*pooled.Tracer).Template("op", attributes...)
@@ -174,11 +174,11 @@ func (nothing) ForceFlush(context.Context) error                { return nil }
 
 var discarding = sdktrace.WithSpanProcessor(nothing{})
 
-// recycling is a provider whose spans are used again at once, or not at all.
+// recycling returns the options of a provider whose spans are reused at once, or never.
 func recycling(noReuse bool) pooled.Options { return pooled.Options{NoReuse: noReuse} }
 
-// toBytes encodes what the official exporter is given. Its processor blocks when it is
-// full, so that no span is spared the work.
+// toBytes encodes the spans with the official exporter. Its processor blocks when its queue
+// is full, so that no span is dropped unencoded.
 func toBytes(b *testing.B) sdktrace.TracerProviderOption {
 	exporter, err := otlptrace.New(background, &encoder{})
 	if err != nil {
@@ -202,7 +202,7 @@ func sdkToBytes(do func(trace.Tracer) func(int)) func(*testing.B) (func(int), fu
 	return func(b *testing.B) (func(int), func()) { return ofSDK(do, toBytes(b))(b) }
 }
 
-// BenchmarkReuse is what reuse alone is worth: the same tracer with the pool off, and on.
+// BenchmarkReuse measures reuse alone: the same tracer with the pool off and on.
 func BenchmarkReuse(b *testing.B) {
 	for name, exporter := range map[string]pooled.Exporter{"recycled": nil, "bytes": discardAll} {
 		off := pooled.Options{Exporter: exporter, NoReuse: true, BufferBytes: roomy}
@@ -217,7 +217,8 @@ func BenchmarkReuse(b *testing.B) {
 	}
 }
 
-// BenchmarkAgainstSDK is what a span costs, made and discarded, and made and encoded.
+// BenchmarkAgainstSDK measures a span that is made and discarded, and one that is made and
+// encoded.
 func BenchmarkAgainstSDK(b *testing.B) {
 	exported := pooled.Options{Exporter: discardAll, BufferBytes: roomy}
 	b.Run("discarded", func(b *testing.B) {
@@ -232,7 +233,7 @@ func BenchmarkAgainstSDK(b *testing.B) {
 	})
 }
 
-// calls is a call of one of the handlers of a map, in turn, none of which does anything.
+// calls returns a function that calls the handlers of a map in turn. The handlers are empty.
 func calls(b *testing.B, opts observable.Options) func(n int) {
 	m, err := observable.New(opts)
 	if err != nil {
@@ -254,9 +255,9 @@ func calls(b *testing.B, opts observable.Options) func(n int) {
 	}
 }
 
-// BenchmarkObservedCall is a whole one: look-up, sampled span with two attributes to OTLP
-// bytes, counter and histogram. The SDK's is as cheap as it gets: its attributes are made
-// once. The floor is two clock readings, and the ids of a span.
+// BenchmarkObservedCall measures a whole call: the lookup, a sampled span with two attributes
+// that is encoded as OTLP, the counter and the histogram. The SDK gets its attributes ready
+// made, which is its cheapest case. The floor is two clock reads and the ids of a span.
 func BenchmarkObservedCall(b *testing.B) {
 	own := way{"own", func(b *testing.B) (func(int), func()) {
 		p, err := pooled.New(pooled.Options{Exporter: discardAll, BufferBytes: roomy})

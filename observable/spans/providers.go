@@ -16,19 +16,19 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// Export settings common to the arms. The SDK's batch processor drops spans
-// silently when its queue is full: what is lost is counted by the harness, as
-// calls made less spans exported.
+// Export settings of all arms. The SDK's batch processor drops spans silently when its
+// queue is full. The harness counts the lost spans as the calls made minus the spans
+// exported.
 const (
 	interval   = 100 * time.Millisecond
 	queueSpans = 2048
 	batchSpans = 512
-	spanBytes  = 100 // about what the span of a handler takes, encoded without attributes but its key
+	spanBytes  = 100 // approximate encoded size of the span of a handler, with no attribute but its key
 )
 
 var service = resource.NewSchemaless(attribute.String("service.name", "loadgen"))
 
-// openPooled is that of an arm whose options differ from the others' in opts.
+// openPooled returns the open function of an arm of package pooled with the options opts.
 func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
 	return func(s *setup) (*Pipeline, error) {
 		p, opts := &Pipeline{}, opts
@@ -55,7 +55,7 @@ func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
 	}
 }
 
-// asValues is that of an arm whose spans are values where they can be.
+// asValues returns the open function of an arm whose spans are values where possible.
 func asValues(open func(*setup) (*Pipeline, error)) func(*setup) (*Pipeline, error) {
 	return func(s *setup) (*Pipeline, error) {
 		p, err := open(s)
@@ -113,7 +113,7 @@ func batches(exporter sdktrace.SpanExporter) sdktrace.SpanProcessor {
 		sdktrace.WithMaxExportBatchSize(batchSpans))
 }
 
-// sampling is the sampler of a provider; nil samples every root.
+// sampling returns the sampler of the provider, or nil to sample every root.
 func (s *setup) sampling() sdktrace.Sampler {
 	switch {
 	case s.never:
@@ -124,7 +124,7 @@ func (s *setup) sampling() sdktrace.Sampler {
 	return nil
 }
 
-// A counter counts what its sampler chose to sample.
+// A counter counts the spans that its sampler chose to sample.
 type counter struct {
 	sdktrace.Sampler
 	sampled atomic.Uint64
@@ -138,7 +138,7 @@ func (c *counter) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingR
 	return res
 }
 
-// A dropper is a processor that counts a span, and drops it.
+// A dropper is a processor that counts and drops each span.
 type dropper struct{ pipeline *Pipeline }
 
 var (
@@ -154,7 +154,7 @@ func (d dropper) OnEnd(sdktrace.ReadOnlySpan)                   { d.pipeline.spa
 func (dropper) ForceFlush(context.Context) error                { return nil }
 func (dropper) Shutdown(context.Context) error                  { return nil }
 
-// watched tells a pipeline of every export: of the SDK's, encoding is a part.
+// watched reports every export to a pipeline. In the SDK, encoding is part of the export.
 type watched struct {
 	sdktrace.SpanExporter
 	pipeline *Pipeline
@@ -165,7 +165,7 @@ func (w watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan)
 	return w.SpanExporter.ExportSpans(ctx, spans)
 }
 
-// discard is the client of an OTLP exporter that encodes and goes no further.
+// discard is a client of an OTLP exporter that encodes each request and sends nothing.
 // The exporter calls it from one goroutine at a time.
 type discard struct {
 	pipeline *Pipeline

@@ -16,8 +16,8 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// A blocked exporter holds every export back until it is let go. It can be that of
-// either provider.
+// A blocked exporter blocks every export until leave is closed. It implements the exporter
+// interfaces of both providers.
 type blocked struct {
 	entered, leave chan struct{}
 	first          sync.Once
@@ -60,8 +60,8 @@ func openReused(s *setup, b *blocked) (provider, error) {
 	return newPooled(s, pooled.Options{Exporter: pooled.ExporterFunc(b.export)})
 }
 
-// What the package says that the arms share: else they would not lose the same
-// spans when the exporter is slow.
+// The package comment says that the arms share a queue size, a batch size and a resource.
+// With other sizes they would lose different numbers of spans when the exporter is slow.
 func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	ctx := context.Background()
@@ -107,7 +107,7 @@ func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 						t.Error(err)
 					}
 				})
-				<-b.entered // with one span; more than there is room for follows
+				<-b.entered // with one span; now end more spans than the queue has room for
 				var calls sync.WaitGroup
 				for range procs {
 					calls.Go(func() {
@@ -123,7 +123,7 @@ func TestWhileAnExportLastsEveryArmHasRoomForAbout2048Spans(t *testing.T) {
 					t.Error(err)
 				}
 				if room := b.spans - 1; room < queueSpans*85/100 || room > queueSpans*115/100 {
-					t.Errorf("room for %d spans, want about %d", room, queueSpans)
+					t.Errorf("the queue has room for %d spans, want about %d", room, queueSpans)
 				}
 				if arm == "sdk" && b.largest != batchSpans {
 					t.Errorf("the largest batch has %d spans, want %d", b.largest, batchSpans)

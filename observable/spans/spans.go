@@ -1,27 +1,29 @@
-// Package spans opens the ways of making spans whose costs loadgen compares, its
-// arms, and sets them up alike: how many spans are sampled, and where those that
-// ended go. What a combination does:
+// Package spans opens the arms of the spans dimension: the ways of making spans whose
+// costs loadgen compares. All arms get the same settings for how many spans are sampled
+// and what becomes of the spans that ended. The combinations are:
 //
 //	                        sdk                             pooled, pooled-value, pooled-off
 //	sampling  always        every root is sampled           the same
-//	          parent-0.01   1 root of 100, by its trace id  the same sampler
+//	          parent-0.01   1 root in 100, by trace id      the same sampler
 //	          never         no span records                 the same
 //	processor batch         batch processor, OTLP bytes     encoded at End, in batches of OTLP bytes
-//	          discard       a snapshot, given to a          the record, given to a processor that
-//	                        processor that drops it         drops it and keeps none
-//	          none          made and ended, no snapshot       made and ended, not encoded
+//	          discard       a snapshot, passed to a         the record, passed to a processor that
+//	                        processor that drops it         drops it and keeps nothing
+//	          none          made and ended, no snapshot     made and ended, not encoded
 //
-// Batch exports every span the same way: encoded as an OTLP request, counted, and
-// thrown away. So the work of a real exporter is done and paid for, and no network
-// stands in between. Discard ends where a processor gets the span, in the form in
-// which it does: the SDK hands over a copy, the pooled tracer the record itself. Since
-// processors are told of its start, too, a value is then made by way of a handle. The
-// arms none and noop have nothing to sample or to process: they are the same whatever
-// the rest says.
+// Batch exports every span in the same way: the span is encoded into an OTLP request,
+// counted, and thrown away. That includes the work of a real exporter, but no network.
 //
-// What the arms share is set here and not taken from the environment: the
-// resource, one export every 100 ms or when enough is waiting, room for about
-// 2,048 spans.
+// Discard stops when a processor gets the span: the SDK passes a copy, the pooled tracer
+// the record itself. Since processors are also called when a span starts, pooled-value
+// then makes its spans through handles.
+//
+// The arms none and noop have nothing to sample or to process. They are the same for every
+// sampling and processor.
+//
+// The settings that all arms share are set here and not read from the environment: the
+// resource, one export every 100 ms or when enough spans wait, and a queue of about 2,048
+// spans.
 package spans
 
 import (
@@ -40,42 +42,51 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// An Arm is one way of making spans.
+// An Arm is a way of making spans.
 type Arm struct {
 	Name  string
 	About string
 	open  func(*setup) (*Pipeline, error)
 }
 
-// Arms are all of them, cheapest first.
-var Arms = []Arm{
+// Arms returns all arms, cheapest first.
+func Arms() []Arm { return slices.Clone(arms) }
+
+var arms = []Arm{
 	{"none", "no tracer: the bare map", func(*setup) (*Pipeline, error) { return &Pipeline{}, nil }},
 	{"noop", "the tracer of the OpenTelemetry API that does nothing", func(*setup) (*Pipeline, error) {
 		return &Pipeline{Provider: noop.NewTracerProvider()}, nil
 	}},
-	{"pooled-value", "the same tracer, whose spans are values if a handler takes no context",
+	{"pooled-value", "like pooled, but spans are values if the handler takes no context",
 		asValues(openPooled(pooled.Options{}))},
 	{"pooled", "spans reused through sync.Pool, encoded at End", openPooled(pooled.Options{})},
-	{"pooled-off", "the same tracer with reuse off: the control for pooled", openPooled(pooled.Options{NoReuse: true})},
+	{"pooled-off", "like pooled, but without reuse: the control for pooled",
+		openPooled(pooled.Options{NoReuse: true})},
 	{"sdk", "spans of the OpenTelemetry SDK through its batch processor and OTLP exporter", openSDK},
 }
 
-// Samplings are the names of ways to sample, and Processors those of where ended
-// spans go, by default the first: see the package's comment.
+// Samplings returns the names of the sampling settings, the default first. See the package
+// comment for what each does.
+func Samplings() []string { return slices.Clone(samplings) }
+
+// Processors returns the names of the processor settings, the default first. See the
+// package comment for what each does.
+func Processors() []string { return slices.Clone(processors) }
+
 var (
-	Samplings  = []string{"always", "parent-0.01", "never"}
-	Processors = []string{"batch", "discard", "none"}
+	samplings  = []string{"always", "parent-0.01", "never"}
+	processors = []string{"batch", "discard", "none"}
 )
 
-// Options say what a pipeline is to be.
+// Options are the settings of a pipeline.
 type Options struct {
 	Arm        string               // the name of one of Arms
 	Sampling   string               // one of Samplings; "" is the first
 	Processors string               // one of Processors; "" is the first
-	Attributes []attribute.KeyValue // of every span, besides its key: they decide the room that it takes
+	Attributes []attribute.KeyValue // attributes of every span besides its key, to estimate its size
 }
 
-// A setup is what Options come to.
+// A setup holds what the open function of an arm needs to know of Options.
 type setup struct {
 	sampler    *counter // nil: every root is sampled
 	never      bool
@@ -83,13 +94,13 @@ type setup struct {
 	spanBytes  int
 }
 
-// Open starts the pipeline of the arm of that name, with what is usual otherwise.
+// Open starts the pipeline of the named arm, with default options.
 func Open(arm string) (*Pipeline, error) { return Options{Arm: arm}.Open() }
 
-// Open starts the pipeline. The error is everything that is wrong with o.
+// Open starts the pipeline. The error lists everything that is wrong with o.
 func (o Options) Open() (*Pipeline, error) {
 	var names []string
-	for _, a := range Arms {
+	for _, a := range arms {
 		names = append(names, a.Name)
 	}
 	s := &setup{processors: o.Processors, spanBytes: sizeOf(o.Attributes)}
@@ -104,17 +115,17 @@ func (o Options) Open() (*Pipeline, error) {
 	case "never":
 		s.never = true
 	default:
-		errs = append(errs, unknown("sampling", o.Sampling, Samplings))
+		errs = append(errs, unknown("sampling", o.Sampling, samplings))
 	}
 	if o.Processors == "" {
-		s.processors = Processors[0]
-	} else if !slices.Contains(Processors, o.Processors) {
-		errs = append(errs, unknown("processor", o.Processors, Processors))
+		s.processors = processors[0]
+	} else if !slices.Contains(processors, o.Processors) {
+		errs = append(errs, unknown("processor", o.Processors, processors))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	p, err := Arms[slices.Index(names, o.Arm)].open(s)
+	p, err := arms[slices.Index(names, o.Arm)].open(s)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +137,11 @@ func unknown(what, name string, known []string) error {
 	return fmt.Errorf("spans: no %s is called %q: want one of %s", what, name, strings.Join(known, ", "))
 }
 
-// A Pipeline makes spans and takes them to their end.
+// A Pipeline makes spans and exports or drops them.
 type Pipeline struct {
 	// Provider makes the spans; nil makes none.
 	Provider trace.TracerProvider
-	// Values says that spans of handlers that take no context are to be values.
+	// Values reports whether the spans of handlers that take no context should be values.
 	Values bool
 
 	flush, shutdown func(context.Context) error // nil: nothing to do
@@ -139,11 +150,11 @@ type Pipeline struct {
 	begin           atomic.Pointer[func() func()]
 }
 
-// Records tells whether spans are taken to an end where they are counted.
+// Records reports whether ended spans are exported or dropped, and so counted.
 func (p *Pipeline) Records() bool { return p.flush != nil }
 
-// Sampled is how many spans are to arrive there, if so many roots were started and
-// ended: of a part, those that its sampler chose, counted as it chose them.
+// Sampled returns how many spans should be counted by Exported after roots root spans were
+// started and ended. If only a part is sampled, that is the number that the sampler chose.
 func (p *Pipeline) Sampled(roots uint64) uint64 {
 	switch {
 	case p.setup.never:
@@ -162,7 +173,7 @@ func (p *Pipeline) Flush(ctx context.Context) error {
 	return p.flush(ctx)
 }
 
-// Close exports what waits and ends the pipeline.
+// Close exports the spans that wait and ends the pipeline.
 func (p *Pipeline) Close(ctx context.Context) error {
 	if p.shutdown == nil {
 		return nil
@@ -170,11 +181,12 @@ func (p *Pipeline) Close(ctx context.Context) error {
 	return p.shutdown(ctx)
 }
 
-// OnExport has begin called whenever the export of spans begins, and what it returns
-// when that export has ended. Both are called by whoever exports.
+// OnExport sets a function that is called whenever an export of spans begins. The function
+// that it returns is called when the export has ended. Both are called by the exporting
+// goroutine.
 func (p *Pipeline) OnExport(begin func() (end func())) { p.begin.Store(&begin) }
 
-// exporting is called when an export begins, and what it returns when it has ended.
+// exporting calls the function set by OnExport and returns its result.
 func (p *Pipeline) exporting() (end func()) {
 	if begin := p.begin.Load(); begin != nil {
 		return (*begin)()
@@ -182,6 +194,6 @@ func (p *Pipeline) exporting() (end func()) {
 	return func() {}
 }
 
-// Exported counts the spans that arrived so far, and their encoded bytes: 0 if
-// they are not encoded.
+// Exported returns the number of spans exported or dropped so far, and their encoded size
+// in bytes, which is 0 if they are not encoded.
 func (p *Pipeline) Exported() (spans, bytes uint64) { return p.spans.Load(), p.bytes.Load() }

@@ -13,24 +13,26 @@ import (
 )
 
 func TestEveryArmIsAFreshEstimator(t *testing.T) {
-	for _, a := range estimators.Arms {
-		one, err := estimators.New(a.Name, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		one.Add(time.Second)
-		two, err := estimators.New(a.Name, 0)
-		if err != nil || two.Quantile(1) != 0 {
-			t.Errorf("%s: the second holds what the first was given (%v)", a.Name, err)
-		}
-		if _, ok := one.(quantile.Sizer); !ok || a.About == "" {
-			t.Errorf("%s does not tell its size, or is about nothing", a.Name)
-		}
+	for _, a := range estimators.Arms() {
+		t.Run(a.Name, func(t *testing.T) {
+			first, err := estimators.New(a.Name, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first.Add(time.Second)
+			second, err := estimators.New(a.Name, 0)
+			if err != nil || second.Quantile(1) != 0 {
+				t.Errorf("the second estimator has the values of the first (%v)", err)
+			}
+			if _, ok := first.(quantile.Sizer); !ok || a.About == "" {
+				t.Error("is no Sizer, or About is empty")
+			}
+		})
 	}
 }
 
-// Only estimators of one kind, set up alike, merge: an arm that merges what its
-// name stands for is that, with the epsilon documented.
+// Only estimators of the same type with the same options can be merged. So an arm that merges the expected
+// estimator has the expected type and options.
 func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 	want := map[string]func() (quantile.Estimator, error){
 		"exact":   func() (quantile.Estimator, error) { return quantile.NewExact(0), nil },
@@ -55,47 +57,49 @@ func TestEveryArmIsWhatItsNameSays(t *testing.T) {
 		"prometheus-classic": func() (quantile.Estimator, error) { return peers.NewPrometheusClassic(), nil },
 		"prometheus-native":  func() (quantile.Estimator, error) { return peers.NewPrometheusNative(), nil },
 	}
-	for _, a := range estimators.Arms {
-		arm, err := estimators.New(a.Name, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want[a.Name] == nil {
-			t.Errorf("nothing is said of what %s is", a.Name)
-			continue
-		}
-		known, err := want[a.Name]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := arm.Merge(known); err != nil {
-			t.Errorf("%s is something else: %v", a.Name, err)
-		}
+	for _, a := range estimators.Arms() {
+		t.Run(a.Name, func(t *testing.T) {
+			arm, err := estimators.New(a.Name, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want[a.Name] == nil {
+				t.Errorf("the test has no estimator for %s", a.Name)
+				return
+			}
+			known, err := want[a.Name]()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := arm.Merge(known); err != nil {
+				t.Errorf("is not the expected estimator: %v", err)
+			}
+		})
 	}
 }
 
-// What is compared by default is ours, and stays what it was.
+// Only the estimators of this module are compared by default.
 func TestPeersAreMarkedAndComeLast(t *testing.T) {
 	known := map[string]bool{}
-	for _, f := range peers.Known {
+	for _, f := range peers.Known() {
 		known[f.Arm] = true
 	}
 	ours := true
-	for _, a := range estimators.Arms {
+	for _, a := range estimators.Arms() {
 		e, err := estimators.New(a.Name, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if is := strings.HasPrefix(fmt.Sprintf("%T", e), "*peers."); is != a.Peer {
-			t.Errorf("%s is a %T, and Peer is %v", a.Name, e, a.Peer)
+		if peer := strings.HasPrefix(fmt.Sprintf("%T", e), "*peers."); peer != a.Peer {
+			t.Errorf("%s is a %T, but Peer is %v", a.Name, e, a.Peer)
 		}
 		if ours = ours && !a.Peer; !ours && !a.Peer {
-			t.Errorf("%s is ours and comes after a peer", a.Name)
+			t.Errorf("%s is of this module, but comes after a peer", a.Name)
 		}
 		delete(known, a.Name)
 	}
 	for name := range known {
-		t.Errorf("faults are known of %s, which is no arm", name)
+		t.Errorf("Known has a fault of %s, which is no arm", name)
 	}
 }
 

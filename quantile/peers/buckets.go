@@ -8,13 +8,12 @@ type bucket struct {
 	count  uint64
 }
 
-// interpolated is the quantile q of n values in exponential buckets, in ascending
-// order: the bucket is sought from the nearer end, and within it the logarithms are
-// interpolated; a bucket that starts at 0 is interpolated linearly. It is NaN if
-// there is no value.
+// interpolated returns quantile q of n values in exponential buckets, which must be in ascending order. It
+// looks for the bucket from the nearer end, and interpolates the logarithms within it, or linearly if the
+// bucket begins at 0. It returns NaN if there are no values.
 //
-// Source: histogramQuantile in promql/quantile.go of Prometheus 3, which takes q
-// from a native histogram, and from an OpenTelemetry one that it was sent.
+// Source: histogramQuantile in promql/quantile.go of Prometheus 3, which it uses for native histograms and for
+// OpenTelemetry histograms that were sent to it.
 func interpolated(buckets []bucket, n uint64, q float64) float64 {
 	var b bucket
 	var count uint64
@@ -40,7 +39,7 @@ func interpolated(buckets []bucket, n uint64, q float64) float64 {
 	} else {
 		rank = float64(count) - rank
 	}
-	fraction := rank / float64(b.count) // NaN if there is no value
+	fraction := rank / float64(b.count) // NaN if there are no values
 	if b.lo <= 0 {
 		return b.lo + (b.hi-b.lo)*fraction
 	}

@@ -9,19 +9,17 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Caio is the t-digest of caio/go-tdigest/v4 with the compression that it comes
-// with, 100: at most 2,000 centroids in two sorted slices, a search and a shift in
-// them an Add. Which centroid takes a value is drawn from a fixed seed, so that the
-// same values in the same order give the same answers.
+// Caio is the t-digest of caio/go-tdigest/v4 with its default compression, 100. It has at most 2,000 centroids in
+// two sorted slices, and each Add searches and shifts them. Which centroid takes a value is drawn with a fixed
+// seed, so the same values in the same order give the same estimates.
 //
-// Claimed: accuracy, without a figure, and the paper has no worst-case bound. It is
-// held here to half a percent of the ranks, which it keeps on every data set of
-// package quantiletest, merged in any order too. Known faults: at 2,000 centroids
-// one Add inserts them all again; a decoded digest that holds Inf or NaN panics (its
-// issue 37), which no Duration leads to.
+// Claimed: accuracy, without a number, and the paper has no worst-case bound. The tests of this package claim half
+// a percent of the ranks, which holds for every data set of package quantiletest, also merged in any order. Known
+// faults: at 2,000 centroids one Add inserts all of them again; a decoded digest that contains Inf or NaN panics
+// (its issue 37), which no Duration causes.
 //
 // Source: Dunning and Ertl, Computing Extremely Accurate Quantiles Using t-Digests,
-// 2019 (arXiv 1902.04023), by way of caio/go-tdigest v4.1.0.
+// 2019 (arXiv 1902.04023), implemented by caio/go-tdigest v4.1.0.
 type Caio struct {
 	ends
 	digest *tdigest.TDigest
@@ -38,7 +36,7 @@ func NewCaio() (*Caio, error) {
 
 // Add implements [quantile.Estimator].
 func (c *Caio) Add(d time.Duration) {
-	_ = c.digest.Add(float64(c.take(d))) // fails for NaN alone
+	_ = c.digest.Add(float64(c.take(d))) // fails only for NaN
 }
 
 // Quantile implements [quantile.Estimator].
@@ -62,8 +60,8 @@ func (c *Caio) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [quantile.Sizer]: 16 B a centroid, for the 1,000 that the
-// library makes room for or as many as there are.
+// StateBytes implements [quantile.Sizer]. A centroid takes 16 B. The library makes room for 1,000, or as many as there
+// are.
 func (c *Caio) StateBytes() int {
 	centroids := 0
 	c.digest.ForEachCentroid(func(float64, uint64) bool {

@@ -9,16 +9,15 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// DDSketch is the DDSketch of DataDog/sketches-go as NewDefaultDDSketch makes it,
-// with 1 % of relative accuracy: counters on a logarithmic scale, in pages of 32.
+// DDSketch is the DDSketch of DataDog/sketches-go, made by NewDefaultDDSketch with a relative accuracy of 1 %. It has
+// counters on a logarithmic scale, in pages of 32.
 //
-// Claimed: an answer within 1 % of the value at rank floor(q*(n-1))+1, merged in
-// any order too. Known faults: that is the middle of a bucket, so that the smallest
-// and the largest answer, and those of constant data, are up to 1 % off; the variant
-// that keeps the extremes exactly is another type, with its own Merge.
+// Claimed: within 1 % of the value with the rank floor(q*(n-1))+1, also merged in any order. Known faults: the
+// estimate is the middle of a bucket, so the smallest and the largest estimate, and estimates of constant data,
+// are up to 1 % off; the variant that keeps the extremes exactly is another type, with its own Merge.
 //
 // Source: Masson, Rim and Lee, DDSketch: A Fast and Fully-Mergeable Quantile Sketch
-// with Relative-Error Guarantees, VLDB 2019 (arXiv 1908.10693), by way of
+// with Relative-Error Guarantees, VLDB 2019 (arXiv 1908.10693), implemented by
 // sketches-go v1.4.8.
 type DDSketch struct {
 	ends
@@ -37,13 +36,13 @@ func NewDDSketch() (*DDSketch, error) {
 
 // Add implements [quantile.Estimator].
 func (s *DDSketch) Add(d time.Duration) {
-	_ = s.sketch.Add(float64(s.take(d))) // every Duration can be indexed
+	_ = s.sketch.Add(float64(s.take(d))) // cannot fail: every Duration has an index
 }
 
 // Quantile implements [quantile.Estimator].
 func (s *DDSketch) Quantile(q float64) time.Duration {
 	v, err := s.sketch.GetValueAtQuantile(clamp01(q))
-	if err != nil { // it is empty
+	if err != nil { // the sketch is empty
 		return 0
 	}
 	return nanoseconds(v)
@@ -62,9 +61,8 @@ func (s *DDSketch) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [quantile.Sizer]. The library does not tell: it is pages of
-// 32 counters with a slice for each, as many as lie between the smallest and the
-// largest bucket, and a buffer of 64 indices.
+// StateBytes implements [quantile.Sizer]. It is estimated, since the library does not report it: pages of 32 counters,
+// each with a slice, from the smallest to the largest bucket, and a buffer of 64 indices.
 func (s *DDSketch) StateBytes() int {
 	const page, buffer, fixed = 24 + 32*8, 64 * 8, 256
 	low, err := s.sketch.GetPositiveValueStore().MinIndex()

@@ -8,16 +8,15 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// HDRHistogramGo is hdrhistogram-go as it comes, with three significant figures
-// from 1 ns to 1 h: 264 KB of counters. What [quantile.HDR] is measured against.
+// HDRHistogramGo is hdrhistogram-go with three significant figures from 1 ns to 1 h, which takes 264 KB of counters.
+// [quantile.HDR] is compared with it.
 //
-// Claimed: an answer within 0.1 % of the value at rank int(q*n+0.5), where the Java
-// original takes ceil(q*n). Known faults: durations past the range are refused with
-// an error and lost, so that only Count and Max know of them; answers are the ends of
-// buckets, the lower at q = 0 and the upper elsewhere, so that those of constant data
-// differ and the last is past the maximum.
+// Claimed: within 0.1 % of the value with the rank int(q*n+0.5), whereas the Java original uses ceil(q*n). Known
+// faults: durations beyond the range are refused with an error and lost, so only Count and Max include them;
+// estimates are ends of buckets, the lower end at q = 0 and the upper end elsewhere, so estimates of constant data
+// differ, and the last one exceeds the maximum.
 //
-// Source: Gil Tene's HdrHistogram, by way of hdrhistogram-go v1.4.0.
+// Source: Gil Tene's HdrHistogram, implemented by hdrhistogram-go v1.4.0.
 type HDRHistogramGo struct {
 	ends
 	histogram *hdrhistogram.Histogram
@@ -30,10 +29,10 @@ func NewHDRHistogramGo() *HDRHistogramGo {
 
 // Add implements [quantile.Estimator].
 func (h *HDRHistogramGo) Add(d time.Duration) {
-	_ = h.histogram.RecordValue(int64(h.take(d))) // past 1 h it is lost, as for any caller
+	_ = h.histogram.RecordValue(int64(h.take(d))) // above 1 h it is lost, as for any caller
 }
 
-// Quantile implements [quantile.Estimator]. The library counts to 100.
+// Quantile implements [quantile.Estimator]. The library takes percentiles.
 func (h *HDRHistogramGo) Quantile(q float64) time.Duration {
 	return time.Duration(h.histogram.ValueAtQuantile(100 * clamp01(q)))
 }
@@ -44,7 +43,7 @@ func (h *HDRHistogramGo) Merge(other quantile.Estimator) error {
 	if err != nil {
 		return err
 	}
-	h.histogram.Merge(o.histogram) // of one range: it drops nothing
+	h.histogram.Merge(o.histogram) // drops nothing, since both have the same range
 	h.merge(&o.ends)
 	return nil
 }

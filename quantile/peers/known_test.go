@@ -9,13 +9,13 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/peers"
 )
 
-// An answer is what an estimator says of a quantile.
+// An answer is the expected estimate of a quantile.
 type answer struct {
 	q    float64
-	says time.Duration
+	want time.Duration
 }
 
-// The least that shows each fault: what is added and what is answered then.
+// reproductions has the smallest input that shows each fault, and the estimates for it.
 var reproductions = map[peers.Fault]struct {
 	add     []time.Duration
 	answers []answer
@@ -27,7 +27,7 @@ var reproductions = map[peers.Fault]struct {
 	{Arm: "hdrhistogram-go", Rule: "outliers"}: {[]time.Duration{1, 2, 3, 2 * time.Hour, 2 * time.Hour},
 		[]answer{{0.5, 2}, {1, 3}}},
 	{Arm: "hdrhistogram-go", Rule: "monotone"}: {[]time.Duration{2_210_705}, []answer{{1, 2_211_839}}},
-	// The nearest rank of 0.6 is 2 of 2, and 3 of 4.
+	// The nearest rank of quantile 0.6 is 2 of 2 values, and 3 of 4.
 	{Arm: "ddsketch", Rule: "ranks"}: {[]time.Duration{1000, 2000}, []answer{{0.6, 1002}}},
 	{Arm: "ddsketch", Rule: "doubled"}: {[]time.Duration{1000, 1000, 2000, 2000},
 		[]answer{{0.6, 1002}}},
@@ -46,7 +46,7 @@ var reproductions = map[peers.Fault]struct {
 	{Arm: "prometheus-classic", Rule: "negative-is-zero"}: {[]time.Duration{-1}, []answer{{0.5, 2_500_000}}},
 }
 
-// shown are the faults that take more than a few values, each with its test below.
+// shown has the faults that need more than a few values. Each has a test below.
 var shown = []peers.Fault{
 	{Arm: "perks", Rule: "claims"},
 	{Arm: "perks", Rule: "claims-merged"},
@@ -67,21 +67,21 @@ func TestEveryKnownFaultIsReproduced(t *testing.T) {
 				e.Add(d)
 			}
 			for _, a := range r.answers {
-				if got := e.Quantile(a.q); got != a.says {
-					t.Errorf("of %d, Quantile(%v) = %d, want the faulty %d", r.add, a.q, got, a.says)
+				if got := e.Quantile(a.q); got != a.want {
+					t.Errorf("with the values %d, Quantile(%v) = %d, want the faulty %d", r.add, a.q, got, a.want)
 				}
 			}
 		})
 	}
-	for _, f := range peers.Known {
+	for _, f := range peers.Known() {
 		f.Why = ""
 		if !reproduced[f] {
-			t.Errorf("nothing shows how %s breaks %s", f.Arm, f.Rule)
+			t.Errorf("no test shows how %s breaks %s", f.Arm, f.Rule)
 		}
 		delete(reproduced, f)
 	}
 	for f := range reproduced {
-		t.Errorf("it is shown how %s breaks %s, which is not known", f.Arm, f.Rule)
+		t.Errorf("a test shows how %s breaks %s, but Known does not list it", f.Arm, f.Rule)
 	}
 }
 
@@ -98,74 +98,77 @@ func fresh(t *testing.T, arm string) quantile.Estimator {
 
 const many = 20_000
 
-// Each value is its own rank, from many down to 1.
+// The values fall from many to 1, and each is its own rank.
 func TestPerksMissesItsMedianOnFallingValues(t *testing.T) {
 	p := peers.NewPerks()
 	for d := time.Duration(many); d > 0; d-- {
 		p.Add(d)
 	}
 	if off := math.Abs(float64(p.Quantile(0.5))/many - 0.5); off <= peers.PerksTargets()[0.5] {
-		t.Errorf("p50 is %v of the ranks off, as claimed", off)
+		t.Errorf("the rank error of p50 is %v, as claimed", off)
 	}
 }
 
-// Value k of 1 to many is in shard k mod 64, so that the shards are alike: one by
-// one into the first, and all so far into the next.
+// Value k of 1 to many is in shard k mod 64, so all shards are similar.
 func TestPerksMissesItsTargetsOnceMerged(t *testing.T) {
 	for name, order := range map[string]func(sum, next *peers.Perks) (into, from *peers.Perks){
 		"into the first": func(sum, next *peers.Perks) (into, from *peers.Perks) { return sum, next },
 		"into the next":  func(sum, next *peers.Perks) (into, from *peers.Perks) { return next, sum },
 	} {
-		var sum *peers.Perks
-		for s := range 64 {
-			shard := peers.NewPerks()
-			for d := s + 1; d <= many; d += 64 {
-				shard.Add(time.Duration(d))
+		t.Run(name, func(t *testing.T) {
+			var sum *peers.Perks
+			for s := range 64 {
+				shard := peers.NewPerks()
+				for d := s + 1; d <= many; d += 64 {
+					shard.Add(time.Duration(d))
+				}
+				if s == 0 {
+					sum = shard
+					continue
+				}
+				into, from := order(sum, shard)
+				if err := into.Merge(from); err != nil {
+					t.Fatal(err)
+				}
+				sum = into
 			}
-			if s == 0 {
-				sum = shard
-				continue
+			missed := 0
+			for q, claimed := range peers.PerksTargets() {
+				if off := math.Abs(float64(sum.Quantile(q))/many - q); off > claimed {
+					missed++
+				}
 			}
-			into, from := order(sum, shard)
-			if err := into.Merge(from); err != nil {
-				t.Fatal(err)
+			if missed == 0 {
+				t.Error("the claim is met at every target")
 			}
-			sum = into
-		}
-		missed := 0
-		for q, claimed := range peers.PerksTargets() {
-			if off := math.Abs(float64(sum.Quantile(q))/many - q); off > claimed {
-				missed++
-			}
-		}
-		if missed == 0 {
-			t.Errorf("%s: every target is met", name)
-		}
+		})
 	}
 }
 
-// An empty histogram is at scale 0, whose buckets are a factor of 2 wide, and so is
-// one that holds zeros alone.
+// A histogram that is empty or has only zeros has the scale 0, whose buckets are a factor of 2 wide.
 func TestMergingNothingWidensTheBucketsOfOTel(t *testing.T) {
 	zero := peers.NewOTelExponential()
 	zero.Add(0)
-	for name, other := range map[string]*peers.OTelExponential{"empty": peers.NewOTelExponential(), "of a zero": zero} {
-		e := peers.NewOTelExponential()
-		for d := time.Duration(1000); d <= 1400; d++ {
-			e.Add(d)
-		}
-		before := e.Quantile(0.5)
-		if err := e.Merge(other); err != nil {
-			t.Fatal(err)
-		}
-		// From 1,000 to 1,400 lie the halves of two buckets: below 1,024 and above.
-		if after := e.Quantile(0.5); before < 1195 || before > 1205 || after < 1400 {
-			t.Errorf("%s: the median of 1000 to 1400 was %d, is %d", name, before, after)
-		}
+	for name, other := range map[string]*peers.OTelExponential{"empty": peers.NewOTelExponential(),
+		"with a zero": zero} {
+		t.Run(name, func(t *testing.T) {
+			e := peers.NewOTelExponential()
+			for d := time.Duration(1000); d <= 1400; d++ {
+				e.Add(d)
+			}
+			before := e.Quantile(0.5)
+			if err := e.Merge(other); err != nil {
+				t.Fatal(err)
+			}
+			// The values are in parts of two buckets, below and above 1,024.
+			if after := e.Quantile(0.5); before < 1195 || before > 1205 || after < 1400 {
+				t.Errorf("the median of 1000 to 1400 was %d, and is %d after merging", before, after)
+			}
+		})
 	}
 }
 
-// One value far away is enough to widen them.
+// A single value far from the others widens the buckets.
 func TestOneFarValueWidensTheBucketsOfOTel(t *testing.T) {
 	e := peers.NewOTelExponential()
 	for range 100 {
@@ -175,6 +178,6 @@ func TestOneFarValueWidensTheBucketsOfOTel(t *testing.T) {
 	before := e.Quantile(0.9)
 	e.Add(math.MaxInt64)
 	if after := e.Quantile(0.9); before < 1099 || before > 1101 || after < 1300 {
-		t.Errorf("p90 of 1000 and 1100 was %d, is %d beside 292 years", before, after)
+		t.Errorf("p90 of 1000 and 1100 was %d, and is %d after adding 292 years", before, after)
 	}
 }

@@ -9,25 +9,21 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// OTelExponential is OpenTelemetry's exponential histogram with its default of 160
-// buckets, as wide as they must be for all values to fit, each as wide as its
-// neighbours times a power of two.
+// OTelExponential is OpenTelemetry's exponential histogram with the default of 160 buckets. The buckets are as
+// wide as necessary for all values to fit, and each is wider than the one before by the same factor.
 //
-// It is lightstep/go-expohisto, which imports nothing of OpenTelemetry, and not the
-// aggregation of its SDK: that is the same structure, but it can be fed only through
-// a meter provider, and estimators import no OpenTelemetry. What the SDK's Record
-// costs beside it is not in this arm's figures.
+// It is lightstep/go-expohisto, which does not import OpenTelemetry, and not the aggregation of the SDK. That
+// has the same structure, but can only be filled through a meter provider, and estimators must not import
+// OpenTelemetry. So the numbers of this arm do not include the cost of the SDK's Record.
 //
-// Claimed: within 5 % of the value as long as the largest is at most 10^5 times the
-// smallest, in the comment of DefaultMaxSize. The histogram has no quantile: it is
-// interpolated as Prometheus does it once it was sent one, and cut to the minimum
-// and maximum that the data point carries. Known faults: merging an empty histogram,
-// or one of zeros alone, widens every bucket to a factor of 2, for good; so does one
-// value far from the others, to what the range asks for.
+// Claimed: within 5 % of the value if the largest is at most 10^5 times the smallest, by the comment of
+// DefaultMaxSize. The histogram has no quantile function: quantiles are interpolated as in Prometheus, and
+// limited to the minimum and maximum in the data point. Known faults: merging an empty histogram, or one with
+// only zeros, widens every bucket to a factor of 2, permanently. One value far from the others also widens
+// the buckets, to what the range requires.
 //
-// Source: OpenTelemetry specification, metrics data model, ExponentialHistogram, and
-// metrics SDK, base2 exponential bucket histogram aggregation, by way of
-// go-expohisto v1.0.0.
+// Source: OpenTelemetry specification, metrics data model, ExponentialHistogram, and metrics SDK, base2
+// exponential bucket histogram aggregation, implemented by go-expohisto v1.0.0.
 type OTelExponential struct {
 	ends
 	histogram structure.Int64
@@ -49,17 +45,17 @@ func (h *OTelExponential) Quantile(q float64) time.Duration {
 	return min(max(v, h.min), h.max)
 }
 
-// buckets are those with zero first: bucket i of a scale covers 2^(i/2^scale) up to
+// buckets returns the buckets, with the bucket of zero first. Bucket i at a scale covers 2^(i/2^scale) to
 // 2^((i+1)/2^scale).
 func (h *OTelExponential) buckets() []bucket {
-	some := h.histogram.Positive()
-	all := []bucket{{count: h.histogram.ZeroCount()}}
+	positive := h.histogram.Positive()
+	buckets := []bucket{{count: h.histogram.ZeroCount()}}
 	bound := func(i int) float64 { return math.Exp2(math.Ldexp(float64(i), -int(h.histogram.Scale()))) }
-	for i := range int(some.Len()) {
-		first := i + int(some.Offset())
-		all = append(all, bucket{bound(first), bound(first + 1), some.At(uint32(i))})
+	for i := range int(positive.Len()) {
+		first := i + int(positive.Offset())
+		buckets = append(buckets, bucket{bound(first), bound(first + 1), positive.At(uint32(i))})
 	}
-	return all
+	return buckets
 }
 
 // Merge implements [quantile.Estimator].
@@ -73,14 +69,14 @@ func (h *OTelExponential) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [quantile.Sizer]: 160 counters at most, a power of two of
-// them until then, of the width that the largest count asks for, and the fields.
+// StateBytes implements [quantile.Sizer]. The state has at most 160 counters, whose number is a power of two until
+// then, with the width that the largest count requires, and other fields.
 func (h *OTelExponential) StateBytes() int {
 	const fields = 256
 	var most uint64
-	some := h.histogram.Positive()
-	for i := range some.Len() {
-		most = max(most, some.At(i))
+	positive := h.histogram.Positive()
+	for i := range positive.Len() {
+		most = max(most, positive.At(i))
 	}
 	width := 8
 	for _, w := range []int{4, 2, 1} {
@@ -89,7 +85,7 @@ func (h *OTelExponential) StateBytes() int {
 		}
 	}
 	size := 1
-	for size < int(some.Len()) {
+	for size < int(positive.Len()) {
 		size *= 2
 	}
 	return fields + width*min(size, int(structure.DefaultMaxSize))

@@ -1,25 +1,24 @@
-// Package peers makes the latency estimators of other libraries into arms: each is
-// a [quantile.Estimator] that answers what its library would have answered.
+// Package peers makes [quantile.Estimator]s out of the latency estimators of other libraries. Each returns the
+// estimates of its library.
 //
-// An arm takes care of what the contract asks and the libraries leave to their
-// caller: a negative duration is zero, q is taken into [0, 1], nothing is 0, and a
-// count and the extremes are kept beside the sketch, exactly. It repairs no answer.
-// Where that breaks a rule of package quantiletest, [Known] says which and why, and
-// a test holds the table to what is so.
+// The estimators add what the contract requires and the libraries leave to their caller: a negative duration
+// counts as zero, q is limited to [0, 1], the estimate without values is 0, and the exact count and extremes
+// are kept separately. They correct no estimates. If that breaks a rule of package quantiletest, it is listed
+// in [Known] with the reason, and a test checks that list.
 //
-//	arm                 library                          its error
+//	arm                 library                          error
 //	caio                caio/go-tdigest/v4               no bound; 0.5 % of the ranks here
 //	ddsketch            DataDog/sketches-go              1 % of the value
 //	hdrhistogram-go     HdrHistogram/hdrhistogram-go     0.1 % of the value, up to 1 h
-//	perks               beorn7/perks                     of the ranks, at five quantiles
+//	perks               beorn7/perks                     rank error, at five quantiles
 //	otel-exponential    lightstep/go-expohisto           5 % of the value
 //	prometheus-classic  prometheus/client_golang         the width of a bucket
 //	prometheus-native   prometheus/client_golang         9.1 % of the value
 //
-// The t-digest of influxdata is an arm of package quantile, tdigest.
+// The t-digest of influxdata is the arm tdigest, in package quantile.
 //
-// As with every Estimator, none is safe for concurrent use; those of Prometheus,
-// whose library is, lock nothing around what is merged.
+// As with every Estimator, none is safe for concurrent use. That includes those of Prometheus, although the
+// library is: the merged part has no lock.
 package peers
 
 import (
@@ -30,7 +29,7 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A peer is what every arm of this package is.
+// A peer is implemented by every estimator of this package.
 type peer interface {
 	quantile.Estimator
 	quantile.Sizer
@@ -49,13 +48,13 @@ var (
 	_ peer = (*PrometheusNative)(nil)
 )
 
-// ends counts and keeps the extremes of what was added, exactly.
+// ends keeps the exact count and extremes of the added values.
 type ends struct {
 	n        uint64
 	min, max time.Duration
 }
 
-// take is d as it counts: a negative one is zero.
+// take counts d, a negative d as zero, and returns the duration counted.
 func (e *ends) take(d time.Duration) time.Duration {
 	d = max(d, 0)
 	e.merge(&ends{1, d, d})
@@ -72,16 +71,16 @@ func (e *ends) merge(o *ends) {
 	e.n, e.min, e.max = e.n+o.n, min(e.min, o.min), max(e.max, o.max)
 }
 
-// Count is how many durations were added.
+// Count returns how many durations were added.
 func (e *ends) Count() uint64 { return e.n }
 
-// Min is the smallest duration added, exactly; 0 if there is none.
+// Min returns the smallest duration added, exactly, or 0 if there is none.
 func (e *ends) Min() time.Duration { return e.min }
 
-// Max is the largest duration added, exactly; 0 if there is none.
+// Max returns the largest duration added, exactly, or 0 if there is none.
 func (e *ends) Max() time.Duration { return e.max }
 
-// sameKind is from as a peer of the type of into, or the error of Merge.
+// sameKind returns from as a peer of the type of into, or the error of Merge.
 func sameKind[E interface {
 	comparable
 	quantile.Estimator
@@ -91,18 +90,18 @@ func sameKind[E interface {
 	why := ""
 	switch {
 	case !ok:
-		why = "not the same kind"
+		why = "it is of another type"
 	case o == none:
 		why = "it is nil"
 	case o == into:
-		why = "they are one"
+		why = "it cannot be merged into itself"
 	default:
 		return o, nil
 	}
 	return o, fmt.Errorf("%w a %T into a %T: %s", quantile.ErrMerge, from, into, why)
 }
 
-// clamp01 takes q into [0, 1]; NaN becomes 0.
+// clamp01 limits q to [0, 1]. NaN becomes 0.
 func clamp01(q float64) float64 {
 	if !(q > 0) {
 		return 0
@@ -110,8 +109,8 @@ func clamp01(q float64) float64 {
 	return min(q, 1)
 }
 
-// nanoseconds is an answer to the nearest nanosecond, as far as a Duration goes.
-// It may be negative: some libraries extrapolate below the smallest value.
+// nanoseconds rounds v to a Duration, and limits it to the largest one. It may be negative, since some
+// libraries extrapolate below the smallest value.
 func nanoseconds(v float64) time.Duration {
 	switch {
 	case math.IsNaN(v):

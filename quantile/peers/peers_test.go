@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
-// must is for constructors that fail for bad parameters only, of which there are none.
+// must returns e. The constructors fail only for invalid parameters, and have none.
 func must[E quantile.Estimator](e E, err error) quantile.Estimator {
 	if err != nil {
 		panic(err)
@@ -20,11 +20,11 @@ func must[E quantile.Estimator](e E, err error) quantile.Estimator {
 	return e
 }
 
-// oneRank is one of the 20,000 values of the suite's data: by so much a definition of
-// a quantile differs from the nearest rank that takes the next one, or a value between.
+// oneRank is the share of one of the 20,000 values in a data set of the suite. It is the error of a
+// definition of the quantile that takes the value after the nearest rank, or one between.
 const oneRank = 1.0 / 20_000
 
-// atTargets is what perks claims: nothing but at its targets.
+// atTargets returns the rank error that perks claims: it claims nothing except at its targets.
 func atTargets(q float64) float64 {
 	if most, ok := peers.PerksTargets()[q]; ok {
 		return most + oneRank
@@ -32,14 +32,14 @@ func atTargets(q float64) float64 {
 	return 1
 }
 
-// Every arm, with what is claimed of it.
+// arms has every arm with its claims.
 var arms = []struct {
 	name   string
 	claims quantiletest.Claims
 	fresh  func() quantile.Estimator
 }{
 	{"caio", quantiletest.Claims{Rank: 0.005}, func() quantile.Estimator { return must(peers.NewCaio()) }},
-	// The smallest values are some thousand nanoseconds, and answers are whole.
+	// The smallest values are some thousand nanoseconds, and estimates are rounded to nanoseconds.
 	{"ddsketch", quantiletest.Claims{Value: 0.01 + 0.0001},
 		func() quantile.Estimator { return must(peers.NewDDSketch()) }},
 	{"hdrhistogram-go", quantiletest.Claims{Value: 0.001},
@@ -55,58 +55,60 @@ var arms = []struct {
 
 func TestEveryPeerBreaksTheRulesThatAreKnownAndNoOther(t *testing.T) {
 	known := map[string][]string{}
-	for _, f := range peers.Known {
+	for _, f := range peers.Known() {
 		known[f.Arm] = append(known[f.Arm], f.Rule)
 		if f.Why == "" {
-			t.Errorf("%s breaks %s for no reason", f.Arm, f.Rule)
+			t.Errorf("%s breaks %s, but Why is empty", f.Arm, f.Rule)
 		}
 	}
 	for _, a := range arms {
 		t.Run(a.name, func(t *testing.T) {
 			broken, want := quantiletest.Violations(a.claims, a.fresh), known[a.name]
 			if !slices.Equal(broken, want) {
-				t.Errorf("breaks %q, known are %q", broken, want)
+				t.Errorf("breaks the rules %q, Known lists %q", broken, want)
 			}
 		})
 	}
 }
 
-// The libraries do not tell what they take, so that most sizes are reckoned.
+// Most libraries do not report their memory, so StateBytes estimates it.
 func TestStateBytesAreThoseOfTheHeap(t *testing.T) {
 	data := quantiletest.Lognormal(5000)
 	for _, a := range arms {
-		const several = 100
-		kept := make([]quantile.Estimator, several)
-		before := heap()
-		for i := range kept {
-			kept[i] = a.fresh()
-			for _, d := range data {
-				kept[i].Add(d)
+		t.Run(a.name, func(t *testing.T) {
+			const several = 100
+			kept := make([]quantile.Estimator, several)
+			before := heap()
+			for i := range kept {
+				kept[i] = a.fresh()
+				for _, d := range data {
+					kept[i].Add(d)
+				}
 			}
-		}
-		held := int(heap()-before) / several
-		told := kept[0].(quantile.Sizer).StateBytes()
-		t.Logf("%s holds %d B and tells %d", a.name, held, told)
-		if told > 2*held || held > 2*told {
-			t.Errorf("%s holds %d B and tells %d: want it within a factor of 2", a.name, held, told)
-		}
-		runtime.KeepAlive(kept)
+			held := int(heap()-before) / several
+			reported := kept[0].(quantile.Sizer).StateBytes()
+			t.Logf("the heap holds %d B, StateBytes is %d", held, reported)
+			if reported > 2*held || held > 2*reported {
+				t.Errorf("the heap holds %d B, StateBytes is %d: want it within a factor of 2", held, reported)
+			}
+			runtime.KeepAlive(kept)
+		})
 	}
 }
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what the first one found in pools
+	runtime.GC() // frees what the first one left in pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// histogram_quantile as Prometheus documents it: linear from bound to bound, the
-// first bucket from 0, and past the last bound that bound.
+// As documented for histogram_quantile, interpolation is linear between bounds, the first bucket begins
+// at 0, and above the last bound the quantile is that bound.
 func TestTheClassicHistogramInterpolatesLinearly(t *testing.T) {
 	p := peers.NewPrometheusClassic()
-	for range 10 { // 10 up to 5 ms, 20 in (25 ms, 50 ms], 10 past 10 s
+	for range 10 { // 10 up to 5 ms, 20 in (25 ms, 50 ms], 10 above 10 s
 		p.Add(time.Millisecond)
 		p.Add(30 * time.Millisecond)
 		p.Add(30 * time.Millisecond)
@@ -126,8 +128,8 @@ func TestTheClassicHistogramInterpolatesLinearly(t *testing.T) {
 	}
 }
 
-// Eight buckets to a factor of two, sought from the nearer end and interpolated in
-// their logarithms; 1 s is the upper end of its bucket.
+// There are eight buckets for a factor of two. The bucket is found from the nearer end, and logarithms are
+// interpolated. 1 s is the upper end of its bucket.
 func TestTheNativeHistogramInterpolatesExponentially(t *testing.T) {
 	p := peers.NewPrometheusNative()
 	for range 10 {
@@ -143,7 +145,7 @@ func TestTheNativeHistogramInterpolatesExponentially(t *testing.T) {
 		0.1:   0,
 		0.25:  0,
 		0.375: seconds(-1.0 / 16),
-		0.5:   seconds(1 - 1.0/8), // from above: the lower end of the next
+		0.5:   seconds(1 - 1.0/8), // found from above: the lower end of the next bucket
 		0.625: seconds(1 - 1.0/16),
 		1:     seconds(3),
 	} {
@@ -155,62 +157,68 @@ func TestTheNativeHistogramInterpolatesExponentially(t *testing.T) {
 
 func TestTheSameValuesInTheSameOrderGiveTheSameAnswers(t *testing.T) {
 	for _, a := range arms {
-		one, two := a.fresh(), a.fresh()
-		for _, d := range quantiletest.Lognormal(5000) {
-			one.Add(d)
-			two.Add(d)
-		}
-		for i := range 101 {
-			if q := float64(i) / 100; one.Quantile(q) != two.Quantile(q) {
-				t.Errorf("%s: Quantile(%v) is %v and %v", a.name, q, one.Quantile(q), two.Quantile(q))
+		t.Run(a.name, func(t *testing.T) {
+			first, second := a.fresh(), a.fresh()
+			for _, d := range quantiletest.Lognormal(5000) {
+				first.Add(d)
+				second.Add(d)
 			}
-		}
+			for i := range 101 {
+				if q := float64(i) / 100; first.Quantile(q) != second.Quantile(q) {
+					t.Errorf("Quantile(%v) is %v and %v", q, first.Quantile(q), second.Quantile(q))
+				}
+			}
+		})
 	}
 }
 
-// Which of ten values is meant is where the libraries differ from one another, and
-// from [quantile.Rank], the least whole number that is not below q*n.
-func TestTheRankThatAQuantileMeansIsTheLibrarys(t *testing.T) {
+// The libraries have different definitions of the rank of a quantile. They also differ from
+// [quantile.Rank], the least integer that is not below q*n.
+func TestTheRankOfAQuantileIsTheLibrarys(t *testing.T) {
 	for _, c := range []struct {
-		arm  string
-		q    float64
-		rank time.Duration
+		name, arm string
+		q         float64
+		rank      time.Duration
 	}{
-		{"hdrhistogram-go", 0.44, 4}, // int(4.4 + 0.5)
-		{"hdrhistogram-go", 0.46, 5},
-		{"ddsketch", 0.44, 4}, // floor(0.44 * 9) + 1
-		{"ddsketch", 0.45, 5},
+		{"hdrhistogram-go rounds q*n down", "hdrhistogram-go", 0.44, 4}, // int(4.4 + 0.5)
+		{"hdrhistogram-go rounds q*n up", "hdrhistogram-go", 0.46, 5},
+		{"ddsketch rounds q*(n-1) down", "ddsketch", 0.44, 4}, // floor(0.44 * 9) + 1
+		{"ddsketch adds 1", "ddsketch", 0.45, 5},
 	} {
-		e := fresh(t, c.arm)
-		for rank := range time.Duration(10) {
-			e.Add(1000 * (rank + 1))
-		}
-		if got := (e.Quantile(c.q) + 500) / 1000; got != c.rank {
-			t.Errorf("%s: Quantile(%v) has rank %d, want %d", c.arm, c.q, got, c.rank)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			e := fresh(t, c.arm)
+			for rank := range time.Duration(10) {
+				e.Add(1000 * (rank + 1))
+			}
+			if got := (e.Quantile(c.q) + 500) / 1000; got != c.rank {
+				t.Errorf("Quantile(%v) has rank %d, want %d", c.q, got, c.rank)
+			}
+		})
 	}
 }
 
-// Where buckets do not depend on the data, what is merged answers as one that was
-// given everything.
+// If the buckets do not depend on the data, a merged estimator has the same estimates as one to which all
+// values were added.
 func TestHistogramsAreMergedByAddingThemUp(t *testing.T) {
 	for _, arm := range []string{"ddsketch", "hdrhistogram-go", "prometheus-classic", "prometheus-native"} {
-		all, merged := fresh(t, arm), fresh(t, arm)
-		for i, d := range quantiletest.Lognormal(1000) {
-			d *= time.Duration(i) // up to seconds, and one of them 0
-			all.Add(d)
-			one := fresh(t, arm)
-			one.Add(d)
-			if i%2 == 0 {
-				merged.Add(d)
-			} else if err := merged.Merge(one); err != nil {
-				t.Fatal(err)
+		t.Run(arm, func(t *testing.T) {
+			whole, merged := fresh(t, arm), fresh(t, arm)
+			for i, d := range quantiletest.Lognormal(1000) {
+				d *= time.Duration(i) // up to seconds, and one value is 0
+				whole.Add(d)
+				single := fresh(t, arm)
+				single.Add(d)
+				if i%2 == 0 {
+					merged.Add(d)
+				} else if err := merged.Merge(single); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		for i := range 101 {
-			if q := float64(i) / 100; all.Quantile(q) != merged.Quantile(q) {
-				t.Errorf("%s: Quantile(%v) is %v, merged %v", arm, q, all.Quantile(q), merged.Quantile(q))
+			for i := range 101 {
+				if q := float64(i) / 100; whole.Quantile(q) != merged.Quantile(q) {
+					t.Errorf("Quantile(%v) is %v, merged %v", q, whole.Quantile(q), merged.Quantile(q))
+				}
 			}
-		}
+		})
 	}
 }

@@ -11,30 +11,29 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// written is the state of a histogram, as it is when it is scraped.
+// written returns the state of a histogram as a scrape gets it.
 func written(h prometheus.Histogram) *dto.Histogram {
 	m := &dto.Metric{}
-	if h.Write(m) != nil || m.Histogram == nil { // it has neither labels nor exemplars to fail on
+	if h.Write(m) != nil || m.Histogram == nil { // cannot fail, since there are no labels or exemplars
 		return &dto.Histogram{}
 	}
 	return m.Histogram
 }
 
-// PrometheusClassic is a histogram of prometheus/client_golang with DefBuckets, in
-// seconds: eleven bounds from 5 ms to 10 s, and what histogram_quantile makes of it.
+// PrometheusClassic is a histogram of prometheus/client_golang with DefBuckets, in seconds: eleven bounds from 5 ms
+// to 10 s. Its quantiles are those of the function histogram_quantile.
 //
-// Claimed: that the quantile lies in the bucket named, no more; "the default buckets
-// are tailored to broadly measure the response time of a network service". Known
-// faults: within a bucket the answer is interpolated linearly whatever the data, so
-// that everything below 5 ms is spread over 0 to 5 ms; past 10 s the answer is 10 s.
-// Neither library has a Merge: what is merged is added up, as sum by (le) does.
+// Claimed: only that the quantile lies in the bucket; "the default buckets are tailored to broadly measure the
+// response time of a network service". Known faults: within a bucket the quantile is interpolated linearly, so
+// that all values below 5 ms are spread over 0 to 5 ms; above 10 s it is 10 s. Neither library has a Merge:
+// counts are added up, as by "sum by (le)".
 //
 // Source: client_golang v1.25.0, prometheus/histogram.go, and bucketQuantile in
 // promql/quantile.go of Prometheus.
 type PrometheusClassic struct {
 	ends
 	histogram prometheus.Histogram
-	merged    []uint64 // cumulative, by bound
+	merged    []uint64 // cumulative counts of merged histograms, by bound
 }
 
 // NewPrometheusClassic returns an empty PrometheusClassic.
@@ -56,7 +55,7 @@ func (p *PrometheusClassic) Quantile(q float64) time.Duration {
 	}
 	rank, upto := clamp01(q)*float64(p.n), p.cumulative()
 	b := sort.Search(len(upto), func(i int) bool { return float64(upto[i]) >= rank })
-	if b == len(upto) { // in the bucket without an end
+	if b == len(upto) { // it is in the bucket without an end
 		return nanoseconds(prometheus.DefBuckets[b-1] * 1e9)
 	}
 	start, end, count := 0.0, prometheus.DefBuckets[b], float64(upto[b])
@@ -65,13 +64,13 @@ func (p *PrometheusClassic) Quantile(q float64) time.Duration {
 		count -= float64(upto[b-1])
 		rank -= float64(upto[b-1])
 	}
-	if count == 0 { // NaN there: q is 0 and the first bucket is empty
+	if count == 0 { // q is 0 and the first bucket is empty; Prometheus returns NaN
 		return 0
 	}
 	return nanoseconds((start + (end-start)*(rank/count)) * 1e9)
 }
 
-// cumulative is how many values there are up to each bound.
+// cumulative returns how many values there are up to each bound.
 func (p *PrometheusClassic) cumulative() []uint64 {
 	upto := make([]uint64, len(p.merged))
 	copy(upto, p.merged)
@@ -94,34 +93,31 @@ func (p *PrometheusClassic) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [quantile.Sizer]. The library does not tell: it is two
-// sets of counters, the bounds and as many places for exemplars, and the fields.
+// StateBytes implements [quantile.Sizer]. It is estimated, since the library does not report it: two sets of
+// counters, the bounds, as many slots for exemplars, and other fields.
 func (p *PrometheusClassic) StateBytes() int {
 	const fields = 1024
 	return fields + (2*8+8+16+8)*(len(p.merged)+1)
 }
 
-// PrometheusNative is a native histogram of prometheus/client_golang with a bucket
-// factor of 1.1 and no limit on its buckets, in seconds: eight buckets to a factor
-// of two, each of which exists once it counts something.
+// PrometheusNative is a native histogram of prometheus/client_golang with a bucket factor of 1.1 and no limit on its
+// buckets, in seconds. It has eight buckets for each factor of two. A bucket exists only if its count is not 0.
 //
-// Claimed: a bucket is at most 1.1 times as long as it starts (1.0905), and the
-// quantile lies in the bucket named. Known faults: no minimum or maximum is kept, so
-// that the answers at both ends are those of a bucket; constant data are up to 9 %
-// off. The client has no quantile: it is taken from Write, as a scrape would, and
-// interpolated as Prometheus does it. Merged buckets are added up, as sum does.
+// Claimed: a bucket ends at no more than 1.1 times its begin (1.0905), and the quantile lies in the bucket. Known
+// faults: no minimum or maximum is kept, so the estimates at both ends are ends of a bucket; constant data are up
+// to 9 % off. The client has no quantile function: quantiles are computed from the result of Write, as after a
+// scrape, and interpolated as in Prometheus. Merged buckets are added up, as by "sum".
 //
 // Source: client_golang v1.25.0, prometheus/histogram.go (pickSchema, makeBuckets),
 // and histogramQuantile in promql/quantile.go of Prometheus 3.
 type PrometheusNative struct {
 	ends
 	histogram prometheus.Histogram
-	merged    map[int]uint64 // by index
-	zeros     uint64         // merged
+	merged    map[int]uint64 // counts of merged buckets, by index
+	zeros     uint64         // merged count of the zero bucket
 }
 
-// nativeFactor asks for schema 3, and nativeSchema is what it gets as long as no
-// limit on the buckets is set.
+// nativeFactor requests nativeSchema, which is used as long as there is no limit on the number of buckets.
 const (
 	nativeFactor = 1.1
 	nativeSchema = 3
@@ -147,17 +143,17 @@ func (p *PrometheusNative) Quantile(q float64) time.Duration {
 		indices = append(indices, i)
 	}
 	sort.Ints(indices)
-	all := []bucket{{hi: prometheus.DefNativeHistogramZeroThreshold, count: zeros}}
+	buckets := []bucket{{hi: prometheus.DefNativeHistogramZeroThreshold, count: zeros}}
 	bound := func(i int) float64 { return math.Exp2(math.Ldexp(float64(i), -nativeSchema)) }
 	for _, i := range indices {
-		all = append(all, bucket{bound(i - 1), bound(i), counts[i]})
+		buckets = append(buckets, bucket{bound(i - 1), bound(i), counts[i]})
 	}
-	return nanoseconds(interpolated(all, p.n, clamp01(q)) * 1e9)
+	return nanoseconds(interpolated(buckets, p.n, clamp01(q)) * 1e9)
 }
 
-// counts is how many values there are by index, and of zero. In what is written,
-// buckets come in spans, each so far from the one before, and a count is so much
-// more than the one before.
+// counts returns the number of values by bucket index, and the number of zeros. In the result of Write, the buckets
+// come in spans, with the offset from the previous span, and the counts as the differences from the previous
+// count.
 func (p *PrometheusNative) counts() (byIndex map[int]uint64, zeros uint64) {
 	h := written(p.histogram)
 	byIndex, zeros = make(map[int]uint64, len(p.merged)), p.zeros+h.GetZeroCount()
@@ -191,8 +187,8 @@ func (p *PrometheusNative) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// StateBytes implements [quantile.Sizer]. The library does not tell: a bucket is an
-// entry in a sync.Map, about 120 B with what it points to.
+// StateBytes implements [quantile.Sizer]. It is estimated, since the library does not report it: a bucket is an entry
+// in a sync.Map, which takes about 120 B with what it points to.
 func (p *PrometheusNative) StateBytes() int {
 	const fields, entry = 2048, 120
 	counts, _ := p.counts()

@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// A Dataset is a shape of latencies, drawn from a fixed seed.
+// A Dataset makes latencies with a certain distribution, from a fixed seed.
 type Dataset struct {
 	Name string
-	// Make returns n latencies in the order of their arrival. The same n gives
-	// the same latencies.
+	// Make returns n latencies in the order of arrival. It always returns the same latencies for
+	// the same n.
 	Make func(n int) []time.Duration
 }
 
-// Datasets are the shapes that the rules are checked on.
-var Datasets = []Dataset{
+// Datasets returns the data sets on which the rules are checked.
+func Datasets() []Dataset { return slices.Clone(datasets) }
+
+var datasets = []Dataset{
 	{"lognormal", Lognormal},
 	{"pareto", pareto},
 	{"bimodal", bimodal},
@@ -42,10 +44,10 @@ var Datasets = []Dataset{
 	{"zeros", zeros},
 }
 
-// Named is the data set of that name.
+// Named returns the data set called name.
 func Named(name string) (Dataset, error) {
 	var names []string
-	for _, d := range Datasets {
+	for _, d := range datasets {
 		if d.Name == name {
 			return d, nil
 		}
@@ -64,20 +66,20 @@ func draw(n int, next func(i int, r *rand.Rand) float64) []time.Duration {
 	return d
 }
 
-// Lognormal has a median of 50 us and a shape of 1, as the latencies of a
-// service under light load have.
+// Lognormal returns n latencies with a median of 50 us and a shape of 1, like those of a service under light
+// load.
 func Lognormal(n int) []time.Duration {
 	return draw(n, func(_ int, r *rand.Rand) float64 { return 50_000 * math.Exp(r.NormFloat64()) })
 }
 
-// pareto starts at 10 us; with an exponent of 1.2 its variance is infinite.
+// pareto returns latencies of at least 10 us with an exponent of 1.2, so that their variance is infinite.
 func pareto(n int) []time.Duration {
 	return draw(n, func(_ int, r *rand.Rand) float64 {
 		return min(10_000*math.Pow(1-r.Float64(), -1/1.2), float64(time.Hour))
 	})
 }
 
-// bimodal is a cache: nine hits of 20 us to one miss of 2 ms.
+// bimodal returns the latencies of a cache: nine hits of 20 us for one miss of 2 ms.
 func bimodal(n int) []time.Duration {
 	return draw(n, func(_ int, r *rand.Rand) float64 {
 		median := 20_000.0
@@ -88,8 +90,8 @@ func bimodal(n int) []time.Duration {
 	})
 }
 
-// gcPause is a narrow body with one call in a thousand 5 to 50 ms long, which
-// leaves a gap exactly at p99.9.
+// gcPause returns a narrow distribution in which one call in a thousand takes 5 to 50 ms. It has a gap exactly
+// at p99.9.
 func gcPause(n int) []time.Duration {
 	return draw(n, func(_ int, r *rand.Rand) float64 {
 		if r.IntN(1000) == 0 {
@@ -99,7 +101,7 @@ func gcPause(n int) []time.Duration {
 	})
 }
 
-// spikes resonates with anything that samples by powers of two.
+// spikes returns latencies that resonate with sampling by powers of two.
 func spikes(n int) []time.Duration {
 	return draw(n, func(i int, r *rand.Rand) float64 {
 		if i%1024 == 0 {
@@ -109,14 +111,14 @@ func spikes(n int) []time.Duration {
 	})
 }
 
-// drift is ten times slower at its end than at its start.
+// drift returns latencies that are ten times higher at the end than at the start.
 func drift(n int) []time.Duration {
 	return draw(n, func(i int, r *rand.Rand) float64 {
 		return 50_000 * (1 + 9*float64(i)/float64(n)) * math.Exp(0.15*r.NormFloat64())
 	})
 }
 
-// zeros is a clock too coarse for nine calls in ten.
+// zeros returns latencies measured with a clock that is too coarse for nine calls in ten.
 func zeros(n int) []time.Duration {
 	return draw(n, func(_ int, r *rand.Rand) float64 {
 		if r.IntN(10) > 0 {

@@ -12,27 +12,27 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// This file holds the rules of Merge.
+// This file contains the rules of Merge.
 
-// shards are estimators of a part of the data each.
+// shards returns an estimator for each part of the data.
 func shards(fresh func() quantile.Estimator, parts iter.Seq[[]time.Duration]) []quantile.Estimator {
-	var all []quantile.Estimator
+	var shards []quantile.Estimator
 	for part := range parts {
-		all = append(all, fill(fresh(), part))
+		shards = append(shards, fill(fresh(), part))
 	}
-	return all
+	return shards
 }
 
-// merge makes one of all, by a balanced tree: the two that have waited longest, each
-// time. What it uses up is all.
-func merge(all []quantile.Estimator) (quantile.Estimator, error) {
-	for len(all) > 1 {
-		if err := all[0].Merge(all[1]); err != nil {
+// merge merges all estimators into one, in a balanced tree: each time, it merges the two that were merged
+// longest ago. It changes the slice.
+func merge(estimators []quantile.Estimator) (quantile.Estimator, error) {
+	for len(estimators) > 1 {
+		if err := estimators[0].Merge(estimators[1]); err != nil {
 			return nil, err
 		}
-		all = append(all[2:], all[0])
+		estimators = append(estimators[2:], estimators[0])
 	}
-	return all[0], nil
+	return estimators[0], nil
 }
 
 func checkMerged(claims Claims, fresh func() quantile.Estimator) error {
@@ -55,30 +55,32 @@ func checkMergedMonotone(_ Claims, fresh func() quantile.Estimator) error {
 	})
 }
 
-// orders are ways to merge shards into one.
+// orders are ways to merge shards into one estimator.
 var orders = []struct {
 	name  string
-	merge func(all []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator, error)
+	merge func(shards []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator, error)
 }{
-	{"each into the first", func(all []quantile.Estimator, _ quantile.Estimator) (quantile.Estimator, error) {
-		return into(all[0], all[1:])
+	{"each into the first", func(shards []quantile.Estimator, _ quantile.Estimator) (quantile.Estimator, error) {
+		return into(shards[0], shards[1:])
 	}},
-	{"all so far into the next", func(all []quantile.Estimator, _ quantile.Estimator) (sum quantile.Estimator,
+	{"all previous into the next", func(shards []quantile.Estimator, _ quantile.Estimator) (sum quantile.Estimator,
 		err error) {
-		for i := 1; i < len(all) && err == nil; i++ {
-			err = all[i].Merge(all[i-1])
+		for i := 1; i < len(shards) && err == nil; i++ {
+			err = shards[i].Merge(shards[i-1])
 		}
-		return all[len(all)-1], err
+		return shards[len(shards)-1], err
 	}},
-	{"shuffled into an empty one", func(all []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator,
+	{"shuffled into an empty one", func(shards []quantile.Estimator, empty quantile.Estimator) (quantile.Estimator,
 		error) {
-		rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		return into(empty, all)
+		rand.New(rand.NewPCG(1, 2)).Shuffle(len(shards), func(i, j int) {
+			shards[i], shards[j] = shards[j], shards[i]
+		})
+		return into(empty, shards)
 	}},
 }
 
-func into(sum quantile.Estimator, all []quantile.Estimator) (quantile.Estimator, error) {
-	for _, e := range all {
+func into(sum quantile.Estimator, others []quantile.Estimator) (quantile.Estimator, error) {
+	for _, e := range others {
 		if err := sum.Merge(e); err != nil {
 			return nil, err
 		}
@@ -102,14 +104,13 @@ func checkOrders(claims Claims, fresh func() quantile.Estimator) error {
 	})
 }
 
-// uneven cuts data into 16 shards, each longer than the one before: the last is 31
-// times as long as the first.
+// uneven divides data into 16 shards of growing length. The last is 31 times as long as the first.
 func uneven(data []time.Duration) iter.Seq[[]time.Duration] {
 	const parts = 16
 	return func(yield func([]time.Duration) bool) {
 		for i := range parts {
-			from, to := len(data)*i*i/(parts*parts), len(data)*(i+1)*(i+1)/(parts*parts)
-			if !yield(data[from:to]) {
+			from, upto := len(data)*i*i/(parts*parts), len(data)*(i+1)*(i+1)/(parts*parts)
+			if !yield(data[from:upto]) {
 				return
 			}
 		}
@@ -125,7 +126,7 @@ func checkMergeEmpty(claims Claims, fresh func() quantile.Estimator) error {
 	return errors.Join(claims.judge(e, data), claims.judge(into, data))
 }
 
-// another is an estimator of a kind nobody else has.
+// another is an estimator of a type that no tested estimator has.
 type another struct{ quantile.Exact }
 
 func checkMergeRefused(_ Claims, fresh func() quantile.Estimator) error {
@@ -141,7 +142,7 @@ func checkMergeRefused(_ Claims, fresh func() quantile.Estimator) error {
 		}
 	}
 	if after := answers(e); !slices.Equal(before, after) {
-		return fmt.Errorf("answers were %v, are %v", before, after)
+		return fmt.Errorf("the estimates were %v, and are now %v", before, after)
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func checkMergeKeepsOther(_ Claims, fresh func() quantile.Estimator) error {
 	}
 	fill(e, bimodal(n))
 	if after := answers(other); !slices.Equal(before, after) {
-		return fmt.Errorf("answers were %v, are %v", before, after)
+		return fmt.Errorf("the estimates were %v, and are now %v", before, after)
 	}
 	return nil
 }

@@ -1,15 +1,14 @@
-// Package quantiletest checks that a [quantile.Estimator] keeps its contract and
-// the error it claims: every estimator of this module passes it, and anyone's
-// should.
+// Package quantiletest checks that a [quantile.Estimator] obeys its contract and keeps to the error it
+// claims. All estimators of this module pass it, and so should any other.
 //
 //	func TestMine(t *testing.T) {
 //		quantiletest.Run(t, quantiletest.Claims{Rank: 0.01, Extremes: true},
 //			func() quantile.Estimator { return mine.New() })
 //	}
 //
-// What an estimator has beyond the interface is checked if it has it: a
-// [quantile.Sizer]'s bytes, a Count, Min and Max, and the encoding of one that is an
-// [encoding.BinaryMarshaler] and an [encoding.BinaryUnmarshaler].
+// Optional features of an estimator are checked if it has them: the size of a [quantile.Sizer], the
+// methods Count, Min and Max, and the encoding of an [encoding.BinaryMarshaler] that is also an
+// [encoding.BinaryUnmarshaler].
 package quantiletest
 
 import (
@@ -25,34 +24,31 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Claims are what an estimator says of its answers. They are checked on every
-// [Dataset], whole and merged from 64 shards.
+// Claims are the claims of an estimator about its error. They are checked on every [Dataset], for one
+// estimator and for one merged from 64 shards.
 type Claims struct {
-	// Rank is the largest rank error at any quantile, as a share of the number
-	// of values; 1 claims nothing. See [quantile.Error].
+	// Rank is the largest rank error at any quantile, as a share of the number of values; 1 claims
+	// nothing. See [quantile.Error].
 	Rank float64
-	// RankAt is that error for each quantile, if it is not the same everywhere;
-	// then Rank is not read. For one that knows its tail better, for example,
-	// func(q float64) float64 { return 0.1 * (1 - q) }.
+	// RankAt, if set, replaces Rank by a rank error for each quantile. For example, an estimator
+	// that is more precise in the tail sets func(q float64) float64 { return 0.1 * (1 - q) }.
 	RankAt func(q float64) float64
-	// Value is the resolution, as a share of the exact value: an estimate is
-	// right if it lies from v*(1-Value) to v*(1+Value) for some v that Rank
-	// allows. 0 is the nanosecond.
+	// Value is the resolution, as a share of the exact value. An estimate is correct if it lies
+	// between v*(1-Value) and v*(1+Value) for some v that Rank allows. 0 is a nanosecond.
 	Value float64
-	// Extremes says that Quantile(0) and Quantile(1) are exactly the smallest and
-	// the largest value.
+	// Extremes reports whether Quantile(0) and Quantile(1) are exactly the smallest and the largest
+	// value.
 	Extremes bool
 }
 
-// n is the size of a data set, quantiles those asked of it.
+// n is the size of a data set. quantiles are the quantiles that are checked.
 const n = 20_000
 
 var quantiles = []float64{0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1}
 
-// Run checks every rule on estimators made by fresh, each of which must be empty
-// and set up alike. The test may be parallel. Of allocations it can only see the
-// whole process's: beside a goroutine that allocates all the time, more than once
-// an Add, the rule no-allocation fails for that one's sake.
+// Run checks every rule with estimators made by fresh, which must be empty and have the same options. The
+// test may be parallel. The rule no-allocation can only count allocations of the whole process: it fails if
+// another goroutine allocates all the time, more than once per Add.
 func Run(t *testing.T, claims Claims, fresh func() quantile.Estimator) {
 	t.Helper()
 	for _, r := range rules {
@@ -64,9 +60,8 @@ func Run(t *testing.T, claims Claims, fresh func() quantile.Estimator) {
 	}
 }
 
-// Violations are the names of the rules that estimators made by fresh break, for
-// a tool that lists them instead of failing a test. What Run says of allocations
-// holds here.
+// Violations returns the names of the rules that estimators made by fresh break, for tools that list them
+// instead of failing a test. The limitation of Run for allocations applies.
 func Violations(claims Claims, fresh func() quantile.Estimator) []string {
 	var broken []string
 	for _, r := range rules {
@@ -83,7 +78,7 @@ type rule struct {
 	check             func(Claims, func() quantile.Estimator) error
 }
 
-// broken says how the rule is broken. To panic is to break it.
+// broken returns how the rule is broken, or nil. A panic breaks the rule.
 func (r rule) broken(claims Claims, fresh func() quantile.Estimator) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -94,33 +89,36 @@ func (r rule) broken(claims Claims, fresh func() quantile.Estimator) (err error)
 }
 
 var rules = []rule{
-	{"empty", "an estimator that took nothing answers 0", checkEmpty},
-	{"one-value", "of a single value every quantile is that value", checkOne},
+	{"empty", "an empty estimator returns 0", checkEmpty},
+	{"one-value", "every quantile of a single value is that value", checkOne},
 	{"negative-is-zero", "a negative duration counts as zero", checkNegative},
-	{"huge", "a duration past the range counts as its end", checkHuge},
-	{"outliers", "a negative, a zero and a huge duration among others leave the others' quantiles within the claim",
+	{"huge", "a duration beyond the range counts as the end of the range", checkHuge},
+	{"outliers", "a negative, a zero and a huge duration leave the quantiles of the other values within the claim",
 		checkOutliers},
-	{"quantile-out-of-range", "a q that is NaN or below 0 is taken as 0, one above 1 as 1", checkRange},
-	{"monotone", "estimates do not fall as q rises, and stay within the extremes", checkMonotone},
-	{"reading-does-not-disturb", "Quantile between Adds changes no later answer's claim", checkReading},
-	{"claims", "errors stay within what is claimed", checkClaims},
-	{"claims-merged", "errors stay within what is claimed after merging 64 shards", checkMerged},
-	{"merge-order", "errors stay within what is claimed in whatever order shards of any size are merged", checkOrders},
-	{"p50-at-most-p99", "estimates do not fall as q rises after merging 64 shards, either", checkMergedMonotone},
-	{"merge-empty", "merging an empty estimator changes no answer; merging into one copies them", checkMergeEmpty},
-	{"merge-refused", "merging nil, another kind, or itself, is ErrMerge and changes nothing", checkMergeRefused},
-	{"merge-keeps-other", "what was merged keeps its answers", checkMergeKeepsOther},
-	{"ranks", "of few values, too, each quantile is that of its nearest rank, within what is claimed", checkRanks},
-	{"many", "errors stay within what is claimed of more values than 16 bits count", checkMany},
-	{"many-shards", "errors stay within what is claimed after merging 1,000 shards, most of a few values",
+	{"quantile-out-of-range", "a q that is NaN or below 0 is taken as 0, and a q above 1 as 1", checkRange},
+	{"monotone", "estimates do not fall as q rises, and lie within the extremes", checkMonotone},
+	{"reading-does-not-disturb", "calling Quantile between Adds keeps later estimates within the claim", checkReading},
+	{"claims", "errors are within the claim", checkClaims},
+	{"claims-merged", "errors are within the claim after merging 64 shards", checkMerged},
+	{"merge-order", "errors are within the claim for shards of any size, merged in any order", checkOrders},
+	{"p50-at-most-p99", "estimates do not fall as q rises, after merging 64 shards", checkMergedMonotone},
+	{"merge-empty", "merging an empty estimator changes no estimate, and merging into an empty one copies all",
+		checkMergeEmpty},
+	{"merge-refused", "merging nil, another type, or itself returns ErrMerge and changes nothing", checkMergeRefused},
+	{"merge-keeps-other", "the estimates of the merged estimator stay the same", checkMergeKeepsOther},
+	{"ranks", "also for few values, each quantile is the value of its nearest rank, within the claim", checkRanks},
+	{"many", "errors are within the claim for more values than 16 bits can count", checkMany},
+	{"many-shards", "errors are within the claim after merging 1,000 shards, most of them with few values",
 		checkManyShards},
-	{"doubled", "merging copies of itself over and over changes no quantile, or is ErrMerge", checkDoubling},
-	{"counters", "a Count, Min and Max are exact, merged too, and 0 of nothing", checkCounters},
-	{"round-trip", "what is decoded answers as what was encoded, and goes on like it", checkRoundTrip},
-	{"damaged-encoding", "truncated, longer and meaningless encodings are errors, and no byte makes decoding panic",
+	{"doubled", "merging with copies of itself again and again changes no quantile, or returns ErrMerge",
+		checkDoubling},
+	{"counters", "Count, Min and Max are exact, also after merging, and 0 without values", checkCounters},
+	{"round-trip", "a decoded estimator has the same estimates as the encoded one, now and after more values",
+		checkRoundTrip},
+	{"damaged-encoding", "truncated, extended and meaningless encodings are errors, and no byte makes decoding panic",
 		checkDamaged},
-	{"no-allocation", "Add allocates nothing, storage that grows with the data apart", checkAllocs},
-	{"state-bytes", "a Sizer's state is not empty once it holds something", checkSize},
+	{"no-allocation", "Add allocates nothing, except storage that grows with the data", checkAllocs},
+	{"state-bytes", "the state of a Sizer with values is not empty", checkSize},
 }
 
 func checkEmpty(_ Claims, fresh func() quantile.Estimator) error {
@@ -138,7 +136,7 @@ func checkOne(_ Claims, fresh func() quantile.Estimator) error {
 		e.Add(d)
 		for _, q := range quantiles {
 			if got := e.Quantile(q); got != d {
-				return fmt.Errorf("of %v alone, Quantile(%v) = %v", d, q, got)
+				return fmt.Errorf("with the single value %v, Quantile(%v) = %v", d, q, got)
 			}
 		}
 	}
@@ -165,7 +163,7 @@ func checkHuge(claims Claims, fresh func() quantile.Estimator) error {
 		}
 	}
 	if got := e.Quantile(1); claims.Extremes && got != math.MaxInt64 {
-		return fmt.Errorf("Quantile(1) = %v, and the extremes are claimed to be exact", got)
+		return fmt.Errorf("Quantile(1) = %v, but the extremes are claimed to be exact", got)
 	}
 	return nil
 }
@@ -190,7 +188,7 @@ func checkMonotone(_ Claims, fresh func() quantile.Estimator) error {
 			q := float64(i) / 1000
 			got := e.Quantile(q)
 			if got < last {
-				return fmt.Errorf("Quantile(%v) = %v, below the one before (%v)", q, got, last)
+				return fmt.Errorf("Quantile(%v) = %v, below the previous estimate (%v)", q, got, last)
 			}
 			if got < lo || got > hi {
 				return fmt.Errorf("Quantile(%v) = %v, outside [%v, %v]", q, got, lo, hi)
@@ -202,7 +200,7 @@ func checkMonotone(_ Claims, fresh func() quantile.Estimator) error {
 }
 
 func checkOutliers(claims Claims, fresh func() quantile.Estimator) error {
-	// Of n in all, so that q*n is whole for every definition of a rank.
+	// There are n values in all, so that q*n is whole for every definition of a rank.
 	data := append(Lognormal(n-4), math.MinInt64, -1, 0, math.MaxInt64)
 	e := fill(fresh(), data)
 	return errors.Join(inOrder(e), claims.judgeAt(e, exact(data), quantiles[1:len(quantiles)-1]))
@@ -214,14 +212,14 @@ func inOrder(e quantile.Estimator) error {
 	for _, q := range quantiles {
 		got := e.Quantile(q)
 		if got < last {
-			return fmt.Errorf("Quantile(%v) = %v, below the one before (%v)", q, got, last)
+			return fmt.Errorf("Quantile(%v) = %v, below the previous estimate (%v)", q, got, last)
 		}
 		last = got
 	}
 	return nil
 }
 
-// counters are what an estimator may tell of its values beside quantiles.
+// These are the optional methods of an estimator that return exact properties of its values.
 type (
 	counter interface{ Count() uint64 }
 	minimum interface{ Min() time.Duration }
@@ -241,13 +239,14 @@ func checkCounters(_ Claims, fresh func() quantile.Estimator) error {
 	})
 }
 
-// A tally is what an estimator tells of its values, 0 for what it does not.
+// A tally holds the results of an estimator's optional methods, 0 for missing ones.
 type tally struct {
 	n        uint64
 	min, max time.Duration
 }
 
-func told(e quantile.Estimator) (t tally) {
+// tallyOf returns the results of the optional methods of e.
+func tallyOf(e quantile.Estimator) (t tally) {
 	if e, ok := e.(counter); ok {
 		t.n = e.Count()
 	}
@@ -260,7 +259,7 @@ func told(e quantile.Estimator) (t tally) {
 	return t
 }
 
-// counts compares what e tells with data.
+// counts compares the results of the optional methods of e with data.
 func counts(e quantile.Estimator, data []time.Duration) error {
 	var want tally
 	if _, ok := e.(counter); ok {
@@ -272,7 +271,7 @@ func counts(e quantile.Estimator, data []time.Duration) error {
 	if _, ok := e.(maximum); ok && len(data) > 0 {
 		want.max = slices.Max(data)
 	}
-	if got := told(e); got != want {
+	if got := tallyOf(e); got != want {
 		return fmt.Errorf("count, minimum and maximum are %v, want %v", got, want)
 	}
 	return nil
@@ -296,7 +295,7 @@ func checkClaims(claims Claims, fresh func() quantile.Estimator) error {
 
 func checkAllocs(_ Claims, fresh func() quantile.Estimator) error {
 	e, data := fresh(), Lognormal(n)
-	fill(e, data) // let it grow
+	fill(e, data) // lets its storage grow
 	const tries, adds = 10, 1000
 	least := uint64(math.MaxUint64)
 	for i := range tries {
@@ -309,9 +308,8 @@ func checkAllocs(_ Claims, fresh func() quantile.Estimator) error {
 	return nil
 }
 
-// mallocs is how many objects the process allocates while f runs. Unlike
-// [testing.AllocsPerRun] it may be used beside parallel tests, and outside of
-// tests; what others allocate meanwhile is counted too.
+// mallocs returns how many objects the process allocates while f runs. Unlike [testing.AllocsPerRun], it may
+// be used beside parallel tests and outside of tests. It also counts allocations of other goroutines.
 func mallocs(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -336,17 +334,17 @@ type sample struct {
 }
 
 var samples = sync.OnceValue(func() []sample {
-	var all []sample
-	for _, set := range Datasets {
+	var samples []sample
+	for _, set := range datasets {
 		s := sample{name: set.Name, data: set.Make(n)}
 		s.truth = exact(s.data)
 		s.truth.Sorted()
-		all = append(all, s)
+		samples = append(samples, s)
 	}
-	return all
+	return samples
 })
 
-// each checks f on every data set, and names the one it fails on.
+// each calls f for every data set, and returns the errors with the names of the data sets.
 func each(f func(sample) error) error {
 	var errs []error
 	for _, s := range samples() {
@@ -382,8 +380,8 @@ func exact(data []time.Duration) *quantile.Exact {
 	return truth
 }
 
-// Judge compares the answers of e, which was given what truth holds, with the
-// exact ones, and returns every claim that is broken.
+// Judge compares the estimates of e with the exact quantiles of truth, which must hold the same values, and
+// returns an error that lists every broken claim.
 func (c Claims) Judge(e quantile.Estimator, truth *quantile.Exact) error {
 	return c.judgeAt(e, truth, quantiles)
 }
@@ -393,12 +391,12 @@ func (c Claims) judgeAt(e quantile.Estimator, truth *quantile.Exact, qs []float6
 	for _, q := range qs {
 		got, want := e.Quantile(q), truth.Quantile(q)
 		if (q == 0 || q == 1) && c.Extremes && got != want {
-			errs = append(errs, fmt.Errorf("Quantile(%v) = %v, is claimed to be exactly %v", q, got, want))
+			errs = append(errs, fmt.Errorf("Quantile(%v) = %v, claimed to be exactly %v", q, got, want))
 		}
 		if most := c.rankAt(q); most < 1 {
 			if miss := c.rankError(truth, q, got); miss > most {
-				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v), %.5f of the ranks off, claimed %v", q,
-					got, want, miss, most))
+				errs = append(errs, fmt.Errorf("Quantile(%v) = %v (exact %v) has the rank error %.5f, claimed is %v",
+					q, got, want, miss, most))
 			}
 		}
 	}
@@ -412,8 +410,8 @@ func (c Claims) rankAt(q float64) float64 {
 	return c.Rank
 }
 
-// rankError is the least rank error of any value that got is within c.Value of:
-// those from got/(1+Value) to got/(1-Value), as far as a Duration goes.
+// rankError returns the least rank error of all values that got is within c.Value of: the values from
+// got/(1+Value) to got/(1-Value), limited to the range of a Duration.
 func (c Claims) rankError(truth *quantile.Exact, q float64, got time.Duration) float64 {
 	g := max(got, 0)
 	lo, hi := got-time.Duration(float64(g)*c.Value/(1+c.Value)), time.Duration(math.MaxInt64)
@@ -421,7 +419,7 @@ func (c Claims) rankError(truth *quantile.Exact, q float64, got time.Duration) f
 		hi = got + time.Duration(more)
 	}
 	below, above := truth.Error(q, lo), truth.Error(q, hi)
-	// The sign of the value error tells on which side the truth lies.
+	// The sign of the value error shows on which side the truth lies.
 	if below.Value <= 0 && above.Value >= 0 {
 		return 0
 	}

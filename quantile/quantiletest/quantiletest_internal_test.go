@@ -14,18 +14,18 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A liar is the truth, but for what is set.
+// A liar is an exact estimator, except for the fields that are set.
 type liar struct {
 	quantile.Exact
 	add    func(l *liar, d time.Duration)
 	answer func(l *liar, q float64) time.Duration
 	merge  func(l *liar, other quantile.Estimator) error
-	asked  bool  // a quantile
-	light  bool  // claims to hold nothing
-	twin   *liar // takes what is added here
+	asked  bool  // Quantile was called
+	light  bool  // StateBytes is 0
+	twin   *liar // gets all added values, too
 	merged bool
 	merges int
-	// tells are its count and extremes, decode what it makes of an encoding.
+	// tells returns the count and the extremes. decode decodes an encoding.
 	tells  func(l *liar) (n uint64, min, max time.Duration)
 	decode func(l *liar, text []byte) error
 }
@@ -72,7 +72,7 @@ func (l *liar) mergeTruly(other quantile.Estimator) error {
 	return l.Exact.Merge(&o.Exact)
 }
 
-func (l *liar) told() (n uint64, min, max time.Duration) {
+func (l *liar) counters() (n uint64, min, max time.Duration) {
 	if l.tells != nil {
 		return l.tells(l)
 	}
@@ -80,21 +80,21 @@ func (l *liar) told() (n uint64, min, max time.Duration) {
 }
 
 func (l *liar) Count() uint64 {
-	n, _, _ := l.told()
+	n, _, _ := l.counters()
 	return n
 }
 
 func (l *liar) Min() time.Duration {
-	_, least, _ := l.told()
+	_, least, _ := l.counters()
 	return least
 }
 
 func (l *liar) Max() time.Duration {
-	_, _, most := l.told()
+	_, _, most := l.counters()
 	return most
 }
 
-// An encoding is a letter, and 8 bytes for how many values follow and for each.
+// An encoding is a letter, and 8 bytes for the number of values and for each value.
 func (l *liar) MarshalBinary() ([]byte, error) {
 	text := binary.BigEndian.AppendUint64([]byte{'L'}, l.Exact.Count())
 	for _, d := range l.Exact.Sorted() {
@@ -121,7 +121,7 @@ func (l *liar) decodeTruly(text []byte) error {
 	return nil
 }
 
-// read takes the values of an encoding, as many as are whole.
+// read replaces the values by those of an encoding, and ignores an incomplete one.
 func (l *liar) read(values []byte) {
 	l.Exact = quantile.Exact{}
 	for ; len(values) >= 8; values = values[8:] {
@@ -129,25 +129,25 @@ func (l *liar) read(values []byte) {
 	}
 }
 
-// telling makes something of a true count and true extremes.
+// telling returns a liar whose count and extremes are the result of f for the true ones.
 func telling(f func(l *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration)) liar {
 	return liar{tells: func(l *liar) (uint64, time.Duration, time.Duration) {
 		return f(l, l.Exact.Count(), l.Exact.Quantile(0), l.Exact.Quantile(1))
 	}}
 }
 
-// decoding does f once it has decoded as it should, with the error of that.
+// decoding returns a liar that decodes correctly and then calls f with the error.
 func decoding(f func(l *liar, text []byte, err error) error) liar {
 	return liar{decode: func(l *liar, text []byte) error { return f(l, text, l.decodeTruly(text)) }}
 }
 
-// answering says what f makes of a true answer.
+// answering returns a liar whose estimates are the result of f for the exact ones.
 func answering(f func(q float64, exact time.Duration) time.Duration) liar {
 	return liar{answer: func(l *liar, q float64) time.Duration { return f(q, l.Exact.Quantile(q)) }}
 }
 
-// at answers q with the exact value and some more, and the rest exactly.
-func at(wrong float64, more time.Duration) liar {
+// wrongAt returns a liar whose estimate for one quantile exceeds the exact value by more.
+func wrongAt(wrong float64, more time.Duration) liar {
 	return answering(func(q float64, exact time.Duration) time.Duration {
 		if q == wrong {
 			exact += more
@@ -156,7 +156,7 @@ func at(wrong float64, more time.Duration) liar {
 	})
 }
 
-// merging does f once it has merged as it should.
+// merging returns a liar that merges correctly and then calls f.
 func merging(f func(l, other *liar)) liar {
 	return liar{merge: func(l *liar, other quantile.Estimator) error {
 		if err := l.mergeTruly(other); err != nil {
@@ -167,7 +167,7 @@ func merging(f func(l, other *liar)) liar {
 	}}
 }
 
-// taking merges what is refused when it should be, if it is one of these.
+// taking returns a liar whose Merge returns no error for the others that these accepts.
 func taking(these func(l *liar, other quantile.Estimator) bool) liar {
 	return liar{merge: func(l *liar, other quantile.Estimator) error {
 		if these(l, other) {
@@ -179,21 +179,20 @@ func taking(these func(l *liar, other quantile.Estimator) bool) liar {
 
 var sink *int64
 
-// exactly is what an estimator claims that keeps everything.
+// exactly has the claims of an estimator that keeps all values.
 var exactly = Claims{Extremes: true}
 
-// Each liar breaks the rule in one way. Without claims of its own it claims no
-// more than that its extremes are right.
+// Each liar breaks a rule in one way. Unless it has claims, it claims only that its extremes are exact.
 var liars = []struct {
 	rule, lie string
 	liar      liar
 	claims    Claims
-	// only says that no other rule is broken.
+	// only requires that no other rule is broken.
 	only bool
 }{
-	{rule: "empty", lie: "answers 1 ns", liar: at(0.5, 1)},
-	{rule: "one-value", lie: "off by 1 ns", liar: at(0.25, 1)},
-	{rule: "negative-is-zero", lie: "its amount", liar: liar{add: func(l *liar,
+	{rule: "empty", lie: "answers 1 ns", liar: wrongAt(0.5, 1)},
+	{rule: "one-value", lie: "off by 1 ns", liar: wrongAt(0.25, 1)},
+	{rule: "negative-is-zero", lie: "counts its absolute value", liar: liar{add: func(l *liar,
 		d time.Duration) {
 		l.Exact.Add(max(d, -(d + 1)))
 	}}},
@@ -201,7 +200,7 @@ var liars = []struct {
 		d time.Duration) {
 		l.Exact.Add(d % time.Minute)
 	}}},
-	{rule: "huge", lie: "the end of the range for the maximum",
+	{rule: "huge", lie: "returns the end of the range as the maximum",
 		liar: liar{add: func(l *liar, d time.Duration) { l.Exact.Add(min(d, time.Hour)) }}},
 	{rule: "quantile-out-of-range", lie: "NaN is in the middle",
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
@@ -210,24 +209,24 @@ var liars = []struct {
 			}
 			return l.Exact.Quantile(q)
 		}}},
-	{rule: "quantile-out-of-range", lie: "past 1 is past the maximum", liar: at(1.5, 1)},
+	{rule: "quantile-out-of-range", lie: "above 1 is above the maximum", liar: wrongAt(1.5, 1)},
 	{rule: "monotone", lie: "a dip", liar: liar{answer: func(l *liar, q float64) time.Duration {
 		if q == 0.75 {
 			q = 0.25
 		}
 		return l.Exact.Quantile(q)
 	}}},
-	{rule: "monotone", lie: "past the maximum", liar: at(1, 1)},
-	{rule: "monotone", lie: "below the minimum", liar: at(0, -1)},
-	{rule: "reading-does-not-disturb", lie: "deaf once asked", claims: Claims{Rank: 0.01},
+	{rule: "monotone", lie: "above the maximum", liar: wrongAt(1, 1)},
+	{rule: "monotone", lie: "below the minimum", liar: wrongAt(0, -1)},
+	{rule: "reading-does-not-disturb", lie: "ignores values after a Quantile", claims: Claims{Rank: 0.01},
 		liar: liar{add: func(l *liar, d time.Duration) {
 			if !l.asked {
 				l.Exact.Add(d)
 			}
 		}}},
-	{rule: "claims", lie: "minimum", liar: at(0, 1)},
-	{rule: "claims", lie: "maximum", liar: at(1, -1)},
-	{rule: "claims", lie: "2 % of the ranks off", claims: Claims{Rank: 0.01},
+	{rule: "claims", lie: "minimum", liar: wrongAt(0, 1)},
+	{rule: "claims", lie: "maximum", liar: wrongAt(1, -1)},
+	{rule: "claims", lie: "a rank error of 2 %", claims: Claims{Rank: 0.01},
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
 			return l.Exact.Quantile(q + 0.02)
 		}}},
@@ -237,17 +236,18 @@ var liars = []struct {
 		liar: answering(func(_ float64, exact time.Duration) time.Duration { return 2 * exact / 5 })},
 	{rule: "claims-merged", lie: "forgets what it merges", claims: Claims{Rank: 0.01},
 		liar: liar{merge: func(*liar, quantile.Estimator) error { return nil }}},
-	{rule: "merge-empty", lie: "an empty one empties it", claims: Claims{Rank: 0.01},
+	{rule: "merge-empty", lie: "is emptied by an empty one", claims: Claims{Rank: 0.01},
 		liar: merging(func(l, other *liar) {
 			if other.Count() == 0 {
 				l.Exact = quantile.Exact{}
 			}
 		})},
-	{rule: "merge-empty", lie: "nothing to merge into", claims: Claims{Rank: 0.01}, liar: merging(func(l, other *liar) {
-		if l.Count() == other.Count() {
-			l.Exact = quantile.Exact{}
-		}
-	})},
+	{rule: "merge-empty", lie: "is empty after merging into an empty one", claims: Claims{Rank: 0.01},
+		liar: merging(func(l, other *liar) {
+			if l.Count() == other.Count() {
+				l.Exact = quantile.Exact{}
+			}
+		})},
 	{rule: "merge-empty", lie: "moves into an empty one", claims: Claims{Rank: 0.01},
 		liar: merging(func(l, other *liar) {
 			if l.Count() == other.Count() {
@@ -283,11 +283,11 @@ var liars = []struct {
 		other.Exact = quantile.Exact{}
 	})},
 	{rule: "merge-keeps-other", lie: "shares its memory", liar: merging(func(l, other *liar) { l.twin = other })},
-	{rule: "no-allocation", lie: "one an Add", liar: liar{add: func(l *liar, d time.Duration) {
+	{rule: "no-allocation", lie: "one per Add", liar: liar{add: func(l *liar, d time.Duration) {
 		sink = new(int64)
 		l.Exact.Add(d)
 	}}},
-	{rule: "outliers", lie: "the longest is all there is", only: true, claims: Claims{Rank: 0.01},
+	{rule: "outliers", lie: "only the longest counts", only: true, claims: Claims{Rank: 0.01},
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
 			if l.Exact.Quantile(1) == math.MaxInt64 && q > 0.5 {
 				return math.MaxInt64
@@ -301,7 +301,7 @@ var liars = []struct {
 			}
 			return l.Exact.Quantile(q)
 		}}},
-	{rule: "merge-order", lie: "too small to take much", only: true, claims: Claims{Rank: 0.01},
+	{rule: "merge-order", lie: "ignores much larger shards", only: true, claims: Claims{Rank: 0.01},
 		liar: liar{merge: func(l *liar, other quantile.Estimator) error {
 			o, ok := other.(*liar)
 			if ok && o != nil && l.Exact.Count() > 0 && o.Exact.Count() > 4*l.Exact.Count() {
@@ -316,7 +316,7 @@ var liars = []struct {
 			}
 			return quantile.ErrMerge
 		}}},
-	{rule: "p50-at-most-p99", lie: "p50 of the merged is their p99.9", only: true,
+	{rule: "p50-at-most-p99", lie: "p50 is p99.9 after merging", only: true,
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
 			if l.merged && q == 0.5 {
 				q = 0.999
@@ -333,26 +333,27 @@ var liars = []struct {
 		}}},
 	{rule: "ranks", lie: "half way to the next value", claims: exactly,
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
-			at := l.Exact.Quantile(q)
-			return at + (l.Exact.Quantile(q+1/float64(max(l.Exact.Count(), 1)))-at)/2
+			lower := l.Exact.Quantile(q)
+			return lower + (l.Exact.Quantile(q+1/float64(max(l.Exact.Count(), 1)))-lower)/2
 		}}},
-	{rule: "ranks", lie: "off when there are 101 to 256 alone", claims: exactly, only: true,
+	{rule: "ranks", lie: "wrong only for 101 to 256 values", claims: exactly, only: true,
 		liar: liar{answer: func(l *liar, q float64) time.Duration {
 			if n := l.Exact.Count(); n > 100 && n <= 256 && !l.merged && q > 0.2 && q < 1 {
 				q -= 0.1
 			}
 			return l.Exact.Quantile(q)
 		}}},
-	{rule: "many", lie: "takes nothing after 30,000", claims: exactly, liar: liar{add: func(l *liar, d time.Duration) {
-		if l.Exact.Count() < 30_000 {
-			l.Exact.Add(d)
-		}
-	}}},
+	{rule: "many", lie: "ignores values after 30,000", claims: exactly,
+		liar: liar{add: func(l *liar, d time.Duration) {
+			if l.Exact.Count() < 30_000 {
+				l.Exact.Add(d)
+			}
+		}}},
 	{rule: "many", lie: "the count wraps at 2^16", claims: exactly,
 		liar: telling(func(_ *liar, n uint64, min, max time.Duration) (uint64, time.Duration, time.Duration) {
 			return n % (1 << 16), min, max
 		})},
-	{rule: "many", lie: "starts anew at 2^16", claims: exactly, liar: liar{add: func(l *liar, d time.Duration) {
+	{rule: "many", lie: "starts over at 2^16", claims: exactly, liar: liar{add: func(l *liar, d time.Duration) {
 		if l.Exact.Count() == 1<<16 {
 			l.Exact = quantile.Exact{}
 		}
@@ -381,7 +382,7 @@ var liars = []struct {
 			}
 			return l.mergeTruly(other)
 		}}},
-	{rule: "doubled", lie: "merges a copy of itself as nothing", claims: exactly, only: true,
+	{rule: "doubled", lie: "ignores a copy of itself", claims: exactly, only: true,
 		liar: liar{merge: func(l *liar, other quantile.Estimator) error {
 			o, ok := other.(*liar)
 			if ok && o != nil && o != l && o.merged && l.Exact.Count() > 0 && l.Exact.Count() == o.Exact.Count() &&
@@ -390,7 +391,7 @@ var liars = []struct {
 			}
 			return l.mergeTruly(other)
 		}}},
-	{rule: "doubled", lie: "an error of its own at the second", claims: exactly, only: true,
+	{rule: "doubled", lie: "another error at the second merge", claims: exactly, only: true,
 		liar: liar{merge: func(l *liar, other quantile.Estimator) error {
 			o, ok := other.(*liar)
 			if ok && o != nil && l.merged && o.merged && l.Exact.Count() == o.Exact.Count() && l.Exact.Count() <= 256 {
@@ -398,7 +399,7 @@ var liars = []struct {
 			}
 			return l.mergeTruly(other)
 		}}},
-	{rule: "counters", lie: "counts nothing once", liar: telling(func(_ *liar, n uint64, min,
+	{rule: "counters", lie: "counts one too many", liar: telling(func(_ *liar, n uint64, min,
 		max time.Duration) (uint64, time.Duration, time.Duration) {
 		return n + 1, min, max
 	})},
@@ -419,7 +420,7 @@ var liars = []struct {
 		}
 		return err
 	})},
-	{rule: "round-trip", lie: "adds to what was there", only: true,
+	{rule: "round-trip", lie: "adds to the previous values", only: true,
 		liar: liar{decode: func(l *liar, text []byte) error {
 			kept := l.Exact
 			if err := l.decodeTruly(text); err != nil {
@@ -427,14 +428,14 @@ var liars = []struct {
 			}
 			return l.Exact.Merge(&kept)
 		}}},
-	{rule: "round-trip", lie: "spoils what it was given", only: true,
+	{rule: "round-trip", lie: "changes its argument", only: true,
 		liar: decoding(func(_ *liar, text []byte, err error) error {
 			if err == nil {
 				text[0] = 0
 			}
 			return err
 		})},
-	{rule: "round-trip", lie: "merges no more", only: true, liar: liar{
+	{rule: "round-trip", lie: "cannot merge after decoding", only: true, liar: liar{
 		decode: func(l *liar, text []byte) error {
 			l.light = true
 			return l.decodeTruly(text)
@@ -446,7 +447,7 @@ var liars = []struct {
 			return l.mergeTruly(other)
 		},
 	}},
-	{rule: "damaged-encoding", lie: "takes a part", only: true,
+	{rule: "damaged-encoding", lie: "accepts a part", only: true,
 		liar: decoding(func(l *liar, text []byte, err error) error {
 			if len(text) < 9 || text[0] != 'L' || len(text)%8 == 1 &&
 				binary.BigEndian.Uint64(text[1:]) < uint64(len(text)-9)/8 {
@@ -455,21 +456,21 @@ var liars = []struct {
 			l.read(text[9:])
 			return nil
 		})},
-	{rule: "damaged-encoding", lie: "takes what follows", only: true,
+	{rule: "damaged-encoding", lie: "accepts an additional byte", only: true,
 		liar: decoding(func(l *liar, text []byte, err error) error {
 			if err == nil || len(text) < 9 || text[0] != 'L' {
 				return err
 			}
 			return l.decodeTruly(text[:len(text)-1])
 		})},
-	{rule: "damaged-encoding", lie: "takes anything", only: true,
+	{rule: "damaged-encoding", lie: "accepts anything", only: true,
 		liar: decoding(func(_ *liar, text []byte, err error) error {
 			if len(text) > 0 && text[0] != 'L' {
 				return nil
 			}
 			return err
 		})},
-	{rule: "damaged-encoding", lie: "panics at it", only: true,
+	{rule: "damaged-encoding", lie: "panics in UnmarshalBinary", only: true,
 		liar: decoding(func(_ *liar, _ []byte, err error) error {
 			if err != nil {
 				panic(err)
@@ -479,7 +480,7 @@ var liars = []struct {
 	{rule: "damaged-encoding", lie: "panics later", only: true, liar: liar{
 		decode: func(l *liar, text []byte) error {
 			err := l.decodeTruly(text)
-			l.light = err == nil && l.Exact.Quantile(1) >= 1<<56 // no encoder wrote that
+			l.light = err == nil && l.Exact.Quantile(1) >= 1<<56 // no encoder writes that
 			return err
 		},
 		answer: func(l *liar, q float64) time.Duration {
@@ -489,7 +490,7 @@ var liars = []struct {
 			return l.Exact.Quantile(q)
 		},
 	}},
-	{rule: "state-bytes", lie: "weighs nothing", liar: liar{light: true}},
+	{rule: "state-bytes", lie: "reports no state", liar: liar{light: true}},
 }
 
 func TestEveryRuleRejectsItsLiars(t *testing.T) {
@@ -506,23 +507,23 @@ func TestEveryRuleRejectsItsLiars(t *testing.T) {
 					continue
 				}
 				if err := r.broken(c.claims, fresh); (err == nil) == (r.name == c.rule) {
-					t.Errorf("of %s: %v", r.name, err)
+					t.Errorf("the rule %s returns %v", r.name, err)
 				}
 			}
 		})
 	}
 	for _, r := range rules {
 		if !lied[r.name] {
-			t.Errorf("nobody breaks the rule %s", r.name)
+			t.Errorf("no liar breaks the rule %s", r.name)
 		}
 	}
 	honest := func() quantile.Estimator { return &liar{} }
 	if broken := Violations(Claims{Extremes: true}, honest); broken != nil {
-		t.Errorf("a liar that tells the truth breaks %v", broken)
+		t.Errorf("a liar that does not lie breaks %v", broken)
 	}
 }
 
-// A narrow estimator counts each value by itself, in 32 bits that wrap.
+// A narrow estimator has a counter for each value, with 32 bits that overflow.
 type narrow struct{ counts map[time.Duration]uint32 }
 
 func (w *narrow) Add(d time.Duration) { w.counts[max(d, 0)]++ }
@@ -554,15 +555,15 @@ func (w *narrow) Merge(other quantile.Estimator) error {
 	return nil
 }
 
-// Merging doubles as often as one likes: no counter of 32 bits is large enough.
+// checkDoubling doubles so often that a counter of 32 bits overflows.
 func TestACounterThatWrapsIsRejected(t *testing.T) {
 	err := checkDoubling(exactly, func() quantile.Estimator { return &narrow{map[time.Duration]uint32{}} })
 	if err == nil || !strings.Contains(err.Error(), "doubled 32 times") {
-		t.Errorf("%v", err)
+		t.Errorf("the error is %v", err)
 	}
 }
 
-// A digest that claims too much, rather than one made to lie.
+// A real digest that claims too much is rejected, too.
 func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 	coarse := func() quantile.Estimator {
 		d, err := quantile.NewTextbookQDigest(0.1)
@@ -574,28 +575,35 @@ func TestTheSuiteRejectsAFalseClaim(t *testing.T) {
 	broken := fmt.Sprint(Violations(Claims{Rank: 0.0001, Value: 0.001, Extremes: true}, coarse))
 	if want := "[outliers reading-does-not-disturb claims claims-merged merge-order merge-empty ranks many " +
 		"many-shards]"; broken != want {
-		t.Errorf("a q-digest of 10 %% as one of 0.01 %% breaks %s, want %s", broken, want)
+		t.Errorf("a q-digest of 10 %% that claims 0.01 %% breaks %s, want %s", broken, want)
 	}
 }
 
-// One that knows its tail better than its middle, and is held to both.
+// The claim may be stricter in the tail than in the middle. Both are checked.
 func TestAClaimMayVaryWithTheQuantile(t *testing.T) {
 	truth := quantile.NewExact(0)
 	fill(truth, Lognormal(n))
 	biased := Claims{RankAt: func(q float64) float64 { return 0.1 * (1 - q) }}
-	for _, c := range []struct {
-		at, off float64
-		right   bool
-	}{{0.5, 0.04, true}, {0.5, 0.06, false}, {0.99, 0.0009, true}, {0.99, 0.002, false}} {
-		e := answering(func(q float64, exact time.Duration) time.Duration {
-			if q == c.at {
-				return truth.Quantile(q + c.off)
+	for name, c := range map[string]struct {
+		q, off float64
+		right  bool
+	}{
+		"within the claim at p50": {0.5, 0.04, true},
+		"beyond the claim at p50": {0.5, 0.06, false},
+		"within the claim at p99": {0.99, 0.0009, true},
+		"beyond the claim at p99": {0.99, 0.002, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := answering(func(q float64, exact time.Duration) time.Duration {
+				if q == c.q {
+					return truth.Quantile(q + c.off)
+				}
+				return truth.Quantile(q)
+			})
+			if err := biased.Judge(&e, truth); (err == nil) != c.right {
+				t.Errorf("rank error %v at %v: %v", c.off, c.q, err)
 			}
-			return truth.Quantile(q)
 		})
-		if err := biased.Judge(&e, truth); (err == nil) != c.right {
-			t.Errorf("%v of the ranks off at %v: %v", c.off, c.at, err)
-		}
 	}
 }
 
@@ -614,14 +622,14 @@ func TestAPanicIsAViolationOfItsRuleAlone(t *testing.T) {
 }
 
 func TestEveryDataSetIsFoundByItsNameAndFixed(t *testing.T) {
-	for _, want := range Datasets {
+	for _, want := range Datasets() {
 		set, err := Named(want.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, two := set.Make(1000), want.Make(1000)
-		if len(one) != 1000 || !slices.Equal(one, two) || slices.Min(one) < 0 {
-			t.Errorf("%s is of %d values, or differs from draw to draw, or is negative", want.Name, len(one))
+		first, second := set.Make(1000), want.Make(1000)
+		if len(first) != 1000 || !slices.Equal(first, second) || slices.Min(first) < 0 {
+			t.Errorf("%s has %d values, or differs between calls, or is negative", want.Name, len(first))
 		}
 	}
 	if _, err := Named("normal"); err == nil || !strings.Contains(err.Error(), "lognormal, pareto") {
@@ -631,38 +639,41 @@ func TestEveryDataSetIsFoundByItsNameAndFixed(t *testing.T) {
 
 func TestAnEstimateIsJudgedByAShareOfTheExactValue(t *testing.T) {
 	for _, c := range []struct {
+		name            string
 		exact, estimate time.Duration
 		value           float64
 		right           bool
 	}{
-		{1000, 1000, 0, true},
-		{1000, 1001, 0, false},
-		{1000, 999, 0, false},
-		{1000, 1500, 0.5, true},
-		{1000, 1501, 0.5, false},
-		{1000, 500, 0.5, true},
-		{1000, 499, 0.5, false},
-		{1000, 0, 1, true},
-		{1000, 2000, 1, true},
-		{1000, 2001, 1, false},
-		{1000, -1, 0.5, false},
-		{0, 1, 0.5, false},
-		{math.MaxInt64, math.MaxInt64, 0, true},
-		{math.MaxInt64, math.MaxInt64 - 1, 0.001, true}, // a share more than it is no Duration
-		{math.MaxInt64, math.MaxInt64 / 2, 0.6, true},
-		{math.MaxInt64, math.MaxInt64 / 2, 0.4, false},
-		{math.MaxInt64 / 2, math.MaxInt64, 0.4, false},
+		{"exact", 1000, 1000, 0, true},
+		{"too high by 1 ns", 1000, 1001, 0, false},
+		{"too low by 1 ns", 1000, 999, 0, false},
+		{"the highest within half", 1000, 1500, 0.5, true},
+		{"too high for half", 1000, 1501, 0.5, false},
+		{"the lowest within half", 1000, 500, 0.5, true},
+		{"too low for half", 1000, 499, 0.5, false},
+		{"the lowest within all", 1000, 0, 1, true},
+		{"the highest within all", 1000, 2000, 1, true},
+		{"too high for all", 1000, 2001, 1, false},
+		{"negative", 1000, -1, 0.5, false},
+		{"too high for half of zero", 0, 1, 0.5, false},
+		{"exact, the longest", math.MaxInt64, math.MaxInt64, 0, true},
+		{"the upper limit is no Duration", math.MaxInt64, math.MaxInt64 - 1, 0.001, true},
+		{"half of the longest, within 0.6", math.MaxInt64, math.MaxInt64 / 2, 0.6, true},
+		{"half of the longest, too low for 0.4", math.MaxInt64, math.MaxInt64 / 2, 0.4, false},
+		{"the longest, too high for 0.4", math.MaxInt64 / 2, math.MaxInt64, 0.4, false},
 	} {
-		truth := &quantile.Exact{}
-		truth.Add(c.exact)
-		e := answering(func(float64, time.Duration) time.Duration { return c.estimate })
-		if err := (Claims{Value: c.value}).Judge(&e, truth); (err == nil) != c.right {
-			t.Errorf("%d for %d, within %v of it: %v", c.estimate, c.exact, c.value, err)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			truth := &quantile.Exact{}
+			truth.Add(c.exact)
+			e := answering(func(float64, time.Duration) time.Duration { return c.estimate })
+			if err := (Claims{Value: c.value}).Judge(&e, truth); (err == nil) != c.right {
+				t.Errorf("estimate %d of %d, Value %v: %v", c.estimate, c.exact, c.value, err)
+			}
+		})
 	}
 }
 
-// testing.AllocsPerRun panics here.
+// testing.AllocsPerRun would panic in a parallel test.
 func TestTheSuiteRunsInAParallelTest(t *testing.T) {
 	t.Parallel()
 	Run(t, Claims{Extremes: true}, func() quantile.Estimator { return quantile.NewExact(3 * n) })

@@ -10,10 +10,10 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// This file holds the rules of counts: of few values, where every rank shows, and of many.
+// This file contains the rules of counts: for few values, where every rank is visible, and for many.
 
-// checkRanks checks estimators of few values, of which a quantile that is one rank off is
-// seen: n and q at which q*n is whole, just below it and just above.
+// checkRanks checks estimators of few values, where an error of one rank is visible. It uses quantiles for
+// which q*n is an integer, or just below or above one.
 func checkRanks(claims Claims, fresh func() quantile.Estimator) error {
 	var errs []error
 	for _, n := range []int{1, 2, 3, 9, 10, 20, 99, 100, 101, 255, 256, 257, 1000} {
@@ -28,8 +28,8 @@ func checkRanks(claims Claims, fresh func() quantile.Estimator) error {
 	return errors.Join(errs...)
 }
 
-// ofFew is what is claimed of n values that are far apart: one that claims an error in ranks may
-// interpolate between two of them, and lie up to one rank from either.
+// ofFew returns the claims for n values that are far apart. An estimator that claims a rank error may
+// interpolate between two values, and so be up to one rank away from either.
 func (c Claims) ofFew(n int) Claims {
 	few := c
 	few.RankAt = func(q float64) float64 {
@@ -42,7 +42,7 @@ func (c Claims) ofFew(n int) Claims {
 	return few
 }
 
-// stepsOf are quantiles at and beside the steps of n values.
+// stepsOf returns quantiles at and beside the steps between n values.
 func stepsOf(n int) (qs []float64) {
 	for _, rank := range []int{1, n / 4, n / 2, n - 1, n} {
 		for _, off := range []float64{-0.25, 0, 0.25} {
@@ -54,7 +54,7 @@ func stepsOf(n int) (qs []float64) {
 	return qs
 }
 
-// ramp is n values that are far apart.
+// ramp returns n values that are far apart.
 func ramp(n int) (data []time.Duration) {
 	for i := range n {
 		data = append(data, time.Duration(i+1)*time.Millisecond)
@@ -74,11 +74,11 @@ func reversed(data []time.Duration) []time.Duration {
 	return data
 }
 
-// many is how many values the rule of many adds: more than 16 bits count, several times.
+// many is how many values checkMany adds: several times as many as 16 bits can count.
 const many = 200_000
 
-// checkMany checks an estimator of many values, whose second half is ten times the first: one that
-// stops taking values, or whose counters wrap, answers as of another share of them.
+// checkMany checks an estimator of many values, where the second half is ten times as large as the first. The
+// estimates are wrong if the estimator stops counting or if its counters overflow.
 func checkMany(claims Claims, fresh func() quantile.Estimator) error {
 	data := Lognormal(many)
 	for i := many / 2; i < many; i++ {
@@ -87,30 +87,30 @@ func checkMany(claims Claims, fresh func() quantile.Estimator) error {
 	e := fill(fresh(), data)
 	err := claims.judge(e, data)
 	if c, ok := e.(counter); ok && c.Count() != many {
-		err = errors.Join(err, fmt.Errorf("Count() = %d of %d", c.Count(), many))
+		err = errors.Join(err, fmt.Errorf("Count() = %d, want %d", c.Count(), many))
 	}
 	return err
 }
 
-// manyShards is how many small shards the rule of shards merges.
+// manyShards is how many small shards checkManyShards merges.
 const manyShards = 1000
 
-// checkManyShards merges shards into one estimator, large and of a few values by turns, each of
-// which brings longer values than those before.
+// checkManyShards merges shards with few values into one estimator. Each brings longer values than the ones
+// before.
 func checkManyShards(claims Claims, fresh func() quantile.Estimator) error {
 	var (
-		all  []time.Duration
-		into = fresh()
+		added []time.Duration
+		into  = fresh()
 	)
 	merge := func(data []time.Duration) error {
-		all = append(all, data...)
+		added = append(added, data...)
 		return into.Merge(fill(fresh(), data))
 	}
 	if err := merge(Lognormal(n)); err != nil {
 		return err
 	}
 	for i := range manyShards {
-		size := 1 + i%20 // most are of fewer values than an estimator may call worth it
+		size := 1 + i%20 // most shards have fewer values than the minimum of an optimised merge
 		data := Lognormal(size)
 		for k := range data {
 			data[k] += time.Duration(i) * time.Millisecond
@@ -119,21 +119,23 @@ func checkManyShards(claims Claims, fresh func() quantile.Estimator) error {
 			return fmt.Errorf("shard %d: %w", i+1, err)
 		}
 	}
-	return errors.Join(claims.judge(into, all), counts(into, all))
+	return errors.Join(claims.judge(into, added), counts(into, added))
 }
 
 const (
-	// doublings are how often the rule of doubling merges an estimator with a copy of itself:
-	// far past what 32 bits count.
+	// doublings is how often checkDoubling merges an estimator with a copy of itself: far beyond what
+	// 32 bits can count.
 	doublings = 40
-	// surelyDoubled is how often it does so with one that does not tell its size: past what
-	// 16 bits count.
+	// surelyDoubled is how often it does so if the estimator does not report its size: beyond what 16
+	// bits can count.
 	surelyDoubled = 13
-	mostDoubled   = 4 << 20 // bytes: one that keeps every value is not doubled past it
+	// mostDoubled is the size in bytes above which an estimator is not doubled any more, since it keeps
+	// all values.
+	mostDoubled = 4 << 20
 )
 
-// checkDoubling doubles what an estimator holds by merging, past what 32 bits count and further, as
-// long as it is merged at all and does not grow. Each quantile of many copies is that of one.
+// checkDoubling doubles the contents of an estimator by merging, beyond what 32 bits can count, as long as it
+// can be merged and does not grow. Each quantile of many copies is the quantile of one.
 func checkDoubling(claims Claims, fresh func() quantile.Estimator) error {
 	data := ramp(16)
 	truth, e := exact(data), fill(fresh(), data)
@@ -149,7 +151,7 @@ func checkDoubling(claims Claims, fresh func() quantile.Estimator) error {
 			err = e.Merge(copied)
 		}
 		switch {
-		case errors.Is(err, quantile.ErrMerge): // it holds enough, or its own values already
+		case errors.Is(err, quantile.ErrMerge): // it is full, or refuses values that it holds already
 			return doubled(claims, e, truth, count, i)
 		case err != nil:
 			return err
@@ -162,7 +164,7 @@ func checkDoubling(claims Claims, fresh func() quantile.Estimator) error {
 	return nil
 }
 
-// doubled judges an estimator of that many values, which are those of truth many times over.
+// doubled judges an estimator of count values, which are many copies of the values in truth.
 func doubled(claims Claims, e quantile.Estimator, truth *quantile.Exact, count uint64, times int) error {
 	var errs []error
 	if c, ok := e.(counter); ok && c.Count() != count {

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// environment says what is measured where, and how to do it again in the same
-// order.
+// environment returns a text that says what is measured where, and how to repeat it in the same order.
 func environment(o options) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -40,7 +39,7 @@ func kernel() string {
 	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
 }
 
-// cpuModel is the name of the processor, where the machine tells it.
+// cpuModel returns the name of the processor, if the system reports it.
 func cpuModel() string {
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		return modelName(string(data))
@@ -53,7 +52,7 @@ func cpuModel() string {
 	return strings.TrimSpace(string(out))
 }
 
-// modelName is that of the first processor in /proc/cpuinfo.
+// modelName returns the name of the first processor in /proc/cpuinfo.
 func modelName(cpuinfo string) string {
 	for l := range strings.Lines(cpuinfo) {
 		if key, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(key) == "model name" {

@@ -10,21 +10,22 @@ import (
 	"github.com/loadgen-go/loadgen/bench/work"
 )
 
-// exporter asks what a pacer does to the goroutines that run beside it.
+// exporter measures how a pacer affects the goroutines that run beside it.
 func exporter(o options) section {
-	// Once, so that all do the same work.
+	// Made once, so that all do the same work.
 	work := work.Work{Spin: time.Microsecond, Allocate: 512, Distribution: work.Fixed}.
 		Handler(context.Background(), "", work.Calibrate())
 	s := section{
 		name: "exporter",
-		title: fmt.Sprintf("a target of 512 B and 1 us of work that hands a record to a background goroutine, over "+
-			"%v, queue of %d",
+		title: fmt.Sprintf(
+			"a target with 512 B and 1 us of work that passes a record to a background goroutine, over "+
+				"%v, queue of %d",
 			o.duration, records),
 		head:    []string{"rate/s", "who", "workers"},
 		columns: []string{"response p99 us", "hand-over p50 us", "hand-over p99 us", "dropped"},
 		notes: []string{
-			"Response: from the instant that a call is due to its end. Hand-over: from when the target hands a",
-			"record over to when the background goroutine has it. Dropped: records that found the queue full.",
+			"Response: from when a call is due to its end. Hand-over: from when the target passes a record on to",
+			"when the background goroutine has it. Dropped: records that found the queue full.",
 		},
 	}
 	for _, perSecond := range []int{10_000, 50_000} {
@@ -40,11 +41,10 @@ func exporter(o options) section {
 	return s
 }
 
-// records is the room of the queue to the background goroutine: as of the span
-// processor of OpenTelemetry.
+// records is the length of the queue to the background goroutine, the same as in the span processor of OpenTelemetry.
 const records = 2048
 
-// harm is how late calls end that p makes, and what becomes of their records.
+// harm measures how late the calls of p end, and what becomes of their records.
 func harm(ctx context.Context, p peer, perSecond int, work func(), o options) (figures, error) {
 	l := newLoad(perSecond, o.duration)
 	ended := newTimeline(l.calls)
@@ -65,10 +65,9 @@ func harm(ctx context.Context, p peer, perSecond int, work func(), o options) (f
 	}, r.cut}, nil
 }
 
-// A background is a goroutine that takes records, and notes how long each was on
-// its way.
+// A background is a goroutine that takes records, and notes how long each was in the queue.
 type background struct {
-	queue   chan time.Duration // when it was handed over
+	queue   chan time.Duration // times when records were handed over
 	done    chan struct{}
 	lags    timeline
 	dropped atomic.Int64
@@ -85,7 +84,7 @@ func newBackground(most int) *background {
 	return b
 }
 
-// hand hands a record over, unless the queue is full.
+// hand hands a record over, or drops it if the queue is full.
 func (b *background) hand() {
 	select {
 	case b.queue <- now():
@@ -94,7 +93,7 @@ func (b *background) hand() {
 	}
 }
 
-// close ends the goroutine, and returns its lags, sorted.
+// close ends the goroutine and returns its lags, sorted.
 func (b *background) close() []time.Duration {
 	close(b.queue)
 	<-b.done

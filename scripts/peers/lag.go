@@ -7,18 +7,18 @@ import (
 	"github.com/loadgen-go/loadgen/bench/pace"
 )
 
-// lag asks how late calls begin.
+// lag measures how late calls begin.
 func lag(o options) section {
 	s := section{
 		name:    "lag",
-		title:   fmt.Sprintf("how late calls of nothing begin, over %v", o.duration),
+		title:   fmt.Sprintf("how late empty calls begin, over %v", o.duration),
 		head:    []string{"rate/s", "who"},
 		columns: []string{"p50 us", "p99 us", "max us", "cores", "% in time", "early", "own p99 us"},
 		notes: []string{
-			"In time: began before the schedule was over. Calls that a peer was cut off from count as late as",
-			"they were by then, and those that began early as 0 late. Where the schedule is the peer's own, it",
-			"is taken to start with the first call; elsewhere early counts calls that began before they were",
-			"due, and 0 is the only right answer. Own: what loadgen itself reports.",
+			"In time: began before the schedule ended. Calls that were not made because a peer was cut off count as",
+			"late as they were by then, and early calls as 0 late. If a peer has its own schedule, it is assumed to",
+			"start with the first call; otherwise, early counts calls that began before they were due, and 0 is the",
+			"only correct result. Own: what loadgen itself reports.",
 		},
 	}
 	peers := []peer{
@@ -38,32 +38,32 @@ func lag(o options) section {
 	return s
 }
 
-// lateness is how late the calls begin that p makes.
+// lateness measures how late the calls of p begin.
 func lateness(ctx context.Context, p peer, perSecond int, o options) (figures, error) {
 	l := newLoad(perSecond, o.duration)
 	began := newTimeline(l.calls)
-	var from reading
+	var first reading
 	l.call = func(n int) {
 		began[n] = now()
 		if n == 0 {
-			from = read()
+			first = read()
 		}
 	}
 	r, err := p.run(ctx, l, o.timeout, began)
 	if err != nil {
 		return figures{}, err
 	}
-	to := read()
-	if to.err != nil {
-		return figures{}, to.err
+	last := read()
+	if last.err != nil {
+		return figures{}, last.err
 	}
 	if began[0] == 0 {
-		from = to // cut off before the first
+		first = last // p was cut off before the first call
 	}
 	late, early := r.late(began, r.end)
 	f := figures{[]float64{
 		percentile(late, 0.5), percentile(late, 0.99), percentile(late, 1),
-		cores(from, to), 100 * r.inTime(began), missing, missing,
+		cores(first, last), 100 * r.inTime(began), missing, missing,
 	}, r.cut}
 	if r.known {
 		f.values[5] = float64(early)

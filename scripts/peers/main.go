@@ -1,11 +1,10 @@
-// Command peers measures the engine of loadgen against its peers: what a call
-// costs, how late calls begin, what that does to what runs beside them, and what a
-// run keeps in memory. All drive the same function, in one process, by turns.
+// Command peers compares the engine of loadgen with its peers: what a call costs, how late calls begin, how that affects
+// goroutines beside them, and how much memory a run keeps. All call the same function, in one process, in turns.
 //
 //	go run . [-only overhead,lag,exporter,memory] [-rounds 5] [-duration 1s]
 //
-// It exits with 0; 2 for bad flags and for what could not be measured, and 130 for
-// an interrupt, after the tables of what was measured by then.
+// It exits with 0, with 2 for bad flags or if something could not be measured, and with 130 after an interrupt. In the
+// last two cases it prints the tables of what was measured before.
 package main
 
 import (
@@ -44,13 +43,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "peers: %v\n", err)
 		return 2
 	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "peers: interrupted: the tables are of the rounds that were whole")
+		fmt.Fprintln(stderr, "peers: interrupted: the tables contain the complete rounds")
 		return 130
 	}
 	return 0
 }
 
-// measure runs the sections and prints each as it is done.
+// measure runs the sections and prints each when it is done.
 func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if _, err := io.WriteString(stdout, environment(o)); err != nil {
 		return fmt.Errorf("writing the environment: %w", err)
@@ -70,19 +69,19 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// parse reads the flags. Its error tells all that is wrong with them.
+// parse parses the flags. The error lists everything that is wrong with them.
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	var only string
 	var long bool
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error is printed once, by the caller
-	flags.StringVar(&only, "only", "", "sections to run, of "+strings.Join(names, ",")+" (default all)")
+	flags.StringVar(&only, "only", "", "sections to run, from "+strings.Join(names, ",")+" (default all)")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds, each of which measures everything once")
 	flags.DurationVar(&o.duration, "duration", time.Second, "length of a load")
 	flags.DurationVar(&o.timeout, "timeout", 0, "when a measurement is cut off (default twice the duration)")
-	flags.Uint64Var(&o.seed, "seed", 0, "of the order within a round (default a random one)")
-	flags.BoolVar(&long, "long", false, "measure memory over 1e8 calls rather than 1e7")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the order within a round (default random)")
+	flags.BoolVar(&long, "long", false, "measure memory with 1e8 calls instead of 1e7")
 	if err := flags.Parse(args); err != nil {
 		flags.SetOutput(stderr)
 		flags.Usage()
@@ -104,29 +103,29 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, o.check(flags.Args())
 }
 
-// check reports all that is wrong with o, and with what follows the flags.
+// check reports everything that is wrong with o, and with the arguments after the flags.
 func (o options) check(args []string) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if len(args) > 0 {
-		wrong("%q follows the flags: want flags only", args)
+		wrong("unexpected arguments %q: want only flags", args)
 	}
 	for _, name := range o.only {
 		if !slices.Contains(names, name) {
-			wrong("-only: %q is no section: want some of %s", name, strings.Join(names, ","))
+			wrong("-only: there is no section %q: want some of %s", name, strings.Join(names, ","))
 		}
 	}
 	if o.rounds < 1 || o.rounds > 1000 {
 		wrong("-rounds is %d: want 1 to 1000", o.rounds)
 	}
-	// A percentile of fewer calls has no finite interval.
+	// With fewer calls, the percentile has no finite interval.
 	calls := quantile.SamplesFor(0.99)
 	if least := time.Duration(calls+fortioThreads) * time.Millisecond; o.duration < least || o.duration > time.Minute {
-		wrong("-duration is %v: want %v to 1m, since a p99 takes %d calls, and the lowest rate is 1000 a second",
+		wrong("-duration is %v: want %v to 1m, since a p99 needs %d calls, and the lowest rate is 1000 a second",
 			o.duration, least, calls)
 	}
 	if o.timeout <= o.duration || o.timeout > time.Hour {
-		wrong("-timeout is %v: want more than the duration, %v, and 1h at most", o.timeout, o.duration)
+		wrong("-timeout is %v: want more than the duration, %v, and at most 1h", o.timeout, o.duration)
 	}
 	return errors.Join(errs...)
 }

@@ -11,34 +11,38 @@ import (
 )
 
 func TestBadFlagsExitWith2AndSayWhatWasWanted(t *testing.T) {
-	for _, test := range []struct {
-		args string
-		want []string
+	for _, c := range []struct {
+		name, args string
+		want       []string
 	}{
-		{"-only speed", []string{`"speed" is no section`, "want some of overhead,lag,exporter,memory"}},
-		{"-only lag,", []string{`"" is no section`}},
-		{"-rounds 0", []string{"-rounds is 0: want 1 to 1000"}},
-		{"-rounds many", []string{`invalid value "many" for flag -rounds`, "rounds, each of which"}},
-		{"-duration 300ms", []string{"-duration is 300ms: want 372ms to 1m"}},
-		{"-duration 2h", []string{"-duration is 2h0m0s: want"}},
-		{"-duration -1s", []string{"-duration is -1s: want"}},
-		{"-timeout 1s", []string{"-timeout is 1s: want more than the duration, 1s"}},
-		{"-fast", []string{"not defined: -fast", "-duration"}},
-		{"lag", []string{`["lag"] follows the flags`}},
-		{"-rounds 0 -only speed", []string{"-rounds is 0", `"speed"`}},
+		{"an unknown section", "-only speed",
+			[]string{`no section "speed"`, "want some of overhead,lag,exporter,memory"}},
+		{"an empty section", "-only lag,", []string{`no section ""`}},
+		{"no rounds", "-rounds 0", []string{"-rounds is 0: want 1 to 1000"}},
+		{"rounds that are no number", "-rounds many",
+			[]string{`invalid value "many" for flag -rounds`, "rounds, each of which"}},
+		{"too short for p99", "-duration 300ms", []string{"-duration is 300ms: want 372ms to 1m"}},
+		{"too long", "-duration 2h", []string{"-duration is 2h0m0s: want"}},
+		{"a negative duration", "-duration -1s", []string{"-duration is -1s: want"}},
+		{"a timeout of the duration", "-timeout 1s", []string{"-timeout is 1s: want more than the duration, 1s"}},
+		{"an unknown flag", "-fast", []string{"not defined: -fast", "-duration"}},
+		{"an argument", "lag", []string{`unexpected arguments ["lag"]`}},
+		{"two errors", "-rounds 0 -only speed", []string{"-rounds is 0", `"speed"`}},
 	} {
-		var stdout, stderr strings.Builder
-		if code := command(t.Context(), strings.Fields(test.args), &stdout, &stderr); code != 2 {
-			t.Errorf("peers %s exits with %d: want 2", test.args, code)
-		}
-		for _, want := range test.want {
-			if !strings.Contains(stderr.String(), want) {
-				t.Errorf("peers %s says\n%s\nwant %q in it", test.args, stderr.String(), want)
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			if code := command(t.Context(), strings.Fields(c.args), &stdout, &stderr); code != 2 {
+				t.Errorf("peers %s exits with %d: want 2", c.args, code)
 			}
-		}
-		if stdout.Len() > 0 {
-			t.Errorf("peers %s prints %q: want nothing", test.args, stdout.String())
-		}
+			for _, want := range c.want {
+				if !strings.Contains(stderr.String(), want) {
+					t.Errorf("peers %s says\n%s\nwant %q in it", c.args, stderr.String(), want)
+				}
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("peers %s prints %q: want nothing", c.args, stdout.String())
+			}
+		})
 	}
 }
 
@@ -46,7 +50,7 @@ func TestAskingForHelpIsFine(t *testing.T) {
 	var stderr strings.Builder
 	if code := command(t.Context(), []string{"-h"}, io.Discard, &stderr); code != 0 ||
 		!strings.Contains(stderr.String(), "-only") {
-		t.Errorf("peers -h exits with %d and says %q: want 0 and the flags", code, stderr.String())
+		t.Errorf("peers -h exits with %d and prints %q: want 0 and the flags", code, stderr.String())
 	}
 }
 
@@ -56,7 +60,8 @@ func TestDefaultsAreFiveRoundsOfEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.rounds != 5 || len(o.only) > 0 || o.timeout != 2*o.duration || o.seed == 0 || o.memory[1] != 10_000_000 {
-		t.Errorf("the options are %+v: want 5 rounds of all, a timeout of twice the duration, a seed, and 1e7 calls", o)
+		t.Errorf("the options are %+v: want 5 rounds of all sections, a timeout of twice the duration, a seed, "+
+			"and 1e7 calls", o)
 	}
 	if o, err := parse([]string{"-long", "-only", "lag,memory"}, io.Discard); err != nil ||
 		o.memory[1] != 100_000_000 || !slices.Equal(o.only, []string{"lag", "memory"}) {
@@ -70,7 +75,7 @@ func TestAnInterruptExitsWith130(t *testing.T) {
 	var stdout, stderr strings.Builder
 	if code := command(ctx, []string{"-seed", "7"}, &stdout, &stderr); code != 130 ||
 		!strings.Contains(stderr.String(), "interrupted") {
-		t.Errorf("exits with %d and says %q: want 130, and that it was interrupted", code, stderr.String())
+		t.Errorf("exits with %d and prints %q: want 130 and a message", code, stderr.String())
 	}
 	for _, want := range []string{"go: go", "cpu: ", "GOMAXPROCS", "kernel: ", "seed 7"} {
 		if !strings.Contains(stdout.String(), want) {
@@ -79,12 +84,12 @@ func TestAnInterruptExitsWith130(t *testing.T) {
 	}
 }
 
-// tiny is no measurement: it shows that everything runs.
+// tiny is not a measurement: it shows that everything runs.
 var tiny = options{rounds: 1, duration: 5 * time.Millisecond, timeout: time.Minute, seed: 1,
 	memory: [2]int{1000, 10_000}}
 
 func TestEverySectionRunsAndEveryRowHasFiniteNumbers(t *testing.T) {
-	// What a row may leave out.
+	// These columns may be missing.
 	optional := map[string]bool{"early": true, "own p99 us": true, "RSS KiB": true}
 	for i, s := range sections(tiny) {
 		t.Run(s.name, func(t *testing.T) {
@@ -116,7 +121,7 @@ func TestEverySectionRunsAndEveryRowHasFiniteNumbers(t *testing.T) {
 	}
 }
 
-// ordered is a section that notes in what order its cells are visited.
+// ordered returns a section that calls visit with the index of each cell that is measured.
 func ordered(cells int, visit func(i int)) section {
 	s := section{name: "lag"}
 	for i := range cells {
@@ -139,7 +144,7 @@ func TestEveryRoundVisitsEveryCellOnceInAnOrderThatTheSeedDecides(t *testing.T) 
 		for _, round := range rounds {
 			for i, f := range round {
 				if f.values[0] != float64(i) {
-					t.Errorf("the figures of cell %v are where those of %d belong", f.values[0], i)
+					t.Errorf("the figures of cell %v are in the place of cell %d", f.values[0], i)
 				}
 			}
 		}
@@ -170,6 +175,6 @@ func TestAnInterruptKeepsTheRoundsThatAreWhole(t *testing.T) {
 	})
 	rounds, err := s.measure(ctx, options{rounds: 3}, io.Discard)
 	if err != nil || len(rounds) != 1 {
-		t.Errorf("%d rounds, %v: want the first alone", len(rounds), err)
+		t.Errorf("%d rounds, %v: want only the first", len(rounds), err)
 	}
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// memory asks whether a long run takes more memory than a short one.
+// memory measures whether a long run takes more memory than a short one.
 func memory(o options) section {
 	s := section{
 		name:    "memory",
-		title:   "what a run of loadgen adds, 1 worker, calls of nothing as fast as it can",
+		title:   "memory that a run of loadgen adds, 1 worker, empty calls as fast as possible",
 		head:    []string{"calls"},
 		columns: []string{"heap KiB", "RSS KiB"},
 		notes: []string{
-			"Heap: after a collection, with the record of the run. RSS: as the run ends. Both less what was in use " +
-				"before.",
+			"Heap: after a collection, with the record of the run. RSS: at the end of the run. Both without the " +
+				"memory in use before.",
 		},
 	}
 	for _, calls := range o.memory {
@@ -32,8 +32,8 @@ func memory(o options) section {
 	return s
 }
 
-// growth is what a run of so many calls adds. It may take twenty times as long as
-// it should, and limit at least.
+// growth measures how much memory a run of calls adds. The run may take twenty times its expected time, and at
+// least limit.
 func growth(ctx context.Context, calls int, limit time.Duration) (figures, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(limit, time.Duration(calls)*2*time.Microsecond))
 	defer cancel()
@@ -56,22 +56,22 @@ func growth(ctx context.Context, calls int, limit time.Duration) (figures, error
 	if record.Interrupted {
 		f.cut = now() - began
 	} else if record.Done != uint64(calls) {
-		return figures{}, fmt.Errorf("%d of %d calls were made, and %d dropped: want all", record.Done, calls,
-			record.Dropped)
+		return figures{},
+			fmt.Errorf("%d of %d calls were made, and %d were dropped: want all made", record.Done, calls,
+				record.Dropped)
 	}
 	runtime.KeepAlive(record)
 	return f, nil
 }
 
-// flatOut is a schedule whose calls have always just become due: none waits, and
-// none finds the queue full, however many there are. A fixed rate out of reach would
-// fill any queue in the end.
+// flatOut is a schedule whose calls are due at the current time. None waits, and none finds the queue full, however
+// many there are. With a fixed rate that cannot be reached, any queue would fill up in the end.
 type flatOut struct {
 	calls int
 	clock *tap
 }
 
-// Duration is more than any run takes.
+// Duration returns more than any run takes.
 func (f flatOut) Duration() time.Duration { return 24 * time.Hour }
 
 func (f flatOut) From(n uint64) schedule.Instants { return &flatOutInstants{flatOut: f, n: int(n)} }
@@ -82,8 +82,8 @@ type flatOutInstants struct {
 	due time.Duration
 }
 
-// stride is how many calls are due at once, to read the clock rarely: fewer than
-// there is room for in the queue of a run.
+// stride is how many calls are due at the same time, so that the clock is read rarely. It is less than the room in the
+// queue of a run.
 const stride = bench.DefaultQueue / 64
 
 func (i *flatOutInstants) Next() (time.Duration, bool) {

@@ -12,27 +12,27 @@ import (
 
 var base = time.Now()
 
-// now is the clock of everything measured here: the time since the program began,
-// by the monotonic clock, in one read.
+// now returns the time since the program began, by the monotonic clock, with a single read. All times of this program
+// are readings of it.
 func now() time.Duration { return time.Since(base) }
 
-// A reading is what this process has spent by an instant.
+// A reading is what this process has used until a time.
 type reading struct {
-	at, cpu time.Duration
-	mallocs uint64
-	err     error
+	time, cpu time.Duration
+	mallocs   uint64
+	err       error
 }
 
-// read takes half a microsecond.
+// read returns a reading without allocations. It takes half a microsecond.
 func read() reading {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return reading{at: now(), err: fmt.Errorf("reading the CPU time of this process: %w", err)}
+		return reading{time: now(), err: fmt.Errorf("reading the CPU time of this process: %w", err)}
 	}
-	return reading{at: now(), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}
+	return reading{time: now(), cpu: time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}
 }
 
-// readAll counts allocations too, for which it stops all goroutines for some time.
+// readAll returns a reading with allocations. It stops all goroutines for a short time.
 func readAll() reading {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
@@ -41,15 +41,15 @@ func readAll() reading {
 	return r
 }
 
-// cores is how many processors were busy from one reading to another, on average.
-func cores(from, to reading) float64 {
-	if to.at <= from.at {
+// cores returns how many processors were busy between two readings, on average.
+func cores(first, last reading) float64 {
+	if last.time <= first.time {
 		return missing
 	}
-	return float64(to.cpu-from.cpu) / float64(to.at-from.at)
+	return float64(last.cpu-first.cpu) / float64(last.time-first.time)
 }
 
-// heap is the bytes in use, without what could be collected.
+// heap returns the bytes in use after a garbage collection.
 func heap() float64 {
 	runtime.GC()
 	var mem runtime.MemStats
@@ -57,8 +57,7 @@ func heap() float64 {
 	return float64(mem.HeapAlloc)
 }
 
-// rss is the memory that this process has in use, in bytes, as Linux tells it
-// (proc_pid_statm(5)); missing elsewhere.
+// rss returns the resident memory of this process in bytes, on Linux (proc_pid_statm(5)), and missing on other systems.
 func rss() float64 {
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/loadgen-go/loadgen/bench/pace"
 )
 
-// never is a rate that nobody reaches, so that nothing ever waits.
+// never is a rate that cannot be reached, so that nothing waits.
 const never = 1_000_000_000
 
-// overhead asks what a call costs when nothing waits and the target does nothing.
+// overhead measures the cost of a call when nothing waits and the target does nothing.
 func overhead(o options) section {
-	// As many calls as take about the duration for the slowest of the peers.
+	// Make as many calls as the slowest of the peers makes in about the duration.
 	calls := max(int(o.duration/time.Microsecond), 8)
 	peers := []peer{
 		clockLoop(), ours(pace.Tight, 1), fortio(1, false), fortio(1, true),
@@ -24,12 +24,12 @@ func overhead(o options) section {
 	peers[2].name, peers[3].name = "fortio, max rate", "fortio, paced"
 	s := section{
 		name:    "overhead",
-		title:   fmt.Sprintf("the cost of a call of nothing, 1 worker, %d calls due 1 ns apart", calls),
+		title:   fmt.Sprintf("the cost of an empty call, 1 worker, %d calls due 1 ns apart", calls),
 		head:    []string{"who"},
 		columns: []string{"CPU ns", "wall ns", "allocs", "CPU / loadgen's", "CPU / clock's"},
 		notes: []string{
-			"From the first call to the last, as the target sees them. Ratios are taken within a round.",
-			"uber and x/time/rate only limit: no schedule is kept and nothing is recorded.",
+			"Measured by the target, from the first call to the last. Ratios are of the same round.",
+			"uber and x/time/rate are limiters: they keep no schedule and record nothing.",
 		},
 	}
 	for _, p := range peers {
@@ -46,40 +46,41 @@ func overhead(o options) section {
 	return s
 }
 
-// cost is what each of so many calls costs by p, with room for two ratios.
+// cost measures what each of calls calls by p costs. It leaves room for two ratios.
 func cost(ctx context.Context, p peer, calls int, limit time.Duration) (figures, error) {
 	l := &load{gap: time.Second / never, calls: calls}
 	var made int
-	var from, to reading
-	// The target itself sees where it starts and ends: what a peer takes to get
-	// ready, and to add up, is not of a call.
+	var first, last reading
+	// The target itself measures from its first to its last call. What a peer needs to get ready and
+	// to add up results is not part of a call.
 	l.call = func(int) {
 		made++
 		if made == 1 {
-			from = readAll()
+			first = readAll()
 		} else if made == calls {
-			to = readAll()
+			last = readAll()
 		}
 	}
 	r, err := p.run(ctx, l, limit, nil)
 	if err != nil {
 		return figures{}, err
 	}
-	if to.at == 0 {
-		to = readAll() // it was cut off
+	if last.time == 0 {
+		last = readAll() // p was cut off
 	}
-	if from.err != nil {
-		return figures{}, from.err
+	if first.err != nil {
+		return figures{}, first.err
 	}
-	if to.err != nil {
-		return figures{}, to.err
+	if last.err != nil {
+		return figures{}, last.err
 	}
 	if made < 2 {
 		return figures{[]float64{missing, missing, missing, missing, missing}, r.cut}, nil
 	}
 	per := func(total float64) float64 { return total / float64(made-1) }
 	return figures{[]float64{
-		per(float64(to.cpu - from.cpu)), per(float64(to.at - from.at)), per(float64(to.mallocs - from.mallocs)),
+		per(float64(last.cpu - first.cpu)), per(float64(last.time - first.time)),
+		per(float64(last.mallocs - first.mallocs)),
 		missing, missing,
 	}, r.cut}, nil
 }

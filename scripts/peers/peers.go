@@ -20,16 +20,16 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// A load is what every peer is given: calls to make, one in each gap.
+// A load is the work of every peer: calls to make, one in each gap.
 type load struct {
-	gap   time.Duration // a second is a whole number of gaps
+	gap   time.Duration // a second consists of a whole number of gaps
 	calls int
-	call  func(n int) // makes call n, from 0; each n once
-	over  atomic.Bool // the time is up: make no more
+	call  func(n int) // makes call n, from 0; called once for each n
+	over  atomic.Bool // the time is up: make no more calls
 }
 
-// newLoad is a load of so many calls a second for about d. The calls are a multiple
-// of most threads that a peer has, and enough that fortio uses all of these.
+// newLoad returns a load with perSecond calls a second for about d. The number of calls is a multiple of the largest
+// number of threads of a peer, and large enough for fortio to use all of its threads.
 func newLoad(perSecond int, d time.Duration) *load {
 	gap := time.Second / time.Duration(perSecond)
 	n := int(d / gap)
@@ -45,25 +45,24 @@ type peer struct {
 	drive  func(ctx context.Context, l *load) (account, error)
 }
 
-// An account is what a peer says of a load that it made.
+// An account is what a peer reports about a load that it made.
 type account struct {
 	made   int
-	start  time.Duration  // of its timetable, on the clock of now
-	known  bool           // start is
-	record *record.Record // of ours
+	start  time.Duration  // start of the schedule, as a time of the function now
+	known  bool           // whether start is known
+	record *record.Record // record of a run of loadgen
 }
 
-// A run is a load that was made by a peer.
+// A run is a load that a peer has made.
 type run struct {
 	account
 	timetable
 	end time.Duration // when the peer returned
-	cut time.Duration // after how long it was cut off; 0: it was not
+	cut time.Duration // time after which it was cut off; 0 if it was not
 }
 
-// run makes the calls of l, within limit at most. What is due when is told by the
-// start of the peer's schedule if we know it, or else by its first call, as if that
-// had been on time: t is when calls began.
+// run makes the calls of l within limit. If the start of the peer's schedule is known, calls are due by that. Otherwise
+// the schedule is assumed to start with the first call in t, the times when calls began.
 func (p peer) run(ctx context.Context, l *load, limit time.Duration, t timeline) (run, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -84,7 +83,7 @@ func (p peer) run(ctx context.Context, l *load, limit time.Duration, t timeline)
 	return r, nil
 }
 
-// ours is bench.Run.
+// ours returns loadgen's engine, bench.Run.
 func ours(p pace.Pace, workers int) peer {
 	name := fmt.Sprintf("loadgen, %v", p)
 	drive := func(ctx context.Context, l *load) (account, error) {
@@ -98,7 +97,7 @@ func ours(p pace.Pace, workers int) peer {
 			Keys:     numbers(strings.Repeat(" ", l.calls)),
 			Target:   bench.TargetFunc(func(_ context.Context, key string) error { l.call(len(key)); return nil }),
 			Workers:  workers,
-			Queue:    l.calls, // nothing is dropped: the peers drop nothing either
+			Queue:    l.calls, // drops nothing, like the peers
 			Pace:     tapped,
 		}
 		record, err := r.Do(ctx)
@@ -114,40 +113,38 @@ func ours(p pace.Pace, workers int) peer {
 	return peer{name, 1, drive}
 }
 
-// numbers are keys that tell a target which call it is: key n is n bytes long, of
-// which nobody reads any.
+// numbers are keys from which a target can tell the number of a call: key n has n bytes. Nothing reads the bytes.
 type numbers string
 
 func (k numbers) Key(n uint64) string { return string(k[:n]) }
 
-// A tap is a pace that tells when the schedule of its run starts, which it cannot
-// be asked for otherwise.
+// A tap is a pace that records when the schedule of its run starts, which a run does not report.
 type tap struct {
 	pace.Pace
 	clock  pace.Clock
-	origin time.Duration // on the clock of now; 0: not known yet
+	origin time.Duration // as a time of the function now; 0 if not known yet
 }
 
-// Waiter is called by one goroutine, before there are workers for the first time.
+// Waiter is called by one goroutine, for the first time before there are workers.
 func (t *tap) Waiter(c pace.Clock) pace.Waiter {
 	if t.origin == 0 {
 		t.clock = c
-		// The origin comes out too early by as much as lies between two reads of the
-		// clock, so that calls look later than they are: the best of a few.
+		// The origin is too early by the time between the two clock reads, which makes calls look later than
+		// they are. So take the latest of ten.
 		for range 10 {
-			at := now()
-			t.origin = max(t.origin, at-c.Now())
+			before := now()
+			t.origin = max(t.origin, before-c.Now())
 		}
 	}
 	return t.Pace.Waiter(c)
 }
 
-// fortioThreads are those that fortio has if it is not told.
+// fortioThreads is fortio's default number of threads.
 const fortioThreads = 4
 
-// fortio is its periodic runner: with catch-up, as it comes, without jitter, and at
-// its maximal rate if it is not paced. An exact number of calls makes its schedule
-// n/rate for each thread; with a duration it stretches that by one gap.
+// fortio returns fortio's periodic runner, with catch-up, which is the default, and without jitter. It runs at its
+// maximal rate unless paced is set. An exact number of calls makes its schedule n/rate for each thread; with a duration
+// it would stretch that by one gap.
 func fortio(threads int, paced bool) peer {
 	drive := func(_ context.Context, l *load) (account, error) {
 		log.SetLogLevelQuiet(log.Critical)
@@ -160,7 +157,7 @@ func fortio(threads int, paced bool) peer {
 			options.QPS = float64(l.perSecond())
 		}
 		runner := periodic.NewPeriodicRunner(&options)
-		for i := range threads { // only now: it clears those that it is made with
+		for i := range threads { // must be set here, because the constructor clears them
 			runner.Options().Runners[i] = &fortioThread{load: l, stop: stop, next: i, threads: threads}
 		}
 		result := runner.Run()
@@ -169,7 +166,7 @@ func fortio(threads int, paced bool) peer {
 	return peer{fmt.Sprintf("fortio, %d thread%s", threads, plural(threads)), threads, drive}
 }
 
-// A fortioThread makes every so many-th call, and stops the run when the load is over.
+// A fortioThread makes every threads-th call, and stops the run when the load is over.
 type fortioThread struct {
 	load          *load
 	stop          *periodic.Aborter
@@ -188,7 +185,7 @@ func (f *fortioThread) Run(context.Context, periodic.ThreadID) (bool, string) {
 	return true, ""
 }
 
-// uber is go.uber.org/ratelimit with the slack it has by default.
+// uber returns go.uber.org/ratelimit with its default slack.
 func uber() peer {
 	return peer{"uber/ratelimit", 1, func(_ context.Context, l *load) (account, error) {
 		limiter := ratelimit.New(l.perSecond())
@@ -196,8 +193,8 @@ func uber() peer {
 	}}
 }
 
-// xTimeRate is golang.org/x/time/rate with a bucket of so many calls, which is empty
-// at the start unless filled.
+// xTimeRate returns golang.org/x/time/rate with a bucket of burst calls, which is empty at the start unless filled is
+// set.
 func xTimeRate(name string, burst func(l *load) int, filled bool) peer {
 	return peer{"x/time/rate, " + name, 1, func(ctx context.Context, l *load) (account, error) {
 		b := max(burst(l), 1)
@@ -205,14 +202,13 @@ func xTimeRate(name string, burst func(l *load) int, filled bool) peer {
 		if !filled && b > 1 {
 			limiter.AllowN(time.Now(), b)
 		}
-		// With a bucket of one call or more an error is the end of ctx, or that it
-		// would come first.
+		// With a bucket of at least one call, an error means that ctx has ended, or would end before the call
+		// is due.
 		return l.each(func(int) bool { return limiter.Wait(ctx) == nil })
 	}}
 }
 
-// each waits for one call after another, and makes it, until the load is over or
-// wait says so.
+// each waits for one call after the other and makes it, until the load is over or wait returns false.
 func (l *load) each(wait func(n int) bool) (account, error) {
 	for n := range l.calls {
 		if l.over.Load() || !wait(n) {
@@ -223,7 +219,7 @@ func (l *load) each(wait func(n int) bool) (account, error) {
 	return account{made: l.calls}, nil
 }
 
-// sleepLoop sleeps by time.Sleep until each call is due.
+// sleepLoop returns a loop that calls time.Sleep until each call is due.
 func sleepLoop() peer {
 	return peer{"time.Sleep loop", 1, func(_ context.Context, l *load) (account, error) {
 		s := timetable{now(), l.gap, 1}
@@ -233,15 +229,14 @@ func sleepLoop() peer {
 	}}
 }
 
-// clockLoop reads the clock once a call, and does not wait.
+// clockLoop returns a loop that reads the clock once per call and does not wait.
 func clockLoop() peer {
 	return peer{"clock read", 1, func(_ context.Context, l *load) (account, error) {
 		return l.each(func(int) bool { return now() > 0 })
 	}}
 }
 
-// spinLoop reads the clock until each call is due, by so many workers that take the
-// next one in turn.
+// spinLoop returns workers that read the clock until a call is due. They take the calls in turn.
 func spinLoop(workers int) peer {
 	return peer{"spin loop", 1, func(_ context.Context, l *load) (account, error) {
 		s := timetable{now(), l.gap, 1}
@@ -269,10 +264,10 @@ func plural(n int) string {
 	return "s"
 }
 
-// paces are ours with every pace.
-func paces(workers int) (all []peer) {
+// paces returns loadgen's engine with every pace.
+func paces(workers int) (engines []peer) {
 	for _, p := range pace.All() {
-		all = append(all, ours(p, workers))
+		engines = append(engines, ours(p, workers))
 	}
-	return all
+	return engines
 }

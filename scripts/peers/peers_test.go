@@ -13,7 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// everyPeer is each way of making calls that a section uses.
+// everyPeer returns all ways of making calls that a section uses.
 func everyPeer() []peer {
 	return []peer{
 		ours(pace.Tight, 1), ours(pace.Sleep, 2), fortio(1, true), fortio(1, false), fortio(fortioThreads, true),
@@ -74,29 +74,32 @@ func TestEveryPeerStopsWhenItsTimeIsUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.made >= l.calls || r.cut <= 0 {
-				t.Errorf("%d of %d calls made, cut off after %v: want fewer, and to be told", r.made, l.calls, r.cut)
+				t.Errorf("%d of %d calls made, cut off after %v: want fewer calls, and a time", r.made, l.calls, r.cut)
 			}
 		})
 	}
 }
 
 func TestALoadIsAMultipleOfTheThreadsOfEveryPeer(t *testing.T) {
-	for _, test := range []struct {
+	for _, c := range []struct {
+		name      string
 		perSecond int
 		d         time.Duration
 		want      int
 	}{
-		{1000, time.Second, 1000},
-		{1000, 407 * time.Millisecond, 404},
-		{1_000_000, time.Second, 1_000_000},
-		{1000, 0, 8},
-		{never, time.Microsecond, 1000},
+		{"a multiple already", 1000, time.Second, 1000},
+		{"rounded down", 1000, 407 * time.Millisecond, 404},
+		{"a million calls", 1_000_000, time.Second, 1_000_000},
+		{"at least two per thread", 1000, 0, 8},
+		{"1 ns apart", never, time.Microsecond, 1000},
 	} {
-		l := newLoad(test.perSecond, test.d)
-		if l.calls != test.want || l.perSecond() != test.perSecond {
-			t.Errorf("newLoad(%d, %v) is %d calls at %d/s: want %d", test.perSecond, test.d, l.calls, l.perSecond(),
-				test.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			l := newLoad(c.perSecond, c.d)
+			if l.calls != c.want || l.perSecond() != c.perSecond {
+				t.Errorf("newLoad(%d, %v) is %d calls at %d/s: want %d", c.perSecond, c.d, l.calls, l.perSecond(),
+					c.want)
+			}
+		})
 	}
 }
 
@@ -109,8 +112,8 @@ func TestTheKeyOfACallIsAsLongAsItsNumber(t *testing.T) {
 	}
 }
 
-// An origin that is too late would hide lag, and make calls look early.
-func TestATapNeverTellsAnOriginThatIsTooLate(t *testing.T) {
+// If the origin were too late, it would hide lag, and calls would look early.
+func TestTheOriginOfATapIsNeverTooLate(t *testing.T) {
 	arrivals, err := schedule.Constant(schedule.PerSecond(1000), 5*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -118,9 +121,9 @@ func TestATapNeverTellsAnOriginThatIsTooLate(t *testing.T) {
 	tapped := &tap{Pace: pace.Sleep}
 	target := bench.TargetFunc(func(context.Context, string) error {
 		since := tapped.clock.Now()
-		if at := now(); at-tapped.origin < since {
-			t.Errorf("%v since the start by the run's clock, %v by ours: want as much at least", since,
-				at-tapped.origin)
+		if moment := now(); moment-tapped.origin < since {
+			t.Errorf("%v since the start by the clock of the run, %v by the tap: want at least as much", since,
+				moment-tapped.origin)
 		}
 		return nil
 	})

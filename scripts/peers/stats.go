@@ -8,13 +8,13 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// missing is the figure of what cannot be told. It is printed as "-".
+// missing is the value of a number that could not be measured. It is printed as "-".
 var missing = math.NaN()
 
-// A spread is the median of what the rounds measured, and its extremes.
+// A spread is the median of the values of the rounds, and their extremes.
 type spread struct{ median, min, max float64 }
 
-// spreadOf leaves out what is missing; ok is false if everything is.
+// spreadOf returns the spread of values, without the missing ones. ok is false if all are missing.
 func spreadOf(values []float64) (s spread, ok bool) {
 	known := slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	if len(known) == 0 {
@@ -25,8 +25,7 @@ func spreadOf(values []float64) (s spread, ok bool) {
 	return spread{(known[(n-1)/2] + known[n/2]) / 2, known[0], known[n-1]}, true
 }
 
-// percentile is the q-quantile of sorted by the nearest rank, in us; missing if
-// there are none.
+// percentile returns the q-quantile of sorted by the nearest rank, in us, or missing if sorted is empty.
 func percentile(sorted []time.Duration, q float64) float64 {
 	if len(sorted) == 0 {
 		return missing
@@ -36,11 +35,11 @@ func percentile(sorted []time.Duration, q float64) float64 {
 
 func micros(d time.Duration) float64 { return float64(d) / 1e3 }
 
-// A timeline is when things happened to the calls of a load, by their numbers, on
-// the clock of now: when they began, or when they ended. 0 is never.
+// A timeline holds when the calls of a load began, or ended, by the number of the call, as times of the function now.
+// 0 is never.
 type timeline []time.Duration
 
-// newTimeline touches the pages now rather than during a call.
+// newTimeline returns an empty timeline. It touches its memory, so that no page faults happen during calls.
 func newTimeline(calls int) timeline {
 	t := make(timeline, calls)
 	for i := range t {
@@ -50,19 +49,19 @@ func newTimeline(calls int) timeline {
 	return t
 }
 
-// first is when the earliest of them was; end if there were none.
+// first returns the earliest time in t, or end if there is none.
 func (t timeline) first(end time.Duration) time.Duration {
 	first := end
-	for _, at := range t {
-		if at > 0 {
-			first = min(first, at)
+	for _, moment := range t {
+		if moment > 0 {
+			first = min(first, moment)
 		}
 	}
 	return first
 }
 
-// A timetable is when calls are due: call n, from 0, is due n gaps after the origin.
-// Where so many are made at once, they are due when the first of them is.
+// A timetable determines when calls are due: call n, from 0, is due n gaps after the origin. If atOnce calls are made
+// together, they are due when the first of them is.
 type timetable struct {
 	origin, gap time.Duration
 	atOnce      int
@@ -72,28 +71,27 @@ func (s timetable) due(n int) time.Duration {
 	return s.origin + time.Duration(n-n%s.atOnce)*s.gap
 }
 
-// late is how much later than due everything was, sorted, and how much was before
-// it was due: that counts as 0 late. What never happened is as late as it was at
-// the end: it may have been any later.
+// late returns how late every call was, sorted, and how many calls were early, which count as 0 late. A call that was
+// never made counts as late as it was at the end, although it may have been later.
 func (s timetable) late(t timeline, end time.Duration) (sorted []time.Duration, early int) {
 	sorted = make([]time.Duration, len(t))
-	for n, at := range t {
-		if at == 0 {
-			at = end
-		} else if at < s.due(n) {
+	for n, moment := range t {
+		if moment == 0 {
+			moment = end
+		} else if moment < s.due(n) {
 			early++
 		}
-		sorted[n] = max(at-s.due(n), 0)
+		sorted[n] = max(moment-s.due(n), 0)
 	}
 	slices.Sort(sorted)
 	return sorted, early
 }
 
-// inTime is the share of the calls that began before the schedule was over.
+// inTime returns the share of the calls that began before the end of the schedule.
 func (s timetable) inTime(t timeline) float64 {
 	over, n := s.origin+time.Duration(len(t))*s.gap, 0
-	for _, at := range t {
-		if at > 0 && at < over {
+	for _, moment := range t {
+		if moment > 0 && moment < over {
 			n++
 		}
 	}

@@ -10,28 +10,31 @@ import (
 const us = time.Microsecond
 
 func TestASpreadIsTheMedianAndTheExtremesOfWhatIsKnown(t *testing.T) {
-	for _, test := range []struct {
+	for _, c := range []struct {
+		name   string
 		values []float64
 		want   spread
 		ok     bool
 	}{
-		{nil, spread{}, false},
-		{[]float64{missing, missing}, spread{}, false},
-		{[]float64{7}, spread{7, 7, 7}, true},
-		{[]float64{9, 1}, spread{5, 1, 9}, true},
-		{[]float64{9, 1, 2}, spread{2, 1, 9}, true},
-		{[]float64{4, 3, 9, 1}, spread{3.5, 1, 9}, true},
-		{[]float64{missing, 3, 1, missing, 8}, spread{3, 1, 8}, true},
+		{"no values", nil, spread{}, false},
+		{"all missing", []float64{missing, missing}, spread{}, false},
+		{"one value", []float64{7}, spread{7, 7, 7}, true},
+		{"two values", []float64{9, 1}, spread{5, 1, 9}, true},
+		{"an odd number", []float64{9, 1, 2}, spread{2, 1, 9}, true},
+		{"an even number", []float64{4, 3, 9, 1}, spread{3.5, 1, 9}, true},
+		{"some missing", []float64{missing, 3, 1, missing, 8}, spread{3, 1, 8}, true},
 	} {
-		before := slices.Clone(test.values)
-		if got, ok := spreadOf(test.values); got != test.want || ok != test.ok {
-			t.Errorf("spreadOf(%v) = %v, %t: want %v, %t", test.values, got, ok, test.want, test.ok)
-		}
-		for i, v := range test.values {
-			if v != before[i] && !math.IsNaN(v) {
-				t.Errorf("spreadOf has changed %v to %v", before, test.values)
+		t.Run(c.name, func(t *testing.T) {
+			before := slices.Clone(c.values)
+			if got, ok := spreadOf(c.values); got != c.want || ok != c.ok {
+				t.Errorf("spreadOf(%v) = %v, %t: want %v, %t", c.values, got, ok, c.want, c.ok)
 			}
-		}
+			for i, v := range c.values {
+				if v != before[i] && !math.IsNaN(v) {
+					t.Errorf("spreadOf has changed %v to %v", before, c.values)
+				}
+			}
+		})
 	}
 }
 
@@ -40,29 +43,32 @@ func TestAPercentileIsTheNearestRankInMicroseconds(t *testing.T) {
 	for i := range hundred {
 		hundred[i] = time.Duration(i+1) * us
 	}
-	for _, test := range []struct {
+	for _, c := range []struct {
+		name    string
 		sorted  []time.Duration
 		q, want float64
 	}{
-		{[]time.Duration{1500}, 0.5, 1.5},
-		{[]time.Duration{1 * us, 2 * us}, 0.5, 1},
-		{[]time.Duration{1 * us, 2 * us, 3 * us}, 0.5, 2},
-		{hundred, 0.5, 50},
-		{hundred, 0.99, 99},
-		{hundred, 1, 100},
+		{"one value", []time.Duration{1500}, 0.5, 1.5},
+		{"the lower of two", []time.Duration{1 * us, 2 * us}, 0.5, 1},
+		{"the middle of three", []time.Duration{1 * us, 2 * us, 3 * us}, 0.5, 2},
+		{"p50 of a hundred", hundred, 0.5, 50},
+		{"p99 of a hundred", hundred, 0.99, 99},
+		{"the maximum", hundred, 1, 100},
 	} {
-		if got := percentile(test.sorted, test.q); got != test.want {
-			t.Errorf("percentile(%v, %v) = %v: want %v", test.sorted, test.q, got, test.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := percentile(c.sorted, c.q); got != c.want {
+				t.Errorf("percentile(%v, %v) = %v: want %v", c.sorted, c.q, got, c.want)
+			}
+		})
 	}
 	if got := percentile(nil, 0.5); !math.IsNaN(got) {
-		t.Errorf("percentile of nothing = %v: want it missing", got)
+		t.Errorf("percentile of nothing = %v: want missing", got)
 	}
 }
 
 func TestLatenessIsFromTheInstantThatACallIsDue(t *testing.T) {
 	const end = 1000 * us
-	for _, test := range []struct {
+	for _, c := range []struct {
 		name   string
 		s      timetable
 		t      timeline
@@ -71,7 +77,7 @@ func TestLatenessIsFromTheInstantThatACallIsDue(t *testing.T) {
 		inTime float64
 	}{
 		{"on time", timetable{100 * us, 10 * us, 1}, timeline{100 * us, 110 * us}, []time.Duration{0, 0}, 0, 1},
-		{"the delay of a call is not that of the next", timetable{100 * us, 10 * us, 1},
+		{"the delay of a call does not carry over to the next", timetable{100 * us, 10 * us, 1},
 			timeline{109 * us, 110 * us, 123 * us}, []time.Duration{0, 3 * us, 9 * us}, 0, 1},
 		{"early counts, and is 0 late", timetable{100 * us, 10 * us, 1},
 			timeline{100 * us, 109 * us}, []time.Duration{0, 0}, 1, 1},
@@ -82,39 +88,42 @@ func TestLatenessIsFromTheInstantThatACallIsDue(t *testing.T) {
 		{"calls of several threads are due together", timetable{100 * us, 10 * us, 2},
 			timeline{100 * us, 101 * us, 120 * us, 119 * us}, []time.Duration{0, 0, 0, 1 * us}, 1, 1},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			sorted, early := test.s.late(test.t, end)
-			if !slices.Equal(sorted, test.sorted) || early != test.early {
-				t.Errorf("late = %v, %d early: want %v, %d", sorted, early, test.sorted, test.early)
+		t.Run(c.name, func(t *testing.T) {
+			sorted, early := c.s.late(c.t, end)
+			if !slices.Equal(sorted, c.sorted) || early != c.early {
+				t.Errorf("late = %v, %d early: want %v, %d", sorted, early, c.sorted, c.early)
 			}
-			if got := test.s.inTime(test.t); got != test.inTime {
-				t.Errorf("inTime = %v: want %v", got, test.inTime)
+			if got := c.s.inTime(c.t); got != c.inTime {
+				t.Errorf("inTime = %v: want %v", got, c.inTime)
 			}
 		})
 	}
 }
 
 func TestTheFirstOfATimelineIsTheEarliestThatHappened(t *testing.T) {
-	for _, test := range []struct {
+	for _, c := range []struct {
+		name string
 		t    timeline
 		want time.Duration
 	}{
-		{timeline{0, 30, 20, 0}, 20},
-		{timeline{0, 0}, 99},
-		{nil, 99},
+		{"calls in another order", timeline{0, 30, 20, 0}, 20},
+		{"none happened", timeline{0, 0}, 99},
+		{"no calls", nil, 99},
 	} {
-		if got := test.t.first(99); got != test.want {
-			t.Errorf("%v.first(99) = %d: want %d", test.t, got, test.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.t.first(99); got != c.want {
+				t.Errorf("%v.first(99) = %d: want %d", c.t, got, c.want)
+			}
+		})
 	}
 }
 
 func TestCoresAreCPUTimeOverTime(t *testing.T) {
-	if got := cores(reading{at: 10, cpu: 5}, reading{at: 30, cpu: 35}); got != 1.5 {
+	if got := cores(reading{time: 10, cpu: 5}, reading{time: 30, cpu: 35}); got != 1.5 {
 		t.Errorf("cores = %v: want 1.5", got)
 	}
-	if got := cores(reading{at: 10}, reading{at: 10}); !math.IsNaN(got) {
-		t.Errorf("cores over no time = %v: want it missing", got)
+	if got := cores(reading{time: 10}, reading{time: 10}); !math.IsNaN(got) {
+		t.Errorf("cores over no time = %v: want missing", got)
 	}
 }
 
@@ -124,7 +133,7 @@ func TestStatmTellsThePagesThatAreInUse(t *testing.T) {
 	}
 	for _, bad := range []string{"", "400", "400 x", "400 -1"} {
 		if got := parseStatm([]byte(bad), 4096); !math.IsNaN(got) {
-			t.Errorf("parseStatm(%q) = %v: want it missing", bad, got)
+			t.Errorf("parseStatm(%q) = %v: want missing", bad, got)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// print writes the table of s: the median of the rounds, and their extremes.
+// print writes the table of s, with the medians of the rounds and their extremes.
 func (s *section) print(w io.Writer, rounds [][]figures) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\n%s: %s\nmedian (min..max) of %d round%s\n\n", s.name, s.title, len(rounds), plural(len(rounds)))
@@ -27,7 +27,7 @@ func (s *section) print(w io.Writer, rounds [][]figures) error {
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	_ = t.Flush() // into memory
+	_ = t.Flush() // cannot fail: it writes to memory
 	for _, note := range s.notes {
 		fmt.Fprintln(&b, "  "+note)
 	}
@@ -53,7 +53,7 @@ func entry(rounds [][]figures, cell, column int) string {
 	return fmt.Sprintf("%s (%s..%s)", number(s.median), least, most)
 }
 
-// cutNote tells how often a cell was cut off, and after how long at the soonest.
+// cutNote returns how often a cell was cut off, and after what time at the earliest.
 func cutNote(rounds [][]figures, cell int) string {
 	n, soonest := 0, time.Duration(math.MaxInt64)
 	for _, round := range rounds {
@@ -68,7 +68,7 @@ func cutNote(rounds [][]figures, cell int) string {
 	return fmt.Sprintf("cut off after %v in %d of %d", soonest.Round(time.Millisecond), n, len(rounds))
 }
 
-// number writes three digits, or those before the point if they are more.
+// number formats x with three digits, or with all digits before the point if there are more.
 func number(x float64) string {
 	var s string
 	switch size := math.Abs(x); {

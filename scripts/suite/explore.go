@@ -19,25 +19,26 @@ import (
 
 const exploreUsage = `usage: scripts/explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
 
-Runs the property tests and the fuzz targets of PACKAGES (./... if there are none) with fresh seeds for DURATION,
-such as 10m. A property that fails is kept as a row of testdata/found.tsv beside its test, and an input that a fuzz
-target fails on as a file below testdata/fuzz: go test runs both from then on. It exits with 1 if it found anything.
+Runs the property tests and the fuzz targets of PACKAGES (default ./...) with new seeds for DURATION, such as 10m. If a
+property fails, its seed is kept as a row of testdata/found.tsv beside its test. If a fuzz target fails, its input is
+kept as a file below testdata/fuzz. go test runs both from then on. It exits with 1 if anything failed.
 
 `
 
-// slice is how long one fuzz target is fuzzed before the next is.
+// slice is how long a fuzz target is fuzzed before the next one.
 const slice = 20 * time.Second
 
 func explore(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("explore", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), exploreUsage); flags.PrintDefaults() }
 	only := flags.String("run", "", "run only the properties and fuzz targets that match `REGEXP`")
-	first := flags.Uint64("seed", 0, "the first seed of properties, 0 for a random one; round k adds k-1")
+	first := flags.Uint64("seed", 0,
+		"the seed of properties in the first round, 0 for a random seed; round k adds k-1")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("for how long? scripts/explore 10m")
+		return errors.New("DURATION is missing: run, for example, scripts/explore 10m")
 	}
 	length, err := time.ParseDuration(flags.Arg(0))
 	if err != nil || length <= 0 {
@@ -51,25 +52,25 @@ func explore(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	e := explorer{seed: *first, until: time.Now().Add(length), all: tally{}}
+	e := explorer{seed: *first, until: time.Now().Add(length), counted: tally{}}
 	for e.seed == 0 {
 		e.seed = rand.Uint64()
 	}
-	defer func() { e.all.print(os.Stdout) }()
+	defer func() { e.counted.print(os.Stdout) }()
 	if err := e.explore(ctx, targets); err != nil {
 		return err
 	}
-	if len(e.all.failed()) > 0 {
+	if len(e.counted.failed()) > 0 {
 		return errFound
 	}
 	return nil
 }
 
-// An explorer runs targets in turn until its time is over.
+// An explorer runs targets in turn until its time is up.
 type explorer struct {
-	seed  uint64
-	until time.Time
-	all   tally
+	seed    uint64
+	until   time.Time
+	counted tally
 }
 
 func (e *explorer) explore(ctx context.Context, targets []targets) error {
@@ -78,8 +79,9 @@ func (e *explorer) explore(ctx context.Context, targets []targets) error {
 		fmt.Fprintf(os.Stderr, "%6s  round %d: properties with -rapid.seed=%d\n",
 			time.Since(began).Round(time.Second), round, e.seed)
 		for _, pkg := range targets {
-			// What has failed once fails again until it is mended: it is left out from then on.
-			pkg.properties, pkg.fuzz = e.all.without(pkg.path, pkg.properties), e.all.without(pkg.path, pkg.fuzz)
+			// A test that has failed would fail again until it is mended, so it is left out from then on.
+			pkg.properties = e.counted.without(pkg.path, pkg.properties)
+			pkg.fuzz = e.counted.without(pkg.path, pkg.fuzz)
 			if err := e.properties(ctx, pkg); err != nil {
 				return err
 			}
@@ -107,27 +109,27 @@ func (e *explorer) properties(ctx context.Context, pkg targets) error {
 	if err == nil {
 		err = keep(pkg.dir, round)
 	}
-	e.all.add(round)
+	e.counted.add(round)
 	return err
 }
 
-// fuzz runs one fuzz target for a slice of time.
+// fuzz runs a fuzz target for a slice of time.
 func (e *explorer) fuzz(ctx context.Context, pkg targets, name string) error {
 	left := min(slice, time.Until(e.until))
 	if left <= 0 {
 		return nil
 	}
-	return e.all.fuzz(ctx, pkg, name, max(left.Round(time.Second), time.Second))
+	return e.counted.fuzz(ctx, pkg, name, max(left.Round(time.Second), time.Second))
 }
 
 var failedSeed = regexp.MustCompile(`-rapid\.seed=(\d+)`)
 
-// keep adds a row to the file of found seeds in dir for each property of failures that says which seed it fails with.
+// keep adds a row to the file of found seeds in dir for each failed property whose output contains the seed.
 func keep(dir string, failures tally) error {
 	for _, which := range failures.failed() {
 		seed := failedSeed.FindStringSubmatch(failures[which].output)
 		if seed == nil {
-			continue // it did not fail in the property, or it contains the one that did
+			continue // the failure is not of the property, or of a subtest
 		}
 		row := strings.Join([]string{which.name, seed[1], reason(failures[which].output)}, "\t") + "\n"
 		path := filepath.Join(dir, property.Found)
@@ -149,7 +151,7 @@ func keep(dir string, failures tally) error {
 
 var failure = regexp.MustCompile(`\[rapid\] (?:failed|panic) after \d+ tests: (.*)`)
 
-// reason returns the line in which rapid says why a property failed.
+// reason returns the reason that rapid printed for the failure of a property.
 func reason(output string) string {
 	if m := failure.FindStringSubmatch(output); m != nil {
 		return strings.ReplaceAll(m[1], "\t", " ")
@@ -160,7 +162,7 @@ func reason(output string) string {
 // add adds the counts of other to t.
 func (t tally) add(other tally) {
 	for which, c := range other {
-		sum := t.of(which)
+		sum := t.countsOf(which)
 		if sum.failures == 0 {
 			sum.again, sum.output = c.again, c.output
 		}
@@ -168,7 +170,7 @@ func (t tally) add(other tally) {
 	}
 }
 
-// without returns the names less the tests of the package that have failed.
+// without returns names without the tests of the package that have failed.
 func (t tally) without(pkg string, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		c := t[test{pkg, name}]
@@ -176,7 +178,7 @@ func (t tally) without(pkg string, names []string) []string {
 	})
 }
 
-// sorted returns the keys of a set in order.
+// sorted returns the keys of a set in ascending order.
 func sorted(set map[string]bool) (names []string) {
 	for name := range set {
 		names = append(names, name)

@@ -13,7 +13,7 @@ import (
 
 const flakyUsage = `usage: scripts/flaky [-rounds N] [-run REGEXP] [-quick] [PACKAGES]
 
-Runs the tests of PACKAGES (./... if there are none) again and again under each of these conditions:
+Runs the tests of PACKAGES (default ./...) once or more under each of these conditions:
 
   alone, and beside twice as many busy loops as there are processors
   without the race detector, and with it
@@ -24,7 +24,7 @@ It exits with 1 if any test failed. One round of ./... takes about an hour on tw
 
 `
 
-// A condition is a setting under which all tests have to pass.
+// A condition is a setting under which all tests must pass.
 type condition struct {
 	busy, race bool
 	procs      int
@@ -41,19 +41,19 @@ func (c condition) String() string {
 	return fmt.Sprintf("%s%s, GOMAXPROCS=%d", beside, with, c.procs)
 }
 
-// conditions returns all conditions, or, if quick, the two that differ most.
-func conditions(quick bool) (all []condition) {
+// conditions returns all conditions, or, if quick is set, the two that differ most.
+func conditions(quick bool) (list []condition) {
 	if quick {
 		return []condition{{procs: 2}, {busy: true, race: true, procs: 8}}
 	}
 	for _, busy := range []bool{false, true} {
 		for _, race := range []bool{false, true} {
 			for _, procs := range []int{1, 2, 8} {
-				all = append(all, condition{busy, race, procs})
+				list = append(list, condition{busy, race, procs})
 			}
 		}
 	}
-	return all
+	return list
 }
 
 func flaky(ctx context.Context, args []string) error {
@@ -73,27 +73,27 @@ func flaky(ctx context.Context, args []string) error {
 	if len(packages) == 0 {
 		packages = []string{"./..."}
 	}
-	all, began := tally{}, time.Now()
-	defer func() { all.print(os.Stdout) }()
+	counted, began := tally{}, time.Now()
+	defer func() { counted.print(os.Stdout) }()
 	for round := range *rounds {
 		for _, c := range conditions(*quick) {
 			fmt.Fprintf(os.Stderr, "%6s  round %d of %d: %v\n", time.Since(began).Round(time.Second), round+1,
 				*rounds, c)
-			if err := all.under(ctx, c, *only, packages); err != nil {
+			if err := counted.under(ctx, c, *only, packages); err != nil {
 				return err
 			}
 		}
 	}
-	if len(all) == 0 {
+	if len(counted) == 0 {
 		return errors.New("no test was run: check -run and the packages")
 	}
-	if len(all.failed()) > 0 {
+	if len(counted.failed()) > 0 {
 		return errFound
 	}
 	return nil
 }
 
-// under adds one run of the packages' tests under the condition c.
+// under runs the tests of packages once under the condition c, and adds the results.
 func (t tally) under(ctx context.Context, c condition, only string, packages []string) error {
 	args := []string{"-count=1", "-timeout=30m"}
 	if c.race {
@@ -108,8 +108,8 @@ func (t tally) under(ctx context.Context, c condition, only string, packages []s
 	return t.goTest(ctx, []string{fmt.Sprintf("GOMAXPROCS=%d", c.procs)}, append(args, packages...)...)
 }
 
-// busy keeps n processors busy until stop is called. The loops are goroutines on threads of their own, so that they
-// end with this process, however it ends.
+// busy keeps n processors busy until stop is called. The loops run in goroutines with threads of their own, so they
+// end when this process ends, for any reason.
 func busy(n int) (stop func()) {
 	before := runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
 	var ended atomic.Bool

@@ -13,9 +13,8 @@ import (
 
 const fuzzUsage = `usage: scripts/fuzz [-run REGEXP] MINUTES [PACKAGES]
 
-Runs every fuzz target of PACKAGES (./... if there are none) for MINUTES each, one after the other. An input that a
-target fails on is kept as a file below testdata/fuzz, which go test runs from then on. It exits with 1 if it found
-anything.
+Runs every fuzz target of PACKAGES (default ./...) for MINUTES each, one after the other. If a target fails, its input
+is kept as a file below testdata/fuzz, which go test runs from then on. It exits with 1 if a target failed.
 
 `
 
@@ -27,7 +26,7 @@ func fuzz(ctx context.Context, args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("for how many minutes each? scripts/fuzz 10")
+		return errors.New("MINUTES is missing: run, for example, scripts/fuzz 10")
 	}
 	minutes, err := strconv.ParseFloat(flags.Arg(0), 64)
 	each := time.Duration(minutes * float64(time.Minute)).Round(time.Second)
@@ -45,10 +44,10 @@ func fuzz(ctx context.Context, args []string) error {
 	return fuzzEach(ctx, found, each)
 }
 
-// fuzzEach fuzzes each of the targets that long, and prints what failed.
+// fuzzEach fuzzes each target for the time each, and prints what failed.
 func fuzzEach(ctx context.Context, found []targets, each time.Duration) error {
-	all := tally{}
-	defer func() { all.print(os.Stdout) }()
+	counted := tally{}
+	defer func() { counted.print(os.Stdout) }()
 	n := 0
 	for _, pkg := range found {
 		n += len(pkg.fuzz)
@@ -60,18 +59,18 @@ func fuzzEach(ctx context.Context, found []targets, each time.Duration) error {
 	for _, pkg := range found {
 		for _, name := range pkg.fuzz {
 			fmt.Fprintf(os.Stderr, "%s %s\n", pkg.path, name)
-			if err := all.fuzz(ctx, pkg, name, each); err != nil {
+			if err := counted.fuzz(ctx, pkg, name, each); err != nil {
 				return err
 			}
 		}
 	}
-	if len(all.failed()) > 0 {
+	if len(counted.failed()) > 0 {
 		return errFound
 	}
 	return nil
 }
 
-// fuzz runs one fuzz target that long. The fuzzer keeps the input that it fails on by itself.
+// fuzz runs a fuzz target for length. The fuzzer keeps a failing input by itself.
 func (t tally) fuzz(ctx context.Context, pkg targets, name string, length time.Duration) error {
 	return t.goTest(ctx, nil, "-count=1", "-timeout=0", "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+length.String(),
 		pkg.path)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A test is one test of one package; a package that fails outside its tests has the empty name.
+// A test is a test of a package. If a package fails outside its tests, name is empty.
 type test struct{ pkg, name string }
 
 // A tally counts the runs and failures of tests.
@@ -28,14 +28,15 @@ type counts struct {
 	output                string // what the first failure printed
 }
 
-func (t tally) of(which test) *counts {
+// countsOf returns the counts of a test, and makes them if necessary.
+func (t tally) countsOf(which test) *counts {
 	if t[which] == nil {
 		t[which] = &counts{}
 	}
 	return t[which]
 }
 
-// failed returns the tests that failed, the most frequent failures first.
+// failed returns the tests that failed, those with the most failures first.
 func (t tally) failed() (failed []test) {
 	for which, c := range t {
 		if c.failures > 0 {
@@ -43,7 +44,8 @@ func (t tally) failed() (failed []test) {
 		}
 	}
 	slices.SortFunc(failed, func(a, b test) int {
-		return cmp.Or(cmp.Compare(t[b].failures, t[a].failures), cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(t[b].failures, t[a].failures), cmp.Compare(a.pkg, b.pkg),
+			cmp.Compare(a.name, b.name))
 	})
 	return failed
 }
@@ -53,12 +55,12 @@ type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// goTest runs go test -json with the environment env added to this process's own, and adds what it reports to t.
-// It returns an error if the tests could not be run; a test that fails is no error.
+// goTest runs go test -json with env added to the environment of this process, and adds the results to t. It returns
+// an error if the tests could not be run. A failed test is not an error.
 func (t tally) goTest(ctx context.Context, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
-	// The tests are a process group of their own, so that an interrupt ends all that they have started.
+	// The tests are a process group of their own, so that an interrupt ends all processes they have started.
 	group(cmd)
 	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
@@ -72,7 +74,7 @@ func (t tally) goTest(ctx context.Context, env []string, args ...string) error {
 	}
 	seen, err := t.read(out, strings.Join(append(slices.Clone(env), "go test"), " "), args)
 	if err != nil {
-		_ = cmd.Cancel() // the error is that of reading
+		_ = cmd.Cancel() // the error of reading is returned
 	}
 	var exit *exec.ExitError
 	if waited := cmd.Wait(); err == nil && waited != nil && (!errors.As(waited, &exit) || !seen) {
@@ -81,11 +83,11 @@ func (t tally) goTest(ctx context.Context, env []string, args ...string) error {
 	return err
 }
 
-// read adds the events of r to t, and reports whether a test or a package has ended in them. To run a failure again
-// takes the command, with the flags of args.
+// read adds the events of r to t, and reports whether a test or a package has ended in them. command and the flags in
+// args make up the command that runs a failure again.
 func (t tally) read(r io.Reader, command string, args []string) (seen bool, err error) {
 	output := map[test]*strings.Builder{}
-	blamed := map[string]bool{} // packages of which a test has failed
+	blamed := map[string]bool{} // packages with a failed test
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -103,7 +105,7 @@ func (t tally) read(r io.Reader, command string, args []string) (seen bool, err 
 			output[which].WriteString(e.Output)
 		case "pass", "skip":
 			seen = true
-			c := t.of(which)
+			c := t.countsOf(which)
 			c.runs++
 			if e.Action == "skip" {
 				c.skips++
@@ -112,10 +114,10 @@ func (t tally) read(r io.Reader, command string, args []string) (seen bool, err 
 		case "fail", "build-fail":
 			seen = true
 			if which.name == "" && blamed[which.pkg] {
-				continue // its tests are counted
+				continue // its tests have been counted
 			}
 			blamed[which.pkg] = true
-			c := t.of(which)
+			c := t.countsOf(which)
 			c.runs++
 			if c.failures++; c.failures == 1 {
 				c.again = again(command, args, which)
@@ -128,7 +130,7 @@ func (t tally) read(r io.Reader, command string, args []string) (seen bool, err 
 	return seen, lines.Err()
 }
 
-// again returns the command that runs the test once more as it was run.
+// again returns the command that runs the test again, with the same flags.
 func again(command string, args []string, which test) string {
 	words := []string{command}
 	for _, arg := range args {
@@ -146,8 +148,8 @@ func again(command string, args []string, which test) string {
 	return strings.Join(append(words, which.pkg), " ")
 }
 
-// print writes a table of the tests that failed, with the command that runs each again and what it printed, and a
-// line that counts them all.
+// print writes a table of the tests that failed, the command that runs each again with its output, and a line with the
+// total counts.
 func (t tally) print(w io.Writer) {
 	tests, runs, skips, failures := 0, 0, 0, 0
 	for which, c := range t {
@@ -161,7 +163,7 @@ func (t tally) print(w io.Writer) {
 			fmt.Fprintf(w, "%8d  %8d  %s %s\n", t[which].runs, t[which].failures, which.pkg, which.name)
 		}
 		for _, which := range failed {
-			fmt.Fprintf(w, "\n%s %s: the first failure; to run it again:\n  %s\n%s", which.pkg, which.name,
+			fmt.Fprintf(w, "\n%s %s: the first failure. To run it again:\n  %s\n%s", which.pkg, which.name,
 				t[which].again,
 				t[which].output)
 		}

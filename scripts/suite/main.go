@@ -4,9 +4,8 @@
 //	suite explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
 //	suite fuzz [-run REGEXP] MINUTES [PACKAGES]
 //
-// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1
-// if something
-// did, 2 if it could not run, and 130 if it was interrupted; what it has counted by then is printed.
+// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1 if
+// something failed, 2 if it could not run, and 130 if it was interrupted. In every case it prints what it has counted.
 package main
 
 import (
@@ -19,7 +18,7 @@ import (
 	"syscall"
 )
 
-// errFound is returned by a subcommand that ran to its end and saw tests fail. They are printed already.
+// errFound is returned by a subcommand that ran to its end and saw tests fail. They have been printed already.
 var errFound = errors.New("tests failed")
 
 func main() {
@@ -39,10 +38,10 @@ func run(ctx context.Context, args []string) error {
 			return fuzz(ctx, args[1:])
 		}
 	}
-	return errors.New("want scripts/flaky, scripts/explore or scripts/fuzz; each has -help")
+	return errors.New("run scripts/flaky, scripts/explore or scripts/fuzz; each has -help")
 }
 
-// status prints err, unless the failures that it stands for are printed already, and returns the exit status.
+// status returns the exit status for err. It prints err, unless that stands for failures that have been printed.
 func status(ctx context.Context, err error) int {
 	switch {
 	case ctx.Err() != nil:

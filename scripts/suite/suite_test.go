@@ -17,25 +17,25 @@ import (
 
 const sample = "github.com/loadgen-go/loadgen/scripts/suite/testdata/sample"
 
-// sampled runs the sample's tests that match run.
+// sampled runs the tests of the sample that match run.
 func sampled(t *testing.T, run string) tally {
 	t.Helper()
-	all := tally{}
-	if err := all.goTest(t.Context(), []string{"GOMAXPROCS=2"}, "-count=1", "-run="+run,
+	counted := tally{}
+	if err := counted.goTest(t.Context(), []string{"GOMAXPROCS=2"}, "-count=1", "-run="+run,
 		"./testdata/sample"); err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return counted
 }
 
 func TestEveryEndOfATestIsCounted(t *testing.T) {
-	all := sampled(t, ".")
+	counted := sampled(t, ".")
 	want := map[string][3]int{ // runs, skips, failures
 		"TestPasses": {1, 0, 0}, "TestIsSkipped": {1, 1, 0}, "TestPanics": {1, 0, 1},
 		"TestFailsInARow": {1, 0, 1}, "TestFailsInARow/good": {1, 0, 0}, "TestFailsInARow/bad": {1, 0, 1},
 	}
 	got := map[string][3]int{}
-	for which, c := range all {
+	for which, c := range counted {
 		got[which.name] = [3]int{c.runs, c.skips, c.failures}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -44,13 +44,13 @@ func TestEveryEndOfATestIsCounted(t *testing.T) {
 }
 
 func TestAFailureSaysHowToRunItAgain(t *testing.T) {
-	all := sampled(t, "TestFails")
-	c := all[test{sample, "TestFailsInARow/bad"}]
+	counted := sampled(t, "TestFails")
+	c := counted[test{sample, "TestFailsInARow/bad"}]
 	if want := "GOMAXPROCS=2 go test -count=1 -run='^TestFailsInARow$/^bad$' " + sample; c == nil || c.again != want {
 		t.Fatalf("%+v, want %q", c, want)
 	}
 	var out strings.Builder
-	all.print(&out)
+	counted.print(&out)
 	for _, part := range []string{c.again, "2 is not 3", "       1         1  " + sample + " TestFailsInARow/bad\n",
 		"3 runs of 3 tests, 0 of them skipped, 2 failures\n"} {
 		if !strings.Contains(out.String(), part) {
@@ -64,12 +64,12 @@ func TestAPackageThatDoesNotBuildIsAFailure(t *testing.T) {
 	t.Chdir(dir)
 	write(t, "go.mod", "module broken\n\ngo 1.26\n")
 	write(t, "broken_test.go", "package broken\n\nvar x int = \"\"\n")
-	all := tally{}
-	if err := all.goTest(t.Context(), nil, "."); err != nil {
+	counted := tally{}
+	if err := counted.goTest(t.Context(), nil, "."); err != nil {
 		t.Fatal(err)
 	}
-	if failed := all.failed(); len(failed) == 0 {
-		t.Errorf("nothing failed: %v", all)
+	if failed := counted.failed(); len(failed) == 0 {
+		t.Errorf("nothing failed: %v", counted)
 	}
 }
 
@@ -80,22 +80,22 @@ func TestTestsThatCannotBeRunAreAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := (tally{}).goTest(ctx, nil, "./testdata/sample"); err == nil {
-		t.Error("interrupted: no error")
+		t.Error("an interrupt is no error")
 	}
 }
 
 func TestConditionsAreAllThatAreDocumented(t *testing.T) {
-	all := conditions(false)
+	list := conditions(false)
 	seen := map[condition]bool{}
-	for _, c := range all {
+	for _, c := range list {
 		seen[c] = true
 	}
 	if len(seen) != 2*2*3 {
-		t.Errorf("%d conditions: %v", len(seen), all)
+		t.Errorf("%d conditions: %v", len(seen), list)
 	}
 	for _, c := range conditions(true) {
-		if !slices.Contains(all, c) {
-			t.Errorf("%v is no condition of the whole", c)
+		if !slices.Contains(list, c) {
+			t.Errorf("%v is not among all conditions", c)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestBusyLoopsEnd(t *testing.T) {
 		t.Errorf("GOMAXPROCS %d beside 3 loops, want %d", got, procs+3)
 	}
 	stop()
-	for runtime.NumGoroutine() > before { // or the test times out
+	for runtime.NumGoroutine() > before { // otherwise the test times out
 		runtime.Gosched()
 	}
 	if got := runtime.GOMAXPROCS(0); got != procs {
@@ -140,22 +140,22 @@ func FuzzIt(f *testing.F)       {}
 
 func TestWhatAPropertyFailsOnIsKeptAsARow(t *testing.T) {
 	dir := t.TempDir()
-	all := tally{
+	counted := tally{
 		{"p", "TestA/row"}: {failures: 1,
 			output: "x_test.go:3: [rapid] failed after 7 tests: p99\tbelow p50\nTo reproduce, specify " +
 				"-run=\"TestA/row\" -rapid.seed=123\n"},
 		{"p", "TestA"}: {failures: 1, output: "--- FAIL: TestA\n"},
 		{"p", "TestB"}: {runs: 1},
 	}
-	if err := keep(dir, all); err != nil {
+	if err := keep(dir, counted); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, property.Found))
 	if want := "TestA/row\t123\tp99 below p50\n"; string(got) != want || err != nil {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if left := all.without("p", []string{"TestA", "TestB"}); !slices.Equal(left, []string{"TestB"}) {
-		t.Errorf("left to explore: %v, want what has not failed", left)
+	if left := counted.without("p", []string{"TestA", "TestB"}); !slices.Equal(left, []string{"TestB"}) {
+		t.Errorf("left to explore: %v, want only the test that has not failed", left)
 	}
 }
 
@@ -164,17 +164,18 @@ func TestBadArgumentsAreExplained(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":         {nil, "scripts/flaky, scripts/explore or scripts/fuzz"},
-		"no duration":     {[]string{"explore"}, "for how long?"},
-		"not a duration":  {[]string{"explore", "ten"}, `"ten": want a duration`},
-		"negative":        {[]string{"explore", "-run=x", "--", "-1s"}, "want a duration"},
-		"bad expression":  {[]string{"explore", "-run=(", "1s"}, "-run: "},
-		"no such target":  {[]string{"explore", "-run=NoSuchTest", "1s", "."}, "no property test and no fuzz target"},
-		"no minutes":      {[]string{"fuzz"}, "for how many minutes each?"},
-		"not a number":    {[]string{"fuzz", "10m"}, `"10m": want minutes for each target`},
-		"NaN minutes":     {[]string{"fuzz", "NaN"}, "want minutes"},
-		"no second":       {[]string{"fuzz", "0.001"}, "want minutes"},
-		"no fuzz target":  {[]string{"fuzz", "-run=TestBadArguments", "1", "."}, "no property test and no fuzz target"},
+		"nothing":        {nil, "scripts/flaky, scripts/explore or scripts/fuzz"},
+		"no duration":    {[]string{"explore"}, "DURATION is missing"},
+		"not a duration": {[]string{"explore", "ten"}, `"ten": want a duration`},
+		"negative":       {[]string{"explore", "-run=x", "--", "-1s"}, "want a duration"},
+		"bad expression": {[]string{"explore", "-run=(", "1s"}, "-run: "},
+		"no such target": {[]string{"explore", "-run=NoSuchTest", "1s", "."}, "no property test and no fuzz target"},
+		"no minutes":     {[]string{"fuzz"}, "MINUTES is missing"},
+		"not a number":   {[]string{"fuzz", "10m"}, `"10m": want minutes for each target`},
+		"NaN minutes":    {[]string{"fuzz", "NaN"}, "want minutes"},
+		"no second":      {[]string{"fuzz", "0.001"}, "want minutes"},
+		"no fuzz target": {[]string{"fuzz", "-run=TestBadArguments", "1", "."},
+			"no property test and no fuzz target"},
 		"no rounds":       {[]string{"flaky", "-rounds=0"}, "-rounds 0: want at least 1"},
 		"unknown command": {[]string{"flakey"}, "scripts/flaky, scripts/explore or scripts/fuzz"},
 	} {

@@ -16,14 +16,14 @@ import (
 	"strings"
 )
 
-// targets are the property tests and fuzz targets of one package.
+// targets holds the property tests and fuzz targets of a package.
 type targets struct {
 	path, dir        string
 	properties, fuzz []string
 }
 
-// findTargets returns the targets of the packages whose names match wanted.
-func findTargets(ctx context.Context, wanted *regexp.Regexp, packages []string) (all []targets, err error) {
+// findTargets returns the targets whose names match wanted, by package.
+func findTargets(ctx context.Context, wanted *regexp.Regexp, packages []string) (found []targets, err error) {
 	if len(packages) == 0 {
 		packages = []string{"./..."}
 	}
@@ -52,18 +52,18 @@ func findTargets(ctx context.Context, wanted *regexp.Regexp, packages []string) 
 			}
 		}
 		if len(t.properties)+len(t.fuzz) > 0 {
-			all = append(all, t)
+			found = append(found, t)
 		}
 	}
-	if len(all) == 0 {
+	if len(found) == 0 {
 		return nil, errors.New("no property test and no fuzz target: check -run and the packages")
 	}
-	return all, nil
+	return found, nil
 }
 
-// parse adds the targets in the named files of t's directory, which are of one package.
+// parse adds the targets in the named files of directory t.dir, which are of one package.
 func (t *targets) parse(wanted *regexp.Regexp, names []string) error {
-	uses := map[string]map[string]bool{} // function: the names in its body
+	uses := map[string]map[string]bool{} // for each function, the names in its body
 	for _, name := range names {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(t.dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -75,11 +75,11 @@ func (t *targets) parse(wanted *regexp.Regexp, names []string) error {
 			}
 		}
 	}
-	all := map[string]bool{}
+	functions := map[string]bool{}
 	for name := range uses {
-		all[name] = true
+		functions[name] = true
 	}
-	for _, name := range sorted(all) {
+	for _, name := range sorted(functions) {
 		switch {
 		case !wanted.MatchString(name):
 		case strings.HasPrefix(name, "Fuzz"):
@@ -91,7 +91,7 @@ func (t *targets) parse(wanted *regexp.Regexp, names []string) error {
 	return nil
 }
 
-// namesIn returns the names of functions that body mentions, and property.Check as it is written.
+// namesIn returns the identifiers in body, and selectors such as property.Check.
 func namesIn(body ast.Node) map[string]bool {
 	names := map[string]bool{}
 	ast.Inspect(body, func(n ast.Node) bool {
@@ -109,7 +109,7 @@ func namesIn(body ast.Node) map[string]bool {
 	return names
 }
 
-// checks reports whether the function checks a property, itself or by a function that it mentions.
+// checks reports whether the function checks a property, directly or through a function that it mentions.
 func checks(name string, uses map[string]map[string]bool, visited map[string]bool) bool {
 	if visited[name] {
 		return false

@@ -1,5 +1,6 @@
-// Package values is what package observable and a provider of spans agree on, so that
-// neither imports the other: spans that are values, of handlers that see no context.
+// Package values defines the interface between package observable and a tracer provider
+// whose spans can be plain values, so that neither imports the other. Such spans are for
+// handlers that take no context.
 package values
 
 import (
@@ -10,16 +11,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Tracer is a [trace.Tracer] that makes such spans, too.
+// A Tracer is a [trace.Tracer] that can make spans that are values.
 type Tracer interface {
-	// Values prepares those of one name and those attributes.
+	// Values returns the spans of one name, with attributes.
 	Values(name string, attributes ...attribute.KeyValue) Spans
 }
 
-// Spans are those of one handler. Begin starts one, the child of that in ctx, which
-// makes two words, the first of them nil if the span does not record; Finish ends it.
-// Neither allocates. Times are those of package clock. Of is the span as the rest of
-// the API knows it.
+// Spans are the spans of one handler. Their methods allocate nothing. Times are readings
+// of package clock.
+//
+// Begin starts a span as a child of the span in ctx. It returns the two words that make
+// up the span; the first is nil if the span does not record. Of returns the span as a
+// [trace.Span]. Finish ends it.
 type Spans interface {
 	Begin(ctx context.Context, now time.Duration) (span any, generation uint64)
 	Of(span any, generation uint64) trace.Span

@@ -17,12 +17,12 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Environment returns the Options that the OTEL_EXPORTER_OTLP_TRACES_* variables
-// set, or else OTEL_EXPORTER_OTLP_*: ENDPOINT (the general one is a base, to which
-// /v1/traces is added), HEADERS (key=value, separated by commas, percent-encoded),
-// COMPRESSION (in any case), TIMEOUT (in ms; 0 is no limit), CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY
-// (names of PEM files). The rest is left at zero. The error tells every variable
-// that is wrong, and what was wanted.
+// Environment returns the Options that the environment variables OTEL_EXPORTER_OTLP_TRACES_* set,
+// or else OTEL_EXPORTER_OTLP_*. The variables are ENDPOINT (the general one is a base, to which
+// /v1/traces is appended), HEADERS (key=value, separated by commas, percent-encoded), COMPRESSION
+// (case is ignored), TIMEOUT (in ms; 0 is no limit), CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY
+// (names of PEM files). The other options are zero. The error lists every variable that is wrong,
+// with the values that are accepted.
 //
 // Source: OpenTelemetry Protocol Exporter, "Configuration Options".
 func Environment() (Options, error) { return environment(signal{"TRACES", false}) }
@@ -94,7 +94,8 @@ func environment(s signal) (Options, error) {
 	var err error
 	if v := s.lookup("HEADERS"); v.value != "" {
 		if o.Headers, err = parseHeaders(v.value); err != nil {
-			errs = append(errs, fmt.Errorf("otlphttp: %s %w", v.name, err)) // its value may be a secret
+			// does not contain the value, which may be a secret
+			errs = append(errs, fmt.Errorf("otlphttp: %s %w", v.name, err))
 		}
 	}
 	if o.Transport, err = s.transport(); err != nil {
@@ -103,7 +104,7 @@ func environment(s signal) (Options, error) {
 	return o, errors.Join(errs...)
 }
 
-// A variable is one of the environment. The general one is for every signal.
+// A variable is an environment variable. A general variable applies to all signals.
 type variable struct {
 	name, value string
 	general     bool
@@ -144,14 +145,15 @@ func parseHeaders(s string) (map[string]string, error) {
 		name = strings.TrimSpace(name)
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if !ok || err != nil || !validHeader(name, value) {
-			return nil, fmt.Errorf("has a header, number %d, that is not one: want key=value, percent-encoded", i+1)
+			return nil, fmt.Errorf("has an invalid header, number %d: want key=value, percent-encoded", i+1)
 		}
 		headers[name] = value
 	}
 	return headers, nil
 }
 
-// transport returns nil if the environment names no certificates.
+// transport returns a transport with the certificates that the environment names, or nil if it
+// names none.
 func (s signal) transport() (http.RoundTripper, error) {
 	ca, cert, key := s.lookup("CERTIFICATE"), s.lookup("CLIENT_CERTIFICATE"), s.lookup("CLIENT_KEY")
 	if ca.value == "" && cert.value == "" && key.value == "" {
@@ -172,7 +174,8 @@ func (s signal) transport() (http.RoundTripper, error) {
 	if cert.value != "" || key.value != "" {
 		pair, err := tls.LoadX509KeyPair(cert.value, key.value)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("otlphttp: %s is %q and %s is %q: want the PEM files of a pair: %w",
+			errs = append(errs, fmt.Errorf(
+				"otlphttp: %s is %q and %s is %q: want the PEM files of a certificate and its key: %w",
 				cert.name, cert.value, key.name, key.value, err))
 		}
 		config.Certificates = []tls.Certificate{pair}
@@ -182,11 +185,13 @@ func (s signal) transport() (http.RoundTripper, error) {
 	return t, errors.Join(errs...)
 }
 
-// newTransport copies the default one, unless the program has put another kind in
-// its place: one that traces requests would trace those that carry traces.
+// newTransport returns a copy of the default transport. If the program has replaced that by
+// another type, newTransport does not use it: a transport that traces requests would trace the
+// requests that carry the traces.
 func newTransport() *http.Transport {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		return t.Clone()
 	}
-	return &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: 90 * time.Second}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
+		IdleConnTimeout: 90 * time.Second}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// setenv sets OTEL_EXPORTER_OTLP_ variables, and clears what else is set.
+// setenv sets variables whose names begin with OTEL_EXPORTER_OTLP_, and unsets the others.
 func setenv(t *testing.T, vars map[string]string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -43,11 +43,13 @@ func TestEnvironment(t *testing.T) {
 		{"nothing", nil, otlphttp.Options{}},
 		{"the general endpoint is a base", map[string]string{"ENDPOINT": "https://c:4318/base/"},
 			otlphttp.Options{Endpoint: "https://c:4318/base/v1/traces"}},
-		{"that of traces is whole", map[string]string{"ENDPOINT": "http://a", "TRACES_ENDPOINT": "http://c/spans"},
+		{"the endpoint of traces is complete",
+			map[string]string{"ENDPOINT": "http://a", "TRACES_ENDPOINT": "http://c/spans"},
 			otlphttp.Options{Endpoint: "http://c/spans"}},
 		{"an empty path is /", map[string]string{"TRACES_ENDPOINT": "http://c"},
 			otlphttp.Options{Endpoint: "http://c/"}},
-		{"the rest", map[string]string{"COMPRESSION": "gzip", "TIMEOUT": "1500", "HEADERS": "a=1, key=two%20words%3D,"},
+		{"compression, timeout and headers", map[string]string{"COMPRESSION": "gzip", "TIMEOUT": "1500",
+			"HEADERS": "a=1, key=two%20words%3D,"},
 			otlphttp.Options{Compression: "gzip", Timeout: 1500 * time.Millisecond,
 				Headers: map[string]string{"a": "1", "key": "two words="}}},
 		{"any case, and no limit", map[string]string{"COMPRESSION": "GZIP", "TIMEOUT": "0"},
@@ -82,22 +84,23 @@ func TestEverythingWrongInTheEnvironmentIsReportedAtOnce(t *testing.T) {
 		`OTEL_EXPORTER_OTLP_ENDPOINT is "localhost:4318": want a URL`,
 		`OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is "zstd": want "gzip" or "none"`,
 		`OTEL_EXPORTER_OTLP_TIMEOUT is "10s": want a number of milliseconds`,
-		`OTEL_EXPORTER_OTLP_HEADERS has a header, number 1,`,
+		`OTEL_EXPORTER_OTLP_HEADERS has an invalid header, number 1:`,
 		`OTEL_EXPORTER_OTLP_CERTIFICATE is "/missing/ca.pem": want a PEM file`,
-		`OTEL_EXPORTER_OTLP_CLIENT_KEY is "/missing/key.pem": want the PEM files of a pair`,
+		`OTEL_EXPORTER_OTLP_CLIENT_KEY is "/missing/key.pem": want the PEM files of a certificate`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)
 		}
 	}
 	if strings.Contains(err.Error(), "secret") {
-		t.Errorf("a header's value is shown: %v", err)
+		t.Errorf("the error contains the value of a header: %v", err)
 	}
 }
 
 func TestEverythingWrongInTheOptionsIsReportedAtOnce(t *testing.T) {
 	_, err := otlphttp.New(otlphttp.Options{
-		Endpoint: "c:1", Compression: "br", Headers: map[string]string{"a b": "c"}, Timeout: -1, MinBackoff: time.Hour, MaxBackoff: -1,
+		Endpoint: "c:1", Compression: "br", Headers: map[string]string{"a b": "c"}, Timeout: -1,
+		MinBackoff: time.Hour, MaxBackoff: -1,
 		MaxAge: -1, QueueBytes: -1, RequestBytes: -1,
 	})
 	if err == nil {
@@ -114,7 +117,7 @@ func TestEverythingWrongInTheOptionsIsReportedAtOnce(t *testing.T) {
 func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // discards the error of the failed handshake
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
 		0o600); err != nil {
@@ -139,7 +142,7 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 			if err := e.Export(never, encoded("x", 1), 1); err != nil {
 				t.Fatal(err)
 			}
-			_ = e.Shutdown(never) // whose error depends on whether the span was dropped before
+			_ = e.Shutdown(never) // its error depends on when the span was dropped
 			lost := watched()
 			if got := e.Counts(); got != tc.want || tc.want.Dropped > 0 &&
 				!strings.Contains(fmt.Sprint(lost), "certificate") {
@@ -149,7 +152,7 @@ func TestTheCertificateOfTheEnvironmentIsTrusted(t *testing.T) {
 	}
 }
 
-// Through a real server, from a provider: what is sent is what the server gets.
+// The server gets exactly the spans that a provider exports through a real connection.
 func TestSpansOfAProviderReachAServer(t *testing.T) {
 	ep := &endpoint{}
 	path := ""
@@ -180,11 +183,11 @@ func TestSpansOfAProviderReachAServer(t *testing.T) {
 		_, s := p.Tracer("t").Start(context.Background(), "x")
 		s.End()
 	}
-	if err := p.Shutdown(never); err != nil { // and that of e
+	if err := p.Shutdown(never); err != nil { // also shuts e down
 		t.Error(err)
 	}
 	if c := p.Counts(); c.HandedOver != 1000 || c.Exported != 0 {
-		t.Errorf("of the provider: %+v", c)
+		t.Errorf("the provider counted %+v", c)
 	}
 	if c := e.Counts(); c.Sent != 1000 || ep.accepted["x"] != 1000 || path != "/v1/traces" {
 		t.Errorf("%+v, the server took %v at %s", c, ep.accepted, path)

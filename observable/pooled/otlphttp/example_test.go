@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// A provider and its exporter: the provider's Shutdown sends what waits, and ends both.
+// Shutdown of the provider sends the spans that wait, and ends the provider and its exporter.
 func Example() {
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer collector.Close()

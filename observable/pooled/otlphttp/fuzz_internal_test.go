@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What the official decoder reads, ours reads the same; what it does not, never counts
-// as a full success unless a text that is not UTF-8 is all that is wrong.
+// If the official decoder accepts a response, decodeResponse reads the same. If it does not, the
+// response is never a full success, unless invalid UTF-8 is the only error.
 func FuzzResponse(f *testing.F) {
 	for _, m := range []*coltrace.ExportTracePartialSuccess{nil, {}, {RejectedSpans: 3},
 		{RejectedSpans: -1, ErrorMessage: "a warning"}} {
@@ -38,9 +38,10 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// What cannot be read, or rejects spans, is never without a reason.
+// An answer that is unreadable or rejects spans always has an error.
 func FuzzJSONResponse(f *testing.F) {
-	for _, s := range []string{``, `{}`, `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"x"}}`, `{"partialSuccess":{"rejectedSpans":-1}}`, `{"partialSuccess":[]}`} {
+	for _, s := range []string{``, `{}`, `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"x"}}`,
+		`{"partialSuccess":{"rejectedSpans":-1}}`, `{"partialSuccess":[]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -51,10 +52,10 @@ func FuzzJSONResponse(f *testing.F) {
 	})
 }
 
-var withoutValue = regexp.MustCompile(`^has a header, number \d+, that is not one: want key=value, percent-encoded$`)
+var withoutValue = regexp.MustCompile(`^has an invalid header, number \d+: want key=value, percent-encoded$`)
 
-// What is accepted can be sent, and is itself again when it is written as a variable. What
-// is not may be a secret, and is not repeated.
+// Headers that are accepted can be sent, and are unchanged after they are written as a variable and
+// parsed again. An error does not contain the value, which may be a secret.
 func FuzzHeaders(f *testing.F) {
 	for _, s := range []string{"", "a=1, key=two%20words%3D,", "secret", "a=%zz", "=x", "a=b=c", "a b=c", "a=\n",
 		"a=1,A=2"} {
@@ -77,17 +78,17 @@ func FuzzHeaders(f *testing.F) {
 		}
 		again, err := parseHeaders(strings.Join(pairs, ","))
 		if err != nil || len(again) != len(headers) {
-			t.Fatalf("%q: %v, and again %v, %v", s, headers, again, err)
+			t.Fatalf("%q parses as %v, and again as %v, %v", s, headers, again, err)
 		}
 		for name, value := range headers {
 			if again[name] != value {
-				t.Errorf("%q: %q is %q, and again %q", s, name, value, again[name])
+				t.Errorf("%q: %q is %q, and after parsing again %q", s, name, value, again[name])
 			}
 		}
 	})
 }
 
-// What is accepted makes a request to a host, and is itself again.
+// An endpoint that is accepted makes a valid request, and is unchanged if parsed again.
 func FuzzEndpoint(f *testing.F) {
 	for _, s := range []string{"", "localhost:4318", "http://c", "https://u:p@c:4318/base/?q#f", "http://[::1]:1/x",
 		"http://:1", "HTTP://C/%2f", "http://a b"} {
@@ -100,11 +101,11 @@ func FuzzEndpoint(f *testing.F) {
 		}
 		req, err := http.NewRequest(http.MethodPost, u.String(), nil)
 		if err != nil || req.URL.Hostname() == "" {
-			t.Fatalf("%q: %v, of which a request is %v, %v", s, u, req, err)
+			t.Fatalf("%q parses as %v, which makes the request %v, %v", s, u, req, err)
 		}
 		again, err := parseEndpoint(u.String())
 		if err != nil || again.String() != u.String() {
-			t.Errorf("%q: %v, and again %v, %v", s, u, again, err)
+			t.Errorf("%q parses as %v, and again as %v, %v", s, u, again, err)
 		}
 	})
 }

@@ -1,20 +1,19 @@
-// Package otlphttp sends the spans of package pooled to an OpenTelemetry
-// collector, as OTLP over HTTP, and loses none in silence.
+// Package otlphttp sends the spans of package pooled to an OpenTelemetry collector, as OTLP over
+// HTTP, and loses no span silently.
 //
-// An [Exporter] keeps what it is given in a bounded queue in memory until the
-// endpoint has taken it. While the endpoint is away the queue fills, and one
-// request after the other is tried, ever more seldom; when it is back the queue
-// drains, in large requests. So an outage costs nothing that the queue can hold.
-// The provider, which hands its spans to the queue, waits for room in it while the
-// endpoint takes them, and not while it is away.
+// An [Exporter] keeps spans in a bounded queue in memory until the endpoint has accepted them.
+// While the endpoint is down, the queue fills, and one request after the other is tried at growing
+// intervals. When the endpoint is back, the queue drains in large requests. So an outage loses
+// nothing that fits into the queue. The provider puts its spans into the queue. If the queue is
+// full, the provider waits for room while the endpoint accepts spans, but not while it is down.
 //
-// Every span is in exactly one of four counts: sent, refused by the endpoint,
-// dropped by the exporter, or waiting.
+// Every span is in exactly one of four counts: sent, refused by the endpoint, dropped by the
+// exporter, or waiting.
 //
-// What is retried, and when, is as in the OTLP specification, "OTLP/HTTP
-// Response": connections that fail and statuses 429, 502, 503 and 504, after
-// Retry-After or an exponential backoff with jitter. A request whose answer is
-// lost is sent again, so that the endpoint may see a span twice.
+// Retries follow the OTLP specification, "OTLP/HTTP Response": failed connections and the statuses
+// 429, 502, 503 and 504 are retried, after Retry-After or an exponential backoff with jitter. If
+// the response to a request is lost, the request is sent again, so the endpoint may get a span
+// twice.
 package otlphttp
 
 import (
@@ -30,33 +29,33 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled"
 )
 
-// Options set up an [Exporter]. The zero value sends to a collector on this host.
-// [Environment] fills in what the OTEL_EXPORTER_OTLP_* variables say.
+// Options are the settings of an [Exporter]. The zero value sends to a collector on this host.
+// [Environment] returns the options that the OTEL_EXPORTER_OTLP_* variables set.
 type Options struct {
-	// Endpoint is the whole URL; "" is http://localhost:4318/v1/traces.
+	// Endpoint is the complete URL; "" is http://localhost:4318/v1/traces.
 	Endpoint string
-	// Headers go with every request.
+	// Headers are sent with every request.
 	Headers map[string]string
-	// Compression is "gzip", or "none" or "" for none.
+	// Compression is "gzip" or "none"; "" is "none".
 	Compression string
-	// Timeout is the longest that one attempt may take; 0 is 10 s.
+	// Timeout is the longest time that one attempt may take; 0 is 10 s.
 	Timeout time.Duration
-	// QueueBytes bounds the encoded spans that wait, those on their way included; 0
-	// is 16 MiB. Export waits for room. While the endpoint is away, what does not fit
-	// is dropped: the newest, so that an outage is kept from its beginning and the
-	// provider is told. An empty queue takes a request of any size.
+	// QueueBytes bounds the size of the encoded spans that wait or are being sent; 0 is 16 MiB.
+	// If the queue is full, Export waits for room. While the endpoint is down, spans that do
+	// not fit are dropped and Export returns an error. So the oldest spans of an outage are
+	// kept. An empty queue accepts a request of any size.
 	QueueBytes int
-	// RequestBytes bounds what is sent at once; 0 is 1 MiB. Requests that wait are
-	// merged up to here. A larger one is sent alone.
+	// RequestBytes bounds the size of a request, before compression; 0 is 1 MiB. Waiting
+	// requests are merged up to this size. A larger one is sent alone.
 	RequestBytes int
-	// MinBackoff and MaxBackoff shape the wait after an attempt that failed; 0 is 1 s
-	// and 30 s. It is MinBackoff after the first, doubles with each that follows and
-	// stays at MaxBackoff. A random part, of at most half, is taken off every time.
+	// MinBackoff and MaxBackoff bound the wait after a failed attempt; 0 is 1 s and 30 s. The
+	// wait is MinBackoff after the first failure, doubles with each further one, and stays at
+	// MaxBackoff. Each wait is shortened by a random part of at most half.
 	MinBackoff, MaxBackoff time.Duration
-	// MaxAge drops what could not be sent for so long; 0 keeps it until it is sent
-	// or the exporter shut down.
+	// MaxAge is how long spans may wait before they are dropped; 0 keeps them until they are
+	// sent or the exporter is shut down.
 	MaxAge time.Duration
-	// Transport makes the requests; nil is one of its own, set up as
+	// Transport makes the requests; nil is a new transport with the settings of
 	// http.DefaultTransport.
 	Transport http.RoundTripper
 }
@@ -73,7 +72,7 @@ func (o *Options) check() (*url.URL, error) {
 	}
 	for name, value := range o.Headers {
 		if !validHeader(name, value) {
-			wrong("Headers has %q, whose name or value HTTP does not allow", name)
+			wrong("Headers has %q: its name or value is not valid in HTTP", name)
 		}
 	}
 	for _, f := range []struct {
@@ -97,7 +96,7 @@ func (o *Options) check() (*url.URL, error) {
 	return u, errors.Join(errs...)
 }
 
-// fill puts the defaults in the place of zeros.
+// fill replaces zeros by the defaults.
 func (o *Options) fill() {
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
@@ -109,43 +108,43 @@ func (o *Options) fill() {
 	}
 }
 
-// Counts are the spans that an [Exporter] was given.
-// Given = Sent + Refused + Dropped + Waiting, always.
+// Counts counts the spans that an [Exporter] got.
+// Given = Sent + Refused + Dropped + Waiting holds at any time.
 type Counts struct {
 	Given   uint64
-	Sent    uint64 // taken by the endpoint
-	Refused uint64 // by the endpoint, for good, or its answer cannot be read: they may have been
-	Dropped uint64 // by the exporter: the queue was full, or they too old, or Shutdown gave up
-	Waiting uint64 // for room in the queue, in it or on their way
+	Sent    uint64 // accepted by the endpoint
+	Refused uint64 // refused by the endpoint for good, or possibly so, because its response could not be read
+	Dropped uint64 // dropped by the exporter: the queue was full, they exceeded MaxAge, or Shutdown gave up
+	Waiting uint64 // waiting for room in the queue, in the queue, or being sent
 }
 
-// An Exporter is a [pooled.Exporter] that sends to a collector. [New] starts one,
+// An Exporter is a [pooled.Exporter] that sends spans to a collector. [New] starts it, and
 // Shutdown ends it. It is safe for concurrent use.
 type Exporter struct {
 	opts   Options
 	url    *url.URL
 	client *http.Client
 
-	ctx    context.Context // of every attempt
+	ctx    context.Context // parent context of every attempt
 	cancel context.CancelFunc
-	wake   chan struct{} // there is work, or no more to come
-	hurry  chan struct{} // somebody waits: try now
+	wake   chan struct{} // signals a new request, or that no more will come
+	hurry  chan struct{} // signals that the sender should try now, because a caller waits
 	done   chan struct{} // closed when the sender has ended
 
 	mu      sync.Mutex
 	queue   []request // oldest first
-	bytes   int       // in queue
+	bytes   int       // size of the requests in queue
 	counts  Counts
 	in, out uint64        // requests that entered the queue and left it
-	urgent  uint64        // so many of those that entered are waited for
+	urgent  uint64        // a caller waits until out reaches this number
 	changed chan struct{} // closed and replaced when out grows, an attempt fails or closed is set
-	alone   int           // so many requests are to be sent unmerged
+	alone   int           // number of requests to send unmerged
 	closed  bool
-	last    error // why the latest attempt failed; nil if it did not
-	lost    error // why spans were last refused or dropped
+	last    error // error of the latest attempt; nil if it succeeded
+	lost    error // why spans were refused or dropped, the last time
 }
 
-// A request is what one Export brought.
+// A request holds the arguments of one call of Export.
 type request struct {
 	body  []byte
 	spans int
@@ -154,7 +153,7 @@ type request struct {
 
 var _ pooled.Exporter = (*Exporter)(nil)
 
-// New starts an Exporter. The error tells everything that is wrong with opts.
+// New starts an Exporter. The error lists everything that is wrong with opts.
 func New(opts Options) (*Exporter, error) {
 	u, err := opts.check()
 	if err != nil {
@@ -178,8 +177,8 @@ func New(opts Options) (*Exporter, error) {
 	return e, nil
 }
 
-// checkRedirect follows what repeats method and body, statuses 307 and 308, as the SDK's
-// exporter does. Others would turn the POST into a GET, and its spans would be lost.
+// checkRedirect follows redirects that repeat method and body (statuses 307 and 308), as the SDK's
+// exporter does. Other redirects would turn the POST into a GET and lose its spans.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if req.Method != http.MethodPost || len(via) >= 10 {
 		return http.ErrUseLastResponse
@@ -187,9 +186,10 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Export puts a copy of body into the queue, and does not wait for it to be sent. If
-// the queue is full it waits for room, until ctx ends or an attempt to send fails. It fails
-// if there is none then or the exporter is shut down: the spans are dropped, and counted.
+// Export puts a copy of body, which holds n spans, into the queue, and does not wait until it is
+// sent. If the queue is full, Export waits for room until ctx ends or an attempt to send fails. If
+// there is still no room, or the exporter is shut down, it drops and counts the spans and returns
+// an error.
 func (e *Exporter) Export(ctx context.Context, body []byte, n int) error {
 	n = max(n, 0)
 	for first := true; ; first = false {
@@ -221,13 +221,13 @@ func (e *Exporter) Export(ctx context.Context, body []byte, n int) error {
 	}
 }
 
-// room reports whether the queue takes a request of size bytes now.
+// room reports whether the queue has room for a request of size bytes.
 func (e *Exporter) room(size int) bool {
 	return len(e.queue) == 0 || size <= e.opts.QueueBytes-e.bytes
 }
 
-// refusal returns why a request of size bytes shall not wait for room; nil if it may, or
-// there is room.
+// refusal returns why a request of size bytes must not wait for room. It returns nil if the request
+// may wait, or if there is room.
 func (e *Exporter) refusal(ctx context.Context, size int) error {
 	if e.closed {
 		return errors.New("the exporter was shut down")
@@ -235,31 +235,32 @@ func (e *Exporter) refusal(ctx context.Context, size int) error {
 	if e.room(size) || e.last == nil && ctx.Err() == nil {
 		return nil
 	}
-	err := fmt.Errorf("a request of %d bytes finds %d waiting of at most %d", size, e.bytes, e.opts.QueueBytes)
+	err := fmt.Errorf("the queue is full: %d bytes do not fit, since %d of %d are in use", size, e.bytes,
+		e.opts.QueueBytes)
 	if e.last != nil {
-		return fmt.Errorf("%w, since %w", err, e.last)
+		return fmt.Errorf("%w, and the last attempt to send failed: %w", err, e.last)
 	}
-	return fmt.Errorf("%w, until %w", err, ctx.Err())
+	return fmt.Errorf("%w, and no room was made in time: %w", err, ctx.Err())
 }
 
-// drop counts n spans that are not in the queue, or not any more, and says why.
+// drop counts n spans, which are not in the queue, as dropped, and returns why as an error.
 func (e *Exporter) drop(n int, why error) error {
 	e.counts.Dropped += uint64(n)
 	e.lost = fmt.Errorf("otlphttp: %d spans were dropped: %w", n, why)
 	return e.lost
 }
 
-// Counts tells what became of the spans so far.
+// Counts returns the counts so far.
 func (e *Exporter) Counts() Counts {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.counts
 }
 
-// ForceFlush waits until all that was given before is sent, refused or dropped. It
-// cuts a backoff short, once, but not the wait that an endpoint asked for with
-// Retry-After. The error is that of ctx, if it ended first, with why the endpoint
-// took nothing; or that spans were refused or dropped meanwhile.
+// ForceFlush waits until all spans passed to Export before are sent, refused or dropped. It cuts a
+// backoff short, once, but not the wait that an endpoint requested with Retry-After. If ctx ends
+// first, the error is the joined errors of ctx and of the last attempt. Otherwise ForceFlush returns
+// an error if spans were refused or dropped meanwhile.
 func (e *Exporter) ForceFlush(ctx context.Context) error {
 	e.mu.Lock()
 	before, mark := e.counts, e.in
@@ -282,11 +283,11 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 	}
 }
 
-// Shutdown sends what waits and ends the exporter. Spans that come later are
-// dropped. If ctx ends first, what still waits is dropped, and the attempt under
-// way cancelled: its spans count as dropped, and the endpoint may have taken them.
-// The error is as that of ForceFlush. It may be called more than once; an exporter
-// that has ended returns nil.
+// Shutdown sends the spans that wait and ends the exporter. Spans that are exported later are
+// dropped. If ctx ends first, Shutdown drops all spans that still wait and cancels the running
+// attempt. The spans of that attempt count as dropped, although the endpoint may have accepted them.
+// Shutdown returns the same errors as ForceFlush. It may be called more than once; for an exporter
+// that has ended it returns nil.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
@@ -309,13 +310,14 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 	return e.lostSince(before)
 }
 
-// Watch returns a function that returns why spans were last refused or dropped since, or
-// nil if none were. A provider calls it.
+// Watch returns a function that returns why spans have been refused or dropped since the call of
+// Watch, or nil if none were. It is called by [pooled.Provider].
 func (e *Exporter) Watch() (lost func() error) {
 	before := e.Counts()
 	return func() error { return e.lostSince(before) }
 }
 
+// lostSince returns why spans were refused or dropped since the counts before, or nil.
 func (e *Exporter) lostSince(before Counts) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -325,7 +327,7 @@ func (e *Exporter) lostSince(before Counts) error {
 	return e.lost
 }
 
-// urge makes the sender try once without a backoff, unless nothing is in the queue.
+// urge makes the sender try once without a backoff if the queue is not empty.
 func (e *Exporter) urge() {
 	if e.out < e.in {
 		e.urgent = e.in
@@ -333,7 +335,7 @@ func (e *Exporter) urge() {
 	}
 }
 
-// announce wakes all who wait for a change.
+// announce wakes all goroutines that wait for a change.
 func (e *Exporter) announce() {
 	close(e.changed)
 	e.changed = make(chan struct{})

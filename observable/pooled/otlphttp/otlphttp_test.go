@@ -27,22 +27,23 @@ import (
 
 func init() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) }
 
-// encoded is a request of n spans called name.
+// encoded returns a request with n spans called name.
 func encoded(name string, n int) []byte {
 	ss := &tracepb.ScopeSpans{}
 	for range n {
 		ss.Spans = append(ss.Spans, &tracepb.Span{Name: name})
 	}
-	b, err := proto.Marshal(&coltrace.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{ss}}}})
+	b, err := proto.Marshal(&coltrace.ExportTraceServiceRequest{
+		ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{ss}}}})
 	if err != nil {
 		panic(err)
 	}
 	return b
 }
 
-// A reply is how a fake endpoint answers one attempt.
+// A reply is the reply of a fake endpoint to one attempt.
 type reply struct {
-	status   int // 0 breaks the connection, -1 never answers, late answers whoever waits or not
+	status   int // 0 breaks the connection, -1 never answers, late answers even if the caller has left
 	after    string
 	rejected int64
 	message  string
@@ -52,15 +53,15 @@ var taken = reply{status: 200}
 
 const late = -2
 
-// An endpoint answers in turn as its script says, and then takes everything.
+// An endpoint replies as its script says, and then accepts everything.
 type endpoint struct {
 	mu       sync.Mutex
 	script   []reply
 	poison   string // requests with a span of this name are refused
 	attempts []time.Time
 	headers  http.Header
-	sizes    []int          // of requests, in spans
-	accepted map[string]int // spans of requests answered with 200, less those rejected, by name
+	sizes    []int          // number of spans of each request
+	accepted map[string]int // by name, spans of requests answered with 200, without the rejected ones
 	total    int
 }
 
@@ -111,9 +112,10 @@ func (r reply) response() *http.Response {
 	case r.status/100 == 3:
 		resp.Header.Set("Location", "/elsewhere")
 	case r.status == 200:
-		body, _ = proto.Marshal(&coltrace.ExportTraceServiceResponse{PartialSuccess: &coltrace.ExportTracePartialSuccess{RejectedSpans: r.rejected, ErrorMessage: r.message}})
+		body, _ = proto.Marshal(&coltrace.ExportTraceServiceResponse{
+			PartialSuccess: &coltrace.ExportTracePartialSuccess{RejectedSpans: r.rejected, ErrorMessage: r.message}})
 		resp.Header.Set("Content-Type", "application/x-protobuf")
-	case r.message != "": // a google.rpc.Status, whose field 2 is as that of the message above
+	case r.message != "": // a google.rpc.Status, whose field 2 is the same as in the message above
 		body, _ = proto.Marshal(&coltrace.ExportTracePartialSuccess{ErrorMessage: r.message})
 		resp.Header.Set("Content-Type", "application/x-protobuf")
 	}
@@ -162,16 +164,16 @@ var never = context.Background()
 
 func sum(c otlphttp.Counts) uint64 { return c.Sent + c.Refused + c.Dropped + c.Waiting }
 
-// A plan is what the property below does with an exporter.
+// A plan is what the property test does with an exporter.
 type plan struct {
 	opts     otlphttp.Options
 	steps    []step
-	settled  bool          // Shutdown is called when the sender can do no more
-	patience time.Duration // of Shutdown
+	settled  bool          // call Shutdown when the sender is idle
+	patience time.Duration // time that Shutdown may take
 }
 
 type step struct {
-	give, spans int // requests, and the spans in each
+	give, spans int // number of requests, and of spans in each
 	sleep       time.Duration
 	flush       time.Duration
 }
@@ -207,14 +209,14 @@ func TestEverySpanIsInExactlyOneCount(t *testing.T) {
 	})
 }
 
-// obey runs p and returns what is wrong with the counts.
+// obey executes p and returns everything that is wrong with the counts.
 func (p *plan) obey(e *otlphttp.Exporter, ep *endpoint) error {
 	var given uint64
 	var errs []error
 	check := func() otlphttp.Counts {
 		c := e.Counts()
 		if c.Given != given || sum(c) != given {
-			errs = append(errs, fmt.Errorf("given %d: %+v", given, c))
+			errs = append(errs, fmt.Errorf("after %d spans: %+v", given, c))
 		}
 		return c
 	}
@@ -223,7 +225,7 @@ func (p *plan) obey(e *otlphttp.Exporter, ep *endpoint) error {
 			given += uint64(s.spans)
 			before := e.Counts().Dropped
 			err := e.Export(never, encoded("x", s.spans), s.spans)
-			// With MaxAge the sender may drop others meanwhile.
+			// With MaxAge the sender may drop other spans meanwhile.
 			if dropped := e.Counts().Dropped - before; dropped > 0 && err == nil && p.opts.MaxAge == 0 {
 				errs = append(errs, fmt.Errorf("%d spans dropped without an error", dropped))
 			}
@@ -240,26 +242,26 @@ func (p *plan) obey(e *otlphttp.Exporter, ep *endpoint) error {
 	}
 	before := e.Counts()
 	err := e.Shutdown(within(p.patience))
-	synctest.Wait() // for an attempt that was cancelled
+	synctest.Wait() // for the end of a cancelled attempt
 	after := check()
 	if lost := after.Refused + after.Dropped - before.Refused - before.Dropped; p.settled && lost > 0 && err == nil {
 		errs = append(errs, fmt.Errorf("Shutdown lost %d spans without an error", lost))
 	}
-	// The endpoint may have taken what was given up before its answer came.
+	// The endpoint may have accepted spans that Shutdown gave up before the reply came.
 	unknown := uint64(0)
 	if errors.Is(err, context.DeadlineExceeded) {
 		unknown = after.Dropped - before.Dropped
 	}
 	if took := uint64(ep.total); after.Waiting != 0 || took < after.Sent || took > after.Sent+unknown {
-		errs = append(errs, fmt.Errorf("after Shutdown: %+v, %d of them now, the endpoint took %d", after, unknown,
-			took))
+		errs = append(errs, fmt.Errorf("after Shutdown: %+v, of which %d unknown, the endpoint accepted %d",
+			after, unknown, took))
 	}
 	return errors.Join(errs...)
 }
 
 func TestAnOutageLosesNothingThatTheQueueHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{script: make([]reply, 40)} // away for long
+		ep := &endpoint{script: make([]reply, 40)} // down for a long time
 		e := start(t, otlphttp.Options{Transport: ep})
 		for i := range 100 {
 			if err := e.Export(never, encoded(fmt.Sprint(i), 3), 3); err != nil {
@@ -277,7 +279,7 @@ func TestAnOutageLosesNothingThatTheQueueHolds(t *testing.T) {
 			t.Errorf("after the outage: %+v, %d names", c, len(ep.accepted))
 		}
 		if last := ep.sizes[len(ep.sizes)-1]; last != 300 {
-			t.Errorf("the queue drained in requests of %v spans: want all at once", ep.sizes)
+			t.Errorf("the queue drained in requests of %v spans: want one request", ep.sizes)
 		}
 		if err := e.Shutdown(never); err != nil {
 			t.Error(err)
@@ -306,7 +308,7 @@ func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
 		}
 		_ = e.ForceFlush(within(time.Hour))
 		if err := e.Export(never, body, 1); err != nil {
-			t.Errorf("Export into a queue that was emptied = %v", err)
+			t.Errorf("Export into an emptied queue = %v", err)
 		}
 		if err := e.Shutdown(never); err != nil {
 			t.Error(err)
@@ -315,26 +317,28 @@ func TestAFullQueueDropsTheNewestAndSaysSo(t *testing.T) {
 			t.Error("Export after Shutdown succeeded")
 		}
 		if c := e.Counts(); c.Sent != 3 || c.Dropped != 2 || ep.accepted["old"] != 3 {
-			t.Errorf("%+v, took %v", c, ep.accepted)
+			t.Errorf("%+v, the endpoint accepted %v", c, ep.accepted)
 		}
 	})
 }
 
-// The endpoint takes everything, an hour after it was asked.
+// The endpoint accepts everything, but replies after an hour.
 func TestAFullQueueIsWaitedForWhileTheEndpointTakesSpans(t *testing.T) {
 	body := encoded("x", 1)
 	for _, tc := range []struct {
 		name  string
 		reply reply
 		ctx   context.Context
-		end   func(*otlphttp.Exporter) // while Export waits
+		end   func(*otlphttp.Exporter) // called while Export waits
 		took  time.Duration
-		want  string // of the error; "" is none
+		want  string // part of the error; "" is no error
 		sent  uint64
 	}{
 		{"until there is room", reply{status: late}, never, nil, time.Hour, "", 3},
-		{"until the endpoint fails", reply{status: -1}, never, nil, 2 * time.Hour, "since Post", 2},
-		{"until the context ends", reply{status: late}, nil, nil, time.Minute, "until context deadline exceeded", 2},
+		{"until the endpoint fails", reply{status: -1}, never, nil, 2 * time.Hour,
+			"the last attempt to send failed: Post", 2},
+		{"until the context ends", reply{status: late}, nil, nil, time.Minute,
+			"no room was made in time: context deadline exceeded", 2},
 		{"until Shutdown", reply{status: late}, never, func(e *otlphttp.Exporter) { _ = e.Shutdown(never) }, 0,
 			"was shut down", 2},
 	} {
@@ -373,7 +377,7 @@ func TestAFullQueueIsWaitedForWhileTheEndpointTakesSpans(t *testing.T) {
 	}
 }
 
-// It is larger than the queue may be, and is sent all the same.
+// A request larger than the queue is sent all the same.
 func TestAnEmptyQueueTakesARequestOfAnySize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ep := &endpoint{}
@@ -384,7 +388,7 @@ func TestAnEmptyQueueTakesARequestOfAnySize(t *testing.T) {
 			}
 		}
 		if err := e.Shutdown(never); err != nil || ep.accepted["x"] != 15 {
-			t.Errorf("Shutdown = %v, took %v", err, ep.accepted)
+			t.Errorf("Shutdown = %v, the endpoint accepted %v", err, ep.accepted)
 		}
 	})
 }
@@ -399,7 +403,7 @@ func TestTheBodyIsNotKept(t *testing.T) {
 		}
 		clear(body)
 		if err := e.Shutdown(never); err != nil || ep.accepted["mine"] != 1 {
-			t.Errorf("Shutdown = %v, took %v", err, ep.accepted)
+			t.Errorf("Shutdown = %v, the endpoint accepted %v", err, ep.accepted)
 		}
 	})
 }
@@ -420,17 +424,17 @@ func TestShutdownGivesUpWithItsContextAndCountsTheRest(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		if c := e.Counts(); c.Dropped != 7 || sum(c) != 7 {
-			t.Errorf("after a late answer: %+v", c)
+			t.Errorf("after a late reply: %+v", c)
 		}
 		if err := e.Shutdown(never); err != nil {
-			t.Errorf("Shutdown again = %v", err)
+			t.Errorf("the second Shutdown = %v", err)
 		}
 	})
 }
 
 func TestARefusedRequestDoesNotSpoilItsNeighbours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ep := &endpoint{script: []reply{{}}, poison: "3"} // the first failure lets them pile up
+		ep := &endpoint{script: []reply{{}}, poison: "3"} // requests pile up after the first failure
 		e := start(t, otlphttp.Options{Transport: ep})
 		for i := range 6 {
 			if err := e.Export(never, encoded(fmt.Sprint(i), 1), 1); err != nil {
@@ -460,7 +464,7 @@ func TestWaitingRequestsAreMergedUpToABound(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ep := &endpoint{script: []reply{{}}} // the first fails, and the others pile up
+				ep := &endpoint{script: []reply{{}}} // the others pile up after the first failure
 				e := start(t, otlphttp.Options{Transport: ep, RequestBytes: tc.bytes})
 				for i := range 5 {
 					if err := e.Export(never, encoded("x", 1), 1); err != nil {

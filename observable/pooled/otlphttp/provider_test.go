@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/observable/pooled/otlphttp"
 )
 
-// The buffer holds more than the queue.
+// The buffer of the provider holds more than the queue of the exporter.
 func TestAProviderWithLargeBuffersLosesNothingToAnEndpointThatTakesSpans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ep := &endpoint{}
@@ -27,7 +27,8 @@ func TestAProviderWithLargeBuffersLosesNothingToAnEndpointThatTakesSpans(t *test
 			s.End()
 		}
 		if err := p.Shutdown(never); err != nil || ep.accepted[name] != 2000 || e.Counts().Sent != 2000 {
-			t.Errorf("Shutdown = %v; %+v, %+v, took %v", err, p.Counts(), e.Counts(), ep.accepted[name])
+			t.Errorf("Shutdown = %v; %+v, %+v, the endpoint accepted %v", err, p.Counts(), e.Counts(),
+				ep.accepted[name])
 		}
 		if largest := slices.Max(ep.sizes); largest > 128 {
 			t.Errorf("%d spans of 8 KiB in one request, want at most 1 MiB", largest)
@@ -35,7 +36,8 @@ func TestAProviderWithLargeBuffersLosesNothingToAnEndpointThatTakesSpans(t *test
 	})
 }
 
-// A provider's ForceFlush and Shutdown return when the endpoint has the spans, and end both.
+// ForceFlush and Shutdown of a provider return when the endpoint has the spans. Shutdown also ends the
+// exporter.
 func TestAProviderFlushesAndEndsItsExporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ep := &endpoint{script: []reply{{}, taken, {}}}
@@ -53,12 +55,12 @@ func TestAProviderFlushesAndEndsItsExporter(t *testing.T) {
 			}
 		}
 		if err := e.Export(never, encoded("x", 1), 1); err == nil {
-			t.Error("the exporter lives on")
+			t.Error("the exporter has not ended")
 		}
 	})
 }
 
-// The endpoint is away for ever, and the context has no end.
+// The endpoint never comes back, and the context has no deadline.
 func TestAProviderGivesUpOnItsExporterAndSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := start(t, otlphttp.Options{Transport: &endpoint{script: make([]reply, 1000)}})

@@ -64,7 +64,7 @@ func TestWhatIsRetriedAndWhen(t *testing.T) {
 	}
 }
 
-// waits returns the time from each attempt to the next.
+// waits returns the times between consecutive attempts.
 func (e *endpoint) waits() (all []time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,7 +74,7 @@ func (e *endpoint) waits() (all []time.Duration) {
 	return all
 }
 
-// fail forgets the attempts so far and fails the next n.
+// fail forgets the previous attempts and makes the next n fail.
 func (e *endpoint) fail(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,11 +111,12 @@ func TestARedirectThatRepeatsTheRequestIsFollowed(t *testing.T) {
 func TestALongAnswerCountsWhatItRejects(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		message int // bytes
+		message int // size in bytes
 		want    otlphttp.Counts
 	}{
 		{"70 KiB", 70 << 10, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
-		{"more than is read", 5 << 20, otlphttp.Counts{Given: 5, Refused: 5}}, // how many is not known
+		// the number of rejected spans is unknown
+		{"more than is read", 5 << 20, otlphttp.Counts{Given: 5, Refused: 5}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -132,19 +133,23 @@ func TestALongAnswerCountsWhatItRejects(t *testing.T) {
 	}
 }
 
-// The answer to a request of protobuf is to be one of protobuf, and is not always.
+// The response to a request in protobuf must be protobuf, but some endpoints send something else.
 func TestAnAnswerInJSONCountsWhatItRejects(t *testing.T) {
 	for _, tc := range []struct {
 		name, contentType, body string
 		want                    otlphttp.Counts
 	}{
-		{"a string", "application/json", `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}`, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
-		{"a number", "Application/JSON; charset=utf-8", `{"partialSuccess":{"rejectedSpans":3}}`, otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
+		{"a string", "application/json", `{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}`,
+			otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
+		{"a number", "Application/JSON; charset=utf-8", `{"partialSuccess":{"rejectedSpans":3}}`,
+			otlphttp.Counts{Given: 5, Sent: 2, Refused: 3}},
 		{"none rejected", "application/json", `{"partialSuccess":{}}`, otlphttp.Counts{Given: 5, Sent: 5}},
 		{"null", "application/json", `{"partialSuccess":null}`, otlphttp.Counts{Given: 5, Sent: 5}},
 		{"nothing", "application/json", ``, otlphttp.Counts{Given: 5, Sent: 5}},
-		{"cut short", "application/json", `{"partialSuccess":{"rejectedSpans":"3"`, otlphttp.Counts{Given: 5, Refused: 5}},
-		{"not a number", "application/json", `{"partialSuccess":{"rejectedSpans":1.5}}`, otlphttp.Counts{Given: 5, Refused: 5}},
+		{"cut short", "application/json", `{"partialSuccess":{"rejectedSpans":"3"`,
+			otlphttp.Counts{Given: 5, Refused: 5}},
+		{"not a number", "application/json", `{"partialSuccess":{"rejectedSpans":1.5}}`,
+			otlphttp.Counts{Given: 5, Refused: 5}},
 		{"another type", "text/plain", `ok`, otlphttp.Counts{Given: 5, Sent: 5}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -164,7 +169,7 @@ func TestAnAnswerInJSONCountsWhatItRejects(t *testing.T) {
 	}
 }
 
-// A transport is a function that is an http.RoundTripper.
+// A transport is an http.RoundTripper that calls a function.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
@@ -185,7 +190,7 @@ func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 				ep := &endpoint{}
 				tc.opts.Transport = ep
 				e := start(t, tc.opts)
-				for range 2 { // the second outage begins like the first
+				for range 2 { // the second outage must begin like the first
 					ep.fail(failures)
 					if err := e.Export(never, encoded("x", 1), 1); err != nil {
 						t.Fatal(err)
@@ -195,19 +200,20 @@ func TestABackoffDoublesUpToItsBoundLessARandomPartOfAtMostHalf(t *testing.T) {
 					if len(waits) != failures {
 						t.Fatalf("%d attempts were repeated, want %d", len(waits), failures)
 					}
-					want, at := tc.shortest, []time.Duration(nil)
+					want, longest := tc.shortest, []time.Duration(nil)
 					for i, d := range waits {
 						if d > want || d < want/2 {
 							t.Errorf("attempt %d came after %v, want %v to %v", i+2, d, want/2, want)
 						}
 						if want == tc.longest {
-							at = append(at, d)
+							longest = append(longest, d)
 						}
 						want = min(2*want, tc.longest)
 					}
-					// That 55 or more lie in one half of what is random has a chance of less than 1 in 10^14.
-					if spread := slices.Max(at) - slices.Min(at); spread < tc.longest/4 {
-						t.Errorf("%d waits differ by %v, want a random part of up to %v", len(at), spread, tc.longest/2)
+					// The probability that all random parts are in the same half is below 10^-14.
+					if spread := slices.Max(longest) - slices.Min(longest); spread < tc.longest/4 {
+						t.Errorf("%d waits differ by %v, want a random part of up to %v", len(longest), spread,
+							tc.longest/2)
 					}
 				}
 				if err := e.Shutdown(never); err != nil {
@@ -237,7 +243,7 @@ func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
 				}
 				if err != nil && (!errors.Is(err, context.DeadlineExceeded) ||
 					!strings.Contains(err.Error(), "503 Service Unavailable")) {
-					t.Errorf("ForceFlush = %v: want the deadline and why", err)
+					t.Errorf("ForceFlush = %v: want the deadline and the cause", err)
 				}
 				if err := e.Shutdown(never); err != nil {
 					t.Error(err)
@@ -247,11 +253,11 @@ func TestAFlushCutsABackoffShortButNotAWaitThatWasAskedFor(t *testing.T) {
 	}
 }
 
-// A flush hurries what it waits for, and nothing that comes later.
+// A flush hurries the requests that it waits for, but not later ones.
 func TestAFlushThatIsOverLeavesTheNextBackoffAlone(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		before time.Duration // Export
+		before time.Duration // time before Export
 		reply  reply
 	}{
 		{"when nothing waited", time.Hour, taken},
@@ -275,7 +281,7 @@ func TestAFlushThatIsOverLeavesTheNextBackoffAlone(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				if waits := ep.waits(); len(waits) != 1 || waits[0] < time.Second/2 || waits[0] > time.Second {
-					t.Errorf("the attempt that failed was repeated after %v, want 500ms to 1s", waits)
+					t.Errorf("the failed attempt was repeated after %v, want 500ms to 1s", waits)
 				}
 				if err := e.Shutdown(never); err != nil {
 					t.Error(err)

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// run sends what is in the queue, one request at a time, until the exporter is
-// shut down and the queue empty.
+// run sends the requests in the queue, one at a time, until the exporter is shut down and the queue
+// is empty.
 func (e *Exporter) run() {
 	defer close(e.done)
 	delay := e.opts.MinBackoff
@@ -46,11 +46,11 @@ func (e *Exporter) run() {
 	}
 }
 
-// next waits for work and returns the k oldest requests as one, without taking
-// them out of the queue. k is 0 when there is nothing more to come.
+// next waits until there is work, and returns the k oldest requests merged into one. It leaves them
+// in the queue. k is 0 if the exporter is shut down and the queue is empty.
 //
-// Encoded messages that stand one after the other are their merger, by the rules
-// of Protocol Buffers: here the resource_spans of all of them.
+// By the rules of Protocol Buffers, the concatenation of encoded messages is their merger, which
+// contains the resource_spans of all of them.
 func (e *Exporter) next() (body []byte, k int) {
 	for {
 		e.mu.Lock()
@@ -80,7 +80,7 @@ func (e *Exporter) next() (body []byte, k int) {
 	return body, k
 }
 
-// leave takes the k oldest requests out of the queue and returns their spans.
+// leave removes the k oldest requests from the queue and returns the number of their spans.
 func (e *Exporter) leave(k int) (spans int) {
 	for _, r := range e.queue[:k] {
 		spans += r.spans
@@ -89,7 +89,7 @@ func (e *Exporter) leave(k int) (spans int) {
 	e.queue = slices.Delete(e.queue, 0, k)
 	e.counts.Waiting -= uint64(spans)
 	e.out += uint64(k)
-	if e.out >= e.urgent { // what comes later has its backoff
+	if e.out >= e.urgent { // later requests must not skip their backoff
 		select {
 		case <-e.hurry:
 		default:
@@ -100,13 +100,12 @@ func (e *Exporter) leave(k int) (spans int) {
 	return spans
 }
 
-// answered notes that the endpoint took or refused the k oldest requests. If it
-// refused several at once, one may have spoilt the others: each is sent again, for
-// itself.
+// answered counts the k oldest requests, which the endpoint accepted or refused. If it refused
+// several at once, a single one may be the cause, so each is sent again, alone.
 func (e *Exporter) answered(k int, a answer) {
 	e.mu.Lock()
 	e.last = nil
-	if len(e.queue) == 0 { // Shutdown gave up, and counted them
+	if len(e.queue) == 0 { // Shutdown gave up and has counted them
 		e.mu.Unlock()
 		return
 	}
@@ -135,8 +134,8 @@ func (e *Exporter) answered(k int, a answer) {
 	}
 }
 
-// failed notes that an attempt failed, and drops what has become too old. The
-// first failure of an outage is reported.
+// failed records that an attempt failed, and drops the requests that exceed MaxAge. It reports the
+// first failure of an outage.
 func (e *Exporter) failed(err error) {
 	if e.ctx.Err() != nil {
 		return
@@ -144,7 +143,7 @@ func (e *Exporter) failed(err error) {
 	e.mu.Lock()
 	var report []error
 	if e.last == nil {
-		report = append(report, fmt.Errorf("otlphttp: %d spans wait until the endpoint takes them: %w",
+		report = append(report, fmt.Errorf("otlphttp: sending failed and is retried, %d spans wait: %w",
 			e.counts.Waiting, err))
 	}
 	e.last = err
@@ -154,7 +153,8 @@ func (e *Exporter) failed(err error) {
 		k++
 	}
 	if k > 0 {
-		report = append(report, e.drop(e.leave(k), fmt.Errorf("they waited for %v: %w", e.opts.MaxAge, err)))
+		report = append(report, e.drop(e.leave(k),
+			fmt.Errorf("they waited longer than MaxAge, %v: %w", e.opts.MaxAge, err)))
 	}
 	e.mu.Unlock()
 	for _, err := range report {
@@ -162,9 +162,9 @@ func (e *Exporter) failed(err error) {
 	}
 }
 
-// pause waits before the next attempt: as long as the endpoint asked, or else
-// about delay. The jitter is the "equal jitter" of Brooker, "Exponential Backoff
-// And Jitter", AWS Architecture Blog 2015.
+// pause waits before the next attempt: for as long as the endpoint requested, if asked is not 0, or
+// else for about delay. The jitter is the "equal jitter" of Brooker, "Exponential Backoff And
+// Jitter", AWS Architecture Blog, 2015.
 func (e *Exporter) pause(delay, asked time.Duration) {
 	hurry := e.hurry
 	if asked > 0 {
@@ -183,16 +183,16 @@ func (e *Exporter) pause(delay, asked time.Duration) {
 
 // An answer is the outcome of one attempt.
 type answer struct {
-	err      error         // why spans were not taken, or a warning of the endpoint
-	retry    bool          // it may pass
+	err      error         // why spans were not accepted, or a warning of the endpoint
+	retry    bool          // a later attempt may succeed
 	whole    bool          // all spans were refused
-	unread   bool          // the endpoint took the request, and said something that cannot be read
-	rejected uint64        // spans refused of a request that was taken otherwise
-	after    time.Duration // the endpoint asked to wait so long
+	unread   bool          // the endpoint accepted the request, but its response cannot be read
+	rejected uint64        // number of spans refused in a request that was accepted
+	after    time.Duration // wait requested by the endpoint; 0 if none
 }
 
 const (
-	maxReply = 4 << 20 // bytes read of a reply, as by the SDK
+	maxReply = 4 << 20 // limit for the size of a response in bytes, as in the SDK
 	maxAfter = 5 * time.Minute
 )
 
@@ -215,7 +215,7 @@ func (e *Exporter) attempt(body []byte) answer {
 	}
 	if resp.StatusCode/100 == 2 {
 		return success(resp.Header.Get("Content-Type"), reply, unread)
-	} // else the status alone decides
+	} // in an error, the body is only a message
 	err = fmt.Errorf("POST %s: %s", e.url.Redacted(), resp.Status)
 	isProto := isType(resp.Header.Get("Content-Type"), protobuf)
 	if text := strings.TrimSpace(decodeStatus(reply, isProto)); text != "" {
@@ -230,15 +230,16 @@ func (e *Exporter) attempt(body []byte) answer {
 
 const protobuf = "application/x-protobuf"
 
-// isType reports whether a Content-Type is want, whatever its parameters.
+// isType reports whether the media type of contentType is want, ignoring parameters.
 func isType(contentType, want string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(mediaType), want)
 }
 
-// success reads what an endpoint says of spans that it took; unread is why it could not be
-// read. It is to answer in the type of the request. Some answer in JSON all the same, and
-// rejected spans are not to be counted as sent for that. Other types say nothing of spans.
+// success returns the answer in the response to an accepted request. unread is why the response could
+// not be read, if it could not. The response must have the type of the request. Some endpoints
+// respond in JSON all the same; it is decoded too, so that the spans it rejects are not counted as
+// sent. Other types carry no information about spans.
 func success(contentType string, reply []byte, unread error) answer {
 	decode := decodeResponse
 	switch {
@@ -257,7 +258,7 @@ func success(contentType string, reply []byte, unread error) answer {
 func (e *Exporter) newRequest(ctx context.Context, body []byte) (*http.Request, error) {
 	if e.opts.Compression == "gzip" {
 		var buf bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // spans repeat themselves: it suffices
+		w, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // spans are repetitive, so the fastest level suffices
 		if _, err := w.Write(body); err != nil {
 			return nil, err
 		}
@@ -284,21 +285,21 @@ func (e *Exporter) newRequest(ctx context.Context, body []byte) (*http.Request, 
 	return req, nil
 }
 
-// retryAfter reads seconds or a date (RFC 9110, section 10.2.3). What it cannot
-// read, or has passed, is 0. A slip in a header shall not silence the exporter
+// retryAfter parses seconds or a date (RFC 9110, section 10.2.3). It returns 0 for a value that is
+// invalid or in the past, and at most maxAfter, so that a wrong header does not stop the exporter
 // for days.
 func retryAfter(v string) time.Duration {
 	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
 		return min(time.Duration(s)*time.Second, maxAfter)
 	}
-	if at, err := http.ParseTime(v); err == nil {
-		return min(max(0, time.Until(at)), maxAfter)
+	if date, err := http.ParseTime(v); err == nil {
+		return min(max(0, time.Until(date)), maxAfter)
 	}
 	return 0
 }
 
-// decodeResponse reads an ExportTraceServiceResponse: field 1 is partial_success,
-// of which 1 is rejected_spans and 2 error_message.
+// decodeResponse decodes an ExportTraceServiceResponse. Its field 1 is partial_success, a message with
+// the fields 1, rejected_spans, and 2, error_message.
 func decodeResponse(b []byte) answer {
 	_, partial, ok := field(b, 1)
 	rejected, _, okRejected := field(partial, 1)
@@ -309,8 +310,8 @@ func decodeResponse(b []byte) answer {
 	return partialSuccess(int64(rejected), string(message))
 }
 
-// decodeJSON reads an ExportTraceServiceResponse in the JSON of Protocol Buffers, where an
-// int64 is a string or a number. Nothing at all is an empty one.
+// decodeJSON decodes an ExportTraceServiceResponse in the JSON format of Protocol Buffers, where an
+// int64 is a string or a number. An empty text is an empty response.
 func decodeJSON(b []byte) answer {
 	var m struct {
 		PartialSuccess struct {
@@ -339,13 +340,13 @@ func partialSuccess(rejected int64, message string) answer {
 	return answer{rejected: uint64(rejected), err: fmt.Errorf("the endpoint says %.200q", message)}
 }
 
-// unreadable is an answer of success that cannot be read: how many spans it rejects is
-// not known, so none is counted as sent. They are not sent again, as the SDK's are not.
+// unreadable returns the answer for a success whose response cannot be read. Because it is unknown how
+// many spans the endpoint rejected, none is counted as sent. They are not sent again, as in the SDK.
 func unreadable(why error) answer {
-	return answer{whole: true, unread: true, err: fmt.Errorf("the endpoint's answer cannot be read: %w", why)}
+	return answer{whole: true, unread: true, err: fmt.Errorf("the response of the endpoint cannot be read: %w", why)}
 }
 
-// decodeStatus returns what the body of an error says: field 2, message, of a
+// decodeStatus returns the message in the body of an error response: field 2, message, of a
 // google.rpc.Status, or plain text.
 func decodeStatus(b []byte, isProto bool) string {
 	if isProto {
@@ -354,8 +355,8 @@ func decodeStatus(b []byte, isProto bool) string {
 	return string(b)
 }
 
-// field returns field num of an encoded message, as a number and as bytes, and reports
-// whether the message can be read. What is not there is zero.
+// field returns field num of an encoded message, as a number and as bytes, and reports whether the
+// message is valid. If the field is missing, both are zero.
 func field(b []byte, num protowire.Number) (number uint64, content []byte, ok bool) {
 	for len(b) > 0 {
 		n, typ, size := protowire.ConsumeTag(b)

@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// userAgent returns what the exporter calls itself, with the version of this module.
+// userAgent returns the User-Agent of the exporter, with the version of this module.
 var userAgent = sync.OnceValue(func() string {
 	info, _ := debug.ReadBuildInfo()
 	return "loadgen-otlphttp/" + versionIn(info)
 })
 
-// versionIn returns the version of this module in a program, or "devel" if it has none.
+// versionIn returns the version of this module in a program, or "devel" if it is unknown.
 func versionIn(info *debug.BuildInfo) string {
 	if info == nil {
 		return "devel"
@@ -28,5 +28,5 @@ func versionIn(info *debug.BuildInfo) string {
 			return m.Version
 		}
 	}
-	return "devel" // go test and a replacement in a directory have "" or "(devel)"
+	return "devel" // in a test or with a replaced directory the version is "" or "(devel)"
 }

@@ -126,7 +126,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 }
 
 func armNames() (names []string) {
-	for _, a := range estimators.Arms {
+	for _, a := range estimators.Arms() {
 		names = append(names, a.Name)
 	}
 	return names
@@ -298,8 +298,8 @@ func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result
 }
 
 func arm(name string) quantiles.Arm {
-	i := slices.IndexFunc(estimators.Arms, func(a estimators.Arm) bool { return a.Name == name })
-	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms[i].MeasureOnly,
+	i := slices.IndexFunc(estimators.Arms(), func(a estimators.Arm) bool { return a.Name == name })
+	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms()[i].MeasureOnly,
 		New: func(seed uint64) (quantile.Estimator, error) {
 			return estimators.New(name, seed)
 		}}

@@ -26,7 +26,7 @@ type Data struct {
 // Shapes are the names of the data that can be made: those of the conformance
 // suite of the estimators.
 func Shapes() (names []string) {
-	for _, d := range quantiletest.Datasets {
+	for _, d := range quantiletest.Datasets() {
 		names = append(names, d.Name)
 	}
 	return names
@@ -37,7 +37,7 @@ func Shape(name string, n int) (Data, error) {
 	if n < 1 || n > MaxValues {
 		return Data{}, fmt.Errorf("%d values: want 1 to %d", n, MaxValues)
 	}
-	for _, d := range quantiletest.Datasets {
+	for _, d := range quantiletest.Datasets() {
 		if d.Name == name {
 			return Data{Name: name, N: n, Make: func() []time.Duration { return d.Make(n) }}, nil
 		}

@@ -48,7 +48,7 @@ func TestAGapIsWhereValuesNextToTheRankLieFarApart(t *testing.T) {
 // What each shape is known for: the narrow body with its rare pauses and the cache
 // have their gaps where they begin, and smooth tails have none, however heavy.
 func TestGapsOfTheShapes(t *testing.T) {
-	for _, d := range quantiletest.Datasets {
+	for _, d := range quantiletest.Datasets() {
 		values := d.Make(1_000_000)
 		slices.Sort(values)
 		for _, q := range []float64{0.1, 0.5, 0.9, 0.99, 0.999, 0.9999} {

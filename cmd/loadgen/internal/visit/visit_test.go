@@ -27,14 +27,14 @@ import (
 
 func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	var quantiles, peers, tracers []string
-	for _, a := range estimators.Arms {
+	for _, a := range estimators.Arms() {
 		if a.Peer {
 			peers = append(peers, a.Name)
 		} else {
 			quantiles = append(quantiles, a.Name)
 		}
 	}
-	for _, a := range spans.Arms {
+	for _, a := range spans.Arms() {
 		tracers = append(tracers, a.Name)
 	}
 	if !slices.Equal(quantiles, scenarios.QuantileArms) {
@@ -46,11 +46,11 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	if !slices.Equal(tracers, scenarios.SpansArms) {
 		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
 	}
-	if !slices.Equal(spans.Samplings, scenarios.SamplingArms) {
-		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings, scenarios.SamplingArms)
+	if !slices.Equal(spans.Samplings(), scenarios.SamplingArms) {
+		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings(), scenarios.SamplingArms)
 	}
-	if !slices.Equal(spans.Processors, scenarios.ProcessorsArms) {
-		t.Errorf("processors are %v, scenarios name %v", spans.Processors, scenarios.ProcessorsArms)
+	if !slices.Equal(spans.Processors(), scenarios.ProcessorsArms) {
+		t.Errorf("processors are %v, scenarios name %v", spans.Processors(), scenarios.ProcessorsArms)
 	}
 	for _, arm := range scenarios.AttributesArms {
 		n, err := strconv.Atoi(arm)
