@@ -8,16 +8,17 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// percentiles are those of a visit in nanoseconds, for readers that do not decode histograms.
+// percentiles holds the percentiles of a visit in nanoseconds, for readers that do not decode histograms.
 type percentiles struct {
-	Latency   stated `json:"latency_ns"` // due to ended, of the load that was offered
-	Service   stated `json:"service_ns"` // begun to ended, of calls done
+	Latency   stated `json:"latency_ns"` // due to ended, of the offered load
+	Service   stated `json:"service_ns"` // begun to ended, of calls that succeeded
 	Queue     stated `json:"queue_lag_ns"`
 	Generator stated `json:"generator_lag_ns"`
 	Failed    stated `json:"failed_latency_ns"`
 }
 
-// stated are the percentiles of one histogram. What there are too few calls for is nil, and so is what is infinite.
+// stated holds the percentiles of one histogram. A percentile is nil if there are too few calls for it, or if it is
+// infinite.
 type stated struct {
 	P50  *time.Duration `json:"p50"`
 	P90  *time.Duration `json:"p90"`
@@ -26,7 +27,7 @@ type stated struct {
 	Max  *time.Duration `json:"max"`
 }
 
-// MarshalJSON writes v with its percentiles, if it has a record.
+// MarshalJSON encodes v, and adds its percentiles if it has a record.
 func (v *Visit) MarshalJSON() ([]byte, error) {
 	type plain Visit // without this method
 	return json.Marshal(struct {
@@ -35,6 +36,7 @@ func (v *Visit) MarshalJSON() ([]byte, error) {
 	}{(*plain)(v), v.percentiles()})
 }
 
+// percentiles returns the percentiles of v, or nil if v has no record.
 func (v *Visit) percentiles() *percentiles {
 	r := v.Record
 	if r == nil || r.Latency == nil {
@@ -51,7 +53,7 @@ func (v *Visit) percentiles() *percentiles {
 
 var errTooFew = errors.New("results: too few values")
 
-// ofAll returns the percentiles of the values of a histogram.
+// ofAll returns the percentiles of all values of a histogram.
 func ofAll(h *quantile.HDR) stated {
 	if h == nil {
 		return stated{}
@@ -65,7 +67,7 @@ func ofAll(h *quantile.HDR) stated {
 	return statedBy(percentile, h, true)
 }
 
-// statedBy returns the percentiles that a function states, and the maximum of h if it is finite.
+// statedBy returns the percentiles that a function returns without an error, and the maximum of h if it is finite.
 func statedBy(percentile func(q float64) (time.Duration, error), h *quantile.HDR, finite bool) (s stated) {
 	for q, to := range map[float64]**time.Duration{0.5: &s.P50, 0.9: &s.P90, 0.99: &s.P99, 0.999: &s.P999} {
 		if d, err := percentile(q); err == nil {

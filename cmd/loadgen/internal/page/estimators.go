@@ -50,7 +50,7 @@ func estimators(run *results.Run, all []*cell) (list []estimator, level scenario
 			continue
 		}
 		e.state = results.Median(state)
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if len(value[q]) > 0 {
 				e.value[q], e.rank[q] = results.Median(value[q]), results.Median(rank[q])
 			}
@@ -66,7 +66,7 @@ func estimatorCharts(run *results.Run, all []*cell) (charts []*chart) {
 	if len(list) == 0 {
 		return nil
 	}
-	for i, q := range results.EstimatePercentiles {
+	for i, q := range results.EstimatePercentiles() {
 		name := results.PercentileName(q)
 		c := &chart{ID: fmt.Sprintf("estimators-%d", i), Title: "Estimators: error of " + name + " against size",
 			Caption: fmt.Sprintf("On the latencies of every visit at %s, against full sort: by how much the value "+

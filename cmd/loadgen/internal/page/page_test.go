@@ -106,7 +106,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
 	for i, arm := range s.Quantile {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404 >> (2 * i)}
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
 				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123 * float64(i),
 					Rank: 0.0004 * float64(i)})

@@ -62,7 +62,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 	}
 	for _, arm := range s.Quantile {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404}
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
 				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123, Rank: 0.0004})
 			}

@@ -164,7 +164,7 @@ func estimatorTable(run *results.Run, all []*view) string {
 		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(level), Plural(len(visits),
 		"visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
 	t := NewTable(1, header...)
@@ -198,7 +198,7 @@ func estimatorRow(arm string, visits []*results.Visit) table.Row {
 	}
 	row := table.Row{arm, Memory(results.Median(state)), Number(results.Median(insert)),
 		Number(results.Median(query) / 1e3)}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		if len(value[q]) == 0 {
 			row = append(row, none, none)
 			continue

@@ -65,7 +65,7 @@ func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seed
 			e.Add(d)
 		}
 		added := time.Now()
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			e.Quantile(q)
 		}
 		inserts = append(inserts, float64(added.Sub(start))/float64(n))
@@ -81,7 +81,7 @@ func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seed
 	if s, ok := estimator.(quantile.Sizer); ok {
 		out.StateBytes = s.StateBytes()
 	}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		if uint64(n) < quantile.SamplesFor(q) {
 			continue
 		}
