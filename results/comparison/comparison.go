@@ -84,9 +84,8 @@ type Result struct {
 	Cell
 	BaseMedian, HeadMedian float64
 	// Shift is the estimated difference of the head. The true difference lies between Low and High with Confidence.
-	// They are shares of the base, or amounts in the unit if Absolute. They are NaN if there are too few values. They
-	// are shares of the base, or amounts in the unit if Absolute is set. They are NaN if there are too few values. If
-	// the unit is exact, Low and High are the smallest and the largest difference measured.
+	// They are shares of the base, or amounts in the unit if Absolute is set. They are NaN if there are too few
+	// values. If the unit is exact, Low and High are the smallest and the largest difference measured.
 	Shift, Low, High float64
 	Confidence       float64
 	Absolute         bool

@@ -37,8 +37,8 @@ func TestMarginsAreParsedInAnyUnit(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "no margin": "ns/op", "no unit": "=5%", "no number": "ns/op=",
 		"neither share nor amount": "ns/op=5", "a negative share": "ns/op=-5%",
-		"share and amount in one": "ns/op=+5%",
-		"NaN":                     "ns/op=NaN%", "two shares": "ns/op=1%,2%", "an infinity": "ns/op=+Inf", "a comma at the end": "ns/op=5%,"} {
+		"share and amount in one": "ns/op=+5%", "NaN": "ns/op=NaN%", "two shares": "ns/op=1%,2%",
+		"an infinity": "ns/op=+Inf", "a comma at the end": "ns/op=5%,"} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			if unit, m, err := comparison.ParseMargin(text); err == nil {
 				t.Errorf("%q is %s %+v, want an error", text, unit, m)
@@ -51,7 +51,8 @@ func TestMarginsAreParsedInAnyUnit(t *testing.T) {
 func TestEveryUnitOfARunHasARule(t *testing.T) {
 	for unit, want := range map[string]comparison.Direction{
 		"sec/op": lower, "B/s": higher, "B/op": lower, "allocs/op": lower, "p99-latency-sec": lower,
-		"achieved-qps": higher, "offered-qps": neither, "insert-sec/op": lower, "widgets": neither, "widgets/s": neither, "errors/s": neither,
+		"achieved-qps": higher, "offered-qps": neither, "insert-sec/op": lower, "widgets": neither,
+		"widgets/s": neither, "errors/s": neither,
 		"hits/op": neither, "saved-bytes": neither,
 	} {
 		t.Run(unit, func(t *testing.T) {
