@@ -92,8 +92,8 @@ func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
 		"func BenchmarkA(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"
 	base := map[string]string{"m_test.go": both + "func BenchmarkB(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"}
 	for name, c := range map[string]struct{ head, want string }{
-		"skipped":     {both + `func BenchmarkB(b *testing.B) { b.Skip() }`, "base alone has B"},
-		"deleted":     {both, "base alone has B"},
+		"skipped":     {both + `func BenchmarkB(b *testing.B) { b.Skip() }`, "only base has B"},
+		"deleted":     {both, "only base has B"},
 		"exited":      {both + `func BenchmarkB(b *testing.B) { os.Exit(0) }`, "unexpected call to os.Exit(0)"},
 		"not to PASS": {both + `func TestMain(m *testing.M) { m.Run(); os.Stdout.Close(); os.Exit(3) }`, "exit status 3"},
 	} {
@@ -244,7 +244,7 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 		map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
 	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before",
 		"--confirm", "--out", "out")
-	for _, want := range []string{"warning: head alone has New", "both were measured in turn, round by round"} {
+	for _, want := range []string{"warning: only head has New", "both were measured alternately, round by\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}

@@ -88,7 +88,7 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 		{"max < 1ns over every 20ms", "true", exitWorse,
 			"max < 1ns over every 20ms: MISSED, held in 0 of 1 visit; together max "},
 		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED, held in 0 of 0 visits, " +
-			"and 1 that cannot be judged. The first that did not: cannot be judged: p99.99 needs 36887 calls"},
+			"and 1 that cannot be judged. Example: cannot be judged: p99.99 needs 36887 calls"},
 	} {
 		t.Run(c.slo, func(t *testing.T) {
 			code, stdout, stderr, run := runOnce(t, "--slo", c.slo, "--abort="+c.abort, "--duration", "400ms")

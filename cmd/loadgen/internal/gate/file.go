@@ -19,42 +19,41 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// DefaultFile is the gate file of a project: it is read where a comparison is made.
+// DefaultFile is the name of a project's gate file. Comparisons read it from the working directory.
 const DefaultFile = "loadgen-gate.yaml"
 
-// A File is what a project says of how it is judged. Units are as benchstat has them.
+// A File holds a project's settings for judging. Units are in benchstat's form.
 type File struct {
 	Path     string
 	Margins  map[string]comparison.Margin
-	Exact    []string // units that are the same each time
-	Only     []string // units that are judged; all if there is none
-	Config   []string // keys of the configuration of benchmark text, besides those of go test
+	Exact    []string // units whose values are the same each time
+	Only     []string // units that are judged; empty for all
+	Config   []string // configuration keys of benchmark text, besides the keys of go test
 	Better   map[string]comparison.Direction
 	Strict   bool
 	Expected []Expected
 }
 
-// An Expected regression is one that somebody has agreed to, for a while.
+// An Expected is a regression that the user accepts until a certain day.
 type Expected struct {
-	Cell   string    // name of the benchmark as it is shown; * stands for anything
-	Unit   string    // as benchstat has it
-	Reason string    // for people
-	Until  time.Time // the day after its last one begins
+	Cell   string    // name of the benchmark as shown; * matches any text
+	Unit   string    // in benchstat's form
+	Reason string    // for readers of the report
+	Until  time.Time // the beginning of the day after the last one
 
 	where   string // file:line:column
 	pattern *regexp.Regexp
 }
 
-// matches tells whether the regression of a cell is expected.
+// matches reports whether a regression of this name and unit is expected.
 func (e *Expected) matches(name, unit string) bool {
 	return e.Unit == unit && e.pattern.MatchString(name)
 }
 
-// Last is the last day on which it is expected.
+// Last returns the last day on which the regression is expected.
 func (e *Expected) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// ReadFile reads a gate file. Everything wrong with its values is reported, each with
-// file:line:column.
+// ReadFile reads a gate file. All errors in its values are reported together, each with file:line:column.
 func ReadFile(path string) (*File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -63,7 +62,7 @@ func ReadFile(path string) (*File, error) {
 	return ParseFile(path, data)
 }
 
-// A scalar is a value of a gate file and where it stands.
+// A scalar is a value of a gate file with its place.
 type scalar struct {
 	text         string
 	line, column int
@@ -81,7 +80,7 @@ func (s *scalar) UnmarshalYAML(n ast.Node) error {
 
 var _ yaml.NodeUnmarshaler = (*scalar)(nil)
 
-// document is a gate file as it is written.
+// document is the content of a gate file.
 type document struct {
 	Margins  map[string]scalar `yaml:"margins"`
 	Exact    []scalar          `yaml:"exact"`
@@ -92,7 +91,7 @@ type document struct {
 	Expected []entry           `yaml:"expected"`
 }
 
-// An entry is an expected regression as it is written.
+// An entry is an expected regression in a gate file.
 type entry struct {
 	Cell   scalar `yaml:"cell"`
 	Unit   scalar `yaml:"unit"`
@@ -100,7 +99,7 @@ type entry struct {
 	Until  scalar `yaml:"until"`
 }
 
-// ParseFile reads the text of a gate file, of which path is the name.
+// ParseFile parses the text of a gate file. The path appears in errors.
 func ParseFile(path string, data []byte) (*File, error) {
 	var d document
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
@@ -158,13 +157,14 @@ func ParseFile(path string, data []byte) (*File, error) {
 	return f, nil
 }
 
-// units are those that it names.
+// units returns the units that the file names.
 func (f *File) units() []string {
-	all := slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)), slices.Collect(maps.Keys(f.Better)))
-	slices.Sort(all)
-	return slices.Compact(all)
+	names := slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)), slices.Collect(maps.Keys(f.Better)))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
+// tidyUnits returns units in benchstat's form.
 func tidyUnits(list []scalar) (units []string) {
 	for _, s := range list {
 		units = append(units, tidyUnit(s.text))
@@ -172,7 +172,7 @@ func tidyUnits(list []scalar) (units []string) {
 	return units
 }
 
-// parse checks that an entry is whole.
+// parse returns the expected regression, or an error if a field is missing or wrong.
 func (e *entry) parse(path string) (Expected, error) {
 	x := Expected{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
@@ -184,13 +184,13 @@ func (e *entry) parse(path string) (Expected, error) {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, e.Until.text, time.Local)
 	if err != nil {
-		return x, fmt.Errorf("until %q is no day: want one such as 2030-12-31", e.Until.text)
+		return x, fmt.Errorf("until %q is not a day: want one such as 2030-12-31", e.Until.text)
 	}
 	x.Until = day.AddDate(0, 0, 1)
 	return x, nil
 }
 
-// place is where an entry stands: where its first field does.
+// place returns the first field of the entry, at whose place the entry begins.
 func (e *entry) place() (first scalar) {
 	for _, s := range []scalar{e.Cell, e.Unit, e.Reason, e.Until} {
 		if s.line > 0 && (first.line == 0 || s.line < first.line) {
@@ -200,6 +200,7 @@ func (e *entry) place() (first scalar) {
 	return first
 }
 
+// in returns the place of the value in a file.
 func (s scalar) in(path string) string {
 	if s.line == 0 { // a null has no place
 		return path
@@ -207,12 +208,12 @@ func (s scalar) in(path string) string {
 	return fmt.Sprintf("%s:%d:%d", path, s.line, s.column)
 }
 
-// wildcard matches a whole name, in which * stands for anything.
+// wildcard returns an expression that matches a whole name, in which * matches any text.
 func wildcard(s string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), `\*`, ".*") + "$")
 }
 
-// tidyUnit is a unit as benchstat has it: sec/op for ns/op.
+// tidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
 func tidyUnit(unit string) string {
 	_, tidy := benchunit.Tidy(1, unit)
 	return tidy

@@ -8,12 +8,12 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// runtimeTable is what the runtime and the machine did during the visits of each
+// runtimeTable returns a table of what the runtime and the machine did during the visits of each
 // cell.
-func runtimeTable(all []*view) string {
+func runtimeTable(cells []*view) string {
 	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
 		"cores", "pressure")
-	for _, v := range all {
+	for _, v := range cells {
 		if len(v.visits) == 0 {
 			continue
 		}
@@ -66,10 +66,10 @@ func runtimeTable(all []*view) string {
 			}),
 		})
 	}
-	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists " +
-		"and waits for\n" +
-		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% " +
-		"interval\n" +
-		"of a visit's p99, which allows for calls that depend on each other; - where visits are too short to tell\n\n" +
+	return "\nWhat the runtime and the machine did: p99 of hiccups and of waits for a processor, and totals of " +
+		"pauses, assists\n" +
+		"and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 within\" is half of the 95% " +
+		"interval of\n" +
+		"a visit's p99, which allows for calls that depend on each other; - means that the visits are too short\n\n" +
 		t.Render() + "\n"
 }

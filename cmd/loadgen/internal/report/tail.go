@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// tails say for each cell what its slowest calls overlapped, of those which all of
-// its visits kept.
-func tails(all []*view) (sentences []string) {
-	for _, v := range all {
+// tails returns a sentence for each cell that says what its slowest calls overlapped. The calls are the slowest ones
+// that each visit kept.
+func tails(cells []*view) (sentences []string) {
+	for _, v := range cells {
 		met := map[string]uint64{}
 		calls, clear := 0, 0
 		for _, visit := range v.visits {
