@@ -77,7 +77,7 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 	}{
 		{[]string{"history", torn}, "A  B/op", torn + ":2: no record"},
 		{[]string{"history", torn, "--unit", "sec/op"}, "", "units:\n    B/op"},
-		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' makes it"},
+		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' creates it"},
 		{[]string{"history"}, "", history.DefaultFile},
 		{[]string{"history", written(t, "empty.jsonl", "\n")}, "", "empty.jsonl: no records"},
 		{[]string{"history", file, "--cell", "B"}, "", "cells:\n    A"},

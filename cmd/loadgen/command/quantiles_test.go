@@ -92,7 +92,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--visit 1", 2, "", `--visit: "1" is of no run`},
 		{broken, 2, "", broken + `:3: "fast" is not a number: want nanoseconds, or a duration such as 1.5ms`},
 		{broken + " " + negative + " --n 0", 2, "", negative + `:1: "-5" is negative`},
-		{cut, 2, "", cut + ":2: its histogram cannot be read: 11 compressed bytes: it says that there are 30"},
+		{cut, 2, "", cut + ":2: its histogram cannot be read: it has 11 compressed bytes, but its header says 30"},
 		{"/no/such/file", 2, "", "/no/such/file: no such file"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// CSV has a line for each record, the oldest first, with its time and commit, and a column
-// for each cell and unit, named so; it is empty where there is no such cell. Change-point
+// csvText returns a line for each record, the oldest first, with its time and commit, and a column
+// for each cell and unit, which is empty if the record lacks the cell. Change-point
 // tools read it, such as Apache Otava with time_column: time and attributes: [commit].
-// Records of several machines are an error: to such a tool another machine would look like
+// Records of several machines are an error, since to such a tool another machine would look like
 // another program.
-func CSV(records []Record) (string, error) {
-	if all := machines(records); len(all) > 1 {
-		return "", fmt.Errorf("the records are of %d machines, of which a table in CSV takes one: --machine "+
-			"chooses it\n  %s", len(all), strings.Join(all, "\n  "))
+func csvText(records []Record) (string, error) {
+	if names := machines(records); len(names) > 1 {
+		return "", fmt.Errorf("the records are of %d machines, and a CSV table can hold only one: choose it with "+
+			"--machine\n  %s", len(names), strings.Join(names, "\n  "))
 	}
 	header := []string{"time", "commit"}
 	columns := map[string]int{}
@@ -40,13 +40,13 @@ func CSV(records []Record) (string, error) {
 	return b.String(), err
 }
 
-// JSON is a list of the records.
-func JSON(records []Record) (string, error) {
+// jsonText returns the records as a JSON list.
+func jsonText(records []Record) (string, error) {
 	data, err := json.MarshalIndent(records, "", "  ")
 	return string(data) + "\n", err
 }
 
-// Formats are those that Format writes.
+// Formats are the formats of Format.
 var Formats = []string{"text", "csv", "json"}
 
 // Format writes records in one of Formats.
@@ -55,9 +55,9 @@ func Format(format string, records []Record) (string, error) {
 	case "text":
 		return Text(records), nil
 	case "csv":
-		return CSV(records)
+		return csvText(records)
 	case "json":
-		return JSON(records)
+		return jsonText(records)
 	}
 	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
 }
