@@ -121,7 +121,7 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 // What nothing was measured of has a page, which says so.
 func TestReportOfARunOfNothingIsAPage(t *testing.T) {
 	code, stdout, stderr := execute(t, "report", keptRun(t, true), "-o", "-")
-	if code != 0 || !strings.Contains(stdout, "no visit was measured to its end") {
+	if code != 0 || !strings.Contains(stdout, "no visit was completed") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

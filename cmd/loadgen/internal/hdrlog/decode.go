@@ -176,7 +176,8 @@ func (h *Histogram) body(r io.Reader) error {
 		return err
 	}
 	if head.cookie != plainV0 && payload.N > 0 {
-		return fmt.Errorf("it is cut off: it has %d of %d bytes of counters", int64(head.payload)-payload.N, head.payload)
+		return fmt.Errorf("it is cut off: it has %d of %d bytes of counters", int64(head.payload)-payload.N,
+			head.payload)
 	}
 	if n, err := io.Copy(io.Discard, io.LimitReader(r, 1)); err != nil || n > 0 {
 		return errors.Join(err, errors.New("something follows its counters"))

@@ -297,7 +297,7 @@ func TestWhatIsOfTwoMachinesOrCircumstancesIsNoRecord(t *testing.T) {
 	const line = "BenchmarkA-8 100 7 ns/op\n"
 	for want, text := range map[string]string{
 		"2 machines: linux/amd64, Z80; linux/arm64, Z80": head + line + "goarch: arm64\n" + line,
-		"m.A-8 has arrivals: poisson here":             head + line + "arrivals: poisson\n" + line,
+		"m.A-8 has arrivals: poisson here":               head + line + "arrivals: poisson\n" + line,
 	} {
 		if _, _, err := measured(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: want %q", err, want)

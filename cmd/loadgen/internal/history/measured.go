@@ -49,8 +49,8 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 		}
 	}
 	if len(machines) > 1 {
-		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a separate record for each", len(machines),
-			strings.Join(machines, "; ")))
+		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a separate record for each",
+			len(machines), strings.Join(machines, "; ")))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return "", nil, err

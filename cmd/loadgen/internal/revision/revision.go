@@ -101,8 +101,8 @@ func (c *Checkout) Close() error {
 	if _, err := os.Stat(c.tree()); err == nil {
 		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", "--force",
 			c.tree()); err != nil {
-			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune removes its record): %w",
-				c.Commit, err))
+			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune removes its record): "+
+				"%w", c.Commit, err))
 		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(c.temp))...)
