@@ -138,7 +138,7 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 		last := all[len(all)-1]
 		return last.Commit + " " + last.Time.Format("2006-01-02T15:04:05Z")
 	}
-	if run() != "" || !strings.Contains(stderr.String(), "say it with --commit") {
+	if run() != "" || !strings.Contains(stderr.String(), "give it with --commit") {
 		t.Errorf("outside of a repository:\n%s", stderr)
 	}
 	git("init", "-q")

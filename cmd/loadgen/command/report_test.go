@@ -108,7 +108,7 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 		"--out is empty: want a path, or - for standard output":               {dir, "-o", ""},
 		"--out: hgrm is a file for each cell: want a directory":               {dir, "--format", "hgrm", "-o", "-"},
 		"no visit was measured to its end: there are no percentiles to write": {lost, "--format", "hgrm"},
-		"no visit was measured to its end: there is no histogram to write":    {lost, "--format", "hlog"},
+		"no visit was completed, so there is no histogram to write":           {lost, "--format", "hlog"},
 		"want the directory of a run":                                         {filepath.Join(dir, "nowhere")},
 	} {
 		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
