@@ -1,19 +1,19 @@
 package results
 
-// An Input is something that a run depends on besides the machine, as it was when the run
-// began. Every visit is held to it: if one has changed since, the run ends.
+// An Input is a program, file or scenario that the results of a run depend on, as it was when
+// the run began. Every visit checks its inputs: if an input has changed, the run ends.
 type Input struct {
 	Kind   InputKind `json:"kind"`
-	Name   string    `json:"name"`   // of a file its path, of a scenario its name
-	SHA256 string    `json:"sha256"` // in hexadecimal digits; of a scenario, of its JSON
+	Name   string    `json:"name"`   // the path of a file, or the name of a scenario
+	SHA256 string    `json:"sha256"` // in hexadecimal; for a scenario, the digest of its JSON
 }
 
-// An InputKind is what an Input is.
+// An InputKind is the kind of an Input.
 type InputKind string
 
 // The kinds of inputs.
 const (
-	Program  InputKind = "program"  // that makes the visits
-	Replay   InputKind = "replay"   // a file of instants
-	Resolved InputKind = "scenario" // with all that flags and defaults made of it
+	Program  InputKind = "program"  // the executable that makes the visits
+	Replay   InputKind = "replay"   // a file of recorded instants
+	Resolved InputKind = "scenario" // the scenario after flags and defaults were applied
 )

@@ -7,48 +7,49 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// An Outcome is what became of an objective over the visits of a cell.
+// An Outcome says whether an objective was met over the visits of a cell.
 type Outcome string
 
 // Outcomes, as reports print them.
 const (
-	// Met: enough visits met the objective (see [scenarios.Quorum]), and the calls of all
-	// visits together do.
+	// Met means that enough visits met the objective (see [scenarios.Quorum]), and that the calls of all
+	// visits together meet it.
 	Met Outcome = "MET"
-	// Missed: too few visits met it. Of six visits three are too few.
+	// Missed means that too few visits met the objective. Three of six visits are too few.
 	Missed Outcome = "MISSED"
-	// Unstable: enough visits met it, but the calls of all visits together miss it.
+	// Unstable means that enough visits met the objective, but the calls of all visits together miss it.
 	Unstable Outcome = "UNSTABLE"
-	// Unjudged: fewer than half of the visits could be judged.
+	// Unjudged means that fewer than half of the visits could be judged.
 	Unjudged Outcome = "CANNOT BE JUDGED"
 )
 
-// An Objective is what became of one objective in the visits of one cell.
+// An Objective is the result of one objective over the visits of one cell.
 type Objective struct {
 	Cell    scenarios.Cell
 	SLO     record.SLO
 	Outcome Outcome
 
-	Visits   int              // that were made: to their end, or until it was certain to be missed
-	Judged   int              // of Visits
-	Held     int              // of Judged
-	Together record.SLOResult // of the calls of all visits that were judged
-	Example  string           // of a visit that missed it, or else one that could not be judged
+	Visits   int              // visits that were completed, or ended because the objective was certain to be missed
+	Judged   int              // visits, of Visits, that could be judged
+	Held     int              // visits, of Judged, that met the objective
+	Together record.SLOResult // the result for the calls of all visits together
+	Example  string           // a visit that missed the objective, or else a visit that could not be judged
 }
 
-// Objectives returns what became of the objectives of a run, by cell. It is the one place in
-// which that is decided.
-func Objectives(run *Run) (all []Objective) {
+// Objectives returns the result of each objective in each cell of a run. No other code decides
+// whether a run met its objectives.
+func Objectives(run *Run) (objectives []Objective) {
 	for _, cell := range run.Scenario.Cells() {
 		for _, slo := range run.Scenario.SLOs {
 			if o := objectiveOf(run, cell, slo); o.Visits > 0 {
-				all = append(all, o)
+				objectives = append(objectives, o)
 			}
 		}
 	}
-	return all
+	return objectives
 }
 
+// objectiveOf returns the result of one objective in one cell. Its Visits are 0 if no visit of the cell counts.
 func objectiveOf(run *Run, cell scenarios.Cell, slo record.SLO) Objective {
 	o := Objective{Cell: cell, SLO: slo}
 	var records []*record.Record
@@ -78,8 +79,8 @@ func objectiveOf(run *Run, cell scenarios.Cell, slo record.SLO) Objective {
 	return o
 }
 
-// outcome decides. Of visits that were cut short nobody knows how many calls would have been
-// bad: with one of them, what all do together is not known to be met.
+// outcome decides the outcome of o. If a visit was cut short, it is unknown how many of its remaining
+// calls would have been bad, so that all visits together are not known to meet the objective.
 func outcome(quorum scenarios.Quorum, o *Objective, cut bool) Outcome {
 	switch {
 	case o.Judged == 0 || 2*o.Judged < o.Visits:

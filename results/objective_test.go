@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// judgedVisit is a visit of 1,000 calls, so many of which took 300 ms, and the others 1 ms.
+// judgedVisit returns a visit of 1,000 calls: bad calls that took 300 ms each, and the others 1 ms each.
 func judgedVisit(cell scenarios.Cell, slo record.SLO, round int, bad uint64) *results.Visit {
 	r := &record.Record{Offered: 1000, Done: 1000, Latency: quantile.NewHDR()}
 	for i := range uint64(1000) {
@@ -39,10 +39,10 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		quorum string
-		bad    []uint64 // of 1,000 calls of each visit
+		bad    []uint64 // calls, of 1,000, of each visit
 		want   results.Outcome
 		held   int
-		of     int
+		judged int
 	}{
 		{"all hold", "most", []uint64{0, 1, 2, 3, 4, 10}, results.Met, 6, 6},
 		{"one misses by little", "most", []uint64{0, 0, 11, 0, 0, 0}, results.Met, 5, 6},
@@ -59,7 +59,7 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 		{"none can be judged", "most", []uint64{unjudged, unjudged}, results.Unjudged, 0, 0},
 		{"one was ended early", "most", []uint64{0, aborted, 0}, results.Unstable, 2, 3},
 		{"the only one was ended early", "most", []uint64{aborted}, results.Missed, 0, 1},
-		{"those that were interrupted or lost are none", "most", []uint64{11, 0, 0, interrupted, lost, interrupted},
+		{"interrupted and lost visits do not count", "most", []uint64{11, 0, 0, interrupted, lost, interrupted},
 			results.Met, 2, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,19 +86,20 @@ func TestWhatBecomesOfAnObjectiveOverVisits(t *testing.T) {
 				}
 				run.Visits = append(run.Visits, v)
 			}
-			all := results.Objectives(run)
-			if len(all) != 1 || all[0].Outcome != c.want || all[0].Held != c.held || all[0].Judged != c.of {
-				t.Fatalf("%+v; want %s, held in %d of %d", all, c.want, c.held, c.of)
+			objectives := results.Objectives(run)
+			if len(objectives) != 1 || objectives[0].Outcome != c.want || objectives[0].Held != c.held ||
+				objectives[0].Judged != c.judged {
+				t.Fatalf("%+v; want %s, held in %d of %d", objectives, c.want, c.held, c.judged)
 			}
 			missed := slices.IndexFunc(c.bad, func(n uint64) bool { return n > 10 && n < 1000 })
-			if missed >= 0 && all[0].Example != fmt.Sprintf("p99 is something in round %d", missed+1) {
-				t.Errorf("the example is %q", all[0].Example)
+			if missed >= 0 && objectives[0].Example != fmt.Sprintf("p99 is something in round %d", missed+1) {
+				t.Errorf("the example is %q", objectives[0].Example)
 			}
 		})
 	}
 }
 
-// The value of all calls together is that of their percentile, and not a mean of percentiles.
+// The value for all visits together is the percentile of their calls, not a mean of percentiles.
 func TestCallsOfAllVisitsTogetherHaveAPercentile(t *testing.T) {
 	s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nslo: p99 < 5ms"))
 	if err != nil {

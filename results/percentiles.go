@@ -42,7 +42,7 @@ func (s *Summary) Percentile(q float64) **float64 {
 	return nil
 }
 
-// MarshalJSON writes v with its percentiles, if it has a record.
+// MarshalJSON encodes v, and adds its percentiles if it has a record.
 func (v *Visit) MarshalJSON() ([]byte, error) {
 	type plain Visit // without this method
 	return json.Marshal(struct {

@@ -19,10 +19,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Read reads the run.json at path, or in the directory at path, of this version of the schema or of an earlier one. It
-// ignores fields that it does not know. Of a file that was cut off, as by a machine that lost its power, the visits
-// before
-// stand, and it is [Partial].
+// Read reads the run.json at path, or in the directory at path. It accepts this version of the schema and earlier
+// versions, and ignores unknown fields. If a file was cut off, for example by a power failure, Read returns the
+// visits before the cut, and the run's status is [Partial].
 func Read(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, JSONFile)
@@ -34,19 +33,19 @@ func Read(path string) (*Run, error) {
 	return parse(path, data)
 }
 
-// parse reads data, the run.json at path.
+// parse parses data, the content of the run.json at path.
 func parse(path string, data []byte) (*Run, error) {
 	if whole, ok := mended(data); ok {
 		data = whole
 	}
-	// The version first: what it does not know may be what a later one has added.
+	// The version is read first: a later schema may have fields that fail to decode.
 	var version struct {
 		Schema int `json:"schema"`
 	}
 	var kind *json.UnmarshalTypeError
 	switch err := json.Unmarshal(data, &version); {
 	case errors.As(err, &kind) || err == nil && version.Schema == 0:
-		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of one, or its %s", path,
+		return nil, fmt.Errorf("results: %s is not a run of loadgen: want the directory of a run, or its %s", path,
 			JSONFile)
 	case err != nil:
 		return nil, jsonError(path, data, err)
@@ -54,7 +53,8 @@ func parse(path string, data []byte) (*Run, error) {
 		return nil, fmt.Errorf("results: %s has schema %d: want 1 to %d", path, version.Schema, Schema)
 	case version.Schema > Schema:
 		return nil, fmt.Errorf("results: %s has schema %d, which a later loadgen wrote, and this one reads up to %d: "+
-			"install a later one (go install github.com/loadgen-go/loadgen/cmd/loadgen@latest)", path, version.Schema, Schema)
+			"install a later one (go install github.com/loadgen-go/loadgen/cmd/loadgen@latest)",
+			path, version.Schema, Schema)
 	}
 	var r Run
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -69,8 +69,8 @@ func parse(path string, data []byte) (*Run, error) {
 	return &r, nil
 }
 
-// upgrade makes of visits of schema 1 what they would be in the next: it has no hiccups, and another name for the calls
-// that were missed.
+// upgrade converts visits of schema 1 to schema 2. Schema 1 has no histogram of hiccups, and no field for missed
+// calls.
 func (r *Run) upgrade() {
 	for _, v := range r.Visits {
 		if v == nil || v.Record == nil || v.Record.Hiccups != nil {
@@ -82,13 +82,13 @@ func (r *Run) upgrade() {
 	}
 }
 
-// mended returns a run.json that was cut off as one that ends after its last whole visit: each
-// has a line of its own. It is false of a text that was not cut off, or not after the header.
+// mended returns the text of a run.json that was cut off, ended after its last complete visit. Each visit
+// has a line of its own. It returns false if data is valid JSON, or was cut off within the header.
 func mended(data []byte) ([]byte, bool) {
 	if json.Valid(data) {
 		return nil, false
 	}
-	data = bytes.TrimRight(data, "\x00\n") // some file systems have zeros where nothing was written
+	data = bytes.TrimRight(data, "\x00\n") // some file systems fill unwritten blocks with zeros
 	lines := bytes.Split(data, []byte("\n"))
 	if !bytes.HasSuffix(lines[0], []byte(`"visits":[`)) {
 		return nil, false
@@ -101,6 +101,7 @@ func mended(data []byte) ([]byte, bool) {
 	return whole, json.Valid(whole)
 }
 
+// jsonError returns err with the path and, if it is a syntax error, the line.
 func jsonError(path string, data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -112,6 +113,7 @@ func jsonError(path string, data []byte, err error) error {
 	return fmt.Errorf("results: %s: %w", jsonfile.Place(path, data, err), err)
 }
 
+// check returns an error if r has no scenario, or if a visit contradicts the scenario or itself.
 func (r *Run) check() error {
 	if r.Scenario == nil {
 		return errors.New("no scenario")
@@ -132,11 +134,11 @@ func (r *Run) check() error {
 		if v.Round < 1 || v.Round > r.Scenario.Rounds || !slices.Contains(cells, v.Cell) {
 			return fmt.Errorf("visit %d is of %v in round %d, which the scenario does not have", i+1, v.Cell, v.Round)
 		}
-		at := place{v.Cell, v.Round}
-		if seen[at] {
+		where := place{v.Cell, v.Round}
+		if seen[where] {
 			return fmt.Errorf("visit %d is the second of %v in round %d", i+1, v.Cell, v.Round)
 		}
-		seen[at] = true
+		seen[where] = true
 		if err := v.Check(); err != nil {
 			return fmt.Errorf("visit %d: %w", i+1, err)
 		}
@@ -180,9 +182,9 @@ func checkRecord(r *record.Record) error {
 	return nil
 }
 
-// ReadBench reads Go benchmark text, ours or anyone's. Lines that are not valid,
-// values that are not finite, and a file without results are errors that name
-// the line; the results that could be read are returned as well.
+// ReadBench reads Go benchmark text, written by loadgen or any other program. A line that is not valid, a
+// value that is not finite, and a file without results are errors that name the line. The results of the
+// other lines are returned even if there is an error.
 func ReadBench(path string) ([]*benchfmt.Result, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -195,7 +197,7 @@ func ReadBench(path string) ([]*benchfmt.Result, error) {
 // readBench reads the Go benchmark text of f, the file at path.
 func readBench(path string, f io.Reader) ([]*benchfmt.Result, error) {
 	var (
-		all  []*benchfmt.Result
+		read []*benchfmt.Result
 		errs []error
 	)
 	r := benchfmt.NewReader(f, path)
@@ -208,18 +210,20 @@ func readBench(path string, f io.Reader) ([]*benchfmt.Result, error) {
 				errs = append(errs, err)
 				continue
 			}
-			all = append(all, rec.Clone())
+			read = append(read, rec.Clone())
 		}
 	}
 	if err := r.Err(); err != nil {
 		errs = append(errs, fmt.Errorf("results: %s: %w", path, err))
 	}
-	if len(all) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("results: %s: no benchmark results: want lines that begin with Benchmark", path))
+	if len(read) == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("results: %s: no benchmark results: want lines that begin with Benchmark",
+			path))
 	}
-	return all, errors.Join(errs...)
+	return read, errors.Join(errs...)
 }
 
+// finite returns an error if a value of r is not finite.
 func finite(r *benchfmt.Result) error {
 	for _, v := range r.Values {
 		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {

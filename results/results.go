@@ -1,21 +1,20 @@
-// Package results is what a run leaves behind: it writes, reads and compares.
+// Package results reads and writes the files of a run, and decides whether the run met its objectives.
 //
-// A run is two files in one directory, both written visit by visit, so that an
-// interrupted run keeps what it measured:
+// A run is two files in one directory. Both are written visit by visit, so that an interrupted run
+// keeps what it measured:
 //
-//   - run.bench is Go benchmark text, a line for each visit, for benchstat and
-//     whatever else reads it. Every unit in it is one of [Units].
-//   - run.json has all of it: the resolved scenario, the environment, and for
-//     each visit its histograms, costs and verdict. It is a whole JSON document
-//     at any time; its status is partial until the run has ended.
+//   - run.bench is Go benchmark text with a line for each visit, for benchstat and
+//     other tools that read this format. Every unit in it is one of [Units].
+//   - run.json holds everything: the resolved scenario, the environment, and the
+//     histograms, costs and verdict of each visit. It is a complete JSON document
+//     at any time. Its status is partial until the run has ended.
 //
-// What a run depends on is pinned when it begins, by digests in run.json: the program that
-// makes its visits, the files that it replays, and the scenario. The process of each visit
-// compares them with what it has itself, and one that has changed ends the run: what was
-// measured before stands.
+// When a run begins, run.json records digests of its inputs: the program that makes the visits, the
+// files that it replays, and the scenario. The process of each visit compares these digests with its
+// own inputs. If an input has changed, the run ends and keeps the visits made before.
 //
-// No NaN, infinity, or zero in a unit that tools rescale ever reaches a file:
-// one NaN makes benchstat exhaust the memory.
+// No NaN or infinity is written to a file, and no zero in a unit that tools rescale. A single NaN makes
+// benchstat run out of memory.
 package results
 
 import (
@@ -29,7 +28,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Schema is the version of run.json that this package writes. It reads earlier ones, too. README.md describes it.
+// Schema is the version of run.json that this package writes. It also reads earlier versions. README.md describes it.
 const Schema = 2
 
 // Names of the files of a run.
@@ -41,7 +40,7 @@ const (
 // A Status says how a run ended.
 type Status string
 
-// The ways of a run to end. A run that was killed stays partial.
+// The statuses. A run that was killed stays partial.
 const (
 	Complete Status = "complete"
 	Partial  Status = "partial"
@@ -54,17 +53,17 @@ type Run struct {
 	Status Status   `json:"status"`
 }
 
-// A Header is what is known before the first visit.
+// A Header holds what is known before the first visit.
 type Header struct {
 	Schema      int                 `json:"schema"`
 	Began       time.Time           `json:"began"`
 	Scenario    *scenarios.Scenario `json:"scenario"`
 	Environment Environment         `json:"environment"`
-	// Inputs are what every visit was held to.
+	// Inputs are the inputs that every visit checks.
 	Inputs []Input `json:"inputs,omitempty"`
 }
 
-// Environment is what ran where.
+// An Environment describes the software and the machine of a run.
 type Environment struct {
 	GoVersion  string     `json:"go_version"`
 	GOOS       string     `json:"goos"`
@@ -74,7 +73,7 @@ type Environment struct {
 	GOMAXPROCS int        `json:"gomaxprocs"`
 	GOGC       string     `json:"gogc,omitempty"`
 	GOMEMLIMIT string     `json:"gomemlimit,omitempty"`
-	CPUQuota   float64    `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 without a limit
+	CPUQuota   float64    `json:"cpu_quota,omitempty"` // cores that the control group allows; 0 if unlimited
 	Kernel     string     `json:"kernel,omitempty"`
 	Version    string     `json:"version"` // of the program: loadgen, or one with targets of its own
 	Commit     string     `json:"commit,omitempty"`
@@ -84,101 +83,99 @@ type Environment struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// A Visit is one run of one cell, in a process of its own. Its JSON has its percentiles as plain numbers, too, which
-// are
-// made from the histograms and never read.
+// A Visit is one run of one cell, in a process of its own. Its JSON also holds its percentiles as plain numbers. They
+// are computed from the histograms and ignored when the file is read.
 type Visit struct {
 	Round int            `json:"round"` // from 1
 	Order int            `json:"order"` // place within the round, from 1
 	Cell  scenarios.Cell `json:"cell"`
 	Began time.Time      `json:"began"`
-	// Error says why nothing was measured; the rest is then empty.
+	// Error says why nothing was measured. If it is set, the fields after Log are empty.
 	Error string `json:"error,omitempty"`
-	// Log is what the process of the visit wrote to its standard error.
+	// Log is the standard error of the visit's process.
 	Log string `json:"log,omitempty"`
 
-	Warmup    uint64          `json:"warmup"` // calls before what was measured
+	Warmup    uint64          `json:"warmup"` // calls before the measured ones
 	Record    *record.Record  `json:"record,omitempty"`
 	Cost      Cost            `json:"cost"`
 	Spans     *SpanCount      `json:"spans,omitempty"` // nil if the arm exports none
 	Estimates []Estimate      `json:"estimates,omitempty"`
 	Machine   Machine         `json:"machine"`
-	Verdict   []record.Reason `json:"verdict,omitempty"` // why it is not valid; none: it is
+	Verdict   []record.Reason `json:"verdict,omitempty"` // why the visit is not valid; empty if it is valid
 }
 
-// SpansLost is a reason for which a visit is not valid, besides those of package
-// bench: spans were dropped before export, and what they cost is not all there.
+// SpansLost is a reason why a visit is not valid, in addition to the reasons of package
+// bench: spans were dropped before export, so that their cost was measured only in part.
 const SpansLost = "spans-lost"
 
-// NotWarm is a reason for which a visit is not valid, besides those of package bench: calls of its warm-up were given
-// up,
-// and may have gone on beside those that were measured.
+// NotWarm is a reason why a visit is not valid, in addition to the reasons of package bench: calls of its warm-up
+// were abandoned, and may still have run during the measurement.
 const NotWarm = "not-warm"
 
-// Throttled is a reason for which a visit is not valid, besides those of package bench: its process used up the CPU
-// quota of its control group and was stopped again and again.
+// Throttled is a reason why a visit is not valid, in addition to the reasons of package bench: its process used up the
+// CPU quota of its control group and was stopped repeatedly.
 const Throttled = "throttled"
 
-// Usable tells whether v was measured to its end.
+// Usable reports whether v was measured to its end.
 func (v *Visit) Usable() bool {
 	return v.Error == "" && v.Record != nil && !v.Record.Interrupted
 }
 
-// Doubted tells whether v is not valid for a reason of that name.
+// Doubted reports whether v is not valid for the reason with this name.
 func (v *Visit) Doubted(name string) bool {
 	return slices.ContainsFunc(v.Verdict, func(r record.Reason) bool { return r.Name == name })
 }
 
-// Cost is what the process of a visit spent, from the first call due until every
+// A Cost holds the resources that the process of a visit used, from the first due call until every
 // call had ended and every span was exported.
 type Cost struct {
-	CPU      time.Duration `json:"cpu_ns"` // of all threads, less what waiting for calls took
-	Bytes    uint64        `json:"bytes"`  // allocated
-	Allocs   uint64        `json:"allocs"` // objects
+	CPU      time.Duration `json:"cpu_ns"` // CPU time of all threads, without the CPU time of waiting for due calls
+	Bytes    uint64        `json:"bytes"`  // bytes allocated
+	Allocs   uint64        `json:"allocs"` // objects allocated
 	GCCycles uint32        `json:"gc_cycles"`
-	GCPause  time.Duration `json:"gc_pause_ns"` // all goroutines stopped, in all
+	GCPause  time.Duration `json:"gc_pause_ns"` // total time for which all goroutines were stopped
 	PeakRSS  uint64        `json:"peak_rss_bytes"`
 }
 
-// SpanCount is what became of the sampled spans of a visit, its warm-up included.
+// A SpanCount counts the sampled spans of a visit, including its warm-up.
 type SpanCount struct {
 	Made     uint64 `json:"made"`
-	Exported uint64 `json:"exported"` // or taken by whoever discards them
-	Bytes    uint64 `json:"bytes"`    // encoded; 0 if they are discarded
+	Exported uint64 `json:"exported"` // spans that the exporter took, or that a discarding processor received
+	Bytes    uint64 `json:"bytes"`    // encoded size; 0 if the spans are discarded
 }
 
-// Dropped is how many spans were lost on their way.
+// Dropped returns the number of spans that were made and not exported.
 func (s *SpanCount) Dropped() uint64 { return s.Made - min(s.Exported, s.Made) }
 
-// Machine is what the machine did besides the visit, while it ran.
+// A Machine describes what else used the machine's CPUs during a visit.
 type Machine struct {
-	Known  bool    `json:"known"`  // false where the system does not tell
+	Known  bool    `json:"known"`  // false if the operating system does not report it
 	Stolen float64 `json:"stolen"` // share of all CPU time that the hypervisor kept
-	Others float64 `json:"others"` // share that other processes used
-	// Quota is the CPU time for each second, in cores, that the control groups of the process allow it; 0 without a
-	// limit.
-	// Throttled is the share of the quota's periods (100 ms as a rule) in which the process used it up and was stopped.
+	Others float64 `json:"others"` // share of all CPU time that other processes used
+	// Quota is the CPU limit of the process's control groups, in cores; 0 if unlimited.
+	// Throttled is the share of the quota's periods (usually 100 ms) in which the process used up the quota and was
+	// stopped.
 	Quota     float64 `json:"quota,omitempty"`
 	Throttled float64 `json:"throttled,omitempty"`
 }
 
-// An Estimate is one estimator's view of the latencies of a visit.
+// An Estimate is the cost of one estimator on the latencies of a visit, with its answers.
 type Estimate struct {
 	Quantile   string   `json:"quantile"`  // the arm
-	N          uint64   `json:"n"`         // latencies
-	InsertNS   float64  `json:"insert_ns"` // to add one
-	QueryNS    float64  `json:"query_ns"`  // to give Answers, the first asked
+	N          uint64   `json:"n"`         // number of latencies
+	InsertNS   float64  `json:"insert_ns"` // time to add one latency, in nanoseconds
+	QueryNS    float64  `json:"query_ns"`  // time to compute Answers once after all insertions, in nanoseconds
 	StateBytes int      `json:"state_bytes"`
 	Answers    []Answer `json:"answers"`
 }
 
-// An Answer is an estimate of one percentile, set against full sort.
+// An Answer is an estimate of one percentile beside the exact value, which a full sort gives.
 type Answer struct {
 	Q        float64       `json:"q"`
 	Estimate time.Duration `json:"estimate_ns"`
 	Exact    time.Duration `json:"exact_ns"`
 	Value    float64       `json:"value_error"` // (estimate - exact) / exact
-	Rank     float64       `json:"rank_error"`  // share of n
+	Rank     float64       `json:"rank_error"`  // as a share of n
 }
 
 // A Measurement is a value in one of [Units].
@@ -187,18 +184,17 @@ type Measurement struct {
 	Value float64
 }
 
-// perCall is a cost for each call that ended.
+// perCall returns x divided by the number of calls that ended.
 func (v *Visit) perCall(x float64) float64 {
 	return x / float64(max(v.Record.Done+v.Record.Failed, 1))
 }
 
-// Measurements are what run.bench says of a visit that is usable. What the
-// number of calls does not allow to state is left out, and so are latencies that are infinite,
-// and a CPU time that is not known.
+// Measurements returns the measurements that run.bench holds for a usable visit. It omits percentiles for
+// which there are too few calls, latencies that are infinite, and a CPU time or peak memory that is unknown.
 func (v *Visit) Measurements() []Measurement {
 	r := v.Record
-	var all []Measurement
-	add := func(unit string, x float64) { all = append(all, Measurement{unit, x}) }
+	var measurements []Measurement
+	add := func(unit string, x float64) { measurements = append(measurements, Measurement{unit, x}) }
 	micros := func(d time.Duration) float64 { return float64(d) / 1e3 }
 	percentile := func(unit string, h *quantile.HDR, q, per float64) {
 		if h.Count() >= quantile.SamplesFor(q) {
@@ -218,7 +214,7 @@ func (v *Visit) Measurements() []Measurement {
 	}
 	percentile("p50-service-ns", r.Service, 0.5, 1)
 	percentile("p99-service-ns", r.Service, 0.99, 1)
-	for _, q := range FailedPercentiles {
+	for _, q := range failedPercentiles() {
 		percentile(PercentileName(q)+"-failed-ns", r.FailedLatency, q, 1)
 	}
 	percentile("p99-queue-lag-us", r.Queue, 0.99, 1e3)
@@ -241,24 +237,26 @@ func (v *Visit) Measurements() []Measurement {
 	if v.Spans != nil {
 		add("span-drop-ppm", ppm(v.Spans.Dropped(), v.Spans.Made))
 	}
-	return all
+	return measurements
 }
 
-// Measurements are what run.bench says of an estimator.
+// Measurements returns the measurements that run.bench holds for an estimator.
 func (e *Estimate) Measurements() []Measurement {
-	all := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)},
+	measurements := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)},
 		{"state-bytes", float64(e.StateBytes)}}
 	for _, a := range e.Answers {
 		name := PercentileName(a.Q)
-		all = append(all,
+		measurements = append(measurements,
 			Measurement{name + "-error-ppm", math.Round(1e6 * math.Abs(a.Value))},
 			Measurement{name + "-rank-error-ppm", math.Round(1e6 * a.Rank)})
 	}
-	return all
+	return measurements
 }
 
+// round3 rounds x to three decimal places.
 func round3(x float64) float64 { return math.Round(x*1e3) / 1e3 }
 
-func ppm(part, of uint64) float64 {
-	return math.Round(1e6 * float64(part) / float64(max(of, 1)))
+// ppm returns part of total in parts per million.
+func ppm(part, total uint64) float64 {
+	return math.Round(1e6 * float64(part) / float64(max(total, 1)))
 }

@@ -46,7 +46,7 @@ func header(t testing.TB) results.Header {
 	}
 }
 
-// visit is one of 1,000 calls of 1 to 2 ms, in virtual time.
+// visit returns a visit of 1,000 calls, each of which takes 500 to 599 µs of virtual time.
 func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,14 +104,15 @@ func write(t *testing.T, status results.Status, visits ...*results.Visit) *resul
 	return w
 }
 
-// A run of before calls that depend on each other had intervals says how many were effective.
+// Earlier versions wrote the number of effective calls into the trend. The field is ignored now.
 func TestFieldsThatAreNotKnownAreIgnored(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1))
 	data, err := os.ReadFile(w.JSONPath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := strings.Replace(string(data), `"trend":{`, `"trend":{"spearman":0.5,"calls":1000,"effective":333.3,"median_ns":550000,`, 1)
+	old := strings.Replace(string(data), `"trend":{`,
+		`"trend":{"spearman":0.5,"calls":1000,"effective":333.3,"median_ns":550000,`, 1)
 	if old == string(data) {
 		t.Fatal("the run has no trend")
 	}
@@ -123,7 +124,7 @@ func TestFieldsThatAreNotKnownAreIgnored(t *testing.T) {
 	}
 }
 
-// A run of before there were arms of sampling, processors, attributes and metrics.
+// A run may have been written before the dimensions sampling, processors, attributes and metrics existed.
 func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1))
 	data, err := os.ReadFile(w.JSONPath())
@@ -131,7 +132,8 @@ func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := string(data)
-	for _, field := range []string{`"sampling":["always"],`, `"processors":["batch"],`, `"attributes":["0"],`, `"metrics":["none"],`} {
+	for _, field := range []string{`"sampling":["always"],`, `"processors":["batch"],`, `"attributes":["0"],`,
+		`"metrics":["none"],`} {
 		if !strings.Contains(old, field) {
 			t.Errorf("%s is not in run.json", field)
 		}
@@ -146,7 +148,7 @@ func TestARunWithoutTheNewerArmsStillReads(t *testing.T) {
 	}
 }
 
-// The estimators' lines of a cell are told apart by all that the cell is.
+// The name of an estimator's line holds every dimension of the cell, so that lines of different cells differ.
 func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	s, err := scenarios.Decode("span-reuse.yaml",
 		[]byte("qps: 1000\nduration: 1s\nspans: [sdk]\nsampling: [parent-0.01]\nprocessors: [none]\nattributes: "+
@@ -169,7 +171,8 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%d results, %v", len(got), err)
 	}
-	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/metrics=otel/"
+	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/" +
+		"metrics=otel/"
 	for i, want := range []string{"Load/" + arm + "quantile=hdr/qps=1000-2",
 		"Estimate/" + arm + "qps=1000/live=hdr/quantile=hdr-2"} {
 		if name := string(got[i].Name); name != want {
@@ -194,19 +197,21 @@ func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
 	if name := string(r.Name); name != "Load/scenario=span-reuse/target=map/spans=sdk/qps=1000-2" || r.Iters != 1000 {
 		t.Errorf("first result is %s, %d", name, r.Iters)
 	}
-	if name := string(got[1].Name); name != "Estimate/scenario=span-reuse/target=map/spans=sdk/qps=1000/quantile=hdr-2" {
+	name := string(got[1].Name)
+	if name != "Estimate/scenario=span-reuse/target=map/spans=sdk/qps=1000/quantile=hdr-2" {
 		t.Errorf("second result is %s", name)
 	}
 	for unit, want := range map[string]float64{
 		"B/op": 1902, "allocs/op": 16, "err-ppm": 10_000, "drop-ppm": 0, "achieved-qps": 1000, "offered-qps": 1000,
-		"cpu-sec/op": 3340903e-9, "waiting-cpu-sec/op": 123e-6, "p99-generator-lag-us": 0, "span-drop-ppm": 9091, "peak-RSS-bytes": 20 << 20,
+		"cpu-sec/op": 3340903e-9, "waiting-cpu-sec/op": 123e-6, "p99-generator-lag-us": 0,
+		"span-drop-ppm": 9091, "peak-RSS-bytes": 20 << 20,
 	} {
 		if got, ok := r.Value(unit); !ok || math.Abs(got-want) > 1e-9*math.Abs(want) {
 			t.Errorf("%s is %v (%v), want %v", unit, got, ok, want)
 		}
 	}
 	if v, ok := r.Value("p99.9-latency-sec"); ok {
-		t.Errorf("p99.9 of 990 calls is stated: %v", v)
+		t.Errorf("p99.9 of 990 calls is not omitted: %v", v)
 	}
 	for _, key := range []string{"goos", "arrivals", "loop", "workers", "handlers"} {
 		if r.GetConfig(key) == "" {
@@ -287,7 +292,7 @@ func TestTheFilesAreWholeAfterEveryVisit(t *testing.T) {
 	}
 }
 
-// Wherever a run.json is cut off after its header, the visits before are there.
+// Wherever a run.json is cut off after its header, the visits before the cut are read.
 func TestARunThatIsCutOffKeepsItsWholeVisits(t *testing.T) {
 	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "sdk", 2), visit(t, "pooled", 1))
 	whole, err := os.ReadFile(w.JSONPath())
@@ -311,7 +316,7 @@ func TestARunThatIsCutOffKeepsItsWholeVisits(t *testing.T) {
 		cuts = append(cuts, header+random.IntN(len(whole)-header))
 	}
 	for _, cut := range cuts {
-		for _, zeros := range []int{0, 4096} { // some file systems fill what they have not written
+		for _, zeros := range []int{0, 4096} { // some file systems fill unwritten blocks with zeros
 			if err := os.WriteFile(path, append(whole[:cut:cut], make([]byte, zeros)...), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -375,32 +380,33 @@ func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
 }
 
 func TestWhatBreaksOtherToolsNeverReachesAFile(t *testing.T) {
-	for name, break_ := range map[string]func(*results.Visit){
-		"NaN":        func(v *results.Visit) { v.Estimates[0].InsertNS = math.NaN() },
-		"infinity":   func(v *results.Visit) { v.Estimates[0].Answers[0].Value = math.Inf(1) },
-		"a blank":    func(v *results.Visit) { v.Cell.Spans = "a b" },
-		"other unit": func(v *results.Visit) { v.Estimates[0].Answers[0].Q = 0.123 },
+	for name, breakVisit := range map[string]func(*results.Visit){
+		"NaN is refused":                  func(v *results.Visit) { v.Estimates[0].InsertNS = math.NaN() },
+		"an infinity is refused":          func(v *results.Visit) { v.Estimates[0].Answers[0].Value = math.Inf(1) },
+		"a blank in a name is refused":    func(v *results.Visit) { v.Cell.Spans = "a b" },
+		"an undocumented unit is refused": func(v *results.Visit) { v.Estimates[0].Answers[0].Q = 0.123 },
 	} {
-		v := visit(t, "sdk", 1)
-		break_(v)
-		w, err := results.Create(t.TempDir(), header(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Add(v); err == nil {
-			t.Errorf("%s was written", name)
-		}
-		if err := w.Close(results.Partial); err != nil {
-			t.Error(err)
-		}
-		if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 0 {
-			t.Errorf("%s: after the refusal run.json reads as %v, %v", name, run, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			v := visit(t, "sdk", 1)
+			breakVisit(v)
+			w, err := results.Create(t.TempDir(), header(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Add(v); err == nil {
+				t.Error("it was written")
+			}
+			if err := w.Close(results.Partial); err != nil {
+				t.Error(err)
+			}
+			if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 0 {
+				t.Errorf("after the refusal run.json reads as %v, %v", run, err)
+			}
+		})
 	}
 }
 
-// Benchstat rescales nanoseconds by looking at values: a 0 ends in a table of its
-// own.
+// Benchstat chooses the scale of nanoseconds by each value, and puts a 0 into a table of its own.
 func TestWhatRoundsToNothingIsLeftOutWhereUnitsAreRescaled(t *testing.T) {
 	v := visit(t, "sdk", 1)
 	v.Record.Waiting, v.Cost.CPU, v.Estimates[0].InsertNS = 1, 1, 0
@@ -418,7 +424,8 @@ func TestWhatRoundsToNothingIsLeftOutWhereUnitsAreRescaled(t *testing.T) {
 func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 	v := visit(t, "sdk", 1)
 	v.Record = &record.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
-		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
+		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(),
+		Scheduled: time.Second, Elapsed: time.Second}
 	w := write(t, results.Complete, v)
 	if got, err := results.ReadBench(w.BenchPath()); err == nil {
 		t.Errorf("%d results", len(got))
@@ -495,16 +502,18 @@ func TestMeasurementsAreWhatTheirUnitsSay(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		apart bool
-		want  map[string]float64 // 0: it is 0, or not stated
+		want  map[string]float64 // 0 also stands for an omitted unit
 	}{
-		// Of 1,000 calls 10 failed: p99 is the longest that did not.
+		// 10 of 1,000 calls failed, so p99 is the longest latency of a call that did not fail.
 		{"failed calls are infinitely slow", false, map[string]float64{"p99-latency-ns": 5_000_000,
 			"max-latency-ns": 0, "mean-latency-ns": 0}},
 		{"failed calls are left out", true, map[string]float64{"p99-latency-ns": 5_000_000,
 			"max-latency-ns": 5_000_000, "mean-latency-ns": 591_000}},
-		{"all the same", true, map[string]float64{"p50-service-ns": 550_000, "p99-service-ns": 598_000,
+		{"units that do not depend on failed calls", true, map[string]float64{
+			"p50-service-ns": 550_000, "p99-service-ns": 598_000,
 			"p50-failed-ns": 500_000, "p99-failed-ns": 0,
-			"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500, "span-drop-ppm": 0, "err-ppm": 10_000,
+			"p99-queue-lag-us": 3000, "p99-generator-lag-us": 0, "gc-pause-us": 1500,
+			"span-drop-ppm": 0, "err-ppm": 10_000,
 			"p99-error-ppm": 250_000, "p99-rank-error-ppm": 500_000}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -540,7 +549,7 @@ func TestBenchTextSaysWhichWayIsBetter(t *testing.T) {
 	for _, u := range results.Units {
 		if line := fmt.Sprintf("Unit %s better=%s\n", u.Name,
 			u.Better); (u.Better != "") != strings.Contains(string(text), line) {
-			t.Errorf("%s is better %q, which is not in the text, or nothing is and it says so", u.Name, u.Better)
+			t.Errorf("%s is better %q: the line %q is missing, or should be", u.Name, u.Better, line)
 		}
 	}
 }
@@ -573,7 +582,7 @@ func TestAPercentileAmongDroppedCallsIsNotStated(t *testing.T) {
 		}
 	}
 	if !stated {
-		t.Error("what was dropped is not stated")
+		t.Error("drop-ppm is omitted")
 	}
 }
 
@@ -585,7 +594,8 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	for range 400 {
 		v.Record.FailedLatency.Add(time.Second)
 	}
-	v.Record.Done, v.Record.Failed, v.Record.FailedApart = v.Record.Latency.Count(), v.Record.FailedLatency.Count(), true
+	v.Record.Done, v.Record.Failed = v.Record.Latency.Count(), v.Record.FailedLatency.Count()
+	v.Record.FailedApart = true
 	v.Estimates[0].Answers = append(v.Estimates[0].Answers, results.Answer{Q: 0.99})
 	measured := map[string]bool{}
 	for _, m := range append(v.Measurements(), v.Estimates[0].Measurements()...) {
@@ -603,7 +613,7 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	if len(measured) > 0 {
 		t.Errorf("measured in units that are not documented: %v", measured)
 	}
-	// Units that benchstat rescales by looking at values must never be zero.
+	// Benchstat chooses the scale of some units by each value. In such a unit no value may be zero.
 	for _, u := range results.Units {
 		if _, tidied := benchunit.Tidy(1, u.Name); tidied != u.Name && !strings.HasSuffix(u.Name, "-ns") &&
 			!strings.HasSuffix(u.Name, "ns/op") {
@@ -619,39 +629,49 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace := func(old, new string) []byte { return bytes.Replace(whole, []byte(old), []byte(new), 1) }
+	withoutVisits := `{"schema":2,"scenario":{"qps":["1"],"duration":"1s"},"visits":[%s],"status":"%s"}`
 	for name, c := range map[string]struct {
 		data []byte
 		want string
 	}{
-		"a broken visit":  {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
-		"another type":    {replace(`"round":1`, `"round":"x"`), "run.json:2: json: cannot unmarshal string"},
-		"empty":           {nil, "run.json:1: not JSON"},
-		"another version": {replace(`"schema":2`, `"schema":3`), "has schema 3, which a later loadgen wrote, and this one reads up to 2: install a later one"},
-		"benchmark text":  {[]byte("goos: linux\n"), "run.json:1: not JSON"},
-		"a list":          {[]byte("[]"), "is not a run of loadgen: want the directory of one, or its run.json"},
-		"something else":  {[]byte(`{"name":"x"}`), "is not a run of loadgen: want the directory of one, or its run.json"},
-		"status":          {replace(`"status":"complete"`, `"status":"fine"`), `status is "fine"`},
-		"another cell":    {replace(`"cell":{"spans":"sdk"`, `"cell":{"spans":"other"`), "visit 1 is of spans=other/qps=1000 in round 1, which the scenario does not have"},
-		"the same twice":  {replace(`"spans":"pooled","qps"`, `"spans":"sdk","qps"`), "visit 2 is the second of spans=sdk/qps=1000 in round 1"},
-		"another round":   {replace(`"round":1`, `"round":7`), "in round 7"},
-		"no histogram":    {replace(`"service":`, `"mean":`), "visit 1: no histogram of service"},
-		"no round":        {replace(`"round":1`, `"circle":1`), "in round 0"},
-		"bad scenario":    {replace(`"rounds":6`, `"rounds":0`), "rounds: 0 is out of range"},
-		"counts":          {replace(`"dropped":0`, `"dropped":7`), "visit 1: its counts do not add up"},
-		"a count":         {bytes.Replace(replace(`"done":990`, `"done":991`), []byte(`"failed":10`), []byte(`"failed":9`), 1), "visit 1: its counts do not add up"},
-		"histogram":       {replace(`"hdr_v2":"`, `"hdr_v2":"!`), "histogram"},
-		"no record":       {[]byte(`{"schema":2,"scenario":{"qps":["1"],"duration":"1s"},"visits":[{"round":1,"cell":{"spans":"none","qps":"1"}}],"status":"complete"}`), "neither a record nor an error"},
-		"null":            {[]byte(`{"schema":2,"scenario":{"qps":["1"],"duration":"1s"},"visits":[null],"status":"partial"}`), "visit 1 is null"},
-		"no scenario":     {[]byte(`{"schema":2}`), "no scenario"},
+		"JSON that is not valid": {replace(`"round":1`, `"round":`), "run.json:2: not JSON"},
+		"an empty file":          {nil, "run.json:1: not JSON"},
+		"a later schema": {replace(`"schema":2`, `"schema":3`),
+			"has schema 3, which a later loadgen wrote, and this one reads up to 2: install a later one"},
+		"benchmark text": {[]byte("goos: linux\n"), "run.json:1: not JSON"},
+		"a list":         {[]byte("[]"), "is not a run of loadgen: want the directory of a run, or its run.json"},
+		"an unrelated object": {[]byte(`{"name":"x"}`),
+			"is not a run of loadgen: want the directory of a run, or its run.json"},
+		"an unknown status": {replace(`"status":"complete"`, `"status":"fine"`), `status is "fine"`},
+		"a cell that the scenario lacks": {replace(`"cell":{"spans":"sdk"`, `"cell":{"spans":"other"`),
+			"visit 1 is of spans=other/qps=1000 in round 1, which the scenario does not have"},
+		"two visits of a cell in a round": {replace(`"spans":"pooled","qps"`, `"spans":"sdk","qps"`),
+			"visit 2 is the second of spans=sdk/qps=1000 in round 1"},
+		"a round that the scenario lacks": {replace(`"round":1`, `"round":7`), "in round 7"},
+		"a missing histogram":             {replace(`"service":`, `"mean":`), "visit 1: no histogram of service"},
+		"a missing round":                 {replace(`"round":1`, `"circle":1`), "in round 0"},
+		"a scenario that is not valid":    {replace(`"rounds":6`, `"rounds":0`), "rounds: 0 is out of range"},
+		"counts that do not add up": {replace(`"dropped":0`, `"dropped":7`),
+			"visit 1: its counts do not add up"},
+		"a count that its histogram contradicts": {bytes.Replace(replace(`"done":990`, `"done":991`),
+			[]byte(`"failed":10`), []byte(`"failed":9`), 1), "visit 1: its counts do not add up"},
+		"a histogram that cannot be decoded": {replace(`"hdr_v2":"`, `"hdr_v2":"!`), "histogram"},
+		"a visit without a record": {fmt.Appendf(nil, withoutVisits, `{"round":1,"cell":{"spans":"none","qps":"1"}}`,
+			"complete"), "neither a record nor an error"},
+		"a visit that is null":    {fmt.Appendf(nil, withoutVisits, "null", "partial"), "visit 1 is null"},
+		"a missing scenario":      {[]byte(`{"schema":2}`), "no scenario"},
+		"a value of another type": {replace(`"round":1`, `"round":"x"`), "run.json:2: json: cannot unmarshal string"},
 	} {
-		path := filepath.Join(t.TempDir(), "run.json")
-		if err := os.WriteFile(path, c.data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) ||
-			!strings.Contains(err.Error(), "run.json") {
-			t.Errorf("%s: error %v, want %q in it", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "run.json")
+			if err := os.WriteFile(path, c.data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := results.Read(path); err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), "run.json") {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+		})
 	}
 	if _, err := results.Read(w.BenchPath()); err == nil ||
 		!strings.Contains(err.Error(), "run.bench is Go benchmark text: want the run.json beside it") {
@@ -664,32 +684,38 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 }
 
 func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
-	for text, want := range map[string]string{
-		"BenchmarkA 1 2 ns/op\nBenchmarkB 1 NaN ns/op\n": "bench.txt:2: NaN",
-		"BenchmarkA 1 +Inf B/op\n":                       "bench.txt:1: +Inf",
-		"BenchmarkA 1 2 ns/op\nBenchmarkB one 2 ns/op\n": "bench.txt:2",
-		"":           "no benchmark results",
-		"PASS\nok\n": "no benchmark results",
-		"BenchmarkA 1 2 ns/op\nBenchmark" + strings.Repeat("x", 70<<10) + " 1 2 ns/op\n": "bench.txt",
+	const good = "BenchmarkA 1 2 ns/op\n"
+	for _, c := range []struct {
+		name, text, want string
+		results          int // that are returned beside the error
+	}{
+		{"NaN", good + "BenchmarkB 1 NaN ns/op\n", "bench.txt:2: NaN", 1},
+		{"an infinity", "BenchmarkA 1 +Inf B/op\n", "bench.txt:1: +Inf", 0},
+		{"a count that is no number", good + "BenchmarkB one 2 ns/op\n", "bench.txt:2", 1},
+		{"an empty file", "", "no benchmark results", 0},
+		{"no line of results", "PASS\nok\n", "no benchmark results", 0},
+		{"a line that is too long", good + "Benchmark" + strings.Repeat("x", 70<<10) + " 1 2 ns/op\n", "bench.txt", 1},
 	} {
-		path := filepath.Join(t.TempDir(), "bench.txt")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := results.ReadBench(path)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.60q: error %v, want %q in it", text, err, want)
-		}
-		if strings.HasPrefix(text, "BenchmarkA 1 2") && len(got) != 1 {
-			t.Errorf("%.60q: the good line was lost: %d results", text, len(got))
-		}
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "bench.txt")
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := results.ReadBench(path)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+			if len(got) != c.results {
+				t.Errorf("%d results, want %d", len(got), c.results)
+			}
+		})
 	}
 	if _, err := results.ReadBench("no-such-file"); err == nil {
 		t.Error("a missing file was read")
 	}
 }
 
-// A percentile of two calls is one of them.
+// With too few calls a percentile would be the latency of one of them.
 func TestNoPercentileIsWrittenWithoutTheCallsForIt(t *testing.T) {
 	for _, n := range []int{1, 5, 6, 367, 368} {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

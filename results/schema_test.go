@@ -15,7 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// document writes a run of one visit, and returns its run.json.
+// document writes a run of one visit, and returns its writer and the text of its run.json.
 func document(t *testing.T) (w *results.Writer, text string) {
 	t.Helper()
 	w = write(t, results.Complete, visit(t, "sdk", 1))
@@ -51,7 +51,7 @@ func TestRunsOfOtherVersionsAreRead(t *testing.T) {
 	}
 }
 
-// The file was written by a loadgen of schema 1.
+// A version of loadgen with schema 1 wrote the file.
 func TestARunOfTheFirstSchemaIsRead(t *testing.T) {
 	run, err := results.Read("testdata/run-schema-1.json")
 	if err != nil || run.Schema != 1 || len(run.Visits) != 2 {
@@ -64,7 +64,7 @@ func TestARunOfTheFirstSchemaIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One call of each visit that was due and had not begun when the run was interrupted.
+	// Schema 1 does not count missed calls, which were due and had not begun when the run was interrupted.
 	offered := fmt.Sprintf(`"offered":%d`, run.Visits[0].Record.Offered)
 	missing := strings.Replace(string(text), offered, fmt.Sprintf(`"offered":%d`, run.Visits[0].Record.Offered+1), 1)
 	path := filepath.Join(t.TempDir(), "run.json")
@@ -76,23 +76,23 @@ func TestARunOfTheFirstSchemaIsRead(t *testing.T) {
 	}
 }
 
-// A reader finds every field in the page.
+// README.md describes every field.
 func TestEveryFieldIsDescribed(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []any{results.Header{}, results.Visit{}} {
-		for _, f := range reflect.VisibleFields(reflect.TypeOf(of)) {
+	for _, value := range []any{results.Header{}, results.Visit{}} {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name != "" && name != "-" && !strings.Contains(string(page), "`"+name+"`") {
-				t.Errorf("README.md says nothing of `%s` of a %T", name, of)
+				t.Errorf("README.md does not describe `%s` of a %T", name, value)
 			}
 		}
 	}
 }
 
-// Names of units, loads and arms are data; names of fields are words with _ between.
+// Names of fields are words joined by _. Units, loads and arms are values, and may contain other characters.
 func TestKeysAreSnakeCase(t *testing.T) {
 	_, fresh := document(t)
 	example, err := os.ReadFile("testdata/run.json")
@@ -101,17 +101,18 @@ func TestKeysAreSnakeCase(t *testing.T) {
 	}
 	for name, text := range map[string]string{"a new run": fresh, "the example": string(example)} {
 		t.Run(name, func(t *testing.T) {
-			var all any
-			if err := json.Unmarshal([]byte(text), &all); err != nil {
+			var value any
+			if err := json.Unmarshal([]byte(text), &value); err != nil {
 				t.Fatal(err)
 			}
-			walk(t, "", all)
+			walk(t, "", value)
 		})
 	}
 }
 
 var snake = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
+// walk checks the keys of all objects in x.
 func walk(t *testing.T, path string, x any) {
 	switch x := x.(type) {
 	case map[string]any:
@@ -128,7 +129,7 @@ func walk(t *testing.T, path string, x any) {
 	}
 }
 
-// The plain numbers are those of the histograms; what cannot be stated is null.
+// The plain numbers equal the percentiles of the histograms. A percentile with too few calls is null.
 func TestPercentilesArePlainNumbers(t *testing.T) {
 	_, text := document(t)
 	var run struct {
@@ -148,9 +149,10 @@ func TestPercentilesArePlainNumbers(t *testing.T) {
 	if x := got["service_ns"]["max"]; x == nil || *x != float64(v.Record.Service.Max()) {
 		t.Errorf("the longest service time is %v, want %v", x, v.Record.Service.Max())
 	}
-	for _, of := range []string{"p99_9", "max"} { // 1000 calls are too few; ten failed, which makes the maximum infinite
-		if x, ok := got["latency_ns"][of]; !ok || x != nil {
-			t.Errorf("%s of latency is %v (%v), want null", of, x, ok)
+	// 1,000 calls are too few for p99.9, and the failed calls make the maximum infinite.
+	for _, name := range []string{"p99_9", "max"} {
+		if x, ok := got["latency_ns"][name]; !ok || x != nil {
+			t.Errorf("%s of latency is %v (%v), want null", name, x, ok)
 		}
 	}
 	for _, name := range []string{"queue_lag_ns", "generator_lag_ns", "failed_latency_ns"} {

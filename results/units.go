@@ -6,78 +6,81 @@ import (
 	"strings"
 )
 
-// A Unit is one of those in run.bench.
+// A Unit is a unit of run.bench.
 //
-// What may be zero is never in ns or MB: benchstat rescales those by looking at
-// each value, and a zero ends in a table of its own.
+// A unit in which values may be zero never ends in ns or MB. Benchstat chooses the scale of such units
+// by each value, and puts a zero into a table of its own.
 type Unit struct {
 	Name   string
-	Better string // lower, higher, or "" if neither is
-	About  string
+	Better string // "lower", "higher", or "" if neither is better
+	About  string // a sentence that describes the unit
 }
 
 // Units are all units of run.bench, in the order of its lines.
 var Units = append(latencyUnits(), []Unit{
-	{"max-latency-ns", "lower", "Longest latency; not stated if calls failed or were dropped."},
-	{"mean-latency-ns", "lower", "Mean latency; not stated if calls failed or were dropped."},
+	{"max-latency-ns", "lower", "Longest latency; omitted if calls failed or were dropped."},
+	{"mean-latency-ns", "lower", "Mean latency; omitted if calls failed or were dropped."},
 	{"p50-service-ns", "lower", "Median of service time, begun to ended."},
 	{"p99-service-ns", "lower", "99th percentile of service time."},
-	{"p99-queue-lag-us", "lower", "Lag because every worker was in the target: 99th percentile."},
-	{"p99-generator-lag-us", "lower", "Lag by the generator's own fault: 99th percentile."},
-	{"offered-qps", "", "Calls due, a second."},
-	{"achieved-qps", "higher", "Calls that ended, a second."},
-	{"err-ppm", "lower", "Calls that failed, of a million due."},
-	{"drop-ppm", "lower", "Calls that found the queue full, of a million due."},
+	{"p99-queue-lag-us", "lower", "Lag while all workers were busy in the target: 99th percentile."},
+	{"p99-generator-lag-us", "lower", "Lag that the load generator caused: 99th percentile."},
+	{"offered-qps", "", "Due calls per second."},
+	{"achieved-qps", "higher", "Calls that ended, per second."},
+	{"err-ppm", "lower", "Failed calls per million due calls."},
+	{"drop-ppm", "lower", "Calls dropped because the queue was full, per million due calls."},
 	{"cpu-ns/op", "lower",
-		"CPU time of the whole process for each call, less that of waiting. Collector and exporters are in it."},
-	{"waiting-cpu-ns/op", "", "CPU time that waiting until calls are due took, for each call."},
-	{"B/op", "lower", "Bytes allocated by the whole process for each call."},
-	{"allocs/op", "lower", "Objects allocated by the whole process for each call."},
-	{"gc-cycles", "lower", "Garbage collections of a visit."},
-	{"gc-pause-us", "lower", "Time of a visit that all goroutines were stopped for the collector."},
-	{"peak-RSS-bytes", "lower", "Most memory that the process of a visit had in use."},
-	{"span-drop-ppm", "lower", "Spans that were made and not exported, of a million."},
+		"CPU time of the whole process per call, without the CPU time of waiting. Includes collector and exporters."},
+	{"waiting-cpu-ns/op", "", "CPU time of waiting until calls are due, per call."},
+	{"B/op", "lower", "Bytes allocated by the whole process per call."},
+	{"allocs/op", "lower", "Objects allocated by the whole process per call."},
+	{"gc-cycles", "lower", "Garbage collections during a visit."},
+	{"gc-pause-us", "lower", "Total time of a visit for which garbage collection stopped all goroutines."},
+	{"peak-RSS-bytes", "lower", "Largest resident memory of the process of a visit."},
+	{"span-drop-ppm", "lower", "Spans made and not exported, per million spans."},
 	{"insert-ns/op", "lower", "Time to add one latency to an estimator."},
-	{"query-ns/op", "lower", "Time to answer the first percentiles asked after that, sorting included."},
-	{"state-bytes", "lower", "Memory that an estimator holds, spare capacity included."},
+	{"query-ns/op", "lower", "Time of the first query for percentiles after the insertions, including any sorting."},
+	{"state-bytes", "lower", "Memory that an estimator holds, including spare capacity."},
 }...)
 
+// rescaled reports whether tools rescale values of a unit.
 // rescaled tells whether tools rescale values of a unit.
 func rescaled(unit string) bool {
 	return strings.HasSuffix(unit, "-ns") || strings.HasSuffix(unit, "ns/op")
 }
 
-// Percentiles are those of latency that run.bench states, as shares.
+// Percentiles are the percentiles of latency in run.bench, as shares.
 var Percentiles = []float64{0.5, 0.9, 0.99, 0.999}
 
-// FailedPercentiles are those that run.bench states of the latency of failed calls.
-var FailedPercentiles = []float64{0.5, 0.99}
+// failedPercentiles returns the percentiles of the latency of failed calls in run.bench, as shares.
+func failedPercentiles() []float64 { return []float64{0.5, 0.99} }
 
-// EstimatePercentiles are those that estimators are asked for.
-var EstimatePercentiles = []float64{0.5, 0.99, 0.999}
+// EstimatePercentiles returns the percentiles that estimators are asked for, as shares.
+func EstimatePercentiles() []float64 { return []float64{0.5, 0.99, 0.999} }
 
-func latencyUnits() (all []Unit) {
+// latencyUnits returns the units of percentiles.
+func latencyUnits() (units []Unit) {
 	for _, q := range Percentiles {
 		name := PercentileName(q)
-		all = append(all, Unit{name + "-latency-ns", "lower",
+		units = append(units, Unit{name + "-latency-ns", "lower",
 			"Latency, due to ended: " + name + " of the offered load."})
 	}
-	for _, q := range FailedPercentiles {
+	for _, q := range failedPercentiles() {
 		name := PercentileName(q)
-		all = append(all, Unit{name + "-failed-ns", "", "Latency of calls that failed, by themselves: " + name + "."})
+		units = append(units, Unit{name + "-failed-ns", "", "Latency of failed calls alone: " + name + "."})
 	}
-	for _, q := range EstimatePercentiles {
+	for _, q := range EstimatePercentiles() {
 		name := PercentileName(q)
-		all = append(all,
-			Unit{name + "-error-ppm", "lower", "By how much an estimator's " + name +
-				" misses the exact one, of a million."},
-			Unit{name + "-rank-error-ppm", "lower", "By how many ranks it misses, of a million values."})
+		units = append(units,
+			Unit{name + "-error-ppm", "lower", "Difference between an estimator's " + name +
+				" and the exact value, in millionths of the exact value."},
+			Unit{name + "-rank-error-ppm", "lower", "Rank error of an estimator's " + name +
+				", in ranks per million values."})
 	}
-	return all
+	return units
 }
 
-// PercentileName is p99.9 for 0.999: q, which is from 0 to 1, with its decimal point moved
-// two places. A product by 100 would be rounded: 0.29 would be p28.999999999999996.
+// PercentileName returns the name of a percentile, such as p99.9 for 0.999. It moves the decimal point of q, which is
+// from 0 to 1, by two places in the text. Multiplying by 100 would round: 0.29 would become p28.999999999999996.
 func PercentileName(q float64) string {
 	whole, part, _ := strings.Cut(strconv.FormatFloat(q, 'f', -1, 64), ".")
 	part += strings.Repeat("0", max(2-len(part), 0))

@@ -17,18 +17,18 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A Writer writes the files of a run. It is for one goroutine.
+// A Writer writes the files of a run. It must not be used by several goroutines at once.
 type Writer struct {
 	dir    string
 	header Header
 	bench  *os.File
 	json   *os.File
-	end    int64 // of the visits in json: what follows is written anew with each
+	end    int64 // offset after the last visit in json; the text after it is rewritten with each visit
 	visits int
 }
 
-// Create starts the files of a run in dir, which is made if need be. A run that
-// is there already is an error: what was measured is not overwritten.
+// Create creates the files of a run in dir, and dir itself if necessary. It returns an error if dir already holds
+// a run, and never overwrites one.
 func Create(dir string, h Header) (*Writer, error) {
 	h.Schema = Schema
 	w := &Writer{dir: dir, header: h}
@@ -38,6 +38,7 @@ func Create(dir string, h Header) (*Writer, error) {
 	return w, nil
 }
 
+// create creates both files and writes their headers.
 func (w *Writer) create() (err error) {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return fmt.Errorf("results: %w", err)
@@ -46,7 +47,7 @@ func (w *Writer) create() (err error) {
 		return err
 	}
 	if w.bench, err = create(w.BenchPath()); err != nil {
-		return errors.Join(err, os.Remove(w.JSONPath())) // leave no half of a run
+		return errors.Join(err, os.Remove(w.JSONPath())) // do not leave half a run
 	}
 	if _, err := w.bench.WriteString(benchHeader(&w.header)); err != nil {
 		return fmt.Errorf("results: %w", err)
@@ -58,6 +59,7 @@ func (w *Writer) create() (err error) {
 	return w.append(append(head[:len(head)-1], `,"visits":[`...), Partial)
 }
 
+// create creates a file that does not exist yet.
 func create(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
@@ -69,7 +71,7 @@ func create(path string) (*os.File, error) {
 	return f, nil
 }
 
-// append writes text after the visits so far, and the end of the document.
+// append writes text after the last visit, followed by the end of the document.
 func (w *Writer) append(text []byte, s Status) error {
 	whole := append(slices.Clip(text), fmt.Sprintf("\n],\"status\":%q}\n", s)...)
 	if _, err := w.json.WriteAt(whole, w.end); err != nil {
@@ -79,8 +81,8 @@ func (w *Writer) append(text []byte, s Status) error {
 	return w.json.Truncate(w.end + int64(len(whole)-len(text)))
 }
 
-// Add writes one visit to both files. One that is not [Visit.Usable], or had no
-// call, stands in run.bench as a comment only.
+// Add writes one visit to both files. A visit that is not [Visit.Usable], or that had no calls,
+// is only a comment in run.bench.
 func (w *Writer) Add(v *Visit) error {
 	lines, err := benchLines(&w.header, v)
 	if err != nil {
@@ -104,7 +106,7 @@ func (w *Writer) Add(v *Visit) error {
 	return nil
 }
 
-// Close ends the files with the status of the run.
+// Close writes the status of the run and closes the files.
 func (w *Writer) Close(s Status) error {
 	var errs []error
 	if s != Complete {
@@ -125,15 +127,15 @@ func (w *Writer) closeFiles() error {
 	return errors.Join(errs...)
 }
 
-// BenchPath is where run.bench is.
+// BenchPath returns the path of run.bench.
 func (w *Writer) BenchPath() string { return filepath.Join(w.dir, BenchFile) }
 
-// JSONPath is where run.json is.
+// JSONPath returns the path of run.json.
 func (w *Writer) JSONPath() string { return filepath.Join(w.dir, JSONFile) }
 
-// benchHeader is what stands before the first line of run.bench. Configuration
-// keys hold only what must be equal for a comparison, since benchstat compares
-// nothing across a key that differs; where the run came from is in a comment.
+// benchHeader returns the text before the first line of results in run.bench. Configuration keys hold only
+// what must be equal for a comparison, since benchstat does not compare results whose keys differ. The
+// origin of the run is in a comment.
 func benchHeader(h *Header) string {
 	var b strings.Builder
 	s, e := h.Scenario, &h.Environment
@@ -184,8 +186,8 @@ func orUnknown(s string) string {
 	return s
 }
 
-// Loop is how calls follow one another: in an open loop they are due when the
-// schedule says, in a closed one when the call before has ended.
+// Loop returns the kind of loop. In an open loop calls are due when the schedule says; in a closed loop a
+// call is due when the worker's previous call has ended.
 func Loop(s *scenarios.Scenario) string {
 	if s.Closed {
 		return record.ClosedLoop
@@ -193,8 +195,7 @@ func Loop(s *scenarios.Scenario) string {
 	return record.OpenLoop
 }
 
-// arrivals are the process of the calls; in a closed loop, the time that workers
-// think.
+// arrivals returns the arrival process or, for a closed loop, the think time.
 func arrivals(s *scenarios.Scenario) string {
 	if s.Closed {
 		return fmt.Sprintf("think=%v", s.Think)
@@ -202,6 +203,7 @@ func arrivals(s *scenarios.Scenario) string {
 	return s.Arrivals.String()
 }
 
+// workers returns the number of workers, or "auto".
 func workers(s *scenarios.Scenario) string {
 	if s.Workers == 0 {
 		return "auto"
@@ -209,12 +211,13 @@ func workers(s *scenarios.Scenario) string {
 	return strconv.Itoa(s.Workers)
 }
 
+// describe returns the settings of the handlers as text.
 func describe(h *scenarios.Handlers) string {
 	return fmt.Sprintf("keys=%d zipf=%v spin=%v allocate=%d distribution=%s", h.Keys, h.Zipf, h.Spin, h.Allocate,
 		h.Distribution)
 }
 
-// benchLines are the lines of one visit.
+// benchLines returns the lines of one visit.
 func benchLines(h *Header, v *Visit) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# round %d, visit %d", v.Round, v.Order)
@@ -256,26 +259,25 @@ func benchLines(h *Header, v *Visit) (string, error) {
 	return b.String(), nil
 }
 
-// BenchName returns the name that visits of a cell have in run.bench, without
-// Benchmark.
+// BenchName returns the name of a cell's visits in run.bench, without the prefix Benchmark.
 func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load", c) }
 
-// benchName returns the name of a benchmark of a cell. The number of processors always
-// ends it, or a reader takes the end of the last part for it.
+// benchName returns the name of a cell's benchmark. It always ends with the number of processors;
+// otherwise a reader would take the end of the last part for that number.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
 	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.Target, c.Arm(),
 		c.Level.Name()}, more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }
 
-// benchLine writes one line of Go benchmark text. What is nothing in a unit that is
-// rescaled, such as a CPU time that rounds to 0, is left out.
-func benchLine(b *strings.Builder, name string, n uint64, all []Measurement) error {
+// benchLine writes one line of Go benchmark text. It omits a zero in a unit that tools rescale, such as a
+// CPU time that rounds to 0.
+func benchLine(b *strings.Builder, name string, n uint64, measurements []Measurement) error {
 	if strings.ContainsAny(name, " \t\n") {
-		return fmt.Errorf("results: a blank in the name %q: want none", name)
+		return fmt.Errorf("results: the benchmark name %q contains white space: rename that part of it", name)
 	}
 	fmt.Fprintf(b, "Benchmark%s %d", name, n)
-	for _, m := range all {
+	for _, m := range measurements {
 		if m.Value == 0 && rescaled(m.Unit) {
 			continue
 		}
@@ -288,6 +290,7 @@ func benchLine(b *strings.Builder, name string, n uint64, all []Measurement) err
 	return nil
 }
 
+// check returns an error if the unit of m is unknown or its value is not finite.
 func (m Measurement) check() error {
 	switch {
 	case !slices.ContainsFunc(Units, func(u Unit) bool { return u.Name == m.Unit }):

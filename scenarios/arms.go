@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The arms that a scenario may name. What is behind a name is not known here.
+// The arms that a scenario may name. Other packages implement them.
 var (
 	SpansArms      = []string{"none", "noop", "pooled-value", "pooled", "pooled-off", "sdk"}
 	SamplingArms   = []string{Always, "parent-0.01", Never}
@@ -15,13 +15,12 @@ var (
 	MetricsArms    = []string{None, "otel", "own", "prometheus"}
 	QuantileArms   = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash",
 		"dws-hash+qdigest", "dws", "dws+qdigest"}
-	// PeerArms are estimators of other libraries: a scenario has those that it names.
+	// PeerArms are estimators of other libraries. A scenario has only the peers that it names.
 	PeerArms = []string{"caio", "ddsketch", "hdrhistogram-go", "perks", "otel-exponential", "prometheus-classic",
 		"prometheus-native"}
 )
 
-// None is the arm that does without: of Spans, Processors, Metrics, and of Quantile
-// in live scenarios.
+// None is the arm without spans, a processor or metrics, or, in live scenarios, without an estimator.
 const None = "none"
 
 // Always and Never are arms of Sampling.
@@ -30,7 +29,7 @@ const (
 	Never  = "never"
 )
 
-// estimatorArms are all that Quantile may hold, liveArms those of a live scenario.
+// estimatorArms are all arms that Quantile may hold, and liveArms the arms of a live scenario.
 var (
 	estimatorArms = slices.Concat(QuantileArms, PeerArms)
 	liveArms      = append([]string{None}, estimatorArms...)
@@ -38,15 +37,15 @@ var (
 
 // A dimension is one respect in which arms differ.
 type dimension struct {
-	name  string // of its field, and in the names of benchmarks
-	known []string
-	usual string // of a scenario that does not say
+	name  string   // of its field, and in the names of benchmarks
+	known []string // all arms
+	usual string   // the default arm
 	arms  func(*Scenario) *[]string
 	value func(*Cell) *string
 }
 
-// dimensions are in the order of names. No two of them share two arms, so that a
-// pair of arms tells what it compares.
+// dimensions are in the order in which names list them. No two of them share two arms, so that a
+// pair of arms determines its dimension.
 var dimensions = []dimension{
 	{"spans", SpansArms, None, func(s *Scenario) *[]string { return &s.Spans },
 		func(c *Cell) *string { return &c.Spans }},
@@ -62,6 +61,7 @@ var dimensions = []dimension{
 		func(c *Cell) *string { return &c.Quantile }},
 }
 
+// dimensionOf returns the dimension with this name, or nil if there is none.
 func dimensionOf(name string) *dimension {
 	i := slices.IndexFunc(dimensions, func(d dimension) bool { return d.name == name })
 	if i < 0 {
@@ -70,27 +70,27 @@ func dimensionOf(name string) *dimension {
 	return &dimensions[i]
 }
 
-// dimensions are those of the scenario's cells: what every one has, and what the
-// scenario says otherwise than usual. So the names of benchmarks stay what they were
-// when a dimension is added.
-func (s *Scenario) dimensions() (all []*dimension) {
+// dimensions returns the dimensions of the scenario's cells: those that every scenario has, and those
+// in which the scenario differs from the default. Hence a new dimension does not change the names of
+// existing benchmarks.
+func (s *Scenario) dimensions() (dims []*dimension) {
 	for i := range dimensions {
 		d := &dimensions[i]
 		switch arms := *d.arms(s); {
 		case d.name == "quantile":
 			if !s.Live {
-				continue // all of them are compared on each cell
+				continue // every cell compares all estimators
 			}
 		case d.name != "spans" && len(arms) == 1 && arms[0] == d.usual:
 			continue
 		}
-		all = append(all, d)
+		dims = append(dims, d)
 	}
-	return all
+	return dims
 }
 
-// Dimensions are the names of those that the arms of the scenario differ in; if there
-// is one arm only, the one that it is known by.
+// Dimensions returns the names of the dimensions in which the arms of the scenario differ. If there is
+// only one arm, it returns the scenario's main dimension.
 func (s *Scenario) Dimensions() (names []string) {
 	for _, d := range s.dimensions() {
 		if len(*d.arms(s)) > 1 {
@@ -103,7 +103,7 @@ func (s *Scenario) Dimensions() (names []string) {
 	return names
 }
 
-// main is the dimension that the scenario is about.
+// main returns the name of the dimension that the scenario is about.
 func (s *Scenario) main() string {
 	if s.Live {
 		return "quantile"
@@ -111,8 +111,8 @@ func (s *Scenario) main() string {
 	return "spans"
 }
 
-// Arms are those of a dimension, in the order of the scenario; none if there is no
-// such dimension.
+// Arms returns the arms of a dimension, in the order of the scenario, or nil if there is no such
+// dimension.
 func (s *Scenario) Arms(dimension string) []string {
 	if d := dimensionOf(dimension); d != nil {
 		return *d.arms(s)
@@ -123,16 +123,16 @@ func (s *Scenario) Arms(dimension string) []string {
 // A Cell is one arm at one level of load.
 type Cell struct {
 	Spans string `json:"spans"`
-	// What the scenario does not vary, or has no effect on the cell, is "".
+	// A dimension that the scenario does not vary, or that has no effect on the cell, is "".
 	Sampling   string `json:"sampling,omitempty"`
 	Processors string `json:"processors,omitempty"`
 	Attributes string `json:"attributes,omitempty"`
 	Metrics    string `json:"metrics,omitempty"`
-	Quantile   string `json:"quantile,omitempty"` // on the path of the call
+	Quantile   string `json:"quantile,omitempty"` // of live scenarios
 	Level
 }
 
-// Value is the arm of a dimension; "" if the cell has none.
+// Value returns the cell's arm of a dimension, or "" if it has none.
 func (c Cell) Value(dimension string) string {
 	if d := dimensionOf(dimension); d != nil {
 		return *d.value(&c)
@@ -140,7 +140,7 @@ func (c Cell) Value(dimension string) string {
 	return ""
 }
 
-// Arm is the cell without its level, such as spans=sdk/sampling=never.
+// Arm returns the cell without its level, such as spans=sdk/sampling=never.
 func (c Cell) Arm() string {
 	var parts []string
 	for _, d := range dimensions {
@@ -151,11 +151,12 @@ func (c Cell) Arm() string {
 	return strings.Join(parts, "/")
 }
 
+// String returns the arm and the level.
 func (c Cell) String() string { return fmt.Sprintf("%s/%v", c.Arm(), c.Level) }
 
-// settled is c without what has no effect on it: without spans there is nothing to
-// sample, to process and to set attributes on, and what is never sampled is not
-// processed. Attributes stand on the metrics of OpenTelemetry, too.
+// settled returns c without the arms that have no effect on it. Without spans there is nothing to
+// sample, process or set attributes on, and spans that are never sampled are not processed. With
+// OpenTelemetry metrics, attributes have an effect even without spans.
 func (c Cell) settled() Cell {
 	silent := c.Spans == None || c.Spans == "noop"
 	if silent {
@@ -170,7 +171,7 @@ func (c Cell) settled() Cell {
 	return c
 }
 
-// combinations are the arms of all dimensions at a level, each with each.
+// combinations returns all combinations of the arms of all dimensions, at one level.
 func (s *Scenario) combinations(level Level) []Cell {
 	cells := []Cell{{Level: level}}
 	for _, d := range s.dimensions() {
@@ -186,8 +187,8 @@ func (s *Scenario) combinations(level Level) []Cell {
 	return cells
 }
 
-// Cells are all that a round visits, by level and then by arm: all combinations of
-// arms, but those once that do the same.
+// Cells returns the cells that a round visits, by level and then by arm. Combinations of arms that
+// have the same effect are one cell.
 func (s *Scenario) Cells() (cells []Cell) {
 	seen := map[Cell]bool{}
 	for _, level := range s.Levels() {
@@ -201,13 +202,13 @@ func (s *Scenario) Cells() (cells []Cell) {
 	return cells
 }
 
-// A Pair is a comparison: arm A against arm B.
+// A Pair says to compare arm A with arm B.
 type Pair struct{ A, B string }
 
+// String returns the pair in the syntax of the field compare.
 func (p Pair) String() string { return p.A + " vs " + p.B }
 
-// of is the dimension of the scenario that knows both arms of the pair, or else the
-// first that knows one.
+// of returns the dimension that has both arms of the pair, or else the first dimension that has one.
 func (p Pair) of(s *Scenario) *dimension {
 	order := []*dimension{dimensionOf(s.main())}
 	for i := range dimensions {
@@ -225,6 +226,7 @@ func (p Pair) of(s *Scenario) *dimension {
 	return order[0]
 }
 
+// knows returns 1 if the dimension has the arm, and 0 otherwise.
 func (d *dimension) knows(arm string) int {
 	if slices.Contains(d.known, arm) {
 		return 1
@@ -232,7 +234,7 @@ func (d *dimension) knows(arm string) int {
 	return 0
 }
 
-// A Comparison sets cell A against cell B, which differ in one dimension.
+// A Comparison compares cell A with cell B, which differ in one dimension.
 type Comparison struct {
 	Pair
 	Dimension string
@@ -240,9 +242,9 @@ type Comparison struct {
 	CellB     Cell
 }
 
-// Comparisons are those of every pair at every level, in all that the other
-// dimensions combine to; what does the same in both arms is left out.
-func (s *Scenario) Comparisons() (all []Comparison) {
+// Comparisons returns the comparison of every pair at every level, for all combinations of the other
+// dimensions. It omits comparisons of arms that have the same effect.
+func (s *Scenario) Comparisons() (comparisons []Comparison) {
 	for _, p := range s.Compare {
 		d := p.of(s)
 		for _, level := range s.Levels() {
@@ -255,17 +257,16 @@ func (s *Scenario) Comparisons() (all []Comparison) {
 				cmp.CellB = c.settled()
 				if cmp.CellA != cmp.CellB && !seen[cmp] {
 					seen[cmp] = true
-					all = append(all, cmp)
+					comparisons = append(comparisons, cmp)
 				}
 			}
 		}
 	}
-	return all
+	return comparisons
 }
 
-// Beside are the arms that both cells have in the other dimensions in which the
-// scenario's differ, such as sampling=never; one that has no effect on either is
-// left out.
+// Beside returns the arms that both cells have in the other dimensions that the scenario varies, such
+// as sampling=never. It omits an arm that has no effect on either cell.
 func (c *Comparison) Beside(s *Scenario) (arms []string) {
 	for _, name := range s.Dimensions() {
 		v := c.CellA.Value(name)

@@ -9,25 +9,31 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func cells(s *scenarios.Scenario) (all []string) {
+// cells returns the cells of a scenario as text.
+func cells(s *scenarios.Scenario) (texts []string) {
 	for _, c := range s.Cells() {
-		all = append(all, c.String())
+		texts = append(texts, c.String())
 	}
-	return all
+	return texts
 }
 
 func TestANameSaysOnlyWhatAScenarioSaysOtherwiseThanUsual(t *testing.T) {
-	for text, want := range map[string]string{
-		"":           "spans=none/qps=1000",
-		"spans: sdk": "spans=sdk/qps=1000",
-		"spans: sdk\nsampling: always\nprocessors: batch\nattributes: 0\nmetrics: none": "spans=sdk/qps=1000",
-		"spans: sdk\nsampling: parent-0.01":                                             "spans=sdk/sampling=parent-0.01/qps=1000",
-		"spans: sdk\nprocessors: none\nattributes: 6\nmetrics: otel":                    "spans=sdk/processors=none/attributes=6/metrics=otel/qps=1000",
-		"spans: sdk\nattributes: 2\nlive: true\nquantile: hdr":                          "spans=sdk/attributes=2/quantile=hdr/qps=1000",
+	for _, row := range []struct{ name, text, want string }{
+		{"nothing given", "", "spans=none/qps=1000"},
+		{"spans are always named", "spans: sdk", "spans=sdk/qps=1000"},
+		{"defaults given", "spans: sdk\nsampling: always\nprocessors: batch\nattributes: 0\nmetrics: none",
+			"spans=sdk/qps=1000"},
+		{"other sampling", "spans: sdk\nsampling: parent-0.01", "spans=sdk/sampling=parent-0.01/qps=1000"},
+		{"several dimensions", "spans: sdk\nprocessors: none\nattributes: 6\nmetrics: otel",
+			"spans=sdk/processors=none/attributes=6/metrics=otel/qps=1000"},
+		{"a live estimator", "spans: sdk\nattributes: 2\nlive: true\nquantile: hdr",
+			"spans=sdk/attributes=2/quantile=hdr/qps=1000"},
 	} {
-		if got := cells(decode(t, least+text)); len(got) != 1 || got[0] != want {
-			t.Errorf("%q: cells %v, want %s", text, got, want)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			if got := cells(decode(t, least+row.text)); len(got) != 1 || got[0] != row.want {
+				t.Errorf("cells %v, want %s", got, row.want)
+			}
+		})
 	}
 }
 
@@ -54,13 +60,13 @@ func TestArmsOfAllDimensionsAreCrossedButForWhatDoesTheSame(t *testing.T) {
 }
 
 func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
-	compared := func(text string, settings ...scenarios.Setting) (all []string) {
+	compared := func(text string, settings ...scenarios.Setting) (pairs []string) {
 		s := decode(t, least+text, settings...)
 		for _, c := range s.Comparisons() {
-			all = append(all, strings.Join(append([]string{c.Dimension + ": " + c.CellA.Arm() + " vs " +
+			pairs = append(pairs, strings.Join(append([]string{c.Dimension + ": " + c.CellA.Arm() + " vs " +
 				c.CellB.Arm()}, c.Beside(s)...), ", "))
 		}
-		return all
+		return pairs
 	}
 	flag := func(key, value string) scenarios.Setting {
 		return scenarios.Setting{Key: key, Value: value, Where: "--" + key}
@@ -102,24 +108,26 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 			"spans: spans=sdk/processors=batch/metrics=otel vs spans=none/metrics=otel, processors=batch, metrics=otel",
 		}},
 	} {
-		if diff := cmp.Diff(c.want, c.got); diff != "" {
-			t.Errorf("%s: -want +got:\n%s", name, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, c.got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 
-// So a pair of arms tells its dimension, and a name can be part of a benchmark's.
+// Hence a pair of arms determines its dimension. The names of arms can be part of a benchmark's name.
 func TestNoTwoDimensionsShareTwoArms(t *testing.T) {
-	all := map[string][]string{
+	dimensions := map[string][]string{
 		"spans": scenarios.SpansArms, "sampling": scenarios.SamplingArms, "processors": scenarios.ProcessorsArms,
 		"attributes": scenarios.AttributesArms, "metrics": scenarios.MetricsArms,
 		"quantile": append([]string{scenarios.None}, append(scenarios.QuantileArms, scenarios.PeerArms...)...),
 	}
 	seen := map[string]string{}
-	for name, arms := range all {
+	for name, arms := range dimensions {
 		for _, arm := range arms {
-			if of, ok := seen[arm]; ok && arm != scenarios.None {
-				t.Errorf("%s is an arm of %s and of %s", arm, of, name)
+			if other, ok := seen[arm]; ok && arm != scenarios.None {
+				t.Errorf("%s is an arm of %s and of %s", arm, other, name)
 			}
 			seen[arm] = name
 			if !scenarios.ValidName(strings.ReplaceAll(arm, "+", "")) {
@@ -130,23 +138,28 @@ func TestNoTwoDimensionsShareTwoArms(t *testing.T) {
 }
 
 func TestArmsThatCannotBeAreReported(t *testing.T) {
-	for text, want := range map[string]string{
-		"sampling: [always, sometimes]": `test.yaml:3:20: sampling: "sometimes" is unknown: want a list of always, parent-0.01, never`,
-		"processors: [batch, batch]":    `test.yaml:3:21: processors: "batch" is given twice: want a list of batch, discard, none`,
-		"attributes: 3":                 `test.yaml:3:13: attributes: "3" is unknown: want a list of 0, 2, 6`,
-		"metrics: []": "test.yaml:3:1: metrics is an empty list: want a " +
-			"list of none, otel",
-		"spans: sdk\ncompare: never vs always":               `test.yaml:4:1: compare: "never" is not an arm of this scenario's sampling: want always`,
-		"spans: sdk\nsampling: [nevr]\ncompare: pooled vs x": `test.yaml:5:1: compare: "x" is not an arm of this scenario's spans: want sdk`,
-		"target: mine\nattributes: [0, 2]": "test.yaml:4:1: attributes are those of the map: " +
-			"want none of them with target mine",
-		"target: mine\nmetrics: otel": "test.yaml:4:1: metrics are those of the map: want " +
-			"none of them with target mine",
+	for _, row := range []struct{ name, text, want string }{
+		{"an unknown arm", "sampling: [always, sometimes]",
+			`test.yaml:3:20: sampling: "sometimes" is unknown: want a list of always, parent-0.01, never`},
+		{"an arm given twice", "processors: [batch, batch]",
+			`test.yaml:3:21: processors: "batch" is given twice: want a list of batch, discard, none`},
+		{"an unknown number", "attributes: 3", `test.yaml:3:13: attributes: "3" is unknown: want a list of 0, 2, 6`},
+		{"an empty list", "metrics: []", "test.yaml:3:1: metrics is an empty list: want a list of none, otel"},
+		{"a comparison of an arm that the scenario lacks", "spans: sdk\ncompare: never vs always",
+			`test.yaml:4:1: compare: "never" is not an arm of this scenario's sampling: want always`},
+		{"a comparison of an unknown arm", "spans: sdk\nsampling: [nevr]\ncompare: pooled vs x",
+			`test.yaml:5:1: compare: "x" is not an arm of this scenario's spans: want sdk`},
+		{"attributes of a target that is not the map", "target: mine\nattributes: [0, 2]",
+			"test.yaml:4:1: attributes applies to the map only: want no field attributes with target mine"},
+		{"metrics of a target that is not the map", "target: mine\nmetrics: otel",
+			"test.yaml:4:1: metrics applies to the map only: want no field metrics with target mine"},
 	} {
-		_, err := scenarios.Decode("test.yaml", []byte(least+text))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: error %v, want %q in it", text, err, want)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			_, err := scenarios.Decode("test.yaml", []byte(least+row.text))
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %q in it", err, row.want)
+			}
+		})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
-// check looks at what only several fields together can tell.
+// check checks what depends on several fields.
 func (d *decoder) check(s *Scenario) {
 	d.checkKind(s)
 	if !validName.MatchString(s.Name) && !d.has("name") {
@@ -22,8 +22,7 @@ func (d *decoder) check(s *Scenario) {
 	d.checkArms(s)
 }
 
-// checkKind sees that the scenario has levels of one kind: rates, other loads or a
-// closed loop.
+// checkKind checks that the scenario has levels of one kind: rates, loads or a closed loop.
 func (d *decoder) checkKind(s *Scenario) {
 	missing := func(key, or string) {
 		if _, ok := d.values[key]; !ok && !d.has(key) {
@@ -33,7 +32,7 @@ func (d *decoder) checkKind(s *Scenario) {
 	beside := func(kind string, others ...string) {
 		for _, other := range others {
 			if v, ok := d.values[other]; ok && !(other == "closed" && !s.Closed) {
-				d.wrong(v.where, v.line, "%s stands beside %s: want one of them", other, kind)
+				d.wrong(v.where, v.line, "%s cannot be combined with %s: want one of them", other, kind)
 			}
 		}
 	}
@@ -49,7 +48,7 @@ func (d *decoder) checkKind(s *Scenario) {
 		missing("duration", "")
 	}
 	if v, ok := d.values["think"]; ok && !s.Closed && s.Think > 0 {
-		d.wrong(v.where, v.line, "think is of a closed loop: want closed: true beside it")
+		d.wrong(v.where, v.line, "think needs a closed loop: want closed: true beside it")
 	}
 	if v, ok := d.values["abort"]; ok && s.Abort && len(s.SLOs) == 0 && !d.has("slo") {
 		d.wrong(v.where, v.line, "abort: there is no objective to miss: want a field slo beside it")
@@ -57,7 +56,7 @@ func (d *decoder) checkKind(s *Scenario) {
 	d.checkWindows(s)
 }
 
-// checkWindows sees that every visit can be cut into its windows.
+// checkWindows checks that every visit can be divided into its windows.
 func (d *decoder) checkWindows(s *Scenario) {
 	if d.has("slo") || d.has("window") || d.has("load") || d.has("duration") {
 		return
@@ -69,7 +68,7 @@ func (d *decoder) checkWindows(s *Scenario) {
 	for _, l := range s.Levels() {
 		length := s.Length(l)
 		if length <= 0 {
-			continue // of a replay; the visit will tell
+			continue // a replay that has not been read; the visit checks it
 		}
 		run := bench.Run{Closed: &bench.Closed{Duration: length}, Window: s.Window, SLOs: s.SLOs}
 		if err := run.CheckWindows(); err != nil {
@@ -80,41 +79,41 @@ func (d *decoder) checkWindows(s *Scenario) {
 	}
 }
 
-// has tells whether something is wrong with a field already.
+// has reports whether a problem with a field has been found already.
 func (d *decoder) has(key string) bool {
 	return slices.ContainsFunc(d.problems, func(p ranked) bool {
 		return strings.HasPrefix(p.What, key+":") || strings.HasPrefix(p.What, key+" ")
 	})
 }
 
-// checkCalls finds rates at which no call falls into a visit.
+// checkCalls reports rates at which no call is due within a visit.
 func (d *decoder) checkCalls(s *Scenario) {
 	if s.Duration <= 0 || s.Closed {
 		return
 	}
-	at, qps := d.values["duration"], d.values["qps"]
+	duration, qps := d.values["duration"], d.values["qps"]
 	for _, r := range s.QPS {
-		one := time.Duration(math.Ceil(1e9 / r.Float())) // for one call
-		if s.Duration >= one {
+		least := time.Duration(math.Ceil(1e9 / r.Float())) // the shortest time with a call
+		if s.Duration >= least {
 			continue
 		}
-		if qps.given() && !at.given() { // the flag is to blame, not the file
+		if qps.given() && !duration.given() { // the flag is to blame, not the file
 			d.wrong(qps.where, 0, "qps: %v/s yields no call in %v: want %s or more, or a longer duration", r,
 				s.Duration, roundUp(1/s.Duration.Seconds()))
 			continue
 		}
-		d.wrong(at.where, at.line, "duration: %v yields no call at %v/s: want %v or more, or a higher rate",
-			s.Duration, r, one)
+		d.wrong(duration.where, duration.line, "duration: %v yields no call at %v/s: want %v or more, or a "+
+			"higher rate", s.Duration, r, least)
 	}
 }
 
-// roundUp writes x with four digits, and not below it.
+// roundUp returns x with four significant digits, rounded up.
 func roundUp(x float64) string {
 	unit := math.Pow(10, math.Floor(math.Log10(x))-3)
 	return strconv.FormatFloat(math.Ceil(x/unit)*unit, 'g', 4, 64)
 }
 
-// checkArms sees that what is compared is among the arms.
+// checkArms checks that the compared arms are arms of the scenario.
 func (d *decoder) checkArms(s *Scenario) {
 	switch v := d.values["quantile"]; {
 	case s.Live || !slices.Contains(s.Quantile, None):
@@ -122,7 +121,7 @@ func (d *decoder) checkArms(s *Scenario) {
 		s.Quantile = nil // no estimator is compared
 	default:
 		d.wrong(v.where, v.line,
-			"quantile: %q among others is an arm of live scenarios only: want some of %s, or %s alone, or live: true",
+			"quantile: %q beside other arms needs live: true: want some of %s, or %s alone, or live: true",
 			None, strings.Join(estimatorArms, ", "), None)
 	}
 	d.pairs(s)
@@ -143,8 +142,8 @@ func (d *decoder) checkArms(s *Scenario) {
 	}
 }
 
-// armsOf are those of a dimension; all that it knows if it cannot be told which of
-// them are meant.
+// armsOf returns the scenario's arms of a dimension, or all arms of the dimension if the field is wrong, so that
+// the scenario's arms are unknown.
 func (d *decoder) armsOf(s *Scenario, dim *dimension) []string {
 	if d.has(dim.name) {
 		return dim.known
@@ -152,13 +151,12 @@ func (d *decoder) armsOf(s *Scenario, dim *dimension) []string {
 	return *dim.arms(s)
 }
 
-// pairs completes the comparisons. By default each arm of a dimension is compared
-// with the first. So are those that flags give to a file whose comparisons are
-// of other arms; and what a flag leaves out the comparisons of the file leave out,
-// too.
+// pairs completes the comparisons. By default each arm of a dimension is compared with the first arm. If a flag
+// replaces the arms of a dimension, the file's comparisons of arms that are left out are removed, and the default
+// applies if no comparison in that dimension remains.
 func (d *decoder) pairs(s *Scenario) {
-	v, said := d.values["compare"]
-	if said && !v.given() {
+	v, inFile := d.values["compare"]
+	if inFile && !v.given() {
 		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
 			dim := p.of(s)
 			arms := d.armsOf(s, dim)
@@ -170,7 +168,7 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 	given := slices.Clone(s.Compare)
 	for _, dim := range s.dimensions() {
-		if said && (v.given() || !d.values[dim.name].given()) ||
+		if inFile && (v.given() || !d.values[dim.name].given()) ||
 			slices.ContainsFunc(given, func(p Pair) bool { return p.of(s) == dim }) {
 			continue
 		}
@@ -181,15 +179,16 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 }
 
-// checkOwn sees that a target of the program's own is not asked for what only the map
-// does: attributes and metrics are the map's.
+// checkOwn checks that a scenario with a target of the program's own does not set attributes or metrics, which
+// only the map has.
 func (d *decoder) checkOwn(s *Scenario) {
 	if s.Target == MapTarget {
 		return
 	}
 	for _, dim := range s.dimensions() {
 		if v := d.values[dim.name]; dim.name == "attributes" || dim.name == "metrics" {
-			d.wrong(v.where, v.line, "%s are those of the map: want none of them with target %s", dim.name, s.Target)
+			d.wrong(v.where, v.line, "%s applies to the map only: want no field %s with target %s", dim.name, dim.name,
+				s.Target)
 		}
 	}
 }

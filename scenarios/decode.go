@@ -15,17 +15,19 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
-// A Problem is one thing that is wrong with a scenario.
+// A Problem is an error in a scenario.
 type Problem struct {
 	Where string // file:line:column, or the flag
 	What  string // the field, its value, and what was wanted
 }
 
+// String returns where and what.
 func (p Problem) String() string { return p.Where + ": " + p.What }
 
-// Problems are everything that is wrong with a scenario, a line each.
+// Problems are all errors in a scenario.
 type Problems []Problem
 
+// Error returns the problems, one per line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i := range p {
@@ -34,20 +36,20 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// A Setting overrides a field of a scenario. Its value is a scalar, or the items
-// of a list with commas between.
+// A Setting overrides a field of a scenario. Its value is a scalar, or list items separated by commas.
 type Setting struct {
 	Key   string // as in the file, such as qps or handlers.keys
 	Value string
 	Where string // for problems, such as --qps
 }
 
-// Decode reads a scenario. File is its name, for problems and for a scenario
-// without a name. Settings take the place of what the file says.
+// Decode decodes a scenario. File is the name of the file, which appears in problems and names a scenario that has
+// no name. Settings override fields of the file.
 func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
 	return decode(&decoder{file: file, values: map[string]value{}}, data, settings)
 }
 
+// decode decodes a scenario with a decoder that has no values yet.
 func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	if !d.parse(data) {
 		return nil, d.all()
@@ -72,19 +74,20 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	return s, nil
 }
 
-// all are the problems, in the order of the file. That of a flag need not name
-// its field again.
-func (d *decoder) all() (all Problems) {
+// all returns the problems in the order of the file. It removes the name of the field from a problem whose flag has
+// the same name.
+func (d *decoder) all() (problems Problems) {
 	slices.SortStableFunc(d.problems, func(a, b ranked) int { return cmp.Compare(a.line, b.line) })
 	for _, p := range d.problems {
 		if flag, ok := strings.CutPrefix(p.Where, "--"); ok {
 			p.What = strings.TrimPrefix(strings.TrimPrefix(p.What, flag+": "), flag+" ")
 		}
-		all = append(all, p.Problem)
+		problems = append(problems, p.Problem)
 	}
-	return all
+	return problems
 }
 
+// split returns the items of a setting.
 func split(s Setting) (items []item) {
 	for _, part := range splitOutside(s.Value) {
 		items = append(items, item{strings.TrimSpace(part), s.Where, 0})
@@ -92,7 +95,7 @@ func split(s Setting) (items []item) {
 	return items
 }
 
-// splitOutside splits a list at its commas, but for those in brackets.
+// splitOutside splits a list at its commas, except commas in parentheses.
 func splitOutside(list string) (parts []string) {
 	depth, from := 0, 0
 	for i, c := range list {
@@ -111,8 +114,7 @@ func splitOutside(list string) (parts []string) {
 	return append(parts, list[from:])
 }
 
-// override leaves out what a file says of a kind of load, if settings ask for
-// another kind.
+// override removes the file's fields of one kind of load, if settings ask for another kind.
 func (d *decoder) override() {
 	kinds := map[string][]string{"qps": {"load", "closed"}, "load": {"qps", "duration", "closed"},
 		"closed": {"qps", "load"}}
@@ -128,7 +130,7 @@ func (d *decoder) override() {
 	}
 }
 
-// A value is what a file or a flag gives a field: one item, or a list of them.
+// A value is what a file or a setting gives for a field: one item, or a list of items.
 type value struct {
 	where string
 	line  int
@@ -136,47 +138,51 @@ type value struct {
 	list  bool
 }
 
-// given tells whether a setting gives the value.
+// given reports whether a setting, and not the file, gives the value.
 func (v value) given() bool { return v.where != "" && v.line == 0 }
 
-// An item is the text of a scalar and where it stands.
+// An item is the text of a scalar with its place.
 type item struct {
 	text  string
 	where string
 	line  int
 }
 
+// A ranked problem has the line that it is sorted by, or 0.
 type ranked struct {
 	Problem
 	line int
 }
 
-// A decoder gathers the values of a file by key, and what is wrong with them.
+// A decoder collects the values of a file by key, and the problems.
 type decoder struct {
 	file     string
 	values   map[string]value
 	problems []ranked
-	lenient  bool // ignores fields that are unknown
+	lenient  bool // ignores unknown fields
 }
 
+// wrong adds a problem.
 func (d *decoder) wrong(where string, line int, format string, args ...any) {
 	d.problems = append(d.problems, ranked{Problem{where, fmt.Sprintf(format, args...)}, line})
 }
 
+// wrongAt adds a problem at a node.
 func (d *decoder) wrongAt(n ast.Node, format string, args ...any) {
 	where, line := d.at(n)
 	d.wrong(where, line, format, args...)
 }
 
+// at returns the place of a node.
 func (d *decoder) at(n ast.Node) (where string, line int) {
 	p := n.GetToken().Position
 	return fmt.Sprintf("%s:%d:%d", d.file, p.Line, p.Column), p.Line
 }
 
-// parse gathers the values of a file. It tells whether there is a mapping to speak
-// of: if not, nothing else can be said of the file.
+// parse collects the values of a file. It reports whether the file holds one mapping; if it does not, no further
+// checks make sense.
 func (d *decoder) parse(data []byte) bool {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put first
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors begin a file with a byte order mark
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		where, line, what := d.file, 0, err.Error()
@@ -200,17 +206,18 @@ func (d *decoder) parse(data []byte) bool {
 	case 1:
 		return d.mapping("", docs[0])
 	default:
-		d.wrongAt(docs[1], "a second document: want one scenario a file")
+		d.wrongAt(docs[1], "a second document: want one scenario per file")
 	}
 	return false
 }
 
-// mapping gathers the values below a key; prefix is "" or ends in a dot. It tells
-// whether n is a mapping.
+// mapping collects the values of a mapping. Prefix is the key of the mapping with a dot, or "". It reports whether n
+// is a mapping.
 func (d *decoder) mapping(prefix string, n ast.Node) bool {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.wrongAt(n, "%s is not a mapping: want fields such as %s", name(prefix), strings.Join(keysBelow(prefix), ", "))
+		d.wrongAt(n, "%s is not a mapping: want fields such as %s", name(prefix),
+			strings.Join(keysBelow(prefix), ", "))
 		return false
 	}
 	for _, kv := range m.Values {
@@ -234,6 +241,7 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 	return true
 }
 
+// name returns the key of a prefix.
 func name(prefix string) string {
 	if prefix == "" {
 		return "the file"
@@ -241,6 +249,7 @@ func name(prefix string) string {
 	return strings.TrimSuffix(prefix, ".")
 }
 
+// value collects the value of a key.
 func (d *decoder) value(key string, kv *ast.MappingValueNode) {
 	var v value
 	v.where, v.line = d.at(kv.Key)
@@ -262,6 +271,7 @@ func (d *decoder) value(key string, kv *ast.MappingValueNode) {
 	d.values[key] = v
 }
 
+// scalar returns the item of a scalar node. It returns false if it adds a problem instead.
 func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
 	where, line := d.at(n)
 	switch n := n.(type) {

@@ -19,20 +19,20 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
-// A Field is what a scenario may say, for its documentation.
+// A Field describes a field of a scenario.
 type Field struct {
 	Key     string
-	Want    string // the values it takes
+	Want    string // accepted values
 	About   string
 	Default string
 
 	List bool // takes several values
 
-	set func(s *Scenario, text string) error // one item of a list, or the scalar
+	set func(s *Scenario, text string) error // sets the scalar, or adds one item of a list
 }
 
-// Values are the words that the field takes, for completion; none if it takes
-// anything else.
+// Values returns the words that the field accepts, for completion, or nil if it accepts
+// other text as well.
 func (f *Field) Values() []string {
 	if d := dimensionOf(f.Key); d != nil {
 		return d.known
@@ -75,7 +75,7 @@ var Fields = []Field{
 			}
 			return nil
 		}},
-	{"handlers.keys", "1 to 100000", "How many handlers the map has.", "16", false, func(s *Scenario, v string) error {
+	{"handlers.keys", "1 to 100000", "Number of handlers in the map.", "16", false, func(s *Scenario, v string) error {
 		return setInt(&s.Handlers.Keys, v, 1, 100_000)
 	}},
 	{"handlers.zipf", "0 to 100", "Popularity of the keys: key i is called in proportion to (i+1)^-zipf.", "1", false,
@@ -93,13 +93,14 @@ var Fields = []Field{
 		func(s *Scenario, v string) error {
 			return setOneOf(&s.Handlers.Distribution, work.Distribution(v), work.Distributions())
 		}},
-	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "How calls follow one another.", "poisson", false,
+	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "Random process of the calls.", "poisson", false,
 		setArrivals},
 	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M",
-		"Levels of load, in calls a second.", "", true, setQPS},
+		"Levels of load, in calls per second.", "", true, setQPS},
 	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",
-		"Levels of load that change, instead of qps and duration.", "", true, setLoad},
-	{"closed", "true or false", "Makes the loop a closed one: each worker calls again once its call has ended.",
+		"Levels of load that change over time, instead of qps and duration.", "", true, setLoad},
+	{"closed", "true or false",
+		"Runs a closed loop, in which each worker makes its next call after the previous one ends.",
 		"false", false, func(s *Scenario, v string) error {
 			return setBool(&s.Closed, v)
 		}},
@@ -108,11 +109,11 @@ var Fields = []Field{
 			return setDuration(&s.Think, v, 0, MaxDuration)
 		}},
 	armsField("spans", "Arms: ways of making spans."),
-	armsField("sampling", "Arms: which spans are sampled; parent-0.01 is 1 of 100, or as the parent says."),
+	armsField("sampling", "Arms: which spans are sampled; parent-0.01 follows the parent and samples 1 in 100 roots."),
 	armsField("processors",
-		"Arms: where ended spans go: to an exporter in batches, to one who discards them, or nowhere."),
-	armsField("attributes", "Arms: how many attributes a span has besides its key."),
-	armsField("metrics", "Arms: what counts calls and their durations."),
+		"Arms: where ended spans go: to an exporter in batches, to a processor that discards them, or nowhere."),
+	armsField("attributes", "Arms: number of attributes of a span, besides its key."),
+	armsField("metrics", "Arms: what counts calls and measures their durations."),
 	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") +
 		"; and of none, alone or if live",
 		"Arms: latency estimators.", "all but the peers", true,
@@ -123,29 +124,30 @@ var Fields = []Field{
 		func(s *Scenario, v string) error {
 			return setBool(&s.Live, v)
 		}},
-	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to set against each other.",
+	{"compare", "a list of comparisons, such as pooled vs sdk", "Which arms to compare.",
 		"each arm vs the first", true, setCompare},
-	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Load of a visit.", "", false,
+	{"duration", "a duration such as 500ms or 10s, above 0 and up to 24h", "Duration of a visit's load.", "", false,
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Duration, v, 1, MaxDuration)
 		}},
-	{"warmup", "a duration, 0 to 24h", "Load before that of a visit, not measured.", "100ms", false,
+	{"warmup", "a duration, 0 to 24h", "Duration of the load before a visit, which is not measured.", "100ms", false,
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Warmup, v, 0, MaxDuration)
 		}},
-	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, claims over many cells 12.", "12", false,
+	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, verdicts on many cells 12.", "12", false,
 		func(s *Scenario, v string) error {
 			return setInt(&s.Rounds, v, 1, 1000)
 		}},
-	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than there are processors.",
+	{"workers", "1 to 100000, or auto", "Calls that may run at once; auto is one fewer than the number of processors.",
 		"auto", false, setWorkers},
 	{"overload", "one of " + strings.Join(bench.Overloads(), ", "),
-		"What becomes of calls that find every worker busy.", "queue", false,
+		"What happens to calls that are due while every worker is busy.", "queue", false,
 		func(s *Scenario, v string) (err error) {
 			s.Overload, err = bench.ParseOverload(v)
 			return err
 		}},
-	{"queue", "1 to 1073741824", "Calls that may wait for a worker, at 8 B each; one that finds no room is dropped.",
+	{"queue", "1 to 1073741824",
+		"Calls that may wait for a worker, at 8 B each; if the queue is full, a call is dropped.",
 		strconv.Itoa(bench.DefaultQueue), false,
 		func(s *Scenario, v string) error { return setInt(&s.Queue, v, 1, 1<<30) }},
 	{"pace", "one of " + strings.Join(texts(pace.All(), pace.Pace.String), ", "),
@@ -155,7 +157,7 @@ var Fields = []Field{
 			return err
 		}},
 	{"window", "a duration, 1ms to 24h, or auto",
-		"Length of the windows that a visit is cut into; auto makes about 50.", "auto", false,
+		"Length of the windows that a visit is divided into; auto makes about 50.", "auto", false,
 		func(s *Scenario, v string) error {
 			if v == "auto" {
 				s.Window = 0
@@ -164,19 +166,21 @@ var Fields = []Field{
 			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
 		}},
 	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s",
-		"What every visit is to hold: exit code 1 if half of a cell's visits or more do not.", "", true, setSLO},
+		"Objectives of every visit: exit code 1 if at least half of a cell's visits miss one.", "", true, setSLO},
 	{"slo-visits", "most, all, or a percentage such as 80%",
-		"In how many of its visits a cell must meet an objective; most is more than half.", "most", false, setQuorum},
+		"Share of its visits in which a cell must meet an objective; most is more than half.", "most", false,
+		setQuorum},
 	{"abort", "true or false",
-		"Ends a visit once it is certain to miss an objective, and visits its cell no more once that is certain to " +
-			"be missed.",
+		"Ends a visit that is certain to miss an objective, and stops visiting a cell that is certain to miss one.",
 		"false", false, func(s *Scenario, v string) error { return setBool(&s.Abort, v) }},
 	{"failed", "infinite or apart",
-		"What failed calls are in percentiles and objectives about latency: infinitely slow, or left out.",
+		"Treats failed calls as infinitely slow in percentiles and latency objectives, or leaves them out.",
 		failedInfinite, false, setFailed},
 	{"timeout", "a duration, 1ms to 24h, or none",
-		"How long a call may take; one that takes longer fails, and its worker makes the next one.", None, false, setTimeout},
-	{"seed", "a whole number, 0 or more", "Of arrivals, keys, work and the order of visits; 0 draws one.", "0", false,
+		"Time limit of a call; a call that takes longer fails, and its worker makes the next one.", None, false,
+		setTimeout},
+	{"seed", "a whole number, 0 or more",
+		"Seed of arrivals, keys, work and the order of visits; 0 picks a random one.", "0", false,
 		func(s *Scenario, v string) error {
 			n, err := strconv.ParseUint(strings.ReplaceAll(v, "_", ""), 10, 64)
 			s.Seed = n
@@ -184,7 +188,7 @@ var Fields = []Field{
 		}},
 }
 
-// armsField is the field of a dimension.
+// armsField returns the field of a dimension.
 func armsField(name, about string) Field {
 	d := dimensionOf(name)
 	return Field{name, "a list of " + strings.Join(d.known, ", "), about, d.usual, true,
@@ -193,7 +197,7 @@ func armsField(name, about string) Field {
 		}}
 }
 
-// keysBelow are the keys that may follow a prefix, which is "" or ends in a dot.
+// keysBelow returns the keys that may follow a prefix, which is "" or ends in a dot.
 func keysBelow(prefix string) (keys []string) {
 	for _, f := range Fields {
 		if rest, ok := strings.CutPrefix(f.Key, prefix); ok {
@@ -206,7 +210,7 @@ func keysBelow(prefix string) (keys []string) {
 	return keys
 }
 
-// want is what a field takes; "" if there is no such field.
+// want returns what a field accepts, or "" if there is no such field.
 func want(key string) string {
 	for _, f := range Fields {
 		if f.Key == key {
@@ -216,7 +220,7 @@ func want(key string) string {
 	return ""
 }
 
-// scenario sets every field that has a value.
+// scenario returns a scenario with every field set that has a value.
 func (d *decoder) scenario() *Scenario {
 	s := defaults()
 	for _, f := range Fields {
@@ -232,7 +236,7 @@ func (d *decoder) scenario() *Scenario {
 			d.wrong(v.where, v.line, "%s is an empty list: want %s", f.Key, f.Want)
 		}
 		if dim := dimensionOf(f.Key); dim != nil {
-			*dim.arms(s) = nil // a list takes the place of its default
+			*dim.arms(s) = nil // a list replaces its default
 		}
 		if len(v.items) > MaxCells {
 			d.wrong(v.where, v.line, "%s is a list of %d: want at most %d", f.Key, len(v.items), MaxCells)
@@ -251,8 +255,7 @@ func (d *decoder) scenario() *Scenario {
 	return s
 }
 
-// reason is what is wrong with a text: the package strconv says more than is
-// wanted here.
+// reason returns why a text is wrong. It replaces errors of other packages, such as strconv, by a short one.
 func reason(text string, err error) string {
 	if e, ok := err.(problem); ok {
 		return string(e)
@@ -260,16 +263,17 @@ func reason(text string, err error) string {
 	return fmt.Sprintf("%q is not valid", text)
 }
 
-// A problem is a reason to be shown as it is.
+// A problem is an error whose text is shown, followed by the accepted values.
 type problem string
 
 func (p problem) Error() string { return string(p) }
 
-// A complete reason says what was wanted, too.
+// A complete error already names the accepted values.
 type complete string
 
 func (c complete) Error() string { return string(c) }
 
+// setInt sets to to a number in a range.
 func setInt(to *int, v string, from, upto int) error {
 	n, err := strconv.Atoi(strings.ReplaceAll(v, "_", ""))
 	if err == nil && (n < from || n > upto) {
@@ -279,6 +283,7 @@ func setInt(to *int, v string, from, upto int) error {
 	return err
 }
 
+// setDuration sets to to a duration in a range.
 func setDuration(to *time.Duration, v string, from, upto time.Duration) error {
 	d, err := time.ParseDuration(v)
 	switch {
@@ -301,6 +306,7 @@ func setArrivals(s *Scenario, v string) (err error) {
 	return nil
 }
 
+// setOneOf sets to to a known word.
 func setOneOf[T ~string](to *T, v T, known []T) error {
 	if !slices.Contains(known, v) {
 		names := texts(known, func(v T) string { return string(v) })
@@ -310,19 +316,20 @@ func setOneOf[T ~string](to *T, v T, known []T) error {
 	return nil
 }
 
+// addOneOf adds a known word that the list lacks.
 func addOneOf(to *[]string, v string, known []string) error {
 	if slices.Contains(*to, v) {
 		return problem(fmt.Sprintf("%q is given twice", v))
 	}
-	var one string
-	if err := setOneOf(&one, v, known); err != nil {
+	var word string
+	if err := setOneOf(&word, v, known); err != nil {
 		return err
 	}
-	*to = append(*to, one)
+	*to = append(*to, word)
 	return nil
 }
 
-// ValidName tells whether a name can be part of a benchmark's name.
+// ValidName reports whether a name can be part of a benchmark's name.
 func ValidName(name string) bool { return validName.MatchString(name) }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
@@ -405,16 +412,16 @@ func setQuorum(s *Scenario, v string) (err error) {
 	return nil
 }
 
-// What failed calls are, in the field failed.
+// The values of the field failed.
 const (
 	failedInfinite = "infinite"
 	failedApart    = "apart"
 )
 
 func setFailed(s *Scenario, v string) error {
-	var what string
-	err := setOneOf(&what, v, []string{failedInfinite, failedApart})
-	s.FailedApart = what == failedApart
+	var word string
+	err := setOneOf(&word, v, []string{failedInfinite, failedApart})
+	s.FailedApart = word == failedApart
 	return err
 }
 

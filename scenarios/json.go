@@ -7,8 +7,8 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// document is a scenario as a file holds it. JSON is YAML: what is written here
-// can be read, and run, again.
+// document is the JSON of a scenario. JSON is YAML, so that the document is a scenario file that can be run
+// again.
 type document struct {
 	Name       string   `json:"name"`
 	About      string   `json:"about,omitempty"`
@@ -43,6 +43,7 @@ type document struct {
 	Seed       uint64   `json:"seed"`
 }
 
+// handlers is the JSON of Handlers.
 type handlers struct {
 	Keys         int     `json:"keys"`
 	Zipf         float64 `json:"zipf"`
@@ -51,7 +52,7 @@ type handlers struct {
 	Distribution string  `json:"distribution"`
 }
 
-// MarshalJSON writes s as a scenario file, with every field given.
+// MarshalJSON encodes s as a scenario file, with every field given.
 func (s *Scenario) MarshalJSON() ([]byte, error) {
 	d := document{
 		Name:   s.Name,
@@ -114,8 +115,8 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, here or in another version: it ignores fields that it does not know, and
-// is otherwise as strict as with a file.
+// UnmarshalJSON decodes the output of MarshalJSON, of this version or another. It ignores unknown fields, and is
+// otherwise as strict as Decode.
 func (s *Scenario) UnmarshalJSON(data []byte) error {
 	decoded, err := decode(&decoder{file: "scenario", values: map[string]value{}, lenient: true}, data, nil)
 	if err != nil {
@@ -125,9 +126,10 @@ func (s *Scenario) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func texts[T any](all []T, text func(T) string) []string {
-	out := make([]string, len(all))
-	for i, v := range all {
+// texts returns the text of each element of list.
+func texts[T any](list []T, text func(T) string) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
 		out[i] = text(v)
 	}
 	return out

@@ -10,16 +10,16 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// A Level is a load that every arm is put under: a steady rate, another load, or a
-// closed loop, which has neither.
+// A Level is a load that every arm is measured at: a steady rate, another load, or a
+// closed loop, which sets neither field.
 type Level struct {
-	QPS  schedule.Rate `json:"qps,omitzero"`   // of a steady load
-	Load string        `json:"load,omitempty"` // of another: what schedule.ParseLoad reads
+	QPS  schedule.Rate `json:"qps,omitzero"`   // the rate of a steady load
+	Load string        `json:"load,omitempty"` // any other load, in the syntax of schedule.ParseLoad
 }
 
-// Name is the level as a part of a benchmark's name, which neither a blank nor a
-// slash may be in: qps=1000, load=ramp:1k..20k@1m or loop=closed. A fraction becomes
-// a decimal.
+// Name returns the level as a part of a benchmark's name, which must not contain blanks or
+// slashes: qps=1000, load=ramp:1k..20k@1m or loop=closed. A rate that is a fraction becomes a
+// decimal.
 func (l Level) Name() string {
 	switch {
 	case l.Load != "":
@@ -35,6 +35,7 @@ func (l Level) Name() string {
 	return "qps=" + text
 }
 
+// String returns the level, with a rate or load as in a scenario.
 func (l Level) String() string {
 	switch {
 	case l.Load != "":
@@ -45,40 +46,39 @@ func (l Level) String() string {
 	return "qps=" + l.QPS.String()
 }
 
-// Levels are those of the scenario, in its order.
-func (s *Scenario) Levels() (all []Level) {
+// Levels returns the levels of the scenario, in its order.
+func (s *Scenario) Levels() (levels []Level) {
 	if s.Closed {
 		return []Level{{}}
 	}
 	for _, qps := range s.QPS {
-		all = append(all, Level{QPS: qps})
+		levels = append(levels, Level{QPS: qps})
 	}
 	for _, load := range s.Loads {
-		all = append(all, Level{Load: load.String()})
+		levels = append(levels, Level{Load: load.String()})
 	}
-	return all
+	return levels
 }
 
-// LoadOf is the load of a level, with its process. A closed loop has none.
+// LoadOf returns the load of a level, with its process. The load of a closed loop has no arrivals.
 func (s *Scenario) LoadOf(l Level) schedule.Load {
 	if l.Load == "" {
 		return schedule.Load{RateCurve: schedule.Steady(l.QPS, s.Duration), Process: s.Arrivals}
 	}
 	load, err := schedule.ParseLoad(l.Load)
 	if err != nil {
-		return schedule.Load{} // which has no arrivals: the level is not one of the scenario
+		return schedule.Load{} // the level is not one of the scenario, and its load has no arrivals
 	}
 	return load.Or(s.Arrivals)
 }
 
-// A replayed is what is known of a replay once its file has been read.
+// A replayed is a replay whose file has been read, with its distinct keys.
 type replayed struct {
 	*schedule.Replay
 	keys []string
 }
 
-// ReadReplays reads the files of the scenario's replays. Until then it is not known
-// how long they are, nor which keys they have.
+// ReadReplays reads the files of the scenario's replays. Before, their durations and keys are unknown.
 func (s *Scenario) ReadReplays() error {
 	for _, load := range s.Loads {
 		if load.Replay.Path == "" {
@@ -89,7 +89,8 @@ func (s *Scenario) ReadReplays() error {
 			return err
 		}
 		if d := r.Duration(); d > MaxDuration {
-			return fmt.Errorf("%v lasts %v, which is longer than %v: raise its speed, or cut it, as in replay:FILE@1h", load, d, MaxDuration)
+			return fmt.Errorf("%v lasts %v, which is longer than %v: raise its speed, or cut it, as in replay:FILE@1h",
+				load, d, MaxDuration)
 		}
 		if s.replays == nil {
 			s.replays = map[string]replayed{}
@@ -99,24 +100,25 @@ func (s *Scenario) ReadReplays() error {
 	return nil
 }
 
-// A ReplayFile is a file that the scenario replays, as it was read.
+// A ReplayFile describes a replay file that was read.
 type ReplayFile struct {
 	Path       string
-	SHA256     string // in hexadecimal digits
-	Calls      uint64 // of the load
-	OutOfOrder uint64 // calls that stood after one that was made later
+	SHA256     string // in hexadecimal
+	Calls      uint64 // calls of the load
+	OutOfOrder uint64 // calls that follow a later call in the file
 }
 
-// ReplayFiles are those of the loads that [Scenario.ReadReplays] has read, in their order.
-func (s *Scenario) ReplayFiles() (all []ReplayFile) {
+// ReplayFiles returns the files that [Scenario.ReadReplays] has read, in the order of the loads.
+func (s *Scenario) ReplayFiles() (files []ReplayFile) {
 	for _, load := range s.Loads {
 		if r, ok := s.replays[load.String()]; ok {
-			all = append(all, ReplayFile{load.Replay.Path, r.Digest(), r.Calls(), r.OutOfOrder()})
+			files = append(files, ReplayFile{load.Replay.Path, r.Digest(), r.Calls(), r.OutOfOrder()})
 		}
 	}
-	return all
+	return files
 }
 
+// keysOf returns the distinct keys of a replay, or nil if it has none.
 func keysOf(r *schedule.Replay) (keys []string) {
 	if !r.HasKeys() {
 		return nil
@@ -131,8 +133,8 @@ func keysOf(r *schedule.Replay) (keys []string) {
 	return keys
 }
 
-// Schedule is when the calls of a level are due, and which keys they ask for: nil
-// if the level does not say. The seed decides what is random in it.
+// Schedule returns when the calls of a level are due, and which keys they use, or nil if
+// the level does not choose keys. The seed determines random arrivals.
 func (s *Scenario) Schedule(l Level, seed uint64) (schedule.Arrivals, schedule.Keys, error) {
 	if r, ok := s.replays[l.Load]; ok {
 		if r.keys == nil {
@@ -144,12 +146,10 @@ func (s *Scenario) Schedule(l Level, seed uint64) (schedule.Arrivals, schedule.K
 	return a, nil, err
 }
 
-// KeysOf are the keys of a level's own, which take the place of Handlers.Keys; nil
-// if it has none.
+// KeysOf returns the level's own keys, which replace the keys of Handlers, or nil if it has none.
 func (s *Scenario) KeysOf(l Level) []string { return s.replays[l.Load].keys }
 
-// Length is how long the load of a level lasts; 0 if that is not known, of a replay
-// that has not been read.
+// Length returns how long the load of a level lasts, or 0 for a replay that has not been read.
 func (s *Scenario) Length(l Level) time.Duration {
 	if l.Load == "" {
 		return s.Duration
@@ -160,9 +160,8 @@ func (s *Scenario) Length(l Level) time.Duration {
 	return s.LoadOf(l).RateCurve.Duration()
 }
 
-// Calls is how many calls a visit at that level makes: the mean, if arrivals are
-// random; 0 if it is not known, of a closed loop, or a replay that has not been
-// read.
+// Calls returns the number of calls that a visit at that level makes. For random arrivals it is the mean. It is 0
+// for a closed loop and for a replay that has not been read.
 func (s *Scenario) Calls(l Level) uint64 {
 	switch r, ok := s.replays[l.Load]; {
 	case ok:
@@ -173,8 +172,7 @@ func (s *Scenario) Calls(l Level) uint64 {
 	return s.LoadOf(l).RateCurve.Calls()
 }
 
-// Surely is how many calls a visit at that level makes at least, but for one of
-// some 30,000.
+// Surely returns a number of calls that all but about one in 30,000 visits at that level reach.
 func (s *Scenario) Surely(l Level) uint64 {
 	if r, ok := s.replays[l.Load]; ok {
 		return r.Calls()
@@ -185,7 +183,7 @@ func (s *Scenario) Surely(l Level) uint64 {
 	return s.LoadOf(l).Least()
 }
 
-// WarmupOf is the load before that of a level: as many calls a second, in the mean.
+// WarmupOf returns the load before a visit at that level, at the same mean rate.
 func (s *Scenario) WarmupOf(l Level, seed uint64) (schedule.Arrivals, error) {
 	load := schedule.Load{Process: s.LoadOf(l).Or(s.Arrivals).Process}
 	mean := l.QPS

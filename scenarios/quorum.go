@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Quorum says in how many of its visits a cell must meet an objective: in so many per cent
-// of them at least, or, if it is 0, in more than half.
+// A Quorum is the share of its visits, in per cent, in which a cell must meet an objective. The value 0
+// stands for more than half of the visits.
 type Quorum int
 
 // ParseQuorum parses most, all, or a percentage such as 80%.
@@ -26,7 +26,7 @@ func ParseQuorum(text string) (Quorum, error) {
 	return Quorum(n), nil
 }
 
-// String returns what [ParseQuorum] parses.
+// String returns the quorum in the syntax of [ParseQuorum].
 func (q Quorum) String() string {
 	switch q {
 	case 0:
@@ -37,10 +37,10 @@ func (q Quorum) String() string {
 	return fmt.Sprintf("%d%%", int(q))
 }
 
-// Met reports whether held visits of so many are enough.
-func (q Quorum) Met(held, of int) bool {
+// Met reports whether held visits, of all visits, are enough.
+func (q Quorum) Met(held, visits int) bool {
 	if q == 0 {
-		return 2*held > of
+		return 2*held > visits
 	}
-	return 100*held >= int(q)*of
+	return 100*held >= int(q)*visits
 }

@@ -1,8 +1,7 @@
-// Package scenarios says what loadgen runs. A [Scenario] is a YAML file, decoded
-// strictly: what is unknown, out of range or impossible is reported, all of it at
-// once, each with its place in the file and what was wanted.
+// Package scenarios describes what loadgen runs. A [Scenario] is decoded strictly from a YAML file. All
+// errors in a file are reported together, each with its position and the accepted values.
 //
-// Some scenarios are part of the program; [Names] lists them. [Load] takes one of
+// Some scenarios are part of the program; [Names] lists them. [Load] accepts one of
 // their names or the path of a file.
 package scenarios
 
@@ -26,80 +25,78 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
-// A Scenario is what to run: every combination of arm and rate, its cells, once
-// in each round.
+// A Scenario says what to run. Its cells are all combinations of arms and levels of load, and each round
+// visits every cell once.
 type Scenario struct {
 	Name  string
 	About string
 
-	Target   string // what is called: MapTarget, or one of the program's own
+	Target   string // what is called: MapTarget, or a target of the program's own
 	Handlers Handlers
 	Arrivals schedule.Process
 	QPS      []schedule.Rate // levels of steady load
-	Loads    []schedule.Load // levels of any other
-	// Closed makes the loop a closed one, its only level: every worker calls again
-	// once its call has ended and it has thought for Think.
+	Loads    []schedule.Load // levels of any other load
+	// Closed runs a closed loop, which is then the only level. Each worker makes its next call when the
+	// previous one has ended and the time Think has passed.
 	Closed bool
 	Think  time.Duration
-	// The arms, each with each.
+	// The arms of each dimension, which are all combined with each other.
 	Spans      []string // ways of making spans
 	Sampling   []string // which spans are recorded
 	Processors []string // where ended spans go
-	Attributes []string // how many attributes spans have, besides the key
-	Metrics    []string // where the numbers and durations of calls are counted
+	Attributes []string // numbers of attributes of a span, besides the key
+	Metrics    []string // what counts calls and measures their durations
 	Quantile   []string // latency estimators
-	// Live puts the estimators on the path of the call, one at a time, as the
-	// latency instrument of every handler. Otherwise they are compared, all of
-	// them, on the latencies of every visit.
+	// Live makes each estimator in turn the latency instrument of every handler. Otherwise all
+	// estimators are compared on the latencies of every visit.
 	Live    bool
 	Compare []Pair
 
-	Duration time.Duration // of the load of a visit, unless Loads say it
-	Warmup   time.Duration // of the load before it, which is not measured
+	Duration time.Duration // duration of a visit's load, unless Loads are set
+	Warmup   time.Duration // duration of the load before a visit, which is not measured
 	Rounds   int
-	Workers  int // 0: one fewer than there are processors
+	Workers  int // 0 means one fewer than the number of processors
 	Overload bench.Overload
 	Queue    int // calls that may wait for a worker
 	Pace     pace.Pace
-	Window   time.Duration // of the windows that a visit is cut into; 0: about 50 of them
-	SLOs     []record.SLO  // what every visit is to hold
-	// SLOVisits is in how many of its visits a cell must meet an objective.
+	Window   time.Duration // length of the windows that a visit is divided into; 0 means about 50 windows
+	SLOs     []record.SLO  // objectives of every visit
+	// SLOVisits is the share of its visits in which a cell must meet an objective.
 	SLOVisits Quorum
-	Abort     bool // ends a visit once it is certain to miss one
-	// FailedApart leaves failed calls out of percentiles and of objectives about latency;
+	Abort     bool // ends a visit that is certain to miss an objective
+	// FailedApart leaves failed calls out of percentiles and of latency objectives;
 	// otherwise they count as infinitely slow.
 	FailedApart bool
-	Timeout     time.Duration // of a call, which fails then; 0: none
-	Seed        uint64        // of arrivals, keys, work and order; 0: drawn when the run starts
+	Timeout     time.Duration // limit after which a call fails; 0 means none
+	Seed        uint64        // of arrivals, keys, work and order; 0 means random
 
-	replays map[string]replayed // that have been read, by load
+	replays map[string]replayed // the replays that have been read, by load
 }
 
-// Handlers are the functions of the map under load.
+// Handlers describes the functions of the map under load.
 type Handlers struct {
-	Keys         int               // how many there are
-	Zipf         float64           // exponent of their popularity
+	Keys         int               // number of handlers
+	Zipf         float64           // exponent of the keys' popularity
 	Spin         time.Duration     // mean CPU time of a call
-	Allocate     int               // mean bytes a call allocates
-	Distribution work.Distribution // of both
+	Allocate     int               // mean number of bytes that a call allocates
+	Distribution work.Distribution // of Spin and Allocate
 }
 
-// MaxCells is how many cells a scenario may have: a visit of each in a thousand rounds
-// is more than anyone waits for.
+// MaxCells is the largest number of cells of a scenario. A thousand rounds of more cells would take too long for
+// anyone to wait.
 const MaxCells = 1000
 
 // MaxDuration is the longest Duration, and Warmup, of a scenario.
 const MaxDuration = 24 * time.Hour
 
-// MapTarget is the instrumented map of handlers: the target of a scenario that does
-// not say.
+// MapTarget is the name of the instrumented map of handlers, which is the default target.
 const MapTarget = "map"
 
-// defaults is a scenario before anything is read. QPS and Duration have none.
+// defaults returns a scenario with all default values. QPS and Duration have none.
 func defaults() *Scenario {
 	poisson, err := schedule.ParseProcess("poisson")
 	if err != nil {
-		panic(err) // its text is a constant
+		panic(err) // the text is a constant
 	}
 	return &Scenario{
 		Target:     MapTarget,
@@ -121,7 +118,7 @@ func defaults() *Scenario {
 //go:embed *.yaml
 var embedded embed.FS
 
-// Names are those of the scenarios that are part of the program.
+// Names returns the names of the scenarios that are part of the program.
 func Names() []string {
 	files, err := fs.Glob(embedded, "*.yaml")
 	if err != nil {
@@ -133,8 +130,8 @@ func Names() []string {
 	return files
 }
 
-// Load reads the scenario of that name, or the file of that path, and applies
-// the settings to it. The error is a [Problems] if the scenario is wrong.
+// Load returns the scenario with that name, or of the file with that path, with the settings
+// applied. The error is a [Problems] if the scenario has errors.
 func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	if slices.Contains(Names(), nameOrPath) {
 		data, err := embedded.ReadFile(nameOrPath + ".yaml")
@@ -155,14 +152,14 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	return Decode(nameOrPath, data, settings...)
 }
 
-// Visits is how many visits the scenario makes in all.
+// Visits returns the number of visits that the scenario makes.
 func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 
-// Overhead is about what a visit takes besides its load: a process that starts,
-// flushes and reports.
+// Overhead is an estimate of the time that a visit takes besides its load, for a process to start,
+// flush and report.
 const Overhead = 60 * time.Millisecond
 
-// Wall is about how long the scenario takes.
+// Wall returns an estimate of the time that the scenario takes.
 func (s *Scenario) Wall() (sum time.Duration) {
 	for _, c := range s.Cells() {
 		sum += time.Duration(s.Rounds) * (s.Warmup + s.Length(c.Level) + Overhead)
@@ -170,7 +167,7 @@ func (s *Scenario) Wall() (sum time.Duration) {
 	return sum
 }
 
-// nameOf is the name of the scenario in a file that does not give one.
+// nameOf returns the name of a scenario whose file gives none.
 func nameOf(file string) string {
 	return strings.TrimSuffix(path.Base(filepath.ToSlash(file)), path.Ext(file))
 }

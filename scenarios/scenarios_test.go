@@ -23,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
+// decode decodes a scenario, and ends the test if that is impossible.
 func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios.Scenario {
 	t.Helper()
 	s, err := scenarios.Decode("test.yaml", []byte(text), settings...)
@@ -32,7 +33,7 @@ func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios
 	return s
 }
 
-// alike compares scenarios but for the replays that were read.
+// alike compares scenarios, except the replays that were read.
 var alike = cmp.Options{
 	cmpopts.IgnoreUnexported(scenarios.Scenario{}),
 	cmpopts.EquateComparable(bench.Overload{}, record.SLO{}),
@@ -43,27 +44,28 @@ const least = "qps: [1000]\nduration: 1s\n"
 
 func TestEmbeddedScenariosAreSoundAndAnswerTheirQuestion(t *testing.T) {
 	for _, name := range scenarios.Names() {
-		s, err := scenarios.Load(name)
-		if err != nil {
-			t.Errorf("%s:\n%v", name, err)
-			continue
-		}
-		if s.Name != name || s.About == "" || len(s.Compare) == 0 {
-			t.Errorf("%s is called %q, is about %q and compares %v", name, s.Name, s.About, s.Compare)
-		}
-		if s.Rounds < 6 {
-			t.Errorf("%s: %d rounds give no interval", name, s.Rounds)
-		}
-		for _, qps := range s.QPS {
-			// Poisson: leave room for five standard deviations.
-			if n := float64(s.Calls(scenarios.Level{QPS: qps})); n < 1.2*float64(quantile.SamplesFor(0.99)) {
-				t.Errorf("%s: %v calls a visit at %v/s are too few for p99", name, n, qps)
+		t.Run(name, func(t *testing.T) {
+			s, err := scenarios.Load(name)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if s.Name != name || s.About == "" || len(s.Compare) == 0 {
+				t.Errorf("it is called %q, is about %q and compares %v", s.Name, s.About, s.Compare)
+			}
+			if s.Rounds < 6 {
+				t.Errorf("%d rounds give no interval", s.Rounds)
+			}
+			for _, qps := range s.QPS {
+				// Arrivals are Poisson, so there must be room for five standard deviations.
+				if n := float64(s.Calls(scenarios.Level{QPS: qps})); n < 1.2*float64(quantile.SamplesFor(0.99)) {
+					t.Errorf("%v calls per visit at %v/s are too few for p99", n, qps)
+				}
+			}
+		})
 	}
 }
 
-// The README says how long it takes, and that it states p99.9 at every rate.
+// README.md says how long the scenario takes, and that it gives p99.9 at every rate.
 func TestTheMainJobTakesAMinuteAndAHalfAndStatesP999(t *testing.T) {
 	s, err := scenarios.Load("span-reuse")
 	if err != nil {
@@ -74,7 +76,7 @@ func TestTheMainJobTakesAMinuteAndAHalfAndStatesP999(t *testing.T) {
 	}
 	for _, l := range s.Levels() {
 		if n, need := s.Surely(l), quantile.SamplesFor(0.999); n < need {
-			t.Errorf("%v: %d calls a visit, at times, of %d for p99.9", l, n, need)
+			t.Errorf("%v: a visit may have %d calls, and p99.9 needs %d", l, n, need)
 		}
 	}
 	full, err := scenarios.Load("span-reuse-full")
@@ -119,7 +121,7 @@ unknown: 1
 		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
 		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
 		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
-		`test.yaml:10:1: quantile: "none" among others is an arm of live scenarios only: want some of exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or none alone, or live: true`,
+		`test.yaml:10:1: quantile: "none" beside other arms needs live: true: want some of exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or none alone, or live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
 		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,
@@ -142,47 +144,63 @@ unknown: 1
 }
 
 func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                            "test.yaml: the file is empty",
-		"- a":                         "test.yaml:1:1: the file is not a mapping",
-		"qps: [1":                     "test.yaml:1:",
-		"qps: 1000":                   "test.yaml: duration is missing",
-		"duration: 1s":                "test.yaml: qps is missing",
-		least + "---\na: 1":           "a second document",
-		"qps: [0.5, 2]\nduration: 1s": "test.yaml:2:1: duration: 1s yields no call at 0.5/s: want 2s or more",
-		"qps: 0.3\nduration: 1s":      "duration: 1s yields no call at 0.3/s: want 3.333333334s or more",
-		"qps: [1]\nduration: 0s":      "test.yaml:2:11: duration: 0s is out of range",
-		least + "spans: [none, sdk]\ncompare: sdk vs noop":               `test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`,
-		least + "live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk": `"sdk" is not an arm of this scenario's quantile`,
-		least + "handlers: 3":        "handlers is not a mapping: want fields such as handlers.keys",
-		least + "qps: []":            "qps is given twice",
-		"qps: []\nduration: 1s":      "qps is an empty list",
-		least + "spans: [[sdk]]":     "spans is a sequence",
-		least + "seed: -1":           `seed: "-1" is not valid`,
-		least + "queue: *q":          "test.yaml:3:8: queue is an alias, an anchor or a tag",
-		least + "queue: &a 5":        "queue is an alias, an anchor or a tag",
-		least + "queue: !!int 5":     "queue is an alias, an anchor or a tag",
-		"qps: [1001M]\nduration: 1s": `"1001M" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
-		"qps: [1]\nduration: 25h": "25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 " +
-			"and up to 24h",
-		least + "handlers: {spin: 61s}": "handlers.spin: 1m1s is out of range",
-		least + "queue: 1073741825":     "queue: 1073741825 is out of range",
-		least + "arrivals: gamma(cv=0)": `test.yaml:3:11: arrivals: "gamma(cv=0)": character 10: "0" is not valid: want gamma(cv=2), cv from 0.01 to 100`,
-		least + "rounds: 1001":          "rounds: 1001 is out of range",
+	const marked = "queue is an alias, an anchor or a tag"
+	for _, row := range []struct{ name, text, want string }{
+		{"an empty file", "", "test.yaml: the file is empty"},
+		{"a list", "- a", "test.yaml:1:1: the file is not a mapping"},
+		{"a syntax error", "qps: [1", "test.yaml:1:"},
+		{"no duration", "qps: 1000", "test.yaml: duration is missing"},
+		{"no rate", "duration: 1s", "test.yaml: qps is missing"},
+		{"two documents", least + "---\na: 1", "a second document: want one scenario per file"},
+		{"a duration without a call", "qps: [0.5, 2]\nduration: 1s",
+			"test.yaml:2:1: duration: 1s yields no call at 0.5/s: want 2s or more"},
+		{"the wanted duration is rounded up", "qps: 0.3\nduration: 1s",
+			"duration: 1s yields no call at 0.3/s: want 3.333333334s or more"},
+		{"a duration of 0", "qps: [1]\nduration: 0s", "test.yaml:2:11: duration: 0s is out of range"},
+		{"a comparison of an arm that the scenario lacks", least + "spans: [none, sdk]\ncompare: sdk vs noop",
+			`test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`},
+		{"a comparison of an arm of another dimension", least +
+			"live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk", `"sdk" is not an arm of this scenario's quantile`},
+		{"a scalar instead of a mapping", least + "handlers: 3",
+			"handlers is not a mapping: want fields such as handlers.keys"},
+		{"a field given twice", least + "qps: []", "qps is given twice"},
+		{"an empty list", "qps: []\nduration: 1s", "qps is an empty list"},
+		{"a list in a list", least + "spans: [[sdk]]", "spans is a sequence"},
+		{"a negative seed", least + "seed: -1", `seed: "-1" is not valid`},
+		{"an alias", least + "queue: *q", "test.yaml:3:8: " + marked},
+		{"an anchor", least + "queue: &a 5", marked},
+		{"a tag", least + "queue: !!int 5", marked},
+		{"a rate that is too high", "qps: [1001M]\nduration: 1s", `"1001M" is not a rate: want a list of rates, ` +
+			`such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`},
+		{"a duration that is too long", "qps: [1]\nduration: 25h",
+			"25h0m0s is out of range: want a duration such as 500ms or 10s, above 0 and up to 24h"},
+		{"a spin that is too long", least + "handlers: {spin: 61s}", "handlers.spin: 1m1s is out of range"},
+		{"a queue that is too long", least + "queue: 1073741825", "queue: 1073741825 is out of range"},
+		{"a parameter of arrivals", least + "arrivals: gamma(cv=0)", `test.yaml:3:11: arrivals: "gamma(cv=0)": ` +
+			`character 10: "0" is not valid: want gamma(cv=2), cv from 0.01 to 100`},
+		{"too many rounds", least + "rounds: 1001", "rounds: 1001 is out of range"},
+		{"a closed loop beside a rate", least + "closed: true",
+			"test.yaml:1:1: qps cannot be combined with closed: want one of them"},
+		{"a time to think without a closed loop", least + "think: 1ms", "test.yaml:3:1: think needs a closed loop"},
 	} {
-		_, err := scenarios.Decode("test.yaml", []byte(text))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: error %v, want %q in it", text, err, want)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			_, err := scenarios.Decode("test.yaml", []byte(row.text))
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %q in it", err, row.want)
+			}
+		})
 	}
 }
 
 func TestAFileThatIsNoScenarioIsCalledThatAndNothingElse(t *testing.T) {
-	for _, text := range []string{"", "- a", "a", "qps: [1", "a: b\n\tc: d", least + "---\n" + least} {
-		_, err := scenarios.Decode("test.yaml", []byte(text))
-		if problems, ok := err.(scenarios.Problems); !ok || len(problems) != 1 {
-			t.Errorf("%q: %v", text, err)
-		}
+	for name, text := range map[string]string{"an empty file": "", "a list": "- a", "a word": "a",
+		"an open bracket": "qps: [1", "a tab": "a: b\n\tc: d", "two documents": least + "---\n" + least} {
+		t.Run(name, func(t *testing.T) {
+			_, err := scenarios.Decode("test.yaml", []byte(text))
+			if problems, ok := err.(scenarios.Problems); !ok || len(problems) != 1 {
+				t.Error(err)
+			}
+		})
 	}
 	if s := decode(t, "\ufeff"+least); len(s.QPS) != 1 {
 		t.Errorf("after a byte order mark: %+v", s)
@@ -208,26 +226,29 @@ func TestAFieldThatThereIsNotIsGuessed(t *testing.T) {
 
 func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 	dir := t.TempDir()
-	for name, want := range map[string]string{
-		dir:                         "is a directory",
-		filepath.Join(dir, "x.yml"): "no such file",
-		"mine.yaml":                 "no such file",
-		"span-reus":                 `no scenario and no file is called "span-reus" (did you mean span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, span-cost`,
+	for _, row := range []struct{ name, path, want string }{
+		{"a directory", dir, "is a directory"},
+		{"a missing file", filepath.Join(dir, "x.yml"), "no such file"},
+		{"a missing file in the working directory", "mine.yaml", "no such file"},
+		{"an unknown scenario", "span-reus", `no scenario and no file is called "span-reus" (did you mean ` +
+			`span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, span-cost`},
 	} {
-		if _, err := scenarios.Load(name); err == nil || !strings.Contains(err.Error(), want) ||
-			!strings.Contains(err.Error(), "span-reuse-full") {
-			t.Errorf("%s: %v, want %q in it, and the scenarios there are", name, err, want)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			if _, err := scenarios.Load(row.path); err == nil || !strings.Contains(err.Error(), row.want) ||
+				!strings.Contains(err.Error(), "span-reuse-full") {
+				t.Errorf("%v, want %q and the names of all scenarios in it", err, row.want)
+			}
+		})
 	}
 }
 
-// What is documented as the default of a field changes nothing if it is given.
+// Giving a field its documented default changes nothing.
 func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 	want := decode(t, least+"spans: [none, sdk]\nname: test")
 	for _, f := range scenarios.Fields {
 		value := f.Default
 		switch f.Key {
-		case "name", "about", "qps", "duration", "load", "slo": // have none
+		case "name", "about", "qps", "duration", "load", "slo": // fields without a default
 			continue
 		case "quantile":
 			value = strings.Join(scenarios.QuantileArms, ",")
@@ -249,14 +270,16 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 
 func TestPeersAreArmsOfWhoeverNamesThemAndOfNobodyElse(t *testing.T) {
 	for _, peer := range scenarios.PeerArms {
-		named := decode(t, least+"quantile: [hdr, "+peer+"]")
-		live := decode(t, least+"live: true\nquantile: [none, "+peer+"]\ncompare: "+peer+" vs none")
-		if !slices.Contains(named.Quantile, peer) || live.Cells()[1].Quantile != peer {
-			t.Errorf("%s: named %v, cells %v", peer, named.Quantile, live.Cells())
-		}
-		if slices.Contains(decode(t, least).Quantile, peer) {
-			t.Errorf("%s is an arm of a scenario that does not name it", peer)
-		}
+		t.Run(peer, func(t *testing.T) {
+			named := decode(t, least+"quantile: [hdr, "+peer+"]")
+			live := decode(t, least+"live: true\nquantile: [none, "+peer+"]\ncompare: "+peer+" vs none")
+			if !slices.Contains(named.Quantile, peer) || live.Cells()[1].Quantile != peer {
+				t.Errorf("named %v, cells %v", named.Quantile, live.Cells())
+			}
+			if slices.Contains(decode(t, least).Quantile, peer) {
+				t.Error("it is an arm of a scenario that does not name it")
+			}
+		})
 	}
 }
 
@@ -270,21 +293,20 @@ func TestTheTimeARunTakesIsThatOfItsVisits(t *testing.T) {
 func TestAScenarioWithoutANameIsCalledAsItsFile(t *testing.T) {
 	dir := t.TempDir()
 	for file, want := range map[string]string{"mine.yaml": "mine", "two words.yaml": ""} {
-		path := filepath.Join(dir, file)
-		if err := os.WriteFile(path, []byte(least), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := scenarios.Load(path)
-		if want == "" {
-			if err == nil || !strings.Contains(err.Error(), "name") {
-				t.Errorf("%s: %v", file, err)
+		t.Run(file, func(t *testing.T) {
+			path := filepath.Join(dir, file)
+			if err := os.WriteFile(path, []byte(least), 0o600); err != nil {
+				t.Fatal(err)
 			}
-		} else if err != nil || s.Name != want {
-			t.Errorf("%s is called %v, %v", file, s, err)
-		}
-	}
-	if _, err := scenarios.Load("no-such"); err == nil || !strings.Contains(err.Error(), "span-reuse") {
-		t.Errorf("error %v does not name the scenarios there are", err)
+			s, err := scenarios.Load(path)
+			if want == "" {
+				if err == nil || !strings.Contains(err.Error(), "name") {
+					t.Error(err)
+				}
+			} else if err != nil || s.Name != want {
+				t.Errorf("it is called %v, %v", s, err)
+			}
+		})
 	}
 }
 
@@ -304,7 +326,7 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if len(s.Compare) != 1 || s.Compare[0].String() != "sdk vs none" {
 		t.Errorf("comparisons of arms that are left out stay: %v", s.Compare)
 	}
-	// Arms that no comparison of the file is about are compared by default.
+	// If no comparison of the file concerns the arms, they are compared by default.
 	s, err = scenarios.Load("span-reuse", scenarios.Setting{Key: "spans", Value: "none,noop", Where: "--spans"})
 	if err != nil || len(s.Compare) != 1 || s.Compare[0].String() != "noop vs none" {
 		t.Errorf("%+v, %v", s, err)
@@ -313,7 +335,7 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if err == nil || err.Error() != "--qps: 1/s yields no call in 400ms: want 2.5 or more, or a longer duration" {
 		t.Errorf("the flag is to blame: %v", err)
 	}
-	// What is asked for is enough.
+	// The rate that the error asks for is high enough.
 	for _, d := range []string{"300ms", "7s", "59m"} {
 		file := "qps: 1000\nduration: " + d
 		_, err = scenarios.Decode("test.yaml", []byte(file),
@@ -331,7 +353,8 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 		scenarios.Setting{Key: "spans", Value: "", Where: "--spans"},
 		scenarios.Setting{Key: "duration", Value: "1ms", Where: "--duration"},
 		scenarios.Setting{Key: "colour", Value: "red", Where: "--colour"})
-	for _, want := range []string{`--qps: "-1" is not a rate`, `--spans: "" is unknown`, "--duration: 1ms yields no call at 100/s", "--colour: unknown field"} {
+	for _, want := range []string{`--qps: "-1" is not a rate`, `--spans: "" is unknown`,
+		"--duration: 1ms yields no call at 100/s", "--colour: unknown field"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in:\n%v", want, err)
 		}
@@ -360,9 +383,12 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 
 func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 	for arrivals, want := range map[string]uint64{"constant": 400, "poisson": 320, "gamma(cv=2)": 240} {
-		if got := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals).Surely(scenarios.Level{QPS: schedule.PerSecond(400)}); got != want {
-			t.Errorf("%s: %d calls, want %d", arrivals, got, want)
-		}
+		t.Run(arrivals, func(t *testing.T) {
+			s := decode(t, "qps: 400\nduration: 1s\narrivals: "+arrivals)
+			if got := s.Surely(scenarios.Level{QPS: schedule.PerSecond(400)}); got != want {
+				t.Errorf("%d calls, want %d", got, want)
+			}
+		})
 	}
 	if n := decode(t, "qps: 2\nduration: 1s").Surely(scenarios.Level{QPS: schedule.PerSecond(2)}); n != 0 {
 		t.Errorf("%d calls of 2", n)
@@ -370,7 +396,7 @@ func TestCallsThatAVisitSurelyMakesAllowForChance(t *testing.T) {
 }
 
 func TestAScenarioSurvivesJSON(t *testing.T) {
-	all := []*scenarios.Scenario{
+	list := []*scenarios.Scenario{
 		decode(t, "load: [ramp:0..1k/s@10s gamma(cv=2), replay:no/such.jsonl@3s]\nslo: [p99 < 5ms, errors < "+
 			"0.1%]\nabort: true\nslo-visits: 80%\nfailed: apart\ntimeout: 2s\noverload: catch-up(k=3)\nname: a"),
 		decode(t, "closed: true\nduration: 2s\nthink: 10ms\nworkers: 4\npace: sleep\nwindow: 100ms\nname: b"),
@@ -380,21 +406,22 @@ func TestAScenarioSurvivesJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, s)
+		list = append(list, s)
 	}
-	for _, s := range all {
-		name := s.Name
-		data, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back scenarios.Scenario
-		if err := json.Unmarshal(data, &back); err != nil {
-			t.Fatalf("%s: %v", data, err)
-		}
-		if diff := cmp.Diff(*s, back, alike); diff != "" {
-			t.Errorf("%s: -before +after:\n%s", name, diff)
-		}
+	for _, s := range list {
+		t.Run(s.Name, func(t *testing.T) {
+			data, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back scenarios.Scenario
+			if err := json.Unmarshal(data, &back); err != nil {
+				t.Fatalf("%s: %v", data, err)
+			}
+			if diff := cmp.Diff(*s, back, alike); diff != "" {
+				t.Errorf("-before +after:\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -406,7 +433,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, decoding it ends in a scenario or in problems.
+// Decoding any file returns a scenario or an error.
 func FuzzDecode(f *testing.F) {
 	for _, name := range scenarios.Names() {
 		data, err := os.ReadFile(name + ".yaml")
@@ -482,16 +509,20 @@ func TestAListThatIsTooLongIsRefusedBeforeItIsRead(t *testing.T) {
 		t.Run(key, func(t *testing.T) {
 			text := "name: long\nduration: 1s\n" + key + ": [" + strings.Repeat("x, ", scenarios.MaxCells) + "x]\n"
 			_, err := scenarios.Decode("long.yaml", []byte(text))
-			if err == nil || !strings.Contains(err.Error(), "long.yaml:3:1: "+key+" is a list of 1001: want at most 1000") || strings.Contains(err.Error(), `"x"`) {
+			want := "long.yaml:3:1: " + key + " is a list of 1001: want at most 1000"
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `"x"`) {
 				t.Errorf("%.300v", err)
 			}
 		})
 	}
 }
 
-// What a scenario is about is printed, to a terminal or among benchmark lines.
+// The field about is printed to terminals and among benchmark lines, so that it must not contain control characters.
 func TestWhatAScenarioIsAboutIsOneLineOfText(t *testing.T) {
-	for text, wrong := range map[string]bool{`"pooled, or not? \u2014 \u00e9"`: false, `"\e[31mred"`: true, `"a\nBenchmarkForged 1 1 ns/op"`: true, `"\u009b31m"`: true, `"a\tb"`: true} {
+	for text, wrong := range map[string]bool{
+		`"pooled, or not? \u2014 \u00e9"`: false, `"\e[31mred"`: true, `"a\nBenchmarkForged 1 1 ns/op"`: true,
+		`"\u009b31m"`: true, `"a\tb"`: true,
+	} {
 		t.Run(text, func(t *testing.T) {
 			_, err := scenarios.Decode("x.yaml", []byte("name: x\nqps: 1k\nduration: 1s\nabout: "+text+"\n"))
 			if (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "x.yaml:4:8: about: ") {

@@ -11,10 +11,11 @@ import (
 	"testing"
 )
 
-// shapes are distributions that put many values close together and the others far away: the likeliest to make a gap.
+// shapes returns distributions that put many values close together and the others far away, since such distributions
+// are the likeliest to make a gap.
 func shapes(r *rand.Rand) map[string]func() float64 {
-	// A tree of modes within modes: each of kids is as likely, but for two of which the second has the chance p; modes
-	// are narrower by the ratio at each of 12 levels.
+	// tree has modes within modes, on 12 levels. Each level is narrower than the level above by ratio. Three kids are
+	// equally likely; of two kids the second has the chance p.
 	tree := func(ratio, p float64, kids int) func() float64 {
 		return func() float64 {
 			x, scale := 0.0, 1.0
@@ -33,7 +34,7 @@ func shapes(r *rand.Rand) map[string]func() float64 {
 			return x
 		}
 	}
-	all := map[string]func() float64{
+	list := map[string]func() float64{
 		"normal":      r.NormFloat64,
 		"exponential": r.ExpFloat64,
 		"uniform":     r.Float64,
@@ -42,15 +43,15 @@ func shapes(r *rand.Rand) map[string]func() float64 {
 		"two modes":   tree(0.0001, 0.5, 2),
 	}
 	for _, ratio := range []float64{0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4} {
-		all[fmt.Sprintf("even tree, %v", ratio)] = tree(ratio, 0.5, 2)
-		all[fmt.Sprintf("uneven tree, %v", ratio)] = tree(ratio, 0.3, 2)
-		all[fmt.Sprintf("tree of three, %v", ratio)] = tree(ratio, 0, 3)
+		list[fmt.Sprintf("even tree, %v", ratio)] = tree(ratio, 0.5, 2)
+		list[fmt.Sprintf("uneven tree, %v", ratio)] = tree(ratio, 0.3, 2)
+		list[fmt.Sprintf("tree of three, %v", ratio)] = tree(ratio, 0, 3)
 	}
-	return all
+	return list
 }
 
-// Searches for a distribution of which two samples are apart more often than the bound has it: 27 shapes, and gaps
-// of 1 and of 3 times the ranges. That none is found is no proof. For a longer search, of some 5 minutes:
+// The test searches 27 shapes for a distribution whose samples are apart more often than the bound allows, with gaps
+// of 1 and of 3 times the ranges. It proves nothing if it finds none. A longer search takes about 5 minutes:
 //
 //	COMPARISON_FAMILIES=1000000 go test -count=1 -timeout 2h -v -run BoundOfTheGap ./results/comparison
 func TestTheBoundOfTheGapHolds(t *testing.T) {
@@ -67,13 +68,13 @@ func TestTheBoundOfTheGapHolds(t *testing.T) {
 	for _, n := range []int{4, 5, 6} {
 		t.Run(fmt.Sprintf("%d values", n), func(t *testing.T) {
 			bound := apartP(n)
-			// 5 standard errors of a count of the mean bound*draws are exceeded once in 3 million times.
+			// A count with the mean bound*draws exceeds it by 5 standard errors once in 3 million times.
 			most := bound*float64(draws) + 5*math.Sqrt(bound*float64(draws))
 			worst, worstShape := [2]int{}, [2]string{}
 			r := rand.New(rand.NewPCG(uint64(n), 27))
-			all := shapes(r)
-			for _, name := range slices.Sorted(maps.Keys(all)) {
-				draw, hits, x := all[name], [2]int{}, make([]float64, 2*n)
+			list := shapes(r)
+			for _, name := range slices.Sorted(maps.Keys(list)) {
+				draw, hits, x := list[name], [2]int{}, make([]float64, 2*n)
 				for range draws {
 					for i := range x {
 						x[i] = draw()
@@ -104,7 +105,7 @@ func TestTheBoundOfTheGapHolds(t *testing.T) {
 						name, most)
 				}
 			}
-			// The bound is that of the worst shape, and no looser.
+			// The worst shape reaches the bound, so that no smaller bound would do.
 			if float64(worst[1]) < bound*float64(draws)-5*math.Sqrt(bound*float64(draws)) {
 				t.Errorf("%d of %d draws at worst, the bound is %.0f", worst[1], draws, bound*float64(draws))
 			}

@@ -12,7 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// A difference of exactly the margin is within it, and of a little more beyond it, whatever logarithms and units do.
+// A difference of exactly the margin is within it, and a slightly larger one is beyond it, despite the rounding of
+// logarithms and units.
 func TestExactlyTheMarginIsWithinIt(t *testing.T) {
 	verdicts := func(base, head float64, r comparison.Rule) (all []comparison.Verdict) {
 		for _, paired := range []bool{true, false} {
@@ -83,24 +84,25 @@ func TestAMarginIsAShareOfTheBase(t *testing.T) {
 	}
 }
 
-// Of what is better if it is lower, all can be saved and no more: it regresses past a margin of 150%, and never
-// improves.
+// A unit that is better if it is lower can fall by at most 100%, so that beyond a margin of 150% it can only regress.
 func TestAMarginOfAllOfTheBase(t *testing.T) {
 	r := rule("x", lower, share(1.5))
 	for head, want := range map[float64]comparison.Verdict{251: regressed, 250: equivalent, 0.01: equivalent} {
-		if got := judge(t, comparison.Cell{Rule: r, Base: repeat(100, 10),
-			Head: repeat(head, 10)})[0]; got.Verdict != want {
-			t.Errorf("100 to %v: %s, want %s", head, got.Verdict, want)
-		}
+		t.Run(fmt.Sprintf("100 to %v", head), func(t *testing.T) {
+			got := judge(t, comparison.Cell{Rule: r, Base: repeat(100, 10), Head: repeat(head, 10)})[0]
+			if got.Verdict != want {
+				t.Errorf("%s, want %s", got.Verdict, want)
+			}
+		})
 	}
 }
 
-// Margins and values of any unit: the verdict of constants is that of integer arithmetic.
+// For constant values of any unit, and any margin, integer arithmetic gives the same verdict.
 func TestTheVerdictOfConstantsIsThatOfIntegers(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		base, percent := rapid.IntRange(1, 100_000).Draw(t, "base"), rapid.IntRange(0, 90).Draw(t, "percent")
 		head := base
-		switch rapid.IntRange(0, 2).Draw(t, "side") { // near the margin more often than chance has it
+		switch rapid.IntRange(0, 2).Draw(t, "side") { // two of three heads are near the margin
 		case 0:
 			head = base + (base*percent+50)/100 + rapid.IntRange(-1, 1).Draw(t, "off")
 		case 1:
@@ -117,7 +119,7 @@ func TestTheVerdictOfConstantsIsThatOfIntegers(t *testing.T) {
 			Base: repeat(float64(base)*unit, 10), Head: repeat(float64(head)*unit, 10), Paired: rapid.Bool().Draw(t,
 				"paired")}
 		c.Rule.Exact = rapid.Bool().Draw(t, "exact")
-		all, err := comparison.Judge([]comparison.Cell{c})
+		judged, err := comparison.Judge([]comparison.Cell{c})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,8 +133,8 @@ func TestTheVerdictOfConstantsIsThatOfIntegers(t *testing.T) {
 		case -100*harm > percent*base:
 			want = improved
 		}
-		if all[0].Verdict != want {
-			t.Fatalf("%s, want %s: %+v", all[0].Verdict, want, all[0])
+		if judged[0].Verdict != want {
+			t.Fatalf("%s, want %s: %+v", judged[0].Verdict, want, judged[0])
 		}
 	})
 }
@@ -166,18 +168,20 @@ func TestOfAnExactUnitAnyDifferenceIsOne(t *testing.T) {
 			"the base had 12, 13 and the head had 12, 13"},
 		{"both vary, and overlap", none, []float64{12, 13, 12}, apart, inconclusive,
 			"the base had 12, 13 and the head had 13, 14"},
-		{"many values", none, []float64{1, 2, 3, 4, 5}, []float64{1}, inconclusive, "the base had 1, 2, 3, and 2 more"},
+		{"many values are listed in part", none, []float64{1, 2, 3, 4, 5}, []float64{1}, inconclusive,
+			"the base had 1, 2, 3, and 2 more"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := comparison.Rule{Unit: "allocs/op", Better: lower, Exact: true, Margin: row.margin}
 			other := comparison.Cell{Rule: seconds, Base: around(1, 10), Head: around(1, 10)}
-			all := judge(t, comparison.Cell{Rule: r, Base: row.base, Head: row.head}, other)
-			got := all[0]
+			judged := judge(t, comparison.Cell{Rule: r, Base: row.base, Head: row.head}, other)
+			got := judged[0]
 			if got.Verdict != row.want || !strings.HasSuffix(got.Why, row.why) || (got.Why == "") != (row.why == "") {
 				t.Errorf("%s (%s), want %s (%s)", got.Verdict, got.Why, row.want, row.why)
 			}
-			if !math.IsNaN(got.P) || got.Family != 0 || all[1].Family != 1 {
-				t.Errorf("p = %v of a family of %d; the other's has %d", got.P, got.Family, all[1].Family)
+			if !math.IsNaN(got.P) || got.Family != 0 || judged[1].Family != 1 {
+				t.Errorf("p = %v in a family of %d; the family of the other cell has %d", got.P, got.Family,
+					judged[1].Family)
 			}
 		})
 	}

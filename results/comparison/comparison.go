@@ -1,13 +1,14 @@
 // Package comparison decides whether one set of measurements is worse than another, and says how sure that is.
 //
-// A [Cell] holds what was measured of one thing in one unit: values of a base and values of a head. [Judge] takes all
-// cells of a question. For each it estimates by how much the head differs, with a 95% interval, and gives a verdict.
+// A [Cell] holds measurements of one thing in one unit: values of a base and values of a head. [Judge] takes all
+// cells of a question. For each cell it estimates the difference of the head, with a 95% interval, and gives a
+// verdict.
 //
 // The primary cells of a call are one family: their p-values are corrected together, so that the chance of calling
 // any of them regressed or improved although nothing changed is at most 5%. A cell is regressed only if its interval
-// lies wholly beyond the margin and its corrected p-value is below 5%. A cell that cannot be decided is
-// inconclusive, with the reason and how many rounds would decide it; it never counts as a pass. [Cell.Exploratory]
-// cells are estimated and never judged. [OfRun] makes the cells of a run from its scenario, [OfRuns] those of two runs.
+// lies wholly beyond the margin and its corrected p-value is below 5%. A cell that cannot be decided is inconclusive,
+// with the reason and how many rounds would decide it; it never counts as a pass. [Cell.Exploratory] cells are
+// estimated and never judged. [OfRun] makes the cells of a run from its scenario, [OfRuns] those of two runs.
 //
 // If values come in rounds, the i-th of the base with the i-th of the head, then whatever slowed down a round slowed
 // down both, and differences within rounds leave it out. A paired cell is tested twice, by differences within rounds
@@ -62,28 +63,29 @@ const Alpha = 0.05
 // MinPairs is the smallest number of rounds with a 95% interval.
 const MinPairs = 6
 
-// A Cell is what was measured of one thing in one unit.
+// A Cell holds what was measured of one thing in one unit.
 type Cell struct {
 	Name string // such as a row and its configuration
 	Rule Rule   // how its unit is judged
 	Base []float64
 	Head []float64
-	// Paired says that Base[i] and Head[i] were measured in the same round, in random order. Both have the same length.
+	// Paired means that Base[i] and Head[i] were measured in the same round, in random order. Both have the same
+	// length.
 	Paired bool
-	// Exploratory keeps the cell out of the family: it gets an interval, and no verdict about better or worse.
+	// Exploratory keeps the cell out of the family. It gets an interval, but no verdict about better or worse.
 	Exploratory bool
-	// Incomparable says why the values must not be compared, if they must not. The cell is then inconclusive for that
-	// reason, and not one of the family; it may have no values.
+	// Incomparable is the reason why the values must not be compared, or "" if they can be. If it is set, the cell is
+	// inconclusive for this reason and does not belong to the family, and it may have no values.
 	Incomparable string
 }
 
-// A Result is a cell and what was made of it.
+// A Result is a cell with its estimate and verdict.
 type Result struct {
 	Cell
 	BaseMedian, HeadMedian float64
-	// Shift estimates by how much the head differs; the true difference lies between Low and High with Confidence.
-	// They are shares of the base, or amounts in the unit if Absolute. They are NaN if there are too few values.
-	// For a unit that is said to be exact, Low and High are the smallest and the largest difference measured.
+	// Shift is the estimated difference of the head. The true difference lies between Low and High with Confidence.
+	// They are shares of the base, or amounts in the unit if Absolute is set. They are NaN if there are too few
+	// values. If the unit is exact, Low and High are the smallest and the largest difference measured.
 	Shift, Low, High float64
 	Confidence       float64
 	Absolute         bool
@@ -92,23 +94,23 @@ type Result struct {
 	// Adjusted is P after Holm's correction for the Family of cells. It is NaN for cells that have no P or no family.
 	Adjusted float64
 	Family   int // the number of cells corrected together; 0 if this cell is not one of them
-	// TooFew reports that no measurement of so few values could have shown a difference among so many cells.
+	// TooFew means that even the clearest difference of so few values would not be significant among so many cells.
 	TooFew  bool
 	Verdict Verdict
-	// Marked reports that an exploratory cell is among those that Benjamini and Hochberg's procedure finds at 5%.
+	// Marked means that Benjamini and Hochberg's procedure finds this exploratory cell at 5%.
 	Marked bool
 	Why    string // the reason of an undecided verdict, or a remark
 }
 
-// Judge judges cells. The primary ones among them, which are neither exploratory nor said to be exact nor without a
-// better direction, are one family. All values are finite. An error names the cells that cannot be judged and says
-// what would help; then there are no results.
+// Judge judges cells. The primary cells form one family: all cells that are neither exploratory nor exact, and whose
+// unit has a better direction. All values must be finite. If cells cannot be judged, Judge returns no results and an
+// error that names these cells and says what would help.
 func Judge(cells []Cell) ([]Result, error) {
-	all := make([]reading, len(cells))
+	readings := make([]reading, len(cells))
 	null := newNulls()
 	var faults faults
 	for i := range cells {
-		if err := all[i].measure(&cells[i], null); err != nil {
+		if err := readings[i].measure(&cells[i], null); err != nil {
 			faults.add(&cells[i], err)
 		}
 	}
@@ -116,8 +118,8 @@ func Judge(cells []Cell) ([]Result, error) {
 		return nil, err
 	}
 	var primary, exploratory, rest family
-	for i := range all {
-		r := &all[i]
+	for i := range readings {
+		r := &readings[i]
 		switch {
 		case r.Incomparable != "":
 		case r.Exploratory:
@@ -133,22 +135,22 @@ func Judge(cells []Cell) ([]Result, error) {
 	}
 	primary.correct()
 	exploratory.mark()
-	judged := make([]Result, len(all))
-	for i := range all {
-		all[i].judge()
-		judged[i] = all[i].Result
+	judged := make([]Result, len(readings))
+	for i := range readings {
+		readings[i].judge()
+		judged[i] = readings[i].Result
 	}
 	return judged, nil
 }
 
-// A reading is a result in the making.
+// A reading is a result that is being computed.
 type reading struct {
 	Result
 	signedRank, rankSum float64 // the p-values of the two tests; NaN if a test was not made
 	gap                 float64 // the p-value of a wide gap between base and head; 1 if there is none
-	least               float64 // the smallest P that so many values can have
+	least               float64 // the smallest P possible with this number of values
 	correlation         float64 // between base and head within rounds; NaN if it is unknown
-	opposed             bool    // P is that of the signed ranks alone
+	opposed             bool    // P comes from the signed-rank test alone
 }
 
 // measure checks c and sets everything that depends on c alone.
@@ -246,6 +248,7 @@ func (r *reading) estimate(null *nulls) {
 	r.Shift, r.Low, r.High, r.Confidence = back(e.mid), back(e.low), back(e.high), e.confidence
 }
 
+// mapped returns f of each value of x.
 func mapped(x []float64, f func(float64) float64) []float64 {
 	y := make([]float64, len(x))
 	for i := range x {

@@ -15,7 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// The names of this package's tests are short, since most are rows of tables.
+// Short names for the rows of tables.
 const (
 	lower, higher, neither             = comparison.Lower, comparison.Higher, comparison.Neither
 	regressed, worse, better, improved = comparison.Regressed, comparison.Worse, comparison.Better, comparison.Improved
@@ -27,27 +27,29 @@ var (
 	seconds       = rule("sec/op", lower, share(0.05))
 )
 
-// around returns n values about x that vary by 1% in a fixed way.
-func around(x float64, n int) (all []float64) {
+// around returns n values near x that vary by 1% in a fixed pattern.
+func around(x float64, n int) (values []float64) {
 	for i := range n {
-		all = append(all, x*(1+0.01*math.Sin(float64(3*i))))
+		values = append(values, x*(1+0.01*math.Sin(float64(3*i))))
 	}
-	return all
+	return values
 }
 
+// repeat returns n values x.
 func repeat(x float64, n int) []float64 { return slices.Repeat([]float64{x}, n) }
 
 func rule(unit string, better comparison.Direction, m comparison.Margin) comparison.Rule {
 	return comparison.Rule{Unit: unit, Better: better, Margin: m}
 }
 
+// judge judges cells, and ends the test if that is impossible.
 func judge(t *testing.T, cells ...comparison.Cell) []comparison.Result {
 	t.Helper()
-	all, err := comparison.Judge(cells)
+	judged, err := comparison.Judge(cells)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return judged
 }
 
 func TestVerdicts(t *testing.T) {
@@ -124,9 +126,9 @@ func TestWhatCannotBeJudgedIsAnErrorThatSaysWhatWouldHelp(t *testing.T) {
 		t.Run(row.want, func(t *testing.T) {
 			row.cell.Name = "a"
 			fine := comparison.Cell{Name: "fine", Rule: r, Base: repeat(1, 6), Head: repeat(1, 6)}
-			all, err := comparison.Judge([]comparison.Cell{fine, row.cell})
-			if err == nil || !strings.Contains(err.Error(), row.want) || all != nil {
-				t.Errorf("%v, %v; want an error with %q", all, err, row.want)
+			judged, err := comparison.Judge([]comparison.Cell{fine, row.cell})
+			if err == nil || !strings.Contains(err.Error(), row.want) || judged != nil {
+				t.Errorf("%v, %v; want an error with %q", judged, err, row.want)
 			}
 		})
 	}
@@ -139,44 +141,45 @@ func TestWhatCannotBeJudgedIsAnErrorThatSaysWhatWouldHelp(t *testing.T) {
 	}
 }
 
-// Swapped sides are mirrored, in another unit all is the same, and verdict, interval and p-value agree.
+// Swapping base and head mirrors the result, another unit does not change it, and verdict, interval and p-value agree.
 func TestAJudgementKeepsItsIdentities(t *testing.T) {
 	printed := rapid.Map(rapid.IntRange(500, 2000), func(i int) float64 { return float64(i) / 1000 })
 	mirror := map[comparison.Verdict]comparison.Verdict{improved: regressed, better: worse, regressed: improved,
 		worse: better, equivalent: equivalent, inconclusive: inconclusive}
 	property.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(6, 9).Draw(t, "n")
-		// Differences of amounts are mirrored exactly; of shares, 5% more is not undone by 5% less.
+		// The margin is an amount, since swapping mirrors differences of amounts exactly. A fall of 5% does not undo a
+		// rise of 5%.
 		c := comparison.Cell{Rule: rule("widgets", lower, amount(0.05)),
 			Paired: rapid.Bool().Draw(t, "paired"),
 			Base:   rapid.SliceOfN(printed, n, n).Draw(t, "base"), Head: rapid.SliceOfN(printed, n, n).Draw(t, "head")}
-		by := rapid.SampledFrom([]float64{1, 1.3, 3}).Draw(t, "by") // so that some differ
+		by := rapid.SampledFrom([]float64{1, 1.3, 3}).Draw(t, "by") // makes some cells differ
 		c.Head = times(c.Head, by)
-		one := func(c comparison.Cell) comparison.Result {
-			all, err := comparison.Judge([]comparison.Cell{c})
+		judgeCell := func(c comparison.Cell) comparison.Result {
+			judged, err := comparison.Judge([]comparison.Cell{c})
 			if err != nil {
 				t.Fatal(err)
 			}
-			return all[0]
+			return judged[0]
 		}
-		got := one(c)
+		got := judgeCell(c)
 		if got.Low > got.Shift || got.Shift > got.High || !(got.P > 0 && got.P <= 1) || got.Adjusted != got.P {
 			t.Fatalf("%+v", got)
 		}
 		near := func(x, y float64) bool { return math.Abs(x-y) < 1e-9 }
 		swapped := c
 		swapped.Base, swapped.Head = c.Head, c.Base
-		s := one(swapped)
+		s := judgeCell(swapped)
 		if s.Verdict != mirror[got.Verdict] || !near(s.Shift, -got.Shift) || !near(s.Low, -got.High) || s.P != got.P {
 			t.Fatalf("swapped: %+v, %+v", got, s)
 		}
 		for _, margin := range []comparison.Margin{amount(0.05), share(0.05)} {
 			c.Rule.Margin = margin
-			got, scaled := one(c), c
+			got, scaled := judgeCell(c), c
 			k := rapid.SampledFrom([]float64{1024, 1e-9, 1e-6, 0.1, 1e6, 1 / 3.0}).Draw(t, "k")
 			scaled.Base, scaled.Head = times(c.Base, k), times(c.Head, k)
 			scaled.Rule.Margin.Amount *= k
-			s := one(scaled)
+			s := judgeCell(scaled)
 			if got.Absolute {
 				k = 1 / k
 			} else {
@@ -189,6 +192,7 @@ func TestAJudgementKeepsItsIdentities(t *testing.T) {
 	})
 }
 
+// times returns k times each value of x.
 func times(x []float64, k float64) (y []float64) {
 	for _, v := range x {
 		y = append(y, k*v)
@@ -196,50 +200,54 @@ func times(x []float64, k float64) (y []float64) {
 	return y
 }
 
-// Listed one by one, differences of 20,000 values with 20,000 take 3 GB.
+// A list of all differences between two samples of 20,000 values would take 3 GB.
 func TestManyValuesNeedLittleMemory(t *testing.T) {
 	const n = 20_000
-	for _, paired := range []bool{false, true} {
-		c := comparison.Cell{Rule: seconds, Base: around(1, n), Head: around(1.2, n), Paired: paired}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		got := judge(t, c)[0]
-		runtime.ReadMemStats(&after)
-		if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 20<<20 {
-			t.Errorf("paired %v: %d bytes", paired, bytes)
-		}
-		if got.Verdict != regressed || math.Abs(got.Shift-0.2) > 0.001 {
-			t.Errorf("paired %v: %s, %v", paired, got.Verdict, got.Shift)
-		}
+	for name, paired := range map[string]bool{"two samples": false, "pairs": true} {
+		t.Run(name, func(t *testing.T) {
+			c := comparison.Cell{Rule: seconds, Base: around(1, n), Head: around(1.2, n), Paired: paired}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got := judge(t, c)[0]
+			runtime.ReadMemStats(&after)
+			if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 20<<20 {
+				t.Errorf("%d bytes", bytes)
+			}
+			if got.Verdict != regressed || math.Abs(got.Shift-0.2) > 0.001 {
+				t.Errorf("%s, %v", got.Verdict, got.Shift)
+			}
+		})
 	}
 }
 
-// Rounds that share what slowed them down, and samples that share nothing; the counts of each have an interval of
-// some 96%, which the share of 4,000 that covers the truth misses by more than 1.3 points once in 10,000 seeds.
+// In pairs, base and head of a round share a slowdown; two samples share nothing. The intervals have a confidence of
+// about 96%. The share of 4,000 intervals that cover the truth is off by more than 1.3 points for one seed in 10,000.
 func TestTheIntervalCoversTheTruthAsOftenAsItSays(t *testing.T) {
 	const trials, n, truth = 4000, 8, 1.2
-	for _, paired := range []bool{true, false} {
-		r := rand.New(rand.NewPCG(1, 2))
-		covered, confidence := 0, 0.0
-		for range trials {
-			c := comparison.Cell{Rule: seconds, Paired: paired}
-			for range n {
-				shared := 1.0
-				if paired {
-					shared = math.Exp(r.NormFloat64())
+	for name, paired := range map[string]bool{"pairs": true, "two samples": false} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 2))
+			covered, confidence := 0, 0.0
+			for range trials {
+				c := comparison.Cell{Rule: seconds, Paired: paired}
+				for range n {
+					shared := 1.0
+					if paired {
+						shared = math.Exp(r.NormFloat64())
+					}
+					c.Base = append(c.Base, shared*math.Exp(0.1*r.NormFloat64()))
+					c.Head = append(c.Head, shared*truth*math.Exp(0.1*r.NormFloat64()))
 				}
-				c.Base = append(c.Base, shared*math.Exp(0.1*r.NormFloat64()))
-				c.Head = append(c.Head, shared*truth*math.Exp(0.1*r.NormFloat64()))
+				got := judge(t, c)[0]
+				confidence = got.Confidence
+				if 1+got.Low <= truth && truth <= 1+got.High {
+					covered++
+				}
 			}
-			got := judge(t, c)[0]
-			confidence = got.Confidence
-			if 1+got.Low <= truth && truth <= 1+got.High {
-				covered++
+			if share := float64(covered) / trials; confidence < 0.95 || confidence > 0.97 ||
+				math.Abs(share-confidence) > 0.013 {
+				t.Errorf("an interval of %.1f%% covers the truth in %.1f%%", 100*confidence, 100*share)
 			}
-		}
-		if share := float64(covered) / trials; confidence < 0.95 || confidence > 0.97 ||
-			math.Abs(share-confidence) > 0.013 {
-			t.Errorf("paired %v: an interval of %.1f%% covers the truth in %.1f%%", paired, 100*confidence, 100*share)
-		}
+		})
 	}
 }

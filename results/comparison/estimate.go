@@ -30,16 +30,16 @@ func resolutionOf(a, b []float64, absolute bool) float64 {
 	return resolution * largest
 }
 
-// A difference is that of two values of one round. Differences whose sizes differ by less than the larger resolution
-// of the two are ties.
+// A difference is the difference between two values of one round. Two differences are ties if their sizes differ by
+// less than the larger of their resolutions.
 type difference struct{ by, resolution float64 }
 
-// differences returns head - base of each round, or the difference of their logarithms if it is not absolute.
-// A difference that is below its resolution is 0.
+// differences returns head - base of each round or, if absolute is false, the difference of their logarithms.
+// A difference below its resolution is 0.
 func differences(base, head []float64, absolute bool) []difference {
-	all := make([]difference, len(base))
+	list := make([]difference, len(base))
 	for i, x := range base {
-		y, d := head[i], &all[i]
+		y, d := head[i], &list[i]
 		if absolute {
 			*d = difference{y - x, resolution * max(math.Abs(x), math.Abs(y))}
 		} else {
@@ -49,7 +49,7 @@ func differences(base, head []float64, absolute bool) []difference {
 			d.by = 0
 		}
 	}
-	return all
+	return list
 }
 
 // An estimate is a difference with an interval that covers the true one with at least 95% confidence.
@@ -77,17 +77,17 @@ func ofSamples(a, b []float64, c int, confidence float64) estimate {
 	return between(allDifferences{slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))}, c, confidence)
 }
 
-// between takes estimate and interval from candidates: the c-th from either end bound it.
-func between(all multiset, c int, confidence float64) estimate {
-	n := all.size()
-	mid := kth(all, (n+1)/2)
+// between returns the estimate and interval from candidates. The c-th candidate from either end bounds the interval.
+func between(candidates multiset, c int, confidence float64) estimate {
+	n := candidates.size()
+	mid := kth(candidates, (n+1)/2)
 	if n%2 == 0 {
-		mid = average(mid, kth(all, n/2+1))
+		mid = average(mid, kth(candidates, n/2+1))
 	}
-	return estimate{mid, kth(all, c), kth(all, n+1-c), confidence}
+	return estimate{mid, kth(candidates, c), kth(candidates, n+1-c), confidence}
 }
 
-// extremes returns the difference of the medians, the smallest and the largest difference of any two values.
+// extremes returns the difference of the medians, and the smallest and the largest difference of any two values.
 func extremes(a, b []float64) estimate {
 	mid := results.Median(b) - results.Median(a)
 	return estimate{mid, slices.Min(b) - slices.Max(a), slices.Max(b) - slices.Min(a), 1}
@@ -104,6 +104,7 @@ func correlation(a, b []float64) float64 {
 	return ab / math.Sqrt(aa) / math.Sqrt(bb)
 }
 
+// mean returns the mean of x.
 func mean(x []float64) (m float64) {
 	for _, v := range x {
 		m += v / float64(len(x))

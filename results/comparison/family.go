@@ -8,7 +8,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A family is cells of one call that are tested in the same way.
+// A family holds the cells of one call to Judge that are tested in the same way.
 type family []*reading
 
 // test sets the p-value of each cell.
@@ -58,7 +58,7 @@ const (
 	nearlyOne = 1 - 1e-6 // the largest correlation that is a number on Fisher's scale
 )
 
-// correct corrects the p-values of the cells for there being several of them. A cell that was not tested counts.
+// correct corrects the p-values for the number of cells in the family. Cells that were not tested count as well.
 func (f family) correct() {
 	p, least := make([]float64, len(f)), make([]float64, len(f))
 	for i, r := range f {
@@ -98,8 +98,8 @@ func ascending(p []float64) []int {
 	return order
 }
 
-// mark marks the cells that Benjamini and Hochberg's procedure finds at Alpha, and those of exact units that differ.
-// Of the cells that it finds, at most the share Alpha are expected to be false.
+// mark marks the cells that Benjamini and Hochberg's procedure finds at Alpha, and exact cells that differ.
+// At most the share Alpha of the cells that it finds are expected to be false.
 func (f family) mark() {
 	var tested family
 	var p []float64

@@ -14,9 +14,9 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// family returns cells of rounds without a difference, but for the first, whose head is so many times the base. The
-// values of each cell vary by 1%, each in an order of its own.
-func family(cells, rounds int, first float64) (all []comparison.Cell) {
+// family returns cells without a difference, except that the head of the first cell is multiplied by first. The values
+// of each cell vary by 1%, in an order of their own.
+func family(cells, rounds int, first float64) (list []comparison.Cell) {
 	r := rand.New(rand.NewPCG(uint64(cells), uint64(rounds)))
 	shuffled := func(x float64) []float64 {
 		side := around(x, rounds)
@@ -24,18 +24,19 @@ func family(cells, rounds int, first float64) (all []comparison.Cell) {
 		return side
 	}
 	for i := range cells {
-		c := comparison.Cell{Name: fmt.Sprint(i), Rule: seconds, Paired: true, Base: shuffled(100), Head: shuffled(100)}
+		c := comparison.Cell{Name: fmt.Sprint(i), Rule: seconds, Paired: true, Base: shuffled(100),
+			Head: shuffled(100)}
 		if i == 0 {
 			c.Head = times(c.Head, first)
 		}
-		all = append(all, c)
+		list = append(list, c)
 	}
-	return all
+	return list
 }
 
-// How large a family may be for its rounds, and what is said of one that is larger.
+// A family has a largest size for its number of rounds. The verdict on a larger family names the rounds that it needs.
 func TestAFamilyThatIsTooLargeForItsRounds(t *testing.T) {
-	const apart, near = 2, 1.04 // with a wide gap, and with the ranks in order but no such gap
+	const apart, near = 2, 1.04 // apart makes a wide gap; near separates the ranks without a wide gap
 	for _, row := range []struct {
 		name          string
 		cells, rounds int
@@ -44,15 +45,15 @@ func TestAFamilyThatIsTooLargeForItsRounds(t *testing.T) {
 		want          comparison.Verdict
 		why           string
 	}{
-		{"a wide gap", 51, 6, apart, true, regressed, ""},
+		{"a wide gap in the largest family", 51, 6, apart, true, regressed, ""},
 		{"a wide gap, one cell more", 52, 6, apart, true, inconclusive,
 			"6 rounds cannot show this among 52 cells: need 8, or 7 and a wide gap between base and head"},
-		{"no gap", 11, 6, near, true, regressed, ""},
+		{"no gap in the largest family", 11, 6, near, true, regressed, ""},
 		{"no gap, one cell more", 12, 6, near, true, inconclusive,
 			"6 rounds cannot show this among 12 cells: need 7, or a wide gap between base and head"},
 		{"five rounds", 24, 5, apart, true, inconclusive,
 			"5 rounds cannot show this among 24 cells: need 7, or 6 and a wide gap between base and head"},
-		{"no pairs", 23, 6, near, false, regressed, ""},
+		{"no pairs in the largest family", 23, 6, near, false, regressed, ""},
 		{"no pairs, one cell more", 24, 6, apart, false, inconclusive,
 			"6 rounds cannot show this among 24 cells: need 7"},
 	} {
@@ -64,13 +65,14 @@ func TestAFamilyThatIsTooLargeForItsRounds(t *testing.T) {
 			}
 			got := judge(t, cells...)[0]
 			if got.Verdict != row.want || got.Why != row.why || got.Family != row.cells {
-				t.Errorf("%s (%s) in a family of %d, want %s (%s)", got.Verdict, got.Why, got.Family, row.want, row.why)
+				t.Errorf("%s (%s) in a family of %d, want %s (%s)", got.Verdict, got.Why, got.Family, row.want,
+					row.why)
 			}
 		})
 	}
 }
 
-// What has too few rounds differs in no family, whatever the values; what has enough differs if the values are clear.
+// A cell with TooFew set never differs, whatever its values. Any other cell differs if its values are clear enough.
 func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		var cells []comparison.Cell
@@ -80,13 +82,13 @@ func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 			if !paired {
 				m = rapid.IntRange(1, 30).Draw(t, "m")
 			}
-			value := rapid.SampledFrom([]float64{1, 1.01, 1.02}) // ties, and cells as clear as can be
+			value := rapid.SampledFrom([]float64{1, 1.01, 1.02}) // few values, so that some cells have ties
 			c := comparison.Cell{Rule: rule("sec/op", lower, share(0.01)), Paired: paired,
 				Base: rapid.SliceOfN(value, n, n).Draw(t, "base"), Head: rapid.SliceOfN(value, m, m).Draw(t, "head")}
 			c.Head = times(c.Head, rapid.SampledFrom([]float64{1, 2}).Draw(t, "by"))
 			cells = append(cells, c)
 		}
-		all, err := comparison.Judge(cells)
+		judged, err := comparison.Judge(cells)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +100,7 @@ func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, r := range all {
+		for i, r := range judged {
 			if r.TooFew && r.Verdict.Differs() {
 				t.Fatalf("%s, though it has too few rounds: %+v", r.Verdict, r)
 			}
@@ -109,7 +111,7 @@ func TestWhatHasTooFewRoundsNeverDiffers(t *testing.T) {
 	})
 }
 
-// 3 against 10 rounds are enough for one cell: 2 of the 286 ways to choose 3 of 13 are as clear.
+// 3 against 10 rounds are enough for one cell, since only 2 of the 286 ways to choose 3 of 13 values are as clear.
 func TestUnequalCountsCanBeEnough(t *testing.T) {
 	c := comparison.Cell{Rule: seconds, Base: repeat(100, 3), Head: repeat(120, 10)}
 	if got := judge(t, c)[0]; got.Verdict != regressed || got.TooFew || math.Abs(got.P-2.0/286) > 1e-12 {
@@ -122,7 +124,7 @@ func TestUnequalCountsCanBeEnough(t *testing.T) {
 	}
 }
 
-// The default run: -80% without spread in all of 6 rounds, among cells that vary.
+// One cell of a default run falls by 80% without spread in each of 6 rounds, and the other cells vary.
 func TestALargeChangeWithoutSpreadIsFoundInSixRounds(t *testing.T) {
 	for _, m := range []int{24, 36, 51} {
 		t.Run(fmt.Sprintf("%d cells", m), func(t *testing.T) {
@@ -136,7 +138,7 @@ func TestALargeChangeWithoutSpreadIsFoundInSixRounds(t *testing.T) {
 	}
 }
 
-// Values of 1 and 2 against 16 and 32: on the scale of logarithms a gap of 3 against ranges of 1, in any unit.
+// 1 and 2 against 16 and 32 have, in logarithms to base 2, a gap of 3 and ranges of 1, in any unit.
 func TestAGapOfExactlyThreeRangesIsWide(t *testing.T) {
 	for _, k := range []float64{1, 3, 1e-9, 0.1, 1 / 3.0, 1e6, 7e-7} {
 		for far, wide := range map[float64]bool{16: true, 15.9: false} {
@@ -153,7 +155,7 @@ func TestAGapOfExactlyThreeRangesIsWide(t *testing.T) {
 	}
 }
 
-// Rounds in another order, and cells in another order, are the same measurements.
+// The order of rounds and of cells does not change any result.
 func TestTheOrderOfRoundsAndOfCellsDoesNotMatter(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	differ := 0
@@ -194,14 +196,14 @@ func TestTheOrderOfRoundsAndOfCellsDoesNotMatter(t *testing.T) {
 	}
 }
 
-// Exploratory cells get intervals and marks, no verdict, and leave the primary ones alone.
+// Exploratory cells get intervals and marks, but no verdict, and do not change the results of primary cells.
 func TestExploratoryCellsAreNoPartOfTheFamily(t *testing.T) {
 	primary := family(12, 10, 1.07)
 	alone := judge(t, primary...)
 	if alone[0].Verdict != regressed {
 		t.Fatalf("the first is %s", alone[0].Verdict)
 	}
-	zero := rule("gc-pause-us", lower, share(0.05)) // has no margin for a value of 0
+	zero := rule("gc-pause-us", lower, share(0.05)) // a margin that a value of 0 has no share for
 	exact := comparison.Rule{Unit: "x", Better: lower, Exact: true}
 	opposed := comparison.Cell{Name: "opposed", Rule: zero, Paired: true, Base: around(100, 10)}
 	for _, x := range opposed.Base {
@@ -219,15 +221,15 @@ func TestExploratoryCellsAreNoPartOfTheFamily(t *testing.T) {
 	for i := range explored {
 		explored[i].Exploratory = true
 	}
-	all := judge(t, slices.Concat(explored, primary)...)
-	for i, got := range all[len(explored):] {
+	judged := judge(t, slices.Concat(explored, primary)...)
+	for i, got := range judged[len(explored):] {
 		want := alone[i]
 		if got.Verdict != want.Verdict || got.P != want.P || got.Adjusted != want.Adjusted ||
 			got.Family != 12 || got.Marked {
 			t.Errorf("%+v\nalone: %+v", got, want)
 		}
 	}
-	for _, r := range all[:len(explored)] {
+	for _, r := range judged[:len(explored)] {
 		if r.Verdict != comparison.Exploratory || r.Family != 0 || !math.IsNaN(r.Adjusted) ||
 			r.Marked != marked[r.Name] {
 			t.Errorf("%s: %s, family %d, adjusted %v, marked %v", r.Name, r.Verdict, r.Family, r.Adjusted, r.Marked)
@@ -236,12 +238,13 @@ func TestExploratoryCellsAreNoPartOfTheFamily(t *testing.T) {
 			t.Errorf("%s: from %v to %v", r.Name, r.Low, r.High)
 		}
 	}
-	if twice := all[1]; twice.Low > 1 || twice.High < 1 || twice.Absolute {
+	if twice := judged[1]; twice.Low > 1 || twice.High < 1 || twice.Absolute {
 		t.Errorf("twice is +100%%, not in [%v, %v]", twice.Low, twice.High)
 	}
 }
 
-// If base and head vary in opposite directions within rounds, ranks across rounds see differences that are none.
+// If base and head vary in opposite directions within rounds, the rank-sum test would find differences that do not
+// exist. Then only the signed-rank test counts.
 func TestOpposedNoiseLeavesPairsAlone(t *testing.T) {
 	const n = 12
 	c := comparison.Cell{Rule: rule("sec/op", lower, share(0.01)), Paired: true, Base: around(100, n)}
@@ -250,15 +253,15 @@ func TestOpposedNoiseLeavesPairsAlone(t *testing.T) {
 	}
 	got := judge(t, c)[0]
 	if want := math.Ldexp(1, 1-n); got.P != want || got.Verdict != regressed {
-		t.Errorf("p = %v (%s), want %v, that of the signed ranks", got.P, got.Verdict, want)
+		t.Errorf("p = %v (%s), want %v, the p-value of the signed-rank test", got.P, got.Verdict, want)
 	}
-	many := slices.Repeat([]comparison.Cell{c}, 103) // more than 12 rounds of pairs can show
+	many := slices.Repeat([]comparison.Cell{c}, 103) // too large a family for 12 rounds of pairs
 	if got := judge(t, many...)[0]; got.Verdict != inconclusive || !strings.Contains(got.Why, "opposite directions") {
 		t.Errorf("among 103: %s (%s)", got.Verdict, got.Why)
 	}
-	c.Head = times(c.Base, 1.1) // together
+	c.Head = times(c.Base, 1.1) // varies in the same direction
 	if got := judge(t, c)[0]; got.P >= math.Ldexp(1, 1-n)/4 {
-		t.Errorf("p = %v, want that of the rank sums", got.P)
+		t.Errorf("p = %v, want the p-value of the rank-sum test", got.P)
 	}
 }
 
@@ -285,7 +288,7 @@ func TestWhatASentenceAndAnExitCodeMaySay(t *testing.T) {
 	}
 }
 
-// An interval beyond the margin is not enough: the cell says what the p-value is.
+// If an interval lies beyond the margin but the p-value is too large, the cell is inconclusive and names the p-value.
 func TestAnIntervalThatMayBeChanceSaysSo(t *testing.T) {
 	cells := family(24, 8, 1)
 	cells[0].Rule.Margin = share(0)

@@ -2,8 +2,9 @@ package comparison
 
 import "math"
 
-// nulls holds distributions of test statistics under no difference, without ties: by value, the chance that a
-// statistic is at most that. They depend on counts alone, and are computed once for each call of Judge.
+// nulls holds the distributions of the test statistics under no difference, without ties. Element x of a distribution
+// is the chance that the statistic is at most x. Distributions depend on counts alone, and are computed once per call
+// to Judge.
 type nulls struct {
 	signedRanks map[int][]float64
 	rankSums    map[[2]int][]float64
@@ -25,8 +26,8 @@ func (null *nulls) signedRank(n int) []float64 {
 	return p
 }
 
-// signedRankSums returns, by sum, the share of all patterns of signs in which the sum of the positive ranks is at
-// most that.
+// signedRankSums returns the distribution of the sum of the positive ranks. Element s is the share of all patterns of
+// signs whose sum is at most s.
 func signedRankSums(ranks []int) []float64 {
 	total := 0
 	for _, r := range ranks {
@@ -45,6 +46,7 @@ func signedRankSums(ranks []int) []float64 {
 	return accumulate(share)
 }
 
+// accumulate replaces each share by the sum of the shares up to it.
 func accumulate(share []float64) []float64 {
 	for i := 1; i < len(share); i++ {
 		share[i] += share[i-1]
@@ -73,9 +75,9 @@ func (null *nulls) rankSum(n, m int) []float64 {
 			p[u] += p[u-i]
 		}
 	}
-	all := binomial(n+m, n)
+	orders := binomial(n+m, n)
 	for u := range p {
-		p[u] /= all
+		p[u] /= orders
 	}
 	null.rankSums[[2]int{n, m}] = accumulate(p)
 	return p

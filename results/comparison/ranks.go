@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// The largest counts for which p-values and intervals are exact. Beyond them they are those of the normal
+// The largest counts for which p-values and intervals are exact. For larger counts they come from the normal
 // distribution, corrected for ties and for continuity.
 const (
 	manyRounds = 100 // of signed ranks
@@ -14,7 +14,7 @@ const (
 	manyTies   = 25  // of either sample if values are tied; as benchstat
 )
 
-// ties returns the lengths of the runs of n sorted values in which each is a tie with the next.
+// ties returns the lengths of the runs of n sorted values in which each value is tied with the next.
 func ties(n int, tied func(i, j int) bool) (runs []int) {
 	for i := range n {
 		if i > 0 && tied(i-1, i) {
@@ -68,8 +68,8 @@ func signedRank(d []difference, null *nulls) float64 {
 	return min(1, 2*signedRankSums(ranks)[w])
 }
 
-// normalP returns the two-sided p-value of a statistic that lies off its mean by this much, continuity being
-// corrected.
+// normalP returns the two-sided p-value of a statistic whose distance from its mean is off, after the correction for
+// continuity.
 func normalP(off, variance float64) float64 {
 	if variance <= 0 {
 		return 1
@@ -77,37 +77,38 @@ func normalP(off, variance float64) float64 {
 	return math.Erfc(max(off, 0) / math.Sqrt(2*variance))
 }
 
-// rankSum returns the p-value of Mann and Whitney's test. It is benchstat's but for two cases in which that is wrong.
-// Among ties of unequal counts benchstat looks up U of the one sample in the distribution of the other: of 4 and 4
-// against 3, 0, 0 and 0 it says p = 0, where 1 of the 15 ways to choose two of the six is as extreme. And the normal
-// distribution is a poor guide for one value against many: no p-value is smaller than so many values can have.
+// rankSum returns the p-value of Mann and Whitney's test. It agrees with benchstat except in two cases in which
+// benchstat is wrong. If samples of different sizes have ties, benchstat looks up U of one sample in the distribution
+// of the other: for 4 and 4 against 3, 0, 0 and 0 it returns p = 0, although 1 of the 15 ways to choose two of the six
+// values is as extreme. And for one value against many, the normal distribution gives p-values that are too small;
+// rankSum never returns less than the smallest p-value possible with these counts.
 func rankSum(a, b []float64, null *nulls) float64 {
 	type labelled struct {
-		x    float64
-		isOf int // 0 for a, 1 for b
+		x      float64
+		sample int // 0 for a, 1 for b
 	}
 	n, m := len(a), len(b)
-	all := make([]labelled, 0, n+m)
-	for of, side := range [][]float64{a, b} {
+	values := make([]labelled, 0, n+m)
+	for sample, side := range [][]float64{a, b} {
 		for _, x := range side {
-			all = append(all, labelled{x, of})
+			values = append(values, labelled{x, sample})
 		}
 	}
-	slices.SortFunc(all, func(x, y labelled) int { return cmp.Compare(x.x, y.x) })
-	runs := ties(n+m, func(i, j int) bool { return same(all[i].x, all[j].x) })
+	slices.SortFunc(values, func(x, y labelled) int { return cmp.Compare(x.x, y.x) })
+	runs := ties(n+m, func(i, j int) bool { return same(values[i].x, values[j].x) })
 	// U counts how often a value of a is above one of b. It is doubled, since ties count half.
-	u, below, i := 0, 0, 0 // below: values of b seen
+	u, below, i := 0, 0, 0 // below is the number of values of b seen so far
 	for _, run := range runs {
 		var count [2]int
-		for _, x := range all[i : i+run] {
-			count[x.isOf]++
+		for _, x := range values[i : i+run] {
+			count[x.sample]++
 		}
 		u += count[0] * (2*below + count[1])
 		below += count[1]
 		i += run
 	}
 	if above := 2*n*m - u; above < u {
-		u, n, m = above, m, n // how often one of b is above one of a
+		u, n, m = above, m, n // U of the other sample: how often a value of b is above one of a
 	}
 	tied := len(runs) < n+m
 	switch {
@@ -137,12 +138,13 @@ func tiedRankSum(n, m, u int, runs []int) float64 {
 	before := 0
 	for _, run := range runs {
 		choices := binomials(run)
-		// Fewer than least can no longer become n. In descending order: only smaller k are read.
+		// A k below least can no longer reach n. Descending order keeps the smaller k unchanged until they are read.
 		least := max(1, n-(n+m-before-run))
 		for k := min(n, before+run); k >= least; k-- {
 			for j := max(1, k-before); j <= min(run, k); j++ {
 				from := k - j
-				// Each of the j is above those of the second sample before it, and ties with those in its run.
+				// Each of the j values is above the earlier values of the second sample, and ties with those in its
+				// run.
 				gain := j * (2*(before-from) + run - j)
 				most := min(u, gain+2*from*(before-from)) // no way has a larger U
 				for s := gain; s <= most; s++ {
@@ -159,7 +161,7 @@ func tiedRankSum(n, m, u int, runs []int) float64 {
 	return sum / binomial(n+m, n)
 }
 
-// binomials returns the numbers of ways to choose 0 to n of n.
+// binomials returns the numbers of ways to choose 0, 1, ..., n elements of n.
 func binomials(n int) []float64 {
 	row := make([]float64, n+1)
 	row[0] = 1
@@ -169,6 +171,7 @@ func binomials(n int) []float64 {
 	return row
 }
 
+// binomial returns the number of ways to choose k elements of n.
 func binomial(n, k int) float64 { return binomials(n)[k] }
 
 // apart reports whether the gap between the values of a and those of b is at least three times the range of either.
@@ -179,15 +182,15 @@ func apart(a, b []float64, resolution float64) bool {
 }
 
 // apartP bounds the chance that two samples of n values from one distribution are apart. A gap at least as wide as
-// the ranges is likeliest for a distribution with two even and narrow modes: all of one sample come from the one and
-// all of the other from the other with the chance p = 2/4^n, and p/(1-p) adds the modes within modes. No shape is
-// known that exceeds the bound; that none does is not proved, and TestTheBoundOfTheGapHolds searches for one.
+// the ranges is likeliest for a distribution with two equally likely, narrow modes. With chance p = 2/4^n one sample
+// lies in one mode and the other sample in the other; p/(1-p) also counts modes within modes. No distribution is known
+// to exceed the bound. There is no proof that none does; TestTheBoundOfTheGapHolds searches for one.
 func apartP(n int) float64 { return 1 / (math.Ldexp(1, 2*n-1) - 1) }
 
-// leastPaired returns the smallest p-value of n rounds: that of a wide gap, doubled as there are two tests.
+// leastPaired returns the smallest p-value of n rounds: the p-value of a wide gap, doubled since there are two tests.
 func leastPaired(n int) float64 { return 2 * min(math.Ldexp(1, 1-n), leastRankSum(n, n), apartP(n)) }
 
-// leastRankSum returns the smallest p-value of n and m values: 2 of the ways to choose n of them.
+// leastRankSum returns the smallest p-value of n and m values, which 2 of the ways to choose n of them reach.
 func leastRankSum(n, m int) float64 {
 	p := 2.0
 	for i := 1; i <= n; i++ {

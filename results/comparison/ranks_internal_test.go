@@ -17,8 +17,8 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// of returns differences without rounding.
-func of(x []float64) []difference {
+// exactly returns differences whose resolution is 0.
+func exactly(x []float64) []difference {
 	d := make([]difference, len(x))
 	for i := range x {
 		d[i].by = x[i]
@@ -26,6 +26,7 @@ func of(x []float64) []difference {
 	return d
 }
 
+// benchstat returns benchstat's p-value.
 func benchstat(a, b []float64) float64 {
 	sample := func(x []float64) *benchmath.Sample {
 		return benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds)
@@ -33,7 +34,7 @@ func benchstat(a, b []float64) float64 {
 	return min(1, benchmath.AssumeNothing.Compare(sample(a), sample(b)).P)
 }
 
-// Beyond many rounds the bound is approximate. It continues where the exact one ends.
+// For more than manyRounds rounds the bound is approximate. It continues the exact bound without a jump.
 func TestTheBoundOfManyRoundsContinuesThatOfFewer(t *testing.T) {
 	null := newNulls()
 	exact, _ := null.signedRankBound(manyRounds)
@@ -44,14 +45,14 @@ func TestTheBoundOfManyRoundsContinuesThatOfFewer(t *testing.T) {
 	}
 }
 
-// The c of the exact distribution, and its confidence in per cent.
+// Each row has the c of the exact distribution, and its confidence in per cent.
 func TestTheSignedRankBoundIsThatOfTheTables(t *testing.T) {
 	for _, row := range []struct {
 		n, c       int
 		confidence float64
 	}{{6, 1, 96.9}, {7, 3, 95.3}, {8, 4, 96.1}, {9, 6, 96.1}, {10, 9, 95.1}, {11, 11, 95.8}, {12, 14, 95.7},
 		{15, 26, 95.2}, {16, 30, 95.6}, {20, 53, 95.2}, {25, 90, 95.2}, {30, 138, 95.0}} {
-		t.Run(strconv.Itoa(row.n), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d rounds", row.n), func(t *testing.T) {
 			c, confidence := newNulls().signedRankBound(row.n)
 			if c != row.c || math.Abs(100*confidence-row.confidence) > 0.06 {
 				t.Errorf("%d at %.2f%%, want %d at %v%%", c, 100*confidence, row.c, row.confidence)
@@ -60,33 +61,34 @@ func TestTheSignedRankBoundIsThatOfTheTables(t *testing.T) {
 	}
 }
 
-// Sign patterns counted one by one give the same tail.
+// Counting all patterns of signs one by one gives the same p-value.
 func TestTheSignedRankTestIsThatOfAllPatterns(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 10).Draw(t, "n")
 		d := rapid.SliceOfN(rapid.Map(rapid.IntRange(-4, 4), func(i int) float64 { return float64(i) }), n, n).Draw(t,
 			"d")
-		if got, want := signedRank(of(d), newNulls()), allPatterns(ratsOf(d)); math.Abs(got-want) > 1e-12 {
+		if got, want := signedRank(exactly(d), newNulls()), allPatterns(ratsOf(d)); math.Abs(got-want) > 1e-12 {
 			t.Fatalf("p = %v, want %v", got, want)
 		}
 	})
 }
 
-func ratsOf(x []float64) (all []*big.Rat) {
+// ratsOf returns the exact values of x.
+func ratsOf(x []float64) (rats []*big.Rat) {
 	for _, v := range x {
-		all = append(all, new(big.Rat).SetFloat64(v))
+		rats = append(rats, new(big.Rat).SetFloat64(v))
 	}
-	return all
+	return rats
 }
 
-// allPatterns returns the p-value of the signed-rank test, from every pattern of signs and exact arithmetic.
+// allPatterns returns the p-value of the signed-rank test, computed from every pattern of signs in exact arithmetic.
 func allPatterns(d []*big.Rat) float64 {
 	d = slices.DeleteFunc(slices.Clone(d), func(x *big.Rat) bool { return x.Sign() == 0 })
 	size := func(x *big.Rat) *big.Rat { return new(big.Rat).Abs(x) }
 	ranks := make([]int, len(d)) // doubled
 	for i, x := range d {
 		for _, y := range d {
-			ranks[i] += 1 + size(x).Cmp(size(y)) // 0, 1 or 2; itself is 1
+			ranks[i] += 1 + size(x).Cmp(size(y)) // 0, 1 or 2; 1 for itself
 		}
 		ranks[i]++
 	}
@@ -119,22 +121,24 @@ func TestThePValueOfManyRoundsContinuesThatOfFewer(t *testing.T) {
 		many[i] = float64(i%7) - 2.6
 	}
 	copy(few, many)
-	a, b := signedRank(of(few), newNulls()), signedRank(of(many), newNulls())
+	a, b := signedRank(exactly(few), newNulls()), signedRank(exactly(many), newNulls())
 	if math.Abs(a-b) > 0.03 || b <= 0 || b >= 1 {
-		t.Errorf("p = %v of %d rounds, %v of one more", a, len(few), b)
+		t.Errorf("p = %v for %d rounds, %v for one more", a, len(few), b)
 	}
 }
 
-// Tables of the two-sided test at 5%: one less than the critical value is outside.
+// The critical values come from tables of the two-sided test at 5%. The bound is one more.
 func TestTheRankSumBoundIsThatOfTheTables(t *testing.T) {
 	null := newNulls()
 	for _, row := range []struct{ n, m, critical int }{
 		{4, 4, 0}, {5, 5, 2}, {6, 6, 5}, {10, 10, 23}, {8, 12, 22}, {20, 20, 127},
 	} {
-		got, confidence := null.rankSumBound(row.n, row.m)
-		if got != row.critical+1 || confidence < 0.95 {
-			t.Errorf("%d and %d values: %d at %v, want %d", row.n, row.m, got, confidence, row.critical+1)
-		}
+		t.Run(fmt.Sprintf("%d and %d values", row.n, row.m), func(t *testing.T) {
+			got, confidence := null.rankSumBound(row.n, row.m)
+			if got != row.critical+1 || confidence < 0.95 {
+				t.Errorf("%d at %v, want %d", got, confidence, row.critical+1)
+			}
+		})
 	}
 	if c, _ := null.rankSumBound(3, 3); c != 0 {
 		t.Errorf("three and three values have the bound %d, want none", c)
@@ -146,7 +150,7 @@ func TestTheRankSumBoundIsThatOfTheTables(t *testing.T) {
 	}
 }
 
-// samples draws two samples: without ties, with some, or with many.
+// samples draws two samples, with many ties, some or none. Same makes their sizes equal.
 func samples(t *rapid.T, largest int, same bool) (a, b []float64) {
 	n, m := rapid.IntRange(1, largest).Draw(t, "n"), rapid.IntRange(1, largest).Draw(t, "m")
 	if same {
@@ -157,7 +161,7 @@ func samples(t *rapid.T, largest int, same bool) (a, b []float64) {
 	return rapid.SliceOfN(value, n, n).Draw(t, "a"), rapid.SliceOfN(value, m, m).Draw(t, "b")
 }
 
-// Exact and beyond.
+// The sizes include the largest ones for which p-values are exact, and slightly larger ones.
 func TestThePValueOfRankSumsIsBenchstats(t *testing.T) {
 	for name, same := range map[string]bool{"equal counts": true, "unequal counts": false} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +170,7 @@ func TestThePValueOfRankSumsIsBenchstats(t *testing.T) {
 					same)
 				n, m, tied := len(a), len(b), len(distinct(slices.Concat(a, b))) < len(a)+len(b)
 				if n != m && tied && max(n, m) <= manyTies {
-					t.Skip("where benchstat is wrong")
+					t.Skip("benchstat is wrong in this case")
 				}
 				got, want := rankSum(a, b, newNulls()), max(benchstat(a, b), leastRankSum(n, m))
 				if math.Abs(got-want) > 1e-11 {
@@ -177,14 +181,14 @@ func TestThePValueOfRankSumsIsBenchstats(t *testing.T) {
 	}
 }
 
-// All ways to choose as many values give the same tail, and swapped samples the same p-value.
+// Counting all ways to choose the first sample gives the same p-value, and swapping the samples does not change it.
 func TestTheRankSumTestIsThatOfAllChoices(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		a, b := samples(t, 7, false)
-		n, all := len(a), slices.Concat(a, b)
-		above := func(pattern int) (u int) { // twice
-			for i, x := range all {
-				for j, y := range all {
+		n, values := len(a), slices.Concat(a, b)
+		above := func(pattern int) (u int) { // U, doubled
+			for i, x := range values {
+				for j, y := range values {
 					if pattern>>i&1 == 1 && pattern>>j&1 == 0 {
 						u += 1 + cmp.Compare(x, y)
 					}
@@ -193,7 +197,7 @@ func TestTheRankSumTestIsThatOfAllChoices(t *testing.T) {
 			return u
 		}
 		seen, below, least, choices := above(1<<n-1), 0, 0, 0
-		for pattern := range 1 << len(all) {
+		for pattern := range 1 << len(values) {
 			if bits.OnesCount(uint(pattern)) != n {
 				continue
 			}
@@ -213,7 +217,7 @@ func TestTheRankSumTestIsThatOfAllChoices(t *testing.T) {
 	})
 }
 
-// 1 of the 15 ways to choose two of the values is as extreme, on either side.
+// On either side, 1 of the 15 ways to choose two of the values is as extreme.
 func TestUnequalCountsWithTiesAreNotCertain(t *testing.T) {
 	a, b := []float64{4, 4}, []float64{3, 0, 0, 0}
 	if p := rankSum(a, b, newNulls()); math.Abs(p-2.0/15) > 1e-12 || benchstat(a, b) != 0 {
@@ -226,12 +230,12 @@ func TestUnequalCountsWithTiesAreNotCertain(t *testing.T) {
 func TestOneValueAgainstManyIsNotCertain(t *testing.T) {
 	one, many := []float64{100}, slices.Repeat([]float64{120}, 60)
 	p, want := rankSum(one, many, newNulls()), 2.0/61
-	if theirs := benchstat(one, many); math.Abs(p-want) > 1e-12 || theirs > 1e-9 {
-		t.Errorf("p = %v, want %v; benchstat %v", p, want, theirs)
+	if normal := benchstat(one, many); math.Abs(p-want) > 1e-12 || normal > 1e-9 {
+		t.Errorf("p = %v, want %v; benchstat %v", p, want, normal)
 	}
 }
 
-// Worked by hand, as in Holm's paper: 0.01, 0.02, 0.03 and 0.04 times 4, 3, 2 and 1.
+// Worked by hand, as in Holm's paper: 0.01, 0.02, 0.03 and 0.04 are multiplied by 4, 3, 2 and 1.
 func TestHolmCorrectsInOrder(t *testing.T) {
 	got := holm([]float64{0.03, 0.01, 0.04, 0.02})
 	for i, want := range []float64{0.06, 0.04, 0.06, 0.06} {
@@ -245,7 +249,8 @@ func TestHolmCorrectsInOrder(t *testing.T) {
 	}
 }
 
-// Smaller p-values never correct to larger ones: a cell that cannot be found with the least p-values is never found.
+// Smaller p-values are never corrected to larger ones, so that a cell that is not significant with the smallest
+// possible p-values is never significant.
 func TestHolmIsMonotone(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		p := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 8).Draw(t, "p")
@@ -262,7 +267,7 @@ func TestHolmIsMonotone(t *testing.T) {
 	})
 }
 
-// Benjamini and Hochberg's own example, table 2 of their paper: 4 of 15 at 5%, where Holm finds 3.
+// In the example of Benjamini and Hochberg's paper, table 2, the procedure finds 4 of 15 at 5%, and Holm's finds 3.
 func TestMarksAreThoseOfBenjaminiAndHochberg(t *testing.T) {
 	p := []float64{0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459,
 		0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1}
@@ -282,19 +287,19 @@ func TestMarksAreThoseOfBenjaminiAndHochberg(t *testing.T) {
 
 func TestTheLeastPValueIsThatOfTheClearestDifference(t *testing.T) {
 	for n := 2; n <= 12; n++ {
-		t.Run(strconv.Itoa(n), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d rounds", n), func(t *testing.T) {
 			up, a, b := make([]float64, n), make([]float64, n), make([]float64, n)
 			for i := range up {
 				up[i], a[i], b[i] = float64(i+1), float64(i), float64(i+100)
 			}
-			if got, want := signedRank(of(up), newNulls()), math.Ldexp(1, 1-n); math.Abs(got-want) > 1e-12 {
+			if got, want := signedRank(exactly(up), newNulls()), math.Ldexp(1, 1-n); math.Abs(got-want) > 1e-12 {
 				t.Errorf("signed ranks: %v, want %v", got, want)
 			}
 			if got, want := rankSum(a, b, newNulls()), leastRankSum(n, n); math.Abs(got-want) > 1e-12 {
 				t.Errorf("rank sums: %v, want %v", got, want)
 			}
 			if n >= MinPairs && leastPaired(n) != 2*apartP(n) {
-				t.Errorf("least %v, want that of the gap, %v", leastPaired(n), 2*apartP(n))
+				t.Errorf("least %v, want %v, the doubled p-value of a gap", leastPaired(n), 2*apartP(n))
 			}
 		})
 	}
@@ -302,11 +307,10 @@ func TestTheLeastPValueIsThatOfTheClearestDifference(t *testing.T) {
 
 func TestHowManyRoundsAFamilyNeeds(t *testing.T) {
 	for _, row := range []struct{ cells, paired, unpaired, apart int }{
-		{0, 6, 4, 6}, {1, 6, 4, 6}, {2, 6, 5, 6}, {11, 6, 6, 6}, {12, 7, 6, 6}, {24, 7, 7, 6}, {36, 7, 7, 6}, {51, 8,
-			7, 6},
-		{52, 8, 7, 7}, {60, 8, 7, 7}, {270, 9, 8, 8},
+		{0, 6, 4, 6}, {1, 6, 4, 6}, {2, 6, 5, 6}, {11, 6, 6, 6}, {12, 7, 6, 6}, {24, 7, 7, 6}, {36, 7, 7, 6},
+		{51, 8, 7, 6}, {52, 8, 7, 7}, {60, 8, 7, 7}, {270, 9, 8, 8},
 	} {
-		t.Run(strconv.Itoa(row.cells), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d cells", row.cells), func(t *testing.T) {
 			paired, unpaired, apart := Need(row.cells, true), Need(row.cells, false), NeedApart(row.cells)
 			if paired != row.paired || unpaired != row.unpaired || apart != row.apart {
 				t.Errorf("need %d, unpaired %d, with a gap %d; want %+v", paired, unpaired, apart, row)
@@ -315,7 +319,7 @@ func TestHowManyRoundsAFamilyNeeds(t *testing.T) {
 	}
 }
 
-// Values as they are printed, in a unit that is scaled when it is read.
+// Values that are equal as printed are ties, even if reading them converts their unit.
 func TestTiesAreThoseOfTheValuesAsPrinted(t *testing.T) {
 	units := []float64{1, 1e-9, 1e-6, 1e-3, 0.1, 1e6, 1 / 3.0}
 	property.Check(t, func(t *rapid.T) {
@@ -337,7 +341,7 @@ func TestTiesAreThoseOfTheValuesAsPrinted(t *testing.T) {
 		}
 		got := signedRank(differences(base, head, absolute), newNulls())
 		if want := allPatterns(exact); math.Abs(got-want) > 1e-12 {
-			t.Fatalf("times %v: p = %v, as printed %v", unit, got, want)
+			t.Fatalf("times %v: p = %v, want %v, the p-value of the printed values", unit, got, want)
 		}
 	})
 }
@@ -351,6 +355,7 @@ func ratOf(s string) *big.Rat {
 	return r
 }
 
+// floatOf returns the float64 closest to s.
 func floatOf(s string) float64 {
 	x, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -359,7 +364,8 @@ func floatOf(s string) float64 {
 	return x
 }
 
-// logLike returns a number with the sign of log r whose size grows with that of log r: q-1 for q, and 1-q for 1/q.
+// logLike returns a number with the sign of log r, whose size grows with the size of log r: q-1 for q, and 1-q for
+// 1/q.
 func logLike(r *big.Rat) *big.Rat {
 	one := big.NewRat(1, 1)
 	if r.Cmp(one) >= 0 {
@@ -368,7 +374,7 @@ func logLike(r *big.Rat) *big.Rat {
 	return new(big.Rat).Sub(one, new(big.Rat).Inv(r))
 }
 
-// The example of a unit that is converted: 8 rounds, +10 but for one -10.
+// In 8 rounds the difference is +10 in 7 of them and -10 in one. All are ties in any unit.
 func TestAUnitThatIsConvertedKeepsItsTies(t *testing.T) {
 	for _, k := range []float64{1, 1e-9, 1e-6, 0.1, 1e6} {
 		for _, minus := range []int{1, 4, 8} {
@@ -389,7 +395,7 @@ func TestAUnitThatIsConvertedKeepsItsTies(t *testing.T) {
 	}
 }
 
-// The k-th of all differences, and of all Walsh averages, is the very value that sorting all of them gives.
+// The k-th difference and the k-th Walsh average are exactly the values that a full sort gives.
 func TestSelectionIsThatOfTheSortedList(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Float64Range(-1e3, 1e3), rapid.Float64Range(-1e-300, 1e300),
@@ -397,18 +403,18 @@ func TestSelectionIsThatOfTheSortedList(t *testing.T) {
 		a, b := rapid.SliceOfN(value, 1, 12).Draw(t, "a"), rapid.SliceOfN(value, 1, 12).Draw(t, "b")
 		slices.Sort(a)
 		slices.Sort(b)
-		var all, averages []float64
+		var diffs, averages []float64
 		for i, x := range a {
 			for _, y := range b {
-				all = append(all, y-x)
+				diffs = append(diffs, y-x)
 			}
 			for _, y := range a[i:] {
 				averages = append(averages, x/2+y/2)
 			}
 		}
-		slices.Sort(all)
+		slices.Sort(diffs)
 		slices.Sort(averages)
-		for k, want := range all {
+		for k, want := range diffs {
 			if got := kth(allDifferences{a, b}, k+1); got != want {
 				t.Fatalf("difference %d is %v, want %v", k+1, got, want)
 			}

@@ -22,14 +22,15 @@ const (
 	Higher
 )
 
+// String returns neither, lower or higher.
 func (d Direction) String() string { return [...]string{"neither", "lower", "higher"}[d] }
 
-// A Rule is how a unit is judged.
+// A Rule says how a unit is judged.
 type Rule struct {
-	Unit   string // as benchstat has it: ns are sec, MB are B
+	Unit   string // as benchstat prints it: sec instead of ns, B instead of MB
 	Better Direction
-	// Exact says that a value is the same each time: any difference beyond the margin is one, even of a single round.
-	// The margin is 0, unless the user named one.
+	// Exact means that the value is the same in each round, so that any difference beyond the margin counts, even in a
+	// single round. The margin is 0 unless the user gives one.
 	Exact  bool
 	Margin Margin
 }
@@ -37,23 +38,23 @@ type Rule struct {
 // check returns an error if the margin can never be exceeded.
 func (r Rule) check() error {
 	if r.Better == Higher && r.Margin.Share >= 1 {
-		return fmt.Errorf("its margin is %s, and of what is better if it is higher no more than 100%% can be lost: "+
+		return fmt.Errorf("its margin is %s, but if higher is better no more than 100%% can be lost: "+
 			"want a smaller share", r.Margin)
 	}
 	return nil
 }
 
-// A Margin is how much worse is still as good, and how much better is no better. NaN is none. If both are set, both
-// must be exceeded. Exactly the margin is not beyond it.
+// A Margin is the largest difference that does not matter. A field that is NaN is not set. If both fields are set, a
+// difference must exceed both. A difference equal to the margin is within it.
 type Margin struct {
 	Share  float64 // of the base, such as 0.05
 	Amount float64 // in the unit
 }
 
-// byAmount tells whether the margin is an amount alone.
+// byAmount reports whether only the amount is set.
 func (m Margin) byAmount() bool { return math.IsNaN(m.Share) && !math.IsNaN(m.Amount) }
 
-// String is the margin as ParseMargin reads it.
+// String returns the margin in the syntax of ParseMargin.
 func (m Margin) String() string {
 	var parts []string
 	if !math.IsNaN(m.Share) {
@@ -65,15 +66,15 @@ func (m Margin) String() string {
 	return strings.Join(parts, ",")
 }
 
-// ByShare and ByAmount are margins of one kind.
+// ByShare returns a margin that is a share of the base.
 func ByShare(share float64) Margin { return Margin{share, math.NaN()} }
 
-// ByAmount is a margin in the unit itself.
+// ByAmount returns a margin that is an amount in the unit.
 func ByAmount(amount float64) Margin { return Margin{math.NaN(), amount} }
 
-// ParseMargin reads UNIT=MARGIN, where the margin is a share such as 5% or 0.05%, an
-// amount such as +100, 0, or a share and an amount with a comma between them: then both
-// must be exceeded. Units and amounts may be given in ns or MB, too.
+// ParseMargin parses UNIT=MARGIN. The margin is a share such as 5% or 0.05%, an amount such as +100, or 0, or a share
+// and an amount separated by a comma, in which case a difference must exceed both. Units and amounts may be in ns or
+// MB; the result is in the units of benchstat.
 func ParseMargin(s string) (unit string, m Margin, err error) {
 	unit, text, ok := strings.Cut(s, "=")
 	if !ok || unit == "" {
@@ -81,19 +82,18 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 	}
 	m = Margin{math.NaN(), math.NaN()}
 	for part := range strings.SplitSeq(text, ",") {
-		var of *float64
+		var field *float64
 		share, percent := strings.CutSuffix(part, "%")
 		number, signed := strings.CutPrefix(share, "+")
 		x, numberErr := strconv.ParseFloat(number, 64)
 		switch {
 		case numberErr != nil || !(x >= 0 && x <= math.MaxFloat64) || percent && signed:
-			return "", Margin{}, fmt.Errorf("margin of %s: %q is none: want a share such as 5%%, an amount such as "+
-				"+100, or 0",
-				unit, part)
+			return "", Margin{}, fmt.Errorf("margin of %s: %q is not a margin: want a share such as 5%%, an "+
+				"amount such as +100, or 0", unit, part)
 		case percent:
-			of, x = &m.Share, x/100
+			field, x = &m.Share, x/100
 		case signed:
-			of = &m.Amount
+			field = &m.Amount
 		case x == 0:
 			m.Share, m.Amount = 0, 0
 			continue
@@ -101,17 +101,18 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 			return "", Margin{}, fmt.Errorf("margin of %s: %q may be a share or an amount: want %s%% or +%s",
 				unit, part, number, number)
 		}
-		if !math.IsNaN(*of) {
-			return "", Margin{}, fmt.Errorf("margin of %s: %q names two of one kind", unit, text)
+		if !math.IsNaN(*field) {
+			return "", Margin{}, fmt.Errorf("margin of %s: %q has two shares or two amounts: want at most one of each",
+				unit, text)
 		}
-		*of = x
+		*field = x
 	}
 	amount, tidy := benchunit.Tidy(m.Amount, unit)
 	m.Amount = amount
 	return tidy, m, nil
 }
 
-// ParseBetter reads UNIT=lower or UNIT=higher.
+// ParseBetter parses UNIT=lower or UNIT=higher.
 func ParseBetter(s string) (unit string, d Direction, err error) {
 	unit, text, ok := strings.Cut(s, "=")
 	if !ok || unit == "" || text != Lower.String() && text != Higher.String() {
@@ -123,7 +124,7 @@ func ParseBetter(s string) (unit string, d Direction, err error) {
 	return unit, Lower, nil
 }
 
-// HasNoDirection reports whether a unit is known of which neither direction is better.
+// HasNoDirection reports whether a unit is one of results.Units for which neither direction is better.
 func HasNoDirection(unit string) bool {
 	for _, u := range results.Units {
 		if _, tidy := benchunit.Tidy(1, u.Name); tidy == unit {
@@ -133,9 +134,9 @@ func HasNoDirection(unit string) bool {
 	return false
 }
 
-// DefaultRule is that of a unit, as benchstat has it, which nobody has said more of: which
-// way is better is known of ours and of those of go test. Of others it is not guessed:
-// errors/s and hits/op look like units that are known, and are the other way round.
+// DefaultRule returns the rule of a unit, in benchstat's form, for which the user gave none. The better direction is
+// known for the units of this module and for sec/op and B/s of go test. For other units it is Neither, and not guessed
+// from the name: errors/s and hits/op end like known units, but the opposite direction is better.
 func DefaultRule(unit string) Rule {
 	r := Rule{Unit: unit, Better: direction(unit), Margin: ByShare(0.05)}
 	switch {
@@ -151,6 +152,7 @@ func DefaultRule(unit string) Rule {
 	return r
 }
 
+// direction returns the better direction of a unit.
 func direction(unit string) Direction {
 	for _, u := range results.Units {
 		if _, tidy := benchunit.Tidy(1, u.Name); tidy == unit {
@@ -166,24 +168,25 @@ func direction(unit string) Direction {
 	return Neither
 }
 
-// A NoAmountError is a unit that may be 0 and has no margin that says what matters then.
+// A NoAmountError reports a cell with a value that has no shares, such as 0, and no margin that is an amount.
 type NoAmountError struct {
 	Unit   string
 	Lowest float64
 }
 
 func (e *NoAmountError) Error() string {
-	return fmt.Sprintf("it has the value %v, of which no share can be taken: want a margin that is an amount, "+
+	return fmt.Sprintf("it has the value %v, and a share of that is no margin: want a margin that is an amount, "+
 		"such as --margin '%s=+1'", e.Lowest, e.Unit)
 }
 
-// faults are what is wrong with cells, each with the cells it is wrong with.
+// faults collects errors and the cells that each error concerns.
 type faults struct {
 	order []string
 	cells map[string][]string
 	errs  map[string]error
 }
 
+// add adds an error about c.
 func (f *faults) add(c *Cell, err error) {
 	text := c.Rule.Unit + ": " + err.Error()
 	if f.cells == nil {
@@ -195,7 +198,7 @@ func (f *faults) add(c *Cell, err error) {
 	f.cells[text] = append(f.cells[text], c.Name)
 }
 
-// join is all of them, those that many cells share once.
+// join returns all errors as one, or nil if there are none. An error that concerns many cells appears once.
 func (f *faults) join() error {
 	var errs []error
 	for _, text := range f.order {

@@ -34,23 +34,33 @@ func TestMarginsAreParsedInAnyUnit(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"", "ns/op", "=5%", "ns/op=", "ns/op=5", "ns/op=-5%", "ns/op=+5%", "ns/op=NaN%",
-		"ns/op=1%,2%", "ns/op=+Inf", "ns/op=5%,"} {
-		if unit, m, err := comparison.ParseMargin(text); err == nil {
-			t.Errorf("%q is %s %+v, want an error", text, unit, m)
-		}
+	for name, text := range map[string]string{
+		"empty": "", "no margin": "ns/op", "no unit": "=5%", "no number": "ns/op=",
+		"neither share nor amount": "ns/op=5", "a negative share": "ns/op=-5%",
+		"share and amount in one": "ns/op=+5%", "NaN": "ns/op=NaN%", "two shares": "ns/op=1%,2%",
+		"an infinity": "ns/op=+Inf", "a comma at the end": "ns/op=5%,"} {
+		t.Run("refused: "+name, func(t *testing.T) {
+			if unit, m, err := comparison.ParseMargin(text); err == nil {
+				t.Errorf("%q is %s %+v, want an error", text, unit, m)
+			}
+		})
 	}
 }
 
-// The direction of a unit is known or not: it is not guessed from the end of its name.
+// The direction of an unknown unit is not guessed from the end of its name.
 func TestEveryUnitOfARunHasARule(t *testing.T) {
 	for unit, want := range map[string]comparison.Direction{
-		"sec/op": lower, "B/s": higher, "B/op": lower, "allocs/op": lower, "p99-latency-sec": lower, "achieved-qps": higher,
-		"offered-qps": neither, "insert-sec/op": lower, "widgets": neither, "widgets/s": neither, "errors/s": neither, "hits/op": neither, "saved-bytes": neither,
+		"sec/op": lower, "B/s": higher, "B/op": lower, "allocs/op": lower, "p99-latency-sec": lower,
+		"achieved-qps": higher, "offered-qps": neither, "insert-sec/op": lower, "widgets": neither,
+		"widgets/s": neither, "errors/s": neither,
+		"hits/op": neither, "saved-bytes": neither,
 	} {
-		if got := comparison.DefaultRule(unit); got.Better != want || got.Unit != unit || got.Margin.String() == "" {
-			t.Errorf("%s: %+v, want %v", unit, got, want)
-		}
+		t.Run(unit, func(t *testing.T) {
+			got := comparison.DefaultRule(unit)
+			if got.Better != want || got.Unit != unit || got.Margin.String() == "" {
+				t.Errorf("%+v, want %v", got, want)
+			}
+		})
 	}
 	for _, u := range results.Units {
 		zero := strings.HasSuffix(u.Name, "-us") || strings.HasSuffix(u.Name, "-ppm") || u.Name == "gc-cycles"

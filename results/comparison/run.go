@@ -21,44 +21,44 @@ var PrimaryUnits = []string{"B/op", "allocs/op", "cpu-ns/op", "p99-latency-ns"}
 // that fails or drops more calls than its base must not pass for being as fast with the rest.
 var RevisionUnits = append(slices.Clone(PrimaryUnits), "err-ppm", "drop-ppm")
 
-// IsPrimary reports whether a unit, as benchstat has it, is one of PrimaryUnits.
+// IsPrimary reports whether a unit, in benchstat's form, is one of PrimaryUnits.
 func IsPrimary(unit string) bool { return IsAmong(PrimaryUnits, unit) }
 
-// IsAmong reports whether a unit, as benchstat has it, is one of units, which are names of results.Units.
+// IsAmong reports whether a unit, in benchstat's form, is one of units, which are names of results.Units.
 func IsAmong(units []string, unit string) bool {
 	return slices.ContainsFunc(units, func(name string) bool { return tidyUnit(name) == unit })
 }
 
-// Options say how the units of a run are judged. Units are as benchstat has them.
+// Options say how the units of a run are judged. The functions take units in benchstat's form.
 type Options struct {
 	Rule    func(unit string) Rule // DefaultRule if it is nil
 	Primary func(unit string) bool // IsPrimary if it is nil
 	Removed []scenarios.Cell       // of two runs, the cells that are not compared
 }
 
-// A Contest sets a cell of load against another one, paired by round, in every unit that
-// is primary, and in every other unit that both have measured.
+// A Contest compares two cells of load, paired by round, in every primary unit and in every other unit that both cells
+// have measured.
 type Contest struct {
 	scenarios.Comparison // cell A is the head, cell B the base
 	Name                 string
-	Rounds               []int // in which both cells were measured
+	Rounds               []int // rounds in which both cells were measured
 	Figures              []*Figure
 }
 
-// A Figure is a unit of a contest.
+// A Figure compares one unit of a contest.
 type Figure struct {
 	Result
-	Unit   string // as results.Units has it; Rule.Unit is as benchstat has it
-	Rounds []int  // of the values of Base and Head
+	Unit   string // as results.Units has it; Rule.Unit is benchstat's form
+	Rounds []int  // the rounds of the values of Base and Head
 }
 
-// InUnit returns a value of the figure, or a difference between two, in its Unit.
+// InUnit converts a value of the figure, or a difference of values, to Unit.
 func (f *Figure) InUnit(x float64) float64 {
-	one, _ := benchunit.Tidy(1, f.Unit)
-	return x / one
+	factor, _ := benchunit.Tidy(1, f.Unit)
+	return x / factor
 }
 
-// Figure returns the figure of one of results.Units, or nil if there is none.
+// Figure returns the figure of a unit of results.Units, or nil if there is none.
 func (c *Contest) Figure(unit string) *Figure {
 	i := slices.IndexFunc(c.Figures, func(f *Figure) bool { return f.Unit == unit })
 	if i < 0 {
@@ -67,31 +67,31 @@ func (c *Contest) Figure(unit string) *Figure {
 	return c.Figures[i]
 }
 
-// OfRun returns the comparisons of a run's scenario, in its order, judged as one family.
+// OfRun returns the comparisons of a run's scenario, in the order of the scenario, judged as one family.
 func OfRun(run *results.Run, o Options) ([]*Contest, error) {
 	visits := byCell(run)
-	var all []*Contest
+	var contests []*Contest
 	for _, c := range run.Scenario.Comparisons() {
 		name := strings.Join(slices.Concat([]string{c.Pair.String()}, c.Beside(run.Scenario),
 			[]string{c.CellA.Level.Name()}), "/")
-		all = append(all, o.contest(c, name, pairUp(visits[c.CellB], visits[c.CellA])))
+		contests = append(contests, o.contest(c, name, pairUp(visits[c.CellB], visits[c.CellA])))
 	}
-	return all, judgeContests(all)
+	return contests, judgeContests(contests)
 }
 
-// OfRuns sets every cell of a head against the same cell of a base that was measured in
-// the same rounds, and judges all of them as one family. Names are those of run.bench.
+// OfRuns compares each cell of head with the same cell of base, in the rounds in which both were measured, and judges
+// all comparisons as one family. Their names are the names in run.bench.
 func OfRuns(base, head *results.Run, o Options) ([]*Contest, error) {
 	before, after := byCell(base), byCell(head)
-	var all []*Contest
+	var contests []*Contest
 	for _, cell := range head.Scenario.Cells() {
 		if slices.Contains(o.Removed, cell) {
 			continue
 		}
 		c := scenarios.Comparison{CellA: cell, CellB: cell}
-		all = append(all, o.contest(c, head.BenchName(cell), pairUp(before[cell], after[cell])))
+		contests = append(contests, o.contest(c, head.BenchName(cell), pairUp(before[cell], after[cell])))
 	}
-	return all, judgeContests(all)
+	return contests, judgeContests(contests)
 }
 
 // Measured returns the cells that a run has a measurement of, in the order of its scenario.
@@ -111,19 +111,19 @@ type visit struct {
 	values map[string]float64
 }
 
-// byCell returns the usable visits of each cell.
+// byCell returns the usable visits of each cell, without visits in which no call was due.
 func byCell(run *results.Run) map[scenarios.Cell][]visit {
-	all := map[scenarios.Cell][]visit{}
+	cells := map[scenarios.Cell][]visit{}
 	for _, v := range run.Visits {
 		if v.Usable() && v.Record.Offered > 0 {
-			all[v.Cell] = append(all[v.Cell], visit{v, values(v)})
+			cells[v.Cell] = append(cells[v.Cell], visit{v, values(v)})
 		}
 	}
-	return all
+	return cells
 }
 
-// values returns what run.bench says of a visit: a time that is too short for its clock
-// is not known.
+// values returns the measurements of a visit, by unit. A time that is 0 was too short for its clock, and is left out,
+// as in run.bench.
 func values(v *results.Visit) map[string]float64 {
 	by := map[string]float64{}
 	for _, m := range v.Measurements() {
@@ -134,24 +134,25 @@ func values(v *results.Visit) map[string]float64 {
 	return by
 }
 
-// A bout is the visits of both cells of a contest in one round.
+// A bout holds the visits of both cells of a contest in one round.
 type bout struct{ base, head visit }
 
-func pairUp(base, head []visit) (all []bout) {
-	rounds := func(visits []visit) (all []int) {
+// pairUp returns the visits of each round in which both cells were measured.
+func pairUp(base, head []visit) (bouts []bout) {
+	rounds := func(visits []visit) (numbers []int) {
 		for _, v := range visits {
-			all = append(all, v.Round)
+			numbers = append(numbers, v.Round)
 		}
-		return all
+		return numbers
 	}
 	for _, p := range PairRounds(rounds(base), rounds(head)) {
-		all = append(all, bout{base[p[0]], head[p[1]]})
+		bouts = append(bouts, bout{base[p[0]], head[p[1]]})
 	}
-	return all
+	return bouts
 }
 
-// PairRounds pairs measurements by round: it returns, in the order of rounds, the places
-// in a and in b of each round that both have. A round is at most once in either.
+// PairRounds pairs measurements by round. For each round that both a and b hold, in ascending order of rounds, it
+// returns the index in a and the index in b. A round may occur at most once in each of them.
 func PairRounds(a, b []int) (pairs [][2]int) {
 	places := map[int]int{}
 	for i, round := range b {
@@ -166,9 +167,9 @@ func PairRounds(a, b []int) (pairs [][2]int) {
 	return pairs
 }
 
-// contest makes the figures of a comparison.
-func (o *Options) contest(of scenarios.Comparison, name string, bouts []bout) *Contest {
-	c := &Contest{Comparison: of, Name: name}
+// contest returns the contest of a comparison, with its figures.
+func (o *Options) contest(cmp scenarios.Comparison, name string, bouts []bout) *Contest {
+	c := &Contest{Comparison: cmp, Name: name}
 	for _, b := range bouts {
 		c.Rounds = append(c.Rounds, b.base.Round)
 	}
@@ -183,7 +184,7 @@ func (o *Options) contest(of scenarios.Comparison, name string, bouts []bout) *C
 	return c
 }
 
-// figure makes the figure of a unit from the rounds in which both visits state it.
+// figure returns the figure of a unit, from the rounds in which both visits have a value in that unit.
 func (o *Options) figure(unit, name string, bouts []bout) *Figure {
 	tidy := tidyUnit(unit)
 	rule, primary := DefaultRule, IsPrimary
@@ -208,7 +209,7 @@ func (o *Options) figure(unit, name string, bouts []bout) *Figure {
 // obstacle returns why a figure cannot be compared, or "" if it can.
 func (c *Contest) obstacle(f *Figure, bouts []bout) string {
 	if len(bouts) == 0 {
-		return "it was measured of both in no round"
+		return "no round measured both"
 	}
 	known := fmt.Sprintf("it is known in %d of %d rounds", len(f.Base), len(bouts))
 	if strings.HasSuffix(f.Unit, "-latency-ns") {
@@ -227,8 +228,8 @@ func (c *Contest) obstacle(f *Figure, bouts []bout) string {
 	return ""
 }
 
-// saturated returns which cell did not keep up with its load, or "" if both did. Its
-// latency grows with the length of the visit, and is no property of the arm.
+// saturated returns the reason if a cell did not keep up with its load in half of the rounds or more, and ""
+// otherwise. The latency of such a cell grows with the length of the visit, and is no property of the arm.
 func (c *Contest) saturated(bouts []bout) string {
 	for i, cell := range []scenarios.Cell{c.CellB, c.CellA} {
 		n := 0
@@ -245,25 +246,25 @@ func (c *Contest) saturated(bouts []bout) string {
 	return ""
 }
 
-// judgeContests judges all figures as one family.
-func judgeContests(all []*Contest) error {
+// judgeContests judges the figures of all contests as one family, and sets their results.
+func judgeContests(contests []*Contest) error {
 	var cells []Cell
-	for _, r := range Results(all) {
+	for _, r := range Results(contests) {
 		cells = append(cells, r.Cell)
 	}
 	judged, err := Judge(cells)
 	if err != nil {
 		return err
 	}
-	for i, r := range Results(all) {
+	for i, r := range Results(contests) {
 		*r = judged[i]
 	}
 	return nil
 }
 
 // Results returns the results of contests, in their order.
-func Results(all []*Contest) (list []*Result) {
-	for _, c := range all {
+func Results(contests []*Contest) (list []*Result) {
+	for _, c := range contests {
 		for _, f := range c.Figures {
 			list = append(list, &f.Result)
 		}
@@ -271,7 +272,7 @@ func Results(all []*Contest) (list []*Result) {
 	return list
 }
 
-// tidyUnit returns a unit as benchstat has it, such as sec/op for ns/op.
+// tidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
 func tidyUnit(unit string) string {
 	_, tidy := benchunit.Tidy(1, unit)
 	return tidy

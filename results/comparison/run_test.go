@@ -42,7 +42,7 @@ func TestRoundsArePairedIfBothHaveThem(t *testing.T) {
 	})
 }
 
-// constant is a histogram of 400 equal values.
+// constant returns a histogram of 400 equal values.
 func constant(d time.Duration) *quantile.HDR {
 	h := quantile.NewHDR()
 	for range 400 {
@@ -57,8 +57,8 @@ var (
 	slow  = constant(2 * time.Millisecond)
 )
 
-// made is a run of a scenario whose visits are made up: of 400 calls that take 1 ms,
-// allocate 1,000 B in 10 objects, and otherwise as visit says.
+// made returns a run of a scenario with invented visits. Each visit has 400 calls that take 1 ms and allocate 1,000 B
+// in 10 objects. The function visit may change it.
 func made(t *testing.T, text string, visit func(v *results.Visit)) *results.Run {
 	t.Helper()
 	s, err := scenarios.Decode("made.yaml", []byte(text))
@@ -80,59 +80,70 @@ func made(t *testing.T, text string, visit func(v *results.Visit)) *results.Run 
 	return run
 }
 
+// ofRun returns the contests of a run.
 func ofRun(t *testing.T, run *results.Run, o comparison.Options) []*comparison.Contest {
 	t.Helper()
-	all, err := comparison.OfRun(run, o)
+	contests, err := comparison.OfRun(run, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return contests
 }
 
 const twoArms = "qps: [1000, 2000]\nduration: 1s\nspans: [none, sdk]\nrounds: 12\n"
 
-// Of a user's own target, too, every pair is compared at every level, in every dimension.
+// Every pair is compared at every level and in every dimension, for targets of the user, too.
 func TestARunIsComparedInAllItsDimensions(t *testing.T) {
-	for text, want := range map[string][]string{
-		twoArms: {"sdk vs none/qps=1000", "sdk vs none/qps=2000"},
-		"qps: 1000\nduration: 1s\nmetrics: [none, otel, own]": {"otel vs none/qps=1000", "own vs none/qps=1000"},
-		"qps: 1000\nduration: 1s\nspans: [none, sdk]\nsampling: [always, never]\ncompare: [sdk vs none, never vs " +
-			"always]": {
-			"sdk vs none/sampling=always/qps=1000", "sdk vs none/sampling=never/qps=1000", "never vs always/spans=sdk/qps=1000"},
-		"qps: 1000\nduration: 1s\nlive: true\nquantile: [none, hdr]":      {"hdr vs none/qps=1000"},
-		"target: look-up\nclosed: true\nduration: 1s\nspans: [none, sdk]": {"sdk vs none/loop=closed"},
-		"target: look-up\nqps: 1000\nduration: 1s":                        nil,
+	for _, row := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"two arms at two rates", twoArms, []string{"sdk vs none/qps=1000", "sdk vs none/qps=2000"}},
+		{"each arm with the first", "qps: 1000\nduration: 1s\nmetrics: [none, otel, own]",
+			[]string{"otel vs none/qps=1000", "own vs none/qps=1000"}},
+		{"two dimensions", "qps: 1000\nduration: 1s\nspans: [none, sdk]\nsampling: [always, never]\n" +
+			"compare: [sdk vs none, never vs always]", []string{"sdk vs none/sampling=always/qps=1000",
+			"sdk vs none/sampling=never/qps=1000", "never vs always/spans=sdk/qps=1000"}},
+		{"a live estimator", "qps: 1000\nduration: 1s\nlive: true\nquantile: [none, hdr]",
+			[]string{"hdr vs none/qps=1000"}},
+		{"a closed loop", "target: look-up\nclosed: true\nduration: 1s\nspans: [none, sdk]",
+			[]string{"sdk vs none/loop=closed"}},
+		{"one arm has nothing to compare", "target: look-up\nqps: 1000\nduration: 1s", nil},
 	} {
-		var names []string
-		for _, c := range ofRun(t, made(t, text, func(*results.Visit) {}), comparison.Options{}) {
-			names = append(names, c.Name)
-			if len(c.Rounds) != 12 || c.Figure("B/op") == nil || c.Figure("B/op").Verdict != comparison.Equivalent ||
-				c.Figure("offered-qps") != nil {
-				t.Errorf("%s: %+v", c.Name, c)
+		t.Run(row.name, func(t *testing.T) {
+			var names []string
+			for _, c := range ofRun(t, made(t, row.text, func(*results.Visit) {}), comparison.Options{}) {
+				names = append(names, c.Name)
+				if len(c.Rounds) != 12 || c.Figure("B/op") == nil ||
+					c.Figure("B/op").Verdict != comparison.Equivalent || c.Figure("offered-qps") != nil {
+					t.Errorf("%s: %+v", c.Name, c)
+				}
 			}
-		}
-		if !slices.Equal(names, want) {
-			t.Errorf("%q compares %q, want %q", text, names, want)
-		}
+			if !slices.Equal(names, row.want) {
+				t.Errorf("it compares %q, want %q", names, row.want)
+			}
+		})
 	}
 }
 
-// No scenario is embedded whose rounds could not show a change.
+// Every embedded scenario has enough rounds to show a change.
 func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
 	for _, name := range scenarios.Names() {
-		s, err := scenarios.Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
-		if need := comparison.Need(cells, true); cells == 0 || s.Rounds < need {
-			t.Errorf("%s: %d rounds for %d cells, which need %d", name, s.Rounds, cells, need)
-		}
+		t.Run(name, func(t *testing.T) {
+			s, err := scenarios.Load(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
+			if need := comparison.Need(cells, true); cells == 0 || s.Rounds < need {
+				t.Errorf("%d rounds for %d cells, which need %d", s.Rounds, cells, need)
+			}
+		})
 	}
 }
 
-// The primary units of all comparisons at all levels are one family; one more that is
-// exploratory changes nothing in it.
+// The primary units of all comparisons at all levels are one family. An additional exploratory unit does not change
+// the results of the family.
 func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 	worse := func(v *results.Visit) {
 		if v.Cell.Spans == "sdk" && v.Cell.QPS == schedule.PerSecond(1000) {
@@ -170,7 +181,7 @@ func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 	}
 }
 
-// What cannot be compared says why, and is not one of the family.
+// A figure that cannot be compared is inconclusive, says why, and does not belong to the family.
 func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 	saturated := []record.Reason{{Name: record.Saturated}}
 	for name, c := range map[string]struct {
@@ -190,7 +201,7 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
 		"too short for its clock in most rounds": {func(v *results.Visit) {
 			if v.Round > 5 {
-				v.Cost.CPU = 1 // of 400 calls
+				v.Cost.CPU = 1 // 1 ns for 400 calls rounds to 0 per call
 			}
 		}, "cpu-ns/op", "it is known in 5 of 12 rounds", 12},
 		"too few calls": {func(v *results.Visit) {
@@ -200,22 +211,22 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 			if (v.Cell.Spans == "sdk") == (v.Round%2 == 0) {
 				v.Error = "lost"
 			}
-		}, "B/op", "it was measured of both in no round", 0},
+		}, "B/op", "no round measured both", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all := ofRun(t, made(t, twoArms, c.visit), comparison.Options{})
-			f := all[0].Figure(c.unit)
+			contests := ofRun(t, made(t, twoArms, c.visit), comparison.Options{})
+			f := contests[0].Figure(c.unit)
 			if f.Verdict != comparison.Inconclusive || f.Why != c.want || f.Incomparable != c.want ||
-				!math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(all[0].Rounds) != c.rounds {
-				t.Errorf("%d rounds: %+v", len(all[0].Rounds), f)
+				!math.IsNaN(f.Shift) || !math.IsNaN(f.Adjusted) || len(contests[0].Rounds) != c.rounds {
+				t.Errorf("%d rounds: %+v", len(contests[0].Rounds), f)
 			}
 			family := 0
-			for _, r := range comparison.Results(all) {
+			for _, r := range comparison.Results(contests) {
 				if !r.Exploratory && r.Incomparable == "" {
 					family++
 				}
 			}
-			for _, r := range comparison.Results(all) {
+			for _, r := range comparison.Results(contests) {
 				if !r.Exploratory && (r.Incomparable == "" && r.Family != family || r.Incomparable != "" &&
 					r.Family != 0) {
 					t.Errorf("%s, %s is of a family of %d, want %d", r.Name, r.Rule.Unit, r.Family, family)
@@ -225,8 +236,7 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 	}
 }
 
-// Every cell of a base is set against the same cell of a head, in the rounds that both
-// were measured in.
+// Each cell of the head is compared with the same cell of the base, in the rounds in which both were measured.
 func TestTwoRunsAreComparedCellByCell(t *testing.T) {
 	base := made(t, twoArms, func(v *results.Visit) {
 		if v.Round == 3 {
@@ -242,11 +252,11 @@ func TestTwoRunsAreComparedCellByCell(t *testing.T) {
 		}
 	})
 	slices.Reverse(head.Visits)
-	all, err := comparison.OfRuns(base, head, comparison.Options{})
-	if err != nil || len(all) != 4 {
-		t.Fatalf("%d contests, %v", len(all), err)
+	contests, err := comparison.OfRuns(base, head, comparison.Options{})
+	if err != nil || len(contests) != 4 {
+		t.Fatalf("%d contests, %v", len(contests), err)
 	}
-	for _, c := range all {
+	for _, c := range contests {
 		want := comparison.Equivalent
 		if strings.Contains(c.Name, "spans=sdk") {
 			want = comparison.Regressed

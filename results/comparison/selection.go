@@ -2,12 +2,12 @@ package comparison
 
 import "math"
 
-// A multiset is numbers that are too many to be listed: the differences of every two of 20,000 values are 400
-// million. They can be counted in one pass, since they come from sorted values.
+// A multiset holds numbers that are too many to list: two samples of 20,000 values have 400 million differences. Since
+// the numbers derive from sorted values, they can be counted in one pass.
 type multiset interface {
 	size() int
 	bounds() (lowest, highest float64)
-	atMost(x float64) int // the number of those that are at most x
+	atMost(x float64) int // returns how many of the numbers are at most x
 }
 
 // kth returns the k-th smallest number of a multiset, from 1. It is the smallest float64 that at least k of the
@@ -16,12 +16,12 @@ type multiset interface {
 //
 // Johnson and Mizoguchi, SIAM Journal on Computing 7(2), 1978, and Monahan, ACM Transactions on Mathematical Software
 // 10(3), 1984, need fewer steps, and more code or random numbers.
-func kth(all multiset, k int) float64 {
-	lowest, highest := all.bounds()
+func kth(numbers multiset, k int) float64 {
+	lowest, highest := numbers.bounds()
 	low, high := rankOf(lowest), rankOf(highest)
 	for low < high {
 		middle := low + (high-low)/2
-		if all.atMost(ofRank(middle)) >= k {
+		if numbers.atMost(ofRank(middle)) >= k {
 			high = middle
 		} else {
 			low = middle + 1
@@ -39,7 +39,7 @@ func rankOf(x float64) uint64 {
 	return bits | 1<<63
 }
 
-// ofRank is the inverse of rankOf.
+// ofRank returns the float64 whose rankOf is rank.
 func ofRank(rank uint64) float64 {
 	if rank>>63 == 1 {
 		return math.Float64frombits(rank &^ (1 << 63))
@@ -47,7 +47,7 @@ func ofRank(rank uint64) float64 {
 	return math.Float64frombits(^rank)
 }
 
-// allDifferences is every b[j] - a[i]. Both are sorted.
+// allDifferences holds all differences b[j] - a[i] of two sorted samples.
 type allDifferences struct{ a, b []float64 }
 
 func (d allDifferences) size() int { return len(d.a) * len(d.b) }
@@ -58,7 +58,7 @@ func (d allDifferences) bounds() (lowest, highest float64) {
 
 func (d allDifferences) atMost(x float64) (n int) {
 	j := 0
-	for _, a := range d.a { // the larger a, the more b are at most x above it
+	for _, a := range d.a { // a larger a has at least as many b at most x above it
 		for j < len(d.b) && d.b[j]-a <= x {
 			j++
 		}
@@ -67,7 +67,7 @@ func (d allDifferences) atMost(x float64) (n int) {
 	return n
 }
 
-// walsh is the average of every two of its sorted values, each with itself included.
+// walsh holds the averages of every two of its sorted values, including each value with itself.
 type walsh []float64
 
 func (w walsh) size() int { return len(w) * (len(w) + 1) / 2 }
@@ -76,7 +76,7 @@ func (w walsh) bounds() (lowest, highest float64) { return w[0], w[len(w)-1] }
 
 func (w walsh) atMost(x float64) (n int) {
 	j := len(w) - 1
-	for i, v := range w { // the larger v, the fewer others average at most x with it
+	for i, v := range w { // a larger v has at most as many partners with an average of at most x
 		for j >= i && average(v, w[j]) > x {
 			j--
 		}
@@ -88,5 +88,5 @@ func (w walsh) atMost(x float64) (n int) {
 	return n
 }
 
-// average does not overflow.
+// average returns the mean of x and y without overflow.
 func average(x, y float64) float64 { return x/2 + y/2 }

@@ -11,8 +11,8 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// families returns how many families a simulation draws: few of them in the suite. For the figures in README.md,
-// which take an hour of one processor:
+// families returns how many families a simulation draws. In the test suite it is few. The figures in README.md come
+// from many more, which take an hour of one processor:
 //
 //	COMPARISON_FAMILIES=20000 go test -count=1 -timeout 2h -v -run Simulated ./results/comparison
 func families(t *testing.T, few int) int {
@@ -28,32 +28,32 @@ func families(t *testing.T, few int) int {
 	return n
 }
 
-// A machine is where visits are simulated. Their noise is correlated from one visit to the next, the machine becomes
-// slower in the course of the run and wanders, and now and then a visit is slowed down by something else.
+// A machine simulates visits. The noise of successive visits is correlated, the speed of the machine drifts and falls
+// over the run, and some visits are outliers.
 type machine struct {
 	random   *rand.Rand
 	noise    float64 // standard deviation of a visit, as a share
-	drift    float64 // of a round, as a share: once at random, and as much over the whole run
-	memory   float64 // correlation of a visit's noise with that of the visit before
+	drift    float64 // standard deviation of a round's random drift, and the slowdown over the run, as shares
+	memory   float64 // correlation of a visit's noise with the noise of the visit before
 	outliers float64 // the share of visits that take 1.1 to 2 times as much
 }
 
-// A layout is the shape of a run: arms at several rates, which every round visits in random order, and what is
-// measured of each visit. Pairs are the arms that are compared, the base first.
+// A layout describes a run: the numbers of arms, rates and rounds, and the units measured in each visit. Pairs are the
+// arms that are compared, the base first. Each round visits all arms at all rates in random order.
 type layout struct {
 	arms, rates, rounds int
 	units               []string
 	pairs               [][2]int
 }
 
-// defaultRun is that of the default scenario: 3 comparisons, 2 rates and 4 primary units make 24 cells.
+// defaultRun is the layout of the default scenario. Its 3 comparisons, 2 rates and 4 primary units make 24 cells.
 var defaultRun = layout{
 	arms: 6, rates: 2, rounds: 12,
 	units: []string{"B/op", "allocs/op", "cpu-sec/op", "p99-latency-sec"},
 	pairs: [][2]int{{2, 4}, {3, 4}, {0, 2}}, // two arms are in two of the comparisons
 }
 
-// visits simulates a run: for each arm, rate and unit the values of all rounds.
+// visits simulates a run, and returns the values of all rounds by arm, rate and unit.
 func (m *machine) visits(l *layout) [][][][]float64 {
 	values := make([][][][]float64, l.arms)
 	for arm := range values {
@@ -75,29 +75,29 @@ func (m *machine) visits(l *layout) [][][][]float64 {
 			if m.random.Float64() < m.outliers {
 				slow += math.Log(1.1 + 0.9*m.random.Float64())
 			}
-			common := m.random.NormFloat64() // to all units of the visit
+			common := m.random.NormFloat64() // noise that all units of the visit share
 			for u := range l.units {
 				recent[u] = m.memory*recent[u] + math.Sqrt(1-m.memory*m.memory)*m.random.NormFloat64()
 				own := math.Sqrt(0.7)*recent[u] + math.Sqrt(0.3)*common
-				of := &values[visit%l.arms][visit/l.arms][u]
-				*of = append(*of, math.Exp(slow+m.noise*own))
+				series := &values[visit%l.arms][visit/l.arms][u]
+				*series = append(*series, math.Exp(slow+m.noise*own))
 			}
 		}
 	}
 	return values
 }
 
-// cells are the comparisons of a run, with the default margins.
-func (l *layout) cells(values [][][][]float64) (all []comparison.Cell) {
+// cells returns the comparisons of a run, with the default margins.
+func (l *layout) cells(values [][][][]float64) (cells []comparison.Cell) {
 	for _, pair := range l.pairs {
 		for rate := range l.rates {
 			for u, unit := range l.units {
-				all = append(all, comparison.Cell{Rule: comparison.DefaultRule(unit), Paired: true,
+				cells = append(cells, comparison.Cell{Rule: comparison.DefaultRule(unit), Paired: true,
 					Base: values[pair[0]][rate][u], Head: values[pair[1]][rate][u]})
 			}
 		}
 	}
-	return all
+	return cells
 }
 
 // percent returns a share of hits in per cent, with its standard error.
@@ -106,7 +106,7 @@ func percent(hits, n int) (share, se float64) {
 	return 100 * p, 100 * math.Sqrt(p*(1-p)/float64(n))
 }
 
-// Arms that are the same, on a machine that drifts by 1% a round, with correlated noise and outliers.
+// All arms are the same, on a machine that drifts by 1% per round, with correlated noise and outliers.
 func TestSimulatedRunsWithoutAChangeSeldomRegress(t *testing.T) {
 	for _, row := range []struct{ noise, most float64 }{{0.01, 2}, {0.03, 2}, {0.1, 3}} {
 		t.Run(fmt.Sprintf("noise %v%%", 100*row.noise), func(t *testing.T) {
@@ -127,11 +127,12 @@ func TestSimulatedRunsWithoutAChangeSeldomRegress(t *testing.T) {
 				}
 			}
 			share, se := percent(beyond, n)
-			all, _ := percent(differ, n)
-			t.Logf("%d families: %.2f%% +-%.2f regressed or improved, %.2f%% worse or better, too", n, share, se, all)
-			if share > row.most || all > 100*comparison.Alpha {
-				t.Errorf("%.2f%% of families, want at most %v%%; with worse and better %.2f%%, want 5%%", share,
-					row.most, all)
+			anyShare, _ := percent(differ, n)
+			t.Logf("%d families: %.2f%% +-%.2f regressed or improved, %.2f%% differ in any way", n, share, se,
+				anyShare)
+			if share > row.most || anyShare > 100*comparison.Alpha {
+				t.Errorf("%.2f%% of families, want at most %v%%; %.2f%% differ in any way, want at most 5%%", share,
+					row.most, anyShare)
 			}
 		})
 	}
@@ -146,8 +147,8 @@ type setting struct {
 	change        float64 // of the first cell, as a share
 }
 
-// family draws a family.
-func (s *setting) family(random *rand.Rand) (all []comparison.Cell) {
+// family draws the cells of a family.
+func (s *setting) family(random *rand.Rand) (cells []comparison.Cell) {
 	// The ratio has the variance 2 sd^2 (1-correlation).
 	sd := s.noise / math.Sqrt(2*(1-s.correlation))
 	shared, own := math.Sqrt(math.Abs(s.correlation))*sd, math.Sqrt(1-math.Abs(s.correlation))*sd
@@ -165,12 +166,12 @@ func (s *setting) family(random *rand.Rand) (all []comparison.Cell) {
 		if i == 0 {
 			c.Head = times(c.Head, 1+s.change)
 		}
-		all = append(all, c)
+		cells = append(cells, c)
 	}
-	return all
+	return cells
 }
 
-// found returns in how many of n families the first cell regressed.
+// found returns the number of families, of n, in which the first cell regressed.
 func (s *setting) found(t *testing.T, n int) (hits int) {
 	random := rand.New(rand.NewPCG(2, uint64(s.cells*s.rounds)))
 	for range n {
@@ -181,8 +182,8 @@ func (s *setting) found(t *testing.T, n int) (hits int) {
 	return hits
 }
 
-// 5% more among 12 cells, in 10 rounds whose ratios vary by 3%. If what is shared comes on top of that, ranks across
-// rounds lose.
+// One of 12 cells rises by 5%, in 10 rounds whose ratios vary by 3%. Noise that base and head share makes the
+// rank-sum test miss more changes.
 func TestSimulatedChangesAreFound(t *testing.T) {
 	for _, row := range []struct{ correlation, least float64 }{{0, 85}, {0.2, 80}} {
 		t.Run(fmt.Sprintf("correlation %v", row.correlation), func(t *testing.T) {
@@ -197,10 +198,11 @@ func TestSimulatedChangesAreFound(t *testing.T) {
 	}
 }
 
-// Prints the rows of the table in README.md: how often a change of the first cell is found, at a margin of 1%.
+// The test prints the rows of the table in README.md, which say how often a change of the first cell is found at a
+// margin of 1%.
 func TestSimulatedPowerOfRoundsAndCells(t *testing.T) {
 	if _, long := os.LookupEnv("COMPARISON_FAMILIES"); !long {
-		t.Skip("a table, no bar: set COMPARISON_FAMILIES")
+		t.Skip("it prints a table and asserts nothing: set COMPARISON_FAMILIES to run it")
 	}
 	n := (families(t, 0) + 4) / 5
 	for _, cells := range []int{12, 24, 36} {
@@ -223,8 +225,8 @@ func TestSimulatedPowerOfRoundsAndCells(t *testing.T) {
 	}
 }
 
-// The default run with half its rounds: 80% less of what does not vary, on the machine above. What is left is chance
-// that makes the noise of the other cells look opposed.
+// In the default run with half its rounds, one cell that does not vary falls by 80%. It is missed only if the noise of
+// the other cells looks opposed by chance.
 func TestSimulatedLargeChangesAreFoundInSixRounds(t *testing.T) {
 	run := defaultRun
 	run.rounds = 6
@@ -248,8 +250,8 @@ func TestSimulatedLargeChangesAreFoundInSixRounds(t *testing.T) {
 	}
 }
 
-// What slows down one side speeds up the other. Without the guard of family.test up to 25% of families have a false
-// verdict.
+// Noise that slows down one side speeds up the other. Without the check for opposed noise in family.test, up to 25% of
+// families would have a false verdict.
 func TestSimulatedOpposedNoiseIsNoDifference(t *testing.T) {
 	n := families(t, 200)
 	worst, hits, total := 0.0, 0, 0
@@ -270,7 +272,7 @@ func TestSimulatedOpposedNoiseIsNoDifference(t *testing.T) {
 				share, se := percent(alarms, n)
 				t.Logf("%d cells, %d rounds, correlation %v: %.2f%% +-%.2f", cells, rounds, correlation, share, se)
 				if n < 10_000 {
-					share -= 3 * se // which is much, of few families
+					share -= 3 * se // few families have a large standard error
 				}
 				worst, hits, total = max(worst, share), hits+alarms, total+n
 			}
@@ -282,15 +284,15 @@ func TestSimulatedOpposedNoiseIsNoDifference(t *testing.T) {
 	}
 }
 
-// As if one of two cores were faster: each visit of the base is in one of two narrow modes, and that of the head in
-// the other. By chance all rounds are alike, and a wide gap lies between base and head.
+// Each visit of the base is in one of two narrow modes and the visit of the head in the other, as if one of two cores
+// were faster. If by chance all rounds are alike, a wide gap lies between base and head.
 func TestSimulatedOpposedModesAreNoDifference(t *testing.T) {
 	n := families(t, 300)
 	worst, hits, total := 0.0, 0, 0
 	for _, rounds := range []int{6, 7, 8} {
-		for _, groups := range []int{1, 2, 6} { // of cells whose visits are the same
+		for _, groups := range []int{1, 2, 6} { // groups of cells that share their visits
 			for _, cells := range []int{1, 4} {
-				for i, width := range []float64{0.001, 0.1} { // of a mode, as a share of the distance of modes
+				for i, width := range []float64{0.001, 0.1} { // width of a mode, as a share of their distance
 					random := rand.New(rand.NewPCG(uint64(rounds), uint64(100*groups+10*cells+i)))
 					alarms := 0
 					for range n {
@@ -318,8 +320,8 @@ func TestSimulatedOpposedModesAreNoDifference(t *testing.T) {
 	}
 }
 
-// modal draws a family of groups of cells with opposed modes.
-func modal(random *rand.Rand, rounds, groups, cells int, width float64) (all []comparison.Cell) {
+// modal draws a family with groups of cells. All cells of a group have the same opposed modes.
+func modal(random *rand.Rand, rounds, groups, cells int, width float64) (list []comparison.Cell) {
 	for range groups {
 		mode := make([]float64, rounds)
 		for i := range mode {
@@ -331,8 +333,8 @@ func modal(random *rand.Rand, rounds, groups, cells int, width float64) (all []c
 				c.Base = append(c.Base, math.Exp(0.3*(mode[i]+width*random.NormFloat64())))
 				c.Head = append(c.Head, math.Exp(0.3*(-mode[i]+width*random.NormFloat64())))
 			}
-			all = append(all, c)
+			list = append(list, c)
 		}
 	}
-	return all
+	return list
 }

@@ -2,17 +2,18 @@ package comparison
 
 import "fmt"
 
-// Expected is the verdict of a regression that somebody has agreed to. Judge gives none.
+// Expected is the verdict of a regression that the user has accepted. Judge never returns it.
 const Expected Verdict = "expected"
 
-// Verdicts are all verdicts, by how much they matter.
-var Verdicts = []Verdict{Regressed, Expected, Improved, Worse, Better, Equivalent, Inconclusive, Exploratory, NotJudged}
+// Verdicts holds all verdicts, the most important ones first.
+var Verdicts = []Verdict{Regressed, Expected, Improved, Worse, Better, Equivalent, Inconclusive, Exploratory,
+	NotJudged}
 
-// FewRounds returns a warning of results that cannot show any difference, for want of
-// rounds among so many, or "" if all can.
-func FewRounds(all []*Result) string {
+// FewRounds returns a warning if results cannot show any difference because there are too few rounds for the number of
+// cells, or "" if all results can.
+func FewRounds(list []*Result) string {
 	family, silent, need := 0, 0, 0
-	for _, r := range all {
+	for _, r := range list {
 		family = max(family, r.Family)
 		if r.TooFew {
 			silent, need = silent+1, max(need, Need(r.Family, r.Paired))

@@ -11,8 +11,8 @@ import (
 // tolerance is the share of a base up to which a threshold counts as met exactly and not exceeded.
 const tolerance = 1e-9
 
-// beyond reports whether x exceeds the margin m. Exactly the margin is within it: 100 to 105 is within 5%, whatever
-// logarithms and conversions of units make of these values.
+// beyond reports whether x exceeds the margin m. A difference of exactly m is within it: 100 to 105 is within 5%,
+// despite the rounding of logarithms and of unit conversions.
 func (r *reading) beyond(x, m float64) bool {
 	if r.Absolute {
 		return r.exceeds(x, m)
@@ -20,17 +20,17 @@ func (r *reading) beyond(x, m float64) bool {
 	return x > m+tolerance*max(1, m)
 }
 
-// exceeds reports whether the amount x is larger than m, as printed.
+// exceeds reports whether the amount x is larger than m, beyond the rounding of printed values.
 func (r *reading) exceeds(x, m float64) bool {
 	return x > m+max(resolution*m, resolutionOf(r.Base, r.Head, true))
 }
 
-// Allowed returns the margin in the terms of Shift: the largest difference, in either direction, that is still as
-// good.
+// Allowed returns the margin in the terms of Shift, which is the largest difference in either direction that does not
+// matter.
 func (r *Result) Allowed() float64 { return r.allowed(r.Absolute) }
 
-// allowed returns the margin as an amount, or as a share of the base. If it is a share and an amount, both must be
-// exceeded.
+// allowed returns the margin as an amount, or as a share of the base. If the margin is a share and an amount, it
+// returns the larger of them.
 func (r *Result) allowed(absolute bool) float64 {
 	share, amount := r.Rule.Margin.Share, r.Rule.Margin.Amount
 	if math.IsNaN(share) {
@@ -71,6 +71,7 @@ func (r *reading) worsening(low, high float64) (from, to float64) {
 	return low, high
 }
 
+// judgeInterval sets the verdict from the interval, the margin and the corrected p-value.
 func (r *reading) judgeInterval() {
 	from, to := r.worsening(r.Low, r.High)
 	margin, sure := r.Allowed(), r.Adjusted < Alpha
@@ -95,8 +96,9 @@ func (r *reading) judgeInterval() {
 
 const whetherBeyond = "it differs, but whether by more than the margin is not clear"
 
-// judgeExact judges a unit of which any difference is one. No test is made. If values vary all the same, the claim is
-// false, and only what every two values have in common is certain. Amounts are compared: they are not rounded.
+// judgeExact sets the verdict of an exact unit, for which any difference counts, without a test. If values vary
+// anyway, the unit is not exact, and only a difference that every pair of values shows is certain. It compares
+// amounts, since they are not rounded.
 func (r *reading) judgeExact() {
 	from, to := r.worsening(slices.Min(r.Head)-slices.Max(r.Base), slices.Max(r.Head)-slices.Min(r.Base))
 	margin := r.allowed(true)
@@ -124,7 +126,7 @@ func (r *reading) judgeExact() {
 	}
 }
 
-// disjoint reports whether all values of one side are above all of the other.
+// disjoint reports whether all values of one side are above all values of the other.
 func (r *reading) disjoint() bool {
 	gap := max(slices.Min(r.Head)-slices.Max(r.Base), slices.Min(r.Base)-slices.Max(r.Head))
 	return r.exceeds(gap, 0)
@@ -135,7 +137,7 @@ func distinct(x []float64) []float64 {
 	return slices.CompactFunc(slices.Sorted(slices.Values(x)), same)
 }
 
-// list writes the first few values.
+// list returns the first few values as text.
 func list(x []float64) string {
 	const few = 3
 	var parts []string
@@ -153,7 +155,7 @@ func (r *reading) tooFew() string {
 	return fmt.Sprintf("%s cannot show this%s: need %s", r.rounds(), r.among(), r.need())
 }
 
-// unsure returns why an interval beyond the margin is not enough.
+// unsure returns why a difference whose interval lies beyond the margin is not significant.
 func (r *reading) unsure() string {
 	if min(len(r.Base), len(r.Head)) < Need(r.Family, r.Paired) {
 		return r.tooFew()
@@ -165,6 +167,7 @@ func (r *reading) unsure() string {
 	return why
 }
 
+// among returns " among N cells", or "" for a single cell.
 func (r *reading) among() string {
 	if r.Family < 2 {
 		return ""
@@ -172,6 +175,7 @@ func (r *reading) among() string {
 	return fmt.Sprintf(" among %d cells", r.Family)
 }
 
+// rounds returns the number of rounds as text.
 func (r *reading) rounds() string {
 	switch n, m := len(r.Base), len(r.Head); {
 	case n == 1 && m == 1:
@@ -183,7 +187,7 @@ func (r *reading) rounds() string {
 	}
 }
 
-// need returns how many rounds would show a difference.
+// need returns how many rounds would show a difference, as text.
 func (r *reading) need() string {
 	need, apart := Need(r.Family, r.Paired), NeedApart(r.Family)
 	switch {
@@ -196,9 +200,9 @@ func (r *reading) need() string {
 	}
 }
 
-// Need returns the number of rounds from which on a family of so many cells can show a difference: with fewer, not
-// even the clearest order of values is clear enough. In pairs, a gap between base and head of three times the range
-// of either is enough from NeedApart rounds on.
+// Need returns the smallest number of rounds in which a family of this many cells can show a difference. With fewer
+// rounds, even the clearest order of values is not significant. In pairs, a gap between base and head of three times
+// the range of either is significant from NeedApart rounds on.
 func Need(family int, paired bool) int {
 	n := 4
 	if paired {
@@ -216,8 +220,8 @@ func Need(family int, paired bool) int {
 	}
 }
 
-// NeedApart returns the number of paired rounds from which on a family of so many cells can show a difference with a
-// wide gap between base and head.
+// NeedApart returns the smallest number of paired rounds in which a family of this many cells can show a difference by
+// a wide gap between base and head.
 func NeedApart(family int) int {
 	n := MinPairs
 	for leastPaired(n)*float64(max(family, 1)) >= Alpha {

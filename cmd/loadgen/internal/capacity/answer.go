@@ -8,36 +8,37 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// A Verdict says what kind of answer there is for an arm.
+// A Verdict is the kind of answer for an arm.
 type Verdict string
 
 const (
-	Found            Verdict = "found"             // a rate holds and a higher one does not: see Capacity, Low and High
+	Found            Verdict = "found"             // a rate holds, a higher rate does not: see Capacity, Low, High
 	HoldsThroughout  Verdict = "holds-throughout"  // no rate failed
 	FailsThroughout  Verdict = "fails-throughout"  // no rate held: see Fails
 	FailsNow         Verdict = "fails-now"         // a rate that held failed later, after an overload
-	GeneratorLimited Verdict = "generator-limited" // the generator, or the machine, ran out before the target
-	Undecided        Verdict = "undecided"         // the budget did not reach for more
+	GeneratorLimited Verdict = "generator-limited" // the generator or the machine reached its limit before the target
+	Undecided        Verdict = "undecided"         // the budget was too small for another answer
 )
 
-// An Answer is what the evidence so far says.
+// An Answer holds the results of a search so far.
 type Answer struct {
 	Arms []Arm `json:"arms"` // in the order of Options.Arms
 }
 
-// An Arm is the answer for one arm. Rates are in calls a second.
+// An Arm is the answer for one arm. Rates are in calls per second.
 type Arm struct {
 	Arm     string  `json:"arm"`
 	Verdict Verdict `json:"verdict"`
 
-	// Told is the rate to rely on: Visits visits were made there one after the other, and all held. It is 0 if
-	// there is none.
+	// Told is the rate to rely on. Visits visits were made at this rate in succession, and all of them held. It is 0
+	// if there is no such rate.
 	Told   float64 `json:"confirmed,omitempty"`
 	Visits int     `json:"visits,omitempty"`
 
 	// Capacity is the rate at which half of the visits hold, if the arm is Found. Low and High are its 95% interval if
-	// Fitted, or else a rate that held and one that did not. Precise is whether the interval is as narrow as asked. All
-	// three are a rate that holds if no rate failed, or the generator was the limit, and 0 if there is none.
+	// Fitted is set, or else a rate that held and a rate that did not. Precise means that the interval is as narrow as
+	// requested. If no rate failed, or the generator was the limit, all three are a rate that holds, or 0 if there is
+	// none.
 	Capacity float64 `json:"holds"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
@@ -45,42 +46,42 @@ type Arm struct {
 	Precise  bool    `json:"precise"`
 
 	Within   Tally   `json:"within"`            // visits from Low to High
-	Below    Tally   `json:"below"`             // visits at Told, Low, or Fails, which is first above 0, and at lower rates
+	Below    Tally   `json:"below"`             // visits up to the first of Told, Low and Fails that is above 0
 	Required Tally   `json:"required"`          // visits at the required rate
 	Refused  bool    `json:"refused,omitempty"` // fewer than half of the visits hold at the required rate
 	Fails    float64 `json:"fails,omitempty"`   // the lowest rate that failed, if none held or if it held before
 
-	Silent   Remark `json:"silent"`             // probes that said nothing of the target
-	Spoiled  Remark `json:"spoiled"`            // probes that kept the objectives and do not hold all the same
-	Unsteady Remark `json:"unsteady"`           // visits, of those that are Below, in the course of which latency changed
-	Resource string `json:"resource,omitempty"` // what ran out in most of the probes that failed
+	Silent   Remark `json:"silent"`             // probes that say nothing about the target
+	Spoiled  Remark `json:"spoiled"`            // probes that met the objectives but do not hold
+	Unsteady Remark `json:"unsteady"`           // visits, of those counted by Below, during which latency changed
+	Resource string `json:"resource,omitempty"` // resource that was exhausted in most of the probes that failed
 	Probes   int    `json:"probes"`
 
-	// Taken is the share of the capacity of the first arm that this one takes, if both
-	// are fitted and this is not the first.
+	// Taken is the share of the first arm's capacity that this arm takes, if both are fitted and this is not the first
+	// arm.
 	Taken *Share `json:"taken,omitempty"`
 }
 
-// A Tally counts visits that tell something of the target.
+// A Tally counts visits that say something about the target.
 type Tally struct {
 	Held   int `json:"held"`
 	Visits int `json:"visits"`
 }
 
-// A Remark counts probes of a kind, and has the last reason of the name that most of them gave.
+// A Remark counts probes of a kind. Last is the last reason among those with the most frequent name.
 type Remark struct {
 	Probes int    `json:"probes"`
 	Last   string `json:"last,omitempty"`
 }
 
-// A Share is a part of 1, with its 95% interval. It is below 0 where the arm carries more.
+// A Share is a share with its 95% interval. It is negative if the arm has a higher capacity.
 type Share struct {
 	Share float64 `json:"share"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }
 
-// Answer returns what the evidence so far tells. It may be asked for at any time.
+// Answer returns what the evidence so far shows. It may be called at any time.
 func (s *Search) Answer() Answer {
 	var a Answer
 	for _, name := range s.options.Arms {
@@ -94,6 +95,7 @@ func (s *Search) Answer() Answer {
 	return a
 }
 
+// answer returns the answer for the arm, without its name.
 func (a *armSearch) answer() Arm {
 	r := Arm{Verdict: a.verdict(), Probes: len(a.evidence), Resource: a.resource()}
 	if t := a.told(); t != nil && r.Verdict != FailsNow {
@@ -122,6 +124,7 @@ func (a *armSearch) answer() Arm {
 	return r
 }
 
+// verdict returns the kind of answer.
 func (a *armSearch) verdict() Verdict {
 	low, high := !math.IsInf(a.bracket.low, -1), !math.IsInf(a.bracket.high, 1)
 	switch {
@@ -139,18 +142,18 @@ func (a *armSearch) verdict() Verdict {
 	return Undecided
 }
 
-// found fills in the interval, or the bracket as long as there are too few probes for one.
+// found sets the interval or, as long as there are too few probes for an interval, the bracket.
 func (a *armSearch) found(r *Arm) {
 	low, high := a.bracket.low, a.bracket.high
-	at := (low + high) / 2
+	middle := (low + high) / 2
 	if r.Fitted = a.curve != nil && a.refined >= fewest; r.Fitted {
-		low, at, high = a.interval()
+		low, middle, high = a.interval()
 	}
-	r.Low, r.Capacity, r.High, r.Precise = a.rate(low), a.rate(at), a.rate(high), a.precise()
+	r.Low, r.Capacity, r.High, r.Precise = a.rate(low), a.rate(middle), a.rate(high), a.precise()
 	r.Within = a.tally(r.Low, r.High)
 }
 
-// tally counts the visits from a rate to another.
+// tally counts the visits at rates in a range.
 func (a *armSearch) tally(from, to float64) (t Tally) {
 	for _, e := range a.evidence {
 		if e.Telling() && e.Rate >= from*(1-1e-9) && e.Rate <= to*(1+1e-9) {
@@ -163,7 +166,7 @@ func (a *armSearch) tally(from, to float64) (t Tally) {
 	return t
 }
 
-// lowestFailed returns the lowest rate that failed, in two of three visits or surely.
+// lowestFailed returns the lowest rate that failed in two of three visits, or the required rate if it was refused.
 func (a *armSearch) lowestFailed() float64 {
 	if math.IsInf(a.bracket.high, 1) {
 		return a.require
@@ -171,7 +174,7 @@ func (a *armSearch) lowestFailed() float64 {
 	return a.rate(a.bracket.high)
 }
 
-// remark counts the probes that say less than others. A rate and those below it should be steady.
+// remark sets the remarks. Latency should be steady at rates up to below.
 func (a *armSearch) remark(r *Arm, below float64) {
 	var silent, spoiled, unsteady []string
 	for _, e := range a.evidence {
@@ -189,10 +192,11 @@ func (a *armSearch) remark(r *Arm, below float64) {
 	r.Silent, r.Spoiled, r.Unsteady = newRemark(silent), newRemark(spoiled), newRemark(unsteady)
 }
 
+// newRemark returns the remark on probes with these reasons.
 func newRemark(reasons []string) Remark { return Remark{len(reasons), mostNamed(reasons)} }
 
-// mostNamed returns the last of the texts with the name that most of them have: a name stands
-// before the colon. Of names that come up equally often it is the one that did so first.
+// mostNamed returns the last text with the most frequent name, which is the part before the colon. If several names
+// are equally frequent, it takes the one that reached this number first.
 func mostNamed(texts []string) string {
 	counts, last := make(map[string]int), make(map[string]string)
 	best := ""
@@ -207,7 +211,7 @@ func mostNamed(texts []string) string {
 	return last[best]
 }
 
-// resource returns what ran out in most of the probes that failed.
+// resource returns the resource that was exhausted in most of the probes that failed.
 func (a *armSearch) resource() string {
 	var names []string
 	for _, e := range a.evidence {
@@ -218,9 +222,9 @@ func (a *armSearch) resource() string {
 	return mostNamed(names)
 }
 
-// taken is 1 minus the ratio of capacities. Its interval is put together from the two of them
-// on the scale of logarithms, by "MOVER" (Zou and Donner, Statistics in Medicine 27, 2008),
-// as if they were independent: what disturbed both arms in a round makes it wider than it need be.
+// taken returns 1 minus the ratio of capacities. Its interval combines the intervals of the capacities on the scale of
+// logarithms by the method MOVER (Zou and Donner, Statistics in Medicine 27, 2008), as if they were independent.
+// Disturbances that both arms share in a round make it wider than necessary.
 func taken(base, arm *Arm) *Share {
 	if !base.Fitted || !arm.Fitted {
 		return nil
@@ -228,6 +232,6 @@ func taken(base, arm *Arm) *Share {
 	ratio := math.Log(arm.Capacity / base.Capacity)
 	down := math.Hypot(math.Log(arm.Capacity/arm.Low), math.Log(base.High/base.Capacity))
 	up := math.Hypot(math.Log(arm.High/arm.Capacity), math.Log(base.Capacity/base.Low))
-	less := func(x float64) float64 { return 0 - math.Expm1(x) } // and 0, not -0, of equal ones
+	less := func(x float64) float64 { return 0 - math.Expm1(x) } // 0 - x avoids -0 for equal capacities
 	return &Share{Share: less(ratio), Low: less(ratio + up), High: less(ratio - down)}
 }

@@ -2,7 +2,7 @@ package capacity
 
 import "testing"
 
-func TestTheReasonOfMostProbesIsTold(t *testing.T) {
+func TestTheReasonOfMostProbesIsReported(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		texts []string

@@ -6,7 +6,8 @@ import (
 )
 
 func FuzzReadFile(f *testing.F) {
-	for _, text := range []string{`{"schema":1,"scenario":{},"search":{}}`, `{"schema":1,"scenario":{"qps":["1k"]},"search":{"options":{},"arms":[null]}}`, `{}`, ``} {
+	for _, text := range []string{`{"schema":1,"scenario":{},"search":{}}`,
+		`{"schema":1,"scenario":{"qps":["1k"]},"search":{"options":{},"arms":[null]}}`, `{}`, ``} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -16,7 +17,7 @@ func FuzzReadFile(f *testing.F) {
 	})
 }
 
-// The search itself is behind a digest, which a fuzzer does not guess.
+// FuzzSearch decodes the search alone, since a fuzzer cannot guess the digest of a whole file.
 func FuzzSearch(f *testing.F) {
 	for _, text := range []string{`{}`, `{"options":{},"arms":[{}]}`, `{"arms":[null]}`} {
 		f.Add([]byte(text))

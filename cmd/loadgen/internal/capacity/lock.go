@@ -9,12 +9,12 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
-// lockName is the name of the file in the directory of a search that goes on. Its lock ends
-// with the process that holds it.
+// lockName is the name of the file that a running search locks in its directory. The lock ends with the process that
+// holds it.
 const lockName = "capacity.lock"
 
-// Lock keeps other processes from searching in a directory until unlock is called. It is an
-// error if another process has locked the directory.
+// Lock prevents other processes from searching in a directory until unlock is called. It returns an error if another
+// process has locked the directory.
 func Lock(dir string) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockName)
 	for {
@@ -24,17 +24,17 @@ func Lock(dir string) (unlock func() error, err error) {
 		}
 		if err := lock.Try(f); err != nil {
 			if errors.Is(err, lock.ErrLocked) {
-				err = errors.New("another loadgen searches there: wait until it has ended, or search in another " +
+				err = errors.New("another loadgen is searching there: wait until it ends, or search in another " +
 					"directory")
 			}
 			return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
 		}
-		// Whoever unlocks removes the file, perhaps after it was opened here.
+		// Another process may have removed the file after it was opened here, since unlock removes it.
 		locked, err := f.Stat()
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("capacity: %w", err), f.Close())
 		}
-		if there, err := os.Stat(path); err == nil && os.SameFile(locked, there) {
+		if current, err := os.Stat(path); err == nil && os.SameFile(locked, current) {
 			return func() error { return errors.Join(os.Remove(path), f.Close()) }, nil
 		}
 		if err := f.Close(); err != nil {

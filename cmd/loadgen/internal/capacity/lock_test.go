@@ -17,7 +17,7 @@ func TestADirectoryIsLockedUntilItIsUnlocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := capacity.Lock(dir); err == nil || !strings.Contains(err.Error(),
-		dir+": another loadgen searches there") {
+		dir+": another loadgen is searching there") {
 		t.Errorf("a second lock: %v", err)
 	}
 	if err := unlock(); err != nil {
@@ -38,8 +38,8 @@ func TestADirectoryIsLockedUntilItIsUnlocked(t *testing.T) {
 	}
 }
 
-// A lock on a file that is no longer in the directory keeps nobody out. If Lock took it for
-// one, this would fail most of the time, not always.
+// A lock on a file that is no longer in the directory excludes no other process. If Lock accepted such a lock, this
+// test would fail most of the time, but not always.
 func TestALockIsOfOneProcessAtATime(t *testing.T) {
 	dir := t.TempDir()
 	var inside, most atomic.Int64
@@ -49,7 +49,7 @@ func TestALockIsOfOneProcessAtATime(t *testing.T) {
 			for taken := 0; taken < 50; {
 				unlock, err := capacity.Lock(dir)
 				if err != nil {
-					continue // another has it
+					continue // another goroutine holds the lock
 				}
 				taken++
 				if n := inside.Add(1); n > 1 {

@@ -12,33 +12,32 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Probe is what came of one visit that was made for the search, and the figures of it that a
-// reader wants to see.
+// A Probe is the result of one visit of the search, with figures for readers.
 type Probe struct {
 	Evidence   Evidence           `json:"evidence"`
 	Began      time.Time          `json:"began"`
 	Seed       uint64             `json:"seed"`
-	Stopped    bool               `json:"stopped,omitempty"` // once it was certain to miss
-	Scheduled  time.Duration      `json:"scheduled_ns"`      // of the load, until it was stopped
-	Offered    float64            `json:"offered"`           // calls a second
+	Stopped    bool               `json:"stopped,omitempty"` // whether it ended early, since it was certain to miss
+	Scheduled  time.Duration      `json:"scheduled_ns"`      // duration of the load, until it was stopped
+	Offered    float64            `json:"offered"`           // calls per second
 	Objectives []record.SLOResult `json:"objectives"`
 	Verdict    []record.Reason    `json:"verdict,omitempty"` // why the visit is not valid
-	Cores      float64            `json:"cores"`             // CPU time of the calls, a second
+	Cores      float64            `json:"cores"`             // CPU time of the calls per second
 	Generator  time.Duration      `json:"generator_lag_p99_ns"`
-	InSystem   float64            `json:"in_system"` // calls, in the mean
+	InSystem   float64            `json:"in_system"` // mean number of calls
 }
 
 const (
-	// spare is how many times as many calls as needed are asked for: arrivals are random.
+	// spare is the ratio of requested to needed calls, since arrivals are random.
 	spare = 1.2
-	// leastCalls is how many calls a probe has at least, whatever its objectives.
+	// leastCalls is the smallest number of calls of a probe, whatever its objectives.
 	leastCalls = 100
-	// windows is how many windows a visit has, by which it is judged to be steady: in shorter ones a
-	// single call that is late is much.
+	// windows is the number of windows of a visit, by which its steadiness is judged. In shorter windows a single late
+	// call would weigh too much.
 	windows = 10
 )
 
-// Window returns how long the windows of a probe are, or 0 if objectives about windows decide.
+// Window returns the length of a probe's windows, or 0 if objectives about windows determine it.
 func Window(duration time.Duration, slos []record.SLO) time.Duration {
 	if slices.ContainsFunc(slos, func(s record.SLO) bool { return s.Every() > 0 }) {
 		return 0
@@ -46,8 +45,8 @@ func Window(duration time.Duration, slos []record.SLO) time.Duration {
 	return (duration / windows).Round(time.Millisecond)
 }
 
-// Calls returns how many calls a probe needs for its objectives: so many that a percentile has an
-// interval, and that none going wrong is evidence of a share of calls below the bound.
+// Calls returns how many calls a probe needs for its objectives. With this number, percentiles have an interval, and a
+// probe without a single bad call is evidence that the share of bad calls is below the bound.
 func Calls(slos []record.SLO) uint64 {
 	need := uint64(leastCalls)
 	for _, s := range slos {
@@ -58,7 +57,7 @@ func Calls(slos []record.SLO) uint64 {
 	return need
 }
 
-// LeastRate returns the lowest rate, in calls a second, at which windows have calls enough for their percentiles.
+// LeastRate returns the lowest rate, in calls per second, at which windows have enough calls for their percentiles.
 func LeastRate(slos []record.SLO) (rate float64) {
 	for _, s := range slos {
 		if s.Every() > 0 && s.Quantile() > 0 {
@@ -68,6 +67,7 @@ func LeastRate(slos []record.SLO) (rate float64) {
 	return rate
 }
 
+// samples returns how many calls an objective needs.
 func samples(s record.SLO) uint64 {
 	share := s.Quantile()
 	switch s.Metric() {
@@ -79,7 +79,7 @@ func samples(s record.SLO) uint64 {
 	return uint64(math.Ceil(spare * float64(quantile.SamplesFor(share))))
 }
 
-// NewProbe returns what a visit says of its objectives.
+// NewProbe returns the result of a visit. It returns an error if the visit was not judged by the objectives.
 func NewProbe(ask Ask, slos []record.SLO, v *results.Visit) (*Probe, error) {
 	r := v.Record
 	if len(slos) == 0 || len(r.SLOs) != len(slos) {
@@ -108,8 +108,7 @@ func NewProbe(ask Ask, slos []record.SLO, v *results.Visit) (*Probe, error) {
 	}, nil
 }
 
-// judge takes the verdict from objectives, of which one that is missed decides, and the figures from the
-// one with the highest burn.
+// judge sets Met, which a single missed objective makes false, and the figures of the objective with the highest burn.
 func (e *Evidence) judge(objectives []record.SLOResult) {
 	e.Met = true
 	first := true
@@ -125,13 +124,13 @@ func (e *Evidence) judge(objectives []record.SLOResult) {
 		first = false
 	}
 	if !e.Met {
-		e.Limited = "" // one that is missed is enough
+		e.Limited = "" // one missed objective decides, even if others cannot be judged
 	} else if e.Limited != "" {
 		e.Met = false
 	}
 }
 
-// spoiled returns why a visit does not hold, whatever its objectives.
+// spoiled returns why a visit does not hold even if it met its objectives, or "".
 func spoiled(v *results.Visit) string {
 	for _, r := range v.Verdict {
 		if r.Name == record.Saturated || r.Name == record.NotStationary {
@@ -141,6 +140,7 @@ func spoiled(v *results.Visit) string {
 	return ""
 }
 
+// perElapsed returns a duration divided by the elapsed time of the load.
 func perElapsed(d time.Duration, r *record.Record) float64 {
 	return float64(d) / float64(max(r.Elapsed, 1))
 }

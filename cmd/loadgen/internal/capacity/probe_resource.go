@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// exhausted is the share of a resource in use from which on it has run out.
+	// exhausted is the share of a resource in use from which it counts as exhausted.
 	exhausted = 0.85
-	// mostly is the share of a time from which on one cause takes most of it.
+	// mostly is the share of a time from which one cause accounts for most of it.
 	mostly = 0.5
-	// collecting is the share of the CPU time in use from which on the collector is
-	// what takes it: the runtime aims at a quarter while it collects.
+	// collecting is the share of the used CPU time from which garbage collection is the
+	// cause. The runtime aims at a quarter while it collects.
 	collecting = 0.25
-	// elsewhere is the share of the machine that others take from which on it is they.
+	// elsewhere is the share of the machine's CPU time from which other processes are the cause.
 	elsewhere = 0.25
-	// throttled is the share of the periods of a CPU quota from which on the quota is what ran out.
+	// throttled is the share of the periods of a CPU quota from which the quota is the cause.
 	throttled = 0.2
 )
 
-// processors returns how many cores the process of a visit could use: those of the machine, of GOMAXPROCS and of its
-// CPU quota, whichever are fewest.
+// processors returns how many cores the process of a visit could use: the smallest of the machine's cores, GOMAXPROCS
+// and its CPU quota.
 func processors(m *results.Machine) float64 {
 	n := float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
 	if m.Quota > 0 {
@@ -35,32 +35,30 @@ func processors(m *results.Machine) float64 {
 	return n
 }
 
-// limited returns why a probe says nothing of the target, or "": the generator did not keep up, or the machine was
-// busy with something else. A probe that kept its objectives nevertheless has no more to say, or of such probes those
-// that hold would be counted alone. One that missed them is the target's fault all the same if it missed them by more
-// than the generator was late, if calls that failed miss them by themselves, or if the target had the processor that
-// was
-// wanting: in calls, by collecting their garbage, or by exporting their spans. The generator has at most the time
-// that workers spend neither in calls nor on
-// waiting.
+// limited returns why a probe says nothing about the target, or "". Either the generator did not keep up, or the
+// machine was busy with other work. A limited probe does not count even if it met its objectives, since otherwise only
+// the limited probes that hold would count. A probe that missed its objectives counts all the same if the target is to
+// blame: if a percentile misses its bound by more than the generator's lag, if calls that failed miss an objective
+// alone, or if the target used the processors, in calls, for garbage collection or for the export of spans. The
+// generator's own CPU time is at most the time that workers spend neither in calls nor waiting.
 func limited(slos []record.SLO, v *results.Visit, met bool) string {
-	at := slices.IndexFunc(v.Verdict, func(r record.Reason) bool {
+	i := slices.IndexFunc(v.Verdict, func(r record.Reason) bool {
 		return r.Name == record.GeneratorLimited || r.Name == record.ArrivalsOff || r.Name == record.NoisyMachine
 	})
-	if at < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[at].Name != record.NoisyMachine ||
+	if i < 0 || !met && (exceeds(slos, v.Record) && v.Verdict[i].Name != record.NoisyMachine ||
 		fails(slos, v.Record) || busy(v)) {
 		return ""
 	}
-	if v.Machine.Throttled > throttled { // or the advice is to close programs that are not to blame
+	if v.Machine.Throttled > throttled { // otherwise the advice would be to close programs that are not to blame
 		throttled := func(r record.Reason) bool { return r.Name == results.Throttled }
 		if quota := slices.IndexFunc(v.Verdict, throttled); quota >= 0 {
-			at = quota
+			i = quota
 		}
 	}
-	return fmt.Sprintf("%s: %s", v.Verdict[at].Name, v.Verdict[at].Detail)
+	return fmt.Sprintf("%s: %s", v.Verdict[i].Name, v.Verdict[i].Detail)
 }
 
-// exceeds reports whether a percentile is above its bound by more than the generator was late.
+// exceeds reports whether a percentile exceeds its bound by more than the generator's lag.
 func exceeds(slos []record.SLO, r *record.Record) bool {
 	return slices.ContainsFunc(slos, func(s record.SLO) bool {
 		q := s.Quantile()
@@ -68,7 +66,7 @@ func exceeds(slos []record.SLO, r *record.Record) bool {
 	})
 }
 
-// fails reports whether an objective is missed by calls alone that failed by the fault of the target.
+// fails reports whether calls that failed because of the target are enough to miss an objective.
 func fails(slos []record.SLO, r *record.Record) bool {
 	failed := uint64(0)
 	for i := range r.Failures {
@@ -85,7 +83,7 @@ func fails(slos []record.SLO, r *record.Record) bool {
 	return false
 }
 
-// busy reports whether the target had nearly all processors.
+// busy reports whether the target used nearly all processors.
 func busy(v *results.Visit) bool {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
@@ -94,14 +92,15 @@ func busy(v *results.Visit) bool {
 	return used > exhausted*processors(&v.Machine) && used-generator > mostly*used
 }
 
-// resource returns what ran out in a visit, with the evidence, or "" if nothing is seen to have. Causes come before
-// what follows from them: a call that waits for a lock keeps a worker busy, and others then wait in the queue.
+// resource returns the resource that was exhausted in a visit, with its figures, or "" if there is none. It checks
+// causes before their effects: a call that waits for a lock keeps a worker busy, so that other calls wait in the
+// queue.
 func resource(v *results.Visit) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
 	cores := processors(&v.Machine)
 	used := float64(r.Runtime.CPU) / elapsed
-	inCalls := r.Service.Sum() / elapsed // workers
+	inCalls := r.Service.Sum() / elapsed // mean number of workers in a call
 	others := v.Machine.Stolen + v.Machine.Others
 	switch {
 	case v.Machine.Throttled > throttled:
@@ -130,7 +129,7 @@ func resource(v *results.Visit) string {
 	return ""
 }
 
-// usedElsewhere says who took the CPU time that the process did not get: steal is the host's part.
+// usedElsewhere returns which share of the CPU time the host (steal) and other processes took.
 func usedElsewhere(m *results.Machine) string {
 	switch host, others := fmt.Sprintf("%.0f%% of the machine was stolen by its host (steal)", 100*m.Stolen),
 		fmt.Sprintf("%.0f%% was used by other processes", 100*m.Others); {

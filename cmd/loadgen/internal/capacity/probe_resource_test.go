@@ -29,7 +29,7 @@ func TestAQuotaThatStopsTheProcessIsNamedAndNoOtherProgramBlamed(t *testing.T) {
 			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)),
 				Machine: c.machine}
 			used := c.cores
-			if c.machine.Quota == 0 { // what is left of the machine
+			if c.machine.Quota == 0 { // the process uses the rest of the machine
 				used = processors(&v.Machine) * (1 - c.machine.Stolen - c.machine.Others)
 			}
 			v.Record.Runtime.CPU = time.Duration(used * float64(v.Record.Elapsed))
@@ -40,7 +40,7 @@ func TestAQuotaThatStopsTheProcessIsNamedAndNoOtherProgramBlamed(t *testing.T) {
 	}
 }
 
-func TestAGeneratorThatAQuotaStopsIsToldOfTheQuota(t *testing.T) {
+func TestAGeneratorThatAQuotaStopsBlamesTheQuota(t *testing.T) {
 	slos := objectivesOf(t, "errors < 1%")
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(900*time.Microsecond)),
 		Machine: results.Machine{Quota: 1.5, Throttled: 0.5},

@@ -18,20 +18,21 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func objectivesOf(t testing.TB, texts ...string) (all []record.SLO) {
+// objectivesOf parses objectives.
+func objectivesOf(t testing.TB, texts ...string) (slos []record.SLO) {
 	t.Helper()
 	for _, text := range texts {
 		s, err := record.ParseSLO(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, s)
+		slos = append(slos, s)
 	}
-	return all
+	return slos
 }
 
-// recorded is a run in virtual time of 1000 calls a second, each of which lasts as
-// long as f says of its number.
+// recorded returns the record of a run in virtual time at 1,000 calls per second. The function f returns the duration
+// and the error of the call with a number.
 func recorded(t *testing.T, slos []record.SLO, calls int, overload bench.Overload,
 	f func(n int) (time.Duration, error)) (r *record.Record) {
 	t.Helper()
@@ -57,11 +58,12 @@ func recorded(t *testing.T, slos []record.SLO, calls int, overload bench.Overloa
 	return r
 }
 
+// steady returns a function for calls that all take d.
 func steady(d time.Duration) func(int) (time.Duration, error) {
 	return func(int) (time.Duration, error) { return d, nil }
 }
 
-// failing fails every n-th call.
+// failing returns a function for calls that take d, of which every n-th call fails.
 func failing(n int, d time.Duration) func(int) (time.Duration, error) {
 	return func(call int) (time.Duration, error) {
 		if call%n == 0 {
@@ -73,7 +75,7 @@ func failing(n int, d time.Duration) func(int) (time.Duration, error) {
 
 func TestAProbeIsJudgedAsItsVisitIs(t *testing.T) {
 	const us = time.Microsecond
-	stalling := func(n int) (time.Duration, error) { // for 15 of 4000 calls, and of those that wait behind
+	stalling := func(n int) (time.Duration, error) { // one call stalls, and delays the calls behind it
 		if n == 2000 {
 			return 15 * time.Millisecond, nil
 		}
@@ -84,7 +86,7 @@ func TestAProbeIsJudgedAsItsVisitIs(t *testing.T) {
 		overload bench.Overload
 		f        func(int) (time.Duration, error)
 		bad      uint64
-		burn     float64 // of the objective that is nearest to being missed
+		burn     float64 // highest burn of an objective
 	}{
 		"latency is kept":             {"p99 < 500us", bench.Queue, steady(400 * us), 0, 0},
 		"latency is missed":           {"p99 < 320us", bench.Queue, steady(400 * us), 4000, 100},
@@ -120,23 +122,25 @@ func TestAProbeIsJudgedAsItsVisitIs(t *testing.T) {
 
 func TestAProbeWithTooFewCallsSaysNothing(t *testing.T) {
 	for _, c := range []struct {
-		slos            string
+		name, slos      string
 		limited, failed bool
 	}{
-		{"p99.9 < 5ms", true, false},
-		{"errors < 1%,p99.9 < 5ms", true, false},
-		{"p50 < 1ns,p99.9 < 5ms", false, true}, // one that is missed is enough
+		{"too few calls for the only objective", "p99.9 < 5ms", true, false},
+		{"too few calls for one objective", "errors < 1%,p99.9 < 5ms", true, false},
+		{"another objective is missed", "p50 < 1ns,p99.9 < 5ms", false, true},
 	} {
-		slos := objectivesOf(t, strings.Split(c.slos, ",")...)
-		p, err := NewProbe(Ask{}, slos, &results.Visit{Record: recorded(t, slos, 500, bench.Queue,
-			steady(time.Microsecond))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e := &p.Evidence; e.Held() || e.Failed() != c.failed ||
-			strings.Contains(e.Limited, "p99.9 needs 3688 calls") != c.limited {
-			t.Errorf("%s: %+v", c.slos, e)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			slos := objectivesOf(t, strings.Split(c.slos, ",")...)
+			p, err := NewProbe(Ask{}, slos, &results.Visit{Record: recorded(t, slos, 500, bench.Queue,
+				steady(time.Microsecond))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := &p.Evidence; e.Held() || e.Failed() != c.failed ||
+				strings.Contains(e.Limited, "p99.9 needs 3688 calls") != c.limited {
+				t.Errorf("%+v", e)
+			}
+		})
 	}
 }
 
@@ -157,15 +161,19 @@ func TestAProbeHasCallsEnoughForEveryKindOfObjective(t *testing.T) {
 		"p99 < 1ms,errors < 0.1%":  4426,
 		"errors < 50%,p90 < 100ms": 100,
 	} {
-		if got := Calls(objectivesOf(t, strings.Split(text, ",")...)); got != want {
-			t.Errorf("%s: %d calls, want %d", text, got, want)
-		}
+		t.Run("calls for "+text, func(t *testing.T) {
+			if got := Calls(objectivesOf(t, strings.Split(text, ",")...)); got != want {
+				t.Errorf("%d calls, want %d", got, want)
+			}
+		})
 	}
 	for text, want := range map[string]float64{"p99 < 1ms": 0, "p99 < 1ms over every 100ms": 4420,
 		"max < 1s over every 1s": 0} {
-		if got := LeastRate(objectivesOf(t, text)); got != want {
-			t.Errorf("%s: %v/s, want %v/s", text, got, want)
-		}
+		t.Run("least rate for "+text, func(t *testing.T) {
+			if got := LeastRate(objectivesOf(t, text)); got != want {
+				t.Errorf("%v/s, want %v/s", got, want)
+			}
+		})
 	}
 }
 
@@ -200,8 +208,8 @@ func TestAProbeThatIsNotValidDoesNotHold(t *testing.T) {
 			if e.Telling() != c.telling || e.Failed() != c.failed || e.Held() != (c.telling && !c.failed) {
 				t.Errorf("%+v", e)
 			}
-			if said := e.Spoiled + e.Limited; said != "" && said != c.reason+": so it was" {
-				t.Errorf("it says %q", said)
+			if reason := e.Spoiled + e.Limited; reason != "" && reason != c.reason+": so it was" {
+				t.Errorf("it says %q", reason)
 			}
 		})
 	}
@@ -221,42 +229,50 @@ func TestATargetThatHasTheProcessorsHasNoExcuse(t *testing.T) {
 		"the generator has the processors": {full, 1 + 2*int(processors(&v.Machine)), true},
 	} {
 		for _, reason := range []string{record.GeneratorLimited, record.NoisyMachine} {
-			v.Cost.CPU, v.Record.Workers = c.cpu, c.workers
-			v.Verdict = []record.Reason{{Name: reason, Detail: "it was late"}}
-			if got := limited(slos, v, false); (got != "") != c.limited {
-				t.Errorf("%s, %s: %q", name, reason, got)
-			}
-			if got := limited(slos, v, true); got == "" {
-				t.Errorf("%s, %s, and the objectives were kept: no excuse", name, reason)
-			}
+			t.Run(name+", "+reason, func(t *testing.T) {
+				v.Cost.CPU, v.Record.Workers = c.cpu, c.workers
+				v.Verdict = []record.Reason{{Name: reason, Detail: "it was late"}}
+				if got := limited(slos, v, false); (got != "") != c.limited {
+					t.Errorf("%q", got)
+				}
+				if got := limited(slos, v, true); got == "" {
+					t.Error("it is not limited although it met its objectives")
+				}
+			})
 		}
 	}
 }
 
 func TestTheResourceThatRanOutIsNamedWithItsEvidence(t *testing.T) {
 	slos := objectivesOf(t, "p99 < 300us")
-	for want, change := range map[string]func(v *results.Visit){
-		"":                   func(v *results.Visit) {},
-		"lock wait: 0.30 of": func(v *results.Visit) { v.Record.Runtime.MutexWait = v.Record.Elapsed * 3 / 10 },
-		"CPU: ":              func(v *results.Visit) { v.Record.Runtime.CPU = 1000 * v.Record.Elapsed },
-		"GC: the collector took 40% of": func(v *results.Visit) {
+	for name, c := range map[string]struct {
+		want   string
+		change func(v *results.Visit)
+	}{
+		"none": {"", func(v *results.Visit) {}},
+		"a lock": {"lock wait: 0.30 of",
+			func(v *results.Visit) { v.Record.Runtime.MutexWait = v.Record.Elapsed * 3 / 10 }},
+		"the processors": {"CPU: ", func(v *results.Visit) { v.Record.Runtime.CPU = 1000 * v.Record.Elapsed }},
+		"garbage collection": {"GC: the collector took 40% of", func(v *results.Visit) {
 			v.Record.Runtime.CPU, v.Record.Runtime.GCCPU = 1000*v.Record.Elapsed, 400*v.Record.Elapsed
-		},
-		"CPU: of the machine 90% was used by other processes": func(v *results.Visit) {
+		}},
+		"other processes": {"CPU: of the machine 90% was used by other processes", func(v *results.Visit) {
 			v.Record.Runtime.CPU, v.Machine = v.Record.Elapsed/2, results.Machine{Known: true, Others: 0.9}
-		},
-		"queue: calls waited": func(v *results.Visit) {
+		}},
+		"the queue": {"queue: calls waited", func(v *results.Visit) {
 			for range 1000 {
 				v.Record.Queue.Add(390 * time.Microsecond)
 			}
-		},
+		}},
 	} {
-		v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond))}
-		change(v)
-		got := resource(v)
-		if !strings.HasPrefix(got, want) || want == "" && got != "" {
-			t.Errorf("%q, want %q", got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond))}
+			c.change(v)
+			got := resource(v)
+			if !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 	v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(2*time.Millisecond))}
 	if got := resource(v); !strings.HasPrefix(got, "queue: 1.00 of 1 workers were in a call") {
@@ -300,7 +316,7 @@ func TestASearchOnDiskGoesOnWithWhatItKnowsForAnotherBudget(t *testing.T) {
 	}
 }
 
-// However late the generator was, and however busy the machine, calls that fail are the target's.
+// The target is to blame for calls that fail, even if the generator was late or the machine was busy.
 func TestATargetThatFailsHasNoExcuse(t *testing.T) {
 	for _, c := range []struct {
 		name, slo string

@@ -21,31 +21,30 @@ const Schema = fleet.Schema
 // FileName is the name of the file in the directory of a search.
 const FileName = "capacity.json"
 
-// A File is the content of capacity.json: all that is known of a search, from which
-// it goes on.
+// A File is the content of capacity.json. It holds the whole state of a search, so that the search can be resumed.
 type File struct {
 	Schema      int                 `json:"schema"`
 	Status      results.Status      `json:"status"` // partial until the search has ended
 	Began       time.Time           `json:"began"`
-	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes; their rates are the search's
-	Require     float64             `json:"require_qps,omitempty"` // what every arm is to carry; 0: nothing
+	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes, whose rates the search chooses
+	Require     float64             `json:"require_qps,omitempty"` // rate that every arm must carry; 0 means none
 	Environment results.Environment `json:"environment"`
 	Inputs      []results.Input     `json:"inputs,omitempty"` // that every probe was held to: the program
 	Search      *Search             `json:"search"`
-	// Digest is of what the probes were made with: see [File.digest]. Evidence says nothing of anything else.
+	// Digest is the digest of what the probes depend on: see [File.digest]. The evidence is valid only for that.
 	Digest string   `json:"digest"`
 	Probes []*Probe `json:"probes"`
 	Answer Answer   `json:"answer"`
 
-	// Workers are the numbers of them at which throughput is measured after the search, if
-	// any; Throughputs what came of it, and Scaling the laws: see [File.Scale].
+	// Workers are the numbers of workers at which throughput is measured after the search, if
+	// any. Throughputs are the results, and Scaling the fitted laws: see [File.Scale].
 	Workers     []int         `json:"scaling_workers,omitempty"`
 	Throughputs []Throughput  `json:"scaling_visits,omitempty"`
 	Scaling     []fleet.Curve `json:"scaling,omitempty"`
 }
 
-// Write writes the file into a directory, which is made if need be. It is whole at any
-// time: it takes the place of the one before at once.
+// Write writes the file into a directory, and creates the directory if necessary. It replaces the previous file
+// atomically, so that the file is complete at any time.
 func (f *File) Write(dir string) error {
 	f.Schema = Schema
 	digest, err := f.digest()
@@ -70,8 +69,8 @@ func (f *File) Write(dir string) error {
 	return nil
 }
 
-// Extend lets the search go on for another budget, in which what was spent counts. The
-// error says that the budget is none.
+// Extend gives the search another budget, which includes the time already spent. It returns an error if the
+// budget is not valid.
 func (f *File) Extend(budget time.Duration) error {
 	o := f.Search.Options()
 	o.Budget = budget
@@ -86,7 +85,7 @@ func (f *File) Extend(budget time.Duration) error {
 	return nil
 }
 
-// JSON is the file as it is written.
+// JSON returns the content of the file.
 func (f *File) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -96,7 +95,7 @@ func (f *File) JSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// ReadFile reads the file of a directory, or of its own path.
+// ReadFile reads the file at path, or in the directory at path.
 func ReadFile(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, FileName)
@@ -108,7 +107,7 @@ func ReadFile(path string) (*File, error) {
 	return parse(path, data)
 }
 
-// parse reads data, the file at path.
+// parse parses data, the content of the file at path.
 func parse(path string, data []byte) (*File, error) {
 	var head struct{ Schema int }
 	if err := json.Unmarshal(data, &head); err != nil {
@@ -133,14 +132,13 @@ func parse(path string, data []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.Digest != digest {
-		return nil, fmt.Errorf("%s: the scenario or the options of the search were changed after its probes were "+
-			"made, which say nothing of the new ones: "+
-			"change them back, or begin another search", path)
+		return nil, fmt.Errorf("%s: the scenario or the options of the search have changed since its probes were "+
+			"made, so that the probes do not apply to them: undo the change, or begin another search", path)
 	}
 	return f, nil
 }
 
-// check reports what no search writes, and what one that went on would stumble over.
+// check returns an error if the content contradicts itself or could not have been written by a search.
 func (f *File) check() error {
 	if !(f.Require >= 0 && f.Require <= mostRate) {
 		return fmt.Errorf("the required rate is %v/s", f.Require)
@@ -151,9 +149,9 @@ func (f *File) check() error {
 	for i, e := range f.Search.evidence {
 		switch p := f.Probes[i]; {
 		case p == nil || p.Evidence.Ask != e.Ask:
-			return fmt.Errorf("probe %d is not that of the evidence", i+1)
+			return fmt.Errorf("probe %d does not match the evidence", i+1)
 		case f.Search.arms[e.Arm] == nil:
-			return fmt.Errorf("probe %d is of %q, which is no arm of the search", i+1, e.Arm)
+			return fmt.Errorf("probe %d has the arm %q, which the search does not have", i+1, e.Arm)
 		}
 	}
 	for _, n := range f.Workers {
@@ -164,8 +162,8 @@ func (f *File) check() error {
 	return nil
 }
 
-// digest returns the SHA-256, in hexadecimal, of what the probes depend on: the scenario, and the options of the search
-// without its budget, which may be extended.
+// digest returns the SHA-256, in hexadecimal, of what the probes depend on: the scenario, and the options of the
+// search except its budget, which may be extended.
 func (f *File) digest() (string, error) {
 	o := f.Search.Options()
 	o.Budget = 0

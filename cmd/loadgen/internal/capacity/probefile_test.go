@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// written returns the directory and the text of a search that has just begun.
+// written writes the file of a new search, and returns its directory and text.
 func written(t *testing.T) (dir, text string) {
 	t.Helper()
 	s, err := New(Options{Arms: []string{"a"}, Start: 100, Least: 1, Most: 1e6, Precision: 0.1, Probe: time.Second,
@@ -42,12 +42,13 @@ func TestAFileThatNoSearchWritesIsRefused(t *testing.T) {
 		"a rate beyond all":          {``, ``, `"require_qps": 1e300,`, "the required rate is 1e+300/s"},
 		"no workers":                 {``, ``, `"scaling_workers": [1, 0],`, "throughput with 0 workers"},
 		"a probe is cut":             {one, ``, ``, "probes 0, evidence of 1"},
-		"a probe is null":            {one, `null`, ``, "probe 1 is not that of the evidence"},
-		"a probe of another rate":    {one, strings.Replace(probe, "100", "200", 1), ``, "probe 1 is not that of the evidence"},
+		"a probe is null":            {one, `null`, ``, "probe 1 does not match the evidence"},
+		"a probe of another rate": {one, strings.Replace(probe, "100", "200", 1), ``,
+			"probe 1 does not match the evidence"},
 		"an arm of another search": {strings.Replace(one, `"a"`, `"b"`, 1), strings.Replace(probe, `"a"`, `"b"`, 1), ``,
-			`"b", which is no arm of the search`},
+			`"b", which the search does not have`},
 		"time that overflows": {strings.Replace(one, `: 1}`, `: 9223372036854775807},`, 1) + one, probe + "," + probe, ``,
-			"which is no time of a probe"},
+			"which is too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, text := written(t)
@@ -103,7 +104,7 @@ func TestASearchWhoseQuestionWasChangedOnDiskIsRefused(t *testing.T) {
 			}
 			_, err := ReadFile(dir)
 			if refused := err != nil; refused != c.refused || refused &&
-				!strings.Contains(err.Error(), "were changed after its probes were made") {
+				!strings.Contains(err.Error(), "have changed since its probes were made") {
 				t.Errorf("error %v, want one: %v", err, c.refused)
 			}
 		})

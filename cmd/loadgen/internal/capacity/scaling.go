@@ -9,37 +9,37 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// ScalingRounds is how often each arm is measured at each number of workers.
+// ScalingRounds is how many times each arm is measured at each number of workers.
 const ScalingRounds = 3
 
-// A Throughput is what a closed loop of so many workers came to.
+// A Throughput is the throughput of a closed loop.
 type Throughput struct {
 	Arm      string  `json:"arm"`
 	Workers  int     `json:"workers"`
 	Round    int     `json:"round"`    // from 1
-	Achieved float64 `json:"achieved"` // calls a second that ended
+	Achieved float64 `json:"achieved"` // calls per second that ended
 }
 
-// Unscaled are the throughputs that are still to be measured, in their order, which the seed
-// decides: in each round every arm at every number of workers, shuffled, so that a machine
-// that drifts is not taken for a law. Those in f.Throughputs are the first of that order.
-func (f *File) Unscaled() (all []Throughput) {
+// Unscaled returns the throughputs that have not been measured yet, in the order in which to measure them. Each round
+// has every arm at every number of workers, in random order that the seed determines, so that drift of the machine
+// does not look like a law. f.Throughputs are the first ones of that order.
+func (f *File) Unscaled() (list []Throughput) {
 	order := rng.New(f.Scenario.Seed, rng.Scaling)
 	for round := range ScalingRounds {
-		begin := len(all)
+		begin := len(list)
 		for _, arm := range f.Search.Options().Arms {
 			for _, n := range f.Workers {
-				all = append(all, Throughput{Arm: arm, Workers: n, Round: round + 1})
+				list = append(list, Throughput{Arm: arm, Workers: n, Round: round + 1})
 			}
 		}
-		turns := all[begin:]
+		turns := list[begin:]
 		order.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
 	}
-	return all[min(len(f.Throughputs), len(all)):]
+	return list[min(len(f.Throughputs), len(list)):]
 }
 
-// Scale sets f.Scaling to the laws of the throughputs so far, of which each visit is a point. It takes about 60 ms an
-// arm.
+// Scale sets f.Scaling to the laws that fit the throughputs so far, with each visit as a point. It takes about 60 ms
+// per arm.
 func (f *File) Scale() {
 	f.Scaling = nil
 	for _, arm := range f.Search.Options().Arms {
@@ -54,7 +54,7 @@ func (f *File) Scale() {
 		}
 		slices.SortStableFunc(points, func(a, b usl.Point) int { return cmp.Compare(a.N, b.N) })
 		c := fleet.Fitted(arm, "workers", points)
-		c.Law = nil // which is drawn by a plan
+		c.Law = nil // only a plan draws it
 		f.Scaling = append(f.Scaling, c)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// scaled is a file of a search that has ended, whose throughputs are to be measured.
+// scaled returns the file of a search whose throughputs have not been measured yet.
 func scaled(t *testing.T, seed uint64, workers ...int) *capacity.File {
 	t.Helper()
 	s, err := capacity.New(capacity.Options{Arms: []string{"none", "sdk"}, Start: 100, Least: 1, Most: 1e6,
@@ -24,29 +24,29 @@ func scaled(t *testing.T, seed uint64, workers ...int) *capacity.File {
 
 func TestEveryThroughputIsMeasuredOnceARoundInTheOrderOfTheSeed(t *testing.T) {
 	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
-	all := f.Unscaled()
+	turns := f.Unscaled()
 	seen := map[capacity.Throughput]bool{}
-	for i, turn := range all {
+	for i, turn := range turns {
 		seen[turn] = true
 		if want := 1 + i/12; turn.Round != want {
 			t.Errorf("visit %d is of round %d, want %d: rounds are interleaved arms", i+1, turn.Round, want)
 		}
 	}
-	if len(all) != 2*6*capacity.ScalingRounds || len(seen) != len(all) {
-		t.Fatalf("%d visits, %d of them different", len(all), len(seen))
+	if len(turns) != 2*6*capacity.ScalingRounds || len(seen) != len(turns) {
+		t.Fatalf("%d visits, %d of them different", len(turns), len(seen))
 	}
-	if reflect.DeepEqual(all, scaled(t, 2, 1, 2, 3, 4, 6, 8).Unscaled()) {
+	if reflect.DeepEqual(turns, scaled(t, 2, 1, 2, 3, 4, 6, 8).Unscaled()) {
 		t.Error("another seed has the same order")
 	}
-	// What was measured before an interrupt is not measured again.
-	for n := range len(all) + 1 {
-		f.Throughputs = all[:n]
-		if left := f.Unscaled(); len(left) != len(all)-n || n < len(all) && !reflect.DeepEqual(left, all[n:]) {
+	// Throughputs that were measured before an interrupt are not measured again.
+	for n := range len(turns) + 1 {
+		f.Throughputs = turns[:n]
+		if left := f.Unscaled(); len(left) != len(turns)-n || n < len(turns) && !reflect.DeepEqual(left, turns[n:]) {
 			t.Fatalf("after %d visits: %v", n, left)
 		}
 	}
 	if left := scaled(t, 1).Unscaled(); len(left) != 0 {
-		t.Errorf("nothing was asked for, and %v is to be measured", left)
+		t.Errorf("no numbers of workers are given, and %v is to be measured", left)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestScalingIsTheVisitsWithTheLawOfTheirMedians(t *testing.T) {
 	}
 	for i, p := range usl.Medians(f.Scaling[0].Points) {
 		if p.N != float64(f.Workers[i]) || p.X != law.Throughput(p.N) {
-			t.Errorf("median %d is %+v, want that of the law", i+1, p)
+			t.Errorf("median %d is %+v, want the value of the law", i+1, p)
 		}
 	}
 	if s := f.Scaling[0].Scales(); !strings.HasPrefix(s, "none: 2,000/s alone (") ||
@@ -90,7 +90,7 @@ func TestScalingIsTheVisitsWithTheLawOfTheirMedians(t *testing.T) {
 	}
 }
 
-// The rounds are what tells a plateau that wavers from a law: their medians alone may be of either.
+// Only the spread of the rounds distinguishes a plateau that wavers from a law. Their medians alone may fit either.
 func TestScalingIsJudgedByItsRounds(t *testing.T) {
 	f := scaled(t, 1, 1, 2, 3, 4, 6, 8)
 	steps := map[int]float64{1: 1000, 2: 1900, 3: 2250, 4: 3300, 6: 4000, 8: 5400}

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// Options say what is searched for, and how.
+// Options say what to search for, and how.
 type Options struct {
-	Arms      []string      `json:"arms"`      // the first is the one that the others are set against
-	Start     float64       `json:"start"`     // the first rate to be probed, in calls a second
-	Least     float64       `json:"least"`     // no rate below is probed
-	Most      float64       `json:"most"`      // no rate above is probed
+	Arms      []string      `json:"arms"`      // the others are compared with the first
+	Start     float64       `json:"start"`     // rate of the first probe, in calls per second
+	Least     float64       `json:"least"`     // lowest rate of a probe
+	Most      float64       `json:"most"`      // highest rate of a probe
 	Precision float64       `json:"precision"` // half the width of the interval, such as 0.03 for 3%
-	Probe     time.Duration `json:"probe"`     // how long a probe lasts at least
-	Calls     uint64        `json:"calls"`     // how many calls a probe has at least: it lasts longer at low rates
-	Budget    time.Duration `json:"budget"`    // how long all probes together may take
+	Probe     time.Duration `json:"probe"`     // shortest duration of a probe
+	Calls     uint64        `json:"calls"`     // smallest number of calls of a probe; at low rates it lasts longer
+	Budget    time.Duration `json:"budget"`    // longest duration of all probes together
 	Seed      uint64        `json:"seed"`      // of the order of the arms within a round
 }
 
-// mostRate is the highest rate, in calls a second, that a search has anywhere.
+// mostRate is the highest rate of any search, in calls per second.
 const mostRate = 1e12
 
-// check reports everything that is wrong.
+// check returns an error that reports all options that are wrong.
 func (o *Options) check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
@@ -50,22 +50,22 @@ func (o *Options) check() error {
 	return errors.Join(errs...)
 }
 
-// Lasting returns how long a probe of a rate lasts.
+// Lasting returns the duration of a probe at a rate.
 func (o *Options) Lasting(rate float64) time.Duration {
 	need := float64(o.Calls) / rate * float64(time.Second)
 	return max(o.Probe, time.Duration(min(need, 1e18)).Round(time.Millisecond))
 }
 
-// A Search is the state of a search: its options, and the evidence so far. It has no clock,
-// and everything else is worked out from these, so that it goes on from JSON as if it had
-// never stopped. It is not safe for concurrent use.
+// A Search is the state of a search: its options and the evidence so far. It has no clock, and derives everything
+// else from these, so that a search restored from JSON continues as if it had not been interrupted. It is not safe for
+// concurrent use.
 type Search struct {
 	options  Options
 	evidence []*Evidence
 	arms     map[string]*armSearch
 }
 
-// New makes a search. The error reports everything that is wrong with the options.
+// New returns a search without evidence. The error reports all options that are wrong.
 func New(o Options) (*Search, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -78,18 +78,18 @@ func New(o Options) (*Search, error) {
 	return s, nil
 }
 
-// Require ends the search of an arm once it is known whether it carries a rate, in calls a second, which is
-// probed first. 0 requires nothing. It is no part of the JSON.
+// Require ends the search of an arm once it is known whether the arm carries a rate, in calls per second. Each arm is
+// probed at that rate first. 0 requires nothing. The rate is not part of the JSON.
 func (s *Search) Require(rate float64) {
 	for _, a := range s.arms {
 		a.require = rate
 	}
 }
 
-// Next returns which probe to make next, the same one until Add is called. It is false if
-// the answer is there, or the rest of the budget is too short for the probe.
+// Next returns the next probe to make. It returns the same probe until Add is called. It returns false if
+// the answer is complete, or if the rest of the budget is too short for the probe.
 //
-// Each round visits every arm that is not done once, in an order of the round's own.
+// Each round visits every unfinished arm once, in random order.
 func (s *Search) Next() (Ask, bool) {
 	left, begin := s.options.Budget-s.Spent(), s.beginning()
 	arms := time.Duration(len(s.options.Arms))
@@ -107,7 +107,7 @@ func (s *Search) Next() (Ask, bool) {
 	return Ask{}, false
 }
 
-// beginning returns how much longer a probe took than it was asked to last, in the mean over those that took longer.
+// beginning returns the mean time by which probes exceeded their duration, over those that exceeded it.
 func (s *Search) beginning() (mean time.Duration) {
 	var n time.Duration
 	for _, e := range s.evidence {
@@ -118,7 +118,7 @@ func (s *Search) beginning() (mean time.Duration) {
 	return mean / max(n, 1)
 }
 
-// order returns the arms, those with the fewest probes first.
+// order returns the arms, beginning with those that have the fewest probes.
 func (s *Search) order() []string {
 	turns := make(map[string]uint64)
 	probes := func(name string) int { return len(s.arms[name].evidence) }
@@ -132,9 +132,9 @@ func (s *Search) order() []string {
 	return arms
 }
 
-// Add takes in what came of a probe.
+// Add adds the result of a probe.
 func (s *Search) Add(e Evidence) {
-	if e.Took <= 0 { // or a search might never end
+	if e.Took <= 0 { // otherwise a search might never end
 		e.Took = max(e.Duration, s.options.Probe)
 	}
 	s.evidence = append(s.evidence, &e)
@@ -143,7 +143,7 @@ func (s *Search) Add(e Evidence) {
 	}
 }
 
-// Spent returns how long the probes so far took together.
+// Spent returns the total time of the probes so far.
 func (s *Search) Spent() (d time.Duration) {
 	for _, e := range s.evidence {
 		d += e.Took
@@ -151,34 +151,34 @@ func (s *Search) Spent() (d time.Duration) {
 	return d
 }
 
-// Options returns those of the search.
+// Options returns the options of the search.
 func (s *Search) Options() Options {
 	o := s.options
 	o.Arms = slices.Clone(o.Arms)
 	return o
 }
 
-// Evidence returns what came of the probes so far, from the first.
+// Evidence returns the results of the probes so far, in order.
 func (s *Search) Evidence() []Evidence {
-	all := make([]Evidence, len(s.evidence))
+	list := make([]Evidence, len(s.evidence))
 	for i, e := range s.evidence {
-		all[i] = *e
+		list[i] = *e
 	}
-	return all
+	return list
 }
 
-// state is a Search as it is written.
+// state is the JSON of a Search.
 type state struct {
 	Options  Options     `json:"options"`
 	Evidence []*Evidence `json:"evidence"`
 }
 
-// MarshalJSON writes the options and the evidence: all that there is.
+// MarshalJSON encodes the options and the evidence.
 func (s *Search) MarshalJSON() ([]byte, error) {
 	return json.Marshal(state{s.options, s.evidence})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote; an error reports what is wrong with it.
+// UnmarshalJSON decodes the output of MarshalJSON. It returns an error if the options or the evidence are not valid.
 func (s *Search) UnmarshalJSON(data []byte) error {
 	var from state
 	if err := json.Unmarshal(data, &from); err != nil {
@@ -192,8 +192,8 @@ func (s *Search) UnmarshalJSON(data []byte) error {
 		switch {
 		case e == nil || !(e.Rate > 0):
 			return fmt.Errorf("probe %d has no rate above 0", i+1)
-		case e.Took > math.MaxInt64/time.Duration(len(from.Evidence)): // whose sum would be negative
-			return fmt.Errorf("probe %d took %v, which is no time of a probe", i+1, e.Took)
+		case e.Took > math.MaxInt64/time.Duration(len(from.Evidence)): // the sum could overflow
+			return fmt.Errorf("probe %d took %v, which is too long", i+1, e.Took)
 		}
 		read.Add(*e)
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 )
 
-// These tests search simulated targets with the defaults of the command. CAPACITY_SEARCHES=60 makes as many searches of
-// each; otherwise there are few, of few targets, that show only what is grossly wrong. Each of them is seeded, and
-// always
-// comes out the same.
+// searches returns how many searches to make of each simulated target, and whether to use all targets. By default
+// there are few searches of few targets, which find only gross errors; CAPACITY_SEARCHES=60 makes 60 searches of
+// every target. All searches have fixed seeds and use the defaults of the command.
 func searches(few int) (n int, long bool) {
 	if n, err := strconv.Atoi(os.Getenv("CAPACITY_SEARCHES")); err == nil {
 		return n, true
@@ -22,7 +21,7 @@ func searches(few int) (n int, long bool) {
 	return few, false
 }
 
-// half returns the rate at which half of the visits hold: found anew from so many calls, or else as it is known.
+// half returns the rate at which half of the visits hold. It is known, or is found by simulating calls.
 func (k *target) half(long bool, near, calls float64) float64 {
 	if long || k.known == 0 {
 		return k.truth(near, calls)
@@ -30,12 +29,12 @@ func (k *target) half(long bool, near, calls float64) float64 {
 	return k.known
 }
 
-// A tally counts what came of many searches.
+// A tally summarizes the answers of many searches.
 type tally struct {
 	searches, precise, covered, fitted, within int
-	half, widest                               float64 // half the width of precise intervals: in the mean, at most
+	half, widest                               float64 // mean and largest half width of precise intervals
 	told                                       int
-	share                                      float64 // of the truth, that the told rates are: their sum
+	share                                      float64 // sum of the ratios of told rates to the truth
 	missed                                     int     // told rates at which more than half of six visits miss
 	probes, spent                              float64
 	verdicts                                   map[capacity.Verdict]int
@@ -80,8 +79,8 @@ func (y *tally) add(s *capacity.Search, v *visitor, truth float64) {
 	}
 }
 
-// drifted returns by how much the capacity differed while it was refined. A server's speed moves it by as many calls
-// a second.
+// drifted returns the ratio of the capacity during refinement to the initial capacity. The speed of the server changes
+// the capacity by as many calls per second.
 func (v *visitor) drifted(s *capacity.Search, truth float64) float64 {
 	sum, n := 0.0, 0.0
 	for i, e := range s.Evidence() {
@@ -103,8 +102,8 @@ func (y *tally) String() string {
 		y.told, y.share/float64(max(y.told, 1)), y.missed, y.probes/n, y.spent/n, y.verdicts)
 }
 
-// queues returns targets of all kinds that carry about so many calls a second.
-func queues(rates ...float64) (all []*target) {
+// queues returns targets of all kinds for each rate, with about that capacity, in calls per second.
+func queues(rates ...float64) (targets []*target) {
 	for _, rate := range rates {
 		for _, q := range []float64{0.99, 0.999} {
 			for _, k := range []*target{
@@ -120,11 +119,11 @@ func queues(rates ...float64) (all []*target) {
 				k.name, k.q = fmt.Sprintf("%s p%v %v", k.name, 100*q, rate), q
 				k.mean = 0.8 * float64(k.servers) / rate
 				k.limit *= k.mean
-				all = append(all, k)
+				targets = append(targets, k)
 			}
 		}
 	}
-	return all
+	return targets
 }
 
 func TestPreciseIntervalsCoverTheCapacity(t *testing.T) {
@@ -156,11 +155,11 @@ func TestPreciseIntervalsCoverTheCapacity(t *testing.T) {
 	}
 }
 
-// The rate that is told is one to rely on: six visits there seldom miss the objective in more than half.
-func TestVisitsHoldAtTheRateThatIsTold(t *testing.T) {
+// The told rate is reliable: of six visits at that rate, more than half seldom miss the objective.
+func TestVisitsHoldAtTheToldRate(t *testing.T) {
 	n, long := searches(2)
 	for _, c := range []struct {
-		most int // runs in which more than half of the visits may miss, of 200
+		most int // largest number of searches, of 200, in which more than half of the visits miss
 		target
 	}{
 		{0, target{name: "MM1", limit: 500e-6, service: exponential, known: 40_930}},
@@ -229,7 +228,7 @@ func TestATargetThatStallsIsRefusedOrAnsweredRightly(t *testing.T) {
 	}
 }
 
-// Latency jumps at a rate. It is then where half of the visits hold.
+// If latency jumps at a rate, half of the visits hold there.
 func TestACliffIsWithinTheInterval(t *testing.T) {
 	n, _ := searches(3)
 	for _, factor := range []float64{3, 10, 100} {
@@ -249,14 +248,14 @@ func TestACliffIsWithinTheInterval(t *testing.T) {
 	}
 }
 
-// A rate is required that is 5% above the capacity, or so far below that nearly all visits hold there.
+// The required rates include one that is 5% above the capacity, and some at which nearly all visits hold.
 func TestARequiredRateIsDecidedByVisitsThere(t *testing.T) {
 	n, long := searches(2)
-	all := []*target{
+	targets := []*target{
 		{name: "MM1 40000", mean: 20e-6, limit: 500e-6, service: exponential, servers: 1, q: 0.99, known: 40_930},
 		{name: "MD1 40000", mean: 20e-6, limit: 200e-6, service: constant, servers: 1, q: 0.99},
 	}
-	for _, k := range append(all, queues(1000)...) {
+	for _, k := range append(targets, queues(1000)...) {
 		if !long && k.known == 0 {
 			continue
 		}

@@ -6,46 +6,50 @@ import (
 	"time"
 )
 
-// An armSearch is the state of the search for one arm. Rates are logarithms beside Options.Start.
+// An armSearch is the state of the search for one arm. Its rates are logarithms of the ratio to Options.Start.
 type armSearch struct {
 	*Options
 	evidence []*Evidence
 	bracket  bracket
 	curve    *curve    // nil until the bracket is closed
-	refined  int       // probes to refine it that told something of the target
-	look     int       // how many of them there are when it is next seen whether the interval is narrow
-	narrow   bool      // it was when it was last looked at
-	silent   int       // probes in a row, since it was closed, that did not
-	attempts []attempt // at rates to be told
+	refined  int       // probes with the step Refine that said something about the target
+	look     int       // the value of refined at which the width of the interval is checked next
+	narrow   bool      // whether the interval was narrow enough at the last check
+	silent   int       // probes in a row, since the bracket was closed, that said nothing about the target
+	attempts []attempt // attempts to confirm a rate
 	rechecks []bool    // whether a rate that held before held again
-	require  float64   // the rate that the arm is to carry, in calls a second; 0: none
+	require  float64   // rate that the arm must carry, in calls per second; 0 means none
 }
 
 const (
-	// enough is how many probes an interval needs to be called precise, and fewest to be called an interval.
+	// enough is the number of probes for a precise interval, and fewest the number for any interval.
 	enough, fewest = 16, 8
 	// tail is the probability on each side of the interval. It is less than 2.5%, since the search stops once the
-	// interval is narrow, which it may be by chance. For the same reason it is looked at seldom: each time that
-	// there are a quarter more probes.
+	// interval is narrow, which may happen by chance. For the same reason the width is checked rarely, each time that
+	// the number of probes has grown by a quarter.
 	tail = 0.0125
-	// sinking is how far below the bracket a rate must have held for the target to be doubted if it fails: three rates
-	// held, each twice the one before.
+	// sinking is how far below the bracket a rate must have held for its failure to cast doubt on the target: three
+	// rates held, each twice the previous one.
 	sinking = 2*math.Ln2 - 1e-9
-	// surely is how many visits in a row must fail there: even if two in five fail at any rate, that is one chance in
-	// a hundred.
+	// surely is how many visits in a row must fail at that rate. Even if two in five visits fail at any rate, this
+	// happens with a chance of one in a hundred.
 	surely = 5
-	// slack is the share of the width asked for that a precise interval has at most.
+	// slack is the largest width of a precise interval, as a share of the requested width.
 	slack = 0.95
 )
 
+// log returns the logarithm of the ratio of a rate to the start.
 func (o *Options) log(rate float64) float64 { return math.Log(rate / o.Start) }
 
+// rate is the inverse of log, limited to the rates that may be probed.
 func (o *Options) rate(x float64) float64 { return min(max(o.Start*math.Exp(x), o.Least), o.Most) }
 
+// newArm returns the search for an arm, without evidence.
 func newArm(o *Options) *armSearch {
 	return &armSearch{Options: o, bracket: newBracket(o), look: enough}
 }
 
+// add adds the result of a probe.
 func (a *armSearch) add(e *Evidence) {
 	a.evidence = append(a.evidence, e)
 	switch e.Step {
@@ -82,24 +86,25 @@ func (a *armSearch) add(e *Evidence) {
 	}
 }
 
-// interval returns the capacity and its interval, which reaches a sixth of the precision to each side at least.
-func (a *armSearch) interval() (low, at, high float64) {
-	at = a.curve.quantile(0.5)
-	return min(a.curve.quantile(tail), at-a.Precision/6), at, max(a.curve.quantile(1-tail), at+a.Precision/6)
+// interval returns the capacity and its interval, which extends by at least a sixth of the precision to each side.
+func (a *armSearch) interval() (low, middle, high float64) {
+	middle = a.curve.quantile(0.5)
+	low, high = min(a.curve.quantile(tail), middle-a.Precision/6), max(a.curve.quantile(1-tail), middle+a.Precision/6)
+	return low, middle, high
 }
 
-// width returns how wide the interval is.
+// width returns the width of the interval.
 func (a *armSearch) width() float64 {
 	low, _, high := a.interval()
 	return high - low
 }
 
-// precise reports whether the interval is as narrow as asked.
+// precise reports whether the interval is as narrow as requested.
 func (a *armSearch) precise() bool { return a.narrow && a.width() <= 2*a.Precision }
 
-// next returns the rate of the probe that the arm needs and what it is made for, and false if it needs none.
-// Share is how much of the budget is left for the arm, and whole how much it had at first.
-func (a *armSearch) next(share, whole time.Duration) (x float64, what Step, ok bool) {
+// next returns the rate and the step of the next probe of the arm, and false if it needs none. Share is the arm's part
+// of the remaining budget, and whole its part of the whole budget.
+func (a *armSearch) next(share, whole time.Duration) (x float64, step Step, ok bool) {
 	switch {
 	case a.decided() || a.broken():
 		return 0, "", false
@@ -112,7 +117,7 @@ func (a *armSearch) next(share, whole time.Duration) (x float64, what Step, ok b
 	}
 	trying := a.trying()
 	if a.curve != nil && a.silent < again && !a.precise() {
-		// A quarter of the budget is kept for confirming.
+		// A quarter of the budget is reserved for confirming.
 		kept := max(2*confirming*a.Lasting(a.rate(a.curve.quantile(0.5))), whole/4)
 		if !trying || share > kept {
 			return a.place(), Refine, true
@@ -124,20 +129,20 @@ func (a *armSearch) next(share, whole time.Duration) (x float64, what Step, ok b
 	return x, Confirm, trying && x >= a.log(a.Least)
 }
 
-// place returns where to refine: to both sides of the capacity, twice as far away as it is
-// uncertain, which tells most. The quantiles are van der Corput's sequence, within 10% and 90%.
+// place returns the rate for refining. It lies on either side of the capacity, at twice the distance of the
+// uncertainty, where probes are most informative. The quantiles follow van der Corput's sequence between 10% and 90%.
 func (a *armSearch) place() float64 {
 	u, half := 0.1, 0.4
 	for i := a.refined + 1; i > 0; i /= 2 {
 		u += half * float64(i%2)
 		half /= 2
 	}
-	at := a.curve.quantile(0.5)
-	return min(max(at+2*(a.curve.quantile(u)-at), a.log(a.Least)), a.log(a.Most))
+	middle := a.curve.quantile(0.5)
+	return min(max(middle+2*(a.curve.quantile(u)-middle), a.log(a.Least)), a.log(a.Most))
 }
 
-// doubtful reports whether the capacity seems to lie below a rate that held, and a rate far below was not seen
-// to hold since: the target may not have recovered from an overload.
+// doubtful reports whether the capacity seems to lie below a rate that held, and no rate far below has held since. The
+// target may not have recovered from an overload.
 func (a *armSearch) doubtful() bool {
 	if a.curve == nil || a.silent >= again || a.lowestHeld() > a.bracket.low-sinking {
 		return false
@@ -157,7 +162,7 @@ func (a *armSearch) doubtful() bool {
 	return passed < due
 }
 
-// broken reports whether a rate that held before has failed as often in a row as a steady target does not.
+// broken reports whether a rate that held before has failed more often in a row than it would for a steady target.
 func (a *armSearch) broken() bool {
 	n := len(a.rechecks)
 	return n >= surely && !slices.Contains(a.rechecks[n-surely:], true)

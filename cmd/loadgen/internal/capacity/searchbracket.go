@@ -2,33 +2,35 @@ package capacity
 
 import "math"
 
-// A bracket is a rate that held and a higher one that did not, as logarithms beside Options.Start.
-// A rate fails if it did in two of three visits: one that is disturbed does not decide.
+// A bracket is a rate that held and a higher rate that failed, as logarithms of the ratio to Options.Start.
+// A rate holds if its first visit holds, or if two of three visits do. It fails if two of three visits fail, so that
+// one disturbed visit does not decide.
 type bracket struct {
 	least, most  float64
-	low, high    float64 // infinite: there is none yet
+	low, high    float64 // infinite if there is none yet
 	at           float64 // the rate to probe
 	done         bool
-	limited      bool    // the generator did not reach high
-	narrow       float64 // a bracket that is limited is halved until it is as narrow
+	limited      bool    // whether the generator, and not the target, failed at high
+	narrow       float64 // width down to which a limited bracket is halved
 	held, failed int     // visits at the rate
-	silent       int     // probes in a row that said nothing
-	unreached    int     // rates that all probes said nothing of
+	silent       int     // probes in a row that said nothing about the target
+	unreached    int     // rates at which all probes said nothing
 }
 
-// again is how many probes in a row may say nothing of the target before the search gives up
-// what it made them for.
+// again is how many probes in a row may say nothing about the target before the search gives up on their step.
 const again = 5
 
-// mostUnreached is how many rates may be given up before one holds: the machine is too noisy for any.
+// mostUnreached is how many rates may be unreached before one holds. Then the machine is too noisy for any rate.
 const mostUnreached = 3
 
+// newBracket returns a bracket without evidence.
 func newBracket(o *Options) bracket {
 	return bracket{
 		least: o.log(o.Least), most: o.log(o.Most), low: math.Inf(-1), high: math.Inf(1), narrow: 4 * o.Precision,
 	}
 }
 
+// add adds the result of a probe.
 func (b *bracket) add(e *Evidence) {
 	first := b.held+b.failed == 0
 	switch {
@@ -57,7 +59,7 @@ func (b *bracket) add(e *Evidence) {
 	b.move()
 }
 
-// move goes to the next rate.
+// move chooses the next rate.
 func (b *bracket) move() {
 	switch {
 	case math.IsInf(b.high, 1):

@@ -2,41 +2,40 @@ package capacity
 
 import "math"
 
-// A curve is what visits tell of the chance that a visit holds, by the logarithm x of its rate:
+// A curve estimates the chance that a visit holds, as a function of the logarithm x of its rate:
 //
 //	(1 - lapse) / (1 + (1 - 2 lapse) exp((x-capacity)/scale))
 //
-// It is 1/2 at the capacity. Scale is how gradually it falls, and lapse is the share of
-// visits that fail however low the rate is. All three are unknown: the curve keeps the
-// posterior probability of each combination on a grid. Only whether a visit held counts, so
-// that nothing is assumed of latencies.
+// It is 1/2 at the capacity. Scale is the width of its fall, and lapse is the share of visits that fail however low
+// the rate is. All three are unknown, and the curve stores the posterior probability of each combination on a grid.
+// It uses only whether visits held, and makes no assumption about the distribution of latencies.
 //
-// Source: Kontsevich and Tyler, Vision Research 39, 1999, where visits are the answers of an observer.
+// Source: Kontsevich and Tyler, Vision Research 39, 1999, in which a visit is the answer of an observer.
 type curve struct {
-	low, step float64   // places of the grid, of the capacity
-	places    int       //
-	scales    []float64 //
-	weights   []float64 // by scale, place and lapse; their sum is 1
-	marginal  []float64 // of the capacity, by place
+	low, step float64 // lowest place and distance of places of the grid
+	places    int     // number of places of the grid
+	scales    []float64
+	weights   []float64 // posterior by scale, place and lapse; their sum is 1
+	marginal  []float64 // posterior of the capacity, by place
 	visits    []visit
 }
 
-// A visit is one that tells something of the target.
+// A visit is a visit that says something about the target.
 type visit struct {
 	x    float64 // the logarithm of its rate
 	held bool
 }
 
 const (
-	// reach is how far the grid goes to both sides: 1.2 is a factor of 3.3.
+	// reach is how far the grid extends to each side: 1.2 is a factor of 3.3.
 	reach = 1.2
-	// edge is how near to the end of the grid the capacity may be before the grid is moved.
+	// edge is how close the capacity may come to the end of the grid before the grid is moved.
 	edge = 0.4
-	// finest is how many places of the grid there are to the precision asked for.
+	// finest is the number of places of the grid per requested precision.
 	finest = 8
-	// broadest is the largest scale: of such a curve, a tenth of the visits still holds at three times the capacity.
+	// broadest is the largest scale. With it, a tenth of the visits still hold at three times the capacity.
 	broadest = 0.5
-	// stray is the chance of a visit that the curve does not explain.
+	// stray is the chance that a visit is not explained by the curve.
 	stray = 0.003
 )
 
@@ -46,7 +45,7 @@ var (
 	lapsePriors = [...]float64{0.5, 0.2, 0.12, 0.08, 0.06, 0.04}
 )
 
-// newCurve returns a curve around a middle that knows nothing yet.
+// newCurve returns a curve without evidence, whose grid lies around middle.
 func newCurve(middle, precision float64) *curve {
 	c := &curve{step: precision / finest}
 	for scale := precision / 2; ; scale *= 1.5 {
@@ -62,7 +61,7 @@ func newCurve(middle, precision float64) *curve {
 	return c
 }
 
-// reset moves the grid, and takes all visits in anew.
+// reset moves the grid, and adds all visits again.
 func (c *curve) reset(middle float64) {
 	c.low = middle - reach
 	for i := range c.weights {
@@ -74,13 +73,13 @@ func (c *curve) reset(middle float64) {
 	}
 }
 
-// add takes in a visit. The grid follows the capacity.
+// add adds a visit. The grid follows the capacity.
 func (c *curve) add(x float64, held bool) {
 	v := visit{x, held}
 	c.visits = append(c.visits, v)
 	c.update(v)
-	if at := c.quantile(0.5); at < c.low+edge || at > c.low+2*reach-edge {
-		c.reset(at)
+	if capacity := c.quantile(0.5); capacity < c.low+edge || capacity > c.low+2*reach-edge {
+		c.reset(capacity)
 	}
 }
 
@@ -103,7 +102,7 @@ func (c *curve) update(v visit) {
 	c.normalize()
 }
 
-// normalize makes the sum of the weights 1, and adds them up by place.
+// normalize scales the weights so that their sum is 1, and sums them by place.
 func (c *curve) normalize() {
 	sum := 0.0
 	for _, w := range c.weights {
@@ -116,7 +115,7 @@ func (c *curve) normalize() {
 	}
 }
 
-// quantile returns the logarithm of the rate below which the capacity lies with a probability.
+// quantile returns the logarithm of the rate that the capacity is below with the given probability.
 func (c *curve) quantile(probability float64) float64 {
 	sum := 0.0
 	for place, w := range c.marginal {
@@ -136,8 +135,8 @@ func (c *curve) lapse() (mean float64) {
 	return mean
 }
 
-// holding returns the highest rate, as a logarithm, below the capacity at which a share of the
-// visits is expected to hold of those that hold at a low rate.
+// holding returns the highest rate below the capacity, as a logarithm, at which the expected share of visits that
+// hold, of those that hold at a low rate, is at least share.
 func (c *curve) holding(share float64) float64 {
 	low, high := c.low, c.quantile(0.5)
 	for high-low > c.step/4 {
@@ -151,7 +150,7 @@ func (c *curve) holding(share float64) float64 {
 	return low
 }
 
-// expected returns the share of visits at a rate that is expected to hold, of those that hold at a low rate.
+// expected returns the expected share of visits that hold at a rate, of those that hold at a low rate.
 func (c *curve) expected(x float64) (share float64) {
 	i := 0
 	for _, scale := range c.scales {

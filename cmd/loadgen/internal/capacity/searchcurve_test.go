@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// visited returns a curve of n visits about where it takes the capacity to be.
+// visited returns a curve of n simulated visits at rates around its current estimate of the capacity.
 func visited(n int, capacity, scale, lapse, around float64) *curve {
 	c := newCurve(0, 0.03)
 	r := rand.New(rand.NewPCG(3, uint64(n)))
@@ -43,7 +43,7 @@ func TestTheCurveFindsTheCapacityHoweverVisitsCameOut(t *testing.T) {
 			if got := v.lapse(); math.Abs(got-c.lapse) > 0.07 {
 				t.Errorf("%.2f fail at any rate, want %.2f", got, c.lapse)
 			}
-			// Nine in ten hold where the curve has fallen by a tenth.
+			// Nine in ten visits hold at the rate where the curve has fallen by a tenth.
 			want := c.capacity + max(c.scale, v.scales[0])*math.Log(1/0.9-1)
 			if got := v.holding(0.9); math.Abs(got-want) > c.off+c.scale {
 				t.Errorf("nine in ten hold at %.3f, want %.3f", got, want)

@@ -30,13 +30,14 @@ func anyOptions(t *rapid.T) capacity.Options {
 	}
 }
 
-// A liar answers a probe with anything at all, or with what a noisy target would, by its seed.
+// A liar answers probes at random or, if it is honest, as a noisy target would. Its seed determines the answers.
 type liar struct {
 	random *rand.Rand
 	honest bool
 	edge   float64
 }
 
+// anyLiar draws a function that returns equal liars.
 func anyLiar(t *rapid.T, o capacity.Options) func() *liar {
 	seed, honest := rapid.Uint64().Draw(t, "answers"), rapid.Bool().Draw(t, "honest")
 	edge := o.Start * rapid.Float64Range(0.1, 100).Draw(t, "edge")

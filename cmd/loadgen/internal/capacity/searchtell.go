@@ -2,28 +2,27 @@ package capacity
 
 import "math"
 
-// An attempt is visits at a rate that is to be told, one after the other until one fails.
+// An attempt is a series of visits to confirm a rate. It ends when one fails.
 type attempt struct {
 	x            float64
 	need         int // visits that must hold
 	held, visits int
-	silent       int     // probes in a row that told nothing of the target
-	burn, due    float64 // the sums of burn by calls due, and of calls due
+	silent       int     // probes in a row that said nothing about the target
+	burn, due    float64 // sum of burn weighted by due calls, and number of due calls
 }
 
 const (
-	// confirming is how many visits at a rate must hold for it to be told, and as many more after
-	// each attempt that failed: with enough attempts, any rate would hold once.
+	// confirming is how many visits must hold to confirm a rate. Each failed attempt adds as many, since with enough
+	// attempts any rate would hold once.
 	confirming = 6
 	// mostAttempts is how many rates are tried.
 	mostAttempts = 4
-	// often is the share of visits that fail at any rate from which on twice as many must hold: six visits of a
-	// target that fails in three of ten would hold once in nine times.
+	// often is the share of visits that fail at any rate from which twice as many visits must hold. For a target that
+	// fails in three of ten visits, six visits would all hold in one of nine attempts.
 	often = 0.07
-	// sound is the share of visits that is expected to hold at the first rate that is tried, of those that
-	// hold at a low rate.
+	// sound is the expected share of visits that hold at the first rate to confirm, of those that hold at a low rate.
 	sound = 0.95
-	// pooled is the share of the objectives' budgets that the visits of an attempt may use together.
+	// pooled is the share of the objectives' budgets that all visits of an attempt together may use.
 	pooled = 2.0 / 3
 )
 
@@ -42,6 +41,7 @@ func (a *armSearch) attempt(x float64) *attempt {
 	return &a.attempts[len(a.attempts)-1]
 }
 
+// add adds the result of a probe.
 func (t *attempt) add(e *Evidence) {
 	if !e.Telling() {
 		t.silent++
@@ -55,16 +55,16 @@ func (t *attempt) add(e *Evidence) {
 	t.burn, t.due = t.burn+e.Burn*float64(e.Due), t.due+float64(e.Due)
 }
 
-// confirmed reports whether the rate may be told.
+// confirmed reports whether the rate is confirmed.
 func (t *attempt) confirmed() bool {
 	return t.held == t.visits && t.held >= t.need && t.burn <= pooled*t.due
 }
 
-// over reports whether the attempt has come to an end.
+// over reports whether the attempt has ended.
 func (t *attempt) over() bool { return t.held < t.visits || t.held >= t.need || t.silent >= again }
 
-// lost returns how many attempts failed at rates where visits should hold. One at the required rate does not count
-// before anything is known of the capacity.
+// lost returns the number of failed attempts at rates where visits should hold. An attempt at the required rate does
+// not count before anything is known about the capacity.
 func (a *armSearch) lost() (n int) {
 	below := math.Inf(1)
 	if a.curve != nil {
@@ -80,10 +80,10 @@ func (a *armSearch) lost() (n int) {
 	return n
 }
 
-// same reports whether two rates are the same, but for rounding.
+// same reports whether two rates are equal except for rounding.
 func same(x, y float64) bool { return math.Abs(x-y) < 1e-9 }
 
-// told returns the confirmed attempt with the highest rate that is not above the low end of the interval, or nil.
+// told returns the confirmed attempt with the highest rate that does not exceed the low end of the interval, or nil.
 func (a *armSearch) told() (best *attempt) {
 	most := math.Inf(1)
 	if a.curve != nil && a.refined >= fewest {
@@ -97,7 +97,7 @@ func (a *armSearch) told() (best *attempt) {
 	return best
 }
 
-// trying reports whether a rate is still to be confirmed.
+// trying reports whether a rate must still be confirmed.
 func (a *armSearch) trying() bool {
 	return !math.IsInf(a.bracket.low, -1) && a.told() == nil && a.lost() < mostAttempts && a.silent < 2*again
 }
@@ -119,8 +119,8 @@ func (a *armSearch) tell() float64 {
 	return x
 }
 
-// askedFirst reports whether visits at the required rate have not decided yet, nor been so many that
-// it must be near the capacity.
+// askedFirst reports whether the required rate must still be probed: its visits have not decided yet, and are not so
+// many that the rate must be near the capacity.
 func (a *armSearch) askedFirst() bool {
 	if a.curve != nil || len(a.evidence) > 0 && a.evidence[0].Step != Confirm {
 		return false
@@ -132,16 +132,16 @@ func (a *armSearch) askedFirst() bool {
 	return same(t.x, a.log(a.require)) && t.visits < enough && t.silent < again
 }
 
-// decided reports whether it is known that the arm carries the required rate, or that it does not.
+// decided reports whether it is known that the arm carries the required rate, or that it does not carry it.
 func (a *armSearch) decided() bool { return a.require > 0 && (a.carries() || a.refused()) }
 
-// carries reports whether a rate is told that is as high as the required one.
+// carries reports whether a confirmed rate is at least as high as the required rate.
 func (a *armSearch) carries() bool {
 	t := a.told()
 	return t != nil && t.x > a.log(a.require)-1e-9
 }
 
-// refused reports whether it is sure that fewer than half of the visits hold at the required rate.
+// refused reports whether it is certain that fewer than half of the visits hold at the required rate.
 func (a *armSearch) refused() bool {
 	x := a.log(a.require)
 	for i := range a.attempts {
@@ -159,7 +159,7 @@ func (a *armSearch) refused() bool {
 	return high < x
 }
 
-// atMost returns the probability that at most so many of n visits hold, if half of all visits do.
+// atMost returns the probability that at most held of n visits hold, if each holds with probability one half.
 func atMost(held, n int) (sum float64) {
 	p := math.Pow(0.5, float64(n))
 	for k := 0; k <= held; k++ {

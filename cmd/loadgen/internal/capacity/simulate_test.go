@@ -9,23 +9,23 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 )
 
-// A target is a simulated one: calls come at random, wait for a server, and are served. It shares no
-// code with the search, nor with bench.
+// A target is a simulated target. Calls arrive at random, wait for a server, and are served. It shares no code with
+// the search or with package bench.
 type target struct {
 	name    string
-	mean    float64                    // seconds that a server takes for a call
+	mean    float64                    // mean service time in seconds
 	service func(r *rand.Rand) float64 // with a mean of 1
 	servers int
 	q       float64 // the objective: the quantile q of latency is below limit
 	limit   float64 // seconds
 
-	every, stall float64 // all servers stop for stall of every so many seconds
-	disturbed    float64 // share of visits that something else slows down, or stops for 100 ms
-	walk, drift  float64 // speed changes from probe to probe: at random, and in all over 60 probes
-	slow, slower float64 // share of visits in which a call takes slower times as long
-	knee, factor float64 // no queue: latency is half of limit, and factor times that from so many calls a second on
+	every, stall float64 // all servers stop for stall seconds every so many seconds
+	disturbed    float64 // share of visits that are slowed down, or stopped for 100 ms
+	walk, drift  float64 // random change of speed per probe, and total change over 60 probes, as logarithms
+	slow, slower float64 // share of visits that are slow, and their factor of service time
+	knee, factor float64 // without a queue: latency is half of limit, and factor times that at rates from knee
 
-	known float64 // what truth returns, from a long run, for tests that are short
+	known float64 // the result of truth from a long simulation, for short tests
 }
 
 func exponential(r *rand.Rand) float64 { return r.ExpFloat64() }
@@ -33,24 +33,25 @@ func constant(*rand.Rand) float64      { return 1 }
 func lognormal(r *rand.Rand) float64   { return math.Exp(1.5*r.NormFloat64() - 1.125) }
 func pareto(r *rand.Rand) float64      { return 1.2 / 2.2 * math.Pow(1-r.Float64(), -1/2.2) }
 
-// What a probe of the command costs beside the load that it measures.
+// warmup and start are the times that a probe of the command takes besides its measured load, in seconds.
 const warmup, start = 0.1, 0.15
 
 // A visitor makes visits of a target.
 type visitor struct {
 	*target
 	r      *rand.Rand
-	free   []float64 // when each server is
-	ends   []float64 // when each bad call ended
-	speed  float64   // by how much the target has drifted, as a logarithm
-	speeds []float64 // at each visit
+	free   []float64 // times at which servers become free
+	ends   []float64 // ends of bad calls
+	speed  float64   // drift of the target's speed so far, as a logarithm
+	speeds []float64 // speed at each visit
 }
 
+// visitor returns a visitor of the target.
 func (t *target) visitor(seed, stream uint64) *visitor {
 	return &visitor{target: t, r: rand.New(rand.NewPCG(seed, stream)), free: make([]float64, max(t.servers, 1))}
 }
 
-// An outcome is what came of a visit. It ended after a share of its length, when it was certain to miss.
+// An outcome is the result of a visit. The visit ended after share of its length, when it was certain to miss.
 type outcome struct {
 	due, bad int
 	share    float64
@@ -59,7 +60,7 @@ type outcome struct {
 func (o *outcome) allowed(q float64) int { return int(float64(o.due)*(1-q) + 1e-9) }
 func (o *outcome) met(q float64) bool    { return o.bad <= o.allowed(q) }
 
-// visit offers calls at a rate for so many seconds.
+// visit simulates a visit with calls at a rate, of length seconds.
 func (v *visitor) visit(rate, length float64) (o outcome) {
 	v.speed += v.walk*v.r.NormFloat64() + v.drift/60
 	v.speeds = append(v.speeds, v.speed)
@@ -88,6 +89,7 @@ func (v *visitor) visit(rate, length float64) (o outcome) {
 	return o
 }
 
+// queue simulates calls that wait for a server.
 func (v *visitor) queue(rate, end, mean, pause float64, o *outcome) {
 	phase := v.r.Float64() * v.every
 	for i := range v.free {
@@ -127,7 +129,7 @@ func (v *visitor) queue(rate, end, mean, pause float64, o *outcome) {
 	}
 }
 
-// noQueue makes latencies that are spread by a tenth about half of the limit, or factor times that.
+// noQueue simulates calls whose latency varies by a tenth around half of the limit, or factor times that.
 func (v *visitor) noQueue(rate, length float64, o *outcome) {
 	times := 0.5
 	if rate >= v.knee {
@@ -143,7 +145,7 @@ func (v *visitor) noQueue(rate, length float64, o *outcome) {
 	}
 }
 
-// holds returns the share of visits that hold at a rate, of the length that probes have there.
+// holds returns the share of visits that hold at a rate. Visits have the length of probes at that rate.
 func (v *visitor) holds(rate float64, visits int) float64 {
 	held := 0
 	for range visits {
@@ -154,17 +156,16 @@ func (v *visitor) holds(rate float64, visits int) float64 {
 	return float64(held) / float64(visits)
 }
 
-// length returns how many seconds a probe of the command lasts by default.
+// length returns the default duration of a probe of the command, in seconds.
 func (t *target) length(rate float64) float64 { return max(2, float64(t.calls())/rate) }
 
-// calls returns how many calls a probe of the command has at least: of its percentile, 1.2 times as many as its
-// interval takes.
+// calls returns the smallest number of calls of a probe of the command, which is 1.2 times the number that an interval
+// of its percentile needs.
 func (t *target) calls() uint64 {
 	return map[float64]uint64{0.99: 442, 0.999: 4426}[t.q]
 }
 
-// truth returns the rate at which half of the visits hold, by many visits, which take no part in drift nor are
-// disturbed.
+// truth returns the rate at which half of the visits hold. It makes many visits without drift and disturbances.
 func (t *target) truth(near float64, calls float64) float64 {
 	steady := *t
 	steady.disturbed, steady.walk, steady.drift = 0, 0, 0
@@ -181,7 +182,7 @@ func (t *target) truth(near float64, calls float64) float64 {
 	for ; reach < 0.3 && v.holds(math.Exp(at-reach), 100)-v.holds(math.Exp(at+reach), 100) < 0.4; reach *= 1.5 {
 	}
 	visits := min(4000, calls/(near*t.length(near)))
-	for range 2 { // a line through what holds, where it falls
+	for range 2 { // fits a line to the share that holds, where it falls
 		var n, x, y, xx, xy float64
 		for i := range int(visits) {
 			d := reach * (2*(float64(i)+0.5)/visits - 1)
@@ -194,7 +195,7 @@ func (t *target) truth(near float64, calls float64) float64 {
 	return math.Exp(at)
 }
 
-// search makes a search with the command's defaults.
+// search makes a search with the defaults of the command.
 func (v *visitor) search(seed uint64, require float64) *capacity.Search {
 	s, err := capacity.New(capacity.Options{Arms: []string{"none"}, Start: 1000, Least: 1000.0 / 1024, Most: 1e8,
 		Precision: 0.03,
@@ -209,6 +210,7 @@ func (v *visitor) search(seed uint64, require float64) *capacity.Search {
 	return s
 }
 
+// evidence returns the result of a probe.
 func (v *visitor) evidence(ask capacity.Ask) capacity.Evidence {
 	length := ask.Duration.Seconds()
 	o := v.visit(ask.Rate, length)

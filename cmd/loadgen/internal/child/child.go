@@ -2,9 +2,9 @@
 // is interrupted.
 //
 // A child leads a session of its own. A terminal sends an interrupt to every process of its
-// foreground group at once; a child in that group could die of it before it has a handler,
-// and the command could take this death for a failure, because its own interrupt may come
-// later. In a session of its own, a child is interrupted by the command alone.
+// foreground group at once. A child in that group could be ended by it before the child has a
+// handler. The command might then take this for a failure, if its own interrupt comes
+// later. In a session of its own, only the command interrupts a child.
 package child
 
 import (
@@ -54,7 +54,7 @@ func (c *Cmd) Run() error {
 // Wait waits for the child to end. If the child was interrupted, Wait then waits for the end
 // of ctx, too, but no longer than WaitDelay: this process may be the last to notice a signal
 // that was sent to both, such as one that came before the child had a session of its own.
-// So whoever finds that a child failed can tell by ctx whether the command was interrupted.
+// So a caller that finds that a child failed can see from ctx whether the command was interrupted.
 func (c *Cmd) Wait() error {
 	err := c.Cmd.Wait()
 	if interrupted(c.ProcessState) {

@@ -14,11 +14,11 @@ func TestAChildEndsWithItsParentHoweverThatEnds(t *testing.T) {
 	}
 	parent := exec.CommandContext(t.Context(), self)
 	parent.Env = append(os.Environ(), asParent+"=1")
-	out := start(t, parent) // of the child, which has the output of its parent
+	out := start(t, parent) // the child writes to the output of its parent
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// Its output ends with the last process that has it.
+	// The output ends when the last process that has it open ends.
 	if rest, err := io.ReadAll(out); len(rest) > 0 || err != nil {
 		t.Errorf("%q, %v", rest, err)
 	}

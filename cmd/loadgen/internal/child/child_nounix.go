@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// attributes returns none: there are no sessions here.
+// attributes returns nil, since this system has no sessions.
 func attributes() *syscall.SysProcAttr { return nil }
 
-// interrupt kills p: there are no signals here.
+// interrupt kills p, since this system has no signals.
 func interrupt(p *os.Process) error { return p.Kill() }
 
-// Output is an error: no process of this system is a visit.
+// Output returns an error, since no process on this system is a visit.
 func Output() (*os.File, error) {
 	return nil, errors.New("setting standard output apart needs Linux or macOS")
 }

@@ -19,28 +19,27 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 )
 
-// asParent makes the test binary be a process that starts a child and waits for its end.
+// asParent is a variable that makes the test binary start a child and wait for its end.
 const asParent = "CHILD_TEST_AS_PARENT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asParent) != "" {
 		cmd := child.Command(context.Background(), "sh", "-c", "echo started; exec sleep 1000")
 		cmd.Stdout = os.Stdout
-		_ = cmd.Run() // the parent is killed before
+		_ = cmd.Run() // the parent is killed before Run returns
 	}
 	os.Exit(m.Run())
 }
 
-// shell is a child that runs a script. It has no deadline of its own: what fails to end it
-// fails at that of the test.
+// shell returns a child that runs a script. It has no deadline of its own: if it does not end, the
+// deadline of the test ends it.
 func shell(ctx context.Context, script string) *child.Cmd {
 	cmd := child.Command(ctx, "sh", "-c", script)
 	cmd.WaitDelay = time.Hour
 	return cmd
 }
 
-// start starts cmd and returns once its first line, which is "started", was read. The rest
-// of its output is what is returned.
+// start starts cmd, reads its first line, which must be "started", and returns the rest of its output.
 func start(t *testing.T, cmd *exec.Cmd) io.Reader {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
@@ -57,7 +56,7 @@ func start(t *testing.T, cmd *exec.Cmd) io.Reader {
 	return r
 }
 
-// No signal to the group of this process reaches a child, and no terminal sends it one.
+// A signal to the group of this process does not reach a child, and a terminal does not send it one.
 func TestAChildLeadsASessionOfItsOwn(t *testing.T) {
 	cmd := shell(t.Context(), "echo started; read line")
 	in, err := cmd.StdinPipe()
@@ -77,7 +76,7 @@ func TestAChildLeadsASessionOfItsOwn(t *testing.T) {
 	}
 }
 
-// ended is err, but for the exit code of a process.
+// ended returns err, or nil if err is the exit code of a process.
 func ended(err error) error {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return nil
@@ -88,7 +87,7 @@ func ended(err error) error {
 func TestTheEndOfTheContextInterruptsAllOfTheGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	// The shell waits for another, which holds its output open.
+	// The shell waits for a second shell, which keeps its output open.
 	cmd := shell(ctx, "sh -c 'echo started; exec sleep 1000'; exit 1")
 	out := start(t, cmd.Cmd)
 	cancel()
@@ -114,14 +113,14 @@ func TestAChildThatIgnoresAnInterruptIsKilled(t *testing.T) {
 	}
 }
 
-// The child may have been in this process's group when the interrupt came, and this process
-// may be the last to know.
+// The child may have been in this process's group when the interrupt came, and may have received it earlier than this
+// process.
 func TestAChildThatAnInterruptEndedIsWaitedForUntilTheCommandIsInterruptedToo(t *testing.T) {
 	for name, script := range map[string]string{
-		"an interrupt":                 "kill -INT $$",
-		"a request to end":             "kill -TERM $$",
-		"the exit code of a handler":   "exit 130",
-		"that of a shell for its tool": "sh -c 'kill -INT $$'; exit $?",
+		"an interrupt":               "kill -INT $$",
+		"a request to end":           "kill -TERM $$",
+		"the exit code of a handler": "exit 130",
+		"the exit code of a shell":   "sh -c 'kill -INT $$'; exit $?",
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -131,7 +130,7 @@ func TestAChildThatAnInterruptEndedIsWaitedForUntilTheCommandIsInterruptedToo(t 
 				t.Fatal(err)
 			}
 			go func() {
-				// Once it was waited for there is no such process.
+				// The process exists until Wait has returned its status.
 				for ; syscall.Kill(cmd.Process.Pid, 0) == nil; time.Sleep(time.Millisecond) {
 				}
 				cancel()
@@ -147,7 +146,7 @@ func TestAChildThatFailsIsNotWaitedFor(t *testing.T) {
 	for name, script := range map[string]string{"a signal": "kill -ABRT $$", "an exit code": "exit 2",
 		"success": "exit 0"} {
 		t.Run(name, func(t *testing.T) {
-			// With the hour that shell gives, this would not end.
+			// If Wait waited for the context, the hour of shell would exceed the deadline of the test.
 			cmd := shell(t.Context(), script)
 			if err := cmd.Run(); (err == nil) != (name == "success") {
 				t.Error(err)

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The descriptors that a process has of the standard output and the standard error.
+// The file descriptors of standard output and standard error.
 const stdout, stderr = 1, 2
 
-// Output returns the standard output of this process for what its parent reads. Whatever else
-// in the process writes to standard output from now on writes to standard error.
+// Output returns a file for the standard output of this process, which its parent reads. From then on, other
+// output to standard output goes to standard error.
 func Output() (*os.File, error) {
 	fd, err := unix.FcntlInt(stdout, unix.F_DUPFD_CLOEXEC, 3)
 	if err == nil {

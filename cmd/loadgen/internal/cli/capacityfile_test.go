@@ -40,7 +40,7 @@ func TestASearchDoesNotBeginWhereAnotherIsRunning(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unlock() })
 	code, _, log := execute(t, "capacity", "--slo", "p99<50ms", "--out", out)
-	if code != exitUnusable || strings.Count(log, "another loadgen searches there") != 1 {
+	if code != exitUnusable || strings.Count(log, "another loadgen is searching there") != 1 {
 		t.Errorf("exit %d\n%s", code, log)
 	}
 }

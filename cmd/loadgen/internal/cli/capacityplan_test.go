@@ -176,7 +176,7 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 			[]string{"line.json:3 is not what loadgen capacity writes"}},
 		{"--peak 1k " + write("kind.json", "{\n\"schema\": \"x\"}"),
 			[]string{"kind.json:2 is not what loadgen capacity writes"}},
-		{"--peak 1k " + write("schema.json", `{"schema":3}`), []string{"its schema is 3: want 2"}},
+		{"--peak 1k " + write("schema.json", `{"schema":3}`), []string{"has schema 3: want 2"}},
 		{"--peak 1k " + write("empty.json", `{"schema":2}`), []string{"no arm has a capacity"}},
 		{"--peak 1k " + write("limited.json", `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"generator-limited"}]}}`),
 			[]string{"no arm has a capacity\na is left out: the generator was the limit"}},

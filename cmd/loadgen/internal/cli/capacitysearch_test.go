@@ -43,7 +43,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "1m", "--precision", "25%", "--seed", "1", "--out", out)
 	p.await(t, "a third probe", func() bool { return marked(marks, "probe") == 3 })
 	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable ||
-		!strings.Contains(log, "another loadgen searches there") {
+		!strings.Contains(log, "another loadgen is searching there") {
 		t.Errorf("another search in its place while it goes on: exit %d\n%s", code, log)
 	}
 	if f, err := capacity.ReadFile(out); err != nil || f.Status != results.Partial {

@@ -244,7 +244,7 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 		map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
 	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before",
 		"--confirm", "--out", "out")
-	for _, want := range []string{"warning: head alone has New", "both were measured in turn, round by round"} {
+	for _, want := range []string{"warning: only head has New", "both were measured alternately, round by\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}

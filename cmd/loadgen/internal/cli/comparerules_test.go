@@ -37,7 +37,7 @@ func TestCompareGuessesNothingAndLosesNothing(t *testing.T) {
 	}))
 	for _, c := range []comparing{
 		{"x y", 1, []string{"B-8", "1 regressed, 0 improved, 1 equivalent"}},
-		{"errors10 errors20", 0, []string{"1 not judged", "it is not known which way errors/s is better",
+		{"errors10 errors20", 0, []string{"1 not judged", "the better direction of errors/s is unknown",
 			"--better errors/s=lower"}},
 		{"errors10 errors20 --better errors/s=lower", 1, []string{"1 regressed"}},
 		{"errors10 errors20 --better errors/s=higher", 0, []string{"1 improved"}},
@@ -46,17 +46,17 @@ func TestCompareGuessesNothingAndLosesNothing(t *testing.T) {
 			[]string{"high.yaml:1:20: better \"errors/s=low\": want UNIT=lower or UNIT=higher"}},
 		{"errors10 errors20 --better errors/s", 2, []string{"--better \"errors/s\": want UNIT=lower"}},
 		{"widgets5 widgets50 --margin widgets=5% --exact widgets", 2,
-			[]string{"it is not known which way widgets is better: add --better widgets=lower"}},
+			[]string{"the better direction of widgets is unknown: add --better widgets=lower"}},
 		{"widgets5 widgets50 --gate widgets.yaml", 2,
-			[]string{"widgets.yaml: it is not known which way widgets is better"}},
+			[]string{"widgets.yaml: the better direction of widgets is unknown"}},
 		{"slip slip", 2, []string{"slip:1: unit hits has better=high: want lower or higher"}},
 		{"p100 p130 --gate both.yaml", 2,
-			[]string{"both.yaml:1:19: several packages have the expected regression X-8: want one of ex/a.X-8, " +
+			[]string{"both.yaml:1:19: the expected regression X-8 matches several packages: want one of ex/a.X-8, " +
 				"ex/b.X-8"}},
 		{"p100 p130 --gate one.yaml", 1, []string{"1 regressed, 1 expected"}},
 		{"p100 p130 --gate all.yaml", 0, []string{"0 regressed, 2 expected"}},
 		{"s1 s2 --row .name", 0,
-			[]string{"benchmarks vary in .fullname and are pooled in one row: A (A/size=1-8, A/size=2-8)"}},
+			[]string{"benchmarks that differ in .fullname are pooled in one row, which may hide a change of one of them: A (A/size=1-8, A/size=2-8)"}},
 		{"x=base x=base x#0=worse", 1, []string{"x#2 against x#1", "x#0 against x#1"}},
 		{"huge huge", 0, []string{"1e+299"}},
 		{"base worse --gate two.yaml", 2, []string{"two.yaml:4:1: a second document"}},

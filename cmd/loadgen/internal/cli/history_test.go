@@ -82,7 +82,7 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 	}{
 		{[]string{"history", torn}, "A  B/op", torn + ":2: no record"},
 		{[]string{"history", torn, "--unit", "sec/op"}, "", "units:\n    B/op"},
-		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' makes it"},
+		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' creates it"},
 		{[]string{"history"}, "", history.DefaultFile},
 		{[]string{"history", written(t, "empty.jsonl", "\n")}, "", "empty.jsonl: no records"},
 		{[]string{"history", file, "--cell", "B"}, "", "cells:\n    A"},
@@ -143,7 +143,7 @@ func TestTheCommitOfARecordIsThatOfGit(t *testing.T) {
 		last := all[len(all)-1]
 		return last.Commit + " " + last.Time.Format("2006-01-02T15:04:05Z")
 	}
-	if run() != "" || !strings.Contains(stderr.String(), "say it with --commit") {
+	if run() != "" || !strings.Contains(stderr.String(), "give it with --commit") {
 		t.Errorf("outside of a repository:\n%s", stderr)
 	}
 	git("init", "-q")

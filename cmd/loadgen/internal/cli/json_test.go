@@ -133,7 +133,7 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 		{"selftest --format json --only pace", `group of checks "pace" is unknown`},
 		{"selftest --format json --aa 3", "--aa: 3 rounds"},
 		{"compare --format json none none", "none"},
-		{"history --format json none", "'loadgen history record' makes it"},
+		{"history --format json none", "'loadgen history record' creates it"},
 		{"quantiles --format json --q 2", `"2" is no quantile`},
 		{"quantiles --format json --tags", "--tags: no log"},
 		{"capacity --format json", "there is no objective"},

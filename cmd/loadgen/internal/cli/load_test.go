@@ -88,7 +88,7 @@ func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
 		{"max < 1ns over every 20ms", "true", exitWorse,
 			"max < 1ns over every 20ms: MISSED, held in 0 of 1 visit; together max "},
 		{"p99.99 < 1h", "false", exitUnusable, "p99.99 < 1h0m0s: CANNOT BE JUDGED, held in 0 of 0 visits, " +
-			"and 1 that cannot be judged. The first that did not: cannot be judged: p99.99 needs 36887 calls"},
+			"and 1 that cannot be judged. Example: cannot be judged: p99.99 needs 36887 calls"},
 	} {
 		t.Run(c.slo, func(t *testing.T) {
 			code, stdout, stderr, run := runOnce(t, "--slo", c.slo, "--abort="+c.abort, "--duration", "400ms")
@@ -148,8 +148,8 @@ func TestWhatIsWrongWithALoadIsSaidWithItsPlace(t *testing.T) {
 		{[]string{"--overload", "panic"}, `--overload: "panic" is not valid: want one of queue, drop, catch-up(k=2)`},
 		{[]string{"--pace", "fast"}, "want one of auto, sleep, cheap, tight, yield, spin"},
 		{[]string{"--queue", "0"}, "--queue: 0 is out of range"},
-		{[]string{"--think", "1ms"}, "--think: is of a closed loop: want closed: true beside it"},
-		{[]string{"--closed", "--qps", "1"}, "--qps: stands beside closed: want one of them"},
+		{[]string{"--think", "1ms"}, "--think: needs a closed loop: want closed: true beside it"},
+		{[]string{"--closed", "--qps", "1"}, "--qps: cannot be combined with closed: want one of them"},
 		{[]string{"--slo", "p99 > 1ms"}, "is bounded from the other side"},
 		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of it"},
 		{[]string{"--abort"}, "there is no objective to miss"},

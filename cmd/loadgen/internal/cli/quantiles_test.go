@@ -58,7 +58,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{good + " --n 1M", 0, "good.txt, 600 values: ", "on 2 data sets"},
 		{"--max-error 0", 1, "No estimator has an error of at most 0% ", ""},
 		{"--max-bytes 1B", 1, "its state is 265 KiB of 1 B allowed", ""},
-		{"--estimators dws", 1, "No estimator is recommended: dws is here to be measured, not to be used.", ""},
+		{"--estimators dws", 1, "No estimator is recommended: dws is only measured, and not meant to be used.", ""},
 		{millis + " --unit ms", 0, "millis.txt, numbers in ms", ""},
 		{millis, 2, "", millis + `:1: "45.868" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
 		{millis + " --unit minutes", 2, "", `--unit: "minutes" is unknown: want one of ns, us, ms or s`},
@@ -69,7 +69,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{log + " --tag B", 2, "", `no histogram has the tag "B": want one of (none) and A`},
 		{good + " --tag B", 2, "", `--tag: "B" is of no log`},
 		{log + " --tags", 0, "A                6   4,487\n", ""},
-		{good + " --tags", 2, "", "not a log of histograms, which alone has tags"},
+		{good + " --tags", 2, "", "not a log of histograms, and only such logs have tags"},
 		{"--tags", 2, "", "--tags: no log: want its path"},
 		{"--qs 0.5", 2, "", "unknown flag: --qs\n\nDid you mean this?\n\t--q\n\nRun 'loadgen quantiles --help'"},
 		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown (did you mean hdr?): want some of exact, hdr, `},
@@ -92,7 +92,7 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--visit 1", 2, "", `--visit: "1" is of no run`},
 		{broken, 2, "", broken + `:3: "fast" is not a number: want nanoseconds, or a duration such as 1.5ms`},
 		{broken + " " + negative + " --n 0", 2, "", negative + `:1: "-5" is negative`},
-		{cut, 2, "", cut + ":2: its histogram cannot be read: 11 compressed bytes: it says that there are 30"},
+		{cut, 2, "", cut + ":2: its histogram cannot be read: it has 11 compressed bytes, but its header says 30"},
 		{"/no/such/file", 2, "", "/no/such/file: no such file"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

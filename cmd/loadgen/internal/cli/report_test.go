@@ -108,7 +108,7 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 		"--out is empty: want a path, or - for standard output":               {dir, "-o", ""},
 		"--out: hgrm is a file for each cell: want a directory":               {dir, "--format", "hgrm", "-o", "-"},
 		"no visit was measured to its end: there are no percentiles to write": {lost, "--format", "hgrm"},
-		"no visit was measured to its end: there is no histogram to write":    {lost, "--format", "hlog"},
+		"no visit was completed, so there is no histogram to write":           {lost, "--format", "hlog"},
 		"want the directory of a run":                                         {filepath.Join(dir, "nowhere")},
 	} {
 		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
@@ -121,7 +121,7 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 // What nothing was measured of has a page, which says so.
 func TestReportOfARunOfNothingIsAPage(t *testing.T) {
 	code, stdout, stderr := execute(t, "report", keptRun(t, true), "-o", "-")
-	if code != 0 || !strings.Contains(stdout, "no visit was measured to its end") {
+	if code != 0 || !strings.Contains(stdout, "no visit was completed") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

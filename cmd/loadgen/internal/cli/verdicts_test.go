@@ -404,7 +404,7 @@ func TestARunOfOneArmHasAPageAndNothingToCompare(t *testing.T) {
 	}
 	dir := writtenRun(t, s, varied(s))
 	if code, stdout, stderr := quickly(t, "report", dir, "-o", "-"); code != exitOK ||
-		!strings.Contains(stdout, "How look-up does under load.") ||
+		!strings.Contains(stdout, "Measures look-up under load.") ||
 		!strings.Contains(stdout, "The scenario compares nothing") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}

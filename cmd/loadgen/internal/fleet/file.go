@@ -20,13 +20,13 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// FileName is of the file in the directory of a search for capacity.
-const FileName = "capacity.json"
+// fileName is the name of the file in the directory of a capacity search.
+const fileName = "capacity.json"
 
-// Schema is the version of a search's file, capacity.json, that loadgen capacity writes and this package reads.
+// Schema is the version of capacity.json, which loadgen capacity writes and this package reads.
 const Schema = 2
 
-// A file is what is read of it. The rest is not looked at.
+// A file holds the fields of capacity.json that a plan uses.
 type file struct {
 	Schema      int                  `json:"schema"`
 	Status      results.Status       `json:"status"`
@@ -42,14 +42,16 @@ type file struct {
 	Scaling []scaling `json:"scaling"`
 }
 
+// An answer is the answer of the search for an arm.
 type answer struct {
 	Arm              string
 	Verdict          string
 	Holds, Low, High float64
-	Confirmed        float64 // the rate at which visits held one after the other
+	Confirmed        float64 // the rate at which successive visits held
 	Precise          bool
 }
 
+// A probe is a probe of the search.
 type probe struct {
 	Evidence struct {
 		Arm            string
@@ -58,22 +60,22 @@ type probe struct {
 	}
 	Scheduled  time.Duration `json:"scheduled_ns"`
 	Objectives []struct{ Met bool }
-	Cores      float64 // that the calls kept busy
-	InSystem   float64 `json:"in_system"` // calls, in the mean
+	Cores      float64 // cores that the calls kept busy
+	InSystem   float64 `json:"in_system"` // mean number of calls
 }
 
-// scaling are throughputs of an arm at several degrees of concurrency.
+// A scaling holds the throughputs of an arm at several degrees of concurrency.
 type scaling struct {
 	Arm    string
-	Of     string // what N counts: workers, GOMAXPROCS
+	Of     string // what N counts, such as workers or GOMAXPROCS
 	Points []usl.Point
 }
 
-// Read reads what loadgen capacity measured: path is its directory, or its file.
-// Everything that is wrong in it is reported.
+// Read reads the results of loadgen capacity. path is its directory or its file.
+// All errors in it are reported together.
 func Read(path string) (*Measured, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, FileName)
+		path = filepath.Join(path, fileName)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -82,6 +84,7 @@ func Read(path string) (*Measured, error) {
 	return parse(path, data)
 }
 
+// parse parses data, the content of the file at path.
 func parse(path string, data []byte) (*Measured, error) {
 	var f file
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -89,10 +92,10 @@ func parse(path string, data []byte) (*Measured, error) {
 		return nil, fmt.Errorf("%s is not what loadgen capacity writes: %w", jsonfile.Place(path, data, err), err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s is not what loadgen capacity writes: it goes on after its end", path)
+		return nil, fmt.Errorf("%s is not what loadgen capacity writes: text follows its end", path)
 	}
 	if f.Schema != Schema {
-		return nil, fmt.Errorf("%s: its schema is %d: want %d, which loadgen capacity of this version writes", path,
+		return nil, fmt.Errorf("%s has schema %d: want %d, which this version of loadgen capacity writes", path,
 			f.Schema, Schema)
 	}
 	m, err := f.measured()
@@ -133,12 +136,12 @@ func (f *file) measured() (*Measured, error) {
 	}
 	if f.Status != results.Complete {
 		m.Caveats = append(m.Caveats, "the search has not ended")
-		m.Warnings = append(m.Warnings, "the search has not ended: loadgen capacity --resume goes on with it")
+		m.Warnings = append(m.Warnings, "the search has not ended: continue it with loadgen capacity --resume")
 	}
 	if a := f.Scenario.Arrivals; a != "" && a != "poisson" {
 		m.Caveats = append(m.Caveats, "arrivals were "+a+", not poisson")
-		m.Warnings = append(m.Warnings, "arrivals were "+a+" in the search, and instances are planned for arrivals at "+
-			"random: measure with arrivals: poisson")
+		m.Warnings = append(m.Warnings, "arrivals were "+a+" in the search, but the plan assumes random arrivals: "+
+			"measure with arrivals: poisson")
 	}
 	if len(left) > 0 {
 		m.Caveats = append(m.Caveats, strings.Join(left, ", ")+" left out")
@@ -152,14 +155,14 @@ func (f *file) measured() (*Measured, error) {
 	return m, errors.Join(errs...)
 }
 
-// Verdicts of a search that knows a capacity, and of those that know a rate that holds, and none that fails.
+// Verdicts of a search that found a capacity, or only a rate that holds.
 const (
 	found            = "found"
 	holdsThroughout  = "holds-throughout"
 	generatorLimited = "generator-limited"
 )
 
-// unusable says why an answer is no capacity.
+// unusable returns why an answer has no capacity, or "".
 func (a *answer) unusable() string {
 	switch a.Verdict {
 	case "", found, holdsThroughout:
@@ -171,38 +174,40 @@ func (a *answer) unusable() string {
 		if a.Confirmed > 0 {
 			return ""
 		}
-		return "the generator was the limit (generator-limited), and what the target carries is not known"
+		return "the generator was the limit (generator-limited), so the capacity of the target is unknown"
 	case "fails-throughout":
-		return "it held at no rate that was tried: begin lower"
+		return "it held at no rate that was tried: begin with a lower rate"
 	case "fails-now":
-		return "it held, and failed later at a rate that it had carried: it has not recovered from an overload"
+		return "it failed later at a rate that had held, so it did not recover from an overload"
 	case "undecided":
-		return "the search came to no answer"
+		return "the search found no answer"
 	}
 	return fmt.Sprintf("its verdict %q is unknown", a.Verdict)
 }
 
-// A caveat is why an answer is to be doubted: in a few words, and in a sentence that its arm begins.
+// A caveat is a reason to doubt an answer, in a few words, and as a sentence without its subject, the arm.
 type caveat struct{ short, long string }
 
-func (f *file) caveats(a answer) (all []caveat) {
-	add := func(is bool, short, long string) {
-		if is {
-			all = append(all, caveat{short, long})
+// caveats returns the reasons to doubt an answer.
+func (f *file) caveats(a answer) (list []caveat) {
+	add := func(applies bool, short, long string) {
+		if applies {
+			list = append(list, caveat{short, long})
 		}
 	}
-	const more = "it may carry more, and fewer instances may do"
+	const more = "it may carry more, so fewer instances may be enough"
 	add(a.Verdict == holdsThroughout, "not seen to fail", " was not seen to fail: "+more)
-	add(a.Verdict == generatorLimited, "generator-limited", ": the generator ran out before the target; "+more)
-	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than was asked")
+	add(a.Verdict == generatorLimited, "generator-limited",
+		": the generator reached its limit before the target; "+more)
+	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than requested")
 	missed, visits := f.missed(a)
 	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, report.Plural(visits, "visit")),
-		fmt.Sprintf(": visits came out both ways: at %s/s or below, %d of %d missed", rate(a.told()), missed, visits))
-	return all
+		fmt.Sprintf(": visits had both results: at %s/s or below, %d of %d missed", rate(a.told()), missed, visits))
+	return list
 }
 
-// missed returns how many probes of an arm missed their objectives at the rate that was told, or below, and how many
-// there were. Those of which the generator was the limit do not count.
+// missed returns how many probes of an arm missed their objectives at the told rate or below, and how many such probes
+// there were. Probes that the generator limited do not count.
 func (f *file) missed(a answer) (missed, visits int) {
 	for _, p := range f.Probes {
 		e := &p.Evidence
@@ -217,7 +222,7 @@ func (f *file) missed(a answer) (missed, visits int) {
 	return missed, visits
 }
 
-// visit is how long the visits of an arm are: as long as a probe, or longer where the rate has too few calls.
+// visit returns the duration of an arm's visits: the duration of a probe, or longer if the rate yields too few calls.
 func (f *file) visit(a answer) time.Duration {
 	var shortest time.Duration
 	for _, p := range f.Probes {
@@ -228,25 +233,24 @@ func (f *file) visit(a answer) time.Duration {
 	return cmp.Or(max(shortest, f.Search.Options.Probe), givenVisit)
 }
 
-// near reports whether a probe is one of a's that says something of its target, within a quarter of its capacity.
+// near reports whether a probe belongs to the arm, says something about the target, and is within a quarter of the
+// capacity.
 func (p *probe) near(a answer) bool {
 	e := &p.Evidence
 	return e.Arm == a.Arm && e.Limited == "" && e.Achieved > 0 && e.Rate > 0.75*a.Holds && e.Rate < 1.25*a.Holds
 }
 
-// cpu is the CPU time of a call of an arm, in nanoseconds: the median of the probes within
-// a quarter of its capacity, since a call costs something else where the machine is idle.
-// It is 0 if there is no such probe.
+// cpu returns the CPU time per call of an arm, in nanoseconds. It is the median of the probes within a quarter of the
+// capacity, since calls on an idle machine have a different cost. It is 0 if there is no such probe.
 func (f *file) cpu(a answer) float64 {
-	var all []float64
+	var times []float64
 	for _, p := range f.Probes {
 		if p.near(a) && p.Cores > 0 {
-			all = append(all, p.Cores/p.Evidence.Achieved*1e9)
+			times = append(times, p.Cores/p.Evidence.Achieved*1e9)
 		}
 	}
-	if len(all) == 0 {
+	if len(times) == 0 {
 		return 0
 	}
-	slices.Sort(all)
-	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
+	return results.Median(times)
 }

@@ -1,19 +1,19 @@
-// Package fleet plans how many instances carry a peak, from what one of them carries.
+// Package fleet plans how many instances carry a peak, given the capacity of one instance.
 //
-// After a number of instances are lost, the rest carry the peak and have headroom left. Each is offered
+// After a number of instances are lost, the remaining instances carry the peak and have headroom left. Each is offered
 //
 //	peak / (instances - failures)
 //
-// calls a second in the mean, but over a visit a random number of calls, some instances more than others. The plan is
-// the fewest instances of which the busiest is offered at most
+// calls per second on average. During a visit it is offered a random number of calls, and some instances more than
+// others. The plan is the smallest number of instances for which the busiest instance is offered at most
 //
 //	(1 - headroom) told
 //
-// over a visit, in [Share] of the visits. Told is the rate at which the search saw visits hold. The plan never
-// exceeds it. A visit of an instance is then like one of the search at that rate or below, and holds as often as
-// those. All instances hold at once less often, the more there are, which headroom is for.
+// during a visit, in [Share] of the visits. Told is the rate at which the search saw visits hold, and the plan never
+// exceeds it. A visit of an instance is then like a visit of the search at that rate or below, and holds as often. The
+// chance that all instances hold at once falls with their number, which is what headroom is for.
 //
-// The model is that of N+k spares: instances fail independently and are alike. What it leaves out is in LeftOut.
+// The model is that of N+k spares, in which instances are alike and fail independently. leftOut lists what it ignores.
 package fleet
 
 import (
@@ -26,40 +26,42 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// LeftOut is what the plan knows nothing of.
-var LeftOut = []string{
-	"balancing that is uneven beyond chance: the busiest instance decides, and if it gets 10% more than its share, " +
-		"so much headroom is gone",
-	"all instances at once: each holds as often as visits at plan/s did, and of many instances one is likelier to " +
-		"miss; headroom covers that",
-	"failures that come together, of a zone or by a bad release: --failures is how many are lost at once, for any " +
-		"reason",
-	"retries and reconnections while instances fail, which make the peak higher",
-	"what instances share: a database, a network, a collector of spans",
-	"another machine, another mix of keys or another latency behind the target than those that were measured",
+// leftOut returns what the plan does not take into account.
+func leftOut() []string {
+	return []string{
+		"uneven balancing beyond chance: the busiest instance decides, and if it gets 10% more than its share, that " +
+			"much headroom is gone",
+		"all instances at once: each holds as often as visits at plan/s did, and with many instances it is likelier " +
+			"that one misses; headroom covers that",
+		"failures that come together, such as of a zone or by a bad release: --failures is how many are lost at " +
+			"once, for any reason",
+		"retries and reconnections while instances fail, which raise the peak",
+		"shared resources of instances, such as a database, a network or a collector of spans",
+		"another machine, mix of keys or latency behind the target than those that were measured",
+	}
 }
 
-// mostInstances is above any fleet that is planned with one number.
+// mostInstances is more than any plausible fleet.
 const mostInstances = 1_000_000
 
-// An Ask is what the fleet is to carry.
+// An Ask is what the fleet must carry.
 type Ask struct {
-	Peak     float64 `json:"peak_qps"` // calls a second, in all
-	Headroom float64 `json:"headroom"` // the share of capacity that is left at the peak, after the failures
-	Failures int     `json:"failures"` // how many instances are lost
+	Peak     float64 `json:"peak_qps"` // calls per second in total
+	Headroom float64 `json:"headroom"` // share of capacity that is left at the peak, after the failures
+	Failures int     `json:"failures"` // number of instances that are lost
 }
 
-// The greatest headroom and number of failures.
+// The largest headroom and number of failures.
 const (
 	MostHeadroom = 0.95
 	MostFailures = 1000
 )
 
-// Check reports everything that is wrong, by the flags of loadgen capacity plan.
+// Check returns an error that reports everything that is wrong, by the flags of loadgen capacity plan.
 func (a Ask) Check() error {
 	var errs []error
 	if !(a.Peak > 0 && a.Peak <= 1e12) {
-		errs = append(errs, fmt.Errorf("--peak: %v is not valid: want calls a second, above 0", a.Peak))
+		errs = append(errs, fmt.Errorf("--peak: %v is not valid: want calls per second, above 0", a.Peak))
 	}
 	if !(a.Headroom >= 0 && a.Headroom <= MostHeadroom) {
 		errs = append(errs,
@@ -71,27 +73,27 @@ func (a Ask) Check() error {
 	return errors.Join(errs...)
 }
 
-// instances returns how many carry what is asked, at a capacity each.
+// instances returns how many instances of a capacity are needed.
 func (a Ask) instances(c Capacity) int {
 	return a.Failures + carrying(a.Peak, (1-a.Headroom)*c.Told, c.Visit)
 }
 
-// A WhatIf is how many instances another question would need.
+// A WhatIf is the number of instances for another headroom or number of failures.
 type WhatIf struct {
 	Headroom  float64 `json:"headroom"`
 	Failures  int     `json:"failures"`
 	Instances int     `json:"instances"`
 }
 
-// An ArmPlan is what an arm needs. Utilisations are shares of the rate that was told.
+// An ArmPlan is the plan for an arm. Utilisations are shares of the told rate.
 type ArmPlan struct {
 	Capacity
 	Instances            int     `json:"instances"`
-	Utilisation          float64 `json:"utilisation"`            // in the mean
-	UtilisationInFailure float64 `json:"utilisation_in_failure"` // in the mean, of those that are left
-	// Busiest is the utilisation of the busiest instance over a visit after the failures, in [Share] of the visits.
+	Utilisation          float64 `json:"utilisation"`            // mean
+	UtilisationInFailure float64 `json:"utilisation_in_failure"` // mean of the remaining instances
+	// Busiest is the utilisation of the busiest instance during a visit after the failures, in [Share] of the visits.
 	Busiest float64 `json:"busiest_in_failure"`
-	// More are the instances that it needs beyond those of the first arm.
+	// More is the number of additional instances compared with the first arm.
 	More   int      `json:"more_instances"`
 	WhatIf []WhatIf `json:"what_if"` // by headroom, then by failures
 }
@@ -100,19 +102,19 @@ type ArmPlan struct {
 type Plan struct {
 	Schema int `json:"schema"`
 	Ask
-	// Share is the share of visits in which no instance is offered more than the headroom leaves.
+	// Share is the share of visits in which no instance is offered more than the plan allows.
 	Share  float64 `json:"share_of_visits"`
-	Source string  `json:"source"` // where the capacities are from
-	// Environment is where they were measured; nil if they were given.
+	Source string  `json:"source"` // origin of the capacities
+	// Environment is where they were measured; nil if the user gave them.
 	Environment *results.Environment `json:"environment,omitempty"`
-	Arms        []ArmPlan            `json:"arms"` // the first is what the others are set against
+	Arms        []ArmPlan            `json:"arms"` // the others are compared with the first
 	Curves      []Curve              `json:"curves,omitempty"`
 	Caveats     []string             `json:"caveats,omitempty"` // about all arms
 	Warnings    []string             `json:"warnings,omitempty"`
 	LeftOut     []string             `json:"left_out"`
 }
 
-// New plans for each arm of m. Everything wrong with a is reported.
+// New returns the plan for each arm of m. The error reports everything that is wrong with a.
 func New(a Ask, m *Measured) (*Plan, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
@@ -121,7 +123,7 @@ func New(a Ask, m *Measured) (*Plan, error) {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
 	p := &Plan{Schema: 2, Ask: a, Share: Share, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
-		Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: LeftOut}
+		Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
 	var errs []error
 	for _, c := range m.Arms {
 		if a.instances(c) > mostInstances {
@@ -140,6 +142,7 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	return p, nil
 }
 
+// plan returns the plan for a capacity.
 func (a Ask) plan(c Capacity) ArmPlan {
 	p := ArmPlan{Capacity: c, Instances: a.instances(c)}
 	left := p.Instances - a.Failures
@@ -154,21 +157,21 @@ func (a Ask) plan(c Capacity) ArmPlan {
 	return p
 }
 
-// headrooms are those to try, with the one that was asked for.
+// headrooms returns the headrooms to try, including the requested one.
 func (a Ask) headrooms() []float64 {
-	all := []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
-	if !slices.ContainsFunc(all, func(h float64) bool { return math.Abs(h-a.Headroom) < 1e-9 }) {
-		all = append(all, a.Headroom)
-		slices.Sort(all)
+	list := []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
+	if !slices.ContainsFunc(list, func(h float64) bool { return math.Abs(h-a.Headroom) < 1e-9 }) {
+		list = append(list, a.Headroom)
+		slices.Sort(list)
 	}
-	return all
+	return list
 }
 
-// losses are the failures to try, with those that were asked for.
+// losses returns the numbers of failures to try, including the requested one.
 func (a Ask) losses() []int {
-	all := []int{0, 1, 2}
+	list := []int{0, 1, 2}
 	if a.Failures > 2 {
-		all = append(all, a.Failures)
+		list = append(list, a.Failures)
 	}
-	return all
+	return list
 }

@@ -12,25 +12,25 @@ import (
 const Share = 0.95
 
 // withinShare reports whether, in Share of the visits, none of n instances is offered more than limit calls, if each
-// is offered mean of them in the mean.
+// is offered mean calls on average.
 //
-// A balancer that sends each call to an instance at random splits a Poisson process into independent ones (J. Kingman,
-// Poisson Processes, Oxford 1993, section 5.1). Over a visit each instance is therefore offered a Poisson number of
-// calls, and the probability that the busiest of n is offered at most limit is the n-th power of that of one instance:
-// the maximum load of balls thrown into bins (M. Raab and A. Steger, "Balls into Bins" - A Simple and Tight Analysis,
-// RANDOM 1998).
+// A balancer that sends each call to a random instance splits a Poisson process into independent Poisson processes
+// (J. Kingman, Poisson Processes, Oxford 1993, section 5.1). During a visit each instance is therefore offered a
+// Poisson number of calls. The probability that the busiest of n instances is offered at most limit calls is the n-th
+// power of the probability for one instance, as for the maximum load of balls thrown into bins (M. Raab and A.
+// Steger, "Balls into Bins" - A Simple and Tight Analysis, RANDOM 1998).
 func withinShare(n int, mean, limit float64) bool {
 	if mean > limit {
 		return false
 	}
-	more := mathext.GammaIncReg(math.Floor(limit)+1, mean) // the probability of more than limit
+	more := mathext.GammaIncReg(math.Floor(limit)+1, mean) // probability of more than limit calls
 	return float64(n)*math.Log1p(-more) >= math.Log(Share)
 }
 
-// carrying returns the fewest instances of which none is offered more than limit calls a second over a visit, in Share
-// of the visits, when all are offered peak. It is above mostInstances if so many are too few.
+// carrying returns the smallest number of instances that carry the peak, such that in Share of the visits none is
+// offered more than limit calls per second. If mostInstances are not enough, it returns a larger number.
 func carrying(peak, limit float64, visit time.Duration) int {
-	least := math.Ceil(peak / limit * (1 - 1e-12)) // leaves a count that is whole but for rounding
+	least := math.Ceil(peak / limit * (1 - 1e-12)) // does not round up a whole number because of rounding errors
 	if least > mostInstances {
 		return mostInstances + 1
 	}
@@ -41,10 +41,11 @@ func carrying(peak, limit float64, visit time.Duration) int {
 	})
 }
 
-// busiest returns the most calls a second that any of n instances is offered over a visit, in Share of the visits.
+// busiest returns the largest number of calls per second that any of n instances is offered during a visit, in Share
+// of the visits.
 func busiest(peak float64, n int, visit time.Duration) float64 {
 	mean := peak * visit.Seconds() / float64(n)
-	room := 20*math.Sqrt(mean) + 100 // which is enough for mostInstances
+	room := 20*math.Sqrt(mean) + 100 // enough for mostInstances
 	i := sort.Search(int(room), func(i int) bool { return withinShare(n, mean, mean+float64(i)) })
 	return math.Floor(mean+float64(i)) / visit.Seconds()
 }

@@ -49,7 +49,8 @@ func newBalancer(instances, servers int, mu, rate, limit float64, seed uint64) *
 	return b
 }
 
-// visit goes on for some seconds, and returns how many calls came to each instance, and how many of them were too slow.
+// visit goes on for some seconds, and returns how many calls came to each instance, and how many of them were too
+// slow.
 func (b *balancer) visit(seconds float64) (calls, slow []int) {
 	calls, slow = make([]int, len(b.instances)), make([]int, len(b.instances))
 	for end := b.now + seconds; ; b.next += b.random.ExpFloat64() / b.rate {

@@ -8,22 +8,22 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 )
 
-// A Part is a piece of a plan for a page: sentences, or a table. A title begins those
-// that follow until the next title.
+// A Part is a part of a plan for a page: sentences or a table. A title applies to the parts
+// up to the next title.
 type Part struct {
 	Title     string
 	Sentences []string
-	Table     template.HTML // whose cells are escaped
+	Table     template.HTML // its cells are escaped
 }
 
-// Parts are those that the text has after its first line, in its order.
+// Parts returns the parts that follow the first line of the text, in the same order.
 func (p *Plan) Parts() []Part {
-	var all parts
-	p.write(&all)
-	return all[1:]
+	var list parts
+	p.write(&list)
+	return list[1:]
 }
 
-// Headline is what is asked, and the answer in a sentence with its caveats.
+// Headline returns the question, and the answer in a sentence with its caveats.
 func (p *Plan) Headline() (question, answer string) {
 	var needs []string
 	for i := range p.Arms {
@@ -53,19 +53,24 @@ func (p *Plan) Headline() (question, answer string) {
 	return fmt.Sprintf("How many instances carry %s/s?", rate(p.Peak)), answer + "."
 }
 
-// parts is the style that collects them.
+// parts is a style that collects the parts.
 type parts []Part
 
-func (all *parts) table(t table.Writer) string {
+// table adds a table.
+func (list *parts) table(t table.Writer) string {
 	t.Style().HTML = table.HTMLOptions{CSSClass: "plan", EmptyColumn: "&nbsp;", EscapeText: true, Newline: "<br/>"}
-	*all = append(*all, Part{Table: template.HTML(t.RenderHTML())})
+	*list = append(*list, Part{Table: template.HTML(t.RenderHTML())})
 	return ""
 }
 
-func (all *parts) sentences(title string, some []string) string {
-	*all = append(*all, Part{Title: title, Sentences: some})
+// sentences adds sentences.
+func (list *parts) sentences(title string, sentences []string) string {
+	*list = append(*list, Part{Title: title, Sentences: sentences})
 	return ""
 }
 
-func (*parts) name(s string) string  { return s }
+// name returns s.
+func (*parts) name(s string) string { return s }
+
+// asked returns s in brackets.
 func (*parts) asked(s string) string { return "[" + s + "]" }

@@ -15,7 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
-// Formats are the ways to write a plan.
+// Formats are the formats of a plan.
 var Formats = []string{"text", "markdown", "json"}
 
 // Format writes p in one of Formats.
@@ -32,15 +32,16 @@ func (p *Plan) Format(format string) (string, error) {
 	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
 }
 
-// A style is how the parts of a plan are written.
+// A style writes the parts of a plan.
 type style interface {
 	table(t table.Writer) string
-	sentences(title string, all []string) string
+	sentences(title string, sentences []string) string
 	name(s string) string
-	asked(s string) string // a cell that answers what was asked
+	asked(s string) string // marks the cell that answers the question
 }
 
-// write writes p: what is needed, what it costs, what if, how an instance scales, doubts.
+// write writes the plan: the instances, their cost, other headrooms and failures, how an instance scales, and
+// warnings.
 func (p *Plan) write(s style) string {
 	var b strings.Builder
 	_, answer := p.Headline()
@@ -52,7 +53,7 @@ func (p *Plan) write(s style) string {
 		b.WriteString(s.sentences("What an arm costs, and how much more than "+p.Arms[0].Arm, nil))
 		b.WriteString(s.table(p.cost(s)))
 	}
-	b.WriteString(s.sentences("What if: instances for another headroom, and with others lost", nil))
+	b.WriteString(s.sentences("What if: instances for other headrooms and numbers of lost instances", nil))
 	b.WriteString(s.table(p.whatIf(s)))
 	if laws := p.laws(); len(laws) > 0 {
 		b.WriteString(s.sentences("How an instance scales: the Universal Scalability Law, with 95% intervals", laws))
@@ -64,6 +65,7 @@ func (p *Plan) write(s style) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
+// question returns the question in a sentence.
 func (p *Plan) question() string {
 	lost := "with none lost"
 	switch {
@@ -84,6 +86,7 @@ func (p *Plan) question() string {
 		rate(p.Peak), percent(p.Headroom), lost, p.Source, where)
 }
 
+// needed returns the table of the instances that each arm needs.
 func (p *Plan) needed(s style) table.Writer {
 	t := report.NewTable(1, "arm", "plan/s", "capacity/s", "instances", "normal", "failure", "busiest")
 	for _, a := range p.Arms {
@@ -97,7 +100,7 @@ func (p *Plan) needed(s style) table.Writer {
 	return t
 }
 
-// utilisation says what the figures of a row are of.
+// utilisation returns an explanation of the table's columns.
 func (p *Plan) utilisation() string {
 	shortest, longest := p.Arms[0].Visit, p.Arms[0].Visit
 	for _, a := range p.Arms {
@@ -108,13 +111,12 @@ func (p *Plan) utilisation() string {
 		visits += " or longer"
 	}
 	return fmt.Sprintf("plan/s is the rate at which visits held, and capacity/s the 95%% interval of the capacity. "+
-		"Utilisations are shares of plan/s: in the mean, normally and after the failures, and of the busiest instance "+
-		"after them. The plan assumes that calls reach instances at random: in %s of visits of %s no instance is "+
-		"offered "+
-		"more than the busiest.", percent(Share), visits)
+		"Utilisations are shares of plan/s: the mean normally, the mean after the failures, and the busiest instance "+
+		"after the failures. The plan assumes that calls reach instances at random: in %s of visits of %s no "+
+		"instance is offered more than the busiest.", percent(Share), visits)
 }
 
-// show writes a number of instances of an arm: of one that may carry more, the most.
+// show returns a number of instances, as an upper bound if an instance of the arm may carry more.
 func (a *ArmPlan) show(instances int) string {
 	if a.Bound {
 		return "up to " + report.Count(instances)
@@ -122,6 +124,7 @@ func (a *ArmPlan) show(instances int) string {
 	return report.Count(instances)
 }
 
+// cost returns the table of what each arm costs.
 func (p *Plan) cost(s style) table.Writer {
 	t := report.NewTable(1, "arm", "instances", "more", "cores per million calls/s", "more")
 	base := &p.Arms[0]
@@ -142,6 +145,7 @@ func (p *Plan) cost(s style) table.Writer {
 	return t
 }
 
+// whatIf returns the table of instances for other headrooms and numbers of failures.
 func (p *Plan) whatIf(s style) table.Writer {
 	losses := p.losses()
 	header := []any{"arm", "headroom"}
@@ -167,18 +171,18 @@ func (p *Plan) whatIf(s style) table.Writer {
 	return t
 }
 
-// laws are a sentence or two for each arm whose concurrency was varied.
-func (p *Plan) laws() (all []string) {
+// laws returns the text about the law of each arm whose concurrency was varied.
+func (p *Plan) laws() (texts []string) {
 	for _, c := range p.Curves {
 		if s := c.Scales(); s != "" {
-			all = append(all, s)
+			texts = append(texts, s)
 		}
 	}
-	return all
+	return texts
 }
 
-// Scales says how the arm scales: the law with its intervals and warnings, or why there is
-// none. It is empty if no concurrency was varied.
+// Scales returns how the arm scales: the law with its intervals and warnings, or why there is no law. It is empty if
+// no concurrency was varied.
 func (c *Curve) Scales() string {
 	switch {
 	case c.Fit != nil:
@@ -189,7 +193,7 @@ func (c *Curve) Scales() string {
 	return ""
 }
 
-// sentence is a fit in words.
+// sentence returns a fit in words.
 func sentence(c *Curve) string {
 	f := c.Fit
 	least, most := f.Range()
@@ -203,15 +207,15 @@ func sentence(c *Curve) string {
 	return fmt.Sprintf("%s; the most up to %.4g %s is %s", s, most, c.Of, top)
 }
 
-// rates writes an interval of calls a second.
+// rates returns an interval of rates, in calls per second.
 func rates(i usl.Interval) string { return rate(i.Low) + " to " + rate(i.High) }
 
-// within writes a number and its interval, with three digits.
+// within returns a number and its interval, with three digits.
 func within(x float64, i usl.Interval) string {
 	return strings.ReplaceAll(fmt.Sprintf("%.3g (%.3g to %.3g)", x, i.Low, i.High), "+Inf", "no end")
 }
 
-// rate writes calls a second, in full: an interval of some percent is to be seen.
+// rate returns a rate in calls per second with all digits, since intervals may be narrow.
 func rate(x float64) string {
 	if x < 1000 {
 		return fmt.Sprintf("%.4g", x)
@@ -219,11 +223,12 @@ func rate(x float64) string {
 	return report.Count(math.Round(x))
 }
 
-// percent writes a share with a decimal if it has one.
+// percent returns a share in per cent, with at most one decimal.
 func percent(x float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*x), ".0") + "%"
 }
 
+// signed returns a number with its sign.
 func signed(x float64) string {
 	if x >= 0 {
 		return "+" + report.Number(x)
@@ -231,37 +236,41 @@ func signed(x float64) string {
 	return report.Number(x)
 }
 
+// columns is the width of text.
 const columns = 80
 
-// text80 is for a terminal of 80 columns.
+// text80 is a style for a terminal of 80 columns.
 type text80 struct{}
 
+// table returns a table.
 func (text80) table(t table.Writer) string { return t.Render() + "\n\n" }
 
-// name breaks a long name: the numbers beside it are to fit.
+// name breaks a long name, so that the numbers beside it fit.
 func (text80) name(s string) string { return text.WrapHard(s, 16) }
 
+// asked returns s in brackets.
 func (text80) asked(s string) string { return "[" + s + "]" }
 
-func (text80) sentences(title string, all []string) string {
+// sentences returns paragraphs or, below a title, list items.
+func (text80) sentences(title string, sentences []string) string {
 	var b strings.Builder
 	if title != "" {
 		b.WriteString(text.WrapSoft(title, columns) + "\n\n")
 	}
-	for _, s := range all {
+	for _, s := range sentences {
 		if title == "" {
 			b.WriteString(trimmed(text.WrapSoft(s, columns)) + "\n")
 			continue
 		}
 		b.WriteString("- " + strings.ReplaceAll(trimmed(text.WrapSoft(s, columns-2)), "\n", "\n  ") + "\n")
 	}
-	if len(all) > 0 {
+	if len(sentences) > 0 {
 		b.WriteString("\n")
 	}
 	return b.String()
 }
 
-// trimmed takes the blanks off that wrapping leaves at the ends of lines.
+// trimmed removes the blanks that wrapping leaves at the ends of lines.
 func trimmed(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
@@ -270,29 +279,37 @@ func trimmed(s string) string {
 	return strings.Join(lines, "\n")
 }
 
+// markdown is a style for Markdown.
 type markdown struct{}
 
+// table returns a table.
 func (markdown) table(t table.Writer) string { return t.RenderMarkdown() + "\n\n" }
-func (markdown) name(s string) string        { return escape(s) }
-func (markdown) asked(s string) string       { return "**" + s + "**" }
 
-func (markdown) sentences(title string, all []string) string {
+// name returns s, escaped.
+func (markdown) name(s string) string { return escape(s) }
+
+// asked returns s in bold.
+func (markdown) asked(s string) string { return "**" + s + "**" }
+
+// sentences returns paragraphs or, below a title, list items.
+func (markdown) sentences(title string, sentences []string) string {
 	var b strings.Builder
 	mark := ""
 	if title != "" {
 		b.WriteString("### " + escape(title) + "\n\n")
 		mark = "- "
 	}
-	for _, s := range all {
+	for _, s := range sentences {
 		b.WriteString(mark + escape(s) + "\n")
 	}
-	if len(all) > 0 {
+	if len(sentences) > 0 {
 		b.WriteString("\n")
 	}
 	return b.String()
 }
 
-// escape keeps what a file says from being read as Markdown.
+// escape escapes text of a file, so that it is not read as Markdown.
 func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`).Replace(s)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`",
+		"[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`).Replace(s)
 }

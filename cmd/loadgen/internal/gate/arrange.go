@@ -13,18 +13,18 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// file is the key of the input that a line is from.
+// file is the benchproc key of the input that a line comes from.
 const file = ".file"
 
-// A projector projects lines onto what is compared: tables, rows and columns.
+// A projector projects lines onto tables, rows and columns.
 type projector struct {
 	filter                  *benchproc.Filter
 	table, row, col, ignore *benchproc.Projection
-	residue                 *benchproc.Projection // what none of these names
+	residue                 *benchproc.Projection // the keys that none of the others name
 }
 
-// newProjector parses the language of benchproc. Where there are columns within several
-// inputs, each input is compared for itself, but if it is ignored.
+// newProjector parses the projections and the filter, which are in the language of benchproc. If there are several
+// inputs and no projection names the input, each input is compared separately.
 func newProjector(o *Options, inputs int, ignore []string) (*projector, error) {
 	query := o.Filter
 	if query == "" {
@@ -63,7 +63,7 @@ func newProjector(o *Options, inputs int, ignore []string) (*projector, error) {
 	return p, err
 }
 
-// names tells whether a flag names the key.
+// names reports whether a flag names the key.
 func (p *projector) names(key string) bool {
 	for _, projection := range []*benchproc.Projection{p.row, p.col, p.ignore} {
 		if slices.ContainsFunc(projection.Fields(), func(f *benchproc.Field) bool { return f.Name == key }) {
@@ -73,25 +73,25 @@ func (p *projector) names(key string) bool {
 	return false
 }
 
-// A sample is what was measured of one row in one unit, on one side.
+// A sample holds what was measured of one row in one unit, on one side.
 type sample struct {
 	values []float64
 	at     []place
 	iters  float64
 
-	residues []benchproc.Key // what its lines differ in, and is not compared
-	names    []string        // one of each
+	residues []benchproc.Key // distinct keys of its lines that are not compared
+	names    []string        // the name of a line with each residue
 }
 
-// A place is where a value was read.
+// A place says where a value was read.
 type place struct{ input, line, round int }
 
-// sides are samples by table, row, unit and column.
+// sides holds samples by table, row, unit and column.
 type sides struct {
 	*projector
 	options  *Options
 	samples  map[sideKey]map[benchproc.Key]*sample
-	order    []sideKey // as first met
+	order    []sideKey // in the order of the inputs
 	cols     []benchproc.Key
 	varied   []*benchproc.Field
 	removals *removals
@@ -99,12 +99,13 @@ type sides struct {
 	warnings []string
 }
 
+// A sideKey identifies what a sample is compared by.
 type sideKey struct {
 	table, row benchproc.Key
 	unit       string
 }
 
-// arrange lines up what was read.
+// arrange groups the lines of the inputs into samples.
 func arrange(o *Options, in *inputs) (*sides, error) {
 	o, err := chooseColumns(o, in)
 	if err != nil {
@@ -129,8 +130,8 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 		}
 	}
 	if len(kept) == 0 {
-		return nil, fmt.Errorf("none of %d benchmark lines is left: --filter, or the values that --col or --row "+
-			"ask for, leave out all", len(in.lines))
+		return nil, fmt.Errorf("none of %d benchmark lines is left: --filter or the values that --col or --row "+
+			"ask for exclude all: relax them", len(in.lines))
 	}
 	ignore, warnings := differing(p, kept)
 	if p, err = newProjector(o, in.count, ignore); err != nil {
@@ -152,20 +153,20 @@ func arrange(o *Options, in *inputs) (*sides, error) {
 	return s, s.checkColumns(o.Col)
 }
 
-// A share is the samples that lines of one name and configuration belong to.
+// A share holds the samples of all lines with one name and configuration.
 type share struct {
-	samples []*sample // by unit; nil if the filter leaves it out
+	samples []*sample // by unit; nil if the filter excludes the unit
 }
 
-// share finds the samples of what lines share.
-func (s *sides) share(of *benchfmt.Result, match *benchproc.Match) *share {
-	table, row, col := s.table.Project(of), s.row.Project(of), s.col.Project(of)
-	residue := s.residue.Project(of)
+// share returns the samples of lines with the name and configuration of result, and creates those that do not exist.
+func (s *sides) share(result *benchfmt.Result, match *benchproc.Match) *share {
+	table, row, col := s.table.Project(result), s.row.Project(result), s.col.Project(result)
+	residue := s.residue.Project(result)
 	if !slices.Contains(s.cols, col) {
 		s.cols = append(s.cols, col)
 	}
-	all := &share{samples: make([]*sample, len(of.Values))}
-	for i, v := range of.Values {
+	found := &share{samples: make([]*sample, len(result.Values))}
+	for i, v := range result.Values {
 		if !match.Test(i) {
 			continue
 		}
@@ -180,11 +181,11 @@ func (s *sides) share(of *benchfmt.Result, match *benchproc.Match) *share {
 			s.samples[key][col] = x
 		}
 		if !slices.Contains(x.residues, residue) {
-			x.residues, x.names = append(x.residues, residue), append(x.names, of.Name.String())
+			x.residues, x.names = append(x.residues, residue), append(x.names, result.Name.String())
 		}
-		all.samples[i] = x
+		found.samples[i] = x
 	}
-	return all
+	return found
 }
 
 // add adds the values of a line.
@@ -198,7 +199,7 @@ func (s *share) add(l Line) {
 	}
 }
 
-// warnPooled warns of rows that pool what differs, which may hide that one of them regressed.
+// warnPooled warns about rows that pool different benchmarks, in which a regression of one of them may not show.
 func (s *sides) warnPooled() {
 	var pooled, fields []string
 	for _, key := range s.order {
@@ -220,13 +221,13 @@ func (s *sides) warnPooled() {
 	}
 	if len(pooled) > 0 {
 		s.warnings = append(s.warnings,
-			fmt.Sprintf("benchmarks vary in %s and are pooled in one row: %s: a change of one may not show: name "+
-				"in --row what tells them apart",
+			fmt.Sprintf("benchmarks that differ in %s are pooled in one row, which may hide a change of one of them: "+
+				"%s: name in --row what distinguishes them",
 				strings.Join(fields, ", "), firstOf(slices.Compact(pooled))))
 	}
 }
 
-// warnIgnored warns of keys that are to be ignored and that nothing has.
+// warnIgnored warns about keys of --ignore that no line has.
 func (s *sides) warnIgnored(keys string, lines []Line) {
 	if keys == "" {
 		return
@@ -249,7 +250,7 @@ func (s *sides) warnIgnored(keys string, lines []Line) {
 	}
 }
 
-// checkColumns sees that there are a base and a head, and that it is known which is which.
+// checkColumns returns an error unless there are a base and a head. It warns if the order of the columns is not given.
 func (s *sides) checkColumns(col string) error {
 	for _, c := range s.cols {
 		if c.StringValues() == "" {
@@ -261,18 +262,18 @@ func (s *sides) checkColumns(col string) error {
 	case len(s.cols) == 1:
 		return fmt.Errorf("--col %s: all lines are of %s: there is nothing to compare it with", col, base)
 	case col != file && !strings.Contains(col, "@"):
-		var all []string
+		var words []string
 		for _, c := range s.cols {
-			all = append(all, word(label(c)))
+			words = append(words, word(label(c)))
 		}
 		s.warnings = append(s.warnings,
-			fmt.Sprintf("the base is %s because it is met first: --col '%s@(%s)' says so for sure", base, col,
-				strings.Join(all, " ")))
+			fmt.Sprintf("the base is %s because it comes first in the input: --col '%s@(%s)' sets the order", base,
+				col, strings.Join(words, " ")))
 	}
 	return nil
 }
 
-// label is what a key is called: its value, or all with their names.
+// label returns the value of a key with one field, or all fields with their names.
 func label(k benchproc.Key) string {
 	if len(k.Projection().FlattenedFields()) == 1 {
 		return k.StringValues()
@@ -280,20 +281,20 @@ func label(k benchproc.Key) string {
 	return k.String()
 }
 
-// config is a key in pairs. What is not set is left out.
+// config returns the fields of a key that are set.
 func config(k benchproc.Key) []Pair {
-	all := []Pair{} // not null in JSON
+	pairs := []Pair{} // not null in JSON
 	for _, f := range k.Projection().FlattenedFields() {
 		if v := k.Get(f); v != "" {
-			all = append(all, Pair{f.Name, v})
+			pairs = append(pairs, Pair{f.Name, v})
 		}
 	}
-	return all
+	return pairs
 }
 
-// differing are configuration keys that tell the sides apart, and so would keep everything
-// from being compared: those of which the base and a head have no value in common. They
-// are left out of what must be equal, and told. Not so the package: benchmarks of two packages may have one name.
+// differing returns the configuration keys for which the base and a head have no value in common, and warnings about
+// them. Such keys would prevent any comparison, so they are ignored. The package is never ignored, since benchmarks of
+// two packages may have the same name.
 func differing(p *projector, lines []Line) (ignore, warnings []string) {
 	values := map[string]map[benchproc.Key][]string{} // by key and column
 	var keys []string
@@ -338,7 +339,7 @@ func differing(p *projector, lines []Line) (ignore, warnings []string) {
 	return ignore, warnings
 }
 
-// several names a few values.
+// several returns the first values, and how many more there are.
 func several(values []string) string {
 	const few = 3
 	switch n := len(values); {
@@ -356,7 +357,7 @@ func several(values []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// chooseColumns returns what tells the sides apart: of several inputs, the input.
+// chooseColumns returns the options with Col set. By default it is the input, if there are several.
 func chooseColumns(o *Options, in *inputs) (*Options, error) {
 	if o.Col != "" {
 		return o, nil
@@ -380,7 +381,7 @@ func chooseColumns(o *Options, in *inputs) (*Options, error) {
 		"or --col with what tells the sides apart, such as --col '/impl@(old new)'%s", results.JSONFile, hint)
 }
 
-// varying are the values of each key of the names of lines of load or, of others, of all.
+// varying returns the values of each key in the names of lines of load or, if there are none, in all names.
 func varying(lines []Line) map[string][]string {
 	loads := slices.ContainsFunc(lines, func(l Line) bool { return isLoad(l.Of.Name) })
 	vary := map[string][]string{}
@@ -399,7 +400,7 @@ func varying(lines []Line) map[string][]string {
 	return vary
 }
 
-// word is a value as a projection spells it.
+// word returns a value in the syntax of a projection.
 func word(s string) string {
 	if s == "" || strings.ContainsAny(s, " \t()\",@:*") {
 		return strconv.Quote(s)
@@ -407,4 +408,5 @@ func word(s string) string {
 	return s
 }
 
+// isLoad reports whether a name is that of a line of load of a run.
 func isLoad(n benchfmt.Name) bool { return string(n.Base()) == "Load" }

@@ -15,8 +15,7 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// published are the results of an example in the manner of benchstat's own: an encoder
-// before and after a change.
+// published holds the results of an encoder before a change, in the manner of benchstat's own example.
 const published = `goos: linux
 goarch: amd64
 pkg: example.com/encoding
@@ -30,6 +29,7 @@ BenchmarkJSONEncode 50 31992891 ns/op 60.65 MB/s
 BenchmarkJSONEncode 50 31735022 ns/op 61.15 MB/s
 `
 
+// publishedAfter holds the results after the change.
 const publishedAfter = `goos: linux
 goarch: amd64
 pkg: example.com/encoding
@@ -43,7 +43,7 @@ BenchmarkJSONEncode 50 31288355 ns/op 62.02 MB/s
 BenchmarkJSONEncode 50 31559706 ns/op 61.49 MB/s
 `
 
-// made is text of random benchmarks, of n rounds, with ties and zeros.
+// made returns the text of random benchmarks with n rounds, with ties and zeros.
 func made(r *rand.Rand, n int, factor float64) string {
 	var b strings.Builder
 	for bench := range 6 {
@@ -56,9 +56,8 @@ func made(r *rand.Rand, n int, factor float64) string {
 	return b.String()
 }
 
-// The medians and the p-values of the unpaired test are those of benchstat on the same
-// files, to all digits that it prints. Of unequal counts with ties benchstat's p-values
-// are wrong, see package comparison.
+// The medians and the p-values of the unpaired test agree with benchstat's for the same files, in all digits that
+// benchstat prints. For unequal counts with ties, benchstat's p-values are wrong; see package comparison.
 func TestMediansAndPValuesAreThoseOfBenchstat(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	tool, err := exec.Command("go", "tool", "-n", "benchstat").Output()
@@ -109,14 +108,14 @@ func TestMediansAndPValuesAreThoseOfBenchstat(t *testing.T) {
 
 type row struct{ base, head, p string }
 
-// benchstat runs it, and returns the rows of its tables by name and unit.
+// benchstat runs benchstat, and returns the rows of its tables by name and unit.
 func benchstat(t *testing.T, tool, base, head string) map[string]row {
 	t.Helper()
 	out, err := exec.Command(tool, "-format", "csv", base, head).Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	all := map[string]row{}
+	rows := map[string]row{}
 	unit := ""
 	for line := range strings.Lines(string(out)) {
 		f, err := csv.NewReader(strings.NewReader(line)).Read()
@@ -128,15 +127,16 @@ func benchstat(t *testing.T, tool, base, head string) map[string]row {
 			unit = f[1]
 		case f[0] != "" && f[0] != "geomean" && unit != "":
 			p, _, _ := strings.Cut(strings.TrimPrefix(f[6], "p="), " ")
-			if p > "1" { // it goes above 1 if there are many ties; no probability does
+			if p > "1" { // benchstat prints more than 1 if there are many ties
 				p = "1.000"
 			}
-			all[f[0]+" "+unit] = row{f[1], f[3], p}
+			rows[f[0]+" "+unit] = row{f[1], f[3], p}
 		}
 	}
-	return all
+	return rows
 }
 
+// number parses s.
 func number(t *testing.T, s string) float64 {
 	t.Helper()
 	x, err := strconv.ParseFloat(s, 64)
@@ -146,7 +146,7 @@ func number(t *testing.T, s string) float64 {
 	return x
 }
 
-// write writes a file of its own directory.
+// write writes a file in a directory of its own, and returns its path.
 func write(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -156,7 +156,7 @@ func write(t testing.TB, name, text string) string {
 	return path
 }
 
-// BenchmarkCompare reads and judges 10,000 lines, 20 for each of 250 benchmarks on a side.
+// BenchmarkCompare reads and judges 10,000 lines, 20 for each of 250 benchmarks on either side.
 func BenchmarkCompare(b *testing.B) {
 	var inputs []string
 	for side := range 2 {

@@ -14,31 +14,32 @@ import (
 	"unicode/utf8"
 )
 
-// A cleaner parts benchmark text from what the program under test printed in between, line by line. Go test prints the
-// name of a benchmark, runs it, and prints its result after whatever it has printed meanwhile: the name need not begin
-// its line, and the result need not be on the same line. The cleaner puts such results together, leaves empty what is
-// neither a result nor configuration nor metadata of units, and returns text with as many lines as there were.
+// A cleaner separates benchmark text from other output of the program under test, line by line. Go test prints the
+// name of a benchmark, runs it, and then prints its result. Output of the benchmark may come before the name on its
+// line, and between the name and the result, even with line breaks. The cleaner joins such names and results. It
+// replaces every line that is neither a result, configuration nor unit metadata with an empty line, so that the number
+// of lines stays the same.
 //
-// A line that looks like a result and cannot be used is an error: no result vanishes.
+// A line that looks like a result and cannot be used is an error, so that no result disappears.
 type cleaner struct {
 	path     string
-	declared func(key string) bool // keys that the user names
+	declared func(key string) bool // reports whether the user names a key
 	comments
 
-	number    int    // of the current line, from 1
+	number    int    // number of the current line, from 1
 	results   int    // lines with results so far
-	inHead    bool   // the line before is one of configuration
-	headTaken bool   // of a round of run --bench: its configuration has been read
-	name      []byte // a benchmark whose result has not come yet, or nil
-	nameAt    int    // its line
-	owed      bool   // its result must come: go test has printed the name
+	inHead    bool   // whether the previous line is configuration
+	headTaken bool   // whether the configuration of this round of run --bench has been read
+	name      []byte // name of a benchmark whose result has not been read yet, or nil
+	nameAt    int    // line of name
+	owed      bool   // whether a missing result of name is an error
 	seen      map[string]*undeclared
 	errs      []error
 }
 
-// An undeclared key is that of lines such as "retries: 3", which nobody has said to be configuration.
+// An undeclared is a key of lines such as "retries: 3" that the user has not declared to be configuration.
 type undeclared struct {
-	at     string // file:line of the first
+	at     string // file:line of the first line
 	values map[string]bool
 }
 
@@ -57,7 +58,7 @@ func (c *cleaner) clean(data []byte) []byte {
 	return out
 }
 
-// line returns what benchfmt is to read of a line.
+// line returns the text that benchfmt should read instead of a line.
 func (c *cleaner) line(line []byte) []byte {
 	if isResult(line) {
 		c.settle()
@@ -87,7 +88,7 @@ func (c *cleaner) line(line []byte) []byte {
 	return nil
 }
 
-// isResult reports whether a line begins as results do that nothing was printed between: with a name and a count.
+// isResult reports whether a line begins as an intact result does, with a name, a count and measurements.
 func isResult(line []byte) bool {
 	if !bytes.HasPrefix(line, benchmark) {
 		return false
@@ -108,7 +109,8 @@ func isResult(line []byte) bool {
 	return ok
 }
 
-// measurements returns how many values with units there are, if there is nothing else. A unit is no number.
+// measurements returns the number of measurements in fields, and whether there is nothing else. A unit is not a
+// number.
 func measurements(fields [][]byte) (n int, ok bool) {
 	if len(fields) == 0 || len(fields)%2 != 0 {
 		return 0, false
@@ -121,8 +123,9 @@ func measurements(fields [][]byte) (n int, ok bool) {
 	return len(fields) / 2, true
 }
 
+// isNumber reports whether a field is a number.
 func isNumber(field []byte) bool {
-	switch c := field[len(field)-1]; { // most units end before a number could
+	switch c := field[len(field)-1]; { // excludes most units cheaply
 	case c >= '0' && c <= '9', c == '.':
 	case c == 'f' || c == 'F' || c == 'n' || c == 'N' || c == 'y' || c == 'Y': // Inf, NaN, Infinity
 	default:
@@ -132,24 +135,24 @@ func isNumber(field []byte) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// search looks for a result in a line that does not begin as one.
+// search looks for a result in a line that does not begin with an intact one.
 func (c *cleaner) search(line []byte) []byte {
 	fields := bytes.Fields(line)
 	at := slices.IndexFunc(fields, func(f []byte) bool { return nameIn(f) != nil })
 	count, tail := resultIn(fields)
 	switch {
 	case bytes.HasPrefix(line, benchmark) && count < 0 && len(fields) > 1 && !tabFollows(line, fields[0]):
-		return line // a result that is broken: the reader says how
+		return line // a broken result, about which benchfmt returns an error
 	case count >= 0 && line[0] == '#':
-		c.fail("a result in a comment: remove the #, or the line")
+		c.fail("a result in a comment: remove the # or the line")
 		return nil
 	case count >= 0 && at == 0 && !bytes.Equal(nameIn(fields[0]), lastName(fields[:count])) &&
 		tabFollows(line, fields[0]):
-		c.fail("two names and one result: want one of each in a line")
+		c.fail("two names and one result: want one name and one result per line")
 		return nil
 	case count >= 0 && lastName(fields[:count]) != nil:
-		// What stands between name and count was printed by the benchmark. Only go test's own results are sure to be
-		// one.
+		// The benchmark printed the text between the name and the count. Only for results of go test is it certain
+		// that the count belongs to the name.
 		if name := fields[count-1]; nameIn(name) == nil && !goTest(fields[count:]) {
 			c.fail("text between the name of a benchmark and its result: want the result alone")
 			return nil
@@ -172,8 +175,9 @@ func (c *cleaner) search(line []byte) []byte {
 	return nil
 }
 
-// resultIn returns where in a line the result at its end begins, with the number of iterations, or -1 if it ends with
-// none. What a benchmark prints last may stand before the number, without a blank.
+// resultIn returns the index of the field at which a result at the end of a line begins, and its number of iterations.
+// The index is -1 if the line does not end with a result. Output of the benchmark may precede the number without a
+// blank.
 func resultIn(fields [][]byte) (at int, iterations []byte) {
 	for i := len(fields) - 3; i >= 0; i -= 2 {
 		if _, ok := measurements(fields[i+1 : i+3]); !ok {
@@ -191,11 +195,12 @@ func resultIn(fields [][]byte) (at int, iterations []byte) {
 	return -1, nil
 }
 
-// goTest reports whether a count, values and units are as go test prints them, with ns/op first.
+// goTest reports whether a count, values and units are in the form of go test, which prints ns/op first.
 func goTest(fields [][]byte) bool {
 	return len(fields) > 2 && string(fields[2]) == "ns/op"
 }
 
+// join returns a line with a result.
 func join(name, iterations []byte, measured [][]byte) []byte {
 	return bytes.Join(append([][]byte{name, iterations}, measured...), []byte(" "))
 }
@@ -210,7 +215,7 @@ func lastName(fields [][]byte) []byte {
 	return nil
 }
 
-// nameIn returns the name of a benchmark that a field ends with, or nil if there is none.
+// nameIn returns the name of a benchmark at the end of a field, or nil if there is none.
 func nameIn(field []byte) []byte {
 	for rest := field; ; {
 		i := bytes.Index(rest, benchmark)
@@ -225,13 +230,13 @@ func nameIn(field []byte) []byte {
 	}
 }
 
-// owe keeps the name of a benchmark for a result that may come on a later line. It must come if go test printed the
-// name, which a tab follows, or if there is a count.
+// owe stores the name of a benchmark whose result may follow on a later line. If a tab follows the name, as go test
+// prints it, or a count does, a missing result is an error.
 func (c *cleaner) owe(line []byte, fields [][]byte, at int) {
 	name := nameIn(fields[at])
 	owed := tabFollows(line, fields[at]) || at+1 < len(fields) && isNumber(fields[at+1])
 	if !owed && c.owed || bytes.HasPrefix(line, []byte("#")) {
-		return // a program speaks of benchmarks
+		return // text of a program that mentions benchmarks
 	}
 	c.settle()
 	c.name, c.nameAt, c.owed = bytes.Clone(name), c.number, owed
@@ -243,17 +248,18 @@ func tabFollows(line, field []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(line[end:], " "), []byte("\t"))
 }
 
-// settle sees that no result is owed.
+// settle adds an error if the stored name has no result though it must have one, and clears the name.
 func (c *cleaner) settle() {
 	if c.name != nil && c.owed {
 		c.errs = append(c.errs,
-			fmt.Errorf("%s:%d: %s has no result that can be read: it failed or exited, or what it printed cannot "+
-				"be told from it",
+			fmt.Errorf("%s:%d: %s has no result that can be read: it failed or exited, or its result cannot be "+
+				"distinguished from its output",
 				c.path, c.nameAt, c.name))
 	}
 	c.name, c.owed = nil, false
 }
 
+// fail adds an error about the current line.
 func (c *cleaner) fail(text string) {
 	c.errs = append(c.errs, fmt.Errorf("%s:%d: %s", c.path, c.number, text))
 }
@@ -261,12 +267,12 @@ func (c *cleaner) fail(text string) {
 // ownKeys are the keys that go test prints.
 var ownKeys = []string{"goos", "goarch", "pkg", "cpu"}
 
-// configuration returns a line if it is configuration: what go test prints before its first result, what a run of
-// loadgen says of itself, or a key that the user names. A program's output is none.
+// configuration returns a line if it is configuration: what go test prints before its first result, the configuration
+// of a run of loadgen, or a key that the user names. Otherwise the line is output of a program, and it returns nil.
 func (c *cleaner) configuration(line, key, value []byte) []byte {
 	k := string(key)
 	switch {
-	case c.bench: // a program's output stands beside that of go test, which prints its keys once, in a row
+	case c.bench: // go test prints its keys once, in consecutive lines; other lines are output of a program
 		if k == "goos" && !c.headTaken || slices.Contains(ownKeys, k) && c.inHead {
 			c.inHead, c.headTaken = true, true
 			return line
@@ -286,7 +292,7 @@ func (c *cleaner) configuration(line, key, value []byte) []byte {
 	return nil
 }
 
-// keyValue takes a line of configuration apart, as the Go benchmark format has it.
+// keyValue splits a line of configuration into key and value. The syntax is that of the Go benchmark format.
 func keyValue(line []byte) (key, value []byte, ok bool) {
 	i := bytes.IndexByte(line, ':')
 	if i < 1 || i+1 < len(line) && line[i+1] != ' ' && line[i+1] != '\t' {
@@ -302,13 +308,13 @@ func keyValue(line []byte) (key, value []byte, ok bool) {
 	return key, bytes.TrimLeft(line[i+1:], " \t"), true
 }
 
-// isUnit reports whether a line is metadata of a unit. One without key=value is text that begins with Unit.
+// isUnit reports whether a line is metadata of a unit. A line that begins with Unit but has no key=value is text.
 func isUnit(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("Unit")) && len(line) > 4 && (line[4] == ' ' || line[4] == '\t') &&
 		bytes.IndexByte(line, '=') > 0
 }
 
-// warnUndeclared warns of lines that would part what was measured if they were configuration.
+// warnUndeclared warns about lines that would separate results if they were configuration.
 func warnUndeclared(seen map[string]*undeclared) []string {
 	keys := slices.DeleteFunc(slices.Collect(maps.Keys(seen)), func(k string) bool { return len(seen[k].values) < 2 })
 	slices.SortFunc(keys, func(a, b string) int {
@@ -319,16 +325,17 @@ func warnUndeclared(seen map[string]*undeclared) []string {
 	var warnings []string
 	for _, k := range keys[:min(few, len(keys))] {
 		warnings = append(warnings,
-			fmt.Sprintf("%s: lines such as '%s: %s', of which there are %d, are taken for output of the program: "+
-				"if they are configuration, --config %s keeps their results apart", seen[k].at, k, slices.Min(slices.Collect(maps.Keys(seen[k].values))), len(seen[k].values), k))
+			fmt.Sprintf("%s: lines such as '%s: %s', with %d different values, are treated as output of the program: "+
+				"if they are configuration, --config %s separates their results", seen[k].at, k,
+				slices.Min(slices.Collect(maps.Keys(seen[k].values))), len(seen[k].values), k))
 	}
 	if more := len(keys) - few; more > 0 {
-		warnings = append(warnings, fmt.Sprintf("there are %d more keys of such lines", more))
+		warnings = append(warnings, fmt.Sprintf("%d more keys have such lines", more))
 	}
 	return warnings
 }
 
-// keysIn are the keys that a filter names.
+// keysIn returns the keys that a filter names.
 func keysIn(filter string) (keys []string) {
 	for _, m := range regexp.MustCompile(`([^\s:()"/.][^\s:()"]*):`).FindAllStringSubmatch(filter, -1) {
 		keys = append(keys, m[1])

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// readText reads a text, and returns the name and the values of each of its lines.
+// readText reads a text, and returns the number, the name and the values of each line.
 func readText(t testing.TB, text string, keys ...string) (lines, warnings []string, err error) {
 	t.Helper()
-	all, warnings, err := Lines([]string{write(t, "f", text)}, nil, keys)
-	for _, l := range all {
+	read, warnings, err := Lines([]string{write(t, "f", text)}, nil, keys)
+	for _, l := range read {
 		lines = append(lines, fmt.Sprint(l.Number, " ", l.Of.Name, " ", l.Values))
 	}
 	return lines, warnings, err
@@ -69,7 +69,7 @@ func TestWhatMayBeAResultAndCannotBeUsedIsAnErrorWithItsLine(t *testing.T) {
 		"unknown metadata": {"Unit hits bettr=higher\n",
 			"f:2: unit hits has bettr=higher: want better= or assume="},
 		"UTF-16":        {"", "UTF-16 text, as PowerShell writes it: want UTF-8: iconv"},
-		"go test -json": {"", `output of go test -json: want that of go test without it: jq -j`},
+		"go test -json": {"", `output of go test -json: want the output of go test without it: jq -j`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := good + c.text
@@ -92,7 +92,7 @@ func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 		"that of go test": {head + line, "goos goarch pkg cpu", ""},
 		"a log":           {head + line + "raft: elected leader\n" + line, "goos goarch pkg cpu", ""},
 		"numbers": {"seed: 1\n" + line + "seed: 2\n" + line, "",
-			"f:1: lines such as 'seed: 1', of which there are 2, are taken for output"},
+			"f:1: lines such as 'seed: 1', with 2 different values, are treated as output"},
 		"named": {"gogc: 1\n" + line, "gogc", ""},
 		"a share of the CPU": {head + line + "cpu: 50%\n" + line + "cpu: 51%\n", "goos goarch pkg cpu",
 			"lines such as 'cpu: 50%'"},
@@ -104,12 +104,12 @@ func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 		"text, not metadata": {"Unit tests are done\n" + line, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all, warnings, err := Lines([]string{write(t, "f", c.text)}, nil, []string{"gogc"})
+			lines, warnings, err := Lines([]string{write(t, "f", c.text)}, nil, []string{"gogc"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var keys []string
-			for _, l := range all {
+			for _, l := range lines {
 				for _, k := range l.Of.Config {
 					if k.File && !slices.Contains(keys, k.Key) {
 						keys = append(keys, k.Key)
@@ -125,7 +125,7 @@ func TestOutputOfAProgramIsNoConfiguration(t *testing.T) {
 	}
 }
 
-// Every line with a result between a good one before and after is read, or named in an error.
+// Whatever precedes a result, the result is read or an error names its line.
 func FuzzNoResultVanishes(f *testing.F) {
 	for _, s := range []string{"", ".", "loading ", "retries: 3\n", "x=1 ", "#", "BenchmarkB-8 \t", "\x00",
 		"Unit a b=c ", "100 5 ns/op "} {
@@ -133,13 +133,13 @@ func FuzzNoResultVanishes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before string) {
 		const want = "BenchmarkLast-8 \t 100\t 7e9 ns/op"
-		all := &cleaner{path: "f", declared: func(string) bool { return false }, seen: map[string]*undeclared{}}
-		text := string(all.clean([]byte(before + want + "\n")))
+		c := &cleaner{path: "f", declared: func(string) bool { return false }, seen: map[string]*undeclared{}}
+		text := string(c.clean([]byte(before + want + "\n")))
 		if strings.Count(text, "\n") != strings.Count(before, "\n")+1 {
 			t.Errorf("%q has other lines: %q", before, text)
 		}
 		last := text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:]
-		if !strings.Contains(last, "100") && len(all.errs) == 0 {
+		if !strings.Contains(last, "100") && len(c.errs) == 0 {
 			t.Errorf("%q: it is %q", before, text)
 		}
 	})

@@ -15,43 +15,42 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// DefaultFile is the gate file of a project: it is read where a comparison is made.
+// DefaultFile is the name of a project's gate file. Comparisons read it from the working directory.
 const DefaultFile = "loadgen-gate.yaml"
 
-// A File is what a project says of how it is judged. Units are as benchstat has them.
+// A File holds a project's settings for judging. Units are in benchstat's form.
 type File struct {
 	Path     string
 	Margins  map[string]comparison.Margin
-	Exact    []string // units that are the same each time
-	Only     []string // units that are judged; all if there is none
-	Config   []string // keys of the configuration of benchmark text, besides those of go test
+	Exact    []string // units whose values are the same each time
+	Only     []string // units that are judged; empty for all
+	Config   []string // configuration keys of benchmark text, besides the keys of go test
 	Better   map[string]comparison.Direction
 	Strict   bool
 	Expected []Agreement // regressions
 	Removed  []Agreement // results of the base that the head may lack
 }
 
-// An Agreement is what somebody has agreed to, for a while.
+// An Agreement is a regression or a removal that the user accepts until a certain day.
 type Agreement struct {
-	Cell   string    // name of the benchmark as it is shown; * stands for anything
-	Unit   string    // as benchstat has it; of a removal "" stands for all
-	Reason string    // for people
-	Until  time.Time // the day after its last one begins
+	Cell   string    // name of the benchmark as shown; * matches any text
+	Unit   string    // in benchstat's form; in a removal "" means all units
+	Reason string    // for readers of the report
+	Until  time.Time // the beginning of the day after the last one
 
 	where   string // file:line:column
 	pattern *regexp.Regexp
 }
 
-// matches tells whether a cell is agreed to.
+// matches reports whether the agreement is about this name and unit.
 func (e *Agreement) matches(name, unit string) bool {
 	return e.Unit == unit && e.pattern.MatchString(name)
 }
 
-// Last is the last day of the agreement.
+// Last returns the last day of the agreement.
 func (e *Agreement) Last() string { return e.Until.AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// ReadFile reads a gate file. Everything wrong with its values is reported, each with
-// file:line:column.
+// ReadFile reads a gate file. All errors in its values are reported together, each with file:line:column.
 func ReadFile(path string) (*File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -60,7 +59,7 @@ func ReadFile(path string) (*File, error) {
 	return ParseFile(path, data)
 }
 
-// ParseFile reads the text of a gate file, of which path is the name.
+// ParseFile parses the text of a gate file. The path appears in errors.
 func ParseFile(path string, data []byte) (*File, error) {
 	d, err := readDocument(path, data)
 	if err != nil {
@@ -103,13 +102,14 @@ func ParseFile(path string, data []byte) (*File, error) {
 	return f, nil
 }
 
-// units are those that it names.
+// units returns the units that the file names.
 func (f *File) units() []string {
-	all := slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)), slices.Collect(maps.Keys(f.Better)))
-	slices.Sort(all)
-	return slices.Compact(all)
+	names := slices.Concat(f.Exact, f.Only, slices.Collect(maps.Keys(f.Margins)), slices.Collect(maps.Keys(f.Better)))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
+// tidyUnits returns units in benchstat's form.
 func tidyUnits(list []scalar) (units []string) {
 	for _, s := range list {
 		units = append(units, tidyUnit(s.text))
@@ -130,7 +130,7 @@ func agreements(path string, list []entry, what string, wanted ...string) (all [
 	return all, errors.Join(errs...)
 }
 
-// parse checks that an entry is whole.
+// parse returns the agreement, or an error if a field is missing or wrong.
 func (e *entry) parse(path string, wanted []string) (Agreement, error) {
 	x := Agreement{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
@@ -143,18 +143,18 @@ func (e *entry) parse(path string, wanted []string) (Agreement, error) {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, e.Until.text, time.Local)
 	if err != nil {
-		return x, fmt.Errorf("until %q is no day: want one such as 2030-12-31", e.Until.text)
+		return x, fmt.Errorf("until %q is not a day: want one such as 2030-12-31", e.Until.text)
 	}
 	x.Until = day.AddDate(0, 0, 1)
 	return x, nil
 }
 
-// wildcard matches a whole name, in which * stands for anything.
+// wildcard returns an expression that matches a whole name, in which * matches any text.
 func wildcard(s string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), `\*`, ".*") + "$")
 }
 
-// tidyUnit is a unit as benchstat has it: sec/op for ns/op.
+// tidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
 func tidyUnit(unit string) string {
 	_, tidy := benchunit.Tidy(1, unit)
 	return tidy

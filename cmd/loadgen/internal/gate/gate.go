@@ -1,10 +1,10 @@
 // Package gate compares benchmark results of a base with those of one or more heads, and
-// says whether they may pass.
+// decides whether the heads pass.
 //
-// It reads Go benchmark text, ours or anyone's, lines up what was measured of the same
-// thing on both sides, and has package comparison judge it; of a run of loadgen that
-// package makes the pairs, too. What cannot be lined up is an error that names it: nothing
-// is left out in silence.
+// It reads Go benchmark text of loadgen or any other program, matches the measurements of the same
+// thing on both sides, and has package comparison judge them. For a run of loadgen, package comparison
+// also makes the pairs. A measurement that cannot be matched is an error that names it: nothing is
+// left out silently.
 package gate
 
 import (
@@ -22,38 +22,37 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// Options are what to compare, and how. Row, Col, Filter and Ignore are in the language of
+// Options say what to compare, and how. Row, Col, Filter and Ignore are in the language of
 // golang.org/x/perf/benchproc.
 type Options struct {
-	Inputs []string // PATH or LABEL=PATH; - is Stdin, a directory is that of a run
+	Inputs []string // PATH or LABEL=PATH; - is Stdin, and a directory is a run
 	Stdin  io.Reader
-	Row    string // what is compared; .fullname if it is empty
-	// Col is what tells the sides apart, the first value of it being the base. If it is
-	// empty that is the input; of one input, which must be a run, its own comparisons are
-	// judged.
+	Row    string // what is compared; "" means .fullname
+	// Col distinguishes the sides. Its first value is the base. If it is empty, the input
+	// distinguishes the sides; a single input must be a run, whose own comparisons are judged.
 	Col    string
-	Filter string // all if it is empty
+	Filter string // "" means all
 	Ignore string
-	Config []string // keys of the configuration, besides those of go test and those that the others name
-	Paired bool     // the i-th line of one side is of one round with the i-th of the other
-	// Interleaved says that the inputs were measured in turn, in whole rounds, which their
-	// comments tell. A result of the base that the head lacks in any round is an error.
+	Config []string // configuration keys, besides the keys of go test and the keys that the other fields name
+	Paired bool     // the i-th lines of both sides belong to one round
+	// Interleaved means that the inputs were measured alternately, in whole rounds, which their
+	// comments number. A result of the base that the head lacks in any round is an error.
 	Interleaved bool
 
-	// Units are the tidy units that are judged, all others being exploratory. If there are
-	// none they are those of File; else all, but of runs their primary ones.
+	// Units are the tidy units that are judged; all others are exploratory. If it is empty, the units
+	// of File apply, or else all units, or the primary units of runs.
 	Units   []string
-	Margins map[string]comparison.Margin    // by tidy unit; they go before those of File
-	Exact   []string                        // tidy units that are the same each time
-	Better  map[string]comparison.Direction // by tidy unit; they go before all else
-	File    *File                           // nil for none
-	Strict  bool                            // inconclusive is not good enough
-	// Noise, if set, tells the noise floor of the units that are judged, in a sentence.
+	Margins map[string]comparison.Margin    // by tidy unit; they override File
+	Exact   []string                        // tidy units whose values are the same each time
+	Better  map[string]comparison.Direction // by tidy unit; they override File and the inputs
+	File    *File                           // nil means none
+	Strict  bool                            // inconclusive verdicts fail
+	// Noise, if set, returns a sentence about the noise floor of the judged units.
 	Noise func(judged func(unit string) bool) string
-	Now   time.Time // for what expires
+	Now   time.Time // decides which expected regressions have expired
 }
 
-// Compare reads and judges. An error says why nothing could be compared.
+// Compare reads and judges the inputs. It returns an error if nothing can be compared.
 func Compare(o *Options) (*Report, error) {
 	if len(o.Inputs) == 0 {
 		return nil, errors.New("nothing to compare: want BASE HEAD, a run, or one input and --col")
@@ -88,31 +87,32 @@ func Compare(o *Options) (*Report, error) {
 		return nil, err
 	}
 	r := o.newReport()
-	var all []*comparison.Result
+	var list []*comparison.Result
 	full := map[*comparison.Result]string{}
 	for i := range judged {
-		all = append(all, &judged[i])
-		full[all[i]] = pairs[i].full()
+		list = append(list, &judged[i])
+		full[list[i]] = pairs[i].full()
 	}
-	warnings, err := o.expect(all, full)
+	warnings, err := o.expect(list, full)
 	if err != nil {
 		return nil, err
 	}
 	r.Notes = append(r.Notes, s.removals.notes()...)
 	r.Warnings = slices.Concat(r.Warnings, in.warnings, s.warnings, s.removals.warnings(), warnings)
 	for i, p := range pairs {
-		r.add(p.table(), newCell(all[i]))
+		r.add(p.table(), newCell(list[i]))
 	}
-	return r, r.finish(o, all)
+	return r, r.finish(o, list)
 }
 
-// declared returns whether the user names a key: other lines such as "retries: 3" are output of a program.
+// declared returns a function that reports whether the user names a key. Other lines such as "retries: 3" are output
+// of a program.
 func (o *Options) declared() func(key string) bool {
 	keys := slices.Concat(o.Config, keysIn(o.Filter))
 	if o.File != nil {
 		keys = append(keys, o.File.Config...)
 	}
-	if p, err := newProjector(o, 1, nil); err == nil { // else it is said later
+	if p, err := newProjector(o, 1, nil); err == nil { // an error is reported later
 		for _, projection := range []*benchproc.Projection{p.row, p.col, p.ignore} {
 			for _, f := range projection.Fields() {
 				keys = append(keys, f.Name)
@@ -122,9 +122,8 @@ func (o *Options) declared() func(key string) bool {
 	return func(key string) bool { return slices.Contains(keys, key) }
 }
 
-// primary reports whether a unit is judged: if neither flags nor the gate file say, whether it is one of defaults,
-// which
-// are all units if there are none.
+// primary reports whether a unit is judged. If neither flags nor the gate file choose units, the default units are
+// judged, or all units if defaults is nil.
 func (o *Options) primary(unit string, defaults []string) bool {
 	switch {
 	case len(o.Units) > 0:
@@ -135,14 +134,14 @@ func (o *Options) primary(unit string, defaults []string) bool {
 	return defaults == nil || comparison.IsAmong(defaults, unit)
 }
 
-// rule is how a unit is judged: by what is known of it, then by what the inputs say of it,
-// then the gate file, then the flags. The margin of an exact unit is 0, unless one is named.
-func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Rule {
+// rule returns how a unit is judged. The default rule is overridden by the metadata of the inputs, then by
+// the gate file, then by flags. The margin of an exact unit is 0 unless it is given.
+func (o *Options) rule(unit string, metadata benchfmt.UnitMetadataMap) comparison.Rule {
 	r, named := comparison.DefaultRule(unit), false
-	if m := said.Get(unit, "better"); m != nil {
+	if m := metadata.Get(unit, "better"); m != nil {
 		r.Better = map[string]comparison.Direction{"lower": comparison.Lower, "higher": comparison.Higher}[m.Value]
 	}
-	if m := said.Get(unit, "assume"); m != nil {
+	if m := metadata.Get(unit, "assume"); m != nil {
 		r.Exact = m.Value == "exact"
 	}
 	if f := o.File; f != nil {
@@ -167,28 +166,30 @@ func (o *Options) rule(unit string, said benchfmt.UnitMetadataMap) comparison.Ru
 	return r
 }
 
+// strict reports whether inconclusive verdicts fail.
 func (o *Options) strict() bool { return o.Strict || o.File != nil && o.File.Strict }
 
-// expect marks the regressions that the gate file expects, and warns of what it says in
-// vain. Full are the names of results with their packages, if they have one. A unit that a
-// flag or the gate file names must be judged, if it was measured.
-func (o *Options) expect(all []*comparison.Result, full map[*comparison.Result]string) (warnings []string, err error) {
+// expect marks the regressions that the gate file expects, and warns about entries of the gate file that match
+// nothing. Full holds the names of results with their packages, if they have any. A unit that a flag or the gate file
+// names, and that was measured, must be judged.
+func (o *Options) expect(list []*comparison.Result, full map[*comparison.Result]string) (
+	warnings []string, err error) {
 	warnings = []string{}
-	units := map[string]bool{} // whether it can be judged
-	for _, r := range all {
+	units := map[string]bool{} // whether each unit can be judged
+	for _, r := range list {
 		units[r.Rule.Unit] = r.Rule.Better != comparison.Neither
 	}
 	errs := o.unjudged(units)
 	if f := o.File; f != nil {
 		for i := range f.Expected {
 			e := &f.Expected[i]
-			found, err := e.expect(all, full, o.Now)
+			found, err := e.expect(list, full, o.Now)
 			if err != nil {
 				errs = append(errs, err)
 			} else if !found {
 				warnings = append(warnings,
-					fmt.Sprintf("%s: the expected regression of %s in %s matches nothing that was compared: "+
-						"correct it, or remove it", e.where, e.Cell, e.Unit))
+					fmt.Sprintf("%s: the expected regression of %s in %s matches no comparison: correct it, or "+
+						"remove it", e.where, e.Cell, e.Unit))
 			}
 		}
 		for _, unit := range f.units() {
@@ -206,13 +207,13 @@ func (o *Options) expect(all []*comparison.Result, full map[*comparison.Result]s
 	}
 	if slices.Sort(unknown); len(unknown) > 0 {
 		warnings = append(warnings,
-			fmt.Sprintf("it is not known which way %s is better, so nothing is judged in it: %s",
+			fmt.Sprintf("the better direction of %s is unknown, so these units are not judged: %s",
 				strings.Join(unknown, ", "), howBetter(unknown[0])))
 	}
 	return warnings, errors.Join(errs...)
 }
 
-// howBetter tells how to say which way a unit is better.
+// howBetter returns advice on how to give the better direction of a unit.
 func howBetter(unit string) string {
 	return fmt.Sprintf("add --better %s=lower (or higher), 'better: {%[1]s: lower}' in the gate file, or a line "+
 		"'Unit %[1]s better=lower' in the input", unit)
@@ -225,7 +226,7 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 		measured = append(measured, unit)
 	}
 	slices.Sort(measured)
-	named := map[string]string{} // by unit, where
+	named := map[string]string{} // the flag or file that names each unit
 	if o.File != nil {
 		for _, unit := range o.File.units() {
 			if _, ok := units[unit]; ok {
@@ -236,7 +237,7 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 	for flag, list := range map[string][]string{"--better": slices.Collect(maps.Keys(o.Better)), "--exact": o.Exact,
 		"--margin": slices.Collect(maps.Keys(o.Margins)), "--units": o.Units} {
 		for _, unit := range list {
-			named[unit] = max(flag, named[unit]) // the same one each time
+			named[unit] = max(flag, named[unit]) // independent of the order of the map
 		}
 	}
 	for _, unit := range slices.Sorted(maps.Keys(named)) {
@@ -245,20 +246,20 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s: want some of %s", named[unit], unit,
 				strings.Join(measured, ", ")))
 		case !judged:
-			errs = append(errs, fmt.Errorf("%s: it is not known which way %s is better: %s", named[unit], unit,
+			errs = append(errs, fmt.Errorf("%s: the better direction of %s is unknown: %s", named[unit], unit,
 				howBetter(unit)))
 		}
 	}
 	return errs
 }
 
-// expect marks what is expected, and tells whether anything was compared that it speaks of. A cell without a package
-// that several packages have is an error.
-func (e *Agreement) expect(all []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool,
+// expect marks the regressions that e expects, and reports whether any comparison matches e. If the cell names no
+// package and several packages have it, that is an error.
+func (e *Agreement) expect(list []*comparison.Result, full map[*comparison.Result]string, now time.Time) (found bool,
 	err error) {
-	named := slices.ContainsFunc(all, func(r *comparison.Result) bool { return e.matches(full[r], r.Rule.Unit) })
+	named := slices.ContainsFunc(list, func(r *comparison.Result) bool { return e.matches(full[r], r.Rule.Unit) })
 	var names []string
-	for _, r := range all {
+	for _, r := range list {
 		if !e.matches(r.Name, r.Rule.Unit) && !e.matches(full[r], r.Rule.Unit) || named &&
 			!e.matches(full[r], r.Rule.Unit) {
 			continue
@@ -272,21 +273,21 @@ func (e *Agreement) expect(all []*comparison.Result, full map[*comparison.Result
 		case now.Before(e.Until):
 			r.Verdict, r.Why = comparison.Expected, fmt.Sprintf("%s (until %s)", e.Reason, e.Last())
 		default:
-			r.Why = fmt.Sprintf("it was expected until %s, which is past: %s", e.Last(), e.Reason)
+			r.Why = fmt.Sprintf("it was expected until %s, which has passed: %s", e.Last(), e.Reason)
 		}
 	}
 	if !named && len(names) > 1 {
-		return true, fmt.Errorf("%s: several packages have the expected regression %s: want one of %s", e.where,
+		return true, fmt.Errorf("%s: the expected regression %s matches several packages: want one of %s", e.where,
 			e.Cell, strings.Join(names, ", "))
 	}
 	return found, nil
 }
 
-// finish sums up a report of which all cells are there.
-func (r *Report) finish(o *Options, all []*comparison.Result) error {
+// finish adds notes and the summary to a report that has all cells.
+func (r *Report) finish(o *Options, list []*comparison.Result) error {
 	if o.Noise != nil {
 		judged := func(unit string) bool {
-			return slices.ContainsFunc(all, func(r *comparison.Result) bool {
+			return slices.ContainsFunc(list, func(r *comparison.Result) bool {
 				return r.Rule.Unit == unit &&
 					r.Verdict.Judged()
 			})
@@ -295,16 +296,15 @@ func (r *Report) finish(o *Options, all []*comparison.Result) error {
 			r.Notes = append(r.Notes, noise)
 		}
 	}
-	if few := comparison.FewRounds(all); few != "" {
+	if few := comparison.FewRounds(list); few != "" {
 		r.Warnings = append(r.Warnings, few)
 	}
-	if slices.ContainsFunc(all, func(r *comparison.Result) bool { return r.Exploratory }) {
+	if slices.ContainsFunc(list, func(r *comparison.Result) bool { return r.Exploratory }) {
 		r.Notes = append(r.Notes, exploratory)
 	}
 	return r.count()
 }
 
-// exploratory explains the cells that are not judged.
-const exploratory = "exploratory units have an interval of 95% each, not corrected for how many there are, and no " +
-	"verdict; " +
+// exploratory is a note about the cells that are not judged.
+const exploratory = "exploratory units have a 95% interval each, not corrected for their number, and no verdict; " +
 	"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%)"

@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// side is text of a few benchmarks that come out in each of the ways there are.
+// side returns the text of a few benchmarks. Two sides together have every verdict of a cell with a direction.
 func side(slower, faster, vague float64) string {
 	text := "goos: linux\ncpu: a <b>&\"'|*\n"
 	for i := range 10 {
@@ -25,6 +25,7 @@ func side(slower, faster, vague float64) string {
 	return text
 }
 
+// report returns a report that has cells of all kinds.
 func report(t *testing.T) *Report {
 	t.Helper()
 	f, err := ParseFile("gate.yaml", []byte("expected: [{cell: Wild-8, unit: B/op, reason: none, until: 2030-01-01}]"))
@@ -41,14 +42,16 @@ func report(t *testing.T) *Report {
 
 func TestAReportInEachFormat(t *testing.T) {
 	for _, format := range Formats {
-		got, err := report(t).Format(format)
-		if err != nil {
-			t.Fatal(err)
-		}
-		golden.Check(t, "report."+format, got)
+		t.Run(format, func(t *testing.T) {
+			got, err := report(t).Format(format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Check(t, "report."+format, got)
+		})
 	}
 	if _, err := report(t).Format("pdf"); err == nil {
-		t.Error("a format that is none is written")
+		t.Error("an unknown format is accepted")
 	}
 }
 
@@ -71,19 +74,19 @@ func TestTextFits80ColumnsAndEndsWithTheSummary(t *testing.T) {
 	}
 }
 
-// Names come from files of others.
+// Names come from files that others wrote.
 func TestWhatFilesSayIsEscaped(t *testing.T) {
 	r := report(t)
-	page, err := HTML(r)
+	page, err := html(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, text := range map[string]string{"html": page, "markdown": Markdown(r)} {
+	for format, text := range map[string]string{"html": page, "markdown": markdown(r)} {
 		if strings.Contains(text, "<b>") {
-			t.Errorf("%s: a name is read as a tag:\n%s", what, text)
+			t.Errorf("%s: a name is read as a tag:\n%s", format, text)
 		}
 	}
-	for line := range strings.Lines(Markdown(r)) {
+	for line := range strings.Lines(markdown(r)) {
 		cells := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
 		if strings.HasPrefix(line, "|") && cells != 10 {
 			t.Errorf("%d bars in %s", cells, line)
@@ -104,9 +107,9 @@ func TestWhatFilesSayIsEscaped(t *testing.T) {
 	}
 }
 
-// Markdown shows what is not as it was, and folds the rest.
+// Markdown shows the cells that are not equivalent, and folds the others.
 func TestMarkdownFoldsWhatIsEquivalent(t *testing.T) {
-	text := Markdown(report(t))
+	text := markdown(report(t))
 	before, after, ok := strings.Cut(text, "<details>")
 	if !ok || !strings.HasPrefix(text,
 		"**1 regressed, 1 improved, 2 equivalent, 1 inconclusive, 1 not judged; exit 1**\n") ||
@@ -117,45 +120,48 @@ func TestMarkdownFoldsWhatIsEquivalent(t *testing.T) {
 }
 
 func TestAGateFileThatIsWrongSaysWhere(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                "f:1:1: the file is empty",
-		"margin: {}":                      `f:1:1: unknown field "margin"`,
-		"margins: {ns/op: 5}":             `f:1:18: margin of ns/op: "5" may be a share or an amount: want 5% or +5`,
-		"margins:\n  a: x\n  b: 1%,2%":    "f:2:6: margin of a: \"x\" is none",
-		"margins: {ns/op: 1%, sec/op: 0}": "f:1:30: margin of sec/op: it is given twice",
-		"margins: {a: 1%, a: 2%}":         "f:1:18: ",
-		"margins: [a]":                    "f:1:10: ",
-		"margins: {a: [1%]}":              "f:1:14: ",
-		"strict: perhaps":                 `f:1:9: strict is "perhaps": want true or false`,
-		"strict: true\n---\nonly: [a]":    "f:3:1: a second document, after ---: want one",
-		"margins:\n  ns/op: null":         "f:2:10: margins.ns/op is empty: want a value, or leave it out",
-		"margins:\n  ns/op:":              "f:2:10: margins.ns/op is empty",
-		"margins: {ns/op: ''}":            "f:1:18: margins.ns/op is empty",
-		"strict: ~":                       "f:1:9: strict is empty",
-		"only:":                           "f:1:7: only is empty",
-		"exact: [B/op, ~]":                "f:1:15: exact[1] is empty",
-		"config: ['']":                    "f:1:10: config[0] is empty",
-		"better:\n  x: ~":                 "f:2:6: better.x is empty",
-		"expected: [{cell: ~}]":           "f:1:19: expected[0].cell is empty",
-		"expected:\n- {}":                 "f:2:3: expected[0] is empty",
-		"only: {a: b}":                    "f:1:7: ",
-		"only: [a":                        "f:1:",
-		"expected: [{cell: A, unit: B/op, until: 2030-01-01}]": "f:1:19: expected " +
-			"regression 1: it has no reason: want cell, unit, reason and until",
-		"expected:\n- {cell: A, unit: B/op, reason: x, until: soon}":                   `f:2:10: expected regression 1: until "soon" is no day`,
-		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-02-30}":             `until "2030-02-30" is no day`,
-		"expected:\n- {cell: A, unit: B/op, reason: x, until: 2030-01-01, owner: Joe}": `f:2:55: unknown field "owner"`,
+	const entry = "expected:\n- {cell: A, unit: B/op, reason: x, until: "
+	for _, row := range []struct{ name, text, want string }{
+		{"an empty file", "", "f:1:1: the file is empty"},
+		{"an unknown field", "margin: {}", `f:1:1: unknown field "margin"`},
+		{"a margin that may be a share or an amount", "margins: {ns/op: 5}",
+			`f:1:18: margin of ns/op: "5" may be a share or an amount: want 5% or +5`},
+		{"a margin that is no number", "margins:\n  a: x\n  b: 1%,2%", "f:2:6: margin of a: \"x\" is not a margin"},
+		{"a margin given twice", "margins: {ns/op: 1%, sec/op: 0}", "f:1:30: margin of sec/op: it is given twice"},
+		{"a key given twice", "margins: {a: 1%, a: 2%}", "f:1:18: "},
+		{"a list instead of a mapping", "margins: [a]", "f:1:10: "},
+		{"a list instead of a margin", "margins: {a: [1%]}", "f:1:14: "},
+		{"a word instead of true or false", "strict: perhaps", `f:1:9: strict is "perhaps": want true or false`},
+		{"a second document", "strict: true\n---\nonly: [a]", "f:3:1: a second document, after ---: want one"},
+		{"a null", "margins:\n  ns/op: null", "f:2:10: margins.ns/op is empty: want a value, or leave it out"},
+		{"no value", "margins:\n  ns/op:", "f:2:10: margins.ns/op is empty"},
+		{"an empty text", "margins: {ns/op: ''}", "f:1:18: margins.ns/op is empty"},
+		{"a null instead of true or false", "strict: ~", "f:1:9: strict is empty"},
+		{"no list", "only:", "f:1:7: only is empty"},
+		{"a null in a list", "exact: [B/op, ~]", "f:1:15: exact[1] is empty"},
+		{"an empty text in a list", "config: ['']", "f:1:10: config[0] is empty"},
+		{"a null in a mapping", "better:\n  x: ~", "f:2:6: better.x is empty"},
+		{"a null in an expected regression", "expected: [{cell: ~}]", "f:1:19: expected[0].cell is empty"},
+		{"an expected regression without fields", "expected:\n- {}", "f:2:3: expected[0] is empty"},
+		{"a mapping instead of a list", "only: {a: b}", "f:1:7: "},
+		{"an open bracket", "only: [a", "f:1:"},
+		{"an expected regression without a reason", "expected: [{cell: A, unit: B/op, until: 2030-01-01}]",
+			"f:1:19: expected regression 1: it has no reason: want cell, unit, reason and until"},
+		{"a day that is a word", entry + "soon}", `f:2:10: expected regression 1: until "soon" is not a day`},
+		{"a day that does not exist", entry + "2030-02-30}", `until "2030-02-30" is not a day`},
+		{"an unknown field of an expected regression", entry + "2030-01-01, owner: Joe}",
+			`f:2:55: unknown field "owner"`},
 	} {
-		t.Run(text, func(t *testing.T) {
-			f, err := ParseFile("f", []byte(text))
-			if err == nil || !strings.Contains(err.Error(), want) || f != nil {
-				t.Errorf("%+v, %v; want an error with %q", f, err, want)
+		t.Run(row.name, func(t *testing.T) {
+			f, err := ParseFile("f", []byte(row.text))
+			if err == nil || !strings.Contains(err.Error(), row.want) || f != nil {
+				t.Errorf("%+v, %v; want an error with %q", f, err, row.want)
 			}
 		})
 	}
 	_, err := ParseFile("f", []byte("margins: {a: x, b: y}\nexpected: [{cell: A}]"))
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
-		t.Errorf("of three things wrong: %v", err)
+		t.Errorf("three errors are not reported together: %v", err)
 	}
 }
 
@@ -167,19 +173,21 @@ func TestAnExpectedRegressionEndsAfterItsLastDay(t *testing.T) {
 	inputs := []string{write(t, "a", side(1, 1, 1)), write(t, "b", side(1.3, 1, 1))}
 	for now, want := range map[string]comparison.Verdict{"2030-01-31 23:59": comparison.Expected,
 		"2030-02-01 00:00": comparison.Regressed} {
-		at, err := time.ParseInLocation("2006-01-02 15:04", now, time.Local)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := Compare(&Options{Inputs: inputs, File: f, Now: at})
-		if err != nil || r.Tables[0].Cells[0].Verdict != want || !strings.Contains(r.Tables[0].Cells[0].Why, "agreed") {
-			t.Errorf("%s: %v, %+v; want %s", now, err, r.Tables[0].Cells[0], want)
-		}
+		t.Run(now, func(t *testing.T) {
+			instant, err := time.ParseInLocation("2006-01-02 15:04", now, time.Local)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Compare(&Options{Inputs: inputs, File: f, Now: instant})
+			if err != nil || r.Tables[0].Cells[0].Verdict != want ||
+				!strings.Contains(r.Tables[0].Cells[0].Why, "agreed") {
+				t.Errorf("%v, %+v; want %s", err, r.Tables[0].Cells[0], want)
+			}
+		})
 	}
 }
 
-// Lines of one file are paired if their order, or the file, tells that they are of one
-// round.
+// Lines of one file are paired if their order, or the file, shows that they belong to one round.
 func TestPairsAreOfOneRound(t *testing.T) {
 	lines := func(arms string) string {
 		text := ""
@@ -203,15 +211,15 @@ func TestPairsAreOfOneRound(t *testing.T) {
 		why    string
 		rounds int
 	}{
-		"in turn":                   {lines("ababab"), true, "their lines take turns", 3},
-		"in turn, order random":     {lines("abbaab"), true, "their lines take turns", 3},
-		"one after the other":       {lines("aaabbb"), false, "their lines do not take turns", 3},
-		"one of each":               {lines("ab"), false, "their lines do not take turns", 1},
+		"in turn":                   {lines("ababab"), true, "their lines alternate", 3},
+		"in turn, order random":     {lines("abbaab"), true, "their lines alternate", 3},
+		"one after the other":       {lines("aaabbb"), false, "their lines do not alternate", 3},
+		"one of each":               {lines("ab"), false, "their lines do not alternate", 1},
 		"one side has more":         {lines("ababa"), false, "one side has more lines than the other", 2},
-		"rounds":                    {rounds("ab", "ba", "ab"), true, "the file tells the rounds", 3},
-		"a round that one misses":   {rounds("ab", "b", "ab", "ba"), true, "the file tells the rounds", 3},
-		"each misses a round":       {rounds("ab", "b", "a", "ba"), true, "the file tells the rounds", 2},
-		"two runs, one after other": {rounds("ab", "ba") + rounds("ab", "ba"), true, "their lines take turns", 4},
+		"rounds":                    {rounds("ab", "ba", "ab"), true, "the file numbers the rounds", 3},
+		"a round that one misses":   {rounds("ab", "b", "ab", "ba"), true, "the file numbers the rounds", 3},
+		"each misses a round":       {rounds("ab", "b", "a", "ba"), true, "the file numbers the rounds", 2},
+		"two runs, one after other": {rounds("ab", "ba") + rounds("ab", "ba"), true, "their lines alternate", 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := Compare(&Options{Inputs: []string{write(t, "f", c.text)}, Col: "/arm@(a b)"})
@@ -227,8 +235,8 @@ func TestPairsAreOfOneRound(t *testing.T) {
 	}
 }
 
-// What was offered varies with the seed of random arrivals, by the root of how many calls
-// there are; in one file it does not.
+// The offered load varies with the seed of random arrivals, by the square root of the number of calls. Within one file
+// it does not vary.
 func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 	text := func(qps, calls int) string {
 		return strings.Repeat(fmt.Sprintf("BenchmarkA-8 %d %d offered-qps 5 cpu-ns/op\n", calls, qps), 6)
@@ -252,7 +260,7 @@ func TestTheSameLoadIsOfferedToBothSides(t *testing.T) {
 	}
 }
 
-// What can regress is not said to have too few rounds; what cannot regress is.
+// A warning about too few rounds counts the cells that cannot regress, and no others.
 func TestAGateThatFiresIsNotSaidToBeUnableTo(t *testing.T) {
 	lines := func(n, ns int, names ...string) string {
 		text := ""
@@ -290,18 +298,20 @@ func TestAGateThatFiresIsNotSaidToBeUnableTo(t *testing.T) {
 
 var words = strings.Fields("A B C D E F G H")
 
-// A difference of which it is not clear whether it is beyond the margin is no pass under --strict.
+// Under --strict, a difference that may or may not exceed the margin does not pass.
 func TestWorseIsCountedAndUndecided(t *testing.T) {
 	var head strings.Builder
 	for _, ns := range []int{101, 104, 109, 103, 108, 102, 107, 104, 106, 103, 109, 105} {
 		fmt.Fprintf(&head, "BenchmarkA-8 100 %d ns/op\n", ns)
 	}
 	for strict, exit := range map[bool]int{false: 0, true: 3} {
-		r, err := Compare(&Options{Strict: strict, Inputs: []string{write(t, "a",
-			strings.Repeat("BenchmarkA-8 100 100 ns/op\n", 12)), write(t, "b", head.String())}})
-		if err != nil || r.Exit != exit || r.Undecided() != 1 ||
-			!strings.Contains(r.Summary, "0 improved, 1 worse, 0 equivalent") {
-			t.Errorf("strict %v: %v, %+v", strict, err, r)
-		}
+		t.Run(fmt.Sprintf("strict %v", strict), func(t *testing.T) {
+			r, err := Compare(&Options{Strict: strict, Inputs: []string{write(t, "a",
+				strings.Repeat("BenchmarkA-8 100 100 ns/op\n", 12)), write(t, "b", head.String())}})
+			if err != nil || r.Exit != exit || r.Undecided() != 1 ||
+				!strings.Contains(r.Summary, "0 improved, 1 worse, 0 equivalent") {
+				t.Errorf("%v, %+v", err, r)
+			}
+		})
 	}
 }

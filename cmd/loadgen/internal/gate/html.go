@@ -16,8 +16,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"header":  func() []string { return header },
 }).Parse(page))
 
-// HTML is r as a page of its own, which loads nothing.
-func HTML(r *Report) (string, error) {
+// html returns the report as an HTML page that loads no other resources.
+func html(r *Report) (string, error) {
 	var b strings.Builder
 	err := pageTemplate.Execute(&b, r)
 	return b.String(), err

@@ -7,9 +7,9 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// Markdown is r as the comment of a pull request: the summary, what is not equivalent, and
-// the rest to unfold.
-func Markdown(r *Report) string {
+// markdown returns the report as the comment of a pull request. It shows the summary and the cells that are not
+// equivalent, and folds the other cells.
+func markdown(r *Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**\n", r.Summary)
 	for _, t := range r.Tables {
@@ -32,7 +32,7 @@ func Markdown(r *Report) string {
 	return b.String()
 }
 
-// split parts the cells that a reader must see from those that are as they were.
+// split separates the cells that a reader must see from equivalent cells and cells that are not judged.
 func (t *Table) split() (loud, quiet []*Cell) {
 	for _, c := range t.Cells {
 		if c.Verdict == comparison.Equivalent || !c.Verdict.Judged() {
@@ -44,7 +44,7 @@ func (t *Table) split() (loud, quiet []*Cell) {
 	return loud, quiet
 }
 
-// quietCells says how many there are.
+// quietCells returns the numbers of equivalent cells and of cells that are not judged.
 func quietCells(cells []*Cell) string {
 	equivalent := 0
 	for _, c := range cells {
@@ -55,6 +55,7 @@ func quietCells(cells []*Cell) string {
 	return fmt.Sprintf("%d equivalent, %d not judged", equivalent, len(cells)-equivalent)
 }
 
+// markdownTable returns the table of cells.
 func markdownTable(cells []*Cell) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| benchmark | unit | %s |\n| --- | ---%s --- |\n", strings.Join(header, " | "),
@@ -73,9 +74,10 @@ func markdownTable(cells []*Cell) string {
 	return b.String()
 }
 
-// escape keeps what a file says from being read as markdown or HTML.
+// escape escapes text of a file, so that it is not read as Markdown or HTML.
 func escape(s string) string {
 	return markdownSpecial.Replace(plain(s))
 }
 
-var markdownSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`)
+var markdownSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, "*", `\*`, "_", `\_`,
+	"`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`)

@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// A pair is a base and a head of one row in one unit.
+// A pair holds the base and a head of one row in one unit.
 type pair struct {
 	name, unit           string
 	base, head           *sample
@@ -23,7 +23,7 @@ type pair struct {
 	how                  pairing
 }
 
-// full is the name of the benchmark with that of its package, as a history has it.
+// full returns the name of the benchmark with its package, in the form of a history.
 func (p *pair) full() string {
 	for _, c := range p.config {
 		if c.Key == "pkg" {
@@ -33,21 +33,21 @@ func (p *pair) full() string {
 	return p.name
 }
 
-// table is the table that the pair belongs to, without cells.
+// table returns the table that the pair belongs to, without cells.
 func (p *pair) table() *Table {
 	return &Table{Base: p.baseLabel, Head: p.headLabel, Config: p.config, Paired: p.how.paired, Why: p.how.why}
 }
 
-// A pairing tells whether values are paired by round, and why.
+// A pairing says whether values are paired by round, and why.
 type pairing struct {
 	paired bool
 	why    string
 }
 
-// pairs sets each head against the base. What the base has and a head has not is an error, unless the gate file
-// lists it as removed; what a head has alone is told.
+// pairs pairs each head with the base. It returns an error if a head lacks a measurement of the base, and warns about
+// measurements that only a head has.
 func (s *sides) pairs() ([]*pair, error) {
-	var all []*pair
+	var list []*pair
 	var errs []error
 	for _, head := range s.cols[1:] {
 		var missing, added []string
@@ -65,8 +65,8 @@ func (s *sides) pairs() ([]*pair, error) {
 				p := &pair{name: label(key.row), unit: key.unit, base: base, head: other,
 					baseLabel: label(s.cols[0]), headLabel: label(head), config: config(key.table)}
 				errs = append(errs, s.line(p))
-				if len(p.base.values) > 0 { // else no round is common to both
-					all = append(all, p)
+				if len(p.base.values) > 0 { // some rounds are common to both
+					list = append(list, p)
 				}
 			}
 		}
@@ -81,17 +81,18 @@ func (s *sides) pairs() ([]*pair, error) {
 				label(head), firstOf(missing), label(s.cols[0])))
 		}
 		if len(added) > 0 {
-			s.warnings = append(s.warnings, fmt.Sprintf("%s alone has %s: not compared", label(head), firstOf(added)))
+			s.warnings = append(s.warnings, fmt.Sprintf("only %s has %s, so it is not compared", label(head),
+				firstOf(added)))
 		}
 	}
 	if len(s.lone) > 0 {
-		s.warnings = append(s.warnings, "rounds that one side alone has are left out of "+firstOf(s.lone))
+		s.warnings = append(s.warnings, "rounds that only one side has are left out of "+firstOf(s.lone))
 	}
 	errs = append(errs, s.removals.check())
-	if removed := s.removals.notes(); len(all) == 0 && len(removed) > 0 {
+	if removed := s.removals.notes(); len(list) == 0 && len(removed) > 0 {
 		errs = append(errs, fmt.Errorf("nothing is left to compare: %s", strings.Join(removed, "; ")))
 	}
-	return all, errors.Join(errs...)
+	return list, errors.Join(errs...)
 }
 
 // result returns the result that a key is of.
@@ -100,16 +101,16 @@ func (s *sides) result(key sideKey) result {
 	return result{name: p.name, full: p.full(), unit: p.unit, text: s.describe(key)}
 }
 
-// firstOf names the first few, and how many more there are.
-func firstOf(all []string) string {
+// firstOf returns the first few names, and how many more there are.
+func firstOf(names []string) string {
 	const few = 3
-	if n := len(all); n > few {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:few], ", "), n-few)
+	if n := len(names); n > few {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), n-few)
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(names, ", ")
 }
 
-// describe names what a key is of; of its configuration, what there is more than one of.
+// describe returns the row and unit of a key, and the part of its configuration that varies.
 func (s *sides) describe(key sideKey) string {
 	text := fmt.Sprintf("%s in %s", label(key.row), key.unit)
 	var parts []string
@@ -122,7 +123,7 @@ func (s *sides) describe(key sideKey) string {
 	return text
 }
 
-// varying are the fields of configuration that there is more than one value of.
+// varying returns the configuration fields that have more than one value.
 func (s *sides) varying() []*benchproc.Field {
 	if s.varied == nil {
 		seen := map[benchproc.Key]bool{}
@@ -137,7 +138,7 @@ func (s *sides) varying() []*benchproc.Field {
 	return s.varied
 }
 
-// line lines up the values of a pair, and sees that they are of one load.
+// line matches the values of a pair, and checks that both sides had the same load.
 func (s *sides) line(p *pair) error {
 	if err := s.pairUp(p); err != nil {
 		return fmt.Errorf("%s in %s: %w", p.name, p.unit, err)
@@ -155,41 +156,42 @@ func (s *sides) pairUp(p *pair) error {
 	switch {
 	case s.options.Interleaved && base.hasRounds() && head.hasRounds():
 		if lost := lostRounds(base, head); len(lost) > 0 {
-			return fmt.Errorf("%s has no result in round %s, where %s has one: it was skipped, or the program "+
-				"ended before it",
+			return fmt.Errorf("%s has no result in round %s, and %s has one: it was skipped, or the program ended "+
+				"before it",
 				p.headLabel, firstOf(lost), p.baseLabel)
 		}
 		if p.keepCommon() {
 			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))
 		}
-		p.how = pairing{true, "both were measured in turn, round by round"}
+		p.how = pairing{true, "both were measured alternately, round by round"}
 	case s.options.Paired && n != m:
-		return fmt.Errorf("--paired: %d rounds of %s and %d of %s: want as many", n, p.baseLabel, m, p.headLabel)
+		return fmt.Errorf("--paired: %d rounds of %s and %d of %s: want equal numbers", n, p.baseLabel, m, p.headLabel)
 	case s.options.Paired:
-		p.how = pairing{true, "--paired says so"}
+		p.how = pairing{true, "--paired was given"}
 	case !sameInput(base, head):
-		p.how = pairing{false, "they come from several files; if they were measured in turn, --paired"}
+		p.how = pairing{false, "they come from several files; use --paired if they were measured alternately"}
 	case base.hasRounds() && head.hasRounds():
 		if p.keepCommon() {
 			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))
 		}
-		p.how = pairing{true, "the file tells the rounds"}
+		p.how = pairing{true, "the file numbers the rounds"}
 	case n == m && n > 1 && interleaved(base, head):
-		p.how = pairing{true, "their lines take turns"}
+		p.how = pairing{true, "their lines alternate"}
 	case n == m:
-		p.how = pairing{false, "their lines do not take turns"}
+		p.how = pairing{false, "their lines do not alternate"}
 	default:
 		p.how = pairing{false, "one side has more lines than the other"}
 	}
 	return nil
 }
 
+// sameInput reports whether all values of a and b come from one input.
 func sameInput(a, b *sample) bool {
 	other := func(p place) bool { return p.input != a.at[0].input }
 	return !slices.ContainsFunc(a.at, other) && !slices.ContainsFunc(b.at, other)
 }
 
-// hasRounds tells whether there is one value for each of the rounds that it is of.
+// hasRounds reports whether the round of each value is known and each round has one value.
 func (x *sample) hasRounds() bool {
 	seen := map[int]bool{0: true}
 	for _, at := range x.at {
@@ -201,7 +203,7 @@ func (x *sample) hasRounds() bool {
 	return true
 }
 
-// lostRounds are the rounds that the base has and the head has not.
+// lostRounds returns the rounds that only the base has.
 func lostRounds(base, head *sample) (lost []string) {
 	has := map[int]bool{}
 	for _, at := range head.at {
@@ -215,8 +217,7 @@ func lostRounds(base, head *sample) (lost []string) {
 	return lost
 }
 
-// keepCommon leaves the rounds that both sides have, in order, and tells whether there were
-// others.
+// keepCommon keeps the rounds that both sides have, in order, and reports whether it removed others.
 func (p *pair) keepCommon() bool {
 	base, head := &sample{iters: p.base.iters}, &sample{iters: p.head.iters}
 	for _, at := range comparison.PairRounds(p.base.rounds(), p.head.rounds()) {
@@ -228,11 +229,12 @@ func (p *pair) keepCommon() bool {
 	return fewer
 }
 
-func (x *sample) rounds() (all []int) {
+// rounds returns the round of each value.
+func (x *sample) rounds() (rounds []int) {
 	for _, at := range x.at {
-		all = append(all, at.round)
+		rounds = append(rounds, at.round)
 	}
-	return all
+	return rounds
 }
 
 // take adds the i-th value of another sample.
@@ -240,8 +242,8 @@ func (x *sample) take(from *sample, i int) {
 	x.values, x.at = append(x.values, from.values[i]), append(x.at, from.at[i])
 }
 
-// interleaved tells whether both sides were measured in rounds: the i-th of both before
-// the next of either. Go test -count does not do so, a loop around go test does.
+// interleaved reports whether the i-th lines of both sides come before the next line of either. This is
+// so for a loop around go test, but not for go test -count.
 func interleaved(a, b *sample) bool {
 	for i := range a.at[1:] {
 		if max(a.at[i].line, b.at[i].line) > min(a.at[i+1].line, b.at[i+1].line) {
@@ -251,8 +253,8 @@ func interleaved(a, b *sample) bool {
 	return true
 }
 
-// sameLoad sees that both sides were offered the same load: within one file exactly, else
-// to 1% and what random arrivals vary by.
+// sameLoad returns an error if the sides were offered different loads. Within one input the loads must be equal;
+// otherwise they may differ by 1% and by the variation of random arrivals.
 func (p *pair) sameLoad() error {
 	a, b := results.Median(p.base.values), results.Median(p.head.values)
 	allowed := 0.0
@@ -262,7 +264,7 @@ func (p *pair) sameLoad() error {
 	if math.Abs(b-a) <= allowed*a {
 		return nil
 	}
-	return fmt.Errorf("%s: %v calls a second were offered to %s and %v to %s: they are not comparable: leave it "+
-		"out by --filter, or measure both at one rate",
+	return fmt.Errorf("%s: %v calls per second were offered to %s and %v to %s, which are not comparable: exclude it "+
+		"with --filter, or measure both at one rate",
 		p.name, a, p.baseLabel, b, p.headLabel)
 }

@@ -24,54 +24,53 @@ import (
 
 // A Line is one benchmark line.
 type Line struct {
-	// Of has the name, the configuration and the units. Lines that have the same share it: its values are those of
-	// one of
-	// them.
+	// Of holds the name, the configuration and the units. Lines that agree in all of these share it, so its values
+	// are those of one of these lines.
 	Of     *benchfmt.Result
 	Values []float64 // in the units of Of
 	Path   string
 	Number int // from 1
 
 	input int // from 0
-	round int // from 1, where the file tells
+	round int // from 1, or 0 if the file does not number rounds
 	iters int
 }
 
-// inputs are all that was read.
+// inputs holds everything that was read.
 type inputs struct {
 	lines    []Line
 	units    benchfmt.UnitMetadataMap
-	runs     bool // every input is a run of a scenario
+	runs     bool // whether every input is a run of a scenario
 	count    int
 	warnings []string
 
-	declared func(key string) bool // keys of the configuration that the user names
+	declared func(key string) bool // reports whether the user names a configuration key
 	seen     map[string]*undeclared
-	kinds    map[string]*benchfmt.Result // what lines share
+	kinds    map[string]*benchfmt.Result // the shared Of of lines
 	scratch  []byte
 }
 
-// judged returns the units that are judged if nobody says which, as results.Units has them: of the arms of one run, of
-// several runs as of two revisions, and of anything else all, for which it is nil.
-func (all *inputs) judged() []string {
+// judged returns the units that are judged by default, as results.Units has them: the primary units for the arms of
+// one run, and the units of revisions for several runs. For other inputs it returns nil, which means all units.
+func (in *inputs) judged() []string {
 	switch {
-	case !all.runs:
+	case !in.runs:
 		return nil
-	case all.count == 1:
+	case in.count == 1:
 		return comparison.PrimaryUnits
 	}
 	return comparison.RevisionUnits
 }
 
-// An input is a file, or standard input, and what it is called.
+// An input is a file or standard input, with its label.
 type input struct{ label, path string }
 
 // stdinPath is the path of standard input.
 const stdinPath = "-"
 
-// parseInputs reads PATH and LABEL=PATH. Of a path that is given twice each has a label of
-// its own, as in benchfmt.Files.
-func parseInputs(args []string) (all []input, err error) {
+// parseInputs parses PATH and LABEL=PATH. Inputs with the same label get distinct labels, as in
+// benchfmt.Files.
+func parseInputs(args []string) (list []input, err error) {
 	times := map[string]int{}
 	for _, arg := range args {
 		in := input{arg, arg}
@@ -82,14 +81,14 @@ func parseInputs(args []string) (all []input, err error) {
 			return nil, fmt.Errorf("input %q: want PATH or LABEL=PATH", arg)
 		}
 		times[in.label]++
-		all = append(all, in)
+		list = append(list, in)
 	}
 	seen, stdin := map[string]int{}, 0
-	for i, in := range all {
+	for i, in := range list {
 		if times[in.label] > 1 {
-			for label := ""; label == "" || times[label] > 0; seen[in.label]++ { // until no other input is called so
+			for label := ""; label == "" || times[label] > 0; seen[in.label]++ { // until no other input has the label
 				label = fmt.Sprintf("%s#%d", in.label, seen[in.label])
-				all[i].label = label
+				list[i].label = label
 			}
 		}
 		if in.path == stdinPath {
@@ -97,44 +96,44 @@ func parseInputs(args []string) (all []input, err error) {
 		}
 	}
 	if stdin > 1 {
-		return nil, errors.New("standard input is given twice: it can be read once")
+		return nil, errors.New("standard input is given twice, but it can be read only once")
 	}
-	return all, nil
+	return list, nil
 }
 
+// exists reports whether there is a file at path.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-// read reads all inputs. Everything that is wrong with them is reported, with its line. Declared reports whether the
-// user
-// names a key of the configuration.
+// read reads all inputs. All errors are reported together, each with its line. Declared reports whether the user names
+// a configuration key.
 func read(args []string, stdin io.Reader, declared func(key string) bool) (*inputs, error) {
 	list, err := parseInputs(args)
 	if err != nil {
 		return nil, err
 	}
-	all := &inputs{runs: true, count: len(list), declared: declared, seen: map[string]*undeclared{},
+	read := &inputs{runs: true, count: len(list), declared: declared, seen: map[string]*undeclared{},
 		kinds: map[string]*benchfmt.Result{}}
 	var (
-		r    benchfmt.Reader // one: what is said of units holds for all
+		r    benchfmt.Reader // one reader, since unit metadata applies to all inputs
 		errs []error
 	)
 	for i, in := range list {
 		path, data, err := in.load(stdin)
 		if err == nil {
-			err = all.add(&r, i, in.label, path, data)
+			err = read.add(&r, i, in.label, path, data)
 		}
 		errs = append(errs, err)
 	}
-	all.units = r.Units()
-	all.warnings = append(all.warnings, warnUndeclared(all.seen)...)
-	return all, errors.Join(errs...)
+	read.units = r.Units()
+	read.warnings = append(read.warnings, warnUndeclared(read.seen)...)
+	return read, errors.Join(errs...)
 }
 
-// load reads the text of an input. A directory and its run.json stand for the run.bench
-// there.
+// load reads the text of an input. For a directory or its run.json it reads the run.bench in the
+// directory.
 func (in input) load(stdin io.Reader) (path string, data []byte, err error) {
 	path = in.path
 	if path == stdinPath {
@@ -156,23 +155,23 @@ func (in input) load(stdin io.Reader) (path string, data []byte, err error) {
 	return path, data, nil
 }
 
-// add reads the text of one input.
-func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data []byte) error {
+// add adds the lines of one input.
+func (in *inputs) add(r *benchfmt.Reader, index int, label, path string, data []byte) error {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if err := isText(path, data); err != nil {
 		return err
 	}
-	c := &cleaner{path: path, declared: all.declared, seen: all.seen}
+	c := &cleaner{path: path, declared: in.declared, seen: in.seen}
 	data = c.clean(data)
-	all.runs = all.runs && c.run
+	in.runs = in.runs && c.run
 	for _, w := range c.warnings {
-		all.warnings = append(all.warnings, path+":"+w)
+		in.warnings = append(in.warnings, path+":"+w)
 	}
 	if c.long > 0 {
-		return fmt.Errorf("%s:%d: a line of more than %d bytes: want Go benchmark text, which has no line so long",
+		return fmt.Errorf("%s:%d: a line of more than %d bytes: want Go benchmark text, which has no such lines",
 			path, c.long, maxLine)
 	}
-	before := len(all.lines)
+	before := len(in.lines)
 	errs := c.errs
 	r.Reset(bytes.NewReader(data), path, file, label)
 	for r.Scan() {
@@ -184,7 +183,7 @@ func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data [
 			err = checkMetadata(rec)
 		case *benchfmt.Result:
 			if err = tidy(rec); err == nil {
-				all.keep(rec, index, path, &c.comments)
+				in.keep(rec, index, path, &c.comments)
 			}
 		}
 		if err != nil {
@@ -194,55 +193,55 @@ func (all *inputs) add(r *benchfmt.Reader, index int, label, path string, data [
 	if err := r.Err(); err != nil {
 		errs = append(errs, err)
 	}
-	if len(all.lines) == before && len(errs) == 0 {
+	if len(in.lines) == before && len(errs) == 0 {
 		errs = append(errs, fmt.Errorf("%s: no benchmark results: want lines that begin with Benchmark", path))
 	}
 	return errors.Join(errs...)
 }
 
-// keep adds a line. What it shares with others is kept once: there may be hundreds of thousands.
-func (all *inputs) keep(r *benchfmt.Result, index int, path string, c *comments) {
-	key := append(append(all.scratch[:0], r.Name...), 0)
+// keep adds a line. What it shares with other lines is stored once, since there may be hundreds of thousands of lines.
+func (in *inputs) keep(r *benchfmt.Result, index int, path string, c *comments) {
+	key := append(append(in.scratch[:0], r.Name...), 0)
 	for _, v := range r.Values {
 		key = append(append(append(append(key, v.Unit...), 0), v.OrigUnit...), 0)
 	}
 	for _, v := range r.Config {
 		key = append(append(append(append(key, v.Key...), 0), v.Value...), 0)
 	}
-	all.scratch = key
-	of := all.kinds[string(key)]
-	if of == nil {
-		of = r.Clone()
-		all.kinds[string(key)] = of
+	in.scratch = key
+	shared := in.kinds[string(key)]
+	if shared == nil {
+		shared = r.Clone()
+		in.kinds[string(key)] = shared
 	}
 	values := make([]float64, len(r.Values))
 	for i, v := range r.Values {
 		values[i] = v.Value
 	}
-	_, at := r.Pos()
-	all.lines = append(all.lines, Line{Of: of, Values: values, Path: path, Number: at, input: index,
-		round: c.roundOf(at), iters: r.Iters})
+	_, line := r.Pos()
+	in.lines = append(in.lines, Line{Of: shared, Values: values, Path: path, Number: line, input: index,
+		round: c.roundOf(line), iters: r.Iters})
 }
 
-// isText returns an error that says what an input is if it is not text of benchmarks.
+// isText returns an error if an input is not plain benchmark text but a known other format.
 func isText(path string, data []byte) error {
 	start := data[:min(len(data), 4096)]
 	switch {
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}), bytes.Count(start,
 		[]byte{0}) > len(start)/4:
 		return fmt.Errorf("%s: UTF-16 text, as PowerShell writes it: want UTF-8: iconv -f UTF-16 -t UTF-8 %[1]s, "+
-			"or in PowerShell "+
-			"Get-Content %[1]s | Set-Content -Encoding utf8 new.txt", path)
+			"or in PowerShell Get-Content %[1]s | Set-Content -Encoding utf8 new.txt", path)
 	case testJSON.Match(start):
-		return fmt.Errorf(`%s: output of go test -json: want that of go test without it: jq -j 'select(.Action=="output").Output' %[1]s`, path)
+		return fmt.Errorf("%s: output of go test -json: want the output of go test without it: "+
+			`jq -j 'select(.Action=="output").Output' %[1]s`, path)
 	}
 	return nil
 }
 
-// testJSON matches the beginning of what go test -json prints.
+// testJSON matches the beginning of the output of go test -json.
 var testJSON = regexp.MustCompile(`^\s*\{"(Time|Action|ImportPath)":[^\n]*"Action":|^\s*\{"Action":`)
 
-// checkMetadata returns an error if the metadata of a unit has no meaning: it would be passed over otherwise.
+// checkMetadata returns an error if unit metadata has no meaning, since it would be ignored silently otherwise.
 func checkMetadata(m *benchfmt.UnitMetadata) error {
 	known := map[string][]string{"better": {"lower", "higher"}, "assume": {"nothing", "exact"}}
 	path, at := m.Pos()
@@ -255,8 +254,8 @@ func checkMetadata(m *benchfmt.UnitMetadata) error {
 	return nil
 }
 
-// tidy gives values their tidy units. The reader of benchfmt looks at the value alone, and
-// leaves 0 ns/op what it is, apart from 1e-09 sec/op. What is not finite is an error.
+// tidy converts values to tidy units. The reader of benchfmt decides by the value alone, and would keep 0 ns/op apart
+// from 1e-09 sec/op. Values that are not finite and two values in one unit are errors.
 func tidy(r *benchfmt.Result) error {
 	file, at := r.Pos()
 	for i := range r.Values {
@@ -276,26 +275,27 @@ func tidy(r *benchfmt.Result) error {
 	return nil
 }
 
-// maxLine is the length of a line, with its end, that the reader of benchfmt still takes.
+// maxLine is the longest line, with its end, that the reader of benchfmt accepts, in bytes.
 const maxLine = bufio.MaxScanTokenSize - 1
 
-// comments are what stands in a file besides benchmark text.
+// comments holds what the comments of a file say.
 type comments struct {
-	ours     bool   // loadgen wrote it
-	run      bool   // it is a run of a scenario: not benchmarks, nor estimators by themselves
-	bench    bool   // that of run --bench
-	rounds   []mark // where rounds begin, by line
+	ours     bool   // loadgen wrote the file
+	run      bool   // the file is a run of a scenario, not of benchmarks or estimators
+	bench    bool   // the file is of run --bench
+	rounds   []mark // the lines at which rounds begin
 	long     int    // number of the first line that is too long, or 0
 	warnings []string
 }
 
+// A mark is the first line of a round.
 type mark struct{ line, round int }
 
-// runHeader is how the run.bench of a run begins: with the number of its schema.
+// runHeader matches the beginning of the run.bench of a run, which has the number of its schema.
 var runHeader = regexp.MustCompile(`^# loadgen [0-9]`)
 
-// comment reads what a run says in a comment of line n, and what go test says of failure. A run says so in its first
-// line.
+// comment reads line n. It looks for comments of loadgen and for failures that go test reports. Whether loadgen wrote
+// the file is decided by the first line.
 func (c *comments) comment(n int, raw []byte) {
 	if len(raw) > maxLine && c.long == 0 {
 		c.long = n
@@ -314,12 +314,12 @@ func (c *comments) comment(n int, raw []byte) {
 	case bytes.HasPrefix(raw, []byte("# partial: ")):
 		c.warnings = append(c.warnings, fmt.Sprintf("%d: the run is %s", n, bytes.TrimSpace(raw[2:])))
 	case bytes.HasPrefix(raw, []byte("--- FAIL: ")), bytes.HasPrefix(raw, []byte("FAIL\t")):
-		c.warnings = append(c.warnings, fmt.Sprintf("%d: %s: what failed was not measured", n, bytes.TrimSpace(raw)))
+		c.warnings = append(c.warnings, fmt.Sprintf("%d: %s: the failed benchmarks were not measured", n,
+			bytes.TrimSpace(raw)))
 	}
 }
 
-// roundOf is the round that a line is of, or 0 if that is not known. Lines are asked for
-// in order.
+// roundOf returns the round of a line, or 0 if it is unknown. Lines must be passed in ascending order.
 func (c *comments) roundOf(at int) int {
 	for len(c.rounds) > 1 && c.rounds[1].line < at {
 		c.rounds = c.rounds[1:]

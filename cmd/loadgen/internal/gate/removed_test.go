@@ -95,7 +95,7 @@ func TestARemovalThatIsWrongSaysWhere(t *testing.T) {
 	for text, want := range map[string]string{
 		"removed: [{cell: A, until: 2030-01-01}]":         "f:1:18: removal 1: it has no reason: want cell, reason and until",
 		"removed: [{cell: A, reason: x}]":                 "f:1:18: removal 1: it has no until",
-		"removed: [{cell: A, reason: x, until: 2030-13}]": `f:1:18: removal 1: until "2030-13" is no day`,
+		"removed: [{cell: A, reason: x, until: 2030-13}]": `f:1:18: removal 1: until "2030-13" is not a day`,
 		"removed: [{name: A}]":                            `f:1:12: unknown field "name"`,
 		"removed: {cell: A}":                              "f:1:10: ",
 	} {
@@ -135,12 +135,12 @@ func TestACellThatTheHeadHasLostFails(t *testing.T) {
 	}{
 		"none":                  {none, none, results.Complete, "", "", ""},
 		"one":                   {none, 1, results.Complete, "", lost + ": head has no measurement of it", ""},
-		"one, interrupted":      {none, 1, results.Partial, "", "", "it was measured of both in no round"},
+		"one, interrupted":      {none, 1, results.Partial, "", "", "no round measured both"},
 		"one that is removed":   {none, 1, results.Complete, gone + "9999-12-31}", "", "it is gone"},
 		"one that was removed":  {none, 1, results.Complete, gone + "2001-12-31}", lost + " (its removal was agreed to until", ""},
 		"none, one is removed":  {none, none, results.Complete, gone + "9999-12-31}", "", "is still there"},
 		"none of the base":      {1, none, results.Complete, "", "", "head alone has"},
-		"the same of both":      {1, 1, results.Complete, "", "", "it was measured of both in no round"},
+		"the same of both":      {1, 1, results.Complete, "", "", "no round measured both"},
 		"another one of either": {0, 1, results.Complete, "", "base alone has Load", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

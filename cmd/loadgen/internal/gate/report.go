@@ -13,32 +13,32 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// Schema is the version of a report in JSON.
+// Schema is the version of the JSON of a report.
 const Schema = 1
 
-// always are the verdicts that are counted though there are none.
+// always holds the verdicts that the summary counts even if there are none.
 var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, comparison.Equivalent,
 	comparison.Inconclusive}
 
-// A Report is what came of a comparison.
+// A Report is the result of a comparison.
 type Report struct {
 	Schema   int                        `json:"schema"`
 	Summary  string                     `json:"summary"` // the last line
-	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive and Strict
+	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive if Strict is set
 	Strict   bool                       `json:"strict"`
 	Counts   map[comparison.Verdict]int `json:"counts"`
-	Notes    []string                   `json:"notes"` // what was decided
+	Notes    []string                   `json:"notes"`
 	Warnings []string                   `json:"warnings"`
 	Tables   []*Table                   `json:"tables"`
 }
 
-// A Table is of cells that were measured in the same circumstances.
+// A Table holds cells that were measured under the same conditions.
 type Table struct {
 	Base   string  `json:"base"`
 	Head   string  `json:"head"`
 	Config []Pair  `json:"config"`
 	Paired bool    `json:"paired"`
-	Why    string  `json:"why"` // it is paired or not
+	Why    string  `json:"why"` // why it is paired or not
 	Cells  []*Cell `json:"cells"`
 }
 
@@ -48,13 +48,13 @@ type Pair struct {
 	Value string `json:"value"`
 }
 
-// A Cell is one benchmark in one unit, as benchstat has it. What is not known is nil.
+// A Cell is one benchmark in one unit, in benchstat's form. Unknown values are nil.
 type Cell struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
 	Base Side   `json:"base"`
 	Head Side   `json:"head"`
-	// Shift, Low and High are shares of the base, or amounts in the unit if Absolute.
+	// Shift, Low and High are shares of the base, or amounts in the unit if Absolute is set.
 	Shift      *float64           `json:"shift"`
 	Low        *float64           `json:"low"`
 	High       *float64           `json:"high"`
@@ -67,18 +67,19 @@ type Cell struct {
 	Margin     string             `json:"margin"`
 	Verdict    comparison.Verdict `json:"verdict"`
 	Why        string             `json:"why,omitempty"`
-	// Exploratory says that the cell is not one of the family, and Marked that it differs by
-	// more than chance explains among all that are not.
+	// Exploratory means that the cell is not in the family. Marked means that it differs by more than
+	// chance explains, among all exploratory cells.
 	Exploratory bool `json:"exploratory"`
 	Marked      bool `json:"marked"`
 }
 
-// A Side is what was measured of a base or a head.
+// A Side holds what was measured of a base or a head.
 type Side struct {
 	Median *float64 `json:"median"`
 	Rounds int      `json:"rounds"`
 }
 
+// newCell returns the cell of a result.
 func newCell(r *comparison.Result) *Cell {
 	known := func(x float64) *float64 {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -100,20 +101,20 @@ func newCell(r *comparison.Result) *Cell {
 	return c
 }
 
-// add adds a cell to the table of the report that is like t, which is added if there is
-// none.
+// add adds a cell to the table of the report that equals t except for its cells, or to t itself if there is none.
 func (r *Report) add(t *Table, c *Cell) {
-	at := slices.IndexFunc(r.Tables, func(o *Table) bool {
+	i := slices.IndexFunc(r.Tables, func(o *Table) bool {
 		return o.Base == t.Base && o.Head == t.Head && o.Why == t.Why && slices.Equal(o.Config, t.Config)
 	})
-	if at < 0 {
-		at = len(r.Tables)
+	if i < 0 {
+		i = len(r.Tables)
 		r.Tables = append(r.Tables, t)
 	}
-	r.Tables[at].Cells = append(r.Tables[at].Cells, c)
+	r.Tables[i].Cells = append(r.Tables[i].Cells, c)
 }
 
-// count sums up the verdicts. That nothing was judged is an error: it is no pass.
+// count counts the verdicts and sets the exit code and the summary. It returns an error if nothing was judged, since
+// that must not pass.
 func (r *Report) count() error {
 	r.Counts = map[comparison.Verdict]int{}
 	judged := 0
@@ -126,10 +127,9 @@ func (r *Report) count() error {
 		}
 	}
 	if judged == 0 {
-		return errors.New("nothing was judged: of no unit that was compared, and was to be judged, is it known " +
-			"which way is better: " +
-			"add --better UNIT=lower (or higher), or a line such as 'Unit widgets/op better=lower' in the input, " +
-			"or other units by --units")
+		return errors.New("nothing was judged: the better direction of every unit that was compared and should be " +
+			"judged is unknown: add --better UNIT=lower (or higher), or a line such as " +
+			"'Unit widgets/op better=lower' to the input, or select other units with --units")
 	}
 	switch {
 	case r.Counts[comparison.Regressed] > 0:
@@ -147,7 +147,7 @@ func (r *Report) count() error {
 	return nil
 }
 
-// Undecided returns how many cells may differ by more than the margin, or may not.
+// Undecided returns the number of cells whose difference may or may not exceed the margin.
 func (r *Report) Undecided() (n int) {
 	for v, count := range r.Counts {
 		if v.Undecided() {
@@ -157,11 +157,11 @@ func (r *Report) Undecided() (n int) {
 	return n
 }
 
-// title says what a table compares.
+// title returns a sentence that says what the table compares.
 func (t *Table) title() string {
 	least, most := math.MaxInt, 0
 	for _, c := range t.Cells {
-		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // else it cannot be compared
+		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // cells without rounds cannot be compared
 			least, most = min(least, n, m), max(most, n, m)
 		}
 	}
@@ -179,10 +179,10 @@ func (t *Table) title() string {
 	return fmt.Sprintf("%s against %s, %s, %s: %s", t.Head, t.Base, rounds, how, t.Why)
 }
 
-// header are the columns of a table.
+// header holds the titles of a table's columns.
 var header = []string{"base", "head", "shift", "95% interval", "margin", "p", "verdict"}
 
-// row is a cell as text, without its name and unit.
+// row returns the columns of a cell, without its name and unit.
 func (c *Cell) row() []string {
 	const none = "-"
 	shift, interval, p, verdict := none, none, none, string(c.Verdict)
@@ -199,7 +199,7 @@ func (c *Cell) row() []string {
 	return []string{c.median(c.Base), c.median(c.Head), shift, interval, c.margin(), p, verdict}
 }
 
-// median writes that of a side as benchstat does: each with a prefix of its own.
+// median returns the median of a side in the form of benchstat, with its own prefix.
 func (c *Cell) median(s Side) string {
 	if s.Median == nil {
 		return "-"
@@ -207,7 +207,7 @@ func (c *Cell) median(s Side) string {
 	return scale(*s.Median, c.Unit)
 }
 
-// scale writes a value as benchstat does, but for those that are too large or too small for its prefixes.
+// scale returns a value in the form of benchstat, unless it is too large or too small for the prefixes.
 func scale(x float64, unit string) string {
 	if a := math.Abs(x); a != 0 && (a >= 1e18 || a < 1e-15) {
 		return strconv.FormatFloat(x, 'g', 4, 64)
@@ -215,6 +215,7 @@ func scale(x float64, unit string) string {
 	return benchunit.Scale(x, benchunit.ClassOf(unit))
 }
 
+// margin returns the margin, or "-" if the cell is not judged.
 func (c *Cell) margin() string {
 	if !c.Verdict.Judged() {
 		return "-"
@@ -222,7 +223,7 @@ func (c *Cell) margin() string {
 	return c.Margin
 }
 
-// signed writes a shift, or an end of its interval.
+// signed returns a shift, or an end of its interval, with its sign.
 func (c *Cell) signed(x float64) string {
 	if c.Absolute {
 		return sign(x, scale(math.Abs(x), c.Unit))
@@ -237,6 +238,7 @@ func (c *Cell) signed(x float64) string {
 	return sign(x, fmt.Sprintf("%.*f%%", decimals, 100*math.Abs(x)))
 }
 
+// sign returns a size with the sign of x, or 0 without a sign if it rounds to 0.
 func sign(x float64, size string) string {
 	switch {
 	case strings.Trim(size, "0.%") == "":

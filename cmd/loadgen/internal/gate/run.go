@@ -12,8 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// ownRun returns the run that is the only input, if nothing says how to take it apart; it
-// is nil if there is none.
+// ownRun returns the run that is the only input, or nil if there are several inputs, the input is no run, or Col
+// splits it.
 func (o *Options) ownRun() (*results.Run, error) {
 	if len(o.Inputs) != 1 || o.Col != "" {
 		return nil, nil
@@ -33,24 +33,24 @@ func (o *Options) ownRun() (*results.Run, error) {
 		return nil, nil
 	}
 	if o.Row != "" || o.Filter != "" || o.Ignore != "" || o.Paired {
-		return nil, errors.New("--row, --filter, --ignore and --paired are not for a run's own comparisons: " +
+		return nil, errors.New("--row, --filter, --ignore and --paired do not apply to a run's own comparisons: " +
 			"want --col beside them, or --units to choose what is judged")
 	}
 	return results.Read(path)
 }
 
-// OfRun judges the comparisons of a run's scenario as the options and the gate file say.
-// Text, page and gate show what it returns.
-func (o *Options) OfRun(run *results.Run) (all []*comparison.Contest, warnings []string, err error) {
-	all, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits))
+// OfRun judges the comparisons of a run's scenario according to the options and the gate file.
+// Text, page and gate show its results.
+func (o *Options) OfRun(run *results.Run) (contests []*comparison.Contest, warnings []string, err error) {
+	contests, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits))
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings, err = o.expect(comparison.Results(all), nil)
-	return all, warnings, err
+	warnings, err = o.expect(comparison.Results(contests), nil)
+	return contests, warnings, err
 }
 
-// judging returns how the units of runs are judged, of which the named ones are primary by default.
+// judging returns how the units of runs are judged. The given units are primary by default.
 func (o *Options) judging(units []string) comparison.Options {
 	return comparison.Options{
 		Rule:    func(unit string) comparison.Rule { return o.rule(unit, nil) },
@@ -58,7 +58,7 @@ func (o *Options) judging(units []string) comparison.Options {
 	}
 }
 
-// Primary returns how many units of two runs are judged by CompareRuns.
+// Primary returns the number of units that CompareRuns judges.
 func (o *Options) Primary() (n int) {
 	for _, u := range results.Units {
 		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
@@ -69,7 +69,7 @@ func (o *Options) Primary() (n int) {
 	return n
 }
 
-// compareRun reports on the comparisons of a run.
+// compareRun returns the report of a run's own comparisons.
 func (o *Options) compareRun(run *results.Run) (*Report, error) {
 	contests, warnings, err := o.OfRun(run)
 	if err != nil {
@@ -77,7 +77,7 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 	}
 	if len(contests) == 0 {
 		return nil, errors.New("the scenario of the run compares nothing: " +
-			"want --col with what tells the sides apart, or a scenario with several arms")
+			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
 	r.Warnings = warnings
@@ -88,9 +88,8 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 	return r, r.finish(o, comparison.Results(contests))
 }
 
-// CompareRuns sets every cell of a head against the same cell of a base. They were
-// measured in turn, round by round. A cell of the base that a complete head has no measurement of is an error, unless
-// the gate file lists it as removed.
+// CompareRuns compares every cell of head with the same cell of base. The runs must have been measured alternately,
+// round by round.
 func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	removals := o.removals()
 	added, gone, err := removals.cells(base, head)
@@ -104,8 +103,8 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 		return nil, err
 	}
 	r := o.newReport()
-	all := comparison.Results(contests)
-	if r.Warnings, err = o.expect(all, nil); err != nil {
+	list := comparison.Results(contests)
+	if r.Warnings, err = o.expect(list, nil); err != nil {
 		return nil, err
 	}
 	r.Notes = append(r.Notes, removals.notes()...)
@@ -116,7 +115,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	for _, c := range contests {
 		r.addContest(c, Table{Base: "base", Head: "head", Config: []Pair{}})
 	}
-	return r, r.finish(o, all)
+	return r, r.finish(o, list)
 }
 
 // cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any other
@@ -168,6 +167,7 @@ func CellsOf(c *comparison.Contest) (cells []*Cell) {
 	return cells
 }
 
+// newReport returns an empty report.
 func (o *Options) newReport() *Report {
 	return &Report{Schema: Schema, Strict: o.strict(), Notes: []string{}, Warnings: []string{}}
 }

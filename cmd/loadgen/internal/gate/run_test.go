@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// failing returns a run of 12 equal visits, in each of which so many of 1,000 calls fail.
+// failing returns a run of 12 equal visits of 1,000 calls, some of which fail.
 func failing(t *testing.T, failures uint64) *results.Run {
 	t.Helper()
 	s, err := scenarios.Decode("a.yaml", []byte("qps: 1000\nduration: 1s\nspans: [none]\nrounds: 12\n"))
@@ -59,8 +59,7 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 	}
 }
 
-// A regression in any unit that is judged fails a gate; an arm of a run is only judged in the units that a run is
-// about.
+// A regression in any judged unit fails a gate. Two runs are judged in more units than the arms of one run.
 func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	o := &Options{}
 	if n := o.Primary(); n != len(comparison.RevisionUnits) || n <= len(comparison.PrimaryUnits) {
@@ -68,8 +67,8 @@ func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	}
 }
 
-// Two runs are judged in the units of revisions. What loadgen writes of estimators or of benchmarks is no run: all is
-// judged.
+// Two runs are judged in the units of revisions. The results of estimators and of benchmarks that loadgen writes are
+// no runs, and are judged in all units.
 func TestUnitsThatAreJudgedFollowFromWhatWroteTheFile(t *testing.T) {
 	lines := func(header string, arms ...string) string {
 		text := header + "\nUnit insert-ns/op better=lower\n"

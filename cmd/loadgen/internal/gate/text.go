@@ -9,32 +9,32 @@ import (
 	"unicode/utf8"
 )
 
-// Formats are the ways to write a report.
+// Formats are the formats of a report.
 var Formats = []string{"text", "markdown", "json", "html"}
 
-// Format writes r in one of Formats.
+// Format returns r in one of Formats.
 func (r *Report) Format(format string) (string, error) {
 	switch format {
 	case "text":
 		return Text(r), nil
 	case "markdown":
-		return Markdown(r), nil
+		return markdown(r), nil
 	case "json":
-		return JSON(r)
+		return encode(r)
 	case "html":
-		return HTML(r)
+		return html(r)
 	}
 	return "", fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
 }
 
-// JSON is r for programs. Fields are added to it, and never change under one schema.
-func JSON(r *Report) (string, error) {
+// encode returns the report as JSON. Within one schema fields may be added, but never change.
+func encode(r *Report) (string, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	return string(data) + "\n", err
 }
 
-// Text is r for a terminal of 80 columns: a table for each head and configuration, and the
-// summary alone on the last line.
+// Text returns the report for a terminal of 80 columns, with a table for each head and configuration. The last line is
+// the summary.
 func Text(r *Report) string {
 	var b strings.Builder
 	var shown []Pair
@@ -60,18 +60,18 @@ func Text(r *Report) string {
 	return b.String()
 }
 
-// remarks are notes and warnings.
-func (r *Report) remarks() (all []string) {
+// remarks returns notes and warnings.
+func (r *Report) remarks() (list []string) {
 	for _, n := range r.Notes {
-		all = append(all, "note: "+n)
+		list = append(list, "note: "+n)
 	}
 	for _, w := range r.Warnings {
-		all = append(all, "warning: "+w)
+		list = append(list, "warning: "+w)
 	}
-	return all
+	return list
 }
 
-// write writes the cells of a table, those of one name together.
+// write writes the cells of a table, grouped by name.
 func (t *Table) write(b *strings.Builder) {
 	rows := [][]string{append([]string{"unit"}, header...)}
 	for _, c := range t.Cells {
@@ -88,7 +88,7 @@ func (t *Table) write(b *strings.Builder) {
 		for i, cell := range row[1 : len(row)-1] {
 			text += "  " + pad(cell, width[i+1])
 		}
-		b.WriteString(text + "  " + row[len(row)-1] + "\n") // the verdict begins where all do
+		b.WriteString(text + "  " + row[len(row)-1] + "\n") // verdicts are not padded
 	}
 	line(rows[0])
 	name := ""
@@ -104,7 +104,7 @@ func (t *Table) write(b *strings.Builder) {
 	}
 }
 
-// pad fills s up with blanks: before it, or after it if width is below 0.
+// pad fills s up to width with blanks before it, or after it if width is negative.
 func pad(s string, width int) string {
 	blanks := strings.Repeat(" ", max(0, max(width, -width)-utf8.RuneCountInString(s)))
 	if width < 0 {
@@ -113,7 +113,7 @@ func pad(s string, width int) string {
 	return blanks + s
 }
 
-// wrap breaks a text into lines of 80 columns, all but the first after indent.
+// wrap breaks a text into lines of at most 80 columns, and begins all but the first with indent.
 func wrap(s, indent string) string {
 	const columns = 80
 	s = plain(s)
@@ -134,7 +134,7 @@ func wrap(s, indent string) string {
 	return b.String() + line + "\n"
 }
 
-// plain keeps what a file says from moving the cursor of a terminal.
+// plain replaces control characters in text of a file, which could move the cursor of a terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -1,4 +1,4 @@
-// Package golden compares what a test prints with a file.
+// Package golden compares the output of a test with a file.
 package golden
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Check fails the test unless got is what testdata/file holds. Go test -update
-// writes the file anew.
+// Check fails the test unless got equals the content of testdata/file. go test -update
+// rewrites the file.
 func Check(t *testing.T, file, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", file)
@@ -27,6 +27,6 @@ func Check(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test -update writes it anew): -want +got:\n%s", file, diff)
+		t.Errorf("%s (go test -update rewrites it): -want +got:\n%s", file, diff)
 	}
 }

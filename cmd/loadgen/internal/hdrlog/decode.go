@@ -14,22 +14,22 @@ import (
 	"strings"
 )
 
-// A Histogram is what HdrHistogram encoded.
+// A Histogram is a decoded histogram of HdrHistogram.
 type Histogram struct {
-	Buckets []Bucket // those that count something, the smallest values first
-	// Ratio is what the values of the buckets are multiplied by: 1, unless it is a
+	Buckets []bucket // buckets that count at least one value, in ascending order
+	// Ratio is the factor of the values of the buckets. It is 1, except for a
 	// DoubleHistogram.
 	Ratio float64
 }
 
-// A Bucket counts values from Low to High, both included.
-type Bucket struct {
+// A bucket counts values from Low to High, inclusive.
+type bucket struct {
 	Low, High int64
 	Count     uint64
 }
 
 // Middle returns the middle of the bucket, rounded down.
-func (b Bucket) Middle() int64 { return b.Low + (b.High-b.Low)/2 }
+func (b bucket) Middle() int64 { return b.Low + (b.High-b.Low)/2 }
 
 // The cookies that encodings begin with, without the four bits that hold the width of a
 // counter. Source: AbstractHistogram and DoubleHistogram of HdrHistogram for Java.
@@ -41,9 +41,9 @@ const (
 	widthMask               = 0xf0
 )
 
-// Decode decodes a histogram of format V0, V1 or V2, compressed or not, of whole values
-// or of doubles, in base64. The values are those that HdrHistogram for Java reads.
-func Decode(text string) (*Histogram, error) {
+// decode decodes a histogram of format V0, V1 or V2, compressed or not, of integers
+// or of doubles, in base64. It returns the same values as HdrHistogram for Java.
+func decode(text string) (*Histogram, error) {
 	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func Decode(text string) (*Histogram, error) {
 	double := false
 	switch cookie, _ := cookieOf(data); cookie {
 	case plainDouble, zlibDouble:
-		const head = 16 // bytes: cookie, figures, and the ratio of its highest value to the lowest
+		const head = 16 // bytes: cookie, figures, and the ratio of the highest to the lowest value
 		if len(data) < head {
 			return nil, io.ErrUnexpectedEOF
 		}
@@ -62,12 +62,12 @@ func Decode(text string) (*Histogram, error) {
 		return nil, err
 	}
 	if !double && h.Ratio != 1 {
-		return nil, fmt.Errorf("it is of whole values, and its ratio to doubles is %v: want 1", h.Ratio)
+		return nil, fmt.Errorf("it has integer values, but its ratio to doubles is %v: want 1", h.Ratio)
 	}
 	return h, nil
 }
 
-// cookieOf returns the cookie of an encoding, and the width of a counter in bytes that it holds.
+// cookieOf returns the cookie of an encoding, and the width of a counter, in bytes, that the cookie holds.
 func cookieOf(data []byte) (cookie uint32, width int) {
 	if len(data) < 4 {
 		return 0, 0
@@ -80,7 +80,7 @@ func cookieOf(data []byte) (cookie uint32, width int) {
 	return c &^ widthMask, int(c&widthMask>>4) &^ 1
 }
 
-// decode decodes a histogram of whole values.
+// decode decodes a histogram of integers.
 func (h *Histogram) decode(data []byte) error {
 	switch cookie, _ := cookieOf(data); cookie {
 	case deflatedV0, deflatedV1, deflatedV2:
@@ -95,7 +95,7 @@ func (h *Histogram) decode(data []byte) error {
 	}
 	length := int64(int32(binary.BigEndian.Uint32(data[4:])))
 	if data = data[envelope:]; length < 0 || length > int64(len(data)) {
-		return fmt.Errorf("%d compressed bytes: it says that there are %d", len(data), length)
+		return fmt.Errorf("it has %d compressed bytes, but its header says %d", len(data), length)
 	}
 	z, err := zlib.NewReader(bytes.NewReader(data[:length]))
 	if err != nil {
@@ -104,19 +104,18 @@ func (h *Histogram) decode(data []byte) error {
 	return h.body(z)
 }
 
-// A header is what precedes the counters.
+// A header is the part before the counters.
 type header struct {
 	cookie          uint32
-	width           int    // of a counter, in bytes; V2 has none
-	payload         uint32 // bytes; V0 does not tell
+	width           int    // of a counter, in bytes; not used by V2
+	payload         uint32 // length of the counters in bytes; not used by V0
 	figures         int32
 	lowest, highest int64
 	ratio           float64
 }
 
-// readHeader reads the header of any format. The normalizing offset of V1 and V2 is left
-// out: it tells how the writer laid the counters out in memory, and they are written and
-// read in the order of their values whatever it is.
+// readHeader reads the header of any format. It ignores the normalizing offset of V1 and V2, which
+// describes how the writer arranged the counters in memory. They are written in the order of their values in any case.
 func readHeader(r io.Reader) (h header, err error) {
 	var first [4]byte
 	if _, err := io.ReadFull(r, first[:]); err != nil {
@@ -146,7 +145,7 @@ func readHeader(r io.Reader) (h header, err error) {
 	return h, nil
 }
 
-// unexpected returns err, or that there should have been more.
+// unexpected returns err, or io.ErrUnexpectedEOF if err is io.EOF.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -154,7 +153,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// body decodes header and counters.
+// body decodes the header and the counters.
 func (h *Histogram) body(r io.Reader) error {
 	head, err := readHeader(r)
 	if err != nil {
@@ -165,7 +164,7 @@ func (h *Histogram) body(r io.Reader) error {
 		return err
 	}
 	h.Ratio = head.ratio
-	const widest = 9 // bytes of a counter, of V2
+	const widest = 9 // largest size of a counter in V2, in bytes
 	payload := &io.LimitedReader{R: r, N: 8 * g.counters}
 	if head.cookie != plainV0 {
 		payload.N = int64(head.payload)
@@ -177,7 +176,8 @@ func (h *Histogram) body(r io.Reader) error {
 		return err
 	}
 	if head.cookie != plainV0 && payload.N > 0 {
-		return fmt.Errorf("it is cut off: %d of %d bytes of counters", int64(head.payload)-payload.N, head.payload)
+		return fmt.Errorf("it is cut off: it has %d of %d bytes of counters", int64(head.payload)-payload.N,
+			head.payload)
 	}
 	if n, err := io.Copy(io.Discard, io.LimitReader(r, 1)); err != nil || n > 0 {
 		return errors.Join(err, errors.New("something follows its counters"))
@@ -201,7 +201,7 @@ func (h *Histogram) counters(r *bufio.Reader, head header, g geometry) error {
 			return err
 		case count < 0 && head.cookie != plainV2:
 			return fmt.Errorf("a counter of %d", count)
-		case count < 0: // so many zeros
+		case count < 0: // the number of zeros
 			if i -= count + 1; i < 0 || i >= g.counters {
 				return fmt.Errorf("a counter past the last, the %dth", g.counters)
 			}
@@ -213,7 +213,7 @@ func (h *Histogram) counters(r *bufio.Reader, head header, g geometry) error {
 				return errors.New("it counts more than 2^63 values")
 			}
 			low, high := g.bucket(i)
-			h.Buckets = append(h.Buckets, Bucket{low, high, uint64(count)})
+			h.Buckets = append(h.Buckets, bucket{low, high, uint64(count)})
 		}
 	}
 }
@@ -233,8 +233,8 @@ func readWord(r io.Reader, width int) (int64, error) {
 	return int64(binary.BigEndian.Uint64(b[:])), nil
 }
 
-// readZigZag reads a counter of V2: 7 bits a byte, the lowest first, of which the ninth
-// byte has 8; the lowest bit of all is the sign. Source: ZigZagEncoding of HdrHistogram
+// readZigZag reads a counter of V2. Each byte has 7 bits, the lowest bits first, except the ninth
+// byte, which has 8. The lowest bit of the number is its sign. Source: ZigZagEncoding of HdrHistogram
 // for Java.
 func readZigZag(r io.ByteReader) (int64, error) {
 	const most = 9 // bytes
@@ -259,19 +259,20 @@ func readZigZag(r io.ByteReader) (int64, error) {
 	return int64(v>>1) ^ -int64(v&1), nil
 }
 
-// A geometry tells which values a counter is of.
+// A geometry determines which values a counter counts.
 type geometry struct {
-	unit, half int // magnitudes: of the unit, and of half of the counters of an octave
+	unit, half int // log2 of the unit, and of half the number of counters of an octave
 	counters   int64
 }
 
+// newGeometry returns the geometry of a range of values with a number of significant figures.
 func newGeometry(lowest, highest int64, figures int32) (g geometry, err error) {
-	lowest = max(lowest, 1) // hdrhistogram-go 1.0 wrote others, and meant this
+	lowest = max(lowest, 1) // hdrhistogram-go 1.0 writes other values, but means 1
 	if figures < 0 || figures > 5 || highest < 2 || highest/2 < lowest {
 		return g, fmt.Errorf("%d figures, from %d to %d: want 0 to 5, and a range of one octave at least", figures,
 			lowest, highest)
 	}
-	exact := uint64(2 * math.Pow10(int(figures))) // values up to here have counters of their own
+	exact := uint64(2 * math.Pow10(int(figures))) // values below have a counter of their own
 	g.half = bits.Len64(exact-1) - 1
 	g.unit = bits.Len64(uint64(lowest)) - 1
 	if g.unit+g.half > 61 {
@@ -285,7 +286,7 @@ func newGeometry(lowest, highest int64, figures int32) (g geometry, err error) {
 	return g, nil
 }
 
-// bucket returns the values that the i-th counter is of.
+// bucket returns the range of values that the i-th counter counts.
 func (g geometry) bucket(i int64) (low, high int64) {
 	octave, sub := i>>g.half-1, i&(1<<g.half-1)
 	if octave < 0 {

@@ -121,12 +121,12 @@ func TestEveryFormatOfOneHistogramIsReadAlike(t *testing.T) {
 	counters := make([]int64, 5000)
 	counters[0], counters[1], counters[2047], counters[2048], counters[3100], counters[4999] = 3, 1, 7, 2, 1<<14, 5
 	// Buckets of HdrHistogram for Java: whole values up to 2047, then wider by the octave.
-	want := []Bucket{{0, 0, 3}, {1, 1, 1}, {2047, 2047, 7}, {2048, 2049, 2}, {4208, 4211, 1 << 14}, {15416, 15423, 5}}
+	want := []bucket{{0, 0, 3}, {1, 1, 1}, {2047, 2047, 7}, {2048, 2049, 2}, {4208, 4211, 1 << 14}, {15416, 15423, 5}}
 	for _, version := range []int{0, 1, 2} {
 		for _, width := range []int{2, 4, 8} {
 			for _, plain := range []bool{false, true} {
 				t.Run(fmt.Sprintf("V%d, %d bytes, plain %v", version, width, plain), func(t *testing.T) {
-					h, err := Decode(three.with(func(w *writer) {
+					h, err := decode(three.with(func(w *writer) {
 						w.version, w.width, w.plain = version, width,
 							plain
 					}).encode(counters...))
@@ -144,16 +144,16 @@ func TestEveryFormatOfOneHistogramIsReadAlike(t *testing.T) {
 func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		want []Bucket
+		want []bucket
 	}{
 		"V1": {three.with(func(w *writer) { w.version, w.offset = 1, 1024 }).encode(0, 5, 0, 0, 2),
-			[]Bucket{{1, 1, 5}, {4, 4, 2}}},
+			[]bucket{{1, 1, 5}, {4, 4, 2}}},
 		// Written by it: 2 values of 3,000 and 5 of 70,000, after shiftValuesLeft(3); the offset is 3,072.
 		"V2 of HdrHistogram for Java": {"HISTFAAAACt4nJNpmSzMwMDAxsDAA6QYmBkggBHIdDPYsYDB/gNEYHs4y3lPLgBzqwaR",
-			[]Bucket{{24000, 24015, 2}, {559616, 560127, 5}}},
+			[]bucket{{24000, 24015, 2}, {559616, 560127, 5}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if h, err := Decode(c.text); err != nil || !slices.Equal(h.Buckets, c.want) {
+			if h, err := decode(c.text); err != nil || !slices.Equal(h.Buckets, c.want) {
 				t.Errorf("%v: %+v, want %v", err, h, c.want)
 			}
 		})
@@ -162,12 +162,12 @@ func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 
 func TestARatioIsOfDoublesAlone(t *testing.T) {
 	doubles := three.with(func(w *writer) { w.double, w.ratio = true, 0.001 })
-	h, err := Decode(doubles.encode(0, 5))
-	if want := []Bucket{{1, 1, 5}}; err != nil || h.Ratio != 0.001 || !slices.Equal(h.Buckets, want) {
+	h, err := decode(doubles.encode(0, 5))
+	if want := []bucket{{1, 1, 5}}; err != nil || h.Ratio != 0.001 || !slices.Equal(h.Buckets, want) {
 		t.Errorf("%v: %+v, want %v", err, h, want)
 	}
 	// A DoubleHistogram of HdrHistogram for Java that took 0.0015, three times 0.75, and 12.25.
-	h, err = Decode("DHISTwAAAAMAAAAAAA9CQByEkxQAAAAqeJyTaZkszMDAwMUAAcxQmhFE1P///99uA0TguATT1n5Gtr0OTACquAjq")
+	h, err = decode("DHISTwAAAAMAAAAAAA9CQByEkxQAAAAqeJyTaZkszMDAwMUAAcxQmhFE1P///99uA0TguATT1n5Gtr0OTACquAjq")
 	if err != nil || len(h.Buckets) != 3 {
 		t.Fatalf("%v: %+v", err, h)
 	}
@@ -177,7 +177,7 @@ func TestARatioIsOfDoublesAlone(t *testing.T) {
 		}
 	}
 	doubles.double = false
-	if _, err := Decode(doubles.encode(0, 5)); err == nil ||
+	if _, err := decode(doubles.encode(0, 5)); err == nil ||
 		!strings.Contains(err.Error(), "its ratio to doubles is 0.001: want 1") {
 		t.Errorf("%v", err)
 	}
@@ -202,13 +202,13 @@ func TestBucketsAreThoseOfTheLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var want []Bucket
+			var want []bucket
 			for _, bar := range l.Distribution() {
 				if bar.Count > 0 {
-					want = append(want, Bucket{bar.From, bar.To, uint64(bar.Count)})
+					want = append(want, bucket{bar.From, bar.To, uint64(bar.Count)})
 				}
 			}
-			h, err := Decode(string(text))
+			h, err := decode(string(text))
 			if err != nil || !slices.Equal(h.Buckets, want) {
 				t.Errorf("%v: %v, want %v", err, h, want)
 			}
@@ -232,11 +232,11 @@ func TestWhatIsNoHistogramIsAnError(t *testing.T) {
 		"not base64":        {"HIST_", "illegal base64"},
 		"another cookie":    {"AAAAAAAAAAAA", "are not those of a histogram"},
 		"a head alone":      {coded(raw(three.encode(1))[:6]), "unexpected EOF"},
-		"shorter than told": {coded(raw(three.encode(1, 2, 3))[:20]), "12 compressed bytes: it says"},
+		"shorter than told": {coded(raw(three.encode(1, 2, 3))[:20]), "12 compressed bytes, but its header says"},
 		"doubles of a head": {coded(raw(three.with(func(w *writer) { w.double = true }).encode(1))[:9]),
 			"unexpected EOF"},
 		"cut in the header":   {coded(raw(v2.encode(1))[:30]), "unexpected EOF"},
-		"cut in the counters": {coded(raw(v2.encode(1, 2, 3))[:42]), "it is cut off: 2 of 3 bytes of counters"},
+		"cut in the counters": {coded(raw(v2.encode(1, 2, 3))[:42]), "it is cut off: it has 2 of 3 bytes of counters"},
 		"cut in a counter":    {coded(raw(v1.encode(1, 2, 3))[:45]), "unexpected EOF"},
 		"longer":              {coded(raw(v2.encode(1)), []byte{0}), "something follows its counters"},
 		"a negative counter":  {v1.encode(1, -1), "a counter of -1"},
@@ -259,7 +259,7 @@ func TestWhatIsNoHistogramIsAnError(t *testing.T) {
 				uint32(len(deflated([]byte("none"))))), deflated([]byte("none"))), "what is compressed is not a histogram"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if h, err := Decode(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+			if h, err := decode(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%+v, %v: want %s", h, err, c.want)
 			}
 		})
@@ -323,7 +323,7 @@ func TestLogsOfJHiccupHaveTheValuesThatHdrHistogramGives(t *testing.T) {
 			if !IsLog(data) {
 				t.Error("it is not recognised")
 			}
-			all := map[string][]Bucket{}
+			all := map[string][]bucket{}
 			got := map[string]figures{}
 			for line := range strings.Lines(string(data)) {
 				if Skips(line) {
@@ -340,7 +340,7 @@ func TestLogsOfJHiccupHaveTheValuesThatHdrHistogramGives(t *testing.T) {
 			}
 			for tag, buckets := range all {
 				f := got[tag]
-				slices.SortFunc(buckets, func(a, b Bucket) int { return int(a.High - b.High) })
+				slices.SortFunc(buckets, func(a, b bucket) int { return int(a.High - b.High) })
 				for _, b := range buckets {
 					f.n += b.Count
 				}

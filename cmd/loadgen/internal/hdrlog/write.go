@@ -1,9 +1,9 @@
-// Package hdrlog reads and writes the files of HdrHistogram and its tools: logs of
+// Package hdrlog reads and writes files of HdrHistogram and its tools: logs of
 // histograms (.hlog), and percentiles as text (.hgrm), which it only writes.
 //
-// [ParseInterval] reads a line of a log of any tool, in every format there has been.
-// [Log] and [Percentiles] write what the histograms of visits hold, in buckets of three
-// figures: calls that failed, or never began, are in neither.
+// [ParseInterval] parses a line of a log of any tool, in any version of the format.
+// [Log] and [Percentiles] write the histograms of visits, in buckets of three significant
+// figures. They do not contain calls that failed or never began.
 package hdrlog
 
 import (
@@ -22,28 +22,27 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A File is a file to write.
-type File struct {
+// A file is a file to write.
+type file struct {
 	Name string
 	Data []byte
 }
 
-// Percentiles are a file for each cell of which something was measured, named after
-// it: HdrHistogram's percentile text (.hgrm), with values in microseconds, which its
-// plotter opens. Visits are merged.
-func Percentiles(run *results.Run) (files []File, err error) {
+// Percentiles returns a file for each cell with measurements, named after the cell. It is HdrHistogram's
+// percentile text (.hgrm), with values in microseconds, which its plotter reads. Visits are merged.
+func Percentiles(run *results.Run) (files []file, err error) {
 	taken := map[string]bool{}
 	for _, cell := range run.Scenario.Cells() {
-		all := quantile.NewHDR()
+		merged := quantile.NewHDR()
 		for _, v := range visits(run, cell) {
-			if err := all.Merge(v.Record.Latency); err != nil {
+			if err := merged.Merge(v.Record.Latency); err != nil {
 				return nil, fmt.Errorf("%v: %w", cell, err)
 			}
 		}
-		if all.Count() == 0 {
+		if merged.Count() == 0 {
 			continue
 		}
-		text, err := encode(all)
+		text, err := encode(merged)
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", cell, err)
 		}
@@ -52,7 +51,7 @@ func Percentiles(run *results.Run) (files []File, err error) {
 			return nil, fmt.Errorf("%v: %w", cell, err)
 		}
 		var b bytes.Buffer
-		const ticks, micros = 5, 1e3 // for each half of what is left; of nanoseconds
+		const ticks, micros = 5, 1e3 // ticks per halving of the rest; nanoseconds per microsecond
 		if _, err := h.PercentilesPrint(&b, ticks, micros); err != nil {
 			return nil, fmt.Errorf("%v: %w", cell, err)
 		}
@@ -61,14 +60,14 @@ func Percentiles(run *results.Run) (files []File, err error) {
 			name = fmt.Sprintf("%s-%d", tag(cell), i)
 		}
 		taken[name] = true
-		files = append(files, File{name + ".hgrm", b.Bytes()})
+		files = append(files, file{name + ".hgrm", b.Bytes()})
 	}
 	return files, nil
 }
 
-// Log writes a histogram log (.hlog) of format V2: a line for each visit, in the order
-// in which they were made, tagged with its cell. Values are nanoseconds, and the
-// greatest of a line milliseconds, as HdrHistogram for Java has them.
+// Log writes a histogram log (.hlog) of format V2, with a line for each visit, in the order
+// in which they were made, tagged with its cell. As in HdrHistogram for Java, values are in nanoseconds, and the
+// maximum of a line is in milliseconds.
 func Log(w io.Writer, run *results.Run) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#[Histogram log format version 1.3]\n#[BaseTime: %.3f (seconds since epoch)]\n",
@@ -88,35 +87,35 @@ func Log(w io.Writer, run *results.Run) error {
 		lines++
 	}
 	if lines == 0 {
-		return errors.New("no visit was measured to its end: there is no histogram to write")
+		return errors.New("no visit was completed, so there is no histogram to write")
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
+// seconds returns d in seconds.
 func seconds(d time.Duration) float64 { return float64(d) / 1e9 }
 
-// visits are the usable ones of a cell.
-func visits(run *results.Run, cell scenarios.Cell) (all []*results.Visit) {
+// visits returns the usable visits of a cell.
+func visits(run *results.Run, cell scenarios.Cell) (list []*results.Visit) {
 	for _, v := range run.Visits {
 		if v.Cell == cell && v.Usable() {
-			all = append(all, v)
+			list = append(list, v)
 		}
 	}
-	return all
+	return list
 }
 
-// Of returns what h counts, bucket by bucket. Values longer than [quantile.MaxHDR] are in
-// its last bucket.
+// Of returns the counts of h, bucket by bucket. Values above [quantile.MaxHDR] are in the last bucket.
 func Of(h *quantile.HDR) (*Histogram, error) {
 	text, err := encode(h)
 	if err != nil {
 		return nil, err
 	}
-	return Decode(text)
+	return decode(text)
 }
 
-// encode returns h as text of format V2, which its counters come out of it as.
+// encode returns h as text of format V2, which is part of its JSON.
 func encode(h *quantile.HDR) (string, error) {
 	data, err := h.MarshalJSON()
 	if err != nil {
@@ -129,10 +128,10 @@ func encode(h *quantile.HDR) (string, error) {
 	return kept.Counters, err
 }
 
-// unsafe is what neither the name of a file nor a tag may have: a comma ends a tag.
+// unsafe matches what neither file names nor tags may contain. A comma ends a tag.
 var unsafe = regexp.MustCompile(`[^A-Za-z0-9=._+-]+`)
 
-// tag is the name of a cell as a tag, and a part of a file's name.
+// tag returns the name of a cell as a tag, and as a part of a file name.
 func tag(c scenarios.Cell) string {
 	return unsafe.ReplaceAllString(c.Arm()+"_"+c.Level.Name(), "_")
 }

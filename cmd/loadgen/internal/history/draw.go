@@ -16,13 +16,14 @@ type series struct {
 	points              []point
 }
 
+// A point is a cell of a record.
 type point struct {
 	*Record
 	Cell
 }
 
-// split takes records apart into series, in the order they are met.
-func split(records []Record) (all []*series) {
+// split returns the series in records, in the order in which they first appear.
+func split(records []Record) (list []*series) {
 	type key struct{ name, unit, machine string }
 	found := map[key]*series{}
 	for i := range records {
@@ -31,20 +32,20 @@ func split(records []Record) (all []*series) {
 			k := key{c.Name, c.Unit, r.Machine}
 			if found[k] == nil {
 				found[k] = &series{c.Name, c.Unit, r.Machine, nil}
-				all = append(all, found[k])
+				list = append(list, found[k])
 			}
 			found[k].points = append(found[k].points, point{r, c})
 		}
 	}
-	return all
+	return list
 }
 
-// Width is that of a drawing, in columns.
+// Width is the width of a drawing, in columns.
 const Width = 80
 
-// Text draws each cell: a line for each commit, the newest last, with the median, by how
-// much its interval reaches beyond it, how many values it is of, by how much it differs
-// from the commit before, and a bar that begins at 0.
+// Text draws each cell, with a line for each commit, the newest last. A line has the median, by how
+// much its interval extends beyond it, the number of values, the difference
+// from the previous commit, and a bar that begins at 0.
 func Text(records []Record) string {
 	several := len(machines(records)) > 1
 	var b strings.Builder
@@ -61,6 +62,7 @@ func Text(records []Record) string {
 	return b.String()
 }
 
+// draw draws a series.
 func (s *series) draw(b *strings.Builder) {
 	class := benchunit.ClassOf(s.unit)
 	most := 0.0
@@ -79,7 +81,7 @@ func (s *series) draw(b *strings.Builder) {
 	}
 }
 
-// short is a commit in ten columns, the last of which is + if there were changes.
+// short returns a commit in ten columns, the last of which is + if there were changes.
 func short(commit string) string {
 	if id, ok := strings.CutSuffix(commit, changes); ok {
 		return fmt.Sprintf("%.9s+", id)
@@ -87,11 +89,11 @@ func short(commit string) string {
 	return fmt.Sprintf("%.10s", commit)
 }
 
-// reach is by how much the interval reaches beyond the median, in the manner of benchstat.
+// reach returns by how much the interval extends beyond the median, as benchstat prints it.
 func (c *Cell) reach() string {
 	switch {
 	case c.Low == nil || c.High == nil:
-		return "" // as n tells
+		return "" // n shows why
 	case *c.Low == *c.High:
 		return "± 0%"
 	case c.Median == 0:
@@ -104,7 +106,7 @@ func (c *Cell) reach() string {
 	return fmt.Sprintf("±%2.0f%%", 100*share)
 }
 
-// percent is a change, or nothing if there is none or it is of no share.
+// percent returns a change in per cent. It returns "=" if there is none, and "from 0" if it has no percentage.
 func percent(from, to float64) string {
 	switch share := (to - from) / math.Abs(from); {
 	case from == to:
@@ -118,7 +120,7 @@ func percent(from, to float64) string {
 	}
 }
 
-// bar is as long as x is of most, to an eighth of a column.
+// bar returns a bar of length x/most of the width, to an eighth of a column.
 func bar(x, most float64, width int) string {
 	if !(x > 0) || width < 1 {
 		return ""
@@ -131,7 +133,7 @@ func bar(x, most float64, width int) string {
 	return full + string([]rune("▏▎▍▌▋▊▉")[eighths%8-1])
 }
 
-// tail is text that fits: of what is too long its end, which tells most of a name.
+// tail returns the end of a text that is too long, since the end of a name is the most specific part.
 func tail(s string, width int) string {
 	runes := []rune(s)
 	if len(runes) <= width {

@@ -11,10 +11,10 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
-// CSV has a line for each record, the oldest first, with its time and commit, and a column
-// for each cell and unit, named so; it is empty where there is no such cell. Change-point
+// csvText returns a line for each record, the oldest first, with its time and commit, and a column
+// for each cell and unit, which is empty if the record lacks the cell. Change-point
 // tools read it, such as Apache Otava with time_column: time and attributes: [commit].
-// Records of several machines are an error: to such a tool another machine would look like
+// Records of several machines are an error, since to such a tool another machine would look like
 // another program.
 func CSV(records []Record) (string, error) {
 	rows, err := table(records)

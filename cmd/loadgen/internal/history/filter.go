@@ -10,14 +10,15 @@ import (
 )
 
 // A Filter says which cells are wanted. Its zero value is all.
+// A Filter selects cells. Its zero value selects all.
 type Filter struct {
-	Cell    *regexp.Regexp // matches some of the name
-	Unit    string         // as go test has it, or as benchstat
-	Machine *regexp.Regexp // matches some of it
+	Cell    *regexp.Regexp // matches a part of the name
+	Unit    string         // in the form of go test or of benchstat
+	Machine *regexp.Regexp // matches a part of the machine
 }
 
-// Select are the records that have cells that are wanted, with those alone. That there is
-// none is an error which says what there is.
+// Select returns the records that have selected cells, with only these cells. If there are
+// none, it returns an error that lists the cells, units and machines.
 func (f *Filter) Select(records []Record) ([]Record, error) {
 	_, unit := benchunit.Tidy(1, f.Unit)
 	var kept []Record
@@ -38,7 +39,7 @@ func (f *Filter) Select(records []Record) ([]Record, error) {
 	return kept, nil
 }
 
-// inventory tells what records have, a few of each.
+// inventory returns a list of the cells, units and machines of records, with a few of each.
 func inventory(records []Record) string {
 	var cells, units []string
 	for _, r := range records {
@@ -47,30 +48,30 @@ func inventory(records []Record) string {
 		}
 	}
 	var b strings.Builder
-	for _, of := range []struct {
-		what string
-		all  []string
+	for _, section := range []struct {
+		title string
+		names []string
 	}{{"cells", cells}, {"units", units}, {"machines", machines(records)}} {
 		const few = 20
-		slices.Sort(of.all)
-		all := slices.Compact(of.all)
-		fmt.Fprintf(&b, "  %s:\n", of.what)
-		for _, s := range all[:min(few, len(all))] {
+		slices.Sort(section.names)
+		names := slices.Compact(section.names)
+		fmt.Fprintf(&b, "  %s:\n", section.title)
+		for _, s := range names[:min(few, len(names))] {
 			fmt.Fprintf(&b, "    %s\n", s)
 		}
-		if n := len(all) - few; n > 0 {
+		if n := len(names) - few; n > 0 {
 			fmt.Fprintf(&b, "    and %d more\n", n)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// machines are those of records, in the order they are met.
-func machines(records []Record) (all []string) {
+// machines returns the machines of records, in the order in which they first appear.
+func machines(records []Record) (names []string) {
 	for _, r := range records {
-		if !slices.Contains(all, r.Machine) {
-			all = append(all, r.Machine)
+		if !slices.Contains(names, r.Machine) {
+			names = append(names, r.Machine)
 		}
 	}
-	return all
+	return names
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 )
 
-// changes is added to a commit that the working tree differs from.
+// changes is appended to a commit if the working tree differs from it.
 const changes = "+changes"
 
-// Head is the commit that the working tree is at, and its time. "+changes" is added to it
-// if there are some in files that git knows, other than the history itself.
+// Head returns the commit of the working tree, and its time. It appends "+changes" to the commit
+// if tracked files other than the history itself have changes.
 func Head(ctx context.Context, history string) (commit string, at time.Time, err error) {
 	out, err := git(ctx, "show", "-s", "--format=%H %cI", "HEAD")
 	if err != nil {
-		return "", at, fmt.Errorf("which commit this is of: %w: say it with --commit", err)
+		return "", at, fmt.Errorf("the commit is unknown: %w: give it with --commit", err)
 	}
 	commit, when, _ := strings.Cut(out, " ")
 	if at, err = time.Parse(time.RFC3339, when); err != nil {
@@ -29,9 +29,9 @@ func Head(ctx context.Context, history string) (commit string, at time.Time, err
 	}
 	top, err := git(ctx, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return "", at, fmt.Errorf("whether there are changes: %w: say which commit it is with --commit", err)
+		return "", at, fmt.Errorf("it is unknown whether there are changes: %w: give the commit with --commit", err)
 	}
-	changed, err := git(ctx, "diff", "--name-only", "-z", "--no-relative", "HEAD") // names as they are, from the top
+	changed, err := git(ctx, "diff", "--name-only", "-z", "--no-relative", "HEAD") // unquoted names, from the top
 	if err != nil {
 		return "", at, err
 	}
@@ -40,7 +40,7 @@ func Head(ctx context.Context, history string) (commit string, at time.Time, err
 		return "", at, err
 	}
 	if real, err := filepath.EvalSymlinks(own); err == nil {
-		own = real // as git has it
+		own = real // git resolves symbolic links
 	}
 	for name := range strings.SplitSeq(changed, "\x00") {
 		if name != "" && filepath.Join(top, name) != own {
@@ -50,7 +50,7 @@ func Head(ctx context.Context, history string) (commit string, at time.Time, err
 	return commit, at, nil
 }
 
-// git runs git and returns what it prints.
+// git runs git and returns its output.
 func git(ctx context.Context, args ...string) (string, error) {
 	cmd := child.Command(ctx, "git", args...)
 	var stdout, stderr bytes.Buffer

@@ -1,5 +1,5 @@
-// Package history keeps what benchmarks measured at one commit after another: a file of
-// JSON, one record a line, that is only ever added to.
+// Package history stores what benchmarks measured at successive commits, in a file of
+// JSON with one record per line, to which records are only ever appended.
 package history
 
 import (
@@ -18,13 +18,13 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
-// DefaultFile is where the history of a project is.
+// DefaultFile is the path of a project's history.
 const DefaultFile = "results/history.jsonl"
 
-// Schema is the version of a record. A reader refuses others.
+// Schema is the version of a record. Other versions are refused.
 const Schema = 1
 
-// A Record is what was measured at one commit on one machine.
+// A Record holds what was measured at one commit on one machine.
 type Record struct {
 	Schema  int       `json:"schema"`
 	Commit  string    `json:"commit"`
@@ -33,21 +33,21 @@ type Record struct {
 	Cells   []Cell    `json:"cells"`
 }
 
-// A Cell is one benchmark in one unit. Units are as benchstat has them: sec for ns.
+// A Cell is one benchmark in one unit. Units are in benchstat's form, such as sec instead of ns.
 type Cell struct {
 	Name   string  `json:"cell"` // the package, if it is known, a dot, and the benchmark
 	Unit   string  `json:"unit"`
 	Median float64 `json:"median"`
-	N      int     `json:"n"` // values of which it is the median
-	// Low and High are the ends of an interval of 95% for the median; nil if there are
-	// too few values for one.
+	N      int     `json:"n"` // number of values
+	// Low and High are the ends of a 95% interval for the median; nil if there are
+	// too few values.
 	Low  *float64 `json:"low,omitempty"`
 	High *float64 `json:"high,omitempty"`
 }
 
-// Append adds a record at the end of a file, which is made if there is none. Processes
-// that append at the same time do not mix their lines: the file is locked meanwhile. What
-// cannot be written whole is taken back.
+// Append appends a record to a file, and creates the file if necessary. It locks the file, so that
+// processes that append at the same time do not mix their lines. If it cannot write the whole
+// record, it removes the part that it wrote.
 func Append(path string, r *Record) (err error) {
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -61,7 +61,7 @@ func Append(path string, r *Record) (err error) {
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }() // which unlocks it
+	defer func() { err = errors.Join(err, f.Close()) }() // also unlocks the file
 	if err := lock.Wait(f); err != nil {
 		return fmt.Errorf("history: locking %s: %w", path, err)
 	}
@@ -69,7 +69,7 @@ func Append(path string, r *Record) (err error) {
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	// A last line without an end is not one to go on with.
+	// A record must not be appended to an incomplete last line.
 	if last := make([]byte, 1); size > 0 {
 		if _, err := f.ReadAt(last, size-1); err != nil {
 			return fmt.Errorf("history: %w", err)
@@ -84,49 +84,49 @@ func Append(path string, r *Record) (err error) {
 	return nil
 }
 
-// Read reads the records of a file, by their time. Each line that is none is an error with
-// its place; the records are all others.
+// Read reads the records of a file, sorted by time. Lines that are not records are errors with
+// their place. The other records are returned even if there is an error.
 func Read(path string) ([]Record, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("history: %w: 'loadgen history record' makes it", err)
+		return nil, fmt.Errorf("history: %w: 'loadgen history record' creates it", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
-	var all []Record
+	var records []Record
 	var errs []error
-	at := 0
+	number := 0
 	for line := range bytes.Lines(data) {
-		at++
+		number++
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
 		r, err := parse(line)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %w", path, at, err))
+			errs = append(errs, fmt.Errorf("%s:%d: %w", path, number, err))
 			continue
 		}
-		all = append(all, r)
+		records = append(records, r)
 	}
-	if len(all) == 0 && len(errs) == 0 {
+	if len(records) == 0 && len(errs) == 0 {
 		errs = append(errs, fmt.Errorf("%s: no records: 'loadgen history record' adds them", path))
 	}
-	slices.SortStableFunc(all, func(a, b Record) int { return a.Time.Compare(b.Time) })
-	return all, errors.Join(errs...)
+	slices.SortStableFunc(records, func(a, b Record) int { return a.Time.Compare(b.Time) })
+	return records, errors.Join(errs...)
 }
 
-// parse reads one line. A record of another schema, or one that lacks something, is none.
+// parse parses one line. A record of another schema and an incomplete record are errors.
 func parse(line []byte) (r Record, err error) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, fmt.Errorf("no record: %w: correct the line, or remove it", err)
 	}
 	switch {
 	case r.Schema != Schema:
-		return r, fmt.Errorf("a record of schema %d, and this loadgen reads %d: use the loadgen that wrote it",
+		return r, fmt.Errorf("a record of schema %d, but this loadgen reads %d: use the loadgen that wrote it",
 			r.Schema, Schema)
 	case strings.ContainsFunc(r.Commit, unicode.IsControl):
-		return r, fmt.Errorf("no record: commit %q has a line break or the like: correct the line, or remove it",
+		return r, fmt.Errorf("no record: commit %q has a control character: correct the line, or remove it",
 			r.Commit)
 	case r.Commit == "" || r.Time.IsZero() || len(r.Cells) == 0:
 		return r, errors.New("no record: want a commit, a time and cells: correct the line, or remove it")

@@ -143,7 +143,7 @@ func TestABrokenLineIsToldWithItsPlaceAndTheRestIsRead(t *testing.T) {
 		"torn":        {`{"schema":1,"commit":"a","cel`, "no record"},
 		"of a list":   {`[]`, "no record"},
 		"of a string": {`{"schema":1,"commit":7}`, "no record"},
-		"later":       {`{"schema":2,"commit":"a"}`, "schema 2, and this loadgen reads 1"},
+		"later":       {`{"schema":2,"commit":"a"}`, "schema 2, but this loadgen reads 1"},
 		"empty":       {`{"schema":1}`, "want a commit, a time and cells"},
 		"no unit":     {`{"schema":1,"commit":"a","time":"2026-01-02T00:00:00Z","cells":[{"cell":"x","n":1}]}`, "cell 1 of the record"},
 	} {
@@ -192,7 +192,7 @@ func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 	if strings.Count(text, "m.Send-8  err-ppm\non ") != 2 || strings.Contains(text, "x100") {
 		t.Errorf("drawn as one:\n%s", text)
 	}
-	if _, err := history.CSV(all); err == nil || !strings.Contains(err.Error(), "darwin/arm64, M9") {
+	if _, err := history.Format("csv", all); err == nil || !strings.Contains(err.Error(), "darwin/arm64, M9") {
 		t.Errorf("as one table: %v", err)
 	}
 }
@@ -200,7 +200,7 @@ func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 // The shape that Apache Otava reads: one column of times, the oldest first, one for each
 // metric, plain numbers.
 func TestCSVHasATimeColumnAndOneForEachMetric(t *testing.T) {
-	text, err := history.CSV(encode())
+	text, err := history.Format("csv", encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestWhatIsOfTwoMachinesOrCircumstancesIsNoRecord(t *testing.T) {
 	const line = "BenchmarkA-8 100 7 ns/op\n"
 	for want, text := range map[string]string{
 		"2 machines: linux/amd64, Z80; linux/arm64, Z80": head + line + "goarch: arm64\n" + line,
-		"m.A-8 is of arrivals: poisson here":             head + line + "arrivals: poisson\n" + line,
+		"m.A-8 has arrivals: poisson here":               head + line + "arrivals: poisson\n" + line,
 	} {
 		if _, _, err := measured(t, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: want %q", err, want)

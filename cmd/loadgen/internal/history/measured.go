@@ -15,10 +15,10 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 )
 
-// Measured sums up benchmark lines as cells, in the order they are met, and names the
-// machine that the lines are of. Lines of one name are rounds of one cell. That they are of
-// several machines, or of one benchmark in several circumstances, is an error: their median
-// would be of neither.
+// Measured returns cells that summarize benchmark lines, in the order in which they first appear, and the
+// machine of the lines. Lines of one name are rounds of one cell. Lines of
+// several machines, or of one benchmark with several configurations, are an error, since their median
+// would describe none of them.
 func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 	type key struct{ name, unit string }
 	var order []key
@@ -36,7 +36,7 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 		}
 		s := setting(l.Of)
 		if before, ok := settings[name]; ok && before != s {
-			errs = append(errs, fmt.Errorf("%s:%d: %s is of %s here, and of %s before: record one of them", l.Path,
+			errs = append(errs, fmt.Errorf("%s:%d: %s has %s here, and %s before: record one of them", l.Path,
 				l.Number, name, cmp.Or(s, "nothing"), cmp.Or(before, "nothing")))
 		}
 		settings[name] = s
@@ -49,8 +49,8 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 		}
 	}
 	if len(machines) > 1 {
-		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a record of each", len(machines),
-			strings.Join(machines, "; ")))
+		errs = append(errs, fmt.Errorf("the inputs are of %d machines: %s: make a separate record for each",
+			len(machines), strings.Join(machines, "; ")))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return "", nil, err
@@ -67,29 +67,29 @@ func Measured(lines []gate.Line) (machine string, cells []Cell, err error) {
 	return machines[0], cells, nil
 }
 
-// rounded has what ns that became sec have lost: 1200 ns are 1.2e-06 sec, and no more.
+// rounded removes the rounding errors of unit conversions, such as of 1200 ns to 1.2e-06 sec.
 func rounded(x float64) float64 {
 	r, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 12, 64), 64)
 	if err != nil {
-		return x // as large as they get
+		return x // x overflows
 	}
 	return r
 }
 
-// machineOf is what the input says of the machine, or "" if it says nothing.
+// machineOf returns the machine in the configuration of a line, or "" if it is not given.
 func machineOf(l *benchfmt.Result) string {
 	system := strings.Trim(l.GetConfig("goos")+"/"+l.GetConfig("goarch"), "/")
 	return strings.Trim(system+", "+strings.TrimSpace(l.GetConfig("cpu")), ", ")
 }
 
-// setting is the configuration of a line besides its machine and its package.
+// setting returns the configuration of a line without its machine and its package.
 func setting(l *benchfmt.Result) string {
-	var all []string
+	var pairs []string
 	for _, c := range l.Config {
 		if c.File && !slices.Contains([]string{"goos", "goarch", "cpu", "pkg"}, c.Key) {
-			all = append(all, fmt.Sprintf("%s: %s", c.Key, c.Value))
+			pairs = append(pairs, fmt.Sprintf("%s: %s", c.Key, c.Value))
 		}
 	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
+	slices.Sort(pairs)
+	return strings.Join(pairs, ", ")
 }

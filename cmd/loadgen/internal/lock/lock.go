@@ -1,7 +1,7 @@
-// Package lock keeps two processes from writing one file at the same time.
+// Package lock prevents two processes from writing one file at the same time.
 //
-// A lock is advisory: it binds those who ask for it. The system drops it when the file is closed or the process ends,
-// however it ends.
+// Locks are advisory: they exclude only processes that ask for the lock. The system releases a lock when the file is
+// closed or the process ends, for whatever reason.
 package lock
 
 import "errors"

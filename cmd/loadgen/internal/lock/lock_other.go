@@ -7,10 +7,10 @@ import (
 	"os"
 )
 
-var errNone = errors.New("this system has no locks that loadgen knows: it needs Linux or another Unix")
+var errNone = errors.New("loadgen cannot lock files on this system: it needs Linux or another Unix")
 
-// Wait returns an error: what it guards is not to be written here.
+// Wait returns an error, since files cannot be locked on this system.
 func Wait(*os.File) error { return errNone }
 
-// Try returns an error: what it guards is not to be written here.
+// Try returns an error, since files cannot be locked on this system.
 func Try(*os.File) error { return errNone }

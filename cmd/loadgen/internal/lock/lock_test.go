@@ -7,18 +7,19 @@ import (
 	"testing"
 )
 
+// open opens a file until the end of the test.
 func open(t *testing.T, path string) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() }) // a second close of some
+	t.Cleanup(func() { _ = f.Close() }) // some files have been closed before
 	return f
 }
 
-// Two openings of a file lock each other out as two processes do.
-func TestALockIsHadByOneAtATimeAndEndsWithItsFile(t *testing.T) {
+// Two open files exclude each other as two processes do.
+func TestALockHasOneOwnerAtATimeAndEndsWithItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	first, second := open(t, path), open(t, path)
 	if err := Try(first); err != nil {
@@ -39,6 +40,6 @@ func TestALockIsHadByOneAtATimeAndEndsWithItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-got; err != nil {
-		t.Errorf("one that waits: %v", err)
+		t.Errorf("waiting for the lock: %v", err)
 	}
 }

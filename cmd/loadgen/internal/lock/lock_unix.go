@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait locks f, and waits until no other process has the lock.
+// Wait waits until no other process has the lock of f, and locks f.
 func Wait(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
 
-// Try locks f, or returns [ErrLocked].
+// Try locks f, or returns [ErrLocked] if another process has the lock.
 func Try(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -5,7 +5,7 @@ import (
 	"testing/fstest"
 )
 
-// What the kernel says is read or refused, and never believed to be below zero.
+// A line of the kernel is either parsed or refused, and a refused line yields no values.
 func FuzzProc(f *testing.F) {
 	f.Add("1 (a b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9", "cpu  1 2 3 4 5 6 7 8 9 10",
 		"0.52 0.58 0.59 2/1 3")

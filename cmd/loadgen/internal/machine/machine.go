@@ -1,5 +1,4 @@
-// Package machine tells what a process has spent, and what the machine it runs on
-// is and does besides.
+// Package machine measures what a process uses, and describes the machine and its other load.
 package machine
 
 import (
@@ -12,21 +11,21 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Usage is what this process has spent since it began, and the machine since it
+// A Usage holds what this process has used since it began, and the CPU time of the machine since it
 // was started.
 type Usage struct {
 	cpu     time.Duration
 	mem     runtime.MemStats
 	peakRSS uint64
 	ticks   ticks
-	spends  bool // ticks are known
+	spends  bool // whether ticks are known
 	quota   quota
 }
 
-// ticks are the machine's CPU time, of all processors together.
+// ticks is the machine's CPU time, summed over all processors.
 type ticks struct{ total, busy, stolen time.Duration }
 
-// Read returns what has been spent by now. It stops all goroutines for a moment.
+// Read returns the usage so far. It stops all goroutines for a moment.
 func Read() (Usage, error) {
 	var u Usage
 	var err error
@@ -40,9 +39,8 @@ func Read() (Usage, error) {
 	return u, nil
 }
 
-// Since is what this process spent from before until now, except for its peak of
-// memory, which it has had since it began. CPU is less the time that was spent on
-// waiting.
+// Since returns what this process used between before and u. The peak of memory is the peak since the process
+// began. CPU does not include waiting, the CPU time of waiting for due calls.
 func (u *Usage) Since(before *Usage, waiting time.Duration) results.Cost {
 	return results.Cost{
 		CPU:      max(u.cpu-before.cpu-waiting, 0),
@@ -54,7 +52,7 @@ func (u *Usage) Since(before *Usage, waiting time.Duration) results.Cost {
 	}
 }
 
-// Besides is what the machine did meanwhile that was not this process.
+// Besides returns what the machine did besides this process between before and u.
 func (u *Usage) Besides(before *Usage) results.Machine {
 	m := results.Machine{Quota: u.quota.cores, Throttled: u.quota.throttledSince(&before.quota)}
 	total := u.ticks.total - before.ticks.total

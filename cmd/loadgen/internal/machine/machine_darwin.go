@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// system is the load average: nothing else is to be had without other programs.
+// system returns a host with only the load average, since the rest is not available without other programs.
 func system() host { return host{root: none{}, pid: os.Getpid(), load: loadAverage} }
 
-// loadAverage is the first of struct loadavg: three numbers of 32 bits, and what they are
-// to be divided by, of 64.
+// loadAverage returns the first number of struct loadavg, or -1 if it is unknown. The struct has three numbers of 32
+// bits, and a number of 64 bits to divide them by.
 func loadAverage() float64 {
 	raw, err := unix.SysctlRaw("vm.loadavg")
 	if err != nil || len(raw) < 24 {
@@ -20,8 +20,7 @@ func loadAverage() float64 {
 	return float64(binary.LittleEndian.Uint32(raw)) / float64(max(binary.LittleEndian.Uint64(raw[16:]), 1))
 }
 
-// peakRSS is the most memory that this process has had in use, in bytes; 0 if it
-// is not known.
+// peakRSS returns the largest resident memory of this process so far, in bytes, or 0 if it is unknown.
 func peakRSS() uint64 {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -30,6 +29,7 @@ func peakRSS() uint64 {
 	return uint64(u.Maxrss)
 }
 
+// cpuModel returns the model of the processor, or "" if it is unknown.
 func cpuModel() string {
 	model, err := unix.Sysctl("machdep.cpu.brand_string")
 	if err != nil {

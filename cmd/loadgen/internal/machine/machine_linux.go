@@ -20,6 +20,7 @@ func readTicks() (ticks, bool) {
 	return parseTicks(line)
 }
 
+// parseTicks parses the first line of /proc/stat.
 func parseTicks(line string) (ticks, bool) {
 	fields := strings.Fields(line)
 	if len(fields) < 9 || fields[0] != "cpu" {
@@ -44,9 +45,8 @@ func parseTicks(line string) (ticks, bool) {
 	return t, true
 }
 
-// peakRSS is the most memory that this process has had in use, in bytes; 0 if it
-// is not known. Getrusage would tell that of the parent, if it is more: a process
-// inherits it when it starts.
+// peakRSS returns the largest resident memory of this process so far, in bytes, or 0 if it is unknown. Getrusage is
+// not used, since a process inherits the peak of its parent when it starts.
 func peakRSS() uint64 {
 	kb, ok := procField("/proc/self/status", "VmHWM")
 	if !ok {
@@ -59,12 +59,13 @@ func peakRSS() uint64 {
 	return n << 10
 }
 
+// cpuModel returns the model of the processor, or "" if it is unknown.
 func cpuModel() string {
 	model, _ := procField("/proc/cpuinfo", "model name")
 	return model
 }
 
-// procField is the value of a "name: value" line.
+// procField returns the value of a "name: value" line.
 func procField(path, name string) (string, bool) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -79,9 +80,10 @@ func procField(path, name string) (string, bool) {
 	return "", false
 }
 
-// system is all that the kernel tells.
+// system returns the host of this process.
 func system() host { return linux(os.DirFS("/"), os.Getpid()) }
 
+// linux returns the host of a process, from the files below root.
 func linux(root fs.FS, pid int) host {
 	return host{root, pid, func() float64 { return parseLoad(readLine(root, "proc/loadavg")) }}
 }

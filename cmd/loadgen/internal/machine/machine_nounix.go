@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processCPU returns an error: there is no getrusage(2) here.
+// processCPU returns an error, since this system has no getrusage(2).
 func processCPU() (time.Duration, error) { return 0, Measures(runtime.GOOS) }
 
-// kernel returns "": there is no uname(2) here.
+// kernel returns "", since this system has no uname(2).
 func kernel() string { return "" }

@@ -4,11 +4,11 @@ package machine
 
 import "os"
 
-// system returns a host that tells nothing.
+// system returns a host without files or load.
 func system() host { return host{root: none{}, pid: os.Getpid(), load: func() float64 { return -1 }} }
 
-// peakRSS returns 0: the peak of memory is not known here.
+// peakRSS returns 0, since the peak of memory is unknown on this system.
 func peakRSS() uint64 { return 0 }
 
-// cpuModel returns "": the model of the processor is not known here.
+// cpuModel returns "", since the model of the processor is unknown on this system.
 func cpuModel() string { return "" }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processCPU returns the CPU time of this process so far, of all its threads.
+// processCPU returns the CPU time of all threads of this process so far.
 func processCPU() (time.Duration, error) {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
@@ -17,7 +17,7 @@ func processCPU() (time.Duration, error) {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }
 
-// kernel returns the name and the release of the system, or "" if it does not tell.
+// kernel returns the name and the release of the kernel, or "" if they are unknown.
 func kernel() string {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// A quota is the CPU time that the control groups of a process allow it, and how often they have stopped it.
+// A quota is the CPU limit of a process's control groups, and how often they have stopped it.
 type quota struct {
-	cores float64 // CPU time for each second; 0 without a limit
-	// periods are those in which the group ran, and throttled the periods in which it used up its quota and was stopped
-	// until the next one. Both count from the start of the group.
+	cores float64 // CPU time per second; 0 if unlimited
+	// periods counts the periods in which the group ran, and throttled the periods in which it used up its quota and
+	// was stopped until the next period. Both count from the start of the group.
 	periods, throttled uint64
 }
 
@@ -25,8 +25,8 @@ func (q *quota) throttledSince(before *quota) float64 {
 	return min(1, float64(q.throttled-before.throttled)/float64(q.periods-before.periods))
 }
 
-// readQuota reads the quota of the group of a process, or of the group above it that allows least, below the file
-// system root: of version 2 (cpu.max) and version 1 (cpu.cfs_quota_us). What is not there limits nothing.
+// readQuota reads the smallest quota of a process's group and the groups above it, below the file system root. It
+// reads groups of version 2 (cpu.max) and of version 1 (cpu.cfs_quota_us). A missing file means no limit.
 //
 // Source: the kernel's Documentation/admin-guide/cgroup-v2.rst and Documentation/scheduler/sched-bwc.rst.
 func readQuota(root fs.FS) (least quota) {
@@ -35,7 +35,7 @@ func readQuota(root fs.FS) (least quota) {
 		return least
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
-		// Number, controllers with commas between them (none in version 2), and the group.
+		// Each line has a number, controllers separated by commas (none in version 2), and the group.
 		parts := strings.SplitN(lines.Text(), ":", 3)
 		if len(parts) != 3 {
 			continue
@@ -63,7 +63,7 @@ func readQuota(root fs.FS) (least quota) {
 	return least
 }
 
-// quotaV2 reads cpu.max: quota and period in microseconds, or max for none.
+// quotaV2 reads cpu.max, which holds quota and period in microseconds, or max if there is no limit.
 func quotaV2(root fs.FS, dir string) (q quota) {
 	limit, period, ok := strings.Cut(readLine(root, dir+"/cpu.max"), " ")
 	if ok {
@@ -72,12 +72,13 @@ func quotaV2(root fs.FS, dir string) (q quota) {
 	return q
 }
 
-// quotaV1 reads cpu.cfs_quota_us, which is -1 for none, and cpu.cfs_period_us.
+// quotaV1 reads cpu.cfs_quota_us, which is -1 if there is no limit, and cpu.cfs_period_us.
 func quotaV1(root fs.FS, dir string) (q quota) {
 	q.cores = cores(readLine(root, dir+"/cpu.cfs_quota_us"), readLine(root, dir+"/cpu.cfs_period_us"))
 	return q
 }
 
+// cores returns limit divided by period, or 0 if they are not positive numbers.
 func cores(limit, period string) float64 {
 	l, err := strconv.ParseFloat(limit, 64)
 	if err != nil || !(l > 0) {

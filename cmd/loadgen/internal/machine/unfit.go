@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// What makes a machine unfit for measuring.
+// Limits beyond which a machine is unfit for measuring.
 const (
-	maxPressure = 10   // percent of time in which something waited for a processor
-	maxLoad     = 0.5  // of each processor, where pressure is not known
-	maxProcess  = 0.10 // of a processor, by one process
-	maxNamed    = 3    // processes
+	maxPressure = 10   // per cent of the time in which something waited for a processor
+	maxLoad     = 0.5  // load average per processor, if pressure is unknown
+	maxProcess  = 0.10 // share of a processor that one process uses
+	maxNamed    = 3    // processes named in warnings
 )
 
-// lookFor is how long the use of processors by others is looked at: 25 ticks of /proc.
+// lookFor is how long other processes are observed: 25 ticks of /proc.
 const lookFor = 250 * time.Millisecond
 
-// Unfit looks at the machine for a quarter of a second and returns what keeps it from
-// measuring well, each with what to do about it. What the system does not tell, such as
-// most of it outside Linux, is passed over.
+// Unfit observes the machine for a quarter of a second and returns the reasons why it is unfit for
+// measuring, each with advice. Reasons that the system does not report are left out. Outside Linux, these
+// are most of them.
 func Unfit(ctx context.Context) []string {
 	system := system()
 	before := look(system)
@@ -43,22 +43,24 @@ func Unfit(ctx context.Context) []string {
 	return after.unfit(&before, runtime.NumCPU(), runtime.GOMAXPROCS(0))
 }
 
-// A sight is what there was to see of a machine at an instant.
+// A sight is what is known about a machine at an instant.
 type sight struct {
 	at        time.Time
-	pressure  float64 // percent of the last 10 s; -1: not known
-	load      float64 // processes that ran or waited in the last minute; -1: not known
-	governor  string  // of frequency, other than performance; "" is fine
+	pressure  float64 // per cent of the last 10 s; -1 if unknown
+	load      float64 // processes that ran or waited in the last minute; -1 if unknown
+	governor  string  // a frequency governor other than performance, or ""
 	battery   bool
-	quota     float64         // cores; 0 without a limit
-	processes map[int]process // but for this one and its ancestors, which wait for it
+	quota     float64         // cores; 0 if unlimited
+	processes map[int]process // without this process and its ancestors, which wait for it
 }
 
+// A process is a process of /proc.
 type process struct {
 	name    string
-	started string // a number may be given anew
-	parent  int
-	cpu     time.Duration
+	started string // identifies the process, since its number may be reused
+
+	parent int
+	cpu    time.Duration
 }
 
 // look reads proc(5) and sysfs below root.
@@ -82,49 +84,49 @@ func look(s host) sight {
 	return v
 }
 
-// onBattery tells whether a battery is being emptied.
+// onBattery reports whether a battery is discharging.
 func onBattery(root fs.FS) bool {
 	supplies, _ := fs.Glob(root, "sys/class/power_supply/*/status")
 	return slices.ContainsFunc(supplies, func(file string) bool {
 		dir := path.Dir(file)
-		// The battery of a mouse has the scope of a device.
+		// The battery of a mouse has the scope Device.
 		return readLine(root, dir+"/type") == "Battery" && readLine(root, dir+"/scope") != "Device" &&
 			readLine(root, file) == "Discharging"
 	})
 }
 
-// processes are those that /proc lists; nil if there is none.
+// processes returns the processes in /proc, without self and its ancestors, or nil if there are none.
 func processes(root fs.FS, self int) map[int]process {
 	entries, err := fs.ReadDir(root, "proc")
 	if err != nil {
 		return nil
 	}
-	all := map[int]process{}
+	found := map[int]process{}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
 		if p, ok := parseStat(readLine(root, "proc/"+e.Name()+"/stat")); ok {
-			all[pid] = p
+			found[pid] = p
 		}
 	}
 	for pid := self; pid != 0; {
-		p, ok := all[pid]
+		p, ok := found[pid]
 		if !ok {
 			break
 		}
-		delete(all, pid)
+		delete(found, pid)
 		pid = p.parent
 	}
-	if len(all) == 0 {
+	if len(found) == 0 {
 		return nil
 	}
-	return all
+	return found
 }
 
-// parseStat reads /proc/PID/stat: number, name in brackets (which may hold anything),
-// state, parent, ..., utime and stime as 14th and 15th, and the start as 22nd.
+// parseStat parses /proc/PID/stat. It holds the number, the name in parentheses (which may contain any characters),
+// the state, the parent, ..., utime and stime as 14th and 15th field, and the start as 22nd.
 func parseStat(line string) (p process, ok bool) {
 	from, to := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
 	if from < 0 || to < from {
@@ -149,21 +151,22 @@ func parseStat(line string) (p process, ok bool) {
 	return p, true
 }
 
+// readLine returns the first line of a file, or "" if it cannot be read.
 func readLine(root fs.FS, file string) string {
 	data, err := fs.ReadFile(root, file)
 	if err != nil {
-		return "" // not known, or gone meanwhile
+		return "" // the file does not exist, or the process has ended
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	return strings.TrimSpace(line)
 }
 
-// unfit is what speaks against measuring now.
+// unfit returns the reasons why the machine is unfit, each with advice.
 func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) {
 	warn := func(format string, a ...any) { warnings = append(warnings, fmt.Sprintf(format, a...)) }
 	switch load := v.load / float64(processors); {
 	case v.pressure > maxPressure:
-		warn("for %.0f%% of the last 10 s something had to wait for a processor (/proc/pressure/cpu): close other "+
+		warn("something had to wait for a processor for %.0f%% of the last 10 s (/proc/pressure/cpu): close other "+
 			"programs, or measure on a quieter machine", v.pressure)
 	case v.pressure < 0 && load > maxLoad:
 		warn("the load average is %.1f on %d processors: close other programs, and wait until it has fallen below "+
@@ -174,28 +177,29 @@ func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) 
 			100*p.share)
 	}
 	if v.governor != "" {
-		warn("the frequency governor is %s, and the clock follows the load: set it to performance (cpupower "+
+		warn("the frequency governor is %s, so the clock rate follows the load: set it to performance (cpupower "+
 			"frequency-set -g performance)", v.governor)
 	}
 	if used := min(processors, procs); v.quota > 0 && v.quota < float64(used) {
-		warn("the CPU quota of this process (cgroup) is %.4g cores, and it runs on %d: it is stopped whenever the "+
-			"quota is used up. "+
-			"Raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", v.quota, used, max(1, int(v.quota)))
+		warn("the CPU quota of this process (cgroup) is %.4g cores, but it runs on %d, so it is stopped whenever the "+
+			"quota is used up: raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", v.quota, used,
+			max(1, int(v.quota)))
 	}
 	if v.battery {
-		warn("the machine runs on its battery, and saves power: plug it in")
+		warn("the machine runs on its battery and saves power: plug it in")
 	}
 	return warnings
 }
 
+// A heavy process is a process that uses much CPU time.
 type heavy struct {
 	pid   int
 	name  string
 	share float64 // of a processor
 }
 
-// heavy are the processes that have used most since before, the greediest first.
-func (v *sight) heavy(before *sight) (all []heavy) {
+// heavy returns the processes that have used the most CPU time since before, in descending order.
+func (v *sight) heavy(before *sight) (list []heavy) {
 	elapsed := v.at.Sub(before.at)
 	if elapsed <= 0 {
 		return nil
@@ -206,24 +210,24 @@ func (v *sight) heavy(before *sight) (all []heavy) {
 			continue
 		}
 		if share := float64(p.cpu-was.cpu) / float64(elapsed); share > maxProcess {
-			all = append(all, heavy{pid, p.name, share})
+			list = append(list, heavy{pid, p.name, share})
 		}
 	}
-	slices.SortFunc(all, func(a, b heavy) int {
+	slices.SortFunc(list, func(a, b heavy) int {
 		return cmp.Or(cmp.Compare(b.share, a.share),
 			cmp.Compare(a.pid, b.pid))
 	})
-	return all[:min(len(all), maxNamed)]
+	return list[:min(len(list), maxNamed)]
 }
 
-// A host is what is looked at.
+// A host is the source of information about a machine.
 type host struct {
 	root fs.FS
-	pid  int // of this process
-	load func() float64
+	pid  int            // of this process
+	load func() float64 // returns the load average, or -1 if it is unknown
 }
 
-// parseLoad is the first of the averages in /proc/loadavg; -1 if it is none.
+// parseLoad returns the first average of /proc/loadavg, or -1 if it is not a number.
 func parseLoad(line string) float64 {
 	first, _, _ := strings.Cut(line, " ")
 	load, err := strconv.ParseFloat(first, 64)

@@ -21,8 +21,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a tab of a headless chromium; without one the test is skipped, unless
-// LOADGEN_WANT_BROWSER says that there must be one.
+// browser returns a tab of a headless chromium. If chromium is not installed, the test is skipped, or fails if
+// LOADGEN_WANT_BROWSER is set.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path := ""
@@ -42,7 +42,7 @@ func browser(t *testing.T) context.Context {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(960, 1200))
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // which root may not have
+		options = append(options, chromedp.NoSandbox) // root cannot use the sandbox
 	}
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
@@ -53,8 +53,8 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// overlaps is a script: pairs of texts of a drawing whose boxes lie on one another by
-// more than a pixel, texts beyond the drawing, and how many drawings there are.
+// overlaps is a script that returns pairs of texts of a drawing that overlap by more than a pixel, texts outside their
+// drawing, and the number of drawings.
 const overlaps = `(() => {
   const wrong = [], boxes = svg => [...svg.querySelectorAll("text")].map(t => [t.textContent, t.getBoundingClientRect()]);
   const all = document.querySelectorAll("svg.plot");
@@ -71,16 +71,15 @@ const overlaps = `(() => {
   return JSON.stringify({Charts: all.length, Wrong: wrong});
 })()`
 
-// hover is a script that moves the pointer to where the first line begins, and tells
-// what is said.
+// hover is a script that moves the pointer to the beginning of the first line, and returns the text that the page
+// shows.
 const hover = `(() => {
   const line = document.querySelector("polyline"), svg = line.closest("svg"), p = line.points[0].matrixTransform(svg.getScreenCTM());
   svg.dispatchEvent(new PointerEvent("pointermove", {clientX: p.x, clientY: p.y}));
   return svg.parentNode.querySelector("output").textContent;
 })()`
 
-// watched makes the browser tell of requests and of what it logs, and prefer a scheme
-// of colours.
+// watched makes the browser report requests and log messages, and prefer a colour scheme.
 func watched(scheme string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, errLog := cdp.Call(ctx, t, log.Enable, cdp.Empty{})
@@ -91,12 +90,12 @@ func watched(scheme string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// In a browser, light and dark, charts are there, no text lies on another, nothing is
-// asked of the network but the page, and the console is silent.
+// In a browser, light and dark, the page shows all charts, texts do not overlap, only the page is requested, and the
+// console is empty.
 func TestThePageInABrowser(t *testing.T) {
 	ctx := browser(t)
 	var mu sync.Mutex
-	var requests, said []string
+	var requests, messages []string
 	listen := func(event any) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -104,12 +103,12 @@ func TestThePageInABrowser(t *testing.T) {
 		case *network.EventRequestWillBeSent:
 			requests = append(requests, e.Request.URL)
 		case *runtime.EventConsoleAPICalled:
-			said = append(said, string(e.Type))
+			messages = append(messages, string(e.Type))
 		case *runtime.EventExceptionThrown:
-			said = append(said, e.ExceptionDetails.Text)
+			messages = append(messages, e.ExceptionDetails.Text)
 		case *log.EventEntryAdded:
 			if !strings.Contains(e.Entry.URL, "favicon") {
-				said = append(said, e.Entry.Text)
+				messages = append(messages, e.Entry.Text)
 			}
 		}
 	}
@@ -174,7 +173,7 @@ func TestThePageInABrowser(t *testing.T) {
 	if len(requests) < opened {
 		t.Errorf("%d requests were seen of %d pages: the test sees nothing", len(requests), opened)
 	}
-	if len(said) > 0 {
-		t.Errorf("the console says %q", said)
+	if len(messages) > 0 {
+		t.Errorf("the console says %q", messages)
 	}
 }

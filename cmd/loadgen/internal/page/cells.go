@@ -11,21 +11,21 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A cell is what the usable visits of one measured, by round.
+// A cell holds the usable visits of one cell, by round.
 type cell struct {
 	scenarios.Cell
-	name   string // of its arm, among those of its level
-	series int    // the number of its arm, which has a colour
+	name   string // of its arm, among the arms of its level
+	series int    // number of its arm, which determines the colour
 	visits []*results.Visit
-	values []map[string]float64 // by unit, of each visit
+	values []map[string]float64 // of each visit, by unit
 }
 
-// cells are those of all levels, in the order of the scenario.
-func cells(run *results.Run) (all []*cell) {
+// cells returns the cells of all levels, in the order of the scenario.
+func cells(run *results.Run) (list []*cell) {
 	levels := max(len(run.Scenario.Levels()), 1)
-	of := run.Scenario.Cells()
-	arms := len(of) / levels
-	for i, c := range of {
+	scenarioCells := run.Scenario.Cells()
+	arms := len(scenarioCells) / levels
+	for i, c := range scenarioCells {
 		v := &cell{Cell: c, name: armOf(run.Scenario, c), series: i % max(arms, 1)}
 		for _, visit := range run.Visits {
 			if visit.Cell == c && visit.Usable() {
@@ -40,12 +40,12 @@ func cells(run *results.Run) (all []*cell) {
 			}
 			v.values = append(v.values, by)
 		}
-		all = append(all, v)
+		list = append(list, v)
 	}
-	return all
+	return list
 }
 
-// armOf is what a cell is called: its arms in the dimensions that cells differ in.
+// armOf returns the name of a cell, which consists of its arms in the dimensions that cells differ in.
 func armOf(s *scenarios.Scenario, c scenarios.Cell) string {
 	var arms []string
 	for _, d := range s.Dimensions() {
@@ -56,32 +56,31 @@ func armOf(s *scenarios.Scenario, c scenarios.Cell) string {
 	return strings.Join(arms, "/")
 }
 
-// at are those of one level.
-func at(all []*cell, l scenarios.Level) (of []*cell) {
-	for _, c := range all {
+// at returns the cells of one level.
+func at(cells []*cell, l scenarios.Level) (level []*cell) {
+	for _, c := range cells {
 		if c.Level == l {
-			of = append(of, c)
+			level = append(level, c)
 		}
 	}
-	return of
+	return level
 }
 
-// median of a unit over the rounds that stated it; NaN if one did not.
+// median returns the median of a unit over all rounds, or NaN if a round has no value in that unit.
 func (c *cell) median(unit string) float64 {
-	var all []float64
+	var values []float64
 	for _, by := range c.values {
 		if x, ok := by[unit]; ok {
-			all = append(all, x)
+			values = append(values, x)
 		}
 	}
-	if len(all) == 0 || len(all) < len(c.values) {
+	if len(values) == 0 || len(values) < len(c.values) {
 		return math.NaN()
 	}
-	return results.Median(all)
+	return results.Median(values)
 }
 
-// doubted tells whether at least half of the visits are in doubt for a reason of that
-// name.
+// doubted reports whether at least half of the visits are not valid for the reason with this name.
 func (c *cell) doubted(name string) bool {
 	n := 0
 	for _, v := range c.visits {
@@ -92,33 +91,33 @@ func (c *cell) doubted(name string) bool {
 	return n > 0 && 2*n >= len(c.visits)
 }
 
-// merged is a histogram of all visits.
-func (c *cell) merged(of func(*results.Visit) *quantile.HDR) *quantile.HDR {
-	all := quantile.NewHDR()
+// merged returns the sum of a histogram over all visits.
+func (c *cell) merged(histogram func(*results.Visit) *quantile.HDR) *quantile.HDR {
+	sum := quantile.NewHDR()
 	for _, v := range c.visits {
-		if err := all.Merge(of(v)); err != nil {
-			return quantile.NewHDR() // of more values than anyone has measured
+		if err := sum.Merge(histogram(v)); err != nil {
+			return quantile.NewHDR() // the number of values overflows
 		}
 	}
-	return all
+	return sum
 }
 
-// A contest is a comparison of the scenario, over all levels.
+// A contest is a comparison of two arms, over all levels.
 type contest struct {
 	scenarios.Pair
 	rows []*row
 }
 
-// A row is a figure of a contest, and what it is of.
+// A row is a figure of a contest, with its level and the arms in other dimensions.
 type row struct {
 	*comparison.Figure
 	level  scenarios.Level
-	beside string // the arms in other dimensions
+	beside string // arms in other dimensions
 }
 
-// contestsOf gathers the contests of each pair of arms.
-func contestsOf(run *results.Run, all []*comparison.Contest) (list []*contest) {
-	for _, c := range all {
+// contestsOf groups contests by pairs of arms.
+func contestsOf(run *results.Run, contests []*comparison.Contest) (list []*contest) {
+	for _, c := range contests {
 		i := slices.IndexFunc(list, func(o *contest) bool { return o.Pair == c.Pair })
 		if i < 0 {
 			i = len(list)
@@ -132,23 +131,23 @@ func contestsOf(run *results.Run, all []*comparison.Contest) (list []*contest) {
 	return list
 }
 
-// of are the rows at a level.
-func (c *contest) of(l scenarios.Level) (all []*row) {
+// of returns the rows at a level.
+func (c *contest) of(l scenarios.Level) (rows []*row) {
 	for _, r := range c.rows {
 		if r.level == l {
-			all = append(all, r)
+			rows = append(rows, r)
 		}
 	}
-	return all
+	return rows
 }
 
-// same tells whether nothing differed in any round.
+// same reports whether there is no difference in any round.
 func (r *row) same() bool { return r.Low == 0 && r.High == 0 }
 
-// drawable tells whether the row can be drawn among ratios.
+// drawable reports whether the row can be drawn as a ratio.
 func (r *row) drawable() bool { return !math.IsNaN(r.Shift) && !r.same() && !r.Absolute }
 
-// harm is by how much worse the head is, at least as far as it is known.
+// harm returns by how much the head is worse, or -Inf if that is unknown.
 func (r *row) harm() float64 {
 	switch {
 	case math.IsNaN(r.Shift):
@@ -159,8 +158,8 @@ func (r *row) harm() float64 {
 	return r.Shift
 }
 
-// margin is where it begins and ends, as a share of the base; ok is false if it is an
-// amount, or all of the base, which no ratio shows, or of no account.
+// margin returns the bounds of the margin as shares of the base. ok is false if the margin is an amount, if it is all
+// of the base, which no ratio shows, or if it does not apply.
 func (r *row) margin() (low, high float64, ok bool) {
 	if r.Absolute || r.Exploratory || math.IsNaN(r.Shift) {
 		return 0, 0, false

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// A chart is one drawing, with the table of its numbers. The template draws it: what
-// comes from users is text there, which it escapes.
+// A chart is one drawing, with a table of its values. The template draws it, and escapes the text of
+// users.
 type chart struct {
 	ID            string // unique in the page
 	Title         string
 	Caption       string
-	Missing       string // why there is no drawing
+	Missing       string // why there is no drawing, or ""
 	Wide          bool
 	Width, Height px
-	Left, Top     px // of the plot
+	Left, Top     px // bounds of the plot
 	Right, Bottom px
 	Legend        []key
 	X, Y          axis
@@ -23,15 +23,15 @@ type chart struct {
 	Table         table
 }
 
-// An axis has ticks, which are lines across the plot.
+// An axis has a title and ticks, which are lines across the plot.
 type axis struct {
 	Title string
 	Ticks []tick
-	Scale *scale // for the script that reads values
-	Per   float64
+	Scale *scale  // for the script that shows values
+	Per   float64 // divisor of the values
 }
 
-// Hover is the axis as the script reads it.
+// Hover returns the scale of the axis in the form that the script reads.
 func (a axis) Hover() string {
 	if a.Scale == nil {
 		return ""
@@ -47,29 +47,29 @@ func (a axis) Hover() string {
 	return fmt.Sprintf("%s %g %g %.1f %.1f", kind, s.lo, s.hi, from, s.to)
 }
 
-// A key names a series.
+// A key is the legend of a series.
 type key struct{ Class, Label string }
 
-// A shape is drawn in the plot.
+// A shape is an element of the plot.
 type shape struct {
 	Kind           string // line, band, dot, bar, zone or mark
 	Class          string
 	Points         string // of a line or band
-	X, Y, X2, Y2   px     // of what has ends; a dot is at X, Y
+	X, Y, X2, Y2   px     // the ends of the shape; a dot is at X, Y
 	Hollow, Square bool
-	Label          string // what it is
+	Label          string // description of the shape
 }
 
-// A label is text beside the plot.
+// A label is a text beside the plot.
 type label struct {
 	X, Y   px
 	Anchor string
 	Class  string
 	Text   string
-	Full   string // where Text is short for it
+	Full   string // the whole text, if Text is shortened
 }
 
-// A table has numbers as they are printed.
+// A table holds values as text.
 type table struct {
 	Header []string
 	Rows   [][]string
@@ -78,12 +78,11 @@ type table struct {
 // A point is a pair of coordinates.
 type point struct{ x, y px }
 
-// points writes them as SVG has them; one between two that are the same in y is left
-// out.
-func points(all []point) string {
+// points returns points in the syntax of SVG. It omits a point between two points with the same y.
+func points(list []point) string {
 	var b strings.Builder
-	for i, p := range all {
-		if i > 0 && i+1 < len(all) && all[i-1].y.String() == p.y.String() && all[i+1].y.String() == p.y.String() {
+	for i, p := range list {
+		if i > 0 && i+1 < len(list) && list[i-1].y.String() == p.y.String() && list[i+1].y.String() == p.y.String() {
 			continue
 		}
 		if b.Len() > 0 {
@@ -94,7 +93,7 @@ func points(all []point) string {
 	return b.String()
 }
 
-// class is that of the i-th series: a colour and a dash of its own.
+// class returns the CSS class of the i-th series, which has a colour and a dash.
 func class(i int) string { return fmt.Sprintf("s%d", i%8) }
 
 // The sizes of charts, in pixels.
@@ -107,7 +106,7 @@ const (
 	axisMargin  = 48 // ticks and title below
 )
 
-// frame gives a chart its size and the left margin that labels of the y axis need.
+// frame sets the size of a chart and the left margin that the labels of the y axis need.
 func (c *chart) frame(wide bool, labels []string) {
 	c.Wide = wide
 	c.Width, c.Height = narrowWidth, lowHeight
@@ -122,7 +121,7 @@ func (c *chart) frame(wide bool, labels []string) {
 	c.Right, c.Bottom = c.Width-26, c.Height-axisMargin
 }
 
-// cut is s with at most n characters.
+// cut returns s, shortened to at most n characters.
 func cut(s string, n int) string {
 	if r := []rune(s); len(r) > n {
 		return string(r[:n-1]) + "…"
@@ -130,26 +129,42 @@ func cut(s string, n int) string {
 	return s
 }
 
-// What the template computes of coordinates.
+// The template calls the following methods.
 
-func (c *chart) PlotWidth() px  { return c.Right - c.Left }
+// PlotWidth returns the width of the plot.
+func (c *chart) PlotWidth() px { return c.Right - c.Left }
+
+// BeforeLeft returns the x coordinate of the labels of the y axis.
 func (c *chart) BeforeLeft() px { return c.Left - 6 }
-func (c *chart) TickLine() px   { return c.Bottom + 20 }
-func (c *chart) TitleLine() px  { return c.Height - 8 }
-func (c *chart) Middle() px     { return (c.Left + c.Right) / 2 }
 
-// Turned is the middle of the y axis for text that is turned by a quarter.
+// TickLine returns the y coordinate of the labels of the x axis.
+func (c *chart) TickLine() px { return c.Bottom + 20 }
+
+// TitleLine returns the y coordinate of the title of the x axis.
+func (c *chart) TitleLine() px { return c.Height - 8 }
+
+// Middle returns the x coordinate of the middle of the plot.
+func (c *chart) Middle() px { return (c.Left + c.Right) / 2 }
+
+// Turned returns the middle of the y axis for text that is rotated by a quarter turn.
 func (c *chart) Turned() px { return -(c.Top + c.Bottom) / 2 }
 
-// Baseline is that of the label of a tick of the y axis.
+// Baseline returns the baseline of the label of a tick of the y axis.
 func (t tick) Baseline() px { return t.At + 4 }
 
-func (s shape) Width() px  { return max(s.X2-s.X, 0) }
-func (s shape) Height() px { return max(s.Y2-s.Y, 0) }
-func (s shape) DotX() px   { return s.X - 4 }
-func (s shape) DotY() px   { return s.Y - 4 }
+// Width returns the width of a rectangle.
+func (s shape) Width() px { return max(s.X2-s.X, 0) }
 
-// Radius is that of a dot; those of rounds are small.
+// Height returns the height of a rectangle.
+func (s shape) Height() px { return max(s.Y2-s.Y, 0) }
+
+// DotX returns the left edge of a square dot.
+func (s shape) DotX() px { return s.X - 4 }
+
+// DotY returns the upper edge of a square dot.
+func (s shape) DotY() px { return s.Y - 4 }
+
+// Radius returns the radius of a dot, which is smaller for the dots of rounds.
 func (s shape) Radius() px {
 	if s.Class == "round" {
 		return 2.5

@@ -11,31 +11,31 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// enough is how many samples must lie beyond a quantile for a finite interval of 95%:
-// 0.025 is the chance that none of n(1-q) = 3.69 comes to lie there.
+// enough is how many samples must lie beyond a quantile for a finite 95% interval. With n(1-q) = 3.69, the chance that
+// no sample lies beyond is 0.025.
 const enough = 3.69
 
-// A curve is a series by percentile.
+// A curve is a series over percentiles.
 type curve struct {
 	name   string
 	series int
 	hist   *quantile.HDR
-	n      uint64 // calls that it speaks of: those beyond the histogram failed or never ended
+	n      uint64 // number of calls, including those that failed or did not end, which hist lacks
 }
 
-// A sample is a point of a curve, with the interval that independent samples have.
+// A sample is a point of a curve, with its interval for independent samples.
 type sample struct {
 	q              float64
 	mid, low, high time.Duration
 }
 
-// at is the curve at q; false if it cannot be stated there, or is infinite.
+// at returns the curve at q. It returns false if there are too few calls, or if the value is infinite.
 func (c *curve) at(q float64) (sample, bool) {
 	if c.n == 0 || float64(c.n)*(1-q) < enough*(1-1e-9) {
 		return sample{}, false
 	}
 	rank := quantile.Rank(q, c.n)
-	of := func(rank uint64) time.Duration {
+	value := func(rank uint64) time.Duration {
 		return c.hist.Quantile(float64(min(max(rank, 1), c.hist.Count())) / float64(c.hist.Count()))
 	}
 	if rank > c.hist.Count() {
@@ -44,11 +44,11 @@ func (c *curve) at(q float64) (sample, bool) {
 	// The rank of the q-quantile is binomial; see David and Nagaraja, Order Statistics, 7.1.
 	half := 1.96 * math.Sqrt(float64(c.n)*q*(1-q))
 	low := uint64(max(math.Floor(float64(rank)-half), 1))
-	return sample{q, of(rank), of(low), of(rank + uint64(math.Ceil(half)))}, true
+	return sample{q, value(rank), value(low), value(rank + uint64(math.Ceil(half)))}, true
 }
 
-// samples are the curve from q=0 to where it ends, evenly on the axis.
-func (c *curve) samples() (all []sample) {
+// samples returns the curve from q=0 to its end, in even steps on the axis.
+func (c *curve) samples() (list []sample) {
 	if c.n == 0 {
 		return nil
 	}
@@ -59,21 +59,21 @@ func (c *curve) samples() (all []sample) {
 		if !ok {
 			break
 		}
-		all = append(all, s)
+		list = append(list, s)
 	}
-	return all
+	return list
 }
 
-// percentileTicks are those of the axis of percentiles, in decades of 1/(1-q).
+// percentileTicks are the ticks of the axis of percentiles, at log10 of 1/(1-q).
 var percentileTicks = []tick{{0, "0%"}, {px(math.Log10(2)), "50%"}, {1, "90%"}, {2, "99%"}, {3, "99.9%"},
 	{4, "99.99%"}, {5, "99.999%"}, {6, "99.9999%"}}
 
-// curves draws curves into a chart, with bands if there is room for them.
-func (c *chart) curves(all []curve, wide, bands bool) {
+// curves draws curves into a chart, optionally with bands.
+func (c *chart) curves(list []curve, wide, bands bool) {
 	decades, values := 0.5, []float64(nil)
-	drawn := make([][]sample, len(all))
-	for i := range all {
-		drawn[i] = all[i].samples()
+	drawn := make([][]sample, len(list))
+	for i := range list {
+		drawn[i] = list[i].samples()
 		for _, s := range drawn[i] {
 			decades = max(decades, -math.Log10(1-s.q))
 			values = append(values, float64(s.mid))
@@ -119,39 +119,41 @@ func (c *chart) curves(all []curve, wide, bands bool) {
 			low = append(low, point{at, y.at(float64(s.low) / u.ns)})
 			high = append(high, point{at, y.at(float64(s.high) / u.ns)})
 		}
-		name := class(all[i].series)
+		name := class(list[i].series)
 		if bands {
 			for k := len(high) - 1; k >= 0; k-- {
 				low = append(low, high[k])
 			}
 			c.Shapes = append(c.Shapes, shape{Kind: "band", Class: name, Points: points(low)})
 		}
-		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(line), Label: all[i].name})
-		c.Legend = append(c.Legend, key{name, all[i].name})
+		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(line), Label: list[i].name})
+		c.Legend = append(c.Legend, key{name, list[i].name})
 	}
 	if len(c.Legend) == 0 {
 		c.Missing = fmt.Sprintf("No arm has the %d calls that a curve needs.", int(math.Ceil(enough)))
 	}
-	c.Table = curvesTable(all)
+	c.Table = curvesTable(list)
 }
 
-func tickLabels(ticks []tick) (all []string) {
+// tickLabels returns the labels of ticks.
+func tickLabels(ticks []tick) (labels []string) {
 	for _, t := range ticks {
-		all = append(all, t.Label)
+		labels = append(labels, t.Label)
 	}
-	return all
+	return labels
 }
 
-// tablePercentiles are those that tables state.
+// tablePercentiles are the percentiles in tables.
 var tablePercentiles = []float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 
-func curvesTable(all []curve) (t table) {
+// curvesTable returns the table of curves.
+func curvesTable(list []curve) (t table) {
 	t.Header = []string{"", "n"}
 	for _, q := range tablePercentiles {
 		t.Header = append(t.Header, results.PercentileName(q)+", µs", "95% interval")
 	}
 	t.Header = append(t.Header, "max, µs")
-	for _, c := range all {
+	for _, c := range list {
 		row := []string{c.name, report.Count(c.n)}
 		for _, q := range tablePercentiles {
 			s, ok := c.at(q)
@@ -173,12 +175,14 @@ func curvesTable(all []curve) (t table) {
 	return t
 }
 
+// micros returns a duration in us as text.
 func micros(d time.Duration) string { return report.Number(float64(d) / 1e3) }
 
-const independent = "Bands are 95% intervals; this assumes independent samples. A curve ends where n(1−q) < 3.69: " +
-	"there is no finite interval beyond."
+// independent is the part of a caption that explains bands and the ends of curves.
+const independent = "Bands are 95% intervals, which assume independent samples. A curve ends where n(1−q) < 3.69, " +
+	"since no interval beyond is finite."
 
-// ofWhich says which calls the latency of cells is about, if it is not all of them.
+// ofWhich returns the part of a title that says which calls are left out, or "".
 func ofWhich(cells []*cell) string {
 	for _, v := range cells {
 		for _, visit := range v.visits {
@@ -190,43 +194,43 @@ func ofWhich(cells []*cell) string {
 	return ""
 }
 
-// percentiles overlays the arms of a level.
+// percentiles returns a chart with the curves of all arms of a level.
 func percentiles(id string, level []*cell) *chart {
 	c := &chart{ID: id, Title: "Latency by percentile",
 		Caption: "From due to ended" + ofWhich(level) + "; all rounds together. " + independent}
-	var all []curve
+	var list []curve
 	for _, v := range level {
 		n := uint64(0)
 		for _, visit := range v.visits {
 			n += visit.Record.Done + visit.Record.Unserved()
 		}
 		if n > 0 {
-			all = append(all, curve{v.name, v.series,
+			list = append(list, curve{v.name, v.series,
 				v.merged(func(v *results.Visit) *quantile.HDR { return v.Record.Latency }), n})
 		}
 	}
-	c.curves(all, true, true)
+	c.curves(list, true, true)
 	return c
 }
 
-// parts shows of what the latency of a cell is made.
+// parts returns a chart with the parts of a cell's latency.
 func parts(id string, v *cell) *chart {
 	c := &chart{ID: id, Title: "Latency = lag + service: " + v.name,
-		Caption: "That holds for each call, not for percentiles: they do not add up."}
-	var all []curve
+		Caption: "The sum holds for each call, but percentiles do not add up."}
+	var list []curve
 	for i, p := range []struct {
-		name string
-		of   func(*record.Record) *quantile.HDR
+		name      string
+		histogram func(*record.Record) *quantile.HDR
 	}{
 		{"latency", func(r *record.Record) *quantile.HDR { return r.Latency }},
 		{"service", func(r *record.Record) *quantile.HDR { return r.Service }},
 		{"queue lag", func(r *record.Record) *quantile.HDR { return r.Queue }},
 		{"generator lag", func(r *record.Record) *quantile.HDR { return r.Generator }},
 	} {
-		h := v.merged(func(v *results.Visit) *quantile.HDR { return p.of(v.Record) })
-		all = append(all, curve{p.name, i, h, h.Count()})
+		h := v.merged(func(v *results.Visit) *quantile.HDR { return p.histogram(v.Record) })
+		list = append(list, curve{p.name, i, h, h.Count()})
 	}
-	c.curves(all, false, false)
+	c.curves(list, false, false)
 	c.Y.Title = "time" + c.Y.Title[len("latency"):]
 	return c
 }

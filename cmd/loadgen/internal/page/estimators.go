@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// An estimator is what one cost and missed, as medians over visits.
+// An estimator holds the size and the errors of one estimator, as medians over visits.
 type estimator struct {
 	name        string
 	state       float64
@@ -19,10 +19,10 @@ type estimator struct {
 	visits      int
 }
 
-// estimators are those of all visits of the level with the most calls.
-func estimators(run *results.Run, all []*cell) (list []estimator, level scenarios.Level) {
+// estimators returns the estimators over all visits of the level with the most calls.
+func estimators(run *results.Run, cells []*cell) (list []estimator, level scenarios.Level) {
 	most := -1.0
-	for _, v := range all {
+	for _, v := range cells {
 		if x := v.median("offered-qps"); x > most*1.1 || most < 0 && len(v.visits) > 0 {
 			level, most = v.Level, x
 		}
@@ -31,15 +31,15 @@ func estimators(run *results.Run, all []*cell) (list []estimator, level scenario
 		e := estimator{name: arm, value: map[float64]float64{}, rank: map[float64]float64{}}
 		var state []float64
 		value, rank := map[float64][]float64{}, map[float64][]float64{}
-		for _, v := range at(all, level) {
+		for _, v := range at(cells, level) {
 			for _, visit := range v.visits {
-				for _, one := range visit.Estimates {
-					if one.Quantile != arm {
+				for _, estimate := range visit.Estimates {
+					if estimate.Quantile != arm {
 						continue
 					}
 					e.visits++
-					state = append(state, float64(one.StateBytes))
-					for _, a := range one.Answers {
+					state = append(state, float64(estimate.StateBytes))
+					for _, a := range estimate.Answers {
 						value[a.Q] = append(value[a.Q], math.Abs(a.Value))
 						rank[a.Q] = append(rank[a.Q], a.Rank)
 					}
@@ -50,7 +50,7 @@ func estimators(run *results.Run, all []*cell) (list []estimator, level scenario
 			continue
 		}
 		e.state = results.Median(state)
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if len(value[q]) > 0 {
 				e.value[q], e.rank[q] = results.Median(value[q]), results.Median(rank[q])
 			}
@@ -60,17 +60,17 @@ func estimators(run *results.Run, all []*cell) (list []estimator, level scenario
 	return list, level
 }
 
-// estimatorCharts set error against size, a chart for each percentile.
-func estimatorCharts(run *results.Run, all []*cell) (charts []*chart) {
-	list, level := estimators(run, all)
+// estimatorCharts returns a chart of error against size for each percentile.
+func estimatorCharts(run *results.Run, cells []*cell) (charts []*chart) {
+	list, level := estimators(run, cells)
 	if len(list) == 0 {
 		return nil
 	}
-	for i, q := range results.EstimatePercentiles {
+	for i, q := range results.EstimatePercentiles() {
 		name := results.PercentileName(q)
 		c := &chart{ID: fmt.Sprintf("estimators-%d", i), Title: "Estimators: error of " + name + " against size",
-			Caption: fmt.Sprintf("On the latencies of every visit at %s, against full sort: by how much the value "+
-				"misses the exact one. Medians over visits. "+
+			Caption: fmt.Sprintf("On the latencies of every visit at %s: the error of the value compared with a full "+
+				"sort. Medians over visits. "+
 				"Further left is smaller, further down is better.", report.Load(level))}
 		c.scatter(list, q)
 		c.Table.Header = []string{"", "state, bytes", "value error, %", "rank error, %", "visits"}
@@ -86,18 +86,18 @@ func estimatorCharts(run *results.Run, all []*cell) (charts []*chart) {
 	return charts
 }
 
-// scatter draws a dot for each estimator, and its name to the right of the plot, as
-// near as there is room.
-func (c *chart) scatter(all []estimator, q float64) {
+// scatter draws a dot for each estimator, and its name to the right of the plot, as close to the height of the dot as
+// there is room.
+func (c *chart) scatter(list []estimator, q float64) {
 	var stated []estimator
 	var xs, ys []float64
-	for _, e := range all {
+	for _, e := range list {
 		if v, ok := e.value[q]; ok {
 			stated, xs, ys = append(stated, e), append(xs, e.state), append(ys, 100*v)
 		}
 	}
 	if len(stated) == 0 {
-		c.Missing = "No visit has the calls for it."
+		c.Missing = "No visit has enough calls."
 		return
 	}
 	const names = 150
@@ -113,7 +113,7 @@ func (c *chart) scatter(all []estimator, q float64) {
 	last := float64(c.Top) - lineHeight + 8
 	for i, e := range stated {
 		p := point{x.at(e.state), y.at(100 * e.value[q])}
-		// Not above its dot, but not so low that those below have no room either.
+		// The name is at least as low as the dot, unless the names below it would not fit.
 		line := min(max(float64(p.y), last+lineHeight), float64(c.Bottom)-lineHeight*float64(len(stated)-1-i))
 		last = line
 		name := fmt.Sprintf("%s: %s of state, error %s%%", e.name, report.Memory(e.state),

@@ -11,16 +11,16 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// The sizes of charts that have a row for each of something.
+// The sizes of charts with one row per item, in pixels unless noted.
 const (
 	rowHeight   = 20
-	nameRoom    = 240 // left of the rows
-	verdictRoom = 290 // right of them
+	nameRoom    = 240 // to the left of the rows
+	verdictRoom = 290 // to the right of the rows
 	nameLength  = 32  // characters
 )
 
-// ratioScale is one of ratios around 1: even steps if they are near it, and even
-// factors if not.
+// ratioScale returns a scale of ratios that includes 1. It is linear if the ratios are near 1, and logarithmic
+// otherwise.
 func ratioScale(ratios []float64, from, to float64) *scale {
 	lo, hi := 0.97, 1.03
 	for _, r := range ratios {
@@ -35,7 +35,7 @@ func ratioScale(ratios []float64, from, to float64) *scale {
 	return logScale([]float64{lo, hi}, from, to)
 }
 
-// ratio writes one as a change in per cent, and a great one as a factor.
+// ratio returns a ratio as a change in per cent, or as a factor if it is at least 2.
 func ratio(r float64) string {
 	if r >= 2 {
 		return "×" + report.Number(r)
@@ -43,7 +43,7 @@ func ratio(r float64) string {
 	return strings.Replace(report.Change(r), "-", "−", 1)
 }
 
-// ratioTick writes a ratio on an axis.
+// ratioTick returns a function that returns the label of a ratio on an axis.
 func ratioTick(s *scale) func(float64) string {
 	return func(r float64) string {
 		if s.log {
@@ -53,7 +53,7 @@ func ratioTick(s *scale) func(float64) string {
 	}
 }
 
-// rowsChart begins a chart of n rows around the ratios.
+// rowsChart sets the size and the x axis of a chart of n rows.
 func rowsChart(c *chart, n int, ratios []float64) {
 	c.Wide = true
 	c.Width, c.Height = wideWidth, px(topMargin+rowHeight*n+axisMargin)
@@ -66,7 +66,7 @@ func rowsChart(c *chart, n int, ratios []float64) {
 		Label: "no difference"})
 }
 
-// row draws a figure: its margin, its interval, and its verdict.
+// row draws a figure, with its margin, interval and verdict.
 func (c *chart) row(i int, r *row, name string) (middle px) {
 	s := c.X.Scale
 	middle = c.Top + px(rowHeight*i) + rowHeight/2
@@ -87,7 +87,7 @@ func (c *chart) row(i int, r *row, name string) (middle px) {
 	return middle
 }
 
-// name is what is compared in a row, and where.
+// name returns the unit, the level and the other arms of a row.
 func (r *row) name() string { return r.besides(r.Unit + " at " + report.Load(r.level)) }
 
 // besides adds the arms in other dimensions to a name.
@@ -98,7 +98,7 @@ func (r *row) besides(name string) string {
 	return name
 }
 
-// verdict is that of the row, marked if it is an exploratory one that stands out.
+// verdict returns the verdict of the row, with a mark if it is exploratory and marked.
 func (r *row) verdict() string {
 	if r.Marked {
 		return string(r.Verdict) + " *"
@@ -106,7 +106,7 @@ func (r *row) verdict() string {
 	return string(r.Verdict)
 }
 
-// judgedFirst orders rows: those of the family first, and the most harmful.
+// judgedFirst orders rows that are judged before exploratory rows, and the most harmful rows first.
 func judgedFirst(a, b *row) int {
 	switch {
 	case a.Exploratory == b.Exploratory:
@@ -117,13 +117,13 @@ func judgedFirst(a, b *row) int {
 	return -1
 }
 
-// forest is all rows of a comparison.
-func forest(id string, of *contest) *chart {
-	c := &chart{ID: id, Title: fmt.Sprintf("All cells of %v", of.Pair), Table: verdicts(of.rows)}
+// forest returns a chart of all rows of a contest.
+func forest(id string, pair *contest) *chart {
+	c := &chart{ID: id, Title: fmt.Sprintf("All cells of %v", pair.Pair), Table: verdicts(pair.rows)}
 	var rows []*row
 	var ratios []float64
 	same := 0
-	for _, r := range of.rows {
+	for _, r := range pair.rows {
 		switch {
 		case r.drawable():
 			rows = append(rows, r)
@@ -137,27 +137,28 @@ func forest(id string, of *contest) *chart {
 	}
 	slices.SortStableFunc(rows, judgedFirst)
 	if len(rows) == 0 {
-		c.Missing = "No cell of this comparison has an interval that is a ratio: see the table."
-		if !slices.ContainsFunc(of.rows, func(r *row) bool { return len(r.Rounds) > 0 }) {
-			c.Missing = "Nothing was measured of both arms in the same round."
+		c.Missing = "No cell of this comparison has an interval that can be drawn as a ratio: see the table."
+		if !slices.ContainsFunc(pair.rows, func(r *row) bool { return len(r.Rounds) > 0 }) {
+			c.Missing = "No round measured both arms."
 		}
 		return c
 	}
 	c.Caption = fmt.Sprintf("%s against %s, paired by round: the shift with its 95%% interval, the most harmful "+
-		"first; the margin shaded. "+
-		"Verdicts are corrected for all cells that are judged in the run (Holm). Exploratory cells have none, and "+
-		"an interval each for itself; "+
+		"first, and the margin shaded. "+
+		"Verdicts are corrected for all judged cells of the run (Holm). Exploratory cells have no verdict, and an "+
+		"uncorrected interval; "+
 		"* marks those that differ by more than chance explains (Benjamini-Hochberg, 5%%). %s the same in both, "+
-		"and %d cannot be drawn as a ratio: they are in the table.",
-		of.A, of.B, are(same), len(of.rows)-same-len(rows))
+		"and %d cannot be drawn as a ratio: see the table.",
+		pair.A, pair.B, are(same), len(pair.rows)-same-len(rows))
 	rowsChart(c, len(rows), ratios)
-	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
+	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(pair.A, 30), cut(pair.B, 30))
 	for i, r := range rows {
 		c.row(i, r, r.name())
 	}
 	return c
 }
 
+// are returns a number with "is" or "are".
 func are(n int) string {
 	if n == 1 {
 		return "1 is"
@@ -165,7 +166,7 @@ func are(n int) string {
 	return fmt.Sprintf("%d are", n)
 }
 
-// verdicts are rows as a table, those of the family first.
+// verdicts returns the table of rows, with the judged rows first.
 func verdicts(rows []*row) (t table) {
 	t.Header = []string{"cell", "base", "head", "shift", "95% interval", "margin", "p (Holm)", "rounds", "verdict"}
 	for _, exploratory := range []bool{false, true} {
@@ -178,7 +179,7 @@ func verdicts(rows []*row) (t table) {
 	return t
 }
 
-// cells are those of the row in a table.
+// cells returns the cells of the row in a table.
 func (r *row) cells() []string {
 	shift, interval, p, margin, verdict := "-", "-", "-", "-", r.verdict()
 	if !math.IsNaN(r.Shift) {
@@ -197,7 +198,7 @@ func (r *row) cells() []string {
 		fmt.Sprint(len(r.Base)), verdict}
 }
 
-// change writes a shift, or an end of its interval.
+// change returns a shift, or an end of its interval.
 func (r *row) change(x float64) string {
 	if r.Absolute {
 		return r.number(x)
@@ -205,7 +206,7 @@ func (r *row) change(x float64) string {
 	return ratio(1 + x)
 }
 
-// number writes a value in the unit of the row.
+// number returns a value in the unit of the row.
 func (r *row) number(x float64) string {
 	if math.IsNaN(x) {
 		return "-"
@@ -213,14 +214,12 @@ func (r *row) number(x float64) string {
 	return report.Number(r.InUnit(x))
 }
 
-// stripUnits are those of which the rounds are drawn one by one, besides those that are
-// judged.
+// stripUnits are the units whose rounds are drawn, in addition to the judged units.
 var stripUnits = []string{"p50-latency-ns", "p99-latency-ns", "p50-service-ns", "cpu-ns/op", "B/op", "allocs/op"}
 
-// strip draws every round of a comparison at a level: the chart that explains the
-// verdicts.
-func strip(id string, of *contest, all []*row) *chart {
-	c := &chart{ID: id, Title: fmt.Sprintf("Round by round: %v", of.Pair)}
+// strip returns a chart of every round of a contest at a level, which explains the verdicts.
+func strip(id string, pair *contest, all []*row) *chart {
+	c := &chart{ID: id, Title: fmt.Sprintf("Round by round: %v", pair.Pair)}
 	var rows []*row
 	var ratios []float64
 	for _, r := range all {
@@ -241,15 +240,15 @@ func strip(id string, of *contest, all []*row) *chart {
 	}
 	c.Table.Header = []string{"round"}
 	if len(rows) == 0 {
-		c.Missing = fmt.Sprintf("No round has both %s and %s.", of.A, of.B)
+		c.Missing = fmt.Sprintf("No round has both %s and %s.", pair.A, pair.B)
 		return c
 	}
 	rowsChart(c, len(rows), ratios)
-	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(of.A, 30), cut(of.B, 30))
-	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, the "+
-		"margin is shaded.", of.A, of.B)
+	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(pair.A, 30), cut(pair.B, 30))
+	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, and "+
+		"the margin is shaded.", pair.A, pair.B)
 	if n := len(rows[0].Rounds); n < comparison.MinPairs {
-		c.Caption += fmt.Sprintf(" With %s there is no interval: want %d at least.", report.Plural(n, "round"),
+		c.Caption += fmt.Sprintf(" With %s there is no interval: want at least %d.", report.Plural(n, "round"),
 			comparison.MinPairs)
 	}
 	for i, r := range rows {
@@ -259,6 +258,7 @@ func strip(id string, of *contest, all []*row) *chart {
 	return c
 }
 
+// rounds draws a row with a dot for each round.
 func (c *chart) rounds(i int, r *row) {
 	name := r.besides(r.Unit)
 	middle := c.Top + px(rowHeight*i) + rowHeight/2
@@ -270,14 +270,14 @@ func (c *chart) rounds(i int, r *row) {
 	}
 	for k, b := range r.Base {
 		change := r.Head[k] / b
-		// In three lines, or rounds that are alike hide one another.
+		// Dots are in three lines, since rounds with equal values would hide each other.
 		y := middle + px(k%3-1)*4
 		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(change), Y: y,
 			Label: fmt.Sprintf("round %d: %s", r.Rounds[k], ratio(change))})
 	}
 }
 
-// roundsTable has a row for each round, and a column for each figure.
+// roundsTable returns a table with a row for each round and a column for each figure.
 func roundsTable(rows []*row) (t table) {
 	t.Header = []string{"round"}
 	by := map[int][]string{}

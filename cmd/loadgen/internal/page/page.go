@@ -1,8 +1,7 @@
-// Package page draws a run as one HTML file, which needs nothing else: no network, and
-// no script to be read. The same run makes the same bytes.
+// Package page draws a run as one HTML file that needs nothing else: it loads nothing over the network,
+// and can be read without scripts. The same run yields the same bytes.
 //
-// Charts are SVG that the template draws from numbers; what comes from users is text
-// in it, which html/template escapes.
+// The template draws charts as SVG from numbers. html/template escapes the text of users.
 package page
 
 import (
@@ -25,24 +24,24 @@ var text string
 
 var page = template.Must(template.New("page").Parse(text))
 
-// A document is all that the template shows.
+// A document holds what the template shows.
 type document struct {
 	Title, Question, Answer string
 	Partial                 string
-	Family                  string // counts of verdicts
+	Family                  string // numbers of verdicts
 	Objectives, Warnings    []string
 	Comparisons             []string
 	Invalid                 string
-	Facts                   [][2]string // of the run and its environment
-	Scenario                string      // as a file that runs again
-	File                    string      // what to call it
+	Facts                   [][2]string // about the run and its environment
+	Scenario                string      // as a file that can be run again
+	File                    string      // name of that file
 	Command                 string
 	Overview                []*chart
 	Levels                  []section
 	Estimators              []*chart
 }
 
-// A section is the charts of a level of load.
+// A section holds the charts of a level of load.
 type section struct {
 	Title        string
 	Main         []*chart
@@ -50,8 +49,7 @@ type section struct {
 	Note         string
 }
 
-// Write writes the page of a run and of its comparisons, which tells the noise floor of
-// the machine if that is known.
+// Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
 func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise string) error {
 	d, err := compose(run, contests)
 	if err != nil {
@@ -68,20 +66,22 @@ func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise 
 	return err
 }
 
+// compose returns the document of a run.
 func compose(run *results.Run, judged []*comparison.Contest) (*document, error) {
 	s := run.Scenario
 	scenario, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	said := report.SentencesOf(run, judged)
+	sentences := report.SentencesOf(run, judged)
 	d := &document{
 		Title: s.Name, Question: s.About,
-		Objectives: said.Objectives, Warnings: said.Warnings, Comparisons: said.Comparisons, Family: said.Family,
-		Facts: facts(run), Scenario: string(scenario), File: "scenario.yaml", Command: "loadgen run scenario.yaml",
+		Objectives: sentences.Objectives, Warnings: sentences.Warnings, Comparisons: sentences.Comparisons,
+		Family: sentences.Family,
+		Facts:  facts(run), Scenario: string(scenario), File: "scenario.yaml", Command: "loadgen run scenario.yaml",
 	}
 	if d.Question == "" {
-		d.Question = "How " + s.Target + " does under load."
+		d.Question = "Measures " + s.Target + " under load."
 	}
 	usable, doubted := 0, 0
 	for _, v := range run.Visits {
@@ -93,36 +93,36 @@ func compose(run *results.Run, judged []*comparison.Contest) (*document, error) 
 		}
 	}
 	if run.Status != results.Complete || usable < s.Visits() {
-		d.Partial = fmt.Sprintf("%d of %s were measured to their end: what follows rests on these.", usable,
+		d.Partial = fmt.Sprintf("%d of %s were completed. The results below use only these.", usable,
 			report.Plural(s.Visits(), "visit"))
 		if run.Status != results.Complete {
 			d.Partial = "The run was interrupted. " + d.Partial
 		}
 	}
-	all := cells(run)
+	measured := cells(run)
 	contests := contestsOf(run, judged)
-	d.Answer = answer(run, judged, said, usable)
+	d.Answer = answer(run, judged, sentences, usable)
 	if usable == 0 {
 		return d, nil
 	}
-	d.Invalid = fmt.Sprintf("%d of %s are valid without a doubt.", usable-doubted, report.Plural(usable, "visit"))
+	d.Invalid = fmt.Sprintf("%d of %s are valid.", usable-doubted, report.Plural(usable, "visit"))
 	for i, c := range contests {
 		d.Overview = append(d.Overview, forest(fmt.Sprintf("forest-%d", i), c))
 	}
-	d.Overview = append(d.Overview, rates(all)...)
-	d.Levels = sections(run, all, contests)
-	d.Estimators = estimatorCharts(run, all)
+	d.Overview = append(d.Overview, rates(measured)...)
+	d.Levels = sections(run, measured, contests)
+	d.Estimators = estimatorCharts(run, measured)
 	return d, nil
 }
 
-// answer is the answer in a sentence: of the first comparison at the last level, which
-// is the highest rate in scenarios that go up.
-func answer(run *results.Run, contests []*comparison.Contest, said report.Sentences, usable int) string {
+// answer returns the answer in one sentence: the first comparison at the last level, which is the highest rate if the
+// rates of the scenario ascend.
+func answer(run *results.Run, contests []*comparison.Contest, sentences report.Sentences, usable int) string {
 	if usable == 0 {
-		return "There is no answer: no visit was measured to its end."
+		return "There is no answer: no visit was completed."
 	}
 	levels := run.Scenario.Levels()
-	for i, sentence := range said.Comparisons {
+	for i, sentence := range sentences.Comparisons {
 		if c := contests[i]; c.Pair == contests[0].Pair && c.CellA.Level == levels[len(levels)-1] {
 			return sentence
 		}
@@ -130,10 +130,10 @@ func answer(run *results.Run, contests []*comparison.Contest, said report.Senten
 	return "The scenario compares nothing: the charts show what was measured."
 }
 
-// sections are those of all levels.
-func sections(run *results.Run, all []*cell, contests []*contest) (list []section) {
+// sections returns the sections of all levels.
+func sections(run *results.Run, cells []*cell, contests []*contest) (list []section) {
 	for i, l := range run.Scenario.Levels() {
-		level := at(all, l)
+		level := at(cells, l)
 		s := section{Title: report.Load(l)}
 		id := fmt.Sprintf("level-%d-", i)
 		s.Main = append(s.Main, percentiles(id+"percentiles", level))
@@ -161,12 +161,12 @@ func sections(run *results.Run, all []*cell, contests []*contest) (list []sectio
 	return list
 }
 
-// facts are where and how the run was made.
-func facts(run *results.Run) (all [][2]string) {
+// facts returns where and how the run was made.
+func facts(run *results.Run) (list [][2]string) {
 	s, e := run.Scenario, &run.Environment
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, [2]string{name, value})
+			list = append(list, [2]string{name, value})
 		}
 	}
 	began := ""
@@ -188,5 +188,5 @@ func facts(run *results.Run) (all [][2]string) {
 	add("GOGC", e.GOGC)
 	add("GOMEMLIMIT", e.GOMEMLIMIT)
 	add("loadgen", strings.TrimSpace(e.Version+" "+e.Commit))
-	return all
+	return list
 }

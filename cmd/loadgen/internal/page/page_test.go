@@ -38,8 +38,8 @@ arrivals: constant
 seed: 7
 `
 
-// made is a run whose visits are made up: sdk takes twice what none does, and rounds
-// differ a little.
+// made returns a run with invented visits. Calls with sdk take twice as long as calls with none, and rounds differ a
+// little.
 func made(t testing.TB, text string) *results.Run {
 	t.Helper()
 	s, err := scenarios.Decode("made.yaml", []byte(text))
@@ -49,7 +49,8 @@ func made(t testing.TB, text string) *results.Run {
 	run := &results.Run{
 		Header: results.Header{Schema: results.Schema, Scenario: s, Began: time.Unix(1700000000, 0),
 			Environment: results.Environment{
-				GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2, Version: "v0"}},
+				GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2,
+				Version: "v0"}},
 		Status: results.Complete,
 	}
 	for round := 1; round <= s.Rounds; round++ {
@@ -61,10 +62,10 @@ func made(t testing.TB, text string) *results.Run {
 	return run
 }
 
-// empty is a histogram that nobody adds to: making one takes a while.
+// empty is a shared histogram without values, since creating histograms takes a while.
 var empty = quantile.NewHDR()
 
-// copied is a run of which visits and records can be changed.
+// copied returns a copy of a run, with copies of its visits and records.
 func copied(run *results.Run) *results.Run {
 	to := *run
 	to.Visits = slices.Clone(run.Visits)
@@ -76,12 +77,14 @@ func copied(run *results.Run) *results.Run {
 	return &to
 }
 
+// madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	service func(uint64) time.Duration) *results.Visit {
 	factor := map[string]float64{"none": 1, "sdk": 2}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
-		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: empty, Hiccups: empty}
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
+		Generator: quantile.NewHDR(), FailedLatency: empty, Hiccups: empty}
 	for i := range n {
 		took, lag := time.Duration(factor*float64(service(i))), time.Duration(i%300*100)
 		r.Service.Add(took)
@@ -103,10 +106,11 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 		r.Windows = append(r.Windows, w)
 	}
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
-		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
+		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3,
+		PeakRSS: 20 << 20}}
 	for i, arm := range s.Quantile {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404 >> (2 * i)}
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
 				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123 * float64(i),
 					Rank: 0.0004 * float64(i)})
@@ -117,6 +121,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	return v
 }
 
+// draw returns the page of a run.
 func draw(t testing.TB, run *results.Run) string {
 	t.Helper()
 	contests, err := comparison.OfRun(run, comparison.Options{})
@@ -144,7 +149,7 @@ func TestTheSameRunMakesTheSameBytes(t *testing.T) {
 	}
 }
 
-// variants are pages of runs of which one must be drawn whatever is in them, made once.
+// variants returns pages of unusual runs and plans, which must be drawn all the same. They are made once.
 var variants = sync.OnceValue(func() map[string]string {
 	pages := map[string]string{}
 	for name, run := range variantRuns(new(testing.T)) {
@@ -156,28 +161,29 @@ var variants = sync.OnceValue(func() map[string]string {
 	return pages
 })
 
+// variantRuns returns the runs of variants, by name.
 func variantRuns(t testing.TB) map[string]*results.Run {
 	whole := made(t, question)
-	all := map[string]*results.Run{"whole": whole}
-	all["one round"] = made(t, strings.Replace(question, "rounds: 6", "rounds: 1", 1))
+	runs := map[string]*results.Run{"whole": whole}
+	runs["one round"] = made(t, strings.Replace(question, "rounds: 6", "rounds: 1", 1))
 	lost := copied(whole)
 	for _, v := range lost.Visits {
 		if v.Cell.Spans == "sdk" {
 			*v = results.Visit{Round: v.Round, Order: v.Order, Cell: v.Cell, Error: "the process of the visit failed"}
 		}
 	}
-	all["one empty arm"] = lost
+	runs["one empty arm"] = lost
 	cut := copied(whole)
 	cut.Visits, cut.Status = cut.Visits[:7], results.Partial
-	all["interrupted"] = cut
+	runs["interrupted"] = cut
 	nothing := copied(whole)
 	nothing.Visits, nothing.Status = nil, results.Partial
-	all["nothing"] = nothing
+	runs["nothing"] = nothing
 	bare := copied(whole)
 	for _, v := range bare.Visits {
 		v.Record.Windows, v.Estimates = nil, nil
 	}
-	all["no windows"] = bare
+	runs["no windows"] = bare
 	for name, service := range map[string]func(uint64) time.Duration{
 		"constant":     func(uint64) time.Duration { return time.Millisecond },
 		"zero":         func(uint64) time.Duration { return 0 },
@@ -187,25 +193,26 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		for i, v := range run.Visits {
 			run.Visits[i] = madeVisit(run.Scenario, v.Cell, v.Round, v.Order, service)
 		}
-		all[name] = run
+		runs[name] = run
 	}
 	dropped := copied(whole)
 	for _, v := range dropped.Visits {
 		v.Record.Dropped, v.Record.Offered = v.Record.Done/2, v.Record.Done+v.Record.Done/2
 		v.Verdict = []record.Reason{{Name: record.GeneratorLimited, Detail: "late"}}
 	}
-	all["dropped"] = dropped
+	runs["dropped"] = dropped
 	for name, apart := range map[string]bool{"failing": false, "failing apart": true} {
 		run := copied(whole)
 		for _, v := range run.Visits {
-			v.Record.Failed, v.Record.Offered, v.Record.FailedApart = v.Record.Done/2, v.Record.Done+v.Record.Done/2, apart
+			v.Record.Failed, v.Record.Offered = v.Record.Done/2, v.Record.Done+v.Record.Done/2
+			v.Record.FailedApart = apart
 		}
-		all[name] = run
+		runs[name] = run
 	}
-	all["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
+	runs["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
 		"sdk vs none", "hdr vs none").Replace(question))
-	all["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
-	return all
+	runs["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
+	return runs
 }
 
 var svgs = regexp.MustCompile(`(?s)<svg class="plot".*?</svg>`)
@@ -304,11 +311,12 @@ func inside(svg string) error {
 	}
 }
 
-// Nothing in the page makes a browser load anything.
+// The page contains nothing that a browser would load.
 func TestThePageLoadsNothing(t *testing.T) {
 	for name, text := range variants() {
-		text = strings.ReplaceAll(text, `xmlns="http://www.w3.org/2000/svg"`, "") // a name, which nobody fetches
-		for _, pattern := range []string{`https?:`, `(?i)\bsrc\s*=`, `(?i)href\s*=`, `@import`, `(?i)url\([^#]`, `<link`, `<iframe`, `fetch\(`} {
+		text = strings.ReplaceAll(text, `xmlns="http://www.w3.org/2000/svg"`, "") // a name that is not loaded
+		for _, pattern := range []string{`https?:`, `(?i)\bsrc\s*=`, `(?i)href\s*=`, `@import`, `(?i)url\([^#]`, `<link`,
+			`<iframe`, `fetch\(`} {
 			if at := regexp.MustCompile(pattern).FindStringIndex(text); at != nil {
 				t.Errorf("%s: %q", name, text[max(at[0]-40, 0):min(at[1]+40, len(text))])
 			}
@@ -316,7 +324,7 @@ func TestThePageLoadsNothing(t *testing.T) {
 	}
 }
 
-// What users name comes out as text, wherever it stands.
+// The names that users choose appear as text everywhere.
 func TestNamesOfUsersAreEscaped(t *testing.T) {
 	const bad = `<b>&"'`
 	run := made(t, question)
@@ -352,37 +360,38 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 	}
 }
 
-// A page says what it lacks.
+// A page says which parts are missing, and why.
 func TestThePageSaysWhatIsMissing(t *testing.T) {
-	all := variants()
+	pages := variants()
 	for name, want := range map[string][]string{
-		"one round": {"With 1 round there is no interval: want 6 at least.", "1 round cannot be compared"},
-		"one empty arm": {"sdk was not measured at 1,000/s.", "Nothing was measured of both arms in the same round.",
-			"12 of 24 visits were measured to their end", "12 of 24 visits could not be measured"},
-		"interrupted": {"PARTIAL.", "The run was interrupted. 7 of 24 visits were measured to their end"},
-		"nothing":     {"There is no answer: no visit was measured to its end."},
+		"one round": {"With 1 round there is no interval: want at least 6.", "1 round: too few for an interval"},
+		"one empty arm": {"sdk was not measured at 1,000/s.", "No round measured both arms.",
+			"12 of 24 visits were completed", "12 of 24 visits could not be measured"},
+		"interrupted": {"PARTIAL.", "The run was interrupted. 7 of 24 visits were completed"},
+		"nothing":     {"There is no answer: no visit was completed."},
 		"no windows":  {"There are no charts over time: the run has no windows of time."},
 		"dropped":     {"infinite", "hollow"},
 		"failing":     {"<td>infinite</td>"},
 		"failing apart": {"From due to ended, of calls that did not fail (failed: apart); all rounds",
 			"p99 of latency against offered rate, of calls that did not fail (failed: apart)"},
-		"whole": {"this assumes independent samples", "too few calls", "1 collection, 50µs stopped",
-			"24 of 24 visits are valid without a doubt."},
+		"whole": {"which assume independent samples", "too few calls", "1 collection, 50µs stopped",
+			"24 of 24 visits are valid."},
 	} {
-		text := all[name]
-		for _, w := range want {
-			if !strings.Contains(text, w) {
-				t.Errorf("%s: the page does not say %q", name, w)
+		t.Run(name, func(t *testing.T) {
+			for _, w := range want {
+				if !strings.Contains(pages[name], w) {
+					t.Errorf("the page does not say %q", w)
+				}
 			}
-		}
+		})
 	}
-	if strings.Contains(all["failing"], "failed: apart") ||
-		strings.Contains(all["failing apart"], "<td>infinite</td>") {
-		t.Error("what failed calls are is said where they are not")
+	if strings.Contains(pages["failing"], "failed: apart") ||
+		strings.Contains(pages["failing apart"], "<td>infinite</td>") {
+		t.Error("the page shows failed calls in the wrong way")
 	}
 }
 
-// What became of objectives is said in the page as it is in the text.
+// The page has the same sentences about objectives as the text.
 func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 	run := made(t, question+"slo: p99 < 20us\n")
 	for _, v := range run.Visits {
@@ -393,11 +402,11 @@ func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 			Budget: float64(v.Record.Offered) / 100}}
 	}
 	page := draw(t, run)
-	said := report.SentencesOf(run, nil).Objectives
-	if len(said) != 2*len(run.Scenario.Cells()) {
-		t.Errorf("%d sentences", len(said))
+	sentences := report.SentencesOf(run, nil).Objectives
+	if len(sentences) != 2*len(run.Scenario.Cells()) {
+		t.Errorf("%d sentences", len(sentences))
 	}
-	for _, want := range append(said, ": MISSED, held in 3 of 6 visits; together p99 infinite.",
+	for _, want := range append(sentences, ": MISSED, held in 3 of 6 visits; together p99 infinite.",
 		": failed: 2,400 of ") {
 		if !strings.Contains(page, template.HTMLEscapeString(want)) {
 			t.Errorf("the page does not say %q", want)
@@ -405,7 +414,7 @@ func TestThePageSaysOfObjectivesWhatTheTextSays(t *testing.T) {
 	}
 }
 
-// The scenario in the page is one that runs again.
+// The scenario in the page can be run again.
 func TestTheScenarioOfThePageRunsAgain(t *testing.T) {
 	run := made(t, question)
 	m := regexp.MustCompile(`(?s)<pre id="scenario">(.*?)</pre>`).FindStringSubmatch(draw(t, run))

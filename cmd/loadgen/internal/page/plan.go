@@ -17,10 +17,10 @@ import (
 //go:embed plan.html
 var planText string
 
-// planPage has the definitions of page.
+// planPage contains the definitions of page.
 var planPage = template.Must(template.Must(page.Clone()).New("plan").Parse(planText))
 
-// A planDocument is all that the template of a plan shows.
+// A planDocument holds what the template of a plan shows.
 type planDocument struct {
 	Question, Answer string
 	Needed, Rest     []fleet.Part
@@ -28,7 +28,7 @@ type planDocument struct {
 	Laws             []*chart
 }
 
-// WritePlan writes the page of a plan. The same plan makes the same bytes.
+// WritePlan writes the page of a plan. The same plan yields the same bytes.
 func WritePlan(w io.Writer, p *fleet.Plan) error {
 	d := &planDocument{Needed: p.Parts(), Latency: planLatency(p), Laws: planLaws(p)}
 	d.Question, d.Answer = p.Headline()
@@ -43,7 +43,7 @@ func WritePlan(w io.Writer, p *fleet.Plan) error {
 	return err
 }
 
-// curveOf returns what there is to draw of an arm, or nil if there is nothing.
+// curveOf returns the arm's curve, or nil if it has none.
 func curveOf(p *fleet.Plan, arm string) *fleet.Curve {
 	if i := slices.IndexFunc(p.Curves, func(c fleet.Curve) bool { return c.Arm == arm }); i >= 0 {
 		return &p.Curves[i]
@@ -51,14 +51,14 @@ func curveOf(p *fleet.Plan, arm string) *fleet.Curve {
 	return nil
 }
 
-// drawable tells whether x can be a coordinate of a scale: a file may say anything.
+// drawable reports whether x can be a coordinate of a scale, since a file may hold any number.
 func drawable(x float64) bool { return x >= 1e-6 && x <= 1e18 }
 
-// planLatency draws latency over throughput, and the capacities, of all arms.
+// planLatency returns a chart of latency against throughput, with the capacities of all arms.
 func planLatency(p *fleet.Plan) *chart {
 	c := &chart{ID: "latency", Wide: true, Title: "Mean latency by throughput, and the capacity of an instance",
 		Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, µs"}}}
-	of := make([][]fleet.Latency, len(p.Arms))
+	drawn := make([][]fleet.Latency, len(p.Arms))
 	xs, ys, lacking := []float64{0}, []float64(nil), []string(nil)
 	for i, a := range p.Arms {
 		xs = append(xs, 1.02*a.High)
@@ -67,23 +67,23 @@ func planLatency(p *fleet.Plan) *chart {
 				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, report.Number(l.Offered),
 					report.Number(l.Achieved), report.Number(l.Mean * 1e6)})
 				if drawable(l.Achieved) && drawable(l.Mean*1e9) {
-					of[i], xs, ys = append(of[i], l), append(xs, 1.02*l.Achieved), append(ys, l.Mean*1e9)
+					drawn[i], xs, ys = append(drawn[i], l), append(xs, 1.02*l.Achieved), append(ys, l.Mean*1e9)
 				}
 			}
 		}
-		if len(of[i]) == 0 {
+		if len(drawn[i]) == 0 {
 			lacking = append(lacking, a.Arm)
 		}
 	}
 	if len(ys) == 0 {
-		c.Missing = "There is no curve: no probe tells its throughput and how many calls were in the system. What " +
-			"loadgen capacity measured has both; --capacity has neither."
+		c.Missing = "There is no curve, since no probe has both its throughput and the number of calls in the " +
+			"system. Results of loadgen capacity have both, but --capacity has neither."
 		return c
 	}
-	c.Caption = "A point is a probe: its mean from due to ended, by Little's law. One probe has no interval. " +
-		"Upright lines are capacities, in a band of their 95% intervals."
+	c.Caption = "A point is the mean latency of a probe, from due to ended, by Little's law. A single probe has no " +
+		"interval. Vertical lines are capacities, with a band for their 95% intervals."
 	if len(lacking) > 0 {
-		c.Caption += " No probe tells the latency of " + strings.Join(lacking, ", ") + "."
+		c.Caption += " No probe has the latency of " + strings.Join(lacking, ", ") + "."
 	}
 	u := timeUnit(ys)
 	for i := range ys {
@@ -96,7 +96,7 @@ func planLatency(p *fleet.Plan) *chart {
 	c.X, c.Y = axis{"achieved, calls/s", x.ticks(plain, across), x, 1}, axis{"mean latency, " + u.name, ticks, y, u.ns}
 	for i, a := range p.Arms {
 		c.capacity(&a.Capacity, class(i), x)
-		for _, l := range of[i] {
+		for _, l := range drawn[i] {
 			at := point{x.at(l.Achieved), y.at(l.Mean * 1e9 / u.ns)}
 			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved),
 				report.Number(l.Mean*1e9/u.ns), u.name))
@@ -106,7 +106,7 @@ func planLatency(p *fleet.Plan) *chart {
 	return c
 }
 
-// capacity draws that of an arm as an upright line in the band of its interval.
+// capacity draws the capacity of an arm as a vertical line, in a band for its interval.
 func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
 	what := fmt.Sprintf("capacity of %s: %s/s, 95%% interval %s to %s", a.Arm, report.Number(a.Holds),
 		report.Number(a.Low), report.Number(a.High))
@@ -123,39 +123,40 @@ func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
 		Y2: c.Bottom, Label: what})
 }
 
+// dot draws a dot.
 func (c *chart) dot(name string, at point, what string) {
 	c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: name, X: at.x, Y: at.y, Label: what})
 }
 
-// line draws one through points, if there are two.
-func (c *chart) line(name string, all []point, what string) {
-	if len(all) > 1 {
-		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(all), Label: what})
+// line draws a line through points, if there are at least two.
+func (c *chart) line(name string, list []point, what string) {
+	if len(list) > 1 {
+		c.Shapes = append(c.Shapes, shape{Kind: "line", Class: name, Points: points(list), Label: what})
 	}
 }
 
-// planLaws draws throughput over concurrency, a chart for each arm.
-func planLaws(p *fleet.Plan) (all []*chart) {
-	var of []int
+// planLaws returns a chart of throughput against concurrency for each arm.
+func planLaws(p *fleet.Plan) (charts []*chart) {
+	var measured []int
 	for i, a := range p.Arms {
 		if curve := curveOf(p, a.Arm); curve != nil && curve.Of != "" {
-			of = append(of, i)
+			measured = append(measured, i)
 		}
 	}
-	for k, i := range of {
-		last := k == len(of)-1 && k%2 == 0 // and alone in its line
-		all = append(all, planLaw(fmt.Sprintf("law-%d", i), class(i), curveOf(p, p.Arms[i].Arm), last))
+	for k, i := range measured {
+		last := k == len(measured)-1 && k%2 == 0 // and alone in its line
+		charts = append(charts, planLaw(fmt.Sprintf("law-%d", i), class(i), curveOf(p, p.Arms[i].Arm), last))
 	}
-	if len(all) == 0 {
+	if len(charts) == 0 {
 		return []*chart{{ID: "law", Title: "How an instance scales, by the Universal Scalability Law", Wide: true,
-			Missing: "There is no curve: the throughput of an instance was not measured at several numbers of " +
+			Missing: "There is no curve, since the throughput of an instance was not measured at several numbers of " +
 				"workers."}}
 	}
-	return all
+	return charts
 }
 
-// planLaw draws the points that were measured of an arm, the law that was fitted to them
-// and its peak. Where nothing was measured the law is dashed.
+// planLaw returns a chart of the measured points of an arm, the law that was fitted to them, and its peak. The law is
+// dashed where it is extrapolated.
 func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
 	c := &chart{ID: id, Wide: wide, Title: "How an instance scales, by the Universal Scalability Law: " + of.Arm,
 		Table: table{Header: []string{of.Of, "median, calls/s", "law, calls/s", "off"}}}
@@ -223,22 +224,22 @@ func (c *chart) law(name string, law []usl.CurvePoint, x, y *scale) {
 	c.line("law "+name, within, "the law")
 	c.line("beyond "+name, beyond, "the law, extrapolated")
 	c.Legend = []key{{"law " + name, "the law, amid the points"}}
-	c.Caption = "A point is a visit. The law is fitted to the medians."
+	c.Caption = "A point is a visit. The law is fitted to the medians of the visits."
 	if len(beyond) > 1 {
 		c.Legend = append(c.Legend, key{"beyond " + name, "extrapolated"})
-		c.Caption += " Where it is dashed nothing was measured: there the law alone speaks."
+		c.Caption += " Where the law is dashed, it is extrapolated and nothing was measured."
 	}
 }
 
-// peak draws that of a law, over all else, with its intervals.
+// peak draws the peak of a law, with its intervals.
 func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
 	top, n, most := of.Fit.Greatest, of.Fit.PeakInterval, of.Fit.GreatestInterval
 	if n == nil {
-		c.Caption += " The points show no peak, and so the law is not drawn beyond them."
+		c.Caption += " The points show no peak, so the law is not drawn beyond them."
 		return
 	}
 	what := fmt.Sprintf("the peak, %s/s at %s %s", report.Number(top.X), report.Number(top.N), of.Of)
-	c.Caption += " The hollow circle is " + what + ", in a cross of 95% intervals."
+	c.Caption += " The hollow circle is " + what + ", with a cross for its 95% intervals."
 	at := point{x.at(top.N), y.at(top.X)}
 	c.Shapes = append(c.Shapes,
 		shape{Kind: "mark", Class: "line edge " + name, X: x.at(n.Low), Y: at.y, X2: x.at(n.High), Y2: at.y,

@@ -13,8 +13,9 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
-const measuredCapacity = "../../command/testdata/capacity-plan/capacity.json"
+const measuredCapacity = "../cli/testdata/capacity-plan/capacity.json"
 
+// planned returns the plan of a peak of 250,000/s.
 func planned(t testing.TB, m *fleet.Measured) *fleet.Plan {
 	t.Helper()
 	p, err := fleet.New(fleet.Ask{Peak: 250_000, Headroom: 0.3, Failures: 1}, m)
@@ -24,6 +25,7 @@ func planned(t testing.TB, m *fleet.Measured) *fleet.Plan {
 	return p
 }
 
+// readPlan returns the plan of a measured capacity.
 func readPlan(t testing.TB) *fleet.Plan {
 	t.Helper()
 	m, err := fleet.Read(measuredCapacity)
@@ -33,6 +35,7 @@ func readPlan(t testing.TB) *fleet.Plan {
 	return planned(t, m)
 }
 
+// drawPlan returns the page of a plan.
 func drawPlan(t testing.TB, p *fleet.Plan) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -42,18 +45,18 @@ func drawPlan(t testing.TB, p *fleet.Plan) string {
 	return b.String()
 }
 
-// variantPlans are those of which a page with a drawing must come, whatever is in them.
+// variantPlans returns unusual plans, whose pages must have drawings all the same.
 func variantPlans(t testing.TB) map[string]*fleet.Plan {
-	all := map[string]*fleet.Plan{"plan": readPlan(t)}
+	plans := map[string]*fleet.Plan{"plan": readPlan(t)}
 
 	scales := readPlan(t)
 	scales.Curves = scales.Curves[:1]
 	scales.Curves[0].Fit.PeakInterval = nil
-	all["plan that scales"] = scales
+	plans["plan that scales"] = scales
 
 	endless := readPlan(t)
 	endless.Curves[0].Fit.PeakInterval.High, endless.Curves[0].Fit.GreatestInterval.High = math.Inf(1), math.Inf(1)
-	all["plan with an endless interval"] = endless
+	plans["plan with an endless interval"] = endless
 
 	poor := readPlan(t)
 	for i := range poor.Curves {
@@ -63,8 +66,8 @@ func variantPlans(t testing.TB) map[string]*fleet.Plan {
 		c.Of, c.Fit, c.Law, c.Refused = "workers", nil, nil, "n is below 0\nx is not"
 		c.Points = []usl.Point{{N: -5, X: -1e300}, {N: 3, X: 1e300}, {N: 1, X: 5}}
 	}
-	all["plan of nonsense"] = poor
-	return all
+	plans["plan of nonsense"] = poor
+	return plans
 }
 
 func TestThePageOfAPlan(t *testing.T) {
@@ -76,7 +79,8 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 	partly := readPlan(t)
 	partly.Curves = partly.Curves[:1]
 	undrawn := readPlan(t)
-	undrawn.Curves[0].Points, undrawn.Curves[0].Law, undrawn.Curves[0].Fit, undrawn.Curves[0].Refused = nil, nil, nil, "no points"
+	curve := &undrawn.Curves[0]
+	curve.Points, curve.Law, curve.Fit, curve.Refused = nil, nil, nil, "no points"
 	scaling := func(x func(n float64) float64) *fleet.Plan {
 		p := readPlan(t)
 		var points []usl.Point
@@ -93,10 +97,10 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 		plan *fleet.Plan
 		want []string
 	}{
-		{"given", given, []string{"It takes 10 instances of as given.", "no probe tells its throughput",
+		{"given", given, []string{"It takes 10 instances of as given.", "no probe has both its throughput",
 			"--capacity has neither", "was not measured at several numbers of workers"}},
-		{"one curve", partly, []string{"No probe tells the latency of spans=sdk, spans=pooled, spans=noop."}},
-		{"no peak", peakless, []string{"The points show no peak, and so the law is not drawn beyond them."}},
+		{"one curve", partly, []string{"No probe has the latency of spans=sdk, spans=pooled, spans=noop."}},
+		{"no peak", peakless, []string{"The points show no peak, so the law is not drawn beyond them."}},
 		{"a plateau", plateau,
 			[]string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from " +
 				"there on."}},
@@ -107,22 +111,25 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 			"capacity of spans=pooled: 39,800/s or more", "capacity of spans=sdk: 33,100/s, 95% interval 32,100 to " +
 				"34,000; the plan is for 32,100/s", "No fit: 4 different concurrencies"}},
 	} {
-		text := drawPlan(t, c.plan)
-		if c.plan == plateau && strings.Contains(text, `class="line law`) {
-			t.Error("a law is drawn of a plateau")
-		}
-		if c.plan == peakless && (strings.Contains(text, `class="line beyond`) || strings.Contains(text, "extrapolated")) {
-			t.Error("a law that shows no peak is drawn beyond the points")
-		}
-		for _, want := range c.want {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s: the page does not say %q", c.name, want)
+		t.Run(c.name, func(t *testing.T) {
+			text := drawPlan(t, c.plan)
+			if c.plan == plateau && strings.Contains(text, `class="line law`) {
+				t.Error("a law is drawn for a plateau")
 			}
-		}
+			if c.plan == peakless &&
+				(strings.Contains(text, `class="line beyond`) || strings.Contains(text, "extrapolated")) {
+				t.Error("a law that shows no peak is drawn beyond the points")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page does not say %q", want)
+				}
+			}
+		})
 	}
 }
 
-// Where nothing was measured a law is dashed, from the last point on.
+// A law is dashed from the last point on, since nothing was measured there.
 func TestALawIsDashedWhereItIsExtrapolated(t *testing.T) {
 	text := drawPlan(t, readPlan(t))
 	line := func(class string) []string {

@@ -8,7 +8,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
-// A series is one arm's points in a chart.
+// A series holds the points of one arm in a chart.
 type series struct {
 	name   string
 	index  int
@@ -16,19 +16,19 @@ type series struct {
 	hollow []bool
 }
 
-// lines draws series over a logarithmic x. Values are divided by per, and their axis
-// has room for more of them.
-func (c *chart) lines(all []series, x string, y string, log bool, per float64, more ...float64) {
+// lines draws series over a logarithmic x axis. Values are divided by per. The y axis also includes the values in
+// more.
+func (c *chart) lines(list []series, x string, y string, log bool, per float64, more ...float64) {
 	var xs []float64
 	ys := more
-	for _, s := range all {
+	for _, s := range list {
 		xs = append(xs, s.x...)
 		for _, v := range s.y {
 			ys = append(ys, v/per)
 		}
 	}
 	if len(xs) == 0 {
-		c.Missing = "It could not be stated of any arm."
+		c.Missing = "No arm has enough calls."
 		return
 	}
 	around := linearScale
@@ -41,7 +41,7 @@ func (c *chart) lines(all []series, x string, y string, log bool, per float64, m
 	horizontal := logScale(xs, float64(c.Left), float64(c.Right))
 	c.X = axis{x, horizontal.ticks(plain, across), horizontal, 1}
 	c.Y = axis{y, ticks, vertical, per}
-	for _, s := range all {
+	for _, s := range list {
 		line := []point(nil)
 		name := class(s.index)
 		for i := range s.x {
@@ -61,9 +61,9 @@ func (c *chart) lines(all []series, x string, y string, log bool, per float64, m
 	}
 }
 
-// byRate is a unit of every arm over the rate that was offered.
-func byRate(all []*cell, unit string) (list []series) {
-	for _, v := range all {
+// byRate returns the medians of a unit for every arm, as series over the offered rate.
+func byRate(cells []*cell, unit string) (list []series) {
+	for _, v := range cells {
 		x, y := v.median("offered-qps"), v.median(unit)
 		if math.IsNaN(x) || math.IsNaN(y) || x <= 0 {
 			continue
@@ -84,37 +84,38 @@ func byRate(all []*cell, unit string) (list []series) {
 	return list
 }
 
-// rates are the charts over the rate that was offered.
-func rates(all []*cell) (charts []*chart) {
+// rates returns the charts over the offered rate.
+func rates(cells []*cell) (charts []*chart) {
 	for _, q := range []string{"p50", "p99"} {
-		c := &chart{ID: "rate-" + q, Title: q + " of latency against offered rate" + ofWhich(all),
-			Caption: "Medians over rounds. Hollow: generator-limited in half of the visits or more."}
-		list := byRate(all, q+"-latency-ns")
+		c := &chart{ID: "rate-" + q, Title: q + " of latency against offered rate" + ofWhich(cells),
+			Caption: "Medians over rounds. Hollow: generator-limited in at least half of the visits."}
+		list := byRate(cells, q+"-latency-ns")
 		var values []float64
 		for _, s := range list {
 			values = append(values, s.y...)
 		}
 		u := timeUnit(values)
 		c.lines(list, "offered, calls/s", q+", "+u.name, true, u.ns)
-		c.Table = ratesTable(all, q+"-latency-ns", q+", µs", 1e3)
+		c.Table = ratesTable(cells, q+"-latency-ns", q+", µs", 1e3)
 		charts = append(charts, c)
 	}
 	c := &chart{ID: "rate-achieved", Title: "Achieved of the offered rate",
-		Caption: "Medians over rounds. Below 100% not all that was due ended in time. Hollow: generator-limited."}
-	list := byRate(all, "achieved-qps")
+		Caption: "Medians over rounds. Below 100%, some due calls did not end in time. Hollow: generator-limited."}
+	list := byRate(cells, "achieved-qps")
 	for _, s := range list {
 		for i := range s.y {
 			s.y[i] *= 100 / s.x[i]
 		}
 	}
 	c.lines(list, "offered, calls/s", "achieved, %", false, 1, 90, 101)
-	c.Table = ratesTable(all, "achieved-qps", "achieved, calls/s", 1)
+	c.Table = ratesTable(cells, "achieved-qps", "achieved, calls/s", 1)
 	return append(charts, c)
 }
 
-func ratesTable(all []*cell, unit, header string, per float64) (t table) {
+// ratesTable returns a table of a unit, with a row for each cell.
+func ratesTable(cells []*cell, unit, header string, per float64) (t table) {
 	t.Header = []string{"", "offered, calls/s", header, "visits", ""}
-	for _, v := range all {
+	for _, v := range cells {
 		value, remark := "-", ""
 		if x := v.median(unit); !math.IsNaN(x) {
 			value = report.Number(x / per)

@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// axes returns an axis of either kind for values, across a page or up it.
+// axes returns a linear and a log axis for values, which are horizontal or vertical.
 func axes(values []float64, across bool) map[string]*scale {
 	from, to := 300.0, 12.0
 	if across {
@@ -20,8 +20,8 @@ func axes(values []float64, across bool) map[string]*scale {
 	return map[string]*scale{"log": logScale(values, from, to), "linear": linearScale(values, from, to)}
 }
 
-// checkAxis returns an error unless s covers the finite values, those on a log axis that
-// are above 0, draws all between its ends and in order, and has ticks, but not too many.
+// checkAxis returns an error unless s covers the finite values (on a log axis, the positive ones), draws all values
+// between its ends and in order, and has a reasonable number of ticks.
 func checkAxis(s *scale, values []float64) error {
 	if !finite(s.lo) || !finite(s.hi) || s.lo >= s.hi || s.log && s.lo <= 0 {
 		return fmt.Errorf("it reaches from %v to %v", s.lo, s.hi)
@@ -100,8 +100,8 @@ func TestAnAxisOfAnyDataCoversThem(t *testing.T) {
 	value := rapid.OneOf(usual, rapid.Float64(), rapid.Float64Range(0, 1e-300),
 		rapid.Float64Range(1e300, math.MaxFloat64))
 	property.Check(t, func(t *rapid.T) {
-		of := rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of")
-		values := rapid.SliceOfN(of, 0, 20).Draw(t, "values")
+		generator := rapid.SampledFrom([]*rapid.Generator[float64]{usual, value}).Draw(t, "of")
+		values := rapid.SliceOfN(generator, 0, 20).Draw(t, "values")
 		for name, s := range axes(values, rapid.Bool().Draw(t, "across")) {
 			if err := checkAxis(s, values); err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -110,13 +110,15 @@ func TestAnAxisOfAnyDataCoversThem(t *testing.T) {
 	})
 }
 
-// What is not a finite number leaves the axis to the others.
+// Numbers that are not finite do not extend an axis.
 func TestAnAxisDoesNotReachToInfinity(t *testing.T) {
 	for _, x := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
 		for name, s := range axes([]float64{1, x, 30}, true) {
-			if s.lo > 1 || s.hi < 30 || s.hi > 100 {
-				t.Errorf("%s with %v: %v to %v", name, x, s.lo, s.hi)
-			}
+			t.Run(fmt.Sprintf("%s with %v", name, x), func(t *testing.T) {
+				if s.lo > 1 || s.hi < 30 || s.hi > 100 {
+					t.Errorf("from %v to %v", s.lo, s.hi)
+				}
+			})
 		}
 	}
 }
@@ -127,22 +129,26 @@ func TestAnAxisBeginsAndEndsWithRoundNumbers(t *testing.T) {
 		{0.1 + 0.2, 10 * (1 + 1e-15), 0.2, 10}, {1 - 1e-12, 200, 1, 200},
 		{6e-310, 3e-309, 5e-310, 5e-309}, {3e-7, 1e308, 2e-7, 1e308},
 	} {
-		if s := logScale([]float64{tc.least, tc.greatest}, 0, 100); s.lo != tc.lo || s.hi != tc.hi {
-			t.Errorf("%v to %v: from %v to %v, want %v to %v", tc.least, tc.greatest, s.lo, s.hi, tc.lo, tc.hi)
-		}
+		t.Run(fmt.Sprintf("%v to %v", tc.least, tc.greatest), func(t *testing.T) {
+			if s := logScale([]float64{tc.least, tc.greatest}, 0, 100); s.lo != tc.lo || s.hi != tc.hi {
+				t.Errorf("from %v to %v, want %v to %v", s.lo, s.hi, tc.lo, tc.hi)
+			}
+		})
 	}
 }
 
 func TestTicksAreWrittenPlainly(t *testing.T) {
 	for want, x := range map[string]float64{"0": math.Copysign(0, -1), "1,000": 1000, "0.5": 0.5, "−20": -20,
 		"1e+08": 1e8} {
-		if got := plain(x); got != want {
-			t.Errorf("%v is written %q, want %q", x, got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if got := plain(x); got != want {
+				t.Errorf("%v is written %q, want %q", x, got, want)
+			}
+		})
 	}
 }
 
-// Rounding alone makes no axis of its own, which would have no end of ticks.
+// Values that differ only by rounding do not determine the range of an axis, which would have countless ticks.
 func TestValuesThatRoundingTellsApartAreOne(t *testing.T) {
 	s := linearScale([]float64{100, math.Nextafter(100, 101)}, 0, 100)
 	if s.lo > 95 || s.hi < 105 || len(s.steps()) > 20 {

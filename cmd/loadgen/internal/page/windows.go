@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// typical is the visit of a cell whose p99 is the middle one; nil if it has none.
+// typical returns the visit of a cell with the median p99, or nil if the cell has no visits.
 func (c *cell) typical() *results.Visit {
 	sorted := slices.Clone(c.visits)
 	slices.SortStableFunc(sorted, func(a, b *results.Visit) int {
@@ -24,46 +24,47 @@ func (c *cell) typical() *results.Visit {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// windowed are the series of a visit over time.
+// windowed are the series of a chart over time.
 var windowed = []struct {
 	name  string
 	index int
-	of    func(*record.Window) time.Duration
+	value func(*record.Window) time.Duration
 }{
 	{"p50", 1, func(w *record.Window) time.Duration { return w.P50 }},
 	{"p99", 0, func(w *record.Window) time.Duration { return w.P99 }},
 	{"max", 2, func(w *record.Window) time.Duration { return w.Max }},
 }
 
-// windows draws one visit of a cell over time, with a mark wherever a collection ended.
+// windows returns a chart of one visit of a cell over time, with a mark for each window in which garbage was
+// collected.
 func windows(id string, v *cell) *chart {
 	c := &chart{ID: id, Title: "Over time: " + v.name}
 	visit := v.typical()
 	switch {
 	case visit == nil:
-		c.Missing = "No visit of it was measured."
+		c.Missing = "No visit of this cell was measured."
 		return c
 	case len(visit.Record.Windows) == 0:
 		c.Missing = "The run has no windows of time."
 		return c
 	}
-	all := visit.Record.Windows
-	c.Table = windowsTable(all)
-	c.Caption = fmt.Sprintf("Round %d, the visit with the middle p99, in windows of %v; "+
-		"a window states p99 if it has 368 calls, and it is finite%s. %s",
-		visit.Round, all[0].Length, ofWhich([]*cell{v}), collections(all))
+	list := visit.Record.Windows
+	c.Table = windowsTable(list)
+	c.Caption = fmt.Sprintf("Round %d, the visit with the median p99, in windows of %v; "+
+		"a window has p99 if it has 368 calls and p99 is finite%s. %s",
+		visit.Round, list[0].Length, ofWhich([]*cell{v}), collections(list))
 	var values []float64
 	end := 0.0
-	for i := range all {
-		end = max(end, (all[i].From + all[i].Length).Seconds())
+	for i := range list {
+		end = max(end, (list[i].From + list[i].Length).Seconds())
 		for _, s := range windowed {
-			if x := s.of(&all[i]); x > 0 {
+			if x := s.value(&list[i]); x > 0 {
 				values = append(values, float64(x))
 			}
 		}
 	}
 	if len(values) == 0 {
-		c.Missing = "No window has calls enough to state anything."
+		c.Missing = "No window has enough calls."
 		return c
 	}
 	u := timeUnit(values)
@@ -74,30 +75,31 @@ func windows(id string, v *cell) *chart {
 	ticks := y.ticks(plain, down)
 	c.frame(false, tickLabels(ticks))
 	x := linearScale([]float64{0, end}, float64(c.Left), float64(c.Right))
-	c.X, c.Y = axis{"time since the start, s", x.ticks(plain, across), x, 1}, axis{"latency, " + u.name, ticks, y, u.ns}
-	c.overTime(all, x, y, u)
+	c.X = axis{"time since the start, s", x.ticks(plain, across), x, 1}
+	c.Y = axis{"latency, " + u.name, ticks, y, u.ns}
+	c.overTime(list, x, y, u)
 	return c
 }
 
-// collections says what the marks of a chart are.
-func collections(all []record.Window) string {
+// collections returns the part of a caption that explains the marks.
+func collections(windows []record.Window) string {
 	known, n := false, uint64(0)
-	for i := range all {
-		if r := all[i].Runtime; r != nil {
+	for i := range windows {
+		if r := windows[i].Runtime; r != nil {
 			known, n = true, n+r.GCCycles
 		}
 	}
 	switch {
 	case !known:
-		return "When garbage was collected is not known."
+		return "It is unknown when garbage was collected."
 	case n == 0:
-		return "No garbage was collected meanwhile."
+		return "No garbage was collected."
 	}
 	return fmt.Sprintf("Marks below: %s of garbage.", report.Plural(int(min(n, math.MaxInt32)), "collection"))
 }
 
-// overTime draws the windows: a line breaks where one states nothing.
-func (c *chart) overTime(all []record.Window, x, y *scale, u unit) {
+// overTime draws the windows. A line is interrupted at a window without a value.
+func (c *chart) overTime(list []record.Window, x, y *scale, u unit) {
 	for _, s := range windowed {
 		var line []point
 		drawn := false
@@ -112,22 +114,22 @@ func (c *chart) overTime(all []record.Window, x, y *scale, u unit) {
 			drawn = drawn || len(line) > 0
 			line = nil
 		}
-		for i := range all {
-			d := s.of(&all[i])
+		for i := range list {
+			d := s.value(&list[i])
 			if d <= 0 {
 				flush()
 				continue
 			}
-			line = append(line, point{x.at((all[i].From + all[i].Length/2).Seconds()), y.at(float64(d) / u.ns)})
+			line = append(line, point{x.at((list[i].From + list[i].Length/2).Seconds()), y.at(float64(d) / u.ns)})
 		}
 		flush()
 		if drawn {
 			c.Legend = append(c.Legend, key{class(s.index), s.name})
 		}
 	}
-	for i := range all {
-		if r := all[i].Runtime; r != nil && r.GCCycles > 0 {
-			at := x.at((all[i].From + all[i].Length/2).Seconds())
+	for i := range list {
+		if r := list[i].Runtime; r != nil && r.GCCycles > 0 {
+			at := x.at((list[i].From + list[i].Length/2).Seconds())
 			c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "gc", X: at, Y: c.Bottom - 9, X2: at, Y2: c.Bottom,
 				Label: fmt.Sprintf("%s, %v stopped", report.Plural(int(min(r.GCCycles, math.MaxInt32)), "collection"),
 					r.GCPause)})
@@ -135,7 +137,8 @@ func (c *chart) overTime(all []record.Window, x, y *scale, u unit) {
 	}
 }
 
-func windowsTable(all []record.Window) (t table) {
+// windowsTable returns the table of the windows of a visit.
+func windowsTable(list []record.Window) (t table) {
 	t.Header = []string{"from, s", "calls", "p50, µs", "p99, µs", "max, µs", "GCs", "GC pause, µs"}
 	show := func(d time.Duration) string {
 		if d == 0 {
@@ -143,8 +146,8 @@ func windowsTable(all []record.Window) (t table) {
 		}
 		return micros(d)
 	}
-	for i := range all {
-		w := &all[i]
+	for i := range list {
+		w := &list[i]
 		cycles, pause := "-", "-"
 		if w.Runtime != nil {
 			cycles, pause = report.Count(w.Runtime.GCCycles), micros(w.Runtime.GCPause)

@@ -2,13 +2,13 @@ package quantiles
 
 import "time"
 
-// A Clock tells the time that measurements are made with.
+// A Clock is the clock of measurements.
 type Clock struct {
-	Name string // what it tells, for readers
+	Name string // describes the clock for readers
 	Now  func() time.Duration
 }
 
-// wallClock returns the clock of systems that do not tell the CPU time of a thread.
+// wallClock returns the clock for systems without a CPU clock per thread.
 func wallClock() Clock {
 	start := time.Now()
 	return Clock{"wall-clock time", func() time.Duration { return time.Since(start) }}

@@ -2,5 +2,5 @@
 
 package quantiles
 
-// ThreadCPU returns the wall clock: the CPU time of a thread is not known here.
+// ThreadCPU returns the wall clock, since this system has no CPU clock per thread.
 func ThreadCPU() Clock { return wallClock() }

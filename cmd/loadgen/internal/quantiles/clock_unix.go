@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ThreadCPU is the CPU time of the thread that asks, which time taken by other
-// programs is no part of. Where the system does not tell, it is the wall clock.
+// ThreadCPU returns the clock of the CPU time of the calling thread, which does not include the time of other
+// programs. If the system has no such clock, it returns the wall clock.
 //
-// What the garbage collector does on other threads meanwhile is not in it.
+// The clock does not include garbage collection on other threads.
 func ThreadCPU() Clock {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
@@ -19,7 +19,7 @@ func ThreadCPU() Clock {
 	}
 	return Clock{"CPU time of the measuring thread", func() time.Duration {
 		var t unix.Timespec
-		// It did not fail above.
+		// The first call of ClockGettime succeeded, so this one does, too.
 		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
 		return time.Duration(t.Nano())
 	}}

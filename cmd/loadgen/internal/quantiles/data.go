@@ -10,20 +10,20 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
-// MaxValues is how many values a data set may have: with 8 bytes each, three times
-// over, as many as most machines can hold.
+// MaxValues is the largest number of values of a data set. With three copies of 8 bytes each, more would not fit into
+// the memory of most machines.
 const MaxValues = 100_000_000
 
-// Data is latencies for estimators to take.
+// Data is a data set of latencies for estimators.
 type Data struct {
-	Name  string // for benchmark names: without blanks and slashes
+	Name  string // for benchmark names, without blanks and slashes
 	About string
 	N     int
 	// Make returns the N values in the order of insertion, the same each time.
 	Make func() []time.Duration
 }
 
-// Shapes are the names of the data that can be made: those of the conformance
+// Shapes returns the names of the synthetic data sets, which are those of the conformance
 // suite of the estimators.
 func Shapes() (names []string) {
 	for _, d := range quantiletest.Datasets() {
@@ -32,7 +32,7 @@ func Shapes() (names []string) {
 	return names
 }
 
-// Shape is n made-up latencies. They are the same in every run.
+// Shape returns n synthetic latencies. They are the same in every run.
 func Shape(name string, n int) (Data, error) {
 	if n < 1 || n > MaxValues {
 		return Data{}, fmt.Errorf("%d values: want 1 to %d", n, MaxValues)
@@ -46,12 +46,12 @@ func Shape(name string, n int) (Data, error) {
 		strings.Join(Shapes(), ", "))
 }
 
-// of is the data of values that were read.
+// of returns the data set of values that were read.
 func of(name, about string, values []time.Duration) Data {
 	return Data{plain(name), Printable(about), len(values), func() []time.Duration { return values }}
 }
 
-// plain is a name as benchmark names take it.
+// plain returns a name without the characters that benchmark names must not contain.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '/' || r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
@@ -61,7 +61,7 @@ func plain(name string) string {
 	}, name)
 }
 
-// Printable is s without what a terminal might act on.
+// Printable replaces characters of s that a terminal might interpret.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -71,13 +71,13 @@ func Printable(s string) string {
 	}, s)
 }
 
-// Distinct gives data of one name numbers, as go test does: name#01.
-func Distinct(all []Data) {
+// Distinct appends numbers to equal names of data sets, as go test does: name#01.
+func Distinct(sets []Data) {
 	seen := map[string]int{}
-	for i := range all {
-		name := all[i].Name
+	for i := range sets {
+		name := sets[i].Name
 		if n := seen[name]; n > 0 {
-			all[i].Name = fmt.Sprintf("%s#%02d", name, n)
+			sets[i].Name = fmt.Sprintf("%s#%02d", name, n)
 		}
 		seen[name]++
 	}

@@ -14,27 +14,27 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 )
 
-// A Reader reads data from files.
+// A Reader reads data sets from files.
 type Reader struct {
 	Stdin io.Reader
-	// Visit is which visits of a run to read: a number from 1, an arm, or a cell. "" is the first arm.
+	// Visit selects the visits of a run: a number from 1, an arm, or a cell. "" selects the first arm.
 	Visit string
-	// Tag is which intervals of a log to read; "" is those without a tag.
+	// Tag selects the intervals of a log; "" selects the intervals without a tag.
 	Tag string
-	// Unit is what numbers are counted in, and the values of logs. 0 is the nanosecond,
-	// and what cannot be in nanoseconds is an error.
+	// Unit is the unit of numbers, and of the values of logs. 0 means nanoseconds, and then values that
+	// cannot be in nanoseconds are errors.
 	Unit time.Duration
-	// Seed is of the order of what histograms kept without one.
+	// Seed determines the order of values whose order histograms did not keep.
 	Seed uint64
-	// Runs and Logs are how many of each were read.
+	// Runs and Logs are the numbers of runs and logs that were read.
 	Runs, Logs int
-	most       int  // values of a data set; 0: MaxValues
-	read       bool // standard input was
+	most       int  // largest number of values of a data set; 0 means MaxValues
+	read       bool // whether standard input was read
 }
 
-// Read reads the data of a file: a histogram log, a run of this project (its
-// directory, or its run.json), or numbers, one a line, in Unit or as Go durations.
-// Path - is standard input, for logs and numbers. Errors name file and line.
+// Read reads the data set of a file, which is a histogram log, a run of loadgen (its
+// directory, or its run.json), or numbers, one per line, in Unit or as Go durations.
+// The path - is standard input, for logs and numbers. Errors name file and line.
 func (r *Reader) Read(path string) (Data, error) {
 	if isRun(path) {
 		return r.run(path)
@@ -54,7 +54,7 @@ func (r *Reader) Read(path string) (Data, error) {
 	return of(f.name, f.path+", numbers in "+r.unit(), values), nil
 }
 
-// unit names Unit.
+// unit returns the name of Unit.
 func (r *Reader) unit() string {
 	for name, unit := range Units {
 		if unit == max(r.Unit, time.Nanosecond) {
@@ -64,11 +64,11 @@ func (r *Reader) unit() string {
 	return r.Unit.String()
 }
 
-// Units are those that the numbers of a file may be in, by name.
+// Units are the units of numbers in a file, by name.
 var Units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
 	"s": time.Second}
 
-// isRun reports whether path is a directory or a JSON file, which only runs are.
+// isRun reports whether path is a directory or a JSON file, which is always a run.
 func isRun(path string) bool {
 	if strings.EqualFold(filepath.Ext(path), ".json") {
 		return true
@@ -81,14 +81,14 @@ func isRun(path string) bool {
 type textFile struct {
 	*bufio.Reader
 	io.Closer
-	name, path string // for names of data, and for errors
+	name, path string // for the name of the data set, and for errors
 	log        bool
 }
 
-// sniffed is how much of a file is looked at to tell what it is.
+// sniffed is how many bytes of a file are examined to find out its kind.
 const sniffed = 64 << 10
 
-// open opens a file of text. One that is of another kind is an error.
+// open opens a text file. A file of another kind is an error.
 func (r *Reader) open(path string) (*textFile, error) {
 	f := &textFile{name: filepath.Base(path), path: path}
 	if path == "-" {
@@ -112,7 +112,7 @@ func (r *Reader) open(path string) (*textFile, error) {
 	return f, nil
 }
 
-// sniff tells a log from numbers, and both from what is neither.
+// sniff sets whether the file is a log, and returns an error if it is neither a log nor numbers.
 func (f *textFile) sniff() error {
 	head, err := f.Peek(sniffed)
 	if err != nil && err != io.EOF {
@@ -131,11 +131,11 @@ func (f *textFile) sniff() error {
 	return nil
 }
 
-// longestLine is more than a histogram of any range takes in a log.
+// longestLine exceeds the length of any histogram in a log, in bytes.
 const longestLine = 16 << 20
 
-// eachLine gives use the lines of a file that are not blank and not comments, without
-// the blanks around them, and says of its error, and of those of reading, where.
+// eachLine calls use for each line of a file that is neither blank nor a comment, without surrounding blanks. It adds
+// the place to the error of use and to errors of reading.
 func (f *textFile) eachLine(use func(line string) error) error {
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, longestLine)
@@ -159,7 +159,7 @@ func (f *textFile) eachLine(use func(line string) error) error {
 	return nil
 }
 
-// mostValues is how many values a data set may have.
+// mostValues returns the largest number of values of a data set.
 func (r *Reader) mostValues() int {
 	if r.most == 0 {
 		return MaxValues
@@ -167,8 +167,8 @@ func (r *Reader) mostValues() int {
 	return r.most
 }
 
-// shuffled mixes values whose order was not kept: estimators may depend on it, and
-// rising values are a case of their own.
+// shuffled shuffles values whose order was not kept. Estimators may depend on the order, and ascending values would be
+// a special case.
 func (r *Reader) shuffled(values []time.Duration) []time.Duration {
 	order := rand.New(rand.NewPCG(r.Seed, uint64(len(values))))
 	order.Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })

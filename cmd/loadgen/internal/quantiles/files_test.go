@@ -217,7 +217,7 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 			"1 histogram without a tag (others are tagged servicetime and tries), "},
 		"those of one": {both, "tries", []time.Duration{1, 2}, "2 histograms tagged tries, "},
 		"tags alone": {tagged, "", nil,
-			"all its histograms are tagged, and what is tagged apart is not to be mixed: want --tag with one of " +
+			"all its histograms have tags, and different tags must not be mixed: want --tag with one of " +
 				"servicetime and tries"},
 		"one that is not there": {both, "try", nil, `no histogram has the tag "try": want one of (none), servicetime and tries`},
 		"none is tagged":        {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
@@ -242,7 +242,7 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 		t.Errorf("%v, %v: want %v", tags, err, want)
 	}
 	for name, c := range map[string]struct{ path, want string }{
-		"numbers":     {file(t, "x.txt", "1\n2\n"), "not a log of histograms, which alone has tags"},
+		"numbers":     {file(t, "x.txt", "1\n2\n"), "not a log of histograms, and only such logs have tags"},
 		"a directory": {t.TempDir(), "not a log of histograms"},
 		"an empty":    {file(t, "x.hlog", "# x\n"), ":1: no histogram: want a log that holds some"},
 		"a broken":    {file(t, "x.hlog", "1,2,3\n"), ":1: 3 fields"},

@@ -7,13 +7,13 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
-// none stands for what was not measured or cannot be stated.
+// none is printed for values that were not measured or that there are too few samples for.
 const none = "-"
 
-// percent writes a share.
+// percent returns a share in per cent.
 func percent(share float64) string { return report.Number(100*share) + "%" }
 
-// signed is percent with a sign of its own, where it is not 0.
+// signed returns a share in per cent, with a sign unless it is 0.
 func signed(share float64) string {
 	if share > 0 {
 		return "+" + percent(share)
@@ -21,7 +21,7 @@ func signed(share float64) string {
 	return percent(share)
 }
 
-// size is the memory of a state that may not be told.
+// size returns the size of a state, or none if it is unknown.
 func size(b int) string {
 	if b == 0 {
 		return none
@@ -29,7 +29,7 @@ func size(b int) string {
 	return report.Memory(float64(b))
 }
 
-// duration writes d with four digits.
+// duration returns d with four digits.
 func duration(d time.Duration) string {
 	unit := time.Duration(1)
 	for d/unit >= 10_000 {
@@ -38,32 +38,32 @@ func duration(d time.Duration) string {
 	return d.Round(unit).String()
 }
 
-// list writes "a", "a and b", or "a, b and c".
-func list(all []string) string {
-	if len(all) < 2 {
-		return strings.Join(all, "")
+// list returns "a", "a and b", or "a, b and c".
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
 	}
-	last := len(all) - 1
-	return strings.Join(all[:last], ", ") + " and " + all[last]
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// wrap breaks a sentence into lines of up to 100 characters.
+// wrap breaks a sentence into lines of at most 100 characters.
 func wrap(s string) string {
 	const width = 100
 	var b strings.Builder
-	at := 0
+	column := 0
 	for _, word := range strings.Fields(s) {
 		switch {
-		case at == 0:
-		case at+1+len(word) > width:
+		case column == 0:
+		case column+1+len(word) > width:
 			b.WriteByte('\n')
-			at = 0
+			column = 0
 		default:
 			b.WriteByte(' ')
-			at++
+			column++
 		}
 		b.WriteString(word)
-		at += len(word)
+		column += len(word)
 	}
 	return b.String()
 }

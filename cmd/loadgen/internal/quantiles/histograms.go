@@ -17,16 +17,16 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// fromHistograms is what to know of values that are the middles of buckets.
+// fromHistograms describes values that are the middles of buckets.
 const fromHistograms = "middles of buckets in random order: ranks between equal values mean little"
 
-// piles are how many values there are of each.
+// piles holds how many values are equal to each value.
 type piles map[time.Duration]uint64
 
-// mostCounted is how many values histograms may count together, so that sums do not wrap.
+// mostCounted is the largest total count of histograms, which avoids overflows.
 const mostCounted = 1 << 62
 
-// add adds a histogram whose values are in the unit of the reader.
+// add adds a histogram, whose values are in the unit of the reader.
 func (p piles) add(h *hdrlog.Histogram, r *Reader) error {
 	unit := max(r.Unit, time.Nanosecond)
 	for _, b := range h.Buckets {
@@ -45,7 +45,7 @@ func (p piles) add(h *hdrlog.Histogram, r *Reader) error {
 	return nil
 }
 
-// count is how many values there are.
+// count returns the number of values.
 func (p piles) count() (n uint64) {
 	for _, count := range p {
 		n += count
@@ -53,12 +53,12 @@ func (p piles) count() (n uint64) {
 	return n
 }
 
-// expand returns the values of p, the smallest first, if they are at most most. Of more it
-// returns every nth, so that no quantile moves by more than half of n ranks, and the
-// smallest and the largest.
+// expand returns the values of p in ascending order, if there are at most most of them. Otherwise it
+// returns every nth value, so that no quantile moves by more than n/2 ranks, and the
+// smallest and the largest value.
 func (p piles) expand(most int) (values []time.Duration, nth uint64) {
 	nth = (p.count() + uint64(most) - 1) / uint64(most)
-	next, below := nth/2+nth%2, uint64(0) // the rank of the next to take; ranks passed
+	next, below := nth/2+nth%2, uint64(0) // rank of the next value to take, and number of values below
 	sorted := slices.Sorted(maps.Keys(p))
 	for _, value := range sorted {
 		for below += p[value]; next <= below; next += nth {
@@ -71,7 +71,7 @@ func (p piles) expand(most int) (values []time.Duration, nth uint64) {
 	return values, nth
 }
 
-// about says what p was expanded to.
+// about describes the values that p was expanded to.
 func (p piles) about(nth uint64) string {
 	if nth <= 1 {
 		return fromHistograms
@@ -79,8 +79,8 @@ func (p piles) about(nth uint64) string {
 	return fmt.Sprintf("one value for each %d of %s by rank, %s", nth, report.Count(int(p.count())), fromHistograms)
 }
 
-// run reads the latencies of visits of a run, merged. Its histograms have the exact
-// extremes beside them.
+// run reads the latencies of selected visits of a run, merged. Its histograms also have the exact
+// extremes.
 func (r *Reader) run(path string) (Data, error) {
 	r.Runs++
 	run, err := results.Read(path)
@@ -91,21 +91,21 @@ func (r *Reader) run(path string) (Data, error) {
 	if err != nil {
 		return Data{}, fmt.Errorf("%s: %w", path, err)
 	}
-	all := quantile.NewHDR()
+	merged := quantile.NewHDR()
 	for _, v := range visits {
-		if err := all.Merge(v.Record.Latency); err != nil {
+		if err := merged.Merge(v.Record.Latency); err != nil {
 			return Data{}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	values, kept, err := latencies(all, r.mostValues())
+	values, kept, err := latencies(merged, r.mostValues())
 	if err != nil {
 		return Data{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return of(run.Scenario.Name, fmt.Sprintf("%s, %s, %s", path, what, kept), r.shuffled(values)), nil
 }
 
-// latencies are the values of h, with its exact extremes, the smallest first, and what to
-// know of them.
+// latencies returns the values of h with its exact extremes, in ascending order, and a description of
+// them.
 func latencies(h *quantile.HDR, most int) (values []time.Duration, about string, err error) {
 	counted, err := hdrlog.Of(h)
 	if err != nil {
@@ -123,14 +123,14 @@ func latencies(h *quantile.HDR, most int) (values []time.Duration, about string,
 	return values, p.about(nth), nil
 }
 
-// selectVisits are those of a run that want names: one by its number in run.json, from
-// 1, or all of an arm (spans=sdk) or of a cell (spans=sdk/qps=10000). "" is the first
-// arm of the scenario. What says which they are.
+// selectVisits returns the visits of a run that want selects: one visit by its number in run.json, from
+// 1, or all visits of an arm (spans=sdk) or of a cell (spans=sdk/qps=10000). "" selects the first
+// arm of the scenario. what describes the visits.
 func selectVisits(run *results.Run, want string) (visits []*results.Visit, what string, err error) {
 	var arms []string
 	for _, c := range run.Scenario.Cells() {
-		of := func(v *results.Visit) bool { return measured(v) && v.Cell.Arm() == c.Arm() }
-		if slices.ContainsFunc(run.Visits, of) && !slices.Contains(arms, c.Arm()) {
+		ofArm := func(v *results.Visit) bool { return measured(v) && v.Cell.Arm() == c.Arm() }
+		if slices.ContainsFunc(run.Visits, ofArm) && !slices.Contains(arms, c.Arm()) {
 			arms = append(arms, c.Arm())
 		}
 	}
@@ -165,4 +165,5 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 	return visits, what, nil
 }
 
+// measured reports whether a visit has latencies.
 func measured(v *results.Visit) bool { return v.Usable() && v.Record.Latency.Count() > 0 }

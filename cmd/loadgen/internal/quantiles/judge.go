@@ -7,32 +7,32 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// What a gap is: see [Point]. In smooth data, those of a Pareto distribution with an
-// exponent of 1.2 among them, values so few ranks apart differ by half of that at most.
-// Of a share of 0.1 % that is rare and far away, such as pauses, the number varies by
-// 3 % of it in a million values: the window is three times that.
+// The definition of a gap: see [Point]. In smooth data, such as a Pareto distribution with an
+// exponent of 1.2, values within the window differ by at most half of gapSpread.
+// If a share of 0.1 % of the values is rare and far away, such as pauses, its number varies by
+// 3 % in a million values. The window is three times as large.
 const (
-	gapWindow = 0.1 // of the ranks beyond the quantile, or before it if these are fewer
-	gapSpread = 0.5 // of the exact value
+	gapWindow = 0.1 // share of the ranks beyond the quantile, or before it if these are fewer
+	gapSpread = 0.5 // share of the exact value
 )
 
-// newPoint is the exact quantile of values, which are sorted and not empty. An exact
-// value of 0 is taken as 1 ns, as in [quantile.Error].
+// newPoint returns the exact quantile of values, which must be sorted and not empty. An exact
+// value of 0 counts as 1 ns, as in [quantile.Error].
 func newPoint(q float64, sorted []time.Duration) Point {
 	n := len(sorted)
-	at := int(quantile.Rank(q, uint64(n))) - 1
+	i := int(quantile.Rank(q, uint64(n))) - 1
 	window := max(int(math.Round(gapWindow*tail(q)*float64(n))), 1)
-	below, above := sorted[max(at-window, 0)], sorted[min(at+window, n-1)]
-	p := Point{Q: q, Exact: sorted[at]}
+	below, above := sorted[max(i-window, 0)], sorted[min(i+window, n-1)]
+	p := Point{Q: q, Exact: sorted[i]}
 	p.Spread = float64(above-below) / max(float64(p.Exact), 1)
 	p.Gap = p.Spread > gapSpread
 	return p
 }
 
-// tail is the share of the values beyond a quantile, on the side that has fewer.
+// tail returns the share of the values beyond a quantile, on the side that has fewer values.
 func tail(q float64) float64 { return min(q, 1-q) }
 
-// answer judges an estimate by the truth.
+// answer compares an estimate with the truth.
 func (p *Point) answer(truth *quantile.Exact, estimate time.Duration) Answer {
 	miss := truth.Error(p.Q, estimate)
 	a := Answer{Estimate: estimate, Value: miss.Value, Rank: miss.Rank, Tail: miss.Rank / tail(p.Q)}
@@ -43,8 +43,8 @@ func (p *Point) answer(truth *quantile.Exact, estimate time.Duration) Answer {
 	return a
 }
 
-// A sampler is an estimator that draws at random, so that an answer of its is one of many
-// it might have given. RankError is the root mean square of its rank error at q, as a
+// A sampler is an estimator that uses random numbers, so that its answer is one of many
+// possible ones. RankError returns the root mean square of its rank error at q, as a
 // share of all values.
 type sampler interface {
 	RankError(q float64) float64
@@ -53,11 +53,11 @@ type sampler interface {
 const (
 	// drawsWithin is the share of draws that a sampler is judged by.
 	drawsWithin = 0.99
-	deviations  = 2.576 // of a normal distribution, that this share lies within
+	deviations  = 2.576 // standard deviations of a normal distribution that contain this share
 )
 
-// within returns the error that drawsWithin of the draws of a sampler keep, whose rank error
-// is rms in the root mean square: that of the exact values so far away, on either side.
+// within returns the error that drawsWithin of the draws of a sampler do not exceed, given the root mean square of its
+// rank error. It is the larger error of the exact values at that distance on either side.
 func (p *Point) within(truth *quantile.Exact, rms float64) (most float64) {
 	if rms == 0 {
 		return 0
@@ -68,8 +68,8 @@ func (p *Point) within(truth *quantile.Exact, rms float64) (most float64) {
 	return most
 }
 
-// worst returns the answer of all rounds that is most off. That of a sampler is judged by
-// what its law allows, if that is more: not by the luck of a few draws.
+// worst returns the answer with the largest error of all rounds. A sampler is judged by its distribution of errors, if
+// that gives a larger error, since a few draws may be lucky.
 func (p *Point) worst(truth *quantile.Exact, estimates []time.Duration, rms []float64) (worst Answer) {
 	var law float64
 	for round, estimate := range estimates {

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// byteOrderMark begins UTF-8 as some editors write it. It says nothing, and is skipped.
+// byteOrderMark is how some editors begin UTF-8. It is skipped.
 const byteOrderMark = "\ufeff"
 
+// decompressed is advice about compressed files.
 const decompressed = ": want it decompressed, such as by %s FILE | loadgen quantiles -"
 
-// kinds are what a file is that begins so, and what to do about it.
+// kinds describe files by their first bytes, with advice.
 var kinds = []struct{ begins, what string }{
 	{"\x1f\x8b", "compressed by gzip" + strings.ReplaceAll(decompressed, "%s", "gunzip -c")},
 	{"BZh", "compressed by bzip2" + strings.ReplaceAll(decompressed, "%s", "bunzip2 -c")},
@@ -25,16 +26,17 @@ var kinds = []struct{ begins, what string }{
 	{"<", "HTML or XML: want numbers, one a line"},
 }
 
+// utf8 is advice about UTF-16.
 const utf8 = ": want UTF-8, such as by iconv -f UTF-16 -t UTF-8 FILE | loadgen quantiles -"
 
-// benchmarkLine is a line of Go benchmark text: a result, a unit, or a configuration.
+// benchmarkLine matches a line of Go benchmark text: a result, a unit, or a configuration.
 var benchmarkLine = regexp.MustCompile(`^(Benchmark\S*\s|Unit \S+ \S+=|[a-z][^\s:]*:\s)`)
 
-// percentilesHead is the first line of HdrHistogram's text of percentiles.
+// percentilesHead matches the first line of HdrHistogram's text of percentiles.
 var percentilesHead = regexp.MustCompile(`^"?Value"?[\s,]+"?Percentile`)
 
-// anotherKind returns what a file is that begins with head, and what is wanted instead; ""
-// if it may be a log or numbers. Columns of a table are left to its first line.
+// anotherKind returns what a file that begins with head is, and what is wanted instead. It returns ""
+// if the file may be a log or numbers. Tables with columns are reported at their first line.
 func anotherKind(head []byte) string {
 	for _, k := range kinds {
 		if bytes.HasPrefix(head, []byte(k.begins)) {

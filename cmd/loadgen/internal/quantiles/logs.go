@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
-// log reads the histograms of a log that have the tag of r, or none.
+// log reads the histograms of a log that have the reader's tag, or no tag.
 func (r *Reader) log(f *textFile) (Data, error) {
 	r.Logs++
 	p := piles{}
@@ -27,9 +27,8 @@ func (r *Reader) log(f *textFile) (Data, error) {
 	chosen, ok := tags[r.Tag]
 	switch {
 	case !ok && len(tags) > 0 && r.Tag == "":
-		return Data{}, fmt.Errorf("%s: all its histograms are tagged, and what is tagged apart is not to be mixed: "+
-			"want --tag with one of %s",
-			f.path, list(tags.names()))
+		return Data{}, fmt.Errorf("%s: all its histograms have tags, and different tags must not be mixed: want "+
+			"--tag with one of %s", f.path, list(tags.names()))
 	case !ok && len(tags) > 0:
 		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, list(tags.names()))
 	case len(p) == 0:
@@ -47,13 +46,13 @@ type Tagged struct {
 	Values     uint64 `json:"values"`
 }
 
-// Tags are what a log holds, by tag; what has none is at "".
+// Tags counts what a log holds, by tag. Histograms without a tag have the tag "".
 type Tags map[string]Tagged
 
-// noTag is what stands for the tag of what has none.
+// noTag is printed for the tag of histograms without a tag.
 const noTag = "(none)"
 
-// names are the tags in order, what has none first.
+// names returns the tags in ascending order. Histograms without a tag come first.
 func (t Tags) names() (names []string) {
 	for _, tag := range slices.Sorted(maps.Keys(t)) {
 		if tag == "" {
@@ -64,7 +63,7 @@ func (t Tags) names() (names []string) {
 	return names
 }
 
-// which says which histograms of a log those of a tag are, if there are others.
+// which describes the histograms of a tag, if a log has others.
 func (t Tags) which(tag string) string {
 	switch {
 	case tag != "":
@@ -102,7 +101,7 @@ func (t Tags) Text() string {
 
 // Tags returns what a log holds, by tag.
 func (r *Reader) Tags(path string) (Tags, error) {
-	wrong := fmt.Errorf("%s: not a log of histograms, which alone has tags", path)
+	wrong := fmt.Errorf("%s: not a log of histograms, and only such logs have tags", path)
 	if isRun(path) {
 		return nil, wrong
 	}
@@ -121,9 +120,9 @@ func (r *Reader) Tags(path string) (Tags, error) {
 	return tags, err
 }
 
-// intervals reads a log line by line, and counts what it holds.
+// intervals calls use for each interval of a log, and counts what the log holds.
 func (r *Reader) intervals(f *textFile, use func(*hdrlog.Interval) error) (Tags, error) {
-	tags, all := Tags{}, uint64(0)
+	tags, total := Tags{}, uint64(0)
 	err := f.eachLine(func(line string) error {
 		if hdrlog.Skips(line) {
 			return nil
@@ -136,7 +135,7 @@ func (r *Reader) intervals(f *textFile, use func(*hdrlog.Interval) error) (Tags,
 		t.Histograms++
 		for _, b := range i.Buckets {
 			t.Values += b.Count
-			if all += b.Count; all > mostCounted {
+			if total += b.Count; total > mostCounted {
 				return errors.New("more than 2^62 values up to here: want a part of the log")
 			}
 		}

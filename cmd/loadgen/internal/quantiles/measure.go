@@ -13,11 +13,11 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Visits is how often Measure calls next: once for every estimator, data set and
+// Visits returns how often Measure calls next: once for every estimator, data set and
 // round.
 func (p *Plan) Visits() int { return len(p.arms()) * len(p.Data) * p.Rounds }
 
-// arms are those to measure: the anchor among them.
+// arms returns the arms to measure, including the anchor.
 func (p *Plan) arms() []Arm {
 	named := func(a Arm) bool { return a.Name == p.Anchor.Name }
 	if p.Anchor.Name == "" || slices.ContainsFunc(p.Arms, named) {
@@ -26,13 +26,13 @@ func (p *Plan) arms() []Arm {
 	return append(slices.Clip(p.Arms), p.Anchor)
 }
 
-// Measure carries out a plan. Data sets follow one another, so that one alone is in
-// memory; on each, every round visits all estimators in an order of its own. Next is
-// called with what begins. An interruption by ctx, a plan that is not valid, and an
-// estimator that cannot be made or encoded are errors.
+// Measure measures a plan. It measures one data set after the other, so that only one is in
+// memory. On each, every round visits all estimators in random order. Measure calls
+// next with a description of each visit that begins. It returns an error if ctx ends, if the plan is not valid, or if
+// an estimator cannot be created or encoded.
 //
-// An interruption ends it at once, whatever an estimator is busy with; what was under way
-// then ends with its visit, unseen.
+// If ctx ends, Measure returns immediately, even if an estimator is busy. The current visit then continues to its end
+// in the background.
 func Measure(ctx context.Context, p *Plan, next func(what string)) (*Report, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func Measure(ctx context.Context, p *Plan, next func(what string)) (*Report, err
 	begins, done := make(chan string), make(chan error, 1)
 	var r *Report
 	go func() {
-		// The clock is that of a thread.
+		// The clock belongs to a thread.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		measured, err := p.report(ctx, func(what string) {
@@ -80,8 +80,8 @@ func (p *Plan) report(ctx context.Context, next func(string)) (*Report, error) {
 	return r, nil
 }
 
-// measure is all rounds on one data set. The order of each, and the seeds of the
-// estimators, come from random.
+// measure measures all rounds on one data set. random determines the order of each round and the seeds of the
+// estimators.
 func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func(string)) (*Set, error) {
 	values := d.Make()
 	truth := quantile.NewExact(len(values))
@@ -123,52 +123,53 @@ func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func
 	return set, nil
 }
 
-// A sample is what one visit measured, in nanoseconds.
+// A sample holds the measurements of one visit, in nanoseconds.
 type sample struct {
 	insert, firstRead, query, merge float64
 	mergeErr                        error
 	state, serialized               int
-	answers                         []time.Duration // to the points of the set
-	rms                             []float64       // what a sampler's rank errors are, at these points
+	answers                         []time.Duration // at the points of the set
+	rms                             []float64       // rank errors of a sampler at these points
 }
 
-// A maker makes empty estimators of an arm, each with a seed of its own.
+// A maker creates empty estimators of an arm, each with its own seed.
 type maker func() (quantile.Estimator, error)
 
+// from returns a maker of estimators whose seeds come from random.
 func (a *Arm) from(random *rand.Rand) maker {
 	return func() (quantile.Estimator, error) {
-		return a.New(max(random.Uint64(), 1)) // 0 stands for no seed
+		return a.New(max(random.Uint64(), 1)) // 0 means no seed
 	}
 }
 
 const (
-	insertions = 50_000 // are timed at once, if so few estimators do for it:
+	insertions = 50_000 // insertions to time at once, with at most so many estimators:
 	mostAtOnce = 25
-	// Cached quantiles are asked for again and again until it took so long, or so often.
+	// Cached quantiles are queried repeatedly until the time or the number of queries is reached.
 	queryFor  = 100 * time.Microsecond
 	mostReads = 1024
 )
 
-// fiveQuantiles are those that reading is timed with.
+// fiveQuantiles are the quantiles of timed queries.
 var fiveQuantiles = [...]float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 
 // visit measures an arm once. The garbage collector runs before each timing.
 func (p *Plan) visit(arm maker, values []time.Duration, points []Point) (*sample, error) {
-	all, err := fresh(arm, min(max(insertions/len(values), 1), mostAtOnce))
+	estimators, err := fresh(arm, min(max(insertions/len(values), 1), mostAtOnce))
 	if err != nil {
 		return nil, err
 	}
 	var s sample
-	perOne := float64(len(all))
+	perOne := float64(len(estimators))
 	s.insert = p.timed(func() {
-		for _, e := range all {
+		for _, e := range estimators {
 			insert(e, values)
 		}
 	}) / perOne / float64(len(values))
-	last := all[len(all)-1]
+	last := estimators[len(estimators)-1]
 	s.state = stateBytes(last)
 	s.firstRead = p.timed(func() {
-		for _, e := range all {
+		for _, e := range estimators {
 			e.Quantile(fiveQuantiles[0])
 		}
 	}) / perOne
@@ -193,8 +194,8 @@ func (p *Plan) visit(arm maker, values []time.Duration, points []Point) (*sample
 	return &s, err
 }
 
-// insert adds all values through the interface, the same call for every estimator. It
-// is not inlined, so that the compiler cannot learn which estimator it is.
+// insert adds all values through the interface, which is the same call for every estimator. It
+// is not inlined, so that the compiler cannot know the estimator.
 //
 //go:noinline
 func insert(e quantile.Estimator, values []time.Duration) {
@@ -203,7 +204,7 @@ func insert(e quantile.Estimator, values []time.Duration) {
 	}
 }
 
-// timed is how long f took, in nanoseconds, on a heap that was just swept.
+// timed returns how long f took, in nanoseconds, after a garbage collection.
 func (p *Plan) timed(f func()) float64 {
 	runtime.GC()
 	start := p.Clock.Now()
@@ -211,7 +212,7 @@ func (p *Plan) timed(f func()) float64 {
 	return float64(max(p.Clock.Now()-start, 0))
 }
 
-// query is how long five quantiles take that were asked for before.
+// query returns how long five quantiles take that were queried before.
 func (p *Plan) query(e quantile.Estimator) float64 {
 	read := func() {
 		for _, q := range fiveQuantiles {
@@ -231,8 +232,8 @@ func (p *Plan) query(e quantile.Estimator) float64 {
 	}
 }
 
-// merge is how long it takes to merge one shard into an estimator, and why it is
-// refused if it is. Values are dealt out to the shards one by one.
+// merge returns how long it takes to merge one shard into an estimator, and the reason if the estimator refuses it.
+// Values are dealt to the shards in turn.
 func (p *Plan) merge(arm maker, values []time.Duration) (took float64, refused, err error) {
 	shards, err := fresh(arm, min(p.Shards, len(values))+1)
 	if err != nil {
@@ -254,19 +255,20 @@ func (p *Plan) merge(arm maker, values []time.Duration) (took float64, refused, 
 	return took / float64(len(shards)), refused, nil
 }
 
+// fresh returns n empty estimators.
 func fresh(arm maker, n int) ([]quantile.Estimator, error) {
-	all := make([]quantile.Estimator, n)
-	for i := range all {
+	list := make([]quantile.Estimator, n)
+	for i := range list {
 		e, err := arm()
 		if err != nil {
 			return nil, err
 		}
-		all[i] = e
+		list[i] = e
 	}
-	return all, nil
+	return list, nil
 }
 
-// stateBytes is 0 of an estimator that does not tell.
+// stateBytes returns the size of an estimator, or 0 if it does not report its size.
 func stateBytes(e quantile.Estimator) int {
 	if s, ok := e.(quantile.Sizer); ok {
 		return s.StateBytes()
@@ -274,25 +276,25 @@ func stateBytes(e quantile.Estimator) int {
 	return 0
 }
 
-// newCell sums up the samples of all rounds.
-func newCell(name string, all []sample, points []Point, truth *quantile.Exact) Cell {
+// newCell summarizes the samples of all rounds.
+func newCell(name string, samples []sample, points []Point, truth *quantile.Exact) Cell {
 	c := Cell{Estimator: name}
-	c.Insert = newTiming(all, func(s *sample) float64 { return s.insert })
-	c.FirstRead = newTiming(all, func(s *sample) float64 { return s.firstRead })
-	c.Query = newTiming(all, func(s *sample) float64 { return s.query })
-	c.Merge = newTiming(all, func(s *sample) float64 { return s.merge })
-	for _, s := range all {
+	c.Insert = newTiming(samples, func(s *sample) float64 { return s.insert })
+	c.FirstRead = newTiming(samples, func(s *sample) float64 { return s.firstRead })
+	c.Query = newTiming(samples, func(s *sample) float64 { return s.query })
+	c.Merge = newTiming(samples, func(s *sample) float64 { return s.merge })
+	for _, s := range samples {
 		c.StateBytes, c.Serialized = max(c.StateBytes, s.state), max(c.Serialized, s.serialized)
 		if s.mergeErr != nil {
 			c.Merge, c.MergeError = Timing{}, s.mergeErr.Error()
 		}
 	}
-	if all[0].rms != nil {
-		c.Draws = len(all)
+	if samples[0].rms != nil {
+		c.Draws = len(samples)
 	}
 	for i := range points {
-		estimates, rms := make([]time.Duration, len(all)), make([]float64, len(all))
-		for round, s := range all {
+		estimates, rms := make([]time.Duration, len(samples)), make([]float64, len(samples))
+		for round, s := range samples {
 			estimates[round] = s.answers[i]
 			if s.rms != nil {
 				rms[round] = s.rms[i]
@@ -303,26 +305,28 @@ func newCell(name string, all []sample, points []Point, truth *quantile.Exact) C
 	return c
 }
 
-func newTiming(all []sample, of func(*sample) float64) Timing {
+// newTiming returns the timing of one figure of samples.
+func newTiming(samples []sample, figure func(*sample) float64) Timing {
 	var rounds []float64
-	for i := range all {
-		rounds = append(rounds, of(&all[i]))
+	for i := range samples {
+		rounds = append(rounds, figure(&samples[i]))
 	}
 	return timing(rounds)
 }
 
+// timing returns the timing of the values of all rounds.
 func timing(rounds []float64) Timing {
 	return Timing{results.Median(rounds), slices.Min(rounds), slices.Max(rounds), rounds}
 }
 
-// ratio is how many times as long as the anchor an arm takes to insert a value, within
-// each round: what slows down the machine for longer than that slows both. There is
-// none if the clock was too coarse.
-func ratio(all, anchor []sample) Timing {
+// ratio returns the insertion time of an arm divided by the insertion time of the anchor, within
+// each round, in which a slowdown of the machine affects both. It is empty
+// if the clock was too coarse.
+func ratio(samples, anchor []sample) Timing {
 	var by []float64
-	for i := range all {
+	for i := range samples {
 		if anchor[i].insert > 0 {
-			by = append(by, all[i].insert/anchor[i].insert)
+			by = append(by, samples[i].insert/anchor[i].insert)
 		}
 	}
 	if len(by) == 0 {

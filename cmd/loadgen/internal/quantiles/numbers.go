@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// numbers reads values in the order in which they stand there.
+// numbers reads values in the order of the file.
 func (r *Reader) numbers(f *textFile) (values []time.Duration, err error) {
 	err = f.eachLine(func(line string) error {
 		line, _, _ = strings.Cut(line, "#")
@@ -30,7 +30,7 @@ func (r *Reader) numbers(f *textFile) (values []time.Duration, err error) {
 	return values, err
 }
 
-// wantNumber says what a line of numbers is.
+// wantNumber describes a line of numbers.
 func (r *Reader) wantNumber() string {
 	if r.Unit == 0 {
 		return "want nanoseconds, or a duration such as 1.5ms"
@@ -38,7 +38,7 @@ func (r *Reader) wantNumber() string {
 	return "want a number of " + r.unit() + ", or a duration such as 1.5ms"
 }
 
-// parseNumber reads one number, to the nearest nanosecond.
+// parseNumber parses one number, rounded to the nearest nanosecond.
 func (r *Reader) parseNumber(s string) (time.Duration, error) {
 	unit := max(r.Unit, time.Nanosecond)
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && n <= int64(math.MaxInt64/unit) {
@@ -55,7 +55,7 @@ func (r *Reader) parseNumber(s string) (time.Duration, error) {
 	case x < 0:
 		return 0, fmt.Errorf("%s is negative: %s", quoted(s), r.wantNumber())
 	case r.Unit == 0 && x != math.Trunc(x):
-		// Most likely seconds or milliseconds, which would be read as next to nothing.
+		// It is probably in seconds or milliseconds, and would be read as almost 0.
 		return 0, fmt.Errorf("%s has a fraction of a nanosecond, and its unit is not known: want --unit, such as "+
 			"--unit ms", quoted(s))
 	case scaled >= math.MaxInt64:
@@ -66,6 +66,7 @@ func (r *Reader) parseNumber(s string) (time.Duration, error) {
 	return exactly(s, scaled, unit), nil
 }
 
+// parseDuration parses a Go duration.
 func (r *Reader) parseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	switch {
@@ -79,12 +80,12 @@ func (r *Reader) parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// exactly returns s units, which are about scaled nanoseconds, to the nearest. Floating
-// point tells nanoseconds apart up to 13 days, and some way beyond.
+// exactly returns s units, which are about scaled nanoseconds, rounded to the nearest nanosecond. Since
+// floating point distinguishes nanoseconds only up to 13 days, it uses exact arithmetic for longer durations.
 func exactly(s string, scaled float64, unit time.Duration) time.Duration {
 	const (
 		sure     = 1 << 50
-		readable = 64 // characters of any number that somebody wrote
+		readable = 64 // longest plausible number, in characters
 	)
 	if scaled >= sure && len(s) <= readable {
 		if x, ok := new(big.Rat).SetString(s); ok {
@@ -98,7 +99,7 @@ func exactly(s string, scaled float64, unit time.Duration) time.Duration {
 	return time.Duration(math.Round(scaled))
 }
 
-// quoted is the beginning of a line.
+// quoted returns the beginning of a line in quotes.
 func quoted(s string) string {
 	const most = 40
 	if len(s) > most {

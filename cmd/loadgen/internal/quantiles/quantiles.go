@@ -1,9 +1,9 @@
-// Package quantiles measures what latency estimators cost and how far they are off,
-// on data of known shapes and on latencies from files, and recommends one.
+// Package quantiles measures the cost and the error of latency estimators,
+// on synthetic data and on latencies from files, and recommends one.
 //
-// A [Plan] is measured by [Measure] into a [Report], which [Report.Write] writes as
-// tables, Go benchmark text, JSON or Markdown. Everything but the clock follows from
-// the plan: with a clock of its own, a test gets the same report each time.
+// [Measure] measures a [Plan] and returns a [Report], which [Report.Write] writes as tables, Go benchmark text, JSON
+// or Markdown. Except for the clock, the plan determines the report, so that a test with its own clock gets the same
+// report each time.
 package quantiles
 
 import (
@@ -16,18 +16,18 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Plan is what to measure.
+// A Plan says what to measure.
 type Plan struct {
 	Arms []Arm
-	// Anchor is the arm that the insertions of all others are set against, as a
-	// ratio. It is measured even if it is not one of Arms. One without a name:
+	// Anchor is the arm that the insertion times of all others are compared with, as a
+	// ratio. It is measured even if it is not one of Arms. If it has no name,
 	// there are no ratios.
 	Anchor    Arm
 	Data      []Data
-	Quantiles []float64 // within (0, 1), rising
+	Quantiles []float64 // within (0, 1), ascending
 	Rounds    int
-	Shards    int    // that a merge is timed with
-	Seed      uint64 // of the order within rounds, and of estimators that draw at random
+	Shards    int    // number of shards that a merge is timed with
+	Seed      uint64 // of the order within rounds, and of random estimators
 	Limits    Limits
 	Clock     Clock
 }
@@ -35,21 +35,21 @@ type Plan struct {
 // An Arm is an estimator under comparison.
 type Arm struct {
 	Name string
-	// New makes an empty one, which draws what it draws at random from the seed.
+	// New returns an empty estimator. The seed determines its random numbers, if it uses any.
 	New func(seed uint64) (quantile.Estimator, error)
-	// MeasureOnly says that it is here to be compared with, and never recommended.
+	// MeasureOnly means that it is measured for comparison and never recommended.
 	MeasureOnly bool
 }
 
-// Limits are what an estimator must keep to be recommended.
+// Limits are the conditions for an estimator to be recommended.
 type Limits struct {
 	// MaxError is the largest error at any quantile of any data, as a share: see
 	// [Answer].
 	MaxError float64 `json:"max_error"`
-	MaxBytes int     `json:"max_bytes,omitempty"` // of state; 0: no limit
+	MaxBytes int     `json:"max_bytes,omitempty"` // of state; 0 means no limit
 }
 
-// Check reports all that is wrong with p. It does not make the data.
+// Check returns an error that reports everything that is wrong with p. It does not make the data.
 func (p *Plan) Check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -89,20 +89,20 @@ func (p *Plan) Check() error {
 	return errors.Join(errs...)
 }
 
-// judgeable tells whether some data has enough values for some quantile.
+// judgeable reports whether a data set has enough values for a quantile.
 func (p *Plan) judgeable() bool {
 	return slices.ContainsFunc(p.Data, func(d Data) bool {
 		return slices.ContainsFunc(p.Quantiles, func(q float64) bool { return enough(d.N, q) })
 	})
 }
 
-// enough tells whether a percentile of n values may be stated.
+// enough reports whether n values are enough for a quantile.
 func enough(n int, q float64) bool { return uint64(n) >= quantile.SamplesFor(q) }
 
-// A Report is what was measured. Times are in nanoseconds.
+// A Report holds the measurements. Times are in nanoseconds.
 type Report struct {
-	Schema int `json:"schema"` // of this form: [Schema]
-	// Environment is for the caller of Measure to tell.
+	Schema int `json:"schema"` // version of the report: [Schema]
+	// Environment is set by the caller of Measure.
 	Environment    results.Environment `json:"environment"`
 	Clock          string              `json:"clock"`
 	Rounds         int                 `json:"rounds"`
@@ -115,43 +115,43 @@ type Report struct {
 	Recommendation Recommendation      `json:"recommendation"`
 }
 
-// Schema is the version of the form of a Report in JSON.
+// Schema is the version of the JSON of a Report.
 const Schema = 1
 
-// A Set is what was measured on one data set.
+// A Set holds the measurements on one data set.
 type Set struct {
 	Name    string    `json:"name"`
-	About   string    `json:"about,omitempty"` // where the values are from
+	About   string    `json:"about,omitempty"` // origin of the values
 	N       int       `json:"n"`
-	Points  []Point   `json:"exact"`             // at the quantiles that N is enough for
+	Points  []Point   `json:"exact"`             // at the quantiles that N values are enough for
 	Refused []Refusal `json:"refused,omitempty"` // the other quantiles
 	Cells   []Cell    `json:"estimators"`
 }
 
-// A Refusal is a percentile that a data set has too few values for.
+// A Refusal is a quantile that a data set has too few values for.
 type Refusal struct {
 	Q     float64 `json:"q"`
-	Needs uint64  `json:"needs"` // values
+	Needs uint64  `json:"needs"` // number of values needed
 }
 
-// A Cell is what was measured of one estimator on one data set.
+// A Cell holds the measurements of one estimator on one data set.
 type Cell struct {
 	Estimator   string `json:"estimator"`
-	Insert      Timing `json:"insert_ns"`                // of one value
-	TimesAnchor Timing `json:"insert_x_anchor,omitzero"` // what Insert is of the anchor's within each round
-	FirstRead   Timing `json:"first_read_ns"`            // of the first quantile after the insertions
-	Query       Timing `json:"query_ns"`                 // of five quantiles after that
-	Merge       Timing `json:"merge_ns"`                 // of one shard
+	Insert      Timing `json:"insert_ns"`                // time to insert one value
+	TimesAnchor Timing `json:"insert_x_anchor,omitzero"` // ratio of Insert to the anchor's within each round
+	FirstRead   Timing `json:"first_read_ns"`            // time of the first quantile after the insertions
+	Query       Timing `json:"query_ns"`                 // time of five quantiles after that
+	Merge       Timing `json:"merge_ns"`                 // time to merge one shard
 	MergeError  string `json:"merge_error,omitempty"`    // why Merge is empty
-	StateBytes  int    `json:"state_bytes,omitzero"`     // the most seen; 0: it does not tell
+	StateBytes  int    `json:"state_bytes,omitzero"`     // largest size; 0 if it is unknown
 	Serialized  int    `json:"serialized_bytes,omitzero"`
-	Draws       int    `json:"draws,omitzero"` // of one that draws at random; the answers are the worst of them
-	// Answers are to the Points of the set. Of those of all rounds each is the worst.
+	Draws       int    `json:"draws,omitzero"` // draws of a random estimator, of which the answers are the worst
+	// Answers are the answers at the Points of the set, each the worst of all rounds.
 	Answers     []Answer `json:"answers"`
 	measureOnly bool
 }
 
-// A Timing is one figure of all rounds.
+// A Timing holds one figure of all rounds.
 type Timing struct {
 	Median float64   `json:"median"`
 	Min    float64   `json:"min"`
@@ -163,23 +163,23 @@ type Timing struct {
 type Point struct {
 	Q     float64       `json:"q"`
 	Exact time.Duration `json:"exact_ns"`
-	// Spread is how far the values around that of the quantile lie apart, over it:
-	// those that are [gapWindow] of the ranks of the tail away, on either side.
+	// Spread is the distance of the values at [gapWindow] of the ranks of the tail on either
+	// side of the quantile, divided by the exact value.
 	Spread float64 `json:"spread"`
-	// Gap says that Spread is more than [gapSpread]: a rank that is hardly off may
-	// have a value that is off by any amount, so that value errors say nothing.
+	// Gap means that Spread exceeds [gapSpread]. Then an answer with a small rank error may
+	// have any value error, so that value errors are meaningless.
 	Gap bool `json:"gap"`
 }
 
-// An Answer is an estimate, set against its Point.
+// An Answer is an estimate compared with its Point.
 type Answer struct {
 	Estimate time.Duration `json:"estimate_ns"`
 	Value    float64       `json:"value_error"` // (estimate - exact) / exact
-	Rank     float64       `json:"rank_error"`  // a share of all values
-	Tail     float64       `json:"tail_error"`  // Rank / min(q, 1-q): a share of those beyond the quantile
-	// Error is what it is judged by: the size of Value. At a gap it is the less of
-	// that and Tail, since a right value is right there, too. It is Law, if that is more.
+	Rank     float64       `json:"rank_error"`  // as a share of all values
+	Tail     float64       `json:"tail_error"`  // Rank / min(q, 1-q), a share of the values beyond the quantile
+	// Error is the error that limits apply to: the absolute value of Value or, at a gap, the smaller of
+	// that and Tail, since a right value is right there, too. If Law is larger, it is Law.
 	Error float64 `json:"error"`
-	// Law is the error that 99 % of the draws keep of an estimator that draws at random.
+	// Law is the error that 99 % of the draws of a random estimator do not exceed.
 	Law float64 `json:"law_error,omitzero"`
 }

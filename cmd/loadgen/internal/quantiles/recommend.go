@@ -11,39 +11,39 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Recommendation is the estimator that does best within the limits.
+// A Recommendation names the best estimator within the limits.
 type Recommendation struct {
-	// Estimator is the cheapest to insert into of those that keep the limits on all
-	// data; among those within [sameCost] of it, the one with the least state. It is
-	// "" if none keeps them, or all are only measured.
+	// Estimator is the estimator with the cheapest insertions of those that meet the limits on all
+	// data; of those within [sameCost] of it, the one with the smallest state. It is
+	// "" if none meets them, or if all are only measured.
 	Estimator string `json:"estimator,omitempty"`
-	// Closest is, if none keeps the limits, the one that misses them by the smallest
+	// Closest is, if no estimator meets the limits, the one that misses them by the smallest
 	// factor.
 	Closest    string      `json:"closest,omitempty"`
 	Candidates []Candidate `json:"candidates"` // all estimators
 }
 
-// sameCost is how much dearer an insertion may be and still count as equal: less than
-// timings vary from one run to the next.
+// sameCost is how much more expensive an insertion may be and still count as equal. It is less than
+// the variation of timings between runs.
 const sameCost = 0.05
 
-// A Candidate is an estimator on all data.
+// A Candidate summarizes an estimator over all data.
 type Candidate struct {
 	Estimator   string  `json:"estimator"`
 	InsertNS    float64 `json:"insert_ns"`                // mean over the data of the medians
-	TimesAnchor float64 `json:"insert_x_anchor,omitzero"` // median over the data; 0: not known
-	StateBytes  int     `json:"state_bytes,omitzero"`     // the most; 0: it does not tell
+	TimesAnchor float64 `json:"insert_x_anchor,omitzero"` // median over the data; 0 if it is unknown
+	StateBytes  int     `json:"state_bytes,omitzero"`     // largest size; 0 if it is unknown
 	Worst       Worst   `json:"worst"`
-	// Excess is by which factor the limits are missed, or with up to 1, how much of
-	// them is used. It is left out where there is none: an error where none is
-	// allowed, or a size that is not told.
+	// Excess is the factor by which the limits are missed or, up to 1, the share of
+	// them that is used. It is omitted if there is no such factor: for an error if none is
+	// allowed, and for an unknown size.
 	Excess float64  `json:"excess,omitzero"`
-	Misses []string `json:"misses,omitempty"` // limits, and by how much
-	// MeasureOnly says that it is never recommended: see [Arm].
+	Misses []string `json:"misses,omitempty"` // missed limits, and by how much
+	// MeasureOnly means that it is never recommended: see [Arm].
 	MeasureOnly bool `json:"measure_only,omitzero"`
 }
 
-// Worst is the largest error of an estimator.
+// Worst describes the largest error of an estimator.
 type Worst struct {
 	Data   string  `json:"data"`
 	Q      float64 `json:"q"`
@@ -52,31 +52,31 @@ type Worst struct {
 	judged bool
 }
 
-// Meets tells whether c keeps the limits.
+// Meets reports whether c meets the limits.
 func (c *Candidate) Meets() bool { return len(c.Misses) == 0 }
 
-// recommend picks from what was measured.
+// recommend returns the recommendation of a report.
 func recommend(r *Report) Recommendation {
 	var rec Recommendation
 	for i := range r.Sets[0].Cells {
 		rec.Candidates = append(rec.Candidates, newCandidate(r, i))
 	}
-	var meet, all []*Candidate
+	var meet, candidates []*Candidate
 	for i := range rec.Candidates {
 		c := &rec.Candidates[i]
 		if c.MeasureOnly {
 			continue
 		}
-		all = append(all, c)
+		candidates = append(candidates, c)
 		if c.Meets() {
 			meet = append(meet, c)
 		}
 	}
 	switch {
-	case len(all) == 0:
+	case len(candidates) == 0:
 		return rec
 	case len(meet) == 0:
-		rec.Closest = slices.MinFunc(all, func(a, b *Candidate) int {
+		rec.Closest = slices.MinFunc(candidates, func(a, b *Candidate) int {
 			return cmp.Or(cmp.Compare(a.distance(), b.distance()), cmp.Compare(a.InsertNS, b.InsertNS))
 		}).Estimator
 		return rec
@@ -85,19 +85,19 @@ func recommend(r *Report) Recommendation {
 	return rec
 }
 
-// cheapest is the first that has the least state of those that cost about the least.
-func cheapest(all []*Candidate) *Candidate {
+// cheapest returns the candidate with the smallest state of those whose insertions cost about the least.
+func cheapest(candidates []*Candidate) *Candidate {
 	least := math.Inf(1)
-	for _, c := range all {
+	for _, c := range candidates {
 		least = min(least, c.InsertNS)
 	}
-	dear := func(c *Candidate) bool { return c.InsertNS > least*(1+sameCost) }
-	return slices.MinFunc(slices.DeleteFunc(slices.Clone(all), dear), func(a, b *Candidate) int {
+	expensive := func(c *Candidate) bool { return c.InsertNS > least*(1+sameCost) }
+	return slices.MinFunc(slices.DeleteFunc(slices.Clone(candidates), expensive), func(a, b *Candidate) int {
 		return cmp.Or(cmp.Compare(a.size(), b.size()), cmp.Compare(a.InsertNS, b.InsertNS))
 	})
 }
 
-// size is that of the state; of one that does not tell, the largest.
+// size returns the size of the state, or the largest number if it is unknown.
 func (c *Candidate) size() int {
 	if c.StateBytes == 0 {
 		return math.MaxInt
@@ -105,7 +105,7 @@ func (c *Candidate) size() int {
 	return c.StateBytes
 }
 
-// distance is Excess for sorting.
+// distance returns Excess for sorting.
 func (c *Candidate) distance() float64 {
 	if !c.Meets() && c.Excess == 0 {
 		return math.Inf(1)
@@ -113,11 +113,11 @@ func (c *Candidate) distance() float64 {
 	return c.Excess
 }
 
-// newCandidate sums up the cells of the i-th estimator.
+// newCandidate summarizes the cells of the i-th estimator.
 func newCandidate(r *Report, i int) Candidate {
 	c := Candidate{Estimator: r.Sets[0].Cells[i].Estimator, MeasureOnly: r.Sets[0].Cells[i].measureOnly}
 	var ratios []float64
-	told := true
+	sized := true
 	var misses []miss
 	for s := range r.Sets {
 		set := &r.Sets[s]
@@ -126,7 +126,7 @@ func newCandidate(r *Report, i int) Candidate {
 		if x := cell.TimesAnchor.Median; x > 0 {
 			ratios = append(ratios, x)
 		}
-		told = told && cell.StateBytes > 0
+		sized = sized && cell.StateBytes > 0
 		c.StateBytes = max(c.StateBytes, cell.StateBytes)
 		for k, a := range cell.Answers {
 			p := &set.Points[k]
@@ -141,20 +141,21 @@ func newCandidate(r *Report, i int) Candidate {
 	if len(ratios) > 0 {
 		c.TimesAnchor = results.Median(ratios)
 	}
-	if !told {
+	if !sized {
 		c.StateBytes = 0
 	}
 	c.judge(&r.Limits, misses)
 	return c
 }
 
-// A miss is an answer that is off by more than the limit.
+// A miss is an answer whose error exceeds the limit.
 type miss struct {
 	data  string
 	point *Point
 	a     Answer
 }
 
+// String describes the miss.
 func (m miss) String() string {
 	s := fmt.Sprintf("%s of %s is off by %s", results.PercentileName(m.point.Q), m.data, percent(m.a.Error))
 	if m.a.Law == m.a.Error && m.a.Law > 0 {
@@ -170,7 +171,7 @@ func (m miss) String() string {
 	return s + ", at a gap"
 }
 
-// judge sets c against the limits.
+// judge compares c with the limits.
 func (c *Candidate) judge(l *Limits, misses []miss) {
 	var known bool
 	c.Excess, known = excess(c.Worst.Error, l.MaxError)
@@ -181,7 +182,7 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 	switch {
 	case l.MaxBytes == 0:
 	case c.StateBytes == 0:
-		c.Misses = slices.Insert(c.Misses, 0, "it does not tell its size")
+		c.Misses = slices.Insert(c.Misses, 0, "its size is unknown")
 		known = false
 	default:
 		used := float64(c.StateBytes) / float64(l.MaxBytes)
@@ -196,8 +197,7 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 	}
 }
 
-// excess is how many times as large as the limit x is; known is false if the limit is
-// 0 and x is not.
+// excess returns x divided by the limit. known is false if the limit is 0 and x is not.
 func excess(x, limit float64) (times float64, known bool) {
 	if limit > 0 {
 		return x / limit, true
@@ -205,7 +205,7 @@ func excess(x, limit float64) (times float64, known bool) {
 	return 0, x == 0
 }
 
-// Advice says in a sentence or two which estimator to use, or why none.
+// Advice returns a sentence or two that say which estimator to use, or why none.
 func (r *Report) Advice() string {
 	limits := fmt.Sprintf("an error of at most %s at %s", percent(r.Limits.MaxError), list(r.judged()))
 	if r.Limits.MaxBytes > 0 {
@@ -215,7 +215,7 @@ func (r *Report) Advice() string {
 	rec := &r.Recommendation
 	switch {
 	case rec.Estimator == "" && rec.Closest == "":
-		return fmt.Sprintf("No estimator is recommended: %s is here to be measured, not to be used.",
+		return fmt.Sprintf("No estimator is recommended: %s is only measured, and not meant to be used.",
 			rec.Candidates[0].Estimator)
 	case rec.Estimator == "":
 		return fmt.Sprintf("No estimator has %s. Closest comes %s: %s.", limits, rec.Closest,
@@ -231,7 +231,7 @@ func (r *Report) Advice() string {
 		rec.candidate(rec.Estimator).takes(r.Anchor))
 }
 
-// why is which limits c misses, the size and the worst errors first.
+// why returns which limits c misses, beginning with the size and the largest errors.
 func (c *Candidate) why() string {
 	const most = 3
 	why := c.Misses
@@ -241,7 +241,7 @@ func (c *Candidate) why() string {
 	return strings.Join(why, "; ")
 }
 
-// takes is what c costs, in a sentence.
+// takes returns the cost of c as a sentence.
 func (c *Candidate) takes(anchor string) string {
 	s := fmt.Sprintf("An insertion takes %s ns", report.Number(c.InsertNS))
 	if c.TimesAnchor > 0 {
@@ -253,11 +253,13 @@ func (c *Candidate) takes(anchor string) string {
 	return s + fmt.Sprintf("; its largest error is %s.", percent(c.Worst.Error))
 }
 
+// candidate returns the candidate with this name.
 func (r *Recommendation) candidate(name string) *Candidate {
 	i := slices.IndexFunc(r.Candidates, func(c Candidate) bool { return c.Estimator == name })
 	return &r.Candidates[i]
 }
 
+// meeting returns the number of candidates that meet the limits and can be recommended.
 func (r *Recommendation) meeting() (n int) {
 	for i := range r.Candidates {
 		if c := &r.Candidates[i]; c.Meets() && !c.MeasureOnly {
@@ -267,7 +269,7 @@ func (r *Recommendation) meeting() (n int) {
 	return n
 }
 
-// judged are the quantiles that some data has the values for.
+// judged returns the percentiles that some data set has enough values for.
 func (r *Report) judged() (names []string) {
 	for _, q := range r.Quantiles {
 		if slices.ContainsFunc(r.Sets, func(s Set) bool { return enough(s.N, q) }) {

@@ -74,7 +74,7 @@ func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
 		"the larger": {limits, []made{{"far", 1, 3000, 0.02}, {"near", 9, 10, 0.025}}, "near",
 			"p50 of a is off by 2.50%; p50 of b is off by 1.25%."},
 		"size not told":  {limits, []made{{"mute", 1, 0, 0}, {"near", 9, 9000, 0.09}}, "near", "its state is"},
-		"all mute":       {limits, []made{{"mute", 1, 0, 0}}, "mute", "it does not tell its size."},
+		"all mute":       {limits, []made{{"mute", 1, 0, 0}}, "mute", "its size is unknown."},
 		"no error at 0":  {Limits{}, []made{{"off", 1, 1, 0.001}}, "off", "off by 0.10%"},
 		"of equals cost": {limits, []made{{"dear", 9, 10, 0.02}, {"cheap", 1, 10, 0.02}}, "cheap", "off by 2.00%"},
 	} {

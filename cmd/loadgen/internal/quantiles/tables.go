@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Text is the report as tables: two for each data set, and one of all.
+// Text returns the report as tables: two for each data set, and one for all data.
 func (r *Report) Text() string {
 	var b strings.Builder
 	e := &r.Environment
@@ -27,7 +27,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// method says how figures came about, so that a reader knows what they are worth.
+// method returns how the figures were measured.
 func (r *Report) method() string {
 	s := fmt.Sprintf(`Times are %s: medians over the rounds, and the range.
 Each is taken after a garbage collection. Every value is added by a direct call through the
@@ -38,6 +38,7 @@ Estimator interface, the same for all. Machines differ: compare ratios`, r.Clock
 	return s + ", and not ns.\n"
 }
 
+// size returns the limit of the size as text, or "".
 func (l *Limits) size() string {
 	if l.MaxBytes == 0 {
 		return ""
@@ -45,7 +46,7 @@ func (l *Limits) size() string {
 	return fmt.Sprintf(", %s of state", report.Memory(float64(l.MaxBytes)))
 }
 
-// title names a data set, its size, and where it is from.
+// title returns the name of a data set, its size and its origin.
 func (s *Set) title() string {
 	title := fmt.Sprintf("%s, %s", s.Name, report.Plural(s.N, "value"))
 	if s.About != "" {
@@ -54,7 +55,7 @@ func (s *Set) title() string {
 	return title
 }
 
-// costs are what the estimators take.
+// costs returns the table of what the estimators cost.
 func (r *Report) costs(s *Set) table.Writer {
 	header := []any{"estimator", "insert ns", "min..max"}
 	if r.Anchor != "" {
@@ -74,8 +75,7 @@ func (r *Report) costs(s *Set) table.Writer {
 	return t
 }
 
-// times are how many times as long as the anchor's an insertion takes: the median, and
-// the range over rounds.
+// times returns the ratio of the insertion time to the anchor's: the median and the range over rounds.
 func (c *Cell) times() string {
 	t := &c.TimesAnchor
 	if t.Median == 0 {
@@ -84,6 +84,7 @@ func (c *Cell) times() string {
 	return fmt.Sprintf("%s (%s..%s)", report.Number(t.Median), report.Number(t.Min), report.Number(t.Max))
 }
 
+// times returns a ratio as text.
 func times(median float64) string {
 	if median == 0 {
 		return none
@@ -91,6 +92,7 @@ func times(median float64) string {
 	return report.Number(median)
 }
 
+// merge returns the time to merge a shard, in us.
 func (c *Cell) merge() string {
 	if c.MergeError != "" {
 		return none
@@ -98,8 +100,7 @@ func (c *Cell) merge() string {
 	return report.Number(c.Merge.Median / 1e3)
 }
 
-// errors are how far the estimators are off, and what there is to know of that.
-// Percentiles without enough values are blank.
+// errors returns the table of errors, with notes. Percentiles without enough values are blank.
 func (s *Set) errors(quantiles []float64) string {
 	header := []any{"estimator"}
 	for _, q := range quantiles {
@@ -125,11 +126,12 @@ func (s *Set) errors(quantiles []float64) string {
 	return t.Render() + "\n" + strings.Join(s.notes(), "\n") + "\n"
 }
 
-// point is the index of that of q; -1 if it is refused.
+// point returns the index of the point at q, or -1 if there is none.
 func (s *Set) point(q float64) int {
 	return slices.IndexFunc(s.Points, func(p Point) bool { return p.Q == q })
 }
 
+// mark returns the mark of a gap.
 func (p *Point) mark() string {
 	if p.Gap {
 		return "*"
@@ -137,38 +139,38 @@ func (p *Point) mark() string {
 	return ""
 }
 
-// notes tell the exact values, gaps, and what is missing.
-func (s *Set) notes() (all []string) {
+// notes returns the exact values, and notes about gaps and missing figures.
+func (s *Set) notes() (lines []string) {
 	var exact []string
 	for _, p := range s.Points {
 		exact = append(exact, results.PercentileName(p.Q)+" "+duration(p.Exact))
 		if p.Gap {
-			all = append(all, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ "+
+			lines = append(lines, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ "+
 				"by %s x the exact one, so that\n"+
-				"  its value error says nothing; it is judged by the less of value and of tail",
+				"  its value error is meaningless; it is judged by the smaller of value and of tail",
 				100*gapWindow, results.PercentileName(p.Q), report.Number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
-		all = append([]string{"exact: " + strings.Join(exact, ", ")}, all...)
+		lines = append([]string{"exact: " + strings.Join(exact, ", ")}, lines...)
 	}
 	for _, f := range s.Refused {
-		all = append(all, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q),
+		lines = append(lines, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q),
 			report.Count(f.Needs), report.Count(s.N)))
 	}
 	for i := range s.Cells {
 		c := &s.Cells[i]
 		if c.MergeError != "" {
-			all = append(all, fmt.Sprintf("%s was not merged: %s", c.Estimator, c.MergeError))
+			lines = append(lines, fmt.Sprintf("%s was not merged: %s", c.Estimator, c.MergeError))
 		}
 		if c.Draws > 0 {
-			all = append(all, s.drawn(c))
+			lines = append(lines, s.drawn(c))
 		}
 	}
-	return all
+	return lines
 }
 
-// drawn says what an estimator is judged by that draws at random.
+// drawn returns a note on how a random estimator is judged.
 func (s *Set) drawn(c *Cell) string {
 	var law []string
 	for i, a := range c.Answers {
@@ -179,7 +181,7 @@ func (s *Set) drawn(c *Cell) string {
 		c.Estimator, report.Plural(c.Draws, "draw"), 100*drawsWithin, list(law))
 }
 
-// verdicts set the estimators against the limits.
+// verdicts returns the table that compares the estimators with the limits.
 func (r *Report) verdicts() table.Writer {
 	header := []any{"estimator", "insert ns"}
 	if r.Anchor != "" {
@@ -198,6 +200,7 @@ func (r *Report) verdicts() table.Writer {
 	return t
 }
 
+// place returns where the largest error is.
 func (w *Worst) place() string {
 	if w.Error == 0 {
 		return none
@@ -209,6 +212,7 @@ func (w *Worst) place() string {
 	return s + " of " + w.Data
 }
 
+// verdict returns the verdict in words.
 func (c *Candidate) verdict(recommended string) string {
 	switch {
 	case c.Estimator == recommended:

@@ -44,7 +44,7 @@ func (r *Report) Write(w io.Writer, format string) error {
 	return err
 }
 
-// json is r in JSON, which has no NaN and no infinity: they are an error.
+// json returns the report as JSON. NaN and infinities are errors, since JSON cannot represent them.
 func (r *Report) json() (string, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
 	return string(data) + "\n", err
@@ -111,7 +111,7 @@ func (r *Report) Markdown() string {
 			"round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
 }
 
-// markdownErrors are cells of Markdown, blank where there are too few values.
+// markdownErrors returns the errors of a cell as table cells, which are blank if there are too few values.
 func (s *Set) markdownErrors(c *Cell, quantiles []float64) (cells table.Row) {
 	for _, q := range quantiles {
 		switch i := s.point(q); {
@@ -126,11 +126,11 @@ func (s *Set) markdownErrors(c *Cell, quantiles []float64) (cells table.Row) {
 	return cells
 }
 
-// Bench is r in Go benchmark text: a line for each estimator, data set and round, so
+// Bench returns the report as Go benchmark text, with a line for each estimator, data set and round, so
 // that benchstat sees the spread of the times.
 //
-// Left out are percentiles without enough values, errors of value at a gap, sizes
-// that are not told, and times of 0, which tools would give a table of their own.
+// It omits percentiles without enough values, errors of value at a gap, unknown sizes,
+// and times of 0, which tools would put into a table of their own.
 func (r *Report) Bench() (string, error) {
 	var b strings.Builder
 	e := &r.Environment
@@ -162,6 +162,7 @@ func (r *Report) Bench() (string, error) {
 	return b.String(), nil
 }
 
+// orUnknown returns s, or "unknown" if s is empty.
 func orUnknown(s string) string {
 	if s == "" {
 		return "unknown"
@@ -169,7 +170,7 @@ func orUnknown(s string) string {
 	return s
 }
 
-// units are all that Bench may write.
+// units returns the units that Bench may write.
 func (r *Report) units() []string {
 	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes",
 		"serialized-bytes"}
@@ -179,11 +180,11 @@ func (r *Report) units() []string {
 	return units
 }
 
-// measurements are those of a cell in one round.
-func (s *Set) measurements(c *Cell, round int) (all []results.Measurement) {
+// measurements returns the measurements of a cell in one round.
+func (s *Set) measurements(c *Cell, round int) (list []results.Measurement) {
 	positive := func(unit string, x float64) {
 		if x != 0 {
-			all = append(all, results.Measurement{Unit: unit, Value: x})
+			list = append(list, results.Measurement{Unit: unit, Value: x})
 		}
 	}
 	nanos := func(unit string, t *Timing) {
@@ -200,19 +201,19 @@ func (s *Set) measurements(c *Cell, round int) (all []results.Measurement) {
 	for i, a := range c.Answers {
 		p := &s.Points[i]
 		if !p.Gap {
-			all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm",
+			list = append(list, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm",
 				Value: math.Round(1e6 * math.Abs(a.Value))})
 		}
-		all = append(all, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm",
+		list = append(list, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm",
 			Value: math.Round(1e6 * a.Rank)})
 	}
-	return all
+	return list
 }
 
-// measurements ends a line. One NaN makes benchstat exhaust the memory: what is not
-// finite is an error.
-func measurements(b *strings.Builder, all []results.Measurement) error {
-	for _, m := range all {
+// measurements writes the measurements at the end of a line. A value that is not finite is an error, since a single
+// NaN makes benchstat run out of memory.
+func measurements(b *strings.Builder, list []results.Measurement) error {
+	for _, m := range list {
 		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
 			return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)
 		}

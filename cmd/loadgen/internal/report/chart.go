@@ -12,11 +12,11 @@ const (
 	chartHeight = 8  // rows, each of eight steps
 )
 
-// eighths fill a cell of a chart from below.
+// eighths are the characters of a chart's cell, from empty to full.
 var eighths = []rune(" ▁▂▃▄▅▆▇█")
 
-// Chart draws a rate, in calls a second, over a duration: at(t) is the rate in the
-// middle of each column.
+// Chart draws a rate over a duration. The function at returns the rate at a time, in calls per second, and is called
+// for the middle of each column.
 func Chart(at func(t time.Duration) float64, duration time.Duration) string {
 	var rates [chartWidth]float64
 	peak := 0.0

@@ -41,13 +41,12 @@ func WarningsOf(checks []Check) (all []string) {
 	return all
 }
 
-// fewRounds says what rounds cannot tell of so many cells.
+// fewRounds returns a warning if there are too few rounds for the number of cells.
 func fewRounds(rounds, cells int) []string {
 	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
 	switch {
 	case rounds < comparison.MinPairs:
-		return []string{fmt.Sprintf("%s cannot be compared, for want of an interval: want %d at least (--rounds "+
-			"%[2]d).",
+		return []string{fmt.Sprintf("%s: too few for an interval, which needs at least %d (--rounds %[2]d).",
 			have, comparison.MinPairs)}
 	case rounds < comparison.NeedApart(cells):
 		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
@@ -81,20 +80,20 @@ func callChecks(s *scenarios.Scenario) (all []Check) {
 	return all
 }
 
-// fewCalls says that the visits of a load are too short for a percentile, and how long is enough.
+// fewCalls returns a warning that the visits of a load are too short for a percentile.
 func fewCalls(s *scenarios.Scenario, l scenarios.Level, q float64) string {
 	n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)
 	has := "about " + Count(n)
 	if n >= need {
-		has += ", at times only " + Count(least)
+		has += ", sometimes only " + Count(least)
 	}
 	advice := "a higher rate"
 	if l.Load != "" {
-		advice += ", or a longer time"
+		advice += ", or a longer duration"
 	}
 	if d := s.Arrivals.Lasting(need, l.QPS.Float()); l.Load == "" && d <= scenarios.MaxDuration {
 		advice = fmt.Sprintf("--duration %v", d)
 	}
-	return fmt.Sprintf("%s at %s needs %s calls a visit; in %v there are %s: %s.",
+	return fmt.Sprintf("%s at %s needs %s calls per visit, but in %v there are %s: want %s.",
 		results.PercentileName(q), load(l), Count(need), s.Length(l), has, advice)
 }

@@ -11,18 +11,19 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A quantity is a unit in words.
+// A quantity says how sentences name a unit.
 type quantity struct {
 	unit       string
-	per        float64 // of a printed unit
-	printed    string
-	less, more string // "fewer bytes", "more bytes"
+	per        float64 // size of a printed unit, in unit
+	printed    string  // name of the printed unit
+	less, more string  // "fewer bytes", "more bytes"
 	name       string
 }
 
+// latencyUnit is the unit of latency that sentences mention.
 const latencyUnit = "p99-latency-ns"
 
-// quantities are what sentences tell of even if it is exploratory.
+// quantities are the units that sentences mention even if they are exploratory.
 var quantities = []quantity{
 	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "bytes"},
 	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "allocations"},
@@ -31,7 +32,7 @@ var quantities = []quantity{
 	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "p99 latency"},
 }
 
-// quantityOf returns the words of a unit.
+// quantityOf returns the quantity of a unit.
 func quantityOf(unit string) quantity {
 	if i := slices.IndexFunc(quantities, func(q quantity) bool { return q.unit == unit }); i >= 0 {
 		return quantities[i]
@@ -39,12 +40,12 @@ func quantityOf(unit string) quantity {
 	return quantity{unit, 1, unit, "lower " + unit, "higher " + unit, unit}
 }
 
-// comparisons are a sentence for every contest.
-func comparisons(run *results.Run, all []*view, contests []*comparison.Contest) (sentences []string) {
+// comparisons returns a sentence for every contest.
+func comparisons(run *results.Run, cells []*view, contests []*comparison.Contest) (sentences []string) {
 	for _, c := range contests {
 		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
 		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
-		sentences = append(sentences, what+": "+compare(c)+doubtOf(find(all, c.CellB), find(all, c.CellA)).String()+".")
+		sentences = append(sentences, what+": "+compare(c)+doubtOf(find(cells, c.CellB), find(cells, c.CellA)).String()+".")
 	}
 	return sentences
 }
@@ -78,18 +79,20 @@ func (d doubt) String() string {
 	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, Plural(d.Visits, "visit"), strings.Join(d.Reasons, ", "))
 }
 
-func find(all []*view, c scenarios.Cell) *view {
-	return all[slices.IndexFunc(all, func(v *view) bool { return v.cell == c })]
+// find returns the view of a cell.
+func find(cells []*view, c scenarios.Cell) *view {
+	return cells[slices.IndexFunc(cells, func(v *view) bool { return v.cell == c })]
 }
 
-// compare says the verdicts of a contest: what is less and more in the head than in the
-// base, of what no difference was shown, and what cannot be compared.
+// compare returns the verdicts of a contest as text: in which quantities the head differs from the base, in which no
+// difference was shown, and which cannot be compared.
 func compare(c *comparison.Contest) string {
 	if n := len(c.Rounds); n < comparison.MinPairs {
-		return fmt.Sprintf("cannot be judged: a 95%% interval needs %d rounds, there are %d", comparison.MinPairs, n)
+		return fmt.Sprintf("cannot be judged: a 95%% interval needs %d rounds, but there are only %d",
+			comparison.MinPairs, n)
 	}
 	var clauses clauses
-	for _, f := range told(c) {
+	for _, f := range mentioned(c) {
 		q := quantityOf(f.Unit)
 		switch {
 		case f.Exploratory && math.IsNaN(f.Shift):
@@ -108,7 +111,7 @@ func compare(c *comparison.Contest) string {
 	return clauses.String()
 }
 
-// marked is the mark of an exploratory figure that differs by more than chance explains.
+// marked returns a mark if an exploratory figure differs by more than chance explains.
 func marked(f *comparison.Figure) string {
 	if f.Marked {
 		return " *"
@@ -116,24 +119,24 @@ func marked(f *comparison.Figure) string {
 	return ""
 }
 
-// told returns the figures that a sentence tells of, those that matter most first: all
-// that are judged, and the quantities.
-func told(c *comparison.Contest) (all []*comparison.Figure) {
+// mentioned returns the figures that a sentence mentions, the most important first: all judged figures, and the
+// quantities.
+func mentioned(c *comparison.Contest) (figures []*comparison.Figure) {
 	for _, q := range quantities {
 		if f := c.Figure(q.unit); f != nil {
-			all = append(all, f)
+			figures = append(figures, f)
 		}
 	}
 	for _, f := range c.Figures {
-		if !f.Exploratory && !slices.Contains(all, f) {
-			all = append(all, f)
+		if !f.Exploratory && !slices.Contains(figures, f) {
+			figures = append(figures, f)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *comparison.Figure) int { return weight(a) - weight(b) })
-	return all
+	slices.SortStableFunc(figures, func(a, b *comparison.Figure) int { return weight(a) - weight(b) })
+	return figures
 }
 
-// weight orders figures by verdict; what cannot be compared follows what can.
+// weight returns the order of a figure, by verdict. Of one verdict, figures that cannot be compared come last.
 func weight(f *comparison.Figure) int {
 	w := 2 * slices.Index(comparison.Verdicts, f.Verdict)
 	if f.Incomparable != "" {
@@ -142,12 +145,13 @@ func weight(f *comparison.Figure) int {
 	return w
 }
 
-// clauses are lists of what can be said in the same words.
+// clauses groups items by the words that introduce them.
 type clauses []struct {
 	words string
 	items []string
 }
 
+// add adds an item to the clause with these words.
 func (c *clauses) add(words, item string) {
 	for i := range *c {
 		if (*c)[i].words == words {
@@ -161,15 +165,16 @@ func (c *clauses) add(words, item string) {
 	}{words, []string{item}})
 }
 
+// String returns the clauses as one sentence, without a full stop.
 func (c clauses) String() string {
-	var all []string
+	var parts []string
 	for _, clause := range c {
-		all = append(all, clause.words+strings.Join(clause.items, ", "))
+		parts = append(parts, clause.words+strings.Join(clause.items, ", "))
 	}
-	return strings.Join(all, "; ")
+	return strings.Join(parts, "; ")
 }
 
-// medians writes those of both sides.
+// medians returns the medians of both sides.
 func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
 	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per),
 		q.printed)
@@ -179,16 +184,17 @@ func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
 	return text
 }
 
-// shift writes the shift with its interval.
+// shift returns the shift with its interval.
 func (q *quantity) shift(f *comparison.Figure) string {
 	return q.change(f, f.Shift) + " " + q.interval(f)
 }
 
+// interval returns the interval of the shift.
 func (q *quantity) interval(f *comparison.Figure) string {
 	return fmt.Sprintf("[%s, %s]", q.change(f, f.Low), q.change(f, f.High))
 }
 
-// change writes a shift, or an end of its interval.
+// change returns a shift, or an end of its interval.
 func (q *quantity) change(f *comparison.Figure, x float64) string {
 	if !f.Absolute {
 		return signed(1 + x)
@@ -200,7 +206,7 @@ func (q *quantity) change(f *comparison.Figure, x float64) string {
 	return text
 }
 
-// difference says how the head differs.
+// difference returns how the head differs, in words.
 func (q *quantity) difference(f *comparison.Figure) string {
 	words := q.less
 	if f.Shift > 0 {
@@ -209,13 +215,13 @@ func (q *quantity) difference(f *comparison.Figure) string {
 	switch {
 	case f.Absolute:
 		return words
-	case f.Shift >= 0.995: // which is written 2.00
+	case f.Shift >= 0.995: // printed as 2.00 times or more
 		return fmt.Sprintf("%s times the %s", Number(1+f.Shift), q.name)
 	}
 	return share(math.Abs(f.Shift)) + " " + words
 }
 
-// generators tells whether most of the p99 latency of both sides is generator lag.
+// generators reports whether generator lag makes up most of the p99 latency on both sides.
 func generators(c *comparison.Contest) bool {
 	lag, latency := c.Figure("p99-generator-lag-us"), c.Figure(latencyUnit)
 	if lag == nil || latency == nil {
@@ -226,7 +232,7 @@ func generators(c *comparison.Contest) bool {
 		most(lag.HeadMedian, latency.InUnit(latency.HeadMedian))
 }
 
-// family counts the verdicts of all contests: they are one family.
+// family returns the numbers of verdicts of all contests, which are one family.
 func family(contests []*comparison.Contest) string {
 	counts, cells := map[comparison.Verdict]int{}, 0
 	for _, r := range comparison.Results(contests) {
@@ -241,11 +247,11 @@ func family(contests []*comparison.Contest) string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
-	return fmt.Sprintf("Of %s, judged as one family: %s. What is exploratory is not judged; "+
-		"* marks what differs there by more than chance explains.", Plural(cells, "cell"), strings.Join(parts, ", "))
+	return fmt.Sprintf("Of %s, judged as one family: %s. Exploratory figures are not judged; "+
+		"* marks those that differ by more than chance explains.", Plural(cells, "cell"), strings.Join(parts, ", "))
 }
 
-// signed writes a ratio as a change in per cent.
+// signed returns a ratio as a change in per cent, with its sign.
 func signed(ratio float64) string {
 	p := 100 * (ratio - 1)
 	switch text := digits(math.Abs(p)) + "%"; {
@@ -258,7 +264,7 @@ func signed(ratio float64) string {
 	}
 }
 
-// share writes a difference that was shown.
+// share returns a difference in per cent that is not 0.
 func share(x float64) string {
 	if s := digits(100 * x); s != "0" {
 		return s + "%"
@@ -266,7 +272,7 @@ func share(x float64) string {
 	return "under 0.01%"
 }
 
-// digits writes a positive number, with more decimals the smaller it is.
+// digits returns a positive number with more decimals the smaller it is.
 func digits(x float64) string {
 	switch {
 	case x < 0.005:

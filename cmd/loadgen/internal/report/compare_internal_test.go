@@ -14,13 +14,14 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// cell has six rounds of 500 calls, each of 1 MB in one allocation and 10 us.
+// cell returns a view of six rounds of 500 calls, each of which allocates 1 MB once and takes 10 us.
 func cell(arm string, change func(v *results.Visit)) *view {
 	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}}
 	for i := range 6 {
 		r := &record.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
 			Latency: quantile.NewHDR(),
-			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
+			Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(),
+			FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 		for range 500 {
 			r.Latency.Add(10 * time.Microsecond)
 			r.Service.Add(9 * time.Microsecond)
@@ -33,7 +34,7 @@ func cell(arm string, change func(v *results.Visit)) *view {
 	return c
 }
 
-// contest is that of two cells, whose values are the same in all rounds.
+// contest returns the contest of two cells.
 func contest(t *testing.T, base, other *view) *comparison.Contest {
 	t.Helper()
 	s, err := scenarios.Decode("x.yaml", []byte("qps: 1000\nduration: 1s\nrounds: 6\nspans: [none, sdk]"))
@@ -42,11 +43,11 @@ func contest(t *testing.T, base, other *view) *comparison.Contest {
 	}
 	run := &results.Run{Header: results.Header{Scenario: s}, Visits: slices.Concat(base.visits, other.visits),
 		Status: results.Complete}
-	all, err := comparison.OfRun(run, comparison.Options{})
-	if err != nil || len(all) != 1 {
-		t.Fatalf("%d contests, %v", len(all), err)
+	contests, err := comparison.OfRun(run, comparison.Options{})
+	if err != nil || len(contests) != 1 {
+		t.Fatalf("%d contests, %v", len(contests), err)
 	}
-	return all[0]
+	return contests[0]
 }
 
 func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
@@ -89,7 +90,7 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 	}
 }
 
-// A sentence says that something is less or more if and only if the verdict does.
+// A sentence says that there is less or more if and only if the verdict says so.
 func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
 	for _, v := range comparison.Verdicts {
 		t.Run(string(v), func(t *testing.T) {
@@ -111,8 +112,10 @@ func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
 func TestChangesAreSignedUnlessTheyAreNothing(t *testing.T) {
 	for ratio, want := range map[float64]string{0.5: "-50%", 1.234: "+23%", 1.0123: "+1.2%", 0.9995: "-0.05%",
 		0.99999: "0%", 1.00001: "0%"} {
-		if got := signed(ratio); got != want {
-			t.Errorf("%v is %q, want %q", ratio, got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if got := signed(ratio); got != want {
+				t.Errorf("%v is %q, want %q", ratio, got, want)
+			}
+		})
 	}
 }

@@ -78,7 +78,7 @@ func estimatorOf(arm string, visits []*results.Visit) estimator {
 		return e
 	}
 	e.StateBytes, e.InsertNS, e.QueryNS = medianOf(state), medianOf(insert), medianOf(query)
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		if len(value[q]) > 0 {
 			e.Answers = append(e.Answers, answer{q, medianOf(value[q]), medianOf(rank[q])})
 		}

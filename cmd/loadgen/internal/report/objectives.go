@@ -11,12 +11,12 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// objectives returns a sentence for each objective of a cell, and, after those of a cell, one
-// about its calls that failed.
+// objectives returns, for each cell, a sentence for each objective and a sentence about the failed calls, if there
+// are any.
 func objectives(run *results.Run) (sentences []string) {
-	all := results.Objectives(run)
+	outcomes := results.Objectives(run)
 	for _, v := range views(run) {
-		for _, o := range all {
+		for _, o := range outcomes {
 			if o.Cell == v.cell {
 				sentences = append(sentences, objective(&o))
 			}
@@ -28,14 +28,14 @@ func objectives(run *results.Run) (sentences []string) {
 	return sentences
 }
 
-// objectivesTitle is what objectives are about.
+// objectivesTitle returns the title of the objectives.
 func objectivesTitle(s *scenarios.Scenario) string {
 	if len(s.SLOs) == 0 {
 		return "Failed calls"
 	}
-	title := "Objectives, which more than half of the visits are to meet, and all of them together"
+	title := "Objectives, which more than half of the visits must meet, and all visits together"
 	if s.SLOVisits != 0 {
-		title = fmt.Sprintf("Objectives, which %s of the visits are to meet, and all of them together", s.SLOVisits)
+		title = fmt.Sprintf("Objectives, which %s of the visits must meet, and all visits together", s.SLOVisits)
 	}
 	if s.FailedApart {
 		title += "; failed calls are left out of latency (failed: apart)"
@@ -43,7 +43,7 @@ func objectivesTitle(s *scenarios.Scenario) string {
 	return title
 }
 
-// objective says what became of an objective.
+// objective returns the outcome of an objective as a sentence.
 func objective(o *results.Objective) string {
 	text := fmt.Sprintf("%v: %s: %s, held in %d of %s", o.Cell, o.SLO, o.Outcome, o.Held, Plural(o.Judged, "visit"))
 	if more := o.Visits - o.Judged; more > 0 {
@@ -53,12 +53,12 @@ func objective(o *results.Objective) string {
 		text += "; together " + strings.Replace(o.Together.Detail, " is ", " ", 1)
 	}
 	if o.Example != "" {
-		text += ". The first that did not: " + o.Example
+		text += ". Example: " + o.Example
 	}
 	return text + "."
 }
 
-// failed says how long the failed calls of a cell took; "" if there are none.
+// failed returns how long the failed calls of a cell took, or "" if there are none.
 func failed(v *view) string {
 	n := v.sum(func(r *record.Record) uint64 { return r.Failed })
 	if n == 0 {
@@ -68,8 +68,9 @@ func failed(v *view) string {
 	if err != nil {
 		return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
 	}
-	of := v.sum(func(r *record.Record) uint64 { return r.Offered })
-	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(of), percent(float64(n)/float64(of)))}
+	offered := v.sum(func(r *record.Record) uint64 { return r.Offered })
+	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(offered),
+		percent(float64(n)/float64(offered)))}
 	for _, q := range []float64{0.5, 0.99} {
 		if latency.Count() >= quantile.SamplesFor(q) {
 			parts = append(parts, results.PercentileName(q)+" "+rounded(latency.Quantile(q)))
@@ -79,7 +80,7 @@ func failed(v *view) string {
 	return fmt.Sprintf("%v: failed: %s.", v.cell, strings.Join(parts, ", "))
 }
 
-// rounded writes a duration with three digits or so.
+// rounded returns a duration with about three digits.
 func rounded(d time.Duration) string {
 	unit := time.Duration(1)
 	for d >= 1000*unit {
@@ -88,9 +89,9 @@ func rounded(d time.Duration) string {
 	return d.Round(unit).String()
 }
 
-// AllFailed says of which cells every call failed, and with what; "" if there is none.
+// AllFailed returns which cells have no call that succeeded, with the kinds of failures, or "" if there is none.
 func AllFailed(run *results.Run) string {
-	const most = 3 // cells, and kinds of one
+	const most = 3 // cells, and kinds of failures per cell
 	var which []string
 	for _, v := range views(run) {
 		failed := v.sum(func(r *record.Record) uint64 { return r.Failed })
@@ -98,8 +99,8 @@ func AllFailed(run *results.Run) string {
 			continue
 		}
 		text := fmt.Sprintf("every call of %v failed", v.cell)
-		all := kinds(v.visits)
-		for _, k := range all[:min(most, len(all))] {
+		failures := kinds(v.visits)
+		for _, k := range failures[:min(most, len(failures))] {
 			text += "\n  " + k.String()
 		}
 		which = append(which, text)
@@ -110,13 +111,13 @@ func AllFailed(run *results.Run) string {
 	return strings.Join(which, "\n")
 }
 
-// A kind is a kind of failures of several visits.
+// A kind is a kind of failures, with its calls in several visits.
 type kind struct {
-	name, place string // place: of a panic
+	name, place string // place is set for a panic
 	calls       uint64
 }
 
-// String says what failed, and where.
+// String returns how many calls failed, how, and where.
 func (k kind) String() string {
 	text := fmt.Sprintf("%s failed: %s", Plural(int(k.calls), "call"), k.name)
 	if k.place != "" {
@@ -125,8 +126,8 @@ func (k kind) String() string {
 	return text
 }
 
-// kinds returns the kinds of failures of visits, most frequent first.
-func kinds(visits []*results.Visit) (all []kind) {
+// kinds returns the kinds of failures of visits, the most frequent first.
+func kinds(visits []*results.Visit) (list []kind) {
 	counts, places := map[string]uint64{}, map[string]string{}
 	for _, v := range visits {
 		if v.Record == nil {
@@ -140,18 +141,19 @@ func kinds(visits []*results.Visit) (all []kind) {
 		}
 	}
 	for _, name := range sortedByCount(counts) {
-		all = append(all, kind{name, places[name], counts[name]})
+		list = append(list, kind{name, places[name], counts[name]})
 	}
-	return all
+	return list
 }
 
-// unstable warns of objectives that the visits of a cell meet, and miss together.
+// unstable returns a warning for each objective that enough visits of a cell meet, but not all visits together.
 func unstable(run *results.Run) (doubts []string) {
 	for _, o := range results.Objectives(run) {
 		if o.Outcome == results.Unstable {
 			doubts = append(doubts,
-				fmt.Sprintf("%v: %s is UNSTABLE: enough visits meet it, but their calls together do not, "+
-					"or are not all known. Look at the visits that missed it, or make more (--rounds).", o.Cell, o.SLO))
+				fmt.Sprintf("%v: %s is UNSTABLE: enough visits meet it, but all visits together do not, "+
+					"or are not all known. Look at the visits that missed it, or make more (--rounds).",
+					o.Cell, o.SLO))
 		}
 	}
 	return doubts

@@ -15,8 +15,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// made is a run whose visits are made up: those of sdk take twice what those of
-// none do, pooled is in between, and rounds differ a little.
+// made returns a run with invented visits. Calls with the arm sdk take three times as long as calls with none, pooled
+// is in between, and rounds differ a little.
 func made(t *testing.T, text string) *results.Run {
 	t.Helper()
 	s, err := scenarios.Decode("made.yaml", []byte(text))
@@ -36,11 +36,13 @@ func made(t *testing.T, text string) *results.Run {
 	return run
 }
 
+// madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *results.Visit {
 	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Spans] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
-		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
+		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
+		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
 	for i := range n {
 		service := time.Duration(factor * float64(2000+i%1000))
 		lag := time.Duration(i % 300 * 100)
@@ -56,13 +58,14 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 		}
 	}
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
-		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3, PeakRSS: 20 << 20}}
+		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3,
+		PeakRSS: 20 << 20}}
 	if c.Spans != "none" {
 		v.Spans = &results.SpanCount{Made: n, Exported: n, Bytes: 180 * n}
 	}
 	for _, arm := range s.Quantile {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404}
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
 				e.Answers = append(e.Answers, results.Answer{Q: q, Value: -0.0123, Rank: 0.0004})
 			}
@@ -85,7 +88,7 @@ arrivals: constant
 seed: 7
 `
 
-// text is the report of a run, judged as it is by default.
+// text returns the report of a run with default options.
 func text(t *testing.T, run *results.Run) string {
 	t.Helper()
 	contests, err := comparison.OfRun(run, comparison.Options{})
@@ -102,11 +105,12 @@ func TestTheReportOfARun(t *testing.T) {
 
 func TestTheReportOfALiveScenario(t *testing.T) {
 	run := made(t, strings.NewReplacer("quantile: [exact, hdr]", "quantile: [none, hdr]\nlive: true",
-		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none", "spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
+		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none",
+		"spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
 	golden.Check(t, "live.txt", text(t, run)+report.Files(run, "run.bench", "run.json"))
 }
 
-// Everything that can go wrong with a run shows, and none of it hides the rest.
+// The report shows everything that went wrong, and still shows the rest.
 func TestTheReportOfARunThatWentWrong(t *testing.T) {
 	run := made(t, strings.Replace(question, "rounds: 6", "rounds: 3", 1))
 	run.Status = results.Partial
@@ -133,7 +137,7 @@ func TestTheReportOfARunThatWentWrong(t *testing.T) {
 	golden.Check(t, "wrong.txt", text(t, run))
 }
 
-// What a run makes of its objectives, with the calls that failed beside them.
+// The report shows the outcomes of objectives, with the failed calls beside them.
 func TestTheReportOfObjectives(t *testing.T) {
 	run := made(t, question+"slo: p99 < 20us\nslo-visits: 80%\n")
 	run.Visits[1].Record.Failed, run.Visits[1].Record.Offered = 400, run.Visits[1].Record.Offered+400
@@ -163,8 +167,7 @@ func TestTheReportOfObjectives(t *testing.T) {
 	}
 }
 
-// A latency that depends on how long the run is, or that is infinite, is not
-// compared; what can be is.
+// A latency that depends on the length of the run, or that is infinite, is not compared. Other figures are.
 func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 	run := made(t, question)
 	for _, v := range run.Visits {
@@ -220,35 +223,38 @@ func TestAdviceIsEnough(t *testing.T) {
 	}
 }
 
-// Rounds are too few by how many cells are judged together.
+// The number of rounds that is needed depends on the number of cells that are judged together.
 func TestAdviceSaysHowManyRoundsACellTakes(t *testing.T) {
-	for text, want := range map[string]string{
-		"rounds: 5\nspans: [none, sdk]": "5 rounds cannot be " +
-			"compared, for want of an interval: want 6 at least (--rounds 6).",
-		"rounds: 6\nspans: [none, sdk]": "",
-		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]": "6 rounds show among 16 " +
-			"cells only a difference far beyond the noise: want 7 (--rounds 7).",
-		"rounds: 7\nspans: [none, sdk, noop, pooled, pooled-off]": "",
-		"rounds: 6\nspans: [none, sdk, noop, pooled, pooled-off]\nattributes: [0, 2, 6]": "6 rounds show no " +
-			"difference among 64 cells, however large: want 8 (--rounds 8).",
+	const many = "\nspans: [none, sdk, noop, pooled, pooled-off]"
+	for _, row := range []struct{ name, text, want string }{
+		{"no interval", "rounds: 5\nspans: [none, sdk]",
+			"5 rounds: too few for an interval, which needs at least 6 (--rounds 6)."},
+		{"enough for few cells", "rounds: 6\nspans: [none, sdk]", ""},
+		{"enough only for a wide gap", "rounds: 6" + many,
+			"6 rounds show among 16 cells only a difference far beyond the noise: want 7 (--rounds 7)."},
+		{"enough for many cells", "rounds: 7" + many, ""},
+		{"too few for any difference", "rounds: 6" + many + "\nattributes: [0, 2, 6]",
+			"6 rounds show no difference among 64 cells, however large: want 8 (--rounds 8)."},
 	} {
-		s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Join(advice(s), "\n"); got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+row.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(advice(s), "\n"); got != row.want {
+				t.Errorf("%q, want %q", got, row.want)
+			}
+		})
 	}
 }
 
-// No duration is advised that a scenario would not take.
+// The advice never names a duration that a scenario does not accept.
 func TestAdviceCanBeFollowed(t *testing.T) {
 	s, err := scenarios.Decode("x.yaml", []byte("rounds: 6\nduration: 24h\nqps: 1/m\narrivals: constant\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := advice(s); len(all) != 1 || !strings.HasSuffix(all[0], ": a higher rate.") {
+	if all := advice(s); len(all) != 1 || !strings.HasSuffix(all[0], ": want a higher rate.") {
 		t.Errorf("%q", all)
 	}
 }
@@ -261,17 +267,21 @@ func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 		"it's/run.bench":        ` 'it'\''s/run.bench'`,
 		"$HOME/run.bench":       " '$HOME/run.bench'\n",
 	} {
-		if got := report.Files(run, path, "run.json"); !strings.Contains(got, want) {
-			t.Errorf("%q is not in:\n%s", want, got)
-		}
+		t.Run(path, func(t *testing.T) {
+			if got := report.Files(run, path, "run.json"); !strings.Contains(got, want) {
+				t.Errorf("%q is not in:\n%s", want, got)
+			}
+		})
 	}
 }
 
 func TestNumbersAreGrammatical(t *testing.T) {
 	for n, want := range map[int]string{0: "0 visits", 1: "1 visit", 2: "2 visits", 1000: "1,000 visits"} {
-		if got := report.Plural(n, "visit"); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if got := report.Plural(n, "visit"); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -65,13 +65,12 @@ func (v *view) runtime() *runtimeView {
 	}
 }
 
-// runtimeTable is what the runtime and the machine did during the visits of each
-// cell.
-func runtimeTable(all []*view) string {
+// runtimeTable returns a table of what the runtime and the machine did during the visits of each cell.
+func runtimeTable(cells []*view) string {
 	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
 		"cores", "pressure")
 	micros := func(ns float64) string { return micros(ns, true) }
-	for _, v := range all {
+	for _, v := range cells {
 		if len(v.visits) == 0 {
 			continue
 		}
@@ -81,10 +80,10 @@ func runtimeTable(all []*view) string {
 			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number), shown(r.Cores, Number),
 			shown(r.CPUPressure, percent)})
 	}
-	return "\nWhat the runtime and the machine did: hiccups and waits for a processor at p99, and pauses, assists " +
-		"and waits for\n" +
-		"mutexes in all, in us; pressure on the CPU (PSI); medians over visits. \"p99 within\" is half of the 95% " +
-		"interval\n" +
-		"of a visit's p99, which allows for calls that depend on each other; - where visits are too short to tell\n\n" +
+	return "\nWhat the runtime and the machine did: p99 of hiccups and of waits for a processor, and totals of " +
+		"pauses, assists\n" +
+		"and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 within\" is half of the 95% " +
+		"interval of\n" +
+		"a visit's p99, which allows for calls that depend on each other; - means that the visits are too short\n\n" +
 		t.Render() + "\n"
 }

@@ -6,15 +6,15 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Sentences are what Text says of a run in words, each list in its order there.
+// Sentences are the sentences of Text, each list in its order there.
 type Sentences struct {
-	Comparisons []string // of each contest
-	Family      string   // counts of their verdicts; "" if nothing is compared
+	Comparisons []string // one for each contest
+	Family      string   // the numbers of verdicts; "" if nothing is compared
 	Objectives  []string
-	Warnings    []string // what casts doubt on the run, and what to do about it
+	Warnings    []string // doubts about the run, with advice
 }
 
-// SentencesOf are those of a run and of its comparisons.
+// SentencesOf returns the sentences about a run and its comparisons.
 func SentencesOf(run *results.Run, contests []*comparison.Contest) Sentences {
 	s := Sentences{Objectives: objectives(run), Warnings: warnings(run, contests)}
 	if measured(run) > 0 && len(contests) > 0 {
@@ -23,8 +23,8 @@ func SentencesOf(run *results.Run, contests []*comparison.Contest) Sentences {
 	return s
 }
 
-// Load is the load of a level: 50,000/s, or what its profile is called.
+// Load returns the load of a level, such as 50,000/s or the text of its profile.
 func Load(l scenarios.Level) string { return load(l) }
 
-// Change writes a ratio as a change in per cent.
+// Change returns a ratio as a change in per cent, with its sign.
 func Change(ratio float64) string { return signed(ratio) }

@@ -15,8 +15,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// NewTable is one without lines but for that below its header: its first columns to
-// the left, numbers to the right.
+// NewTable returns a table whose only line is below its header. The first columns, left of them, are aligned to the
+// left, and the others to the right.
 func NewTable(left int, header ...any) table.Writer {
 	t := table.NewWriter()
 	style := table.StyleLight
@@ -35,26 +35,26 @@ func NewTable(left int, header ...any) table.Writer {
 	return t
 }
 
-// loadTables are one table for each rate.
-func loadTables(run *results.Run, all []*view) string {
+// loadTables returns a table for each level of load.
+func loadTables(run *results.Run, cells []*view) string {
 	var b strings.Builder
 	dimensions := run.Scenario.Dimensions()
 	for _, l := range run.Scenario.Levels() {
 		var level []*view
-		for _, v := range all {
+		for _, v := range cells {
 			if v.cell.Level == l {
 				level = append(level, v)
 			}
 		}
 		from := "the due instant"
 		if run.Scenario.Closed {
-			from = "when a worker had thought"
+			from = "the end of a worker's think time"
 		}
 		if run.Scenario.FailedApart {
 			from += ", of calls that did not fail (failed: apart)"
 		}
-		fmt.Fprintf(&b, "%s, about %s calls a visit. Latency from %s, and the generator's lag at p99,\n"+
-			"in us; medians over %s, but max, errors and drops over all\n\n",
+		fmt.Fprintf(&b, "%s, about %s calls per visit. Latency from %s, and the generator's lag at p99,\n"+
+			"in us; medians over %s, except max, errors and drops, which are over all\n\n",
 			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
 		var header []any
 		for _, d := range dimensions {
@@ -71,10 +71,10 @@ func loadTables(run *results.Run, all []*view) string {
 	return b.String()
 }
 
-// describe is the load of a level, in words.
+// describe returns the load of a level in words.
 func describe(s *scenarios.Scenario, l scenarios.Level) string {
 	if s.Closed {
-		workers := "as many workers as processors but one"
+		workers := "one worker fewer than processors"
 		if s.Workers > 0 {
 			workers = Plural(s.Workers, "worker")
 		}
@@ -83,7 +83,7 @@ func describe(s *scenarios.Scenario, l scenarios.Level) string {
 	return "Load of " + load(l)
 }
 
-// load is that of a level: 50,000/s, or what its profile is called.
+// load returns the load of a level, such as 50,000/s or the text of its profile.
 func load(l scenarios.Level) string {
 	switch {
 	case l.Load != "":
@@ -94,8 +94,8 @@ func load(l scenarios.Level) string {
 	return rate(l.QPS)
 }
 
-// callsOf is how many calls visits of a level were offered, in the median; so many as
-// were planned if it was not visited.
+// callsOf returns the median number of calls that visits of a level were offered, or the planned number if the level
+// was not visited.
 func callsOf(level []*view, planned uint64) float64 {
 	var calls []float64
 	for _, v := range level {
@@ -109,16 +109,16 @@ func callsOf(level []*view, planned uint64) float64 {
 	return results.Median(calls)
 }
 
-// dimension is the one in which the arms of a scenario are set side by side.
+// dimension returns the dimension whose arms the scenario compares first.
 func dimension(s *scenarios.Scenario) string {
-	all := s.Dimensions()
-	if s.Live && slices.Contains(all, "quantile") {
+	dimensions := s.Dimensions()
+	if s.Live && slices.Contains(dimensions, "quantile") {
 		return "quantile"
 	}
-	return all[0]
+	return dimensions[0]
 }
 
-// loadRow names the arm in a column for each of the dimensions.
+// loadRow returns the row of a cell, with a column for its arm in each of the dimensions.
 func loadRow(v *view, dimensions []string) (row table.Row) {
 	for _, d := range dimensions {
 		row = append(row, cmp.Or(v.cell.Value(d), none))
@@ -145,12 +145,12 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 func estimatorTable(run *results.Run, all []*view) string {
 	of := estimatorsOf(run, all)
 	var b strings.Builder
-	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, against full sort: by how much the "+
-		"value\n"+
-		"misses the exact one, and by how many of the ranks; medians over %s\n\n", load(of.Level),
+	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, compared with a full sort: errors of "+
+		"the value\n"+
+		"and of the rank; medians over %s\n\n", load(of.Level),
 		Plural(of.Visits, "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
 	t := NewTable(1, header...)
@@ -167,7 +167,7 @@ func (e *estimator) row() table.Row {
 	}
 	row := table.Row{e.Quantile, Memory(*e.StateBytes), shown(e.InsertNS, Number),
 		shown(e.QueryNS, func(ns float64) string { return Number(ns / 1e3) })}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		i := slices.IndexFunc(e.Answers, func(a answer) bool { return a.Q == q })
 		if i < 0 {
 			row = append(row, none, none)
@@ -178,4 +178,5 @@ func (e *estimator) row() table.Row {
 	return row
 }
 
+// percent returns a share in per cent.
 func percent(share float64) string { return Number(100*share) + "%" }

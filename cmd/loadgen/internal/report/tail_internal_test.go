@@ -9,7 +9,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-func TestTheTailIsToldByWhatTheSlowestCallsMet(t *testing.T) {
+func TestTheTailIsExplainedByWhatTheSlowestCallsMet(t *testing.T) {
 	v := cell("sdk", func(v *results.Visit) {
 		v.Record.Slowest = []record.SlowCall{{Overlapped: []string{record.GC, "span export"}},
 			{Overlapped: []string{record.GC}}, {}, {}}
@@ -20,7 +20,7 @@ func TestTheTailIsToldByWhatTheSlowestCallsMet(t *testing.T) {
 	}
 }
 
-func TestALevelThatWasNotVisitedIsToldAsPlanned(t *testing.T) {
+func TestTheCallsOfALevelThatWasNotVisitedArePlanned(t *testing.T) {
 	if got := callsOf([]*view{{}}, 500); got != 500 {
 		t.Errorf("%v calls, want the 500 that were planned", got)
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Text is all that a run has to say: its tables, its comparisons, and what casts
-// doubt on them.
+// Text returns the report of a run: its tables, its comparisons, its objectives and warnings.
 func Text(run *results.Run, contests []*comparison.Contest) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
@@ -25,28 +24,28 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, Plural(s.Visits(), "visit"))
 	}
 	b.WriteByte('\n')
-	all := views(run)
+	cells := views(run)
 	if measured > 0 {
-		b.WriteString(loadTables(run, all))
+		b.WriteString(loadTables(run, cells))
 		if len(s.Quantile) > 0 {
-			b.WriteString(estimatorTable(run, all))
+			b.WriteString(estimatorTable(run, cells))
 		}
-		b.WriteString(runtimeTable(all))
-		list(&b, "Where the tail comes from: what the slowest calls of each visit met", tails(all))
+		b.WriteString(runtimeTable(cells))
+		list(&b, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
 	} else {
-		b.WriteString("No visit was measured to its end.\n")
+		b.WriteString("No visit was completed.\n")
 	}
-	said := SentencesOf(run, contests)
-	list(&b, "Comparisons, paired by round, with 95% intervals", said.Comparisons)
-	if said.Family != "" {
-		b.WriteString("\n" + wrap(said.Family, 100, ""))
+	sentences := SentencesOf(run, contests)
+	list(&b, "Comparisons, paired by round, with 95% intervals", sentences.Comparisons)
+	if sentences.Family != "" {
+		b.WriteString("\n" + wrap(sentences.Family, 100, ""))
 	}
-	list(&b, objectivesTitle(s), said.Objectives)
-	list(&b, "Warnings", said.Warnings)
+	list(&b, objectivesTitle(s), sentences.Objectives)
+	list(&b, "Warnings", sentences.Warnings)
 	return b.String()
 }
 
-// lasting is how long a visit is, if all are of one length.
+// lasting returns the duration of a visit, or "" if visits differ.
 func lasting(s *scenarios.Scenario) string {
 	if s.Duration == 0 {
 		return ""
@@ -54,7 +53,7 @@ func lasting(s *scenarios.Scenario) string {
 	return fmt.Sprintf(" of %v", s.Duration)
 }
 
-// Arrivals says how calls follow one another, and in which kind of loop.
+// Arrivals returns the arrival processes and the kind of loop in words.
 func Arrivals(s *scenarios.Scenario) string {
 	if s.Closed {
 		return "CLOSED LOOP: the load follows the target"
@@ -72,7 +71,7 @@ func Arrivals(s *scenarios.Scenario) string {
 	return strings.Join(kinds, " and ") + " arrivals, open loop"
 }
 
-// measured is how many visits were measured to their end.
+// measured returns the number of visits that were completed.
 func measured(run *results.Run) (n int) {
 	for _, v := range run.Visits {
 		if v.Usable() {
@@ -82,7 +81,7 @@ func measured(run *results.Run) (n int) {
 	return n
 }
 
-// Title is the name of a scenario and what it is about.
+// Title returns the name of a scenario and what it is about.
 func Title(s *scenarios.Scenario) string {
 	if s.About == "" {
 		return s.Name
@@ -90,6 +89,7 @@ func Title(s *scenarios.Scenario) string {
 	return s.Name + ": " + s.About
 }
 
+// list writes a titled list, if it has items.
 func list(b *strings.Builder, title string, items []string) {
 	if len(items) == 0 {
 		return
@@ -100,7 +100,7 @@ func list(b *strings.Builder, title string, items []string) {
 	}
 }
 
-// Files says where a run is, and how to go on with it.
+// Files returns where the files of a run are, and a command that reads them.
 func Files(run *results.Run, benchPath, jsonPath string) string {
 	files := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, jsonPath)
 	if measured(run) == 0 {
@@ -119,7 +119,7 @@ func Files(run *results.Run, benchPath, jsonPath string) string {
 `, what, dimension, strings.Join(arms, " "), quoted(benchPath))
 }
 
-// quoted is a path as a shell takes it.
+// quoted returns a path in the syntax of a shell.
 func quoted(path string) string {
 	if plainPath.MatchString(path) {
 		return path
@@ -129,7 +129,7 @@ func quoted(path string) string {
 
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
-// warnings are what casts doubt on a run, and what to do about it.
+// warnings returns the doubts about a run, each with advice.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {
 	judged := comparison.Results(contests)
 	cells := 0
@@ -143,7 +143,7 @@ func warnings(run *results.Run, contests []*comparison.Contest) []string {
 	return slices.Concat(failures(run), unstable(run), verdicts(run), few, WarningsOf(callChecks(run.Scenario)))
 }
 
-// failures are visits that were not measured, and calls that failed.
+// failures returns warnings about visits that were not measured, about their logs, and about failed calls.
 func failures(run *results.Run) (doubts []string) {
 	var lost, logged []*results.Visit
 	for _, v := range run.Visits {
@@ -168,18 +168,18 @@ func failures(run *results.Run) (doubts []string) {
 	return doubts
 }
 
-// first is the beginning of what a process said.
+// first returns the first lines of what a process wrote.
 func first(s string) string {
-	const lines = 8
-	all := strings.Split(s, "\n")
-	if len(all) <= lines {
+	const most = 8
+	lines := strings.Split(s, "\n")
+	if len(lines) <= most {
 		return s
 	}
-	return strings.Join(all[:lines], "\n") + "\n... (the rest is in " + results.JSONFile + ")"
+	return strings.Join(lines[:most], "\n") + "\n... (the rest is in " + results.JSONFile + ")"
 }
 
-// verdicts counts why visits are not valid. That a visit was interrupted is the
-// status of the run.
+// verdicts returns how many visits are not valid, for each reason. Interrupted visits are left out, since the
+// status of the run reports them.
 func verdicts(run *results.Run) (doubts []string) {
 	for _, r := range reasonsOf(run.Visits) {
 		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %v in round %d: %s.", r.Name, r.Visits,
@@ -204,11 +204,11 @@ func reasonsOf(visits []*results.Visit) []reason {
 		if !v.Usable() {
 			continue
 		}
-		of := map[string]string{}
+		details := map[string]string{}
 		for _, r := range slices.Backward(v.Verdict) {
-			of[r.Name] = r.Detail
+			details[r.Name] = r.Detail
 		}
-		for name, detail := range of {
+		for name, detail := range details {
 			if counts[name]++; counts[name] == 1 {
 				first[name] = reason{Name: name, Round: v.Round, Detail: detail, cell: v.Cell}
 			}
@@ -223,6 +223,7 @@ func reasonsOf(visits []*results.Visit) []reason {
 	return all
 }
 
+// sortedByCount returns the names in descending order of their counts.
 func sortedByCount(counts map[string]uint64) []string {
 	var names []string
 	for name := range counts {
@@ -237,9 +238,8 @@ func sortedByCount(counts map[string]uint64) []string {
 	return names
 }
 
-// wrap breaks a paragraph into lines of at most width, the further ones indented.
-// Its own line breaks stay. What a terminal might act on does not: some of it is
-// what other programs said.
+// wrap breaks a paragraph into lines of at most width, and indents all but the first. It keeps line breaks, and
+// replaces other control characters, which a terminal might interpret, since some text comes from other programs.
 func wrap(s string, width int, indent string) string {
 	var b strings.Builder
 	s = strings.Map(func(r rune) rune {

@@ -1,4 +1,4 @@
-// Package report turns a run into text for a terminal.
+// Package report writes a run as text for a terminal.
 package report
 
 import (
@@ -15,15 +15,15 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A view is what the visits of one cell measured.
+// A view holds the visits of one cell.
 type view struct {
 	cell   scenarios.Cell
-	visits []*results.Visit // usable ones, by round
+	visits []*results.Visit // usable visits, by round
 }
 
-// views are those of all cells, in the order of the scenario.
+// views returns the views of all cells, in the order of the scenario.
 func views(run *results.Run) []*view {
-	var all []*view
+	var list []*view
 	for _, c := range run.Scenario.Cells() {
 		v := &view{cell: c}
 		for _, visit := range run.Visits {
@@ -32,13 +32,12 @@ func views(run *results.Run) []*view {
 			}
 		}
 		slices.SortStableFunc(v.visits, func(a, b *results.Visit) int { return a.Round - b.Round })
-		all = append(all, v)
+		list = append(list, v)
 	}
-	return all
+	return list
 }
 
-// values are those of one unit by round; visits that did not state it are left
-// out.
+// values returns the values of a unit by round. It leaves out visits without a value in that unit.
 func (v *view) values(unit string) map[int]float64 {
 	by := map[int]float64{}
 	for _, visit := range v.visits {
@@ -51,20 +50,20 @@ func (v *view) values(unit string) map[int]float64 {
 	return by
 }
 
-// median of a unit over rounds; ok is false unless every visit stated it.
+// median returns the median of a unit over rounds. ok is false unless every visit has a value.
 func (v *view) median(unit string) (x float64, ok bool) {
 	by := v.values(unit)
 	if len(by) == 0 || len(by) < len(v.visits) {
 		return 0, false
 	}
-	all := make([]float64, 0, len(by))
+	values := make([]float64, 0, len(by))
 	for _, x := range by {
-		all = append(all, x)
+		values = append(values, x)
 	}
-	return results.Median(all), true
+	return results.Median(values), true
 }
 
-// sum of what f counts in every visit.
+// sum returns the sum of f over all visits.
 func (v *view) sum(f func(*record.Record) uint64) (n uint64) {
 	for _, visit := range v.visits {
 		n += f(visit.Record)
@@ -72,10 +71,10 @@ func (v *view) sum(f func(*record.Record) uint64) (n uint64) {
 	return n
 }
 
-// none stands for what was not measured or cannot be stated.
+// none is printed for a value that was not measured or that there are too few calls for.
 const none = "-"
 
-// show writes the median of a unit over rounds, divided by per.
+// show returns the median of a unit over rounds, divided by per, as text.
 func (v *view) show(unit string, per float64) string {
 	x, ok := v.median(unit)
 	if !ok {
@@ -84,33 +83,33 @@ func (v *view) show(unit string, per float64) string {
 	return Number(x / per)
 }
 
-// infinite stands for a latency that lies among calls that failed or were dropped.
+// infinite is printed for a latency that lies among calls that failed or were dropped.
 const infinite = "infinite"
 
 // latency returns the median over rounds of a percentile of latency, in ns: it is infinite if it is in most of the
 // visits. It is false unless every visit states it.
 func (v *view) latency(q float64) (ns float64, ok bool) {
-	var all []float64
+	var values []float64
 	for _, visit := range v.visits {
 		d, err := visit.Record.Percentile(q)
 		var not *record.NotServedError
 		switch {
 		case errors.As(err, &not):
-			all = append(all, math.Inf(1))
+			values = append(values, math.Inf(1))
 		case err != nil:
 			return 0, false
 		default:
-			all = append(all, float64(d))
+			values = append(values, float64(d))
 		}
 	}
-	if len(all) == 0 {
+	if len(values) == 0 {
 		return 0, false
 	}
-	slices.Sort(all)
-	if math.IsInf(all[len(all)/2], 1) {
+	slices.Sort(values)
+	if math.IsInf(values[len(values)/2], 1) {
 		return math.Inf(1), true
 	}
-	return results.Median(all), true
+	return results.Median(values), true
 }
 
 // longest returns the longest latency of all visits, in ns. It is infinite if calls failed or were dropped, and false
@@ -145,7 +144,7 @@ func micros(ns float64, ok bool) string {
 	return Number(ns / 1e3)
 }
 
-// Number writes x with three digits or so, and commas.
+// Number returns x with about three digits, and with commas.
 func Number(x float64) string {
 	switch a := math.Abs(x); {
 	case x == 0:
@@ -163,7 +162,7 @@ func Number(x float64) string {
 	return Count(math.Round(x))
 }
 
-// Count writes a whole number with commas.
+// Count returns a whole number with commas.
 func Count[N int | uint64 | float64](n N) string {
 	s := fmt.Sprintf("%.0f", float64(n))
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -172,18 +171,18 @@ func Count[N int | uint64 | float64](n N) string {
 	return s
 }
 
-// Plural writes how many there are of something.
-func Plural(n int, of string) string {
+// Plural returns a number with a noun, which is in the plural unless the number is 1.
+func Plural(n int, noun string) string {
 	if n != 1 {
-		of += "s"
+		noun += "s"
 	}
-	return Count(n) + " " + of
+	return Count(n) + " " + noun
 }
 
-// rounds are how many visits cells have, which differs if a run was cut short.
-func rounds(all []*view) string {
-	least, most := len(all[0].visits), 0
-	for _, v := range all {
+// rounds returns the number of visits per cell, which varies if a run was cut short.
+func rounds(cells []*view) string {
+	least, most := len(cells[0].visits), 0
+	for _, v := range cells {
 		least, most = min(least, len(v.visits)), max(most, len(v.visits))
 	}
 	if least < most {
@@ -192,7 +191,7 @@ func rounds(all []*view) string {
 	return Plural(most, "round")
 }
 
-// rate writes calls a second.
+// rate returns a rate in calls per second.
 func rate(r schedule.Rate) string {
 	s := r.String()
 	if strings.ContainsAny(s, "./") {
@@ -201,7 +200,7 @@ func rate(r schedule.Rate) string {
 	return Count(r.Float()) + "/s"
 }
 
-// Memory writes bytes.
+// Memory returns a number of bytes with a binary prefix.
 func Memory(b float64) string {
 	switch {
 	case b < 1<<10:

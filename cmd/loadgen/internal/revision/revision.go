@@ -1,8 +1,8 @@
 // Package revision builds programs at a git revision and at the working tree, so that
 // the two can be measured side by side.
 //
-// A revision is checked out into a git worktree of its own, in a temporary directory:
-// nothing of the working tree is touched, and what is not committed stays where it is.
+// A revision is checked out into a git worktree of its own, in a temporary directory.
+// The working tree is not changed, and neither are uncommitted changes.
 package revision
 
 import (
@@ -18,17 +18,16 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 )
 
-// A Checkout is a revision beside the working tree. Whoever opened one closes it.
+// A Checkout is a checked-out revision beside the working tree. The caller of Open must close it.
 type Checkout struct {
-	Commit string // full, of the revision
-	Head   string // full, of the working tree, and +changes if it has any
-	Dir    string // in the checkout, what the directory that it was opened from is in the working tree
-	dir    string // where it was opened from
+	Commit string // full hash of the revision
+	Head   string // full hash of the working tree's commit, with +changes if there are any
+	Dir    string // directory in the checkout that corresponds to dir
+	dir    string // directory in the working tree
 	temp   string
 }
 
-// Open checks out ref of the repository that dir is in. An error says what is wrong with
-// either, and what to do. Once ctx ends it stops, and leaves nothing behind.
+// Open checks out ref of the repository that dir is in. If ctx ends, Open stops and leaves nothing behind.
 func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 	top, err := git(ctx, dir, "rev-parse", "--show-prefix")
 	if err != nil {
@@ -36,9 +35,9 @@ func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 			"one (%w)", dir, err)
 	}
 	c := &Checkout{dir: dir}
-	// What begins with a dash is a flag to git, whatever stands before it.
+	// Git treats an argument that begins with a dash as a flag.
 	if strings.HasPrefix(ref, "-") || ref == "" {
-		return nil, unknown(ref, errors.New("no revision is written so"))
+		return nil, unknown(ref, errors.New("a revision cannot begin with a dash or be empty"))
 	}
 	if c.Commit, err = git(ctx, dir, "rev-parse", "--verify", "--quiet", ref+"^{commit}"); err != nil {
 		return nil, unknown(ref, err)
@@ -64,16 +63,17 @@ func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 	return c, nil
 }
 
+// unknown returns an error about a revision that git does not know.
 func unknown(ref string, err error) error {
 	return fmt.Errorf("git knows no revision %q: want a branch, a tag or a commit, which a shallow clone may have "+
 		"to fetch first (%w)", ref, err)
 }
 
-// look finds out what the working tree is.
+// look sets Head.
 func (c *Checkout) look(ctx context.Context) (err error) {
 	c.Head, err = git(ctx, c.dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 	if err != nil {
-		return fmt.Errorf("the working tree is of no commit yet: %w", err)
+		return fmt.Errorf("the working tree has no commit yet: %w", err)
 	}
 	status, err := git(ctx, c.dir, "status", "--porcelain")
 	if err != nil {
@@ -85,50 +85,51 @@ func (c *Checkout) look(ctx context.Context) (err error) {
 	return nil
 }
 
-// Same tells whether the revision is what is in the working tree.
+// Same reports whether the revision equals the working tree.
 func (c *Checkout) Same() bool { return c.Commit == c.Head }
 
-// Temp is where programs of both sides may be built to. It goes with the checkout.
+// Temp returns a directory for the programs of both sides. Close removes it.
 func (c *Checkout) Temp() string { return c.temp }
 
+// tree returns the directory of the checkout.
 func (c *Checkout) tree() string { return filepath.Join(c.temp, "tree") }
 
-// Close removes the checkout, and git's note of it, even one that an interrupt left half made,
-// which git holds locked: hence the second --force.
+// Close removes the checkout, and git's record of it. An interrupt may have left an incomplete checkout, which git
+// keeps locked; only a second --force removes it.
 func (c *Checkout) Close() error {
 	var errs []error
 	if _, err := os.Stat(c.tree()); err == nil {
 		if _, err := git(context.Background(), c.dir, "worktree", "remove", "--force", "--force",
 			c.tree()); err != nil {
-			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune forgets it): %w",
-				c.Commit, err))
+			errs = append(errs, fmt.Errorf("removing the checkout of %.12s (git worktree prune removes its record): "+
+				"%w", c.Commit, err))
 		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(c.temp))...)
 }
 
-// A Side is one of the two that a program is built of.
+// A Side is one of the two sides, base or head.
 type Side struct {
 	Name   string // base or head
 	Dir    string // to build in
 	Commit string
 }
 
-// Sides are the revision, which is the base, and the working tree, which is the head.
+// Sides returns the revision, which is the base, and the working tree, which is the head.
 func (c *Checkout) Sides() [2]Side {
 	return [2]Side{{"base", c.Dir, c.Commit}, {"head", c.dir, c.Head}}
 }
 
-// Build builds the main package pkg of both sides, and returns where the programs are:
+// Build builds the main package pkg of both sides, and returns the paths of the programs,
 // base first.
 func (c *Checkout) Build(ctx context.Context, pkg string) (programs [2]string, err error) {
-	// Without paths in them, the two are the same to a byte if their source is, and share
-	// what is built for them.
+	// Without paths in them, the programs of equal sources are equal to the byte, and share
+	// cached builds.
 	return c.build(ctx, pkg, "program", "build", "-trimpath", "-buildvcs=false")
 }
 
-// BuildTest builds the test binary of the package pkg of both sides. It names what may
-// lie beside it in the file system: paths stay in it.
+// BuildTest builds the test binary of the package pkg of both sides. It keeps paths in the binaries, since
+// tests may use them to find files.
 func (c *Checkout) BuildTest(ctx context.Context, pkg string) (programs [2]string, err error) {
 	programs, err = c.build(ctx, pkg, "test", "test", "-c", "-buildvcs=false")
 	if err != nil {
@@ -142,7 +143,7 @@ func (c *Checkout) BuildTest(ctx context.Context, pkg string) (programs [2]strin
 	return programs, nil
 }
 
-// PackageDirs are where the package pkg is on both sides: where go test would run its
+// PackageDirs returns the directories of package pkg on both sides, in which go test would run its
 // benchmarks.
 func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string, err error) {
 	for i, side := range c.Sides() {
@@ -158,6 +159,7 @@ func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string,
 	return dirs, nil
 }
 
+// build builds pkg on both sides with a go command.
 func (c *Checkout) build(ctx context.Context, pkg, name string, args ...string) (programs [2]string, err error) {
 	for i, side := range c.Sides() {
 		if err := inModule(ctx, side); err != nil {
@@ -171,7 +173,7 @@ func (c *Checkout) build(ctx context.Context, pkg, name string, args ...string) 
 	return programs, nil
 }
 
-// String is base, commit 0123456789ab.
+// String returns the name and the commit, such as base (commit 0123456789ab).
 func (s Side) String() string {
 	commit, changes, _ := strings.Cut(s.Commit, "+")
 	if changes != "" {
@@ -180,23 +182,25 @@ func (s Side) String() string {
 	return fmt.Sprintf("%s (commit %.12s%s)", s.Name, commit, changes)
 }
 
+// inModule returns an error if a side is not in a Go module.
 func inModule(ctx context.Context, side Side) error {
 	mod, err := run(ctx, side.Dir, "go", "env", "GOMOD")
 	if err != nil {
 		return err
 	}
 	if mod == "" || mod == os.DevNull {
-		return fmt.Errorf("%s is not in a Go module on the side %s: change to the module that is to be built",
+		return fmt.Errorf("%s is not in a Go module on the side %s: change to the module to build",
 			side.Dir, side)
 	}
 	return nil
 }
 
+// git runs git and returns its output.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	return run(ctx, dir, "git", args...)
 }
 
-// run returns what a tool prints. An error has what it says.
+// run runs a tool and returns its output. An error contains the standard error of the tool.
 func run(ctx context.Context, dir, tool string, args ...string) (string, error) {
 	cmd := child.Command(ctx, tool, args...)
 	cmd.Dir = dir
@@ -204,20 +208,20 @@ func run(ctx context.Context, dir, tool string, args ...string) (string, error) 
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
-	switch said := strings.TrimSpace(stderr.String()); {
+	switch message := strings.TrimSpace(stderr.String()); {
 	case err == nil:
 		return strings.TrimSpace(stdout.String()), nil
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case said != "":
-		return "", fmt.Errorf("%s %s: %w\n%s", tool, args[0], err, said)
+	case message != "":
+		return "", fmt.Errorf("%s %s: %w\n%s", tool, args[0], err, message)
 	default:
 		return "", fmt.Errorf("%s %s: %w", tool, args[0], err)
 	}
 }
 
-// outside is an environment without what git sets for its hooks: a gate may run in one,
-// and is to see the repository of its directory.
+// outside returns an environment without the variables that git sets for its hooks. A gate may run in a hook, and must
+// use the repository of its directory.
 func outside(env []string) []string {
 	return slices.DeleteFunc(env, func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")

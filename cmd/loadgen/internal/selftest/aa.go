@@ -16,31 +16,29 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// An AA is by how much an arm differs from itself on this machine, and whether a gate
-// takes that for a change. Every round has visited it twice, and which of the two is
-// called base is arbitrary: each way of calling them, a split, is a comparison that might
-// have been, of arms that are the same. This is the randomization test's reference set,
-// see Ernst, Permutation Methods (2004).
+// An AA reports by how much an arm differs from itself on this machine, and whether a gate takes that for a change.
+// Every round visited the arm twice, and which of the two visits is called base is arbitrary. Each assignment, a
+// split, is therefore a possible comparison of equal arms. All splits together are the reference set of a
+// randomization test, see Ernst, Permutation Methods (2004).
 type AA struct {
-	Schema      int                 `json:"schema"` // of this form: 1
+	Schema      int                 `json:"schema"` // 1
 	Began       time.Time           `json:"began"`
 	Passed      bool                `json:"passed"`
 	Environment results.Environment `json:"environment"`
 	Arm         string              `json:"arm"`
 	Rounds      int                 `json:"rounds"`
 	Splits      int                 `json:"splits"`
-	// FalseAlarms is the share of splits in which any unit was called regressed. With
-	// fewer rounds than Need a gate hardly fires, and this says little.
+	// FalseAlarms is the share of splits in which any unit was called regressed. With fewer rounds than Need a gate
+	// hardly ever fires, and the share means little.
 	FalseAlarms float64 `json:"false_alarms"`
 	Need        int     `json:"need_rounds"`
-	// Regressed are the units so called as the rounds were made.
+	// Regressed lists the units that regressed in the comparison as it was measured.
 	Regressed []string `json:"regressed"`
 	Units     []Floor  `json:"units"`
 }
 
-// A Floor is the noise floor of a unit: half of all splits shift by less than Median, and
-// nine of ten by less than P90, one way or the other. A change below that cannot be told
-// from none in so many rounds.
+// A Floor is the noise floor of a unit: half of all splits shift by less than Median, and nine of ten by less than
+// P90, in either direction. That many rounds cannot detect a smaller change.
 type Floor struct {
 	Unit        string  `json:"unit"` // as benchstat has it
 	Absolute    bool    `json:"absolute"`
@@ -49,23 +47,22 @@ type Floor struct {
 	Margin      string  `json:"margin"`      // of the gate
 	Exploratory bool    `json:"exploratory"` // no gate judges it
 	FalseAlarms float64 `json:"false_alarms"`
-	// Fine tells that P90 is within the margin.
+	// Fine is true if P90 is within the margin.
 	Fine bool `json:"fine"`
 }
 
-// maxSplits bounds the work. All splits of 10 rounds are fewer.
+// maxSplits limits the work. It is the number of splits of 10 rounds.
 const maxSplits = 1024
 
-// NewAA sums up the comparison of an arm that was visited twice in each round, the one
-// visit as base and the other as head: a result for each unit. Those without an interval
-// are left out. The same seed draws the same splits. It takes some 20 us for each split
-// and unit.
-func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds int, seed uint64) (*AA, error) {
-	made = slices.DeleteFunc(slices.Clone(made), func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
+// NewAA sums up the comparison of an arm that was visited twice in each round, once as base and once as head. Measured
+// has a result for each unit; results without an interval are left out. The same seed draws the same splits. NewAA
+// takes about 20 us for each split and unit.
+func NewAA(e results.Environment, arm string, measured []*comparison.Result, rounds int, seed uint64) (*AA, error) {
+	measured = slices.DeleteFunc(slices.Clone(measured), func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
 	r := &AA{Schema: 1, Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}}
 	var cells []comparison.Cell
 	family := 0
-	for _, m := range made {
+	for _, m := range measured {
 		cells = append(cells, m.Cell)
 		if m.Verdict.Judged() {
 			family++
@@ -84,7 +81,7 @@ func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds 
 		return nil, err
 	}
 	r.Splits, r.FalseAlarms = reference.splits, reference.share(reference.families)
-	for i, m := range made {
+	for i, m := range measured {
 		slices.Sort(reference.shifts[i])
 		f := Floor{Unit: m.Rule.Unit, Absolute: m.Absolute, Margin: m.Rule.Margin.String(),
 			Exploratory: m.Exploratory, FalseAlarms: reference.share(reference.alarms[i]),
@@ -96,43 +93,47 @@ func NewAA(e results.Environment, arm string, made []*comparison.Result, rounds 
 	return r, nil
 }
 
-// A reference is what became of all splits.
+// A reference holds the results of all splits.
 type reference struct {
-	splits, families int         // in which any cell regressed
-	alarms           []int       // by cell
-	shifts           [][]float64 // by cell, their sizes
+	splits   int
+	families int         // splits in which any cell regressed
+	alarms   []int       // by cell: splits in which it regressed
+	shifts   [][]float64 // by cell: the size of its shift in each split
 }
 
+// share returns n as a share of all splits.
 func (t *reference) share(n int) float64 { return float64(n) / float64(t.splits) }
 
 // judgeAll judges the cells of every split.
-func judgeAll(cells []comparison.Cell, all [][]bool) (*reference, error) {
-	t := &reference{splits: len(all), alarms: make([]int, len(cells)), shifts: make([][]float64, len(cells))}
-	for _, swap := range all {
+func judgeAll(cells []comparison.Cell, swaps [][]bool) (*reference, error) {
+	t := &reference{splits: len(swaps), alarms: make([]int, len(cells)), shifts: make([][]float64, len(cells))}
+	for _, swap := range swaps {
 		judged, err := comparison.Judge(split(cells, swap))
 		if err != nil {
 			return nil, err
 		}
-		any := 0
+		regressed := false
 		for i, j := range judged {
 			t.shifts[i] = append(t.shifts[i], math.Abs(j.Shift))
 			if j.Verdict == comparison.Regressed {
 				t.alarms[i]++
-				any = 1
+				regressed = true
 			}
 		}
-		t.families += any
+		if regressed {
+			t.families++
+		}
 	}
 	return t, nil
 }
 
-// quantileOf is the value of rank q n of sorted values.
+// quantileOf returns the q-quantile of sorted values, without interpolation.
 func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
 }
 
-// splits are all ways of swapping the visits of rounds, or maxSplits of them.
-func splits(rounds int, seed uint64) (all [][]bool) {
+// splits returns every way to swap the visits of rounds, or maxSplits random ones of them.
+func splits(rounds int, seed uint64) (swaps [][]bool) {
 	every := rounds <= 10
 	n := maxSplits
 	if every {
@@ -144,28 +145,28 @@ func splits(rounds int, seed uint64) (all [][]bool) {
 		for k := range swap {
 			swap[k] = every && i>>k&1 == 1 || !every && random.Uint64()&1 == 1
 		}
-		all = append(all, swap)
+		swaps = append(swaps, swap)
 	}
-	return all
+	return swaps
 }
 
-// split is cells with the visits of some rounds swapped: the same in all units. A cell
-// that misses a round has fewer, which then are swapped as their places say.
+// split returns cells with the visits of some rounds swapped, which are the same in all units. In a cell that misses a
+// round, values are swapped by their index.
 func split(cells []comparison.Cell, swap []bool) []comparison.Cell {
-	all := slices.Clone(cells)
-	for i := range all {
-		a, b := slices.Clone(all[i].Base), slices.Clone(all[i].Head)
+	swapped := slices.Clone(cells)
+	for i := range swapped {
+		a, b := slices.Clone(swapped[i].Base), slices.Clone(swapped[i].Head)
 		for k := range a {
 			if swap[k] {
 				a[k], b[k] = b[k], a[k]
 			}
 		}
-		all[i].Base, all[i].Head = a, b
+		swapped[i].Base, swapped[i].Head = a, b
 	}
-	return all
+	return swapped
 }
 
-// Text is the report as a table, and what to do about it.
+// Text returns the report as a table, with advice.
 func (r *AA) Text() string {
 	var b, cells strings.Builder
 	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d "+
@@ -186,12 +187,13 @@ func (r *AA) Text() string {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%s\t\n", f.Unit, f.show(f.Median), mark, f.show(f.P90), f.Margin, alarms)
 	}
-	// A writer into memory does not fail.
+	// Writing into memory does not fail.
 	_ = w.Flush()
 	fmt.Fprintf(&b, "%s\n", cells.String())
 	if coarse > 0 {
 		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be "+
-			"inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n", coarse, report.Plural(family, "unit"))
+			"inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n",
+			coarse, report.Plural(family, "unit"))
 	}
 	if r.Rounds < r.Need {
 		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay "+

@@ -12,8 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// noisy is a cell of a unit, the head by a factor above the base, with noise of a
-// standard deviation that is a share.
+// noisy returns a cell of a unit, with the head greater than the base by a factor. Noise is the standard deviation of
+// the values as a share of them.
 func noisy(unit string, rounds int, factor, noise float64) comparison.Cell {
 	random := rand.New(rand.NewPCG(7, uint64(rounds)))
 	c := comparison.Cell{Name: "arm", Rule: comparison.DefaultRule(unit), Paired: true}
@@ -24,20 +24,20 @@ func noisy(unit string, rounds int, factor, noise float64) comparison.Cell {
 	return c
 }
 
-// judged are the results of cells, in which p50 is exploratory.
-func judged(t *testing.T, cells ...comparison.Cell) (all []*comparison.Result) {
+// judged returns the results of cells. The unit p50-latency-sec is exploratory.
+func judged(t *testing.T, cells ...comparison.Cell) (judged []*comparison.Result) {
 	t.Helper()
 	for i := range cells {
 		cells[i].Exploratory = cells[i].Rule.Unit == "p50-latency-sec"
 	}
-	judged, err := comparison.Judge(cells)
+	found, err := comparison.Judge(cells)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range judged {
-		all = append(all, &judged[i])
+	for i := range found {
+		judged = append(judged, &found[i])
 	}
-	return all
+	return judged
 }
 
 func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
@@ -54,7 +54,7 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	if !r.Passed || r.FalseAlarms > comparison.Alpha || len(r.Units) != 4 || r.Splits != maxSplits {
 		t.Errorf("%+v", r)
 	}
-	// The estimate of a shift has about the standard deviation sqrt(2/12) of the noise.
+	// The standard deviation of an estimated shift is about sqrt(2/12) of the noise.
 	if f := r.Units[0]; f.Median < 0.001 || f.Median > 0.006 || f.P90 <= f.Median || f.P90 > 0.015 || !f.Fine {
 		t.Errorf("%+v", f)
 	}
@@ -75,7 +75,7 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	golden.Check(t, "aa.json", string(data)+"\n")
 }
 
-// The one may be slower for being second, say.
+// An arm may differ from itself if its second visit of a round is always slower, for example.
 func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 12, 1.5, 0.01)), 12, 1)
 	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") ||
@@ -84,7 +84,7 @@ func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 	}
 }
 
-func TestTooFewRoundsForAGateToFireAreTold(t *testing.T) {
+func TestTooFewRoundsForAGateToFireAreReported(t *testing.T) {
 	var cells []comparison.Cell
 	for i := range 12 {
 		c := noisy("sec/op", 6, 1, 0.01)

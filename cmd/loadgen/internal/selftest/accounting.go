@@ -12,23 +12,22 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// An account is a run in which calls end in all ways there are, by what the target
-// did to them.
+// An account is a run whose calls end in a known way, to check what the run reports about them.
 type account struct {
 	name      string
 	perSecond uint64
 	duration  time.Duration // of the schedule
-	cut       time.Duration // when the run is interrupted; 0: it is not
+	cut       time.Duration // when the run is interrupted; 0: never
 	workers   int
 	queue     int
 	overload  bench.Overload
 	service   time.Duration
-	failing   bool // of ten calls one fails and one panics
+	failing   bool // of every ten calls one fails and one panics
 	stalls    bool // one call takes a hundred times as long
 }
 
-// accounting are checks that every call is accounted for once, however it ends.
-func (e engine) accounting() (all []Check) {
+// accounting returns checks that every call is accounted for once, however it ends.
+func (e engine) accounting() (checks []Check) {
 	for _, a := range []account{
 		{name: "all done", perSecond: 1000, duration: 300 * time.Millisecond, workers: 4, service: time.Millisecond},
 		{name: "failures and panics", perSecond: 2000, duration: 300 * time.Millisecond, workers: 4,
@@ -46,12 +45,12 @@ func (e engine) accounting() (all []Check) {
 		if a.cut > 0 {
 			takes = a.cut
 		}
-		all = append(all, Check{Group: Accounting, Name: a.name, Takes: takes + lead,
+		checks = append(checks, Check{Group: Accounting, Name: a.name, Takes: takes + lead,
 			Measure: func(ctx context.Context) (Outcome, error) {
 				return e.accounted(ctx, &a)
 			}})
 	}
-	return all
+	return checks
 }
 
 var errAsked = errors.New("asked for")
@@ -63,16 +62,16 @@ func (e engine) accounted(ctx context.Context, a *account) (Outcome, error) {
 	}
 	w := newWitness(0)
 	s := sleeper{pace: e.sleep(a.workers), witness: w}
-	within := ctx
+	runCtx := ctx
 	if a.cut > 0 {
 		var cancel context.CancelFunc
-		within, cancel = context.WithTimeout(ctx, a.cut)
+		runCtx, cancel = context.WithTimeout(ctx, a.cut)
 		defer cancel()
 	}
-	record, err := e.do(within, &bench.Run{Arrivals: arrivals, Workers: a.workers, Queue: a.queue, Overload: a.overload,
+	record, err := e.do(runCtx, &bench.Run{Arrivals: arrivals, Workers: a.workers, Queue: a.queue, Overload: a.overload,
 		Pace: w.on(e.pace(a.perSecond, a.workers)),
 		Target: bench.TargetFunc(func(_ context.Context, _ string) error {
-			// The end of the run cuts no call short, so that how each ends is known.
+			// The target ignores the end of the run, so that it is known how each call ends.
 			n, begun := w.enter()
 			took := a.service
 			if a.stalls && n == 20 {
@@ -93,16 +92,16 @@ func (e engine) accounted(ctx context.Context, a *account) (Outcome, error) {
 	return a.judge(record, w.calls()), nil
 }
 
-// judge sets the account of the run against the schedule and what the target did, and
-// its sums against each other: Little's law, and latency as lag and service.
+// judge compares the record with the schedule and with what the target did. It also checks that the sums of the record
+// agree: by Little's law, and with latency as the sum of lag and service time.
 func (a *account) judge(r *record.Record, seen uint64) Outcome {
 	failed := uint64(0)
 	if a.failing {
-		failed = (seen+6)/10 + (seen+2)/10 // of numbers from 0, those that end in 3, and in 7
+		failed = (seen+6)/10 + (seen+2)/10 // calls are numbered from 0; those that end in 3 or in 7 fail
 	}
 	offered := schedule.PerSecond(a.perSecond).Calls(a.duration)
 	if a.cut > 0 {
-		offered = schedule.PerSecond(a.perSecond).Calls(r.Scheduled) // those due before the end
+		offered = schedule.PerSecond(a.perSecond).Calls(r.Scheduled) // calls that were due before the end
 	}
 	o := Outcome{
 		Note: fmt.Sprintf("done %d, failed %d, dropped %d, missed %d", r.Done, r.Failed, r.Dropped, r.Missed),
@@ -125,10 +124,10 @@ func (a *account) judge(r *record.Record, seen uint64) Outcome {
 	return o
 }
 
-// meanOff is what is lost where four means are cut to whole nanoseconds.
+// meanOff is the most that is lost by truncating four means to whole nanoseconds.
 const meanOff = 4 * time.Nanosecond
 
-// mean is the mean latency of calls that ended, in seconds.
+// mean returns the mean latency of the calls that ended, in seconds.
 func mean(r *record.Record) float64 {
 	return (r.Latency.Sum() + r.FailedLatency.Sum()) / 1e9 / math.Max(float64(r.Done+r.Failed), 1)
 }

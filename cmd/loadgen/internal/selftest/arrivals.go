@@ -15,21 +15,19 @@ import (
 )
 
 const (
-	// mostDistance is how far the gaps between calls may be from those asked for, and
-	// from the law that they are to follow.
+	// mostDistance is the allowed distance of the gaps between calls from the schedule, and from their distribution.
 	mostDistance = 0.2
-	// gapOff is a difference between gaps that no machine tells from none.
+	// gapOff is a difference between gaps that counts as none, since machines are no more exact.
 	gapOff = 50 * time.Microsecond
-	// arrivalsSeed is any.
+	// arrivalsSeed is arbitrary.
 	arrivalsSeed = 1
 )
 
-// A law is the distribution of the gaps of a process: the probability that one is at
-// most so long.
+// A law is the distribution of the gaps of a process. CDF returns the probability that a gap is at most ns.
 type law interface{ CDF(ns float64) float64 }
 
-// arrivals are checks that random calls follow one another as they are to.
-func (e engine) arrivals(quick bool) (all []Check) {
+// arrivals returns checks that random calls follow their schedule, and that their gaps have the right distribution.
+func (e engine) arrivals(quick bool) (checks []Check) {
 	const perSecond, cv = 5000, 3
 	d := 2 * time.Second
 	if quick {
@@ -42,12 +40,12 @@ func (e engine) arrivals(quick bool) (all []Check) {
 		{"poisson", distuv.Exponential{Rate: perSecond / 1e9}},
 		{fmt.Sprintf("gamma(cv=%d)", cv), distuv.Gamma{Alpha: 1. / (cv * cv), Beta: perSecond / 1e9 / (cv * cv)}},
 	} {
-		all = append(all, Check{Group: Arrivals, Name: c.process, Takes: d + lead,
+		checks = append(checks, Check{Group: Arrivals, Name: c.process, Takes: d + lead,
 			Measure: func(ctx context.Context) (Outcome, error) {
 				return e.random(ctx, c.process, perSecond, d, c.law)
 			}})
 	}
-	return all
+	return checks
 }
 
 func (e engine) random(ctx context.Context, process string, perSecond uint64, d time.Duration, l law) (Outcome, error) {
@@ -59,7 +57,7 @@ func (e engine) random(ctx context.Context, process string, perSecond uint64, d 
 	if err != nil {
 		return Outcome{}, err
 	}
-	w := newWitness(2 * schedule.PerSecond(perSecond).Calls(d)) // as many as there may ever be
+	w := newWitness(2 * schedule.PerSecond(perSecond).Calls(d)) // twice as many as expected
 	workers := bench.DefaultWorkers()
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
 		Target: w.looking()})
@@ -92,9 +90,9 @@ func judgeArrivals(r *record.Record, w *witness, l law) Outcome {
 	return o
 }
 
-// distance is that of Kolmogorov and Smirnov between gaps, sorted, and their law, if
-// what differs by less than off counts as equal: the most by which the share of gaps up
-// to one is above the probability of off more, or below that of off less.
+// distance returns the Kolmogorov-Smirnov distance between sorted gaps and their law, where gaps that differ by less
+// than off count as equal. It is the most by which the share of gaps of at most x is above the probability of x+off,
+// or below the probability of x-off.
 func distance(gaps []float64, l law, off time.Duration) (most float64) {
 	if len(gaps) == 0 {
 		return 1

@@ -10,8 +10,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// companions are the other side of the oracle: what corrects latency by guessing
-// passes the stall, and finds one here that never was.
+// companions returns checks that complement the oracle. A generator that corrects latency by guessing passes the
+// oracle, but reports a stall here where there was none.
 func (e engine) companions(quick bool) []Check {
 	slow := slowCall{perSecond: 1000, duration: 2 * time.Second, takes: time.Second}
 	if quick {
@@ -29,11 +29,11 @@ func (e engine) companions(quick bool) []Check {
 	}
 }
 
-// calmOff is by how much latency may differ from service time where no call waits; at
-// p99, the machine being what it is, by as much as calls may be late.
+// calmOff is by how much latency may differ from service time if no call waits. The limit at p99 is mostLag, since
+// even a good machine has late calls.
 const calmOff = time.Millisecond
 
-// calm is a target that takes 1 ms and never stops: latency is its service time.
+// calm runs a target that takes 1 ms and never stops, so that latency is its service time.
 func (e engine) calm(ctx context.Context, perSecond uint64, d time.Duration) (Outcome, error) {
 	const workers = 16
 	arrivals, err := schedule.Constant(schedule.PerSecond(perSecond), d)
@@ -42,7 +42,7 @@ func (e engine) calm(ctx context.Context, perSecond uint64, d time.Duration) (Ou
 	}
 	w := newWitness(schedule.PerSecond(perSecond).Calls(d))
 	s := sleeper{pace: e.sleep(workers), witness: w}
-	took := make([]time.Duration, len(w.begun)) // what the target itself says of every call
+	took := make([]time.Duration, len(w.begun)) // by call, as the target measured it
 	record, err := e.do(ctx, &bench.Run{Arrivals: arrivals, Workers: workers, Pace: w.on(e.pace(perSecond, workers)),
 		Target: bench.TargetFunc(func(ctx context.Context, _ string) error {
 			n, begun := w.enter()
@@ -77,16 +77,15 @@ func judgeCalm(r *record.Record, seen uint64, took []time.Duration) Outcome {
 	return o
 }
 
-// A slowCall is a load of which one call takes long by itself, and delays no other.
+// A slowCall is a load with one call that takes long, and delays no other call.
 type slowCall struct {
 	perSecond uint64
 	duration  time.Duration
 	takes     time.Duration
 }
 
-// alike is the latency above which a call counts as slow: none of the others ever
-// gets near it.
-const alike = 100 * time.Millisecond
+// slowLatency is the latency above which a call counts as slow. The other calls are far below it.
+const slowLatency = 100 * time.Millisecond
 
 func (e engine) oneSlow(ctx context.Context, c slowCall) (Outcome, error) {
 	arrivals, err := schedule.Constant(schedule.PerSecond(c.perSecond), c.duration)
@@ -116,12 +115,12 @@ func (e engine) oneSlow(ctx context.Context, c slowCall) (Outcome, error) {
 func (c slowCall) judge(r *record.Record, n, seen uint64) Outcome {
 	var slow uint64
 	for _, d := range r.Kept {
-		if d > alike {
+		if d > slowLatency {
 			slow++
 		}
 	}
 	few := exactly("calls above 100 ms", 1, slow)
-	few.Timing = true // a machine that stops adds some
+	few.Timing = true // a machine that stops makes others slow
 	return Outcome{Findings: []Finding{
 		exactly("calls done", n, r.Done),
 		exactly("latencies recorded", r.Done, uint64(len(r.Kept))),

@@ -10,35 +10,34 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
-// A Finding is one figure: what it must be, and what it is.
+// A Finding is one figure of a check, with its expected and its measured value.
 type Finding struct {
 	What   string `json:"what"`
 	Unit   Unit   `json:"unit"`
 	Passed bool   `json:"passed"`
-	// The figure must lie from Least to Most; Want is what it is without any error, and
-	// 0 if only the bounds are known.
+	// Got must lie from Least to Most. Want is the value without any error, and 0 if only the bounds are known.
 	Want  float64 `json:"want"`
 	Least float64 `json:"least"`
 	Most  float64 `json:"most"`
 	Got   float64 `json:"got"`
 	// Problem is why there is no figure.
 	Problem string `json:"problem,omitempty"`
-	// Timing tells that a busy machine can make it fail.
+	// Timing is true if a busy machine can make the figure fail.
 	Timing bool `json:"timing"`
 
-	margin string // the bounds, as one says them
+	margin string // the bounds as text, after the value
 }
 
-// A Unit is that of a figure.
+// A Unit is the unit of a figure.
 type Unit string
 
-// The units there are.
+// The units of figures.
 const (
 	Nanoseconds Unit = "ns"
 	Calls       Unit = "calls"
 	PerSecond   Unit = "calls/s"
 	AtOnce      Unit = "calls at once"
-	Distance    Unit = "distance" // Kolmogorov's and Smirnov's, from 0 to 1
+	Distance    Unit = "distance" // of Kolmogorov and Smirnov, from 0 to 1
 )
 
 // MarshalJSON writes f with what Expected and Measured say.
@@ -60,35 +59,35 @@ func (f Finding) judged() Finding {
 	return f
 }
 
-// unknown is a figure that there is none of.
+// unknown returns the finding of a figure that could not be measured.
 func unknown(what string, err error) Finding { return Finding{What: what, Problem: err.Error()} }
 
-// exactly is a number of calls, which no machine may change.
+// exactly returns the finding of a number of calls, which must not depend on the machine.
 func exactly(what string, want, got uint64) Finding {
 	x := float64(want)
 	return Finding{What: what, Unit: Calls, Want: x, Least: x, Most: x, Got: float64(got)}.judged()
 }
 
-// near is a figure that a share of it may be missing.
+// near returns the finding of a figure that may be off by the share tolerance.
 func near(what string, unit Unit, want, got, tolerance float64) Finding {
 	return Finding{What: what, Unit: unit, Want: want, Least: want * (1 - tolerance), Most: want * (1 + tolerance),
 		Got: got, Timing: true,
 		margin: fmt.Sprintf(" ± %.2g%%", 100*tolerance)}.judged()
 }
 
-// around is a duration that may be off by so much.
+// around returns the finding of a duration that may differ by off.
 func around(what string, want, got, off time.Duration) Finding {
 	return Finding{What: what, Unit: Nanoseconds, Want: float64(want), Least: float64(want - off),
 		Most: float64(want + off), Got: float64(got), Timing: true,
 		margin: " ± " + milliseconds(float64(off))}.judged()
 }
 
-// atMost is a figure that has a bound.
+// atMost returns the finding of a figure with an upper bound.
 func atMost(what string, unit Unit, most, got float64) Finding {
 	return Finding{What: what, Unit: unit, Most: most, Got: got, Timing: true}.judged()
 }
 
-// percentile is one of latency, against what it must be.
+// percentile returns the finding of the q-quantile of latency.
 func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
 	what := fmt.Sprintf("latency p%g", 100*q)
 	got, err := r.Percentile(q)
@@ -98,7 +97,7 @@ func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
 	return around(what, want, got, off)
 }
 
-// Expected says what the figure must be.
+// Expected returns the text of what the figure must be.
 func (f *Finding) Expected() string {
 	switch {
 	case f.Problem != "":
@@ -111,7 +110,7 @@ func (f *Finding) Expected() string {
 	return f.Unit.text(f.Want) + f.margin
 }
 
-// Measured says what it is, and by how much it misses what was wanted.
+// Measured returns the text of what the figure is, and by how much it differs from what is expected.
 func (f *Finding) Measured() string {
 	switch {
 	case f.Problem != "":
@@ -143,7 +142,7 @@ func (u Unit) text(x float64) string {
 	return report.Count(x)
 }
 
-// milliseconds writes a duration with as many digits as matter, in us below 1 ms.
+// milliseconds returns the text of a duration, to three digits below 100 ms. The unit is ns or us if it is below 1 ms.
 func milliseconds(ns float64) string {
 	switch {
 	case ns < 1e3:

@@ -3,7 +3,9 @@ package selftest
 import "testing"
 
 func FuzzReadNoise(f *testing.F) {
-	for _, text := range []string{`{"schema":1}`, `{"schema":1,"units":[{"unit":"B/op"}]}`, `{"schema":2}`, `{"x":1}`, `null`, ``} {
+	for _, text := range []string{
+		`{"schema":1}`, `{"schema":1,"units":[{"unit":"B/op"}]}`, `{"schema":2}`, `{"x":1}`, `null`, ``,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

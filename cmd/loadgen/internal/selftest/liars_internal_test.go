@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// fake is the generator by a clock that is exact, if what runs sleeps.
+// fake returns an engine in which everything sleeps, so that a fake clock is exact.
 func fake() engine {
 	e := realTime()
 	e.pace = func(uint64, int) pace.Pace { return pace.Sleep }
@@ -24,15 +24,14 @@ func fake() engine {
 	return e
 }
 
-// experiments are checks of each kind, short, by what their engine is.
+// experiments returns a short experiment of each kind, by name.
 func experiments(e engine) map[string]func(context.Context) (Outcome, error) {
 	const short = 500 * ms
 	s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms, workers: 4}
-	all := map[string]func(context.Context) (Outcome, error){
+	byName := map[string]func(context.Context) (Outcome, error){
 		"stall": func(ctx context.Context) (Outcome, error) { return e.stalled(ctx, &s) },
 		"calm":  func(ctx context.Context) (Outcome, error) { return e.calm(ctx, 1000, short) },
-		"slow call": func(ctx context.Context) (Outcome,
-			error) {
+		"slow call": func(ctx context.Context) (Outcome, error) {
 			return e.oneSlow(ctx, slowCall{1000, short, 200 * ms})
 		},
 		"pacing": func(ctx context.Context) (Outcome, error) { return e.paced(ctx, 1000, short) },
@@ -41,12 +40,12 @@ func experiments(e engine) map[string]func(context.Context) (Outcome, error) {
 		},
 	}
 	for _, c := range e.accounting() {
-		all[c.Name] = c.Measure
+		byName[c.Name] = c.Measure
 	}
-	return all
+	return byName
 }
 
-// measure makes an experiment by a fake clock, and returns what failed.
+// measure makes an experiment with a fake clock, and returns the figures that failed.
 func measure(t *testing.T, e engine, name string) (failed []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,9 +66,11 @@ func measure(t *testing.T, e engine, name string) (failed []string) {
 
 func TestAnHonestGeneratorPassesEveryCheck(t *testing.T) {
 	for name := range experiments(fake()) {
-		if failed := measure(t, fake(), name); failed != nil {
-			t.Errorf("%s: %v", name, failed)
-		}
+		t.Run(name, func(t *testing.T) {
+			if failed := measure(t, fake(), name); failed != nil {
+				t.Errorf("failed: %v", failed)
+			}
+		})
 	}
 	for _, workers := range []int{unlimited, 16, 1} {
 		s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms / 4,
@@ -88,15 +89,15 @@ func TestAnHonestGeneratorPassesEveryCheck(t *testing.T) {
 	}
 }
 
-// Each generator lies in one way, and is found out by the figures named, at least.
-func TestEveryLieIsFoundOut(t *testing.T) {
+// Each generator is wrong in one way, and fails at least the figures named.
+func TestEveryWrongGeneratorFails(t *testing.T) {
 	for name, c := range map[string]struct {
-		alter func(*bench.Run)           // before the run
-		forge func(*record.Record)       // after it
-		fails map[string][]string        // by experiment
-		error func(*record.Record) error // beside the record
+		alter func(*bench.Run)           // called before the run
+		forge func(*record.Record)       // called after the run
+		error func(*record.Record) error // its error is returned with the record
+		fails map[string][]string        // figures by experiment
 	}{
-		"latency is from begun": {
+		"latency counts from when a call begins": {
 			forge: func(r *record.Record) { r.Latency = r.Service },
 			fails: map[string][]string{"stall": {"latency p95", "latency p99"},
 				"calls catch up": {"mean latency = lag + service"}},
@@ -115,7 +116,7 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			alter: func(r *bench.Run) { r.Pace, r.Overload = shifted{r.Pace, 20 * ms}, bench.Drop },
 			fails: map[string][]string{"pacing": {"calls dropped"}},
 		},
-		"calls are late, and said to be on time": {
+		"calls are late, and reported as on time": {
 			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, ms / 2} },
 			fails: map[string][]string{"pacing": {"mean lag in the record"}},
 		},
@@ -134,7 +135,7 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			},
 			fails: map[string][]string{"poisson": {"gaps from their law"}},
 		},
-		"latencies are made up": {
+		"latencies are invented": {
 			forge: func(r *record.Record) {
 				for d := r.Latency.Max(); d > 2*ms; d -= ms {
 					r.Latency.Add(d)
@@ -150,11 +151,11 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			fails: map[string][]string{"a queue of 10": {"calls offered", "calls dropped or missed"},
 				"calls that wait are dropped": {"calls offered", "calls dropped or missed"}},
 		},
-		"failures are done": {
+		"failures are counted as done": {
 			forge: func(r *record.Record) { r.Done += r.Failed; r.Failed = 0 },
 			fails: map[string][]string{"failures and panics": {"calls done", "calls failed"}},
 		},
-		"what was missed is left out": {
+		"missed calls are left out": {
 			forge: func(r *record.Record) { r.Offered -= r.Missed; r.Missed = 0 },
 			fails: map[string][]string{"an interruption": {"calls offered", "calls dropped or missed"}},
 		},
@@ -162,7 +163,7 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			forge: func(r *record.Record) { r.InSystem *= 1.00001 },
 			fails: map[string][]string{"all done": {"calls at once = rate x latency"}},
 		},
-		"calls are not served for the rate": {
+		"the achieved rate is too low": {
 			forge: func(r *record.Record) { r.Elapsed += r.Elapsed / 500 },
 			fails: map[string][]string{"pacing": {"rate achieved"}},
 		},
@@ -185,18 +186,20 @@ func TestEveryLieIsFoundOut(t *testing.T) {
 			}
 			return record, err
 		}
-		for experiment, want := range c.fails {
-			failed := measure(t, e, experiment)
-			for _, figure := range want {
-				if !slices.Contains(failed, figure) {
-					t.Errorf("%s: %s passed %q; failed are %q", name, experiment, figure, failed)
+		t.Run(name, func(t *testing.T) {
+			for experiment, want := range c.fails {
+				failed := measure(t, e, experiment)
+				for _, figure := range want {
+					if !slices.Contains(failed, figure) {
+						t.Errorf("%s: %q passed; failed: %q", experiment, figure, failed)
+					}
 				}
 			}
-		}
+		})
 	}
 }
 
-// skipping makes nine calls of ten.
+// skipping returns a target that leaves out every tenth call.
 func skipping(target bench.Target) bench.Target {
 	var n atomic.Int64
 	return bench.TargetFunc(func(ctx context.Context, key string) error {
@@ -207,7 +210,7 @@ func skipping(target bench.Target) bench.Target {
 	})
 }
 
-// shifted waits for longer than it says, or for less.
+// A shifted pace waits for longer than it reports, or for less.
 type shifted struct {
 	pace.Pace
 	by time.Duration
@@ -226,7 +229,7 @@ func (w shiftedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Durati
 	return w.Waiter.Wait(done, due+w.by) - w.by
 }
 
-// clumped wakes every 10 ms.
+// A clumped pace wakes every 10 ms.
 type clumped struct{ pace.Pace }
 
 type clumpedWaiter struct{ pace.Waiter }
@@ -255,14 +258,16 @@ func TestTheDistanceOfGapsFromTheirLawIsThatOfTheWorstOne(t *testing.T) {
 		"even, with a slack": {even, 100 * time.Microsecond, 0.5934},
 		"none":               {nil, 0, 1},
 	} {
-		if got := distance(c.gaps, l, c.off); got < c.want-0.0001 || got > c.want+0.0001 {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := distance(c.gaps, l, c.off); got < c.want-0.0001 || got > c.want+0.0001 {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 }
 
 func TestTheTargetsClockIsNoLaterThanThatOfTheRun(t *testing.T) {
-	// By the real clock: a witness whose start is late would see calls that are early.
+	// This uses the real clock. If the start of the witness were late, calls would seem early.
 	w := newWitness(200)
 	arrivals, err := schedule.Constant(schedule.PerSecond(2000), 100*ms)
 	if err != nil {
@@ -277,7 +282,7 @@ func TestTheTargetsClockIsNoLaterThanThatOfTheRun(t *testing.T) {
 	}
 }
 
-func TestAShortRunSaysWhatItCannotTell(t *testing.T) {
+func TestAShortRunReportsWhatItCannotMeasure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := fake()
 		for name, experiment := range map[string]func() (Outcome, error){

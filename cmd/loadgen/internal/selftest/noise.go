@@ -13,11 +13,11 @@ import (
 	"github.com/loadgen-go/loadgen/internal/jsonfile"
 )
 
-// NoiseFile is where the noise floor of a machine is kept beside its runs, for reports to
-// tell of it.
+// NoiseFile is the file with the noise floor of a machine, kept beside its runs so that reports can mention it.
 const NoiseFile = "results/noise-floor.json"
 
-// CanKeep returns an error if [AA.Keep] could not write the file path, which it leaves as it is. "" is no file.
+// CanKeep returns an error if [AA.Keep] could not write the file path. It does not change the file. No file is meant
+// if path is "".
 func CanKeep(path string) error {
 	if path == "" {
 		return nil
@@ -38,7 +38,7 @@ func CanKeep(path string) error {
 	return err
 }
 
-// Keep writes r to a file, whose directory it makes if need be.
+// Keep writes r to a file. It makes the directory if necessary.
 func (r *AA) Keep(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *AA) Keep(path string) error {
 	return os.WriteFile(path, append(data, '\n'), 0o644)
 }
 
-// ReadNoise reads what Keep wrote; nil if there is no such file.
+// ReadNoise reads what Keep wrote. It returns nil if there is no such file.
 func ReadNoise(path string) (*AA, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,8 +77,7 @@ func parseNoise(path string, data []byte) (*AA, error) {
 	return &r, nil
 }
 
-// Noise is the noise floor in a sentence, of the units that are wanted; "" of none, or if
-// r is nil.
+// Noise returns a sentence about the noise floor of the wanted units. It is empty if there are none, or if r is nil.
 func (r *AA) Noise(wanted func(unit string) bool) string {
 	if r == nil {
 		return ""

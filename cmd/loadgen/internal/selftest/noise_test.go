@@ -11,10 +11,10 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
+func TestTheNoiseFloorThatIsKeptIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "results", "noise.json")
 	if r, err := selftest.ReadNoise(path); r != nil || err != nil || r.Noise(func(string) bool { return true }) != "" {
-		t.Errorf("of no file: %v, %v", r, err)
+		t.Errorf("without a file: %v, %v", r, err)
 	}
 	aa := &selftest.AA{Schema: 1, Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Rounds: 12,
 		Environment: results.Environment{CPU: "a CPU", GOMAXPROCS: 2},
@@ -33,7 +33,7 @@ func TestTheNoiseFloorThatIsKeptIsTold(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if got := r.Noise(func(string) bool { return false }); got != "" {
-		t.Errorf("of no unit: %s", got)
+		t.Errorf("no unit is wanted: %s", got)
 	}
 	for _, broken := range []string{"", "{", `{"schema":"x"}`, `{"schema":2}`, `{"schema":0}`} {
 		if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {

@@ -14,40 +14,38 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A stall is a target that stops once. Calls are due at even intervals; those begun
-// from .from on, for .length, end together one service time after it, all others
-// after their own.
+// A stall is a load whose target stops once. Calls are due at even intervals. Those that begin during the stall all
+// end one service time after the end of the stall; each of the others takes one service time.
 type stall struct {
 	perSecond uint64
 	duration  time.Duration // of the load
-	from      time.Duration
-	length    time.Duration
-	service   time.Duration // asked for; a machine sleeps a little longer
+	from      time.Duration // when the stall begins
+	length    time.Duration // of the stall
+	service   time.Duration // as requested; a machine sleeps a little longer
 	workers   int
-	unlimited bool // workers are more than ever wait
+	unlimited bool // there are more workers than calls that ever wait
 }
 
 const (
-	// tolerance is the share by which a percentile may miss what follows from
-	// arithmetic. The maximum may miss it by twice that: a single call decides it.
+	// tolerance is the share by which a percentile may differ from the one computed. The maximum may differ by twice
+	// that, since a single call decides it.
 	tolerance = 0.01
-	// leastOff is by how much it may do so in any case, which is 1 % of the p95 of the
-	// long stall. It is as much as calls may be late at p99.
+	// leastOff is a difference that is always allowed: as much as calls may be late at p99. It is 1% of the p95 of the
+	// long stall.
 	leastOff = mostLag
 )
 
-// latency is the q-quantile of latency from due, for calls that take service:
+// latency returns the q-quantile of latency, counted from when calls are due, for calls that take service:
 //
 //	L(q) = max(s, s + S - (N-k)(1/lambda - 1/rho))
 //
-// for N calls at rate lambda, rank k, a stall of S, service s, and a backlog that
-// drains at rate rho: c/s for c workers, without bound if they are unlimited. It is
-// exact if they are, and otherwise right to one s. The error is of workers that do not
-// drain the backlog before the load ends.
+// for N calls at rate lambda, rank k, a stall of length S, service time s, and a backlog that drains at rate rho. Rho
+// is c/s for c workers, and infinite if workers are unlimited. The result is exact for unlimited workers, and
+// otherwise to within s. The error says that workers do not drain the backlog before the load ends.
 //
-// Source: the n-th call from the beginning of the stall is due n/lambda after it and
-// begins, with c workers first in, first out, n/rho after its end; so latency falls by
-// 1/lambda - 1/rho from each call to the next, and the k-th smallest has N-k above it.
+// Derivation: the n-th call of the stall is due n/lambda after the stall begins. With c workers that take calls in
+// order, it begins n/rho after the stall ends. So latency falls by 1/lambda - 1/rho from each call to the next, and
+// the k-th smallest latency has N-k above it.
 func (s *stall) latency(q float64, service time.Duration) (time.Duration, error) {
 	gap := 1 / float64(s.perSecond) // seconds
 	if !s.unlimited {
@@ -63,7 +61,7 @@ func (s *stall) latency(q float64, service time.Duration) (time.Duration, error)
 	return max(service, service+s.length-time.Duration(above*gap*float64(time.Second))), nil
 }
 
-// drains tells whether the backlog is gone before the load ends.
+// drains reports whether the backlog is gone before the load ends, if the target serves perSecond calls.
 func (s *stall) drains(perSecond float64) bool {
 	excess := perSecond - float64(s.perSecond)
 	takes := s.length.Seconds() * float64(s.perSecond) / excess
@@ -72,12 +70,13 @@ func (s *stall) drains(perSecond float64) bool {
 
 func (s *stall) calls() uint64 { return schedule.PerSecond(s.perSecond).Calls(s.duration) }
 
-func (e engine) oracle(quick bool) (all []Check) {
+// oracle returns checks of the latency that follows from a stall.
+func (e engine) oracle(quick bool) (checks []Check) {
 	s := stall{perSecond: 1000, duration: 10 * time.Second, from: 5 * time.Second, length: time.Second,
 		service: time.Millisecond}
 	workers := []int{unlimited, 16, 4, 1}
 	if quick {
-		// As long as p99.9 takes, which needs 3,688 calls.
+		// Long enough for p99.9, which needs 3,688 calls.
 		s.perSecond, s.duration, s.from, s.length = 2000, 2*time.Second, time.Second, 200*time.Millisecond
 		workers = []int{unlimited, 8} // 8 calls of 2 ms each are 4,000/s
 	}
@@ -89,27 +88,26 @@ func (e engine) oracle(quick bool) (all []Check) {
 		case unlimited:
 			name = "unlimited"
 		case 1:
-			// One that takes 1 ms for 1,000 calls a second never catches up.
+			// A worker whose calls take 1 ms never catches up with 1,000 calls per second.
 			name, s.service = "1 worker", s.service/2
 		}
-		all = append(all, Check{Group: Oracle, Name: name, Takes: s.duration + lead,
+		checks = append(checks, Check{Group: Oracle, Name: name, Takes: s.duration + lead,
 			Measure: func(ctx context.Context) (Outcome, error) {
 				return e.stalled(ctx, &s)
 			}})
 	}
-	return all
+	return checks
 }
 
 const (
-	// unlimited are more workers than calls ever wait at once.
+	// unlimited is a number of workers greater than the number of calls that ever wait at once.
 	unlimited = 1500
-	// lead is about what getting a run ready takes.
+	// lead is about the time that it takes to prepare a run.
 	lead = 50 * time.Millisecond
 )
 
-// stalled makes the run, and compares it with what follows from the service time
-// that the target measured: a machine does not sleep for exactly as long as it is
-// asked to, and what the backlog takes depends on it.
+// stalled runs s and judges the record. Latency is computed from the service time that the target measured: a machine
+// does not sleep for exactly the requested time, and the time to drain the backlog depends on it.
 func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 	arrivals, err := schedule.Constant(schedule.PerSecond(s.perSecond), s.duration)
 	if err != nil {
@@ -127,12 +125,12 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 	return s.judge(record, t.witness.calls(), t.service()), nil
 }
 
-// judge sets what was measured against what follows from the service time.
+// judge compares the record with what follows from the service time.
 func (s *stall) judge(r *record.Record, seen uint64, service time.Duration) Outcome {
 	o := Outcome{
 		Note: fmt.Sprintf("%s stall at %s/s; service %s, asked for %s; generator's lag p99 %s", s.length,
-			report.Count(s.perSecond),
-			milliseconds(float64(service)), milliseconds(float64(s.service)), milliseconds(float64(r.Generator.Quantile(0.99)))),
+			report.Count(s.perSecond), milliseconds(float64(service)), milliseconds(float64(s.service)),
+			milliseconds(float64(r.Generator.Quantile(0.99)))),
 		Findings: []Finding{
 			exactly("calls done", s.calls(), r.Done),
 			exactly("calls the target saw", r.Done+r.Failed, seen),
@@ -153,7 +151,7 @@ func (s *stall) judge(r *record.Record, seen uint64, service time.Duration) Outc
 	return o
 }
 
-// off is by how much a latency may miss what it must be.
+// off returns by how much a latency may differ from want.
 func (s *stall) off(want time.Duration) time.Duration {
 	return max(time.Duration(tolerance*float64(want)), leastOff)
 }
@@ -164,13 +162,13 @@ type stallingTarget struct {
 	witness *witness
 	sleeper sleeper
 	stopped sync.Once
-	over    chan struct{} // closed when the calls that were stopped end
-	caught  atomic.Bool   // up with the schedule, after the stall
+	over    chan struct{} // closed when the stalled calls end
+	caught  atomic.Bool   // whether calls have caught up with the schedule after the stall
 
-	drained, others spent
+	drained, others spent // calls of the backlog, and all others outside the stall
 }
 
-// spent is the time that calls took.
+// spent counts calls and the time that they took.
 type spent struct{ calls, ns atomic.Int64 }
 
 func (s *spent) add(d time.Duration) {
@@ -185,7 +183,7 @@ func (t *stallingTarget) Call(ctx context.Context, _ string) error {
 	n, begun := t.witness.enter()
 	end := t.stall.from + t.stall.length
 	if begun >= t.stall.from && begun < end {
-		// One sleeps for all: a thousand that wake at once would be late.
+		// One goroutine sleeps for all: a thousand that wake at once would be late.
 		t.stopped.Do(func() {
 			go func() {
 				t.sleeper.until(ctx, end+t.stall.service)
@@ -196,7 +194,7 @@ func (t *stallingTarget) Call(ctx context.Context, _ string) error {
 		return ctx.Err()
 	}
 	if begun >= end && begun-due(n, t.stall.perSecond) <= t.stall.service {
-		t.caught.Store(true) // what is late from now on is so for another reason
+		t.caught.Store(true) // calls that are late from now on are late for another reason
 	}
 	drains := begun >= end && !t.caught.Load()
 	ended := t.sleeper.until(ctx, begun+t.stall.service)
@@ -208,8 +206,8 @@ func (t *stallingTarget) Call(ctx context.Context, _ string) error {
 	return ctx.Err()
 }
 
-// service is how long calls took that had waited for a worker: what the backlog
-// drained by. If none had, it is how long they took outside the stall.
+// service returns the mean time that calls of the backlog took, which is what decides how fast it drained. If there
+// was no backlog, it returns the mean of all calls outside the stall.
 func (t *stallingTarget) service() time.Duration {
 	if t.drained.calls.Load() > 0 && !t.stall.unlimited {
 		return t.drained.mean()

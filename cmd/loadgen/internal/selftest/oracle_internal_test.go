@@ -7,8 +7,8 @@ import (
 
 const ms = time.Millisecond
 
-// The table was worked out in integer nanoseconds, call by call, and not by the
-// formula: which is exact for unlimited workers, and right to one service time else.
+// The table was computed call by call in integer nanoseconds, without the formula. The formula is exact for unlimited
+// workers, and otherwise exact to within one service time.
 func TestTheFormulaOfTheStallIsRightToOneServiceTime(t *testing.T) {
 	for _, c := range []struct {
 		workers                  int
@@ -27,7 +27,7 @@ func TestTheFormulaOfTheStallIsRightToOneServiceTime(t *testing.T) {
 			got, err := s.latency(q, ms)
 			off := ms
 			if s.unlimited {
-				off = time.Microsecond // of floating point
+				off = time.Microsecond // rounding of floating-point numbers
 			}
 			if err != nil || (got-want*ms).Abs() > off {
 				t.Errorf("%d workers: q%v is %v, %v; want %v", c.workers, q, got, err, want*ms)
@@ -46,7 +46,7 @@ func TestABacklogThatDoesNotDrainHasNoFormula(t *testing.T) {
 	}
 }
 
-func TestInstantsThatAreDueAreExact(t *testing.T) {
+func TestTimesWhenCallsAreDueAreExact(t *testing.T) {
 	for _, c := range []struct {
 		i, perSecond uint64
 		want         time.Duration

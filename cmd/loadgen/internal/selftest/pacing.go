@@ -12,22 +12,19 @@ import (
 )
 
 const (
-	// mostLag is how late calls may begin at p99. On a quiet machine it is a tenth of a
-	// millisecond on Linux and some milliseconds at the most elsewhere; more than this
-	// is of a machine that nothing can be measured on.
+	// mostLag is how late calls may begin at p99. On a quiet machine they are late by 0.1 ms on Linux, and by a few
+	// milliseconds elsewhere. A machine where calls are later than mostLag cannot measure anything.
 	mostLag = 5 * time.Millisecond
-	// rateOff is the share of the rate that may be missing.
+	// rateOff is the share by which the achieved rate may differ.
 	rateOff = 0.001
-	// lagOff and lagShare are by how much, whichever is more, the generator's account
-	// of its lag may differ from what the target saw: the target looks at its clock a
-	// little later.
+	// The lag that the generator reports may differ from the one that the target saw by the greater of lagOff and
+	// lagShare, since the target reads its clock a little later.
 	lagOff   = 50 * time.Microsecond
 	lagShare = 0.2
 )
 
-// pacing are checks at five rates that calls begin when they are due, with a target
-// that does nothing but look at the clock.
-func (e engine) pacing(quick bool) (all []Check) {
+// pacing returns checks at several rates that calls begin when they are due, with a target that only reads the clock.
+func (e engine) pacing(quick bool) (checks []Check) {
 	for _, c := range []struct {
 		perSecond uint64
 		duration  time.Duration
@@ -45,12 +42,12 @@ func (e engine) pacing(quick bool) (all []Check) {
 		case quick:
 			c.duration /= 2
 		}
-		all = append(all, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead,
+		checks = append(checks, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead,
 			Measure: func(ctx context.Context) (Outcome, error) {
 				return e.paced(ctx, c.perSecond, c.duration)
 			}})
 	}
-	return all
+	return checks
 }
 
 func (e engine) paced(ctx context.Context, perSecond uint64, d time.Duration) (Outcome, error) {
@@ -68,7 +65,7 @@ func (e engine) paced(ctx context.Context, perSecond uint64, d time.Duration) (O
 	return judgePaced(record, w, perSecond), nil
 }
 
-// looking is a target that looks at the clock, and does nothing else.
+// looking returns a target that only reads the clock.
 func (w *witness) looking() bench.Target {
 	return bench.TargetFunc(func(context.Context, string) error {
 		w.enter()
@@ -81,7 +78,7 @@ func judgePaced(r *record.Record, w *witness, perSecond uint64) Outcome {
 	own := r.Queue.Mean() + r.Generator.Mean()
 	off := max(lagOff, time.Duration(lagShare*float64(lags.Mean())))
 	dropped := exactly("calls dropped", 0, r.Dropped)
-	dropped.Timing = true // a machine that stops for long enough fills the queue
+	dropped.Timing = true // if the machine stops for long enough, the queue is full
 	return Outcome{
 		Note: fmt.Sprintf("pace %s, %.2g processors, lag p50 %s", r.Pace,
 			r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),

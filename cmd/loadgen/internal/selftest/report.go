@@ -9,15 +9,15 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Report is what a self-test has to say.
+// A Report is the result of a self-test.
 type Report struct {
-	Schema      int                 `json:"schema"` // of this form: 1
+	Schema      int                 `json:"schema"` // 1
 	Passed      bool                `json:"passed"`
 	Interrupted bool                `json:"interrupted"`
 	Quick       bool                `json:"quick"`
 	Environment results.Environment `json:"environment"`
-	Planned     int                 `json:"planned"` // checks
-	Checks      []Result            `json:"checks"`  // those that were made
+	Planned     int                 `json:"planned"` // number of checks
+	Checks      []Result            `json:"checks"`  // the checks that were made
 }
 
 // NewReport is that of the checks that were made, of so many that were planned.
@@ -37,7 +37,7 @@ func (r *Report) failed() (failed []*Result) {
 	return failed
 }
 
-// titles say what groups of checks are about.
+// titles are the headings of groups of checks.
 var titles = map[string]string{
 	Oracle: "The stall oracle: every call stops for a while, and what latency must be follows " +
 		"from\narithmetic, by the service time that the target measured itself",
@@ -47,7 +47,7 @@ var titles = map[string]string{
 	Arrivals:   "Arrivals: random calls follow one another as they are to",
 }
 
-// Text is the report as tables, one for each group, and what to do about it.
+// Text returns the report as tables, one for each group, with advice.
 func (r *Report) Text() string {
 	var b strings.Builder
 	e := &r.Environment
@@ -79,18 +79,18 @@ func table(checks []*Result) string {
 			name = ""
 		}
 	}
-	// A writer into memory does not fail.
+	// Writing into memory does not fail.
 	_ = w.Flush()
 	lines := strings.Split(cells.String(), "\n")
-	print := func(n int) {
+	copyLines := func(n int) {
 		for _, line := range lines[:n] {
 			out.WriteString(strings.TrimRight(line, " ") + "\n")
 		}
 		lines = lines[n:]
 	}
-	print(1)
+	copyLines(1)
 	for _, c := range checks {
-		print(len(c.Findings))
+		copyLines(len(c.Findings))
 		if notes := c.notes(); notes != "" {
 			out.WriteString("  " + notes + "\n")
 		}
@@ -105,7 +105,7 @@ func passed(ok bool) string {
 	return "FAIL"
 }
 
-// notes are what else there is to know of a check.
+// notes returns the note of a check, and how often it was tried.
 func (r *Result) notes() string {
 	var notes []string
 	if r.Note != "" {
@@ -117,7 +117,7 @@ func (r *Result) notes() string {
 	return strings.Join(notes, "; ")
 }
 
-// conclusion is how many checks passed, what failed, and what to do.
+// conclusion says how many checks passed, what failed, and what to do.
 func (r *Report) conclusion() string {
 	failed := r.failed()
 	switch {
@@ -173,6 +173,6 @@ func (r *Result) blame() string {
 	return s
 }
 
-// A machine is busy if its hypervisor keeps so much of its CPU time from it, or if
-// other programs use so much.
+// A machine is busy if its hypervisor takes at least the share busyStolen of its CPU time, or if other programs use at
+// least the share busyOthers.
 const busyStolen, busyOthers = 0.01, 0.1

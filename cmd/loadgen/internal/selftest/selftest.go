@@ -1,9 +1,9 @@
-// Package selftest tests the generator on the machine it is to be believed on, in
-// real time, against what is known without measuring: a stall whose percentiles
-// follow from arithmetic, instants that are due, and calls that the target counted.
+// Package selftest tests the generator in real time, on the machine that it will measure on. It compares records with
+// what is known without the generator: the percentiles of a stall, which can be computed, the times when calls are
+// due, and the number of calls that the target counted.
 //
-// The target is the witness. It has a clock of its own and counts for itself, so that
-// a generator which is late, early or leaves calls out cannot be its own alibi.
+// The target is the witness. It has its own clock and counts calls itself, so that it notices a generator that is
+// late, early or leaves calls out, whatever the generator reports.
 package selftest
 
 import (
@@ -25,55 +25,55 @@ import (
 
 // Names of groups of checks, in the order in which they run.
 const (
-	Oracle     = "oracle"     // a stall, and the latency that follows from it
-	Companions = "companions" // nothing is corrected that was right
+	Oracle     = "oracle"     // the latency that follows from a stall
+	Companions = "companions" // latency is not changed where there was no stall
 	Pacing     = "pacing"     // calls begin when they are due
 	Accounting = "accounting" // every call is accounted for
-	Arrivals   = "arrivals"   // random arrivals are those asked for
+	Arrivals   = "arrivals"   // random arrivals have the requested distribution
 )
 
-// Groups are all of them.
+// Groups returns the names of all groups.
 func Groups() []string { return []string{Oracle, Companions, Pacing, Accounting, Arrivals} }
 
-// A Check is one experiment with the generator, and what must come of it.
+// A Check is one experiment with the generator.
 type Check struct {
 	Group, Name string
-	Takes       time.Duration // about so long
-	// Measure makes the experiment. An error is one that kept it from being made; what
-	// is wrong with what was measured is in the outcome.
+	Takes       time.Duration // approximately
+	// Measure makes the experiment. It returns an error if the experiment could not be made. If it was made, wrong
+	// results are in the outcome.
 	Measure func(ctx context.Context) (Outcome, error)
 }
 
-// An Outcome is what came of a check.
+// An Outcome is the result of an experiment.
 type Outcome struct {
 	Findings []Finding
-	Note     string // what else there is to know, such as the pace
+	Note     string // other information, such as the pace
 }
 
-// Checks are those of some groups, of all if none is named; quick takes a quarter
-// of the time and leaves some out.
+// Checks returns the checks of some groups, or of all if none is named. Quick checks take a quarter of the time, and
+// are fewer.
 func Checks(quick bool, groups ...string) ([]Check, error) { return realTime().checks(quick, groups) }
 
-// An engine makes the runs of checks. Tests put others in its place: one that runs by
-// a fake clock, and several that lie.
+// An engine makes the runs of checks. Tests replace it: by one with a fake clock, and by several that report wrong
+// records.
 type engine struct {
 	do func(context.Context, *bench.Run) (*record.Record, error)
-	// pace is how the generator waits, and sleep how a target does that workers call.
+	// pace returns how the generator waits, and sleep how a target that workers call does.
 	pace  func(perSecond uint64, workers int) pace.Pace
 	sleep func(workers int) pace.Pace
 }
 
-// realTime is the generator as it is, with the pace that it picks.
+// realTime returns the engine that runs the generator unchanged, with the pace that it chooses.
 func realTime() engine {
 	return engine{
 		do: func(ctx context.Context, r *bench.Run) (*record.Record, error) { return r.Do(ctx) },
 		pace: func(perSecond uint64, workers int) pace.Pace {
 			return pace.Choose(float64(perSecond), workers, runtime.GOMAXPROCS(0))
 		},
-		// One worker catches up only if its calls take what they are asked to, and the runtime's timers take 1 to 2 ms
-		// for 1 ms on Linux. A sleep in the kernel does not, but holds its processor until the runtime takes it back:
-		// four workers on two processors made the generator's calls 56 ms late at p99, and the target serve half of
-		// what was asked for. So several workers use timers, and are enough for calls of 2 ms.
+		// One worker catches up only if its calls take no longer than requested, but the runtime's timers take 1 to
+		// 2 ms for 1 ms on Linux. A sleep in the kernel does not, but keeps its processor until the runtime takes it
+		// back: with four workers on two processors, the generator's calls were 56 ms late at p99, and the target
+		// served half of the requested rate. So several workers use timers, and are enough for calls of 2 ms.
 		sleep: func(workers int) pace.Pace {
 			if workers == 1 {
 				return pace.Cheap
@@ -97,7 +97,7 @@ func (e engine) checks(quick bool, groups []string) ([]Check, error) {
 	return slices.DeleteFunc(all, func(c Check) bool { return !slices.Contains(groups, c.Group) }), nil
 }
 
-// Takes is how long checks take together, if none is tried twice.
+// Takes returns how long checks take together, if none is tried twice.
 func Takes(checks []Check) (sum time.Duration) {
 	for _, c := range checks {
 		sum += c.Takes
@@ -105,8 +105,8 @@ func Takes(checks []Check) (sum time.Duration) {
 	return sum
 }
 
-// tries is how often a check is made at most. A busy machine can fail one that a
-// quiet moment passes; a wrong generator fails them all.
+// tries is how often a check is tried at most. A check that fails on a busy machine can pass in a quiet moment; with a
+// wrong generator it fails every time.
 const tries = 3
 
 // A Result is a check that was made.
@@ -117,27 +117,26 @@ type Result struct {
 	Tries    int             `json:"tries"`
 	Note     string          `json:"note,omitempty"`
 	Findings []Finding       `json:"findings"` // of the last try
-	Machine  results.Machine `json:"machine"`  // what it did besides, during the last try
+	Machine  results.Machine `json:"machine"`  // what else the machine did during the last try
 }
 
-// Run makes checks one after the other: at once they would disturb each other. Next
-// is told of each before it begins. Once ctx ends, the results are those of the checks
-// before, and the error is that of ctx; another error is of a check that could not be
-// made.
+// Run makes checks one after the other, since they would disturb each other. It calls next with each check before it
+// begins. If ctx ends, Run returns the error of ctx, and the results of the checks before. It returns another error
+// if a check could not be made.
 func Run(ctx context.Context, checks []Check, next func(*Check)) ([]Result, error) {
-	var all []Result
+	var done []Result
 	for i := range checks {
 		next(&checks[i])
 		r, err := checks[i].run(ctx)
 		if err != nil {
-			return all, err
+			return done, err
 		}
-		all = append(all, r)
+		done = append(done, r)
 	}
-	return all, nil
+	return done, nil
 }
 
-// run makes a check until it passes, as long as its failure may be the machine's.
+// run repeats a check until it passes, as long as the machine may be the cause of its failure.
 func (c *Check) run(ctx context.Context) (Result, error) {
 	r := Result{Group: c.Group, Name: c.Name}
 	for {
@@ -164,12 +163,11 @@ func (c *Check) run(ctx context.Context) (Result, error) {
 	}
 }
 
-// measure makes a check once. An account that does not add up is a finding, of
-// whichever check came upon it.
+// measure makes a check once. A record whose counts do not add up is a finding, not an error.
 func (c *Check) measure(ctx context.Context) (Outcome, error) {
 	outcome, err := c.Measure(ctx)
 	if ctx.Err() != nil {
-		return outcome, ctx.Err() // what it found is of a part only
+		return outcome, ctx.Err() // the outcome is incomplete
 	}
 	var account *bench.AccountError
 	if errors.As(err, &account) {
@@ -182,7 +180,7 @@ func (c *Check) measure(ctx context.Context) (Outcome, error) {
 	return outcome, nil
 }
 
-// Failed are the findings that are not what they must be.
+// Failed returns the findings that did not pass.
 func (r *Result) Failed() (failed []Finding) {
 	for _, f := range r.Findings {
 		if !f.Passed {

@@ -15,7 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// failing is a check that fails so often before it passes.
+// failing returns a check that fails as often as times before it passes.
 func failing(times int, timing bool) Check {
 	n := 0
 	return Check{Group: Pacing, Name: "made up", Measure: func(context.Context) (Outcome, error) {
@@ -26,17 +26,26 @@ func failing(times int, timing bool) Check {
 	}}
 }
 
-func TestWhatTheMachineMayHaveFailedIsTriedThreeTimesAndNothingElse(t *testing.T) {
+func TestOnlyFailuresThatTheMachineMayCauseAreTriedThreeTimes(t *testing.T) {
 	for _, c := range []struct {
+		name   string
 		times  int
 		timing bool
 		passed bool
 		tries  int
-	}{{0, true, true, 1}, {1, true, true, 2}, {2, true, true, 3}, {3, true, false, 3}, {1, false, false, 1}} {
-		all, err := Run(t.Context(), []Check{failing(c.times, c.timing)}, func(*Check) {})
-		if err != nil || len(all) != 1 || all[0].Passed != c.passed || all[0].Tries != c.tries {
-			t.Errorf("%+v: %+v, %v", c, all, err)
-		}
+	}{
+		{"no failure", 0, true, true, 1},
+		{"one failure", 1, true, true, 2},
+		{"two failures", 2, true, true, 3},
+		{"three failures", 3, true, false, 3},
+		{"a failure of the generator", 1, false, false, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			done, err := Run(t.Context(), []Check{failing(c.times, c.timing)}, func(*Check) {})
+			if err != nil || len(done) != 1 || done[0].Passed != c.passed || done[0].Tries != c.tries {
+				t.Errorf("got %+v, %v; want passed %v, tries %d", done, err, c.passed, c.tries)
+			}
+		})
 	}
 }
 
@@ -58,7 +67,7 @@ func TestAnErrorAndAnInterruptionKeepTheChecksBefore(t *testing.T) {
 		{broken, func(context.Context) (Outcome, error) { return Outcome{}, broken }},
 		{context.Canceled, func(context.Context) (Outcome, error) {
 			cancel()
-			return Outcome{Findings: []Finding{exactly("calls", 1, 1)}}, nil // of a part
+			return Outcome{Findings: []Finding{exactly("calls", 1, 1)}}, nil // incomplete
 		}},
 	} {
 		var begun []string
@@ -93,12 +102,13 @@ func TestGroupsOfChecksAreChosenByName(t *testing.T) {
 		func(c Check) bool { return c.Group != Pacing && c.Group != Arrivals }) {
 		t.Errorf("%d checks, %v", len(some), err)
 	}
-	if _, err := Checks(true, "pace"); err == nil || !strings.Contains(err.Error(), `"pace" is unknown: want some of oracle, companions, `) {
+	if _, err := Checks(true, "pace"); err == nil ||
+		!strings.Contains(err.Error(), `"pace" is unknown: want some of oracle, companions, `) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
+func TestAFindingPassesOnlyWithinItsBounds(t *testing.T) {
 	for _, c := range []struct {
 		f                  Finding
 		passed             bool
@@ -129,7 +139,7 @@ func TestAFindingPassesWithinItsBoundsAlone(t *testing.T) {
 	}
 }
 
-// sample is a report of checks of two groups, with figures of all kinds.
+// sample returns a report about checks of two groups, with figures of all kinds.
 func sample(timing bool) *Report {
 	late := atMost("lag p99", Nanoseconds, 5e6, 7.1e6)
 	late.Timing = timing

@@ -11,30 +11,30 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A witness is what the target saw of a run: when its calls began, in the order in
-// which they did, by a clock that the generator does not read.
+// A witness records what the target saw of a run: when its calls began, in their order, by a clock that the generator
+// does not read.
 //
-// The generator may make calls in any order. But if none is early, then n calls can
-// have begun only once n calls were due.
+// The generator may make calls in any order. But if no call is early, n calls can have begun only after n calls were
+// due.
 type witness struct {
 	once  sync.Once
-	clock pace.Clock      // of the run, for those who sleep until an instant of it
-	start time.Time       // of the schedule, or a little before: the witness's own clock
+	clock pace.Clock      // of the run, for targets that sleep
+	start time.Time       // of the schedule or slightly earlier, by the witness's own clock
 	n     atomic.Int64    // calls begun
-	begun []time.Duration // of the first of them
+	begun []time.Duration // when the first calls began
 }
 
-// newWitness has room for the first calls of a run.
+// newWitness returns a witness with room for the first calls of a run.
 func newWitness(room uint64) *witness {
 	w := &witness{begun: make([]time.Duration, room)}
-	clear(w.begun) // touches the pages now rather than during a call
+	clear(w.begun) // touches the pages now and not during a call
 	return w
 }
 
-// enter notes that a call begins.
+// enter records that a call begins. It returns the number of the call, from 0, and the time.
 func (w *witness) enter() (n uint64, now time.Duration) {
 	i := w.n.Add(1) - 1
-	now = w.now() // after it was counted: by now i+1 calls have begun
+	now = w.now() // after the call was counted, so that i+1 calls have begun by now
 	if i < int64(len(w.begun)) {
 		w.begun[i] = now
 	}
@@ -43,14 +43,13 @@ func (w *witness) enter() (n uint64, now time.Duration) {
 
 func (w *witness) now() time.Duration { return time.Since(w.start) }
 
-// calls are how many began.
+// calls returns how many calls began.
 func (w *witness) calls() uint64 { return uint64(w.n.Load()) }
 
-// seen are when they did, as far as there was room.
+// seen returns when calls began, as far as there was room.
 func (w *witness) seen() []time.Duration { return w.begun[:min(w.n.Load(), int64(len(w.begun)))] }
 
-// lags are by how much calls were late that were due at even intervals, and early
-// is how many had begun before they may have.
+// lags returns by how much calls were late that were due at even intervals, and how many were early.
 func (w *witness) lags(perSecond uint64) (lags *quantile.HDR, early uint64) {
 	lags = quantile.NewHDR()
 	for i, begun := range w.seen() {
@@ -63,9 +62,9 @@ func (w *witness) lags(perSecond uint64) (lags *quantile.HDR, early uint64) {
 	return lags, early
 }
 
-// gaps are the times between successive calls, sorted, in ns.
+// gaps returns the times between successive calls, sorted, in ns.
 func (w *witness) gaps() []float64 {
-	begun := slices.Sorted(slices.Values(w.seen())) // workers may overtake each other before they look at the clock
+	begun := slices.Sorted(slices.Values(w.seen())) // workers may overtake each other before they read the clock
 	var gaps []float64
 	for i := 1; i < len(begun); i++ {
 		gaps = append(gaps, float64(begun[i]-begun[i-1]))
@@ -74,14 +73,12 @@ func (w *witness) gaps() []float64 {
 	return gaps
 }
 
-// due is when call i is due if they are evenly spaced: worked out here, and not by
-// the schedule under test.
+// due returns when call i is due if calls are evenly spaced. It does not use the schedule under test.
 func due(i, perSecond uint64) time.Duration {
 	return time.Duration(i/perSecond)*time.Second + time.Duration(i%perSecond*uint64(time.Second)/perSecond)
 }
 
-// on is a pace that tells the witness when the schedule starts, which a run tells
-// nobody but those who wait.
+// on returns a pace that tells the witness when the schedule starts. A run tells only its pace.
 func (w *witness) on(p pace.Pace) pace.Pace { return &witnessed{p, w} }
 
 type witnessed struct {
@@ -94,8 +91,8 @@ func (p *witnessed) Waiter(c pace.Clock) pace.Waiter {
 	return p.Pace.Waiter(c)
 }
 
-// synchronise sets the start so that it is no later than that of c, and a few tens
-// of nanoseconds before: the latest of several estimates that all err to that side.
+// synchronise sets the start to at most a few tens of nanoseconds before that of c, and never after it: to the latest
+// of several estimates, all of which are early.
 func (w *witness) synchronise(c pace.Clock) {
 	w.clock = c
 	for range 10 {
@@ -113,8 +110,7 @@ type sleeper struct {
 	free    sync.Pool // of pace.Waiter
 }
 
-// until sleeps until an instant of the run, or until ctx ends, and tells when it
-// woke.
+// until sleeps until a time of the run, or until ctx ends. It returns when it woke.
 func (s *sleeper) until(ctx context.Context, at time.Duration) time.Duration {
 	w, ok := s.free.Get().(pace.Waiter)
 	if !ok {

@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// A CurvePoint is a point of a law's curve, to be drawn.
+// A CurvePoint is a point of a law's curve, for a chart.
 type CurvePoint struct {
 	N       float64 `json:"n"`
 	X       float64 `json:"x"`
 	Latency float64 `json:"latency_seconds"`
-	// Extrapolated says that nothing was measured so far out.
+	// Extrapolated is true if N is outside of the range that was measured.
 	Extrapolated bool `json:"extrapolated,omitempty"`
 }
 
@@ -41,20 +41,20 @@ func (f *Fit) Curve(steps int) []CurvePoint {
 
 // places returns count concurrencies from 1 to end, evenly spaced in the logarithm.
 func places(end float64, count int) []float64 {
-	all := make([]float64, count)
-	for i := range all {
-		all[i] = math.Pow(end, float64(i)/float64(count-1))
+	at := make([]float64, count)
+	for i := range at {
+		at[i] = math.Pow(end, float64(i)/float64(count-1))
 	}
-	all[count-1] = end
-	return all
+	at[count-1] = end
+	return at
 }
 
 // greatest sets Greatest, PeakInterval and GreatestInterval, from laws that were fitted to resamples.
 //
-// The greatest throughput of a fitted curve is too great in the mean, the more so the flatter the curve is, and the
-// same holds for the resamples: intervals of their quantiles hold a flat curve's throughput 80 to 86 times in 100. So
-// the interval comes from a band around the law that 95% of the resampled laws stay within at all places, and reaches
-// from the greatest of its lower edge to the greatest of its upper one. It holds the truth 97 times in 100.
+// The greatest throughput of a fitted curve is biased upwards, and more so if the curve is flat. The same holds for
+// the resamples: intervals from their quantiles contain the throughput of a flat curve only 80 to 86 times in 100. So
+// the interval comes from a band around the law that 95% of the resampled laws stay within everywhere. It reaches
+// from the maximum of the lower edge to the maximum of the upper edge, and contains the true value 97 times in 100.
 func (f *Fit) greatest(laws []Law) {
 	_, end := f.Range()
 	if n, _ := f.Peak(); f.KappaInterval.Low > 0 && n <= beyond*end {
@@ -106,20 +106,21 @@ func (f *Fit) Extrapolated(n float64) string {
 
 // Warnings returns what a reader must know before believing f.
 func (f *Fit) Warnings() []string {
-	all := slices.Clone(f.doubts)
+	warnings := slices.Clone(f.doubts)
 	switch _, most := f.Range(); {
 	case f.PeakInterval != nil:
 		if w := f.Extrapolated(f.Greatest.N); w != "" {
-			all = append(all, "the peak at "+w)
+			warnings = append(warnings, "the peak at "+w)
 		}
 	case f.KappaInterval.Low > 0:
-		all = append(all, fmt.Sprintf("the law has its peak beyond %s, too far from what was measured to say where",
-			short(beyond*most)))
+		warnings = append(warnings, fmt.Sprintf(
+			"the law has its peak beyond %s, too far from what was measured to say where", short(beyond*most)))
 	default:
-		all = append(all, "no peak is shown: kappa may be 0, and it is not known whether throughput falls beyond what "+
-			"was measured")
+		warnings = append(warnings, "no peak is shown: kappa may be 0, and it is not known whether throughput falls "+
+			"beyond what was measured")
 	}
-	return all
+	return warnings
 }
 
+// short returns n with four digits.
 func short(n float64) string { return fmt.Sprintf("%.4g", n) }

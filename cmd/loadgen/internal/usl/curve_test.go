@@ -17,12 +17,12 @@ func fitted(t *testing.T, x truth, at ...float64) *usl.Fit {
 	return f
 }
 
-// A peak is told if the points show one, near to what was measured.
-func TestPeakIsToldWhereItIsShown(t *testing.T) {
+// A peak is reported if the points show one that is near what was measured.
+func TestPeakIsReportedWhereItIsShown(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		x    truth
-		peak float64 // 0: none is told
+		peak float64 // 0: none is reported
 		want string
 	}{
 		{"within", lawful(20000, 0.19, 0.01), 9, ""},
@@ -61,7 +61,7 @@ func TestStatementBeyondWhatWasMeasuredIsWarnedOf(t *testing.T) {
 	}
 	for _, p := range f.Curve(50) {
 		if p.Extrapolated != (p.N > 32) || !near(p.X*p.Latency, p.N, 1e-9) {
-			t.Errorf("of the curve: %+v", p)
+			t.Errorf("a point of the curve: %+v", p)
 		}
 	}
 	two := fitted(t, lawful(20000, 0.19, 0.01), workers[1:]...)

@@ -1,4 +1,4 @@
 package usl
 
-// Nearest is New without intervals and judgement: it takes less than a millisecond.
+// Nearest is like New, but without intervals and judgement. It takes less than a millisecond.
 var Nearest = nearest

@@ -12,24 +12,26 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// What the law is fitted to.
+// Limits of the points that a law is fitted to.
 const (
-	LeastDistinct = 6 // concurrencies: three unknowns, and as many again to judge by
-	// NearOne is the greatest that the least concurrency may be: lambda is the throughput of one worker, and from
-	// measurements of many it would be extrapolated, along with everything that depends on it.
+	// LeastDistinct is the least number of different concurrencies: one for each of three unknowns, and as many again
+	// to judge the fit by.
+	LeastDistinct = 6
+	// NearOne is the largest allowed value of the least concurrency. Lambda is the throughput of one worker. Without
+	// measurements near one, lambda and all that depends on it would be extrapolated.
 	NearOne = 2
 )
 
-// resamples are drawn for the intervals: 12 of them lie beyond each end.
+// resamples is how many resamples are drawn for the intervals. 12 of them are beyond each end of an interval.
 const resamples = 500
 
-// A Point is one measurement: X calls a second at concurrency N. Several points may have the same N.
+// A Point is one measurement: X calls per second at concurrency N. Several points may have the same N.
 type Point struct {
 	N float64 `json:"n"`
 	X float64 `json:"x"`
 }
 
-// An Interval is one of 95%. In JSON an end that is infinite is null.
+// An Interval is a 95% confidence interval. In JSON an infinite end is null.
 type Interval struct {
 	Low, High float64
 }
@@ -48,7 +50,7 @@ func (i Interval) MarshalJSON() ([]byte, error) {
 	}{end(i.Low), end(i.High)})
 }
 
-// A Fit is the law that is nearest to points, and how sure it is.
+// A Fit is the law that is nearest to points, with its uncertainty.
 type Fit struct {
 	Law
 	Points []Point `json:"points"` // by N
@@ -74,13 +76,13 @@ type Fit struct {
 
 	sample  *sample
 	cost    float64 // half the sum of squares of ln(median/law)
-	steeper float64 // the sigma below 0 that would fit surely better; else 0
+	steeper float64 // the sigma below 0 that fits significantly better, or 0 if there is none
 	doubts  []string
 }
 
-// New returns the law that fits points, with its intervals. An error says why the law cannot be fitted: points that
-// are no measurements, fewer than LeastDistinct concurrencies, none of them near one, or a curve that is not of this
-// law. New takes about 60 ms, for the intervals; they are the same for the same seed.
+// New returns the law that fits points, with its intervals. It returns an error if a point is invalid, if there are
+// fewer than LeastDistinct concurrencies or none near one, or if the points do not follow the law. New takes about
+// 60 ms, for the intervals. They are the same for the same seed.
 //
 // The law is fitted to the median throughput of each concurrency. Intervals come from a parametric bootstrap: visits
 // are drawn from the law, as many at each concurrency as were made, and the law is fitted to their medians. The
@@ -111,7 +113,7 @@ func nearest(points []Point) (*Fit, error) {
 	f := &Fit{Points: points, sample: newSample(points)}
 	p := newProblem(f.sample.medians)
 	best := solution{cost: math.Inf(1)}
-	// A curve that hardly bends, one that is flat, and one that falls.
+	// The search starts from a curve that hardly bends, from one that is flat, and from one that falls.
 	for _, start := range [][2]float64{{0.1, 0.1}, {5, 0.1}, {1, 5}} {
 		if s := p.solve(start[0], start[1]); s.cost < best.cost {
 			best = s
@@ -138,20 +140,18 @@ func check(points []Point) error {
 			errs = append(errs, fmt.Errorf("point %d: its concurrency is %v: want one of 1 to 1e9", i+1, p.N))
 		}
 		if !(p.X > 0 && p.X <= 1e15) {
-			errs = append(errs, fmt.Errorf("point %d: its throughput is %v: want one above 0, in calls a second", i+1,
-				p.X))
+			errs = append(errs, fmt.Errorf("point %d: its throughput is %v: want one above 0, in calls per second",
+				i+1, p.X))
 		}
 		distinct[p.N], least = true, min(least, p.N)
 	}
 	if len(distinct) < LeastDistinct {
 		errs = append(errs, fmt.Errorf("%d different concurrencies: the law has three unknowns, and is fitted to "+
-			"%d or "+
-			"more", len(distinct), LeastDistinct))
+			"%d or more", len(distinct), LeastDistinct))
 	}
 	if least > NearOne && !math.IsInf(least, 1) {
 		errs = append(errs, fmt.Errorf("the least concurrency is %s: want 1 or %d among them, since the law starts "+
-			"from "+
-			"the throughput of one", short(least), NearOne))
+			"from the throughput of one", short(least), NearOne))
 	}
 	return errors.Join(errs...)
 }
@@ -159,7 +159,7 @@ func check(points []Point) error {
 // A sample is what was measured, by concurrency.
 type sample struct {
 	medians []Point
-	visits  []int   // of which each is the median
+	visits  []int   // the number of visits that each is the median of
 	within  float64 // the sum of squares of ln X around its mean at each concurrency
 }
 
@@ -222,22 +222,23 @@ func variance(n int) float64 {
 // resample sets the intervals, and the p-value of the lack of fit.
 func (f *Fit) resample(random *rand.Rand) {
 	p := newProblem(f.sample.medians)
-	law, of := make([]float64, len(p.y)), 0.0 // ln(X/N), and the mean variance of a median beside that of a visit
+	law := make([]float64, len(p.y)) // ln(X/N)
+	ratio := 0.0                     // of the variance of a median to that of a visit, in the mean
 	for i, m := range f.sample.medians {
 		law[i] = math.Log(f.Throughput(m.N) / m.N)
-		of += variance(f.sample.visits[i]) / float64(len(law))
+		ratio += variance(f.sample.visits[i]) / float64(len(law))
 	}
 	chi2 := distuv.ChiSquared{K: float64(len(law) - 3), Src: random}
 	visits := make([]float64, slices.Max(f.sample.visits))
 	laws, lacking := make([]Law, resamples), 0
 	for k := range laws {
-		sd, within := math.Sqrt(2*f.cost/of/chi2.Rand()), 0.0
+		sd, within := math.Sqrt(2*f.cost/ratio/chi2.Rand()), 0.0
 		for i := range p.y {
-			made := visits[:f.sample.visits[i]]
-			for j := range made {
-				made[j] = law[i] + sd*random.NormFloat64()
+			drawn := visits[:f.sample.visits[i]]
+			for j := range drawn {
+				drawn[j] = law[i] + sd*random.NormFloat64()
 			}
-			median, squares := summary(made)
+			median, squares := summary(drawn)
 			p.y[i], within = median, within+squares
 		}
 		s := p.solve(max(f.Sigma*p.sa, 0.01), max(f.Kappa*p.sb, 0.01))
@@ -256,7 +257,7 @@ func (f *Fit) resample(random *rand.Rand) {
 	f.greatest(laws)
 }
 
-// middle returns the interval that 95% of laws lie in.
+// middle returns the interval that holds the value of 95% of laws.
 func middle(laws []Law, value func(Law) float64) Interval {
 	values := make([]float64, len(laws))
 	for i, l := range laws {

@@ -22,13 +22,13 @@ var workers = []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32}
 // A truth is the throughput of a system at a concurrency.
 type truth func(n float64) float64
 
-// lawful is the Universal Scalability Law, written down again.
+// lawful returns the Universal Scalability Law, written independently of the package.
 func lawful(lambda, sigma, kappa float64) truth {
 	return func(n float64) float64 { return lambda * n / (1 + sigma*(n-1) + kappa*n*(n-1)) }
 }
 
-// visited returns what visits to a system measure at each of its concurrencies, off by a normal error of that relative
-// size.
+// visited returns what visits to a system measure at each of some concurrencies. Noise is the standard deviation of
+// their relative error.
 func (x truth) visited(visits int, noise float64, random *rand.Rand, at ...float64) (points []usl.Point) {
 	for range visits {
 		for _, n := range at {
@@ -38,14 +38,14 @@ func (x truth) visited(visits int, noise float64, random *rand.Rand, at ...float
 	return points
 }
 
-// measured is one visit at each of workers.
+// measured returns one visit at each of workers.
 func measured(l usl.Law, noise float64, random *rand.Rand) []usl.Point {
 	return lawful(l.Lambda, l.Sigma, l.Kappa).visited(1, noise, random, workers...)
 }
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
 
-// simulations returns how many samples a simulation fits: few, or USL_SIMULATIONS.
+// simulations returns how many samples a simulation fits: USL_SIMULATIONS if it is set, otherwise few.
 func simulations(few int) int {
 	if n, err := strconv.Atoi(os.Getenv("USL_SIMULATIONS")); err == nil {
 		return n
@@ -84,7 +84,7 @@ func TestFitIsNeverOutsideOfTheBorder(t *testing.T) {
 	}
 }
 
-// No law within the border is nearer to the medians than the one that is found.
+// No allowed law is nearer to the medians than the one that is found.
 func TestFitIsTheNearest(t *testing.T) {
 	distance := func(l usl.Law, points []usl.Point) (sum float64) {
 		for _, p := range points {
@@ -96,7 +96,7 @@ func TestFitIsTheNearest(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		points := measured(laws(t), 0.02, seeded(rapid.Uint64().Draw(t, "seed")))
 		visits := points
-		for _, p := range points { // which leave the median where it is
+		for _, p := range points { // these do not move the median
 			off := rapid.Float64Range(0, 1).Draw(t, "off")
 			visits = append(visits, usl.Point{N: p.N, X: p.X * (1 + off)}, usl.Point{N: p.N, X: p.X * (1 - off/2)})
 		}
@@ -116,10 +116,9 @@ func TestFitIsTheNearest(t *testing.T) {
 	})
 }
 
-// Samples of a law are accepted 93 times in 100 or more, of a flat curve as of a steep one, and 93 of 100 intervals of
-// their throughput hold the truth, or 91 of their coefficients. A p-value of 5% is found in 8 of 100 at the most. In
-// the
-// short form the bounds allow for how few samples there are.
+// Samples of a law are accepted at least 93 times in 100, for flat and for steep curves. At least 93 of 100 intervals
+// of their throughput contain the true value, and 91 of those of their coefficients. A p-value of 5% or less occurs
+// in at most 8 of 100. The short form of the test has wider bounds, since it has few samples.
 func TestLawIsAcceptedAndItsIntervalsHoldTheTruth(t *testing.T) {
 	few := 10
 	fits := simulations(few)
@@ -131,7 +130,7 @@ func TestLawIsAcceptedAndItsIntervalsHoldTheTruth(t *testing.T) {
 		name           string
 		sigma, kappa   float64
 		at             []float64
-		peak, greatest float64 // the second within what was measured
+		peak, greatest float64 // greatest is within what was measured
 	}{
 		{"flat", 1, 0, workers[:6], 0, 20000},
 		{"flat to 16", 1, 0, workers[:8], 0, 20000},
@@ -218,7 +217,7 @@ func TestIntervalWithoutAnEndIsJSON(t *testing.T) {
 	}
 }
 
-// Whatever is measured, it is a law that can be written, or an error.
+// Every measurement results in an error, or in a law that can be written as JSON.
 func TestFitOfAnyPointsIsALawOrAnError(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		points := []usl.Point{{N: 1, X: powers(t, "x", -300, 15, false)}}
@@ -235,12 +234,12 @@ func TestFitOfAnyPointsIsALawOrAnError(t *testing.T) {
 func TestMedians(t *testing.T) {
 	got := usl.Medians([]usl.Point{{N: 4, X: 9}, {N: 1, X: 5}, {N: 4, X: 7}, {N: 4, X: 100}, {N: 2, X: 4},
 		{N: 2, X: 1}})
-	if want := []usl.Point{{N: 1, X: 5}, {N: 2, X: 2}, {N: 4, X: 9}}; !slices.Equal(got, want) { // of two the geometric mean
+	if want := []usl.Point{{N: 1, X: 5}, {N: 2, X: 2}, {N: 4, X: 9}}; !slices.Equal(got, want) { // the geometric mean of two
 		t.Errorf("%v: want %v", got, want)
 	}
 }
 
-// One visit of three that a busy machine made slow, at every other concurrency, does not move the law.
+// If one visit of three is slow at every other concurrency, as on a busy machine, the law does not move.
 func TestDisturbedVisitsDoNotMoveTheLaw(t *testing.T) {
 	x := lawful(2000, 0.05, 0.02)
 	points := x.visited(3, 0, seeded(1), workers[:6]...)

@@ -10,25 +10,26 @@ import (
 
 // How far a median may be from the law, as a share of it.
 const (
-	noMisfit     = 0.002 // nothing to judge
-	slightMisfit = 0.05  // warned about if it is surely one: the law still describes what was measured
-	worstMisfit  = 0.20  // refused, whatever the noise
+	noMisfit     = 0.002 // accepted without a further test
+	slightMisfit = 0.05  // at most a warning: the law still describes what was measured
+	worstMisfit  = 0.20  // beyond this the law is refused, whatever the noise
 )
 
-// surely is the p-value below which a deviation from the law is not put down to chance.
+// surely is the p-value below which a deviation from the law does not count as chance.
 const surely = 0.01
 
-// better is how many times nearer a plateau must be than the law, in the sum of squares, to be reported instead. Where
-// throughput is flat or linear both fit, and one of them is so much nearer by chance in one sample of 200 at the most.
-// Of X = 1000 min(N, 4), with 5% of noise in three visits at 1, 2, 3, 4, 6 and 8, 991 of 1000 samples are found.
+// better is the factor by which the sum of squares of a plateau must be smaller than that of the law, for the plateau
+// to be reported instead. If throughput is flat or linear both fit, and the plateau is that much nearer by chance in
+// at most one sample of 200. For X = 1000 min(N, 4), with 5% noise in three visits at 1, 2, 3, 4, 6 and 8, the
+// plateau is found in 991 of 1000 samples.
 const better = 1.5
 
-// plateau returns an error if throughput grows in proportion to concurrency and then stays: X = each min(N, knee),
-// which are the bounds of asymptotic analysis. The law has no such corner. It would put a peak and a fall there.
+// plateau returns an error if throughput grows in proportion to concurrency and then stays constant: X = each min(N,
+// knee), the bounds of asymptotic analysis. The law has no such corner, and would predict a peak and a fall.
 func (f *Fit) plateau() error {
 	var each, knee float64
 	medians, nearest := f.sample.medians, f.cost/better
-	for split := 1; split < len(medians)-1; split++ { // so many on the slope, and two or more on the plateau
+	for split := 1; split < len(medians)-1; split++ { // medians on the slope; two or more are on the plateau
 		if e, k, cost := cornered(medians, split); cost < nearest {
 			each, knee, nearest = e, k, cost
 		}
@@ -40,8 +41,8 @@ func (f *Fit) plateau() error {
 		short(each), short(knee), short(each*knee))
 }
 
-// cornered returns the nearest X = each min(N, knee) with its knee between the medians split-1 and split, and half the
-// sum of squares of ln(median/X).
+// cornered returns the nearest plateau X = each min(N, knee) whose knee is between the medians split-1 and split, and
+// half the sum of squares of ln(median/X).
 func cornered(medians []Point, split int) (each, knee, cost float64) {
 	var slope, level float64
 	for i, m := range medians {
@@ -63,12 +64,12 @@ func cornered(medians []Point, split int) (each, knee, cost float64) {
 	return math.Exp(mean), knee, cost
 }
 
-// judge returns an error if f is not the law of its points. If it is only slightly not, it adds a warning.
+// judge returns an error if the points do not follow the law. If they deviate only slightly, it adds a warning.
 //
-// Lack of fit is judged as in an F test against pure error: by how far the medians are from the law, beside how far
-// visits at one concurrency are from each other (N. Draper and H. Smith, Applied Regression Analysis, Wiley 1998,
-// section 2.1). Its p-value is the share of the resamples whose ratio is greater, and not of the F distribution, since
-// medians are fitted and the law ends at sigma = 0 and kappa = 0.
+// Lack of fit is judged as in an F test against pure error: it compares the deviations of the medians from the law
+// with the differences between visits at one concurrency (N. Draper and H. Smith, Applied Regression Analysis, Wiley
+// 1998, section 2.1). The p-value is the share of resamples whose ratio is greater. It does not come from the F
+// distribution, since medians are fitted, and since the law ends at sigma = 0 and kappa = 0.
 func (f *Fit) judge() error {
 	worst := math.Abs(f.Worst)
 	lacks := f.LackOfFit != nil && *f.LackOfFit < surely
@@ -77,7 +78,7 @@ func (f *Fit) judge() error {
 	case worst <= noMisfit:
 		return nil
 	case f.steeper < 0 || f.Sigma == 0 && f.Kappa == 0 && (lacks || worst > worstMisfit):
-		why = "throughput grows faster than concurrency (superlinear), which this law does not know"
+		why = "throughput grows faster than concurrency (superlinear), which this law cannot describe"
 		if f.steeper < 0 {
 			why += fmt.Sprintf(": sigma would be %.3g", f.steeper)
 		}
@@ -96,8 +97,8 @@ func (f *Fit) judge() error {
 	return nil
 }
 
-// steeper returns the sigma below 0 that fits surely better than best, the nearest law with sigma of at least 0. It
-// returns 0 if there is none. It is judged by the F test of one more unknown, against the residuals left with it.
+// steeper returns the sigma below 0 that fits significantly better than best, the nearest law with sigma of at least
+// 0. It returns 0 if there is none. It uses the F test for one more unknown, against the residuals with it.
 func (p *problem) steeper(best solution) float64 {
 	free := p.minimize(best.u, best.v, true, true)
 	freedom := float64(len(p.y) - 3)

@@ -66,24 +66,24 @@ func TestFitIsRefusedWithAReason(t *testing.T) {
 	}
 }
 
-// Of a plateau no law is told, which would have it fall: without noise and with 1% and 3% of it never, with 5% in 93 of
-// 100 samples or more.
+// No law is fitted to a plateau, since the law would fall. With up to 3% noise this always holds, and with 5% noise in
+// 93 of 100 samples or more.
 func TestPlateauIsRefused(t *testing.T) {
 	fits := simulations(25)
 	for _, at := range [][]float64{{1, 2, 3, 4, 6, 8}, {1, 2, 3, 4, 6, 8, 12, 16}, {1, 2, 4, 8, 16, 32}} {
 		for _, noise := range []float64{0, 0.01, 0.03, 0.05} {
 			t.Run(fmt.Sprintf("%v with %v%%", at, 100*noise), func(t *testing.T) {
-				accepted, told := 0, 0
+				accepted, found := 0, 0
 				for seed := range uint64(fits) {
 					_, err := usl.New(plateau(1000, 4).visited(3, noise, seeded(seed), at...), seed)
 					switch {
 					case err == nil:
 						accepted++
 					case strings.Contains(err.Error(), "a plateau does"):
-						told++
+						found++
 					}
 				}
-				t.Logf("%d of %d accepted, %d told to be a plateau", accepted, fits, told)
+				t.Logf("%d of %d accepted, %d found to be a plateau", accepted, fits, found)
 				if most := map[bool]float64{true: 0.07}[noise == 0.05]; float64(accepted) > most*float64(fits) {
 					t.Errorf("%d of %d accepted", accepted, fits)
 				}
@@ -92,7 +92,7 @@ func TestPlateauIsRefused(t *testing.T) {
 	}
 }
 
-// Noise is no lack of fit, if visits to one concurrency differ as much; alike at every visit it is one.
+// A deviation is not a lack of fit if visits at one concurrency differ as much. If it is equal at every visit, it is.
 func TestLackOfFitIsJudgedByVisits(t *testing.T) {
 	steady := truth(func(n float64) float64 { return 20000 + 1500*float64(int(n)/2%2) })
 	for _, c := range []struct {

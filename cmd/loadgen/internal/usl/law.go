@@ -1,47 +1,42 @@
-// Package usl fits the Universal Scalability Law to throughputs that were measured at
-// several degrees of concurrency:
+// Package usl fits the Universal Scalability Law to throughputs that were measured at several degrees of concurrency:
 //
 //	X(N) = lambda N / (1 + sigma (N-1) + kappa N (N-1))
 //
-// N is how many workers there are, or how many processors (GOMAXPROCS); X is calls a
-// second. Lambda is what one alone does, sigma the share of the work that is serial
-// (contention), kappa what each pair costs to agree (coherency). With kappa above 0
-// there is a peak, past which more workers do less.
+// N is the number of workers or of processors (GOMAXPROCS), and X is calls per second. Lambda is the throughput of one
+// worker, sigma the share of the work that is serial (contention), and kappa the cost of agreement for each pair of
+// workers (coherency). If kappa is above 0 there is a peak, beyond which more workers have less throughput.
 //
-// Sources: N. Gunther, A Simple Capacity Model of Massively Parallel Transaction
-// Systems, CMG 1993, and Guerrilla Capacity Planning, Springer 2007, chapters 4 to 6;
-// B. Schwartz, Practical Scalability Analysis with the Universal Scalability Law, 2015,
-// for latency by Little's law.
+// Sources: N. Gunther, A Simple Capacity Model of Massively Parallel Transaction Systems, CMG 1993, and Guerrilla
+// Capacity Planning, Springer 2007, chapters 4 to 6; B. Schwartz, Practical Scalability Analysis with the Universal
+// Scalability Law, 2015, for latency by Little's law.
 package usl
 
 import "math"
 
-// A Law is one curve. Lambda is above 0, in calls a second; Sigma and Kappa are at least
-// 0 and have no unit. Its methods are cheap, and safe for concurrent use.
+// A Law is one curve. Lambda is above 0, in calls per second. Sigma and Kappa are at least 0 and have no unit. Its
+// methods are cheap, and safe for concurrent use.
 type Law struct {
 	Lambda float64 `json:"lambda"`
 	Sigma  float64 `json:"sigma"`
 	Kappa  float64 `json:"kappa"`
 }
 
-// slowdown is by how much a call takes longer at n than alone.
+// slowdown returns the factor by which a call takes longer at n than alone.
 func (l Law) slowdown(n float64) float64 { return 1 + l.Sigma*(n-1) + l.Kappa*n*(n-1) }
 
-// Throughput is X(n), in calls a second, for n of at least 1.
+// Throughput returns X(n), in calls per second, for n of at least 1.
 func (l Law) Throughput(n float64) float64 { return l.Lambda * n / l.slowdown(n) }
 
-// Latency is how long a call takes at n, in seconds, by Little's law: n/X(n). It counts
-// from when a worker takes the call: there is no queue before the workers.
+// Latency returns how long a call takes at n, in seconds: n/X(n), by Little's law. It counts from when a worker takes
+// the call, since there is no queue before the workers.
 func (l Law) Latency(n float64) float64 { return l.slowdown(n) / l.Lambda }
 
-// ConcurrencyAtLatency is the n of at least 1 at which a call takes latency seconds. There
-// is none, and ok is false, if it is less than a call takes alone, or if sigma and kappa are
-// 0, so that a call takes as long at every n.
+// ConcurrencyAtLatency returns the n of at least 1 at which a call takes latency seconds. There is none, and ok is
+// false, if a call takes longer than that alone, or if sigma and kappa are 0, so that latency is the same at every n.
 func (l Law) ConcurrencyAtLatency(latency float64) (n float64, ok bool) {
-	// Latency rises with n, so that of the roots of
+	// Latency rises with n, so the result is the greater root of
 	//	kappa n^2 + (sigma-kappa) n - (lambda latency + sigma - 1) = 0
-	// the one wanted is the greater. It is written so that nothing cancels, also for
-	// kappa = 0.
+	// It is computed in a form without cancellation, which also works for kappa = 0.
 	b, c := l.Sigma-l.Kappa, l.Lambda*latency+l.Sigma-1
 	root := math.Sqrt(b*b + 4*l.Kappa*c)
 	switch {
@@ -55,16 +50,16 @@ func (l Law) ConcurrencyAtLatency(latency float64) (n float64, ok bool) {
 	return max(n, 1), true
 }
 
-// ThroughputAtLatency is how many calls a second there are when a call takes latency
-// seconds: n/latency, at the n of ConcurrencyAtLatency, and as that may have no answer.
+// ThroughputAtLatency returns the calls per second when a call takes latency seconds: n/latency, for the n of
+// ConcurrencyAtLatency. If there is no such n, ok is false.
 func (l Law) ThroughputAtLatency(latency float64) (x float64, ok bool) {
 	n, ok := l.ConcurrencyAtLatency(latency)
 	return n / latency, ok
 }
 
-// Peak is where throughput is greatest, sqrt((1-sigma)/kappa), and the throughput there.
-// It is at 1 where more workers never do more. Without a peak, for kappa = 0, n is +Inf, and
-// x what throughput nears: lambda/sigma, which may be +Inf too.
+// Peak returns the n with the greatest throughput, sqrt((1-sigma)/kappa), and the throughput there. N is 1 if more
+// workers never have more throughput. If there is no peak, since kappa = 0, n is +Inf, and x is the limit of
+// throughput: lambda/sigma, which may be +Inf too.
 func (l Law) Peak() (n, x float64) {
 	switch {
 	case l.Sigma >= 1:

@@ -7,9 +7,10 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
-// Published measurements, with the coefficients that were published beside them. Those are of the least squares of
-// throughputs, and so of the points of the greatest ones; ours are of the least squares of their logarithms, in which
-// the first points count as much. That is why ours differ, and why our lambda is nearer to X(1), which was measured.
+// These are published measurements, with the coefficients that were published for them. The published coefficients
+// are the least squares of throughputs, which depend mostly on the points of great throughput. Ours are the least
+// squares of logarithms, in which all points have the same weight. So ours differ, and our lambda is nearer to the
+// measured X(1).
 //
 //	raytracer, specsdm91: N. Gunther, Guerrilla Capacity Planning, Springer 2007; S. Möding, R package usl 3.0,
 //	  its data, tests and vignette
@@ -29,7 +30,7 @@ var published = []struct {
 		x:    []float64{20, 78, 130, 170, 190, 200, 210, 230, 260, 280, 310},
 		them: usl.Law{Lambda: 21.848843, Sigma: 0.057771, Kappa: 0},
 		us:   usl.Law{Lambda: 21.592, Sigma: 0.056405, Kappa: 3.358e-6},
-		peak: 64, most: 302.6, // within what was measured: a peak is not shown, by theirs either
+		peak: 64, most: 302.6, // within what was measured: neither fit shows a peak
 	},
 	{
 		name: "specsdm91",
@@ -71,7 +72,8 @@ func TestPublishedMeasurementsAreFitted(t *testing.T) {
 			if !near(f.Greatest.N, c.peak, 1e-3) || !near(f.Greatest.X, c.most, 1e-3) {
 				t.Errorf("the greatest is %+v: want %v at %v", f.Greatest, c.most, c.peak)
 			}
-			// What one alone does was measured: our lambda is it to within 10%, and as near as theirs.
+			// The throughput of one worker was measured: our lambda is within 10% of it, and at least as near as
+			// theirs.
 			us, them := math.Abs(f.Lambda/c.x[0]-1), math.Abs(c.them.Lambda/c.x[0]-1)
 			if us > 0.1 || us > them {
 				t.Errorf("lambda is %v, theirs %v, and X(1) %v", f.Lambda, c.them.Lambda, c.x[0])
@@ -83,8 +85,8 @@ func TestPublishedMeasurementsAreFitted(t *testing.T) {
 	}
 }
 
-// The points above are those that were published: no coefficients near to the published ones fit them better, by the
-// least squares of throughputs.
+// The points above are the published ones: no coefficients near the published ones fit them better by the least
+// squares of throughputs.
 func TestPublishedCoefficientsAreOfThesePoints(t *testing.T) {
 	for _, c := range published {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,17 +7,15 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// A problem is to find the law whose throughputs are nearest to those measured, in the
-// sum of squares of ln(measured/law).
+// A problem is to find the law that minimizes the sum of squares of ln(measured/law).
 //
-// Errors of a throughput are in proportion to it, so that the residuals are relative:
-// else the points of the greatest throughputs alone would decide. They all have the
-// same weight. In logarithms the best lambda is a mean, and only sigma and kappa are
-// left to search for.
+// Errors of a throughput are proportional to it, so residuals are relative, and all have the same weight. Otherwise
+// only the points with the greatest throughputs would decide. In logarithms the best lambda is a mean, so only sigma
+// and kappa need a search.
 type problem struct {
 	y []float64 // ln(X/N)
-	// What sigma and kappa are times, over their means, so that both unknowns are
-	// of about one size.
+	// The coefficients of sigma and kappa, divided by their means sa and sb. The unknowns are u = sigma*sa and
+	// v = kappa*sb, which are of similar size.
 	a, b   []float64
 	sa, sb float64
 }
@@ -36,8 +34,7 @@ func newProblem(points []Point) *problem {
 	return p
 }
 
-// residuals writes what is left of each y at (u, v) to r, and returns ln(lambda); false
-// where the law has no meaning.
+// residuals sets r to the residuals at (u, v), and returns ln(lambda). It returns false where the law is not defined.
 func (p *problem) residuals(r []float64, u, v float64) (lambda float64, ok bool) {
 	for i := range p.y {
 		slowdown := 1 + u*p.a[i] + v*p.b[i]
@@ -53,16 +50,19 @@ func (p *problem) residuals(r []float64, u, v float64) (lambda float64, ok bool)
 	return lambda, true
 }
 
-// A solution is a point of the problem, and half the sum of squares there.
+// A solution is a point (u, v) of the problem.
 type solution struct {
-	u, v, lambda, cost float64
+	u, v   float64
+	lambda float64 // its logarithm
+	cost   float64 // half the sum of squares
 }
 
+// at returns the solution at (u, v).
 func (p *problem) at(u, v float64) solution {
 	return p.with(make([]float64, len(p.y)), u, v)
 }
 
-// with is at, with a place for residuals.
+// with is like at, but uses r for the residuals.
 func (p *problem) with(r []float64, u, v float64) solution {
 	lambda, ok := p.residuals(r, u, v)
 	s := solution{u, v, lambda, math.Inf(1)}
@@ -79,9 +79,8 @@ func (p *problem) law(s solution) Law {
 	return Law{Lambda: math.Exp(s.lambda), Sigma: s.u / p.sa, Kappa: s.v / p.sb}
 }
 
-// solve is the best solution with sigma and kappa of at least 0, searched for from a
-// start. If the free minimum is outside, the best lies on the border: with sigma = 0, with
-// kappa = 0, or with both, and each is tried.
+// solve returns the best solution with sigma and kappa of at least 0. The search starts at (u, v). If the free minimum
+// is outside, the best solution is on the border: solve tries sigma = 0, kappa = 0, and both.
 func (p *problem) solve(u, v float64) solution {
 	if free := p.minimize(u, v, true, true); free.u >= 0 && free.v >= 0 {
 		return free
@@ -95,8 +94,8 @@ func (p *problem) solve(u, v float64) solution {
 	return best
 }
 
-// minimize moves u, v or both to the nearest minimum, below 0 if it is there, by Newton's
-// method with the Hessian of Gauss and Newton, which is never indefinite.
+// minimize moves u, v or both to the nearest minimum, which may be below 0. It uses Newton's method with the
+// Gauss-Newton Hessian, which is never indefinite.
 func (p *problem) minimize(u, v float64, moveU, moveV bool) solution {
 	d := &derivatives{p: p, r: make([]float64, len(p.y)), ja: make([]float64, len(p.y)), jb: make([]float64, len(p.y))}
 	var start []float64
@@ -107,7 +106,7 @@ func (p *problem) minimize(u, v float64, moveU, moveV bool) solution {
 	if moveV {
 		start, columns = append(start, v), append(columns, d.jb)
 	}
-	full := func(x []float64) (float64, float64) {
+	point := func(x []float64) (float64, float64) {
 		switch {
 		case moveU && moveV:
 			return x[0], x[1]
@@ -117,16 +116,16 @@ func (p *problem) minimize(u, v float64, moveU, moveV bool) solution {
 		return u, x[0]
 	}
 	result, _ := optimize.Minimize(optimize.Problem{
-		Func: func(x []float64) float64 { u, v := full(x); return p.with(d.r, u, v).cost },
+		Func: func(x []float64) float64 { u, v := point(x); return p.with(d.r, u, v).cost },
 		Grad: func(grad, x []float64) {
-			u, v := full(x)
+			u, v := point(x)
 			d.at(u, v)
 			for k, c := range columns {
 				grad[k] = dot(c, d.r)
 			}
 		},
 		Hess: func(hess *mat.SymDense, x []float64) {
-			u, v := full(x)
+			u, v := point(x)
 			d.at(u, v)
 			for k, c := range columns {
 				for l := k; l < len(columns); l++ {
@@ -139,20 +138,21 @@ func (p *problem) minimize(u, v float64, moveU, moveV bool) solution {
 		MajorIterations:   100,
 		Converger:         &optimize.FunctionConverge{Relative: 1e-9, Iterations: 2},
 	}, &optimize.Newton{Linesearcher: &optimize.Backtracking{}})
-	// Its error is that it can go no further, which at a minimum is so by rounding. A
-	// bad place is a poor fit, and that is looked at.
+	// The error says that it cannot improve further, which rounding causes at every minimum. A bad result is a poor
+	// fit, which is judged later.
 	if result == nil {
 		return p.at(u, v)
 	}
-	return p.at(full(result.X))
+	return p.at(point(result.X))
 }
 
-// derivatives are the residuals of a problem at a place, and how they change with u and v.
+// derivatives holds the residuals of a problem at a point, and their derivatives by u and v.
 type derivatives struct {
 	p         *problem
 	r, ja, jb []float64
 }
 
+// at computes d at (u, v).
 func (d *derivatives) at(u, v float64) {
 	d.p.residuals(d.r, u, v)
 	var ma, mb float64

@@ -10,9 +10,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// estimates gives every estimator the latencies of a visit, in the order in which
-// calls ended, and sets its answers against full sort. Those that draw at random draw from
-// the seed.
+// estimates gives every estimator the latencies of a visit, in the order in which calls ended, and compares its
+// answers with a full sort. The seed determines the random numbers of estimators that use them.
 func estimates(arms []string, latencies []time.Duration, seed uint64) ([]results.Estimate, error) {
 	if len(latencies) == 0 {
 		return nil, nil
@@ -21,7 +20,7 @@ func estimates(arms []string, latencies []time.Duration, seed uint64) ([]results
 	for _, d := range latencies {
 		truth.Add(d)
 	}
-	var all []results.Estimate
+	var list []results.Estimate
 	seeds := estimatorSeeds(seed)
 	for _, arm := range arms {
 		if arm == scenarios.None {
@@ -31,23 +30,23 @@ func estimates(arms []string, latencies []time.Duration, seed uint64) ([]results
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, e)
+		list = append(list, e)
 	}
-	return all, nil
+	return list, nil
 }
 
-// estimatorSeeds returns the seeds of the estimators of a visit, one after the other. With
-// seeds of the process alone every visit, which has a process of its own, would draw the
-// same numbers.
+// estimatorSeeds returns a generator of seeds for the estimators of a visit. Default seeds would be the same in every
+// visit, since each visit has a process of its own.
 func estimatorSeeds(seed uint64) *rand.Rand {
-	const stream = 0x657374 // est: no other numbers of the visit are drawn from it
+	const stream = 0x657374 // "est"; nothing else of the visit uses this stream
 	return rand.New(rand.NewPCG(seed, stream))
 }
 
-// insertions is about how many are timed, so that few latencies are given to
-// several estimators in turn.
+// insertions is about how many insertions are timed. A few latencies are therefore given to several estimators, one
+// after the other.
 const insertions = 50_000
 
+// estimate times one estimator and compares its answers with the exact ones.
 func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seeds *rand.Rand) (results.Estimate,
 	error) {
 	var (
@@ -65,7 +64,7 @@ func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seed
 			e.Add(d)
 		}
 		added := time.Now()
-		for _, q := range results.EstimatePercentiles {
+		for _, q := range results.EstimatePercentiles() {
 			e.Quantile(q)
 		}
 		inserts = append(inserts, float64(added.Sub(start))/float64(n))
@@ -81,7 +80,7 @@ func estimate(arm string, latencies []time.Duration, truth *quantile.Exact, seed
 	if s, ok := estimator.(quantile.Sizer); ok {
 		out.StateBytes = s.StateBytes()
 	}
-	for _, q := range results.EstimatePercentiles {
+	for _, q := range results.EstimatePercentiles() {
 		if uint64(n) < quantile.SamplesFor(q) {
 			continue
 		}

@@ -38,8 +38,7 @@ func Pin(program string, s *scenarios.Scenario) ([]results.Input, error) {
 	return append(pinned, more...), err
 }
 
-// PinProgram returns the program alone, for visits of a scenario that follows from those
-// before.
+// PinProgram returns the program as the only input, for visits of a scenario that is derived from earlier visits.
 func PinProgram(program string) ([]results.Input, error) {
 	digest, err := digestOf(program)
 	if err != nil {
@@ -48,18 +47,21 @@ func PinProgram(program string) ([]results.Input, error) {
 	return []results.Input{{Kind: results.Program, Name: program, SHA256: digest}}, nil
 }
 
-func pinScenario(s *scenarios.Scenario) (all []results.Input, err error) {
+// pinScenario returns the replay files and the scenario.
+func pinScenario(s *scenarios.Scenario) (inputs []results.Input, err error) {
 	for _, f := range s.ReplayFiles() {
-		all = append(all, results.Input{Kind: results.Replay, Name: f.Path, SHA256: f.SHA256})
+		inputs = append(inputs, results.Input{Kind: results.Replay, Name: f.Path, SHA256: f.SHA256})
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
 	digest := sha256.Sum256(text)
-	return append(all, results.Input{Kind: results.Resolved, Name: s.Name, SHA256: hex.EncodeToString(digest[:])}), nil
+	return append(inputs, results.Input{Kind: results.Resolved, Name: s.Name,
+		SHA256: hex.EncodeToString(digest[:])}), nil
 }
 
+// digestOf returns the SHA-256 of a file, in hexadecimal.
 func digestOf(path string) (digest string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -73,23 +75,25 @@ func digestOf(path string) (digest string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// A ChangedError is an input that is not what it was when the run began.
+// A ChangedError reports an input that has changed since the run began.
 type ChangedError struct{ Input results.Input }
 
+// Error says which input has changed, and what to do.
 func (e *ChangedError) Error() string {
 	switch e.Input.Kind {
 	case results.Program:
-		return fmt.Sprintf("the program %s has changed since the run began: build it, and leave it alone until the "+
+		return fmt.Sprintf("the program %s has changed since the run began: build it, and do not change it until the "+
 			"run has ended", e.Input.Name)
 	case results.Replay:
-		return fmt.Sprintf("%s, which is replayed, has changed since the run began: replay a copy that nobody "+
+		return fmt.Sprintf("%s, which is replayed, has changed since the run began: replay a copy that no program "+
 			"writes to", e.Input.Name)
 	}
-	return fmt.Sprintf("the scenario %s is not the one that the run began with (a fault of loadgen; please report it)", e.Input.Name)
+	return fmt.Sprintf("the scenario %s is not the one that the run began with (a fault of loadgen; please report it)",
+		e.Input.Name)
 }
 
-// open reads the replays of the scenario, and compares what this process has with what the
-// run began with. A file that is not there any more, or is no replay, has changed, too.
+// open reads the replays of the scenario, and compares the inputs of this process with the inputs of the run. A file
+// that is missing or no longer a replay counts as changed.
 func (r *Request) open() error {
 	readErr := r.Scenario.ReadReplays()
 	if len(r.Inputs) == 0 {
@@ -101,7 +105,7 @@ func (r *Request) open() error {
 	}
 	for _, in := range r.Inputs {
 		if in.Kind == results.Program {
-			// This process was started from it: what is there now was there then.
+			// This process was started from the file before it is read here.
 			if digest, err := digestOf(in.Name); err != nil || digest != in.SHA256 {
 				return &ChangedError{in}
 			}

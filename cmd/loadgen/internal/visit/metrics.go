@@ -14,9 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/observable"
 )
 
-// metrics are the arms of metrics: where every call is counted and its duration put
-// into a histogram, by key. They are read once, after the load. With none of them the
-// map keeps its account all the same, in which calls are counted.
+// metrics are the arms of metrics. Each one counts every call and records its duration in a histogram, by key. They
+// are read once, after the load. With the arm none, the map still counts calls in its own account.
 var metrics = []struct {
 	name string
 	open func() (*metering, error)
@@ -27,14 +26,14 @@ var metrics = []struct {
 	{"prometheus", openPrometheus},
 }
 
-// A metering is where the metrics of a visit go.
+// A metering records the metrics of a visit.
 type metering struct {
-	set func(*observable.Options) // has the map record; nil: it does not
-	// read tells how many are recorded of the map's; nil: none
+	set func(*observable.Options) // makes the map record; nil for the arm none
+	// read returns the numbers of recorded calls and durations of the map; nil for the arm none.
 	read func(context.Context, *observable.Map) (calls, durations uint64, err error)
 }
 
-// openMetrics opens the arm of that name; "" is none.
+// openMetrics opens the arm with that name; "" stands for none.
 func openMetrics(name string) (*metering, error) {
 	var names []string
 	for _, m := range metrics {
@@ -46,14 +45,14 @@ func openMetrics(name string) (*metering, error) {
 	return nil, fmt.Errorf("visit: no metrics are called %q: want one of %v", name, names)
 }
 
-// check reads the metrics of the map under load and sees that every call is in them.
-func (m *metering) check(ctx context.Context, of *observable.Map, calls uint64) error {
+// check reads the metrics of the map under load and returns an error unless they hold every call.
+func (m *metering) check(ctx context.Context, target *observable.Map, calls uint64) error {
 	if m.read == nil {
 		return nil
 	}
-	counted, timed, err := m.read(ctx, of)
+	counted, timed, err := m.read(ctx, target)
 	if err == nil && (counted != calls || timed != calls) {
-		err = fmt.Errorf("%d calls and %d durations are recorded, of %d calls", counted, timed, calls)
+		err = fmt.Errorf("%d calls and %d durations are recorded for %d calls", counted, timed, calls)
 	}
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
@@ -61,18 +60,18 @@ func (m *metering) check(ctx context.Context, of *observable.Map, calls uint64) 
 	return nil
 }
 
-// openOTel is the SDK's meter provider with the instruments that the map makes in it.
+// openOTel returns a metering by the SDK's meter provider, in which the map creates its instruments.
 func openOTel() (*metering, error) {
 	reader := sdkmetric.NewManualReader()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(resource.Empty()))
 	return &metering{
 		set: func(o *observable.Options) { o.MeterProvider = provider },
 		read: func(ctx context.Context, _ *observable.Map) (calls, durations uint64, err error) {
-			var all metricdata.ResourceMetrics
-			if err := reader.Collect(ctx, &all); err != nil {
+			var collected metricdata.ResourceMetrics
+			if err := reader.Collect(ctx, &collected); err != nil {
 				return 0, 0, err
 			}
-			for _, scope := range all.ScopeMetrics {
+			for _, scope := range collected.ScopeMetrics {
 				for _, m := range scope.Metrics {
 					switch data := m.Data.(type) {
 					case metricdata.Sum[int64]:
@@ -91,7 +90,7 @@ func openOTel() (*metering, error) {
 	}, nil
 }
 
-// openOwn is the account of the map, with the durations of every key in it.
+// openOwn returns a metering by the map's own account, with the durations of every key.
 func openOwn() (*metering, error) {
 	return &metering{
 		set: func(o *observable.Options) { o.Histogram = true },
@@ -105,13 +104,13 @@ func openOwn() (*metering, error) {
 	}, nil
 }
 
-// bounds are those of the histogram that the map makes with OpenTelemetry, in
-// seconds: so that the arms search as many buckets.
+// bounds are the bounds of the histogram that the map creates in OpenTelemetry, in seconds, so that both arms search
+// equally many buckets.
 var bounds = []float64{1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4,
 	1e-3, 2e-3, 5e-3, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}
 
-// openPrometheus is a counter and a histogram of client_golang, looked up once for
-// each key. They know of no outcome: an instrument is told the duration alone.
+// openPrometheus returns a metering by a counter and a histogram of client_golang, which are looked up once per key.
+// They do not record outcomes, since an instrument receives only the duration.
 func openPrometheus() (*metering, error) {
 	registry := prometheus.NewRegistry()
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -140,18 +139,19 @@ func openPrometheus() (*metering, error) {
 	}, nil
 }
 
+// A prometheusInstrument records the calls of one key.
 type prometheusInstrument struct {
 	calls     prometheus.Counter
 	durations prometheus.Observer
 }
 
+// Record records a call.
 func (i *prometheusInstrument) Record(d time.Duration) {
 	i.calls.Inc()
 	i.durations.Observe(d.Seconds())
 }
 
-// alsoRecord gives every key the instrument that open makes, after the one that it
-// has.
+// alsoRecord gives every key the instrument that open returns, in addition to the instrument that it already has.
 func alsoRecord(o *observable.Options, open func(key string) observable.Instrument) {
 	first := o.Latency
 	if first == nil {
@@ -161,9 +161,10 @@ func alsoRecord(o *observable.Options, open func(key string) observable.Instrume
 	o.Latency = func(key string) observable.Instrument { return both{first(key), open(key)} }
 }
 
-// both are two instruments that take every duration.
+// both records every duration in two instruments.
 type both [2]observable.Instrument
 
+// Record records a duration.
 func (b both) Record(d time.Duration) {
 	b[0].Record(d)
 	b[1].Record(d)

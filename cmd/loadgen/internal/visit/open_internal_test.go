@@ -15,12 +15,12 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-func TestATargetThatDoesNotOpenIsTold(t *testing.T) {
+func TestATargetThatDoesNotOpenIsReported(t *testing.T) {
 	target := bench.TargetFunc(func(context.Context, string) error { return nil })
 	for _, c := range []struct {
-		name      string
-		open      func() (bench.Target, error)
-		err, told string
+		name        string
+		open        func() (bench.Target, error)
+		err, notice string
 	}{
 		{"at once", func() (bench.Target, error) { return target, nil }, "", ""},
 		{"in a minute", func() (bench.Target, error) { time.Sleep(time.Minute); return target, nil }, "",
@@ -32,16 +32,16 @@ func TestATargetThatDoesNotOpenIsTold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var told strings.Builder
+				var notices strings.Builder
 				own := &Own{Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return c.open() }}
-				got, err := open(t.Context(), own, nil, &scenarios.Cell{}, &told)
+				got, err := open(t.Context(), own, nil, &scenarios.Cell{}, &notices)
 				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) ||
 					(got != nil) != (c.err == "") {
 					t.Errorf("%v, %v", got, err)
 				}
-				synctest.Wait() // for the notice, which is written by a goroutine of its own
-				if (told.Len() > 0) != (c.told != "") || !strings.Contains(told.String(), c.told) {
-					t.Errorf("told %q, want %q", told.String(), c.told)
+				synctest.Wait() // a goroutine of its own writes the notice
+				if (notices.Len() > 0) != (c.notice != "") || !strings.Contains(notices.String(), c.notice) {
+					t.Errorf("notice %q, want %q", notices.String(), c.notice)
 				}
 			})
 		})

@@ -12,31 +12,29 @@ import (
 
 // Kinds of profiles.
 const (
-	CPUProfile     = "cpu"   // pprof: where CPU time went
-	HeapProfile    = "heap"  // pprof: what was allocated, and is in use
-	ExecutionTrace = "trace" // go tool trace: what every goroutine did
+	cpuProfile     = "cpu"   // pprof: CPU time
+	heapProfile    = "heap"  // pprof: allocations and memory in use
+	executionTrace = "trace" // go tool trace: the activity of every goroutine
 )
 
-// Profiles are all kinds.
-var Profiles = []string{CPUProfile, HeapProfile, ExecutionTrace}
+// Profiles are all kinds of profiles.
+var Profiles = []string{cpuProfile, heapProfile, executionTrace}
 
-// A Profile asks a visit to be profiled. What is measured then is what profiling
-// makes of it.
+// A Profile asks a visit to be profiled. The measurements of that visit then include the cost of profiling.
 type Profile struct {
 	Kinds  []string `json:"kinds"`
 	Prefix string   `json:"prefix"` // of the files' paths
 }
 
-// path is where a kind of profile is kept: pprof files end in .pprof.
+// path returns the path of a profile. The names of pprof files end in .pprof.
 func (p *Profile) path(kind string) string {
-	if kind == ExecutionTrace {
+	if kind == executionTrace {
 		return p.Prefix + ".trace"
 	}
 	return p.Prefix + "." + kind + ".pprof"
 }
 
-// start begins to profile. What stop returns is what went wrong; the files are whole
-// once it has been called.
+// start starts profiling. The function stop ends it, completes the files, and returns any error.
 func (p *Profile) start() (stop func() error, err error) {
 	var stops []func() error
 	stop = func() error {
@@ -60,16 +58,17 @@ func (p *Profile) start() (stop func() error, err error) {
 	return stop, nil
 }
 
+// begin starts one kind of profile. The function end ends it.
 func begin(kind string, f *os.File) (end func() error, err error) {
 	switch kind {
-	case CPUProfile:
+	case cpuProfile:
 		return func() error { pprof.StopCPUProfile(); return nil }, pprof.StartCPUProfile(f)
-	case HeapProfile:
+	case heapProfile:
 		return func() error {
-			runtime.GC() // what is in use is known as of the last collection
+			runtime.GC() // memory in use is known as of the last collection
 			return pprof.Lookup("heap").WriteTo(f, 0)
 		}, nil
-	case ExecutionTrace:
+	case executionTrace:
 		return func() error { trace.Stop(); return nil }, trace.Start(f)
 	}
 	return func() error { return nil }, fmt.Errorf("is unknown: want one of %v", Profiles)

@@ -10,11 +10,10 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Notice begins the lines that a visit writes to its standard error for its reader to see
-// at once.
+// Notice is the prefix of lines that a visit writes to standard error and that its reader should see immediately.
 const Notice = "loadgen: "
 
-// tell returns a function that writes which calls of a cell have not returned.
+// tell returns a function that writes to w which calls of a cell have not returned.
 func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 	return func(calls []bench.StuckCall) {
 		const most = 3
@@ -30,7 +29,7 @@ func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 		if len(calls) == 1 {
 			have = "call has"
 		}
-		// A load goes on if this cannot be written.
+		// If the notice cannot be written, the load continues.
 		_, _ = fmt.Fprintf(w, "%s%v: %d %s not returned: %s\n", Notice, *cell, len(calls), have,
 			strings.Join(which, "; "))
 	}

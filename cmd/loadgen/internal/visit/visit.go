@@ -23,28 +23,27 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A Request is what a visit is to run.
+// A Request says what a visit should run.
 type Request struct {
 	Scenario *scenarios.Scenario `json:"scenario"`
 	Cell     scenarios.Cell      `json:"cell"`
-	Seed     uint64              `json:"seed"` // of the round: one for all arms
+	Seed     uint64              `json:"seed"` // seed of the round, which all arms share
 	Turns    work.Turns          `json:"turns"`
 	Profile  *Profile            `json:"profile,omitempty"`
-	// Inputs are what the visit is held to: see [ChangedError].
+	// Inputs are the inputs that the visit checks: see [ChangedError].
 	Inputs []results.Input `json:"inputs,omitempty"`
 }
 
-// Own is a target of the program's own, instead of the map.
+// An Own is a target of the program's own, which is used instead of the map.
 type Own struct {
-	Keys []string // nil: ""
+	Keys []string // nil means that every call has the key ""
 	Open func(context.Context, trace.TracerProvider) (bench.Target, error)
 }
 
-// maxKept bounds the latencies that estimators are compared on.
+// maxKept is the largest number of latencies that estimators are compared on.
 const maxKept = 1 << 20
 
-// Do runs the visit. Once ctx ends, what was measured until then is returned,
-// marked as interrupted.
+// Do runs the visit. If ctx ends, Do returns what was measured until then, marked as interrupted.
 func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 	pipeline, err := newPipeline(&req.Cell)
 	if err != nil {
@@ -63,7 +62,7 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 	return v, err
 }
 
-// load puts the target under load, first to warm it up and then to measure it.
+// load applies the load to the target, first to warm it up and then to measure it.
 func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
 	s := req.Scenario
 	metering, err := openMetrics(req.Cell.Metrics)
@@ -74,10 +73,10 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue, Pace: s.Pace,
-		FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
+	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue,
+		Pace: s.Pace, FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
-	var warmed, left uint64 // calls of the warm-up that ended, and of these those that were given up
+	var warmed, left uint64 // calls of the warm-up that ended, and those of them that were abandoned
 	if s.Warmup > 0 {
 		warm, err := warmup(ctx, req, run)
 		if err != nil {
@@ -88,7 +87,8 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err := arrivals(req, &run); err != nil {
 		return nil, err
 	}
-	run.Window, run.SLOs, run.Abort, run.Activities = s.Window, s.SLOs, s.Abort, []*bench.Activity{exporting(pipeline)}
+	run.Window, run.SLOs, run.Abort = s.Window, s.SLOs, s.Abort
+	run.Activities = []*bench.Activity{exporting(pipeline)}
 	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
 	stop := func() error { return nil }
@@ -108,7 +108,7 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	v.Machine = meter.after.Besides(&meter.before)
 	calls := warmed + v.Record.Done + v.Record.Failed
 	v.Spans = spansOf(pipeline, calls-left-v.Record.GivenUp, own != nil)
-	// Of calls that were given up the target may know or not.
+	// It is unknown whether the target counted the calls that were abandoned.
 	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted && left+v.Record.GivenUp == 0 {
 		if err := metering.check(meter.ctx, m, calls); err != nil {
 			return nil, err
@@ -119,8 +119,7 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	return v, nil
 }
 
-// spansOf is what became of the spans of so many calls; nil if they come to no end
-// where they are counted.
+// spansOf returns the numbers of spans of these calls, or nil if the pipeline does not count them.
 func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCount {
 	if !pipeline.Records() {
 		return nil
@@ -128,13 +127,13 @@ func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCoun
 	exported, bytes := pipeline.Exported()
 	made := pipeline.Sampled(calls)
 	if own {
+		made = exported // the number of root spans per call is unknown
 		made = exported // nobody knows how many roots its calls start
 	}
 	return &results.SpanCount{Made: made, Exported: exported, Bytes: bytes}
 }
 
-// warmup puts the target under load of the same kind as that of the visit, but
-// steady, and does not measure it.
+// warmup applies a steady load of the same kind as the visit's load, and does not measure it.
 func warmup(ctx context.Context, req *Request, run bench.Run) (_ *record.Record, err error) {
 	s := req.Scenario
 	if s.Closed {
@@ -145,8 +144,7 @@ func warmup(ctx context.Context, req *Request, run bench.Run) (_ *record.Record,
 	return run.Do(ctx)
 }
 
-// schedule says when the calls of the visit are due, and how many latencies are
-// kept.
+// arrivals sets when the calls of the visit are due, and how many latencies are kept.
 func arrivals(req *Request, run *bench.Run) (err error) {
 	s := req.Scenario
 	if s.Closed {
@@ -155,41 +153,41 @@ func arrivals(req *Request, run *bench.Run) (err error) {
 		return nil
 	}
 	run.Arrivals, _, err = s.Schedule(req.Cell.Level, req.Seed)
-	calls := s.Calls(req.Cell.Level) // by chance as many more as fewer
+	calls := s.Calls(req.Cell.Level) // random arrivals may exceed the mean by as much as they may fall below it
 	run.Keep = int(min(maxKept, 2*calls-s.Surely(req.Cell.Level)+1000))
 	return err
 }
 
-// exporting is the export of spans as something that calls may overlap.
+// exporting returns the export of spans as an activity that calls may overlap.
 func exporting(pipeline *spans.Pipeline) *bench.Activity {
 	a := bench.NewActivity("span export")
 	pipeline.OnExport(a.Begin)
 	return a
 }
 
-// notWarm tells whether calls of the warm-up went on into what was measured.
+// notWarm returns a reason if calls of the warm-up may have run during the measurement.
 func notWarm(calls, left uint64) []record.Reason {
 	if left == 0 {
 		return nil
 	}
 	return []record.Reason{{Name: results.NotWarm, Detail: fmt.Sprintf(
-		"%d of %d calls of the warm-up had not returned at its end and were given up, and may still go on: mend "+
-			"what holds them, or raise the timeout",
+		"%d of %d calls of the warm-up had not returned at its end and were abandoned, but may still run: fix "+
+			"what blocks them, or raise the timeout",
 		left, calls)}}
 }
 
-// lost tells whether the costs of a visit are those of all its spans.
+// lost returns a reason if spans were lost.
 func lost(s *results.SpanCount) []record.Reason {
 	if s == nil || s.Dropped() == 0 {
 		return nil
 	}
 	return []record.Reason{{Name: results.SpansLost, Detail: fmt.Sprintf(
-		"%d of %d spans were lost before export, and what they cost is understated: lower the rate", s.Dropped(), s.Made)}}
+		"%d of %d spans were lost before export, so their cost is understated: lower the rate",
+		s.Dropped(), s.Made)}}
 }
 
-// A meter reads what the process has spent before and after the load. Spans that
-// wait are exported first: what their export costs belongs to the calls that
-// made them.
+// A meter reads what the process has used before and after the load. It exports waiting spans first, since the cost
+// of their export belongs to the calls that made them.
 type meter struct {
 	ctx           context.Context
 	pipeline      *spans.Pipeline
@@ -197,50 +195,54 @@ type meter struct {
 	err           error
 }
 
+// begin reads the usage before the load.
 func (m *meter) begin() {
 	m.flush()
-	runtime.GC() // every arm begins with a heap as small as it can be
+	runtime.GC() // every arm begins with the smallest possible heap
 	m.read(&m.before)
 }
 
+// end reads the usage after the load.
 func (m *meter) end() {
 	m.flush()
 	m.read(&m.after)
 }
 
+// flush exports the spans that wait.
 func (m *meter) flush() {
 	if err := m.pipeline.Flush(m.ctx); err != nil {
 		m.err = errors.Join(m.err, fmt.Errorf("exporting spans: %w", err))
 	}
 }
 
+// read reads the usage.
 func (m *meter) read(into *machine.Usage) {
 	u, err := machine.Read()
 	m.err = errors.Join(m.err, err)
 	*into = u
 }
 
-// How much of the machine may go elsewhere.
+// Shares of the machine's CPU time that may be stolen, and that other processes may use.
 const (
 	maxStolen = 0.02
 	maxOthers = 0.10
 )
 
-// maxThrottled is the share of the periods of a CPU quota in which the process may be stopped.
+// maxThrottled is the share of a CPU quota's periods in which the process may be stopped.
 const maxThrottled = 0.01
 
-// throttled reports that the control group of the process stopped it. It is no noise: closing other programs does not
-// help.
+// throttled returns a reason if the control group stopped the process. This is not noise, since closing other programs
+// would not help.
 func throttled(m results.Machine) []record.Reason {
 	if m.Throttled <= maxThrottled {
 		return nil
 	}
 	return []record.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
 		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped "+
-			"until the next one: "+
-			"raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
+			"until the next period: raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
 }
 
+// noise returns a reason if the host or other processes used too much of the machine.
 func noise(m results.Machine) []record.Reason {
 	var why []string
 	if m.Stolen > maxStolen {

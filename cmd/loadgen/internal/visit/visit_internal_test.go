@@ -13,53 +13,57 @@ import (
 
 func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 	for _, c := range []struct {
+		name    string
 		machine results.Machine
-		why     []string // what the detail says; nothing: not noisy
+		why     []string // parts of the detail; nil if the machine is not noisy
 	}{
-		{results.Machine{}, nil},
-		{results.Machine{Known: true}, nil},
-		{results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
-		{results.Machine{Stolen: 0.5}, nil},
-		{results.Machine{Known: true, Stolen: 0.03}, []string{"3% of the machine's CPU time was stolen",
-			"a quieter machine"}},
-		{results.Machine{Known: true, Others: 0.2},
+		{"nothing is known", results.Machine{}, nil},
+		{"nothing else runs", results.Machine{Known: true}, nil},
+		{"just below the limits", results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
+		{"unknown values do not count", results.Machine{Stolen: 0.5}, nil},
+		{"the host steals", results.Machine{Known: true, Stolen: 0.03},
+			[]string{"3% of the machine's CPU time was stolen", "a quieter machine"}},
+		{"other processes run", results.Machine{Known: true, Others: 0.2},
 			[]string{"20% of the machine's CPU time was used by other processes", "close them"}},
-		{results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},
+		{"both", results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},
 	} {
-		got := noise(c.machine)
-		if len(got) > 0 != (c.why != nil) {
-			t.Errorf("%+v: %v", c.machine, got)
-			continue
-		}
-		for _, want := range c.why {
-			if !strings.Contains(got[0].Detail, want) {
-				t.Errorf("%+v: %q is not in %q", c.machine, want, got[0].Detail)
+		t.Run(c.name, func(t *testing.T) {
+			got := noise(c.machine)
+			if len(got) > 0 != (c.why != nil) {
+				t.Fatal(got)
 			}
-		}
-		if len(c.why) > 0 && c.machine.Stolen == 0 && strings.Contains(got[0].Detail, "stolen") {
-			t.Errorf("%+v: nothing was stolen, and %q", c.machine, got[0].Detail)
-		}
+			for _, want := range c.why {
+				if !strings.Contains(got[0].Detail, want) {
+					t.Errorf("%q is not in %q", want, got[0].Detail)
+				}
+			}
+			if len(c.why) > 0 && c.machine.Stolen == 0 && strings.Contains(got[0].Detail, "stolen") {
+				t.Errorf("nothing was stolen, and %q", got[0].Detail)
+			}
+		})
 	}
 }
 
 func TestSpansThatAreLostCastDoubt(t *testing.T) {
 	for _, c := range []struct {
+		name  string
 		spans *results.SpanCount
 		want  string
 	}{
-		{nil, ""},
-		{&results.SpanCount{Made: 10, Exported: 10}, ""},
-		{&results.SpanCount{Made: 10, Exported: 7}, "3 of 10 spans were lost"},
+		{"no spans are counted", nil, ""},
+		{"all are exported", &results.SpanCount{Made: 10, Exported: 10}, ""},
+		{"some are lost", &results.SpanCount{Made: 10, Exported: 7}, "3 of 10 spans were lost"},
 	} {
-		if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" &&
-			!strings.Contains(got[0].Detail, c.want) {
-			t.Errorf("%+v: %v", c.spans, got)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := lost(c.spans); len(got) > 0 != (c.want != "") || c.want != "" &&
+				!strings.Contains(got[0].Detail, c.want) {
+				t.Error(got)
+			}
+		})
 	}
 }
 
-// Every arm of metrics records what it says, beside a live estimator, too; and a visit
-// notices what is not recorded.
+// Every arm of metrics records every call, also beside a live estimator. A visit reports a call that is not recorded.
 func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 	const calls = 100
 	ctx := context.Background()
@@ -96,7 +100,7 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 					t.Errorf("%s: %d calls and %d durations of %d, %v", arm.name, counted, timed, calls, err)
 				}
 				if err := metering.check(ctx, m, calls+1); err == nil ||
-					!strings.Contains(err.Error(), "of 101 calls") {
+					!strings.Contains(err.Error(), "for 101 calls") {
 					t.Errorf("%s: a call that is not recorded is not noticed: %v", arm.name, err)
 				}
 			}
@@ -125,15 +129,15 @@ func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := func(seed uint64) (all string) {
+	asked := func(seed uint64) (names string) {
 		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline, &metering{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := range uint64(50) {
-			all += keys.Key(n) + " "
+			names += keys.Key(n) + " "
 		}
-		return all
+		return names
 	}
 	first, again, other := asked(1), asked(1), asked(2)
 	if first != again || first == other {

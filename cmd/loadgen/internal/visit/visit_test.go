@@ -63,6 +63,7 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	}
 }
 
+// request returns the request of a cell of a scenario.
 func request(t *testing.T, text string, cell int) *visit.Request {
 	t.Helper()
 	s, err := scenarios.Decode("test.yaml", []byte(text))
@@ -138,44 +139,44 @@ func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
 	}
 }
 
-// Spans that were not sampled are not lost, and those that were are counted.
+// Spans that were not sampled do not count as lost, and sampled spans are counted.
 func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
 	text := short + "sampling: [always, parent-0.01, never]\nprocessors: [batch, discard, none]\nattributes: 6\n"
-	all := request(t, text, 0)
-	for i, c := range all.Scenario.Cells() {
+	for i, c := range request(t, text, 0).Scenario.Cells() {
 		if c.Spans == scenarios.None || c.Spans == "noop" || c.Spans == "pooled-off" {
 			continue
 		}
-		req := request(t, text, i)
-		req.Scenario.Duration, req.Scenario.Quantile = 40*time.Millisecond, []string{"hdr"}
-		v, err := visit.Do(context.Background(), req, nil)
-		if err != nil {
-			t.Fatalf("%v: %v", c, err)
-		}
-		calls := v.Warmup + v.Record.Done
-		switch s := v.Spans; {
-		case c.Processors == scenarios.None:
-			if s != nil {
-				t.Errorf("%v: nothing is exported, and %+v", c, s)
+		t.Run(c.Arm(), func(t *testing.T) {
+			req := request(t, text, i)
+			req.Scenario.Duration, req.Scenario.Quantile = 40*time.Millisecond, []string{"hdr"}
+			v, err := visit.Do(context.Background(), req, nil)
+			if err != nil {
+				t.Fatal(err)
 			}
-		case s == nil || s.Dropped() != 0 || s.Made != s.Exported:
-			t.Errorf("%v: %+v", c, s)
-		case c.Sampling == scenarios.Always && s.Made != calls, c.Sampling == scenarios.Never && s.Made != 0,
-			c.Sampling == "parent-0.01" && s.Made > calls/4:
-			t.Errorf("%v: %+v of %d calls", c, s, calls)
-		}
-		if v.Doubted(results.SpansLost) {
-			t.Errorf("%v: %v", c, v.Verdict)
-		}
+			calls := v.Warmup + v.Record.Done
+			switch s := v.Spans; {
+			case c.Processors == scenarios.None:
+				if s != nil {
+					t.Errorf("nothing is exported, and %+v", s)
+				}
+			case s == nil || s.Dropped() != 0 || s.Made != s.Exported:
+				t.Errorf("%+v", s)
+			case c.Sampling == scenarios.Always && s.Made != calls, c.Sampling == scenarios.Never && s.Made != 0,
+				c.Sampling == "parent-0.01" && s.Made > calls/4:
+				t.Errorf("%+v of %d calls", s, calls)
+			}
+			if v.Doubted(results.SpansLost) {
+				t.Error(v.Verdict)
+			}
+		})
 	}
 }
 
-// What waiting took is not in the CPU time of calls, so that both together are not
-// more than the process spent.
+// The CPU time of calls does not include waiting, so that both together do not exceed the CPU time of the process.
 func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
 	req := request(t, short, 0)
 	req.Scenario.Quantile, req.Scenario.Warmup, req.Scenario.Duration = []string{"exact"}, 0, 300*time.Millisecond
-	req.Scenario.Pace = pace.Tight // whose waiting is known on every machine
+	req.Scenario.Pace = pace.Tight // its CPU time of waiting is known on every machine
 	before, err := machine.Read()
 	if err != nil {
 		t.Fatal(err)
@@ -189,8 +190,8 @@ func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	const coarse = 4 * time.Millisecond // a tick of the slowest clock of CPU time
-	if all := after.Since(&before, 0).CPU; v.Record.Waiting <= 0 || v.Cost.CPU+v.Record.Waiting > all+coarse {
-		t.Errorf("CPU %v and waiting %v, of %v in all", v.Cost.CPU, v.Record.Waiting, all)
+	if total := after.Since(&before, 0).CPU; v.Record.Waiting <= 0 || v.Cost.CPU+v.Record.Waiting > total+coarse {
+		t.Errorf("CPU %v and waiting %v, of %v in total", v.Cost.CPU, v.Record.Waiting, total)
 	}
 }
 
@@ -250,7 +251,7 @@ func TestTheDropPolicyDropsInsteadOfWaiting(t *testing.T) {
 	}
 }
 
-func TestANameNobodyKnowsIsAnError(t *testing.T) {
+func TestAnUnknownNameIsAnError(t *testing.T) {
 	for name, spoil := range map[string]func(*visit.Request){
 		"spans":     func(r *visit.Request) { r.Cell.Spans = "magic" },
 		"sampling":  func(r *visit.Request) { r.Cell.Sampling = "magic" },
@@ -262,15 +263,17 @@ func TestANameNobodyKnowsIsAnError(t *testing.T) {
 		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} },
 		"work":      func(r *visit.Request) { r.Scenario.Handlers.Distribution = "magic" },
 	} {
-		req := request(t, short, 0)
-		spoil(req)
-		if v, err := visit.Do(context.Background(), req, nil); err == nil {
-			t.Errorf("%s: %+v", name, v)
-		}
+		t.Run(name, func(t *testing.T) {
+			req := request(t, short, 0)
+			spoil(req)
+			if v, err := visit.Do(context.Background(), req, nil); err == nil {
+				t.Errorf("%+v", v)
+			}
+		})
 	}
 }
 
-// What the target knows of calls that were given up, or not, is no fault of its metrics.
+// A target may or may not count calls that were abandoned. Neither is an error of its metrics.
 func TestAVisitWhoseCallsTimeOutIsMeasured(t *testing.T) {
 	req := request(t, `
 qps: [100]
@@ -295,8 +298,8 @@ workers: 4
 	}
 }
 
-// Calls of the warm-up that never return go on beside those that are measured: that is said, and they are no lost
-// spans.
+// Calls of the warm-up that do not return continue during the measurement. The verdict says so, and their spans do not
+// count as lost.
 func TestAVisitWhoseWarmupTimesOutIsNotWarm(t *testing.T) {
 	for _, c := range []struct {
 		name, spin string

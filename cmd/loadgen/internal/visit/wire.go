@@ -21,9 +21,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// This file is where the names of a scenario meet their Go types.
+// This file maps the names in a scenario to Go types.
 
-// attributesOf are those that the map sets on the spans of a cell.
+// attributesOf returns the attributes that the map sets on the spans of a cell.
 func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
 	if c.Attributes == "" {
 		return nil, nil
@@ -35,7 +35,7 @@ func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
 	return spans.Attributes(n)
 }
 
-// newPipeline makes the spans of a cell, and takes them to their end.
+// newPipeline opens the pipeline that makes and exports the spans of a cell.
 func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 	attributes, err := attributesOf(c)
 	if err != nil {
@@ -44,8 +44,8 @@ func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 	return spans.Options{Arm: c.Spans, Sampling: c.Sampling, Processors: c.Processors, Attributes: attributes}.Open()
 }
 
-// newTarget is what is under load, and the keys that it is asked for: the map, or
-// one of the program's own, which is instrumented by nothing but its spans.
+// newTarget returns the target under load and its keys. The target is the map, or a target of the program's own, whose
+// only instrumentation is its spans.
 func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline,
 	metering *metering) (bench.Target, schedule.Keys, error) {
 	if own == nil {
@@ -70,15 +70,15 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 	return target, keys, err
 }
 
-// newMap is the map under load, and the keys that it is asked for. Once ctx ends,
-// the work of its handlers is cut short.
+// newMap returns the map under load and its keys. If ctx ends, the work of its handlers is cut short.
 func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map,
 	schedule.Keys, error) {
 	attributes, err := attributesOf(&req.Cell)
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := observable.Options{TracerProvider: pipeline.Provider, SpanHandles: !pipeline.Values, Attributes: attributes}
+	opts := observable.Options{TracerProvider: pipeline.Provider, SpanHandles: !pipeline.Values,
+		Attributes: attributes}
 	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
 		seeds := estimatorSeeds(req.Seed)
 		if _, err := estimators.New(arm, seeds.Uint64()); err != nil {
@@ -87,7 +87,7 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 		opts.Latency = func(string) observable.Instrument {
 			e, err := estimators.New(arm, seeds.Uint64())
 			if err != nil {
-				panic(err) // it could be made above
+				panic(err) // the same arm was created above
 			}
 			return &instrument{estimator: e}
 		}
@@ -124,13 +124,14 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 	return m, keys, err
 }
 
-// An instrument is an estimator on the path of calls. No estimator is safe for
-// concurrent use, so each handler has one behind a lock.
+// An instrument is a latency estimator on the path of calls. Estimators are not safe for
+// concurrent use, so each handler has its own, with a lock.
 type instrument struct {
 	mu        sync.Mutex
 	estimator quantile.Estimator
 }
 
+// Record adds a duration to the estimator.
 func (i *instrument) Record(d time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
