@@ -43,7 +43,7 @@ var Units = append(latencyUnits(), []Unit{
 }...)
 
 // rescaled reports whether tools rescale values of a unit.
-// rescaled tells whether tools rescale values of a unit.
+// rescaled reports whether tools rescale values of a unit.
 func rescaled(unit string) bool {
 	return strings.HasSuffix(unit, "-ns") || strings.HasSuffix(unit, "ns/op")
 }

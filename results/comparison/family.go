@@ -54,7 +54,7 @@ func (f family) opposed() (seems, surely bool) {
 }
 
 const (
-	z999      = 3.090232 // one value in 1,000 of a normal distribution lies so many standard deviations below its mean
+	z999      = 3.090232 // standard deviations; one value in 1,000 of a normal distribution is further below the mean
 	nearlyOne = 1 - 1e-6 // the largest correlation that is a number on Fisher's scale
 )
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// probed is a file of one arm that holds at 1000/s, and of probes.
+// probed returns a file of one arm that holds at 1000/s, with probes.
 func probed(probes ...string) []byte {
 	return fmt.Appendf(nil, `{"schema":2,"status":"complete","answer":{"arms":[{"arm":"spans=sdk","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950},
 		{"arm":"spans=none","verdict":"found","holds":1200,"low":1150,"high":1250,"confirmed":1150}]},"probes":[%s]}`, strings.Join(probes, ","))
@@ -19,15 +19,15 @@ func probeOf(rate, achieved, cores, inSystem float64, limited string) string {
 	return fmt.Sprintf(`{"evidence":{"arm":"spans=sdk","rate":%v,"achieved":%v,"limited":%q},"cores":%v,"in_system":%v}`, rate, achieved, limited, cores, inSystem)
 }
 
-func TestArmWithoutSpansIsWhatOthersAreSetAgainst(t *testing.T) {
+func TestTheArmWithoutSpansIsTheBaseline(t *testing.T) {
 	m, err := parse("x", probed())
 	if err != nil || m.Arms[0].Arm != "spans=none" || m.Arms[1].Arm != "spans=sdk" {
 		t.Errorf("%v in %+v", err, m)
 	}
 }
 
-// Those that are far from the capacity, or of which the generator was the limit, do not count.
-func TestCPUOfACallIsThatOfProbesNearTheCapacity(t *testing.T) {
+// Probes far from the capacity do not count, nor do probes where the generator was the limit.
+func TestTheCPUTimeOfACallIsThatOfProbesNearTheCapacity(t *testing.T) {
 	m, err := parse("x", probed(probeOf(100, 100, 0.9, 1, ""), probeOf(900, 900, 0.009, 1, ""),
 		probeOf(1000, 1000, 0.02, 1, ""),
 		probeOf(1100, 1000, 0.03, 1, ""), probeOf(1000, 1000, 0.9, 1, "generator-limited"), probeOf(1000, 0, 0.9, 1,
@@ -58,7 +58,7 @@ func TestLatencyIsInTheOrderOfRates(t *testing.T) {
 	}
 }
 
-// headline is the first line of the plan of a file, for 1000/s with no headroom and no failures.
+// headline returns the first line of the plan of a file, for 1000/s without headroom and failures.
 func headline(t *testing.T, data string) string {
 	t.Helper()
 	m, err := parse("x", []byte(data))
@@ -114,8 +114,8 @@ func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
 	}
 }
 
-// The rate that was told is never exceeded: not by the middle of the interval, nor by its low end.
-func TestPlanIsForTheRateThatWasTold(t *testing.T) {
+// A plan never exceeds the reported rate, even if the middle or the low end of the interval is greater.
+func TestAPlanIsForTheReportedRate(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		confirmed float64
@@ -133,7 +133,7 @@ func TestPlanIsForTheRateThatWasTold(t *testing.T) {
 	}
 }
 
-// A visit is as long as a probe near the capacity was, or else as --probe says.
+// A visit is as long as a probe near the capacity, or as long as --probe says if there is none.
 func TestVisitIsAsLongAsAProbe(t *testing.T) {
 	const arm = `"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":950}]}`
 	const search = `,"search":{"options":{"probe":1000000000}}`
@@ -158,7 +158,7 @@ func TestVisitIsAsLongAsAProbe(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, it is an error or a plan, and the plan can be written.
+// Every file results in an error, or in a plan that can be written.
 func FuzzPlan(f *testing.F) {
 	f.Add(probed(probeOf(1000, 990, 1, 9.9, "")))
 	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":1e-300,"low":1e-300,"high":1e12}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":1},{"n":3,"x":1},{"n":4,"x":1},{"n":5,"x":1},{"n":6,"x":1}]}]}`))

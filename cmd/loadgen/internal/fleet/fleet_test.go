@@ -28,7 +28,7 @@ func planned(t interface{ Fatal(...any) }, a fleet.Ask, low, high float64) *flee
 	return &p.Arms[0]
 }
 
-// atMost returns the probability that a Poisson number of a mean is at most limit, summed term by term.
+// atMost returns the probability that a Poisson variable with a mean is at most limit, summed term by term.
 func atMost(limit, mean float64) (sum float64) {
 	most := math.Floor(min(limit, mean+12*math.Sqrt(mean)+30))
 	lgamma, _ := math.Lgamma(most + 1)
@@ -40,7 +40,7 @@ func atMost(limit, mean float64) (sum float64) {
 	return sum
 }
 
-func TestPlanIsTheFewestInstancesOfWhichTheBusiestKeepsTheHeadroom(t *testing.T) {
+func TestAPlanHasTheFewestInstancesWhoseBusiestKeepsTheHeadroom(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		a := asks(t)
 		low := math.Pow(10, rapid.Float64Range(3, 6).Draw(t, "capacity exponent"))
@@ -71,7 +71,7 @@ func TestPlanIsTheFewestInstancesOfWhichTheBusiestKeepsTheHeadroom(t *testing.T)
 	})
 }
 
-func TestMoreIsAskedMoreIsNeeded(t *testing.T) {
+func TestAGreaterDemandNeedsMoreInstances(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		a := asks(t)
 		n := planned(t, a, 5000, 5000).Instances
@@ -110,25 +110,28 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-func TestWhatIfHasTheRowsThatWereAskedFor(t *testing.T) {
+func TestWhatIfHasARowForThePlan(t *testing.T) {
 	for _, c := range []struct {
+		name string
 		ask  fleet.Ask
 		rows int
 	}{
-		{fleet.Ask{Peak: 1e5, Headroom: 0.3, Failures: 1}, 18},
-		{fleet.Ask{Peak: 1e5, Headroom: 0.35, Failures: 0}, 21},
-		{fleet.Ask{Peak: 1e5, Headroom: 0, Failures: 7}, 28},
+		{"a usual headroom", fleet.Ask{Peak: 1e5, Headroom: 0.3, Failures: 1}, 18},
+		{"another headroom", fleet.Ask{Peak: 1e5, Headroom: 0.35, Failures: 0}, 21},
+		{"no headroom, and many failures", fleet.Ask{Peak: 1e5, Headroom: 0, Failures: 7}, 28},
 	} {
-		p := planned(t, c.ask, 5000, 5500)
-		if len(p.WhatIf) != c.rows {
-			t.Errorf("%+v: %d rows: want %d", c.ask, len(p.WhatIf), c.rows)
-		}
-		i := slices.IndexFunc(p.WhatIf, func(w fleet.WhatIf) bool {
-			return math.Abs(w.Headroom-c.ask.Headroom) < 1e-9 && w.Failures == c.ask.Failures
+		t.Run(c.name, func(t *testing.T) {
+			p := planned(t, c.ask, 5000, 5500)
+			if len(p.WhatIf) != c.rows {
+				t.Errorf("%d rows: want %d", len(p.WhatIf), c.rows)
+			}
+			i := slices.IndexFunc(p.WhatIf, func(w fleet.WhatIf) bool {
+				return math.Abs(w.Headroom-c.ask.Headroom) < 1e-9 && w.Failures == c.ask.Failures
+			})
+			if i < 0 || p.WhatIf[i].Instances != p.Instances {
+				t.Errorf("row %d is for the plan, which has %d instances", i, p.Instances)
+			}
 		})
-		if i < 0 || p.WhatIf[i].Instances != p.Instances {
-			t.Errorf("%+v: what was asked is row %d, and the plan is %d", c.ask, i, p.Instances)
-		}
 	}
 }
 

@@ -11,14 +11,14 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 )
 
-// A queue is an instance with servers that take exponential times of a mean 1/mu: calls wait for the first that is
-// free.
+// A queue is an instance with servers whose service times are exponential with mean 1/mu. Calls wait for the first
+// free server.
 type queue struct {
-	free []float64 // when each server is
+	free []float64 // when each server becomes free
 	mu   float64
 }
 
-// call returns how long a call takes that arrives at a time.
+// call returns the latency of a call that arrives at a time.
 func (q *queue) call(at float64, random *rand.Rand) float64 {
 	first := 0
 	for i, t := range q.free {
@@ -30,7 +30,7 @@ func (q *queue) call(at float64, random *rand.Rand) float64 {
 	return q.free[first] - at
 }
 
-// A balancer sends calls that arrive at random, at a rate, to one of its instances each, at random.
+// A balancer sends each call to a random instance. Calls arrive at random, at a rate.
 type balancer struct {
 	instances []*queue
 	rate      float64
@@ -45,11 +45,11 @@ func newBalancer(instances, servers int, mu, rate, limit float64, seed uint64) *
 		b.instances = append(b.instances, &queue{make([]float64, servers), mu})
 	}
 	b.next = b.random.ExpFloat64() / rate
-	b.visit(2000 / mu) // until it is steady
+	b.visit(2000 / mu) // until the state is steady
 	return b
 }
 
-// visit goes on for some seconds, and returns how many calls came to each instance, and how many of them were too
+// visit continues for some seconds, and returns how many calls each instance received, and how many of these were too
 // slow.
 func (b *balancer) visit(seconds float64) (calls, slow []int) {
 	calls, slow = make([]int, len(b.instances)), make([]int, len(b.instances))
@@ -76,8 +76,8 @@ func total(counts []int) (sum int) {
 // holds reports whether 99% of calls were fast enough.
 func holds(calls, slow int) bool { return slow*100 <= calls }
 
-// searched returns the rate that a search tells: 2.5 times the spread of visits below the rate at which half of them
-// hold, or less, if six visits did not all hold with a third to spare.
+// searched returns the rate that a search reports: 2.5 times the spread of visits below the rate at which half of them
+// hold, or less if not all of six visits held with a third to spare.
 func searched(servers int, mu, limit, seconds float64) float64 {
 	share := func(rate float64) float64 {
 		b, held := newBalancer(1, servers, mu, rate, limit, 5), 0
@@ -112,7 +112,7 @@ func searched(servers int, mu, limit, seconds float64) float64 {
 	}
 }
 
-// greatest returns the greatest peak that so many instances are planned for, and the plan.
+// greatest returns the plan for the greatest peak that needs no more than that many instances.
 func greatest(t *testing.T, instances int, headroom float64, m *fleet.Measured) (plan *fleet.ArmPlan) {
 	low, high := 0.0, float64(instances)*m.Arms[0].Told
 	for range 30 {
@@ -129,11 +129,10 @@ func greatest(t *testing.T, instances int, headroom float64, m *fleet.Measured) 
 	return plan
 }
 
-// A fleet that is planned with no headroom at all is offered, in 95% of the visits, no more than was told at its
-// busiest
-// instance; each instance keeps the objective in 95% of its visits, and all calls together do. With the headroom that
-// the
-// command has by default all instances keep it at once. FLEET_VISITS makes so many visits instead of 150.
+// In a fleet that is planned without headroom, the busiest instance receives at most the reported rate in 95% of
+// visits. Each instance keeps the objective in 95% of its visits, and so do all calls together. With the default
+// headroom of the command, all instances keep it at the same time. FLEET_VISITS sets the number of visits, which is
+// 150 otherwise.
 func TestPlannedFleetKeepsTheObjective(t *testing.T) {
 	visits := 150
 	if n, err := strconv.Atoi(os.Getenv("FLEET_VISITS")); err == nil {
@@ -182,7 +181,7 @@ func TestPlannedFleetKeepsTheObjective(t *testing.T) {
 				t.Logf("%d instances at %.1f%% of %.0f/s, headroom %v%%: none above in %d of %d visits, each holds "+
 					"in %d of %d, all calls in %d, all instances in %d",
 					n, 100*p.Utilisation, told, 100*headroom, within, visits, each, n*visits, together, atOnce)
-				// Chance is allowed three standard errors of visits that are in truth 95%.
+				// Three standard errors are allowed, if the true share is 95%.
 				least := fleet.Share - 3*math.Sqrt(fleet.Share*(1-fleet.Share)/float64(visits))
 				atLeast := func(what string, got, of int, share float64) {
 					if float64(got) < share*float64(of) {

@@ -17,7 +17,7 @@ import (
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// A writer writes histograms as HdrHistogram for Java has written them in each format.
+// A writer writes histograms like HdrHistogram for Java, in each of its formats.
 type writer struct {
 	version         int // 0, 1 or 2
 	width           int // bytes of a counter of V0 and V1
@@ -28,7 +28,7 @@ type writer struct {
 	ratio           float64
 }
 
-// three is the usual histogram: three figures, up to an hour of nanoseconds.
+// three is the usual histogram: three significant figures, up to an hour in nanoseconds.
 var three = writer{version: 2, width: 8, figures: 3, lowest: 1, highest: 3_600_000_000_000, ratio: 1}
 
 func (w writer) with(change func(*writer)) writer {
@@ -36,7 +36,7 @@ func (w writer) with(change func(*writer)) writer {
 	return w
 }
 
-// encode writes the counters from the first on.
+// encode returns a histogram whose first counters have these values.
 func (w writer) encode(counters ...int64) string {
 	cookies := [][2]uint32{{plainV0, deflatedV0}, {plainV1, deflatedV1}, {plainV2, deflatedV2}}[w.version]
 	width := uint32(w.width) << 4
@@ -120,7 +120,7 @@ func appendZigZag(to []byte, c int64) []byte {
 func TestEveryFormatOfOneHistogramIsReadAlike(t *testing.T) {
 	counters := make([]int64, 5000)
 	counters[0], counters[1], counters[2047], counters[2048], counters[3100], counters[4999] = 3, 1, 7, 2, 1<<14, 5
-	// Buckets of HdrHistogram for Java: whole values up to 2047, then wider by the octave.
+	// Buckets of HdrHistogram for Java hold one value up to 2047, and are twice as wide in each octave above.
 	want := []bucket{{0, 0, 3}, {1, 1, 1}, {2047, 2047, 7}, {2048, 2049, 2}, {4208, 4211, 1 << 14}, {15416, 15423, 5}}
 	for _, version := range []int{0, 1, 2} {
 		for _, width := range []int{2, 4, 8} {
@@ -139,8 +139,8 @@ func TestEveryFormatOfOneHistogramIsReadAlike(t *testing.T) {
 	}
 }
 
-// HdrHistogram for Java reads the counters in the order of their values, whatever the
-// offset: it writes them so after shiftValuesLeft, which sets one.
+// HdrHistogram for Java reads counters in the order of their values, whatever the offset, and also writes them in that
+// order after shiftValuesLeft, which sets an offset.
 func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -148,7 +148,7 @@ func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 	}{
 		"V1": {three.with(func(w *writer) { w.version, w.offset = 1, 1024 }).encode(0, 5, 0, 0, 2),
 			[]bucket{{1, 1, 5}, {4, 4, 2}}},
-		// Written by it: 2 values of 3,000 and 5 of 70,000, after shiftValuesLeft(3); the offset is 3,072.
+		// Java wrote this: 2 values of 3,000 and 5 of 70,000, after shiftValuesLeft(3). The offset is 3,072.
 		"V2 of HdrHistogram for Java": {"HISTFAAAACt4nJNpmSzMwMDAxsDAA6QYmBkggBHIdDPYsYDB/gNEYHs4y3lPLgBzqwaR",
 			[]bucket{{24000, 24015, 2}, {559616, 560127, 5}}},
 	} {
@@ -160,13 +160,13 @@ func TestANormalisingOffsetMovesNoValue(t *testing.T) {
 	}
 }
 
-func TestARatioIsOfDoublesAlone(t *testing.T) {
+func TestOnlyDoublesHaveARatio(t *testing.T) {
 	doubles := three.with(func(w *writer) { w.double, w.ratio = true, 0.001 })
 	h, err := decode(doubles.encode(0, 5))
 	if want := []bucket{{1, 1, 5}}; err != nil || h.Ratio != 0.001 || !slices.Equal(h.Buckets, want) {
 		t.Errorf("%v: %+v, want %v", err, h, want)
 	}
-	// A DoubleHistogram of HdrHistogram for Java that took 0.0015, three times 0.75, and 12.25.
+	// A DoubleHistogram of HdrHistogram for Java, with the values 0.0015, three times 0.75, and 12.25.
 	h, err = decode("DHISTwAAAAMAAAAAAA9CQByEkxQAAAAqeJyTaZkszMDAwMUAAcxQmhFE1P///99uA0TguATT1n5Gtr0OTACquAjq")
 	if err != nil || len(h.Buckets) != 3 {
 		t.Fatalf("%v: %+v", err, h)
@@ -183,7 +183,7 @@ func TestARatioIsOfDoublesAlone(t *testing.T) {
 	}
 }
 
-// The library has the buckets of the same header.
+// The library has the same buckets for the same header.
 func TestBucketsAreThoseOfTheLibrary(t *testing.T) {
 	for _, c := range []struct {
 		lowest, highest int64
@@ -302,8 +302,8 @@ func TestALineIsReadWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// The logs of testdata are parts of the test logs of HdrHistogram for Java: see LICENSE
-// there. The figures are what its HistogramLogReader gives for the same lines.
+// The logs in testdata are parts of the test logs of HdrHistogram for Java; see LICENSE there. The figures are what
+// its HistogramLogReader returns for the same lines.
 func TestLogsOfJHiccupHaveTheValuesThatHdrHistogramGives(t *testing.T) {
 	type figures struct {
 		intervals      int
@@ -363,7 +363,7 @@ func TestLogsOfJHiccupHaveTheValuesThatHdrHistogramGives(t *testing.T) {
 	}
 }
 
-func TestALogIsKnownByItsFirstLines(t *testing.T) {
+func TestALogIsRecognisedByItsFirstLines(t *testing.T) {
 	line := "0.1,1.0,2.0," + three.encode(1) + "\n"
 	for name, c := range map[string]struct {
 		head string

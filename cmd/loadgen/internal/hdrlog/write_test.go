@@ -19,7 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// made is a run of two arms and two rounds, and the latencies of all its visits.
+// made returns a run of two arms and two rounds, and the latencies of all its visits.
 func made(t *testing.T, level string) (run *results.Run, all []time.Duration) {
 	t.Helper()
 	s, err := scenarios.Decode("made.yaml", []byte("spans: [none, sdk]\nrounds: 2\nseed: 7\n"+level))
@@ -43,7 +43,7 @@ func made(t *testing.T, level string) (run *results.Run, all []time.Duration) {
 	return run, all
 }
 
-// What is written can be read: as many values, each in its bucket.
+// A log that is written can be read back, with the same number of values in each bucket.
 func TestTheLogIsReadBackExactly(t *testing.T) {
 	for _, level := range []string{"qps: 500\nduration: 1s\n", `load: ["ramp:1k..2k/s@1s gamma(cv=2)"]` + "\n"} {
 		run, all := made(t, level)

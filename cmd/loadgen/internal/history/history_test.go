@@ -23,7 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
 )
 
-// record is of a day in 2026 and of one machine.
+// record returns a record of a day in 2026, always of the same machine.
 func record(day int, cells ...history.Cell) history.Record {
 	return history.Record{Schema: history.Schema, Commit: fmt.Sprintf("%02dc0ffee%032d", day, day),
 		Time: time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC), Machine: "linux/amd64, Z80", Cells: cells}
@@ -34,7 +34,8 @@ func cell(name, unit string, median float64) history.Cell {
 	return history.Cell{Name: name, Unit: unit, Median: median, N: 10, Low: &low, High: &high}
 }
 
-// encode has a long name, once fails to be measured, and regresses; errors may be 0.
+// encode returns records of a benchmark with a long name, which is missing in one record and regresses in another, and
+// of a number of errors, which may be 0.
 func encode() []history.Record {
 	const name = "example.com/a/module/with/a/long/path.Encode/size=large/codec=protobuf/buffer=pooled-8"
 	single := history.Cell{Name: name, Unit: "sec/op", Median: 1.23e-6, N: 1}
@@ -74,7 +75,7 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range each {
-				// Longer than what a kernel writes in one piece to a pipe.
+				// Some records are longer than what a kernel writes to a pipe in one piece.
 				r := record(1+w, cell(strings.Repeat("x", 10_000*(i%3)+1), "B/op", 1))
 				if err := history.Append(file, &r); err != nil {
 					t.Error(err)
@@ -89,9 +90,9 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 	}
 }
 
-// Who holds the lock may write its line in two halves. Without the lock this fails most of
-// the time, not always.
-func TestWhoAddsARecordWaitsForTheLock(t *testing.T) {
+// A process that holds the lock may write its line in two halves. Without the lock this test fails most of the time,
+// but not always.
+func TestAppendWaitsForTheLock(t *testing.T) {
 	file := path(t)
 	first := record(1, cell("A", "B/op", 1))
 	for range 50 {
@@ -131,7 +132,7 @@ func TestWhoAddsARecordWaitsForTheLock(t *testing.T) {
 	}
 }
 
-func TestABrokenLineIsToldWithItsPlaceAndTheRestIsRead(t *testing.T) {
+func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 	file := path(t)
 	for _, r := range encode()[:2] {
 		if err := history.Append(file, &r); err != nil {
@@ -157,7 +158,7 @@ func TestABrokenLineIsToldWithItsPlaceAndTheRestIsRead(t *testing.T) {
 			if err := os.WriteFile(broken, []byte(lines[0]+test.line+"\n"+lines[1]+test.line), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			// What is appended then is on a line of its own.
+			// A record that is appended afterwards begins on its own line.
 			last := encode()[3]
 			if err := history.Append(broken, &last); err != nil {
 				t.Fatal(err)
@@ -197,8 +198,7 @@ func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 	}
 }
 
-// The shape that Apache Otava reads: one column of times, the oldest first, one for each
-// metric, plain numbers.
+// Apache Otava reads this form: a column of times, the oldest first, and a column of plain numbers for each metric.
 func TestCSVHasATimeColumnAndOneForEachMetric(t *testing.T) {
 	text, err := history.Format("csv", encode())
 	if err != nil {
@@ -252,7 +252,7 @@ func TestAFilterThatMatchesNothingSaysWhatThereIs(t *testing.T) {
 	}
 }
 
-// measured is what a text is summed up as.
+// measured returns the machine and the cells that texts are summed up as.
 func measured(t *testing.T, texts ...string) (string, []history.Cell, error) {
 	t.Helper()
 	var files []string
@@ -272,7 +272,7 @@ func measured(t *testing.T, texts ...string) (string, []history.Cell, error) {
 
 const head = "goos: linux\ngoarch: amd64\ncpu: Z80 \npkg: m\n"
 
-func TestARecordHasMediansAndFromSixValuesOnAnInterval(t *testing.T) {
+func TestARecordHasMediansAndIntervalsOfSixOrMoreValues(t *testing.T) {
 	text := head
 	for i := range 6 {
 		text += fmt.Sprintf("BenchmarkA-8 100 %d ns/op 0 B/op\n", 1000+i)
@@ -293,14 +293,16 @@ func TestARecordHasMediansAndFromSixValuesOnAnInterval(t *testing.T) {
 	}
 }
 
-func TestWhatIsOfTwoMachinesOrCircumstancesIsNoRecord(t *testing.T) {
+func TestMeasurementsOfTwoMachinesOrConditionsAreNoRecord(t *testing.T) {
 	const line = "BenchmarkA-8 100 7 ns/op\n"
 	for want, text := range map[string]string{
 		"2 machines: linux/amd64, Z80; linux/arm64, Z80": head + line + "goarch: arm64\n" + line,
 		"m.A-8 has arrivals: poisson here":               head + line + "arrivals: poisson\n" + line,
 	} {
-		if _, _, err := measured(t, text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: want %q", err, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if _, _, err := measured(t, text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: want %q", err, want)
+			}
+		})
 	}
 }

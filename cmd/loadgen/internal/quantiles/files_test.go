@@ -80,7 +80,7 @@ func TestNumbersAreInTheUnitThatIsGiven(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			r := &Reader{Stdin: strings.NewReader(text), Unit: time.Second}
-			if text == "1e-1000000" { // is 0, as near as any number can tell
+			if text == "1e-1000000" { // this is rounded to 0
 				want = ""
 			}
 			if _, err := r.Read("-"); (want != "") != (err != nil) || err != nil &&
@@ -152,7 +152,7 @@ func TestAFileOfAnotherKindIsNamed(t *testing.T) {
 	}
 }
 
-// encoded is a histogram of those values as a line of a log.
+// encoded returns a histogram of values as a line of a log.
 func encoded(t testing.TB, values ...int64) string {
 	t.Helper()
 	h := hdrhistogram.New(1, int64(time.Hour), 3)
@@ -189,8 +189,8 @@ func TestALogIsExpandedToTheMiddlesOfItsBucketsInRandomOrder(t *testing.T) {
 	}
 }
 
-// Logs of jHiccup and of NoSQLBench begin with a comment of their own.
-func TestALogIsKnownWhateverItIsCalled(t *testing.T) {
+// Logs of jHiccup and of NoSQLBench begin with their own comments.
+func TestALogIsRecognisedWhateverItsName(t *testing.T) {
 	for name, first := range map[string]string{
 		"jHiccup": "#[Logged with jHiccup version 2.0.6]\n", "NoSQLBench": "#logging histograms for session x\n", "nothing": "",
 	} {
@@ -203,7 +203,7 @@ func TestALogIsKnownWhateverItIsCalled(t *testing.T) {
 	}
 }
 
-// What is tagged apart is of another kind: times of services and numbers of tries.
+// Histograms with different tags hold different quantities, such as service times and numbers of tries.
 func TestTagsOfALogAreNotMixed(t *testing.T) {
 	tagged := "Tag=servicetime," + encoded(t, 1000, 1001) + "\nTag=tries," + encoded(t, 1) + "\nTag=tries," +
 		encoded(t, 2) + "\n"
@@ -211,7 +211,7 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 	for name, c := range map[string]struct {
 		log, tag string
 		want     []time.Duration
-		says     string // in what is said of the data, or the error
+		says     string // contained in the description of the data, or in the error
 	}{
 		"those without a tag": {both, "", []time.Duration{7},
 			"1 histogram without a tag (others are tagged servicetime and tries), "},
@@ -313,8 +313,8 @@ func TestALogThatCannotBeReadIsAnErrorWithItsPlace(t *testing.T) {
 	}
 }
 
-// A line of a hundred bytes can count any number of values, and a log of an hour does.
-func TestOfMoreValuesThanFitEveryNthIsTaken(t *testing.T) {
+// A line of a hundred bytes can count any number of values, and a log of an hour counts many.
+func TestIfTooManyValuesExistEveryNthIsTaken(t *testing.T) {
 	many := hdrhistogram.New(1, int64(time.Hour), 3)
 	for value, n := range map[int64]int64{1: 1, 5: 1 << 40, 7: 1 << 40, 9: 1} {
 		if err := many.RecordValues(value, n); err != nil {
@@ -376,7 +376,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// visit is one of a run, of those latencies.
+// visit returns a visit of a run with those latencies.
 func visit(cell scenarios.Cell, round int, latencies ...time.Duration) *results.Visit {
 	hist := func() *quantile.HDR {
 		h := quantile.NewHDR()
@@ -391,7 +391,7 @@ func visit(cell scenarios.Cell, round int, latencies ...time.Duration) *results.
 			Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}}
 }
 
-// aRun is the directory of one of two arms at two rates in two rounds; visit 5 failed.
+// aRun returns the directory of a run of two arms at two rates in two rounds, whose visit 5 failed.
 func aRun(t *testing.T) string {
 	t.Helper()
 	s, err := scenarios.Decode("mine.yaml",
@@ -425,7 +425,7 @@ func aRun(t *testing.T) string {
 
 func TestTheLatenciesOfARunAreThoseOfTheVisitsNamed(t *testing.T) {
 	dir := aRun(t)
-	// Cells are sdk and none at 1,000/s, then at 2,000/s; a visit n has n ns and 0.1 n ms.
+	// The cells are sdk and none at 1,000/s, and then at 2,000/s. Visit n has latencies of n ns and of 0.1 n ms.
 	for _, c := range []struct {
 		visit string
 		want  []time.Duration // the smallest exactly, the largest exactly, others by their buckets
@@ -483,8 +483,8 @@ func TestARunWithoutCallsIsAnError(t *testing.T) {
 	}
 }
 
-// Rising values are a case of their own, which histograms must not make of all data.
-func TestWhatHistogramsKeptIsNotInsertedInOrder(t *testing.T) {
+// Estimators behave differently for rising values, so values of histograms must not be inserted in their order.
+func TestValuesOfHistogramsAreNotInsertedInOrder(t *testing.T) {
 	var values []int64
 	for i := range int64(50) {
 		values = append(values, i)
@@ -506,14 +506,13 @@ func TestNamesOfDataFitIntoThoseOfBenchmarks(t *testing.T) {
 	}
 }
 
-// What is read back from a histogram has its count and extremes, and every value in
-// its bucket.
+// Values that are read back from a histogram have its count and extremes, and are in the right buckets.
 func TestHistogramsKeepTheirQuantiles(t *testing.T) {
 	h, r := quantile.NewHDR(), rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		h.Add(time.Duration(r.ExpFloat64() * 1e6))
 	}
-	for range 3 { // whose bucket has its middle above them
+	for range 3 { // values that are below the middle of their bucket
 		h.Add(time.Minute)
 	}
 	values, _, err := latencies(h, MaxValues)

@@ -10,8 +10,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
 
-// A gap is told by the values 10 % of the tail's ranks to both sides: with 1,000 values
-// and q = 0.9 that is ten ranks, of which the tenth still counts.
+// A gap is detected from the values within 10% of the tail's ranks on both sides. With 1,000 values and q = 0.9 these
+// are ten ranks, of which the tenth still counts.
 func TestAGapIsWhereValuesNextToTheRankLieFarApart(t *testing.T) {
 	step := func(at int, low, high time.Duration) []time.Duration {
 		values := make([]time.Duration, 1000)
@@ -45,8 +45,8 @@ func TestAGapIsWhereValuesNextToTheRankLieFarApart(t *testing.T) {
 	}
 }
 
-// What each shape is known for: the narrow body with its rare pauses and the cache
-// have their gaps where they begin, and smooth tails have none, however heavy.
+// The narrow body with rare pauses and the cache have gaps where their slow values begin. Smooth tails have none,
+// however heavy they are.
 func TestGapsOfTheShapes(t *testing.T) {
 	for _, d := range quantiletest.Datasets() {
 		values := d.Make(1_000_000)
@@ -78,8 +78,8 @@ func TestBelowTheMedianTheTailIsThatOfTheSmallest(t *testing.T) {
 	}
 }
 
-// A sampler is not judged by the luck of its draws.
-func TestASamplerIsJudgedByWhatItsLawAllows(t *testing.T) {
+// The judgement of a sampler does not depend on the luck of its draws.
+func TestASamplerIsJudgedByWhatItsDistributionAllows(t *testing.T) {
 	truth := quantile.NewExact(0)
 	for i := range 1000 {
 		truth.Add(time.Duration(i+1) * time.Microsecond)
@@ -118,9 +118,9 @@ func TestErrorsOfAnAnswer(t *testing.T) {
 	}
 	p.Gap = true
 	for estimate, want := range map[time.Duration]float64{
-		985 * time.Microsecond:  5. / 990, // a right value is right at a gap, too
+		985 * time.Microsecond:  5. / 990, // a good value also counts as good at a gap
 		1500 * time.Microsecond: 510. / 990,
-		5 * time.Millisecond:    1.05, // all ten ranks of the tail, and past them
+		5 * time.Millisecond:    1.05, // beyond all ten ranks of the tail
 	} {
 		if a := p.answer(truth, estimate); !near(a.Error, want) {
 			t.Errorf("%v at a gap is judged by %v, want %v", estimate, a.Error, want)

@@ -19,8 +19,8 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A toy is an exact estimator that is off by a factor, and costs what a fake clock is
-// told: nothing of it depends on the estimators of the module.
+// A toy is an exact estimator that is off by a factor, and whose cost advances a fake clock. It does not depend on the
+// estimators of the module.
 type toy struct {
 	*quantile.Exact
 	clock *fakeClock
@@ -30,7 +30,7 @@ type toy struct {
 
 func (t *toy) Add(d time.Duration) { t.clock.now += t.cost; t.Exact.Add(d) }
 func (t *toy) Quantile(q float64) time.Duration {
-	t.clock.now += 10_000 * t.cost // so that few reads do
+	t.clock.now += 10_000 * t.cost // so that few reads are enough
 	return time.Duration(float64(t.Exact.Quantile(q)) * t.off)
 }
 
@@ -41,7 +41,7 @@ func (t *toy) Merge(other quantile.Estimator) error {
 
 func (t *toy) StateBytes() int { return int(1000 * t.cost) }
 
-// A wired toy has an encoding, a mute one tells no size, and a lonely one does not merge.
+// A wired toy has an encoding, a mute one does not report its size, and a lonely one does not merge.
 type (
 	wired  struct{ toy }
 	mute   struct{ quantile.Estimator }
@@ -66,7 +66,7 @@ func (c *fakeClock) arm(name string, cost time.Duration, off float64) Arm {
 	return Arm{Name: name, New: func(uint64) (quantile.Estimator, error) { t := c.toy(cost, off); return &t, nil }}
 }
 
-// ramp is 1 to n us.
+// ramp returns 1 to n us.
 func ramp(name string, n int) Data {
 	return Data{Name: name, N: n, Make: func() (values []time.Duration) {
 		for i := range n {
@@ -76,7 +76,7 @@ func ramp(name string, n int) Data {
 	}}
 }
 
-// stepped is n values, a tenth of which take a thousand times as long.
+// stepped returns n values, a tenth of which are a thousand times as long.
 func stepped(name string, n int) Data {
 	return Data{Name: name, About: "made for a test", N: n, Make: func() (values []time.Duration) {
 		for i := range n {
@@ -90,7 +90,7 @@ func stepped(name string, n int) Data {
 	}}
 }
 
-// testPlan has an estimator of each kind, a gap at p90, and too few values for p99.9.
+// testPlan returns a plan with an estimator of each kind, a gap at p90, and too few values for p99.9.
 func testPlan() *Plan {
 	c := &fakeClock{}
 	return &Plan{
@@ -127,11 +127,13 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 func TestFormats(t *testing.T) {
 	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench", "json": "report.json",
 		"markdown": "report.md"} {
-		var b strings.Builder
-		if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
-			t.Fatal(err)
-		}
-		golden.Check(t, file, b.String())
+		t.Run(format, func(t *testing.T) {
+			var b strings.Builder
+			if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
+				t.Fatal(err)
+			}
+			golden.Check(t, file, b.String())
+		})
 	}
 	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil ||
 		!strings.Contains(err.Error(), "want one of text, bench, json, markdown, tsv") {
@@ -139,7 +141,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// Times are what the clock says, divided by what was done.
+// Times are the time on the clock, divided by the number of operations.
 func TestTimesArePerValuePerFiveReadsAndPerShard(t *testing.T) {
 	r := mustMeasure(t, testPlan())
 	c := r.Sets[0].Cells[0]
@@ -166,7 +168,7 @@ func TestTimesArePerValuePerFiveReadsAndPerShard(t *testing.T) {
 	}
 }
 
-// Of several rounds the worst answer counts, whichever round it is of.
+// The worst answer of several rounds counts, in whichever round it occurred.
 func TestTheWorstAnswerOfAllRoundsCounts(t *testing.T) {
 	truth := quantile.NewExact(1)
 	truth.Add(1000)
@@ -180,7 +182,7 @@ func TestTheWorstAnswerOfAllRoundsCounts(t *testing.T) {
 	}
 }
 
-// A growing toy takes more memory once it was read.
+// A growing toy takes more memory after it was read.
 type growing struct {
 	toy
 	read bool
@@ -204,7 +206,7 @@ func TestTheStateIsTheMostOfBeforeAndAfterReading(t *testing.T) {
 	}
 }
 
-// Each value is in one shard: a merge is timed with as many as there are.
+// Each value is in one shard, and a merge is timed with all shards.
 func TestShardsShareTheValues(t *testing.T) {
 	p, c := testPlan(), &fakeClock{}
 	var made []*toy
@@ -217,7 +219,7 @@ func TestShardsShareTheValues(t *testing.T) {
 	}
 }
 
-func TestASizeThatIsNotToldIsBlank(t *testing.T) {
+func TestAnUnknownSizeIsBlank(t *testing.T) {
 	p := testPlan()
 	p.Arms = []Arm{{Name: "mute", New: func(uint64) (quantile.Estimator, error) {
 		return mute{quantile.NewHDR()},
@@ -231,7 +233,7 @@ func TestASizeThatIsNotToldIsBlank(t *testing.T) {
 	}
 }
 
-// What one estimator left behind is not collected while another is timed.
+// The garbage of one estimator is not collected while another is timed.
 func TestTheCollectorRunsBeforeEachTiming(t *testing.T) {
 	p := testPlan()
 	var before, after runtime.MemStats
@@ -276,7 +278,7 @@ func TestTheSeedSetsTheOrderOfEveryRound(t *testing.T) {
 	}
 }
 
-// An anchor that was not asked for is measured and not shown.
+// An anchor that was not requested is measured, but not shown.
 func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 	p := testPlan()
 	if r := mustMeasure(t, p); len(r.Sets[0].Cells) != 4 || len(r.Recommendation.Candidates) != 4 {
@@ -294,7 +296,7 @@ func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 	}
 }
 
-// A percentile without enough values is not measured, and why is told.
+// A percentile without enough values is not measured, and the report says why.
 func TestPercentilesWithoutEnoughValuesAreRefused(t *testing.T) {
 	p := testPlan()
 	p.Data = []Data{ramp("few", 3687), ramp("enough", 3688)}
@@ -358,7 +360,7 @@ func TestWhatIsNotFiniteIsNeverWritten(t *testing.T) {
 	}
 }
 
-// The zero of a coarse clock gives no ratio and no time, and nothing that is not finite.
+// If a coarse clock does not advance, there is no ratio and no time, and no infinite value.
 func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	p := testPlan()
 	p.Clock.Now = func() time.Duration { return 0 }
@@ -416,7 +418,7 @@ func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 	}
 }
 
-// A stuck toy never comes back from its first value until it is let go.
+// A stuck toy does not return from its first value until it is released.
 type stuck struct {
 	lonely
 	begun chan<- struct{}
@@ -449,7 +451,7 @@ func TestAnInterruptionDoesNotWaitForTheVisit(t *testing.T) {
 	}
 }
 
-// Every estimator has a seed of its own, and they are those of the plan.
+// Every estimator has its own seed, derived from that of the plan.
 func TestEstimatorsDrawFromTheSeedOfThePlan(t *testing.T) {
 	seeds := func(seed uint64) (all []uint64) {
 		p, c := testPlan(), &fakeClock{}

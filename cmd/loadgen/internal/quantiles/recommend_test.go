@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A made-up estimator: what an insertion takes, its state, and its error.
+// A made is an invented estimator, with the time of an insertion, the size of its state, and its error.
 type made struct {
 	name  string
 	ns    float64
@@ -14,7 +14,7 @@ type made struct {
 	err   float64
 }
 
-// madeReport is one of two data sets, in the second of which errors are halved.
+// madeReport returns a report about two data sets. Errors are half as large in the second one.
 func madeReport(limits Limits, all ...made) *Report {
 	r := &Report{Limits: limits, Quantiles: []float64{0.5}, Anchor: "hdr"}
 	for i, name := range []string{"a", "b"} {
@@ -88,7 +88,7 @@ func TestIfNoneKeepsTheLimitsTheClosestIsNamedAndWhy(t *testing.T) {
 	}
 }
 
-func TestWhatIsHereToBeMeasuredIsNotRecommended(t *testing.T) {
+func TestAnEstimatorThatIsOnlyMeasuredIsNotRecommended(t *testing.T) {
 	r := madeReport(Limits{MaxError: 0.01}, made{"dear", 20, 10, 0}, made{"cheap", 1, 1, 0})
 	for i := range r.Sets {
 		r.Sets[i].Cells[1].measureOnly = true
@@ -103,7 +103,7 @@ func TestWhatIsHereToBeMeasuredIsNotRecommended(t *testing.T) {
 	}
 }
 
-func TestASizeThatOneSetDoesNotTellIsNotTold(t *testing.T) {
+func TestASizeThatIsUnknownInOneSetIsUnknown(t *testing.T) {
 	r := madeReport(Limits{MaxError: 1, MaxBytes: 1000}, made{"part", 1, 10, 0})
 	r.Sets[1].Cells[0].StateBytes = 0
 	if c := newCandidate(r, 0); c.StateBytes != 0 || c.Meets() {
@@ -111,7 +111,7 @@ func TestASizeThatOneSetDoesNotTellIsNotTold(t *testing.T) {
 	}
 }
 
-// At a gap the error that counts is that of the rank.
+// At a gap the error of the rank counts.
 func TestARankThatIsRightIsRightAtAGap(t *testing.T) {
 	p := testPlan()
 	p.Data = []Data{stepped("stepped", 2000)}

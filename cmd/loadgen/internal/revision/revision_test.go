@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 )
 
-// write writes files, by their paths in dir.
+// write writes files, given by their paths in dir.
 func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -41,7 +41,7 @@ func says(what string) string {
 	return "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"" + what + "\") }\n"
 }
 
-// repository has a program in a directory of its own, in one commit, tagged v1.
+// repository returns a repository that contains a program in its own directory. It has one commit, tagged v1.
 func repository(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -111,23 +111,27 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 	write(t, dir, map[string]string{"later/x.go": "package later\n"})
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	for _, c := range []struct{ dir, ref, want string }{
-		{temp, "v1", "is not in a git working tree"},
-		{dir, "v2", `git knows no revision "v2": want a branch, a tag or a commit`},
-		{dir, "--all", `git knows no revision "--all"`},
-		{dir, "", `git knows no revision ""`},
-		{dir, "v1:go.mod", `git knows no revision "v1:go.mod"`},
-		{empty, "HEAD", `git knows no revision "HEAD"`},
-		{filepath.Join(dir, "later"), "v1", "v1 has no directory later/: change to one that both sides have"},
+	for _, c := range []struct{ name, dir, ref, want string }{
+		{"no working tree", temp, "v1", "is not in a git working tree"},
+		{"no such tag", dir, "v2", `git knows no revision "v2": want a branch, a tag or a commit`},
+		{"an option", dir, "--all", `git knows no revision "--all"`},
+		{"no name", dir, "", `git knows no revision ""`},
+		{"a file", dir, "v1:go.mod", `git knows no revision "v1:go.mod"`},
+		{"no commit", empty, "HEAD", `git knows no revision "HEAD"`},
+		{"a new directory", filepath.Join(dir, "later"), "v1",
+			"v1 has no directory later/: change to one that both sides have"},
 	} {
-		if _, err := revision.Open(t.Context(), c.dir, c.ref); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s of %s: %v, want %q", c.ref, c.dir, err, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := revision.Open(t.Context(), c.dir, c.ref); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := revision.Open(stopped, dir, "v1"); err == nil {
-		t.Error("it went on after an interrupt")
+		t.Error("it continued after an interrupt")
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)

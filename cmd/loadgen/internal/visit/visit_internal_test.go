@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -71,48 +72,50 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 	for _, arm := range metrics {
 		names = append(names, arm.name)
 		for _, live := range []string{"", "hdr"} {
-			s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s\nhandlers: {keys: 3, spin: 0}"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name,
-				Quantile: live}, Turns: 1}
-			pipeline, err := newPipeline(&req.Cell)
-			if err != nil {
-				t.Fatal(err)
-			}
-			metering, err := openMetrics(arm.name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, _, err := newMap(ctx, req, pipeline, metering)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range calls {
-				if err := m.Call(ctx, m.Keys()[i%3]); err != nil {
+			t.Run(arm.name+" "+cmp.Or(live, "not live"), func(t *testing.T) {
+				s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s\nhandlers: {keys: 3, spin: 0}"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name,
+					Quantile: live}, Turns: 1}
+				pipeline, err := newPipeline(&req.Cell)
+				if err != nil {
+					t.Fatal(err)
+				}
+				metering, err := openMetrics(arm.name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, _, err := newMap(ctx, req, pipeline, metering)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range calls {
+					if err := m.Call(ctx, m.Keys()[i%3]); err != nil {
+						t.Error(err)
+					}
+				}
+				if arm.name != scenarios.None {
+					counted, timed, err := metering.read(ctx, m)
+					if err != nil || counted != calls || timed != calls {
+						t.Errorf("%d calls and %d durations of %d, %v", counted, timed, calls, err)
+					}
+					if err := metering.check(ctx, m, calls+1); err == nil ||
+						!strings.Contains(err.Error(), "for 101 calls") {
+						t.Errorf("a call that is not recorded is not noticed: %v", err)
+					}
+				}
+				if err := metering.check(ctx, m, calls); err != nil {
 					t.Error(err)
 				}
-			}
-			if arm.name != scenarios.None {
-				counted, timed, err := metering.read(ctx, m)
-				if err != nil || counted != calls || timed != calls {
-					t.Errorf("%s: %d calls and %d durations of %d, %v", arm.name, counted, timed, calls, err)
+				if err := pipeline.Close(ctx); err != nil {
+					t.Error(err)
 				}
-				if err := metering.check(ctx, m, calls+1); err == nil ||
-					!strings.Contains(err.Error(), "for 101 calls") {
-					t.Errorf("%s: a call that is not recorded is not noticed: %v", arm.name, err)
+				if exported, bytes := pipeline.Exported(); exported != calls || bytes < 200*calls {
+					t.Errorf("%d spans of six attributes are %d bytes", exported, bytes)
 				}
-			}
-			if err := metering.check(ctx, m, calls); err != nil {
-				t.Errorf("%s: %v", arm.name, err)
-			}
-			if err := pipeline.Close(ctx); err != nil {
-				t.Error(err)
-			}
-			if exported, bytes := pipeline.Exported(); exported != calls || bytes < 200*calls {
-				t.Errorf("%d spans of six attributes are %d bytes", exported, bytes)
-			}
+			})
 		}
 	}
 	if !slices.Equal(names, scenarios.MetricsArms) {

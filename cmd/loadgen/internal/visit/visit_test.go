@@ -83,59 +83,66 @@ handlers: {allocate: 100}
 
 func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 	for cell, arm := range []string{"none", "noop", "pooled-value", "pooled", "pooled-off", "sdk"} {
-		v, err := visit.Do(context.Background(), request(t, short, cell), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", arm, err)
-		}
-		r := v.Record
-		if v.Cell.Spans != arm || r.Done == 0 || r.Done != r.Offered || v.Warmup == 0 || r.Interrupted {
-			t.Errorf("%s: %+v", arm, r)
-		}
-		if exports := arm != "none" && arm != "noop"; (v.Spans != nil) != exports {
-			t.Errorf("%s: spans %+v", arm, v.Spans)
-		} else if exports && (v.Spans.Dropped() != 0 || v.Spans.Made != v.Warmup+r.Done ||
-			v.Spans.Bytes < 100*v.Spans.Exported) {
-			t.Errorf("%s: %d calls, %d before; spans %+v", arm, r.Done, v.Warmup, v.Spans)
-		}
-		if v.Cost.CPU <= 0 || v.Cost.Allocs < r.Done || v.Cost.PeakRSS == 0 {
-			t.Errorf("%s: cost %+v", arm, v.Cost)
-		}
-		if len(v.Estimates) != len(scenarios.QuantileArms) {
-			t.Errorf("%s: %d estimates", arm, len(v.Estimates))
-		}
-		for _, e := range v.Estimates {
-			if e.N != r.Done || e.InsertNS <= 0 || e.QueryNS <= 0 || e.StateBytes <= 0 || len(e.Answers) != 2 {
-				t.Errorf("%s: %+v", arm, e)
+		t.Run(arm, func(t *testing.T) {
+			v, err := visit.Do(context.Background(), request(t, short, cell), nil)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, a := range e.Answers {
-				if e.Quantile == "exact" && (a.Value != 0 || a.Rank != 0) {
-					t.Errorf("full sort misses: %+v", a)
+			r := v.Record
+			if v.Cell.Spans != arm || r.Done == 0 || r.Done != r.Offered || v.Warmup == 0 || r.Interrupted {
+				t.Errorf("%+v", r)
+			}
+			if exports := arm != "none" && arm != "noop"; (v.Spans != nil) != exports {
+				t.Errorf("spans %+v", v.Spans)
+			} else if exports && (v.Spans.Dropped() != 0 || v.Spans.Made != v.Warmup+r.Done ||
+				v.Spans.Bytes < 100*v.Spans.Exported) {
+				t.Errorf("%d calls, %d before; spans %+v", r.Done, v.Warmup, v.Spans)
+			}
+			if v.Cost.CPU <= 0 || v.Cost.Allocs < r.Done || v.Cost.PeakRSS == 0 {
+				t.Errorf("cost %+v", v.Cost)
+			}
+			if len(v.Estimates) != len(scenarios.QuantileArms) {
+				t.Errorf("%d estimates", len(v.Estimates))
+			}
+			for _, e := range v.Estimates {
+				if e.N != r.Done || e.InsertNS <= 0 || e.QueryNS <= 0 || e.StateBytes <= 0 || len(e.Answers) != 2 {
+					t.Errorf("%+v", e)
 				}
-				if e.Quantile == "hdr" && (a.Value > 0.001 || a.Value < -0.001) {
-					t.Errorf("hdr misses: %+v", a)
+				for _, a := range e.Answers {
+					if e.Quantile == "exact" && (a.Value != 0 || a.Rank != 0) {
+						t.Errorf("full sort misses: %+v", a)
+					}
+					if e.Quantile == "hdr" && (a.Value > 0.001 || a.Value < -0.001) {
+						t.Errorf("hdr misses: %+v", a)
+					}
 				}
 			}
-		}
+		})
 	}
 }
 
 func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
 	peers := strings.Join(scenarios.PeerArms, ", ")
-	for _, text := range []string{"quantile: [" + peers + "]", "live: true\nquantile: [none, " + peers + "]"} {
-		req := request(t, short+text, 1)
-		req.Scenario.Warmup = 0
-		v, err := visit.Do(context.Background(), req, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(v.Estimates) != len(scenarios.PeerArms) {
-			t.Errorf("%s: %d estimates", text, len(v.Estimates))
-		}
-		for _, e := range v.Estimates {
-			if !slices.Contains(scenarios.PeerArms, e.Quantile) || e.N != v.Record.Done || len(e.Answers) != 2 {
-				t.Errorf("%s: %+v", text, e)
+	for name, text := range map[string]string{
+		"judged": "quantile: [" + peers + "]",
+		"live":   "live: true\nquantile: [none, " + peers + "]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := request(t, short+text, 1)
+			req.Scenario.Warmup = 0
+			v, err := visit.Do(context.Background(), req, nil)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if len(v.Estimates) != len(scenarios.PeerArms) {
+				t.Errorf("%d estimates", len(v.Estimates))
+			}
+			for _, e := range v.Estimates {
+				if !slices.Contains(scenarios.PeerArms, e.Quantile) || e.N != v.Record.Done || len(e.Answers) != 2 {
+					t.Errorf("%+v", e)
+				}
+			}
+		})
 	}
 }
 
