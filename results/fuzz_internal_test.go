@@ -39,7 +39,9 @@ func FuzzVisit(f *testing.F) {
 	for _, text := range []string{string(run.Visits[0]), `{}`, `{"record":{}}`, `{"record":null,"error":"x"}`, `null`} {
 		f.Add([]byte(text))
 	}
-	h := &Header{Scenario: &scenarios.Scenario{Name: "fuzz", Target: scenarios.MapTarget}}
+	s := &scenarios.Scenario{Name: "fuzz"}
+	s.SetArms(scenarios.Target, scenarios.MapTarget)
+	h := &Header{Scenario: s}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v := &Visit{}
 		if json.Unmarshal(data, v) != nil || v.Check() != nil {

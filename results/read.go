@@ -63,10 +63,23 @@ func parse(path string, data []byte) (*Run, error) {
 	if r.Schema == 1 {
 		r.upgrade()
 	}
+	if r.Scenario != nil {
+		r.Scenario.Adopt(r.cells())
+	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("results: %s: %w", path, err)
 	}
 	return &r, nil
+}
+
+// cells returns the cells of the visits.
+func (r *Run) cells() (cells []scenarios.Cell) {
+	for _, v := range r.Visits {
+		if v != nil {
+			cells = append(cells, v.Cell)
+		}
+	}
+	return cells
 }
 
 // upgrade converts visits of schema 1 to schema 2. Schema 1 has no histogram of hiccups, and no field for missed

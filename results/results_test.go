@@ -70,8 +70,7 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 		}
 		rec.Waiting = 123 * time.Millisecond
 		v = &results.Visit{
-			Round: round, Order: 1, Cell: scenarios.Cell{Spans: spans,
-				Level: scenarios.Level{QPS: schedule.PerSecond(1000)}},
+			Round: round, Order: 1, Cell: scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", spans),
 			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Warmup: 100, Record: rec,
 			Cost: results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0,
@@ -257,7 +256,7 @@ func TestJSONComesBackAsItWas(t *testing.T) {
 		t.Errorf("header -want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(want, run.Visits, hdr, cmpopts.IgnoreFields(record.Record{}, "Kept"), cmpopts.EquateEmpty(),
-		cmpopts.EquateComparable(record.Buckets{})); diff != "" {
+		cmpopts.EquateComparable(record.Buckets{}, scenarios.Cell{})); diff != "" {
 		t.Errorf("visits -want +got:\n%s", diff)
 	}
 	if fromDir, err := results.Read(filepath.Dir(w.JSONPath())); err != nil || len(fromDir.Visits) != 2 {
@@ -365,8 +364,7 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 }
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
-	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Spans: "sdk",
-		Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}, Error: "crashed\nwith a stack"}
+	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", "sdk"), Error: "crashed\nwith a stack"}
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
@@ -383,7 +381,7 @@ func TestWhatBreaksOtherToolsNeverReachesAFile(t *testing.T) {
 	for name, breakVisit := range map[string]func(*results.Visit){
 		"NaN is refused":                  func(v *results.Visit) { v.Estimates[0].InsertNS = math.NaN() },
 		"an infinity is refused":          func(v *results.Visit) { v.Estimates[0].Answers[0].Value = math.Inf(1) },
-		"a blank in a name is refused":    func(v *results.Visit) { v.Cell.Spans = "a b" },
+		"a blank in a name is refused":    func(v *results.Visit) { v.Cell = v.Cell.With("spans", "a b") },
 		"an undocumented unit is refused": func(v *results.Visit) { v.Estimates[0].Answers[0].Q = 0.123 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -440,7 +438,7 @@ func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	h.Scenario.QPS = []schedule.Rate{{Num: 1000, Den: 3}}
 	v := visit(t, "sdk", 1)
 	v.Cell.QPS = h.Scenario.QPS[0]
-	v.Cell.Quantile = "hdr"
+	v.Cell = v.Cell.With("quantile", "hdr")
 	w, err := results.Create(t.TempDir(), h)
 	if err != nil {
 		t.Fatal(err)
@@ -471,7 +469,8 @@ func TestThePackageIsTheOneThatHoldsTheTarget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := header(t)
-			h.Scenario.Target, h.Environment.Package = c.target, c.program
+			h.Scenario.SetArms(scenarios.Target, c.target)
+			h.Environment.Package = c.program
 			w, err := results.Create(t.TempDir(), h)
 			if err != nil {
 				t.Fatal(err)

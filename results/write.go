@@ -173,10 +173,12 @@ const Module = "github.com/loadgen-go/loadgen"
 // pkg returns the package that holds the target: loadgen's module for the map, and for a program's own target the
 // program's main package.
 func (h *Header) pkg() string {
-	if h.Scenario.Target == scenarios.MapTarget {
-		return Module
+	for _, target := range h.Scenario.Arms(scenarios.Target) {
+		if target != scenarios.MapTarget {
+			return orUnknown(h.Environment.Package)
+		}
 	}
-	return orUnknown(h.Environment.Package)
+	return Module
 }
 
 func orUnknown(s string) string {
@@ -248,8 +250,8 @@ func benchLines(h *Header, v *Visit) (string, error) {
 	}
 	for _, e := range v.Estimates {
 		cell, live := v.Cell, ""
-		if cell.Quantile != "" {
-			cell.Quantile, live = "", "live="+cell.Quantile+"/"
+		if arm := cell.Value(scenarios.Quantile); arm != "" {
+			cell, live = cell.With(scenarios.Quantile, ""), "live="+arm+"/"
 		}
 		name := h.benchName("Estimate", cell, live+"quantile="+e.Quantile)
 		if err := benchLine(&b, name, e.N, e.Measurements()); err != nil {
@@ -265,7 +267,7 @@ func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load",
 // benchName returns the name of a cell's benchmark. It always ends with the number of processors;
 // otherwise a reader would take the end of the last part for that number.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
-	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.Target, c.Arm(),
+	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c), c.With(scenarios.Target, "").Arm(),
 		c.Level.Name()}, more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }

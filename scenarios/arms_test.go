@@ -119,9 +119,9 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 // Hence a pair of arms determines its dimension. The names of arms can be part of a benchmark's name.
 func TestNoTwoDimensionsShareTwoArms(t *testing.T) {
 	dimensions := map[string][]string{
-		"spans": scenarios.SpansArms, "sampling": scenarios.SamplingArms, "processors": scenarios.ProcessorsArms,
-		"attributes": scenarios.AttributesArms, "metrics": scenarios.MetricsArms,
-		"quantile": append([]string{scenarios.None}, append(scenarios.QuantileArms, scenarios.PeerArms...)...),
+		"spans": scenarios.KnownArms("spans"), "sampling": scenarios.KnownArms("sampling"), "processors": scenarios.KnownArms("processors"),
+		"attributes": scenarios.KnownArms("attributes"), "metrics": scenarios.KnownArms("metrics"),
+		"quantile": scenarios.KnownArms("quantile"),
 	}
 	seen := map[string]string{}
 	for name, arms := range dimensions {

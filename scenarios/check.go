@@ -115,14 +115,14 @@ func roundUp(x float64) string {
 
 // checkArms checks that the compared arms are arms of the scenario.
 func (d *decoder) checkArms(s *Scenario) {
-	switch v := d.values["quantile"]; {
-	case s.Live || !slices.Contains(s.Quantile, None):
-	case len(s.Quantile) == 1:
-		s.Quantile = nil // no estimator is compared
+	switch v := d.values[Quantile]; {
+	case s.Live || !slices.Contains(s.arms[Quantile], None):
+	case len(s.arms[Quantile]) == 1:
+		s.SetArms(Quantile) // no estimator is compared
 	default:
 		d.wrong(v.where, v.line,
 			"quantile: %q beside other arms needs live: true: want some of %s, or %s alone, or live: true",
-			None, strings.Join(estimatorArms, ", "), None)
+			None, strings.Join(slices.Concat(defaultEstimators, peers), ", "), None)
 	}
 	d.pairs(s)
 	v := d.values["compare"]
@@ -130,8 +130,8 @@ func (d *decoder) checkArms(s *Scenario) {
 		dim := p.of(s)
 		arms := d.armsOf(s, dim)
 		for _, arm := range []string{p.A, p.B} {
-			if !slices.Contains(arms, arm) {
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s", arm, dim.name,
+			if !slices.Contains(arms, arm) && !d.lenient { // or it may be of a dimension of another version
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s", arm, dim.Name,
 					spelling.Meant(arm, arms), strings.Join(arms, ", "))
 			}
 		}
@@ -144,11 +144,11 @@ func (d *decoder) checkArms(s *Scenario) {
 
 // armsOf returns the scenario's arms of a dimension, or all arms of the dimension if the field is wrong, so that
 // the scenario's arms are unknown.
-func (d *decoder) armsOf(s *Scenario, dim *dimension) []string {
-	if d.has(dim.name) {
-		return dim.known
+func (d *decoder) armsOf(s *Scenario, dim *Dimension) []string {
+	if d.has(dim.Name) {
+		return slices.Clone(dim.Arms)
 	}
-	return *dim.arms(s)
+	return s.arms[dim.Name]
 }
 
 // pairs completes the comparisons. By default each arm of a dimension is compared with the first arm. If a flag
@@ -160,7 +160,7 @@ func (d *decoder) pairs(s *Scenario) {
 		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
 			dim := p.of(s)
 			arms := d.armsOf(s, dim)
-			return d.values[dim.name].given() && !(slices.Contains(arms, p.A) && slices.Contains(arms, p.B))
+			return d.values[dim.Name].given() && !(slices.Contains(arms, p.A) && slices.Contains(arms, p.B))
 		})
 	}
 	if d.has("compare") {
@@ -168,7 +168,7 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 	given := slices.Clone(s.Compare)
 	for _, dim := range s.dimensions() {
-		if inFile && (v.given() || !d.values[dim.name].given()) ||
+		if inFile && (v.given() || !d.values[dim.Name].given()) ||
 			slices.ContainsFunc(given, func(p Pair) bool { return p.of(s) == dim }) {
 			continue
 		}
@@ -179,16 +179,15 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 }
 
-// checkOwn checks that a scenario with a target of the program's own does not set attributes or metrics, which
-// only the map has.
+// checkOwn checks that a scenario that does not call the map does not set what only the map has.
 func (d *decoder) checkOwn(s *Scenario) {
-	if s.Target == MapTarget {
+	if slices.Contains(s.arms[Target], MapTarget) {
 		return
 	}
 	for _, dim := range s.dimensions() {
-		if v := d.values[dim.name]; dim.name == "attributes" || dim.name == "metrics" {
-			d.wrong(v.where, v.line, "%s applies to the map only: want no field %s with target %s", dim.name, dim.name,
-				s.Target)
+		if v := d.values[dim.Name]; dim.OfMap {
+			d.wrong(v.where, v.line, "%s applies to the map only: want no field %s with target %s", dim.Name, dim.Name,
+				strings.Join(s.arms[Target], ", "))
 		}
 	}
 }

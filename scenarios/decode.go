@@ -64,6 +64,7 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	}
 	d.override()
 	s := d.scenario()
+	s.ignored = d.ignored
 	if s.Name == "" {
 		s.Name = nameOf(d.file)
 	}
@@ -159,7 +160,8 @@ type decoder struct {
 	file     string
 	values   map[string]value
 	problems []ranked
-	lenient  bool // ignores unknown fields
+	lenient  bool                // ignores unknown fields
+	ignored  map[string][]string // lists of texts of unknown fields, if lenient
 }
 
 // wrong adds a problem.
@@ -228,6 +230,7 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 			d.mapping(key+".", kv.Value)
 		case !slices.Contains(keysBelow(prefix), key):
 			if d.lenient {
+				d.ignore(key, kv.Value)
 				continue
 			}
 			d.wrongAt(kv.Key, "unknown field %q%s: want one of %s", prefix+kv.Key.GetToken().Value,
@@ -239,6 +242,24 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// ignore keeps a list of texts of an unknown field, which may be a dimension of another version: see [Scenario.Adopt].
+func (d *decoder) ignore(key string, n ast.Node) {
+	list, ok := n.(*ast.SequenceNode)
+	if !ok {
+		return
+	}
+	var arms []string
+	for _, n := range list.Values {
+		if text, ok := n.(*ast.StringNode); ok {
+			arms = append(arms, text.Value)
+		}
+	}
+	if d.ignored == nil {
+		d.ignored = map[string][]string{}
+	}
+	d.ignored[key] = arms
 }
 
 // name returns the key of a prefix.

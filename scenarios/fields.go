@@ -35,7 +35,7 @@ type Field struct {
 // other text as well.
 func (f *Field) Values() []string {
 	if d := dimensionOf(f.Key); d != nil {
-		return d.known
+		return slices.Clone(d.Arms)
 	}
 	switch f.Key {
 	case "arrivals":
@@ -56,8 +56,29 @@ func (f *Field) Values() []string {
 	return nil
 }
 
-// Fields are all fields of a scenario, in the order of a file.
-var Fields = []Field{
+// Fields returns all fields of a scenario, in the order of a file.
+func Fields() []Field {
+	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, loadFields)
+	for _, d := range dimensions {
+		if d.Name != Target {
+			fields = append(fields, d.field())
+		}
+	}
+	return append(fields, visitFields...)
+}
+
+// fieldOf returns the field with this key, or nil if there is none.
+func fieldOf(key string) *Field {
+	for _, f := range Fields() {
+		if f.Key == key {
+			return &f
+		}
+	}
+	return nil
+}
+
+// nameFields are the fields before the target.
+var nameFields = []Field{
 	{"name", "letters, digits, . _ and -", "Names the scenario in results.", "the name of the file", false, setName},
 	{"about", "a line of text", "The question that the scenario answers.", "", false,
 		func(s *Scenario, v string) error {
@@ -67,14 +88,10 @@ var Fields = []Field{
 			}
 			return nil
 		}},
-	{"target", "map, or the name of a target of the program's own", "What is called.", MapTarget, false,
-		func(s *Scenario, v string) error {
-			s.Target = v
-			if !ValidName(v) {
-				return problem(fmt.Sprintf("%q is not the name of a target", v))
-			}
-			return nil
-		}},
+}
+
+// loadFields are the fields between the target and the other dimensions.
+var loadFields = []Field{
 	{"handlers.keys", "1 to 100000", "Number of handlers in the map.", "16", false, func(s *Scenario, v string) error {
 		return setInt(&s.Handlers.Keys, v, 1, 100_000)
 	}},
@@ -108,18 +125,10 @@ var Fields = []Field{
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Think, v, 0, MaxDuration)
 		}},
-	armsField("spans", "Arms: ways of making spans."),
-	armsField("sampling", "Arms: which spans are sampled; parent-0.01 follows the parent and samples 1 in 100 roots."),
-	armsField("processors",
-		"Arms: where ended spans go: to an exporter in batches, to a processor that discards them, or nowhere."),
-	armsField("attributes", "Arms: number of attributes of a span, besides its key."),
-	armsField("metrics", "Arms: what counts calls and measures their durations."),
-	{"quantile", "a list of " + strings.Join(QuantileArms, ", ") + "; of the peers " + strings.Join(PeerArms, ", ") +
-		"; and of none, alone or if live",
-		"Arms: latency estimators.", "all but the peers", true,
-		func(s *Scenario, v string) error {
-			return addOneOf(&s.Quantile, v, liveArms)
-		}},
+}
+
+// visitFields are the fields after the dimensions.
+var visitFields = []Field{
 	{"live", "true or false", "Puts the estimators on the path of the call, one at a time.", "false", false,
 		func(s *Scenario, v string) error {
 			return setBool(&s.Live, v)
@@ -188,18 +197,9 @@ var Fields = []Field{
 		}},
 }
 
-// armsField returns the field of a dimension.
-func armsField(name, about string) Field {
-	d := dimensionOf(name)
-	return Field{name, "a list of " + strings.Join(d.known, ", "), about, d.usual, true,
-		func(s *Scenario, v string) error {
-			return addOneOf(d.arms(s), v, d.known)
-		}}
-}
-
 // keysBelow returns the keys that may follow a prefix, which is "" or ends in a dot.
 func keysBelow(prefix string) (keys []string) {
-	for _, f := range Fields {
+	for _, f := range Fields() {
 		if rest, ok := strings.CutPrefix(f.Key, prefix); ok {
 			first, _, _ := strings.Cut(rest, ".")
 			if key := prefix + first; !slices.Contains(keys, key) {
@@ -212,10 +212,8 @@ func keysBelow(prefix string) (keys []string) {
 
 // want returns what a field accepts, or "" if there is no such field.
 func want(key string) string {
-	for _, f := range Fields {
-		if f.Key == key {
-			return f.Want
-		}
+	if f := fieldOf(key); f != nil {
+		return f.Want
 	}
 	return ""
 }
@@ -223,7 +221,7 @@ func want(key string) string {
 // scenario returns a scenario with every field set that has a value.
 func (d *decoder) scenario() *Scenario {
 	s := defaults()
-	for _, f := range Fields {
+	for _, f := range Fields() {
 		v, ok := d.values[f.Key]
 		if !ok {
 			continue
@@ -235,8 +233,9 @@ func (d *decoder) scenario() *Scenario {
 		if len(v.items) == 0 {
 			d.wrong(v.where, v.line, "%s is an empty list: want %s", f.Key, f.Want)
 		}
-		if dim := dimensionOf(f.Key); dim != nil {
-			*dim.arms(s) = nil // a list replaces its default
+		dim := dimensionOf(f.Key)
+		if dim != nil {
+			s.SetArms(dim.Name) // a list replaces its default
 		}
 		if len(v.items) > MaxCells {
 			d.wrong(v.where, v.line, "%s is a list of %d: want at most %d", f.Key, len(v.items), MaxCells)
@@ -245,6 +244,8 @@ func (d *decoder) scenario() *Scenario {
 		for _, i := range v.items {
 			var whole complete
 			switch err := f.set(s, i.text); {
+			case err != nil && d.lenient && dim != nil: // an arm of another version
+				s.SetArms(dim.Name, append(s.Arms(dim.Name), i.text)...)
 			case errors.As(err, &whole):
 				d.wrong(i.where, i.line, "%s: %s", f.Key, whole)
 			case err != nil:
@@ -313,19 +314,6 @@ func setOneOf[T ~string](to *T, v T, known []T) error {
 		return problem(fmt.Sprintf("%q is unknown%s", v, spelling.Meant(string(v), names)))
 	}
 	*to = v
-	return nil
-}
-
-// addOneOf adds a known word that the list lacks.
-func addOneOf(to *[]string, v string, known []string) error {
-	if slices.Contains(*to, v) {
-		return problem(fmt.Sprintf("%q is given twice", v))
-	}
-	var word string
-	if err := setOneOf(&word, v, known); err != nil {
-		return err
-	}
-	*to = append(*to, word)
 	return nil
 }
 

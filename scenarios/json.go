@@ -1,47 +1,12 @@
 package scenarios
 
 import (
-	"encoding/json"
+	"cmp"
+	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
-
-// document is the JSON of a scenario. JSON is YAML, so that the document is a scenario file that can be run
-// again.
-type document struct {
-	Name       string   `json:"name"`
-	About      string   `json:"about,omitempty"`
-	Target     string   `json:"target"`
-	Handlers   handlers `json:"handlers"`
-	Arrivals   string   `json:"arrivals"`
-	QPS        []string `json:"qps,omitempty"`
-	Load       []string `json:"load,omitempty"`
-	Closed     bool     `json:"closed,omitempty"`
-	Think      string   `json:"think,omitempty"`
-	Spans      []string `json:"spans"`
-	Sampling   []string `json:"sampling"`
-	Processors []string `json:"processors"`
-	Attributes []string `json:"attributes"`
-	Metrics    []string `json:"metrics"`
-	Quantile   []string `json:"quantile"`
-	Live       bool     `json:"live"`
-	Compare    []string `json:"compare,omitempty"`
-	Duration   string   `json:"duration,omitempty"`
-	Warmup     string   `json:"warmup"`
-	Rounds     int      `json:"rounds"`
-	Workers    any      `json:"workers"`
-	Overload   string   `json:"overload"`
-	Queue      int      `json:"queue"`
-	Pace       string   `json:"pace"`
-	Window     string   `json:"window"`
-	SLO        []string `json:"slo,omitempty"`
-	SLOVisits  string   `json:"slo_visits,omitempty"`
-	Abort      bool     `json:"abort,omitempty"`
-	Failed     string   `json:"failed,omitempty"`
-	Timeout    string   `json:"timeout,omitempty"`
-	Seed       uint64   `json:"seed"`
-}
 
 // handlers is the JSON of Handlers.
 type handlers struct {
@@ -52,67 +17,75 @@ type handlers struct {
 	Distribution string  `json:"distribution"`
 }
 
-// MarshalJSON encodes s as a scenario file, with every field given.
+// MarshalJSON encodes s as a scenario file, with every field that has a value. JSON is YAML, so that the file can be
+// run again.
 func (s *Scenario) MarshalJSON() ([]byte, error) {
-	d := document{
-		Name:   s.Name,
-		About:  s.About,
-		Target: s.Target,
-		Handlers: handlers{
-			Keys:         s.Handlers.Keys,
-			Zipf:         s.Handlers.Zipf,
-			Spin:         s.Handlers.Spin.String(),
-			Allocate:     s.Handlers.Allocate,
-			Distribution: string(s.Handlers.Distribution),
-		},
-		Arrivals:   s.Arrivals.String(),
-		QPS:        texts(s.QPS, schedule.Rate.String),
-		Load:       texts(s.Loads, schedule.Load.String),
-		Closed:     s.Closed,
-		Spans:      s.Spans,
-		Sampling:   s.Sampling,
-		Processors: s.Processors,
-		Attributes: s.Attributes,
-		Metrics:    s.Metrics,
-		Quantile:   s.Quantile,
-		Live:       s.Live,
-		Compare:    texts(s.Compare, Pair.String),
-		Warmup:     s.Warmup.String(),
-		Rounds:     s.Rounds,
-		Workers:    s.Workers,
-		Overload:   s.Overload.String(),
-		Queue:      s.Queue,
-		Pace:       s.Pace.String(),
-		Window:     "auto",
-		SLO:        texts(s.SLOs, record.SLO.String),
-		Abort:      s.Abort,
-		Seed:       s.Seed,
+	var o object
+	o.add("name", s.Name)
+	o.addText("about", s.About)
+	if targets := s.Arms(Target); len(targets) == 1 {
+		o.add(Target, targets[0])
+	} else {
+		o.add(Target, targets)
 	}
-	if len(s.Quantile) == 0 {
-		d.Quantile = []string{None}
+	o.add("handlers", handlers{
+		Keys:         s.Handlers.Keys,
+		Zipf:         s.Handlers.Zipf,
+		Spin:         s.Handlers.Spin.String(),
+		Allocate:     s.Handlers.Allocate,
+		Distribution: string(s.Handlers.Distribution),
+	})
+	o.add("arrivals", s.Arrivals.String())
+	o.addList("qps", texts(s.QPS, schedule.Rate.String))
+	o.addList("load", texts(s.Loads, schedule.Load.String))
+	if s.Closed {
+		o.add("closed", true)
 	}
+	o.addText("think", unlessZero(s.Think))
+	for _, d := range dimensions {
+		switch arms := s.Arms(d.Name); {
+		case d.Name == Target:
+		case len(arms) == 0:
+			o.add(d.Name, []string{None})
+		default:
+			o.add(d.Name, arms)
+		}
+	}
+	o.add("live", s.Live)
+	o.addList("compare", texts(s.Compare, Pair.String))
+	o.addText("duration", unlessZero(s.Duration))
+	o.add("warmup", s.Warmup.String())
+	o.add("rounds", s.Rounds)
+	if s.Workers == 0 {
+		o.add("workers", "auto")
+	} else {
+		o.add("workers", s.Workers)
+	}
+	o.add("overload", s.Overload.String())
+	o.add("queue", s.Queue)
+	o.add("pace", s.Pace.String())
+	o.add("window", cmp.Or(unlessZero(s.Window), "auto"))
+	o.addList("slo", texts(s.SLOs, record.SLO.String))
 	if s.SLOVisits != 0 {
-		d.SLOVisits = s.SLOVisits.String()
+		o.add("slo_visits", s.SLOVisits.String())
+	}
+	if s.Abort {
+		o.add("abort", true)
 	}
 	if s.FailedApart {
-		d.Failed = failedApart
+		o.add("failed", failedApart)
 	}
-	if s.Timeout > 0 {
-		d.Timeout = s.Timeout.String()
+	o.addText("timeout", unlessZero(s.Timeout))
+	o.add("seed", s.Seed)
+	return o.with(nil)
+}
+
+// unlessZero returns d as text, or "" if it is 0.
+func unlessZero(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	if s.Duration > 0 {
-		d.Duration = s.Duration.String()
-	}
-	if s.Think > 0 {
-		d.Think = s.Think.String()
-	}
-	if s.Window > 0 {
-		d.Window = s.Window.String()
-	}
-	if s.Workers == 0 {
-		d.Workers = "auto"
-	}
-	return json.Marshal(d)
+	return d.String()
 }
 
 // UnmarshalJSON decodes the output of MarshalJSON, of this version or another. It ignores unknown fields, and is

@@ -31,7 +31,6 @@ type Scenario struct {
 	Name  string
 	About string
 
-	Target   string // what is called: MapTarget, or a target of the program's own
 	Handlers Handlers
 	Arrivals schedule.Process
 	QPS      []schedule.Rate // levels of steady load
@@ -40,13 +39,6 @@ type Scenario struct {
 	// previous one has ended and the time Think has passed.
 	Closed bool
 	Think  time.Duration
-	// The arms of each dimension, which are all combined with each other.
-	Spans      []string // ways of making spans
-	Sampling   []string // which spans are recorded
-	Processors []string // where ended spans go
-	Attributes []string // numbers of attributes of a span, besides the key
-	Metrics    []string // what counts calls and measures their durations
-	Quantile   []string // latency estimators
 	// Live makes each estimator in turn the latency instrument of every handler. Otherwise all
 	// estimators are compared on the latencies of every visit.
 	Live    bool
@@ -70,6 +62,10 @@ type Scenario struct {
 	Timeout     time.Duration // limit after which a call fails; 0 means none
 	Seed        uint64        // of arrivals, keys, work and order; 0 means random
 
+	arms    map[string][]string // by dimension; copies of the scenario share it, so that it never changes
+	unknown []*Dimension        // dimensions of another version of the program: see Adopt
+	ignored map[string][]string // lists of unknown fields of the JSON that the scenario was decoded from
+	visited []Cell              // instead of all combinations of arms; nil unless there are unknown dimensions
 	replays map[string]replayed // the replays that have been read, by load
 }
 
@@ -89,30 +85,24 @@ const MaxCells = 1000
 // MaxDuration is the longest Duration, and Warmup, of a scenario.
 const MaxDuration = 24 * time.Hour
 
-// MapTarget is the name of the instrumented map of handlers, which is the default target.
-const MapTarget = "map"
-
 // defaults returns a scenario with all default values. QPS and Duration have none.
 func defaults() *Scenario {
 	poisson, err := schedule.ParseProcess("poisson")
 	if err != nil {
 		panic(err) // the text is a constant
 	}
-	return &Scenario{
-		Target:     MapTarget,
-		Handlers:   Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: work.Exponential},
-		Arrivals:   poisson,
-		Spans:      []string{None},
-		Sampling:   []string{Always},
-		Processors: []string{"batch"},
-		Attributes: []string{"0"},
-		Metrics:    []string{None},
-		Quantile:   slices.Clone(QuantileArms),
-		Warmup:     100 * time.Millisecond,
-		Rounds:     12,
-		Queue:      bench.DefaultQueue,
-		Pace:       pace.Auto,
+	s := &Scenario{
+		Handlers: Handlers{Keys: 16, Zipf: 1, Spin: 2 * time.Microsecond, Distribution: work.Exponential},
+		Arrivals: poisson,
+		Warmup:   100 * time.Millisecond,
+		Rounds:   12,
+		Queue:    bench.DefaultQueue,
+		Pace:     pace.Auto,
 	}
+	for _, d := range dimensions {
+		s.SetArms(d.Name, d.Default...)
+	}
+	return s
 }
 
 //go:embed *.yaml

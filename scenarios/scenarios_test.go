@@ -33,7 +33,16 @@ func decode(t *testing.T, text string, settings ...scenarios.Setting) *scenarios
 	return s
 }
 
-// alike compares scenarios, except the replays that were read.
+// allArms returns the arms of a scenario by dimension.
+func allArms(s *scenarios.Scenario) map[string][]string {
+	arms := map[string][]string{}
+	for _, f := range scenarios.Fields() {
+		arms[f.Key] = s.Arms(f.Key)
+	}
+	return arms
+}
+
+// alike compares scenarios, except their arms and the replays that were read.
 var alike = cmp.Options{
 	cmpopts.IgnoreUnexported(scenarios.Scenario{}),
 	cmpopts.EquateComparable(bench.Overload{}, record.SLO{}),
@@ -245,38 +254,45 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 // Giving a field its documented default changes nothing.
 func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 	want := decode(t, least+"spans: [none, sdk]\nname: test")
-	for _, f := range scenarios.Fields {
+	for _, f := range scenarios.Fields() {
 		value := f.Default
 		switch f.Key {
 		case "name", "about", "qps", "duration", "load", "slo": // fields without a default
 			continue
 		case "quantile":
-			value = strings.Join(scenarios.QuantileArms, ",")
+			value = strings.Join(decode(t, least).Arms(scenarios.Quantile), ",")
 		case "compare":
 			value = "sdk vs none"
 		case "spans":
-			if got := decode(t, least); len(got.Spans) != 1 || got.Spans[0] != value {
-				t.Errorf("spans are %v, documented is %q", got.Spans, value)
+			if got := decode(t, least).Arms(scenarios.Spans); len(got) != 1 || got[0] != value {
+				t.Errorf("spans are %v, documented is %q", got, value)
 			}
 			continue
 		}
 		got := decode(t, least+"spans: [none, sdk]\nname: test",
 			scenarios.Setting{Key: f.Key, Value: value, Where: "test"})
-		if diff := cmp.Diff(want, got, alike); diff != "" {
+		if diff := cmp.Diff(want, got, alike) + cmp.Diff(allArms(want), allArms(got)); diff != "" {
 			t.Errorf("%s: the default is not %q: -default +documented:\n%s", f.Key, value, diff)
 		}
 	}
 }
 
 func TestPeersAreArmsOfWhoeverNamesThemAndOfNobodyElse(t *testing.T) {
-	for _, peer := range scenarios.PeerArms {
+	defaults := decode(t, least).Arms(scenarios.Quantile)
+	known := scenarios.KnownArms(scenarios.Quantile)
+	peers := known[1+len(defaults):]
+	if len(peers) != 7 || known[0] != scenarios.None {
+		t.Fatalf("the peers are %v", peers)
+	}
+	for _, peer := range peers {
 		t.Run(peer, func(t *testing.T) {
 			named := decode(t, least+"quantile: [hdr, "+peer+"]")
 			live := decode(t, least+"live: true\nquantile: [none, "+peer+"]\ncompare: "+peer+" vs none")
-			if !slices.Contains(named.Quantile, peer) || live.Cells()[1].Quantile != peer {
-				t.Errorf("named %v, cells %v", named.Quantile, live.Cells())
+			if !slices.Contains(named.Arms(scenarios.Quantile), peer) ||
+				live.Cells()[1].Value(scenarios.Quantile) != peer {
+				t.Errorf("named %v, cells %v", named.Arms(scenarios.Quantile), live.Cells())
 			}
-			if slices.Contains(decode(t, least).Quantile, peer) {
+			if slices.Contains(defaults, peer) {
 				t.Error("it is an arm of a scenario that does not name it")
 			}
 		})
@@ -319,7 +335,7 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Spans) != 2 || s.Duration != time.Second ||
+	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Arms(scenarios.Spans)) != 2 || s.Duration != time.Second ||
 		s.Workers != 3 {
 		t.Errorf("%+v", s)
 	}
@@ -418,7 +434,7 @@ func TestAScenarioSurvivesJSON(t *testing.T) {
 			if err := json.Unmarshal(data, &back); err != nil {
 				t.Fatalf("%s: %v", data, err)
 			}
-			if diff := cmp.Diff(*s, back, alike); diff != "" {
+			if diff := cmp.Diff(*s, back, alike) + cmp.Diff(allArms(s), allArms(&back)); diff != "" {
 				t.Errorf("-before +after:\n%s", diff)
 			}
 		})
@@ -426,7 +442,7 @@ func TestAScenarioSurvivesJSON(t *testing.T) {
 }
 
 func TestEveryFieldIsDocumented(t *testing.T) {
-	for _, f := range scenarios.Fields {
+	for _, f := range scenarios.Fields() {
 		if f.Want == "" || f.About == "" {
 			t.Errorf("%s: %+v", f.Key, f)
 		}
@@ -475,7 +491,7 @@ func FuzzParseQuorum(f *testing.F) {
 
 // Whatever flags give a scenario, it decodes or its problem names the flag.
 func FuzzSetting(f *testing.F) {
-	for _, field := range scenarios.Fields {
+	for _, field := range scenarios.Fields() {
 		f.Add(field.Key, "1")
 		f.Add(field.Key, "a(b,c),~")
 	}
@@ -491,7 +507,7 @@ func FuzzSetting(f *testing.F) {
 func TestAnyCombinationOfFieldsDecodesOrIsReported(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		var b strings.Builder
-		for _, f := range scenarios.Fields {
+		for _, f := range scenarios.Fields() {
 			if strings.Contains(f.Key, ".") || !rapid.Bool().Draw(t, f.Key) {
 				continue
 			}

@@ -146,7 +146,7 @@ func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
 // the results of the family.
 func TestPrimaryUnitsAreOneFamily(t *testing.T) {
 	worse := func(v *results.Visit) {
-		if v.Cell.Spans == "sdk" && v.Cell.QPS == schedule.PerSecond(1000) {
+		if v.Cell.Value("spans") == "sdk" && v.Cell.QPS == schedule.PerSecond(1000) {
 			v.Cost.Bytes *= 2
 		}
 	}
@@ -190,7 +190,7 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 		rounds     int
 	}{
 		"saturated in half of the rounds": {func(v *results.Visit) {
-			if v.Cell.Spans == "sdk" && v.Round%2 == 0 {
+			if v.Cell.Value("spans") == "sdk" && v.Round%2 == 0 {
 				v.Verdict = saturated
 			}
 		}, "p99-latency-ns", "spans=sdk did not keep up with the load (saturated in 6 of 12 visits)", 12},
@@ -208,7 +208,7 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 			v.Record.Offered, v.Record.Done = 20, 20
 		}, "p99-latency-ns", "it is known in 0 of 12 rounds: too few calls, or too many dropped", 12},
 		"no round of both": {func(v *results.Visit) {
-			if (v.Cell.Spans == "sdk") == (v.Round%2 == 0) {
+			if (v.Cell.Value("spans") == "sdk") == (v.Round%2 == 0) {
 				v.Error = "lost"
 			}
 		}, "B/op", "no round measured both", 0},
@@ -244,7 +244,7 @@ func TestTwoRunsAreComparedCellByCell(t *testing.T) {
 		}
 	})
 	head := made(t, twoArms, func(v *results.Visit) {
-		if v.Cell.Spans == "sdk" {
+		if v.Cell.Value("spans") == "sdk" {
 			v.Record.Latency = slow
 		}
 		if v.Round == 12 {

@@ -190,7 +190,7 @@ func printScenarios(w io.Writer, format string, own targets, fields bool) error 
 
 func listFields() (d fieldsDocument, rows [][]string) {
 	d, rows = fieldsDocument{Schema: scenariosSchema}, [][]string{{"key", "takes", "default", "about"}}
-	for _, f := range scenarios.Fields {
+	for _, f := range scenarios.Fields() {
 		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default, f.About})
 		rows = append(rows, []string{f.Key, f.Want, f.Default, f.About})
 	}

@@ -221,8 +221,8 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
 	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
 	s.Duration = probes.Lasting(schedule.Rate(o.from).Float())
-	if !s.Live && len(s.Quantile) > 1 {
-		s.Quantile = s.Quantile[:1] // which are not the matter, and cost time
+	if estimators := s.Arms(scenarios.Quantile); !s.Live && len(estimators) > 1 {
+		s.SetArms(scenarios.Quantile, estimators[0]) // which are not the matter, and cost time
 	}
 	text, err := s.MarshalJSON()
 	if err != nil {

@@ -254,7 +254,7 @@ func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.C
 	var rest []string
 	for _, c := range s.Cells() {
 		name := c.Arm()
-		if c.Spans == scenarios.None && len(names) == 0 {
+		if c.Value(scenarios.Spans) == scenarios.None && len(names) == 0 {
 			names = append(names, name)
 		} else {
 			rest = append(rest, name)

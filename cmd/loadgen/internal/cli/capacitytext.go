@@ -33,8 +33,9 @@ func capacityText(f *capacity.File, dir string) string {
 		objectives[i] = s.String()
 	}
 	name := f.Scenario.Name
-	if t := f.Scenario.Target; t != scenarios.MapTarget && t != name {
-		name += ", target " + t
+	if targets := f.Scenario.Arms(scenarios.Target); len(targets) == 1 && targets[0] != scenarios.MapTarget &&
+		targets[0] != name {
+		name += ", target " + targets[0]
 	}
 	fmt.Fprintf(&b, "%s: the capacity at which %s; seed %d\n\n", name, strings.Join(objectives, ", "), f.Scenario.Seed)
 	for i := range f.Answer.Arms {

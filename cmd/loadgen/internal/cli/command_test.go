@@ -154,13 +154,13 @@ func checkRun(t *testing.T, run *results.Run) {
 			t.Errorf("%v: %d calls and %d before made %d spans, %d exported", v.Cell, v.Record.Offered, v.Warmup,
 				v.Spans.Made, v.Spans.Exported)
 		}
-		if (v.Spans == nil) != (v.Cell.Spans == "none") {
+		if (v.Spans == nil) != (v.Cell.Value("spans") == "none") {
 			t.Errorf("%v: spans %+v", v.Cell, v.Spans)
 		}
-		if len(v.Estimates) != len(run.Scenario.Quantile) || v.Cost.Bytes == 0 || v.Cost.PeakRSS == 0 {
+		if len(v.Estimates) != len(run.Scenario.Arms("quantile")) || v.Cost.Bytes == 0 || v.Cost.PeakRSS == 0 {
 			t.Errorf("%v: %d estimates, cost %+v", v.Cell, len(v.Estimates), v.Cost)
 		}
-		order += v.Cell.Spans + " "
+		order += v.Cell.Value("spans") + " "
 		if v.Order == len(run.Scenario.Cells()) {
 			orders[order], order = true, ""
 		}
@@ -207,7 +207,7 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "dws+qdigest") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	estimators := len(scenarios.QuantileArms)
+	estimators := len(defaultEstimators(t))
 	arms := 1 + estimators // and none; each with a line of its own, and one for each estimator
 	if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != arms+arms*estimators {
 		t.Errorf("%d results of %d arms, %v", len(got), arms, err)
@@ -419,4 +419,14 @@ func TestWhatIsPrintedWithoutARun(t *testing.T) {
 		}
 		golden.Check(t, file, got)
 	}
+}
+
+// defaultEstimators returns the estimators of a scenario that names none.
+func defaultEstimators(t *testing.T) []string {
+	t.Helper()
+	s, err := scenarios.Decode("x.yaml", []byte("qps: 1\nduration: 10s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Arms(scenarios.Quantile)
 }

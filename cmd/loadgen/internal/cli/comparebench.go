@@ -80,7 +80,7 @@ func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) erro
 	if len(args) > 0 {
 		wrong("--bench: benchmarks have no scenario: leave out %q", args[0])
 	}
-	for _, key := range append([]string{"profile"}, settingFlags...) {
+	for _, key := range append([]string{"profile"}, settingFlags()...) {
 		if key != "rounds" && key != "seed" && cmd.Flags().Changed(key) && key != "compare" {
 			wrong("--%s: benchmarks have none: leave it out, or leave out --bench", key)
 		}

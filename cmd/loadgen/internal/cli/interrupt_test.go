@@ -198,7 +198,7 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Target = "marking"
+	s.SetArms(scenarios.Target, "marking")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Target = "cutting"
+	s.SetArms(scenarios.Target, "cutting")
 	req := visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1}
 	for _, c := range []struct {
 		name    string
@@ -298,7 +298,7 @@ func TestAVisitThatIsInterruptedSaysSoAndAProbeSaysNothing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var calls atomic.Int64
-			cutting := Func(s.Target, func(context.Context, string) error {
+			cutting := Func("cutting", func(context.Context, string) error {
 				if calls.Add(1) == 200 {
 					cancel()
 				}

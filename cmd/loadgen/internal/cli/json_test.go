@@ -311,7 +311,7 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 			units[f.Unit] = report.Number(*f.Median)
 		}
 		l := c.Percentiles.Latency
-		said("%s %s %s %s %s %s %s %s %d %d %s %s %s", c.Cell.Spans, units["offered-qps"], units["achieved-qps"],
+		said("%s %s %s %s %s %s %s %s %d %d %s %s %s", c.Cell.Value("spans"), units["offered-qps"], units["achieved-qps"],
 			micros(l.P50, "p50", c.Infinite), micros(l.P99, "p99", c.Infinite), micros(l.P999, "p99_9", c.Infinite),
 			micros(l.Max, "max", c.Infinite), units["p99-generator-lag-us"], c.Calls.Failed, c.Calls.Dropped,
 			units["cpu-ns/op"], units["B/op"], units["allocs/op"])

@@ -99,7 +99,7 @@ seed        %s
 		each(s), s.Warmup, about(s.Wall()),
 		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
 		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
-		list(s.Quantile), list(s.Compare), list(s.SLOs), seed)
+		list(s.Arms(scenarios.Quantile)), list(s.Compare), list(s.SLOs), seed)
 	for i, warning := range report.WarningsOf(planChecks(s)) {
 		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}

@@ -143,7 +143,7 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	if headings < 5 {
 		t.Errorf("%d headings in\n%s", headings, got)
 	}
-	for _, arm := range append(slices.Clone(scenarios.SpansArms), scenarios.QuantileArms...) {
+	for _, arm := range append(scenarios.KnownArms("spans"), defaultEstimators(t)...) {
 		if !strings.Contains(sample, "\n"+arm+" ") {
 			t.Errorf("the README shows no row of %s", arm)
 		}

@@ -33,7 +33,7 @@ func sampleRun(t *testing.T) string {
 	}
 	return writtenRun(t, s, func(v *results.Visit) {
 		factor := time.Duration(100 + v.Round)
-		switch v.Cell.Spans {
+		switch v.Cell.Value("spans") {
 		case "none":
 			cost(v, 10*time.Microsecond*factor, 30*factor, 272, 1)
 			if v.Round == 7 {

@@ -30,7 +30,7 @@ answers, and the targets of the program's own. With --fields, lists what the fil
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			if fields {
 				fmt.Fprintln(w, "FIELD\tTAKES\tDEFAULT\tMEANING")
-				for _, f := range scenarios.Fields {
+				for _, f := range scenarios.Fields() {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Key, f.Want, f.Default, f.About)
 				}
 				return unusable(w.Flush())

@@ -9,16 +9,26 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// settingFlags are the fields of a scenario that have a flag.
-var settingFlags = []string{"target", "qps", "load", "closed", "think", "spans", "sampling", "processors",
-	"attributes", "metrics", "quantile", "compare", "arrivals", "duration", "warmup", "rounds",
-	"workers", "overload", "queue", "pace", "window", "slo", "slo-visits", "abort", "failed", "timeout", "seed"}
+// settingFlags returns the fields of a scenario that have a flag.
+func settingFlags() (keys []string) {
+	for _, f := range scenarios.Fields() {
+		if !fileOnly(f.Key) {
+			keys = append(keys, f.Key)
+		}
+	}
+	return keys
+}
+
+// fileOnly reports whether a field of a scenario has no flag.
+func fileOnly(key string) bool {
+	return key == "name" || key == "about" || key == "live" || strings.HasPrefix(key, "handlers.")
+}
 
 // addSettings gives cmd a flag for each, but those left out. Their values are checked
 // with those of the file, so that everything wrong is reported together.
 func addSettings(cmd *cobra.Command, leftOut ...string) {
-	for _, f := range scenarios.Fields {
-		if !slices.Contains(settingFlags, f.Key) || slices.Contains(leftOut, f.Key) {
+	for _, f := range scenarios.Fields() {
+		if fileOnly(f.Key) || slices.Contains(leftOut, f.Key) {
 			continue
 		}
 		// Given several times, a list goes on; of another value the last one counts.
@@ -66,7 +76,7 @@ func (s *setting) Set(text string) error {
 // settingsOf are the settings that a command's flags give. A flag of its own that has
 // the name of one is none.
 func settingsOf(cmd *cobra.Command) (settings []scenarios.Setting) {
-	for _, key := range settingFlags {
+	for _, key := range settingFlags() {
 		f := cmd.Flags().Lookup(key)
 		if f == nil || !f.Changed {
 			continue

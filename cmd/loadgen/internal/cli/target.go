@@ -57,19 +57,18 @@ func (all targets) names() []string {
 	return names
 }
 
-// own is the target that a scenario names, as a visit takes it; nil if it names the
-// map.
-func (all targets) own(s *scenarios.Scenario) (*visit.Own, error) {
-	if s.Target == scenarios.MapTarget {
+// own returns the program's own target with this name, as a visit takes it, or nil for the map.
+func (all targets) own(name string) (*visit.Own, error) {
+	if name == scenarios.MapTarget {
 		return nil, nil
 	}
 	for _, t := range all {
-		if t.Name == s.Target {
+		if t.Name == name {
 			return &visit.Own{Keys: t.Keys, Open: t.Open}, nil
 		}
 	}
-	return nil, fmt.Errorf("target %q is unknown%s: want one of %s, or a program that has it", s.Target,
-		spelling.Meant(s.Target, all.names()), strings.Join(all.names(), ", "))
+	return nil, fmt.Errorf("target %q is unknown%s: want one of %s, or a program that has it", name,
+		spelling.Meant(name, all.names()), strings.Join(all.names(), ", "))
 }
 
 // requested is the target that a request names, once the request has been checked.
@@ -77,7 +76,7 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	if err := req.Check(); err != nil {
 		return nil, err
 	}
-	return all.own(req.Scenario)
+	return all.own(req.Scenario.TargetOf(req.Cell))
 }
 
 // load loads what a command's arguments and flags name: without a name, the program's own
@@ -89,42 +88,53 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 	case len(args) > 0:
 		s, err = scenarios.Load(args[0], settings...)
 	case len(all) > 0 && !mapNamed(cmd):
-		t := all.named(cmd)
-		about := ""
-		if t.About != "" {
-			about = fmt.Sprintf("about: %q\n", t.About)
+		name, about := all.named(cmd)
+		if about != "" {
+			about = fmt.Sprintf("about: %q\n", about)
 		}
-		s, err = scenarios.Decode(t.Name+".yaml", fmt.Appendf(nil,
-			"%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\nquantile: none\n", about, t.Name), settings...)
+		s, err = scenarios.Decode(name+".yaml", fmt.Appendf(nil,
+			"%starget: %s\nqps: 1000\nduration: 5s\nwarmup: 1s\nrounds: 6\nquantile: none\n", about, all[0].Name),
+			settings...)
 	default:
 		s, err = scenarios.Load("span-reuse", settings...)
 	}
 	if err != nil {
 		return nil, unusable(err)
 	}
-	_, err = all.own(s)
-	return s, unusable(err)
-}
-
-// targetFlag returns the value of --target, or "".
-func targetFlag(cmd *cobra.Command) string {
-	if f := cmd.Flags().Lookup("target"); f != nil && f.Changed {
-		return f.Value.String()
+	var errs []error
+	for _, name := range s.Arms(scenarios.Target) {
+		_, err := all.own(name)
+		errs = append(errs, err)
 	}
-	return ""
+	return s, unusable(errors.Join(errs...))
 }
 
-// mapNamed reports whether --target names the map, which is a target of loadgen's own.
-func mapNamed(cmd *cobra.Command) bool { return targetFlag(cmd) == scenarios.MapTarget }
+// targetFlag returns the targets that --target names.
+func targetFlag(cmd *cobra.Command) []string {
+	if f := cmd.Flags().Lookup(scenarios.Target); f != nil && f.Changed {
+		return strings.Split(f.Value.String(), ",")
+	}
+	return nil
+}
 
-// named returns the target that --target names, or the first. One that is unknown is refused later.
-func (all targets) named(cmd *cobra.Command) Target {
+// mapNamed reports whether --target names the map alone, which is a target of loadgen's own.
+func mapNamed(cmd *cobra.Command) bool {
+	return slices.Equal(targetFlag(cmd), []string{scenarios.MapTarget})
+}
+
+// named returns the name and the description of a scenario for the targets that --target names, or for
+// the first target. Unknown targets are refused later.
+func (all targets) named(cmd *cobra.Command) (name, about string) {
+	names := targetFlag(cmd)
+	if len(names) > 1 {
+		return strings.Join(names, "-"), ""
+	}
 	for _, t := range all {
-		if t.Name == targetFlag(cmd) {
-			return t
+		if len(names) == 1 && t.Name == names[0] {
+			return t.Name, t.About
 		}
 	}
-	return all[0]
+	return all[0].Name, all[0].About
 }
 
 // usual says what a command drives without a scenario, for its help.

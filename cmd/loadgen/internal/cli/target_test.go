@@ -126,7 +126,7 @@ func TestTheSpansOfAProgramsOwnTargetAreThoseOfTheArm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range run.Visits {
-		if v.Cell.Spans != "none" && v.Spans.Exported != v.Record.Done+v.Record.Failed {
+		if v.Cell.Value("spans") != "none" && v.Spans.Exported != v.Record.Done+v.Record.Failed {
 			t.Errorf("%v: %d spans of %d calls", v.Cell, v.Spans.Exported, v.Record.Offered)
 		}
 		// Of two keys with Zipf's exponent 1 the second is a third of the calls.

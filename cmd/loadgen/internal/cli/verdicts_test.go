@@ -336,7 +336,7 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 4))
 			dir := writtenRun(t, s, func(v *results.Visit) {
 				allocs := uint64(15)
-				if v.Cell.Spans == "pooled" {
+				if v.Cell.Value("spans") == "pooled" {
 					allocs = 3
 				}
 				cost(v, time.Duration(1e6*(1+0.3*random.NormFloat64())),
@@ -369,7 +369,7 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 	}
 	dir := writtenRun(t, s, func(v *results.Visit) {
 		cost(v, time.Millisecond, time.Millisecond, 1000, 10)
-		if v.Cell.Spans == "sdk" {
+		if v.Cell.Value("spans") == "sdk" {
 			v.Cost.PeakRSS = 200 << 20
 		} else {
 			v.Cost.PeakRSS = 100 << 20
@@ -423,7 +423,7 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 	}
 	dir := writtenRun(t, s, func(v *results.Visit) {
 		bytes := uint64(1000)
-		if v.Cell.Spans == "sdk" {
+		if v.Cell.Value("spans") == "sdk" {
 			bytes = 2000
 		}
 		cost(v, time.Millisecond, time.Millisecond, bytes, 10)

@@ -27,7 +27,7 @@ func estimators(run *results.Run, cells []*cell) (list []estimator, level scenar
 			level, most = v.Level, x
 		}
 	}
-	for _, arm := range run.Scenario.Quantile {
+	for _, arm := range run.Scenario.Arms(scenarios.Quantile) {
 		e := estimator{name: arm, value: map[float64]float64{}, rank: map[float64]float64{}}
 		var state []float64
 		value, rank := map[float64][]float64{}, map[float64][]float64{}

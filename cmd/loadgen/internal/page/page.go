@@ -17,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 //go:embed page.html
@@ -81,7 +82,7 @@ func compose(run *results.Run, judged []*comparison.Contest) (*document, error) 
 		Facts:  facts(run), Scenario: string(scenario), File: "scenario.yaml", Command: "loadgen run scenario.yaml",
 	}
 	if d.Question == "" {
-		d.Question = "Measures " + s.Target + " under load."
+		d.Question = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
 	}
 	usable, doubted := 0, 0
 	for _, v := range run.Visits {

@@ -80,7 +80,7 @@ func copied(run *results.Run) *results.Run {
 // madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	service func(uint64) time.Duration) *results.Visit {
-	factor := map[string]float64{"none": 1, "sdk": 2}[c.Spans] * (1 + 0.01*float64(round*order%5))
+	factor := map[string]float64{"none": 1, "sdk": 2}[c.Value("spans")] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
@@ -108,7 +108,7 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
 		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3,
 		PeakRSS: 20 << 20}}
-	for i, arm := range s.Quantile {
+	for i, arm := range s.Arms("quantile") {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404 >> (2 * i)}
 		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
@@ -168,7 +168,7 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 	runs["one round"] = made(t, strings.Replace(question, "rounds: 6", "rounds: 1", 1))
 	lost := copied(whole)
 	for _, v := range lost.Visits {
-		if v.Cell.Spans == "sdk" {
+		if v.Cell.Value("spans") == "sdk" {
 			*v = results.Visit{Round: v.Round, Order: v.Order, Cell: v.Cell, Error: "the process of the visit failed"}
 		}
 	}
@@ -329,14 +329,17 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 	const bad = `<b>&"'`
 	run := made(t, question)
 	s := run.Scenario
-	s.Name, s.About, s.Target = bad+"name", bad+"about", bad+"target"
-	s.Spans[1], s.Compare[0].A = bad+"arm", bad+"arm"
-	s.Quantile[1] = bad + "estimator"
+	s.Name, s.About = bad+"name", bad+"about"
+	s.SetArms(scenarios.Target, bad+"target")
+	arms, quantiles := s.Arms(scenarios.Spans), s.Arms(scenarios.Quantile)
+	arms[1], s.Compare[0].A, quantiles[1] = bad+"arm", bad+"arm", bad+"estimator"
+	s.SetArms(scenarios.Spans, arms...)
+	s.SetArms(scenarios.Quantile, quantiles...)
 	e := &run.Environment
 	e.CPU, e.Kernel, e.Version, e.Commit, e.GoVersion = bad+"cpu", bad+"kernel", bad+"version", bad+"commit", bad+"go"
 	for _, v := range run.Visits {
-		if v.Cell.Spans == "sdk" {
-			v.Cell.Spans = bad + "arm"
+		if v.Cell.Value("spans") == "sdk" {
+			v.Cell = v.Cell.With("spans", bad+"arm")
 		}
 		v.Estimates[1].Quantile = bad + "estimator"
 		v.Verdict = []record.Reason{{Name: bad + "reason", Detail: bad + "detail"}}

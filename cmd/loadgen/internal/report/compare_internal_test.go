@@ -16,7 +16,7 @@ import (
 
 // cell returns a view of six rounds of 500 calls, each of which allocates 1 MB once and takes 10 us.
 func cell(arm string, change func(v *results.Visit)) *view {
-	c := &view{cell: scenarios.Cell{Spans: arm, Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}}
+	c := &view{cell: scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", arm)}
 	for i := range 6 {
 		r := &record.Record{Offered: 500, Done: 500, Scheduled: time.Second, Elapsed: time.Second,
 			Latency: quantile.NewHDR(),

@@ -142,7 +142,7 @@ func NewDocument(run *results.Run, contests []*comparison.Contest) *Document {
 	for _, v := range all {
 		d.Cells = append(d.Cells, v.document(run, objectives))
 	}
-	if len(run.Scenario.Quantile) > 0 && measured(run) > 0 {
+	if len(run.Scenario.Arms(scenarios.Quantile)) > 0 && measured(run) > 0 {
 		d.Estimators = estimatorsOf(run, all)
 	}
 	for i, text := range said.Comparisons {

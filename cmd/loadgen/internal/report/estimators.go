@@ -49,7 +49,7 @@ func estimatorsOf(run *results.Run, all []*view) *estimators {
 		}
 	}
 	of.Visits = len(visits)
-	for _, arm := range run.Scenario.Quantile {
+	for _, arm := range run.Scenario.Arms(scenarios.Quantile) {
 		if arm != scenarios.None {
 			of.Arms = append(of.Arms, estimatorOf(arm, visits))
 		}

@@ -38,7 +38,7 @@ func made(t *testing.T, text string) *results.Run {
 
 // madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *results.Visit {
-	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Spans] * (1 + 0.01*float64(round*order%5))
+	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Value("spans")] * (1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
@@ -60,10 +60,10 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *resul
 	v := &results.Visit{Round: round, Order: order, Cell: c, Record: r, Cost: results.Cost{
 		CPU: time.Duration(factor * 3000 * float64(n)), Bytes: uint64(factor*256) * n, Allocs: n, GCCycles: 3,
 		PeakRSS: 20 << 20}}
-	if c.Spans != "none" {
+	if c.Value("spans") != "none" {
 		v.Spans = &results.SpanCount{Made: n, Exported: n, Bytes: 180 * n}
 	}
-	for _, arm := range s.Quantile {
+	for _, arm := range s.Arms("quantile") {
 		e := results.Estimate{Quantile: arm, N: n, InsertNS: 12.3, QueryNS: 4560, StateBytes: 270_404}
 		for _, q := range results.EstimatePercentiles() {
 			if n >= quantile.SamplesFor(q) {
@@ -147,9 +147,9 @@ func TestTheReportOfObjectives(t *testing.T) {
 	for _, v := range run.Visits {
 		bad := uint64(0)
 		switch {
-		case v.Cell.Spans == "sdk":
+		case v.Cell.Value("spans") == "sdk":
 			bad = v.Record.Offered / 10
-		case v.Cell.Spans == "pooled" && v.Round == 2:
+		case v.Cell.Value("spans") == "pooled" && v.Round == 2:
 			bad = v.Record.Offered / 8
 		}
 		budget := float64(v.Record.Offered) / 100
@@ -173,10 +173,10 @@ func TestTheReportOfATargetThatDoesNotKeepUp(t *testing.T) {
 	for _, v := range run.Visits {
 		r := v.Record
 		switch {
-		case v.Cell.Spans == "sdk" && v.Cell.QPS.Num == 10_000:
+		case v.Cell.Value("spans") == "sdk" && v.Cell.QPS.Num == 10_000:
 			v.Verdict = []record.Reason{{Name: record.Saturated,
 				Detail: "the last call waited 80ms for a worker: lower the rate"}}
-		case v.Cell.Spans == "none" && v.Cell.QPS.Num == 1000 && v.Round > 2:
+		case v.Cell.Value("spans") == "none" && v.Cell.QPS.Num == 1000 && v.Round > 2:
 			r.Dropped, r.Offered = 100, r.Offered+100
 		}
 	}

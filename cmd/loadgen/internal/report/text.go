@@ -27,7 +27,7 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	cells := views(run)
 	if measured > 0 {
 		b.WriteString(loadTables(run, cells))
-		if len(s.Quantile) > 0 {
+		if len(s.Arms(scenarios.Quantile)) > 0 {
 			b.WriteString(estimatorTable(run, cells))
 		}
 		b.WriteString(runtimeTable(cells))

@@ -57,7 +57,7 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		v.Estimates, err = estimates(req.Scenario.Quantile, v.Record.Kept, req.Seed)
+		v.Estimates, err = estimates(req.Scenario.Arms(scenarios.Quantile), v.Record.Kept, req.Seed)
 	}
 	return v, err
 }
@@ -65,7 +65,7 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 // load applies the load to the target, first to warm it up and then to measure it.
 func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
 	s := req.Scenario
-	metering, err := openMetrics(req.Cell.Metrics)
+	metering, err := openMetrics(req.Cell.Value("metrics"))
 	if err != nil {
 		return nil, err
 	}

@@ -77,8 +77,7 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				req := &Request{Scenario: s, Cell: scenarios.Cell{Spans: "sdk", Attributes: "6", Metrics: arm.name,
-					Quantile: live}, Turns: 1}
+				req := &Request{Scenario: s, Cell: scenarios.Cell{}.With("spans", "sdk").With("attributes", "6").With("metrics", arm.name).With("quantile", live), Turns: 1}
 				pipeline, err := newPipeline(&req.Cell)
 				if err != nil {
 					t.Fatal(err)
@@ -118,8 +117,8 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 			})
 		}
 	}
-	if !slices.Equal(names, scenarios.MetricsArms) {
-		t.Errorf("metrics are %v, scenarios name %v", names, scenarios.MetricsArms)
+	if !slices.Equal(names, scenarios.KnownArms("metrics")) {
+		t.Errorf("metrics are %v, scenarios name %v", names, scenarios.KnownArms("metrics"))
 	}
 }
 

@@ -37,22 +37,20 @@ func TestEveryNameOfAScenarioMeetsItsType(t *testing.T) {
 	for _, a := range spans.Arms() {
 		tracers = append(tracers, a.Name)
 	}
-	if !slices.Equal(quantiles, scenarios.QuantileArms) {
-		t.Errorf("estimators are %v, scenarios name %v", quantiles, scenarios.QuantileArms)
+	all := slices.Concat([]string{scenarios.None}, quantiles, peers)
+	if !slices.Equal(all, scenarios.KnownArms("quantile")) {
+		t.Errorf("estimators are %v, scenarios name %v", all, scenarios.KnownArms("quantile"))
 	}
-	if !slices.Equal(peers, scenarios.PeerArms) {
-		t.Errorf("peers are %v, scenarios name %v", peers, scenarios.PeerArms)
+	if !slices.Equal(tracers, scenarios.KnownArms("spans")) {
+		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.KnownArms("spans"))
 	}
-	if !slices.Equal(tracers, scenarios.SpansArms) {
-		t.Errorf("arms of spans are %v, scenarios name %v", tracers, scenarios.SpansArms)
+	if !slices.Equal(spans.Samplings(), scenarios.KnownArms("sampling")) {
+		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings(), scenarios.KnownArms("sampling"))
 	}
-	if !slices.Equal(spans.Samplings(), scenarios.SamplingArms) {
-		t.Errorf("samplings are %v, scenarios name %v", spans.Samplings(), scenarios.SamplingArms)
+	if !slices.Equal(spans.Processors(), scenarios.KnownArms("processors")) {
+		t.Errorf("processors are %v, scenarios name %v", spans.Processors(), scenarios.KnownArms("processors"))
 	}
-	if !slices.Equal(spans.Processors(), scenarios.ProcessorsArms) {
-		t.Errorf("processors are %v, scenarios name %v", spans.Processors(), scenarios.ProcessorsArms)
-	}
-	for _, arm := range scenarios.AttributesArms {
+	for _, arm := range scenarios.KnownArms("attributes") {
 		n, err := strconv.Atoi(arm)
 		if err == nil {
 			_, err = spans.Attributes(n)
@@ -89,7 +87,7 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := v.Record
-			if v.Cell.Spans != arm || r.Done == 0 || r.Done != r.Offered || v.Warmup == 0 || r.Interrupted {
+			if v.Cell.Value("spans") != arm || r.Done == 0 || r.Done != r.Offered || v.Warmup == 0 || r.Interrupted {
 				t.Errorf("%+v", r)
 			}
 			if exports := arm != "none" && arm != "noop"; (v.Spans != nil) != exports {
@@ -101,7 +99,7 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 			if v.Cost.CPU <= 0 || v.Cost.Allocs < r.Done || v.Cost.PeakRSS == 0 {
 				t.Errorf("cost %+v", v.Cost)
 			}
-			if len(v.Estimates) != len(scenarios.QuantileArms) {
+			if len(v.Estimates) != 9 {
 				t.Errorf("%d estimates", len(v.Estimates))
 			}
 			for _, e := range v.Estimates {
@@ -122,7 +120,13 @@ func TestAVisitAccountsForEveryCallAndSpan(t *testing.T) {
 }
 
 func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
-	peers := strings.Join(scenarios.PeerArms, ", ")
+	var names []string
+	for _, a := range estimators.Arms() {
+		if a.Peer {
+			names = append(names, a.Name)
+		}
+	}
+	peers := strings.Join(names, ", ")
 	for name, text := range map[string]string{
 		"judged": "quantile: [" + peers + "]",
 		"live":   "live: true\nquantile: [none, " + peers + "]",
@@ -134,11 +138,11 @@ func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(v.Estimates) != len(scenarios.PeerArms) {
+			if len(v.Estimates) != len(names) {
 				t.Errorf("%d estimates", len(v.Estimates))
 			}
 			for _, e := range v.Estimates {
-				if !slices.Contains(scenarios.PeerArms, e.Quantile) || e.N != v.Record.Done || len(e.Answers) != 2 {
+				if !slices.Contains(names, e.Quantile) || e.N != v.Record.Done || len(e.Answers) != 2 {
 					t.Errorf("%+v", e)
 				}
 			}
@@ -150,26 +154,27 @@ func TestPeersThatAScenarioNamesAreJudgedAndCanBeLive(t *testing.T) {
 func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
 	text := short + "sampling: [always, parent-0.01, never]\nprocessors: [batch, discard, none]\nattributes: 6\n"
 	for i, c := range request(t, text, 0).Scenario.Cells() {
-		if c.Spans == scenarios.None || c.Spans == "noop" || c.Spans == "pooled-off" {
+		if c.Value("spans") == scenarios.None || c.Value("spans") == "noop" || c.Value("spans") == "pooled-off" {
 			continue
 		}
 		t.Run(c.Arm(), func(t *testing.T) {
 			req := request(t, text, i)
-			req.Scenario.Duration, req.Scenario.Quantile = 40*time.Millisecond, []string{"hdr"}
+			req.Scenario.Duration = 40 * time.Millisecond
+			req.Scenario.SetArms(scenarios.Quantile, "hdr")
 			v, err := visit.Do(context.Background(), req, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			calls := v.Warmup + v.Record.Done
 			switch s := v.Spans; {
-			case c.Processors == scenarios.None:
+			case c.Value("processors") == scenarios.None:
 				if s != nil {
 					t.Errorf("nothing is exported, and %+v", s)
 				}
 			case s == nil || s.Dropped() != 0 || s.Made != s.Exported:
 				t.Errorf("%+v", s)
-			case c.Sampling == scenarios.Always && s.Made != calls, c.Sampling == scenarios.Never && s.Made != 0,
-				c.Sampling == "parent-0.01" && s.Made > calls/4:
+			case c.Value("sampling") == scenarios.Always && s.Made != calls, c.Value("sampling") == scenarios.Never && s.Made != 0,
+				c.Value("sampling") == "parent-0.01" && s.Made > calls/4:
 				t.Errorf("%+v of %d calls", s, calls)
 			}
 			if v.Doubted(results.SpansLost) {
@@ -182,7 +187,8 @@ func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
 // The CPU time of calls does not include waiting, so that both together do not exceed the CPU time of the process.
 func TestCPUTimeIsThatOfCallsAlone(t *testing.T) {
 	req := request(t, short, 0)
-	req.Scenario.Quantile, req.Scenario.Warmup, req.Scenario.Duration = []string{"exact"}, 0, 300*time.Millisecond
+	req.Scenario.SetArms(scenarios.Quantile, "exact")
+	req.Scenario.Warmup, req.Scenario.Duration = 0, 300*time.Millisecond
 	req.Scenario.Pace = pace.Tight // its CPU time of waiting is known on every machine
 	before, err := machine.Read()
 	if err != nil {
@@ -260,13 +266,13 @@ func TestTheDropPolicyDropsInsteadOfWaiting(t *testing.T) {
 
 func TestAnUnknownNameIsAnError(t *testing.T) {
 	for name, spoil := range map[string]func(*visit.Request){
-		"spans":     func(r *visit.Request) { r.Cell.Spans = "magic" },
-		"sampling":  func(r *visit.Request) { r.Cell.Sampling = "magic" },
-		"processor": func(r *visit.Request) { r.Cell.Processors = "magic" },
-		"attribute": func(r *visit.Request) { r.Cell.Attributes = "magic" },
-		"metrics":   func(r *visit.Request) { r.Cell.Metrics = "magic" },
-		"quantile":  func(r *visit.Request) { r.Cell.Quantile = "magic" },
-		"estimates": func(r *visit.Request) { r.Scenario.Quantile = []string{"magic"} },
+		"spans":     func(r *visit.Request) { r.Cell = r.Cell.With("spans", "magic") },
+		"sampling":  func(r *visit.Request) { r.Cell = r.Cell.With("sampling", "magic") },
+		"processor": func(r *visit.Request) { r.Cell = r.Cell.With("processors", "magic") },
+		"attribute": func(r *visit.Request) { r.Cell = r.Cell.With("attributes", "magic") },
+		"metrics":   func(r *visit.Request) { r.Cell = r.Cell.With("metrics", "magic") },
+		"quantile":  func(r *visit.Request) { r.Cell = r.Cell.With("quantile", "magic") },
+		"estimates": func(r *visit.Request) { r.Scenario.SetArms(scenarios.Quantile, "magic") },
 		"arrivals":  func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} },
 		"work":      func(r *visit.Request) { r.Scenario.Handlers.Distribution = "magic" },
 	} {

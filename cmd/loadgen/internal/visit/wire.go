@@ -25,12 +25,13 @@ import (
 
 // attributesOf returns the attributes that the map sets on the spans of a cell.
 func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
-	if c.Attributes == "" {
+	value := c.Value("attributes")
+	if value == "" {
 		return nil, nil
 	}
-	n, err := strconv.Atoi(c.Attributes)
+	n, err := strconv.Atoi(value)
 	if err != nil {
-		return nil, fmt.Errorf("visit: attributes of a span are %q: want a number", c.Attributes)
+		return nil, fmt.Errorf("visit: attributes of a span are %q: want a number", value)
 	}
 	return spans.Attributes(n)
 }
@@ -41,7 +42,8 @@ func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spans.Options{Arm: c.Spans, Sampling: c.Sampling, Processors: c.Processors, Attributes: attributes}.Open()
+	return spans.Options{Arm: c.Value(scenarios.Spans), Sampling: c.Value(scenarios.Sampling),
+		Processors: c.Value("processors"), Attributes: attributes}.Open()
 }
 
 // newTarget returns the target under load and its keys. The target is the map, or a target of the program's own, whose
@@ -79,7 +81,7 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 	}
 	opts := observable.Options{TracerProvider: pipeline.Provider, SpanHandles: !pipeline.Values,
 		Attributes: attributes}
-	if arm := req.Cell.Quantile; arm != "" && arm != scenarios.None {
+	if arm := req.Cell.Value(scenarios.Quantile); arm != "" && arm != scenarios.None {
 		seeds := estimatorSeeds(req.Seed)
 		if _, err := estimators.New(arm, seeds.Uint64()); err != nil {
 			return nil, nil, err
