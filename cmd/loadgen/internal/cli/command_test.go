@@ -14,7 +14,6 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -375,30 +374,6 @@ func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
 	}
 	if _, stdout, _ := execute(t, "__complete", "run", "span-reuse", ""); strings.Contains(stdout, "span-reuse") {
 		t.Errorf("a second scenario is offered:\n%s", stdout)
-	}
-}
-
-func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
-	for name, c := range map[string]struct{ script, want string }{
-		"crash":   {"echo 'fatal error: out of luck' >&2; exit 3", "exit status 3\nfatal error: out of luck"},
-		"garbage": {"echo nonsense", "invalid character"},
-		"silent":  {"cat > /dev/null &", "it ended without an answer"},
-		"at once": {"exit 0", "it ended without an answer"},
-		"logs":    {`echo '{"level":"fatal"}'; exit 1`, "exit status 1"},
-	} {
-		s, err := scenarios.Decode("tiny.yaml", []byte(tiny))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.About = strings.Repeat("x", 1<<18) // more than a pipe holds: it is written while the process ends
-		v, err := spawn(t.Context(), executable(t, c.script), &visit.Request{Scenario: s, Cell: s.Cells()[0]})
-		if err != nil || !strings.Contains(v.Error, c.want) || v.Usable() {
-			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)
-		}
-	}
-	if v, err := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); err != nil ||
-		!strings.Contains(v.Error, "no such file") {
-		t.Errorf("a program that is not there: %q", v.Error)
 	}
 }
 

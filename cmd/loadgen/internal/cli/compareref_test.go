@@ -19,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -292,7 +293,7 @@ func scripted(t *testing.T, script string) *benchRun {
 	dir, test := t.TempDir(), executable(t, script)
 	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1},
 		sides:    [2]revision.Side{{Name: "base"}, {Name: "base"}},
-		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &rounds.Progress{}}
 }
 
 func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
