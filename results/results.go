@@ -115,6 +115,10 @@ const SpansLost = "spans-lost"
 // and may have gone on beside those that were measured.
 const NotWarm = "not-warm"
 
+// NotClosed is a reason for which a visit is not valid, besides those of package bench: closing its target failed, and
+// what the target left behind may disturb later visits.
+const NotClosed = "not-closed"
+
 // Throttled is a reason for which a visit is not valid, besides those of package bench: its process used up the CPU
 // quota of its control group and was stopped again and again.
 const Throttled = "throttled"
