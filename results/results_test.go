@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -165,9 +166,9 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil || len(got) != 2 {
-		t.Fatalf("%d results, %v", len(got), err)
+	got := readBench(t, w)
+	if len(got) != 2 {
+		t.Fatalf("%d results", len(got))
 	}
 	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/metrics=otel/"
 	for i, want := range []string{"Load/" + arm + "quantile=hdr/qps=1000-2",
@@ -181,12 +182,33 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	}
 }
 
-func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
-	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil {
+// readBench returns the results of a run's benchmark text, of which every value is finite, and every line one that the Go
+// tools read.
+func readBench(t *testing.T, w *results.Writer) (all []*benchfmt.Result) {
+	t.Helper()
+	lines := benchfmt.Files{Paths: []string{w.BenchPath()}}
+	for lines.Scan() {
+		switch line := lines.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Fatal(line)
+		case *benchfmt.Result:
+			for _, v := range line.Values {
+				if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+					t.Errorf("%s: %v %s: want a finite number", line.Name, v.Value, v.Unit)
+				}
+			}
+			all = append(all, line.Clone())
+		}
+	}
+	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
+	got := readBench(t, w)
 	if len(got) != 4 {
 		t.Fatalf("%d results", len(got))
 	}
@@ -365,7 +387,7 @@ func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
-	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+	if got := readBench(t, w); len(got) > 0 {
 		t.Errorf("%d results", len(got))
 	}
 	run, err := results.Read(w.JSONPath())
@@ -420,7 +442,7 @@ func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 	v.Record = &record.Record{Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
 		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(), Scheduled: time.Second, Elapsed: time.Second}
 	w := write(t, results.Complete, v)
-	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+	if got := readBench(t, w); len(got) > 0 {
 		t.Errorf("%d results", len(got))
 	}
 	if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 1 {
@@ -441,10 +463,7 @@ func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := readBench(t, w)
 	for i, want := range []string{
 		"Load/scenario=span-reuse/target=map/spans=sdk/quantile=hdr/qps=333.3333333333333-2",
 		"Estimate/scenario=span-reuse/target=map/spans=sdk/qps=333.3333333333333/live=hdr/quantile=hdr-2",
@@ -472,11 +491,7 @@ func TestThePackageIsTheOneThatHoldsTheTarget(t *testing.T) {
 			if err := errors.Join(w.Add(visit(t, "sdk", 1)), w.Close(results.Complete)); err != nil {
 				t.Fatal(err)
 			}
-			lines, err := results.ReadBench(w.BenchPath())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := lines[0].GetConfig("pkg"); got != c.want {
+			if got := readBench(t, w)[0].GetConfig("pkg"); got != c.want {
 				t.Errorf("pkg: %q, want %q", got, c.want)
 			}
 		})
@@ -660,32 +675,6 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 	if _, err := results.Read(filepath.Join(t.TempDir(), "none")); err == nil ||
 		!strings.Contains(err.Error(), "want the directory of a run") {
 		t.Errorf("a missing file: %v", err)
-	}
-}
-
-func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
-	for text, want := range map[string]string{
-		"BenchmarkA 1 2 ns/op\nBenchmarkB 1 NaN ns/op\n": "bench.txt:2: NaN",
-		"BenchmarkA 1 +Inf B/op\n":                       "bench.txt:1: +Inf",
-		"BenchmarkA 1 2 ns/op\nBenchmarkB one 2 ns/op\n": "bench.txt:2",
-		"":           "no benchmark results",
-		"PASS\nok\n": "no benchmark results",
-		"BenchmarkA 1 2 ns/op\nBenchmark" + strings.Repeat("x", 70<<10) + " 1 2 ns/op\n": "bench.txt",
-	} {
-		path := filepath.Join(t.TempDir(), "bench.txt")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := results.ReadBench(path)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.60q: error %v, want %q in it", text, err, want)
-		}
-		if strings.HasPrefix(text, "BenchmarkA 1 2") && len(got) != 1 {
-			t.Errorf("%.60q: the good line was lost: %d results", text, len(got))
-		}
-	}
-	if _, err := results.ReadBench("no-such-file"); err == nil {
-		t.Error("a missing file was read")
 	}
 }
 

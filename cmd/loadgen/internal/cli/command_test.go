@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/perf/benchfmt"
+
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -68,6 +70,24 @@ func execute(t testing.TB, args ...string) (code int, stdout, stderr string) {
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// readBench returns the results of the benchmark text at path, of which every line is one that the Go tools read.
+func readBench(t testing.TB, path string) (all []*benchfmt.Result) {
+	t.Helper()
+	lines := benchfmt.Files{Paths: []string{path}}
+	for lines.Scan() {
+		switch line := lines.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Fatal(line)
+		case *benchfmt.Result:
+			all = append(all, line.Clone())
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // scenario writes the file of a scenario.
@@ -208,8 +228,8 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	}
 	estimators := len(scenarios.QuantileArms)
 	arms := 1 + estimators // and none; each with a line of its own, and one for each estimator
-	if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != arms+arms*estimators {
-		t.Errorf("%d results of %d arms, %v", len(got), arms, err)
+	if got := readBench(t, filepath.Join(out, "run.bench")); len(got) != arms+arms*estimators {
+		t.Errorf("%d results of %d arms", len(got), arms)
 	}
 }
 
@@ -236,9 +256,8 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil ||
-			len(got) != 2*len(run.Scenario.Cells()) {
-			t.Errorf("%s: %d results, %v", name, len(got), err)
+		if got := readBench(t, filepath.Join(out, "run.bench")); len(got) != 2*len(run.Scenario.Cells()) {
+			t.Errorf("%s: %d results", name, len(got))
 		}
 	}
 }
@@ -333,9 +352,8 @@ func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
 			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 			}
-			got, err := results.ReadBench(filepath.Join(out, "run.bench"))
-			if err != nil || len(got) == 0 {
-				t.Errorf("%d results, %v", len(got), err)
+			if len(readBench(t, filepath.Join(out, "run.bench"))) == 0 {
+				t.Error("no results")
 			}
 		})
 	}

@@ -88,9 +88,6 @@ func (c *Checkout) look(ctx context.Context) (err error) {
 // Same tells whether the revision is what is in the working tree.
 func (c *Checkout) Same() bool { return c.Commit == c.Head }
 
-// Temp is where programs of both sides may be built to. It goes with the checkout.
-func (c *Checkout) Temp() string { return c.temp }
-
 func (c *Checkout) tree() string { return filepath.Join(c.temp, "tree") }
 
 // Close removes the checkout, and git's note of it, even one that an interrupt left half made,

@@ -34,34 +34,6 @@ func (l Law) Throughput(n float64) float64 { return l.Lambda * n / l.slowdown(n)
 // from when a worker takes the call: there is no queue before the workers.
 func (l Law) Latency(n float64) float64 { return l.slowdown(n) / l.Lambda }
 
-// ConcurrencyAtLatency is the n of at least 1 at which a call takes latency seconds. There
-// is none, and ok is false, if it is less than a call takes alone, or if sigma and kappa are
-// 0, so that a call takes as long at every n.
-func (l Law) ConcurrencyAtLatency(latency float64) (n float64, ok bool) {
-	// Latency rises with n, so that of the roots of
-	//	kappa n^2 + (sigma-kappa) n - (lambda latency + sigma - 1) = 0
-	// the one wanted is the greater. It is written so that nothing cancels, also for
-	// kappa = 0.
-	b, c := l.Sigma-l.Kappa, l.Lambda*latency+l.Sigma-1
-	root := math.Sqrt(b*b + 4*l.Kappa*c)
-	switch {
-	case !(l.Lambda*latency >= 1) || math.IsInf(latency, 1) || l.Sigma == 0 && l.Kappa == 0:
-		return 0, false
-	case b >= 0:
-		n = 2 * c / (b + root)
-	default:
-		n = (root - b) / (2 * l.Kappa)
-	}
-	return max(n, 1), true
-}
-
-// ThroughputAtLatency is how many calls a second there are when a call takes latency
-// seconds: n/latency, at the n of ConcurrencyAtLatency, and as that may have no answer.
-func (l Law) ThroughputAtLatency(latency float64) (x float64, ok bool) {
-	n, ok := l.ConcurrencyAtLatency(latency)
-	return n / latency, ok
-}
-
 // Peak is where throughput is greatest, sqrt((1-sigma)/kappa), and the throughput there.
 // It is at 1 where more workers never do more. Without a peak, for kappa = 0, n is +Inf, and
 // x what throughput nears: lambda/sigma, which may be +Inf too.
