@@ -1,7 +1,6 @@
 package results
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -52,22 +51,6 @@ func FuzzVisit(f *testing.F) {
 		}
 		if lines, err := benchLines(h, v); err == nil && !strings.HasSuffix(lines, "\n") {
 			t.Errorf("run.bench: %q", lines)
-		}
-	})
-}
-
-// Each result is read or reported, with its line.
-func FuzzReadBench(f *testing.F) {
-	for _, text := range []string{"pkg: a\nBenchmarkA-2 1 5 ns/op\n", "BenchmarkA 1 NaN B/op", "Benchmark", "Unit a b=c\n", ""} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		all, err := readBench("run.bench", bytes.NewReader(data))
-		if len(all) == 0 && err == nil {
-			t.Error("neither a result nor an error")
-		}
-		if err != nil && !strings.Contains(err.Error(), "run.bench:") {
-			t.Errorf("%v: want where", err)
 		}
 	})
 }

@@ -5,13 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/internal/jsonfile"
@@ -191,58 +187,6 @@ func checkRecord(r *record.Record) error {
 	}
 	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
 		return fmt.Errorf("its counts do not add up: %d calls offered", r.Offered)
-	}
-	return nil
-}
-
-// ReadBench reads Go benchmark text, written by loadgen or any other program. A line that is not valid, a
-// value that is not finite, and a file without results are errors that name the line. The results of the
-// other lines are returned even if there is an error.
-func ReadBench(path string) ([]*benchfmt.Result, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("results: %w", err)
-	}
-	defer f.Close()
-	return readBench(path, f)
-}
-
-// readBench reads the Go benchmark text of f, the file at path.
-func readBench(path string, f io.Reader) ([]*benchfmt.Result, error) {
-	var (
-		read []*benchfmt.Result
-		errs []error
-	)
-	r := benchfmt.NewReader(f, path)
-	for r.Scan() {
-		switch rec := r.Result().(type) {
-		case *benchfmt.SyntaxError:
-			errs = append(errs, fmt.Errorf("results: %w", rec))
-		case *benchfmt.Result:
-			if err := finite(rec); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			read = append(read, rec.Clone())
-		}
-	}
-	if err := r.Err(); err != nil {
-		errs = append(errs, fmt.Errorf("results: %s: %w", path, err))
-	}
-	if len(read) == 0 && len(errs) == 0 {
-		errs = append(errs, fmt.Errorf("results: %s: no benchmark results: want lines that begin with Benchmark",
-			path))
-	}
-	return read, errors.Join(errs...)
-}
-
-// finite returns an error if a value of r is not finite.
-func finite(r *benchfmt.Result) error {
-	for _, v := range r.Values {
-		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
-			file, line := r.Pos()
-			return fmt.Errorf("results: %s:%d: %v %s: want a finite number", file, line, v.Value, v.Unit)
-		}
 	}
 	return nil
 }

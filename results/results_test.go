@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -166,9 +167,9 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil || len(got) != 2 {
-		t.Fatalf("%d results, %v", len(got), err)
+	got := readBench(t, w)
+	if len(got) != 2 {
+		t.Fatalf("%d results", len(got))
 	}
 	const arm = "scenario=span-reuse/target=map/spans=sdk/sampling=parent-0.01/processors=none/attributes=6/" +
 		"metrics=otel/"
@@ -183,12 +184,33 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	}
 }
 
-func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
-	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil {
+// readBench returns the results of a run's benchmark text, of which every value is finite, and every line one that the Go
+// tools read.
+func readBench(t *testing.T, w *results.Writer) (all []*benchfmt.Result) {
+	t.Helper()
+	lines := benchfmt.Files{Paths: []string{w.BenchPath()}}
+	for lines.Scan() {
+		switch line := lines.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Fatal(line)
+		case *benchfmt.Result:
+			for _, v := range line.Values {
+				if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+					t.Errorf("%s: %v %s: want a finite number", line.Name, v.Value, v.Unit)
+				}
+			}
+			all = append(all, line.Clone())
+		}
+	}
+	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+func TestBenchTextIsWhatTheGoToolsRead(t *testing.T) {
+	w := write(t, results.Complete, visit(t, "sdk", 1), visit(t, "pooled", 1))
+	got := readBench(t, w)
 	if len(got) != 4 {
 		t.Fatalf("%d results", len(got))
 	}
@@ -368,7 +390,7 @@ func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
-	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+	if got := readBench(t, w); len(got) > 0 {
 		t.Errorf("%d results", len(got))
 	}
 	run, err := results.Read(w.JSONPath())
@@ -425,7 +447,7 @@ func TestAVisitWithoutACallIsNoResult(t *testing.T) {
 		Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR(),
 		Scheduled: time.Second, Elapsed: time.Second}
 	w := write(t, results.Complete, v)
-	if got, err := results.ReadBench(w.BenchPath()); err == nil {
+	if got := readBench(t, w); len(got) > 0 {
 		t.Errorf("%d results", len(got))
 	}
 	if run, err := results.Read(w.JSONPath()); err != nil || len(run.Visits) != 1 {
@@ -446,10 +468,7 @@ func TestNoPartOfANameHoldsASlash(t *testing.T) {
 	if err := errors.Join(w.Add(v), w.Close(results.Complete)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := results.ReadBench(w.BenchPath())
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := readBench(t, w)
 	for i, want := range []string{
 		"Load/scenario=span-reuse/target=map/spans=sdk/quantile=hdr/qps=333.3333333333333-2",
 		"Estimate/scenario=span-reuse/target=map/spans=sdk/qps=333.3333333333333/live=hdr/quantile=hdr-2",
@@ -478,11 +497,7 @@ func TestThePackageIsTheOneThatHoldsTheTarget(t *testing.T) {
 			if err := errors.Join(w.Add(visit(t, "sdk", 1)), w.Close(results.Complete)); err != nil {
 				t.Fatal(err)
 			}
-			lines, err := results.ReadBench(w.BenchPath())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := lines[0].GetConfig("pkg"); got != c.want {
+			if got := readBench(t, w)[0].GetConfig("pkg"); got != c.want {
 				t.Errorf("pkg: %q, want %q", got, c.want)
 			}
 		})
@@ -682,39 +697,7 @@ func TestReadingABrokenRunSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestReadingBrokenBenchTextNamesTheLine(t *testing.T) {
-	const good = "BenchmarkA 1 2 ns/op\n"
-	for _, c := range []struct {
-		name, text, want string
-		results          int // that are returned beside the error
-	}{
-		{"NaN", good + "BenchmarkB 1 NaN ns/op\n", "bench.txt:2: NaN", 1},
-		{"an infinity", "BenchmarkA 1 +Inf B/op\n", "bench.txt:1: +Inf", 0},
-		{"a count that is no number", good + "BenchmarkB one 2 ns/op\n", "bench.txt:2", 1},
-		{"an empty file", "", "no benchmark results", 0},
-		{"no line of results", "PASS\nok\n", "no benchmark results", 0},
-		{"a line that is too long", good + "Benchmark" + strings.Repeat("x", 70<<10) + " 1 2 ns/op\n", "bench.txt", 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "bench.txt")
-			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			got, err := results.ReadBench(path)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %v, want %q in it", err, c.want)
-			}
-			if len(got) != c.results {
-				t.Errorf("%d results, want %d", len(got), c.results)
-			}
-		})
-	}
-	if _, err := results.ReadBench("no-such-file"); err == nil {
-		t.Error("a missing file was read")
-	}
-}
-
-// With too few calls a percentile would be the latency of one of them.
+// A percentile of two calls is one of them.
 func TestNoPercentileIsWrittenWithoutTheCallsForIt(t *testing.T) {
 	for _, n := range []int{1, 5, 6, 367, 368} {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

@@ -28,6 +28,12 @@ type Target struct {
 	// Open makes what is called, once in the process of each visit, before it is put
 	// under load. What it spans is to be made by provider, which is that of the visit's
 	// arm, and makes none in the arm none. ctx ends with the visit.
+	//
+	// If what Open returns is an [io.Closer], its Close is called once, when the load is over: every call has
+	// returned or was given up, and what it cost has been read. That is so, too, if the visit fails or is
+	// interrupted, when ctx has ended already. The provider still takes spans. Calls that were given up may still be
+	// in the target, which the log of the visit says. A Close that fails or panics, or takes more than 10 s (1 s after
+	// an interrupt), loses nothing that was measured: the error is printed, and the visit is in doubt, as not-closed.
 	Open func(ctx context.Context, provider trace.TracerProvider) (bench.Target, error)
 }
 

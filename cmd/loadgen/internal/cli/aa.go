@@ -12,6 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
@@ -107,28 +108,21 @@ func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Env
 	if err != nil {
 		return nil, nil, err
 	}
-	visits := visits{scenario: s, turns: env.Turns, progress: newProgress(a.stderr, 2*s.Visits())}
+	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: a.stderr}
 	for _, name := range []string{"one", "other"} {
 		w, err := results.Create(filepath.Join(dir, name),
 			results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})
 		if err != nil {
 			return nil, nil, err
 		}
-		visits.sides = append(visits.sides, side{name, self, w, inputs})
+		visits.Sides = append(visits.Sides,
+			rounds.Side{Name: name, Program: programAt(self, a.stderr), Writer: w, Inputs: inputs})
 	}
-	complete, err := visits.run(ctx)
+	_, err = rounds.Run(ctx, visits) // the runs say whether it is complete
 	var runs [2]*results.Run
-	for i, side := range visits.sides {
-		run, readErr := side.close(complete)
+	for i, side := range visits.Sides {
+		run, readErr := results.Read(side.Writer.JSONPath())
 		runs[i], err = run, errors.Join(err, readErr)
 	}
 	return runs[0], runs[1], err
-}
-
-// close ends the files of a side, and reads them.
-func (s *side) close(complete bool) (*results.Run, error) {
-	if err := s.writer.Close(status(complete)); err != nil {
-		return nil, err
-	}
-	return results.Read(s.writer.JSONPath())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -24,16 +25,18 @@ type probeRequest struct {
 
 // newProbe returns the hidden command that makes the visit of a probe.
 func newProbe(own targets) *cobra.Command {
-	return newChild("probe", func(ctx context.Context, req *probeRequest) (any, error) {
-		target, err := own.requested(&req.Visit)
-		if err != nil {
-			return nil, err
-		}
-		v, err := visit.Do(ctx, &req.Visit, target)
-		if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
-			return nil, err
-		}
-		return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
+	return newChild("probe", func(ctx context.Context, a *rounds.Asker) error {
+		return rounds.Answer(ctx, a, "probe", func(ctx context.Context, req *probeRequest) (any, error) {
+			target, err := own.requested(&req.Visit)
+			if err != nil {
+				return nil, err
+			}
+			v, err := visit.Do(ctx, &req.Visit, target)
+			if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
+				return nil, err
+			}
+			return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
+		})
 	})
 }
 
@@ -41,11 +44,11 @@ func newProbe(own targets) *cobra.Command {
 type probeVisit func(context.Context, *probeRequest) (*capacity.Probe, time.Duration, error)
 
 // inProcess returns a probeVisit that starts a fresh process of a program for each visit.
-func inProcess(program string) probeVisit {
+func inProcess(program rounds.Program) probeVisit {
 	return func(ctx context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
 		began := time.Now()
 		p := &capacity.Probe{}
-		log, err := ask(ctx, program, "probe", req, p)
+		log, err := program.Ask(ctx, "probe", req, p)
 		if err == nil && p.Evidence.Ask != req.Ask {
 			err = fmt.Errorf("the process of the probe failed: what it wrote is no answer\n%s", log)
 		}
@@ -66,7 +69,7 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 	if err != nil {
 		return nil, err
 	}
-	req.Visit.Seed = roundSeed(req.Visit.Scenario, n)
+	req.Visit.Seed = rounds.Seed(req.Visit.Scenario, n)
 	p, took, err := c.visit(ctx, req)
 	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)

@@ -16,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -27,7 +28,7 @@ type capacitySearch struct {
 	dir     string
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
-	program string
+	program rounds.Program
 	visit   probeVisit
 }
 
@@ -190,8 +191,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // until it has ended, however it does
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: program,
-		visit: inProcess(program)}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: programAt(program, o.stderr)}
+	c.visit = inProcess(c.program)
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
 	if ended {

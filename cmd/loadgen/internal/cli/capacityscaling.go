@@ -11,6 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -83,7 +84,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	s.Closed, s.QPS, s.SLOs, s.Window = true, nil, nil, 0
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
-	v, err := spawn(ctx, c.program, &visit.Request{Scenario: &s, Cell: cell, Seed: roundSeed(&s, t.Round),
+	v, err := c.program.Visit(ctx, &visit.Request{Scenario: &s, Cell: cell, Seed: rounds.Seed(&s, t.Round),
 		Turns: c.Environment.Turns, Inputs: c.Inputs})
 	switch {
 	case err != nil:

@@ -11,10 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/perf/benchfmt"
+
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -69,6 +70,24 @@ func execute(t testing.TB, args ...string) (code int, stdout, stderr string) {
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// readBench returns the results of the benchmark text at path, of which every line is one that the Go tools read.
+func readBench(t testing.TB, path string) (all []*benchfmt.Result) {
+	t.Helper()
+	lines := benchfmt.Files{Paths: []string{path}}
+	for lines.Scan() {
+		switch line := lines.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Fatal(line)
+		case *benchfmt.Result:
+			all = append(all, line.Clone())
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // scenario writes the file of a scenario.
@@ -209,8 +228,8 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 	}
 	estimators := len(defaultEstimators(t))
 	arms := 1 + estimators // and none; each with a line of its own, and one for each estimator
-	if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(got) != arms+arms*estimators {
-		t.Errorf("%d results of %d arms, %v", len(got), arms, err)
+	if got := readBench(t, filepath.Join(out, "run.bench")); len(got) != arms+arms*estimators {
+		t.Errorf("%d results of %d arms", len(got), arms)
 	}
 }
 
@@ -237,9 +256,8 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil ||
-			len(got) != 2*len(run.Scenario.Cells()) {
-			t.Errorf("%s: %d results, %v", name, len(got), err)
+		if got := readBench(t, filepath.Join(out, "run.bench")); len(got) != 2*len(run.Scenario.Cells()) {
+			t.Errorf("%s: %d results", name, len(got))
 		}
 	}
 }
@@ -334,9 +352,8 @@ func TestAnOverloadedRunIsMeasuredAndSaysSo(t *testing.T) {
 			if code != exitNotValid || !strings.Contains(stdout, "\n- saturated: ") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 			}
-			got, err := results.ReadBench(filepath.Join(out, "run.bench"))
-			if err != nil || len(got) == 0 {
-				t.Errorf("%d results, %v", len(got), err)
+			if len(readBench(t, filepath.Join(out, "run.bench"))) == 0 {
+				t.Error("no results")
 			}
 		})
 	}
@@ -375,30 +392,6 @@ func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
 	}
 	if _, stdout, _ := execute(t, "__complete", "run", "span-reuse", ""); strings.Contains(stdout, "span-reuse") {
 		t.Errorf("a second scenario is offered:\n%s", stdout)
-	}
-}
-
-func TestAVisitThatCrashesSaysWhyAndEndsOnlyItself(t *testing.T) {
-	for name, c := range map[string]struct{ script, want string }{
-		"crash":   {"echo 'fatal error: out of luck' >&2; exit 3", "exit status 3\nfatal error: out of luck"},
-		"garbage": {"echo nonsense", "invalid character"},
-		"silent":  {"cat > /dev/null &", "it ended without an answer"},
-		"at once": {"exit 0", "it ended without an answer"},
-		"logs":    {`echo '{"level":"fatal"}'; exit 1`, "exit status 1"},
-	} {
-		s, err := scenarios.Decode("tiny.yaml", []byte(tiny))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.About = strings.Repeat("x", 1<<18) // more than a pipe holds: it is written while the process ends
-		v, err := spawn(t.Context(), executable(t, c.script), &visit.Request{Scenario: s, Cell: s.Cells()[0]})
-		if err != nil || !strings.Contains(v.Error, c.want) || v.Usable() {
-			t.Errorf("%s: error %q, want %q in it", name, v.Error, c.want)
-		}
-	}
-	if v, err := spawn(t.Context(), filepath.Join(t.TempDir(), "none"), &visit.Request{}); err != nil ||
-		!strings.Contains(v.Error, "no such file") {
-		t.Errorf("a program that is not there: %q", v.Error)
 	}
 }
 

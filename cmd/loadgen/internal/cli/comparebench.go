@@ -19,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
@@ -158,7 +159,7 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 		return nil, unusable(err)
 	}
 	run.programs, run.dirs = programs, dirs
-	run.progress = newProgress(o.stderr, 2*b.rounds)
+	run.progress = rounds.NewProgress(o.stderr, 2*b.rounds)
 	rounds, err := run.do(ctx)
 	if err := errors.Join(err, run.close()); err != nil {
 		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
@@ -191,7 +192,7 @@ type benchRun struct {
 	programs, dirs [2]string
 	paths          [2]string
 	files          [2]*os.File
-	progress       *progress
+	progress       *rounds.Progress
 }
 
 func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun, err error) {
@@ -219,12 +220,12 @@ func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun
 // do runs all rounds, and returns how many were made: an interrupt ends it sooner. What
 // is written is of whole rounds, so that the i-th lines of both are of one.
 func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
-	defer r.progress.finish()
+	defer r.progress.Finish()
 	order := rng.New(r.seed, rng.Order)
 	for round := 1; round <= r.rounds; round++ {
 		var printed [2][]byte
 		for _, i := range order.Perm(2) {
-			r.progress.next(fmt.Sprintf("round %d of %d, %s", round, r.rounds, r.sides[i].Name))
+			r.progress.Next(fmt.Sprintf("round %d of %d, %s", round, r.rounds, r.sides[i].Name))
 			printed[i], err = r.once(ctx, i)
 			switch {
 			case ctx.Err() != nil:
@@ -251,14 +252,14 @@ func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
+		return nil, fmt.Errorf("%w\n%s", err, child.Clip(stdout.String()+stderr.String()))
 	}
 	if !bytes.Contains(stdout.Bytes(), []byte("Benchmark")) {
 		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
 	}
 	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
 		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s",
-			clip(stdout.String()+stderr.String()))
+			child.Clip(stdout.String()+stderr.String()))
 	}
 	return rounded(stdout.Bytes()), nil
 }

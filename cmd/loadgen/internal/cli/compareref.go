@@ -21,6 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -167,7 +168,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if err != nil {
 		return unusable(err)
 	}
-	sides, err := createSides(checkout, programs, out,
+	sides, err := o.createSides(checkout, programs, out,
 		results.Header{Began: began.UTC(), Scenario: s, Environment: env})
 	if err != nil {
 		return unusable(err)
@@ -180,11 +181,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
-	visits := visits{sides: sides, scenario: s, turns: env.Turns, progress: newProgress(o.stderr, 2*s.Visits())}
-	complete, err := visits.run(ctx)
-	for _, side := range sides {
-		err = errors.Join(err, side.writer.Close(status(complete)))
-	}
+	visits := &rounds.Options{Scenario: s, Sides: sides, Turns: env.Turns, Progress: o.stderr}
+	complete, err := rounds.Run(ctx, visits)
 	if err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
@@ -198,17 +196,13 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	again.Seed = 0
 	drawSeed(&again.Seed)
 	out = filepath.Join(out, "confirm")
-	visits.sides, err = createSides(checkout, programs, out,
+	visits.Sides, err = o.createSides(checkout, programs, out,
 		results.Header{Began: time.Now().UTC(), Scenario: &again, Environment: env})
 	if err != nil {
 		return unusable(err)
 	}
-	visits.scenario, visits.only = &again, named(s, names)
-	visits.progress = newProgress(o.stderr, 2*s.Rounds*len(visits.only))
-	complete, err = visits.run(ctx)
-	for _, side := range visits.sides {
-		err = errors.Join(err, side.writer.Close(status(complete)))
-	}
+	visits.Scenario, visits.Cells = &again, named(s, names)
+	complete, err = rounds.Run(ctx, visits)
 	switch {
 	case err != nil:
 		return unusable(err)
@@ -234,7 +228,8 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 }
 
 // createSides starts the files of both.
-func createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (sides []side, err error) {
+func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (
+	sides []rounds.Side, err error) {
 	for i, s := range c.Sides() {
 		h.Environment.Commit = s.Commit
 		var w *results.Writer
@@ -243,12 +238,13 @@ func createSides(c *revision.Checkout, programs [2]string, out string, h results
 		}
 		if err != nil {
 			for _, before := range sides { // leave no half of a comparison
-				err = errors.Join(err, before.writer.Close(results.Partial),
-					os.RemoveAll(filepath.Join(out, before.name)))
+				err = errors.Join(err, before.Writer.Close(results.Partial),
+					os.RemoveAll(filepath.Join(out, before.Name)))
 			}
 			return nil, err
 		}
-		sides = append(sides, side{s.Name, programs[i], w, h.Inputs})
+		sides = append(sides, rounds.Side{Name: s.Name, Program: programAt(programs[i], o.stderr), Writer: w,
+			Inputs: h.Inputs})
 	}
 	return sides, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -255,8 +256,8 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 	}
 	for name, want := range map[string]int{"base.bench": 12, "head.bench": 24, "confirm/base.bench": 12,
 		"confirm/head.bench": 12} {
-		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != want {
-			t.Errorf("%s: %d results, %v; want %d", name, len(got), err, want)
+		if got := readBench(t, filepath.Join(dir, "out", name)); len(got) != want {
+			t.Errorf("%s: %d results; want %d", name, len(got), want)
 		}
 	}
 }
@@ -292,7 +293,7 @@ func scripted(t *testing.T, script string) *benchRun {
 	dir, test := t.TempDir(), executable(t, script)
 	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1},
 		sides:    [2]revision.Side{{Name: "base"}, {Name: "base"}},
-		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &progress{}}
+		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &rounds.Progress{}}
 }
 
 func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
@@ -363,8 +364,8 @@ func TestAnInterruptKeepsTheRoundsOfBenchmarks(t *testing.T) {
 		t.Errorf("it does not say that there is nothing to compare:\n%s", &p.stderr)
 	}
 	for _, name := range []string{"base.bench", "head.bench"} {
-		if got, err := results.ReadBench(filepath.Join(dir, "out", name)); err != nil || len(got) != 2 {
-			t.Errorf("%s: %d results, %v; want those of two rounds", name, len(got), err)
+		if got := readBench(t, filepath.Join(dir, "out", name)); len(got) != 2 {
+			t.Errorf("%s: %d results; want those of two rounds", name, len(got))
 		}
 	}
 	checkClean(t, dir)

@@ -67,20 +67,3 @@ func TestARequestThatIsNoneIsRefused(t *testing.T) {
 		}
 	}
 }
-
-// The answer of a visit's process is a visit, a reason to end the run, or an error.
-func FuzzVisitAnswer(f *testing.F) {
-	for _, text := range []string{`{"changed":{"Input":{"kind":"program","name":"x"}}}`, `{"error":"x"}`, `{"level":"info"}`, `{"record":{}}`,
-		`{"Visit":null}`, `null`, `[]`} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		var a visitAnswer
-		if err := a.UnmarshalJSON(line); err != nil {
-			return
-		}
-		if a.Changed == nil && (a.Visit == nil || a.Error == "" && a.Record == nil) {
-			t.Errorf("it is neither a visit nor a reason: %+v", a)
-		}
-	})
-}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -123,35 +122,6 @@ func TestARunPinsWhatItDependsOn(t *testing.T) {
 	const digest = "280451423e350de705074f4f7f258a41da6ff1881f3093198d1fe57385a831f2"
 	if r.Inputs[1].SHA256 != digest {
 		t.Errorf("the digest of the replay is %s", r.Inputs[1].SHA256)
-	}
-}
-
-func TestAProgramOrAScenarioThatIsAnotherEndsTheRun(t *testing.T) {
-	s, _ := replaying(t)
-	if err := s.ReadReplays(); err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pinned, err := visit.Pin(program, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []string{"the program " + program + " has changed since the run began",
-		"which is replayed, has changed", "the scenario held is not the one"} {
-		t.Run(string(pinned[i].Kind), func(t *testing.T) {
-			req := &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1,
-				Inputs: append([]results.Input(nil), pinned...)}
-			if v, err := spawn(t.Context(), program, req); err != nil || v.Error != "" {
-				t.Fatalf("unchanged: %+v, %v", v, err)
-			}
-			req.Inputs[i].SHA256 = strings.Repeat("0", 64)
-			if v, err := spawn(t.Context(), program, req); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%+v, %v; want %q", v, err, want)
-			}
-		})
 	}
 }
 

@@ -55,8 +55,8 @@ func interruptedAfterTwo(t *testing.T, p *process, code int, out string) *result
 	if err != nil || !strings.Contains(string(text), "# partial: ended after ") {
 		t.Errorf("%v; run.bench:\n%s", err, text)
 	}
-	if lines, err := results.ReadBench(filepath.Join(out, "run.bench")); err != nil || len(lines) < 2 {
-		t.Errorf("%d results, %v", len(lines), err)
+	if lines := readBench(t, filepath.Join(out, "run.bench")); len(lines) < 2 {
+		t.Errorf("%d results", len(lines))
 	}
 	return run
 }
@@ -189,34 +189,6 @@ func TestBenchmarksThatDieOfAnInterruptOfTheCommandAreNoFailure(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
-	marks := filepath.Join(t.TempDir(), "marks")
-	t.Setenv(asCommand, ownTargets)
-	t.Setenv(testMarks, marks)
-	s, err := scenarios.Decode("tiny.yaml", []byte(tiny), scenarios.Setting{Key: "duration", Value: "1h"},
-		scenarios.Setting{Key: "warmup", Value: "0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.SetArms(scenarios.Target, "marking")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		for ; marked(marks, "call") == 0; time.Sleep(time.Millisecond) {
-		}
-		cancel()
-	}()
-	v, err := spawn(ctx, self, &visit.Request{Scenario: s, Cell: s.Cells()[0], Seed: 1, Turns: 1})
-	if err != nil || v.Error != "" || v.Record == nil || !v.Record.Interrupted || v.Record.Done == 0 ||
-		v.Record.Scheduled >= time.Hour {
-		t.Errorf("%+v", v)
-	}
-}
-
 func TestAnInterruptBeforeBothSidesCanBeComparedIsNoFailure(t *testing.T) {
 	s, err := scenarios.Decode("kept.yaml", []byte("qps: 1000\nspans: [none, sdk]\nrounds: 6\nduration: 1s\nseed: 7\n"))
 	if err != nil {
@@ -334,7 +306,7 @@ func TestAThroughputIsThatOfAWholeVisit(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := capacitySearch{File: &capacity.File{Scenario: s, Search: search}, cells: cells,
-			program: executable(t, "cat "+written(t, "visit.json", string(text)))}
+			program: programAt(executable(t, "cat "+written(t, "visit.json", string(text))), io.Discard)}
 		x, err := c.throughput(t.Context(), capacity.Throughput{Arm: arms[0], Workers: 3, Round: 1})
 		if (err != nil) != cut || !cut && x != 1000 {
 			t.Errorf("cut %v: %v/s, %v", cut, x, err)

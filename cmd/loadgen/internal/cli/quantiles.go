@@ -18,6 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
@@ -402,9 +403,9 @@ func parseCount(s string) (int, error) {
 func measureQuantiles(ctx context.Context, p *quantiles.Plan, format string, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", report.Plural(len(p.Arms), "estimator"),
 		report.Plural(len(p.Data), "data set"), report.Plural(p.Rounds, "round"), p.Seed)
-	progress := newProgress(stderr, p.Visits())
-	r, err := quantiles.Measure(ctx, p, progress.next)
-	progress.finish()
+	progress := rounds.NewProgress(stderr, p.Visits())
+	r, err := quantiles.Measure(ctx, p, progress.Next)
+	progress.Finish()
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{exitInterrupted, errors.New("interrupted: nothing is printed, since not all was measured")}

@@ -20,6 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -221,16 +222,16 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
-	visits := visits{sides: []side{{program: program, writer: w, inputs: inputs}}, scenario: s, turns: env.Turns,
-		progress: newProgress(o.stderr, s.Visits())}
-	complete, visitErr := visits.run(ctx)
-	if err := errors.Join(visitErr, w.Close(status(complete))); err != nil {
+	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.stderr,
+		Sides: []rounds.Side{{Program: programAt(program, o.stderr), Writer: w, Inputs: inputs}}}
+	complete, err := rounds.Run(ctx, visits)
+	if err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
 	var profiles string
 	var profileErr error
 	if complete && len(o.profiles) > 0 {
-		profiles, profileErr = visits.profile(ctx, o.profiles, profilesIn(out))
+		profiles, profileErr = o.profile(ctx, visits, profilesIn(out))
 	}
 	done, err := results.Read(w.JSONPath())
 	if err != nil {
@@ -244,6 +245,19 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		return unusable(err)
 	}
 	return cmp.Or(profileErr, verdict(done, complete, o.strict))
+}
+
+// profile profiles every cell, and returns where the profiles are, for the user, and the error to end
+// with.
+func (o *runOptions) profile(ctx context.Context, visits *rounds.Options, dir string) (found string, err error) {
+	switch complete, err := rounds.Profile(ctx, visits, o.profiles, dir); {
+	case err != nil:
+		return "", unusable(err)
+	case !complete:
+		return "", &exitError{exitInterrupted, errors.New("interrupted before every cell was profiled")}
+	}
+	return fmt.Sprintf("\nProfiles of one more visit of every cell\n\n  %s\n\nLook at them with go tool pprof "+
+		"-http : FILE, and go tool trace FILE.\n", dir), nil
 }
 
 func status(complete bool) results.Status {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -106,9 +107,9 @@ func (t *selfTest) run(ctx context.Context) error {
 	env.Warnings = unfit(ctx, t.stderr)
 	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"),
 		about(selftest.Takes(t.checks)))
-	progress := newProgress(t.stderr, len(t.checks))
-	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.next(c.Group + ", " + c.Name) })
-	progress.finish()
+	progress := rounds.NewProgress(t.stderr, len(t.checks))
+	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.Next(c.Group + ", " + c.Name) })
+	progress.Finish()
 	if err != nil && ctx.Err() == nil {
 		return unusable(err)
 	}

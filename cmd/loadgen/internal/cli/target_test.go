@@ -48,6 +48,44 @@ var testTargets = []Target{
 	}},
 }
 
+// A leaking is a target whose Close fails.
+type leaking struct{ bench.TargetFunc }
+
+func (leaking) Close() error { return errors.New("the pool has connections in use") }
+
+func init() {
+	testTargets = append(testTargets, Target{Name: "leaking",
+		Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
+			return leaking{func(context.Context, string) error { return nil }}, nil
+		}})
+}
+
+func TestATargetWhoseCloseFailsIsMeasuredAndThatIsSaid(t *testing.T) {
+	const (
+		run      = "run --qps 500 --duration 100ms --warmup 0 --rounds 1 --slo errors<1%"
+		capacity = "capacity --slo p50<10s --from 500 --probe 100ms --warmup 0 --budget 300ms"
+		said     = "closing the target: the pool has connections in use"
+	)
+	for _, c := range []struct {
+		name, args string
+		code       int
+		stdout     string
+	}{
+		{"run", run, exitOK, "not-closed: 1 of 1 visit. The first, spans=none/qps=500 in round 1: " + said},
+		{"run --strict", run + " --strict", exitNotValid, "not-closed: 1 of 1 visit"},
+		{"capacity", capacity, exitNotValid, ""}, // its budget is small
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			code, stdout, stderr := own(t, append(strings.Fields(c.args), "--target", "leaking", "--out", out)...)
+			if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.stdout) ||
+				!strings.Contains(stderr, "loadgen: spans=none/qps=500: "+said+"\n") {
+				t.Errorf("exit %d, want %d and %q\n%s\n%s", code, c.code, c.stdout, stdout, stderr)
+			}
+		})
+	}
+}
+
 // own runs a program that has targets of its own.
 func own(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -105,9 +143,9 @@ func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 			t.Errorf("done %d, service time %v", v.Record.Done, p50)
 		}
 	}
-	lines, err := results.ReadBench(filepath.Join(out, "run.bench"))
-	if err != nil || !bytes.Contains(lines[0].Name, []byte("/target=look-up/")) {
-		t.Fatalf("%v, %v", lines, err)
+	lines := readBench(t, filepath.Join(out, "run.bench"))
+	if len(lines) == 0 || !bytes.Contains(lines[0].Name, []byte("/target=look-up/")) {
+		t.Fatalf("%v", lines)
 	}
 	if pkg := lines[0].GetConfig("pkg"); pkg != run.Environment.Package || !strings.HasSuffix(pkg, "/cli.test") {
 		t.Errorf("pkg: %q, and the program's package is %q", pkg, run.Environment.Package)

@@ -88,9 +88,6 @@ func (c *Checkout) look(ctx context.Context) (err error) {
 // Same reports whether the revision equals the working tree.
 func (c *Checkout) Same() bool { return c.Commit == c.Head }
 
-// Temp returns a directory for the programs of both sides. Close removes it.
-func (c *Checkout) Temp() string { return c.temp }
-
 // tree returns the directory of the checkout.
 func (c *Checkout) tree() string { return filepath.Join(c.temp, "tree") }
 

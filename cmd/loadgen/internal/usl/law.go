@@ -31,32 +31,6 @@ func (l Law) Throughput(n float64) float64 { return l.Lambda * n / l.slowdown(n)
 // the call, since there is no queue before the workers.
 func (l Law) Latency(n float64) float64 { return l.slowdown(n) / l.Lambda }
 
-// ConcurrencyAtLatency returns the n of at least 1 at which a call takes latency seconds. There is none, and ok is
-// false, if a call takes longer than that alone, or if sigma and kappa are 0, so that latency is the same at every n.
-func (l Law) ConcurrencyAtLatency(latency float64) (n float64, ok bool) {
-	// Latency rises with n, so the result is the greater root of
-	//	kappa n^2 + (sigma-kappa) n - (lambda latency + sigma - 1) = 0
-	// It is computed in a form without cancellation, which also works for kappa = 0.
-	b, c := l.Sigma-l.Kappa, l.Lambda*latency+l.Sigma-1
-	root := math.Sqrt(b*b + 4*l.Kappa*c)
-	switch {
-	case !(l.Lambda*latency >= 1) || math.IsInf(latency, 1) || l.Sigma == 0 && l.Kappa == 0:
-		return 0, false
-	case b >= 0:
-		n = 2 * c / (b + root)
-	default:
-		n = (root - b) / (2 * l.Kappa)
-	}
-	return max(n, 1), true
-}
-
-// ThroughputAtLatency returns the calls per second when a call takes latency seconds: n/latency, for the n of
-// ConcurrencyAtLatency. If there is no such n, ok is false.
-func (l Law) ThroughputAtLatency(latency float64) (x float64, ok bool) {
-	n, ok := l.ConcurrencyAtLatency(latency)
-	return n / latency, ok
-}
-
 // Peak returns the n with the greatest throughput, sqrt((1-sigma)/kappa), and the throughput there. N is 1 if more
 // workers never have more throughput. If there is no peak, since kappa = 0, n is +Inf, and x is the limit of
 // throughput: lambda/sigma, which may be +Inf too.

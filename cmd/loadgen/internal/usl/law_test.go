@@ -38,43 +38,6 @@ func TestLatencyIsOfLittlesLaw(t *testing.T) {
 	})
 }
 
-func TestInversesOfLatencyAreInverse(t *testing.T) {
-	property.Check(t, func(t *rapid.T) {
-		l, n := laws(t), powers(t, "n", 0, 4, false)
-		latency := l.Latency(n)
-		got, ok := l.ConcurrencyAtLatency(latency)
-		switch {
-		case l.Sigma == 0 && l.Kappa == 0:
-			if ok {
-				t.Errorf("latency is the same at every n, and n is %v", got)
-			}
-			return
-		case l.Latency(n)*l.Lambda-1 < 1e-6: // n is hardly in the latency
-			return
-		case !ok || !near(got, n, 1e-7):
-			t.Errorf("%+v: a latency of %v is at %v, %v: want %v", l, latency, got, ok, n)
-		}
-		if x, ok := l.ThroughputAtLatency(latency); !ok || !near(x, l.Throughput(n), 1e-7) {
-			t.Errorf("%+v: the throughput at %v is %v, %v: want %v", l, latency, x, ok, l.Throughput(n))
-		}
-	})
-}
-
-func TestNoConcurrencyIsFasterThanOne(t *testing.T) {
-	l := usl.Law{Lambda: 1000, Sigma: 0.1, Kappa: 0.001}
-	for _, latency := range []float64{0, -1, 0.0009999, math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if n, ok := l.ConcurrencyAtLatency(latency); ok {
-			t.Errorf("a latency of %v is at %v: want none", latency, n)
-		}
-		if x, ok := l.ThroughputAtLatency(latency); ok {
-			t.Errorf("a latency of %v has a throughput of %v: want none", latency, x)
-		}
-	}
-	if n, ok := l.ConcurrencyAtLatency(0.001); !ok || !near(n, 1, 1e-12) {
-		t.Errorf("what a call takes alone is at %v, %v: want 1", n, ok)
-	}
-}
-
 func TestNoConcurrencyBeatsThePeak(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		l, n := laws(t), powers(t, "n", 0, 6, false)

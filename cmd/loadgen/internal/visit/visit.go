@@ -15,6 +15,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/observable"
@@ -62,9 +63,8 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 	return v, err
 }
 
-// load applies the load to the target, first to warm it up and then to measure it.
+// load opens the target, puts it under load, and closes it if it is the program's own, whatever came of the load.
 func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
-	s := req.Scenario
 	metering, err := openMetrics(req.Cell.Value("metrics"))
 	if err != nil {
 		return nil, err
@@ -73,7 +73,34 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	run := bench.Run{Keys: keys, Target: target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue,
+	l := loading{req: req, target: target, keys: keys, own: own != nil, pipeline: pipeline, metering: metering}
+	v, err := l.measure(ctx)
+	if own == nil {
+		return v, err
+	}
+	closeErr := closeTarget(ctx, target, l.givenUp, &req.Cell, os.Stderr)
+	if err != nil {
+		return nil, errors.Join(err, closeErr)
+	}
+	v.Verdict = append(v.Verdict, notClosed(closeErr, l.givenUp)...)
+	return v, nil
+}
+
+// A loading is a target under load.
+type loading struct {
+	req      *Request
+	target   bench.Target
+	keys     schedule.Keys
+	own      bool // the target is the program's own
+	pipeline *spans.Pipeline
+	metering *metering
+	givenUp  uint64 // calls, which may still be in the target
+}
+
+// measure puts the target under load, first to warm it up and then to measure it.
+func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
+	req, s := l.req, l.req.Scenario
+	run := bench.Run{Keys: l.keys, Target: l.target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue,
 		Pace: s.Pace, FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed, left uint64 // calls of the warm-up that ended, and those of them that were abandoned
@@ -83,34 +110,34 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 			return nil, err
 		}
 		v.Warmup, warmed, left = warm.Offered, warm.Done+warm.Failed, warm.GivenUp
+		l.givenUp = left
 	}
 	if err := arrivals(req, &run); err != nil {
 		return nil, err
 	}
 	run.Window, run.SLOs, run.Abort = s.Window, s.SLOs, s.Abort
-	run.Activities = []*bench.Activity{exporting(pipeline)}
-	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: pipeline}
+	run.Activities = []*bench.Activity{exporting(l.pipeline)}
+	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: l.pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
-	stop := func() error { return nil }
-	if req.Profile != nil {
-		if stop, err = req.Profile.start(); err != nil {
-			return nil, err
-		}
+	stop, err := req.Profile.start()
+	if err != nil {
+		return nil, err
 	}
 	v.Record, err = run.Do(ctx)
 	if err := errors.Join(err, stop()); err != nil {
 		return nil, err
 	}
+	l.givenUp += v.Record.GivenUp
 	if meter.err != nil {
 		return nil, meter.err
 	}
 	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
 	v.Machine = meter.after.Besides(&meter.before)
 	calls := warmed + v.Record.Done + v.Record.Failed
-	v.Spans = spansOf(pipeline, calls-left-v.Record.GivenUp, own != nil)
-	// It is unknown whether the target counted the calls that were abandoned.
-	if m, ok := target.(*observable.Map); ok && own == nil && !v.Record.Interrupted && left+v.Record.GivenUp == 0 {
-		if err := metering.check(meter.ctx, m, calls); err != nil {
+	v.Spans = spansOf(l.pipeline, calls-l.givenUp, l.own)
+	// Of calls that were given up the target may know or not.
+	if m, ok := l.target.(*observable.Map); ok && !l.own && !v.Record.Interrupted && l.givenUp == 0 {
+		if err := l.metering.check(meter.ctx, m, calls); err != nil {
 			return nil, err
 		}
 	}

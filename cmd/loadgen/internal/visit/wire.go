@@ -57,19 +57,24 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 	if provider == nil {
 		provider = noop.NewTracerProvider()
 	}
-	target, err := open(ctx, own, provider, &req.Cell, os.Stderr)
+	keys, err := keysOf(req, own) // first: a target that was opened is to be closed
 	if err != nil {
 		return nil, nil, err
 	}
+	target, err := open(ctx, own, provider, &req.Cell, os.Stderr)
+	return target, keys, err
+}
+
+// keysOf returns the keys that a target of the program's own is asked for; nil for "".
+func keysOf(req *Request, own *Own) (schedule.Keys, error) {
 	if req.Scenario.KeysOf(req.Cell.Level) != nil {
 		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
-		return target, keys, err
+		return keys, err
 	}
 	if len(own.Keys) == 0 {
-		return target, nil, nil
+		return nil, nil
 	}
-	keys, err := schedule.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
-	return target, keys, err
+	return schedule.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
 }
 
 // newMap returns the map under load and its keys. If ctx ends, the work of its handlers is cut short.

@@ -1,4 +1,4 @@
-package cli
+package rounds
 
 import (
 	"io"
@@ -9,19 +9,19 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is one line on a terminal, drawn at most twice a second. Elsewhere it
-// is nothing.
-type progress struct {
+// Progress is one line on a terminal, drawn at most twice a second. Elsewhere it is nothing.
+type Progress struct {
 	bar     *progressbar.ProgressBar // nil: not a terminal
 	started bool
 }
 
-func newProgress(w io.Writer, visits int) *progress {
+// NewProgress returns the progress of so many steps, drawn to w if it is a terminal.
+func NewProgress(w io.Writer, steps int) *Progress {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &progress{}
+		return &Progress{}
 	}
-	return &progress{bar: progressbar.NewOptions(visits,
+	return &Progress{bar: progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(f),
 		progressbar.OptionThrottle(500*time.Millisecond),
 		progressbar.OptionSetWidth(20),
@@ -31,8 +31,8 @@ func newProgress(w io.Writer, visits int) *progress {
 	)}
 }
 
-// next says what begins now; what was before it is done.
-func (p *progress) next(what string) {
+// Next says which step begins now; the step before it is done.
+func (p *Progress) Next(what string) {
 	if p.bar == nil {
 		return
 	}
@@ -44,7 +44,8 @@ func (p *progress) next(what string) {
 	p.started = true
 }
 
-func (p *progress) finish() {
+// Finish clears the line.
+func (p *Progress) Finish() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}

@@ -1,0 +1,51 @@
+package rounds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// Profile visits every cell once more by the first side, on the arrivals of the first round, and
+// writes profiles of those kinds into a directory. It writes no results: profiling would be in
+// them. Profile reports whether all cells were profiled: the end of ctx ends it sooner.
+func Profile(ctx context.Context, o *Options, kinds []string, dir string) (complete bool, err error) {
+	cells := o.cells()
+	progress := NewProgress(o.Progress, len(cells))
+	defer progress.Finish()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false, err
+	}
+	for _, cell := range cells {
+		progress.Next(fmt.Sprintf("profile of %v", cell))
+		req := o.request(0, cell, 1)
+		req.Profile = &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, fileName(cell))}
+		v, err := o.visit(ctx, 0, req)
+		if err == nil && ctx.Err() != nil {
+			return false, nil
+		}
+		if err == nil && v.Error != "" {
+			err = errors.New(v.Error)
+		}
+		if err != nil {
+			return false, fmt.Errorf("profiling %v: %w", cell, err)
+		}
+	}
+	return true, nil
+}
+
+// fileName returns the name of a cell as the beginning of a file's.
+func fileName(cell scenarios.Cell) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("/: ", r) {
+			return '_'
+		}
+		return r
+	}, cell.Arm()+"_"+cell.Level.Name())
+}
