@@ -14,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // A pool is a target that is to be closed once, when no call is in it.
@@ -70,7 +71,8 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := request(t, short, 5)
-			req.Scenario.Warmup, req.Scenario.Quantile = 0, nil
+			req.Scenario.Warmup = 0
+			req.Scenario.SetArms(scenarios.Quantile)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			p := &pool{t: t, err: c.err}
@@ -133,7 +135,7 @@ func TestATargetWithoutUsableKeysIsNotOpened(t *testing.T) {
 // Calls that were given up may be in the target still, and Close may be what ends them.
 func TestATargetIsClosedAlthoughCallsWereGivenUp(t *testing.T) {
 	req := request(t, short+"timeout: 5ms\nworkers: 4\n", 0)
-	req.Scenario.Quantile = nil
+	req.Scenario.SetArms(scenarios.Quantile)
 	end := make(chan struct{})
 	p := &pool{t: t, call: func(n int64) {
 		if n%100 == 0 {
