@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -73,15 +72,4 @@ func interrupted(p *os.ProcessState) bool {
 		return slices.Contains(Interrupts, os.Signal(status.Signal()))
 	}
 	return p.ExitCode() == Interrupted
-}
-
-// Clip returns what a process wrote, without the middle if it is long: a crash says why at the
-// beginning, and where at the end.
-func Clip(s string) string {
-	s = strings.TrimSpace(s)
-	const most = 4 << 10
-	if len(s) > most {
-		s = s[:most/2] + "\n...\n" + s[len(s)-most/2:]
-	}
-	return strings.ToValidUTF8(s, "?")
 }

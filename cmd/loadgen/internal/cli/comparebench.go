@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,12 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
-	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
 // benchOptions are those of benchmarks that are run at a revision and at the working
@@ -154,132 +150,37 @@ var processors = regexp.MustCompile(`-\d+$`)
 // error is the one to end with; there is no report if nothing could be judged.
 func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
 	o *runOptions) (*gate.Report, error) {
-	run, err := newBenchRun(b, c, out)
+	sides := c.Sides()
+	benchmarks := &rounds.Benchmarks{Match: b.match, Time: b.time, Rounds: b.rounds, Seed: b.seed, Progress: o.stderr,
+		Grace: grace}
+	for i := range sides {
+		benchmarks.Sides[i] = rounds.BenchSide{Side: sides[i], Program: programs[i], Package: dirs[i]}
+	}
+	files, err := benchmarks.Create(out)
 	if err != nil {
 		return nil, unusable(err)
 	}
-	run.programs, run.dirs = programs, dirs
-	run.progress = rounds.NewProgress(o.stderr, 2*b.rounds)
-	rounds, err := run.do(ctx)
-	if err := errors.Join(err, run.close()); err != nil {
+	made, err := files.Run(ctx)
+	if err != nil {
 		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
-	cut := fmt.Errorf("interrupted after %d of %s", rounds, report.Plural(b.rounds, "round"))
-	if rounds == 0 {
+	cut := fmt.Errorf("interrupted after %d of %s", made, report.Plural(b.rounds, "round"))
+	if made == 0 {
 		return nil, &exitError{exitInterrupted, cut}
 	}
 	options := o.gate()
-	options.Inputs = []string{"base=" + run.paths[0], "head=" + run.paths[1]}
+	options.Inputs = []string{"base=" + files.Paths[0], "head=" + files.Paths[1]}
 	r, err := gate.Compare(options)
 	if err != nil {
 		err = unusable(fmt.Errorf("--compare: %w\nwhat was measured is in %s", err, out))
 	} else {
-		err = o.printComparison(r, run.paths[0], run.paths[1])
+		err = o.printComparison(r, files.Paths[0], files.Paths[1])
 	}
 	switch {
-	case rounds < b.rounds:
+	case made < b.rounds:
 		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
 	case err != nil:
 		return nil, err
 	}
 	return r, judged(r)
-}
-
-// A benchRun runs the test binaries of both sides, and writes what they print.
-type benchRun struct {
-	*benchOptions
-	sides          [2]revision.Side
-	programs, dirs [2]string
-	paths          [2]string
-	files          [2]*os.File
-	progress       *rounds.Progress
-}
-
-func newBenchRun(b *benchOptions, c *revision.Checkout, out string) (r *benchRun, err error) {
-	r = &benchRun{benchOptions: b, sides: c.Sides()}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, err
-	}
-	for i, side := range r.sides {
-		r.paths[i] = filepath.Join(out, side.Name+".bench")
-		r.files[i], err = os.OpenFile(r.paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err == nil {
-			_, err = fmt.Fprintf(r.files[i],
-				"# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name, side.Commit, b.seed, b.rounds)
-		}
-		if errors.Is(err, os.ErrExist) {
-			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.paths[i])
-		}
-		if err != nil {
-			return nil, errors.Join(err, r.close())
-		}
-	}
-	return r, nil
-}
-
-// do runs all rounds, and returns how many were made: an interrupt ends it sooner. What
-// is written is of whole rounds, so that the i-th lines of both are of one.
-func (r *benchRun) do(ctx context.Context) (rounds int, err error) {
-	defer r.progress.Finish()
-	order := rng.New(r.seed, rng.Order)
-	for round := 1; round <= r.rounds; round++ {
-		var printed [2][]byte
-		for _, i := range order.Perm(2) {
-			r.progress.Next(fmt.Sprintf("round %d of %d, %s", round, r.rounds, r.sides[i].Name))
-			printed[i], err = r.once(ctx, i)
-			switch {
-			case ctx.Err() != nil:
-				return round - 1, nil
-			case err != nil:
-				return round - 1, fmt.Errorf("benchmarks of %s, round %d: %w", r.sides[i], round, err)
-			}
-		}
-		for i, f := range r.files {
-			if _, err := fmt.Fprintf(f, "# round %d\n%s", round, printed[i]); err != nil {
-				return round - 1, err
-			}
-		}
-	}
-	return r.rounds, nil
-}
-
-// once runs the benchmarks of one side, in the directory of their package, as go test
-// does.
-func (r *benchRun) once(ctx context.Context, side int) ([]byte, error) {
-	cmd := child.Command(ctx, r.programs[side], "-test.run=^$", "-test.bench="+r.match, "-test.benchtime="+r.time,
-		"-test.benchmem", "-test.paniconexit0")
-	cmd.Dir, cmd.WaitDelay = r.dirs[side], grace
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, child.Clip(stdout.String()+stderr.String()))
-	}
-	if !bytes.Contains(stdout.Bytes(), []byte("Benchmark")) {
-		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", r.match)
-	}
-	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
-		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s",
-			child.Clip(stdout.String()+stderr.String()))
-	}
-	return rounded(stdout.Bytes()), nil
-}
-
-// rounded is what a round printed, in whole lines, of which none looks like a comment of ours.
-func rounded(printed []byte) []byte {
-	text := bytes.ReplaceAll(printed, []byte("\nPASS\n"), []byte("\n"))
-	text = bytes.ReplaceAll(append([]byte("\n"), text...), []byte("\n#"), []byte("\n #"))[1:]
-	if !bytes.HasSuffix(text, []byte("\n")) {
-		text = append(text, '\n')
-	}
-	return text
-}
-
-func (r *benchRun) close() error {
-	var errs []error
-	for _, f := range r.files {
-		if f != nil {
-			errs = append(errs, f.Close())
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -18,8 +18,6 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -284,40 +282,6 @@ func TestTooFewRoundsShowNoRegression(t *testing.T) {
 		!strings.Contains(stdout.String(), "2 rounds cannot show this: need 6") ||
 		!strings.Contains(stdout.String(), "too few rounds to show any difference") {
 		t.Errorf("%v\n%s", exit, &stdout)
-	}
-}
-
-// scripted is one round of test binaries that are shell scripts.
-func scripted(t *testing.T, script string) *benchRun {
-	t.Helper()
-	dir, test := t.TempDir(), executable(t, script)
-	return &benchRun{benchOptions: &benchOptions{match: "Encode", rounds: 1},
-		sides:    [2]revision.Side{{Name: "base"}, {Name: "base"}},
-		programs: [2]string{test, test}, dirs: [2]string{dir, dir}, progress: &rounds.Progress{}}
-}
-
-func TestBenchmarksThatCannotBeRunEndTheRun(t *testing.T) {
-	dir := t.TempDir()
-	for script, want := range map[string]string{
-		"echo PASS": `benchmarks of base (commit ), round 1: none matches "Encode": want some on both sides (--benchmarks)`,
-		"echo BenchmarkEncode 1 1 ns/op; echo panic: no >&2; exit 2": "exit status 2\nBenchmarkEncode 1 1 " +
-			"ns/op\npanic: no",
-	} {
-		r := scripted(t, script)
-		if n, err := r.do(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %d rounds, %v; want %q", script, n, err, want)
-		}
-	}
-	first, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := newBenchRun(&benchOptions{}, new(revision.Checkout), dir); err == nil ||
-		!strings.Contains(err.Error(), "base.bench is there already: want a new directory") {
-		t.Errorf("over another: %v", err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -160,32 +159,6 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 				t.Errorf("%+v, %v", f, err)
 			}
 		})
-	}
-}
-
-func TestBenchmarksThatDieOfAnInterruptOfTheCommandAreNoFailure(t *testing.T) {
-	marks := filepath.Join(t.TempDir(), "marks")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r := scripted(t, "echo $$ >"+marks+"; kill -INT $$")
-	done := make(chan error)
-	go func() {
-		n, err := r.do(ctx)
-		if n != 0 {
-			t.Errorf("%d rounds", n)
-		}
-		done <- err
-	}()
-	pid := 0
-	for ; pid == 0; time.Sleep(time.Millisecond) {
-		line, _ := os.ReadFile(marks)
-		pid, _ = strconv.Atoi(strings.TrimSpace(string(line)))
-	}
-	for ; kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }
 

@@ -75,8 +75,8 @@ func TestAnAnswerIsALineOrAnErrorAndEndsInTimeOnceItIsInterrupted(t *testing.T) 
 
 // The answer of a visit's process is a visit, a reason to end the run, or an error.
 func FuzzVisitAnswer(f *testing.F) {
-	for _, text := range []string{`{"changed":{"Input":{"kind":"program","name":"x"}}}`, `{"error":"x"}`, `{"level":"info"}`,
-		`{"record":{}}`, `{"Visit":null}`, `null`, `[]`} {
+	for _, text := range []string{`{"changed":{"Input":{"kind":"program","name":"x"}}}`, `{"error":"x"}`,
+		`{"level":"info"}`, `{"record":{}}`, `{"Visit":null}`, `null`, `[]`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {

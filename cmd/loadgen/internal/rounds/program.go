@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,7 +69,7 @@ func (p *Program) Ask(ctx context.Context, command string, request, answer any) 
 		writeErr = nil
 	}
 	waitErr := cmd.Wait()
-	log = child.Clip(stderr.String())
+	log = clip(stderr.String())
 	failed := func(err error) (string, error) {
 		return log, fmt.Errorf("the process of the %s failed: %w\n%s", command, err, log)
 	}
@@ -112,4 +113,15 @@ func (n *noticeWriter) Write(p []byte) (int, error) {
 		}
 		n.line = rest
 	}
+}
+
+// clip returns what a process wrote, without the middle if it is long: a crash says why at the
+// beginning, and where at the end.
+func clip(s string) string {
+	s = strings.TrimSpace(s)
+	const most = 4 << 10
+	if len(s) > most {
+		s = s[:most/2] + "\n...\n" + s[len(s)-most/2:]
+	}
+	return strings.ToValidUTF8(s, "?")
 }

@@ -2,7 +2,7 @@
 // fresh process that answers with one line of JSON.
 //
 // [Run] is a whole run. A [Program] asks one process; [Answer] is the other end, in that
-// process.
+// process. [Benchmarks] are benchmarks of Go's own that take turns at two revisions.
 package rounds
 
 import (

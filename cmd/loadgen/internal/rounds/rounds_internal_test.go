@@ -100,7 +100,8 @@ func TestASeedGivesTheSameOrder(t *testing.T) {
 	}
 	const seed = " 11571392758654473394\n"
 	want := strings.Join([]string{"1 spans=none/qps=200", "1 spans=sdk/qps=100", "0 spans=none/qps=200",
-		"0 spans=sdk/qps=200", "1 spans=none/qps=100", "0 spans=sdk/qps=100", "1 spans=sdk/qps=200", "0 spans=none/qps=100", ""}, seed)
+		"0 spans=sdk/qps=200", "1 spans=none/qps=100", "0 spans=sdk/qps=100", "1 spans=sdk/qps=200",
+		"0 spans=none/qps=100", ""}, seed)
 	if got := strings.Join(order[:8], "\n") + "\n"; got != want {
 		t.Errorf("the first round of seed 7 is\n%s\nwant\n%s", got, want)
 	}

@@ -77,7 +77,7 @@ func closeInTime(ctx context.Context, closer io.Closer) error {
 	}
 }
 
-// notClosed returns what a Close that failed casts doubt on: what was measured before is whole, but what the target left
+// notClosed returns the doubt that a Close that failed casts: what was measured is whole, but what the target left
 // behind may be in the way of the visits that follow.
 func notClosed(err error, givenUp uint64) []record.Reason {
 	if err == nil {

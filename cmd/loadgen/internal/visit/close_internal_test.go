@@ -94,14 +94,14 @@ func TestThatCallsMayStillBeInATargetThatIsClosedIsLogged(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	const want = "spans=sdk/qps=100: the target is closed, and may still have 3 of its calls, which were given up\nClose\n" +
-		"loadgen: spans=sdk/qps=100: closing the target: broken pipe\n"
+	const want = "spans=sdk/qps=100: the target is closed, and may still have 3 of its calls, which were given up\n" +
+		"Close\nloadgen: spans=sdk/qps=100: closing the target: broken pipe\n"
 	if got := told.String(); got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	if r := notClosed(err, 3); len(r) != 1 || r[0].Name != "not-closed" || r[0].Detail != "closing the target: broken pipe "+
-		"(3 calls, which were given up, may still have been in it): what it left behind may disturb the visits after "+
-		"this one; mend its Close" {
+	const detail = "closing the target: broken pipe (3 calls, which were given up, may still have been in it): what it " +
+		"left behind may disturb the visits after this one; mend its Close"
+	if r := notClosed(err, 3); len(r) != 1 || r[0].Name != "not-closed" || r[0].Detail != detail {
 		t.Errorf("%+v", r)
 	}
 }

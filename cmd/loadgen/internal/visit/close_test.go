@@ -25,6 +25,7 @@ type pool struct {
 	in     atomic.Int64
 	closed atomic.Int64
 	tracer trace.Tracer
+	spans  bool // the arm makes spans
 	t      *testing.T
 }
 
@@ -42,7 +43,10 @@ func (p *pool) Call(context.Context, string) error {
 
 func (p *pool) Close() error {
 	p.closed.Add(1)
-	_, span := p.tracer.Start(context.Background(), "close") // the provider is open still
+	_, span := p.tracer.Start(context.Background(), "close")
+	if p.spans && !span.IsRecording() {
+		p.t.Error("the provider takes no spans any more")
+	}
 	span.End()
 	return p.err
 }
@@ -75,7 +79,7 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 			req.Scenario.SetArms(scenarios.Quantile)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			p := &pool{t: t, err: c.err}
+			p := &pool{t: t, err: c.err, spans: true}
 			if c.interrupted {
 				req.Scenario.Duration = time.Hour
 				p.call = func(n int64) {

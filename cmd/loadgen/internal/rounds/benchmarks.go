@@ -1,0 +1,136 @@
+package rounds
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/internal/rng"
+)
+
+// Benchmarks are the benchmarks of a package at two revisions, which take turns in random order.
+type Benchmarks struct {
+	Sides       [2]BenchSide
+	Match, Time string // as go test has them for -bench and -benchtime
+	Rounds      int
+	Seed        uint64        // of the order
+	Progress    io.Writer     // where progress is drawn, if it is a terminal
+	Grace       time.Duration // how long a test binary may take to end once it has been interrupted
+}
+
+// A BenchSide is the test binary of a package at a revision.
+type BenchSide struct {
+	revision.Side
+	Program string // the test binary
+	Package string // the directory of the package, in which it runs, as go test does
+}
+
+// BenchFiles are what benchmarks print, a file for each side.
+type BenchFiles struct {
+	*Benchmarks
+	Paths [2]string
+	files [2]*os.File
+}
+
+// Create creates the files of a run of the benchmarks in a directory. A run that is there already is an error.
+func (b *Benchmarks) Create(out string) (*BenchFiles, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	r := &BenchFiles{Benchmarks: b}
+	for i, side := range b.Sides {
+		r.Paths[i] = filepath.Join(out, side.Name+".bench")
+		f, err := os.OpenFile(r.Paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		r.files[i] = f
+		if err == nil {
+			_, err = fmt.Fprintf(f, "# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name,
+				side.Commit, b.Seed, b.Rounds)
+		}
+		if errors.Is(err, os.ErrExist) {
+			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.Paths[i])
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	return r, nil
+}
+
+// Run runs all rounds, closes the files, and returns how many rounds were made: the end of ctx ends it sooner. Only
+// whole rounds are written, so that the i-th lines of both files are of one round.
+func (r *BenchFiles) Run(ctx context.Context) (rounds int, err error) {
+	rounds, err = r.run(ctx)
+	return rounds, errors.Join(err, r.close())
+}
+
+func (r *BenchFiles) run(ctx context.Context) (rounds int, err error) {
+	progress := NewProgress(r.Progress, 2*r.Rounds)
+	defer progress.Finish()
+	order := rng.New(r.Seed, rng.Order)
+	for round := 1; round <= r.Rounds; round++ {
+		var printed [2][]byte
+		for _, i := range order.Perm(2) {
+			progress.Next(fmt.Sprintf("round %d of %d, %v", round, r.Rounds, r.Sides[i].Name))
+			printed[i], err = r.once(ctx, &r.Sides[i])
+			switch {
+			case ctx.Err() != nil:
+				return round - 1, nil
+			case err != nil:
+				return round - 1, fmt.Errorf("benchmarks of %s, round %d: %w", r.Sides[i], round, err)
+			}
+		}
+		for i, f := range r.files {
+			if _, err := fmt.Fprintf(f, "# round %d\n%s", round, printed[i]); err != nil {
+				return round - 1, err
+			}
+		}
+	}
+	return r.Rounds, nil
+}
+
+// once runs the benchmarks of a side and returns what they print.
+func (b *Benchmarks) once(ctx context.Context, side *BenchSide) ([]byte, error) {
+	cmd := child.Command(ctx, side.Program, "-test.run=^$", "-test.bench="+b.Match, "-test.benchtime="+b.Time,
+		"-test.benchmem", "-test.paniconexit0")
+	cmd.Dir, cmd.WaitDelay = side.Package, b.Grace
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
+	}
+	if !bytes.Contains(stdout.Bytes(), []byte("Benchmark")) {
+		return nil, fmt.Errorf("none matches %q: want some on both sides (--benchmarks)", b.Match)
+	}
+	if !bytes.Contains(stdout.Bytes(), []byte("PASS\n")) {
+		return nil, fmt.Errorf("it ended before all benchmarks had run, without PASS\n%s",
+			clip(stdout.String()+stderr.String()))
+	}
+	return wholeLines(stdout.Bytes()), nil
+}
+
+// wholeLines returns what a round printed, in whole lines, of which none looks like a comment of ours.
+func wholeLines(printed []byte) []byte {
+	text := bytes.ReplaceAll(printed, []byte("\nPASS\n"), []byte("\n"))
+	text = bytes.ReplaceAll(append([]byte("\n"), text...), []byte("\n#"), []byte("\n #"))[1:]
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	return text
+}
+
+func (r *BenchFiles) close() error {
+	var errs []error
+	for _, f := range r.files {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
