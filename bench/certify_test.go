@@ -287,7 +287,7 @@ func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
 			Target: sleeps(0)})
-		only(t, r, record.ArrivalsOff, "the counts of calls in windows of 200µs have ",
-			"times the variance of their mean, and were to have ", "choose another pace")
+		only(t, r, record.ArrivalsOff, "the variance of the number of calls in windows of 200µs is ",
+			"times its mean, and ", " times in the schedule: ", "choose another pace")
 	})
 }

@@ -92,7 +92,7 @@ func TestProcessorsHaveEnoughToDoIfTheyAreSpentOrWaitedFor(t *testing.T) {
 		"it was asked of late":         {20 * msec, 0, 2, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := enoughToDo(c.took, c.spent, c.processors, c.runnable); got != c.want {
+			if got := wereBusy(c.took, c.spent, c.processors, c.runnable); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})

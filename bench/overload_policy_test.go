@@ -38,7 +38,7 @@ func TestAPolicyOfOverloadIsReadAndPrinted(t *testing.T) {
 
 func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 	for text, why := range map[string]string{
-		"": "it is unknown", "Queue": "it is unknown", "catch-up": "it is unknown", "catch-up(2)": "it is unknown",
+		"": "unknown policy", "Queue": "unknown policy", "catch-up": "unknown policy", "catch-up(2)": "unknown policy",
 		"catch-up(k=2":     "no closing bracket",
 		"catch-up(k=)":     `"" is not a number from 1 to 1000`,
 		"catch-up(k=two)":  `"two" is not a number`,

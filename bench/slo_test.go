@@ -290,8 +290,8 @@ func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 
 func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" is not about whole windows of 100ms: want a multiple of it`,
-		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
+		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" does not have whole windows of 100ms: want a multiple of that`,
+		"p50 < 1ms over every 20s":   "has windows longer than the run of 10s",
 	} {
 		run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: sleeps(0),
 			Window: 100 * ms, SLOs: []record.SLO{slo(t, text)}}
@@ -301,7 +301,7 @@ func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 	}
 	run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
 	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
-		"windows of 1ms are more than 4096 in 10h0m0s: want 8.79s or more") {
+		"a run of 10h0m0s has more than 4096 windows of 1ms: want 8.79s or more") {
 		t.Error(err)
 	}
 	run.Window = 8790 * ms

@@ -128,7 +128,7 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 		}
 		v := r.Verdict(.99)
 		if len(v) != 1 || v[0].Name != record.GeneratorLimited ||
-			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: up to 30%") ||
+			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: the generator began up to 30%") ||
 			!strings.Contains(v[0].Detail, "lower the rate") {
 			t.Errorf("verdict %v", v)
 		}
@@ -207,14 +207,14 @@ func TestWindowsThatCannotBeAreRefusedWithAdvice(t *testing.T) {
 		want string
 	}{
 		"negative": {bench.Run{Window: -1}, "Run.Window is -1ns: want 0 or more"},
-		"too many": {bench.Run{Window: ms}, "windows of 1ms are more than 4096 in 10s: want 3ms or more"},
+		"too many": {bench.Run{Window: ms}, "a run of 10s has more than 4096 windows of 1ms: want 3ms or more"},
 		"no multiple": {bench.Run{Window: 300 * ms, SLOs: []record.SLO{slo(t, "p99 < 5ms over every 1s")}},
-			"is not about whole windows of 300ms: want a multiple of it, or Run.Window to divide it"},
+			"does not have whole windows of 300ms: want a multiple of that, or a Run.Window that divides it"},
 		"none divides": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 300ms"),
-			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" is not about whole windows of 300ms"},
+			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" does not have whole windows of 300ms"},
 		"longer": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 11s")}},
-			"is about windows longer than the run of 10s"},
-		"an empty SLO": {bench.Run{SLOs: []record.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
+			"has windows longer than the run of 10s"},
+		"an empty SLO": {bench.Run{SLOs: []record.SLO{{}}}, "Run.SLOs has an empty SLO: want the result of ParseSLO"},
 	} {
 		c.run.Arrivals, c.run.Target = constant(t, schedule.PerSecond(1000), 10*time.Second), sleeps(0)
 		if err := c.run.Check(); err == nil || !strings.Contains(err.Error(), c.want) {

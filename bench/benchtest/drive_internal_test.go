@@ -137,7 +137,7 @@ func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
 			"want fewer, such as -benchtime=1x"}},
 		{Driver{Load: schedule.At(-1), Workers: bench.MaxWorkers + 1, Overload: bench.CatchUp(0),
 			SLOs: []record.SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
-			[]string{"rate of -1 calls a second", "Driver.Workers is 100001", "Driver.Overload catches up 0 times", `"p50 < 1s over every 3s" is not about whole windows of 2s`}},
+			[]string{"rate of -1 calls per second", "Driver.Workers is 100001", "Driver.Overload: catch-up(k=0): k is out of range: want 1 to 1000", `"p50 < 1s over every 3s" does not have whole windows of 2s`}},
 	} {
 		_, err := c.driver.check(c.n, f)
 		if err == nil {

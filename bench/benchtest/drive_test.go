@@ -435,14 +435,14 @@ func TestABenchmarkFailsAndSaysWhy(t *testing.T) {
 		"panics":                  {"f panicked: at the disco", "drive_test.blowUp(", "testdata/drive/drive_test.go:"},
 		"fails":                   {"a fatal mistake"},
 		"fails-while-others-wait": {"a fatal mistake"},
-		"skips-late": {"f skipped the benchmark in a run of 500: want that in the first call, or " +
+		"skips-late": {"f skipped the benchmark in a run of 500 calls: want it to skip in the first call, or " +
 			"before Drive"},
 		"exits":    {"f ended its goroutine (runtime.Goexit): want it to return"},
 		"all-fail": {"all 500 calls failed:", "500: no route"},
 		"misses":   {`SLO "p50 < 1ns" is missed: p50 is `},
-		"no-rate":  {"rate of 0 calls a second: want one above 0"},
-		"no-load": {"f is nil: want what is to be called", "Driver.Load is not set: want one of Rate or ParseLoad",
-			"Driver.Workers is -1: want 1 to 100000", "Driver.SLOs[0] is the zero SLO: want one of ParseSLO"},
+		"no-rate":  {"rate of 0 calls per second: want one above 0"},
+		"no-load": {"f is nil: want a function to call", "Driver.Load is not set: want the result of schedule.At or schedule.ParseLoad",
+			"Driver.Workers is -1: want 1 to 100000", "Driver.SLOs[0] is the zero SLO: want the result of record.ParseSLO"},
 		"no-file": {"missing.jsonl: no such file"},
 		"loops":   {"b.N is 0: want Drive outside of b.Loop"},
 	} {
