@@ -200,13 +200,15 @@ func TestATrendNeedsWindowsWithCalls(t *testing.T) {
 		"enough":          {windowed(steady, drift(8, 1e6, 2e6, 0, anySeed())), 8},
 		"too few calls":   {windowed(few, drift(30, 1, 2, 0, anySeed())), 0},
 	} {
-		got := 0
-		if tr := trend(c.windows); tr != nil {
-			got = tr.Windows
-		}
-		if got != c.want {
-			t.Errorf("%s: judged by %d windows, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			got := 0
+			if tr := trend(c.windows); tr != nil {
+				got = tr.Windows
+			}
+			if got != c.want {
+				t.Errorf("%s: judged by %d windows, want %d", name, got, c.want)
+			}
+		})
 	}
 	// The last window may be shorter, and holds fewer calls.
 	cut := windowed(steady, drift(30, 1e6, 1e6, 0, anySeed()))

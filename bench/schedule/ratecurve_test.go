@@ -419,41 +419,43 @@ func TestGapsKeepTheirDistributionWhenTheRateChanges(t *testing.T) {
 				0.25},
 			"pareto(alpha=4)": {distuv.Pareto{Xm: 0.75, Alpha: 4}.CDF, 0.125},
 		} {
-			const seeds = 20
-			rejected := 0
-			var counts []float64
-			for seed := range uint64(seeds) {
-				var gaps []float64
-				last, at, in := 0.0, clock(legs), map[int]float64{}
-				for _, due := range instants(loaded(t, text+" "+process, seed), 0) {
-					u := at(due)
-					gaps, last = append(gaps, u-last), u
-					in[int(u)/50]++
+			t.Run(text+" "+process, func(t *testing.T) {
+				const seeds = 20
+				rejected := 0
+				var counts []float64
+				for seed := range uint64(seeds) {
+					var gaps []float64
+					last, at, in := 0.0, clock(legs), map[int]float64{}
+					for _, due := range instants(loaded(t, text+" "+process, seed), 0) {
+						u := at(due)
+						gaps, last = append(gaps, u-last), u
+						in[int(u)/50]++
+					}
+					for window := range int(last) / 50 {
+						counts = append(counts, in[window])
+					}
+					slices.Sort(gaps)
+					const ns = 2.1e-5 // a nanosecond at 20,000 calls per second, and rounding errors
+					n, worst := float64(len(gaps)), 0.0
+					for i, g := range gaps {
+						worst = max(worst, want.cdf(g-ns)-float64(i)/n, float64(i+1)/n-want.cdf(g+ns))
+					}
+					if worst > 1.358/math.Sqrt(n) { // the 5 % limit
+						rejected++
+					}
 				}
-				for window := range int(last) / 50 {
-					counts = append(counts, in[window])
+				// 1 is expected; 6 or more have a probability below 0.001.
+				if rejected >= 6 {
+					t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process,
+						rejected, seeds)
 				}
-				slices.Sort(gaps)
-				const ns = 2.1e-5 // a nanosecond at 20,000 calls per second, and rounding errors
-				n, worst := float64(len(gaps)), 0.0
-				for i, g := range gaps {
-					worst = max(worst, want.cdf(g-ns)-float64(i)/n, float64(i+1)/n-want.cdf(g+ns))
+				mean, variance := meanVariance(counts)
+				if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 ||
+					math.Abs(mean-50) > 1 {
+					t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process,
+						mean, got, want.dispersion)
 				}
-				if worst > 1.358/math.Sqrt(n) { // the 5 % limit
-					rejected++
-				}
-			}
-			// 1 is expected; 6 or more have a probability below 0.001.
-			if rejected >= 6 {
-				t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process,
-					rejected, seeds)
-			}
-			mean, variance := meanVariance(counts)
-			if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 ||
-				math.Abs(mean-50) > 1 {
-				t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process,
-					mean, got, want.dispersion)
-			}
+			})
 		}
 	}
 }
