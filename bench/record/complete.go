@@ -28,7 +28,8 @@ func (p *Plan) DueIn(from, to int) (n uint64) {
 	return n
 }
 
-// UnknownDue is the number of calls due if it is not known.
+// UnknownDue is the number of calls due if it is not known. It is exported for callers of [Plan.DueIn],
+// which returns it.
 const UnknownDue = 1 << 62
 
 // Stretches yields the parts of a run of n windows that s judges one by one, each as the index of

@@ -14,7 +14,6 @@ type RateCurve struct {
 	text     string
 	segments *segments
 	duration time.Duration
-	constant Rate // the rate, if it never changes
 	err      error
 }
 
@@ -75,13 +74,8 @@ func ParseRateCurve(text string) (RateCurve, error) {
 
 func newRateCurve(text string, pieces []piece) RateCurve {
 	c := RateCurve{text: text, segments: newSegments(pieces)}
-	first, even := pieces[0].from, true
 	for _, piece := range pieces {
 		c.duration += piece.lasts
-		even = even && piece.from.Cmp(first) == 0 && piece.to.Cmp(first) == 0
-	}
-	if even {
-		c.constant, _ = fromRat(first) // it fits, as it was parsed as a Rate
 	}
 	return c
 }
@@ -146,7 +140,8 @@ func (c RateCurve) Peak() float64 {
 	return nearest(new(big.Rat).SetFrac(most, c.segments.denominator))
 }
 
-// Mean returns the number of calls over the duration, in calls per second.
+// Mean returns the number of calls over the duration, in calls per second. Like [RateCurve.Peak], it is
+// for callers that plan a load; no other package of this repository needs it.
 func (c RateCurve) Mean() float64 {
 	if c.segments == nil {
 		return 0
@@ -155,6 +150,3 @@ func (c RateCurve) Mean() float64 {
 	n := new(big.Int).Mul(c.segments.denominator, big.NewInt(2))
 	return nearest(new(big.Rat).SetFrac(c.segments.sum, n.Mul(n, big.NewInt(int64(c.duration)))))
 }
-
-// Constant returns the rate of a curve whose rate never changes; ok is false for other curves.
-func (c RateCurve) Constant() (r Rate, ok bool) { return c.constant, c.constant != Rate{} }
