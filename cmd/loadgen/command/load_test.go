@@ -151,7 +151,7 @@ func TestWhatIsWrongWithALoadIsSaidWithItsPlace(t *testing.T) {
 		{[]string{"--think", "1ms"}, "--think: is of a closed loop: want closed: true beside it"},
 		{[]string{"--closed", "--qps", "1"}, "--qps: stands beside closed: want one of them"},
 		{[]string{"--slo", "p99 > 1ms"}, "is the wrong way round for p99"},
-		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of it"},
+		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of that"},
 		{[]string{"--abort"}, "there is no objective to miss"},
 	} {
 		code, stdout, stderr, _ := runOnce(t, c.args...)
