@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// accounted is a run in virtual time of 90 calls done, 10 that fail, and 10 that are
-// dropped, before it is added up.
+// accounted returns the parts of a run in virtual time, with 90 calls done, 10 that fail and 10 that are
+// dropped, before the record is made.
 func accounted(t *testing.T) (*crew, *recorder, outcome) {
 	t.Helper()
 	a, err := schedule.Constant(schedule.PerSecond(1000), 110*time.Millisecond)
@@ -23,7 +23,8 @@ func accounted(t *testing.T) (*crew, *recorder, outcome) {
 		t.Fatal(err)
 	}
 	n := 0
-	c := newCrew(t.Context(), &Run{Arrivals: a, Workers: 1, Overload: Drop, Pace: pace.Sleep, Window: 10 * time.Millisecond,
+	c := newCrew(t.Context(), &Run{Arrivals: a, Workers: 1, Overload: Drop, Pace: pace.Sleep,
+		Window: 10 * time.Millisecond,
 		Target: TargetFunc(func(context.Context, string) error {
 			if n++; n%10 == 5 {
 				time.Sleep(1500 * time.Microsecond) // one call is dropped
@@ -81,21 +82,23 @@ func TestAnAccountThatDoesNotAddUpIsAnErrorThatSaysWhere(t *testing.T) {
 		"a call is in the windows for it": {after: func(r *record.Record) { r.Windows[3].Offered++ },
 			want: "110 calls were offered, and the windows hold 111"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			crew, all, o := accounted(t)
-			if c.before != nil {
-				c.before(all, &o)
-			}
-			r := newRecord(crew, all, o)
-			if c.after != nil {
-				c.after(r)
-			}
-			err := checkAccount(r, all, o)
-			if account := (*AccountError)(nil); c.want == "" && err != nil || c.want != "" &&
-				(!errors.As(err, &account) || !strings.Contains(err.Error(), c.want) ||
-					!strings.Contains(err.Error(), "a fault of loadgen")) {
-				t.Errorf("%s: %v; want %q", name, err, c.want)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				crew, all, o := accounted(t)
+				if c.before != nil {
+					c.before(all, &o)
+				}
+				r := newRecord(crew, all, o)
+				if c.after != nil {
+					c.after(r)
+				}
+				err := checkAccount(r, all, o)
+				if account := (*AccountError)(nil); c.want == "" && err != nil || c.want != "" &&
+					(!errors.As(err, &account) || !strings.Contains(err.Error(), c.want) ||
+						!strings.Contains(err.Error(), "a fault of loadgen")) {
+					t.Errorf("%s: %v; want %q", name, err, c.want)
+				}
+			})
 		})
 	}
 }

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// An Activity is something that goes on beside calls and may slow them, such as
-// the export of spans. It is safe for many goroutines, costs three atomic additions,
-// and allocates nothing; who watches it learns of it at the next tick, and by then
-// it may be over. It does not end with a run, and may be watched in several.
+// An Activity is something that runs beside the calls and may slow them, such as the export of spans.
+// It is safe for concurrent use, takes three atomic additions, and allocates nothing. A run sees it at
+// its next tick, even if it is over by then. It does not end with a run, and several runs may watch it.
 //
 //	defer export.Begin()()
 type Activity struct {
@@ -19,49 +18,47 @@ type Activity struct {
 	end   func()
 }
 
-// MaxActivities is how many activities of a run are watched.
+// MaxActivities is the largest number of activities of a run.
 const MaxActivities = 16
 
-// NewActivity returns an activity that is not going on. Reports call it by its
-// name, such as "span export".
+// NewActivity returns an activity that has not begun, with its name in reports, such as "span export".
 func NewActivity(name string) *Activity {
 	a := &Activity{name: name}
-	a.end = func() { a.going.Add(-1) } // made once: Begin is not to allocate
+	a.end = func() { a.going.Add(-1) } // made once, so that Begin does not allocate
 	return a
 }
 
 // Name returns the name of the activity in reports.
 func (a *Activity) Name() string { return a.name }
 
-// Begin notes that it goes on from now until end is called, which is to be called
-// once. It may begin again before that, as when spans are exported by several
-// goroutines: it goes on until all have ended.
+// Begin notes that the activity has begun. It goes on until end is called, which must be called once.
+// It may begin again before that, for example if several goroutines export spans; then it goes on until
+// all of them have ended.
 func (a *Activity) Begin() (end func()) {
 	a.going.Add(1)
 	a.begun.Add(1)
 	return a.end
 }
 
-// An activityWatch is one observer's view of an activity.
+// An activityWatch is the state of one observer for an activity.
 type activityWatch struct {
 	*Activity
-	seen bool // it was going on when last looked at
-	last uint64
+	seen bool   // whether it was going on at the last look
+	last uint64 // how often it had begun by the last look
 }
 
-// since tells whether the activity has gone on at any time since it was last
-// looked at, however shortly.
+// since reports whether the activity has gone on at any time since the last look.
 func (w *activityWatch) since() bool {
 	was, before := w.seen, w.last
 	w.seen, w.last = w.going.Load() > 0, w.begun.Load()
 	return was || w.seen || w.last != before
 }
 
-// An interval is a part of a run, without its two ends.
+// An interval is a part of a run, excluding both ends.
 type interval struct{ from, to time.Duration }
 
-// intervals are the latest of those in which something went on, in a ring of fixed
-// size, in order and apart from each other.
+// intervals are the latest intervals in which something went on, in a ring of fixed size. They are
+// ordered and do not touch each other.
 type intervals struct {
 	ring     []interval
 	first, n int
@@ -75,8 +72,8 @@ func newIntervals(room int) *intervals {
 
 func (r *intervals) at(i int) *interval { return &r.ring[(r.first+i)%len(r.ring)] }
 
-// add adds an interval that ends no earlier than those before it. It becomes one
-// with those that it touches.
+// add adds an interval, which must end no earlier than the intervals before it, and merges it with the
+// intervals that it touches.
 func (r *intervals) add(from, to time.Duration) {
 	for r.n > 0 && r.at(r.n-1).to >= from {
 		r.n--
@@ -90,7 +87,7 @@ func (r *intervals) add(from, to time.Duration) {
 	r.n++
 }
 
-// overlaps tells whether any of them overlaps the time between from and to.
+// overlaps reports whether any interval overlaps the time between from and to.
 func (r *intervals) overlaps(from, to time.Duration) bool {
 	i := sort.Search(r.n, func(i int) bool { return r.at(i).to > from })
 	return i < r.n && r.at(i).from < to

@@ -97,7 +97,7 @@ func TestWhatEndsWhenACallIsDueIsNotMet(t *testing.T) {
 	}
 }
 
-// They are held against a list of all, looked through from end to end.
+// The ring must agree with a list of all intervals.
 func TestIntervalsKnowWhatTheyOverlap(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		room := rapid.IntRange(1, 40).Draw(t, "room")

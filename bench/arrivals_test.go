@@ -7,7 +7,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// instants are all of a schedule from call n on.
+// instants returns all instants of a schedule from call n on.
 func instants(a schedule.Arrivals, n uint64) (all []time.Duration) {
 	for i := a.From(n); ; {
 		due, ok := i.Next()

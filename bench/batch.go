@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// A batch is calls that a worker has claimed and not begun. They are released when
-// they are due, and their numbers follow one another.
+// A batch holds calls that a worker has claimed but not begun. They are released when they are due,
+// and their numbers are consecutive.
 type batch struct {
-	head   uint64 // place of the next to begin; changes atomically if others may take calls over
-	tail   uint64 // place past the last
+	head   uint64 // place of the next call to begin; changes atomically if other workers may take calls
+	tail   uint64 // place after the last call
 	first  uint64 // number of the call in place 0
-	seq    uint64 // call.seq of it
-	traced uint64 // bit i is for the call in place i
+	seq    uint64 // call.seq of the call in place 0
+	traced uint64 // bit i says whether the call in place i is traced
 	due    [maxBatch]time.Duration
-	_      [64]byte // keeps the heads of workers on lines of their own
+	_      [64]byte // keeps the heads of different workers on different cache lines
 }
 
 const (
-	// maxBatch bounds the calls of a batch.
+	// maxBatch is the largest number of calls in a batch.
 	maxBatch = 64
-	// batchSpan is how far the calls of a batch are apart, and how far ahead they are
-	// claimed.
+	// batchSpan is the longest time between the due instants in a batch, and how far ahead of now
+	// calls are claimed.
 	batchSpan = 20 * time.Microsecond
-	// roomForBatches is the least room of a queue that is kept exactly enough, if
-	// the calls of a batch count as taken when the batch is.
+	// roomForBatches is the smallest room of a queue that uses batches. The calls of a batch count
+	// as taken when the batch is claimed; in a smaller queue that error would matter.
 	roomForBatches = 64 * maxBatch
 )
 
-// pop takes the next call of the batch into c, and reports whether there was one. Only the worker
-// that owns the batch may call it, or, if the batch is shared, another that holds queue.mu.
+// pop moves the next call of the batch into c, and reports whether there was one. It may be called by
+// the worker that owns the batch, and, if the batch is shared, by a worker that holds queue.mu.
 func (b *batch) pop(shared bool, c *call) bool {
 	h := atomic.LoadUint64(&b.head)
 	for h != b.tail {
@@ -39,28 +39,28 @@ func (b *batch) pop(shared bool, c *call) bool {
 			h = atomic.LoadUint64(&b.head)
 			continue
 		}
-		b.read(h, c) // still there: only the owner fills the batch, and with queue.mu held
+		b.read(h, c) // the call is still there: only the owner fills the batch, holding queue.mu
 		return true
 	}
 	return false
 }
 
+// read copies the call in a place into c.
 func (b *batch) read(place uint64, c *call) {
 	due := b.due[place%maxBatch]
 	c.due, c.release = due, due
 	c.n, c.seq, c.traced = b.first+place, b.seq+place, b.traced>>place&1 != 0
 }
 
-// inBatches lets workers take several calls at a time, if the queue is large
-// enough. Batches must be those of all workers there will ever be.
+// inBatches lets workers claim several calls at a time, if the queue is large enough. Batches must
+// have one for every worker that may be added.
 func (q *queue) inBatches(batches []*batch) {
 	if q.overload.policy == policyQueue && len(q.taken) >= roomForBatches {
 		q.batches = batches
 	}
 }
 
-// fill claims the calls that are due until then and find room, for a worker whose
-// batch is empty.
+// fill claims the calls that are due up to until and find room, for a worker whose batch is empty.
 func (q *queue) fill(b *batch, now, until time.Duration) {
 	var n, traced uint64
 	b.first, b.seq = q.next, q.admitted+1
@@ -81,7 +81,7 @@ func (q *queue) fill(b *batch, now, until time.Duration) {
 	atomic.StoreUint64(&b.head, 0)
 }
 
-// takeOver takes the earliest call that another worker has claimed and not begun.
+// takeOver takes the earliest call that another worker has claimed but not begun.
 func (q *queue) takeOver(own *batch, c *call) bool {
 	for _, b := range q.batches {
 		if b != own && b.pop(true, c) {

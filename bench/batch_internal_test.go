@@ -13,7 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// listed are the calls of a list.
+// listed is a schedule given as a list of instants.
 type listed []time.Duration
 
 func (l listed) Duration() time.Duration { return l[len(l)-1] + 1 }
@@ -32,8 +32,7 @@ func (l *listed) Next() (time.Duration, bool) {
 	return due, true
 }
 
-// A simulation is workers that take calls from a queue, without goroutines and with
-// a clock of its own.
+// A simulation has workers that take calls from a queue, without goroutines and with a clock of its own.
 type simulation struct {
 	queue   *queue
 	batches []*batch
@@ -63,7 +62,7 @@ func simulate(a schedule.Arrivals, workers int, service func() time.Duration) *s
 	return s
 }
 
-// take is what a worker does that is free.
+// take lets a free worker take its next call.
 func (s *simulation) take(i int, now time.Duration) bool {
 	w := &worker{batch: s.batches[i], call: new(call)}
 	if !w.batch.pop(true, w.call) && !s.queue.take(w, now) {
@@ -73,8 +72,7 @@ func (s *simulation) take(i int, now time.Duration) bool {
 	return true
 }
 
-// step lets the worker whose turn it is do something; false if none has anything to
-// do before stop.
+// step lets the worker whose turn it is act. It returns false if no worker can act before stop.
 func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
 	at := -1
 	for i := range s.workers {
@@ -109,7 +107,7 @@ func (s *simulation) step(t *rapid.T, stop time.Duration) bool {
 	return true
 }
 
-// interrupt is what workers do once the run is interrupted.
+// interrupt lets the workers notice that the run is interrupted.
 func (s *simulation) interrupt(order []int, now time.Duration) {
 	for _, i := range order {
 		w := &s.workers[i]
@@ -122,7 +120,7 @@ func (s *simulation) interrupt(order []int, now time.Duration) {
 	}
 }
 
-// schedules are some calls in clumps of all sizes.
+// schedules draws calls in clumps of all sizes.
 func schedules(t *rapid.T) listed {
 	gap := rapid.SampledFrom([]time.Duration{0, 100, time.Microsecond, 10 * time.Microsecond, 19 * time.Microsecond,
 		21 * time.Microsecond, 50 * time.Microsecond, time.Millisecond})
@@ -221,7 +219,7 @@ func upTo(n int) func(func(int) bool) {
 	}
 }
 
-// Each batch costs one lock, so that a high rate does not depend on it.
+// Each batch takes the lock only once, so that the lock does not limit high rates.
 func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 	for _, c := range []struct {
 		gap   time.Duration
@@ -252,8 +250,8 @@ func TestCallsThatAreDueTogetherAreTakenTogether(t *testing.T) {
 	}
 }
 
-// One call at a time is what keeps the account of a small queue, and of policies
-// that ask when each call is taken, exact.
+// The account of a small queue, and of policies that depend on when each call is taken, is exact only if
+// workers take one call at a time.
 func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 	target := TargetFunc(func(context.Context, string) error { return nil })
 	for _, c := range []struct {
@@ -279,8 +277,7 @@ func TestCallsAreTakenOneAtATimeWhereBatchesWouldNotBeExact(t *testing.T) {
 	}
 }
 
-// Were the first calls due when their workers come to it, nobody would see that they
-// are late.
+// If the first calls were due when the workers first look, no lag would be seen.
 func TestTheFirstCallsOfAClosedLoopAreDueAtItsStartHoweverLateTheirWorkersAre(t *testing.T) {
 	l := &closedLoop{Closed: Closed{Duration: time.Second, Think: 10 * time.Millisecond},
 		windows: newWindows(time.Second, time.Second, new(Run))}

@@ -16,14 +16,15 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// Batches are taken by as many workers as there are processors, at most.
+// Workers take batches only if there are at most as many workers as processors.
 func TestWhoIsStuckDelaysNoneOfTheCallsHeHasClaimed(t *testing.T) {
 	const workers = 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
 	for stuck := range int64(8) { // wherever in its batch the call is
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 50*ms), Workers: workers, Keep: 5000,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 50*ms), Workers: workers,
+				Keep: 5000,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					if n.Add(1) == 1000+stuck {
 						time.Sleep(time.Second)
@@ -39,14 +40,15 @@ func TestWhoIsStuckDelaysNoneOfTheCallsHeHasClaimed(t *testing.T) {
 	}
 }
 
-// The last calls of a schedule are nobody's that could be left alone with them.
+// A worker that is stuck near the end of the schedule keeps no other call from being made.
 func TestWhoIsStuckAtTheEndDelaysNoOtherCall(t *testing.T) {
 	const workers = 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
 	for from := range int64(6) {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 10*ms), Workers: workers, Keep: 1000,
+			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100_000), 10*ms), Workers: workers,
+				Keep: 1000,
 				Target: bench.TargetFunc(func(context.Context, string) error {
 					if n.Add(1) == 1000-from {
 						time.Sleep(time.Second)
@@ -61,8 +63,7 @@ func TestWhoIsStuckAtTheEndDelaysNoOtherCall(t *testing.T) {
 	}
 }
 
-// A worker that waits for a later call is as good as one that is stuck, for the
-// calls of a clump.
+// A worker that waits for a later call delays the calls of a clump as much as a stuck worker.
 func TestAClumpIsSharedByTheWorkersThatAreFree(t *testing.T) {
 	const workers = 4
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
@@ -78,7 +79,7 @@ func TestAClumpIsSharedByTheWorkersThatAreFree(t *testing.T) {
 	}
 }
 
-// clumps are n calls at once, again and again.
+// clumps is a schedule of n calls at once, repeatedly.
 type clumps struct {
 	n            int
 	apart, lasts time.Duration
@@ -98,8 +99,7 @@ func (c *clumped) Next() (time.Duration, bool) {
 	return due, due < c.lasts
 }
 
-// Batches are to spare locks, and to change nothing else. A queue with little room
-// does without them.
+// Batches save locks and must change nothing else. A queue with little room does not use them.
 func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 	const workers = 4
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
@@ -130,7 +130,7 @@ func TestCallsInBatchesAreAsLateAsThoseTakenOneByOne(t *testing.T) {
 	}
 }
 
-// numbers are keys that tell the number of a call.
+// numbers are keys that contain the number of the call.
 type numbers struct{}
 
 func (numbers) Key(n uint64) string { return strconv.FormatUint(n, 10) }
@@ -186,7 +186,7 @@ func TestNoCallIsLostNorMadeTwice(t *testing.T) {
 	}
 }
 
-// A context of another make, of which those derived learn a little later.
+// A context of another type, whose derived contexts end a little later.
 type foreign struct {
 	context.Context
 	done chan struct{}

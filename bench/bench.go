@@ -1,49 +1,46 @@
 // Package bench calls a target at a set rate and accounts for every call.
 //
-// The load is open loop: when a call is due is decided by the schedule alone,
-// and a slow target delays none of the calls after it. A call has three instants,
-// due, begun and ended, and three durations between them:
+// The load is open loop: the schedule alone decides when a call is due, so a slow target does not
+// delay the calls after it. A call has three instants, due, begun and ended, and three durations
+// between them:
 //
-//	latency  due to ended: what a caller would have waited
-//	service  begun to ended: what the target took
-//	lag      due to begun, in two parts:
-//	         queue      all workers were in the target: the target's fault
-//	         generator  the rest: the generator's own lateness
+//	latency       due to ended: how long a caller would have waited
+//	service time  begun to ended: how long the target took
+//	lag           due to begun, in two parts:
+//	              queue      all workers were busy in the target
+//	              generator  the rest, which the generator caused
 //
-// Latency is taken from due, so that a stall of the target counts for every call
-// that it delays (what is called coordinated omission elsewhere is not possible).
+// Latency starts at the due instant, so that a stall of the target counts for every call that it
+// delays. (There is no coordinated omission.)
 //
-// Instant n of a schedule is a function of n and a seed, computed exactly. Any
-// free worker takes the next call; calls that find no worker free wait in a
-// bounded queue, and those that find it full are dropped, and counted. (What becomes
-// of them is a policy: see [Overload]. A [Closed] loop is there, too.)
+// Instant n of a schedule is an exact function of n and a seed. Any free worker takes the next call.
+// Calls that find no free worker wait in a bounded queue; calls that find the queue full are dropped
+// and counted. [Overload] has other policies, and a [Closed] loop has no schedule.
 //
-// A call that fails, is dropped, or is given up counts as one that took for ever, in
-// percentiles and objectives alike: "p99 < 5ms" is a budget of 1% of the calls due, and every
-// bad call is counted. Calls that do not return are told, and may time out.
+// In percentiles and objectives, a call that fails, is dropped, or is given up counts as infinitely
+// slow: "p99 < 5ms" is a budget of 1% of the calls due, and every bad call is counted. Calls that do
+// not return are reported, and may time out.
 //
-// A run certifies itself. Its [record.Record] carries the generator's own lag, how well the
-// calls followed their schedule, whether latency drifted, what the runtime and the
-// machine did meanwhile, and [record.Record.Verdict] says why it is not to be believed, if
-// so. That every call is accounted for, and Little's law, are checked in every run by
-// counts that are kept apart.
+// Every run checks itself. Its [record.Record] holds the generator's own lag, how well the calls
+// followed their schedule, whether latency drifted, and the activity of the runtime and the machine;
+// [record.Record.Verdict] lists the reasons why the run is not valid, if there are any. Independent
+// counts check, in every run, that each call is accounted for and that Little's law holds.
 //
-// On the path of a call nothing allocates, and no lock is held across the call. The
-// generator costs two to three times what reading the clock once does, some 0.1 us of
-// CPU a call, besides what waiting costs, which is measured and reported; its memory does
-// not grow with the number of calls.
+// The path of a call does not allocate, and holds no lock while the target runs. The generator uses
+// some 0.1 us of CPU time per call, two to three times the cost of reading the clock once, plus the
+// cost of waiting, which it measures and reports. Its memory does not grow with the number of calls.
 package bench
 
 import "context"
 
-// A Target is what is under load. Call may be called by many goroutines at once.
-// An error, and a panic, count as a failed call. A call should end soon once its
-// context does: one that does not is given up (see [Run.Do]).
+// A Target is the thing under load. A call that returns an error or panics counts as failed.
 type Target interface {
+	// Call makes one call. It may be called by many goroutines at once, and should return soon
+	// after ctx ends: a call that does not is given up (see [Run.Do]).
 	Call(ctx context.Context, key string) error
 }
 
-// A TargetFunc is a function that is a [Target].
+// A TargetFunc is a function that implements [Target].
 type TargetFunc func(ctx context.Context, key string) error
 
 var _ Target = TargetFunc(nil)

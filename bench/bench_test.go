@@ -20,10 +20,10 @@ import (
 //	go test ./bench -run '^$' -bench Map -count 10 | tee map.txt
 //	go tool benchstat -col /spans map.txt
 
-// measure times f and reports the CPU time of the process and the allocations of each call.
-// Collector and exporters are in that CPU time, which the time of a loop does not show. Flush
-// ends what calls have begun, such as the export of their spans: it belongs to
-// them, and comes often enough that no exporter has to drop any.
+// measure times f and reports the CPU time of the process and the allocations per call. That CPU time
+// includes the collector and exporters, which the time of a loop does not show. Flush completes what calls
+// have begun, such as the export of their spans. Its cost belongs to the calls, and it runs often enough
+// that no exporter has to drop spans.
 func measure(b *testing.B, f, flush func() error) {
 	const batch = 512
 	b.ReportAllocs()
@@ -43,7 +43,7 @@ func measure(b *testing.B, f, flush func() error) {
 
 func nothing() error { return nil }
 
-// BenchmarkMap is a call of a handler that does nothing, with every arm of spans.
+// BenchmarkMap measures a call of a handler that does nothing, with every arm of spans.
 func BenchmarkMap(b *testing.B) {
 	ctx := context.Background()
 	for _, arm := range spans.Arms() {
@@ -64,7 +64,7 @@ func BenchmarkMap(b *testing.B) {
 	}
 }
 
-// BenchmarkMapLatency is a call with every estimator as the map's instrument.
+// BenchmarkMapLatency measures a call with every estimator as the map's instrument.
 func BenchmarkMapLatency(b *testing.B) {
 	ctx := context.Background()
 	for _, arm := range estimators.Arms() {
@@ -91,7 +91,7 @@ func oneHandler(b *testing.B, opts observable.Options) *observable.Map {
 	return m
 }
 
-// instrument is for one goroutine.
+// instrument must be used by one goroutine only.
 type instrument struct{ quantile.Estimator }
 
 func (i instrument) Record(d time.Duration) { i.Add(d) }
@@ -105,7 +105,7 @@ func estimator(b *testing.B, name string) quantile.Estimator {
 	return e
 }
 
-// BenchmarkRun is what the generator itself costs for a call, when it never waits.
+// BenchmarkRun measures the cost of the generator per call if it never waits.
 func BenchmarkRun(b *testing.B) {
 	const calls = 1 << 20 // of one run at most: as many may be waiting
 	target := bench.TargetFunc(func(context.Context, string) error { return nil })

@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// ticking wakes on whole ticks only, as a generator on a coarse timer does.
+// ticking is a pace that wakes only on whole ticks, as a generator with a coarse timer does.
 type ticking struct{ every time.Duration }
 
 func (p ticking) String() string { return "ticking" }
@@ -33,7 +33,7 @@ func (w tickingWaiter) Wait(done <-chan struct{}, due time.Duration) time.Durati
 	return w.Waiter.Wait(done, (due+w.every-1)/w.every*w.every)
 }
 
-// jittery wakes late by an exponential time.
+// jittery is a pace that wakes late by an exponential time.
 type jittery struct {
 	mean   time.Duration
 	random *rand.Rand
@@ -67,7 +67,8 @@ func TestCallsThatComeInClumpsAreFoundOut(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0),
 				Workers: 1, Pace: ticking{ms}})
-			if got := detail(r, record.ArrivalsOff); !strings.Contains(got, "Kolmogorov") || r.Fidelity.Distance < 0.25 {
+			if got := detail(r, record.ArrivalsOff); !strings.Contains(got,
+				"Kolmogorov") || r.Fidelity.Distance < 0.25 {
 				t.Errorf("%s on ticks of 1 ms: %q, %+v", process, got, r.Fidelity)
 			}
 		})
@@ -103,7 +104,7 @@ func TestHonestLatenessIsNotCalledClumps(t *testing.T) {
 	}
 }
 
-// What the target does to the calls is not the generator's doing.
+// The generator is not blamed for delays that the target causes.
 func TestAStallIsNotCalledClumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
@@ -142,26 +143,28 @@ func TestLatencyThatGrowsIsNotStationary(t *testing.T) {
 		"grows with the load": {"ramp:100..2k/s@5s constant",
 			func(n int64) time.Duration { return ms + time.Duration(n)*200 }, false},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			var n atomic.Int64
-			l, err := schedule.ParseLoad(c.load)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a, err := l.Arrivals(1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := do(t, bench.Run{Arrivals: a, Workers: 20,
-				Target: bench.TargetFunc(func(context.Context,
-					string) error {
-					time.Sleep(c.service(n.Add(1)))
-					return nil
-				})})
-			if got := detail(r, record.NotStationary); (got != "") != c.found || c.found &&
-				!strings.Contains(got, "warm up for longer") {
-				t.Errorf("%s: %q, %+v", name, got, r.Trend)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var n atomic.Int64
+				l, err := schedule.ParseLoad(c.load)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := l.Arrivals(1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := do(t, bench.Run{Arrivals: a, Workers: 20,
+					Target: bench.TargetFunc(func(context.Context,
+						string) error {
+						time.Sleep(c.service(n.Add(1)))
+						return nil
+					})})
+				if got := detail(r, record.NotStationary); (got != "") != c.found || c.found &&
+					!strings.Contains(got, "warm up for longer") {
+					t.Errorf("%s: %q, %+v", name, got, r.Trend)
+				}
+			})
 		})
 	}
 }
@@ -190,13 +193,16 @@ func TestTrendsThatAreNoneAreHardlyEverFound(t *testing.T) {
 func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 	for limit, want := range map[string]string{"p99 < 4ms": "which is much of the 4ms", "p99 < 10ms": "",
 		"errors < 1%": ""} {
-		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Target: sleeps(3 * ms),
-				Workers: 1,
-				Pace:    late{900 * time.Microsecond}, SLOs: []record.SLO{slo(t, limit)}})
-			if got := detail(r, record.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
-				t.Errorf("%s: %q", limit, got)
-			}
+		t.Run(limit, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second),
+					Target:  sleeps(3 * ms),
+					Workers: 1,
+					Pace:    late{900 * time.Microsecond}, SLOs: []record.SLO{slo(t, limit)}})
+				if got := detail(r, record.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
+					t.Errorf("%s: %q", limit, got)
+				}
+			})
 		})
 	}
 }
@@ -246,8 +252,8 @@ func TestARunOfNoCallsAndOneOfAllAreWhole(t *testing.T) {
 	}
 }
 
-// only fails the test unless a reason of that name, which says what is wanted of it,
-// is the one there is.
+// only fails the test unless the verdict has exactly one reason, with the given name and all the given
+// texts in its detail.
 func only(t *testing.T, r *record.Record, name string, says ...string) {
 	t.Helper()
 	v := r.Verdict(0.5, 0.99)
@@ -282,12 +288,12 @@ func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 	})
 }
 
-// Clumps so close together that gaps do not tell: their counts do.
+// Clumps that are so close together that the gaps do not show them are found by the counts.
 func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
 			Target: sleeps(0)})
-		only(t, r, record.ArrivalsOff, "the counts of calls in windows of 200µs have ",
-			"times the variance of their mean, and were to have ", "choose another pace")
+		only(t, r, record.ArrivalsOff, "the variance of the number of calls in windows of 200µs is ",
+			"times its mean, and ", " times in the schedule: ", "choose another pace")
 	})
 }

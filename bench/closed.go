@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// A Closed loop makes every worker call again once its call before has ended and
-// it has thought for a while, as so many users would who wait for their answers.
+// Closed describes a closed loop: each worker calls again after its previous call has ended and a
+// think time has passed, like a user who waits for an answer.
 //
-// The load then follows the target: a stall keeps calls from being due at all, and
-// latency under it is not that of a load that comes from elsewhere. It tells
-// throughput at a number of calls at once, which fits of capacity need. Every
-// output of a closed loop says that it is one.
+// The load then follows the target: during a stall no calls are due, so latency is not the latency
+// of an independent load. A closed loop measures the throughput at a number of concurrent calls,
+// which fitting a law of capacity needs. Every output of a closed loop says that it is closed.
 type Closed struct {
 	Duration time.Duration `json:"duration_ns"` // no call is due after it
-	Think    time.Duration `json:"think_ns"`    // from the end of a call until its worker's next is due
+	Think    time.Duration `json:"think_ns"`    // the time from the end of a call until the worker's next is due
 }
 
 func (c *Closed) check() error {
@@ -30,21 +29,21 @@ func (c *Closed) check() error {
 	return errors.Join(errs...)
 }
 
-// A closedLoop gives workers calls that are due when they have thought.
+// A closedLoop is the source of the calls of a closed loop.
 type closedLoop struct {
 	Closed
 	windows *windows
 	calls   atomic.Uint64
-	dueSum  atomic.Uint64 // in ns, modulo 2^64
+	dueSum  atomic.Uint64 // the sum of due instants, in ns, modulo 2^64
 	cut     atomic.Bool   // stop was called
-	at      atomic.Int64  // when that was
+	at      atomic.Int64  // when stop was called
 }
 
-// take gives the next call to a worker whose last one ended at now, or has made none.
+// take returns the next call of a worker whose previous call ended at now, or that has made none.
 func (l *closedLoop) take(own *worker, now time.Duration) bool {
 	due := time.Duration(0)
 	if own.made {
-		if l.Think >= l.Duration-now { // which is no sum that might be too large
+		if l.Think >= l.Duration-now { // now+Think might overflow
 			return false
 		}
 		due = now + l.Think
@@ -65,7 +64,7 @@ func (l *closedLoop) stop(now time.Duration) {
 	}
 }
 
-// giveBack takes back a call that has not begun, and no longer counts it.
+// giveBack takes back a call that has not begun, and stops counting it.
 func (l *closedLoop) giveBack(c *call, now time.Duration) {
 	l.stop(now)
 	l.calls.Add(^uint64(0))

@@ -17,42 +17,46 @@ import (
 )
 
 func TestAClosedLoopMakesAsManyCallsAsItsWorkersCan(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		workers        int
 		service, think time.Duration
 		calls          uint64 // in 10 s
 	}{
-		{1, 10 * ms, 0, 1000},
-		{4, 10 * ms, 0, 4000},
-		{4, 10 * ms, 30 * ms, 1000},
-		{3, 7 * ms, 3 * ms, 3000},
-		{100, 50 * ms, 150 * ms, 5000},
-		{2, 0, 5 * ms, 4000},
+		"one worker":               {1, 10 * ms, 0, 1000},
+		"several workers":          {4, 10 * ms, 0, 4000},
+		"workers that think":       {4, 10 * ms, 30 * ms, 1000},
+		"an odd number of workers": {3, 7 * ms, 3 * ms, 3000},
+		"many workers":             {100, 50 * ms, 150 * ms, 5000},
+		"no service time":          {2, 0, 5 * ms, 4000},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think},
-				Workers: c.workers, Target: sleeps(c.service)})
-			if r.Loop != record.ClosedLoop || r.Overload != "" {
-				t.Errorf("loop %q, overload %q", r.Loop, r.Overload)
-			}
-			if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service ||
-				r.Latency.Quantile(0) != c.service {
-				t.Errorf("%d workers, %v and %v: %d calls of %d, of %v to %v; want %d", c.workers, c.service, c.think,
-					r.Done, r.Offered,
-					r.Latency.Quantile(0), r.Latency.Max(), c.calls)
-			}
-			// The first calls are due at 0: nobody was late.
-			if r.Queue.Max() != 0 || r.Generator.Max() != 0 || r.Backlog != 0 || r.Behind != 0 {
-				t.Errorf("lag %v and %v, backlog %v, behind %v", r.Queue.Max(), r.Generator.Max(), r.Backlog, r.Behind)
-			}
-			// Little's law: of each worker's time, the part that is not thinking.
-			want := float64(c.workers) * float64(c.service) / float64(c.service+c.think)
-			if r.InSystem < 0.99*want || r.InSystem > 1.01*want {
-				t.Errorf("%.3f calls in the system, want %.3f", r.InSystem, want)
-			}
-			if v := r.Verdict(0.5, 0.99); v != nil || r.Fidelity != nil {
-				t.Errorf("verdict %v, fidelity %v", v, r.Fidelity)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Closed: &bench.Closed{Duration: 10 * time.Second, Think: c.think},
+					Workers: c.workers, Target: sleeps(c.service)})
+				if r.Loop != record.ClosedLoop || r.Overload != "" {
+					t.Errorf("loop %q, overload %q", r.Loop, r.Overload)
+				}
+				if r.Done != c.calls || r.Offered != c.calls || r.Latency.Max() != c.service ||
+					r.Latency.Quantile(0) != c.service {
+					t.Errorf("%d workers, %v and %v: %d calls of %d, of %v to %v; want %d", c.workers, c.service,
+						c.think,
+						r.Done, r.Offered,
+						r.Latency.Quantile(0), r.Latency.Max(), c.calls)
+				}
+				// The first calls are due at 0: nobody was late.
+				if r.Queue.Max() != 0 || r.Generator.Max() != 0 || r.Backlog != 0 || r.Behind != 0 {
+					t.Errorf("lag %v and %v, backlog %v, behind %v", r.Queue.Max(), r.Generator.Max(), r.Backlog,
+						r.Behind)
+				}
+				// Little's law: of each worker's time, the part that is not thinking.
+				want := float64(c.workers) * float64(c.service) / float64(c.service+c.think)
+				if r.InSystem < 0.99*want || r.InSystem > 1.01*want {
+					t.Errorf("%.3f calls in the system, want %.3f", r.InSystem, want)
+				}
+				if v := r.Verdict(0.5, 0.99); v != nil || r.Fidelity != nil {
+					t.Errorf("verdict %v, fidelity %v", v, r.Fidelity)
+				}
+			})
 		})
 	}
 }
@@ -89,20 +93,22 @@ func TestAClosedLoopIsInterruptedAtOnce(t *testing.T) {
 		"in the target": {20 * ms, 0, 150}, // 3 of 50, up to 1 s
 		"thinking":      {20 * ms, 80 * ms, 30},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 996*ms) // 995 ms into the run
-			defer cancel()
-			before := time.Now()
-			r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3,
-				Target: sleeps(c.service)})
-			if took := time.Since(before); took > 1001*ms {
-				t.Errorf("%s: ended after %v", name, took)
-			}
-			// Nobody waits for a call that has not begun.
-			if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done || r.Missed != 0 {
-				t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted,
-					r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(context.Background(), 996*ms) // 995 ms into the run
+				defer cancel()
+				before := time.Now()
+				r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3,
+					Target: sleeps(c.service)})
+				if took := time.Since(before); took > 1001*ms {
+					t.Errorf("%s: ended after %v", name, took)
+				}
+				// Nobody waits for a call that has not begun.
+				if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done || r.Missed != 0 {
+					t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted,
+						r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
+				}
+			})
 		})
 	}
 }
@@ -119,8 +125,7 @@ func TestAClosedLoopWhoseLastCallsAreCutOffIsComplete(t *testing.T) {
 	})
 }
 
-// slower is a target that takes 1 ms, and from an instant of the run on takes longer,
-// or fails.
+// slower is a target that takes 1 ms, and takes longer or fails from an instant of the run on.
 func slower(from, service time.Duration, err error) bench.Target {
 	var start atomic.Int64
 	return bench.TargetFunc(func(context.Context, string) error {
@@ -135,7 +140,7 @@ func slower(from, service time.Duration, err error) bench.Target {
 	})
 }
 
-// The run ends once more calls are bad than may be of all that will be due, and not before.
+// The run ends when more calls are bad than may be bad among all calls due, and not before.
 func TestARunIsEndedOnceItIsCertainToMissItsObjective(t *testing.T) {
 	fail := errors.New("no")
 	for _, c := range []struct {
@@ -217,54 +222,58 @@ func TestARunThatHoldsItsObjectivesIsNotEnded(t *testing.T) {
 		"open":   {Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 3},
 		"closed": {Closed: &bench.Closed{Duration: 10 * time.Second, Think: 19 * ms}, Workers: 2},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			run.Target, run.SLOs, run.Abort = sleeps(ms), slos, true
-			r := do(t, run)
-			if r.Interrupted || r.Aborted != "" || r.Done != 1000 || len(r.SLOs) != len(slos) {
-				t.Errorf("%s: aborted %q, done %d", name, r.Aborted, r.Done)
-			}
-			for _, s := range r.SLOs {
-				if s.Missed() || s.Judged == strings.Contains(s.SLO, "7s") {
-					t.Errorf("%s: %+v", name, s)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				run.Target, run.SLOs, run.Abort = sleeps(ms), slos, true
+				r := do(t, run)
+				if r.Interrupted || r.Aborted != "" || r.Done != 1000 || len(r.SLOs) != len(slos) {
+					t.Errorf("%s: aborted %q, done %d", name, r.Aborted, r.Done)
 				}
-			}
+				for _, s := range r.SLOs {
+					if s.Missed() || s.Judged == strings.Contains(s.SLO, "7s") {
+						t.Errorf("%s: %+v", name, s)
+					}
+				}
+			})
 		})
 	}
 }
 
-// Once the last call has been handed out there is nothing to end.
+// After the last call has been handed out, there is nothing left to end.
 func TestAnObjectiveThatIsMissedAtTheEndDoesNotEndTheRun(t *testing.T) {
 	for name, run := range map[string]bench.Run{
 		"open":   {Arrivals: constant(t, schedule.PerSecond(100), time.Second)},
 		"closed": {Closed: &bench.Closed{Duration: time.Second}},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			run.Workers, run.Abort, run.Window = 3, true, 10*ms
-			run.SLOs = []record.SLO{slo(t, "max < 4s")}
-			// One call takes 5 s, so that its window misses the objective while another is
-			// still in the target, and the rest are over.
-			start := time.Now()
-			var first, second atomic.Bool
-			run.Target = bench.TargetFunc(func(context.Context, string) error {
-				time.Sleep(ms)
-				if at := time.Since(start); at > 980*ms {
-					if second.CompareAndSwap(false, true) {
-						time.Sleep(8 * time.Second)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				run.Workers, run.Abort, run.Window = 3, true, 10*ms
+				run.SLOs = []record.SLO{slo(t, "max < 4s")}
+				// One call takes 5 s, so that its window misses the objective while another is
+				// still in the target, and the rest are over.
+				start := time.Now()
+				var first, second atomic.Bool
+				run.Target = bench.TargetFunc(func(context.Context, string) error {
+					time.Sleep(ms)
+					if at := time.Since(start); at > 980*ms {
+						if second.CompareAndSwap(false, true) {
+							time.Sleep(8 * time.Second)
+						}
+					} else if at > 950*ms && first.CompareAndSwap(false, true) {
+						time.Sleep(5 * time.Second)
 					}
-				} else if at > 950*ms && first.CompareAndSwap(false, true) {
-					time.Sleep(5 * time.Second)
+					return nil
+				})
+				r := do(t, run)
+				if r.Interrupted || r.Aborted != "" || len(r.SLOs) != 1 || !r.SLOs[0].Missed() {
+					t.Errorf("%s: interrupted %v, aborted %q, %v", name, r.Interrupted, r.Aborted, r.SLOs)
 				}
-				return nil
 			})
-			r := do(t, run)
-			if r.Interrupted || r.Aborted != "" || len(r.SLOs) != 1 || !r.SLOs[0].Missed() {
-				t.Errorf("%s: interrupted %v, aborted %q, %v", name, r.Interrupted, r.Aborted, r.SLOs)
-			}
 		})
 	}
 }
 
-// Workers of which one fails at once while the others succeed slowly.
+// One worker fails at once, while the others succeed slowly.
 func TestAClosedLoopIsNotJudgedByTheWorkersThatAreQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64

@@ -12,44 +12,44 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// A crew is the workers of a run and what they share.
+// A crew holds the workers of a run and everything that they share.
 type crew struct {
 	run       *Run
 	ctx       context.Context
-	halt      context.Context // ends with ctx, or once an SLO ends the run
+	halt      context.Context // ends with ctx, or when an SLO ends the run
 	cancel    context.CancelFunc
 	pace      pace.Pace
 	clock     pace.Clock
-	most      int // workers there may ever be
+	most      int // the largest number of workers
 	queue     *queue
-	closed    *closedLoop // instead of queue
-	source    source      // whichever it is
+	closed    *closedLoop // replaces queue in a closed loop
+	source    source      // queue or closed
 	recorders []*recorder
 	windows   *windows
 	trace     *trace
 	kept      *kept
 	slowest   *slowest
-	lags      *lagAccount // nil: each worker has calls of its own, or there is one
+	lags      *lagAccount // nil in a closed loop, and if there is only one worker
 	observer  *observer
-	batches   []*batch         // of each worker; nil: they take one call at a time
-	turn      chan pace.Waiter // nil: each worker waits by itself
+	batches   []*batch         // one per worker; nil if workers take one call at a time
+	turn      chan pace.Waiter // nil if each worker waits by itself
 
-	mu      sync.Mutex // guards what follows while there may be more workers
+	mu      sync.Mutex // guards workers and working
 	workers []*worker
-	working int           // workers that are not done
-	over    chan struct{} // closed when none is left
+	working int           // workers that have not finished
+	over    chan struct{} // closed when all workers have finished
 	watcher sync.WaitGroup
 
 	foresight *foresight // nil unless an SLO may end the run
-	aborted   string     // the SLO that did
-	givenUp   uint64     // calls
+	aborted   string     // the SLO that ended the run
+	givenUp   uint64     // the number of calls given up
 
-	busy     func(now time.Duration) bool // no processor is idle
-	looked   cpuReading                   // when that was last asked
-	runnable []metrics.Sample             // goroutines that wait for a processor
+	busy     func(now time.Duration) bool // reports whether no processor is idle
+	looked   cpuReading                   // the reading at the last call of busy
+	runnable []metrics.Sample             // the number of goroutines that wait for a processor
 }
 
-// A cpuReading is the CPU time that the process had spent at an instant.
+// A cpuReading is the CPU time that the process had used at an instant.
 type cpuReading struct{ at, cpu time.Duration }
 
 func newCrew(ctx context.Context, r *Run) *crew {
@@ -71,7 +71,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	crowded := c.most > runtime.GOMAXPROCS(0)
 	if c.pace == nil || c.pace == pace.Auto {
 		c.pace = pace.Choose(r.PerSecond(), c.most, runtime.GOMAXPROCS(0))
-		if crowded && r.Closed != nil { // where each waits for a call of its own
+		if crowded && r.Closed != nil { // each worker waits for a call of its own
 			c.pace = pace.Sleep
 		}
 	}
@@ -97,8 +97,8 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		c.recorders[i] = c.newRecorder(c.lags == nil)
 		c.recorders[i].shared = c.most > len(c.recorders) || r.aborts()
 	}
-	// More workers than processors are for a target that waits. What one of them
-	// claims must not wait with it.
+	// A run has more workers than processors if its target waits. There, calls that a worker has
+	// claimed must not wait with it.
 	if c.queue != nil && !crowded {
 		c.batches = make([]*batch, c.most)
 		for i := range c.batches {
@@ -119,7 +119,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	return c
 }
 
-// keys returns the keys of the calls: "" for each if the run has none.
+// keys returns Run.Keys, or keys that are all "".
 func (r *Run) keys() schedule.Keys {
 	if r.Keys == nil {
 		return oneKey{}
@@ -127,8 +127,8 @@ func (r *Run) keys() schedule.Keys {
 	return r.Keys
 }
 
-// perSecond is the mean rate of the run, as far as its first calls tell; 0 if it
-// has none.
+// PerSecond returns the mean rate of the first 1,000 calls of the schedule, in calls per second, or 0
+// in a closed loop.
 func (r *Run) PerSecond() float64 {
 	if r.Arrivals == nil {
 		return 0
@@ -144,6 +144,7 @@ func (r *Run) PerSecond() float64 {
 	return float64(n) / max(last, 1).Seconds()
 }
 
+// newRecorder returns a recorder for the run, which computes lags if withLags is set.
 func (c *crew) newRecorder(withLags bool) *recorder {
 	r := newRecorder(c.kept, c.windows, c.slowest, nil)
 	r.end = c.run.duration()
@@ -153,7 +154,7 @@ func (c *crew) newRecorder(withLags bool) *recorder {
 	return r
 }
 
-// newWorker is one more worker, which is not at work yet.
+// newWorker returns a new worker, which has not started.
 func (c *crew) newWorker() *worker {
 	i := len(c.workers)
 	w := &worker{done: c.halt.Done(), target: c.run.Target, keys: c.run.keys(), source: c.source, leave: c.leave,
@@ -170,6 +171,7 @@ func (c *crew) newWorker() *worker {
 	return w
 }
 
+// start starts the clock, the observer and the workers.
 func (c *crew) start() {
 	c.clock = pace.ClockFrom(time.Now().Add(leadIn))
 	c.observer.clock = c.clock
@@ -190,7 +192,7 @@ func (c *crew) start() {
 	c.watcher.Go(c.attend)
 }
 
-// put puts a worker to work.
+// put starts a worker.
 func (c *crew) put(w *worker) {
 	w.clock = c.clock
 	if w.turn = c.turn; w.turn == nil {
@@ -199,7 +201,7 @@ func (c *crew) put(w *worker) {
 	go w.work()
 }
 
-// leave counts a worker that makes no more calls. The last one lets wait return.
+// leave is called by each worker after its last call. The last worker closes over.
 func (c *crew) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,7 +210,7 @@ func (c *crew) leave() {
 	}
 }
 
-// wait returns when every call has ended, or was given up.
+// wait returns when every call has ended or was given up.
 func (c *crew) wait() {
 	<-c.over
 	c.watcher.Wait()
@@ -221,8 +223,8 @@ func (c *crew) wait() {
 
 const watchEvery = time.Millisecond
 
-// watch adds workers while calls wait for them, and ends the run when it misses
-// what it is to hold.
+// watch adds workers while calls wait for them, and ends the run when it is certain to miss an
+// objective.
 func (c *crew) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -244,8 +246,8 @@ func (c *crew) watch() {
 	}
 }
 
-// grow adds a worker for each call that waits, and doubles them at the most, if there
-// may be more and a processor is idle: more would only get in each other's way.
+// grow adds a worker for each waiting call, but at most doubles the workers, if more are allowed and a
+// processor is idle. If no processor is idle, more workers would only delay each other.
 func (c *crew) grow(now time.Duration, waiting int) {
 	if c.busy(now) {
 		return
@@ -263,38 +265,37 @@ func (c *crew) grow(now time.Duration, waiting int) {
 	}
 }
 
-// processorsBusy reports whether the processors have had enough to do since it was last
-// called.
+// processorsBusy reports whether the processors have been busy since its last call.
 func (c *crew) processorsBusy(now time.Duration) bool {
 	reading := cpuReading{now, processCPU()}
 	took, spent := now-c.looked.at, reading.cpu-c.looked.cpu
 	c.looked = reading
 	metrics.Read(c.runnable)
-	return enoughToDo(took, spent, runtime.GOMAXPROCS(0), c.runnable[0].Value.Uint64())
+	return wereBusy(took, spent, runtime.GOMAXPROCS(0), c.runnable[0].Value.Uint64())
 }
 
-// enoughToDo reports whether so many processors have had enough to do in a time in which the
-// process spent so much of theirs. If that was long, it is not known. If other programs want
-// the processors, what the process got of them does not tell alone: then goroutines are
+// wereBusy reports whether a number of processors were busy during the time took, in which the process
+// used the CPU time spent. If took is long, that is not known, and wereBusy returns true. If other
+// programs use the processors, the process may have been short of CPU time; then goroutines are
 // runnable.
-func enoughToDo(took, spent time.Duration, processors int, runnable uint64) bool {
+func wereBusy(took, spent time.Duration, processors int, runnable uint64) bool {
 	return took > 20*watchEvery || spent.Seconds() > 0.9*took.Seconds()*float64(processors) || runnable > 0
 }
 
-// abort ends the run if it is certain to miss an objective. Calls in the target go on until
-// they end.
+// abort ends the run if it is certain to miss an objective. Calls in the target go on until they
+// return.
 func (c *crew) abort(now time.Duration) {
 	if c.lags != nil {
 		c.lags.lookNow()
 	}
 	if slo, ok := c.foresight.look(c.recorders, now); ok {
 		c.aborted = slo.String()
-		c.cancel() // first: no call is to begin after the instant that counts as the end
+		c.cancel() // before stop, so that no call begins after the instant that counts as the end
 		c.source.stop(c.clock.Now())
 	}
 }
 
-// record adds up.
+// record returns the record of the run.
 func (c *crew) record() (*record.Record, error) {
 	var o outcome
 	if c.closed != nil {
@@ -302,24 +303,24 @@ func (c *crew) record() (*record.Record, error) {
 	} else {
 		o = c.queue.outcome(c.run.Arrivals.Duration())
 	}
-	all := c.total()
-	r := newRecord(c, all, o)
-	return r, checkAccount(r, all, o)
+	total := c.total()
+	r := newRecord(c, total, o)
+	return r, checkAccount(r, total, o)
 }
 
-// total adds up what recorders have.
+// total returns the sum of all recorders.
 func (c *crew) total() *recorder {
-	all := c.newRecorder(true)
+	total := c.newRecorder(true)
 	for _, r := range c.recorders {
-		all.merge(r)
+		total.merge(r)
 	}
 	if c.lags != nil {
-		all.lags.merge(c.lags.close())
+		total.lags.merge(c.lags.close())
 	}
-	return all
+	return total
 }
 
-// spent is the CPU time that waiting took.
+// spent returns the CPU time that waiting used.
 func (c *crew) spent() (sum time.Duration) {
 	if c.turn != nil {
 		waiter := <-c.turn

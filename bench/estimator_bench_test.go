@@ -22,7 +22,7 @@ import (
 // What they cost is of this machine and this moment; compare within one run only.
 // hdrhistogram-go is the anchor: the library as it comes, without an interface.
 
-// distributions are those that estimators are measured on.
+// distributions are the distributions on which estimators are measured.
 var distributions = []string{"lognormal", "pareto", "gc-pause"}
 
 func latencies(b *testing.B, distribution string, n int) []time.Duration {
@@ -47,14 +47,14 @@ func eachEstimator(b *testing.B, f func(b *testing.B, arm string, data []time.Du
 	}
 }
 
-// per reports what one of n took, and hides what all of them took.
+// per reports the time per operation of n operations, and removes the time of all of them.
 func per(b *testing.B, n int, unit string) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), unit)
 }
 
-// BenchmarkEstimatorInsert is a latency added, of n to an estimator that was empty; and
-// how large the estimator is then, and how wrong.
+// BenchmarkEstimatorInsert measures adding a latency, when n are added to an empty estimator. It also
+// reports the size and the error of the estimator after that.
 func BenchmarkEstimatorInsert(b *testing.B) {
 	for _, distribution := range distributions {
 		for _, n := range []int{10_000, 1_000_000} {
@@ -112,8 +112,8 @@ func exactly(data []time.Duration) *quantile.Exact {
 	return e
 }
 
-// BenchmarkEstimatorRead is the first quantile after n latencies were added, in which
-// some sort or add up, and then one of five quantiles asked again.
+// BenchmarkEstimatorRead measures the first quantile after n latencies were added, for which some
+// estimators sort or add up, and then each of five quantiles again.
 func BenchmarkEstimatorRead(b *testing.B) {
 	quantiles := []float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 	eachEstimator(b, func(b *testing.B, arm string, data []time.Duration) {
@@ -140,7 +140,7 @@ func BenchmarkEstimatorRead(b *testing.B) {
 	})
 }
 
-// BenchmarkEstimatorMerge is one of 64 shards of n latencies merged into another.
+// BenchmarkEstimatorMerge measures merging one of 64 shards of n latencies into another.
 func BenchmarkEstimatorMerge(b *testing.B) {
 	const shards = 64
 	eachEstimator(b, func(b *testing.B, arm string, data []time.Duration) {

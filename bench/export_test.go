@@ -1,4 +1,4 @@
 package bench
 
-// ProcessCPU is for benchmarks of the packages that use this one.
+// ProcessCPU gives the benchmarks access to processCPU.
 var ProcessCPU = processCPU

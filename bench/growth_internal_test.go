@@ -13,7 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// growing is a run in virtual time with a processor that is idle, or not.
+// growing makes a run in virtual time with a processor that is idle or busy.
 func growing(t *testing.T, r Run, busy bool) *record.Record {
 	t.Helper()
 	a, err := schedule.Constant(schedule.PerSecond(1000), r.Window*4)
@@ -32,8 +32,8 @@ func growing(t *testing.T, r Run, busy bool) *record.Record {
 	return rec
 }
 
-// A target that waits 9.5 ms needs 10 workers for 1,000 calls a second. With 10 ms it
-// would be in the balance: ten could then be late by one call for ever.
+// A target that waits 9.5 ms needs 10 workers for 1,000 calls per second. With 10 ms, ten workers would be
+// just enough, and could stay late by one call for ever.
 func TestThereAreAboutAsManyWorkersAsCallsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := growing(t, Run{Workers: 1, MaxWorkers: 1000, Window: 500 * time.Millisecond, Keep: 2000,
@@ -92,14 +92,14 @@ func TestProcessorsHaveEnoughToDoIfTheyAreSpentOrWaitedFor(t *testing.T) {
 		"it was asked of late":         {20 * msec, 0, 2, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := enoughToDo(c.took, c.spent, c.processors, c.runnable); got != c.want {
+			if got := wereBusy(c.took, c.spent, c.processors, c.runnable); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
 	}
 }
 
-// The processors were busy for an hour, by what is said to have been spent before.
+// By the CPU time of the earlier reading, the processors have been busy for an hour.
 func TestWhatTheProcessSpendsKeepsItsProcessorsBusy(t *testing.T) {
 	c := newCrew(t.Context(), &Run{Arrivals: listed{0}, Workers: 1, MaxWorkers: 2})
 	c.looked = cpuReading{cpu: processCPU() - time.Hour}
@@ -132,7 +132,7 @@ func TestThereAreNeverMoreWorkersThanThereMayBe(t *testing.T) {
 	}
 }
 
-// With room for all the calls of a stall, each is in the target when it ends.
+// If there may be workers for all the calls of a stall, every call is in the target when the stall ends.
 func TestAStallIsMetByMoreWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

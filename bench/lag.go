@@ -8,16 +8,16 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Lags are the lag of calls, in its two parts, and what follows from them.
+// lags hold the lag of calls, in its two parts, and values derived from it.
 type lags struct {
 	queue, generator *quantile.HDR
-	whole            *quantile.HDR // nil if it is not wanted
+	whole            *quantile.HDR // nil unless Run.Lag is set
 	trace            *trace
 	windows          *windows
-	from, to         time.Duration // of the window of the call before; nothing at first
-	lastDue          time.Duration // when the call due last was due
-	backlog          time.Duration // the queue lag of that call
-	lastFree         time.Duration // when the last call was due that did not wait for a worker
+	from, to         time.Duration // the window of the previous call; both 0 at first
+	lastDue          time.Duration // the latest due instant
+	backlog          time.Duration // the queue lag of the call due at lastDue
+	lastFree         time.Duration // the latest due instant of a call that did not wait for a worker
 }
 
 func newLags(t *trace, w *windows, whole bool) *lags {
@@ -57,10 +57,10 @@ func (l *lags) add(c *call) {
 func (l *lags) merge(o *lags) {
 	for _, pair := range [][2]*quantile.HDR{{l.queue, o.queue}, {l.generator, o.generator}, {l.whole, o.whole}} {
 		if pair[0] == nil {
-			continue // neither has it
+			continue // both are nil
 		}
 		if err := pair[0].Merge(pair[1]); err != nil {
-			panic(err) // histograms of one make merge
+			panic(err) // impossible: both have the same buckets
 		}
 	}
 	if o.lastDue >= l.lastDue {
@@ -69,42 +69,42 @@ func (l *lags) merge(o *lags) {
 	l.lastFree = max(l.lastFree, o.lastFree)
 }
 
-// open is when calls end that have not ended.
+// open is the end of a call that has not ended.
 const open = time.Duration(-1)
 
-// A lagAccount tells the lag of the target from that of the generator where several workers
-// serve one queue.
+// A lagAccount divides lag into queue lag and generator lag if several workers serve one queue.
 //
-// A generator without any lag of its own begins each call, in their order, at the instant it
-// is due (or, if calls catch up, is let go), or when the first of all workers becomes free,
-// whichever is later; and it is in the target for as long as it was measured to be. What it
-// waits then is queue lag. What it began later than that is the generator's lag.
+// A generator without any lag would begin the calls in their order, each when it is released or when
+// the first of the workers becomes free, whichever is later; and each call would be in the target for
+// its measured service time. The time that a call waits in this model is queue lag. The time by which
+// it really began later than in the model is generator lag.
 //
-// So the account of a call takes what became of all calls before it. Workers note calls in a
-// log of their own, and hand it in when it is full: nothing is shared from call to call, and
-// the lock is not held while anybody is in the target. A call that is in the target for long
-// does not keep others waiting for their account: of its worker it is known that it would not
-// have become free earlier than so long after the call would have begun. What is not known is
-// who is about to begin a call, or has just ended one: calls after it wait, in a ring. If that
-// is full, which takes a worker that is late by 16,384 calls, they are settled by what is known,
-// and all the lag of that one is the generator's.
+// So the account of a call depends on all calls before it. Workers note calls in logs of their own,
+// and hand in a log when it is full: they share nothing from call to call, and nobody holds the lock
+// while in the target. To settle a call is to compute when it would have begun. A call that is in the
+// target for a long time does not delay the account of the calls after it: its worker would have
+// become free no earlier than its time in the target after the instant at which it would have begun.
+// But a call that a worker has taken and that is not in the target, because it is about to begin or
+// has just ended, is not known. The calls after it wait in a ring. If the ring is full, because a
+// worker is late by 16,384 calls, they are settled without it, and all the lag of the late call
+// counts as generator lag.
 type lagAccount struct {
 	mu      sync.Mutex
 	lags    *lags
 	clock   pace.Clock
 	workers []*worker
-	ring    []call // call seq is at seq&mask, if it is there
+	ring    []call // the call with number seq is at seq&mask, if it is known
 	mask    uint64
 	next    uint64 // the first call that is not settled
-	pending int    // calls in the ring
-	lookAt  int    // so many: look at workers
+	pending int    // the number of calls in the ring
+	lookAt  int    // look at the workers when pending reaches this number
 
 	before time.Duration // when the call before next would have begun
-	free   freeTimes     // of the workers that are in no call that is settled
-	lent   int           // free times that were taken before they were known
+	free   freeTimes     // when the workers that are in no settled call would have become free
+	lent   int           // the number of free times that were taken before they were known
 
-	running int           // calls that are settled and open
-	bound   time.Duration // none of them would have ended earlier
+	running int           // the number of settled calls that are open
+	bound   time.Duration // no open settled call would have ended before it
 }
 
 const (
@@ -115,7 +115,7 @@ const (
 	leastLook   = 128 // calls
 )
 
-// newLagAccount returns one for so many workers at the most.
+// newLagAccount returns a lagAccount for at most the given number of workers.
 func newLagAccount(l *lags, workers int) *lagAccount {
 	most := mostRing
 	for most < 8*workers {
@@ -125,7 +125,7 @@ func newLagAccount(l *lags, workers int) *lagAccount {
 		workers: make([]*worker, 0, workers), free: make(freeTimes, 0, workers)}
 }
 
-// join adds a worker, which could have begun a call at the start of the run.
+// join adds a worker, as if it had been free since the start of the run.
 func (l *lagAccount) join(w *worker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +139,7 @@ func (l *lagAccount) join(w *worker) {
 	l.release(0)
 }
 
-// note notes the call of w that has ended. Its next one is to be in another place of the log.
+// note adds the ended call of w to its log, and moves w.call to the next place of the log.
 func (w *worker) note() {
 	w.noted++
 	w.call = &w.log[w.noted]
@@ -152,7 +152,7 @@ func (w *worker) note() {
 	w.lagAccount.enter(w)
 }
 
-// enter settles what it can, once w has handed its log in.
+// enter reads the log of w and settles the calls that it can.
 func (l *lagAccount) enter(w *worker) {
 	l.read(w)
 	l.settle()
@@ -162,14 +162,14 @@ func (l *lagAccount) enter(w *worker) {
 	}
 }
 
-// lookNow settles all that can be.
+// lookNow settles all calls that it can, including calls in the target.
 func (l *lagAccount) lookNow() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.look()
 }
 
-// close settles everything, once no worker is at work.
+// close settles all calls, after all workers have finished.
 func (l *lagAccount) close() *lags {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,19 +177,19 @@ func (l *lagAccount) close() *lags {
 		l.read(w)
 	}
 	for l.pending > 0 {
-		l.force() // those that are not there were given back
+		l.force() // the missing calls were given back
 	}
 	return l.lags
 }
 
-// read reads the log of a worker, which must not be about to write it.
+// read reads and empties the log of a worker, which must not write to it meanwhile.
 func (l *lagAccount) read(w *worker) {
 	for i := range w.log[:w.noted] {
 		c := &w.log[i]
 		if c.seq != l.next {
 			l.settle()
 		}
-		seen := l.ring[c.seq&l.mask].seq == c.seq // it was in the target when that was looked at
+		seen := l.ring[c.seq&l.mask].seq == c.seq // look found it in the target
 		if c.seq == l.next && !seen && l.known(c) {
 			l.begin(c)
 			l.next++
@@ -200,7 +200,7 @@ func (l *lagAccount) read(w *worker) {
 	w.log[0], w.call, w.noted = *w.call, &w.log[0], 0
 }
 
-// look reads the logs of the workers that are in the target, and what they are in.
+// look reads the logs and the current calls of the workers that are in the target.
 func (l *lagAccount) look() {
 	now := l.clock.Now()
 	for _, w := range l.workers {
@@ -225,12 +225,12 @@ func (l *lagAccount) look() {
 	l.lookAt = l.pending + max(leastLook, 2*len(l.workers))
 }
 
-// limit takes account of the call that w was in when it was last seen in it.
+// limit updates bound with the open settled call of w.
 func (l *lagAccount) limit(w *worker) {
 	l.bound = min(l.bound, w.settled.ideal+w.seen-w.settled.begun)
 }
 
-// put puts a call into the ring, or ends one that is settled.
+// put puts a call into the ring, or ends it if it is settled.
 func (l *lagAccount) put(c *call) {
 	if w := l.workers[c.worker]; c.seq == w.settled.seq {
 		c.ideal, w.settled.seq = w.settled.ideal, 0
@@ -238,7 +238,7 @@ func (l *lagAccount) put(c *call) {
 		l.running--
 		return
 	}
-	if c.seq < l.next { // nobody knew of it when those after it had to be settled
+	if c.seq < l.next { // it was not known when the calls after it had to be settled
 		l.take()
 		c.ideal = c.due
 		l.end(c)
@@ -252,7 +252,7 @@ func (l *lagAccount) put(c *call) {
 	*at = *c
 }
 
-// makeRoom sees to it that the ring has a place for a call.
+// makeRoom makes sure that the ring has a place for the call with number seq.
 func (l *lagAccount) makeRoom(seq uint64) {
 	for seq-l.next > l.mask {
 		old := l.mask + 1
@@ -272,7 +272,7 @@ func (l *lagAccount) makeRoom(seq uint64) {
 	}
 }
 
-// settle settles the calls of the ring, in their order, as long as it can.
+// settle settles the calls in the ring, in their order, until it finds one that it cannot settle.
 func (l *lagAccount) settle() {
 	for {
 		if c := &l.ring[l.next&l.mask]; c.seq != l.next || !l.known(c) {
@@ -282,13 +282,14 @@ func (l *lagAccount) settle() {
 	}
 }
 
-// known reports whether it is known when the next call would have begun: who is in a call
-// that is settled would not have been free before the first that is, or it does not matter.
+// known reports whether it is known when call c, the next one, would have begun. It is if no worker in
+// an open settled call could have become free before the first free worker, or if that would not
+// matter because the first worker is free in time.
 func (l *lagAccount) known(c *call) bool {
 	return len(l.free) > 0 && (l.running == 0 || l.free[0] <= l.bound || l.free[0] <= l.fair(c))
 }
 
-// force settles the next call by what is known, if it is.
+// force settles the next call if it is in the ring, and moves on to the call after it.
 func (l *lagAccount) force() {
 	c := &l.ring[l.next&l.mask]
 	if c.seq == l.next {
@@ -299,10 +300,10 @@ func (l *lagAccount) force() {
 	l.next++
 }
 
-// fair is when the next call could begin if a worker was free.
+// fair returns when the next call, c, could begin if a worker was free.
 func (l *lagAccount) fair(c *call) time.Duration { return max(c.due, l.before+c.step) }
 
-// begin settles when a call would have begun.
+// begin settles the next call, c.
 func (l *lagAccount) begin(c *call) {
 	if len(l.free) > 0 && c.ended != open {
 		l.before = min(max(l.fair(c), l.free[0]), c.begun)
@@ -329,7 +330,7 @@ func (l *lagAccount) end(c *call) {
 	l.lags.add(c)
 }
 
-// take takes the earliest free time that is known.
+// take removes and returns the earliest free time. If none is known, it borrows one.
 func (l *lagAccount) take() time.Duration {
 	if len(l.free) == 0 {
 		l.lent++
@@ -338,7 +339,7 @@ func (l *lagAccount) take() time.Duration {
 	return l.free.pop()
 }
 
-// release returns a free time.
+// release adds a free time, or repays one that take borrowed.
 func (l *lagAccount) release(at time.Duration) {
 	if l.lent > 0 {
 		l.lent--
@@ -347,7 +348,7 @@ func (l *lagAccount) release(at time.Duration) {
 	l.free.push(at)
 }
 
-// FreeTimes are a heap, with the least at 0. (That of container/heap allocates.)
+// freeTimes are a heap with the earliest time at index 0. (container/heap would allocate.)
 type freeTimes []time.Duration
 
 func (f *freeTimes) push(at time.Duration) {
@@ -369,7 +370,7 @@ func (f *freeTimes) pop() time.Duration {
 	return least
 }
 
-// replace takes the least away, and adds another.
+// replace removes the earliest time and adds another.
 func (f freeTimes) replace(at time.Duration) {
 	i := 0
 	for child := 1; child < len(f); child = 2*i + 1 {

@@ -19,13 +19,12 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// A served is a call as its target saw it.
+// A served is a call as the target sees it.
 type served struct{ due, begun, ended time.Duration }
 
-// ideally is when so many servers would begin calls that come to one queue, in their order, if
-// nothing but other calls kept them: an event simulation that shares nothing with the engine.
-// No call begins sooner than its part of the time between them after the one before, if they
-// catch up.
+// ideally returns when a number of servers would begin the calls of one queue, in their order, if only
+// other calls delayed them. It is a simulation that shares no code with the engine. If calls catch up, each
+// begins no sooner after the call before it than its share of the time between their due instants.
 func ideally(calls []served, servers int, o Overload) []time.Duration {
 	ends := make([]time.Duration, servers)
 	begun := make([]time.Duration, len(calls))
@@ -39,13 +38,12 @@ func ideally(calls []served, servers int, o Overload) []time.Duration {
 	return begun
 }
 
-// numbered are keys that tell the number of a call.
+// numbered are keys that contain the number of the call.
 type numbered struct{}
 
 func (numbered) Key(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// serve makes calls in virtual time that take as long as they are said to, and returns how
-// it went.
+// serve makes calls with given service times in virtual time, and returns the calls and the record.
 func serve(t *testing.T, due listed, service []time.Duration, r Run) (calls []served, rec *record.Record) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -70,7 +68,7 @@ func serve(t *testing.T, due listed, service []time.Duration, r Run) (calls []se
 	return calls, rec
 }
 
-// wrongLag tells what is wrong with the lag of a run by the simulation; "" if nothing is.
+// wrongLag returns how the lag of a run differs from the simulation, or "" if it does not.
 func wrongLag(calls []served, r *record.Record, servers int, o Overload) string {
 	all := newLags(newTrace(time.Hour), newWindows(time.Hour, time.Hour, new(Run)), false)
 	for i, ideal := range ideally(calls, servers, o) {
@@ -103,8 +101,8 @@ func us(numbers ...int) (all []time.Duration) {
 	return all
 }
 
-// One worker had claimed the call due at 30 us, and was in that of 24 us until 48 us, while the
-// other waited for the one due at 45 us.
+// One worker had claimed the call due at 30 us, and was in the call due at 24 us until 48 us, while the
+// other waited for the call due at 45 us.
 func TestACallDoesNotWaitForAWorkerWhileAnotherWaitsForALaterCall(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	due := us(0, 4, 24, 30, 45, 65)
@@ -119,7 +117,7 @@ func TestACallDoesNotWaitForAWorkerWhileAnotherWaitsForALaterCall(t *testing.T) 
 	}
 }
 
-// exponential are times as those of Poisson, with a mean.
+// exponential draws times from an exponential distribution with a mean.
 func exponential(r *rand.Rand, n int, mean time.Duration) []time.Duration {
 	all := make([]time.Duration, n)
 	for i := range all {
@@ -128,7 +126,7 @@ func exponential(r *rand.Rand, n int, mean time.Duration) []time.Duration {
 	return all
 }
 
-// sums are the instants that gaps make.
+// sums returns the instants at which gaps end.
 func sums(gaps []time.Duration) (all listed) {
 	at := time.Duration(0)
 	for _, gap := range gaps {
@@ -180,7 +178,7 @@ func TestCallsWaitAsLongAsInAnExactSimulationOfTheirQueue(t *testing.T) {
 	}
 }
 
-// Tardy is a pace that is late by what it draws.
+// tardy is a pace that is late by random times.
 type tardy struct {
 	mu   sync.Mutex
 	late []time.Duration
@@ -204,8 +202,8 @@ func (w *tardyWaiter) Wait(done <-chan struct{}, due time.Duration) time.Duratio
 	return w.Waiter.Wait(done, due+late)
 }
 
-// Workers come late to calls that they wait for, and to no others. What calls after those wait
-// for is then the generator's, as far as they would not have waited otherwise.
+// Workers are late only for calls that they wait for. The wait of the calls after them is then generator
+// lag, as far as they would not have waited otherwise.
 func TestWhatTheGeneratorIsLateIsItsOwnWithAnyNumberOfWorkers(t *testing.T) {
 	property.Check(t, func(rt *rapid.T) {
 		workers := rapid.IntRange(1, 6).Draw(rt, "workers")
@@ -237,7 +235,7 @@ func TestWhatTheGeneratorIsLateIsItsOwnWithAnyNumberOfWorkers(t *testing.T) {
 	})
 }
 
-// A worker that has begun the first call, and is not seen for longer than the ring lasts.
+// A worker that has begun the first call is not seen until the ring is full.
 func TestCallsAreSettledOnceHoweverLongOneIsNotHeardOf(t *testing.T) {
 	const calls = 3*mostRing + 7
 	l := newLagAccount(newLags(newTrace(time.Hour), newWindows(time.Hour, time.Hour, new(Run)), false), 2)

@@ -9,63 +9,60 @@ import (
 )
 
 const (
-	// tickLength is how long the observer sleeps at a time.
+	// tickLength is the length of each sleep of the observer.
 	tickLength = time.Millisecond
-	// tagging is how often calls among the slowest are looked at, which must be
-	// before what they met is forgotten.
+	// tagging is the time between looks at the slowest calls. It must be short enough that the
+	// intervals which they overlapped are still remembered.
 	tagging = 500 * time.Millisecond
-	// remembered is how many intervals are kept of each thing that calls may have
-	// met. They lie apart, and have one tick at least: two in 2 ms, so that they go
-	// back for 16 s and mostly for much longer.
+	// remembered is the number of intervals kept of each suspect. Each interval and each space
+	// between two takes at least one tick, so that they go back at least 16 s.
 	remembered = 1 << 13
-	// longWait is how long a goroutine may wait to run before that counts as
-	// something that a call has met.
+	// longWait is the least time that a goroutine waits to run to count as a suspect.
 	longWait = 100 * time.Microsecond
-	// maxWindows bounds the memory of windows: with those of latency, 5 KB each.
+	// maxWindows bounds the memory of windows, which take 5 KB each.
 	maxWindows = 4096
-	// oneTick is the longest that a tick takes unless something else ran meanwhile.
+	// oneTick is the longest time of a tick if nothing else ran meanwhile.
 	oneTick = 50 * time.Microsecond
 )
 
-// An observer watches the process while a run goes on: one goroutine that sleeps
-// for a millisecond at a time, and then looks at what has happened. What it saw may
-// be read once stop has returned. Its memory is taken before the run, some 0.8 MB
-// and 131 KB for each activity, besides its windows; looking allocates nothing.
+// An observer watches the process during a run. It is one goroutine that sleeps for a millisecond at a
+// time and then looks at the counters of the runtime and the machine. Its results may be read after stop
+// has returned. It allocates its memory before the run: some 0.8 MB, 131 KB per activity, and its
+// windows. Looking allocates nothing.
 //
-// It costs what waking a goroutine a thousand times a second costs, which was 4% of
-// a processor on a small virtual machine; looking takes 1 to 3 us of that each time.
+// Its cost is the cost of waking a goroutine a thousand times per second, which took 4% of a processor
+// on a small virtual machine. Each look takes 1 to 3 us of that.
 type observer struct {
-	// hiccups are how late the goroutine woke: what any goroutine of the process
-	// suffered by the machine, the scheduler and the collector. It is a meter after
-	// Gil Tene's jHiccup, and as there a long hiccup counts for every millisecond
-	// that lay within it, so that quantiles are those of a random instant.
+	// hiccups holds how late the goroutine woke. That is the delay that the machine, the scheduler
+	// and the collector cause to any goroutine of the process. As in Gil Tene's jHiccup, a long
+	// hiccup counts once for every millisecond within it, so that quantiles are quantiles over
+	// random instants.
 	hiccups *quantile.HDR
 	windows []record.RuntimeWindow
 	total   record.Runtime
-	spent   time.Duration // CPU time that looking has cost, without that of waking up
+	spent   time.Duration // CPU time of looking, without waking up
 
 	clock            pace.Clock
 	window, duration time.Duration
-	next             time.Duration // when the window ends
+	next             time.Duration // when the current window ends
 
 	teller             teller
-	first, before, now *tally // of the start, of the start of the window, and spare
+	first, before, now *tally // at the start of the run, at the start of the window, and a spare
 
 	looked     time.Duration // the last tick
-	tagged     time.Duration // when slow calls were last looked at
+	tagged     time.Duration // when slow calls were last tagged
 	activities []activityWatch
-	met        []*intervals // by suspect
+	met        []*intervals // the intervals of each suspect
 	slow       *slowest
 
 	done, finished chan struct{}
 }
 
-// newObserver makes an observer of a run of that duration, which takes its tally
-// once in a window: every so long, from the start of the run, until the schedule
-// is over. The last window goes on until stop. Without a window, or past the 4096th,
-// the rest of the run is one. Activities past the first MaxActivities are not
-// watched. Its clock may be set to another until start, so that memory can be taken
-// before the clock is started.
+// newObserver returns an observer of a run of the given duration, with windows of the given length from
+// the start of the run until the schedule is over. The last window goes on until stop. If window is 0,
+// and after the 4096th window, the rest of the run is one window. Activities after the first
+// MaxActivities are not watched. The clock may be replaced before start, so that memory is allocated
+// before the clock starts.
 func newObserver(clock pace.Clock, window, duration time.Duration, activities []*Activity, slow *slowest) *observer {
 	o := &observer{
 		hiccups: quantile.NewHDR(),
@@ -88,11 +85,12 @@ func newObserver(clock pace.Clock, window, duration time.Duration, activities []
 		o.met = append(o.met, newIntervals(remembered))
 	}
 	for _, t := range []*tally{o.first, o.before, o.now} {
-		o.teller.tell(t, 0) // makes room
+		o.teller.tell(t, 0) // allocates
 	}
 	return o
 }
 
+// windowsOf returns the number of windows of a run.
 func windowsOf(window, duration time.Duration) int {
 	if window <= 0 || duration <= window {
 		return 1
@@ -100,8 +98,8 @@ func windowsOf(window, duration time.Duration) int {
 	return int(min((duration-1)/window+1, maxWindows))
 }
 
-// start begins to watch, once. What happens from now on counts, though the first
-// window is said to begin no earlier than the run.
+// start starts watching. It may be called once. Activity counts from now on, but the first window starts
+// no earlier than the run.
 func (o *observer) start() {
 	o.looked = o.clock.Now()
 	o.tagged = o.looked
@@ -115,14 +113,14 @@ func (o *observer) start() {
 	go o.watch()
 }
 
-// stop ends watching, once, and returns when all is added up.
+// stop ends watching and returns when all results are ready. It may be called once.
 func (o *observer) stop() {
 	close(o.done)
 	<-o.finished
 }
 
-// watch ticks until stop. It sleeps by a timer, and not by time.Sleep, so that stop
-// does not have to wait.
+// watch ticks until stop. It sleeps with a timer rather than with time.Sleep, so that stop does not have
+// to wait.
 func (o *observer) watch() {
 	defer close(o.finished)
 	defer o.teller.pressure.close()
@@ -146,7 +144,7 @@ func (o *observer) watch() {
 	o.finish(o.looked)
 }
 
-// hiccup notes how much too late the observer woke; less than 0 if it was woken.
+// hiccup notes how late the observer woke. Late is negative if stop woke it.
 func (o *observer) hiccup(late time.Duration) {
 	if late >= 0 {
 		o.hiccups.Add(late)
@@ -156,7 +154,7 @@ func (o *observer) hiccup(late time.Duration) {
 	}
 }
 
-// tick looks at what has happened since it last did.
+// tick looks at everything that has happened since the last tick.
 func (o *observer) tick(now time.Duration) {
 	last := o.looked
 	o.see(o.teller.meter.tick(now), now)
@@ -165,13 +163,13 @@ func (o *observer) tick(now time.Duration) {
 		o.next = (now/o.window + 1) * o.window
 	}
 	if now-o.tagged >= tagging {
-		// Not those that have just ended: a pause may be counted a moment late.
+		// Leave out calls that have just ended, because a pause may be counted a moment late.
 		o.tag(last)
 		o.tagged = now
 	}
 }
 
-// see notes what calls that lay between the last tick and now have met.
+// see notes the suspects that were active between the last tick and now.
 func (o *observer) see(s signs, now time.Duration) {
 	last := o.looked
 	o.looked = now
@@ -180,19 +178,20 @@ func (o *observer) see(s signs, now time.Duration) {
 	for i := range o.activities {
 		o.note(2+i, o.activities[i].since(), last, now)
 	}
-	// A wait is counted when it is over.
+	// The runtime counts a wait when it is over.
 	o.note(len(o.met)-1, s.waited >= longWait, last-s.waitedAtMost, now)
 }
 
-// note notes what is known to have happened by the tick at now. What told was read since
-// then: it may have happened meanwhile, and the next tick does not tell again.
+// note notes that a suspect was active between from and the tick at now. The counters were read after
+// now, so the activity may be later, and the next tick will not report it again. Therefore the interval
+// ends at the current instant.
 func (o *observer) note(suspect int, happened bool, from, now time.Duration) {
 	if happened && from < now {
 		o.met[suspect].add(from, max(now, o.clock.Now()))
 	}
 }
 
-// overlapped is what a call that lay between those instants has met.
+// overlapped returns the suspects of a call between two instants.
 func (o *observer) overlapped(due, ended time.Duration) (tags suspects) {
 	for i, m := range o.met {
 		if m.overlaps(due, ended) {
@@ -202,8 +201,8 @@ func (o *observer) overlapped(due, ended time.Duration) (tags suspects) {
 	return tags
 }
 
-// tag looks at the calls among the slowest that ended by then, one by one, so that
-// those who offer calls never wait for long.
+// tag tags the slowest calls that ended before or at by. It locks once per call, so that a goroutine that
+// offers a call never waits for long.
 func (o *observer) tag(by time.Duration) {
 	for i := range o.slow.room {
 		if n, due, ended, ok := o.slow.untagged(i, by); ok {
@@ -212,6 +211,7 @@ func (o *observer) tag(by time.Duration) {
 	}
 }
 
+// endWindow ends the current window at now.
 func (o *observer) endWindow(now time.Duration) {
 	o.teller.tell(o.now, now)
 	o.windows = append(o.windows, record.RuntimeWindow{From: o.before.at, To: now,
@@ -219,7 +219,7 @@ func (o *observer) endWindow(now time.Duration) {
 	o.before, o.now = o.now, o.before
 }
 
-// finish adds up, after the last tick.
+// finish ends the last window and sets the total, after the last tick.
 func (o *observer) finish(now time.Duration) {
 	if now = max(now, 0); now > o.before.at || len(o.windows) == 0 {
 		o.endWindow(now)

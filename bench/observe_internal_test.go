@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// watching runs something with an observer beside it.
+// watching calls run while an observer watches.
 func watching(window, duration time.Duration, run func(o *observer), activities ...*Activity) *observer {
 	o := newObserver(pace.ClockFrom(time.Now()), window, duration, activities, newSlowest(keptSlowest, oneKey{}))
 	o.start()
@@ -23,15 +23,15 @@ func watching(window, duration time.Duration, run func(o *observer), activities 
 	return o
 }
 
-// makes offers a call that begins when it is due and takes as long as run.
+// makes offers a call that begins when it is due and takes as long as run does.
 func (o *observer) makes(n uint64, run func()) {
 	due := o.clock.Now()
 	run()
 	o.slow.offer(&call{due: due, ideal: due, begun: due, ended: o.clock.Now(), n: n}, false)
 }
 
-// metBy is what call n overlapped. A wait to run is left out: on a busy machine
-// there may be one at any time.
+// metBy returns the events that call n overlapped, without scheduler waits, which may happen at any time on
+// a busy machine.
 func metBy(t *testing.T, o *observer, n uint64) []string {
 	t.Helper()
 	for _, c := range o.slow.list() {
@@ -56,28 +56,30 @@ func TestThereAreNoHiccupsUnderAFakeClock(t *testing.T) {
 }
 
 func TestAHiccupCountsForEveryMillisecondWithinIt(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		late time.Duration
 		want []time.Duration
 	}{
-		{-msec / 2, nil}, // woken by stop
-		{0, []time.Duration{0}},
-		{msec / 2, []time.Duration{msec / 2}},
-		{msec, []time.Duration{msec}},
-		{5 * msec / 2, []time.Duration{msec / 2, 3 * msec / 2, 5 * msec / 2}},
+		"woken by stop":           {-msec / 2, nil}, // woken by stop
+		"on time":                 {0, []time.Duration{0}},
+		"less than a millisecond": {msec / 2, []time.Duration{msec / 2}},
+		"a millisecond":           {msec, []time.Duration{msec}},
+		"several milliseconds":    {5 * msec / 2, []time.Duration{msec / 2, 3 * msec / 2, 5 * msec / 2}},
 	} {
-		o := newObserver(pace.ClockFrom(time.Now()), 0, 0, nil, newSlowest(0, oneKey{}))
-		o.hiccup(c.late)
-		if got := o.hiccups.Count(); got != uint64(len(c.want)) {
-			t.Errorf("%v late: %d hiccups, want %v", c.late, got, c.want)
-			continue
-		}
-		for i, want := range c.want {
-			got := o.hiccups.Quantile(float64(i+1) / float64(len(c.want)))
-			if d := got - want; d < -want/1000 || d > want/1000 {
-				t.Errorf("%v late: %v in place %d, want %v", c.late, got, i, want)
+		t.Run(name, func(t *testing.T) {
+			o := newObserver(pace.ClockFrom(time.Now()), 0, 0, nil, newSlowest(0, oneKey{}))
+			o.hiccup(c.late)
+			if got := o.hiccups.Count(); got != uint64(len(c.want)) {
+				t.Errorf("%v late: %d hiccups, want %v", c.late, got, c.want)
+				return
 			}
-		}
+			for i, want := range c.want {
+				got := o.hiccups.Quantile(float64(i+1) / float64(len(c.want)))
+				if d := got - want; d < -want/1000 || d > want/1000 {
+					t.Errorf("%v late: %v in place %d, want %v", c.late, got, i, want)
+				}
+			}
+		})
 	}
 }
 
@@ -120,26 +122,33 @@ func ends(windows []record.RuntimeWindow) (ends []time.Duration) {
 }
 
 func TestWindowsEndAtMultiplesAndTheLastWithTheRun(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		window, duration, run time.Duration
 		want                  []time.Duration
 	}{
-		{10 * msec, 30 * msec, 30 * msec, []time.Duration{10 * msec, 20 * msec, 30 * msec}},
-		{10 * msec, 25 * msec, 25 * msec, []time.Duration{10 * msec, 20 * msec, 25 * msec}},
-		{10 * msec, 30 * msec, 47 * msec, []time.Duration{10 * msec, 20 * msec, 47 * msec}}, // calls end after the schedule
-		{10 * msec, 30 * msec, 14 * msec, []time.Duration{10 * msec, 14 * msec}},            // interrupted
-		{10 * msec, 30 * msec, 0, []time.Duration{0}},
-		{40 * msec, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
-		{0, 30 * msec, 30 * msec, []time.Duration{30 * msec}}, // no windows
-		{-1, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
-		{1500 * time.Microsecond, 6 * msec, 6 * msec, []time.Duration{2 * msec, 3 * msec, 5 * msec, 6 * msec}}, // at the tick after
+		"whole windows": {10 * msec, 30 * msec, 30 * msec,
+			[]time.Duration{10 * msec, 20 * msec, 30 * msec}},
+		"a shorter last window": {10 * msec, 25 * msec, 25 * msec,
+			[]time.Duration{10 * msec, 20 * msec, 25 * msec}},
+		"calls end after the schedule": {10 * msec, 30 * msec, 47 * msec,
+			[]time.Duration{10 * msec, 20 * msec, 47 * msec}}, // calls end after the schedule
+		"interrupted": {10 * msec, 30 * msec, 14 * msec, []time.Duration{10 * msec, 14 * msec}},
+		// interrupted
+		"ended at once":                {10 * msec, 30 * msec, 0, []time.Duration{0}},
+		"a window longer than the run": {40 * msec, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
+		"no windows":                   {0, 30 * msec, 30 * msec, []time.Duration{30 * msec}}, // no windows
+		"a negative window":            {-1, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
+		"at the tick after a multiple": {1500 * time.Microsecond, 6 * msec, 6 * msec,
+			[]time.Duration{2 * msec, 3 * msec, 5 * msec, 6 * msec}}, // at the tick after
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			// A tick that is due at the end comes before it.
-			o := watching(c.window, c.duration, func(*observer) { time.Sleep(c.run); synctest.Wait() })
-			if got := ends(o.windows); !slices.Equal(got, c.want) {
-				t.Errorf("every %v, %v of %v: windows end at %v, want %v", c.window, c.run, c.duration, got, c.want)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// A tick that is due at the end comes before it.
+				o := watching(c.window, c.duration, func(*observer) { time.Sleep(c.run); synctest.Wait() })
+				if got := ends(o.windows); !slices.Equal(got, c.want) {
+					t.Errorf("every %v, %v of %v: windows end at %v, want %v", c.window, c.run, c.duration, got, c.want)
+				}
+			})
 		})
 	}
 }
@@ -178,7 +187,7 @@ func TestThereAreNoMoreThan4096Windows(t *testing.T) {
 	}
 }
 
-// The clock of a run starts a little after its workers are made.
+// The clock of a run starts shortly after its workers are made.
 func TestARunThatHasNotStartedHasAWindowOfNoLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newObserver(pace.Clock{}, time.Second, time.Second, nil, newSlowest(0, oneKey{}))
@@ -264,25 +273,27 @@ func TestACallIsToldWhatItMet(t *testing.T) {
 		"all in one moment": {func() { defer export.Begin()(); runtime.GC() },
 			[]string{record.StopTheWorld, record.GC, "span export"}},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			o := watching(time.Second, time.Second, func(o *observer) {
-				time.Sleep(10 * msec)
-				o.makes(0, func() { time.Sleep(10 * msec) })
-				time.Sleep(10 * msec)
-				o.makes(1, func() { time.Sleep(5 * msec); c.during(); time.Sleep(5 * msec) })
-				time.Sleep(10 * msec)
-				o.makes(2, func() { time.Sleep(10 * msec) })
-			}, export)
-			for n, want := range [][]string{nil, c.want, nil} {
-				if got := metBy(t, o, uint64(n)); !slices.Equal(got, want) {
-					t.Errorf("%s: call %d met %v, want %v", name, n, got, want)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := watching(time.Second, time.Second, func(o *observer) {
+					time.Sleep(10 * msec)
+					o.makes(0, func() { time.Sleep(10 * msec) })
+					time.Sleep(10 * msec)
+					o.makes(1, func() { time.Sleep(5 * msec); c.during(); time.Sleep(5 * msec) })
+					time.Sleep(10 * msec)
+					o.makes(2, func() { time.Sleep(10 * msec) })
+				}, export)
+				for n, want := range [][]string{nil, c.want, nil} {
+					if got := metBy(t, o, uint64(n)); !slices.Equal(got, want) {
+						t.Errorf("%s: call %d met %v, want %v", name, n, got, want)
+					}
 				}
-			}
+			})
 		})
 	}
 }
 
-// With the real clock and a collector that has something to do.
+// This test uses the real clock and a collector with work to do.
 func TestACallMeetsACollectionForReal(t *testing.T) {
 	garbage := make([]*[64]byte, 100_000)
 	for i := range garbage {
@@ -307,8 +318,8 @@ func TestACallIsNotTaggedBeforeTheTickAfterItsEnd(t *testing.T) {
 	}
 }
 
-// An observer that loses its processor between the clock and what it looks at sees what
-// happened meanwhile.
+// An observer that loses its processor between reading the clock and the counters sees what happened in
+// between.
 func TestWhatHappensDuringATickIsMet(t *testing.T) {
 	noGC(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -415,7 +426,7 @@ func TestCallsAreTaggedBeforeWhatTheyMetIsForgotten(t *testing.T) {
 	})
 }
 
-// The fields of an observer, the activities and the calls, as in a run.
+// The memory includes the observer, its activities and its calls.
 func TestManyGoroutinesMayRunBesideAnObserver(t *testing.T) {
 	export := NewActivity("span export")
 	o := watching(msec, 50*msec, func(o *observer) {
@@ -440,7 +451,7 @@ func TestManyGoroutinesMayRunBesideAnObserver(t *testing.T) {
 	}
 }
 
-// What a tick costs, as in the comment of observer.
+// This benchmark measures the cost of a tick, which the comment of observer mentions.
 func BenchmarkTick(b *testing.B) {
 	o := newObserver(pace.ClockFrom(time.Now()), time.Second, time.Hour, []*Activity{NewActivity("span export")},
 		newSlowest(keptSlowest, oneKey{}))

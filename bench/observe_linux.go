@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pressureFiles are /proc/pressure/cpu, memory and io, kept open; none where the
-// kernel has none, or does not let us read them. They are read by system calls:
-// an os.File would be given to the poller, since one can wait for them.
+// pressureFiles are the open files /proc/pressure/cpu, memory and io; none if the kernel does not have
+// them or does not allow reading them. They are read with system calls, because an os.File would be
+// registered with the poller.
 type pressureFiles struct {
 	fds  []int
 	data [512]byte // one file: two lines of some 60 bytes
@@ -54,8 +54,7 @@ func (p *pressureFiles) read() (s stalls) {
 	return s
 }
 
-// parsePressure finds the total of the line "some" of a file of /proc/pressure,
-// which is in microseconds:
+// parsePressure returns the total, in microseconds, of the line "some" of a file of /proc/pressure:
 //
 //	some avg10=0.09 avg60=0.05 avg300=0.06 total=1651776
 //	full avg10=0.00 avg60=0.00 avg300=0.02 total=1139541

@@ -2,7 +2,7 @@
 
 package bench
 
-// pressureFiles are not there: only Linux tells of pressure.
+// pressureFiles are empty: only Linux reports pressure.
 type pressureFiles struct{}
 
 func openPressure() pressureFiles { return pressureFiles{} }

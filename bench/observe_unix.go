@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processCPU is the CPU time of this process so far, of all its threads; 0 if the
-// system does not tell.
+// processCPU returns the CPU time that all threads of this process have used, or 0 if the system does
+// not report it.
 func processCPU() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// An Overload says what becomes of the calls that are due while every worker is in
-// the target. Whatever it says, every call is accounted for, and latency counts
-// from the instant it was due. The zero Overload is [Queue].
+// An Overload is a policy for calls that are due while every worker is in the target. Under every
+// policy each call is accounted for, and latency starts at the due instant. The zero Overload is
+// [Queue].
 type Overload struct {
 	policy overloadPolicy
-	factor float64 // of CatchUp
+	factor float64 // the k of CatchUp
 }
 
 type overloadPolicy uint8
@@ -22,24 +22,24 @@ const (
 	policyCatchUp
 )
 
-// Queue lets calls wait for a worker, as many as Run.Queue has room for, and makes
-// those that wait one after another as fast as the target takes them. Calls that
-// find no room are dropped.
+// Queue lets up to Run.Queue calls wait for a worker, and makes waiting calls as fast as the target
+// takes them. Calls that find the queue full are dropped.
 var Queue = Overload{}
 
-// Drop lets no call wait: one that finds every worker busy, or not yet back from
-// waiting for the call before, is dropped.
+// Drop lets no call wait. A call that finds every worker busy, or still waiting for the call before,
+// is dropped.
 var Drop = Overload{policy: policyDrop}
 
-// CatchUp lets calls wait as [Queue] does, but makes those that have waited at k
-// times the rate at which they were due at the most, so that a target which has
-// stalled is not flooded when it comes back. K is 1 or more.
+// CatchUp lets calls wait as [Queue] does, but makes waiting calls at no more than k times the rate at
+// which they were due, so that a target that comes back from a stall is not flooded. K must be from 1
+// to 1000. CatchUp returns no error, so that a call of it can be a field's value; [Overload.Check]
+// returns it, and so does [Run.Check].
 func CatchUp(k float64) Overload { return Overload{policyCatchUp, k} }
 
-// Overloads are an example of each policy.
+// Overloads returns an example of each policy that [ParseOverload] accepts.
 func Overloads() []string { return []string{"queue", "drop", "catch-up(k=2)"} }
 
-// ParseOverload reads queue, drop or catch-up(k=2).
+// ParseOverload parses a policy: queue, drop, or catch-up with its k, as in catch-up(k=2).
 func ParseOverload(text string) (Overload, error) {
 	switch text {
 	case "queue":
@@ -53,7 +53,7 @@ func ParseOverload(text string) (Overload, error) {
 	}
 	args, ok := strings.CutPrefix(text, "catch-up(k=")
 	if !ok {
-		return fail("it is unknown")
+		return fail("unknown policy")
 	}
 	value, ok := strings.CutSuffix(args, ")")
 	if !ok {
@@ -67,7 +67,7 @@ func ParseOverload(text string) (Overload, error) {
 	return o, nil
 }
 
-// String returns the text that [ParseOverload] reads.
+// String returns the policy in the form that [ParseOverload] parses.
 func (o Overload) String() string {
 	switch o.policy {
 	case policyDrop:
@@ -80,9 +80,10 @@ func (o Overload) String() string {
 
 const maxCatchUp = 1000
 
+// Check returns an error if the k of [CatchUp] is out of range.
 func (o Overload) Check() error {
 	if o.policy == policyCatchUp && !(o.factor >= 1 && o.factor <= maxCatchUp) {
-		return fmt.Errorf("catches up %v times as fast: want 1 to %d", o.factor, maxCatchUp)
+		return fmt.Errorf("catch-up(k=%v): k is out of range: want 1 to %d", o.factor, maxCatchUp)
 	}
 	return nil
 }

@@ -16,15 +16,18 @@ import (
 func TestAPolicyOfOverloadIsReadAndPrinted(t *testing.T) {
 	for text, want := range map[string]bench.Overload{
 		"queue": bench.Queue, "drop": bench.Drop, "catch-up(k=2)": bench.CatchUp(2), "catch-up(k=1)": bench.CatchUp(1),
-		"catch-up(k=1.25)": bench.CatchUp(1.25), "catch-up(k=1000)": bench.CatchUp(1000), "catch-up(k= 2 )": bench.CatchUp(2), "catch-up(k=1e1)": bench.CatchUp(10),
+		"catch-up(k=1.25)": bench.CatchUp(1.25), "catch-up(k=1000)": bench.CatchUp(1000),
+		"catch-up(k= 2 )": bench.CatchUp(2), "catch-up(k=1e1)": bench.CatchUp(10),
 	} {
-		o, err := bench.ParseOverload(text)
-		if err != nil || o != want {
-			t.Errorf("%q is read as %v, %v; want %v", text, o, err, want)
-		}
-		if again, err := bench.ParseOverload(o.String()); again != o || err != nil {
-			t.Errorf("%v, printed, is read as %v, %v", o, again, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			o, err := bench.ParseOverload(text)
+			if err != nil || o != want {
+				t.Errorf("%q is read as %v, %v; want %v", text, o, err, want)
+			}
+			if again, err := bench.ParseOverload(o.String()); again != o || err != nil {
+				t.Errorf("%v, printed, is read as %v, %v", o, again, err)
+			}
+		})
 	}
 	for _, text := range bench.Overloads() {
 		if o, err := bench.ParseOverload(text); err != nil || o.String() != text {
@@ -38,7 +41,7 @@ func TestAPolicyOfOverloadIsReadAndPrinted(t *testing.T) {
 
 func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 	for text, why := range map[string]string{
-		"": "it is unknown", "Queue": "it is unknown", "catch-up": "it is unknown", "catch-up(2)": "it is unknown",
+		"": "unknown policy", "Queue": "unknown policy", "catch-up": "unknown policy", "catch-up(2)": "unknown policy",
 		"catch-up(k=2":     "no closing bracket",
 		"catch-up(k=)":     `"" is not a number from 1 to 1000`,
 		"catch-up(k=two)":  `"two" is not a number`,
@@ -47,11 +50,13 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 		"catch-up(k=NaN)":  `"NaN" is not a number`,
 		"catch-up(k=Inf)":  `"Inf" is not a number`,
 	} {
-		_, err := bench.ParseOverload(text)
-		if err == nil || !strings.Contains(err.Error(), why) ||
-			!strings.Contains(err.Error(), "want one of queue, drop, catch-up(k=2)") {
-			t.Errorf("%q: %v; want an error that says %q", text, err, why)
-		}
+		t.Run(text, func(t *testing.T) {
+			_, err := bench.ParseOverload(text)
+			if err == nil || !strings.Contains(err.Error(), why) ||
+				!strings.Contains(err.Error(), "want one of queue, drop, catch-up(k=2)") {
+				t.Errorf("%q: %v; want an error that says %q", text, err, why)
+			}
+		})
 	}
 	for _, k := range []float64{0, 0.5, -1, 1e6, math.NaN(), math.Inf(1)} {
 		_, err := (&bench.Run{Arrivals: constant(t, schedule.PerSecond(1), time.Second), Target: sleeps(0),
@@ -63,9 +68,8 @@ func TestAWrongPolicyOfOverloadIsRefusedWithWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The same stall as that of the oracle, of which wrk2's way of catching up makes p95
-// 750 ms, p99 950 ms and p99.9 996 ms. The backlog of 1 s drains at 2,000/s while
-// 1,000/s come: 1,980 calls take longer than 10 ms.
+// For the stall of the oracle, wrk2's way of catching up gives a p95 of 750 ms, a p99 of 950 ms and a p99.9
+// of 996 ms. The backlog of 1 s drains at 2,000/s while 1,000/s come, so 1,980 calls take longer than 10 ms.
 func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 	for _, workers := range []int{4, 1500} {
 		synctest.Test(t, func(t *testing.T) {
@@ -140,7 +144,7 @@ func TestWhoMayBeginCallsNoFasterThanTheyAreDueNeverCatchesUp(t *testing.T) {
 	})
 }
 
-// Otherwise a generator that was late once would blame the target ever after.
+// Otherwise, a generator that was late once would blame the target for the rest of the run.
 func TestTheGeneratorsLagIsItsOwnWhenCallsCatchUp(t *testing.T) {
 	for _, k := range []float64{1, 1.5, 1000} {
 		synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -21,32 +22,34 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 		2: {750, 950, 996, 1980},
 		4: {626, 926, 993, 1320},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
-				Overload: bench.CatchUp(k),
-				Target:   stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
-			truth, over := quantile.NewExact(len(r.Kept)), 0
-			for _, d := range r.Kept {
-				truth.Add(d)
-				if d > 10*ms {
-					over++
+		t.Run(fmt.Sprintf("k=%v", k), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second),
+					Overload: bench.CatchUp(k),
+					Target:   stalling(5*time.Second, 6*time.Second, ms), Workers: 8, Keep: 20_000})
+				truth, over := quantile.NewExact(len(r.Kept)), 0
+				for _, d := range r.Kept {
+					truth.Add(d)
+					if d > 10*ms {
+						over++
+					}
 				}
-			}
-			near := func(got, want time.Duration) bool { return (got - want*ms).Abs() <= 3*ms }
-			if p95, p99, p999 := truth.Quantile(.95), truth.Quantile(.99), truth.Quantile(.999); !near(p95,
-				want.p95) || !near(p99, want.p99) || !near(p999, want.p999) {
-				t.Errorf("k = %v: p95 %v, p99 %v, p99.9 %v; want %+v ms", k, p95, p99, p999, want)
-			}
-			if math.Abs(float64(over)-float64(want.over)) > 20 || r.Done != 10_000 {
-				t.Errorf("k = %v: %d calls over 10 ms of %d, want %d", k, over, r.Done, want.over)
-			}
-			// That the policy holds calls back is not the generator's fault.
-			if r.Generator.Max() != 0 || r.Queue.Max() < 900*ms {
-				t.Errorf("k = %v: generator lag %v, queue lag %v", k, r.Generator.Max(), r.Queue.Max())
-			}
-			if r.Overload != bench.CatchUp(k).String() {
-				t.Errorf("the record says %q", r.Overload)
-			}
+				near := func(got, want time.Duration) bool { return (got - want*ms).Abs() <= 3*ms }
+				if p95, p99, p999 := truth.Quantile(.95), truth.Quantile(.99), truth.Quantile(.999); !near(p95,
+					want.p95) || !near(p99, want.p99) || !near(p999, want.p999) {
+					t.Errorf("k = %v: p95 %v, p99 %v, p99.9 %v; want %+v ms", k, p95, p99, p999, want)
+				}
+				if math.Abs(float64(over)-float64(want.over)) > 20 || r.Done != 10_000 {
+					t.Errorf("k = %v: %d calls over 10 ms of %d, want %d", k, over, r.Done, want.over)
+				}
+				// That the policy holds calls back is not the generator's fault.
+				if r.Generator.Max() != 0 || r.Queue.Max() < 900*ms {
+					t.Errorf("k = %v: generator lag %v, queue lag %v", k, r.Generator.Max(), r.Queue.Max())
+				}
+				if r.Overload != bench.CatchUp(k).String() {
+					t.Errorf("the record says %q", r.Overload)
+				}
+			})
 		})
 	}
 }
@@ -62,31 +65,33 @@ func TestCallsThatCatchUpAtTheirRateNeverDo(t *testing.T) {
 }
 
 func TestAClosedLoopFollowsItsTarget(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		workers        int
 		service, think time.Duration
 		calls          uint64
 	}{
-		{4, 10 * ms, 0, 400},
-		{4, 10 * ms, 40 * ms, 80},
-		{1, ms, 9 * ms, 100},
+		"workers that do not think": {4, 10 * ms, 0, 400},
+		"workers that think":        {4, 10 * ms, 40 * ms, 80},
+		"one worker":                {1, ms, 9 * ms, 100},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: c.think}, Workers: c.workers,
-				Target: sleeps(c.service)})
-			if r.Done != c.calls || r.Latency.Max() != c.service || r.Latency.Min() != c.service {
-				t.Errorf("%+v: %d calls of %v to %v", c, r.Done, r.Latency.Min(), r.Latency.Max())
-			}
-			if r.Loop != record.ClosedLoop || r.Overload != "" || r.Workers != c.workers || r.Fidelity != nil {
-				t.Errorf("%+v: loop %q, overload %q, %d workers", c, r.Loop, r.Overload, r.Workers)
-			}
-			// Little's law: calls in the system are their rate times their latency.
-			if want := r.Achieved() * c.service.Seconds(); math.Abs(r.InSystem-want) > 1e-6 {
-				t.Errorf("%+v: %v calls in the system, want %v", c, r.InSystem, want)
-			}
-			if v := r.Verdict(0.5); len(v) != 0 {
-				t.Errorf("%+v: verdict %v", c, v)
-			}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Closed: &bench.Closed{Duration: time.Second, Think: c.think}, Workers: c.workers,
+					Target: sleeps(c.service)})
+				if r.Done != c.calls || r.Latency.Max() != c.service || r.Latency.Min() != c.service {
+					t.Errorf("%+v: %d calls of %v to %v", c, r.Done, r.Latency.Min(), r.Latency.Max())
+				}
+				if r.Loop != record.ClosedLoop || r.Overload != "" || r.Workers != c.workers || r.Fidelity != nil {
+					t.Errorf("%+v: loop %q, overload %q, %d workers", c, r.Loop, r.Overload, r.Workers)
+				}
+				// Little's law: calls in the system are their rate times their latency.
+				if want := r.Achieved() * c.service.Seconds(); math.Abs(r.InSystem-want) > 1e-6 {
+					t.Errorf("%+v: %v calls in the system, want %v", c, r.InSystem, want)
+				}
+				if v := r.Verdict(0.5); len(v) != 0 {
+					t.Errorf("%+v: verdict %v", c, v)
+				}
+			})
 		})
 	}
 }
@@ -112,9 +117,11 @@ func TestALoopIsOpenOrClosed(t *testing.T) {
 		"Run.Closed.Think is -1ns": {Closed: &bench.Closed{Duration: 1, Think: -1}},
 		"or Run.Closed":            {},
 	} {
-		run.Target = sleeps(0)
-		if _, err := run.Do(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q in it", err, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			run.Target = sleeps(0)
+			if _, err := run.Do(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q in it", err, want)
+			}
+		})
 	}
 }

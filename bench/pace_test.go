@@ -19,33 +19,36 @@ func TestAPaceIsFoundByItsName(t *testing.T) {
 			t.Errorf("%v is %v, %v", p, got, err)
 		}
 	}
-	if _, err := pace.Parse("fast"); err == nil || !strings.Contains(err.Error(), `pace "fast" is unknown: want one of auto, sleep, cheap, tight, yield, spin`) {
+	if _, err := pace.Parse("fast"); err == nil || !strings.Contains(err.Error(),
+		`pace "fast" is unknown: want one of auto, sleep, cheap, tight, yield, spin`) {
 		t.Error(err)
 	}
 }
 
 func TestThePaceIsChosenByRateWorkersAndProcessors(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		perSecond           float64
 		workers, processors int
 		want                pace.Pace
 	}{
-		{1000, 1, 1, pace.Sleep},
-		{1000, 1, 2, pace.Tight},
-		{1_000_000, 1, 2, pace.Tight},
-		{1000, 2, 2, pace.Tight},
-		{50_000, 2, 2, pace.Cheap},
-		{50_000, 1000, 8, pace.Cheap},
-		{10_001, 3, 2, pace.Cheap},
-		{10_000, 3, 2, pace.Tight},
-		{100, 1000, 8, pace.Tight},
-		{100, 8, 8, pace.Tight},
-		{1_000_000, 8, 8, pace.Cheap},
-		{1_000_000, 7, 8, pace.Tight},
+		"one processor":                                {1000, 1, 1, pace.Sleep},
+		"few calls, a processor to spare":              {1000, 1, 2, pace.Tight},
+		"many calls, a processor to spare":             {1_000_000, 1, 2, pace.Tight},
+		"few calls, a worker per processor":            {1000, 2, 2, pace.Tight},
+		"many calls, a worker per processor":           {50_000, 2, 2, pace.Cheap},
+		"many calls, far more workers than processors": {50_000, 1000, 8, pace.Cheap},
+		"just too many calls for one that waits":       {10_001, 3, 2, pace.Cheap},
+		"just few enough calls for one that waits":     {10_000, 3, 2, pace.Tight},
+		"few calls, far more workers than processors":  {100, 1000, 8, pace.Tight},
+		"few calls, eight workers and processors":      {100, 8, 8, pace.Tight},
+		"many calls, eight workers and processors":     {1_000_000, 8, 8, pace.Cheap},
+		"many calls, one of eight processors to spare": {1_000_000, 7, 8, pace.Tight},
 	} {
-		if got := pace.Choose(c.perSecond, c.workers, c.processors); got.String() != c.want.String() {
-			t.Errorf("%+v: %v", c, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := pace.Choose(c.perSecond, c.workers, c.processors); got.String() != c.want.String() {
+				t.Errorf("%+v: %v", c, got)
+			}
+		})
 	}
 }
 
@@ -69,7 +72,8 @@ func TestNoPaceKeepsAnInterruptionWaiting(t *testing.T) {
 			workers = runtime.GOMAXPROCS(0) + 3
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		run := bench.Run{Arrivals: constant(t, schedule.Rate{Num: 1, Den: 3600}, 2*time.Hour), Workers: workers, Pace: p,
+		run := bench.Run{Arrivals: constant(t, schedule.Rate{Num: 1, Den: 3600}, 2*time.Hour), Workers: workers,
+			Pace:   p,
 			Target: bench.TargetFunc(func(context.Context, string) error { cancel(); return nil })}
 		r, err := run.Do(ctx)
 		if err != nil || !r.Interrupted || r.Done != 1 || r.Elapsed > time.Hour {

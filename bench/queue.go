@@ -9,46 +9,45 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// A queue hands calls to workers in the order they are due, and drops those that
-// would have found too many waiting.
+// A queue hands calls to workers in the order in which they are due, and drops the calls that find
+// too many others waiting.
 //
-// Nobody puts calls in: a call waits from the instant it is due until a worker
-// takes it, so who takes it can work out who was waiting when it came. With room
-// for q calls, call n finds the queue full if the q-th call admitted before it
-// had not been taken by then.
+// No goroutine puts calls into the queue. A call waits from the instant at which it is due until a
+// worker takes it, so the worker that takes it can compute how many were waiting when it became due.
+// With room for q calls, call n finds the queue full if the q-th call admitted before it had not been
+// taken by then.
 //
-// Workers take calls in batches of those that are due within the next 20 us, where
-// that leaves the account exact: the lock is then taken rarely at high rates, while
-// at low rates any free worker takes the next call. What a worker has taken and not
-// begun, another that is free takes over before it takes any that is due later. So
-// there is one batch at a time with calls in it, calls begin in the order in which they
-// are due, and none is kept waiting while a worker is free.
+// If the account stays exact, workers take calls in batches of the calls that are due within the next
+// 20 us: at high rates the lock is then taken rarely, while at low rates any free worker takes the
+// next call. A free worker takes over calls that another worker has claimed but not begun before it
+// takes calls that are due later. So at most one batch has calls in it, calls begin in the order in
+// which they are due, and no call waits while a worker is free.
 type queue struct {
-	halt atomic.Bool // stop was called: ends a long row of drops
+	halt atomic.Bool // stop was called; ends a long series of drops
 
 	mu       sync.Mutex
 	instants schedule.Instants
-	ahead    time.Duration // drawn and not handed out: due after the batch before it
+	ahead    time.Duration // the next instant, if hasAhead
 	hasAhead bool
 	next     uint64 // number of the next call
 	overload Overload
-	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty: none may wait
-	batches  []*batch        // of all workers, if they take more than one call at a time
-	catching call            // the one before, of CatchUp
-	admitted uint64          // calls
+	taken    []time.Duration // when the last q admitted calls were taken, in a ring; empty if none may wait
+	batches  []*batch        // the batches of all workers; nil if they take one call at a time
+	catching call            // for CatchUp: the call before
+	admitted uint64          // number of calls admitted
 	trace    *trace
 	windows  *windows
 
 	offered uint64
-	place   int // in taken, of the next call
+	place   int // index in taken for the next call
 	dropped uint64
-	missed  uint64 // were admitted, and not begun before the run was interrupted
-	dueSum  uint64 // of the instants of admitted calls, in ns, modulo 2^64
-	stopped bool   // no more calls
+	missed  uint64 // calls admitted, but not begun before the run was interrupted
+	dueSum  uint64 // the sum of the due instants of admitted calls, in ns, modulo 2^64
+	stopped bool   // there are no more calls
 
 	interrupted bool
-	at          time.Duration // when that was
-	cut         bool          // it left calls out
+	at          time.Duration // when the run was interrupted
+	cut         bool          // the interruption left calls out
 }
 
 func newQueue(a schedule.Arrivals, o Overload, room int, t *trace, w *windows) *queue {
@@ -60,9 +59,8 @@ func newQueue(a schedule.Arrivals, o Overload, room int, t *trace, w *windows) *
 	return q
 }
 
-// take gives the next call to a worker that is free at now, and may put the calls
-// after it into the worker's batch, which must be empty. It is false if there are
-// no more.
+// take sets the call of a worker that is free at now to the next call, and may put the calls after it
+// into the worker's batch, which must be empty. It returns false if there are no more calls.
 func (q *queue) take(w *worker, now time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -79,7 +77,7 @@ func (q *queue) take(w *worker, now time.Duration) bool {
 	return true
 }
 
-// peek sees to it that the next instant is in ahead, if there is one.
+// peek draws the next instant into ahead, unless it is there already or there are no more.
 func (q *queue) peek() {
 	if !q.hasAhead {
 		q.ahead, q.hasAhead = q.instants.Next()
@@ -107,7 +105,7 @@ func (q *queue) draw(c *call, now time.Duration) bool {
 			q.dueSum += uint64(c.due)
 			return true
 		}
-		q.catching.due = c.due // the next one does not have to wait for its turn
+		q.catching.due = c.due // a dropped call does not delay the next one
 		q.drop(c.due)
 	}
 	return false
@@ -130,20 +128,20 @@ func (q *queue) miss(due time.Duration) {
 	q.windows.missed(due)
 }
 
-// step is how long after the call before it a call may begin that has to catch up: the k-th
-// part at least of the time between the instants at which both were due.
+// step returns the least time between the releases of a call that has to catch up and the call before
+// it: 1/k of the time between their due instants.
 func (q *queue) step(due time.Duration) time.Duration {
 	return time.Duration(float64(due-q.catching.due) / q.overload.factor)
 }
 
-// admit tells whether a call due at due, which a worker could take at now, found
-// room, and if so notes that it is taken.
+// admit reports whether a call due at due, which a worker can take at now, found room, and if so
+// notes that it is taken.
 func (q *queue) admit(due, now time.Duration) bool {
 	if len(q.taken) == 0 {
 		return now <= due // a worker was free
 	}
 	slot := &q.taken[q.place]
-	if *slot > due { // 0 as long as the ring has not come round
+	if *slot > due { // the slot is 0 until the ring has been filled once
 		return false
 	}
 	*slot = max(now, due)
@@ -153,9 +151,8 @@ func (q *queue) admit(due, now time.Duration) bool {
 	return true
 }
 
-// overdue tells since when the next call has been waiting for a worker, and about how
-// many have, if they come as those before them did; 0 if it
-// has not.
+// overdue returns how long the next call has been waiting for a worker, and an estimate of the number
+// of waiting calls, at the mean rate of the calls before them. Since is 0 if the call is not waiting.
 func (q *queue) overdue(now time.Duration) (since time.Duration, calls int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,17 +170,15 @@ func (q *queue) overdue(now time.Duration) (since time.Duration, calls int) {
 	return since, 1 + int(float64(since)*float64(q.next)/float64(max(q.ahead, 1)))
 }
 
-// never is later than any call is taken.
+// never is later than every instant of a run.
 const never = time.Duration(math.MaxInt64)
 
-// mostLeft bounds how long it takes to account for what an interruption leaves
-// over: some 10 ms.
+// mostLeft is the largest number of calls that stop counts, which takes some 10 ms.
 const mostLeft = 1 << 20
 
-// stop interrupts the run: no more calls are handed out, and those that were due
-// before now count as missed, or as dropped if they found no room. If they are
-// very many, the schedule ends for the account where counting them does. It may be
-// called more than once.
+// stop interrupts the run: no more calls are handed out, and the calls that were due before now count
+// as missed, or as dropped if they found no room. If there are more than mostLeft, the account ends at
+// the last one counted. It may be called more than once.
 func (q *queue) stop(now time.Duration) {
 	q.halt.Store(true)
 	q.mu.Lock()
@@ -216,8 +211,7 @@ func (q *queue) stop(now time.Duration) {
 	}
 }
 
-// giveBack returns a call that was taken, and that an interruption at now kept
-// from beginning.
+// giveBack takes back a call that was taken, but did not begin because of an interruption at now.
 func (q *queue) giveBack(c *call, now time.Duration) {
 	q.stop(now)
 	q.mu.Lock()
@@ -231,12 +225,12 @@ func (q *queue) giveBack(c *call, now time.Duration) {
 	}
 }
 
-// An outcome is what a source has to say of a run that is over.
+// An outcome holds the counts of a source after a run.
 type outcome struct {
 	offered, dropped, missed uint64
-	dueSum                   uint64 // of the instants of calls begun, in ns, modulo 2^64
+	dueSum                   uint64 // the sum of the due instants of calls begun, in ns, modulo 2^64
 	scheduled                time.Duration
-	cut                      bool // interrupted before its end
+	cut                      bool // the run was interrupted before its end
 }
 
 func (q *queue) outcome(duration time.Duration) outcome {

@@ -7,7 +7,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// Counting the calls that an interruption leaves over must not take for ever.
+// Counting the calls that an interruption leaves out must end.
 func TestWhatAnInterruptionLeavesOverIsCountedUpToABound(t *testing.T) {
 	a, err := schedule.Constant(schedule.PerSecond(1e9), time.Hour)
 	if err != nil {

@@ -14,23 +14,23 @@ import (
 // A recorder is the account of one worker, or of several if there are many.
 type recorder struct {
 	mu     sync.Mutex
-	shared bool // by several workers, or with who watches the run: hold mu
+	shared bool // several workers, or crew.watch, use the recorder: hold mu
 
-	latency, service *quantile.HDR // of calls that were done
-	failed           *quantile.HDR // latency of calls that failed
-	lags             *lags         // of every call; nil if a lagAccount tells them
+	latency, service *quantile.HDR // for calls done
+	failed           *quantile.HDR // the latency of failed calls
+	lags             *lags         // for all calls; nil if a lagAccount computes them
 	failures         record.Failures
 	window           windowTally
 	kept             *kept
 	slowest          *slowest
-	endedSum         uint64        // of the instants at which calls ended, in ns, modulo 2^64
-	latencySum       uint64        // of their latencies, likewise
-	end              time.Duration // of the schedule
-	inTime           uint64        // calls that ended by then
+	endedSum         uint64        // the sum of the instants at which calls ended, in ns, modulo 2^64
+	latencySum       uint64        // the sum of latencies, in ns, modulo 2^64
+	end              time.Duration // the end of the schedule
+	inTime           uint64        // calls that ended before the end of the schedule
 	last             time.Duration // when the last call ended
 }
 
-// kept are latencies one by one, of all recorders.
+// kept holds the first latencies of all recorders.
 type kept struct {
 	n   atomic.Int64
 	all []keptLatency
@@ -50,7 +50,7 @@ func (k *kept) add(ended, latency time.Duration) {
 	}
 }
 
-// latencies returns the latencies that were kept, in the order in which their calls ended.
+// latencies returns the latencies, in the order in which the calls ended.
 func (k *kept) latencies() []time.Duration {
 	all := k.all[:min(k.n.Load(), int64(len(k.all)))]
 	slices.SortStableFunc(all, func(a, b keptLatency) int { return cmp.Compare(a.ended, b.ended) })
@@ -107,7 +107,7 @@ func (r *recorder) add(c *call, err error) {
 func (r *recorder) merge(o *recorder) {
 	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service}, {r.failed, o.failed}} {
 		if err := pair[0].Merge(pair[1]); err != nil {
-			panic(err) // histograms of one make merge
+			panic(err) // impossible: both have the same buckets
 		}
 	}
 	o.window.pass()

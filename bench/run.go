@@ -12,88 +12,88 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// DefaultQueue is how many calls may wait for a worker if a [Run] does not say.
+// DefaultQueue is the default of [Run].Queue.
 const DefaultQueue = 1 << 16
 
 // A Run is a load on a target. Target must be set, and either Arrivals or Closed.
 type Run struct {
-	// Arrivals say when calls are due.
+	// Arrivals are the schedule: they say when calls are due.
 	Arrivals schedule.Arrivals
-	// Closed makes the loop a closed one, without Arrivals: see [Closed].
+	// Closed, if set, replaces Arrivals by a closed loop: see [Closed].
 	Closed *Closed
-	// Keys say which key each call asks for; nil asks for "".
+	// Keys choose the key of each call. If Keys is nil, every key is "".
 	Keys schedule.Keys
-	// Target is called.
+	// Target is the thing under load.
 	Target Target
-	// Workers are how many calls may run at once; 0 is one fewer than there are
-	// processors, but one at least. That suits targets that use the processor:
-	// what runs beside them needs one. A target that waits needs as many workers
-	// as calls are to wait at once. Each of the first 64 takes about 1.3 MB of
-	// histograms; the others share those.
+	// Workers is the number of calls that may run at once. If it is 0, [DefaultWorkers] is used,
+	// which suits targets that use the processor. A target that waits needs as many workers as
+	// calls are to wait at once. Each of the first 64 workers takes about 1.3 MB of histograms,
+	// which the others share.
 	Workers int
-	// MaxWorkers, if it is more than Workers, lets there be as many: more are added
-	// within some milliseconds while calls wait for a worker and a processor is idle.
-	// They share the histograms of the first.
+	// MaxWorkers, if above Workers, allows workers to be added up to this number. They are added
+	// within some milliseconds while calls wait for a worker and a processor is idle. They share
+	// the histograms of the first workers.
 	MaxWorkers int
-	// Overload says what becomes of calls that find every worker busy; the zero
-	// value is [Queue].
+	// Overload decides what happens to calls that find every worker busy. The zero value is
+	// [Queue].
 	Overload Overload
-	// Queue is how many calls may wait for a worker; 0 is [DefaultQueue].
+	// Queue is the number of calls that may wait for a worker. If it is 0, [DefaultQueue] is used.
 	Queue int
-	// Pace is how workers wait; nil is [Auto].
+	// Pace decides how workers wait until a call is due. If it is nil, [pace.Auto] is used.
 	Pace pace.Pace
-	// Window is the length of the windows that the record is cut into; 0 picks one
-	// that makes 20 to 50, or the shortest that one of SLOs is about if that does not
-	// divide all of theirs.
+	// Window is the length of the windows of the record. If it is 0, a length is used that gives
+	// 20 to 50 windows; or, if the windows of the SLOs are not all multiples of it, the shortest
+	// window of an SLO.
 	Window time.Duration
-	// SLOs are what the run is to hold. Abort ends it once one of them is certain to be
-	// missed, whatever becomes of the calls to come: more calls are bad than may be of all
-	// that are due in the run, or in the window that it is about. So it changes no verdict.
-	// No more calls begin then, and those in the target go on until they end. In a closed
-	// loop nobody knows how many calls will be due: an objective about windows can end it
-	// once a window is over, and of the others one that lets no call be bad.
+	// SLOs are the objectives of the run. If Abort is set, the run ends as soon as one of them is
+	// certain to be missed, that is, if more calls are already bad than may be bad among all calls
+	// due in the run (or in the objective's window). So Abort changes no verdict. After that no
+	// call begins, and the calls in the target go on until they return. In a closed loop the
+	// number of calls to come is not known: there, an objective over windows can end the run after
+	// a window is over, and another objective can only if it allows no bad call.
 	SLOs  []record.SLO
 	Abort bool
-	// FailedApart leaves failed calls out of percentiles, and of objectives about latency, for
-	// targets whose errors are answers. Otherwise a failed call counts as infinitely slow.
+	// FailedApart leaves failed calls out of percentiles and of objectives of latency. It is for
+	// targets whose errors are valid answers. By default a failed call counts as infinitely slow.
 	FailedApart bool
-	// Timeout, if it is not 0, is how long a call may be in the target. One that takes longer
-	// counts as failed with [record.ErrTimeout], within a tenth of Timeout or a millisecond; its
-	// context ends, and another goroutine makes the calls that it keeps from being made. Its
-	// own is left behind until the target returns.
+	// Timeout, if not 0, is the longest time that a call may be in the target. A call that takes
+	// longer fails with [record.ErrTimeout], within a tenth of Timeout or a millisecond. Its
+	// context ends, and another goroutine makes the worker's next calls; the goroutine of the call
+	// stays behind until the target returns.
 	Timeout time.Duration
-	// Stuck, if set, is called with the calls that have been in the target for 5 s or more,
-	// longest first, when there are some and every 5 s if there are new ones. It is called by
-	// one goroutine at a time, while the run goes on.
+	// Stuck, if set, is called with the calls that have been in the target for at least 5 s,
+	// longest first: as soon as there is one, and then at most every 5 s, if there are new ones.
+	// It is called during the run, by one goroutine at a time.
 	Stuck func([]StuckCall)
-	// Activities are what may go on beside calls: the slowest calls are tagged with
-	// those that they overlapped.
+	// Activities may run beside the calls. The slowest calls are tagged with the activities that
+	// they overlapped. At most [MaxActivities] are allowed.
 	Activities []*Activity
-	// Keep is how many latencies are kept one by one, in the order in which calls
-	// ended, for Record.Kept; calls past it are not. They take 16 B each.
+	// Keep is the number of latencies to keep for Record.Kept, in the order in which calls end.
+	// Each takes 16 B.
 	Keep int
-	// Began, if set, is called when all is ready, just before the schedule starts,
-	// and Ended when every call has returned or was given up, before anything is added
-	// up: to measure what the process spends, without what setting up takes.
+	// Began, if set, is called when everything is ready, just before the schedule starts. Ended,
+	// if set, is called after every call has returned or was given up, before the record is made.
+	// Between them, a caller can measure what the process uses, without the cost of setup.
 	Began, Ended func()
 
-	// Lag asks for Record.Lag: the whole lag of each call, beside its two parts.
+	// Lag asks for Record.Lag: the whole lag of each call, in addition to its two parts.
 	Lag bool
 }
 
-// MaxWorkers is the most workers of a run.
+// MaxWorkers is the largest number of workers of a run.
 const MaxWorkers = 100_000
 
-// maxRecorders bounds the memory of a run. Where there are more workers than
-// this the target waits, and recorders are hardly ever asked for at once.
+// maxRecorders bounds the memory of a run. With more workers than recorders, the target waits most of
+// the time, and workers rarely use a recorder at the same time.
 const maxRecorders = 64
 
 const maxKeep = 1 << 30
 
-// DefaultWorkers is what Workers of 0 stands for on this machine.
+// DefaultWorkers returns the number of workers of a [Run] that does not set it: one fewer than
+// GOMAXPROCS, to leave a processor to everything else, and at least one.
 func DefaultWorkers() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 
-// Check reports all that is wrong with r.
+// Check returns an error that lists everything that is wrong with r, or nil. [Run.Do] calls it.
 func (r *Run) Check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf("bench: "+format, args...)) }
@@ -107,12 +107,12 @@ func (r *Run) Check() error {
 			wrong("%w", err)
 		}
 	case r.Arrivals.Duration() <= 0:
-		wrong("Run.Arrivals last %v: want a schedule that begins and ends", r.Arrivals.Duration())
+		wrong("Run.Arrivals last %v: want a duration above 0", r.Arrivals.Duration())
 	case r.Arrivals.Duration() == schedule.Endless:
-		wrong("Run.Arrivals do not end: want those of a Load with a duration, or First(n) of them")
+		wrong("Run.Arrivals do not end: want a load with a duration, or schedule.First(arrivals, n)")
 	}
 	if r.Target == nil {
-		wrong("Run.Target is nil: want what is to be called")
+		wrong("Run.Target is nil: want a target, such as a TargetFunc")
 	}
 	if r.Workers < 0 || r.Workers > MaxWorkers {
 		wrong("Run.Workers is %d: want 1 to %d, or 0 for one fewer than there are processors", r.Workers, MaxWorkers)
@@ -121,7 +121,7 @@ func (r *Run) Check() error {
 		wrong("Run.MaxWorkers is %d: want 0 to %d", r.MaxWorkers, MaxWorkers)
 	}
 	if err := r.Overload.Check(); err != nil {
-		wrong("Run.Overload %w", err)
+		wrong("Run.Overload: %w", err)
 	}
 	if r.Queue < 0 || r.Queue > 1<<30 {
 		wrong("Run.Queue is %d: want 1 to 2^30, or 0 for %d", r.Queue, DefaultQueue)
@@ -133,14 +133,14 @@ func (r *Run) Check() error {
 		wrong("Run.Timeout is %v: want a duration, or 0 for none", r.Timeout)
 	}
 	if n := len(r.Activities); n > MaxActivities {
-		wrong("Run.Activities are %d: want %d at most", n, MaxActivities)
+		wrong("Run.Activities are %d: want at most %d", n, MaxActivities)
 	}
 	errs = append(errs, r.CheckWindows())
 	return errors.Join(errs...)
 }
 
-// CheckWindows reports what is wrong with the windows of r: that they are too many
-// for its duration, or that the windows of an SLO are not made of them.
+// CheckWindows returns the part of [Run.Check] that concerns windows: too many of them, or an SLO
+// whose windows are not multiples of them. A scenario uses it to check a run without a target.
 func (r *Run) CheckWindows() error {
 	var errs []error
 	if r.Window < 0 {
@@ -156,18 +156,19 @@ func (r *Run) CheckWindows() error {
 		if rest := least % time.Millisecond; rest > 0 {
 			least += time.Millisecond - rest
 		}
-		errs = append(errs, fmt.Errorf("bench: windows of %v are more than %d in %v: want %v or more", window,
-			maxWindows, duration, least))
+		errs = append(errs, fmt.Errorf("bench: a run of %v has more than %d windows of %v: want %v or more",
+			duration, maxWindows, window, least))
 	}
 	for _, s := range r.SLOs {
 		switch {
 		case s.Metric() == "":
-			errs = append(errs, errors.New("bench: Run.SLOs hold one that is empty: want one of ParseSLO"))
+			errs = append(errs, errors.New("bench: Run.SLOs has an empty SLO: want the result of ParseSLO"))
 		case s.Every() > duration:
-			errs = append(errs, fmt.Errorf("bench: SLO %q is about windows longer than the run of %v", s, duration))
+			errs = append(errs, fmt.Errorf("bench: SLO %q has windows longer than the run of %v: want shorter windows, "+
+				"or a longer run", s, duration))
 		case s.Every()%window != 0:
-			errs = append(errs, fmt.Errorf("bench: SLO %q is not about whole windows of %v: want a multiple of it, "+
-				"or Run.Window to divide it", s, window))
+			errs = append(errs, fmt.Errorf("bench: SLO %q does not have whole windows of %v: want a multiple of that, "+
+				"or a Run.Window that divides it", s, window))
 		}
 	}
 	return errors.Join(errs...)
@@ -176,6 +177,7 @@ func (r *Run) CheckWindows() error {
 // aborts reports whether an SLO may end the run.
 func (r *Run) aborts() bool { return r.Abort && len(r.SLOs) > 0 }
 
+// duration returns the length of the schedule.
 func (r *Run) duration() time.Duration {
 	if r.Closed != nil {
 		return r.Closed.Duration
@@ -183,8 +185,7 @@ func (r *Run) duration() time.Duration {
 	return r.Arrivals.Duration()
 }
 
-// window is the length of windows: what was asked for, or what makes 20 to 50, or
-// the shortest that an SLO is about if that does not divide all of theirs.
+// window returns the length of the windows: Run.Window, or the default that its comment describes.
 func (r *Run) window() time.Duration {
 	if r.Window != 0 {
 		return r.Window
@@ -203,15 +204,14 @@ func (r *Run) window() time.Duration {
 	return shortest
 }
 
-// Do calls the target until the schedule ends and every call has returned, and
-// returns the account of it. Once ctx ends no more calls begin; what was measured
-// until then is returned all the same, marked as interrupted. The error is that of
-// Check, or an [*AccountError] beside the record.
+// Do calls the target until the schedule ends and every call has returned, and returns the record of
+// the run. After ctx ends no call begins, and Do returns the record of the calls until then, marked as
+// interrupted. The error is the error of [Run.Check], without a record, or an [*AccountError], together
+// with a record.
 //
-// A call that never returns keeps Do from returning, unless there is a Timeout, or ctx
-// ends: calls that have not returned a second after that count as failed with
-// [record.ErrNotReturned]. Their goroutines are left behind until they return, and keep the memory
-// of the run with them.
+// A call that never returns keeps Do from returning, unless Timeout is set or ctx ends. A call that
+// has not returned a second after ctx ended fails with [record.ErrNotReturned]. Its goroutine stays
+// behind until the call returns, and keeps the memory of the run.
 func (r *Run) Do(ctx context.Context) (*record.Record, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
@@ -221,7 +221,7 @@ func (r *Run) Do(ctx context.Context) (*record.Record, error) {
 		r.Began()
 	}
 	c.start()
-	// Workers see for themselves that ctx has ended, unless all are in the target.
+	// Workers notice the end of ctx by themselves, unless all of them are in the target.
 	halted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		c.source.stop(c.clock.Now())
@@ -237,6 +237,6 @@ func (r *Run) Do(ctx context.Context) (*record.Record, error) {
 	return c.record()
 }
 
-// leadIn is how long before the schedule starts its workers do, so that the first
-// calls do not wait for goroutines to begin.
+// leadIn is the time between the start of the workers and the start of the schedule, so that the
+// first calls do not wait for goroutines to start.
 const leadIn = time.Millisecond

@@ -43,7 +43,7 @@ func doContext(ctx context.Context, t testing.TB, r bench.Run) *record.Record {
 	return rec
 }
 
-// checkAccount holds for every run.
+// checkAccount fails the test unless the account of a run adds up.
 func checkAccount(t testing.TB, r *record.Record) {
 	t.Helper()
 	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
@@ -63,7 +63,7 @@ func checkAccount(t testing.TB, r *record.Record) {
 	if failures != r.Failed {
 		t.Errorf("%d failures by kind, %d failed", failures, r.Failed)
 	}
-	// Percentiles do not add, but sums do: latency is lag plus service.
+	// Percentiles do not add up, but sums do: latency is lag plus service time.
 	if r.Failed == 0 && r.Done > 0 {
 		sum := r.Queue.Mean() + r.Generator.Mean() + r.Service.Mean()
 		if d := sum - r.Latency.Mean(); d < -10 || d > 10 {
@@ -79,8 +79,9 @@ func sleeps(d time.Duration) bench.Target {
 
 func TestLatencyIsTakenFromTheInstantACallIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(200), 100*ms), Target: sleeps(10 * ms), Workers: 1,
-			Keep: 100})
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(200), 100*ms), Target: sleeps(10 * ms),
+			Workers: 1,
+			Keep:    100})
 		if len(r.Kept) != 20 {
 			t.Fatalf("%d latencies", len(r.Kept))
 		}
@@ -169,8 +170,7 @@ func TestTheStallOracle(t *testing.T) {
 	}
 }
 
-// stalling is a target with service time s of which every call stops from s0 to
-// s1 of the run.
+// stalling is a target with a service time of s, in which every call stops from s0 to s1 of the run.
 func stalling(s0, s1, s time.Duration) bench.Target {
 	var once sync.Once
 	var start time.Time
@@ -314,15 +314,17 @@ func (e *touchy) Unwrap() error { return e.inner }
 
 func TestAnErrorThatPanicsEndsNothing(t *testing.T) {
 	for name, err := range map[string]error{"nil pointer": (*touchy)(nil), "in its text": &touchy{}} {
-		synctest.Test(t, func(t *testing.T) {
-			for _, fail := range []func() error{func() error { return err }, func() error { panic(err) }} {
-				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*ms), Workers: 1,
-					Target: bench.TargetFunc(func(context.Context, string) error { return fail() })})
-				if r.Failed != 10 || len(r.Failures) != 1 ||
-					!strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
-					t.Errorf("%s: %d failed, as %v", name, r.Failed, r.Failures)
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, fail := range []func() error{func() error { return err }, func() error { panic(err) }} {
+					r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*ms), Workers: 1,
+						Target: bench.TargetFunc(func(context.Context, string) error { return fail() })})
+					if r.Failed != 10 || len(r.Failures) != 1 ||
+						!strings.Contains(r.Failures[0].Kind, "*bench_test.touchy") {
+						t.Errorf("%s: %d failed, as %v", name, r.Failed, r.Failures)
+					}
 				}
-			}
+			})
 		})
 	}
 }
@@ -416,18 +418,19 @@ func TestAGeneratorThatIsLateAccusesItself(t *testing.T) {
 			t.Errorf("verdict %v", v)
 		}
 	})
-	// The calls that come due meanwhile are late by the generator's fault as well,
-	// although their worker was in the target when they came.
+	// The generator is to blame for the calls that become due meanwhile too, although their worker
+	// was in the target when they were due.
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 100*ms), Target: sleeps(ms / 2), Workers: 1,
-			Pace: late{20 * ms}})
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 100*ms), Target: sleeps(ms / 2),
+			Workers: 1,
+			Pace:    late{20 * ms}})
 		if r.Queue.Max() != 0 {
 			t.Errorf("queue lag %v: the target was never the cause", r.Queue.Max())
 		}
 	})
 }
 
-// late wakes a fixed time too late.
+// late is a pace that wakes too late by a fixed time.
 type late struct{ by time.Duration }
 
 func (l late) String() string { return "late" }

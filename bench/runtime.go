@@ -14,7 +14,7 @@ type meter struct {
 
 	gcPauses, otherPauses, waits histogram
 
-	ended uint64 // cycles of collection, when last looked at
+	ended uint64 // garbage collection cycles at the last look
 	gc    collection
 }
 
@@ -44,16 +44,15 @@ func newMeter() *meter {
 	return m
 }
 
-// signs are what the runtime did between two ticks.
+// signs describe the activity of the runtime between two ticks.
 type signs struct {
-	stopped   bool // the world was
-	collected bool // the collector was at work
-	// waited is the longest that a goroutine waited to run, as far as is sampled:
-	// from, at least, to.
+	stopped   bool // the world was stopped
+	collected bool // the collector was working
+	// waited and waitedAtMost bound the longest sampled time that a goroutine waited to run.
 	waited, waitedAtMost time.Duration
 }
 
-// tick returns what has happened since it was last called. It takes some 2 us.
+// tick returns the activity since its last call. It takes some 2 us.
 func (m *meter) tick(now time.Duration) signs {
 	metrics.Read(m.often)
 	gcPauses, _ := m.gcPauses.since()
@@ -61,7 +60,7 @@ func (m *meter) tick(now time.Duration) signs {
 	waits, longest := m.waits.since()
 	s := signs{stopped: gcPauses+otherPauses > 0, collected: m.gc.going || gcPauses > 0}
 	if s.collected {
-		// Otherwise no cycle can have ended.
+		// A cycle can only have ended if the collector was working.
 		metrics.Read(m.cycles)
 		ended := number(&m.cycles[0])
 		m.gc.step(now, gcPauses, ended-m.ended)
@@ -73,30 +72,28 @@ func (m *meter) tick(now time.Duration) signs {
 	return s
 }
 
-// read adds to a tally what only a window is to know.
+// read sets the values of a tally that are read only once per window.
 func (m *meter) read(t *tally) {
 	metrics.Read(m.seldom)
 	t.gcAssist, t.gcCPU, t.mutexWait = lasted(&m.seldom[0]), lasted(&m.seldom[1]), lasted(&m.seldom[2])
 	t.heapLive, t.heapObjects, t.alive = number(&m.seldom[3]), number(&m.seldom[4]), number(&m.seldom[5])
 }
 
-// A collection tells whether the garbage collector is at work, which the runtime
-// does not say, from the counts of two things that it does: a cycle stops the
-// world when it begins and when it ends.
+// A collection infers whether the garbage collector is working, which the runtime does not report, from
+// the counts of pauses and of cycles: a cycle stops the world when it begins and when it ends.
 //
-// Three things make it a guess at times. The runtime counts a cycle a moment
-// before its last pause. It may find when it wants to end a cycle that there is
-// more to do, and then pauses once more (golang/go#27993). And nobody knows what
-// was at first. A guess that nothing confirms is given up after some time, and
-// counts that do not fit are forgotten, so that no mistake lasts.
+// Sometimes it has to guess, for three reasons. The runtime counts a cycle a moment before its last
+// pause. When the runtime wants to end a cycle, it may find that there is more to do, and then pauses
+// once more (golang/go#27993). And the state at the start is not known. A guess that is not confirmed is
+// dropped after some time, and counts that do not fit are ignored, so that no mistake lasts.
 type collection struct {
 	going   bool
-	guessed bool          // going is a guess,
-	since   time.Duration // made at that time
-	owed    bool          // the last pause of a cycle that has ended was not yet counted
+	guessed bool          // going is a guess
+	since   time.Duration // when the guess was made
+	owed    bool          // the last pause of a cycle that has ended has not been counted yet
 }
 
-// unconfirmed is for how long a guess stands that a collection is going on.
+// unconfirmed is how long a guess that a collection is going on is kept.
 const unconfirmed = 100 * time.Millisecond
 
 func (c *collection) guess(now time.Duration, going bool) {
@@ -106,12 +103,12 @@ func (c *collection) guess(now time.Duration, going bool) {
 	c.going, c.guessed = going, going
 }
 
-// step notes how many pauses and ends of cycles were counted since the last step.
+// step takes the numbers of pauses and of cycle ends since the last step.
 func (c *collection) step(now time.Duration, pauses, ended uint64) {
 	if c.owed && pauses > 0 {
 		pauses--
 	}
-	c.owed = false // it comes at once, or not at all
+	c.owed = false // the pause comes at once, or not at all
 	if ended == 0 {
 		switch {
 		case pauses > 0:
@@ -126,14 +123,14 @@ func (c *collection) step(now time.Duration, pauses, ended uint64) {
 		want--
 	}
 	c.owed = pauses < want
-	c.guess(now, pauses > want) // the next cycle has begun, unless one took more pauses
+	c.guess(now, pauses > want) // the next cycle has begun, unless a cycle needed more pauses
 }
 
-// A histogram is one of runtime/metrics, and what it was when last looked at.
+// A histogram is a histogram of runtime/metrics, with its counts at the last look.
 type histogram struct {
 	sample       *metrics.Sample
-	lower, upper []time.Duration // of each bucket
-	last         []uint64        // counts
+	lower, upper []time.Duration // the bounds of each bucket
+	last         []uint64        // the counts at the last look
 }
 
 func newHistogram(s *metrics.Sample) histogram {
@@ -150,7 +147,7 @@ func newHistogram(s *metrics.Sample) histogram {
 	return h
 }
 
-// buckets is a histogram's; none if this runtime has no such metric.
+// buckets returns the counts and bounds of a histogram, or nil if this runtime does not have the metric.
 func buckets(s *metrics.Sample) (counts []uint64, bounds []float64) {
 	if s.Value.Kind() != metrics.KindFloat64Histogram {
 		return nil, nil
@@ -159,8 +156,7 @@ func buckets(s *metrics.Sample) (counts []uint64, bounds []float64) {
 	return h.Counts, h.Buckets
 }
 
-// since is how many durations have been counted since it was last called, and in
-// which bucket the longest of them is.
+// since returns the number of durations counted since its last call, and the bucket of the longest.
 func (h *histogram) since() (n uint64, longest int) {
 	counts, _ := buckets(h.sample)
 	for i, c := range counts {
@@ -172,6 +168,7 @@ func (h *histogram) since() (n uint64, longest int) {
 	return n, longest
 }
 
+// total returns the number of durations at the last look.
 func (h *histogram) total() (n uint64) {
 	for _, c := range h.last {
 		n += c
@@ -179,8 +176,7 @@ func (h *histogram) total() (n uint64) {
 	return n
 }
 
-// sum estimates the sum of all durations: a bucket is at most a quarter of its
-// lower bound wide.
+// sum estimates the sum of all durations. The width of a bucket is at most a quarter of its lower bound.
 func (h *histogram) sum() (sum time.Duration) {
 	for i, c := range h.last {
 		if c > 0 {
@@ -190,9 +186,9 @@ func (h *histogram) sum() (sum time.Duration) {
 	return sum
 }
 
-// quantiles sets each of into to a quantile of what was counted between two states
-// of the counts: the upper bound of its bucket. Quantiles ascend.
-func (h *histogram) quantiles(after, before []uint64, of [3]float64, into [3]*time.Duration) {
+// quantiles sets results to the quantiles qs, which must ascend, of the durations counted between two
+// states of the counts. Each result is the upper bound of a bucket.
+func (h *histogram) quantiles(after, before []uint64, qs [3]float64, results [3]*time.Duration) {
 	var n, seen uint64
 	for i, c := range after {
 		n += c - before[i]
@@ -200,14 +196,14 @@ func (h *histogram) quantiles(after, before []uint64, of [3]float64, into [3]*ti
 	next := 0
 	for i, c := range after {
 		seen += c - before[i]
-		for n > 0 && next < len(of) && seen >= quantile.Rank(of[next], n) {
-			*into[next] = h.upper[i]
+		for n > 0 && next < len(qs) && seen >= quantile.Rank(qs[next], n) {
+			*results[next] = h.upper[i]
 			next++
 		}
 	}
 }
 
-// number is a count; 0 if this runtime has no such metric.
+// number returns a count, or 0 if this runtime does not have the metric.
 func number(s *metrics.Sample) uint64 {
 	if s.Value.Kind() != metrics.KindUint64 {
 		return 0
@@ -215,7 +211,7 @@ func number(s *metrics.Sample) uint64 {
 	return s.Value.Uint64()
 }
 
-// lasted is a duration; 0 if this runtime has no such metric.
+// lasted returns a duration, or 0 if this runtime does not have the metric.
 func lasted(s *metrics.Sample) time.Duration {
 	if s.Value.Kind() != metrics.KindFloat64 {
 		return 0

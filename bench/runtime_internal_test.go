@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// noGC keeps the collector from running by itself.
+// noGC prevents the collector from running by itself.
 func noGC(t *testing.T) {
 	percent := debug.SetGCPercent(-1)
 	t.Cleanup(func() { debug.SetGCPercent(percent) })
@@ -122,12 +122,14 @@ func TestACollectionIsTakenFromCountsOfPausesAndCycles(t *testing.T) {
 		"a guess that each one keeps": {{1, 3, 1, true}, {51, 2, 1, true}, {101, 2, 1, true}, {102, 0, 0, false},
 			{151, 2, 1, false}},
 	} {
-		var c collection
-		for i, s := range steps {
-			if c.step(s.at*msec, s.pauses, s.ended); c.going != s.going {
-				t.Errorf("%s, step %d: going %v, want %v", name, i, c.going, s.going)
+		t.Run(name, func(t *testing.T) {
+			var c collection
+			for i, s := range steps {
+				if c.step(s.at*msec, s.pauses, s.ended); c.going != s.going {
+					t.Errorf("%s, step %d: going %v, want %v", name, i, c.going, s.going)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -189,7 +191,7 @@ func TestTheSumOfPausesIsThatOfTheMiddlesOfTheirBuckets(t *testing.T) {
 	}
 }
 
-// As the comments of Runtime say.
+// The comments of record.Runtime make these claims.
 func TestBucketsOfTheRuntimeAreAtMostAQuarterWide(t *testing.T) {
 	m := newMeter()
 	for _, h := range []*histogram{&m.gcPauses, &m.otherPauses, &m.waits} {
@@ -206,8 +208,9 @@ func TestBucketsOfTheRuntimeAreAtMostAQuarterWide(t *testing.T) {
 
 func TestARuntimeWindowIsWrittenInFull(t *testing.T) {
 	got, err := json.Marshal(record.RuntimeWindow{From: 1, To: 2, Runtime: record.Runtime{
-		GCCycles: 3, GCPause: 4, OtherPause: 5, GCAssist: 6, GCCPU: 7, WaitP50: 8, WaitP99: 9, WaitMax: 10, MutexWait: 11,
-		HeapLive: 12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: record.Pressure{Known: true, CPU: 0.5,
+		GCCycles: 3, GCPause: 4, OtherPause: 5, GCAssist: 6, GCCPU: 7, WaitP50: 8, WaitP99: 9, WaitMax: 10,
+		MutexWait: 11,
+		HeapLive:  12, HeapObjects: 13, Goroutines: 14, CPU: 15, Pressure: record.Pressure{Known: true, CPU: 0.5,
 			Memory: 0.25, IO: 0.125},
 	}})
 	if err != nil {
@@ -229,7 +232,8 @@ func TestPressureIsTheShareOfTimeInWhichSomethingWaited(t *testing.T) {
 		elapsed       time.Duration
 		want          record.Pressure
 	}{
-		{known(1*msec, 2*msec, 3*msec), known(6*msec, 2*msec, 4*msec), 10 * msec, record.Pressure{Known: true, CPU: 0.5, IO: 0.1}},
+		{known(1*msec, 2*msec, 3*msec), known(6*msec, 2*msec, 4*msec), 10 * msec,
+			record.Pressure{Known: true, CPU: 0.5, IO: 0.1}},
 		{known(5, 0, 0), known(2, 90, 0), 10, record.Pressure{Known: true, Memory: 1}}, // never below 0 or above 1
 		{known(1, 2, 3), stalls{}, 10, record.Pressure{}},
 		{stalls{}, known(1, 2, 3), 10, record.Pressure{}},

@@ -25,7 +25,7 @@ func slo(t testing.TB, text string) record.SLO {
 	return s
 }
 
-// results are whether each objective was met: met, missed or unjudged.
+// results returns the result of each objective: met, missed or unjudged.
 func judged(r *record.Record) (all []string) {
 	for _, s := range r.SLOs {
 		switch {
@@ -58,11 +58,15 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 		})
 	}
 	for text, want := range map[string]string{
-		"p50 < 1ms": "missed", "p50 <= 1.01ms": "met", "p50 < 2ms": "met", "p99 < 3ms": "missed", "p99 <= 3.01ms": "met",
-		"p99.9 < 1s": "missed", "p99.95 < 1s": "missed", "p99.999 < 1s": "missed", "max < 3ms": "missed", "max <= 3ms": "missed", "mean < 1s": "missed",
-		"max < 3ms over every 500ms": "missed", "mean < 1.5ms over every 500ms": "missed", "p98 < 3.01ms": "met", "p99.1 < 3.01ms": "missed",
-		"errors < 1%": "missed", "errors <= 1%": "met", "drops <= 0": "met", "achieved > 99%": "met",
-		"p40 < 1.1ms over every 200ms": "met", "p50 < 2ms over every 100ms": "missed", "p99 < 1s over every 100ms": "missed",
+		"p50 < 1ms": "missed", "p50 <= 1.01ms": "met", "p50 < 2ms": "met", "p99 < 3ms": "missed",
+		"p99 <= 3.01ms": "met",
+		"p99.9 < 1s":    "missed", "p99.95 < 1s": "missed", "p99.999 < 1s": "missed", "max < 3ms": "missed",
+		"max <= 3ms": "missed", "mean < 1s": "missed",
+		"max < 3ms over every 500ms": "missed", "mean < 1.5ms over every 500ms": "missed", "p98 < 3.01ms": "met",
+		"p99.1 < 3.01ms": "missed",
+		"errors < 1%":    "missed", "errors <= 1%": "met", "drops <= 0": "met", "achieved > 99%": "met",
+		"p40 < 1.1ms over every 200ms": "met", "p50 < 2ms over every 100ms": "missed",
+		"p99 < 1s over every 100ms":     "missed",
 		"errors < 10% over every 100ms": "missed", "errors < 6% over every 200ms": "met", "mean < 3ms over every " +
 			"100ms": "missed",
 	} {
@@ -83,8 +87,8 @@ func TestObjectivesAreJudgedByTheLoadThatWasOffered(t *testing.T) {
 	}
 }
 
-// As notes on failed calls have it: slow failures and quick ones alike miss a percentile, and a
-// budget of errors is not needed beside it.
+// Slow failures and quick failures both count against a percentile, so that it needs no separate budget of
+// errors.
 func TestACallThatFailsTookForEver(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -137,7 +141,7 @@ func TestACallThatFailsTookForEver(t *testing.T) {
 	}
 }
 
-// By the latencies of all calls, kept one by one, whoever recorded them and in whichever window.
+// The results must follow from the latencies of all calls, whichever worker and window recorded them.
 func TestBadCallsAreCountedExactly(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -162,7 +166,8 @@ func TestBadCallsAreCountedExactly(t *testing.T) {
 				}
 				run.Target = bench.TargetFunc(func(context.Context, string) error {
 					mu.Lock()
-					takes, fails := time.Duration(random.ExpFloat64()*100)*10*time.Microsecond+3*time.Microsecond, random.IntN(50) == 0
+					takes, fails := time.Duration(random.ExpFloat64()*100)*10*time.Microsecond+3*time.Microsecond,
+						random.IntN(50) == 0
 					mu.Unlock()
 					time.Sleep(takes)
 					if fails {
@@ -260,7 +265,7 @@ func TestARunEndsOnceItMissesAnObjective(t *testing.T) {
 	}
 }
 
-// One call of 20 is more than the share that may be bad, and one of 1,000 is not.
+// One bad call in 20 is more than the share that may be bad; one in 1,000 is not.
 func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 	for _, text := range []string{"errors < 1%", "p98 < 3ms", "drops < 1%", "achieved > 99%",
 		"errors < 1% over every 5s"} {
@@ -290,18 +295,21 @@ func TestARunIsNotEndedByAShareThatItCanStillHold(t *testing.T) {
 
 func TestWindowsThatObjectivesAreNotMadeOfAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" is not about whole windows of 100ms: want a multiple of it`,
-		"p50 < 1ms over every 20s":   "is about windows longer than the run of 10s",
+		"p50 < 1ms over every 150ms": `SLO "p50 < 1ms over every 150ms" does not have whole windows of 100ms: ` +
+			`want a multiple of that`,
+		"p50 < 1ms over every 20s": "has windows longer than the run of 10s",
 	} {
-		run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: sleeps(0),
-			Window: 100 * ms, SLOs: []record.SLO{slo(t, text)}}
-		if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q in it", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Target: sleeps(0),
+				Window: 100 * ms, SLOs: []record.SLO{slo(t, text)}}
+			if err := run.Check(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q in it", text, err, want)
+			}
+		})
 	}
 	run := bench.Run{Arrivals: constant(t, schedule.PerSecond(1), 10*time.Hour), Target: sleeps(0), Window: ms}
 	if err := run.Check(); err == nil || !strings.Contains(err.Error(),
-		"windows of 1ms are more than 4096 in 10h0m0s: want 8.79s or more") {
+		"a run of 10h0m0s has more than 4096 windows of 1ms: want 8.79s or more") {
 		t.Error(err)
 	}
 	run.Window = 8790 * ms

@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// Runs of 1,000 calls of 1 ms, of which some take 50 ms, fail, or are dropped.
+// The runs have 1,000 calls of 1 ms; some calls take 50 ms, fail, or are dropped.
 func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
 	run := func(t *testing.T, slow, fail int64, s record.SLO, abort bool) (r *record.Record) {
 		synctest.Test(t, func(t *testing.T) {

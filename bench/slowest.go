@@ -12,28 +12,28 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// keptSlowest is how many of the slowest calls of a run are kept.
+// keptSlowest is the number of slowest calls of a run that are kept.
 const keptSlowest = 32
 
-// slowest are the slowest calls so far, to one part in 64: a call takes the place of
-// another if it is slower by as much. (In a backlog every call is slower than the one
-// before it, and each of them would be taken otherwise.) Any goroutine may offer one;
-// a call that is not among them costs one atomic load, and none allocates.
+// slowest holds the slowest calls so far, to one part in 64: a call replaces another only if it is
+// slower by that much. (In a backlog every call is slower than the call before it, and each would be
+// taken otherwise.) Any goroutine may offer a call. A call that is not taken costs one atomic load, and
+// no call allocates.
 type slowest struct {
-	floor atomic.Int64 // latency that a call must exceed to be taken
+	floor atomic.Int64 // the latency that a call must exceed to be taken
 	room  int
 	keys  schedule.Keys
-	names []string // of what calls may overlap, the likeliest cause first
+	names []string // the names of the suspects, the likeliest cause first
 
 	mu    sync.Mutex
 	calls []slowCall
-	least int // index of the fastest of them
+	least int // index of the fastest of calls
 }
 
 type slowCall struct {
-	record.SlowCall          // Overlapped is empty here
+	record.SlowCall          // without Overlapped
 	tagged          bool     // tags are known
-	tags            suspects // what it overlapped
+	tags            suspects // the events that it overlapped
 }
 
 func newSlowest(room int, keys schedule.Keys) *slowest {
@@ -45,9 +45,8 @@ func newSlowest(room int, keys schedule.Keys) *slowest {
 	return s
 }
 
-// offer takes a call if it is clearly slower than the fastest of those kept, or if
-// there is room. Of equals the earlier stays, as far as calls are offered in their
-// order.
+// offer takes a call if it is clearly slower than the fastest kept call, or if there is room. Of equally
+// slow calls the earlier stays, if calls are offered in order.
 func (s *slowest) offer(c *call, failed bool) {
 	if int64(c.ended-c.due) > s.floor.Load() {
 		s.take(c, failed)
@@ -58,10 +57,10 @@ func (s *slowest) take(c *call, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int64(c.ended-c.due) <= s.floor.Load() {
-		return // others were taken meanwhile
+		return // other calls were taken meanwhile
 	}
-	taken := slowCall{SlowCall: record.SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun, Ended: c.ended,
-		Failed: failed}}
+	taken := slowCall{SlowCall: record.SlowCall{N: c.n, Key: s.keys.Key(c.n), Due: c.due, Begun: c.begun,
+		Ended: c.ended, Failed: failed}}
 	if len(s.calls) < s.room {
 		s.calls = append(s.calls, taken)
 		if len(s.calls) < s.room {
@@ -81,16 +80,16 @@ func (s *slowest) take(c *call, failed bool) {
 	s.floor.Store(least + least>>6)
 }
 
-// tag notes what call i, which has number n, has overlapped.
+// tag sets the events that call i, whose number is n, has overlapped.
 func (s *slowest) tag(i int, n uint64, tags suspects) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := &s.calls[i]; c.N == n { // or another has taken its place
+	if c := &s.calls[i]; c.N == n { // otherwise another call has replaced it
 		c.tags, c.tagged = tags, true
 	}
 }
 
-// untagged is call i, if it ended by then and was not looked at.
+// untagged returns call i if it ended before or at by and has no tags yet.
 func (s *slowest) untagged(i int, by time.Duration) (n uint64, due, ended time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +100,7 @@ func (s *slowest) untagged(i int, by time.Duration) (n uint64, due, ended time.D
 	return c.N, c.Due, c.Ended, true
 }
 
-// list is all of them, slowest first, and of equals the one due first.
+// list returns all calls, slowest first, and equally slow calls by their due instants.
 func (s *slowest) list() []record.SlowCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,12 +115,12 @@ func (s *slowest) list() []record.SlowCall {
 	return list
 }
 
-// suspects are a set of what a call overlapped: bit i is the i-th in the order of
-// suspicion.
+// suspects are a set of events that a call overlapped. Bit i stands for the i-th likeliest cause.
 type suspects uint32
 
-func (s suspects) names(all []string) (names []string) {
-	for i, name := range all {
+// names returns the names of the suspects in s.
+func (s suspects) names(suspectNames []string) (names []string) {
+	for i, name := range suspectNames {
 		if s&(1<<i) != 0 {
 			names = append(names, name)
 		}

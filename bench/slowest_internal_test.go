@@ -15,7 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// ofLatency is a call that is due at n ms.
+// ofLatency returns a call with number n, which is due at n ms.
 func ofLatency(n uint64, latency time.Duration) *call {
 	due := time.Duration(n) * msec
 	return &call{due: due, ideal: due, begun: due, ended: due + latency, n: n}
@@ -95,7 +95,7 @@ type keysOf map[uint64]string
 
 func (k keysOf) Key(n uint64) string { return k[n] }
 
-// In a backlog every call is slower than the one before.
+// In a backlog every call is slower than the call before it.
 func TestCallsThatAreHardlySlowerAreLeftOut(t *testing.T) {
 	s := newSlowest(4, oneKey{})
 	taken := 0
@@ -166,7 +166,7 @@ func TestASlowCallIsWrittenInFull(t *testing.T) {
 	}
 }
 
-// What a call costs that is not among the slowest, and one that is.
+// These benchmarks measure the cost of a call that is not among the slowest, and of a call that is.
 func BenchmarkOffer(b *testing.B) {
 	for _, taken := range []bool{false, true} {
 		b.Run(fmt.Sprintf("taken=%v", taken), func(b *testing.B) {

@@ -11,44 +11,44 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// A StuckCall is a call that has not returned for long.
+// A StuckCall is a call that has been in the target for a long time.
 type StuckCall struct {
 	Key   string
-	Began time.Duration // since the start of the run
-	For   time.Duration // it has been in the target
+	Began time.Duration // when it began, since the start of the run
+	For   time.Duration // how long it has been in the target
 }
 
 const (
-	// stuckAfter is how long a call is in the target before Run.Stuck is told of it.
+	// stuckAfter is how long a call is in the target before it is reported to Run.Stuck.
 	stuckAfter = 5 * time.Second
-	// givenUpAfter is how long calls may take to return once the context has ended.
+	// givenUpAfter is how long calls may take to return after the context has ended.
 	givenUpAfter = time.Second
-	// stuckEvery is how often workers are looked at, at the least.
+	// stuckEvery is the longest time between two looks at the workers.
 	stuckEvery = 100 * time.Millisecond
 )
 
-// inside says since when a worker has been in the target. It is written by the worker, twice
-// a call, and looked at by others now and then: so there is no timer for a call.
+// inside says since when a worker has been in the target. The worker writes it twice per call, and
+// other goroutines look at it from time to time, so that a call needs no timer.
 type inside struct{ state atomic.Int64 }
 
-// States of inside besides the instant at which the target was entered, plus 1.
+// States of inside. Any other state is the instant at which the target was entered, plus 1.
 const (
 	outside = 0
-	held    = -1 // somebody reads the worker's call
-	givenUp = -2 // the call is not the worker's any more
+	held    = -1 // another goroutine reads the worker's call
+	givenUp = -2 // the call has been taken from the worker
 )
 
-// enter says that the target is entered at now. What it returns is for leave.
+// enter notes that the target is entered at now. The result is the argument of leave.
 func (i *inside) enter(now time.Duration) (entered int64) {
 	entered = int64(max(now, 0)) + 1
 	i.state.Store(entered)
 	return entered
 }
 
-// leave says that the target has been left. It is false if the call was given up.
+// leave notes that the target has been left. It returns false if the call was given up.
 func (i *inside) leave(entered int64) bool {
 	for !i.state.CompareAndSwap(entered, outside) {
-		if state := i.state.Load(); state != held && state != entered { // who held it may just have let go
+		if state := i.state.Load(); state != held && state != entered { // the holder may just have released it
 			return false
 		}
 		runtime.Gosched()
@@ -56,14 +56,14 @@ func (i *inside) leave(entered int64) bool {
 	return true
 }
 
-// since returns when the target was entered that the worker is in.
+// since returns when the worker entered the target; ok is false if it is not in the target.
 func (i *inside) since() (entered time.Duration, ok bool) {
 	state := i.state.Load()
 	return time.Duration(state - 1), state > outside
 }
 
-// hold calls f while the worker cannot leave the target, unless the call that was entered
-// then has returned.
+// hold calls f while the worker cannot leave the target, unless the call that entered the target at
+// entered has returned.
 func (i *inside) hold(entered time.Duration, f func()) {
 	if i.state.CompareAndSwap(int64(entered)+1, held) {
 		f()
@@ -71,14 +71,14 @@ func (i *inside) hold(entered time.Duration, f func()) {
 	}
 }
 
-// giveUp takes the call that was entered then from the worker, whose goroutine ends when
-// the call returns. It is false if it has returned.
+// giveUp takes the call that entered the target at entered from the worker. The goroutine of the call
+// ends when the call returns. GiveUp returns false if the call has returned already.
 func (i *inside) giveUp(entered time.Duration) bool {
 	return i.state.CompareAndSwap(int64(entered)+1, givenUp)
 }
 
-// attend looks at workers until the run is over: it tells of calls that do not return, and
-// gives up those that have timed out, or whose context has ended.
+// attend looks at the workers until the run is over. It reports calls that do not return, and gives up
+// calls that have timed out or whose context has ended.
 func (c *crew) attend() {
 	every := stuckEvery
 	if t := c.run.Timeout; t > 0 {
@@ -97,14 +97,15 @@ func (c *crew) attend() {
 	}
 }
 
-// An attendant is what has been seen of workers.
+// An attendant holds the state of attend.
 type attendant struct {
-	ended  time.Duration // when the context had; 0: it has not
-	stuck  []StuckCall
-	told   time.Duration // when Run.Stuck was last called
-	newest time.Duration // when the newest began of those that it was told of
+	ended    time.Duration // when the end of the context was seen; 0 if it has not ended
+	stuck    []StuckCall
+	reported time.Duration // when Run.Stuck was last called
+	newest   time.Duration // when the newest of the reported calls began
 }
 
+// look looks at all workers once.
 func (c *crew) look(a *attendant, now time.Duration) {
 	if a.ended == 0 && c.ctx.Err() != nil {
 		a.ended = max(now, 1)
@@ -128,24 +129,24 @@ func (c *crew) look(a *attendant, now time.Duration) {
 			})
 		}
 	}
-	c.tell(a, now)
+	c.report(a, now)
 }
 
-// tell calls Run.Stuck if there are stuck calls that it has not been told of, and not more
-// often than there may be new ones.
-func (c *crew) tell(a *attendant, now time.Duration) {
+// report calls Run.Stuck if there are stuck calls that have not been reported, at most once every
+// stuckAfter.
+func (c *crew) report(a *attendant, now time.Duration) {
 	if len(a.stuck) == 0 {
 		return
 	}
 	slices.SortFunc(a.stuck, func(a, b StuckCall) int { return cmp.Compare(a.Began, b.Began) })
-	if last := a.stuck[len(a.stuck)-1].Began; a.told == 0 || now-a.told >= stuckAfter && last > a.newest {
-		a.told, a.newest = now, last
+	if last := a.stuck[len(a.stuck)-1].Began; a.reported == 0 || now-a.reported >= stuckAfter && last > a.newest {
+		a.reported, a.newest = now, last
 		c.run.Stuck(slices.Clone(a.stuck))
 	}
 }
 
-// setContext gives a worker a context that ends when its call is given up. Without a
-// timeout that is when the run's own has ended.
+// setContext gives a worker the context of the run, or, if there is a timeout, a context that ends when
+// its call is given up.
 func (c *crew) setContext(w *worker) {
 	w.ctx, w.cancel = c.ctx, func() {}
 	if c.run.Timeout > 0 {
@@ -153,8 +154,8 @@ func (c *crew) setContext(w *worker) {
 	}
 }
 
-// giveUp accounts for a call that has not returned as failed with err. If the run goes on,
-// another goroutine goes on as the worker.
+// giveUp gives up a call that has not returned: the call fails with err, and a new goroutine continues
+// as the worker.
 func (c *crew) giveUp(w *worker, entered, now time.Duration, err error) {
 	if !w.inside.giveUp(entered) {
 		return

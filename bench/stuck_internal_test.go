@@ -22,7 +22,7 @@ func mustConstant(t testing.TB, perSecond uint64, d time.Duration) schedule.Arri
 	return a
 }
 
-// A worker that is stuck in the target has claimed calls that others make for it.
+// Other workers make the calls that a worker stuck in the target has claimed.
 func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
 	for _, at := range []int64{0, 500, 995} { // at the beginning, in the middle, and near the end of the schedule
 		synctest.Test(t, func(t *testing.T) {
@@ -55,8 +55,10 @@ func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
 
 func TestALengthOfWindowsIsRound(t *testing.T) {
 	for duration, want := range map[time.Duration]time.Duration{
-		time.Nanosecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond, 51 * time.Millisecond: 2 * time.Millisecond,
-		500 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond, 24 * time.Hour: 2000 * time.Second,
+		time.Nanosecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond,
+		51 * time.Millisecond:  2 * time.Millisecond,
+		500 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond,
+		24 * time.Hour: 2000 * time.Second,
 	} {
 		if got := windowOf(duration); got != want {
 			t.Errorf("%v: windows of %v, want %v", duration, got, want)
@@ -64,7 +66,7 @@ func TestALengthOfWindowsIsRound(t *testing.T) {
 	}
 }
 
-// Who holds a worker lets go between two looks of one that leaves.
+// The holder of a worker releases it between two looks of the worker that leaves.
 func TestWhoeverIsHeldWhileLeavingLeaves(t *testing.T) {
 	var i inside
 	var stop atomic.Bool

@@ -17,7 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// numbered keys are those of calls by their number.
+// numbered are keys that contain the number of the call.
 type numbered struct{}
 
 func (numbered) Key(n uint64) string { return fmt.Sprintf("key-%d", n) }
@@ -36,7 +36,8 @@ func TestCallsThatDoNotReturnAreTold(t *testing.T) {
 		start := time.Now().Add(ms) // the lead-in
 		hangs := map[string]time.Duration{"key-1": 12 * time.Second, "key-3": 20 * time.Second,
 			"key-50": 6 * time.Second}
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10), 10*time.Second), Workers: 5, Keys: numbered{},
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(10), 10*time.Second), Workers: 5,
+			Keys:  numbered{},
 			Stuck: func(calls []bench.StuckCall) { told, at = append(told, calls), append(at, time.Since(start)) },
 			Target: bench.TargetFunc(func(_ context.Context, key string) error {
 				time.Sleep(hangs[key])

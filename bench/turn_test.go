@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -13,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// withProcessors runs f in virtual time, with so many processors.
+// withProcessors runs f in virtual time with a number of processors.
 func withProcessors(t *testing.T, n int, f func(t *testing.T)) {
 	t.Helper()
 	before := runtime.GOMAXPROCS(n)
@@ -21,7 +22,7 @@ func withProcessors(t *testing.T, n int, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// counted is Sleep, and counts who waits at once.
+// counted is Sleep, and counts the workers that wait at the same time.
 type counted struct{ waiting, most *atomic.Int64 }
 
 func (counted) String() string                    { return "counted" }
@@ -42,25 +43,27 @@ func (w countedWaiter) Wait(done <-chan struct{}, due time.Duration) time.Durati
 
 func count() counted { return counted{new(atomic.Int64), new(atomic.Int64)} }
 
-// Each that waits may keep its processor from the target.
+// Each waiting worker may keep its processor from the target.
 func TestOfMoreWorkersThanProcessorsOneWaitsAtATime(t *testing.T) {
 	for workers, want := range map[int]int64{2: 2, 10: 1, 100: 1} {
-		withProcessors(t, 2, func(t *testing.T) {
-			pace := count()
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(ms),
-				Workers: workers, Pace: pace})
-			if most := pace.most.Load(); most != want {
-				t.Errorf("%d of %d workers waited at once, want %d", most, workers, want)
-			}
-			if r.Done != 100 || r.Latency.Max() != ms {
-				t.Errorf("%d workers: %d calls, latency %v", workers, r.Done, r.Latency.Max())
-			}
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			withProcessors(t, 2, func(t *testing.T) {
+				pace := count()
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(ms),
+					Workers: workers, Pace: pace})
+				if most := pace.most.Load(); most != want {
+					t.Errorf("%d of %d workers waited at once, want %d", most, workers, want)
+				}
+				if r.Done != 100 || r.Latency.Max() != ms {
+					t.Errorf("%d workers: %d calls, latency %v", workers, r.Done, r.Latency.Max())
+				}
+			})
 		})
 	}
 }
 
-// As many calls are in the target at once as there are workers: who waits hands over
-// before its call begins.
+// As many calls are in the target at once as there are workers, because a worker that waits hands over its
+// turn before its call begins.
 func TestAWorkerThatCallsKeepsNobodyWaiting(t *testing.T) {
 	withProcessors(t, 2, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: sleeps(10 * ms),

@@ -54,8 +54,7 @@ func TestATargetThatDoesNotKeepUpIsSaturated(t *testing.T) {
 	}
 }
 
-// A stall that is over by the end of the run is in the percentiles, where it
-// belongs: the target carries the load.
+// A stall that is over by the end of the run shows in the percentiles only: the target carries the load.
 func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*time.Second), Workers: 4,
@@ -66,8 +65,7 @@ func TestATargetThatCatchesUpIsNotSaturated(t *testing.T) {
 	})
 }
 
-// A stall near the end is not what a target looks like that does not keep up, and
-// one that falls behind slowly does so from the beginning.
+// A stall near the end differs from a target that does not keep up, which falls behind from the beginning.
 func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 	stall := 0
 	for name, c := range map[string]struct {
@@ -108,8 +106,7 @@ func TestHowLongATargetIsBehindTellsThatItDoesNotKeepUp(t *testing.T) {
 	}
 }
 
-// Many workers that the target keeps busy have a generator that is a little late
-// all the same.
+// With many busy workers, the generator is a little late too.
 func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(10 * ms),
@@ -123,7 +120,8 @@ func TestDropsAreTheTargetsFaultIfItKeepsTheWorkers(t *testing.T) {
 
 func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(0), Workers: 1,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(0),
+			Workers:  1,
 			Overload: bench.Drop, Pace: late{900 * time.Microsecond}})
 		if r.Dropped < 10_000 || !slices.Contains(reasons(r), record.GeneratorLimited) {
 			t.Errorf("dropped %d, verdict %v", r.Dropped, r.Verdict())
@@ -131,7 +129,7 @@ func TestCallsDroppedByALateGeneratorAccuseIt(t *testing.T) {
 	})
 }
 
-// A generator that is a little late behind a full queue is not why it is full.
+// A generator that is a little late is not the reason why the queue is full.
 func TestAFullQueueIsTheTargetsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(20_000), time.Second), Target: sleeps(ms),
@@ -206,7 +204,8 @@ func TestWhatIsBlamedWhenCallsFailIsTheirFailure(t *testing.T) {
 
 func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0), Workers: 1})
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), time.Second), Target: sleeps(0),
+			Workers: 1})
 		v := r.Verdict(0.99)
 		want := "p99 needs 368 calls, there were 100: raise the duration, or the rate"
 		if len(v) != 1 || v[0].Name != record.TooFewSamples || v[0].Detail != want {
@@ -215,8 +214,7 @@ func TestAPercentileThatLacksCallsSaysHowMany(t *testing.T) {
 	})
 }
 
-// Calls that were dropped count for the percentiles: they are of the load that
-// was offered.
+// Percentiles count dropped calls, because these belong to the offered load.
 func TestDroppedCallsAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 5*time.Second), Target: sleeps(15 * ms),
@@ -256,7 +254,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 	})
 }
 
-// The last call of a schedule is one, too.
+// The last call of a schedule counts too.
 func TestARunInterruptedBeforeItsLastCallIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*ms)
@@ -298,21 +296,23 @@ func TestKindsOfFailuresArePrintable(t *testing.T) {
 
 func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
 	for policy, want := range map[bench.Overload]uint64{bench.Queue: 10, bench.Drop: 0} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
-			defer cancel()
-			r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour), Workers: 1,
-				Overload: policy, Queue: 10,
-				Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
-			if r.Done != 1 || r.Missed != want || r.Offered != 5000 {
-				t.Errorf("done %d, dropped %d, missed %d of %d; want %d missed", r.Done, r.Dropped, r.Missed,
-					r.Offered, want)
-			}
+		t.Run(policy.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
+				defer cancel()
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour), Workers: 1,
+					Overload: policy, Queue: 10,
+					Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
+				if r.Done != 1 || r.Missed != want || r.Offered != 5000 {
+					t.Errorf("done %d, dropped %d, missed %d of %d; want %d missed", r.Done, r.Dropped, r.Missed,
+						r.Offered, want)
+				}
+			})
 		})
 	}
 }
 
-// Whoever waits for the context learns of its end in no order.
+// The order in which goroutines notice the end of a context is not defined.
 func TestARunIsInterruptedWhoeverSeesItFirst(t *testing.T) {
 	for range 50 {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -338,7 +338,8 @@ func TestARunInterruptedBeforeItBeginsIsEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Target: sleeps(0),
+		r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second),
+			Target:  sleeps(0),
 			Workers: 4})
 		if !r.Interrupted || r.Scheduled != 0 || r.Done != 0 || r.Rate() != 0 {
 			t.Errorf("interrupted %v, scheduled %v, done %d", r.Interrupted, r.Scheduled, r.Done)
@@ -359,7 +360,7 @@ func TestNoCallBeginsOnceTheContextHasEnded(t *testing.T) {
 	})
 }
 
-// deaf does not hear of the end while it waits.
+// deaf is a pace that does not notice the end of the run while it waits.
 type deaf struct{}
 
 func (deaf) String() string                  { return "deaf" }
@@ -440,7 +441,7 @@ func TestTheFirstFailureOfAKindIsShown(t *testing.T) {
 }
 
 func TestALateCallFindsNoRoomWhereNoneIs(t *testing.T) {
-	// Busy from 0 to 1.5 ms: the call due at 1 ms is dropped, that at 2 ms is not.
+	// The worker is busy from 0 to 1.5 ms: the call due at 1 ms is dropped, the call due at 2 ms is not.
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 10*ms),
 			Target: sleeps(1500 * time.Microsecond), Workers: 1, Overload: bench.Drop})

@@ -10,14 +10,13 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// windows are the account of a run cut into equal lengths of time, by the instants
-// at which calls were due.
+// windows hold the account of a run in windows of equal length, by the due instants of the calls.
 type windows struct {
 	length  time.Duration
 	plan    record.Plan
 	apart   bool            // Run.FailedApart
-	longest []time.Duration // of each objective: a longer latency makes a call bad
-	least   time.Duration   // of longest
+	longest []time.Duration // for each objective, the longest latency of a good call
+	least   time.Duration   // the least of longest
 	mu      sync.Mutex
 	all     []window
 }
@@ -25,17 +24,17 @@ type windows struct {
 // A window is the account of the calls that were due in it.
 type window struct {
 	counts
-	latency         record.Buckets // of calls done
-	dropped, missed atomic.Uint64  // rare, and counted at once
-	late            atomic.Uint64  // so is: calls begun after the window's end, by the generator's own fault
-	taken           atomic.Uint64  // calls that workers of a closed loop have taken
+	latency         record.Buckets // for calls done
+	dropped, missed atomic.Uint64  // rare events, counted at once
+	late            atomic.Uint64  // calls that began after the window's end because of the generator
+	taken           atomic.Uint64  // calls that the workers of a closed loop have taken
 }
 
-// counts are of calls that ended.
+// counts are the counts of calls that ended.
 type counts struct {
 	done, failed uint64
-	latencySum   time.Duration // of calls done
-	slow         []uint64      // calls done that took longer than each objective allows
+	latencySum   time.Duration // for calls done
+	slow         []uint64      // for each objective, calls done that took longer than it allows
 }
 
 func (c *counts) add(o *counts) {
@@ -47,22 +46,21 @@ func (c *counts) add(o *counts) {
 	}
 }
 
-// reset sets c to nothing, and keeps its memory.
+// reset sets all counts to 0, and keeps the memory.
 func (c *counts) reset() {
 	clear(c.slow)
 	*c = counts{slow: c.slow}
 }
 
-// wantWindows is how many a run has at most that does not say how long they are; it
-// has 20 at least, if it lasts for 20 ms.
+// wantWindows is the largest number of windows of the default length. There are at least 20, if the
+// run lasts for at least 20 ms.
 const wantWindows = 50
 
-// windowOf is how long the windows of a run are that does not say: 1, 2 or 5 times
-// a power of ten.
+// windowOf returns the default length of windows: 1, 2 or 5 times a power of ten.
 func windowOf(duration time.Duration) time.Duration {
 	for step := time.Millisecond; ; step *= 10 {
 		for _, times := range []time.Duration{1, 2, 5} {
-			if times*step >= (duration-1)/wantWindows+1 { // which does not overflow
+			if times*step >= (duration-1)/wantWindows+1 { // rounded up without overflow
 				return times * step
 			}
 		}
@@ -83,7 +81,7 @@ func newWindows(length, duration time.Duration, r *Run) *windows {
 	return w
 }
 
-// slow returns a count for each objective and window.
+// slow returns, for each window, a count for each objective.
 func (w *windows) slow() [][]uint64 {
 	n := len(w.plan.SLOs)
 	all, memory := make([][]uint64, len(w.all)), make([]uint64, n*len(w.all))
@@ -103,6 +101,7 @@ func (w *windows) planDue(a schedule.Arrivals) {
 	}
 }
 
+// index returns the index of the window of an instant.
 func (w *windows) index(due time.Duration) int {
 	return min(max(int(due/w.length), 0), len(w.all)-1)
 }
@@ -114,16 +113,16 @@ func (w *windows) late(due time.Duration)    { w.all[w.index(due)].late.Add(1) }
 // take counts a call that a worker of a closed loop takes.
 func (w *windows) take(due time.Duration) { w.all[w.index(due)].taken.Add(1) }
 
-// A windowTally is one recorder's part of a window.
+// A windowTally is the part of a window that one recorder has counted.
 type windowTally struct {
 	windows  *windows
-	from, to time.Duration // of the window; nothing at first
+	from, to time.Duration // the window; both 0 at first
 	counts
 	latency record.Buckets
 }
 
-// add adds a call to the window in which it was due. Calls come nearly in the
-// order in which they are due: the tally is passed on when the window changes.
+// add adds a call to the window in which it was due. Calls come nearly in the order in which they are
+// due, so the tally is passed on whenever the window changes.
 func (t *windowTally) add(c *call, failed bool) {
 	if c.due >= t.to || c.due < t.from {
 		t.turn(c.due)
@@ -141,7 +140,7 @@ func (t *windowTally) add(c *call, failed bool) {
 	}
 }
 
-// addSlow counts a latency against the objectives that it is too long for.
+// addSlow counts a latency for each objective for which it is too long.
 func (t *windowTally) addSlow(latency time.Duration) {
 	for i, longest := range t.windows.longest {
 		if latency > longest {
@@ -150,13 +149,14 @@ func (t *windowTally) addSlow(latency time.Duration) {
 	}
 }
 
-// turn passes on what was counted, and goes on with the window of calls due at due.
+// turn passes on the counts, and starts counting for the window of an instant.
 func (t *windowTally) turn(due time.Duration) {
 	t.pass()
 	t.from = due - due%t.windows.length
 	t.to = t.from + t.windows.length
 }
 
+// pass adds the counts to their window and resets them.
 func (t *windowTally) pass() {
 	if t.done+t.failed == 0 {
 		return

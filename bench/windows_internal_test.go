@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// Whatever a run was interrupted in is not judged, unless it was whole.
+// A window in which a run was interrupted is not judged, unless it was whole.
 func TestOfAnInterruptedRunWholeWindowsAreJudged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3501*time.Millisecond)
@@ -72,9 +72,12 @@ func TestAchievedAreTheCallsThatEndedWhileTheScheduleLasted(t *testing.T) {
 
 func TestWindowsThatAreNotAskedForAreOneTwoOrFiveTimesAPowerOfTen(t *testing.T) {
 	for duration, want := range map[time.Duration]time.Duration{
-		1: time.Millisecond, time.Millisecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond, 50*time.Millisecond + 1: 2 * time.Millisecond,
-		100 * time.Millisecond: 2 * time.Millisecond, 101 * time.Millisecond: 5 * time.Millisecond, 250 * time.Millisecond: 5 * time.Millisecond,
-		251 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond, time.Hour: 100 * time.Second,
+		1: time.Millisecond, time.Millisecond: time.Millisecond, 50 * time.Millisecond: time.Millisecond,
+		50*time.Millisecond + 1: 2 * time.Millisecond,
+		100 * time.Millisecond:  2 * time.Millisecond, 101 * time.Millisecond: 5 * time.Millisecond,
+		250 * time.Millisecond: 5 * time.Millisecond,
+		251 * time.Millisecond: 10 * time.Millisecond, 10 * time.Second: 200 * time.Millisecond,
+		time.Hour:     100 * time.Second,
 		math.MaxInt64: 200_000_000 * time.Second,
 	} {
 		got := windowOf(duration)

@@ -15,12 +15,13 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// checkWindows holds for every run.
+// checkWindows fails the test unless the windows of a run add up.
 func checkWindows(t testing.TB, r *record.Record) {
 	t.Helper()
 	var offered, done, failed, dropped, missed uint64
 	for i, w := range r.Windows {
-		offered, done, failed, dropped, missed = offered+w.Offered, done+w.Done, failed+w.Failed, dropped+w.Dropped, missed+w.Missed
+		offered, done, failed, dropped, missed = offered+w.Offered, done+w.Done, failed+w.Failed,
+			dropped+w.Dropped, missed+w.Missed
 		if w.Offered != w.Done+w.Failed+w.Dropped+w.Missed || w.Max > r.Latency.Max() || w.P50 > w.P99 && w.P99 > 0 ||
 			w.P99 > w.Max {
 			t.Errorf("window %+v", w)
@@ -86,7 +87,7 @@ func TestPercentilesOfAWindowAreKnownToTwoPercent(t *testing.T) {
 	})
 }
 
-// Calls that never began are part of the load that a window's percentiles speak of.
+// The percentiles of a window count calls that never began.
 func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 501*ms)
@@ -118,7 +119,8 @@ func TestDroppedAndMissedCallsAreInTheirWindows(t *testing.T) {
 
 func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100, Window: 10 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 100,
+			Window: 10 * ms,
 			Target: sleeps(50 * ms), Pace: late{3 * ms}})
 		checkWindows(t, r)
 		for i, w := range r.Windows {
@@ -128,12 +130,13 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 		}
 		v := r.Verdict(.99)
 		if len(v) != 1 || v[0].Name != record.GeneratorLimited ||
-			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: up to 30%") ||
+			!strings.Contains(v[0].Detail, "in 100 of 100 windows of 10ms the rate was not kept: the generator "+
+				"began up to 30%") ||
 			!strings.Contains(v[0].Detail, "lower the rate") {
 			t.Errorf("verdict %v", v)
 		}
 	})
-	// The target's fault is none of the generator's.
+	// Lateness that the target causes does not count as late.
 	synctest.Test(t, func(t *testing.T) {
 		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 1, Window: 10 * ms,
 			Target: sleeps(2 * ms)})
@@ -171,32 +174,38 @@ func TestWhatTheRuntimeDidIsToldWithItsWindow(t *testing.T) {
 }
 
 func TestWindowsAreOfALengthThatIsAskedForOrSuits(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		duration, window time.Duration
 		slos             []string
 		want             time.Duration
 		n                int
 	}{
-		{10 * time.Second, 0, nil, 200 * ms, 50},
-		{11 * time.Second, 0, nil, 500 * ms, 22},
-		{10 * time.Second, time.Second, nil, time.Second, 10},
-		{10 * time.Second, 0, []string{"p99 < 5ms over every 1s"}, 200 * ms, 50}, // is made of them
-		{10 * time.Second, 0, []string{"p99 < 5ms over every 100ms"}, 100 * ms, 100},
-		{10 * time.Second, 0, []string{"p99 < 5ms over every 900ms", "errors < 1% over every 300ms"}, 300 * ms, 34},
-		{10 * ms, 0, nil, ms, 10},
+		"the default, 50 windows":    {10 * time.Second, 0, nil, 200 * ms, 50},
+		"the default, fewer windows": {11 * time.Second, 0, nil, 500 * ms, 22},
+		"as asked for":               {10 * time.Second, time.Second, nil, time.Second, 10},
+		"an SLO of several windows": {10 * time.Second, 0, []string{"p99 < 5ms over every 1s"},
+			200 * ms, 50}, // is made of them
+		"an SLO of a shorter window": {10 * time.Second, 0,
+			[]string{"p99 < 5ms over every 100ms"}, 100 * ms, 100},
+		"SLOs of whole windows only of the shortest": {10 * time.Second, 0,
+			[]string{"p99 < 5ms over every 900ms", "errors < 1% over every 300ms"}, 300 * ms, 34},
+		"a short run": {10 * ms, 0, nil, ms, 10},
 	} {
-		var slos []record.SLO
-		for _, text := range c.slos {
-			slos = append(slos, slo(t, text))
-		}
-		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), c.duration), Workers: 1,
-				Window: c.window, SLOs: slos, Target: sleeps(0)})
-			checkWindows(t, r)
-			if len(r.Windows) != c.n || r.Windows[0].Length != c.want {
-				t.Errorf("%v: %d windows of %v, want %d of %v", c.duration, len(r.Windows), r.Windows[0].Length, c.n,
-					c.want)
+		t.Run(name, func(t *testing.T) {
+			var slos []record.SLO
+			for _, text := range c.slos {
+				slos = append(slos, slo(t, text))
 			}
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), c.duration), Workers: 1,
+					Window: c.window, SLOs: slos, Target: sleeps(0)})
+				checkWindows(t, r)
+				if len(r.Windows) != c.n || r.Windows[0].Length != c.want {
+					t.Errorf("%v: %d windows of %v, want %d of %v", c.duration, len(r.Windows),
+						r.Windows[0].Length, c.n,
+						c.want)
+				}
+			})
 		})
 	}
 }
@@ -207,21 +216,23 @@ func TestWindowsThatCannotBeAreRefusedWithAdvice(t *testing.T) {
 		want string
 	}{
 		"negative": {bench.Run{Window: -1}, "Run.Window is -1ns: want 0 or more"},
-		"too many": {bench.Run{Window: ms}, "windows of 1ms are more than 4096 in 10s: want 3ms or more"},
+		"too many": {bench.Run{Window: ms}, "a run of 10s has more than 4096 windows of 1ms: want 3ms or more"},
 		"no multiple": {bench.Run{Window: 300 * ms, SLOs: []record.SLO{slo(t, "p99 < 5ms over every 1s")}},
-			"is not about whole windows of 300ms: want a multiple of it, or Run.Window to divide it"},
+			"does not have whole windows of 300ms: want a multiple of that, or a Run.Window that divides it"},
 		"none divides": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 300ms"),
-			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" is not about whole windows of 300ms"},
+			slo(t, "max < 1s over every 700ms")}}, "over every 700ms\" does not have whole windows of 300ms"},
 		"longer": {bench.Run{SLOs: []record.SLO{slo(t, "p99 < 5ms over every 11s")}},
-			"is about windows longer than the run of 10s"},
-		"an empty SLO": {bench.Run{SLOs: []record.SLO{{}}}, "Run.SLOs hold one that is empty: want one of ParseSLO"},
+			"has windows longer than the run of 10s"},
+		"an empty SLO": {bench.Run{SLOs: []record.SLO{{}}}, "Run.SLOs has an empty SLO: want the result of ParseSLO"},
 	} {
-		c.run.Arrivals, c.run.Target = constant(t, schedule.PerSecond(1000), 10*time.Second), sleeps(0)
-		if err := c.run.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v; want an error that says %q", name, err, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			c.run.Arrivals, c.run.Target = constant(t, schedule.PerSecond(1000), 10*time.Second), sleeps(0)
+			if err := c.run.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v; want an error that says %q", name, err, c.want)
+			}
+		})
 	}
-	// What is advised is taken.
+	// The window length that the error advises is accepted.
 	for _, d := range []time.Duration{10 * time.Second, time.Hour, 4096 * ms, 4097 * ms, schedule.Endless - 1} {
 		run := bench.Run{Closed: &bench.Closed{Duration: d}, Target: sleeps(0), Window: 1}
 		_, after, ok := strings.Cut(run.Check().Error(), ": want ")

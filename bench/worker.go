@@ -12,76 +12,77 @@ import (
 
 // A source gives workers their calls.
 type source interface {
-	// take gives the next call to a worker that is free at now, as its call. It may
-	// put the calls after it into the worker's batch, which is empty.
+	// take sets own.call to the next call of a worker that is free at now, and reports whether
+	// there is one. It may put the calls after it into the worker's batch, which is empty.
 	take(own *worker, now time.Duration) bool
-	// giveBack returns a call that an interruption at now kept from beginning.
+	// giveBack takes back a call that did not begin because of an interruption at now.
 	giveBack(c *call, now time.Duration)
-	// stop interrupts the run: no more calls are taken.
+	// stop interrupts the run at now. After that, take returns false.
 	stop(now time.Duration)
 }
 
 // A worker makes one call after another.
 type worker struct {
-	ctx    context.Context // of the target
-	cancel func()          // ends ctx, if it is the worker's own
-	done   <-chan struct{} // closed once no more calls are to begin
+	ctx    context.Context // passed to the target
+	cancel func()          // ends ctx if it is the worker's own
+	done   <-chan struct{} // closed when no more calls may begin
 	target Target
 	keys   schedule.Keys
 	source source
 	batch  *batch
-	shared bool // others may take calls over from the batch
+	shared bool // other workers may take calls from the batch
 	clock  pace.Clock
 	waiter pace.Waiter
-	turn   chan pace.Waiter // instead of waiter, if one worker waits at a time: who has it
-	leave  func()           // called when it is done
+	turn   chan pace.Waiter // replaces waiter if one worker waits at a time: holds the waiter in between
+	leave  func()           // called after the last call
 
 	recorder *recorder
-	before   time.Duration // when its call before would have begun if the generator had no lag
-	free     time.Duration // when that would have ended
-	call     *call         // at hand
-	made     bool          // the target has been entered
-	inside   inside        // the target
+	before   time.Duration // when the previous call would have begun without generator lag
+	free     time.Duration // when the previous call would have ended without generator lag
+	call     *call         // the current call
+	made     bool          // the target has been entered at least once
+	inside   inside        // since when the worker has been in the target
 
-	lagAccount *lagAccount   // nil: it tells the lag of its calls by itself
-	log        []call        // those that have ended and are not in lagAccount, and that at hand
-	noted      int           // of log, that have ended
-	settled    call          // of lagAccount: that has begun, for all that is known; seq is 0 if there is none
-	seen       time.Duration // of lagAccount: when it was last seen in the target
+	lagAccount *lagAccount   // nil if the worker computes the lag of its calls by itself
+	log        []call        // calls that have ended and are not in lagAccount yet, and the current call
+	noted      int           // the number of ended calls in log
+	settled    call          // for lagAccount: a settled call that has not ended as far as known; seq is 0 if none
+	seen       time.Duration // for lagAccount: when the worker was last seen in the target
 }
 
 // A call is the account of one call.
 //
-// A source sets the first fields, in place: copying costs more than the rest of it.
+// A source sets the first fields in place, because copying a call would take most of the time.
 type call struct {
 	due     time.Duration
-	release time.Duration // when it may begin: later, if it has to wait for the policy of overload
-	step    time.Duration // how long after the call before it may begin, at the least
+	release time.Duration // when it may begin: later than due if the overload policy delays it
+	step    time.Duration // the least time after the release of the previous call
 	n       uint64
-	seq     uint64 // place among the calls that workers get, from 1
+	seq     uint64 // place among the calls that workers take, from 1
 	traced  bool
 	worker  int32 // index in lagAccount
 
 	begun, ended time.Duration
-	ideal        time.Duration // when it would have begun without the generator's lag
+	ideal        time.Duration // when it would have begun without generator lag
 }
 
-// noBatch is the batch of every worker that takes one call at a time. It stays empty.
+// noBatch is the batch of all workers that take one call at a time. It stays empty.
 var noBatch batch
 
+// oneKey are the keys of a run without keys.
 type oneKey struct{}
 
 func (oneKey) Key(uint64) string { return "" }
 
 // A shift is one goroutine of a worker.
 type shift struct {
-	entered  int64 // what inside.enter returned of the call in the target; 0 outside of it
+	entered  int64 // the result of inside.enter for the call in the target; 0 outside the target
 	finished bool  // there are no more calls
-	gone     bool  // the call was given up: the worker is another goroutine's
+	gone     bool  // the call was given up, and another goroutine has taken over the worker
 }
 
-// work makes calls until there are no more. A target that ends its goroutine (as
-// a test's FailNow does) ends only this one: another takes over.
+// work makes calls until there are no more. If the target ends its goroutine (as a test's FailNow
+// does), another goroutine takes over.
 func (w *worker) work() {
 	var s shift
 	defer func() {
@@ -100,9 +101,8 @@ func (w *worker) work() {
 
 var errGoexit = errors.New("the target ended its goroutine (runtime.Goexit)")
 
-// calls makes calls until there are no more, or the target panics, or the call is given up.
-// That the target panicked is accounted for here and not call by call, which would cost each
-// of them.
+// calls makes calls until there are no more, the target panics, or the call is given up. It recovers
+// from a panic here, once, because recovering in each call would slow every call.
 func (w *worker) calls(s *shift) {
 	defer func() {
 		if s.entered == 0 {
@@ -115,8 +115,8 @@ func (w *worker) calls(s *shift) {
 		w.returned(s, w.clock.Now(), err)
 	}()
 	ctxDone := w.ctx.Done()
-	// The end of one call is the beginning of the next if no wait lies between:
-	// reading the clock is most of what a call costs.
+	// If there is no wait between them, the end of one call is the beginning of the next: reading
+	// the clock takes most of the generator's time.
 	now := w.clock.Now()
 	for {
 		c := w.call
@@ -130,7 +130,7 @@ func (w *worker) calls(s *shift) {
 			s.finished = true
 			return
 		}
-		// The target may hear of the end of its context before done is closed.
+		// The target's context may end before done is closed.
 		if ended(w.done) || w.done != ctxDone && ended(ctxDone) {
 			w.giveBack()
 			s.finished = true
@@ -138,7 +138,7 @@ func (w *worker) calls(s *shift) {
 		}
 		c.begun = now
 		w.made = true
-		ctx, n := w.ctx, c.n // which are another's once the call is given up
+		ctx, n := w.ctx, c.n // another goroutine may change them once the call is given up
 		s.entered = w.inside.enter(now)
 		err := w.target.Call(ctx, w.keys.Key(n))
 		now = w.clock.Now()
@@ -158,7 +158,7 @@ func ended(done <-chan struct{}) bool {
 	}
 }
 
-// returned accounts for the call in progress when it has returned, unless it was given up.
+// returned accounts for the current call after it has returned, unless it was given up.
 func (w *worker) returned(s *shift, now time.Duration, err error) {
 	s.gone = !w.inside.leave(s.entered)
 	s.entered = 0
@@ -167,9 +167,9 @@ func (w *worker) returned(s *shift, now time.Duration, err error) {
 	}
 }
 
-// inTurn waits for its turn, takes the next call, and waits until it is due: false if
-// there are no more. Who is next takes over before the call begins, and not before
-// then: calls are due in the order in which they are taken.
+// inTurn waits for the worker's turn, takes the next call, and waits until it is due. It returns
+// false if there are no more calls. The next worker's turn starts only when this wait ends, because
+// calls are taken in the order in which they are due.
 func (w *worker) inTurn(now time.Duration) (time.Duration, bool) {
 	waiter := <-w.turn
 	ok := w.source.take(w, now)
@@ -180,7 +180,7 @@ func (w *worker) inTurn(now time.Duration) (time.Duration, bool) {
 	return w.clock.Now(), ok
 }
 
-// giveBack returns the call at hand, which has not begun, and those of the batch.
+// giveBack gives back the current call, which has not begun, and the calls of the batch.
 func (w *worker) giveBack() {
 	now := w.clock.Now()
 	for ok := true; ok; ok = w.batch.pop(w.shared, w.call) {
@@ -188,13 +188,12 @@ func (w *worker) giveBack() {
 	}
 }
 
-// ended accounts for the call in progress.
+// ended accounts for the current call, which ended at now.
 //
-// Its lag is queue lag as far as a generator without any lag of its own would have had it,
-// too; the rest is the generator's. A worker that has no other beside it, or calls of its own,
-// would have begun the call at the instant it was due (or, if calls catch up, was let go) or
-// at the end of its call before, whichever is later (Lindley's recursion, over the service
-// times measured). Of several that serve one queue a [lagAccount] tells.
+// The part of its lag that a generator without any lag would have had too is queue lag; the rest is
+// generator lag. A single worker, or a worker of a closed loop, would have begun the call when it was
+// released or when its previous call would have ended, whichever is later (Lindley's recursion, with
+// the measured service times). For several workers that serve one queue, a lagAccount computes it.
 func (w *worker) ended(now time.Duration, err error) {
 	c := w.call
 	c.ended = now

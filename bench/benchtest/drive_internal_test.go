@@ -126,34 +126,37 @@ func TestAllThatIsWrongWithADriverIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := func(context.Context) error { return nil }
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		driver Driver
 		n      int
 		want   []string
 	}{
-		{Driver{Load: schedule.At(1e-9)}, 100, []string{"100 calls of ",
+		"too many calls": {Driver{Load: schedule.At(1e-9)}, 100, []string{"100 calls of ",
 			"take longer than 2562047h47m16.854775807s: want fewer, or a higher rate"}},
-		{Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ",
+		"too many passes": {Driver{Load: longest}, 3, []string{"3 passes of 876000h0m0s take longer than ",
 			"want fewer, such as -benchtime=1x"}},
-		{Driver{Load: schedule.At(-1), Workers: bench.MaxWorkers + 1, Overload: bench.CatchUp(0),
+		"several fields": {Driver{Load: schedule.At(-1), Workers: bench.MaxWorkers + 1, Overload: bench.CatchUp(0),
 			SLOs: []record.SLO{slo("p50 < 1s over every 2s"), slo("p50 < 1s over every 3s")}}, 1,
-			[]string{"rate of -1 calls a second", "Driver.Workers is 100001", "Driver.Overload catches up 0 times", `"p50 < 1s over every 3s" is not about whole windows of 2s`}},
+			[]string{"rate of -1 calls per second", "Driver.Workers is 100001",
+				"Driver.Overload: catch-up(k=0): k is out of range: want 1 to 1000",
+				`"p50 < 1s over every 3s" does not have whole windows of 2s`}},
 	} {
-		_, err := c.driver.check(c.n, f)
-		if err == nil {
-			t.Errorf("%+v: no error, want %q", c.driver, c.want)
-			continue
-		}
-		for _, want := range c.want {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%v: does not say %q", err, want)
+		t.Run(name, func(t *testing.T) {
+			_, err := c.driver.check(c.n, f)
+			if err == nil {
+				t.Errorf("%+v: no error, want %q", c.driver, c.want)
+				return
 			}
-		}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v: does not say %q", err, want)
+				}
+			}
+		})
 	}
 }
 
-// The two parts of lag are those of single calls: their percentiles do not add up to
-// that of the whole.
+// The percentiles of the two parts of lag do not add up to the percentile of the whole.
 func TestLagAsAWholeIsThatOfEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, err := schedule.Constant(schedule.PerSecond(200), 100*time.Millisecond)

@@ -28,10 +28,10 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// benchmark runs f as go test -bench -benchtime does, by the fake clock, and returns
-// b.N of each run besides the result of the last.
 const ms = time.Millisecond
 
+// benchmark runs f as go test -bench -benchtime does, with the fake clock, and returns the result of the
+// last run and b.N of each run.
 func benchmark(t *testing.T, benchtime string, f func(b *testing.B)) (result testing.BenchmarkResult, runs []int) {
 	t.Helper()
 	was := flag.Lookup("test.benchtime").Value.String()
@@ -52,7 +52,7 @@ func benchmark(t *testing.T, benchtime string, f func(b *testing.B)) (result tes
 	return result, runs
 }
 
-// drive is a benchmark of f with the pace of the fake clock.
+// drive returns a benchmark of f whose pace works with the fake clock.
 func drive(load schedule.Load, workers int, f func(context.Context) error) func(b *testing.B) {
 	return func(b *testing.B) {
 		benchtest.Driver{Load: load, Workers: workers, Pace: pace.Sleep}.Drive(b, f)
@@ -149,8 +149,8 @@ func TestCallsThatAreNotServedLeaveNoLongestLatency(t *testing.T) {
 	}
 }
 
-// The testing package makes the next run 1.2 times as long as it takes to fill
-// -benchtime, and 100 times as long as the last at most.
+// The testing package makes the next run 1.2 times as long as would fill -benchtime, and at most 100 times as
+// long as the last run.
 func TestRunsGrowByTheTimeOfTheSchedule(t *testing.T) {
 	load := func(text string) schedule.Load {
 		l, err := schedule.ParseLoad(text)
@@ -227,24 +227,26 @@ func TestAllocationsAreThoseOfTheCalls(t *testing.T) {
 		"one":  {allocates, 64, 1},
 		"none": {quick, 0, 0},
 	} {
-		// Memory of the runtime's own that the collector has cleared, of some 200 B for
-		// each worker, is allocated again: the calls are enough for it not to show.
-		for workers, calls := range map[int]string{1: "1000x", 40: "50000x"} {
-			result, _ := benchmark(t, calls, func(b *testing.B) {
-				for range 1000 {
-					sink.Store(new([64]byte)) // setting up
+		t.Run(name, func(t *testing.T) {
+			// Memory of the runtime's own that the collector has cleared, of some 200 B for
+			// each worker, is allocated again: the calls are enough for it not to show.
+			for workers, calls := range map[int]string{1: "1000x", 40: "50000x"} {
+				result, _ := benchmark(t, calls, func(b *testing.B) {
+					for range 1000 {
+						sink.Store(new([64]byte)) // setting up
+					}
+					drive(schedule.At(1000), workers, c.f)(b)
+				})
+				if result.AllocedBytesPerOp() != c.bytes || result.AllocsPerOp() != c.allocs {
+					t.Errorf("%s, %d workers: %s; want %d B and %d", name, workers, result.MemString(), c.bytes,
+						c.allocs)
 				}
-				drive(schedule.At(1000), workers, c.f)(b)
-			})
-			if result.AllocedBytesPerOp() != c.bytes || result.AllocsPerOp() != c.allocs {
-				t.Errorf("%s, %d workers: %s; want %d B and %d", name, workers, result.MemString(), c.bytes, c.allocs)
 			}
-		}
+		})
 	}
 }
 
-// driveTest builds the benchmarks of testdata/drive, and gives a function that runs
-// some of them.
+// driveTest builds the benchmarks of testdata/drive, and returns a function that runs some of them.
 func driveTest(t *testing.T) func(t *testing.T, args ...string) (output string, failed bool) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "drive.test")
@@ -262,7 +264,7 @@ func driveTest(t *testing.T) func(t *testing.T, args ...string) (output string, 
 	}
 }
 
-// units of a result, whatever benchfmt makes of them.
+// units returns the units of a result as they were printed.
 func units(r *benchfmt.Result) (all []string) {
 	for _, v := range r.Values {
 		unit := v.Unit
@@ -357,7 +359,7 @@ func TestBenchstatReadsWhatGoTestPrints(t *testing.T) {
 	}
 }
 
-// text is the output that the events of go test -json hold.
+// text returns the output in the events of go test -json.
 func text(t *testing.T, events string) string {
 	t.Helper()
 	var s strings.Builder
@@ -408,7 +410,8 @@ func TestABenchmarkSaysWhatItsFiguresAreWorth(t *testing.T) {
 			[]string{"40 of 400 calls failed:\n        40: no luck\n", " 100000 err-ppm"}},
 		"unjudged": {[]string{"-test.bench=Unjudged", "-test.benchtime=200x"},
 			[]string{`SLO "p99.9 < 1s" cannot be judged: p99.9 needs 3688 calls, there are 200`,
-				`SLO "errors < 1% over every 10s" cannot be judged: the run of 200ms is shorter than its windows: raise -benchtime`}},
+				`SLO "errors < 1% over every 10s" cannot be judged: the run of 200ms is shorter than its windows: ` +
+					`raise -benchtime`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, failed := run(t, c.args...)
@@ -435,14 +438,16 @@ func TestABenchmarkFailsAndSaysWhy(t *testing.T) {
 		"panics":                  {"f panicked: at the disco", "drive_test.blowUp(", "testdata/drive/drive_test.go:"},
 		"fails":                   {"a fatal mistake"},
 		"fails-while-others-wait": {"a fatal mistake"},
-		"skips-late": {"f skipped the benchmark in a run of 500: want that in the first call, or " +
+		"skips-late": {"f skipped the benchmark in a run of 500 calls: want it to skip in the first call, or " +
 			"before Drive"},
 		"exits":    {"f ended its goroutine (runtime.Goexit): want it to return"},
 		"all-fail": {"all 500 calls failed:", "500: no route"},
 		"misses":   {`SLO "p50 < 1ns" is missed: p50 is `},
-		"no-rate":  {"rate of 0 calls a second: want one above 0"},
-		"no-load": {"f is nil: want what is to be called", "Driver.Load is not set: want one of Rate or ParseLoad",
-			"Driver.Workers is -1: want 1 to 100000", "Driver.SLOs[0] is the zero SLO: want one of ParseSLO"},
+		"no-rate":  {"rate of 0 calls per second: want one above 0"},
+		"no-load": {"f is nil: want a function to call",
+			"Driver.Load is not set: want the result of schedule.At or schedule.ParseLoad",
+			"Driver.Workers is -1: want 1 to 100000",
+			"Driver.SLOs[0] is the zero SLO: want the result of record.ParseSLO"},
 		"no-file": {"missing.jsonl: no such file"},
 		"loops":   {"b.N is 0: want Drive outside of b.Loop"},
 	} {
@@ -469,7 +474,7 @@ func TestABenchmarkFailsAndSaysWhy(t *testing.T) {
 	}
 }
 
-// Commands that import the engine get no flags of tests with it.
+// Commands that import the engine do not get test flags from it.
 func TestTheEngineBringsNoFlagsOfTests(t *testing.T) {
 	dir := t.TempDir()
 	program := "package main\n\nimport (\n\t\"flag\"\n\n\t_ \"github.com/loadgen-go/loadgen/bench\"\n)\n\n" +

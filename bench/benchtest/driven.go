@@ -26,13 +26,13 @@ type driven struct {
 	cancel   context.CancelFunc // ends the run
 	arrivals schedule.Arrivals
 
-	panicked atomic.Pointer[record.PanicError] // the first that f did
+	panicked atomic.Pointer[record.PanicError] // the first panic of f
 	exited   atomic.Bool                       // f ended its goroutine
-	spent    allocated                         // by the measured run
-	unfit    []record.SLO                      // they are about windows longer than the run
+	spent    allocated                         // the allocations of the measured run
+	unfit    []record.SLO                      // objectives whose windows are longer than the run
 }
 
-// call calls f. What f cannot come back from ends the run.
+// call calls f. If f panics or ends its goroutine, call ends the run.
 func (v *driven) call(ctx context.Context, _ string) (err error) {
 	returned := false
 	defer func() {
@@ -53,25 +53,25 @@ func (v *driven) call(ctx context.Context, _ string) (err error) {
 	return err
 }
 
-// stuck returns a function that writes to w which calls have not returned. It does not use b.Log,
-// whose text is printed when the benchmark has ended: this one may never end.
+// stuck returns a function that reports to w the calls that have not returned. It does not use b.Log,
+// whose text is printed only after the benchmark, which may never end.
 func (v *driven) stuck(w io.Writer) func([]bench.StuckCall) {
 	return func(calls []bench.StuckCall) {
 		have := "calls of f have"
 		if len(calls) == 1 {
 			have = "call of f has"
 		}
-		// A benchmark goes on if this cannot be written.
+		// The benchmark goes on if writing fails.
 		_, _ = fmt.Fprintf(w, "benchtest: %s: %d %s not returned, the first for %v, since %v of the run\n", v.b.Name(),
 			len(calls), have,
 			calls[0].For.Round(100*time.Millisecond), calls[0].Began.Round(time.Millisecond))
 	}
 }
 
-// drive warms up, and measures.
+// drive warms up and measures.
 func (v *driven) drive() (*record.Record, error) {
-	run := bench.Run{Arrivals: v.arrivals, Target: bench.TargetFunc(v.call), Workers: v.Workers, Overload: v.Overload, Pace: v.Pace,
-		FailedApart: v.FailedApart, Stuck: v.stuck(os.Stderr), Lag: true}
+	run := bench.Run{Arrivals: v.arrivals, Target: bench.TargetFunc(v.call), Workers: v.Workers,
+		Overload: v.Overload, Pace: v.Pace, FailedApart: v.FailedApart, Stuck: v.stuck(os.Stderr), Lag: true}
 	if v.Workers == 0 {
 		run.Workers, run.MaxWorkers = bench.DefaultWorkers(), mostDriven
 	}
@@ -106,12 +106,12 @@ func (v *driven) drive() (*record.Record, error) {
 	return r, err
 }
 
-// warmUp is how many calls make up the first 100 ms of a schedule, or the first
-// tenth of it if that is shorter.
+// warmUp returns the number of calls in the first 100 ms of a schedule, or in its first tenth if that is
+// shorter.
 func warmUp(a schedule.Arrivals) (n uint64) {
 	until := min(100*time.Millisecond, a.Duration()/10)
 	i := a.From(0)
-	i.Next() // a call takes the time until the next one
+	i.Next() // a call counts if the call after it is due in time
 	for {
 		if due, ok := i.Next(); !ok || due > until {
 			return n
@@ -120,11 +120,10 @@ func warmUp(a schedule.Arrivals) (n uint64) {
 	}
 }
 
-// staff is how many workers a function needs at a rate, by the record of a warm-up
-// in which workers were added: as many as calls are in it on average, and four
-// standard deviations of their number. If a processor has room for them the function
-// does not wait, and workers were added for another reason; if not, those that were
-// added are kept, so that none have to be during the run.
+// staff returns the number of workers that a function needs at a rate, from the record of a warm-up in
+// which workers were added: the mean number of calls in it, plus four standard deviations of that number.
+// If there are as many processors, the function does not wait, and workers were added for another reason.
+// If not, the added workers are kept, so that none have to be added during the run.
 //
 // Source: square-root staffing; Halfin and Whitt, Heavy-Traffic Limits for Queues
 // with Many Exponential Servers, Operations Research 29(3), 1981.
@@ -143,6 +142,7 @@ func staff(rate float64, warm *record.Record) int {
 // allocated counts the allocations of a process.
 type allocated struct{ objects, bytes uint64 }
 
+// less returns a minus o, and at least 0.
 func (a allocated) less(o allocated) allocated {
 	return allocated{a.objects - min(a.objects, o.objects), a.bytes - min(a.bytes, o.bytes)}
 }
@@ -156,11 +156,11 @@ func readAllocated(m *runtime.MemStats) allocated {
 	return allocated{m.Mallocs, m.TotalAlloc}
 }
 
-// engineAlone is what the engine allocates in such a run, whatever f does: goroutines
-// and timers, once for each worker. The first run makes goroutines that are used
-// again; the least of the others is what every run takes.
+// engineAlone returns the allocations of the engine in a run like run, whatever f does: goroutines and
+// timers, once per worker. It makes three short runs. The first makes goroutines that the others reuse, so
+// the result is the least of the others.
 func (v *driven) engineAlone(run bench.Run, rate float64) (least allocated, err error) {
-	// Each worker waits for a call once, in the way in which it will have to.
+	// Each worker waits for a call once, as it will in the real run.
 	wait := 4 * time.Millisecond
 	if ahead := float64(run.Workers) / rate; ahead < wait.Seconds() {
 		wait = time.Duration(ahead * 1e9)
@@ -168,7 +168,7 @@ func (v *driven) engineAlone(run bench.Run, rate float64) (least allocated, err 
 	run.Arrivals = together{uint64(run.Workers), wait}
 	run.Target = bench.TargetFunc(func(context.Context, string) error { return nil })
 	if run.MaxWorkers > 0 {
-		run.MaxWorkers = run.Workers + 1 // what watches over their number is part of the engine
+		run.MaxWorkers = run.Workers + 1 // so that the goroutine that adds workers runs too
 	}
 	var m runtime.MemStats
 	for i := range 3 {
@@ -185,8 +185,8 @@ func (v *driven) engineAlone(run bench.Run, rate float64) (least allocated, err 
 	return least.plus(drawing(v.arrivals)), nil
 }
 
-// drawing is what drawing the instants of a schedule allocates during a run: with the
-// first of them, and each time that a pass begins.
+// drawing returns the allocations of drawing the instants of a schedule during a run: at the first
+// instant, and at the start of each further pass.
 func drawing(a schedule.Arrivals) allocated {
 	var m runtime.MemStats
 	again := uint64(0)
@@ -202,7 +202,7 @@ func drawing(a schedule.Arrivals) allocated {
 	return first.plus(allocated{again * pass.objects, again * pass.bytes})
 }
 
-// measure does the run, with the timer of the benchmark.
+// measure makes the run, with the timer of the benchmark running.
 func (v *driven) measure(run bench.Run) (r *record.Record, spent allocated, err error) {
 	lasts := v.lasts(run)
 	var m runtime.MemStats
@@ -221,10 +221,9 @@ func (v *driven) measure(run bench.Run) (r *record.Record, spent allocated, err 
 	return r, spent, err
 }
 
-// lasts is the time that the run is to take for the testing package, which makes
-// the next run as much longer as it was too short: that of the schedule, or, if there
-// are few calls, whose gaps say little of others, what so many take on average. The
-// testing package does not look beyond -benchtime.
+// lasts returns the time that the timer should show after the run. From it, the testing package computes
+// b.N of the next run. It is the duration of the schedule; or, if there are few calls, whose gaps say
+// little about other calls, the time that as many calls take on average. It is at most -benchtime.
 func (v *driven) lasts(run bench.Run) time.Duration {
 	enough, _ := benchTime()
 	lasts := run.Arrivals.Duration()
@@ -238,7 +237,7 @@ func (v *driven) lasts(run bench.Run) time.Duration {
 	return min(lasts, enough)
 }
 
-// await returns once the timer shows d, or the run is ended.
+// await returns when the timer shows d, or when the run has been ended.
 func (v *driven) await(d time.Duration) {
 	for left := d - v.b.Elapsed(); left > 0 && v.ctx.Err() == nil; left = d - v.b.Elapsed() {
 		select {
@@ -248,8 +247,8 @@ func (v *driven) await(d time.Duration) {
 	}
 }
 
-// stopped is why the benchmark cannot go on; "" if it can. If f has failed or
-// skipped the benchmark, it does not return.
+// stopped returns the reason why the benchmark cannot go on, or "" if it can. If f has failed or skipped the
+// benchmark, stopped does not return.
 func (v *driven) stopped(r *record.Record) string {
 	v.b.Helper()
 	if p := v.panicked.Load(); p != nil {
@@ -263,8 +262,8 @@ func (v *driven) stopped(r *record.Record) string {
 			v.b.SkipNow()
 		case v.b.Skipped():
 			// The testing package would print NaN ns/op.
-			return fmt.Sprintf("benchtest: f skipped the benchmark in a run of %d: want that in the first call, or "+
-				"before Drive", v.b.N)
+			return fmt.Sprintf("benchtest: f skipped the benchmark in a run of %d calls: want it to skip in the "+
+				"first call, or before Drive", v.b.N)
 		}
 		return "benchtest: f ended its goroutine (runtime.Goexit): want it to return"
 	}
@@ -275,11 +274,11 @@ func (v *driven) stopped(r *record.Record) string {
 	return ""
 }
 
-// passes is a schedule several times, one after another.
+// passes are a schedule that is repeated.
 type passes struct {
 	schedule.Arrivals
-	calls uint64 // of one
-	n     uint64
+	calls uint64 // calls per pass
+	n     uint64 // number of passes
 }
 
 func newPasses(a schedule.Arrivals, n uint64) passes {
@@ -318,7 +317,7 @@ func (i *passInstants) Next() (time.Duration, bool) {
 	return 0, false
 }
 
-// together are n calls at one instant.
+// together is a schedule of n calls at one instant.
 type together struct {
 	n   uint64
 	due time.Duration

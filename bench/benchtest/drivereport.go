@@ -16,8 +16,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// driveUnits are the units of what a Driver reports and the testing package does
-// not know, and which direction is better.
+// driveUnits are the units that a Driver reports and the testing package does not know, with the
+// direction that is better.
 var driveUnits = []struct{ name, better string }{
 	{"p50-latency-ns", "lower"},
 	{"p90-latency-ns", "lower"},
@@ -32,9 +32,8 @@ var driveUnits = []struct{ name, better string }{
 
 var unitLines sync.Once
 
-// printUnits prints the directions of units under go test -bench. The name of a
-// benchmark stands before its figures on the line, and is printed when its first run,
-// of one call, is over: past that it is too late.
+// printUnits prints the directions of units under go test -bench. It does so only in the first run, of
+// one call, because the testing package then prints the name of the benchmark, without ending the line.
 func printUnits(b *testing.B) {
 	b.Helper()
 	if f := flag.Lookup("test.bench"); f == nil || f.Value.String() == "" || b.N != 1 {
@@ -50,13 +49,13 @@ func writeUnits(w io.Writer) error {
 	for _, u := range driveUnits {
 		fmt.Fprintf(&s, "Unit %s better=%s\n", u.name, u.better)
 	}
-	_, err := io.WriteString(w, s.String()) // at once, so that nothing comes between
+	_, err := io.WriteString(w, s.String()) // one write, so that no other output comes between
 	return err
 }
 
-// benchTime returns what -benchtime asks for: a time, or a number of calls.
+// benchTime returns the value of -benchtime: a time, or a number of calls.
 func benchTime() (d time.Duration, n int) {
-	text := "1s" // is the default, of a program without flags of tests, too
+	text := "1s" // the default, also of programs without test flags
 	if f := flag.Lookup("test.benchtime"); f != nil {
 		text = f.Value.String()
 	}
@@ -68,12 +67,11 @@ func benchTime() (d time.Duration, n int) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return d, 0
 	}
-	return time.Second, 0 // the testing package lets no other text pass
+	return time.Second, 0 // the testing package accepts no other text
 }
 
-// lastRun tells whether the testing package runs the benchmark function no more
-// after this run, whose timer is stopped. It goes on while -benchtime is not over,
-// up to 1e9 calls.
+// lastRun reports whether this run, whose timer is stopped, is the last that the testing package makes of
+// the benchmark function. The testing package goes on until -benchtime is over, or up to 1e9 calls.
 func lastRun(b *testing.B) bool {
 	enough, n := benchTime()
 	if n > 0 {
@@ -82,7 +80,7 @@ func lastRun(b *testing.B) bool {
 	return b.Elapsed() >= enough || b.N >= 1e9
 }
 
-// kinds lists the most frequent failures.
+// kinds returns a list of the most frequent kinds of failures.
 func kinds(r *record.Record) string {
 	var s strings.Builder
 	const most = 5
@@ -93,7 +91,7 @@ func kinds(r *record.Record) string {
 		}
 	}
 	if more := len(r.Failures) - most; more > 0 {
-		fmt.Fprintf(&s, "\n%d kinds more", more)
+		fmt.Fprintf(&s, "\n%d more kinds", more)
 	}
 	return s.String()
 }
@@ -103,11 +101,11 @@ var drivePercentiles = []struct {
 	unit string
 }{{0.5, "p50-latency-ns"}, {0.9, "p90-latency-ns"}, {0.99, "p99-latency-ns"}, {0.999, "p99.9-latency-ns"}}
 
-// report reports the figures. None is NaN, which makes benchstat run for ever, and
-// none 0 in a unit that it rescales.
+// report reports the metrics. It reports no NaN, on which benchstat never ends, and no 0 in a unit that
+// benchstat rescales.
 func (v *driven) report(r *record.Record) {
 	v.b.ReportAllocs()
-	v.b.ReportMetric(0, "ns/op") // is 1/rate, and means nothing
+	v.b.ReportMetric(0, "ns/op") // removes it: it would be 1/rate
 	for _, p := range drivePercentiles {
 		if latency, err := r.Percentile(p.q); err == nil && latency > 0 {
 			v.b.ReportMetric(float64(latency), p.unit)
@@ -129,8 +127,8 @@ func (v *driven) report(r *record.Record) {
 	v.b.ReportMetric(math.Round(float64(v.spent.objects)/calls), "allocs/op")
 }
 
-// tell says what is to be known of the last run besides its figures.
-func (v *driven) tell(r *record.Record) {
+// logResults logs the verdict, failures and objectives of the last run.
+func (v *driven) logResults(r *record.Record) {
 	v.b.Helper()
 	limited := false
 	for _, reason := range r.Verdict(0.99) {
@@ -139,9 +137,8 @@ func (v *driven) tell(r *record.Record) {
 	}
 	p99, err := r.Percentile(0.99)
 	if lag := r.Generator.Quantile(0.99); err == nil && lag > p99/2 && !limited {
-		v.b.Logf("the generator's own lag is %v at p99, most of the latency of %v, and service time is %v: it "+
-			"tells more of the machine than of the function",
-			lag, p99, r.Service.Quantile(0.99))
+		v.b.Logf("at p99, generator lag is %v, most of the latency of %v, and service time is %v: latency says "+
+			"more about the machine than about the function", lag, p99, r.Service.Quantile(0.99))
 	}
 	if r.Failed > 0 {
 		v.b.Logf("%d of %d calls failed:%s", r.Failed, r.Offered, kinds(r))
@@ -154,6 +151,7 @@ func (v *driven) tell(r *record.Record) {
 		v.b.Logf("SLO %q %s", s.SLO, s.Detail)
 	}
 	for _, s := range v.unfit {
-		v.b.Logf("SLO %q cannot be judged: the run of %v is shorter than its windows: raise -benchtime", s, r.Scheduled)
+		v.b.Logf("SLO %q cannot be judged: the run of %v is shorter than its windows: raise -benchtime", s,
+			r.Scheduled)
 	}
 }

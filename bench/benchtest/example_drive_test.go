@@ -14,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// dispatch is a handler that uses the processor.
+// dispatch stands for a handler that uses the processor.
 func dispatch(context.Context) error {
 	var order struct{ ID, Quantity int }
 	return json.Unmarshal([]byte(`{"ID": 42, "Quantity": 3}`), &order)
@@ -34,8 +34,8 @@ func BenchmarkDispatch(b *testing.B) {
 	}
 }
 
-// A function that waits, as one does that asks a server: calls begin on time however
-// many are still waiting. It fails if it does not hold its objective.
+// This function waits, as a function that calls a server does. Calls begin on time however many are still
+// waiting. The benchmark fails if it misses its objective.
 func BenchmarkFetch(b *testing.B) {
 	objective, err := record.ParseSLO("errors < 0.1%")
 	if err != nil {

@@ -1,8 +1,8 @@
 // Package pace waits until a call is due.
 //
-// A [Pace] trades three costs against each other: how late a call begins, how much CPU time
-// the wait takes, and how much the wait keeps from other goroutines. It makes one [Waiter]
-// for each worker; a Waiter belongs to one goroutine at a time and allocates nothing.
+// A [Pace] trades three costs against each other: how late a call begins, how much CPU time the
+// wait uses, and how much it delays other goroutines. It makes one [Waiter] per worker. A Waiter
+// must be used by one goroutine at a time; waiting allocates nothing.
 package pace
 
 import (
@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// A Clock counts the time since the start of a run, by the monotonic clock alone.
+// A Clock measures the time since the start of a run with the monotonic clock.
 type Clock struct{ start time.Time }
 
-// ClockFrom returns a clock that counts from start, which may be yet to come.
+// ClockFrom returns a clock that counts from start, which may be in the future.
 func ClockFrom(start time.Time) Clock { return Clock{start} }
 
 // Now returns the time since the start.
@@ -23,10 +23,10 @@ func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
 // A Pace is a way of waiting until a call is due.
 //
-// A worker that waits by any but [Sleep] may keep its processor from others
-// meanwhile, in the kernel until the runtime takes it away: several would keep all of
-// them. With more workers than processors, therefore, only one waits at a time, for
-// the call that is due next, and the others for their turn. (50 that waited in the
+// A worker that waits by any pace except [Sleep] may occupy its processor while it waits (in the
+// kernel, until the runtime takes the processor away), and several workers would occupy all of
+// them. If there are more workers than processors, therefore, one worker at a time waits, for the
+// call that is due next, and the others wait for their turn. (50 workers that all waited in the
 // kernel on two processors were 100 ms late at p99.)
 type Pace interface {
 	// Waiter returns a new waiter, for one worker.
@@ -35,47 +35,45 @@ type Pace interface {
 	String() string
 }
 
-// A Waiter waits for one worker at a time, which is all that may use it.
+// A Waiter waits for one worker. Only that worker may use it.
 type Waiter interface {
-	// Wait returns at due or as soon after as it can, and tells when that is.
-	// It returns earlier only once done is closed.
+	// Wait returns at due or as soon after it as it can, and returns the time at which it
+	// returns. It returns before due only if done is closed.
 	Wait(done <-chan struct{}, due time.Duration) (now time.Duration)
-	// Spent is the CPU time that waiting has cost so far, as far as it is known.
+	// Spent returns the CPU time that waiting has used so far, as far as it is known.
 	Spent() time.Duration
 }
 
-// The paces there are. What a call costs and how late it begins is a trade: of the
-// lag of calls, of CPU time, and of what other goroutines (exporters, the
-// collector) are left with.
+// The paces. Each is a trade between the lag of calls, the CPU time of waiting, and the CPU time
+// left to other goroutines, such as exporters and the collector.
 var (
-	// Auto picks one of the others for each run, by its rate, its workers and
-	// GOMAXPROCS: see [Choose]. It is the default.
+	// Auto picks another pace for each run, by its rate, its workers and GOMAXPROCS: see
+	// [Choose]. It is the default.
 	Auto Pace = auto{}
-	// Sleep waits by the timers of the runtime. It costs least; on an idle machine a
-	// call begins up to 1 ms late, since Linux's poller waits in whole milliseconds.
+	// Sleep waits with the timers of the runtime. It uses the least CPU time. On an idle Linux
+	// machine calls begin up to 1 ms late, because the poller waits in whole milliseconds.
 	Sleep Pace = &pace{name: "sleep"}
-	// Cheap sleeps in the kernel until a call is due: some 50 us late, for little
-	// more CPU time than Sleep. Elsewhere than on Linux it is Sleep.
+	// Cheap sleeps in the kernel until a call is due. Calls begin some 50 us late, and it uses
+	// little more CPU time than Sleep. On systems other than Linux it is Sleep.
 	Cheap Pace = &pace{name: "cheap", kernel: true}
-	// Tight sleeps in the kernel until shortly before a call is due, and then gives
-	// way to other goroutines until it is. Calls begin a few microseconds late on an
-	// idle machine. How long before they are due it wakes up follows from how late
-	// the kernel has been. Elsewhere than on Linux it gives way for the last two
-	// milliseconds.
+	// Tight sleeps in the kernel until shortly before a call is due, and then yields to other
+	// goroutines until it is. On an idle machine calls begin a few microseconds late. How early
+	// it wakes up depends on how late the kernel has been. On systems other than Linux it yields
+	// for the last two milliseconds.
 	Tight Pace = &pace{name: "tight", kernel: true, turn: runtime.Gosched}
-	// Yield never sleeps: it gives way to other goroutines until a call is due. It
-	// takes a whole processor, and shares it with what is ready to run; what waits for
-	// the network then waits for milliseconds, as long as no processor is idle.
+	// Yield never sleeps: it yields to other goroutines until a call is due. It uses a whole
+	// processor, but shares it with goroutines that are ready to run. While no processor is
+	// idle, goroutines that wait for the network may wait for milliseconds more.
 	Yield Pace = &pace{name: "yield", turn: runtime.Gosched, awake: true}
-	// Spin never sleeps and never gives way. It needs a processor for each worker, and
-	// starves what runs beside them if it does not have it.
+	// Spin neither sleeps nor yields. It needs a processor for each worker; without one, it
+	// starves the other goroutines.
 	Spin Pace = &pace{name: "spin", turn: func() {}, awake: true}
 )
 
-// All are all of them.
+// All returns all paces.
 func All() []Pace { return []Pace{Auto, Sleep, Cheap, Tight, Yield, Spin} }
 
-// Parse reads the name of a pace.
+// Parse returns the pace with the given name.
 func Parse(name string) (Pace, error) {
 	var names []string
 	for _, p := range All() {
@@ -87,23 +85,22 @@ func Parse(name string) (Pace, error) {
 	return nil, fmt.Errorf("pace %q is unknown: want one of %s", name, strings.Join(names, ", "))
 }
 
-// Choose is the pace that [Auto] picks for a rate, in calls a second, that so many
-// workers make on so many processors (GOMAXPROCS).
+// Choose returns the pace that [Auto] picks for a rate in calls per second, a number of workers
+// and a number of processors (GOMAXPROCS):
 //
-//   - With one processor, [Sleep]: whatever else waits takes it from the target.
-//   - With a worker for every processor or more, and calls so frequent that some of
-//     them would be giving way most of the time, [Cheap]: giving way would keep
-//     exporters, the collector and the target's own timers from running for
-//     milliseconds.
+//   - With one processor, [Sleep], because every other pace takes processor time from the target.
+//   - With at least one worker per processor, and so many calls that workers would yield much of
+//     the time, [Cheap], because yielding would keep exporters, the collector and the target's
+//     own timers from running for milliseconds.
 //   - Otherwise [Tight].
 func Choose(perSecond float64, workers, processors int) Pace {
-	givingWay := perSecond * giveWayFree.Seconds()
+	yielding := perSecond * yieldFree.Seconds() // the expected number of workers that yield
 	switch {
 	case processors == 1:
 		return Sleep
-	case workers == processors && givingWay > 0.1*float64(processors):
+	case workers == processors && yielding > 0.1*float64(processors):
 		return Cheap
-	case workers > processors && givingWay > 0.5: // of the one that waits
+	case workers > processors && yielding > 0.5: // one worker waits at a time
 		return Cheap
 	}
 	return Tight
@@ -113,17 +110,16 @@ type auto struct{}
 
 func (auto) String() string { return "auto" }
 
-// Waiter returns a waiter of [Tight]: a run asks Choose first.
+// Waiter returns a waiter of [Tight]. Package bench calls Choose instead.
 func (auto) Waiter(c Clock) Waiter { return Tight.Waiter(c) }
 
-// A pace is a combination of three ways of waiting, each for the time that is left
-// by the one before: by the runtime's timers, in the kernel, and in turns of doing
-// nothing much.
+// A pace combines three ways of waiting, of which each waits for the time that the one before
+// leaves: with the runtime's timers, in the kernel, and awake, in a loop that calls turn.
 type pace struct {
 	name   string
-	kernel bool
-	turn   func()
-	awake  bool // never sleeps
+	kernel bool   // sleeps in the kernel
+	turn   func() // called in a loop while awake; nil if the pace only sleeps
+	awake  bool   // never sleeps
 }
 
 func (p *pace) String() string { return p.name }
@@ -132,7 +128,7 @@ func (p *pace) Waiter(c Clock) Waiter {
 	w := &waiter{pace: *p, Clock: c}
 	w.kernel = p.kernel && kernelSleeps
 	if p.turn != nil {
-		w.early = giveWayFree
+		w.early = yieldFree
 		if !kernelSleeps {
 			w.early = lastSleep
 		}
@@ -144,32 +140,33 @@ func (p *pace) Waiter(c Clock) Waiter {
 }
 
 const (
-	// lastSleep is left to the last kernel sleep, which cannot be interrupted.
+	// lastSleep is the length of the last sleep in the kernel, which cannot be interrupted.
 	lastSleep = 2 * time.Millisecond
-	// giveWayLeast and giveWayMost bound how long before a call is due its worker is
-	// to be awake, and so does a giveWayShare of the wait, from giveWayFree on: what
-	// it costs is bounded too.
-	giveWayLeast = 5 * time.Microsecond
-	giveWayFree  = 50 * time.Microsecond
-	giveWayMost  = 150 * time.Microsecond
-	giveWayShare = 8
-	// One kernel sleep in lateOf may end after the call is due.
+	// yieldLeast and yieldMost bound the time before a call is due in which its worker is awake.
+	// Beyond yieldFree, that time is also at most 1/yieldShare of the wait, which bounds its CPU
+	// time.
+	yieldLeast = 5 * time.Microsecond
+	yieldFree  = 50 * time.Microsecond
+	yieldMost  = 150 * time.Microsecond
+	yieldShare = 8
+	// At most one kernel sleep in lateOf should end after the call is due.
 	lateOf = 100
-	// turnEvery is how often a worker that is awake gives way: each time may take
-	// longer than is left.
+	// turnEvery is the time between turns of a worker that is awake. A turn may take longer than
+	// the time that is left.
 	turnEvery = 20 * time.Microsecond
-	// alone is the longest a turn of giving way takes when nothing else runs. A
-	// longer one was somebody else's time.
+	// alone is the longest that a turn takes if nothing else runs. In a longer turn the time went
+	// to other goroutines.
 	alone = 2 * time.Microsecond
 )
 
+// A waiter is the Waiter of a pace.
 type waiter struct {
 	pace
 	Clock
 	timer   *time.Timer
 	sleeper kernelSleeper
-	early   time.Duration // how long before a call is due it is to be awake
-	gave    time.Duration // when it last gave way
+	early   time.Duration // how long before a call is due the waiter should be awake
+	yielded time.Duration // when it last called turn
 	turned  time.Duration // CPU time of turns
 }
 
@@ -190,22 +187,22 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 		}
 	}
 	for now < due {
-		if due-now > lastSleep { // a wait as long would keep others waiting for its end
+		if due-now > lastSleep { // look at done, as a long wait must end with the run
 			select {
 			case <-done:
 				return now
 			default:
 			}
 		}
-		if w.turn == nil { // woken early, by a clock that runs at another speed
+		if w.turn == nil { // woken too early by a clock that runs faster
 			if now = w.sleep(done, now, due); now < due {
 				return now
 			}
 			break
 		}
-		if now-w.gave > turnEvery {
+		if now-w.yielded > turnEvery {
 			w.turn()
-			w.gave = now
+			w.yielded = now
 		}
 		next := w.Now()
 		if turn := next - now; turn < alone {
@@ -216,8 +213,7 @@ func (w *waiter) Wait(done <-chan struct{}, due time.Duration) time.Duration {
 	return now
 }
 
-// sleep sleeps by the runtime's timers. It returns before until once done is
-// closed.
+// sleep sleeps with the runtime's timers. It returns before until only if done is closed.
 func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Duration {
 	for now < until {
 		if w.timer == nil {
@@ -238,7 +234,7 @@ func (w *waiter) sleep(done <-chan struct{}, now, until time.Duration) time.Dura
 
 // sleepInKernel sleeps until shortly before due.
 func (w *waiter) sleepInKernel(now, due time.Duration) time.Duration {
-	until := due - min(w.early, max((due-now)/giveWayShare, giveWayFree))
+	until := due - min(w.early, max((due-now)/yieldShare, yieldFree))
 	if until <= now {
 		return now
 	}
@@ -248,10 +244,9 @@ func (w *waiter) sleepInKernel(now, due time.Duration) time.Duration {
 	return now
 }
 
-// learn learns from a sleep that ended at now how early is early enough: up a little
-// if it was late, down by far less if it was not, so that one sleep in lateOf ends
-// late (Robbins and Monro, A Stochastic Approximation Method, Annals of Mathematical
-// Statistics 22(3), 1951).
+// learn adjusts early to a sleep that ended at now: it raises early if the sleep ended after due,
+// and lowers it by far less otherwise, so that about one sleep in lateOf ends late (Robbins and
+// Monro, A Stochastic Approximation Method, Annals of Mathematical Statistics 22(3), 1951).
 func (w *waiter) learn(now, due time.Duration) {
 	const step = 100 * time.Nanosecond
 	if now > due {
@@ -259,7 +254,7 @@ func (w *waiter) learn(now, due time.Duration) {
 	} else {
 		w.early -= step
 	}
-	w.early = min(max(w.early, giveWayLeast), giveWayMost)
+	w.early = min(max(w.early, yieldLeast), yieldMost)
 }
 
 func (w *waiter) Spent() time.Duration { return w.turned + w.sleeper.spent }

@@ -4,11 +4,10 @@ package pace
 
 import "time"
 
-// kernelSleeps tells whether there is a better way to sleep than the runtime's
-// timers.
+// kernelSleeps reports whether kernelSleeper is more precise than the runtime's timers.
 const kernelSleeps = false
 
-// A kernelSleeper is not known here.
+// A kernelSleeper does nothing on this system.
 type kernelSleeper struct{ spent time.Duration }
 
 func newKernelSleeper(Clock) kernelSleeper { return kernelSleeper{} }

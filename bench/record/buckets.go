@@ -8,42 +8,40 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Buckets counts durations in log-linear buckets, 32 to an octave: a histogram of
-// 5 KB, small enough for one a window. An estimate is within 1.6 % of the exact
-// value, up to an hour; longer durations are told apart from shorter ones only.
-// Count, minimum and maximum are exact. The zero value is empty and ready; an add
-// allocates nothing. It is not safe for concurrent use.
+// Buckets are a histogram of durations with log-linear buckets, 32 per octave. It takes 5 KB, small
+// enough for one per window. An estimate is within 1.6% of the exact value up to an hour; all longer
+// durations share one bucket. Count, minimum and maximum are exact. The zero value is empty and ready
+// for use. Add allocates nothing. Buckets are not safe for concurrent use.
 //
-// Source: the buckets of Gil Tene's HdrHistogram, as in package quantile, with 5
-// bits in place of 10.
+// Source: the buckets of Gil Tene's HdrHistogram, as in package quantile, with 5 bits instead of 10.
 type Buckets struct {
 	n        uint64
 	min, max time.Duration
-	// counters stop at their end rather than wrap: a share that large is known as
-	// well by then as it ever will be.
+	// A counter stops at its maximum instead of wrapping. By then its share of all durations is
+	// known precisely.
 	counters [coarseBuckets]uint32
 }
 
 const (
 	coarseBits    = 5
 	coarseMost    = time.Hour
-	coarseBuckets = 36<<coarseBits + int(coarseMost>>36) + 1 // coarseMost is in the last
+	coarseBuckets = 36<<coarseBits + int(coarseMost>>36) + 1 // the last bucket holds coarseMost
 )
 
-// coarseBucket is the bucket of v: of v itself below 64, and else one of the 32
-// between its highest bit and twice that.
+// coarseBucket returns the bucket of v. Each value below 64 has a bucket of its own; a larger value is
+// in one of the 32 buckets of its octave.
 func coarseBucket(v uint64) int {
 	shift := bits.Len64(v|1<<coarseBits) - coarseBits - 1
 	return shift<<coarseBits + int(v>>(shift&63))
 }
 
-// coarseMiddle is the middle of bucket i.
+// coarseMiddle returns the middle of bucket i.
 func coarseMiddle(i int) time.Duration {
 	start := coarseStart(i)
 	return start + (coarseStart(i+1)-start-1)/2
 }
 
-// coarseStart is the shortest duration of bucket i.
+// coarseStart returns the shortest duration in bucket i.
 func coarseStart(i int) time.Duration {
 	if i < 2<<coarseBits {
 		return time.Duration(i)
@@ -52,8 +50,8 @@ func coarseStart(i int) time.Duration {
 	return time.Duration(i-shift<<coarseBits) << shift
 }
 
-// Above returns about how many durations are longer than d, as if those of a bucket were evenly
-// spread.
+// Above returns an estimate of the number of durations longer than d. It assumes that the durations
+// in a bucket are evenly spread.
 func (c *Buckets) Above(d time.Duration) float64 {
 	i := coarseBucket(uint64(min(max(d, 0), coarseMost)))
 	start := coarseStart(i)
@@ -64,7 +62,7 @@ func (c *Buckets) Above(d time.Duration) float64 {
 	return n
 }
 
-// Add counts d; a negative one as zero.
+// Add counts d. A negative d counts as 0.
 func (c *Buckets) Add(d time.Duration) {
 	d = max(d, 0)
 	if c.n == 0 || d < c.min {
@@ -80,7 +78,7 @@ func (c *Buckets) Add(d time.Duration) {
 	}
 }
 
-// Merge adds what o holds, as if it had been added here.
+// Merge adds all durations of o.
 func (c *Buckets) Merge(o *Buckets) {
 	if o.n == 0 {
 		return
@@ -95,20 +93,20 @@ func (c *Buckets) Merge(o *Buckets) {
 	}
 }
 
-// Max is the longest duration; 0 if there is none.
+// Max returns the longest duration, or 0 if there is none.
 func (c *Buckets) Max() time.Duration { return c.max }
 
-// Quantile is an estimate of the duration of rank [quantile.Rank] among those
-// counted; 0 if there are none.
+// Quantile returns an estimate of the q-quantile, the duration of rank [quantile.Rank], or 0 if there
+// are no durations.
 func (c *Buckets) Quantile(q float64) time.Duration {
-	counted := uint64(0) // less than n if a counter is at its end
+	counted := uint64(0) // less than n if a counter is at its maximum
 	for _, n := range &c.counters {
 		counted += uint64(n)
 	}
 	rank := quantile.Rank(q, counted)
 	switch rank {
 	case 1:
-		return c.min // 0 if there are none: min is 0 then
+		return c.min // 0 if there are no durations
 	case counted:
 		return c.max
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// durations are of any length up to a bit more than Buckets tells apart, each
-// order of magnitude as likely as the others.
+// durations draws durations up to a little more than the last bucket, with equal probability for
+// each order of magnitude.
 func durations(t *rapid.T, label string) []time.Duration {
 	all := rapid.SliceOf(rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.Int64Range(0, 1<<42-1).Draw(t, "d") >> rapid.IntRange(0, 42).Draw(t, "shift"))
@@ -123,8 +123,7 @@ func TestACoarseTakesDurationsOutsideItsRange(t *testing.T) {
 	}
 }
 
-// A window of 4 billion calls is none that anyone measures, and must not wrap to
-// one without any.
+// A counter must not wrap to 0 after 4 billion calls.
 func TestAFullCoarseCounterStaysFull(t *testing.T) {
 	full := func() *Buckets {
 		c := coarseOf(time.Millisecond)
@@ -168,7 +167,7 @@ func BenchmarkCoarseAdd(b *testing.B) {
 	}
 }
 
-// someDurations spread over a factor of 60 or so around 100 us.
+// someDurations returns durations around 100 us, spread over a factor of about 60.
 func someDurations() *[4096]time.Duration {
 	var all [4096]time.Duration
 	for i := range all {

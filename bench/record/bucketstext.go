@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// MarshalText encodes c for files: base64 of varints, the shortest duration and by how much
-// the longest is longer, both in ns, and then, for each bucket that is not empty, how many
-// buckets lie between it and the one before, and its count. It is "" if c is empty.
+// MarshalText encodes c for files, as varints in base64: the shortest duration, and the longest minus
+// the shortest, both in ns; then, for each bucket that is not empty, the number of empty buckets before
+// it, and its count. The text of empty Buckets is empty.
 func (c *Buckets) MarshalText() ([]byte, error) {
 	if c.n == 0 {
 		return nil, nil
@@ -29,7 +29,7 @@ func (c *Buckets) MarshalText() ([]byte, error) {
 	return base64.RawStdEncoding.AppendEncode(nil, raw), nil
 }
 
-// UnmarshalText decodes what MarshalText has encoded, and refuses everything else.
+// UnmarshalText decodes the text that MarshalText returns. Any other text is an error.
 func (c *Buckets) UnmarshalText(text []byte) error {
 	*c = Buckets{}
 	if len(text) == 0 {
@@ -43,15 +43,15 @@ func (c *Buckets) UnmarshalText(text []byte) error {
 		return nil
 	}
 	*c = Buckets{}
-	return errors.New("buckets of a window: they are damaged")
+	return errors.New("buckets of a window: damaged: want the text that was written")
 }
 
-// decode reports whether raw holds buckets, which c is set to.
+// decode sets c to the buckets in raw, and reports whether raw is valid.
 func (c *Buckets) decode(raw []byte) bool {
 	ok := true
 	next := func(most uint64) uint64 {
 		v, n := binary.Uvarint(raw)
-		if n <= 0 || v > most || n > 1 && raw[n-1] == 0 { // the last: longer than need be
+		if n <= 0 || v > most || n > 1 && raw[n-1] == 0 { // a last byte of 0 is superfluous
 			ok, raw = false, nil
 			return 0
 		}

@@ -48,7 +48,7 @@ func TestBucketsThatAreDamagedAreRefused(t *testing.T) {
 	}
 }
 
-// What is read is written as it was.
+// A text that is read is written again unchanged.
 func FuzzBuckets(f *testing.F) {
 	for _, text := range []string{"", "AQABAQ", "AQUBAQIB", "*"} {
 		f.Add(text)

@@ -9,11 +9,9 @@ import (
 	"syscall"
 )
 
-// Kinds of failed calls that are known, whatever package reports them. Types of Go lump what must be told apart:
-// refused
-// and reset connections are both a syscall.Errno, and every code of gRPC is a *status.Error. Kinds are stable:
-// reports and
-// scripts may look for them.
+// Known kinds of failed calls, whatever package reports them. Go's types are not fine enough:
+// refused and reset connections are both a syscall.Errno, and every code of gRPC is a
+// *status.Error. Kinds are stable, so that reports and scripts can look for them.
 const (
 	kindDeadline = "deadline"
 	kindCanceled = "canceled"
@@ -21,10 +19,10 @@ const (
 	kindDNS            = "dns"
 	kindRefused        = "refused"
 	kindConnectTimeout = "connect-timeout"
-	kindNoPorts        = "no-ports"       // of the generator's machine
-	kindNoDescriptors  = "no-descriptors" // of the generator's process
+	kindNoPorts        = "no-ports"       // on the generator's machine
+	kindNoDescriptors  = "no-descriptors" // in the generator's process
 	kindReset          = "reset"
-	kindClosed         = "closed" // before the answer
+	kindClosed         = "closed" // before the response
 	kindHeaderTimeout  = "header-timeout"
 	kindMalformed      = "malformed"
 	kindTooLarge       = "too-large"
@@ -37,7 +35,7 @@ const (
 	kindGRPC           = "grpc"
 )
 
-// errnoKinds are the kinds of errors of the system; any other counts by its text.
+// errnoKinds are the kinds of system errors. Other system errors are counted by their text.
 var errnoKinds = map[syscall.Errno]string{
 	syscall.ECONNREFUSED:  kindRefused,
 	syscall.ECONNRESET:    kindReset,
@@ -48,7 +46,8 @@ var errnoKinds = map[syscall.Errno]string{
 	syscall.ETIMEDOUT:     kindConnectTimeout,
 }
 
-// typeKinds are the kinds of types, which are named so that this package does not import the network.
+// typeKinds are the kinds of error types. They are strings, so that this package does not import
+// the network packages.
 var typeKinds = map[string]string{
 	"net.DNSError":                                 kindDNS,
 	"crypto/x509.UnknownAuthorityError":            kindTLSAuthority,
@@ -68,7 +67,7 @@ var typeKinds = map[string]string{
 	"google.golang.org/grpc/internal/status.Error": kindGRPC,
 }
 
-// textKinds are the kinds of errors of net/http that have no type of their own, by a part of their text.
+// textKinds are the kinds of errors of net/http without a type of their own, by a part of their text.
 var textKinds = []struct{ text, kind string }{
 	{"timeout awaiting response headers", kindHeaderTimeout},
 	{"server closed idle connection", kindClosed},
@@ -80,7 +79,7 @@ var textKinds = []struct{ text, kind string }{
 	{"EOF", kindClosed},
 }
 
-// knownKind returns the kind of an error that is known, or "".
+// knownKind returns the kind of a known error, or "".
 func knownKind(err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -88,7 +87,7 @@ func knownKind(err error) string {
 	case dialed(err) && timedOut(err):
 		return kindConnectTimeout
 	}
-	network := false // an error of net or net/http is around those that come
+	network := false // whether an error of net or net/http wraps inner
 	for inner := err; inner != nil; inner = unwrap(inner) {
 		if errno, ok := inner.(syscall.Errno); ok {
 			if kind := errnoKinds[errno]; kind != "" {
@@ -115,8 +114,8 @@ func knownKind(err error) string {
 	return ""
 }
 
-// refined returns a kind with what the error says of it: the code of gRPC or of a stream's end, or that a certificate
-// has expired.
+// refined returns a kind with detail from the error: the code of gRPC or of a reset stream, or that
+// a certificate has expired.
 func refined(kind string, err error) string {
 	text := err.Error()
 	switch kind {
@@ -137,7 +136,7 @@ func refined(kind string, err error) string {
 	return kind
 }
 
-// dialed reports whether err is of opening a connection.
+// dialed reports whether opening a connection failed.
 func dialed(err error) bool {
 	for ; err != nil; err = unwrap(err) {
 		if typeName(err) == "net.OpError" {
@@ -147,12 +146,13 @@ func dialed(err error) bool {
 	return false
 }
 
+// timedOut reports whether err is a timeout.
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// typeName returns the import path and the name of the type of err, or of what it points to.
+// typeName returns the import path and the name of the type of err, or of the type it points to.
 func typeName(err error) string {
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {
@@ -161,14 +161,14 @@ func typeName(err error) string {
 	return t.PkgPath() + "." + t.Name()
 }
 
-// unwrap returns the error that err is about, the first if it is about several, or nil.
+// unwrap returns the error that err wraps, the first if it wraps several, or nil.
 func unwrap(err error) error {
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
 		return e.Unwrap()
 	case interface{ Unwrap() []error }:
-		if all := e.Unwrap(); len(all) > 0 {
-			return all[0]
+		if wrapped := e.Unwrap(); len(wrapped) > 0 {
+			return wrapped[0]
 		}
 	}
 	return nil

@@ -71,7 +71,7 @@ func (named) Error() string { return "changes: 17" }
 func (named) Kind() string  { return "mine" }
 func (named) Unwrap() error { return syscall.ECONNRESET }
 
-// As net/http makes them, which has no types for some.
+// These are errors that net/http returns; it has no types for some of them.
 func TestWhatARealServerDoesIsAKindOfItsOwn(t *testing.T) {
 	hijacked := func(answer string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

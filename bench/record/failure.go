@@ -13,17 +13,18 @@ import (
 	"unicode"
 )
 
-// A Failure is a kind of failed calls.
+// A Failure counts the failed calls of a kind.
 type Failure struct {
 	Kind  string `json:"kind"`
 	Count uint64 `json:"count"`
-	First string `json:"first"` // what the first of them said, with its stack if it was a panic
-	// Place is where the first of them panicked, as file:line; "" if none did.
+	First string `json:"first"` // the error of the first call, with its stack if it was a panic
+	// Place is the file:line at which the first call panicked; "" if it did not.
 	Place string `json:"place,omitempty"`
 }
 
-// OfTarget reports whether the target alone is to blame: calls may also fail because time ran out where a processor was
-// wanting, and because the process of the generator or its machine had no more ports or descriptors.
+// OfTarget reports whether only the target can cause failures of this kind. Timeouts may also be
+// caused by a lack of processor time, and other kinds by a lack of ports or file descriptors on the
+// generator's machine.
 func (f *Failure) OfTarget() bool {
 	switch f.Kind {
 	case ErrTimeout.Error(), kindDeadline, kindConnectTimeout, kindHeaderTimeout, kindNoPorts, kindNoDescriptors,
@@ -33,36 +34,37 @@ func (f *Failure) OfTarget() bool {
 	return true
 }
 
-// Errors of calls that were given up, by which they count as failed.
+// Errors of calls that were given up. These calls count as failed.
 var (
-	// ErrTimeout is the error of a call that took longer than Run.Timeout.
+	// ErrTimeout is the error of a call that took longer than Run.Timeout of package bench.
 	ErrTimeout = errors.New("timeout")
-	// ErrNotReturned is the error of a call that had not returned a second after the context
-	// of its run had ended.
+	// ErrNotReturned is the error of a call that had not returned a second after the context of
+	// its run ended.
 	ErrNotReturned = errors.New("did not return")
 )
 
 // maxKinds bounds the memory that errors with changing texts can take.
 const maxKinds = 50
 
-// OtherKinds is the kind of failures past the first 50 kinds.
+// OtherKinds is the kind of all failures after the first 50 kinds.
 const OtherKinds = "other"
 
-// Failures counts failed calls by kind. Make one with a literal.
+// Failures count failed calls by kind. A literal, Failures{}, is ready for use. They are not safe
+// for concurrent use.
 type Failures map[string]*failure
 
 type failure struct {
 	Failure
-	ended time.Duration // when the first of them did
+	ended time.Duration // when the first call of the kind ended
 }
 
-// Add counts err, of a call that ended at that time.
-func (all Failures) Add(ended time.Duration, err error) {
+// Add counts the error of a call that ended at the given time.
+func (fs Failures) Add(ended time.Duration, err error) {
 	kind := kindOf(err)
-	if all[kind] == nil && len(all) >= maxKinds {
+	if fs[kind] == nil && len(fs) >= maxKinds {
 		kind = OtherKinds
 	}
-	if have, ok := all[kind]; ok && ended >= have.ended {
+	if have, ok := fs[kind]; ok && ended >= have.ended {
 		have.Count++
 		return
 	}
@@ -70,22 +72,22 @@ func (all Failures) Add(ended time.Duration, err error) {
 	if p, ok := err.(*PanicError); ok {
 		f.Place = p.Place
 	}
-	all.count(kind, f)
+	fs.count(kind, f)
 }
 
 // Merge adds the failures of others.
-func (all Failures) Merge(others Failures) {
+func (fs Failures) Merge(others Failures) {
 	for kind, f := range others {
-		all.count(kind, f)
+		fs.count(kind, f)
 	}
 }
 
-// count adds f to those of a kind.
-func (all Failures) count(kind string, f *failure) {
-	have, ok := all[kind]
+// count adds f to the failures of a kind.
+func (fs Failures) count(kind string, f *failure) {
+	have, ok := fs[kind]
 	if !ok {
 		have = &failure{Failure{Kind: kind, First: f.First, Place: f.Place}, f.ended}
-		all[kind] = have
+		fs[kind] = have
 	}
 	have.Count += f.Count
 	if f.ended < have.ended {
@@ -93,13 +95,13 @@ func (all Failures) count(kind string, f *failure) {
 	}
 }
 
-// List returns all kinds, most frequent first. Kinds past the first 50 become [OtherKinds].
-func (all Failures) List() (list []Failure) {
+// List returns all kinds, most frequent first. The kinds after the first 50 become [OtherKinds].
+func (fs Failures) List() (list []Failure) {
 	byCount := func(a, b *failure) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
 	}
 	few := Failures{}
-	for i, f := range slices.SortedFunc(maps.Values(all), byCount) {
+	for i, f := range slices.SortedFunc(maps.Values(fs), byCount) {
 		kind := f.Kind
 		if i >= maxKinds {
 			kind = OtherKinds
@@ -112,17 +114,17 @@ func (all Failures) List() (list []Failure) {
 	return list
 }
 
-// kindOf names what went wrong so that failures can be counted: a panic as such, an
-// error that has a method Kind() string as it says, what happens to connections by the
-// kinds of failkind.go, an error with a fixed text by its text, and any other by its
-// type. One whose methods panic, as those of a nil pointer may, counts by its type as well.
+// kindOf returns the kind by which an error is counted: a panic by its value, an error with a
+// method Kind() string by the result, a known error of the network by the kinds of failkind.go, an
+// error of errors.New by its text, and any other error by its type. An error whose methods panic,
+// as the methods of a nil pointer may, is counted by its type too.
 func kindOf(err error) (kind string) {
 	defer func() {
 		if recover() != nil {
 			kind = fmt.Sprintf("%T", err)
 		}
 	}()
-	if reflect.TypeOf(err) == fixedText && err != context.Canceled { // the most usual, without an allocation
+	if reflect.TypeOf(err) == fixedText && err != context.Canceled { // the most common case, without an allocation
 		return short(err.Error())
 	}
 	var p *PanicError
@@ -139,7 +141,7 @@ func kindOf(err error) (kind string) {
 	return kindOfValue(innermost(err))
 }
 
-// fixedText is the type of errors that errors.New makes.
+// fixedText is the type of the errors that errors.New returns.
 var fixedText = reflect.TypeOf(errors.New(""))
 
 func innermost(err error) error {
@@ -161,8 +163,7 @@ func kindOfValue(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// short is the first line of s, cut to 80 bytes or so, without what a terminal
-// might act on.
+// short returns the first line of s, cut to about 80 bytes, with control characters replaced.
 func short(s string) string {
 	s, _, cut := strings.Cut(s, "\n")
 	s = strings.Map(func(r rune) rune {
@@ -180,8 +181,9 @@ func short(s string) string {
 	return s
 }
 
+// describe returns the text of err, with the stack of a panic.
 func describe(err error) string {
-	s := fmt.Sprint(err) // survives an Error method that panics
+	s := fmt.Sprint(err) // Sprint recovers from an Error method that panics
 	if p, ok := err.(*PanicError); ok {
 		s += "\n" + string(p.Stack)
 	}

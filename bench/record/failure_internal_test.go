@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Workers that share a recorder may come to it out of order.
+// Workers that share a recorder may add failures out of order.
 func TestTheFirstFailureIsTheOneThatEndedFirst(t *testing.T) {
 	all := Failures{}
 	all.Add(2, fmt.Errorf("second: %w", io.EOF))

@@ -5,23 +5,24 @@ import (
 	"time"
 )
 
-// Fidelity is how well the calls that were made follow one another as the schedule
-// wanted, over up to 32,768 calls in rows from all parts of a run. What the target
-// did to them is left out: a call that waited for a worker counts as if it had not.
+// Fidelity says how well the gaps between the calls match the gaps in the schedule. It is measured
+// on up to 32,768 calls, in rows of successive calls from all parts of the run. The effect of the
+// target is left out: a call that waited for a worker counts as if a worker had been free.
 type Fidelity struct {
 	Calls int `json:"calls"`
-	// Distance is that of Kolmogorov and Smirnov between the gaps asked for and the
-	// gaps made, from 0 to 1, if gaps that differ by Tolerance count as equal. P is
-	// how probable it is by chance, at the most.
+	// Distance is the Kolmogorov-Smirnov distance between the gaps asked for and the gaps made,
+	// from 0 to 1, where gaps that differ by at most Tolerance count as equal. P is an upper
+	// bound of the probability of such a distance by chance.
 	Distance  float64       `json:"distance"`
 	P         float64       `json:"p"`
 	Tolerance time.Duration `json:"tolerance_ns"`
-	// Dispersion is the variance of the number of calls over its mean, in windows of
-	// several lengths: 1 for Poisson arrivals, 0 for constant ones, more for clumps.
+	// Dispersion is the variance of the number of calls over its mean, in windows of several
+	// lengths: 1 for Poisson arrivals, 0 for constant arrivals, more for clumps.
 	Dispersion []Dispersion `json:"dispersion,omitempty"`
 }
 
-// Dispersion is the variance over the mean of counts of calls in windows of one length, as asked for and as made.
+// A Dispersion is the variance of the number of calls over its mean in windows of one length, as
+// asked for and as made.
 type Dispersion struct {
 	Window time.Duration `json:"window_ns"`
 	Asked  float64       `json:"asked"`
@@ -29,25 +30,25 @@ type Dispersion struct {
 }
 
 const (
-	// fidelityCalls are the fewest that are judged: the distance of so many is 0.1 or
-	// so by chance alone.
+	// fidelityCalls is the fewest gaps that are judged. The distance of as many is about 0.1 by
+	// chance alone.
 	fidelityCalls = 200
-	// gapTolerance is a difference between gaps that nothing can tell from none on a
-	// machine that does other things, too; a tenth of the mean gap is, if it is more.
+	// gapTolerance is a difference between gaps that is negligible on a machine that also does
+	// other things. A tenth of the mean gap is negligible too.
 	gapTolerance = 50 * time.Microsecond
-	// dispersionWindows are the fewest that are judged.
+	// dispersionWindows is the fewest windows that are judged.
 	dispersionWindows = 50
 )
 
-// A TracedCall is when one call of a run was due, and when it began.
+// A TracedCall holds the instants of one call, measured from the start of the run.
 type TracedCall struct {
-	N        uint64        // its number, from 0
-	Due      time.Duration // since the start of the run
+	N        uint64        // the number of the call, from 0
+	Due      time.Duration // when it was due
 	Released time.Duration // when it would have begun if no call ever waited for a worker
 }
 
-// NewFidelity compares calls, in rows of successive ones, with their schedule. It returns nil
-// if they are too few.
+// NewFidelity compares rows of successive calls with their schedule. It returns nil if there are
+// too few calls.
 func NewFidelity(rows [][]TracedCall) *Fidelity {
 	var asked, made []float64 // gaps, ns
 	var due, released [][]time.Duration

@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// tracedRows are rows of calls, even or as those of Poisson, that the generator makes
-// late by what lateness says.
+// tracedRows returns rows of calls with even or Poisson gaps, which the generator begins late by the
+// values of lateness.
 func tracedRows(r *rand.Rand, poisson bool, perSecond float64, rows, calls int,
 	lateness func(due time.Duration) time.Duration) (all [][]TracedCall) {
 	mean, due, n := float64(time.Second)/perSecond, 0.0, uint64(0)
@@ -61,7 +61,8 @@ func TestTicksOfAMillisecondAreFoundAtEveryRateAtWhichTheyMakeClumps(t *testing.
 		for _, rate := range []float64{3000, 5000, 20_000, 100_000} {
 			for seed := range uint64(20) {
 				f := NewFidelity(tracedRows(rand.New(rand.NewPCG(seed, 7)), poisson, rate, 8, 1024, tick))
-				if why := (&Record{Fidelity: f}).arrivalsOff(); !strings.Contains(why, "clumps that nobody asked for") {
+				if why := (&Record{Fidelity: f}).arrivalsOff(); !strings.Contains(why,
+					"clumps that the schedule does not have") {
 					t.Fatalf("%.0f/s, Poisson %v, seed %d: %q; %+v", rate, poisson, seed, why, f)
 				}
 			}
@@ -69,7 +70,7 @@ func TestTicksOfAMillisecondAreFoundAtEveryRateAtWhichTheyMakeClumps(t *testing.
 	}
 }
 
-// Of two workers the second may be the first to begin.
+// The second of two workers may begin its call first.
 func TestCallsThatOvertakeEachOtherAreFaithfulAsLongAsOneIsMadeWhenOneIsDue(t *testing.T) {
 	rows := tracedRows(anySeed(), false, 1000, 1, 1024, func(time.Duration) time.Duration { return 0 })
 	for i := 0; i < 1024; i += 2 {
@@ -84,8 +85,8 @@ func TestCallsThatOvertakeEachOtherAreFaithfulAsLongAsOneIsMadeWhenOneIsDue(t *t
 func TestOfFewCallsNothingIsSaid(t *testing.T) {
 	exact := func(time.Duration) time.Duration { return 0 }
 	r := rand.New(rand.NewPCG(1, 1))
-	for calls, said := range map[int]bool{2: false, fidelityCalls: false, fidelityCalls + 1: true} {
-		if f := NewFidelity(tracedRows(r, false, 1000, 1, calls, exact)); (f != nil) != said {
+	for calls, judged := range map[int]bool{2: false, fidelityCalls: false, fidelityCalls + 1: true} {
+		if f := NewFidelity(tracedRows(r, false, 1000, 1, calls, exact)); (f != nil) != judged {
 			t.Errorf("of %d calls: %+v", calls, f)
 		}
 	}
@@ -94,7 +95,7 @@ func TestOfFewCallsNothingIsSaid(t *testing.T) {
 	}
 }
 
-// Without a tolerance it is Kolmogorov's and Smirnov's, of both sides.
+// Without a tolerance it is the two-sided Kolmogorov-Smirnov distance.
 func TestTheDistanceOfGapsIsThatOfTheirDistributionFunctions(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		a, b := slices.Sorted(slices.Values(values(t, "a", 1))), slices.Sorted(slices.Values(values(t, "b", 1)))
@@ -113,13 +114,13 @@ func TestTheDistanceOfGapsIsThatOfTheirDistributionFunctions(t *testing.T) {
 	})
 }
 
-// windowed are windows with medians of latency.
-func windowed(offered func(i int) uint64, medians []float64) (all []Window) {
+// windowed returns windows with the given medians of latency.
+func windowed(offered func(i int) uint64, medians []float64) (windows []Window) {
 	for i, m := range medians {
 		n := offered(i)
-		all = append(all, Window{Length: time.Second, Offered: n, Done: n, P50: time.Duration(m)})
+		windows = append(windows, Window{Length: time.Second, Offered: n, Done: n, P50: time.Duration(m)})
 	}
-	return all
+	return windows
 }
 
 func steady(int) uint64 { return 1000 }
@@ -199,13 +200,15 @@ func TestATrendNeedsWindowsWithCalls(t *testing.T) {
 		"enough":          {windowed(steady, drift(8, 1e6, 2e6, 0, anySeed())), 8},
 		"too few calls":   {windowed(few, drift(30, 1, 2, 0, anySeed())), 0},
 	} {
-		got := 0
-		if tr := trend(c.windows); tr != nil {
-			got = tr.Windows
-		}
-		if got != c.want {
-			t.Errorf("%s: judged by %d windows, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			got := 0
+			if tr := trend(c.windows); tr != nil {
+				got = tr.Windows
+			}
+			if got != c.want {
+				t.Errorf("%s: judged by %d windows, want %d", name, got, c.want)
+			}
+		})
 	}
 	// The last window may be shorter, and holds fewer calls.
 	cut := windowed(steady, drift(30, 1e6, 1e6, 0, anySeed()))

@@ -9,31 +9,32 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// An Interval is the 95% interval of a percentile of latency, for calls that depend on each
-// other as those in a queue do: by how much the share of calls above the percentile varies
-// between ten parts of the run.
+// An Interval is the 95% confidence interval of a percentile of latency. It allows for calls that
+// depend on each other, as calls in a queue do: it is computed from how much the share of calls
+// above the percentile varies between ten parts of the run.
 type Interval struct {
 	Quantile float64       `json:"quantile"`
 	Low      time.Duration `json:"low_ns,omitempty"`
 	High     time.Duration `json:"high_ns,omitempty"`
-	// Why says why there is no interval; "" if there is one.
+	// Why is the reason why there is no interval; "" if there is one.
 	Why string `json:"why,omitempty"`
 }
 
 const (
 	intervalParts = 10
-	// leastAbove is how many calls must lie above a percentile for it to have an interval.
+	// leastAbove is the fewest calls above a percentile with an interval.
 	leastAbove = 5
 	// studentOfParts is the 97.5% quantile of Student's t with 9 degrees of freedom.
 	studentOfParts = 2.262157
 )
 
-// intervalQuantiles are those that have an interval, besides those of objectives.
+// intervalQuantiles are the quantiles that have an interval in addition to those of objectives.
 var intervalQuantiles = []float64{0.5, 0.9, 0.99, 0.999}
 
-// Interval returns the interval of a percentile. It is false if the percentile cannot be
-// stated, or is neither p50, p90, p99, p99.9 nor that of an objective of the run.
-func (r *Record) Interval(q float64) (Interval, bool) {
+// Interval returns the interval of the q-quantile. Ok is false if [Record.Percentile] returns an
+// error for it, or if it is neither p50, p90, p99, p99.9 nor the percentile of an objective of the
+// run.
+func (r *Record) Interval(q float64) (i Interval, ok bool) {
 	for _, i := range r.Intervals {
 		if i.Quantile == q {
 			return i, true
@@ -42,8 +43,8 @@ func (r *Record) Interval(q float64) (Interval, bool) {
 	return Interval{}, false
 }
 
-// intervals returns the intervals of the percentiles that can be stated of the run.
-func (r *Record) intervals(slos []SLO) (all []Interval) {
+// intervals returns the intervals of the percentiles that Percentile returns without an error.
+func (r *Record) intervals(slos []SLO) (intervals []Interval) {
 	quantiles := slices.Clone(intervalQuantiles)
 	for _, s := range slos {
 		if s.q > 0 && !slices.Contains(quantiles, s.q) {
@@ -52,19 +53,19 @@ func (r *Record) intervals(slos []SLO) (all []Interval) {
 	}
 	for _, q := range quantiles {
 		if at, err := r.Percentile(q); err == nil {
-			all = append(all, r.interval(q, at))
+			intervals = append(intervals, r.interval(q, at))
 		}
 	}
-	return all
+	return intervals
 }
 
-// interval returns the interval of the q-quantile of latency, which is at.
+// interval returns the interval of the q-quantile of latency, whose value is at.
 //
-// The shares of calls above it in equal parts of the run have a mean with a standard error,
-// in which the dependence of neighbours is. On the logarithmic scale of the share that gives
-// an interval, whose ends are quantiles themselves. Simulated, it holds the truth in 91 to
-// 93% of runs that are long beside what a queue remembers; where neighbouring parts go
-// together the run is too short for it.
+// The shares of calls above the quantile in equal parts of the run have a mean and a standard error
+// that includes the dependence of neighbouring calls. On the logarithmic scale of the share they
+// give an interval, whose ends are quantiles themselves. In simulations, the interval contains the
+// true value in 91% to 93% of the runs that are much longer than a queue takes to empty. If
+// neighbouring parts are correlated, the run is too short for an interval.
 //
 // Source: batch means, for example Law, Simulation Modeling and Analysis, section 9.5.3;
 // Heidelberger and Lewis, Operations Research 32(1), 1984, for quantiles.
@@ -73,7 +74,7 @@ func (r *Record) interval(q float64, at time.Duration) Interval {
 	n := r.stated()
 	whole := len(r.Windows)
 	if whole < intervalParts {
-		i.Why = fmt.Sprintf("the run has %d windows, and parts to compare need %d", whole, intervalParts)
+		i.Why = fmt.Sprintf("the run has %d windows: an interval needs %d", whole, intervalParts)
 		return i
 	}
 	if (1-q)*float64(n) < leastAbove {
@@ -101,13 +102,13 @@ func (r *Record) interval(q float64, at time.Duration) Interval {
 		i.Why = "its upper end is infinite: it lies among calls that were not served"
 		return i
 	}
-	of := func(rank uint64) time.Duration { return r.Latency.Quantile(float64(rank) / float64(r.Done)) }
-	i.Low, i.High = min(of(low), at), max(of(high), at)
+	latency := func(rank uint64) time.Duration { return r.Latency.Quantile(float64(rank) / float64(r.Done)) }
+	i.Low, i.High = min(latency(low), at), max(latency(high), at)
 	return i
 }
 
-// sharesAbove returns the share of calls above a latency in equal parts of the run. Calls that
-// were not served are above.
+// sharesAbove returns the share of calls above a latency in each of the equal parts of the run. Calls
+// that were not served count as above.
 func (r *Record) sharesAbove(at time.Duration, whole int) []float64 {
 	shares := make([]float64, intervalParts)
 	for part := range shares {

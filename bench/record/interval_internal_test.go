@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A queueing is a server that calls come to at random, once it has warmed up.
+// A queueing is a simulated server, already warmed up, to which calls come at random.
 type queueing struct {
 	name         string
 	rate         float64 // calls a second
@@ -20,7 +20,7 @@ type queueing struct {
 	duration     time.Duration // of a visit
 }
 
-// visit calls f with each call, from a random phase of the stalls on.
+// visit calls f with each call of a visit that starts at a random phase of the stalls.
 func (q *queueing) visit(r *rand.Rand, duration time.Duration, f func(due, latency time.Duration)) {
 	phase := r.Float64() * q.every
 	now, free := -0.1, -0.1
@@ -46,14 +46,14 @@ func (q *queueing) visit(r *rand.Rand, duration time.Duration, f func(due, laten
 	}
 }
 
-// measured plays a visit into the windows of a run.
+// measured returns the record of a visit.
 func (q *queueing) measured(seed uint64) *Record {
 	r := inWindows(50, q.duration)
 	q.visit(rand.New(rand.NewPCG(seed, 1)), q.duration, r.addCall)
 	return r
 }
 
-// inWindows returns a record without calls, of a run in n windows.
+// inWindows returns a record of a run of n windows, without calls.
 func inWindows(n int, duration time.Duration) *Record {
 	r := &Record{Latency: quantile.NewHDR(), WindowLength: duration / time.Duration(n), Windows: make([]Window, n)}
 	for i := range r.Windows {
@@ -62,7 +62,7 @@ func inWindows(n int, duration time.Duration) *Record {
 	return r
 }
 
-// addCall adds a call that was done.
+// addCall adds a call done.
 func (r *Record) addCall(due, latency time.Duration) {
 	w := &r.Windows[min(int(due/r.WindowLength), len(r.Windows)-1)]
 	r.Latency.Add(latency)
@@ -73,8 +73,8 @@ func (r *Record) addCall(due, latency time.Duration) {
 	r.Offered++
 }
 
-// The share of visits whose interval of p99 holds the p99 of all time: of many it is 91 to
-// 93%. Ranks of independent calls hold it in 47, 24 and 65% of the first three.
+// The interval of a visit's p99 contains the long-run p99 in 91% to 93% of many visits. An interval
+// from ranks, which assumes independent calls, contains it in 47%, 24% and 65% of the first three rows.
 func TestTheIntervalOfAPercentileHoldsItThoughCallsDependOnEachOther(t *testing.T) {
 	for _, c := range []struct {
 		queueing
@@ -138,7 +138,7 @@ func TestAnIntervalThatCannotBeToldSaysWhy(t *testing.T) {
 	}{
 		{"as it should be", 50, 1000, func(i int) bool { return i%20 == 0 }, 0, 0.9, ""},
 		{"too few windows", 9, 1000, func(i int) bool { return i%20 == 0 }, 0, 0.9,
-			"the run has 9 windows, and parts to compare need 10"},
+			"the run has 9 windows: an interval needs 10"},
 		{"too few calls above it", 50, 490, func(i int) bool { return i%20 == 0 }, 0, 0.99,
 			"fewer than 5 calls lie above it"},
 		{"it grows", 50, 1000, func(i int) bool { return i > 500 && i%10 == 0 }, 0, 0.9,
@@ -171,7 +171,7 @@ func TestAnIntervalThatCannotBeToldSaysWhy(t *testing.T) {
 	}
 }
 
-// Of exact values the histograms of windows are within a bucket, which is 3%.
+// The histograms of windows are within a bucket, which is 3% wide, of the exact values.
 func TestTheShareAboveALatencyIsKnownFromTheHistogramsOfWindows(t *testing.T) {
 	var c Buckets
 	r := rand.New(rand.NewPCG(1, 1))

@@ -12,17 +12,17 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// Merge returns the record of runs that shared one load and ran at the same time, as the shards
-// of a generator do. Counts are added, histograms and windows are merged, and percentiles,
-// intervals, the trend and objectives are worked out anew from all calls. Of what cannot be
-// added it has the worst: the fidelity that is farthest off, the longest backlog, the longest
-// waits of a scheduler, the highest pressure.
+// Merge returns one record for several runs that shared one load and ran at the same time, such as
+// the shards of a generator. Counts are added, histograms and windows are merged, and percentiles,
+// intervals, the trend and the results of objectives are computed from all calls. For values that
+// cannot be added, Merge takes the worst: the largest distance of the gaps, the longest backlog, the
+// longest scheduler waits, the highest pressure.
 //
-// Lost names what it lacks, and why. The error says why the records are not of one load: they
-// differ in their loop, their objectives, the length of their windows, or in whether failed
-// calls are left out. The records are not changed.
+// Lost names what the merged record lacks, and why. Merge returns an error if the records differ in
+// their loop, their objectives, the length of their windows, or in whether failed calls are left
+// out. It does not change the records.
 func Merge(records ...*Record) (merged *Record, lost []string, err error) {
-	if err := ofOneLoad(records); err != nil {
+	if err := checkMergeable(records); err != nil {
 		return nil, nil, err
 	}
 	first := records[0]
@@ -36,14 +36,14 @@ func Merge(records ...*Record) (merged *Record, lost []string, err error) {
 		m.Runtime.add(&r.Runtime)
 		m.addWindows(r.Windows)
 		for _, f := range r.Failures {
-			failures.count(f.Kind, &failure{f, time.Duration(i)}) // those of the first record come first
+			failures.count(f.Kind, &failure{f, time.Duration(i)}) // the first record's failure stays the first
 		}
 		m.Slowest = append(m.Slowest, r.Slowest...)
 		if f := r.Fidelity; f != nil && (m.Fidelity == nil || f.Distance > m.Fidelity.Distance) {
 			m.Fidelity = f
 		}
 		if len(r.Kept) > 0 {
-			lost = []string{"latencies one by one: nothing says in which order the calls of different records ended"}
+			lost = []string{"single latencies: the order in which the calls of different records ended is not known"}
 		}
 	}
 	m.mergeHistograms(records)
@@ -56,13 +56,13 @@ func Merge(records ...*Record) (merged *Record, lost []string, err error) {
 	return m, append(lost, m.conclude(records)...), nil
 }
 
-// mostSlowest is how many of the slowest calls a merged record has.
+// mostSlowest is the largest number of slowest calls in a merged record.
 const mostSlowest = 32
 
-// ofOneLoad reports why the records cannot be of one load.
-func ofOneLoad(records []*Record) error {
+// checkMergeable returns an error if the records cannot belong to one load.
+func checkMergeable(records []*Record) error {
 	if len(records) == 0 {
-		return errors.New("record: nothing to merge: want one record at least")
+		return errors.New("record: nothing to merge: want at least one record")
 	}
 	var errs []error
 	for i, r := range records[1:] {
@@ -76,15 +76,15 @@ func ofOneLoad(records []*Record) error {
 			{"objectives", objectives(records[0]), objectives(r)},
 		} {
 			if field.first != field.here {
-				errs = append(errs, fmt.Errorf("record: record %d differs from the first: %s: %v, and %v: want records of one load",
-					i+2, field.name, field.first, field.here))
+				errs = append(errs, fmt.Errorf("record: records 1 and %d differ in %s: %v, and %v: want records of "+
+					"one load", i+2, field.name, field.first, field.here))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// objectives returns the texts of the objectives of r.
+// objectives returns the objectives of r as one text.
 func objectives(r *Record) string {
 	var texts []string
 	for _, s := range r.SLOs {
@@ -93,7 +93,7 @@ func objectives(r *Record) string {
 	return strings.Join(texts, ", ")
 }
 
-// addCounts adds the counts of r, and keeps the longer of durations.
+// addCounts adds the counts of r, and keeps the longer durations.
 func (m *Record) addCounts(r *Record) {
 	m.Workers += r.Workers
 	m.Offered += r.Offered
@@ -120,36 +120,37 @@ func (m *Record) addCounts(r *Record) {
 	}
 }
 
-// mergeHistograms merges the histograms of the records. One that a record lacks is lacking.
+// mergeHistograms merges each histogram of the records, unless a record lacks it.
 func (m *Record) mergeHistograms(records []*Record) {
-	histogram := func(of func(*Record) **quantile.HDR) {
-		h := quantile.NewHDR()
+	merge := func(field func(*Record) **quantile.HDR) {
+		merged := quantile.NewHDR()
 		for _, r := range records {
-			one := *of(r)
-			if one == nil {
+			h := *field(r)
+			if h == nil {
 				return
 			}
-			if err := h.Merge(one); err != nil {
-				panic(err) // no more calls are ever made
+			if err := merged.Merge(h); err != nil {
+				panic(err) // impossible: a histogram can count more calls than runs can make
 			}
 		}
-		*of(m) = h
+		*field(m) = merged
 	}
-	histogram(func(r *Record) **quantile.HDR { return &r.Latency })
-	histogram(func(r *Record) **quantile.HDR { return &r.Service })
-	histogram(func(r *Record) **quantile.HDR { return &r.Queue })
-	histogram(func(r *Record) **quantile.HDR { return &r.Generator })
-	histogram(func(r *Record) **quantile.HDR { return &r.FailedLatency })
-	histogram(func(r *Record) **quantile.HDR { return &r.Hiccups })
-	histogram(func(r *Record) **quantile.HDR { return &r.Lag })
+	merge(func(r *Record) **quantile.HDR { return &r.Latency })
+	merge(func(r *Record) **quantile.HDR { return &r.Service })
+	merge(func(r *Record) **quantile.HDR { return &r.Queue })
+	merge(func(r *Record) **quantile.HDR { return &r.Generator })
+	merge(func(r *Record) **quantile.HDR { return &r.FailedLatency })
+	merge(func(r *Record) **quantile.HDR { return &r.Hiccups })
+	merge(func(r *Record) **quantile.HDR { return &r.Lag })
 }
 
-// addWindows adds windows to those of m that lie at the same times.
+// addWindows adds windows to the windows of m at the same times.
 func (m *Record) addWindows(windows []Window) {
 	for i := range windows {
 		w := &windows[i]
 		if i == len(m.Windows) {
-			m.Windows = append(m.Windows, Window{From: w.From, Latency: new(Buckets), Slow: make([]uint64, len(w.Slow))})
+			m.Windows = append(m.Windows,
+				Window{From: w.From, Latency: new(Buckets), Slow: make([]uint64, len(w.Slow))})
 		}
 		into := &m.Windows[i]
 		into.Length = max(into.Length, w.Length)
@@ -161,7 +162,7 @@ func (m *Record) addWindows(windows []Window) {
 		into.Late += w.Late
 		into.Max = max(into.Max, w.Max)
 		into.LatencySum += w.LatencySum
-		if w.Latency == nil || len(w.Slow) != len(into.Slow) { // written before windows had them
+		if w.Latency == nil || len(w.Slow) != len(into.Slow) { // read from an old file without them
 			into.Latency, into.Slow = nil, nil
 		}
 		if into.Latency != nil {
@@ -173,13 +174,13 @@ func (m *Record) addWindows(windows []Window) {
 	}
 }
 
-// conclude works out what follows from all calls, and returns what does not.
+// conclude computes everything that follows from the calls, and returns what it cannot compute.
 func (m *Record) conclude(records []*Record) (lost []string) {
 	plan := Plan{Windows: len(m.Windows)}
-	for _, one := range records[0].SLOs {
-		s, err := ParseSLO(one.SLO)
+	for _, result := range records[0].SLOs {
+		s, err := ParseSLO(result.SLO)
 		if err != nil {
-			lost = append(lost, fmt.Sprintf("an objective that cannot be read: %v", err))
+			lost = append(lost, fmt.Sprintf("an objective that is not valid: %v", err))
 			continue
 		}
 		plan.SLOs = append(plan.SLOs, s)
@@ -196,15 +197,16 @@ func (m *Record) conclude(records []*Record) (lost []string) {
 		}
 	}
 	if !known && len(m.Windows) > 0 {
-		lost = append(lost, "percentiles of windows, the trend and intervals: a record has no histograms of its windows")
+		lost = append(lost, "percentiles of windows, the trend and intervals: a record has no histograms of its "+
+			"windows")
 	}
 	if len(records) > 1 && slices.ContainsFunc(records[0].Windows, func(w Window) bool { return w.Runtime != nil }) {
-		lost = append(lost, "what the runtime did in each window: the records are of different processes")
+		lost = append(lost, "the activity of the runtime in each window: the records are from different processes")
 	}
 	return lost
 }
 
-// add adds what another process did, and keeps the longer waits and the higher pressure.
+// add adds the values of another process, and keeps the longer waits and the higher pressure.
 func (r *Runtime) add(o *Runtime) {
 	r.GCCycles += o.GCCycles
 	r.GCPause += o.GCPause

@@ -16,8 +16,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// shards plays calls to n records at random, and all of them to one, and completes each with
-// the same plan.
+// shards adds each of many calls to one of n records, chosen at random, and to the record of the
+// whole, and completes all records with the same plan.
 func shards(r *rand.Rand, n, calls int, slos []SLO, apart bool) (parts []*Record, whole *Record) {
 	all := make([]*Record, n+1)
 	failures := make([]Failures, n+1)
@@ -30,7 +30,8 @@ func shards(r *rand.Rand, n, calls int, slos []SLO, apart bool) (parts []*Record
 		failures[i] = Failures{}
 		for k := range all[i].Windows {
 			w := &all[i].Windows[k]
-			w.From, w.Length, w.Slow = time.Duration(k)*50*time.Millisecond, 50*time.Millisecond, make([]uint64, len(slos))
+			w.From, w.Length, w.Slow = time.Duration(k)*50*time.Millisecond, 50*time.Millisecond,
+				make([]uint64, len(slos))
 		}
 	}
 	for range calls {
@@ -70,7 +71,7 @@ func shards(r *rand.Rand, n, calls int, slos []SLO, apart bool) (parts []*Record
 	return all[:n], all[n]
 }
 
-// text returns r as it is written, with what is summed in another order rounded.
+// text returns the JSON of r, with values that depend on the order of summing rounded.
 func text(t interface {
 	Helper()
 	Fatal(...any)
@@ -122,12 +123,12 @@ func TestWhatCannotBeMergedIsNamed(t *testing.T) {
 		change func(parts []*Record)
 		want   string
 	}{
-		{"latencies one by one", func(p []*Record) { p[1].Kept = []time.Duration{1} }, "latencies one by one"},
+		{"single latencies", func(p []*Record) { p[1].Kept = []time.Duration{1} }, "single latencies"},
 		{"windows of an older file", func(p []*Record) { p[1].Windows[3].Latency = nil }, "percentiles of windows"},
 		{"the runtime in windows", func(p []*Record) { p[0].Windows[0].Runtime = new(RuntimeWindow) },
-			"what the runtime did in each window"},
+			"the activity of the runtime in each window"},
 		{"an objective that is none", func(p []*Record) { p[0].SLOs[0].SLO, p[1].SLOs[0].SLO = "p99", "p99" },
-			"an objective that cannot be read"},
+			"an objective that is not valid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			parts, whole := shards(rand.New(rand.NewPCG(1, 1)), 2, 3000, slos, false)
@@ -150,7 +151,7 @@ func TestRecordsOfDifferentLoadsDoNotMerge(t *testing.T) {
 		change func(r *Record)
 		want   string
 	}{
-		{"loops", func(r *Record) { r.Loop = ClosedLoop }, "record 2 differs from the first: loop: open, and closed"},
+		{"loops", func(r *Record) { r.Loop = ClosedLoop }, "records 1 and 2 differ in loop: open, and closed"},
 		{"failed calls", func(r *Record) { r.FailedApart = true }, "failed calls left out: false, and true"},
 		{"windows", func(r *Record) { r.WindowLength = time.Second }, "length of windows: 50ms, and 1s"},
 		{"objectives", func(r *Record) { r.SLOs = nil }, "objectives: p99 < 5ms, and : want"},
@@ -168,8 +169,8 @@ func TestRecordsOfDifferentLoadsDoNotMerge(t *testing.T) {
 	}
 }
 
-// The objectives of a record are in its file, so that the lag of the generator is judged by
-// them after reading as before.
+// The file of a record holds its objectives, so that the lag of the generator is judged by them after
+// reading too.
 func TestAVerdictIsTheSameAfterReading(t *testing.T) {
 	parts, _ := shards(rand.New(rand.NewPCG(1, 1)), 1, 3000, []SLO{readSLO(t, "p99 < 900us")}, false)
 	written := parts[0]

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// A PanicError is a panic of a target.
+// A PanicError is the error of a call whose target panicked.
 type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // of the goroutine, at the panic
-	Place string // file:line where the target panicked; "" if that is not known
+	Value any    // the argument of panic
+	Stack []byte // the stack of the goroutine at the panic
+	Place string // the file:line at which the target panicked; "" if it is not known
 }
 
-// newPanicError returns the error of a panic with a value, in a function that the panic has
-// deferred to.
+// NewPanicError returns the error of a panic with a value that recover returned. It must be called
+// in the deferred function that calls recover.
 func NewPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack(), Place: panicPlace()}
 }
@@ -28,16 +28,15 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// panicPlace returns the file and line of the function that panicked: the first beyond those
-// of the runtime's that make a panic, such as that of a nil pointer.
+// panicPlace returns the file and line of the function that panicked: the first caller of
+// runtime.gopanic that is not itself in the runtime, as the code that checks for nil pointers is.
 func panicPlace() string {
 	callers := make([]uintptr, 64)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
 	panicking := false
 	for {
 		f, more := frames.Next()
-		of := strings.HasPrefix(f.Function, "runtime.")
-		if panicking && !of {
+		if panicking && !strings.HasPrefix(f.Function, "runtime.") {
 			return fmt.Sprintf("%s:%d", f.File, f.Line)
 		}
 		panicking = panicking || f.Function == "runtime.gopanic"

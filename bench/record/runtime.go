@@ -2,38 +2,38 @@ package record
 
 import "time"
 
-// Runtime is what the Go runtime, the process and the machine did during a run,
-// or a part of one. What it says is of the whole process: the target, the
-// generator, and what runs beside them.
+// Runtime describes the activity of the Go runtime, the process and the machine during a run or a
+// part of one. It covers the whole process: the target, the generator, and everything beside them.
 type Runtime struct {
-	// GCCycles are the collections that ended, and GCPause for how long they kept
-	// all goroutines stopped. OtherPause is for how long these were stopped for
-	// other reasons, such as runtime.ReadMemStats; it may be wrong by an eighth.
+	// GCCycles is the number of garbage collections that ended, and GCPause is the time for which
+	// they stopped all goroutines. OtherPause is the time for which all goroutines were stopped
+	// for other reasons, such as runtime.ReadMemStats; its error is up to an eighth.
 	GCCycles   uint64        `json:"gc_cycles"`
 	GCPause    time.Duration `json:"gc_pause_ns"`
 	OtherPause time.Duration `json:"other_pause_ns"`
-	// GCAssist is the CPU time that goroutines spent on collecting before they were
-	// given memory, and GCCPU that of the collector in all, assists included. The
-	// runtime adds to them only when a cycle ends, which may be windows after it was
-	// spent, and counts a pause for every processor.
+	// GCAssist is the CPU time that goroutines spent on helping the collector when they allocated
+	// memory; GCCPU is the CPU time of the collector, including assists. The runtime updates both
+	// only when a cycle ends, which may be several windows later, and counts a pause once per
+	// processor.
 	GCAssist time.Duration `json:"gc_assist_cpu_ns"`
 	GCCPU    time.Duration `json:"gc_cpu_ns"`
-	// For so long goroutines that were ready waited to run: of one wait in eight,
-	// which is what the runtime takes note of, and up to a quarter too long, which
-	// is how wide its buckets are. They are 0 if there were none.
+	// WaitP50, WaitP99 and WaitMax are times that goroutines waited to run after they were ready;
+	// 0 if there were no waits. The runtime samples one wait in eight, and its buckets are so wide
+	// that values may be a quarter too long.
 	WaitP50 time.Duration `json:"scheduler_wait_p50_ns"`
 	WaitP99 time.Duration `json:"scheduler_wait_p99_ns"`
 	WaitMax time.Duration `json:"scheduler_wait_max_ns"`
-	// MutexWait is for how long goroutines waited for mutexes, all together, as
-	// estimated from one wait in eight.
+	// MutexWait is the total time that goroutines waited for mutexes, estimated from one wait in
+	// eight.
 	MutexWait time.Duration `json:"mutex_wait_ns"`
-	// At the end: HeapLive is what the last collection found in use, HeapObjects
-	// that and what has been allocated since, or was not yet swept.
+	// HeapLive is the memory that the last collection found in use. HeapObjects also includes
+	// objects allocated since, and dead objects not yet swept. Both, and Goroutines, are measured at
+	// the end.
 	HeapLive    uint64 `json:"heap_live_bytes"`
 	HeapObjects uint64 `json:"heap_objects_bytes"`
 	Goroutines  uint64 `json:"goroutines"`
-	// CPU is the CPU time of the process, of all its threads, in user mode and in
-	// the kernel; 0 where the system does not tell.
+	// CPU is the CPU time of all threads of the process, in user mode and in the kernel; 0 where
+	// the system does not report it.
 	CPU      time.Duration `json:"cpu_ns"`
 	Pressure Pressure      `json:"pressure"`
 }
@@ -45,11 +45,11 @@ type RuntimeWindow struct {
 	Runtime
 }
 
-// Pressure is the share of time in which something on the machine, this process
-// or another, waited for a resource: from 0 to 1 ("some" of Linux's pressure stall
-// information, see Documentation/accounting/psi.rst of the kernel).
+// Pressure holds, for each resource, the share of time, from 0 to 1, in which some task on the
+// machine waited for it ("some" of Linux's pressure stall information; see
+// Documentation/accounting/psi.rst in the kernel's sources).
 type Pressure struct {
-	Known  bool    `json:"known"` // false where the system does not tell
+	Known  bool    `json:"known"` // false where the system does not report it
 	CPU    float64 `json:"cpu"`
 	Memory float64 `json:"memory"`
 	IO     float64 `json:"io"`

@@ -11,37 +11,38 @@ import (
 	"unicode/utf8"
 )
 
-// An SLO is what a run is to hold: a bound on its latency, its failures or its
-// drops, over the whole run or over every window of it. [ParseSLO] makes one.
+// An SLO is an objective of a run: a bound on its latency, its failures, its drops or its achieved
+// calls, over the whole run or over every window of a length. [ParseSLO] makes one.
 type SLO struct {
-	metric string  // p99, max, mean, errors, drops or achieved
-	q      float64 // of a percentile
-	below  bool    // the bound is one from above
-	equal  bool    // the bound itself is allowed
-	limit  float64 // ns, or a share
-	every  time.Duration
+	metric string        // p99, max, mean, errors, drops or achieved
+	q      float64       // the quantile of a percentile; 0 for other metrics
+	below  bool          // the value must be below the bound
+	equal  bool          // the value may be the bound
+	limit  float64       // the bound: ns, or a share
+	every  time.Duration // the length of windows; 0 for the whole run
 }
 
-// wantSLO is what ParseSLO takes.
+// wantSLO says what ParseSLO accepts.
 const wantSLO = "an objective such as p99 < 5ms, max < 1s, errors < 0.1%, drops < 10ppm, achieved > 99% or p99 < " +
 	"5ms over every 1s"
 
-// sloForm is what ParseSLO reads, part by part, and what is wanted of each.
+// sloForm holds the parts that ParseSLO reads, in order, and what each must be.
 var sloForm = []struct {
 	form *regexp.Regexp
 	want string
 }{
-	{regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*`), "p99 or another percentile, max, mean, errors, drops or achieved"},
+	{regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*`),
+		"p99 or another percentile, max, mean, errors, drops or achieved"},
 	{regexp.MustCompile(`^(<=|>=|<|>)\s*`), "<, <=, > or >="},
 	{regexp.MustCompile(`^((?:[0-9.]+[a-zµμ%]*)+)(?:\s+|$)`), "a bound such as 5ms or 0.1%"},
 	{regexp.MustCompile(`^(over\s+every)(?:\s+|$)`), "the end, or over every 1s"},
-	{regexp.MustCompile(`^(\S+)\s*$`), "a length of windows such as 1s, and no more"},
+	{regexp.MustCompile(`^(\S+)\s*$`), "a window length such as 1s, and nothing after it"},
 }
 
-// An SLOError is an objective that cannot be read.
+// An SLOError reports that an objective is not valid.
 type SLOError struct {
 	Text  string
-	At    int    // the byte of Text where it goes wrong
+	At    int    // the byte offset in Text of the part that is wrong
 	Wrong string // what is wrong there, as in `"5" is not a bound for p99: want a duration, such as 5ms`
 }
 
@@ -50,7 +51,8 @@ func (e *SLOError) Error() string {
 		wantSLO)
 }
 
-// sloPartsOf returns the parts of an objective, and where each begins in text. There are three of them, or five.
+// sloPartsOf returns the parts of an objective, of which there are three or five, and the offset of
+// each in text.
 func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
 	at := 0
 	for i, p := range sloForm {
@@ -59,7 +61,7 @@ func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
 			rest := strings.TrimLeft(text[at:], " \t")
 			wrong := fmt.Sprintf("%q is not %s", rest, p.want)
 			if rest == "" {
-				wrong = "it ends where it should have " + p.want
+				wrong = "the text ends before " + p.want
 			}
 			return nil, nil, &SLOError{text, len(text) - len(rest), wrong}
 		}
@@ -71,19 +73,19 @@ func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
 	return parts, begin, nil
 }
 
-// ParseSLO reads an objective:
+// ParseSLO parses an objective:
 //
 //	p99 < 5ms               at most 1% of the calls due take 5ms or longer, fail, or never begin
-//	max < 1s                no call does
+//	max < 1s                no call due takes 1s or longer, fails, or never begins
 //	mean < 2ms              the mean latency; infinite if any call failed or never began
-//	errors < 0.1%           calls that failed, of those due
-//	drops < 10ppm           calls that never began, of those due
-//	achieved > 99%          calls that ended while the schedule lasted, of those due
-//	p99 < 5ms over every 1s the same of the calls due in every window of that length
+//	errors < 0.1%           the share of the calls due that failed
+//	drops < 10ppm           the share of the calls due that never began
+//	achieved > 99%          the share of the calls due that ended within the schedule
+//	p99 < 5ms over every 1s p99 < 5ms for the calls due in each window of 1s
 //
-// <= and >= allow the bound itself. Calls are counted one by one: nothing is rounded. In
-// windows, a call is achieved unless it began after the end of its window by the
-// generator's own fault.
+// <= and >= allow the bound itself. Calls are counted exactly; nothing is rounded. In windows, a
+// call is achieved unless the generator began it after the end of its window. The error is an
+// [*SLOError].
 func ParseSLO(text string) (SLO, error) {
 	parts, begin, wrong := sloPartsOf(text)
 	if wrong != nil {
@@ -95,7 +97,7 @@ func ParseSLO(text string) (SLO, error) {
 	s := SLO{metric: parts[0], below: parts[1][0] == '<', equal: strings.HasSuffix(parts[1], "=")}
 	if p, ok := strings.CutPrefix(s.metric, "p"); ok {
 		percent, err := strconv.ParseFloat(p, 64)
-		s.q = math.Round(percent*1e9) / 1e11 // 99.9 is 0.999, to the last digit
+		s.q = math.Round(percent*1e9) / 1e11 // so that 99.9 is exactly 0.999
 		if err != nil || !(s.q > 0 && s.q < 1) {
 			return fail(0, "%q is not a percentile", s.metric)
 		}
@@ -110,20 +112,20 @@ func ParseSLO(text string) (SLO, error) {
 	case err != nil:
 		return fail(2, "%q is not a bound for %s: %v", parts[2], s.metric, err)
 	case s.below == (s.metric == "achieved"):
-		return fail(1, "%s is bounded from the other side", s.metric)
+		return fail(1, "%q is the wrong way round for %s", parts[1], s.metric)
 	case !s.equal && s.limit == map[bool]float64{true: 0, false: 1}[s.below]:
-		return fail(2, "nothing can hold it")
+		return fail(2, "no run can meet it")
 	}
 	if len(parts) > 3 {
 		if s.every, err = time.ParseDuration(parts[4]); err != nil || s.every <= 0 {
-			return fail(4, "%q is not a length of windows", parts[4])
+			return fail(4, "%q is not a window length", parts[4])
 		}
 	}
 	return s, nil
 }
 
-// Metric returns what the objective bounds: p99 or another percentile of latency, max,
-// mean, errors, drops or achieved.
+// Metric returns the name of the metric: p99 or another percentile of latency, max, mean, errors,
+// drops or achieved.
 func (s SLO) Metric() string { return s.metric }
 
 // Quantile returns the quantile of a percentile, such as 0.99, and 0 for other metrics.
@@ -132,30 +134,31 @@ func (s SLO) Quantile() float64 { return s.q }
 // Limit returns the bound: nanoseconds of latency, or a share of calls from 0 to 1.
 func (s SLO) Limit() float64 { return s.limit }
 
-// Every returns the length of the windows that the objective is about, or 0 if it is
-// about a run as a whole.
+// Every returns the length of the windows that the objective applies to, or 0 if it applies to the
+// whole run.
 func (s SLO) Every() time.Duration { return s.every }
 
-// share reports whether the objective is about a share of calls.
+// share reports whether the metric is a share of calls.
 func (s SLO) share() bool {
 	return s.metric == "errors" || s.metric == "drops" || s.metric == "achieved"
 }
 
-// maxBound is the highest bound on latency: in ns, it is exact as a float64.
+// maxBound is the highest bound on latency. In ns it is exact as a float64.
 const maxBound = 1000 * time.Hour
 
+// parseBound parses a bound on latency, in ns.
 func parseBound(text string) (float64, error) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
 		return 0, errors.New("want a duration, such as 5ms")
 	case d <= 0 || d > maxBound:
-		return 0, fmt.Errorf("want more than 0, and %v at most", maxBound)
+		return 0, fmt.Errorf("want a duration above 0 and at most %v", maxBound)
 	}
 	return float64(d), nil
 }
 
-// parseShare reads a share, which is a multiple of 0.001 ppm.
+// parseShare parses a share, and rounds it to a multiple of 0.001 ppm.
 func parseShare(text string) (float64, error) {
 	number, per := text, 1.0
 	if n, ok := strings.CutSuffix(text, "%"); ok {
@@ -169,12 +172,12 @@ func parseShare(text string) (float64, error) {
 	}
 	share := math.Round(x/per*1e9) / 1e9
 	if share == 0 && x > 0 {
-		return 0, errors.New("want 0.001ppm or more, or 0")
+		return 0, errors.New("want at least 0.001ppm, or 0")
 	}
 	return share, nil
 }
 
-// String is the objective as [ParseSLO] reads it.
+// String returns the objective in the form that [ParseSLO] parses.
 func (s SLO) String() string {
 	operator := ">"
 	if s.below {
@@ -190,14 +193,14 @@ func (s SLO) String() string {
 	return text
 }
 
-// shown writes a measured value with four digits, unless these would put it on the other
-// side of the bound.
+// shown formats a measured value with four digits, or with all digits if rounding would move it to
+// the other side of the bound.
 func (s SLO) shown(x float64) string {
 	rounded := x
 	switch {
 	case x == 0 || math.IsInf(x, 1):
 	case s.metric == "achieved":
-		// Four digits of what is not achieved: of 99.9999% they are what matters.
+		// Round the share that is not achieved: in 99.9999% its digits are the ones that matter.
 		rounded = 1 - fourDigits(1-x)
 	default:
 		rounded = fourDigits(x)
@@ -208,7 +211,7 @@ func (s SLO) shown(x float64) string {
 	return s.write(x)
 }
 
-// fourDigits rounds x, which is not negative, to four digits.
+// fourDigits returns x rounded to four digits. X must not be negative.
 func fourDigits(x float64) float64 {
 	if x == 0 {
 		return 0
@@ -228,7 +231,7 @@ func (s SLO) holds(x float64) bool {
 	return x > s.limit
 }
 
-// write writes a value of the metric.
+// write formats a value of the metric.
 func (s SLO) write(x float64) string {
 	switch {
 	case math.IsInf(x, 1):

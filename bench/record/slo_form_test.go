@@ -30,26 +30,28 @@ func TestAnObjectiveIsReadAndPrinted(t *testing.T) {
 		"achieved >= 1":                        "achieved >= 100%",
 		"achieved>=99.99999% over every 100ms": "achieved >= 99.99999% over every 100ms",
 	} {
-		s, err := record.ParseSLO(text)
-		if err != nil || s.String() != want {
-			t.Errorf("%q is read as %q, %v; want %q", text, s, err, want)
-		}
-		if again, err := record.ParseSLO(s.String()); again != s || err != nil {
-			t.Errorf("%q, printed as %q, is read as %+v, %v", text, s, again, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			s, err := record.ParseSLO(text)
+			if err != nil || s.String() != want {
+				t.Errorf("%q is read as %q, %v; want %q", text, s, err, want)
+			}
+			if again, err := record.ParseSLO(s.String()); again != s || err != nil {
+				t.Errorf("%q, printed as %q, is read as %+v, %v", text, s, again, err)
+			}
+		})
 	}
 }
 
 func TestAWrongObjectiveIsRefusedWithWhatIsWrong(t *testing.T) {
 	for text, why := range map[string]string{
-		"":                         "character 1: it ends where it should have p99 or another percentile",
-		"p99":                      "character 4: it ends where it should have <",
+		"":                         "character 1: the text ends before p99 or another percentile",
+		"p99":                      "character 4: the text ends before <",
 		"p99 = 5ms":                `character 5: "= 5ms" is not <, <=`,
 		"p99 < 5ms or so":          `character 11: "or so" is not the end, or over every 1s`,
 		"latency < 5ms":            `character 1: "latency < 5ms" is not p99 or another`,
 		"p99 < -5ms":               `character 7: "-5ms" is not a bound such as`,
-		"p99<":                     "character 5: it ends where it should have a bound",
-		"p99 < 5ms over every":     "character 21: it ends where it should have a length",
+		"p99<":                     "character 5: the text ends before a bound",
+		"p99 < 5ms over every":     "character 21: the text ends before a window length",
 		"p100 < 5ms":               `"p100" is not a percentile`,
 		"p0 < 5ms":                 `"p0" is not a percentile`,
 		"p9.9.9 < 5ms":             `"p9.9.9" is not a percentile`,
@@ -57,26 +59,28 @@ func TestAWrongObjectiveIsRefusedWithWhatIsWrong(t *testing.T) {
 		"p0.00000000001 < 5ms":     "is not a percentile",
 		"p99 < 5":                  `"5" is not a bound for p99: want a duration`,
 		"p99 < 5%":                 "want a duration",
-		"max < 0s":                 "want more than 0",
-		"max < 2000000h":           "1000h0m0s at most",
+		"max < 0s":                 "want a duration above 0",
+		"max < 2000000h":           "at most 1000h0m0s",
 		"errors < 5ms":             `"5ms" is not a bound for errors: want a share`,
 		"errors < 101%":            "want a share from 0 to 1",
-		"errors < 0.0001ppm":       "want 0.001ppm or more",
-		"errors > 1%":              "errors is bounded from the other side",
-		"p99 > 1ms":                "p99 is bounded from the other side",
-		"achieved < 99%":           "achieved is bounded from the other side",
-		"errors < 0%":              "nothing can hold it",
-		"drops < 0":                "nothing can hold it",
-		"achieved > 100%":          "nothing can hold it",
-		"p99 < 5ms over every 5":   `"5" is not a length of windows`,
-		"p99 < 5ms over every -1s": `"-1s" is not a length of windows`,
-		"p99 < 5ms over every 0s":  `"0s" is not a length of windows`,
+		"errors < 0.0001ppm":       "want at least 0.001ppm",
+		"errors > 1%":              `">" is the wrong way round for errors`,
+		"p99 > 1ms":                `">" is the wrong way round for p99`,
+		"achieved < 99%":           `"<" is the wrong way round for achieved`,
+		"errors < 0%":              "no run can meet it",
+		"drops < 0":                "no run can meet it",
+		"achieved > 100%":          "no run can meet it",
+		"p99 < 5ms over every 5":   `"5" is not a window length`,
+		"p99 < 5ms over every -1s": `"-1s" is not a window length`,
+		"p99 < 5ms over every 0s":  `"0s" is not a window length`,
 	} {
-		_, err := record.ParseSLO(text)
-		if err == nil || !strings.Contains(err.Error(), why) ||
-			!strings.Contains(err.Error(), "want an objective such as") {
-			t.Errorf("%q: %v; want an error that says %q, and what was wanted", text, err, why)
-		}
+		t.Run(text, func(t *testing.T) {
+			_, err := record.ParseSLO(text)
+			if err == nil || !strings.Contains(err.Error(), why) ||
+				!strings.Contains(err.Error(), "want an objective such as") {
+				t.Errorf("%q: %v; want an error that says %q, and what was wanted", text, err, why)
+			}
+		})
 	}
 }
 

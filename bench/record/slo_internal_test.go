@@ -3,6 +3,7 @@ package record
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// seen returns calls with latencies, and others without, as an objective is judged by them.
+// seen returns the counts of calls done with the given latencies, and of other calls.
 func seen(s SLO, failed, never, late uint64, latencies ...time.Duration) *Calls {
 	latency := new(Buckets)
 	c := &Calls{Done: uint64(len(latencies)), Failed: failed, Never: never, Late: late + never, Latency: latency}
@@ -40,12 +41,9 @@ func readSLO(t interface {
 	return s
 }
 
-// repeat is d, n times over.
-func repeat(n int, d time.Duration) (all []time.Duration) {
-	for range n {
-		all = append(all, d)
-	}
-	return all
+// repeat returns d n times.
+func repeat(n int, d time.Duration) []time.Duration {
+	return slices.Repeat([]time.Duration{d}, n)
 }
 
 func TestAnObjectiveIsABudgetOfBadCalls(t *testing.T) {
@@ -128,7 +126,7 @@ func TestAnObjectiveIsABudgetOfBadCalls(t *testing.T) {
 	}
 }
 
-// By big integers, which share nothing with the arithmetic of 128 bits.
+// Big integers check the arithmetic of 128 bits.
 func TestTheCallsThatMayBeBadAreCountedExactly(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		due := rapid.Uint64Range(1, 1<<50).Draw(t, "due")
@@ -154,7 +152,8 @@ func TestTheCallsThatMayBeBadAreCountedExactly(t *testing.T) {
 func TestTheMarginTellsMetFromMissed(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
 		s := readSLO(t, rapid.SampledFrom([]string{"p50 < 5ms", "p99 <= 5ms", "max < 5ms", "mean < 5ms", "mean <= 5ms",
-			"errors < 1%", "errors <= 1%", "errors <= 0", "drops < 10%", "achieved > 99%", "achieved >= 100%"}).Draw(t, "objective"))
+			"errors < 1%", "errors <= 1%", "errors <= 0", "drops < 10%", "achieved > 99%",
+			"achieved >= 100%"}).Draw(t, "objective"))
 		var done []time.Duration
 		for range rapid.IntRange(0, 1000).Draw(t, "done") {
 			done = append(done, time.Duration(rapid.Int64Range(0, 10).Draw(t, "ms"))*time.Millisecond)
@@ -164,7 +163,7 @@ func TestTheMarginTellsMetFromMissed(t *testing.T) {
 		if v.Due < s.need() {
 			return
 		}
-		r := s.of(v)
+		r := s.result(v)
 		m := r.Margin()
 		finite := !math.IsNaN(m+r.Burn) && !math.IsInf(m+r.Burn, 0)
 		if !finite || m > 0 && !r.Met || m < 0 && r.Met || r.Met && r.Burn > 1 {
@@ -187,7 +186,8 @@ func TestTheWindowThatBurnsMostIsShown(t *testing.T) {
 	}{
 		{"one is missed more than another", "p50 < 5ms over every 1s", []time.Duration{1, 9, 7, 2},
 			"p50 is 9ms in the 1s from 1s on", true, 10},
-		{"all are met", "max < 5ms over every 1s", []time.Duration{1, 4, 0, 3}, "max is 4ms in the 1s from 1s on", false, 10}, // 0: no call
+		{"all are met", "max < 5ms over every 1s", []time.Duration{1, 4, 0, 3}, "max is 4ms in the 1s from 1s on",
+			false, 10}, // 0: no call
 		{"no call", "max < 5ms over every 1s", []time.Duration{0, 0}, "cannot be judged: no call was due", false, 0},
 		{"no window", "max < 5ms over every 1s", nil, "cannot be judged: there is no whole window", false, 0},
 	} {

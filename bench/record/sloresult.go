@@ -11,41 +11,39 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// An SLOResult is what became of an objective.
+// An SLOResult is the result of an objective.
 //
-// An objective is a budget of bad calls: "p99 < 5ms" lets one call in a hundred of those
-// that are due be bad, and a call is bad if it takes 5ms or longer, fails, or never begins.
-// (Where Run.FailedApart is set, calls that fail are left out of it.) It is met if no more
-// calls are bad. One over windows is met if it is in every window,
-// and Due, Bad, Budget and Burn are those of the window with the highest Burn.
+// An objective is a budget of bad calls: "p99 < 5ms" allows one in a hundred of the calls due to be
+// bad, and a call is bad if it takes 5ms or longer, fails, or never begins. (If Record.FailedApart
+// is set, failed calls are left out.) The objective is met if at most as many calls are bad as it
+// allows. An objective over windows is met if it is met in every window, and Due, Bad, Budget and
+// Burn belong to the window with the highest Burn.
 type SLOResult struct {
 	SLO string `json:"slo"`
-	// Met is whether the objective was met; it says nothing unless Judged, which is false
-	// if there were too few calls.
+	// Met is true if the objective was met. It has no meaning unless Judged is true, which it is
+	// not if there were too few calls.
 	Met    bool   `json:"met"`
 	Judged bool   `json:"judged"`
-	Detail string `json:"detail"` // the value, and where
+	Detail string `json:"detail"` // the measured value, and its window
 
-	Due uint64 `json:"due"` // calls
-	// Bad are the calls that count against the objective: of a mean, those that make it
-	// infinite. Budget is how many may, as a share of Due that need not be whole, and at
-	// least half a call; it is 0 for a mean.
+	Due uint64 `json:"due"` // calls due
+	// Bad is the number of bad calls; for a mean, of the calls that make it infinite. Budget is
+	// the number of calls that may be bad, which need not be a whole number and is at least 0.5;
+	// it is 0 for a mean.
 	Bad    uint64  `json:"bad"`
 	Budget float64 `json:"budget"`
-	// Burn is the share of the budget that was used: Bad/Budget, or, of a mean, the mean
-	// by its limit. It is at most 1 if the objective was met. An infinite mean has a burn
-	// of 1e9.
+	// Burn is the share of the budget that was used: Bad/Budget, or, for a mean, the mean over
+	// its limit. It is at most 1 if the objective was met, and 1e9 for an infinite mean.
 	Burn float64 `json:"burn"`
 }
 
 // Missed reports whether the objective was judged and not met.
 func (r SLOResult) Missed() bool { return r.Judged && !r.Met }
 
-// Margin returns by how much the objective was met, as the logarithm of Budget by Bad: 0.69
-// if half of the budget was used, and -0.69 if twice as many calls were bad. It is above 0
-// only if the objective was met, and below 0 only if it was missed. Half a call stands for
-// none, so that it is always finite; for a mean it is the logarithm of limit by mean. It is 0
-// if the objective was not judged.
+// Margin returns by how much the objective was met: the natural logarithm of Budget/Bad, or, for a
+// mean, of its limit over the mean. It is 0.69 if half of the budget was used, and -0.69 if twice
+// the budget was. It is above 0 only if the objective was met, below 0 only if it was missed, and 0
+// if it was not judged. No bad call counts as half a call, so that the margin is finite.
 func (r SLOResult) Margin() float64 {
 	switch {
 	case !r.Judged:
@@ -57,15 +55,15 @@ func (r SLOResult) Margin() float64 {
 }
 
 const (
-	// leastCalls stands for no call where a logarithm or a quotient is taken.
+	// leastCalls replaces a count of 0 in logarithms and quotients.
 	leastCalls = 0.5
-	// infiniteBurn stands for the burn of an infinite mean: files hold no infinity.
+	// infiniteBurn is the burn of an infinite mean. JSON has no infinity.
 	infiniteBurn = 1e9
-	// sloParts are the parts of 1 that quantiles and shares of objectives are made of.
+	// sloParts is the number of parts of 1 in which quantiles and shares are computed exactly.
 	sloParts = 1e11
 )
 
-// budget returns the share of calls that may be bad, in parts of sloParts.
+// budget returns the share of calls that may be bad, in 1/sloParts.
 func (s SLO) budget() uint64 {
 	switch {
 	case s.q > 0:
@@ -78,16 +76,16 @@ func (s SLO) budget() uint64 {
 	return 0
 }
 
-// allowed returns how many of the calls due may be bad.
+// allowed returns the number of the calls due that may be bad.
 func (s SLO) allowed(due uint64) uint64 {
 	n, rest := bits.Div64(mul(due, s.budget(), sloParts))
 	if rest == 0 && s.share() && !s.equal {
-		n = max(n, 1) - 1 // < and > leave the bound itself out
+		n = max(n, 1) - 1 // < and > exclude the bound itself
 	}
 	return n
 }
 
-// mul returns the 128 bits of x*y, and what they are to be divided by.
+// mul returns the 128 bits of x*y, followed by the divisor: the arguments of bits.Div64.
 func mul(x, y, by uint64) (hi, lo, divisor uint64) {
 	hi, lo = bits.Mul64(x, y)
 	return hi, lo, by
@@ -104,28 +102,31 @@ func (s SLO) Longest() time.Duration {
 	return time.Duration(s.limit) - 1
 }
 
-// Calls are the calls that an objective is judged by: those due in a run, or in windows
-// of it. Calls that are due and nothing else have not ended yet.
+// Calls counts the calls by which an objective is judged: the calls due in a run, or in a part of
+// it. Calls that are due, but neither done, failed nor never begun, have not ended yet.
 type Calls struct {
 	Due, Done, Failed uint64
-	Never, Missed     uint64        // dropped or missed; missed
-	Slow              uint64        // done, and longer than the objective's longest
-	Late              uint64        // not achieved
-	Sum               time.Duration // of the latencies of calls done
-	Latency           Latencies     // of calls done, to be shown
-	Apart             uint64        // calls that failed, and are left out
+	Never             uint64        // calls dropped or missed
+	Missed            uint64        // calls missed
+	Slow              uint64        // calls done that took longer than SLO.Longest
+	Late              uint64        // calls not achieved
+	Sum               time.Duration // the sum of the latencies of calls done
+	Latency           Latencies     // the latencies of calls done, from which values are shown
+	Apart             uint64        // failed calls that are left out
 }
 
-// Latencies estimates the latencies of the calls done.
+// Latencies estimate the latencies of calls done. A [*Buckets] and a [*quantile.HDR] do.
 type Latencies interface {
+	// Quantile returns an estimate of the q-quantile.
 	Quantile(q float64) time.Duration
+	// Max returns the longest latency.
 	Max() time.Duration
 }
 
-// Open returns how many calls have not ended.
+// Open returns the number of calls that have not ended.
 func (v *Calls) Open() uint64 { return v.Due - min(v.Done+v.Failed+v.Never, v.Due) }
 
-// bad returns how many calls count against the objective.
+// bad returns the number of bad calls.
 func (s SLO) bad(v *Calls) uint64 {
 	switch s.metric {
 	case "errors":
@@ -138,12 +139,12 @@ func (s SLO) bad(v *Calls) uint64 {
 	return v.Slow + v.Failed + v.Never
 }
 
-// need returns the fewest calls due that the objective can be judged by.
+// need returns the fewest calls due by which the objective can be judged.
 func (s SLO) need() uint64 { return max(quantile.SamplesFor(s.q), 1) }
 
-// of judges the objective by v, which has calls enough. Calls that have not ended count as
-// good: missed is certain then, and met is not. It does not allocate.
-func (s SLO) of(v *Calls) SLOResult {
+// result returns the result for v, which must have enough calls. Calls that have not ended count as
+// good, so that a miss is certain, but meeting the objective is not. It does not allocate.
+func (s SLO) result(v *Calls) SLOResult {
 	r := s.judged(SLOResult{Bad: s.bad(v), Judged: true}, v)
 	if r.Due = v.Due; v.Due == UnknownDue {
 		r.Due -= v.Open()
@@ -151,11 +152,11 @@ func (s SLO) of(v *Calls) SLOResult {
 	return r
 }
 
-// CertainToMiss reports whether the objective is missed whatever becomes of the calls that are
-// due and have not ended. It does not allocate.
-func (s SLO) CertainToMiss(v *Calls) bool { return v.Due >= s.need() && s.of(v).Missed() }
+// CertainToMiss reports whether the objective will be missed whatever the result of the calls that
+// have not ended. It does not allocate.
+func (s SLO) CertainToMiss(v *Calls) bool { return v.Due >= s.need() && s.result(v).Missed() }
 
-// LeaveOut leaves failed calls out of v unless the objective is about a share of calls.
+// LeaveOut leaves failed calls out of v, unless the metric is a share of calls.
 func (s SLO) LeaveOut(v *Calls) {
 	if !s.share() {
 		v.Due -= v.Failed
@@ -163,7 +164,7 @@ func (s SLO) LeaveOut(v *Calls) {
 	}
 }
 
-// judged returns r, of which Bad is known, with the verdict that follows for the calls of v.
+// judged returns r, whose Bad must be set, with Met, Budget and Burn for the calls of v.
 func (s SLO) judged(r SLOResult, v *Calls) SLOResult {
 	if s.metric == "mean" {
 		r.Burn, r.Met = infiniteBurn, false
@@ -178,17 +179,15 @@ func (s SLO) judged(r SLOResult, v *Calls) SLOResult {
 	return r
 }
 
-// meanHolds reports whether the sum of latencies is within the bound of the mean for each of
-// the calls due.
+// meanHolds reports whether the mean of the latencies is within the bound.
 func (s SLO) meanHolds(v *Calls) bool {
 	hi, most := bits.Mul64(v.Due, uint64(s.limit))
 	return hi > 0 || uint64(v.Sum) < most || s.equal && uint64(v.Sum) == most
 }
 
-// value returns the metric's value, or of calls that have not all ended the least that it can
-// be (of achieved: the most). Latencies are known by a histogram, to some digits, and calls
-// are counted exactly: what the histogram says is kept on the side of the bound on which the
-// value lies.
+// value returns the value of the metric. If calls have not ended, it returns the lowest possible
+// value (for achieved, the highest). A histogram estimates latencies, while bad calls are counted
+// exactly, so an estimate on the wrong side of the bound is moved to the bound.
 func (s SLO) value(v *Calls, r SLOResult) float64 {
 	share := float64(r.Bad) / float64(v.Due)
 	switch {
@@ -218,7 +217,8 @@ func (s SLO) value(v *Calls, r SLOResult) float64 {
 	return float64(max(latency, longest+1))
 }
 
-// judge judges the objective by views, each of which begins at an instant.
+// judge returns the result for one or more views of the calls, each with the instant at which it
+// begins.
 func (s SLO) judge(views iter.Seq2[time.Duration, *Calls]) SLOResult {
 	worst, worstValue, met := SLOResult{}, 0.0, true
 	why := errors.New("there is no whole window")
@@ -230,7 +230,7 @@ func (s SLO) judge(views iter.Seq2[time.Duration, *Calls]) SLOResult {
 			}
 			continue
 		}
-		r := s.of(v)
+		r := s.result(v)
 		met = met && r.Met
 		x := s.value(v, r)
 		if worst.Judged && (r.Burn < worst.Burn || r.Burn == worst.Burn && s.below != (x > worstValue)) {
@@ -246,24 +246,24 @@ func (s SLO) judge(views iter.Seq2[time.Duration, *Calls]) SLOResult {
 	return worst
 }
 
-// surelyMissed reports whether the objective is missed by so few calls already: if all others
-// that it needs were good, too many would be bad.
+// surelyMissed reports whether the objective is missed although there are too few calls: too many
+// calls would be bad even if all the others that it needs were good.
 func (s SLO) surelyMissed(v *Calls) bool {
 	return v.Due > 0 && s.metric != "mean" && s.bad(v) > s.allowed(s.need())
 }
 
-// tooFew says why the objective cannot be judged by so few calls.
+// tooFew returns the reason why there are too few calls to judge the objective.
 func (s SLO) tooFew(v *Calls) error {
 	switch {
 	case v.Due == 0 && v.Apart > 0:
-		return fmt.Errorf("all %d calls failed, and are left out", v.Apart)
+		return fmt.Errorf("all %d calls failed and are left out", v.Apart)
 	case v.Due == 0:
 		return errors.New("no call was due")
 	}
 	return &TooFewError{s.q, v.Due, s.need(), v.Apart}
 }
 
-// detail says what the value is, and where.
+// detail returns the text of value x, with its window.
 func (s SLO) detail(begin time.Duration, v *Calls, x float64) string {
 	text := fmt.Sprintf("%s is %s", s.metric, s.shown(x))
 	switch {

@@ -6,44 +6,46 @@ import (
 	"time"
 )
 
-// A Trend is how the latency of calls changed in the course of a run: from the first third of
-// its windows to the last, by the medians of their medians. What lies between is in neither.
+// A Trend says how latency changed in the course of a run. It compares the windows in the first
+// third of the run with the windows in the last third, by the medians of their medians. The windows
+// in between are in neither.
 type Trend struct {
-	Windows int `json:"windows"` // with calls enough for a median
-	// P is how probable a trend as clear as that of the medians is by chance, by the test of
-	// Mann and Kendall, and Load the same for the number of calls offered: if the load has a
-	// trend, so may the latency.
+	Windows int `json:"windows"` // the number of windows with enough calls for a median
+	// P is the probability that a trend as clear as that of the medians arises by chance, by the
+	// Mann-Kendall test. Load is the same for the numbers of calls offered: if the load has a
+	// trend, the latency may have one too.
 	P    float64 `json:"p"`
 	Load float64 `json:"load_p"`
-	// First and Last are the medians of the thirds, and Change is Last/First - 1.
+	// First and Last are the medians of the first and the last third; Change is Last/First - 1.
 	First  time.Duration `json:"first_ns"`
 	Last   time.Duration `json:"last_ns"`
 	Change float64       `json:"change"`
-	// Interval is the 95% interval of Change; nil if there are fewer than 12 windows, or
-	// windows follow each other too closely to be judged as if they did not.
+	// Interval is the 95% interval of Change; nil if there are fewer than 12 windows, or if
+	// neighbouring windows are too strongly correlated.
 	Interval *ChangeInterval `json:"interval,omitempty"`
 }
 
-// A ChangeInterval is an interval of a relative change: -0.5 is half of what there was.
+// A ChangeInterval is an interval of a relative change. A change of -0.5 halves the value.
 type ChangeInterval struct {
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
 }
 
 const (
-	trendWindows    = 8  // the fewest that are judged
-	trendCalls      = 20 // of a window
-	intervalWindows = 12 // the fewest that have an interval
-	// maxCorrelation is up to where parts of a run that follow each other count as
-	// independent.
+	trendWindows    = 8  // the fewest windows with a trend
+	trendCalls      = 20 // the fewest calls of a window with a median
+	intervalWindows = 12 // the fewest windows with an interval
+	// maxCorrelation is the highest correlation of neighbouring parts of a run at which they are
+	// treated as independent.
 	maxCorrelation = 0.3
 )
 
+// trend returns the trend of the windows, or nil if too few of them have enough calls.
 func trend(windows []Window) *Trend {
 	var medians, offered []float64
 	for i, w := range windows {
 		if i == len(windows)-1 && i > 0 && w.Length < windows[0].Length {
-			break // shorter than the others
+			break // the last window, cut short
 		}
 		offered = append(offered, float64(w.Offered))
 		if w.Done >= trendCalls && w.P50 > 0 {
@@ -66,14 +68,14 @@ func trend(windows []Window) *Trend {
 	return t
 }
 
-// middle returns the median of x, which is not empty.
+// middle returns the median of x, which must not be empty.
 func middle(x []float64) float64 {
 	sorted := slices.Sorted(slices.Values(x))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// correlation returns that of neighbours within series, as they differ from the mean of
-// their own; 0 if they do not differ.
+// correlation returns the correlation of neighbouring values within series, each around its own
+// mean, or 0 if all values are equal.
 func correlation(series ...[]float64) float64 {
 	products, squares := 0.0, 0.0
 	for _, x := range series {
@@ -94,8 +96,8 @@ func correlation(series ...[]float64) float64 {
 	return products / squares
 }
 
-// changeOf returns the 95% interval of the change from values to as many others, as a ratio:
-// that of the shift of their logarithms, whose ends are ratios of two of the values.
+// changeOf returns the 95% interval of the relative change from first to last, which have the same
+// length. It is the interval of the shift of their logarithms; its ends are ratios of two values.
 //
 // Source: Hodges and Lehmann, Annals of Mathematical Statistics 34(2), 1963.
 func changeOf(first, last []float64) *ChangeInterval {
@@ -110,18 +112,17 @@ func changeOf(first, last []float64) *ChangeInterval {
 	return &ChangeInterval{ratios[k-1] - 1, ratios[len(ratios)-k] - 1}
 }
 
-// shiftRank returns which of the sorted differences between n values and n others, from
-// either end, bounds their shift with a chance of at most 2.5% to be wrong: 1 at the least,
-// which is enough from 4 on.
+// shiftRank returns the rank k for which the k-th smallest of the sorted differences between n
+// values and n others is above their shift with a probability of at most 2.5%, and likewise the k-th
+// largest below it. K is at least 1, which suffices for n of 4 and more.
 func shiftRank(n int) int {
 	const exact = 20
-	all := float64(n * n)
+	differences := float64(n * n)
 	if n > exact {
-		sd := math.Sqrt(all * float64(2*n+1) / 12)
-		return max(int(all/2-1.96*sd), 1)
+		sd := math.Sqrt(differences * float64(2*n+1) / 12)
+		return max(int(differences/2-1.96*sd), 1)
 	}
-	// In how many ways so many of the differences are below 0: by how many of the one kind
-	// each of the other kind is preceded.
+	// ways[k] is the number of orders of both samples in which k differences are negative.
 	ways := make([]float64, n*n+1)
 	ways[0] = 1
 	total := 1.0

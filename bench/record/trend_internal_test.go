@@ -12,7 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// courses are how medians may go on over a run, from 0 to 1.
+// courses are shapes of the medians over a run, which goes from 0 to 1.
 var courses = []struct {
 	name string
 	at   func(t float64) float64
@@ -43,7 +43,7 @@ var courses = []struct {
 	}},
 }
 
-// shaped are n windows whose medians have a shape and, on the logarithmic scale, noise.
+// shaped returns n windows whose medians have a shape, with noise on the logarithmic scale.
 func shaped(n int, at func(float64) float64, noise float64, r *rand.Rand) []Window {
 	return windowed(steady, each(make([]float64, n), func(i int, _ float64) float64 {
 		return 1e6 * at((float64(i)+0.5)/float64(n)) * math.Exp(noise*r.NormFloat64())
@@ -78,7 +78,7 @@ func TestAChangeIsThatFromTheFirstThirdToTheLast(t *testing.T) {
 	}
 }
 
-// 400 ms that decay as 400 ms/(1+40(t-1)) after a second once changed by -174% to -199%.
+// A latency that decays as 400 ms/(1+40(t-1)) after the first second cannot change by less than -100%.
 func TestLatencyThatDecaysDoesNotChangeByMoreThanAllOfIt(t *testing.T) {
 	for _, n := range []int{8, 10, 20, 40, 50} {
 		decay := func(t float64) float64 { return 400 / (1 + 40*max(4*t-1, 0)) }
@@ -129,8 +129,8 @@ func TestAChangeIsARatioOfWhatWasMeasured(t *testing.T) {
 	})
 }
 
-// By counting: of all ways to draw n ranks of 2n, in so many are fewer differences than the
-// rank below 0.
+// The test counts, among all choices of n ranks of 2n, those with fewer negative differences than the
+// rank.
 func TestTheRankOfAShiftIsThatOfTheRankSumTest(t *testing.T) {
 	for n := 4; n <= 7; n++ {
 		counts := make([]float64, n*n+1)

@@ -8,54 +8,53 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A Reason is why a run does not say what it was to say.
+// A Reason is a reason why a run is not valid.
 type Reason struct {
-	Name   string `json:"name"`   // such as Saturated
-	Detail string `json:"detail"` // its numbers, and what to do
+	Name   string `json:"name"`   // a constant such as Saturated
+	Detail string `json:"detail"` // the numbers, and what to do
 }
 
 // Names of reasons.
 const (
 	Interrupted      = "interrupted"       // the run ended before its schedule
 	Saturated        = "saturated"         // the target did not keep up
-	GeneratorLimited = "generator-limited" // nor did the generator
-	ArrivalsOff      = "arrivals-off"      // calls did not follow one another as they were to
+	GeneratorLimited = "generator-limited" // the generator did not keep up
+	ArrivalsOff      = "arrivals-off"      // the gaps between calls were not as scheduled
 	NotStationary    = "not-stationary"    // latency changed in the course of the run
-	TooFewSamples    = "too-few-samples"   // for a percentile that was asked for
+	TooFewSamples    = "too-few-samples"   // too few calls for a percentile
 	NoisyMachine     = "noisy-machine"     // the machine was busy with something else
 )
 
 const (
-	// maxGeneratorLag is how late the generator may be at p99, unless that is less
-	// than half of the latency.
+	// maxGeneratorLag is how late the generator may be at p99. It may be later if that is at
+	// most half of the latency.
 	maxGeneratorLag = time.Millisecond
 	// maxLagOfSLO is the share of a bound on latency that the generator's lag may take.
 	maxLagOfSLO = 0.2
-	// maxLate is the share of a window's calls that may begin after its end by the
-	// generator's fault, and maxLateWindows the share of windows of which more may.
+	// maxLate is the share of a window's calls that may begin after its end because of the
+	// generator, and maxLateWindows is the share of windows that may exceed it.
 	maxLate, maxLateWindows = 0.2, 0.05
-	// maxDropped is the share of calls that may be dropped: p99 is still finite.
+	// maxDropped is the share of calls that may be dropped; up to it, p99 is finite.
 	maxDropped = 0.01
-	// maxBehind is for how much of the schedule's end the target may be behind: so
-	// much a stall may take. One that does not keep up is behind nearly from the
-	// beginning.
+	// maxBehind is the share of the schedule, up to its end, in which the target may be behind.
+	// A stall may last that long; a target that does not keep up is behind nearly from the start.
 	maxBehind = 0.5
-	// maxDistance is how far the gaps that were made may be from those asked for, and
-	// maxDispersion by how much their counts may be more dispersed.
+	// maxDistance is the largest distance between the gaps made and the gaps asked for, and
+	// maxDispersion is by how much the dispersion of the counts may exceed the dispersion asked for.
 	maxDistance   = 0.2
 	maxDispersion = 2
-	// Latency that changes from the first third of a run to the last by maxChange, and by
-	// leastChange, is not stationary if there is less than a chance in a thousand that it
-	// only seems so.
+	// Latency is not stationary if it changes from the first third of a run to the last by at
+	// least maxChange and leastChange, and the probability of such a trend by chance is below
+	// chance.
 	maxChange   = 0.3
 	leastChange = 50 * time.Microsecond
 	chance      = 0.001
-	// maxHiccup is how late a goroutine may wake at p99 that sleeps for a millisecond.
+	// maxHiccup is how late a goroutine that sleeps for a millisecond may wake at p99.
 	maxHiccup = 10 * time.Millisecond
 )
 
-// Verdict lists why r is not valid; nothing if it is. Percentiles are those that
-// the run is to state.
+// Verdict returns the reasons why r is not valid, or nil if it is. Percentiles are the quantiles
+// that the run is meant to measure.
 func (r *Record) Verdict(percentiles ...float64) []Reason {
 	var reasons []Reason
 	add := func(name, detail string) {
@@ -68,7 +67,7 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 	add(Saturated, saturated)
 	add(GeneratorLimited, r.generatorLimited())
 	add(ArrivalsOff, r.arrivalsOff())
-	if saturated == "" { // or latency grows, of course
+	if saturated == "" { // saturation would explain both
 		add(NotStationary, r.notStationary())
 		add(NoisyMachine, r.noisy())
 	}
@@ -78,10 +77,10 @@ func (r *Record) Verdict(percentiles ...float64) []Reason {
 func (r *Record) interrupted() string {
 	switch {
 	case r.Aborted != "":
-		return fmt.Sprintf("the run was ended after %v, since it missed %q: what it says is of its beginning",
+		return fmt.Sprintf("the run ended after %v because it missed %q: its results cover only its beginning",
 			r.Scheduled.Round(time.Millisecond), r.Aborted)
 	case r.Interrupted:
-		return fmt.Sprintf("the run was interrupted after %v: what it says is of its beginning",
+		return fmt.Sprintf("the run was interrupted after %v: its results cover only its beginning",
 			r.Scheduled.Round(time.Millisecond))
 	}
 	return ""
@@ -96,8 +95,7 @@ func (r *Record) saturated() string {
 			r.Dropped, r.Offered, round(r.Achieved()), round(r.Rate()))
 	case float64(r.Behind) > maxBehind*float64(r.Scheduled):
 		return fmt.Sprintf("no call of the last %v found a worker free, and the last one waited %v: latency grows "+
-			"with the length of the run. "+
-			"%s of %s were served: lower the rate, or allow more workers",
+			"with the length of the run. %s of %s were served: lower the rate, or allow more workers",
 			r.Behind.Round(time.Millisecond), r.Backlog.Round(time.Microsecond), round(r.Achieved()), round(r.Rate()))
 	}
 	return ""
@@ -106,23 +104,21 @@ func (r *Record) saturated() string {
 func (r *Record) generatorLimited() string {
 	lag := r.Generator.Quantile(0.99)
 	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
-	// Of calls that are dropped nobody knows the lag. They are the generator's fault
-	// if it kept its workers for longer than the target did, or the queue.
+	// Dropped calls have no lag. The generator is to blame for them if its lag is longer than the
+	// queue lag and the service time.
 	dropped := r.dropping() && lag > r.Queue.Quantile(0.99) && lag > r.Service.Mean()
 	if lag > maxGeneratorLag && lag > latency/2 || dropped {
-		return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, of a latency of %v: close "+
-			"other programs, or lower the rate",
-			lag.Round(time.Microsecond), latency.Round(time.Microsecond))
+		return fmt.Sprintf("the generator began calls %v late at p99, of a latency of %v: close other programs, or "+
+			"lower the rate", lag.Round(time.Microsecond), latency.Round(time.Microsecond))
 	}
 	for _, result := range r.SLOs {
 		s, err := ParseSLO(result.SLO)
 		if err != nil {
-			continue // of a file that another program wrote
+			continue // the record is from a file that another program wrote
 		}
 		if limit := time.Duration(s.limit); !s.share() && lag > gapTolerance && float64(lag) > maxLagOfSLO*s.limit {
-			return fmt.Sprintf("calls began %v late at p99 by the generator's own fault, which is much of the %v "+
-				"that %q allows: close other programs, or lower the rate",
-				lag.Round(time.Microsecond), limit, s)
+			return fmt.Sprintf("the generator began calls %v late at p99, which is much of the %v that %q allows: "+
+				"close other programs, or lower the rate", lag.Round(time.Microsecond), limit, s)
 		}
 	}
 	late, worst := 0, 0.0
@@ -133,8 +129,8 @@ func (r *Record) generatorLimited() string {
 		}
 	}
 	if float64(late) > maxLateWindows*float64(len(r.Windows)) && lag > gapTolerance {
-		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: up to %.0f%% of the calls due began "+
-			"after the window's end, by the generator's own fault: close other programs, or lower the rate",
+		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: the generator began up to %.0f%% of the "+
+			"calls due after the window's end: close other programs, or lower the rate",
 			late, len(r.Windows), r.Windows[0].Length, 100*worst)
 	}
 	return ""
@@ -145,17 +141,17 @@ func (r *Record) arrivalsOff() string {
 	if f == nil {
 		return ""
 	}
-	const advice = "calls came in clumps that nobody asked for: close other programs, lower the rate, or choose " +
-		"another pace"
+	const advice = "calls came in clumps that the schedule does not have: close other programs, lower the rate, or " +
+		"choose another pace"
 	if f.Distance > maxDistance && f.P < chance {
-		return fmt.Sprintf("the gaps between calls are %.2f from those asked for (Kolmogorov and Smirnov's "+
-			"distance, want %.2f at most; gaps that differ by less than %v count as equal): %s",
+		return fmt.Sprintf("the gaps between calls have a Kolmogorov-Smirnov distance of %.2f from the schedule's "+
+			"(want at most %.2f; gaps that differ by less than %v count as equal): %s",
 			f.Distance, maxDistance, f.Tolerance, advice)
 	}
 	for _, d := range f.Dispersion {
 		if d.Made > d.Asked+maxDispersion {
-			return fmt.Sprintf("the counts of calls in windows of %v have %.1f times the variance of their mean, "+
-				"and were to have %.1f: %s", d.Window, d.Made, d.Asked, advice)
+			return fmt.Sprintf("the variance of the number of calls in windows of %v is %.1f times its mean, and "+
+				"%.1f times in the schedule: %s", d.Window, d.Made, d.Asked, advice)
 		}
 	}
 	return ""
@@ -172,8 +168,7 @@ func (r *Record) notStationary() string {
 		within = fmt.Sprintf(" [%+.0f%%, %+.0f%%]", 100*i.Low, 100*i.High)
 	}
 	return fmt.Sprintf("the median of latency changed by %+.0f%%%s from the first third of the run to the last, %v "+
-		"to %v "+
-		"(Mann and Kendall: p = %.1g, over %d windows): warm up for longer, or look for what grows",
+		"to %v (Mann-Kendall test: p = %.1g, over %d windows): warm up for longer, or look for what grows",
 		100*t.Change, within, t.First.Round(time.Microsecond), t.Last.Round(time.Microsecond), t.P, t.Windows)
 }
 
@@ -198,18 +193,18 @@ func (r *Record) tooFew(percentiles []float64) (reasons []Reason) {
 			because("no call was due: raise the duration, or the rate")
 			return reasons
 		case r.FailedApart && r.Offered >= need && len(r.Failures) > 0:
-			because("p%g needs %d calls that are done; %d of %d failed, most often by %q: mend that first",
+			because("p%g needs %d calls that are done; %d of %d failed, most often by %q: fix that first",
 				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
 		default:
-			// How long is for those to say who know the process of the arrivals.
+			// The duration that is enough depends on the arrival process, which a record does not have.
 			because("p%g needs %d calls, there were %d: raise the duration, or the rate", 100*q, need, n)
 		}
 	}
 	return reasons
 }
 
-// MissedSLOs are the objectives that the run did not hold, and those that it has
-// too few calls to judge.
+// MissedSLOs returns the results of the objectives that the run missed, and of the objectives that
+// it has too few calls to judge.
 func (r *Record) MissedSLOs() (missed, unjudged []SLOResult) {
 	for _, s := range r.SLOs {
 		switch {
@@ -222,7 +217,7 @@ func (r *Record) MissedSLOs() (missed, unjudged []SLOResult) {
 	return missed, unjudged
 }
 
-// round writes calls a second.
+// round formats a rate in calls per second.
 func round(perSecond float64) string {
 	if perSecond >= 100 {
 		return fmt.Sprintf("%.0f/s", perSecond)

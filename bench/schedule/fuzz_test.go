@@ -6,7 +6,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// What is read is printed as what reads the same.
+// A process that is parsed, printed and parsed again is the same.
 func FuzzParseProcess(f *testing.F) {
 	for _, text := range []string{"poisson", "constant", "uniform", "gamma:0.5", "weibull:1e309", "pareto:-1", ":",
 		""} {
@@ -23,7 +23,7 @@ func FuzzParseProcess(f *testing.F) {
 	})
 }
 
-func FuzzParseQPS(f *testing.F) {
+func FuzzParseRate(f *testing.F) {
 	for _, text := range []string{"1k", "10/s", "3/7s", "0.1", "1e400", "-1", "1/0s", ""} {
 		f.Add(text)
 	}

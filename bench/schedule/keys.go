@@ -8,27 +8,28 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// Keys say which key call n asks for: a function of n alone (and of a seed).
-// They are safe for concurrent use.
+// Keys choose the key of each call. An implementation must be safe for concurrent use.
 type Keys interface {
+	// Key returns the key of call n: a function of n (and of a seed) alone.
 	Key(n uint64) string
 }
 
+// A zipf chooses keys by the alias method.
 type zipf struct {
 	keys  []string
-	below []uint64 // of column i: keep i if a uniform 64-bit number is below this,
-	alias []int    // and take alias[i] if not
+	below []uint64 // column i is key i for a uniform 64-bit number up to below[i],
+	alias []int    // and key alias[i] for a larger one
 	seed  uint64
 }
 
-// Zipf asks for the keys with Zipf's popularity: key i, from 0, comes up in
-// proportion to (i+1)^-s. With s = 0 all are equally popular; s = 1 is common for
-// real traffic. It takes one multiplication and one look-up.
+// Zipf returns [Keys] with Zipf's popularity: the probability of key i, counted from 0, is
+// proportional to (i+1)^-s. With s = 0 all keys are equally popular; s = 1 is common in real
+// traffic. A key takes one multiplication and one lookup.
 //
-// Source: the alias method, Walker 1977 in the form of Vose, IEEE TSE 17(9), 1991.
+// Source: the alias method; Walker, ACM TOMS 3(3), 1977, in the form of Vose, IEEE TSE 17(9), 1991.
 func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("schedule: no keys: want one at least")
+		return nil, fmt.Errorf("schedule: no keys: want at least one")
 	}
 	if !(s >= 0 && s <= 100) {
 		return nil, fmt.Errorf("schedule: Zipf exponent is %v: want a number from 0 to 100", s)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A Process is how calls follow one another, whatever their rate is: evenly, as
-// users who know nothing of each other would make them, or in clumps. [ParseProcess]
-// makes one; the zero Process is not valid.
+// A Process is an arrival process: it decides how the gaps between calls are distributed,
+// whatever their rate is. [Even], [Independent] and [ParseProcess] give one; the zero Process is
+// not valid.
 type Process struct {
 	kind  *processKind
 	param float64
@@ -19,13 +19,13 @@ type Process struct {
 // A processKind is a family of processes.
 type processKind struct {
 	name  string
-	param string // its name; "" if there is none
+	param string // the name of its parameter; "" if it has none
 	want  string // an example, and the range of the parameter
 	valid func(x float64) bool
-	// short returns by how many calls a schedule may fall short of a mean of n: all
-	// but one of 30,000 fall short by less.
+	// short returns by how many calls a schedule may fall short of a mean of n: about one
+	// schedule in 30,000 falls short by more.
 	short func(x, n float64) float64
-	// from is the instants of a schedule from call n on.
+	// from returns the instants of a schedule from call n on.
 	from func(s schedule, x float64, n uint64) Instants
 }
 
@@ -76,58 +76,58 @@ var processKinds = []processKind{
 	},
 }
 
-// Of so many schedules one has fewer calls than [Process.Least], as one of so many normal
-// values is four standard deviations too low.
-const schedulesOfOneFewer = 30_000
+// oneScheduleIn is the number of schedules of which one has fewer calls than [Process.Least]: one
+// in about 30,000 normally distributed values is more than four standard deviations below the mean.
+const oneScheduleIn = 30_000
 
 // none returns the shortfall of a schedule whose number of calls is not random.
 func none(_, _ float64) float64 { return 0 }
 
-// deviations returns the shortfall of a schedule whose gaps have a gamma distribution with
-// that coefficient of variation: four standard deviations of its number of calls.
+// deviations returns the shortfall of a schedule whose gaps have a gamma distribution with the
+// given coefficient of variation: four standard deviations of the number of calls.
 func deviations(variation, n float64) float64 { return 4 * variation * math.Sqrt(n) }
 
-// paretoShort returns the shortfall of a schedule whose gaps have a Pareto distribution:
-// four standard deviations, and a gap as long as only one schedule of 30,000 has. When a
-// sum of such gaps is large, one of them is most often as large as the excess (Foss,
-// Korshunov and Zachary, An Introduction to Heavy-Tailed and Subexponential Distributions,
-// 2nd edition, 2013, chapter 3).
+// paretoShort returns the shortfall of a schedule whose gaps have a Pareto distribution: four
+// standard deviations, and the longest gap that one schedule in 30,000 has. When a sum of such
+// gaps is large, the reason is usually one gap (Foss, Korshunov and Zachary, An Introduction to
+// Heavy-Tailed and Subexponential Distributions, 2nd edition, 2013, chapter 3).
 func paretoShort(alpha, n float64) float64 {
 	gaps := newParetoGaps(alpha)
-	return deviations(1/math.Sqrt(alpha*(alpha-2)), n) + gaps.least*math.Pow(schedulesOfOneFewer*n, gaps.power)
+	return deviations(1/math.Sqrt(alpha*(alpha-2)), n) + gaps.least*math.Pow(oneScheduleIn*n, gaps.power)
 }
 
 // The processes that need no parameter.
 var (
-	// Even makes every gap the same.
+	// Even is the process in which every gap is the same.
 	Even = Process{kind: &processKinds[0]}
-	// Independent makes calls independent of each other, as those of many callers are.
+	// Independent is the Poisson process: calls are independent of each other, as the calls of
+	// many users are.
 	Independent = Process{kind: &processKinds[1]}
 )
 
-// Processes are an example of each.
-func Processes() (all []string) {
+// Processes returns an example of each process that [ParseProcess] accepts.
+func Processes() (examples []string) {
 	for i := range processKinds {
 		example, _, _ := strings.Cut(processKinds[i].want, ",")
-		all = append(all, example)
+		examples = append(examples, example)
 	}
-	return all
+	return examples
 }
 
-// ParseProcess reads a process:
+// ParseProcess parses an arrival process:
 //
 //	constant              evenly spaced
 //	poisson               independent of each other
-//	gamma(cv=2)           gaps of a gamma distribution with that coefficient of
-//	                      variation: 1 is poisson, more comes in clumps
+//	gamma(cv=2)           gaps of a gamma distribution with this coefficient of
+//	                      variation: 1 is poisson, above 1 calls come in clumps
 //	pareto(alpha=2.5)     gaps of a Pareto distribution: long silences, and clumps
-//	jitter(share=0.5)     evenly spaced, and each delayed by up to that share of a gap
-//	bursts(size=10)       so many at once, evenly spaced
+//	jitter(share=0.5)     evenly spaced, and each delayed by up to this share of a gap
+//	bursts(size=10)       this many calls at once, in evenly spaced bursts
 //
-// To begin at a later call takes one draw for each 256 calls before it, but one for
-// each call with pareto.
+// To start at a later call, poisson and gamma take one draw per 256 calls before it, pareto one
+// draw per call, and the others none.
 //
-// The error tells the character where the text goes wrong, and what was wanted.
+// The error reports the position of the first character that is wrong, and what was expected.
 func ParseProcess(text string) (Process, error) {
 	s := &scanner{what: "process", text: text}
 	p, err := s.process()
@@ -140,7 +140,7 @@ func ParseProcess(text string) (Process, error) {
 	return p, nil
 }
 
-// process reads a process, and what follows is left.
+// process reads a process. Any text after it stays unread.
 func (s *scanner) process() (Process, error) {
 	name, at := s.word("(")
 	var kind *processKind
@@ -158,7 +158,7 @@ func (s *scanner) process() (Process, error) {
 	}
 	o, ok := options[kind.param]
 	if !ok {
-		return Process{}, s.wrong(s.at, "its "+kind.param+" is missing", kind.want)
+		return Process{}, s.wrong(s.at, kind.param+" is missing", kind.want)
 	}
 	x, err := strconv.ParseFloat(o.text, 64)
 	if err != nil || !kind.valid(x) {
@@ -167,10 +167,10 @@ func (s *scanner) process() (Process, error) {
 	return Process{kind, x}, nil
 }
 
-// Equal tells whether two processes are the same.
+// Equal reports whether two processes are the same.
 func (p Process) Equal(other Process) bool { return p == other }
 
-// String is the text that [ParseProcess] reads.
+// String returns the process in the form that [ParseProcess] parses; "" for the zero Process.
 func (p Process) String() string {
 	switch {
 	case p.kind == nil:
@@ -181,14 +181,14 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s(%s=%v)", p.kind.name, p.kind.param, p.param)
 }
 
-// Arrivals is a schedule of the process, at a rate and for a duration. The seed
-// decides what is random in it. A [Load] is one at a rate that changes.
+// Arrivals returns a schedule of the process at a constant rate for a duration. The seed fixes
+// everything that is random in it. For a rate that changes, use [Load.Arrivals].
 func (p Process) Arrivals(r Rate, d time.Duration, seed uint64) (Arrivals, error) {
 	return newSchedule(Steady(r, d), p, seed)
 }
 
-// Least returns how many calls a schedule has at least that makes n on average: all but
-// one of some 30,000 schedules have that many.
+// Least returns the number of calls that a schedule has at least, if schedules have n calls on
+// average: about one seed in 30,000 gives fewer.
 func (p Process) Least(n uint64) uint64 {
 	if p.kind == nil {
 		return 0
@@ -196,14 +196,14 @@ func (p Process) Least(n uint64) uint64 {
 	return uint64(max(float64(n)-p.kind.short(p.param, float64(n)), 0))
 }
 
-// Lasting returns how long a schedule must be, at so many calls a second, for [Process.Least]
-// to be n, rounded up to something one would say.
+// Lasting returns how long a schedule with the given rate, in calls per second, must last for
+// [Process.Least] to be at least n. The duration is rounded up to two digits, at least to a millisecond.
 func (p Process) Lasting(n uint64, perSecond float64) time.Duration {
 	if p.kind == nil {
 		return 0
 	}
-	// The mean that falls short to n, and one call more for rounding. Each step is
-	// less than half as far from it as the one before.
+	// Find the mean number of calls whose Least is n, and one call more for rounding. Each
+	// iteration more than halves the distance to it.
 	least := float64(n) + 1
 	mean := least
 	for range 64 {

@@ -33,21 +33,27 @@ func arrivals(t testing.TB, text string, rate uint64, d time.Duration, seed uint
 
 func TestAProcessSurvivesPrinting(t *testing.T) {
 	for text, want := range map[string]string{
-		"constant": "constant", "poisson": "poisson", " gamma ( cv = 2.50 ) ": "gamma(cv=2.5)", "gamma (cv=2) poisson": "", "gamma(cv=2.50)": "gamma(cv=2.5)",
-		"pareto( alpha = 3)": "pareto(alpha=3)", "jitter(share=1)": "jitter(share=1)", "bursts(size=1e3)": "bursts(size=1000)",
+		"constant": "constant", "poisson": "poisson", " gamma ( cv = 2.50 ) ": "gamma(cv=2.5)",
+		"gamma (cv=2) poisson": "", "gamma(cv=2.50)": "gamma(cv=2.5)",
+		"pareto( alpha = 3)": "pareto(alpha=3)", "jitter(share=1)": "jitter(share=1)",
+		"bursts(size=1e3)": "bursts(size=1000)",
 	} {
-		p, err := schedule.ParseProcess(text)
-		if p.String() != want || (err != nil) != (want == "") {
-			t.Errorf("%q is %q, %v; want %q", text, p, err, want)
-		}
-		if again := want; again != "" && !process(t, again).Equal(p) {
-			t.Errorf("%q is not %q", again, text)
-		}
+		t.Run(text, func(t *testing.T) {
+			p, err := schedule.ParseProcess(text)
+			if p.String() != want || (err != nil) != (want == "") {
+				t.Errorf("%q is %q, %v; want %q", text, p, err, want)
+			}
+			if again := want; again != "" && !process(t, again).Equal(p) {
+				t.Errorf("%q is not %q", again, text)
+			}
+		})
 	}
 	for _, example := range schedule.Processes() {
-		if got := process(t, example).String(); got != example {
-			t.Errorf("%q is printed as %q", example, got)
-		}
+		t.Run(example, func(t *testing.T) {
+			if got := process(t, example).String(); got != example {
+				t.Errorf("%q is printed as %q", example, got)
+			}
+		})
 	}
 }
 
@@ -57,11 +63,11 @@ func TestAWrongProcessIsRefusedWithThePlace(t *testing.T) {
 			"pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)",
 		"uniform":         "character 1: \"uniform\" is unknown",
 		"poisson(1)":      "character 8: poisson takes nothing in brackets: want poisson",
-		"gamma":           "character 6: its cv is missing: want gamma(cv=2), cv from 0.01 to 100",
+		"gamma":           "character 6: cv is missing: want gamma(cv=2), cv from 0.01 to 100",
 		"gamma(cv=2":      "character 11: no closing bracket",
 		"gamma(cv=2) x":   "character 13: \"x\" is left over",
-		"gamma()":         "character 7: \"\" is not its cv",
-		"gamma(alpha=2)":  "character 7: \"alpha=2\" is not its cv",
+		"gamma()":         "character 7: \"\" does not set cv",
+		"gamma(alpha=2)":  "character 7: \"alpha=2\" does not set cv",
 		"gamma(cv=many)":  "character 10: \"many\" is not valid",
 		"gamma(cv=0)":     "character 10: \"0\" is not valid: want gamma(cv=2), cv from 0.01 to 100",
 		"gamma(cv=NaN)":   "character 10: \"NaN\" is not valid",
@@ -71,9 +77,11 @@ func TestAWrongProcessIsRefusedWithThePlace(t *testing.T) {
 		"bursts(size=.5)": "character 13: \".5\" is not valid: want bursts(size=10), size a whole number",
 		"bursts(size=0)":  "character 13: \"0\" is not valid",
 	} {
-		if _, err := schedule.ParseProcess(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q in it", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if _, err := schedule.ParseProcess(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %q in it", text, err, want)
+			}
+		})
 	}
 	if _, err := (schedule.Process{}).Arrivals(schedule.PerSecond(1), time.Second, 0); err == nil {
 		t.Error("the zero process has a schedule")
@@ -91,30 +99,32 @@ func TestGapsHaveTheDistributionThatWasAskedFor(t *testing.T) {
 		"pareto(alpha=2.5)": distuv.Pareto{Xm: 0.6, Alpha: 2.5}.CDF,
 		"pareto(alpha=10)":  distuv.Pareto{Xm: 0.9, Alpha: 10}.CDF,
 	} {
-		const seeds, rate = 40, 1000
-		rejected := 0
-		for seed := range uint64(seeds) {
-			all := instants(arrivals(t, text, rate, 5*time.Second, seed), 0)
-			gaps := make([]float64, len(all))
-			last := time.Duration(0)
-			for i, due := range all {
-				gaps[i], last = (due-last).Seconds()*rate, due
+		t.Run(text, func(t *testing.T) {
+			const seeds, rate = 40, 1000
+			rejected := 0
+			for seed := range uint64(seeds) {
+				all := instants(arrivals(t, text, rate, 5*time.Second, seed), 0)
+				gaps := make([]float64, len(all))
+				last := time.Duration(0)
+				for i, due := range all {
+					gaps[i], last = (due-last).Seconds()*rate, due
+				}
+				slices.Sort(gaps)
+				// Instants are rounded to a nanosecond, and so gaps are off by less than one.
+				const ns = 1e-9 * rate
+				n, worst := float64(len(gaps)), 0.0
+				for i, g := range gaps {
+					worst = max(worst, cdf(g-ns)-float64(i)/n, float64(i+1)/n-cdf(g+ns))
+				}
+				if worst > 1.358/math.Sqrt(n) { // the 5 % limit
+					rejected++
+				}
 			}
-			slices.Sort(gaps)
-			// Instants are rounded to a nanosecond, and so gaps are off by less than one.
-			const ns = 1e-9 * rate
-			n, worst := float64(len(gaps)), 0.0
-			for i, g := range gaps {
-				worst = max(worst, cdf(g-ns)-float64(i)/n, float64(i+1)/n-cdf(g+ns))
+			// 2 are expected; 8 or more have a probability below 0.001.
+			if rejected >= 8 {
+				t.Errorf("%s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, rejected, seeds)
 			}
-			if worst > 1.358/math.Sqrt(n) { // the 5 % limit
-				rejected++
-			}
-		}
-		// 2 are expected; 8 or more have a probability below 0.001.
-		if rejected >= 8 {
-			t.Errorf("%s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, rejected, seeds)
-		}
+		})
 	}
 }
 
@@ -132,30 +142,33 @@ func TestCountsAreAsDispersedAsTheProcessSays(t *testing.T) {
 		"jitter(share=0.5)": {0.9, 0, 0, 0},
 		"bursts(size=20)":   {20, 10, 0, 0},
 	} {
-		const rate, seconds, seeds = 1000, 120, 5
-		windows := []time.Duration{100 * time.Microsecond, 10 * time.Millisecond, 200 * time.Millisecond, time.Second}
-		counts, calls := [4][]float64{}, 0
-		for i, window := range windows {
-			counts[i] = make([]float64, seeds*seconds*time.Second/window)
-		}
-		for seed := range time.Duration(seeds) {
-			all := instants(arrivals(t, text, rate, seconds*time.Second, 5+uint64(seed)), 0)
-			calls += len(all)
+		t.Run(text, func(t *testing.T) {
+			const rate, seconds, seeds = 1000, 120, 5
+			windows := []time.Duration{100 * time.Microsecond, 10 * time.Millisecond, 200 * time.Millisecond,
+				time.Second}
+			counts, calls := [4][]float64{}, 0
 			for i, window := range windows {
-				for _, due := range all {
-					counts[i][(seed*seconds*time.Second+due)/window]++
+				counts[i] = make([]float64, seeds*seconds*time.Second/window)
+			}
+			for seed := range time.Duration(seeds) {
+				all := instants(arrivals(t, text, rate, seconds*time.Second, 5+uint64(seed)), 0)
+				calls += len(all)
+				for i, window := range windows {
+					for _, due := range all {
+						counts[i][(seed*seconds*time.Second+due)/window]++
+					}
 				}
 			}
-		}
-		for i, window := range windows {
-			mean, variance := meanVariance(counts[i])
-			if got := variance / mean; !math.IsNaN(want[i]) && math.Abs(got-want[i]) > 0.15*want[i]+0.02 {
-				t.Errorf("%s: dispersion in windows of %v is %.3f, want about %v", text, window, got, want[i])
+			for i, window := range windows {
+				mean, variance := meanVariance(counts[i])
+				if got := variance / mean; !math.IsNaN(want[i]) && math.Abs(got-want[i]) > 0.15*want[i]+0.02 {
+					t.Errorf("%s: dispersion in windows of %v is %.3f, want about %v", text, window, got, want[i])
+				}
 			}
-		}
-		if n := float64(calls); math.Abs(n/(rate*seconds*seeds)-1) > 0.02 {
-			t.Errorf("%s: %v calls, want about %d", text, n, rate*seconds*seeds)
-		}
+			if n := float64(calls); math.Abs(n/(rate*seconds*seeds)-1) > 0.02 {
+				t.Errorf("%s: %v calls, want about %d", text, n, rate*seconds*seeds)
+			}
+		})
 	}
 }
 
@@ -187,35 +200,39 @@ func TestJitterAndBurstsKeepTheCallsOfAnEvenSchedule(t *testing.T) {
 
 func TestASchedulePickedUpAtCallNGoesOnAsBefore(t *testing.T) {
 	for _, name := range schedule.Processes() {
-		a := arrivals(t, name, 7000, time.Second, 3)
-		all := instants(a, 0)
-		for _, n := range []int{1, 1000, len(all) - 1, len(all), len(all) + 10} {
-			if got, want := instants(a, uint64(n)), all[min(n, len(all)):]; !slices.Equal(got, want) {
-				t.Errorf("%s from %d: %d instants, want %d", name, n, len(got), len(want))
+		t.Run(name, func(t *testing.T) {
+			a := arrivals(t, name, 7000, time.Second, 3)
+			all := instants(a, 0)
+			for _, n := range []int{1, 1000, len(all) - 1, len(all), len(all) + 10} {
+				if got, want := instants(a, uint64(n)), all[min(n, len(all)):]; !slices.Equal(got, want) {
+					t.Errorf("%s from %d: %d instants, want %d", name, n, len(got), len(want))
+				}
 			}
-		}
-		if !slices.IsSorted(all) || all[len(all)-1] >= a.Duration() || a.Duration() != time.Second {
-			t.Errorf("%s goes back in time, or on to %v of %v", name, all[len(all)-1], a.Duration())
-		}
-		i := a.From(uint64(len(all)))
-		for range 3 {
-			if due, ok := i.Next(); ok {
-				t.Errorf("%s: a call at %v after the end", name, due)
+			if !slices.IsSorted(all) || all[len(all)-1] >= a.Duration() || a.Duration() != time.Second {
+				t.Errorf("%s goes back in time, or on to %v of %v", name, all[len(all)-1], a.Duration())
 			}
-		}
+			i := a.From(uint64(len(all)))
+			for range 3 {
+				if due, ok := i.Next(); ok {
+					t.Errorf("%s: a call at %v after the end", name, due)
+				}
+			}
+		})
 	}
 }
 
 func TestSeedsGiveDifferentSchedules(t *testing.T) {
 	for _, name := range schedule.Processes() {
-		one, again, other := instants(arrivals(t, name, 1000, time.Second, 1),
-			0), instants(arrivals(t, name, 1000, time.Second, 1), 0),
-			instants(arrivals(t, name, 1000, time.Second, 2), 0)
-		random := name != "constant" && !strings.HasPrefix(name, "bursts")
-		if !slices.Equal(one, again) || slices.Equal(one, other) == random {
-			t.Errorf("%s: the same again: %v; for another seed: %v", name, slices.Equal(one, again),
-				slices.Equal(one, other))
-		}
+		t.Run(name, func(t *testing.T) {
+			one, again, other := instants(arrivals(t, name, 1000, time.Second, 1),
+				0), instants(arrivals(t, name, 1000, time.Second, 1), 0),
+				instants(arrivals(t, name, 1000, time.Second, 2), 0)
+			random := name != "constant" && !strings.HasPrefix(name, "bursts")
+			if !slices.Equal(one, again) || slices.Equal(one, other) == random {
+				t.Errorf("%s: the same again: %v; for another seed: %v", name, slices.Equal(one, again),
+					slices.Equal(one, other))
+			}
+		})
 	}
 }
 
@@ -266,29 +283,31 @@ func TestAllButOneOf30000SchedulesHaveTheLeastCalls(t *testing.T) {
 
 func TestAScheduleThatIsToMakeSoManyCallsDoes(t *testing.T) {
 	for _, name := range append(schedule.Processes(), "gamma(cv=5)") {
-		p := process(t, name)
-		for _, rate := range []string{"5", "1000", "50k", "1000/3", "1/m"} {
-			r, err := schedule.ParseRate(rate)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, n := range []uint64{368, 3688} {
-				d := p.Lasting(n, r.Float())
-				for seed := range uint64(20) {
-					a, err := p.Arrivals(r, d, seed)
-					if err != nil {
-						t.Fatal(err)
+		t.Run(name, func(t *testing.T) {
+			p := process(t, name)
+			for _, rate := range []string{"5", "1000", "50k", "1000/3", "1/m"} {
+				r, err := schedule.ParseRate(rate)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, n := range []uint64{368, 3688} {
+					d := p.Lasting(n, r.Float())
+					for seed := range uint64(20) {
+						a, err := p.Arrivals(r, d, seed)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if calls := uint64(len(instants(a, 0))); calls < n || calls < p.Least(r.Calls(d)) {
+							t.Errorf("%s, %v/s for %v: %d calls, want %d and at least %d", name, r, d, calls, n,
+								p.Least(r.Calls(d)))
+						}
 					}
-					if calls := uint64(len(instants(a, 0))); calls < n || calls < p.Least(r.Calls(d)) {
-						t.Errorf("%s, %v/s for %v: %d calls, want %d and at least %d", name, r, d, calls, n,
-							p.Least(r.Calls(d)))
+					if least := p.Least(r.Calls(d)); least < n || d > time.Second && least > n+n/8+40 {
+						t.Errorf("%s, %v/s for %v: at least %d calls, want about %d", name, r, d, least, n)
 					}
 				}
-				if least := p.Least(r.Calls(d)); least < n || d > time.Second && least > n+n/8+40 {
-					t.Errorf("%s, %v/s for %v: at least %d calls, want about %d", name, r, d, least, n)
-				}
 			}
-		}
+		})
 	}
 	if d := process(t, "poisson").Lasting(1e15, 1e-9); d <= 0 {
 		t.Errorf("a schedule for ever lasts %v", d)

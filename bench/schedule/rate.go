@@ -11,41 +11,41 @@ import (
 	"time"
 )
 
-// A Rate is a number of calls a second, as a fraction, so that instants are
-// exact: Num calls in Den seconds. The zero Rate is not valid.
+// A Rate is a number of calls per second, as a fraction, so that instants are exact: Num calls
+// in Den seconds. The zero Rate is not valid.
 type Rate struct {
 	Num, Den uint64
 }
 
 // The bounds of a Rate keep every product below 2^128.
 const (
-	maxRate = 1_000_000_000 // calls a second: instants are in ns
+	maxRate = 1_000_000_000 // calls per second: instants are in ns
 	maxDen  = 1_000_000_000
 )
 
-// PerSecond is a rate of n calls a second.
+// PerSecond returns a rate of n calls per second.
 func PerSecond(n uint64) Rate { return Rate{n, 1} }
 
-// ParseRate reads a rate such as 1000, 1e3, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s,
-// 600/m or 100/h. Without a unit of time it is calls a second.
+// ParseRate parses a rate such as 1000, 1e3, 10k, 2.5k, 1M, 0.5, 1000/3, 10k/s, 600/m or 100/h.
+// A rate without a unit of time is in calls per second.
 func ParseRate(s string) (Rate, error) {
-	r, why := parseQPS(s)
+	r, why := parseRate(s)
 	if why == "" && r.Num == 0 {
 		why = notAbove
 	}
 	if why != "" {
-		return Rate{}, fmt.Errorf("rate %q: %s: want %s", s, why, wantQPS)
+		return Rate{}, fmt.Errorf("rate %q: %s: want %s", s, why, wantRate)
 	}
 	return r, nil
 }
 
 const (
-	wantQPS  = "calls a second, such as 1000, 2.5k or 600/m"
+	wantRate = "calls per second, such as 1000, 2.5k or 600/m"
 	notAbove = "not above zero"
 )
 
-// parseQPS takes 0 as well. Why is what is wrong, "" if nothing is.
-func parseQPS(s string) (r Rate, why string) {
+// parseRate parses a rate, which may be 0. Why says what is wrong, and is empty if nothing is.
+func parseRate(s string) (r Rate, why string) {
 	number, unit := cutUnit(strings.ReplaceAll(s, "_", ""))
 	per := map[string]int64{"": 1, "/s": 1, "/m": 60, "/h": 3600}[unit]
 	times := int64(1)
@@ -69,14 +69,14 @@ func parseQPS(s string) (r Rate, why string) {
 	r, ok = fromRat(q)
 	switch {
 	case q.Cmp(big.NewRat(maxRate, 1)) > 0:
-		return Rate{}, "more than 1,000,000,000 a second"
+		return Rate{}, "more than 1,000,000,000 per second"
 	case !ok:
 		return Rate{}, "too fine a fraction"
 	}
 	return r, ""
 }
 
-// cutUnit cuts the unit of time off a rate; it is "" if there is none.
+// cutUnit splits a rate into its number and its unit of time, which is empty if there is none.
 func cutUnit(rate string) (number, unit string) {
 	for _, unit := range []string{"/s", "/m", "/h"} {
 		if number, ok := strings.CutSuffix(rate, unit); ok {
@@ -86,7 +86,7 @@ func cutUnit(rate string) (number, unit string) {
 	return rate, ""
 }
 
-// fromRat is q, which is not below 0; ok is false if it is too fine or too much.
+// fromRat returns q, which must not be negative, as a Rate; ok is false if q does not fit into one.
 func fromRat(q *big.Rat) (r Rate, ok bool) {
 	if !q.Num().IsUint64() || !q.Denom().IsUint64() || q.Denom().Uint64() > maxDen {
 		return Rate{}, false
@@ -94,27 +94,28 @@ func fromRat(q *big.Rat) (r Rate, ok bool) {
 	return Rate{q.Num().Uint64(), q.Denom().Uint64()}, true
 }
 
-// plainNumber keeps out what package big takes besides: other bases, infinities,
-// and exponents that take for ever.
+// plainNumber rejects what package big accepts in addition: other bases, infinities, and exponents
+// so large that parsing would not end.
 var plainNumber = regexp.MustCompile(`^([0-9]*\.?[0-9]*(e[0-9])?|[1-9][0-9]*/[1-9][0-9]*)$`)
 
 func (r Rate) check() error {
 	if r.Num == 0 || r.Den == 0 || r.Den > maxDen || r.Num/r.Den > maxRate {
-		return fmt.Errorf("rate of %d calls in %d seconds: want one above 0, up to %d a second", r.Num, r.Den, maxRate)
+		return fmt.Errorf("rate of %d calls in %d seconds: want one above 0, up to %d per second",
+			r.Num, r.Den, maxRate)
 	}
 	return nil
 }
 
-// Float is the rate in calls a second.
+// Float returns the rate in calls per second.
 func (r Rate) Float() float64 { return float64(r.Num) / float64(r.Den) }
 
-// rat is the rate in calls a second, exactly; 0 for the zero Rate.
+// rat returns the exact rate in calls per second; 0 for the zero Rate.
 func (r Rate) rat() *big.Rat {
 	return new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(max(r.Den, 1)))
 }
 
-// String is the rate in calls a second: a whole number, a decimal if it ends
-// within nine digits, or else a fraction.
+// String returns the rate in calls per second: as a whole number, as a decimal if nine digits
+// are enough, or else as a fraction.
 func (r Rate) String() string {
 	q := r.rat()
 	if q.IsInt() {
@@ -126,14 +127,14 @@ func (r Rate) String() string {
 	return q.String()
 }
 
-// Equal reports whether both are the same number, however it is written.
+// Equal reports whether both rates are the same number, even if the fractions differ.
 func (r Rate) Equal(o Rate) bool {
 	hi, lo := bits.Mul64(r.Num, o.Den)
 	otherHi, otherLo := bits.Mul64(o.Num, r.Den)
 	return hi == otherHi && lo == otherLo
 }
 
-// short is String, in thousands or millions if it is so many.
+// short returns String, but whole thousands and millions with the suffix k or M.
 func (r Rate) short() string {
 	q := r.rat()
 	if !q.IsInt() || q.Sign() == 0 {
@@ -149,16 +150,16 @@ func (r Rate) short() string {
 	return r.String()
 }
 
-// MarshalText is String, for JSON.
+// MarshalText returns String, so that a Rate is text in JSON.
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText is [ParseRate].
+// UnmarshalText parses the text with [ParseRate].
 func (r *Rate) UnmarshalText(text []byte) (err error) {
 	*r, err = ParseRate(string(text))
 	return err
 }
 
-// Calls is how many evenly spaced calls are due within d, the first of them at
+// Calls returns the number of evenly spaced calls that are due within d, if the first is due at
 // its start.
 func (r Rate) Calls(d time.Duration) uint64 {
 	if d <= 0 {

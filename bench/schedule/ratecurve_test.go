@@ -16,7 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-func profile(t testing.TB, text string) schedule.RateCurve {
+func rateCurve(t testing.TB, text string) schedule.RateCurve {
 	t.Helper()
 	p, err := schedule.ParseRateCurve(text)
 	if err != nil {
@@ -34,6 +34,7 @@ func load(t testing.TB, text string) schedule.Load {
 	return l
 }
 
+// loaded returns the schedule of the load that a text describes.
 func loaded(t testing.TB, text string, seed uint64) schedule.Arrivals {
 	t.Helper()
 	a, err := load(t, text).Arrivals(seed)
@@ -43,20 +44,22 @@ func loaded(t testing.TB, text string, seed uint64) schedule.Arrivals {
 	return a
 }
 
-// A leg of a profile, written out: its rate goes from one to another.
+// A leg is a part of a rate curve, written out, in which the rate changes linearly.
 type leg struct {
-	from, to *big.Rat // calls a second
+	from, to *big.Rat // calls per second
 	lasts    time.Duration
 }
 
-func legs(lasts time.Duration, rates ...int64) (all []leg) {
+// legs returns legs of the same length between successive rates.
+func legs(lasts time.Duration, rates ...int64) (legs []leg) {
 	for i := 1; i < len(rates); i++ {
-		all = append(all, leg{big.NewRat(rates[i-1], 1), big.NewRat(rates[i], 1), lasts})
+		legs = append(legs, leg{big.NewRat(rates[i-1], 1), big.NewRat(rates[i], 1), lasts})
 	}
-	return all
+	return legs
 }
 
-// before tells how many calls come before an instant: the area under the rate.
+// before returns a function that computes the number of calls before an instant: the area under
+// the rate.
 func before(legs []leg) func(time.Duration) *big.Rat {
 	area := func(l leg, in time.Duration) *big.Rat {
 		rate := new(big.Rat).Sub(l.to, l.from)
@@ -78,8 +81,8 @@ func before(legs []leg) func(time.Duration) *big.Rat {
 	}
 }
 
-// sine is 96 chords a period between points of a sine on a grid of 2^-20.
-func sine(low, high int64, period time.Duration, periods int) (all []leg) {
+// sine returns 96 chords per period between points of a sine on a grid of 2^-20.
+func sine(low, high int64, period time.Duration, periods int) (legs []leg) {
 	at := func(k int) *big.Rat {
 		x := math.Sin(math.Pi * float64(k) / 96)
 		way := big.NewRat(int64(math.Round(x*x*(1<<20))), 1<<20)
@@ -91,10 +94,10 @@ func sine(low, high int64, period time.Duration, periods int) (all []leg) {
 				return time.Duration(new(big.Int).Div(new(big.Int).Mul(big.NewInt(int64(period)),
 					big.NewInt(int64(k))), big.NewInt(96)).Int64())
 			}
-			all = append(all, leg{at(k), at(k + 1), end(k+1) - end(k)})
+			legs = append(legs, leg{at(k), at(k + 1), end(k+1) - end(k)})
 		}
 	}
-	return all
+	return legs
 }
 
 var writtenOut = map[string][]leg{
@@ -127,96 +130,95 @@ var writtenOut = map[string][]leg{
 			append(legs(time.Second, 0, 10), legs(time.Second, 3, 3)...)...)...),
 }
 
-func TestCallsOfEveryProfileAreDueExactly(t *testing.T) {
+func TestCallsOfEveryRateCurveAreDueExactly(t *testing.T) {
 	for text, legs := range writtenOut {
-		a, p := loaded(t, text+" constant", 1), profile(t, text)
-		length := time.Duration(0)
-		for _, l := range legs {
-			length += l.lasts
-		}
-		before := before(legs)
-		total := before(length)
-		calls := new(big.Int).Div(new(big.Int).Sub(new(big.Int).Add(total.Num(), total.Denom()), big.NewInt(1)),
-			total.Denom()).Uint64()
-		if p.Calls() != calls || p.Duration() != length || a.Duration() != length {
-			t.Errorf("%s: %d calls in %v, and a schedule of %v, want %d in %v", text, p.Calls(), p.Duration(),
-				a.Duration(), calls, length)
-			continue
-		}
-		r := rand.New(rand.NewPCG(1, 2))
-		for n := range uint64(160) { // the first, the last, and some between, a few in a row
-			if n >= 60 {
-				n = r.Uint64N(calls)
+		t.Run(text, func(t *testing.T) {
+			a, p := loaded(t, text+" constant", 1), rateCurve(t, text)
+			length := time.Duration(0)
+			for _, l := range legs {
+				length += l.lasts
 			}
-			if n < 20 {
-				n = calls - min(n+1, calls)
+			before := before(legs)
+			total := before(length)
+			calls := new(big.Int).Div(new(big.Int).Sub(new(big.Int).Add(total.Num(), total.Denom()), big.NewInt(1)),
+				total.Denom()).Uint64()
+			if p.Calls() != calls || p.Duration() != length || a.Duration() != length {
+				t.Errorf("%s: %d calls in %v, and a schedule of %v, want %d in %v", text, p.Calls(), p.Duration(),
+					a.Duration(), calls, length)
+				return
 			}
-			i := a.From(n)
-			for k := n; k < n+4; k++ {
-				due, ok := i.Next()
-				if ok != (k < calls) {
-					t.Fatalf("%s: there is a call %d of %d: %v", text, k, calls, ok)
+			r := rand.New(rand.NewPCG(1, 2))
+			for n := range uint64(160) { // the first, the last, and some between, a few in a row
+				if n >= 60 {
+					n = r.Uint64N(calls)
 				}
-				if !ok {
-					continue
+				if n < 20 {
+					n = calls - min(n+1, calls)
 				}
-				exact := new(big.Rat).SetInt(new(big.Int).SetUint64(k))
-				if before(due).Cmp(exact) > 0 || before(due+1).Cmp(exact) <= 0 || due >= length {
-					t.Fatalf("%s: call %d is due at %d, where there are %s before it and %s before the next nanosecond",
-						text, k, due, before(due).FloatString(12), before(due+1).FloatString(12))
+				i := a.From(n)
+				for k := n; k < n+4; k++ {
+					due, ok := i.Next()
+					if ok != (k < calls) {
+						t.Fatalf("%s: there is a call %d of %d: %v", text, k, calls, ok)
+					}
+					if !ok {
+						continue
+					}
+					exact := new(big.Rat).SetInt(new(big.Int).SetUint64(k))
+					if before(due).Cmp(exact) > 0 || before(due+1).Cmp(exact) <= 0 || due >= length {
+						t.Fatalf("%s: call %d is due at %d, where there are %s before it and %s before the next "+
+							"nanosecond",
+							text, k, due, before(due).FloatString(12), before(due+1).FloatString(12))
+					}
 				}
 			}
-		}
+		})
 	}
 }
 
-func TestTheRateOfAProfileIsAsItSays(t *testing.T) {
+func TestARateCurveHasTheRateThatItsTextSays(t *testing.T) {
 	for text, want := range map[string]struct {
 		at         map[time.Duration]float64
 		peak, mean float64
-		constant   string
 	}{
 		"const:5k/s@30s": {map[time.Duration]float64{0: 5000, 29 * time.Second: 5000,
-			30 * time.Second: 0, -1: 0}, 5000, 5000, "5000"},
+			30 * time.Second: 0, -1: 0}, 5000, 5000},
 		"const:1000/3/s": {map[time.Duration]float64{0: 1000.0 / 3, 24 * time.Hour: 1000.0 / 3},
-			1000.0 / 3, 1000.0 / 3, "1000/3"},
-		"ramp:1k..2k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1500}, 2000, 1500,
-			""},
-		"ramp:1k..1k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1000}, 1000, 1000,
-			"1000"},
+			1000.0 / 3, 1000.0 / 3},
+		"ramp:1k..2k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1500}, 2000, 1500},
+		"ramp:1k..1k/s@10s": {map[time.Duration]float64{0: 1000, 5 * time.Second: 1000}, 1000, 1000},
 		"step:0..100/s@3s(steps=3)": {map[time.Duration]float64{0: 0, time.Second: 50, 2*time.Second - 1: 50,
-			2 * time.Second: 100}, 100, 50, ""},
+			2 * time.Second: 100}, 100, 50},
 		"spike:10..110/s@10s": {map[time.Duration]float64{4500*time.Millisecond - 1: 10,
-			4500 * time.Millisecond: 110, 5500 * time.Millisecond: 10}, 110, 20, ""},
+			4500 * time.Millisecond: 110, 5500 * time.Millisecond: 10}, 110, 20},
 		"sine:100..300/s@8s(period=4s)": {map[time.Duration]float64{0: 100, time.Second: 200,
-			2 * time.Second: 300, 4 * time.Second: 100, 7 * time.Second: 200}, 300, 200, ""},
+			2 * time.Second: 300, 4 * time.Second: 100, 7 * time.Second: 200}, 300, 200},
 		"stages:0..100@1s..100@1s..0/s@2s": {map[time.Duration]float64{0: 0, 500 * time.Millisecond: 50,
-			1500 * time.Millisecond: 100, 3 * time.Second: 50}, 100, 62.5, ""},
-		"const:1/s@1s + const:3/s@1s": {map[time.Duration]float64{0: 1, time.Second: 3}, 3, 2, ""},
-		"const:2/s@1s + const:2/s@1s": {map[time.Duration]float64{0: 2, time.Second: 2}, 2, 2, "2"},
+			1500 * time.Millisecond: 100, 3 * time.Second: 50}, 100, 62.5},
+		"const:1/s@1s + const:3/s@1s": {map[time.Duration]float64{0: 1, time.Second: 3}, 3, 2},
+		"const:2/s@1s + const:2/s@1s": {map[time.Duration]float64{0: 2, time.Second: 2}, 2, 2},
 		"ramp:0..1k/s@10s + const:1k/s": {map[time.Duration]float64{5 * time.Second: 500, 1000 * time.Hour: 1000},
-			1000, 1000, ""},
-		"sine:100..300/s@1s(period=4s)":     {map[time.Duration]float64{time.Second - 1: 200}, 200, 0, ""},
-		"sine:100..300/s@1004ms(period=4s)": {map[time.Duration]float64{0: 100}, 200.6, 0, ""},
+			1000, 1000},
+		"sine:100..300/s@1s(period=4s)":     {map[time.Duration]float64{time.Second - 1: 200}, 200, 0},
+		"sine:100..300/s@1004ms(period=4s)": {map[time.Duration]float64{0: 100}, 200.6, 0},
 	} {
-		p := profile(t, text)
-		for at, rate := range want.at {
-			if got := p.At(at); math.Abs(got-rate) > 1e-6*rate {
-				t.Errorf("%s at %v is %v, want %v", text, at, got, rate)
+		t.Run(text, func(t *testing.T) {
+			p := rateCurve(t, text)
+			for at, rate := range want.at {
+				if got := p.At(at); math.Abs(got-rate) > 1e-6*rate {
+					t.Errorf("%s at %v is %v, want %v", text, at, got, rate)
+				}
 			}
-		}
-		if math.Abs(p.Peak()-want.peak) > 0.1 || want.mean > 0 && math.Abs(p.Mean()-want.mean) > 1e-3 {
-			t.Errorf("%s has a peak of %v and a mean of %v, want %v and %v", text, p.Peak(), p.Mean(), want.peak,
-				want.mean)
-		}
-		if q, ok := p.Constant(); ok != (want.constant != "") || ok && q.String() != want.constant {
-			t.Errorf("%s is constant at %v: %v, want %q", text, q, ok, want.constant)
-		}
+			if math.Abs(p.Peak()-want.peak) > 0.1 || want.mean > 0 && math.Abs(p.Mean()-want.mean) > 1e-3 {
+				t.Errorf("%s has a peak of %v and a mean of %v, want %v and %v", text, p.Peak(), p.Mean(), want.peak,
+					want.mean)
+			}
+		})
 	}
 }
 
 func TestASineIsNoFurtherOffThanItSays(t *testing.T) {
-	p := profile(t, "sine:1k..5k/s@1m(period=20s)")
+	p := rateCurve(t, "sine:1k..5k/s@1m(period=20s)")
 	const amplitude = 2000
 	worst := 0.0
 	for at := time.Duration(0); at < p.Duration(); at += 1234567 {
@@ -228,25 +230,27 @@ func TestASineIsNoFurtherOffThanItSays(t *testing.T) {
 	}
 }
 
-func TestAProfileWithoutEndGoesOn(t *testing.T) {
+func TestAnEndlessRateCurveGoesOn(t *testing.T) {
 	for _, text := range []string{"const:1k/s", "const:1M/s@1s + const:1k/s"} {
-		p := profile(t, text)
-		for _, process := range schedule.Processes() {
-			a := loaded(t, text+" "+process, 1)
-			if p.Duration() != schedule.Endless || a.Duration() != schedule.Endless || p.Calls() < 9e12 {
-				t.Errorf("%s lasts %v and %v, with %d calls", text, p.Duration(), a.Duration(), p.Calls())
+		t.Run(text, func(t *testing.T) {
+			p := rateCurve(t, text)
+			for _, process := range schedule.Processes() {
+				a := loaded(t, text+" "+process, 1)
+				if p.Duration() != schedule.Endless || a.Duration() != schedule.Endless || p.Calls() < 9e12 {
+					t.Errorf("%s lasts %v and %v, with %d calls", text, p.Duration(), a.Duration(), p.Calls())
+				}
+				if strings.HasPrefix(process, "pareto") {
+					continue // draws every gap up to there
+				}
+				i := a.From(100_000_000)
+				if due, ok := i.Next(); !ok || due < 27*time.Hour || due > 29*time.Hour {
+					t.Errorf("%s %s: call 100,000,000 is due at %v, %v", text, process, due, ok)
+				}
 			}
-			if strings.HasPrefix(process, "pareto") {
-				continue // draws every gap up to there
-			}
-			i := a.From(100_000_000)
-			if due, ok := i.Next(); !ok || due < 27*time.Hour || due > 29*time.Hour {
-				t.Errorf("%s %s: call 100,000,000 is due at %v, %v", text, process, due, ok)
-			}
-		}
+		})
 	}
 	even := loaded(t, "const:1/s constant", 0) // calls to the very last
-	last := profile(t, "const:1/s").Calls() - 1
+	last := rateCurve(t, "const:1/s").Calls() - 1
 	i := even.From(last)
 	if due, ok := i.Next(); !ok || due != time.Duration(last)*time.Second {
 		t.Errorf("the last call is due at %v, %v", due, ok)
@@ -262,30 +266,30 @@ func TestSteadyIsTheConstThatIsRead(t *testing.T) {
 		"const:5k/s":        schedule.Steady(schedule.PerSecond(5000), schedule.Endless),
 		"const:1000/3/s@1h": schedule.Steady(schedule.Rate{Num: 2000, Den: 6}, time.Hour),
 	} {
-		if read := profile(t, text); !read.Equal(p) || p.String() != text || p.Calls() != read.Calls() ||
-			p.Duration() != read.Duration() || p.Err() != nil {
-			t.Errorf("%s is %v, with %d calls in %v", text, p, p.Calls(), p.Duration())
-		}
+		t.Run(text, func(t *testing.T) {
+			if read := rateCurve(t, text); !read.Equal(p) || p.String() != text || p.Calls() != read.Calls() ||
+				p.Duration() != read.Duration() || p.Err() != nil {
+				t.Errorf("%s is %v, with %d calls in %v", text, p, p.Calls(), p.Duration())
+			}
+		})
 	}
 	longest := "const:1/s@" + schedule.Endless.String()
-	if p := profile(t, longest); p.String() != "const:1/s" {
+	if p := rateCurve(t, longest); p.String() != "const:1/s" {
 		t.Errorf("%s is %s", longest, p)
 	}
-	for _, p := range []schedule.RateCurve{{}, schedule.Steady(schedule.Rate{}, 0), schedule.Steady(schedule.PerSecond(1), -1),
+	for _, p := range []schedule.RateCurve{{}, schedule.Steady(schedule.Rate{}, 0),
+		schedule.Steady(schedule.PerSecond(1), -1),
 		schedule.Steady(schedule.Rate{Num: 1}, 1)} {
 		_, err := schedule.Load{RateCurve: p, Process: process(t, "poisson")}.Arrivals(1)
 		if p.Err() == nil || err == nil || p.String() != "" || p.Calls() != 0 || p.Duration() != 0 || p.Peak() != 0 ||
 			p.Mean() != 0 || p.At(0) != 0 {
-			t.Errorf("profile %v, with error %v, is taken: %v", p, p.Err(), err)
-		}
-		if _, ok := p.Constant(); ok {
-			t.Errorf("profile %v is constant", p)
+			t.Errorf("rate curve %v, with error %v, is accepted: %v", p, p.Err(), err)
 		}
 	}
 }
 
-// everyProfile is one of each shape, and some joined.
-var everyProfile = []string{
+// everyCurve holds a rate curve of each shape, and one of several parts.
+var everyCurve = []string{
 	"const:7k/s@1s", "ramp:0..9k/s@1s", "ramp:9k..0/s@1s", "step:1k..9k/s@1s(steps=7)", "spike:100..20k/s@1s",
 	"sine:1k..9k/s@1s(period=300ms)", "stages:0..9k@300ms..1k@500ms..0/s@200ms",
 	"const:5k/s@100ms + const:0/s@200ms + ramp:5k..10k/s@300ms",
@@ -293,12 +297,12 @@ var everyProfile = []string{
 
 func TestASchedulePickedUpAnywhereGoesOnAsBefore(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, profile := range everyProfile {
+	for _, curve := range everyCurve {
 		for _, process := range append(schedule.Processes(), "gamma(cv=20)", "gamma(cv=0.1)", "jitter(share=1)") {
-			a := loaded(t, profile+" "+process, 3)
+			a := loaded(t, curve+" "+process, 3)
 			all := instants(a, 0)
 			if !slices.IsSorted(all) || all[len(all)-1] >= a.Duration() {
-				t.Errorf("%s %s goes back in time, or on to %v of %v", profile, process, all[len(all)-1], a.Duration())
+				t.Errorf("%s %s goes back in time, or on to %v of %v", curve, process, all[len(all)-1], a.Duration())
 			}
 			for k := range 30 {
 				n := r.IntN(len(all) + 5)
@@ -306,17 +310,17 @@ func TestASchedulePickedUpAnywhereGoesOnAsBefore(t *testing.T) {
 					n = k*256 - k%2 // where blocks begin and end
 				}
 				if got, want := instants(a, uint64(n)), all[min(n, len(all)):]; !slices.Equal(got, want) {
-					t.Errorf("%s %s from %d: %d instants, want %d", profile, process, n, len(got), len(want))
+					t.Errorf("%s %s from %d: %d instants, want %d", curve, process, n, len(got), len(want))
 				}
 			}
 			if got := instants(a, math.MaxUint64); len(got) != 0 {
-				t.Errorf("%s %s has %d calls after the last number", profile, process, len(got))
+				t.Errorf("%s %s has %d calls after the last number", curve, process, len(got))
 			}
 		}
 	}
 }
 
-func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
+func TestInstantsAreInOrderAndAsManyAsTheRateCurveSays(t *testing.T) {
 	rate := rapid.Custom(func(t *rapid.T) string {
 		return rapid.SampledFrom([]string{"1", "0.5", "10", "333", "1k", "1000/3", "60/m", "2.5k/s"}).Draw(t, "rate")
 	})
@@ -331,7 +335,7 @@ func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
 		}).Draw(t, "shape")
 	})
 	property.Check(t, func(t *rapid.T) {
-		text := strings.Join(rapid.SliceOfN(shape, 1, 3).Draw(t, "profile"), " + ")
+		text := strings.Join(rapid.SliceOfN(shape, 1, 3).Draw(t, "curve"), " + ")
 		process := rapid.SampledFrom(append(schedule.Processes(), "jitter(share=1)", "bursts(size=1)",
 			"gamma(cv=9)")).Draw(t, "process")
 		l, err := schedule.ParseLoad(text + " " + process)
@@ -347,8 +351,8 @@ func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
 		if !slices.IsSorted(all) || len(all) > 0 && (all[0] < 0 || all[len(all)-1] >= a.Duration()) {
 			t.Fatalf("%v goes back in time, or past %v", l, a.Duration())
 		}
-		// A profile stretches time, and leaves as many calls as an even rate of one call more
-		// or less.
+		// A rate curve stretches time. It leaves as many calls as a constant rate would, or one
+		// less.
 		even := func(calls uint64) int {
 			if calls == 0 {
 				return 0
@@ -369,7 +373,7 @@ func TestInstantsAreInOrderAndAsManyAsTheProfileSays(t *testing.T) {
 	})
 }
 
-// clock is before in floating point, for instants in order.
+// clock returns the function that before returns, in floating point, for instants in order.
 func clock(legs []leg) func(time.Duration) float64 {
 	start, sum := time.Duration(0), 0.0
 	return func(t time.Duration) float64 {
@@ -387,8 +391,7 @@ func clock(legs []leg) func(time.Duration) float64 {
 	}
 }
 
-// On the clock of the profile, gaps have the distribution of the process, and counts
-// its dispersion.
+// In unit time, the gaps have the distribution of the process, and the counts its dispersion.
 func TestGapsKeepTheirDistributionWhenTheRateChanges(t *testing.T) {
 	for text, legs := range map[string][]leg{
 		"ramp:0..9k/s@1s": legs(time.Second, 0, 9000),
@@ -407,49 +410,51 @@ func TestGapsKeepTheirDistributionWhenTheRateChanges(t *testing.T) {
 				0.25},
 			"pareto(alpha=4)": {distuv.Pareto{Xm: 0.75, Alpha: 4}.CDF, 0.125},
 		} {
-			const seeds = 20
-			rejected := 0
-			var counts []float64
-			for seed := range uint64(seeds) {
-				var gaps []float64
-				last, at, in := 0.0, clock(legs), map[int]float64{}
-				for _, due := range instants(loaded(t, text+" "+process, seed), 0) {
-					u := at(due)
-					gaps, last = append(gaps, u-last), u
-					in[int(u)/50]++
+			t.Run(text+" "+process, func(t *testing.T) {
+				const seeds = 20
+				rejected := 0
+				var counts []float64
+				for seed := range uint64(seeds) {
+					var gaps []float64
+					last, at, in := 0.0, clock(legs), map[int]float64{}
+					for _, due := range instants(loaded(t, text+" "+process, seed), 0) {
+						u := at(due)
+						gaps, last = append(gaps, u-last), u
+						in[int(u)/50]++
+					}
+					for window := range int(last) / 50 {
+						counts = append(counts, in[window])
+					}
+					slices.Sort(gaps)
+					const ns = 2.1e-5 // a nanosecond at 20,000 calls per second, and rounding errors
+					n, worst := float64(len(gaps)), 0.0
+					for i, g := range gaps {
+						worst = max(worst, want.cdf(g-ns)-float64(i)/n, float64(i+1)/n-want.cdf(g+ns))
+					}
+					if worst > 1.358/math.Sqrt(n) { // the 5 % limit
+						rejected++
+					}
 				}
-				for window := range int(last) / 50 {
-					counts = append(counts, in[window])
+				// 1 is expected; 6 or more have a probability below 0.001.
+				if rejected >= 6 {
+					t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process,
+						rejected, seeds)
 				}
-				slices.Sort(gaps)
-				const ns = 2.1e-5 // a nanosecond at 20,000 calls a second, and what adding up leaves
-				n, worst := float64(len(gaps)), 0.0
-				for i, g := range gaps {
-					worst = max(worst, want.cdf(g-ns)-float64(i)/n, float64(i+1)/n-want.cdf(g+ns))
+				mean, variance := meanVariance(counts)
+				if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 ||
+					math.Abs(mean-50) > 1 {
+					t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process,
+						mean, got, want.dispersion)
 				}
-				if worst > 1.358/math.Sqrt(n) { // the 5 % limit
-					rejected++
-				}
-			}
-			// 1 is expected; 6 or more have a probability below 0.001.
-			if rejected >= 6 {
-				t.Errorf("%s %s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, process,
-					rejected, seeds)
-			}
-			mean, variance := meanVariance(counts)
-			if got := variance / mean; math.Abs(got-want.dispersion) > 0.2*want.dispersion+0.01 ||
-				math.Abs(mean-50) > 1 {
-				t.Errorf("%s %s: %.2f calls in windows of 50, with a dispersion of %.3f, want %v", text, process,
-					mean, got, want.dispersion)
-			}
+			})
 		}
 	}
 }
 
 func TestTheNextInstantAllocatesNothing(t *testing.T) {
-	for _, profile := range append(everyProfile, "const:1M/s", "sine:0..1k/s@10h(period=1h)") {
+	for _, curve := range append(everyCurve, "const:1M/s", "sine:0..1k/s@10h(period=1h)") {
 		for _, process := range schedule.Processes() {
-			a := loaded(t, profile+" "+process, 1)
+			a := loaded(t, curve+" "+process, 1)
 			i := a.From(0)
 			const calls = 800 // some blocks, and several segments
 			if n := testing.AllocsPerRun(2, func() {
@@ -457,7 +462,7 @@ func TestTheNextInstantAllocatesNothing(t *testing.T) {
 					i.Next()
 				}
 			}); n > 0 {
-				t.Errorf("%s %s: %v allocations in %d calls", profile, process, n, calls)
+				t.Errorf("%s %s: %v allocations in %d calls", curve, process, n, calls)
 			}
 		}
 	}
@@ -471,23 +476,25 @@ func TestTheProcessDoesNotDecideTheKeys(t *testing.T) {
 	}
 	for _, text := range []string{"const:1k/s@100s jitter(share=1)", "const:1k/s@100s poisson",
 		"const:1k/s@100s gamma(cv=2)"} {
-		// Were both drawn from one stream, one key would come early, or after longer gaps.
-		var of [2][]float64
-		last := time.Duration(0)
-		for n, due := range instants(loaded(t, text, 42), 0) {
-			x := float64(due - last)
-			if strings.Contains(text, "jitter") {
-				x = float64(due % time.Millisecond)
+		t.Run(text, func(t *testing.T) {
+			// If both were drawn from one stream, one key would come early, or after longer gaps.
+			var gaps [2][]float64
+			last := time.Duration(0)
+			for n, due := range instants(loaded(t, text, 42), 0) {
+				x := float64(due - last)
+				if strings.Contains(text, "jitter") {
+					x = float64(due % time.Millisecond)
+				}
+				k := slices.Index(keys, z.Key(uint64(n)))
+				gaps[k], last = append(gaps[k], x), due
 			}
-			k := slices.Index(keys, z.Key(uint64(n)))
-			of[k], last = append(of[k], x), due
-		}
-		a, va := meanVariance(of[0])
-		b, vb := meanVariance(of[1])
-		if sd := math.Sqrt(va/float64(len(of[0])) + vb/float64(len(of[1]))); math.Abs(a-b) > 4*sd {
-			t.Errorf("%s: %v before calls of one key, %v before those of the other", text, time.Duration(a),
-				time.Duration(b))
-		}
+			a, va := meanVariance(gaps[0])
+			b, vb := meanVariance(gaps[1])
+			if sd := math.Sqrt(va/float64(len(gaps[0])) + vb/float64(len(gaps[1]))); math.Abs(a-b) > 4*sd {
+				t.Errorf("%s: %v before calls of one key, %v before those of the other", text, time.Duration(a),
+					time.Duration(b))
+			}
+		})
 	}
 }
 

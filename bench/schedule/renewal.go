@@ -8,27 +8,28 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// A renewal process has gaps that are independent of each other. They are drawn in
-// blocks, each from a generator of its own that the seed and the number of the block
-// decide, so that call n is found without drawing all the gaps before it.
+// blockSize is the number of gaps that are drawn together. A renewal process has gaps that are
+// independent of each other. They are drawn in blocks, each from a generator of its own, seeded
+// from the seed of the schedule and the number of the block, so that call n is found without
+// drawing all the gaps before it.
 //
-// Gaps of gamma with cv above 1 and of pareto are exponentials by package math, whose
-// last bit may differ from one processor to another: so may, by as little, the gaps.
+// The gaps of gamma with a cv above 1 and of pareto use math.Exp, whose last bit may differ
+// between processors. The gaps may differ by as much.
 const blockSize = 256
 
-// gaps draws the gaps of a block, with a mean of 1 each.
+// gaps draw the gaps of a block, with a mean of 1 each.
 type gaps interface {
-	// total draws the length of the block, which is what fill draws first.
+	// total draws the length of a block, as the first draw of fill does.
 	total(r *rand.Rand) float64
-	// fill draws the block: into receives where its calls lie, from its start on,
-	// the last at total.
-	fill(r *rand.Rand, into *[blockSize]float64) (total float64)
+	// fill draws a block: it sets calls to the positions of the calls, counted from the start
+	// of the block, and returns the last of them.
+	fill(r *rand.Rand, calls *[blockSize]float64) (total float64)
 }
 
-// renewal makes a process of gaps, of which there is one each for a parameter.
-func renewal(of func(param float64) gaps) func(schedule, float64, uint64) Instants {
+// renewal returns the from function of a processKind with the gaps that newGaps returns.
+func renewal(newGaps func(param float64) gaps) func(schedule, float64, uint64) Instants {
 	return func(s schedule, param float64, n uint64) Instants {
-		i := &renewalInstants{cursor: s.profile.segments.cursor(), gaps: of(param),
+		i := &renewalInstants{cursor: s.curve.segments.cursor(), gaps: newGaps(param),
 			seed: rng.Start(s.seed, rng.Arrivals)}
 		i.random = rand.New(&i.source)
 		end := i.ends()
@@ -50,17 +51,17 @@ type renewalInstants struct {
 	gaps   gaps
 	seed   uint64
 	source rand.PCG
-	random *rand.Rand // of source
+	random *rand.Rand // draws from source
 
-	block  uint64   // the number of the next one
-	start  position // of that
-	origin position // of the block at hand
+	block  uint64   // the number of the next block
+	start  position // the start of the next block
+	origin position // the start of the current block
 	calls  [blockSize]float64
-	k      int // the next call of the block
+	k      int // the index of the next call in calls
 	ended  bool
 }
 
-// reseed begins the next block.
+// reseed seeds the generator for the next block.
 func (i *renewalInstants) reseed() {
 	i.source.Seed(i.seed, rng.Mix(i.block*rng.Golden))
 	i.block++
@@ -88,50 +89,49 @@ func (i *renewalInstants) Next() (due time.Duration, ok bool) {
 
 // gammaGaps have a gamma distribution.
 //
-// The sum of such gaps is independent of how it is divided among them (Lukacs, A
-// Characterization of the Gamma Distribution, Annals of Mathematical Statistics
-// 26(2), 1955). So the sum is drawn first, from its own gamma distribution, and then
-// divided in the proportions of gaps drawn afresh: exactly what independent gaps
-// are, and a block that is passed over costs one draw.
+// The sum of such gaps is independent of their proportions (Lukacs, A Characterization of the
+// Gamma Distribution, Annals of Mathematical Statistics 26(2), 1955). So the sum is drawn first,
+// from its own gamma distribution, and then divided in the proportions of newly drawn gaps. The
+// result has the distribution of independent gaps, and skipping a block takes one draw.
 type gammaGaps struct{ shape float64 }
 
 func (g gammaGaps) total(r *rand.Rand) float64 { return gamma(r, blockSize*g.shape) / g.shape }
 
-func (g gammaGaps) fill(r *rand.Rand, into *[blockSize]float64) float64 {
+func (g gammaGaps) fill(r *rand.Rand, calls *[blockSize]float64) float64 {
 	total := g.total(r)
 	switch {
 	case g.shape == 1:
-		for i := range into {
-			into[i] = r.ExpFloat64()
+		for i := range calls {
+			calls[i] = r.ExpFloat64()
 		}
 	case g.shape > 1:
-		for i := range into {
-			into[i] = gamma(r, g.shape)
+		for i := range calls {
+			calls[i] = gamma(r, g.shape)
 		}
 	default:
-		g.small(r, into)
+		g.small(r, calls)
 	}
-	divide(total, into)
+	divide(total, calls)
 	return total
 }
 
-// small draws gaps of a shape below 1, up to a factor common to all. A gap of
-// shape s is one of shape s+1 times e^(-x/s), with x exponential: most of those of a
-// small shape are too small for a float64, so that all might come out as 0. Divided
-// by the factor of the least x, one of them never is.
-func (g gammaGaps) small(r *rand.Rand, into *[blockSize]float64) {
+// small draws gaps of a shape below 1, up to a common factor. A gap of shape s has the
+// distribution of a gap of shape s+1 times e^(-x/s), with x exponential. If s is small, most of
+// these factors underflow, and all gaps of a block might become 0. Dividing them by the largest
+// factor, that of the least x, keeps at least one gap above 0.
+func (g gammaGaps) small(r *rand.Rand, calls *[blockSize]float64) {
 	var x [blockSize]float64
 	least := math.Inf(1)
-	for i := range into {
-		into[i], x[i] = gamma(r, g.shape+1), r.ExpFloat64()
+	for i := range calls {
+		calls[i], x[i] = gamma(r, g.shape+1), r.ExpFloat64()
 		least = min(least, x[i])
 	}
-	for i := range into {
-		into[i] *= math.Exp((least - x[i]) / g.shape)
+	for i := range calls {
+		calls[i] *= math.Exp((least - x[i]) / g.shape)
 	}
 }
 
-// divide turns gaps into where they end, scaled so that the last ends at total.
+// divide replaces each gap by the position of its end, scaled so that the last gap ends at total.
 func divide(total float64, gaps *[blockSize]float64) {
 	scale := total / accumulate(gaps)
 	for i := range gaps {
@@ -140,6 +140,7 @@ func divide(total float64, gaps *[blockSize]float64) {
 	gaps[blockSize-1] = total
 }
 
+// accumulate replaces each gap by the sum of the gaps up to it, and returns the sum of all.
 func accumulate(gaps *[blockSize]float64) (sum float64) {
 	for i := range gaps {
 		sum += gaps[i]
@@ -148,8 +149,8 @@ func accumulate(gaps *[blockSize]float64) (sum float64) {
 	return sum
 }
 
-// paretoGaps have a Pareto distribution. Their sum has no form to draw from: a block
-// that is passed over costs all its draws.
+// paretoGaps have a Pareto distribution. The distribution of their sum has no closed form, so
+// skipping a block takes as many draws as filling it.
 type paretoGaps struct{ least, power float64 }
 
 // newParetoGaps returns gaps with a mean of 1.
@@ -160,17 +161,17 @@ func (g paretoGaps) total(r *rand.Rand) float64 {
 	return g.fill(r, &calls)
 }
 
-func (g paretoGaps) fill(r *rand.Rand, into *[blockSize]float64) float64 {
-	for i := range into {
-		into[i] = g.least * math.Exp(r.ExpFloat64()*g.power) // (1-u)^-power
+func (g paretoGaps) fill(r *rand.Rand, calls *[blockSize]float64) float64 {
+	for i := range calls {
+		calls[i] = g.least * math.Exp(r.ExpFloat64()*g.power) // (1-u)^-power
 	}
-	return accumulate(into)
+	return accumulate(calls)
 }
 
-// gamma draws from the gamma distribution of that shape and scale 1.
+// gamma draws from the gamma distribution with the given shape and scale 1.
 //
-// Source: Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, ACM
-// TOMS 26(3), 2000; for a shape below 1 by its section 6.
+// Source: Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, ACM TOMS 26(3),
+// 2000; section 6 for a shape below 1.
 func gamma(r *rand.Rand, shape float64) float64 {
 	boost := 1.0
 	if shape < 1 {
@@ -186,7 +187,7 @@ func gamma(r *rand.Rand, shape float64) float64 {
 			continue
 		}
 		v = v * v * v
-		// The first test passes nearly always, and spares two logarithms.
+		// The first test nearly always passes and saves two logarithms.
 		u, x2 := 1-r.Float64(), float64(x*x)
 		if u < 1-float64(0.0331*float64(x2*x2)) || math.Log(u) < float64(x2/2)+d-float64(d*v)+float64(d*math.Log(v)) {
 			return boost * d * v

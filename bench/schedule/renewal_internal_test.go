@@ -87,7 +87,7 @@ func TestATotalIsWhatTheBlockAddsUpTo(t *testing.T) {
 // If two blocks had the same seed, their gaps would be in the same proportions.
 func TestNoTwoBlocksAreDrawnAlike(t *testing.T) {
 	seen := map[float64]bool{}
-	s := schedule{profile: At(1).RateCurve}
+	s := schedule{curve: At(1).RateCurve}
 	for s.seed = range uint64(30) {
 		for block := range uint64(30) {
 			i := renewal(func(float64) gaps { return gammaGaps{1} })(s, 0, block*blockSize).(*renewalInstants)

@@ -16,28 +16,27 @@ import (
 	"time"
 )
 
-// A ReplaySpec is a file of instants at which calls were made, and how it is replayed.
+// A ReplaySpec names a file of instants at which calls were made, and says how to replay it.
 //
-//	replay:access.jsonl                  as it is
-//	replay:access.jsonl@30s              the first 30 s of it
+//	replay:access.jsonl                  unchanged
+//	replay:access.jsonl@30s              only the first 30 s
 //	replay:access.jsonl(speed=2)         twice as fast
-//	replay:access.jsonl(time=when)       the instants are in the field when
+//	replay:access.jsonl(time=when)       the field "when" holds the instants
 //	replay:"name with blanks.txt"@30s    names are quoted as in Go
 //
-// Each line of the file is an instant: a number of seconds, a duration such as 1.5ms,
-// or a date as in RFC 3339. A number that is too large to be seconds since 1970 is
-// milliseconds, microseconds or nanoseconds. Or else it is a JSON object: the instant
-// is its time, ts, timestamp, @timestamp or t, or in the field that is named, and the key
-// that is called, if there is one, its key, path, route, uri or name. It is an error if two
-// of those that may be the instant differ, and none is named. Blank lines and those that
-// begin with # are passed over.
+// Each line of the file is one call. A line is either an instant or a JSON object. An instant is
+// a number of seconds, a duration such as 1.5ms, or a date as in RFC 3339; a number that is too
+// large for seconds since 1970 is in milliseconds, microseconds or nanoseconds. In a JSON object
+// the instant is in the field that the spec names, or else in time, ts, timestamp, @timestamp or
+// t; if several of these fields are present, they must agree. The key of the call, if it has one,
+// is in key, path, route, uri or name. Blank lines and lines that begin with # are ignored.
 type ReplaySpec struct {
 	Path string
-	// Speed is how many times faster it is replayed; 0 is 1.
+	// Speed is the factor by which the replay is faster than the recording; 0 means 1.
 	Speed float64
-	// Cut, if it is not 0, leaves out what would be due at it or later.
+	// Cut, if not 0, ends the replay: calls due at it or later are left out.
 	Cut time.Duration
-	// Time, if it is not empty, is the field of JSON objects that holds the instant.
+	// Time, if not empty, names the field of JSON objects that holds the instant.
 	Time string
 }
 
@@ -48,8 +47,8 @@ const (
 	maxSpeed   = 1e6
 )
 
-// recording reads what comes after the word replay.
-func (s *scanner) recording() (r ReplaySpec, err error) {
+// replay reads the text after the word replay.
+func (s *scanner) replay() (r ReplaySpec, err error) {
 	if !s.skip(":") {
 		return r, s.wrong(s.at, "no colon after replay", wantReplay)
 	}
@@ -59,7 +58,7 @@ func (s *scanner) recording() (r ReplaySpec, err error) {
 	if s.skip("@") {
 		text, at := s.word("(")
 		if r.Cut, err = time.ParseDuration(text); err != nil || r.Cut <= 0 {
-			return r, s.wrong(at, fmt.Sprintf("%q is no time", text), "one above 0, such as 500ms, 30s or 1h30m")
+			return r, s.wrong(at, fmt.Sprintf("%q is not a valid time", text), wantTime)
 		}
 	}
 	options, err := s.options("replay", wantReplay, "speed", "time")
@@ -74,31 +73,31 @@ func (s *scanner) recording() (r ReplaySpec, err error) {
 	}
 	if o, ok := options["time"]; ok {
 		if r.Time = o.text; r.Time == "" {
-			return r, s.wrong(o.at, "no name of a field", "one that holds the instants, such as time=ts")
+			return r, s.wrong(o.at, "no field name", "the field that holds the instants, such as time=ts")
 		}
 	}
 	if r.Speed == 1 {
-		r.Speed = 0 // there is one text for it
+		r.Speed = 0 // so that equal replays are equal values
 	}
-	return r, s.ends("nothing after a replay: it is no part of a profile, and its instants are not drawn by a process")
+	return r, s.ends("nothing after a replay, which takes no other curve and no process")
 }
 
 var wantSpeed = fmt.Sprintf("a speed from %v to %v", 1/maxSpeed, maxSpeed)
 
 func validSpeed(x float64) bool { return x >= 1/maxSpeed && x <= maxSpeed }
 
-// path reads the name of a file.
+// path reads a file name.
 func (s *scanner) path() (path string, err error) {
 	rest := s.rest()
 	at := s.at
 	if strings.HasPrefix(rest, `"`) {
 		quoted, err := strconv.QuotedPrefix(rest)
 		if err != nil {
-			return "", s.wrong(at, "a quote that does not end", wantReplay)
+			return "", s.wrong(at, "no closing quote", wantReplay)
 		}
 		s.at += len(quoted)
 		if path, err = strconv.Unquote(quoted); err != nil {
-			return "", s.wrong(at, "a quote that is not valid", wantReplay)
+			return "", s.wrong(at, "quoted text is not valid", wantReplay)
 		}
 	} else {
 		if end := strings.IndexAny(rest, " \t@("); end >= 0 {
@@ -108,12 +107,12 @@ func (s *scanner) path() (path string, err error) {
 		s.at += len(rest)
 	}
 	if path == "" || strings.Contains(path, "\x00") {
-		return "", s.wrong(at, "no name of a file", wantReplay)
+		return "", s.wrong(at, "no file name", wantReplay)
 	}
 	return path, nil
 }
 
-// String is the text that [ParseLoad] reads.
+// String returns the spec in the form that [ParseLoad] parses.
 func (r ReplaySpec) String() string {
 	text := "replay:" + r.Path
 	if quoted := strconv.Quote(r.Path); strings.ContainsAny(r.Path, ` "@(,`) || quoted != `"`+r.Path+`"` {
@@ -135,11 +134,11 @@ func (r ReplaySpec) String() string {
 	return text
 }
 
-// Open reads the file. It must be one that can be read again: of a pipe or a terminal each
-// visit would get what those before have left.
+// Open reads the file. It must be a regular file, so that it can be read again: a pipe gives each
+// reader only the lines that earlier readers left.
 func (r ReplaySpec) Open() (*Replay, error) {
 	if info, err := os.Stat(r.Path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("schedule: replay: %s is no regular file: want one that can be read for every visit, "+
+		return nil, fmt.Errorf("schedule: replay: %s is not a regular file: want one that can be read several times, "+
 			"such as a copy", r.Path)
 	}
 	f, err := os.Open(r.Path)
@@ -150,16 +149,16 @@ func (r ReplaySpec) Open() (*Replay, error) {
 	return replay, errors.Join(err, f.Close())
 }
 
-// Read reads the recording from elsewhere than its file. The error tells the line,
-// after the name of the file.
+// Read reads the lines from a reader instead of the file. Errors begin with the spec's Path and
+// the line number.
 func (r ReplaySpec) Read(from io.Reader) (*Replay, error) {
 	if r.Speed != 0 && !validSpeed(r.Speed) {
 		return nil, fmt.Errorf("schedule: replay of %s: speed is %v: want %s", r.Path, r.Speed, wantSpeed)
 	}
 	if r.Cut < 0 {
-		return nil, fmt.Errorf("schedule: replay of %s: cut at %v: want a time above 0, or 0 for none", r.Path, r.Cut)
+		return nil, fmt.Errorf("schedule: replay of %s: cut is %v: want a time above 0, or 0 for none", r.Path, r.Cut)
 	}
-	l := lines{recording: r, keys: map[string]uint32{"": 0}, names: []string{""}}
+	l := lines{spec: r, keys: map[string]uint32{"": 0}, names: []string{""}}
 	digest := sha256.New()
 	if err := l.read(io.TeeReader(from, digest)); err != nil {
 		return nil, err
@@ -172,26 +171,26 @@ func (r ReplaySpec) Read(from io.Reader) (*Replay, error) {
 	return replay, nil
 }
 
-// lines are what a recording holds.
+// lines collect the calls of a recording while it is read.
 type lines struct {
-	recording ReplaySpec
-	number    int // of the line at hand
-	dates     bool
-	calls     []recorded
-	keys      map[string]uint32
-	names     []string
-	late      uint64 // calls that were recorded before one that stands earlier
-	latest    int64
+	spec   ReplaySpec
+	number int  // the number of the current line, from 1
+	dates  bool // the instants are dates
+	calls  []recorded
+	keys   map[string]uint32 // the index of each key in names
+	names  []string
+	late   uint64 // calls that are earlier than a call on a line before them
+	latest int64  // the latest instant so far, in ns
 }
 
-// A recorded call has its instant, in ns, and the number of its key.
+// A recorded call has an instant, in ns, and the index of its key.
 type recorded struct {
 	at  int64
 	key uint32
 }
 
 func (l *lines) wrong(format string, args ...any) error {
-	return fmt.Errorf("schedule: %s:%d: %w", l.recording.Path, l.number, fmt.Errorf(format, args...))
+	return fmt.Errorf("schedule: %s:%d: %w", l.spec.Path, l.number, fmt.Errorf(format, args...))
 }
 
 func (l *lines) read(from io.Reader) error {
@@ -203,7 +202,7 @@ func (l *lines) read(from io.Reader) error {
 		}
 		text := s.Text()
 		if l.number == 1 {
-			text = strings.TrimPrefix(text, "\ufeff") // which some editors put at the beginning of a file
+			text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
 		}
 		text = strings.TrimSpace(text)
 		if text == "" || text[0] == '#' {
@@ -216,7 +215,7 @@ func (l *lines) read(from io.Reader) error {
 	l.number++
 	switch err := s.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return l.wrong("longer than 1 MiB: want one call a line")
+		return l.wrong("longer than 1 MiB: want one call per line")
 	case err != nil:
 		return l.wrong("%w", err)
 	}
@@ -227,7 +226,7 @@ func (l *lines) line(text string) error {
 	at, key := text, ""
 	if text[0] == '{' {
 		var err error
-		if at, key, err = fields(text, l.recording.Time); err != nil {
+		if at, key, err = fields(text, l.spec.Time); err != nil {
 			return l.wrong("%w", err)
 		}
 	}
@@ -254,37 +253,38 @@ func (l *lines) line(text string) error {
 	return nil
 }
 
-// replay puts the calls in order, shifts them so that the first is due at once, and
-// scales and cuts them.
+// replay sorts the calls, shifts them so that the first is due at 0, and scales and cuts them.
 func (l *lines) replay() (*Replay, error) {
-	path := l.recording.Path
+	path := l.spec.Path
 	if len(l.calls) == 0 {
-		return nil, fmt.Errorf("schedule: %s: no instants: want one at least", path)
+		return nil, fmt.Errorf("schedule: %s: no instants: want at least one", path)
 	}
 	if l.late > 0 {
 		slices.SortStableFunc(l.calls, func(a, b recorded) int { return cmp.Compare(a.at, b.at) })
 	}
 	r := &Replay{calls: l.calls, names: l.names, late: l.late}
-	start, speed := l.calls[0].at, l.recording.Speed
+	start, speed := l.calls[0].at, l.spec.Speed
 	for i := range r.calls {
 		c := &r.calls[i]
 		if c.at -= start; c.at < 0 {
-			return nil, fmt.Errorf("schedule: %s: its instants are more than 292 years apart", path)
+			return nil, fmt.Errorf("schedule: %s: instants are more than 292 years apart: want a part of the recording",
+				path)
 		}
 		if speed == 0 || speed == 1 {
 			continue
 		}
 		due := float64(c.at) / speed
 		if due >= 1<<63 {
-			return nil, fmt.Errorf("schedule: %s: at speed %v it takes more than 292 years", path, speed)
+			return nil, fmt.Errorf("schedule: %s: takes more than 292 years at speed %v: want a higher speed",
+				path, speed)
 		}
 		c.at = int64(due)
 	}
-	r.end(l.recording.Cut)
+	r.end(l.spec.Cut)
 	return r, nil
 }
 
-// end works the duration out, and cuts.
+// end sets the duration and cuts the replay.
 func (r *Replay) end(cut time.Duration) {
 	last, gap := r.calls[len(r.calls)-1].at, int64(time.Second)
 	if n := len(r.calls); n > 1 {
@@ -300,8 +300,8 @@ func (r *Replay) end(cut time.Duration) {
 	r.calls = r.calls[:n]
 }
 
-// A Replay is calls as they were recorded: their instants, the first of them at 0,
-// and their keys. [ReplaySpec.Open] and [Load.Arrivals] make one.
+// A Replay is a schedule of recorded calls: their instants, the first of which is 0, and their
+// keys. [ReplaySpec.Open], [ReplaySpec.Read] and [Load.Arrivals] return one.
 type Replay struct {
 	calls    []recorded
 	names    []string
@@ -315,21 +315,21 @@ var (
 	_ Keys     = (*Replay)(nil)
 )
 
-// Duration is up to the cut, or one mean gap longer than to the last call; a second
-// if that is the only one.
+// Duration returns the cut; or, if the replay ends before it, the instant of the last call and
+// one mean gap more (1 s if there is only one call).
 func (r *Replay) Duration() time.Duration { return r.duration }
 
-// Calls is how many there are.
+// Calls returns the number of calls.
 func (r *Replay) Calls() uint64 { return uint64(len(r.calls)) }
 
-// OutOfOrder is how many calls of the recording stood after one that was made later.
-// They have been sorted.
+// OutOfOrder returns the number of calls that were recorded after a later call. The Replay has
+// them in order.
 func (r *Replay) OutOfOrder() uint64 { return r.late }
 
-// Digest is the SHA-256 of what was read, in hexadecimal digits.
+// Digest returns the SHA-256 of the recording in hexadecimal digits.
 func (r *Replay) Digest() string { return r.digest }
 
-// Key is the key of call n, "" if it has none.
+// Key returns the key of call n, or "" if it has none.
 func (r *Replay) Key(n uint64) string {
 	if n >= r.Calls() {
 		return ""
@@ -337,7 +337,7 @@ func (r *Replay) Key(n uint64) string {
 	return r.names[r.calls[n].key]
 }
 
-// HasKeys tells whether any call of the recording has a key.
+// HasKeys reports whether any call of the recording has a key.
 func (r *Replay) HasKeys() bool { return len(r.names) > 1 }
 
 // From returns the instants from call n on.

@@ -18,7 +18,7 @@ func TestAPipeIsNotReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := (schedule.ReplaySpec{Path: pipe}).Open(); err == nil ||
-		!strings.Contains(err.Error(), pipe+" is no regular file") {
+		!strings.Contains(err.Error(), pipe+" is not a regular file") {
 		t.Errorf("%v", err)
 	}
 }

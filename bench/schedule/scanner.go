@@ -7,28 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner goes through one line of text from left to right. Blanks around what it
-// reads are passed over.
+// A scanner reads one line of text from left to right. It skips blanks before and after what
+// it reads.
 type scanner struct {
-	what string // the text is, for errors
+	what string // the noun for the text, for errors
 	text string
-	at   int // the next byte
+	at   int // the offset of the next byte
 }
 
-// wrong is the error of what stands at byte at.
+// wrong returns an error about the text at byte at.
 func (s *scanner) wrong(at int, is, want string) error {
 	character := utf8.RuneCountInString(s.text[:at]) + 1
 	return fmt.Errorf("%s %q: character %d: %s: want %s", s.what, s.text, character, is, want)
 }
 
-// rest passes over blanks, and returns all that follows.
+// rest skips blanks and returns the text that follows, which stays unread.
 func (s *scanner) rest() string {
 	rest := strings.TrimLeft(s.text[s.at:], " \t")
 	s.at = len(s.text) - len(rest)
 	return rest
 }
 
-// skip passes over a mark, if it is what follows.
+// skip reads the mark and reports true if the mark follows.
 func (s *scanner) skip(mark string) bool {
 	if !strings.HasPrefix(s.rest(), mark) {
 		return false
@@ -37,7 +37,7 @@ func (s *scanner) skip(mark string) bool {
 	return true
 }
 
-// word reads up to a blank, one of the stops or two dots, and tells where it began.
+// word reads up to a blank, one of the stops or two dots, and returns where the word began.
 func (s *scanner) word(stops string) (word string, at int) {
 	word = s.rest()
 	at = s.at
@@ -49,7 +49,7 @@ func (s *scanner) word(stops string) (word string, at int) {
 	return word, at
 }
 
-// ends is an error unless nothing follows.
+// ends returns an error if anything follows.
 func (s *scanner) ends(want string) error {
 	if rest := s.rest(); rest != "" {
 		return s.wrong(s.at, fmt.Sprintf("%q is left over", rest), want)
@@ -57,18 +57,21 @@ func (s *scanner) ends(want string) error {
 	return nil
 }
 
-// An option is a value of what stands in brackets.
+// wantTime says which times are accepted.
+const wantTime = "one above 0, such as 500ms, 30s or 1h30m"
+
+// An option is the text of a value and its offset.
 type option struct {
 	text string
 	at   int
 }
 
-// options reads what follows the name of something in brackets, such as (at=30s,for=5s).
-// There may be none. No known names, or "", take no brackets.
+// options reads the options in brackets after a name, such as (at=30s,for=5s). They may be
+// omitted. If known is empty, or its first name is, brackets are an error.
 func (s *scanner) options(name, want string, known ...string) (map[string]option, error) {
-	all, open := map[string]option{}, s.at
+	options, open := map[string]option{}, s.at
 	if !s.skip("(") {
-		return all, nil
+		return options, nil
 	}
 	if len(known) == 0 || known[0] == "" {
 		return nil, s.wrong(open, name+" takes nothing in brackets", want)
@@ -80,18 +83,18 @@ func (s *scanner) options(name, want string, known ...string) (map[string]option
 		}
 		key, value, _ := strings.Cut(inside[:end], "=")
 		key = strings.TrimSpace(key)
-		if _, twice := all[key]; twice {
-			return nil, s.wrong(s.at, "its "+key+" is given twice", want)
+		if _, twice := options[key]; twice {
+			return nil, s.wrong(s.at, key+" is given twice", want)
 		}
 		if !slices.Contains(known, key) || !strings.Contains(inside[:end], "=") {
-			return nil, s.wrong(s.at, fmt.Sprintf("%q is not its %s", strings.TrimSpace(inside[:end]),
+			return nil, s.wrong(s.at, fmt.Sprintf("%q does not set %s", strings.TrimSpace(inside[:end]),
 				strings.Join(known, " or ")), want)
 		}
 		blanks := len(value) - len(strings.TrimLeft(value, " \t"))
-		all[key] = option{strings.TrimSpace(value), s.at + end - len(value) + blanks}
+		options[key] = option{strings.TrimSpace(value), s.at + end - len(value) + blanks}
 		s.at += end + 1
 		if inside[end] == ')' {
-			return all, nil
+			return options, nil
 		}
 	}
 }

@@ -14,22 +14,25 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-func TestParseQPS(t *testing.T) {
+func TestParseRate(t *testing.T) {
 	for s, want := range map[string]schedule.Rate{
 		"1000": {1000, 1}, "10k": {10_000, 1}, "2.5k": {2500, 1}, "1M": {1_000_000, 1}, "0.5": {1, 2},
 		"1000/3": {1000, 3}, "10k/s": {10_000, 1}, "600/m": {10, 1}, "100/h": {1, 36}, "10_000": {10_000,
 			1}, "5K": {5000, 1}, "1e6": {1_000_000, 1}, "1.5e3": {1500, 1}, "1M/m": {50_000, 3},
 		"1e10": {}, "1e99": {}, "e3": {}, "1/2/3": {}, "010": {10,
-			1}, "010/3": {}, ".": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {}, "1000000001": {}, "10G": {},
+			1}, "010/3": {}, ".": {}, "": {}, "0": {}, "-1": {}, "fast": {}, "1/0": {}, "10k/d": {}, "1,000": {},
+		"1000000001": {}, "10G": {},
 		"0.0000000001": {}, "k": {}, "0x10": {}, "NaN": {}, "1.": {1, 1}, strings.Repeat("9", 50): {},
 	} {
-		got, err := schedule.ParseRate(s)
-		if got != want || (err != nil) != (want == schedule.Rate{}) {
-			t.Errorf("ParseRate(%q) = %v, %v; want %v", s, got, err, want)
-		}
-		if err != nil && !strings.Contains(err.Error(), "want ") {
-			t.Errorf("ParseRate(%q) does not say what was wanted: %v", s, err)
-		}
+		t.Run(s, func(t *testing.T) {
+			got, err := schedule.ParseRate(s)
+			if got != want || (err != nil) != (want == schedule.Rate{}) {
+				t.Errorf("ParseRate(%q) = %v, %v; want %v", s, got, err, want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "want ") {
+				t.Errorf("ParseRate(%q) does not say what was wanted: %v", s, err)
+			}
+		})
 	}
 }
 
@@ -44,7 +47,7 @@ func TestARateSurvivesPrinting(t *testing.T) {
 	})
 }
 
-// instants are all of a schedule from call n on.
+// instants returns all instants of a schedule from call n on.
 func instants(a schedule.Arrivals, n uint64) (all []time.Duration) {
 	for i := a.From(n); ; {
 		due, ok := i.Next()
@@ -65,40 +68,42 @@ func constant(t testing.TB, r schedule.Rate, d time.Duration) schedule.Arrivals 
 }
 
 func TestConstantInstantsAreExact(t *testing.T) {
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		rate schedule.Rate
 		d    time.Duration
 		n    int
 	}{
-		{schedule.PerSecond(1000), time.Second, 1000},
-		{schedule.PerSecond(3_000_000), time.Second, 3_000_000},
-		{schedule.PerSecond(7_000_000), 100 * time.Millisecond, 700_000},
-		{schedule.PerSecond(600_000), time.Second, 600_000},
-		{schedule.PerSecond(1_000_000_000), 2 * time.Millisecond, 2_000_000},
-		{schedule.Rate{Num: 1000, Den: 3}, 3 * time.Second, 1000},
-		{schedule.Rate{Num: 1, Den: 7}, 70 * time.Second, 10},
-		{schedule.PerSecond(333_333), time.Second, 333_333},
-		{schedule.PerSecond(1000), 1500 * time.Microsecond, 2},
-		{schedule.PerSecond(1), time.Millisecond, 1},
+		"a gap of whole microseconds":    {schedule.PerSecond(1000), time.Second, 1000},
+		"a gap of 333.3 ns":              {schedule.PerSecond(3_000_000), time.Second, 3_000_000},
+		"a gap of 142.9 ns":              {schedule.PerSecond(7_000_000), 100 * time.Millisecond, 700_000},
+		"a gap of 1,666.7 ns":            {schedule.PerSecond(600_000), time.Second, 600_000},
+		"the highest rate":               {schedule.PerSecond(1_000_000_000), 2 * time.Millisecond, 2_000_000},
+		"a fraction above 1":             {schedule.Rate{Num: 1000, Den: 3}, 3 * time.Second, 1000},
+		"a fraction below 1":             {schedule.Rate{Num: 1, Den: 7}, 70 * time.Second, 10},
+		"a rate that divides no second":  {schedule.PerSecond(333_333), time.Second, 333_333},
+		"the duration is not whole gaps": {schedule.PerSecond(1000), 1500 * time.Microsecond, 2},
+		"shorter than a gap":             {schedule.PerSecond(1), time.Millisecond, 1},
 	} {
-		all := instants(constant(t, c.rate, c.d), 0)
-		if len(all) != c.n || uint64(c.n) != c.rate.Calls(c.d) {
-			t.Errorf("%v/s for %v: %d calls, Calls says %d, want %d", c.rate, c.d, len(all), c.rate.Calls(c.d), c.n)
-			continue
-		}
-		for _, i := range []int{0, 1, len(all) / 3, len(all) - 1} {
-			if i >= len(all) {
-				continue
+		t.Run(name, func(t *testing.T) {
+			all := instants(constant(t, c.rate, c.d), 0)
+			if len(all) != c.n || uint64(c.n) != c.rate.Calls(c.d) {
+				t.Errorf("%v/s for %v: %d calls, Calls says %d, want %d", c.rate, c.d, len(all), c.rate.Calls(c.d), c.n)
+				return
 			}
-			want := new(big.Int).Mul(big.NewInt(int64(i)), new(big.Int).SetUint64(1_000_000_000*c.rate.Den))
-			want.Div(want, new(big.Int).SetUint64(c.rate.Num))
-			if int64(all[i]) != want.Int64() {
-				t.Errorf("%v/s: call %d is due at %d, want %d", c.rate, i, all[i], want)
+			for _, i := range []int{0, 1, len(all) / 3, len(all) - 1} {
+				if i >= len(all) {
+					continue
+				}
+				want := new(big.Int).Mul(big.NewInt(int64(i)), new(big.Int).SetUint64(1_000_000_000*c.rate.Den))
+				want.Div(want, new(big.Int).SetUint64(c.rate.Num))
+				if int64(all[i]) != want.Int64() {
+					t.Errorf("%v/s: call %d is due at %d, want %d", c.rate, i, all[i], want)
+				}
 			}
-		}
-		if last := all[len(all)-1]; !slices.IsSorted(all) || last >= c.d {
-			t.Errorf("%v/s for %v: last call at %v", c.rate, c.d, last)
-		}
+			if last := all[len(all)-1]; !slices.IsSorted(all) || last >= c.d {
+				t.Errorf("%v/s for %v: last call at %v", c.rate, c.d, last)
+			}
+		})
 	}
 }
 
@@ -113,14 +118,18 @@ func meanVariance(x []float64) (mean, variance float64) {
 }
 
 func TestAScheduleWithoutRateOrDurationIsRefused(t *testing.T) {
-	for _, make := range []func(schedule.Rate, time.Duration) (schedule.Arrivals, error){
-		schedule.Constant,
-		func(r schedule.Rate, d time.Duration) (schedule.Arrivals, error) { return schedule.Poisson(r, d, 1) },
+	for name, newArrivals := range map[string]func(schedule.Rate, time.Duration) (schedule.Arrivals, error){
+		"constant": schedule.Constant,
+		"poisson": func(r schedule.Rate, d time.Duration) (schedule.Arrivals, error) {
+			return schedule.Poisson(r, d, 1)
+		},
 	} {
-		_, err := make(schedule.Rate{}, -1)
-		if err == nil || !strings.Contains(err.Error(), "rate") || !strings.Contains(err.Error(), "duration") {
-			t.Errorf("error is %v: want rate and duration both named", err)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := newArrivals(schedule.Rate{}, -1)
+			if err == nil || !strings.Contains(err.Error(), "rate") || !strings.Contains(err.Error(), "duration") {
+				t.Errorf("error is %v: want rate and duration both named", err)
+			}
+		})
 	}
 }
 
@@ -151,15 +160,15 @@ func TestZipfGivesEachKeyItsShare(t *testing.T) {
 
 func TestSeedsGiveDifferentKeys(t *testing.T) {
 	keys := []string{"a", "b", "c", "d"}
-	asked := func(seed uint64) (all string) {
+	asked := func(seed uint64) (keysAsked string) {
 		z, err := schedule.Zipf(keys, 1, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := range uint64(100) {
-			all += z.Key(n)
+			keysAsked += z.Key(n)
 		}
-		return all
+		return keysAsked
 	}
 	first, again, other := asked(1), asked(1), asked(2)
 	if first != again || first == other {

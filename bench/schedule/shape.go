@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// A shape is a kind of profile.
+// A shape is a kind of rate curve, such as ramp.
 type shape struct {
 	name    string
 	want    string // an example
-	rates   int    // how many; 0 is two or more, with a time after each but the first
+	rates   int    // the number of rates; 0 is two or more, with a time after each but the first
 	options []string
-	// pieces works the options out, and adds them to the part as they are printed.
+	// pieces returns the pieces of a part, and adds the values of its options to part.printed.
 	pieces func(p *part) ([]piece, error)
 }
 
@@ -31,34 +31,34 @@ var shapes = []shape{
 
 var constShape = &shapes[0]
 
-// Shapes are an example of each shape of a profile.
-func Shapes() (all []string) {
+// Shapes returns an example of each shape that [ParseRateCurve] accepts.
+func Shapes() (examples []string) {
 	for i := range shapes {
-		all = append(all, shapes[i].want)
+		examples = append(examples, shapes[i].want)
 	}
-	return all
+	return examples
 }
 
-// The bounds of a profile keep what it takes to read one short.
+// These limits bound the time and memory that parsing takes.
 const (
 	maxRates  = 1000
 	maxPieces = 100_000
 	maxSteps  = 1000
 )
 
-// A part is one of the profiles that are joined by +.
+// A part is one of the curves that + joins.
 type part struct {
 	*scanner
 	shape   *shape
 	rates   []Rate
-	times   []time.Duration // after each rate; 0 if there is none
-	timeAt  []int           // where they stand
+	times   []time.Duration // the time after each rate; 0 if there is none
+	timeAt  []int           // the offset of each time in the text
 	options map[string]option
-	said    []string // the options as they are printed
+	printed []string // the options as String prints them
 }
 
-// profile reads profiles joined by +, and what follows is left.
-func (s *scanner) profile() (RateCurve, error) {
+// rateCurve reads parts joined by +. Any text after them stays unread.
+func (s *scanner) rateCurve() (RateCurve, error) {
 	var texts []string
 	var pieces []piece
 	rates, duration := 0, time.Duration(0)
@@ -70,7 +70,7 @@ func (s *scanner) profile() (RateCurve, error) {
 		texts, pieces, rates = append(texts, p.String()), append(pieces, more...), rates+len(p.rates)
 		if rates > maxRates || len(pieces) > maxPieces {
 			return RateCurve{}, s.wrong(s.at, fmt.Sprintf("%d rates and %d pieces up to here", rates, len(pieces)),
-				fmt.Sprintf("%d and %d at most", maxRates, maxPieces))
+				fmt.Sprintf("at most %d and %d", maxRates, maxPieces))
 		}
 		for _, piece := range more {
 			duration += piece.lasts
@@ -81,24 +81,24 @@ func (s *scanner) profile() (RateCurve, error) {
 			break
 		}
 		if duration == Endless {
-			return RateCurve{}, s.wrong(at, "what has no end is followed by another", "a time before it, such as @30s")
+			return RateCurve{}, s.wrong(at, "another curve after an endless one", "a time before it, such as @30s")
 		}
 	}
 	rises := func(p piece) bool { return p.from.Sign() > 0 || p.to.Sign() > 0 }
 	if !slices.ContainsFunc(pieces, rises) {
 		return RateCurve{}, s.wrong(s.at, "no calls up to here", "a rate above 0")
 	}
-	return newProfile(strings.Join(texts, " + "), pieces), nil
+	return newRateCurve(strings.Join(texts, " + "), pieces), nil
 }
 
-// part reads one profile, which may last for left.
+// part reads one part, which may last for at most the time left.
 func (s *scanner) part(left time.Duration) (*part, []piece, error) {
 	name, at := s.word(":@(+")
 	i := slices.IndexFunc(shapes, func(k shape) bool { return k.name == name })
 	if i < 0 {
 		want := "one of " + strings.Join(Shapes(), ", ")
 		if name == "replay" {
-			return nil, nil, s.wrong(at, "a replay is a load of its own, and no part of a profile", want)
+			return nil, nil, s.wrong(at, "a replay is a load of its own and cannot be part of a rate curve", want)
 		}
 		return nil, nil, s.wrong(at, fmt.Sprintf("%q is unknown", name), want)
 	}
@@ -113,9 +113,9 @@ func (s *scanner) part(left time.Duration) (*part, []piece, error) {
 		return nil, nil, err
 	}
 	if p.shape == constShape && (p.times[0] == 0 || p.times[0] == left) {
-		p.times[0] = 0 // there is one text for what has no end
+		p.times[0] = 0 // an endless curve is always printed without its time
 		if p.rates[0].Num == 0 {
-			return nil, nil, s.wrong(at, "no calls, and no end", "a rate above 0")
+			return nil, nil, s.wrong(at, "endless, but without calls", "a rate above 0")
 		}
 		return p, []piece{{p.rates[0].rat(), p.rates[0].rat(), left}}, nil
 	}
@@ -134,7 +134,7 @@ func (p *part) read() (err error) {
 		if p.skip("@") {
 			text, timeAt = p.word(stops)
 			if d, err = time.ParseDuration(text); err != nil || d <= 0 {
-				return p.wrong(timeAt, fmt.Sprintf("%q is no time", text), "one above 0, such as 500ms, 30s or 1h30m")
+				return p.wrong(timeAt, fmt.Sprintf("%q is not a valid time", text), wantTime)
 			}
 		}
 		p.times, p.timeAt = append(p.times, d), append(p.timeAt, timeAt)
@@ -148,9 +148,9 @@ func (p *part) read() (err error) {
 		if _, own := cutUnit(text); own == "" {
 			text += unit
 		}
-		q, why := parseQPS(text)
+		q, why := parseRate(text)
 		if why != "" {
-			return p.wrong(r.at, fmt.Sprintf("rate %q: %s", r.text, why), wantQPS)
+			return p.wrong(r.at, fmt.Sprintf("rate %q: %s", r.text, why), wantRate)
 		}
 		p.rates = append(p.rates, q)
 	}
@@ -158,7 +158,7 @@ func (p *part) read() (err error) {
 	return err
 }
 
-// check checks that the rates and times are as the shape wants them.
+// check reports whether the shape allows the number of rates and the times.
 func (p *part) check(left time.Duration) error {
 	if n := len(p.rates); n != p.shape.rates && (p.shape.rates > 0 || n < 2) {
 		return p.wrong(p.at, fmt.Sprintf("rates: %d", n), p.shape.want)
@@ -171,18 +171,18 @@ func (p *part) check(left time.Duration) error {
 		case d > 0 && (p.shape.rates == 0 && i == 0 || p.shape.rates > 0 && !last):
 			return p.wrong(p.timeAt[i]-1, "a time after the first rate", p.shape.want)
 		case d > left:
-			return p.wrong(p.timeAt[i], "longer than 292 years in all", "less")
+			return p.wrong(p.timeAt[i], "longer than 292 years in total", "less")
 		}
 		left -= d
 	}
 	above := func(q Rate) bool { return q.Num > 0 }
 	if p.shape != constShape && !slices.ContainsFunc(p.rates, above) {
-		return p.wrong(p.at, "every rate is 0", "one above 0, or const:0/s@30s between others for a pause")
+		return p.wrong(p.at, "every rate is 0", "one above 0, or const:0/s@30s between other curves for a pause")
 	}
 	return nil
 }
 
-// String is the part as it is printed.
+// String returns the part in its canonical form.
 func (p *part) String() string {
 	var b strings.Builder
 	b.WriteString(p.shape.name)
@@ -195,13 +195,13 @@ func (p *part) String() string {
 			b.WriteString("@" + shortDuration(p.times[i]))
 		}
 	}
-	if len(p.said) > 0 {
-		b.WriteString("(" + strings.Join(p.said, ",") + ")")
+	if len(p.printed) > 0 {
+		b.WriteString("(" + strings.Join(p.printed, ",") + ")")
 	}
 	return b.String()
 }
 
-// shortDuration leaves out what is 0: 1m, not 1m0s.
+// shortDuration returns the duration without trailing zero units: 1m rather than 1m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
@@ -213,72 +213,73 @@ func shortDuration(d time.Duration) string {
 	return text
 }
 
-// lasts is the whole time of a shape that has one.
+// lasts returns the whole time of a part that has only one time.
 func (p *part) lasts() time.Duration { return p.times[len(p.times)-1] }
 
-// line goes from each rate to the next.
-func (p *part) line() (all []piece, _ error) {
+// line returns pieces that go linearly from each rate to the next.
+func (p *part) line() (pieces []piece, _ error) {
 	from := p.rates[0].rat()
 	for i, q := range p.rates {
 		to := q.rat()
 		if p.times[i] > 0 {
-			all = append(all, piece{from, to, p.times[i]})
+			pieces = append(pieces, piece{from, to, p.times[i]})
 		}
 		from = to
 	}
-	return all, nil
+	return pieces, nil
 }
 
-func (p *part) steps() (all []piece, _ error) {
+func (p *part) steps() (pieces []piece, _ error) {
 	o, ok := p.options["steps"]
 	if !ok {
-		return nil, p.wrong(p.at, "its steps are missing", p.shape.want)
+		return nil, p.wrong(p.at, "steps is missing", p.shape.want)
 	}
 	lasts := p.lasts()
 	n, err := strconv.ParseUint(o.text, 10, 32)
 	if err != nil || n < 2 || n > maxSteps || time.Duration(n) > lasts {
 		return nil, p.wrong(o.at, fmt.Sprintf("%q is not valid", o.text),
-			fmt.Sprintf("2 to %d steps, of 1ns at least", maxSteps))
+			fmt.Sprintf("2 to %d steps, of at least 1ns each", maxSteps))
 	}
-	p.said = append(p.said, fmt.Sprintf("steps=%d", n))
+	p.printed = append(p.printed, fmt.Sprintf("steps=%d", n))
 	for i := range int64(n) {
 		rate := between(p.rates, big.NewRat(i, int64(n)-1))
-		all = append(all, piece{rate, rate, share(lasts, i+1, int64(n)) - share(lasts, i, int64(n))})
+		pieces = append(pieces, piece{rate, rate, share(lasts, i+1, int64(n)) - share(lasts, i, int64(n))})
 	}
-	return all, nil
+	return pieces, nil
 }
 
-// share is d*i/n, rounded down; i is not above n.
+// share returns d*i/n, rounded down. I must not be above n.
 func share(d time.Duration, i, n int64) time.Duration {
 	return d/time.Duration(n)*time.Duration(i) + d%time.Duration(n)*time.Duration(i)/time.Duration(n)
 }
 
-// between is the rate at a share of the way from the first to the second.
+// between returns the rate at a share of the way from the first rate to the second.
 func between(rates []Rate, way *big.Rat) *big.Rat {
 	from := rates[0].rat()
 	r := new(big.Rat).Sub(rates[1].rat(), from)
 	return r.Add(r.Mul(r, way), from)
 }
 
-// duration is an option from least to most, or what it is if it is left out.
-func (p *part) duration(name string, without, least, most time.Duration) (d time.Duration, err error) {
-	d = without
+// duration returns the value of an option, or its default if the option is omitted. The value
+// must be from least to most.
+func (p *part) duration(name string, byDefault, least, most time.Duration) (d time.Duration, err error) {
+	d = byDefault
 	at := p.at
 	if o, ok := p.options[name]; ok {
 		if d, err = time.ParseDuration(o.text); err != nil {
-			return 0, p.wrong(o.at, fmt.Sprintf("%q is no time", o.text), "one such as 500ms, 30s or 1h30m")
+			return 0, p.wrong(o.at, fmt.Sprintf("%q is not a valid time", o.text), "one such as 500ms, 30s or 1h30m")
 		}
 		at = o.at
 	}
 	if d < least || d > most {
-		return 0, p.wrong(at, fmt.Sprintf("its %s is %s", name, shortDuration(d)),
+		return 0, p.wrong(at, fmt.Sprintf("%s is %s", name, shortDuration(d)),
 			fmt.Sprintf("%s to %s", shortDuration(least), shortDuration(most)))
 	}
-	p.said = append(p.said, name+"="+shortDuration(d))
+	p.printed = append(p.printed, name+"="+shortDuration(d))
 	return d, nil
 }
 
-func (p *part) spike() (all []piece, err error) {
+func (p *part) spike() (pieces []piece, err error) {
 	lasts := p.lasts()
 	length, err := p.duration("for", max(lasts/10, 1), 1, lasts)
 	if err != nil {
@@ -288,21 +289,21 @@ func (p *part) spike() (all []piece, err error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(p.said) // at first
+	slices.Reverse(p.printed) // print at before for
 	base, high := p.rates[0].rat(), p.rates[1].rat()
 	for _, piece := range []piece{{base, base, at}, {high, high, length}, {base, base, lasts - at - length}} {
 		if piece.lasts > 0 {
-			all = append(all, piece)
+			pieces = append(pieces, piece)
 		}
 	}
-	return all, nil
+	return pieces, nil
 }
 
-// chords are how many make a period of a sine. The worst is off by 1-cos(pi/chords)
-// of the amplitude.
+// chords is the number of chords per period of a sine. The largest error is 1-cos(pi/chords) of
+// the amplitude.
 const chords = 96
 
-func (p *part) sine() (all []piece, err error) {
+func (p *part) sine() (pieces []piece, err error) {
 	lasts := p.lasts()
 	least := max(chords, lasts/(maxPieces/chords)+1)
 	period, err := p.duration("period", lasts, least, Endless)
@@ -311,7 +312,7 @@ func (p *part) sine() (all []piece, err error) {
 	}
 	var ends [chords + 1]*big.Rat
 	for i := range ends {
-		// Rounded, so that it is the same whatever processor works it out.
+		// Rounded, so that the result does not depend on the processor.
 		way := (1 - math.Cos(2*math.Pi*float64(i)/chords)) / 2
 		ends[i] = between(p.rates, big.NewRat(int64(math.Round(way*(1<<20))), 1<<20))
 	}
@@ -322,9 +323,9 @@ func (p *part) sine() (all []piece, err error) {
 			if left <= length {
 				cut := new(big.Rat).Sub(ends[i+1], ends[i])
 				cut.Mul(cut, big.NewRat(int64(left), int64(length)))
-				return append(all, piece{ends[i], cut.Add(cut, ends[i]), left}), nil
+				return append(pieces, piece{ends[i], cut.Add(cut, ends[i]), left}), nil
 			}
-			all = append(all, piece{ends[i], ends[i+1], length})
+			pieces = append(pieces, piece{ends[i], ends[i+1], length})
 			start += length
 		}
 	}

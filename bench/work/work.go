@@ -1,8 +1,7 @@
 // Package work spends CPU time and memory, as a handler under load would.
 //
-// [Work] draws its amounts from a seeded distribution; [Turns] is how fast this machine spins,
-// which [Calibrate] measures once. A call of a handler costs what it was asked to spend and
-// some 20 ns.
+// [Work] draws its amounts from a seeded distribution; [Turns] is the speed of this machine, which
+// [Calibrate] measures once. A call of a handler takes some 20 ns more than the amount drawn for it.
 package work
 
 import (
@@ -17,45 +16,46 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// Work is what a handler under load does: a set amount of CPU time and memory,
-// varied from call to call by a seeded distribution. The same seed and key give
-// the same sequence of amounts, so that arms under comparison do the same work.
+// Work describes the CPU time and the memory that a handler uses per call. The amounts vary from
+// call to call by a seeded distribution. The same seed and key give the same sequence of amounts,
+// so that arms under comparison do the same work.
 type Work struct {
-	Spin         time.Duration // mean CPU time of a call
-	Allocate     int           // mean bytes allocated by a call
-	Distribution Distribution  // of both, around the mean
+	Spin         time.Duration // mean CPU time per call
+	Allocate     int           // mean bytes allocated per call
+	Distribution Distribution  // distribution of both around their means
 	Seed         uint64
 }
 
-// A Distribution is how work varies from call to call. Its mean is 1.
+// A Distribution is the distribution of the work of calls, relative to its mean.
 type Distribution string
 
-// The distributions of work.
+// The distributions of work, with their coefficients of variation.
 const (
-	Fixed       Distribution = "fixed"       // always the mean
-	Exponential Distribution = "exponential" // variation 1
-	Lognormal   Distribution = "lognormal"   // variation 1.3: sigma is 1
+	Fixed       Distribution = "fixed"       // 0: always the mean
+	Exponential Distribution = "exponential" // 1
+	Lognormal   Distribution = "lognormal"   // 1.3, with a sigma of 1
 )
 
 // Distributions returns all distributions.
 func Distributions() []Distribution { return []Distribution{Fixed, Exponential, Lognormal} }
 
-// Check reports all that is wrong with w.
+// Check returns an error that lists all invalid fields of w.
 func (w Work) Check() error {
 	var errs []error
 	if w.Spin < 0 || w.Spin > time.Minute {
-		errs = append(errs, fmt.Errorf("work: spins %v: want 0 to 1m", w.Spin))
+		errs = append(errs, fmt.Errorf("work: Spin is %v: want 0 to 1m", w.Spin))
 	}
 	if w.Allocate < 0 || w.Allocate > 1<<30 {
-		errs = append(errs, fmt.Errorf("work: allocates %d bytes: want 0 to 1 GiB", w.Allocate))
+		errs = append(errs, fmt.Errorf("work: Allocate is %d bytes: want 0 to 1 GiB", w.Allocate))
 	}
 	if w.draw() == nil {
-		errs = append(errs, fmt.Errorf("work: distribution is %q: want one of %v", w.Distribution,
+		errs = append(errs, fmt.Errorf("work: Distribution is %q: want one of %v", w.Distribution,
 			Distributions()))
 	}
 	return errors.Join(errs...)
 }
 
+// draw returns a function that draws from the distribution, or nil if it is unknown.
 func (w Work) draw() func(*rand.Rand) float64 {
 	switch w.Distribution {
 	case Fixed, "":
@@ -68,14 +68,13 @@ func (w Work) draw() func(*rand.Rand) float64 {
 	return nil
 }
 
-// amounts are drawn once and then gone round in circles.
+// amounts is the number of amounts that are drawn for a key. Calls use them in turn, again and again.
 const amounts = 1024
 
-// Handler returns the function of one key, which may run in many goroutines at
-// once. Once ctx ends, calls that spin for more than a few milliseconds are cut
-// short. Turns is the speed of this machine, from [Calibrate]. The mean over 1,024
-// calls is that of w, but for rounding each to a byte and a turn. W must have
-// passed Check.
+// Handler returns a function that does the work of one key. It is safe for concurrent use. When
+// ctx ends, calls that spin for more than a few milliseconds return early. Turns is the speed of
+// this machine, from [Calibrate]. The mean over 1,024 calls is the mean that w asks for, up to
+// rounding each amount to a byte and a turn. W must have passed [Work.Check].
 func (w Work) Handler(ctx context.Context, key string, turns Turns) func() {
 	spins, bytes := w.amounts(key, turns)
 	var call atomic.Uint32
@@ -92,7 +91,7 @@ func (w Work) Handler(ctx context.Context, key string, turns Turns) func() {
 	}
 }
 
-// amounts are the turns and the bytes of successive calls of one key.
+// amounts returns the turns and the bytes of successive calls of one key.
 func (w Work) amounts(key string, turns Turns) (spins, bytes [amounts]int) {
 	r := rng.New(w.Seed, rng.Work+rng.Stream(hash(key)))
 	var factors [amounts]float64
@@ -109,11 +108,10 @@ func (w Work) amounts(key string, turns Turns) (spins, bytes [amounts]int) {
 	return spins, bytes
 }
 
-// stretch is how long a call spins between looks at its context: some
-// milliseconds.
+// stretch is the number of turns between looks at the context: some milliseconds.
 const stretch = 1 << 22
 
-// hash is FNV-1a.
+// hash returns the FNV-1a hash of s.
 func hash(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
@@ -122,12 +120,11 @@ func hash(s string) uint64 {
 	return h
 }
 
-// Turns is how often the loop that spins goes round in a nanosecond.
+// Turns is the speed of a machine: the iterations per nanosecond of the loop that uses CPU time.
 type Turns float64
 
-// Calibrate measures the speed of this machine, in about 10 ms. Measure it once,
-// and use it for all arms under comparison: then they do the same work, whatever
-// else the machine was doing meanwhile.
+// Calibrate measures the speed of this machine, in about 10 ms. Measure it once and use the result
+// for all arms under comparison, so that they do the same work whatever else the machine does.
 func Calibrate() Turns {
 	const turns = 100_000
 	best := time.Duration(math.MaxInt64)
@@ -139,8 +136,8 @@ func Calibrate() Turns {
 	return Turns(turns / float64(max(best, 1)))
 }
 
-// spin goes round n times. Each turn depends on the one before it, so that no
-// processor can run ahead.
+// spin runs n turns. Each turn depends on the turn before it, so that the processor cannot run
+// several at once.
 //
 //go:noinline
 func spin(n int) uint64 {
@@ -153,7 +150,7 @@ func spin(n int) uint64 {
 	return x
 }
 
-// allocate makes n bytes on the heap.
+// allocate allocates n bytes on the heap.
 //
 //go:noinline
 func allocate(n int) []byte { return make([]byte, n) }

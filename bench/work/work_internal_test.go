@@ -13,26 +13,28 @@ func TestTheAmountsOfWorkVaryAsTheirDistributionSays(t *testing.T) {
 	const turns = 3
 	for d, variation := range map[Distribution][2]float64{Fixed: {0, 0}, Exponential: {0.9, 1.1},
 		Lognormal: {1.1, 1.6}} {
-		w := Work{Spin: 100 * time.Microsecond, Allocate: 10_000, Distribution: d, Seed: 5}
-		spins, bytes := w.amounts("key", turns)
-		for what, c := range map[string]struct {
-			all  [amounts]int
-			mean float64
-		}{"turns": {spins, 300_000}, "bytes": {bytes, 10_000}} {
-			var sum, squares float64
-			for _, n := range c.all {
-				sum += float64(n)
-				squares += float64(n) * float64(n)
+		t.Run(string(d), func(t *testing.T) {
+			w := Work{Spin: 100 * time.Microsecond, Allocate: 10_000, Distribution: d, Seed: 5}
+			spins, bytes := w.amounts("key", turns)
+			for what, c := range map[string]struct {
+				drawn [amounts]int
+				mean  float64
+			}{"turns": {spins, 300_000}, "bytes": {bytes, 10_000}} {
+				var sum, squares float64
+				for _, n := range c.drawn {
+					sum += float64(n)
+					squares += float64(n) * float64(n)
+				}
+				mean := sum / amounts
+				v := math.Sqrt(max(squares/amounts-mean*mean, 0)) / mean
+				if math.Abs(mean-c.mean) > 0.5 {
+					t.Errorf("%s: %v %s at the mean, want %v", d, mean, what, c.mean)
+				}
+				if v < variation[0]-1e-6 || v > variation[1]+1e-6 {
+					t.Errorf("%s: %s with a variation of %v, want %v", d, what, v, variation)
+				}
 			}
-			mean := sum / amounts
-			v := math.Sqrt(max(squares/amounts-mean*mean, 0)) / mean
-			if math.Abs(mean-c.mean) > 0.5 {
-				t.Errorf("%s: %v %s at the mean, want %v", d, mean, what, c.mean)
-			}
-			if v < variation[0]-1e-6 || v > variation[1]+1e-6 {
-				t.Errorf("%s: %s with a variation of %v, want %v", d, what, v, variation)
-			}
-		}
+		})
 	}
 }
 
@@ -49,8 +51,7 @@ func TestWorkIsTheSameForTheSameSeedAndKeyAlone(t *testing.T) {
 	}
 }
 
-// A lookedAt is a context that counts how often its end is looked for, and ends after so many
-// looks.
+// A lookedAt is a context that counts calls of Err, and ends after most of them.
 type lookedAt struct {
 	context.Context
 	looks, most int
@@ -63,7 +64,7 @@ func (c *lookedAt) Err() error {
 	return nil
 }
 
-// A call looks at its context between two stretches of so many turns.
+// A call looks at its context after each stretch of turns.
 func TestWorkSpinsForAsManyTurnsAsItSays(t *testing.T) {
 	for name, c := range map[string]struct {
 		stretches float64
@@ -81,14 +82,16 @@ func TestWorkSpinsForAsManyTurnsAsItSays(t *testing.T) {
 	}
 }
 
-// The work is a minute's at a speed that no machine has: cut short, or it takes days.
+// The work would take days if it were not cut short: a minute at a speed that no machine has.
 func TestWorkIsCutShortOnceItsContextEnds(t *testing.T) {
-	for _, looks := range []int{0, 2} {
-		ctx := &lookedAt{Context: t.Context(), most: looks}
-		Work{Spin: time.Minute}.Handler(ctx, "key", 10_000)()
-		if ctx.looks != looks+1 {
-			t.Errorf("ended after %d looks at its context, which tells at look %d that it is over", ctx.looks, looks+1)
-		}
+	for name, looks := range map[string]int{"before the call": 0, "during the call": 2} {
+		t.Run(name, func(t *testing.T) {
+			ctx := &lookedAt{Context: t.Context(), most: looks}
+			Work{Spin: time.Minute}.Handler(ctx, "key", 10_000)()
+			if ctx.looks != looks+1 {
+				t.Errorf("ended after %d looks at its context, which ended at look %d", ctx.looks, looks+1)
+			}
+		})
 	}
 }
 

@@ -62,7 +62,7 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 		{"capacity --slo p99<5ms_over_every_100ms",
 			[]string{"at 1,000/s the windows of the objectives have too few calls: want --from, and --require, of " +
 				"4420/s or more"}},
-		{"capacity --slo p99<5ms_over_every_1h", []string{"is about windows longer than the run of 2"}},
+		{"capacity --slo p99<5ms_over_every_1h", []string{"has windows longer than the run of 2"}},
 	} {
 		args := strings.Fields(c.args)
 		for i := range args {

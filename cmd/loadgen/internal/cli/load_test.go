@@ -150,8 +150,8 @@ func TestWhatIsWrongWithALoadIsSaidWithItsPlace(t *testing.T) {
 		{[]string{"--queue", "0"}, "--queue: 0 is out of range"},
 		{[]string{"--think", "1ms"}, "--think: needs a closed loop: want closed: true beside it"},
 		{[]string{"--closed", "--qps", "1"}, "--qps: cannot be combined with closed: want one of them"},
-		{[]string{"--slo", "p99 > 1ms"}, "is bounded from the other side"},
-		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of it"},
+		{[]string{"--slo", "p99 > 1ms"}, "is the wrong way round for p99"},
+		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of that"},
 		{[]string{"--abort"}, "there is no objective to miss"},
 	} {
 		code, stdout, stderr, _ := runOnce(t, c.args...)

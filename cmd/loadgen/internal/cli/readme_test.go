@@ -19,11 +19,20 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// readme is the README, and a function that gives the text of its code blocks of a
+// readme returns the README, and a function that returns the text of its code blocks of a
 // language that follow a marker.
 func readme(t *testing.T) (text string, blocks func(marker, language string) []string) {
 	t.Helper()
-	data, err := os.ReadFile("../../../../README.md")
+	return readPage(t, "README.md")
+}
+
+// benchPage is the page of the library.
+const benchPage = "bench/README.md"
+
+// readPage returns what readme returns, for any page of the repository.
+func readPage(t *testing.T, path string) (text string, blocks func(marker, language string) []string) {
+	t.Helper()
+	data, err := os.ReadFile("../../../../" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +43,7 @@ func readme(t *testing.T) (text string, blocks func(marker, language string) []s
 			found = append(found, m[1])
 		}
 		if len(found) == 0 {
-			t.Fatalf("the README has no block of %s after %q", language, marker)
+			t.Fatalf("%s has no block of %s after %q", path, language, marker)
 		}
 		return found
 	}
@@ -150,27 +159,82 @@ func TestReadmeSampleLooksLikeARun(t *testing.T) {
 	}
 }
 
-// The code that the README shows is that of examples that are run.
+// The code that the pages show is the code of examples that tests run.
 func TestReadmeCodeIsThatOfTheExample(t *testing.T) {
-	_, blocks := readme(t)
-	for _, file := range []string{"bench/example_test.go", "bench/benchtest/example_drive_test.go",
-		"cmd/loadgen/command/example_test.go"} {
-		code := blocks("<!-- example: "+file+" -->", "go")[0]
-		example, err := os.ReadFile("../../../../" + file)
+	for path, least := range map[string]int{"README.md": 1, benchPage: 3} {
+		t.Run(path, func(t *testing.T) {
+			text, blocks := readPage(t, path)
+			shown := 0
+			for _, m := range regexp.MustCompile(`<!-- example: (\S+) -->`).FindAllStringSubmatch(text, -1) {
+				example, err := os.ReadFile("../../../../" + m[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				// The body of a function is shown without its indentation.
+				body := strings.ReplaceAll(string(example), "\n\t", "\n")
+				for _, code := range blocks(m[0], "go") {
+					shown++
+					if !strings.Contains(string(example), "\n"+code+"\n") && !strings.Contains(body, code) {
+						t.Errorf("%s does not contain\n%s", m[1], code)
+					}
+				}
+			}
+			if shown < least {
+				t.Errorf("%d examples, want at least %d", shown, least)
+			}
+		})
+	}
+}
+
+// Every file that the page of the library links to exists, and every name of a function that it
+// mentions in a step is in one of the files of the step.
+func TestBenchPageNamesFilesAndFunctionsThatExist(t *testing.T) {
+	text, _ := readPage(t, benchPage)
+	link := regexp.MustCompile(`\]\(([a-z/]+\.go)\)`)
+	links := link.FindAllStringSubmatch(text, -1)
+	for _, m := range links {
+		if _, err := os.Stat("../../../../bench/" + m[1]); err != nil {
+			t.Error(err)
+		}
+	}
+	sources := ""
+	for _, pattern := range []string{"*.go", "pace/*.go", "record/*.go"} {
+		files, err := filepath.Glob("../../../../bench/" + pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The body of a function is shown without its indentation.
-		body := strings.ReplaceAll(string(example), "\n\t", "\n")
-		if !strings.Contains(string(example), "\n"+code+"\n") && !strings.Contains(body, code) {
-			t.Errorf("%s does not contain\n%s", file, code)
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources += string(source)
 		}
+	}
+	// Receivers are named in one to three letters, with a pointer or without.
+	method := regexp.MustCompile("`([a-zA-Z]+)\\.([a-zA-Z]+)`")
+	methods := 0
+	for line := range strings.Lines(text) {
+		if !link.MatchString(line) {
+			continue
+		}
+		for _, m := range method.FindAllStringSubmatch(line, -1) {
+			methods++
+			declared := regexp.MustCompile(`func \([a-z]+ \*?` + m[1] + `\) ` + m[2] + `\(|type ` + m[1] +
+				` interface {[^}]*\b` + m[2] + `\(`)
+			if !declared.MatchString(sources) {
+				t.Errorf("there is no method %s of %s", m[2], m[1])
+			}
+		}
+	}
+	if len(links) < 10 || methods < 15 {
+		t.Errorf("%d links and %d methods found", len(links), methods)
 	}
 }
 
 // The figures of a benchmark were measured once; it still reports those, in that order.
 func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
-	_, blocks := readme(t)
+	_, blocks := readPage(t, benchPage)
 	benchtime := flag.Lookup("test.benchtime").Value
 	defer benchtime.Set(benchtime.String())
 	if err := benchtime.Set("5000x"); err != nil {
@@ -196,7 +260,7 @@ func TestReadmeBenchmarkHasTheFiguresOfOne(t *testing.T) {
 		}
 		results++
 		if got := units(result); !slices.Equal(got, want) {
-			t.Errorf("the README shows %v of %s, and a benchmark reports %v", got, name, want)
+			t.Errorf("the page shows %v of %s, and a benchmark reports %v", got, name, want)
 		}
 	}
 	if results == 0 || len(want) < 5 {
@@ -215,26 +279,6 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 				"codes", figure)
 		}
 	}
-	for _, shape := range schedule.Shapes() {
-		if !strings.Contains(text, "| `"+shape+"`") {
-			t.Errorf("the README does not name the load %q", shape)
-		}
-	}
-	for _, pace := range pace.All() {
-		if !strings.Contains(text, "`"+pace.String()+"`") {
-			t.Errorf("the README does not name the pace %q", pace)
-		}
-	}
-	for _, policy := range bench.Overloads() {
-		if !strings.Contains(text, "`"+policy+"`") {
-			t.Errorf("the README does not name the policy %q", policy)
-		}
-	}
-	for _, process := range schedule.Processes() {
-		if !strings.Contains(text, "`"+process+"`") {
-			t.Errorf("the README does not name the arrivals %q", process)
-		}
-	}
 	for _, reason := range []string{record.Saturated, record.GeneratorLimited, record.TooFewSamples, record.ArrivalsOff,
 		record.NotStationary, results.SpansLost, record.NoisyMachine, results.Throttled} {
 		if !strings.Contains(text, "`"+reason+"`") {
@@ -243,5 +287,24 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 	}
 	if _, err := os.Stat("../../../../LICENSE"); err != nil {
 		t.Error(err)
+	}
+}
+
+// The page of the library lists every load, process, pace and overload policy.
+func TestBenchPageListsEveryChoice(t *testing.T) {
+	text, _ := readPage(t, benchPage)
+	var paces []string
+	for _, p := range pace.All() {
+		paces = append(paces, p.String())
+	}
+	for kind, choices := range map[string][]string{"load": schedule.Shapes(), "process": schedule.Processes(),
+		"pace": paces, "policy": bench.Overloads()} {
+		t.Run(kind, func(t *testing.T) {
+			for _, choice := range choices {
+				if !strings.Contains(text, "\n| `"+choice+"` |") {
+					t.Errorf("the page does not list the %s %q", kind, choice)
+				}
+			}
+		})
 	}
 }

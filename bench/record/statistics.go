@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// The statistics by which a run is tested: plain functions of what was measured,
-// without a clock. None answers NaN: where nothing can be said, the answer is the one
-// that accuses nobody, a distance or trend of 0, and a p of 1.
+// The statistical tests of a run are pure functions of measured values. None returns NaN. If a test
+// cannot tell, it returns the values that report no fault: a distance or trend of 0, and a p of 1.
 
-// ksTwoSample is the test of Kolmogorov and Smirnov whether a and b come from one
-// distribution: d is the largest difference between their distribution functions, p
-// the probability of as large a one if they do. Values that differ by no more than
-// tolerance count as equal, in favour of a and b: d is by how much the share of one
-// at or below any x is above the share of the other at or below x + tolerance.
+// ksTwoSample returns the result of the Kolmogorov-Smirnov test of whether a and b come from the same
+// distribution: d is the largest difference between their distribution functions, and p is the
+// probability of a difference at least as large if they do. Values that differ by at most tolerance
+// count as equal: d is the most by which the share of one sample at or below any x exceeds the share
+// of the other at or below x + tolerance.
 //
-// P is asymptotic, within 0.01 or so from some 20 values a side, and too large where
-// there are ties or a tolerance. It supposes that all values are independent: gaps as
-// they were due and as they were begun are not, and differ less than p expects, so
-// that p errs for the run. With a million values a trifle has a small p: judge d as
-// well. They are 0 and 1 if a side is empty.
+// P is asymptotic: it is within about 0.01 from some 20 values per sample, and too large if there are
+// ties or a tolerance. It assumes that all values are independent. The gaps between calls as due and
+// as begun are not; they differ less than p assumes, so that p errs in favour of the run. With a
+// million values even a negligible difference has a small p, so judge d too. D and p are 0 and 1 if a
+// sample is empty.
 //
 // Source: Press et al., Numerical Recipes, 3rd edition, section 14.3.3, with the
 // correction for small samples of Stephens, JRSS B 32(1), 1970.
@@ -35,8 +34,8 @@ func ksTwoSample(a, b []float64, tolerance float64) (d, p float64) {
 	return d, kolmogorovTail((root + 0.12 + 0.11/root) * d)
 }
 
-// above is by how much the share of a at or below x is at most above the share of b
-// at or below x + tolerance, for any x. Both are sorted.
+// above returns the most by which the share of a at or below any x exceeds the share of b at or below
+// x + tolerance. Both must be sorted.
 func above(a, b []float64, tolerance float64) (most float64) {
 	j := 0
 	for i, x := range a {
@@ -48,11 +47,11 @@ func above(a, b []float64, tolerance float64) (most float64) {
 	return most
 }
 
-// kolmogorovTail is the probability that a variable with Kolmogorov's distribution
-// is above x, to 15 digits of 1.
+// kolmogorovTail returns the probability that a variable with Kolmogorov's distribution is above x,
+// with an absolute error of about 1e-15.
 //
-// Source: Numerical Recipes, section 6.14.12: of its two series the one that
-// converges, which takes no more than these terms.
+// Source: Press et al., Numerical Recipes, 3rd edition, section 6.14.12, which gives two series. For
+// each x one of them converges with no more than these terms.
 func kolmogorovTail(x float64) float64 {
 	switch {
 	case x <= 0:
@@ -65,12 +64,11 @@ func kolmogorovTail(x float64) float64 {
 	return 2 * (y - math.Pow(y, 4) + math.Pow(y, 9))
 }
 
-// dispersion is the variance of the number of instants in a window over its mean: 1
-// for Poisson arrivals in windows of any length, 0 for even ones in windows of many,
-// k for clumps of k. Each block is a run of consecutive calls, many windows long; the
-// windows follow its first instant without a gap, and only whole ones count. Blocks
-// may lie anywhere in the run, and their instants in any order. The ratio is 0 if
-// there are fewer than two windows, or nothing in any.
+// dispersion returns the variance of the number of instants per window over its mean: 1 for Poisson
+// arrivals in windows of any length, 0 for evenly spaced calls in windows of many calls, k for clumps
+// of k calls. Each block holds the instants of successive calls, in any order, and should be many
+// windows long. The windows follow its first instant without a gap, and only whole windows count.
+// The ratio is 0 if there are fewer than two windows, or no instants in them.
 //
 // Source: the index of dispersion; Cox and Lewis, The Statistical Analysis of Series
 // of Events, section 6.3.
@@ -89,8 +87,8 @@ func dispersion(blocks [][]time.Duration, window time.Duration) (ratio float64, 
 		first := block[0]
 		whole := (block[len(block)-1] - first) / window
 		windows += int(whole)
-		// A window ends with what lies on its end, so that the instant that the first
-		// one begins with is in none: it is there by choice.
+		// A window includes its end but not its start. So no window counts the first instant,
+		// which is at the start of the first window by construction.
 		end := first + whole*window
 		for i := 1; i < len(block); {
 			if block[i] == first {
@@ -116,14 +114,14 @@ func dispersion(blocks [][]time.Duration, window time.Duration) (ratio float64, 
 	return max(squares-sum*sum/n, 0) / (n - 1) / (sum / n), windows
 }
 
-// mannKendall tests whether x rises or falls as it goes: tau is Kendall's (tau-b, as
-// far as values are tied), from -1 to 1, p the probability of as large a one, up or
-// down, if the order is random. P is exact up to 10 values without ties. It supposes
-// that values are independent. It takes time in the square of their number. It is 0
-// and 1 if there are no two different values.
+// mannKendall returns the result of the Mann-Kendall test of whether x has a trend: tau is Kendall's
+// tau (tau-b if there are ties), from -1 to 1, and p is the two-sided probability of a tau at least as
+// large if the order is random. P is exact for up to 10 values without ties. The test assumes that the
+// values are independent, and its time is quadratic in their number. Tau and p are 0 and 1 if all
+// values are equal.
 //
-// Source: Mann, Econometrica 13, 1945; Kendall, Rank Correlation Methods, chapters 4
-// and 5, for ties and the correction for continuity.
+// Source: Mann, Econometrica 13, 1945; Kendall, Rank Correlation Methods, chapters 4 and 5, for ties
+// and the correction for continuity.
 func mannKendall(x []float64) (tau, p float64) {
 	s := 0
 	for i := range x {
@@ -152,12 +150,12 @@ func mannKendall(x []float64) (tau, p float64) {
 	return tau, math.Erfc(z / math.Sqrt2)
 }
 
-// kendallExact is the probability that Kendall's S of n values in random order, all
-// different, is as far from 0 as s: of inversions there are (n(n-1)/2-S)/2, and the
-// m-th value adds from 0 to m-1 of them, each as likely.
+// kendallExact returns the probability that Kendall's S of n different values in random order is at
+// least as far from 0 as s. The number of inversions is (n(n-1)/2-S)/2, and the m-th value adds from 0
+// to m-1 of them with equal probability.
 func kendallExact(n, s int) float64 {
 	pairs := n * (n - 1) / 2
-	likely := make([]float64, pairs+1) // by the number of inversions
+	likely := make([]float64, pairs+1) // the probability of each number of inversions
 	likely[0] = 1
 	for m := 2; m <= n; m++ {
 		before := slices.Clone(likely)
@@ -172,10 +170,10 @@ func kendallExact(n, s int) float64 {
 	for k := range (pairs-max(s, -s))/2 + 1 {
 		p += 2 * likely[k]
 	}
-	return min(p, 1) // at s = 0 both sides hold the middle
+	return min(p, 1) // for s = 0 the middle is counted on both sides
 }
 
-// kendallVariance is the variance of Kendall's S if the order of x is random.
+// kendallVariance returns the variance of Kendall's S if the order of x is random.
 func kendallVariance(x []float64) float64 {
 	term := func(n int) float64 { f := float64(n); return f * (f - 1) * (2*f + 5) }
 	v := term(len(x))
@@ -185,7 +183,7 @@ func kendallVariance(x []float64) float64 {
 	return v / 18
 }
 
-// ties are how often each value occurs that does so more than once.
+// ties returns the number of occurrences of each value that occurs more than once.
 func ties(x []float64) (times []int) {
 	sorted := slices.Sorted(slices.Values(x))
 	for i := 0; i < len(sorted); {

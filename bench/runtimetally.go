@@ -7,18 +7,18 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// A tally is what has been counted by some instant: by the runtime and the system
-// since the process began, and by the machine since it was started. What a part of
-// a run did is the difference between two, so that parts add up to the whole.
+// A tally holds counters at some instant. The runtime and the system count since the process began, and
+// the machine since it was started. The activity of a part of a run is the difference between two
+// tallies, so that parts add up to the whole.
 type tally struct {
 	at time.Duration
 
 	gcCycles                     uint64
 	gcPause, otherPause          time.Duration
 	gcAssist, gcCPU              time.Duration
-	waits                        []uint64 // counts of the histogram
+	waits                        []uint64 // the counts of the histogram of scheduler waits
 	mutexWait, cpu               time.Duration
-	heapLive, heapObjects, alive uint64 // bytes, bytes, goroutines
+	heapLive, heapObjects, alive uint64 // bytes, bytes, number of goroutines
 	stalls                       stalls
 }
 
@@ -29,18 +29,17 @@ func (t *tally) set(o *tally) {
 	t.waits = waits
 }
 
-// A teller makes tallies. It does not stop the world.
+// A teller reads tallies. It does not stop the world.
 type teller struct {
 	meter    *meter
 	gc       debug.GCStats // reused
 	pressure pressureFiles
 }
 
-// tell sets t to what has been counted by now. The histograms are those of the
-// meter's last tick.
+// tell sets t to the counters at now. It uses the histograms of the meter's last tick.
 func (r *teller) tell(t *tally, now time.Duration) {
 	t.at = now
-	// The histogram of pauses would do, but is exact to an eighth only.
+	// The histogram of pauses is exact only to an eighth.
 	debug.ReadGCStats(&r.gc)
 	t.gcCycles, t.gcPause = uint64(r.gc.NumGC), r.gc.PauseTotal
 	t.otherPause = r.meter.otherPauses.sum()
@@ -52,7 +51,7 @@ func (r *teller) tell(t *tally, now time.Duration) {
 
 var waitQuantiles = [...]float64{0.5, 0.99, 1}
 
-// since returns what was done from before until t.
+// since returns the activity between two tallies.
 func (t *tally) since(before *tally, waits *histogram) record.Runtime {
 	r := record.Runtime{
 		GCCycles:    t.gcCycles - before.gcCycles,
@@ -71,18 +70,18 @@ func (t *tally) since(before *tally, waits *histogram) record.Runtime {
 	return r
 }
 
-// stalls are for how long something on the machine has waited for a resource.
+// stalls are the times for which some task on the machine has waited for a resource.
 type stalls struct {
 	known           bool
 	cpu, memory, io time.Duration
 }
 
-// since is the share of elapsed in which something waited.
+// since returns the shares of elapsed in which some task waited.
 func (s *stalls) since(before *stalls, elapsed time.Duration) record.Pressure {
 	if !s.known || !before.known || elapsed <= 0 {
 		return record.Pressure{}
 	}
-	// The kernel adds up to the instant of reading, but by another clock than ours.
+	// The kernel counts up to the instant of reading, but with another clock than ours.
 	share := func(d time.Duration) float64 { return min(max(float64(d)/float64(elapsed), 0), 1) }
 	return record.Pressure{
 		Known:  true,

@@ -12,8 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/internal/property"
 )
 
-// Hollander and Wolfe, Nonparametric Statistical Methods, example 8.1: lightness of
-// tuna as measured, in the order of how consumers rated it. R's cor.test says the same.
+// Source: Hollander and Wolfe, Nonparametric Statistical Methods, example 8.1: the lightness of tuna,
+// in the order of consumers' ratings. R's cor.test gives the same values.
 func TestTheTrendOfTheTunaIsTheTextbooks(t *testing.T) {
 	tau, p := mannKendall([]float64{2.5, 4.0, 2.6, 3.6, 2.8, 3.1, 5.2, 5.0, 3.8})
 	if !near(tau, 0.4444444, 1e-7) || !near(p, 0.1194, 5e-5) {
@@ -85,7 +85,7 @@ func TestTheVarianceOfATrendIsThatOfAllOrders(t *testing.T) {
 	}
 }
 
-// The two ways to p meet: at 10 values one is about as good as the other.
+// At 10 values the exact and the approximate p are nearly equal.
 func TestExactAndApproximatePOfATrendAgree(t *testing.T) {
 	for s := 1; s <= 45; s += 2 { // S of 10 values is odd
 		z := float64(s-1) / math.Sqrt(10*9*25/18)
@@ -101,7 +101,7 @@ func TestExactAndApproximatePOfATrendAgree(t *testing.T) {
 	}
 }
 
-// By hand: of 10 pairs 8 rise and 2 are tied, and the variance is (300-18-18)/18.
+// By hand: 8 of the 10 pairs rise and 2 are tied, so the variance is (300-18-18)/18.
 func TestASmallTrendWithTiesIsJudgedByItsVariance(t *testing.T) {
 	tau, p := mannKendall([]float64{1, 1, 2, 3, 3})
 	if want := math.Erfc(7 / math.Sqrt(264.0/18) / math.Sqrt2); !near(tau, 8/math.Sqrt(80), 1e-12) ||

@@ -11,15 +11,15 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A played call is one of a simulated run.
+// A played call is a call of a simulated run.
 type playedCall struct {
 	due, ended time.Duration // ended: when its fate is known
 	failed     bool
 	dropped    bool
 }
 
-// play makes a run of a second in windows of 100 ms, in the order in which the fates of its
-// calls become known. About as many calls are bad as an objective allows.
+// play draws a run of a second in windows of 100 ms, in the order in which its calls end. About as many
+// calls are bad as an objective allows.
 func play(r *rand.Rand) (calls []playedCall) {
 	bad, failed, dropped := r.Float64()*0.02, r.Float64()*0.01, r.Float64()*0.01
 	worse := r.Float64() // when it gets worse
@@ -43,7 +43,7 @@ func play(r *rand.Rand) (calls []playedCall) {
 	return calls
 }
 
-// playedInstants are those of played calls.
+// playedInstants are the instants of played calls.
 type playedInstants []time.Duration
 
 func (a playedInstants) Duration() time.Duration         { return time.Second }
@@ -57,11 +57,11 @@ func (a *playedInstants) Next() (time.Duration, bool) {
 	return due, true
 }
 
-// noLatency is a histogram that readers alone would look at.
+// noLatency is an empty histogram, which only serves to show values.
 var noLatency = quantile.NewHDR()
 
-// outcomes plays calls through recorders, and returns what is known of each objective at the
-// end, and what was when an objective was certain to be missed, if one was.
+// outcomes plays calls through recorders. It returns the results of the objectives at the end, and the
+// results at the time at which one was certain to be missed, if one was.
 func outcomes(slos []record.SLO, apart bool, calls []playedCall) (whole, aborted []record.SLOResult, by record.SLO) {
 	run := func(abort bool) []record.SLOResult {
 		w := newWindows(100*time.Millisecond, time.Second, &Run{SLOs: slos, FailedApart: apart})
@@ -113,8 +113,8 @@ func outcomes(slos []record.SLO, apart bool, calls []playedCall) (whole, aborted
 	return run(false), run(true), by
 }
 
-// Whatever ends a run early is missed by the whole of it, and an objective that is judged by
-// a part of a run is judged so by all of it.
+// An objective that ends a run early is missed by the whole run too, and an objective that is judged by a
+// part of a run has the same result for the whole run.
 func TestAnEarlyEndChangesNoVerdict(t *testing.T) {
 	all := []string{"p99 < 5ms", "p98 <= 5ms", "p50 < 3ms", "max < 50ms", "mean < 3ms", "errors < 1%", "errors <= 1%",
 		"drops < 1%",
@@ -164,7 +164,7 @@ func TestLookingAheadAllocatesNothing(t *testing.T) {
 	}
 }
 
-// parsedSLO returns the objective that text is.
+// parsedSLO returns the objective that text describes.
 func parsedSLO(t *testing.T, text string) record.SLO {
 	t.Helper()
 	s, err := record.ParseSLO(text)

@@ -8,17 +8,16 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A Plan is the load that a run was to have, and the objectives that it was to meet.
+// A Plan is the planned load of a run, and its objectives.
 type Plan struct {
 	SLOs    []SLO
-	Windows int // in all
-	// Due is the number of calls that the schedule has in each window; nil if nothing says
-	// it, as in a closed loop.
+	Windows int // the number of windows in the whole schedule
+	// Due is the number of calls that the schedule has in each window; nil if it is not known,
+	// as in a closed loop.
 	Due []uint64
 }
 
-// DueIn returns how many calls the schedule has in the windows from one to before another, or
-// [UnknownDue].
+// DueIn returns the number of calls that the schedule has in windows from to to-1, or [UnknownDue].
 func (p *Plan) DueIn(from, to int) (n uint64) {
 	if p.Due == nil {
 		return UnknownDue
@@ -29,12 +28,13 @@ func (p *Plan) DueIn(from, to int) (n uint64) {
 	return n
 }
 
-// UnknownDue stands for the number of calls due where nothing says it.
+// UnknownDue is the number of calls due if it is not known. It is exported for callers of [Plan.DueIn],
+// which returns it.
 const UnknownDue = 1 << 62
 
-// Stretches yields the parts of a run of n windows that s is about, as numbers of windows, the
-// second of which is past the end: the run itself, or each of the objective's own windows
-// that lies within the first whole windows.
+// Stretches yields the parts of a run of n windows that s judges one by one, each as the index of
+// its first window and the index after its last: the whole run, or, for an objective over windows
+// of its own, each of those that lies within the first whole windows.
 func (s SLO) Stretches(window time.Duration, n, whole int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		size := int(s.every / window)
@@ -50,8 +50,8 @@ func (s SLO) Stretches(window time.Duration, n, whole int) iter.Seq2[int, int] {
 	}
 }
 
-// Complete adds to r what follows from its counts, histograms and windows: percentiles of
-// windows, the trend, the intervals of percentiles, and what became of each objective of p.
+// Complete adds to r everything that follows from its counts, histograms and windows: percentiles
+// of windows, the trend, the intervals of percentiles, and the result of each objective of p.
 func (r *Record) Complete(p Plan) {
 	for i := range r.Windows {
 		r.Windows[i].state(r.FailedApart)
@@ -63,7 +63,7 @@ func (r *Record) Complete(p Plan) {
 	}
 }
 
-// state sets the percentiles of w, if its calls allow to state them.
+// state sets the percentiles of w if it has enough calls.
 func (w *Window) state(apart bool) {
 	n := w.Offered
 	if apart {
@@ -76,7 +76,7 @@ func (w *Window) state(apart bool) {
 	}
 }
 
-// judge judges the i-th objective by a run that is over.
+// judge returns the result of the i-th objective after the run.
 func (r *Record) judge(p *Plan, i int) SLOResult {
 	if r.Aborted != "" {
 		return r.judgeAborted(p, i)
@@ -98,9 +98,9 @@ func (r *Record) judge(p *Plan, i int) SLOResult {
 	})
 }
 
-// judgeAborted judges the i-th objective by a run that another one, or itself, has ended: it
-// is missed if that was certain, and not judged otherwise. Calls that the end kept from
-// beginning count for nothing.
+// judgeAborted returns the result of the i-th objective of a run that an objective ended early: it
+// is missed if that was certain by then, and not judged otherwise. Calls that did not begin because
+// the run ended do not count.
 func (r *Record) judgeAborted(p *Plan, i int) SLOResult {
 	s := p.SLOs[i]
 	whole := int(r.Scheduled / r.WindowLength)
@@ -122,13 +122,13 @@ func (r *Record) judgeAborted(p *Plan, i int) SLOResult {
 	})
 	if result.Met {
 		result.Met, result.Judged = false, false
-		result.Detail = fmt.Sprintf("cannot be judged: the run was ended after %v, since it missed %q",
+		result.Detail = fmt.Sprintf("cannot be judged: the run ended after %v because it missed %q",
 			r.Scheduled.Round(time.Millisecond), r.Aborted)
 	}
 	return result
 }
 
-// calls returns the calls that were due in windows, as the i-th objective is judged by them.
+// calls returns the calls that were due in windows from to to-1, as the i-th objective counts them.
 func (r *Record) calls(i, from, to int) *Calls {
 	c, latency := &Calls{}, new(Buckets)
 	for k := from; k < min(to, len(r.Windows)); k++ {

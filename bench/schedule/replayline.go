@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// fields are the instant and the key of a line of JSON. The instant is in the field that is
-// named; if none is, in that of the fields for instants which the line has.
+// fields returns the instant and the key of a line of JSON. The instant is in the named field, or,
+// if named is empty, in one of the usual fields.
 func fields(line, named string) (at, key string, err error) {
 	var f struct {
 		Time, TS, Timestamp, T json.RawMessage
@@ -25,7 +25,7 @@ func fields(line, named string) (at, key string, err error) {
 	if named != "" {
 		at, err = field(line, named)
 	} else {
-		at, err = only([]string{"time", "ts", "timestamp", "@timestamp", "t"}, f.Time, f.TS, f.Timestamp,
+		at, err = agreed([]string{"time", "ts", "timestamp", "@timestamp", "t"}, f.Time, f.TS, f.Timestamp,
 			f.AtTimestamp, f.T)
 	}
 	if err != nil {
@@ -39,50 +39,51 @@ func fields(line, named string) (at, key string, err error) {
 	return at, key, err
 }
 
-// field is what a field of a line of JSON holds.
+// field returns the value of a field of a line of JSON.
 func field(line, name string) (string, error) {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(line), &all); err != nil {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
 		return "", fmt.Errorf("not a JSON object: %w", err)
 	}
-	text, err := plain(all[name])
+	text, err := plain(fields[name])
 	if err == nil && text == "" {
 		err = fmt.Errorf("no field %s: want the instant in it", name)
 	}
 	return text, err
 }
 
-// only is the value that fields have of which all that hold one say the same.
-func only(names []string, all ...json.RawMessage) (at string, err error) {
-	of := -1
-	for i, raw := range all {
+// agreed returns the value of the fields that are not empty. It is an error if they are different
+// instants, or if all fields are empty.
+func agreed(names []string, values ...json.RawMessage) (instant string, err error) {
+	first := -1 // the index of the first field that is not empty
+	for i, raw := range values {
 		text, err := plain(raw)
 		switch {
 		case err != nil:
 			return "", err
 		case text == "":
-		case of < 0:
-			at, of = text, i
-		case !sameInstant(at, text):
-			return "", fmt.Errorf("%s is %.40s and %s is %.40s: want one of them, or the right one named, as in "+
-				"replay:access.jsonl(time=%s)",
-				names[of], at, names[i], text, names[i])
+		case first < 0:
+			instant, first = text, i
+		case !sameInstant(instant, text):
+			return "", fmt.Errorf("%s is %.40s and %s is %.40s: want only one of them, or the name of the right one, "+
+				"as in replay:access.jsonl(time=%s)", names[first], instant, names[i], text, names[i])
 		}
 	}
-	if of < 0 {
-		return "", fmt.Errorf("no instant: want one of time, ts, timestamp, @timestamp or t, or another one named, " +
-			"as in replay:access.jsonl(time=when)")
+	if first < 0 {
+		return "", fmt.Errorf("no instant: want one in time, ts, timestamp, @timestamp or t, or the name of another " +
+			"field, as in replay:access.jsonl(time=when)")
 	}
-	return at, nil
+	return instant, nil
 }
 
+// sameInstant reports whether two texts are the same instant.
 func sameInstant(a, b string) bool {
 	x, _, errX := instant(a)
 	y, _, errY := instant(b)
 	return a == b || errX == nil && errY == nil && x == y
 }
 
-// plain is a JSON text or number as it is, and null, or nothing, as "".
+// plain returns the text of a JSON string or number, and "" for null or an absent field.
 func plain(raw json.RawMessage) (text string, err error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return "", nil
@@ -92,14 +93,14 @@ func plain(raw json.RawMessage) (text string, err error) {
 		return text, err
 	}
 	if strings.ContainsRune("{[tf", rune(raw[0])) {
-		return "", fmt.Errorf("%.40s is a value of an unexpected kind: want text or a number", raw)
+		return "", fmt.Errorf("%.40s is neither text nor a number: want one of these", raw)
 	}
 	return string(raw), nil
 }
 
 const wantInstant = "a number of seconds, a duration such as 1.5ms, or a date as in RFC 3339"
 
-// instant reads an instant, and tells whether it is a date. It is in ns, rounded down.
+// instant parses an instant, in ns rounded down, and reports whether it is a date.
 func instant(text string) (ns int64, date bool, err error) {
 	if decimal.MatchString(text) && len(text) <= 40 {
 		ns, err = seconds(text)
@@ -110,7 +111,7 @@ func instant(text string) (ns int64, date bool, err error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return 0, false, fmt.Errorf("%.40q is no instant: want %s", text, wantInstant)
+		return 0, false, fmt.Errorf("%.40q is not an instant: want %s", text, wantInstant)
 	}
 	if ns = t.UnixNano(); !time.Unix(0, ns).Equal(t) {
 		return 0, false, fmt.Errorf("%s is too far away: want a year from 1678 to 2261", text)
@@ -118,16 +119,16 @@ func instant(text string) (ns int64, date bool, err error) {
 	return ns, true, nil
 }
 
-// decimal keeps exponents that take for ever from package big.
+// decimal rejects exponents so large that package big would not finish.
 var decimal = regexp.MustCompile(`^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$`)
 
-// seconds reads a number of seconds, or, if it is too large for that, of
-// milliseconds, microseconds or nanoseconds since 1970. Exactly: a float64 of
-// today's date is off by 100 ns.
+// seconds parses a number of seconds; or, if it is too large for that, of milliseconds,
+// microseconds or nanoseconds since 1970. It returns ns and is exact: today's date as a float64
+// of seconds is off by 100 ns.
 func seconds(text string) (int64, error) {
 	x, ok := new(big.Rat).SetString(text)
 	if !ok {
-		return 0, fmt.Errorf("%q is no instant: want %s", text, wantInstant)
+		return 0, fmt.Errorf("%q is not an instant: want %s", text, wantInstant)
 	}
 	unit := int64(1e9) // ns
 	for _, most := range []int64{1e11, 1e14, 1e17} {

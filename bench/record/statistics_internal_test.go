@@ -16,7 +16,7 @@ import (
 
 func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
 
-// values are few enough that some of them are often equal.
+// values draws values from so small a range that some are often equal.
 func values(t *rapid.T, label string, least int) []float64 {
 	var x []float64
 	for _, v := range rapid.SliceOfN(rapid.IntRange(-9, 9), least, 40).Draw(t, label) {
@@ -25,7 +25,7 @@ func values(t *rapid.T, label string, least int) []float64 {
 	return x
 }
 
-// each is f of every x: a map for the properties below.
+// each returns f of each x.
 func each(x []float64, f func(i int, x float64) float64) []float64 {
 	y := make([]float64, len(x))
 	for i := range x {
@@ -43,7 +43,7 @@ func reversed(x []float64) []float64 {
 	return x
 }
 
-// rejects is how many of 1,000 seeds give a p of at most 5 %.
+// rejects returns the number of seeds in 1,000 that give a p of at most 5%.
 func rejects(p func(r *rand.Rand) float64) (n int) {
 	for seed := range uint64(1000) {
 		if p(rand.New(rand.NewPCG(seed, 0))) <= 0.05 {
@@ -53,8 +53,8 @@ func rejects(p func(r *rand.Rand) float64) (n int) {
 	return n
 }
 
-// Of 1,000 tests at 5 % some 50 reject what is true: fewer than 20 or more than 80
-// have a probability below 0.0001.
+// fair reports whether a number of rejections is plausible if the hypothesis is true: about 50 of
+// 1,000 tests at 5% reject it, and fewer than 20 or more than 80 have a probability below 0.0001.
 func fair(rejected int) bool { return rejected >= 20 && rejected <= 80 }
 
 func normals(r *rand.Rand, n int) []float64 {
@@ -70,16 +70,18 @@ func TestWhereNothingCanBeSaidNobodyIsAccused(t *testing.T) {
 		"nothing": nil, "one": {7}, "two": {7, 7}, "zeros": make([]float64, 30), "constant": {7, 7, 7, 7, 7, 7, 7, 7,
 			7, 7, 7, 7},
 	} {
-		for other, y := range map[string][]float64{"itself": x, "nothing": nil} {
-			for _, pair := range [][2][]float64{{x, y}, {y, x}} {
-				if d, p := ksTwoSample(pair[0], pair[1], 0); d != 0 || p != 1 {
-					t.Errorf("%s against %s: d %v, p %v", name, other, d, p)
+		t.Run(name, func(t *testing.T) {
+			for other, y := range map[string][]float64{"itself": x, "nothing": nil} {
+				for _, pair := range [][2][]float64{{x, y}, {y, x}} {
+					if d, p := ksTwoSample(pair[0], pair[1], 0); d != 0 || p != 1 {
+						t.Errorf("%s against %s: d %v, p %v", name, other, d, p)
+					}
 				}
 			}
-		}
-		if tau, p := mannKendall(x); tau != 0 || p != 1 {
-			t.Errorf("%s: tau %v, p %v", name, tau, p)
-		}
+			if tau, p := mannKendall(x); tau != 0 || p != 1 {
+				t.Errorf("%s: tau %v, p %v", name, tau, p)
+			}
+		})
 	}
 }
 
@@ -94,7 +96,7 @@ func TestNaNIsNoAnswerAndNoLoop(t *testing.T) {
 	}
 }
 
-// Smirnov's table, Annals of Mathematical Statistics 19(2), 1948.
+// Source: Smirnov's table, Annals of Mathematical Statistics 19(2), 1948.
 func TestKolmogorovsDistributionIsTheTabulatedOne(t *testing.T) {
 	for x, want := range map[float64]float64{
 		0: 1, 0.3: 0.999991, 0.5: 0.963945, 0.8: 0.544142, 1: 0.270000, 1.2: 0.112250, 1.5: 0.022218, 2: 0.000671,
@@ -162,7 +164,7 @@ func TestTwoSamplesOfOneDistributionAreToldApartOnceIn20(t *testing.T) {
 	}
 }
 
-// Poisson arrivals released at ticks of a millisecond, the clumps that timers make.
+// Poisson arrivals are released at ticks of a millisecond, as imprecise timers do.
 func TestGapsOfClumpsAreToldFromThoseThatWereDue(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	due := exponentials(r, 5000) // ms
@@ -205,9 +207,11 @@ func TestDispersionByHand(t *testing.T) {
 		"not in order":     {[][]time.Duration{ms(25, 12, 0, 30, 11, 20, 5)}, 0.5, 3},
 		"two blocks":       {[][]time.Duration{ms(900, 905, 910), ms(0, 1, 2, 10, 15, 20)}, 1.0 / 7, 3}, // 2, 3 and 2
 	} {
-		if ratio, windows := dispersion(c.blocks, window); !near(ratio, c.ratio, 1e-12) || windows != c.windows {
-			t.Errorf("%s: %v of %d windows, want %v of %d", name, ratio, windows, c.ratio, c.windows)
-		}
+		t.Run(name, func(t *testing.T) {
+			if ratio, windows := dispersion(c.blocks, window); !near(ratio, c.ratio, 1e-12) || windows != c.windows {
+				t.Errorf("%s: %v of %d windows, want %v of %d", name, ratio, windows, c.ratio, c.windows)
+			}
+		})
 	}
 	for _, none := range []time.Duration{0, -1} {
 		if ratio, windows := dispersion([][]time.Duration{ms(1, 2, 3)}, none); ratio != 0 || windows != 0 {
@@ -250,7 +254,7 @@ func TestDispersionIsThatOfTheCountsInWholeWindows(t *testing.T) {
 	})
 }
 
-// For Poisson arrivals the ratio times the windows, less one, is chi-square.
+// For Poisson arrivals, the ratio times the number of windows less one has a chi-square distribution.
 func TestPoissonArrivalsAreDispersedOtherwiseOnceIn20(t *testing.T) {
 	for _, gaps := range []time.Duration{1, 20} { // a window
 		sum := 0.0

@@ -6,12 +6,12 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// A foresight tells, while a run goes on, whether it is certain to miss an objective.
+// A foresight finds out, during a run, whether the run is certain to miss an objective.
 type foresight struct {
 	*windows
-	workers uint64   // there may be
-	sofar   []counts // of each window that has begun, by the last look
-	looked  time.Duration
+	workers uint64        // the largest number of workers
+	sofar   []counts      // the counts of each window that has begun, at the last look
+	looked  time.Duration // when the last look was
 }
 
 func newForesight(w *windows, workers int) *foresight {
@@ -22,12 +22,12 @@ func newForesight(w *windows, workers int) *foresight {
 	return f
 }
 
-// looksApart is how long one look takes apart from the next for each window, so that looks
-// take less than a hundredth of a processor.
+// looksApart is the least time between two looks, per window, so that looks take less than a hundredth
+// of a processor.
 const looksApart = 4 * time.Microsecond
 
-// look returns the first objective that is missed whatever becomes of the calls that have not
-// ended by now, if there is one: more calls are bad already than may be of all that are due.
+// look returns the first objective that is certain to be missed, if there is one: more calls are
+// already bad than may be bad among all calls due.
 func (f *foresight) look(recorders []*recorder, now time.Duration) (record.SLO, bool) {
 	begun := f.index(now) + 1
 	if now-f.looked < time.Duration(begun)*looksApart {
@@ -48,8 +48,8 @@ func (f *foresight) look(recorders []*recorder, now time.Duration) (record.SLO, 
 	return record.SLO{}, false
 }
 
-// read reads what has been counted in the windows that have begun. What a recorder passes on
-// meanwhile may be left out, and nothing is counted twice: what is bad by these counts, is.
+// read reads the counts of the windows that have begun. Counts that a recorder passes on meanwhile may
+// be left out, but none is counted twice, so the number of bad calls is never too high.
 func (f *foresight) read(recorders []*recorder, begun int) {
 	f.mu.Lock()
 	for i := range f.all[:begun] {
@@ -66,7 +66,7 @@ func (f *foresight) read(recorders []*recorder, begun int) {
 	}
 }
 
-// missed reports whether the i-th objective is certain to be missed in windows.
+// missed reports whether the i-th objective is certain to be missed in windows from to to-1.
 func (f *foresight) missed(i, from, to int, now time.Duration) bool {
 	var c record.Calls
 	for k := from; k < min(to, f.index(now)+1); k++ {
@@ -81,9 +81,8 @@ func (f *foresight) missed(i, from, to int, now time.Duration) bool {
 	return s.CertainToMiss(&c)
 }
 
-// mostDue returns how many calls are due in windows at the most. In a closed loop that is
-// known once they are over: each worker may be on its way with a call that it has not
-// counted.
+// mostDue returns the largest possible number of calls due in windows from to to-1. In a closed loop
+// it is known when the windows are over, up to one call per worker that is taken but not counted yet.
 func (f *foresight) mostDue(from, to int, now time.Duration) uint64 {
 	if f.plan.Due != nil || int(now/f.length) < to {
 		return f.plan.DueIn(from, to)
@@ -95,7 +94,7 @@ func (f *foresight) mostDue(from, to int, now time.Duration) uint64 {
 	return n
 }
 
-// addTo adds to c the calls that ended, as the i-th objective is judged by them.
+// addTo adds to c the calls that ended, as the i-th objective counts them.
 func (n *counts) addTo(c *record.Calls, i int) {
 	c.Done += n.done
 	c.Failed += n.failed
@@ -103,7 +102,7 @@ func (n *counts) addTo(c *record.Calls, i int) {
 	c.Slow += n.slow[i]
 }
 
-// addUnachievedTo adds to c the calls of w that never began, and those that began after it.
+// addUnachievedTo adds to c the calls of w that never began, and the calls that began after its end.
 func (w *window) addUnachievedTo(c *record.Calls) {
 	dropped, missed := w.dropped.Load(), w.missed.Load()
 	c.Never += dropped + missed
