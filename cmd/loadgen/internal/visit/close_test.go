@@ -23,8 +23,10 @@ type pool struct {
 	calls  atomic.Int64
 	in     atomic.Int64
 	closed atomic.Int64
-	tracer trace.Tracer
+	spans  bool // the arm makes spans
 	t      *testing.T
+
+	provider trace.TracerProvider
 }
 
 func (p *pool) Call(context.Context, string) error {
@@ -41,14 +43,17 @@ func (p *pool) Call(context.Context, string) error {
 
 func (p *pool) Close() error {
 	p.closed.Add(1)
-	_, span := p.tracer.Start(context.Background(), "close") // the provider is open still
+	_, span := p.provider.Tracer("test").Start(context.Background(), "close")
+	if p.spans && !span.IsRecording() { // as it is once the provider has been shut down
+		p.t.Error("the provider takes no spans any more")
+	}
 	span.End()
 	return p.err
 }
 
 func (p *pool) own() *visit.Own {
 	return &visit.Own{Open: func(_ context.Context, provider trace.TracerProvider) (bench.Target, error) {
-		p.tracer = provider.Tracer("test")
+		p.provider = provider
 		return p, nil
 	}}
 }
@@ -73,7 +78,7 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 			req.Scenario.Warmup, req.Scenario.Quantile = 0, nil
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			p := &pool{t: t, err: c.err}
+			p := &pool{t: t, err: c.err, spans: true}
 			if c.interrupted {
 				req.Scenario.Duration = time.Hour
 				p.call = func(n int64) {
@@ -125,8 +130,8 @@ func TestATargetWithoutUsableKeysIsNotOpened(t *testing.T) {
 	p := &pool{t: t}
 	own := p.own()
 	own.Keys = []string{"a", "b"}
-	if _, err := visit.Do(t.Context(), req, own); err == nil || p.tracer != nil {
-		t.Errorf("%v, it is opened: %v", err, p.tracer != nil)
+	if _, err := visit.Do(t.Context(), req, own); err == nil || p.provider != nil {
+		t.Errorf("%v, it is opened: %v", err, p.provider != nil)
 	}
 }
 
