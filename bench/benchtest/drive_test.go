@@ -207,7 +207,8 @@ func TestPassesOfALoadAreMadeWhole(t *testing.T) {
 	if record.Offered != 3000 || record.Scheduled != 1500*ms || result.N != 3 {
 		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled, result.N)
 	}
-	if result.AllocsPerOp() != 1 || result.AllocedBytesPerOp() != 64 {
+	// Bytes are counted for the whole process, in which the runtime may allocate a little, too.
+	if bytes := result.AllocedBytesPerOp(); result.AllocsPerOp() != 1 || bytes < 64 || bytes > 66 {
 		t.Errorf("%s: want those of a call", result.MemString())
 	}
 }

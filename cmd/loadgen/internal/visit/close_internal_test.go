@@ -68,6 +68,7 @@ func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 					t.Errorf("%v, want %q", err, c.err)
 				}
 				time.Sleep(never) // until Close has returned
+				synctest.Wait()   // for the notice, which is written by a goroutine of its own
 				if (told.Len() > 0) != (c.told != "") || !strings.Contains(told.String(), c.told) {
 					t.Errorf("told %q, want %q", told.String(), c.told)
 				}

@@ -24,9 +24,10 @@ type pool struct {
 	calls  atomic.Int64
 	in     atomic.Int64
 	closed atomic.Int64
-	tracer trace.Tracer
 	spans  bool // the arm makes spans
 	t      *testing.T
+
+	provider trace.TracerProvider
 }
 
 func (p *pool) Call(context.Context, string) error {
@@ -43,8 +44,8 @@ func (p *pool) Call(context.Context, string) error {
 
 func (p *pool) Close() error {
 	p.closed.Add(1)
-	_, span := p.tracer.Start(context.Background(), "close")
-	if p.spans && !span.IsRecording() {
+	_, span := p.provider.Tracer("test").Start(context.Background(), "close")
+	if p.spans && !span.IsRecording() { // as it is once the provider has been shut down
 		p.t.Error("the provider takes no spans any more")
 	}
 	span.End()
@@ -53,7 +54,7 @@ func (p *pool) Close() error {
 
 func (p *pool) own() *visit.Own {
 	return &visit.Own{Open: func(_ context.Context, provider trace.TracerProvider) (bench.Target, error) {
-		p.tracer = provider.Tracer("test")
+		p.provider = provider
 		return p, nil
 	}}
 }
@@ -96,7 +97,7 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 				t.Errorf("it is closed %d times, with %d calls in it", p.closed.Load(), p.in.Load())
 			}
 			if c.spoil != nil {
-				if err == nil || errors.Is(err, broken) != (c.err != nil) || !strings.Contains(err.Error(), "zero Process") {
+				if err == nil || errors.Is(err, broken) != (c.err != nil) || !strings.Contains(err.Error(), "no arrival process") {
 					t.Errorf("%v: want the failure, and that of Close if there is one", err)
 				}
 				return
@@ -131,8 +132,8 @@ func TestATargetWithoutUsableKeysIsNotOpened(t *testing.T) {
 	p := &pool{t: t}
 	own := p.own()
 	own.Keys = []string{"a", "b"}
-	if _, err := visit.Do(t.Context(), req, own); err == nil || p.tracer != nil {
-		t.Errorf("%v, it is opened: %v", err, p.tracer != nil)
+	if _, err := visit.Do(t.Context(), req, own); err == nil || p.provider != nil {
+		t.Errorf("%v, it is opened: %v", err, p.provider != nil)
 	}
 }
 
