@@ -26,11 +26,7 @@ func documents() map[string]string {
 // answersPage is the page that describes answers for programs.
 func answersPage(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile("../../../../results/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(page)
+	return readPage(t, "results/README.md").text
 }
 
 // The page shows what jq makes of the answers.
@@ -99,12 +95,11 @@ func undescribed(page string, x any, depth int, missing map[string]bool) {
 	}
 }
 
-// The pipes that the README, the help and the page of answers show do what they say.
+// The pipes that the help and the page of answers show do what they say.
 func TestPipesOfShowDoWhatTheySay(t *testing.T) {
-	readme, _ := readme(t)
 	_, help, _ := quickly(t, "show", "--help")
 	pipes := regexp.MustCompile(`loadgen show \S+ --format json \| jq '([^']+)'`)
-	for name, text := range map[string]string{"README": readme, "help": help} {
+	for name, text := range map[string]string{"page": answersPage(t), "help": help} {
 		m := pipes.FindStringSubmatch(text)
 		if m == nil {
 			t.Errorf("the %s shows no pipe into jq", name)
