@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -271,5 +272,48 @@ func TestTheArrowsOfTheLayoutAreImports(t *testing.T) {
 	}
 	if arrows < 10 {
 		t.Errorf("%d arrows found", arrows)
+	}
+}
+
+// The page of the command says which variables of the environment act on the arms of spans.
+func TestTheEnvironmentActsOnSpansAsThePageSays(t *testing.T) {
+	file := scenario(t, "qps: [2k]\nspans: [sdk, pooled]\nattributes: [6]\nquantile: [hdr]\nduration: 200ms\nrounds: 1\n")
+	// bytesPerSpan runs the scenario, and returns the encoded bytes of a span in each arm.
+	bytesPerSpan := func(t *testing.T) map[string]float64 {
+		out := filepath.Join(t.TempDir(), "out")
+		if code, _, stderr := execute(t, "run", file, "--seed", "3", "--out", out); code != 0 {
+			t.Fatalf("exit %d\n%s", code, stderr)
+		}
+		run, err := results.Read(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes := map[string]float64{}
+		for _, v := range run.Visits {
+			if v.Spans == nil || v.Spans.Exported == 0 || v.Spans.Exported != v.Spans.Made {
+				t.Fatalf("spans=%s: spans are %+v, want all exported", v.Cell.Spans, v.Spans)
+			}
+			sizes[v.Cell.Spans] = float64(v.Spans.Bytes) / float64(v.Spans.Exported)
+		}
+		return sizes
+	}
+	usual := bytesPerSpan(t)
+	for _, c := range []struct {
+		variable, value string
+		acts            bool
+	}{
+		{"OTEL_TRACES_SAMPLER", "always_off", false},
+		{"OTEL_TRACES_EXPORTER", "none", false},
+		{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1", true},
+	} {
+		t.Run(c.variable, func(t *testing.T) {
+			t.Setenv(c.variable, c.value)
+			for arm, size := range bytesPerSpan(t) {
+				// Requests have headers, and how many there are depends on the clock.
+				if acts := math.Abs(size/usual[arm]-1) > 0.1; acts != c.acts {
+					t.Errorf("spans=%s: %v bytes a span, %v without the variable", arm, size, usual[arm])
+				}
+			}
+		})
 	}
 }
