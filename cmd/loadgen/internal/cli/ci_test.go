@@ -12,50 +12,8 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 )
 
-// understood fails the test unless each line of a script that begins with loadgen is a
-// command with flags that there are. It returns their number.
-func understood(t *testing.T, script string) (n int) {
-	t.Helper()
-	for line := range strings.Lines(script) {
-		line, ok := strings.CutPrefix(strings.TrimSpace(line), "loadgen ")
-		if !ok {
-			continue
-		}
-		n++
-		line, _, _ = strings.Cut(line, "|")
-		line, _, _ = strings.Cut(line, "#")
-		line, _, _ = strings.Cut(line, ">")
-		cmd, args, err := newRoot(nil).Find(words(line))
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-			continue
-		}
-		if err := cmd.ParseFlags(args); err != nil {
-			t.Errorf("%s: %v", line, err)
-			continue
-		}
-		if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil || !cmd.Runnable() || !cmd.HasParent() {
-			t.Errorf("%s: %v", line, err)
-		}
-	}
-	return n
-}
-
-func TestReadmeHistoryCommandsAreUnderstood(t *testing.T) {
-	text, blocks := readme(t)
-	n := 0
-	for _, block := range blocks("", "sh") {
-		n += understood(t, block)
-	}
-	if n < 4 || !strings.Contains(text, "(B/op OR allocs/op)' --exact B/op --exact allocs/op`") {
-		t.Errorf("%d commands found", n)
-	}
-	understood(t, "loadgen compare old.txt new.txt --filter '.unit:(B/op OR allocs/op)' --exact B/op --exact allocs/op")
-}
-
 // The steps of the workflow run what there is: the script shown before it, and loadgen.
-func TestReadmeWorkflowIsUnderstood(t *testing.T) {
-	_, blocks := readme(t)
+func TestTheWorkflowOfThePageIsUnderstood(t *testing.T) {
 	var workflow struct {
 		Name string
 		On   map[string]any
@@ -67,7 +25,7 @@ func TestReadmeWorkflowIsUnderstood(t *testing.T) {
 			}
 		}
 	}
-	text := blocks("<!-- ci: github -->", "yaml")[0]
+	text := readPage(t, commandPage).block(t, "ci: github", "yaml")
 	if err := yaml.UnmarshalWithOptions([]byte(text), &workflow, yaml.Strict()); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +34,7 @@ func TestReadmeWorkflowIsUnderstood(t *testing.T) {
 		if (step.Uses == "") == (step.Run == "") || step.Run != "" && step.Shell != "bash" {
 			t.Errorf("step %+v: want what it uses, or what it runs in bash, which fails where a pipe does", step)
 		}
-		commands += understood(t, step.Run)
+		commands += len(newPage("", "```sh\n"+step.Run+"\n```\n").commandLines()) // wrongCommands parses them
 		if step.Run == "scripts/bench-gate" {
 			gates++
 		}
@@ -87,10 +45,9 @@ func TestReadmeWorkflowIsUnderstood(t *testing.T) {
 	}
 }
 
-// The script of the README is run, with a go that reports what it is told.
-func TestReadmeScriptFailsWhereTheHeadRegressed(t *testing.T) {
-	_, blocks := readme(t)
-	script := written(t, "bench-gate", blocks("<!-- ci: shell -->", "sh")[0])
+// The script of the page runs, with a go that prints results.
+func TestTheScriptOfThePageFailsIfTheHeadRegressed(t *testing.T) {
+	script := written(t, "bench-gate", readPage(t, commandPage).block(t, "ci: shell", "sh"))
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

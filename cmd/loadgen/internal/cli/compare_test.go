@@ -316,9 +316,9 @@ func TestTheGateFileOfTheHelpIsOne(t *testing.T) {
 	}
 }
 
-// The sample of the README is of files like these.
-func TestReadmeComparisonIsWhatItPrints(t *testing.T) {
-	_, blocks := readme(t)
+// The sample of the page is the comparison of files like these.
+func TestTheComparisonOfThePageIsWhatItPrints(t *testing.T) {
+	page := readPage(t, comparisonPage)
 	pkg := "pkg: example.com/codec"
 	dir := files(t, map[string]string{
 		"old.txt": benchText("Encode", 1000, 10, pkg) + benchText("Decode", 2000, 10),
@@ -326,15 +326,14 @@ func TestReadmeComparisonIsWhatItPrints(t *testing.T) {
 			"48 B/op"),
 	})
 	code, got, stderr := compareIn(t, dir, "", "old.txt new.txt")
-	if want := blocks("<!-- compare -->", "text")[0]; code != 1 || strings.TrimSpace(got) != want {
-		t.Errorf("exit %d\n%s\nprints\n%s\nthe README shows\n%s", code, stderr, got, want)
+	if want := page.block(t, "compare", "text"); code != 1 || strings.TrimSpace(got) != want {
+		t.Errorf("exit %d\n%s\nprints\n%s\nthe page shows\n%s", code, stderr, got, want)
 	}
 }
 
-// The gate file of the README is one.
-func TestTheGateFileOfTheReadmeIsOne(t *testing.T) {
-	_, blocks := readme(t)
-	f, err := gate.ParseFile("README.md", []byte(blocks("<!-- gate -->", "yaml")[0]))
+// The gate file of the page is one.
+func TestTheGateFileOfThePageIsOne(t *testing.T) {
+	f, err := gate.ParseFile(comparisonPage, []byte(readPage(t, comparisonPage).block(t, "gate", "yaml")))
 	if err != nil || len(f.Margins) != 3 || len(f.Expected) != 1 || len(f.Removed) != 1 {
 		t.Errorf("%v: %+v", err, f)
 	}

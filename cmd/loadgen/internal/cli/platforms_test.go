@@ -43,10 +43,7 @@ func TestWhatMeasuresSaysThatItNeedsLinuxOrMacOS(t *testing.T) {
 
 // scripts/check builds everything for them, with the tests.
 func TestThePlatformsOfTheREADMEAreChecked(t *testing.T) {
-	readme, err := os.ReadFile("../../../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	readme := readPage(t, topPage).text
 	check, err := os.ReadFile("../../../../scripts/check")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +51,7 @@ func TestThePlatformsOfTheREADMEAreChecked(t *testing.T) {
 	for _, c := range []struct{ goos, name string }{{"darwin", "macOS"}, {"windows", "Windows"},
 		{"freebsd", "Windows (amd64), FreeBSD"}} {
 		t.Run(c.goos, func(t *testing.T) {
-			if !strings.Contains(string(readme), "| "+c.name) || !strings.Contains(string(check), "GOOS="+c.goos) {
+			if !strings.Contains(readme, "| "+c.name) || !strings.Contains(string(check), "GOOS="+c.goos) {
 				t.Error("it is not in the table of the README, or scripts/check does not vet for it")
 			}
 		})

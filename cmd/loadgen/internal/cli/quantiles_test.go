@@ -211,13 +211,13 @@ func TestQuantilesCompletion(t *testing.T) {
 }
 
 // The sample was measured once; the tables of the command still look like it.
-func TestReadmeSampleOfQuantilesLooksLikeOne(t *testing.T) {
-	_, blocks := readme(t)
+func TestTheSampleOfQuantilesLooksLikeOne(t *testing.T) {
+	shown := readPage(t, estimatorsPage).block(t, "quantiles", "text")
 	header := func(line string) string {
 		return strings.ReplaceAll(strings.Join(strings.Fields(line), " "), "*", "")
 	}
 	var sample []string
-	for line := range strings.Lines(blocks("<!-- quantiles -->", "text")[0]) {
+	for line := range strings.Lines(shown) {
 		sample = append(sample, header(line))
 	}
 	code, stdout, stderr := execute(t, "quantiles", "--data", "gc-pause", "--n", "40k", "--rounds", "1",
@@ -232,7 +232,7 @@ func TestReadmeSampleOfQuantilesLooksLikeOne(t *testing.T) {
 		}
 		headers++
 		if !slices.Contains(sample, header(line)) {
-			t.Errorf("it prints %q, and the README does not", line)
+			t.Errorf("it prints %q, and %s does not", line, estimatorsPage)
 		}
 	}
 	if headers != 4 || !strings.HasPrefix(sample[len(sample)-2], "Use ") &&
