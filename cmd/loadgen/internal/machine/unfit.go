@@ -144,7 +144,7 @@ func parseStat(line string) (p process, ok bool) {
 	for _, f := range fields[11:13] {
 		n, err := strconv.ParseInt(f, 10, 64)
 		if err != nil {
-			return p, false
+			return process{}, false
 		}
 		p.cpu += time.Duration(n) * 10 * time.Millisecond
 	}
