@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,12 +141,12 @@ func benchHeader(h *Header) string {
 	var b strings.Builder
 	s, e := h.Scenario, &h.Environment
 	fmt.Fprintf(&b, "# loadgen %d  seed=%d  commit=%s  began=%s  rounds=%d  order=random\n",
-		h.Schema, s.Seed, orUnknown(e.Commit), h.Began.UTC().Format(time.RFC3339), s.Rounds)
+		h.Schema, s.Seed, cmp.Or(e.Commit, "unknown"), h.Began.UTC().Format(time.RFC3339), s.Rounds)
 	for _, c := range [][2]string{
 		{"goos", e.GOOS},
 		{"goarch", e.GOARCH},
 		{"pkg", h.pkg()},
-		{"cpu", orUnknown(e.CPU)},
+		{"cpu", cmp.Or(e.CPU, "unknown")},
 		{"arrivals", arrivals(s)},
 		{"loop", Loop(s)},
 		{"pace", s.Pace.String()},
@@ -176,14 +177,7 @@ func (h *Header) pkg() string {
 	if h.Scenario.Target == scenarios.MapTarget {
 		return Module
 	}
-	return orUnknown(h.Environment.Package)
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
+	return cmp.Or(h.Environment.Package, "unknown")
 }
 
 // Loop returns the kind of loop. In an open loop calls are due when the schedule says; in a closed loop a
