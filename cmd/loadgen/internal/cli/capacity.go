@@ -198,7 +198,7 @@ func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacit
 	if windows := capacity.LeastRate(s.SLOs); min(from, require) < windows {
 		return nil, fmt.Errorf("at %s the windows of the objectives have too few calls: want --from, and "+
 			"--require, of %.6g/s or more",
-			format.Rate(min(from, require)), math.Ceil(windows))
+			format.GivenRate(min(from, require)), math.Ceil(windows))
 	} else if least < windows {
 		least = windows
 	}

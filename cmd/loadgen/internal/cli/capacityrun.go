@@ -276,13 +276,13 @@ func judgeCapacity(f *capacity.File) error {
 		case a.Refused:
 			fails = append(fails, a.Arm)
 		case a.Told < f.Require*(1-1e-9):
-			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, format.Rate(f.Require)))
+			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, format.GivenRate(f.Require)))
 		}
 	}
 	switch {
 	case len(fails) > 0:
 		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "),
-			format.Rate(f.Require))}
+			format.GivenRate(f.Require))}
 	case len(open) > 0:
 		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
 	case len(f.Answer.Arms) == 0:

@@ -52,7 +52,7 @@ func (p *Plan) Headline() (question, answer string) {
 	for _, c := range p.Caveats {
 		answer += "; " + c
 	}
-	return fmt.Sprintf("How many instances carry %s?", format.Rate(p.Peak)), answer + "."
+	return fmt.Sprintf("How many instances carry %s?", format.GivenRate(p.Peak)), answer + "."
 }
 
 // parts is a style that collects the parts.

@@ -82,7 +82,7 @@ func (p *Plan) question() string {
 		}
 	}
 	return fmt.Sprintf("A fleet that carries %s at its peak, with %s of headroom left %s. Capacities are from %s%s.",
-		format.Rate(p.Peak), format.Given(p.Headroom), lost, p.Source, where)
+		format.GivenRate(p.Peak), format.Given(p.Headroom), lost, p.Source, where)
 }
 
 // needed returns the table of the instances that each arm needs.

@@ -59,14 +59,12 @@ func Digits(x float64, n int) string {
 		return text
 	}
 	text := strconv.FormatFloat(x, 'g', n, 64)
-	switch rounded, err := strconv.ParseFloat(text, 64); {
-	case err != nil || math.Abs(rounded) < 1e-4:
+	rounded, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.Abs(rounded) < 1e-4 {
 		return text
-	case math.Abs(rounded) < 1000:
-		return Exact(rounded)
-	default:
-		return Count(rounded)
 	}
+	whole, part, _ := strings.Cut(Exact(rounded), ".")
+	return strings.TrimSuffix(group(whole)+"."+part, ".")
 }
 
 // Count returns a number with commas, rounded to a whole one.
@@ -78,14 +76,17 @@ func Count[N int | int64 | uint64 | float64](n N) string {
 		}
 		text = strconv.FormatFloat(math.Round(x)+0, 'f', 0, 64) // +0 has no sign
 	}
-	digits, negative := strings.CutPrefix(text, "-")
+	return group(text)
+}
+
+// group puts a comma between each three digits of a whole number.
+func group(number string) string {
+	digits := strings.TrimPrefix(number, "-")
+	sign := number[:len(number)-len(digits)]
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	if negative {
-		return "-" + digits
-	}
-	return digits
+	return sign + digits
 }
 
 // Exact returns x with all of its digits, for programs.
@@ -160,6 +161,9 @@ func PerSecond(rate float64) string { return Digits(rate, 4) }
 
 // Rate returns calls a second, as PerSecond does, with the unit.
 func Rate(rate float64) string { return PerSecond(rate) + "/s" }
+
+// GivenRate returns calls a second that somebody has set, with all digits and the unit.
+func GivenRate(rate float64) string { return Digits(rate, 12) + "/s" }
 
 // P returns a p-value.
 func P(p float64) string {

@@ -58,6 +58,7 @@ func TestWhatIsWritten(t *testing.T) {
 		"given: decimals":                      {format.Given(0.9995), "99.95%"},
 		"rate: four digits":                    {format.Rate(41234.5), "41,230/s"},
 		"rate: less than one":                  {format.Rate(0.5), "0.5/s"},
+		"given rate: as it was set":            {format.GivenRate(123456.75), "123,456.75/s"},
 		"p: three decimals":                    {format.P(0.00012), "0.000"},
 		"p: unknown":                           {format.P(nan), "-"},
 		"interval":                             {format.Interval(-0.01, 0.02, format.Change), "[-1.00%, +2.00%]"},

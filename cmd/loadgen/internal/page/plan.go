@@ -238,7 +238,7 @@ func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
 		c.Caption += " The points show no peak, so the law is not drawn beyond them."
 		return
 	}
-	what := fmt.Sprintf("the peak, %s at %s %s", format.Rate(top.X), format.Digits(top.N, 4), of.Of)
+	what := fmt.Sprintf("the peak, %s at %s %s", format.Rate(top.X), format.Digits(top.N, 3), of.Of)
 	c.Caption += " The hollow circle is " + what + ", with a cross for its 95% intervals."
 	at := point{x.at(top.N), y.at(top.X)}
 	c.Shapes = append(c.Shapes,

@@ -52,7 +52,7 @@ func (s *stall) latency(q float64, service time.Duration) (time.Duration, error)
 		drain := float64(s.workers) / service.Seconds()
 		if !s.drains(drain) {
 			return 0, fmt.Errorf("calls of %s let the target serve %s, too few to catch up with %s",
-				format.Duration(service), format.Rate(drain), format.Rate(float64(s.perSecond)))
+				format.Duration(service), format.Rate(drain), format.GivenRate(float64(s.perSecond)))
 		}
 		gap -= 1 / drain
 	}
@@ -129,7 +129,7 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 func (s *stall) judge(r *record.Record, seen uint64, service time.Duration) Outcome {
 	o := Outcome{
 		Note: fmt.Sprintf("%s stall at %s; service %s, asked for %s; generator's lag p99 %s", s.length,
-			format.Rate(float64(s.perSecond)), format.Duration(service), format.Duration(s.service),
+			format.GivenRate(float64(s.perSecond)), format.Duration(service), format.Duration(s.service),
 			format.Duration(r.Generator.Quantile(0.99))),
 		Findings: []Finding{
 			exactly("calls done", s.calls(), r.Done),
