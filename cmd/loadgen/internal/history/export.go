@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
-// csvText returns a line for each record, the oldest first, with its time and commit, and a column
+// CSV returns a line for each record, the oldest first, with its time and commit, and a column
 // for each cell and unit, which is empty if the record lacks the cell. Change-point
 // tools read it, such as Apache Otava with time_column: time and attributes: [commit].
 // Records of several machines are an error, since to such a tool another machine would look like
