@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,12 +141,12 @@ func benchHeader(h *Header) string {
 	var b strings.Builder
 	s, e := h.Scenario, &h.Environment
 	fmt.Fprintf(&b, "# loadgen %d  seed=%d  commit=%s  began=%s  rounds=%d  order=random\n",
-		h.Schema, s.Seed, orUnknown(e.Commit), h.Began.UTC().Format(time.RFC3339), s.Rounds)
+		h.Schema, s.Seed, cmp.Or(e.Commit, "unknown"), h.Began.UTC().Format(time.RFC3339), s.Rounds)
 	for _, c := range [][2]string{
 		{"goos", e.GOOS},
 		{"goarch", e.GOARCH},
 		{"pkg", h.pkg()},
-		{"cpu", orUnknown(e.CPU)},
+		{"cpu", cmp.Or(e.CPU, "unknown")},
 		{"arrivals", arrivals(s)},
 		{"loop", Loop(s)},
 		{"pace", s.Pace.String()},
@@ -175,17 +176,10 @@ const Module = "github.com/loadgen-go/loadgen"
 func (h *Header) pkg() string {
 	for _, target := range h.Scenario.Arms(scenarios.Target) {
 		if target != scenarios.MapTarget {
-			return orUnknown(h.Environment.Package)
+			return cmp.Or(h.Environment.Package, "unknown")
 		}
 	}
 	return Module
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }
 
 // Loop returns the kind of loop. In an open loop calls are due when the schedule says; in a closed loop a

@@ -26,7 +26,7 @@ func IsPrimary(unit string) bool { return IsAmong(PrimaryUnits, unit) }
 
 // IsAmong reports whether a unit, in benchstat's form, is one of units, which are names of results.Units.
 func IsAmong(units []string, unit string) bool {
-	return slices.ContainsFunc(units, func(name string) bool { return tidyUnit(name) == unit })
+	return slices.ContainsFunc(units, func(name string) bool { return TidyUnit(name) == unit })
 }
 
 // Options say how the units of a run are judged. The functions take units in benchstat's form.
@@ -186,7 +186,7 @@ func (o *Options) contest(cmp scenarios.Comparison, name string, bouts []bout) *
 
 // figure returns the figure of a unit, from the rounds in which both visits have a value in that unit.
 func (o *Options) figure(unit, name string, bouts []bout) *Figure {
-	tidy := tidyUnit(unit)
+	tidy := TidyUnit(unit)
 	rule, primary := DefaultRule, IsPrimary
 	if o.Rule != nil {
 		rule = o.Rule
@@ -272,8 +272,8 @@ func Results(contests []*Contest) (list []*Result) {
 	return list
 }
 
-// tidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
-func tidyUnit(unit string) string {
+// TidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
+func TidyUnit(unit string) string {
 	_, tidy := benchunit.Tidy(1, unit)
 	return tidy
 }

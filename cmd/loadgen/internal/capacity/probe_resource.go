@@ -5,9 +5,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -98,41 +98,42 @@ func busy(v *results.Visit) bool {
 func resource(v *results.Visit) string {
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
-	cores := processors(&v.Machine)
+	have := processors(&v.Machine)
 	used := float64(r.Runtime.CPU) / elapsed
 	inCalls := r.Service.Sum() / elapsed // mean number of workers in a call
 	others := v.Machine.Stolen + v.Machine.Others
 	switch {
 	case v.Machine.Throttled > throttled:
-		return fmt.Sprintf("CPU quota: %.2f of the %.4g cores that the cgroup allows, which stopped the process in "+
-			"%.0f%% of the periods",
-			used, v.Machine.Quota, 100*v.Machine.Throttled)
+		return fmt.Sprintf("CPU quota: %s of the %s cores that the cgroup allows, which stopped the process in "+
+			"%s of the periods",
+			format.Number(used), format.Digits(v.Machine.Quota, 4), format.Rough(v.Machine.Throttled))
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
-		return fmt.Sprintf("lock wait: %.2f of %.2f calls at a time waited for a mutex",
-			float64(r.Runtime.MutexWait)/elapsed, inCalls)
-	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*cores:
-		return fmt.Sprintf("CPU: %s, which left %.2f cores", usedElsewhere(&v.Machine), used)
-	case used > exhausted*cores && float64(r.Runtime.GCCPU) > collecting*float64(r.Runtime.CPU):
-		return fmt.Sprintf("GC: the collector took %.0f%% of %.2f cores, in %d cycles",
-			100*math.Min(1, float64(r.Runtime.GCCPU)/float64(r.Runtime.CPU)), used, r.Runtime.GCCycles)
-	case used > exhausted*cores:
-		return fmt.Sprintf("CPU: %.2f of %.4g cores", used, cores)
+		return fmt.Sprintf("lock wait: %s of %s calls at a time waited for a mutex",
+			format.Number(float64(r.Runtime.MutexWait)/elapsed), format.Number(inCalls))
+	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*have:
+		return fmt.Sprintf("CPU: %s, which left %s cores", usedElsewhere(&v.Machine), format.Number(used))
+	case used > exhausted*have && float64(r.Runtime.GCCPU) > collecting*float64(r.Runtime.CPU):
+		return fmt.Sprintf("GC: the collector took %s of %s cores, in %d cycles",
+			format.Rough(math.Min(1, float64(r.Runtime.GCCPU)/float64(r.Runtime.CPU))), format.Number(used),
+			r.Runtime.GCCycles)
+	case used > exhausted*have:
+		return fmt.Sprintf("CPU: %s of %s cores", format.Number(used), format.Digits(have, 4))
 	case r.Workers > 0 && inCalls > exhausted*float64(r.Workers):
-		return fmt.Sprintf("queue: %.2f of %d workers were in a call, which used %.2f of %.4g cores: see --workers",
-			inCalls, r.Workers, perElapsed(v.Cost.CPU, r), cores)
+		return fmt.Sprintf("queue: %s of %d workers were in a call, which used %s of %s cores: see --workers",
+			format.Number(inCalls), r.Workers, format.Number(perElapsed(v.Cost.CPU, r)), format.Digits(have, 4))
 	}
 	queue, latency := r.Queue.Quantile(0.99), r.Latency.Quantile(0.99)
 	if float64(queue) > mostly*float64(latency) && latency > 0 {
-		return fmt.Sprintf("queue: calls waited %v for a worker at p99, of a latency of %v",
-			queue.Round(time.Microsecond), latency.Round(time.Microsecond))
+		return fmt.Sprintf("queue: calls waited %s for a worker at p99, of a latency of %s",
+			format.Duration(queue), format.Duration(latency))
 	}
 	return ""
 }
 
 // usedElsewhere returns which share of the CPU time the host (steal) and other processes took.
 func usedElsewhere(m *results.Machine) string {
-	switch host, others := fmt.Sprintf("%.0f%% of the machine was stolen by its host (steal)", 100*m.Stolen),
-		fmt.Sprintf("%.0f%% was used by other processes", 100*m.Others); {
+	switch host, others := format.Rough(m.Stolen)+" of the machine was stolen by its host (steal)",
+		format.Rough(m.Others)+" was used by other processes"; {
 	case m.Others < 0.005:
 		return host
 	case m.Stolen < 0.005:

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
@@ -48,14 +48,14 @@ func (a *aa) run(ctx context.Context) error {
 	env.Warnings = unfit(ctx, a.stderr)
 	env.Turns = work.Calibrate()
 	fmt.Fprintf(a.stderr, "self-test: an arm against itself, %s in %s, about %s; seed %d\n",
-		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
+		format.Plural(2*s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(2*s.Wall()), s.Seed)
 	one, other, err := a.measure(ctx, s, env)
 	if err != nil {
 		return unusable(err)
 	}
 	if done := min(len(one.Visits), len(other.Visits)); ctx.Err() != nil || done < s.Rounds {
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", done,
-			report.Plural(s.Rounds, "round"))}
+			format.Plural(s.Rounds, "round"))}
 	}
 	for _, v := range append(one.Visits, other.Visits...) {
 		if v.Error != "" {

@@ -99,7 +99,7 @@ func TestAComparisonTellsTheNoiseFloor(t *testing.T) {
 		return strings.Join(strings.Fields(out.String()), " "), errs.String()
 	}
 	if stdout, stderr := compare(); !strings.Contains(stdout, "note: noise floor") ||
-		!strings.Contains(stdout, "are below sec/op 20.00%") || strings.Contains(stdout, "err-ppm") || stderr != "" {
+		!strings.Contains(stdout, "are below sec/op 20.0%") || strings.Contains(stdout, "err-ppm") || stderr != "" {
 		t.Errorf("%s\n%s", stdout, stderr)
 	}
 	if err := os.WriteFile(floor, []byte("{"), 0o600); err != nil {

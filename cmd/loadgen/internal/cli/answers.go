@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
@@ -22,13 +23,13 @@ var (
 )
 
 // printRun writes what there is to say of a run.
-func printRun(w io.Writer, format string, run *results.Run, contests []*comparison.Contest) error {
+func printRun(w io.Writer, as string, run *results.Run, contests []*comparison.Contest) error {
 	text := ""
-	switch d := report.NewDocument(run, contests); format {
+	switch d := report.NewDocument(run, contests); as {
 	case formatJSON:
 		return printJSON(w, d)
 	case formatTSV:
-		text = report.TSV(d.Rows())
+		text = format.TSV(d.Rows())
 	default:
 		text = report.Text(run, contests)
 	}
@@ -172,7 +173,7 @@ type listedField struct {
 }
 
 // printScenarios writes the scenarios, or the fields of one, for programs.
-func printScenarios(w io.Writer, format string, own targets, fields bool) error {
+func printScenarios(w io.Writer, as string, own targets, fields bool) error {
 	var document any
 	var rows [][]string
 	var err error
@@ -181,10 +182,10 @@ func printScenarios(w io.Writer, format string, own targets, fields bool) error 
 	} else if document, rows, err = listScenarios(own); err != nil {
 		return err
 	}
-	if format == formatJSON {
+	if as == formatJSON {
 		return printJSON(w, document)
 	}
-	_, err = io.WriteString(w, report.TSV(rows))
+	_, err = io.WriteString(w, format.TSV(rows))
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -197,7 +198,7 @@ func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacit
 	if windows := capacity.LeastRate(s.SLOs); min(from, require) < windows {
 		return nil, fmt.Errorf("at %s the windows of the objectives have too few calls: want --from, and "+
 			"--require, of %.6g/s or more",
-			perSecond(min(from, require)), math.Ceil(windows))
+			format.GivenRate(min(from, require)), math.Ceil(windows))
 	} else if least < windows {
 		least = windows
 	}
@@ -260,7 +261,7 @@ func (r *rateFlag) Set(text string) error {
 type percentFlag float64
 
 func (p *percentFlag) Type() string   { return "share" }
-func (p *percentFlag) String() string { return strconv.FormatFloat(100*float64(*p), 'g', 6, 64) + "%" }
+func (p *percentFlag) String() string { return format.Given(float64(*p)) }
 
 func (p *percentFlag) Set(text string) error {
 	number, isPercent := strings.CutSuffix(text, "%")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -72,7 +73,7 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 	req.Visit.Seed = rounds.Seed(req.Visit.Scenario, n)
 	p, took, err := c.visit(ctx, req)
 	if err := cmp.Or(err, ctx.Err()); err != nil {
-		return nil, fmt.Errorf("%s at %s: %w", a.Arm, perSecond(a.Rate), err)
+		return nil, fmt.Errorf("%s at %s: %w", a.Arm, format.Rate(a.Rate), err)
 	}
 	p.Seed, p.Evidence.Took = req.Visit.Seed, took
 	return p, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
@@ -85,7 +85,7 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 	if calls := schedule.Rate(rate).Calls(lasts); calls > mostCalls {
 		return fmt.Errorf("%s: at %v a probe of %v is of %s calls: want %s at most, which are more than a "+
 			"generator makes",
-			flag, rate.String(), lasts, report.Count(calls), report.Count(mostCalls))
+			flag, rate.String(), lasts, format.Count(calls), format.Count(mostCalls))
 	}
 	if first <= o.budget {
 		return nil
@@ -216,7 +216,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	}
 	if !ended {
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on",
-			report.Plural(len(file.Probes), "probe"), dir)}
+			format.Plural(len(file.Probes), "probe"), dir)}
 	}
 	return judgeCapacity(file)
 }
@@ -277,13 +277,13 @@ func judgeCapacity(f *capacity.File) error {
 		case a.Refused:
 			fails = append(fails, a.Arm)
 		case a.Told < f.Require*(1-1e-9):
-			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, perSecond(f.Require)))
+			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, format.GivenRate(f.Require)))
 		}
 	}
 	switch {
 	case len(fails) > 0:
 		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "),
-			perSecond(f.Require))}
+			format.GivenRate(f.Require))}
 	case len(open) > 0:
 		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
 	case len(f.Answer.Arms) == 0:
@@ -308,7 +308,7 @@ func unanswered(a *capacity.Arm) string {
 	case capacity.FailsThroughout:
 		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower "+
 			"--from",
-			perSecond(a.Fails))
+			format.Rate(a.Fails))
 	case capacity.FailsNow:
 		return "fails at a rate that it held before: restart it, and begin with a higher --from"
 	case capacity.Undecided:

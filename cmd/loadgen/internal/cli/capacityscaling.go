@@ -10,7 +10,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
@@ -61,14 +61,14 @@ func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("%s with %s: %w", t.Arm, report.Plural(t.Workers, "worker"), err)
+			return false, fmt.Errorf("%s with %s: %w", t.Arm, format.Plural(t.Workers, "worker"), err)
 		}
 		c.Throughputs = append(c.Throughputs, t)
 		if err := c.Write(c.dir); err != nil {
 			return false, err
 		}
 		fmt.Fprintf(c.options.stderr, "scaling %d of %d: %s with %s: %s\n", len(c.Throughputs), of, t.Arm,
-			report.Plural(t.Workers, "worker"), perSecond(t.Achieved))
+			format.Plural(t.Workers, "worker"), format.Rate(t.Achieved))
 	}
 	return true, nil
 }
@@ -112,9 +112,9 @@ func scalingText(f *capacity.File) string {
 		c := &f.Scaling[i]
 		var points []string
 		for _, p := range usl.Medians(c.Points) {
-			points = append(points, fmt.Sprintf("%s with %.0f", perSecond(p.X), p.N))
+			points = append(points, fmt.Sprintf("%s with %s", format.Rate(p.X), format.Count(p.N)))
 		}
-		visits := report.Plural(len(c.Points), "visit")
+		visits := format.Plural(len(c.Points), "visit")
 		fmt.Fprintf(&b, "%s\n    medians of %s: %s\n", c.Scales(), visits, strings.Join(points, ", "))
 	}
 	return b.String()

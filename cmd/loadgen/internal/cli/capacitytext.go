@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -55,8 +54,8 @@ func capacityText(f *capacity.File, dir string) string {
 		b.WriteByte('\n')
 	}
 	b.WriteString(scalingText(f))
-	fmt.Fprintf(&b, "\n%s, %v of %v, in %s\n", report.Plural(len(f.Probes), "probe"),
-		f.Search.Spent().Round(time.Millisecond), f.Search.Options().Budget, dir)
+	fmt.Fprintf(&b, "\n%s, %v of %v, in %s\n", format.Plural(len(f.Probes), "probe"),
+		format.Duration(f.Search.Spent()), f.Search.Options().Budget, dir)
 	return b.String()
 }
 
@@ -64,7 +63,7 @@ func capacityText(f *capacity.File, dir string) string {
 func capacitySentence(a *capacity.Arm) string {
 	told := ""
 	if a.Told > 0 {
-		told = fmt.Sprintf("holds at %s (%d of %d visits)", perSecond(a.Told), a.Visits, a.Visits)
+		told = fmt.Sprintf("holds at %s (%d of %d visits)", format.Rate(a.Told), a.Visits, a.Visits)
 	}
 	switch a.Verdict {
 	case capacity.Found:
@@ -74,18 +73,18 @@ func capacitySentence(a *capacity.Arm) string {
 		return told + "; " + capacityHalf(a)
 	case capacity.HoldsThroughout:
 		if told == "" {
-			return fmt.Sprintf("holds throughout: up to %s no rate failed", perSecond(a.Low))
+			return fmt.Sprintf("holds throughout: up to %s no rate failed", format.Rate(a.Low))
 		}
 		return told + ", and was not seen to fail"
 	case capacity.FailsThroughout:
 		if a.Required.Visits > 0 {
-			return fmt.Sprintf("fails at %s: %d of %d visits held", perSecond(a.Fails), a.Required.Held,
+			return fmt.Sprintf("fails at %s: %d of %d visits held", format.Rate(a.Fails), a.Required.Held,
 				a.Required.Visits)
 		}
-		return fmt.Sprintf("fails throughout: down to %s no rate held", perSecond(a.Fails))
+		return fmt.Sprintf("fails throughout: down to %s no rate held", format.Rate(a.Fails))
 	case capacity.FailsNow:
 		return fmt.Sprintf("held before, fails now: five visits in a row failed at %s, where it held at first; "+
-			"it has not recovered from an overload", perSecond(a.Fails))
+			"it has not recovered from an overload", format.Rate(a.Fails))
 	case capacity.GeneratorLimited:
 		if told == "" {
 			told = "no rate was confirmed"
@@ -106,17 +105,17 @@ func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last,
 
 // capacityHalf returns where half of the visits hold.
 func capacityHalf(a *capacity.Arm) string {
-	interval := count(a.Low) + " to " + count(a.High)
+	interval := format.PerSecond(a.Low) + " to " + format.PerSecond(a.High)
 	switch {
 	case !a.Fitted:
 		return fmt.Sprintf("half of the visits hold somewhere between %s and %s (bracket, no interval)",
-			count(a.Low), perSecond(a.High))
+			format.PerSecond(a.Low), format.Rate(a.High))
 	case a.Precise:
-		return fmt.Sprintf("half of the visits hold at %s (95%% interval %s)", perSecond(a.Capacity), interval)
+		return fmt.Sprintf("half of the visits hold at %s (95%% interval %s)", format.Rate(a.Capacity), interval)
 	}
 	return fmt.Sprintf("half of the visits hold at about %s: "+
 		"they come out both ways between %s and %s, where %d of %d held",
-		perSecond(a.Capacity), count(a.Low), perSecond(a.High), a.Within.Held, a.Within.Visits)
+		format.Rate(a.Capacity), format.PerSecond(a.Low), format.Rate(a.High), a.Within.Held, a.Within.Visits)
 }
 
 // capacityNotes returns what else a reader must know of an arm.
@@ -127,7 +126,7 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 	case a.Told > 0 && failed > 0:
 		note("%d of %d visits at that rate and below failed", failed, a.Below.Visits)
 	case a.Verdict == capacity.Found && a.Told == 0:
-		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits, perSecond(a.Low))
+		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits, format.Rate(a.Low))
 	}
 	if a.Fitted && !a.Precise {
 		note("less precise than asked: visits differ too much for the budget")
@@ -137,12 +136,12 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 		capacity.Remark
 	}{{"said nothing of the target", a.Silent}, {"kept the objectives and do not hold all the same", a.Spoiled}} {
 		if r.Probes > 0 {
-			note("%d of %s %s: %s", r.Probes, report.Plural(a.Probes, "probe"), r.what, r.Last)
+			note("%d of %s %s: %s", r.Probes, format.Plural(a.Probes, "probe"), r.what, r.Last)
 		}
 	}
 	if a.Unsteady.Probes > 0 && 4*a.Unsteady.Probes >= a.Below.Visits {
 		note("latency changed in the course of %d of %s at that rate and below: %s",
-			a.Unsteady.Probes, report.Plural(a.Below.Visits, "visit"), a.Unsteady.Last)
+			a.Unsteady.Probes, format.Plural(a.Below.Visits, "visit"), a.Unsteady.Last)
 	}
 	if a.Resource != "" {
 		note("what ran out: %s", a.Resource)
@@ -159,7 +158,7 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 			details = append(details, o.Detail)
 		}
 	}
-	long := p.Scheduled.Round(time.Millisecond).String()
+	long := format.Duration(p.Scheduled)
 	if p.Stopped {
 		long += ", when a miss was certain"
 	}
@@ -169,24 +168,12 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	case capacity.Recheck:
 		long += ", to see whether it still holds"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%.0f%% of what is allowed); %v of %v",
-		n, e.Arm, perSecond(e.Rate), long, e.Word(), strings.Join(details, ", "), 100*e.Burn,
-		s.Spent().Round(time.Millisecond), s.Options().Budget)
-}
-
-// perSecond writes a rate with no more digits than it is worth.
-func perSecond(rate float64) string { return count(rate) + "/s" }
-
-// count rounds to four digits: fewer would hide an interval of some percent.
-func count(rate float64) string {
-	if rate < 1000 {
-		return fmt.Sprintf("%.4g", rate)
-	}
-	step := math.Pow(10, math.Floor(math.Log10(rate))-3)
-	return report.Count(uint64(math.Round(rate/step) * step))
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of what is allowed); %v of %v",
+		n, e.Arm, format.Rate(e.Rate), long, e.Word(), strings.Join(details, ", "), format.Rough(e.Burn),
+		format.Duration(s.Spent()), s.Options().Budget)
 }
 
 // sharePercent rounds to a ten-thousandth of a percent: what is less is 0, without a sign.
 func sharePercent(share float64) string {
-	return fmt.Sprintf("%.3g%%", math.Round(1e6*share)/1e4+0)
+	return format.Percent(math.Round(1e6*share) / 1e6)
 }

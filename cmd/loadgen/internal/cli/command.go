@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,12 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
@@ -65,11 +66,11 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		if exit.err == nil {
 			return exit.code
 		}
-		fmt.Fprintf(stderr, "loadgen: %s\n", harmless(exit.err.Error()))
+		fmt.Fprintf(stderr, "loadgen: %s\n", format.Printable(exit.err.Error(), "\n\t"))
 		return told(cmd, out, exit.code, exit.err, stderr)
 	}
 	// What cobra refuses: an unknown command or flag, a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", harmless(err.Error()),
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", format.Printable(err.Error(), "\n\t"),
 		meantFlag(cmd, err), cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
@@ -95,17 +96,6 @@ func meantFlag(cmd *cobra.Command, err error) string {
 		text = "\nDid you mean this?\n" + text + "\n"
 	}
 	return text
-}
-
-// harmless returns a message without what a terminal would act on: names of files and what
-// is in them may hold anything.
-func harmless(message string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, message)
 }
 
 // An exitError ends the program with a code, and with a message if it has one.
@@ -140,7 +130,7 @@ func newRoot(own targets) *cobra.Command {
 compares arms: ways of making spans, and latency estimators. Start with
 
     loadgen run`,
-		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, orUnknown(env.Commit), env.GoVersion),
+		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, cmp.Or(env.Commit, "unknown"), env.GoVersion),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -168,13 +158,6 @@ func measuring(cmd *cobra.Command) *cobra.Command {
 		return run(cmd, args)
 	}
 	return cmd
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }
 
 // knownTopic refuses the help of a command that there is not, which cobra's own help reports and exits with 0.

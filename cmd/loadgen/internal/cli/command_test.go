@@ -14,8 +14,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -207,7 +207,7 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 		}
 		what := ""
 		for _, v := range run.Visits {
-			what += v.Cell.String() + " " + report.Count(v.Record.Offered) + "\n"
+			what += v.Cell.String() + " " + format.Count(v.Record.Offered) + "\n"
 		}
 		if i == 1 && runs["1"] != what {
 			t.Errorf("one seed, two runs:\n%s\n%s", runs["1"], what)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 )
@@ -111,7 +111,7 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 		return unusable(err)
 	}
 	unfit(ctx, o.stderr)
-	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, report.Plural(b.rounds, "round"),
+	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, format.Plural(b.rounds, "round"),
 		b.seed)
 	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
 	names := suspects(r, o)
@@ -164,7 +164,7 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	if err != nil {
 		return nil, unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
-	cut := fmt.Errorf("interrupted after %d of %s", made, report.Plural(b.rounds, "round"))
+	cut := fmt.Errorf("interrupted after %d of %s", made, format.Plural(b.rounds, "round"))
 	if made == 0 {
 		return nil, &exitError{exitInterrupted, cut}
 	}

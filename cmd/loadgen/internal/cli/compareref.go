@@ -17,9 +17,9 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
@@ -177,10 +177,10 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 		fmt.Fprintf(o.stderr,
 			"warning: %s can show among %d figures no change but one far beyond the noise: need --rounds %d, or "+
 				"fewer cells\n",
-			report.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
+			format.Plural(s.Rounds, "round"), family, comparison.Need(family, true))
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
-		report.Plural(2*s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(2*s.Wall()), s.Seed)
+		format.Plural(2*s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(2*s.Wall()), s.Seed)
 	visits := &rounds.Options{Scenario: s, Sides: sides, Turns: env.Turns, Progress: o.stderr}
 	complete, err := rounds.Run(ctx, visits)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -303,12 +304,12 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 		case ns == nil:
 			return "-"
 		}
-		return report.Number(*ns / 1e3)
+		return format.Number(*ns / 1e3)
 	}
 	for _, c := range d.Cells {
 		units := map[string]string{}
 		for _, f := range c.Figures {
-			units[f.Unit] = report.Number(*f.Median)
+			units[f.Unit] = format.Number(*f.Median)
 		}
 		l := c.Percentiles.Latency
 		said("%s %s %s %s %s %s %s %s %d %d %s %s %s", c.Cell.Value("spans"), units["offered-qps"], units["achieved-qps"],
@@ -334,8 +335,8 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 		said("- %s", strings.Join(strings.Fields(w), " "))
 	}
 	for _, e := range d.Estimators.Arms {
-		said("%s %s %s %s", e.Quantile, report.Memory(*e.StateBytes), report.Number(*e.InsertNS),
-			report.Number(*e.QueryNS/1e3))
+		said("%s %s %s %s", e.Quantile, format.Bytes(*e.StateBytes), format.Number(*e.InsertNS),
+			format.Number(*e.QueryNS/1e3))
 	}
 }
 

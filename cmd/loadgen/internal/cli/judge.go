@@ -10,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/perf/benchunit"
-
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -46,8 +44,7 @@ func judgeRun(run *results.Run, rules *gate.File, units []string, stderr io.Writ
 // tidyUnits are units as benchstat has them.
 func tidyUnits(units []string) (all []string) {
 	for _, unit := range units {
-		_, tidy := benchunit.Tidy(1, unit)
-		all = append(all, tidy)
+		all = append(all, comparison.TidyUnit(unit))
 	}
 	return all
 }
@@ -86,10 +83,10 @@ func judged(r *gate.Report) error {
 		return nil
 	case exitWorse:
 		return &exitError{exitWorse, fmt.Errorf("%s regressed",
-			report.Plural(r.Counts[comparison.Regressed], "figure"))}
+			format.Plural(r.Counts[comparison.Regressed], "figure"))}
 	case exitNotValid:
 		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)",
-			report.Plural(r.Undecided(), "figure"))}
+			format.Plural(r.Undecided(), "figure"))}
 	}
 	return &exitError{r.Exit, nil}
 }

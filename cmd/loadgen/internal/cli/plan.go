@@ -5,13 +5,14 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -60,20 +61,16 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 	if err := charts(&b, s); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "cell\tcalls a visit\tcalls in all\tpercentiles\t")
+	w := format.Table(1, "cell", "calls a visit", "calls in all", "percentiles")
 	for _, c := range s.Cells() {
 		n := s.Calls(c.Level)
 		if s.Closed {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, "as they end", "", "")
+			w.AppendRow(table.Row{c, "as they end"})
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", c, report.Count(n), report.Count(n*uint64(s.Rounds)),
-			upTo(s.Surely(c.Level)))
+		w.AppendRow(table.Row{c, format.Count(n), format.Count(n * uint64(s.Rounds)), upTo(s.Surely(c.Level))})
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
+	b.WriteString(w.Render() + "\n")
 	crew := fmt.Sprint(workers(s))
 	if s.Workers == 0 {
 		crew += " (one fewer than there are processors)"
@@ -95,11 +92,11 @@ estimators  %v
 compares    %v
 objectives  %v
 seed        %s
-`, report.Plural(len(s.Cells()), "cell"), report.Plural(s.Rounds, "round"), report.Plural(s.Visits(), "visit"),
-		each(s), s.Warmup, about(s.Wall()),
+`, format.Plural(len(s.Cells()), "cell"), format.Plural(s.Rounds, "round"), format.Plural(s.Visits(), "visit"),
+		each(s), s.Warmup, format.About(s.Wall()),
 		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
 		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
-		list(s.Arms(scenarios.Quantile)), list(s.Compare), list(s.SLOs), seed)
+		format.List(s.Arms(scenarios.Quantile)), format.List(s.Compare), format.List(s.SLOs), seed)
 	for i, warning := range report.WarningsOf(planChecks(s)) {
 		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}
@@ -158,7 +155,7 @@ func overloaded(s *scenarios.Scenario) string {
 	case s.Overload == bench.Drop:
 		return "drop"
 	}
-	return fmt.Sprintf("%v, room for %d calls", s.Overload, s.Queue)
+	return fmt.Sprintf("%v, room for %s", s.Overload, format.Plural(s.Queue, "call"))
 }
 
 // planChecks returns everything that is checked of a scenario before it runs.
@@ -186,8 +183,8 @@ func workChecks(s *scenarios.Scenario) (all []report.Check) {
 		c := report.Check{Name: "work at " + report.Load(l), Unit: "workers", Have: float64(have), Need: need,
 			Passed: need < float64(have)}
 		if !c.Passed {
-			c.Warning = fmt.Sprintf("%.10g/s of %v each are %.3g times what %s can do.",
-				peak, s.Handlers.Spin, need/float64(have), report.Plural(have, "worker"))
+			c.Warning = fmt.Sprintf("%s of %v each are %s times what %s can do.",
+				format.GivenRate(peak), s.Handlers.Spin, format.Digits(need/float64(have), 3), format.Plural(have, "worker"))
 		}
 		all = append(all, c)
 	}
@@ -214,18 +211,4 @@ func upTo(n uint64) string {
 	default:
 		return "to " + results.PercentileName(all[len(all)-1])
 	}
-}
-
-func list[T any](all []T) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	out := ""
-	for i, v := range all {
-		if i > 0 {
-			out += ", "
-		}
-		out += fmt.Sprint(v)
-	}
-	return out
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -255,24 +255,24 @@ func listTags(ctx context.Context, format string, files []string, stdin io.Reade
 }
 
 // printTags writes the tags of logs, which have their names above them if they are named.
-func printTags(stdout io.Writer, format string, logs []loggedTags, named bool) error {
+func printTags(stdout io.Writer, as string, logs []loggedTags, named bool) error {
 	var text strings.Builder
 	rows := [][]string{{"log", "tag", "histograms", "values"}}
 	for i, l := range logs {
 		if named {
-			fmt.Fprintf(&text, "%s%s:\n", strings.Repeat("\n", min(i, 1)), quantiles.Printable(l.Log))
+			fmt.Fprintf(&text, "%s%s:\n", strings.Repeat("\n", min(i, 1)), format.Printable(l.Log, ""))
 		}
 		text.WriteString(l.text)
 		for _, t := range l.Tags {
 			rows = append(rows, []string{l.Log, t.Tag, fmt.Sprint(t.Histograms), fmt.Sprint(t.Values)})
 		}
 	}
-	switch format {
+	switch as {
 	case formatJSON:
 		return printJSON(stdout, tagsDocument{quantiles.Schema, logs})
 	case formatTSV:
 		text.Reset()
-		text.WriteString(report.TSV(rows))
+		text.WriteString(format.TSV(rows))
 	}
 	_, err := io.WriteString(stdout, text.String())
 	return err
@@ -400,9 +400,9 @@ func parseCount(s string) (int, error) {
 }
 
 // measureQuantiles carries out a plan and writes the report.
-func measureQuantiles(ctx context.Context, p *quantiles.Plan, format string, stdout, stderr io.Writer) error {
-	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", report.Plural(len(p.Arms), "estimator"),
-		report.Plural(len(p.Data), "data set"), report.Plural(p.Rounds, "round"), p.Seed)
+func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer) error {
+	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
+		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)
 	progress := rounds.NewProgress(stderr, p.Visits())
 	r, err := quantiles.Measure(ctx, p, progress.Next)
 	progress.Finish()
@@ -413,7 +413,7 @@ func measureQuantiles(ctx context.Context, p *quantiles.Plan, format string, std
 		return unusable(err)
 	}
 	r.Environment = machine.Environment()
-	if err := r.Write(stdout, format); err != nil {
+	if err := r.Write(stdout, as); err != nil {
 		return unusable(err)
 	}
 	if r.Recommendation.Estimator == "" {

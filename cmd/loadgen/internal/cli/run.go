@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -182,7 +183,7 @@ func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
 		if f.OutOfOrder > 0 {
 			fmt.Fprintf(stderr, "warning: %s: %s stood after one that was made later: they are replayed in the "+
 				"order of their instants\n",
-				f.Path, report.Plural(int(f.OutOfOrder), "call"))
+				f.Path, format.Plural(int(f.OutOfOrder), "call"))
 		}
 	}
 	return nil
@@ -221,7 +222,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		return unusable(err)
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
-		report.Plural(s.Visits(), "visit"), report.Plural(s.Rounds, "round"), about(s.Wall()), s.Seed)
+		format.Plural(s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(s.Wall()), s.Seed)
 	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.stderr,
 		Sides: []rounds.Side{{Program: programAt(program, o.stderr), Writer: w, Inputs: inputs}}}
 	complete, err := rounds.Run(ctx, visits)
@@ -281,9 +282,9 @@ func verdict(run *results.Run, complete, strict bool) error {
 			}
 		}
 	}
-	visits := report.Plural(run.Scenario.Visits(), "visit")
+	visits := format.Plural(run.Scenario.Visits(), "visit")
 	objectives := results.Objectives(run)
-	of := report.Plural(len(objectives), "objective")
+	of := format.Plural(len(objectives), "objective")
 	outcomes := map[results.Outcome]int{}
 	for _, o := range objectives {
 		outcomes[o.Outcome]++

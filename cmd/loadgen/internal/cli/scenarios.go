@@ -3,17 +3,17 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"text/tabwriter"
-	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 func newScenarios(own targets) *cobra.Command {
 	var fields bool
-	var format string
+	var as string
 	cmd := &cobra.Command{
 		Use:   "scenarios",
 		Short: "List the scenarios that are part of the program",
@@ -21,48 +21,52 @@ func newScenarios(own targets) *cobra.Command {
 answers, and the targets of the program's own. With --fields, lists what the file of a scenario may say.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFormat(format, tableFormats); err != nil {
+			if err := checkFormat(as, tableFormats); err != nil {
 				return unusable(err)
 			}
-			if format != formatText {
-				return unusable(printScenarios(cmd.OutOrStdout(), format, own, fields))
+			if as != formatText {
+				return unusable(printScenarios(cmd.OutOrStdout(), as, own, fields))
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			list := listText
 			if fields {
-				fmt.Fprintln(w, "FIELD\tTAKES\tDEFAULT\tMEANING")
-				for _, f := range scenarios.Fields() {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Key, f.Want, f.Default, f.About)
-				}
-				return unusable(w.Flush())
+				list = fieldsText
 			}
-			for _, t := range own {
-				fmt.Fprintf(w, "--target %s\t\t%s\n", t.Name, t.about())
+			text, err := list(own)
+			if err == nil {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 			}
-			for _, name := range scenarios.Names() {
-				s, err := scenarios.Load(name)
-				if err != nil {
-					return unusable(err)
-				}
-				fmt.Fprintf(w, "%s\tabout %s\t%s\n", name, about(s.Wall()), s.About)
-			}
-			return unusable(w.Flush())
+			return unusable(err)
 		},
 	}
 	cmd.Flags().BoolVar(&fields, "fields", false, "list what the file of a scenario may say")
-	addFormat(cmd, &format, tableFormats)
+	addFormat(cmd, &as, tableFormats)
 	return cmd
+}
+
+// fieldsText returns a table of what the file of a scenario may say.
+func fieldsText(targets) (string, error) {
+	t := format.Table(4, "field", "takes", "default", "meaning")
+	for _, f := range scenarios.Fields() {
+		t.AppendRow(table.Row{f.Key, f.Want, f.Default, f.About})
+	}
+	return t.Render(), nil
+}
+
+// listText returns a table of the program's own targets and of the scenarios.
+func listText(own targets) (string, error) {
+	t := format.Table(0)
+	for _, target := range own {
+		t.AppendRow(table.Row{"--target " + target.Name, "", target.about()})
+	}
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Load(name)
+		if err != nil {
+			return "", err
+		}
+		t.AppendRow(table.Row{name, "about " + format.About(s.Wall()), s.About})
+	}
+	return t.Render(), nil
 }
 
 // about says what a target is.
 func (t *Target) about() string { return cmp.Or(t.About, "A function of this program.") }
-
-// about is a duration as one says it.
-func about(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", max(d.Seconds(), 1))
-	case d < 90*time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.1f h", d.Hours())
-}

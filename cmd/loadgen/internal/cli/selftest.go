@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -17,10 +17,10 @@ import (
 
 func newSelftest() *cobra.Command {
 	var (
-		quick        bool
-		only         []string
-		rounds       int
-		keep, format string
+		quick    bool
+		only     []string
+		rounds   int
+		keep, as string
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -53,15 +53,15 @@ from then on in the same directory.`,
   loadgen selftest --aa 12`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFormat(format, selftestFormats); err != nil {
+			if err := checkFormat(as, selftestFormats); err != nil {
 				return unusable(err)
 			}
-			asJSON := format == formatJSON
+			asJSON := as == formatJSON
 			if cmd.Flags().Changed("aa") {
 				switch {
 				case rounds < comparison.MinPairs || rounds > 1000:
 					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%",
-						report.Plural(rounds, "round"), comparison.MinPairs))
+						format.Plural(rounds, "round"), comparison.MinPairs))
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
@@ -81,7 +81,7 @@ from then on in the same directory.`,
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
-	addFormat(cmd, &format, selftestFormats)
+	addFormat(cmd, &as, selftestFormats)
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
 	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
@@ -105,8 +105,8 @@ type selfTest struct {
 func (t *selfTest) run(ctx context.Context) error {
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, t.stderr)
-	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", report.Plural(len(t.checks), "check"),
-		about(selftest.Takes(t.checks)))
+	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", format.Plural(len(t.checks), "check"),
+		format.About(selftest.Takes(t.checks)))
 	progress := rounds.NewProgress(t.stderr, len(t.checks))
 	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.Next(c.Group + ", " + c.Name) })
 	progress.Finish()
@@ -120,7 +120,7 @@ func (t *selfTest) run(ctx context.Context) error {
 	switch {
 	case r.Interrupted:
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %s", len(all),
-			report.Plural(len(t.checks), "check"))}
+			format.Plural(len(t.checks), "check"))}
 	case !r.Passed:
 		return &exitError{exitWorse, nil}
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/internal/jsonfile"
 	"github.com/loadgen-go/loadgen/results"
@@ -201,8 +201,8 @@ func (f *file) caveats(a answer) (list []caveat) {
 		": the generator reached its limit before the target; "+more)
 	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than requested")
 	missed, visits := f.missed(a)
-	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, report.Plural(visits, "visit")),
-		fmt.Sprintf(": visits had both results: at %s/s or below, %d of %d missed", rate(a.told()), missed, visits))
+	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, format.Plural(visits, "visit")),
+		fmt.Sprintf(": visits had both results: at %s or below, %d of %d missed", format.Rate(a.told()), missed, visits))
 	return list
 }
 

@@ -22,7 +22,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -65,7 +65,8 @@ func (a Ask) Check() error {
 	}
 	if !(a.Headroom >= 0 && a.Headroom <= MostHeadroom) {
 		errs = append(errs,
-			fmt.Errorf("--headroom: %.6g%% is not valid: want 0%% to %v%%", 100*a.Headroom, 100*MostHeadroom))
+			fmt.Errorf("--headroom: %s is not valid: want 0%% to %s", format.Given(a.Headroom),
+				format.Given(MostHeadroom)))
 	}
 	if a.Failures < 0 || a.Failures > MostFailures {
 		errs = append(errs, fmt.Errorf("--failures: %d is not valid: want 0 to %d", a.Failures, MostFailures))
@@ -127,8 +128,8 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	var errs []error
 	for _, c := range m.Arms {
 		if a.instances(c) > mostInstances {
-			errs = append(errs, fmt.Errorf("%s needs more than %s instances: are the peak of %.6g/s and the capacity "+
-				"of %.6g/s in one unit?", c.Arm, report.Count(mostInstances), a.Peak, c.Told))
+			errs = append(errs, fmt.Errorf("%s needs more than %s instances: are the peak of %s and the capacity "+
+				"of %s in one unit?", c.Arm, format.Count(mostInstances), format.GivenRate(a.Peak), format.Rate(c.Told)))
 			continue
 		}
 		p.Arms = append(p.Arms, a.plan(c))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -65,7 +66,7 @@ func Given(low, high float64) *Measured {
 			"--capacity has no interval, so the plan is only as certain as that number: LOW..HIGH gives an interval")
 	}
 	m.Warnings = append(m.Warnings, fmt.Sprintf("--capacity does not say for how long the objectives must hold: "+
-		"the plan assumes visits of %v", visit.Round(time.Millisecond)))
+		"the plan assumes visits of %v", format.Duration(visit)))
 	return m
 }
 

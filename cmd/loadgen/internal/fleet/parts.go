@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A Part is a part of a plan for a page: sentences or a table. A title applies to the parts
@@ -50,7 +52,7 @@ func (p *Plan) Headline() (question, answer string) {
 	for _, c := range p.Caveats {
 		answer += "; " + c
 	}
-	return fmt.Sprintf("How many instances carry %s/s?", rate(p.Peak)), answer + "."
+	return fmt.Sprintf("How many instances carry %s?", format.GivenRate(p.Peak)), answer + "."
 }
 
 // parts is a style that collects the parts.

@@ -6,21 +6,20 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
 // Formats are the formats of a plan.
 var Formats = []string{"text", "markdown", "json"}
 
-// Format writes p in one of Formats.
-func (p *Plan) Format(format string) (string, error) {
-	switch format {
+// Format returns p as one of Formats.
+func (p *Plan) Format(as string) (string, error) {
+	switch as {
 	case "text":
 		return p.write(text80{}), nil
 	case "markdown":
@@ -29,7 +28,7 @@ func (p *Plan) Format(format string) (string, error) {
 		data, err := json.MarshalIndent(p, "", "  ")
 		return string(data) + "\n", err
 	}
-	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
 }
 
 // A style writes the parts of a plan.
@@ -72,30 +71,30 @@ func (p *Plan) question() string {
 	case p.Failures == 1:
 		lost = "after 1 instance is lost"
 	case p.Failures > 1:
-		lost = "after " + report.Plural(p.Failures, "instance") + " are lost"
+		lost = "after " + format.Plural(p.Failures, "instance") + " are lost"
 	}
 	where := ""
 	if e := p.Environment; e != nil {
 		where = fmt.Sprintf(": an instance is a process with GOMAXPROCS=%d on %s, %s/%s, %s", e.GOMAXPROCS,
-			report.Plural(e.NumCPU, "processor"), e.GOOS, e.GOARCH, e.GoVersion)
+			format.Plural(e.NumCPU, "processor"), e.GOOS, e.GOARCH, e.GoVersion)
 		if e.CPU != "" {
 			where += ", " + e.CPU
 		}
 	}
-	return fmt.Sprintf("A fleet that carries %s/s at its peak, with %s of headroom left %s. Capacities are from %s%s.",
-		rate(p.Peak), percent(p.Headroom), lost, p.Source, where)
+	return fmt.Sprintf("A fleet that carries %s at its peak, with %s of headroom left %s. Capacities are from %s%s.",
+		format.GivenRate(p.Peak), format.Given(p.Headroom), lost, p.Source, where)
 }
 
 // needed returns the table of the instances that each arm needs.
 func (p *Plan) needed(s style) table.Writer {
-	t := report.NewTable(1, "arm", "plan/s", "capacity/s", "instances", "normal", "failure", "busiest")
+	t := format.Table(1, "arm", "plan/s", "capacity/s", "instances", "normal", "failure", "busiest")
 	for _, a := range p.Arms {
-		interval := rate(a.Low) + " to " + rate(a.High)
+		interval := rates(usl.Interval{Low: a.Low, High: a.High})
 		if a.Bound {
-			interval = rate(a.Holds) + " or more"
+			interval = format.PerSecond(a.Holds) + " or more"
 		}
-		t.AppendRow(table.Row{s.name(a.Arm), rate(a.Told), interval, a.show(a.Instances),
-			percent(a.Utilisation), percent(a.UtilisationInFailure), percent(a.Busiest)})
+		t.AppendRow(table.Row{s.name(a.Arm), format.PerSecond(a.Told), interval, a.show(a.Instances),
+			format.Percent(a.Utilisation), format.Percent(a.UtilisationInFailure), format.Percent(a.Busiest)})
 	}
 	return t
 }
@@ -106,27 +105,27 @@ func (p *Plan) utilisation() string {
 	for _, a := range p.Arms {
 		shortest, longest = min(shortest, a.Visit), max(longest, a.Visit)
 	}
-	visits := shortest.Round(time.Millisecond).String()
+	visits := format.Duration(shortest)
 	if longest > shortest {
 		visits += " or longer"
 	}
 	return fmt.Sprintf("plan/s is the rate at which visits held, and capacity/s the 95%% interval of the capacity. "+
 		"Utilisations are shares of plan/s: the mean normally, the mean after the failures, and the busiest instance "+
 		"after the failures. The plan assumes that calls reach instances at random: in %s of visits of %s no "+
-		"instance is offered more than the busiest.", percent(Share), visits)
+		"instance is offered more than the busiest.", format.Given(Share), visits)
 }
 
 // show returns a number of instances, as an upper bound if an instance of the arm may carry more.
 func (a *ArmPlan) show(instances int) string {
 	if a.Bound {
-		return "up to " + report.Count(instances)
+		return "up to " + format.Count(instances)
 	}
-	return report.Count(instances)
+	return format.Count(instances)
 }
 
 // cost returns the table of what each arm costs.
 func (p *Plan) cost(s style) table.Writer {
-	t := report.NewTable(1, "arm", "instances", "more", "cores per million calls/s", "more")
+	t := format.Table(1, "arm", "instances", "more", "cores per million calls/s", "more")
 	base := &p.Arms[0]
 	for i := range p.Arms {
 		a := &p.Arms[i]
@@ -135,9 +134,9 @@ func (p *Plan) cost(s style) table.Writer {
 			row[2] = fmt.Sprintf("%+d", a.More)
 		}
 		if a.CPU > 0 {
-			row[3] = report.Number(a.Cores())
+			row[3] = format.Number(a.Cores())
 			if i > 0 && base.CPU > 0 {
-				row[4] = signed(a.Cores() - base.Cores())
+				row[4] = format.Signed(a.Cores()-base.Cores(), format.Number)
 			}
 		}
 		t.AppendRow(row)
@@ -152,11 +151,11 @@ func (p *Plan) whatIf(s style) table.Writer {
 	for _, n := range losses {
 		header = append(header, fmt.Sprintf("%d lost", n))
 	}
-	t := report.NewTable(1, header...)
+	t := format.Table(1, header...)
 	for i := range p.Arms {
 		name := s.name(p.Arms[i].Arm)
 		for row := range slices.Chunk(p.Arms[i].WhatIf, len(losses)) {
-			cells := table.Row{name, percent(row[0].Headroom)}
+			cells := table.Row{name, format.Given(row[0].Headroom)}
 			for _, w := range row {
 				cell := p.Arms[i].show(w.Instances)
 				if math.Abs(w.Headroom-p.Headroom) < 1e-9 && w.Failures == p.Failures {
@@ -197,43 +196,22 @@ func (c *Curve) Scales() string {
 func sentence(c *Curve) string {
 	f := c.Fit
 	least, most := f.Range()
-	s := fmt.Sprintf("%s/s alone (%s), sigma %s, kappa %s, over %.4g to %.4g %s; the farthest median is %+.1f%% off",
-		rate(f.Lambda), rates(f.LambdaInterval), within(f.Sigma, f.SigmaInterval),
-		within(f.Kappa, f.KappaInterval), least, most, c.Of, 100*f.Worst)
-	top := fmt.Sprintf("%s/s (%s)", rate(f.Greatest.X), rates(f.GreatestInterval))
+	s := fmt.Sprintf("%s alone (%s), sigma %s, kappa %s, over %s to %s %s; the farthest median is %s off",
+		format.Rate(f.Lambda), rates(f.LambdaInterval), within(f.Sigma, f.SigmaInterval),
+		within(f.Kappa, f.KappaInterval), format.Digits(least, 4), format.Digits(most, 4), c.Of, format.Change(f.Worst))
+	top := fmt.Sprintf("%s (%s)", format.Rate(f.Greatest.X), rates(f.GreatestInterval))
 	if f.PeakInterval != nil {
 		return fmt.Sprintf("%s; the peak is %s at %s", s, top, within(f.Greatest.N, *f.PeakInterval))
 	}
-	return fmt.Sprintf("%s; the most up to %.4g %s is %s", s, most, c.Of, top)
+	return fmt.Sprintf("%s; the most up to %s %s is %s", s, format.Digits(most, 4), c.Of, top)
 }
 
 // rates returns an interval of rates, in calls per second.
-func rates(i usl.Interval) string { return rate(i.Low) + " to " + rate(i.High) }
+func rates(i usl.Interval) string { return format.PerSecond(i.Low) + " to " + format.PerSecond(i.High) }
 
 // within returns a number and its interval, with three digits.
 func within(x float64, i usl.Interval) string {
-	return strings.ReplaceAll(fmt.Sprintf("%.3g (%.3g to %.3g)", x, i.Low, i.High), "+Inf", "no end")
-}
-
-// rate returns a rate in calls per second with all digits, since intervals may be narrow.
-func rate(x float64) string {
-	if x < 1000 {
-		return fmt.Sprintf("%.4g", x)
-	}
-	return report.Count(math.Round(x))
-}
-
-// percent returns a share in per cent, with at most one decimal.
-func percent(x float64) string {
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*x), ".0") + "%"
-}
-
-// signed returns a number with its sign.
-func signed(x float64) string {
-	if x >= 0 {
-		return "+" + report.Number(x)
-	}
-	return report.Number(x)
+	return fmt.Sprintf("%s (%s to %s)", format.Digits(x, 3), format.Digits(i.Low, 3), format.Digits(i.High, 3))
 }
 
 // columns is the width of text.
@@ -254,29 +232,18 @@ func (text80) asked(s string) string { return "[" + s + "]" }
 // sentences returns paragraphs or, below a title, list items.
 func (text80) sentences(title string, sentences []string) string {
 	var b strings.Builder
+	mark, indent := "", ""
 	if title != "" {
-		b.WriteString(text.WrapSoft(title, columns) + "\n\n")
+		b.WriteString(format.Wrap(title, columns, "") + "\n")
+		mark, indent = "- ", "  "
 	}
 	for _, s := range sentences {
-		if title == "" {
-			b.WriteString(trimmed(text.WrapSoft(s, columns)) + "\n")
-			continue
-		}
-		b.WriteString("- " + strings.ReplaceAll(trimmed(text.WrapSoft(s, columns-2)), "\n", "\n  ") + "\n")
+		b.WriteString(format.Wrap(mark+s, columns, indent))
 	}
 	if len(sentences) > 0 {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// trimmed removes the blanks that wrapping leaves at the ends of lines.
-func trimmed(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
 }
 
 // markdown is a style for Markdown.
@@ -286,7 +253,7 @@ type markdown struct{}
 func (markdown) table(t table.Writer) string { return t.RenderMarkdown() + "\n\n" }
 
 // name returns s, escaped.
-func (markdown) name(s string) string { return escape(s) }
+func (markdown) name(s string) string { return format.Markdown(s) }
 
 // asked returns s in bold.
 func (markdown) asked(s string) string { return "**" + s + "**" }
@@ -296,20 +263,14 @@ func (markdown) sentences(title string, sentences []string) string {
 	var b strings.Builder
 	mark := ""
 	if title != "" {
-		b.WriteString("### " + escape(title) + "\n\n")
+		b.WriteString("### " + format.Markdown(title) + "\n\n")
 		mark = "- "
 	}
 	for _, s := range sentences {
-		b.WriteString(mark + escape(s) + "\n")
+		b.WriteString(mark + format.Markdown(s) + "\n")
 	}
 	if len(sentences) > 0 {
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// escape escapes text of a file, so that it is not read as Markdown.
-func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`",
-		"[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`).Replace(s)
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchproc"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -214,7 +215,7 @@ func (s *sides) warnPooled() {
 				}
 			}
 			if name := label(key.row); !slices.Contains(pooled, name) {
-				pooled = append(pooled, name+" ("+firstOf(x.names)+")")
+				pooled = append(pooled, name+" ("+format.FewNames(x.names)+")")
 			}
 			break
 		}
@@ -223,7 +224,7 @@ func (s *sides) warnPooled() {
 		s.warnings = append(s.warnings,
 			fmt.Sprintf("benchmarks that differ in %s are pooled in one row, which may hide a change of one of them: "+
 				"%s: name in --row what distinguishes them",
-				strings.Join(fields, ", "), firstOf(slices.Compact(pooled))))
+				strings.Join(fields, ", "), format.FewNames(slices.Compact(pooled))))
 	}
 }
 
@@ -341,20 +342,14 @@ func differing(p *projector, lines []Line) (ignore, warnings []string) {
 
 // several returns the first values, and how many more there are.
 func several(values []string) string {
-	const few = 3
-	switch n := len(values); {
-	case n == 0:
+	if len(values) == 0 {
 		return "none"
-	case n > few:
-		return fmt.Sprintf("%q and %d more", values[0], n-1)
-	case n == 1:
-		return strconv.Quote(values[0])
 	}
 	quoted := make([]string, len(values))
 	for i, v := range values {
 		quoted[i] = strconv.Quote(v)
 	}
-	return strings.Join(quoted, ", ")
+	return format.FewNames(quoted)
 }
 
 // chooseColumns returns the options with Col set. By default it is the input, if there are several.

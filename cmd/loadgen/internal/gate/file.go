@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/perf/benchunit"
-
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -112,7 +110,7 @@ func (f *File) units() []string {
 // tidyUnits returns units in benchstat's form.
 func tidyUnits(list []scalar) (units []string) {
 	for _, s := range list {
-		units = append(units, tidyUnit(s.text))
+		units = append(units, comparison.TidyUnit(s.text))
 	}
 	return units
 }
@@ -132,7 +130,7 @@ func agreements(path string, list []entry, what string, wanted ...string) (all [
 
 // parse returns the agreement, or an error if a field is missing or wrong.
 func (e *entry) parse(path string, wanted []string) (Agreement, error) {
-	x := Agreement{Cell: e.Cell.text, Unit: tidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
+	x := Agreement{Cell: e.Cell.text, Unit: comparison.TidyUnit(e.Unit.text), Reason: strings.TrimSpace(e.Reason.text),
 		where: e.place().in(path), pattern: wildcard(e.Cell.text)}
 	given := map[string]string{"cell": x.Cell, "unit": x.Unit, "reason": x.Reason, "until": e.Until.text}
 	for _, name := range wanted {
@@ -152,10 +150,4 @@ func (e *entry) parse(path string, wanted []string) (Agreement, error) {
 // wildcard returns an expression that matches a whole name, in which * matches any text.
 func wildcard(s string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(s), `\*`, ".*") + "$")
-}
-
-// tidyUnit returns a unit in benchstat's form, such as sec/op for ns/op.
-func tidyUnit(unit string) string {
-	_, tidy := benchunit.Tidy(1, unit)
-	return tidy
 }

@@ -13,7 +13,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"remarks": (*Report).remarks,
 	"title":   (*Table).title,
 	"row":     (*Cell).row,
-	"header":  func() []string { return header },
+	"header":  func() []any { return header },
 }).Parse(page))
 
 // html returns the report as an HTML page that loads no other resources.

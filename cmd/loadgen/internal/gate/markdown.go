@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -14,7 +17,7 @@ func markdown(r *Report) string {
 	fmt.Fprintf(&b, "**%s**\n", r.Summary)
 	for _, t := range r.Tables {
 		loud, quiet := t.split()
-		fmt.Fprintf(&b, "\n%s\n", escape(t.title()))
+		fmt.Fprintf(&b, "\n%s\n", format.Markdown(t.title()))
 		if len(loud) > 0 {
 			b.WriteString("\n" + markdownTable(loud))
 		}
@@ -27,7 +30,7 @@ func markdown(r *Report) string {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString("- " + escape(remark) + "\n")
+		b.WriteString("- " + format.Markdown(remark) + "\n")
 	}
 	return b.String()
 }
@@ -57,27 +60,17 @@ func quietCells(cells []*Cell) string {
 
 // markdownTable returns the table of cells.
 func markdownTable(cells []*Cell) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| benchmark | unit | %s |\n| --- | ---%s --- |\n", strings.Join(header, " | "),
-		" |"+strings.Repeat(" ---: |", len(header)-1))
+	t := format.Table(2, append([]any{"benchmark", "unit"}, header...)...)
 	for _, c := range cells {
 		row := c.row()
-		verdict := &row[len(row)-1]
+		last := len(row) - 1
 		if c.Verdict == comparison.Regressed {
-			*verdict = "**" + *verdict + "**"
+			row[last] = fmt.Sprintf("**%v**", row[last])
 		}
 		if c.Why != "" && c.Verdict.Judged() {
-			*verdict += ": " + escape(c.Why)
+			row[last] = fmt.Sprintf("%v: %s", row[last], format.Markdown(c.Why))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", escape(c.Name), escape(c.Unit), strings.Join(row, " | "))
+		t.AppendRow(append(table.Row{format.Markdown(c.Name), format.Markdown(c.Unit)}, row...))
 	}
-	return b.String()
+	return t.RenderMarkdown() + "\n"
 }
-
-// escape escapes text of a file, so that it is not read as Markdown or HTML.
-func escape(s string) string {
-	return markdownSpecial.Replace(plain(s))
-}
-
-var markdownSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", `\|`, "*", `\*`, "_", `\_`,
-	"`", "\\`", "[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`)

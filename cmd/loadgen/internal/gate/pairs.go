@@ -10,6 +10,7 @@ import (
 	"golang.org/x/perf/benchproc"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -73,20 +74,20 @@ func (s *sides) pairs() ([]*pair, error) {
 		if len(missing) > 0 && s.options.Interleaved {
 			errs = append(errs, fmt.Errorf("%s alone has %s: %s has lost it, skipped it or ended before it: if it "+
 				"is gone for good, list it under removed in the gate file, or choose the others by --benchmarks",
-				label(s.cols[0]), firstOf(missing), label(head)))
+				label(s.cols[0]), format.FewNames(missing), label(head)))
 		} else if len(missing) > 0 {
 			errs = append(errs, fmt.Errorf("%s has nothing to compare with %s of %s: measure it, list it under "+
 				"removed in the gate file, or leave it out by --filter, or by --ignore if a key of the configuration "+
 				"keeps it apart",
-				label(head), firstOf(missing), label(s.cols[0])))
+				label(head), format.FewNames(missing), label(s.cols[0])))
 		}
 		if len(added) > 0 {
 			s.warnings = append(s.warnings, fmt.Sprintf("only %s has %s, so it is not compared", label(head),
-				firstOf(added)))
+				format.FewNames(added)))
 		}
 	}
 	if len(s.lone) > 0 {
-		s.warnings = append(s.warnings, "rounds that only one side has are left out of "+firstOf(s.lone))
+		s.warnings = append(s.warnings, "rounds that only one side has are left out of "+format.FewNames(s.lone))
 	}
 	errs = append(errs, s.removals.check())
 	if removed := s.removals.notes(); len(list) == 0 && len(removed) > 0 {
@@ -99,15 +100,6 @@ func (s *sides) pairs() ([]*pair, error) {
 func (s *sides) result(key sideKey) result {
 	p := pair{name: label(key.row), unit: key.unit, config: config(key.table)}
 	return result{name: p.name, full: p.full(), unit: p.unit, text: s.describe(key)}
-}
-
-// firstOf returns the first few names, and how many more there are.
-func firstOf(names []string) string {
-	const few = 3
-	if n := len(names); n > few {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), n-few)
-	}
-	return strings.Join(names, ", ")
 }
 
 // describe returns the row and unit of a key, and the part of its configuration that varies.
@@ -158,7 +150,7 @@ func (s *sides) pairUp(p *pair) error {
 		if lost := lostRounds(base, head); len(lost) > 0 {
 			return fmt.Errorf("%s has no result in round %s, and %s has one: it was skipped, or the program ended "+
 				"before it",
-				p.headLabel, firstOf(lost), p.baseLabel)
+				p.headLabel, format.FewNames(lost), p.baseLabel)
 		}
 		if p.keepCommon() {
 			s.lone = append(s.lone, fmt.Sprintf("%s in %s", p.name, p.unit))

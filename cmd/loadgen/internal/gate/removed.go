@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // removals say which results of the base a head may lack, and what came of it.
@@ -101,8 +103,8 @@ func (r *removals) check() error {
 func (r *removals) notes() (all []string) {
 	for _, e := range r.list {
 		if len(e.lacked) > 0 && r.now.Before(e.Until) {
-			all = append(all, fmt.Sprintf("removed, as %s has it: %s: %s (until %s)", e.where, firstOf(e.lacked), e.Reason,
-				e.Last()))
+			all = append(all, fmt.Sprintf("removed, as %s has it: %s: %s (until %s)", e.where,
+				format.FewNames(e.lacked), e.Reason, e.Last()))
 		}
 	}
 	return all
@@ -114,7 +116,7 @@ func (r *removals) warnings() (all []string) {
 		switch {
 		case len(e.kept) > 0:
 			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it", e.where,
-				e.Cell, firstOf(e.kept)))
+				e.Cell, format.FewNames(e.kept)))
 		case len(e.lacked) == 0:
 			all = append(all, fmt.Sprintf("%s: the removed %s matches nothing of the base: correct the entry, or remove it",
 				e.where, e.Cell))

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
-	"golang.org/x/perf/benchunit"
+	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -165,60 +165,45 @@ func (t *Table) title() string {
 			least, most = min(least, n, m), max(most, n, m)
 		}
 	}
-	rounds := fmt.Sprintf("%d rounds", most)
-	switch {
-	case most == 1:
-		rounds = "one round"
-	case least < most:
-		rounds = fmt.Sprintf("%d to %d rounds", least, most)
-	}
 	how := "unpaired"
 	if t.Paired {
 		how = "paired"
 	}
-	return fmt.Sprintf("%s against %s, %s, %s: %s", t.Head, t.Base, rounds, how, t.Why)
+	return fmt.Sprintf("%s against %s, %s, %s: %s", t.Head, t.Base, format.Between(least, most, "round"), how,
+		t.Why)
 }
 
 // header holds the titles of a table's columns.
-var header = []string{"base", "head", "shift", "95% interval", "margin", "p", "verdict"}
+var header = []any{"base", "head", "shift", "95% interval", "margin", "p", "verdict"}
 
 // row returns the columns of a cell, without its name and unit.
-func (c *Cell) row() []string {
-	const none = "-"
-	shift, interval, p, verdict := none, none, none, string(c.Verdict)
+func (c *Cell) row() table.Row {
+	shift, interval, p, verdict := format.None, format.None, format.None, string(c.Verdict)
 	if c.Shift != nil {
 		shift = c.signed(*c.Shift)
-		interval = "[" + c.signed(*c.Low) + ", " + c.signed(*c.High) + "]"
+		interval = format.Interval(*c.Low, *c.High, c.signed)
 	}
 	if c.Adjusted != nil {
-		p = fmt.Sprintf("%.3f", *c.Adjusted)
+		p = format.P(*c.Adjusted)
 	}
 	if c.Marked {
 		verdict += " *"
 	}
-	return []string{c.median(c.Base), c.median(c.Head), shift, interval, c.margin(), p, verdict}
+	return table.Row{c.median(c.Base), c.median(c.Head), shift, interval, c.margin(), p, verdict}
 }
 
 // median returns the median of a side in the form of benchstat, with its own prefix.
 func (c *Cell) median(s Side) string {
 	if s.Median == nil {
-		return "-"
+		return format.None
 	}
-	return scale(*s.Median, c.Unit)
+	return format.Scaled(*s.Median, c.Unit)
 }
 
-// scale returns a value in the form of benchstat, unless it is too large or too small for the prefixes.
-func scale(x float64, unit string) string {
-	if a := math.Abs(x); a != 0 && (a >= 1e18 || a < 1e-15) {
-		return strconv.FormatFloat(x, 'g', 4, 64)
-	}
-	return benchunit.Scale(x, benchunit.ClassOf(unit))
-}
-
-// margin returns the margin, or "-" if the cell is not judged.
+// margin returns the margin, or format.None if the cell is not judged.
 func (c *Cell) margin() string {
 	if !c.Verdict.Judged() {
-		return "-"
+		return format.None
 	}
 	return c.Margin
 }
@@ -226,28 +211,7 @@ func (c *Cell) margin() string {
 // signed returns a shift, or an end of its interval, with its sign.
 func (c *Cell) signed(x float64) string {
 	if c.Absolute {
-		return sign(x, scale(math.Abs(x), c.Unit))
+		return format.Signed(x, func(size float64) string { return format.Scaled(size, c.Unit) })
 	}
-	decimals := 1
-	switch a := math.Abs(100 * x); {
-	case a < 0.995:
-		decimals = 2
-	case a >= 99.95:
-		decimals = 0
-	}
-	return sign(x, fmt.Sprintf("%.*f%%", decimals, 100*math.Abs(x)))
-}
-
-// sign returns a size with the sign of x, or 0 without a sign if it rounds to 0.
-func sign(x float64, size string) string {
-	switch {
-	case strings.Trim(size, "0.%") == "":
-		if strings.HasSuffix(size, "%") {
-			return "0%"
-		}
-		return "0"
-	case x < 0:
-		return "-" + size
-	}
-	return "+" + size
+	return format.Change(x)
 }

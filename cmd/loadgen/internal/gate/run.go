@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -61,7 +62,7 @@ func (o *Options) judging(units []string) comparison.Options {
 // Primary returns the number of units that CompareRuns judges.
 func (o *Options) Primary() (n int) {
 	for _, u := range results.Units {
-		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
+		if unit := comparison.TidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
 			o.rule(unit, nil).Better != comparison.Neither {
 			n++
 		}
@@ -109,7 +110,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	}
 	r.Notes = append(r.Notes, removals.notes()...)
 	if len(added) > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("head alone has %s: not compared", firstOf(added)))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("head alone has %s: not compared", format.FewNames(added)))
 	}
 	r.Warnings = append(r.Warnings, removals.warnings()...)
 	for _, c := range contests {
@@ -141,7 +142,7 @@ func (r *removals) cells(base, head *results.Run) (added []string, gone []scenar
 	}
 	if len(missing) > 0 {
 		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in "+
-			"the run.bench of head, or list it under removed in the gate file", firstOf(missing))
+			"the run.bench of head, or list it under removed in the gate file", format.FewNames(missing))
 	}
 	return added, gone, nil
 }

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // Formats are the formats of a report.
 var Formats = []string{"text", "markdown", "json", "html"}
 
-// Format returns r in one of Formats.
-func (r *Report) Format(format string) (string, error) {
-	switch format {
+// Format returns r as one of Formats.
+func (r *Report) Format(as string) (string, error) {
+	switch as {
 	case "text":
 		return Text(r), nil
 	case "markdown":
@@ -24,7 +26,7 @@ func (r *Report) Format(format string) (string, error) {
 	case "html":
 		return html(r)
 	}
-	return "", fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
 }
 
 // encode returns the report as JSON. Within one schema fields may be added, but never change.
@@ -33,25 +35,27 @@ func encode(r *Report) (string, error) {
 	return string(data) + "\n", err
 }
 
+// columns is the width of a terminal.
+const columns = 80
+
 // Text returns the report for a terminal of 80 columns, with a table for each head and configuration. The last line is
 // the summary.
 func Text(r *Report) string {
 	var b strings.Builder
 	var shown []Pair
 	for _, t := range r.Tables {
-		b.WriteString(wrap(t.title(), "  "))
+		b.WriteString(format.Wrap(t.title(), columns, "  "))
 		for _, p := range t.Config {
 			if !slices.Contains(shown, p) {
-				b.WriteString(plain(p.Key+": "+p.Value) + "\n")
+				b.WriteString(format.Printable(p.Key+": "+p.Value, "") + "\n")
 			}
 		}
 		shown = t.Config
 		b.WriteByte('\n')
-		t.write(&b)
-		b.WriteByte('\n')
+		b.WriteString(t.text() + "\n")
 	}
 	for _, remark := range r.remarks() {
-		b.WriteString(wrap(remark, "  "))
+		b.WriteString(format.Wrap(remark, columns, "  "))
 	}
 	if len(r.remarks()) > 0 {
 		b.WriteByte('\n')
@@ -71,75 +75,21 @@ func (r *Report) remarks() (list []string) {
 	return list
 }
 
-// write writes the cells of a table, grouped by name.
-func (t *Table) write(b *strings.Builder) {
-	rows := [][]string{append([]string{"unit"}, header...)}
+// text returns the cells of a table, grouped by name.
+func (t *Table) text() string {
+	w := format.Table(1, append([]any{"unit"}, header...)...)
 	for _, c := range t.Cells {
-		rows = append(rows, append([]string{plain(c.Unit)}, c.row()...))
+		w.AppendRow(append(table.Row{format.Printable(c.Unit, "")}, c.row()...))
 	}
-	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
+	return format.Annotated(w, func(row int) (note string) {
+		if row >= 0 {
+			if c := t.Cells[row]; c.Why != "" && c.Verdict.Judged() {
+				note = format.Wrap("    "+c.Why, columns, "    ")
+			}
 		}
-	}
-	line := func(row []string) {
-		text := pad(row[0], -width[0])
-		for i, cell := range row[1 : len(row)-1] {
-			text += "  " + pad(cell, width[i+1])
+		if next := row + 1; next < len(t.Cells) && (next == 0 || t.Cells[next].Name != t.Cells[row].Name) {
+			note += format.Printable(t.Cells[next].Name, "") + "\n"
 		}
-		b.WriteString(text + "  " + row[len(row)-1] + "\n") // verdicts are not padded
-	}
-	line(rows[0])
-	name := ""
-	for i, c := range t.Cells {
-		if i == 0 || c.Name != name {
-			name = c.Name
-			b.WriteString(plain(name) + "\n")
-		}
-		line(rows[i+1])
-		if c.Why != "" && c.Verdict.Judged() {
-			b.WriteString(wrap("    "+c.Why, "    "))
-		}
-	}
-}
-
-// pad fills s up to width with blanks before it, or after it if width is negative.
-func pad(s string, width int) string {
-	blanks := strings.Repeat(" ", max(0, max(width, -width)-utf8.RuneCountInString(s)))
-	if width < 0 {
-		return s + blanks
-	}
-	return blanks + s
-}
-
-// wrap breaks a text into lines of at most 80 columns, and begins all but the first with indent.
-func wrap(s, indent string) string {
-	const columns = 80
-	s = plain(s)
-	text := strings.TrimLeft(s, " ")
-	line := s[:len(s)-len(text)]
-	var b strings.Builder
-	fresh := true
-	for _, word := range strings.Fields(text) {
-		if !fresh && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
-			b.WriteString(line + "\n")
-			line, fresh = indent, true
-		}
-		if !fresh {
-			line += " "
-		}
-		line, fresh = line+word, false
-	}
-	return b.String() + line + "\n"
-}
-
-// plain replaces control characters in text of a file, which could move the cursor of a terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return '?'
-		}
-		return r
-	}, s)
+		return note
+	})
 }

@@ -5,9 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"golang.org/x/perf/benchunit"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A series is one cell on one machine, over commits.
@@ -53,9 +52,9 @@ func Text(records []Record) string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, tail(s.name+"  "+s.unit, Width))
+		fmt.Fprintln(&b, format.Tail(format.Printable(s.name+"  "+s.unit, ""), Width))
 		if several {
-			fmt.Fprintln(&b, tail("on "+s.machine, Width))
+			fmt.Fprintln(&b, format.Tail(format.Printable("on "+s.machine, ""), Width))
 		}
 		s.draw(&b)
 	}
@@ -64,19 +63,18 @@ func Text(records []Record) string {
 
 // draw draws a series.
 func (s *series) draw(b *strings.Builder) {
-	class := benchunit.ClassOf(s.unit)
 	most := 0.0
 	for _, p := range s.points {
 		most = max(most, p.Median)
 	}
 	for i, p := range s.points {
-		change := ""
+		since := ""
 		if i > 0 {
-			change = percent(s.points[i-1].Median, p.Median)
+			since = change(s.points[i-1].Median, p.Median)
 		}
-		line := fmt.Sprintf("  %s  %-10s  %9s %5s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit),
-			benchunit.Scale(p.Median, class), p.reach(), p.N, change)
-		line += bar(p.Median, most, Width-utf8.RuneCountInString(line))
+		line := fmt.Sprintf("  %s  %-10s  %9s %6s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit),
+			format.Scaled(p.Median, s.unit), p.reach(), p.N, since)
+		line += bar(p.Median, most, Width-format.Width(line))
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
 }
@@ -89,35 +87,28 @@ func short(commit string) string {
 	return fmt.Sprintf("%.10s", commit)
 }
 
-// reach returns by how much the interval extends beyond the median, as benchstat prints it.
+// reach returns by how much the interval extends beyond the median,.
 func (c *Cell) reach() string {
 	switch {
 	case c.Low == nil || c.High == nil:
 		return "" // n shows why
 	case *c.Low == *c.High:
-		return "± 0%"
+		return "±0%"
 	case c.Median == 0:
-		return "± ?%"
+		return "±?"
 	}
-	share := max(c.Median-*c.Low, *c.High-c.Median) / math.Abs(c.Median)
-	if share >= 9.995 {
-		return "±>9x"
-	}
-	return fmt.Sprintf("±%2.0f%%", 100*share)
+	return format.Within(max(c.Median-*c.Low, *c.High-c.Median)/math.Abs(c.Median), format.Rough)
 }
 
-// percent returns a change in per cent. It returns "=" if there is none, and "from 0" if it has no percentage.
-func percent(from, to float64) string {
-	switch share := (to - from) / math.Abs(from); {
-	case from == to:
+// change returns a change in per cent. It returns "=" if there is none, and "from 0" if it has no percentage.
+func change(from, to float64) string {
+	switch from {
+	case to:
 		return "="
-	case from == 0:
+	case 0:
 		return "from 0"
-	case math.Abs(share) >= 9.995:
-		return fmt.Sprintf("x%.3g", to/from)
-	default:
-		return fmt.Sprintf("%+.1f%%", 100*share)
 	}
+	return format.Change((to - from) / math.Abs(from))
 }
 
 // bar returns a bar of length x/most of the width, to an eighth of a column.
@@ -131,13 +122,4 @@ func bar(x, most float64, width int) string {
 		return full
 	}
 	return full + string([]rune("▏▎▍▌▋▊▉")[eighths%8-1])
-}
-
-// tail returns the end of a text that is too long, since the end of a name is the most specific part.
-func tail(s string, width int) string {
-	runes := []rune(s)
-	if len(runes) <= width {
-		return s
-	}
-	return "…" + string(runes[len(runes)-width+1:])
 }

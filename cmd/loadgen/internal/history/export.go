@@ -4,14 +4,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
-// csvText returns a line for each record, the oldest first, with its time and commit, and a column
+// CSV returns a line for each record, the oldest first, with its time and commit, and a column
 // for each cell and unit, which is empty if the record lacks the cell. Change-point
 // tools read it, such as Apache Otava with time_column: time and attributes: [commit].
 // Records of several machines are an error, since to such a tool another machine would look like
@@ -43,7 +42,7 @@ func table(records []Record) ([][]string, error) {
 		row := make([]string, len(header))
 		row[0], row[1] = r.Time.UTC().Format(time.RFC3339), r.Commit
 		for _, c := range r.Cells {
-			row[columns[c.Name+" "+c.Unit]] = strconv.FormatFloat(c.Median, 'g', -1, 64)
+			row[columns[c.Name+" "+c.Unit]] = format.Exact(c.Median)
 		}
 		rows = append(rows, row)
 	}
@@ -65,9 +64,9 @@ func JSON(records []Record) (string, error) {
 // Formats are those that Format writes.
 var Formats = []string{"text", "csv", "json", "tsv"}
 
-// Format writes records in one of Formats.
-func Format(format string, records []Record) (string, error) {
-	switch format {
+// Format returns records as one of Formats.
+func Format(as string, records []Record) (string, error) {
+	switch as {
 	case "text":
 		return Text(records), nil
 	case "csv":
@@ -76,7 +75,7 @@ func Format(format string, records []Record) (string, error) {
 		return JSON(records)
 	case "tsv":
 		rows, err := table(records)
-		return report.TSV(rows), err
+		return format.TSV(rows), err
 	}
-	return "", fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
 }

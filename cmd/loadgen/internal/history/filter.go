@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/perf/benchunit"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
 // A Filter says which cells are wanted. Its zero value is all.
@@ -20,7 +21,7 @@ type Filter struct {
 // Select returns the records that have selected cells, with only these cells. If there are
 // none, it returns an error that lists the cells, units and machines.
 func (f *Filter) Select(records []Record) ([]Record, error) {
-	_, unit := benchunit.Tidy(1, f.Unit)
+	unit := comparison.TidyUnit(f.Unit)
 	var kept []Record
 	for _, r := range records {
 		if f.Machine != nil && !f.Machine.MatchString(r.Machine) {
@@ -56,11 +57,8 @@ func inventory(records []Record) string {
 		slices.Sort(section.names)
 		names := slices.Compact(section.names)
 		fmt.Fprintf(&b, "  %s:\n", section.title)
-		for _, s := range names[:min(few, len(names))] {
+		for _, s := range format.Few(names, few) {
 			fmt.Fprintf(&b, "    %s\n", s)
-		}
-		if n := len(names) - few; n > 0 {
-			fmt.Fprintf(&b, "    and %d more\n", n)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -225,7 +225,7 @@ func TestCSVHasATimeColumnAndOneForEachMetric(t *testing.T) {
 			}
 		}
 	}
-	if rows[3][2] != "" || rows[4][2] != "1.9e-06" {
+	if rows[3][2] != "" || rows[4][2] != "0.0000019" {
 		t.Errorf("what was not measured is %q, what was is %q", rows[3][2], rows[4][2])
 	}
 }

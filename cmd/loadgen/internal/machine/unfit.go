@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // Limits beyond which a machine is unfit for measuring.
@@ -163,26 +165,26 @@ func readLine(root fs.FS, file string) string {
 
 // unfit returns the reasons why the machine is unfit, each with advice.
 func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) {
-	warn := func(format string, a ...any) { warnings = append(warnings, fmt.Sprintf(format, a...)) }
+	warn := func(text string, a ...any) { warnings = append(warnings, fmt.Sprintf(text, a...)) }
 	switch load := v.load / float64(processors); {
 	case v.pressure > maxPressure:
-		warn("something had to wait for a processor for %.0f%% of the last 10 s (/proc/pressure/cpu): close other "+
-			"programs, or measure on a quieter machine", v.pressure)
+		warn("something had to wait for a processor for %s of the last 10 s (/proc/pressure/cpu): close other "+
+			"programs, or measure on a quieter machine", format.Rough(v.pressure/100))
 	case v.pressure < 0 && load > maxLoad:
-		warn("the load average is %.1f on %d processors: close other programs, and wait until it has fallen below "+
-			"%.1f", v.load, processors, maxLoad*float64(processors))
+		warn("the load average is %s on %d processors: close other programs, and wait until it has fallen below "+
+			"%s", format.Number(v.load), processors, format.Digits(maxLoad*float64(processors), 3))
 	}
 	for _, p := range v.heavy(before) {
-		warn("process %d (%q) uses %.0f%% of a processor: stop it, or wait until it has ended", p.pid, p.name,
-			100*p.share)
+		warn("process %d (%q) uses %s of a processor: stop it, or wait until it has ended", p.pid, p.name,
+			format.Rough(p.share))
 	}
 	if v.governor != "" {
 		warn("the frequency governor is %s, so the clock rate follows the load: set it to performance (cpupower "+
 			"frequency-set -g performance)", v.governor)
 	}
 	if used := min(processors, procs); v.quota > 0 && v.quota < float64(used) {
-		warn("the CPU quota of this process (cgroup) is %.4g cores, but it runs on %d, so it is stopped whenever the "+
-			"quota is used up: raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", v.quota, used,
+		warn("the CPU quota of this process (cgroup) is %s cores, but it runs on %d, so it is stopped whenever the "+
+			"quota is used up: raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", format.Digits(v.quota, 4), used,
 			max(1, int(v.quota)))
 	}
 	if v.battery {

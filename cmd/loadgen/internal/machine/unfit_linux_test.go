@@ -61,7 +61,7 @@ func TestWarningsAboutAnUnfitMachineSayWhatToDo(t *testing.T) {
 			[]string{"something had to wait for a processor for 99% of the last 10 s"}},
 		"load, where pressure is not known": {nil, map[string]string{"proc/pressure/cpu": ""},
 			[]string{"the load average is 14.8 on 2 processors: close other programs, and wait until it has fallen " +
-				"below 1.0"}},
+				"below 1"}},
 		"a little load": {nil, map[string]string{"proc/pressure/cpu": "",
 			"proc/loadavg": "0.90 1 1 1/2 3\n"}, nil},
 		"a process": {busy, map[string]string{"proc/7/stat": stat(7, 1, "a (b) c", 1040, 545, 3)},

@@ -121,14 +121,6 @@ func (c *chart) frame(wide bool, labels []string) {
 	c.Right, c.Bottom = c.Width-26, c.Height-axisMargin
 }
 
-// cut returns s, shortened to at most n characters.
-func cut(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}
-
 // The template calls the following methods.
 
 // PlotWidth returns the width of the plot.

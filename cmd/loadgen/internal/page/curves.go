@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -150,33 +150,31 @@ var tablePercentiles = []float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 func curvesTable(list []curve) (t table) {
 	t.Header = []string{"", "n"}
 	for _, q := range tablePercentiles {
-		t.Header = append(t.Header, results.PercentileName(q)+", µs", "95% interval")
+		t.Header = append(t.Header, results.PercentileName(q)+", us", "95% interval")
 	}
-	t.Header = append(t.Header, "max, µs")
+	t.Header = append(t.Header, "max, us")
 	for _, c := range list {
-		row := []string{c.name, report.Count(c.n)}
+		row := []string{c.name, format.Count(c.n)}
 		for _, q := range tablePercentiles {
 			s, ok := c.at(q)
 			switch {
 			case ok:
-				row = append(row, micros(s.mid), fmt.Sprintf("[%s, %s]", micros(s.low), micros(s.high)))
+				row = append(row, format.Micros(s.mid),
+					format.Interval(float64(s.low), float64(s.high), format.Micros[float64]))
 			case float64(c.n)*(1-q) >= enough:
-				row = append(row, "infinite", "")
+				row = append(row, format.Infinite, "")
 			default:
 				row = append(row, "too few calls", "")
 			}
 		}
-		longest := "-"
+		longest := format.None
 		if c.hist.Count() > 0 {
-			longest = micros(c.hist.Max())
+			longest = format.Micros(c.hist.Max())
 		}
 		t.Rows = append(t.Rows, append(row, longest))
 	}
 	return t
 }
-
-// micros returns a duration in us as text.
-func micros(d time.Duration) string { return report.Number(float64(d) / 1e3) }
 
 // independent is the part of a caption that explains bands and the ends of curves.
 const independent = "Bands are 95% intervals, which assume independent samples. A curve ends where n(1−q) < 3.69, " +

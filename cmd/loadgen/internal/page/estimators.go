@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -75,9 +76,9 @@ func estimatorCharts(run *results.Run, cells []*cell) (charts []*chart) {
 		c.scatter(list, q)
 		c.Table.Header = []string{"", "state, bytes", "value error, %", "rank error, %", "visits"}
 		for _, e := range list {
-			row := []string{e.name, report.Count(e.state), "-", "-", fmt.Sprint(e.visits)}
+			row := []string{e.name, format.Count(e.state), format.None, format.None, fmt.Sprint(e.visits)}
 			if v, ok := e.value[q]; ok {
-				row[2], row[3] = report.Number(100*v), report.Number(100*e.rank[q])
+				row[2], row[3] = format.Number(100*v), format.Number(100*e.rank[q])
 			}
 			c.Table.Rows = append(c.Table.Rows, row)
 		}
@@ -116,11 +117,11 @@ func (c *chart) scatter(list []estimator, q float64) {
 		// The name is at least as low as the dot, unless the names below it would not fit.
 		line := min(max(float64(p.y), last+lineHeight), float64(c.Bottom)-lineHeight*float64(len(stated)-1-i))
 		last = line
-		name := fmt.Sprintf("%s: %s of state, error %s%%", e.name, report.Memory(e.state),
-			report.Number(100*e.value[q]))
+		name := fmt.Sprintf("%s: %s of state, error %s", e.name, format.Bytes(e.state),
+			format.Percent(e.value[q]))
 		c.Shapes = append(c.Shapes,
 			shape{Kind: "lead", X: p.x, Y: p.y, X2: c.Right + 8, Y2: px(line)},
 			shape{Kind: "dot", Class: class(i), X: p.x, Y: p.y, Label: name})
-		c.Texts = append(c.Texts, label{c.Right + 12, px(line) + 4, "start", "", cut(e.name, 24), name})
+		c.Texts = append(c.Texts, label{c.Right + 12, px(line) + 4, "start", "", format.Cut(e.name, 24), name})
 	}
 }

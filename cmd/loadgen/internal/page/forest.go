@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -35,21 +36,13 @@ func ratioScale(ratios []float64, from, to float64) *scale {
 	return logScale([]float64{lo, hi}, from, to)
 }
 
-// ratio returns a ratio as a change in per cent, or as a factor if it is at least 2.
-func ratio(r float64) string {
-	if r >= 2 {
-		return "×" + report.Number(r)
-	}
-	return strings.Replace(report.Change(r), "-", "−", 1)
-}
-
 // ratioTick returns a function that returns the label of a ratio on an axis.
 func ratioTick(s *scale) func(float64) string {
 	return func(r float64) string {
 		if s.log {
-			return fmt.Sprintf("×%g", r)
+			return "x" + format.Digits(r, 3)
 		}
-		return ratio(math.Round(r*1e6) / 1e6)
+		return format.Signed(math.Round(1e6*(r-1))/1e6, format.Given)
 	}
 }
 
@@ -74,16 +67,16 @@ func (c *chart) row(i int, r *row, name string) (middle px) {
 	if low, high, ok := r.margin(); ok {
 		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "margin", X: s.at(1 + low), Y: middle - 8,
 			X2: s.at(1 + high), Y2: middle + 8,
-			Label: "margin " + ratio(1+low) + " to " + ratio(1+high)})
+			Label: "margin " + format.Signed(low, format.Given) + " to " + format.Signed(high, format.Given)})
 	}
-	change := fmt.Sprintf("%s [%s, %s]", ratio(1+r.Shift), ratio(1+r.Low), ratio(1+r.High))
+	change := format.Change(r.Shift) + " " + format.Interval(r.Low, r.High, format.Change)
 	c.Shapes = append(c.Shapes,
 		shape{Kind: "bar", Class: class, X: s.at(1 + r.Low), Y: middle, X2: s.at(1 + r.High), Y2: middle,
 			Label: name + ": " + change},
 		shape{Kind: "dot", Class: class, X: s.at(1 + r.Shift), Y: middle, Square: true, Label: name + ": " + change})
 	c.Texts = append(c.Texts,
-		label{c.Left - 10, middle + 4, "end", "", cut(name, nameLength), name},
-		label{c.Right + 10, middle + 4, "start", class, cut(r.verdict()+" "+change, 38), r.verdict() + ", " + change})
+		label{c.Left - 10, middle + 4, "end", "", format.Cut(name, nameLength), name},
+		label{c.Right + 10, middle + 4, "start", class, format.Cut(r.verdict()+" "+change, 38), r.verdict() + ", " + change})
 	return middle
 }
 
@@ -151,7 +144,7 @@ func forest(id string, pair *contest) *chart {
 		"and %d cannot be drawn as a ratio: see the table.",
 		pair.A, pair.B, are(same), len(pair.rows)-same-len(rows))
 	rowsChart(c, len(rows), ratios)
-	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(pair.A, 30), cut(pair.B, 30))
+	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", format.Cut(pair.A, 30), format.Cut(pair.B, 30))
 	for i, r := range rows {
 		c.row(i, r, r.name())
 	}
@@ -181,12 +174,9 @@ func verdicts(rows []*row) (t table) {
 
 // cells returns the cells of the row in a table.
 func (r *row) cells() []string {
-	shift, interval, p, margin, verdict := "-", "-", "-", "-", r.verdict()
+	shift, interval, margin, verdict := format.None, format.None, format.None, r.verdict()
 	if !math.IsNaN(r.Shift) {
-		shift, interval = r.change(r.Shift), fmt.Sprintf("[%s, %s]", r.change(r.Low), r.change(r.High))
-	}
-	if !math.IsNaN(r.Adjusted) {
-		p = fmt.Sprintf("%.3f", r.Adjusted)
+		shift, interval = r.change(r.Shift), format.Interval(r.Low, r.High, r.change)
 	}
 	if r.Verdict.Judged() {
 		margin = r.Rule.Margin.String()
@@ -194,24 +184,21 @@ func (r *row) cells() []string {
 	if r.Why != "" {
 		verdict += ": " + r.Why
 	}
-	return []string{r.name(), r.number(r.BaseMedian), r.number(r.HeadMedian), shift, interval, margin, p,
-		fmt.Sprint(len(r.Base)), verdict}
+	return []string{r.name(), r.number(r.BaseMedian), r.number(r.HeadMedian), shift, interval, margin,
+		format.P(r.Adjusted), fmt.Sprint(len(r.Base)), verdict}
 }
 
 // change returns a shift, or an end of its interval.
 func (r *row) change(x float64) string {
 	if r.Absolute {
-		return r.number(x)
+		return format.Signed(r.InUnit(x), format.Number)
 	}
-	return ratio(1 + x)
+	return format.Change(x)
 }
 
 // number returns a value in the unit of the row.
 func (r *row) number(x float64) string {
-	if math.IsNaN(x) {
-		return "-"
-	}
-	return report.Number(r.InUnit(x))
+	return format.Number(r.InUnit(x))
 }
 
 // stripUnits are the units whose rounds are drawn, in addition to the judged units.
@@ -244,11 +231,11 @@ func strip(id string, pair *contest, all []*row) *chart {
 		return c
 	}
 	rowsChart(c, len(rows), ratios)
-	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", cut(pair.A, 30), cut(pair.B, 30))
+	c.X.Title = fmt.Sprintf("%s, as a ratio or change to %s", format.Cut(pair.A, 30), format.Cut(pair.B, 30))
 	c.Caption = fmt.Sprintf("A dot for each round, %s against %s; the bar is the shift with its 95%% interval, and "+
 		"the margin is shaded.", pair.A, pair.B)
 	if n := len(rows[0].Rounds); n < comparison.MinPairs {
-		c.Caption += fmt.Sprintf(" With %s there is no interval: want at least %d.", report.Plural(n, "round"),
+		c.Caption += fmt.Sprintf(" With %s there is no interval: want at least %d.", format.Plural(n, "round"),
 			comparison.MinPairs)
 	}
 	for i, r := range rows {
@@ -265,15 +252,15 @@ func (c *chart) rounds(i int, r *row) {
 	if r.drawable() {
 		c.row(i, r, name)
 	} else {
-		c.Texts = append(c.Texts, label{c.Left - 10, middle + 4, "end", "", cut(name, nameLength), name},
-			label{c.Right + 10, middle + 4, "start", "", cut(r.verdict(), 38), r.verdict() + ": " + r.Why})
+		c.Texts = append(c.Texts, label{c.Left - 10, middle + 4, "end", "", format.Cut(name, nameLength), name},
+			label{c.Right + 10, middle + 4, "start", "", format.Cut(r.verdict(), 38), r.verdict() + ": " + r.Why})
 	}
 	for k, b := range r.Base {
 		change := r.Head[k] / b
 		// Dots are in three lines, since rounds with equal values would hide each other.
 		y := middle + px(k%3-1)*4
 		c.Shapes = append(c.Shapes, shape{Kind: "dot", Class: "round", X: c.X.Scale.at(change), Y: y,
-			Label: fmt.Sprintf("round %d: %s", r.Rounds[k], ratio(change))})
+			Label: fmt.Sprintf("round %d: %s", r.Rounds[k], format.Change(change-1))})
 	}
 }
 
@@ -286,10 +273,10 @@ func roundsTable(rows []*row) (t table) {
 		t.Header = append(t.Header, r.besides(r.Unit))
 		for i, round := range r.Rounds {
 			if by[round] == nil {
-				by[round] = slices.Repeat([]string{"-"}, len(rows))
+				by[round] = slices.Repeat([]string{format.None}, len(rows))
 				rounds = append(rounds, round)
 			}
-			by[round][k] = ratio(r.Head[i] / r.Base[i])
+			by[round][k] = format.Change(r.Head[i]/r.Base[i] - 1)
 		}
 	}
 	slices.Sort(rounds)

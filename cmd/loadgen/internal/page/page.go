@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -95,7 +96,7 @@ func compose(run *results.Run, judged []*comparison.Contest) (*document, error) 
 	}
 	if run.Status != results.Complete || usable < s.Visits() {
 		d.Partial = fmt.Sprintf("%d of %s were completed. The results below use only these.", usable,
-			report.Plural(s.Visits(), "visit"))
+			format.Plural(s.Visits(), "visit"))
 		if run.Status != results.Complete {
 			d.Partial = "The run was interrupted. " + d.Partial
 		}
@@ -106,7 +107,7 @@ func compose(run *results.Run, judged []*comparison.Contest) (*document, error) 
 	if usable == 0 {
 		return d, nil
 	}
-	d.Invalid = fmt.Sprintf("%d of %s are valid.", usable-doubted, report.Plural(usable, "visit"))
+	d.Invalid = fmt.Sprintf("%d of %s are valid.", usable-doubted, format.Plural(usable, "visit"))
 	for i, c := range contests {
 		d.Overview = append(d.Overview, forest(fmt.Sprintf("forest-%d", i), c))
 	}
@@ -174,7 +175,7 @@ func facts(run *results.Run) (list [][2]string) {
 	if !run.Began.IsZero() {
 		began = run.Began.UTC().Format(time.RFC3339)
 	}
-	rounds := report.Plural(s.Rounds, "round")
+	rounds := format.Plural(s.Rounds, "round")
 	if s.Duration > 0 {
 		rounds += fmt.Sprintf(" of %v", s.Duration)
 	}

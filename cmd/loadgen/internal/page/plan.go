@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
@@ -57,15 +57,15 @@ func drawable(x float64) bool { return x >= 1e-6 && x <= 1e18 }
 // planLatency returns a chart of latency against throughput, with the capacities of all arms.
 func planLatency(p *fleet.Plan) *chart {
 	c := &chart{ID: "latency", Wide: true, Title: "Mean latency by throughput, and the capacity of an instance",
-		Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, µs"}}}
+		Table: table{Header: []string{"", "offered, calls/s", "achieved, calls/s", "mean latency, us"}}}
 	drawn := make([][]fleet.Latency, len(p.Arms))
 	xs, ys, lacking := []float64{0}, []float64(nil), []string(nil)
 	for i, a := range p.Arms {
 		xs = append(xs, 1.02*a.High)
 		if curve := curveOf(p, a.Arm); curve != nil {
 			for _, l := range curve.Latencies {
-				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, report.Number(l.Offered),
-					report.Number(l.Achieved), report.Number(l.Mean * 1e6)})
+				c.Table.Rows = append(c.Table.Rows, []string{a.Arm, format.Number(l.Offered),
+					format.Number(l.Achieved), format.Micros(l.Mean * 1e9)})
 				if drawable(l.Achieved) && drawable(l.Mean*1e9) {
 					drawn[i], xs, ys = append(drawn[i], l), append(xs, 1.02*l.Achieved), append(ys, l.Mean*1e9)
 				}
@@ -98,8 +98,8 @@ func planLatency(p *fleet.Plan) *chart {
 		c.capacity(&a.Capacity, class(i), x)
 		for _, l := range drawn[i] {
 			at := point{x.at(l.Achieved), y.at(l.Mean * 1e9 / u.ns)}
-			c.dot(class(i), at, fmt.Sprintf("%s at %s/s: %s %s", a.Arm, report.Number(l.Achieved),
-				report.Number(l.Mean*1e9/u.ns), u.name))
+			c.dot(class(i), at, fmt.Sprintf("%s at %s: %s %s", a.Arm, format.Rate(l.Achieved),
+				format.Number(l.Mean*1e9/u.ns), u.name))
 		}
 		c.Legend = append(c.Legend, key{class(i), a.Arm})
 	}
@@ -108,12 +108,12 @@ func planLatency(p *fleet.Plan) *chart {
 
 // capacity draws the capacity of an arm as a vertical line, in a band for its interval.
 func (c *chart) capacity(a *fleet.Capacity, name string, x *scale) {
-	what := fmt.Sprintf("capacity of %s: %s/s, 95%% interval %s to %s", a.Arm, report.Number(a.Holds),
-		report.Number(a.Low), report.Number(a.High))
+	what := fmt.Sprintf("capacity of %s: %s, 95%% interval %s to %s", a.Arm, format.Rate(a.Holds),
+		format.PerSecond(a.Low), format.PerSecond(a.High))
 	if a.Bound {
-		what = fmt.Sprintf("capacity of %s: %s/s or more", a.Arm, report.Number(a.Holds))
+		what = fmt.Sprintf("capacity of %s: %s or more", a.Arm, format.Rate(a.Holds))
 	}
-	what += fmt.Sprintf("; the plan is for %s/s", report.Number(a.Told))
+	what += fmt.Sprintf("; the plan is for %s", format.Rate(a.Told))
 	if low, high := x.at(a.Low), x.at(a.High); high > low {
 		c.Shapes = append(c.Shapes, shape{Kind: "zone", Class: "band " + name, X: low, Y: c.Top, X2: high,
 			Y2: c.Bottom, Label: what})
@@ -162,10 +162,10 @@ func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
 		Table: table{Header: []string{of.Of, "median, calls/s", "law, calls/s", "off"}}}
 	xs, ys := []float64{0}, []float64{0}
 	for _, m := range usl.Medians(of.Points) {
-		row := []string{report.Number(m.N), report.Number(m.X), "-", "-"}
+		row := []string{format.Number(m.N), format.Number(m.X), format.None, format.None}
 		if of.Fit != nil {
 			law := of.Fit.Throughput(m.N)
-			row[2], row[3] = report.Number(law), fmt.Sprintf("%+.1f%%", 100*(m.X/law-1))
+			row[2], row[3] = format.Number(law), format.Change(m.X/law-1)
 		}
 		c.Table.Rows = append(c.Table.Rows, row)
 	}
@@ -195,8 +195,8 @@ func planLaw(id, name string, of *fleet.Curve, wide bool) *chart {
 	c.X, c.Y = axis{of.Of, x.ticks(plain, across), x, 1}, axis{"calls/s", ticks, y, 1}
 	for _, m := range of.Points {
 		if drawable(m.N) && drawable(m.X) {
-			c.dot(name, point{x.at(m.N), y.at(m.X)}, fmt.Sprintf("measured at %s %s: %s/s", report.Number(m.N), of.Of,
-				report.Number(m.X)))
+			c.dot(name, point{x.at(m.N), y.at(m.X)}, fmt.Sprintf("measured at %s %s: %s", format.Digits(m.N, 4), of.Of,
+				format.Rate(m.X)))
 		}
 	}
 	if of.Fit != nil {
@@ -238,7 +238,7 @@ func (c *chart) peak(name string, of *fleet.Curve, x, y *scale) {
 		c.Caption += " The points show no peak, so the law is not drawn beyond them."
 		return
 	}
-	what := fmt.Sprintf("the peak, %s/s at %s %s", report.Number(top.X), report.Number(top.N), of.Of)
+	what := fmt.Sprintf("the peak, %s at %s %s", format.Rate(top.X), format.Digits(top.N, 3), of.Of)
 	c.Caption += " The hollow circle is " + what + ", with a cross for its 95% intervals."
 	at := point{x.at(top.N), y.at(top.X)}
 	c.Shapes = append(c.Shapes,

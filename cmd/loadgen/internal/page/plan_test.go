@@ -102,7 +102,7 @@ func TestThePageOfAPlanSaysWhatIsMissing(t *testing.T) {
 		{"one curve", partly, []string{"No probe has the latency of spans=sdk, spans=pooled, spans=noop."}},
 		{"no peak", peakless, []string{"The points show no peak, so the law is not drawn beyond them."}},
 		{"a plateau", plateau,
-			[]string{"No fit: the law does not fit, but a plateau does: 1000/s for each up to 4, and 4000/s from " +
+			[]string{"No fit: the law does not fit, but a plateau does: 1,000/s for each up to 4, and 4,000/s from " +
 				"there on."}},
 		{"no points", undrawn, []string{"No point can be drawn.", "No fit: no points."}},
 		{"all", readPlan(t), []string{"How many instances carry 250,000/s?",

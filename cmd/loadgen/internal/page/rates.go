@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A series holds the points of one arm in a chart.
@@ -47,7 +47,7 @@ func (c *chart) lines(list []series, x string, y string, log bool, per float64, 
 		for i := range s.x {
 			p := point{horizontal.at(s.x[i]), vertical.at(s.y[i] / per)}
 			line = append(line, p)
-			what := fmt.Sprintf("%s at %s/s: %s", s.name, report.Number(s.x[i]), report.Number(s.y[i]/per))
+			what := fmt.Sprintf("%s at %s: %s", s.name, format.Rate(s.x[i]), format.Number(s.y[i]/per))
 			if s.hollow[i] {
 				what += ", generator-limited"
 			}
@@ -96,7 +96,7 @@ func rates(cells []*cell) (charts []*chart) {
 		}
 		u := timeUnit(values)
 		c.lines(list, "offered, calls/s", q+", "+u.name, true, u.ns)
-		c.Table = ratesTable(cells, q+"-latency-ns", q+", µs", 1e3)
+		c.Table = ratesTable(cells, q+"-latency-ns", q+", us", 1e3)
 		charts = append(charts, c)
 	}
 	c := &chart{ID: "rate-achieved", Title: "Achieved of the offered rate",
@@ -116,18 +116,12 @@ func rates(cells []*cell) (charts []*chart) {
 func ratesTable(cells []*cell, unit, header string, per float64) (t table) {
 	t.Header = []string{"", "offered, calls/s", header, "visits", ""}
 	for _, v := range cells {
-		value, remark := "-", ""
-		if x := v.median(unit); !math.IsNaN(x) {
-			value = report.Number(x / per)
-		}
+		remark := ""
 		if v.doubted(record.GeneratorLimited) {
 			remark = record.GeneratorLimited
 		}
-		offered := "-"
-		if x := v.median("offered-qps"); !math.IsNaN(x) {
-			offered = report.Number(x)
-		}
-		t.Rows = append(t.Rows, []string{v.name, offered, value, fmt.Sprint(len(v.visits)), remark})
+		t.Rows = append(t.Rows, []string{v.name, format.Number(v.median("offered-qps")),
+			format.Number(v.median(unit) / per), fmt.Sprint(len(v.visits)), remark})
 	}
 	return t
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -181,7 +181,7 @@ const (
 )
 
 // textWidth returns the approximate width of s, in pixels.
-func textWidth(s string) float64 { return charWidth * float64(len([]rune(s))) }
+func textWidth(s string) float64 { return charWidth * float64(format.Width(s)) }
 
 // across returns the room for a label on a horizontal axis, in pixels.
 func across(s string) float64 { return textWidth(s) + 10 }
@@ -198,12 +198,9 @@ func plain(x float64) string {
 		return fmt.Sprintf("%.0e", x)
 	}
 	if x == math.Trunc(x) {
-		if x < 0 {
-			return "−" + report.Count(-x)
-		}
-		return report.Count(x)
+		return format.Count(x)
 	}
-	return fmt.Sprintf("%.3g", x)
+	return format.Digits(x, 3)
 }
 
 // A unit is a unit of time.
@@ -226,7 +223,7 @@ func timeUnit(values []float64) unit {
 		return best
 	}
 	middle := results.Median(positive)
-	for _, u := range []unit{{"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}} {
+	for _, u := range []unit{{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}} {
 		if middle >= u.ns/2 {
 			best = u
 		}

@@ -138,7 +138,7 @@ func TestAnAxisBeginsAndEndsWithRoundNumbers(t *testing.T) {
 }
 
 func TestTicksAreWrittenPlainly(t *testing.T) {
-	for want, x := range map[string]float64{"0": math.Copysign(0, -1), "1,000": 1000, "0.5": 0.5, "−20": -20,
+	for want, x := range map[string]float64{"0": math.Copysign(0, -1), "1,000": 1000, "0.5": 0.5, "-20": -20,
 		"1e+08": 1e8} {
 		t.Run(want, func(t *testing.T) {
 			if got := plain(x); got != want {

@@ -3,12 +3,11 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -95,7 +94,7 @@ func collections(windows []record.Window) string {
 	case n == 0:
 		return "No garbage was collected."
 	}
-	return fmt.Sprintf("Marks below: %s of garbage.", report.Plural(int(min(n, math.MaxInt32)), "collection"))
+	return fmt.Sprintf("Marks below: %s of garbage.", format.Plural(n, "collection"))
 }
 
 // overTime draws the windows. A line is interrupted at a window without a value.
@@ -131,28 +130,28 @@ func (c *chart) overTime(list []record.Window, x, y *scale, u unit) {
 		if r := list[i].Runtime; r != nil && r.GCCycles > 0 {
 			at := x.at((list[i].From + list[i].Length/2).Seconds())
 			c.Shapes = append(c.Shapes, shape{Kind: "mark", Class: "gc", X: at, Y: c.Bottom - 9, X2: at, Y2: c.Bottom,
-				Label: fmt.Sprintf("%s, %v stopped", report.Plural(int(min(r.GCCycles, math.MaxInt32)), "collection"),
-					r.GCPause)})
+				Label: fmt.Sprintf("%s, %s stopped", format.Plural(r.GCCycles, "collection"),
+					format.Duration(r.GCPause))})
 		}
 	}
 }
 
 // windowsTable returns the table of the windows of a visit.
 func windowsTable(list []record.Window) (t table) {
-	t.Header = []string{"from, s", "calls", "p50, µs", "p99, µs", "max, µs", "GCs", "GC pause, µs"}
+	t.Header = []string{"from, s", "calls", "p50, us", "p99, us", "max, us", "GCs", "GC pause, us"}
 	show := func(d time.Duration) string {
 		if d == 0 {
-			return "-"
+			return format.None
 		}
-		return micros(d)
+		return format.Micros(d)
 	}
 	for i := range list {
 		w := &list[i]
-		cycles, pause := "-", "-"
+		cycles, pause := format.None, format.None
 		if w.Runtime != nil {
-			cycles, pause = report.Count(w.Runtime.GCCycles), micros(w.Runtime.GCPause)
+			cycles, pause = format.Count(w.Runtime.GCCycles), format.Micros(w.Runtime.GCPause)
 		}
-		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.3f", w.From.Seconds()), report.Count(w.Offered), show(w.P50),
+		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.3f", w.From.Seconds()), format.Count(w.Offered), show(w.P50),
 			show(w.P99), show(w.Max), cycles, pause})
 	}
 	return t

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile/quantiletest"
 )
@@ -48,7 +49,7 @@ func Shape(name string, n int) (Data, error) {
 
 // of returns the data set of values that were read.
 func of(name, about string, values []time.Duration) Data {
-	return Data{plain(name), Printable(about), len(values), func() []time.Duration { return values }}
+	return Data{plain(name), format.Printable(about, ""), len(values), func() []time.Duration { return values }}
 }
 
 // plain returns a name without the characters that benchmark names must not contain.
@@ -59,16 +60,6 @@ func plain(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// Printable replaces characters of s that a terminal might interpret.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 // Distinct appends numbers to equal names of data sets, as go test does: name#01.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -76,7 +76,7 @@ func (p piles) about(nth uint64) string {
 	if nth <= 1 {
 		return fromHistograms
 	}
-	return fmt.Sprintf("one value for each %d of %s by rank, %s", nth, report.Count(int(p.count())), fromHistograms)
+	return fmt.Sprintf("one value for each %d of %s by rank, %s", nth, format.Count(p.count()), fromHistograms)
 }
 
 // run reads the latencies of selected visits of a run, merged. Its histograms also have the exact
@@ -158,9 +158,9 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 			"its rate, such as %v",
 			want, spelling.Meant(want, arms), strings.Join(arms, ", "), run.Visits[0].Cell)
 	}
-	what = report.Plural(len(visits), "visit") + " of " + want
+	what = format.Plural(len(visits), "visit") + " of " + want
 	if len(arms) > 1 {
-		what += fmt.Sprintf(" (of %s)", report.Plural(len(arms), "arm"))
+		what += fmt.Sprintf(" (of %s)", format.Plural(len(arms), "arm"))
 	}
 	return visits, what, nil
 }

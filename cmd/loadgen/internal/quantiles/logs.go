@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 )
 
 // log reads the histograms of a log that have the reader's tag, or no tag.
@@ -28,14 +28,14 @@ func (r *Reader) log(f *textFile) (Data, error) {
 	switch {
 	case !ok && len(tags) > 0 && r.Tag == "":
 		return Data{}, fmt.Errorf("%s: all its histograms have tags, and different tags must not be mixed: want "+
-			"--tag with one of %s", f.path, list(tags.names()))
+			"--tag with one of %s", f.path, format.And(tags.names()))
 	case !ok && len(tags) > 0:
-		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, list(tags.names()))
+		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, format.And(tags.names()))
 	case len(p) == 0:
 		return Data{}, fmt.Errorf("%s:1: no values: want a log of histograms that hold some", f.path)
 	}
 	values, nth := p.expand(r.mostValues())
-	about := fmt.Sprintf("%s, %s%s, values in %s, %s", f.path, report.Plural(chosen.Histograms, "histogram"),
+	about := fmt.Sprintf("%s, %s%s, values in %s, %s", f.path, format.Plural(chosen.Histograms, "histogram"),
 		tags.which(r.Tag), r.unit(), p.about(nth))
 	return of(f.name, about, r.shuffled(values)), nil
 }
@@ -69,7 +69,7 @@ func (t Tags) which(tag string) string {
 	case tag != "":
 		return " tagged " + tag
 	case len(t) > 1:
-		return " without a tag (others are tagged " + list(t.names()[1:]) + ")"
+		return " without a tag (others are tagged " + format.And(t.names()[1:]) + ")"
 	}
 	return ""
 }
@@ -91,10 +91,10 @@ type TaggedAs struct {
 
 // Text is a table of the tags.
 func (t Tags) Text() string {
-	w := report.NewTable(1, "tag", "histograms", "values")
+	w := format.Table(1, "tag", "histograms", "values")
 	names := t.names()
 	for i, tag := range slices.Sorted(maps.Keys(t)) {
-		w.AppendRow([]any{Printable(names[i]), report.Count(t[tag].Histograms), report.Count(int(t[tag].Values))})
+		w.AppendRow([]any{format.Printable(names[i], ""), format.Count(t[tag].Histograms), format.Count(t[tag].Values)})
 	}
 	return w.Render() + "\n"
 }

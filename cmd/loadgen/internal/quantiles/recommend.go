@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -157,10 +157,10 @@ type miss struct {
 
 // String describes the miss.
 func (m miss) String() string {
-	s := fmt.Sprintf("%s of %s is off by %s", results.PercentileName(m.point.Q), m.data, percent(m.a.Error))
+	s := fmt.Sprintf("%s of %s is off by %s", results.PercentileName(m.point.Q), m.data, format.Percent(m.a.Error))
 	if m.a.Law == m.a.Error && m.a.Law > 0 {
-		s = fmt.Sprintf("%s of %s may be off by %s in one draw, and by more in one of %.0f",
-			results.PercentileName(m.point.Q), m.data, percent(m.a.Law), 1/(1-drawsWithin))
+		s = fmt.Sprintf("%s of %s may be off by %s in one draw, and by more in one of %s",
+			results.PercentileName(m.point.Q), m.data, format.Percent(m.a.Law), format.Count(1/(1-drawsWithin)))
 	}
 	if !m.point.Gap {
 		return s
@@ -189,7 +189,7 @@ func (c *Candidate) judge(l *Limits, misses []miss) {
 		c.Excess = max(c.Excess, used)
 		if used > 1 {
 			c.Misses = slices.Insert(c.Misses, 0, fmt.Sprintf("its state is %s of %s allowed",
-				report.Memory(float64(c.StateBytes)), report.Memory(float64(l.MaxBytes))))
+				format.Bytes(float64(c.StateBytes)), format.Bytes(float64(l.MaxBytes))))
 		}
 	}
 	if !known {
@@ -207,9 +207,9 @@ func excess(x, limit float64) (times float64, known bool) {
 
 // Advice returns a sentence or two that say which estimator to use, or why none.
 func (r *Report) Advice() string {
-	limits := fmt.Sprintf("an error of at most %s at %s", percent(r.Limits.MaxError), list(r.judged()))
+	limits := fmt.Sprintf("an error of at most %s at %s", format.Given(r.Limits.MaxError), format.And(r.judged()))
 	if r.Limits.MaxBytes > 0 {
-		limits += fmt.Sprintf(", and at most %s of state,", report.Memory(float64(r.Limits.MaxBytes)))
+		limits += fmt.Sprintf(", and at most %s of state,", format.Bytes(float64(r.Limits.MaxBytes)))
 	}
 	limits += " on all data"
 	rec := &r.Recommendation
@@ -227,30 +227,25 @@ func (r *Report) Advice() string {
 	} else {
 		use += fmt.Sprintf(", the cheapest to insert into of the %d", n)
 	}
-	return fmt.Sprintf("%s of %s with %s. %s", use, report.Plural(len(rec.Candidates), "estimator"), limits,
+	return fmt.Sprintf("%s of %s with %s. %s", use, format.Plural(len(rec.Candidates), "estimator"), limits,
 		rec.candidate(rec.Estimator).takes(r.Anchor))
 }
 
 // why returns which limits c misses, beginning with the size and the largest errors.
 func (c *Candidate) why() string {
-	const most = 3
-	why := c.Misses
-	if len(why) > most {
-		why = append(slices.Clone(why[:most]), fmt.Sprintf("and %d more", len(c.Misses)-most))
-	}
-	return strings.Join(why, "; ")
+	return strings.Join(format.Few(c.Misses, 3), "; ")
 }
 
 // takes returns the cost of c as a sentence.
 func (c *Candidate) takes(anchor string) string {
-	s := fmt.Sprintf("An insertion takes %s ns", report.Number(c.InsertNS))
+	s := fmt.Sprintf("An insertion takes %s ns", format.Number(c.InsertNS))
 	if c.TimesAnchor > 0 {
-		s += fmt.Sprintf(" (%s x %s)", report.Number(c.TimesAnchor), anchor)
+		s += fmt.Sprintf(" (%s x %s)", format.Number(c.TimesAnchor), anchor)
 	}
 	if c.StateBytes > 0 {
-		s += fmt.Sprintf(", its state at most %s", report.Memory(float64(c.StateBytes)))
+		s += fmt.Sprintf(", its state at most %s", format.Bytes(float64(c.StateBytes)))
 	}
-	return s + fmt.Sprintf("; its largest error is %s.", percent(c.Worst.Error))
+	return s + fmt.Sprintf("; its largest error is %s.", format.Percent(c.Worst.Error))
 }
 
 // candidate returns the candidate with this name.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -16,14 +16,14 @@ func (r *Report) Text() string {
 	var b strings.Builder
 	e := &r.Environment
 	fmt.Fprintf(&b, "Latency estimators, %s in random order, seed %d\nloadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n\n",
-		report.Plural(r.Rounds, "round"), r.Seed, e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+		format.Plural(r.Rounds, "round"), r.Seed, e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
 	b.WriteString(r.method())
 	for i := range r.Sets {
 		s := &r.Sets[i]
 		fmt.Fprintf(&b, "\n%s\n\n%s\n\n%s", s.title(), r.costs(s).Render(), s.errors(r.Quantiles))
 	}
-	fmt.Fprintf(&b, "\nAll data: at most %s of error%s\n\n%s\n\n%s\n",
-		percent(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), wrap(r.Advice()))
+	fmt.Fprintf(&b, "\nAll data: at most %s of error%s\n\n%s\n\n%s",
+		format.Given(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), format.Wrap(r.Advice(), 100, ""))
 	return b.String()
 }
 
@@ -43,12 +43,12 @@ func (l *Limits) size() string {
 	if l.MaxBytes == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s of state", report.Memory(float64(l.MaxBytes)))
+	return fmt.Sprintf(", %s of state", format.Bytes(float64(l.MaxBytes)))
 }
 
 // title returns the name of a data set, its size and its origin.
 func (s *Set) title() string {
-	title := fmt.Sprintf("%s, %s", s.Name, report.Plural(s.N, "value"))
+	title := fmt.Sprintf("%s, %s", s.Name, format.Plural(s.N, "value"))
 	if s.About != "" {
 		title += ": " + s.About
 	}
@@ -61,15 +61,15 @@ func (r *Report) costs(s *Set) table.Writer {
 	if r.Anchor != "" {
 		header = append(header, "x "+r.Anchor)
 	}
-	t := report.NewTable(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
+	t := format.Table(1, append(header, "first read us", "5 reads ns", "merge us/shard", "state", "encoded")...)
 	for i := range s.Cells {
 		c := &s.Cells[i]
-		row := table.Row{c.Estimator, report.Number(c.Insert.Median),
-			report.Number(c.Insert.Min) + ".." + report.Number(c.Insert.Max)}
+		row := table.Row{c.Estimator, format.Number(c.Insert.Median),
+			format.Number(c.Insert.Min) + ".." + format.Number(c.Insert.Max)}
 		if r.Anchor != "" {
 			row = append(row, c.times())
 		}
-		t.AppendRow(append(row, report.Number(c.FirstRead.Median/1e3), report.Number(c.Query.Median), c.merge(),
+		t.AppendRow(append(row, format.Micros(c.FirstRead.Median), format.Number(c.Query.Median), c.merge(),
 			size(c.StateBytes), size(c.Serialized)))
 	}
 	return t
@@ -79,25 +79,17 @@ func (r *Report) costs(s *Set) table.Writer {
 func (c *Cell) times() string {
 	t := &c.TimesAnchor
 	if t.Median == 0 {
-		return none
+		return format.None
 	}
-	return fmt.Sprintf("%s (%s..%s)", report.Number(t.Median), report.Number(t.Min), report.Number(t.Max))
-}
-
-// times returns a ratio as text.
-func times(median float64) string {
-	if median == 0 {
-		return none
-	}
-	return report.Number(median)
+	return fmt.Sprintf("%s (%s..%s)", format.Number(t.Median), format.Number(t.Min), format.Number(t.Max))
 }
 
 // merge returns the time to merge a shard, in us.
 func (c *Cell) merge() string {
 	if c.MergeError != "" {
-		return none
+		return format.None
 	}
-	return report.Number(c.Merge.Median / 1e3)
+	return format.Micros(c.Merge.Median)
 }
 
 // errors returns the table of errors, with notes. Percentiles without enough values are blank.
@@ -110,13 +102,13 @@ func (s *Set) errors(quantiles []float64) string {
 		}
 		header = append(header, name+" value", "rank", "of tail")
 	}
-	t := report.NewTable(1, header...)
+	t := format.Table(1, header...)
 	for _, c := range s.Cells {
 		row := table.Row{c.Estimator}
 		for _, q := range quantiles {
 			if i := s.point(q); i >= 0 {
 				a := &c.Answers[i]
-				row = append(row, signed(a.Value), percent(a.Rank), percent(a.Tail))
+				row = append(row, signed(a.Value), format.Percent(a.Rank), format.Percent(a.Tail))
 			} else {
 				row = append(row, "", "", "")
 			}
@@ -143,12 +135,12 @@ func (p *Point) mark() string {
 func (s *Set) notes() (lines []string) {
 	var exact []string
 	for _, p := range s.Points {
-		exact = append(exact, results.PercentileName(p.Q)+" "+duration(p.Exact))
+		exact = append(exact, results.PercentileName(p.Q)+" "+format.Duration(p.Exact))
 		if p.Gap {
-			lines = append(lines, fmt.Sprintf("* a gap: values %.0f%% of the tail's ranks before and after %s differ "+
+			lines = append(lines, fmt.Sprintf("* a gap: values %s of the tail's ranks before and after %s differ "+
 				"by %s x the exact one, so that\n"+
 				"  its value error is meaningless; it is judged by the smaller of value and of tail",
-				100*gapWindow, results.PercentileName(p.Q), report.Number(p.Spread)))
+				format.Given(gapWindow), results.PercentileName(p.Q), format.Number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
@@ -156,7 +148,7 @@ func (s *Set) notes() (lines []string) {
 	}
 	for _, f := range s.Refused {
 		lines = append(lines, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q),
-			report.Count(f.Needs), report.Count(s.N)))
+			format.Count(f.Needs), format.Count(s.N)))
 	}
 	for i := range s.Cells {
 		c := &s.Cells[i]
@@ -174,11 +166,11 @@ func (s *Set) notes() (lines []string) {
 func (s *Set) drawn(c *Cell) string {
 	var law []string
 	for i, a := range c.Answers {
-		law = append(law, results.PercentileName(s.Points[i].Q)+" "+percent(a.Law))
+		law = append(law, results.PercentileName(s.Points[i].Q)+" "+format.Percent(a.Law))
 	}
-	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %.0f%% of all draws are off\n  by no more "+
+	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %s of all draws are off\n  by no more "+
 		"than %s",
-		c.Estimator, report.Plural(c.Draws, "draw"), 100*drawsWithin, list(law))
+		c.Estimator, format.Plural(c.Draws, "draw"), format.Given(drawsWithin), format.And(law))
 }
 
 // verdicts returns the table that compares the estimators with the limits.
@@ -187,14 +179,14 @@ func (r *Report) verdicts() table.Writer {
 	if r.Anchor != "" {
 		header = append(header, "x "+r.Anchor)
 	}
-	t := report.NewTable(1, append(header, "state", "largest error", "at", "verdict")...)
+	t := format.Table(1, append(header, "state", "largest error", "at", "verdict")...)
 	for i := range r.Recommendation.Candidates {
 		c := &r.Recommendation.Candidates[i]
-		row := table.Row{c.Estimator, report.Number(c.InsertNS)}
+		row := table.Row{c.Estimator, format.Number(c.InsertNS)}
 		if r.Anchor != "" {
-			row = append(row, times(c.TimesAnchor))
+			row = append(row, format.Number(known(c.TimesAnchor)))
 		}
-		t.AppendRow(append(row, size(c.StateBytes), percent(c.Worst.Error), c.Worst.place(),
+		t.AppendRow(append(row, size(c.StateBytes), format.Percent(c.Worst.Error), c.Worst.place(),
 			c.verdict(r.Recommendation.Estimator)))
 	}
 	return t
@@ -203,7 +195,7 @@ func (r *Report) verdicts() table.Writer {
 // place returns where the largest error is.
 func (w *Worst) place() string {
 	if w.Error == 0 {
-		return none
+		return format.None
 	}
 	s := results.PercentileName(w.Q)
 	if w.AtGap {

@@ -1,6 +1,7 @@
 package quantiles
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,24 +11,24 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
 // Formats are the ways to write a report.
 var Formats = []string{"text", "bench", "json", "markdown", "tsv"}
 
-// Write writes r in one of Formats.
-func (r *Report) Write(w io.Writer, format string) error {
+// Write writes r as one of Formats.
+func (r *Report) Write(w io.Writer, as string) error {
 	var (
 		s   string
 		err error
 	)
-	switch format {
+	switch as {
 	case "text":
 		s = r.Text()
 	case "tsv":
-		s = report.TSV(r.rows())
+		s = format.TSV(r.rows())
 	case "bench":
 		s, err = r.Bench()
 	case "json":
@@ -35,7 +36,7 @@ func (r *Report) Write(w io.Writer, format string) error {
 	case "markdown":
 		s = r.Markdown()
 	default:
-		err = fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+		err = fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
 	}
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (r *Report) rows() [][]string {
 			}
 			values := map[string]string{}
 			for _, m := range s.measurements(&c, 0) {
-				values[m.Unit] = report.Exact(m.Value)
+				values[m.Unit] = format.Exact(m.Value)
 			}
 			row := []string{s.Name, strconv.Itoa(s.N), c.Estimator}
 			for _, unit := range units {
@@ -88,12 +89,12 @@ func (r *Report) Markdown() string {
 	for _, q := range r.Quantiles {
 		header = append(header, results.PercentileName(q))
 	}
-	t := report.NewTable(2, header...)
+	t := format.Table(2, header...)
 	for i := range r.Sets {
 		s := &r.Sets[i]
 		for k := range s.Cells {
 			c := &s.Cells[k]
-			row := table.Row{s.Name, c.Estimator, report.Number(c.Insert.Median)}
+			row := table.Row{s.Name, c.Estimator, format.Number(c.Insert.Median)}
 			if r.Anchor != "" {
 				row = append(row, c.times())
 			}
@@ -107,7 +108,7 @@ func (r *Report) Markdown() string {
 		"of the\n"+
 		"rank error over the lesser of q and 1-q. Times are %s, medians of %s, each value added through the same\n"+
 		"interface; %s/%s, %s, %s, seed %d.\n\n%s\n",
-		t.RenderMarkdown(), r.Clock, report.Plural(r.Rounds,
+		t.RenderMarkdown(), r.Clock, format.Plural(r.Rounds,
 			"round"), e.GOOS, e.GOARCH, e.CPU, e.GoVersion, r.Seed, r.Advice())
 }
 
@@ -118,7 +119,7 @@ func (s *Set) markdownErrors(c *Cell, quantiles []float64) (cells table.Row) {
 		case i < 0:
 			cells = append(cells, "")
 		case s.Points[i].Gap:
-			cells = append(cells, percent(c.Answers[i].Error)+`\*`)
+			cells = append(cells, format.Percent(c.Answers[i].Error)+`\*`)
 		default:
 			cells = append(cells, signed(c.Answers[i].Value))
 		}
@@ -135,9 +136,9 @@ func (r *Report) Bench() (string, error) {
 	var b strings.Builder
 	e := &r.Environment
 	fmt.Fprintf(&b, "# loadgen quantiles %d  seed=%d  commit=%s  rounds=%d  order=random\n", r.Schema, r.Seed,
-		orUnknown(e.Commit), r.Rounds)
+		cmp.Or(e.Commit, "unknown"), r.Rounds)
 	for _, c := range [][2]string{
-		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", results.Module}, {"cpu", orUnknown(e.CPU)},
+		{"goos", e.GOOS}, {"goarch", e.GOARCH}, {"pkg", results.Module}, {"cpu", cmp.Or(e.CPU, "unknown")},
 		{"clock", r.Clock}, {"shards", strconv.Itoa(r.Shards)},
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
@@ -160,14 +161,6 @@ func (r *Report) Bench() (string, error) {
 		}
 	}
 	return b.String(), nil
-}
-
-// orUnknown returns s, or "unknown" if s is empty.
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }
 
 // units returns the units that Bench may write.
@@ -217,7 +210,7 @@ func measurements(b *strings.Builder, list []results.Measurement) error {
 		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
 			return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)
 		}
-		fmt.Fprintf(b, " %s %s", strconv.FormatFloat(m.Value, 'f', -1, 64), m.Unit)
+		fmt.Fprintf(b, " %s %s", format.Exact(m.Value), m.Unit)
 	}
 	b.WriteByte('\n')
 	return nil

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 const (
@@ -25,7 +27,7 @@ func Chart(at func(t time.Duration) float64, duration time.Duration) string {
 		peak = max(peak, rates[i], at(time.Duration(float64(i)/chartWidth*float64(duration))))
 	}
 	var b strings.Builder
-	top := fmt.Sprintf("%s/s", Number(peak))
+	top := format.Rate(peak)
 	for row := chartHeight - 1; row >= 0; row-- {
 		label := ""
 		switch row {
@@ -44,11 +46,7 @@ func Chart(at func(t time.Duration) float64, duration time.Duration) string {
 		}
 		fmt.Fprintf(&b, "%*s │%s\n", len(top), label, strings.TrimRight(string(line), " "))
 	}
-	end := duration.Round(max(duration/1000, 1)).String()
-	if duration >= time.Second {
-		end = duration.Round(10 * time.Millisecond).String()
-	}
 	fmt.Fprintf(&b, "%*s └%s\n", len(top), "", strings.Repeat("─", chartWidth))
-	fmt.Fprintf(&b, "%*s  0%*s\n", len(top), "", chartWidth-1, end)
+	fmt.Fprintf(&b, "%*s  0%*s\n", len(top), "", chartWidth-1, format.Duration(duration))
 	return b.String()
 }

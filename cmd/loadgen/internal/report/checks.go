@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -43,18 +44,18 @@ func WarningsOf(checks []Check) (all []string) {
 
 // fewRounds returns a warning if there are too few rounds for the number of cells.
 func fewRounds(rounds, cells int) []string {
-	have, need := Plural(rounds, "round"), comparison.Need(cells, true)
+	have, need := format.Plural(rounds, "round"), comparison.Need(cells, true)
 	switch {
 	case rounds < comparison.MinPairs:
 		return []string{fmt.Sprintf("%s: too few for an interval, which needs at least %d (--rounds %[2]d).",
 			have, comparison.MinPairs)}
 	case rounds < comparison.NeedApart(cells):
 		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
-			have, Plural(cells, "cell"), need)}
+			have, format.Plural(cells, "cell"), need)}
 	case rounds < need:
 		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds "+
 			"%[3]d).",
-			have, Plural(cells, "cell"), need)}
+			have, format.Plural(cells, "cell"), need)}
 	}
 	return nil
 }
@@ -83,9 +84,9 @@ func callChecks(s *scenarios.Scenario) (all []Check) {
 // fewCalls returns a warning that the visits of a load are too short for a percentile.
 func fewCalls(s *scenarios.Scenario, l scenarios.Level, q float64) string {
 	n, least, need := s.Calls(l), s.Surely(l), quantile.SamplesFor(q)
-	has := "about " + Count(n)
+	has := "about " + format.Count(n)
 	if n >= need {
-		has += ", sometimes only " + Count(least)
+		has += ", sometimes only " + format.Count(least)
 	}
 	advice := "a higher rate"
 	if l.Load != "" {
@@ -95,5 +96,5 @@ func fewCalls(s *scenarios.Scenario, l scenarios.Level, q float64) string {
 		advice = fmt.Sprintf("--duration %v", d)
 	}
 	return fmt.Sprintf("%s at %s needs %s calls per visit, but in %v there are %s: want %s.",
-		results.PercentileName(q), load(l), Count(need), s.Length(l), has, advice)
+		results.PercentileName(q), load(l), format.Count(need), s.Length(l), has, advice)
 }

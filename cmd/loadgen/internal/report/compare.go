@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -76,7 +77,8 @@ func (d doubt) String() string {
 	if d.NotValid == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, Plural(d.Visits, "visit"), strings.Join(d.Reasons, ", "))
+	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, format.Plural(d.Visits, "visit"),
+		strings.Join(d.Reasons, ", "))
 }
 
 // find returns the view of a cell.
@@ -176,8 +178,8 @@ func (c clauses) String() string {
 
 // medians returns the medians of both sides.
 func (q *quantity) medians(c *comparison.Contest, f *comparison.Figure) string {
-	text := fmt.Sprintf("%s -> %s %s", Number(f.InUnit(f.BaseMedian)/q.per), Number(f.InUnit(f.HeadMedian)/q.per),
-		q.printed)
+	text := fmt.Sprintf("%s -> %s %s", format.Number(f.InUnit(f.BaseMedian)/q.per),
+		format.Number(f.InUnit(f.HeadMedian)/q.per), q.printed)
 	if q.unit == latencyUnit && generators(c) {
 		text += ", mostly the generator's own lag"
 	}
@@ -191,19 +193,15 @@ func (q *quantity) shift(f *comparison.Figure) string {
 
 // interval returns the interval of the shift.
 func (q *quantity) interval(f *comparison.Figure) string {
-	return fmt.Sprintf("[%s, %s]", q.change(f, f.Low), q.change(f, f.High))
+	return format.Interval(f.Low, f.High, func(x float64) string { return q.change(f, x) })
 }
 
 // change returns a shift, or an end of its interval.
 func (q *quantity) change(f *comparison.Figure, x float64) string {
 	if !f.Absolute {
-		return signed(1 + x)
+		return format.Signed(x, format.Rough)
 	}
-	text := Number(f.InUnit(x) / q.per)
-	if x > 0 {
-		text = "+" + text
-	}
-	return text
+	return format.Signed(f.InUnit(x)/q.per, format.Number)
 }
 
 // difference returns how the head differs, in words.
@@ -216,7 +214,7 @@ func (q *quantity) difference(f *comparison.Figure) string {
 	case f.Absolute:
 		return words
 	case f.Shift >= 0.995: // printed as 2.00 times or more
-		return fmt.Sprintf("%s times the %s", Number(1+f.Shift), q.name)
+		return fmt.Sprintf("%s times the %s", format.Number(1+f.Shift), q.name)
 	}
 	return share(math.Abs(f.Shift)) + " " + words
 }
@@ -248,39 +246,14 @@ func family(contests []*comparison.Contest) string {
 		}
 	}
 	return fmt.Sprintf("Of %s, judged as one family: %s. Exploratory figures are not judged; "+
-		"* marks those that differ by more than chance explains.", Plural(cells, "cell"), strings.Join(parts, ", "))
-}
-
-// signed returns a ratio as a change in per cent, with its sign.
-func signed(ratio float64) string {
-	p := 100 * (ratio - 1)
-	switch text := digits(math.Abs(p)) + "%"; {
-	case text == "0%":
-		return text
-	case p < 0:
-		return "-" + text
-	default:
-		return "+" + text
-	}
+		"* marks those that differ by more than chance explains.", format.Plural(cells, "cell"),
+		strings.Join(parts, ", "))
 }
 
 // share returns a difference in per cent that is not 0.
 func share(x float64) string {
-	if s := digits(100 * x); s != "0" {
-		return s + "%"
+	if s := format.Rough(x); s != "0%" {
+		return s
 	}
 	return "under 0.01%"
-}
-
-// digits returns a positive number with more decimals the smaller it is.
-func digits(x float64) string {
-	switch {
-	case x < 0.005:
-		return "0"
-	case x < 0.095:
-		return fmt.Sprintf("%.2f", x)
-	case x < 9.95:
-		return fmt.Sprintf("%.1f", x)
-	}
-	return fmt.Sprintf("%.0f", x)
 }

@@ -108,14 +108,3 @@ func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
 		})
 	}
 }
-
-func TestChangesAreSignedUnlessTheyAreNothing(t *testing.T) {
-	for ratio, want := range map[float64]string{0.5: "-50%", 1.234: "+23%", 1.0123: "+1.2%", 0.9995: "-0.05%",
-		0.99999: "0%", 1.00001: "0%"} {
-		t.Run(want, func(t *testing.T) {
-			if got := signed(ratio); got != want {
-				t.Errorf("%v is %q, want %q", ratio, got, want)
-			}
-		})
-	}
-}

@@ -197,20 +197,20 @@ func (v *view) calls() (c calls) {
 // summaries returns the percentiles of the cell, and the names of those of latency that are infinite.
 func (v *view) summaries() (s results.Summaries, infinite []string) {
 	infinite = []string{}
-	latency := func(to **float64, name string, ns float64, ok bool) {
+	latency := func(to **float64, name string, ns float64) {
 		switch {
-		case ok && math.IsInf(ns, 1):
+		case math.IsInf(ns, 1):
 			infinite = append(infinite, name)
-		case ok:
+		case !math.IsNaN(ns):
 			*to = &ns
 		}
 	}
 	for _, q := range results.Percentiles {
-		ns, ok := v.latency(q)
-		latency(s.Latency.Percentile(q), results.PercentileKey(q), ns, ok)
+		latency(s.Latency.Percentile(q), results.PercentileKey(q), v.latency(q))
 	}
-	ns, ok := v.longest()
-	latency(&s.Latency.Max, "max", ns, ok && v.calls().Done > 0 || math.IsInf(ns, 1))
+	if ns := v.longest(); v.calls().Done > 0 || math.IsInf(ns, 1) {
+		latency(&s.Latency.Max, "max", ns)
+	}
 	var all []*results.Summaries
 	for _, visit := range v.visits {
 		all = append(all, visit.Summaries())

@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -45,7 +45,8 @@ func objectivesTitle(s *scenarios.Scenario) string {
 
 // objective returns the outcome of an objective as a sentence.
 func objective(o *results.Objective) string {
-	text := fmt.Sprintf("%v: %s: %s, held in %d of %s", o.Cell, o.SLO, o.Outcome, o.Held, Plural(o.Judged, "visit"))
+	text := fmt.Sprintf("%v: %s: %s, held in %d of %s", o.Cell, o.SLO, o.Outcome, o.Held,
+		format.Plural(o.Judged, "visit"))
 	if more := o.Visits - o.Judged; more > 0 {
 		text += fmt.Sprintf(", and %d that cannot be judged", more)
 	}
@@ -66,27 +67,18 @@ func failed(v *view) string {
 	}
 	latency, err := v.failedLatency()
 	if err != nil {
-		return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, Count(n), err)
+		return fmt.Sprintf("%v: failed: %s calls; their latencies do not add up: %v.", v.cell, format.Count(n), err)
 	}
 	offered := v.sum(func(r *record.Record) uint64 { return r.Offered })
-	parts := []string{fmt.Sprintf("%s of %s calls (%s)", Count(n), Count(offered),
-		percent(float64(n)/float64(offered)))}
+	parts := []string{fmt.Sprintf("%s of %s calls (%s)", format.Count(n), format.Count(offered),
+		format.Percent(float64(n)/float64(offered)))}
 	for _, q := range []float64{0.5, 0.99} {
 		if latency.Count() >= quantile.SamplesFor(q) {
-			parts = append(parts, results.PercentileName(q)+" "+rounded(latency.Quantile(q)))
+			parts = append(parts, results.PercentileName(q)+" "+format.Duration(latency.Quantile(q)))
 		}
 	}
-	parts = append(parts, "max "+rounded(latency.Max()))
+	parts = append(parts, "max "+format.Duration(latency.Max()))
 	return fmt.Sprintf("%v: failed: %s.", v.cell, strings.Join(parts, ", "))
-}
-
-// rounded returns a duration with about three digits.
-func rounded(d time.Duration) string {
-	unit := time.Duration(1)
-	for d >= 1000*unit {
-		unit *= 10
-	}
-	return d.Round(unit).String()
 }
 
 // AllFailed returns which cells have no call that succeeded, with the kinds of failures, or "" if there is none.
@@ -106,7 +98,7 @@ func AllFailed(run *results.Run) string {
 		which = append(which, text)
 	}
 	if more := len(which) - most; more > 0 {
-		which = append(which[:most], fmt.Sprintf("and every call of %s more", Plural(more, "cell")))
+		which = append(which[:most], fmt.Sprintf("and every call of %s more", format.Plural(more, "cell")))
 	}
 	return strings.Join(which, "\n")
 }
@@ -119,7 +111,7 @@ type kind struct {
 
 // String returns how many calls failed, how, and where.
 func (k kind) String() string {
-	text := fmt.Sprintf("%s failed: %s", Plural(int(k.calls), "call"), k.name)
+	text := fmt.Sprintf("%s failed: %s", format.Plural(k.calls, "call"), k.name)
 	if k.place != "" {
 		text += ", at " + k.place
 	}

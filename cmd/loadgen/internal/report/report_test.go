@@ -275,16 +275,6 @@ func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 	}
 }
 
-func TestNumbersAreGrammatical(t *testing.T) {
-	for n, want := range map[int]string{0: "0 visits", 1: "1 visit", 2: "2 visits", 1000: "1,000 visits"} {
-		t.Run(want, func(t *testing.T) {
-			if got := report.Plural(n, "visit"); got != want {
-				t.Errorf("%q, want %q", got, want)
-			}
-		})
-	}
-}
-
 func TestARunOfNothingHasAReport(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = nil, results.Partial

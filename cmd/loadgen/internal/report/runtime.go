@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -67,18 +68,18 @@ func (v *view) runtime() *runtimeView {
 
 // runtimeTable returns a table of what the runtime and the machine did during the visits of each cell.
 func runtimeTable(cells []*view) string {
-	t := NewTable(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
+	t := format.Table(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
 		"cores", "pressure")
-	micros := func(ns float64) string { return micros(ns, true) }
+	micros := func(ns *float64) string { return format.Micros(known(ns)) }
 	for _, v := range cells {
 		if len(v.visits) == 0 {
 			continue
 		}
 		r := v.runtime()
-		t.AppendRow([]any{v.cell.String(), shown(r.P99Within, func(share float64) string { return "±" + percent(share) }),
-			shown(r.HiccupP99, micros), shown(r.WaitP99, micros), shown(r.GCPause, micros), shown(r.GCAssist, micros),
-			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number), shown(r.Cores, Number),
-			shown(r.CPUPressure, percent)})
+		t.AppendRow([]any{v.cell.String(), format.Within(known(r.P99Within), format.Percent), micros(r.HiccupP99),
+			micros(r.WaitP99), micros(r.GCPause), micros(r.GCAssist), micros(r.MutexWait),
+			format.Bytes(known(r.HeapObjects)), format.Number(known(r.Goroutines)), format.Number(known(r.Cores)),
+			format.Percent(known(r.CPUPressure))})
 	}
 	return "\nWhat the runtime and the machine did: p99 of hiccups and of waits for a processor, and totals of " +
 		"pauses, assists\n" +

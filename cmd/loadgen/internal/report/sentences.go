@@ -25,6 +25,3 @@ func SentencesOf(run *results.Run, contests []*comparison.Contest) Sentences {
 
 // Load returns the load of a level, such as 50,000/s or the text of its profile.
 func Load(l scenarios.Level) string { return load(l) }
-
-// Change returns a ratio as a change in per cent, with its sign.
-func Change(ratio float64) string { return signed(ratio) }

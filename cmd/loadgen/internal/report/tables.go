@@ -7,33 +7,13 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
-
-// NewTable returns a table whose only line is below its header. The first columns, left of them, are aligned to the
-// left, and the others to the right.
-func NewTable(left int, header ...any) table.Writer {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.Options{SeparateHeader: true}
-	style.Format.Header = text.FormatDefault
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	t.AppendHeader(header)
-	var columns []table.ColumnConfig
-	for i := left; i < len(header); i++ {
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight,
-			AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(columns)
-	t.SuppressTrailingSpaces()
-	return t
-}
 
 // loadTables returns a table for each level of load.
 func loadTables(run *results.Run, cells []*view) string {
@@ -55,12 +35,12 @@ func loadTables(run *results.Run, cells []*view) string {
 		}
 		fmt.Fprintf(&b, "%s, about %s calls per visit. Latency from %s, and the generator's lag at p99,\n"+
 			"in us; medians over %s, except max, errors and drops, which are over all\n\n",
-			describe(run.Scenario, l), Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
+			describe(run.Scenario, l), format.Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
 		var header []any
 		for _, d := range dimensions {
 			header = append(header, d)
 		}
-		t := NewTable(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max",
+		t := format.Table(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max",
 			"gen lag",
 			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")...)
 		for _, v := range level {
@@ -76,7 +56,7 @@ func describe(s *scenarios.Scenario, l scenarios.Level) string {
 	if s.Closed {
 		workers := "one worker fewer than processors"
 		if s.Workers > 0 {
-			workers = Plural(s.Workers, "worker")
+			workers = format.Plural(s.Workers, "worker")
 		}
 		return fmt.Sprintf("CLOSED LOOP of %s, which think for %v", workers, s.Think)
 	}
@@ -121,22 +101,20 @@ func dimension(s *scenarios.Scenario) string {
 // loadRow returns the row of a cell, with a column for its arm in each of the dimensions.
 func loadRow(v *view, dimensions []string) (row table.Row) {
 	for _, d := range dimensions {
-		row = append(row, cmp.Or(v.cell.Value(d), none))
+		row = append(row, cmp.Or(v.cell.Value(d), format.None))
 	}
 	if len(v.visits) == 0 {
 		return append(row, "not measured")
 	}
-	rss := none
-	if x, ok := v.median("peak-RSS-bytes"); ok {
-		rss = Memory(x)
-	}
+	number := func(unit string) string { return format.Number(v.median(unit)) }
 	return append(row,
-		v.show("offered-qps", 1), v.show("achieved-qps", 1),
-		micros(v.latency(0.5)), micros(v.latency(0.99)), micros(v.latency(0.999)), micros(v.longest()),
-		v.show("p99-generator-lag-us", 1),
-		Count(v.sum(func(r *record.Record) uint64 { return r.Failed })),
-		Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })),
-		v.show("cpu-ns/op", 1), v.show("B/op", 1), v.show("allocs/op", 1), v.show("gc-cycles", 1), rss,
+		number("offered-qps"), number("achieved-qps"),
+		format.Micros(v.latency(0.5)), format.Micros(v.latency(0.99)), format.Micros(v.latency(0.999)),
+		format.Micros(v.longest()), number("p99-generator-lag-us"),
+		format.Count(v.sum(func(r *record.Record) uint64 { return r.Failed })),
+		format.Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })),
+		number("cpu-ns/op"), number("B/op"), number("allocs/op"), number("gc-cycles"),
+		format.Bytes(v.median("peak-RSS-bytes")),
 	)
 }
 
@@ -148,12 +126,12 @@ func estimatorTable(run *results.Run, all []*view) string {
 	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, compared with a full sort: errors of "+
 		"the value\n"+
 		"and of the rank; medians over %s\n\n", load(of.Level),
-		Plural(of.Visits, "visit"))
+		format.Plural(of.Visits, "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles() {
 		header = append(header, results.PercentileName(q)+" value", "rank")
 	}
-	t := NewTable(1, header...)
+	t := format.Table(1, header...)
 	for _, e := range of.Arms {
 		t.AppendRow(e.row())
 	}
@@ -165,18 +143,16 @@ func (e *estimator) row() table.Row {
 	if e.StateBytes == nil {
 		return table.Row{e.Quantile, "not measured"}
 	}
-	row := table.Row{e.Quantile, Memory(*e.StateBytes), shown(e.InsertNS, Number),
-		shown(e.QueryNS, func(ns float64) string { return Number(ns / 1e3) })}
+	row := table.Row{e.Quantile, format.Bytes(*e.StateBytes), format.Number(known(e.InsertNS)),
+		format.Micros(known(e.QueryNS))}
 	for _, q := range results.EstimatePercentiles() {
 		i := slices.IndexFunc(e.Answers, func(a answer) bool { return a.Q == q })
 		if i < 0 {
-			row = append(row, none, none)
+			row = append(row, format.None, format.None)
 			continue
 		}
-		row = append(row, shown(e.Answers[i].Value, percent), shown(e.Answers[i].Rank, percent))
+		row = append(row, format.Percent(known(e.Answers[i].Value)),
+			format.Percent(known(e.Answers[i].Rank)))
 	}
 	return row
 }
-
-// percent returns a share in per cent.
-func percent(share float64) string { return Number(100*share) + "%" }

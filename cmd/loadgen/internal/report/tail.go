@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A tail is what the slowest calls overlapped, of those which all visits of a cell kept.
@@ -49,13 +51,13 @@ func tails(all []*view) (sentences []string) {
 		if t == nil {
 			continue
 		}
-		share := func(calls uint64) float64 { return 100 * float64(calls) / float64(t.Calls) }
+		share := func(calls uint64) string { return format.Rough(float64(calls) / float64(t.Calls)) }
 		var shares []string
 		for _, m := range t.Met {
-			shares = append(shares, fmt.Sprintf("%s %.0f%%", m.Name, share(m.Calls)))
+			shares = append(shares, m.Name+" "+share(m.Calls))
 		}
-		shares = append(shares, fmt.Sprintf("none of these %.0f%%", share(t.Clear)))
-		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, Plural(int(t.Calls), "call"),
+		shares = append(shares, "none of these "+share(t.Clear))
+		sentences = append(sentences, fmt.Sprintf("%v: of %s, %s.", v.cell, format.Plural(t.Calls, "call"),
 			strings.Join(shares, ", ")))
 	}
 	return sentences

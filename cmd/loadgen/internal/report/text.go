@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -18,10 +18,11 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	s, e := run.Scenario, &run.Environment
 	b.WriteString(Title(s) + "\n")
 	fmt.Fprintf(&b, "%s%s, %s, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
-		Plural(s.Rounds, "round"), lasting(s), Arrivals(s), s.Seed, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
+		format.Plural(s.Rounds, "round"), lasting(s), Arrivals(s), s.Seed, e.GoVersion, e.GOOS, e.GOARCH,
+		e.GOMAXPROCS, e.CPU)
 	measured := measured(run)
 	if run.Status != results.Complete {
-		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, Plural(s.Visits(), "visit"))
+		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, format.Plural(s.Visits(), "visit"))
 	}
 	b.WriteByte('\n')
 	cells := views(run)
@@ -38,7 +39,7 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	sentences := SentencesOf(run, contests)
 	list(&b, "Comparisons, paired by round, with 95% intervals", sentences.Comparisons)
 	if sentences.Family != "" {
-		b.WriteString("\n" + wrap(sentences.Family, 100, ""))
+		b.WriteString("\n" + format.Wrap(sentences.Family, 100, ""))
 	}
 	list(&b, objectivesTitle(s), sentences.Objectives)
 	list(&b, "Warnings", sentences.Warnings)
@@ -68,7 +69,7 @@ func Arrivals(s *scenarios.Scenario) string {
 			kinds = append(kinds, kind)
 		}
 	}
-	return strings.Join(kinds, " and ") + " arrivals, open loop"
+	return format.And(kinds) + " arrivals, open loop"
 }
 
 // measured returns the number of visits that were completed.
@@ -96,7 +97,7 @@ func list(b *strings.Builder, title string, items []string) {
 	}
 	b.WriteString("\n" + title + "\n\n")
 	for _, item := range items {
-		b.WriteString(wrap("- "+item, 100, "  "))
+		b.WriteString(format.Wrap("- "+item, 100, "  "))
 	}
 }
 
@@ -156,11 +157,11 @@ func failures(run *results.Run) (doubts []string) {
 	}
 	if len(lost) > 0 {
 		doubts = append(doubts, fmt.Sprintf("%d of %s could not be measured. The first, %v in round %d: %s",
-			len(lost), Plural(len(run.Visits), "visit"), lost[0].Cell, lost[0].Round, first(lost[0].Error)))
+			len(lost), format.Plural(len(run.Visits), "visit"), lost[0].Cell, lost[0].Round, first(lost[0].Error)))
 	}
 	if len(logged) > 0 {
 		doubts = append(doubts, fmt.Sprintf("%s wrote to standard error. The first, %v in round %d: %s",
-			Plural(len(logged), "visit"), logged[0].Cell, logged[0].Round, first(logged[0].Log)))
+			format.Plural(len(logged), "visit"), logged[0].Cell, logged[0].Round, first(logged[0].Log)))
 	}
 	for _, k := range kinds(run.Visits) {
 		doubts = append(doubts, k.String()+".")
@@ -183,7 +184,7 @@ func first(s string) string {
 func verdicts(run *results.Run) (doubts []string) {
 	for _, r := range reasonsOf(run.Visits) {
 		doubts = append(doubts, fmt.Sprintf("%s: %d of %s. The first, %v in round %d: %s.", r.Name, r.Visits,
-			Plural(len(run.Visits), "visit"), r.cell, r.Round, r.Detail))
+			format.Plural(len(run.Visits), "visit"), r.cell, r.Round, r.Detail))
 	}
 	return doubts
 }
@@ -236,36 +237,4 @@ func sortedByCount(counts map[string]uint64) []string {
 		return strings.Compare(a, b)
 	})
 	return names
-}
-
-// wrap breaks a paragraph into lines of at most width, and indents all but the first. It keeps line breaks, and
-// replaces other control characters, which a terminal might interpret, since some text comes from other programs.
-func wrap(s string, width int, indent string) string {
-	var b strings.Builder
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && !unicode.IsSpace(r) {
-			return '?'
-		}
-		return r
-	}, s)
-	for i, paragraph := range strings.Split(s, "\n") {
-		line := ""
-		if i > 0 {
-			line = indent
-		}
-		fresh := true
-		for _, word := range strings.Fields(paragraph) {
-			if !fresh && len(line)+1+len(word) > width {
-				b.WriteString(line + "\n")
-				line, fresh = indent, true
-			}
-			if !fresh {
-				line += " "
-			}
-			line += word
-			fresh = false
-		}
-		b.WriteString(line + "\n")
-	}
-	return b.String()
 }

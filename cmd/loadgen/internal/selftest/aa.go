@@ -5,12 +5,11 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"golang.org/x/perf/benchunit"
+	"github.com/jedib0t/go-pretty/v6/table"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -168,50 +167,46 @@ func split(cells []comparison.Cell, swap []bool) []comparison.Cell {
 
 // Text returns the report as a table, with advice.
 func (r *AA) Text() string {
-	var b, cells strings.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d "+
-		"ways to call one visit of each round base and the other head\n\n", r.Arm, report.Plural(r.Rounds,
-		"round"), r.Splits)
-	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "unit\thalf are below\tnine of ten are below\tmargin\tfalse alarms\t")
+		"ways to call one visit of each round base and the other head\n\n", r.Arm, format.Plural(r.Rounds, "round"), r.Splits)
+	cells := format.Table(1, "unit", "half are below", "nine of ten are below", "margin", "false alarms")
 	coarse, family := 0, 0
 	for _, f := range r.Units {
-		mark, alarms := " ", "-"
+		mark, alarms := "", format.None
 		if !f.Exploratory {
 			family++
-			alarms = fmt.Sprintf("%.1f%%", 100*f.FalseAlarms)
+			alarms = format.Percent(f.FalseAlarms)
 			if !f.Fine {
 				coarse++
-				mark = "!"
+				mark = "! "
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s %s\t%s\t%s\t\n", f.Unit, f.show(f.Median), mark, f.show(f.P90), f.Margin, alarms)
+		cells.AppendRow(table.Row{f.Unit, f.show(f.Median), mark + f.show(f.P90), f.Margin, alarms})
 	}
-	// Writing into memory does not fail.
-	_ = w.Flush()
-	fmt.Fprintf(&b, "%s\n", cells.String())
+	b.WriteString(cells.Render() + "\n\n")
 	if coarse > 0 {
 		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be "+
 			"inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n",
-			coarse, report.Plural(family, "unit"))
+			coarse, format.Plural(family, "unit"))
 	}
 	if r.Rounds < r.Need {
 		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay "+
 			"little: want --aa %d.\n",
-			report.Plural(r.Rounds, "round"), report.Plural(family, "unit"), r.Need)
+			format.Plural(r.Rounds, "round"), format.Plural(family, "unit"), r.Need)
 	}
-	fmt.Fprintf(&b, "As the rounds were made, %s regressed", report.Plural(len(r.Regressed), "unit"))
+	fmt.Fprintf(&b, "As the rounds were made, %s regressed", format.Plural(len(r.Regressed), "unit"))
 	if len(r.Regressed) > 0 {
 		fmt.Fprintf(&b, " (%s)", strings.Join(r.Regressed, ", "))
 	}
-	fmt.Fprintf(&b, ".\nA gate raises a false alarm in %.1f%% of comparisons; at most %.0f%% are allowed: %s.\n",
-		100*r.FalseAlarms, 100*comparison.Alpha, passed(r.Passed))
+	fmt.Fprintf(&b, ".\nA gate raises a false alarm in %s of comparisons; at most %s are allowed: %s.\n",
+		format.Percent(r.FalseAlarms), format.Given(comparison.Alpha), passed(r.Passed))
 	return b.String()
 }
 
 func (f *Floor) show(x float64) string {
 	if f.Absolute {
-		return benchunit.Scale(x, benchunit.ClassOf(f.Unit))
+		return format.Scaled(x, f.Unit)
 	}
-	return fmt.Sprintf("%.2f%%", 100*x)
+	return format.Percent(x)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 const (
@@ -69,7 +70,7 @@ func (e engine) random(ctx context.Context, process string, perSecond uint64, d 
 
 func judgeArrivals(r *record.Record, w *witness, l law) Outcome {
 	o := Outcome{
-		Note: fmt.Sprintf("pace %s, gaps to %s", r.Pace, milliseconds(float64(gapOff))),
+		Note: fmt.Sprintf("pace %s, gaps to %s", r.Pace, format.Duration(gapOff)),
 		Findings: []Finding{
 			exactly("calls the target saw", r.Done+r.Failed, w.calls()),
 			atMost("gaps from their law", Distance, mostDistance, distance(w.gaps(), l, gapOff)),

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A Finding is one figure of a check, with its expected and its measured value.
@@ -72,14 +72,14 @@ func exactly(what string, want, got uint64) Finding {
 func near(what string, unit Unit, want, got, tolerance float64) Finding {
 	return Finding{What: what, Unit: unit, Want: want, Least: want * (1 - tolerance), Most: want * (1 + tolerance),
 		Got: got, Timing: true,
-		margin: fmt.Sprintf(" ± %.2g%%", 100*tolerance)}.judged()
+		margin: format.Within(tolerance, format.Given)}.judged()
 }
 
 // around returns the finding of a duration that may differ by off.
 func around(what string, want, got, off time.Duration) Finding {
 	return Finding{What: what, Unit: Nanoseconds, Want: float64(want), Least: float64(want - off),
 		Most: float64(want + off), Got: float64(got), Timing: true,
-		margin: " ± " + milliseconds(float64(off))}.judged()
+		margin: format.Within(float64(off), Nanoseconds.text)}.judged()
 }
 
 // atMost returns the finding of a figure with an upper bound.
@@ -101,13 +101,13 @@ func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
 func (f *Finding) Expected() string {
 	switch {
 	case f.Problem != "":
-		return "-" // there is nothing to set against it
+		return format.None // there is nothing to set against it
 	case f.Least == f.Most:
 		return f.Unit.text(f.Want)
 	case f.Want == 0:
 		return "at most " + f.Unit.text(f.Most)
 	}
-	return f.Unit.text(f.Want) + f.margin
+	return f.Unit.text(f.Want) + " " + f.margin
 }
 
 // Measured returns the text of what the figure is, and by how much it differs from what is expected.
@@ -118,7 +118,7 @@ func (f *Finding) Measured() string {
 	case f.Want == 0 || math.Abs(f.Got/f.Want-1) < 0.0005:
 		return f.Unit.text(f.Got)
 	}
-	return fmt.Sprintf("%s (%+.1f%%)", f.Unit.text(f.Got), 100*(f.Got/f.Want-1))
+	return fmt.Sprintf("%s (%s)", f.Unit.text(f.Got), format.Change(f.Got/f.Want-1))
 }
 
 // sentence says what was measured and what was expected, or why nothing could be measured.
@@ -133,24 +133,11 @@ func (f *Finding) sentence() string {
 func (u Unit) text(x float64) string {
 	switch u {
 	case Nanoseconds:
-		return milliseconds(x)
+		return format.Duration(time.Duration(x))
 	case PerSecond:
-		return report.Count(math.Round(x)) + "/s"
+		return format.Rate(x)
 	case AtOnce, Distance:
-		return fmt.Sprintf("%.3f", x)
+		return format.Digits(x, 3)
 	}
-	return report.Count(x)
-}
-
-// milliseconds returns the text of a duration, to three digits below 100 ms. The unit is ns or us if it is below 1 ms.
-func milliseconds(ns float64) string {
-	switch {
-	case ns < 1e3:
-		return fmt.Sprintf("%.0f ns", ns)
-	case ns < 1e6:
-		return fmt.Sprintf("%.3g us", ns/1e3)
-	case ns < 100e6:
-		return fmt.Sprintf("%.3g ms", ns/1e6)
-	}
-	return fmt.Sprintf("%.1f ms", ns/1e6)
+	return format.Count(x)
 }

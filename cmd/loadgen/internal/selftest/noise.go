@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/internal/jsonfile"
 )
 
@@ -94,5 +94,5 @@ func (r *AA) Noise(wanted func(unit string) bool) string {
 	e := &r.Environment
 	return fmt.Sprintf("noise floor, of selftest --aa in %s on %s (%s, GOMAXPROCS=%d): nine of ten differences of "+
 		"an arm from itself are below %s",
-		report.Plural(r.Rounds, "round"), r.Began.Format("2006-01-02"), e.CPU, e.GOMAXPROCS, strings.Join(units, ", "))
+		format.Plural(r.Rounds, "round"), r.Began.Format("2006-01-02"), e.CPU, e.GOMAXPROCS, strings.Join(units, ", "))
 }

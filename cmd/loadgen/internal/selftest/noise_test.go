@@ -28,7 +28,7 @@ func TestTheNoiseFloorThatIsKeptIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "noise floor, of selftest --aa in 12 rounds on 2026-01-02 (a CPU, GOMAXPROCS=2): nine of ten " +
-		"differences of an arm from itself are below sec/op 12.30%, err-ppm 7.000"
+		"differences of an arm from itself are below sec/op 12.3%, err-ppm 7.000"
 	if got := r.Noise(func(unit string) bool { return unit != "B/op" }); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

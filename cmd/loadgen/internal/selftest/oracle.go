@@ -10,7 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -51,8 +51,8 @@ func (s *stall) latency(q float64, service time.Duration) (time.Duration, error)
 	if !s.unlimited {
 		drain := float64(s.workers) / service.Seconds()
 		if !s.drains(drain) {
-			return 0, fmt.Errorf("calls of %s let the target serve %.0f a second, too few to catch up with %d a "+
-				"second", milliseconds(float64(service)), drain, s.perSecond)
+			return 0, fmt.Errorf("calls of %s let the target serve %s, too few to catch up with %s",
+				format.Duration(service), format.Rate(drain), format.GivenRate(float64(s.perSecond)))
 		}
 		gap -= 1 / drain
 	}
@@ -128,9 +128,9 @@ func (e engine) stalled(ctx context.Context, s *stall) (Outcome, error) {
 // judge compares the record with what follows from the service time.
 func (s *stall) judge(r *record.Record, seen uint64, service time.Duration) Outcome {
 	o := Outcome{
-		Note: fmt.Sprintf("%s stall at %s/s; service %s, asked for %s; generator's lag p99 %s", s.length,
-			report.Count(s.perSecond), milliseconds(float64(service)), milliseconds(float64(s.service)),
-			milliseconds(float64(r.Generator.Quantile(0.99)))),
+		Note: fmt.Sprintf("%s stall at %s; service %s, asked for %s; generator's lag p99 %s", s.length,
+			format.GivenRate(float64(s.perSecond)), format.Duration(service), format.Duration(s.service),
+			format.Duration(r.Generator.Quantile(0.99))),
 		Findings: []Finding{
 			exactly("calls done", s.calls(), r.Done),
 			exactly("calls the target saw", r.Done+r.Failed, seen),

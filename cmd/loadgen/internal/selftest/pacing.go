@@ -8,7 +8,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 const (
@@ -42,7 +42,7 @@ func (e engine) pacing(quick bool) (checks []Check) {
 		case quick:
 			c.duration /= 2
 		}
-		checks = append(checks, Check{Group: Pacing, Name: report.Count(c.perSecond) + "/s", Takes: c.duration + lead,
+		checks = append(checks, Check{Group: Pacing, Name: format.Count(c.perSecond) + "/s", Takes: c.duration + lead,
 			Measure: func(ctx context.Context) (Outcome, error) {
 				return e.paced(ctx, c.perSecond, c.duration)
 			}})
@@ -80,9 +80,8 @@ func judgePaced(r *record.Record, w *witness, perSecond uint64) Outcome {
 	dropped := exactly("calls dropped", 0, r.Dropped)
 	dropped.Timing = true // if the machine stops for long enough, the queue is full
 	return Outcome{
-		Note: fmt.Sprintf("pace %s, %.2g processors, lag p50 %s", r.Pace,
-			r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),
-			milliseconds(float64(lags.Quantile(0.5)))),
+		Note: fmt.Sprintf("pace %s, %s processors, lag p50 %s", r.Pace,
+			format.Digits(r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(), 2), format.Duration(lags.Quantile(0.5))),
 		Findings: []Finding{
 			exactly("calls offered", uint64(len(w.begun)), r.Offered),
 			exactly("calls the target saw", r.Done+r.Failed, w.calls()),

@@ -3,9 +3,10 @@ package selftest
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -61,41 +62,28 @@ func (r *Report) Text() string {
 			}
 		}
 		if len(rows) > 0 {
-			fmt.Fprintf(&b, "\n%s\n\n%s", titles[group], table(rows))
+			fmt.Fprintf(&b, "\n%s\n\n%s", titles[group], findings(rows))
 		}
 	}
 	b.WriteString("\n" + r.conclusion())
 	return b.String()
 }
 
-func table(checks []*Result) string {
-	var cells, out strings.Builder
-	w := tabwriter.NewWriter(&cells, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "check\tfigure\texpected\tmeasured\t\t")
+// findings returns a table of the findings of checks, with the notes of each check below them.
+func findings(checks []*Result) string {
+	t := format.Table(5, "check", "figure", "expected", "measured", "")
+	notes := map[int]string{} // by the last row of a check
 	for _, c := range checks {
 		name := c.Name
 		for _, f := range c.Findings {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", name, f.What, f.Expected(), f.Measured(), passed(f.Passed))
+			t.AppendRow(table.Row{name, f.What, f.Expected(), f.Measured(), passed(f.Passed)})
 			name = ""
 		}
-	}
-	// Writing into memory does not fail.
-	_ = w.Flush()
-	lines := strings.Split(cells.String(), "\n")
-	copyLines := func(n int) {
-		for _, line := range lines[:n] {
-			out.WriteString(strings.TrimRight(line, " ") + "\n")
-		}
-		lines = lines[n:]
-	}
-	copyLines(1)
-	for _, c := range checks {
-		copyLines(len(c.Findings))
-		if notes := c.notes(); notes != "" {
-			out.WriteString("  " + notes + "\n")
+		if note := c.notes(); note != "" {
+			notes[t.Length()-1] = "  " + note + "\n"
 		}
 	}
-	return out.String()
+	return format.Annotated(t, func(row int) string { return notes[row] })
 }
 
 func passed(ok bool) string {
@@ -125,12 +113,12 @@ func (r *Report) conclusion() string {
 		return "Interrupted before a check was made.\n"
 	case r.Interrupted && len(failed) == 0:
 		return fmt.Sprintf("%d of %s were made before the interruption, and passed.\n", len(r.Checks),
-			report.Plural(r.Planned, "check"))
+			format.Plural(r.Planned, "check"))
 	case len(failed) == 0:
-		return fmt.Sprintf("All %s passed.\n", report.Plural(len(r.Checks), "check"))
+		return fmt.Sprintf("All %s passed.\n", format.Plural(len(r.Checks), "check"))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %s failed:\n\n", len(failed), report.Plural(len(r.Checks), "check"))
+	fmt.Fprintf(&b, "%d of %s failed:\n\n", len(failed), format.Plural(len(r.Checks), "check"))
 	timing := true
 	for _, c := range failed {
 		fmt.Fprintf(&b, "- %s\n", c.blame())
@@ -164,11 +152,11 @@ func (r *Result) blame() string {
 	switch {
 	case !m.Known:
 	case m.Stolen >= busyStolen || m.Others >= busyOthers:
-		s += fmt.Sprintf("; the machine was busy: %.0f%% of its CPU time was stolen, other programs used %.0f%%",
-			100*m.Stolen, 100*m.Others)
+		s += fmt.Sprintf("; the machine was busy: %s of its CPU time was stolen, other programs used %s",
+			format.Rough(m.Stolen), format.Rough(m.Others))
 	default:
-		s += fmt.Sprintf("; the machine was not busy: %.1f%% of its CPU time was stolen, other programs used %.1f%%",
-			100*m.Stolen, 100*m.Others)
+		s += fmt.Sprintf("; the machine was not busy: %s of its CPU time was stolen, other programs used %s",
+			format.Rough(m.Stolen), format.Rough(m.Others))
 	}
 	return s
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // A CurvePoint is a point of a law's curve, for a chart.
@@ -101,7 +103,7 @@ func (f *Fit) Extrapolated(n float64) string {
 	}
 	return fmt.Sprintf("%s is outside of the %s to %s that were measured: the law was not seen to hold there, and "+
 		"may not",
-		short(n), short(least), short(most))
+		format.Digits(n, 4), format.Digits(least, 4), format.Digits(most, 4))
 }
 
 // Warnings returns what a reader must know before believing f.
@@ -114,13 +116,10 @@ func (f *Fit) Warnings() []string {
 		}
 	case f.KappaInterval.Low > 0:
 		warnings = append(warnings, fmt.Sprintf(
-			"the law has its peak beyond %s, too far from what was measured to say where", short(beyond*most)))
+			"the law has its peak beyond %s, too far from what was measured to say where", format.Digits(beyond*most, 4)))
 	default:
 		warnings = append(warnings, "no peak is shown: kappa may be 0, and it is not known whether throughput falls "+
 			"beyond what was measured")
 	}
 	return warnings
 }
-
-// short returns n with four digits.
-func short(n float64) string { return fmt.Sprintf("%.4g", n) }

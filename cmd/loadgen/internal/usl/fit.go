@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // Limits of the points that a law is fitted to.
@@ -151,7 +153,7 @@ func check(points []Point) error {
 	}
 	if least > NearOne && !math.IsInf(least, 1) {
 		errs = append(errs, fmt.Errorf("the least concurrency is %s: want 1 or %d among them, since the law starts "+
-			"from the throughput of one", short(least), NearOne))
+			"from the throughput of one", format.Digits(least, 4), NearOne))
 	}
 	return errors.Join(errs...)
 }

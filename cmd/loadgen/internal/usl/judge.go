@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
 // How far a median may be from the law, as a share of it.
@@ -37,8 +39,8 @@ func (f *Fit) plateau() error {
 	if each == 0 || math.Abs(f.Worst) <= noMisfit {
 		return nil
 	}
-	return fmt.Errorf("the law does not fit, but a plateau does: %s/s for each up to %s, and %s/s from there on",
-		short(each), short(knee), short(each*knee))
+	return fmt.Errorf("the law does not fit, but a plateau does: %s for each up to %s, and %s from there on",
+		format.Rate(each), format.Digits(knee, 4), format.Rate(each*knee))
 }
 
 // cornered returns the nearest plateau X = each min(N, knee) whose knee is between the medians split-1 and split, and
@@ -80,16 +82,16 @@ func (f *Fit) judge() error {
 	case f.steeper < 0 || f.Sigma == 0 && f.Kappa == 0 && (lacks || worst > worstMisfit):
 		why = "throughput grows faster than concurrency (superlinear), which this law cannot describe"
 		if f.steeper < 0 {
-			why += fmt.Sprintf(": sigma would be %.3g", f.steeper)
+			why += fmt.Sprintf(": sigma would be %s", format.Digits(f.steeper, 3))
 		}
 	case lacks:
-		why = fmt.Sprintf("visits at one concurrency differ by less than that (lack of fit, p = %.2g)", *f.LackOfFit)
+		why = fmt.Sprintf("visits at one concurrency differ by less than that (lack of fit, p = %s)", format.P(*f.LackOfFit))
 	case worst > worstMisfit:
 		why = "the measurements are too noisy, or what bounds them is not contention"
 	default:
 		return nil
 	}
-	said := fmt.Sprintf("the farthest point is %+.0f%% off; %s", 100*f.Worst, why)
+	said := fmt.Sprintf("the farthest point is %s off; %s", format.Change(f.Worst), why)
 	if worst > slightMisfit {
 		return errors.New("the law does not fit: " + said)
 	}

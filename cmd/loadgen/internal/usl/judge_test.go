@@ -37,9 +37,9 @@ func TestFitIsRefusedWithAReason(t *testing.T) {
 			[]string{"the least concurrency is 100: want 1 or 2 among them"}},
 		{"nothing near one", good.visited(3, 0, seeded(1), 3, 4, 6, 8, 12, 16), []string{"the least concurrency is 3"}},
 		{"a plateau", plateau(1000, 4).visited(1, 0, seeded(1), 1, 2, 3, 4, 6, 8, 12, 16),
-			[]string{"a plateau does: 1000/s for each up to 4, and 4000/s from there on"}},
+			[]string{"a plateau does: 1,000/s for each up to 4, and 4,000/s from there on"}},
 		{"a plateau between two concurrencies", plateau(1000, 3.1).visited(1, 0, seeded(1), 1, 2, 3, 4, 6, 8, 12, 16),
-			[]string{"a plateau does: 1000/s for each up to 3.1, and 3100/s from there on"}},
+			[]string{"a plateau does: 1,000/s for each up to 3.1, and 3,100/s from there on"}},
 		{"superlinear within 20%", lawful(1000, -0.0288, 0.000447).visited(1, 0, seeded(1), 1, 2, 3, 4, 6, 8, 10),
 			[]string{"the law does not fit: the farthest point is +1", "throughput grows faster than concurrency",
 				"sigma would be -0.0288"}},
@@ -103,7 +103,7 @@ func TestLackOfFitIsJudgedByVisits(t *testing.T) {
 		doubt   string
 	}{
 		{"visits agree", 0.005, 3, false,
-			"the law fits only roughly: the farthest point is +4% off; visits at one concurrency differ by less"},
+			"the law fits only roughly: the farthest point is +3.86% off; visits at one concurrency differ by less"},
 		{"visits differ", 0.05, 3, false, ""},
 		{"one visit", 0.005, 1, false, ""},
 	} {

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -16,14 +16,10 @@ const Notice = "loadgen: "
 // tell returns a function that writes to w which calls of a cell have not returned.
 func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 	return func(calls []bench.StuckCall) {
-		const most = 3
 		var which []string
-		for _, c := range calls[:min(len(calls), most)] {
-			which = append(which, fmt.Sprintf("key %q for %v, since %v of the load",
-				c.Key, c.For.Round(100*time.Millisecond), c.Began.Round(time.Millisecond)))
-		}
-		if more := len(calls) - most; more > 0 {
-			which = append(which, fmt.Sprintf("and %d more", more))
+		for _, c := range calls {
+			which = append(which, fmt.Sprintf("key %q for %s, since %s of the load",
+				c.Key, format.Duration(c.For), format.Duration(c.Began)))
 		}
 		have := "calls have"
 		if len(calls) == 1 {
@@ -31,6 +27,6 @@ func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
 		}
 		// If the notice cannot be written, the load continues.
 		_, _ = fmt.Fprintf(w, "%s%v: %d %s not returned: %s\n", Notice, *cell, len(calls), have,
-			strings.Join(which, "; "))
+			strings.Join(format.Few(which, 3), "; "))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -265,20 +266,21 @@ func throttled(m results.Machine) []record.Reason {
 		return nil
 	}
 	return []record.Reason{{Name: results.Throttled, Detail: fmt.Sprintf(
-		"the CPU quota of %.4g cores (cgroup) was used up in %.0f%% of its periods, and the process was stopped "+
-			"until the next period: raise the quota, or lower the rate", m.Quota, 100*m.Throttled)}}
+		"the CPU quota of %s cores (cgroup) was used up in %s of its periods, and the process was stopped "+
+			"until the next period: raise the quota, or lower the rate", format.Digits(m.Quota, 4),
+		format.Rough(m.Throttled))}}
 }
 
 // noise returns a reason if the host or other processes used too much of the machine.
 func noise(m results.Machine) []record.Reason {
 	var why []string
 	if m.Stolen > maxStolen {
-		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was stolen by its host: measure on a "+
-			"quieter machine", 100*m.Stolen))
+		why = append(why, fmt.Sprintf("%s of the machine's CPU time was stolen by its host: measure on a "+
+			"quieter machine", format.Rough(m.Stolen)))
 	}
 	if m.Others > maxOthers {
-		why = append(why, fmt.Sprintf("%.0f%% of the machine's CPU time was used by other processes: close them",
-			100*m.Others))
+		why = append(why, fmt.Sprintf("%s of the machine's CPU time was used by other processes: close them",
+			format.Rough(m.Others)))
 	}
 	if !m.Known || why == nil {
 		return nil

@@ -23,7 +23,7 @@ func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 		{"just below the limits", results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
 		{"unknown values do not count", results.Machine{Stolen: 0.5}, nil},
 		{"the host steals", results.Machine{Known: true, Stolen: 0.03},
-			[]string{"3% of the machine's CPU time was stolen", "a quieter machine"}},
+			[]string{"3.0% of the machine's CPU time was stolen", "a quieter machine"}},
 		{"other processes run", results.Machine{Known: true, Others: 0.2},
 			[]string{"20% of the machine's CPU time was used by other processes", "close them"}},
 		{"both", results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},

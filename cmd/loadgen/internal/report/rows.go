@@ -2,36 +2,10 @@ package report
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
-
-// TSV writes rows, the first of which is the header, with tabs between fields. Control characters in a field become
-// blanks.
-func TSV(rows [][]string) string {
-	var b strings.Builder
-	for _, row := range rows {
-		for i, field := range row {
-			if i > 0 {
-				b.WriteByte('\t')
-			}
-			b.WriteString(strings.Map(func(r rune) rune {
-				if unicode.IsControl(r) {
-					return ' '
-				}
-				return r
-			}, field))
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-// Exact writes a number with all of its digits.
-func Exact(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // Rows returns a row for each cell of a run, below a header: its arms and load, its visits, whether they are valid, its
 // calls, and the median over rounds of each unit that any cell has. What is not known is "".
@@ -61,7 +35,7 @@ func (d *Document) Rows() [][]string {
 		medians := map[string]string{}
 		for _, f := range c.Figures {
 			if f.Median != nil {
-				medians[f.Unit] = Exact(*f.Median)
+				medians[f.Unit] = format.Exact(*f.Median)
 			}
 		}
 		for _, unit := range units {
