@@ -84,7 +84,7 @@ func Summarize(h *quantile.HDR) Summary {
 
 // summary returns the percentiles that a function states, and the maximum of h if it is finite.
 func summary(percentile func(q float64) (time.Duration, error), h *quantile.HDR, finite bool) (s Summary) {
-	for _, q := range Percentiles {
+	for _, q := range Percentiles() {
 		if d, err := percentile(q); err == nil {
 			ns := float64(d)
 			*s.Percentile(q) = &ns

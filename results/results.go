@@ -205,7 +205,7 @@ func (v *Visit) Measurements() []Measurement {
 			add(unit, float64(h.Quantile(q))/per)
 		}
 	}
-	for _, q := range Percentiles {
+	for _, q := range Percentiles() {
 		if d, err := r.Percentile(q); err == nil {
 			add(PercentileName(q)+"-latency-ns", float64(d))
 		}

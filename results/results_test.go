@@ -560,7 +560,7 @@ func TestBenchTextSaysWhichWayIsBetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if line := fmt.Sprintf("Unit %s better=%s\n", u.Name,
 			u.Better); (u.Better != "") != strings.Contains(string(text), line) {
 			t.Errorf("%s is better %q: the line %q is missing, or should be", u.Name, u.Better, line)
@@ -615,7 +615,7 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	for _, m := range append(v.Measurements(), v.Estimates[0].Measurements()...) {
 		measured[m.Unit] = true
 	}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if u.About == "" || !measured[u.Name] {
 			t.Errorf("%s: about %q, measured %v", u.Name, u.About, measured[u.Name])
 		}
@@ -628,7 +628,7 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 		t.Errorf("measured in units that are not documented: %v", measured)
 	}
 	// Benchstat chooses the scale of some units by each value. In such a unit no value may be zero.
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if _, tidied := benchunit.Tidy(1, u.Name); tidied != u.Name && !strings.HasSuffix(u.Name, "-ns") &&
 			!strings.HasSuffix(u.Name, "ns/op") {
 			t.Errorf("%s is rescaled to %s, and may be zero", u.Name, tidied)

@@ -158,7 +158,7 @@ func benchHeader(h *Header) string {
 	if s.FailedApart {
 		b.WriteString("failed: apart\n")
 	}
-	for _, u := range Units {
+	for _, u := range allUnits {
 		if u.Better != "" {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", u.Name, u.Better)
 		}
@@ -295,7 +295,7 @@ func benchLine(b *strings.Builder, name string, n uint64, measurements []Measure
 // check returns an error if the unit of m is unknown or its value is not finite.
 func (m Measurement) check() error {
 	switch {
-	case !slices.ContainsFunc(Units, func(u Unit) bool { return u.Name == m.Unit }):
+	case !slices.ContainsFunc(allUnits, func(u Unit) bool { return u.Name == m.Unit }):
 		return fmt.Errorf("unit %q is not one of Units", m.Unit)
 	case math.IsNaN(m.Value) || math.IsInf(m.Value, 0):
 		return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)

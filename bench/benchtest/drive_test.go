@@ -381,7 +381,7 @@ func TestUnitsAreThoseOfRecordedRuns(t *testing.T) {
 	output, _ := driveTest(t)(t, "-test.bench=Dispatch/qps=10000", "-test.benchtime=1x")
 	_, _, directions := read(t, output)
 	var shared []string
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		d := directions.Get(u.Name, "better")
 		if d == nil {
 			continue

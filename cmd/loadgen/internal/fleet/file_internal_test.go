@@ -173,7 +173,7 @@ func FuzzPlan(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, format := range Formats {
+		for _, format := range Formats() {
 			text, err := p.Format(format)
 			if err != nil || text == "" || format == "json" && !json.Valid([]byte(text)) {
 				t.Errorf("%s: %v in %q", format, err, text)

@@ -54,10 +54,10 @@ func TestAPlanHasTheFewestInstancesWhoseBusiestKeepsTheHeadroom(t *testing.T) {
 			}
 			return 0
 		}
-		if held(left) < fleet.Share-1e-6 {
+		if held(left) < plannedShare-1e-6 {
 			t.Errorf("%+v at %v: of %d instances none is above in %v of visits", a, low, p.Instances, held(left))
 		}
-		if left > 1 && held(left-1) > fleet.Share+1e-6 {
+		if left > 1 && held(left-1) > plannedShare+1e-6 {
 			t.Errorf("%+v at %v: %d instances, and one fewer would do", a, low, p.Instances)
 		}
 		if p.Told != low || left < 1 || p.Utilisation != a.Peak/(float64(p.Instances)*low) ||

@@ -42,7 +42,7 @@ func (o *Options) ownRun() (*results.Run, error) {
 // OfRun judges the comparisons of a run's scenario according to the options and the gate file.
 // Text, page and gate show its results.
 func (o *Options) OfRun(run *results.Run) (contests []*comparison.Contest, warnings []string, err error) {
-	contests, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits))
+	contests, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,8 +60,8 @@ func (o *Options) judging(units []string) comparison.Options {
 
 // Primary returns the number of units that CompareRuns judges.
 func (o *Options) Primary() (n int) {
-	for _, u := range results.Units {
-		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
+	for _, u := range results.Units() {
+		if unit := tidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits()) &&
 			o.rule(unit, nil).Better != comparison.Neither {
 			n++
 		}
@@ -96,7 +96,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	judging := o.judging(comparison.RevisionUnits)
+	judging := o.judging(comparison.RevisionUnits())
 	judging.Removed = gone
 	contests, err := comparison.OfRuns(base, head, judging)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Formats are the formats of a report.
-var Formats = []string{"text", "markdown", "json", "html"}
+// Formats returns the formats of a report.
+func Formats() []string { return []string{"text", "markdown", "json", "html"} }
 
 // Format returns r in one of Formats.
 func (r *Report) Format(format string) (string, error) {
@@ -24,7 +24,7 @@ func (r *Report) Format(format string) (string, error) {
 	case "html":
 		return html(r)
 	}
-	return "", fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("format %q is unknown: want one of %s", format, strings.Join(Formats(), ", "))
 }
 
 // encode returns the report as JSON. Within one schema fields may be added, but never change.

@@ -176,11 +176,21 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 	}
 }
 
+// drawn returns the drawing of records.
+func drawn(t *testing.T, records []history.Record) string {
+	t.Helper()
+	text, err := history.Format("text", records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestADrawingFitsATerminal(t *testing.T) {
-	text := history.Text(encode())
+	text := drawn(t, encode())
 	golden.Check(t, "text.txt", text)
 	for line := range strings.Lines(text) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > history.Width {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
@@ -189,7 +199,7 @@ func TestADrawingFitsATerminal(t *testing.T) {
 func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 	all := encode()
 	all[3].Machine = "darwin/arm64, M9"
-	text := history.Text(all)
+	text := drawn(t, all)
 	if strings.Count(text, "m.Send-8  err-ppm\non ") != 2 || strings.Contains(text, "x100") {
 		t.Errorf("drawn as one:\n%s", text)
 	}

@@ -365,7 +365,7 @@ func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	p := testPlan()
 	p.Clock.Now = func() time.Duration { return 0 }
 	r := mustMeasure(t, p)
-	for _, format := range Formats {
+	for _, format := range Formats() {
 		var b strings.Builder
 		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") ||
 			strings.Contains(b.String(), "Inf") {

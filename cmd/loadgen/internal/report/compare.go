@@ -138,7 +138,7 @@ func mentioned(c *comparison.Contest) (figures []*comparison.Figure) {
 
 // weight returns the order of a figure, by verdict. Of one verdict, figures that cannot be compared come last.
 func weight(f *comparison.Figure) int {
-	w := 2 * slices.Index(comparison.Verdicts, f.Verdict)
+	w := 2 * slices.Index(comparison.Verdicts(), f.Verdict)
 	if f.Incomparable != "" {
 		w++
 	}
@@ -242,7 +242,7 @@ func family(contests []*comparison.Contest) string {
 		}
 	}
 	var parts []string
-	for _, v := range comparison.Verdicts {
+	for _, v := range comparison.Verdicts() {
 		if counts[v] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Schema is the version of a [Document]. Fields are added to it, and never change under one schema.
-const Schema = 1
+// schema is the version of a [Document]. Fields are added to it, and never change under one schema.
+const schema = 1
 
 // A Document is what Text says of a run, for programs. results/README.md describes it. What is not known, cannot be
 // stated or is infinite is nil.
@@ -132,7 +132,7 @@ type contestDocument struct {
 // NewDocument returns what there is to say of a run and of its comparisons.
 func NewDocument(run *results.Run, contests []*comparison.Contest) *Document {
 	all, said := views(run), SentencesOf(run, contests)
-	d := &Document{Schema: Schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
+	d := &Document{Schema: schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
 		Environment: run.Environment, Visits: visitCounts{Planned: run.Scenario.Visits()},
 		Comparisons: []contestDocument{}, Counts: map[comparison.Verdict]int{}, Warnings: append([]string{}, said.Warnings...)}
 	for _, v := range run.Visits {
@@ -205,7 +205,7 @@ func (v *view) summaries() (s results.Summaries, infinite []string) {
 			*to = &ns
 		}
 	}
-	for _, q := range results.Percentiles {
+	for _, q := range results.Percentiles() {
 		ns, ok := v.latency(q)
 		latency(s.Latency.Percentile(q), results.PercentileKey(q), ns, ok)
 	}
@@ -226,7 +226,7 @@ func (v *view) summaries() (s results.Summaries, infinite []string) {
 
 // median returns medians over visits of the percentiles that all of them state, and the longest of all.
 func median(all []*results.Summaries, of func(*results.Summaries) *results.Summary) (m results.Summary) {
-	for _, q := range results.Percentiles {
+	for _, q := range results.Percentiles() {
 		var values []float64
 		for _, s := range all {
 			if x := *of(s).Percentile(q); x != nil {
@@ -265,7 +265,7 @@ func (v *view) figures() []figure {
 		}
 	}
 	all := []figure{}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if n := len(values[u.Name]); n > 0 && n == len(v.visits) {
 			f := figure{Unit: u.Name, Median: medianOf(values[u.Name]), Rounds: n}
 			s := benchmath.AssumeNothing.Summary(benchmath.NewSample(values[u.Name], &benchmath.DefaultThresholds), 0.95)

@@ -45,7 +45,7 @@ func (d *Document) Rows() [][]string {
 		}
 	}
 	var units []string
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if has[u.Name] {
 			units = append(units, u.Name)
 		}
