@@ -17,8 +17,8 @@ type Summaries struct {
 	Failed    Summary `json:"failed_latency_ns"`
 }
 
-// A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so is
-// one that is infinite.
+// A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so
+// is one that is infinite.
 type Summary struct {
 	P50  *float64 `json:"p50"`
 	P90  *float64 `json:"p90"`

@@ -64,7 +64,8 @@ func visit(t *testing.T, spans string, round int) (v *results.Visit) {
 		}
 		rec.Waiting = 123 * time.Millisecond
 		v = &results.Visit{
-			Round: round, Order: 1, Cell: scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", spans),
+			Round: round, Order: 1,
+			Cell:   scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", spans),
 			Began:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 			Warmup: 100, Record: rec,
 			Cost: results.Cost{CPU: 3340903 * time.Nanosecond * 1000, Bytes: 1_902_000, Allocs: 16_000, GCCycles: 0,
@@ -133,8 +134,8 @@ func TestNamesHoldEveryDimensionOfACell(t *testing.T) {
 	}
 }
 
-// readBench returns the results of a run's benchmark text, of which every value is finite, and every line one that the Go
-// tools read.
+// readBench returns the results of a run's benchmark text, of which every value is finite, and every line one that the
+// Go tools read.
 func readBench(t *testing.T, w *results.Writer) (all []*benchfmt.Result) {
 	t.Helper()
 	lines := benchfmt.Files{Paths: []string{w.BenchPath()}}
@@ -247,7 +248,9 @@ func TestARunIsNeverOverwritten(t *testing.T) {
 }
 
 func TestAVisitThatFailedOrWasCutShortIsNoResult(t *testing.T) {
-	failed := &results.Visit{Round: 1, Order: 1, Cell: scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", "sdk"), Error: "crashed\nwith a stack"}
+	failed := &results.Visit{Round: 1, Order: 1,
+		Cell:  scenarios.Cell{Level: scenarios.Level{QPS: schedule.PerSecond(1000)}}.With("spans", "sdk"),
+		Error: "crashed\nwith a stack"}
 	cut := visit(t, "sdk", 2)
 	cut.Record.Interrupted = true
 	w := write(t, results.Partial, failed, cut)
@@ -327,7 +330,8 @@ func TestNoPartOfANameHoldsASlash(t *testing.T) {
 
 func TestThePackageIsTheOneThatHoldsTheTarget(t *testing.T) {
 	for name, c := range map[string]struct{ target, program, want string }{
-		"the map in loadgen":             {"map", "github.com/loadgen-go/loadgen/cmd/loadgen", "github.com/loadgen-go/loadgen"},
+		"the map in loadgen": {"map", "github.com/loadgen-go/loadgen/cmd/loadgen",
+			"github.com/loadgen-go/loadgen"},
 		"the map in another program":     {"map", "example.com/shop/cmd/load", "github.com/loadgen-go/loadgen"},
 		"a program's own target":         {"look-up", "example.com/shop/cmd/load", "example.com/shop/cmd/load"},
 		"a program without a build info": {"look-up", "", "unknown"},

@@ -267,8 +267,8 @@ func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load",
 // benchName returns the name of a cell's benchmark. It always ends with the number of processors;
 // otherwise a reader would take the end of the last part for that number.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
-	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c), c.With(scenarios.Target, "").Arm(),
-		c.Level.Name()}, more...)
+	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c),
+		c.With(scenarios.Target, "").Arm(), c.Level.Name()}, more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }
 

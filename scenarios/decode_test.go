@@ -36,25 +36,39 @@ unknown: 1
 		`test.yaml:3:9: handlers.keys: 0 is out of range: want 1 to 100000`,
 		`test.yaml:4:9: handlers.zipf: ".nan" is not valid: want 0 to 100`,
 		`test.yaml:5:9: handlers.spin: "fast" is not a duration: want a duration, 0 to 1m`,
-		`test.yaml:6:3: unknown field "handlers.colour": want one of handlers.keys, handlers.zipf, handlers.spin, handlers.allocate, handlers.distribution`,
-		`test.yaml:7:11: arrivals: "uniform": character 1: "uniform" is unknown: want one of constant, poisson, gamma(cv=2), pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)`,
-		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
-		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
-		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M`,
-		`test.yaml:9:14: spans: "pooling" is unknown: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
-		`test.yaml:9:23: spans: "sdk" is given twice: want a list of none, noop, pooled-value, pooled, pooled-off, sdk`,
-		`test.yaml:10:1: quantile: "none" beside other arms needs live: true: want some of exact, hdr, tdigest, qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or none alone, or live: true`,
+		`test.yaml:6:3: unknown field "handlers.colour": want one of handlers.keys, handlers.zipf, handlers.spin, ` +
+			`handlers.allocate, handlers.distribution`,
+		`test.yaml:7:11: arrivals: "uniform": character 1: "uniform" is unknown: want one of constant, poisson, ` +
+			`gamma(cv=2), pareto(alpha=2.5), jitter(share=0.5), bursts(size=10)`,
+		`test.yaml:8:13: qps: "-5" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 ` +
+			`and up to 1000M`,
+		`test.yaml:8:17: qps: 1000 is given twice: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 ` +
+			`and up to 1000M`,
+		`test.yaml:8:23: qps: "many" is not a rate: want a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 ` +
+			`and up to 1000M`,
+		`test.yaml:9:14: spans: "pooling" is unknown: want a list of ` +
+			`none, noop, pooled-value, pooled, pooled-off, sdk`,
+		`test.yaml:9:23: spans: "sdk" is given twice: want a list of ` +
+			`none, noop, pooled-value, pooled, pooled-off, sdk`,
+		`test.yaml:10:1: quantile: "none" beside other arms needs live: true: want some of exact, hdr, tdigest, ` +
+			`qdigest, qdigest-textbook, dws-hash, dws-hash+qdigest, dws, dws+qdigest, caio, ddsketch, ` +
+			`hdrhistogram-go, perks, otel-exponential, prometheus-classic, prometheus-native, or none alone, or ` +
+			`live: true`,
 		`test.yaml:11:7: live: "maybe" is not valid: want true or false`,
 		`test.yaml:12:11: compare: "sdk" is not a comparison: want a list of comparisons, such as pooled vs sdk`,
-		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as pooled vs sdk`,
-		`test.yaml:12:1: compare: "other" is not an arm of this scenario's spans: want none, noop, pooled-value, pooled, pooled-off, sdk`,
+		`test.yaml:12:16: compare: "sdk vs sdk" compares an arm with itself: want a list of comparisons, such as ` +
+			`pooled vs sdk`,
+		`test.yaml:12:1: compare: "other" is not an arm of this scenario's spans: want none, noop, pooled-value, ` +
+			`pooled, pooled-off, sdk`,
 		`test.yaml:13:1: duration is a list: want a duration such as 500ms or 10s, above 0 and up to 24h`,
 		`test.yaml:14:9: warmup: -1s is out of range: want a duration, 0 to 24h`,
 		`test.yaml:15:9: rounds: 0 is out of range: want 1 to 1000`,
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
-		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, timeout, seed`,
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, handlers, arrivals, qps, load, ` +
+			`closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, ` +
+			`warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, timeout, seed`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))
 	if err == nil {
@@ -82,7 +96,8 @@ func TestWhatOnlySeveralFieldsTellIsCheckedToo(t *testing.T) {
 		{"a comparison of an arm that the scenario lacks", least + "spans: [none, sdk]\ncompare: sdk vs noop",
 			`test.yaml:4:1: compare: "noop" is not an arm of this scenario's spans`},
 		{"a comparison of an arm of another dimension", least +
-			"live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk", `"sdk" is not an arm of this scenario's quantile`},
+			"live: true\nquantile: [none, hdr]\ncompare: hdr vs sdk", `"sdk" is not an arm of this scenario's ` +
+			`quantile`},
 		{"a scalar instead of a mapping", least + "handlers: 3",
 			"handlers is not a mapping: want fields such as handlers.keys"},
 		{"a field given twice", least + "qps: []", "qps is given twice"},
@@ -131,9 +146,10 @@ func TestAFileThatIsNoScenarioIsCalledThatAndNothingElse(t *testing.T) {
 
 func TestAFieldThatThereIsNotIsGuessed(t *testing.T) {
 	for text, want := range map[string]string{
-		"sapns: [none]":           `unknown field "sapns" (did you mean spans?): want one of name, `,
-		"slo_visit: all":          `unknown field "slo_visit" (did you mean slo-visits?): want`,
-		"handlers: {kes: 1}":      `unknown field "handlers.kes" (did you mean handlers.keys?): want one of handlers.keys, `,
+		"sapns: [none]":  `unknown field "sapns" (did you mean spans?): want one of name, `,
+		"slo_visit: all": `unknown field "slo_visit" (did you mean slo-visits?): want`,
+		"handlers: {kes: 1}": `unknown field "handlers.kes" (did you mean handlers.keys?): ` +
+			`want one of handlers.keys, `,
 		"processors: [bacth]":     `processors: "bacth" is unknown (did you mean batch?): want`,
 		"entirely_different: yes": `unknown field "entirely_different": want one of name, `,
 	} {

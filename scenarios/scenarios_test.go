@@ -179,7 +179,8 @@ func TestSettingsTakeThePlaceOfFieldsAndAreCheckedAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Arms(scenarios.Spans)) != 2 || s.Duration != time.Second ||
+	if len(s.QPS) != 2 || s.QPS[1].String() != "2500" || len(s.Arms(scenarios.Spans)) != 2 ||
+		s.Duration != time.Second ||
 		s.Workers != 3 {
 		t.Errorf("%+v", s)
 	}

@@ -84,15 +84,16 @@ func goList(t *testing.T, args ...string) (lines [][]string) {
 
 // A package is one noun that a stranger can guess.
 func TestPackagesAreNamedForWhatTheyHold(t *testing.T) {
-	vague := []string{"base", "common", "commons", "helper", "helpers", "lib", "libs", "misc", "shared", "type", "types",
-		"util", "utils"}
+	vague := []string{"base", "common", "commons", "helper", "helpers", "lib", "libs", "misc", "shared", "type",
+		"types", "util", "utils"}
 	seen := map[string]bool{}
 	for _, f := range goFiles(t) {
 		if base := path.Base(f.dir); !f.testdata && !seen[f.dir] && slices.Contains(vague, base) {
 			seen[f.dir] = true
 			t.Errorf("package %s says nothing about what it holds", f.dir)
 		}
-		if stem := strings.TrimSuffix(path.Base(f.name), ".go"); slices.Contains(vague, strings.TrimSuffix(stem, "_test")) {
+		if stem := strings.TrimSuffix(path.Base(f.name), ".go"); slices.Contains(vague,
+			strings.TrimSuffix(stem, "_test")) {
 			t.Errorf("file %s says nothing about what it holds", f.name)
 		}
 	}

@@ -13,23 +13,24 @@ import (
 // libraries and rooms hold what each package may import of this module, besides the standard library and the modules
 // of others. The order is that in which a datum goes its way: a package imports only what comes before it.
 var libraries = map[string][]string{
-	"internal/jsonfile":          {},
-	"internal/property":          {},
-	"internal/rng":               {},
-	"internal/spelling":          {},
-	"scripts/suite":              {"internal/property"},
-	"quantile":                   {},
-	"quantile/quantiletest":      {"quantile"},
-	"sampling":                   {"internal/rng", "quantile"},
-	"quantile/peers":             {"quantile"},
-	"quantile/estimators":        {"quantile", "quantile/peers", "sampling"},
-	"bench/schedule":             {"internal/rng"},
-	"bench/pace":                 {},
-	"bench/record":               {"quantile"},
-	"bench/work":                 {"internal/rng"},
-	"bench":                      {"quantile", "bench/schedule", "bench/pace", "bench/record"},
-	"bench/benchtest":            {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
-	"scenarios":                  {"internal/spelling", "bench", "bench/schedule", "bench/pace", "bench/record", "bench/work"},
+	"internal/jsonfile":     {},
+	"internal/property":     {},
+	"internal/rng":          {},
+	"internal/spelling":     {},
+	"scripts/suite":         {"internal/property"},
+	"quantile":              {},
+	"quantile/quantiletest": {"quantile"},
+	"sampling":              {"internal/rng", "quantile"},
+	"quantile/peers":        {"quantile"},
+	"quantile/estimators":   {"quantile", "quantile/peers", "sampling"},
+	"bench/schedule":        {"internal/rng"},
+	"bench/pace":            {},
+	"bench/record":          {"quantile"},
+	"bench/work":            {"internal/rng"},
+	"bench":                 {"quantile", "bench/schedule", "bench/pace", "bench/record"},
+	"bench/benchtest":       {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
+	"scenarios": {"internal/spelling", "bench", "bench/schedule", "bench/pace", "bench/record",
+		"bench/work"},
 	"results":                    {"internal/jsonfile", "quantile", "bench/record", "bench/work", "scenarios"},
 	"results/comparison":         {"bench/record", "scenarios", "results"},
 	"observable/internal/clock":  {},
@@ -151,7 +152,8 @@ func TestTheCommandTiesTheRoomsTogether(t *testing.T) {
 		case pkg == command+"command":
 			may, ok = []string{"bench", inner + "cli"}, true
 		case pkg == inner+"cli":
-			may, ok = slices.Concat(prefixed(slices.Sorted(maps.Keys(rooms))), slices.Sorted(maps.Keys(libraries))), true
+			may, ok = slices.Concat(prefixed(slices.Sorted(maps.Keys(rooms))),
+				slices.Sorted(maps.Keys(libraries))), true
 		default:
 			may = append(prefixed(may), slices.Sorted(maps.Keys(libraries))...)
 		}

@@ -17,8 +17,8 @@ import (
 // exploratory.
 func PrimaryUnits() []string { return []string{"B/op", "allocs/op", "cpu-ns/op", "p99-latency-ns"} }
 
-// RevisionUnits returns the units judged by default where two runs are compared, such as those of two revisions. A head
-// that fails or drops more calls than its base must not pass for being as fast with the rest.
+// RevisionUnits returns the units judged by default where two runs are compared, such as those of two revisions. A
+// head that fails or drops more calls than its base must not pass for being as fast with the rest.
 func RevisionUnits() []string { return append(PrimaryUnits(), "err-ppm", "drop-ppm") }
 
 // IsPrimary reports whether a unit, in benchstat's form, is one of PrimaryUnits.

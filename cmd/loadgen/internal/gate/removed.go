@@ -101,8 +101,8 @@ func (r *removals) check() error {
 func (r *removals) notes() (all []string) {
 	for _, e := range r.list {
 		if len(e.lacked) > 0 && r.now.Before(e.Until) {
-			all = append(all, fmt.Sprintf("removed, as %s has it: %s: %s (until %s)", e.where, firstOf(e.lacked), e.Reason,
-				e.Last()))
+			all = append(all, fmt.Sprintf("removed, as %s has it: %s: %s (until %s)", e.where, firstOf(e.lacked),
+				e.Reason, e.Last()))
 		}
 	}
 	return all
@@ -113,11 +113,12 @@ func (r *removals) warnings() (all []string) {
 	for _, e := range r.list {
 		switch {
 		case len(e.kept) > 0:
-			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it", e.where,
-				e.Cell, firstOf(e.kept)))
+			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it",
+				e.where, e.Cell, firstOf(e.kept)))
 		case len(e.lacked) == 0:
-			all = append(all, fmt.Sprintf("%s: the removed %s matches nothing of the base: correct the entry, or remove it",
-				e.where, e.Cell))
+			all = append(all,
+				fmt.Sprintf("%s: the removed %s matches nothing of the base: correct the entry, or remove it",
+					e.where, e.Cell))
 		}
 	}
 	return all

@@ -118,8 +118,9 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	return r, r.finish(o, list)
 }
 
-// cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any other
-// cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before it.
+// cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any
+// other cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before
+// it.
 func (r *removals) cells(base, head *results.Run) (added []string, gone []scenarios.Cell, err error) {
 	before, after := comparison.Measured(base), comparison.Measured(head)
 	for _, cell := range after {
@@ -140,8 +141,8 @@ func (r *removals) cells(base, head *results.Run) (added []string, gone []scenar
 		}
 	}
 	if len(missing) > 0 {
-		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in "+
-			"the run.bench of head, or list it under removed in the gate file", firstOf(missing))
+		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be "+
+			"measured in the run.bench of head, or list it under removed in the gate file", firstOf(missing))
 	}
 	return added, gone, nil
 }

@@ -53,7 +53,8 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Exit != c.exit {
-				t.Errorf("%d and %d of 1,000 calls fail: exit %d, want %d\n%s", c.base, c.head, r.Exit, c.exit, Text(r))
+				t.Errorf("%d and %d of 1,000 calls fail: exit %d, want %d\n%s", c.base, c.head, r.Exit, c.exit,
+					Text(r))
 			}
 		})
 	}

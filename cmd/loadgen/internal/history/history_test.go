@@ -146,7 +146,8 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 		"of a string": {`{"schema":1,"commit":7}`, "no record"},
 		"later":       {`{"schema":2,"commit":"a"}`, "schema 2, but this loadgen reads 1"},
 		"empty":       {`{"schema":1}`, "want a commit, a time and cells"},
-		"no unit":     {`{"schema":1,"commit":"a","time":"2026-01-02T00:00:00Z","cells":[{"cell":"x","n":1}]}`, "cell 1 of the record"},
+		"no unit": {`{"schema":1,"commit":"a","time":"2026-01-02T00:00:00Z","cells":[{"cell":"x","n":1}]}`,
+			"cell 1 of the record"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			good, err := os.ReadFile(file)

@@ -66,7 +66,8 @@ func (r *Reader) unit() string {
 
 // Units returns the units of numbers in a file, by name.
 func Units() map[string]time.Duration {
-	return map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second}
+	return map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
+		"s": time.Second}
 }
 
 // isRun reports whether path is a directory or a JSON file, which is always a run.

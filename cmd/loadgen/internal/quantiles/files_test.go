@@ -92,22 +92,26 @@ func TestNumbersAreInTheUnitThatIsGiven(t *testing.T) {
 
 func TestWhatIsNoNumberIsAnErrorWithItsPlace(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"NaN":               {"1\n\n# x\nNaN\n", `:4: "NaN" is no value: want nanoseconds, or a duration such as 1.5ms`},
+		"NaN": {"1\n\n# x\nNaN\n",
+			`:4: "NaN" is no value: want nanoseconds, or a duration such as 1.5ms`},
 		"negative":          {"1\n-1", `:2: "-1" is negative: want`},
 		"negative duration": {"-1ms", `:1: "-1ms" is negative: want`},
 		"infinite":          {"+Inf", `:1: "+Inf" is more than 292 years: want`},
 		"-Inf":              {"-Inf", `:1: "-Inf" is negative: want`},
 		"1e400":             {"1e400", `:1: "1e400" is more than 292 years`},
 		"2^63":              {"9223372036854775808", `is more than 292 years`},
-		"small":             {"0.0015", `:1: "0.0015" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
-		"milliseconds":      {"45\n45.868\n", `:2: "45.868" has a fraction of a nanosecond`},
-		"a blank":           {"12 ms", `:1: "12 ms" is more than a number: want`},
-		"a comma":           {"1,5", `:1: "1,5" is more than a number: want nanoseconds, or a duration such as 1.5ms, and nothing else in the line`},
-		"control bytes":     {"\x00\x1b[2J", `:1: "\x00\x1b[2J" is not a number`},
-		"long":              {strings.Repeat("x", 100), `:1: "` + strings.Repeat("x", 40) + `"... is not a number`},
-		"empty":             {"", `:1: no values: want numbers, one a line`},
-		"comments":          {"# nothing\n", `:1: no values`},
-		"a line too long":   {"1\n" + string(make([]byte, longestLine+1)), `:2: a line of more than 16 MiB: want numbers, one a line, or a histogram log`},
+		"small": {"0.0015",
+			`:1: "0.0015" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
+		"milliseconds": {"45\n45.868\n", `:2: "45.868" has a fraction of a nanosecond`},
+		"a blank":      {"12 ms", `:1: "12 ms" is more than a number: want`},
+		"a comma": {"1,5", `:1: "1,5" is more than a number: want nanoseconds, or a duration such as ` +
+			`1.5ms, and nothing else in the line`},
+		"control bytes": {"\x00\x1b[2J", `:1: "\x00\x1b[2J" is not a number`},
+		"long":          {strings.Repeat("x", 100), `:1: "` + strings.Repeat("x", 40) + `"... is not a number`},
+		"empty":         {"", `:1: no values: want numbers, one a line`},
+		"comments":      {"# nothing\n", `:1: no values`},
+		"a line too long": {"1\n" + string(make([]byte, longestLine+1)),
+			`:2: a line of more than 16 MiB: want numbers, one a line, or a histogram log`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := file(t, "x.txt", c.text)
@@ -226,7 +230,8 @@ func visit(cell scenarios.Cell, round int, latencies ...time.Duration) *results.
 	n := uint64(len(latencies))
 	return &results.Visit{Round: round, Order: 1, Cell: cell,
 		Record: &record.Record{Loop: record.OpenLoop, Offered: n, Done: n,
-			Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}}
+			Latency: hist(), Service: hist(), Queue: hist(), Generator: hist(), FailedLatency: quantile.NewHDR(),
+			Hiccups: quantile.NewHDR()}}
 }
 
 // aRun returns the directory of a run of two arms at two rates in two rounds, whose visit 5 failed.
@@ -295,12 +300,14 @@ func TestTheLatenciesOfARunAreThoseOfTheVisitsNamed(t *testing.T) {
 		}
 	}
 	for visit, want := range map[string]string{
-		"5":          "visit 5 is not one that was measured: want 1 to 8",
-		"0":          "visit 0 is not",
-		"9":          "visit 9 is not",
-		"spans=pool": `no visit of "spans=pool" was measured: want a number, or one of spans=sdk, spans=none, or one with its rate, such as spans=sdk/qps=1000`,
+		"5": "visit 5 is not one that was measured: want 1 to 8",
+		"0": "visit 0 is not",
+		"9": "visit 9 is not",
+		"spans=pool": `no visit of "spans=pool" was measured: want a number, or one of spans=sdk, spans=none, or ` +
+			`one with its rate, such as spans=sdk/qps=1000`,
 	} {
-		if _, err := (&Reader{Visit: visit}).Read(dir); err == nil || !strings.Contains(err.Error(), "--visit: "+want) {
+		if _, err := (&Reader{Visit: visit}).Read(dir); err == nil ||
+			!strings.Contains(err.Error(), "--visit: "+want) {
 			t.Errorf("%q: %v, want %s", visit, err, want)
 		}
 	}
@@ -381,7 +388,8 @@ func TestShapesAreThoseOfTheConformanceSuite(t *testing.T) {
 			t.Errorf("%s: %v, %d values", name, err, d.N)
 		}
 	}
-	if _, err := Shape("normal", 1); err == nil || !strings.Contains(err.Error(), `"normal" is unknown: want some of lognormal`) {
+	if _, err := Shape("normal", 1); err == nil || !strings.Contains(err.Error(),
+		`"normal" is unknown: want some of lognormal`) {
 		t.Errorf("%v", err)
 	}
 	for _, n := range []int{0, -1, MaxValues + 1} {

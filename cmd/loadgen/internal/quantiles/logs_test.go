@@ -51,7 +51,8 @@ func TestALogIsExpandedToTheMiddlesOfItsBucketsInRandomOrder(t *testing.T) {
 // Logs of jHiccup and of NoSQLBench begin with their own comments.
 func TestALogIsRecognisedWhateverItsName(t *testing.T) {
 	for name, first := range map[string]string{
-		"jHiccup": "#[Logged with jHiccup version 2.0.6]\n", "NoSQLBench": "#logging histograms for session x\n", "nothing": "",
+		"jHiccup": "#[Logged with jHiccup version 2.0.6]\n", "NoSQLBench": "#logging histograms for session x\n",
+		"nothing": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Reader{Stdin: strings.NewReader(first + encoded(t, 5, 7))}
@@ -78,8 +79,9 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 		"tags alone": {tagged, "", nil,
 			"all its histograms have tags, and different tags must not be mixed: want --tag with one of " +
 				"servicetime and tries"},
-		"one that is not there": {both, "try", nil, `no histogram has the tag "try": want one of (none), servicetime and tries`},
-		"none is tagged":        {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
+		"one that is not there": {both, "try", nil,
+			`no histogram has the tag "try": want one of (none), servicetime and tries`},
+		"none is tagged": {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := (&Reader{Tag: c.tag}).Read(file(t, "x.hlog", c.log))

@@ -125,7 +125,8 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 }
 
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench", "json": "report.json",
+	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
+		"json":     "report.json",
 		"markdown": "report.md"} {
 		t.Run(format, func(t *testing.T) {
 			var b strings.Builder

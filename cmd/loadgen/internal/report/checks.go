@@ -23,8 +23,8 @@ type Check struct {
 // percentiles of each load.
 func Checks(s *scenarios.Scenario) []Check {
 	cells := len(s.Comparisons()) * len(comparison.PrimaryUnits())
-	rounds := Check{Name: "rounds", Unit: "rounds", Have: float64(s.Rounds), Need: float64(comparison.Need(cells, true)),
-		Passed: true}
+	rounds := Check{Name: "rounds", Unit: "rounds", Have: float64(s.Rounds),
+		Need: float64(comparison.Need(cells, true)), Passed: true}
 	for _, warning := range fewRounds(s.Rounds, cells) {
 		rounds.Passed, rounds.Warning = false, warning
 	}

@@ -45,7 +45,8 @@ func comparisons(run *results.Run, cells []*view, contests []*comparison.Contest
 	for _, c := range contests {
 		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
 		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
-		sentences = append(sentences, what+": "+compare(c)+doubtOf(find(cells, c.CellB), find(cells, c.CellA)).String()+".")
+		doubt := doubtOf(find(cells, c.CellB), find(cells, c.CellA))
+		sentences = append(sentences, what+": "+compare(c)+doubt.String()+".")
 	}
 	return sentences
 }
@@ -76,7 +77,8 @@ func (d doubt) String() string {
 	if d.NotValid == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, Plural(d.Visits, "visit"), strings.Join(d.Reasons, ", "))
+	return fmt.Sprintf("; in doubt: %d of %s (%s)", d.NotValid, Plural(d.Visits, "visit"),
+		strings.Join(d.Reasons, ", "))
 }
 
 // find returns the view of a cell.

@@ -7,8 +7,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no visit
-// tells is nil.
+// A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no
+// visit tells is nil.
 type runtimeView struct {
 	P99Within   *float64 `json:"p99_within"` // half of the 95% interval of a visit's p99, as a share of it
 	HiccupP99   *float64 `json:"hiccup_p99_ns"`
@@ -75,10 +75,11 @@ func runtimeTable(cells []*view) string {
 			continue
 		}
 		r := v.runtime()
-		t.AppendRow([]any{v.cell.String(), shown(r.P99Within, func(share float64) string { return "±" + percent(share) }),
+		t.AppendRow([]any{v.cell.String(),
+			shown(r.P99Within, func(share float64) string { return "±" + percent(share) }),
 			shown(r.HiccupP99, micros), shown(r.WaitP99, micros), shown(r.GCPause, micros), shown(r.GCAssist, micros),
-			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number), shown(r.Cores, Number),
-			shown(r.CPUPressure, percent)})
+			shown(r.MutexWait, micros), shown(r.HeapObjects, Memory), shown(r.Goroutines, Number),
+			shown(r.Cores, Number), shown(r.CPUPressure, percent)})
 	}
 	return "\nWhat the runtime and the machine did: p99 of hiccups and of waits for a processor, and totals of " +
 		"pauses, assists\n" +

@@ -33,11 +33,12 @@ func TSV(rows [][]string) string {
 // Exact writes a number with all of its digits.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
-// Rows returns a row for each cell of a run, below a header: its arms and load, its visits, whether they are valid, its
-// calls, and the median over rounds of each unit that any cell has. What is not known is "".
+// Rows returns a row for each cell of a run, below a header: its arms and load, its visits, whether they are valid,
+// its calls, and the median over rounds of each unit that any cell has. What is not known is "".
 func (d *Document) Rows() [][]string {
 	dimensions := d.Scenario.Dimensions()
-	header := append(append([]string{"cell"}, dimensions...), "load", "visits", "valid", "offered", "failed", "dropped")
+	header := append(append([]string{"cell"}, dimensions...), "load", "visits", "valid", "offered", "failed",
+		"dropped")
 	has := map[string]bool{}
 	for _, c := range d.Cells {
 		for _, f := range c.Figures {
