@@ -205,7 +205,8 @@ func TestPassesOfALoadAreMadeWhole(t *testing.T) {
 		record = benchtest.Driver{Load: load, Workers: 1, Pace: pace.Sleep}.Drive(b, allocates)
 	})
 	if record.Offered != 3000 || record.Scheduled != 1500*ms || result.N != 3 {
-		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled, result.N)
+		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled,
+			result.N)
 	}
 	if result.AllocsPerOp() != 1 || result.AllocedBytesPerOp() != 64 {
 		t.Errorf("%s: want those of a call", result.MemString())

@@ -59,7 +59,7 @@ var rooms = map[string][]string{
 	"quantiles": {"hdrlog", "report"},
 	"report":    {"gate"},
 	"revision":  {"child"},
-	"rounds":    {"child", "visit"},
+	"rounds":    {"child", "revision", "visit"},
 	"selftest":  {"machine", "report"},
 	"usl":       {},
 	"visit":     {"machine"},
