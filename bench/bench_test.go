@@ -73,7 +73,8 @@ func BenchmarkMapLatency(b *testing.B) {
 		}
 		b.Run("quantile="+arm.Name, func(b *testing.B) {
 			e := estimator(b, arm.Name)
-			m := oneHandler(b, observable.Options{Latency: func(string) observable.Instrument { return instrument{e} }})
+			m := oneHandler(b,
+				observable.Options{Latency: func(string) observable.Instrument { return instrument{e} }})
 			measure(b, func() error { return m.Call(ctx, "handler") }, nothing)
 		})
 	}

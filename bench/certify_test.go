@@ -73,7 +73,8 @@ func TestCallsThatComeInClumpsAreFoundOut(t *testing.T) {
 			}
 		})
 		synctest.Test(t, func(t *testing.T) {
-			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0), Workers: 1})
+			r := do(t, bench.Run{Arrivals: arrivals(t, process, 5000, 2*time.Second, 1), Target: sleeps(0),
+				Workers: 1})
 			if got := detail(r, record.ArrivalsOff); got != "" || r.Fidelity.Distance != 0 ||
 				r.Fidelity.Calls != 10_000 && process == "constant" {
 				t.Errorf("%s on time: %q, %+v", process, got, r.Fidelity)
@@ -199,7 +200,8 @@ func TestAGeneratorThatSpendsWhatAnObjectiveAllowsIsLimited(t *testing.T) {
 					Target:  sleeps(3 * ms),
 					Workers: 1,
 					Pace:    late{900 * time.Microsecond}, SLOs: []record.SLO{slo(t, limit)}})
-				if got := detail(r, record.GeneratorLimited); (got != "") != (want != "") || !strings.Contains(got, want) {
+				if got := detail(r, record.GeneratorLimited); (got != "") != (want != "") ||
+					!strings.Contains(got, want) {
 					t.Errorf("%s: %q", limit, got)
 				}
 			})
@@ -291,7 +293,8 @@ func TestAVerdictSaysWhichCallsWereServed(t *testing.T) {
 // Clumps that are so close together that the gaps do not show them are found by the counts.
 func TestClumpsOfCallsThatFollowCloselyAreOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1, Pace: ticking{ms},
+		r := do(t, bench.Run{Arrivals: poisson(t, schedule.PerSecond(50_000), 500*ms, 1), Workers: 1,
+			Pace:   ticking{ms},
 			Target: sleeps(0)})
 		only(t, r, record.ArrivalsOff, "the variance of the number of calls in windows of 200µs is ",
 			"times its mean, and ", " times in the schedule: ", "choose another pace")

@@ -98,13 +98,15 @@ func TestAClosedLoopIsInterruptedAtOnce(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 996*ms) // 995 ms into the run
 				defer cancel()
 				before := time.Now()
-				r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think}, Workers: 3,
-					Target: sleeps(c.service)})
+				r := doContext(ctx, t, bench.Run{Closed: &bench.Closed{Duration: time.Hour, Think: c.think},
+					Workers: 3,
+					Target:  sleeps(c.service)})
 				if took := time.Since(before); took > 1001*ms {
 					t.Errorf("%s: ended after %v", name, took)
 				}
 				// Nobody waits for a call that has not begun.
-				if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done || r.Missed != 0 {
+				if !r.Interrupted || r.Scheduled != 995*ms || r.Done != c.done || r.Offered != c.done ||
+					r.Missed != 0 {
 					t.Errorf("%s: interrupted %v after %v, done %d of %d, missed %d; want %d", name, r.Interrupted,
 						r.Scheduled, r.Done, r.Offered, r.Missed, c.done)
 				}

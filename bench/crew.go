@@ -55,8 +55,8 @@ type cpuReading struct{ at, cpu time.Duration }
 func newCrew(ctx context.Context, r *Run) *crew {
 	duration, window := r.duration(), r.window()
 	c := &crew{run: r, ctx: ctx, pace: r.Pace, kept: newKept(r.Keep), trace: newTrace(duration),
-		windows: newWindows(window, duration, r), slowest: newSlowest(keptSlowest, r.keys()), over: make(chan struct{}),
-		runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
+		windows: newWindows(window, duration, r), slowest: newSlowest(keptSlowest, r.keys()),
+		over: make(chan struct{}), runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
 	c.busy = c.processorsBusy
 	c.halt, c.cancel = ctx, func() {}
 	if r.aborts() {

@@ -7,7 +7,8 @@ import (
 )
 
 func FuzzParseOverload(f *testing.F) {
-	for _, text := range append(bench.Overloads(), "catch-up(k=NaN)", "catch-up(k=1e400)", "catch-up(k= 3 )", "catch-up(", "") {
+	for _, text := range append(bench.Overloads(), "catch-up(k=NaN)", "catch-up(k=1e400)", "catch-up(k= 3 )",
+		"catch-up(", "") {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

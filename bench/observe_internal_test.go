@@ -146,7 +146,8 @@ func TestWindowsEndAtMultiplesAndTheLastWithTheRun(t *testing.T) {
 				// A tick that is due at the end comes before it.
 				o := watching(c.window, c.duration, func(*observer) { time.Sleep(c.run); synctest.Wait() })
 				if got := ends(o.windows); !slices.Equal(got, c.want) {
-					t.Errorf("every %v, %v of %v: windows end at %v, want %v", c.window, c.run, c.duration, got, c.want)
+					t.Errorf("every %v, %v of %v: windows end at %v, want %v", c.window, c.run, c.duration, got,
+						c.want)
 				}
 			})
 		})

@@ -93,7 +93,8 @@ func TestCallsCatchUpAtTheRateThatIsAllowed(t *testing.T) {
 				}
 			}
 			if len(r.Kept) != 10_000 || slow < wantSlow-10 || slow > wantSlow+10 {
-				t.Errorf("%d workers: %d of %d calls of more than 10 ms, want %d", workers, slow, len(r.Kept), wantSlow)
+				t.Errorf("%d workers: %d of %d calls of more than 10 ms, want %d", workers, slow, len(r.Kept),
+					wantSlow)
 			}
 			// That it waits for its turn is why a call is late, and the target why it has to.
 			if r.Generator.Max() != 0 || r.Dropped != 0 || reasons(r, .99) != nil {

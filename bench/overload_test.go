@@ -56,8 +56,9 @@ func TestCallsThatCatchUpAreMadeAtTheirRateTimesK(t *testing.T) {
 
 func TestCallsThatCatchUpAtTheirRateNeverDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 3*time.Second), Overload: bench.CatchUp(1),
-			Target: stalling(time.Second, 2*time.Second, ms), Workers: 4, Keep: 4000})
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), 3*time.Second),
+			Overload: bench.CatchUp(1),
+			Target:   stalling(time.Second, 2*time.Second, ms), Workers: 4, Keep: 4000})
 		if last := r.Kept[len(r.Kept)-1]; last < 900*ms {
 			t.Errorf("the last call has a latency of %v", last)
 		}

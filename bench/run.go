@@ -164,11 +164,11 @@ func (r *Run) CheckWindows() error {
 		case s.Metric() == "":
 			errs = append(errs, errors.New("bench: Run.SLOs has an empty SLO: want the result of ParseSLO"))
 		case s.Every() > duration:
-			errs = append(errs, fmt.Errorf("bench: SLO %q has windows longer than the run of %v: want shorter windows, "+
-				"or a longer run", s, duration))
+			errs = append(errs, fmt.Errorf("bench: SLO %q has windows longer than the run of %v: "+
+				"want shorter windows, or a longer run", s, duration))
 		case s.Every()%window != 0:
-			errs = append(errs, fmt.Errorf("bench: SLO %q does not have whole windows of %v: want a multiple of that, "+
-				"or a Run.Window that divides it", s, window))
+			errs = append(errs, fmt.Errorf("bench: SLO %q does not have whole windows of %v: "+
+				"want a multiple of that, or a Run.Window that divides it", s, window))
 		}
 	}
 	return errors.Join(errs...)

@@ -216,7 +216,8 @@ func TestARuntimeWindowIsWrittenInFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"from_ns":1,"to_ns":2,"gc_cycles":3,"gc_pause_ns":4,"other_pause_ns":5,"gc_assist_cpu_ns":6,"gc_cpu_ns":7,` +
+	want := `{"from_ns":1,"to_ns":2,"gc_cycles":3,"gc_pause_ns":4,"other_pause_ns":5,"gc_assist_cpu_ns":6,` +
+		`"gc_cpu_ns":7,` +
 		`"scheduler_wait_p50_ns":8,"scheduler_wait_p99_ns":9,"scheduler_wait_max_ns":10,"mutex_wait_ns":11,` +
 		`"heap_live_bytes":12,"heap_objects_bytes":13,"goroutines":14,"cpu_ns":15,` +
 		`"pressure":{"known":true,"cpu":0.5,"memory":0.25,"io":0.125}}`

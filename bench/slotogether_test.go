@@ -45,7 +45,8 @@ func TestAnObjectiveIsJudgedByTheCallsOfSeveralRunsTogether(t *testing.T) {
 		met    bool
 		burn   float64
 		detail string
-		either float64 // by so many calls the burn may differ: those that begin or end in the instant in which a run is ended
+		// by so many calls the burn may differ: those that begin or end in the instant in which a run is ended
+		either float64
 	}{
 		{"all hold", "p99 < 10ms", false, []calls{{5, 0}, {10, 0}, {0, 9}}, 3, true, 0.8, "p99 is 1", 0},
 		{"one misses, and they hold together", "p99 < 10ms", false, []calls{{0, 0}, {20, 0}, {0, 0}}, 2, true, 2. / 3,

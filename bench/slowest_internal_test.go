@@ -159,7 +159,8 @@ func TestASlowCallIsWrittenInFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `[{"n":7,"key":"checkout","due_ns":1,"begun_ns":3,"ended_ns":9,"failed":true,"overlapped":["stop-the-world","span export","scheduler wait"]},` +
+	want := `[{"n":7,"key":"checkout","due_ns":1,"begun_ns":3,"ended_ns":9,"failed":true,` +
+		`"overlapped":["stop-the-world","span export","scheduler wait"]},` +
 		`{"n":8,"key":"search","due_ns":2,"begun_ns":2,"ended_ns":4,"failed":false}]`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)

@@ -29,7 +29,8 @@ func TestWhatAStuckWorkerHasClaimedIsTakenOver(t *testing.T) {
 			procs := runtime.GOMAXPROCS(4)
 			defer runtime.GOMAXPROCS(procs)
 			var n atomic.Int64
-			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000, Pace: pace.Sleep,
+			run := Run{Arrivals: mustConstant(t, 1_000_000, time.Millisecond), Workers: 3, Keep: 1000,
+				Pace: pace.Sleep,
 				Target: TargetFunc(func(context.Context, string) error {
 					if n.Add(1)-1 == at {
 						time.Sleep(time.Second)

@@ -300,7 +300,8 @@ func TestNoMoreCallsWaitWhenARunIsInterruptedThanThereIsRoomFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+ms/2)
 				defer cancel()
-				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour), Workers: 1,
+				r := doContext(ctx, t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Hour),
+					Workers:  1,
 					Overload: policy, Queue: 10,
 					Target: bench.TargetFunc(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil })})
 				if r.Done != 1 || r.Missed != want || r.Offered != 5000 {

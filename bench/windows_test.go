@@ -79,7 +79,8 @@ func TestPercentilesOfAWindowAreKnownToTwoPercent(t *testing.T) {
 			})})
 		checkWindows(t, r)
 		for _, w := range r.Windows {
-			p50, p99 := float64(w.P50)/float64(499*37*time.Microsecond), float64(w.P99)/float64(989*37*time.Microsecond)
+			p50 := float64(w.P50) / float64(499*37*time.Microsecond)
+			p99 := float64(w.P99) / float64(989*37*time.Microsecond)
 			if p50 < 0.98 || p50 > 1.02 || p99 < 0.98 || p99 > 1.02 || w.Max != 999*37*time.Microsecond {
 				t.Errorf("p50 is %v, p99 %v, max %v", w.P50, w.P99, w.Max)
 			}
@@ -154,7 +155,8 @@ func TestACallThatTheGeneratorBeginsAfterItsWindowIsLate(t *testing.T) {
 func TestWhatTheRuntimeDidIsToldWithItsWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 2, Window: 100 * ms,
+		r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(1000), time.Second), Workers: 2,
+			Window: 100 * ms,
 			Target: bench.TargetFunc(func(context.Context, string) error {
 				if n.Add(1) == 1000 {
 					time.Sleep(5 * time.Second)

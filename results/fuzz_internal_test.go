@@ -35,7 +35,8 @@ func FuzzVisit(f *testing.F) {
 	if err := json.Unmarshal(data, &run); err != nil {
 		f.Fatal(err)
 	}
-	for _, text := range []string{string(run.Visits[0]), `{}`, `{"record":{}}`, `{"record":null,"error":"x"}`, `null`} {
+	for _, text := range []string{string(run.Visits[0]), `{}`, `{"record":{}}`, `{"record":null,"error":"x"}`,
+		`null`} {
 		f.Add([]byte(text))
 	}
 	s := &scenarios.Scenario{Name: "fuzz"}

@@ -17,8 +17,8 @@ type Summaries struct {
 	Failed    Summary `json:"failed_latency_ns"`
 }
 
-// A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so is
-// one that is infinite.
+// A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so
+// is one that is infinite.
 type Summary struct {
 	P50  *float64 `json:"p50"`
 	P90  *float64 `json:"p90"`
@@ -84,7 +84,7 @@ func Summarize(h *quantile.HDR) Summary {
 
 // summary returns the percentiles that a function states, and the maximum of h if it is finite.
 func summary(percentile func(q float64) (time.Duration, error), h *quantile.HDR, finite bool) (s Summary) {
-	for _, q := range Percentiles {
+	for _, q := range Percentiles() {
 		if d, err := percentile(q); err == nil {
 			ns := float64(d)
 			*s.Percentile(q) = &ns

@@ -112,8 +112,8 @@ const SpansLost = "spans-lost"
 // were abandoned, and may still have run during the measurement.
 const NotWarm = "not-warm"
 
-// NotClosed is a reason why a visit is not valid, in addition to the reasons of package bench: closing its target failed, and
-// what the target left behind may disturb later visits.
+// NotClosed is a reason why a visit is not valid, in addition to the reasons of package bench: closing its target
+// failed, and what the target left behind may disturb later visits.
 const NotClosed = "not-closed"
 
 // Throttled is a reason why a visit is not valid, in addition to the reasons of package bench: its process used up the
@@ -205,7 +205,7 @@ func (v *Visit) Measurements() []Measurement {
 			add(unit, float64(h.Quantile(q))/per)
 		}
 	}
-	for _, q := range Percentiles {
+	for _, q := range Percentiles() {
 		if d, err := r.Percentile(q); err == nil {
 			add(PercentileName(q)+"-latency-ns", float64(d))
 		}

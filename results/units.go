@@ -16,8 +16,11 @@ type Unit struct {
 	About  string // a sentence that describes the unit
 }
 
-// Units are all units of run.bench, in the order of its lines.
-var Units = append(latencyUnits(), []Unit{
+// Units returns all units of run.bench, in the order of its lines.
+func Units() []Unit { return slices.Clone(allUnits) }
+
+// allUnits is what Units returns a copy of.
+var allUnits = append(latencyUnits(), []Unit{
 	{"max-latency-ns", "lower", "Longest latency; omitted if calls failed or were dropped."},
 	{"mean-latency-ns", "lower", "Mean latency; omitted if calls failed or were dropped."},
 	{"p50-service-ns", "lower", "Median of service time, begun to ended."},
@@ -48,8 +51,8 @@ func rescaled(unit string) bool {
 	return strings.HasSuffix(unit, "-ns") || strings.HasSuffix(unit, "ns/op")
 }
 
-// Percentiles are the percentiles of latency in run.bench, as shares.
-var Percentiles = []float64{0.5, 0.9, 0.99, 0.999}
+// Percentiles returns the percentiles of latency in run.bench, as shares.
+func Percentiles() []float64 { return []float64{0.5, 0.9, 0.99, 0.999} }
 
 // failedPercentiles returns the percentiles of the latency of failed calls in run.bench, as shares.
 func failedPercentiles() []float64 { return []float64{0.5, 0.99} }
@@ -59,7 +62,7 @@ func EstimatePercentiles() []float64 { return []float64{0.5, 0.99, 0.999} }
 
 // latencyUnits returns the units of percentiles.
 func latencyUnits() (units []Unit) {
-	for _, q := range Percentiles {
+	for _, q := range Percentiles() {
 		name := PercentileName(q)
 		units = append(units, Unit{name + "-latency-ns", "lower",
 			"Latency, due to ended: " + name + " of the offered load."})

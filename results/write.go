@@ -159,7 +159,7 @@ func benchHeader(h *Header) string {
 	if s.FailedApart {
 		b.WriteString("failed: apart\n")
 	}
-	for _, u := range Units {
+	for _, u := range allUnits {
 		if u.Better != "" {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", u.Name, u.Better)
 		}
@@ -261,8 +261,8 @@ func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load",
 // benchName returns the name of a cell's benchmark. It always ends with the number of processors;
 // otherwise a reader would take the end of the last part for that number.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
-	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c), c.With(scenarios.Target, "").Arm(),
-		c.Level.Name()}, more...)
+	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c),
+		c.With(scenarios.Target, "").Arm(), c.Level.Name()}, more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }
 
@@ -289,7 +289,7 @@ func benchLine(b *strings.Builder, name string, n uint64, measurements []Measure
 // check returns an error if the unit of m is unknown or its value is not finite.
 func (m Measurement) check() error {
 	switch {
-	case !slices.ContainsFunc(Units, func(u Unit) bool { return u.Name == m.Unit }):
+	case !slices.ContainsFunc(allUnits, func(u Unit) bool { return u.Name == m.Unit }):
 		return fmt.Errorf("unit %q is not one of Units", m.Unit)
 	case math.IsNaN(m.Value) || math.IsInf(m.Value, 0):
 		return fmt.Errorf("%v %s: want a finite number", m.Value, m.Unit)

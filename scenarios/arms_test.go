@@ -104,8 +104,10 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 				"spans=sdk, metrics=otel",
 			"spans: spans=sdk/processors=none/metrics=none vs spans=none/metrics=none, processors=none, metrics=none",
 			"spans: spans=sdk/processors=none/metrics=otel vs spans=none/metrics=otel, processors=none, metrics=otel",
-			"spans: spans=sdk/processors=batch/metrics=none vs spans=none/metrics=none, processors=batch, metrics=none",
-			"spans: spans=sdk/processors=batch/metrics=otel vs spans=none/metrics=otel, processors=batch, metrics=otel",
+			"spans: spans=sdk/processors=batch/metrics=none vs spans=none/metrics=none, processors=batch, " +
+				"metrics=none",
+			"spans: spans=sdk/processors=batch/metrics=otel vs spans=none/metrics=otel, processors=batch, " +
+				"metrics=otel",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +121,8 @@ func TestWhatIsComparedDiffersInOneDimension(t *testing.T) {
 // Hence a pair of arms determines its dimension. The names of arms can be part of a benchmark's name.
 func TestNoTwoDimensionsShareTwoArms(t *testing.T) {
 	dimensions := map[string][]string{
-		"spans": scenarios.KnownArms("spans"), "sampling": scenarios.KnownArms("sampling"), "processors": scenarios.KnownArms("processors"),
+		"spans": scenarios.KnownArms("spans"), "sampling": scenarios.KnownArms("sampling"),
+		"processors": scenarios.KnownArms("processors"),
 		"attributes": scenarios.KnownArms("attributes"), "metrics": scenarios.KnownArms("metrics"),
 		"quantile": scenarios.KnownArms("quantile"),
 	}
@@ -168,8 +171,8 @@ func TestAScenarioOfTooManyCellsIsRefused(t *testing.T) {
 	file := func(levels int) []byte {
 		return []byte("duration: 10s\n" + arms + "qps: [" +
 			strings.Join(strings.Fields("1k 2k 3k 4k 5k 6k 7k 8k 9k 10k 11k 12k 13k 14k 15k 16k 17k 18k 19k 20k " +
-				"21k 22k 23k 24k 25k 26k 27k 28k 29k 30k 31k 32k 33k 34k 35k 36k 37k 38k 39k 40k 41k 42k 43k 44k 45k " +
-				"46k 47k 48k 49k 50k 51k 52k 53k 54k 55k 56k")[:levels], ", ") + "]")
+				"21k 22k 23k 24k 25k 26k 27k 28k 29k 30k 31k 32k 33k 34k 35k 36k 37k 38k 39k 40k 41k 42k 43k 44k " +
+				"45k 46k 47k 48k 49k 50k 51k 52k 53k 54k 55k 56k")[:levels], ", ") + "]")
 	}
 	if s, err := scenarios.Decode("test.yaml", file(55)); err != nil || len(s.Cells()) != 990 {
 		t.Errorf("%v", err)

@@ -116,7 +116,9 @@ func Register(d Dimension) (remove func()) {
 		panic(fmt.Sprintf("scenarios: the dimension %q is not valid, or there is such a field", d.Name))
 	}
 	for _, other := range dimensions {
-		common := slices.DeleteFunc(slices.Clone(d.Arms), func(arm string) bool { return !slices.Contains(other.Arms, arm) })
+		common := slices.DeleteFunc(slices.Clone(d.Arms), func(arm string) bool {
+			return !slices.Contains(other.Arms, arm)
+		})
 		if len(common) > 1 {
 			panic(fmt.Sprintf("scenarios: the dimensions %s and %s share the arms %v", d.Name, other.Name, common))
 		}

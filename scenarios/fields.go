@@ -110,8 +110,8 @@ var loadFields = []Field{
 		func(s *Scenario, v string) error {
 			return setOneOf(&s.Handlers.Distribution, work.Distribution(v), work.Distributions())
 		}},
-	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "Random process of the calls.", "poisson", false,
-		setArrivals},
+	{"arrivals", "one of " + strings.Join(schedule.Processes(), ", "), "Random process of the calls.", "poisson",
+		false, setArrivals},
 	{"qps", "a list of rates, such as 1000, 2.5k, 1M or 600/m, above 0 and up to 1000M",
 		"Levels of load, in calls per second.", "", true, setQPS},
 	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",

@@ -172,7 +172,8 @@ func TestLagAsAWholeIsThatOfEveryCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Lag.Count() != 20 || r.Lag.Max() != 95*time.Millisecond || r.Lag.Sum() != r.Queue.Sum()+r.Generator.Sum() {
+		if r.Lag.Count() != 20 || r.Lag.Max() != 95*time.Millisecond ||
+			r.Lag.Sum() != r.Queue.Sum()+r.Generator.Sum() {
 			t.Errorf("lag of %d calls, %v at most, sum %v; want 20, 95 ms, %v", r.Lag.Count(), r.Lag.Max(),
 				r.Lag.Sum(), r.Queue.Sum()+r.Generator.Sum())
 		}

@@ -205,7 +205,8 @@ func TestPassesOfALoadAreMadeWhole(t *testing.T) {
 		record = benchtest.Driver{Load: load, Workers: 1, Pace: pace.Sleep}.Drive(b, allocates)
 	})
 	if record.Offered != 3000 || record.Scheduled != 1500*ms || result.N != 3 {
-		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled, result.N)
+		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled,
+			result.N)
 	}
 	// Bytes are counted for the whole process, in which the runtime may allocate a little, too.
 	if bytes := result.AllocedBytesPerOp(); result.AllocsPerOp() != 1 || bytes < 64 || bytes > 66 {
@@ -382,7 +383,7 @@ func TestUnitsAreThoseOfRecordedRuns(t *testing.T) {
 	output, _ := driveTest(t)(t, "-test.bench=Dispatch/qps=10000", "-test.benchtime=1x")
 	_, _, directions := read(t, output)
 	var shared []string
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		d := directions.Get(u.Name, "better")
 		if d == nil {
 			continue

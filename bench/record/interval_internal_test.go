@@ -143,7 +143,8 @@ func TestAnIntervalThatCannotBeToldSaysWhy(t *testing.T) {
 			"fewer than 5 calls lie above it"},
 		{"it grows", 50, 1000, func(i int) bool { return i > 500 && i%10 == 0 }, 0, 0.9,
 			"the run is too short to tell: neighbouring parts of it correlate by 0.7"},
-		{"the end is infinite", 50, 1000, func(i int) bool { return i%200 < 20 }, 90, 0.9, "its upper end is infinite"},
+		{"the end is infinite", 50, 1000, func(i int) bool { return i%200 < 20 }, 90, 0.9,
+			"its upper end is infinite"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := inWindows(c.windows, time.Second)

@@ -155,7 +155,10 @@ func TestASeriesWithoutATrendIsSaidToHaveOneOnceIn20(t *testing.T) {
 		}
 	}
 	// What is exact may only be too careful: few values of p are possible.
-	if rejected := rejects(func(r *rand.Rand) float64 { _, p := mannKendall(normals(r, 6)); return p }); rejected > 80 {
+	if rejected := rejects(func(r *rand.Rand) float64 {
+		_, p := mannKendall(normals(r, 6))
+		return p
+	}); rejected > 80 {
 		t.Errorf("6 values: %d times of 1,000", rejected)
 	}
 }

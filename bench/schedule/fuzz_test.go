@@ -40,7 +40,8 @@ func FuzzParseRate(f *testing.F) {
 
 func FuzzParseProfile(f *testing.F) {
 	for _, text := range []string{"const:5k/s@30s", "ramp:1k..20k/s@1m + const:1/s", "step:1k..5k/s@1m(steps=5)",
-		"spike:1..2/s@1m(at=30s,for=5s)", "sine:1k..5k/s@1m(period=20s)", "stages:0..1k@10s..5k@30s..0/s@10s", "const:0/s", "ramp:", ""} {
+		"spike:1..2/s@1m(at=30s,for=5s)", "sine:1k..5k/s@1m(period=20s)", "stages:0..1k@10s..5k@30s..0/s@10s",
+		"const:0/s", "ramp:", ""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -48,7 +49,8 @@ func FuzzParseProfile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := schedule.ParseRateCurve(p.String()); err != nil || !again.Equal(p) || again.Calls() != p.Calls() {
+		if again, err := schedule.ParseRateCurve(p.String()); err != nil || !again.Equal(p) ||
+			again.Calls() != p.Calls() {
 			t.Errorf("%q is %v, which is read as %v, %v", text, p, again, err)
 		}
 	})

@@ -122,7 +122,8 @@ func TestGapsHaveTheDistributionThatWasAskedFor(t *testing.T) {
 			}
 			// 2 are expected; 8 or more have a probability below 0.001.
 			if rejected >= 8 {
-				t.Errorf("%s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, rejected, seeds)
+				t.Errorf("%s: the test of Kolmogorov and Smirnov at 5 %% rejects %d seeds of %d", text, rejected,
+					seeds)
 			}
 		})
 	}

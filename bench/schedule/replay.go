@@ -267,8 +267,8 @@ func (l *lines) replay() (*Replay, error) {
 	for i := range r.calls {
 		c := &r.calls[i]
 		if c.at -= start; c.at < 0 {
-			return nil, fmt.Errorf("schedule: %s: instants are more than 292 years apart: want a part of the recording",
-				path)
+			return nil, fmt.Errorf("schedule: %s: instants are more than 292 years apart: want a part of "+
+				"the recording", path)
 		}
 		if speed == 0 || speed == 1 {
 			continue

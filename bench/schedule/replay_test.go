@@ -87,7 +87,8 @@ func TestTheFieldOfTheInstantCanBeNamed(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (schedule.ReplaySpec{Path: "x", Time: "when"}).Read(strings.NewReader(`{"t":1}`)); err == nil || !strings.Contains(err.Error(), "x:1: no field when: want the instant in it") {
+	if _, err := (schedule.ReplaySpec{Path: "x", Time: "when"}).Read(strings.NewReader(`{"t":1}`)); err == nil ||
+		!strings.Contains(err.Error(), "x:1: no field when: want the instant in it") {
 		t.Errorf("a line without the field: %v", err)
 	}
 }
@@ -254,7 +255,8 @@ func FuzzReplay(f *testing.F) {
 		f.Add(text, 2.5, int64(time.Second))
 	}
 	f.Fuzz(func(t *testing.T, text string, speed float64, cut int64) {
-		r, err := schedule.ReplaySpec{Path: "fuzz", Speed: speed, Cut: time.Duration(cut)}.Read(strings.NewReader(text))
+		r, err := schedule.ReplaySpec{Path: "fuzz", Speed: speed,
+			Cut: time.Duration(cut)}.Read(strings.NewReader(text))
 		if err != nil {
 			if !strings.Contains(err.Error(), "fuzz") {
 				t.Errorf("%v does not name the file", err)

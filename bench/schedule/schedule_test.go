@@ -87,7 +87,8 @@ func TestConstantInstantsAreExact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := instants(constant(t, c.rate, c.d), 0)
 			if len(all) != c.n || uint64(c.n) != c.rate.Calls(c.d) {
-				t.Errorf("%v/s for %v: %d calls, Calls says %d, want %d", c.rate, c.d, len(all), c.rate.Calls(c.d), c.n)
+				t.Errorf("%v/s for %v: %d calls, Calls says %d, want %d", c.rate, c.d, len(all), c.rate.Calls(c.d),
+					c.n)
 				return
 			}
 			for _, i := range []int{0, 1, len(all) / 3, len(all) - 1} {

@@ -57,7 +57,8 @@ func newSegments(pieces []piece) *segments {
 	start, end := time.Duration(0), position{}
 	for i, p := range pieces {
 		from, to := s.rate(p.from), s.rate(p.to)
-		g := segment{start: start, lasts: p.lasts, before: new(big.Int).Set(s.sum), from: from, grows: to.Sub(to, from)}
+		g := segment{start: start, lasts: p.lasts, before: new(big.Int).Set(s.sum), from: from,
+			grows: to.Sub(to, from)}
 		low := p.from
 		s.sum.Add(s.sum, calls(g.from, g.grows, p.lasts))
 		g.origin, g.end = end, s.position(s.sum)

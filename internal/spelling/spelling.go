@@ -17,8 +17,8 @@ func Meant(word string, names []string) string {
 }
 
 // Similar returns the names that a word begins, or that differ from it by one letter in three, and two at most: by one
-// that is left out, added, or another, or by two that changed places. A word of one letter is spelt like none. The case
-// of letters does not count.
+// that is left out, added, or another, or by two that changed places. A word of one letter is spelt like none. The
+// case of letters does not count.
 func Similar(word string, names []string) (similar []string) {
 	runes := []rune(strings.ToLower(word))
 	most := min(max(1, len(runes)/3), 2, len(runes)-1)
@@ -32,9 +32,9 @@ func Similar(word string, names []string) (similar []string) {
 	return similar
 }
 
-// distance returns how many letters two words differ by, in optimal string alignment; of words that differ by more than
-// most in length, the difference of their lengths. See Boytsov, Indexing methods for approximate dictionary searching
-// (2011), section 2.1.
+// distance returns how many letters two words differ by, in optimal string alignment; of words that differ by more
+// than most in length, the difference of their lengths. See Boytsov, Indexing methods for approximate dictionary
+// searching (2011), section 2.1.
 func distance(a, b []rune, most int) int {
 	if d := max(len(a)-len(b), len(b)-len(a)); d > most {
 		return d

@@ -109,16 +109,25 @@ func TestEveryExporterChecksWhereItSendsTo(t *testing.T) {
 		vars []string
 		want []string // nothing: it is accepted
 	}{
-		"gRPC, an address":           {[]string{"PROTOCOL=grpc", "ENDPOINT=127.0.0.1:4317"}, []string{`OTEL_EXPORTER_OTLP_ENDPOINT is "127.0.0.1:4317"` + url + "4317"}},
-		"gRPC, no host":              {[]string{"PROTOCOL=grpc", "TRACES_ENDPOINT=http://"}, []string{`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is "http://"` + url + "4317"}},
-		"gRPC, a URL":                {[]string{"PROTOCOL=grpc", "ENDPOINT=http://127.0.0.1:1"}, nil},
-		"gRPC, a target":             {[]string{"PROTOCOL=grpc", "ENDPOINT=localhost:1", "INSECURE=true"}, nil},
-		"gRPC, headers":              {[]string{"PROTOCOL=grpc", "TRACES_HEADERS=secret"}, []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS has an invalid header, number 1: want key=value"}},
-		"gRPC, a certificate":        {[]string{"PROTOCOL=grpc", "CERTIFICATE=missing.pem"}, []string{`OTEL_EXPORTER_OTLP_CERTIFICATE is "missing.pem": want a PEM file`}},
-		"metrics, no scheme":         {[]string{"METRICS_ENDPOINT=localhost:4318"}, []string{`OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is "localhost:4318"` + url + "4318/v1/metrics"}},
-		"metrics over gRPC, headers": {[]string{"METRICS_PROTOCOL=grpc", "METRICS_HEADERS=a=%zz"}, []string{"OTEL_EXPORTER_OTLP_METRICS_HEADERS has an invalid header"}},
-		"metrics, half a pair":       {[]string{"METRICS_CLIENT_KEY=missing.pem"}, []string{`OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY is "missing.pem": want the PEM files of a certificate and its key`}},
-		"both, once":                 {[]string{"ENDPOINT=localhost:4318"}, []string{`OTEL_EXPORTER_OTLP_ENDPOINT is "localhost:4318"` + url + "4318"}},
+		"gRPC, an address": {[]string{"PROTOCOL=grpc", "ENDPOINT=127.0.0.1:4317"},
+			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "127.0.0.1:4317"` + url + "4317"}},
+		"gRPC, no host": {[]string{"PROTOCOL=grpc", "TRACES_ENDPOINT=http://"},
+			[]string{`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is "http://"` + url + "4317"}},
+		"gRPC, a URL":    {[]string{"PROTOCOL=grpc", "ENDPOINT=http://127.0.0.1:1"}, nil},
+		"gRPC, a target": {[]string{"PROTOCOL=grpc", "ENDPOINT=localhost:1", "INSECURE=true"}, nil},
+		"gRPC, headers": {[]string{"PROTOCOL=grpc", "TRACES_HEADERS=secret"},
+			[]string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS has an invalid header, number 1: want key=value"}},
+		"gRPC, a certificate": {[]string{"PROTOCOL=grpc", "CERTIFICATE=missing.pem"},
+			[]string{`OTEL_EXPORTER_OTLP_CERTIFICATE is "missing.pem": want a PEM file`}},
+		"metrics, no scheme": {[]string{"METRICS_ENDPOINT=localhost:4318"},
+			[]string{`OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is "localhost:4318"` + url + "4318/v1/metrics"}},
+		"metrics over gRPC, headers": {[]string{"METRICS_PROTOCOL=grpc", "METRICS_HEADERS=a=%zz"},
+			[]string{"OTEL_EXPORTER_OTLP_METRICS_HEADERS has an invalid header"}},
+		"metrics, half a pair": {[]string{"METRICS_CLIENT_KEY=missing.pem"},
+			[]string{`OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY is "missing.pem": want the PEM files of a certificate ` +
+				`and its key`}},
+		"both, once": {[]string{"ENDPOINT=localhost:4318"},
+			[]string{`OTEL_EXPORTER_OTLP_ENDPOINT is "localhost:4318"` + url + "4318"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var vars []string
@@ -132,7 +141,8 @@ func TestEveryExporterChecksWhereItSendsTo(t *testing.T) {
 				stop()
 				_ = l.Shutdown(stopped)
 			}
-			if len(c.want) == 0 && err != nil || len(c.want) > 0 && (err == nil || strings.Count(err.Error(), "\n") >= len(c.want)) {
+			if len(c.want) == 0 && err != nil || len(c.want) > 0 &&
+				(err == nil || strings.Count(err.Error(), "\n") >= len(c.want)) {
 				t.Fatalf("error %v, want %q", err, c.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "secret") {

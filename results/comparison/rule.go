@@ -126,7 +126,7 @@ func ParseBetter(s string) (unit string, d Direction, err error) {
 
 // HasNoDirection reports whether a unit is one of results.Units for which neither direction is better.
 func HasNoDirection(unit string) bool {
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if _, tidy := benchunit.Tidy(1, u.Name); tidy == unit {
 			return u.Better == ""
 		}
@@ -154,7 +154,7 @@ func DefaultRule(unit string) Rule {
 
 // direction returns the better direction of a unit.
 func direction(unit string) Direction {
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if _, tidy := benchunit.Tidy(1, u.Name); tidy == unit {
 			return map[string]Direction{"lower": Lower, "higher": Higher}[u.Better]
 		}

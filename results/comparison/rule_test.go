@@ -62,7 +62,7 @@ func TestEveryUnitOfARunHasARule(t *testing.T) {
 			}
 		})
 	}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		zero := strings.HasSuffix(u.Name, "-us") || strings.HasSuffix(u.Name, "-ppm") || u.Name == "gc-cycles"
 		if u.Better != "" && zero && math.IsNaN(comparison.DefaultRule(u.Name).Margin.Amount) {
 			t.Errorf("%s may be 0, and its margin is %s", u.Name, comparison.DefaultRule(u.Name).Margin)

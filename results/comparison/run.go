@@ -13,16 +13,16 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// PrimaryUnits are the units of a run that are judged by default. All others are
+// PrimaryUnits returns the units of a run that are judged by default. All others are
 // exploratory.
-var PrimaryUnits = []string{"B/op", "allocs/op", "cpu-ns/op", "p99-latency-ns"}
+func PrimaryUnits() []string { return []string{"B/op", "allocs/op", "cpu-ns/op", "p99-latency-ns"} }
 
-// RevisionUnits are the units judged by default where two runs are compared, such as those of two revisions. A head
-// that fails or drops more calls than its base must not pass for being as fast with the rest.
-var RevisionUnits = append(slices.Clone(PrimaryUnits), "err-ppm", "drop-ppm")
+// RevisionUnits returns the units judged by default where two runs are compared, such as those of two revisions. A
+// head that fails or drops more calls than its base must not pass for being as fast with the rest.
+func RevisionUnits() []string { return append(PrimaryUnits(), "err-ppm", "drop-ppm") }
 
 // IsPrimary reports whether a unit, in benchstat's form, is one of PrimaryUnits.
-func IsPrimary(unit string) bool { return IsAmong(PrimaryUnits, unit) }
+func IsPrimary(unit string) bool { return IsAmong(PrimaryUnits(), unit) }
 
 // IsAmong reports whether a unit, in benchstat's form, is one of units, which are names of results.Units.
 func IsAmong(units []string, unit string) bool {
@@ -173,7 +173,7 @@ func (o *Options) contest(cmp scenarios.Comparison, name string, bouts []bout) *
 	for _, b := range bouts {
 		c.Rounds = append(c.Rounds, b.base.Round)
 	}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		f := o.figure(u.Name, name, bouts)
 		if f.Rule.Better == Neither || f.Exploratory && len(f.Base) == 0 {
 			continue

@@ -134,7 +134,7 @@ func TestEmbeddedScenariosHaveRoundsEnoughForVerdicts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
+			cells := len(s.Comparisons()) * len(comparison.PrimaryUnits())
 			if need := comparison.Need(cells, true); cells == 0 || s.Rounds < need {
 				t.Errorf("%d rounds for %d cells, which need %d", s.Rounds, cells, need)
 			}

@@ -5,9 +5,10 @@ import "fmt"
 // Expected is the verdict of a regression that the user has accepted. Judge never returns it.
 const Expected Verdict = "expected"
 
-// Verdicts holds all verdicts, the most important ones first.
-var Verdicts = []Verdict{Regressed, Expected, Improved, Worse, Better, Equivalent, Inconclusive, Exploratory,
-	NotJudged}
+// Verdicts returns all verdicts, the most important ones first.
+func Verdicts() []Verdict {
+	return []Verdict{Regressed, Expected, Improved, Worse, Better, Equivalent, Inconclusive, Exploratory, NotJudged}
+}
 
 // FewRounds returns a warning if results cannot show any difference because there are too few rounds for the number of
 // cells, or "" if all results can.

@@ -1,5 +1,6 @@
-// Command peers compares the engine of loadgen with its peers: what a call costs, how late calls begin, how that affects
-// goroutines beside them, and how much memory a run keeps. All call the same function, in one process, in turns.
+// Command peers compares the engine of loadgen with its peers: what a call costs, how late calls begin, how that
+// affects goroutines beside them, and how much memory a run keeps. All call the same function, in one process, in
+// turns.
 //
 //	go run . [-only overhead,lag,exporter,memory] [-rounds 5] [-duration 1s]
 //

@@ -57,7 +57,8 @@ func heap() float64 {
 	return float64(mem.HeapAlloc)
 }
 
-// rss returns the resident memory of this process in bytes, on Linux (proc_pid_statm(5)), and missing on other systems.
+// rss returns the resident memory of this process in bytes, on Linux (proc_pid_statm(5)), and missing on other
+// systems.
 func rss() float64 {
 	data, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -61,8 +61,8 @@ type run struct {
 	cut time.Duration // time after which it was cut off; 0 if it was not
 }
 
-// run makes the calls of l within limit. If the start of the peer's schedule is known, calls are due by that. Otherwise
-// the schedule is assumed to start with the first call in t, the times when calls began.
+// run makes the calls of l within limit. If the start of the peer's schedule is known, calls are due by that.
+// Otherwise the schedule is assumed to start with the first call in t, the times when calls began.
 func (p peer) run(ctx context.Context, l *load, limit time.Duration, t timeline) (run, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -143,8 +143,8 @@ func (t *tap) Waiter(c pace.Clock) pace.Waiter {
 const fortioThreads = 4
 
 // fortio returns fortio's periodic runner, with catch-up, which is the default, and without jitter. It runs at its
-// maximal rate unless paced is set. An exact number of calls makes its schedule n/rate for each thread; with a duration
-// it would stretch that by one gap.
+// maximal rate unless paced is set. An exact number of calls makes its schedule n/rate for each thread; with a
+// duration it would stretch that by one gap.
 func fortio(threads int, paced bool) peer {
 	drive := func(_ context.Context, l *load) (account, error) {
 		log.SetLogLevelQuiet(log.Critical)

@@ -32,7 +32,8 @@ func FuzzSearch(f *testing.F) {
 
 // The answer of a probe's process, if it is read, can be kept.
 func FuzzProbe(f *testing.F) {
-	for _, text := range []string{`{"evidence":{"arm":"a","rate":100,"met":true,"took":1},"scheduled_ns":5}`, `{"evidence":{"rate":-1}}`, `{}`, `null`} {
+	for _, text := range []string{`{"evidence":{"arm":"a","rate":100,"met":true,"took":1},"scheduled_ns":5}`,
+		`{"evidence":{"rate":-1}}`, `{}`, `null`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

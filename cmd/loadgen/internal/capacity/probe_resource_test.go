@@ -18,7 +18,8 @@ func TestAQuotaThatStopsTheProcessIsNamedAndNoOtherProgramBlamed(t *testing.T) {
 		want    string
 	}{
 		"throttled": {results.Machine{Quota: 1.5, Throttled: 0.5}, 1.45,
-			"CPU quota: 1.45 of the 1.5 cores that the cgroup allows, which stopped the process in 50% of the periods"},
+			"CPU quota: 1.45 of the 1.5 cores that the cgroup allows, which stopped the process in 50% of the " +
+				"periods"},
 		"a quota that is used up before it throttles": {results.Machine{Quota: 0.5}, 0.45, "CPU: 0.45 of 0.5 cores"},
 		"steal": {results.Machine{Known: true, Stolen: 0.4}, 1.2,
 			"CPU: 40% of the machine was stolen by its host (steal), which left"},

@@ -15,8 +15,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Schema is the version of capacity.json that this package writes and reads.
-const Schema = fleet.Schema
+// schema is the version of capacity.json that this package writes and reads.
+const schema = fleet.Schema
 
 // FileName is the name of the file in the directory of a search.
 const FileName = "capacity.json"
@@ -46,7 +46,7 @@ type File struct {
 // Write writes the file into a directory, and creates the directory if necessary. It replaces the previous file
 // atomically, so that the file is complete at any time.
 func (f *File) Write(dir string) error {
-	f.Schema = Schema
+	f.Schema = schema
 	digest, err := f.digest()
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)
@@ -113,9 +113,9 @@ func parse(path string, data []byte) (*File, error) {
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("%s: not JSON: %w", jsonfile.Place(path, data, err), err)
 	}
-	if head.Schema != Schema {
+	if head.Schema != schema {
 		return nil, fmt.Errorf("%s: schema %d: want %d, which this version of loadgen writes", path, head.Schema,
-			Schema)
+			schema)
 	}
 	f := &File{}
 	if err := json.Unmarshal(data, f); err != nil {

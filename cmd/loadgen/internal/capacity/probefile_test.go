@@ -45,10 +45,10 @@ func TestAFileThatNoSearchWritesIsRefused(t *testing.T) {
 		"a probe is null":            {one, `null`, ``, "probe 1 does not match the evidence"},
 		"a probe of another rate": {one, strings.Replace(probe, "100", "200", 1), ``,
 			"probe 1 does not match the evidence"},
-		"an arm of another search": {strings.Replace(one, `"a"`, `"b"`, 1), strings.Replace(probe, `"a"`, `"b"`, 1), ``,
-			`"b", which the search does not have`},
-		"time that overflows": {strings.Replace(one, `: 1}`, `: 9223372036854775807},`, 1) + one, probe + "," + probe, ``,
-			"which is too long"},
+		"an arm of another search": {strings.Replace(one, `"a"`, `"b"`, 1), strings.Replace(probe, `"a"`, `"b"`, 1),
+			``, `"b", which the search does not have`},
+		"time that overflows": {strings.Replace(one, `: 1}`, `: 9223372036854775807},`, 1) + one, probe + "," + probe,
+			``, "which is too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, text := written(t)
@@ -76,7 +76,8 @@ func TestAValueOfAnotherTypeIsRefusedWithItsLine(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, FileName), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(), FileName+":3: json: cannot unmarshal number") {
+	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(),
+		FileName+":3: json: cannot unmarshal number") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// ScalingRounds is how many times each arm is measured at each number of workers.
-const ScalingRounds = 3
+// scalingRounds is how many times each arm is measured at each number of workers.
+const scalingRounds = 3
 
 // A Throughput is the throughput of a closed loop.
 type Throughput struct {
@@ -25,7 +25,7 @@ type Throughput struct {
 // does not look like a law. f.Throughputs are the first ones of that order.
 func (f *File) Unscaled() (list []Throughput) {
 	order := rng.New(f.Scenario.Seed, rng.Scaling)
-	for round := range ScalingRounds {
+	for round := range scalingRounds {
 		begin := len(list)
 		for _, arm := range f.Search.Options().Arms {
 			for _, n := range f.Workers {

@@ -32,7 +32,7 @@ func TestEveryThroughputIsMeasuredOnceARoundInTheOrderOfTheSeed(t *testing.T) {
 			t.Errorf("visit %d is of round %d, want %d: rounds are interleaved arms", i+1, turn.Round, want)
 		}
 	}
-	if len(turns) != 2*6*capacity.ScalingRounds || len(seen) != len(turns) {
+	if len(turns) != 2*6*3 || len(seen) != len(turns) {
 		t.Fatalf("%d visits, %d of them different", len(turns), len(seen))
 	}
 	if reflect.DeepEqual(turns, scaled(t, 2, 1, 2, 3, 4, 6, 8).Unscaled()) {

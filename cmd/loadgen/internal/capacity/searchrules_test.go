@@ -239,9 +239,11 @@ func TestARateIsToldOnceVisitsThereHaveHeldTogether(t *testing.T) {
 		change func(e *capacity.Evidence)
 		visits []int
 	}{
-		"all hold":               {func(*capacity.Evidence) {}, []int{6}},
-		"the third fails":        {func(e *capacity.Evidence) { fails(e, visit == 3) }, []int{3, 12}},
-		"the third says nothing": {func(e *capacity.Evidence) { e.Limited = map[bool]string{true: "noisy-machine"}[visit == 3] }, []int{7}},
+		"all hold":        {func(*capacity.Evidence) {}, []int{6}},
+		"the third fails": {func(e *capacity.Evidence) { fails(e, visit == 3) }, []int{3, 12}},
+		"the third says nothing": {func(e *capacity.Evidence) {
+			e.Limited = map[bool]string{true: "noisy-machine"}[visit == 3]
+		}, []int{7}},
 		"all hold, and together nearly fail": {func(e *capacity.Evidence) {
 			e.Burn = map[bool]float64{true: 0.7,
 				false: 0.5}[visit <= 6]
@@ -369,7 +371,8 @@ func TestEverythingWrongWithTheOptionsIsSaidAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`"sdk" is named twice`, "to start from", "highest rate", "precision", "a probe lasts"} {
+	for _, want := range []string{`"sdk" is named twice`, "to start from", "highest rate", "precision",
+		"a probe lasts"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing of %q in:\n%v", want, err)
 		}

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Interrupts are the signals that interrupt the command.
-var Interrupts = []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+// Interrupts returns the signals that interrupt the command.
+func Interrupts() []os.Signal { return []os.Signal{syscall.SIGINT, syscall.SIGTERM} }
 
 // Interrupted is the exit code of a program that was interrupted, here as in a shell.
 const Interrupted = 128 + int(syscall.SIGINT)
@@ -69,7 +69,7 @@ func (c *Cmd) Wait() error {
 // interrupted reports whether an interrupt ended a process.
 func interrupted(p *os.ProcessState) bool {
 	if status, ok := p.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return slices.Contains(Interrupts, os.Signal(status.Signal()))
+		return slices.Contains(Interrupts(), os.Signal(status.Signal()))
 	}
 	return p.ExitCode() == Interrupted
 }

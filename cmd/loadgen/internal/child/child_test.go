@@ -108,7 +108,8 @@ func TestAChildThatIgnoresAnInterruptIsKilled(t *testing.T) {
 	start(t, cmd.Cmd)
 	cancel()
 	err := cmd.Wait()
-	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() ||
+		status.Signal() != syscall.SIGKILL {
 		t.Errorf("%v: want it to be killed", err)
 	}
 }

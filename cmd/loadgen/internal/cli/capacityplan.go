@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -82,7 +81,7 @@ It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 }
 
 // planFormats are those of loadgen capacity plan.
-var planFormats = append(slices.Clone(fleet.Formats), formatHTML)
+var planFormats = append(fleet.Formats(), formatHTML)
 
 // planFlags are as they were given.
 type planFlags struct {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -202,7 +201,7 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 }
 
 func TestFlagsOfCapacityPlanAreCompleted(t *testing.T) {
-	for flag, values := range map[string][]string{"format": append(slices.Clone(fleet.Formats), "html"),
+	for flag, values := range map[string][]string{"format": append(fleet.Formats(), "html"),
 		"headroom": {"30%"}, "failures": {"2"}} {
 		_, got, _ := capacityPlan(t, cobra.ShellCompRequestCmd, "capacity", "plan", "--"+flag, "")
 		for _, want := range values {

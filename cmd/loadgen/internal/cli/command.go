@@ -34,7 +34,7 @@ const (
 // Run runs the command line of the process, with targets of the program's own, and
 // returns its exit code.
 func Run(own []Target) int {
-	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts...)
+	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts()...)
 	defer stop()
 	// The first interrupt ends a run in good order, a second one at once.
 	context.AfterFunc(ctx, stop)

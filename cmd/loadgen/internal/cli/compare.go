@@ -42,7 +42,7 @@ judged, which are one family (Holm), and a verdict:
   not judged    no direction of the unit is better
 
 The units that are judged are those of --units, or of only: in the gate file; else all,
-but ` + strings.Join(comparison.PrimaryUnits, ", ") + ` of the
+but ` + strings.Join(comparison.PrimaryUnits(), ", ") + ` of the
 arms of a run, and err-ppm, drop-ppm, too, of two runs. The fewer they are, the fewer
 rounds they take.
 
@@ -109,7 +109,7 @@ type compareFlags struct {
 
 // unitsUsage is that of --units.
 var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
-	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits, ", ") + ")."
+	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits(), ", ") + ")."
 
 // configUsage is that of --config.
 const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, pkg and cpu."
@@ -128,7 +128,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
-	addFormat(cmd, &f.format, gate.Formats)
+	addFormat(cmd, &f.format, gate.Formats())
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
 
@@ -209,7 +209,7 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 		o.Better[unit] = better
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
-	errs = append(errs, checkFormat(f.format, gate.Formats))
+	errs = append(errs, checkFormat(f.format, gate.Formats()))
 	if f.out == "" {
 		errs = append(errs, errors.New("--out is empty: want a file, or - for standard output"))
 	}

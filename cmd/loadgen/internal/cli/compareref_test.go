@@ -201,7 +201,7 @@ func checkClean(t *testing.T, dir string) {
 func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testing.T) {
 	dir := repository(t, map[string]string{"main.go": program("A=1")},
 		map[string]string{"main.go": program(testWorse + "=1")})
-	rounds := max(6, comparison.Need(len(comparison.RevisionUnits), true))
+	rounds := max(6, comparison.Need(len(comparison.RevisionUnits()), true))
 	code, stdout, stderr := in(t, dir, "run", "--target", "changing", "--qps", "2k", "--duration", "20ms", "--warmup",
 		"0", "--workers", "2", "--quantile", "exact", "--seed", "7", "--compare", "before", "--out", "out")
 	if code != exitWorse || !strings.Contains(stderr, "regressed\n") ||

@@ -66,7 +66,7 @@ are shown all the same.`,
 	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
 	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "", "Machines of which this `regexp` matches some of the name (default all).")
-	addFormat(cmd, &f.format, history.Formats)
+	addFormat(cmd, &f.format, history.Formats())
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
 }
@@ -100,7 +100,7 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 // parse checks the flags; everything wrong with them is reported.
 func (f *historyFlags) parse() (*history.Filter, error) {
 	filter := &history.Filter{Unit: f.unit}
-	errs := []error{checkFormat(f.format, history.Formats)}
+	errs := []error{checkFormat(f.format, history.Formats())}
 	for _, of := range []struct {
 		flag, text string
 		to         **regexp.Regexp

@@ -3,6 +3,7 @@ package cli
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -209,4 +210,19 @@ func TestQuantilesOfPagesCanBeMeasured(t *testing.T) {
 	if n < 2 {
 		t.Errorf("%d commands found", n)
 	}
+}
+
+const module = "github.com/loadgen-go/loadgen/"
+
+// goList runs go list with a template and returns the words of each line.
+func goList(t *testing.T, args ...string) (lines [][]string) {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	for line := range strings.Lines(string(out)) {
+		lines = append(lines, strings.Fields(line))
+	}
+	return lines
 }

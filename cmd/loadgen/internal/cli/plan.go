@@ -193,7 +193,7 @@ func workChecks(s *scenarios.Scenario) (all []report.Check) {
 
 // statable returns the percentiles that n calls allow to state.
 func statable(n uint64) (all []float64) {
-	for _, q := range results.Percentiles {
+	for _, q := range results.Percentiles() {
 		if n >= quantile.SamplesFor(q) {
 			all = append(all, q)
 		}

@@ -116,7 +116,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.tag, "tag", "", "Read the histograms of a log that have this `tag` (default those that have none).")
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
-	addFormat(cmd, &f.format, quantiles.Formats)
+	addFormat(cmd, &f.format, quantiles.Formats())
 	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
 		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
 		if err := cmd.RegisterFlagCompletionFunc(flag,
@@ -156,7 +156,7 @@ func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Read
 	wrong("max-error", err)
 	p.Limits.MaxBytes, err = parseBytes(f.maxBytes)
 	wrong("max-bytes", err)
-	errs = append(errs, checkFormat(f.format, quantiles.Formats))
+	errs = append(errs, checkFormat(f.format, quantiles.Formats()))
 	if given.Changed("data") || len(files) == 0 {
 		made, err := f.shapes()
 		p.Data = made
@@ -193,7 +193,7 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 
 // read reads all files.
 func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (read []quantiles.Data, err error) {
-	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units[f.unit], Seed: f.seed}
+	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units()[f.unit], Seed: f.seed}
 	var errs []error
 	switch {
 	case given.Changed("unit") && r.Unit == 0:

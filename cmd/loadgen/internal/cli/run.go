@@ -122,9 +122,9 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
 	addFormat(cmd, &o.format, runFormats)
 	f.StringSliceVar(&o.profiles, "profile", nil,
-		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles, ", ")+".")
+		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
 	if err := cmd.RegisterFlagCompletionFunc("profile",
-		cobra.FixedCompletions(visit.Profiles, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		cobra.FixedCompletions(visit.Profiles(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
 	}
 	f.BoolVar(&o.strict, "strict", false,
@@ -143,8 +143,8 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 		return err
 	}
 	for _, kind := range o.profiles {
-		if !slices.Contains(visit.Profiles, kind) {
-			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles, ", "))
+		if !slices.Contains(visit.Profiles(), kind) {
+			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles(), ", "))
 		}
 	}
 	o.rules, err = projectRules()

@@ -287,7 +287,7 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			dir := writtenRun(t, s, varied(s))
 			want, r := fromJSON(t, dir)
-			if n := len(s.Comparisons()) * len(comparison.PrimaryUnits); len(want) != n {
+			if n := len(s.Comparisons()) * len(comparison.PrimaryUnits()); len(want) != n {
 				t.Errorf("%d cells are judged, want %d", len(want), n)
 			}
 			said := sentences(t, dir)

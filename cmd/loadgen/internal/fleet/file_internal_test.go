@@ -16,7 +16,8 @@ func probed(probes ...string) []byte {
 }
 
 func probeOf(rate, achieved, cores, inSystem float64, limited string) string {
-	return fmt.Sprintf(`{"evidence":{"arm":"spans=sdk","rate":%v,"achieved":%v,"limited":%q},"cores":%v,"in_system":%v}`, rate, achieved, limited, cores, inSystem)
+	return fmt.Sprintf(`{"evidence":{"arm":"spans=sdk","rate":%v,"achieved":%v,"limited":%q},"cores":%v,`+
+		`"in_system":%v}`, rate, achieved, limited, cores, inSystem)
 }
 
 func TestTheArmWithoutSpansIsTheBaseline(t *testing.T) {
@@ -88,16 +89,22 @@ func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"none", file(sure, ""), "It takes 2 instances of a."},
 		{"not precise", with(`"precise":true`, `"precise":false`), "It takes 2 instances of a (not precise)."},
-		{"unconfirmed", file(sure+`,{"arm":"b","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true}`, ""), "It takes 2 instances of a; b left out."},
+		{"unconfirmed", file(sure+`,{"arm":"b","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true}`,
+			""), "It takes 2 instances of a; b left out."},
 		{"no failure", with(`"found"`, `"holds-throughout"`), "It takes up to 2 instances of a (not seen to fail)."},
-		{"generator-limited", with(`"found"`, `"generator-limited"`), "It takes up to 2 instances of a (generator-limited)."},
-		{"generator-limited from the start", file(sure+`,{"arm":"b","verdict":"generator-limited"}`, ""), "It takes 2 instances of a; b left out."},
-		{"no rate held", file(sure+`,{"arm":"b","verdict":"fails-throughout","fails":5},{"arm":"c","verdict":"undecided"}`, ""), "It takes 2 instances of a; b, c left out."},
+		{"generator-limited", with(`"found"`, `"generator-limited"`),
+			"It takes up to 2 instances of a (generator-limited)."},
+		{"generator-limited from the start", file(sure+`,{"arm":"b","verdict":"generator-limited"}`, ""),
+			"It takes 2 instances of a; b left out."},
+		{"no rate held",
+			file(sure+`,{"arm":"b","verdict":"fails-throughout","fails":5},{"arm":"c","verdict":"undecided"}`,
+				""), "It takes 2 instances of a; b, c left out."},
 		{"interrupted", strings.Replace(file(sure, ""), "complete", "partial", 1),
 			"It takes 2 instances of a; the search has not ended."},
 		{"still running, or killed", strings.Replace(file(sure, ""), "complete", "", 1),
 			"It takes 2 instances of a; the search has not ended."},
-		{"even arrivals", file(sure, `,"scenario":{"arrivals":"constant"}`), "It takes 2 instances of a; arrivals were constant, not poisson."},
+		{"even arrivals", file(sure, `,"scenario":{"arrivals":"constant"}`),
+			"It takes 2 instances of a; arrivals were constant, not poisson."},
 		{"random arrivals", file(sure, `,"scenario":{"arrivals":"poisson"}`), "It takes 2 instances of a."},
 		{"visits both ways", file(sure, `,"probes":[
 			{"evidence":{"arm":"a","rate":900,"achieved":900},"objectives":[{"met":true},{"met":false}]},
@@ -125,7 +132,10 @@ func TestAPlanIsForTheReportedRate(t *testing.T) {
 		{"confirmed within the interval", 960, 950},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, err := parse("x", fmt.Appendf(nil, `{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"confirmed":%v}]}}`, c.confirmed))
+			m, err := parse("x",
+				fmt.Appendf(nil,
+					`{"schema":2,"answer":{"arms":[{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,`+
+						`"confirmed":%v}]}}`, c.confirmed))
 			if err != nil || m.Arms[0].Told != c.want {
 				t.Errorf("%v in %+v: want %v", err, m, c.want)
 			}
@@ -146,7 +156,8 @@ func TestVisitIsAsLongAsAProbe(t *testing.T) {
 	}{
 		{"of no probe", "", 2 * time.Second},
 		{"of the options", search, time.Second},
-		{"of the shortest near the capacity", search + `,"probes":[` + probe(1000, 9e9) + "," + probe(1010, 3e9) + "," + probe(100, 2e9) + `]`, 3 * time.Second},
+		{"of the shortest near the capacity", search + `,"probes":[` + probe(1000, 9e9) + "," + probe(1010, 3e9) +
+			"," + probe(100, 2e9) + `]`, 3 * time.Second},
 		{"of one that was cut", search + `,"probes":[` + probe(1000, 1e8) + `]`, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,8 +172,11 @@ func TestVisitIsAsLongAsAProbe(t *testing.T) {
 // Every file results in an error, or in a plan that can be written.
 func FuzzPlan(f *testing.F) {
 	f.Add(probed(probeOf(1000, 990, 1, 9.9, "")))
-	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":1e-300,"low":1e-300,"high":1e12}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":1},{"n":3,"x":1},{"n":4,"x":1},{"n":5,"x":1},{"n":6,"x":1}]}]}`))
-	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":5,"low":5,"high":5}]},"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":2},{"n":3,"x":3},{"n":4,"x":4},{"n":5,"x":5},{"n":6,"x":6}]}]}`))
+	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":1e-300,"low":1e-300,"high":1e12}]},` +
+		`"scaling":[{"arm":"a","points":[{"n":1,"x":1},{"n":2,"x":1},{"n":3,"x":1},{"n":4,"x":1},{"n":5,"x":1},` +
+		`{"n":6,"x":1}]}]}`))
+	f.Add([]byte(`{"schema":2,"answer":{"arms":[{"arm":"a","holds":5,"low":5,"high":5}]},"scaling":[{"arm":"a",` +
+		`"points":[{"n":1,"x":1},{"n":2,"x":2},{"n":3,"x":3},{"n":4,"x":4},{"n":5,"x":5},{"n":6,"x":6}]}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parse("x", data)
@@ -173,7 +187,7 @@ func FuzzPlan(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, format := range Formats {
+		for _, format := range Formats() {
 			text, err := p.Format(format)
 			if err != nil || text == "" || format == "json" && !json.Valid([]byte(text)) {
 				t.Errorf("%s: %v in %q", format, err, text)

@@ -9,9 +9,9 @@
 //
 //	(1 - headroom) told
 //
-// during a visit, in [Share] of the visits. Told is the rate at which the search saw visits hold, and the plan never
-// exceeds it. A visit of an instance is then like a visit of the search at that rate or below, and holds as often. The
-// chance that all instances hold at once falls with their number, which is what headroom is for.
+// during a visit, in [Plan.Share] of the visits. Told is the rate at which the search saw visits hold, and the plan
+// never exceeds it. A visit of an instance is then like a visit of the search at that rate or below, and holds as
+// often. The chance that all instances hold at once falls with their number, which is what headroom is for.
 //
 // The model is that of N+k spares, in which instances are alike and fail independently. leftOut lists what it ignores.
 package fleet
@@ -92,7 +92,8 @@ type ArmPlan struct {
 	Instances            int     `json:"instances"`
 	Utilisation          float64 `json:"utilisation"`            // mean
 	UtilisationInFailure float64 `json:"utilisation_in_failure"` // mean of the remaining instances
-	// Busiest is the utilisation of the busiest instance during a visit after the failures, in [Share] of the visits.
+	// Busiest is the utilisation of the busiest instance during a visit after the failures, in [Plan.Share] of the
+	// visits.
 	Busiest float64 `json:"busiest_in_failure"`
 	// More is the number of additional instances compared with the first arm.
 	More   int      `json:"more_instances"`
@@ -123,7 +124,7 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	if len(m.Arms) == 0 {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
-	p := &Plan{Schema: 2, Ask: a, Share: Share, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
+	p := &Plan{Schema: 2, Ask: a, Share: plannedShare, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
 		Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
 	var errs []error
 	for _, c := range m.Arms {

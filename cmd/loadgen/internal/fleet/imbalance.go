@@ -8,11 +8,11 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// Share is the share of visits in which no instance is offered more than the plan allows.
-const Share = 0.95
+// plannedShare is the share of visits in which no instance is offered more than the plan allows.
+const plannedShare = 0.95
 
-// withinShare reports whether, in Share of the visits, none of n instances is offered more than limit calls, if each
-// is offered mean calls on average.
+// withinShare reports whether, in plannedShare of the visits, none of n instances is offered more than limit calls, if
+// each is offered mean calls on average.
 //
 // A balancer that sends each call to a random instance splits a Poisson process into independent Poisson processes
 // (J. Kingman, Poisson Processes, Oxford 1993, section 5.1). During a visit each instance is therefore offered a
@@ -24,11 +24,11 @@ func withinShare(n int, mean, limit float64) bool {
 		return false
 	}
 	more := mathext.GammaIncReg(math.Floor(limit)+1, mean) // probability of more than limit calls
-	return float64(n)*math.Log1p(-more) >= math.Log(Share)
+	return float64(n)*math.Log1p(-more) >= math.Log(plannedShare)
 }
 
-// carrying returns the smallest number of instances that carry the peak, such that in Share of the visits none is
-// offered more than limit calls per second. If mostInstances are not enough, it returns a larger number.
+// carrying returns the smallest number of instances that carry the peak, such that in plannedShare of the visits none
+// is offered more than limit calls per second. If mostInstances are not enough, it returns a larger number.
 func carrying(peak, limit float64, visit time.Duration) int {
 	least := math.Ceil(peak / limit * (1 - 1e-12)) // does not round up a whole number because of rounding errors
 	if least > mostInstances {
@@ -41,8 +41,8 @@ func carrying(peak, limit float64, visit time.Duration) int {
 	})
 }
 
-// busiest returns the largest number of calls per second that any of n instances is offered during a visit, in Share
-// of the visits.
+// busiest returns the largest number of calls per second that any of n instances is offered during a visit, in
+// plannedShare of the visits.
 func busiest(peak float64, n int, visit time.Duration) float64 {
 	mean := peak * visit.Seconds() / float64(n)
 	room := 20*math.Sqrt(mean) + 100 // enough for mostInstances

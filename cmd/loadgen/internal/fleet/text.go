@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
-// Formats are the formats of a plan.
-var Formats = []string{"text", "markdown", "json"}
+// Formats returns the formats of a plan.
+func Formats() []string { return []string{"text", "markdown", "json"} }
 
 // Format returns p as one of Formats.
 func (p *Plan) Format(as string) (string, error) {
@@ -28,7 +28,7 @@ func (p *Plan) Format(as string) (string, error) {
 		data, err := json.MarshalIndent(p, "", "  ")
 		return string(data) + "\n", err
 	}
-	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 }
 
 // A style writes the parts of a plan.
@@ -112,7 +112,7 @@ func (p *Plan) utilisation() string {
 	return fmt.Sprintf("plan/s is the rate at which visits held, and capacity/s the 95%% interval of the capacity. "+
 		"Utilisations are shares of plan/s: the mean normally, the mean after the failures, and the busiest instance "+
 		"after the failures. The plan assumes that calls reach instances at random: in %s of visits of %s no "+
-		"instance is offered more than the busiest.", format.Given(Share), visits)
+		"instance is offered more than the busiest.", format.Given(plannedShare), visits)
 }
 
 // show returns a number of instances, as an upper bound if an instance of the arm may carry more.

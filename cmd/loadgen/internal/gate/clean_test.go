@@ -53,19 +53,20 @@ func TestAResultIsFoundWhateverIsPrintedAroundIt(t *testing.T) {
 func TestWhatMayBeAResultAndCannotBeUsedIsAnErrorWithItsLine(t *testing.T) {
 	const good = "BenchmarkGood-8 100 5 B/op\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"text after it":            {"x BenchmarkA-8 100 980 ns/op garbage\n", "f:2: BenchmarkA-8 has no result"},
-		"no value":                 {"x BenchmarkA-8 100\n", "f:2: BenchmarkA-8 has no result"},
-		"no result":                {"BenchmarkA-8   \t", "f:2: BenchmarkA-8 has no result"},
-		"no result, after dots":    {".BenchmarkA-8   \t", "f:2: BenchmarkA-8 has no result"},
-		"it failed":                {"BenchmarkA-8   \t--- FAIL: BenchmarkA-8\n", "f:2: BenchmarkA-8 has no result"},
-		"another follows":          {"BenchmarkA-8   \tx\n" + good, "f:2: BenchmarkA-8 has no result"},
-		"no name":                  {"    100\t 980 ns/op\n", "f:2: a result without the name"},
-		"a comment":                {"# BenchmarkA-8 100 980 ns/op\n", "f:2: a result in a comment"},
-		"two names":                {"BenchmarkA-8 \tBenchmarkB-8 100 980 ns/op\n", "f:2: two names and one result"},
-		"text within, not ns/op":   {"BenchmarkA-8\tx 100 980 B/op\n", "f:2: text between"},
-		"count is none":            {"BenchmarkA-8 fast 980 ns/op\n", "f:2: parsing iteration count"},
-		"no unit":                  {"BenchmarkA-8 100 980\n", "f:2: missing units"},
-		"a direction that is none": {"Unit hits better=high\n", "f:2: unit hits has better=high: want lower or higher"},
+		"text after it":          {"x BenchmarkA-8 100 980 ns/op garbage\n", "f:2: BenchmarkA-8 has no result"},
+		"no value":               {"x BenchmarkA-8 100\n", "f:2: BenchmarkA-8 has no result"},
+		"no result":              {"BenchmarkA-8   \t", "f:2: BenchmarkA-8 has no result"},
+		"no result, after dots":  {".BenchmarkA-8   \t", "f:2: BenchmarkA-8 has no result"},
+		"it failed":              {"BenchmarkA-8   \t--- FAIL: BenchmarkA-8\n", "f:2: BenchmarkA-8 has no result"},
+		"another follows":        {"BenchmarkA-8   \tx\n" + good, "f:2: BenchmarkA-8 has no result"},
+		"no name":                {"    100\t 980 ns/op\n", "f:2: a result without the name"},
+		"a comment":              {"# BenchmarkA-8 100 980 ns/op\n", "f:2: a result in a comment"},
+		"two names":              {"BenchmarkA-8 \tBenchmarkB-8 100 980 ns/op\n", "f:2: two names and one result"},
+		"text within, not ns/op": {"BenchmarkA-8\tx 100 980 B/op\n", "f:2: text between"},
+		"count is none":          {"BenchmarkA-8 fast 980 ns/op\n", "f:2: parsing iteration count"},
+		"no unit":                {"BenchmarkA-8 100 980\n", "f:2: missing units"},
+		"a direction that is none": {"Unit hits better=high\n",
+			"f:2: unit hits has better=high: want lower or higher"},
 		"unknown metadata": {"Unit hits bettr=higher\n",
 			"f:2: unit hits has bettr=higher: want better= or assume="},
 		"UTF-16":        {"", "UTF-16 text, as PowerShell writes it: want UTF-8: iconv"},
@@ -77,7 +78,8 @@ func TestWhatMayBeAResultAndCannotBeUsedIsAnErrorWithItsLine(t *testing.T) {
 			case "UTF-16":
 				text = "\xff\xfe" + strings.Join(strings.Split(good, ""), "\x00")
 			case "go test -json":
-				text = `{"Time":"2026-01-02T03:04:05Z","Action":"output","Package":"m","Output":"BenchmarkA-8 \t"}` + "\n"
+				text = `{"Time":"2026-01-02T03:04:05Z","Action":"output","Package":"m","Output":"BenchmarkA-8 \t"}` +
+					"\n"
 			}
 			if lines, _, err := readText(t, text); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, %q; want %q", err, lines, c.want)

@@ -63,8 +63,8 @@ func readDocument(path string, data []byte) (*document, error) {
 	}
 	switch len(bodies) {
 	case 0:
-		return nil, fmt.Errorf("%s:1:1: the file is empty: want at least one of margins, exact, only, better, config, "+
-			"strict, expected, removed", path)
+		return nil, fmt.Errorf("%s:1:1: the file is empty: want at least one of margins, exact, only, better, "+
+			"config, strict, expected, removed", path)
 	case 1:
 	default:
 		return nil, fmt.Errorf("%s: a second document, after ---: want one", placeOf(bodies[1]).in(path))
@@ -74,7 +74,8 @@ func readDocument(path string, data []byte) (*document, error) {
 	if len(empty) > 0 {
 		var errs []error
 		for _, n := range empty {
-			errs = append(errs, fmt.Errorf("%s: %s is empty: want a value, or leave it out", placeOf(n).in(path), nameOf(n)))
+			errs = append(errs, fmt.Errorf("%s: %s is empty: want a value, or leave it out", placeOf(n).in(path),
+				nameOf(n)))
 		}
 		return nil, errors.Join(errs...)
 	}
@@ -95,7 +96,8 @@ func located(path string, err error) error {
 	return fmt.Errorf("%s:%d:%d: %s", path, p.Line, p.Column, at.GetMessage())
 }
 
-// emptyValues are the values of a document that say nothing: nulls, empty strings, and entries of lists without fields.
+// emptyValues are the values of a document that say nothing: nulls, empty strings, and entries of lists without
+// fields.
 type emptyValues []ast.Node
 
 // Visit implements ast.Visitor.

@@ -41,7 +41,7 @@ func report(t *testing.T) *Report {
 }
 
 func TestAReportInEachFormat(t *testing.T) {
-	for _, format := range Formats {
+	for _, format := range Formats() {
 		t.Run(format, func(t *testing.T) {
 			got, err := report(t).Format(format)
 			if err != nil {

@@ -57,9 +57,9 @@ func (in *inputs) judged() []string {
 	case !in.runs:
 		return nil
 	case in.count == 1:
-		return comparison.PrimaryUnits
+		return comparison.PrimaryUnits()
 	}
-	return comparison.RevisionUnits
+	return comparison.RevisionUnits()
 }
 
 // An input is a file or standard input, with its label.

@@ -118,8 +118,9 @@ func (r *removals) warnings() (all []string) {
 			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it", e.where,
 				e.Cell, format.FewNames(e.kept)))
 		case len(e.lacked) == 0:
-			all = append(all, fmt.Sprintf("%s: the removed %s matches nothing of the base: correct the entry, or remove it",
-				e.where, e.Cell))
+			all = append(all,
+				fmt.Sprintf("%s: the removed %s matches nothing of the base: correct the entry, or remove it",
+					e.where, e.Cell))
 		}
 	}
 	return all

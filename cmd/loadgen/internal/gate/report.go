@@ -138,7 +138,7 @@ func (r *Report) count() error {
 		r.Exit = 3
 	}
 	var parts []string
-	for _, v := range comparison.Verdicts {
+	for _, v := range comparison.Verdicts() {
 		if n := r.Counts[v]; n > 0 || slices.Contains(always, v) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}

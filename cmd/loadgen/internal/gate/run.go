@@ -43,7 +43,7 @@ func (o *Options) ownRun() (*results.Run, error) {
 // OfRun judges the comparisons of a run's scenario according to the options and the gate file.
 // Text, page and gate show its results.
 func (o *Options) OfRun(run *results.Run) (contests []*comparison.Contest, warnings []string, err error) {
-	contests, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits))
+	contests, err = comparison.OfRun(run, o.judging(comparison.PrimaryUnits()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,8 +61,8 @@ func (o *Options) judging(units []string) comparison.Options {
 
 // Primary returns the number of units that CompareRuns judges.
 func (o *Options) Primary() (n int) {
-	for _, u := range results.Units {
-		if unit := comparison.TidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits) &&
+	for _, u := range results.Units() {
+		if unit := comparison.TidyUnit(u.Name); o.primary(unit, comparison.RevisionUnits()) &&
 			o.rule(unit, nil).Better != comparison.Neither {
 			n++
 		}
@@ -97,7 +97,7 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	judging := o.judging(comparison.RevisionUnits)
+	judging := o.judging(comparison.RevisionUnits())
 	judging.Removed = gone
 	contests, err := comparison.OfRuns(base, head, judging)
 	if err != nil {
@@ -119,8 +119,9 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	return r, r.finish(o, list)
 }
 
-// cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any other
-// cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before it.
+// cells returns the names of cells that the head alone has measured, and the cells that were removed from it. Any
+// other cell that the base alone has measured is an error, unless the head is not complete: an interrupt came before
+// it.
 func (r *removals) cells(base, head *results.Run) (added []string, gone []scenarios.Cell, err error) {
 	before, after := comparison.Measured(base), comparison.Measured(head)
 	for _, cell := range after {

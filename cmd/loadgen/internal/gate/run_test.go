@@ -53,7 +53,8 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Exit != c.exit {
-				t.Errorf("%d and %d of 1,000 calls fail: exit %d, want %d\n%s", c.base, c.head, r.Exit, c.exit, Text(r))
+				t.Errorf("%d and %d of 1,000 calls fail: exit %d, want %d\n%s", c.base, c.head, r.Exit, c.exit,
+					Text(r))
 			}
 		})
 	}
@@ -62,8 +63,8 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 // A regression in any judged unit fails a gate. Two runs are judged in more units than the arms of one run.
 func TestRevisionsAreJudgedInMoreUnitsThanArms(t *testing.T) {
 	o := &Options{}
-	if n := o.Primary(); n != len(comparison.RevisionUnits) || n <= len(comparison.PrimaryUnits) {
-		t.Errorf("%d units of revisions are judged, %d of arms", n, len(comparison.PrimaryUnits))
+	if n := o.Primary(); n != len(comparison.RevisionUnits()) || n <= len(comparison.PrimaryUnits()) {
+		t.Errorf("%d units of revisions are judged, %d of arms", n, len(comparison.PrimaryUnits()))
 	}
 }
 

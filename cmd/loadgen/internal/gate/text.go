@@ -11,8 +11,8 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
-// Formats are the formats of a report.
-var Formats = []string{"text", "markdown", "json", "html"}
+// Formats returns the formats of a report.
+func Formats() []string { return []string{"text", "markdown", "json", "html"} }
 
 // Format returns r as one of Formats.
 func (r *Report) Format(as string) (string, error) {
@@ -26,7 +26,7 @@ func (r *Report) Format(as string) (string, error) {
 	case "html":
 		return html(r)
 	}
-	return "", fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 }
 
 // encode returns the report as JSON. Within one schema fields may be added, but never change.

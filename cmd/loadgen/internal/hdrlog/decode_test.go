@@ -256,7 +256,8 @@ func TestWhatIsNoHistogramIsAnError(t *testing.T) {
 			"counters of 6 bytes: want 2, 4 or 8"},
 		"another one compressed": {coded(binary.BigEndian.AppendUint32(nil, deflatedV2),
 			binary.BigEndian.AppendUint32(nil,
-				uint32(len(deflated([]byte("none"))))), deflated([]byte("none"))), "what is compressed is not a histogram"},
+				uint32(len(deflated([]byte("none"))))), deflated([]byte("none"))), "what is compressed is not a " +
+			"histogram"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if h, err := decode(c.text); err == nil || !strings.Contains(err.Error(), c.want) {

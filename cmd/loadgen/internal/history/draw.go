@@ -39,22 +39,22 @@ func split(records []Record) (list []*series) {
 	return list
 }
 
-// Width is the width of a drawing, in columns.
-const Width = 80
+// drawingWidth is the width of a drawing, in columns.
+const drawingWidth = 80
 
-// Text draws each cell, with a line for each commit, the newest last. A line has the median, by how
+// draw draws each cell, with a line for each commit, the newest last. A line has the median, by how
 // much its interval extends beyond it, the number of values, the difference
 // from the previous commit, and a bar that begins at 0.
-func Text(records []Record) string {
+func draw(records []Record) string {
 	several := len(machines(records)) > 1
 	var b strings.Builder
 	for i, s := range split(records) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, format.Tail(format.Printable(s.name+"  "+s.unit, ""), Width))
+		fmt.Fprintln(&b, format.Tail(format.Printable(s.name+"  "+s.unit, ""), drawingWidth))
 		if several {
-			fmt.Fprintln(&b, format.Tail(format.Printable("on "+s.machine, ""), Width))
+			fmt.Fprintln(&b, format.Tail(format.Printable("on "+s.machine, ""), drawingWidth))
 		}
 		s.draw(&b)
 	}
@@ -74,7 +74,7 @@ func (s *series) draw(b *strings.Builder) {
 		}
 		line := fmt.Sprintf("  %s  %-10s  %9s %6s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit),
 			format.Scaled(p.Median, s.unit), p.reach(), p.N, since)
-		line += bar(p.Median, most, Width-format.Width(line))
+		line += bar(p.Median, most, drawingWidth-format.Width(line))
 		fmt.Fprintln(b, strings.TrimRight(line, " "))
 	}
 }

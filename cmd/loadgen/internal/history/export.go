@@ -15,7 +15,7 @@ import (
 // tools read it, such as Apache Otava with time_column: time and attributes: [commit].
 // Records of several machines are an error, since to such a tool another machine would look like
 // another program.
-func CSV(records []Record) (string, error) {
+func csvText(records []Record) (string, error) {
 	rows, err := table(records)
 	if err != nil {
 		return "", err
@@ -55,27 +55,27 @@ type document struct {
 	Records []Record `json:"records"`
 }
 
-// JSON writes the records as one document.
-func JSON(records []Record) (string, error) {
+// jsonText writes the records as one document.
+func jsonText(records []Record) (string, error) {
 	data, err := json.MarshalIndent(document{Schema, records}, "", "  ")
 	return string(data) + "\n", err
 }
 
-// Formats are those that Format writes.
-var Formats = []string{"text", "csv", "json", "tsv"}
+// Formats returns the formats that Format writes.
+func Formats() []string { return []string{"text", "csv", "json", "tsv"} }
 
 // Format returns records as one of Formats.
 func Format(as string, records []Record) (string, error) {
 	switch as {
 	case "text":
-		return Text(records), nil
+		return draw(records), nil
 	case "csv":
-		return CSV(records)
+		return csvText(records)
 	case "json":
-		return JSON(records)
+		return jsonText(records)
 	case "tsv":
 		rows, err := table(records)
 		return format.TSV(rows), err
 	}
-	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
+	return "", fmt.Errorf("--format: %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 }

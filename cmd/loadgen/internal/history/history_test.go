@@ -146,7 +146,8 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 		"of a string": {`{"schema":1,"commit":7}`, "no record"},
 		"later":       {`{"schema":2,"commit":"a"}`, "schema 2, but this loadgen reads 1"},
 		"empty":       {`{"schema":1}`, "want a commit, a time and cells"},
-		"no unit":     {`{"schema":1,"commit":"a","time":"2026-01-02T00:00:00Z","cells":[{"cell":"x","n":1}]}`, "cell 1 of the record"},
+		"no unit": {`{"schema":1,"commit":"a","time":"2026-01-02T00:00:00Z","cells":[{"cell":"x","n":1}]}`,
+			"cell 1 of the record"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			good, err := os.ReadFile(file)
@@ -176,11 +177,21 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 	}
 }
 
+// drawn returns the drawing of records.
+func drawn(t *testing.T, records []history.Record) string {
+	t.Helper()
+	text, err := history.Format("text", records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestADrawingFitsATerminal(t *testing.T) {
-	text := history.Text(encode())
+	text := drawn(t, encode())
 	golden.Check(t, "text.txt", text)
 	for line := range strings.Lines(text) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > history.Width {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
@@ -189,7 +200,7 @@ func TestADrawingFitsATerminal(t *testing.T) {
 func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 	all := encode()
 	all[3].Machine = "darwin/arm64, M9"
-	text := history.Text(all)
+	text := drawn(t, all)
 	if strings.Count(text, "m.Send-8  err-ppm\non ") != 2 || strings.Contains(text, "x100") {
 		t.Errorf("drawn as one:\n%s", text)
 	}

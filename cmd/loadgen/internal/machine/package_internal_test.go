@@ -11,8 +11,10 @@ func TestTheMainPackageOfAProgramIsKnown(t *testing.T) {
 		info debug.BuildInfo
 		want string
 	}{
-		"a package":                     {debug.BuildInfo{Path: "example.com/shop/cmd/load", Main: module}, "example.com/shop/cmd/load"},
-		"a list of files in a module":   {debug.BuildInfo{Path: "command-line-arguments", Main: module}, "example.com/shop"},
+		"a package": {debug.BuildInfo{Path: "example.com/shop/cmd/load", Main: module},
+			"example.com/shop/cmd/load"},
+		"a list of files in a module": {debug.BuildInfo{Path: "command-line-arguments", Main: module},
+			"example.com/shop"},
 		"a list of files and no module": {debug.BuildInfo{Path: "command-line-arguments"}, ""},
 		"nothing":                       {debug.BuildInfo{}, ""},
 	} {

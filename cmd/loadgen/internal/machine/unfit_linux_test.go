@@ -81,7 +81,8 @@ func TestWarningsAboutAnUnfitMachineSayWhatToDo(t *testing.T) {
 				"proc/7/stat": stat(7, 1, "g", 30, 0, 1), "proc/8/stat": stat(8, 1, "h", 40, 0, 1)},
 			[]string{"process 8 ", "process 6 ", "process 7 "}},
 		"a governor": {nil, map[string]string{"sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "powersave\n"},
-			[]string{"the frequency governor is powersave, so the clock rate follows the load: set it to performance"}},
+			[]string{"the frequency governor is powersave, so the clock rate follows the load: set it to " +
+				"performance"}},
 		"a quota": {nil, map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"},
 			[]string{"the CPU quota of this process (cgroup) is 1.5 cores, but it runs on 2, so it is stopped " +
 				"whenever the quota is used up: raise the quota to 2 cores, or set GOMAXPROCS=1"}},

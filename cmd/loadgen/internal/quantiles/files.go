@@ -56,7 +56,7 @@ func (r *Reader) Read(path string) (Data, error) {
 
 // unit returns the name of Unit.
 func (r *Reader) unit() string {
-	for name, unit := range Units {
+	for name, unit := range Units() {
 		if unit == max(r.Unit, time.Nanosecond) {
 			return name
 		}
@@ -64,9 +64,11 @@ func (r *Reader) unit() string {
 	return r.Unit.String()
 }
 
-// Units are the units of numbers in a file, by name.
-var Units = map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
-	"s": time.Second}
+// Units returns the units of numbers in a file, by name.
+func Units() map[string]time.Duration {
+	return map[string]time.Duration{"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
+		"s": time.Second}
+}
 
 // isRun reports whether path is a directory or a JSON file, which is always a run.
 func isRun(path string) bool {

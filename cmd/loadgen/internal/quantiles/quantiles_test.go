@@ -125,7 +125,8 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 }
 
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench", "json": "report.json",
+	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
+		"json":     "report.json",
 		"markdown": "report.md"} {
 		t.Run(format, func(t *testing.T) {
 			var b strings.Builder
@@ -365,7 +366,7 @@ func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	p := testPlan()
 	p.Clock.Now = func() time.Duration { return 0 }
 	r := mustMeasure(t, p)
-	for _, format := range Formats {
+	for _, format := range Formats() {
 		var b strings.Builder
 		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") ||
 			strings.Contains(b.String(), "Inf") {

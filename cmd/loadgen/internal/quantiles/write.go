@@ -15,8 +15,8 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Formats are the ways to write a report.
-var Formats = []string{"text", "bench", "json", "markdown", "tsv"}
+// Formats returns the formats that Write writes.
+func Formats() []string { return []string{"text", "bench", "json", "markdown", "tsv"} }
 
 // Write writes r as one of Formats.
 func (r *Report) Write(w io.Writer, as string) error {
@@ -36,7 +36,7 @@ func (r *Report) Write(w io.Writer, as string) error {
 	case "markdown":
 		s = r.Markdown()
 	default:
-		err = fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats, ", "))
+		err = fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 	}
 	if err != nil {
 		return err

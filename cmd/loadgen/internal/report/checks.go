@@ -23,9 +23,9 @@ type Check struct {
 // Checks returns whether the rounds of a scenario are enough to compare its cells, and its visits long enough for the
 // percentiles of each load.
 func Checks(s *scenarios.Scenario) []Check {
-	cells := len(s.Comparisons()) * len(comparison.PrimaryUnits)
-	rounds := Check{Name: "rounds", Unit: "rounds", Have: float64(s.Rounds), Need: float64(comparison.Need(cells, true)),
-		Passed: true}
+	cells := len(s.Comparisons()) * len(comparison.PrimaryUnits())
+	rounds := Check{Name: "rounds", Unit: "rounds", Have: float64(s.Rounds),
+		Need: float64(comparison.Need(cells, true)), Passed: true}
 	for _, warning := range fewRounds(s.Rounds, cells) {
 		rounds.Passed, rounds.Warning = false, warning
 	}

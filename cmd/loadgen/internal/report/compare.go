@@ -46,7 +46,8 @@ func comparisons(run *results.Run, cells []*view, contests []*comparison.Contest
 	for _, c := range contests {
 		what := fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B, load(c.CellA.Level))
 		what = strings.Join(append([]string{what}, c.Beside(run.Scenario)...), ", ")
-		sentences = append(sentences, what+": "+compare(c)+doubtOf(find(cells, c.CellB), find(cells, c.CellA)).String()+".")
+		doubt := doubtOf(find(cells, c.CellB), find(cells, c.CellA))
+		sentences = append(sentences, what+": "+compare(c)+doubt.String()+".")
 	}
 	return sentences
 }
@@ -140,7 +141,7 @@ func mentioned(c *comparison.Contest) (figures []*comparison.Figure) {
 
 // weight returns the order of a figure, by verdict. Of one verdict, figures that cannot be compared come last.
 func weight(f *comparison.Figure) int {
-	w := 2 * slices.Index(comparison.Verdicts, f.Verdict)
+	w := 2 * slices.Index(comparison.Verdicts(), f.Verdict)
 	if f.Incomparable != "" {
 		w++
 	}
@@ -240,7 +241,7 @@ func family(contests []*comparison.Contest) string {
 		}
 	}
 	var parts []string
-	for _, v := range comparison.Verdicts {
+	for _, v := range comparison.Verdicts() {
 		if counts[v] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
 		}

@@ -92,7 +92,7 @@ func TestAComparisonSaysWhatItCanAndWhyNotTheRest(t *testing.T) {
 
 // A sentence says that there is less or more if and only if the verdict says so.
 func TestASentenceSaysADifferenceIfTheVerdictDoes(t *testing.T) {
-	for _, v := range comparison.Verdicts {
+	for _, v := range comparison.Verdicts() {
 		t.Run(string(v), func(t *testing.T) {
 			c := contest(t, cell("none", func(*results.Visit) {}),
 				cell("sdk", func(v *results.Visit) { v.Cost.Bytes /= 5 }))

@@ -14,8 +14,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Schema is the version of a [Document]. Fields are added to it, and never change under one schema.
-const Schema = 1
+// schema is the version of a [Document]. Fields are added to it, and never change under one schema.
+const schema = 1
 
 // A Document is what Text says of a run, for programs. results/README.md describes it. What is not known, cannot be
 // stated or is infinite is nil.
@@ -71,7 +71,8 @@ type cellDocument struct {
 	Valid   bool     `json:"valid"`
 	Verdict []reason `json:"verdict"`
 	Calls   calls    `json:"calls"`
-	// Percentiles are medians over rounds, but those of failed calls are of all visits together, and max is the longest.
+	// Percentiles are medians over rounds, but those of failed calls are of all visits together, and max is the
+	// longest.
 	Percentiles results.Summaries   `json:"percentiles"`
 	Infinite    []string            `json:"infinite"` // percentiles of latency that are null for that reason
 	Figures     []figure            `json:"figures"`
@@ -90,7 +91,8 @@ type calls struct {
 	Missed  uint64 `json:"missed"`
 }
 
-// A figure is the median over rounds of one of results.Units, with its 95% interval if there are rounds enough for one.
+// A figure is the median over rounds of one of results.Units, with its 95% interval if there are rounds enough for
+// one.
 type figure struct {
 	Unit   string   `json:"unit"`
 	Median *float64 `json:"median"`
@@ -132,9 +134,10 @@ type contestDocument struct {
 // NewDocument returns what there is to say of a run and of its comparisons.
 func NewDocument(run *results.Run, contests []*comparison.Contest) *Document {
 	all, said := views(run), SentencesOf(run, contests)
-	d := &Document{Schema: Schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
+	d := &Document{Schema: schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
 		Environment: run.Environment, Visits: visitCounts{Planned: run.Scenario.Visits()},
-		Comparisons: []contestDocument{}, Counts: map[comparison.Verdict]int{}, Warnings: append([]string{}, said.Warnings...)}
+		Comparisons: []contestDocument{}, Counts: map[comparison.Verdict]int{},
+		Warnings: append([]string{}, said.Warnings...)}
 	for _, v := range run.Visits {
 		d.Visits.add(v)
 	}
@@ -148,7 +151,8 @@ func NewDocument(run *results.Run, contests []*comparison.Contest) *Document {
 	for i, text := range said.Comparisons {
 		c := contests[i]
 		of := contestDocument{Name: c.Name, Dimension: c.Dimension, Base: c.CellB.String(), Head: c.CellA.String(),
-			Rounds: len(c.Rounds), Doubt: doubtOf(find(all, c.CellB), find(all, c.CellA)), Text: text, Cells: gate.CellsOf(c)}
+			Rounds: len(c.Rounds), Doubt: doubtOf(find(all, c.CellB), find(all, c.CellA)), Text: text,
+			Cells: gate.CellsOf(c)}
 		for _, cell := range of.Cells {
 			d.Counts[cell.Verdict]++
 		}
@@ -178,8 +182,8 @@ func (v *view) document(run *results.Run, objectives []results.Objective) cellDo
 	}
 	for _, o := range objectives {
 		if o.Cell == v.cell {
-			d.Objectives = append(d.Objectives, objectiveDocument{o.SLO.String(), o.Outcome, o.Visits, o.Judged, o.Held,
-				o.Together, o.Example})
+			d.Objectives = append(d.Objectives, objectiveDocument{o.SLO.String(), o.Outcome, o.Visits, o.Judged,
+				o.Held, o.Together, o.Example})
 		}
 	}
 	return d
@@ -205,7 +209,7 @@ func (v *view) summaries() (s results.Summaries, infinite []string) {
 			*to = &ns
 		}
 	}
-	for _, q := range results.Percentiles {
+	for _, q := range results.Percentiles() {
 		latency(s.Latency.Percentile(q), results.PercentileKey(q), v.latency(q))
 	}
 	if ns := v.longest(); v.calls().Done > 0 || math.IsInf(ns, 1) {
@@ -226,7 +230,7 @@ func (v *view) summaries() (s results.Summaries, infinite []string) {
 
 // median returns medians over visits of the percentiles that all of them state, and the longest of all.
 func median(all []*results.Summaries, of func(*results.Summaries) *results.Summary) (m results.Summary) {
-	for _, q := range results.Percentiles {
+	for _, q := range results.Percentiles() {
 		var values []float64
 		for _, s := range all {
 			if x := *of(s).Percentile(q); x != nil {
@@ -265,10 +269,11 @@ func (v *view) figures() []figure {
 		}
 	}
 	all := []figure{}
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if n := len(values[u.Name]); n > 0 && n == len(v.visits) {
 			f := figure{Unit: u.Name, Median: medianOf(values[u.Name]), Rounds: n}
-			s := benchmath.AssumeNothing.Summary(benchmath.NewSample(values[u.Name], &benchmath.DefaultThresholds), 0.95)
+			s := benchmath.AssumeNothing.Summary(benchmath.NewSample(values[u.Name], &benchmath.DefaultThresholds),
+				0.95)
 			if !math.IsInf(s.Lo, 0) && !math.IsInf(s.Hi, 0) {
 				f.Low, f.High = finite(s.Lo), finite(s.Hi)
 			}

@@ -38,7 +38,8 @@ func made(t *testing.T, text string) *results.Run {
 
 // madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int) *results.Visit {
-	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Value("spans")] * (1 + 0.01*float64(round*order%5))
+	factor := map[string]float64{"none": 1, "pooled": 1.4, "sdk": 3}[c.Value("spans")] *
+		(1 + 0.01*float64(round*order%5))
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),

@@ -11,7 +11,8 @@ import (
 // calls, and the median over rounds of each unit that any cell has. What is not known is "".
 func (d *Document) Rows() [][]string {
 	dimensions := d.Scenario.Dimensions()
-	header := append(append([]string{"cell"}, dimensions...), "load", "visits", "valid", "offered", "failed", "dropped")
+	header := append(append([]string{"cell"}, dimensions...), "load", "visits", "valid", "offered", "failed",
+		"dropped")
 	has := map[string]bool{}
 	for _, c := range d.Cells {
 		for _, f := range c.Figures {
@@ -19,7 +20,7 @@ func (d *Document) Rows() [][]string {
 		}
 	}
 	var units []string
-	for _, u := range results.Units {
+	for _, u := range results.Units() {
 		if has[u.Name] {
 			units = append(units, u.Name)
 		}

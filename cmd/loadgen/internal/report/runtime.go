@@ -8,8 +8,8 @@ import (
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
-// A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no visit
-// tells is nil.
+// A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no
+// visit tells is nil.
 type runtimeView struct {
 	P99Within   *float64 `json:"p99_within"` // half of the 95% interval of a visit's p99, as a share of it
 	HiccupP99   *float64 `json:"hiccup_p99_ns"`

@@ -28,9 +28,15 @@ func TestAnAnswerIsALineOrAnErrorAndEndsInTimeOnceItIsInterrupted(t *testing.T) 
 		{"no request", `{"a":1}`, nil, false, "", "reading what to try: json: cannot unmarshal", 0},
 		{"no JSON", "[1]", func(context.Context, *[]int) (any, error) { return func() {}, nil }, false, "",
 			"writing the try: json: unsupported type", 0},
-		{"the end of the goroutine", "[1]", func(context.Context, *[]int) (any, error) { runtime.Goexit(); return 1, nil },
+		{"the end of the goroutine", "[1]", func(context.Context, *[]int) (any, error) {
+			runtime.Goexit()
+			return 1, nil
+		},
 			false, "", "runtime.Goexit", 0},
-		{"once it is interrupted", "[1]", func(ctx context.Context, _ *[]int) (any, error) { <-ctx.Done(); return 2, nil },
+		{"once it is interrupted", "[1]", func(ctx context.Context, _ *[]int) (any, error) {
+			<-ctx.Done()
+			return 2, nil
+		},
 			true, "2\n", ErrInterrupted.Error(), time.Hour},
 		{"within the grace", "[1]", func(ctx context.Context, _ *[]int) (any, error) {
 			<-ctx.Done()

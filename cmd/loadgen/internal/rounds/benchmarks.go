@@ -50,8 +50,8 @@ func (b *Benchmarks) Create(out string) (*BenchFiles, error) {
 		f, err := os.OpenFile(r.Paths[i], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		r.files[i] = f
 		if err == nil {
-			_, err = fmt.Fprintf(f, "# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n", side.Name,
-				side.Commit, b.Seed, b.Rounds)
+			_, err = fmt.Fprintf(f, "# loadgen run --bench  side=%s  commit=%s  seed=%d  rounds=%d  order=random\n",
+				side.Name, side.Commit, b.Seed, b.Rounds)
 		}
 		if errors.Is(err, os.ErrExist) {
 			err = fmt.Errorf("%s is there already: want a new directory, or remove it first", r.Paths[i])

@@ -58,7 +58,8 @@ func TestTheBenchmarksOfBothSidesAreWrittenByRounds(t *testing.T) {
 	}
 	for i, name := range []string{"base", "head"} {
 		const round = "BenchmarkEncode 1 1 ns/op\n # round 9\nok\n"
-		want := "# loadgen run --bench  side=" + name + "  commit=  seed=7  rounds=2  order=random\n# round 1\n" + round +
+		want := "# loadgen run --bench  side=" + name + "  commit=  seed=7  rounds=2  order=random\n# round 1\n" +
+			round +
 			"# round 2\n" + round
 		if got, err := os.ReadFile(files.Paths[i]); err != nil || string(got) != want {
 			t.Errorf("%v, %s has\n%s\nwant\n%s", err, files.Paths[i], got, want)

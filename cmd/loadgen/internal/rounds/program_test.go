@@ -173,7 +173,8 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 func TestTheFilesOfARunSayWhetherItIsComplete(t *testing.T) {
 	for _, complete := range []bool{true, false} {
 		t.Run(fmt.Sprint(complete), func(t *testing.T) {
-			s := decode(t, "qps: 1k\nspans: [none, sdk]\nquantile: none\nduration: 20ms\nwarmup: 0s\nrounds: 2\nseed: 7\n")
+			s := decode(t,
+				"qps: 1k\nspans: [none, sdk]\nquantile: none\nduration: 20ms\nwarmup: 0s\nrounds: 2\nseed: 7\n")
 			w, err := results.Create(filepath.Join(t.TempDir(), "run"), results.Header{Scenario: s})
 			if err != nil {
 				t.Fatal(err)
@@ -226,7 +227,8 @@ func TestAProfileIsOfEveryCellOrSaysWhyNot(t *testing.T) {
 			o := &rounds.Options{Scenario: s, Turns: 1,
 				Sides: []rounds.Side{{Program: rounds.Program{Path: c.program, Grace: grace}}}}
 			complete, err := rounds.Profile(ctx, o, []string{"heap"}, dir)
-			if complete != c.complete || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			if complete != c.complete || (err == nil) != (c.err == "") ||
+				err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("complete %v, %v; want %q", complete, err, c.err)
 			}
 			files, globErr := filepath.Glob(filepath.Join(dir, "spans=*_qps=1000*"))

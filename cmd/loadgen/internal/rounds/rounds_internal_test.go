@@ -78,7 +78,8 @@ func TestEveryRoundVisitsEveryCellOfEverySideOnceInAnOrderOfItsOwn(t *testing.T)
 		for _, v := range round {
 			turn, seed := v[:strings.LastIndexByte(v, ' ')], v[strings.LastIndexByte(v, ' '):]
 			if seen[turn] || own != "" && seed != own {
-				t.Errorf("%s is visited twice in a round, or with a seed of its own:\n%s", turn, strings.Join(round, "\n"))
+				t.Errorf("%s is visited twice in a round, or with a seed of its own:\n%s", turn,
+					strings.Join(round, "\n"))
 			}
 			seen[turn], own = true, seed
 		}
@@ -148,8 +149,8 @@ func TestTheEndOfTheContextEndsARunAndKeepsWhatWasMeasured(t *testing.T) {
 			}, "")
 			complete, err := r.run(ctx)
 			if kept := len(kept[0]); complete != c.complete || err != nil || made != c.at || kept != c.kept {
-				t.Errorf("complete %v, %v, %d visits, of which %d are kept; want %v, %d and %d", complete, err, made, kept,
-					c.complete, c.at, c.kept)
+				t.Errorf("complete %v, %v, %d visits, of which %d are kept; want %v, %d and %d", complete, err, made,
+					kept, c.complete, c.at, c.kept)
 			}
 		})
 	}

@@ -57,7 +57,8 @@ const maxSplits = 1024
 // has a result for each unit; results without an interval are left out. The same seed draws the same splits. NewAA
 // takes about 20 us for each split and unit.
 func NewAA(e results.Environment, arm string, measured []*comparison.Result, rounds int, seed uint64) (*AA, error) {
-	measured = slices.DeleteFunc(slices.Clone(measured), func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
+	measured = slices.DeleteFunc(slices.Clone(measured),
+		func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
 	r := &AA{Schema: 1, Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}}
 	var cells []comparison.Cell
 	family := 0

@@ -68,8 +68,9 @@ func (e engine) accounted(ctx context.Context, a *account) (Outcome, error) {
 		runCtx, cancel = context.WithTimeout(ctx, a.cut)
 		defer cancel()
 	}
-	record, err := e.do(runCtx, &bench.Run{Arrivals: arrivals, Workers: a.workers, Queue: a.queue, Overload: a.overload,
-		Pace: w.on(e.pace(a.perSecond, a.workers)),
+	record, err := e.do(runCtx, &bench.Run{Arrivals: arrivals, Workers: a.workers, Queue: a.queue,
+		Overload: a.overload,
+		Pace:     w.on(e.pace(a.perSecond, a.workers)),
 		Target: bench.TargetFunc(func(_ context.Context, _ string) error {
 			// The target ignores the end of the run, so that it is known how each call ends.
 			n, begun := w.enter()

@@ -49,7 +49,8 @@ func (e engine) arrivals(quick bool) (checks []Check) {
 	return checks
 }
 
-func (e engine) random(ctx context.Context, process string, perSecond uint64, d time.Duration, l law) (Outcome, error) {
+func (e engine) random(ctx context.Context, process string, perSecond uint64, d time.Duration, l law) (Outcome,
+	error) {
 	p, err := schedule.ParseProcess(process)
 	if err != nil {
 		return Outcome{}, err

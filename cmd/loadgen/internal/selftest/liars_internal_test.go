@@ -27,7 +27,8 @@ func fake() engine {
 // experiments returns a short experiment of each kind, by name.
 func experiments(e engine) map[string]func(context.Context) (Outcome, error) {
 	const short = 500 * ms
-	s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms, workers: 4}
+	s := stall{perSecond: 2000, duration: 2 * time.Second, from: time.Second, length: 200 * ms, service: ms,
+		workers: 4}
 	byName := map[string]func(context.Context) (Outcome, error){
 		"stall": func(ctx context.Context) (Outcome, error) { return e.stalled(ctx, &s) },
 		"calm":  func(ctx context.Context) (Outcome, error) { return e.calm(ctx, 1000, short) },
@@ -106,7 +107,8 @@ func TestEveryWrongGeneratorFails(t *testing.T) {
 			alter: func(r *bench.Run) { r.Target = skipping(r.Target) },
 			fails: map[string][]string{"stall": {"calls the target saw"}, "calm": {"calls the target saw"},
 				"slow call": {"calls the target saw"},
-				"pacing":    {"calls the target saw"}, "poisson": {"calls the target saw"}, "all done": {"calls done"}},
+				"pacing":    {"calls the target saw"}, "poisson": {"calls the target saw"},
+				"all done": {"calls done"}},
 		},
 		"calls are late": {
 			alter: func(r *bench.Run) { r.Pace = shifted{r.Pace, 20 * ms} },

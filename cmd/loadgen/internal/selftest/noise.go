@@ -67,7 +67,8 @@ func parseNoise(path string, data []byte) (*AA, error) {
 	var r AA
 	switch err := json.Unmarshal(data, &r); {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: write it anew by loadgen selftest --aa 12", jsonfile.Place(path, data, err), err)
+		return nil, fmt.Errorf("%s: %w: write it anew by loadgen selftest --aa 12", jsonfile.Place(path, data, err),
+			err)
 	case r.Schema > 1:
 		return nil, fmt.Errorf("%s: schema %d, which a later loadgen wrote, and this one reads 1: "+
 			"install a later one, or write it anew by loadgen selftest --aa 12", path, r.Schema)

@@ -167,7 +167,8 @@ func TestLawIsAcceptedAndItsIntervalsHoldTheTruth(t *testing.T) {
 					count("the peak", *f.PeakInterval, c.peak)
 				}
 			}
-			t.Logf("%d of %d accepted, %d with doubts, a peak in %d; intervals that hold the truth: %v; p <= 5%% in %d",
+			t.Logf("%d of %d accepted, %d with doubts, a peak in %d; intervals that hold the truth: %v; p <= 5%% in "+
+				"%d",
 				accepted, fits, doubted, told, held, unlikely)
 			atLeast := func(what string, n, of int, share float64) {
 				if float64(n) < (share-slack)*float64(of) {
@@ -234,7 +235,8 @@ func TestFitOfAnyPointsIsALawOrAnError(t *testing.T) {
 func TestMedians(t *testing.T) {
 	got := usl.Medians([]usl.Point{{N: 4, X: 9}, {N: 1, X: 5}, {N: 4, X: 7}, {N: 4, X: 100}, {N: 2, X: 4},
 		{N: 2, X: 1}})
-	if want := []usl.Point{{N: 1, X: 5}, {N: 2, X: 2}, {N: 4, X: 9}}; !slices.Equal(got, want) { // the geometric mean of two
+	// the geometric mean of two
+	if want := []usl.Point{{N: 1, X: 5}, {N: 2, X: 2}, {N: 4, X: 9}}; !slices.Equal(got, want) {
 		t.Errorf("%v: want %v", got, want)
 	}
 }

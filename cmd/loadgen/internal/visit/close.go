@@ -31,8 +31,8 @@ func closeTarget(ctx context.Context, target bench.Target, givenUp uint64, cell 
 		return nil
 	}
 	if givenUp > 0 { // only the log has this line, which may explain what Close does next
-		_, _ = fmt.Fprintf(w, "%v: the target is closed, and may still have %d of its calls, which were given up\n", *cell,
-			givenUp)
+		_, _ = fmt.Fprintf(w, "%v: the target is closed, and may still have %d of its calls, which were given up\n",
+			*cell, givenUp)
 	}
 	late := notice(w, cell, "Close")
 	err := closeInTime(ctx, closer)
@@ -72,7 +72,8 @@ func closeInTime(ctx context.Context, closer io.Closer) error {
 			interrupted = nil
 			limit.Reset(min(closeCut, closeLimit-time.Since(began)))
 		case <-limit.C:
-			return fmt.Errorf("its Close has not returned for %v and is not awaited", time.Since(began).Round(time.Millisecond))
+			return fmt.Errorf("its Close has not returned for %v and is not awaited",
+				time.Since(began).Round(time.Millisecond))
 		}
 	}
 }

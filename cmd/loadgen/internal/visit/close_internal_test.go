@@ -37,13 +37,15 @@ func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 		{"at once", after(0, nil), never, 0, "", ""},
 		{"with an error", after(0, errors.New("broken pipe")), never, 0, "closing the target: broken pipe",
 			"loadgen: spans=sdk/qps=100: closing the target: broken pipe\n"},
-		{"with a panic", func() error { panic("kaboom") }, never, 0, "closing the target: the target panicked: kaboom, at /",
+		{"with a panic", func() error { panic("kaboom") }, never, 0,
+			"closing the target: the target panicked: kaboom, at /",
 			"close_internal_test.go:"},
 		{"never, as it ends its goroutine", func() error { runtime.Goexit(); return nil }, never, 0, "runtime.Goexit",
 			"runtime.Goexit"},
 		{"in six seconds", after(6*time.Second, nil), never, 6 * time.Second, "",
 			"loadgen: spans=sdk/qps=100: the target's Close has not returned for 5s\n"},
-		{"in a minute", after(time.Minute, nil), never, 10 * time.Second, "has not returned for 10s and is not awaited",
+		{"in a minute", after(time.Minute, nil), never, 10 * time.Second,
+			"has not returned for 10s and is not awaited",
 			"has not returned for 10s"},
 		{"after an interrupt, in time", after(time.Second-1, nil), 0, time.Second - 1, "", ""},
 		{"after an interrupt, too late", after(time.Minute, nil), 0, time.Second, "has not returned for 1s",
@@ -100,8 +102,8 @@ func TestThatCallsMayStillBeInATargetThatIsClosedIsLogged(t *testing.T) {
 	if got := told.String(); got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	const detail = "closing the target: broken pipe (3 calls, which were given up, may still have been in it): what it " +
-		"left behind may disturb the visits after this one; mend its Close"
+	const detail = "closing the target: broken pipe (3 calls, which were given up, may still have been in it): what " +
+		"it left behind may disturb the visits after this one; mend its Close"
 	if r := notClosed(err, 3); len(r) != 1 || r[0].Name != "not-closed" || r[0].Detail != detail {
 		t.Errorf("%+v", r)
 	}

@@ -72,7 +72,8 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 		{"it was interrupted", nil, true, nil},
 		{"it was interrupted, and Close fails", nil, true, broken},
 		{"it failed", func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} }, false, nil},
-		{"it failed, and Close fails", func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} }, false, broken},
+		{"it failed, and Close fails", func(r *visit.Request) { r.Scenario.Arrivals = schedule.Process{} }, false,
+			broken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := request(t, short, 5)
@@ -149,7 +150,8 @@ func TestATargetIsClosedAlthoughCallsWereGivenUp(t *testing.T) {
 	}}
 	defer close(end)
 	v, err := visit.Do(t.Context(), req, p.own())
-	if err != nil || v.Record.GivenUp == 0 || v.Record.Done == 0 || p.closed.Load() != 1 || v.Doubted(results.NotClosed) {
+	if err != nil || v.Record.GivenUp == 0 || v.Record.Done == 0 || p.closed.Load() != 1 ||
+		v.Doubted(results.NotClosed) {
 		t.Errorf("%+v, %v, closed %d times", v, err, p.closed.Load())
 	}
 }

@@ -8,8 +8,10 @@ import (
 
 // A request that is accepted has all that a visit opens first, and is written as what reads the same.
 func FuzzRequest(f *testing.F) {
-	for _, text := range []string{`{"scenario":{"name":"a","qps":["1k"],"duration":"1s"},"cell":{"spans":"none","qps":"1000"},"seed":1,"turns":0.5}`,
-		`{"scenario":{"closed":true,"duration":"1s"},"cell":{"spans":"sdk"},"profile":{"kinds":["cpu"]}}`, `{"scenario":null}`, `{}`, `null`,
+	for _, text := range []string{`{"scenario":{"name":"a","qps":["1k"],"duration":"1s"},"cell":{"spans":"none",` +
+		`"qps":"1000"},"seed":1,"turns":0.5}`,
+		`{"scenario":{"closed":true,"duration":"1s"},"cell":{"spans":"sdk"},"profile":{"kinds":["cpu"]}}`,
+		`{"scenario":null}`, `{}`, `null`,
 		`{"scenario":{"qps":["1"],"duration":"1s"},"cell":{"spans":"none","qps":"1"},"turns":-1}`} {
 		f.Add([]byte(text))
 	}

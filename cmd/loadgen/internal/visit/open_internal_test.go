@@ -33,7 +33,9 @@ func TestATargetThatDoesNotOpenIsReported(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var notices strings.Builder
-				own := &Own{Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return c.open() }}
+				own := &Own{Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
+					return c.open()
+				}}
 				got, err := open(t.Context(), own, nil, &scenarios.Cell{}, &notices)
 				if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) ||
 					(got != nil) != (c.err == "") {

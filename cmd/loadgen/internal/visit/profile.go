@@ -17,8 +17,8 @@ const (
 	executionTrace = "trace" // go tool trace: the activity of every goroutine
 )
 
-// Profiles are all kinds of profiles.
-var Profiles = []string{cpuProfile, heapProfile, executionTrace}
+// Profiles returns all kinds of profiles.
+func Profiles() []string { return []string{cpuProfile, heapProfile, executionTrace} }
 
 // A Profile asks a visit to be profiled. The measurements of that visit then include the cost of profiling.
 type Profile struct {
@@ -74,5 +74,5 @@ func begin(kind string, f *os.File) (end func() error, err error) {
 	case executionTrace:
 		return func() error { trace.Stop(); return nil }, trace.Start(f)
 	}
-	return func() error { return nil }, fmt.Errorf("is unknown: want one of %v", Profiles)
+	return func() error { return nil }, fmt.Errorf("is unknown: want one of %v", Profiles())
 }

@@ -73,11 +73,13 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 		names = append(names, arm.name)
 		for _, live := range []string{"", "hdr"} {
 			t.Run(arm.name+" "+cmp.Or(live, "not live"), func(t *testing.T) {
-				s, err := scenarios.Decode("test.yaml", []byte("qps: 1000\nduration: 1s\nhandlers: {keys: 3, spin: 0}"))
+				s, err := scenarios.Decode("test.yaml",
+					[]byte("qps: 1000\nduration: 1s\nhandlers: {keys: 3, spin: 0}"))
 				if err != nil {
 					t.Fatal(err)
 				}
-				req := &Request{Scenario: s, Cell: scenarios.Cell{}.With("spans", "sdk").With("attributes", "6").With("metrics", arm.name).With("quantile", live), Turns: 1}
+				req := &Request{Scenario: s, Turns: 1, Cell: scenarios.Cell{}.With("spans", "sdk").
+					With("attributes", "6").With("metrics", arm.name).With("quantile", live)}
 				pipeline, err := newPipeline(&req.Cell)
 				if err != nil {
 					t.Fatal(err)
@@ -132,7 +134,8 @@ func TestTheSeedOfARoundDecidesItsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := func(seed uint64) (names string) {
-		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline, &metering{})
+		_, keys, err := newMap(context.Background(), &Request{Scenario: s, Seed: seed, Turns: 1}, pipeline,
+			&metering{})
 		if err != nil {
 			t.Fatal(err)
 		}

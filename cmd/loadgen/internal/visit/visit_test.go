@@ -173,7 +173,8 @@ func TestAVisitAccountsForEverySampledSpan(t *testing.T) {
 				}
 			case s == nil || s.Dropped() != 0 || s.Made != s.Exported:
 				t.Errorf("%+v", s)
-			case c.Value("sampling") == scenarios.Always && s.Made != calls, c.Value("sampling") == scenarios.Never && s.Made != 0,
+			case c.Value("sampling") == scenarios.Always && s.Made != calls,
+				c.Value("sampling") == scenarios.Never && s.Made != 0,
 				c.Value("sampling") == "parent-0.01" && s.Made > calls/4:
 				t.Errorf("%+v of %d calls", s, calls)
 			}
