@@ -40,7 +40,8 @@ func printRun(w io.Writer, format string, run *results.Run, contests []*comparis
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string) error {
 	if o.format != formatJSON {
-		_, err := fmt.Fprint(o.stdout, report.Text(run, contests), report.Files(run, w.BenchPath(), w.JSONPath()), profiles)
+		_, err := fmt.Fprint(o.stdout, report.Text(run, contests), report.Files(run, w.BenchPath(), w.JSONPath()),
+			profiles)
 		return err
 	}
 	d := report.NewDocument(run, contests)
@@ -118,7 +119,8 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 		Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
-		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup, Percentiles: []string{}}
+		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
+			Percentiles: []string{}}
 		if !s.Closed {
 			n := s.Calls(c.Level)
 			all := n * uint64(s.Rounds)
@@ -191,7 +193,8 @@ func printScenarios(w io.Writer, format string, own targets, fields bool) error 
 func listFields() (d fieldsDocument, rows [][]string) {
 	d, rows = fieldsDocument{Schema: scenariosSchema}, [][]string{{"key", "takes", "default", "about"}}
 	for _, f := range scenarios.Fields() {
-		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default, f.About})
+		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default,
+			f.About})
 		rows = append(rows, []string{f.Key, f.Want, f.Default, f.About})
 	}
 	return d, rows
@@ -212,8 +215,8 @@ func listScenarios(own targets) (d scenariosDocument, rows [][]string, err error
 		}
 		l := listedScenario{name, s.About, len(s.Cells()), s.Rounds, s.Visits(), s.Wall()}
 		d.Scenarios = append(d.Scenarios, l)
-		rows = append(rows, []string{"scenario", l.Name, fmt.Sprint(l.Cells), fmt.Sprint(l.Rounds), fmt.Sprint(l.Visits),
-			fmt.Sprint(int64(l.Wall)), l.About})
+		rows = append(rows, []string{"scenario", l.Name, fmt.Sprint(l.Cells), fmt.Sprint(l.Rounds),
+			fmt.Sprint(l.Visits), fmt.Sprint(int64(l.Wall)), l.About})
 	}
 	return d, rows, nil
 }

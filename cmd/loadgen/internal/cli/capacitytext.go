@@ -48,7 +48,8 @@ func capacityText(f *capacity.File, dir string) string {
 	for _, a := range f.Answer.Arms {
 		if a.Taken != nil {
 			fmt.Fprintf(&b, "\n%s takes %s of the capacity of %s (95%% interval %s to %s)", a.Arm,
-				sharePercent(a.Taken.Share), f.Answer.Arms[0].Arm, sharePercent(a.Taken.Low), sharePercent(a.Taken.High))
+				sharePercent(a.Taken.Share), f.Answer.Arms[0].Arm, sharePercent(a.Taken.Low),
+				sharePercent(a.Taken.High))
 		}
 	}
 	if !strings.HasSuffix(b.String(), "\n") {

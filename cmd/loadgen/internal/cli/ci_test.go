@@ -50,7 +50,8 @@ func TestReadmeHistoryCommandsAreUnderstood(t *testing.T) {
 	if n < 4 || !strings.Contains(text, "(B/op OR allocs/op)' --exact B/op --exact allocs/op`") {
 		t.Errorf("%d commands found", n)
 	}
-	understood(t, "loadgen compare old.txt new.txt --filter '.unit:(B/op OR allocs/op)' --exact B/op --exact allocs/op")
+	understood(t,
+		"loadgen compare old.txt new.txt --filter '.unit:(B/op OR allocs/op)' --exact B/op --exact allocs/op")
 }
 
 // The steps of the workflow run what there is: the script shown before it, and loadgen.
@@ -112,7 +113,8 @@ echo "pkg: m"; echo "BenchmarkA-2 100 $ns ns/op 64 B/op 1 allocs/op"`)
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "-c",
-		"commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", "a"}, {"update-ref", "refs/remotes/origin/main", "HEAD"}} {
+		"commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", "a"},
+		{"update-ref", "refs/remotes/origin/main", "HEAD"}} {
 		if code, out := run("", "", "git", args...); code != 0 {
 			t.Fatalf("git %v: %s", args, out)
 		}

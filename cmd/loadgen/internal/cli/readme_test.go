@@ -273,13 +273,15 @@ func TestReadmeFiguresAreThoseThatAreTested(t *testing.T) {
 	text, _ := readme(t)
 	for _, figure := range []string{"p99 needs 368 calls a visit, p99.9 needs 3,688", "128 B and 2 allocations",
 		"1,650 B and 14",
-		"0 fine, 1 an objective was missed, 2 bad input or could not measure, 3 not valid under `--strict`, 130 interrupted"} {
+		"0 fine, 1 an objective was missed, 2 bad input or could not measure, 3 not valid under `--strict`, 130 " +
+			"interrupted"} {
 		if !strings.Contains(text, figure) {
 			t.Errorf("the README no longer says %q: see the tests of SamplesFor, of observable/spans and of exit "+
 				"codes", figure)
 		}
 	}
-	for _, reason := range []string{record.Saturated, record.GeneratorLimited, record.TooFewSamples, record.ArrivalsOff,
+	for _, reason := range []string{record.Saturated, record.GeneratorLimited, record.TooFewSamples,
+		record.ArrivalsOff,
 		record.NotStationary, results.SpansLost, record.NoisyMachine, results.Throttled} {
 		if !strings.Contains(text, "`"+reason+"`") {
 			t.Errorf("the README does not explain %q", reason)
