@@ -47,7 +47,7 @@ func TestFailuresAndPanicsAreCountedByKindAndEndNothing(t *testing.T) {
 		got := map[string]uint64{}
 		for _, f := range r.Failures {
 			got[f.Kind] = f.Count
-			if strings.HasPrefix(f.Kind, "panic") && !strings.Contains(f.First, "run_test.go") {
+			if strings.HasPrefix(f.Kind, "panic") && !strings.Contains(f.First, "failures_test.go") {
 				t.Errorf("no stack in %q", f.First)
 			}
 		}

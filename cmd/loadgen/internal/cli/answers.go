@@ -41,7 +41,8 @@ func printRun(w io.Writer, as string, run *results.Run, contests []*comparison.C
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string) error {
 	if o.format != formatJSON {
-		_, err := fmt.Fprint(o.stdout, report.Text(run, contests), report.Files(run, w.BenchPath(), w.JSONPath()), profiles)
+		_, err := fmt.Fprint(o.stdout, report.Text(run, contests), report.Files(run, w.BenchPath(), w.JSONPath()),
+			profiles)
 		return err
 	}
 	d := report.NewDocument(run, contests)
@@ -119,7 +120,8 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 		Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
-		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup, Percentiles: []string{}}
+		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
+			Percentiles: []string{}}
 		if !s.Closed {
 			n := s.Calls(c.Level)
 			all := n * uint64(s.Rounds)
@@ -192,7 +194,8 @@ func printScenarios(w io.Writer, as string, own targets, fields bool) error {
 func listFields() (d fieldsDocument, rows [][]string) {
 	d, rows = fieldsDocument{Schema: scenariosSchema}, [][]string{{"key", "takes", "default", "about"}}
 	for _, f := range scenarios.Fields() {
-		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default, f.About})
+		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default,
+			f.About})
 		rows = append(rows, []string{f.Key, f.Want, f.Default, f.About})
 	}
 	return d, rows
@@ -213,8 +216,8 @@ func listScenarios(own targets) (d scenariosDocument, rows [][]string, err error
 		}
 		l := listedScenario{name, s.About, len(s.Cells()), s.Rounds, s.Visits(), s.Wall()}
 		d.Scenarios = append(d.Scenarios, l)
-		rows = append(rows, []string{"scenario", l.Name, fmt.Sprint(l.Cells), fmt.Sprint(l.Rounds), fmt.Sprint(l.Visits),
-			fmt.Sprint(int64(l.Wall)), l.About})
+		rows = append(rows, []string{"scenario", l.Name, fmt.Sprint(l.Cells), fmt.Sprint(l.Rounds),
+			fmt.Sprint(l.Visits), fmt.Sprint(int64(l.Wall)), l.About})
 	}
 	return d, rows, nil
 }

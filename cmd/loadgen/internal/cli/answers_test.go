@@ -43,7 +43,8 @@ func TestTheLinesOfJQAreTrue(t *testing.T) {
 		}
 		t.Run(l[2]+" "+l[1], func(t *testing.T) {
 			out, err := exec.Command(jq, "-rc", l[1], documents()[l[2]]).CombinedOutput()
-			if got := strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), " "); err != nil || got != l[3] {
+			if got := strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), " "); err != nil ||
+				got != l[3] {
 				t.Errorf("%s, %v; the page says %s", got, err, l[3])
 			}
 		})
@@ -55,7 +56,8 @@ func TestTheLinesOfJQAreTrue(t *testing.T) {
 	}
 }
 
-// A reader finds every key in the page: of answers that have no other description, all, and of others those at the top.
+// A reader finds every key in the page: of answers that have no other description, all, and of others those at the
+// top.
 func TestEveryKeyOfAnAnswerIsDescribed(t *testing.T) {
 	page := answersPage(t)
 	for name, path := range documents() {

@@ -121,17 +121,22 @@ var capacityFormats = []string{formatText, formatJSON}
 func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	o.from, o.precision = rateFlag(schedule.PerSecond(1000)), 0.03
-	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every 1s if so said.")
+	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` "+
+		"of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every "+
+		"1s if so said.")
 	f.Var(&o.from, "from", "The `rate` to begin with.")
-	f.Var(&o.require, "require", "The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
+	f.Var(&o.require, "require",
+		"The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
 	f.Var(&o.precision, "precision", "How narrow the interval of the capacity is to be: half its width, as a `share`.")
 	f.DurationVar(&o.probe, "probe", 2*time.Second,
 		"How long a probe lasts: the visits that the answer is about. It is longer at rates that have too few "+
 			"calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute,
 		"How long all probes together may last, with the start of their processes.")
-	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for capacity.json (default results/capacity-SCENARIO-TIME).")
-	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, --format, --require and --scaling alone.")
+	f.StringVarP(&o.out, "out", "o", "",
+		"Where to write it: the `directory` for capacity.json (default results/capacity-SCENARIO-TIME).")
+	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, "+
+		"--format, --require and --scaling alone.")
 	f.StringVar(&o.scaling, "scaling", "",
 		"Measure throughput at these numbers of workers, too, and fit how it scales. "+
 			"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")

@@ -41,7 +41,9 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"capacity --format xml --probe 1ms --slo p99<5 --out=", []string{`--format: "xml" is unknown: want one of text, json`, "--probe: 1ms is not valid: want 10ms to 1h", "--slo: character 5", "--out is empty"}},
+		{"capacity --format xml --probe 1ms --slo p99<5 --out=",
+			[]string{`--format: "xml" is unknown: want one of text, json`,
+				"--probe: 1ms is not valid: want 10ms to 1h", "--slo: character 5", "--out is empty"}},
 		{"capacity --slo p99<5ms --require 1/m --budget 3s",
 			[]string{"--budget: 3s is not enough for one probe: at 1/60/s one lasts 7h22m0.1s, since the " +
 				"objectives need as many calls: raise --budget, or --require"}},
@@ -51,7 +53,9 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 		{"capacity --budget 1s", []string{"--budget: 1s is not enough for a probe of 2s"}},
 		{"capacity span-reuse", []string{"there is no objective to search by: want --slo 'p99<500us, errors<0.1%'"}},
 		{"capacity --from 0", []string{"--from", "not above zero"}},
-		{"capacity --scaling 1,2,2,x,0 --format xml", []string{`"xml" is unknown`, "--scaling: 2 is given twice", `--scaling: "x" is no number of workers: want 1 to 100000`, `--scaling: "0" is no`, "--scaling: 2 different numbers of workers: want 6 to 64"}},
+		{"capacity --scaling 1,2,2,x,0 --format xml", []string{`"xml" is unknown`, "--scaling: 2 is given twice",
+			`--scaling: "x" is no number of workers: want 1 to 100000`, `--scaling: "0" is no`,
+			"--scaling: 2 different numbers of workers: want 6 to 64"}},
 		{"capacity --scaling=", []string{`--scaling: "" is no number of workers`}},
 		{"capacity --require fast", []string{"--require", "not a number"}},
 		{"capacity --precision 90%", []string{"--precision", "want a share from 0.1% to 25%, such as 3%"}},
@@ -111,12 +115,14 @@ func TestASearchEndsWithTheCodeOfItsAnswer(t *testing.T) {
 		"it does not": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Refused = true })},
 			42_000, exitWorse},
 		"what is required is not confirmed": {[]capacity.Arm{found}, 40_400, exitNotValid},
-		"less precise than asked":           {[]capacity.Arm{with(func(a *capacity.Arm) { a.Precise = false })}, 0, exitNotValid},
+		"less precise than asked": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Precise = false })}, 0,
+			exitNotValid},
 		"no rate is confirmed": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Told = 0 })}, 0,
 			exitNotValid},
 		"no rate is confirmed, and one required": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Told = 0 })}, 100,
 			exitNotValid},
-		"less precise, and surely enough": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Precise = false })}, 40_000, exitOK},
+		"less precise, and surely enough": {[]capacity.Arm{with(func(a *capacity.Arm) { a.Precise = false })}, 40_000,
+			exitOK},
 		"one arm of two does not carry it": {[]capacity.Arm{found,
 			with(func(a *capacity.Arm) { a.Refused = true })}, 40_000, exitWorse},
 		"the generator was the limit": {[]capacity.Arm{bound(capacity.GeneratorLimited, 41_000)}, 0,
@@ -160,21 +166,36 @@ func TestAnAnswerIsSaidWithItsIntervalAndABoundIsNoCapacity(t *testing.T) {
 		return a
 	}
 	for want, a := range map[string]capacity.Arm{
-		"holds at 40,200/s (6 of 6 visits); half of the visits hold at 41,200/s (95% interval 40,600 to 41,900)": found,
-		"holds at 812.5/s (12 of 12 visits); half of the visits hold at 900/s (95% interval 890 to 921)":         {Verdict: capacity.Found, Told: 812.51, Visits: 12, Capacity: 900, Low: 890, High: 921, Fitted: true, Precise: true},
+		"holds at 40,200/s (6 of 6 visits); half of the visits hold at 41,200/s (95% interval 40,600 to " +
+			"41,900)": found,
+		"holds at 812.5/s (12 of 12 visits); half of the visits hold at 900/s (95% interval 890 to 921)": {
+			Verdict: capacity.Found, Told: 812.51, Visits: 12, Capacity: 900, Low: 890, High: 921, Fitted: true,
+			Precise: true,
+		},
 		"holds at 40,200/s (6 of 6 visits); half of the visits hold at about 41,200/s: they come out both ways " +
 			"between 40,600 and 41,900/s, where 7 of 15 held": with(func(a *capacity.Arm) { a.Precise = false }),
 		"holds surely at no rate that was tried; half of the visits hold somewhere between 40,600 and 41,900/s " +
 			"(bracket, no interval)": with(func(a *capacity.Arm) {
-			a.Told, a.Fitted,
-				a.Precise = 0, false, false
+			a.Told, a.Fitted, a.Precise = 0, false, false
 		}),
-		"is generator-limited: it holds at 9,000/s (6 of 6 visits), and more the generator cannot offer": {Verdict: capacity.GeneratorLimited, Told: 9000, Visits: 6},
-		"is generator-limited: no rate was confirmed, and more the generator cannot offer":               {Verdict: capacity.GeneratorLimited},
-		"holds at 9,000/s (6 of 6 visits), and was not seen to fail":                                     {Verdict: capacity.HoldsThroughout, Told: 9000, Visits: 6},
-		"holds throughout: up to 8,000/s no rate failed":                                                 {Verdict: capacity.HoldsThroughout, Low: 8000},
-		"fails throughout: down to 0.9766/s no rate held":                                                {Verdict: capacity.FailsThroughout, Fails: 1000. / 1024},
-		"fails at 1,000/s: 0 of 7 visits held":                                                           {Verdict: capacity.FailsThroughout, Fails: 1000, Required: capacity.Tally{Visits: 7}},
+		"is generator-limited: it holds at 9,000/s (6 of 6 visits), and more the generator cannot offer": {
+			Verdict: capacity.GeneratorLimited, Told: 9000, Visits: 6,
+		},
+		"is generator-limited: no rate was confirmed, and more the generator cannot offer": {
+			Verdict: capacity.GeneratorLimited,
+		},
+		"holds at 9,000/s (6 of 6 visits), and was not seen to fail": {
+			Verdict: capacity.HoldsThroughout, Told: 9000, Visits: 6,
+		},
+		"holds throughout: up to 8,000/s no rate failed": {
+			Verdict: capacity.HoldsThroughout, Low: 8000,
+		},
+		"fails throughout: down to 0.9766/s no rate held": {
+			Verdict: capacity.FailsThroughout, Fails: 1000. / 1024,
+		},
+		"fails at 1,000/s: 0 of 7 visits held": {
+			Verdict: capacity.FailsThroughout, Fails: 1000, Required: capacity.Tally{Visits: 7},
+		},
 		"held before, fails now: five visits in a row failed at 1,000/s, where it held at first; it has not " +
 			"recovered from an overload": {Verdict: capacity.FailsNow, Fails: 1000},
 		"is undecided: too few probes said anything of the target": {Verdict: capacity.Undecided},
@@ -187,12 +208,20 @@ func TestAnAnswerIsSaidWithItsIntervalAndABoundIsNoCapacity(t *testing.T) {
 
 func TestWhatMakesAnAnswerDoubtfulIsSaid(t *testing.T) {
 	for want, a := range map[string]capacity.Arm{
-		"2 of 30 visits at that rate and below failed":                                                    {Verdict: capacity.Found, Told: 900, Below: capacity.Tally{Held: 28, Visits: 30}, Fitted: true, Precise: true},
-		"no rate was confirmed: 9 of 30 visits at 1,000/s and below failed":                               {Verdict: capacity.Found, Low: 1000, Below: capacity.Tally{Held: 21, Visits: 30}, Fitted: true, Precise: true},
-		"less precise than asked: visits differ too much for the budget":                                  {Verdict: capacity.Found, Told: 900, Fitted: true},
-		"3 of 40 probes said nothing of the target: noisy-machine: busy":                                  {Probes: 40, Silent: capacity.Remark{Probes: 3, Last: "noisy-machine: busy"}},
-		"1 of 40 probes kept the objectives and do not hold all the same: saturated: no worker":           {Probes: 40, Spoiled: capacity.Remark{Probes: 1, Last: "saturated: no worker"}},
-		"latency changed in the course of 3 of 12 visits at that rate and below: not-stationary: by -60%": {Below: capacity.Tally{Held: 9, Visits: 12}, Unsteady: capacity.Remark{Probes: 3, Last: "not-stationary: by -60%"}},
+		"2 of 30 visits at that rate and below failed": {Verdict: capacity.Found, Told: 900,
+			Below: capacity.Tally{Held: 28, Visits: 30}, Fitted: true, Precise: true},
+		"no rate was confirmed: 9 of 30 visits at 1,000/s and below failed": {Verdict: capacity.Found, Low: 1000,
+			Below: capacity.Tally{Held: 21, Visits: 30}, Fitted: true, Precise: true},
+		"less precise than asked: visits differ too much for the budget": {Verdict: capacity.Found, Told: 900,
+			Fitted: true},
+		"3 of 40 probes said nothing of the target: noisy-machine: busy": {Probes: 40,
+			Silent: capacity.Remark{Probes: 3, Last: "noisy-machine: busy"}},
+		"1 of 40 probes kept the objectives and do not hold all the same: saturated: no worker": {Probes: 40,
+			Spoiled: capacity.Remark{Probes: 1, Last: "saturated: no worker"}},
+		"latency changed in the course of 3 of 12 visits at that rate and below: not-stationary: by -60%": {
+			Below: capacity.Tally{Held: 9, Visits: 12}, Unsteady: capacity.Remark{Probes: 3,
+				Last: "not-stationary: by -60%"},
+		},
 		"": {Below: capacity.Tally{Held: 9, Visits: 13},
 			Unsteady: capacity.Remark{Probes: 3, Last: "not-stationary: by -60%"}},
 		"what ran out: CPU: 1.97 of 2 cores": {Resource: "CPU: 1.97 of 2 cores"},
@@ -215,7 +244,9 @@ func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
 		e       capacity.Evidence
 		stopped bool
 	}{
-		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of what is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4}, false},
+		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of what is allowed); 0s of 1m0s": {
+			capacity.Evidence{Met: true, Burn: 0.4}, false,
+		},
 		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of what is allowed); 0s " +
 			"of 1m0s": {capacity.Evidence{Burn: 2.1}, true},
 		"probe 1: none at 1,000/s for 1s: does not hold, although it met the objectives: saturated; p99 is 4ms (40% " +

@@ -90,10 +90,13 @@ type planFlags struct {
 
 func (f *planFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.peak, "peak", "", "The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
-	flags.StringVar(&f.headroom, "headroom", "30%", "The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
+	flags.StringVar(&f.peak, "peak", "",
+		"The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
+	flags.StringVar(&f.headroom, "headroom", "30%",
+		"The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
 	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
-	flags.StringVar(&f.capacity, "capacity", "", "What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
+	flags.StringVar(&f.capacity, "capacity", "",
+		"What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
 	addFormat(cmd, &f.format, planFormats)
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
 	for flag, values := range map[string][]string{

@@ -138,7 +138,8 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 	switch {
 	case o.workers == nil || slices.Equal(o.workers, file.Workers):
 	case file.Workers != nil:
-		return unusable(fmt.Errorf("--scaling: the search has %v: leave it out, or begin another search", file.Workers))
+		return unusable(fmt.Errorf("--scaling: the search has %v: leave it out, or begin another search",
+			file.Workers))
 	default:
 		file.Workers = o.workers
 	}
@@ -163,8 +164,8 @@ func sameProgram(file *capacity.File) error {
 	case file.Inputs[i].SHA256 != is.SHA256:
 		was := file.Inputs[i]
 		return fmt.Errorf("--resume: the program was %s with SHA-256 %s and is %s with SHA-256 %s: what was measured "+
-			"does not hold for another program: resume with the same build, or begin another search", was.Name, was.SHA256,
-			is.Name, is.SHA256)
+			"does not hold for another program: resume with the same build, or begin another search", was.Name,
+			was.SHA256, is.Name, is.SHA256)
 	}
 	return nil
 }

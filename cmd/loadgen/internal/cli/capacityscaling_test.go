@@ -24,12 +24,13 @@ func TestNumbersOfWorkersAreReadStrictly(t *testing.T) {
 		t.Error(all, err)
 	}
 	for text, want := range map[string][]string{
-		"1,2,3,4,5":                        {"5 different numbers of workers: want 6 to 64"},
-		strings.Join(many, ","):            {"65 different numbers"},
-		"1,2,3,4,5,6,6":                    {"6 is given twice"},
-		"100,101,102,103,104,105":          {"the fewest workers are 100: want 1 or 2 among them"},
-		"1,2,3,4,5,6,100001,":              {`"100001" is no number of workers: want 1 to 100000`, `"" is no number`},
-		"1,-2,1e3,99999999999999999999999": {`"-2" is no`, `"1e3" is no`, `"99999999999999999999999" is no`, "1 different"},
+		"1,2,3,4,5":               {"5 different numbers of workers: want 6 to 64"},
+		strings.Join(many, ","):   {"65 different numbers"},
+		"1,2,3,4,5,6,6":           {"6 is given twice"},
+		"100,101,102,103,104,105": {"the fewest workers are 100: want 1 or 2 among them"},
+		"1,2,3,4,5,6,100001,":     {`"100001" is no number of workers: want 1 to 100000`, `"" is no number`},
+		"1,-2,1e3,99999999999999999999999": {`"-2" is no`, `"1e3" is no`, `"99999999999999999999999" is no`,
+			"1 different"},
 	} {
 		_, err := readWorkers(text)
 		for _, want := range want {
@@ -48,7 +49,8 @@ func TestScalingIsMeasuredAfterTheSearchAndGoesOnAfterAnInterrupt(t *testing.T) 
 	t.Setenv(testMarks, marks)
 	t.Setenv(testHangs, "visit 2") // which come after all probes
 	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "max<1h", "--workers", "2", "--pace", "sleep",
-		"--from", "5000/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out, "--scaling", "1,2,3,4,6,8")
+		"--from", "5000/s", "--probe", "20ms", "--warmup", "0", "--budget", "200ms", "--seed", "1", "--out", out,
+		"--scaling", "1,2,3,4,6,8")
 	p.await(t, "a second throughput", func() bool { return marked(marks, "visit") == 2 })
 	code := p.interrupt(t)
 	f, err := capacity.ReadFile(out)

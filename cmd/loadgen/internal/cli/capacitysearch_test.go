@@ -40,7 +40,8 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 	t.Setenv(testHangs, "probe 3")
 	p := start(t, "", "capacity", "--target", "turnstile", "--slo", "p50<50ms, errors<50%", "--workers", "8",
 		"--pace", "sleep",
-		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "1m", "--precision", "25%", "--seed", "1", "--out", out)
+		"--from", "200/s", "--probe", "200ms", "--warmup", "0", "--budget", "1m", "--precision", "25%", "--seed", "1",
+		"--out", out)
 	p.await(t, "a third probe", func() bool { return marked(marks, "probe") == 3 })
 	if code, _, log := execute(t, "capacity", "--resume", out); code != exitUnusable ||
 		!strings.Contains(log, "another loadgen is searching there") {

@@ -47,7 +47,8 @@ func capacityText(f *capacity.File, dir string) string {
 	for _, a := range f.Answer.Arms {
 		if a.Taken != nil {
 			fmt.Fprintf(&b, "\n%s takes %s of the capacity of %s (95%% interval %s to %s)", a.Arm,
-				sharePercent(a.Taken.Share), f.Answer.Arms[0].Arm, sharePercent(a.Taken.Low), sharePercent(a.Taken.High))
+				sharePercent(a.Taken.Share), f.Answer.Arms[0].Arm, sharePercent(a.Taken.Low),
+				sharePercent(a.Taken.High))
 		}
 	}
 	if !strings.HasSuffix(b.String(), "\n") {
@@ -126,7 +127,8 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 	case a.Told > 0 && failed > 0:
 		note("%d of %d visits at that rate and below failed", failed, a.Below.Visits)
 	case a.Verdict == capacity.Found && a.Told == 0:
-		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits, format.Rate(a.Low))
+		note("no rate was confirmed: %d of %d visits at %s and below failed", failed, a.Below.Visits,
+			format.Rate(a.Low))
 	}
 	if a.Fitted && !a.Precise {
 		note("less precise than asked: visits differ too much for the budget")

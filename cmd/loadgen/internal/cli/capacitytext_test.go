@@ -49,7 +49,8 @@ func TestAProbeThatIsEndedSpeaksOfWhatEndedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if line := probeLine(1, &p, s); !strings.Contains(line, "; p99 is infinite (") || strings.Contains(line, "judged") {
+	if line := probeLine(1, &p, s); !strings.Contains(line, "; p99 is infinite (") ||
+		strings.Contains(line, "judged") {
 		t.Error(line)
 	}
 }

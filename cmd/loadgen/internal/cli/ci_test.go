@@ -69,7 +69,8 @@ echo "pkg: m"; echo "BenchmarkA-2 100 $ns ns/op 64 B/op 1 allocs/op"`)
 		return cmd.ProcessState.ExitCode(), string(out)
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "-c",
-		"commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", "a"}, {"update-ref", "refs/remotes/origin/main", "HEAD"}} {
+		"commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", "a"},
+		{"update-ref", "refs/remotes/origin/main", "HEAD"}} {
 		if code, out := run("", "", "git", args...); code != 0 {
 			t.Fatalf("git %v: %s", args, out)
 		}

@@ -117,7 +117,8 @@ func TestARunMeasuresComparesAndLeavesResultsThatBenchstatReads(t *testing.T) {
 	}
 	for _, want := range []string{
 		"tiny: Whether it works.", "seed 7",
-		"offered/s", "achieved/s", "p99.9", "gen lag", "errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS",
+		"offered/s", "achieved/s", "p99.9", "gen lag", "errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs",
+		"RSS",
 		"quantile", "state", "insert ns", "dws+qdigest",
 		"spans=sdk vs spans=none at 4,000/s: ", "spans=pooled vs spans=none at 4,000/s: ", "times the bytes",
 		filepath.Join(out, "run.bench"), filepath.Join(out,
@@ -302,7 +303,8 @@ func TestExitCodes(t *testing.T) {
 		{"run " + broken + " --workers none", 2, []string{"tiny.yaml:1:7: qps: ", `--workers: "none" is not valid`}},
 		{"run --qps -1", 2, []string{`--qps: "-1" is not a rate`}},
 		{"run --qps 1 --duration 10ms", 2, []string{"--duration: 10ms yields no call at 1/s"}},
-		{"run --spans pool", 2, []string{`--spans: "pool" is unknown (did you mean pooled-value or pooled or pooled-off?): want a list of none, noop, pooled-value, pooled, pooled-off, sdk`}},
+		{"run --spans pool", 2, []string{`--spans: "pool" is unknown (did you mean pooled-value or pooled or ` +
+			`pooled-off?): want a list of none, noop, pooled-value, pooled, pooled-off, sdk`}},
 		{"run --spans sdk --spans sdk", 2, []string{`--spans: "sdk" is given twice`}},
 		{"run --out=", 2, []string{"--out is empty: want a directory"}},
 		{"run --out " + taken, 2, []string{"holds a run already"}},
@@ -313,10 +315,12 @@ func TestExitCodes(t *testing.T) {
 		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},
 		{"visit", 2, []string{"reading what to visit"}},
 		{"selftest --help", 0, nil},
-		{"selftest --only accounting", 0, []string{"self-test: 6 checks, about 2 s\n"}}, // none of them depends on the machine
+		// none of them depends on the machine
+		{"selftest --only accounting", 0, []string{"self-test: 6 checks, about 2 s\n"}},
 		{"selftest now", 2, []string{`unknown command "now"`}},
 		{"selftest --quickly", 2, []string{"unknown flag: --quickly"}},
-		{"selftest --only pace", 2, []string{`--only: group of checks "pace" is unknown: want some of oracle, companions, pacing`}},
+		{"selftest --only pace", 2,
+			[]string{`--only: group of checks "pace" is unknown: want some of oracle, companions, pacing`}},
 		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visit not valid"}},
 	} {
 		code, stdout, stderr := execute(t, strings.Fields(c.args)...)

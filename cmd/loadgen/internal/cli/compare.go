@@ -112,24 +112,30 @@ var unitsUsage = "The `units` that are judged, as one family, such as p50-servic
 	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits(), ", ") + ")."
 
 // configUsage is that of --config.
-const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, pkg and cpu."
+const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, " +
+	"pkg and cpu."
 
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
 	flags.StringVar(&o.Row, "row", "", "What is compared, a `projection` as of benchstat (default .fullname).")
-	flags.StringVar(&o.Col, "col", "", "What tells the sides apart, a `projection` such as '/spans@(sdk pooled)' (default the input).")
+	flags.StringVar(&o.Col, "col", "",
+		"What tells the sides apart, a `projection` such as '/spans@(sdk pooled)' (default the input).")
 	flags.StringVar(&o.Filter, "filter", "", "Compare what matches this `query` alone, such as '.unit:B/op'.")
 	flags.StringVar(&o.Ignore, "ignore", "", "`Keys` that may differ between what is compared.")
 	flags.StringSliceVar(&o.Config, "config", nil, configUsage)
 	flags.BoolVar(&o.Paired, "paired", false, "The i-th line of one side is of one round with the i-th of the other.")
-	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
-	flags.StringArrayVar(&f.exact, "exact", nil, "A `unit` whose values are the same each time: any difference is one.")
-	flags.StringSliceVar(&f.better, "better", nil, "`UNIT=DIRECTION`, such as errors/s=lower or hits=higher, of units that are not known.")
+	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a "+
+		"share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
+	flags.StringArrayVar(&f.exact, "exact", nil,
+		"A `unit` whose values are the same each time: any difference is one.")
+	flags.StringSliceVar(&f.better, "better", nil,
+		"`UNIT=DIRECTION`, such as errors/s=lower or hits=higher, of units that are not known.")
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
 	addFormat(cmd, &f.format, gate.Formats())
-	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
+	flags.StringVarP(&f.out, "out", "o", "-",
+		"Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
 
 // compare compares, writes the report, and ends with its exit code.

@@ -98,8 +98,9 @@ func toCompare(t *testing.T) (dir string) {
 			"1 ns/op\nBenchmarkA-8 1000 +Inf ns/op\n",
 		"broken": "BenchmarkA-8 1000 1 ns/op\nBenchmarkA-8 fast 1 ns/op\n", "long": "BenchmarkA-8 1000 1 ns/op\n" +
 			strings.Repeat("x", 70_000) + "\n",
-		"units": "Unit lag-us better=lower\nUnit lag-us better=higher\nBenchmarkA-8 1000 1 lag-us\n", "twice": "BenchmarkA-8 1000 1 ns/op 2 sec/op\n",
-		"one": benchText("A", 100, 1), "five": benchText("A", 100,
+		"units": "Unit lag-us better=lower\nUnit lag-us better=higher\nBenchmarkA-8 1000 1 lag-us\n",
+		"twice": "BenchmarkA-8 1000 1 ns/op 2 sec/op\n",
+		"one":   benchText("A", 100, 1), "five": benchText("A", 100,
 			5), "ties": strings.Repeat("BenchmarkA-8 1000 100 ns/op 64 B/op\n", 10),
 		"zero": "Unit widgets/op better=lower\n" + strings.Repeat("BenchmarkA-8 1000 0 widgets/op\n",
 			10), "seven": strings.Repeat("BenchmarkA-8 1000 7 widgets/op\n", 10),
@@ -151,9 +152,11 @@ func TestCompareExitCodes(t *testing.T) {
 			[]string{"sdk against none, 12 rounds, paired: the file numbers the rounds", "+30.0%",
 				"1 regressed, 0 improved, 0 equivalent, 0 inconclusive, 2 exploratory"}},
 		{"base worse --gate expected.yaml", 0, []string{"it checks more (until 9999-12-31)",
-			"0 regressed, 1 expected,", "warning: expected.yaml:3:10: the expected regression of Z in sec/op matches"}},
-		{"base worse --gate past.yaml", 1, []string{"it was expected until 2001-12-31, which has passed: it checks more",
-			"1 regressed"}},
+			"0 regressed, 1 expected,",
+			"warning: expected.yaml:3:10: the expected regression of Z in sec/op matches"}},
+		{"base worse --gate past.yaml", 1,
+			[]string{"it was expected until 2001-12-31, which has passed: it checks more",
+				"1 regressed"}},
 		{"base none", 2, []string{"open none: no such file", "want Go benchmark text"}},
 		{"base empty", 2, []string{"empty: no benchmark results: want lines that begin with Benchmark"}},
 		{"base nan", 2, []string{"nan:1: NaN ns/op: want a finite number"}},
@@ -175,7 +178,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 	for _, c := range []comparing{
 		{"base same worse", 1, []string{"same against base", "worse against base",
 			"1 regressed, 0 improved, 3 equivalent"}},
-		{"before=base after=worse --paired", 1, []string{"after against before, 10 rounds, paired: --paired was given"}},
+		{"before=base after=worse --paired", 1,
+			[]string{"after against before, 10 rounds, paired: --paired was given"}},
 		{"base base", 0, []string{"base#1 against base#0"}},
 		{"zero-ns one-ns --margin pause-ns=+2", 0, []string{"1 equivalent"}},
 		{"zero-ns one-ns --margin pause-ns=+0.5", 1, []string{"1 regressed"}},
@@ -188,7 +192,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"one worse --gate strict.yaml", 3, []string{"exit 3"}},
 		{"base worse --strict", 1, []string{"exit 1"}},
 		{"base five", 0, []string{"5 to 10 rounds, unpaired"}},
-		{"old-commit new-commit --config commit", 0, []string{`warning: commit differs: "abc" in old-commit, "def" in new-commit: compared all`}},
+		{"old-commit new-commit --config commit", 0,
+			[]string{`warning: commit differs: "abc" in old-commit, "def" in new-commit: compared all`}},
 		{"old-commit new-commit", 0,
 			[]string{"warning: old-commit:2: lines such as 'commit: abc', with 2 different values, are treated as " +
 				"output of the program", "--config commit separates"}},
@@ -196,7 +201,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"x both --config mode", 0, []string{"warning: only both has "}},
 		{"x both", 0, []string{"10 to 20 rounds", "--config mode separates"}},
 		{"both x --ignore mode", 0, []string{"10 to 20 rounds"}},
-		{"fails base", 0, []string{"warning: fails:11: --- FAIL: BenchmarkC: the failed benchmarks were not measured"}},
+		{"fails base", 0,
+			[]string{"warning: fails:11: --- FAIL: BenchmarkC: the failed benchmarks were not measured"}},
 		{"part base", 0, []string{"warning: part:11: the run is partial: ended after 10 of 12 visits"}},
 		{"base two", 0, []string{"warning: only two has B-8 in sec/op, B-8 in B/op, so it is not compared"}},
 		{"run/run.json --col '/spans@(sdk none)'", 0, []string{"none against sdk", "1 improved"}},
@@ -207,7 +213,8 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base worse --gate gate.yaml --margin ns/op=5%", 1, []string{"1 regressed"}},
 		{"base worse --gate only.yaml", 0, []string{"1 equivalent, 0 inconclusive, 1 exploratory; exit 0"}},
 		{"base worse --units B/op", 0, []string{"1 equivalent, 0 inconclusive, 1 exploratory; exit 0"}},
-		{"base worse --units B/op,ns/op", 1, []string{"1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
+		{"base worse --units B/op,ns/op", 1,
+			[]string{"1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
 		{"run --col '/spans@(none sdk)' --units err-ppm", 0, []string{"1 equivalent, 0 inconclusive, 2 exploratory"}},
 		{"base worse --units us/op", 2, []string{"--units: nothing was measured in us/op: want some of B/op, sec/op"}},
 		{"strange strange --units foos", 2,
@@ -271,7 +278,8 @@ func TestTheGateFileOfAProjectIsRead(t *testing.T) {
 	}
 	dir = files(t, map[string]string{"a": benchText("A", 100, 10), "b": benchText("A", 120, 10),
 		gate.DefaultFile: "margin: {}\n"})
-	if code, _, stderr := compareIn(t, dir, "", "a b"); code != 2 || !strings.Contains(stderr, gate.DefaultFile+`:1:1: unknown field "margin"`) {
+	if code, _, stderr := compareIn(t, dir, "", "a b"); code != 2 ||
+		!strings.Contains(stderr, gate.DefaultFile+`:1:1: unknown field "margin"`) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

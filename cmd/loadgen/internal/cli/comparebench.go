@@ -33,9 +33,11 @@ const benchRounds = 12
 
 func (b *benchOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&b.pkg, "bench", "", "With --compare REF, run the benchmarks of this `package` instead of a scenario, such as ./codec.")
+	f.StringVar(&b.pkg, "bench", "",
+		"With --compare REF, run the benchmarks of this `package` instead of a scenario, such as ./codec.")
 	f.StringVar(&b.match, "benchmarks", ".", "With --bench, those that match a `regexp`, as go test -bench has it.")
-	f.StringVar(&b.time, "benchtime", "1s", "With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
+	f.StringVar(&b.time, "benchtime", "1s",
+		"With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
 }
 
 // check takes what flags of a scenario mean for benchmarks, too, and reports everything

@@ -38,7 +38,8 @@ func takeRevision(cmd *cobra.Command) (ref string, err error) {
 		case word == "" || strings.ContainsAny(inBraces.ReplaceAllString(word, ""), " \t"):
 			arms = append(arms, part)
 		case ref != "":
-			return "", fmt.Errorf("--compare: %q and %q are two revisions: want one, to compare the working tree with", ref, word)
+			return "", fmt.Errorf("--compare: %q and %q are two revisions: want one, to compare the working tree with",
+				ref, word)
 		default:
 			ref = word
 		}
@@ -267,7 +268,8 @@ func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, er
 	if r, err = gate.CompareRuns(o.gate(), runs.base, runs.head); err != nil {
 		return runs, nil, unusable(fmt.Errorf("--compare: %w", err))
 	}
-	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile), filepath.Join(head, results.BenchFile))
+	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile),
+		filepath.Join(head, results.BenchFile))
 }
 
 // judgeRuns compares two runs, and tells how it ends.

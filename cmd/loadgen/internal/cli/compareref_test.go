@@ -91,10 +91,11 @@ func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
 		"func BenchmarkA(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"
 	base := map[string]string{"m_test.go": both + "func BenchmarkB(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"}
 	for name, c := range map[string]struct{ head, want string }{
-		"skipped":     {both + `func BenchmarkB(b *testing.B) { b.Skip() }`, "base alone has B"},
-		"deleted":     {both, "base alone has B"},
-		"exited":      {both + `func BenchmarkB(b *testing.B) { os.Exit(0) }`, "unexpected call to os.Exit(0)"},
-		"not to PASS": {both + `func TestMain(m *testing.M) { m.Run(); os.Stdout.Close(); os.Exit(3) }`, "exit status 3"},
+		"skipped": {both + `func BenchmarkB(b *testing.B) { b.Skip() }`, "base alone has B"},
+		"deleted": {both, "base alone has B"},
+		"exited":  {both + `func BenchmarkB(b *testing.B) { os.Exit(0) }`, "unexpected call to os.Exit(0)"},
+		"not to PASS": {both + `func TestMain(m *testing.M) { m.Run(); os.Stdout.Close(); os.Exit(3) }`,
+			"exit status 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := repository(t, base, map[string]string{"m_test.go": c.head})
@@ -111,7 +112,8 @@ func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
 // What a benchmark prints neither hides its result nor becomes configuration.
 func TestBenchmarksThatPrintAreCompared(t *testing.T) {
 	text := func(calls int) string {
-		return fmt.Sprintf("package m\n\nimport (\n\t\"fmt\"\n\t\"math/rand\"\n\t\"testing\"\n)\n\nvar sink []byte\n\n"+
+		return fmt.Sprintf("package m\n\nimport (\n\t\"fmt\"\n\t\"math/rand\"\n\t\"testing\"\n)\n\nvar sink "+
+			"[]byte\n\n"+
 			"func work() { for i := 0; i < %d; i++ { sink = make([]byte, 1000) } }\n\n"+
 			"func BenchmarkDots(b *testing.B) { fmt.Print(\".\"); for i := 0; i < b.N; i++ { work() } }\n"+
 			"func BenchmarkLines(b *testing.B) { fmt.Println(\"retries:\", rand.Int()); fmt.Println(\"cpu: 50\"); "+
@@ -341,16 +343,19 @@ func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
 		args   string
 		stderr []string
 	}{
-		{"--compare nowhere", []string{`--compare: git knows no revision "nowhere": want a branch, a tag or a commit`}},
+		{"--compare nowhere",
+			[]string{`--compare: git knows no revision "nowhere": want a branch, a tag or a commit`}},
 		{"--compare before,HEAD", []string{`"before" and "HEAD" are two revisions`}},
 		{"--compare before --profile cpu", []string{"--profile: a comparison with a revision keeps no profiles"}},
 		{"--compare before --rounds 1 --duration 10ms --spans none --qps 1k",
-			[]string{"warning: both are the same", "no visit of base could be made", "what was measured before is in"}},
+			[]string{"warning: both are the same", "no visit of base could be made",
+				"what was measured before is in"}},
 		{"--bench .", []string{"--bench: want --compare REF"}},
 		{"--benchtime 1s", []string{"--benchtime: want --bench PKG beside it"}},
 		{"--compare before --bench . --qps 1k --benchtime now --benchmarks ( --rounds 0 --seed x",
 			[]string{"--qps: benchmarks have none",
-				`--benchtime: "now" is neither`, "--benchmarks: error parsing", `--rounds: "0" is not valid`, `--seed: "x" is not valid`}},
+				`--benchtime: "now" is neither`, "--benchmarks: error parsing", `--rounds: "0" is not valid`,
+				`--seed: "x" is not valid`}},
 		{"--compare before --bench ./...", []string{`"./..." is not a package`}},
 		{"--compare before --bench ./no", []string{"package ./no of base (commit "}},
 		{"--compare before --bench .", []string{"has no test files"}},

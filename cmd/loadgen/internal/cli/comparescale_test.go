@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// BenchmarkCompareBesideBenchstat runs 'loadgen compare' and benchstat in turn on the same two files, each in a process
-// of its own, and tells how many times faster the first is and how much memory it takes at its peak:
+// BenchmarkCompareBesideBenchstat runs 'loadgen compare' and benchstat in turn on the same two files, each in a
+// process of its own, and tells how many times faster the first is and how much memory it takes at its peak:
 //
 //	go test -run '^$' -bench BesideBenchstat -benchtime 5x ./cmd/loadgen/internal/cli
 func BenchmarkCompareBesideBenchstat(b *testing.B) {
@@ -44,9 +44,11 @@ func BenchmarkCompareBesideBenchstat(b *testing.B) {
 					continue // benchstat takes minutes
 				}
 				began = time.Now()
-				other := exec.Command(strings.TrimSpace(string(tool)), "base", "head") // no path that has =, which it takes for a label
+				// no path that has =, which it takes for a label
+				other := exec.Command(strings.TrimSpace(string(tool)), "base", "head")
 				other.Dir = dir
-				if out, err := other.CombinedOutput(); err != nil || !strings.Contains(string(out), "geomean") { // it exits with 0 in any case
+				// it exits with 0 in any case
+				if out, err := other.CombinedOutput(); err != nil || !strings.Contains(string(out), "geomean") {
 					b.Fatalf("%v\n%s", err, out)
 				}
 				theirs += time.Since(began)

@@ -55,7 +55,8 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		{"completion", []string{"__complete", "run", "--colour", ""}, []string{"red\nblue\n"}, 0},
 		{"plan", []string{"plan", file, "--colour", "red,blue"}, []string{"colour=blue", "blue vs red"}, 0},
 		{"a wrong arm", []string{"plan", file, "--colour", "bleu"}, nil, 2},
-		{"tables", []string{"show", run}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red", "p99 latency"}, 0},
+		{"tables", []string{"show", run}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
+			"p99 latency"}, 0},
 		{"comparison", []string{"compare", run}, []string{"colour=blue", "colour=red", "regressed"}, 1},
 		{"JSON", []string{"show", run, "--format", "json"}, []string{`"colour": "blue"`}, 0},
 		{"page", []string{"report", run, "-o", page}, nil, 0},
@@ -112,7 +113,8 @@ func TestARunWithUnknownArmsCanBeRead(t *testing.T) {
 	var document struct {
 		Cells []struct{ Name string }
 	}
-	if err := json.Unmarshal([]byte(stdout), &document); err != nil || code != 0 || !strings.Contains(stdout, "spans=sdk2") {
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil || code != 0 ||
+		!strings.Contains(stdout, "spans=sdk2") {
 		t.Errorf("exit %d, %v\n%s%s", code, err, stdout, stderr)
 	}
 }
@@ -120,7 +122,8 @@ func TestARunWithUnknownArmsCanBeRead(t *testing.T) {
 // Two functions of a program are arms of the dimension target.
 func TestTwoTargetsAreComparedInOneRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := own(t, "run", "--target", "look-up,spanned", "--compare", "spanned vs look-up", "--qps", "400",
+	code, stdout, stderr := own(t, "run", "--target", "look-up,spanned", "--compare", "spanned vs look-up", "--qps",
+		"400",
 		"--duration", "100ms", "--warmup", "0", "--rounds", "6", "--seed", "1", "--out", out)
 	if code != 0 || !strings.Contains(stdout, "target=spanned vs target=look-up") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)

@@ -13,7 +13,8 @@ import (
 
 // What a flag takes is in the range that its error names.
 func FuzzFlags(f *testing.F) {
-	for _, text := range []string{"1%", "0.01", "64KB", "1e6", "100k", "NaN", "-1", "1e309%", "Inf", "1,2,4,8", "k", "", "p99<1ms, errors<0.1%"} {
+	for _, text := range []string{"1%", "0.01", "64KB", "1e6", "100k", "NaN", "-1", "1e309%", "Inf", "1,2,4,8", "k",
+		"", "p99<1ms, errors<0.1%"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -150,7 +150,8 @@ func TestTheGateExitsWith2WhereNothingIsMeasured(t *testing.T) {
 
 // What the runtime allocates now and then is in one of three rounds, and no time is kept.
 func TestTheGateKeepsTheLeastOfTheRounds(t *testing.T) {
-	withGo(t, `echo "pkg: m"; for b in 17 9 10; do echo "BenchmarkA/x=1 50 123 ns/op 520.0 state-bytes $b B/op 1 allocs/op"; done`)
+	withGo(t, `echo "pkg: m"; for b in 17 9 10; do echo "BenchmarkA/x=1 50 123 ns/op 520.0 state-bytes $b B/op 1 `+
+		`allocs/op"; done`)
 	file := filepath.Join(t.TempDir(), "baseline.txt")
 	if code, _, stderr := runGate(t, "--record-baseline", "--baseline", file); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)

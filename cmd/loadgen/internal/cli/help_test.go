@@ -36,7 +36,8 @@ func TestANameThatThereIsNotIsGuessed(t *testing.T) {
 		{"a scenario", "run quantil-live", `is called "quantil-live" (did you mean quantile-live?): want one of`},
 		{"a target", "run --target mapp", `target "mapp" is unknown (did you mean map?): want one of map`},
 		{"an arm", "run --spans none,poold", `--spans: "poold" is unknown (did you mean pooled?): want`},
-		{"an arm of a comparison", "run --compare none~vs~sdkk", `"sdkk" is not an arm of this scenario's spans (did you mean sdk?): want`},
+		{"an arm of a comparison", "run --compare none~vs~sdkk",
+			`"sdkk" is not an arm of this scenario's spans (did you mean sdk?): want`},
 		{"an estimator", "quantiles --estimators hdrr", `"hdrr" is unknown (did you mean hdr?)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

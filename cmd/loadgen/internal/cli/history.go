@@ -65,7 +65,8 @@ are shown all the same.`,
 	flags.SortFlags = false
 	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
 	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
-	flags.StringVar(&f.machine, "machine", "", "Machines of which this `regexp` matches some of the name (default all).")
+	flags.StringVar(&f.machine, "machine", "",
+		"Machines of which this `regexp` matches some of the name (default all).")
 	addFormat(cmd, &f.format, history.Formats())
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
@@ -152,7 +153,8 @@ Jobs that record at the same time do not mix their lines.`,
 	flags.SortFlags = false
 	flags.StringVar(&to, "file", history.DefaultFile, "The history to add to, a `file`.")
 	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default that of git).")
-	flags.StringVar(&when, "time", "", "The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
+	flags.StringVar(&when, "time", "",
+		"The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
 	flags.StringSliceVar(&keys, "config", nil, configUsage)
 	return cmd
 }

@@ -73,7 +73,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 }
 
 func TestBadHistoriesExitWith2(t *testing.T) {
-	good := `{"schema":1,"commit":"c0ffee","time":"2026-01-02T03:04:05Z","machine":"Z80","cells":[{"cell":"A","unit":"B/op","median":64,"n":1}]}` + "\n"
+	good := `{"schema":1,"commit":"c0ffee","time":"2026-01-02T03:04:05Z","machine":"Z80","cells":[{"cell":"A",` +
+		`"unit":"B/op","median":64,"n":1}]}` + "\n"
 	torn := written(t, "torn.jsonl", good+"{\"sch\n")
 	file := written(t, "good.jsonl", good)
 	for _, test := range []struct {
@@ -94,7 +95,8 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		{[]string{"history", "record", file, "--commit", "a"}, "", "no benchmark results"},
 		{[]string{"history", "record", written(t, "nan.txt", "BenchmarkA 1 NaN ns/op\n"), "--commit", "a"}, "",
 			"nan.txt:1: NaN"},
-		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "today"}, "", `--time "today": want one such as`},
+		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time", "today"}, "",
+			`--time "today": want one such as`},
 		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--file",
 			filepath.Join(file, "h.jsonl")}, "", "not a directory"},
 		{[]string{"history", "record", written(t, "new.txt", encodes), "--commit", "a", "--time",
@@ -103,8 +105,10 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 			"--commit \"a\\nb\": want a commit in one line"},
 		{[]string{"history", "record", written(t, "dots.txt", ".BenchmarkA-8  \t"), "--commit", "a"}, "",
 			"dots.txt:1: BenchmarkA-8 has no result"},
-		{[]string{"history", written(t, "none.jsonl", strings.ReplaceAll(good, `"median":64,`, ""))}, "", "none.jsonl:1: cell 1 of the record, A in B/op, has no median"},
-		{[]string{"history", written(t, "two.jsonl", strings.ReplaceAll(good, `"cells":[`, `"cells":[{"cell":"A","unit":"B/op","median":65,"n":1},`))}, "", "the record has A in B/op twice"},
+		{[]string{"history", written(t, "none.jsonl", strings.ReplaceAll(good, `"median":64,`, ""))}, "",
+			"none.jsonl:1: cell 1 of the record, A in B/op, has no median"},
+		{[]string{"history", written(t, "two.jsonl", strings.ReplaceAll(good, `"cells":[`,
+			`"cells":[{"cell":"A","unit":"B/op","median":65,"n":1},`))}, "", "the record has A in B/op twice"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			code, stdout, stderr := execute(t, test.args...)

@@ -158,7 +158,8 @@ func TestRunsOfOneSecondHaveDirectoriesOfTheirOwn(t *testing.T) {
 func TestARecordingOutOfOrderIsSortedAndThatIsTold(t *testing.T) {
 	s, replay := replaying(t)
 	for text, want := range map[string]string{"0\n0.02\n0.01\n": "warning: " + replay +
-		": 1 call stood after one that was made later: they are replayed in the order of their instants\n", "0\n1\n": ""} {
+		": 1 call stood after one that was made later: they are replayed in the order of their instants\n",
+		"0\n1\n": ""} {
 		t.Run(want, func(t *testing.T) {
 			if err := os.WriteFile(replay, []byte(text), 0o600); err != nil {
 				t.Fatal(err)

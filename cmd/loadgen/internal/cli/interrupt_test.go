@@ -163,7 +163,8 @@ func TestAProbeThatDiesOfAnInterruptOfTheCommandIsNoFailure(t *testing.T) {
 }
 
 func TestAnInterruptBeforeBothSidesCanBeComparedIsNoFailure(t *testing.T) {
-	s, err := scenarios.Decode("kept.yaml", []byte("qps: 1000\nspans: [none, sdk]\nrounds: 6\nduration: 1s\nseed: 7\n"))
+	s, err := scenarios.Decode("kept.yaml",
+		[]byte("qps: 1000\nspans: [none, sdk]\nrounds: 6\nduration: 1s\nseed: 7\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

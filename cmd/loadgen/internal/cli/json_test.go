@@ -88,7 +88,8 @@ func TestAnswersForPrograms(t *testing.T) {
 		"failure":       {"show", "/no/such/run"},
 	} {
 		for _, format := range []string{formatJSON, formatTSV} {
-			if format == formatTSV && !slices.Contains([]string{"show", "scenarios", "fields", "history", "tags"}, file) {
+			if format == formatTSV && !slices.Contains([]string{"show", "scenarios", "fields", "history", "tags"},
+				file) {
 				continue
 			}
 			t.Run(file+"."+format, func(t *testing.T) {
@@ -160,7 +161,8 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 // A run says what show says of it later, and where its files are.
 func TestARunForPrograms(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, stderr := execute(t, "run", scenario(t, tiny), "--seed", "7", "--rounds", "2", "--out", out, "--profile",
+	code, stdout, stderr := execute(t, "run", scenario(t, tiny), "--seed", "7", "--rounds", "2", "--out", out,
+		"--profile",
 		"cpu", "--format", "json")
 	if code != 0 || !strings.Contains(stderr, "tiny: 6 visits in 2 rounds") {
 		t.Fatalf("exit %d\n%s", code, stderr)
@@ -312,7 +314,8 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 			units[f.Unit] = format.Number(*f.Median)
 		}
 		l := c.Percentiles.Latency
-		said("%s %s %s %s %s %s %s %s %d %d %s %s %s", c.Cell.Value("spans"), units["offered-qps"], units["achieved-qps"],
+		said("%s %s %s %s %s %s %s %s %d %d %s %s %s", c.Cell.Value("spans"), units["offered-qps"],
+			units["achieved-qps"],
 			micros(l.P50, "p50", c.Infinite), micros(l.P99, "p99", c.Infinite), micros(l.P999, "p99_9", c.Infinite),
 			micros(l.Max, "max", c.Infinite), units["p99-generator-lag-us"], c.Calls.Failed, c.Calls.Dropped,
 			units["cpu-ns/op"], units["B/op"], units["allocs/op"])
@@ -320,8 +323,8 @@ func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 			said("%s: %s: %s, held in %d of %d visits", c.Name, o.SLO, o.Outcome, o.Held, o.Judged)
 		}
 		for _, r := range c.Verdict {
-			said("%s: %d of %d visits. The first, %s in round %d: %s.", r.Name, r.Visits, d.Visits.Planned, c.Name, r.Round,
-				r.Detail)
+			said("%s: %d of %d visits. The first, %s in round %d: %s.", r.Name, r.Visits, d.Visits.Planned, c.Name,
+				r.Round, r.Detail)
 		}
 		for _, f := range c.Failures {
 			said("%d calls failed: %s.", f.Count, f.Kind)
@@ -351,7 +354,8 @@ func TestAComparisonWithARevisionIsOneDocument(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, stdout, stderr)
 	}
 	one(t, stdout)
-	if code != exitWorse || d.Exit != exitWorse || d.Interrupted || d.Files.Base != filepath.Join("out", "base.bench") ||
+	if code != exitWorse || d.Exit != exitWorse || d.Interrupted ||
+		d.Files.Base != filepath.Join("out", "base.bench") ||
 		d.Confirmation == nil || d.Confirmation.Exit != exitWorse ||
 		d.Confirmation.Files.Head != filepath.Join("out", "confirm", "head.bench") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
@@ -383,7 +387,8 @@ func TestASelfTestForPrograms(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	var out strings.Builder
-	st := selfTest{checks: []selftest.Check{made(selftest.Finding{}, nil)}, json: true, stdout: &out, stderr: io.Discard}
+	st := selfTest{checks: []selftest.Check{made(selftest.Finding{}, nil)}, json: true, stdout: &out,
+		stderr: io.Discard}
 	if err := st.run(stopped); !interrupted(err) {
 		t.Error(err)
 	}

@@ -132,7 +132,8 @@ func TestProfilesAreOfVisitsOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if code, _, stderr, _ := runOnce(t, "--profile", "mutex"); code != exitUnusable || !strings.Contains(stderr, `--profile: "mutex" is unknown: want a list of cpu, heap, trace`) {
+	if code, _, stderr, _ := runOnce(t, "--profile", "mutex"); code != exitUnusable ||
+		!strings.Contains(stderr, `--profile: "mutex" is unknown: want a list of cpu, heap, trace`) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

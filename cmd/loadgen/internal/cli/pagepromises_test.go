@@ -62,8 +62,12 @@ func TestTheSampleOfARunLooksLikeOne(t *testing.T) {
 		if strings.HasPrefix(line, "in us; medians") {
 			line, _, _ = strings.Cut(line, "over") // before the first number
 		}
-		if !slices.ContainsFunc([]string{"spans offered/s", "quantile state", "p99 within", "in us; medians", "Comparisons, ",
-			"Warnings", "Where the tail", "Files"}, func(start string) bool { return strings.HasPrefix(line, start) }) {
+		if !slices.ContainsFunc([]string{"spans offered/s", "quantile state", "p99 within", "in us; medians",
+			"Comparisons, ",
+			"Warnings", "Where the tail", "Files"}, func(start string) bool {
+			return strings.HasPrefix(line,
+				start)
+		}) {
 			continue
 		}
 		headings++
@@ -132,7 +136,8 @@ func TestTheSampleOfABenchmarkHasTheUnitsOfOne(t *testing.T) {
 // Other tests hold these figures true: of SamplesFor, of observable/spans and of exit codes.
 func TestFiguresOfPagesAreThoseThatAreTested(t *testing.T) {
 	for path, figures := range map[string][]string{
-		topPage: {"0 fine, 1 regressed or objective missed, 2 bad input or could not measure, 3 inconclusive or not valid " +
+		topPage: {"0 fine, 1 regressed or objective missed, 2 bad input or could not measure, 3 inconclusive or not " +
+			"valid " +
 			"under `--strict`, 130 interrupted"},
 		commandPage:    {"p99 needs 368 calls a visit, p99.9 needs 3,688"},
 		observablePage: {"128 B and 2 allocations", "1,650 B and 14"},
@@ -303,7 +308,8 @@ func TestTheArrowsOfTheLayoutAreImports(t *testing.T) {
 
 // The page of the command says which variables of the environment act on the arms of spans.
 func TestTheEnvironmentActsOnSpansAsThePageSays(t *testing.T) {
-	file := scenario(t, "qps: [2k]\nspans: [sdk, pooled]\nattributes: [6]\nquantile: [hdr]\nduration: 200ms\nrounds: 1\n")
+	file := scenario(t,
+		"qps: [2k]\nspans: [sdk, pooled]\nattributes: [6]\nquantile: [hdr]\nduration: 200ms\nrounds: 1\n")
 	// bytesPerSpan runs the scenario, and returns the encoded bytes of a span in each arm.
 	bytesPerSpan := func(t *testing.T) map[string]float64 {
 		out := filepath.Join(t.TempDir(), "out")

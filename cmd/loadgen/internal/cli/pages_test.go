@@ -200,7 +200,8 @@ func TestQuantilesOfPagesCanBeMeasured(t *testing.T) {
 			}
 			n++
 			t.Run(line, func(t *testing.T) {
-				args := append(words(line), "--data", "lognormal", "--n", "1k", "--rounds", "1") // instead of many seconds
+				// instead of many seconds
+				args := append(words(line), "--data", "lognormal", "--n", "1k", "--rounds", "1")
 				if code, _, stderr := quickly(t, args...); code != 0 && code != exitWorse {
 					t.Errorf("%s: exit %d\n%s", p.path, code, stderr)
 				}

@@ -184,7 +184,8 @@ func workChecks(s *scenarios.Scenario) (all []report.Check) {
 			Passed: need < float64(have)}
 		if !c.Passed {
 			c.Warning = fmt.Sprintf("%s of %v each are %s times what %s can do.",
-				format.GivenRate(peak), s.Handlers.Spin, format.Digits(need/float64(have), 3), format.Plural(have, "worker"))
+				format.GivenRate(peak), s.Handlers.Spin, format.Digits(need/float64(have), 3),
+				format.Plural(have, "worker"))
 		}
 		all = append(all, c)
 	}

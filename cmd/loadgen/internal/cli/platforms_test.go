@@ -31,7 +31,8 @@ func TestWhatMeasuresSaysThatItNeedsLinuxOrMacOS(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := dispatch(context.Background(), nil, strings.Fields(c.args), strings.NewReader(""), &stdout, &stderr)
+			code := dispatch(context.Background(), nil, strings.Fields(c.args), strings.NewReader(""), &stdout,
+				&stderr)
 			refused := strings.Contains(stderr.String(),
 				"loadgen measures on Linux and macOS, and this is freebsd: measure there")
 			if refused != c.refused || refused && (code != exitUnusable || stdout.Len() > 0) {

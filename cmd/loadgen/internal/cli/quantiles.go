@@ -103,17 +103,23 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.data, "data", []string{"lognormal", "pareto", "bimodal", "gc-pause", "constant", "sorted"},
 		"Shapes of data to make up, a comma-separated `list`.")
 	flags.StringVar(&f.n, "n", "1e6", "How many `values` each of them has, such as 20000, 100k or 1e6.")
-	flags.StringSliceVar(&f.estimators, "estimators", nil, "Measure these alone, a comma-separated `list` (default all).")
-	flags.StringVar(&f.anchor, "anchor", "hdr", "The `estimator` that the insertions of all others are set against; none for none.")
-	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"}, "Quantiles to judge by, a comma-separated `list`.")
+	flags.StringSliceVar(&f.estimators, "estimators", nil,
+		"Measure these alone, a comma-separated `list` (default all).")
+	flags.StringVar(&f.anchor, "anchor", "hdr",
+		"The `estimator` that the insertions of all others are set against; none for none.")
+	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"},
+		"Quantiles to judge by, a comma-separated `list`.")
 	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
 	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
 	flags.Uint64Var(&f.seed, "seed", 0,
 		"Seed of the order, and of estimators that draw at random (default random; it is told).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
-	flags.StringVar(&f.maxBytes, "max-bytes", "64KB", "The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
-	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or a cell such as spans=sdk/qps=10000 (default the first arm).")
-	flags.StringVar(&f.tag, "tag", "", "Read the histograms of a log that have this `tag` (default those that have none).")
+	flags.StringVar(&f.maxBytes, "max-bytes", "64KB",
+		"The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
+	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or "+
+		"a cell such as spans=sdk/qps=10000 (default the first arm).")
+	flags.StringVar(&f.tag, "tag", "",
+		"Read the histograms of a log that have this `tag` (default those that have none).")
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	addFormat(cmd, &f.format, quantiles.Formats())
@@ -192,7 +198,9 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 }
 
 // read reads all files.
-func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (read []quantiles.Data, err error) {
+func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (
+	read []quantiles.Data, err error,
+) {
 	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units()[f.unit], Seed: f.seed}
 	var errs []error
 	switch {
@@ -209,7 +217,8 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 		read = append(read, d)
 	}
 	if f.visit != "" && r.Runs == 0 {
-		errs = append(errs, fmt.Errorf("--visit: %q is of no run: want the directory of one, or its run.json", f.visit))
+		errs = append(errs, fmt.Errorf("--visit: %q is of no run: want the directory of one, or its run.json",
+			f.visit))
 	}
 	if f.tag != "" && r.Logs == 0 && errors.Join(errs...) == nil {
 		errs = append(errs, fmt.Errorf("--tag: %q is of no log: want a log of histograms", f.tag))

@@ -60,7 +60,8 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{"--max-bytes 1B", 1, "its state is 265 KiB of 1 B allowed", ""},
 		{"--estimators dws", 1, "No estimator is recommended: dws is only measured, and not meant to be used.", ""},
 		{millis + " --unit ms", 0, "millis.txt, numbers in ms", ""},
-		{millis, 2, "", millis + `:1: "45.868" has a fraction of a nanosecond, and its unit is not known: want --unit, such as --unit ms`},
+		{millis, 2, "", millis + `:1: "45.868" has a fraction of a nanosecond, and its unit is not known: want ` +
+			`--unit, such as --unit ms`},
 		{millis + " --unit minutes", 2, "", `--unit: "minutes" is unknown: want one of ns, us, ms or s`},
 		{"--unit ms", 2, "", "--unit: it is of no file"},
 		{escape, 2, "", "x?[2J.txt:1: \"fast\" is not a number"},
@@ -72,7 +73,8 @@ func TestQuantilesExitCodes(t *testing.T) {
 		{good + " --tags", 2, "", "not a log of histograms, and only such logs have tags"},
 		{"--tags", 2, "", "--tags: no log: want its path"},
 		{"--qs 0.5", 2, "", "unknown flag: --qs\n\nDid you mean this?\n\t--q\n\nRun 'loadgen quantiles --help'"},
-		{"--estimators hdr,hrd", 2, "", `--estimators: "hrd" is unknown (did you mean hdr?): want some of exact, hdr, `},
+		{"--estimators hdr,hrd", 2, "",
+			`--estimators: "hrd" is unknown (did you mean hdr?): want some of exact, hdr, `},
 		{"--anchor hrd", 2, "", `--anchor: "hrd" is unknown (did you mean hdr?): want exact, hdr, `},
 		{"--estimators hdr,hdr", 2, "", `--estimators: "hdr" is given twice`},
 		{"--data normal", 2, "", `--data: shape of data "normal" is unknown: want some of lognormal, `},
@@ -151,7 +153,9 @@ func TestQuantilesReadsARun(t *testing.T) {
 		!strings.Contains(stdout, "\ntiny, ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	if code, _, stderr := execute(t, append(args, "--visit", "spans=no")...); code != 2 || !strings.Contains(stderr, `no visit of "spans=no" was measured (did you mean spans=none?): want a number, or one of spans=none, spans=sdk, `) {
+	if code, _, stderr := execute(t, append(args, "--visit", "spans=no")...); code != 2 ||
+		!strings.Contains(stderr, `no visit of "spans=no" was measured (did you mean spans=none?): want a number, `+
+			`or one of spans=none, spans=sdk, `) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

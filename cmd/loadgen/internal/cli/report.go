@@ -68,7 +68,8 @@ names of what was written are printed.`,
 			return unusable(writeReport(cmd.OutOrStdout(), run, write, format, out, directoryOf(args[0])))
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "Where to write it: a `path`, or - for standard output (default beside the run).")
+	cmd.Flags().StringVarP(&out, "out", "o", "",
+		"Where to write it: a `path`, or - for standard output (default beside the run).")
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	addFormat(cmd, &format, reportFormats)
 	return cmd

@@ -17,7 +17,8 @@ import (
 // keptRun is the directory of a run of two visits, of which one was lost if so.
 func keptRun(t *testing.T, lost bool) string {
 	t.Helper()
-	s, err := scenarios.Decode("kept.yaml", []byte("qps: 1000\nspans: [none, sdk]\nrounds: 1\nduration: 1s\nseed: 7\n"))
+	s, err := scenarios.Decode("kept.yaml",
+		[]byte("qps: 1000\nspans: [none, sdk]\nrounds: 1\nduration: 1s\nseed: 7\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,8 @@ func keptRun(t *testing.T, lost bool) string {
 func keptVisit(s *scenarios.Scenario, c scenarios.Cell, i int) *results.Visit {
 	r := &record.Record{Offered: 1000, Done: 1000, Scheduled: s.Duration, Elapsed: s.Duration,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(),
-		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(), Hiccups: quantile.NewHDR()}
+		Queue: quantile.NewHDR(), Generator: quantile.NewHDR(), FailedLatency: quantile.NewHDR(),
+		Hiccups: quantile.NewHDR()}
 	for _, h := range []*quantile.HDR{r.Latency, r.Service, r.Queue, r.Generator} {
 		for k := range 1000 {
 			h.Add(time.Duration(1000 + 37*k*(i+1)))

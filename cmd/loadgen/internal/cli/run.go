@@ -119,10 +119,12 @@ type runOptions struct {
 
 func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVarP(&o.out, "out", "o", "", "Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
+	f.StringVarP(&o.out, "out", "o", "",
+		"Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
 	addFormat(cmd, &o.format, runFormats)
 	f.StringSliceVar(&o.profiles, "profile", nil,
-		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
+		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes "+
+			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
 	if err := cmd.RegisterFlagCompletionFunc("profile",
 		cobra.FixedCompletions(visit.Profiles(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
@@ -131,8 +133,10 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is "+
 			"inconclusive.")
 	f.BoolVar(&o.confirm, "confirm", false,
-		"With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses again.")
-	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
+		"With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses "+
+			"again.")
+	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare " +
+		"with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 
 func (o *runOptions) check(cmd *cobra.Command) (err error) {
@@ -144,7 +148,8 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	}
 	for _, kind := range o.profiles {
 		if !slices.Contains(visit.Profiles(), kind) {
-			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind, strings.Join(visit.Profiles(), ", "))
+			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind,
+				strings.Join(visit.Profiles(), ", "))
 		}
 	}
 	o.rules, err = projectRules()

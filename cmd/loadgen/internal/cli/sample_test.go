@@ -46,7 +46,8 @@ func sampleRun(t *testing.T) string {
 		case "pooled":
 			cost(v, 12*time.Microsecond*factor, 40*factor, 415, 3)
 			if v.Round == 2 {
-				v.Verdict = []record.Reason{{Name: record.NoisyMachine, Detail: "half of it was stolen: use a quieter one"}}
+				v.Verdict = []record.Reason{{Name: record.NoisyMachine,
+					Detail: "half of it was stolen: use a quieter one"}}
 			}
 		}
 		r := v.Record
@@ -57,7 +58,8 @@ func sampleRun(t *testing.T) string {
 		budget := float64(r.Offered) / 100
 		r.SLOs = []record.SLOResult{{SLO: "p99 < 5ms", Judged: true, Met: r.Failed == 0, Due: r.Offered, Bad: r.Failed,
 			Budget: budget, Burn: float64(r.Failed) / budget, Detail: "p99 is 1.5ms"}}
-		v.Estimates = []results.Estimate{{Quantile: "hdr", N: 400, InsertNS: 5.45, QueryNS: 20_800, StateBytes: 265 << 10,
+		v.Estimates = []results.Estimate{{Quantile: "hdr", N: 400, InsertNS: 5.45, QueryNS: 20_800,
+			StateBytes: 265 << 10,
 			Answers: []results.Answer{{Q: 0.5, Estimate: 1001, Exact: 1000, Value: 0.001, Rank: 0.0025},
 				{Q: 0.99, Estimate: 1999, Exact: 2000, Value: -0.0005, Rank: 0}}}}
 	})

@@ -82,8 +82,10 @@ from then on in the same directory.`,
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
 	addFormat(cmd, &as, selftestFormats)
-	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of making the checks; 12 take about half a minute.")
-	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile, "With --aa, the `file` to keep the noise floor in; empty for none.")
+	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of "+
+		"making the checks; 12 take about half a minute.")
+	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile,
+		"With --aa, the `file` to keep the noise floor in; empty for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
 	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
 		cobra.ShellCompDirectiveNoFileComp)); err != nil {

@@ -33,7 +33,8 @@ func addSettings(cmd *cobra.Command, leftOut ...string) {
 		}
 		// Given several times, a list goes on; of another value the last one counts.
 		isBool := f.Want == "true or false"
-		flag := cmd.Flags().VarPF(&setting{list: f.List, isBool: isBool}, f.Key, "", f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
+		flag := cmd.Flags().VarPF(&setting{list: f.List, isBool: isBool}, f.Key, "",
+			f.About+" Takes "+strings.Replace(f.Want, "a list", "a comma-separated `list`", 1)+".")
 		if isBool {
 			flag.NoOptDefVal = "true" // --closed is enough
 		}

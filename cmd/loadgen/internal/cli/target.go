@@ -27,7 +27,9 @@ type Target struct {
 
 // Func returns a Target that calls f.
 func Func(name string, f bench.TargetFunc) Target {
-	return Target{Name: name, Open: func(context.Context, trace.TracerProvider) (bench.Target, error) { return f, nil }}
+	return Target{Name: name, Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
+		return f, nil
+	}}
 }
 
 // targets are those of the program, besides the map.

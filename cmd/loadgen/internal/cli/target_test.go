@@ -178,7 +178,8 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 	for _, c := range []struct {
 		args, want string
 	}{
-		{"run --target nobody", `target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
+		{"run --target nobody",
+			`target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
 		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
 	} {
 		args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
@@ -190,7 +191,8 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 	f := func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, nil }
 	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f},
 		{Name: "y", Open: f}}.check()
-	for _, want := range []string{`target 1 is called "map"`, `target 2 is called "a b"`, `target "x" has no Open`, `target "y" is given twice`} {
+	for _, want := range []string{`target 1 is called "map"`, `target 2 is called "a b"`, `target "x" has no Open`,
+		`target "y" is given twice`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}

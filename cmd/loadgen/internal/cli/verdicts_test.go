@@ -43,7 +43,8 @@ func writtenRun(t *testing.T, s *scenarios.Scenario, visit func(v *results.Visit
 		for i, c := range s.Cells() {
 			v := &results.Visit{Round: round, Order: i + 1, Cell: c,
 				Record: &record.Record{Offered: 400, Done: 400, Scheduled: time.Second, Elapsed: time.Second,
-					Latency: quantile.NewHDR(), Service: lag, Queue: lag, Generator: lag, FailedLatency: nothing, Hiccups: nothing}}
+					Latency: quantile.NewHDR(), Service: lag, Queue: lag, Generator: lag, FailedLatency: nothing,
+					Hiccups: nothing}}
 			visit(v)
 			if err := w.Add(v); err != nil {
 				t.Fatal(err)
@@ -169,7 +170,8 @@ func place(s *scenarios.Scenario, c *scenarios.Comparison) (sentence, name strin
 	beside := c.Beside(s)
 	sentence = strings.Join(append([]string{fmt.Sprintf("%[1]s=%[2]s vs %[1]s=%[3]s at %[4]s", c.Dimension, c.A, c.B,
 		report.Load(c.CellA.Level))}, beside...), ", ")
-	return sentence, strings.Join(slices.Concat([]string{c.Pair.String()}, beside, []string{c.CellA.Level.Name()}), "/")
+	return sentence, strings.Join(slices.Concat([]string{c.Pair.String()}, beside, []string{c.CellA.Level.Name()}),
+		"/")
 }
 
 // fromPage are those of the tables of the page of a run, and its answer.
@@ -240,7 +242,8 @@ func fromSentences(t *testing.T, s *scenarios.Scenario, said []string) verdictOf
 			kind, _, _ := strings.Cut(clause, ": ")
 			items, denied := strings.CutPrefix(clause, "no difference shown in ")
 			for unit, word := range unitWords {
-				switch m := regexp.MustCompile(`(?:^|[ ,])` + word + ` \([^()]*?([a-z]*)\)`).FindStringSubmatch(items); {
+				switch m := regexp.MustCompile(`(?:^|[ ,])` + word +
+					` \([^()]*?([a-z]*)\)`).FindStringSubmatch(items); {
 				case kind == word+" cannot be compared":
 					all[name+" "+unit] = string(comparison.Inconclusive)
 				case m == nil || strings.HasPrefix(clause, "exploratory: "):
@@ -353,7 +356,8 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 					}
 				}
 			}
-			if want := "improved: 80% fewer allocations (15.0 -> 3.00 allocs/op, [-80%, -80%])"; !strings.Contains(answer, want) {
+			want := "improved: 80% fewer allocations (15.0 -> 3.00 allocs/op, [-80%, -80%])"
+			if !strings.Contains(answer, want) {
 				t.Errorf("the page answers %q, without %q", answer, want)
 			}
 		})
@@ -376,11 +380,13 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 		}
 	})
 	code, stdout, stderr := quickly(t, "compare", dir)
-	if code != exitOK || !regexp.MustCompile(`(?m)^peak-RSS-bytes .*\+100% +\[\+100%, \+100%\] .* exploratory \*$`).MatchString(stdout) {
+	doubled := regexp.MustCompile(`(?m)^peak-RSS-bytes .*\+100% +\[\+100%, \+100%\] .* exploratory \*$`)
+	if code != exitOK || !doubled.MatchString(stdout) {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = quickly(t, "compare", dir, "--units", "peak-RSS-bytes,p99-latency-ns")
-	if code != exitWorse || !regexp.MustCompile(`(?m)^peak-RSS-bytes .* regressed$`).MatchString(stdout) || !strings.Contains(stdout, "1 regressed, 0 improved, 1 equivalent, 0 inconclusive") {
+	if code != exitWorse || !regexp.MustCompile(`(?m)^peak-RSS-bytes .* regressed$`).MatchString(stdout) ||
+		!strings.Contains(stdout, "1 regressed, 0 improved, 1 equivalent, 0 inconclusive") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, page, stderr := quickly(t, "report", dir, "--units", "peak-RSS-bytes", "-o", "-"); code != exitOK ||

@@ -202,7 +202,8 @@ func (f *file) caveats(a answer) (list []caveat) {
 	add(a.Verdict == found && !a.Precise, "not precise", ": its capacity is less precise than requested")
 	missed, visits := f.missed(a)
 	add(missed > 0, fmt.Sprintf("%d of %s missed", missed, format.Plural(visits, "visit")),
-		fmt.Sprintf(": visits had both results: at %s or below, %d of %d missed", format.Rate(a.told()), missed, visits))
+		fmt.Sprintf(": visits had both results: at %s or below, %d of %d missed", format.Rate(a.told()), missed,
+			visits))
 	return list
 }
 

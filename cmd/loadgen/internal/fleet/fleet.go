@@ -130,7 +130,8 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	for _, c := range m.Arms {
 		if a.instances(c) > mostInstances {
 			errs = append(errs, fmt.Errorf("%s needs more than %s instances: are the peak of %s and the capacity "+
-				"of %s in one unit?", c.Arm, format.Count(mostInstances), format.GivenRate(a.Peak), format.Rate(c.Told)))
+				"of %s in one unit?", c.Arm, format.Count(mostInstances), format.GivenRate(a.Peak),
+				format.Rate(c.Told)))
 			continue
 		}
 		p.Arms = append(p.Arms, a.plan(c))

@@ -198,7 +198,8 @@ func sentence(c *Curve) string {
 	least, most := f.Range()
 	s := fmt.Sprintf("%s alone (%s), sigma %s, kappa %s, over %s to %s %s; the farthest median is %s off",
 		format.Rate(f.Lambda), rates(f.LambdaInterval), within(f.Sigma, f.SigmaInterval),
-		within(f.Kappa, f.KappaInterval), format.Digits(least, 4), format.Digits(most, 4), c.Of, format.Change(f.Worst))
+		within(f.Kappa, f.KappaInterval), format.Digits(least, 4), format.Digits(most,
+			4), c.Of, format.Change(f.Worst))
 	top := fmt.Sprintf("%s (%s)", format.Rate(f.Greatest.X), rates(f.GreatestInterval))
 	if f.PeakInterval != nil {
 		return fmt.Sprintf("%s; the peak is %s at %s", s, top, within(f.Greatest.N, *f.PeakInterval))

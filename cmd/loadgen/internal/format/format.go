@@ -52,8 +52,8 @@ func Number(x float64) string {
 	return Count(x)
 }
 
-// Digits returns x with at most n digits or, if it is larger than that, with zeros and commas. It drops zeros after the
-// point.
+// Digits returns x with at most n digits or, if it is larger than that, with zeros and commas. It drops zeros after
+// the point.
 func Digits(x float64, n int) string {
 	if text, ok := unusual(x); ok {
 		return text
@@ -216,8 +216,8 @@ func About(d time.Duration) string {
 	return fmt.Sprintf("%.1f h", d.Hours())
 }
 
-// Scaled returns a value of a unit in the form of benchstat, with a prefix, unless it is too large or too small for the
-// prefixes.
+// Scaled returns a value of a unit in the form of benchstat, with a prefix, unless it is too large or too small for
+// the prefixes.
 func Scaled(x float64, unit string) string {
 	if text, ok := unusual(x); ok {
 		return text

@@ -115,7 +115,8 @@ func (r *removals) warnings() (all []string) {
 	for _, e := range r.list {
 		switch {
 		case len(e.kept) > 0:
-			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it", e.where,
+			all = append(all, fmt.Sprintf("%s: the removed %s is still there: %s: correct the entry, or remove it",
+				e.where,
 				e.Cell, format.FewNames(e.kept)))
 		case len(e.lacked) == 0:
 			all = append(all,

@@ -142,7 +142,8 @@ func (r *removals) cells(base, head *results.Run) (added []string, gone []scenar
 		}
 	}
 	if len(missing) > 0 {
-		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be measured in "+
+		return nil, nil, fmt.Errorf("base alone has %s: head has no measurement of it: see why it could not be "+
+			"measured in "+
 			"the run.bench of head, or list it under removed in the gate file", format.FewNames(missing))
 	}
 	return added, gone, nil

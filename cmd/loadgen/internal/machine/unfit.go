@@ -184,7 +184,8 @@ func (v *sight) unfit(before *sight, processors, procs int) (warnings []string) 
 	}
 	if used := min(processors, procs); v.quota > 0 && v.quota < float64(used) {
 		warn("the CPU quota of this process (cgroup) is %s cores, but it runs on %d, so it is stopped whenever the "+
-			"quota is used up: raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", format.Digits(v.quota, 4), used,
+			"quota is used up: raise the quota to %[2]d cores, or set GOMAXPROCS=%[3]d", format.Digits(v.quota, 4),
+			used,
 			max(1, int(v.quota)))
 	}
 	if v.battery {

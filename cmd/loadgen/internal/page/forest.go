@@ -76,7 +76,8 @@ func (c *chart) row(i int, r *row, name string) (middle px) {
 		shape{Kind: "dot", Class: class, X: s.at(1 + r.Shift), Y: middle, Square: true, Label: name + ": " + change})
 	c.Texts = append(c.Texts,
 		label{c.Left - 10, middle + 4, "end", "", format.Cut(name, nameLength), name},
-		label{c.Right + 10, middle + 4, "start", class, format.Cut(r.verdict()+" "+change, 38), r.verdict() + ", " + change})
+		label{c.Right + 10, middle + 4, "start", class, format.Cut(r.verdict()+" "+change, 38),
+			r.verdict() + ", " + change})
 	return middle
 }
 

@@ -30,7 +30,8 @@ func (r *Reader) log(f *textFile) (Data, error) {
 		return Data{}, fmt.Errorf("%s: all its histograms have tags, and different tags must not be mixed: want "+
 			"--tag with one of %s", f.path, format.And(tags.names()))
 	case !ok && len(tags) > 0:
-		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag, format.And(tags.names()))
+		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag,
+			format.And(tags.names()))
 	case len(p) == 0:
 		return Data{}, fmt.Errorf("%s:1: no values: want a log of histograms that hold some", f.path)
 	}
@@ -94,7 +95,8 @@ func (t Tags) Text() string {
 	w := format.Table(1, "tag", "histograms", "values")
 	names := t.names()
 	for i, tag := range slices.Sorted(maps.Keys(t)) {
-		w.AppendRow([]any{format.Printable(names[i], ""), format.Count(t[tag].Histograms), format.Count(t[tag].Values)})
+		w.AppendRow([]any{format.Printable(names[i], ""), format.Count(t[tag].Histograms),
+			format.Count(t[tag].Values)})
 	}
 	return w.Render() + "\n"
 }

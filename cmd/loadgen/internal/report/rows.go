@@ -7,8 +7,8 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Rows returns a row for each cell of a run, below a header: its arms and load, its visits, whether they are valid, its
-// calls, and the median over rounds of each unit that any cell has. What is not known is "".
+// Rows returns a row for each cell of a run, below a header: its arms and load, its visits, whether they are valid,
+// its calls, and the median over rounds of each unit that any cell has. What is not known is "".
 func (d *Document) Rows() [][]string {
 	dimensions := d.Scenario.Dimensions()
 	header := append(append([]string{"cell"}, dimensions...), "load", "visits", "valid", "offered", "failed",

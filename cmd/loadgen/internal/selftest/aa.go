@@ -170,7 +170,8 @@ func split(cells []comparison.Cell, swap []bool) []comparison.Cell {
 func (r *AA) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d "+
-		"ways to call one visit of each round base and the other head\n\n", r.Arm, format.Plural(r.Rounds, "round"), r.Splits)
+		"ways to call one visit of each round base and the other head\n\n", r.Arm, format.Plural(r.Rounds, "round"),
+		r.Splits)
 	cells := format.Table(1, "unit", "half are below", "nine of ten are below", "margin", "false alarms")
 	coarse, family := 0, 0
 	for _, f := range r.Units {

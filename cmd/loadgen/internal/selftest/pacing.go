@@ -81,7 +81,8 @@ func judgePaced(r *record.Record, w *witness, perSecond uint64) Outcome {
 	dropped.Timing = true // if the machine stops for long enough, the queue is full
 	return Outcome{
 		Note: fmt.Sprintf("pace %s, %s processors, lag p50 %s", r.Pace,
-			format.Digits(r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(), 2), format.Duration(lags.Quantile(0.5))),
+			format.Digits(r.Runtime.CPU.Seconds()/max(r.Elapsed, 1).Seconds(),
+				2), format.Duration(lags.Quantile(0.5))),
 		Findings: []Finding{
 			exactly("calls offered", uint64(len(w.begun)), r.Offered),
 			exactly("calls the target saw", r.Done+r.Failed, w.calls()),

@@ -116,7 +116,8 @@ func (f *Fit) Warnings() []string {
 		}
 	case f.KappaInterval.Low > 0:
 		warnings = append(warnings, fmt.Sprintf(
-			"the law has its peak beyond %s, too far from what was measured to say where", format.Digits(beyond*most, 4)))
+			"the law has its peak beyond %s, too far from what was measured to say where",
+			format.Digits(beyond*most, 4)))
 	default:
 		warnings = append(warnings, "no peak is shown: kappa may be 0, and it is not known whether throughput falls "+
 			"beyond what was measured")

@@ -85,7 +85,8 @@ func (f *Fit) judge() error {
 			why += fmt.Sprintf(": sigma would be %s", format.Digits(f.steeper, 3))
 		}
 	case lacks:
-		why = fmt.Sprintf("visits at one concurrency differ by less than that (lack of fit, p = %s)", format.P(*f.LackOfFit))
+		why = fmt.Sprintf("visits at one concurrency differ by less than that (lack of fit, p = %s)",
+			format.P(*f.LackOfFit))
 	case worst > worstMisfit:
 		why = "the measurements are too noisy, or what bounds them is not contention"
 	default:

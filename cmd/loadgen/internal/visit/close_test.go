@@ -98,7 +98,8 @@ func TestATargetIsClosedOnceItsVisitIsOverWhateverCameOfIt(t *testing.T) {
 				t.Errorf("it is closed %d times, with %d calls in it", p.closed.Load(), p.in.Load())
 			}
 			if c.spoil != nil {
-				if err == nil || errors.Is(err, broken) != (c.err != nil) || !strings.Contains(err.Error(), "no arrival process") {
+				if err == nil || errors.Is(err, broken) != (c.err != nil) ||
+					!strings.Contains(err.Error(), "no arrival process") {
 					t.Errorf("%v: want the failure, and that of Close if there is one", err)
 				}
 				return
