@@ -95,7 +95,7 @@ type planDocument struct {
 	Rounds   int                 `json:"rounds"`
 	Visits   int                 `json:"visits"`
 	Wall     time.Duration       `json:"wall_ns"` // estimate
-	Workers  int                 `json:"workers"` // on this machine
+	Workers  int                 `json:"workers"` // number of workers on this machine
 	Checks   []report.Check      `json:"checks"`
 	Warnings []string            `json:"warnings"`
 }
@@ -106,7 +106,7 @@ type plannedCell struct {
 	Name          string         `json:"name"`
 	Cell          scenarios.Cell `json:"cell"`
 	Visit         time.Duration  `json:"visit_ns"`
-	Warmup        time.Duration  `json:"warmup_ns"` // before each visit
+	Warmup        time.Duration  `json:"warmup_ns"` // duration before each visit
 	CallsPerVisit *uint64        `json:"calls_per_visit"`
 	Calls         *uint64        `json:"calls"`
 	Percentiles   []string       `json:"percentiles"` // percentiles that nearly every visit has enough calls for

@@ -20,7 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// notProbed lists the settings of a scenario that are not flags of capacity, or are flags with a meaning of their own.
+// notProbed lists the settings of a scenario that are not flags of capacity, or that capacity defines anew.
 var notProbed = []string{"qps", "load", "closed", "think", "quantile", "compare", "duration", "rounds", "window",
 	"slo", "slo-visits", "abort"}
 
@@ -215,8 +215,7 @@ func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacit
 }
 
 // probed turns a scenario into the scenario of the probes. It sets the objectives of --slo, if they were given, and
-// replaces the rates, rounds and duration, since the search chooses them. It returns an error if there are no
-// objectives.
+// replaces the rates, rounds and duration by those of a single probe. It returns an error if there are no objectives.
 func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	if o.objectives != nil {
 		s.SLOs = o.objectives

@@ -18,7 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A probeRequest describes a probe to the process that makes it.
+// A probeRequest is the request for a probe, which a fresh process reads.
 type probeRequest struct {
 	Ask   capacity.Ask  `json:"ask"`
 	Visit visit.Request `json:"visit"`

@@ -19,8 +19,8 @@ import (
 
 // Limits of --scaling.
 const (
-	mostScaled  = 64      // different numbers of workers
-	mostWorkers = 100_000 // workers, as in a scenario
+	mostScaled  = 64      // numbers of workers in a list
+	mostWorkers = 100_000 // workers, which is also the limit of a scenario
 )
 
 // readWorkers parses a comma-separated list of numbers of workers, and sorts them. It reports all errors together.
