@@ -72,7 +72,7 @@ are shown all the same.`,
 	return cmd
 }
 
-// A historyFlags holds the flags of loadgen history, not yet parsed.
+// historyFlags holds the flags of loadgen history, not yet parsed.
 type historyFlags struct{ cell, unit, machine, format string }
 
 // show prints the records that the flags select. If some lines of the file are not records, show prints the other

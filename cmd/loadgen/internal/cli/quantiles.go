@@ -88,7 +88,7 @@ the input is bad.`,
 	return cmd
 }
 
-// A quantileFlags holds the flags of loadgen quantiles, not yet parsed.
+// quantileFlags holds the flags of loadgen quantiles, not yet parsed.
 type quantileFlags struct {
 	data, estimators, quantiles          []string
 	n, anchor, maxError, maxBytes, visit string
@@ -237,7 +237,7 @@ type tagsDocument struct {
 	Logs   []loggedTags `json:"logs"`
 }
 
-// A loggedTags holds the tags of one log.
+// loggedTags holds the tags of one log.
 type loggedTags struct {
 	Log  string               `json:"log"`
 	Tags []quantiles.TaggedAs `json:"tags"`

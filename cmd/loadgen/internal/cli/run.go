@@ -105,7 +105,7 @@ time so, and 2% interleaved.`,
 	return cmd
 }
 
-// A runOptions holds the options of a run besides its scenario.
+// runOptions holds the options of a run besides its scenario.
 type runOptions struct {
 	out            string // output directory; "" means a new one in results
 	format         string

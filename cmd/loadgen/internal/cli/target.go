@@ -31,7 +31,7 @@ func Func(name string, f bench.TargetFunc) Target {
 	}}
 }
 
-// A targets value holds the program's own targets. The map, which every program has, is not among them.
+// targets holds the program's own targets. The map, which every program has, is not among them.
 type targets []Target
 
 // check returns all errors in the names and functions of the targets.
