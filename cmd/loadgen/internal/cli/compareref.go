@@ -109,7 +109,7 @@ func open(ctx context.Context, ref string) (*revision.Checkout, error) {
 	return c, nil
 }
 
-// compareError returns the error for a failed checkout or build, or an interruption if an interrupt ended it.
+// compareError returns the error for a failed checkout or build, or exitInterrupted if an interrupt ended it.
 func compareError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted before anything was measured")}

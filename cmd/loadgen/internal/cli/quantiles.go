@@ -413,8 +413,8 @@ func parseCount(s string) (int, error) {
 	return int(x), nil
 }
 
-// measureQuantiles carries out a plan and prints the report. It returns an exitError if the report recommends
-// nothing.
+// measureQuantiles carries out a plan and prints the report. It returns an error with exit code 1 if the
+// report recommends no estimator.
 func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
 		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)

@@ -113,7 +113,7 @@ func (a *visitAnswer) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON decodes an answer. It returns an error if the answer is neither a valid visit nor a changed input.
 func (a *visitAnswer) UnmarshalJSON(data []byte) error {
-	type fields visitAnswer // without this method
+	type fields visitAnswer // has no UnmarshalJSON method
 	if a.Visit == nil {
 		a.Visit = &results.Visit{}
 	}
