@@ -1,5 +1,4 @@
-// Package command puts the command loadgen into a program, with functions of its own to
-// put under load:
+// Package command adds the command loadgen to a program, so that it can put functions of the program under load:
 //
 //	func main() {
 //		command.Main(command.Func("look-up", func(ctx context.Context, key string) error {
@@ -18,37 +17,37 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/cli"
 )
 
-// A Target is something of a program's own to put under load: see [Main].
+// A Target is a part of the program to put under load, such as a function. See [Main].
 type Target struct {
-	Name  string // for --target, the scenario's field target, and benchmark names
-	About string // a line of text
-	// Keys are what calls ask for, as popular as handlers.zipf says; without any they
-	// ask for "".
+	Name  string // name in --target, in the scenario's field target, and in benchmark names
+	About string // one-line description
+	// Keys are the keys that calls pass to the target. The scenario's field handlers.zipf determines how popular each
+	// key is. If Keys is empty, calls pass "".
 	Keys []string
-	// Open makes what is called, once in the process of each visit, before it is put
-	// under load. What it spans is to be made by provider, which is that of the visit's
-	// arm, and makes none in the arm none. ctx ends with the visit.
+	// Open returns the target that calls are made to. Each visit runs in its own process, which calls Open once before
+	// the load begins. The target must create its spans with provider, which belongs to the visit's arm of spans and
+	// creates no spans in the arm none. ctx ends with the visit.
 	//
-	// If what Open returns is an [io.Closer], its Close is called once, when the load is over: every call has
-	// returned or was given up, and what it cost has been read. That is so, too, if the visit fails or is
-	// interrupted, when ctx has ended already. The provider still takes spans. Calls that were given up may still be
-	// in the target, which the log of the visit says. A Close that fails or panics, or takes more than 10 s (1 s after
-	// an interrupt), loses nothing that was measured: the error is printed, and the visit is in doubt, as not-closed.
+	// If the returned target is an [io.Closer], the visit calls its Close once after the load, when every call has
+	// returned or was given up and the cost of the calls has been read. The visit calls Close even if the visit fails
+	// or is interrupted; after an interrupt, ctx has already ended. The provider still accepts spans during Close.
+	// Calls that were given up may still be running in the target; if so, the log of the visit reports how many.
+	// If Close fails, panics, or takes more than 10 s (1 s after an interrupt), no measurement is lost: the error is
+	// printed, and the visit is in doubt, for the reason not-closed.
 	Open func(ctx context.Context, provider trace.TracerProvider) (bench.Target, error)
 }
 
-// Func returns a Target that calls f.
+// Func returns a Target that is called name and calls f.
 func Func(name string, f bench.TargetFunc) Target {
 	return Target(cli.Func(name, f))
 }
 
-// Main runs the command line of the process and exits with its code: it is all of a
-// program's main. Targets are functions of the program's own, which it can then put
-// under load with all that the command has: scenarios, arms of spans, objectives,
-// results for benchstat. The first of them is what it drives without a scenario.
+// Main runs the command line of the process and exits with its exit code. It does not return, and is usually the only
+// statement of the program's main function. The command can put each of the program's own targets under load, with
+// scenarios, arms of spans, objectives, and results that benchstat reads. Without a scenario, it drives the first one.
 //
-// The program starts itself anew for each visit, and so must call Main before it
-// does anything that is not to be done again.
+// The program starts itself again for each visit, so it must call Main before it does anything that must not be done
+// more than once.
 func Main(own ...Target) {
 	targets := make([]cli.Target, len(own))
 	for i, t := range own {

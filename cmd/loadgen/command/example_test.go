@@ -11,31 +11,32 @@ import (
 
 func lookUp(context.Context, string) error { return nil }
 
-// The main of a program that drives its own function with all that loadgen has.
+// This example is the main function of a program that puts its own function under load.
 func ExampleMain() {
 	command.Main(command.Func("look-up", func(ctx context.Context, key string) error {
-		return lookUp(ctx, key) // yours
+		return lookUp(ctx, key) // your function
 	}))
 }
 
-// A connection is what the calls of a visit share.
+// A connection is a target with a tracer that the calls of a visit share.
 type connection struct{ tracer trace.Tracer }
 
+// connect opens a connection.
 func connect(_ context.Context, tracer trace.Tracer) (*connection, error) {
 	return &connection{tracer}, nil
 }
 
-// Call looks a key up, in a span.
+// Call looks up a key within a span.
 func (c *connection) Call(ctx context.Context, key string) error {
 	ctx, span := c.tracer.Start(ctx, "look-up")
 	defer span.End()
 	return lookUp(ctx, key)
 }
 
-// Close is called once the visit is over.
+// Close closes the connection. The visit calls it once, after the load.
 func (c *connection) Close() error { return nil }
 
-// A target that is opened for every visit, in a process of its own, and closed after it.
+// This example opens a target for each visit, which runs in its own process, and closes it after the visit.
 func ExampleTarget() {
 	command.Main(command.Target{
 		Name: "look-up",

@@ -20,19 +20,21 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// aaScenario is what is compared with itself: the arm that most there is depends on, for
-// long enough for p99 and p99.9.
+// aaScenario is the scenario whose arm is compared with itself: spans of the SDK, which most comparisons involve. A
+// visit is long enough for p99 and p99.9.
 const aaScenario = "qps: 10k\nspans: sdk\nquantile: exact\nduration: 500ms\nwarmup: 150ms\n"
 
-// aa is one comparison of an arm with itself.
+// An aa is a comparison of an arm with itself.
 type aa struct {
 	rounds         int
-	keep           string // where the report is kept; "" for nowhere
+	keep           string // file that keeps the report, or "" to keep none
 	json           bool
-	settings       []scenarios.Setting // of tests, which are in a hurry
+	settings       []scenarios.Setting // settings of tests, which make shorter visits
 	stdout, stderr io.Writer
 }
 
+// run makes the comparison, prints the report, and keeps it in a file if a.keep names one. It returns an error with
+// exit code 1 if the comparison calls the arm worse than itself, or would do so too often.
 func (a *aa) run(ctx context.Context) error {
 	s, err := scenarios.Decode("aa.yaml", []byte(aaScenario),
 		append(a.settings, scenarios.Setting{Key: "rounds", Value: fmt.Sprint(a.rounds), Where: "--aa"})...)
@@ -92,7 +94,8 @@ func (a *aa) run(ctx context.Context) error {
 	return nil
 }
 
-// measure visits the arm twice in every round. The files of that are of no use later.
+// measure visits the arm twice in every round, and returns the first visits and the second visits as two runs. It
+// writes the files of the runs to a temporary directory, which it removes.
 func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Environment) (one, other *results.Run,
 	err error) {
 	dir, err := os.MkdirTemp("", "loadgen-aa-")
@@ -118,7 +121,7 @@ func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Env
 		visits.Sides = append(visits.Sides,
 			rounds.Side{Name: name, Program: programAt(self, a.stderr), Writer: w, Inputs: inputs})
 	}
-	_, err = rounds.Run(ctx, visits) // the runs say whether it is complete
+	_, err = rounds.Run(ctx, visits) // the caller counts the visits of the runs
 	var runs [2]*results.Run
 	for i, side := range visits.Sides {
 		run, readErr := results.Read(side.Writer.JSONPath())

@@ -15,14 +15,14 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// The formats of run and plan, and those of show and scenarios, whose answer has rows.
+// The formats that commands accept. Commands whose answer is a table, such as show and scenarios, accept tableFormats.
 var (
 	runFormats      = []string{formatText, formatJSON}
 	planningFormats = []string{formatText, formatJSON}
 	tableFormats    = []string{formatText, formatJSON, formatTSV}
 )
 
-// printRun writes what there is to say of a run.
+// printRun writes the report of a run in one of tableFormats.
 func printRun(w io.Writer, as string, run *results.Run, contests []*comparison.Contest) error {
 	text := ""
 	switch d := report.NewDocument(run, contests); as {
@@ -37,7 +37,8 @@ func printRun(w io.Writer, as string, run *results.Run, contests []*comparison.C
 	return err
 }
 
-// printRun writes what there is to say of a run that has just been made, where its files are, and how to go on.
+// printRun prints the report of a run that has just ended, with the paths of its files. The text profiles, which is
+// printed last, describes the profiles of the run; it is "" if there are none.
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string) error {
 	if o.format != formatJSON {
@@ -53,25 +54,26 @@ func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, 
 	return printJSON(o.stdout, d)
 }
 
-// profilesIn is the directory of the profiles of a run.
+// profilesIn returns the directory for profiles of the run whose results are in the directory out.
 func profilesIn(out string) string { return filepath.Join(out, "profiles") }
 
-// A comparedDocument is a comparison with a revision.
+// A comparedDocument is the JSON form of a comparison with a revision.
 type comparedDocument struct {
 	*gate.Report
-	Interrupted bool      `json:"interrupted"` // not all rounds were made
+	Interrupted bool      `json:"interrupted"` // an interrupt ended the command
 	Files       sideFiles `json:"files"`
-	// Confirmation is the comparison of what regressed in this one, measured again: it decides how the command ends.
+	// Confirmation is a second measurement of the benchmarks that regressed in this one. It determines the exit code.
 	Confirmation *comparedDocument `json:"confirmation,omitempty"`
 }
 
-// sideFiles are what was measured of both sides.
+// A sideFiles holds the paths of the result files of both sides.
 type sideFiles struct {
 	Base string `json:"base"`
 	Head string `json:"head"`
 }
 
-// finish writes the comparisons that were kept for JSON, and returns the error that the command ends with.
+// finish prints the comparisons in o.compared, if any, as one JSON document. It returns the error that the command
+// ends with, which is ended unless printing fails.
 func (o *runOptions) finish(ended error) error {
 	if len(o.compared) == 0 {
 		return ended
@@ -85,36 +87,38 @@ func (o *runOptions) finish(ended error) error {
 	return cmp.Or(unusable(printJSON(o.stdout, first)), ended)
 }
 
-// A planDocument is what a scenario would run.
+// A planDocument is the JSON form of a plan: the visits that a scenario would make.
 type planDocument struct {
 	Schema   int                 `json:"schema"`
 	Scenario *scenarios.Scenario `json:"scenario"`
 	Cells    []plannedCell       `json:"cells"`
 	Rounds   int                 `json:"rounds"`
 	Visits   int                 `json:"visits"`
-	Wall     time.Duration       `json:"wall_ns"` // about
-	Workers  int                 `json:"workers"` // on this machine
+	Wall     time.Duration       `json:"wall_ns"` // estimate
+	Workers  int                 `json:"workers"` // number of workers on this machine
 	Checks   []report.Check      `json:"checks"`
 	Warnings []string            `json:"warnings"`
 }
 
-// A plannedCell is what visits of a cell would do. Calls of a closed loop are not known, and nil.
+// A plannedCell holds what the visits of a cell would do. The numbers of calls are nil for a closed loop, since they
+// are not known in advance.
 type plannedCell struct {
 	Name          string         `json:"name"`
 	Cell          scenarios.Cell `json:"cell"`
 	Visit         time.Duration  `json:"visit_ns"`
-	Warmup        time.Duration  `json:"warmup_ns"` // before each visit
+	Warmup        time.Duration  `json:"warmup_ns"` // duration before each visit
 	CallsPerVisit *uint64        `json:"calls_per_visit"`
 	Calls         *uint64        `json:"calls"`
-	Percentiles   []string       `json:"percentiles"` // that every visit can state
+	Percentiles   []string       `json:"percentiles"` // percentiles that nearly every visit has enough calls for
 }
 
-// Schemas of the answers of plan and scenarios.
+// Versions of the JSON documents of plan and scenarios.
 const (
 	planSchema      = 1
 	scenariosSchema = 1
 )
 
+// newPlanDocument returns the plan of a scenario.
 func newPlanDocument(s *scenarios.Scenario) *planDocument {
 	d := &planDocument{Schema: planSchema, Scenario: s, Rounds: s.Rounds, Visits: s.Visits(), Wall: s.Wall(),
 		Workers: workers(s), Checks: planChecks(s)}
@@ -135,46 +139,46 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 	return d
 }
 
-// A scenariosDocument is what the program can run.
+// A scenariosDocument is the JSON form of the targets and scenarios that the program can run.
 type scenariosDocument struct {
 	Schema    int              `json:"schema"`
-	Targets   []listedTarget   `json:"targets"` // of the program's own
+	Targets   []listedTarget   `json:"targets"` // the program's own targets
 	Scenarios []listedScenario `json:"scenarios"`
 }
 
-// A listedTarget is a target of the program's own.
+// A listedTarget is one of the program's own targets.
 type listedTarget struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
 }
 
-// A listedScenario is a scenario that is part of the program.
+// A listedScenario is a built-in scenario.
 type listedScenario struct {
 	Name   string        `json:"name"`
 	About  string        `json:"about"`
 	Cells  int           `json:"cells"`
 	Rounds int           `json:"rounds"`
 	Visits int           `json:"visits"`
-	Wall   time.Duration `json:"wall_ns"` // about
+	Wall   time.Duration `json:"wall_ns"` // estimate
 }
 
-// A fieldsDocument is what the file of a scenario may say.
+// A fieldsDocument is the JSON form of the fields that a scenario file accepts.
 type fieldsDocument struct {
 	Schema int           `json:"schema"`
 	Fields []listedField `json:"fields"`
 }
 
-// A listedField is a field of a scenario.
+// A listedField is a field of a scenario file.
 type listedField struct {
 	Key     string   `json:"key"`
-	Takes   string   `json:"takes"`
-	Values  []string `json:"values"` // if it takes none but these
-	List    bool     `json:"list"`   // it takes several
+	Takes   string   `json:"takes"`  // accepted values, in words
+	Values  []string `json:"values"` // accepted words, or empty if the field takes other text as well
+	List    bool     `json:"list"`   // whether the field takes several values
 	Default string   `json:"default"`
 	About   string   `json:"about"`
 }
 
-// printScenarios writes the scenarios, or the fields of one, for programs.
+// printScenarios writes the targets and scenarios, or the fields of a scenario file if fields is true, as JSON or TSV.
 func printScenarios(w io.Writer, as string, own targets, fields bool) error {
 	var document any
 	var rows [][]string
@@ -191,6 +195,7 @@ func printScenarios(w io.Writer, as string, own targets, fields bool) error {
 	return err
 }
 
+// listFields returns the fields of a scenario file, as a JSON document and as rows of TSV.
 func listFields() (d fieldsDocument, rows [][]string) {
 	d, rows = fieldsDocument{Schema: scenariosSchema}, [][]string{{"key", "takes", "default", "about"}}
 	for _, f := range scenarios.Fields() {
@@ -201,6 +206,7 @@ func listFields() (d fieldsDocument, rows [][]string) {
 	return d, rows
 }
 
+// listScenarios returns the targets and scenarios, as a JSON document and as rows of TSV.
 func listScenarios(own targets) (d scenariosDocument, rows [][]string, err error) {
 	d = scenariosDocument{Schema: scenariosSchema, Targets: []listedTarget{}}
 	rows = [][]string{{"kind", "name", "cells", "rounds", "visits", "wall_ns", "about"}}

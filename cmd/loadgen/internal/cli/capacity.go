@@ -20,7 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// notProbed are settings of a run that a search has its own of, or none.
+// notProbed lists the settings of a scenario that are not flags of capacity, or that capacity defines anew.
 var notProbed = []string{"qps", "load", "closed", "think", "quantile", "compare", "duration", "rounds", "window",
 	"slo", "slo-visits", "abort"}
 
@@ -100,17 +100,17 @@ held, or the generator or the machine was the limit; 2 bad input, or a probe cou
 	return cmd
 }
 
-// capacityOptions are what a search has besides its scenario.
+// A capacityOptions holds the flags of capacity that are not settings of the scenario.
 type capacityOptions struct {
 	from, require    rateFlag
 	precision        percentFlag
 	probe, budget    time.Duration
 	out, resume      string
 	scaling          string
-	workers          []int // what scaling says
+	workers          []int // parsed from scaling
 	format           string
 	slo              []string
-	objectives       []record.SLO // what slo says
+	objectives       []record.SLO // parsed from slo
 	stdout, stderr   io.Writer
 	requirementGiven bool
 	budgetGiven      bool
@@ -150,7 +150,7 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	}
 }
 
-// check says everything that is wrong with the flags, but for those of the scenario.
+// check parses and checks the flags that are not settings of the scenario. It reports all errors in them together.
 func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -193,7 +193,8 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 	return errors.Join(errs...)
 }
 
-// search returns the search that the flags ask for, of the arms of a scenario.
+// search returns the search that the flags describe, for arms of a scenario. It returns an error if a rate is too low
+// for the windows of the objectives.
 func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacity.Search, error) {
 	from, require := schedule.Rate(o.from).Float(), schedule.Rate(o.from).Float()
 	if o.requirementGiven {
@@ -213,8 +214,8 @@ func (o *capacityOptions) search(arms []string, s *scenarios.Scenario) (*capacit
 	})
 }
 
-// probed makes a scenario that of probes: of their objectives and arms, at rates that
-// the search says.
+// probed turns a scenario into the scenario of the probes. It sets the objectives of --slo, if they were given, and
+// replaces the rates, rounds and duration by those of a single probe. It returns an error if there are no objectives.
 func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	if o.objectives != nil {
 		s.SLOs = o.objectives
@@ -228,16 +229,17 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
 	s.Duration = probes.Lasting(schedule.Rate(o.from).Float())
 	if estimators := s.Arms(scenarios.Quantile); !s.Live && len(estimators) > 1 {
-		s.SetArms(scenarios.Quantile, estimators[0]) // which are not the matter, and cost time
+		s.SetArms(scenarios.Quantile, estimators[0]) // the search compares no estimators, which cost time
 	}
 	text, err := s.MarshalJSON()
 	if err != nil {
 		return err
 	}
 	_, err = scenarios.Decode("the scenario of the probes", text)
-	return err // such as windows that a probe does not have
+	return err // for example, if the windows of an objective do not fit a probe
 }
 
+// directory returns the directory of --out. Without --out, it makes a directory named after the scenario and the time.
 func (o *capacityOptions) directory(name string, began time.Time) (string, error) {
 	if o.out != "" {
 		return o.out, nil
@@ -245,7 +247,7 @@ func (o *capacityOptions) directory(name string, began time.Time) (string, error
 	return newDirectory("capacity-"+name, began)
 }
 
-// A rateFlag is a rate as schedule.ParseRate reads it.
+// A rateFlag is a flag that takes a rate, which schedule.ParseRate parses.
 type rateFlag schedule.Rate
 
 func (r *rateFlag) Type() string { return "rate" }
@@ -262,7 +264,7 @@ func (r *rateFlag) Set(text string) error {
 	return err
 }
 
-// A percentFlag is a share, such as 3% or 0.03.
+// A percentFlag is a flag that takes a share from 0.1% to 25%, such as 3% or 0.03.
 type percentFlag float64
 
 func (p *percentFlag) Type() string   { return "share" }

@@ -80,10 +80,10 @@ It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 	return cmd
 }
 
-// planFormats are those of loadgen capacity plan.
+// planFormats lists the formats that capacity plan accepts.
 var planFormats = append(fleet.Formats(), formatHTML)
 
-// planFlags are as they were given.
+// A planFlags holds the flags of capacity plan before they are parsed.
 type planFlags struct {
 	peak, headroom, failures, capacity, format, out string
 }
@@ -109,7 +109,7 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// plan is the text of a plan; everything wrong with the flags and the result is reported.
+// plan returns a plan in the format of --format. It reports all errors in the flags and in RESULT together.
 func (f *planFlags) plan(args []string) (string, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
@@ -117,7 +117,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
 		}
 	}
-	ask := fleet.Ask{Peak: 1} // which is checked in vain if the flag is wrong
+	ask := fleet.Ask{Peak: 1} // a placeholder: a plan is made only if --peak is valid
 	if f.peak == "" {
 		errs = append(errs, errors.New("--peak is missing: want the calls a second that all instances together "+
 			"carry, such as 250000"))
@@ -148,7 +148,7 @@ func (f *planFlags) plan(args []string) (string, error) {
 	return plan.Format(f.format)
 }
 
-// parseHeadroom parses a share such as 30% or 0.3.
+// parseHeadroom parses a share such as 30% or 0.3, which is at most fleet.MostHeadroom.
 func parseHeadroom(text string) (float64, error) {
 	number, isPercent := strings.CutSuffix(text, "%")
 	x, err := strconv.ParseFloat(number, 64)
@@ -161,7 +161,7 @@ func parseHeadroom(text string) (float64, error) {
 	return x, nil
 }
 
-// parseFailures parses a number of instances.
+// parseFailures parses a number of lost instances, which is at most fleet.MostFailures.
 func parseFailures(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > fleet.MostFailures {
@@ -170,7 +170,8 @@ func parseFailures(text string) (int, error) {
 	return n, nil
 }
 
-// measured are the capacities: of a result, or of the flag.
+// measured returns the capacities to plan with, from the RESULT in args or from --capacity. It returns an error unless
+// exactly one of them was given.
 func (f *planFlags) measured(args []string) (*fleet.Measured, error) {
 	switch {
 	case f.capacity == "" && len(args) == 0:

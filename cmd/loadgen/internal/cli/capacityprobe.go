@@ -18,13 +18,13 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A probeRequest is a probe to make.
+// A probeRequest is the request for a probe, which a fresh process reads.
 type probeRequest struct {
 	Ask   capacity.Ask  `json:"ask"`
 	Visit visit.Request `json:"visit"`
 }
 
-// newProbe returns the hidden command that makes the visit of a probe.
+// newProbe returns the hidden command that makes a probe.
 func newProbe(own targets) *cobra.Command {
 	return newChild("probe", func(ctx context.Context, a *rounds.Asker) error {
 		return rounds.Answer(ctx, a, "probe", func(ctx context.Context, req *probeRequest) (any, error) {
@@ -33,7 +33,7 @@ func newProbe(own targets) *cobra.Command {
 				return nil, err
 			}
 			v, err := visit.Do(ctx, &req.Visit, target)
-			if err := cmp.Or(err, ctx.Err()); err != nil { // a visit that was cut is no evidence
+			if err := cmp.Or(err, ctx.Err()); err != nil { // an interrupted visit is no evidence
 				return nil, err
 			}
 			return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
@@ -41,10 +41,11 @@ func newProbe(own targets) *cobra.Command {
 	})
 }
 
-// A probeVisit makes the visit of a probe, and returns how long all of it took.
+// A probeVisit is a function that makes a probe. It also returns the wall time of the probe, which includes the start
+// of a process.
 type probeVisit func(context.Context, *probeRequest) (*capacity.Probe, time.Duration, error)
 
-// inProcess returns a probeVisit that starts a fresh process of a program for each visit.
+// inProcess returns a probeVisit that makes each probe in a fresh process of program.
 func inProcess(program rounds.Program) probeVisit {
 	return func(ctx context.Context, req *probeRequest) (*capacity.Probe, time.Duration, error) {
 		began := time.Now()
@@ -57,8 +58,8 @@ func inProcess(program rounds.Program) probeVisit {
 	}
 }
 
-// probe makes a probe. One that is interrupted is lost. All arms have the same arrivals, keys
-// and work in their n-th.
+// probe makes the probe that the search asks for. It returns an error if the probe is interrupted, and discards its
+// result. The n-th probes of all arms have the same seed, which determines arrivals, keys and work.
 func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.Probe, error) {
 	n := 1
 	for _, p := range c.Probes {
@@ -79,7 +80,8 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 	return p, nil
 }
 
-// request returns the visit of a probe, but for its seed. It ends once a miss is certain.
+// request returns the request for a probe, without a seed. The probe ends early once it is certain to miss an
+// objective.
 func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	cell, ok := c.cells[a.Arm]
 	if !ok {
@@ -97,7 +99,8 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 		Inputs: c.Inputs}}, nil
 }
 
-// fineRate writes a rate to a thousandth, and a low one to six digits.
+// fineRate formats a rate in calls per second with three decimals. It formats rates below 100 with six significant
+// digits, in at most nine decimals.
 func fineRate(rate float64) string {
 	digits := 5 - int(math.Floor(math.Log10(rate)))
 	return strconv.FormatFloat(rate, 'f', min(max(digits, 3), 9), 64)

@@ -22,16 +22,18 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A capacitySearch is a search that goes on, and where its state is kept.
+// A capacitySearch is a search in progress, with the directory that holds its state.
 type capacitySearch struct {
 	*capacity.File
 	dir     string
 	options *capacityOptions
 	cells   map[string]scenarios.Cell // by arm
 	program rounds.Program
-	visit   probeVisit
+	visit   probeVisit // makes a probe
 }
 
+// startCapacity begins a new search for a scenario. It returns an error if the directory of --out already holds a
+// search.
 func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) (err error) {
 	if err := o.probed(s); err != nil {
 		return unusable(err)
@@ -68,12 +70,12 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 		Workers: o.workers}, dir, o)
 }
 
-// mostCalls bounds the calls of the first probe: far beyond what a generator makes, the counting of the calls that
-// are due
-// would take longer than the probe.
+// mostCalls is the highest number of calls in the first probe. No generator makes that many. With far more, a probe
+// would take longer to count the calls that are due than to run.
 const mostCalls = 200_000_000
 
-// affords checks that the budget is enough for the first probe of the search, with its warm-up.
+// affords returns an error if the budget is too short for the first probe of the search and its warm-up, or if that
+// probe would have more than mostCalls calls.
 func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search) error {
 	rate, flag := o.from, "--from"
 	if o.requirementGiven {
@@ -98,9 +100,11 @@ func (o *capacityOptions) affords(s *scenarios.Scenario, search *capacity.Search
 		o.budget, rate.String(), first, why, flag)
 }
 
+// resumeCapacity continues the search in the directory of --resume. It returns an error if the machine, GOMAXPROCS,
+// the version of Go or the program has changed since the search began.
 func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 	if _, err := capacity.ReadFile(o.resume); err != nil {
-		return unusable(err) // and lock nothing that is no search
+		return unusable(err) // checked before Lock, which creates a file in the directory
 	}
 	dir := directoryOf(o.resume)
 	unlock, err := capacity.Lock(dir)
@@ -108,7 +112,7 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 		return unusable(err)
 	}
 	defer func() { err = cmp.Or(err, unusable(unlock())) }()
-	file, err := capacity.ReadFile(o.resume) // once more: another search may have written it meanwhile
+	file, err := capacity.ReadFile(o.resume) // again, since it may have changed before Lock
 	if err != nil {
 		return unusable(err)
 	}
@@ -146,7 +150,8 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 	return goOn(ctx, file, dir, o)
 }
 
-// sameProgram reports whether this program is the one that the probes of a search were made with.
+// sameProgram returns an error unless this program made the probes of a search. It returns nil if there are no probes
+// and no throughputs yet.
 func sameProgram(file *capacity.File) error {
 	if len(file.Probes) == 0 && len(file.Throughputs) == 0 {
 		return nil
@@ -170,7 +175,7 @@ func sameProgram(file *capacity.File) error {
 	return nil
 }
 
-// pinSelf returns the path of this program, and its digest.
+// pinSelf returns the path of this program, and the program with its digest as the only input of probes.
 func pinSelf() (program string, inputs []results.Input, err error) {
 	if program, err = os.Executable(); err != nil {
 		return "", nil, fmt.Errorf("finding this program, to start probes with: %w", err)
@@ -179,7 +184,8 @@ func pinSelf() (program string, inputs []results.Input, err error) {
 	return program, inputs, err
 }
 
-// goOn makes the probes that are left, and says the answer. The directory is locked.
+// goOn makes the remaining probes and prints the answer. It returns the error that the command ends with. The caller
+// must hold the lock of dir.
 func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
 	program, inputs, err := pinSelf()
 	if err != nil {
@@ -191,7 +197,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	}
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
-	file.Status = results.Partial // until it has ended, however it does
+	file.Status = results.Partial // unless the search ends
 	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: programAt(program, o.stderr)}
 	c.visit = inProcess(c.program)
 	ended, err := c.run(ctx)
@@ -209,7 +215,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	case written.Error() != err.Error():
 		err = errors.Join(err, written)
 	}
-	if len(file.Probes) > 0 || err == nil { // also if it cannot be kept
+	if len(file.Probes) > 0 || err == nil { // print the answer even if the file cannot be written
 		err = errors.Join(err, c.print())
 	}
 	if err != nil {
@@ -222,8 +228,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	return judgeCapacity(file)
 }
 
-// run makes probes until the search has ended, and tells whether it has: an interrupt
-// ends it sooner, and the visit that it cut is not kept.
+// run makes probes and reports whether the search has ended. It saves the state after every probe. An interrupt makes
+// run return early, without the probe that was running.
 func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 	for {
 		if err := c.Write(c.dir); err != nil {
@@ -249,8 +255,8 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 	}
 }
 
-// armsOf are the arms of a scenario, that without spans first: the others are set
-// against it.
+// armsOf returns the names of the arms of a scenario, and the cell of each. An arm without spans comes first, since
+// the other arms are compared with the first one.
 func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.Cell) {
 	cells = map[string]scenarios.Cell{}
 	var rest []string
@@ -266,7 +272,8 @@ func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.C
 	return append(names, rest...), cells
 }
 
-// judgeCapacity returns how a search ends that was not interrupted.
+// judgeCapacity returns the error that a finished search ends with. It returns nil if every arm carries the required
+// rate or, without a requirement, has a complete answer.
 func judgeCapacity(f *capacity.File) error {
 	var fails, open []string
 	for _, a := range f.Answer.Arms {
@@ -293,7 +300,7 @@ func judgeCapacity(f *capacity.File) error {
 	return nil
 }
 
-// unanswered returns why an arm has no answer that is as precise as was asked, or "".
+// unanswered returns the reason why an arm has no answer that is as precise as requested, or "" if it has one.
 func unanswered(a *capacity.Arm) string {
 	switch a.Verdict {
 	case capacity.GeneratorLimited, capacity.Undecided:

@@ -17,14 +17,13 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// What --scaling takes: a number of workers is one that a scenario may have.
+// Limits of --scaling.
 const (
-	mostScaled  = 64
-	mostWorkers = 100_000
+	mostScaled  = 64      // numbers of workers in a list
+	mostWorkers = 100_000 // workers, which is also the limit of a scenario
 )
 
-// readWorkers reads numbers of workers that commas join, and sorts them. The error says
-// everything that is wrong.
+// readWorkers parses a comma-separated list of numbers of workers, and sorts them. It reports all errors together.
 func readWorkers(text string) (all []int, err error) {
 	var errs []error
 	for item := range strings.SplitSeq(text, ",") {
@@ -51,8 +50,8 @@ func readWorkers(text string) (all []int, err error) {
 	return all, errors.Join(errs...)
 }
 
-// scale measures the throughputs that are left, and tells whether all are there: an
-// interrupt ends it sooner, and the visit that it cut is not kept.
+// scale measures the remaining throughputs and reports whether all are measured. It saves the state after every visit.
+// An interrupt makes scale return early, without the visit that was running.
 func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 	left := c.Unscaled()
 	of := len(c.Throughputs) + len(left)
@@ -73,8 +72,8 @@ func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 	return true, nil
 }
 
-// throughput makes a visit of a closed loop, in a process of its own: calls a second that
-// ended.
+// throughput makes a visit in a closed loop, in a fresh process. It returns the rate of calls that ended, in calls per
+// second.
 func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) (float64, error) {
 	cell, ok := c.cells[t.Arm]
 	if !ok {
@@ -100,7 +99,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	return v.Record.Achieved(), nil
 }
 
-// scalingText is how the arms scale, in words: "" if that was not asked.
+// scalingText returns the text about how the arms scale, or "" if no throughput was measured.
 func scalingText(f *capacity.File) string {
 	if len(f.Scaling) == 0 {
 		return ""

@@ -8,8 +8,8 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
-// readObjectives reads objectives that commas join. The error has the text, and points
-// at the first character that is wrong.
+// readObjectives parses a comma-separated list of objectives. The error quotes the list, with a mark below the first
+// character that is wrong.
 func readObjectives(text string) (all []record.SLO, err error) {
 	at := 0
 	for _, item := range strings.Split(text, ",") {

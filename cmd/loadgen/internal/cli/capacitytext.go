@@ -11,7 +11,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// print writes the answer.
+// print prints the answer in the format of --format.
 func (c *capacitySearch) print() error {
 	text := []byte(capacityText(c.File, c.dir))
 	if c.options.format == formatJSON {
@@ -24,7 +24,7 @@ func (c *capacitySearch) print() error {
 	return err
 }
 
-// capacityText is what a search has found, in words.
+// capacityText returns the answer of the search in dir as text.
 func capacityText(f *capacity.File, dir string) string {
 	var b strings.Builder
 	objectives := make([]string, len(f.Scenario.SLOs))
@@ -60,7 +60,7 @@ func capacityText(f *capacity.File, dir string) string {
 	return b.String()
 }
 
-// capacitySentence returns the answer for an arm.
+// capacitySentence returns the answer for an arm as a sentence that continues the name of the arm.
 func capacitySentence(a *capacity.Arm) string {
 	told := ""
 	if a.Told > 0 {
@@ -100,11 +100,11 @@ func capacitySentence(a *capacity.Arm) string {
 	return "is undecided: too few probes said anything of the target"
 }
 
-// machineBusy reports whether most of the probes that said nothing of the target were made
-// while the machine did something else.
+// machineBusy reports whether other load on the machine is the most frequent reason why probes of an arm say nothing
+// about the target.
 func machineBusy(a *capacity.Arm) bool { return strings.HasPrefix(a.Silent.Last, record.NoisyMachine) }
 
-// capacityHalf returns where half of the visits hold.
+// capacityHalf returns the clause about the rate at which half of the visits hold.
 func capacityHalf(a *capacity.Arm) string {
 	interval := format.PerSecond(a.Low) + " to " + format.PerSecond(a.High)
 	switch {
@@ -119,7 +119,7 @@ func capacityHalf(a *capacity.Arm) string {
 		format.Rate(a.Capacity), format.PerSecond(a.Low), format.Rate(a.High), a.Within.Held, a.Within.Visits)
 }
 
-// capacityNotes returns what else a reader must know of an arm.
+// capacityNotes returns the notes below the sentence about an arm, one per line.
 func capacityNotes(a *capacity.Arm) (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	failed := a.Below.Visits - a.Below.Held
@@ -151,12 +151,12 @@ func capacityNotes(a *capacity.Arm) (notes []string) {
 	return notes
 }
 
-// probeLine returns what is printed of a probe once it has ended.
+// probeLine returns the progress line for a finished probe, which is the n-th one of the search.
 func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	e := &p.Evidence
 	var details []string
 	for _, o := range p.Objectives {
-		if o.Judged || !p.Stopped { // of one that another has ended there is nothing to say
+		if o.Judged || !p.Stopped { // skip an objective that was not judged because another one ended the probe
 			details = append(details, o.Detail)
 		}
 	}
@@ -175,7 +175,8 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 		format.Duration(s.Spent()), s.Options().Budget)
 }
 
-// sharePercent rounds to a ten-thousandth of a percent: what is less is 0, without a sign.
+// sharePercent formats a share in percent, rounded to a ten-thousandth of a percent. A share that rounds to 0 has no
+// sign.
 func sharePercent(share float64) string {
 	return format.Percent(math.Round(1e6*share) / 1e6)
 }

@@ -1,5 +1,5 @@
-// Package cli is the command line of loadgen: one file a subcommand, each with its flags,
-// which calls one of the rooms beside this one and prints what it says. It decides nothing.
+// Package cli is the command line of loadgen. Each subcommand has a file that declares its flags, calls one of the
+// packages beside this one, and prints the result. Package cli itself does no measurement and no statistics.
 package cli
 
 import (
@@ -25,23 +25,22 @@ import (
 // Exit codes.
 const (
 	exitOK          = 0
-	exitWorse       = 1 // than asked: an objective was missed, or a check failed
-	exitUnusable    = 2 // could not measure, or bad input
-	exitNotValid    = 3 // under --strict
+	exitWorse       = 1 // an objective was missed, something regressed, or a check failed
+	exitUnusable    = 2 // bad input, or a measurement failed
+	exitNotValid    = 3 // an invalid or inconclusive result under --strict, or no clear answer of capacity
 	exitInterrupted = child.Interrupted
 )
 
-// Run runs the command line of the process, with targets of the program's own, and
-// returns its exit code.
+// Run runs the command line of the process, with the program's own targets, and returns the exit code.
 func Run(own []Target) int {
 	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts()...)
 	defer stop()
-	// The first interrupt ends a run in good order, a second one at once.
+	// The first interrupt ends a run gracefully. After stop, a second one kills the process.
 	context.AfterFunc(ctx, stop)
 	return dispatch(ctx, own, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
-// dispatch runs a command line and returns its exit code.
+// dispatch runs the command line args and returns the exit code.
 func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err := own.check(); err != nil {
 		fmt.Fprintf(stderr, "%v\n", err)
@@ -52,7 +51,7 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	var out *countingWriter
-	if wantsJSON(args) { // else a visit would not know its standard output, which it sets apart
+	if wantsJSON(args) { // a visit must see os.Stdout itself, to keep the output of targets out of it
 		out = &countingWriter{Writer: stdout}
 		root.SetOut(out)
 	}
@@ -69,14 +68,14 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		fmt.Fprintf(stderr, "loadgen: %s\n", format.Printable(exit.err.Error(), "\n\t"))
 		return told(cmd, out, exit.code, exit.err, stderr)
 	}
-	// What cobra refuses: an unknown command or flag, a missing argument.
+	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
 	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", format.Printable(err.Error(), "\n\t"),
 		meantFlag(cmd, err), cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
 
-// meantFlag returns the flags of cmd that are spelt like the one that err says there is not, as cobra does for
-// commands.
+// meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err. It
+// returns "" if there are none, or if err is another error. Cobra itself suggests commands, but no flags.
 func meantFlag(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -98,7 +97,7 @@ func meantFlag(cmd *cobra.Command, err error) string {
 	return text
 }
 
-// An exitError ends the program with a code, and with a message if it has one.
+// An exitError is an error that ends the program with an exit code. If err is nil, the program prints no message.
 type exitError struct {
 	code int
 	err  error
@@ -107,13 +106,13 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
-// interrupted reports whether a command that ends with err was interrupted.
+// interrupted reports whether err is the error of a command that was interrupted.
 func interrupted(err error) bool {
 	var exit *exitError
 	return errors.As(err, &exit) && exit.code == exitInterrupted
 }
 
-// unusable is err with exit code 2; nil if err is.
+// unusable returns err with exit code 2, or nil if err is nil.
 func unusable(err error) error {
 	if err == nil {
 		return nil
@@ -121,6 +120,7 @@ func unusable(err error) error {
 	return &exitError{exitUnusable, err}
 }
 
+// newRoot returns the command loadgen with all subcommands.
 func newRoot(own targets) *cobra.Command {
 	env := machine.Environment()
 	root := &cobra.Command{
@@ -145,10 +145,11 @@ compares arms: ways of making spans, and latency estimators. Start with
 	return root
 }
 
-// goos is the operating system that this is. Tests put another there.
+// goos is the operating system of this process. Tests replace it.
 var goos = runtime.GOOS
 
-// measuring returns cmd, which refuses to run where loadgen does not measure. Its subcommands run anywhere.
+// measuring changes cmd to return an error on operating systems where loadgen does not measure, and returns cmd. It
+// does not change the subcommands of cmd.
 func measuring(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -160,7 +161,8 @@ func measuring(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// knownTopic refuses the help of a command that there is not, which cobra's own help reports and exits with 0.
+// knownTopic returns an error if the arguments of the command help name no command. Cobra itself would report this but
+// exit with 0.
 func knownTopic(help *cobra.Command, args []string) error {
 	cmd, rest, err := help.Root().Find(args)
 	if err != nil {

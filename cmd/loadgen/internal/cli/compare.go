@@ -98,7 +98,7 @@ inconclusive, worse or better, under --strict.`,
 	return cmd
 }
 
-// compareFlags are as they were given.
+// A compareFlags holds the flags of compare before they are parsed.
 type compareFlags struct {
 	options               gate.Options
 	margins, exact, units []string
@@ -107,11 +107,11 @@ type compareFlags struct {
 	format, out           string
 }
 
-// unitsUsage is that of --units.
+// unitsUsage is the help text of --units.
 var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
 	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits(), ", ") + ")."
 
-// configUsage is that of --config.
+// configUsage is the help text of --config.
 const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, " +
 	"pkg and cpu."
 
@@ -138,7 +138,8 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 		"Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
 
-// compare compares, writes the report, and ends with its exit code.
+// compare compares the inputs and writes the report. It returns an error without a message if the exit code of the
+// report is not 0.
 func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	o, err := f.parse()
 	if err != nil {
@@ -172,11 +173,11 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// keepsInputs returns an error if the output would replace an input.
+// keepsInputs returns an error if the file of --out is one of the inputs.
 func (f *compareFlags) keepsInputs(args []string) error {
 	output, err := os.Stat(f.out)
 	if err != nil || f.out == "-" {
-		return nil // a file that is new, or none
+		return nil // the output is a new file or standard output
 	}
 	for _, arg := range args {
 		_, path, _ := strings.Cut(arg, "=")
@@ -190,7 +191,7 @@ func (f *compareFlags) keepsInputs(args []string) error {
 	return nil
 }
 
-// parse checks the flags; everything wrong with them is reported.
+// parse parses the flags and reads the gate file. It reports all errors in them together.
 func (f *compareFlags) parse() (*gate.Options, error) {
 	o := f.options
 	o.Margins = map[string]comparison.Margin{}

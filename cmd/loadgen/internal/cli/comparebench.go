@@ -19,16 +19,14 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 )
 
-// benchOptions are those of benchmarks that are run at a revision and at the working
-// tree.
+// A benchOptions holds the flags for benchmarks that run at a revision and at the working tree.
 type benchOptions struct {
 	pkg, match, time string
 	rounds           int
 	seed             uint64
 }
 
-// benchRounds is how often each side runs unless --rounds says so: enough for 102
-// figures.
+// benchRounds is the default number of rounds, in each of which both sides run. It is enough to compare 102 figures.
 const benchRounds = 12
 
 func (b *benchOptions) addFlags(cmd *cobra.Command) {
@@ -40,8 +38,8 @@ func (b *benchOptions) addFlags(cmd *cobra.Command) {
 		"With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
 }
 
-// check takes what flags of a scenario mean for benchmarks, too, and reports everything
-// that is wrong.
+// check checks the flags, and parses --rounds and --seed, the settings of a scenario that benchmarks have as well. It
+// reports all errors together.
 func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) error {
 	var errs []error
 	wrong := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
@@ -90,8 +88,8 @@ func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) erro
 	return errors.Join(errs...)
 }
 
-// runBenchmarks runs those of a package as it is at ref and at the working tree, in
-// rounds, and compares them.
+// runBenchmarks runs the benchmarks of a package at ref and at the working tree, in rounds, and compares them. With
+// --confirm, it measures a second time what regressed, and the second comparison determines the exit code.
 func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptions) error {
 	checkout, err := open(ctx, ref)
 	if err != nil {
@@ -131,8 +129,8 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	return notConfirmed(second, o)
 }
 
-// pattern is that of go test -bench for the benchmarks of those names, with others of the
-// same functions.
+// pattern returns a pattern for go test -bench that matches the functions of the named benchmarks, and so all their
+// sub-benchmarks.
 func pattern(names []string) string {
 	var functions []string
 	for _, name := range names {
@@ -145,11 +143,11 @@ func pattern(names []string) string {
 	return "^Benchmark(" + strings.Join(functions, "|") + ")$"
 }
 
-// processors ends the name of a benchmark, if there is more than one.
+// processors matches the GOMAXPROCS at the end of a benchmark's name, such as -8. A name has none if GOMAXPROCS is 1.
 var processors = regexp.MustCompile(`-\d+$`)
 
-// compare runs both sides in rounds, into files in a directory, and judges them. The
-// error is the one to end with; there is no report if nothing could be judged.
+// compare runs both sides in rounds, writes their results to files in the directory out, and compares them. It returns
+// the error that the command ends with. The report is nil if the sides could not be compared.
 func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
 	o *runOptions) (*gate.Report, error) {
 	sides := c.Sides()

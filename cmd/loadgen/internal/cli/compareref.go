@@ -28,8 +28,8 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// takeRevision takes the revision out of --compare and leaves the comparisons of arms:
-// those have blanks, and a revision has some only in braces, as HEAD@{1 day ago} has.
+// takeRevision removes the revision from --compare and returns it, or "" if there is none. The comparisons of arms
+// stay in the flag: they contain blanks, which a revision contains only in braces, such as HEAD@{1 day ago}.
 func takeRevision(cmd *cobra.Command) (ref string, err error) {
 	flag := cmd.Flags().Lookup("compare")
 	var arms []string
@@ -50,10 +50,10 @@ func takeRevision(cmd *cobra.Command) (ref string, err error) {
 	return ref, nil
 }
 
-// inBraces matches what stands in braces, as the date of HEAD@{1 day ago} does.
+// inBraces matches a pair of braces and the text in it, such as {1 day ago} in HEAD@{1 day ago}.
 var inBraces = regexp.MustCompile(`\{[^}]*\}`)
 
-// outsideBraces splits s at commas that are not in braces.
+// outsideBraces splits s at the commas that are not in braces.
 func outsideBraces(s string) (parts []string) {
 	depth, from := 0, 0
 	for i, r := range s {
@@ -71,7 +71,7 @@ func outsideBraces(s string) (parts []string) {
 	return append(parts, s[from:])
 }
 
-// completeRevisions offers the branches and tags of the repository here.
+// completeRevisions completes --compare with HEAD and the branches and tags of the current repository.
 func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads",
 		"refs/tags").Output()
@@ -81,8 +81,8 @@ func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobr
 	return append([]string{"HEAD"}, strings.Fields(string(out))...), cobra.ShellCompDirectiveNoFileComp
 }
 
-// mainPackage is the import path of this program's main package: a program with targets
-// of its own is compared with what it was, not with loadgen. Tests put another there.
+// mainPackage returns the import path of this program's main package, so that a program with its own targets is
+// compared with an earlier version of itself, not of loadgen. Tests replace it.
 var mainPackage = func() (string, error) {
 	info, ok := debug.ReadBuildInfo()
 	switch {
@@ -96,7 +96,7 @@ var mainPackage = func() (string, error) {
 	return info.Path, nil
 }
 
-// open checks out ref beside the directory that the process runs in.
+// open checks out ref of the repository that the current directory is in.
 func open(ctx context.Context, ref string) (*revision.Checkout, error) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -109,7 +109,7 @@ func open(ctx context.Context, ref string) (*revision.Checkout, error) {
 	return c, nil
 }
 
-// compareError is that of a checkout or of a build, which an interrupt may have ended.
+// compareError returns the error for a failed checkout or build, or exitInterrupted if an interrupt ended it.
 func compareError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted before anything was measured")}
@@ -117,14 +117,14 @@ func compareError(ctx context.Context, err error) error {
 	return unusable(fmt.Errorf("--compare: %w", err))
 }
 
-// closing closes a checkout: what it leaves behind is told, and changes no result.
+// closing closes a checkout. It prints an error as a warning, since no result depends on it.
 func closing(c *revision.Checkout, o *runOptions) {
 	if err := c.Close(); err != nil {
 		fmt.Fprintf(o.stderr, "warning: %v\n", err)
 	}
 }
 
-// introduce says what is compared.
+// introduce prints the two sides of the comparison, and warns if they are the same.
 func introduce(c *revision.Checkout, o *runOptions) {
 	sides := c.Sides()
 	fmt.Fprintf(o.stderr, "comparing the working tree, %s, with %s\n", sides[1], sides[0])
@@ -134,8 +134,8 @@ func introduce(c *revision.Checkout, o *runOptions) {
 	}
 }
 
-// runAgainst runs a scenario with the program as it is at ref and at the working tree,
-// side by side.
+// runAgainst runs a scenario with the programs of ref and of the working tree, in the same rounds, and compares the
+// two runs. With --confirm, it then measures the cells that regressed again, and the second comparison decides.
 func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOptions) (err error) {
 	if len(o.profiles) > 0 {
 		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
@@ -216,7 +216,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	return notConfirmed(r, o)
 }
 
-// named are the cells of benchmarks of those names.
+// named returns the cells of s that the named benchmarks belong to.
 func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 	for _, c := range s.Cells() {
 		if slices.ContainsFunc(names, func(name string) bool {
@@ -228,7 +228,8 @@ func named(s *scenarios.Scenario, names []string) (cells []scenarios.Cell) {
 	return cells
 }
 
-// createSides starts the files of both.
+// createSides creates the files of both sides in subdirectories of out. If that fails for one side, it removes the
+// files of the other.
 func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out string, h results.Header) (
 	sides []rounds.Side, err error) {
 	for i, s := range c.Sides() {
@@ -238,7 +239,7 @@ func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out s
 			w, err = results.Create(filepath.Join(out, s.Name), h)
 		}
 		if err != nil {
-			for _, before := range sides { // leave no half of a comparison
+			for _, before := range sides { // one side alone is no comparison
 				err = errors.Join(err, before.Writer.Close(results.Partial),
 					os.RemoveAll(filepath.Join(out, before.Name)))
 			}
@@ -250,10 +251,11 @@ func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out s
 	return sides, nil
 }
 
-// A sideBySide is two runs that were made side by side.
+// A sideBySide holds two runs that were made in the same rounds.
 type sideBySide struct{ base, head *results.Run }
 
-// compareRuns compares the runs in a directory. There is no report if nothing was measured.
+// compareRuns reads the two runs in a directory, compares them, and prints the comparison. The report is nil if
+// either run has no visits.
 func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, err error) {
 	base, head := filepath.Join(out, "base"), filepath.Join(out, "head")
 	if runs.base, err = results.Read(base); err != nil {
@@ -272,7 +274,7 @@ func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, er
 		filepath.Join(head, results.BenchFile))
 }
 
-// judgeRuns compares two runs, and tells how it ends.
+// judgeRuns compares the two runs in a directory and returns the report, and the error that the command ends with.
 func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	runs, r, err := compareRuns(out, o)
 	if runs.base == nil || runs.head == nil {
@@ -282,7 +284,7 @@ func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	switch {
 	case r == nil && err == nil:
 		return nil, cut
-	case !complete: // what one side lacks may be why the two cannot be compared
+	case !complete: // visits that one side lacks may be the cause of err
 		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
 	case err != nil:
 		return nil, err
@@ -290,7 +292,7 @@ func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	return r, cmp.Or(judged(r), cut, verdict(runs.base, complete, o.strict))
 }
 
-// family is how many figures a comparison of s with a revision is a verdict on.
+// family returns the number of figures that a comparison of s with a revision judges.
 func (o *runOptions) family(s *scenarios.Scenario) int {
 	return o.gate().Primary() * len(s.Cells())
 }

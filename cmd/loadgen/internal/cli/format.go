@@ -13,18 +13,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The formats that most commands have. --format means the same thing everywhere: the form of the answer of a command,
-// which is on standard output, or where -o says. The first format of a command is its default.
+// The formats that most commands have. In every command, --format sets the format of the answer, which goes to
+// standard output or to the path that -o gives. The first format of a command is its default.
 const (
 	formatText = "text"
 	formatJSON = "json"
 	formatTSV  = "tsv"
 )
 
-// formatsOf is the annotation of --format that holds the formats of the command.
+// formatsOf is the key of the annotation of --format that holds the formats of a command.
 const formatsOf = "formats"
 
-// addFormat adds --format, which takes one of formats.
+// addFormat adds the flag --format, which takes one of formats. The first format is the default.
 func addFormat(cmd *cobra.Command, format *string, formats []string) {
 	flags := cmd.Flags()
 	flags.StringVar(format, "format", formats[0], "The `format` of the answer: "+strings.Join(formats, ", ")+".")
@@ -43,11 +43,11 @@ func checkFormat(format string, formats []string) error {
 	return fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(formats, ", "))
 }
 
-// printJSON writes v as one JSON document. NaN and infinities are an error: JSON has none.
+// printJSON writes v as one JSON document. It returns an error if v contains NaN or an infinity, which JSON lacks.
 func printJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // an objective reads p99 < 5ms
+	e.SetEscapeHTML(false) // objectives contain <, such as p99 < 5ms
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
 		return err
@@ -56,18 +56,18 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-// failureSchema is the version of a failure in JSON.
+// failureSchema is the schema version of a failure.
 const failureSchema = 1
 
-// A failure is the JSON document of a command that has no answer.
+// A failure is the JSON document that a command without an answer prints.
 type failure struct {
 	Schema int    `json:"schema"`
 	Error  string `json:"error"`
 	Exit   int    `json:"exit"`
 }
 
-// wantsJSON reports whether a command line asks for JSON. It looks at the words: flags after one that is wrong are not
-// parsed.
+// wantsJSON reports whether a command line asks for JSON. It searches the arguments itself, since flags after an
+// invalid flag are not parsed.
 func wantsJSON(args []string) bool {
 	for i, arg := range args {
 		if arg == "--format="+formatJSON || arg == formatJSON && i > 0 && args[i-1] == "--format" {
@@ -83,7 +83,7 @@ func hasJSON(cmd *cobra.Command) bool {
 	return f != nil && slices.Contains(f.Annotations[formatsOf], formatJSON)
 }
 
-// A countingWriter counts what it writes.
+// A countingWriter counts the bytes that it writes.
 type countingWriter struct {
 	io.Writer
 	n int
@@ -95,7 +95,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// notStandardOutput returns an error if --out is - although the command leaves several files.
+// notStandardOutput returns an error if --out is -, for commands that write several files.
 func notStandardOutput(flags *pflag.FlagSet) error {
 	if f := flags.Lookup("out"); f.Changed && f.Value.String() == "-" {
 		return errors.New("--out: there are several files, which standard output does not take: want a directory")
@@ -103,8 +103,9 @@ func notStandardOutput(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// told returns the code that a command ends with after an error. If it was asked for JSON and has written nothing, it
-// writes the failure to its standard output, where there is always one document. Stdout is nil if it was not asked.
+// told returns the exit code of a command that failed with err: code, or exitUnusable if told itself fails. If the
+// command has the format JSON and has written nothing, told prints the failure, so that standard output always holds
+// one JSON document. Stdout is nil if the user did not ask for JSON.
 func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stderr io.Writer) int {
 	if stdout == nil || stdout.n > 0 || !hasJSON(cmd) {
 		return code

@@ -72,11 +72,11 @@ are shown all the same.`,
 	return cmd
 }
 
-// historyFlags are as they were given.
+// historyFlags holds the flags of loadgen history, not yet parsed.
 type historyFlags struct{ cell, unit, machine, format string }
 
-// show prints what is wanted of the records that can be read, and then fails if there is
-// something that cannot.
+// show prints the records that the flags select. If some lines of the file are not records, show prints the other
+// records and then returns an error.
 func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 	filter, err := f.parse()
 	if err != nil {
@@ -98,7 +98,7 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 	return errors.Join(broken, err)
 }
 
-// parse checks the flags; everything wrong with them is reported.
+// parse returns the filter that the flags describe. It reports all errors in the flags together.
 func (f *historyFlags) parse() (*history.Filter, error) {
 	filter := &history.Filter{Unit: f.unit}
 	errs := []error{checkFormat(f.format, history.Formats())}
@@ -159,7 +159,8 @@ Jobs that record at the same time do not mix their lines.`,
 	return cmd
 }
 
-// newRecord is a record without cells, of a commit or of that of git.
+// newRecord returns a record without cells. If commit is empty, the record has the commit that git has checked out,
+// and its time; otherwise it has the current time. If when is not empty, it replaces the time.
 func newRecord(ctx context.Context, to, commit, when string) (*history.Record, error) {
 	r := &history.Record{Schema: history.Schema, Commit: commit, Time: time.Now()}
 	var errs [2]error
@@ -182,7 +183,7 @@ func newRecord(ctx context.Context, to, commit, when string) (*history.Record, e
 	return r, errors.Join(errs[:]...)
 }
 
-// recordHistory adds what inputs hold to a record, and the record to a history.
+// recordHistory adds the results of the inputs to r, and appends r to the history file to.
 func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, keys []string) error {
 	lines, warnings, err := gate.Lines(inputs, cmd.InOrStdin(), keys)
 	if err != nil {
@@ -199,7 +200,7 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 		r.Machine = fmt.Sprintf("%s/%s, %s", env.GOOS, env.GOARCH, env.CPU)
 	}
 	if err := cmd.Context().Err(); err != nil {
-		return err // standard input may have ended with what was interrupted
+		return err // an interrupt may have cut standard input short
 	}
 	if err := history.Append(to, r); err != nil {
 		return err

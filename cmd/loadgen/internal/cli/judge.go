@@ -17,8 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// projectRules returns what the gate file in the current directory says; nil if there is
-// none.
+// projectRules returns the gate file in the current directory, or nil if there is none.
 func projectRules() (*gate.File, error) {
 	file, err := gate.ReadFile(gate.DefaultFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -30,8 +29,8 @@ func projectRules() (*gate.File, error) {
 	return file, err
 }
 
-// judgeRun judges the comparisons of a run by the gate file of the project, in the units
-// that are asked for.
+// judgeRun judges the comparisons of a run by the gate file rules, which may be nil. If units is not empty, only
+// these units are judged. It prints warnings to stderr.
 func judgeRun(run *results.Run, rules *gate.File, units []string, stderr io.Writer) ([]*comparison.Contest, error) {
 	o := gate.Options{File: rules, Units: tidyUnits(units), Now: time.Now()}
 	contests, warnings, err := o.OfRun(run)
@@ -41,7 +40,7 @@ func judgeRun(run *results.Run, rules *gate.File, units []string, stderr io.Writ
 	return contests, err
 }
 
-// tidyUnits are units as benchstat has them.
+// tidyUnits returns units in benchstat's form, such as sec/op for ns/op.
 func tidyUnits(units []string) (all []string) {
 	for _, unit := range units {
 		all = append(all, comparison.TidyUnit(unit))
@@ -49,14 +48,15 @@ func tidyUnits(units []string) (all []string) {
 	return all
 }
 
-// gate returns how a base and a head that were measured in turn are judged.
+// gate returns the options for judging a base and a head that were measured in the same rounds.
 func (o *runOptions) gate() *gate.Options {
 	return &gate.Options{
 		Noise: noiseFloor(o.stderr).Noise, Interleaved: true, File: o.rules, Strict: o.strict, Now: time.Now(),
 	}
 }
 
-// printComparison prints a comparison, and which files it is of.
+// printComparison prints a comparison and the paths of its two files. In JSON, it keeps both for the one document
+// that the command prints at its end.
 func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
 	if o.format == formatJSON {
 		o.compared = append(o.compared, comparedDocument{Report: r, Files: sideFiles{base, head}})
@@ -66,8 +66,8 @@ func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
 	return unusable(err)
 }
 
-// noiseFloor is that of this machine as selftest --aa has kept it; nil if it has not. One
-// that cannot be read changes no result, and is told.
+// noiseFloor returns the noise floor that selftest --aa kept, or nil if there is none. It prints an error as a
+// warning, since no result depends on the noise floor.
 func noiseFloor(stderr io.Writer) *selftest.AA {
 	r, err := selftest.ReadNoise(selftest.NoiseFile)
 	if err != nil {
@@ -76,7 +76,7 @@ func noiseFloor(stderr io.Writer) *selftest.AA {
 	return r
 }
 
-// judged is the error that a command ends with after a comparison; nil if all is well.
+// judged returns the error that a command ends with after a comparison, or nil if it exits with 0.
 func judged(r *gate.Report) error {
 	switch r.Exit {
 	case exitOK:
@@ -91,7 +91,7 @@ func judged(r *gate.Report) error {
 	return &exitError{r.Exit, nil}
 }
 
-// suspects are the names of what regressed, if that is to be measured again.
+// suspects returns the names of the cells that regressed, or nil without --confirm.
 func suspects(r *gate.Report, o *runOptions) (names []string) {
 	if !o.confirm || r == nil {
 		return nil
@@ -106,13 +106,13 @@ func suspects(r *gate.Report, o *runOptions) (names []string) {
 	return names
 }
 
-// confirming says that names are measured again.
+// confirming prints the names of the cells that are measured again.
 func confirming(names []string, o *runOptions) {
 	fmt.Fprintf(o.stderr, "confirming: %s, measured again\n", strings.Join(names, ", "))
 }
 
-// notConfirmed is what a first comparison comes to once a second one has been made of
-// what regressed in it: of many cells one may regress by chance, but hardly twice.
+// notConfirmed returns the error that a command ends with after a second comparison, which covers the cells that
+// regressed in the first one. Among many cells, one may regress by chance, but hardly twice.
 func notConfirmed(second *gate.Report, o *runOptions) error {
 	if second.Counts[comparison.Regressed] == 0 {
 		fmt.Fprintln(o.stderr, "what regressed did not do so again: it is not called a regression")

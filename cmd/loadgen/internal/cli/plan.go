@@ -55,6 +55,7 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 	return cmd
 }
 
+// plan prints what a scenario would run, with the warnings of its checks.
 func plan(out io.Writer, s *scenarios.Scenario) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", report.Title(s))
@@ -104,7 +105,7 @@ seed        %s
 	return err
 }
 
-// charts draws every load that changes.
+// charts draws the rate over time of each load that is not a steady rate.
 func charts(b *strings.Builder, s *scenarios.Scenario) error {
 	for _, l := range s.Levels() {
 		if l.Load == "" {
@@ -123,8 +124,8 @@ func charts(b *strings.Builder, s *scenarios.Scenario) error {
 	return nil
 }
 
-// counted is the rate of a schedule whose rate is not known otherwise: of the calls
-// in a sixtieth of it.
+// counted returns the rate of a schedule as a function of time, for a schedule that has no rate curve. The rate is
+// the number of calls in each sixtieth of the schedule, divided by the length of a sixtieth.
 func counted(a schedule.Arrivals) func(time.Duration) float64 {
 	const parts = 60
 	part := max(a.Duration()/parts, 1)
@@ -139,7 +140,7 @@ func counted(a schedule.Arrivals) func(time.Duration) float64 {
 	return func(t time.Duration) float64 { return counts[min(t/part, parts)] / part.Seconds() }
 }
 
-// each is how long a visit is, if all are of one length.
+// each returns the length of a visit, such as " of 5s", or "" if the loads set the length.
 func each(s *scenarios.Scenario) string {
 	if s.Duration == 0 {
 		return ""
@@ -147,7 +148,7 @@ func each(s *scenarios.Scenario) string {
 	return fmt.Sprintf(" of %v", s.Duration)
 }
 
-// overloaded is what becomes of calls that find every worker busy.
+// overloaded describes what happens to calls that find every worker busy.
 func overloaded(s *scenarios.Scenario) string {
 	switch {
 	case s.Closed:
@@ -158,12 +159,12 @@ func overloaded(s *scenarios.Scenario) string {
 	return fmt.Sprintf("%v, room for %s", s.Overload, format.Plural(s.Queue, "call"))
 }
 
-// planChecks returns everything that is checked of a scenario before it runs.
+// planChecks returns all checks of a scenario that are made before it runs.
 func planChecks(s *scenarios.Scenario) []report.Check {
 	return append(report.Checks(s), workChecks(s)...)
 }
 
-// workers returns how many workers a scenario has.
+// workers returns the number of workers of a scenario.
 func workers(s *scenarios.Scenario) int {
 	if s.Workers == 0 {
 		return bench.DefaultWorkers()
@@ -171,12 +172,12 @@ func workers(s *scenarios.Scenario) int {
 	return s.Workers
 }
 
-// workChecks returns whether the work of the handlers alone allows each rate.
+// workChecks returns a check for each level: whether the workers can do the work of the handlers at its peak rate.
 func workChecks(s *scenarios.Scenario) (all []report.Check) {
 	if s.Closed {
 		return nil
 	}
-	have := min(workers(s), runtime.GOMAXPROCS(0)) // the work is the processor's
+	have := min(workers(s), runtime.GOMAXPROCS(0)) // each busy worker needs a processor
 	for _, l := range s.Levels() {
 		peak := s.LoadOf(l).RateCurve.Peak()
 		need := peak * s.Handlers.Spin.Seconds()
@@ -192,7 +193,7 @@ func workChecks(s *scenarios.Scenario) (all []report.Check) {
 	return all
 }
 
-// statable returns the percentiles that n calls allow to state.
+// statable returns the percentiles that have a 95% interval with n calls.
 func statable(n uint64) (all []float64) {
 	for _, q := range results.Percentiles() {
 		if n >= quantile.SamplesFor(q) {
@@ -202,7 +203,7 @@ func statable(n uint64) (all []float64) {
 	return all
 }
 
-// upTo says which percentiles n calls allow to state.
+// upTo returns the range of the percentiles that have a 95% interval with n calls, such as "to p99.9".
 func upTo(n uint64) string {
 	switch all := statable(n); len(all) {
 	case 0:

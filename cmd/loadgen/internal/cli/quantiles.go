@@ -88,7 +88,7 @@ the input is bad.`,
 	return cmd
 }
 
-// quantileFlags are as they were given.
+// quantileFlags holds the flags of loadgen quantiles, not yet parsed.
 type quantileFlags struct {
 	data, estimators, quantiles          []string
 	n, anchor, maxError, maxBytes, visit string
@@ -132,6 +132,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	}
 }
 
+// armNames returns the names of all estimators.
 func armNames() (names []string) {
 	for _, a := range estimators.Arms() {
 		names = append(names, a.Name)
@@ -139,7 +140,8 @@ func armNames() (names []string) {
 	return names
 }
 
-// plan is what to measure; everything wrong with the flags and files is reported.
+// plan returns what to measure. It reports all errors in the flags and files together, and chooses a seed if there is
+// none.
 func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Reader) (*quantiles.Plan, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
@@ -177,7 +179,7 @@ func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Read
 	return p, p.Check()
 }
 
-// shapes are the data that are made up.
+// shapes returns the synthetic data sets that --data names.
 func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 	n, err := parseCount(f.n)
 	if err != nil {
@@ -197,7 +199,7 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 	return made, errors.Join(errs...)
 }
 
-// read reads all files.
+// read reads the data sets of the files, and reports all errors in the files together.
 func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (
 	read []quantiles.Data, err error,
 ) {
@@ -226,22 +228,23 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 	return read, errors.Join(errs...)
 }
 
+// unitNames returns the values that --unit accepts, for messages.
 func unitNames() string { return "ns, us, ms or s" }
 
-// A tagsDocument is the tags of logs.
+// A tagsDocument is the JSON document that --tags prints.
 type tagsDocument struct {
 	Schema int          `json:"schema"`
 	Logs   []loggedTags `json:"logs"`
 }
 
-// A loggedTags is the tags of a log.
+// loggedTags holds the tags of one log.
 type loggedTags struct {
 	Log  string               `json:"log"`
 	Tags []quantiles.TaggedAs `json:"tags"`
 	text string
 }
 
-// listTags writes the tags of each log, up to the first that cannot be read.
+// listTags prints the tags of each log, up to the first log that cannot be read.
 func listTags(ctx context.Context, format string, files []string, stdin io.Reader, stdout io.Writer) error {
 	if len(files) == 0 {
 		return unusable(errors.New("--tags: no log: want its path, or - for standard input"))
@@ -263,7 +266,7 @@ func listTags(ctx context.Context, format string, files []string, stdin io.Reade
 	return cmp.Or(err, unusable(printTags(stdout, format, logs, len(files) > 1)))
 }
 
-// printTags writes the tags of logs, which have their names above them if they are named.
+// printTags prints the tags of logs in the format as. If named is set, text has the name of each log above its tags.
 func printTags(stdout io.Writer, as string, logs []loggedTags, named bool) error {
 	var text strings.Builder
 	rows := [][]string{{"log", "tag", "histograms", "values"}}
@@ -287,8 +290,8 @@ func printTags(stdout io.Writer, as string, logs []loggedTags, named bool) error
 	return err
 }
 
-// unlessInterrupted does what cannot be interrupted, such as waiting for standard input,
-// and gives up on it once ctx ends: the program is about to.
+// unlessInterrupted calls do, which cannot be interrupted because it may wait for standard input, and returns its
+// result. If ctx ends first, it returns an error and lets do go on, since the program is about to end.
 func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result T, err error) {
 	done := make(chan struct{})
 	var (
@@ -307,6 +310,7 @@ func unlessInterrupted[T any](ctx context.Context, do func() (T, error)) (result
 	}
 }
 
+// arm returns the estimator with a name, which must be one of armNames.
 func arm(name string) quantiles.Arm {
 	i := slices.IndexFunc(estimators.Arms(), func(a estimators.Arm) bool { return a.Name == name })
 	return quantiles.Arm{Name: name, MeasureOnly: estimators.Arms()[i].MeasureOnly,
@@ -315,7 +319,7 @@ func arm(name string) quantiles.Arm {
 		}}
 }
 
-// parseArms are the estimators of those names; all if there is none.
+// parseArms returns the estimators with the given names, or all estimators if there are no names.
 func parseArms(names []string) (arms []quantiles.Arm, err error) {
 	if len(names) == 0 {
 		names = armNames()
@@ -333,9 +337,10 @@ func parseArms(names []string) (arms []quantiles.Arm, err error) {
 	return arms, nil
 }
 
-// noAnchor is the name of none.
+// noAnchor is the value of --anchor that means no anchor.
 const noAnchor = "none"
 
+// parseAnchor returns the estimator that the others are compared with, or a zero Arm for noAnchor.
 func parseAnchor(name string) (quantiles.Arm, error) {
 	switch {
 	case name == noAnchor:
@@ -347,7 +352,7 @@ func parseAnchor(name string) (quantiles.Arm, error) {
 	return arm(name), nil
 }
 
-// parseQuantiles are shares, rising and each once.
+// parseQuantiles parses quantiles and returns them sorted, without duplicates.
 func parseQuantiles(list []string) (all []float64, err error) {
 	for _, s := range list {
 		q, err := strconv.ParseFloat(s, 64)
@@ -360,7 +365,7 @@ func parseQuantiles(list []string) (all []float64, err error) {
 	return slices.Compact(all), nil
 }
 
-// parseShare reads 1% or 0.01.
+// parseShare parses a share, such as 1% or 0.01.
 func parseShare(s string) (float64, error) {
 	number, percent := strings.CutSuffix(s, "%")
 	x, err := strconv.ParseFloat(number, 64)
@@ -373,7 +378,7 @@ func parseShare(s string) (float64, error) {
 	return x, nil
 }
 
-// parseBytes reads 65536, 64KB, 64KiB or 1MB. A KB is 1024 bytes.
+// parseBytes parses a size, such as 65536, 64KB, 64KiB or 1MB. A KB is 1024 bytes.
 func parseBytes(s string) (int, error) {
 	number, unit := strings.ToUpper(s), 1.0
 	for _, suffix := range []struct {
@@ -393,7 +398,7 @@ func parseBytes(s string) (int, error) {
 	return int(x * unit), nil
 }
 
-// parseCount reads 20000, 100k, 1M or 1e6.
+// parseCount parses a number of values, such as 20000, 100k, 1M or 1e6.
 func parseCount(s string) (int, error) {
 	number, times := s, 1.0
 	for suffix, factor := range map[string]float64{"k": 1e3, "K": 1e3, "M": 1e6} {
@@ -408,7 +413,8 @@ func parseCount(s string) (int, error) {
 	return int(x), nil
 }
 
-// measureQuantiles carries out a plan and writes the report.
+// measureQuantiles carries out a plan and prints the report. It returns an error with exit code 1 if the
+// report recommends no estimator.
 func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
 		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)

@@ -75,7 +75,7 @@ names of what was written are printed.`,
 	return cmd
 }
 
-// directoryOf is where the files of a run are.
+// directoryOf returns the directory of a run, given the path of the directory or of its run.json.
 func directoryOf(run string) string {
 	if info, err := os.Stat(run); err == nil && info.IsDir() {
 		return run
@@ -83,11 +83,11 @@ func directoryOf(run string) string {
 	return filepath.Dir(run)
 }
 
-// A runWriter writes a run into one file.
+// A runWriter writes a run to one file.
 type runWriter func(io.Writer, *results.Run) error
 
-// writerOf returns the writer of a format that has one file. That of the page has the
-// comparisons judged by the gate file of the project.
+// writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
+// the gate file of the project.
 func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
 	if format != formatHTML {
 		if len(units) > 0 {
@@ -109,7 +109,8 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 	}, nil
 }
 
-// writeReport writes a run in a format, and the names of files to stdout.
+// writeReport writes a run in a format. If out is -, it writes to stdout; otherwise it prints the paths of the files
+// that it writes to stdout. If out is empty, the files are in dir.
 func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, out, dir string) error {
 	if format == formatHGRM {
 		return writePercentiles(stdout, run, out, dir)
@@ -128,7 +129,8 @@ func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, ou
 	return writeFile(stdout, out, b.Bytes())
 }
 
-// writePercentiles writes a file for each cell into a directory, made if need be.
+// writePercentiles writes a file for each cell into the directory out, or dir if out is empty. It creates the
+// directory if it does not exist.
 func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error {
 	if out == "-" {
 		return errors.New("--out: hgrm is a file for each cell: want a directory")
@@ -154,6 +156,7 @@ func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error
 	return nil
 }
 
+// writeFile writes a file and prints its path to stdout.
 func writeFile(stdout io.Writer, path string, data []byte) error {
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		return err

@@ -105,15 +105,15 @@ time so, and 2% interleaved.`,
 	return cmd
 }
 
-// runOptions are what a run has besides its scenario.
+// runOptions holds the options of a run besides its scenario.
 type runOptions struct {
-	out            string // "": a directory of results, by name and time
+	out            string // output directory; "" means a new one in results
 	format         string
 	strict         bool
 	confirm        bool
 	profiles       []string
-	rules          *gate.File         // of the project; nil for none
-	compared       []comparedDocument // for JSON, which is one document
+	rules          *gate.File         // the gate file of the project, or nil
+	compared       []comparedDocument // comparisons that finish prints as one JSON document
 	stdout, stderr io.Writer
 }
 
@@ -139,6 +139,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		"with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
 }
 
+// check checks the flags, and reads the gate file of the project.
 func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	if cmd.Flags().Changed("out") && o.out == "" {
 		return errors.New("--out is empty: want a directory")
@@ -156,7 +157,7 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// directory is where the files of a run go.
+// directory returns the directory for the files of a run. Without --out, it creates a new one.
 func (o *runOptions) directory(name string, began time.Time) (string, error) {
 	if o.out != "" {
 		return o.out, nil
@@ -164,8 +165,8 @@ func (o *runOptions) directory(name string, began time.Time) (string, error) {
 	return newDirectory(name, began)
 }
 
-// newDirectory makes a directory of results, by name and time, and by number if another run
-// of that name began in the same second.
+// newDirectory creates the directory results/NAME-TIME and returns its path. If another run of that name began in the
+// same second, it appends a number.
 func newDirectory(name string, began time.Time) (string, error) {
 	if err := os.MkdirAll("results", 0o755); err != nil {
 		return "", err
@@ -179,7 +180,7 @@ func newDirectory(name string, began time.Time) (string, error) {
 	}
 }
 
-// readReplays reads the replays of a scenario, and warns of what was done to them.
+// readReplays reads the replays of a scenario. It warns about each file whose calls are not in order of time.
 func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
 	if err := s.ReadReplays(); err != nil {
 		return unusable(err)
@@ -194,13 +195,14 @@ func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
 	return nil
 }
 
-// drawSeed gives s a seed if it has none.
+// drawSeed sets a seed that is 0 to a random one.
 func drawSeed(seed *uint64) {
 	if *seed == 0 {
 		*seed = rand.Uint64()>>1 + 1
 	}
 }
 
+// run runs a scenario, prints and keeps its results, and returns the error that the command ends with.
 func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err := readReplays(s, o.stderr); err != nil {
 		return err
@@ -253,8 +255,8 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	return cmp.Or(profileErr, verdict(done, complete, o.strict))
 }
 
-// profile profiles every cell, and returns where the profiles are, for the user, and the error to end
-// with.
+// profile profiles every cell and returns a text that tells the user where the profiles are. If it cannot profile
+// every cell, it returns the error that the command ends with.
 func (o *runOptions) profile(ctx context.Context, visits *rounds.Options, dir string) (found string, err error) {
 	switch complete, err := rounds.Profile(ctx, visits, o.profiles, dir); {
 	case err != nil:
@@ -273,7 +275,7 @@ func status(complete bool) results.Status {
 	return results.Partial
 }
 
-// verdict is how a run ends.
+// verdict returns the error that a run ends with, or nil if the run counts as a success.
 func verdict(run *results.Run, complete, strict bool) error {
 	measured, doubtful, lost := 0, 0, 0
 	for _, v := range run.Visits {

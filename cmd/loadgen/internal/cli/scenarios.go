@@ -43,7 +43,7 @@ answers, and the targets of the program's own. With --fields, lists what the fil
 	return cmd
 }
 
-// fieldsText returns a table of what the file of a scenario may say.
+// fieldsText returns a table of the fields of a scenario file.
 func fieldsText(targets) (string, error) {
 	t := format.Table(4, "field", "takes", "default", "meaning")
 	for _, f := range scenarios.Fields() {
@@ -68,5 +68,5 @@ func listText(own targets) (string, error) {
 	return t.Render(), nil
 }
 
-// about says what a target is.
+// about returns the description of t, or a default one.
 func (t *Target) about() string { return cmp.Or(t.About, "A function of this program.") }

@@ -96,14 +96,14 @@ from then on in the same directory.`,
 
 var selftestFormats = []string{formatText, formatJSON}
 
-// A selfTest is one invocation.
+// A selfTest holds the checks and options of one run of loadgen selftest.
 type selfTest struct {
 	checks         []selftest.Check
 	quick, json    bool
 	stdout, stderr io.Writer
 }
 
-// run makes the checks and prints the report, of those before an interruption too.
+// run makes the checks and prints the report. If ctx ends, the report has the checks that were made before.
 func (t *selfTest) run(ctx context.Context) error {
 	env := machine.Environment()
 	env.Warnings = unfit(ctx, t.stderr)
@@ -129,6 +129,7 @@ func (t *selfTest) run(ctx context.Context) error {
 	return nil
 }
 
+// print prints the report as text or JSON.
 func (t *selfTest) print(r *selftest.Report) error {
 	if t.json {
 		return printJSON(t.stdout, r)

@@ -16,8 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// A Target is something of a program's own to put under load: package command documents
-// its fields.
+// A Target is a target that the program itself provides. Package command documents its fields.
 type Target struct {
 	Name  string
 	About string
@@ -32,9 +31,10 @@ func Func(name string, f bench.TargetFunc) Target {
 	}}
 }
 
-// targets are those of the program, besides the map.
+// targets holds the program's own targets. The map, which every program has, is not among them.
 type targets []Target
 
+// check returns all errors in the names and functions of the targets.
 func (all targets) check() error {
 	var errs []error
 	for i, t := range all {
@@ -51,6 +51,7 @@ func (all targets) check() error {
 	return errors.Join(errs...)
 }
 
+// names returns the names that --target accepts: the map, and the program's own targets.
 func (all targets) names() []string {
 	names := []string{scenarios.MapTarget}
 	for _, t := range all {
@@ -59,7 +60,7 @@ func (all targets) names() []string {
 	return names
 }
 
-// own returns the program's own target with this name, as a visit takes it, or nil for the map.
+// own returns the program's own target with this name, or nil for the map.
 func (all targets) own(name string) (*visit.Own, error) {
 	if name == scenarios.MapTarget {
 		return nil, nil
@@ -73,7 +74,7 @@ func (all targets) own(name string) (*visit.Own, error) {
 		spelling.Meant(name, all.names()), strings.Join(all.names(), ", "))
 }
 
-// requested is the target that a request names, once the request has been checked.
+// requested checks a request and returns the program's own target that it names, or nil for the map.
 func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	if err := req.Check(); err != nil {
 		return nil, err
@@ -81,9 +82,10 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	return all.own(req.Scenario.TargetOf(req.Cell))
 }
 
-// load loads what a command's arguments and flags name: without a name, the program's own
-// target that --target names, its first one, or span-reuse if it has none. No estimators are
-// compared on a program's own target, unless they are asked for.
+// load loads the scenario that the arguments and flags of a command name. Without an argument, it returns a default
+// scenario for the program's own targets that --target names, or for the first one; if the program has no targets, or
+// --target names only the map, it loads span-reuse. The default scenario compares estimators only if a flag names
+// some.
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
 	settings := settingsOf(cmd)
 	switch {
@@ -119,13 +121,13 @@ func targetFlag(cmd *cobra.Command) []string {
 	return nil
 }
 
-// mapNamed reports whether --target names the map alone, which is a target of loadgen's own.
+// mapNamed reports whether --target names only the map.
 func mapNamed(cmd *cobra.Command) bool {
 	return slices.Equal(targetFlag(cmd), []string{scenarios.MapTarget})
 }
 
 // named returns the name and the description of a scenario for the targets that --target names, or for
-// the first target. Unknown targets are refused later.
+// the first target. The caller must reject unknown targets.
 func (all targets) named(cmd *cobra.Command) (name, about string) {
 	names := targetFlag(cmd)
 	if len(names) > 1 {
@@ -139,7 +141,7 @@ func (all targets) named(cmd *cobra.Command) (name, about string) {
 	return all[0].Name, all[0].About
 }
 
-// usual says what a command drives without a scenario, for its help.
+// usual describes the target or scenario that a command runs without an argument, for the help of the command.
 func (all targets) usual() string {
 	if len(all) > 0 {
 		return "the target " + all[0].Name + ", or that of --target"
@@ -147,7 +149,7 @@ func (all targets) usual() string {
 	return "span-reuse"
 }
 
-// complete offers the targets of --target.
+// complete registers the completion of --target.
 func (all targets) complete(cmd *cobra.Command) {
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string

@@ -8,10 +8,10 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 )
 
-// survey looks at the machine. Tests, which are not to depend on it, put another there.
+// survey returns warnings about the machine. Tests replace it, since they must not depend on the machine.
 var survey = machine.Unfit
 
-// unfit says what keeps the machine from measuring well, and what to do.
+// unfit prints and returns warnings that say what keeps the machine from measuring well, and what to do.
 func unfit(ctx context.Context, stderr io.Writer) []string {
 	warnings := survey(ctx)
 	for _, w := range warnings {

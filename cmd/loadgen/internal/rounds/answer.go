@@ -14,21 +14,21 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// ErrInterrupted is what answering ends with if it was interrupted. The answer may have been written:
-// what was measured before.
+// ErrInterrupted is returned by Answer after an interrupt. Answer may have written an answer, with what was measured
+// before the interrupt.
 var ErrInterrupted = errors.New("interrupted")
 
-// An Asker is the process that asked this one, by [Program.Ask].
+// An Asker is the process that sends this process a request, by [Program.Ask].
 type Asker struct {
-	In  io.Reader // has the request; its end interrupts: the process that asked closes it, or has ended
-	Out io.Writer // takes the answer, in a line
-	// Grace is how long answering may take once it has been interrupted: a call may never return.
+	In  io.Reader // holds the request; its end is an interrupt, since the asker closed it or has ended
+	Out io.Writer // receives the answer, in one line
+	// Grace is the longest time that Answer waits after an interrupt, since a call may never return.
 	Grace time.Duration
 }
 
-// Answer reads a request, has do answer it, and writes the answer. If the asker's Out is the standard
-// output of this process, what a target prints there goes to standard error. An answer that is overdue after
-// an interrupt is not awaited: the process is to end then.
+// Answer reads a request, calls do, and writes the answer that do returns. If a.Out is the standard output of this
+// process, the output that targets print there goes to standard error. After an interrupt, Answer cancels the context
+// of do and waits for it at most a.Grace. The process must then end, since do may still be running.
 func Answer[R any](ctx context.Context, a *Asker, command string, do func(context.Context, *R) (any, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,7 +53,7 @@ func Answer[R any](ctx context.Context, a *Asker, command string, do func(contex
 	var answer any
 	err := errors.New("the target ended the goroutine that drives it (runtime.Goexit)")
 	done := make(chan struct{})
-	go func() { // a panic ends the process, and its stack tells where
+	go func() { // a panic ends the process and prints the stack of do
 		defer close(done)
 		answer, err = do(ctx, req)
 	}()
@@ -79,11 +79,10 @@ func Answer[R any](ctx context.Context, a *Asker, command string, do func(contex
 	return nil
 }
 
-// visitCommand is the hidden command whose process makes a visit.
+// visitCommand is the name of the hidden command that makes a visit.
 const visitCommand = "visit"
 
-// AnswerVisit makes the visit that [Program.Visit] asks for, of the target that own returns: nil for the
-// map.
+// AnswerVisit makes the visit that [Program.Visit] requests. Own returns the target of the visit, or nil for the map.
 func AnswerVisit(ctx context.Context, a *Asker, own func(*visit.Request) (*visit.Own, error)) error {
 	return Answer(ctx, a, visitCommand, func(ctx context.Context, req *visit.Request) (any, error) {
 		target, err := own(req)
@@ -98,14 +97,13 @@ func AnswerVisit(ctx context.Context, a *Asker, own func(*visit.Request) (*visit
 	})
 }
 
-// A visitAnswer is what the process of a visit answers: the visit, or the reason for which
-// the run is to end.
+// A visitAnswer is the answer of a process that makes a visit: the visit, or the changed input that must end the run.
 type visitAnswer struct {
 	*results.Visit
 	Changed *visit.ChangedError `json:"changed,omitempty"`
 }
 
-// MarshalJSON writes one of the two: that of the visit alone would be in its place, and lack the reason.
+// MarshalJSON encodes the visit or the changed input. The method of the embedded Visit would omit the changed input.
 func (a *visitAnswer) MarshalJSON() ([]byte, error) {
 	if a.Changed != nil {
 		return json.Marshal(map[string]any{"changed": a.Changed})
@@ -113,9 +111,9 @@ func (a *visitAnswer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(a.Visit)
 }
 
-// UnmarshalJSON reads an answer, and refuses one that is neither a visit nor a reason.
+// UnmarshalJSON decodes an answer. It returns an error if the answer is neither a valid visit nor a changed input.
 func (a *visitAnswer) UnmarshalJSON(data []byte) error {
-	type fields visitAnswer // without this method
+	type fields visitAnswer // has no UnmarshalJSON method
 	if a.Visit == nil {
 		a.Visit = &results.Visit{}
 	}

@@ -15,31 +15,31 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// Benchmarks are the benchmarks of a package at two revisions, which take turns in random order.
+// Benchmarks holds the benchmarks of a package at two revisions. Each round runs both sides, in random order.
 type Benchmarks struct {
 	Sides       [2]BenchSide
-	Match, Time string // as go test has them for -bench and -benchtime
+	Match, Time string // values of -bench and -benchtime of go test
 	Rounds      int
-	Seed        uint64        // of the order
-	Progress    io.Writer     // where progress is drawn, if it is a terminal
-	Grace       time.Duration // how long a test binary may take to end once it has been interrupted
+	Seed        uint64        // seed of the order
+	Progress    io.Writer     // receives the progress line, if it is a terminal
+	Grace       time.Duration // longest time that a test binary may take to end after an interrupt
 }
 
 // A BenchSide is the test binary of a package at a revision.
 type BenchSide struct {
 	revision.Side
 	Program string // the test binary
-	Package string // the directory of the package, in which it runs, as go test does
+	Package string // the directory of the package, in which Program runs as under go test
 }
 
-// BenchFiles are what benchmarks print, a file for each side.
+// BenchFiles holds the files that receive the output of benchmarks, one for each side.
 type BenchFiles struct {
 	*Benchmarks
 	Paths [2]string
 	files [2]*os.File
 }
 
-// Create creates the files of a run of the benchmarks in a directory. A run that is there already is an error.
+// Create creates the files of a run of the benchmarks in a directory. It returns an error if one of the files exists.
 func (b *Benchmarks) Create(out string) (*BenchFiles, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
@@ -63,13 +63,14 @@ func (b *Benchmarks) Create(out string) (*BenchFiles, error) {
 	return r, nil
 }
 
-// Run runs all rounds, closes the files, and returns how many rounds were made: the end of ctx ends it sooner. Only
-// whole rounds are written, so that the i-th lines of both files are of one round.
+// Run runs all rounds, closes the files, and returns the number of complete rounds. If ctx ends, Run stops early. It
+// writes only complete rounds, so that the i-th lines of both files belong to the same round.
 func (r *BenchFiles) Run(ctx context.Context) (rounds int, err error) {
 	rounds, err = r.run(ctx)
 	return rounds, errors.Join(err, r.close())
 }
 
+// run runs all rounds, and returns the number of complete rounds.
 func (r *BenchFiles) run(ctx context.Context) (rounds int, err error) {
 	progress := NewProgress(r.Progress, 2*r.Rounds)
 	defer progress.Finish()
@@ -95,7 +96,7 @@ func (r *BenchFiles) run(ctx context.Context) (rounds int, err error) {
 	return r.Rounds, nil
 }
 
-// once runs the benchmarks of a side and returns what they print.
+// once runs the benchmarks of a side once, and returns the lines that they print.
 func (b *Benchmarks) once(ctx context.Context, side *BenchSide) ([]byte, error) {
 	cmd := child.Command(ctx, side.Program, "-test.run=^$", "-test.bench="+b.Match, "-test.benchtime="+b.Time,
 		"-test.benchmem", "-test.paniconexit0")
@@ -115,7 +116,8 @@ func (b *Benchmarks) once(ctx context.Context, side *BenchSide) ([]byte, error) 
 	return wholeLines(stdout.Bytes()), nil
 }
 
-// wholeLines returns what a round printed, in whole lines, of which none looks like a comment of ours.
+// wholeLines returns the output of a round without PASS, ending in a newline. It indents lines that begin with #,
+// so that they do not look like the comments that this package writes.
 func wholeLines(printed []byte) []byte {
 	text := bytes.ReplaceAll(printed, []byte("\nPASS\n"), []byte("\n"))
 	text = bytes.ReplaceAll(append([]byte("\n"), text...), []byte("\n#"), []byte("\n #"))[1:]
@@ -125,6 +127,7 @@ func wholeLines(printed []byte) []byte {
 	return text
 }
 
+// close closes the files that were created.
 func (r *BenchFiles) close() error {
 	var errs []error
 	for _, f := range r.files {

@@ -5,17 +5,18 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// lostCells are the cells, each of a side, that are certain to miss an objective in too many
-// visits. There are none unless the scenario ends visits early that are certain to miss one.
+// lostCells holds the cells of each side that are certain to miss an objective in too many visits. It stays empty
+// unless the scenario has Abort set.
 type lostCells struct {
 	scenario *scenarios.Scenario
-	missed   map[turn]map[string]int // visits, by objective
+	missed   map[turn]map[string]int // number of visits that missed, by objective
 	lost     map[turn]bool
 }
 
+// has reports whether the cell of t is lost.
 func (l *lostCells) has(t turn) bool { return l.lost[t] }
 
-// add adds what came of a visit.
+// add counts the objectives that a visit missed.
 func (l *lostCells) add(t turn, v *results.Visit) {
 	s := l.scenario
 	if !s.Abort || v.Record == nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Profile visits every cell once more by the first side, on the arrivals of the first round, and
-// writes profiles of those kinds into a directory. It writes no results: profiling would be in
-// them. Profile reports whether all cells were profiled: the end of ctx ends it sooner.
+// Profile visits every cell once with the first side, on the arrivals of the first round, and writes profiles of the
+// given kinds to dir. It keeps no results, since they would include the cost of profiling. If ctx ends, Profile stops
+// early. It reports whether all cells were profiled.
 func Profile(ctx context.Context, o *Options, kinds []string, dir string) (complete bool, err error) {
 	cells := o.cells()
 	progress := NewProgress(o.Progress, len(cells))
@@ -40,7 +40,7 @@ func Profile(ctx context.Context, o *Options, kinds []string, dir string) (compl
 	return true, nil
 }
 
-// fileName returns the name of a cell as the beginning of a file's.
+// fileName returns the prefix of the names of a cell's files.
 func fileName(cell scenarios.Cell) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/: ", r) {

@@ -17,18 +17,18 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A Program is a program whose processes answer requests: see [Answer].
+// A Program is a program whose processes answer requests with [Answer].
 type Program struct {
 	Path string
-	// Notices is where a line of a process's standard error that begins with visit.Notice goes at
-	// once; nil: nowhere.
+	// Notices receives the lines of standard error that begin with visit.Notice, as soon as a process writes them.
+	// If it is nil, they are not passed on.
 	Notices io.Writer
-	// Grace is how long a process may take to answer once it has been interrupted.
+	// Grace is the longest time that a process may take to answer after an interrupt.
 	Grace time.Duration
 }
 
-// Visit makes a visit in a fresh process. Whatever goes wrong in that process is in the Error of
-// the visit. The error of Visit is a [visit.ChangedError], which is to end the run.
+// Visit makes a visit in a new process. If the process fails, Visit returns a visit whose Error says why.
+// The only error that Visit returns is a [visit.ChangedError], which must end the run.
 func (p *Program) Visit(ctx context.Context, req *visit.Request) (*results.Visit, error) {
 	var answer visitAnswer
 	log, err := p.Ask(ctx, visitCommand, req, &answer)
@@ -42,9 +42,9 @@ func (p *Program) Visit(ctx context.Context, req *visit.Request) (*results.Visit
 	return answer.Visit, nil
 }
 
-// Ask has a request answered by a hidden command of the program, in a fresh process, and returns
-// what that process wrote to its standard error besides. Once ctx ends, the input of the process
-// ends, which interrupts it. See [child.Cmd.Wait] for a process that somebody else interrupted.
+// Ask runs a hidden command of the program in a new process, sends it the request, and decodes its answer into
+// answer. It returns the standard error of the process, clipped. If ctx ends, Ask interrupts the process by closing
+// its input. See [child.Cmd.Wait] for processes that something else interrupts.
 func (p *Program) Ask(ctx context.Context, command string, request, answer any) (log string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := child.Command(ctx, p.Path, command)
@@ -56,14 +56,14 @@ func (p *Program) Ask(ctx context.Context, command string, request, answer any) 
 	if err != nil {
 		return "", err
 	}
-	// A signal could come before the process has a handler, and end it. The end of its input
-	// waits until it is read.
+	// A signal could end the process before it has a handler. The end of its input cannot be missed: it waits until
+	// the process reads it.
 	cmd.Cancel = stdin.Close
 	cmd.WaitDelay = p.Grace
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	// If nobody reads it the process has ended, and says why, or that it ended is all there is to say.
+	// EPIPE means that the process has ended. Its own error, or the fact that it ended, explains more.
 	writeErr := json.NewEncoder(stdin).Encode(request)
 	if errors.Is(writeErr, syscall.EPIPE) {
 		writeErr = nil
@@ -73,7 +73,7 @@ func (p *Program) Ask(ctx context.Context, command string, request, answer any) 
 	failed := func(err error) (string, error) {
 		return log, fmt.Errorf("the process of the %s failed: %w\n%s", command, err, log)
 	}
-	// The last line is the answer only if the process ended as one does that wrote it: a target may print, and exit.
+	// The last line is the answer only if the exit code is one that follows an answer: a target may print and exit.
 	if code := cmd.ProcessState.ExitCode(); code != 0 && code != child.Interrupted {
 		return failed(cmp.Or(waitErr, writeErr))
 	}
@@ -88,19 +88,20 @@ func (p *Program) Ask(ctx context.Context, command string, request, answer any) 
 	return log, nil
 }
 
-// lastLine returns the last line of a text, without spaces around it: a program may print before it runs the command.
+// lastLine returns the last line of a text, ignoring white space at its end. Earlier lines are output that the
+// program prints before it runs the command.
 func lastLine(text []byte) []byte {
 	text = bytes.TrimSpace(text)
 	return text[bytes.LastIndexByte(text, '\n')+1:]
 }
 
-// A noticeWriter passes the lines on that begin with visit.Notice.
+// A noticeWriter writes the lines that begin with visit.Notice to w, and drops all others.
 type noticeWriter struct {
 	w    io.Writer
-	line []byte // that has not ended
+	line []byte // the last line, if it is incomplete
 }
 
-// Write never fails: that a line cannot be passed on is no reason to stop measuring.
+// Write always returns len(p) and no error, since a failure to pass on a line must not stop a measurement.
 func (n *noticeWriter) Write(p []byte) (int, error) {
 	n.line = append(n.line, p...)
 	for {
@@ -115,8 +116,8 @@ func (n *noticeWriter) Write(p []byte) (int, error) {
 	}
 }
 
-// clip returns what a process wrote, without the middle if it is long: a crash says why at the
-// beginning, and where at the end.
+// clip returns the output of a process, without the middle if it is longer than 4 KiB. The output of a crash has its
+// cause at the beginning and its place at the end.
 func clip(s string) string {
 	s = strings.TrimSpace(s)
 	const most = 4 << 10

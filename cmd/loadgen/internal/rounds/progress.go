@@ -9,13 +9,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress is one line on a terminal, drawn at most twice a second. Elsewhere it is nothing.
+// A Progress is a progress line on a terminal, drawn at most twice per second. If the writer is not a terminal, its
+// methods do nothing.
 type Progress struct {
-	bar     *progressbar.ProgressBar // nil: not a terminal
+	bar     *progressbar.ProgressBar // nil if the writer is not a terminal
 	started bool
 }
 
-// NewProgress returns the progress of so many steps, drawn to w if it is a terminal.
+// NewProgress returns a Progress of the given number of steps, which is drawn on w if w is a terminal.
 func NewProgress(w io.Writer, steps int) *Progress {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -31,20 +32,20 @@ func NewProgress(w io.Writer, steps int) *Progress {
 	)}
 }
 
-// Next says which step begins now; the step before it is done.
+// Next ends the current step, if there is one, and begins the step that what describes.
 func (p *Progress) Next(what string) {
 	if p.bar == nil {
 		return
 	}
 	p.bar.Describe(what)
 	if p.started {
-		// A terminal that cannot be written to is no reason to stop measuring.
+		// A failure to write to the terminal must not stop a measurement.
 		_ = p.bar.Add(1)
 	}
 	p.started = true
 }
 
-// Finish clears the line.
+// Finish clears the progress line.
 func (p *Progress) Finish() {
 	if p.bar != nil {
 		_ = p.bar.Clear()

@@ -1,8 +1,8 @@
-// Package rounds visits every cell of a scenario in rounds, in random order, each visit in a
-// fresh process that answers with one line of JSON.
+// Package rounds visits every cell of a scenario in rounds, in random order. Each visit runs in
+// a new process that answers with one line of JSON.
 //
-// [Run] is a whole run. A [Program] asks one process; [Answer] is the other end, in that
-// process. [Benchmarks] are benchmarks of Go's own that take turns at two revisions.
+// [Run] makes all visits of a run. A [Program] sends a request to one process, and [Answer]
+// answers the request in that process. [Benchmarks] runs Go benchmarks of two revisions in rounds.
 package rounds
 
 import (
@@ -19,29 +19,29 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Options are what is visited. The scenario has the number of rounds, and the seed of their order.
+// Options say what to visit. The scenario determines the number of rounds and the seed of their order.
 type Options struct {
 	Scenario *scenarios.Scenario
-	Cells    []scenarios.Cell // nil: all cells of the scenario
-	Sides    []Side           // what each cell is visited by; one, unless sides are compared
+	Cells    []scenarios.Cell // cells to visit; nil means all cells of the scenario
+	Sides    []Side           // sides that visit each cell; more than one for a comparison
 	Turns    work.Turns       // the speed of this machine
-	Progress io.Writer        // where progress is drawn, if it is a terminal
+	Progress io.Writer        // receives the progress line, if it is a terminal
 }
 
-// A Side is a program that makes visits, and where they are written.
+// A Side is a program that makes visits, with the writer that keeps them.
 type Side struct {
-	Name    string // "" if it is the only one
+	Name    string // "" for the only side
 	Program Program
 	Writer  *results.Writer
-	Inputs  []results.Input // that its visits are held to
+	Inputs  []results.Input // inputs that every visit checks for changes
 }
 
-// Run visits every cell of every side in rounds and closes the writers of the sides. Each round
-// has one seed for all its visits, so that they are compared on the same arrivals, keys and work,
-// and an order of its own. Run reports whether all visits were made: the end of ctx ends it sooner.
+// Run visits every cell with every side in rounds, and closes the writers of the sides. All visits of a round share
+// one seed, so that they have the same arrivals, keys and work. Each round has its own random order. If ctx ends, Run
+// stops early. It reports whether it made all visits.
 //
-// What goes wrong in a visit is in that visit's Error and ends nothing else. The error of Run is
-// one of the files, of an input that has changed, or of a side that cannot be visited at all.
+// If a visit fails, its Error says why, and Run continues. Run returns an error if it cannot write the files, if an
+// input has changed, or if one of several sides fails in every visit of the first round.
 func Run(ctx context.Context, o *Options) (complete bool, err error) {
 	r := &runner{Options: o, cells: o.cells(), visit: o.visit, keep: o.keep,
 		progress: NewProgress(o.Progress, len(o.Sides)*len(o.cells())*o.Scenario.Rounds)}
@@ -56,6 +56,7 @@ func Run(ctx context.Context, o *Options) (complete bool, err error) {
 	return complete, err
 }
 
+// cells returns the cells to visit.
 func (o *Options) cells() []scenarios.Cell {
 	if o.Cells != nil {
 		return o.Cells
@@ -63,26 +64,26 @@ func (o *Options) cells() []scenarios.Cell {
 	return o.Scenario.Cells()
 }
 
-// visit visits a cell in a process of a side.
+// visit makes a visit in a new process of a side.
 func (o *Options) visit(ctx context.Context, side int, req *visit.Request) (*results.Visit, error) {
 	return o.Sides[side].Program.Visit(ctx, req)
 }
 
-// keep writes a visit to the files of a side.
+// keep adds a visit to the files of a side.
 func (o *Options) keep(side int, v *results.Visit) error { return o.Sides[side].Writer.Add(v) }
 
-// request returns the request for a visit of a cell in a round by a side.
+// request returns the request for the visit of a cell by a side in a round.
 func (o *Options) request(side int, cell scenarios.Cell, round int) *visit.Request {
 	return &visit.Request{Scenario: o.Scenario, Cell: cell, Seed: Seed(o.Scenario, round), Turns: o.Turns,
 		Inputs: o.Sides[side].Inputs}
 }
 
-// Seed returns the seed of the visits of a round.
+// Seed returns the seed that all visits of a round share. Rounds are numbered from 1.
 func Seed(s *scenarios.Scenario, round int) uint64 {
 	return rng.New(s.Seed, rng.Rounds+rng.Stream(round)).Uint64()
 }
 
-// A runner is a run in progress.
+// A runner holds the state of a run. Tests replace its functions.
 type runner struct {
 	*Options
 	cells    []scenarios.Cell
@@ -91,10 +92,10 @@ type runner struct {
 	keep     func(side int, v *results.Visit) error
 }
 
-// A turn is a visit of a cell by a side, both by index.
+// A turn is a visit of a cell by a side. It holds their indices.
 type turn struct{ side, cell int }
 
-// turns returns the turns of a round, not yet shuffled.
+// turns returns the turns of a round, in the order of sides and cells.
 func (r *runner) turns() (all []turn) {
 	for side := range r.Sides {
 		for cell := range r.cells {
@@ -118,7 +119,7 @@ func (r *runner) run(ctx context.Context) (complete bool, err error) {
 				return false, nil
 			}
 			if lost.has(t) {
-				continue // it misses what it is to hold, whatever the rest of its visits do
+				continue // its remaining visits cannot change the outcome
 			}
 			v, err := r.take(ctx, t, round, i+1)
 			if err != nil || v == nil || ctx.Err() != nil && !v.Usable() {
@@ -134,8 +135,8 @@ func (r *runner) run(ctx context.Context) (complete bool, err error) {
 	return true, nil
 }
 
-// take takes a turn, the order-th of its round, and writes its visit. There is no visit if ctx
-// ended before anything was measured.
+// take makes the visit of a turn, the order-th of its round, and keeps it. It returns nil if ctx ended before
+// anything was measured.
 func (r *runner) take(ctx context.Context, t turn, round, order int) (*results.Visit, error) {
 	cell := r.cells[t.cell]
 	r.progress.Next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, r.Scenario.Rounds, cell,
@@ -151,7 +152,7 @@ func (r *runner) take(ctx context.Context, t turn, round, order int) (*results.V
 	return v, r.keep(t.side, v)
 }
 
-// unmade returns an error if a side of several could make no visit in the first round.
+// unmade returns an error if there are several sides and one of them failed in every visit of the first round.
 func (r *runner) unmade(round int, failed []failures) error {
 	if round > 1 || len(r.Sides) < 2 {
 		return nil
@@ -164,12 +165,13 @@ func (r *runner) unmade(round int, failed []failures) error {
 	return nil
 }
 
-// failures are visits that could not be made.
+// failures counts the visits that could not be made, and holds the error of the first one.
 type failures struct {
 	n     int
 	first string
 }
 
+// add counts v if it has an error.
 func (f *failures) add(v *results.Visit) {
 	if v.Error == "" {
 		return
