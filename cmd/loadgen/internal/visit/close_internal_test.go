@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,24 @@ type closing struct {
 }
 
 func (c closing) Close() error { return c.close() }
+
+// A notebook is a text that several goroutines may write to.
+type notebook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (n *notebook) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(p)
+}
+
+func (n *notebook) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
+}
 
 func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 	const never = time.Hour
@@ -59,7 +78,7 @@ func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.interrupt)
 				defer cancel()
-				var told strings.Builder
+				var told notebook
 				cell := scenarios.Cell{Level: scenarios.Level{QPS: rate(t, "100")}}.With(scenarios.Spans, "sdk")
 				began := time.Now()
 				err := closeTarget(ctx, closing{close: c.close}, 0, &cell, &told)
@@ -71,7 +90,7 @@ func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 				}
 				time.Sleep(never) // until Close has returned
 				synctest.Wait()   // for the notice, which is written by a goroutine of its own
-				if (told.Len() > 0) != (c.told != "") || !strings.Contains(told.String(), c.told) {
+				if (told.String() != "") != (c.told != "") || !strings.Contains(told.String(), c.told) {
 					t.Errorf("told %q, want %q", told.String(), c.told)
 				}
 			})
