@@ -3,7 +3,7 @@ package results_test
 import (
 	"testing"
 
-	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 func TestAPercentileIsNamedExactly(t *testing.T) {
@@ -13,7 +13,7 @@ func TestAPercentileIsNamedExactly(t *testing.T) {
 		"p0.000000000000001": 1e-17,
 	} {
 		t.Run(want, func(t *testing.T) {
-			if got := results.PercentileName(q); got != want {
+			if got := record.PercentileName(q); got != want {
 				t.Errorf("%v is %s", q, got)
 			}
 		})

@@ -207,7 +207,7 @@ func (v *Visit) Measurements() []Measurement {
 	}
 	for _, q := range Percentiles() {
 		if d, err := r.Percentile(q); err == nil {
-			add(PercentileName(q)+"-latency-ns", float64(d))
+			add(record.PercentileName(q)+"-latency-ns", float64(d))
 		}
 	}
 	if r.Done > 0 {
@@ -219,7 +219,7 @@ func (v *Visit) Measurements() []Measurement {
 	percentile("p50-service-ns", r.Service, 0.5, 1)
 	percentile("p99-service-ns", r.Service, 0.99, 1)
 	for _, q := range failedPercentiles() {
-		percentile(PercentileName(q)+"-failed-ns", r.FailedLatency, q, 1)
+		percentile(record.PercentileName(q)+"-failed-ns", r.FailedLatency, q, 1)
 	}
 	percentile("p99-queue-lag-us", r.Queue, 0.99, 1e3)
 	percentile("p99-generator-lag-us", r.Generator, 0.99, 1e3)
@@ -249,7 +249,7 @@ func (e *Estimate) Measurements() []Measurement {
 	measurements := []Measurement{{"insert-ns/op", round3(e.InsertNS)}, {"query-ns/op", math.Round(e.QueryNS)},
 		{"state-bytes", float64(e.StateBytes)}}
 	for _, a := range e.Answers {
-		name := PercentileName(a.Q)
+		name := record.PercentileName(a.Q)
 		measurements = append(measurements,
 			Measurement{name + "-error-ppm", math.Round(1e6 * math.Abs(a.Value))},
 			Measurement{name + "-rank-error-ppm", math.Round(1e6 * a.Rank)})

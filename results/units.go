@@ -2,8 +2,9 @@ package results
 
 import (
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 // A Unit is a unit of run.bench.
@@ -63,16 +64,16 @@ func EstimatePercentiles() []float64 { return []float64{0.5, 0.99, 0.999} }
 // latencyUnits returns the units of percentiles.
 func latencyUnits() (units []Unit) {
 	for _, q := range Percentiles() {
-		name := PercentileName(q)
+		name := record.PercentileName(q)
 		units = append(units, Unit{name + "-latency-ns", "lower",
 			"Latency, due to ended: " + name + " of the offered load."})
 	}
 	for _, q := range failedPercentiles() {
-		name := PercentileName(q)
+		name := record.PercentileName(q)
 		units = append(units, Unit{name + "-failed-ns", "", "Latency of failed calls alone: " + name + "."})
 	}
 	for _, q := range EstimatePercentiles() {
-		name := PercentileName(q)
+		name := record.PercentileName(q)
 		units = append(units,
 			Unit{name + "-error-ppm", "lower", "Difference between an estimator's " + name +
 				" and the exact value, in millionths of the exact value."},
@@ -82,23 +83,8 @@ func latencyUnits() (units []Unit) {
 	return units
 }
 
-// PercentileName returns the name of a percentile, such as p99.9 for 0.999. It moves the decimal point of q, which is
-// from 0 to 1, by two places in the text. Multiplying by 100 would round: 0.29 would become p28.999999999999996.
-func PercentileName(q float64) string {
-	whole, part, _ := strings.Cut(strconv.FormatFloat(q, 'f', -1, 64), ".")
-	part += strings.Repeat("0", max(2-len(part), 0))
-	name := strings.TrimLeft(whole+part[:2], "0")
-	if name == "" {
-		name = "0"
-	}
-	if part = part[2:]; part != "" {
-		name += "." + part
-	}
-	return "p" + name
-}
-
-// PercentileKey is the key of a percentile in JSON: p99_9 for 0.999.
-func PercentileKey(q float64) string { return strings.ReplaceAll(PercentileName(q), ".", "_") }
+// PercentileKey returns the key of a percentile in JSON: p99_9 for 0.999.
+func PercentileKey(q float64) string { return strings.ReplaceAll(record.PercentileName(q), ".", "_") }
 
 // Median of values, which are not empty; they stay in their order.
 func Median(values []float64) float64 {

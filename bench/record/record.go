@@ -150,7 +150,7 @@ type TooFewError struct {
 }
 
 func (e *TooFewError) Error() string {
-	s := fmt.Sprintf("p%g needs %d calls, there are %d", 100*e.Quantile, e.Need, e.Have)
+	s := fmt.Sprintf("%s needs %d calls, there are %d", PercentileName(e.Quantile), e.Need, e.Have)
 	if e.Failed > 0 {
 		s += fmt.Sprintf(", not counting %d that failed", e.Failed)
 	}
@@ -175,7 +175,7 @@ func (e *NotServedError) Error() string {
 			why = append(why, fmt.Sprintf("%.3g%% %s", 100*float64(part.n)/float64(e.Offered), part.what))
 		}
 	}
-	return fmt.Sprintf("p%g is infinite: %s", 100*e.Quantile, strings.Join(why, ", "))
+	return fmt.Sprintf("%s is infinite: %s", PercentileName(e.Quantile), strings.Join(why, ", "))
 }
 
 // Percentile returns the q-quantile of the latency of the offered load: a call that failed, was

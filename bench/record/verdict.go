@@ -193,11 +193,11 @@ func (r *Record) tooFew(percentiles []float64) (reasons []Reason) {
 			because("no call was due: raise the duration, or the rate")
 			return reasons
 		case r.FailedApart && r.Offered >= need && len(r.Failures) > 0:
-			because("p%g needs %d calls that are done; %d of %d failed, most often by %q: fix that first",
-				100*q, need, r.Failed, r.Offered, r.Failures[0].Kind)
+			because("%s needs %d calls that are done; %d of %d failed, most often by %q: fix that first",
+				PercentileName(q), need, r.Failed, r.Offered, r.Failures[0].Kind)
 		default:
 			// The duration that is enough depends on the arrival process, which a record does not have.
-			because("p%g needs %d calls, there were %d: raise the duration, or the rate", 100*q, need, n)
+			because("%s needs %d calls, there were %d: raise the duration, or the rate", PercentileName(q), need, n)
 		}
 	}
 	return reasons

@@ -17,7 +17,8 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/cli"
 )
 
-// A Target is a part of the program to put under load, such as a function. See [Main].
+// A Target is a part of the program to put under load, such as a function. See [Main]. Several targets are compared
+// in one run with --target a,b --compare "b vs a".
 type Target struct {
 	Name  string // name in --target, in the scenario's field target, and in benchmark names
 	About string // one-line description

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -205,6 +206,7 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 	if err := history.Append(to, r); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %d cells of commit %s\n", to, len(r.Cells), r.Commit)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %s of commit %s\n", to,
+		format.Plural(len(r.Cells), "cell"), r.Commit)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -88,21 +90,30 @@ arrivals    %s
 workers     %s
 overload    %s
 pace        %s
-handlers    %d, popularity zipf %v, %s work of %v and %d B a call
-estimators  %v
+%sestimators  %v
 compares    %v
 objectives  %v
 seed        %s
 `, format.Plural(len(s.Cells()), "cell"), format.Plural(s.Rounds, "round"), format.Plural(s.Visits(), "visit"),
 		each(s), s.Warmup, format.About(s.Wall()),
 		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
-		s.Handlers.Keys, s.Handlers.Zipf, s.Handlers.Distribution, s.Handlers.Spin, s.Handlers.Allocate,
+		handlersLine(s),
 		format.List(s.Arms(scenarios.Quantile)), format.List(s.Compare), format.List(s.SLOs), seed)
 	for i, warning := range report.WarningsOf(planChecks(s)) {
 		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// handlersLine returns the line about the handlers of the map, or "" if the scenario does not call the map.
+func handlersLine(s *scenarios.Scenario) string {
+	if !slices.Contains(s.Arms(scenarios.Target), scenarios.MapTarget) {
+		return ""
+	}
+	h := &s.Handlers
+	return fmt.Sprintf("handlers    %d, popularity zipf %v, %s work of %v and %d B a call\n", h.Keys, h.Zipf,
+		h.Distribution, h.Spin, h.Allocate)
 }
 
 // charts draws the rate over time of each load that is not a steady rate.
@@ -209,8 +220,8 @@ func upTo(n uint64) string {
 	case 0:
 		return "none"
 	case 1:
-		return results.PercentileName(all[0])
+		return record.PercentileName(all[0])
 	default:
-		return "to " + results.PercentileName(all[len(all)-1])
+		return "to " + record.PercentileName(all[len(all)-1])
 	}
 }

@@ -316,3 +316,15 @@ func verdict(run *results.Run, complete, strict bool) error {
 	}
 	return nil
 }
+
+// survey returns warnings about the machine. Tests replace it, since they must not depend on the machine.
+var survey = machine.Unfit
+
+// unfit prints and returns warnings that say what keeps the machine from measuring well, and what to do.
+func unfit(ctx context.Context, stderr io.Writer) []string {
+	warnings := survey(ctx)
+	for _, w := range warnings {
+		fmt.Fprintf(stderr, "warning: %s\n", w)
+	}
+	return warnings
+}

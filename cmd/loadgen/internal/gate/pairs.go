@@ -157,7 +157,8 @@ func (s *sides) pairUp(p *pair) error {
 		}
 		p.how = pairing{true, "both were measured alternately, round by round"}
 	case s.options.Paired && n != m:
-		return fmt.Errorf("--paired: %d rounds of %s and %d of %s: want equal numbers", n, p.baseLabel, m, p.headLabel)
+		return fmt.Errorf("--paired: %s of %s and %d of %s: want equal numbers",
+			format.Plural(n, "round"), p.baseLabel, m, p.headLabel)
 	case s.options.Paired:
 		p.how = pairing{true, "--paired was given"}
 	case !sameInput(base, head):

@@ -150,7 +150,7 @@ var tablePercentiles = []float64{0.5, 0.9, 0.99, 0.999, 0.9999}
 func curvesTable(list []curve) (t table) {
 	t.Header = []string{"", "n"}
 	for _, q := range tablePercentiles {
-		t.Header = append(t.Header, results.PercentileName(q)+", us", "95% interval")
+		t.Header = append(t.Header, record.PercentileName(q)+", us", "95% interval")
 	}
 	t.Header = append(t.Header, "max, us")
 	for _, c := range list {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
@@ -68,7 +69,7 @@ func estimatorCharts(run *results.Run, cells []*cell) (charts []*chart) {
 		return nil
 	}
 	for i, q := range results.EstimatePercentiles() {
-		name := results.PercentileName(q)
+		name := record.PercentileName(q)
 		c := &chart{ID: fmt.Sprintf("estimators-%d", i), Title: "Estimators: error of " + name + " against size",
 			Caption: fmt.Sprintf("On the latencies of every visit at %s: the error of the value compared with a full "+
 				"sort. Medians over visits. "+

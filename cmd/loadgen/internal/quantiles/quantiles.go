@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -84,7 +85,7 @@ func (p *Plan) Check() error {
 	}
 	if len(errs) == 0 && !p.judgeable() {
 		wrong("no data has the values that its percentiles need: %s needs %d, %s has %d",
-			results.PercentileName(p.Quantiles[0]), quantile.SamplesFor(p.Quantiles[0]), p.Data[0].Name, p.Data[0].N)
+			record.PercentileName(p.Quantiles[0]), quantile.SamplesFor(p.Quantiles[0]), p.Data[0].Name, p.Data[0].N)
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -157,10 +158,10 @@ type miss struct {
 
 // String describes the miss.
 func (m miss) String() string {
-	s := fmt.Sprintf("%s of %s is off by %s", results.PercentileName(m.point.Q), m.data, format.Percent(m.a.Error))
+	s := fmt.Sprintf("%s of %s is off by %s", record.PercentileName(m.point.Q), m.data, format.Percent(m.a.Error))
 	if m.a.Law == m.a.Error && m.a.Law > 0 {
 		s = fmt.Sprintf("%s of %s may be off by %s in one draw, and by more in one of %s",
-			results.PercentileName(m.point.Q), m.data, format.Percent(m.a.Law), format.Count(1/(1-drawsWithin)))
+			record.PercentileName(m.point.Q), m.data, format.Percent(m.a.Law), format.Count(1/(1-drawsWithin)))
 	}
 	if !m.point.Gap {
 		return s
@@ -268,7 +269,7 @@ func (r *Recommendation) meeting() (n int) {
 func (r *Report) judged() (names []string) {
 	for _, q := range r.Quantiles {
 		if slices.ContainsFunc(r.Sets, func(s Set) bool { return enough(s.N, q) }) {
-			names = append(names, results.PercentileName(q))
+			names = append(names, record.PercentileName(q))
 		}
 	}
 	return names

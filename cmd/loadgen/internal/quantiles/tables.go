@@ -7,8 +7,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
-	"github.com/loadgen-go/loadgen/results"
 )
 
 // Text returns the report as tables: two for each data set, and one for all data.
@@ -96,7 +96,7 @@ func (c *Cell) merge() string {
 func (s *Set) errors(quantiles []float64) string {
 	header := []any{"estimator"}
 	for _, q := range quantiles {
-		name := results.PercentileName(q)
+		name := record.PercentileName(q)
 		if i := s.point(q); i >= 0 {
 			name += s.Points[i].mark()
 		}
@@ -135,19 +135,19 @@ func (p *Point) mark() string {
 func (s *Set) notes() (lines []string) {
 	var exact []string
 	for _, p := range s.Points {
-		exact = append(exact, results.PercentileName(p.Q)+" "+format.Duration(p.Exact))
+		exact = append(exact, record.PercentileName(p.Q)+" "+format.Duration(p.Exact))
 		if p.Gap {
 			lines = append(lines, fmt.Sprintf("* a gap: values %s of the tail's ranks before and after %s differ "+
 				"by %s x the exact one, so that\n"+
 				"  its value error is meaningless; it is judged by the smaller of value and of tail",
-				format.Given(gapWindow), results.PercentileName(p.Q), format.Number(p.Spread)))
+				format.Given(gapWindow), record.PercentileName(p.Q), format.Number(p.Spread)))
 		}
 	}
 	if len(exact) > 0 {
 		lines = append([]string{"exact: " + strings.Join(exact, ", ")}, lines...)
 	}
 	for _, f := range s.Refused {
-		lines = append(lines, fmt.Sprintf("%s is blank: it needs %s values, there are %s", results.PercentileName(f.Q),
+		lines = append(lines, fmt.Sprintf("%s is blank: it needs %s values, there are %s", record.PercentileName(f.Q),
 			format.Count(f.Needs), format.Count(s.N)))
 	}
 	for i := range s.Cells {
@@ -166,7 +166,7 @@ func (s *Set) notes() (lines []string) {
 func (s *Set) drawn(c *Cell) string {
 	var law []string
 	for i, a := range c.Answers {
-		law = append(law, results.PercentileName(s.Points[i].Q)+" "+format.Percent(a.Law))
+		law = append(law, record.PercentileName(s.Points[i].Q)+" "+format.Percent(a.Law))
 	}
 	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %s of all draws are off\n  by no more "+
 		"than %s",
@@ -197,7 +197,7 @@ func (w *Worst) place() string {
 	if w.Error == 0 {
 		return format.None
 	}
-	s := results.PercentileName(w.Q)
+	s := record.PercentileName(w.Q)
 	if w.AtGap {
 		s += "*"
 	}

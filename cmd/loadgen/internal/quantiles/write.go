@@ -11,6 +11,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -87,7 +88,7 @@ func (r *Report) Markdown() string {
 	}
 	header = append(header, "merge us/shard", "state", "encoded")
 	for _, q := range r.Quantiles {
-		header = append(header, results.PercentileName(q))
+		header = append(header, record.PercentileName(q))
 	}
 	t := format.Table(2, header...)
 	for i := range r.Sets {
@@ -168,7 +169,7 @@ func (r *Report) units() []string {
 	units := []string{"insert-ns/op", "first-read-ns/op", "query-ns/op", "merge-ns/op", "state-bytes",
 		"serialized-bytes"}
 	for _, q := range r.Quantiles {
-		units = append(units, results.PercentileName(q)+"-error-ppm", results.PercentileName(q)+"-rank-error-ppm")
+		units = append(units, record.PercentileName(q)+"-error-ppm", record.PercentileName(q)+"-rank-error-ppm")
 	}
 	return units
 }
@@ -194,10 +195,10 @@ func (s *Set) measurements(c *Cell, round int) (list []results.Measurement) {
 	for i, a := range c.Answers {
 		p := &s.Points[i]
 		if !p.Gap {
-			list = append(list, results.Measurement{Unit: results.PercentileName(p.Q) + "-error-ppm",
+			list = append(list, results.Measurement{Unit: record.PercentileName(p.Q) + "-error-ppm",
 				Value: math.Round(1e6 * math.Abs(a.Value))})
 		}
-		list = append(list, results.Measurement{Unit: results.PercentileName(p.Q) + "-rank-error-ppm",
+		list = append(list, results.Measurement{Unit: record.PercentileName(p.Q) + "-rank-error-ppm",
 			Value: math.Round(1e6 * a.Rank)})
 	}
 	return list

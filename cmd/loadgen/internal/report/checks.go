@@ -3,9 +3,9 @@ package report
 import (
 	"fmt"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/quantile"
-	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -70,7 +70,7 @@ func callChecks(s *scenarios.Scenario) (all []Check) {
 			if n == 0 {
 				continue
 			}
-			c := Check{Name: results.PercentileName(q) + " at " + load(l), Unit: "calls", Have: float64(least),
+			c := Check{Name: record.PercentileName(q) + " at " + load(l), Unit: "calls", Have: float64(least),
 				Need: float64(need), Passed: least >= need}
 			if !c.Passed && !warned {
 				c.Warning, warned = fewCalls(s, l, q), true
@@ -96,5 +96,5 @@ func fewCalls(s *scenarios.Scenario, l scenarios.Level, q float64) string {
 		advice = fmt.Sprintf("--duration %v", d)
 	}
 	return fmt.Sprintf("%s at %s needs %s calls per visit, but in %v there are %s: want %s.",
-		results.PercentileName(q), load(l), format.Count(need), s.Length(l), has, advice)
+		record.PercentileName(q), load(l), format.Count(need), s.Length(l), has, advice)
 }

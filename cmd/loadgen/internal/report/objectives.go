@@ -74,7 +74,7 @@ func failed(v *view) string {
 		format.Percent(float64(n)/float64(offered)))}
 	for _, q := range []float64{0.5, 0.99} {
 		if latency.Count() >= quantile.SamplesFor(q) {
-			parts = append(parts, results.PercentileName(q)+" "+format.Duration(latency.Quantile(q)))
+			parts = append(parts, record.PercentileName(q)+" "+format.Duration(latency.Quantile(q)))
 		}
 	}
 	parts = append(parts, "max "+format.Duration(latency.Max()))

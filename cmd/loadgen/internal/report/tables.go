@@ -129,7 +129,7 @@ func estimatorTable(run *results.Run, all []*view) string {
 		format.Plural(of.Visits, "visit"))
 	header := []any{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles() {
-		header = append(header, results.PercentileName(q)+" value", "rank")
+		header = append(header, record.PercentileName(q)+" value", "rank")
 	}
 	t := format.Table(1, header...)
 	for _, e := range of.Arms {

@@ -89,7 +89,7 @@ func atMost(what string, unit Unit, most, got float64) Finding {
 
 // percentile returns the finding of the q-quantile of latency.
 func percentile(r *record.Record, q float64, want, off time.Duration) Finding {
-	what := fmt.Sprintf("latency p%g", 100*q)
+	what := "latency " + record.PercentileName(q)
 	got, err := r.Percentile(q)
 	if err != nil {
 		return unknown(what, err)
