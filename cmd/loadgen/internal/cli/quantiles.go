@@ -112,7 +112,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
 	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
 	flags.Uint64Var(&f.seed, "seed", 0,
-		"Seed of the order, and of estimators that draw at random (default random; it is told).")
+		"Seed of the order, and of estimators that draw at random (default random, and printed).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB",
 		"The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")

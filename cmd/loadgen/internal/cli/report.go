@@ -140,7 +140,7 @@ func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error
 		return err
 	}
 	if len(files) == 0 {
-		return errors.New("no visit was measured to its end: there are no percentiles to write")
+		return errors.New("no visit was completed: there are no percentiles to write")
 	}
 	if out == "" {
 		out = dir

@@ -36,24 +36,23 @@ func newRun(own targets) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO]",
 		Short: "Run a scenario, compare its arms, and leave results that benchstat reads",
-		Long: `Visits every cell of a scenario (an arm at a rate) in rounds, in random order,
-each visit in a fresh process, and ends with tables, comparisons, and the files
-run.bench (for benchstat) and run.json (everything). --format json prints what the
-tables and comparisons say for programs; results/README.md describes it.
+		Long: `Visits every cell of a scenario (an arm at a level of load) in rounds, in random
+order, each visit in a new process. Ends with tables, comparisons, and the files
+run.bench (for benchstat) and run.json (everything). --format json prints the tables
+and comparisons for programs; results/README.md describes it.
 
-SCENARIO is a name (see loadgen scenarios) or the path of a file; without one it
-is ` + own.usual() + `. Flags take the place of what the
-scenario says. An interrupt ends the run at once; what was measured is kept.
+SCENARIO is a name (see loadgen scenarios) or the path of a file. Without it, the
+command runs ` + own.usual() + `. Flags replace the fields of
+the scenario. An interrupt ends the run at once and keeps what was measured.
 
-With --compare REF, a git revision, the command is built at REF and at the working
-tree, in the module of the directory that it runs in, and every round visits each
-cell of both, in random order, for as many rounds as can show a change. That leaves
-two runs, in the directories base and head, and exits with 1 if head is worse than
-base by more than the margins. With --bench PKG it is the benchmarks of a package that
-run so, and what they leave is base.bench and head.bench, paired line by line. Sides
-that are measured one after the other differ by what the machine did meanwhile:
-where it drifts by 1% from run to run, equal sides are called different 29% of the
-time so, and 2% interleaved.`,
+With --compare REF, a git revision, the command is built at REF and from the working
+tree, in the module of the current directory. Every round visits each cell of both, in
+random order, for as many rounds as a change needs to show. The run leaves two runs,
+in the directories base and head, and exits with 1 if head is worse than base by more
+than the margins. With --bench PKG it runs the benchmarks of a package instead, and
+leaves base.bench and head.bench, which are paired line by line. Both sides are
+interleaved, since sides that are measured one after the other also differ by what
+the machine did meanwhile.`,
 		Example: `  loadgen run
   loadgen run span-reuse --qps 5k,20k --rounds 12
   loadgen run quantile-live --out /tmp/live

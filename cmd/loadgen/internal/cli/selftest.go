@@ -24,29 +24,28 @@ func newSelftest() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
-		Short: "Test the generator on this machine, before believing anything it measures",
-		Long: `Tests the generator in real time against what is known without measuring:
+		Short: "Test the generator on this machine, before you trust its measurements",
+		Long: `Tests the generator in real time against values that are known in advance:
 
-  oracle      every call stops for a second; what p95, p99, p99.9 and the maximum
-              must be follows from arithmetic, for several numbers of workers
-  companions  no stall, and one slow call: nothing is corrected that was right
-  pacing      calls begin when they are due, at 100 to 1,000,000 a second
+  oracle      every call stalls for a second, and p95, p99, p99.9 and the maximum
+              must have the values that arithmetic gives, for several numbers of workers
+  companions  without a stall, and with one slow call, latencies are not corrected
+  pacing      calls begin when they are due, at 100 to 1,000,000 per second
   accounting  calls that fail, panic, are dropped or interrupted are all counted
-  arrivals    random calls follow one another as they are to
+  arrivals    random calls have the requested distribution
 
-The target counts the calls, and looks at a clock of its own, so that the generator
-is not its own witness. What misses because the machine was busy is tried three
-times.
+The target counts the calls and reads a clock of its own, so that the generator does
+not judge itself. A check that fails on a busy machine is repeated up to three times.
 
 It exits with 0 if all checks passed, and with 1 if one failed.
 
-With --aa N it tests comparisons instead: an arm is compared with itself in N rounds,
-at least 6, as in run --compare. Which of its two visits in a round is the base is
-arbitrary, and over the ways to choose it stand the noise floor of every unit, which
-half and nine of ten of the shifts are below, and how often a gate raises a false
-alarm. It exits with 1 if that is more often than 5%, or if it did as it was run. The
-noise floor is kept in ` + selftest.NoiseFile + `, and told by what compares or reports
-from then on in the same directory.`,
+With --aa N it tests comparisons instead: it compares an arm with itself in N rounds,
+at least 6, as run --compare does. Each round has two visits, and either can be the
+base. Over all choices, it prints the noise floor of every unit, which half and nine
+tenths of the shifts are below, and how often a gate raises a false alarm. It exits
+with 1 if false alarms are more frequent than 5%, or if there was one in the run as it
+was made. The noise floor is kept in ` + selftest.NoiseFile + `; comparisons and
+reports in the same directory mention it from then on.`,
 		Example: `  loadgen selftest
   loadgen selftest --quick
   loadgen selftest --only oracle,pacing --format json

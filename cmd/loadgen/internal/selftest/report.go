@@ -45,7 +45,7 @@ var titles = map[string]string{
 	Companions: "Its companions: nothing is corrected that was right",
 	Pacing:     "Pacing: calls begin when they are due, by the clock of the target",
 	Accounting: "Accounting: every call is accounted for once, however it ends",
-	Arrivals:   "Arrivals: random calls follow one another as they are to",
+	Arrivals:   "Arrivals: random calls have the requested distribution",
 }
 
 // Text returns the report as tables, one for each group, with advice.
