@@ -13,7 +13,7 @@ import (
 func TestNumbersAndTablesAreWrittenByThisPackageAlone(t *testing.T) {
 	elsewhere := map[string]string{
 		"cli/capacity.go":      "a rate to type",
-		"cli/capacityprobe.go": "a rate that a child process parses",
+		"cli/capacityrun.go": "a rate that a child process parses",
 		"hdrlog/write.go":      "the format of HdrHistogram's logs",
 		"history/measured.go":  "rounds a value",
 		"page/chart.go":        "coordinates",
