@@ -106,12 +106,12 @@ func TestReportWritesWhereItSays(t *testing.T) {
 func TestReportRefusesWhatItCannotDo(t *testing.T) {
 	dir, lost := keptRun(t, false), keptRun(t, true)
 	for want, args := range map[string][]string{
-		`--format: "pdf" is unknown: want one of html, hgrm, hlog`:            {dir, "--format", "pdf"},
-		"--out is empty: want a path, or - for standard output":               {dir, "-o", ""},
-		"--out: hgrm is a file for each cell: want a directory":               {dir, "--format", "hgrm", "-o", "-"},
+		`--format: "pdf" is unknown: want one of html, hgrm, hlog`:  {dir, "--format", "pdf"},
+		"--out is empty: want a path, or - for standard output":     {dir, "-o", ""},
+		"--out: hgrm is a file for each cell: want a directory":     {dir, "--format", "hgrm", "-o", "-"},
 		"no visit was completed: there are no percentiles to write": {lost, "--format", "hgrm"},
-		"no visit was completed, so there is no histogram to write":           {lost, "--format", "hlog"},
-		"want the directory of a run":                                         {filepath.Join(dir, "nowhere")},
+		"no visit was completed, so there is no histogram to write": {lost, "--format", "hlog"},
+		"want the directory of a run":                               {filepath.Join(dir, "nowhere")},
 	} {
 		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
 			!strings.Contains(stderr, want) {
