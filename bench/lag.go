@@ -80,8 +80,8 @@ const open = time.Duration(-1)
 // it really began later than in the model is generator lag.
 //
 // So the account of a call depends on all calls before it. Workers note calls in logs of their own,
-// and hand in a log when it is full: they share nothing from call to call, and nobody holds the lock
-// while in the target. To settle a call is to compute when it would have begun. A call that is in the
+// and hand in a log when it is full: workers share nothing from call to call, and no worker holds the lock
+// while it is in the target. To settle a call is to compute when it would have begun. A call that is in the
 // target for a long time does not delay the account of the calls after it: its worker would have
 // become free no earlier than its time in the target after the instant at which it would have begun.
 // But a call that a worker has taken and that is not in the target, because it is about to begin or

@@ -113,7 +113,7 @@ func (auto) String() string { return "auto" }
 // Waiter returns a waiter of [Tight]. Package bench calls Choose instead.
 func (auto) Waiter(c Clock) Waiter { return Tight.Waiter(c) }
 
-// A pace combines three ways of waiting, of which each waits for the time that the one before
+// A pace combines three ways of waiting. Each of them waits for the time that the previous one
 // leaves: with the runtime's timers, in the kernel, and awake, in a loop that calls turn.
 type pace struct {
 	name   string

@@ -51,8 +51,7 @@ func (e *SLOError) Error() string {
 		wantSLO)
 }
 
-// sloPartsOf returns the parts of an objective, of which there are three or five, and the offset of
-// each in text.
+// sloPartsOf returns the three or five parts of an objective, and the offset of each part in text.
 func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
 	at := 0
 	for i, p := range sloForm {

@@ -7,7 +7,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
-// evenly returns the instants of calls of which call n is at position n.
+// evenly returns the instants of a schedule in which call n is at position n.
 func evenly(s schedule, _ float64, n uint64) Instants {
 	i := s.even(n, 1)
 	return &i
@@ -22,7 +22,7 @@ type evenInstants struct {
 	stride uint64
 }
 
-// even returns the instants from call n on, of which call n is at position n*stride.
+// even returns the instants from call n on of a schedule in which call n is at position n*stride.
 func (s schedule) even(n, stride uint64) evenInstants {
 	return evenInstants{cursor: s.curve.segments.cursor(), n: n, calls: ceilDiv(s.curve.Calls(), stride),
 		stride: stride}
@@ -102,7 +102,7 @@ func (i *steps) from(c *cursor, n, stride uint64) {
 	i.over = c.z.Uint64()
 }
 
-// jittered returns instants of which each is delayed by up to a share of the gap to the next.
+// jittered returns even instants, each delayed by up to a share of the gap to the next instant.
 func jittered(s schedule, share float64, n uint64) Instants {
 	seed := rng.Start(s.seed, rng.Arrivals)
 	return &jitterInstants{s.curve.segments.cursor(), n, s.curve.Calls(), s.Duration() - 1, seed,
