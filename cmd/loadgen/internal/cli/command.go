@@ -135,6 +135,7 @@ compares arms: ways of making spans, and latency estimators. Start with
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	addScreen(root)
 	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(own), newShow(), newCompare(), newReport(),
 		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
 		measuring(newProbe(own)), measuring(newVisit(own)))

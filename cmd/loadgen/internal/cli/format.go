@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // The formats that most commands have. In every command, --format sets the format of the answer, which goes to
@@ -115,4 +118,40 @@ func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stder
 		return exitUnusable
 	}
 	return code
+}
+
+// addScreen adds the flags of every command that say how text looks.
+func addScreen(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.String("color", terminal.Colours()[0], "`When` to colour text: "+strings.Join(terminal.Colours(), ", ")+
+		" (auto: on a terminal, as NO_COLOR and CLICOLOR have it).")
+	flags.Bool("ascii", false, "Draw with ASCII alone, as in a pipe.")
+	if err := root.RegisterFlagCompletionFunc("color",
+		cobra.FixedCompletions(terminal.Colours(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag was added above
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		o := screenOptions(cmd)
+		return unusable(o.Check())
+	}
+}
+
+// screenOptions returns what the flags of a command line say of how text looks.
+func screenOptions(cmd *cobra.Command) (o terminal.Options) {
+	flags := cmd.Root().PersistentFlags()
+	var errs [2]error
+	o.Colour, errs[0] = flags.GetString("color")
+	o.ASCII, errs[1] = flags.GetBool("ascii")
+	if err := errors.Join(errs[:]...); err != nil {
+		panic(err) // addScreen added the flags
+	}
+	return o
+}
+
+// screenOf returns how the text of a command looks on a writer, which is the command's standard output or error.
+func screenOf(cmd *cobra.Command, w io.Writer) *terminal.Screen {
+	if counting, ok := w.(*countingWriter); ok {
+		w = counting.Writer
+	}
+	return terminal.New(w, screenOptions(cmd), os.Getenv)
 }

@@ -67,6 +67,7 @@ type Cell struct {
 	Margin     string             `json:"margin"`
 	Verdict    comparison.Verdict `json:"verdict"`
 	Why        string             `json:"why,omitempty"`
+	Doubt      string             `json:"doubt,omitempty"` // see comparison.Figure
 	// Exploratory means that the cell is not in the family. Marked means that it differs by more than
 	// chance explains, among all exploratory cells.
 	Exploratory bool `json:"exploratory"`

@@ -163,7 +163,9 @@ func CellsOf(c *comparison.Contest) (cells []*Cell) {
 	for _, exploratory := range []bool{false, true} {
 		for _, f := range c.Figures {
 			if f.Exploratory == exploratory {
-				cells = append(cells, newCell(&f.Result))
+				cell := newCell(&f.Result)
+				cell.Doubt = f.Doubt
+				cells = append(cells, cell)
 			}
 		}
 	}
