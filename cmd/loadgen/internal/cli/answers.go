@@ -4,12 +4,17 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -22,34 +27,65 @@ var (
 	tableFormats    = []string{formatText, formatJSON, formatTSV}
 )
 
+// A verbosity is how much text says.
+type verbosity struct{ all, verbose, quiet bool }
+
+// add adds the flags of a verbosity.
+func (v *verbosity) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&v.all, "all", false, "Print all tables, comparisons and warnings.")
+	f.BoolVarP(&v.verbose, "verbose", "v", false, "Print the other comparisons and all warnings, too.")
+	f.BoolVarP(&v.quiet, "quiet", "q", false, "Print the answer alone: no tables, and no progress.")
+	cmd.MarkFlagsMutuallyExclusive("all", "verbose", "quiet")
+}
+
+// text returns what a run shows, as long as the verbosity has it.
+func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, dir string, s *terminal.Screen) string {
+	place := report.Place{Program: programName(), Run: dir}
+	switch {
+	case v.all:
+		return report.Text(run, contests, place, s)
+	case v.quiet:
+		return report.Conclusion(run, contests, place, s)
+	}
+	return report.Brief(run, contests, place, s, v.verbose)
+}
+
+// programName returns the name of the command, as a user types it.
+func programName() string {
+	if name := filepath.Base(os.Args[0]); len(os.Args[0]) > 0 && !strings.HasSuffix(name, ".test") {
+		return name
+	}
+	return "loadgen"
+}
+
 // printRun writes the report of a run in one of tableFormats.
-func printRun(w io.Writer, as string, run *results.Run, contests []*comparison.Contest) error {
-	text := ""
-	switch d := report.NewDocument(run, contests); as {
+func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, contests []*comparison.Contest,
+	dir string) error {
+	w := cmd.OutOrStdout()
+	switch d := report.NewDocument(run, contests, report.Place{Program: programName(), Run: dir}); as {
 	case formatJSON:
 		return printJSON(w, d)
 	case formatTSV:
-		text = format.TSV(d.Rows())
-	default:
-		text = report.Text(run, contests)
-	}
-	_, err := io.WriteString(w, text)
-	return err
-}
-
-// printRun prints the report of a run that has just ended, with the paths of its files. The text profiles, which is
-// printed last, describes the profiles of the run; it is "" if there are none.
-func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
-	profiles string) error {
-	if o.format != formatJSON {
-		_, err := fmt.Fprint(o.stdout, report.Text(run, contests), report.Files(run, w.BenchPath(), w.JSONPath()),
-			profiles)
+		_, err := io.WriteString(w, format.TSV(d.Rows()))
 		return err
 	}
-	d := report.NewDocument(run, contests)
+	s := screenOf(cmd, w)
+	return s.Print(w, v.text(run, contests, dir, s))
+}
+
+// printRun prints the report of a run that has just ended. The text profiles, which is printed last, describes the
+// profiles of the run; it is "" if there are none.
+func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
+	profiles string) error {
+	dir := filepath.Dir(w.JSONPath())
+	if o.format != formatJSON {
+		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, dir, o.screen)+profiles)
+	}
+	d := report.NewDocument(run, contests, report.Place{Program: programName(), Run: dir})
 	d.Files = &report.FilesDocument{Bench: w.BenchPath(), JSON: w.JSONPath()}
 	if profiles != "" {
-		d.Files.Profiles = profilesIn(filepath.Dir(w.JSONPath()))
+		d.Files.Profiles = profilesIn(dir)
 	}
 	return printJSON(o.stdout, d)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -70,6 +71,7 @@ the machine did meanwhile.`,
 				return unusable(err)
 			}
 			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.screen = screenOf(cmd, o.stdout)
 			if cmd.Flags().Changed("bench") {
 				if err := benches.check(cmd, args, ref); err != nil {
 					return unusable(err)
@@ -108,6 +110,8 @@ the machine did meanwhile.`,
 type runOptions struct {
 	out            string // output directory; "" means a new one in results
 	format         string
+	verbosity      verbosity
+	screen         *terminal.Screen // of stdout
 	strict         bool
 	confirm        bool
 	profiles       []string
@@ -121,6 +125,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&o.out, "out", "o", "",
 		"Where to write it: the `directory` for the files of the run (default results/SCENARIO-TIME).")
 	addFormat(cmd, &o.format, runFormats)
+	o.verbosity.add(cmd)
 	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes "+
 			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")

@@ -8,6 +8,7 @@ import (
 
 func newShow() *cobra.Command {
 	var format string
+	var v verbosity
 	cmd := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Print the tables and comparisons of a run again",
@@ -35,9 +36,10 @@ the units of run.bench. results/README.md describes both.`,
 			if err != nil {
 				return unusable(err)
 			}
-			return unusable(printRun(cmd.OutOrStdout(), format, run, contests))
+			return unusable(printRun(cmd, format, v, run, contests, directoryOf(args[0])))
 		},
 	}
 	addFormat(cmd, &format, tableFormats)
+	v.add(cmd)
 	return cmd
 }

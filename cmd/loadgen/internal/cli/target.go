@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/internal/spelling"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -89,6 +93,8 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
 	settings := settingsOf(cmd)
 	switch {
+	case len(args) > 0 && isRun(args[0]):
+		s, err = scenarioOf(args[0], settings)
 	case len(args) > 0:
 		s, err = scenarios.Load(args[0], settings...)
 	case len(all) > 0 && !mapNamed(cmd):
@@ -111,6 +117,30 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 		errs = append(errs, err)
 	}
 	return s, unusable(errors.Join(errs...))
+}
+
+// isRun reports whether a path is the directory of a run, or its run.json.
+func isRun(path string) bool {
+	if filepath.Base(path) == results.JSONFile {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(path, results.JSONFile))
+	return err == nil
+}
+
+// scenarioOf returns the scenario of a run with its settings replaced by others. Its seed is drawn again unless it is
+// one of them, since the same calls once more would repeat what chance made of the first ones.
+func scenarioOf(run string, settings []scenarios.Setting) (*scenarios.Scenario, error) {
+	r, err := results.Read(run)
+	if err != nil {
+		return nil, err
+	}
+	r.Scenario.Seed = 0
+	text, err := json.Marshal(r.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	return scenarios.Decode(filepath.Join(directoryOf(run), results.JSONFile), text, settings...)
 }
 
 // targetFlag returns the targets that --target names.

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"errors"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -57,7 +60,7 @@ func TestTheExitCodeOfARunIsThatOfItsObjectives(t *testing.T) {
 					t.Errorf("strict %v: exit %d, want %d", strict, code, want)
 				}
 			}
-			if text := report.Text(run, nil); !strings.Contains(text, "p99 < 5ms: "+string(c.word)+", held in ") ||
+			if text := report.Text(run, nil, report.Place{}, terminal.New(io.Discard, terminal.Options{}, os.Getenv)); !strings.Contains(text, "p99 < 5ms: "+string(c.word)+", held in ") ||
 				strings.Contains(text, "is UNSTABLE: ") != (c.word == results.Unstable) {
 				t.Errorf("the report does not say %s:\n%s", c.word, text)
 			}

@@ -76,6 +76,15 @@ func Tail(s string, width int) string {
 	return "…" + string(runes)
 }
 
+// Middle returns a text of at most width columns: of a wider one the beginning and the end.
+func Middle(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	half := (width - 1) / 2
+	return strings.TrimSuffix(Cut(s, width-half), "…") + Tail(s, half+1)
+}
+
 // Wrap breaks a text into lines of at most width columns, if its words allow that, and begins all but the first with
 // indent. It keeps line breaks and the blanks at the beginning of the text, and makes the rest [Printable].
 func Wrap(s string, width int, indent string) string {

@@ -51,11 +51,10 @@ func fewRounds(rounds, cells int) []string {
 			have, comparison.MinPairs)}
 	case rounds < comparison.NeedApart(cells):
 		return []string{fmt.Sprintf("%s show no difference among %s, however large: want %d (--rounds %[3]d).",
-			have, format.Plural(cells, "cell"), need)}
+			have, format.Plural(cells, "number"), need)}
 	case rounds < need:
-		return []string{fmt.Sprintf("%s show among %s only a difference far beyond the noise: want %d (--rounds "+
-			"%[3]d).",
-			have, format.Plural(cells, "cell"), need)}
+		return []string{fmt.Sprintf("%s show only large differences among %s: want %d (--rounds %[3]d).",
+			have, format.Plural(cells, "number"), need)}
 	}
 	return nil
 }

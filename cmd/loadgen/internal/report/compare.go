@@ -19,6 +19,7 @@ type quantity struct {
 	printed    string  // name of the printed unit
 	less, more string  // "fewer bytes", "more bytes"
 	name       string
+	taken      bool // whether a call takes it, as it takes CPU
 }
 
 // latencyUnit is the unit of latency that sentences mention.
@@ -26,11 +27,12 @@ const latencyUnit = "p99-latency-ns"
 
 // quantities are the units that sentences mention even if they are exploratory.
 var quantities = []quantity{
-	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "bytes"},
-	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "allocations"},
-	{"cpu-ns/op", 1e3, "us/op", "less CPU", "more CPU", "CPU"},
-	{"p50-service-ns", 1e3, "us", "less service time at p50", "more service time at p50", "service time at p50"},
-	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "p99 latency"},
+	{"B/op", 1, "B/op", "fewer bytes", "more bytes", "bytes", true},
+	{"allocs/op", 1, "allocs/op", "fewer allocations", "more allocations", "allocations", true},
+	{"cpu-ns/op", 1e3, "us/op", "less CPU", "more CPU", "CPU", true},
+	{"p50-service-ns", 1e3, "us", "less service time at p50", "more service time at p50", "service time at p50",
+		true},
+	{latencyUnit, 1e3, "us", "lower p99 latency", "higher p99 latency", "p99 latency", false},
 }
 
 // quantityOf returns the quantity of a unit.
@@ -38,7 +40,7 @@ func quantityOf(unit string) quantity {
 	if i := slices.IndexFunc(quantities, func(q quantity) bool { return q.unit == unit }); i >= 0 {
 		return quantities[i]
 	}
-	return quantity{unit, 1, unit, "lower " + unit, "higher " + unit, unit}
+	return quantity{unit, 1, unit, "lower " + unit, "higher " + unit, unit, false}
 }
 
 // comparisons returns a sentence for every contest.
@@ -104,11 +106,11 @@ func compare(c *comparison.Contest) string {
 		case f.Incomparable != "":
 			clauses.add(q.name+" cannot be compared: ", f.Why)
 		case f.Verdict.Differs():
-			clauses.add(string(f.Verdict)+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f),
+			clauses.add(format.Verdict(f.Verdict).Text+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f),
 				q.interval(f)))
 		default:
-			clauses.add("no difference shown in ", fmt.Sprintf("%s (%s, %s, %s)", q.name, q.medians(c, f), q.shift(f),
-				f.Verdict))
+			clauses.add(format.Verdict(f.Verdict).Text+": ", fmt.Sprintf("%s (%s, %s)", q.name, q.medians(c, f),
+				q.shift(f)))
 		}
 	}
 	return clauses.String()
@@ -213,11 +215,26 @@ func (q *quantity) difference(f *comparison.Figure) string {
 	}
 	switch {
 	case f.Absolute:
-		return words
+		return fmt.Sprintf("%s %s", format.Number(math.Abs(f.InUnit(f.Shift))/q.per), words)
 	case f.Shift >= 0.995: // printed as 2.00 times or more
 		return fmt.Sprintf("%s times the %s", format.Number(1+f.Shift), q.name)
 	}
 	return share(math.Abs(f.Shift)) + " " + words
+}
+
+// degree returns how much lower or higher the head is.
+func (q *quantity) degree(f *comparison.Figure) string {
+	way := "lower"
+	if f.Shift > 0 {
+		way = "higher"
+	}
+	switch {
+	case f.Absolute:
+		return fmt.Sprintf("%s %s %s", format.Number(math.Abs(f.InUnit(f.Shift))/q.per), q.printed, way)
+	case f.Shift >= 0.995:
+		return format.Number(1+f.Shift) + " times as high"
+	}
+	return share(math.Abs(f.Shift)) + " " + way
 }
 
 // generators reports whether generator lag makes up most of the p99 latency on both sides.
@@ -233,21 +250,22 @@ func generators(c *comparison.Contest) bool {
 
 // family returns the numbers of verdicts of all contests, which are one family.
 func family(contests []*comparison.Contest) string {
-	counts, cells := map[comparison.Verdict]int{}, 0
+	counts, all := map[format.Word]int{}, 0
 	for _, r := range comparison.Results(contests) {
 		if !r.Exploratory {
-			counts[r.Verdict]++
-			cells++
+			counts[format.Verdict(r.Verdict)]++
+			all++
 		}
 	}
 	var parts []string
 	for _, v := range comparison.Verdicts() {
-		if counts[v] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[v], v))
+		if word := format.Verdict(v); counts[word] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[word], word.Text))
+			counts[word] = 0
 		}
 	}
-	return fmt.Sprintf("Of %s, judged as one family: %s. Exploratory figures are not judged; "+
-		"* marks those that differ by more than chance explains.", format.Plural(cells, "cell"),
+	return fmt.Sprintf("Of %s, judged as one family: %s. Exploratory numbers are not judged; "+
+		"* marks those that differ by more than chance explains.", format.Plural(all, "number"),
 		strings.Join(parts, ", "))
 }
 

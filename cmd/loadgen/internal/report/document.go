@@ -21,6 +21,9 @@ const schema = 1
 // stated or is infinite is nil.
 type Document struct {
 	Schema      int                        `json:"schema"`
+	Answer      *Answer                    `json:"answer"`
+	Doubts      []Doubt                    `json:"doubts"` // what may make the answer wrong
+	Next        []Step                     `json:"next"`   // what to do next
 	Status      results.Status             `json:"status"`
 	Began       time.Time                  `json:"began"`
 	Scenario    *scenarios.Scenario        `json:"scenario"`
@@ -132,12 +135,14 @@ type contestDocument struct {
 }
 
 // NewDocument returns what there is to say of a run and of its comparisons.
-func NewDocument(run *results.Run, contests []*comparison.Contest) *Document {
+func NewDocument(run *results.Run, contests []*comparison.Contest, place Place) *Document {
 	all, said := views(run), SentencesOf(run, contests)
 	d := &Document{Schema: schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
 		Environment: run.Environment, Visits: visitCounts{Planned: run.Scenario.Visits()},
 		Comparisons: []contestDocument{}, Counts: map[comparison.Verdict]int{},
 		Warnings: append([]string{}, said.Warnings...)}
+	d.Answer = AnswerOf(run, contests, place)
+	d.Doubts, d.Next = append([]Doubt{}, d.Answer.Doubts...), append([]Step{}, d.Answer.Next...)
 	for _, v := range run.Visits {
 		d.Visits.add(v)
 	}

@@ -41,7 +41,7 @@ func TestADocumentIsOneOfEveryRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := report.NewDocument(run, contests)
+			d := report.NewDocument(run, contests, report.Place{Program: "loadgen", Run: "results/x"})
 			data, err := json.Marshal(d)
 			if err != nil {
 				t.Fatal(err)

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -96,19 +98,26 @@ func text(t *testing.T, run *results.Run) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return report.Text(run, contests)
+	return report.Text(run, contests, place, screen("120"))
+}
+
+// screen returns the screen of a pipe with so many columns.
+func screen(columns string) *terminal.Screen {
+	return terminal.New(&bytes.Buffer{}, terminal.Options{}, func(name string) string {
+		return map[string]string{"COLUMNS": columns}[name]
+	})
 }
 
 func TestTheReportOfARun(t *testing.T) {
 	run := made(t, question)
-	golden.Check(t, "run.txt", text(t, run)+report.Files(run, "results/x/run.bench", "results/x/run.json"))
+	golden.Check(t, "run.txt", text(t, run))
 }
 
 func TestTheReportOfALiveScenario(t *testing.T) {
 	run := made(t, strings.NewReplacer("quantile: [exact, hdr]", "quantile: [none, hdr]\nlive: true",
 		"compare: [pooled vs sdk, sdk vs none]", "compare: hdr vs none",
 		"spans: [none, sdk, pooled]", "spans: [none, sdk]").Replace(question))
-	golden.Check(t, "live.txt", text(t, run)+report.Files(run, "run.bench", "run.json"))
+	golden.Check(t, "live.txt", text(t, run))
 }
 
 // The report shows everything that went wrong, and still shows the rest.
@@ -162,7 +171,7 @@ func TestTheReportOfObjectives(t *testing.T) {
 	golden.Check(t, "objectives.txt", "Objectives"+after)
 
 	run.Scenario.FailedApart = true
-	if text := text(t, run); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 ||
+	if text := strings.Join(strings.Fields(text(t, run)), " "); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 ||
 		!strings.Contains(text, "failed calls are left out of latency (failed: apart)") {
 		t.Errorf("a header does not say what is left out:\n%s", text)
 	}
@@ -232,10 +241,10 @@ func TestAdviceSaysHowManyRoundsACellTakes(t *testing.T) {
 			"5 rounds: too few for an interval, which needs at least 6 (--rounds 6)."},
 		{"enough for few cells", "rounds: 6\nspans: [none, sdk]", ""},
 		{"enough only for a wide gap", "rounds: 6" + many,
-			"6 rounds show among 16 cells only a difference far beyond the noise: want 7 (--rounds 7)."},
+			"6 rounds show only large differences among 16 numbers: want 7 (--rounds 7)."},
 		{"enough for many cells", "rounds: 7" + many, ""},
 		{"too few for any difference", "rounds: 6" + many + "\nattributes: [0, 2, 6]",
-			"6 rounds show no difference among 64 cells, however large: want 8 (--rounds 8)."},
+			"6 rounds show no difference among 64 numbers, however large: want 8 (--rounds 8)."},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, err := scenarios.Decode("x.yaml", []byte("duration: 1s\nqps: 10k\n"+row.text))
@@ -262,14 +271,15 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 
 func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 	run := made(t, question)
-	for path, want := range map[string]string{
-		"results/a-1/run.bench": " results/a-1/run.bench\n",
-		"my results/run.bench":  " 'my results/run.bench'\n",
-		"it's/run.bench":        ` 'it'\''s/run.bench'`,
-		"$HOME/run.bench":       " '$HOME/run.bench'\n",
+	for dir, want := range map[string]string{
+		"results/a-1": " results/a-1/run.bench\n",
+		"my results":  " 'my results/run.bench'\n",
+		"it's":        ` 'it'\''s/run.bench'`,
+		"$HOME":       " '$HOME/run.bench'\n",
 	} {
-		t.Run(path, func(t *testing.T) {
-			if got := report.Files(run, path, "run.json"); !strings.Contains(got, want) {
+		t.Run(dir, func(t *testing.T) {
+			got := report.Text(run, nil, report.Place{Program: "loadgen", Run: dir}, screen("80"))
+			if !strings.Contains(got, want) {
 				t.Errorf("%q is not in:\n%s", want, got)
 			}
 		})
@@ -279,7 +289,7 @@ func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 func TestARunOfNothingHasAReport(t *testing.T) {
 	run := made(t, question)
 	run.Visits, run.Status = nil, results.Partial
-	golden.Check(t, "nothing.txt", text(t, run)+report.Files(run, "run.bench", "run.json"))
+	golden.Check(t, "nothing.txt", text(t, run))
 }
 
 func TestNoColourAndNoControlCharacters(t *testing.T) {

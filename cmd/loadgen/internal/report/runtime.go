@@ -5,6 +5,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 )
 
@@ -67,24 +68,23 @@ func (v *view) runtime() *runtimeView {
 }
 
 // runtimeTable returns a table of what the runtime and the machine did during the visits of each cell.
-func runtimeTable(cells []*view) string {
-	t := format.Table(1, "", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
-		"cores", "pressure")
+func runtimeTable(cells []*view, screen *terminal.Screen) string {
+	header := []string{"", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
+		"cores", "pressure"}
 	micros := func(ns *float64) string { return format.Micros(known(ns)) }
+	var rows [][]string
 	for _, v := range cells {
 		if len(v.visits) == 0 {
 			continue
 		}
 		r := v.runtime()
-		t.AppendRow([]any{v.cell.String(), format.Within(known(r.P99Within), format.Percent), micros(r.HiccupP99),
-			micros(r.WaitP99), micros(r.GCPause), micros(r.GCAssist), micros(r.MutexWait),
+		rows = append(rows, []string{v.cell.String(), format.Within(known(r.P99Within), format.Percent),
+			micros(r.HiccupP99), micros(r.WaitP99), micros(r.GCPause), micros(r.GCAssist), micros(r.MutexWait),
 			format.Bytes(known(r.HeapObjects)), format.Number(known(r.Goroutines)), format.Number(known(r.Cores)),
 			format.Percent(known(r.CPUPressure))})
 	}
-	return "\nWhat the runtime and the machine did: p99 of hiccups and of waits for a processor, and totals of " +
-		"pauses, assists\n" +
-		"and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 within\" is half of the 95% " +
-		"interval of\n" +
-		"a visit's p99, which allows for calls that depend on each other; - means that the visits are too short\n\n" +
-		t.Render() + "\n"
+	return "\n" + screen.Wrap("What the runtime and the machine did: p99 of hiccups and of waits for a processor, and "+
+		"totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 within\" "+
+		"is half of the 95% interval of a visit's p99, which allows for calls that depend on each other; - means that "+
+		"the visits are too short", "") + "\n" + table(screen, 1, header, rows)
 }

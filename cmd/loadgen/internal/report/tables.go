@@ -6,17 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // loadTables returns a table for each level of load.
-func loadTables(run *results.Run, cells []*view) string {
+func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string {
 	var b strings.Builder
 	dimensions := run.Scenario.Dimensions()
 	for _, l := range run.Scenario.Levels() {
@@ -33,22 +32,26 @@ func loadTables(run *results.Run, cells []*view) string {
 		if run.Scenario.FailedApart {
 			from += ", of calls that did not fail (failed: apart)"
 		}
-		fmt.Fprintf(&b, "%s, about %s calls per visit. Latency from %s, and the generator's lag at p99,\n"+
-			"in us; medians over %s, except max, errors and drops, which are over all\n\n",
-			describe(run.Scenario, l), format.Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level))
-		var header []any
-		for _, d := range dimensions {
-			header = append(header, d)
-		}
-		t := format.Table(len(dimensions), append(header, "offered/s", "achieved/s", "p50", "p99", "p99.9", "max",
-			"gen lag",
-			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")...)
+		b.WriteString(screen.Wrap(fmt.Sprintf("%s, about %s calls per visit. Latency from %s, and the generator's lag "+
+			"at p99, in us; medians over %s, except max, errors and drops, which are over all",
+			describe(run.Scenario, l), format.Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level)), "") +
+			"\n")
+		header := append(slices.Clone(dimensions), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
+			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		var rows [][]string
 		for _, v := range level {
-			t.AppendRow(loadRow(v, dimensions))
+			rows = append(rows, loadRow(v, dimensions, len(header)))
 		}
-		b.WriteString(t.Render() + "\n\n")
+		b.WriteString(table(screen, len(dimensions), header, rows) + "\n")
 	}
 	return b.String()
+}
+
+// table returns rows below a header, in blocks that fit the screen.
+func table(screen *terminal.Screen, left int, header []string, rows [][]string) string {
+	lines := format.Grid([][]string{header}, rows, left, screen.Width)
+	lines[0] = screen.Dim(lines[0])
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // describe returns the load of a level in words.
@@ -99,12 +102,12 @@ func dimension(s *scenarios.Scenario) string {
 }
 
 // loadRow returns the row of a cell, with a column for its arm in each of the dimensions.
-func loadRow(v *view, dimensions []string) (row table.Row) {
+func loadRow(v *view, dimensions []string, columns int) (row []string) {
 	for _, d := range dimensions {
 		row = append(row, cmp.Or(v.cell.Value(d), format.None))
 	}
 	if len(v.visits) == 0 {
-		return append(row, "not measured")
+		return append(append(row, "not measured"), make([]string, columns-len(row)-1)...)
 	}
 	number := func(unit string) string { return format.Number(v.median(unit)) }
 	return append(row,
@@ -120,30 +123,30 @@ func loadRow(v *view, dimensions []string) (row table.Row) {
 
 // estimatorTable sets the estimators against full sort, on the latencies of the
 // highest rate that was visited.
-func estimatorTable(run *results.Run, all []*view) string {
+func estimatorTable(run *results.Run, all []*view, screen *terminal.Screen) string {
 	of := estimatorsOf(run, all)
 	var b strings.Builder
-	fmt.Fprintf(&b, "Estimators, each on the latencies of every visit at %s, compared with a full sort: errors of "+
-		"the value\n"+
-		"and of the rank; medians over %s\n\n", load(of.Level),
-		format.Plural(of.Visits, "visit"))
-	header := []any{"quantile", "state", "insert ns", "query us"}
+	b.WriteString(screen.Wrap(fmt.Sprintf("Estimators, each on the latencies of every visit at %s, compared with a full "+
+		"sort: errors of the value and of the rank; medians over %s", load(of.Level), format.Plural(of.Visits, "visit")),
+		"") + "\n")
+	header := []string{"quantile", "state", "insert ns", "query us"}
 	for _, q := range results.EstimatePercentiles() {
 		header = append(header, record.PercentileName(q)+" value", "rank")
 	}
-	t := format.Table(1, header...)
+	var rows [][]string
 	for _, e := range of.Arms {
-		t.AppendRow(e.row())
+		rows = append(rows, e.row(len(header)))
 	}
-	b.WriteString(t.Render() + "\n")
+	b.WriteString(table(screen, 1, header, rows))
 	return b.String()
 }
 
-func (e *estimator) row() table.Row {
+// row returns the row of an estimator, which has so many columns.
+func (e *estimator) row(columns int) []string {
 	if e.StateBytes == nil {
-		return table.Row{e.Quantile, "not measured"}
+		return append([]string{e.Quantile, "not measured"}, make([]string, columns-2)...)
 	}
-	row := table.Row{e.Quantile, format.Bytes(*e.StateBytes), format.Number(known(e.InsertNS)),
+	row := []string{e.Quantile, format.Bytes(*e.StateBytes), format.Number(known(e.InsertNS)),
 		format.Micros(known(e.QueryNS))}
 	for _, q := range results.EstimatePercentiles() {
 		i := slices.IndexFunc(e.Answers, func(a answer) bool { return a.Q == q })

@@ -2,24 +2,27 @@ package report
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Text returns the report of a run: its tables, its comparisons, its objectives and warnings.
-func Text(run *results.Run, contests []*comparison.Contest) string {
+// Text returns all that is said of a run: its tables, its comparisons, its objectives and warnings, its files and,
+// as in [Brief], its conclusion.
+func Text(run *results.Run, contests []*comparison.Contest, place Place, screen *terminal.Screen) string {
 	var b strings.Builder
 	s, e := run.Scenario, &run.Environment
-	b.WriteString(Title(s) + "\n")
-	fmt.Fprintf(&b, "%s%s, %s, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s\n",
+	b.WriteString(screen.Wrap(Title(s), "  "))
+	b.WriteString(screen.Wrap(fmt.Sprintf("%s%s, %s, seed %d; %s, %s/%s, GOMAXPROCS=%d, %s",
 		format.Plural(s.Rounds, "round"), lasting(s), Arrivals(s), s.Seed, e.GoVersion, e.GOOS, e.GOARCH,
-		e.GOMAXPROCS, e.CPU)
+		e.GOMAXPROCS, e.CPU), ""))
 	measured := measured(run)
 	if run.Status != results.Complete {
 		fmt.Fprintf(&b, "PARTIAL: %d of %s\n", measured, format.Plural(s.Visits(), "visit"))
@@ -27,22 +30,30 @@ func Text(run *results.Run, contests []*comparison.Contest) string {
 	b.WriteByte('\n')
 	cells := views(run)
 	if measured > 0 {
-		b.WriteString(loadTables(run, cells))
+		b.WriteString(loadTables(run, cells, screen))
 		if len(s.Arms(scenarios.Quantile)) > 0 {
-			b.WriteString(estimatorTable(run, cells))
+			b.WriteString(estimatorTable(run, cells, screen))
 		}
-		b.WriteString(runtimeTable(cells))
-		list(&b, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
+		b.WriteString(runtimeTable(cells, screen))
+		list(&b, screen, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
 	} else {
 		b.WriteString("No visit was completed.\n")
 	}
+	b.WriteString(written(run, contests, screen) + files(run, place.Run) + "\n")
+	b.WriteString(Conclusion(run, contests, place, screen))
+	return b.String()
+}
+
+// written returns the comparisons, objectives and warnings of a run.
+func written(run *results.Run, contests []*comparison.Contest, screen *terminal.Screen) string {
+	var b strings.Builder
 	sentences := SentencesOf(run, contests)
-	list(&b, "Comparisons, paired by round, with 95% intervals", sentences.Comparisons)
+	list(&b, screen, "Comparisons, paired by round, with 95% intervals", sentences.Comparisons)
 	if sentences.Family != "" {
-		b.WriteString("\n" + format.Wrap(sentences.Family, 100, ""))
+		b.WriteString("\n" + screen.Wrap(sentences.Family, ""))
 	}
-	list(&b, objectivesTitle(s), sentences.Objectives)
-	list(&b, "Warnings", sentences.Warnings)
+	list(&b, screen, objectivesTitle(run.Scenario), sentences.Objectives)
+	list(&b, screen, "Warnings", sentences.Warnings)
 	return b.String()
 }
 
@@ -91,21 +102,22 @@ func Title(s *scenarios.Scenario) string {
 }
 
 // list writes a titled list, if it has items.
-func list(b *strings.Builder, title string, items []string) {
+func list(b *strings.Builder, screen *terminal.Screen, title string, items []string) {
 	if len(items) == 0 {
 		return
 	}
-	b.WriteString("\n" + title + "\n\n")
+	b.WriteString("\n" + screen.Wrap(title, "") + "\n")
 	for _, item := range items {
-		b.WriteString(format.Wrap("- "+item, 100, "  "))
+		b.WriteString(screen.Wrap("- "+item, "  "))
 	}
 }
 
-// Files returns where the files of a run are, and a command that reads them.
-func Files(run *results.Run, benchPath, jsonPath string) string {
-	files := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, jsonPath)
+// files returns where the files of a run are, and a command that reads them.
+func files(run *results.Run, dir string) string {
+	benchPath := filepath.Join(dir, results.BenchFile)
+	text := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, filepath.Join(dir, results.JSONFile))
 	if measured(run) == 0 {
-		return files
+		return text
 	}
 	dimension := dimension(run.Scenario)
 	arms := run.Scenario.Arms(dimension)
@@ -113,7 +125,7 @@ func Files(run *results.Run, benchPath, jsonPath string) string {
 	if len(arms) == 1 {
 		what = "Read it"
 	}
-	return files + fmt.Sprintf(`
+	return text + fmt.Sprintf(`
 %s with benchstat:
 
   go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col '/%s@(%s)' %s
@@ -132,16 +144,8 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings returns the doubts about a run, each with advice.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {
-	judged := comparison.Results(contests)
-	cells := 0
-	for _, r := range judged {
-		cells = max(cells, r.Family)
-	}
-	few := fewRounds(run.Scenario.Rounds, cells)
-	if warning := comparison.FewRounds(judged); len(few) == 0 && warning != "" {
-		few = []string{warning + "."}
-	}
-	return slices.Concat(failures(run), unstable(run), verdicts(run), few, WarningsOf(callChecks(run.Scenario)))
+	return slices.Concat(failures(run), unstable(run), verdicts(run), tooFewRounds(run, contests),
+		WarningsOf(callChecks(run.Scenario)))
 }
 
 // failures returns warnings about visits that were not measured, about their logs, and about failed calls.
