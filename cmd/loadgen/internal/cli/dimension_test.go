@@ -55,7 +55,8 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		{"completion", []string{"__complete", "run", "--colour", ""}, []string{"red\nblue\n"}, 0},
 		{"plan", []string{"plan", file, "--colour", "red,blue"}, []string{"colour=blue", "blue vs red"}, 0},
 		{"a wrong arm", []string{"plan", file, "--colour", "bleu"}, nil, 2},
-		{"tables", []string{"show", run}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
+		{"answer", []string{"show", run}, []string{"\nsdk/blue ", "blue vs red, spans=none, paired by round"}, 0},
+		{"tables", []string{"show", run, "--all"}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
 			"p99 latency"}, 0},
 		{"comparison", []string{"compare", run}, []string{"colour=blue", "colour=red", "regressed"}, 1},
 		{"JSON", []string{"show", run, "--format", "json"}, []string{`"colour": "blue"`}, 0},
@@ -125,7 +126,7 @@ func TestTwoTargetsAreComparedInOneRun(t *testing.T) {
 	code, stdout, stderr := own(t, "run", "--target", "look-up,spanned", "--compare", "spanned vs look-up", "--qps",
 		"400",
 		"--duration", "100ms", "--warmup", "0", "--rounds", "6", "--seed", "1", "--out", out)
-	if code != 0 || !strings.Contains(stdout, "target=spanned vs target=look-up") {
+	if code != 0 || !strings.Contains(stdout, "spanned vs look-up") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	run, err := results.Read(out)

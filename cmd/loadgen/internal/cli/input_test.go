@@ -75,7 +75,8 @@ func TestAReplayThatChangesEndsTheRunAndKeepsTheVisitsMade(t *testing.T) {
 					done <- c.change(replay)
 				}()
 			}}
-			err := run(t.Context(), s, &runOptions{out: out, stdout: io.Discard, stderr: said})
+			err := run(t.Context(), s, &runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
+				stdout: io.Discard, stderr: said})
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,8 @@ func TestARunPinsWhatItDependsOn(t *testing.T) {
 	s, replay := replaying(t)
 	s.Rounds = 2
 	out := filepath.Join(t.TempDir(), "run")
-	if err := run(t.Context(), s, &runOptions{out: out, stdout: io.Discard, stderr: io.Discard}); err != nil {
+	if err := run(t.Context(), s, &runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
+		stdout: io.Discard, stderr: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := results.Read(out)

@@ -286,7 +286,8 @@ func TestFlagsMeanTheSameEverywhere(t *testing.T) {
 // What show says of a cell in words, its document says in numbers.
 func TestTheDocumentOfARunSaysWhatItsTextSays(t *testing.T) {
 	dir := sampleRun(t)
-	_, text, _ := quickly(t, "show", dir)
+	t.Setenv("COLUMNS", "140") // which a row fits
+	_, text, _ := quickly(t, "show", dir, "--all")
 	text = strings.Join(strings.Fields(text), " ")
 	_, stdout, _ := quickly(t, "show", dir, "--format", "json")
 	var d report.Document

@@ -51,8 +51,8 @@ func spaced(line string) string { return strings.Join(strings.Fields(line), " ")
 // The sample was measured once. The headings and headers of a run are still those of the sample.
 func TestTheSampleOfARunLooksLikeOne(t *testing.T) {
 	sample := readPage(t, commandPage).block(t, "sample: whole run", "text")
-	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--out",
-		filepath.Join(t.TempDir(), "out"))
+	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--all",
+		"--out", filepath.Join(t.TempDir(), "out"))
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}

@@ -62,7 +62,7 @@ func init() {
 
 func TestATargetWhoseCloseFailsIsMeasuredAndThatIsSaid(t *testing.T) {
 	const (
-		run      = "run --qps 500 --duration 100ms --warmup 0 --rounds 1 --slo errors<1%"
+		run      = "run --all --qps 500 --duration 100ms --warmup 0 --rounds 1 --slo errors<1%"
 		capacity = "capacity --slo p50<10s --from 500 --probe 100ms --warmup 0 --budget 300ms"
 		said     = "closing the target: the pool has connections in use"
 	)
@@ -130,8 +130,8 @@ func TestWhatATargetPrintsIsNoAnswer(t *testing.T) {
 func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2",
-		"--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--out", out)
-	if code != 0 || !strings.Contains(stdout, "errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
+		"--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--all", "--out", out)
+	if code != 0 || !strings.Contains(unwrapped(stdout), "errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	run, err := results.Read(out)
@@ -225,7 +225,7 @@ func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
 			code, stdout, stderr := own(t, append([]string{"run", "--target", "panics", "--qps", "1k", "--duration",
 				"400ms",
-				"--warmup", "0", "--rounds", "1", "--out", out}, c.args...)...)
+				"--warmup", "0", "--rounds", "1", "--all", "--out", out}, c.args...)...)
 			if code != c.code || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit %d, want %d and %q in\n%s", code, c.code, c.want, stderr)
 			}

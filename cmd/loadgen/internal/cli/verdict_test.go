@@ -60,7 +60,9 @@ func TestTheExitCodeOfARunIsThatOfItsObjectives(t *testing.T) {
 					t.Errorf("strict %v: exit %d, want %d", strict, code, want)
 				}
 			}
-			if text := report.Text(run, nil, report.Place{}, terminal.New(io.Discard, terminal.Options{}, os.Getenv)); !strings.Contains(text, "p99 < 5ms: "+string(c.word)+", held in ") ||
+			if text := report.Text(run, nil, report.Place{},
+				terminal.New(io.Discard, terminal.Options{},
+					os.Getenv)); !strings.Contains(text, "p99 < 5ms: "+string(c.word)+", held in ") ||
 				strings.Contains(text, "is UNSTABLE: ") != (c.word == results.Unstable) {
 				t.Errorf("the report does not say %s:\n%s", c.word, text)
 			}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -165,6 +166,16 @@ func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 	return all
 }
 
+// inWords returns the words that a reader is told a verdict in, given the verdict or the words.
+func inWords(verdict string) string {
+	for _, v := range comparison.Verdicts() {
+		if string(v) == verdict {
+			return format.Verdict(v).Text
+		}
+	}
+	return verdict
+}
+
 // place is what a comparison is called in text and on the page, and in JSON.
 func place(s *scenarios.Scenario, c *scenarios.Comparison) (sentence, name string) {
 	beside := c.Beside(s)
@@ -215,7 +226,7 @@ var unitWords = map[string]string{"B/op": "bytes", "allocs/op": "allocations", "
 // sentences are those of loadgen show about comparisons.
 func sentences(t *testing.T, dir string) (all []string) {
 	t.Helper()
-	_, stdout, stderr := quickly(t, "show", dir)
+	_, stdout, stderr := quickly(t, "show", dir, "--all")
 	_, list, ok := strings.Cut(stdout, "\nComparisons, paired by round, with 95% intervals\n\n")
 	if !ok {
 		t.Fatalf("there are no comparisons\n%s%s", stdout, stderr)
@@ -240,16 +251,11 @@ func fromSentences(t *testing.T, s *scenarios.Scenario, said []string) verdictOf
 		}
 		for clause := range strings.SplitSeq(strings.TrimPrefix(said[i], prefix+": "), "; ") {
 			kind, _, _ := strings.Cut(clause, ": ")
-			items, denied := strings.CutPrefix(clause, "no difference shown in ")
 			for unit, word := range unitWords {
-				switch m := regexp.MustCompile(`(?:^|[ ,])` + word +
-					` \([^()]*?([a-z]*)\)`).FindStringSubmatch(items); {
+				switch said := regexp.MustCompile(`(?:^|[ ,])` + word + ` \(`).MatchString(clause); {
 				case kind == word+" cannot be compared":
-					all[name+" "+unit] = string(comparison.Inconclusive)
-				case m == nil || strings.HasPrefix(clause, "exploratory: "):
-				case denied:
-					all[name+" "+unit] = m[1]
-				default:
+					all[name+" "+unit] = format.Verdict(comparison.Inconclusive).Text
+				case said && kind != "exploratory":
 					all[name+" "+unit] = kind
 				}
 			}
@@ -300,7 +306,7 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 				"show": fromSentences(t, s, said), "show --format json": shown} {
 				for cell, verdict := range want {
 					met[verdict] = true
-					if got[cell] != verdict {
+					if inWords(got[cell]) != inWords(verdict) {
 						t.Errorf("%s says that %s is %q, in JSON it is %q", what, cell, got[cell], verdict)
 					}
 				}
@@ -351,12 +357,12 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 			for what, got := range map[string]verdictOf{"JSON": all, "compare": fromTable(t, dir, r), "report": page,
 				"show": fromSentences(t, s, said)} {
 				for _, l := range s.Levels() {
-					if cell := "pooled vs sdk/" + l.Name() + " allocs/op"; got[cell] != string(comparison.Improved) {
+					if cell := "pooled vs sdk/" + l.Name() + " allocs/op"; inWords(got[cell]) != "better" {
 						t.Errorf("%s: %s is %q", what, cell, got[cell])
 					}
 				}
 			}
-			want := "improved: 80% fewer allocations (15.0 -> 3.00 allocs/op, [-80%, -80%])"
+			want := "better: 80% fewer allocations (15.0 -> 3.00 allocs/op, [-80%, -80%])"
 			if !strings.Contains(answer, want) {
 				t.Errorf("the page answers %q, without %q", answer, want)
 			}
@@ -390,7 +396,7 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, page, stderr := quickly(t, "report", dir, "--units", "peak-RSS-bytes", "-o", "-"); code != exitOK ||
-		!strings.Contains(page, "regressed: 2.00 times the peak-RSS-bytes") {
+		!strings.Contains(page, "worse: 2.00 times the peak-RSS-bytes") {
 		t.Errorf("exit %d\n%s\n%s", code, page[:min(len(page), 3000)], stderr)
 	}
 	for _, command := range []string{"compare", "report"} {
@@ -448,8 +454,8 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 			t.Errorf("%s says %v, JSON %v", what, got, want)
 		}
 	}
-	for _, text := range []string{"expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
-		"no difference shown in max-latency-ns (1,", ", equivalent); exploratory: "} {
+	for _, text := range []string{"worse, as expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
+		"same: max-latency-ns (1,", "); exploratory: "} {
 		if said := sentences(t, dir); len(said) != 1 || said[0] != answer || !strings.Contains(said[0], text) {
 			t.Errorf("%q is not in %q; the page answers %q", text, said, answer)
 		}

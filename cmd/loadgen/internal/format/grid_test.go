@@ -8,7 +8,8 @@ import (
 )
 
 func TestGridAlignsAndSharesHeaders(t *testing.T) {
-	lines := format.Grid([][]string{{"", "p99 latency, us", "p99 latency, us", "B/op"}, {"spans", "1k/s", "10k/s", "10k/s"}},
+	lines := format.Grid([][]string{{"", "p99 latency, us", "p99 latency, us", "B/op"},
+		{"spans", "1k/s", "10k/s", "10k/s"}},
 		[][]string{{"none", "143!", "100 ", "271"}, {"pooled-value", "-", "1,234", "5"}}, 1, 80)
 	want := `
               p99 latency, us   B/op

@@ -37,11 +37,14 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 		last := matches[0].contests[len(matches[0].contests)-1]
 		a.Head, a.Base, a.Level = last.A, last.B, &last.CellA.Level
 	}
-	a.Leads = slices.DeleteFunc(append([]string{failing(run), missing(run)}, worseElsewhere(contests)...),
-		func(s string) bool { return s == "" })
+	leads := []string{partial(run), failing(run), missing(run)}
+	if a.Valid {
+		leads = append(leads, worseElsewhere(run.Scenario, contests)...)
+	}
+	a.Leads = slices.DeleteFunc(leads, func(s string) bool { return s == "" })
 	a.Text = answerAt(run, cells, contests, levels[len(levels)-1]) + kept(run)
 	if !a.Valid {
-		a.Leads, a.Text = []string{}, notValid(run)+" "+readable(run)
+		a.Text = notValid(run) + " " + readable(run)
 	}
 	return a
 }
@@ -127,7 +130,7 @@ func difference(run *results.Run, c *comparison.Contest) string {
 		if len(sentences) > 0 {
 			subject = "Its " + q.name
 		}
-		sentences = append(sentences, fmt.Sprintf("%s is %s, but in doubt (!).", subject, q.degree(f)))
+		sentences = append(sentences, fmt.Sprintf("%s is %s, but in doubt (!).", subject, q.degree(f, "")))
 	}
 	return strings.Join(sentences, " ")
 }
@@ -168,11 +171,15 @@ func changes(head, base, at string, figures []*comparison.Figure) string {
 		if q := quantityOf(f.Unit); q.taken {
 			takes = append(takes, q.difference(f))
 		} else {
-			others = append(others, fmt.Sprintf("%s is %s", q.name, q.degree(f)))
+			others = append(others, fmt.Sprintf("%s is %s", q.name, q.degree(f, "")))
 		}
 	}
 	if len(takes) == 0 {
-		return fmt.Sprintf("%s's %s than %s's at %s.", possessor(head), format.And(others), base, at)
+		for i, f := range figures {
+			q := quantityOf(f.Unit)
+			others[i] = fmt.Sprintf("%s's %s is %s at %s", possessor(head), q.name, q.degree(f, base+"'s"), at)
+		}
+		return strings.Join(others, "; ") + "."
 	}
 	text := fmt.Sprintf("%s takes %s than %s at %s", head, format.And(takes), base, at)
 	if len(others) > 0 {
@@ -191,7 +198,7 @@ func possessor(name string) string {
 
 // worseElsewhere returns what is worse in other places than the answer: in the first comparison at other loads, and in
 // the other comparisons at their last load.
-func worseElsewhere(contests []*comparison.Contest) (sentences []string) {
+func worseElsewhere(s *scenarios.Scenario, contests []*comparison.Contest) (sentences []string) {
 	for i, m := range matchesOf(contests) {
 		last := len(m.contests) - 1
 		from, to := last, last+1
@@ -205,7 +212,7 @@ func worseElsewhere(contests []*comparison.Contest) (sentences []string) {
 					q := quantityOf(f.Unit)
 					parts = append(parts, q.name+" "+q.multiple(f, f.Shift))
 				}
-				sentences = append(sentences, fmt.Sprintf("Worse: %s vs %s: %s at %s.", c.A, c.B,
+				sentences = append(sentences, fmt.Sprintf("Worse: %s: %s at %s.", m.name(s),
 					strings.Join(parts, ", "), load(c.CellA.Level)))
 			}
 		}
@@ -260,6 +267,14 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 	return text
 }
 
+// partial returns how much of a run was measured, or "" if it is all.
+func partial(run *results.Run) string {
+	if run.Status == results.Complete {
+		return ""
+	}
+	return fmt.Sprintf("PARTIAL: %d of %s.", measured(run), format.Plural(run.Scenario.Visits(), "visit"))
+}
+
 // failing returns which share of calls failed or was dropped, and how, or "" if all were served.
 func failing(run *results.Run) string {
 	var all calls
@@ -278,7 +293,7 @@ func failing(run *results.Run) string {
 	if all.Failed > 0 {
 		text := format.Count(all.Failed) + " failed"
 		if k := kinds(run.Visits); len(k) > 0 {
-			text += fmt.Sprintf(" (%s: %s)", k[0].name, format.Count(k[0].calls))
+			text += fmt.Sprintf(" (%s: %s)", k[0].where(), format.Count(k[0].calls))
 		}
 		parts = append(parts, text)
 	}

@@ -106,8 +106,9 @@ func compare(c *comparison.Contest) string {
 		case f.Incomparable != "":
 			clauses.add(q.name+" cannot be compared: ", f.Why)
 		case f.Verdict.Differs():
-			clauses.add(format.Verdict(f.Verdict).Text+": ", fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f),
-				q.interval(f)))
+			clauses.add(format.Verdict(f.Verdict).Text+": ",
+				fmt.Sprintf("%s (%s, %s)", q.difference(f), q.medians(c, f),
+					q.interval(f)))
 		default:
 			clauses.add(format.Verdict(f.Verdict).Text+": ", fmt.Sprintf("%s (%s, %s)", q.name, q.medians(c, f),
 				q.shift(f)))
@@ -222,17 +223,20 @@ func (q *quantity) difference(f *comparison.Figure) string {
 	return share(math.Abs(f.Shift)) + " " + words
 }
 
-// degree returns how much lower or higher the head is.
-func (q *quantity) degree(f *comparison.Figure) string {
-	way := "lower"
+// degree returns how much lower or higher the head is than the base, which is not named if it is "".
+func (q *quantity) degree(f *comparison.Figure, base string) string {
+	way, as := "lower", " as high"
 	if f.Shift > 0 {
 		way = "higher"
+	}
+	if base != "" {
+		way, as = way+" than "+base, as+" as "+base
 	}
 	switch {
 	case f.Absolute:
 		return fmt.Sprintf("%s %s %s", format.Number(math.Abs(f.InUnit(f.Shift))/q.per), q.printed, way)
 	case f.Shift >= 0.995:
-		return format.Number(1+f.Shift) + " times as high"
+		return format.Number(1+f.Shift) + " times"+as
 	}
 	return share(math.Abs(f.Shift)) + " " + way
 }

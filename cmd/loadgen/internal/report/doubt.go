@@ -24,7 +24,6 @@ type Doubt struct {
 
 // Names of doubts that are not verdicts of visits.
 const (
-	partialRun   = "partial"
 	lostVisits   = "not-measured"
 	printedError = "standard-error"
 	lagIsLatency = "p99-is-lag"
@@ -86,11 +85,7 @@ func readable(run *results.Run) string {
 
 // doubtsOf returns the doubts about a run, most important first.
 func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt) {
-	planned, all := run.Scenario.Visits(), len(run.Visits)
-	if run.Status != results.Complete {
-		doubts = append(doubts, Doubt{Name: partialRun, Visits: uint64(measured(run)), Of: planned,
-			Text: fmt.Sprintf("PARTIAL: %d of %s", measured(run), format.Plural(planned, "visit"))})
-	}
+	all := len(run.Visits)
 	var lost, printed []*results.Visit
 	for _, v := range run.Visits {
 		if v.Error != "" {

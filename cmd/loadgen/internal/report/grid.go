@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -276,7 +275,7 @@ func shortLoad(l scenarios.Level) string {
 		return format.Middle(l.Load, most)
 	}
 	if qps := l.QPS.Float(); qps >= 1000 && math.Mod(qps, 100) == 0 {
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", qps/1000), ".0") + "k/s"
+		return format.Digits(qps/1000, 6) + "k/s"
 	}
 	return load(l)
 }

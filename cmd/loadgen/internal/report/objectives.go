@@ -111,11 +111,15 @@ type kind struct {
 
 // String returns how many calls failed, how, and where.
 func (k kind) String() string {
-	text := fmt.Sprintf("%s failed: %s", format.Plural(k.calls, "call"), k.name)
+	return fmt.Sprintf("%s failed: %s", format.Plural(k.calls, "call"), k.where())
+}
+
+// where returns how the calls failed, and where if they panicked.
+func (k kind) where() string {
 	if k.place != "" {
-		text += ", at " + k.place
+		return k.name + ", at " + k.place
 	}
-	return text
+	return k.name
 }
 
 // kinds returns the kinds of failures of visits, the most frequent first.

@@ -171,7 +171,8 @@ func TestTheReportOfObjectives(t *testing.T) {
 	golden.Check(t, "objectives.txt", "Objectives"+after)
 
 	run.Scenario.FailedApart = true
-	if text := strings.Join(strings.Fields(text(t, run)), " "); strings.Count(text, "of calls that did not fail (failed: apart)") != 2 ||
+	if text := strings.Join(strings.Fields(text(t, run)), " "); strings.Count(text,
+		"of calls that did not fail (failed: apart)") != 2 ||
 		!strings.Contains(text, "failed calls are left out of latency (failed: apart)") {
 		t.Errorf("a header does not say what is left out:\n%s", text)
 	}

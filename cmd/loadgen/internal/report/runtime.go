@@ -84,7 +84,8 @@ func runtimeTable(cells []*view, screen *terminal.Screen) string {
 			format.Percent(known(r.CPUPressure))})
 	}
 	return "\n" + screen.Wrap("What the runtime and the machine did: p99 of hiccups and of waits for a processor, and "+
-		"totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 within\" "+
+		"totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 "+
+		"within\" "+
 		"is half of the 95% interval of a visit's p99, which allows for calls that depend on each other; - means that "+
 		"the visits are too short", "") + "\n" + table(screen, 1, header, rows)
 }
