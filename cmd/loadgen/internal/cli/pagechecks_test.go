@@ -293,7 +293,7 @@ func TestEachFaultOfAPageIsFound(t *testing.T) {
 			"no heading of README.md"},
 		{"commands", "no command", "README.md", "```sh\nloadgen ran" + fence, "loadgen ran: unknown command"},
 		{"commands", "no flag", "README.md", "```sh\nloadgen run --qqs 1k" + fence, "unknown flag: --qqs"},
-		{"commands", "no argument", "README.md", "```sh\nloadgen show" + fence, "loadgen show: "},
+		{"commands", "no argument", "README.md", "```sh\nloadgen compare" + fence, "loadgen compare: "},
 		{"commands", "a value that is none", "README.md", "```sh\nloadgen capacity --budget soon" + fence, "--budget"},
 		{"commands", "through go run", "README.md", "```sh\ngo run ./cmd/loadgen run --qqs 1k" + fence, "--qqs"},
 		{"commands", "in the text", "README.md", "see `loadgen report RUN --formt html`", "unknown flag: --formt"},

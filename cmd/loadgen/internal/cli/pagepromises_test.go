@@ -18,6 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -48,50 +49,61 @@ func words(line string) (all []string) {
 // spaced returns a line with one blank between words.
 func spaced(line string) string { return strings.Join(strings.Fields(line), " ") }
 
-// The sample was measured once. The headings and headers of a run are still those of the sample.
-func TestTheSampleOfARunLooksLikeOne(t *testing.T) {
-	sample := readPage(t, commandPage).block(t, "sample: whole run", "text")
-	code, got, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "1", "--seed", "1", "--all",
-		"--out", filepath.Join(t.TempDir(), "out"))
-	if code != 0 {
-		t.Fatalf("exit %d\n%s", code, stderr)
+// The samples were measured once. What a run of the same scenario ends with has the same lines.
+func TestTheSamplesOfRunsLookLikeRuns(t *testing.T) {
+	const own = "name: look-up\nspans: none\nquantile: none\nqps: [1k, 10k]\nduration: 1s\nrounds: 6\nseed: 1\n"
+	reuse, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "1"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	headings := 0
-	for line := range strings.Lines(got) {
-		line = spaced(line)
-		if strings.HasPrefix(line, "in us; medians") {
-			line, _, _ = strings.Cut(line, "over") // before the first number
-		}
-		if !slices.ContainsFunc([]string{"spans offered/s", "quantile state", "p99 within", "in us; medians",
-			"Comparisons, ",
-			"Warnings", "Where the tail", "Files"}, func(start string) bool {
-			return strings.HasPrefix(line,
-				start)
-		}) {
-			continue
-		}
-		headings++
-		if !slices.ContainsFunc(strings.Split(sample, "\n"), func(s string) bool {
-			return strings.HasPrefix(spaced(s), line)
-		}) {
-			t.Errorf("a run prints %q, and %s does not", line, commandPage)
-		}
+	lookUp, err := scenarios.Decode("look-up.yaml", []byte(own))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if headings < 8 {
-		t.Errorf("%d headings in\n%s", headings, got)
+	for _, row := range []struct {
+		page, marker string
+		s            *scenarios.Scenario
+		most         int // lines
+	}{
+		{topPage, "sample: run", reuse, 26},
+		{commandPage, "sample: whole run", lookUp, 16},
+	} {
+		t.Run(row.page, func(t *testing.T) {
+			sample := readPage(t, row.page).block(t, row.marker, "text")
+			_, shown, stderr := quickly(t, "show", writtenRun(t, row.s, varied(row.s)))
+			if got, want := begins(sample), begins(shown); !slices.Equal(got, want) {
+				t.Errorf("the lines of the sample begin with\n%q, those of a run with\n%q\n%s", got, want, stderr)
+			}
+			lines := strings.Split(strings.TrimRight(sample, "\n"), "\n")
+			for _, line := range lines {
+				if w := format.Width(line); w > 80 {
+					t.Errorf("%d columns: %s", w, line)
+				}
+			}
+			if len(lines) > row.most {
+				t.Errorf("%d lines, want at most %d", len(lines), row.most)
+			}
+		})
 	}
 }
 
-// The sample of the README is twelve lines, and has the columns of the whole sample.
-func TestTheSampleOfTheREADMEHasTheColumnsOfARun(t *testing.T) {
-	lines := strings.Split(readPage(t, topPage).block(t, "sample: run", "text"), "\n")
-	if len(lines) != 12 {
-		t.Errorf("%d lines, want 12", len(lines))
+// begins returns the first words of the lines of a run before its answer, and the labels after it.
+func begins(text string) (words []string) {
+	paragraphs := strings.Split(strings.TrimSpace(text), "\n\n")
+	for _, p := range paragraphs[:len(paragraphs)-1] {
+		for line := range strings.Lines(p) {
+			// The made-up calls have no service time.
+			if word, _, _ := strings.Cut(strings.TrimSpace(line), " "); word != "Service" {
+				words = append(words, word)
+			}
+		}
 	}
-	whole := strings.Split(readPage(t, commandPage).block(t, "sample: whole run", "text"), "\n")
-	if !slices.ContainsFunc(whole, func(line string) bool { return spaced(line) == spaced(lines[0]) }) {
-		t.Errorf("the columns are %q, and no table of %s has them", lines[0], commandPage)
+	for line := range strings.Lines(paragraphs[len(paragraphs)-1]) {
+		if label, _, ok := strings.Cut(line, ":"); ok && slices.Contains([]string{"In doubt", "Next", "More"}, label) {
+			words = append(words, label)
+		}
 	}
+	return words
 }
 
 // The figures of a benchmark were measured once. It still reports the same units in the same order.

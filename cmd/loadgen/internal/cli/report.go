@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,12 +31,13 @@ func newReport() *cobra.Command {
 		units       []string
 	)
 	cmd := &cobra.Command{
-		Use:   "report RUN",
+		Use:   "report [RUN]",
 		Short: "Draw a run as one HTML file, or write its histograms for other tools",
 		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
 no script to be read. It opens with the question and the answer, verdicts and warnings;
 then come charts, each with the table of its numbers, and how to run it again.
-RUN is the directory of a run, or its run.json. Formats:
+RUN is the directory of a run, or its run.json; without it, the newest run in
+results. Formats:
 
   html   the page: report.html in the directory of the run, unless -o names a file
   hgrm   HdrHistogram's text of percentiles, a file CELL.hgrm for each cell, in
@@ -49,7 +51,7 @@ names of what was written are printed.`,
   loadgen report results/span-reuse-20260102T030405Z -o page.html
   loadgen report run.json --format hgrm -o percentiles
   loadgen report run.json --format hlog -o - > run.hlog`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, reportFormats); err != nil {
 				return unusable(err)
@@ -57,7 +59,11 @@ names of what was written are printed.`,
 			if cmd.Flags().Changed("out") && out == "" {
 				return unusable(errors.New("--out is empty: want a path, or - for standard output"))
 			}
-			run, err := results.Read(args[0])
+			dir, err := runOf(args)
+			if err != nil {
+				return unusable(err)
+			}
+			run, err := results.Read(dir)
 			if err != nil {
 				return unusable(err)
 			}
@@ -65,7 +71,7 @@ names of what was written are printed.`,
 			if err != nil {
 				return unusable(err)
 			}
-			return unusable(writeReport(cmd.OutOrStdout(), run, write, format, out, directoryOf(args[0])))
+			return unusable(writeReport(cmd.OutOrStdout(), run, write, format, out, directoryOf(dir)))
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "",
@@ -73,6 +79,27 @@ names of what was written are printed.`,
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	addFormat(cmd, &format, reportFormats)
 	return cmd
+}
+
+// runOf returns the run that the arguments of a command name, or the newest one in results.
+func runOf(args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	files, err := filepath.Glob(filepath.Join("results", "*", results.JSONFile))
+	if err != nil {
+		return "", err
+	}
+	newest, changed := "", time.Time{}
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.ModTime().After(changed) {
+			newest, changed = filepath.Dir(file), info.ModTime()
+		}
+	}
+	if newest == "" {
+		return "", errors.New("there is no run in results: want the directory of a run, or its run.json")
+	}
+	return newest, nil
 }
 
 // directoryOf returns the directory of a run, given the path of the directory or of its run.json.

@@ -127,3 +127,35 @@ func TestReportOfARunOfNothingIsAPage(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }
+
+func TestShowAndReportTakeTheNewestRun(t *testing.T) {
+	s, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, command := range []string{"show", "report"} {
+		if code, _, stderr := quickly(t, command); code != exitUnusable ||
+			!strings.Contains(stderr, "no run in results") {
+			t.Errorf("%s without a run: exit %d\n%s", command, code, stderr)
+		}
+	}
+	made := writtenRun(t, s, varied(s))
+	for i, name := range []string{"newest", "older"} {
+		dir := filepath.Join("results", name)
+		if err := os.CopyFS(dir, os.DirFS(made)); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Date(2026, 1, 2-i, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(filepath.Join(dir, results.JSONFile), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest := filepath.Join("results", "newest")
+	if code, stdout, stderr := quickly(t, "show"); code != 0 || !strings.Contains(stdout, "show --all "+newest+" ") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := quickly(t, "report"); code != 0 || !strings.Contains(stdout, newest) {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}

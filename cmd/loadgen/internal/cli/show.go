@@ -10,21 +10,26 @@ func newShow() *cobra.Command {
 	var format string
 	var v verbosity
 	cmd := &cobra.Command{
-		Use:   "show RUN",
+		Use:   "show [RUN]",
 		Short: "Print the tables and comparisons of a run again",
 		Long: `Prints what a run ended with: the tables of its load and its estimators, and its
-comparisons. RUN is the directory of a run, or its run.json.
+comparisons. RUN is the directory of a run, or its run.json;
+without it, the newest run in results.
 
 Format json has all of it for programs, and tsv a row for each cell, with the medians in
 the units of run.bench. results/README.md describes both.`,
 		Example: `  loadgen show results/span-reuse-20260102T030405Z
   loadgen show results/span-reuse-20260102T030405Z --format json | jq '.cells[].percentiles.latency_ns.p99'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, tableFormats); err != nil {
 				return unusable(err)
 			}
-			run, err := results.Read(args[0])
+			dir, err := runOf(args)
+			if err != nil {
+				return unusable(err)
+			}
+			run, err := results.Read(dir)
 			if err != nil {
 				return unusable(err)
 			}
@@ -36,7 +41,7 @@ the units of run.bench. results/README.md describes both.`,
 			if err != nil {
 				return unusable(err)
 			}
-			return unusable(printRun(cmd, format, v, run, contests, directoryOf(args[0])))
+			return unusable(printRun(cmd, format, v, run, contests, directoryOf(dir)))
 		},
 	}
 	addFormat(cmd, &format, tableFormats)

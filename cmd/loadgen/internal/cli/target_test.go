@@ -131,7 +131,8 @@ func TestAProgramDrivesItsOwnFunctionWithAllTheFlags(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := own(t, "run", "--qps", "1k", "--duration", "400ms", "--warmup", "50ms", "--rounds", "2",
 		"--seed", "1", "--workers", "4", "--slo", "errors < 1%", "--all", "--out", out)
-	if code != 0 || !strings.Contains(unwrapped(stdout), "errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
+	if code != 0 || !strings.Contains(unwrapped(stdout),
+		"errors < 1%: MET, held in 2 of 2 visits; together errors 0%.") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	run, err := results.Read(out)

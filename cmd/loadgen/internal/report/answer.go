@@ -102,7 +102,8 @@ func difference(run *results.Run, c *comparison.Contest) string {
 		at += " with " + format.And(beside)
 	}
 	if n := len(c.Rounds); n < comparison.MinPairs {
-		return fmt.Sprintf("%s and %s cannot be compared at %s: a 95%% interval needs %d rounds, and %s measured both.",
+		return fmt.Sprintf("%s and %s cannot be compared at %s: a 95%% interval needs %d rounds, and %s "+
+			"measured both.",
 			c.A, c.B, at, comparison.MinPairs, format.Plural(n, "round"))
 	}
 	worse, better, doubtful, same := sorted(c)

@@ -71,8 +71,8 @@ func armsOf(s *scenarios.Scenario) (names []string) {
 	return names
 }
 
-// Conclusion returns the end of what is said of a run: the answer, what is in doubt, what to do next and where there is
-// more.
+// Conclusion returns the end of what is said of a run: the answer, what is in doubt, what to do next and where there
+// is more.
 func Conclusion(run *results.Run, contests []*comparison.Contest, place Place, screen *terminal.Screen) string {
 	a := AnswerOf(run, contests, place)
 	var b strings.Builder
@@ -142,7 +142,8 @@ func misled(doubts []Doubt, screen *terminal.Screen) string {
 	var b strings.Builder
 	for _, d := range doubts {
 		if misleading(d.Name) {
-			b.WriteString(screen.Wrap(fmt.Sprintf("%4d %s: %s: %s", d.Visits, d.Name, d.Evidence, d.Remedy), "       "))
+			line := fmt.Sprintf("%4d %s: %s: %s", d.Visits, d.Name, d.Evidence, d.Remedy)
+			b.WriteString(screen.Wrap(line, "       "))
 		}
 	}
 	return b.String()

@@ -236,7 +236,7 @@ func (q *quantity) degree(f *comparison.Figure, base string) string {
 	case f.Absolute:
 		return fmt.Sprintf("%s %s %s", format.Number(math.Abs(f.InUnit(f.Shift))/q.per), q.printed, way)
 	case f.Shift >= 0.995:
-		return format.Number(1+f.Shift) + " times"+as
+		return format.Number(1+f.Shift) + " times" + as
 	}
 	return share(math.Abs(f.Shift)) + " " + way
 }

@@ -103,7 +103,7 @@ func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt)
 	for _, r := range reasonsOf(run.Visits) {
 		evidence, remedy := advice(r.Detail)
 		doubts = append(doubts, Doubt{Name: r.Name, Visits: r.Visits, Of: all, Evidence: evidence, Remedy: remedy,
-			Text: fmt.Sprintf("%d of %s %s", r.Visits, format.Plural(all, "visit"), r.Name)})
+			Text: fmt.Sprintf("%d of %s: %s", r.Visits, format.Plural(all, "visit"), r.Name)})
 	}
 	if len(printed) > 0 {
 		doubts = append(doubts, Doubt{Name: printedError, Visits: uint64(len(printed)), Of: all, Text: fmt.Sprintf(

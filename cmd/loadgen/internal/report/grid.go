@@ -232,7 +232,8 @@ func cellBlocks(all []*view, i int, full bool) []block {
 		blocks = slices.DeleteFunc(blocks, func(b block) bool { return b.rank > 8 })
 	}
 	if failedIn(all) {
-		blocks = append(blocks, one(0, "failed,", "dropped", func(v *view) string { return format.Count(failedOf(v)) }))
+		failed := func(v *view) string { return format.Count(failedOf(v)) }
+		blocks = append(blocks, one(0, "failed,", "dropped", failed))
 	}
 	return blocks
 }
@@ -258,7 +259,9 @@ func loadBlocks(all []*view, levels []scenarios.Level) []block {
 		{3, []column{{"allocs/op", at, number(last, medianIn("allocs/op", 1))}}},
 	}
 	if failedIn(all) {
-		blocks = append(blocks, each(0, "failed, dropped", func(v *view) string { return format.Count(failedOf(v)) }))
+		blocks = append(blocks, each(0, "failed, dropped", func(v *view) string {
+			return format.Count(failedOf(v))
+		}))
 	}
 	return blocks
 }

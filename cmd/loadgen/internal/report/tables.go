@@ -32,8 +32,8 @@ func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string
 		if run.Scenario.FailedApart {
 			from += ", of calls that did not fail (failed: apart)"
 		}
-		b.WriteString(screen.Wrap(fmt.Sprintf("%s, about %s calls per visit. Latency from %s, and the generator's lag "+
-			"at p99, in us; medians over %s, except max, errors and drops, which are over all",
+		b.WriteString(screen.Wrap(fmt.Sprintf("%s, about %s calls per visit. Latency from %s, and the generator's "+
+			"lag at p99, in us; medians over %s, except max, errors and drops, which are over all",
 			describe(run.Scenario, l), format.Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level)), "") +
 			"\n")
 		header := append(slices.Clone(dimensions), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
