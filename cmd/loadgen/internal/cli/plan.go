@@ -1,14 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
@@ -16,6 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -48,7 +48,9 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 			if format == formatJSON {
 				return unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s)))
 			}
-			return unusable(plan(cmd.OutOrStdout(), s))
+			screen := screenOf(cmd, cmd.OutOrStdout())
+			text, err := plan(s, screen)
+			return unusable(cmp.Or(err, screen.Print(cmd.OutOrStdout(), text)))
 		},
 	}
 	addSettings(cmd)
@@ -57,23 +59,45 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 	return cmd
 }
 
-// plan prints what a scenario would run, with the warnings of its checks.
-func plan(out io.Writer, s *scenarios.Scenario) error {
+// plan returns what a scenario would run, with the warnings of its checks.
+func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", report.Title(s))
+	b.WriteString(screen.Wrap(report.Title(s), "  ") + "\n")
 	if err := charts(&b, s); err != nil {
-		return err
+		return "", err
 	}
-	w := format.Table(1, "cell", "calls a visit", "calls in all", "percentiles")
+	var rows [][]string
 	for _, c := range s.Cells() {
 		n := s.Calls(c.Level)
+		row := []string{c.String(), format.Count(n), format.Count(n * uint64(s.Rounds)), upTo(s.Surely(c.Level))}
 		if s.Closed {
-			w.AppendRow(table.Row{c, "as they end"})
-			continue
+			row = []string{c.String(), "as they end", "", ""}
 		}
-		w.AppendRow(table.Row{c, format.Count(n), format.Count(n * uint64(s.Rounds)), upTo(s.Surely(c.Level))})
+		rows = append(rows, row)
 	}
-	b.WriteString(w.Render() + "\n")
+	header := []string{"arm and load", "calls a visit", "calls in all", "percentiles"}
+	for i, line := range format.Grid([][]string{header}, rows, 1, screen.Width) {
+		if i == 0 {
+			line = screen.Dim(line)
+		}
+		b.WriteString(line + "\n")
+	}
+	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",
+		format.Plural(s.Visits(), "visit"), each(s), format.Plural(s.Rounds, "round"), s.Warmup,
+		format.About(s.Wall())), "") + "\n")
+	for _, line := range planned(s) {
+		const indent = "            " // of the longest name and two blanks
+		wrapped := screen.Wrap(indent+line[1], indent)
+		fmt.Fprintf(&b, "%-*s%s", len(indent), line[0], wrapped[len(indent):])
+	}
+	for i, warning := range report.WarningsOf(planChecks(s)) {
+		b.WriteString([]string{"\n", ""}[min(i, 1)] + screen.Doubt(screen.Wrap("warning: "+warning, "  ")))
+	}
+	return b.String(), nil
+}
+
+// planned returns what the runs of a scenario have in common, each with its name.
+func planned(s *scenarios.Scenario) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
 	if s.Workers == 0 {
 		crew += " (one fewer than there are processors)"
@@ -82,28 +106,19 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 	if s.Seed == 0 {
 		seed = "drawn when the run starts"
 	}
-	fmt.Fprintf(&b, `
-%s in %s: %s%s, each after a warm-up of %v,
-about %s in all.
-
-arrivals    %s
-workers     %s
-overload    %s
-pace        %s
-%sestimators  %v
-compares    %v
-objectives  %v
-seed        %s
-`, format.Plural(len(s.Cells()), "cell"), format.Plural(s.Rounds, "round"), format.Plural(s.Visits(), "visit"),
-		each(s), s.Warmup, format.About(s.Wall()),
-		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
-		handlersLine(s),
-		format.List(s.Arms(scenarios.Quantile)), format.List(s.Compare), format.List(s.SLOs), seed)
-	for i, warning := range report.WarningsOf(planChecks(s)) {
-		fmt.Fprintf(&b, "%swarning: %s\n", []string{"\n", ""}[min(i, 1)], warning)
+	add := func(name, value string) { lines = append(lines, [2]string{name, value}) }
+	add("arrivals", strings.Replace(report.Arrivals(s), " arrivals,", ",", 1))
+	add("workers", crew)
+	add("overload", overloaded(s))
+	add("pace", fmt.Sprint(s.Pace))
+	if handlers := handlersLine(s); handlers != "" {
+		add("handlers", handlers)
 	}
-	_, err := io.WriteString(out, b.String())
-	return err
+	add("estimators", format.List(s.Arms(scenarios.Quantile)))
+	add("compares", format.List(s.Compare))
+	add("objectives", format.List(s.SLOs))
+	add("seed", seed)
+	return lines
 }
 
 // handlersLine returns the line about the handlers of the map, or "" if the scenario does not call the map.
@@ -112,7 +127,7 @@ func handlersLine(s *scenarios.Scenario) string {
 		return ""
 	}
 	h := &s.Handlers
-	return fmt.Sprintf("handlers    %d, popularity zipf %v, %s work of %v and %d B a call\n", h.Keys, h.Zipf,
+	return fmt.Sprintf("%d, popularity zipf %v, %s work of %v and %d B a call", h.Keys, h.Zipf,
 		h.Distribution, h.Spin, h.Allocate)
 }
 
