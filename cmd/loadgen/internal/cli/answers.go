@@ -126,6 +126,7 @@ func (o *runOptions) finish(ended error) error {
 // A planDocument is the JSON form of a plan: the visits that a scenario would make.
 type planDocument struct {
 	Schema   int                 `json:"schema"`
+	Kind     string              `json:"kind"` // plan
 	Scenario *scenarios.Scenario `json:"scenario"`
 	Cells    []plannedCell       `json:"cells"`
 	Rounds   int                 `json:"rounds"`
@@ -156,7 +157,7 @@ const (
 
 // newPlanDocument returns the plan of a scenario.
 func newPlanDocument(s *scenarios.Scenario) *planDocument {
-	d := &planDocument{Schema: planSchema, Scenario: s, Rounds: s.Rounds, Visits: s.Visits(), Wall: s.Wall(),
+	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(), Wall: s.Wall(),
 		Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
@@ -178,6 +179,7 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 // A scenariosDocument is the JSON form of the targets and scenarios that the program can run.
 type scenariosDocument struct {
 	Schema    int              `json:"schema"`
+	Kind      string           `json:"kind"`    // scenarios
 	Targets   []listedTarget   `json:"targets"` // the program's own targets
 	Scenarios []listedScenario `json:"scenarios"`
 }
@@ -201,6 +203,7 @@ type listedScenario struct {
 // A fieldsDocument is the JSON form of the fields that a scenario file accepts.
 type fieldsDocument struct {
 	Schema int           `json:"schema"`
+	Kind   string        `json:"kind"` // fields
 	Fields []listedField `json:"fields"`
 }
 
@@ -233,7 +236,7 @@ func printScenarios(w io.Writer, as string, own targets, fields bool) error {
 
 // listFields returns the fields of a scenario file, as a JSON document and as rows of TSV.
 func listFields() (d fieldsDocument, rows [][]string) {
-	d, rows = fieldsDocument{Schema: scenariosSchema}, [][]string{{"key", "takes", "default", "about"}}
+	d, rows = fieldsDocument{Schema: scenariosSchema, Kind: "fields"}, [][]string{{"key", "takes", "default", "about"}}
 	for _, f := range scenarios.Fields() {
 		d.Fields = append(d.Fields, listedField{f.Key, f.Want, append([]string{}, f.Values()...), f.List, f.Default,
 			f.About})
@@ -244,7 +247,7 @@ func listFields() (d fieldsDocument, rows [][]string) {
 
 // listScenarios returns the targets and scenarios, as a JSON document and as rows of TSV.
 func listScenarios(own targets) (d scenariosDocument, rows [][]string, err error) {
-	d = scenariosDocument{Schema: scenariosSchema, Targets: []listedTarget{}}
+	d = scenariosDocument{Schema: scenariosSchema, Kind: "scenarios", Targets: []listedTarget{}}
 	rows = [][]string{{"kind", "name", "cells", "rounds", "visits", "wall_ns", "about"}}
 	for _, t := range own {
 		l := listedTarget{t.Name, t.about()}

@@ -65,6 +65,7 @@ const failureSchema = 1
 // A failure is the JSON document that a command without an answer prints.
 type failure struct {
 	Schema int    `json:"schema"`
+	Kind   string `json:"kind"` // failure
 	Error  string `json:"error"`
 	Exit   int    `json:"exit"`
 }
@@ -113,7 +114,7 @@ func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stder
 	if stdout == nil || stdout.n > 0 || !hasJSON(cmd) {
 		return code
 	}
-	if err := printJSON(stdout, failure{failureSchema, err.Error(), code}); err != nil {
+	if err := printJSON(stdout, failure{failureSchema, "failure", err.Error(), code}); err != nil {
 		fmt.Fprintf(stderr, "loadgen: %v\n", err)
 		return exitUnusable
 	}

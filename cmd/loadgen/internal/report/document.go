@@ -21,6 +21,7 @@ const schema = 1
 // stated or is infinite is nil.
 type Document struct {
 	Schema      int                        `json:"schema"`
+	Kind        string                     `json:"kind"` // run
 	Answer      *Answer                    `json:"answer"`
 	Doubts      []Doubt                    `json:"doubts"` // what may make the answer wrong
 	Next        []Step                     `json:"next"`   // what to do next
@@ -137,7 +138,7 @@ type contestDocument struct {
 // NewDocument returns what there is to say of a run and of its comparisons.
 func NewDocument(run *results.Run, contests []*comparison.Contest, place Place) *Document {
 	all, said := views(run), SentencesOf(run, contests)
-	d := &Document{Schema: schema, Status: run.Status, Began: run.Began, Scenario: run.Scenario,
+	d := &Document{Schema: schema, Kind: "run", Status: run.Status, Began: run.Began, Scenario: run.Scenario,
 		Environment: run.Environment, Visits: visitCounts{Planned: run.Scenario.Visits()},
 		Comparisons: []contestDocument{}, Counts: map[comparison.Verdict]int{},
 		Warnings: append([]string{}, said.Warnings...)}
