@@ -59,7 +59,7 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("GIT_DIR", "/nowhere") // as in a hook
-	c, err := revision.Open(t.Context(), filepath.Join(dir, "cmd"), "v1")
+	c, err := revision.Open(t.Context(), filepath.Join(dir, "cmd"), "v1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 
 func TestARevisionThatIsTheWorkingTreeIsSeen(t *testing.T) {
 	dir := repository(t)
-	c, err := revision.Open(t.Context(), dir, "HEAD")
+	c, err := revision.Open(t.Context(), dir, "HEAD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 			"v1 has no directory later/: change to one that both sides have"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := revision.Open(t.Context(), c.dir, c.ref); err == nil ||
+			if _, err := revision.Open(t.Context(), c.dir, c.ref, nil); err == nil ||
 				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -130,7 +130,7 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := revision.Open(stopped, dir, "v1"); err == nil {
+	if _, err := revision.Open(stopped, dir, "v1", nil); err == nil {
 		t.Error("it continued after an interrupt")
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
@@ -162,7 +162,7 @@ type buildCase struct{ in, pkg, want string }
 
 func (b buildCase) build(t *testing.T) {
 	t.Helper()
-	c, err := revision.Open(t.Context(), b.in, "HEAD")
+	c, err := revision.Open(t.Context(), b.in, "HEAD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
