@@ -58,7 +58,7 @@ func TestWhatIsAppendedIsReadAgainInOrderOfTime(t *testing.T) {
 	file := path(t)
 	want := encode()
 	for _, i := range []int{1, 0, 2, 3} {
-		if err := history.Append(file, &want[i]); err != nil {
+		if err := history.Append(t.Context(), file, &want[i], nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 			for i := range each {
 				// Some records are longer than what a kernel writes to a pipe in one piece.
 				r := record(1+w, cell(strings.Repeat("x", 10_000*(i%3)+1), "B/op", 1))
-				if err := history.Append(file, &r); err != nil {
+				if err := history.Append(t.Context(), file, &r, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -96,7 +96,7 @@ func TestAppendWaitsForTheLock(t *testing.T) {
 	file := path(t)
 	first := record(1, cell("A", "B/op", 1))
 	for range 50 {
-		if err := history.Append(file, &first); err != nil {
+		if err := history.Append(t.Context(), file, &first, nil); err != nil {
 			t.Fatal(err)
 		}
 		whole, err := os.ReadFile(file)
@@ -108,13 +108,13 @@ func TestAppendWaitsForTheLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := int64(len(whole) / 2)
-		if err := errors.Join(lock.Wait(f), f.Truncate(half)); err != nil {
+		if err := errors.Join(lock.Wait(t.Context(), f), f.Truncate(half)); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error)
 		go func() {
 			second := record(2, cell("A", "B/op", 2))
-			done <- history.Append(file, &second)
+			done <- history.Append(t.Context(), file, &second, nil)
 		}()
 		for range 1000 {
 			runtime.Gosched()
@@ -135,7 +135,7 @@ func TestAppendWaitsForTheLock(t *testing.T) {
 func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 	file := path(t)
 	for _, r := range encode()[:2] {
-		if err := history.Append(file, &r); err != nil {
+		if err := history.Append(t.Context(), file, &r, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 			}
 			// A record that is appended afterwards begins on its own line.
 			last := encode()[3]
-			if err := history.Append(broken, &last); err != nil {
+			if err := history.Append(t.Context(), broken, &last, nil); err != nil {
 				t.Fatal(err)
 			}
 			all, err := history.Read(broken)
