@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"lock":      {},
 	"machine":   {"format"},
 	"page":      {"fleet", "format", "gate", "report", "usl"},
+	"pty":       {},
 	"quantiles": {"format", "hdrlog", "terminal"},
 	"report":    {"format", "gate", "terminal"},
 	"revision":  {"child", "terminal"},

@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // record returns a record of a day in 2026, always of the same machine.
@@ -88,6 +91,39 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 	if err != nil || len(all) != writers*each {
 		t.Errorf("%d records of %d, %v", len(all), writers*each, err)
 	}
+}
+
+// Another process may hold the lock for long. Time is fake: the lock is not.
+func TestAppendSaysThatItWaitsForTheLockUntilItIsInterrupted(t *testing.T) {
+	file := path(t)
+	synctest.Test(t, func(t *testing.T) {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := lock.Try(f); err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		p := terminal.NewProgress(&log, terminal.New(&log, terminal.Options{}, func(string) string { return "" }), false)
+		ctx, interrupt := context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, interrupt)
+		r := record(1, cell("A", "B/op", 1))
+		if err := history.Append(ctx, file, &r, p); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want %v", err, context.Canceled)
+		}
+		p.Close()
+		if want := "waiting for another process that writes " + file + "\n"; log.String() != want {
+			t.Errorf("%q, want %q", log.String(), want)
+		}
+		if text, err := os.ReadFile(file); len(text) > 0 || err != nil {
+			t.Errorf("%q, %v: want no record", text, err)
+		}
+	})
 }
 
 // A process that holds the lock may write its line in two halves. Without the lock this test fails most of the time,

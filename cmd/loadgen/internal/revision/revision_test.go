@@ -66,6 +66,9 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	if c.Same() || c.Head != c.Commit+"+changes" || filepath.Base(c.Dir) != "cmd" {
 		t.Errorf("%+v", c)
 	}
+	if got, want := c.Known(), [2]string{"v1 (" + c.Commit[:7] + ")", "the working tree"}; got != want {
+		t.Errorf("its sides are known as %q, want %q", got, want)
+	}
 	programs, err := c.Build(t.Context(), "./p")
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +91,23 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	os.Unsetenv("GIT_DIR")
 	if trees := git(t, dir, "worktree", "list"); strings.Count(trees, "\n") != 0 {
 		t.Errorf("git still knows\n%s", trees)
+	}
+}
+
+func TestARevisionGivenByItsHashIsKnownByThatAlone(t *testing.T) {
+	dir := repository(t)
+	hash := git(t, dir, "rev-parse", "HEAD")
+	for _, ref := range []string{hash, hash[:8]} {
+		c, err := revision.Open(t.Context(), dir, ref, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Known()[0]; got != hash[:12] {
+			t.Errorf("%s is known as %q, want %q", ref, got, hash[:12])
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -2,134 +2,74 @@ package terminal_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/pty"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
-// A pty is a pseudo-terminal: what is written to terminal can be read from its other side.
-type pty struct {
-	terminal *os.File
-	other    int // file descriptor, since a read from a file would end a test in fake time
-}
-
-// newPTY opens a pseudo-terminal with so many columns.
-func newPTY(t *testing.T, columns uint16) *pty {
+// newPTY opens a pseudo-terminal with so many columns, until the test ends.
+func newPTY(t *testing.T, columns int) *pty.PTY {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	p, err := pty.Open(columns)
 	if err != nil {
-		t.Skipf("there are no pseudo-terminals: %v", err)
+		t.Skip(err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Close(fd); err != nil {
+		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p := &pty{f, fd}
-	p.resize(t, columns)
 	return p
 }
 
-// resize sets the number of columns.
-func (p *pty) resize(t *testing.T, columns uint16) {
+// text returns what was written to a terminal since the last call.
+func text(t *testing.T, tty *pty.PTY) string {
 	t.Helper()
-	if err := unix.IoctlSetWinsize(p.other, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+	synctest.Wait()
+	text, err := tty.Text()
+	if err != nil {
 		t.Fatal(err)
 	}
+	return text
 }
 
-// text returns what was written to the terminal since the last call.
-func (p *pty) text(t *testing.T) string {
-	t.Helper()
-	const end = "<end>"
-	if _, err := p.terminal.WriteString(end); err != nil {
-		t.Fatal(err)
-	}
-	var text []byte
-	for part := make([]byte, 4096); !strings.HasSuffix(string(text), end); {
-		n, err := unix.Read(p.other, part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text = append(text, part[:n]...)
-	}
-	return strings.ReplaceAll(strings.TrimSuffix(string(text), end), "\r\n", "\n")
-}
-
-// shown returns what a terminal shows after some text. It knows two control characters, and the code that erases the
-// rest of a line.
+// shown returns what a terminal shows after a text.
 func shown(t *testing.T, text string) string {
 	t.Helper()
-	lines, column := [][]rune{nil}, 0
-	for rest := []rune(text); len(rest) > 0; rest = rest[1:] {
-		last, r := len(lines)-1, rest[0]
-		switch line := lines[last]; {
-		case r == '\n':
-			lines, column = append(lines, nil), 0
-		case r == '\r':
-			column = 0
-		case strings.HasPrefix(string(rest), "\x1b[K"):
-			lines[last], rest = line[:column], rest[2:]
-		case r < ' ':
-			t.Fatalf("%q has control character %q", text, r)
-		default:
-			lines[last] = append(line[:column], append([]rune{r}, line[min(column+1, len(line)):]...)...)
-			column++
-		}
+	now, err := pty.Shown(text)
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := make([]string, len(lines))
-	for i, line := range lines {
-		all[i] = string(line)
-	}
-	return strings.Join(all, "\n")
+	return now
 }
 
 // onTerminal calls f with a Progress on a pseudo-terminal, in fake time.
-func onTerminal(t *testing.T, columns uint16, variables []string, f func(*testing.T, *terminal.Progress, *pty)) {
+func onTerminal(t *testing.T, columns int, variables []string, f func(*testing.T, *terminal.Progress, *pty.PTY)) {
 	t.Helper()
 	tty := newPTY(t, columns)
 	synctest.Test(t, func(t *testing.T) {
-		s := terminal.New(tty.terminal, terminal.Options{}, env(variables...))
-		p := terminal.NewProgress(tty.terminal, s, false)
+		s := terminal.New(tty.Terminal, terminal.Options{}, env(variables...))
+		p := terminal.NewProgress(tty.Terminal, s, false)
 		defer p.Close()
 		f(t, p, tty)
 	})
 }
 
 // wants compares what a terminal shows, after what it showed before, with what is wanted.
-func wants(t *testing.T, tty *pty, before, want string) {
+func wants(t *testing.T, tty *pty.PTY, before, want string) {
 	t.Helper()
-	synctest.Wait()
-	if got := shown(t, before+tty.text(t)); got != want {
+	if got := shown(t, before+text(t, tty)); got != want {
 		t.Errorf("the terminal shows\n%q\nwant\n%q", got, want)
 	}
 }
 
 func TestATerminalHasOneLineThatIsDrawnAgainAndRemoved(t *testing.T) {
-	onTerminal(t, 80, []string{"LANG=C.UTF-8"}, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, []string{"LANG=C.UTF-8"}, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		wants(t, tty, "", "")
 		p.Begin(terminal.Stage{Steps: 4, Noun: "visit", Takes: 40 * time.Second})
 		p.Next("round 1 of 2", "sdk 50,000/s", 10*time.Second)
@@ -148,7 +88,7 @@ func TestATerminalHasOneLineThatIsDrawnAgainAndRemoved(t *testing.T) {
 }
 
 func TestATerminalIsDrawnAtMostTwiceASecond(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		p.Begin(terminal.Stage{Steps: 1000, Noun: "visit"})
 		for i := range 1000 {
 			p.Next("round 1 of 1", fmt.Sprint("visit ", i), 0)
@@ -159,27 +99,25 @@ func TestATerminalIsDrawnAtMostTwiceASecond(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		synctest.Wait()
-		if got := strings.Count(tty.text(t), "of 1,000"); got < 19 || got > 21 {
+		if got := strings.Count(text(t, tty), "of 1,000"); got < 19 || got > 21 {
 			t.Errorf("drawn %d times in 10 s, want 20", got)
 		}
 	})
 }
 
 func TestWhatDoesNotChangeIsNotDrawnAgain(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		p.Begin(terminal.Stage{Steps: 2, Noun: "round"})
 		p.Next("", "head", 0)
 		time.Sleep(time.Minute)
-		synctest.Wait()
-		if text := tty.text(t); strings.Count(text, "head") != 1 {
+		if text := text(t, tty); strings.Count(text, "head") != 1 {
 			t.Errorf("%q: want one drawing", text)
 		}
 	})
 }
 
 func TestOtherLinesAndTheProgressDoNotMix(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		line := "0 of 2  head"
 		p.Begin(terminal.Stage{Steps: 2, Noun: "round"})
 		p.Next("", "head", 0)
@@ -197,7 +135,7 @@ func TestOtherLinesAndTheProgressDoNotMix(t *testing.T) {
 }
 
 func TestAnActivityTakesThePlaceOfTheStage(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		p.Begin(terminal.Stage{Steps: 2, Noun: "round"})
 		p.Next("", "head", 0)
 		done := p.Doing("building main (abc1234)")
@@ -212,7 +150,7 @@ func TestAnActivityTakesThePlaceOfTheStage(t *testing.T) {
 }
 
 func TestAShortActivityIsNotDrawn(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		done := p.Doing("reading a file")
 		time.Sleep(499 * time.Millisecond)
 		done()
@@ -223,7 +161,7 @@ func TestAShortActivityIsNotDrawn(t *testing.T) {
 
 func TestTheLineIsCutToTheTerminal(t *testing.T) {
 	for name, row := range map[string]struct {
-		columns uint16
+		columns int
 		env     string
 		want    int
 	}{
@@ -236,12 +174,11 @@ func TestTheLineIsCutToTheTerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onTerminal(t, row.columns, []string{"LANG=C.UTF-8", row.env}, func(t *testing.T, p *terminal.Progress,
-				tty *pty) {
+				tty *pty.PTY) {
 				p.Begin(terminal.Stage{Steps: 2, Noun: "visit"})
 				p.Next("round 1 of 2", strings.Repeat("名 long, ", 30), 0)
 				time.Sleep(time.Second)
-				synctest.Wait()
-				text := shown(t, tty.text(t))
+				text := shown(t, text(t, tty))
 				if w := format.Width(text); w > row.want || w < row.want-1 || !strings.HasSuffix(text, "…") {
 					t.Errorf("%q has %d columns, want %d", text, w, row.want)
 				}
@@ -251,26 +188,28 @@ func TestTheLineIsCutToTheTerminal(t *testing.T) {
 }
 
 func TestATerminalThatIsMadeNarrowerIsAskedAgain(t *testing.T) {
-	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, nil, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		p.Begin(terminal.Stage{Steps: 2, Noun: "visit"})
 		p.Next("round 1 of 2", "sdk 50,000/s", 0)
 		time.Sleep(time.Second)
 		wants(t, tty, "", "round 1 of 2 --------------------------- 0 of 2  sdk 50,000/s")
-		tty.resize(t, 50)
+		if err := tty.Resize(50); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(time.Second)
 		wants(t, tty, "", "round 1 of 2  0 of 2  sdk 50,000/s")
 	})
 }
 
 func TestADumbTerminalGetsNoControlCharacters(t *testing.T) {
-	onTerminal(t, 80, []string{"TERM=dumb"}, func(t *testing.T, p *terminal.Progress, tty *pty) {
+	onTerminal(t, 80, []string{"TERM=dumb"}, func(t *testing.T, p *terminal.Progress, tty *pty.PTY) {
 		p.Begin(terminal.Stage{Steps: 2, Noun: "visit"})
 		p.Next("round 1 of 2", "sdk 50,000/s\x1b[31m", 0)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		p.End()
 		want := "round 1 of 2: 0 of 2 visits done; now sdk 50,000/s?[31m\n"
-		if text := tty.text(t); text != want {
+		if text := text(t, tty); text != want {
 			t.Errorf("written\n%q\nwant\n%q", text, want)
 		}
 	})
@@ -278,7 +217,7 @@ func TestADumbTerminalGetsNoControlCharacters(t *testing.T) {
 
 func TestNewAsksTheTerminal(t *testing.T) {
 	for name, row := range map[string]struct {
-		columns  uint16
+		columns  int
 		env      []string
 		width    int
 		coloured bool
@@ -300,7 +239,7 @@ func TestNewAsksTheTerminal(t *testing.T) {
 		"an empty variable does not count": {80, []string{"LC_ALL=", "LANG=C.UTF-8"}, 80, true, "✓"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := terminal.New(newPTY(t, row.columns).terminal, terminal.Options{}, env(row.env...))
+			s := terminal.New(newPTY(t, row.columns).Terminal, terminal.Options{}, env(row.env...))
 			if !s.Terminal || s.Width != row.width {
 				t.Errorf("Terminal %t, Width %d, want true, %d", s.Terminal, s.Width, row.width)
 			}
