@@ -70,7 +70,9 @@ func (a *aa) run(ctx context.Context) error {
 	if err != nil {
 		return unusable(err)
 	}
+	computing := a.progress.Doing("computing the noise floor")
 	r, err := selftest.NewAA(env, s.Cells()[0].String(), comparison.Results(contests), s.Rounds, s.Seed)
+	computing()
 	if err != nil {
 		return unusable(err)
 	}

@@ -1,15 +1,35 @@
 package cli
 
 import (
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/pty"
 )
 
-// onTerminal runs the command with standard error on a terminal of 80 columns. It returns the exit code, what was
-// written to the terminal, and what the terminal shows at the end.
-func onTerminal(t *testing.T, variable string, args ...string) (code int, written, shown string) {
+// onTerminal runs the command with standard error on a terminal of 80 columns. It returns what was written to the
+// terminal, and what the terminal shows at the end.
+func onTerminal(t *testing.T, variable string, args ...string) (written, shown string) {
+	t.Helper()
+	tty, cmd := commandOnTerminal(t, variable, args...)
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if written, err = tty.Text(); err != nil {
+		t.Fatal(err)
+	}
+	if shown, err = pty.Shown(written); err != nil {
+		t.Fatal(err)
+	}
+	return written, shown
+}
+
+// commandOnTerminal returns a command whose standard error is a terminal of 80 columns, and that terminal.
+func commandOnTerminal(t *testing.T, variable string, args ...string) (*pty.PTY, *exec.Cmd) {
 	t.Helper()
 	tty, err := pty.Open(80)
 	if err != nil {
@@ -22,16 +42,7 @@ func onTerminal(t *testing.T, variable string, args ...string) (code int, writte
 	})
 	cmd, _, _ := command(t, args...)
 	cmd.Stderr, cmd.Env = tty.Terminal, append(cmd.Environ(), "TERM=xterm", "LC_ALL=C.UTF-8", variable)
-	if err := cmd.Run(); cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	if written, err = tty.Text(); err != nil {
-		t.Fatal(err)
-	}
-	if shown, err = pty.Shown(written); err != nil {
-		t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), written, shown
+	return tty, cmd
 }
 
 // Arguments of a run and of a search that end after about a second.
@@ -49,7 +60,7 @@ func TestATerminalShowsOneProgressLineThatIsRemoved(t *testing.T) {
 			" of 1", "quantiles: 1 estimator on 1 data set in 1 round"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, written, shown := onTerminal(t, "", strings.Fields(row.args)...)
+			written, shown := onTerminal(t, "", strings.Fields(row.args)...)
 			if !strings.Contains(written, "\x1b[K") || !strings.Contains(written, row.drawn) {
 				t.Errorf("no line with %q was drawn:\n%q", row.drawn, written)
 			}
@@ -70,7 +81,7 @@ func TestNoProgressLineIsDrawnIfItIsNotWantedOrTheTerminalCannotDrawIt(t *testin
 		"a terminal is dumb": {"TERM=dumb", shortRun},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, written, _ := onTerminal(t, row.variable, strings.Fields(row.args)...)
+			written, _ := onTerminal(t, row.variable, strings.Fields(row.args)...)
 			if strings.ContainsAny(written, "\x1b\r") || strings.Contains(written, "left") ||
 				strings.Contains(written, "probe ") {
 				t.Errorf("progress is shown:\n%q", written)
@@ -90,5 +101,35 @@ func TestASearchInAPipeHasALinePerProbeUnlessItIsQuiet(t *testing.T) {
 				t.Errorf("a control character:\n%q", stderr)
 			}
 		})
+	}
+}
+
+func TestAnInterruptRemovesTheProgressLine(t *testing.T) {
+	tty, cmd := commandOnTerminal(t, "", "run", "--qps", "100", "--spans", "none", "--duration", "1h", "--workers", "1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	written := ""
+	for ; !strings.Contains(written, "round 1 of "); time.Sleep(5 * time.Millisecond) {
+		text, err := tty.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		written += text
+	}
+	if err := kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code says more
+	text, err := tty.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := pty.Shown(written + text)
+	if err != nil || strings.ContainsAny(shown, "━╺─") || !strings.HasSuffix(shown, "\n") {
+		t.Errorf("%v; the terminal shows\n%s", err, shown)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit %d, want %d", code, exitInterrupted)
 	}
 }

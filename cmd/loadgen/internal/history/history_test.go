@@ -109,7 +109,8 @@ func TestAppendSaysThatItWaitsForTheLockUntilItIsInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		p := terminal.NewProgress(&log, terminal.New(&log, terminal.Options{}, func(string) string { return "" }), false)
+		screen := terminal.New(&log, terminal.Options{}, func(string) string { return "" })
+		p := terminal.NewProgress(&log, screen, false)
 		ctx, interrupt := context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, interrupt)
 		r := record(1, cell("A", "B/op", 1))
