@@ -105,7 +105,8 @@ func TestASearchInAPipeHasALinePerProbeUnlessItIsQuiet(t *testing.T) {
 }
 
 func TestAnInterruptRemovesTheProgressLine(t *testing.T) {
-	tty, cmd := commandOnTerminal(t, "", "run", "--qps", "100", "--spans", "none", "--duration", "1h", "--workers", "1")
+	tty, cmd := commandOnTerminal(t, "", "run", "--qps", "100", "--spans", "none", "--duration", "1h",
+		"--workers", "1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

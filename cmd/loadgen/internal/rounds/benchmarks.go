@@ -21,9 +21,9 @@ type Benchmarks struct {
 	Sides       [2]BenchSide
 	Match, Time string // values of -bench and -benchtime of go test
 	Rounds      int
-	Seed        uint64 // seed of the order
-	Progress    *terminal.Progress
-	Grace       time.Duration // longest time that a test binary may take to end after an interrupt
+	Seed        uint64             // seed of the order
+	Progress    *terminal.Progress // shows the rounds; nil shows none
+	Grace       time.Duration      // longest time that a test binary may take to end after an interrupt
 }
 
 // A BenchSide is the test binary of a package at a revision.

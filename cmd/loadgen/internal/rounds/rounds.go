@@ -26,10 +26,10 @@ import (
 // Options say what to visit. The scenario determines the number of rounds and the seed of their order.
 type Options struct {
 	Scenario *scenarios.Scenario
-	Cells    []scenarios.Cell // cells to visit; nil means all cells of the scenario
-	Sides    []Side           // sides that visit each cell; more than one for a comparison
-	Turns    work.Turns       // the speed of this machine
-	Progress *terminal.Progress
+	Cells    []scenarios.Cell   // cells to visit; nil means all cells of the scenario
+	Sides    []Side             // sides that visit each cell; more than one for a comparison
+	Turns    work.Turns         // the speed of this machine
+	Progress *terminal.Progress // shows the visits; nil shows none
 }
 
 // A Side is a program that makes visits, with the writer that keeps them.
