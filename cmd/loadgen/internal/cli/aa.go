@@ -14,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -31,6 +32,7 @@ type aa struct {
 	json           bool
 	settings       []scenarios.Setting // settings of tests, which make shorter visits
 	stdout, stderr io.Writer
+	progress       *terminal.Progress // stderr is the same, or another writer if it is nil
 }
 
 // run makes the comparison, prints the report, and keeps it in a file if a.keep names one. It returns an error with
@@ -68,7 +70,9 @@ func (a *aa) run(ctx context.Context) error {
 	if err != nil {
 		return unusable(err)
 	}
+	computing := a.progress.Doing("computing the noise floor")
 	r, err := selftest.NewAA(env, s.Cells()[0].String(), comparison.Results(contests), s.Rounds, s.Seed)
+	computing()
 	if err != nil {
 		return unusable(err)
 	}
@@ -111,7 +115,7 @@ func (a *aa) measure(ctx context.Context, s *scenarios.Scenario, env results.Env
 	if err != nil {
 		return nil, nil, err
 	}
-	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: a.stderr}
+	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: a.progress}
 	for _, name := range []string{"one", "other"} {
 		w, err := results.Create(filepath.Join(dir, name),
 			results.Header{Began: time.Now().UTC(), Scenario: s, Environment: env, Inputs: inputs})

@@ -35,8 +35,7 @@ func (v *verbosity) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&v.all, "all", false, "Print all tables, comparisons and warnings.")
 	f.BoolVarP(&v.verbose, "verbose", "v", false, "Print the other comparisons and all warnings, too.")
-	f.BoolVarP(&v.quiet, "quiet", "q", false, "Print the answer alone: no tables, and no progress.")
-	cmd.MarkFlagsMutuallyExclusive("all", "verbose", "quiet")
+	cmd.MarkFlagsMutuallyExclusive("all", "verbose")
 }
 
 // text returns what a run shows, as long as the verbosity has it.

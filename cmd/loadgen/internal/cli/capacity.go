@@ -17,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -79,7 +80,9 @@ held, or the generator or the machine was the limit; 2 bad input, or a probe cou
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.progress = newProgress(cmd)
+			defer o.progress.Close()
+			o.stdout, o.stderr = cmd.OutOrStdout(), o.progress
 			if err := o.check(cmd, args); err != nil {
 				return unusable(err)
 			}
@@ -112,6 +115,7 @@ type capacityOptions struct {
 	slo              []string
 	objectives       []record.SLO // parsed from slo
 	stdout, stderr   io.Writer
+	progress         *terminal.Progress // stderr is the same, or another writer if it is nil
 	requirementGiven bool
 	budgetGiven      bool
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -235,6 +236,7 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 // run makes probes and reports whether the search has ended. It saves the state after every probe. An interrupt makes
 // run return early, without the probe that was running.
 func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
+	defer c.begin(ctx, terminal.Stage{Takes: c.Search.Options().Budget, Spent: c.Search.Spent()}, "probe")()
 	for {
 		if err := c.Write(c.dir); err != nil {
 			return false, err
@@ -243,12 +245,13 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 		if !ok {
 			return true, nil
 		}
+		c.probing(next)
 		p, err := c.probe(ctx, next)
 		if p != nil {
 			c.Search.Add(p.Evidence)
 			c.Probes = append(c.Probes, p)
 			c.Answer = c.Search.Answer()
-			fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
+			c.options.progress.Log(probeLine(len(c.Probes), p, c.Search))
 		}
 		if ctx.Err() != nil {
 			return false, nil
@@ -257,6 +260,32 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// begin begins a stage of the progress, and returns a function that ends it. What is the process that an interrupt
+// waits for.
+func (c *capacitySearch) begin(ctx context.Context, s terminal.Stage, what string) (end func()) {
+	progress := c.options.progress
+	progress.Begin(s)
+	done := progress.AfterInterrupt(ctx, "the process of the "+what+" to end")
+	return func() {
+		done()
+		progress.End()
+	}
+}
+
+// probing shows the probe that begins, and what the search has found for its arm.
+func (c *capacitySearch) probing(a capacity.Ask) {
+	words := []string{rounds.ArmName(c.Scenario, c.cells[a.Arm]), "at", format.Rate(a.Rate)}
+	if words[0] == "" { // there is one arm
+		words = words[2:]
+	}
+	what := strings.Join(words, " ")
+	if found := c.Answer.SoFar(a.Arm); found != "" {
+		what += ", " + found
+	}
+	c.options.progress.Next(fmt.Sprintf("probe %d", len(c.Probes)+1), what,
+		c.Scenario.Warmup+a.Duration+scenarios.Overhead)
 }
 
 // armsOf returns the names of the arms of a scenario, and the cell of each. An arm without spans comes first, since

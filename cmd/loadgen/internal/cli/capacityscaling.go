@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -55,7 +57,10 @@ func readWorkers(text string) (all []int, err error) {
 func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 	left := c.Unscaled()
 	of := len(c.Throughputs) + len(left)
+	defer c.begin(ctx, terminal.Stage{Steps: len(left), Noun: "visit", Takes: time.Duration(len(left)) * c.scales()},
+		"visit")()
 	for _, t := range left {
+		c.scaling(t)
 		if t.Achieved, err = c.throughput(ctx, t); ctx.Err() != nil {
 			return false, nil
 		}
@@ -66,10 +71,21 @@ func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 		if err := c.Write(c.dir); err != nil {
 			return false, err
 		}
-		fmt.Fprintf(c.options.stderr, "scaling %d of %d: %s with %s: %s\n", len(c.Throughputs), of, t.Arm,
-			format.Plural(t.Workers, "worker"), format.Rate(t.Achieved))
+		c.options.progress.Log(fmt.Sprintf("scaling %d of %d: %s with %s: %s", len(c.Throughputs), of, t.Arm,
+			format.Plural(t.Workers, "worker"), format.Rate(t.Achieved)))
 	}
 	return true, nil
+}
+
+// scaling shows the visit that begins, which measures a throughput.
+func (c *capacitySearch) scaling(t capacity.Throughput) {
+	name := strings.TrimSpace(rounds.ArmName(c.Scenario, c.cells[t.Arm]) + " " + format.Plural(t.Workers, "worker"))
+	c.options.progress.Next("scaling", name, c.scales())
+}
+
+// scales returns how long a visit that measures a throughput takes, according to plan.
+func (c *capacitySearch) scales() time.Duration {
+	return c.Scenario.Warmup + c.Search.Options().Probe + scenarios.Overhead
 }
 
 // throughput makes a visit in a closed loop, in a fresh process. It returns the rate of calls that ended, in calls per

@@ -91,7 +91,7 @@ func (b *benchOptions) check(cmd *cobra.Command, args []string, ref string) erro
 // runBenchmarks runs the benchmarks of a package at ref and at the working tree, in rounds, and compares them. With
 // --confirm, it measures a second time what regressed, and the second comparison determines the exit code.
 func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptions) error {
-	checkout, err := open(ctx, ref)
+	checkout, err := open(ctx, ref, o.progress)
 	if err != nil {
 		return err
 	}
@@ -101,10 +101,12 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	if err != nil {
 		return compareError(ctx, err)
 	}
+	building := time.Now()
 	programs, err := checkout.BuildTest(ctx, b.pkg)
 	if err != nil {
 		return compareError(ctx, err)
 	}
+	built(checkout, "the benchmarks of "+b.pkg, time.Since(building), o)
 	drawSeed(&b.seed)
 	out, err := o.directory("bench", time.Now())
 	if err != nil {
@@ -151,8 +153,8 @@ var processors = regexp.MustCompile(`-\d+$`)
 func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
 	o *runOptions) (*gate.Report, error) {
 	sides := c.Sides()
-	benchmarks := &rounds.Benchmarks{Match: b.match, Time: b.time, Rounds: b.rounds, Seed: b.seed, Progress: o.stderr,
-		Grace: grace}
+	benchmarks := &rounds.Benchmarks{Match: b.match, Time: b.time, Rounds: b.rounds, Seed: b.seed,
+		Progress: o.progress, Grace: grace}
 	for i := range sides {
 		benchmarks.Sides[i] = rounds.BenchSide{Side: sides[i], Program: programs[i], Package: dirs[i]}
 	}

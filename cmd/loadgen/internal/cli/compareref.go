@@ -22,7 +22,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -97,12 +97,12 @@ var mainPackage = func() (string, error) {
 }
 
 // open checks out ref of the repository that the current directory is in.
-func open(ctx context.Context, ref string) (*revision.Checkout, error) {
+func open(ctx context.Context, ref string, p *terminal.Progress) (*revision.Checkout, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	c, err := revision.Open(ctx, here, ref)
+	c, err := revision.Open(ctx, here, ref, p)
 	if err != nil {
 		return nil, compareError(ctx, err)
 	}
@@ -134,32 +134,39 @@ func introduce(c *revision.Checkout, o *runOptions) {
 	}
 }
 
+// built prints how long it took to build both sides.
+func built(c *revision.Checkout, pkg string, took time.Duration, o *runOptions) {
+	sides := c.Known()
+	fmt.Fprintf(o.stderr, "built %s of %s and of %s in %s\n", pkg, sides[0], sides[1], format.About(took))
+}
+
 // runAgainst runs a scenario with the programs of ref and of the working tree, in the same rounds, and compares the
 // two runs. With --confirm, it then measures the cells that regressed again, and the second comparison decides.
 func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOptions) (err error) {
 	if len(o.profiles) > 0 {
 		return unusable(errors.New("--profile: a comparison with a revision keeps no profiles: leave it out"))
 	}
-	if err := readReplays(s, o.stderr); err != nil {
+	if err := readReplays(s, o.stderr, o.progress); err != nil {
 		return err
 	}
 	pkg, err := mainPackage()
 	if err != nil {
 		return unusable(fmt.Errorf("--compare: %w", err))
 	}
-	checkout, err := open(ctx, ref)
+	checkout, err := open(ctx, ref, o.progress)
 	if err != nil {
 		return err
 	}
 	defer closing(checkout, o)
 	introduce(checkout, o)
-	fmt.Fprintf(o.stderr, "building %s at both, which takes a while the first time\n", pkg)
+	building := time.Now()
 	programs, err := checkout.Build(ctx, pkg)
 	if err != nil {
 		return compareError(ctx,
 			fmt.Errorf("%w\nThe directory is to be in a module that has or requires %s; benchmarks of any package "+
 				"can be compared with --bench", err, pkg))
 	}
+	built(checkout, pkg, time.Since(building), o)
 	drawSeed(&s.Seed)
 	began := time.Now()
 	env := machine.Environment()
@@ -182,7 +189,7 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		format.Plural(2*s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(2*s.Wall()), s.Seed)
-	visits := &rounds.Options{Scenario: s, Sides: sides, Turns: env.Turns, Progress: o.stderr}
+	visits := &rounds.Options{Scenario: s, Sides: sides, Turns: env.Turns, Progress: o.progress}
 	complete, err := rounds.Run(ctx, visits)
 	if err != nil {
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
@@ -235,7 +242,7 @@ func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out s
 	for i, s := range c.Sides() {
 		h.Environment.Commit = s.Commit
 		var w *results.Writer
-		if h.Inputs, err = visit.Pin(programs[i], h.Scenario); err == nil {
+		if h.Inputs, err = pin(programs[i], h.Scenario, o.progress); err == nil {
 			w, err = results.Create(filepath.Join(out, s.Name), h)
 		}
 		if err != nil {

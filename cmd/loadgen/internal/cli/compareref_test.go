@@ -209,6 +209,8 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 	if code != exitWorse || !strings.Contains(stderr, "regressed\n") ||
 		!strings.Contains(stderr, fmt.Sprintf("%d visits in %d rounds", 2*rounds, rounds)) ||
 		!strings.Contains(stderr, "comparing the working tree, head (commit ") ||
+		!strings.Contains(stderr, "built example.com/m of before (") ||
+		!strings.Contains(stderr, ") and of the working tree in ") ||
 		!strings.Contains(stderr, " with changes), with base (commit ") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}

@@ -121,12 +121,13 @@ func told(cmd *cobra.Command, stdout *countingWriter, code int, err error, stder
 	return code
 }
 
-// addScreen adds the flags of every command that say how text looks.
+// addScreen adds the flags of every command that say how text looks, and whether there is progress.
 func addScreen(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.String("color", terminal.Colours()[0], "`When` to colour text: "+strings.Join(terminal.Colours(), ", ")+
 		" (auto: on a terminal, as NO_COLOR and CLICOLOR have it).")
 	flags.Bool("ascii", false, "Draw with ASCII alone, as in a pipe.")
+	flags.BoolP("quiet", "q", false, "Print the answer alone: its last lines, and no progress.")
 	if err := root.RegisterFlagCompletionFunc("color",
 		cobra.FixedCompletions(terminal.Colours(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag was added above
@@ -155,4 +156,20 @@ func screenOf(cmd *cobra.Command, w io.Writer) *terminal.Screen {
 		w = counting.Writer
 	}
 	return terminal.New(w, screenOptions(cmd), os.Getenv)
+}
+
+// quiet reports whether --quiet is set.
+func quiet(cmd *cobra.Command) bool {
+	quiet, err := cmd.Root().PersistentFlags().GetBool("quiet")
+	if err != nil {
+		panic(err) // addScreen added the flag
+	}
+	return quiet
+}
+
+// newProgress returns the progress of a command, which all other lines to standard error must be written to as well.
+// The caller must close it.
+func newProgress(cmd *cobra.Command) *terminal.Progress {
+	stderr := cmd.ErrOrStderr()
+	return terminal.NewProgress(stderr, screenOf(cmd, stderr), quiet(cmd))
 }

@@ -190,8 +190,10 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 	if err != nil {
 		return err
 	}
+	progress := newProgress(cmd)
+	defer progress.Close()
 	for _, w := range warnings {
-		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+		fmt.Fprintf(progress, "warning: %s\n", w)
 	}
 	if r.Machine, r.Cells, err = history.Measured(lines); err != nil {
 		return err
@@ -203,7 +205,7 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 	if err := cmd.Context().Err(); err != nil {
 		return err // an interrupt may have cut standard input short
 	}
-	if err := history.Append(to, r); err != nil {
+	if err := history.Append(cmd.Context(), to, r, progress); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %s of commit %s\n", to,

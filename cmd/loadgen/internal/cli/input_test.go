@@ -167,7 +167,7 @@ func TestARecordingOutOfOrderIsSortedAndThatIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			var said bytes.Buffer
-			if err := readReplays(s, &said); err != nil || said.String() != want {
+			if err := readReplays(s, &said, nil); err != nil || said.String() != want {
 				t.Errorf("%v, %q", err, &said)
 			}
 		})

@@ -42,7 +42,9 @@ one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
 			if err != nil {
 				return err
 			}
-			if err := readReplays(s, cmd.ErrOrStderr()); err != nil {
+			progress := newProgress(cmd)
+			defer progress.Close()
+			if err := readReplays(s, progress, progress); err != nil {
 				return err
 			}
 			if format == formatJSON {

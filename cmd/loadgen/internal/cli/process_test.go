@@ -121,7 +121,7 @@ func executable(t *testing.T, script string) string {
 func mark(line string) {
 	f, err := os.OpenFile(os.Getenv(testMarks), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err == nil {
-		err = lock.Wait(f)
+		err = lock.Wait(context.Background(), f)
 	}
 	if err == nil {
 		_, err = fmt.Fprintln(f, line)
@@ -149,7 +149,7 @@ func awaitEndOfMarked(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := lock.Wait(f); err != nil {
+	if err := lock.Wait(context.Background(), f); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
@@ -75,13 +75,15 @@ the input is bad.`,
 				}
 				return listTags(cmd.Context(), f.format, args, cmd.InOrStdin(), cmd.OutOrStdout())
 			}
+			progress := newProgress(cmd)
+			defer progress.Close()
 			plan, err := unlessInterrupted(cmd.Context(), func() (*quantiles.Plan, error) {
-				return f.plan(args, cmd.Flags(), cmd.InOrStdin())
+				return f.plan(args, cmd.Flags(), cmd.InOrStdin(), progress)
 			})
 			if err != nil {
 				return err
 			}
-			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), progress, progress)
 		},
 	}
 	f.add(cmd)
@@ -142,7 +144,8 @@ func armNames() (names []string) {
 
 // plan returns what to measure. It reports all errors in the flags and files together, and chooses a seed if there is
 // none.
-func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Reader) (*quantiles.Plan, error) {
+func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Reader, progress *terminal.Progress) (
+	*quantiles.Plan, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
 		if err != nil {
@@ -170,7 +173,7 @@ func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Read
 		p.Data = made
 		errs = append(errs, err)
 	}
-	read, err := f.read(files, given, stdin)
+	read, err := f.read(files, given, stdin, progress)
 	p.Data = append(p.Data, read...)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
@@ -200,7 +203,7 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 }
 
 // read reads the data sets of the files, and reports all errors in the files together.
-func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader) (
+func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader, progress *terminal.Progress) (
 	read []quantiles.Data, err error,
 ) {
 	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units()[f.unit], Seed: f.seed}
@@ -214,7 +217,7 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 		return nil, errors.New("--tag is empty: want a tag; without it, the histograms that have none are read")
 	}
 	for _, file := range files {
-		d, err := r.Read(file)
+		d, err := readData(&r, file, progress)
 		errs = append(errs, err)
 		read = append(read, d)
 	}
@@ -226,6 +229,14 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 		errs = append(errs, fmt.Errorf("--tag: %q is of no log: want a log of histograms", f.tag))
 	}
 	return read, errors.Join(errs...)
+}
+
+// readData reads the data set of a file. It does not say that it reads standard input, where somebody may type.
+func readData(r *quantiles.Reader, file string, progress *terminal.Progress) (quantiles.Data, error) {
+	if file != "-" {
+		defer progress.Doing("reading " + file)()
+	}
+	return r.Read(file)
 }
 
 // unitNames returns the values that --unit accepts, for messages.
@@ -415,12 +426,11 @@ func parseCount(s string) (int, error) {
 
 // measureQuantiles carries out a plan and prints the report. It returns an error with exit code 1 if the
 // report recommends no estimator.
-func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer) error {
+func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer,
+	progress *terminal.Progress) error {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
 		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)
-	progress := rounds.NewProgress(stderr, p.Visits())
-	r, err := quantiles.Measure(ctx, p, progress.Next)
-	progress.Finish()
+	r, err := quantiles.Measure(ctx, p, progress)
 	switch {
 	case ctx.Err() != nil:
 		return &exitError{exitInterrupted, errors.New("interrupted: nothing is printed, since not all was measured")}

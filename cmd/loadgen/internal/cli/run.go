@@ -70,8 +70,10 @@ the machine did meanwhile.`,
 			if err := o.check(cmd); err != nil {
 				return unusable(err)
 			}
-			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			o.screen = screenOf(cmd, o.stdout)
+			o.progress = newProgress(cmd)
+			defer o.progress.Close()
+			o.stdout, o.stderr = cmd.OutOrStdout(), o.progress
+			o.screen, o.verbosity.quiet = screenOf(cmd, o.stdout), quiet(cmd)
 			if cmd.Flags().Changed("bench") {
 				if err := benches.check(cmd, args, ref); err != nil {
 					return unusable(err)
@@ -118,6 +120,7 @@ type runOptions struct {
 	rules          *gate.File         // the gate file of the project, or nil
 	compared       []comparedDocument // comparisons that finish prints as one JSON document
 	stdout, stderr io.Writer
+	progress       *terminal.Progress // stderr is the same, or another writer if it is nil
 }
 
 func (o *runOptions) addFlags(cmd *cobra.Command) {
@@ -185,8 +188,11 @@ func newDirectory(name string, began time.Time) (string, error) {
 }
 
 // readReplays reads the replays of a scenario. It warns about each file whose calls are not in order of time.
-func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
-	if err := s.ReadReplays(); err != nil {
+func readReplays(s *scenarios.Scenario, stderr io.Writer, p *terminal.Progress) error {
+	done := p.Doing("reading the calls to replay")
+	err := s.ReadReplays()
+	done()
+	if err != nil {
 		return unusable(err)
 	}
 	for _, f := range s.ReplayFiles() {
@@ -199,6 +205,12 @@ func readReplays(s *scenarios.Scenario, stderr io.Writer) error {
 	return nil
 }
 
+// pin returns the inputs of a scenario and the program, with their digests.
+func pin(program string, s *scenarios.Scenario, p *terminal.Progress) ([]results.Input, error) {
+	defer p.Doing("computing the digests of the program and its inputs")()
+	return visit.Pin(program, s)
+}
+
 // drawSeed sets a seed that is 0 to a random one.
 func drawSeed(seed *uint64) {
 	if *seed == 0 {
@@ -208,7 +220,7 @@ func drawSeed(seed *uint64) {
 
 // run runs a scenario, prints and keeps its results, and returns the error that the command ends with.
 func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
-	if err := readReplays(s, o.stderr); err != nil {
+	if err := readReplays(s, o.stderr, o.progress); err != nil {
 		return err
 	}
 	drawSeed(&s.Seed)
@@ -220,7 +232,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(fmt.Errorf("finding this program, to start visits with: %w", err))
 	}
-	inputs, err := visit.Pin(program, s)
+	inputs, err := pin(program, s, o.progress)
 	if err != nil {
 		return unusable(err)
 	}
@@ -234,7 +246,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		format.Plural(s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(s.Wall()), s.Seed)
-	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.stderr,
+	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.progress,
 		Sides: []rounds.Side{{Program: programAt(program, o.stderr), Writer: w, Inputs: inputs}}}
 	complete, err := rounds.Run(ctx, visits)
 	if err != nil {
@@ -245,11 +257,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if complete && len(o.profiles) > 0 {
 		profiles, profileErr = o.profile(ctx, visits, profilesIn(out))
 	}
-	done, err := results.Read(w.JSONPath())
-	if err != nil {
-		return unusable(err)
-	}
-	contests, err := judgeRun(done, o.rules, nil, o.stderr)
+	done, contests, err := o.readBack(w)
 	if err != nil {
 		return unusable(err)
 	}
@@ -257,6 +265,16 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		return unusable(err)
 	}
 	return cmp.Or(profileErr, verdict(done, complete, o.strict))
+}
+
+// readBack reads a run that has ended, and judges its comparisons.
+func (o *runOptions) readBack(w *results.Writer) (run *results.Run, contests []*comparison.Contest, err error) {
+	defer o.progress.Doing("reading and comparing what was measured")()
+	if run, err = results.Read(w.JSONPath()); err != nil {
+		return nil, nil, err
+	}
+	contests, err = judgeRun(run, o.rules, nil, o.stderr)
+	return run, contests, err
 }
 
 // profile profiles every cell and returns a text that tells the user where the profiles are. If it cannot profile

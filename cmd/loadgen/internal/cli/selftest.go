@@ -10,8 +10,8 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -55,7 +55,8 @@ reports in the same directory mention it from then on.`,
 			if err := checkFormat(as, selftestFormats); err != nil {
 				return unusable(err)
 			}
-			asJSON := as == formatJSON
+			asJSON, progress := as == formatJSON, newProgress(cmd)
+			defer progress.Close()
 			if cmd.Flags().Changed("aa") {
 				switch {
 				case rounds < comparison.MinPairs || rounds > 1000:
@@ -64,7 +65,8 @@ reports in the same directory mention it from then on.`,
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
-				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: progress,
+					progress: progress}
 				return a.run(cmd.Context())
 			}
 			if cmd.Flags().Changed("keep") {
@@ -75,7 +77,7 @@ reports in the same directory mention it from then on.`,
 				return unusable(fmt.Errorf("--only: %w", err))
 			}
 			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
-				stderr: cmd.ErrOrStderr()}
+				stderr: progress, progress: progress}
 			return t.run(cmd.Context())
 		},
 	}
@@ -100,6 +102,7 @@ type selfTest struct {
 	checks         []selftest.Check
 	quick, json    bool
 	stdout, stderr io.Writer
+	progress       *terminal.Progress // stderr is the same, or another writer if it is nil
 }
 
 // run makes the checks and prints the report. If ctx ends, the report has the checks that were made before.
@@ -108,9 +111,7 @@ func (t *selfTest) run(ctx context.Context) error {
 	env.Warnings = unfit(ctx, t.stderr)
 	fmt.Fprintf(t.stderr, "self-test: %s, about %s\n", format.Plural(len(t.checks), "check"),
 		format.About(selftest.Takes(t.checks)))
-	progress := rounds.NewProgress(t.stderr, len(t.checks))
-	all, err := selftest.Run(ctx, t.checks, func(c *selftest.Check) { progress.Next(c.Group + ", " + c.Name) })
-	progress.Finish()
+	all, err := selftest.Run(ctx, t.checks, t.progress)
 	if err != nil && ctx.Err() == nil {
 		return unusable(err)
 	}

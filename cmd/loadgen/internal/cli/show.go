@@ -22,6 +22,7 @@ the units of run.bench. results/README.md describes both.`,
   loadgen show results/span-reuse-20260102T030405Z --format json | jq '.cells[].percentiles.latency_ns.p99'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			v.quiet = quiet(cmd)
 			if err := checkFormat(format, tableFormats); err != nil {
 				return unusable(err)
 			}

@@ -4,6 +4,7 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"unicode"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // DefaultFile is the path of a project's history.
@@ -47,8 +49,8 @@ type Cell struct {
 
 // Append appends a record to a file, and creates the file if necessary. It locks the file, so that
 // processes that append at the same time do not mix their lines. If it cannot write the whole
-// record, it removes the part that it wrote.
-func Append(path string, r *Record) (err error) {
+// record, it removes the part that it wrote. It shows on p that it waits for another process, unless ctx ends.
+func Append(ctx context.Context, path string, r *Record, p *terminal.Progress) (err error) {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
@@ -62,7 +64,7 @@ func Append(path string, r *Record) (err error) {
 		return fmt.Errorf("history: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }() // also unlocks the file
-	if err := lock.Wait(f); err != nil {
+	if err := lockFile(ctx, f, p); err != nil {
 		return fmt.Errorf("history: locking %s: %w", path, err)
 	}
 	size, err := f.Seek(0, io.SeekEnd)
@@ -82,6 +84,16 @@ func Append(path string, r *Record) (err error) {
 		return errors.Join(fmt.Errorf("history: %w", err), f.Truncate(size))
 	}
 	return nil
+}
+
+// lockFile locks f, and shows on p if it waits for another process.
+func lockFile(ctx context.Context, f *os.File, p *terminal.Progress) error {
+	err := lock.Try(f)
+	if !errors.Is(err, lock.ErrLocked) {
+		return err
+	}
+	defer p.Doing("waiting for another process that writes " + f.Name())()
+	return lock.Wait(ctx, f)
 }
 
 // Read reads the records of a file, sorted by time. Lines that are not records are errors with

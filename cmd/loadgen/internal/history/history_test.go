@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/lock"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // record returns a record of a day in 2026, always of the same machine.
@@ -58,7 +61,7 @@ func TestWhatIsAppendedIsReadAgainInOrderOfTime(t *testing.T) {
 	file := path(t)
 	want := encode()
 	for _, i := range []int{1, 0, 2, 3} {
-		if err := history.Append(file, &want[i]); err != nil {
+		if err := history.Append(t.Context(), file, &want[i], nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +80,7 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 			for i := range each {
 				// Some records are longer than what a kernel writes to a pipe in one piece.
 				r := record(1+w, cell(strings.Repeat("x", 10_000*(i%3)+1), "B/op", 1))
-				if err := history.Append(file, &r); err != nil {
+				if err := history.Append(t.Context(), file, &r, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -90,13 +93,47 @@ func TestRecordsAddedAtOnceDoNotMix(t *testing.T) {
 	}
 }
 
+// Another process may hold the lock for long. Time is fake: the lock is not.
+func TestAppendSaysThatItWaitsForTheLockUntilItIsInterrupted(t *testing.T) {
+	file := path(t)
+	synctest.Test(t, func(t *testing.T) {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := lock.Try(f); err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		screen := terminal.New(&log, terminal.Options{}, func(string) string { return "" })
+		p := terminal.NewProgress(&log, screen, false)
+		ctx, interrupt := context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, interrupt)
+		r := record(1, cell("A", "B/op", 1))
+		if err := history.Append(ctx, file, &r, p); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want %v", err, context.Canceled)
+		}
+		p.Close()
+		if want := "waiting for another process that writes " + file + "\n"; log.String() != want {
+			t.Errorf("%q, want %q", log.String(), want)
+		}
+		if text, err := os.ReadFile(file); len(text) > 0 || err != nil {
+			t.Errorf("%q, %v: want no record", text, err)
+		}
+	})
+}
+
 // A process that holds the lock may write its line in two halves. Without the lock this test fails most of the time,
 // but not always.
 func TestAppendWaitsForTheLock(t *testing.T) {
 	file := path(t)
 	first := record(1, cell("A", "B/op", 1))
 	for range 50 {
-		if err := history.Append(file, &first); err != nil {
+		if err := history.Append(t.Context(), file, &first, nil); err != nil {
 			t.Fatal(err)
 		}
 		whole, err := os.ReadFile(file)
@@ -108,13 +145,13 @@ func TestAppendWaitsForTheLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := int64(len(whole) / 2)
-		if err := errors.Join(lock.Wait(f), f.Truncate(half)); err != nil {
+		if err := errors.Join(lock.Wait(t.Context(), f), f.Truncate(half)); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error)
 		go func() {
 			second := record(2, cell("A", "B/op", 2))
-			done <- history.Append(file, &second)
+			done <- history.Append(t.Context(), file, &second, nil)
 		}()
 		for range 1000 {
 			runtime.Gosched()
@@ -135,7 +172,7 @@ func TestAppendWaitsForTheLock(t *testing.T) {
 func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 	file := path(t)
 	for _, r := range encode()[:2] {
-		if err := history.Append(file, &r); err != nil {
+		if err := history.Append(t.Context(), file, &r, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,7 +198,7 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 			}
 			// A record that is appended afterwards begins on its own line.
 			last := encode()[3]
-			if err := history.Append(broken, &last); err != nil {
+			if err := history.Append(t.Context(), broken, &last, nil); err != nil {
 				t.Fatal(err)
 			}
 			all, err := history.Read(broken)

@@ -9,8 +9,5 @@ import (
 
 var errNone = errors.New("loadgen cannot lock files on this system: it needs Linux or another Unix")
 
-// Wait returns an error, since files cannot be locked on this system.
-func Wait(*os.File) error { return errNone }
-
 // Try returns an error, since files cannot be locked on this system.
 func Try(*os.File) error { return errNone }

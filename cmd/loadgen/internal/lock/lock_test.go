@@ -35,7 +35,7 @@ func TestALockHasOneOwnerAtATimeAndEndsWithItsFile(t *testing.T) {
 		t.Errorf("after the first has closed its file: %v", err)
 	}
 	third, got := open(t, path), make(chan error)
-	go func() { got <- Wait(third) }()
+	go func() { got <- Wait(t.Context(), third) }()
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Wait waits until no other process has the lock of f, and locks f.
-func Wait(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
-
 // Try locks f, or returns [ErrLocked] if another process has the lock.
 func Try(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

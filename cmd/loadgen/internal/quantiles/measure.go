@@ -9,13 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// Visits returns how often Measure calls next: once for every estimator, data set and
-// round.
-func (p *Plan) Visits() int { return len(p.arms()) * len(p.Data) * p.Rounds }
+// visits returns the number of visits: one for every estimator, data set and round.
+func (p *Plan) visits() int { return len(p.arms()) * len(p.Data) * p.Rounds }
 
 // arms returns the arms to measure, including the anchor.
 func (p *Plan) arms() []Arm {
@@ -27,50 +27,51 @@ func (p *Plan) arms() []Arm {
 }
 
 // Measure measures a plan. It measures one data set after the other, so that only one is in
-// memory. On each, every round visits all estimators in random order. Measure calls
-// next with a description of each visit that begins. It returns an error if ctx ends, if the plan is not valid, or if
-// an estimator cannot be created or encoded.
+// memory. On each, every round visits all estimators in random order. Measure shows
+// on shown what it does. It returns an error if ctx ends, if the plan is not valid, or if an estimator cannot be
+// created or encoded.
 //
 // If ctx ends, Measure returns immediately, even if an estimator is busy. The current visit then continues to its end
 // in the background.
-func Measure(ctx context.Context, p *Plan, next func(what string)) (*Report, error) {
+func Measure(ctx context.Context, p *Plan, shown *terminal.Progress) (*Report, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	begins, done := make(chan string), make(chan error, 1)
+	shown.Begin(terminal.Stage{Steps: p.visits(), Noun: "visit"})
+	defer shown.End()
+	done := make(chan error, 1)
 	var r *Report
 	go func() {
 		// The clock belongs to a thread.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		measured, err := p.report(ctx, func(what string) {
-			select {
-			case begins <- what:
-			case <-ctx.Done():
-			}
-		})
+		measured, err := p.report(ctx, shown)
 		r = measured
 		done <- err
 	}()
-	for {
-		select {
-		case what := <-begins:
-			next(what)
-		case err := <-done:
-			return r, err
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	select {
+	case err := <-done:
+		return r, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
+// A watcher is told what is being done, as a terminal.Progress is.
+type watcher interface {
+	Next(title, what string, takes time.Duration)
+	Doing(what string) (done func())
+}
+
+var _ watcher = (*terminal.Progress)(nil)
+
 // report measures all data sets.
-func (p *Plan) report(ctx context.Context, next func(string)) (*Report, error) {
+func (p *Plan) report(ctx context.Context, shown watcher) (*Report, error) {
 	r := &Report{Schema: Schema, Clock: p.Clock.Name, Rounds: p.Rounds, Seed: p.Seed, Shards: p.Shards,
 		Anchor: p.Anchor.Name, Quantiles: p.Quantiles, Limits: p.Limits}
 	for i, d := range p.Data {
 		random := rand.New(rand.NewPCG(p.Seed, uint64(i)))
-		set, err := p.measure(ctx, d, random, next)
+		set, err := p.measure(ctx, d, random, shown)
 		if err != nil {
 			return nil, err
 		}
@@ -82,12 +83,8 @@ func (p *Plan) report(ctx context.Context, next func(string)) (*Report, error) {
 
 // measure measures all rounds on one data set. random determines the order of each round and the seeds of the
 // estimators.
-func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func(string)) (*Set, error) {
-	values := d.Make()
-	truth := quantile.NewExact(len(values))
-	for _, v := range values {
-		truth.Add(v)
-	}
+func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, shown watcher) (*Set, error) {
+	values, truth := makeValues(d, shown)
 	set := &Set{Name: d.Name, About: d.About, N: len(values)}
 	for _, q := range p.Quantiles {
 		if enough(len(values), q) {
@@ -98,12 +95,12 @@ func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func
 	}
 	arms := p.arms()
 	samples := make([][]sample, len(arms)) // by arm and round
-	for range p.Rounds {
+	for round := range p.Rounds {
 		for _, i := range random.Perm(len(arms)) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			next(arms[i].Name + " on " + d.Name)
+			shown.Next(fmt.Sprintf("round %d of %d", round+1, p.Rounds), arms[i].Name+" on "+d.Name, 0)
 			s, err := p.visit(arms[i].from(random), values, set.Points)
 			if err != nil {
 				return nil, fmt.Errorf("%s on %s: %w", arms[i].Name, d.Name, err)
@@ -121,6 +118,18 @@ func (p *Plan) measure(ctx context.Context, d Data, random *rand.Rand, next func
 		set.Cells = append(set.Cells, c)
 	}
 	return set, nil
+}
+
+// makeValues returns the values of a data set, and the estimator that has them all.
+func makeValues(d Data, shown watcher) (values []time.Duration, truth *quantile.Exact) {
+	defer shown.Doing("making and sorting the values of " + d.Name)()
+	values = d.Make()
+	truth = quantile.NewExact(len(values))
+	for _, v := range values {
+		truth.Add(v)
+	}
+	truth.Sorted()
+	return values, truth
 }
 
 // A sample holds the measurements of one visit, in nanoseconds.

@@ -116,7 +116,7 @@ var testEnvironment = results.Environment{GoVersion: "go1.26", GOOS: "linux", GO
 
 func mustMeasure(t *testing.T, p *Plan) *Report {
 	t.Helper()
-	r, err := Measure(t.Context(), p, func(string) {})
+	r, err := Measure(t.Context(), p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,16 +249,27 @@ func TestTheCollectorRunsBeforeEachTiming(t *testing.T) {
 	}
 }
 
+// A watching is a watcher that remembers what it is told.
+type watching struct{ visits, made []string }
+
+func (w *watching) Next(_, what string, _ time.Duration) { w.visits = append(w.visits, what) }
+
+func (w *watching) Doing(what string) (done func()) {
+	w.made = append(w.made, what)
+	return func() {}
+}
+
 func TestTheSeedSetsTheOrderOfEveryRound(t *testing.T) {
 	order := func(seed uint64) string {
 		p := testPlan()
 		p.Seed = seed
-		var all []string
-		if _, err := Measure(t.Context(), p, func(what string) { all = append(all, what) }); err != nil {
+		var w watching
+		if _, err := p.report(t.Context(), &w); err != nil {
 			t.Fatal(err)
 		}
-		if len(all) != p.Visits() {
-			t.Errorf("%d visits, Visits tells %d", len(all), p.Visits())
+		all := w.visits
+		if len(all) != p.visits() || len(w.made) != len(p.Data) {
+			t.Errorf("%d visits, want %d; made %v", len(all), p.visits(), w.made)
 		}
 		first, second := strings.Join(all[:5], " "), strings.Join(all[5:10], " ")
 		if first == second {
@@ -408,12 +419,12 @@ func TestAPlanThatIsNotValidReportsAllThatIsWrong(t *testing.T) {
 func TestAnInterruptionAndAnEstimatorThatCannotBeMadeAreErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Measure(ctx, testPlan(), func(string) {}); !errors.Is(err, context.Canceled) {
+	if _, err := Measure(ctx, testPlan(), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	p, broken := testPlan(), errors.New("out of stock")
 	p.Arms[0].New = func(uint64) (quantile.Estimator, error) { return nil, broken }
-	if _, err := Measure(t.Context(), p, func(string) {}); !errors.Is(err, broken) ||
+	if _, err := Measure(t.Context(), p, nil); !errors.Is(err, broken) ||
 		!strings.Contains(err.Error(), "right on ramp") {
 		t.Errorf("%v", err)
 	}
@@ -447,7 +458,7 @@ func TestAnInterruptionDoesNotWaitForTheVisit(t *testing.T) {
 		<-begun
 		cancel()
 	}()
-	if _, err := Measure(ctx, p, func(string) {}); !errors.Is(err, context.Canceled) {
+	if _, err := Measure(ctx, p, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

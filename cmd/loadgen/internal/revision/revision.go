@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // A Checkout is a checked-out revision beside the working tree. The caller of Open must close it.
@@ -24,17 +25,20 @@ type Checkout struct {
 	Head   string // full hash of the working tree's commit, with +changes if there are any
 	Dir    string // directory in the checkout that corresponds to dir
 	dir    string // directory in the working tree
+	ref    string // the revision as the user named it
 	temp   string
+	shown  *terminal.Progress
 }
 
-// Open checks out ref of the repository that dir is in. If ctx ends, Open stops and leaves nothing behind.
-func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
+// Open checks out ref of the repository that dir is in. If ctx ends, Open stops and leaves nothing behind. Open, and
+// the methods that build, say on p what they do.
+func Open(ctx context.Context, dir, ref string, p *terminal.Progress) (_ *Checkout, err error) {
 	top, err := git(ctx, dir, "rev-parse", "--show-prefix")
 	if err != nil {
 		return nil, fmt.Errorf("%s is not in a git working tree, which a revision could be taken from: change to "+
 			"one (%w)", dir, err)
 	}
-	c := &Checkout{dir: dir}
+	c := &Checkout{dir: dir, ref: ref, shown: p}
 	// Git treats an argument that begins with a dash as a flag.
 	if strings.HasPrefix(ref, "-") || ref == "" {
 		return nil, unknown(ref, errors.New("a revision cannot begin with a dash or be empty"))
@@ -53,6 +57,7 @@ func Open(ctx context.Context, dir, ref string) (_ *Checkout, err error) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
+	defer p.Doing("checking out " + c.Known()[0])()
 	if _, err := git(ctx, dir, "worktree", "add", "--detach", "--quiet", c.tree(), c.Commit); err != nil {
 		return nil, fmt.Errorf("checking out %s: %w", ref, err)
 	}
@@ -117,6 +122,15 @@ func (c *Checkout) Sides() [2]Side {
 	return [2]Side{{"base", c.Dir, c.Commit}, {"head", c.dir, c.Head}}
 }
 
+// Known returns the two sides as the user knows them, such as main (abc1234), and the working tree.
+func (c *Checkout) Known() [2]string {
+	base := fmt.Sprintf("%s (%.7s)", c.ref, c.Commit)
+	if strings.HasPrefix(c.Commit, c.ref) { // the user named it by its hash
+		base = fmt.Sprintf("%.12s", c.Commit)
+	}
+	return [2]string{base, "the working tree"}
+}
+
 // Build builds the main package pkg of both sides, and returns the paths of the programs,
 // base first.
 func (c *Checkout) Build(ctx context.Context, pkg string) (programs [2]string, err error) {
@@ -144,7 +158,9 @@ func (c *Checkout) BuildTest(ctx context.Context, pkg string) (programs [2]strin
 // benchmarks.
 func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string, err error) {
 	for i, side := range c.Sides() {
+		done := c.shown.Doing(fmt.Sprintf("looking for package %s of %s", pkg, c.Known()[i]))
 		out, err := run(ctx, side.Dir, "go", "list", "-f", "{{.Dir}}", pkg)
+		done()
 		if err != nil {
 			return dirs, fmt.Errorf("looking for package %s of %s: %w", pkg, side, err)
 		}
@@ -159,15 +175,25 @@ func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string,
 // build builds pkg on both sides with a go command.
 func (c *Checkout) build(ctx context.Context, pkg, name string, args ...string) (programs [2]string, err error) {
 	for i, side := range c.Sides() {
-		if err := inModule(ctx, side); err != nil {
-			return programs, err
-		}
 		programs[i] = filepath.Join(c.temp, side.Name+"-"+name)
-		if _, err := run(ctx, side.Dir, "go", append(slices.Clone(args), "-o", programs[i], pkg)...); err != nil {
-			return programs, fmt.Errorf("building %s of %s: %w", pkg, side, err)
+		if err := c.buildSide(ctx, i, pkg, append(slices.Clone(args), "-o", programs[i], pkg)); err != nil {
+			return programs, err
 		}
 	}
 	return programs, nil
+}
+
+// buildSide runs a go command that builds pkg on the i-th side.
+func (c *Checkout) buildSide(ctx context.Context, i int, pkg string, args []string) error {
+	defer c.shown.Doing("building " + c.Known()[i])()
+	side := c.Sides()[i]
+	if err := inModule(ctx, side); err != nil {
+		return err
+	}
+	if _, err := run(ctx, side.Dir, "go", args...); err != nil {
+		return fmt.Errorf("building %s of %s: %w", pkg, side, err)
+	}
+	return nil
 }
 
 // String returns the name and the commit, such as base (commit 0123456789ab).

@@ -59,12 +59,15 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("GIT_DIR", "/nowhere") // as in a hook
-	c, err := revision.Open(t.Context(), filepath.Join(dir, "cmd"), "v1")
+	c, err := revision.Open(t.Context(), filepath.Join(dir, "cmd"), "v1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Same() || c.Head != c.Commit+"+changes" || filepath.Base(c.Dir) != "cmd" {
 		t.Errorf("%+v", c)
+	}
+	if got, want := c.Known(), [2]string{"v1 (" + c.Commit[:7] + ")", "the working tree"}; got != want {
+		t.Errorf("its sides are known as %q, want %q", got, want)
 	}
 	programs, err := c.Build(t.Context(), "./p")
 	if err != nil {
@@ -91,9 +94,26 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+func TestARevisionGivenByItsHashIsKnownByThatAlone(t *testing.T) {
+	dir := repository(t)
+	hash := git(t, dir, "rev-parse", "HEAD")
+	for _, ref := range []string{hash, hash[:8]} {
+		c, err := revision.Open(t.Context(), dir, ref, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Known()[0]; got != hash[:12] {
+			t.Errorf("%s is known as %q, want %q", ref, got, hash[:12])
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestARevisionThatIsTheWorkingTreeIsSeen(t *testing.T) {
 	dir := repository(t)
-	c, err := revision.Open(t.Context(), dir, "HEAD")
+	c, err := revision.Open(t.Context(), dir, "HEAD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +142,7 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 			"v1 has no directory later/: change to one that both sides have"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := revision.Open(t.Context(), c.dir, c.ref); err == nil ||
+			if _, err := revision.Open(t.Context(), c.dir, c.ref, nil); err == nil ||
 				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -130,7 +150,7 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := revision.Open(stopped, dir, "v1"); err == nil {
+	if _, err := revision.Open(stopped, dir, "v1", nil); err == nil {
 		t.Error("it continued after an interrupt")
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
@@ -162,7 +182,7 @@ type buildCase struct{ in, pkg, want string }
 
 func (b buildCase) build(t *testing.T) {
 	t.Helper()
-	c, err := revision.Open(t.Context(), b.in, "HEAD")
+	c, err := revision.Open(t.Context(), b.in, "HEAD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

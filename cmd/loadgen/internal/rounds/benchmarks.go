@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
 
@@ -20,9 +21,9 @@ type Benchmarks struct {
 	Sides       [2]BenchSide
 	Match, Time string // values of -bench and -benchtime of go test
 	Rounds      int
-	Seed        uint64        // seed of the order
-	Progress    io.Writer     // receives the progress line, if it is a terminal
-	Grace       time.Duration // longest time that a test binary may take to end after an interrupt
+	Seed        uint64             // seed of the order
+	Progress    *terminal.Progress // shows the rounds; nil shows none
+	Grace       time.Duration      // longest time that a test binary may take to end after an interrupt
 }
 
 // A BenchSide is the test binary of a package at a revision.
@@ -72,13 +73,14 @@ func (r *BenchFiles) Run(ctx context.Context) (rounds int, err error) {
 
 // run runs all rounds, and returns the number of complete rounds.
 func (r *BenchFiles) run(ctx context.Context) (rounds int, err error) {
-	progress := NewProgress(r.Progress, 2*r.Rounds)
-	defer progress.Finish()
+	r.Progress.Begin(terminal.Stage{Steps: 2 * r.Rounds, Noun: "run"})
+	defer r.Progress.End()
+	defer r.Progress.AfterInterrupt(ctx, "the benchmarks to end")()
 	order := rng.New(r.Seed, rng.Order)
 	for round := 1; round <= r.Rounds; round++ {
 		var printed [2][]byte
 		for _, i := range order.Perm(2) {
-			progress.Next(fmt.Sprintf("round %d of %d, %v", round, r.Rounds, r.Sides[i].Name))
+			r.Progress.Next(fmt.Sprintf("round %d of %d", round, r.Rounds), r.Sides[i].Name, 0)
 			printed[i], err = r.once(ctx, &r.Sides[i])
 			switch {
 			case ctx.Err() != nil:
@@ -102,7 +104,9 @@ func (b *Benchmarks) once(ctx context.Context, side *BenchSide) ([]byte, error) 
 		"-test.benchmem", "-test.paniconexit0")
 	cmd.Dir, cmd.WaitDelay = side.Package, b.Grace
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	names := &nameWriter{begun: func(name string) { b.Progress.Now(side.Name + " " + name) }}
+	cmd.Stdout = io.MultiWriter(&stdout, names)
+	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, clip(stdout.String()+stderr.String()))
 	}
@@ -114,6 +118,32 @@ func (b *Benchmarks) once(ctx context.Context, side *BenchSide) ([]byte, error) 
 			clip(stdout.String()+stderr.String()))
 	}
 	return wholeLines(stdout.Bytes()), nil
+}
+
+// A nameWriter calls begun with the name of each benchmark that begins, which a test binary writes at the beginning of
+// a line. The result follows on the same line.
+type nameWriter struct {
+	begun func(name string)
+	line  []byte // the last line, if its name is incomplete
+}
+
+// longestName is how much of a line is kept, in which a benchmark may print without end.
+const longestName = 1 << 10
+
+// Write always returns len(p) and no error.
+func (n *nameWriter) Write(p []byte) (int, error) {
+	n.line = append(n.line, p...)
+	for {
+		line, rest, whole := bytes.Cut(n.line, []byte("\n"))
+		if name, _, ok := bytes.Cut(line, []byte("\t")); ok && bytes.HasPrefix(name, []byte("Benchmark")) {
+			n.begun(string(bytes.TrimSpace(name)))
+		}
+		if !whole {
+			n.line = line[:min(len(line), longestName)]
+			return len(p), nil
+		}
+		n.line = rest
+	}
 }
 
 // wholeLines returns the output of a round without PASS, ending in a newline. It indents lines that begin with #,

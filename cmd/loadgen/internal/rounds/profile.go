@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -17,13 +18,14 @@ import (
 // early. It reports whether all cells were profiled.
 func Profile(ctx context.Context, o *Options, kinds []string, dir string) (complete bool, err error) {
 	cells := o.cells()
-	progress := NewProgress(o.Progress, len(cells))
-	defer progress.Finish()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return false, err
 	}
+	o.Progress.Begin(o.profileStage())
+	defer o.Progress.End()
+	defer o.Progress.AfterInterrupt(ctx, "the process of the profile to end")()
 	for _, cell := range cells {
-		progress.Next(fmt.Sprintf("profile of %v", cell))
+		o.Progress.Next("profiles", o.name(cell), o.takes(cell))
 		req := o.request(0, cell, 1)
 		req.Profile = &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, fileName(cell))}
 		v, err := o.visit(ctx, 0, req)
@@ -38,6 +40,16 @@ func Profile(ctx context.Context, o *Options, kinds []string, dir string) (compl
 		}
 	}
 	return true, nil
+}
+
+// profileStage returns the visits of all cells, for the progress line.
+func (o *Options) profileStage() terminal.Stage {
+	s := terminal.Stage{Noun: "visit"}
+	for _, cell := range o.cells() {
+		s.Steps++
+		s.Takes += o.takes(cell)
+	}
+	return s
 }
 
 // fileName returns the prefix of the names of a cell's files.

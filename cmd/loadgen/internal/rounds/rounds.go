@@ -9,10 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
@@ -22,10 +26,10 @@ import (
 // Options say what to visit. The scenario determines the number of rounds and the seed of their order.
 type Options struct {
 	Scenario *scenarios.Scenario
-	Cells    []scenarios.Cell // cells to visit; nil means all cells of the scenario
-	Sides    []Side           // sides that visit each cell; more than one for a comparison
-	Turns    work.Turns       // the speed of this machine
-	Progress io.Writer        // receives the progress line, if it is a terminal
+	Cells    []scenarios.Cell   // cells to visit; nil means all cells of the scenario
+	Sides    []Side             // sides that visit each cell; more than one for a comparison
+	Turns    work.Turns         // the speed of this machine
+	Progress *terminal.Progress // shows the visits; nil shows none
 }
 
 // A Side is a program that makes visits, with the writer that keeps them.
@@ -43,8 +47,7 @@ type Side struct {
 // If a visit fails, its Error says why, and Run continues. Run returns an error if it cannot write the files, if an
 // input has changed, or if one of several sides fails in every visit of the first round.
 func Run(ctx context.Context, o *Options) (complete bool, err error) {
-	r := &runner{Options: o, cells: o.cells(), visit: o.visit, keep: o.keep,
-		progress: NewProgress(o.Progress, len(o.Sides)*len(o.cells())*o.Scenario.Rounds)}
+	r := &runner{Options: o, cells: o.cells(), visit: o.visit, keep: o.keep}
 	complete, err = r.run(ctx)
 	status := results.Partial
 	if complete {
@@ -72,6 +75,35 @@ func (o *Options) visit(ctx context.Context, side int, req *visit.Request) (*res
 // keep adds a visit to the files of a side.
 func (o *Options) keep(side int, v *results.Visit) error { return o.Sides[side].Writer.Add(v) }
 
+// takes returns how long a visit of a cell takes, according to plan.
+func (o *Options) takes(cell scenarios.Cell) time.Duration {
+	return o.Scenario.Warmup + o.Scenario.Length(cell.Level) + scenarios.Overhead
+}
+
+// name returns a short name of a cell for the progress line, such as sdk 50,000/s.
+func (o *Options) name(cell scenarios.Cell) string {
+	level := record.ClosedLoop + " loop"
+	switch l := cell.Level; {
+	case l.Load != "":
+		level = l.Load
+	case l.QPS != schedule.Rate{}:
+		level = format.GivenRate(l.QPS.Float())
+	}
+	return strings.TrimSpace(ArmName(o.Scenario, cell) + " " + level)
+}
+
+// ArmName returns a short name of a cell's arm: its arms in the dimensions that the scenario varies, such as sdk. It
+// is "" if the scenario has one arm.
+func ArmName(s *scenarios.Scenario, cell scenarios.Cell) string {
+	var words []string
+	for _, dimension := range s.Dimensions() {
+		if arm := cell.Value(dimension); arm != "" && len(s.Arms(dimension)) > 1 {
+			words = append(words, arm)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // request returns the request for the visit of a cell by a side in a round.
 func (o *Options) request(side int, cell scenarios.Cell, round int) *visit.Request {
 	return &visit.Request{Scenario: o.Scenario, Cell: cell, Seed: Seed(o.Scenario, round), Turns: o.Turns,
@@ -86,10 +118,9 @@ func Seed(s *scenarios.Scenario, round int) uint64 {
 // A runner holds the state of a run. Tests replace its functions.
 type runner struct {
 	*Options
-	cells    []scenarios.Cell
-	progress *Progress
-	visit    func(ctx context.Context, side int, req *visit.Request) (*results.Visit, error)
-	keep     func(side int, v *results.Visit) error
+	cells []scenarios.Cell
+	visit func(ctx context.Context, side int, req *visit.Request) (*results.Visit, error)
+	keep  func(side int, v *results.Visit) error
 }
 
 // A turn is a visit of a cell by a side. It holds their indices.
@@ -105,9 +136,21 @@ func (r *runner) turns() (all []turn) {
 	return all
 }
 
+// stage returns the visits of all rounds, for the progress line.
+func (r *runner) stage() terminal.Stage {
+	n := len(r.Sides) * r.Scenario.Rounds
+	s := terminal.Stage{Steps: n * len(r.cells), Noun: "visit"}
+	for _, cell := range r.cells {
+		s.Takes += time.Duration(n) * r.takes(cell)
+	}
+	return s
+}
+
 // run makes the visits of all rounds.
 func (r *runner) run(ctx context.Context) (complete bool, err error) {
-	defer r.progress.Finish()
+	r.Progress.Begin(r.stage())
+	defer r.Progress.End()
+	defer r.Progress.AfterInterrupt(ctx, "the process of the visit to end")()
 	lost := lostCells{scenario: r.Scenario}
 	order := rng.New(r.Scenario.Seed, rng.Order)
 	for round := 1; round <= r.Scenario.Rounds; round++ {
@@ -119,6 +162,7 @@ func (r *runner) run(ctx context.Context) (complete bool, err error) {
 				return false, nil
 			}
 			if lost.has(t) {
+				r.Progress.Skip(r.takes(r.cells[t.cell]))
 				continue // its remaining visits cannot change the outcome
 			}
 			v, err := r.take(ctx, t, round, i+1)
@@ -139,8 +183,11 @@ func (r *runner) run(ctx context.Context) (complete bool, err error) {
 // anything was measured.
 func (r *runner) take(ctx context.Context, t turn, round, order int) (*results.Visit, error) {
 	cell := r.cells[t.cell]
-	r.progress.Next(strings.TrimSpace(fmt.Sprintf("round %d of %d, %v %s", round, r.Scenario.Rounds, cell,
-		r.Sides[t.side].Name)))
+	what := r.name(cell)
+	if side := r.Sides[t.side].Name; side != "" {
+		what = side + " " + what
+	}
+	r.Progress.Next(fmt.Sprintf("round %d of %d", round, r.Scenario.Rounds), what, r.takes(cell))
 	v, err := r.visit(ctx, t.side, r.request(t.side, cell, round))
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func visiting(s *scenarios.Scenario, f func(side int, req *visit.Request) (*resu
 		o.Sides = append(o.Sides, Side{Name: name})
 	}
 	kept = make([][]*results.Visit, len(sides))
-	return &runner{Options: o, cells: o.cells(), progress: NewProgress(nil, 0),
+	return &runner{Options: o, cells: o.cells(),
 		visit: func(_ context.Context, side int, req *visit.Request) (*results.Visit, error) { return f(side, req) },
 		keep:  func(side int, v *results.Visit) error { kept[side] = append(kept[side], v); return nil }}, kept
 }

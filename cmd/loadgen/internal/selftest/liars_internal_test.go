@@ -51,7 +51,7 @@ func measure(t *testing.T, e engine, name string) (failed []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := Check{Measure: experiments(e)[name]}
-		r, err := c.run(t.Context())
+		r, err := c.run(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

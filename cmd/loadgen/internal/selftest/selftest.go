@@ -19,6 +19,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -120,14 +121,17 @@ type Result struct {
 	Machine  results.Machine `json:"machine"`  // what else the machine did during the last try
 }
 
-// Run makes checks one after the other, since they would disturb each other. It calls next with each check before it
-// begins. If ctx ends, Run returns the error of ctx, and the results of the checks before. It returns another error
-// if a check could not be made.
-func Run(ctx context.Context, checks []Check, next func(*Check)) ([]Result, error) {
+// Run makes checks one after the other, since they would disturb each other, and shows on p which one. If ctx ends,
+// Run returns the error of ctx, and the results of the checks before. It returns another error if a check could not
+// be made.
+func Run(ctx context.Context, checks []Check, p *terminal.Progress) ([]Result, error) {
+	p.Begin(terminal.Stage{Steps: len(checks), Noun: "check", Takes: Takes(checks)})
+	defer p.End()
+	defer p.AfterInterrupt(ctx, "the check to end")()
 	var done []Result
 	for i := range checks {
-		next(&checks[i])
-		r, err := checks[i].run(ctx)
+		p.Next("self-test", checks[i].String(), checks[i].Takes)
+		r, err := checks[i].run(ctx, p)
 		if err != nil {
 			return done, err
 		}
@@ -136,8 +140,12 @@ func Run(ctx context.Context, checks []Check, next func(*Check)) ([]Result, erro
 	return done, nil
 }
 
-// run repeats a check until it passes, as long as the machine may be the cause of its failure.
-func (c *Check) run(ctx context.Context) (Result, error) {
+// String returns the group and the name.
+func (c *Check) String() string { return c.Group + ", " + c.Name }
+
+// run repeats a check until it passes, as long as the machine may be the cause of its failure. It shows on p that it
+// repeats it.
+func (c *Check) run(ctx context.Context, p *terminal.Progress) (Result, error) {
 	r := Result{Group: c.Group, Name: c.Name}
 	for {
 		r.Tries++
@@ -160,6 +168,7 @@ func (c *Check) run(ctx context.Context) (Result, error) {
 		if r.Passed || r.Tries == tries || slices.ContainsFunc(failed, func(f Finding) bool { return !f.Timing }) {
 			return r, nil
 		}
+		p.Now(fmt.Sprintf("%v, try %d of %d: the machine may be busy", c, r.Tries+1, tries))
 	}
 }
 

@@ -41,7 +41,7 @@ func TestOnlyFailuresThatTheMachineMayCauseAreTriedThreeTimes(t *testing.T) {
 		{"a failure of the generator", 1, false, false, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			done, err := Run(t.Context(), []Check{failing(c.times, c.timing)}, func(*Check) {})
+			done, err := Run(t.Context(), []Check{failing(c.times, c.timing)}, nil)
 			if err != nil || len(done) != 1 || done[0].Passed != c.passed || done[0].Tries != c.tries {
 				t.Errorf("got %+v, %v; want passed %v, tries %d", done, err, c.passed, c.tries)
 			}
@@ -51,7 +51,7 @@ func TestOnlyFailuresThatTheMachineMayCauseAreTriedThreeTimes(t *testing.T) {
 
 func TestACheckThatFindsNothingDoesNotPass(t *testing.T) {
 	all, err := Run(t.Context(), []Check{{Measure: func(context.Context) (Outcome, error) { return Outcome{}, nil }}},
-		func(*Check) {})
+		nil)
 	if err != nil || len(all) != 1 || all[0].Passed {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -70,11 +70,13 @@ func TestAnErrorAndAnInterruptionKeepTheChecksBefore(t *testing.T) {
 			return Outcome{Findings: []Finding{exactly("calls", 1, 1)}}, nil // incomplete
 		}},
 	} {
-		var begun []string
-		all, err := Run(ctx, []Check{failing(0, true), {Name: "it", Measure: c.measure}, failing(0, true)},
-			func(c *Check) { begun = append(begun, c.Name) })
-		if !errors.Is(err, c.want) || len(all) != 1 || !all[0].Passed || len(begun) != 2 {
-			t.Errorf("%v: %+v, %v; begun %v", c.want, all, err, begun)
+		after := Check{Name: "after", Measure: func(context.Context) (Outcome, error) {
+			t.Errorf("%v: a check begins afterwards", c.want)
+			return Outcome{}, nil
+		}}
+		all, err := Run(ctx, []Check{failing(0, true), {Name: "it", Measure: c.measure}, after}, nil)
+		if !errors.Is(err, c.want) || len(all) != 1 || !all[0].Passed {
+			t.Errorf("%v: %+v, %v", c.want, all, err)
 		}
 	}
 }

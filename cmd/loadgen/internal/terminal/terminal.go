@@ -49,7 +49,8 @@ func (o *Options) Check() error {
 // A Screen is how text looks on one writer. The zero Screen is not usable.
 type Screen struct {
 	Width    int  // columns
-	Terminal bool // whether the writer is a terminal, on which a line can be rewritten
+	Terminal bool // whether the writer is a terminal
+	rewrites bool // whether a line on it can be rewritten
 	colour   bool
 	ascii    bool
 }
@@ -68,6 +69,7 @@ func New(w io.Writer, o Options, getenv func(string) string) *Screen {
 	if width > 0 {
 		s.Width = min(max(width, leastWidth), mostWidth)
 	}
+	s.rewrites = s.Terminal && getenv("TERM") != "dumb"
 	s.colour = coloured(s.Terminal, o.Colour, getenv)
 	s.ascii = o.ASCII || !s.Terminal || !utf8Locale(getenv)
 	return s
