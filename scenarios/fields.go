@@ -143,7 +143,7 @@ var visitFields = []Field{
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Warmup, v, 0, MaxDuration)
 		}},
-	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, verdicts on many cells 12.", "12", false,
+	{"rounds", "1 to 1000", "Visits of each arm at each rate. An interval needs 6, many verdicts need 12.", "12", false,
 		func(s *Scenario, v string) error {
 			return setInt(&s.Rounds, v, 1, 1000)
 		}},
@@ -175,12 +175,12 @@ var visitFields = []Field{
 			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
 		}},
 	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s",
-		"Objectives of every visit: exit code 1 if at least half of a cell's visits miss one.", "", true, setSLO},
+		"Objectives: exit code 1 if an arm at a rate misses one in at least half of its visits.", "", true, setSLO},
 	{"slo-visits", "most, all, or a percentage such as 80%",
-		"Share of its visits in which a cell must meet an objective; most is more than half.", "most", false,
+		"Share of the visits of an arm at a rate that must meet an objective; most is more than half.", "most", false,
 		setQuorum},
 	{"abort", "true or false",
-		"Ends a visit that is certain to miss an objective, and stops visiting a cell that is certain to miss one.",
+		"Ends a visit that is certain to miss an objective, and stops visiting an arm at a rate that must miss one.",
 		"false", false, func(s *Scenario, v string) error { return setBool(&s.Abort, v) }},
 	{"failed", "infinite or apart",
 		"Treats failed calls as infinitely slow in percentiles and latency objectives, or leaves them out.",

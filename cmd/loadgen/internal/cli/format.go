@@ -33,6 +33,7 @@ func addFormat(cmd *cobra.Command, format *string, formats []string) {
 	if err != nil {
 		panic(err) // the flag was added above
 	}
+	group(cmd, groupOutput, "format")
 }
 
 // checkFormat returns an error that lists formats, unless format is one of them.

@@ -22,31 +22,23 @@ func newHistory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [FILE]",
 		Short: "Draw what benchmarks measured over commits, or export it",
-		Long: `Draws each benchmark and unit of a history over commits, the newest last: its
-median, by how much the interval of 95% reaches beyond it, the number of values, the
-change since the commit before, and a bar from 0. FILE is ` + history.DefaultFile + ` if
-there is none; 'loadgen history record' adds to it. Cells of two machines are drawn
-apart. Units are those of benchstat: sec/op for ns/op.
-
-Format csv is for change-point tools: a line for each record, the oldest first, with
-its time (RFC 3339, UTC), its commit, and a column for each benchmark and unit, named
-"BENCHMARK UNIT", such as "example.com/m.Encode-8 sec/op". Apache Otava reads it as
-
-  tests:
-    loadgen:
-      type: csv
-      file: history.csv
-      time_column: time
-      attributes: [commit]
-      metrics: ["example.com/m.Encode-8 sec/op"]
-
-A field is empty where a record has no such benchmark: choose by --cell what all have.
-
-It exits with 2 if the file has a line that is no record, and says where; the others
-are shown all the same.`,
-		Example: `  loadgen history --cell 'Encode' --unit B/op
-  loadgen history --cell 'Encode' --format csv >history.csv
+		Example: `  loadgen history --cell Encode --unit B/op
+  loadgen history --cell Encode --format csv >history.csv
   loadgen history results/nightly.jsonl --machine arm64`,
+		Long: `FILE is what loadgen history record wrote, by default ` + history.DefaultFile + `.
+
+Draws each benchmark and unit over commits, the newest last: the median, how far
+its 95% interval reaches, the number of values, the change since the commit
+before, and a bar. Results of two machines are drawn apart. Units are those of
+benchstat: sec/op for ns/op.
+
+Format csv is for change-point tools such as Apache Otava: a line for each
+record, the oldest first, with its time (RFC 3339, UTC), its commit, and a
+column for each benchmark and unit, such as "example.com/m.Encode-8 sec/op". A
+field is empty if a record has no such benchmark: choose with --cell.
+
+Exit codes: 0 fine; 2 bad input. If a line of the file is no record, the others
+are printed all the same.`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -64,11 +56,12 @@ are shown all the same.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
-	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
+	flags.StringVar(&f.cell, "cell", "", "Only benchmarks whose names match this `regexp` (default all).")
+	flags.StringVar(&f.unit, "unit", "", "Only this `unit`, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "",
-		"Machines of which this `regexp` matches some of the name (default all).")
+		"Only machines whose names match this `regexp` (default all).")
 	addFormat(cmd, &f.format, history.Formats())
+	group(cmd, groupInput, "cell", "unit", "machine")
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
 }
@@ -126,17 +119,19 @@ func newHistoryRecord() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record INPUT...",
 		Short: "Add benchmark results to a history",
-		Long: `Adds one record, a line of JSON, to a history: the commit, its time, the machine,
-and for each benchmark and unit the median, the number of values and, from 6 values on,
-an interval of 95%. Inputs are those of 'loadgen compare': Go benchmark text, the
-directory of a run, or - for standard input. Lines of one benchmark are its rounds, in
-whichever input they are.
-
-The commit is the one that git has checked out here, with "+changes" if there are some.
-Jobs that record at the same time do not mix their lines.`,
 		Example: `  loadgen history record new.txt
   go test -bench . -count 10 | loadgen history record -
-  loadgen history record results/span-reuse-20260102T030405Z --file results/nightly.jsonl`,
+  loadgen history record RUN --file results/nightly.jsonl`,
+		Long: `INPUT is Go benchmark text, the directory of a run, or - for standard input, as
+for loadgen compare. Adds one record, a line of JSON: the commit, its time, the
+machine, and for each benchmark and unit the median, the number of values and,
+from 6 values on, a 95% interval. Lines of one benchmark are its rounds, in
+whichever input they are.
+
+The commit is the one that git has checked out, with "+changes" if there are
+some. Jobs that record at the same time do not mix their lines.
+
+Exit codes: 0 fine; 2 bad input; 130 interrupted, and nothing was recorded.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -152,11 +147,13 @@ Jobs that record at the same time do not mix their lines.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&to, "file", history.DefaultFile, "The history to add to, a `file`.")
-	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default that of git).")
+	flags.StringVar(&to, "file", history.DefaultFile, "The `file` of the history to add to.")
+	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default from git).")
 	flags.StringVar(&when, "time", "",
-		"The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
+		"The `time` of the commit, such as 2026-01-02T15:04:05Z (default from git, or now with --commit).")
 	flags.StringSliceVar(&keys, "config", nil, configUsage)
+	group(cmd, groupInput, "config", "commit", "time")
+	group(cmd, groupOutput, "file")
 	return cmd
 }
 

@@ -31,24 +31,23 @@ func newReport() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "report RUN",
-		Short: "Draw a run as one HTML file, or write its histograms for other tools",
-		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
-no script to be read. It opens with the question and the answer, verdicts and warnings;
-then come charts, each with the table of its numbers, and how to run it again.
-RUN is the directory of a run, or its run.json. Formats:
-
-  html   the page: report.html in the directory of the run, unless -o names a file
-  hgrm   HdrHistogram's text of percentiles, a file CELL.hgrm for each cell, in
-         microseconds: in the directory of the run, unless -o names another
-  hlog   a histogram log in format V2, a line for each visit, tagged with its cell:
-         run.hlog in the directory of the run, unless -o names a file
-
-A file that is there is written anew. -o - is standard output, for one file; else the
-names of what was written are printed.`,
+		Short: "Draw a run as one HTML page, or write its histograms",
 		Example: `  loadgen report results/span-reuse-20260102T030405Z
-  loadgen report results/span-reuse-20260102T030405Z -o page.html
-  loadgen report run.json --format hgrm -o percentiles
-  loadgen report run.json --format hlog -o - > run.hlog`,
+  loadgen report RUN -o page.html
+  loadgen report RUN --format hgrm -o percentiles
+  loadgen report RUN --format hlog -o - > run.hlog`,
+		Long: `RUN is the directory of a run, or its run.json. The formats are
+
+  html   one page, which needs no network and no script: report.html
+  hgrm   HdrHistogram's text of percentiles, in microseconds: a file for
+         each arm and rate
+  hlog   a histogram log in format V2, a line for each visit, tagged with its
+         arm and rate: run.hlog
+
+Files are written into the directory of the run, unless -o names a path, and
+replace files of that name. The command prints the names of what it wrote.
+
+Exit codes: 0 fine; 2 bad input.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, reportFormats); err != nil {
@@ -72,6 +71,8 @@ names of what was written are printed.`,
 		"Where to write it: a `path`, or - for standard output (default beside the run).")
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	addFormat(cmd, &format, reportFormats)
+	group(cmd, groupCompare, "units")
+	group(cmd, groupOutput, "out")
 	return cmd
 }
 

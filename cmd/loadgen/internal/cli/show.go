@@ -17,7 +17,7 @@ comparisons. RUN is the directory of a run, or its run.json.
 Format json has all of it for programs, and tsv a row for each cell, with the medians in
 the units of run.bench. results/README.md describes both.`,
 		Example: `  loadgen show results/span-reuse-20260102T030405Z
-  loadgen show results/span-reuse-20260102T030405Z --format json | jq '.cells[].percentiles.latency_ns.p99'`,
+  loadgen show RUN --format json | jq '.cells[].percentiles.latency_ns.p99'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, tableFormats); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -82,15 +84,20 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	return all.own(req.Scenario.TargetOf(req.Cell))
 }
 
-// load loads the scenario that the arguments and flags of a command name. Without an argument, it returns a default
-// scenario for the program's own targets that --target names, or for the first one; if the program has no targets, or
-// --target names only the map, it loads span-reuse. The default scenario compares estimators only if a flag names
-// some.
+// load loads the scenario that the arguments and flags of a command name. An argument that is the name of one of the
+// program's own targets means the same as --target. Without an argument, it returns a default scenario for the
+// program's own targets that --target names, or for the first one; if the program has no targets, or --target names
+// only the map, it loads span-reuse. The default scenario compares estimators only if a flag names some.
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
+	if args, err = all.takeTarget(cmd, args); err != nil {
+		return nil, unusable(err)
+	}
 	settings := settingsOf(cmd)
 	switch {
 	case len(args) > 0:
-		s, err = scenarios.Load(args[0], settings...)
+		if s, err = scenarios.Load(args[0], settings...); err != nil {
+			err = all.notLoaded(cmd, args[0], err)
+		}
 	case len(all) > 0 && !mapNamed(cmd):
 		name, about := all.named(cmd)
 		if about != "" {
@@ -111,6 +118,38 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 		errs = append(errs, err)
 	}
 	return s, unusable(errors.Join(errs...))
+}
+
+// takeTarget sets --target to the argument of a command, if it names one of the program's own targets and no scenario,
+// and returns the remaining arguments.
+func (all targets) takeTarget(cmd *cobra.Command, args []string) ([]string, error) {
+	if len(args) == 0 || !slices.Contains(all.names()[1:], args[0]) || slices.Contains(scenarios.Names(), args[0]) {
+		return args, nil
+	}
+	if given := targetFlag(cmd); given != nil {
+		return nil, fmt.Errorf("%s and --target %s both name what to measure: want one of them", args[0],
+			strings.Join(given, ","))
+	}
+	return nil, cmd.Flags().Set(scenarios.Target, args[0])
+}
+
+// notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
+func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
+	if _, statErr := os.Stat(name); statErr == nil || strings.ContainsAny(name, `./\`) {
+		return err // a file
+	}
+	own := all.names()[1:]
+	commands := spelling.Similar(name, commandNames(cmd))
+	switch {
+	case len(commands) > 0:
+		return fmt.Errorf("%w\n%s", err, didYouMean([]string{cmd.CommandPath() + " " + commands[0]}))
+	case len(own) > 0:
+		return fmt.Errorf("%w\nIt is no function of this program either%s: these are %s", err,
+			spelling.Meant(name, own), strings.Join(own, ", "))
+	case len(spelling.Similar(name, scenarios.Names())) == 0:
+		return fmt.Errorf("%w\nA function of your own is measured by a program that gives it to command.Main", err)
+	}
+	return err
 }
 
 // targetFlag returns the targets that --target names.
@@ -141,15 +180,63 @@ func (all targets) named(cmd *cobra.Command) (name, about string) {
 	return all[0].Name, all[0].About
 }
 
-// usual describes the target or scenario that a command runs without an argument, for the help of the command.
-func (all targets) usual() string {
-	if len(all) > 0 {
-		return "the target " + all[0].Name + ", or that of --target"
+// program returns the name of the program: loadgen, or the name of the file of a program with its own targets.
+func (all targets) program() string {
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if len(all) == 0 || !scenarios.ValidName(name) {
+		return loadgen
 	}
-	return "span-reuse"
+	return name
 }
 
-// complete registers the completion of --target.
+// arguments describes the argument SCENARIO of a command, for its help.
+func (all targets) arguments() string {
+	if len(all) == 0 {
+		return "SCENARIO is a name that 'loadgen scenarios' lists, or the path of a YAML file. Without it, span-reuse " +
+			"is taken."
+	}
+	return "NAME is a function of this program (" + strings.Join(all.names()[1:], ", ") + "), a scenario that " +
+		"'loadgen scenarios' lists, or the path of a YAML file. Without it and without --target, " + all[0].Name +
+		" is taken."
+}
+
+// use returns the form of the arguments of a command that takes a scenario.
+func (all targets) use(command string) string {
+	if len(all) > 0 {
+		return command + " [NAME]"
+	}
+	return command + " [SCENARIO]"
+}
+
+// example returns the examples of a command: usual, or lines for a program with its own targets, in which FIRST and
+// LAST stand for the first target and the last one. It leaves out lines that need two targets if there is one.
+func (all targets) example(usual string, lines ...string) string {
+	if len(all) == 0 {
+		return usual
+	}
+	first, last := all[0].Name, all[len(all)-1].Name
+	var fit []string
+	for _, line := range lines {
+		if len(all) > 1 || !strings.Contains(line, "FIRST") || !strings.Contains(line, "LAST") {
+			fit = append(fit, strings.NewReplacer("FIRST", first, "LAST", last).Replace(line))
+		}
+	}
+	return strings.Join(fit, "\n")
+}
+
+// list returns a paragraph that lists the program's own targets, or "" if there are none.
+func (all targets) list() string {
+	if len(all) == 0 {
+		return ""
+	}
+	text := "The functions of this program, which run, plan and capacity take by name:\n\n"
+	for _, t := range all {
+		text += entry("  "+t.Name, t.about(), listTexts)
+	}
+	return text + "\n"
+}
+
+// complete registers the completion of --target, and puts the names of the targets into its help.
 func (all targets) complete(cmd *cobra.Command) {
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -157,6 +244,10 @@ func (all targets) complete(cmd *cobra.Command) {
 			names = append(names, cobra.CompletionWithDesc(t.Name, t.About))
 		}
 		return append(names, scenarios.MapTarget), cobra.ShellCompDirectiveNoFileComp
+	}
+	if len(all) > 0 {
+		cmd.Flags().Lookup(scenarios.Target).Usage = "What is called. Takes a comma-separated list of " +
+			strings.Join(all.names(), ", ") + "."
 	}
 	if err := cmd.RegisterFlagCompletionFunc("target", complete); err != nil {
 		panic(err) // addSettings adds the flag

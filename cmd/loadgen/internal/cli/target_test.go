@@ -293,7 +293,7 @@ func TestAnotherTargetHasItsOwnNameAndNoEstimatorsThatNobodyAskedFor(t *testing.
 		{"another", "plan --target spanned", "spanned: Makes spans by itself.", "look-up"},
 		{"estimators", "plan --quantile hdr", "estimators  hdr", "tdigest"},
 		{"the map", "plan --target map", "spans=sdk", "look-up"},
-		{"help", "run --help", "command runs the target look-up, or that of --target", "command runs span-reuse"},
+		{"help", "run --help", "--target, look-up is taken.", "span-reuse is taken"},
 		{"scenarios", "scenarios", "--target spanned", "--target map"},
 		{"completion", "__complete run --target s", "spanned\tMakes spans by itself.", "nobody"},
 	} {
