@@ -61,7 +61,7 @@ asked, or carries what --require asks; 1 an arm does not carry that; 2 bad
 input, or a probe could not be made; 3 the budget was too short to tell, no rate
 held, or the generator or the machine was the limit; 130 interrupted.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := o.check(cmd, args); err != nil {
@@ -128,12 +128,11 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	group(cmd, groupLoad, "from", "precision", "probe", "budget", "resume", "scaling")
 	group(cmd, groupOutput, "out")
 	group(cmd, groupCI, "slo", "require")
-	for name, values := range map[string][]string{"precision": {"1%", "3%", "5%", "10%"},
-		"scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
-		if err := cmd.RegisterFlagCompletionFunc(name,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
+	complete(cmd, "precision", oneOf("1%", "3%", "5%", "10%"))
+	complete(cmd, "scaling", oneOf("1,2,3,4,6,8", "1,2,4,8,16,32"))
+	complete(cmd, "resume", resultsOf(capacity.FileName, func(string) bool { return false }))
+	for _, name := range []string{"slo", "from", "require", "probe", "budget"} {
+		complete(cmd, name, oneOf())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 )
@@ -40,7 +41,7 @@ and --headroom so that they allow for these.
 
 Exit codes: 0 there is a plan; 2 bad input.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: single(resultsOf(capacity.FileName, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("out") && f.out == "" {
 				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
@@ -81,14 +82,10 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
 	group(cmd, groupLoad, "peak", "headroom", "failures", "capacity")
 	group(cmd, groupOutput, "out")
-	for flag, values := range map[string][]string{
-		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
-		"peak": nil, "capacity": nil} {
-		if err := cmd.RegisterFlagCompletionFunc(flag,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
-	}
+	complete(cmd, "headroom", oneOf("10%", "20%", "30%", "40%", "50%", "60%"))
+	complete(cmd, "failures", oneOf("0", "1", "2"))
+	complete(cmd, "peak", oneOf())
+	complete(cmd, "capacity", oneOf())
 }
 
 // plan returns a plan in the format of --format. It reports all errors in the flags and in RESULT together.

@@ -103,6 +103,25 @@ func meantFlag(cmd *cobra.Command, err error) string {
 	return didYouMean(meant) + "\n"
 }
 
+// meantCommand returns a suggestion of a command below cmd whose name is similar to an argument that is no file, or ""
+// if there is none.
+func meantCommand(cmd *cobra.Command, arg string) string {
+	if isPath(arg) {
+		return ""
+	}
+	var meant []string
+	for _, name := range spelling.Similar(arg, commandNames(cmd)) {
+		meant = append(meant, cmd.CommandPath()+" "+name)
+	}
+	return didYouMean(meant)
+}
+
+// isPath reports whether an argument is a file, or is spelt like the path of one.
+func isPath(arg string) bool {
+	_, err := os.Stat(arg)
+	return err == nil || strings.ContainsAny(arg, `./\`)
+}
+
 // didYouMean returns a paragraph that lists what a word may have been meant to be, or "" if the list is empty.
 func didYouMean(list []string) string {
 	if len(list) == 0 {

@@ -68,7 +68,7 @@ holds the rules of a project:
 Exit codes: 0 nothing regressed; 1 something did; 2 bad input, or the head lacks
 something of the base; 3 under --strict, something is worse, better or
 inconclusive.`,
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		Args:              cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.compare(cmd, args)
@@ -122,6 +122,9 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	group(cmd, groupCompare, "units", "margin", "better", "exact")
 	group(cmd, groupOutput, "out")
 	group(cmd, groupCI, "gate", "strict")
+	complete(cmd, "units", listOf(unitNamesOf()...))
+	complete(cmd, "exact", oneOf(unitNamesOf()...))
+	complete(cmd, "gate", filesOf(isYAML))
 }
 
 // compare compares the inputs and writes the report. It returns an error without a message if the exit code of the

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // The formats that most commands have. In every command, --format sets the format of the answer, which goes to
@@ -28,11 +30,10 @@ const formatsOf = "formats"
 func addFormat(cmd *cobra.Command, format *string, formats []string) {
 	flags := cmd.Flags()
 	flags.StringVar(format, "format", formats[0], "The `format` of the answer: "+strings.Join(formats, ", ")+".")
-	err := errors.Join(flags.SetAnnotation("format", formatsOf, formats), cmd.RegisterFlagCompletionFunc("format",
-		cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
-	if err != nil {
+	if err := flags.SetAnnotation("format", formatsOf, formats); err != nil {
 		panic(err) // the flag was added above
 	}
+	complete(cmd, "format", oneOf(formats...))
 	group(cmd, groupOutput, "format")
 }
 
@@ -41,7 +42,8 @@ func checkFormat(format string, formats []string) error {
 	if slices.Contains(formats, format) {
 		return nil
 	}
-	return fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(formats, ", "))
+	return fmt.Errorf("--format: %q is unknown%s: want one of %s", format, spelling.Meant(format, formats),
+		strings.Join(formats, ", "))
 }
 
 // printJSON writes v as one JSON document. It returns an error if v contains NaN or an infinity, which JSON lacks.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 func newHistory() *cobra.Command {
@@ -39,13 +41,8 @@ field is empty if a record has no such benchmark: choose with --cell.
 
 Exit codes: 0 fine; 2 bad input. If a line of the file is no record, the others
 are printed all the same.`,
-		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{"jsonl"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: single(filesOf(isHistory)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := history.DefaultFile
 			if len(args) > 0 {
@@ -77,6 +74,9 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 		return err
 	}
 	records, broken := history.Read(path)
+	if meant := meantCommand(cmd, path); errors.Is(broken, fs.ErrNotExist) && meant != "" {
+		return fmt.Errorf("%w\n%s", broken, meant)
+	}
 	if len(records) == 0 {
 		return broken
 	}
@@ -133,7 +133,7 @@ some. Jobs that record at the same time do not mix their lines.
 
 Exit codes: 0 fine; 2 bad input; 130 interrupted, and nothing was recorded.`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newRecord(cmd.Context(), to, commit, when)
 			if err == nil {
@@ -154,6 +154,7 @@ Exit codes: 0 fine; 2 bad input; 130 interrupted, and nothing was recorded.`,
 	flags.StringSliceVar(&keys, "config", nil, configUsage)
 	group(cmd, groupInput, "config", "commit", "time")
 	group(cmd, groupOutput, "file")
+	complete(cmd, "file", filesOf(isHistory))
 	return cmd
 }
 

@@ -35,7 +35,7 @@ func newPlan(own targets) *cobra.Command {
 			"can state. It takes the arguments and flags of loadgen run that say what runs.\n\n" + own.arguments() +
 			"\n\nExit codes: 0 fine; 2 bad input.",
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, planningFormats); err != nil {
 				return unusable(err)

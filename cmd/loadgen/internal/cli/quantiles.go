@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -22,6 +23,7 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 func newQuantiles() *cobra.Command {
@@ -51,7 +53,7 @@ few values for a 95% interval: p99 needs 368, p99.9 needs 3,688.
 
 Exit codes: 0 an estimator is recommended; 1 none keeps the limits; 2 bad input;
 130 interrupted.`,
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.tags {
 				if err := checkFormat(f.format, tableFormats); err != nil {
@@ -111,13 +113,10 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	group(cmd, groupInput, "data", "n", "visit", "tag", "tags", "unit")
 	group(cmd, groupLoad, "q", "rounds", "shards", "seed")
 	group(cmd, groupCI, "max-error", "max-bytes")
-	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
-		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
-		if err := cmd.RegisterFlagCompletionFunc(flag,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
-	}
+	complete(cmd, "data", listOf(quantiles.Shapes()...))
+	complete(cmd, "estimators", listOf(armNames()...))
+	complete(cmd, "anchor", oneOf(append(armNames(), noAnchor)...))
+	complete(cmd, "unit", oneOf("ns", "us", "ms", "s"))
 }
 
 // armNames returns the names of all estimators.
@@ -195,7 +194,8 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 	var errs []error
 	switch {
 	case given.Changed("unit") && r.Unit == 0:
-		return nil, fmt.Errorf("--unit: %q is unknown: want one of %s", f.unit, unitNames())
+		return nil, fmt.Errorf("--unit: %q is unknown%s: want one of %s", f.unit,
+			spelling.Meant(f.unit, slices.Sorted(maps.Keys(quantiles.Units()))), unitNames())
 	case given.Changed("unit") && len(files) == 0:
 		return nil, errors.New("--unit: it is of no file: want one of numbers, or a log")
 	case given.Changed("tag") && f.tag == "":

@@ -48,7 +48,8 @@ Files are written into the directory of the run, unless -o names a path, and
 replace files of that name. The command prints the names of what it wrote.
 
 Exit codes: 0 fine; 2 bad input.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: single(resultsOf(results.JSONFile, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, reportFormats); err != nil {
 				return unusable(err)
@@ -72,6 +73,7 @@ Exit codes: 0 fine; 2 bad input.`,
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	addFormat(cmd, &format, reportFormats)
 	group(cmd, groupCompare, "units")
+	complete(cmd, "units", listOf(unitNamesOf()...))
 	group(cmd, groupOutput, "out")
 	return cmd
 }

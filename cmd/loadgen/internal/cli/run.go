@@ -24,6 +24,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -64,7 +65,7 @@ something regressed; 2 bad input, or something could not be measured; 3 under
 --strict, a visit was not valid, an objective is unstable, or a comparison with
 REF is inconclusive (not shown); 130 interrupted.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := takeRevision(cmd)
 			if err != nil {
@@ -129,10 +130,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		"Profile one more visit of each arm at each rate, which is not measured, into the directory profiles of the "+
 			"run. Takes "+
 			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("profile",
-		cobra.FixedCompletions(visit.Profiles(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	complete(cmd, "profile", listOf(visit.Profiles()...))
 	f.BoolVar(&o.strict, "strict", false,
 		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision does "+
 			"not show whether something changed.")
@@ -154,8 +152,8 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	}
 	for _, kind := range o.profiles {
 		if !slices.Contains(visit.Profiles(), kind) {
-			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind,
-				strings.Join(visit.Profiles(), ", "))
+			return fmt.Errorf("--profile: %q is unknown%s: want a list of %s", kind,
+				spelling.Meant(kind, visit.Profiles()), strings.Join(visit.Profiles(), ", "))
 		}
 	}
 	o.rules, err = projectRules()

@@ -109,15 +109,12 @@ func addSettings(cmd *cobra.Command, leftOut ...string) {
 			flag.NoOptDefVal = "true" // --closed means --closed=true
 		}
 		group(cmd, groupOfSetting(f.Key), f.Key)
-		complete := cobra.FixedCompletions(f.Values(), cobra.ShellCompDirectiveNoFileComp)
-		if f.Key == "compare" && cmd.Name() == "run" {
-			complete = completeRevisions
-		}
-		if f.Key == "target" {
-			continue // targets.complete registers its completion
-		}
-		if err := cmd.RegisterFlagCompletionFunc(f.Key, complete); err != nil {
-			panic(err) // the flag was added above
+		switch {
+		case f.Key == scenarios.Target || f.Key == "compare": // targets.complete registers their completion
+		case f.List:
+			complete(cmd, f.Key, listOf(f.Values()...))
+		default:
+			complete(cmd, f.Key, oneOf(f.Values()...))
 		}
 	}
 }

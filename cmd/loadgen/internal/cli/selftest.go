@@ -90,10 +90,7 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 		strings.Join(selftest.Groups(), ", ")+".")
 	group(cmd, groupLoad, "quick", "only")
 	group(cmd, groupCompare, "aa", "keep")
-	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
-		cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	complete(cmd, "only", listOf(selftest.Groups()...))
 	return cmd
 }
 

@@ -18,7 +18,8 @@ Format json has all of it for programs, and tsv a row for each cell, with the me
 the units of run.bench. results/README.md describes both.`,
 		Example: `  loadgen show results/span-reuse-20260102T030405Z
   loadgen show RUN --format json | jq '.cells[].percentiles.latency_ns.p99'`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: single(resultsOf(results.JSONFile, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, tableFormats); err != nil {
 				return unusable(err)

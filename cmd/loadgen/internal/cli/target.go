@@ -99,6 +99,9 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 			err = all.notLoaded(cmd, args[0], err)
 		}
 	case len(all) > 0 && !mapNamed(cmd):
+		if err := all.comparable(cmd); err != nil {
+			return nil, unusable(err)
+		}
 		name, about := all.named(cmd)
 		if about != "" {
 			about = fmt.Sprintf("about: %q\n", about)
@@ -133,16 +136,31 @@ func (all targets) takeTarget(cmd *cobra.Command, args []string) ([]string, erro
 	return nil, cmd.Flags().Set(scenarios.Target, args[0])
 }
 
+// comparable returns an error if --compare names two of the program's own targets, and --target does not name them.
+func (all targets) comparable(cmd *cobra.Command) error {
+	f := cmd.Flags().Lookup("compare")
+	if f == nil || !f.Changed || targetFlag(cmd) != nil {
+		return nil
+	}
+	for pair := range strings.SplitSeq(f.Value.String(), ",") {
+		head, base, _ := strings.Cut(pair, " vs ")
+		head, base = strings.TrimSpace(head), strings.TrimSpace(base)
+		if own := all.names()[1:]; slices.Contains(own, head) && slices.Contains(own, base) {
+			return fmt.Errorf("--compare: %s and %s are functions of this program: add --target %s,%s to measure both",
+				head, base, base, head)
+		}
+	}
+	return nil
+}
+
 // notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
 func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
-	if _, statErr := os.Stat(name); statErr == nil || strings.ContainsAny(name, `./\`) {
-		return err // a file
-	}
 	own := all.names()[1:]
-	commands := spelling.Similar(name, commandNames(cmd))
-	switch {
-	case len(commands) > 0:
-		return fmt.Errorf("%w\n%s", err, didYouMean([]string{cmd.CommandPath() + " " + commands[0]}))
+	switch meant := meantCommand(cmd, name); {
+	case meant != "":
+		return fmt.Errorf("%w\n%s", err, meant)
+	case isPath(name):
+		return err
 	case len(own) > 0:
 		return fmt.Errorf("%w\nIt is no function of this program either%s: these are %s", err,
 			spelling.Meant(name, own), strings.Join(own, ", "))
@@ -192,8 +210,8 @@ func (all targets) program() string {
 // arguments describes the argument SCENARIO of a command, for its help.
 func (all targets) arguments() string {
 	if len(all) == 0 {
-		return "SCENARIO is a name that 'loadgen scenarios' lists, or the path of a YAML file. Without it, span-reuse " +
-			"is taken."
+		return "SCENARIO is a name that 'loadgen scenarios' lists, or the path of a YAML file. Without it, " +
+			"span-reuse is taken."
 	}
 	return "NAME is a function of this program (" + strings.Join(all.names()[1:], ", ") + "), a scenario that " +
 		"'loadgen scenarios' lists, or the path of a YAML file. Without it and without --target, " + all[0].Name +
@@ -236,20 +254,14 @@ func (all targets) list() string {
 	return text + "\n"
 }
 
-// complete registers the completion of --target, and puts the names of the targets into its help.
+// complete registers the completion of --target and --compare, and puts the names of the targets into the help.
 func (all targets) complete(cmd *cobra.Command) {
-	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		for _, t := range all {
-			names = append(names, cobra.CompletionWithDesc(t.Name, t.About))
-		}
-		return append(names, scenarios.MapTarget), cobra.ShellCompDirectiveNoFileComp
+	complete(cmd, scenarios.Target, listOf(append(all.described(), scenarios.MapTarget)...))
+	if cmd.Flags().Lookup("compare") != nil {
+		complete(cmd, "compare", all.comparisons)
 	}
 	if len(all) > 0 {
 		cmd.Flags().Lookup(scenarios.Target).Usage = "What is called. Takes a comma-separated list of " +
 			strings.Join(all.names(), ", ") + "."
-	}
-	if err := cmd.RegisterFlagCompletionFunc("target", complete); err != nil {
-		panic(err) // addSettings adds the flag
 	}
 }
