@@ -44,27 +44,27 @@ are printed all the same.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: single(filesOf(isHistory)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := history.DefaultFile
-			if len(args) > 0 {
-				path = args[0]
+			if len(args) > 0 && cmd.Flags().Changed("file") {
+				return unusable(fmt.Errorf("%s and --file %s are two histories: want one of them", args[0], f.file))
 			}
-			return unusable(f.show(cmd, path))
+			return unusable(f.show(cmd, append(args, f.file)[0]))
 		},
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
+	flags.StringVar(&f.file, "file", history.DefaultFile, "The `file` of the history, instead of FILE.")
 	flags.StringVar(&f.cell, "cell", "", "Only benchmarks whose names match this `regexp` (default all).")
 	flags.StringVar(&f.unit, "unit", "", "Only this `unit`, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "",
 		"Only machines whose names match this `regexp` (default all).")
 	addFormat(cmd, &f.format, history.Formats())
-	group(cmd, groupInput, "cell", "unit", "machine")
+	group(cmd, groupInput, "file", "cell", "unit", "machine")
+	complete(cmd, "file", filesOf(isHistory))
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
 }
 
 // historyFlags holds the flags of loadgen history, not yet parsed.
-type historyFlags struct{ cell, unit, machine, format string }
+type historyFlags struct{ file, cell, unit, machine, format string }
 
 // show prints the records that the flags select. If some lines of the file are not records, show prints the other
 // records and then returns an error.
@@ -146,7 +146,6 @@ Exit codes: 0 fine; 2 bad input; 130 interrupted, and nothing was recorded.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
 	flags.StringVar(&to, "file", history.DefaultFile, "The `file` of the history to add to.")
 	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default from git).")
 	flags.StringVar(&when, "time", "",

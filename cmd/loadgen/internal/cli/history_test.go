@@ -82,6 +82,9 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		stdout, want string
 	}{
 		{[]string{"history", torn}, "A  B/op", torn + ":2: no record"},
+		{[]string{"history", "--file", torn}, "A  B/op", torn + ":2: no record"},
+		{[]string{"history", file, "--file", torn}, "",
+			"good.jsonl and --file " + torn + " are two histories: want one"},
 		{[]string{"history", torn, "--unit", "sec/op"}, "", "units:\n    B/op"},
 		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' creates it"},
 		{[]string{"history"}, "", history.DefaultFile},
