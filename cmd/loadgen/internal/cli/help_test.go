@@ -34,7 +34,7 @@ func TestEveryHelpFitsATerminalAndBeginsWithExamples(t *testing.T) {
 			t.Run(p.name+"/"+cmd.CommandPath(), func(t *testing.T) {
 				text := helpText(cmd)
 				for line := range strings.Lines(text) {
-					if width := format.Width(strings.TrimSuffix(line, "\n")); width > helpWidth {
+					if width := format.Width(strings.TrimSuffix(line, "\n")); width > 80 {
 						t.Errorf("%d columns: %s", width, line)
 					}
 				}
@@ -67,7 +67,7 @@ func helpTitles() []string {
 	for _, g := range commandGroups {
 		titles = append(titles, g.Title)
 	}
-	return append(titles, flagGroups...)
+	return append(titles, "Load", "Arms", "Input", "Comparing", "Output", "CI", "Other")
 }
 
 func TestEveryFlagIsInAGroupOfItsHelp(t *testing.T) {
@@ -259,7 +259,7 @@ func TestAnOwnTargetIsAnArgument(t *testing.T) {
 		want       string // in both outputs
 	}{
 		{"planned", "plan spanned", exitOK, "spanned: Makes spans by itself."},
-		{"with other flags", "plan spanned --qps 20k --rounds 3", exitOK, "1 cell in 3 rounds"},
+		{"with other flags", "plan spanned --qps 20k --rounds 3", exitOK, "3 rounds of 1 visit: 3 visits"},
 		{"a scenario is still one", "plan span-reuse --qps 1k", exitOK, "spans=pooled-off"},
 		{"and --target", "plan spanned --target look-up", exitUnusable,
 			"spanned and --target look-up both name what to measure: want one of them"},

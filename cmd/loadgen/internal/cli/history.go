@@ -204,6 +204,6 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %s of commit %s\n", to,
-		format.Plural(len(r.Cells), "cell"), r.Commit)
+		format.Plural(len(r.Cells), "result"), r.Commit)
 	return err
 }

@@ -44,7 +44,7 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 		at := []string{"2026-01-02T03:04:05+01:00", "2026-01-03T03:04:05Z"}[day]
 		code, stdout, stderr := execute(t, "history", "record", written(t, "new.txt", text), "--file", to, "--commit",
 			"c0ffee", "--time", at)
-		if code != 0 || stdout != to+": added 2 cells of commit c0ffee\n" || stderr != "" {
+		if code != 0 || stdout != to+": added 2 results of commit c0ffee\n" || stderr != "" {
 			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 		}
 	}

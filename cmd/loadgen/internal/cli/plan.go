@@ -66,7 +66,7 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 	if err := charts(&b, s); err != nil {
 		return err
 	}
-	w := format.Table(1, "cell", "calls a visit", "calls in all", "percentiles")
+	w := format.Table(1, "arm and rate", "calls a visit", "calls in all", "percentiles")
 	for _, c := range s.Cells() {
 		n := s.Calls(c.Level)
 		if s.Closed {
@@ -85,7 +85,7 @@ func plan(out io.Writer, s *scenarios.Scenario) error {
 		seed = "drawn when the run starts"
 	}
 	fmt.Fprintf(&b, `
-%s in %s: %s%s, each after a warm-up of %v,
+%s of %s: %s%s, each after a warm-up of %v,
 about %s in all.
 
 arrivals    %s
@@ -96,7 +96,7 @@ pace        %s
 compares    %v
 objectives  %v
 seed        %s
-`, format.Plural(len(s.Cells()), "cell"), format.Plural(s.Rounds, "round"), format.Plural(s.Visits(), "visit"),
+`, format.Plural(s.Rounds, "round"), format.Plural(len(s.Cells()), "visit"), format.Plural(s.Visits(), "visit"),
 		each(s), s.Warmup, format.About(s.Wall()),
 		strings.Replace(report.Arrivals(s), " arrivals,", ",", 1), crew, overloaded(s), s.Pace,
 		handlersLine(s),

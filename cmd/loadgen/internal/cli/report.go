@@ -136,7 +136,7 @@ func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, ou
 // directory if it does not exist.
 func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error {
 	if out == "-" {
-		return errors.New("--out: hgrm is a file for each cell: want a directory")
+		return errors.New("--out: hgrm is a file for each arm and rate: want a directory")
 	}
 	files, err := hdrlog.Percentiles(run)
 	if err != nil {

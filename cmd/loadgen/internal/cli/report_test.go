@@ -108,7 +108,7 @@ func TestReportRefusesWhatItCannotDo(t *testing.T) {
 	for want, args := range map[string][]string{
 		`--format: "pdf" is unknown: want one of html, hgrm, hlog`:  {dir, "--format", "pdf"},
 		"--out is empty: want a path, or - for standard output":     {dir, "-o", ""},
-		"--out: hgrm is a file for each cell: want a directory":     {dir, "--format", "hgrm", "-o", "-"},
+		"--out: hgrm is a file for each arm and rate: want a directory":     {dir, "--format", "hgrm", "-o", "-"},
 		"no visit was completed: there are no percentiles to write": {lost, "--format", "hgrm"},
 		"no visit was completed, so there is no histogram to write": {lost, "--format", "hlog"},
 		"want the directory of a run":                               {filepath.Join(dir, "nowhere")},
