@@ -182,11 +182,13 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 			`target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
 		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
 	} {
-		args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
-		code, stdout, stderr := own(t, args...)
-		if code != exitUnusable || !strings.Contains(stdout+stderr, c.want) {
-			t.Errorf("%s: exit %d, %q not in\n%s\n%s", c.args, code, c.want, stdout, stderr)
-		}
+		t.Run(c.args, func(t *testing.T) {
+			args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
+			code, stdout, stderr := own(t, args...)
+			if code != exitUnusable || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("%s: exit %d, %q not in\n%s\n%s", c.args, code, c.want, stdout, stderr)
+			}
+		})
 	}
 	f := func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, nil }
 	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f},
