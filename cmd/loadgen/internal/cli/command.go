@@ -71,8 +71,17 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	}
 	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
 	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", format.Printable(err.Error(), "\n\t"),
-		meantFlag(cmd, err), cmd.CommandPath())
+		advice(cmd, err), cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
+}
+
+// advice returns the form of the arguments if err is about their number, or the flags that an unknown one may have been
+// meant to be.
+func advice(cmd *cobra.Command, err error) string {
+	if strings.Contains(err.Error(), "arg(s)") {
+		return "Usage: " + usage(cmd) + "\n"
+	}
+	return meantFlag(cmd, err)
 }
 
 // meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err, and

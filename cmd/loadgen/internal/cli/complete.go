@@ -134,7 +134,10 @@ func resultsOf(name string, isInput func(path string) bool) cobra.CompletionFunc
 			items = append(items, filepath.Dir(file))
 		}
 		for _, path := range paths(text, isInput) {
-			if !slices.Contains(items, strings.TrimSuffix(path, "/")) {
+			if _, err := os.Stat(path + name); err == nil {
+				path = strings.TrimSuffix(path, "/") // a result, of which the directory is enough
+			}
+			if !slices.Contains(items, path) {
 				items = append(items, path)
 			}
 		}

@@ -36,7 +36,7 @@ func TestCompletionOffersScenariosRunsAndFiles(t *testing.T) {
 	t.Chdir(files(t, map[string]string{
 		"mine.yaml": "", "old.txt": "", ".hidden.yaml": "", "more/inner.yml": "", "h.jsonl": "", "x.json": "",
 		"results/a-1/run.json": "", "results/b-2/run.json": "", "results/capacity-c/capacity.json": "",
-		"results/empty/x": "", "run.json": "",
+		"results/empty/x": "", "run.json": "", "out/run.json": "",
 	}))
 	runs := []string{"results/a-1", "results/b-2"}
 	for _, c := range []struct {
@@ -60,6 +60,8 @@ func TestCompletionOffersScenariosRunsAndFiles(t *testing.T) {
 		{"a run to show", "show ", nil, append(runs, "run.json"), []string{"old.txt", "results/empty", "mine.yaml"},
 			noFiles},
 		{"a run to report", "report results/", nil, runs, []string{"run.json"}, noFiles},
+		{"a run elsewhere", "show o", nil, []string{"out"}, []string{"out/", "old.txt"}, noFiles},
+		{"a file of a run", "show out/", nil, []string{"out/run.json"}, nil, noFiles},
 		{"no second run", "report run.json ", nil, nil, runs, noFiles},
 		{"inputs to compare", "compare ", nil, append(runs, "old.txt"), []string{"results/capacity-c"}, noFiles},
 		{"a second input", "compare old.txt res", nil, runs, []string{"old.txt"}, noFiles},

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,12 +32,15 @@ const groupOf = "group"
 
 // group puts flags of a command into a group. It panics if the command does not have them.
 func group(cmd *cobra.Command, title string, names ...string) {
-	var errs []error
 	for _, name := range names {
-		errs = append(errs, cmd.Flags().SetAnnotation(name, groupOf, []string{title}))
-	}
-	if err := errors.Join(errs...); err != nil {
-		panic(err) // a flag is added before it is put into a group
+		f := cmd.Flag(name)
+		if f == nil {
+			panic(cmd.Name() + " has no flag " + name) // a flag is added before it is put into a group
+		}
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		f.Annotations[groupOf] = []string{title}
 	}
 }
 
@@ -136,21 +138,26 @@ func helpText(cmd *cobra.Command) string {
 			b.WriteString(folded(line) + "\n")
 		}
 	}
-	use := cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name())
-	if cmd.HasAvailableSubCommands() && !cmd.HasParent() {
-		use += " COMMAND"
-	}
-	b.WriteString("\nUsage:\n" + format.Wrap("  "+use+" [FLAGS]", helpWidth, "      "))
+	b.WriteString("\nUsage:\n" + format.Wrap("  "+usage(cmd), helpWidth, "      "))
 	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
 		if paragraph != "" {
 			b.WriteString("\n" + wrapped(root, paragraph))
 		}
 	}
 	b.WriteString(commandsHelp(cmd))
+	cmd.InheritedFlags() // adds them to the flags of cmd
 	for _, title := range flagGroups {
 		b.WriteString(flagsHelp(cmd.Flags(), title))
 	}
 	return b.String()
+}
+
+// usage returns the form of a command line.
+func usage(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return cmd.Name() + " COMMAND [FLAGS]"
+	}
+	return cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + " [FLAGS]"
 }
 
 // folded returns an example in lines of at most helpWidth columns, which end where a flag begins if it is too long.

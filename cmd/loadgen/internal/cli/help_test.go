@@ -74,6 +74,7 @@ func TestEveryFlagIsInAGroupOfItsHelp(t *testing.T) {
 	flags := 0
 	for _, p := range programs {
 		for _, cmd := range withCommandsBelow(newRoot(p.own)) {
+			cmd.InheritedFlags() // adds them to the flags
 			cmd.Flags().VisitAll(func(f *pflag.Flag) {
 				flags++
 				groups := f.Annotations[groupOf]
@@ -175,6 +176,8 @@ func TestANameThatThereIsNotIsGuessed(t *testing.T) {
 		{"an arm of a comparison", "run --compare none~vs~sdkk",
 			`"sdkk" is not an arm of this scenario's spans (did you mean sdk?): want`},
 		{"an estimator", "quantiles --estimators hdrr", `"hdrr" is unknown (did you mean hdr?)`},
+		{"an argument that is missing", "show",
+			"accepts 1 arg(s), received 0\nUsage: loadgen show RUN [FLAGS]\nRun 'loadgen show --help' for"},
 		{"a scenario as a command", "span-reuse", "Did you mean this?\n\trun span-reuse\n\nRun"},
 		{"a command below a command", "capacity paln", "Did you mean this?\n\tloadgen capacity plan\n"},
 		{"a flag of a command below", "capacity --peak 1k", "Did you mean this?\n\tloadgen capacity plan --peak\n"},
