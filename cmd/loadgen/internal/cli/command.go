@@ -70,8 +70,9 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return told(cmd, out, exit.code, exit.err, stderr)
 	}
 	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", format.Printable(err.Error(), "\n\t"),
-		advice(cmd, err), cmd.CommandPath())
+	message := format.Printable(err.Error(), "\n\t")
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", message, advice(cmd, err),
+		cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
 
