@@ -76,8 +76,8 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	return told(cmd, out, exitUnusable, err, stderr)
 }
 
-// advice returns the form of the arguments if err is about their number, or the flags that an unknown one may have been
-// meant to be.
+// advice returns the form of the command line if err is about the number of arguments, or the flags that an unknown
+// one may have been meant to be.
 func advice(cmd *cobra.Command, err error) string {
 	if strings.Contains(err.Error(), "arg(s)") {
 		return "Usage: " + usage(cmd) + "\n"
