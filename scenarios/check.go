@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -131,8 +132,8 @@ func (d *decoder) checkArms(s *Scenario) {
 		arms := d.armsOf(s, dim)
 		for _, arm := range []string{p.A, p.B} {
 			if !slices.Contains(arms, arm) && !d.lenient { // or it may be of a dimension of another version
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s", arm, dim.Name,
-					spelling.Meant(arm, arms), strings.Join(arms, ", "))
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s%s", arm, dim.Name,
+					spelling.Meant(arm, arms), strings.Join(arms, ", "), v.toMeasure(p, dim, arm))
 			}
 		}
 	}
@@ -140,6 +141,18 @@ func (d *decoder) checkArms(s *Scenario) {
 	if n := len(s.Cells()); n > MaxCells {
 		d.wrong(d.file, 0, "the arms and levels of load make %d cells: want at most %d", n, MaxCells)
 	}
+}
+
+// toMeasure returns how to add an arm, which a comparison names and its dimension has, to the arms of the scenario. It
+// returns "" for other arms.
+func (v value) toMeasure(p Pair, dim *Dimension, arm string) string {
+	switch {
+	case !slices.Contains(dim.Arms, arm) && (len(dim.Arms) > 0 || !ValidName(arm)):
+		return ""
+	case v.given():
+		return fmt.Sprintf("; to measure both, add --%s %s,%s", dim.Name, p.B, p.A)
+	}
+	return "; to measure it, add it to " + dim.Name
 }
 
 // armsOf returns the scenario's arms of a dimension, or all arms of the dimension if the field is wrong, so that

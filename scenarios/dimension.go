@@ -64,7 +64,7 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want:   "a list of map and the names of targets of the program's own",
+		Want:   "a list of map and the functions of a program of your own",
 		Unused: func(s *Scenario) bool { return len(s.arms[Target]) < 2 },
 	},
 	{

@@ -56,6 +56,16 @@ func (f *Field) Values() []string {
 	return nil
 }
 
+// meant returns " (did you mean WORD?)" with the words of the field that a text is spelt like, or "" if there are
+// none.
+func (f *Field) meant(text string) string {
+	words, name := spelling.Names(f.Values()), spelling.Names([]string{text})[0]
+	if slices.Contains(words, name) {
+		return "" // its options are wrong
+	}
+	return spelling.Meant(name, words)
+}
+
 // Fields returns all fields of a scenario, in the order of a file.
 func Fields() []Field {
 	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, loadFields)
@@ -143,7 +153,7 @@ var visitFields = []Field{
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Warmup, v, 0, MaxDuration)
 		}},
-	{"rounds", "1 to 1000", "Visits of every cell. An interval needs 6, verdicts on many cells 12.", "12", false,
+	{"rounds", "1 to 1000", "Visits of each arm at each rate. An interval needs 6, many verdicts 12.", "12", false,
 		func(s *Scenario, v string) error {
 			return setInt(&s.Rounds, v, 1, 1000)
 		}},
@@ -175,12 +185,12 @@ var visitFields = []Field{
 			return setDuration(&s.Window, v, time.Millisecond, MaxDuration)
 		}},
 	{"slo", "a list of objectives, such as p99 < 5ms, errors < 0.1% or p99 < 5ms over every 1s",
-		"Objectives of every visit: exit code 1 if at least half of a cell's visits miss one.", "", true, setSLO},
+		"Objectives: exit code 1 if an arm at a rate misses one in at least half of its visits.", "", true, setSLO},
 	{"slo-visits", "most, all, or a percentage such as 80%",
-		"Share of its visits in which a cell must meet an objective; most is more than half.", "most", false,
+		"Share of the visits of an arm at a rate that must meet an objective; most is more than half.", "most", false,
 		setQuorum},
 	{"abort", "true or false",
-		"Ends a visit that is certain to miss an objective, and stops visiting a cell that is certain to miss one.",
+		"Ends a visit that is certain to miss an objective, and stops visiting an arm at a rate that must miss one.",
 		"false", false, func(s *Scenario, v string) error { return setBool(&s.Abort, v) }},
 	{"failed", "infinite or apart",
 		"Treats failed calls as infinitely slow in percentiles and latency objectives, or leaves them out.",
@@ -249,7 +259,7 @@ func (d *decoder) scenario() *Scenario {
 			case errors.As(err, &whole):
 				d.wrong(i.where, i.line, "%s: %s", f.Key, whole)
 			case err != nil:
-				d.wrong(i.where, i.line, "%s: %s: want %s", f.Key, reason(i.text, err), f.Want)
+				d.wrong(i.where, i.line, "%s: %s%s: want %s", f.Key, reason(i.text, err), f.meant(i.text), f.Want)
 			}
 		}
 	}
@@ -310,8 +320,7 @@ func setArrivals(s *Scenario, v string) (err error) {
 // setOneOf sets to to a known word.
 func setOneOf[T ~string](to *T, v T, known []T) error {
 	if !slices.Contains(known, v) {
-		names := texts(known, func(v T) string { return string(v) })
-		return problem(fmt.Sprintf("%q is unknown%s", v, spelling.Meant(string(v), names)))
+		return problem(fmt.Sprintf("%q is unknown", v))
 	}
 	*to = v
 	return nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Quorum is the share of its visits, in per cent, in which a cell must meet an objective. The value 0
@@ -21,7 +23,8 @@ func ParseQuorum(text string) (Quorum, error) {
 	number, ok := strings.CutSuffix(text, "%")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 1 || n > 100 {
-		return 0, fmt.Errorf("%q is not a share of visits: want most, all, or 1%% to 100%%", text)
+		return 0, fmt.Errorf("%q is not a share of visits%s: want most, all, or 1%% to 100%%", text,
+			spelling.Meant(text, []string{"most", "all"}))
 	}
 	return Quorum(n), nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // An SLO is an objective of a run: a bound on its latency, its failures, its drops or its achieved
@@ -31,13 +33,16 @@ var sloForm = []struct {
 	form *regexp.Regexp
 	want string
 }{
-	{regexp.MustCompile(`^\s*(p[0-9.]+|max|mean|errors|drops|achieved)\s*`),
+	{regexp.MustCompile(`^\s*(p[0-9.]+|(?:max|mean|errors|drops|achieved)\b)\s*`),
 		"p99 or another percentile, max, mean, errors, drops or achieved"},
 	{regexp.MustCompile(`^(<=|>=|<|>)\s*`), "<, <=, > or >="},
 	{regexp.MustCompile(`^((?:[0-9.]+[a-zµμ%]*)+)(?:\s+|$)`), "a bound such as 5ms or 0.1%"},
 	{regexp.MustCompile(`^(over\s+every)(?:\s+|$)`), "the end, or over every 1s"},
 	{regexp.MustCompile(`^(\S+)\s*$`), "a window length such as 1s, and nothing after it"},
 }
+
+// leadingWord matches the letters that a text begins with.
+var leadingWord = regexp.MustCompile(`^[A-Za-z]*`)
 
 // An SLOError reports that an objective is not valid.
 type SLOError struct {
@@ -59,8 +64,12 @@ func sloPartsOf(text string) (parts []string, begin []int, err *SLOError) {
 		if m == nil {
 			rest := strings.TrimLeft(text[at:], " \t")
 			wrong := fmt.Sprintf("%q is not %s", rest, p.want)
-			if rest == "" {
+			switch {
+			case rest == "":
 				wrong = "the text ends before " + p.want
+			case i == 0:
+				name := leadingWord.FindString(rest)
+				wrong += spelling.Meant(name, []string{"max", "mean", "errors", "drops", "achieved"})
 			}
 			return nil, nil, &SLOError{text, len(text) - len(rest), wrong}
 		}

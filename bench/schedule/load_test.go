@@ -118,7 +118,7 @@ func TestAWrongLoadIsRefusedWithThePlace(t *testing.T) {
 		"const:1 + const:1@1s": `character 9: another curve after an endless one: want a time before ` +
 			`it`,
 		"const:1@1s +":           `character 13: "" is unknown`,
-		"const:1@1s poison":      `character 12: "poison" is unknown: want one of constant, poisson`,
+		"const:1@1s poison":      `character 12: "poison" is unknown (did you mean poisson?): want one of constant`,
 		"const:1@1s poisson x":   `character 20: "x" is left over: want nothing after the process`,
 		"const:1@1s gamma":       `character 17: cv is missing`,
 		"const:1@1s gamma(cv=0)": `character 21: "0" is not valid`,

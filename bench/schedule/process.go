@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Process is an arrival process: it decides how the gaps between calls are distributed,
@@ -150,7 +152,9 @@ func (s *scanner) process() (Process, error) {
 		}
 	}
 	if kind == nil {
-		return Process{}, s.wrong(at, fmt.Sprintf("%q is unknown", name), "one of "+strings.Join(Processes(), ", "))
+		meant := spelling.Meant(name, spelling.Names(Processes()))
+		return Process{}, s.wrong(at, fmt.Sprintf("%q is unknown%s", name, meant),
+			"one of "+strings.Join(Processes(), ", "))
 	}
 	options, err := s.options(kind.name, kind.want, kind.param)
 	if err != nil || kind.param == "" {

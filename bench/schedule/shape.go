@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A shape is a kind of rate curve, such as ramp.
@@ -100,7 +102,8 @@ func (s *scanner) part(left time.Duration) (*part, []piece, error) {
 		if name == "replay" {
 			return nil, nil, s.wrong(at, "a replay is a load of its own and cannot be part of a rate curve", want)
 		}
-		return nil, nil, s.wrong(at, fmt.Sprintf("%q is unknown", name), want)
+		meant := spelling.Meant(name, spelling.Names(Shapes()))
+		return nil, nil, s.wrong(at, fmt.Sprintf("%q is unknown%s", name, meant), want)
 	}
 	p := &part{scanner: s, shape: &shapes[i]}
 	if !s.skip(":") {

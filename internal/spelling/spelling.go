@@ -18,8 +18,11 @@ func Meant(word string, names []string) string {
 
 // Similar returns the names that a word begins, or that differ from it by one letter in three, and two at most: by one
 // that is left out, added, or another, or by two that changed places. A word of one letter is spelt like none. The
-// case of letters does not count.
+// case of letters does not count. A word that is one of the names is spelt like this name alone.
 func Similar(word string, names []string) (similar []string) {
+	if slices.Contains(names, word) {
+		return []string{word}
+	}
 	runes := []rune(strings.ToLower(word))
 	most := min(max(1, len(runes)/3), 2, len(runes)-1)
 	for _, name := range names {
@@ -30,6 +33,16 @@ func Similar(word string, names []string) (similar []string) {
 		}
 	}
 	return similar
+}
+
+// Names returns the names of examples that have options, such as gamma for gamma(cv=2) and ramp for ramp:1k..2k@1m.
+func Names(examples []string) (names []string) {
+	for _, example := range examples {
+		name, _, _ := strings.Cut(example, "(")
+		name, _, _ = strings.Cut(name, ":")
+		names = append(names, name)
+	}
+	return names
 }
 
 // distance returns how many letters two words differ by, in optimal string alignment; of words that differ by more

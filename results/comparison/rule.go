@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/perf/benchunit"
 
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -116,7 +117,8 @@ func ParseMargin(s string) (unit string, m Margin, err error) {
 func ParseBetter(s string) (unit string, d Direction, err error) {
 	unit, text, ok := strings.Cut(s, "=")
 	if !ok || unit == "" || text != Lower.String() && text != Higher.String() {
-		return "", Neither, fmt.Errorf("better %q: want UNIT=lower or UNIT=higher, such as errors/s=lower", s)
+		return "", Neither, fmt.Errorf("better %q%s: want UNIT=lower or UNIT=higher, such as errors/s=lower", s,
+			spelling.Meant(text, []string{Lower.String(), Higher.String()}))
 	}
 	if _, unit = benchunit.Tidy(1, unit); text == Higher.String() {
 		return unit, Higher, nil

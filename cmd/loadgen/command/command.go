@@ -20,7 +20,7 @@ import (
 // A Target is a part of the program to put under load, such as a function. See [Main]. Several targets are compared
 // in one run with --target a,b --compare "b vs a".
 type Target struct {
-	Name  string // name in --target, in the scenario's field target, and in benchmark names
+	Name  string // name as an argument, in --target, in the scenario's field target, and in benchmark names
 	About string // one-line description
 	// Keys are the keys that calls pass to the target. The scenario's field handlers.zipf determines how popular each
 	// key is. If Keys is empty, calls pass "".
@@ -45,7 +45,8 @@ func Func(name string, f bench.TargetFunc) Target {
 
 // Main runs the command line of the process and exits with its exit code. It does not return, and is usually the only
 // statement of the program's main function. The command can put each of the program's own targets under load, with
-// scenarios, arms of spans, objectives, and results that benchstat reads. Without a scenario, it drives the first one.
+// scenarios, arms of spans, objectives, and results that benchstat reads. It takes the name of a target in place of a
+// scenario; without either, it drives the first target. Its help lists the targets.
 //
 // The program starts itself again for each visit, so it must call Main before it does anything that must not be done
 // more than once.

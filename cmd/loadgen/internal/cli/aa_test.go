@@ -69,10 +69,12 @@ func TestAComparisonWithItselfWantsEnoughRounds(t *testing.T) {
 		"--aa 6 --only pacing": "--aa: it makes none of the checks",
 		"--keep floor.json":    "--keep: the checks keep no file",
 	} {
-		if code, stdout, stderr := execute(t, append([]string{"selftest"},
-			strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
-			t.Errorf("%s: exit %d\n%s", args, code, stderr)
-		}
+		t.Run(args, func(t *testing.T) {
+			if code, stdout, stderr := execute(t, append([]string{"selftest"},
+				strings.Fields(args)...)...); code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
+				t.Errorf("%s: exit %d\n%s", args, code, stderr)
+			}
+		})
 	}
 }
 

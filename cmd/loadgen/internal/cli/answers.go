@@ -36,6 +36,7 @@ func (v *verbosity) add(cmd *cobra.Command) {
 	f.BoolVar(&v.all, "all", false, "Print all tables, comparisons and warnings.")
 	f.BoolVarP(&v.verbose, "verbose", "v", false, "Print the other comparisons and all warnings, too.")
 	cmd.MarkFlagsMutuallyExclusive("all", "verbose")
+	group(cmd, groupOutput, "all", "verbose")
 }
 
 // text returns what a run shows, as long as the verbosity has it.

@@ -28,57 +28,41 @@ var notProbed = []string{"qps", "load", "closed", "think", "quantile", "compare"
 func newCapacity(own targets) *cobra.Command {
 	var o capacityOptions
 	cmd := &cobra.Command{
-		Use:   "capacity [SCENARIO]",
-		Short: "Find the highest rate at which objectives hold, for each arm, with an interval",
-		Long: `Searches for the highest rate at which the objectives hold, for each arm. A probe is one
-visit in a fresh process, as run makes them, and is judged as a whole: the rate holds in it if
-the objectives are met, the target keeps up, and latency does not change in its course.
-The capacity is the rate at which half of such visits hold.
-
-The search doubles the rate until it fails in two of three visits, and then visits rates on
-both sides of the capacity until its interval is as narrow as asked. Then it makes six
-visits at a rate where nearly all should hold. If they do, that is the rate to rely on; if one
-fails, it tries lower ones, and asks for more visits. The answer is that rate, the
-capacity with its 95% interval, the resource that ran out, and the share of the first arm's
-capacity that each other one takes. SCENARIO is a name or the path of a file; without
-one it is ` + own.usual() + `. The rates and durations that it has are not used.
-
-A probe ends early if it is certain to miss, and never because it seems to hold. One at
-which the generator did not keep up, or the machine was busy with something else, says
-nothing of the target: it is counted and made again, up to five times in a row. If that is what
-ends the search, the answer is generator-limited. That the calls
-in the system agree with their latencies (Little's law) is checked in every probe; if they
-do not, that is a fault of loadgen, and ends the search with 2.
-
---require probes that rate first, and ends the search once it is known whether each arm
-carries it: whether its visits hold one after the other, or fewer than half of them do.
-
-The state is in capacity.json after every probe. An interrupt keeps it, and --resume DIR
-goes on, for another --budget if so said, in which what was spent counts. It goes on with
-the same program and on the same machine alone. --format json prints what capacity.json
-holds.
-
-With --scaling, it measures throughput at these numbers of workers after the search,
-beyond its budget: each worker calls again once its call has ended (a closed loop). Each
-arm and number gets a visit as long as --probe in each of three rounds, in random order.
-It fits the Universal Scalability Law to the medians, and prints the coefficients, or why
-the law does not fit: a plateau, throughput that grows faster than the workers, or medians
-that are off the law by more than visits differ. The fit is to logarithms, so that every
-number of workers counts alike; fits to throughputs, such as of the R package usl, follow
-the greatest ones, and find other coefficients. All visits are in capacity.json, where
-loadgen capacity plan finds them. They change no exit code.
-
-Exit codes:
-0 every arm has a rate to rely on, and a capacity as precise as was asked, or carries what
---require asks; 1 an arm does not carry that; 3 it cannot be told in the budget, no rate
-held, or the generator or the machine was the limit; 2 bad input, or a probe could not be made; 130 interrupted.`,
-		Example: `  loadgen capacity --slo 'p99<500us, errors<0.1%'
-  loadgen capacity span-reuse --slo 'p99<1ms' --spans none,pooled,sdk --precision 5% --budget 10m
-  loadgen capacity mine.yaml --require 40000/s --format json
+		Use:   own.use("capacity"),
+		Short: "Find the highest rate at which objectives hold, for each arm",
+		Example: own.example(`  loadgen capacity --slo 'p99<500us, errors<0.1%'
+  loadgen capacity --slo 'p99<1ms' --spans none,pooled,sdk --budget 10m
+  loadgen capacity mine.yaml --require 40000/s
   loadgen capacity --slo 'p99<1ms' --scaling 1,2,3,4,6,8
-  loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z --budget 15m`,
+  loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z`,
+			"  loadgen capacity --slo 'p99 < 5ms'", "  loadgen capacity LAST --slo 'p99 < 5ms, errors<0.1%'",
+			"  loadgen capacity --target FIRST,LAST --slo 'p99 < 5ms' --budget 10m",
+			"  loadgen capacity LAST --slo 'p99 < 5ms' --require 40000/s"),
+		Long: `A probe is one visit in a new process, and is judged as a whole: a rate holds in
+it if the objectives are met, the target keeps up, and latency does not change
+in its course. The answer for each arm is
+
+  the rate to rely on   at which six visits in a row held
+  the capacity          at which half of the visits hold, with its 95% interval
+  what ran out          CPU, garbage collection, locks or the queue
+  its share             of the capacity of the first arm
+
+` + own.arguments() + ` Its rates and durations are not used.
+
+A probe in which the generator was late or the machine was busy says nothing
+about the target, and is repeated. If that does not help, the answer is
+generator-limited, or that the machine was the limit.
+
+The state is in capacity.json after every probe, which an interrupt keeps.
+--resume DIR continues, with the same program on the same machine;
+loadgen capacity plan computes how many instances carry a peak.
+
+Exit codes: 0 every arm has a rate to rely on and a capacity as precise as
+asked, or carries what --require asks; 1 an arm does not carry that; 2 bad
+input, or a probe could not be made; 3 the budget was too short to tell, no rate
+held, or the generator or the machine was the limit; 130 interrupted.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.progress = newProgress(cmd)
 			defer o.progress.Close()
@@ -125,32 +109,34 @@ var capacityFormats = []string{formatText, formatJSON}
 func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	o.from, o.precision = rateFlag(schedule.PerSecond(1000)), 0.03
-	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which are to hold. Takes a comma-separated `list` "+
-		"of such as p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm and achieved>99%, each of them over every "+
-		"1s if so said.")
-	f.Var(&o.from, "from", "The `rate` to begin with.")
+	f.StringArrayVar(&o.slo, "slo", nil, "The objectives, all of which must hold: a comma-separated `list`, such as "+
+		"p99<500us, max<1s, mean<2ms, errors<0.1%, drops<10ppm, achieved>99% or p99<5ms over every 1s.")
+	f.Var(&o.from, "from", "The `rate` of the first probe.")
 	f.Var(&o.require, "require",
-		"The `rate` that every arm is to carry, which is probed first: exit code 1 if one does not.")
-	f.Var(&o.precision, "precision", "How narrow the interval of the capacity is to be: half its width, as a `share`.")
+		"The `rate` that every arm must carry; it is probed first, and the search ends once it "+
+			"is known.")
+	f.Var(&o.precision, "precision",
+		"When the search ends: half the width of the interval of the capacity, as a `share`.")
 	f.DurationVar(&o.probe, "probe", 2*time.Second,
-		"How long a probe lasts: the visits that the answer is about. It is longer at rates that have too few "+
-			"calls for the objectives.")
+		"How long a probe lasts. It is longer at rates that have too few calls for the objectives.")
 	f.DurationVar(&o.budget, "budget", 5*time.Minute,
-		"How long all probes together may last, with the start of their processes.")
+		"How long all probes together may last.")
 	f.StringVarP(&o.out, "out", "o", "",
 		"Where to write it: the `directory` for capacity.json (default results/capacity-SCENARIO-TIME).")
-	f.StringVar(&o.resume, "resume", "", "Go on with the search in a `directory`. Besides, it takes --budget, "+
-		"--format, --require and --scaling alone.")
+	f.StringVar(&o.resume, "resume", "", "Continue the search of this `directory`. Only --budget, --format, "+
+		"--require and --scaling go with it.")
 	f.StringVar(&o.scaling, "scaling", "",
-		"Measure throughput at these numbers of workers, too, and fit how it scales. "+
-			"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
+		"After the search, measure throughput at these numbers of workers as well, and fit the Universal "+
+			"Scalability Law. Takes a comma-separated `list` of 6 to 64 numbers with 1 or 2, such as 1,2,3,4,6,8.")
 	addFormat(cmd, &o.format, capacityFormats)
-	for name, values := range map[string][]string{"precision": {"1%", "3%", "5%", "10%"},
-		"scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
-		if err := cmd.RegisterFlagCompletionFunc(name,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
+	group(cmd, groupLoad, "from", "precision", "probe", "budget", "resume", "scaling")
+	group(cmd, groupOutput, "out")
+	group(cmd, groupCI, "slo", "require")
+	complete(cmd, "precision", oneOf("1%", "3%", "5%", "10%"))
+	complete(cmd, "scaling", oneOf("1,2,3,4,6,8", "1,2,4,8,16,32"))
+	complete(cmd, "resume", resultsOf(capacity.FileName, func(string) bool { return false }))
+	for _, name := range []string{"slo", "from", "require", "probe", "budget"} {
+		complete(cmd, name, oneOf())
 	}
 }
 

@@ -27,9 +27,11 @@ func TestAnObjectiveThatIsWrongIsPointedAt(t *testing.T) {
 		"max<20µs,p100<5ms": "character 10 is where it goes wrong\n  max<20µs,p100<5ms\n           ^ SLO",
 		"errors<0.1%,":      "character 13 is where it goes wrong",
 	} {
-		if _, err := readObjectives(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v\nwant %s", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if _, err := readObjectives(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v\nwant %s", text, err, want)
+			}
+		})
 	}
 	if all, err := readObjectives("p99<500us, errors<0.1%,p50 < 1ms over every 1s"); err != nil || len(all) != 3 {
 		t.Error(all, err)
@@ -68,29 +70,33 @@ func TestWhatIsWrongWithASearchIsSaidTogether(t *testing.T) {
 				"4420/s or more"}},
 		{"capacity --slo p99<5ms_over_every_1h", []string{"has windows longer than the run of 2"}},
 	} {
-		args := strings.Fields(c.args)
-		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], "_", " ")
-		}
-		code, stdout, stderr := execute(t, args...)
-		if code != exitUnusable || stdout != "" {
-			t.Errorf("loadgen %s: exit %d, prints %q", c.args, code, stdout)
-		}
-		for _, want := range c.want {
-			if !strings.Contains(stderr, want) {
-				t.Errorf("loadgen %s: %q is not in\n%s", c.args, want, stderr)
+		t.Run(c.args, func(t *testing.T) {
+			args := strings.Fields(c.args)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "_", " ")
 			}
-		}
+			code, stdout, stderr := execute(t, args...)
+			if code != exitUnusable || stdout != "" {
+				t.Errorf("loadgen %s: exit %d, prints %q", c.args, code, stdout)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("loadgen %s: %q is not in\n%s", c.args, want, stderr)
+				}
+			}
+		})
 	}
 }
 
 func TestCapacityCompletesWhatItsFlagsTake(t *testing.T) {
 	for flag, want := range map[string]string{"--format": "json\n", "--precision": "3%\n", "--spans": "pooled\n",
 		"--scaling": "1,2,3,4,6,8\n"} {
-		if code, stdout, _ := execute(t, "__complete", "capacity", flag, ""); code != 0 ||
-			!strings.Contains(stdout, want) {
-			t.Errorf("%s: exit %d\n%s", flag, code, stdout)
-		}
+		t.Run(flag, func(t *testing.T) {
+			if code, stdout, _ := execute(t, "__complete", "capacity", flag, ""); code != 0 ||
+				!strings.Contains(stdout, want) {
+				t.Errorf("%s: exit %d\n%s", flag, code, stdout)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 )
@@ -17,50 +18,30 @@ func newCapacityPlan() *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan [RESULT]",
-		Short: "Say how many instances carry a peak, with headroom left after failures",
-		Long: `Says how many instances are needed so that, after --failures of them are lost, the
-rest carry --peak with --headroom left. In the mean each of them is offered
+		Short: "Compute how many instances carry a peak, after failures",
+		Example: `  loadgen capacity plan --peak 250k RESULT
+  loadgen capacity plan --peak 250k --headroom 40% --failures 2 capacity.json
+  loadgen capacity plan --peak 250k --capacity 40600..41900
+  loadgen capacity plan --peak 250k capacity.json --format html -o plan.html`,
+		Long: `RESULT is what loadgen capacity measured: its directory, or its capacity.json.
+--capacity gives the capacity of an instance instead.
 
-  peak / (instances - failures)
-
-calls a second. The plan assumes that calls reach instances at random, so that over a
-visit each is offered a Poisson number of calls (Kingman, Poisson Processes, 1993), and
-some get more than others. It finds the fewest instances for which, in 95% of visits, the
-busiest is offered at most
+The plan is the fewest instances for which, after --failures of them are lost,
+the busiest of the rest is offered at most
 
   (1 - headroom) x the rate at which visits held
 
-Each instance then keeps the objectives in at least as many of its visits as the search
-saw at that rate. All of them do so in the same visit less often, the more there are;
---headroom covers that, too.
+in 95% of the visits, if calls reach instances at random. For each arm it has
+the instances, how busy they are, what the arm costs in instances and in cores
+beside the first arm, and the instances for other headrooms and failures.
 
-RESULT is what loadgen capacity measured: its directory, or its capacity.json. Visits are
-as long as its probes. The rate at which visits held is the confirmed one; an arm without
-one is left out. The first line of the plan names every reason to doubt the search, such
-as that the generator was the limit. --capacity gives a capacity instead: the plan uses
-the low end of its interval, and visits of 2s, or of 442 calls if those take longer.
+The plan assumes that instances fail one by one. It leaves out uneven balancing,
+failures of a whole zone, retries, and what instances share: choose --failures
+and --headroom so that they allow for these.
 
-For each arm it prints the instances, how busy they are in normal and in failure, what
-the arm costs in instances and in cores per million calls a second beside the first
-arm, and the instances for other headrooms and failures. If RESULT has throughputs at
-several numbers of workers, the Universal Scalability Law says how an instance scales.
-
---format html is one page that needs nothing else: the plan, the curve of latency over
-throughput of each arm with its capacity, and the curve of the law. -o writes to a file
-in any format, which is written anew, and prints its name.
-
-It assumes that instances fail one by one. It leaves out balancing that is uneven beyond
-chance, failures of many at once such as of a zone, retries, and what instances share:
-choose --failures and --headroom so that they allow for these.
-
-It exits with 0 if there is a plan, and with 2 if the input is bad.`,
-		Example: `  loadgen capacity plan --peak 250000 results/capacity-span-reuse-20260102T030405Z
-  loadgen capacity plan --peak 250k --headroom 40% --failures 2 capacity.json
-  loadgen capacity plan --peak 250k --capacity 40600..41900
-  loadgen capacity plan --peak 250k --capacity 41200 --format markdown
-  loadgen capacity plan --peak 250k capacity.json --format html -o plan.html`,
+Exit codes: 0 there is a plan; 2 bad input.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: single(resultsOf(capacity.FileName, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("out") && f.out == "" {
 				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
@@ -93,20 +74,18 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.peak, "peak", "",
 		"The `rate` that all instances together carry, such as 250000, 250k or 15M/m.")
 	flags.StringVar(&f.headroom, "headroom", "30%",
-		"The `share` of capacity that is left at the peak after the failures, 0% to 95%.")
-	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost, 0 to 1000.")
+		"The `share` of capacity to leave at the peak after the failures, 0% to 95%.")
+	flags.StringVar(&f.failures, "failures", "1", "How many `instances` are lost at once, 0 to 1000.")
 	flags.StringVar(&f.capacity, "capacity", "",
-		"What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
+		"Instead of RESULT, the `rate` that one instance carries, such as 41200, or an interval such as 40600..41900.")
 	addFormat(cmd, &f.format, planFormats)
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
-	for flag, values := range map[string][]string{
-		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
-		"peak": nil, "capacity": nil} {
-		if err := cmd.RegisterFlagCompletionFunc(flag,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
-	}
+	group(cmd, groupLoad, "peak", "headroom", "failures", "capacity")
+	group(cmd, groupOutput, "out")
+	complete(cmd, "headroom", oneOf("10%", "20%", "30%", "40%", "50%", "60%"))
+	complete(cmd, "failures", oneOf("0", "1", "2"))
+	complete(cmd, "peak", oneOf())
+	complete(cmd, "capacity", oneOf())
 }
 
 // plan returns a plan in the format of --format. It reports all errors in the flags and in RESULT together.

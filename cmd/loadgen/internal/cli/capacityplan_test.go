@@ -195,29 +195,33 @@ func TestCapacityPlanRefusesBadInput(t *testing.T) {
 		{"--peak 1k --capacity 5 -o " + filepath.Join(dir, "none", "plan.html"), []string{"plan.html: no such file"}},
 		{"--peak 1k a b", []string{"accepts at most 1 arg"}},
 	} {
-		code, stdout, stderr := capacityPlan(t, strings.Fields(c.args)...)
-		if code != exitUnusable || stdout != "" {
-			t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
-		}
-		if strings.Contains(stderr, "strconv") || strings.Contains(stderr, "parsing") {
-			t.Errorf("%s: an error of the library: %s", c.args, stderr)
-		}
-		for _, want := range c.want {
-			if !strings.Contains(stderr, want) {
-				t.Errorf("%s: %s\nwant %q", c.args, stderr, want)
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := capacityPlan(t, strings.Fields(c.args)...)
+			if code != exitUnusable || stdout != "" {
+				t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
 			}
-		}
+			if strings.Contains(stderr, "strconv") || strings.Contains(stderr, "parsing") {
+				t.Errorf("%s: an error of the library: %s", c.args, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("%s: %s\nwant %q", c.args, stderr, want)
+				}
+			}
+		})
 	}
 }
 
 func TestFlagsOfCapacityPlanAreCompleted(t *testing.T) {
 	for flag, values := range map[string][]string{"format": append(fleet.Formats(), "html"),
 		"headroom": {"30%"}, "failures": {"2"}} {
-		_, got, _ := capacityPlan(t, cobra.ShellCompRequestCmd, "capacity", "plan", "--"+flag, "")
-		for _, want := range values {
-			if !strings.Contains(got, want+"\n") {
-				t.Errorf("--%s: %s is not offered in %q", flag, want, got)
+		t.Run(flag, func(t *testing.T) {
+			_, got, _ := capacityPlan(t, cobra.ShellCompRequestCmd, "capacity", "plan", "--"+flag, "")
+			for _, want := range values {
+				if !strings.Contains(got, want+"\n") {
+					t.Errorf("--%s: %s is not offered in %q", flag, want, got)
+				}
 			}
-		}
+		})
 	}
 }

@@ -84,10 +84,12 @@ echo "pkg: m"; echo "BenchmarkA-2 100 $ns ns/op 64 B/op 1 allocs/op"`)
 		{"1300", "yes", 1, "1 regressed"},
 		{"fails", "no", 1, ""},
 	} {
-		code, out := run(test.head, test.record, "bash", script)
-		if code != test.code || !strings.Contains(out, test.want) {
-			t.Errorf("%s ns: exit %d\n%s\nwant %d and %q", test.head, code, out, test.code, test.want)
-		}
+		t.Run(test.head, func(t *testing.T) {
+			code, out := run(test.head, test.record, "bash", script)
+			if code != test.code || !strings.Contains(out, test.want) {
+				t.Errorf("%s ns: exit %d\n%s\nwant %d and %q", test.head, code, out, test.code, test.want)
+			}
+		})
 	}
 	report, err := os.ReadFile(filepath.Join(dir, "report.md"))
 	if err != nil || !strings.Contains(string(report), "regressed") {

@@ -20,6 +20,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/internal/spelling"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // Exit codes.
@@ -69,13 +70,23 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return told(cmd, out, exit.code, exit.err, stderr)
 	}
 	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
-	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", format.Printable(err.Error(), "\n\t"),
-		meantFlag(cmd, err), cmd.CommandPath())
+	message := format.Printable(err.Error(), "\n\t")
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", message, advice(cmd, err),
+		cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
 
-// meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err. It
-// returns "" if there are none, or if err is another error. Cobra itself suggests commands, but no flags.
+// advice returns the form of the command line if err is about the number of arguments, or the flags that an unknown
+// one may have been meant to be.
+func advice(cmd *cobra.Command, err error) string {
+	if strings.Contains(err.Error(), "arg(s)") {
+		return "Usage: " + usage(cmd) + "\n"
+	}
+	return meantFlag(cmd, err)
+}
+
+// meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err, and
+// the commands below cmd that have it. It returns "" if there are none, or if err is another error.
 func meantFlag(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -87,14 +98,63 @@ func meantFlag(cmd *cobra.Command, err error) string {
 			names = append(names, f.Name)
 		}
 	})
-	text := ""
+	var meant []string
 	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
-		text += "\t--" + name + "\n"
+		meant = append(meant, "--"+name)
 	}
-	if text != "" {
-		text = "\nDid you mean this?\n" + text + "\n"
+	for _, below := range cmd.Commands() {
+		if below.Flags().Lookup(unknown.GetSpecifiedName()) != nil {
+			meant = append(meant, below.CommandPath()+" --"+unknown.GetSpecifiedName())
+		}
 	}
-	return text
+	if len(meant) == 0 {
+		return ""
+	}
+	return didYouMean(meant) + "\n"
+}
+
+// meantCommand returns a suggestion of a command below cmd whose name is similar to an argument that is no file, or ""
+// if there is none.
+func meantCommand(cmd *cobra.Command, arg string) string {
+	if isPath(arg) {
+		return ""
+	}
+	var meant []string
+	for _, name := range spelling.Similar(arg, commandNames(cmd)) {
+		meant = append(meant, cmd.CommandPath()+" "+name)
+	}
+	return didYouMean(meant)
+}
+
+// isPath reports whether an argument is a file, or is spelt like the path of one.
+func isPath(arg string) bool {
+	_, err := os.Stat(arg)
+	return err == nil || strings.ContainsAny(arg, `./\`)
+}
+
+// didYouMean returns a paragraph that lists what a word may have been meant to be, or "" if the list is empty.
+func didYouMean(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "\nDid you mean this?\n\t" + strings.Join(list, "\n\t") + "\n"
+}
+
+// unknownCommand returns an error if the program itself has arguments. It suggests the commands that the first one may
+// have been meant to be, and those that run the scenario or the target of this name.
+func (all targets) unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := spelling.Similar(args[0], commandNames(root))
+	for _, name := range spelling.Similar(args[0], append(scenarios.Names(), all.names()[1:]...)) {
+		meant = append(meant, "run "+name)
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], root.Name())
+	if len(meant) > 0 {
+		err = fmt.Errorf("%w\n%s", err, didYouMean(meant))
+	}
+	return err
 }
 
 // An exitError is an error that ends the program with an exit code. If err is nil, the program prints no message.
@@ -120,29 +180,50 @@ func unusable(err error) error {
 	return &exitError{exitUnusable, err}
 }
 
+// loadgen is the name of the command. A program with its own targets has its own name.
+const loadgen = "loadgen"
+
 // newRoot returns the command loadgen with all subcommands.
 func newRoot(own targets) *cobra.Command {
 	env := machine.Environment()
 	root := &cobra.Command{
-		Use:   "loadgen",
-		Short: "Drive an instrumented map of functions at set rates and compare its arms",
-		Long: `loadgen drives an instrumented map of functions at set rates, open loop, and
-compares arms: ways of making spans, and latency estimators. Start with
+		Use:   own.program(),
+		Short: "Load-test Go code, compare variants and versions, and find capacity",
+		Example: own.example(`  loadgen run                         # what do spans cost? 90 seconds
+  loadgen compare old.txt new.txt     # did go test -bench results regress?
+  loadgen run --compare main          # is the working tree slower than main?
+  loadgen capacity --slo 'p99<1ms'    # how many calls a second can we carry?
+  loadgen selftest                    # can this machine measure at all?`,
+			"  loadgen run", "  loadgen run LAST --qps 1k,10k --slo 'p99 < 5ms'",
+			"  loadgen run --target FIRST,LAST --compare 'LAST vs FIRST'", "  loadgen run --compare main",
+			"  loadgen capacity LAST --slo 'p99 < 5ms'"),
+		Long: own.list() + `Calls are due when the schedule says, even if earlier calls have not returned
+(open loop). Latency counts from the instant a call was due. An arm is one of
+the variants that are compared, such as spans=sdk. A visit is one measured run
+of one arm at one rate, in a process of its own. A round visits each arm at
+each rate once, in random order.
 
-    loadgen run`,
+Exit codes of all commands: 0 fine; 1 regressed, or an objective was missed; 2
+bad input, or nothing could be measured; 3 inconclusive (not shown) or not valid
+under --strict; 130 interrupted.
+
+Each command has a --help of its own.`,
 		Version:       fmt.Sprintf("%s (commit %s, %s)", env.Version, cmp.Or(env.Commit, "unknown"), env.GoVersion),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          own.unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	addScreen(root)
-	root.AddCommand(measuring(newRun(own)), newPlan(own), newScenarios(own), newShow(), newCompare(), newReport(),
-		measuring(newSelftest()), newQuantiles(), newHistory(), measuring(newCapacity(own)),
-		measuring(newProbe(own)), measuring(newVisit(own)))
-	root.InitDefaultHelpCmd()
-	if help, _, err := root.Find([]string{"help"}); err == nil {
-		help.Args = knownTopic
-	}
+	root.AddGroup(commandGroups...)
+	addGroup(root, "measure", measuring(newRun(own)), measuring(newCapacity(own)), newQuantiles(),
+		measuring(newSelftest()))
+	addGroup(root, "plan", newPlan(own), newScenarios(own))
+	addGroup(root, "read", newShow(), newReport())
+	addGroup(root, "compare", newCompare(), newHistory())
+	addGroup(root, "help", newCompletion(root.Name()))
+	root.AddCommand(measuring(newProbe(own)), measuring(newVisit(own)))
+	setHelp(root)
 	return root
 }
 
@@ -160,17 +241,4 @@ func measuring(cmd *cobra.Command) *cobra.Command {
 		return run(cmd, args)
 	}
 	return cmd
-}
-
-// knownTopic returns an error if the arguments of the command help name no command. Cobra itself would report this but
-// exit with 0.
-func knownTopic(help *cobra.Command, args []string) error {
-	cmd, rest, err := help.Root().Find(args)
-	if err != nil {
-		return err
-	}
-	if cmd == nil || len(rest) > 0 {
-		return fmt.Errorf("no command %q: want one that loadgen --help lists", strings.Join(args, " "))
-	}
-	return nil
 }

@@ -323,21 +323,23 @@ func TestExitCodes(t *testing.T) {
 			[]string{`--only: group of checks "pace" is unknown: want some of oracle, companions, pacing`}},
 		{"run " + good + " --strict --rounds 1 --duration 10ms --spans none", 3, []string{"1 of 1 visit not valid"}},
 	} {
-		code, stdout, stderr := execute(t, strings.Fields(c.args)...)
-		if code != c.code {
-			t.Errorf("loadgen %s: exit %d, want %d\n%s", c.args, code, c.code, stderr)
-		}
-		for _, want := range c.stderr {
-			if !strings.Contains(stderr, want) {
-				t.Errorf("loadgen %s: %q is not in its standard error:\n%s", c.args, want, stderr)
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := execute(t, strings.Fields(c.args)...)
+			if code != c.code {
+				t.Errorf("loadgen %s: exit %d, want %d\n%s", c.args, code, c.code, stderr)
 			}
-		}
-		if c.code == 2 && stdout != "" {
-			t.Errorf("loadgen %s: failed, and wrote to its standard output:\n%s", c.args, stdout)
-		}
-		if c.code == 0 && stdout == "" {
-			t.Errorf("loadgen %s: no output", c.args)
-		}
+			for _, want := range c.stderr {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("loadgen %s: %q is not in its standard error:\n%s", c.args, want, stderr)
+				}
+			}
+			if c.code == 2 && stdout != "" {
+				t.Errorf("loadgen %s: failed, and wrote to its standard output:\n%s", c.args, stdout)
+			}
+			if c.code == 0 && stdout == "" {
+				t.Errorf("loadgen %s: no output", c.args)
+			}
+		})
 	}
 }
 
@@ -389,10 +391,12 @@ func TestCompletionOffersWhatAFlagTakes(t *testing.T) {
 		{[]string{"run", ""}, "span-reuse-full\n"},
 		{[]string{"selftest", "--only", ""}, "companions\n"},
 	} {
-		if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 ||
-			!strings.Contains(stdout, c.want) {
-			t.Errorf("%v: exit %d\n%s", c.args, code, stdout)
-		}
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			if code, stdout, _ := execute(t, append([]string{"__complete"}, c.args...)...); code != 0 ||
+				!strings.Contains(stdout, c.want) {
+				t.Errorf("%v: exit %d\n%s", c.args, code, stdout)
+			}
+		})
 	}
 	if _, stdout, _ := execute(t, "__complete", "run", "span-reuse", ""); strings.Contains(stdout, "span-reuse") {
 		t.Errorf("a second scenario is offered:\n%s", stdout)
@@ -410,11 +414,13 @@ func TestWhatIsPrintedWithoutARun(t *testing.T) {
 
 		"help-selftest.txt": {"selftest", "--help"},
 	} {
-		code, got, stderr := execute(t, args...)
-		if code != 0 {
-			t.Fatalf("%v: exit %d\n%s", args, code, stderr)
-		}
-		golden.Check(t, file, got)
+		t.Run(file, func(t *testing.T) {
+			code, got, stderr := execute(t, args...)
+			if code != 0 {
+				t.Fatalf("%v: exit %d\n%s", args, code, stderr)
+			}
+			golden.Check(t, file, got)
+		})
 	}
 }
 

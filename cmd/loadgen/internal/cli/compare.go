@@ -20,75 +20,55 @@ func newCompare() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare BASE HEAD... | RUN",
 		Short: "Compare benchmark results, and fail if they regressed",
-		Long: `Compares Go benchmark text, of loadgen or of any go test -bench, and exits with 1
-if something regressed. Inputs are files, LABEL=FILE, the directory of a run or its
-run.json, or - for standard input. Of several the first is the base. Of a run alone
-the comparisons of its own scenario are judged, as its text and its page show them.
-Within one input --col says what tells the sides apart instead, the first value being
-the base.
-
-For each benchmark and unit it gives the medians, by how much the head differs
-(Hodges-Lehmann) with an interval of 95%, the p-value corrected for all cells that are
-judged, which are one family (Holm), and a verdict:
-
-  regressed     the interval lies beyond the margin, for the worse, and p < 0.05
-  improved      the same, for the better
-  worse         p < 0.05, but the difference may be within the margin
-  better        the same, for the better
-  equivalent    the interval lies within the margin
-  inconclusive  none of these; the reason stands below it
-  exploratory   the unit is shown and not judged; * marks what differs by more than
-                chance explains among all of these (Benjamini-Hochberg, 5%)
-  not judged    no direction of the unit is better
-
-The units that are judged are those of --units, or of only: in the gate file; else all,
-but ` + strings.Join(comparison.PrimaryUnits(), ", ") + ` of the
-arms of a run, and err-ppm, drop-ppm, too, of two runs. The fewer they are, the fewer
-rounds they take.
-
-Values are paired by round where the file tells the rounds, or its lines take turns;
-else all of one side are set against all of the other. Paired values need 6 rounds,
-others 4 of each side, and more the more cells there are. A margin is a share of the
-base; a difference of exactly the margin is within it.
-
-Which way is better, and by how much it must differ, is known of the units of go test
-and of loadgen, and is taken from 'Unit x better=lower assume=exact' in the input, from
-the gate file, and from --better, --margin and --exact. Of other units nothing is
-judged, which a warning says. A unit may be 0 only if its margin has an amount.
-
-A result counts wherever it stands in its line, and a line that seems to be one and
-cannot be used is an error. Configuration, which must be equal where it is compared,
-is what go test prints of it (goos, goarch, pkg, cpu), what a run of loadgen says of
-itself, and the keys that --config, config: in the gate file, --row, --col, --filter
-or --ignore name. Other lines are output of the program.
-
-` + gate.DefaultFile + ` in the current directory is read, or --gate FILE:
-
-  margins: {p99-latency-ns: 5%, err-ppm: +100, B/op: 0}
-  better: {errors/s: lower} # of units that are not known
-  config: [gogc]            # lines such as 'gogc: 50' are configuration
-  exact: [allocs/op]        # the same each time: any difference is one
-  only: [B/op, allocs/op]   # judge these units alone: the rest is exploratory
-  strict: true
-  expected:                 # regressions that are agreed to
-    - {cell: "Encode/*", unit: B/op, reason: keeps a buffer, until: 2030-12-31}
-  removed:                  # of the base; in unit: alone, or in all units
-    - {cell: "Encrypt/*", reason: replaced by Seal, until: 2030-12-31}
-
-What the base has and the head lacks is an error, unless removed: lists it. After its
-last day, and if several packages have it, an entry is an error too; one that matches
-nothing, or what is still there, is a warning.
-
-It exits with 0 if nothing regressed, 1 if something did, 2 if the input is bad or
-something of the base has nothing to compare it with, and 3 if something is
-inconclusive, worse or better, under --strict.`,
 		Example: `  loadgen compare old.txt new.txt
   loadgen compare results/span-reuse-20260102T030405Z
-  loadgen compare results/span-reuse-20260102T030405Z --col '/spans@(sdk pooled)'
-  loadgen compare base=old.txt head=new.txt --filter '.unit:(B/op OR allocs/op)'
-  go test -bench . -count 10 | loadgen compare old.txt - --margin ns/op=3% --strict
-  loadgen compare old.txt new.txt --format markdown -o comment.md`,
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+  loadgen compare RUN --col '/spans@(sdk pooled)' --units B/op,p99-latency-ns
+  go test -bench . -count 10 | loadgen compare old.txt - --margin ns/op=3%
+  loadgen compare old.txt new.txt --strict --format markdown -o comment.md`,
+		Long: `An input is Go benchmark text (of any go test -bench, or of loadgen), the
+directory of a run or its run.json, or - for standard input; LABEL=FILE names
+it. The first input is the base. A RUN alone has the comparisons of its own
+scenario, unless --col says what tells the two sides apart.
+
+For each benchmark and unit, the answer has the medians, by how much the head
+differs with a 95% interval, a p-value that allows for the number of results,
+and a verdict:
+
+  regressed     worse: the whole interval is beyond the margin, and p < 0.05
+  improved      better, in the same way
+  worse         p < 0.05, but perhaps by less than the margin
+  better        p < 0.05, but perhaps by less than the margin
+  equivalent    the same: the interval lies within the margin
+  inconclusive  not shown: none of these; the reason stands below it
+  exploratory   shown, and not judged; * marks what chance does not explain
+  not judged    neither direction of the unit is better
+
+Results are paired by round if the file tells the rounds, or its lines take
+turns; then 6 rounds are needed, otherwise 4 results on each side. The more is
+judged, the more results it takes: choose by --units and --filter. By default
+everything is judged, but in a run only
+` + strings.Join(comparison.PrimaryUnits(), ", ") + `, and between two runs also err-ppm and drop-ppm.
+
+The directions and margins of the units of go test and loadgen are known; those
+of other units come from --better, --margin and --exact. What the base has and
+the head lacks is an error. ` + gate.DefaultFile + ` in the current directory
+holds the rules of a project:
+
+  margins: {p99-latency-ns: 5%, err-ppm: +100, B/op: 0}
+  better: {errors/s: lower}
+  config: [gogc]            # lines such as 'gogc: 50' are configuration
+  exact: [allocs/op]        # the same each time: any difference is one
+  only: [B/op, allocs/op]   # judge these units alone
+  strict: true
+  expected:                 # regressions that are agreed to
+    - {cell: "Encode/*", unit: B/op, reason: a buffer, until: 2030-12-31}
+  removed:                  # results that the head no longer has
+    - {cell: "Encrypt/*", reason: replaced by Seal, until: 2030-12-31}
+
+Exit codes: 0 nothing regressed; 1 something did; 2 bad input, or the head lacks
+something of the base; 3 under --strict, something is worse, better or
+inconclusive.`,
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		Args:              cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.compare(cmd, args)
@@ -108,34 +88,43 @@ type compareFlags struct {
 }
 
 // unitsUsage is the help text of --units.
-var unitsUsage = "The `units` that are judged, as one family, such as p50-service-ns,B/op; others are exploratory " +
-	"(default all, but of a run " + strings.Join(comparison.PrimaryUnits(), ", ") + ")."
+var unitsUsage = "The `units` to judge, such as p50-service-ns,B/op; others are exploratory (default all, but in a " +
+	"run only " + strings.Join(comparison.PrimaryUnits(), ", ") + ")."
 
 // configUsage is the help text of --config.
-const configUsage = "`Keys` that are configuration where a line of the input is 'key: value', besides goos, goarch, " +
-	"pkg and cpu."
+const configUsage = "`Keys` of lines 'key: value' that are configuration, besides goos, goarch, pkg and cpu."
 
 func (f *compareFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
-	flags.StringVar(&o.Row, "row", "", "What is compared, a `projection` as of benchstat (default .fullname).")
+	flags.StringVar(&o.Row, "row", "", "What makes a row, a `projection` as in benchstat (default .fullname).")
 	flags.StringVar(&o.Col, "col", "",
 		"What tells the sides apart, a `projection` such as '/spans@(sdk pooled)' (default the input).")
-	flags.StringVar(&o.Filter, "filter", "", "Compare what matches this `query` alone, such as '.unit:B/op'.")
-	flags.StringVar(&o.Ignore, "ignore", "", "`Keys` that may differ between what is compared.")
+	flags.StringVar(&o.Filter, "filter", "",
+		"Compare only what matches this `query`, as in benchstat, such as '.unit:B/op'.")
+	flags.StringVar(&o.Ignore, "ignore", "", "`Keys` of configuration that may differ between the sides.")
 	flags.StringSliceVar(&o.Config, "config", nil, configUsage)
-	flags.BoolVar(&o.Paired, "paired", false, "The i-th line of one side is of one round with the i-th of the other.")
-	flags.StringArrayVar(&f.margins, "margin", nil, "`UNIT=MARGIN`, such as ns/op=5%, err-ppm=+100, B/op=0, or a "+
-		"share and an amount, both to be exceeded: gc-pause-us=10%,+100.")
+	flags.BoolVar(&o.Paired, "paired", false,
+		"The sides were measured in turn: line i of one is in the same round as line i of the other.")
+	flags.StringArrayVar(&f.margins, "margin", nil, "How much worse a unit may be: `UNIT=MARGIN`, such as ns/op=5%, "+
+		"err-ppm=+100 or B/op=0, or a share and an amount that must both be exceeded: gc-pause-us=10%,+100.")
 	flags.StringArrayVar(&f.exact, "exact", nil,
-		"A `unit` whose values are the same each time: any difference is one.")
+		"A `unit` whose values are the same each time, so that any difference counts.")
 	flags.StringSliceVar(&f.better, "better", nil,
-		"`UNIT=DIRECTION`, such as errors/s=lower or hits=higher, of units that are not known.")
+		"The better direction of a unit that is not known: `UNIT=DIRECTION`, such as errors/s=lower or "+
+			"hits=higher.")
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
-	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
+	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is worse, better or inconclusive (not shown).")
 	addFormat(cmd, &f.format, gate.Formats())
 	flags.StringVarP(&f.out, "out", "o", "-",
-		"Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
+		"Where to write it: a `file`, and then standard output has only the summary; or - for standard output.")
+	group(cmd, groupInput, "row", "col", "filter", "ignore", "config", "paired")
+	group(cmd, groupCompare, "units", "margin", "better", "exact")
+	group(cmd, groupOutput, "out")
+	group(cmd, groupCI, "gate", "strict")
+	complete(cmd, "units", listOf(unitNamesOf()...))
+	complete(cmd, "exact", oneOf(unitNamesOf()...))
+	complete(cmd, "gate", filesOf(isYAML))
 }
 
 // compare compares the inputs and writes the report. It returns an error without a message if the exit code of the

@@ -315,7 +315,7 @@ func TestCompareHelp(t *testing.T) {
 // The gate file of the help text is one.
 func TestTheGateFileOfTheHelpIsOne(t *testing.T) {
 	_, help, _ := execute(t, "compare", "--help")
-	_, rest, ok := strings.Cut(help, "or --gate FILE:\n\n")
+	_, rest, ok := strings.Cut(help, "rules of a project:\n\n")
 	text, _, ok2 := strings.Cut(rest, "\n\n")
 	f, err := gate.ParseFile("help", []byte(text))
 	if !ok || !ok2 || err != nil || len(f.Margins) != 3 || len(f.Exact) != 1 || len(f.Only) != 2 || !f.Strict ||

@@ -33,9 +33,11 @@ func (b *benchOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&b.pkg, "bench", "",
 		"With --compare REF, run the benchmarks of this `package` instead of a scenario, such as ./codec.")
-	f.StringVar(&b.match, "benchmarks", ".", "With --bench, those that match a `regexp`, as go test -bench has it.")
+	f.StringVar(&b.match, "benchmarks", ".",
+		"With --bench, only benchmarks that match this `regexp`, as in go test -bench.")
 	f.StringVar(&b.time, "benchtime", "1s",
-		"With --bench, how long each runs in each round: a `duration`, or a number such as 100x.")
+		"With --bench, how long each benchmark runs in each round: a `duration`, or a number such as 100x.")
+	group(cmd, groupCompare, "bench", "benchmarks", "benchtime")
 }
 
 // check checks the flags, and parses --rounds and --seed, the settings of a scenario that benchmarks have as well. It

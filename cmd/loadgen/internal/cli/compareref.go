@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench/work"
-	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -69,16 +68,6 @@ func outsideBraces(s string) (parts []string) {
 		}
 	}
 	return append(parts, s[from:])
-}
-
-// completeRevisions completes --compare with HEAD and the branches and tags of the current repository.
-func completeRevisions(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	out, err := child.Command(cmd.Context(), "git", "for-each-ref", "--format=%(refname:short)", "refs/heads",
-		"refs/tags").Output()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return append([]string{"HEAD"}, strings.Fields(string(out))...), cobra.ShellCompDirectiveNoFileComp
 }
 
 // mainPackage returns the import path of this program's main package, so that a program with its own targets is

@@ -363,15 +363,17 @@ func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
 		{"--compare before --bench .", []string{"has no test files"}},
 		{"span-reuse --compare before --bench .", []string{`benchmarks have no scenario: leave out "span-reuse"`}},
 	} {
-		code, stdout, stderr := in(t, dir, append([]string{"run"}, strings.Fields(c.args)...)...)
-		if code != exitUnusable || stdout != "" {
-			t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
-		}
-		for _, want := range c.stderr {
-			if !strings.Contains(stderr, want) {
-				t.Errorf("%s: %q is not in\n%s", c.args, want, stderr)
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := in(t, dir, append([]string{"run"}, strings.Fields(c.args)...)...)
+			if code != exitUnusable || stdout != "" {
+				t.Errorf("%s: exit %d\n%s", c.args, code, stdout)
 			}
-		}
+			for _, want := range c.stderr {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("%s: %q is not in\n%s", c.args, want, stderr)
+				}
+			}
+		})
 	}
 	if code, _, stderr := execute(t, "run", "--compare", "main"); code != exitUnusable ||
 		!strings.Contains(stderr, "is not in a git working tree") {
@@ -388,16 +390,18 @@ func TestComparisonsOfArmsAndARevisionShareAFlag(t *testing.T) {
 		"HEAD@{1 day ago}":                {"HEAD@{1 day ago}", ""},
 		"HEAD@{Jan 2, 2026},a vs b":       {"HEAD@{Jan 2, 2026}", "a vs b"},
 	} {
-		cmd := newRun(nil)
-		if err := cmd.Flags().Set("compare", text); err != nil {
-			t.Fatal(err)
-		}
-		ref, err := takeRevision(cmd)
-		f := cmd.Flags().Lookup("compare")
-		if err != nil || ref != want.ref || f.Value.String() != want.arms ||
-			f.Changed != (want.arms != "" || text == "") {
-			t.Errorf("%q: revision %q, arms %q, %v; want %+v", text, ref, f.Value, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			cmd := newRun(nil)
+			if err := cmd.Flags().Set("compare", text); err != nil {
+				t.Fatal(err)
+			}
+			ref, err := takeRevision(cmd)
+			f := cmd.Flags().Lookup("compare")
+			if err != nil || ref != want.ref || f.Value.String() != want.arms ||
+				f.Changed != (want.arms != "" || text == "") {
+				t.Errorf("%q: revision %q, arms %q, %v; want %+v", text, ref, f.Value, err, want)
+			}
+		})
 	}
 }
 

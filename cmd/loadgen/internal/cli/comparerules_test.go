@@ -44,7 +44,7 @@ func TestCompareGuessesNothingAndLosesNothing(t *testing.T) {
 		{"errors10 errors20 --better errors/s=higher", 0, []string{"1 improved"}},
 		{"errors10 errors20 --gate better.yaml", 1, []string{"1 regressed"}},
 		{"errors10 errors20 --gate high.yaml", 2,
-			[]string{"high.yaml:1:20: better \"errors/s=low\": want UNIT=lower or UNIT=higher"}},
+			[]string{"high.yaml:1:20: better \"errors/s=low\" (did you mean lower?): want UNIT=lower or UNIT=higher"}},
 		{"errors10 errors20 --better errors/s", 2, []string{"--better \"errors/s\": want UNIT=lower"}},
 		{"widgets5 widgets50 --margin widgets=5% --exact widgets", 2,
 			[]string{"the better direction of widgets is unknown: add --better widgets=lower"}},

@@ -51,7 +51,7 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		code int
 	}{
 		{"fields", []string{"scenarios", "--fields"}, []string{"colour", "a list of red, blue"}, 0},
-		{"flag", []string{"run", "--help"}, []string{"--colour list", "Arms: the colour of calls."}, 0},
+		{"flag", []string{"run", "--help"}, []string{"--colour LIST", "The colour of calls."}, 0},
 		{"completion", []string{"__complete", "run", "--colour", ""}, []string{"red\nblue\n"}, 0},
 		{"plan", []string{"plan", file, "--colour", "red,blue"}, []string{"colour=blue", "blue vs red"}, 0},
 		{"a wrong arm", []string{"plan", file, "--colour", "bleu"}, nil, 2},

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // The formats that most commands have. In every command, --format sets the format of the answer, which goes to
@@ -31,11 +32,11 @@ const formatsOf = "formats"
 func addFormat(cmd *cobra.Command, format *string, formats []string) {
 	flags := cmd.Flags()
 	flags.StringVar(format, "format", formats[0], "The `format` of the answer: "+strings.Join(formats, ", ")+".")
-	err := errors.Join(flags.SetAnnotation("format", formatsOf, formats), cmd.RegisterFlagCompletionFunc("format",
-		cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
-	if err != nil {
+	if err := flags.SetAnnotation("format", formatsOf, formats); err != nil {
 		panic(err) // the flag was added above
 	}
+	complete(cmd, "format", oneOf(formats...))
+	group(cmd, groupOutput, "format")
 }
 
 // checkFormat returns an error that lists formats, unless format is one of them.
@@ -43,7 +44,8 @@ func checkFormat(format string, formats []string) error {
 	if slices.Contains(formats, format) {
 		return nil
 	}
-	return fmt.Errorf("--format: %q is unknown: want one of %s", format, strings.Join(formats, ", "))
+	return fmt.Errorf("--format: %q is unknown%s: want one of %s", format, spelling.Meant(format, formats),
+		strings.Join(formats, ", "))
 }
 
 // printJSON writes v as one JSON document. It returns an error if v contains NaN or an infinity, which JSON lacks.
@@ -128,10 +130,8 @@ func addScreen(root *cobra.Command) {
 		" (auto: on a terminal, as NO_COLOR and CLICOLOR have it).")
 	flags.Bool("ascii", false, "Draw with ASCII alone, as in a pipe.")
 	flags.BoolP("quiet", "q", false, "Print the answer alone: its last lines, and no progress.")
-	if err := root.RegisterFlagCompletionFunc("color",
-		cobra.FixedCompletions(terminal.Colours(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	complete(root, "color", oneOf(terminal.Colours()...))
+	group(root, groupOutput, "color", "ascii", "quiet")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		o := screenOptions(cmd)
 		return unusable(o.Check())

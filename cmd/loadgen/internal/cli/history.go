@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 func newHistory() *cobra.Command {
@@ -22,59 +24,47 @@ func newHistory() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [FILE]",
 		Short: "Draw what benchmarks measured over commits, or export it",
-		Long: `Draws each benchmark and unit of a history over commits, the newest last: its
-median, by how much the interval of 95% reaches beyond it, the number of values, the
-change since the commit before, and a bar from 0. FILE is ` + history.DefaultFile + ` if
-there is none; 'loadgen history record' adds to it. Cells of two machines are drawn
-apart. Units are those of benchstat: sec/op for ns/op.
-
-Format csv is for change-point tools: a line for each record, the oldest first, with
-its time (RFC 3339, UTC), its commit, and a column for each benchmark and unit, named
-"BENCHMARK UNIT", such as "example.com/m.Encode-8 sec/op". Apache Otava reads it as
-
-  tests:
-    loadgen:
-      type: csv
-      file: history.csv
-      time_column: time
-      attributes: [commit]
-      metrics: ["example.com/m.Encode-8 sec/op"]
-
-A field is empty where a record has no such benchmark: choose by --cell what all have.
-
-It exits with 2 if the file has a line that is no record, and says where; the others
-are shown all the same.`,
-		Example: `  loadgen history --cell 'Encode' --unit B/op
-  loadgen history --cell 'Encode' --format csv >history.csv
+		Example: `  loadgen history --cell Encode --unit B/op
+  loadgen history --cell Encode --format csv >history.csv
   loadgen history results/nightly.jsonl --machine arm64`,
-		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return []string{"jsonl"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+		Long: `FILE is what loadgen history record wrote, by default ` + history.DefaultFile + `.
+
+Draws each benchmark and unit over commits, the newest last: the median, how far
+its 95% interval reaches, the number of values, the change since the commit
+before, and a bar. Results of two machines are drawn apart. Units are those of
+benchstat: sec/op for ns/op.
+
+Format csv is for change-point tools such as Apache Otava: a line for each
+record, the oldest first, with its time (RFC 3339, UTC), its commit, and a
+column for each benchmark and unit, such as "example.com/m.Encode-8 sec/op". A
+field is empty if a record has no such benchmark: choose with --cell.
+
+Exit codes: 0 fine; 2 bad input. If a line of the file is no record, the others
+are printed all the same.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: single(filesOf(isHistory)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := history.DefaultFile
-			if len(args) > 0 {
-				path = args[0]
+			if len(args) > 0 && cmd.Flags().Changed("file") {
+				return unusable(fmt.Errorf("%s and --file %s are two histories: want one of them", args[0], f.file))
 			}
-			return unusable(f.show(cmd, path))
+			return unusable(f.show(cmd, append(args, f.file)[0]))
 		},
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVar(&f.cell, "cell", "", "Benchmarks of which this `regexp` matches some of the name (default all).")
-	flags.StringVar(&f.unit, "unit", "", "This `unit` alone, such as ns/op (default all).")
+	flags.StringVar(&f.file, "file", history.DefaultFile, "The `file` of the history, instead of FILE.")
+	flags.StringVar(&f.cell, "cell", "", "Only benchmarks whose names match this `regexp` (default all).")
+	flags.StringVar(&f.unit, "unit", "", "Only this `unit`, such as ns/op (default all).")
 	flags.StringVar(&f.machine, "machine", "",
-		"Machines of which this `regexp` matches some of the name (default all).")
+		"Only machines whose names match this `regexp` (default all).")
 	addFormat(cmd, &f.format, history.Formats())
+	group(cmd, groupInput, "file", "cell", "unit", "machine")
+	complete(cmd, "file", filesOf(isHistory))
 	cmd.AddCommand(newHistoryRecord())
 	return cmd
 }
 
 // historyFlags holds the flags of loadgen history, not yet parsed.
-type historyFlags struct{ cell, unit, machine, format string }
+type historyFlags struct{ file, cell, unit, machine, format string }
 
 // show prints the records that the flags select. If some lines of the file are not records, show prints the other
 // records and then returns an error.
@@ -84,6 +74,9 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 		return err
 	}
 	records, broken := history.Read(path)
+	if meant := meantCommand(cmd, path); errors.Is(broken, fs.ErrNotExist) && meant != "" {
+		return fmt.Errorf("%w\n%s", broken, meant)
+	}
 	if len(records) == 0 {
 		return broken
 	}
@@ -126,19 +119,21 @@ func newHistoryRecord() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record INPUT...",
 		Short: "Add benchmark results to a history",
-		Long: `Adds one record, a line of JSON, to a history: the commit, its time, the machine,
-and for each benchmark and unit the median, the number of values and, from 6 values on,
-an interval of 95%. Inputs are those of 'loadgen compare': Go benchmark text, the
-directory of a run, or - for standard input. Lines of one benchmark are its rounds, in
-whichever input they are.
-
-The commit is the one that git has checked out here, with "+changes" if there are some.
-Jobs that record at the same time do not mix their lines.`,
 		Example: `  loadgen history record new.txt
   go test -bench . -count 10 | loadgen history record -
-  loadgen history record results/span-reuse-20260102T030405Z --file results/nightly.jsonl`,
+  loadgen history record RUN --file results/nightly.jsonl`,
+		Long: `INPUT is Go benchmark text, the directory of a run, or - for standard input, as
+for loadgen compare. Adds one record, a line of JSON: the commit, its time, the
+machine, and for each benchmark and unit the median, the number of values and,
+from 6 values on, a 95% interval. Lines of one benchmark are its rounds, in
+whichever input they are.
+
+The commit is the one that git has checked out, with "+changes" if there are
+some. Jobs that record at the same time do not mix their lines.
+
+Exit codes: 0 fine; 2 bad input; 130 interrupted, and nothing was recorded.`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := newRecord(cmd.Context(), to, commit, when)
 			if err == nil {
@@ -151,12 +146,14 @@ Jobs that record at the same time do not mix their lines.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVar(&to, "file", history.DefaultFile, "The history to add to, a `file`.")
-	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default that of git).")
+	flags.StringVar(&to, "file", history.DefaultFile, "The `file` of the history to add to.")
+	flags.StringVar(&commit, "commit", "", "The `commit` that was measured (default from git).")
 	flags.StringVar(&when, "time", "",
-		"The `time` to show it at, as RFC 3339 has it (default that of git's commit, or now with --commit).")
+		"The `time` of the commit, such as 2026-01-02T15:04:05Z (default from git, or now with --commit).")
 	flags.StringSliceVar(&keys, "config", nil, configUsage)
+	group(cmd, groupInput, "config", "commit", "time")
+	group(cmd, groupOutput, "file")
+	complete(cmd, "file", filesOf(isHistory))
 	return cmd
 }
 
@@ -209,6 +206,6 @@ func recordHistory(cmd *cobra.Command, r *history.Record, to string, inputs, key
 		return err
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: added %s of commit %s\n", to,
-		format.Plural(len(r.Cells), "cell"), r.Commit)
+		format.Plural(len(r.Cells), "result"), r.Commit)
 	return err
 }

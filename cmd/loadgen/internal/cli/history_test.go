@@ -44,7 +44,7 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 		at := []string{"2026-01-02T03:04:05+01:00", "2026-01-03T03:04:05Z"}[day]
 		code, stdout, stderr := execute(t, "history", "record", written(t, "new.txt", text), "--file", to, "--commit",
 			"c0ffee", "--time", at)
-		if code != 0 || stdout != to+": added 2 cells of commit c0ffee\n" || stderr != "" {
+		if code != 0 || stdout != to+": added 2 results of commit c0ffee\n" || stderr != "" {
 			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 		}
 	}
@@ -82,11 +82,16 @@ func TestBadHistoriesExitWith2(t *testing.T) {
 		stdout, want string
 	}{
 		{[]string{"history", torn}, "A  B/op", torn + ":2: no record"},
+		{[]string{"history", "--file", torn}, "A  B/op", torn + ":2: no record"},
+		{[]string{"history", file, "--file", torn}, "",
+			"good.jsonl and --file " + torn + " are two histories: want one"},
 		{[]string{"history", torn, "--unit", "sec/op"}, "", "units:\n    B/op"},
 		{[]string{"history", "missing.jsonl"}, "", "'loadgen history record' creates it"},
 		{[]string{"history"}, "", history.DefaultFile},
 		{[]string{"history", written(t, "empty.jsonl", "\n")}, "", "empty.jsonl: no records"},
-		{[]string{"history", file, "--cell", "B"}, "", "cells:\n    A"},
+		{[]string{"history", file, "--cell", "B"}, "", "benchmarks:\n    A"},
+		{[]string{"history", file, "--unit", "B/o"}, "",
+			"nothing in 1 record matches (did you mean B/op?); there are"},
 		{[]string{"history", file, "--cell", "["}, "", "--cell: error parsing regexp"},
 		{[]string{"history", file, "--format", "xml"}, "", "want one of text, csv, json, tsv"},
 		{[]string{"history", file, file}, "", "accepts at most 1 arg"},

@@ -50,30 +50,32 @@ func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
 		{[]string{"--qps", "2k", "--overload", "drop", "--pace", "sleep"}, 0, record.OpenLoop, "/qps=2000-",
 			"Load of 2,000/s"},
 	} {
-		code, stdout, stderr, run := runOnce(t, c.args...)
-		if code != 0 || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.stdout) {
-			t.Errorf("%v: exit %d, want %q in\n%s\n%s", c.args, code, c.stdout, stdout, stderr)
-			continue
-		}
-		r := run.Visits[0].Record
-		if c.calls > 0 && r.Offered != c.calls || r.Offered == 0 || r.Loop != c.loop {
-			t.Errorf("%v: %d calls in a loop that is %s", c.args, r.Offered, r.Loop)
-		}
-		text, _, _ := strings.Cut(stdout, "\nCompare")
-		_, path, _ := strings.Cut(text, "Files\n\n  ")
-		path, _, _ = strings.Cut(path, "\n")
-		data, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(data), c.name) ||
-			!strings.Contains(string(data), "\nloop: "+c.loop+"\n") {
-			t.Errorf("%v: %v: want %s in\n%s", c.args, err, c.name, data)
-		}
-		if len(readBench(t, path)) == 0 {
-			t.Errorf("%v: no results", c.args)
-		}
-		// The tables come from the file alone: a replay's log may be gone by then.
-		if code, _, stderr := execute(t, "show", filepath.Dir(path)); code != 0 {
-			t.Errorf("%v: show: exit %d\n%s", c.args, code, stderr)
-		}
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			code, stdout, stderr, run := runOnce(t, c.args...)
+			if code != 0 || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.stdout) {
+				t.Errorf("%v: exit %d, want %q in\n%s\n%s", c.args, code, c.stdout, stdout, stderr)
+				return
+			}
+			r := run.Visits[0].Record
+			if c.calls > 0 && r.Offered != c.calls || r.Offered == 0 || r.Loop != c.loop {
+				t.Errorf("%v: %d calls in a loop that is %s", c.args, r.Offered, r.Loop)
+			}
+			text, _, _ := strings.Cut(stdout, "\nCompare")
+			_, path, _ := strings.Cut(text, "Files\n\n  ")
+			path, _, _ = strings.Cut(path, "\n")
+			data, err := os.ReadFile(path)
+			if err != nil || !strings.Contains(string(data), c.name) ||
+				!strings.Contains(string(data), "\nloop: "+c.loop+"\n") {
+				t.Errorf("%v: %v: want %s in\n%s", c.args, err, c.name, data)
+			}
+			if len(readBench(t, path)) == 0 {
+				t.Errorf("%v: no results", c.args)
+			}
+			// The tables come from the file alone: a replay's log may be gone by then.
+			if code, _, stderr := execute(t, "show", filepath.Dir(path)); code != 0 {
+				t.Errorf("%v: show: exit %d\n%s", c.args, code, stderr)
+			}
+		})
 	}
 }
 
@@ -155,10 +157,12 @@ func TestWhatIsWrongWithALoadIsSaidWithItsPlace(t *testing.T) {
 		{[]string{"--slo", "p99 < 1ms over every 33ms", "--window", "20ms"}, "a multiple of that"},
 		{[]string{"--abort"}, "there is no objective to miss"},
 	} {
-		code, stdout, stderr, _ := runOnce(t, c.args...)
-		if code != exitUnusable || !strings.Contains(stderr, c.want) || stdout != "" {
-			t.Errorf("%v: exit %d, want %q in\n%s", c.args, code, c.want, stderr)
-		}
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			code, stdout, stderr, _ := runOnce(t, c.args...)
+			if code != exitUnusable || !strings.Contains(stderr, c.want) || stdout != "" {
+				t.Errorf("%v: exit %d, want %q in\n%s", c.args, code, c.want, stderr)
+			}
+		})
 	}
 }
 
@@ -172,8 +176,11 @@ func TestThePlanNamesTheArrivalsOfEveryLoad(t *testing.T) {
 		"const:1k/s@1s gamma(cv=2),const:1k/s@1s,const:1k/s@2s": "arrivals    gamma(cv=2) and poisson, open loop",
 		"const:1k/s@1s constant,replay:" + log:                  "arrivals    constant and replayed, open loop",
 	} {
-		if code, stdout, stderr := execute(t, "plan", "--load", loads); code != 0 || !strings.Contains(stdout, want) {
-			t.Errorf("%s: exit %d, want %q in\n%s%s", loads, code, want, stdout, stderr)
-		}
+		t.Run(loads, func(t *testing.T) {
+			if code, stdout, stderr := execute(t, "plan", "--load", loads); code != 0 ||
+				!strings.Contains(stdout, want) {
+				t.Errorf("%s: exit %d, want %q in\n%s%s", loads, code, want, stdout, stderr)
+			}
+		})
 	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -167,8 +169,8 @@ func (p docPage) wrongCommands() (problems []string) {
 // named without its arguments.
 func misunderstood(line string, inText bool) error {
 	cmd, args, err := newRoot(nil).Find(words(line))
-	if err == nil && (!cmd.Runnable() || !cmd.HasParent()) {
-		err = fmt.Errorf("it is no command")
+	if err == nil && !cmd.HasParent() {
+		err = cmp.Or(cmd.ValidateArgs(args), errors.New("it is no command"))
 	}
 	if err == nil {
 		err = cmd.ParseFlags(args)

@@ -24,16 +24,18 @@ import (
 func newPlan(own targets) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:   "plan [SCENARIO]",
-		Short: "Tell what a scenario would run, without running it",
-		Long: `Tells what a scenario would run: its cells, their calls, how long it takes, and
-which percentiles it can state. SCENARIO is a name or the path of a file; without
-one it is ` + own.usual() + `. Flags take the place of what the scenario says.`,
-		Example: `  loadgen plan
+		Use:   own.use("plan"),
+		Short: "Show what a scenario would run, without running it",
+		Example: own.example(`  loadgen plan
   loadgen plan span-reuse-full --rounds 20
   loadgen plan mine.yaml --qps 1k,20k`,
+			"  loadgen plan", "  loadgen plan LAST --qps 1k,20k",
+			"  loadgen plan --target FIRST,LAST --rounds 20"),
+		Long: "Shows the arms and rates of a scenario, their calls, how long a run takes, and which percentiles it " +
+			"can state. It takes the arguments and flags of loadgen run that say what runs.\n\n" + own.arguments() +
+			"\n\nExit codes: 0 fine; 2 bad input.",
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, planningFormats); err != nil {
 				return unusable(err)
@@ -77,7 +79,7 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 		}
 		rows = append(rows, row)
 	}
-	header := []string{"arm and load", "calls a visit", "calls in all", "percentiles"}
+	header := []string{"arm and rate", "calls a visit", "calls in all", "percentiles"}
 	for i, line := range format.Grid([][]string{header}, rows, 1, screen.Width) {
 		if i == 0 {
 			line = screen.Dim(line)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -22,52 +23,37 @@ import (
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/quantile/estimators"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 func newQuantiles() *cobra.Command {
 	var f quantileFlags
 	cmd := &cobra.Command{
 		Use:   "quantiles [FILE...]",
-		Short: "Compare latency estimators in cost, size and error, and recommend one",
-		Long: `Measures latency estimators in one process, in rounds of random order: the time to
-insert a value, to read quantiles and to merge, bytes of state and encoded, and at
-each quantile the error against full sort. Its last words are which estimator to use:
-the cheapest to insert into of those that keep --max-error and --max-bytes on all
-data; among those within 5% of it, the smallest. All of it takes about a minute.
-
-Data are made up (--data), or come from files:
-
-  numbers   one a line, in nanoseconds or as durations such as 1.5ms; # begins a comment
-  *.hlog    a histogram log of HdrHistogram in format V0 to V2, in nanoseconds
-  run.json  a run of loadgen, or its directory: the latencies of --visit, merged
-
-With --unit numbers and logs are in another unit than nanoseconds; a number with a
-fraction needs it. The histograms of a log that have no tag are read, or those of --tag;
---tags lists the tags instead of measuring anything.
-
-What histograms kept is expanded to the middles of buckets, in random order. FILE - is
-standard input. With files, data are made up only if --data is given.
-
-An error is that of the value, (estimate - exact) / exact. Where the values 10% of the
-tail's ranks before and after a quantile differ by more than half the exact value,
-there is a gap: that error then says nothing, and the lesser of it and of the rank
-error over the lesser of q and 1-q is judged. An estimator that draws at random draws
-from --seed, anew in each round, and is judged by the error that 99% of all draws keep,
-if that is more than the worst of those made. A percentile without enough values for a
-95% interval is not stated: p99 needs 368, p99.9 needs 3,688, p99.99 needs 36,887.
-dws and dws+qdigest are measured, and never recommended.
-
-It exits with 0 if it recommends one, with 1 if none keeps the limits, and with 2 if
-the input is bad.`,
+		Short: "Compare latency estimators, and recommend one",
 		Example: `  loadgen quantiles
-  loadgen quantiles --data gc-pause --n 1e7 --max-error 0.5%
   loadgen quantiles results/span-reuse-20260102T030405Z --visit spans=sdk
-  loadgen quantiles latencies.txt --q 0.5,0.99 --format markdown
-  loadgen quantiles seconds.txt --unit s
-  loadgen quantiles service.hlog --tags
+  loadgen quantiles latencies.txt --q 0.5,0.99
   loadgen quantiles service.hlog --tag servicetime
-  loadgen quantiles --format bench > new.txt`,
-		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+  loadgen quantiles --data gc-pause --max-error 0.5% --format bench > new.txt`,
+		Long: `Measures what it takes to insert a value, to read quantiles and to merge, the
+size of the state, and the error at each quantile against full sort. Recommends
+the cheapest to insert into that keeps --max-error and --max-bytes on all data.
+It takes about a minute.
+
+Without a FILE, data are made up (--data). A FILE, or - for standard input, is
+
+  numbers   one a line, in nanoseconds or as durations such as 1.5ms; # begins
+            a comment
+  *.hlog    a histogram log of HdrHistogram, in nanoseconds
+  run.json  a run of loadgen, or its directory: the latencies of --visit
+
+Numbers with a fraction need --unit. A percentile is not stated if it has too
+few values for a 95% interval: p99 needs 368, p99.9 needs 3,688.
+
+Exit codes: 0 an estimator is recommended; 1 none keeps the limits; 2 bad input;
+130 interrupted.`,
+		ValidArgsFunction: resultsOf(results.JSONFile, anyFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.tags {
 				if err := checkFormat(f.format, tableFormats); err != nil {
@@ -103,35 +89,36 @@ type quantileFlags struct {
 func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.data, "data", []string{"lognormal", "pareto", "bimodal", "gc-pause", "constant", "sorted"},
-		"Shapes of data to make up, a comma-separated `list`.")
-	flags.StringVar(&f.n, "n", "1e6", "How many `values` each of them has, such as 20000, 100k or 1e6.")
+		"Shapes of data to make up: a comma-separated `list` of "+strings.Join(quantiles.Shapes(), ", ")+".")
+	flags.StringVar(&f.n, "n", "1e6", "How many `values` each shape has, such as 20000, 100k or 1e6.")
 	flags.StringSliceVar(&f.estimators, "estimators", nil,
-		"Measure these alone, a comma-separated `list` (default all).")
+		"Measure only these: a comma-separated `list` of "+strings.Join(armNames(), ", ")+" (default all).")
 	flags.StringVar(&f.anchor, "anchor", "hdr",
-		"The `estimator` that the insertions of all others are set against; none for none.")
+		"The `estimator` that the insertion times of the others are divided by, or none.")
 	flags.StringSliceVar(&f.quantiles, "q", []string{"0.5", "0.99", "0.999", "0.9999"},
-		"Quantiles to judge by, a comma-separated `list`.")
-	flags.IntVar(&f.rounds, "rounds", 7, "How often each is measured.")
-	flags.IntVar(&f.shards, "shards", 64, "How many parts a merge is timed with.")
+		"Quantiles to judge by: a comma-separated `list`.")
+	flags.IntVar(&f.rounds, "rounds", 7, "How often each estimator is measured.")
+	flags.IntVar(&f.shards, "shards", 64, "How many parts are merged when a merge is timed.")
 	flags.Uint64Var(&f.seed, "seed", 0,
 		"Seed of the order, and of estimators that draw at random (default random, and printed).")
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB",
 		"The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
 	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or "+
-		"a cell such as spans=sdk/qps=10000 (default the first arm).")
+		"an arm at a rate such as spans=sdk/qps=10000 (default the first arm).")
 	flags.StringVar(&f.tag, "tag", "",
-		"Read the histograms of a log that have this `tag` (default those that have none).")
-	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
+		"Read the histograms of a log with this `tag` (default those without a tag).")
+	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs instead of measuring anything.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	addFormat(cmd, &f.format, quantiles.Formats())
-	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
-		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
-		if err := cmd.RegisterFlagCompletionFunc(flag,
-			cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // the flag was added above
-		}
-	}
+	group(cmd, groupArms, "estimators", "anchor")
+	group(cmd, groupInput, "data", "n", "visit", "tag", "tags", "unit")
+	group(cmd, groupLoad, "q", "rounds", "shards", "seed")
+	group(cmd, groupCI, "max-error", "max-bytes")
+	complete(cmd, "data", listOf(quantiles.Shapes()...))
+	complete(cmd, "estimators", listOf(armNames()...))
+	complete(cmd, "anchor", oneOf(append(armNames(), noAnchor)...))
+	complete(cmd, "unit", oneOf("ns", "us", "ms", "s"))
 }
 
 // armNames returns the names of all estimators.
@@ -210,7 +197,8 @@ func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Read
 	var errs []error
 	switch {
 	case given.Changed("unit") && r.Unit == 0:
-		return nil, fmt.Errorf("--unit: %q is unknown: want one of %s", f.unit, unitNames())
+		return nil, fmt.Errorf("--unit: %q is unknown%s: want one of %s", f.unit,
+			spelling.Meant(f.unit, slices.Sorted(maps.Keys(quantiles.Units()))), unitNames())
 	case given.Changed("unit") && len(files) == 0:
 		return nil, errors.New("--unit: it is of no file: want one of numbers, or a log")
 	case given.Changed("tag") && f.tag == "":

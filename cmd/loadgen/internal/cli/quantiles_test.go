@@ -207,10 +207,12 @@ func TestAnInterruptEndsQuantilesAtOnce(t *testing.T) {
 func TestQuantilesCompletion(t *testing.T) {
 	for flag, want := range map[string]string{"--data": "gc-pause\n", "--estimators": "tdigest\n",
 		"--format": "markdown\n"} {
-		if code, stdout, _ := execute(t, "__complete", "quantiles", flag, ""); code != 0 ||
-			!strings.Contains(stdout, want) {
-			t.Errorf("%s: exit %d\n%s", flag, code, stdout)
-		}
+		t.Run(flag, func(t *testing.T) {
+			if code, stdout, _ := execute(t, "__complete", "quantiles", flag, ""); code != 0 ||
+				!strings.Contains(stdout, want) {
+				t.Errorf("%s: exit %d\n%s", flag, code, stdout)
+			}
+		})
 	}
 }
 

@@ -32,26 +32,26 @@ func newReport() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Draw a run as one HTML file, or write its histograms for other tools",
-		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
-no script to be read. It opens with the question and the answer, verdicts and warnings;
-then come charts, each with the table of its numbers, and how to run it again.
-RUN is the directory of a run, or its run.json; without it, the newest run in
-results. Formats:
+		Short: "Draw a run as one HTML page, or write its histograms",
+		Example: `  loadgen report
+  loadgen report RUN -o page.html
+  loadgen report RUN --format hgrm -o percentiles
+  loadgen report RUN --format hlog -o - > run.hlog`,
+		Long: `RUN is the directory of a run, or its run.json; without it, the newest run in
+results. The formats are
 
-  html   the page: report.html in the directory of the run, unless -o names a file
-  hgrm   HdrHistogram's text of percentiles, a file CELL.hgrm for each cell, in
-         microseconds: in the directory of the run, unless -o names another
-  hlog   a histogram log in format V2, a line for each visit, tagged with its cell:
-         run.hlog in the directory of the run, unless -o names a file
+  html   one page, which needs no network and no script: report.html
+  hgrm   HdrHistogram's text of percentiles, in microseconds: a file for
+         each arm and rate
+  hlog   a histogram log in format V2, a line for each visit, tagged with its
+         arm and rate: run.hlog
 
-A file that is there is written anew. -o - is standard output, for one file; else the
-names of what was written are printed.`,
-		Example: `  loadgen report results/span-reuse-20260102T030405Z
-  loadgen report results/span-reuse-20260102T030405Z -o page.html
-  loadgen report run.json --format hgrm -o percentiles
-  loadgen report run.json --format hlog -o - > run.hlog`,
-		Args: cobra.MaximumNArgs(1),
+Files are written into the directory of the run, unless -o names a path, and
+replace files of that name. The command prints the names of what it wrote.
+
+Exit codes: 0 fine; 2 bad input.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: single(resultsOf(results.JSONFile, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, reportFormats); err != nil {
 				return unusable(err)
@@ -78,6 +78,9 @@ names of what was written are printed.`,
 		"Where to write it: a `path`, or - for standard output (default beside the run).")
 	cmd.Flags().StringSliceVar(&units, "units", nil, unitsUsage)
 	addFormat(cmd, &format, reportFormats)
+	group(cmd, groupCompare, "units")
+	complete(cmd, "units", listOf(unitNamesOf()...))
+	group(cmd, groupOutput, "out")
 	return cmd
 }
 
@@ -160,7 +163,7 @@ func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, ou
 // directory if it does not exist.
 func writePercentiles(stdout io.Writer, run *results.Run, out, dir string) error {
 	if out == "-" {
-		return errors.New("--out: hgrm is a file for each cell: want a directory")
+		return errors.New("--out: hgrm is a file for each arm and rate: want a directory")
 	}
 	files, err := hdrlog.Percentiles(run)
 	if err != nil {

@@ -86,16 +86,18 @@ func TestReportWritesWhereItSays(t *testing.T) {
 		{[]string{"--format", "hgrm", "--out", out}, []string{filepath.Join(out, "spans=none_qps=1000.hgrm"),
 			filepath.Join(out, "spans=sdk_qps=1000.hgrm")}},
 	} {
-		code, stdout, stderr := execute(t, append([]string{"report", filepath.Join(dir, results.JSONFile)},
-			c.args...)...)
-		if code != 0 || stdout != strings.Join(c.want, "\n")+"\n" {
-			t.Errorf("%v: exit %d, prints %q\n%s", c.args, code, stdout, stderr)
-		}
-		for _, file := range c.want {
-			if info, err := os.Stat(file); err != nil || info.Size() == 0 {
-				t.Errorf("%v: %s: %v", c.args, file, err)
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			code, stdout, stderr := execute(t, append([]string{"report", filepath.Join(dir, results.JSONFile)},
+				c.args...)...)
+			if code != 0 || stdout != strings.Join(c.want, "\n")+"\n" {
+				t.Errorf("%v: exit %d, prints %q\n%s", c.args, code, stdout, stderr)
 			}
-		}
+			for _, file := range c.want {
+				if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+					t.Errorf("%v: %s: %v", c.args, file, err)
+				}
+			}
+		})
 	}
 	code, stdout, _ := execute(t, "report", dir, "-o", "-")
 	if code != 0 || !strings.HasPrefix(stdout, "<!DOCTYPE html>") || !strings.HasSuffix(stdout, "</html>\n") {
@@ -106,17 +108,19 @@ func TestReportWritesWhereItSays(t *testing.T) {
 func TestReportRefusesWhatItCannotDo(t *testing.T) {
 	dir, lost := keptRun(t, false), keptRun(t, true)
 	for want, args := range map[string][]string{
-		`--format: "pdf" is unknown: want one of html, hgrm, hlog`:  {dir, "--format", "pdf"},
-		"--out is empty: want a path, or - for standard output":     {dir, "-o", ""},
-		"--out: hgrm is a file for each cell: want a directory":     {dir, "--format", "hgrm", "-o", "-"},
-		"no visit was completed: there are no percentiles to write": {lost, "--format", "hgrm"},
-		"no visit was completed, so there is no histogram to write": {lost, "--format", "hlog"},
-		"want the directory of a run":                               {filepath.Join(dir, "nowhere")},
+		`--format: "pdf" is unknown: want one of html, hgrm, hlog`:      {dir, "--format", "pdf"},
+		"--out is empty: want a path, or - for standard output":         {dir, "-o", ""},
+		"--out: hgrm is a file for each arm and rate: want a directory": {dir, "--format", "hgrm", "-o", "-"},
+		"no visit was completed: there are no percentiles to write":     {lost, "--format", "hgrm"},
+		"no visit was completed, so there is no histogram to write":     {lost, "--format", "hlog"},
+		"want the directory of a run":                                   {filepath.Join(dir, "nowhere")},
 	} {
-		if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
-			!strings.Contains(stderr, want) {
-			t.Errorf("%v: exit %d, %q, says %q, want %q", args, code, stdout, stderr, want)
-		}
+		t.Run(want, func(t *testing.T) {
+			if code, stdout, stderr := execute(t, append([]string{"report"}, args...)...); code != 2 || stdout != "" ||
+				!strings.Contains(stderr, want) {
+				t.Errorf("%v: exit %d, %q, says %q, want %q", args, code, stdout, stderr, want)
+			}
+		})
 	}
 }
 

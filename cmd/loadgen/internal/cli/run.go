@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench/work"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -24,6 +25,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -35,33 +37,36 @@ func newRun(own targets) *cobra.Command {
 		benches benchOptions
 	)
 	cmd := &cobra.Command{
-		Use:   "run [SCENARIO]",
-		Short: "Run a scenario, compare its arms, and leave results that benchstat reads",
-		Long: `Visits every cell of a scenario (an arm at a level of load) in rounds, in random
-order, each visit in a new process. Ends with tables, comparisons, and the files
-run.bench (for benchstat) and run.json (everything). --format json prints the tables
-and comparisons for programs; results/README.md describes it.
-
-SCENARIO is a name (see loadgen scenarios) or the path of a file. Without it, the
-command runs ` + own.usual() + `. Flags replace the fields of
-the scenario. An interrupt ends the run at once and keeps what was measured.
-
-With --compare REF, a git revision, the command is built at REF and from the working
-tree, in the module of the current directory. Every round visits each cell of both, in
-random order, for as many rounds as a change needs to show. The run leaves two runs,
-in the directories base and head, and exits with 1 if head is worse than base by more
-than the margins. With --bench PKG it runs the benchmarks of a package instead, and
-leaves base.bench and head.bench, which are paired line by line. Both sides are
-interleaved, since sides that are measured one after the other also differ by what
-the machine did meanwhile.`,
-		Example: `  loadgen run
+		Use:   own.use("run"),
+		Short: "Run a scenario, compare its arms, and leave results",
+		Example: own.example(`  loadgen run
   loadgen run span-reuse --qps 5k,20k --rounds 12
-  loadgen run quantile-live --out /tmp/live
-  loadgen run mine.yaml --spans none,sdk --duration 2s
+  loadgen run mine.yaml --spans none,sdk --duration 2s --slo 'p99 < 5ms'
   loadgen run span-reuse --qps 10k --compare main
-  loadgen run --compare HEAD~1 --bench ./quantile --benchmarks Add --benchtime 100ms`,
+  loadgen run --compare HEAD~1 --bench ./codec --benchmarks Encode`,
+			"  loadgen run", "  loadgen run LAST --qps 1k,10k --rounds 12",
+			"  loadgen run --target FIRST,LAST --compare 'LAST vs FIRST'",
+			"  loadgen run LAST --qps 1k --slo 'p99 < 5ms'", "  loadgen run FIRST --compare main"),
+		Long: own.arguments() + ` Flags replace the fields of the scenario;
+loadgen plan with the same arguments shows what would run.
+
+Every round visits each arm at each rate once, in random order, each visit in a
+new process. The answer has tables and comparisons. The directory of the run
+gets run.bench, which benchstat reads, and run.json, which has everything. An
+interrupt ends the run at once and keeps what was measured.
+
+--compare REF builds this program at a git revision and from the working tree,
+and every round visits both, so that a drift of the machine affects both alike.
+It leaves two runs, in the directories base and head. With --bench PKG it runs
+the benchmarks of a package instead, and leaves base.bench and head.bench. See
+loadgen compare for margins and the gate file.
+
+Exit codes: 0 fine; 1 an objective was missed, or --compare REF found that
+something regressed; 2 bad input, or something could not be measured; 3 under
+--strict, a visit was not valid, an objective is unstable, or a comparison with
+REF is inconclusive (not shown); 130 interrupted.`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeScenarios,
+		ValidArgsFunction: single(own.scenario),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := takeRevision(cmd)
 			if err != nil {
@@ -130,20 +135,19 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	addFormat(cmd, &o.format, runFormats)
 	o.verbosity.add(cmd)
 	f.StringSliceVar(&o.profiles, "profile", nil,
-		"Profile one more visit of every cell, which is not measured, into the directory profiles of the run. Takes "+
+		"Profile one more visit of each arm at each rate, which is not measured, into the directory profiles of the "+
+			"run. Takes "+
 			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
-	if err := cmd.RegisterFlagCompletionFunc("profile",
-		cobra.FixedCompletions(visit.Profiles(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+	complete(cmd, "profile", listOf(visit.Profiles()...))
 	f.BoolVar(&o.strict, "strict", false,
-		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision is "+
-			"inconclusive.")
+		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision does "+
+			"not show whether something changed.")
 	f.BoolVar(&o.confirm, "confirm", false,
-		"With --compare REF, measure what regressed again, alone, and call it a regression only if it regresses "+
-			"again.")
-	f.Lookup("compare").Usage = "What to set against each other. Takes a git `revision`, such as main, to compare " +
-		"with the working tree; or arms, as a comma-separated list of comparisons, such as pooled vs sdk."
+		"With --compare REF, measure again what regressed, and exit with 1 only if it regresses again.")
+	group(cmd, groupOutput, "out", "profile")
+	group(cmd, groupCI, "strict", "confirm")
+	f.Lookup("compare").Usage = "What to compare: a git `revision`, such as main, with the working tree; " +
+		"or arms of the scenario, such as 'pooled vs sdk', in a comma-separated list."
 }
 
 // check checks the flags, and reads the gate file of the project.
@@ -156,8 +160,8 @@ func (o *runOptions) check(cmd *cobra.Command) (err error) {
 	}
 	for _, kind := range o.profiles {
 		if !slices.Contains(visit.Profiles(), kind) {
-			return fmt.Errorf("--profile: %q is unknown: want a list of %s", kind,
-				strings.Join(visit.Profiles(), ", "))
+			return fmt.Errorf("--profile: %q is unknown%s: want a list of %s", kind,
+				spelling.Meant(kind, visit.Profiles()), strings.Join(visit.Profiles(), ", "))
 		}
 	}
 	o.rules, err = projectRules()
@@ -349,4 +353,37 @@ func unfit(ctx context.Context, stderr io.Writer) []string {
 		fmt.Fprintf(stderr, "warning: %s\n", w)
 	}
 	return warnings
+}
+
+// grace is the time after an interrupt in which a visit must answer with what it has measured, and benchmarks must
+// end. Tests increase it, for busy machines.
+var grace = child.Grace
+
+// programAt returns the program at a path, for making visits. The notices of its processes go to stderr.
+func programAt(path string, stderr io.Writer) rounds.Program {
+	return rounds.Program{Path: path, Notices: stderr, Grace: grace}
+}
+
+// newVisit returns the hidden command that makes one visit.
+func newVisit(own targets) *cobra.Command {
+	return newChild("visit", func(ctx context.Context, a *rounds.Asker) error {
+		return rounds.AnswerVisit(ctx, a, own.requested)
+	})
+}
+
+// newChild returns a hidden command that runs in its own process, and answers one request.
+func newChild(name string, answer func(context.Context, *rounds.Asker) error) *cobra.Command {
+	return &cobra.Command{
+		Use:    name,
+		Short:  "Answer one request of loadgen, which is read from standard input",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := answer(cmd.Context(), &rounds.Asker{In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Grace: grace})
+			if errors.Is(err, rounds.ErrInterrupted) {
+				return &exitError{exitInterrupted, nil}
+			}
+			return unusable(err)
+		},
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,32 +25,32 @@ func newSelftest() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
-		Short: "Test the generator on this machine, before you trust its measurements",
-		Long: `Tests the generator in real time against values that are known in advance:
-
-  oracle      every call stalls for a second, and p95, p99, p99.9 and the maximum
-              must have the values that arithmetic gives, for several numbers of workers
-  companions  without a stall, and with one slow call, latencies are not corrected
-  pacing      calls begin when they are due, at 100 to 1,000,000 per second
-  accounting  calls that fail, panic, are dropped or interrupted are all counted
-  arrivals    random calls have the requested distribution
-
-The target counts the calls and reads a clock of its own, so that the generator does
-not judge itself. A check that fails on a busy machine is repeated up to three times.
-
-It exits with 0 if all checks passed, and with 1 if one failed.
-
-With --aa N it tests comparisons instead: it compares an arm with itself in N rounds,
-at least 6, as run --compare does. Each round has two visits, and either can be the
-base. Over all choices, it prints the noise floor of every unit, which half and nine
-tenths of the shifts are below, and how often a gate raises a false alarm. It exits
-with 1 if false alarms are more frequent than 5%, or if there was one in the run as it
-was made. The noise floor is kept in ` + selftest.NoiseFile + `; comparisons and
-reports in the same directory mention it from then on.`,
+		Short: "Test the generator on this machine before you trust it",
 		Example: `  loadgen selftest
   loadgen selftest --quick
-  loadgen selftest --only oracle,pacing --format json
-  loadgen selftest --aa 12`,
+  loadgen selftest --aa 12
+  loadgen selftest --only oracle,pacing --format json`,
+		Long: `Tests the generator in real time against values that are known in advance:
+
+  oracle      every call stalls for a second, and p95, p99, p99.9 and the
+              maximum must have the values that arithmetic gives
+  companions  without a stall, and with one slow call, latencies are right
+  pacing      calls begin when they are due, at 100 to 1,000,000 per second
+  accounting  calls that fail, panic, are dropped or interrupted are counted
+  arrivals    random calls have the requested distribution
+
+The target counts the calls and reads a clock of its own, so that the generator
+does not judge itself. A check that fails on a busy machine is repeated up to
+three times.
+
+--aa N tests comparisons instead: it compares an arm with itself in N rounds,
+as run --compare does, and prints how large shifts are that mean nothing (the
+noise floor of every unit), and how often a gate would raise a false alarm. The
+noise floor is kept in ` + selftest.NoiseFile + `; comparisons and reports in the same
+directory mention it from then on.
+
+Exit codes: 0 all checks passed; 1 a check failed, or false alarms are more
+frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(as, selftestFormats); err != nil {
@@ -81,17 +82,17 @@ reports in the same directory mention it from then on.`,
 			return t.run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
+	cmd.Flags().BoolVar(&quick, "quick", false, "Use a shorter stall and fewer rates, in a quarter of the time.")
 	addFormat(cmd, &as, selftestFormats)
-	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of "+
-		"making the checks; 12 take about half a minute.")
+	cmd.Flags().IntVar(&rounds, "aa", 0, "Instead of the checks, compare an arm with itself in so many rounds, 6 or "+
+		"more; 12 take about half a minute.")
 	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile,
-		"With --aa, the `file` to keep the noise floor in; empty for none.")
-	cmd.Flags().StringSliceVar(&only, "only", nil, "Make these groups of checks alone, a comma-separated `list`.")
-	if err := cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(selftest.Groups(),
-		cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag was added above
-	}
+		"With --aa, the `file` to keep the noise floor in, or '' for none.")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "Make only these groups of checks: a comma-separated `list` of "+
+		strings.Join(selftest.Groups(), ", ")+".")
+	group(cmd, groupLoad, "quick", "only")
+	group(cmd, groupCompare, "aa", "keep")
+	complete(cmd, "only", listOf(selftest.Groups()...))
 	return cmd
 }
 

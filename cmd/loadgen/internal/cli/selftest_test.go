@@ -41,33 +41,35 @@ func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
 		"it is interrupted": {stopped, []selftest.Check{made(pass, nil)}, 130, "Interrupted before a check was made.",
 			"interrupted after 0 of 1 check"},
 	} {
-		for _, asJSON := range []bool{false, true} {
-			var stdout, stderr bytes.Buffer
-			st := selfTest{checks: c.checks, json: asJSON, stdout: &stdout, stderr: &stderr}
-			err := st.run(c.ctx)
-			code, message := exitOK, ""
-			if exit := (*exitError)(nil); errors.As(err, &exit) {
-				code = exit.code
-				if exit.err != nil {
-					message = exit.err.Error()
+		t.Run(name, func(t *testing.T) {
+			for _, asJSON := range []bool{false, true} {
+				var stdout, stderr bytes.Buffer
+				st := selfTest{checks: c.checks, json: asJSON, stdout: &stdout, stderr: &stderr}
+				err := st.run(c.ctx)
+				code, message := exitOK, ""
+				if exit := (*exitError)(nil); errors.As(err, &exit) {
+					code = exit.code
+					if exit.err != nil {
+						message = exit.err.Error()
+					}
+				}
+				if code != c.code || message != c.err {
+					t.Errorf("%s: exit %d, %q; want %d, %q", name, code, message, c.code, c.err)
+				}
+				switch {
+				case !asJSON || c.out == "":
+					if !strings.Contains(stdout.String(), c.out) {
+						t.Errorf("%s: %q is not in\n%s", name, c.out, &stdout)
+					}
+				default:
+					var r selftest.Report
+					if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Passed != (c.code == 0) ||
+						r.Planned != len(c.checks) {
+						t.Errorf("%s: %v\n%s", name, err, &stdout)
+					}
 				}
 			}
-			if code != c.code || message != c.err {
-				t.Errorf("%s: exit %d, %q; want %d, %q", name, code, message, c.code, c.err)
-			}
-			switch {
-			case !asJSON || c.out == "":
-				if !strings.Contains(stdout.String(), c.out) {
-					t.Errorf("%s: %q is not in\n%s", name, c.out, &stdout)
-				}
-			default:
-				var r selftest.Report
-				if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Passed != (c.code == 0) ||
-					r.Planned != len(c.checks) {
-					t.Errorf("%s: %v\n%s", name, err, &stdout)
-				}
-			}
-		}
+		})
 	}
 }
 

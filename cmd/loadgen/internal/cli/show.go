@@ -11,16 +11,23 @@ func newShow() *cobra.Command {
 	var v verbosity
 	cmd := &cobra.Command{
 		Use:   "show [RUN]",
-		Short: "Print the tables and comparisons of a run again",
-		Long: `Prints what a run ended with: the tables of its load and its estimators, and its
-comparisons. RUN is the directory of a run, or its run.json;
-without it, the newest run in results.
+		Short: "Print what a run showed again",
+		Example: `  loadgen show
+  loadgen show results/span-reuse-20260102T030405Z --all
+  loadgen show RUN --format json | jq '.cells[].percentiles.latency_ns.p99'`,
+		Long: `RUN is the directory of a run, or its run.json; without it, the newest run in
+results.
 
-Format json has all of it for programs, and tsv a row for each cell, with the medians in
-the units of run.bench. results/README.md describes both.`,
-		Example: `  loadgen show results/span-reuse-20260102T030405Z
-  loadgen show results/span-reuse-20260102T030405Z --format json | jq '.cells[].percentiles.latency_ns.p99'`,
-		Args: cobra.MaximumNArgs(1),
+Prints a table of the arms and rates, the verdicts of the first comparison, and
+the answer, what is in doubt, what to do next and where there is more. --all
+prints everything: all tables, comparisons and warnings.
+
+Format json has all of it for programs, and tsv a row for each arm and rate,
+with the medians in the units of run.bench. results/README.md describes both.
+
+Exit codes: 0 fine; 2 bad input.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: single(resultsOf(results.JSONFile, isJSON)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v.quiet = quiet(cmd)
 			if err := checkFormat(format, tableFormats); err != nil {

@@ -86,18 +86,26 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	return all.own(req.Scenario.TargetOf(req.Cell))
 }
 
-// load loads the scenario that the arguments and flags of a command name. Without an argument, it returns a default
-// scenario for the program's own targets that --target names, or for the first one; if the program has no targets, or
-// --target names only the map, it loads span-reuse. The default scenario compares estimators only if a flag names
-// some.
+// load loads the scenario that the arguments and flags of a command name. An argument that is the name of one of the
+// program's own targets means the same as --target. Without an argument, it returns a default scenario for the
+// program's own targets that --target names, or for the first one; if the program has no targets, or --target names
+// only the map, it loads span-reuse. The default scenario compares estimators only if a flag names some.
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
+	if args, err = all.takeTarget(cmd, args); err != nil {
+		return nil, unusable(err)
+	}
 	settings := settingsOf(cmd)
 	switch {
 	case len(args) > 0 && isRun(args[0]):
 		s, err = scenarioOf(args[0], settings)
 	case len(args) > 0:
-		s, err = scenarios.Load(args[0], settings...)
+		if s, err = scenarios.Load(args[0], settings...); err != nil {
+			err = all.notLoaded(cmd, args[0], err)
+		}
 	case len(all) > 0 && !mapNamed(cmd):
+		if err := all.comparable(cmd); err != nil {
+			return nil, unusable(err)
+		}
 		name, about := all.named(cmd)
 		if about != "" {
 			about = fmt.Sprintf("about: %q\n", about)
@@ -143,6 +151,53 @@ func scenarioOf(run string, settings []scenarios.Setting) (*scenarios.Scenario, 
 	return scenarios.Decode(filepath.Join(directoryOf(run), results.JSONFile), text, settings...)
 }
 
+// takeTarget sets --target to the argument of a command, if it names one of the program's own targets and no scenario,
+// and returns the remaining arguments.
+func (all targets) takeTarget(cmd *cobra.Command, args []string) ([]string, error) {
+	if len(args) == 0 || !slices.Contains(all.names()[1:], args[0]) || slices.Contains(scenarios.Names(), args[0]) {
+		return args, nil
+	}
+	if given := targetFlag(cmd); given != nil {
+		return nil, fmt.Errorf("%s and --target %s both name what to measure: want one of them", args[0],
+			strings.Join(given, ","))
+	}
+	return nil, cmd.Flags().Set(scenarios.Target, args[0])
+}
+
+// comparable returns an error if --compare names two of the program's own targets, and --target does not name them.
+func (all targets) comparable(cmd *cobra.Command) error {
+	f := cmd.Flags().Lookup("compare")
+	if f == nil || !f.Changed || targetFlag(cmd) != nil {
+		return nil
+	}
+	for pair := range strings.SplitSeq(f.Value.String(), ",") {
+		head, base, _ := strings.Cut(pair, " vs ")
+		head, base = strings.TrimSpace(head), strings.TrimSpace(base)
+		if own := all.names()[1:]; slices.Contains(own, head) && slices.Contains(own, base) {
+			return fmt.Errorf("--compare: %s and %s are functions of this program: add --target %s,%s to measure both",
+				head, base, base, head)
+		}
+	}
+	return nil
+}
+
+// notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
+func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
+	own := all.names()[1:]
+	switch meant := meantCommand(cmd, name); {
+	case meant != "":
+		return fmt.Errorf("%w\n%s", err, meant)
+	case isPath(name):
+		return err
+	case len(own) > 0:
+		return fmt.Errorf("%w\nIt is no function of this program either%s: these are %s", err,
+			spelling.Meant(name, own), strings.Join(own, ", "))
+	case len(spelling.Similar(name, scenarios.Names())) == 0:
+		return fmt.Errorf("%w\nA function of your own is measured by a program that gives it to command.Main", err)
+	}
+	return err
+}
+
 // targetFlag returns the targets that --target names.
 func targetFlag(cmd *cobra.Command) []string {
 	if f := cmd.Flags().Lookup(scenarios.Target); f != nil && f.Changed {
@@ -171,24 +226,72 @@ func (all targets) named(cmd *cobra.Command) (name, about string) {
 	return all[0].Name, all[0].About
 }
 
-// usual describes the target or scenario that a command runs without an argument, for the help of the command.
-func (all targets) usual() string {
-	if len(all) > 0 {
-		return "the target " + all[0].Name + ", or that of --target"
+// program returns the name of the program: loadgen, or the name of the file of a program with its own targets.
+func (all targets) program() string {
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if len(all) == 0 || !scenarios.ValidName(name) {
+		return loadgen
 	}
-	return "span-reuse"
+	return name
 }
 
-// complete registers the completion of --target.
-func (all targets) complete(cmd *cobra.Command) {
-	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		var names []string
-		for _, t := range all {
-			names = append(names, cobra.CompletionWithDesc(t.Name, t.About))
-		}
-		return append(names, scenarios.MapTarget), cobra.ShellCompDirectiveNoFileComp
+// arguments describes the argument SCENARIO of a command, for its help.
+func (all targets) arguments() string {
+	if len(all) == 0 {
+		return "SCENARIO is a name that 'loadgen scenarios' lists, the path of a YAML file, or a run, " +
+			"which is run again with a new seed. Without it, " +
+			"span-reuse is taken."
 	}
-	if err := cmd.RegisterFlagCompletionFunc("target", complete); err != nil {
-		panic(err) // addSettings adds the flag
+	return "NAME is a function of this program (" + strings.Join(all.names()[1:], ", ") + "), a scenario that " +
+		"'loadgen scenarios' lists, the path of a YAML file, or a run, which is run again with a new " +
+		"seed. Without it and without --target, " + all[0].Name +
+		" is taken."
+}
+
+// use returns the form of the arguments of a command that takes a scenario.
+func (all targets) use(command string) string {
+	if len(all) > 0 {
+		return command + " [NAME]"
+	}
+	return command + " [SCENARIO]"
+}
+
+// example returns the examples of a command: usual, or lines for a program with its own targets, in which FIRST and
+// LAST stand for the first target and the last one. It leaves out lines that need two targets if there is one.
+func (all targets) example(usual string, lines ...string) string {
+	if len(all) == 0 {
+		return usual
+	}
+	first, last := all[0].Name, all[len(all)-1].Name
+	var fit []string
+	for _, line := range lines {
+		if len(all) > 1 || !strings.Contains(line, "FIRST") || !strings.Contains(line, "LAST") {
+			fit = append(fit, strings.NewReplacer("FIRST", first, "LAST", last).Replace(line))
+		}
+	}
+	return strings.Join(fit, "\n")
+}
+
+// list returns a paragraph that lists the program's own targets, or "" if there are none.
+func (all targets) list() string {
+	if len(all) == 0 {
+		return ""
+	}
+	text := "The functions of this program, which run, plan and capacity take by name:\n\n"
+	for _, t := range all {
+		text += entry("  "+t.Name, t.about(), listTexts)
+	}
+	return text + "\n"
+}
+
+// complete registers the completion of --target and --compare, and puts the names of the targets into the help.
+func (all targets) complete(cmd *cobra.Command) {
+	complete(cmd, scenarios.Target, listOf(append(all.described(), scenarios.MapTarget)...))
+	if cmd.Flags().Lookup("compare") != nil {
+		complete(cmd, "compare", all.comparisons)
+	}
+	if len(all) > 0 {
+		cmd.Flags().Lookup(scenarios.Target).Usage = "What is called. Takes a comma-separated list of " +
+			strings.Join(all.names(), ", ") + "."
 	}
 }

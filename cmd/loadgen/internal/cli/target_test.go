@@ -183,11 +183,13 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 			`target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
 		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
 	} {
-		args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
-		code, stdout, stderr := own(t, args...)
-		if code != exitUnusable || !strings.Contains(stdout+stderr, c.want) {
-			t.Errorf("%s: exit %d, %q not in\n%s\n%s", c.args, code, c.want, stdout, stderr)
-		}
+		t.Run(c.args, func(t *testing.T) {
+			args := append(strings.Fields(c.args), "--out", filepath.Join(t.TempDir(), "out"))
+			code, stdout, stderr := own(t, args...)
+			if code != exitUnusable || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("%s: exit %d, %q not in\n%s\n%s", c.args, code, c.want, stdout, stderr)
+			}
+		})
 	}
 	f := func(context.Context, trace.TracerProvider) (bench.Target, error) { return nil, nil }
 	err := targets{{Name: "map", Open: f}, {Name: "a b", Open: f}, {Name: "x"}, {Name: "y", Open: f},
@@ -294,7 +296,7 @@ func TestAnotherTargetHasItsOwnNameAndNoEstimatorsThatNobodyAskedFor(t *testing.
 		{"another", "plan --target spanned", "spanned: Makes spans by itself.", "look-up"},
 		{"estimators", "plan --quantile hdr", "estimators  hdr", "tdigest"},
 		{"the map", "plan --target map", "spans=sdk", "look-up"},
-		{"help", "run --help", "command runs the target look-up, or that of --target", "command runs span-reuse"},
+		{"help", "run --help", "--target, look-up is taken.", "span-reuse is taken"},
 		{"scenarios", "scenarios", "--target spanned", "--target map"},
 		{"completion", "__complete run --target s", "spanned\tMakes spans by itself.", "nobody"},
 	} {

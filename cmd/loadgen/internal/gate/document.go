@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A scalar is a value of a gate file and where it stands.
@@ -63,8 +66,8 @@ func readDocument(path string, data []byte) (*document, error) {
 	}
 	switch len(bodies) {
 	case 0:
-		return nil, fmt.Errorf("%s:1:1: the file is empty: want at least one of margins, exact, only, better, "+
-			"config, strict, expected, removed", path)
+		return nil, fmt.Errorf("%s:1:1: the file is empty: want at least one of %s", path,
+			strings.Join(fileFields, ", "))
 	case 1:
 	default:
 		return nil, fmt.Errorf("%s: a second document, after ---: want one", placeOf(bodies[1]).in(path))
@@ -81,9 +84,31 @@ func readDocument(path string, data []byte) (*document, error) {
 	}
 	var d document
 	if err := yaml.NodeToValue(bodies[0], &d, yaml.Strict()); err != nil {
-		return nil, located(path, err)
+		return nil, unknownField(located(path, err), err, bodies[0])
 	}
 	return &d, nil
+}
+
+// The fields of a gate file, and of an entry of expected or removed.
+var (
+	fileFields  = []string{"margins", "exact", "only", "better", "config", "strict", "expected", "removed"}
+	entryFields = []string{"cell", "unit", "reason", "until"}
+)
+
+// unknownField adds the fields that there are to the located error of an unknown field, and returns other errors as
+// they are.
+func unknownField(located, err error, body ast.Node) error {
+	var unknown *yaml.UnknownFieldError
+	if !errors.As(err, &unknown) {
+		return located
+	}
+	fields, at := entryFields, unknown.GetToken()
+	if m, ok := body.(*ast.MappingNode); ok && slices.ContainsFunc(m.Values, func(v *ast.MappingValueNode) bool {
+		return v.Key.GetToken().Position.Offset == at.Position.Offset
+	}) {
+		fields = fileFields
+	}
+	return fmt.Errorf("%w%s: want one of %s", located, spelling.Meant(at.Value, fields), strings.Join(fields, ", "))
 }
 
 // located returns an error of the decoder with its place in the file.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchproc"
 
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -195,7 +196,8 @@ func (o *Options) expect(list []*comparison.Result, full map[*comparison.Result]
 		for _, unit := range f.units() {
 			if _, ok := units[unit]; !ok {
 				warnings = append(warnings,
-					fmt.Sprintf("no results in unit %q, which the gate file names: check the spelling", unit))
+					fmt.Sprintf("no results in unit %q, which the gate file names%s: check the spelling", unit,
+						spelling.Meant(unit, slices.Sorted(maps.Keys(units)))))
 			}
 		}
 	}
@@ -243,8 +245,8 @@ func (o *Options) unjudged(units map[string]bool) (errs []error) {
 	for _, unit := range slices.Sorted(maps.Keys(named)) {
 		switch judged, ok := units[unit]; {
 		case !ok:
-			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s: want some of %s", named[unit], unit,
-				strings.Join(measured, ", ")))
+			errs = append(errs, fmt.Errorf("%s: nothing was measured in %s%s: want some of %s", named[unit], unit,
+				spelling.Meant(unit, measured), strings.Join(measured, ", ")))
 		case !judged:
 			errs = append(errs, fmt.Errorf("%s: the better direction of %s is unknown: %s", named[unit], unit,
 				howBetter(unit)))

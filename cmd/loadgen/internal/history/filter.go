@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// A Filter says which cells are wanted. Its zero value is all.
 // A Filter selects cells. Its zero value selects all.
 type Filter struct {
 	Cell    *regexp.Regexp // matches a part of the name
@@ -35,24 +35,25 @@ func (f *Filter) Select(records []Record) ([]Record, error) {
 		}
 	}
 	if len(kept) == 0 && len(records) > 0 {
-		return nil, fmt.Errorf("nothing in %d records matches; there are\n%s", len(records), inventory(records))
+		return nil, fmt.Errorf("nothing in %s matches%s; there are\n%s", format.Plural(len(records), "record"),
+			spelling.Meant(unit, units(records)), inventory(records))
 	}
 	return kept, nil
 }
 
 // inventory returns a list of the cells, units and machines of records, with a few of each.
 func inventory(records []Record) string {
-	var cells, units []string
+	var cells []string
 	for _, r := range records {
 		for _, c := range r.Cells {
-			cells, units = append(cells, c.Name), append(units, c.Unit)
+			cells = append(cells, c.Name)
 		}
 	}
 	var b strings.Builder
 	for _, section := range []struct {
 		title string
 		names []string
-	}{{"cells", cells}, {"units", units}, {"machines", machines(records)}} {
+	}{{"benchmarks", cells}, {"units", units(records)}, {"machines", machines(records)}} {
 		const few = 20
 		slices.Sort(section.names)
 		names := slices.Compact(section.names)
@@ -62,6 +63,17 @@ func inventory(records []Record) string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// units returns the units of records, each once, sorted.
+func units(records []Record) (names []string) {
+	for _, r := range records {
+		for _, c := range r.Cells {
+			names = append(names, c.Unit)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // machines returns the machines of records, in the order in which they first appear.

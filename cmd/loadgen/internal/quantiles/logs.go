@@ -9,6 +9,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // log reads the histograms of a log that have the reader's tag, or no tag.
@@ -30,8 +31,8 @@ func (r *Reader) log(f *textFile) (Data, error) {
 		return Data{}, fmt.Errorf("%s: all its histograms have tags, and different tags must not be mixed: want "+
 			"--tag with one of %s", f.path, format.And(tags.names()))
 	case !ok && len(tags) > 0:
-		return Data{}, fmt.Errorf("%s: no histogram has the tag %q: want one of %s", f.path, r.Tag,
-			format.And(tags.names()))
+		return Data{}, fmt.Errorf("%s: no histogram has the tag %q%s: want one of %s", f.path, r.Tag,
+			spelling.Meant(r.Tag, tags.names()), format.And(tags.names()))
 	case len(p) == 0:
 		return Data{}, fmt.Errorf("%s:1: no values: want a log of histograms that hold some", f.path)
 	}

@@ -81,6 +81,8 @@ func TestTagsOfALogAreNotMixed(t *testing.T) {
 				"servicetime and tries"},
 		"one that is not there": {both, "try", nil,
 			`no histogram has the tag "try": want one of (none), servicetime and tries`},
+		"one that is misspelt": {both, "servicetiem", nil,
+			`no histogram has the tag "servicetiem" (did you mean servicetime?): want one of (none), `},
 		"none is tagged": {encoded(t, 7), "try", nil, `no histogram has the tag "try": want one of (none)`},
 	} {
 		t.Run(name, func(t *testing.T) {

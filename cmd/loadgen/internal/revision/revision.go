@@ -17,6 +17,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
 // A Checkout is a checked-out revision beside the working tree. The caller of Open must close it.
@@ -41,10 +42,11 @@ func Open(ctx context.Context, dir, ref string, p *terminal.Progress) (_ *Checko
 	c := &Checkout{dir: dir, ref: ref, shown: p}
 	// Git treats an argument that begins with a dash as a flag.
 	if strings.HasPrefix(ref, "-") || ref == "" {
-		return nil, unknown(ref, errors.New("a revision cannot begin with a dash or be empty"))
+		return nil, unknown(ref, "", errors.New("a revision cannot begin with a dash or be empty"))
 	}
 	if c.Commit, err = git(ctx, dir, "rev-parse", "--verify", "--quiet", ref+"^{commit}"); err != nil {
-		return nil, unknown(ref, err)
+		names, _ := Names(ctx, dir) // only for a suggestion
+		return nil, unknown(ref, spelling.Meant(ref, names), err)
 	}
 	if err := c.look(ctx); err != nil {
 		return nil, err
@@ -68,10 +70,19 @@ func Open(ctx context.Context, dir, ref string, p *terminal.Progress) (_ *Checko
 	return c, nil
 }
 
-// unknown returns an error about a revision that git does not know.
-func unknown(ref string, err error) error {
-	return fmt.Errorf("git knows no revision %q: want a branch, a tag or a commit, which a shallow clone may have "+
-		"to fetch first (%w)", ref, err)
+// Names returns HEAD and the names of the branches and tags of the repository that dir is in.
+func Names(ctx context.Context, dir string) ([]string, error) {
+	refs, err := git(ctx, dir, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes")
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{"HEAD"}, strings.Fields(refs)...), nil
+}
+
+// unknown returns an error about a revision that git does not know, with a suggestion.
+func unknown(ref, meant string, err error) error {
+	return fmt.Errorf("git knows no revision %q%s: want a branch, a tag or a commit, which a shallow clone may "+
+		"have to fetch first (%w)", ref, meant, err)
 }
 
 // look sets Head.

@@ -133,7 +133,7 @@ func TestWhatCannotBeCheckedOutSaysWhatToDo(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	for _, c := range []struct{ name, dir, ref, want string }{
 		{"no working tree", temp, "v1", "is not in a git working tree"},
-		{"no such tag", dir, "v2", `git knows no revision "v2": want a branch, a tag or a commit`},
+		{"no such tag", dir, "v2", `git knows no revision "v2" (did you mean v1?): want a branch, a tag or a commit`},
 		{"an option", dir, "--all", `git knows no revision "--all"`},
 		{"no name", dir, "", `git knows no revision ""`},
 		{"a file", dir, "v1:go.mod", `git knows no revision "v1:go.mod"`},
