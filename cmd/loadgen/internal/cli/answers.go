@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +38,8 @@ func (v *verbosity) add(cmd *cobra.Command) {
 }
 
 // text returns what a run shows, as long as the verbosity has it.
-func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, dir string, s *terminal.Screen) string {
-	place := report.Place{Program: programName(), Run: dir}
+func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, place report.Place,
+	s *terminal.Screen) string {
 	switch {
 	case v.all:
 		return report.Text(run, contests, place, s)
@@ -51,19 +49,12 @@ func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, dir s
 	return report.Brief(run, contests, place, s, v.verbose)
 }
 
-// programName returns the name of the command, as a user types it.
-func programName() string {
-	if name := filepath.Base(os.Args[0]); len(os.Args[0]) > 0 && !strings.HasSuffix(name, ".test") {
-		return name
-	}
-	return "loadgen"
-}
-
 // printRun writes the report of a run in one of tableFormats.
 func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, contests []*comparison.Contest,
 	dir string) error {
 	w := cmd.OutOrStdout()
-	switch d := report.NewDocument(run, contests, report.Place{Program: programName(), Run: dir}); as {
+	place := report.Place{Program: cmd.Root().Name(), Run: dir}
+	switch d := report.NewDocument(run, contests, place); as {
 	case formatJSON:
 		return printJSON(w, d)
 	case formatTSV:
@@ -71,7 +62,7 @@ func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, cont
 		return err
 	}
 	s := screenOf(cmd, w)
-	return s.Print(w, v.text(run, contests, dir, s))
+	return s.Print(w, v.text(run, contests, place, s))
 }
 
 // printRun prints the report of a run that has just ended. The text profiles, which is printed last, describes the
@@ -79,10 +70,11 @@ func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, cont
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string) error {
 	dir := filepath.Dir(w.JSONPath())
+	place := report.Place{Program: o.program, Run: dir}
 	if o.format != formatJSON {
-		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, dir, o.screen)+profiles)
+		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, place, o.screen)+profiles)
 	}
-	d := report.NewDocument(run, contests, report.Place{Program: programName(), Run: dir})
+	d := report.NewDocument(run, contests, place)
 	d.Files = &report.FilesDocument{Bench: w.BenchPath(), JSON: w.JSONPath()}
 	if profiles != "" {
 		d.Files.Profiles = profilesIn(dir)

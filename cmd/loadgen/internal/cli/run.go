@@ -78,7 +78,7 @@ REF is inconclusive (not shown); 130 interrupted.`,
 			o.progress = newProgress(cmd)
 			defer o.progress.Close()
 			o.stdout, o.stderr = cmd.OutOrStdout(), o.progress
-			o.screen, o.verbosity.quiet = screenOf(cmd, o.stdout), quiet(cmd)
+			o.screen, o.verbosity.quiet, o.program = screenOf(cmd, o.stdout), quiet(cmd), cmd.Root().Name()
 			if cmd.Flags().Changed("bench") {
 				if err := benches.check(cmd, args, ref); err != nil {
 					return unusable(err)
@@ -118,6 +118,7 @@ type runOptions struct {
 	out            string // output directory; "" means a new one in results
 	format         string
 	verbosity      verbosity
+	program        string           // the name of the command
 	screen         *terminal.Screen // of stdout
 	strict         bool
 	confirm        bool
