@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,7 @@ type compareFlags struct {
 	better                []string
 	gate                  string
 	format, out           string
+	detail                detail
 }
 
 // unitsUsage is the help text of --units.
@@ -134,6 +136,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
 	addFormat(cmd, &f.format, gate.Formats())
+	f.detail.add(cmd)
 	flags.StringVarP(&f.out, "out", "o", "-",
 		"Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
@@ -154,9 +157,13 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	text, err := r.Format(f.format)
-	if err != nil {
+	screen := screenOf(cmd, cmd.OutOrStdout())
+	text, err := r.Format(f.format, screen, f.detail.all)
+	switch {
+	case err != nil:
 		return unusable(err)
+	case f.detail.quiet && f.format == formatText:
+		text = r.Ending(screen, false, nil)
 	}
 	if f.out != "-" {
 		if err := os.WriteFile(f.out, []byte(text), 0o644); err != nil {
@@ -164,7 +171,10 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		}
 		text = r.Summary + "\n"
 	}
-	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+	if f.format == formatText {
+		text = screen.Symbols(text)
+	}
+	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return unusable(err)
 	}
 	if r.Exit != exitOK {

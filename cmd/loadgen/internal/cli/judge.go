@@ -62,8 +62,8 @@ func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
 		o.compared = append(o.compared, comparedDocument{Report: r, Files: sideFiles{base, head}})
 		return nil
 	}
-	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
-	return unusable(err)
+	r.Paths = []string{base, head}
+	return unusable(o.screen.Print(o.stdout, r.Text(o.screen, false)))
 }
 
 // noiseFloor returns the noise floor that selftest --aa kept, or nil if there is none. It prints an error as a

@@ -22,6 +22,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -70,6 +71,7 @@ the machine did meanwhile.`,
 				return unusable(err)
 			}
 			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.screen = screenOf(cmd, o.stdout)
 			if cmd.Flags().Changed("bench") {
 				if err := benches.check(cmd, args, ref); err != nil {
 					return unusable(err)
@@ -114,6 +116,7 @@ type runOptions struct {
 	rules          *gate.File         // the gate file of the project, or nil
 	compared       []comparedDocument // comparisons that finish prints as one JSON document
 	stdout, stderr io.Writer
+	screen         *terminal.Screen // of stdout
 }
 
 func (o *runOptions) addFlags(cmd *cobra.Command) {

@@ -124,3 +124,22 @@ func TestATableAlignsColumnsOfATerminal(t *testing.T) {
 	notes := map[int]string{-1: "above\n", 1: "below\n"}
 	golden.Check(t, "table.txt", format.Annotated(table, func(row int) string { return notes[row] }))
 }
+
+func TestNamesAreCutInTheMiddle(t *testing.T) {
+	for name, row := range map[string]struct {
+		text  string
+		width int
+		want  string
+	}{
+		"as it is":        {"pooled", 6, "pooled"},
+		"longer":          {"pooled-by-value", 9, "pool…alue"},
+		"one column":      {"pooled", 1, "…"},
+		"wide characters": {"世界世界世界", 7, "世界…界"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := format.Middle(row.text, row.width); format.Width(got) > row.width || got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}

@@ -106,3 +106,30 @@ func Markdown(s string) string { return markdownSpecial.Replace(Printable(s, "")
 
 var markdownSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`",
 	"[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`)
+
+// Middle returns a text that is wider than width without its middle, since names differ at both ends.
+func Middle(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	begin, end := 0, len(runes)
+	for room := width - 1; begin < end; {
+		next := runes[begin] // the begin and the end take turns
+		if begin > len(runes)-end {
+			next = runes[end-1]
+		}
+		if room -= Width(string(next)); room < 0 {
+			break
+		}
+		if begin > len(runes)-end {
+			end--
+		} else {
+			begin++
+		}
+	}
+	return string(runes[:begin]) + "…" + string(runes[end:])
+}
+
+// Unstyled returns a text without the codes of terminals for colours.
+func Unstyled(s string) string { return text.StripEscape(s) }
