@@ -17,6 +17,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -80,6 +81,7 @@ held, or the generator or the machine was the limit; 2 bad input, or a probe cou
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.stdout, o.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			o.screen = screenOf(cmd, o.stdout)
 			if err := o.check(cmd, args); err != nil {
 				return unusable(err)
 			}
@@ -112,6 +114,8 @@ type capacityOptions struct {
 	slo              []string
 	objectives       []record.SLO // parsed from slo
 	stdout, stderr   io.Writer
+	screen           *terminal.Screen // of stdout
+	detail           detail
 	requirementGiven bool
 	budgetGiven      bool
 }
@@ -141,6 +145,7 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 		"Measure throughput at these numbers of workers, too, and fit how it scales. "+
 			"Takes a comma-separated `list` of 6 to 64 of them, 1 or 2 among them, such as 1,2,3,4,6,8.")
 	addFormat(cmd, &o.format, capacityFormats)
+	o.detail.add(cmd)
 	for name, values := range map[string][]string{"precision": {"1%", "3%", "5%", "10%"},
 		"scaling": {"1,2,3,4,6,8", "1,2,4,8,16,32"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name,
@@ -185,7 +190,8 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 			wrong("--resume: the scenario is that of the search: want no %s", args[0])
 		}
 		f.Visit(func(given *pflag.Flag) {
-			if !slices.Contains([]string{"resume", "format", "require", "budget", "scaling"}, given.Name) {
+			if !slices.Contains([]string{"resume", "format", "require", "budget", "scaling",
+				"all", "quiet", "color", "ascii"}, given.Name) {
 				wrong("--resume: --%s is that of the search: leave it out, or begin another one", given.Name)
 			}
 		})

@@ -83,14 +83,3 @@ func TestARateIsWrittenAsFinelyAsItIsWorth(t *testing.T) {
 		}
 	}
 }
-
-func TestEqualSharesHaveNoSign(t *testing.T) {
-	for share, want := range map[float64]string{0: "0%", -1e-17: "0%", -0.0123: "-1.23%", 0.25: "25.0%"} {
-		if got := sharePercent(share); got != want {
-			t.Errorf("%v is %s, want %s", share, got, want)
-		}
-		if got := sharePercent(-share); share == 0 && got != want {
-			t.Errorf("-0 is %s", got)
-		}
-	}
-}
