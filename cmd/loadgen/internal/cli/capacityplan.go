@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 func newCapacityPlan() *cobra.Command {
@@ -65,7 +67,11 @@ It exits with 0 if there is a plan, and with 2 if the input is bad.`,
 			if cmd.Flags().Changed("out") && f.out == "" {
 				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
 			}
-			text, err := f.plan(args)
+			w := cmd.OutOrStdout()
+			if f.out != "-" {
+				w = io.Discard // a file is no terminal
+			}
+			text, err := f.plan(args, screenOf(cmd, w))
 			if err != nil {
 				return unusable(err)
 			}
@@ -86,6 +92,7 @@ var planFormats = append(fleet.Formats(), formatHTML)
 // A planFlags holds the flags of capacity plan before they are parsed.
 type planFlags struct {
 	peak, headroom, failures, capacity, format, out string
+	detail                                          detail
 }
 
 func (f *planFlags) add(cmd *cobra.Command) {
@@ -98,6 +105,7 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.capacity, "capacity", "",
 		"What an instance carries, a `rate` such as 41200 or its interval 40600..41900, instead of RESULT.")
 	addFormat(cmd, &f.format, planFormats)
+	f.detail.add(cmd)
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
 	for flag, values := range map[string][]string{
 		"headroom": {"10%", "20%", "30%", "40%", "50%", "60%"}, "failures": {"0", "1", "2"},
@@ -109,8 +117,8 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// plan returns a plan in the format of --format. It reports all errors in the flags and in RESULT together.
-func (f *planFlags) plan(args []string) (string, error) {
+// plan returns a plan in the format of --format, as text for a screen. It reports all errors in the flags and in RESULT together.
+func (f *planFlags) plan(args []string, screen *terminal.Screen) (string, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
 		if err != nil {
@@ -145,7 +153,11 @@ func (f *planFlags) plan(args []string) (string, error) {
 		err := page.WritePlan(&b, plan)
 		return b.String(), err
 	}
-	return plan.Format(f.format)
+	text, err := plan.Format(f.format, screen, fleet.Reading{All: f.detail.all, Quiet: f.detail.quiet})
+	if f.format == formatText {
+		text = screen.Symbols(text)
+	}
+	return text, err
 }
 
 // parseHeadroom parses a share such as 30% or 0.3, which is at most fleet.MostHeadroom.

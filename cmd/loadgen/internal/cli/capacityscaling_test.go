@@ -118,7 +118,7 @@ func planOfScaling(t *testing.T, f *capacity.File) {
 	if again, err := capacity.ReadFile(dir); err != nil || again.Scaling[0].Fit == nil {
 		t.Errorf("read again: %v", err)
 	}
-	code, text, log := execute(t, "capacity", "plan", "--peak", "1000", dir)
+	code, text, log := execute(t, "capacity", "plan", "--all", "--peak", "1000", dir)
 	if code != 0 || !strings.Contains(text,
 		"How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- "+want) {
 		t.Errorf("exit %d\n%s\n%s", code, text, log)

@@ -157,7 +157,11 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	screen := screenOf(cmd, cmd.OutOrStdout())
+	w := cmd.OutOrStdout()
+	if f.out != "-" {
+		w = io.Discard // a file is no terminal
+	}
+	screen := screenOf(cmd, w)
 	text, err := r.Format(f.format, screen, f.detail.all)
 	switch {
 	case err != nil:
@@ -165,14 +169,14 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	case f.detail.quiet && f.format == formatText:
 		text = r.Ending(screen, false, nil)
 	}
+	if f.format == formatText {
+		text = screen.Symbols(text)
+	}
 	if f.out != "-" {
 		if err := os.WriteFile(f.out, []byte(text), 0o644); err != nil {
 			return unusable(fmt.Errorf("--out: %w", err))
 		}
 		text = r.Summary + "\n"
-	}
-	if f.format == formatText {
-		text = screen.Symbols(text)
 	}
 	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return unusable(err)

@@ -96,10 +96,25 @@ func TestNoTableIsWiderThanTheScreen(t *testing.T) {
 			}
 			table.Row(cells...)
 		}
-		for line := range strings.Lines(s.Table(table)) {
+		for line := range strings.Lines(s.Table(table) + s.Blocks(table)) {
 			if w := format.Width(strings.TrimSuffix(line, "\n")); w > s.Width {
 				t.Fatalf("%d of %d columns: %q", w, s.Width, line)
 			}
 		}
 	})
+}
+
+func TestBlocksHaveAllColumns(t *testing.T) {
+	table := terminal.NewTable(terminal.Column{Title: "name"}, terminal.Column{Title: "first"},
+		terminal.Column{Title: "second", Drop: 1}, terminal.Column{Title: "third", Drop: 2})
+	table.Row("a", strings.Repeat("1", 30), strings.Repeat("2", 20), "3")
+	want := "" +
+		"name                           first                second\n" +
+		"a     111111111111111111111111111111  22222222222222222222\n" +
+		"\n" +
+		"name  third\n" +
+		"a         3\n"
+	if got := of("60", terminal.Options{}).Blocks(table); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }

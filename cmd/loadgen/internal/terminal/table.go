@@ -72,6 +72,43 @@ func (s *Screen) Table(t *Table) string {
 		shown[last] = false
 		widths[0] = t.widths()[0]
 	}
+	return s.block(t, widths, shown)
+}
+
+// Blocks returns the lines of a table that lacks no column: if the screen is too narrow, the columns that do not fit
+// follow in further blocks, each with the first column and a blank line before it.
+func (s *Screen) Blocks(t *Table) string {
+	widths := t.widths()
+	var blocks []string
+	for from := 1; from < len(t.columns) || from == 1; {
+		shown := make([]bool, len(t.columns))
+		shown[0] = true
+		name := widths[0]
+		for ; from < len(t.columns); from++ {
+			if !t.filled(from) {
+				continue
+			}
+			shown[from] = true
+			if over := total(widths, shown) - s.Width; over > 0 {
+				if cut := max(name-over, min(leastName, name)); cut < name {
+					widths[0], name = cut, cut
+				}
+			}
+			if total(widths, shown) > s.Width && slices.Contains(shown[1:from], true) {
+				shown[from] = false
+				break
+			}
+		}
+		blocks = append(blocks, s.block(t, widths, shown))
+		if len(t.columns) == 1 {
+			break
+		}
+	}
+	return strings.Join(blocks, "\n")
+}
+
+// block returns the lines of a table with the shown columns.
+func (s *Screen) block(t *Table, widths []int, shown []bool) string {
 	var b strings.Builder
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {
