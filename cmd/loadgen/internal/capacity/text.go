@@ -17,10 +17,9 @@ import (
 
 // A Reading says how the answer of a search is printed.
 type Reading struct {
-	Dir   string // the directory of the search
-	All   bool   // print everything
-	Quiet bool   // print the ending alone
-	Exit  int    // the exit code of the command
+	terminal.Detail
+	Dir  string // the directory of the search
+	Exit int    // the exit code of the command
 }
 
 // Text returns the answer of the search for a screen: a table of the arms, the probes of those without an answer, and

@@ -102,8 +102,8 @@ func TestTheTextOfASearch(t *testing.T) {
 	}{
 		"found-80.txt":     {found, 80, "never", Reading{}},
 		"found-120.txt":    {found, 120, "never", Reading{}},
-		"found-all.txt":    {found, 80, "never", Reading{All: true}},
-		"found-quiet.txt":  {found, 80, "never", Reading{Quiet: true}},
+		"found-all.txt":    {found, 80, "never", Reading{Detail: terminal.Detail{All: true}}},
+		"found-quiet.txt":  {found, 80, "never", Reading{Detail: terminal.Detail{Quiet: true}}},
 		"found-colour.txt": {found, 80, "always", Reading{}},
 		"silent-80.txt":    {silenced, 80, "never", Reading{Exit: 3}},
 		"silent-120.txt":   {silenced, 120, "never", Reading{Exit: 3}},
@@ -137,7 +137,8 @@ func TestNoLineOfASearchIsWiderThanTheScreen(t *testing.T) {
 		}
 		f := searched(t, arms, outcomes...)
 		width := rapid.IntRange(60, 140).Draw(rt, "width")
-		text := f.Text(screen(width, "always"), Reading{Dir: "results/x", All: rapid.Bool().Draw(rt, "all")})
+		text := f.Text(screen(width, "always"), Reading{Dir: "results/x",
+			Detail: terminal.Detail{All: rapid.Bool().Draw(rt, "all")}})
 		for line := range strings.Lines(text) {
 			words := strings.Fields(format.Unstyled(line)) // prose breaks no word
 			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && !slices.ContainsFunc(words,

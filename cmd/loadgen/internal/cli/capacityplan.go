@@ -153,7 +153,7 @@ func (f *planFlags) plan(args []string, screen *terminal.Screen) (string, error)
 		err := page.WritePlan(&b, plan)
 		return b.String(), err
 	}
-	text, err := plan.Format(f.format, screen, fleet.Reading{All: f.detail.all, Quiet: f.detail.quiet})
+	text, err := plan.Format(f.format, screen, f.detail.Detail)
 	if f.format == formatText {
 		text = screen.Symbols(text)
 	}

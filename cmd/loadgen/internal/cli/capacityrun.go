@@ -240,8 +240,8 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 func (c *capacitySearch) print(exit int) error {
 	o := c.options
 	if o.format != formatJSON {
-		return o.screen.Print(o.stdout, c.Text(o.screen, capacity.Reading{Dir: c.dir, All: o.detail.all,
-			Quiet: o.detail.quiet, Exit: exit}))
+		return o.screen.Print(o.stdout, c.Text(o.screen, capacity.Reading{Detail: o.detail.Detail, Dir: c.dir,
+			Exit: exit}))
 	}
 	text, err := c.JSON()
 	if err != nil {

@@ -162,11 +162,11 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		w = io.Discard // a file is no terminal
 	}
 	screen := screenOf(cmd, w)
-	text, err := r.Format(f.format, screen, f.detail.all)
+	text, err := r.Format(f.format, screen, f.detail.All)
 	switch {
 	case err != nil:
 		return unusable(err)
-	case f.detail.quiet && f.format == formatText:
+	case f.detail.Quiet && f.format == formatText:
 		text = r.Ending(screen, false, nil)
 	}
 	if f.format == formatText {

@@ -157,12 +157,12 @@ func screenOf(cmd *cobra.Command, w io.Writer) *terminal.Screen {
 }
 
 // A detail holds the flags that say how much of a text is printed.
-type detail struct{ all, quiet bool }
+type detail struct{ terminal.Detail }
 
 // add adds the flags to a command.
 func (d *detail) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&d.all, "all", false, "Print everything: nothing is folded or left out of the text.")
-	flags.BoolVarP(&d.quiet, "quiet", "q", false, "Print the answer alone: the last lines of the text.")
+	flags.BoolVar(&d.All, "all", false, "Print everything: nothing is folded or left out of the text.")
+	flags.BoolVarP(&d.Quiet, "quiet", "q", false, "Print the answer alone: the last lines of the text.")
 	cmd.MarkFlagsMutuallyExclusive("all", "quiet")
 }

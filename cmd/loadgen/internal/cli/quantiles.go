@@ -81,7 +81,18 @@ the input is bad.`,
 			if err != nil {
 				return err
 			}
-			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			r, err := measureQuantiles(cmd.Context(), plan, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if err := r.Write(w, f.format, screenOf(cmd, w), f.detail.Detail); err != nil {
+				return unusable(err)
+			}
+			if r.Recommendation.Estimator == "" {
+				return &exitError{exitWorse, nil}
+			}
+			return nil
 		},
 	}
 	f.add(cmd)
@@ -96,6 +107,7 @@ type quantileFlags struct {
 	tags                                 bool
 	rounds, shards                       int
 	seed                                 uint64
+	detail                               detail
 }
 
 func (f *quantileFlags) add(cmd *cobra.Command) {
@@ -123,6 +135,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs, and measure nothing.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	addFormat(cmd, &f.format, quantiles.Formats())
+	f.detail.add(cmd)
 	for flag, values := range map[string][]string{"data": quantiles.Shapes(), "estimators": armNames(),
 		"anchor": append(armNames(), noAnchor), "unit": {"ns", "us", "ms", "s"}} {
 		if err := cmd.RegisterFlagCompletionFunc(flag,
@@ -413,9 +426,8 @@ func parseCount(s string) (int, error) {
 	return int(x), nil
 }
 
-// measureQuantiles carries out a plan and prints the report. It returns an error with exit code 1 if the
-// report recommends no estimator.
-func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer) error {
+// measureQuantiles carries out a plan and returns the report.
+func measureQuantiles(ctx context.Context, p *quantiles.Plan, stderr io.Writer) (*quantiles.Report, error) {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
 		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)
 	progress := rounds.NewProgress(stderr, p.Visits())
@@ -423,16 +435,11 @@ func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout,
 	progress.Finish()
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted: nothing is printed, since not all was measured")}
+		return nil, &exitError{exitInterrupted,
+			errors.New("interrupted: nothing is printed, since not all was measured")}
 	case err != nil:
-		return unusable(err)
+		return nil, unusable(err)
 	}
 	r.Environment = machine.Environment()
-	if err := r.Write(stdout, as); err != nil {
-		return unusable(err)
-	}
-	if r.Recommendation.Estimator == "" {
-		return &exitError{exitWorse, nil}
-	}
-	return nil
+	return r, nil
 }

@@ -79,11 +79,11 @@ func headline(t *testing.T, data string) string {
 		t.Fatal(err)
 	}
 	_, answer := p.Headline()
-	text, err := p.Format("markdown", nil, Reading{})
+	text, err := p.Format("markdown", nil, terminal.Detail{})
 	if err != nil || !strings.HasPrefix(text, "It takes ") {
 		t.Errorf("Markdown begins with %.20q, %v", text, err)
 	}
-	text, err = p.Format("text", plain(), Reading{})
+	text, err = p.Format("text", plain(), terminal.Detail{})
 	if err != nil || !strings.Contains(strings.ReplaceAll(text, "\n", " "), " "+answer) {
 		t.Errorf("%q is not in\n%s%v", answer, text, err)
 	}
@@ -198,7 +198,7 @@ func FuzzPlan(f *testing.F) {
 			return
 		}
 		for _, format := range Formats() {
-			text, err := p.Format(format, plain(), Reading{All: true})
+			text, err := p.Format(format, plain(), terminal.Detail{All: true})
 			if err != nil || text == "" || format == "json" && !json.Valid([]byte(text)) {
 				t.Errorf("%s: %v in %q", format, err, text)
 			}

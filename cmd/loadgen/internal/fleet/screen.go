@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math"
 	"strings"
@@ -12,19 +11,13 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
-// A Reading says how much of a plan its text has.
-type Reading struct {
-	All   bool // everything
-	Quiet bool // the ending alone
-}
-
 // text returns the plan for a screen: a table of the arms, and the ending.
-func (p *Plan) text(s *terminal.Screen, r Reading) string {
-	ending := p.ending(s, r)
+func (p *Plan) text(s *terminal.Screen, d terminal.Detail) string {
+	ending := p.ending(s, d)
 	switch {
-	case r.Quiet:
+	case d.Quiet:
 		return ending
-	case r.All:
+	case d.All:
 		return p.write(screenStyle{s}) + "\n" + ending
 	}
 	return s.Wrap(p.asked(), "  ") + "\n" + s.Table(p.needs(s)) + "\n" + ending
@@ -80,7 +73,7 @@ func (p *Plan) needs(s *terminal.Screen) *terminal.Table {
 }
 
 // ending returns the last lines of the text.
-func (p *Plan) ending(s *terminal.Screen, r Reading) string {
+func (p *Plan) ending(s *terminal.Screen, d terminal.Detail) string {
 	_, answer := p.Headline()
 	e := terminal.Ending{Answer: answer, Doubt: strings.Join(p.Warnings, "; "), Next: p.again("--format html -o plan.html"),
 		Why: "a page to share"}
@@ -95,7 +88,7 @@ func (p *Plan) ending(s *terminal.Screen, r Reading) string {
 		e.Next, e.Why = "loadgen capacity --resume "+strings.TrimSuffix(p.Source, "/capacity.json")+" --budget 15m",
 			"finds where an arm fails"
 	}
-	if !r.All {
+	if !d.All {
 		e.More = p.again("--all")
 	}
 	return s.Ending(e)
@@ -129,23 +122,7 @@ func interval(low, high float64) string {
 type screenStyle struct{ *terminal.Screen }
 
 // table returns a table with all columns, in blocks if the screen is narrow.
-func (s screenStyle) table(t table.Writer) string {
-	r := csv.NewReader(strings.NewReader(t.RenderTSV()))
-	r.Comma, r.FieldsPerRecord, r.LazyQuotes = '\t', -1, true // rows end with their last cell that has a text
-	rows, err := r.ReadAll()
-	if err != nil || len(rows) == 0 {
-		return t.Render() + "\n\n" // a name with a quote in it
-	}
-	var columns []terminal.Column
-	for _, title := range rows[0] {
-		columns = append(columns, terminal.Column{Title: title})
-	}
-	list := terminal.NewTable(columns...)
-	for _, row := range rows[1:] {
-		list.Row(row...)
-	}
-	return s.Blocks(list) + "\n"
-}
+func (s screenStyle) table(t table.Writer) string { return s.Blocks(terminal.TableOf(t, 1)) + "\n" }
 
 // name returns s.
 func (screenStyle) name(s string) string { return format.Printable(s, "") }

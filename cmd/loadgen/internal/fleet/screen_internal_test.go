@@ -31,7 +31,7 @@ func TestNoLineOfAPlanIsWiderThanTheScreen(t *testing.T) {
 		s := terminal.New(io.Discard, terminal.Options{Colour: "always"}, func(name string) string {
 			return map[string]string{"COLUMNS": fmt.Sprint(width)}[name]
 		})
-		for line := range strings.Lines(p.text(s, Reading{All: rapid.Bool().Draw(t, "all")})) {
+		for line := range strings.Lines(p.text(s, terminal.Detail{All: rapid.Bool().Draw(t, "all")})) {
 			words := strings.Fields(format.Unstyled(line)) // prose breaks no word
 			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && !slices.ContainsFunc(words,
 				func(w string) bool { return format.Width(w) > width-24 }) {

@@ -18,10 +18,10 @@ import (
 func Formats() []string { return []string{"text", "markdown", "json"} }
 
 // Format returns p as one of Formats. Text is for a screen.
-func (p *Plan) Format(as string, s *terminal.Screen, r Reading) (string, error) {
+func (p *Plan) Format(as string, s *terminal.Screen, d terminal.Detail) (string, error) {
 	switch as {
 	case "text":
-		return p.text(s, r), nil
+		return p.text(s, d), nil
 	case "markdown":
 		_, answer := p.Headline()
 		return markdown{}.sentences("", []string{answer}) + p.write(markdown{}), nil

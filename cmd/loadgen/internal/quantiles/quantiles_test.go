@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -13,8 +15,12 @@ import (
 	"time"
 
 	"golang.org/x/perf/benchfmt"
+	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/internal/property"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -124,19 +130,82 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 	return r
 }
 
+// screen returns a screen of a width, and of a colour of terminal.Colours.
+func screen(width int, colour string) *terminal.Screen {
+	return terminal.New(io.Discard, terminal.Options{Colour: colour}, func(name string) string {
+		return map[string]string{"COLUMNS": fmt.Sprint(width)}[name]
+	})
+}
+
+// everything returns the whole text of a report.
+func everything(r *Report) string { return r.Text(screen(80, "never"), terminal.Detail{All: true}) }
+
+func TestTheTextOfAReport(t *testing.T) {
+	for file, row := range map[string]struct {
+		width  int
+		colour string
+		d      terminal.Detail
+	}{
+		"report-120.txt":    {120, "never", terminal.Detail{}},
+		"report-colour.txt": {80, "always", terminal.Detail{}},
+		"report-all.txt":    {80, "never", terminal.Detail{All: true}},
+		"report-quiet.txt":  {80, "never", terminal.Detail{Quiet: true}},
+	} {
+		t.Run(file, func(t *testing.T) {
+			got := mustMeasure(t, testPlan()).Text(screen(row.width, row.colour), row.d)
+			golden.Check(t, file, got)
+			if n := strings.Count(got, "\n"); n > 26 && !row.d.All {
+				t.Errorf("%d lines", n)
+			}
+		})
+	}
+}
+
+func TestNoLineOfAReportIsWiderThanTheScreen(t *testing.T) {
+	measured := mustMeasure(t, testPlan())
+	property.Check(t, func(t *rapid.T) {
+		r := *measured
+		name := rapid.StringMatching(`[a-z=/\x{4e16}]{1,90}`)
+		r.Sets, r.Recommendation.Candidates = slices.Clone(r.Sets), slices.Clone(r.Recommendation.Candidates)
+		for i := range r.Sets {
+			r.Sets[i].Name = name.Draw(t, "data")
+			r.Sets[i].Cells = slices.Clone(r.Sets[i].Cells)
+			for k := range r.Sets[i].Cells {
+				r.Sets[i].Cells[k].Estimator = name.Draw(t, "estimator")
+			}
+		}
+		for i := range r.Recommendation.Candidates {
+			c := &r.Recommendation.Candidates[i]
+			c.Worst.Data, c.Worst.Error = name.Draw(t, "data"), rapid.Float64Range(0, 1e9).Draw(t, "error")
+			if c.Estimator != r.Recommendation.Estimator {
+				c.Estimator = name.Draw(t, "estimator")
+			}
+		}
+		width := rapid.IntRange(60, 140).Draw(t, "width")
+		text := r.Text(screen(width, "always"), terminal.Detail{All: rapid.Bool().Draw(t, "all")})
+		for line := range strings.Lines(text) {
+			words := strings.Fields(format.Unstyled(line)) // prose breaks no word
+			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && !slices.ContainsFunc(words,
+				func(w string) bool { return format.Width(w) > width-24 }) {
+				t.Fatalf("%d of %d columns: %s", n, width, line)
+			}
+		}
+	})
+}
+
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
+	for as, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
 		"json":     "report.json",
 		"markdown": "report.md"} {
-		t.Run(format, func(t *testing.T) {
+		t.Run(as, func(t *testing.T) {
 			var b strings.Builder
-			if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
+			if err := mustMeasure(t, testPlan()).Write(&b, as, screen(80, "never"), terminal.Detail{}); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, file, b.String())
 		})
 	}
-	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil ||
+	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml", nil, terminal.Detail{}); err == nil ||
 		!strings.Contains(err.Error(), "want one of text, bench, json, markdown, tsv") {
 		t.Errorf("%v", err)
 	}
@@ -230,7 +299,7 @@ func TestAnUnknownSizeIsBlank(t *testing.T) {
 	bench, err := r.Bench()
 	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") ||
 		r.Recommendation.Candidates[0].Meets() {
-		t.Errorf("%v, %s\n%s", err, bench, r.Text())
+		t.Errorf("%v, %s\n%s", err, bench, everything(r))
 	}
 }
 
@@ -291,9 +360,9 @@ func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 	}
 	p.Anchor = Arm{}
 	r := mustMeasure(t, p)
-	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(r.Text(), "x anchor") ||
+	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(everything(r), "x anchor") ||
 		strings.Contains(r.Markdown(), "x anchor") {
-		t.Errorf("there are ratios without an anchor:\n%s", r.Text())
+		t.Errorf("there are ratios without an anchor:\n%s", everything(r))
 	}
 }
 
@@ -309,8 +378,8 @@ func TestPercentilesWithoutEnoughValuesAreRefused(t *testing.T) {
 	if len(enough.Refused) != 0 || len(enough.Cells[0].Answers) != 4 {
 		t.Errorf("of 3688 values: %+v", enough.Refused)
 	}
-	if want := "p99.9 is blank: it needs 3,688 values, there are 3,687"; !strings.Contains(r.Text(), want) {
-		t.Errorf("%q is not in\n%s", want, r.Text())
+	if want := "p99.9 is blank: it needs 3,688 values, there are 3,687"; !strings.Contains(everything(r), want) {
+		t.Errorf("%q is not in\n%s", want, everything(r))
 	}
 	bench, err := r.Bench()
 	if err != nil || strings.Count(bench, " p99.9-rank-error-ppm\n") != 12 {
@@ -354,7 +423,7 @@ func TestWhatIsNotFiniteIsNeverWritten(t *testing.T) {
 		r.Sets[1].Cells[2].Insert.Rounds[0] = x
 		for _, format := range []string{"bench", "json"} {
 			var b strings.Builder
-			if err := r.Write(&b, format); err == nil || b.Len() > 0 {
+			if err := r.Write(&b, format, screen(80, "never"), terminal.Detail{}); err == nil || b.Len() > 0 {
 				t.Errorf("%v is written as %s: %v", x, format, err)
 			}
 		}
@@ -368,7 +437,8 @@ func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	r := mustMeasure(t, p)
 	for _, format := range Formats() {
 		var b strings.Builder
-		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") ||
+		err := r.Write(&b, format, screen(80, "never"), terminal.Detail{})
+		if err != nil || strings.Contains(b.String(), "NaN") ||
 			strings.Contains(b.String(), "Inf") {
 			t.Errorf("%s: %v\n%s", format, err, &b)
 		}

@@ -6,6 +6,12 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
+// A Detail says how much of a text is printed. The zero Detail is a text of about 24 lines.
+type Detail struct {
+	All   bool // everything
+	Quiet bool // the ending alone
+}
+
 // An Ending is the last lines of a text, in this order: what a reader wants to know first stands where the cursor is.
 // Empty fields have no line.
 type Ending struct {

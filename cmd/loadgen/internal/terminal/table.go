@@ -1,8 +1,11 @@
 package terminal
 
 import (
+	"encoding/csv"
 	"slices"
 	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
@@ -32,6 +35,25 @@ type tableLine struct {
 
 // NewTable returns a table without rows.
 func NewTable(columns ...Column) *Table { return &Table{columns: columns} }
+
+// TableOf returns a table of go-pretty, whose first columns, left of them, are aligned to the left. Package format makes
+// such tables for Markdown and HTML, too.
+func TableOf(w table.Writer, left int) *Table {
+	r := csv.NewReader(strings.NewReader(w.RenderTSV()))
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = '\t', -1, true // rows end with their last cell that has a text
+	rows, err := r.ReadAll()
+	if err != nil || len(rows) == 0 {
+		return &Table{columns: []Column{{}}, lines: []tableLine{{text: w.Render()}}}
+	}
+	t := &Table{}
+	for i, title := range rows[0] {
+		t.columns = append(t.columns, Column{Title: title, Left: i < left})
+	}
+	for _, row := range rows[1:] {
+		t.Row(row[:min(len(row), len(t.columns))]...)
+	}
+	return t
+}
 
 // Row adds a row. Cells may have styles, except the first one, which may be any text of a file.
 func (t *Table) Row(cells ...string) {
