@@ -14,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -31,6 +32,8 @@ type aa struct {
 	json           bool
 	settings       []scenarios.Setting // settings of tests, which make shorter visits
 	stdout, stderr io.Writer
+	screen         *terminal.Screen // of stdout
+	detail         terminal.Detail
 }
 
 // run makes the comparison, prints the report, and keeps it in a file if a.keep names one. It returns an error with
@@ -82,7 +85,7 @@ func (a *aa) run(ctx context.Context) error {
 	if a.json {
 		err = printJSON(a.stdout, r)
 	} else {
-		_, err = io.WriteString(a.stdout, r.Text())
+		err = a.screen.Print(a.stdout, r.Text(a.screen, a.detail))
 	}
 	switch {
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -21,6 +22,7 @@ func newSelftest() *cobra.Command {
 		only     []string
 		rounds   int
 		keep, as string
+		detail   detail
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -64,7 +66,8 @@ reports in the same directory mention it from then on.`,
 				case quick || len(only) > 0:
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
-				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(),
+					screen: screenOf(cmd, cmd.OutOrStdout()), detail: detail.Detail}
 				return a.run(cmd.Context())
 			}
 			if cmd.Flags().Changed("keep") {
@@ -75,12 +78,13 @@ reports in the same directory mention it from then on.`,
 				return unusable(fmt.Errorf("--only: %w", err))
 			}
 			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
-				stderr: cmd.ErrOrStderr()}
+				stderr: cmd.ErrOrStderr(), screen: screenOf(cmd, cmd.OutOrStdout()), detail: detail.Detail}
 			return t.run(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "A shorter stall and fewer rates, in a quarter of the time.")
 	addFormat(cmd, &as, selftestFormats)
+	detail.add(cmd)
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Compare an arm with itself in so many `rounds`, 6 or more, instead of "+
 		"making the checks; 12 take about half a minute.")
 	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile,
@@ -100,6 +104,8 @@ type selfTest struct {
 	checks         []selftest.Check
 	quick, json    bool
 	stdout, stderr io.Writer
+	screen         *terminal.Screen // of stdout
+	detail         terminal.Detail
 }
 
 // run makes the checks and prints the report. If ctx ends, the report has the checks that were made before.
@@ -133,6 +139,5 @@ func (t *selfTest) print(r *selftest.Report) error {
 	if t.json {
 		return printJSON(t.stdout, r)
 	}
-	_, err := io.WriteString(t.stdout, r.Text())
-	return err
+	return t.screen.Print(t.stdout, r.Text(t.screen, t.detail))
 }
