@@ -100,30 +100,6 @@ func (a *Arm) notes() (notes []string) {
 	return notes
 }
 
-// Line returns the progress line for a finished probe, which is the n-th one of the search.
-func (p *Probe) Line(n int, s *Search) string {
-	e := &p.Evidence
-	var details []string
-	for _, o := range p.Objectives {
-		if o.Judged || !p.Stopped { // skip an objective that was not judged because another one ended the probe
-			details = append(details, o.Detail)
-		}
-	}
-	long := format.Duration(p.Scheduled)
-	if p.Stopped {
-		long += ", when a miss was certain"
-	}
-	switch e.Step {
-	case Confirm:
-		long += ", to confirm"
-	case Recheck:
-		long += ", to see whether it still holds"
-	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of what is allowed); %v of %v",
-		n, e.Arm, format.Rate(e.Rate), long, e.Word(), strings.Join(details, ", "), format.Rough(e.Burn),
-		format.Duration(s.Spent()), s.Options().Budget)
-}
-
 // sharePercent formats a share in percent, rounded to a ten-thousandth of a percent. A share that rounds to 0 has no
 // sign.
 func sharePercent(share float64) string {

@@ -3,9 +3,6 @@ package capacity
 import (
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/loadgen-go/loadgen/bench/record"
 )
 
 func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
@@ -38,20 +35,6 @@ func TestTheLimitThatEndedASearchIsNamed(t *testing.T) {
 				t.Errorf("%q and %q, want %q and %q without %q", sentence, exit, c.sentence, c.exit, c.not)
 			}
 		})
-	}
-}
-
-func TestAProbeThatIsEndedSpeaksOfWhatEndedIt(t *testing.T) {
-	p := Probe{Objectives: []record.SLOResult{{SLO: "p99 < 5ms", Judged: true, Detail: "p99 is infinite"},
-		{SLO: "errors < 1%", Detail: "cannot be judged: the run was ended after 47ms"}}, Stopped: true}
-	s, err := New(Options{Arms: []string{"a"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.05,
-		Probe: 1e9, Calls: 1000, Budget: 6e10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if line := p.Line(1, s); !strings.Contains(line, "; p99 is infinite (") ||
-		strings.Contains(line, "judged") {
-		t.Error(line)
 	}
 }
 
@@ -126,39 +109,6 @@ func TestWhatMakesAnAnswerDoubtfulIsSaid(t *testing.T) {
 		"what ran out: CPU: 1.97 of 2 cores": {Resource: "CPU: 1.97 of 2 cores"},
 	} {
 		if got := strings.Join(a.notes(), "\n"); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-// The word of a progress line is that by which the answer counts the probe.
-func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
-	s, err := New(Options{Arms: []string{"none"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.1,
-		Probe: time.Second, Budget: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask, _ := s.Next()
-	for want, c := range map[string]struct {
-		e       Evidence
-		stopped bool
-	}{
-		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of what is allowed); 0s of 1m0s": {
-			Evidence{Met: true, Burn: 0.4}, false,
-		},
-		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of what is allowed); 0s " +
-			"of 1m0s": {Evidence{Burn: 2.1}, true},
-		"probe 1: none at 1,000/s for 1s: does not hold, although it met the objectives: saturated; p99 is 4ms (40% " +
-			"of what is allowed); 0s of 1m0s": {Evidence{Met: true, Burn: 0.4,
-			Spoiled: "saturated: no worker"}, false},
-		"probe 1: none at 1,000/s for 1s: says nothing about the target: generator-limited; p99 is 4ms (40% of what " +
-			"is allowed); 0s of 1m0s": {Evidence{Met: true, Burn: 0.4,
-			Limited: "generator-limited: late"}, false},
-	} {
-		c.e.Ask = ask
-		p := &Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second,
-			Objectives: []record.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
-		if got := p.Line(1, s); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -104,7 +104,8 @@ func (f *File) table(s *terminal.Screen, strip bool) string {
 	t := terminal.NewTable(terminal.Column{Title: title}, terminal.Column{Title: "holds/s"},
 		terminal.Column{Title: "95% interval"}, terminal.Column{Title: "fails/s"},
 		terminal.Column{Title: "ran out", Left: true, Drop: 2}, terminal.Column{Title: first, Drop: 1},
-		terminal.Column{Title: "usable probes", Drop: 3}, terminal.Column{Title: "probes by rate", Left: true, Drop: 4})
+		terminal.Column{Title: "usable probes", Drop: 3},
+		terminal.Column{Title: "probes by rate", Left: true, Drop: 4})
 	for i := range f.Answer.Arms {
 		a := &f.Answer.Arms[i]
 		holds, interval, fails, share, marks := format.None, format.None, format.None, "", ""

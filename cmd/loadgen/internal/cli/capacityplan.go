@@ -117,7 +117,8 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// plan returns a plan in the format of --format, as text for a screen. It reports all errors in the flags and in RESULT together.
+// plan returns a plan in the format of --format. Text is for a screen. It reports all errors in the flags and in
+// RESULT together.
 func (f *planFlags) plan(args []string, screen *terminal.Screen) (string, error) {
 	var errs []error
 	wrong := func(flag string, err error) {

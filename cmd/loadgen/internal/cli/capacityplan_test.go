@@ -53,8 +53,8 @@ func TestHelpOfCapacityPlan(t *testing.T) {
 
 func TestCapacityPlanIsPrinted(t *testing.T) {
 	for file, args := range map[string]string{"capacity-plan.txt": "", "capacity-plan-120.txt": "",
-		"capacity-plan-all.txt": "--all", "capacity-plan-quiet.txt": "-q", "capacity-plan-colour.txt": "--color always",
-		"capacity-plan.md": "--format markdown"} {
+		"capacity-plan-all.txt": "--all", "capacity-plan-quiet.txt": "-q",
+		"capacity-plan-colour.txt": "--color always", "capacity-plan.md": "--format markdown"} {
 		t.Run(file, func(t *testing.T) {
 			if strings.Contains(file, "120") {
 				t.Setenv("COLUMNS", "120")
@@ -70,7 +70,8 @@ func TestCapacityPlanIsPrinted(t *testing.T) {
 }
 
 func TestCapacityPlanIsOf80Columns(t *testing.T) {
-	for _, args := range [][]string{{measuredCapacity}, {measuredCapacity, "--all"}, {"--capacity", "40600..41900", "--failures", "1000"},
+	for _, args := range [][]string{{measuredCapacity}, {measuredCapacity, "--all"},
+		{"--capacity", "40600..41900", "--failures", "1000"},
 		{"--capacity", "3"}} {
 		code, got, stderr := capacityPlan(t, append([]string{"--peak", "250k"}, args...)...)
 		if code != 0 {

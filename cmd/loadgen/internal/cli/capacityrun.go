@@ -267,7 +267,7 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 			c.Search.Add(p.Evidence)
 			c.Probes = append(c.Probes, p)
 			c.Answer = c.Search.Answer()
-			fmt.Fprintln(c.options.stderr, p.Line(len(c.Probes), c.Search))
+			fmt.Fprintln(c.options.stderr, probeLine(len(c.Probes), p, c.Search))
 		}
 		if ctx.Err() != nil {
 			return false, nil
@@ -276,6 +276,30 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// probeLine returns the progress line for a finished probe, which is the n-th one of the search.
+func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
+	e := &p.Evidence
+	var details []string
+	for _, o := range p.Objectives {
+		if o.Judged || !p.Stopped { // skip an objective that was not judged because another one ended the probe
+			details = append(details, o.Detail)
+		}
+	}
+	long := format.Duration(p.Scheduled)
+	if p.Stopped {
+		long += ", when a miss was certain"
+	}
+	switch e.Step {
+	case capacity.Confirm:
+		long += ", to confirm"
+	case capacity.Recheck:
+		long += ", to see whether it still holds"
+	}
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of what is allowed); %v of %v",
+		n, e.Arm, format.Rate(e.Rate), long, e.Word(), strings.Join(details, ", "), format.Rough(e.Burn),
+		format.Duration(s.Spent()), s.Options().Budget)
 }
 
 // armsOf returns the names of the arms of a scenario, and the cell of each. An arm without spans comes first, since

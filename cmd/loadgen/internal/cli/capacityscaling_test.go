@@ -107,7 +107,8 @@ func planOfScaling(t *testing.T, f *capacity.File) {
 	}
 	f.Scale()
 	const want = "spans=none: 2,000/s alone ("
-	if text := strings.Join(strings.Fields(f.Text(plainScreen(), capacity.Reading{})), " "); !strings.Contains(text, want) ||
+	text := strings.Join(strings.Fields(f.Text(plainScreen(), capacity.Reading{})), " ")
+	if !strings.Contains(text, want) ||
 		!strings.Contains(text, "; no peak is shown: kappa may be 0") {
 		t.Error(text)
 	}

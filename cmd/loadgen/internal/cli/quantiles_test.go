@@ -107,7 +107,8 @@ func TestQuantilesExitCodes(t *testing.T) {
 				}
 			}
 			code, stdout, stderr := execute(t, append(args, strings.Fields(c.args)...)...)
-			if code != c.code || !strings.Contains(unwrapped(stdout), c.stdout) || !strings.Contains(stderr, c.stderr) ||
+			if code != c.code || !strings.Contains(unwrapped(stdout), c.stdout) ||
+				!strings.Contains(stderr, c.stderr) ||
 				code == 2 && stdout != "" {
 				t.Errorf("exit %d, want %d, %q and %q in\n%s\n%s", code, c.code, c.stdout, c.stderr, stdout, stderr)
 			}

@@ -36,7 +36,8 @@ func (p *Plan) asked() string {
 // needs returns the table of the instances that each arm needs, and of how they are used.
 func (p *Plan) needs(s *terminal.Screen) *terminal.Table {
 	columns := []terminal.Column{{Title: "arm"}, {Title: "instances"}, {Title: "more", Drop: 1},
-		{Title: "plan/s"}, {Title: "capacity/s, 95%", Drop: 3}, {Title: "normal", Drop: 4}, {Title: "failure", Drop: 5},
+		{Title: "plan/s"}, {Title: "capacity/s, 95%", Drop: 3}, {Title: "normal", Drop: 4},
+		{Title: "failure", Drop: 5},
 		{Title: "busiest", Drop: 2}, {Title: "cores per 1M/s", Drop: 6}}
 	for i, lost := range p.losses() {
 		if lost != p.Failures {
@@ -75,8 +76,8 @@ func (p *Plan) needs(s *terminal.Screen) *terminal.Table {
 // ending returns the last lines of the text.
 func (p *Plan) ending(s *terminal.Screen, d terminal.Detail) string {
 	_, answer := p.Headline()
-	e := terminal.Ending{Answer: answer, Doubt: strings.Join(p.Warnings, "; "), Next: p.again("--format html -o plan.html"),
-		Why: "a page to share"}
+	e := terminal.Ending{Answer: answer, Doubt: strings.Join(p.Warnings, "; "),
+		Next: p.again("--format html -o plan.html"), Why: "a page to share"}
 	bound := false
 	for i := range p.Arms {
 		bound = bound || p.Arms[i].Bound

@@ -39,9 +39,9 @@ func split(records []Record) (list []*series) {
 	return list
 }
 
-// draw draws each cell, at most width columns wide, with a line for each commit, the newest last. A line has the median, by how
-// much its interval extends beyond it, the number of values, the difference
-// from the previous commit, and a bar that begins at 0.
+// draw draws each cell, at most width columns wide, with a line for each commit, the newest last. A line has the
+// median, by how much its interval extends beyond it, the number of values, the difference from the previous commit,
+// and a bar that begins at 0.
 func draw(records []Record, width int) string {
 	several := len(machines(records)) > 1
 	var b strings.Builder

@@ -111,7 +111,8 @@ func (s *Set) notes() (lines []string) {
 		exact = append(exact, record.PercentileName(p.Q)+" "+format.Duration(p.Exact))
 		if p.Gap {
 			lines = append(lines, fmt.Sprintf("* a gap: values %s of the tail's ranks before and after %s differ "+
-				"by %s x the exact one, so that its value error is meaningless; it is judged by the smaller of value and of tail",
+				"by %s x the exact one, so that its value error is meaningless; it is judged by the smaller of value "+
+				"and of tail",
 				format.Given(gapWindow), record.PercentileName(p.Q), format.Number(p.Spread)))
 		}
 	}

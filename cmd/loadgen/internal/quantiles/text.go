@@ -115,8 +115,7 @@ func (r *Report) ending(s *terminal.Screen, d terminal.Detail) string {
 	e := terminal.Ending{Answer: r.Advice(), Doubt: strings.Join(r.doubts(), "; ")}
 	switch {
 	case rec.Estimator != "":
-		e.Next = "loadgen run quantile-live --quantile " + strings.Join(slices.Compact([]string{"none", rec.Estimator}),
-			",")
+		e.Next = "loadgen run quantile-live --quantile none," + rec.Estimator
 		e.Why = "its cost in the path of a call"
 	case rec.Closest != "":
 		e.Next, e.Exit = "raise --max-error or --max-bytes, or choose other percentiles by --q", 1
@@ -135,8 +134,8 @@ func (r *Report) doubts() (parts []string) {
 	for i := range r.Sets {
 		set := &r.Sets[i]
 		for _, f := range set.Refused {
-			refused = append(refused, fmt.Sprintf("%s of %s (%s values, needs %s)", record.PercentileName(f.Q), set.Name,
-				format.Count(set.N), format.Count(f.Needs)))
+			refused = append(refused, fmt.Sprintf("%s of %s (%s values, needs %s)", record.PercentileName(f.Q),
+				set.Name, format.Count(set.N), format.Count(f.Needs)))
 		}
 	}
 	if len(refused) > 0 {

@@ -207,15 +207,16 @@ func (r *AA) ending(d terminal.Detail, coarse []string, family int) terminal.End
 		e.Answer = "NOT VALID: an arm was called worse than itself: " + alarms + "."
 		if len(r.Regressed) > 0 {
 			e.Answer = fmt.Sprintf("NOT VALID: an arm was called worse than itself: as the rounds were made, %s "+
-				"regressed (%s); %s.", format.Plural(len(r.Regressed), "unit"), strings.Join(r.Regressed, ", "), alarms)
+				"regressed (%s); %s.", format.Plural(len(r.Regressed), "unit"), strings.Join(r.Regressed, ", "),
+				alarms)
 		}
 		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", 2*r.Rounds), "more rounds, on a quieter machine"
 	}
 	var doubts []string
 	if len(coarse) > 0 {
-		doubts = append(doubts, fmt.Sprintf("the noise of %d of %s is beyond the margin (%s), where a gate cannot tell",
-			len(coarse), format.Plural(family, "judged unit"), format.FewNames(coarse)))
-		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", 2*r.Rounds), "more rounds; or longer visits, wider margins"
+		doubts = append(doubts, fmt.Sprintf("the noise of %d of %s is beyond the margin (%s), where a gate cannot "+
+			"tell", len(coarse), format.Plural(family, "judged unit"), format.FewNames(coarse)))
+		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", 2*r.Rounds), "more rounds, or set wider margins"
 	}
 	if r.Rounds < r.Need {
 		doubts = append(doubts, fmt.Sprintf("with %s and %s a gate sees only what is far beyond the noise, and false "+

@@ -83,7 +83,8 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 // An arm may differ from itself if its second visit of a round is always slower, for example.
 func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 12, 1.5, 0.01)), 12, 1)
-	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(everything(r), "1 unit\nregressed (sec/op)") ||
+	if err != nil || r.Passed || len(r.Regressed) != 1 ||
+		!strings.Contains(everything(r), "1 unit\nregressed (sec/op)") ||
 		!strings.Contains(everything(r), "NOT VALID: an arm was called worse than itself: ") {
 		t.Errorf("%v, %+v", err, r)
 	}

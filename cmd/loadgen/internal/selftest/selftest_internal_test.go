@@ -236,7 +236,7 @@ func TestAReportSaysWhatFailedAndWhetherTheMachineMayBeToBlame(t *testing.T) {
 	r.Checks = r.Checks[:2]
 	text := strings.Join(strings.Fields(textOf(NewReport(r.Environment, true, 2, r.Checks))), " ")
 	for _, want := range []string{"NOT VALID: 1 of 2 checks failed, which depend on the machine.",
-		"In doubt: the machine was busy: 12% of its CPU time was stolen, other programs used 40%; 1 check took several",
+		"In doubt: the machine was busy: 12% of its CPU time was stolen, other programs used 40%; 1 check took ",
 		"Next: close other programs, or use a machine of its own, then loadgen selftest --quick --only pacing",
 		"exit 1"} {
 		if !strings.Contains(text, want) {

@@ -1,7 +1,6 @@
 package selftest
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,7 +164,7 @@ func (r *Report) doubt(failed []*Result) string {
 		if !c.Machine.Known || !slices.Contains(failed, c) && c.Tries < 2 {
 			continue
 		}
-		if worst == nil || cmp.Compare(c.Machine.Others+c.Machine.Stolen, worst.Machine.Others+worst.Machine.Stolen) > 0 {
+		if worst == nil || c.Machine.Others+c.Machine.Stolen > worst.Machine.Others+worst.Machine.Stolen {
 			worst = c
 		}
 	}

@@ -36,8 +36,8 @@ type tableLine struct {
 // NewTable returns a table without rows.
 func NewTable(columns ...Column) *Table { return &Table{columns: columns} }
 
-// TableOf returns a table of go-pretty, whose first columns, left of them, are aligned to the left. Package format makes
-// such tables for Markdown and HTML, too.
+// TableOf returns a table of go-pretty, whose first columns, left of them, are aligned to the left. Package format
+// makes such tables for Markdown and HTML, too.
 func TableOf(w table.Writer, left int) *Table {
 	r := csv.NewReader(strings.NewReader(w.RenderTSV()))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = '\t', -1, true // rows end with their last cell that has a text
