@@ -57,7 +57,7 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		{"a wrong arm", []string{"plan", file, "--colour", "bleu"}, nil, 2},
 		{"tables", []string{"show", run}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
 			"p99 latency"}, 0},
-		{"comparison", []string{"compare", run}, []string{"colour=blue", "colour=red", "regressed"}, 1},
+		{"comparison", []string{"compare", run}, []string{"blue vs red: ", "x worse"}, 1},
 		{"JSON", []string{"show", run, "--format", "json"}, []string{`"colour": "blue"`}, 0},
 		{"page", []string{"report", run, "-o", page}, nil, 0},
 	}

@@ -77,6 +77,10 @@ func (r *Report) Answer() string {
 			parts = append(parts, before+r.clauses(list)+".")
 		}
 	}
+	void := ""
+	if r.visits.void() {
+		void = fmt.Sprintf("NOT VALID: %s. B/op and allocs/op may still be read, times may not. ", &r.visits)
+	}
 	regressed := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Regressed && !c.doubtful() })
 	doubtful := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Regressed && c.doubtful() })
 	worse := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Worse })
@@ -93,7 +97,7 @@ func (r *Report) Answer() string {
 			parts = append(parts, "Nothing is worse.")
 		}
 	}
-	return strings.Join(append(parts, r.counted()), " ")
+	return void + strings.Join(append(parts, r.counted()), " ")
 }
 
 // byNumbersWord returns the word for a cell that regressed.
@@ -200,6 +204,9 @@ func (r *Report) doubt() string {
 		}
 		parts = append(parts, fmt.Sprintf("%s (%s)", lag[0].Doubt, format.Printable(format.FewNames(places), "")))
 	}
+	if text := r.visits.String(); text != "" && !r.visits.void() {
+		parts = append(parts, text)
+	}
 	if few := r.findings(func(c *Cell) bool { return c.need > 0 }); len(few) > 0 {
 		most := 0
 		for _, f := range few {
@@ -220,6 +227,8 @@ func (r *Report) next() (command, why string) {
 	open := r.findings(func(c *Cell) bool { return c.Verdict.Undecided() && !c.doubtful() })
 	worse := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Regressed })
 	switch {
+	case r.visits.void():
+		return "loadgen selftest --quick", "what this machine can do"
 	case len(worse) > 0 && worse[0].doubtful(), len(worse) == 0 && len(r.findings((*Cell).doubtful)) > 0:
 		if r.source == ownRun {
 			return "loadgen compare --units p50-service-ns " + r.run, "service time has no lag"

@@ -36,6 +36,7 @@ type Report struct {
 	source source   // decides what the text advises
 	arms   bool     // the sides are arms of one run: none came before the other
 	minor  []string // the notes and warnings without which the answer is the same
+	visits visits   // of the compared runs
 	few    string   // the warning that there are too few rounds, or ""
 	run    string   // the directory of the run whose comparisons these are, or ""
 }

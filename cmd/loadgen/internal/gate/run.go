@@ -84,7 +84,8 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 	}
 	r := o.newReport()
 	r.source, r.arms, r.run = ownRun, true, o.Inputs[0]
-	r.Warnings = warnings
+	r.Warnings = append(warnings, unfinished("the run", run)...)
+	r.visits.add(run)
 	config := []Pair{{"scenario", run.Scenario.Name}}
 	for _, c := range contests {
 		group := strings.Join(append(c.Beside(run.Scenario), level(c.CellA.Level)), ", ")
@@ -110,11 +111,14 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 	}
 	r := o.newReport()
 	r.source = revisions
+	r.visits.add(base)
+	r.visits.add(head)
 	list := comparison.Results(contests)
 	if r.Warnings, err = o.expect(list, nil); err != nil {
 		return nil, err
 	}
 	r.Notes = append(r.Notes, removals.notes()...)
+	r.Warnings = append(r.Warnings, append(unfinished("base", base), unfinished("head", head)...)...)
 	if len(added) > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("head alone has %s: not compared", format.FewNames(added)))
 	}

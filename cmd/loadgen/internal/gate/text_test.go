@@ -9,10 +9,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/internal/property"
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
@@ -62,6 +64,14 @@ func ofARun(t *testing.T) *Report {
 	return r
 }
 
+// onABusyMachine returns the report of a run most of whose visits are not valid.
+func onABusyMachine(t *testing.T) *Report {
+	r := ofARun(t)
+	r.visits = visits{all: 36, notValid: 30, reasons: map[string]int{"noisy-machine": 30, "generator-limited": 9}}
+	r.Warnings = append(r.Warnings, "the run is partial: it has 36 of 108 visits")
+	return r
+}
+
 // many returns a report of hundreds of benchmarks, of which two regressed and as many are better.
 func many(t *testing.T) *Report {
 	t.Helper()
@@ -102,6 +112,7 @@ func TestTheTextOfAReport(t *testing.T) {
 		"run-80.txt":        {ofARun, 80, "never", false},
 		"run-120.txt":       {ofARun, 120, "never", false},
 		"run-all.txt":       {ofARun, 80, "never", true},
+		"busy-80.txt":       {onABusyMachine, 80, "never", false},
 		"many-80.txt":       {many, 80, "never", false},
 	} {
 		t.Run(file, func(t *testing.T) {
@@ -173,6 +184,37 @@ func TestADoubtDoesNotHideTheVerdict(t *testing.T) {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is not in\n%s", want, text)
 				}
+			}
+		})
+	}
+}
+
+// Of runs, the text says how many visits are not valid; most of them are, or a few.
+func TestVisitsThatAreNotValidAreCounted(t *testing.T) {
+	for name, row := range map[string]struct {
+		bad          int
+		doubt, start string
+	}{
+		"none": {0, "", "Nothing is worse."},
+		"some": {2, "2 of 12 visits not valid (noisy-machine)", "Nothing is worse."},
+		"most": {7, "", "NOT VALID: 7 of 12 visits not valid (noisy-machine). B/op and allocs/op may still be read, " +
+			"times may not. Nothing is worse."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := &results.Run{}
+			for i := range 12 {
+				v := &results.Visit{Record: &record.Record{}}
+				if i < row.bad {
+					v.Verdict = []record.Reason{{Name: record.NoisyMachine}, {Name: record.NoisyMachine}}
+				}
+				run.Visits = append(run.Visits, v)
+			}
+			run.Visits = append(run.Visits, &results.Visit{Error: "not measured"})
+			r := ofARun(t)
+			r.visits.add(run)
+			if doubt, answer := r.doubt(), r.Answer(); row.doubt != "" && !strings.Contains(doubt, row.doubt) ||
+				row.doubt == "" && strings.Contains(doubt, "not valid") || !strings.HasPrefix(answer, row.start) {
+				t.Errorf("doubt %q, answer %q", doubt, answer)
 			}
 		})
 	}
