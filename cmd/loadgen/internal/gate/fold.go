@@ -21,7 +21,8 @@ type group struct {
 	cells []*Cell
 }
 
-// groups returns the groups of a report. Of each table, those with the worst cells come first.
+// groups returns the groups of a report. Of each table, those with the worst cells come first, and of a run those with
+// the highest rate.
 func (r *Report) groups() (all []*group) {
 	for _, t := range r.Tables {
 		from := len(all)
@@ -34,7 +35,9 @@ func (r *Report) groups() (all []*group) {
 			}
 			all[from+i].cells = append(all[from+i].cells, c)
 		}
-		slices.SortStableFunc(all[from:], func(a, b *group) int { return cmp.Compare(b.worst(), a.worst()) })
+		slices.SortStableFunc(all[from:], func(a, b *group) int {
+			return cmp.Or(cmp.Compare(b.worst(), a.worst()), cmp.Compare(b.cells[0].rate, a.cells[0].rate))
+		})
 	}
 	for _, g := range all {
 		slices.SortStableFunc(g.cells, func(a, b *Cell) int { return cmp.Compare(b.worsening(), a.worsening()) })

@@ -94,8 +94,9 @@ type Cell struct {
 	Exploratory bool `json:"exploratory"`
 	Marked      bool `json:"marked"`
 
-	group string // what a reader calls the cell without its unit; Name if it is ""
-	need  int    // the rounds that could show a difference, if there were too few of them
+	group string  // what a reader calls the cell without its unit; Name if it is ""
+	rate  float64 // of a run: calls per second, or 0 if there is no one rate
+	need  int     // the rounds that could show a difference, if there were too few of them
 }
 
 // A Side holds what was measured of a base or a head.

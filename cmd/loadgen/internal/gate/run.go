@@ -176,7 +176,7 @@ func level(l scenarios.Level) string {
 func (r *Report) addContest(c *comparison.Contest, group string, t Table) {
 	t.Paired, t.Why = true, "the run tells the rounds"
 	for _, cell := range CellsOf(c) {
-		cell.group = group
+		cell.group, cell.rate = group, c.CellA.Level.QPS.Float()
 		r.add(&t, cell)
 	}
 }

@@ -134,62 +134,92 @@ func (t *Table) titleFor(s *terminal.Screen, all bool) string {
 
 // table returns the table of groups, each below its name.
 func (r *Report) table(s *terminal.Screen, groups []*group, shown map[*Cell]bool, all bool) string {
-	wide := s.Width >= wideScreen
+	g := &grid{Report: r, screen: s, all: all, wide: s.Width >= wideScreen, reasons: map[string]bool{}}
 	var visible []*Cell
-	for _, g := range groups {
-		for _, c := range g.cells {
-			if shown[c] {
-				visible = append(visible, c)
-			}
+	for _, group := range groups {
+		group.unfold(shown, all)
+		visible = append(visible, group.visible(shown)...)
+	}
+	g.axis = newAxis(visible)
+	g.begin(groups[0].table)
+	for _, group := range groups {
+		g.write(group, shown)
+	}
+	return s.Table(g.Table)
+}
+
+// unfold shows the only folded cell of a group, which takes no more lines than saying that there is one.
+func (g *group) unfold(shown map[*Cell]bool, all bool) {
+	if folded := g.folded(shown); !all && len(folded) == 1 {
+		shown[folded[0]] = true
+	}
+}
+
+// visible returns the shown cells of a group.
+func (g *group) visible(shown map[*Cell]bool) (cells []*Cell) {
+	for _, c := range g.cells {
+		if shown[c] {
+			cells = append(cells, c)
 		}
 	}
-	axis := newAxis(visible)
-	unit, title, plot := "", "95%", ""
-	if wide {
-		unit, title, plot = "%", "95% interval", axis.header()
+	return cells
+}
+
+// folded returns the judged cells of a group that are not shown.
+func (g *group) folded(shown map[*Cell]bool) (cells []*Cell) {
+	for _, c := range g.cells {
+		if !shown[c] && c.Verdict.Judged() {
+			cells = append(cells, c)
+		}
 	}
-	t := groups[0].table
-	w := terminal.NewTable(terminal.Column{}, terminal.Column{Title: sideTitle(t.baseName(), "base")},
+	return cells
+}
+
+// A grid is a table that is being made.
+type grid struct {
+	*Report
+	*terminal.Table
+	screen    *terminal.Screen
+	all, wide bool
+	axis      *axis
+	reasons   map[string]bool // that stand below a cell already
+}
+
+// begin makes the columns.
+func (g *grid) begin(t *Table) {
+	interval, plot := "95%", ""
+	if g.wide {
+		interval, plot = "95% interval", g.axis.header()
+	}
+	g.Table = terminal.NewTable(terminal.Column{}, terminal.Column{Title: sideTitle(t.baseName(), "base")},
 		terminal.Column{Title: sideTitle(t.headName(), "head")}, terminal.Column{Title: "shift"},
-		terminal.Column{Title: title}, terminal.Column{Title: "margin", Drop: 1}, terminal.Column{Title: "p", Drop: 4},
-		terminal.Column{Title: plot, Left: true, Drop: 2}, terminal.Column{Title: "verdict", Left: true},
-		terminal.Column{Left: true, Drop: 3})
-	reasons := map[string]bool{}
-	for _, g := range groups {
-		if len(r.Tables) > 1 || len(groups) > 1 || g.name != "" {
-			w.Line(s.Bold(format.Printable(g.name, "")))
-		}
-		var folded []*Cell
-		for _, c := range g.cells {
-			if !shown[c] {
-				folded = append(folded, c)
+		terminal.Column{Title: interval}, terminal.Column{Title: "margin", Drop: 1},
+		terminal.Column{Title: "p", Drop: 4}, terminal.Column{Title: plot, Left: true, Drop: 2},
+		terminal.Column{Title: "verdict", Left: true}, terminal.Column{Left: true, Drop: 3})
+}
+
+// write writes the shown cells of a group with their reasons, and how many are folded.
+func (g *grid) write(group *group, shown map[*Cell]bool) {
+	g.Line(g.screen.Bold(format.Printable(group.name, "")))
+	for _, c := range group.visible(shown) {
+		g.Row(g.cells(c)...)
+		if why := c.reason(); why != "" && (g.all || !g.reasons[why]) {
+			g.reasons[why] = true
+			for line := range strings.Lines(g.screen.Wrap("    "+why, "    ")) {
+				g.Line(g.screen.Dim(strings.TrimSuffix(line, "\n")))
 			}
-		}
-		if judged := judgedOf(folded); !all && len(judged) == 1 {
-			shown[judged[0]] = true
-		}
-		for _, c := range g.cells {
-			if !shown[c] {
-				continue
-			}
-			w.Row(r.cells(s, c, axis, unit, wide, all)...)
-			if why := c.reason(); why != "" && (all || !reasons[why]) {
-				reasons[why] = true
-				for line := range strings.Lines(s.Wrap("    "+why, "    ")) {
-					w.Line(s.Dim(strings.TrimSuffix(line, "\n")))
-				}
-			}
-		}
-		if judged := judgedOf(folded); len(judged) > 1 {
-			tally := r.tally(judged)
-			if len(tally.order) > 1 {
-				w.Line(s.Dim(fmt.Sprintf("  %d others: %s", len(judged), tally)))
-				continue
-			}
-			w.Row(fmt.Sprintf("  %d others", len(judged)), "", "", "", "", "", "", "", r.styled(s, tally.order[0]), "")
 		}
 	}
-	return s.Table(w)
+	folded := group.folded(shown)
+	if len(folded) == 0 {
+		return
+	}
+	tally := g.tally(folded)
+	if len(tally.order) > 1 {
+		g.Line(g.screen.Dim(fmt.Sprintf("  %d others: %s", len(folded), tally)))
+		return
+	}
+	g.Row(fmt.Sprintf("  %d others", len(folded)), "", "", "", "", "", "", "", styled(g.screen, tally.order[0]), "")
 }
 
 // wideScreen is the width from which a text has margins and a plot.
@@ -205,28 +235,24 @@ func sideTitle(name, instead string) string {
 }
 
 // cells returns the row of a cell.
-func (r *Report) cells(s *terminal.Screen, c *Cell, a *axis, unit string, wide, all bool) []string {
-	sc := c.scale()
+func (g *grid) cells(c *Cell) []string {
+	scale, unit := c.scale(), ""
 	margin, p, plot := "", "", ""
-	if wide || all {
+	if g.wide || g.all {
 		margin = c.margin()
 	}
-	if all && c.Adjusted != nil {
+	if g.all && c.Adjusted != nil {
 		p = format.P(*c.Adjusted)
 	}
-	if wide {
-		plot = a.draw(c)
+	if g.wide {
+		unit, plot = "%", g.axis.draw(c)
 	}
-	word := format.Word{Symbol: "-", Text: "not judged"}
-	if c.Verdict.Judged() {
-		word = r.word(c)
-	}
-	return []string{"  " + sc.label, sc.number(c.Base.Median), sc.number(c.Head.Median), c.change(), c.interval(unit),
-		margin, p, plot, r.styled(s, word), s.Dim(r.detail(c))}
+	return []string{"  " + scale.label, scale.number(c.Base.Median), scale.number(c.Head.Median), c.change(),
+		c.interval(unit), margin, p, plot, styled(g.screen, g.word(c)), g.screen.Dim(g.detail(c))}
 }
 
 // styled returns the word of a verdict in its colour.
-func (r *Report) styled(s *terminal.Screen, w format.Word) string {
+func styled(s *terminal.Screen, w format.Word) string {
 	text := w.Symbol + " " + w.Text
 	switch w.Symbol {
 	case "✓":

@@ -40,7 +40,8 @@ func ofARun(t *testing.T) *Report {
 	t.Helper()
 	r := &Report{Schema: Schema, source: ownRun, arms: true, run: "results/span-reuse"}
 	var cells []*Cell
-	for _, load := range []string{"1,000/s", "10,000/s", "50,000/s"} {
+	for i, load := range []string{"1,000/s", "10,000/s", "50,000/s"} {
+		from := len(cells)
 		cells = append(cells, measured(load, "B/op", 1915, -0.79, -0.791, -0.783, comparison.Improved),
 			measured(load, "allocs/op", 15.1, -0.8, -0.801, -0.799, comparison.Improved),
 			measured(load, "cpu-sec/op", 16.2e-6, -0.22, -0.23, -0.2, comparison.Improved),
@@ -54,6 +55,9 @@ func ofARun(t *testing.T) *Report {
 		unasked := measured(load, "gc-cycles", 9, 2, 1, 3, comparison.Exploratory)
 		unasked.Exploratory, unasked.Marked, unasked.Adjusted = true, true, nil
 		cells = append(cells, p99, unasked)
+		for _, c := range cells[from:] {
+			c.rate = float64(i)
+		}
 	}
 	r.Tables = []*Table{{Base: "spans=sdk", Head: "spans=pooled", base: "sdk", head: "pooled", Paired: true,
 		Why: "the run tells the rounds", Config: []Pair{{"scenario", "span-reuse"}}, Cells: cells}}
