@@ -50,7 +50,7 @@ func TestNoLineOfAReportIsWiderThanTheScreen(t *testing.T) {
 	measured := mustMeasure(t, testPlan())
 	property.Check(t, func(t *rapid.T) {
 		r := *measured
-		name := rapid.StringMatching(`[a-z=/\x{4e16}]{1,90}`)
+		name := property.Names()
 		r.Sets, r.Recommendation.Candidates = slices.Clone(r.Sets), slices.Clone(r.Recommendation.Candidates)
 		for i := range r.Sets {
 			r.Sets[i].Name = name.Draw(t, "data")
@@ -69,9 +69,8 @@ func TestNoLineOfAReportIsWiderThanTheScreen(t *testing.T) {
 		width := rapid.IntRange(60, 140).Draw(t, "width")
 		text := r.Text(screen(width, "always"), terminal.Detail{All: rapid.Bool().Draw(t, "all")})
 		for line := range strings.Lines(text) {
-			words := strings.Fields(format.Unstyled(line)) // prose breaks no word
-			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && !slices.ContainsFunc(words,
-				func(w string) bool { return format.Width(w) > width-24 }) {
+			words := strings.Fields(format.Unstyled(line)) // prose breaks no word, which then has a line of its own
+			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && len(words) > 1 {
 				t.Fatalf("%d of %d columns: %s", n, width, line)
 			}
 		}
