@@ -161,7 +161,7 @@ func (f *File) failsAt(a *Arm) float64 {
 
 // ranOut returns what an arm ran out of, in a word or two.
 func (f *File) ranOut(a *Arm) string {
-	name, _, _ := strings.Cut(a.Resource, ":")
+	name, _, _ := strings.Cut(format.Printable(a.Resource, ""), ":")
 	switch {
 	case name != "":
 		return name

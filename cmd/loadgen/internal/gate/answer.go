@@ -216,7 +216,7 @@ func (r *Report) doubt() string {
 			"fewer numbers, by --units", map[bool]string{true: "1 number has",
 			false: format.Plural(len(few), "number") + " have"}[len(few) == 1], most))
 	}
-	if r.Exit == 3 {
+	if r.Strict && r.Undecided() > 0 && r.Exit == 3 {
 		parts = append(parts, format.Plural(r.Undecided(), "number")+" not decided, which --strict fails")
 	}
 	return strings.Join(parts, "; ")
