@@ -104,3 +104,12 @@ func found(path, test string) (seeds []uint64, err error) {
 	}
 	return seeds, nil
 }
+
+// Names returns a generator of names that a text must have room for: of runes of one and of two columns, a third of
+// them long.
+func Names() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		least := rapid.SampledFrom([]int{1, 12, 90}).Draw(t, "least")
+		return rapid.StringOfN(rapid.SampledFrom([]rune("abcdefgh/=-.0123\u4e16")), least, least+30, -1).Draw(t, "name")
+	})
+}

@@ -33,6 +33,8 @@ type aa struct {
 	settings       []scenarios.Setting // settings of tests, which make shorter visits
 	stdout, stderr io.Writer
 	progress       *terminal.Progress // stderr is the same, or another writer if it is nil
+	screen         *terminal.Screen   // of stdout
+	detail         terminal.Detail
 }
 
 // run makes the comparison, prints the report, and keeps it in a file if a.keep names one. It returns an error with
@@ -86,7 +88,7 @@ func (a *aa) run(ctx context.Context) error {
 	if a.json {
 		err = printJSON(a.stdout, r)
 	} else {
-		_, err = io.WriteString(a.stdout, r.Text())
+		err = a.screen.Print(a.stdout, r.Text(a.screen, a.detail))
 	}
 	switch {
 	case err != nil:

@@ -26,15 +26,17 @@ var (
 )
 
 // A verbosity is how much text says.
-type verbosity struct{ all, verbose, quiet bool }
+type verbosity struct {
+	detail
+	verbose, quiet bool
+}
 
 // add adds the flags of a verbosity.
 func (v *verbosity) add(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.BoolVar(&v.all, "all", false, "Print all tables, comparisons and warnings.")
-	f.BoolVarP(&v.verbose, "verbose", "v", false, "Print the other comparisons and all warnings, too.")
+	v.detail.add(cmd)
+	cmd.Flags().BoolVarP(&v.verbose, "verbose", "v", false, "Print the other comparisons and all warnings, too.")
 	cmd.MarkFlagsMutuallyExclusive("all", "verbose")
-	group(cmd, groupOutput, "all", "verbose")
+	group(cmd, groupOutput, "verbose")
 }
 
 // text returns what a run shows, as long as the verbosity has it.

@@ -67,6 +67,7 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			o.progress = newProgress(cmd)
 			defer o.progress.Close()
 			o.stdout, o.stderr = cmd.OutOrStdout(), o.progress
+			o.screen, o.shown = screenOf(cmd, o.stdout), o.detail.of(cmd)
 			if err := o.check(cmd, args); err != nil {
 				return unusable(err)
 			}
@@ -100,6 +101,9 @@ type capacityOptions struct {
 	objectives       []record.SLO // parsed from slo
 	stdout, stderr   io.Writer
 	progress         *terminal.Progress // stderr is the same, or another writer if it is nil
+	screen           *terminal.Screen   // of stdout
+	detail           detail
+	shown            terminal.Detail // how much of the text is printed
 	requirementGiven bool
 	budgetGiven      bool
 }
@@ -129,6 +133,7 @@ func (o *capacityOptions) addFlags(cmd *cobra.Command) {
 		"After the search, measure throughput at these numbers of workers as well, and fit the Universal "+
 			"Scalability Law. Takes a comma-separated `list` of 6 to 64 numbers with 1 or 2, such as 1,2,3,4,6,8.")
 	addFormat(cmd, &o.format, capacityFormats)
+	o.detail.add(cmd)
 	group(cmd, groupLoad, "from", "precision", "probe", "budget", "resume", "scaling")
 	group(cmd, groupOutput, "out")
 	group(cmd, groupCI, "slo", "require")
@@ -175,7 +180,8 @@ func (o *capacityOptions) check(cmd *cobra.Command, args []string) error {
 			wrong("--resume: the scenario is that of the search: want no %s", args[0])
 		}
 		f.Visit(func(given *pflag.Flag) {
-			if !slices.Contains([]string{"resume", "format", "require", "budget", "scaling"}, given.Name) {
+			if !slices.Contains([]string{"resume", "format", "require", "budget", "scaling",
+				"all", "quiet", "color", "ascii"}, given.Name) {
 				wrong("--resume: --%s is that of the search: leave it out, or begin another one", given.Name)
 			}
 		})

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 )
@@ -159,114 +157,5 @@ func TestASearchEndsWithTheCodeOfItsAnswer(t *testing.T) {
 				t.Errorf("exit %d (%v), want %d", code, err, c.code)
 			}
 		})
-	}
-}
-
-func TestAnAnswerIsSaidWithItsIntervalAndABoundIsNoCapacity(t *testing.T) {
-	found := capacity.Arm{Verdict: capacity.Found, Told: 40_200.4, Visits: 6, Capacity: 41_200.4, Low: 40_600.2,
-		High: 41_901, Fitted: true, Precise: true,
-		Within: capacity.Tally{Held: 7, Visits: 15}}
-	with := func(change func(*capacity.Arm)) capacity.Arm {
-		a := found
-		change(&a)
-		return a
-	}
-	for want, a := range map[string]capacity.Arm{
-		"holds at 40,200/s (6 of 6 visits); half of the visits hold at 41,200/s (95% interval 40,600 to " +
-			"41,900)": found,
-		"holds at 812.5/s (12 of 12 visits); half of the visits hold at 900/s (95% interval 890 to 921)": {
-			Verdict: capacity.Found, Told: 812.51, Visits: 12, Capacity: 900, Low: 890, High: 921, Fitted: true,
-			Precise: true,
-		},
-		"holds at 40,200/s (6 of 6 visits); half of the visits hold at about 41,200/s: they come out both ways " +
-			"between 40,600 and 41,900/s, where 7 of 15 held": with(func(a *capacity.Arm) { a.Precise = false }),
-		"holds surely at no rate that was tried; half of the visits hold somewhere between 40,600 and 41,900/s " +
-			"(bracket, no interval)": with(func(a *capacity.Arm) {
-			a.Told, a.Fitted, a.Precise = 0, false, false
-		}),
-		"is generator-limited: it holds at 9,000/s (6 of 6 visits), and more the generator cannot offer": {
-			Verdict: capacity.GeneratorLimited, Told: 9000, Visits: 6,
-		},
-		"is generator-limited: no rate was confirmed, and more the generator cannot offer": {
-			Verdict: capacity.GeneratorLimited,
-		},
-		"holds at 9,000/s (6 of 6 visits), and was not seen to fail": {
-			Verdict: capacity.HoldsThroughout, Told: 9000, Visits: 6,
-		},
-		"holds throughout: up to 8,000/s no rate failed": {
-			Verdict: capacity.HoldsThroughout, Low: 8000,
-		},
-		"fails throughout: down to 0.9766/s no rate held": {
-			Verdict: capacity.FailsThroughout, Fails: 1000. / 1024,
-		},
-		"fails at 1,000/s: 0 of 7 visits held": {
-			Verdict: capacity.FailsThroughout, Fails: 1000, Required: capacity.Tally{Visits: 7},
-		},
-		"held before, fails now: five visits in a row failed at 1,000/s, where it held at first; it has not " +
-			"recovered from an overload": {Verdict: capacity.FailsNow, Fails: 1000},
-		"is undecided: too few probes said anything of the target": {Verdict: capacity.Undecided},
-	} {
-		if got := capacitySentence(&a); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestWhatMakesAnAnswerDoubtfulIsSaid(t *testing.T) {
-	for want, a := range map[string]capacity.Arm{
-		"2 of 30 visits at that rate and below failed": {Verdict: capacity.Found, Told: 900,
-			Below: capacity.Tally{Held: 28, Visits: 30}, Fitted: true, Precise: true},
-		"no rate was confirmed: 9 of 30 visits at 1,000/s and below failed": {Verdict: capacity.Found, Low: 1000,
-			Below: capacity.Tally{Held: 21, Visits: 30}, Fitted: true, Precise: true},
-		"less precise than asked: visits differ too much for the budget": {Verdict: capacity.Found, Told: 900,
-			Fitted: true},
-		"3 of 40 probes said nothing of the target: noisy-machine: busy": {Probes: 40,
-			Silent: capacity.Remark{Probes: 3, Last: "noisy-machine: busy"}},
-		"1 of 40 probes kept the objectives and do not hold all the same: saturated: no worker": {Probes: 40,
-			Spoiled: capacity.Remark{Probes: 1, Last: "saturated: no worker"}},
-		"latency changed in the course of 3 of 12 visits at that rate and below: not-stationary: by -60%": {
-			Below: capacity.Tally{Held: 9, Visits: 12}, Unsteady: capacity.Remark{Probes: 3,
-				Last: "not-stationary: by -60%"},
-		},
-		"": {Below: capacity.Tally{Held: 9, Visits: 13},
-			Unsteady: capacity.Remark{Probes: 3, Last: "not-stationary: by -60%"}},
-		"what ran out: CPU: 1.97 of 2 cores": {Resource: "CPU: 1.97 of 2 cores"},
-	} {
-		if got := strings.Join(capacityNotes(&a), "\n"); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-// The word of a progress line is that by which the answer counts the probe.
-func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
-	s, err := capacity.New(capacity.Options{Arms: []string{"none"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.1,
-		Probe: time.Second, Budget: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask, _ := s.Next()
-	for want, c := range map[string]struct {
-		e       capacity.Evidence
-		stopped bool
-	}{
-		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of what is allowed); 0s of 1m0s": {
-			capacity.Evidence{Met: true, Burn: 0.4}, false,
-		},
-		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of what is allowed); 0s " +
-			"of 1m0s": {capacity.Evidence{Burn: 2.1}, true},
-		"probe 1: none at 1,000/s for 1s: does not hold, although it met the objectives: saturated; p99 is 4ms (40% " +
-			"of what is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
-			Spoiled: "saturated: no worker"}, false},
-		"probe 1: none at 1,000/s for 1s: says nothing about the target: generator-limited; p99 is 4ms (40% of what " +
-			"is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
-			Limited: "generator-limited: late"}, false},
-	} {
-		c.e.Ask = ask
-		p := &capacity.Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second,
-			Objectives: []record.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
-		if got := probeLine(1, p, s); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/fleet"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 func newCapacityPlan() *cobra.Command {
@@ -46,7 +48,11 @@ Exit codes: 0 there is a plan; 2 bad input.`,
 			if cmd.Flags().Changed("out") && f.out == "" {
 				return unusable(errors.New("--out is empty: want a file, or - for standard output"))
 			}
-			text, err := f.plan(args)
+			w := cmd.OutOrStdout()
+			if f.out != "-" {
+				w = io.Discard // a file is no terminal
+			}
+			text, err := f.plan(args, screenOf(cmd, w), f.detail.of(cmd))
 			if err != nil {
 				return unusable(err)
 			}
@@ -67,6 +73,7 @@ var planFormats = append(fleet.Formats(), formatHTML)
 // A planFlags holds the flags of capacity plan before they are parsed.
 type planFlags struct {
 	peak, headroom, failures, capacity, format, out string
+	detail                                          detail
 }
 
 func (f *planFlags) add(cmd *cobra.Command) {
@@ -79,6 +86,7 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.capacity, "capacity", "",
 		"Instead of RESULT, the `rate` that one instance carries, such as 41200, or an interval such as 40600..41900.")
 	addFormat(cmd, &f.format, planFormats)
+	f.detail.add(cmd)
 	flags.StringVarP(&f.out, "out", "o", "-", "Where to write it: a `file`, or - for standard output.")
 	group(cmd, groupLoad, "peak", "headroom", "failures", "capacity")
 	group(cmd, groupOutput, "out")
@@ -88,8 +96,9 @@ func (f *planFlags) add(cmd *cobra.Command) {
 	complete(cmd, "capacity", oneOf())
 }
 
-// plan returns a plan in the format of --format. It reports all errors in the flags and in RESULT together.
-func (f *planFlags) plan(args []string) (string, error) {
+// plan returns a plan in the format of --format. Text is for a screen. It reports all errors in the flags and in
+// RESULT together.
+func (f *planFlags) plan(args []string, screen *terminal.Screen, detail terminal.Detail) (string, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
 		if err != nil {
@@ -124,7 +133,11 @@ func (f *planFlags) plan(args []string) (string, error) {
 		err := page.WritePlan(&b, plan)
 		return b.String(), err
 	}
-	return plan.Format(f.format)
+	text, err := plan.Format(f.format, screen, detail)
+	if f.format == formatText {
+		text = screen.Symbols(text)
+	}
+	return text, err
 }
 
 // parseHeadroom parses a share such as 30% or 0.3, which is at most fleet.MostHeadroom.

@@ -19,6 +19,7 @@ import (
 func capacityPlan(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	root := &cobra.Command{Use: "loadgen", SilenceErrors: true, SilenceUsage: true}
+	addScreen(root)
 	parent := &cobra.Command{Use: "capacity"}
 	root.AddCommand(parent)
 	parent.AddCommand(newCapacityPlan())
@@ -51,18 +52,26 @@ func TestHelpOfCapacityPlan(t *testing.T) {
 }
 
 func TestCapacityPlanIsPrinted(t *testing.T) {
-	for format, file := range map[string]string{"text": "capacity-plan.txt", "markdown": "capacity-plan.md"} {
-		code, got, stderr := capacityPlan(t, "--peak", "250000", "--headroom", "30%", "--failures", "1", "--format",
-			format, measuredCapacity)
-		if code != 0 || stderr != "" {
-			t.Fatalf("exit %d\n%s", code, stderr)
-		}
-		golden.Check(t, file, got)
+	for file, args := range map[string]string{"capacity-plan.txt": "", "capacity-plan-120.txt": "",
+		"capacity-plan-all.txt": "--all", "capacity-plan-quiet.txt": "-q",
+		"capacity-plan-colour.txt": "--color always", "capacity-plan.md": "--format markdown"} {
+		t.Run(file, func(t *testing.T) {
+			if strings.Contains(file, "120") {
+				t.Setenv("COLUMNS", "120")
+			}
+			code, got, stderr := capacityPlan(t, append(strings.Fields(args), "--peak", "250000", "--headroom", "30%",
+				"--failures", "1", measuredCapacity)...)
+			if code != 0 || stderr != "" {
+				t.Fatalf("exit %d\n%s", code, stderr)
+			}
+			golden.Check(t, file, got)
+		})
 	}
 }
 
 func TestCapacityPlanIsOf80Columns(t *testing.T) {
-	for _, args := range [][]string{{measuredCapacity}, {"--capacity", "40600..41900", "--failures", "1000"},
+	for _, args := range [][]string{{measuredCapacity}, {measuredCapacity, "--all"},
+		{"--capacity", "40600..41900", "--failures", "1000"},
 		{"--capacity", "3"}} {
 		code, got, stderr := capacityPlan(t, append([]string{"--peak", "250k"}, args...)...)
 		if code != 0 {

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 )
 
@@ -84,13 +86,49 @@ func TestARateIsWrittenAsFinelyAsItIsWorth(t *testing.T) {
 	}
 }
 
-func TestEqualSharesHaveNoSign(t *testing.T) {
-	for share, want := range map[float64]string{0: "0%", -1e-17: "0%", -0.0123: "-1.23%", 0.25: "25.0%"} {
-		if got := sharePercent(share); got != want {
-			t.Errorf("%v is %s, want %s", share, got, want)
-		}
-		if got := sharePercent(-share); share == 0 && got != want {
-			t.Errorf("-0 is %s", got)
+func TestAProbeThatIsEndedSpeaksOfWhatEndedIt(t *testing.T) {
+	p := capacity.Probe{Objectives: []record.SLOResult{{SLO: "p99 < 5ms", Judged: true, Detail: "p99 is infinite"},
+		{SLO: "errors < 1%", Detail: "cannot be judged: the run was ended after 47ms"}}, Stopped: true}
+	s, err := capacity.New(capacity.Options{Arms: []string{"a"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.05,
+		Probe: 1e9, Calls: 1000, Budget: 6e10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := probeLine(1, &p, s); !strings.Contains(line, "; p99 is infinite (") ||
+		strings.Contains(line, "judged") {
+		t.Error(line)
+	}
+}
+
+// The word of a progress line is that by which the answer counts the probe.
+func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
+	s, err := capacity.New(capacity.Options{Arms: []string{"none"}, Start: 1000, Least: 1, Most: 1e6, Precision: 0.1,
+		Probe: time.Second, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, _ := s.Next()
+	for want, c := range map[string]struct {
+		e       capacity.Evidence
+		stopped bool
+	}{
+		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of what is allowed); 0s of 1m0s": {
+			capacity.Evidence{Met: true, Burn: 0.4}, false,
+		},
+		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of what is allowed); 0s " +
+			"of 1m0s": {capacity.Evidence{Burn: 2.1}, true},
+		"probe 1: none at 1,000/s for 1s: does not hold, although it met the objectives: saturated; p99 is 4ms (40% " +
+			"of what is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
+			Spoiled: "saturated: no worker"}, false},
+		"probe 1: none at 1,000/s for 1s: says nothing about the target: generator-limited; p99 is 4ms (40% of what " +
+			"is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
+			Limited: "generator-limited: late"}, false},
+	} {
+		c.e.Ask = ask
+		p := &capacity.Probe{Evidence: c.e, Stopped: c.stopped, Scheduled: time.Second,
+			Objectives: []record.SLOResult{{Judged: true, Detail: "p99 is 4ms"}}}
+		if got := probeLine(1, p, s); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -220,17 +220,36 @@ func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptio
 	case written.Error() != err.Error():
 		err = errors.Join(err, written)
 	}
+	outcome := judgeCapacity(file)
+	if !ended {
+		outcome = &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on",
+			format.Plural(len(file.Probes), "probe"), dir)}
+	}
+	if err != nil {
+		outcome = unusable(err)
+	}
 	if len(file.Probes) > 0 || err == nil { // print the answer even if the file cannot be written
-		err = errors.Join(err, c.print())
+		err = errors.Join(err, c.print(exitCode(outcome)))
 	}
 	if err != nil {
 		return unusable(err)
 	}
-	if !ended {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %s: loadgen capacity --resume %s goes on",
-			format.Plural(len(file.Probes), "probe"), dir)}
+	return outcome
+}
+
+// print prints the answer in the format of --format. Exit is the exit code of the command.
+func (c *capacitySearch) print(exit int) error {
+	o := c.options
+	if o.format != formatJSON {
+		return o.screen.Print(o.stdout, c.Text(o.screen, capacity.Reading{Detail: o.shown, Dir: c.dir,
+			Exit: exit}))
 	}
-	return judgeCapacity(file)
+	text, err := c.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = o.stdout.Write(text)
+	return err
 }
 
 // run makes probes and reports whether the search has ended. It saves the state after every probe. An interrupt makes
@@ -288,6 +307,30 @@ func (c *capacitySearch) probing(a capacity.Ask) {
 		c.Scenario.Warmup+a.Duration+scenarios.Overhead)
 }
 
+// probeLine returns the progress line for a finished probe, which is the n-th one of the search.
+func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
+	e := &p.Evidence
+	var details []string
+	for _, o := range p.Objectives {
+		if o.Judged || !p.Stopped { // skip an objective that was not judged because another one ended the probe
+			details = append(details, o.Detail)
+		}
+	}
+	long := format.Duration(p.Scheduled)
+	if p.Stopped {
+		long += ", when a miss was certain"
+	}
+	switch e.Step {
+	case capacity.Confirm:
+		long += ", to confirm"
+	case capacity.Recheck:
+		long += ", to see whether it still holds"
+	}
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of what is allowed); %v of %v",
+		n, e.Arm, format.Rate(e.Rate), long, e.Word(), strings.Join(details, ", "), format.Rough(e.Burn),
+		format.Duration(s.Spent()), s.Options().Budget)
+}
+
 // armsOf returns the names of the arms of a scenario, and the cell of each. An arm without spans comes first, since
 // the other arms are compared with the first one.
 func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.Cell) {
@@ -308,60 +351,14 @@ func armsOf(s *scenarios.Scenario) (names []string, cells map[string]scenarios.C
 // judgeCapacity returns the error that a finished search ends with. It returns nil if every arm carries the required
 // rate or, without a requirement, has a complete answer.
 func judgeCapacity(f *capacity.File) error {
-	var fails, open []string
-	for _, a := range f.Answer.Arms {
-		switch {
-		case f.Require == 0:
-			if why := unanswered(&a); why != "" {
-				open = append(open, a.Arm+" "+why)
-			}
-		case a.Refused:
-			fails = append(fails, a.Arm)
-		case a.Told < f.Require*(1-1e-9):
-			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, format.GivenRate(f.Require)))
-		}
-	}
-	switch {
+	switch fails, open := f.Unmet(); {
 	case len(fails) > 0:
 		return &exitError{exitWorse, fmt.Errorf("%s does not carry %s", strings.Join(fails, ", "),
 			format.GivenRate(f.Require))}
 	case len(open) > 0:
 		return &exitError{exitNotValid, errors.New(strings.Join(open, "\n"))}
-	case len(f.Answer.Arms) == 0:
-		return &exitError{exitNotValid, errors.New("there is no answer")}
 	}
 	return nil
-}
-
-// unanswered returns the reason why an arm has no answer that is as precise as requested, or "" if it has one.
-func unanswered(a *capacity.Arm) string {
-	switch a.Verdict {
-	case capacity.GeneratorLimited, capacity.Undecided:
-		if machineBusy(a) {
-			return "has no answer on a machine that is busy with something else: close other programs"
-		}
-	}
-	switch a.Verdict {
-	case capacity.GeneratorLimited:
-		return "is generator-limited: the generator ran out before the target"
-	case capacity.HoldsThroughout:
-		return "was not seen to fail: raise --budget, or --from"
-	case capacity.FailsThroughout:
-		return fmt.Sprintf("misses the objective down to %s: loosen it, mend what makes calls slow there, or lower "+
-			"--from",
-			format.Rate(a.Fails))
-	case capacity.FailsNow:
-		return "fails at a rate that it held before: restart it, and begin with a higher --from"
-	case capacity.Undecided:
-		return "has no answer: raise --budget"
-	}
-	switch {
-	case a.Told == 0:
-		return "has no rate that was confirmed by visits: raise --budget"
-	case !a.Precise:
-		return "has a capacity that is less precise than asked: raise --budget, --probe or --precision"
-	}
-	return ""
 }
 
 // A probeRequest is the request for a probe, which a fresh process reads.

@@ -114,23 +114,3 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	}
 	return v.Record.Achieved(), nil
 }
-
-// scalingText returns the text about how the arms scale, or "" if no throughput was measured.
-func scalingText(f *capacity.File) string {
-	if len(f.Scaling) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("\nHow throughput scales with workers, in closed loops: the Universal Scalability Law, with 95% " +
-		"intervals\n")
-	for i := range f.Scaling {
-		c := &f.Scaling[i]
-		var points []string
-		for _, p := range usl.Medians(c.Points) {
-			points = append(points, fmt.Sprintf("%s with %s", format.Rate(p.X), format.Count(p.N)))
-		}
-		visits := format.Plural(len(c.Points), "visit")
-		fmt.Fprintf(&b, "%s\n    medians of %s: %s\n", c.Scales(), visits, strings.Join(points, ", "))
-	}
-	return b.String()
-}

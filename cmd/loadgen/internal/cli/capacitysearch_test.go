@@ -72,9 +72,9 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	a := f.Answer.Arms[0]
-	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; seed 1\n",
-		"\nspans=none " + capacitySentence(&a) + "\n", " of 10s, in " + out} {
-		if !strings.Contains(text, want) {
+	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; ", "\nspans ", "\nnone ",
+		"\nMore: loadgen capacity --all --resume " + out} {
+		if !strings.Contains(unwrapped(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
@@ -124,7 +124,8 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 	out := ended(t)
 	for require, want := range map[string]int{"10/s": exitOK, "1000/s": exitWorse} {
 		code, text, log := execute(t, "capacity", "--resume", out, "--require", require)
-		if code != want || !strings.Contains(text, "spans=none holds at ") || strings.Contains(log, "probe 1") {
+		if code != want || !strings.Contains(text, map[string]string{"10/s": "none carries 10/s.",
+			"1000/s": "none does not carry 1,000/s."}[require]) || strings.Contains(log, "probe 1") {
 			t.Errorf("--require %s: exit %d, want %d\n%s\n%s", require, code, want, text, log)
 		}
 	}

@@ -166,10 +166,21 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprintf("exit %d: %v", e.code, e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
+// exitCode returns the exit code of a command that ends with err.
+func exitCode(err error) int {
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		return exit.code
+	}
+	return exitUnusable
+}
+
 // interrupted reports whether err is the error of a command that was interrupted.
 func interrupted(err error) bool {
-	var exit *exitError
-	return errors.As(err, &exit) && exit.code == exitInterrupted
+	return exitCode(err) == exitInterrupted
 }
 
 // unusable returns err with exit code 2, or nil if err is nil.

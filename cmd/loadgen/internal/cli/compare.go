@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,6 +86,7 @@ type compareFlags struct {
 	better                []string
 	gate                  string
 	format, out           string
+	detail                detail
 }
 
 // unitsUsage is the help text of --units.
@@ -116,6 +118,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is worse, better or inconclusive (not shown).")
 	addFormat(cmd, &f.format, gate.Formats())
+	f.detail.add(cmd)
 	flags.StringVarP(&f.out, "out", "o", "-",
 		"Where to write it: a `file`, and then standard output has only the summary; or - for standard output.")
 	group(cmd, groupInput, "row", "col", "filter", "ignore", "config", "paired")
@@ -143,9 +146,20 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	text, err := r.Format(f.format)
-	if err != nil {
+	w := cmd.OutOrStdout()
+	if f.out != "-" {
+		w = io.Discard // a file is no terminal
+	}
+	screen := screenOf(cmd, w)
+	text, err := r.Format(f.format, screen, f.detail.all)
+	switch {
+	case err != nil:
 		return unusable(err)
+	case quiet(cmd) && f.format == formatText:
+		text = r.Ending(screen, false, nil)
+	}
+	if f.format == formatText {
+		text = screen.Symbols(text)
 	}
 	if f.out != "-" {
 		if err := os.WriteFile(f.out, []byte(text), 0o644); err != nil {
@@ -153,7 +167,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		}
 		text = r.Summary + "\n"
 	}
-	if _, err := fmt.Fprint(cmd.OutOrStdout(), text); err != nil {
+	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return unusable(err)
 	}
 	if r.Exit != exitOK {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,22 +70,50 @@ func compareIn(t *testing.T, dir, stdin, args string) (code int, stdout, stderr 
 type comparing struct {
 	args string
 	code int
-	want []string // in what it prints
+	want []string // in what it prints; numbers of verdicts are in the summary, for programs
 }
 
-func (c *comparing) check(t *testing.T, code int, stdout, stderr string) {
+// verdictCounts matches the numbers of verdicts of a summary.
+var verdictCounts = regexp.MustCompile(`^\d+ (regressed|expected|improved|worse|better|equivalent|inconclusive)`)
+
+// check compares what a comparison prints with what it should print. Run runs it in a format.
+func (c *comparing) check(t *testing.T, run func(format string) (code int, stdout, stderr string)) {
 	t.Helper()
+	code, stdout, stderr := run(formatText)
 	if code != c.code || (code == 2) != (stdout == "") || (code == 2) != (stderr != "") {
 		t.Errorf("compare %s: exit %d, want %d\n%s%s", c.args, code, c.code, stdout, stderr)
 	}
+	var r gate.Report
+	if code != 2 {
+		_, document, _ := run(formatJSON)
+		if err := json.Unmarshal([]byte(document), &r); err != nil {
+			t.Errorf("compare %s --format json: %v\n%s", c.args, err, document)
+		}
+		if !strings.HasSuffix(r.Summary, fmt.Sprintf("; exit %d", code)) ||
+			strings.HasSuffix(stdout, fmt.Sprintf("exit %d\n", code)) != (code != 0) {
+			t.Errorf("compare %s: exit %d, and it prints\n%s\nand the summary %s", c.args, code, stdout, r.Summary)
+		}
+	}
 	for _, want := range c.want {
-		if !strings.Contains(unwrapped(stdout+stderr), unwrapped(want)) {
+		said := stdout + stderr
+		if verdictCounts.MatchString(want) {
+			said = r.Summary
+		}
+		if !strings.Contains(unwrapped(said), unwrapped(want)) {
 			t.Errorf("compare %s: %q is not in\n%s%s", c.args, want, stdout, stderr)
 		}
 	}
-	if code != 2 && !strings.HasSuffix(stdout, fmt.Sprintf("; exit %d\n", code)) {
-		t.Errorf("compare %s: exit %d, and its last line is not the summary:\n%s", c.args, code, stdout)
+}
+
+// here runs the comparison in this process and directory.
+func (c *comparing) here(format string) (code int, stdout, stderr string) {
+	args := words("compare " + c.args)
+	if format != formatText {
+		args = append(args, "--format", format)
 	}
+	var out, errs bytes.Buffer
+	code = dispatch(context.Background(), nil, args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
 }
 
 // toCompare are files to compare.
@@ -140,16 +169,16 @@ func TestCompareExitCodes(t *testing.T) {
 			"0 regressed, 0 improved, 2 equivalent, 0 inconclusive; exit 0"}},
 		{"base worse", 1, []string{"regressed", "1 regressed, 0 improved, 1 equivalent, 0 inconclusive; exit 1"}},
 		{"base better", 0, []string{"1 improved"}},
-		{"base -", 0, []string{"- against base"}},
+		{"base -", 0, []string{"- vs base"}},
 		{"ties ties", 0, []string{"2 equivalent"}},
 		{"base sec --filter .unit:sec/op", 0, []string{"1 equivalent"}},
-		{"zero-ns zero-ns", 0, []string{"pause-sec", "1 equivalent"}},
+		{"zero-ns zero-ns", 0, []string{"pause us", "1 equivalent"}},
 		{"zero seven --margin widgets/op=+5", 1, []string{"1 regressed"}},
 		{"one one", 0, []string{"one round", "cannot show this",
-			"2 of 2 cells have too few rounds to show any difference", "2 inconclusive; exit 0"}},
-		{"one one --strict", 3, []string{"2 inconclusive; exit 3"}},
+			"2 numbers have too few rounds to show any difference", "2 inconclusive; exit 0"}},
+		{"one one --strict", 3, []string{"0 regressed, 0 improved, 0 equivalent, 2 inconclusive"}},
 		{"run --col '/spans@(none sdk)'", 1,
-			[]string{"sdk against none, 12 rounds, paired: the file numbers the rounds", "+30.0%",
+			[]string{"sdk vs none: 12 rounds, paired by round", "+30%",
 				"1 regressed, 0 improved, 0 equivalent, 0 inconclusive, 2 exploratory"}},
 		{"base worse --gate expected.yaml", 0, []string{"it checks more (until 9999-12-31)",
 			"0 regressed, 1 expected,",
@@ -167,8 +196,10 @@ func TestCompareExitCodes(t *testing.T) {
 		{"base same -o no/such/file", 2, []string{"--out: open no/such/file"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			code, stdout, stderr := compareIn(t, dir, benchText("A", 100, 10), c.args)
-			c.check(t, code, stdout, stderr)
+			c.check(t, func(format string) (code int, stdout, stderr string) {
+				args := strings.ReplaceAll(c.args+" --format "+format, " --format text", "")
+				return compareIn(t, dir, benchText("A", 100, 10), args)
+			})
 		})
 	}
 }
@@ -176,18 +207,18 @@ func TestCompareExitCodes(t *testing.T) {
 func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 	t.Chdir(toCompare(t))
 	for _, c := range []comparing{
-		{"base same worse", 1, []string{"same against base", "worse against base",
+		{"base same worse", 1, []string{"same vs base", "worse vs base",
 			"1 regressed, 0 improved, 3 equivalent"}},
 		{"before=base after=worse --paired", 1,
-			[]string{"after against before, 10 rounds, paired: --paired was given"}},
-		{"base base", 0, []string{"base#1 against base#0"}},
+			[]string{"after vs before: 10 rounds, paired by round"}},
+		{"base base", 0, []string{"base#1 vs base#0"}},
 		{"zero-ns one-ns --margin pause-ns=+2", 0, []string{"1 equivalent"}},
 		{"zero-ns one-ns --margin pause-ns=+0.5", 1, []string{"1 regressed"}},
 		{"higher lower", 1, []string{"1 regressed"}},
 		{"seven zero --margin widgets/op=0 --exact widgets/op", 0, []string{"1 improved"}},
 		{"one one --exact B/op --strict --filter .unit:B/op", 0, []string{"1 equivalent"}},
 		{"200 201", 0, []string{"1 equivalent"}},
-		{"200 201 --exact allocs/op", 1, []string{"+0.50%", "1 regressed"}},
+		{"200 201 --exact allocs/op", 1, []string{"+0.5%", "1 regressed"}},
 		{"200 201 --exact allocs/op --margin allocs/op=1%", 0, []string{"1 equivalent"}},
 		{"one worse --gate strict.yaml", 3, []string{"exit 3"}},
 		{"base worse --strict", 1, []string{"exit 1"}},
@@ -205,10 +236,10 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 			[]string{"warning: fails:11: --- FAIL: BenchmarkC: the failed benchmarks were not measured"}},
 		{"part base", 0, []string{"warning: part:11: the run is partial: ended after 10 of 12 visits"}},
 		{"base two", 0, []string{"warning: only two has B-8 in sec/op, B-8 in B/op, so it is not compared"}},
-		{"run/run.json --col '/spans@(sdk none)'", 0, []string{"none against sdk", "1 improved"}},
+		{"run/run.json --col '/spans@(sdk none)'", 0, []string{"none vs sdk", "1 improved"}},
 		{"run/run.bench --col /spans", 1, []string{"warning: the base is none because it comes first in the input"}},
 		{"run run --col '/spans@(none sdk)'", 1, []string{".file: run#0", ".file: run#1", "2 regressed"}},
-		{"base worse --margin ns/op=30%", 0, []string{"30%", "2 equivalent"}},
+		{"base worse --margin ns/op=30%", 0, []string{"= same", "2 equivalent"}},
 		{"base worse --gate gate.yaml", 0, []string{"2 equivalent"}},
 		{"base worse --gate gate.yaml --margin ns/op=5%", 1, []string{"1 regressed"}},
 		{"base worse --gate only.yaml", 0, []string{"1 equivalent, 0 inconclusive, 1 exploratory; exit 0"}},
@@ -256,10 +287,7 @@ func TestCompareSaysWhatItDidAndWhatIsWrong(t *testing.T) {
 		{"base same --gate none.yaml", 2, []string{"gate file: open none.yaml"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			code := dispatch(context.Background(), nil, append([]string{"compare"}, words(c.args)...),
-				strings.NewReader(""), &stdout, &stderr)
-			c.check(t, code, stdout.String(), stderr.String())
+			c.check(t, c.here)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,16 +118,16 @@ func runBenchmarks(ctx context.Context, ref string, b *benchOptions, o *runOptio
 	unfit(ctx, o.stderr)
 	fmt.Fprintf(o.stderr, "benchmarks of %s on both sides, in %s; seed %d\n", b.pkg, format.Plural(b.rounds, "round"),
 		b.seed)
-	r, ended := b.compare(ctx, checkout, programs, dirs, out, o)
-	names := suspects(r, o)
-	if len(names) == 0 || interrupted(ended) {
+	r, ended := b.compare(ctx, checkout, programs, dirs, out, o, false)
+	if !o.measuresAgain(r, ended) {
 		return ended
 	}
+	names := suspects(r, o)
 	confirming(names, o)
 	again := *b
 	again.match, again.seed = pattern(names), 0
 	drawSeed(&again.seed)
-	second, err := again.compare(ctx, checkout, programs, dirs, filepath.Join(out, "confirm"), o)
+	second, err := again.compare(ctx, checkout, programs, dirs, filepath.Join(out, "confirm"), o, true)
 	if second == nil || interrupted(err) {
 		return err
 	}
@@ -151,9 +152,10 @@ func pattern(names []string) string {
 var processors = regexp.MustCompile(`-\d+$`)
 
 // compare runs both sides in rounds, writes their results to files in the directory out, and compares them. It returns
-// the error that the command ends with. The report is nil if the sides could not be compared.
+// the error that the command ends with. The report is nil if the sides could not be compared. Last means that nothing
+// is measured again, whatever regressed.
 func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, programs, dirs [2]string, out string,
-	o *runOptions) (*gate.Report, error) {
+	o *runOptions, last bool) (*gate.Report, error) {
 	sides := c.Sides()
 	benchmarks := &rounds.Benchmarks{Match: b.match, Time: b.time, Rounds: b.rounds, Seed: b.seed,
 		Progress: o.progress, Grace: grace}
@@ -177,14 +179,19 @@ func (b *benchOptions) compare(ctx context.Context, c *revision.Checkout, progra
 	r, err := gate.Compare(options)
 	if err != nil {
 		err = unusable(fmt.Errorf("--compare: %w\nwhat was measured is in %s", err, out))
-	} else {
-		err = o.printComparison(r, files.Paths[0], files.Paths[1])
 	}
+	var ended error
 	switch {
 	case made < b.rounds:
-		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+		ended = &exitError{exitInterrupted, errors.Join(cut, err)}
 	case err != nil:
 		return nil, err
+	default:
+		ended = judged(r)
 	}
-	return r, judged(r)
+	if r == nil {
+		return nil, ended
+	}
+	again := !last && o.measuresAgain(r, ended)
+	return r, cmp.Or(o.printComparison(r, files.Paths[0], files.Paths[1], ended, again), ended)
 }

@@ -184,10 +184,10 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 		return unusable(fmt.Errorf("%w\nwhat was measured before is in %s", err, out))
 	}
 	r, ended := judgeRuns(out, complete, o)
-	names := suspects(r, o)
-	if len(names) == 0 || interrupted(ended) {
+	if !o.measuresAgain(r, ended) {
 		return ended
 	}
+	names := suspects(r, o)
 	confirming(names, o)
 	again := *s
 	again.Seed = 0
@@ -209,7 +209,8 @@ func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOp
 	if _, r, err = compareRuns(out, o); err != nil {
 		return err
 	}
-	return notConfirmed(r, o)
+	ended = notConfirmed(r, o)
+	return cmp.Or(o.printRuns(r, out, ended, false), ended)
 }
 
 // named returns the cells of s that the named benchmarks belong to.
@@ -250,8 +251,7 @@ func (o *runOptions) createSides(c *revision.Checkout, programs [2]string, out s
 // A sideBySide holds two runs that were made in the same rounds.
 type sideBySide struct{ base, head *results.Run }
 
-// compareRuns reads the two runs in a directory, compares them, and prints the comparison. The report is nil if
-// either run has no visits.
+// compareRuns reads the two runs in a directory and compares them. The report is nil if either run has no visits.
 func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, err error) {
 	base, head := filepath.Join(out, "base"), filepath.Join(out, "head")
 	if runs.base, err = results.Read(base); err != nil {
@@ -266,26 +266,38 @@ func compareRuns(out string, o *runOptions) (runs sideBySide, r *gate.Report, er
 	if r, err = gate.CompareRuns(o.gate(), runs.base, runs.head); err != nil {
 		return runs, nil, unusable(fmt.Errorf("--compare: %w", err))
 	}
-	return runs, r, o.printComparison(r, filepath.Join(base, results.BenchFile),
-		filepath.Join(head, results.BenchFile))
+	return runs, r, nil
 }
 
-// judgeRuns compares the two runs in a directory and returns the report, and the error that the command ends with.
+// printRuns prints the comparison of the two runs in a directory.
+func (o *runOptions) printRuns(r *gate.Report, out string, ended error, again bool) error {
+	return o.printComparison(r, filepath.Join(out, "base", results.BenchFile),
+		filepath.Join(out, "head", results.BenchFile), ended, again)
+}
+
+// judgeRuns compares the two runs in a directory and prints the comparison. It returns the report, and the error that
+// the command ends with.
 func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 	runs, r, err := compareRuns(out, o)
 	if runs.base == nil || runs.head == nil {
 		return nil, err
 	}
 	cut := verdict(runs.head, complete, o.strict)
+	var ended error
 	switch {
 	case r == nil && err == nil:
 		return nil, cut
 	case !complete: // visits that one side lacks may be the cause of err
-		return r, &exitError{exitInterrupted, errors.Join(cut, err)}
+		ended = &exitError{exitInterrupted, errors.Join(cut, err)}
 	case err != nil:
 		return nil, err
+	default:
+		ended = cmp.Or(judged(r), cut, verdict(runs.base, complete, o.strict))
 	}
-	return r, cmp.Or(judged(r), cut, verdict(runs.base, complete, o.strict))
+	if r != nil {
+		ended = cmp.Or(o.printRuns(r, out, ended, o.measuresAgain(r, ended)), ended)
+	}
+	return r, ended
 }
 
 // family returns the number of figures that a comparison of s with a revision judges.

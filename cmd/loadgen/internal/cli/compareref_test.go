@@ -18,6 +18,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -126,8 +127,8 @@ func TestBenchmarksThatPrintAreCompared(t *testing.T) {
 		found := false
 		_, cells, _ := strings.Cut(stdout, "\n"+name+"-")
 		for line := range strings.Lines(cells) {
-			if strings.HasPrefix(line, "allocs/op ") {
-				found = strings.HasSuffix(line, " regressed\n")
+			if strings.HasPrefix(line, "  allocs/op ") {
+				found = strings.HasSuffix(line, " x regressed\n")
 				break
 			}
 		}
@@ -215,7 +216,7 @@ func TestARunAgainstARevisionInterleavesBothSidesAndFindsWhatRegressed(t *testin
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	if !slices.ContainsFunc(strings.Split(stdout, "\n"), func(line string) bool {
-		return strings.HasPrefix(line, "B/op ") && strings.HasSuffix(line, " regressed")
+		return strings.HasPrefix(line, "  B/op ") && strings.HasSuffix(line, " x regressed")
 	}) {
 		t.Errorf("no line says that B/op regressed:\n%s", stdout)
 	}
@@ -247,12 +248,12 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 		map[string]string{"m_test.go": benchmarks(4000, "BenchmarkNew")})
 	code, stdout, stderr := in(t, dir, "run", "--bench", ".", "--benchtime", "50x", "--compare", "before",
 		"--confirm", "--out", "out")
-	for _, want := range []string{"warning: only head has New", "both were measured alternately, round by\n"} {
+	for _, want := range []string{"warning: only head has New", "12 rounds, paired by round\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}
 	}
-	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 2 || !strings.Contains(stderr, "in 12 rounds") ||
+	if code != exitWorse || strings.Count(stdout, "exit 1\n") != 1 || !strings.Contains(stderr, "in 12 rounds") ||
 		!strings.Contains(stderr, "confirming: Both") || !strings.Contains(stderr, "regressed\n") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
@@ -264,13 +265,18 @@ func TestBenchmarksOfBothSidesArePairedByRoundAndWhatRegressedIsMeasuredAgain(t 
 	}
 }
 
+// plainScreen returns the screen of a pipe.
+func plainScreen() *terminal.Screen {
+	return terminal.New(io.Discard, terminal.Options{}, func(string) string { return "" })
+}
+
 func TestTooFewRoundsShowNoRegression(t *testing.T) {
 	rounds := func(bytes int) string {
 		return fmt.Sprintf("# loadgen run --bench\n# round 1\nBenchmarkBoth 50 %[1]d B/op\n# round "+
 			"2\nBenchmarkBoth 50 %[1]d B/op\n", bytes)
 	}
 	var stdout strings.Builder
-	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard}
+	o := &runOptions{strict: true, stdout: &stdout, stderr: io.Discard, screen: plainScreen()}
 	base, head := written(t, "base.bench", rounds(1000)), written(t, "head.bench", rounds(4000))
 	options := o.gate()
 	options.Inputs = []string{"base=" + base, "head=" + head}
@@ -278,7 +284,7 @@ func TestTooFewRoundsShowNoRegression(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.printComparison(r, base, head); err != nil {
+	if err := o.printComparison(r, base, head, judged(r), false); err != nil {
 		t.Fatal(err)
 	}
 	var exit *exitError

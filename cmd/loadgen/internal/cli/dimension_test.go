@@ -58,7 +58,7 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		{"answer", []string{"show", run}, []string{"\nsdk/blue ", "blue vs red, spans=none, paired by round"}, 0},
 		{"tables", []string{"show", run, "--all"}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
 			"p99 latency"}, 0},
-		{"comparison", []string{"compare", run}, []string{"colour=blue", "colour=red", "regressed"}, 1},
+		{"comparison", []string{"compare", run}, []string{"blue vs red: ", "x worse"}, 1},
 		{"JSON", []string{"show", run, "--format", "json"}, []string{`"colour": "blue"`}, 0},
 		{"page", []string{"report", run, "-o", page}, nil, 0},
 	}

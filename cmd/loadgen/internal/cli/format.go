@@ -173,3 +173,17 @@ func newProgress(cmd *cobra.Command) *terminal.Progress {
 	stderr := cmd.ErrOrStderr()
 	return terminal.NewProgress(stderr, screenOf(cmd, stderr), quiet(cmd))
 }
+
+// A detail holds the flag that says how much of a text is printed, besides --quiet.
+type detail struct{ all bool }
+
+// add adds the flag to a command.
+func (d *detail) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&d.all, "all", false, "Print everything: nothing is folded or left out of the text.")
+	group(cmd, groupOutput, "all")
+}
+
+// of returns how much of the text of a command is printed.
+func (d *detail) of(cmd *cobra.Command) terminal.Detail {
+	return terminal.Detail{All: d.all, Quiet: quiet(cmd)}
+}

@@ -84,7 +84,7 @@ func (f *historyFlags) show(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return errors.Join(broken, fmt.Errorf("%s: %w", path, err))
 	}
-	text, err := history.Format(f.format, records)
+	text, err := history.Format(f.format, records, screenOf(cmd, cmd.OutOrStdout()))
 	if err != nil {
 		return errors.Join(broken, err)
 	}

@@ -49,8 +49,8 @@ func TestWhatIsRecordedIsDrawnAndExported(t *testing.T) {
 		}
 	}
 	for format, want := range map[string]string{
-		"text": "m.Encode-8  sec/op\n  2026-01-02  c0ffee         1.200µ         n=1            ██████████████\n" +
-			"  2026-01-03  c0ffee         1.800µ         n=1    +50.0%  █████████████████████\n",
+		"text": "m.Encode-8  sec/op\n  2026-01-02  c0ffee         1.200u         n=1            ##############\n" +
+			"  2026-01-03  c0ffee         1.800u         n=1    +50.0%  #####################\n",
 		"tsv": "time\tcommit\tm.Encode-8 sec/op\n" +
 			"2026-01-02T02:04:05Z\tc0ffee\t0.0000012\n2026-01-03T03:04:05Z\tc0ffee\t0.0000018\n",
 		"csv": "time,commit,m.Encode-8 " +

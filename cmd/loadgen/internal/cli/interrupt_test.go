@@ -191,7 +191,8 @@ func TestAnInterruptBeforeBothSidesCanBeComparedIsNoFailure(t *testing.T) {
 				}
 			}
 			var stdout, stderr bytes.Buffer
-			if _, err := judgeRuns(out, false, &runOptions{stdout: &stdout, stderr: &stderr}); !interrupted(err) {
+			if _, err := judgeRuns(out, false, &runOptions{stdout: &stdout, stderr: &stderr,
+				screen: plainScreen()}); !interrupted(err) {
 				t.Errorf("%v, want exit 130", err)
 			}
 		})

@@ -56,14 +56,24 @@ func (o *runOptions) gate() *gate.Options {
 }
 
 // printComparison prints a comparison and the paths of its two files. In JSON, it keeps both for the one document
-// that the command prints at its end.
-func (o *runOptions) printComparison(r *gate.Report, base, head string) error {
+// that the command prints at its end. Ended is the error that the command ends with, as far as is known: if what
+// regressed is measured again, the text has no exit code.
+func (o *runOptions) printComparison(r *gate.Report, base, head string, ended error, again bool) error {
 	if o.format == formatJSON {
 		o.compared = append(o.compared, comparedDocument{Report: r, Files: sideFiles{base, head}})
 		return nil
 	}
-	_, err := fmt.Fprintf(o.stdout, "Files\n\n  %s\n  %s\n\n%s", base, head, gate.Text(r))
-	return unusable(err)
+	shown := *r
+	shown.Paths, shown.Exit = []string{base, head}, exitCode(ended)
+	if again {
+		shown.Exit = exitOK
+	}
+	return unusable(o.screen.Print(o.stdout, shown.Text(o.screen, false)))
+}
+
+// measuresAgain reports whether what regressed is measured again.
+func (o *runOptions) measuresAgain(r *gate.Report, ended error) bool {
+	return len(suspects(r, o)) > 0 && !interrupted(ended)
 }
 
 // noiseFloor returns the noise floor that selftest --aa kept, or nil if there is none. It prints an error as a

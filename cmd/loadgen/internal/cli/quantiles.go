@@ -69,7 +69,18 @@ Exit codes: 0 an estimator is recommended; 1 none keeps the limits; 2 bad input;
 			if err != nil {
 				return err
 			}
-			return measureQuantiles(cmd.Context(), plan, f.format, cmd.OutOrStdout(), progress, progress)
+			r, err := measureQuantiles(cmd.Context(), plan, progress, progress)
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			if err := r.Write(w, f.format, screenOf(cmd, w), f.detail.of(cmd)); err != nil {
+				return unusable(err)
+			}
+			if r.Recommendation.Estimator == "" {
+				return &exitError{exitWorse, nil}
+			}
+			return nil
 		},
 	}
 	f.add(cmd)
@@ -84,6 +95,7 @@ type quantileFlags struct {
 	tags                                 bool
 	rounds, shards                       int
 	seed                                 uint64
+	detail                               detail
 }
 
 func (f *quantileFlags) add(cmd *cobra.Command) {
@@ -111,6 +123,7 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs instead of measuring anything.")
 	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	addFormat(cmd, &f.format, quantiles.Formats())
+	f.detail.add(cmd)
 	group(cmd, groupArms, "estimators", "anchor")
 	group(cmd, groupInput, "data", "n", "visit", "tag", "tags", "unit")
 	group(cmd, groupLoad, "q", "rounds", "shards", "seed")
@@ -412,25 +425,19 @@ func parseCount(s string) (int, error) {
 	return int(x), nil
 }
 
-// measureQuantiles carries out a plan and prints the report. It returns an error with exit code 1 if the
-// report recommends no estimator.
-func measureQuantiles(ctx context.Context, p *quantiles.Plan, as string, stdout, stderr io.Writer,
-	progress *terminal.Progress) error {
+// measureQuantiles carries out a plan and returns the report.
+func measureQuantiles(ctx context.Context, p *quantiles.Plan, stderr io.Writer,
+	progress *terminal.Progress) (*quantiles.Report, error) {
 	fmt.Fprintf(stderr, "quantiles: %s on %s in %s; seed %d\n", format.Plural(len(p.Arms), "estimator"),
 		format.Plural(len(p.Data), "data set"), format.Plural(p.Rounds, "round"), p.Seed)
 	r, err := quantiles.Measure(ctx, p, progress)
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted: nothing is printed, since not all was measured")}
+		return nil, &exitError{exitInterrupted,
+			errors.New("interrupted: nothing is printed, since not all was measured")}
 	case err != nil:
-		return unusable(err)
+		return nil, unusable(err)
 	}
 	r.Environment = machine.Environment()
-	if err := r.Write(stdout, as); err != nil {
-		return unusable(err)
-	}
-	if r.Recommendation.Estimator == "" {
-		return &exitError{exitWorse, nil}
-	}
-	return nil
+	return r, nil
 }

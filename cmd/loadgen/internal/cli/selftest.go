@@ -22,6 +22,7 @@ func newSelftest() *cobra.Command {
 		only     []string
 		rounds   int
 		keep, as string
+		detail   detail
 	)
 	cmd := &cobra.Command{
 		Use:   "selftest",
@@ -67,7 +68,7 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
 				}
 				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: progress,
-					progress: progress}
+					progress: progress, screen: screenOf(cmd, cmd.OutOrStdout()), detail: detail.of(cmd)}
 				return a.run(cmd.Context())
 			}
 			if cmd.Flags().Changed("keep") {
@@ -78,12 +79,14 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 				return unusable(fmt.Errorf("--only: %w", err))
 			}
 			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
-				stderr: progress, progress: progress}
+				stderr: progress, progress: progress, screen: screenOf(cmd, cmd.OutOrStdout()),
+				detail: detail.of(cmd)}
 			return t.run(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "Use a shorter stall and fewer rates, in a quarter of the time.")
 	addFormat(cmd, &as, selftestFormats)
+	detail.add(cmd)
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Instead of the checks, compare an arm with itself in so many rounds, 6 or "+
 		"more; 12 take about half a minute.")
 	cmd.Flags().StringVar(&keep, "keep", selftest.NoiseFile,
@@ -104,6 +107,8 @@ type selfTest struct {
 	quick, json    bool
 	stdout, stderr io.Writer
 	progress       *terminal.Progress // stderr is the same, or another writer if it is nil
+	screen         *terminal.Screen   // of stdout
+	detail         terminal.Detail
 }
 
 // run makes the checks and prints the report. If ctx ends, the report has the checks that were made before.
@@ -135,6 +140,5 @@ func (t *selfTest) print(r *selftest.Report) error {
 	if t.json {
 		return printJSON(t.stdout, r)
 	}
-	_, err := io.WriteString(t.stdout, r.Text())
-	return err
+	return t.screen.Print(t.stdout, r.Text(t.screen, t.detail))
 }

@@ -35,7 +35,7 @@ func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
 		"all pass": {t.Context(), []selftest.Check{made(pass, nil), made(pass, nil)}, 0,
 			"All 2 checks passed.", ""},
 		"one fails": {t.Context(), []selftest.Check{made(pass, nil), made(fail, nil)}, 1,
-			"1 of 2 checks failed:", ""},
+			"1 of 2 checks failed, ", ""},
 		"one cannot be": {t.Context(), []selftest.Check{made(pass, nil), made(pass, errors.New("out of luck"))},
 			2, "", "pacing, made up: out of luck"},
 		"it is interrupted": {stopped, []selftest.Check{made(pass, nil)}, 130, "Interrupted before a check was made.",
@@ -44,7 +44,7 @@ func TestASelfTestExitsWithWhatCameOfIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, asJSON := range []bool{false, true} {
 				var stdout, stderr bytes.Buffer
-				st := selfTest{checks: c.checks, json: asJSON, stdout: &stdout, stderr: &stderr}
+				st := selfTest{checks: c.checks, json: asJSON, stdout: &stdout, stderr: &stderr, screen: plainScreen()}
 				err := st.run(c.ctx)
 				code, message := exitOK, ""
 				if exit := (*exitError)(nil); errors.As(err, &exit) {
@@ -81,7 +81,7 @@ func TestASelfTestThatCannotBeWrittenIsAnError(t *testing.T) {
 	defer full.Close()
 	for _, asJSON := range []bool{false, true} {
 		st := selfTest{checks: []selftest.Check{made(selftest.Finding{Passed: true}, nil)}, json: asJSON,
-			stdout: full, stderr: new(bytes.Buffer)}
+			stdout: full, stderr: new(bytes.Buffer), screen: plainScreen()}
 		var exit *exitError
 		if err := st.run(t.Context()); !errors.As(err, &exit) || exit.code != exitUnusable {
 			t.Errorf("%v", err)

@@ -141,29 +141,39 @@ func fromShow(t *testing.T, dir string) (all verdictOf, said []string) {
 	return all, said
 }
 
-// fromTable are those of the text of loadgen compare, of the cells of r.
+// fromTable are those of the text of loadgen compare, of the cells of r. A reader's word counts as the verdict of JSON
+// that it stands for.
 func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 	t.Helper()
-	_, stdout, _ := quickly(t, "compare", dir)
-	names := map[string]bool{}
-	for _, table := range r.Tables {
-		for _, c := range table.Cells {
-			names[c.Name] = true
-		}
-	}
-	all, name := verdictOf{}, ""
-	row := regexp.MustCompile(`^(\S+) .*  ([a-z ]+)( \*)?$`)
+	_, stdout, _ := quickly(t, "compare", dir, "--all")
+	title, load := regexp.MustCompile(`^(\S+ vs \S+): `), regexp.MustCompile(`^(\S.*, )?([0-9,]+)/s$`)
+	row := regexp.MustCompile(`^  (\S+(?: [mun]?s)?) .*  [-+x=?!] ([a-z]+(?:,? [a-z]+)*)`)
+	units := strings.NewReplacer("CPU ", "cpu-sec/op ", "max ", "max-latency-sec ", "p99 ", "p99-latency-sec ")
+	all, pair, name := verdictOf{}, "", ""
 	for line := range strings.Lines(stdout) {
 		line = strings.TrimSuffix(line, "\n")
-		m := row.FindStringSubmatch(line)
-		switch {
-		case names[line]:
-			name = line
-		case name != "" && m != nil && m[1] != "unit" && m[2] != string(comparison.Exploratory):
-			all[name+" "+m[1]] = m[2]
+		if m := title.FindStringSubmatch(line); m != nil {
+			pair = m[1]
+		} else if m := load.FindStringSubmatch(line); m != nil {
+			name = pair + "/" + strings.ReplaceAll(m[1], ", ", "/") + "qps=" + strings.ReplaceAll(m[2], ",", "")
+		} else if m := row.FindStringSubmatch(line); m != nil {
+			unit, _, _ := strings.Cut(units.Replace(m[1]+" "), " ")
+			all[name+" "+unit] = m[2]
 		}
 	}
-	return all
+	judged := verdictOf{}
+	for _, table := range r.Tables {
+		for _, c := range table.Cells {
+			word := all[c.Name+" "+c.Unit]
+			if word == format.Verdict(c.Verdict).Text || c.Doubt != "" && word == format.InDoubt.Text {
+				word = string(c.Verdict)
+			}
+			if word != "not judged" && !c.Exploratory {
+				judged[c.Name+" "+c.Unit] = word
+			}
+		}
+	}
+	return judged
 }
 
 // inWords returns the words that a reader is told a verdict in, given the verdict or the words.
@@ -386,13 +396,14 @@ func TestExploratoryUnitsHaveNoVerdict(t *testing.T) {
 		}
 	})
 	code, stdout, stderr := quickly(t, "compare", dir)
-	doubled := regexp.MustCompile(`(?m)^peak-RSS-bytes .*\+100% +\[\+100%, \+100%\] .* exploratory \*$`)
-	if code != exitOK || !doubled.MatchString(stdout) {
+	doubled := regexp.MustCompile(`(?m)^  peak RSS MiB +100 +200 +x2\.0 +\[x2\.0, x2\.0\] .*not judged( .*)?$`)
+	if _, all, _ := quickly(t, "compare", dir, "--all"); code != exitOK || !doubled.MatchString(all) ||
+		strings.Contains(stdout, "RSS") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = quickly(t, "compare", dir, "--units", "peak-RSS-bytes,p99-latency-ns")
-	if code != exitWorse || !regexp.MustCompile(`(?m)^peak-RSS-bytes .* regressed$`).MatchString(stdout) ||
-		!strings.Contains(stdout, "1 regressed, 0 improved, 1 equivalent, 0 inconclusive") {
+	if code != exitWorse || !regexp.MustCompile(`(?m)^  peak RSS MiB .* x worse$`).MatchString(stdout) ||
+		!strings.Contains(stdout, "1 worse.") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, page, stderr := quickly(t, "report", dir, "--units", "peak-RSS-bytes", "-o", "-"); code != exitOK ||

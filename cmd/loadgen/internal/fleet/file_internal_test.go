@@ -3,10 +3,13 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // probed returns a file of one arm that holds at 1000/s, with probes.
@@ -59,7 +62,12 @@ func TestLatencyIsInTheOrderOfRates(t *testing.T) {
 	}
 }
 
-// headline returns the first line of the plan of a file, for 1000/s without headroom and failures.
+// plain returns the screen of a pipe.
+func plain() *terminal.Screen {
+	return terminal.New(io.Discard, terminal.Options{}, func(string) string { return "" })
+}
+
+// headline returns the answer of the plan of a file, for 1000/s without headroom and failures.
 func headline(t *testing.T, data string) string {
 	t.Helper()
 	m, err := parse("x", []byte(data))
@@ -70,17 +78,19 @@ func headline(t *testing.T, data string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range []string{"text", "markdown"} {
-		text, err := p.Format(format)
-		if first := strings.Fields(text)[:2]; err != nil || strings.Join(first, " ") != "It takes" {
-			t.Errorf("%s begins with %q, %v", format, first, err)
-		}
-	}
 	_, answer := p.Headline()
+	text, err := p.Format("markdown", nil, terminal.Detail{})
+	if err != nil || !strings.HasPrefix(text, "It takes ") {
+		t.Errorf("Markdown begins with %.20q, %v", text, err)
+	}
+	text, err = p.Format("text", plain(), terminal.Detail{})
+	if err != nil || !strings.Contains(strings.ReplaceAll(text, "\n", " "), " "+answer) {
+		t.Errorf("%q is not in\n%s%v", answer, text, err)
+	}
 	return answer
 }
 
-func TestCaveatsOfTheSearchAreInTheFirstLine(t *testing.T) {
+func TestCaveatsOfTheSearchAreInTheAnswer(t *testing.T) {
 	const sure = `{"arm":"a","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true,"confirmed":940}`
 	file := func(arms, rest string) string {
 		return `{"schema":2,"status":"complete","answer":{"arms":[` + arms + `]}` + rest + `}`
@@ -188,7 +198,7 @@ func FuzzPlan(f *testing.F) {
 			return
 		}
 		for _, format := range Formats() {
-			text, err := p.Format(format)
+			text, err := p.Format(format, plain(), terminal.Detail{All: true})
 			if err != nil || text == "" || format == "json" && !json.Valid([]byte(text)) {
 				t.Errorf("%s: %v in %q", format, err, text)
 			}

@@ -18,11 +18,11 @@ type Part struct {
 	Table     template.HTML // its cells are escaped
 }
 
-// Parts returns the parts that follow the first line of the text, in the same order.
+// Parts returns the parts that follow the answer, in the order of the text.
 func (p *Plan) Parts() []Part {
 	var list parts
 	p.write(&list)
-	return list[1:]
+	return list
 }
 
 // Headline returns the question, and the answer in a sentence with its caveats.

@@ -8,22 +8,23 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 )
 
 // Formats returns the formats of a plan.
 func Formats() []string { return []string{"text", "markdown", "json"} }
 
-// Format returns p as one of Formats.
-func (p *Plan) Format(as string) (string, error) {
+// Format returns p as one of Formats. Text is for a screen.
+func (p *Plan) Format(as string, s *terminal.Screen, d terminal.Detail) (string, error) {
 	switch as {
 	case "text":
-		return p.write(text80{}), nil
+		return p.text(s, d), nil
 	case "markdown":
-		return p.write(markdown{}), nil
+		_, answer := p.Headline()
+		return markdown{}.sentences("", []string{answer}) + p.write(markdown{}), nil
 	case "json":
 		data, err := json.MarshalIndent(p, "", "  ")
 		return string(data) + "\n", err
@@ -39,12 +40,10 @@ type style interface {
 	asked(s string) string // marks the cell that answers the question
 }
 
-// write writes the plan: the instances, their cost, other headrooms and failures, how an instance scales, and
-// warnings.
+// write writes the plan without its answer: the instances, their cost, other headrooms and failures, how an instance
+// scales, and warnings.
 func (p *Plan) write(s style) string {
 	var b strings.Builder
-	_, answer := p.Headline()
-	b.WriteString(s.sentences("", []string{answer}))
 	b.WriteString(s.sentences("", []string{p.question()}))
 	b.WriteString(s.table(p.needed(s)))
 	b.WriteString(s.sentences("", []string{p.utilisation()}))
@@ -213,38 +212,6 @@ func rates(i usl.Interval) string { return format.PerSecond(i.Low) + " to " + fo
 // within returns a number and its interval, with three digits.
 func within(x float64, i usl.Interval) string {
 	return fmt.Sprintf("%s (%s to %s)", format.Digits(x, 3), format.Digits(i.Low, 3), format.Digits(i.High, 3))
-}
-
-// columns is the width of text.
-const columns = 80
-
-// text80 is a style for a terminal of 80 columns.
-type text80 struct{}
-
-// table returns a table.
-func (text80) table(t table.Writer) string { return t.Render() + "\n\n" }
-
-// name breaks a long name, so that the numbers beside it fit.
-func (text80) name(s string) string { return text.WrapHard(s, 16) }
-
-// asked returns s in brackets.
-func (text80) asked(s string) string { return "[" + s + "]" }
-
-// sentences returns paragraphs or, below a title, list items.
-func (text80) sentences(title string, sentences []string) string {
-	var b strings.Builder
-	mark, indent := "", ""
-	if title != "" {
-		b.WriteString(format.Wrap(title, columns, "") + "\n")
-		mark, indent = "- ", "  "
-	}
-	for _, s := range sentences {
-		b.WriteString(format.Wrap(mark+s, columns, indent))
-	}
-	if len(sentences) > 0 {
-		b.WriteString("\n")
-	}
-	return b.String()
 }
 
 // markdown is a style for Markdown.

@@ -48,6 +48,8 @@ func Number(x float64) string {
 		return fmt.Sprintf("%.2f", x)
 	case a < 99.95:
 		return fmt.Sprintf("%.1f", x)
+	case a >= 1e15: // more digits than a column has room for
+		return fmt.Sprintf("%.3g", x)
 	}
 	return Count(x)
 }

@@ -121,6 +121,24 @@ func TestATableAlignsColumnsOfATerminal(t *testing.T) {
 	table := format.Table(1, "name", "n", "µs")
 	table.AppendRow([]any{"生命", 1, "1.50"})
 	table.AppendRow([]any{"e\u0301", 1000, "12.3"})
-	notes := map[int]string{-1: "above\n", 1: "below\n"}
-	golden.Check(t, "table.txt", format.Annotated(table, func(row int) string { return notes[row] }))
+	golden.Check(t, "table.txt", table.Render()+"\n")
+}
+
+func TestNamesAreCutInTheMiddle(t *testing.T) {
+	for name, row := range map[string]struct {
+		text  string
+		width int
+		want  string
+	}{
+		"as it is":        {"pooled", 6, "pooled"},
+		"longer":          {"pooled-by-value", 9, "pool…alue"},
+		"one column":      {"pooled", 1, "…"},
+		"wide characters": {"世界世界世界", 7, "世界…界"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := format.Middle(row.text, row.width); format.Width(got) > row.width || got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
 }

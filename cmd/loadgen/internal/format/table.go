@@ -30,20 +30,6 @@ func Table(left int, header ...any) table.Writer {
 	return t
 }
 
-// Annotated returns a table that has a header, with the text that note returns after each of its rows. The header is
-// row -1. A note is "" or whole lines.
-func Annotated(t table.Writer, note func(row int) string) string {
-	var b strings.Builder
-	const header = 2 // lines
-	for i, line := range strings.Split(t.Render(), "\n") {
-		b.WriteString(line + "\n")
-		if row := i - header; row >= -1 {
-			b.WriteString(note(row))
-		}
-	}
-	return b.String()
-}
-
 // TSV returns rows, the first of which is the header, with tabs between fields. Control characters in a field become
 // blanks.
 func TSV(rows [][]string) string {

@@ -76,15 +76,6 @@ func Tail(s string, width int) string {
 	return "…" + string(runes)
 }
 
-// Middle returns a text of at most width columns: of a wider one the beginning and the end.
-func Middle(s string, width int) string {
-	if Width(s) <= width {
-		return s
-	}
-	half := (width - 1) / 2
-	return strings.TrimSuffix(Cut(s, width-half), "…") + Tail(s, half+1)
-}
-
 // Wrap breaks a text into lines of at most width columns, if its words allow that, and begins all but the first with
 // indent. It keeps line breaks and the blanks at the beginning of the text, and makes the rest [Printable].
 func Wrap(s string, width int, indent string) string {
@@ -115,3 +106,30 @@ func Markdown(s string) string { return markdownSpecial.Replace(Printable(s, "")
 
 var markdownSpecial = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`",
 	"[", `\[`, "]", `\]`, "@", "&#64;", `\`, `\\`)
+
+// Middle returns a text that is wider than width without its middle, since names differ at both ends.
+func Middle(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	begin, end := 0, len(runes)
+	for room := width - 1; begin < end; {
+		next := runes[begin] // the begin and the end take turns
+		if begin > len(runes)-end {
+			next = runes[end-1]
+		}
+		if room -= Width(string(next)); room < 0 {
+			break
+		}
+		if begin > len(runes)-end {
+			end--
+		} else {
+			begin++
+		}
+	}
+	return string(runes[:begin]) + "…" + string(runes[end:])
+}
+
+// Unstyled returns a text without the codes of terminals for colours.
+func Unstyled(s string) string { return text.StripEscape(s) }

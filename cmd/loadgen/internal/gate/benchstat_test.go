@@ -172,7 +172,7 @@ func BenchmarkCompare(b *testing.B) {
 	}
 	for b.Loop() {
 		r, err := Compare(&Options{Inputs: inputs})
-		if err != nil || len(Text(r)) == 0 {
+		if err != nil || len(r.Text(screen(80, "never"), false)) == 0 {
 			b.Fatal(err)
 		}
 	}

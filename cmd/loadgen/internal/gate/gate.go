@@ -88,6 +88,9 @@ func Compare(o *Options) (*Report, error) {
 		return nil, err
 	}
 	r := o.newReport()
+	if r.arms = o.Col != ""; o.Interleaved {
+		r.source = revisions
+	}
 	var list []*comparison.Result
 	full := map[*comparison.Result]string{}
 	for i := range judged {
@@ -196,7 +199,7 @@ func (o *Options) expect(list []*comparison.Result, full map[*comparison.Result]
 		for _, unit := range f.units() {
 			if _, ok := units[unit]; !ok {
 				warnings = append(warnings,
-					fmt.Sprintf("no results in unit %q, which the gate file names%s: check the spelling", unit,
+					fmt.Sprintf("%s: no results in unit %q, which it names%s: check the spelling", f.Path, unit,
 						spelling.Meant(unit, slices.Sorted(maps.Keys(units)))))
 			}
 		}
@@ -295,14 +298,19 @@ func (r *Report) finish(o *Options, list []*comparison.Result) error {
 			})
 		}
 		if noise := o.Noise(judged); noise != "" {
-			r.Notes = append(r.Notes, noise)
+			r.Notes, r.minor = append(r.Notes, noise), append(r.minor, noise)
 		}
 	}
-	if few := comparison.FewRounds(list); few != "" {
-		r.Warnings = append(r.Warnings, few)
+	for _, w := range r.Warnings {
+		if o.File != nil && strings.HasPrefix(w, o.File.Path+":") {
+			r.minor = append(r.minor, w)
+		}
+	}
+	if r.few = comparison.FewRounds(list); r.few != "" {
+		r.Warnings, r.minor = append(r.Warnings, r.few), append(r.minor, r.few)
 	}
 	if slices.ContainsFunc(list, func(r *comparison.Result) bool { return r.Exploratory }) {
-		r.Notes = append(r.Notes, exploratory)
+		r.Notes, r.minor = append(r.Notes, exploratory), append(r.minor, exploratory)
 	}
 	return r.count()
 }

@@ -10,32 +10,40 @@ import (
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
 
-// markdown returns the report as the comment of a pull request. It shows the summary and the cells that are not
-// equivalent, and folds the other cells.
+// markdown returns the report as the comment of a pull request: the answer, the cells that are not the same, and what
+// is in doubt. It folds the other cells.
 func markdown(r *Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n", r.Summary)
+	fmt.Fprintf(&b, "**%s**\n", format.Markdown(r.Answer()))
 	for _, t := range r.Tables {
 		loud, quiet := t.split()
 		fmt.Fprintf(&b, "\n%s\n", format.Markdown(t.title()))
 		if len(loud) > 0 {
-			b.WriteString("\n" + markdownTable(loud))
+			b.WriteString("\n" + r.markdownTable(loud))
 		}
 		if len(quiet) > 0 {
-			fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%s\n</details>\n", quietCells(quiet),
-				markdownTable(quiet))
+			fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n%s\n</details>\n", r.tally(quiet),
+				r.markdownTable(quiet))
 		}
 	}
-	for i, remark := range r.remarks() {
-		if i == 0 {
-			b.WriteByte('\n')
+	next, why := r.next()
+	if why != "" {
+		next += " (" + why + ")"
+	}
+	b.WriteByte('\n')
+	for _, line := range []struct{ label, text string }{{"In doubt", r.doubt()}, {"Next", next}} {
+		if line.text != "" {
+			fmt.Fprintf(&b, "- %s: %s\n", line.label, format.Markdown(line.text))
 		}
+	}
+	for _, remark := range r.remarks() {
 		b.WriteString("- " + format.Markdown(remark) + "\n")
 	}
+	fmt.Fprintf(&b, "- exit %d\n", r.Exit)
 	return b.String()
 }
 
-// split separates the cells that a reader must see from equivalent cells and cells that are not judged.
+// split separates the cells that a reader must see from those that are the same or not judged.
 func (t *Table) split() (loud, quiet []*Cell) {
 	for _, c := range t.Cells {
 		if c.Verdict == comparison.Equivalent || !c.Verdict.Judged() {
@@ -47,30 +55,26 @@ func (t *Table) split() (loud, quiet []*Cell) {
 	return loud, quiet
 }
 
-// quietCells returns the numbers of equivalent cells and of cells that are not judged.
-func quietCells(cells []*Cell) string {
-	equivalent := 0
-	for _, c := range cells {
-		if c.Verdict == comparison.Equivalent {
-			equivalent++
-		}
-	}
-	return fmt.Sprintf("%d equivalent, %d not judged", equivalent, len(cells)-equivalent)
-}
-
 // markdownTable returns the table of cells.
-func markdownTable(cells []*Cell) string {
-	t := format.Table(2, append([]any{"benchmark", "unit"}, header...)...)
+func (r *Report) markdownTable(cells []*Cell) string {
+	t := format.Table(2, "benchmark", "unit", "base", "head", "shift", "95% interval", "margin", "p", "verdict")
 	for _, c := range cells {
-		row := c.row()
-		last := len(row) - 1
+		w, s := r.word(c), c.scale()
+		verdict := w.Symbol + " " + w.Text
 		if c.Verdict == comparison.Regressed {
-			row[last] = fmt.Sprintf("**%v**", row[last])
+			verdict = "**" + verdict + "**"
 		}
-		if c.Why != "" && c.Verdict.Judged() {
-			row[last] = fmt.Sprintf("%v: %s", row[last], format.Markdown(c.Why))
+		for _, more := range []string{r.detail(c), c.reason()} {
+			if more != "" {
+				verdict += ", " + format.Markdown(more)
+			}
 		}
-		t.AppendRow(append(table.Row{format.Markdown(c.Name), format.Markdown(c.Unit)}, row...))
+		p := format.None
+		if c.Adjusted != nil {
+			p = format.P(*c.Adjusted)
+		}
+		t.AppendRow(table.Row{format.Markdown(c.Name), format.Markdown(s.label), s.number(c.Base.Median),
+			s.number(c.Head.Median), c.change(), c.interval("%"), c.margin(), p, verdict})
 	}
 	return t.RenderMarkdown() + "\n"
 }

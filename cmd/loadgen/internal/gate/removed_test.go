@@ -91,7 +91,8 @@ func TestWhatTheGateFileListsAsRemovedMayBeGone(t *testing.T) {
 			if r.Exit != 0 || !in(r.Notes, c.note) || !in(slices.DeleteFunc(r.Warnings, func(s string) bool {
 				return strings.Contains(s, "alone has")
 			}), c.warning) {
-				t.Errorf("exit %d, want note %q and warning %q of\n%s", r.Exit, c.note, c.warning, Text(r))
+				t.Errorf("exit %d, want note %q and warning %q of\n%s", r.Exit, c.note, c.warning,
+					r.Text(screen(80, "never"), true))
 			}
 		})
 	}
@@ -172,10 +173,10 @@ func TestACellThatTheHeadHasLostFails(t *testing.T) {
 			if err != nil {
 				return
 			}
-			text := strings.Join(strings.Fields(Text(r)), " ")
+			text := strings.Join(strings.Fields(r.Text(screen(80, "never"), true)), " ")
 			if r.Exit != 0 || !strings.Contains(text, c.text) || c.removed != "" &&
 				strings.Contains(text, "in no round") {
-				t.Errorf("exit %d, want 0 and %q in\n%s", r.Exit, c.text, Text(r))
+				t.Errorf("exit %d, want 0 and %q in\n%s", r.Exit, c.text, r.Text(screen(80, "never"), true))
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -23,14 +24,32 @@ var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, com
 // A Report is the result of a comparison.
 type Report struct {
 	Schema   int                        `json:"schema"`
-	Summary  string                     `json:"summary"` // the last line
+	Summary  string                     `json:"summary"` // the number of cells of each verdict, and the exit code
 	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive if Strict is set
 	Strict   bool                       `json:"strict"`
 	Counts   map[comparison.Verdict]int `json:"counts"`
 	Notes    []string                   `json:"notes"`
 	Warnings []string                   `json:"warnings"`
 	Tables   []*Table                   `json:"tables"`
+	Paths    []string                   `json:"-"` // the files that the command wrote, which the text names
+
+	source source   // decides what the text advises
+	arms   bool     // the sides are arms of one run: none came before the other
+	minor  []string // the notes and warnings without which the answer is the same
+	visits visits   // of the compared runs
+	few    string   // the warning that there are too few rounds, or ""
+	run    string   // the directory of the run whose comparisons these are, or ""
 }
+
+// A source is where the numbers of a report come from.
+type source int
+
+// The sources.
+const (
+	files     source = iota // benchmark text
+	ownRun                  // the comparisons of a run
+	revisions               // two runs, or two files, that one command made
+)
 
 // A Table holds cells that were measured under the same conditions.
 type Table struct {
@@ -40,6 +59,8 @@ type Table struct {
 	Paired bool    `json:"paired"`
 	Why    string  `json:"why"` // why it is paired or not
 	Cells  []*Cell `json:"cells"`
+
+	base, head string // the sides as a reader calls them, if that is shorter
 }
 
 // A Pair is a key and its value.
@@ -72,6 +93,10 @@ type Cell struct {
 	// chance explains, among all exploratory cells.
 	Exploratory bool `json:"exploratory"`
 	Marked      bool `json:"marked"`
+
+	group string  // what a reader calls the cell without its unit; Name if it is ""
+	rate  float64 // of a run: calls per second, or 0 if there is no one rate
+	need  int     // the rounds that could show a difference, if there were too few of them
 }
 
 // A Side holds what was measured of a base or a head.
@@ -93,6 +118,9 @@ func newCell(r *comparison.Result) *Cell {
 		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
 		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(),
 		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
+	if r.TooFew {
+		c.need = comparison.Need(r.Family, r.Paired)
+	}
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}
@@ -158,14 +186,26 @@ func (r *Report) Undecided() (n int) {
 	return n
 }
 
-// title returns a sentence that says what the table compares.
-func (t *Table) title() string {
-	least, most := math.MaxInt, 0
+// baseName returns what a reader calls the base.
+func (t *Table) baseName() string { return cmp.Or(t.base, t.Base) }
+
+// headName returns what a reader calls the head.
+func (t *Table) headName() string { return cmp.Or(t.head, t.Head) }
+
+// rounds returns the smallest and the largest number of rounds of a side.
+func (t *Table) rounds() (least, most int) {
+	least = math.MaxInt
 	for _, c := range t.Cells {
 		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // cells without rounds cannot be compared
 			least, most = min(least, n, m), max(most, n, m)
 		}
 	}
+	return least, most
+}
+
+// title returns a sentence that says what the table compares.
+func (t *Table) title() string {
+	least, most := t.rounds()
 	how := "unpaired"
 	if t.Paired {
 		how = "paired"

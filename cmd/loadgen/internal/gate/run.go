@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -81,10 +83,14 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
-	r.Warnings = warnings
+	r.source, r.arms, r.run = ownRun, true, o.Inputs[0]
+	r.Warnings = append(warnings, unfinished("the run", run)...)
+	r.visits.add(run)
 	config := []Pair{{"scenario", run.Scenario.Name}}
 	for _, c := range contests {
-		r.addContest(c, Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Config: config})
+		group := strings.Join(append(c.Beside(run.Scenario), level(c.CellA.Level)), ", ")
+		r.addContest(c, group, Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Config: config,
+			base: c.B, head: c.A})
 	}
 	return r, r.finish(o, comparison.Results(contests))
 }
@@ -104,17 +110,22 @@ func CompareRuns(o *Options, base, head *results.Run) (*Report, error) {
 		return nil, err
 	}
 	r := o.newReport()
+	r.source = revisions
+	r.visits.add(base)
+	r.visits.add(head)
 	list := comparison.Results(contests)
 	if r.Warnings, err = o.expect(list, nil); err != nil {
 		return nil, err
 	}
 	r.Notes = append(r.Notes, removals.notes()...)
+	r.Warnings = append(r.Warnings, append(unfinished("base", base), unfinished("head", head)...)...)
 	if len(added) > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("head alone has %s: not compared", format.FewNames(added)))
 	}
 	r.Warnings = append(r.Warnings, removals.warnings()...)
 	for _, c := range contests {
-		r.addContest(c, Table{Base: "base", Head: "head", Config: []Pair{}})
+		group := strings.TrimPrefix(c.CellA.Arm()+" at "+level(c.CellA.Level), " at ")
+		r.addContest(c, group, Table{Base: "base", Head: "head", Config: []Pair{}})
 	}
 	return r, r.finish(o, list)
 }
@@ -149,11 +160,23 @@ func (r *removals) cells(base, head *results.Run) (added []string, gone []scenar
 	return added, gone, nil
 }
 
+// level returns the load of a cell for readers.
+func level(l scenarios.Level) string {
+	switch {
+	case l.Load != "":
+		return l.Load
+	case l.QPS == schedule.Rate{}:
+		return "closed loop"
+	}
+	return format.GivenRate(l.QPS.Float())
+}
+
 // addContest adds the figures of a contest to the table they belong to, the judged ones
-// first.
-func (r *Report) addContest(c *comparison.Contest, t Table) {
+// first. Group is what a reader calls the contest.
+func (r *Report) addContest(c *comparison.Contest, group string, t Table) {
 	t.Paired, t.Why = true, "the run tells the rounds"
 	for _, cell := range CellsOf(c) {
+		cell.group, cell.rate = group, c.CellA.Level.QPS.Float()
 		r.add(&t, cell)
 	}
 }

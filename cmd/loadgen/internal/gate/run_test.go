@@ -54,7 +54,7 @@ func TestARevisionThatFailsMoreCallsRegresses(t *testing.T) {
 			}
 			if r.Exit != c.exit {
 				t.Errorf("%d and %d of 1,000 calls fail: exit %d, want %d\n%s", c.base, c.head, r.Exit, c.exit,
-					Text(r))
+					r.Text(screen(80, "never"), true))
 			}
 		})
 	}

@@ -39,30 +39,27 @@ func split(records []Record) (list []*series) {
 	return list
 }
 
-// drawingWidth is the width of a drawing, in columns.
-const drawingWidth = 80
-
-// draw draws each cell, with a line for each commit, the newest last. A line has the median, by how
-// much its interval extends beyond it, the number of values, the difference
-// from the previous commit, and a bar that begins at 0.
-func draw(records []Record) string {
+// draw draws each cell, at most width columns wide, with a line for each commit, the newest last. A line has the
+// median, by how much its interval extends beyond it, the number of values, the difference from the previous commit,
+// and a bar that begins at 0.
+func draw(records []Record, width int) string {
 	several := len(machines(records)) > 1
 	var b strings.Builder
 	for i, s := range split(records) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, format.Tail(format.Printable(s.name+"  "+s.unit, ""), drawingWidth))
+		fmt.Fprintln(&b, format.Tail(format.Printable(s.name+"  "+s.unit, ""), width))
 		if several {
-			fmt.Fprintln(&b, format.Tail(format.Printable("on "+s.machine, ""), drawingWidth))
+			fmt.Fprintln(&b, format.Tail(format.Printable("on "+s.machine, ""), width))
 		}
-		s.draw(&b)
+		s.draw(&b, width)
 	}
 	return b.String()
 }
 
 // draw draws a series.
-func (s *series) draw(b *strings.Builder) {
+func (s *series) draw(b *strings.Builder, width int) {
 	most := 0.0
 	for _, p := range s.points {
 		most = max(most, p.Median)
@@ -74,8 +71,8 @@ func (s *series) draw(b *strings.Builder) {
 		}
 		line := fmt.Sprintf("  %s  %-10s  %9s %6s  n=%-3d %7s  ", p.Time.UTC().Format(time.DateOnly), short(p.Commit),
 			format.Scaled(p.Median, s.unit), p.reach(), p.N, since)
-		line += bar(p.Median, most, drawingWidth-format.Width(line))
-		fmt.Fprintln(b, strings.TrimRight(line, " "))
+		line += bar(p.Median, most, width-format.Width(line))
+		fmt.Fprintln(b, format.Cut(strings.TrimRight(line, " "), width))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 )
 
 // CSV returns a line for each record, the oldest first, with its time and commit, and a column
@@ -64,11 +65,11 @@ func jsonText(records []Record) (string, error) {
 // Formats returns the formats that Format writes.
 func Formats() []string { return []string{"text", "csv", "json", "tsv"} }
 
-// Format returns records as one of Formats.
-func Format(as string, records []Record) (string, error) {
+// Format returns records as one of Formats. Text is for a screen.
+func Format(as string, records []Record, s *terminal.Screen) (string, error) {
 	switch as {
 	case "text":
-		return draw(records), nil
+		return s.Symbols(draw(records, s.Width)), nil
 	case "csv":
 		return csvText(records)
 	case "json":

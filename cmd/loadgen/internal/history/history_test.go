@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,10 +16,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/history"
@@ -217,19 +218,33 @@ func TestABrokenLineIsReportedWithItsPlaceAndTheRestIsRead(t *testing.T) {
 // drawn returns the drawing of records.
 func drawn(t *testing.T, records []history.Record) string {
 	t.Helper()
-	text, err := history.Format("text", records)
+	text, err := history.Format("text", records, screen(80))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
 }
 
+// screen returns the screen of a pipe of a width.
+func screen(width int) *terminal.Screen {
+	return terminal.New(io.Discard, terminal.Options{}, func(name string) string {
+		return map[string]string{"COLUMNS": strconv.Itoa(width)}[name]
+	})
+}
+
 func TestADrawingFitsATerminal(t *testing.T) {
-	text := drawn(t, encode())
-	golden.Check(t, "text.txt", text)
-	for line := range strings.Lines(text) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
-			t.Errorf("%d columns: %s", n, line)
+	golden.Check(t, "text.txt", drawn(t, encode()))
+	for _, width := range []int{60, 80, 120} {
+		text, err := history.Format("text", encode(), screen(width))
+		if err != nil {
+			t.Fatal(err)
+		}
+		widest := 0
+		for line := range strings.Lines(text) {
+			widest = max(widest, format.Width(strings.TrimSuffix(line, "\n")))
+		}
+		if widest != width {
+			t.Errorf("%d of %d columns:\n%s", widest, width, text)
 		}
 	}
 }
@@ -241,14 +256,14 @@ func TestCellsOfTwoMachinesAreDrawnApart(t *testing.T) {
 	if strings.Count(text, "m.Send-8  err-ppm\non ") != 2 || strings.Contains(text, "x100") {
 		t.Errorf("drawn as one:\n%s", text)
 	}
-	if _, err := history.Format("csv", all); err == nil || !strings.Contains(err.Error(), "darwin/arm64, M9") {
+	if _, err := history.Format("csv", all, nil); err == nil || !strings.Contains(err.Error(), "darwin/arm64, M9") {
 		t.Errorf("as one table: %v", err)
 	}
 }
 
 // Apache Otava reads this form: a column of times, the oldest first, and a column of plain numbers for each metric.
 func TestCSVHasATimeColumnAndOneForEachMetric(t *testing.T) {
-	text, err := history.Format("csv", encode())
+	text, err := history.Format("csv", encode(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

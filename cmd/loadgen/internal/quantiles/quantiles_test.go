@@ -15,6 +15,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -125,18 +126,18 @@ func mustMeasure(t *testing.T, p *Plan) *Report {
 }
 
 func TestFormats(t *testing.T) {
-	for format, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
+	for as, file := range map[string]string{"text": "report.txt", "tsv": "report.tsv", "bench": "report.bench",
 		"json":     "report.json",
 		"markdown": "report.md"} {
-		t.Run(format, func(t *testing.T) {
+		t.Run(as, func(t *testing.T) {
 			var b strings.Builder
-			if err := mustMeasure(t, testPlan()).Write(&b, format); err != nil {
+			if err := mustMeasure(t, testPlan()).Write(&b, as, screen(80, "never"), terminal.Detail{}); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, file, b.String())
 		})
 	}
-	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml"); err == nil ||
+	if err := mustMeasure(t, testPlan()).Write(new(strings.Builder), "xml", nil, terminal.Detail{}); err == nil ||
 		!strings.Contains(err.Error(), "want one of text, bench, json, markdown, tsv") {
 		t.Errorf("%v", err)
 	}
@@ -230,7 +231,7 @@ func TestAnUnknownSizeIsBlank(t *testing.T) {
 	bench, err := r.Bench()
 	if err != nil || r.Sets[0].Cells[0].StateBytes != 0 || strings.Contains(bench, "op 0 state-bytes") ||
 		r.Recommendation.Candidates[0].Meets() {
-		t.Errorf("%v, %s\n%s", err, bench, r.Text())
+		t.Errorf("%v, %s\n%s", err, bench, everything(r))
 	}
 }
 
@@ -302,9 +303,9 @@ func TestTheAnchorIsMeasuredOnce(t *testing.T) {
 	}
 	p.Anchor = Arm{}
 	r := mustMeasure(t, p)
-	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(r.Text(), "x anchor") ||
+	if r.Sets[0].Cells[0].TimesAnchor.Median != 0 || strings.Contains(everything(r), "x anchor") ||
 		strings.Contains(r.Markdown(), "x anchor") {
-		t.Errorf("there are ratios without an anchor:\n%s", r.Text())
+		t.Errorf("there are ratios without an anchor:\n%s", everything(r))
 	}
 }
 
@@ -320,8 +321,8 @@ func TestPercentilesWithoutEnoughValuesAreRefused(t *testing.T) {
 	if len(enough.Refused) != 0 || len(enough.Cells[0].Answers) != 4 {
 		t.Errorf("of 3688 values: %+v", enough.Refused)
 	}
-	if want := "p99.9 is blank: it needs 3,688 values, there are 3,687"; !strings.Contains(r.Text(), want) {
-		t.Errorf("%q is not in\n%s", want, r.Text())
+	if want := "p99.9 is blank: it needs 3,688 values, there are 3,687"; !strings.Contains(everything(r), want) {
+		t.Errorf("%q is not in\n%s", want, everything(r))
 	}
 	bench, err := r.Bench()
 	if err != nil || strings.Count(bench, " p99.9-rank-error-ppm\n") != 12 {
@@ -365,7 +366,7 @@ func TestWhatIsNotFiniteIsNeverWritten(t *testing.T) {
 		r.Sets[1].Cells[2].Insert.Rounds[0] = x
 		for _, format := range []string{"bench", "json"} {
 			var b strings.Builder
-			if err := r.Write(&b, format); err == nil || b.Len() > 0 {
+			if err := r.Write(&b, format, screen(80, "never"), terminal.Detail{}); err == nil || b.Len() > 0 {
 				t.Errorf("%v is written as %s: %v", x, format, err)
 			}
 		}
@@ -379,7 +380,8 @@ func TestAClockThatStandsStillIsNoDivisionByZero(t *testing.T) {
 	r := mustMeasure(t, p)
 	for _, format := range Formats() {
 		var b strings.Builder
-		if err := r.Write(&b, format); err != nil || strings.Contains(b.String(), "NaN") ||
+		err := r.Write(&b, format, screen(80, "never"), terminal.Detail{})
+		if err != nil || strings.Contains(b.String(), "NaN") ||
 			strings.Contains(b.String(), "Inf") {
 			t.Errorf("%s: %v\n%s", format, err, &b)
 		}

@@ -3,6 +3,8 @@ package quantiles
 import (
 	"strings"
 	"testing"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"time"
 )
 
@@ -98,7 +100,7 @@ func TestAnEstimatorThatIsOnlyMeasuredIsNotRecommended(t *testing.T) {
 		!strings.HasPrefix(advice, "Use dear, the only one of 2 estimators") {
 		t.Errorf("%q: %s", r.Recommendation.Estimator, advice)
 	}
-	if text := r.verdicts().Render(); !strings.Contains(text, "meets, not for use") {
+	if text := r.Text(screen(80, "never"), terminal.Detail{}); !strings.Contains(text, "meets, not for use") {
 		t.Error(text)
 	}
 }

@@ -11,33 +11,6 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
 
-// Text returns the report as tables: two for each data set, and one for all data.
-func (r *Report) Text() string {
-	var b strings.Builder
-	e := &r.Environment
-	fmt.Fprintf(&b, "Latency estimators, %s in random order, seed %d\nloadgen %s, %s, %s/%s, GOMAXPROCS=%d, %s\n\n",
-		format.Plural(r.Rounds, "round"), r.Seed, e.Version, e.GoVersion, e.GOOS, e.GOARCH, e.GOMAXPROCS, e.CPU)
-	b.WriteString(r.method())
-	for i := range r.Sets {
-		s := &r.Sets[i]
-		fmt.Fprintf(&b, "\n%s\n\n%s\n\n%s", s.title(), r.costs(s).Render(), s.errors(r.Quantiles))
-	}
-	fmt.Fprintf(&b, "\nAll data: at most %s of error%s\n\n%s\n\n%s",
-		format.Given(r.Limits.MaxError), r.Limits.size(), r.verdicts().Render(), format.Wrap(r.Advice(), 100, ""))
-	return b.String()
-}
-
-// method returns how the figures were measured.
-func (r *Report) method() string {
-	s := fmt.Sprintf(`Times are %s: medians over the rounds, and the range.
-Each is taken after a garbage collection. Every value is added by a direct call through the
-Estimator interface, the same for all. Machines differ: compare ratios`, r.Clock)
-	if r.Anchor != "" {
-		s += fmt.Sprintf(" (x %s), which are medians\nof those within each round", r.Anchor)
-	}
-	return s + ", and not ns.\n"
-}
-
 // size returns the limit of the size as text, or "".
 func (l *Limits) size() string {
 	if l.MaxBytes == 0 {
@@ -92,15 +65,15 @@ func (c *Cell) merge() string {
 	return format.Micros(c.Merge.Median)
 }
 
-// errors returns the table of errors, with notes. Percentiles without enough values are blank.
-func (s *Set) errors(quantiles []float64) string {
+// errors returns the table of errors. Percentiles without enough values are blank.
+func (s *Set) errors(quantiles []float64) table.Writer {
 	header := []any{"estimator"}
 	for _, q := range quantiles {
 		name := record.PercentileName(q)
 		if i := s.point(q); i >= 0 {
 			name += s.Points[i].mark()
 		}
-		header = append(header, name+" value", "rank", "of tail")
+		header = append(header, name+" value", name+" rank", name+" of tail")
 	}
 	t := format.Table(1, header...)
 	for _, c := range s.Cells {
@@ -115,7 +88,7 @@ func (s *Set) errors(quantiles []float64) string {
 		}
 		t.AppendRow(row)
 	}
-	return t.Render() + "\n" + strings.Join(s.notes(), "\n") + "\n"
+	return t
 }
 
 // point returns the index of the point at q, or -1 if there is none.
@@ -138,8 +111,8 @@ func (s *Set) notes() (lines []string) {
 		exact = append(exact, record.PercentileName(p.Q)+" "+format.Duration(p.Exact))
 		if p.Gap {
 			lines = append(lines, fmt.Sprintf("* a gap: values %s of the tail's ranks before and after %s differ "+
-				"by %s x the exact one, so that\n"+
-				"  its value error is meaningless; it is judged by the smaller of value and of tail",
+				"by %s x the exact one, so that its value error is meaningless; it is judged by the smaller of value "+
+				"and of tail",
 				format.Given(gapWindow), record.PercentileName(p.Q), format.Number(p.Spread)))
 		}
 	}
@@ -168,28 +141,9 @@ func (s *Set) drawn(c *Cell) string {
 	for i, a := range c.Answers {
 		law = append(law, record.PercentileName(s.Points[i].Q)+" "+format.Percent(a.Law))
 	}
-	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %s of all draws are off\n  by no more "+
-		"than %s",
+	return fmt.Sprintf("%s draws at random: this is the worst of %s, and %s of all draws are off by no "+
+		"more than %s",
 		c.Estimator, format.Plural(c.Draws, "draw"), format.Given(drawsWithin), format.And(law))
-}
-
-// verdicts returns the table that compares the estimators with the limits.
-func (r *Report) verdicts() table.Writer {
-	header := []any{"estimator", "insert ns"}
-	if r.Anchor != "" {
-		header = append(header, "x "+r.Anchor)
-	}
-	t := format.Table(1, append(header, "state", "largest error", "at", "verdict")...)
-	for i := range r.Recommendation.Candidates {
-		c := &r.Recommendation.Candidates[i]
-		row := table.Row{c.Estimator, format.Number(c.InsertNS)}
-		if r.Anchor != "" {
-			row = append(row, format.Number(known(c.TimesAnchor)))
-		}
-		t.AppendRow(append(row, size(c.StateBytes), format.Percent(c.Worst.Error), c.Worst.place(),
-			c.verdict(r.Recommendation.Estimator)))
-	}
-	return t
 }
 
 // place returns where the largest error is.

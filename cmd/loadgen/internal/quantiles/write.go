@@ -13,21 +13,22 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 )
 
 // Formats returns the formats that Write writes.
 func Formats() []string { return []string{"text", "bench", "json", "markdown", "tsv"} }
 
-// Write writes r as one of Formats.
-func (r *Report) Write(w io.Writer, as string) error {
+// Write writes r as one of Formats. Text is for a screen.
+func (r *Report) Write(w io.Writer, as string, screen *terminal.Screen, d terminal.Detail) error {
 	var (
 		s   string
 		err error
 	)
 	switch as {
 	case "text":
-		s = r.Text()
+		s = screen.Symbols(r.Text(screen, d))
 	case "tsv":
 		s = format.TSV(r.rows())
 	case "bench":

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/internal/rng"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
@@ -166,44 +165,69 @@ func split(cells []comparison.Cell, swap []bool) []comparison.Cell {
 	return swapped
 }
 
-// Text returns the report as a table, with advice.
-func (r *AA) Text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s against itself, in %s: what arms that are the same differ by on this\nmachine, over %d "+
-		"ways to call one visit of each round base and the other head\n\n", r.Arm, format.Plural(r.Rounds, "round"),
-		r.Splits)
-	cells := format.Table(1, "unit", "half are below", "nine of ten are below", "margin", "false alarms")
-	coarse, family := 0, 0
+// Text returns the report for a screen: the units that a gate judges, or all of them, and the ending.
+func (r *AA) Text(s *terminal.Screen, d terminal.Detail) string {
+	var coarse []string
+	family := 0
+	t := terminal.NewTable(terminal.Column{Title: "unit"}, terminal.Column{Title: "half are below"},
+		terminal.Column{Title: "nine of ten are below"}, terminal.Column{Title: "margin"},
+		terminal.Column{Title: "false alarms", Drop: 1}, terminal.Column{Left: true, Drop: 2})
 	for _, f := range r.Units {
 		mark, alarms := "", format.None
 		if !f.Exploratory {
 			family++
 			alarms = format.Percent(f.FalseAlarms)
 			if !f.Fine {
-				coarse++
-				mark = "! "
+				coarse = append(coarse, f.Unit)
+				mark = s.Doubt("! noise beyond the margin")
 			}
 		}
-		cells.AppendRow(table.Row{f.Unit, f.show(f.Median), mark + f.show(f.P90), f.Margin, alarms})
+		if d.All || !f.Exploratory {
+			t.Row(f.Unit, f.show(f.Median), f.show(f.P90), f.Margin, alarms, mark)
+		}
 	}
-	b.WriteString(cells.Render() + "\n\n")
-	if coarse > 0 {
-		fmt.Fprintf(&b, "The noise of %d of %s that are judged is beyond the margin (marked !): a gate will be "+
-			"inconclusive\nthere. Take more rounds, longer visits, a quieter machine or a wider margin.\n",
-			coarse, format.Plural(family, "unit"))
+	ending := s.Ending(r.ending(d, coarse, family))
+	if d.Quiet {
+		return ending
+	}
+	return s.Wrap(fmt.Sprintf("%s against itself, in %s: what arms that are the same differ by on this machine, over "+
+		"%d ways to call one visit of each round base and the other head", r.Arm, format.Plural(r.Rounds, "round"),
+		r.Splits), "  ") + "\n" + s.Table(t) + "\n" + ending
+}
+
+// ending returns the last lines of the text. Coarse are the judged units, of so many, whose noise is beyond their
+// margin.
+func (r *AA) ending(d terminal.Detail, coarse []string, family int) terminal.Ending {
+	alarms := fmt.Sprintf("a gate raises a false alarm in %s of comparisons (at most %s are allowed)",
+		format.Percent(r.FalseAlarms), format.Given(comparison.Alpha))
+	e := terminal.Ending{Answer: "An arm does not differ from itself here: no unit regressed; " + alarms + ".",
+		Next: "loadgen run", Why: "reports mention this noise from now on"}
+	if !r.Passed {
+		e.Exit = 1
+		e.Answer = "NOT VALID: an arm was called worse than itself: " + alarms + "."
+		if len(r.Regressed) > 0 {
+			e.Answer = fmt.Sprintf("NOT VALID: an arm was called worse than itself: as the rounds were made, %s "+
+				"regressed (%s); %s.", format.Plural(len(r.Regressed), "unit"), strings.Join(r.Regressed, ", "),
+				alarms)
+		}
+		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", 2*r.Rounds), "more rounds, on a quieter machine"
+	}
+	var doubts []string
+	if len(coarse) > 0 {
+		doubts = append(doubts, fmt.Sprintf("the noise of %d of %s is beyond the margin (%s), where a gate cannot "+
+			"tell", len(coarse), format.Plural(family, "judged unit"), format.FewNames(coarse)))
+		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", 2*r.Rounds), "more rounds, or set wider margins"
 	}
 	if r.Rounds < r.Need {
-		fmt.Fprintf(&b, "With %s and %s a gate sees only what is far beyond the noise, and its false alarms\nsay "+
-			"little: want --aa %d.\n",
-			format.Plural(r.Rounds, "round"), format.Plural(family, "unit"), r.Need)
+		doubts = append(doubts, fmt.Sprintf("with %s and %s a gate sees only what is far beyond the noise, and false "+
+			"alarms say little", format.Plural(r.Rounds, "round"), format.Plural(family, "unit")))
+		e.Next, e.Why = fmt.Sprintf("loadgen selftest --aa %d", r.Need), "enough rounds"
 	}
-	fmt.Fprintf(&b, "As the rounds were made, %s regressed", format.Plural(len(r.Regressed), "unit"))
-	if len(r.Regressed) > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.Join(r.Regressed, ", "))
+	e.Doubt = strings.Join(doubts, "; ")
+	if others := len(r.Units) - family; !d.All && others > 0 {
+		e.More = fmt.Sprintf("--all shows %s that no gate judges", format.Plural(others, "unit"))
 	}
-	fmt.Fprintf(&b, ".\nA gate raises a false alarm in %s of comparisons; at most %s are allowed: %s.\n",
-		format.Percent(r.FalseAlarms), format.Given(comparison.Alpha), passed(r.Passed))
-	return b.String()
+	return e
 }
 
 func (f *Floor) show(x float64) string {

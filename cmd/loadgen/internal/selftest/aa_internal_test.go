@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -40,6 +41,9 @@ func judged(t *testing.T, cells ...comparison.Cell) (judged []*comparison.Result
 	return judged
 }
 
+// everything returns the whole text of a report.
+func everything(r *AA) string { return r.Text(screen(80, "never"), terminal.Detail{All: true}) }
+
 func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	zero := noisy("err-ppm", 12, 1, 0)
 	for i := range zero.Base {
@@ -67,7 +71,8 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 	if f := r.Units[3]; !f.Exploratory || f.FalseAlarms != 0 || f.P90 == 0 {
 		t.Errorf("%+v", f)
 	}
-	golden.Check(t, "aa.txt", r.Text())
+	golden.Check(t, "aa.txt", everything(r))
+	golden.Check(t, "aa-80.txt", r.Text(screen(80, "never"), terminal.Detail{}))
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +83,9 @@ func TestAnArmThatIsTheSameHasItsNoiseAndRaisesNoAlarm(t *testing.T) {
 // An arm may differ from itself if its second visit of a round is always slower, for example.
 func TestAnArmThatDiffersFromItselfFails(t *testing.T) {
 	r, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 12, 1.5, 0.01)), 12, 1)
-	if err != nil || r.Passed || len(r.Regressed) != 1 || !strings.Contains(r.Text(), "1 unit regressed (sec/op)") ||
-		!strings.Contains(r.Text(), "FAIL") {
+	if err != nil || r.Passed || len(r.Regressed) != 1 ||
+		!strings.Contains(everything(r), "1 unit\nregressed (sec/op)") ||
+		!strings.Contains(everything(r), "NOT VALID: an arm was called worse than itself: ") {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
@@ -95,10 +101,10 @@ func TestTooFewRoundsForAGateToFireAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Splits != 64 || !strings.Contains(r.Text(),
-		"With 6 rounds and 12 units a gate sees only what is far beyond the noise, and its false alarms\nsay "+
-			"little: want --aa 7.") {
-		t.Error(r.Text())
+	if text := strings.Join(strings.Fields(everything(r)), " "); r.Splits != 64 || !strings.Contains(text,
+		"with 6 rounds and 12 units a gate sees only what is far beyond the noise, and false alarms say little") ||
+		!strings.Contains(text, "Next: loadgen selftest --aa 7 ") {
+		t.Error(everything(r))
 	}
 	if _, err := NewAA(results.Environment{}, "spans=sdk", judged(t, noisy("sec/op", 5, 1, 0)), 5, 1); err == nil {
 		t.Error("5 rounds were enough")

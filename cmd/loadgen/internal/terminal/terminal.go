@@ -149,7 +149,8 @@ func (s *Screen) Symbols(text string) string {
 // asciiSymbols has the symbols of tables, verdicts, charts and progress.
 var asciiSymbols = strings.NewReplacer("✓", "+", "✗", "x", "●", "*", "○", "o", "×", "x", "━", "#", "╺", "-", "─", "-",
 	"│", "|", "├", "|", "┤", "|", "┼", "+", "└", "`", "·", ".", "…", "~", "±", "~", "µ", "u",
-	"▁", "_", "▂", "_", "▃", "-", "▄", "-", "▅", "=", "▆", "=", "▇", "#", "█", "#")
+	"▁", "_", "▂", "_", "▃", "-", "▄", "-", "▅", "=", "▆", "=", "▇", "#", "█", "#",
+	"▉", "#", "▊", "#", "▋", "#", "▌", "#", "▍", "-", "▎", "-", "▏", "-")
 
 // Print writes text to w in the characters of the screen.
 func (s *Screen) Print(w io.Writer, text string) error {

@@ -77,7 +77,7 @@ func TestColoursDoNotSpanLines(t *testing.T) {
 func TestAPipeHasASCIISymbolsAndKeepsNames(t *testing.T) {
 	s := terminal.New(&bytes.Buffer{}, terminal.Options{}, env("LANG=C.UTF-8"))
 	var b bytes.Buffer
-	const drawn = "✓✗●○×━╺─│├┤┼└·…±▁▂▃▄▅▆▇█"
+	const drawn = "✓✗●○×━╺─│├┤┼└·…±▁▂▃▄▅▆▇█▉▊▋▌▍▎▏"
 	if err := s.Print(&b, drawn+"é"); err != nil {
 		t.Fatal(err)
 	}
