@@ -70,9 +70,9 @@ func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, cont
 // printRun prints the report of a run that has just ended. The text profiles, which is printed last, describes the
 // profiles of the run; it is "" if there are none.
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
-	profiles string) error {
+	profiles string, exit int) error {
 	dir := filepath.Dir(w.JSONPath())
-	place := report.Place{Program: o.program, Run: dir}
+	place := report.Place{Program: o.program, Run: dir, Exit: exit}
 	if o.format != formatJSON {
 		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, place, o.screen)+profiles)
 	}

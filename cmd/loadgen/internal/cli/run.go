@@ -266,10 +266,11 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(err)
 	}
-	if err := o.printRun(done, contests, w, profiles); err != nil {
+	ended := cmp.Or(profileErr, verdict(done, complete, o.strict))
+	if err := o.printRun(done, contests, w, profiles, exitCode(ended)); err != nil {
 		return unusable(err)
 	}
-	return cmp.Or(profileErr, verdict(done, complete, o.strict))
+	return ended
 }
 
 // readBack reads a run that has ended, and judges its comparisons.
@@ -280,6 +281,14 @@ func (o *runOptions) readBack(w *results.Writer) (run *results.Run, contests []*
 	}
 	contests, err = judgeRun(run, o.rules, nil, o.stderr)
 	return run, contests, err
+}
+
+// exitCode returns the exit code of a command that ends with an error of this package, or with nil.
+func exitCode(err error) int {
+	if exit := (*exitError)(nil); errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitOK
 }
 
 // profile profiles every cell and returns a text that tells the user where the profiles are. If it cannot profile

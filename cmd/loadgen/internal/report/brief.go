@@ -79,33 +79,20 @@ func Conclusion(run *results.Run, contests []*comparison.Contest, place Place, s
 	for _, lead := range a.Leads {
 		b.WriteString(screen.Worse(screen.Wrap(lead, "")))
 	}
-	if answer := screen.Wrap(a.Text, ""); a.Valid {
-		b.WriteString(screen.Bold(answer))
-	} else {
-		b.WriteString(screen.Worse(answer) + misled(a.Doubts, screen))
-	}
-	doubts := a.Doubts
-	if !a.Valid { // the reasons of visits stand above
-		doubts = slices.DeleteFunc(slices.Clone(doubts), func(d Doubt) bool { return misleading(d.Name) })
-	}
-	if a.Valid || len(doubts) > 0 {
-		b.WriteString(labelled(screen, "In doubt:", inDoubt(run, doubts)))
+	end := terminal.Ending{Answer: a.Text, Doubt: inDoubt(run, a.Doubts),
+		More: place.Program + " show --all " + quoted(place.Run) + "  (or report)", Exit: place.Exit}
+	if !a.Valid { // the reasons of visits stand below the answer
+		b.WriteString(screen.Worse(screen.Wrap(a.Text, "")) + misled(a.Doubts, screen))
+		rest := slices.DeleteFunc(slices.Clone(a.Doubts), func(d Doubt) bool { return misleading(d.Name) })
+		end.Answer, end.Doubt = "", ""
+		if len(rest) > 0 {
+			end.Doubt = inDoubt(run, rest)
+		}
 	}
 	if len(a.Next) > 0 {
-		b.WriteString(a.Next[0].text(screen))
+		end.Next, end.Why = a.Next[0].Line(), a.Next[0].Why
 	}
-	more := place.Program + " show --all " + quoted(place.Run)
-	fmt.Fprintf(&b, "More: %s  (or %s)\n", screen.Dim(more), screen.Dim("report"))
-	return b.String()
-}
-
-// text returns a step as a line, or as two if it does not fit in one.
-func (s *Step) text(screen *terminal.Screen) string {
-	const label = "Next:"
-	if len(label)+1+format.Width(s.Line())+3+format.Width(s.Why)+2 <= screen.Width {
-		return fmt.Sprintf("%s %s   (%s)\n", screen.Doubt(label), s.Line(), s.Why)
-	}
-	return fmt.Sprintf("%s %s:\n  %s\n", screen.Doubt(label), s.Why, s.Line())
+	return b.String() + screen.Ending(end)
 }
 
 // inDoubt returns the most important doubts in a line or two. Visits that are not valid are one of them.
@@ -134,7 +121,7 @@ func inDoubt(run *results.Run, doubts []Doubt) string {
 		clauses[place] = fmt.Sprintf("%d of %s (%s)", n, format.Plural(len(run.Visits), "visit"),
 			strings.Join(reasons, ", "))
 	}
-	return cmp.Or(strings.Join(format.Few(clauses, most), "; "), "nothing") + "."
+	return cmp.Or(strings.Join(format.Few(clauses, most), "; "), "nothing")
 }
 
 // misled returns a line for each reason why visits did not measure the target, with what to do about it.
@@ -147,11 +134,6 @@ func misled(doubts []Doubt, screen *terminal.Screen) string {
 		}
 	}
 	return b.String()
-}
-
-// labelled returns a paragraph that begins with a label.
-func labelled(screen *terminal.Screen, label, text string) string {
-	return screen.Doubt(label) + strings.TrimPrefix(screen.Wrap(label+" "+text, ""), label)
 }
 
 // verdictTable returns the verdicts of a match, with a row for each figure and a column for each load.

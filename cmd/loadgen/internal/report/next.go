@@ -31,10 +31,11 @@ func (s *Step) Line() string {
 	return strings.Join(words, " ")
 }
 
-// A Place is where a run can be found again.
+// A Place is where a run is read.
 type Place struct {
 	Program string // the command, such as loadgen
 	Run     string // the directory of the run
+	Exit    int    // the exit code of the command
 }
 
 // nextOf returns what to do after a run, the most useful first.

@@ -27,7 +27,9 @@ type Ending struct {
 // wider than the screen only if it has one such word.
 func (s *Screen) Ending(e Ending) string {
 	var b strings.Builder
-	b.WriteString(s.Bold(s.Wrap(e.Answer, "")))
+	if e.Answer != "" {
+		b.WriteString(s.Bold(s.Wrap(e.Answer, "")))
+	}
 	if e.Doubt != "" {
 		b.WriteString(s.labelled("In doubt:", strings.TrimSuffix(e.Doubt, ".")+".", s.Doubt))
 	}
