@@ -283,14 +283,6 @@ func (o *runOptions) readBack(w *results.Writer) (run *results.Run, contests []*
 	return run, contests, err
 }
 
-// exitCode returns the exit code of a command that ends with an error of this package, or with nil.
-func exitCode(err error) int {
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
-		return exit.code
-	}
-	return exitOK
-}
-
 // profile profiles every cell and returns a text that tells the user where the profiles are. If it cannot profile
 // every cell, it returns the error that the command ends with.
 func (o *runOptions) profile(ctx context.Context, visits *rounds.Options, dir string) (found string, err error) {
