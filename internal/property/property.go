@@ -110,6 +110,7 @@ func found(path, test string) (seeds []uint64, err error) {
 func Names() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		least := rapid.SampledFrom([]int{1, 12, 90}).Draw(t, "least")
-		return rapid.StringOfN(rapid.SampledFrom([]rune("abcdefgh/=-.0123\u4e16")), least, least+30, -1).Draw(t, "name")
+		runes := rapid.SampledFrom([]rune("abcdefgh/=-.0123\u4e16"))
+		return rapid.StringOfN(runes, least, least+30, -1).Draw(t, "name")
 	})
 }

@@ -103,7 +103,8 @@ func (f *File) answerText() string {
 			rest = append(rest, name+" "+a.sentence())
 		}
 		if a.Taken != nil {
-			shares = append(shares, taking(name, a.Taken, names[f.Answer.Arms[0].Arm], len(shares) == 0))
+			full := len(shares) == 0 || !strings.Contains(shares[0], " takes ")
+			shares = append(shares, taking(name, a.Taken, names[f.Answer.Arms[0].Arm], full))
 		}
 	}
 	var sentences []string
@@ -140,21 +141,17 @@ func held(arms []*Arm, names map[string]string) string {
 	return text
 }
 
-// taking returns which share of the first arm's capacity an arm takes. The first clause names the first arm.
+// taking returns which share of the first arm's capacity an arm takes. The first clause names what the share is of.
 func taking(name string, share *Share, first string, full bool) string {
-	x, verb := share.Share, "takes"
-	if x < 0 {
-		x, verb = -x, "gives"
-	}
 	switch {
-	case x < 0 || share.Low <= 0 && share.High >= 0:
+	case share.Low <= 0 && share.High >= 0:
 		return fmt.Sprintf("%s has the capacity of %s, as far as this can tell", name, first)
-	case verb == "gives":
-		return fmt.Sprintf("%s carries %s more than %s", name, format.Rough(x), first)
+	case share.Share < 0:
+		return fmt.Sprintf("%s carries %s more than %s", name, format.Rough(-share.Share), first)
 	case full:
-		return fmt.Sprintf("%s takes %s of the capacity of %s", name, format.Rough(x), first)
+		return fmt.Sprintf("%s takes %s of the capacity of %s", name, format.Rough(share.Share), first)
 	}
-	return fmt.Sprintf("%s %s", name, format.Rough(x))
+	return name + " " + format.Rough(share.Share)
 }
 
 // nothing says why arms have no capacity.

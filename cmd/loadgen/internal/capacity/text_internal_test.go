@@ -120,6 +120,32 @@ func TestTheTextOfASearch(t *testing.T) {
 	}
 }
 
+func TestSharesOfCapacityAreSaidInWords(t *testing.T) {
+	for name, row := range map[string]struct {
+		shares []Share
+		want   string
+	}{
+		"two that take": {[]Share{{0.08, 0.06, 0.1}, {0.29, 0.27, 0.31}},
+			"a takes 8.0% of the capacity of none, b 29%."},
+		"one that gives":  {[]Share{{-0.1, -0.12, -0.08}}, "a carries 10% more than none."},
+		"one that cannot": {[]Share{{0.01, -0.01, 0.03}}, "a has the capacity of none, as far as this can tell."},
+		"one that cannot, and one that takes": {[]Share{{0.01, -0.01, 0.03}, {0.29, 0.27, 0.31}},
+			"a has the capacity of none, as far as this can tell, b takes 29% of the capacity of none."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			arms, outcomes := []Arm{answered("none", 1000, "", nil)}, []string{"+"}
+			for i := range row.shares {
+				arms = append(arms, answered([]string{"a", "b"}[i], 900, "", &row.shares[i]))
+				outcomes = append(outcomes, "+")
+			}
+			got := searched(t, arms, outcomes...).answerText()
+			if !strings.HasPrefix(got, row.want+" none holds at ") {
+				t.Errorf("got %q, want %q first", got, row.want)
+			}
+		})
+	}
+}
+
 func TestNoLineOfASearchIsWiderThanTheScreen(t *testing.T) {
 	verdicts := []Verdict{Found, HoldsThroughout, FailsThroughout, FailsNow, GeneratorLimited, Undecided}
 	property.Check(t, func(rt *rapid.T) {

@@ -130,16 +130,20 @@ func (r *Report) ending(s *terminal.Screen, d terminal.Detail) string {
 
 // doubts returns what the recommendation does not rest on: percentiles that data have too few values for.
 func (r *Report) doubts() (parts []string) {
-	var refused []string
-	for i := range r.Sets {
-		set := &r.Sets[i]
-		for _, f := range set.Refused {
-			refused = append(refused, fmt.Sprintf("%s of %s (%s values, needs %s)", record.PercentileName(f.Q),
-				set.Name, format.Count(set.N), format.Count(f.Needs)))
+	for _, q := range r.Quantiles {
+		var names []string
+		var needs uint64
+		for i := range r.Sets {
+			for _, f := range r.Sets[i].Refused {
+				if f.Q == q {
+					names, needs = append(names, r.Sets[i].Name), f.Needs
+				}
+			}
 		}
-	}
-	if len(refused) > 0 {
-		parts = append(parts, "too few values for "+format.FewNames(refused))
+		if len(names) > 0 {
+			parts = append(parts, fmt.Sprintf("%s needs %s values, which are not in %s", record.PercentileName(q),
+				format.Count(needs), format.FewNames(names)))
+		}
 	}
 	return parts
 }
