@@ -309,7 +309,7 @@ func TestExitCodes(t *testing.T) {
 		{"run --out=", 2, []string{"--out is empty: want a directory"}},
 		{"run --out " + taken, 2, []string{"holds a run already"}},
 		{"run --out /dev/null/x", 2, []string{"/dev/null"}},
-		{"show", 2, []string{"accepts 1 arg"}},
+		{"show a b", 2, []string{"accepts at most 1 arg"}},
 		{"show /no/such/run", 2, []string{"/no/such/run", "want the directory of a run"}},
 		{"show " + filepath.Join(taken, "run.bench"), 2, []string{"want the run.json beside it"}},
 		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},

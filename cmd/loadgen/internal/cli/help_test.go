@@ -234,7 +234,7 @@ func TestAUnitThatWasNotMeasuredIsGuessed(t *testing.T) {
 			"in sec/opp (did you mean sec/op?): want"},
 		{"--exact", "", []string{"--exact", "alloc/op"}, exitUnusable, "in alloc/op (did you mean allocs/op?): want"},
 		{"a unit of the gate file", "exact: [allocs/opp]\n", nil, exitOK,
-			`unit "allocs/opp", which the gate file names (did you mean allocs/op?): check the spelling`},
+			`no results in unit "allocs/opp", which it names (did you mean allocs/op?): check the spelling`},
 		{"a field of the gate file", "margns: {B/op: 1%}\n", nil, exitUnusable,
 			`gate.yaml:1:1: unknown field "margns" (did you mean margins?): want one of margins, exact, only,`},
 		{"a field of an entry", "expected:\n  - {cel: x}\n", nil, exitUnusable,
@@ -262,7 +262,7 @@ func TestAnOwnTargetIsAnArgument(t *testing.T) {
 		want       string // in both outputs
 	}{
 		{"planned", "plan spanned", exitOK, "spanned: Makes spans by itself."},
-		{"with other flags", "plan spanned --qps 20k --rounds 3", exitOK, "3 rounds of 1 visit: 3 visits"},
+		{"with other flags", "plan spanned --qps 20k --rounds 3", exitOK, "3 visits of 5s in 3 rounds"},
 		{"a scenario is still one", "plan span-reuse --qps 1k", exitOK, "spans=pooled-off"},
 		{"and --target", "plan spanned --target look-up", exitUnusable,
 			"spanned and --target look-up both name what to measure: want one of them"},

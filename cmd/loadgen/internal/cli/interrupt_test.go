@@ -41,7 +41,7 @@ func interrupting(t *testing.T, target, load string, args ...string) (p *process
 func interruptedAfterTwo(t *testing.T, p *process, code int, out string) *results.Run {
 	t.Helper()
 	if code != exitInterrupted || !strings.Contains(p.stdout.String(), "PARTIAL: ") ||
-		!strings.Contains(p.stdout.String(), " show --all "+out) ||
+		!strings.Contains(spaced(p.stdout.String()), " show --all "+out) ||
 		!strings.Contains(p.stderr.String(), "interrupted after 2 of 6 visits") {
 		t.Errorf("exit %d, want 130\n%s\n%s", code, &p.stdout, &p.stderr)
 	}

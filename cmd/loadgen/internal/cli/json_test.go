@@ -129,7 +129,7 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 		{"run --format=json a b", "accepts at most 1 arg"},
 		{"run --format json --out -", "--out: there are several files"},
 		{"run --format json --compare no/such/ref", "no/such/ref"},
-		{"show --format json", "accepts 1 arg"},
+		{"show a b --format json", "accepts at most 1 arg"},
 		{"plan --format json no-such", `no scenario and no file is called "no-such"`},
 		{"scenarios --format json all", `unknown command "all"`},
 		{"selftest --format json --only pace", `group of checks "pace" is unknown`},
