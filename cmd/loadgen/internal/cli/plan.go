@@ -70,22 +70,17 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 	if err := charts(&b, s); err != nil {
 		return "", err
 	}
-	var rows [][]string
+	t := terminal.NewTable(terminal.Column{Title: "arm and rate"}, terminal.Column{Title: "calls a visit"},
+		terminal.Column{Title: "calls in all"}, terminal.Column{Title: "percentiles"})
 	for _, c := range s.Cells() {
-		n := s.Calls(c.Level)
-		row := []string{c.String(), format.Count(n), format.Count(n * uint64(s.Rounds)), upTo(s.Surely(c.Level))}
 		if s.Closed {
-			row = []string{c.String(), "as they end", "", ""}
+			t.Row(c.String(), "as they end")
+			continue
 		}
-		rows = append(rows, row)
+		n := s.Calls(c.Level)
+		t.Row(c.String(), format.Count(n), format.Count(n*uint64(s.Rounds)), upTo(s.Surely(c.Level)))
 	}
-	header := []string{"arm and rate", "calls a visit", "calls in all", "percentiles"}
-	for i, line := range format.Grid([][]string{header}, rows, 1, screen.Width) {
-		if i == 0 {
-			line = screen.Dim(line)
-		}
-		b.WriteString(line + "\n")
-	}
+	b.WriteString(screen.Blocks(t))
 	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",
 		format.Plural(s.Visits(), "visit"), each(s), format.Plural(s.Rounds, "round"), s.Warmup,
 		format.About(s.Wall())), "") + "\n")

@@ -134,18 +134,24 @@ func (g *grid) take(blocks []block, taken []bool) {
 }
 
 // width returns the width of the grid, in columns.
-func (g *grid) width() int { return widest(g.lines(math.MaxInt)) }
+func (g *grid) width() int {
+	w, unbounded := 0, terminal.Screen{Width: math.MaxInt}
+	for line := range strings.Lines(unbounded.Blocks(g.table())) {
+		w = max(w, format.Width(strings.TrimSuffix(line, "\n")))
+	}
+	return w
+}
 
-// lines returns the lines of the grid, the first two of which are its header.
-func (g *grid) lines(width int) []string {
+// table returns the grid as a table.
+func (g *grid) table() *terminal.Table {
 	const mostName = 20
-	header := [][]string{{""}, {g.corner}}
+	columns := []terminal.Column{{Title: g.corner}}
 	rows := make([][]string, len(g.rows))
 	for i, row := range g.rows {
 		rows[i] = []string{format.Middle(row.name, mostName)}
 	}
 	for _, c := range g.columns {
-		header[0], header[1] = append(header[0], c.top), append(header[1], c.bottom)
+		columns = append(columns, terminal.Column{Top: c.top, Title: c.bottom})
 		values, marked := make([]string, len(g.rows)), false
 		for i, row := range g.rows {
 			values[i] = c.value(row.cells)
@@ -158,20 +164,17 @@ func (g *grid) lines(width int) []string {
 			rows[i] = append(rows[i], value)
 		}
 	}
-	return format.Grid(header, rows, 1, width)
+	t := terminal.NewTable(columns...)
+	for _, row := range rows {
+		t.Row(row...)
+	}
+	return t
 }
 
-// text returns the grid, its header in a dim colour and the marks of lag in the colour of doubts.
+// text returns the grid, with the marks of lag in the colour of doubts.
 func (g *grid) text(screen *terminal.Screen) string {
-	lines := g.lines(screen.Width)
-	for i, line := range lines {
-		if i < 2 {
-			lines[i] = screen.Dim(line)
-			continue
-		}
-		lines[i] = strings.ReplaceAll(line, lagMark, screen.Doubt(lagMark))
-	}
-	text := strings.Join(lines, "\n") + "\n"
+	text := screen.Blocks(g.table())
+	text = strings.ReplaceAll(text, lagMark, screen.Doubt(lagMark))
 	if len(g.notes) > 0 {
 		text += screen.Dim(format.And(g.notes)+": show --all") + "\n"
 	}

@@ -49,9 +49,15 @@ func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string
 
 // table returns rows below a header, in blocks that fit the screen.
 func table(screen *terminal.Screen, left int, header []string, rows [][]string) string {
-	lines := format.Grid([][]string{header}, rows, left, screen.Width)
-	lines[0] = screen.Dim(lines[0])
-	return strings.Join(lines, "\n") + "\n"
+	columns := make([]terminal.Column, len(header))
+	for i, title := range header {
+		columns[i] = terminal.Column{Title: title, Left: i < left, Key: i < left}
+	}
+	t := terminal.NewTable(columns...)
+	for _, row := range rows {
+		t.Row(row...)
+	}
+	return screen.Blocks(t)
 }
 
 // describe returns the load of a level in words.

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"encoding/csv"
+	"iter"
 	"slices"
 	"strings"
 
@@ -15,8 +16,10 @@ const leastName = 20
 
 // A Column is a column of a table.
 type Column struct {
+	Top   string // a heading above Title, which columns side by side share
 	Title string
 	Left  bool // aligned to the left, as the first column always is
+	Key   bool // part of the name of a row, as the first column always is: each block has it
 	// Drop says which columns a narrow screen lacks: the column with the largest Drop goes first. Columns with 0 stay.
 	Drop int
 }
@@ -102,27 +105,34 @@ func (s *Screen) Table(t *Table) string {
 func (s *Screen) Blocks(t *Table) string {
 	widths := t.widths()
 	var blocks []string
-	for from := 1; from < len(t.columns) || from == 1; {
+	keys := 1
+	for keys < len(t.columns) && t.columns[keys].Key {
+		keys++
+	}
+	for from := keys; from < len(t.columns) || from == keys; {
 		shown := make([]bool, len(t.columns))
-		shown[0] = true
+		for i := range keys {
+			shown[i] = true
+		}
 		name := widths[0]
 		for ; from < len(t.columns); from++ {
 			if !t.filled(from) {
 				continue
 			}
 			shown[from] = true
-			if over := total(widths, shown) - s.Width; over > 0 {
+			first := !slices.Contains(shown[keys:from], true)
+			if over := total(widths, shown) - s.Width; over > 0 && first {
 				if cut := max(name-over, min(leastName, name)); cut < name {
 					widths[0], name = cut, cut
 				}
 			}
-			if total(widths, shown) > s.Width && slices.Contains(shown[1:from], true) {
+			if total(widths, shown) > s.Width && !first {
 				shown[from] = false
 				break
 			}
 		}
 		blocks = append(blocks, s.block(t, widths, shown))
-		if len(t.columns) == 1 {
+		if len(t.columns) == keys {
 			break
 		}
 	}
@@ -135,6 +145,9 @@ func (s *Screen) block(t *Table, widths []int, shown []bool) string {
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		titles[i] = c.Title
+	}
+	if tops := t.tops(widths, shown); tops != "" {
+		b.WriteString(s.Dim(cutStyled(tops, s.Width)) + "\n")
 	}
 	if header := t.line(titles, widths, shown, s.Width); header != "" {
 		b.WriteString(s.Dim(header) + "\n")
@@ -166,7 +179,60 @@ func (t *Table) widths() []int {
 			widths[i] = max(widths[i], format.Width(cell))
 		}
 	}
+	for from, to := range t.spans() {
+		for i := 0; span(widths[from:to]) < format.Width(t.columns[from].Top); i++ {
+			widths[from+i%(to-from)]++
+		}
+	}
 	return widths
+}
+
+// spans yields the ranges of columns that share a heading.
+func (t *Table) spans() iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from := 0; from < len(t.columns); {
+			to := from + 1
+			for to < len(t.columns) && t.columns[to].Top == t.columns[from].Top && t.columns[from].Top != "" {
+				to++
+			}
+			if !yield(from, to) {
+				return
+			}
+			from = to
+		}
+	}
+}
+
+// span returns the width of columns side by side.
+func span(widths []int) (sum int) {
+	for _, w := range widths {
+		sum += w + len(gap)
+	}
+	return sum - len(gap)
+}
+
+// tops returns the line of headings that columns share, or "" if there are none.
+func (t *Table) tops(widths []int, shown []bool) string {
+	var parts []string
+	for from, to := range t.spans() {
+		var visible []int
+		for i := from; i < to; i++ {
+			if shown[i] {
+				visible = append(visible, widths[i])
+			}
+		}
+		if visible == nil {
+			continue
+		}
+		top := format.Middle(t.columns[from].Top, span(visible))
+		blanks := strings.Repeat(" ", span(visible)-format.Width(top))
+		if to == from+1 && !t.columns[from].Left && from > 0 {
+			parts = append(parts, blanks+top)
+		} else {
+			parts = append(parts, top+blanks)
+		}
+	}
+	return strings.TrimRight(strings.Join(parts, gap), " ")
 }
 
 // total returns the width of the shown columns, with the gaps between them.
