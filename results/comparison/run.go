@@ -50,6 +50,8 @@ type Figure struct {
 	Result
 	Unit   string // as results.Units has it; Rule.Unit is benchstat's form
 	Rounds []int  // the rounds of the values of Base and Head
+	// Doubt is why the figure says little although it differs, such as "69% of sdk's p99 is generator lag", or "".
+	Doubt string
 }
 
 // InUnit converts a value of the figure, or a difference of values, to Unit.
