@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -133,7 +134,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is inconclusive.")
-	addFormat(cmd, &f.format, gate.Formats())
+	addFormat(cmd, &f.format, compareFormats)
 	flags.StringVarP(&f.out, "out", "o", "-",
 		"Where to write it: a `file`, beside which standard output has the summary alone, or - for standard output.")
 }
@@ -154,7 +155,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return unusable(err)
 	}
-	text, err := r.Format(f.format)
+	text, err := formatReport(r, f.format)
 	if err != nil {
 		return unusable(err)
 	}
@@ -171,6 +172,19 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		return &exitError{r.Exit, nil}
 	}
 	return nil
+}
+
+// compareFormats lists the formats of a comparison.
+var compareFormats = append(gate.Formats(), formatHTML)
+
+// formatReport returns a comparison as one of compareFormats.
+func formatReport(r *gate.Report, as string) (string, error) {
+	if as != formatHTML {
+		return r.Format(as)
+	}
+	var b strings.Builder
+	err := page.Compare(&b, r)
+	return b.String(), err
 }
 
 // keepsInputs returns an error if the file of --out is one of the inputs.
@@ -216,7 +230,7 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 		o.Better[unit] = better
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
-	errs = append(errs, checkFormat(f.format, gate.Formats()))
+	errs = append(errs, checkFormat(f.format, compareFormats))
 	if f.out == "" {
 		errs = append(errs, errors.New("--out is empty: want a file, or - for standard output"))
 	}

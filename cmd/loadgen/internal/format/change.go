@@ -34,7 +34,7 @@ func TimeUnit(ns float64) UnitOfTime {
 
 // Changes returns a change, as a share of what it was, and the ends of its interval, for tables of people: −79% and
 // "−79% to −78%". A change that at least doubles is a factor, ×2.0, and so are the ends of its interval. The ends have
-// the fewest digits that tell them apart, and at most two after the point.
+// the fewest digits that tell them apart, if two after the point do.
 func Changes(shift, low, high float64) (change, interval string) {
 	if math.IsNaN(shift) {
 		return None, ""
@@ -43,14 +43,14 @@ func Changes(shift, low, high float64) (change, interval string) {
 	if shift >= 0.995 { // printed as ×2.0 or more
 		write = factor
 	}
-	for digits := range 3 {
-		from, to := write(low, digits), write(high, digits)
-		interval = from + " to " + to
-		if from != to {
+	digits := 0
+	for d := range 3 {
+		if write(low, d) != write(high, d) {
+			digits = d
 			break
 		}
 	}
-	return write(shift, 0), interval
+	return write(shift, 0), write(low, digits) + " to " + write(high, digits)
 }
 
 // percentChange returns a change in per cent with a number of digits after the point, and at least one below 10%.

@@ -30,6 +30,9 @@ type Report struct {
 	Notes    []string                   `json:"notes"`
 	Warnings []string                   `json:"warnings"`
 	Tables   []*Table                   `json:"tables"`
+
+	// Arms means that base and head are arms of one measurement, rather than versions of one thing.
+	Arms bool `json:"-"`
 }
 
 // A Table holds cells that were measured under the same conditions.
@@ -71,6 +74,9 @@ type Cell struct {
 	// chance explains, among all exploratory cells.
 	Exploratory bool `json:"exploratory"`
 	Marked      bool `json:"marked"`
+
+	Result *comparison.Result `json:"-"` // what the cell was made from, with the values of all rounds
+	Doubt  string             `json:"-"` // see comparison.Figure
 }
 
 // A Side holds what was measured of a base or a head.
@@ -91,7 +97,8 @@ func newCell(r *comparison.Result) *Cell {
 		Base: Side{known(r.BaseMedian), len(r.Base)}, Head: Side{known(r.HeadMedian), len(r.Head)},
 		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
 		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(),
-		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
+		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked,
+		Result: r}
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}
@@ -157,8 +164,8 @@ func (r *Report) Undecided() (n int) {
 	return n
 }
 
-// title returns a sentence that says what the table compares.
-func (t *Table) title() string {
+// Title returns a sentence that says what the table compares.
+func (t *Table) Title() string {
 	least, most := math.MaxInt, 0
 	for _, c := range t.Cells {
 		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // cells without rounds cannot be compared

@@ -81,7 +81,7 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
-	r.Warnings = warnings
+	r.Warnings, r.Arms = warnings, true
 	config := []Pair{{"scenario", run.Scenario.Name}}
 	for _, c := range contests {
 		r.addContest(c, Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Config: config})
@@ -163,7 +163,9 @@ func CellsOf(c *comparison.Contest) (cells []*Cell) {
 	for _, exploratory := range []bool{false, true} {
 		for _, f := range c.Figures {
 			if f.Exploratory == exploratory {
-				cells = append(cells, newCell(&f.Result))
+				cell := newCell(&f.Result)
+				cell.Doubt = f.Doubt
+				cells = append(cells, cell)
 			}
 		}
 	}

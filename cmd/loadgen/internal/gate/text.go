@@ -12,7 +12,7 @@ import (
 )
 
 // Formats returns the formats of a report.
-func Formats() []string { return []string{"text", "markdown", "json", "html"} }
+func Formats() []string { return []string{"text", "markdown", "json"} }
 
 // Format returns r as one of Formats.
 func (r *Report) Format(as string) (string, error) {
@@ -23,8 +23,6 @@ func (r *Report) Format(as string) (string, error) {
 		return markdown(r), nil
 	case "json":
 		return encode(r)
-	case "html":
-		return html(r)
 	}
 	return "", fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 }
@@ -44,7 +42,7 @@ func Text(r *Report) string {
 	var b strings.Builder
 	var shown []Pair
 	for _, t := range r.Tables {
-		b.WriteString(format.Wrap(t.title(), columns, "  "))
+		b.WriteString(format.Wrap(t.Title(), columns, "  "))
 		for _, p := range t.Config {
 			if !slices.Contains(shown, p) {
 				b.WriteString(format.Printable(p.Key+": "+p.Value, "") + "\n")

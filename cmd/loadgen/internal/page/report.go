@@ -1,0 +1,429 @@
+package page
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// A reportPage holds what the template of a run shows.
+type reportPage struct {
+	head
+	About, Partial         string
+	Believe                []chip // about the whole run
+	Next                   []step
+	Estimators             *estimatorView
+	Numbers                table
+	Contests               []contestTable
+	Doubts                 []report.Doubt
+	Sentences              report.Sentences
+	Facts                  [][2]string // about the run and its environment
+	Scenario               string      // as a file that can be run again
+	Percentiles, FromWhere string
+}
+
+// A level holds what the page shows of one level of load.
+type level struct {
+	ID             int
+	Name           string
+	Selected       bool
+	Answer, Others string // the first sentence, and the others
+	Cards          []card
+	Believe        []chip
+	Curves         *plot
+	Legend         table
+	Costs          []*dots
+	Forests        []*forest
+	Rounds         []table // of the forests
+	Heat           *heat
+	Tail           *table
+	Parts          table
+	Intervals      table
+	Note           string // what was not measured
+	cells          []*cell
+	changes        []*change // of the first comparison
+	base, head     look      // of its sides
+	scenarios.Level
+}
+
+// Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
+func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise string) error {
+	p, err := compose(run, contests)
+	if err != nil {
+		return err
+	}
+	if noise != "" {
+		p.Facts = append(p.Facts, [2]string{"noise", noise})
+	}
+	return write(w, "report.html", p)
+}
+
+// compose returns the page of a run.
+func compose(run *results.Run, contests []*comparison.Contest) (*reportPage, error) {
+	s := run.Scenario
+	scenario, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	answer := report.AnswerOf(run, contests)
+	p := &reportPage{About: s.About, Doubts: answer.Doubts, Next: steps(answer.Next),
+		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: string(scenario), Partial: partial(run)}
+	if p.About == "" {
+		p.About = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
+	}
+	all := cells(run)
+	base, head := sides(s, contests)
+	looks := looksOf(namesOf(all), base, head)
+	for _, c := range all {
+		c.look = looks[c.name]
+	}
+	p.FromWhere = ofWhich(all)
+	p.head = headOf(run, base, head)
+	p.levels(run, contests, all, answer, looks[base], looks[head])
+	p.Believe = believe(run, answer)
+	p.Contests = contestTables(run, contests, answer)
+	p.Numbers = allNumbers(p.Levels)
+	p.Estimators = estimatorsOf(run, all)
+	return p, nil
+}
+
+// levels sets what the page shows of each level. What stands side by side, or in one place at another level, has one
+// scale.
+func (p *reportPage) levels(run *results.Run, contests []*comparison.Contest, all []*cell, answer *report.Answer,
+	base, head look) {
+	levels := run.Scenario.Levels()
+	chart, steps := newPercentileChart(all), newHeatSteps(longestOf(all))
+	var ratios []float64
+	for i, l := range levels {
+		v := &level{ID: i, Name: report.Load(l), Selected: i == len(levels)-1, Level: l, cells: at(all, l), base: base, head: head}
+		text := report.AnswerAt(run, contests, l)
+		if !answer.Valid {
+			text = answer.Text
+		}
+		v.Answer, v.Others = split(text)
+		v.changes = firstChanges(run, contests, l, answer)
+		for _, c := range contests {
+			for _, x := range changesOf(c, answer, true) {
+				ratios = append(ratios, x.ratios()...)
+			}
+		}
+		p.Levels = append(p.Levels, v)
+	}
+	axis := ratioScale(ratios)
+	for i, l := range levels {
+		v := p.Levels[i]
+		v.Cards = cardsOf(v)
+		v.Believe = agree(v.changes)
+		height := 310
+		if len(v.cells) > 8 {
+			height = 230
+		}
+		if !slices.ContainsFunc(v.cells, func(c *cell) bool { return len(c.visits) > 0 }) {
+			v.Note = "Nothing was measured at " + v.Name + "."
+			continue
+		}
+		v.Note = missing(v)
+		v.Curves = chart.draw(v.cells, v.Name, height)
+		v.Legend = legend(fmt.Sprintf("legend-%d", i), v.cells)
+		v.Costs = costsOf(all, v.cells)
+		v.Forests, v.Rounds = forestsOf(run, contests, l, axis, answer)
+		v.Heat = heatOf(v.cells, steps)
+		v.Tail, v.Parts, v.Intervals = tailOf(v.cells), partsOf(v.cells), intervalsOf(v.cells)
+	}
+}
+
+// missing says which cells of a level were not measured.
+func missing(l *level) string {
+	var names []string
+	for _, c := range l.cells {
+		if len(c.visits) == 0 {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: not measured at %s.", format.And(names), l.Name)
+}
+
+// sides returns the names of the base and the head of the first comparison, or "".
+func sides(s *scenarios.Scenario, contests []*comparison.Contest) (base, head string) {
+	if len(contests) == 0 {
+		return "", ""
+	}
+	return armOf(s, contests[0].CellB), armOf(s, contests[0].CellA)
+}
+
+// namesOf returns the names of arms, each of them once.
+func namesOf(cells []*cell) (names []string) {
+	for _, c := range cells {
+		if !slices.Contains(names, c.name) {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// headOf returns the bar of the page of a run.
+func headOf(run *results.Run, base, head_ string) head {
+	s, e := run.Scenario, &run.Environment
+	var parts []string
+	if base != "" {
+		parts = append(parts, head_+" against "+base)
+	}
+	parts = append(parts, format.Plural(s.Rounds, "round"))
+	if !run.Began.IsZero() {
+		parts = append(parts, run.Began.UTC().Format("2 Jan 2006"))
+	}
+	if e.GoVersion != "" {
+		parts = append(parts, e.GoVersion)
+	}
+	if e.NumCPU > 0 {
+		parts = append(parts, format.Plural(e.NumCPU, "CPU"))
+	}
+	return head{Title: s.Name + ": loadgen report", Name: s.Name, Meta: strings.Join(parts, " · ")}
+}
+
+// partial returns how much of a run there is, or "" if it is whole.
+func partial(run *results.Run) string {
+	usable, planned := 0, run.Scenario.Visits()
+	for _, v := range run.Visits {
+		if v.Usable() {
+			usable++
+		}
+	}
+	if run.Status == results.Complete && usable == planned {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %s were completed. The results below use only these.", usable,
+		format.Plural(planned, "visit"))
+	if usable == 0 {
+		text = "There is no answer: no visit was completed."
+	}
+	if run.Status != results.Complete {
+		text = "The run was interrupted. " + text
+	}
+	return text
+}
+
+// changesOf returns the changes of a contest: all, or those that cards and rounds show.
+func changesOf(c *comparison.Contest, answer *report.Answer, few bool) (list []*change) {
+	for _, f := range c.Figures {
+		if few && f.Exploratory && inOrder(f.Unit) == len(cardUnits) {
+			continue
+		}
+		list = append(list, &change{Result: &f.Result, name: nameOf(f.Unit), unit: f.Unit, per: f.InUnit(1),
+			doubt: f.Doubt, invalid: !answer.Valid})
+	}
+	if few {
+		slices.SortStableFunc(list, func(a, b *change) int { return inOrder(a.unit) - inOrder(b.unit) })
+	}
+	return list
+}
+
+// firstChanges returns the changes of the first comparison at a level.
+func firstChanges(run *results.Run, contests []*comparison.Contest, l scenarios.Level, answer *report.Answer) []*change {
+	for _, c := range contests {
+		if c.Pair == contests[0].Pair && c.CellA.Level == l && armOf(run.Scenario, c.CellA) ==
+			armOf(run.Scenario, contests[0].CellA) {
+			return changesOf(c, answer, true)
+		}
+	}
+	return nil
+}
+
+// mostCards is the number of numbers that answer a question.
+const mostCards = 5
+
+// cardsOf returns the numbers of a level: the changes of its first comparison, the judged ones first, or else what its
+// first arm was measured at.
+func cardsOf(l *level) (cards []card) {
+	list := slices.Clone(l.changes)
+	if len(list) > mostCards {
+		slices.SortStableFunc(list, func(a, b *change) int { return order(a) - order(b) })
+		list = list[:mostCards]
+	}
+	for _, c := range list {
+		cards = append(cards, c.card(l))
+	}
+	if len(l.changes) > 0 || len(l.cells) == 0 {
+		return cards
+	}
+	c := l.cells[0]
+	for _, unit := range []string{"p50-latency-ns", "p99-latency-ns", "p99.9-latency-ns", "cpu-ns/op", "B/op",
+		"achieved-qps"} {
+		if median, least, most := c.spread(unit); finite(median) && len(cards) < mostCards {
+			q := quantityOf(unit, most)
+			cards = append(cards, card{Name: nameOf(unit), Big: q.text(median),
+				Interval: q.number(least) + " to " + q.number(most), Extra: "range of " + format.Plural(len(c.visits),
+					"round") + " of " + c.name})
+		}
+	}
+	return cards
+}
+
+// order returns 0 for judged changes and 1 for others.
+func order(c *change) int {
+	if c.Verdict.Judged() {
+		return 0
+	}
+	return 1
+}
+
+// card returns the card of a change. Without a level, its colours are those of any base and head.
+func (c *change) card(l *level) card {
+	k := card{Name: c.name}
+	if !c.Exploratory {
+		k.Word = c.word()
+	}
+	k.Base, k.Head, k.Unit = c.medians()
+	k.Big, k.Interval = c.texts()
+	if !c.drawable() {
+		return k
+	}
+	base, head := look{colour: baseColour}, look{colour: headColour}
+	if l != nil {
+		base, head = l.base, l.head
+	}
+	most := max(1, 1+c.High)
+	k.Ratio = &ratio{Base: base.Colour(), Head: head.Colour(), At: px(100 * (1 + c.Shift) / most), Left: px(100 * (1 + c.Low) / most),
+		Width: px(100 * (c.High - c.Low) / most)}
+	return k
+}
+
+// forestsOf returns a chart and a table of the rounds of each comparison at a level.
+func forestsOf(run *results.Run, contests []*comparison.Contest, l scenarios.Level, axis *scale,
+	answer *report.Answer) (forests []*forest, tables []table) {
+	for _, c := range contests {
+		if c.CellA.Level != l {
+			continue
+		}
+		title := fmt.Sprintf("%s against %s", c.A, c.B)
+		if beside := c.Beside(run.Scenario); len(beside) > 0 {
+			title += ", " + strings.Join(beside, ", ")
+		}
+		list := changesOf(c, answer, true)
+		forests = append(forests, newForest(title, "", list, axis))
+		if t := roundsTable(title, c, list); len(t.Rows) > 0 {
+			tables = append(tables, t)
+		}
+	}
+	return forests, tables
+}
+
+// roundsTable returns a table with a row for each round of a comparison, and a column for each change.
+func roundsTable(title string, c *comparison.Contest, list []*change) table {
+	t := table{Header: []string{title + ": round"}}
+	by := map[int][]field{}
+	for k, x := range list {
+		t.Header = append(t.Header, x.name)
+		f := c.Figure(x.unit)
+		for i, round := range f.Rounds {
+			if by[round] == nil {
+				by[round] = fields(slices.Repeat([]string{format.None}, len(list))...)
+			}
+			if r := x.Head[i] / x.Base[i]; finite(r) {
+				by[round][k].Text, _ = format.Changes(r-1, 0, 0)
+			}
+		}
+	}
+	for _, round := range c.Rounds {
+		if by[round] != nil {
+			t.Rows = append(t.Rows, line{Name: fmt.Sprint(round), Fields: by[round]})
+		}
+	}
+	return t
+}
+
+// A contestTable holds all numbers of the comparisons of a pair of arms: those that are judged, and the others.
+type contestTable struct {
+	ID, Title      string
+	Judged, Others table
+}
+
+// changeHeader is the header of a table of changes.
+var changeHeader = []string{"", "base", "head", "shift", "95% interval", "margin", "p (Holm)", "rounds", "verdict", "why"}
+
+// contestTables returns all numbers of all comparisons.
+func contestTables(run *results.Run, contests []*comparison.Contest, answer *report.Answer) (list []contestTable) {
+	by := map[scenarios.Pair]int{}
+	for _, c := range contests {
+		i, ok := by[c.Pair]
+		if !ok {
+			i = len(list)
+			by[c.Pair] = i
+			list = append(list, contestTable{ID: fmt.Sprintf("contest-%d", i), Title: c.Pair.String(),
+				Judged: table{Header: changeHeader}, Others: table{Header: changeHeader}})
+		}
+		place := strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(run.Scenario)...), ", ")
+		for _, x := range changesOf(c, answer, false) {
+			to := &list[i].Judged
+			if x.Exploratory {
+				to = &list[i].Others
+			}
+			to.Rows = append(to.Rows, x.line(x.unit+" at "+place))
+		}
+	}
+	return list
+}
+
+// line returns the row of a change in a table of changes.
+func (c *change) line(name string) line {
+	margin := format.None
+	if c.Verdict.Judged() {
+		margin = c.Rule.Margin.String()
+	}
+	base, head, unit := c.medians()
+	shift, interval := c.texts()
+	text := c.word().Text
+	if c.Marked {
+		text += " *"
+	}
+	rounds := fmt.Sprint(len(c.Base))
+	if !c.Paired {
+		rounds += "+" + fmt.Sprint(len(c.Head))
+	}
+	list := fields(strings.TrimSpace(base+" "+unit), strings.TrimSpace(head+" "+unit), shift, interval, margin,
+		format.P(c.Adjusted), rounds)
+	return line{Name: name, Fields: append(list, field{Text: text, Verdict: c.Verdict},
+		field{Text: c.reason(), Class: "why"})}
+}
+
+// facts returns where and how the run was made.
+func facts(run *results.Run) (list [][2]string) {
+	s, e := run.Scenario, &run.Environment
+	add := func(name, value string) {
+		if value != "" {
+			list = append(list, [2]string{name, value})
+		}
+	}
+	began := ""
+	if !run.Began.IsZero() {
+		began = run.Began.UTC().Format(time.RFC3339)
+	}
+	rounds := format.Plural(s.Rounds, "round")
+	if s.Duration > 0 {
+		rounds += fmt.Sprintf(" of %v", s.Duration)
+	}
+	add("began", began)
+	add("rounds", rounds+", in random order")
+	add("arrivals", report.Arrivals(s))
+	add("seed", fmt.Sprint(s.Seed))
+	add("Go", e.GoVersion)
+	add("system", strings.TrimSpace(e.GOOS+"/"+e.GOARCH+" "+e.Kernel))
+	add("CPU", e.CPU)
+	add("processors", fmt.Sprintf("%d, GOMAXPROCS=%d", e.NumCPU, e.GOMAXPROCS))
+	add("GOGC", e.GOGC)
+	add("GOMEMLIMIT", e.GOMEMLIMIT)
+	add("loadgen", strings.TrimSpace(e.Version+" "+e.Commit))
+	return list
+}
