@@ -187,7 +187,7 @@ func ratioTicks(s *scale) []tick {
 	reach := max(s.hi, 1/s.lo)
 	steps = slices.DeleteFunc(steps, func(x float64) bool { return x > reach })
 	list := []tick{{s.at(1), "same"}}
-	room := func(text string) float64 { return 20*float64(format.Width(text)) + 18 } // on a narrow screen
+	room := func(text string) float64 { return 25*float64(format.Width(text)) + 22 } // on a narrow screen
 	last := [2]tick{list[0], list[0]}
 	for _, x := range steps {
 		for side, r := range []float64{1 / x, x} {

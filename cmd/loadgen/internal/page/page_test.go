@@ -80,7 +80,11 @@ func copied(run *results.Run) *results.Run {
 // madeVisit returns an invented visit.
 func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	service func(uint64) time.Duration) *results.Visit {
-	factor := map[string]float64{"none": 1, "sdk": 2}[c.Value("spans")] * (1 + 0.01*float64(round*order%5))
+	factor := 1.0
+	if c.Value("spans") == "sdk" {
+		factor = 2
+	}
+	factor *= 1 + 0.01*float64(round*order%5)
 	n := s.Calls(c.Level)
 	r := &record.Record{Offered: n, Done: n, Scheduled: s.Duration, Elapsed: s.Duration, Waiting: time.Millisecond,
 		Latency: quantile.NewHDR(), Service: quantile.NewHDR(), Queue: quantile.NewHDR(),
@@ -217,10 +221,43 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		}
 		runs[name] = run
 	}
+	runs["one arm"] = armed(t, "[1000, 10k]", "none")
+	runs["twelve arms"] = armed(t, "1000", "sdk", "pooled", "none", "noop", "a", "b", "c", "d", "e", "f", "g", "h")
+	runs["hostile names"] = armed(t, "[1000, 10k]", "<script>alert(1)</script>&\"'`", "שלום עולם \u202e dlrow", "👩‍👩‍👧 emoji",
+		strings.Repeat("long", 10), strings.Repeat("wide words ", 5), "a;}body{display:none}")
+	runs["many levels"] = armed(t, "[1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700]", "none", "sdk")
+	doubtful := copied(whole)
+	doubtful.Environment.Warnings = []string{"the machine was busy: 47% of the last 10 s something waited for a CPU"}
+	for i, v := range doubtful.Visits {
+		if i%5 == 0 {
+			v.Verdict = []record.Reason{{Name: record.GeneratorLimited, Detail: "late"}, {Name: "noisy-machine", Detail: "x"}}
+		}
+	}
+	runs["doubtful"] = doubtful
 	runs["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
 		"sdk vs none", "hdr vs none").Replace(question))
 	runs["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
 	return runs
+}
+
+// armed returns a run of arms with any names. The second is compared with the first.
+func armed(t testing.TB, qps string, names ...string) *results.Run {
+	t.Helper()
+	run := made(t, strings.NewReplacer("[1000, 10k]", qps, "[none, sdk]", "[none]", "compare: sdk vs none\n", "").
+		Replace(question))
+	s := run.Scenario
+	s.SetArms(scenarios.Spans, names...)
+	if s.Compare = nil; len(names) > 1 {
+		s.Compare = []scenarios.Pair{{A: names[1], B: names[0]}}
+	}
+	run.Visits = nil
+	for round := 1; round <= s.Rounds; round++ {
+		for i, c := range s.Cells() {
+			run.Visits = append(run.Visits, madeVisit(s, c, round, i+1,
+				func(n uint64) time.Duration { return time.Duration(2000 + n%1000 + 100*uint64(i)) }))
+		}
+	}
+	return run
 }
 
 var svgs = regexp.MustCompile(`(?s)<svg [^>]*preserveAspectRatio.*?</svg>`)

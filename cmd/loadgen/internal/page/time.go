@@ -250,7 +250,7 @@ func timeTicks(level []*cell) (list []label) {
 	}
 	u := format.TimeUnit(end)
 	s := linearScale([]float64{0, end / u.NS}, 0, extent)
-	for _, t := range s.ticks(plain, 5) {
+	for _, t := range s.ticks(plain, 4) {
 		l := label{Style: place("left", t.At), Text: t.Label + " " + u.Name}
 		switch {
 		case t.At < 20:
