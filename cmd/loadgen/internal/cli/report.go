@@ -33,8 +33,12 @@ func newReport() *cobra.Command {
 		Use:   "report RUN",
 		Short: "Draw a run as one HTML file, or write its histograms for other tools",
 		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
-no script to be read. It opens with the question and the answer, verdicts and warnings;
-then come charts, each with the table of its numbers, and how to run it again.
+no script to be read. It opens with the answer in a sentence, its numbers with their
+intervals, whether to believe it, what to do next, latency by percentile and the costs.
+Then come every round, windows over time, what the slowest calls met, the estimators,
+all numbers, and how to run it again. If the load was varied, one control changes the
+whole page. The page says better, worse, same or not shown where JSON has improved,
+regressed, equivalent or inconclusive.
 RUN is the directory of a run, or its run.json. Formats:
 
   html   the page: report.html in the directory of the run, unless -o names a file

@@ -55,9 +55,12 @@ func write(w io.Writer, name string, data any) error {
 	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(directional.ReplaceAll(b.Bytes(), []byte("?")))
 	return err
 }
+
+// directional are the characters that turn the text around them, for which no name has a use.
+var directional = regexp.MustCompile("[\u202a-\u202e\u2066-\u2069]")
 
 // A head is what the bar of a page shows.
 type head struct {
@@ -81,7 +84,7 @@ type chip struct{ Tone, Text, More string }
 type card struct {
 	Name        string
 	Word        *chip
-	Big         string // the number
+	Big, Of     string // the number, and its unit if it is not a change
 	Interval    string
 	Ratio       *ratio
 	Detail      string

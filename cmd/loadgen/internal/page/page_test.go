@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
@@ -225,6 +227,7 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 	runs["twelve arms"] = armed(t, "1000", "sdk", "pooled", "none", "noop", "a", "b", "c", "d", "e", "f", "g", "h")
 	runs["hostile names"] = armed(t, "[1000, 10k]", "<script>alert(1)</script>&\"'`", "שלום עולם \u202e dlrow", "👩‍👩‍👧 emoji",
 		strings.Repeat("long", 10), strings.Repeat("wide words ", 5), "a;}body{display:none}")
+	runs["hostile names"].Scenario.Name = "turned \u202e name"
 	runs["many levels"] = armed(t, "[1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700]", "none", "sdk")
 	doubtful := copied(whole)
 	doubtful.Environment.Warnings = []string{"the machine was busy: 47% of the last 10 s something waited for a CPU"}
@@ -403,6 +406,63 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 			t.Errorf("%v\n%.300s", err, svg)
 		}
 	}
+}
+
+// A name must not turn the text beside it, and the scenario keeps the name.
+func TestNamesDoNotTurnThePage(t *testing.T) {
+	text := variants()["hostile names"]
+	if strings.ContainsAny(text, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
+		t.Error("a character that turns text is in the page")
+	}
+	for _, want := range []string{"turned ? name", `turned \u202e name`, "👩‍👩‍👧 emoji", "שלום עולם"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+}
+
+// The page of the default run is small enough to be sent in a message.
+func TestThePageOfTheDefaultRunHasAtMost400KB(t *testing.T) {
+	s, err := scenarios.Load("span-reuse", scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	run := &results.Run{Header: results.Header{Schema: results.Schema, Scenario: s, Began: time.Unix(1700000000, 0)},
+		Status: results.Complete}
+	for round := 1; round <= s.Rounds; round++ {
+		for i, c := range s.Cells() {
+			v := madeVisit(s, c, round, i+1, func(n uint64) time.Duration {
+				return time.Duration(2000 * math.Exp(1.5*random.NormFloat64()))
+			})
+			v.Record.Windows = windows(random, s.Duration)
+			run.Visits = append(run.Visits, v)
+		}
+	}
+	if n := len(run.Visits); n != 144 {
+		t.Fatalf("%d visits, want 144", n)
+	}
+	const most = 400 << 10
+	if n := len(draw(t, run)); n > most || n < most/3 {
+		t.Errorf("it has %d bytes: want at most %d, and not much less", n, most)
+	}
+}
+
+// windows returns the windows of a visit, whose values vary as those of a busy machine do.
+func windows(random *rand.Rand, duration time.Duration) (list []record.Window) {
+	const length = 10 * time.Millisecond
+	for from := time.Duration(0); from < duration; from += length {
+		w := record.Window{From: from, Length: length, Offered: 500, Done: 500,
+			P50: time.Duration(5000 * math.Exp(0.1*random.NormFloat64())),
+			P99: time.Duration(40_000 * math.Exp(0.5*random.NormFloat64())),
+			Max: time.Duration(80_000 * math.Exp(1.5*random.NormFloat64()))}
+		w.Runtime = &record.RuntimeWindow{From: from, To: from + length}
+		if random.IntN(5) == 0 {
+			w.Runtime.GCCycles = 1
+		}
+		list = append(list, w)
+	}
+	return list
 }
 
 // A page says which parts are missing, and why.

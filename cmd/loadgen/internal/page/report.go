@@ -76,7 +76,7 @@ func compose(run *results.Run, contests []*comparison.Contest) (*reportPage, err
 	}
 	answer := report.AnswerOf(run, contests)
 	p := &reportPage{About: s.About, Doubts: answer.Doubts, Next: steps(answer.Next),
-		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: string(scenario), Partial: partial(run)}
+		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario)), Partial: partial(run)}
 	if p.About == "" {
 		p.About = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
 	}
@@ -94,6 +94,11 @@ func compose(run *results.Run, contests []*comparison.Contest) (*reportPage, err
 	p.Numbers = allNumbers(p.Levels)
 	p.Estimators = estimatorsOf(run, all)
 	return p, nil
+}
+
+// escaped writes the characters that a page does not show in the form of JSON.
+func escaped(json string) string {
+	return directional.ReplaceAllStringFunc(json, func(s string) string { return fmt.Sprintf(`\u%04x`, []rune(s)[0]) })
 }
 
 // levels sets what the page shows of each level. What stands side by side, or in one place at another level, has one
@@ -263,7 +268,7 @@ func cardsOf(l *level) (cards []card) {
 		"achieved-qps"} {
 		if median, least, most := c.spread(unit); finite(median) && len(cards) < mostCards {
 			q := quantityOf(unit, most)
-			cards = append(cards, card{Name: nameOf(unit), Big: q.text(median),
+			cards = append(cards, card{Name: nameOf(unit), Big: q.number(median), Of: q.unit,
 				Interval: q.number(least) + " to " + q.number(most), Extra: "range of " + format.Plural(len(c.visits),
 					"round") + " of " + c.name})
 		}
