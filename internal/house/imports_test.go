@@ -56,7 +56,7 @@ var rooms = map[string][]string{
 	"history":   {"child", "format", "gate", "lock"},
 	"lock":      {},
 	"machine":   {"format"},
-	"page":      {"fleet", "format", "report", "usl"},
+	"page":      {"fleet", "format", "gate", "report", "usl"},
 	"quantiles": {"format", "hdrlog"},
 	"report":    {"format", "gate"},
 	"revision":  {"child"},

@@ -175,7 +175,8 @@ func place(s *scenarios.Scenario, c *scenarios.Comparison) (sentence, name strin
 		"/")
 }
 
-// fromPage are those of the tables of the page of a run, and its text. The words of the page are those of the verdicts.
+// fromPage are those of the tables of the page of a run, and its text. The words of the page are those of the
+// verdicts.
 func fromPage(t *testing.T, s *scenarios.Scenario, dir string) (all verdictOf, page string) {
 	t.Helper()
 	_, page, stderr := quickly(t, "report", dir, "-o", "-")

@@ -123,8 +123,9 @@ func TestWhatIsWritten(t *testing.T) {
 		"changes: nothing":             {both(format.Changes(0, -0.0001, 0.0004)), "0%, −0.01% to +0.04%"},
 		"changes: factors":             {both(format.Changes(1.04, 0.5, 1.9)), "×2.0, ×1.5 to ×2.9"},
 		"changes: large factors":       {both(format.Changes(14, 13.96, 13.99)), "×15, ×14.96 to ×14.99"},
-		"changes: very large factors":  {both(format.Changes(1e6-1, 1e6, 2e6)), "×1,000,000, ×1,000,001 to ×2,000,001"},
-		"changes: unknown":             {both(format.Changes(nan, nan, nan)), "-, "},
+		"changes: very large factors": {both(format.Changes(1e6-1, 1e6, 2e6)),
+			"×1,000,000, ×1,000,001 to ×2,000,001"},
+		"changes: unknown": {both(format.Changes(nan, nan, nan)), "-, "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.got != c.want {

@@ -79,7 +79,8 @@ func objectives(run *results.Run) []chip {
 	case len(list) == 0:
 		return nil
 	case missed > 0:
-		return []chip{{Tone: "bad", Text: fmt.Sprintf("✗ %d of %s missed", missed, format.Plural(len(list), "objective"))}}
+		return []chip{{Tone: "bad", Text: fmt.Sprintf("✗ %d of %s missed", missed,
+			format.Plural(len(list), "objective"))}}
 	case met < len(list):
 		return []chip{{Tone: "doubt", Text: fmt.Sprintf("? %d of %s met, and the others not judged", met,
 			format.Plural(len(list), "objective"))}}

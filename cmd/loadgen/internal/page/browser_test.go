@@ -209,8 +209,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
-// The first 900 pixels have the answer, the numbers, the reasons to believe it, what next, and where a chart of latency
-// and one of costs are.
+// The first 900 pixels have the answer, the numbers, the reasons to believe it, a chart of latency and one of costs.
 func (b *browser) firstScreen(t *testing.T) {
 	script := `(() => { ` + seen + `
   const parts = {answer: "h1", numbers: ".cards", belief: ".believe", latency: ".plot[data-kind=percentiles]", costs: ".dots"};
@@ -242,7 +241,8 @@ func (b *browser) readouts(t *testing.T) {
 		{"rows by key", `const r = seen(".dots .row"); r.focus(); press(r, "ArrowDown");
       return document.activeElement.querySelector(".lab").textContent + ": " + r.closest(".rows").querySelector("[aria-live]").textContent`,
 			"sdk: sdk: 525 B/op; 6 rounds, 512 to 532"},
-		{"tab stops", `return [...document.querySelectorAll(".dots, .forest")].map(c => c.querySelectorAll("[tabindex='0']").length).join("").replaceAll("1", "") || "one each"`, "one each"},
+		{"tab stops", `const charts = [...document.querySelectorAll(".dots, .forest")];
+      return charts.length + ", " + charts.every(c => c.querySelectorAll("[tabindex='0']").length === 1)`, "8, true"},
 	} {
 		if got := b.evaluate(t, "(() => { "+seen+row.script+" })()"); !strings.HasPrefix(got, row.want) {
 			t.Errorf("%s: %q, want %q", row.what, got, row.want)

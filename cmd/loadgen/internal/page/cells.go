@@ -102,7 +102,8 @@ func (c *cell) latency(q float64) (median, least, most float64) {
 	return middle(values)
 }
 
-// spread returns the median over rounds of a unit, the least and the most. They are NaN unless every round has a value.
+// spread returns the median over rounds of a unit, the least and the most. They are NaN unless every round has a
+// value.
 func (c *cell) spread(unit string) (median, least, most float64) {
 	var values []float64
 	for _, by := range c.values {
@@ -146,12 +147,4 @@ func (c *cell) sum(f func(*record.Record) uint64) (n uint64) {
 		n += f(v.Record)
 	}
 	return n
-}
-
-// find returns the cell that is c.
-func find(cells []*cell, c scenarios.Cell) *cell {
-	if i := slices.IndexFunc(cells, func(v *cell) bool { return v.Cell == c }); i >= 0 {
-		return cells[i]
-	}
-	return nil
 }

@@ -86,16 +86,19 @@ func (c *change) kindOf() string {
 	return word
 }
 
+// A kind is a kind of verdicts that are counted together.
+type kind struct{ word, symbol, tone string }
+
 // verdictsOf returns the answer of a comparison, and how many changes have each verdict.
 func verdictsOf(all []*change, arms bool) (answer string, counts []chip) {
 	bad := "regressed"
 	if arms {
 		bad = "worse"
 	}
-	kinds := []struct{ word, symbol, tone string }{{bad, "✗", "bad"}, {"better", "✓", "good"}, {"same", "=", "flat"},
-		{"in doubt", "!", "doubt"}, {"not shown", "?", "doubt"}, {"expected", "✗", "doubt"}}
+	kinds := []kind{{bad, "✗", "bad"}, {"better", "✓", "good"}, {"same", "=", "flat"}, {"in doubt", "!", "doubt"},
+		{"not shown", "?", "doubt"}, {"expected", "✗", "doubt"}}
 	if !arms {
-		kinds = slices.Insert(kinds, 1, struct{ word, symbol, tone string }{"worse", "✗", "bad"})
+		kinds = slices.Insert(kinds, 1, kind{"worse", "✗", "bad"})
 	}
 	number := map[string]int{}
 	for _, c := range all {
@@ -140,7 +143,8 @@ func verdictsOf(all []*change, arms bool) (answer string, counts []chip) {
 		nothing = "Nothing is worse: "
 	}
 	if number["not shown"] == len(all) {
-		return fmt.Sprintf("Nothing is shown: %s, and each may be better or worse", format.Plural(len(all), "number")), counts
+		return fmt.Sprintf("Nothing is shown: %s, and each may be better or worse",
+			format.Plural(len(all), "number")), counts
 	}
 	return nothing + rest, counts
 }
@@ -178,8 +182,8 @@ func believeReport(r *gate.Report, all []*change) (chips []chip) {
 	case unpaired == 0:
 		chips = append(chips, chip{Tone: "good", Text: "✓ " + format.Plural(rounds, "round") + ", paired"})
 	default:
-		chips = append(chips, chip{Tone: "doubt", Text: fmt.Sprintf("! %d of %s not paired: what slowed one side alone "+
-			"counts as a change", unpaired, format.Plural(unpaired+paired, "number"))})
+		chips = append(chips, chip{Tone: "doubt", Text: fmt.Sprintf("! %d of %s not paired: what slowed one side "+
+			"alone counts as a change", unpaired, format.Plural(unpaired+paired, "number"))})
 	}
 	chips = append(chips, chip{Tone: "flat", Text: format.Plural(len(all), "number") + " judged as one family"})
 	if n, paired, _ := agreement(all); paired > 0 && n > 0 {

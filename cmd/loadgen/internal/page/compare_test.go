@@ -57,8 +57,8 @@ func ofRun(t testing.TB, text string) *gate.Report {
 	}
 	r := &gate.Report{Arms: true, Summary: "made up", Counts: map[comparison.Verdict]int{}}
 	for _, c := range contests {
-		r.Tables = append(r.Tables, &gate.Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Paired: true,
-			Why: "the run tells the rounds", Cells: gate.CellsOf(c)})
+		r.Tables = append(r.Tables, &gate.Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A,
+			Paired: true, Why: "the run tells the rounds", Cells: gate.CellsOf(c)})
 	}
 	return r
 }
@@ -128,8 +128,8 @@ func TestTheAnswerOfAComparison(t *testing.T) {
 			"<h1>1 of 4 numbers regressed, most of all Time of Encode: +50%; 1 better, 1 same, 1 not shown</h1>",
 			"✗ 1 regressed", "✓ 1 better", "= 1 same", "? 1 not shown", "Exit code 1", "✓ 12 rounds, paired"}},
 		{"arms", reports["compared arms"], []string{" are worse, most of all ", "✗ worse"}},
-		{"what is in doubt", doubted, []string{"Nothing is worse: 4 of 8 numbers are the same, 4 in doubt", "! in doubt",
-			"69% of p99 is generator lag"}},
+		{"what is in doubt", doubted, []string{"Nothing is worse: 4 of 8 numbers are the same, 4 in doubt",
+			"! in doubt", "69% of p99 is generator lag"}},
 		{"one value", reports["compared benchmarks of one value"], []string{"Nothing is shown: 1 number",
 			"no interval: 1 round"}},
 		{"a zero base", reports["compared with a zero base"], []string{"no ratio: the base is 0", "×1,000,000"}},

@@ -39,8 +39,8 @@ func estimatorsOf(run *results.Run, cells []*cell) *estimatorView {
 	}
 	v := &estimatorView{Plot: scatter(list), Table: table{Class: "legend", Header: []string{"", "memory", "insert ns",
 		"query µs"}}}
-	v.About = fmt.Sprintf("on the latencies of every visit at %s, against a full sort; medians of %s", report.Load(level),
-		format.Plural(list[0].visits, "visit"))
+	v.About = fmt.Sprintf("on the latencies of every visit at %s, against a full sort; medians of %s",
+		report.Load(level), format.Plural(list[0].visits, "visit"))
 	for _, q := range results.EstimatePercentiles() {
 		v.Table.Header = append(v.Table.Header, "error "+record.PercentileName(q), "of rank")
 	}
@@ -103,7 +103,8 @@ func estimatorOf(name string, estimates []results.Estimate) estimator {
 	var state, insert, query []float64
 	value, rank := map[float64][]float64{}, map[float64][]float64{}
 	for _, x := range estimates {
-		state, insert, query = append(state, float64(x.StateBytes)), append(insert, x.InsertNS), append(query, x.QueryNS)
+		state = append(state, float64(x.StateBytes))
+		insert, query = append(insert, x.InsertNS), append(query, x.QueryNS)
 		for _, a := range x.Answers {
 			value[a.Q], rank[a.Q] = append(value[a.Q], math.Abs(a.Value)), append(rank[a.Q], math.Abs(a.Rank))
 		}
@@ -131,7 +132,8 @@ const leastError = 1e-5
 
 // scatter returns a chart of the largest error against memory, or nil if no visit has enough calls.
 func scatter(list []estimator) *plot {
-	c := &plot{Height: 320, Wide: true, Label: "Estimators: the largest error of a percentile against memory. The table has the values."}
+	c := &plot{Height: 320, Wide: true, Label: "Estimators: the largest error of a percentile against memory. " +
+		"The table has the values."}
 	var xs []float64
 	ys := []float64{leastError, 2 * largestError}
 	for _, e := range list {
@@ -177,7 +179,8 @@ func memoryTicks(s *scale) (list []tick) {
 		list = nil
 		for n := 0; n < 64; n += step {
 			if x := math.Pow(2, float64(n)); x >= s.lo && x <= s.hi {
-				list = append(list, tick{s.at(x), strings.NewReplacer(".00 ", " ", ".0 ", " ").Replace(format.Bytes(x))})
+				text := strings.NewReplacer(".00 ", " ", ".0 ", " ").Replace(format.Bytes(x))
+				list = append(list, tick{s.at(x), text})
 			}
 		}
 		if len(list) <= most || step > 60 {

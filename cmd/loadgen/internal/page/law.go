@@ -61,7 +61,8 @@ func newLawChart(of *fleet.Curve, l look) lawChart {
 
 // draw draws a curve.
 func (c *lawChart) draw(of *fleet.Curve, l look, x, y *scale) {
-	p := &plot{Height: 240, Wide: true, Label: "Throughput of " + c.Arm + " by " + of.Of + ". The table has the values."}
+	p := &plot{Height: 240, Wide: true,
+		Label: "Throughput of " + c.Arm + " by " + of.Of + ". The table has the values."}
 	c.Plot = p
 	if of.Fit != nil {
 		within, beyond := lines(of.Law, x, y)
@@ -111,6 +112,6 @@ func (c *lawChart) peak(of *fleet.Curve, l look, x, y *scale) {
 	c.Plot.add("lead "+l.Colour(), d(point{at.x, y.at(most.High)}, point{at.x, y.at(most.Low)}))
 	c.Plot.add("dot "+l.Colour(), spot(at))
 	c.Plot.add("dot core", spot(at))
-	c.Note = fmt.Sprintf("The hollow dot is the peak, %s at %s %s, with a cross for its 95%% intervals.", format.Rate(top.X),
-		format.Digits(top.N, 3), of.Of)
+	c.Note = fmt.Sprintf("The hollow dot is the peak, %s at %s %s, with a cross for its 95%% intervals.",
+		format.Rate(top.X), format.Digits(top.N, 3), of.Of)
 }

@@ -206,5 +206,6 @@ func intervalAt(histogram *quantile.HDR, n uint64, q float64) []field {
 	// The rank of the q-quantile is binomial; see David and Nagaraja, Order Statistics, 7.1.
 	half := 1.96 * math.Sqrt(float64(n)*q*(1-q))
 	low, high := math.Floor(float64(rank)-half), float64(rank)+math.Ceil(half)
-	return fields(format.Micros(value(float64(rank))), format.Interval(value(low), value(high), format.Micros[float64]))
+	return fields(format.Micros(value(float64(rank))),
+		format.Interval(value(low), value(high), format.Micros[float64]))
 }

@@ -2,8 +2,8 @@
 // over the network, and everything but the values under a pointer is there without scripts. The same input yields the
 // same bytes.
 //
-// All pages are one design. Each answers three questions, in this order: what is the answer, can I believe it, and what
-// next. Charts are lines in SVG that stretches, with texts in HTML that reflow. html/template escapes the text of
+// All pages are one design. Each answers three questions, in this order: what is the answer, can I believe it, and
+// what next. Charts are lines in SVG that stretches, with texts in HTML that reflow. html/template escapes the text of
 // users.
 package page
 

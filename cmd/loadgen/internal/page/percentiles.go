@@ -20,7 +20,8 @@ type curve struct {
 // xOf returns the coordinate of a quantile, in decades.
 func xOf(q float64) float64 { return -math.Log10(1 - q) }
 
-// curveOf returns the curve of a cell. It ends where the calls of a round do not suffice, or where latency is infinite.
+// curveOf returns the curve of a cell. It ends where the calls of a round do not suffice, or where latency is
+// infinite.
 func curveOf(c *cell) curve {
 	const step, most = 20, 6 * 20 // steps a decade
 	v := curve{cell: c}
@@ -78,7 +79,8 @@ func newPercentileChart(cells []*cell) *percentileChart {
 // rounds.
 func (c *percentileChart) draw(level []*cell, name string, height int) *plot {
 	p := &plot{Height: height, Kind: "percentiles", X: c.x, Y: c.y,
-		Label: fmt.Sprintf("Latency by percentile at %s. The table below has the values. Arrow keys move along.", name)}
+		Label: fmt.Sprintf("Latency by percentile at %s. The table below has the values. Arrow keys move along.",
+			name)}
 	var ends []end
 	var lines []path
 	for _, v := range c.curves {

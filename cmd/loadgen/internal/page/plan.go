@@ -27,7 +27,8 @@ type planPage struct {
 // WritePlan writes the page of a plan.
 func WritePlan(w io.Writer, p *fleet.Plan) error {
 	question, answer := p.Headline()
-	d := &planPage{Answer: strings.TrimSuffix(answer, "."), Cards: planCards(p), Believe: planBelief(p), Needed: p.Parts()}
+	d := &planPage{Answer: strings.TrimSuffix(answer, "."), Cards: planCards(p), Believe: planBelief(p),
+		Needed: p.Parts()}
 	if i := slices.IndexFunc(d.Needed, func(s fleet.Part) bool { return s.Title != "" }); i >= 0 {
 		d.Needed, d.Rest = d.Needed[:i], d.Needed[i:]
 	}
@@ -82,8 +83,8 @@ func planCards(p *fleet.Plan) (cards []card) {
 	for i := range p.Arms[:min(len(p.Arms), mostCards)] {
 		a := &p.Arms[i]
 		k := card{Name: bare(a.Arm), Big: a.Show(a.Instances), Interval: "one carries " + carries(a),
-			Extra: fmt.Sprintf("%s busy, %s after %s", format.Rough(a.Utilisation), format.Rough(a.UtilisationInFailure),
-				lost(p.Failures))}
+			Extra: fmt.Sprintf("%s busy, %s after %s", format.Rough(a.Utilisation),
+				format.Rough(a.UtilisationInFailure), lost(p.Failures))}
 		if len(a.Caveats) > 0 {
 			k.Word = &chip{Tone: "doubt", Text: "! " + a.Caveats[0], More: strings.Join(a.Caveats, "; ")}
 		}

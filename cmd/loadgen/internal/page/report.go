@@ -52,7 +52,6 @@ type level struct {
 	cells          []*cell
 	changes        []*change // of the first comparison
 	base, head     look      // of its sides
-	scenarios.Level
 }
 
 // Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
@@ -76,7 +75,8 @@ func compose(run *results.Run, contests []*comparison.Contest) (*reportPage, err
 	}
 	answer := report.AnswerOf(run, contests)
 	p := &reportPage{About: s.About, Doubts: answer.Doubts, Next: steps(answer.Next),
-		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario)), Partial: partial(run)}
+		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario)),
+		Partial: partial(run)}
 	if p.About == "" {
 		p.About = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
 	}
@@ -109,7 +109,8 @@ func (p *reportPage) levels(run *results.Run, contests []*comparison.Contest, al
 	chart, steps := newPercentileChart(all), newHeatSteps(longestOf(all))
 	var ratios []float64
 	for i, l := range levels {
-		v := &level{ID: i, Name: report.Load(l), Selected: i == len(levels)-1, Level: l, cells: at(all, l), base: base, head: head}
+		v := &level{ID: i, Name: report.Load(l), Selected: i == len(levels)-1, cells: at(all, l), base: base,
+			head: head}
 		text := report.AnswerAt(run, contests, l)
 		if !answer.Valid {
 			text = answer.Text
@@ -179,11 +180,11 @@ func namesOf(cells []*cell) (names []string) {
 }
 
 // headOf returns the bar of the page of a run.
-func headOf(run *results.Run, base, head_ string) head {
+func headOf(run *results.Run, base, other string) head {
 	s, e := run.Scenario, &run.Environment
 	var parts []string
 	if base != "" {
-		parts = append(parts, head_+" against "+base)
+		parts = append(parts, other+" against "+base)
 	}
 	parts = append(parts, format.Plural(s.Rounds, "round"))
 	if !run.Began.IsZero() {
@@ -218,91 +219,6 @@ func partial(run *results.Run) string {
 		text = "The run was interrupted. " + text
 	}
 	return text
-}
-
-// changesOf returns the changes of a contest: all, or those that cards and rounds show.
-func changesOf(c *comparison.Contest, answer *report.Answer, few bool) (list []*change) {
-	for _, f := range c.Figures {
-		if few && f.Exploratory && inOrder(f.Unit) == len(cardUnits) {
-			continue
-		}
-		list = append(list, &change{Result: &f.Result, name: nameOf(f.Unit), unit: f.Unit, per: f.InUnit(1),
-			doubt: f.Doubt, invalid: !answer.Valid})
-	}
-	if few {
-		slices.SortStableFunc(list, func(a, b *change) int { return inOrder(a.unit) - inOrder(b.unit) })
-	}
-	return list
-}
-
-// firstChanges returns the changes of the first comparison at a level.
-func firstChanges(run *results.Run, contests []*comparison.Contest, l scenarios.Level, answer *report.Answer) []*change {
-	for _, c := range contests {
-		if c.Pair == contests[0].Pair && c.CellA.Level == l && armOf(run.Scenario, c.CellA) ==
-			armOf(run.Scenario, contests[0].CellA) {
-			return changesOf(c, answer, true)
-		}
-	}
-	return nil
-}
-
-// mostCards is the number of numbers that answer a question.
-const mostCards = 5
-
-// cardsOf returns the numbers of a level: the changes of its first comparison, the judged ones first, or else what its
-// first arm was measured at.
-func cardsOf(l *level) (cards []card) {
-	list := slices.Clone(l.changes)
-	if len(list) > mostCards {
-		slices.SortStableFunc(list, func(a, b *change) int { return order(a) - order(b) })
-		list = list[:mostCards]
-	}
-	for _, c := range list {
-		cards = append(cards, c.card(l))
-	}
-	if len(l.changes) > 0 || len(l.cells) == 0 {
-		return cards
-	}
-	c := l.cells[0]
-	for _, unit := range []string{"p50-latency-ns", "p99-latency-ns", "p99.9-latency-ns", "cpu-ns/op", "B/op",
-		"achieved-qps"} {
-		if median, least, most := c.spread(unit); finite(median) && len(cards) < mostCards {
-			q := quantityOf(unit, most)
-			cards = append(cards, card{Name: nameOf(unit), Big: q.number(median), Of: q.unit,
-				Interval: q.number(least) + " to " + q.number(most), Extra: "range of " + format.Plural(len(c.visits),
-					"round") + " of " + c.name})
-		}
-	}
-	return cards
-}
-
-// order returns 0 for judged changes and 1 for others.
-func order(c *change) int {
-	if c.Verdict.Judged() {
-		return 0
-	}
-	return 1
-}
-
-// card returns the card of a change. Without a level, its colours are those of any base and head.
-func (c *change) card(l *level) card {
-	k := card{Name: c.name}
-	if !c.Exploratory {
-		k.Word = c.word()
-	}
-	k.Base, k.Head, k.Unit = c.medians()
-	k.Big, k.Interval = c.texts()
-	if !c.drawable() {
-		return k
-	}
-	base, head := look{colour: baseColour}, look{colour: headColour}
-	if l != nil {
-		base, head = l.base, l.head
-	}
-	most := max(1, 1+c.High)
-	k.Ratio = &ratio{Base: base.Colour(), Head: head.Colour(), At: px(100 * (1 + c.Shift) / most), Left: px(100 * (1 + c.Low) / most),
-		Width: px(100 * (c.High - c.Low) / most)}
-	return k
 }
 
 // forestsOf returns a chart and a table of the rounds of each comparison at a level.
@@ -347,60 +263,6 @@ func roundsTable(title string, c *comparison.Contest, list []*change) table {
 		}
 	}
 	return t
-}
-
-// A contestTable holds all numbers of the comparisons of a pair of arms: those that are judged, and the others.
-type contestTable struct {
-	ID, Title      string
-	Judged, Others table
-}
-
-// changeHeader is the header of a table of changes.
-var changeHeader = []string{"", "base", "head", "shift", "95% interval", "margin", "p (Holm)", "rounds", "verdict", "why"}
-
-// contestTables returns all numbers of all comparisons.
-func contestTables(run *results.Run, contests []*comparison.Contest, answer *report.Answer) (list []contestTable) {
-	by := map[scenarios.Pair]int{}
-	for _, c := range contests {
-		i, ok := by[c.Pair]
-		if !ok {
-			i = len(list)
-			by[c.Pair] = i
-			list = append(list, contestTable{ID: fmt.Sprintf("contest-%d", i), Title: c.Pair.String(),
-				Judged: table{Header: changeHeader}, Others: table{Header: changeHeader}})
-		}
-		place := strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(run.Scenario)...), ", ")
-		for _, x := range changesOf(c, answer, false) {
-			to := &list[i].Judged
-			if x.Exploratory {
-				to = &list[i].Others
-			}
-			to.Rows = append(to.Rows, x.line(x.unit+" at "+place))
-		}
-	}
-	return list
-}
-
-// line returns the row of a change in a table of changes.
-func (c *change) line(name string) line {
-	margin := format.None
-	if c.Verdict.Judged() {
-		margin = c.Rule.Margin.String()
-	}
-	base, head, unit := c.medians()
-	shift, interval := c.texts()
-	text := c.word().Text
-	if c.Marked {
-		text += " *"
-	}
-	rounds := fmt.Sprint(len(c.Base))
-	if !c.Paired {
-		rounds += "+" + fmt.Sprint(len(c.Head))
-	}
-	list := fields(strings.TrimSpace(base+" "+unit), strings.TrimSpace(head+" "+unit), shift, interval, margin,
-		format.P(c.Adjusted), rounds)
-	return line{Name: name, Fields: append(list, field{Text: text, Verdict: c.Verdict},
-		field{Text: c.reason(), Class: "why"})}
 }
 
 // facts returns where and how the run was made.

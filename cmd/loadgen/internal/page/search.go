@@ -42,8 +42,8 @@ func (d *planPage) search(p *fleet.Plan, looks map[string]look) {
 		}
 	}
 	if len(searches) == 0 {
-		d.Missing = "There is no search to draw: no probe has the quantity of its objective. Results of loadgen capacity " +
-			"have it, but --capacity has not."
+		d.Missing = "There is no search to draw: no probe has the quantity of its objective. Results of loadgen " +
+			"capacity have it, but --capacity has not."
 		return
 	}
 	for _, a := range p.Arms {
@@ -63,8 +63,8 @@ func (d *planPage) search(p *fleet.Plan, looks map[string]look) {
 // newSearchChart returns the chart of a search. Capacity is nil if the plan leaves out the arm.
 func newSearchChart(s *fleet.Search, capacity *fleet.ArmPlan, l look, x, y *scale) searchChart {
 	c := searchChart{Arm: bare(s.Arm), Colour: l.Colour(), About: "no capacity: " + s.Why}
-	p := &plot{Height: 240, Wide: true, Label: fmt.Sprintf("%s of each probe of %s by rate, against the objective %s", s.SLO,
-		c.Arm, s.SLO)}
+	p := &plot{Height: 240, Wide: true, Label: fmt.Sprintf("%s of each probe of %s by rate, against the objective",
+		s.SLO, c.Arm)}
 	c.Plot = p
 	if capacity != nil {
 		c.About = capacityLine(p, &capacity.Capacity, l, x)
@@ -127,8 +127,8 @@ func addProbes(t table, s fleet.Search) table {
 		if v.Mean > 0 {
 			mean = format.Time(v.Mean * 1e9)
 		}
-		r := line{Name: bare(s.Arm), Fields: fields(format.PerSecond(v.Rate), format.PerSecond(v.Achieved), s.SLO, measured,
-			result, mean)}
+		r := line{Name: bare(s.Arm), Fields: fields(format.PerSecond(v.Rate), format.PerSecond(v.Achieved), s.SLO,
+			measured, result, mean)}
 		if v.Limited != "" {
 			r.Fields[4] = field{Text: "× " + v.Limited, Class: "why"}
 		}

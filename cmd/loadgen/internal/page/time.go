@@ -47,7 +47,8 @@ func windowsOf(v *results.Visit) (list []window, length time.Duration) {
 // heatSteps are the bounds of the colours of windows, in ns. They are by thirds of decades.
 type heatSteps []float64
 
-// newHeatSteps returns the bounds for latencies of which this is the longest: the last is the greatest that it reaches.
+// newHeatSteps returns the bounds for latencies of which this is the longest: the last bound is the greatest that it
+// reaches.
 func newHeatSteps(longest time.Duration) heatSteps {
 	all := heatSteps{}
 	for x := 1.0; x <= 1e13; x *= 10 {
@@ -279,8 +280,8 @@ func windowTable(c *cell) table {
 		if w.Runtime != nil {
 			cycles, pause = format.Count(w.Runtime.GCCycles), format.Micros(w.Runtime.GCPause)
 		}
-		t.Rows = append(t.Rows, line{Name: format.Digits(float64(w.From)/1e6, 6), Fields: fields(format.Count(w.Offered),
-			show(w.P50), show(w.P99), show(w.Max), cycles, pause)})
+		t.Rows = append(t.Rows, line{Name: format.Digits(float64(w.From)/1e6, 6),
+			Fields: fields(format.Count(w.Offered), show(w.P50), show(w.P99), show(w.Max), cycles, pause)})
 	}
 	return t
 }
