@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -47,7 +48,7 @@ func believe(run *results.Run, answer *report.Answer) (chips []chip) {
 			format.Plural(planned, "visit"))})
 	case doubted == 0:
 		chips = append(chips, chip{Tone: "good", Text: "✓ all " + format.Plural(measured, "visit") + " valid"})
-	default:
+	case !slices.ContainsFunc(answer.Doubts, func(d report.Doubt) bool { return d.Visits > 0 }):
 		chips = append(chips, chip{Tone: "doubt", Text: fmt.Sprintf("! %d of %s valid", measured-doubted,
 			format.Plural(measured, "visit"))})
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -39,7 +40,8 @@ func Compare(w io.Writer, r *gate.Report) error {
 	by := make([][]*change, len(r.Tables))
 	for i, t := range r.Tables {
 		for _, c := range t.Cells {
-			x := &change{Result: c.Result, name: c.Name, unit: c.Unit, per: 1, doubt: c.Doubt, revision: !r.Arms}
+			x := &change{Result: c.Result, name: readable(c.Name), unit: c.Unit, per: 1, doubt: c.Doubt,
+				revision: !r.Arms}
 			by[i] = append(by[i], x)
 			if x.Verdict.Judged() {
 				all = append(all, x)
@@ -77,6 +79,16 @@ func Compare(w io.Writer, r *gate.Report) error {
 		}
 	}
 	return write(w, "compare.html", p)
+}
+
+// readable returns the name of a benchmark with its rate, if it ends with one, as people write it: Load/spans=sdk at
+// 50,000/s.
+func readable(name string) string {
+	of, rate, ok := strings.Cut(name, "/qps=")
+	if qps, err := strconv.ParseFloat(rate, 64); ok && err == nil {
+		return of + " at " + format.GivenRate(qps)
+	}
+	return name
 }
 
 // kindOf returns the word that a change is counted by. Whether the size is clear makes no difference.

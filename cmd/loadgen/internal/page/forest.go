@@ -43,8 +43,11 @@ func ratioScale(ratios []float64) *scale {
 // ratioTicks returns the ticks of an axis of ratios: "same", and the same factors to both sides.
 func ratioTicks(s *scale) []tick {
 	steps := []float64{1.01, 1.02, 1.05, 1.1, 1.2, 1.5}
+	decades := s.hi/s.lo > 1e4
 	for n := 1; n <= 36; n++ { // 2, 5, 10, ...
-		steps = append(steps, value125(n))
+		if n%3 == 0 || !decades {
+			steps = append(steps, value125(n))
+		}
 	}
 	reach := max(s.hi, 1/s.lo)
 	steps = slices.DeleteFunc(steps, func(x float64) bool { return x > reach })
