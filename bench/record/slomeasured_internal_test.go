@@ -13,8 +13,8 @@ import (
 // What a detail says is read again, to the digits that it has.
 func TestTheValueOfADetailIsReadAgain(t *testing.T) {
 	property.Check(t, func(t *rapid.T) {
-		text := rapid.SampledFrom([]string{"p99 < 5ms", "p99 < 5ms over every 1s", "max < 2s", "mean < 3us", "errors < 0.1%",
-			"drops < 10ppm", "achieved > 99%"}).Draw(t, "objective")
+		text := rapid.SampledFrom([]string{"p99 < 5ms", "p99 < 5ms over every 1s", "max < 2s", "mean < 3us",
+			"errors < 0.1%", "drops < 10ppm", "achieved > 99%"}).Draw(t, "objective")
 		s, err := ParseSLO(text)
 		if err != nil {
 			t.Fatal(err)
@@ -36,8 +36,8 @@ func TestTheValueOfADetailIsReadAgain(t *testing.T) {
 		detail string
 		want   float64
 		ok     bool
-	}{{"p99 is infinite", math.Inf(1), true}, {"p99 412us", 412e3, true}, {"p99 needs 368 calls, there are 3", 0, false},
-		{"", 0, false}} {
+	}{{"p99 is infinite", math.Inf(1), true}, {"p99 412us", 412e3, true},
+		{"p99 needs 368 calls, there are 3", 0, false}, {"", 0, false}} {
 		s, _ := ParseSLO("p99 < 1ms")
 		if got, ok := s.Measured(row.detail); got != row.want || ok != row.ok {
 			t.Errorf("%q: %v, %v", row.detail, got, ok)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"math"
 	"slices"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -50,7 +51,12 @@ func (c *change) card(l *level) card {
 	if !c.Exploratory {
 		k.Word = c.word()
 	}
-	k.Base, k.Head, k.Unit = c.medians()
+	if math.IsNaN(c.Shift) {
+		k.Extra = format.Cut(c.reason(), 60)
+	}
+	if finite(c.BaseMedian) && finite(c.HeadMedian) {
+		k.Base, k.Head, k.Unit = c.medians()
+	}
 	k.Big, k.Interval = c.texts()
 	if !c.drawable() {
 		return k
@@ -60,7 +66,7 @@ func (c *change) card(l *level) card {
 		base, head = l.base, l.head
 	}
 	most := max(1, 1+c.High)
-	k.Ratio = &ratio{Base: base.Colour(), Head: head.Colour(), At: px(100 * (1 + c.Shift) / most),
+	k.Ratio = &ratio{Base: base.Colour(), Head: head.Colour(), All: px(100 / most), At: px(100 * (1 + c.Shift) / most),
 		Left: px(100 * (1 + c.Low) / most), Width: px(100 * (c.High - c.Low) / most)}
 	return k
 }

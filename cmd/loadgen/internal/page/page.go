@@ -92,10 +92,11 @@ type card struct {
 	Unit, Extra string
 }
 
-// A ratio is the head as a part of the base, with its interval.
+// A ratio shows the base and the head as bars from 0, and the interval of the head if the base is certain.
 type ratio struct {
-	Base, Head      string // classes of their colours
-	At, Left, Width px     // per cent
+	Base, Head  string // classes of their colours
+	All, At     px     // the ends of the bars of base and head, in per cent
+	Left, Width px     // the interval, in per cent
 }
 
 // A table has a header and rows of texts. The first column is the name of a row.
