@@ -91,6 +91,15 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 		}
 	}
 	runs["doubtful"] = doubtful
+	runs["closed loop"] = made(t, strings.Replace(question, "qps: [1000, 10k]", "closed: true", 1))
+	runs["profiles"] = made(t, strings.NewReplacer("qps: [1000, 10k]",
+		"load: [ramp:0..1k/s@1s + const:1k/s@1s + ramp:1k..0/s@1s, const:500/s@1s]", "duration: 500ms\n", "",
+		"arrivals: constant\n", "").Replace(question))
+	long := copied(whole)
+	for _, v := range long.Visits {
+		v.Record.Windows = windows(rand.New(rand.NewPCG(3, 4)), time.Minute)
+	}
+	runs["many windows"] = long
 	runs["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
 		"sdk vs none", "hdr vs none").Replace(question))
 	runs["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
