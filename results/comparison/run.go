@@ -50,7 +50,8 @@ type Figure struct {
 	Result
 	Unit   string // as results.Units has it; Rule.Unit is benchstat's form
 	Rounds []int  // the rounds of the values of Base and Head
-	// Doubt is why the figure says little although it differs, such as "69% of sdk's p99 is generator lag", or "".
+	// Doubt says that most of the latency of a side is generator lag, and of which side; "" if that is not so. The
+	// verdict is by the numbers, and may be about the generator instead of the target.
 	Doubt string
 }
 
@@ -78,7 +79,7 @@ func OfRun(run *results.Run, o Options) ([]*Contest, error) {
 			[]string{c.CellA.Level.Name()}), "/")
 		contests = append(contests, o.contest(c, name, pairUp(visits[c.CellB], visits[c.CellA])))
 	}
-	return contests, judgeContests(contests)
+	return contests, conclude(contests)
 }
 
 // OfRuns compares each cell of head with the same cell of base, in the rounds in which both were measured, and judges
@@ -93,7 +94,45 @@ func OfRuns(base, head *results.Run, o Options) ([]*Contest, error) {
 		c := scenarios.Comparison{CellA: cell, CellB: cell}
 		contests = append(contests, o.contest(c, head.BenchName(cell), pairUp(before[cell], after[cell])))
 	}
-	return contests, judgeContests(contests)
+	return contests, conclude(contests)
+}
+
+// conclude judges contests, and sets the doubts of their figures.
+func conclude(contests []*Contest) error {
+	if err := judgeContests(contests); err != nil {
+		return err
+	}
+	for _, c := range contests {
+		c.doubt()
+	}
+	return nil
+}
+
+// doubt sets the doubt of the figure of p99 latency: on a side with more lag than half of its latency, most of what
+// was measured is the generator.
+func (c *Contest) doubt() {
+	latency, lag := c.Figure("p99-latency-ns"), c.Figure("p99-generator-lag-us")
+	if latency == nil || lag == nil {
+		return
+	}
+	const nsPerMicro = 1e3
+	base, head := c.B, c.A
+	if c.CellA == c.CellB {
+		base, head = "base", "head"
+	}
+	most := 0.5
+	for _, side := range []struct {
+		name         string
+		latency, lag float64
+	}{
+		{head, latency.InUnit(latency.HeadMedian), lag.InUnit(lag.HeadMedian)},
+		{base, latency.InUnit(latency.BaseMedian), lag.InUnit(lag.BaseMedian)},
+	} {
+		if share := nsPerMicro * side.lag / side.latency; share > most {
+			most = share
+			latency.Doubt = fmt.Sprintf("%.0f%% of %s's p99 is generator lag", 100*min(share, 1), side.name)
+		}
+	}
 }
 
 // Measured returns the cells that a run has a measurement of, in the order of its scenario.

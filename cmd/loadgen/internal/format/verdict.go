@@ -2,29 +2,29 @@ package format
 
 import "github.com/loadgen-go/loadgen/results/comparison"
 
-// A Word is what people read for a verdict. JSON has the verdict itself.
+// A Word is how a reader is told a verdict.
 type Word struct {
-	Text          string
-	Symbol, ASCII string // one column wide; a word never has colour as its only sign
+	Symbol string // one column wide
+	Text   string
 }
 
-// Verdict returns the word of a verdict.
+// InDoubt is the word for a figure that differs, but whose difference may be the generator's: see
+// comparison.Figure.Doubt.
+var InDoubt = Word{"!", "in doubt"}
+
+// Verdict returns the word for a verdict. Files of JSON and the gate have the verdict itself.
 func Verdict(v comparison.Verdict) Word {
 	switch v {
-	case comparison.Improved:
-		return Word{"better", "✓", "+"}
-	case comparison.Better:
-		return Word{"better, size not clear", "✓", "+"}
-	case comparison.Regressed:
-		return Word{"worse", "✗", "x"}
-	case comparison.Worse:
-		return Word{"worse, size not clear", "✗", "x"}
-	case comparison.Equivalent:
-		return Word{"same", "=", "="}
-	case comparison.Inconclusive:
-		return Word{"not shown", "?", "?"}
+	case comparison.Improved, comparison.Better:
+		return Word{"✓", "better"}
+	case comparison.Regressed, comparison.Worse:
+		return Word{"✗", "worse"}
 	case comparison.Expected:
-		return Word{"expected", "✗", "x"}
+		return Word{"✗", "worse, as expected"}
+	case comparison.Equivalent:
+		return Word{"=", "same"}
+	case comparison.Inconclusive:
+		return Word{"?", "not shown"}
 	}
-	return Word{"not judged", "–", "-"}
+	return Word{"-", "not judged"}
 }

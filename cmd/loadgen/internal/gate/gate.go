@@ -87,7 +87,7 @@ func Compare(o *Options) (*Report, error) {
 		return nil, err
 	}
 	r := o.newReport()
-	r.Arms = o.Col != ""
+	r.arms = o.Col != ""
 	var list []*comparison.Result
 	full := map[*comparison.Result]string{}
 	for i := range judged {

@@ -17,7 +17,7 @@ func markdown(r *Report) string {
 	fmt.Fprintf(&b, "**%s**\n", r.Summary)
 	for _, t := range r.Tables {
 		loud, quiet := t.split()
-		fmt.Fprintf(&b, "\n%s\n", format.Markdown(t.Title()))
+		fmt.Fprintf(&b, "\n%s\n", format.Markdown(t.title()))
 		if len(loud) > 0 {
 			b.WriteString("\n" + markdownTable(loud))
 		}

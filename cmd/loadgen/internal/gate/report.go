@@ -31,8 +31,7 @@ type Report struct {
 	Warnings []string                   `json:"warnings"`
 	Tables   []*Table                   `json:"tables"`
 
-	// Arms means that base and head are arms of one measurement, rather than versions of one thing.
-	Arms bool `json:"-"`
+	arms bool // the sides are arms of one run: none came before the other
 }
 
 // A Table holds cells that were measured under the same conditions.
@@ -53,6 +52,8 @@ type Pair struct {
 
 // A Cell is one benchmark in one unit, in benchstat's form. Unknown values are nil.
 type Cell struct {
+	Result *comparison.Result `json:"-"` // what the cell was made from, with the values of all rounds
+
 	Name string `json:"name"`
 	Unit string `json:"unit"`
 	Base Side   `json:"base"`
@@ -70,13 +71,11 @@ type Cell struct {
 	Margin     string             `json:"margin"`
 	Verdict    comparison.Verdict `json:"verdict"`
 	Why        string             `json:"why,omitempty"`
+	Doubt      string             `json:"doubt,omitempty"` // see comparison.Figure
 	// Exploratory means that the cell is not in the family. Marked means that it differs by more than
 	// chance explains, among all exploratory cells.
 	Exploratory bool `json:"exploratory"`
 	Marked      bool `json:"marked"`
-
-	Result *comparison.Result `json:"-"` // what the cell was made from, with the values of all rounds
-	Doubt  string             `json:"-"` // see comparison.Figure
 }
 
 // A Side holds what was measured of a base or a head.
@@ -97,14 +96,14 @@ func newCell(r *comparison.Result) *Cell {
 		Base: Side{known(r.BaseMedian), len(r.Base)}, Head: Side{known(r.HeadMedian), len(r.Head)},
 		Shift: known(r.Shift), Low: known(r.Low), High: known(r.High), Absolute: r.Absolute, P: known(r.P),
 		Better: r.Rule.Better.String(), Exact: r.Rule.Exact, Margin: r.Rule.Margin.String(),
-		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked,
-		Result: r}
+		Verdict: r.Verdict, Why: r.Why, Exploratory: r.Exploratory, Marked: r.Marked}
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}
 	if c.P != nil {
 		c.Adjusted = known(r.Adjusted)
 	}
+	c.Result = r
 	return c
 }
 
@@ -164,8 +163,8 @@ func (r *Report) Undecided() (n int) {
 	return n
 }
 
-// Title returns a sentence that says what the table compares.
-func (t *Table) Title() string {
+// title returns a sentence that says what the table compares.
+func (t *Table) title() string {
 	least, most := math.MaxInt, 0
 	for _, c := range t.Cells {
 		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 { // cells without rounds cannot be compared

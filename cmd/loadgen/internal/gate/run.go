@@ -81,7 +81,8 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
-	r.Warnings, r.Arms = warnings, true
+	r.arms = true
+	r.Warnings = warnings
 	config := []Pair{{"scenario", run.Scenario.Name}}
 	for _, c := range contests {
 		r.addContest(c, Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Config: config})

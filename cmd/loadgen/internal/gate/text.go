@@ -42,7 +42,7 @@ func Text(r *Report) string {
 	var b strings.Builder
 	var shown []Pair
 	for _, t := range r.Tables {
-		b.WriteString(format.Wrap(t.Title(), columns, "  "))
+		b.WriteString(format.Wrap(t.title(), columns, "  "))
 		for _, p := range t.Config {
 			if !slices.Contains(shown, p) {
 				b.WriteString(format.Printable(p.Key+": "+p.Value, "") + "\n")

@@ -48,7 +48,7 @@ func (c *change) word() *chip {
 	case c.invalid && c.Verdict.Judged():
 		tone, w.Symbol, w.Text = "bad", "✗", "not valid"
 	case c.doubt != "" && c.Verdict.Differs():
-		tone, w.Symbol, w.Text = "doubt", "!", "in doubt"
+		tone, w = "doubt", format.InDoubt
 	}
 	return &chip{Tone: tone, Text: w.Symbol + " " + w.Text, More: c.reason()}
 }

@@ -41,14 +41,14 @@ func Compare(w io.Writer, r *gate.Report) error {
 	for i, t := range r.Tables {
 		for _, c := range t.Cells {
 			x := &change{Result: c.Result, name: readable(c.Name), unit: c.Unit, per: 1, doubt: c.Doubt,
-				revision: !r.Arms}
+				revision: !r.Arms()}
 			by[i] = append(by[i], x)
 			if x.Verdict.Judged() {
 				all = append(all, x)
 			}
 		}
 	}
-	p.Answer, p.Counts = verdictsOf(all, r.Arms)
+	p.Answer, p.Counts = verdictsOf(all, r.Arms())
 	p.Believe = believeReport(r, all)
 	p.Next = []step{{Why: nextOf(all) + fmt.Sprintf("Exit code %d", r.Exit)}}
 	slices.SortStableFunc(all, mostImportant)
@@ -91,10 +91,12 @@ func readable(name string) string {
 	return name
 }
 
-// kindOf returns the word that a change is counted by. Whether the size is clear makes no difference.
+// kindOf returns the word that a change is counted by.
 func (c *change) kindOf() string {
+	if c.Verdict == comparison.Expected {
+		return "expected"
+	}
 	_, word, _ := strings.Cut(c.word().Text, " ")
-	word, _, _ = strings.Cut(word, ",")
 	return word
 }
 
@@ -227,7 +229,7 @@ const mostRows = 120
 // compareTableOf returns a table of a report.
 func compareTableOf(t *gate.Table, all []*change, axis *scale) compareTable {
 	c := compareTable{Title: bare(t.Head) + " against " + bare(t.Base),
-		How:    strings.TrimPrefix(t.Title(), t.Head+" against "+t.Base+", "),
+		How:    how(t),
 		Judged: table{Header: changeHeader}, Others: table{Header: changeHeader}}
 	var config []string
 	for _, pair := range t.Config {
@@ -250,6 +252,21 @@ func compareTableOf(t *gate.Table, all []*change, axis *scale) compareTable {
 	}
 	c.Forest = grouped(judged, axis)
 	return c
+}
+
+// how returns how many rounds there are of a table, and how they are paired.
+func how(t *gate.Table) string {
+	least, most := math.MaxInt, 0
+	for _, c := range t.Cells {
+		if n, m := c.Base.Rounds, c.Head.Rounds; n > 0 && m > 0 {
+			least, most = min(least, n, m), max(most, n, m)
+		}
+	}
+	paired := "not paired"
+	if t.Paired {
+		paired = "paired"
+	}
+	return fmt.Sprintf("%s, %s: %s", format.Between(least, most, "round"), paired, t.Why)
 }
 
 // grouped returns a forest of changes below the names of what was measured: what is worse first.

@@ -13,7 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
-	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // compared returns the report of two files of benchmarks: name and unit to the values of base and head.
@@ -51,14 +51,28 @@ func compared(t testing.TB, lines ...[3]string) *gate.Report {
 // ofRun returns the report of the comparisons of an invented run.
 func ofRun(t testing.TB, text string) *gate.Report {
 	t.Helper()
-	contests, err := comparison.OfRun(made(t, text), comparison.Options{})
+	dir, err := os.MkdirTemp("", "compare")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &gate.Report{Arms: true, Summary: "made up", Counts: map[comparison.Verdict]int{}}
-	for _, c := range contests {
-		r.Tables = append(r.Tables, &gate.Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A,
-			Paired: true, Why: "the run tells the rounds", Cells: gate.CellsOf(c)})
+	defer os.RemoveAll(dir)
+	run := made(t, text)
+	w, err := results.Create(filepath.Join(dir, "run"), run.Header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range run.Visits {
+		if err := w.Add(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(results.Complete); err != nil {
+		t.Fatal(err)
+	}
+	r, err := gate.Compare(&gate.Options{Inputs: []string{filepath.Join(dir, "run")},
+		Now: time.Unix(1_800_000_000, 0)})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return r
 }
