@@ -12,6 +12,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -33,12 +34,8 @@ func newReport() *cobra.Command {
 		Use:   "report RUN",
 		Short: "Draw a run as one HTML file, or write its histograms for other tools",
 		Long: `Draws what a run measured as one HTML file that needs nothing else: no network, and
-no script to be read. It opens with the answer in a sentence, its numbers with their
-intervals, whether to believe it, what to do next, latency by percentile and the costs.
-Then come every round, windows over time, what the slowest calls met, the estimators,
-all numbers, and how to run it again. If the load was varied, one control changes the
-whole page. The page says better, worse, same or not shown where JSON has improved,
-regressed, equivalent or inconclusive.
+no script to be read. It opens with the question and the answer, verdicts and warnings;
+then come charts, each with the table of its numbers, and how to run it again.
 RUN is the directory of a run, or its run.json. Formats:
 
   html   the page: report.html in the directory of the run, unless -o names a file
@@ -65,7 +62,7 @@ names of what was written are printed.`,
 			if err != nil {
 				return unusable(err)
 			}
-			write, err := writerOf(cmd, format, units)
+			write, err := writerOf(cmd, format, directoryOf(args[0]), units)
 			if err != nil {
 				return unusable(err)
 			}
@@ -90,9 +87,9 @@ func directoryOf(run string) string {
 // A runWriter writes a run to one file.
 type runWriter func(io.Writer, *results.Run) error
 
-// writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
-// the gate file of the project.
-func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
+// writerOf returns the writer of a format that has one file, for a run in dir. The writer of HTML judges the
+// comparisons of the run by the gate file of the project.
+func writerOf(cmd *cobra.Command, format, dir string, units []string) (runWriter, error) {
 	if format != formatHTML {
 		if len(units) > 0 {
 			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
@@ -103,13 +100,14 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 	if err != nil {
 		return nil, err
 	}
+	place := report.Place{Program: cmd.Root().Name(), Run: dir}
 	noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
 	return func(w io.Writer, run *results.Run) error {
 		contests, err := judgeRun(run, rules, units, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, noise)
+		return page.Write(w, run, contests, place, noise)
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -59,7 +60,7 @@ func believe(run *results.Run, answer *report.Answer) (chips []chip) {
 				len(answer.Doubts)-mostDoubts)})
 			break
 		}
-		chips = append(chips, chip{Tone: "doubt", Text: "! " + format.Cut(d.Text, 80), More: d.Remedy})
+		chips = append(chips, chip{Tone: "doubt", Text: "! " + format.Cut(d.Text, 80), More: strings.TrimSpace(d.Evidence + " " + d.Remedy)})
 	}
 	return chips
 }

@@ -138,24 +138,10 @@ type step struct{ Why, Command string }
 func steps(list []report.Step) (next []step) {
 	const most = 2
 	for _, s := range list[:min(most, len(list))] {
-		var words []string
-		for _, w := range s.Command {
-			words = append(words, quoted(w))
-		}
-		next = append(next, step{strings.TrimSuffix(s.Why, "."), strings.Join(words, " ")})
+		next = append(next, step{strings.TrimSuffix(s.Why, "."), s.Line()})
 	}
 	return next
 }
-
-// quoted returns a word of a command as a shell reads it.
-func quoted(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+:@%=,-]+$`)
 
 // split returns the first sentence of an answer, without its full stop, and the others.
 func split(answer string) (first, others string) {

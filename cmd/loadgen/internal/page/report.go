@@ -19,7 +19,8 @@ import (
 type reportPage struct {
 	head
 	About, Partial         string
-	Believe                []chip // about the whole run
+	Leads                  []string // what a reader must see before the answer
+	Believe                []chip   // about the whole run
 	Next                   []step
 	Estimators             *estimatorView
 	Numbers                table
@@ -55,8 +56,8 @@ type level struct {
 }
 
 // Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
-func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise string) error {
-	p, err := compose(run, contests)
+func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, place report.Place, noise string) error {
+	p, err := compose(run, contests, place)
 	if err != nil {
 		return err
 	}
@@ -67,16 +68,18 @@ func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise 
 }
 
 // compose returns the page of a run.
-func compose(run *results.Run, contests []*comparison.Contest) (*reportPage, error) {
+func compose(run *results.Run, contests []*comparison.Contest, place report.Place) (*reportPage, error) {
 	s := run.Scenario
 	scenario, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	answer := report.AnswerOf(run, contests)
-	p := &reportPage{About: s.About, Doubts: answer.Doubts, Next: steps(answer.Next),
-		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario)),
-		Partial: partial(run)}
+	answer := report.AnswerOf(run, contests, place)
+	p := &reportPage{About: s.About, Leads: answer.Leads, Doubts: answer.Doubts, Next: steps(answer.Next),
+		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario))}
+	if len(p.Leads) == 0 { // they say it
+		p.Partial = partial(run)
+	}
 	if p.About == "" {
 		p.About = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
 	}

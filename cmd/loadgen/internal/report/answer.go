@@ -13,7 +13,8 @@ import (
 
 // An Answer is what a run shows, what makes it doubtful, and what to do next.
 type Answer struct {
-	Text   string // sentences; it begins with "NOT VALID: " if the run is not valid
+	Leads  []string // what a reader must see before the answer, a sentence each
+	Text   string   // sentences; it begins with "NOT VALID: " if the run is not valid
 	Valid  bool
 	Doubts []Doubt
 	Next   []Step
@@ -21,9 +22,12 @@ type Answer struct {
 
 // A Doubt is a reason to doubt a run, and what would remove it.
 type Doubt struct {
-	Name         string // such as generator-limited
-	Visits, Of   int    // how many visits it is about; 0 if it is about the whole run
-	Text, Remedy string
+	Name     string // such as generator-limited
+	Visits   uint64 // how many visits it is about, of how many; 0 if it is about the whole run
+	Of       int
+	Text     string // a clause
+	Evidence string // what was seen in the first of the visits
+	Remedy   string
 }
 
 // A Step is a command that would tell more.
@@ -32,8 +36,23 @@ type Step struct {
 	Command []string
 }
 
+// Line returns the command as a shell reads it.
+func (s *Step) Line() string {
+	words := make([]string, len(s.Command))
+	for i, word := range s.Command {
+		words[i] = quoted(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// A Place is where a run can be found again.
+type Place struct {
+	Program string // the command, such as loadgen
+	Run     string // the directory of the run
+}
+
 // AnswerOf returns what a run shows.
-func AnswerOf(run *results.Run, contests []*comparison.Contest) *Answer {
+func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *Answer {
 	a := &Answer{Valid: true}
 	var usable []*results.Visit
 	for _, v := range run.Visits {
@@ -48,15 +67,15 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest) *Answer {
 		}
 	}
 	for _, r := range reasonsOf(run.Visits) {
-		a.Doubts = append(a.Doubts, Doubt{r.Name, int(r.Visits), len(usable), fmt.Sprintf("%d of %s: %s", r.Visits,
-			format.Plural(len(usable), "visit"), r.Name), r.Detail})
+		a.Doubts = append(a.Doubts, Doubt{Name: r.Name, Visits: r.Visits, Of: len(usable), Evidence: r.Detail,
+			Text: fmt.Sprintf("%d of %s: %s", r.Visits, format.Plural(len(usable), "visit"), r.Name)})
 	}
 	for _, w := range run.Environment.Warnings {
 		a.Doubts = append(a.Doubts, Doubt{Name: "machine", Text: w})
 	}
 	for _, c := range callChecks(run.Scenario) {
 		if !c.Passed && c.Warning != "" {
-			a.Next = append(a.Next, Step{c.Name, []string{"loadgen", "run", run.Scenario.Name, "--rounds",
+			a.Next = append(a.Next, Step{c.Name, []string{place.Program, "run", place.Run, "--rounds",
 				fmt.Sprint(2 * run.Scenario.Rounds)}})
 		}
 	}
