@@ -60,7 +60,8 @@ func believe(run *results.Run, answer *report.Answer) (chips []chip) {
 				len(answer.Doubts)-mostDoubts)})
 			break
 		}
-		chips = append(chips, chip{Tone: "doubt", Text: "! " + format.Cut(d.Text, 80), More: strings.TrimSpace(d.Evidence + " " + d.Remedy)})
+		chips = append(chips, chip{Tone: "doubt", Text: "! " + format.Cut(d.Text, 80),
+			More: strings.TrimSpace(d.Evidence + " " + d.Remedy)})
 	}
 	return chips
 }
