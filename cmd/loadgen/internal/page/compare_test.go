@@ -139,7 +139,7 @@ func TestTheAnswerOfAComparison(t *testing.T) {
 		want   []string
 	}{
 		{"a revision", reports["compared benchmarks"], []string{
-			"<h1>1 of 4 numbers regressed, most of all Time of Encode: +50%; 1 better, 1 same, 1 not shown</h1>",
+			">1 of 4 numbers regressed, most of all Time of Encode: +50%; 1 better, 1 same, 1 not shown</h1>",
 			"✗ 1 regressed", "✓ 1 better", "= 1 same", "? 1 not shown", "Exit code 1", "✓ 12 rounds, paired"}},
 		{"arms", reports["compared arms"], []string{
 			"4 of 8 numbers are worse, most of all Bytes of sdk vs none at 1,000/s: ×2.0; 4 same", "✗ worse"}},

@@ -19,7 +19,7 @@ import (
 type reportPage struct {
 	head
 	About, Partial         string
-	Leads                  []string // what a reader must see before the answer
+	Leads, MoreLeads       []string // what a reader must see before the answer
 	Believe                []chip   // about the whole run
 	Next                   []step
 	Estimators             *estimatorView
@@ -67,6 +67,9 @@ func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, place 
 	return write(w, "report.html", p)
 }
 
+// mostLeads is the number of sentences before the answer. The others are folded.
+const mostLeads = 3
+
 // compose returns the page of a run.
 func compose(run *results.Run, contests []*comparison.Contest, place report.Place) (*reportPage, error) {
 	s := run.Scenario
@@ -79,6 +82,9 @@ func compose(run *results.Run, contests []*comparison.Contest, place report.Plac
 		Sentences: report.SentencesOf(run, contests), Facts: facts(run), Scenario: escaped(string(scenario))}
 	if len(p.Leads) == 0 { // they say it
 		p.Partial = partial(run)
+	}
+	if len(p.Leads) > mostLeads {
+		p.Leads, p.MoreLeads = p.Leads[:mostLeads], p.Leads[mostLeads:]
 	}
 	if p.About == "" {
 		p.About = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
@@ -132,7 +138,7 @@ func (p *reportPage) levels(run *results.Run, contests []*comparison.Contest, al
 		v := p.Levels[i]
 		v.Cards = cardsOf(v)
 		v.Believe = agree(v.changes)
-		height := 310
+		height := 270
 		if len(v.cells) > 8 {
 			height = 230
 		}
