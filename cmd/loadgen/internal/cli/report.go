@@ -62,7 +62,7 @@ names of what was written are printed.`,
 			if err != nil {
 				return unusable(err)
 			}
-			write, err := writerOf(cmd, format, directoryOf(args[0]), units)
+			write, err := writerOf(cmd, format, units)
 			if err != nil {
 				return unusable(err)
 			}
@@ -84,30 +84,29 @@ func directoryOf(run string) string {
 	return filepath.Dir(run)
 }
 
-// A runWriter writes a run to one file.
-type runWriter func(io.Writer, *results.Run) error
+// A runWriter writes the run in a directory to one file.
+type runWriter func(w io.Writer, run *results.Run, dir string) error
 
-// writerOf returns the writer of a format that has one file, for a run in dir. The writer of HTML judges the
-// comparisons of the run by the gate file of the project.
-func writerOf(cmd *cobra.Command, format, dir string, units []string) (runWriter, error) {
+// writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
+// the gate file of the project.
+func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
 	if format != formatHTML {
 		if len(units) > 0 {
 			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
 		}
-		return hdrlog.Log, nil
+		return func(w io.Writer, run *results.Run, _ string) error { return hdrlog.Log(w, run) }, nil
 	}
 	rules, err := projectRules()
 	if err != nil {
 		return nil, err
 	}
-	place := report.Place{Program: cmd.Root().Name(), Run: dir}
 	noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
-	return func(w io.Writer, run *results.Run) error {
+	return func(w io.Writer, run *results.Run, dir string) error {
 		contests, err := judgeRun(run, rules, units, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, place, noise)
+		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: dir}, noise)
 	}, nil
 }
 
@@ -119,10 +118,10 @@ func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, ou
 	}
 	name := map[string]string{formatHTML: "report.html", formatHLog: "run.hlog"}[format]
 	if out == "-" {
-		return write(stdout, run)
+		return write(stdout, run, dir)
 	}
 	var b bytes.Buffer
-	if err := write(&b, run); err != nil {
+	if err := write(&b, run, dir); err != nil {
 		return err
 	}
 	if out == "" {
