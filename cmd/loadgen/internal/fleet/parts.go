@@ -30,7 +30,7 @@ func (p *Plan) Headline() (question, answer string) {
 	var needs []string
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		n := a.Show(a.Instances)
+		n := a.show(a.Instances)
 		switch {
 		case i > 0:
 		case a.Instances == 1:

@@ -78,3 +78,6 @@ func (s *Search) add(p *probe, which int) {
 	}
 	s.Probes = append(s.Probes, v)
 }
+
+// Shown returns the number of instances, as an upper bound if an instance of the arm may carry more.
+func (a *ArmPlan) Shown() string { return a.show(a.Instances) }

@@ -93,7 +93,7 @@ func (p *Plan) needed(s style) table.Writer {
 		if a.Bound {
 			interval = format.PerSecond(a.Holds) + " or more"
 		}
-		t.AppendRow(table.Row{s.name(a.Arm), format.PerSecond(a.Told), interval, a.Show(a.Instances),
+		t.AppendRow(table.Row{s.name(a.Arm), format.PerSecond(a.Told), interval, a.show(a.Instances),
 			format.Percent(a.Utilisation), format.Percent(a.UtilisationInFailure), format.Percent(a.Busiest)})
 	}
 	return t
@@ -115,8 +115,8 @@ func (p *Plan) utilisation() string {
 		"instance is offered more than the busiest.", format.Given(plannedShare), visits)
 }
 
-// Show returns a number of instances, as an upper bound if an instance of the arm may carry more.
-func (a *ArmPlan) Show(instances int) string {
+// show returns a number of instances, as an upper bound if an instance of the arm may carry more.
+func (a *ArmPlan) show(instances int) string {
 	if a.Bound {
 		return "up to " + format.Count(instances)
 	}
@@ -129,7 +129,7 @@ func (p *Plan) cost(s style) table.Writer {
 	base := &p.Arms[0]
 	for i := range p.Arms {
 		a := &p.Arms[i]
-		row := table.Row{s.name(a.Arm), a.Show(a.Instances), "", "", ""}
+		row := table.Row{s.name(a.Arm), a.show(a.Instances), "", "", ""}
 		if i > 0 && !a.Bound && !base.Bound {
 			row[2] = fmt.Sprintf("%+d", a.More)
 		}
@@ -157,7 +157,7 @@ func (p *Plan) whatIf(s style) table.Writer {
 		for row := range slices.Chunk(p.Arms[i].WhatIf, len(losses)) {
 			cells := table.Row{name, format.Given(row[0].Headroom)}
 			for _, w := range row {
-				cell := p.Arms[i].Show(w.Instances)
+				cell := p.Arms[i].show(w.Instances)
 				if math.Abs(w.Headroom-p.Headroom) < 1e-9 && w.Failures == p.Failures {
 					cell = s.asked(cell)
 				}

@@ -82,7 +82,7 @@ func planCards(p *fleet.Plan) (cards []card) {
 	}
 	for i := range p.Arms[:min(len(p.Arms), mostCards)] {
 		a := &p.Arms[i]
-		k := card{Name: bare(a.Arm), Big: a.Show(a.Instances), Interval: "one carries " + carries(a),
+		k := card{Name: bare(a.Arm), Big: a.Shown(), Interval: "one carries " + carries(a),
 			Extra: fmt.Sprintf("%s busy, %s after %s", format.Rough(a.Utilisation),
 				format.Rough(a.UtilisationInFailure), lost(p.Failures))}
 		if len(a.Caveats) > 0 {
@@ -112,7 +112,7 @@ func carries(a *fleet.ArmPlan) string {
 // armCards returns the numbers of the only arm of a plan.
 func armCards(p *fleet.Plan, a *fleet.ArmPlan) []card {
 	cards := []card{
-		{Name: "Instances", Big: a.Show(a.Instances), Interval: fmt.Sprintf("%s, %s headroom", lost(p.Failures),
+		{Name: "Instances", Big: a.Shown(), Interval: fmt.Sprintf("%s, %s headroom", lost(p.Failures),
 			format.Given(p.Headroom)), Extra: bare(a.Arm)},
 		{Name: "One carries", Big: format.Rate(a.Told), Interval: carries(a), Extra: "of " + format.GivenRate(p.Peak)},
 		{Name: "Busy", Big: format.Rough(a.Utilisation), Interval: format.Rough(a.UtilisationInFailure) + " after " +
