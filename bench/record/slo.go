@@ -111,7 +111,7 @@ func ParseSLO(text string) (SLO, error) {
 		}
 	}
 	var err error
-	if s.share() {
+	if s.IsShare() {
 		s.limit, err = parseShare(parts[2])
 	} else {
 		s.limit, err = parseBound(parts[2])
@@ -146,8 +146,8 @@ func (s SLO) Limit() float64 { return s.limit }
 // whole run.
 func (s SLO) Every() time.Duration { return s.every }
 
-// share reports whether the metric is a share of calls.
-func (s SLO) share() bool {
+// IsShare reports whether the metric is a share of calls.
+func (s SLO) IsShare() bool {
 	return s.metric == "errors" || s.metric == "drops" || s.metric == "achieved"
 }
 
@@ -244,7 +244,7 @@ func (s SLO) write(x float64) string {
 	switch {
 	case math.IsInf(x, 1):
 		return "infinite"
-	case !s.share():
+	case !s.IsShare():
 		return time.Duration(x).String()
 	case x > 0 && x < 0.0001:
 		return strconv.FormatFloat(math.Round(x*1e9)/1e3, 'f', -1, 64) + "ppm"

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 	"math/bits"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/loadgen-go/loadgen/quantile"
@@ -70,7 +72,7 @@ func (s SLO) budget() uint64 {
 		return sloParts - uint64(math.Round(s.q*sloParts))
 	case s.metric == "achieved":
 		return sloParts - uint64(math.Round(s.limit*sloParts))
-	case s.share():
+	case s.IsShare():
 		return uint64(math.Round(s.limit * sloParts))
 	}
 	return 0
@@ -79,7 +81,7 @@ func (s SLO) budget() uint64 {
 // allowed returns the number of the calls due that may be bad.
 func (s SLO) allowed(due uint64) uint64 {
 	n, rest := bits.Div64(mul(due, s.budget(), sloParts))
-	if rest == 0 && s.share() && !s.equal {
+	if rest == 0 && s.IsShare() && !s.equal {
 		n = max(n, 1) - 1 // < and > exclude the bound itself
 	}
 	return n
@@ -94,7 +96,7 @@ func mul(x, y, by uint64) (hi, lo, divisor uint64) {
 // Longest returns the longest latency that does not make a call bad.
 func (s SLO) Longest() time.Duration {
 	switch {
-	case s.share() || s.metric == "mean":
+	case s.IsShare() || s.metric == "mean":
 		return math.MaxInt64
 	case s.equal:
 		return time.Duration(s.limit)
@@ -158,7 +160,7 @@ func (s SLO) CertainToMiss(v *Calls) bool { return v.Due >= s.need() && s.result
 
 // LeaveOut leaves failed calls out of v, unless the metric is a share of calls.
 func (s SLO) LeaveOut(v *Calls) {
-	if !s.share() {
+	if !s.IsShare() {
 		v.Due -= v.Failed
 		v.Apart, v.Failed = v.Failed, 0
 	}
@@ -193,7 +195,7 @@ func (s SLO) value(v *Calls, r SLOResult) float64 {
 	switch {
 	case s.metric == "achieved":
 		return 1 - share
-	case s.share():
+	case s.IsShare():
 		return share
 	case s.metric == "mean" && r.Bad > 0:
 		return math.Inf(1)
@@ -276,4 +278,24 @@ func (s SLO) detail(begin time.Duration, v *Calls, x float64) string {
 		text += fmt.Sprintf(" in the %v from %v on", s.every, begin)
 	}
 	return text
+}
+
+// Measured returns the measured value in the detail of a result, in the unit of Limit. It may be infinite. Ok is false
+// if the detail has no value, as if there were too few calls.
+func (s SLO) Measured(detail string) (x float64, ok bool) {
+	for word := range strings.FieldsSeq(detail) {
+		if word == "infinite" {
+			return math.Inf(1), true
+		}
+		if d, err := time.ParseDuration(word); err == nil && !s.IsShare() {
+			return float64(d), true
+		}
+		for suffix, size := range map[string]float64{"%": 1e-2, "ppm": 1e-6} {
+			number, found := strings.CutSuffix(word, suffix)
+			if x, err := strconv.ParseFloat(number, 64); found && err == nil && s.IsShare() {
+				return x * size, true
+			}
+		}
+	}
+	return 0, false
 }

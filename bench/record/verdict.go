@@ -116,7 +116,7 @@ func (r *Record) generatorLimited() string {
 		if err != nil {
 			continue // the record is from a file that another program wrote
 		}
-		if limit := time.Duration(s.limit); !s.share() && lag > gapTolerance && float64(lag) > maxLagOfSLO*s.limit {
+		if limit := time.Duration(s.limit); !s.IsShare() && lag > gapTolerance && float64(lag) > maxLagOfSLO*s.limit {
 			return fmt.Sprintf("the generator began calls %v late at p99, which is much of the %v that %q allows: "+
 				"close other programs, or lower the rate", lag.Round(time.Microsecond), limit, s)
 		}

@@ -151,7 +151,8 @@ const (
 
 // newPlanDocument returns the plan of a scenario.
 func newPlanDocument(s *scenarios.Scenario) *planDocument {
-	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(), Wall: s.Wall(),
+	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(),
+		Wall: s.Wall(),
 		Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {

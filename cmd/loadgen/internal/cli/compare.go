@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -117,7 +119,7 @@ func (f *compareFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.units, "units", nil, unitsUsage)
 	flags.StringVar(&f.gate, "gate", "", "The gate `file` (default "+gate.DefaultFile+", if there is one).")
 	flags.BoolVar(&o.Strict, "strict", false, "Exit with 3 if something is worse, better or inconclusive (not shown).")
-	addFormat(cmd, &f.format, gate.Formats())
+	addFormat(cmd, &f.format, compareFormats)
 	f.detail.add(cmd)
 	flags.StringVarP(&f.out, "out", "o", "-",
 		"Where to write it: a `file`, and then standard output has only the summary; or - for standard output.")
@@ -151,7 +153,7 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		w = io.Discard // a file is no terminal
 	}
 	screen := screenOf(cmd, w)
-	text, err := r.Format(f.format, screen, f.detail.all)
+	text, err := formatReport(r, f.format, screen, f.detail.all)
 	switch {
 	case err != nil:
 		return unusable(err)
@@ -174,6 +176,19 @@ func (f *compareFlags) compare(cmd *cobra.Command, args []string) error {
 		return &exitError{r.Exit, nil}
 	}
 	return nil
+}
+
+// compareFormats lists the formats of a comparison.
+var compareFormats = append(gate.Formats(), formatHTML)
+
+// formatReport returns a comparison as one of compareFormats.
+func formatReport(r *gate.Report, as string, screen *terminal.Screen, all bool) (string, error) {
+	if as != formatHTML {
+		return r.Format(as, screen, all)
+	}
+	var b strings.Builder
+	err := page.Compare(&b, r)
+	return b.String(), err
 }
 
 // keepsInputs returns an error if the file of --out is one of the inputs.
@@ -219,7 +234,7 @@ func (f *compareFlags) parse() (*gate.Options, error) {
 		o.Better[unit] = better
 	}
 	o.Exact, o.Units = tidyUnits(f.exact), tidyUnits(f.units)
-	errs = append(errs, checkFormat(f.format, gate.Formats()))
+	errs = append(errs, checkFormat(f.format, compareFormats))
 	if f.out == "" {
 		errs = append(errs, errors.New("--out is empty: want a file, or - for standard output"))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -113,8 +114,8 @@ func directoryOf(run string) string {
 	return filepath.Dir(run)
 }
 
-// A runWriter writes a run to one file.
-type runWriter func(io.Writer, *results.Run) error
+// A runWriter writes the run in a directory to one file.
+type runWriter func(w io.Writer, run *results.Run, dir string) error
 
 // writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
 // the gate file of the project.
@@ -123,19 +124,19 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 		if len(units) > 0 {
 			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
 		}
-		return hdrlog.Log, nil
+		return func(w io.Writer, run *results.Run, _ string) error { return hdrlog.Log(w, run) }, nil
 	}
 	rules, err := projectRules()
 	if err != nil {
 		return nil, err
 	}
 	noise := noiseFloor(cmd.ErrOrStderr()).Noise(func(string) bool { return true })
-	return func(w io.Writer, run *results.Run) error {
+	return func(w io.Writer, run *results.Run, dir string) error {
 		contests, err := judgeRun(run, rules, units, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, noise)
+		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: dir}, noise)
 	}, nil
 }
 
@@ -147,10 +148,10 @@ func writeReport(stdout io.Writer, run *results.Run, write runWriter, format, ou
 	}
 	name := map[string]string{formatHTML: "report.html", formatHLog: "run.hlog"}[format]
 	if out == "-" {
-		return write(stdout, run)
+		return write(stdout, run, dir)
 	}
 	var b bytes.Buffer
-	if err := write(&b, run); err != nil {
+	if err := write(&b, run, dir); err != nil {
 		return err
 	}
 	if out == "" {

@@ -195,38 +195,40 @@ func place(s *scenarios.Scenario, c *scenarios.Comparison) (sentence, name strin
 		"/")
 }
 
-// fromPage are those of the tables of the page of a run, and its answer.
-func fromPage(t *testing.T, s *scenarios.Scenario, dir string) (all verdictOf, answer string) {
+// fromPage are those of the tables of the page of a run, and its text. The words of the page are those of the
+// verdicts.
+func fromPage(t *testing.T, s *scenarios.Scenario, dir string) (all verdictOf, page string) {
 	t.Helper()
 	_, page, stderr := quickly(t, "report", dir, "-o", "-")
-	m := regexp.MustCompile(`<p class="answer">(.*?)</p>`).FindStringSubmatch(page)
-	if m == nil {
+	if !strings.Contains(page, "<h1") {
 		t.Fatalf("the page has no answer\n%s", stderr)
 	}
 	all = verdictOf{}
-	rows := regexp.MustCompile(`(?m)^<tr><td>(\S+) at ([^<]*)</td>.*<td>([^<]*)</td></tr>$`)
+	row := regexp.MustCompile(`(?m)^<tr><th title="(\S+) at ([^"]*)">.*<td data-verdict="([^"]*)">([^<]*)</td>`)
 	for i, pair := range s.Compare {
-		_, forest, _ := strings.Cut(page, fmt.Sprintf(`<figure id="forest-%d"`, i))
-		forest, _, _ = strings.Cut(forest, "</figure>")
+		_, contest, _ := strings.Cut(page, fmt.Sprintf(`<details id="contest-%d">`, i))
+		contest, _, _ = strings.Cut(contest, "</details>")
 		cells := map[string][][]string{}
-		for _, row := range rows.FindAllStringSubmatch(forest, -1) {
-			cells[row[2]] = append(cells[row[2]], row)
+		for _, m := range row.FindAllStringSubmatch(contest, -1) {
+			cells[m[2]] = append(cells[m[2]], m)
+			w := format.Verdict(comparison.Verdict(m[3]))
+			if got := strings.TrimSuffix(m[4], " *"); got != w.Symbol+" "+w.Text && got != "! in doubt" {
+				t.Errorf("the page calls %s %q, want %q", m[3], got, w.Text)
+			}
 		}
 		for _, c := range s.Comparisons() {
 			if c.Pair != pair {
 				continue
 			}
 			_, name := place(s, &c)
-			for _, row := range cells[strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(s)...),
-				", ")] {
-				verdict, _, _ := strings.Cut(row[3], ":")
-				if verdict = strings.TrimSuffix(verdict, " *"); verdict != string(comparison.Exploratory) {
-					all[name+" "+tidyUnits([]string{row[1]})[0]] = verdict
+			for _, m := range cells[strings.Join(append([]string{report.Load(c.CellA.Level)}, c.Beside(s)...), ", ")] {
+				if m[3] != string(comparison.Exploratory) {
+					all[name+" "+tidyUnits([]string{m[1]})[0]] = m[3]
 				}
 			}
 		}
 	}
-	return all, html.UnescapeString(m[1])
+	return all, html.UnescapeString(page)
 }
 
 // words are those that sentences have for the units that are judged.
@@ -310,7 +312,7 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 				t.Errorf("%d cells are judged, want %d", len(want), n)
 			}
 			said := sentences(t, dir)
-			page, answer := fromPage(t, s, dir)
+			page, text := fromPage(t, s, dir)
 			shown, texts := fromShow(t, dir)
 			for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page,
 				"show": fromSentences(t, s, said), "show --format json": shown} {
@@ -324,8 +326,10 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 					t.Errorf("%s has %d verdicts, JSON %d", what, len(got), len(want))
 				}
 			}
-			if !slices.Contains(said, answer) {
-				t.Errorf("the page answers %q, which no sentence of the text says", answer)
+			for _, sentence := range said {
+				if !strings.Contains(text, sentence) {
+					t.Errorf("the page does not say %q", sentence)
+				}
 			}
 			if !slices.Equal(texts, said) {
 				t.Errorf("show says %q, and in JSON %q", said, texts)
@@ -363,7 +367,7 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 			})
 			said := sentences(t, dir)
 			all, r := fromJSON(t, dir)
-			page, answer := fromPage(t, s, dir)
+			page, text := fromPage(t, s, dir)
 			for what, got := range map[string]verdictOf{"JSON": all, "compare": fromTable(t, dir, r), "report": page,
 				"show": fromSentences(t, s, said)} {
 				for _, l := range s.Levels() {
@@ -373,8 +377,8 @@ func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
 				}
 			}
 			want := "better: 80% fewer allocations (15.0 -> 3.00 allocs/op, [-80%, -80%])"
-			if !strings.Contains(answer, want) {
-				t.Errorf("the page answers %q, without %q", answer, want)
+			if !strings.Contains(text, want) {
+				t.Errorf("the page does not say %q", want)
 			}
 		})
 	}
@@ -428,7 +432,7 @@ func TestARunOfOneArmHasAPageAndNothingToCompare(t *testing.T) {
 	dir := writtenRun(t, s, varied(s))
 	if code, stdout, stderr := quickly(t, "report", dir, "-o", "-"); code != exitOK ||
 		!strings.Contains(stdout, "Measures look-up under load.") ||
-		!strings.Contains(stdout, "The scenario compares nothing") {
+		!strings.Contains(stdout, `<span title="Latency p50">`) || strings.Contains(stdout, "Round by round") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 	if code, stdout, stderr := quickly(t, "compare", dir); code != exitUnusable || stdout != "" ||
@@ -459,16 +463,17 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 		want["sdk vs none/qps=1000 max-latency-sec"] != "equivalent" || len(want) != 2 || r.Exit != exitOK {
 		t.Errorf("%v, %s", want, r.Summary)
 	}
-	page, answer := fromPage(t, s, dir)
+	page, text := fromPage(t, s, dir)
 	for what, got := range map[string]verdictOf{"compare": fromTable(t, dir, r), "report": page} {
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s says %v, JSON %v", what, got, want)
 		}
 	}
-	for _, text := range []string{"worse, as expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
+	for _, part := range []string{"worse, as expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
 		"same: max-latency-ns (1,", "); exploratory: "} {
-		if said := sentences(t, dir); len(said) != 1 || said[0] != answer || !strings.Contains(said[0], text) {
-			t.Errorf("%q is not in %q; the page answers %q", text, said, answer)
+		if said := sentences(t, dir); len(said) != 1 || !strings.Contains(text, said[0]) ||
+			!strings.Contains(said[0], part) {
+			t.Errorf("%q is not in %q, or that not in the page", part, said)
 		}
 	}
 	if err := os.WriteFile(gate.DefaultFile, []byte("only: {}\n"), 0o600); err != nil {

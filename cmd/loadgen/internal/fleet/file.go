@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/usl"
 	"github.com/loadgen-go/loadgen/internal/jsonfile"
@@ -57,9 +58,10 @@ type probe struct {
 		Arm            string
 		Rate, Achieved float64
 		Limited        string
+		Spoiled        string // why the rate does not hold although the visit met its objectives
 	}
 	Scheduled  time.Duration `json:"scheduled_ns"`
-	Objectives []struct{ Met bool }
+	Objectives []record.SLOResult
 	Cores      float64 // cores that the calls kept busy
 	InSystem   float64 `json:"in_system"` // mean number of calls
 }
@@ -151,7 +153,7 @@ func (f *file) measured() (*Measured, error) {
 		errs = append(errs, errors.New(strings.Join(append([]string{"no arm has a capacity"}, why...), "\n")))
 	}
 	m.first()
-	m.Curves = f.curves(m.Arms)
+	m.Curves, m.Searches = f.curves(m.Arms), f.searches()
 	return m, errors.Join(errs...)
 }
 
@@ -216,7 +218,7 @@ func (f *file) missed(a answer) (missed, visits int) {
 			continue
 		}
 		visits++
-		if slices.ContainsFunc(p.Objectives, func(o struct{ Met bool }) bool { return !o.Met }) {
+		if slices.ContainsFunc(p.Objectives, func(o record.SLOResult) bool { return !o.Met }) {
 			missed++
 		}
 	}

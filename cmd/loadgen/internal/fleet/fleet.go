@@ -111,6 +111,7 @@ type Plan struct {
 	Environment *results.Environment `json:"environment,omitempty"`
 	Arms        []ArmPlan            `json:"arms"` // the others are compared with the first
 	Curves      []Curve              `json:"curves,omitempty"`
+	Searches    []Search             `json:"-"`                 // for drawing; capacity.json has them
 	Caveats     []string             `json:"caveats,omitempty"` // about all arms
 	Warnings    []string             `json:"warnings,omitempty"`
 	LeftOut     []string             `json:"left_out"`
@@ -125,7 +126,7 @@ func New(a Ask, m *Measured) (*Plan, error) {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
 	p := &Plan{Schema: 2, Ask: a, Share: plannedShare, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
-		Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
+		Searches: m.Searches, Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
 	var errs []error
 	for _, c := range m.Arms {
 		if a.instances(c) > mostInstances {

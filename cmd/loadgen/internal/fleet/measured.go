@@ -44,6 +44,7 @@ type Measured struct {
 	Environment *results.Environment
 	Arms        []Capacity // the arm without spans is the first, if there is one
 	Curves      []Curve
+	Searches    []Search
 	// Caveats are about all arms, in a few words each: why to doubt the search, and which arms it left out.
 	Caveats  []string
 	Warnings []string

@@ -16,9 +16,7 @@ func TestNumbersAndTablesAreWrittenByThisPackageAlone(t *testing.T) {
 		"cli/capacityrun.go":  "a rate that a child process parses",
 		"hdrlog/write.go":     "the format of HdrHistogram's logs",
 		"history/measured.go": "rounds a value",
-		"page/chart.go":       "coordinates",
 		"page/scale.go":       "coordinates, and the ticks of an axis",
-		"page/windows.go":     "an offset in seconds, to the millisecond",
 	}
 	writes := regexp.MustCompile(`%[+]?[0-9]*\.[0-9]+[efg]|strconv\.FormatFloat|text/tabwriter|benchunit\.Scale|` +
 		`table\.NewWriter|utf8\.RuneCount|text\.Wrap(Soft|Text)`)

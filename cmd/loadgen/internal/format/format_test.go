@@ -11,6 +11,8 @@ import (
 
 var inf, nan = math.Inf(1), math.NaN()
 
+func both(change, interval string) string { return change + ", " + interval }
+
 func TestWhatIsWritten(t *testing.T) {
 	percent, number := format.Percent, format.Number
 	for name, c := range map[string]struct{ got, want string }{
@@ -108,6 +110,22 @@ func TestWhatIsWritten(t *testing.T) {
 		"wrap: control characters":             {format.Wrap("a\x1bb\rc", 80, ""), "a?b c\n"},
 		"TSV: a tab in a field": {format.TSV([][]string{{"a", "b"}, {"c\td", "e\n"}}),
 			"a\tb\nc d\te \n"},
+		"time: ns":                          {format.Time(412), "412 ns"},
+		"time: µs":                          {format.Time(1_770), "1.77 µs"},
+		"time: rounded up to the next unit": {format.Time(999_960), "1.00 ms"},
+		"time: infinite":                    {format.Time(inf), "infinite"},
+		"time: unknown":                     {format.Time(nan), "-"},
+		"changes: per cent":                 {both(format.Changes(-0.786, -0.791, -0.783)), "−79%, −79% to −78%"},
+		"changes: digits that tell ends apart": {both(format.Changes(-0.8, -0.8001, -0.7989)),
+			"−80%, −80.0% to −79.9%"},
+		"changes: ends that are equal": {both(format.Changes(-0.8, -0.8, -0.8)), "−80%, −80% to −80%"},
+		"changes: below ten per cent":  {both(format.Changes(-0.048, -0.35, 0.22)), "−4.8%, −35% to +22%"},
+		"changes: nothing":             {both(format.Changes(0, -0.0001, 0.0004)), "0%, −0.01% to +0.04%"},
+		"changes: factors":             {both(format.Changes(1.04, 0.5, 1.9)), "×2.0, ×1.5 to ×2.9"},
+		"changes: large factors":       {both(format.Changes(14, 13.96, 13.99)), "×15, ×14.96 to ×14.99"},
+		"changes: very large factors": {both(format.Changes(1e6-1, 1e6, 2e6)),
+			"×1,000,000, ×1,000,001 to ×2,000,001"},
+		"changes: unknown": {both(format.Changes(nan, nan, nan)), "-, "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.got != c.want {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/xml"
 	"fmt"
 	"math"
 	"strings"
@@ -41,33 +40,14 @@ func report(t *testing.T) *Report {
 
 // Names come from files that others wrote.
 func TestWhatFilesSayIsEscaped(t *testing.T) {
-	r := report(t)
-	page, err := html(r)
-	if err != nil {
-		t.Fatal(err)
+	text := markdown(report(t))
+	if strings.Contains(text, "<b>") {
+		t.Errorf("a name is read as a tag:\n%s", text)
 	}
-	for format, text := range map[string]string{"html": page, "markdown": markdown(r)} {
-		if strings.Contains(text, "<b>") {
-			t.Errorf("%s: a name is read as a tag:\n%s", format, text)
-		}
-	}
-	for line := range strings.Lines(markdown(r)) {
+	for line := range strings.Lines(text) {
 		cells := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
 		if strings.HasPrefix(line, "|") && cells != 10 {
 			t.Errorf("%d bars in %s", cells, line)
-		}
-	}
-	if strings.Contains(page, "http") || strings.Contains(page, "src=") {
-		t.Error("the page loads something")
-	}
-	d := xml.NewDecoder(strings.NewReader(page))
-	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
-	for {
-		if _, err := d.Token(); err != nil {
-			if err.Error() != "EOF" {
-				t.Error(err)
-			}
-			break
 		}
 	}
 }

@@ -97,6 +97,8 @@ type Cell struct {
 	group string  // what a reader calls the cell without its unit; Name if it is ""
 	rate  float64 // of a run: calls per second, or 0 if there is no one rate
 	need  int     // the rounds that could show a difference, if there were too few of them
+
+	Result *comparison.Result `json:"-"` // what the cell was made from, with the values of all rounds
 }
 
 // A Side holds what was measured of a base or a head.
@@ -121,6 +123,7 @@ func newCell(r *comparison.Result) *Cell {
 	if r.TooFew {
 		c.need = comparison.Need(r.Family, r.Paired)
 	}
+	c.Result = r
 	if c.Shift != nil {
 		c.Confidence = known(r.Confidence)
 	}

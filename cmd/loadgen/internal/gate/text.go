@@ -11,7 +11,7 @@ import (
 )
 
 // Formats returns the formats of a report.
-func Formats() []string { return []string{"text", "markdown", "json", "html"} }
+func Formats() []string { return []string{"text", "markdown", "json"} }
 
 // Format returns r as one of Formats. Text is for a screen. It has everything if all is set.
 func (r *Report) Format(as string, s *terminal.Screen, all bool) (string, error) {
@@ -22,8 +22,6 @@ func (r *Report) Format(as string, s *terminal.Screen, all bool) (string, error)
 		return markdown(r), nil
 	case "json":
 		return encode(r)
-	case "html":
-		return html(r)
 	}
 	return "", fmt.Errorf("format %q is unknown: want one of %s", as, strings.Join(Formats(), ", "))
 }

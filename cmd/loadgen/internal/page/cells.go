@@ -1,13 +1,15 @@
 package page
 
 import (
+	"cmp"
+	"errors"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
-	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -15,18 +17,15 @@ import (
 type cell struct {
 	scenarios.Cell
 	name   string // of its arm, among the arms of its level
-	series int    // number of its arm, which determines the colour
+	look   look
 	visits []*results.Visit
 	values []map[string]float64 // of each visit, by unit
 }
 
 // cells returns the cells of all levels, in the order of the scenario.
 func cells(run *results.Run) (list []*cell) {
-	levels := max(len(run.Scenario.Levels()), 1)
-	scenarioCells := run.Scenario.Cells()
-	arms := len(scenarioCells) / levels
-	for i, c := range scenarioCells {
-		v := &cell{Cell: c, name: armOf(run.Scenario, c), series: i % max(arms, 1)}
+	for _, c := range run.Scenario.Cells() {
+		v := &cell{Cell: c, name: armOf(run.Scenario, c)}
 		for _, visit := range run.Visits {
 			if visit.Cell == c && visit.Usable() {
 				v.visits = append(v.visits, visit)
@@ -68,27 +67,8 @@ func at(cells []*cell, l scenarios.Level) (level []*cell) {
 
 // median returns the median of a unit over all rounds, or NaN if a round has no value in that unit.
 func (c *cell) median(unit string) float64 {
-	var values []float64
-	for _, by := range c.values {
-		if x, ok := by[unit]; ok {
-			values = append(values, x)
-		}
-	}
-	if len(values) == 0 || len(values) < len(c.values) {
-		return math.NaN()
-	}
-	return results.Median(values)
-}
-
-// doubted reports whether at least half of the visits are not valid for the reason with this name.
-func (c *cell) doubted(name string) bool {
-	n := 0
-	for _, v := range c.visits {
-		if v.Doubted(name) {
-			n++
-		}
-	}
-	return n > 0 && 2*n >= len(c.visits)
+	median, _, _ := c.spread(unit)
+	return median
 }
 
 // merged returns the sum of a histogram over all visits.
@@ -102,68 +82,69 @@ func (c *cell) merged(histogram func(*results.Visit) *quantile.HDR) *quantile.HD
 	return sum
 }
 
-// A contest is a comparison of two arms, over all levels.
-type contest struct {
-	scenarios.Pair
-	rows []*row
-}
-
-// A row is a figure of a contest, with its level and the arms in other dimensions.
-type row struct {
-	*comparison.Figure
-	level  scenarios.Level
-	beside string // arms in other dimensions
-}
-
-// contestsOf groups contests by pairs of arms.
-func contestsOf(run *results.Run, contests []*comparison.Contest) (list []*contest) {
-	for _, c := range contests {
-		i := slices.IndexFunc(list, func(o *contest) bool { return o.Pair == c.Pair })
-		if i < 0 {
-			i = len(list)
-			list = append(list, &contest{Pair: c.Pair})
-		}
-		beside := strings.Join(c.Beside(run.Scenario), ", ")
-		for _, f := range c.Figures {
-			list[i].rows = append(list[i].rows, &row{f, c.CellA.Level, beside})
+// latency returns the median over rounds of a percentile of latency, in ns, and the least and the most of any round.
+// They are infinite if the percentile lies among calls that failed or were dropped, and NaN unless every round has
+// enough calls for it.
+func (c *cell) latency(q float64) (median, least, most float64) {
+	var values []float64
+	for _, v := range c.visits {
+		x, err := v.Record.Percentile(q)
+		var infinite *record.NotServedError
+		switch {
+		case errors.As(err, &infinite):
+			values = append(values, math.Inf(1))
+		case err != nil:
+			return math.NaN(), math.NaN(), math.NaN()
+		default:
+			values = append(values, float64(x))
 		}
 	}
-	return list
+	return middle(values)
 }
 
-// of returns the rows at a level.
-func (c *contest) of(l scenarios.Level) (rows []*row) {
-	for _, r := range c.rows {
-		if r.level == l {
-			rows = append(rows, r)
+// spread returns the median over rounds of a unit, the least and the most. They are NaN unless every round has a
+// value.
+func (c *cell) spread(unit string) (median, least, most float64) {
+	var values []float64
+	for _, by := range c.values {
+		x, ok := by[unit]
+		if !ok {
+			return math.NaN(), math.NaN(), math.NaN()
 		}
+		values = append(values, x)
 	}
-	return rows
+	return middle(values)
 }
 
-// same reports whether there is no difference in any round.
-func (r *row) same() bool { return r.Low == 0 && r.High == 0 }
-
-// drawable reports whether the row can be drawn as a ratio.
-func (r *row) drawable() bool { return !math.IsNaN(r.Shift) && !r.same() && !r.Absolute }
-
-// harm returns by how much the head is worse, or -Inf if that is unknown.
-func (r *row) harm() float64 {
-	switch {
-	case math.IsNaN(r.Shift):
-		return math.Inf(-1)
-	case r.Rule.Better == comparison.Higher:
-		return -r.Shift
+// middle returns the median of values, the least and the most; all are NaN if there are none.
+func middle(values []float64) (median, least, most float64) {
+	if len(values) == 0 {
+		return math.NaN(), math.NaN(), math.NaN()
 	}
-	return r.Shift
+	slices.Sort(values)
+	least, most = values[0], values[len(values)-1]
+	if n := len(values); math.IsInf(values[n/2], 1) {
+		return math.Inf(1), least, most
+	}
+	return results.Median(values), least, most
 }
 
-// margin returns the bounds of the margin as shares of the base. ok is false if the margin is an amount, if it is all
-// of the base, which no ratio shows, or if it does not apply.
-func (r *row) margin() (low, high float64, ok bool) {
-	if r.Absolute || r.Exploratory || math.IsNaN(r.Shift) {
-		return 0, 0, false
+// typical returns the visit with the median p99, or nil if there are no visits.
+func (c *cell) typical() *results.Visit {
+	sorted := slices.Clone(c.visits)
+	slices.SortStableFunc(sorted, func(a, b *results.Visit) int {
+		return cmp.Compare(a.Record.Latency.Quantile(0.99), b.Record.Latency.Quantile(0.99))
+	})
+	if len(sorted) == 0 {
+		return nil
 	}
-	margin := r.Allowed()
-	return -margin, margin, margin < 1
+	return sorted[(len(sorted)-1)/2]
+}
+
+// sum returns the sum of f over all visits.
+func (c *cell) sum(f func(*record.Record) uint64) (n uint64) {
+	for _, v := range c.visits {
+		n += f(v.Record)
+	}
+	return n
 }

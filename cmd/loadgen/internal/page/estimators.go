@@ -1,10 +1,9 @@
 package page
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
+	"strings"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -13,12 +12,63 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// An estimator holds the size and the errors of one estimator, as medians over visits.
+// An estimator holds the size, the speed and the errors of one estimator, as medians over visits.
 type estimator struct {
-	name        string
-	state       float64
-	value, rank map[float64]float64 // shares, by quantile
-	visits      int
+	name                 string
+	state, insert, query float64
+	value, rank          map[float64]float64 // shares, by quantile
+	visits               int
+}
+
+// largestError is the error of a value up to which an estimator is shown as good.
+const largestError = 0.01
+
+// An estimatorView is the chart and the table of the estimators.
+type estimatorView struct {
+	About string
+	Plot  *plot
+	Table table
+}
+
+// estimatorsOf returns the chart and the table of the estimators over all visits of the level with the most calls, or
+// nil if there are none.
+func estimatorsOf(run *results.Run, cells []*cell) *estimatorView {
+	list, level := estimators(run, cells)
+	if len(list) == 0 {
+		return nil
+	}
+	v := &estimatorView{Plot: scatter(list), Table: table{Class: "legend", Header: []string{"", "memory", "insert ns",
+		"query µs"}}}
+	v.About = fmt.Sprintf("on the latencies of every visit at %s, against a full sort; medians of %s",
+		report.Load(level), format.Plural(list[0].visits, "visit"))
+	for _, q := range results.EstimatePercentiles() {
+		v.Table.Header = append(v.Table.Header, "error "+record.PercentileName(q), "of rank")
+	}
+	for _, e := range list {
+		r := line{Name: e.name, Fields: fields(format.Bytes(e.state), format.Number(e.insert), format.Micros(e.query))}
+		for _, q := range results.EstimatePercentiles() {
+			value, ok := e.value[q]
+			if !ok {
+				r.Fields = append(r.Fields, fields(format.None, format.None)...)
+				continue
+			}
+			f := field{Text: percentOf(value)}
+			if value > largestError {
+				f.Class = "out-of"
+			}
+			r.Fields = append(r.Fields, f, field{Text: percentOf(e.rank[q])})
+		}
+		v.Table.Rows = append(v.Table.Rows, r)
+	}
+	return v
+}
+
+// percentOf returns an error in per cent, or exact.
+func percentOf(share float64) string {
+	if share == 0 {
+		return "exact"
+	}
+	return format.Percent(share)
 }
 
 // estimators returns the estimators over all visits of the level with the most calls.
@@ -30,99 +80,111 @@ func estimators(run *results.Run, cells []*cell) (list []estimator, level scenar
 		}
 	}
 	for _, arm := range run.Scenario.Arms(scenarios.Quantile) {
-		e := estimator{name: arm, value: map[float64]float64{}, rank: map[float64]float64{}}
-		var state []float64
-		value, rank := map[float64][]float64{}, map[float64][]float64{}
+		var estimates []results.Estimate
 		for _, v := range at(cells, level) {
 			for _, visit := range v.visits {
-				for _, estimate := range visit.Estimates {
-					if estimate.Quantile != arm {
-						continue
-					}
-					e.visits++
-					state = append(state, float64(estimate.StateBytes))
-					for _, a := range estimate.Answers {
-						value[a.Q] = append(value[a.Q], math.Abs(a.Value))
-						rank[a.Q] = append(rank[a.Q], a.Rank)
+				for _, e := range visit.Estimates {
+					if e.Quantile == arm {
+						estimates = append(estimates, e)
 					}
 				}
 			}
 		}
-		if e.visits == 0 {
-			continue
+		if len(estimates) > 0 {
+			list = append(list, estimatorOf(arm, estimates))
 		}
-		e.state = results.Median(state)
-		for _, q := range results.EstimatePercentiles() {
-			if len(value[q]) > 0 {
-				e.value[q], e.rank[q] = results.Median(value[q]), results.Median(rank[q])
-			}
-		}
-		list = append(list, e)
 	}
 	return list, level
 }
 
-// estimatorCharts returns a chart of error against size for each percentile.
-func estimatorCharts(run *results.Run, cells []*cell) (charts []*chart) {
-	list, level := estimators(run, cells)
-	if len(list) == 0 {
-		return nil
-	}
-	for i, q := range results.EstimatePercentiles() {
-		name := record.PercentileName(q)
-		c := &chart{ID: fmt.Sprintf("estimators-%d", i), Title: "Estimators: error of " + name + " against size",
-			Caption: fmt.Sprintf("On the latencies of every visit at %s: the error of the value compared with a full "+
-				"sort. Medians over visits. "+
-				"Further left is smaller, further down is better.", report.Load(level))}
-		c.scatter(list, q)
-		c.Table.Header = []string{"", "state, bytes", "value error, %", "rank error, %", "visits"}
-		for _, e := range list {
-			row := []string{e.name, format.Count(e.state), format.None, format.None, fmt.Sprint(e.visits)}
-			if v, ok := e.value[q]; ok {
-				row[2], row[3] = format.Number(100*v), format.Number(100*e.rank[q])
-			}
-			c.Table.Rows = append(c.Table.Rows, row)
+// estimatorOf returns the medians of estimates.
+func estimatorOf(name string, estimates []results.Estimate) estimator {
+	e := estimator{name: name, visits: len(estimates), value: map[float64]float64{}, rank: map[float64]float64{}}
+	var state, insert, query []float64
+	value, rank := map[float64][]float64{}, map[float64][]float64{}
+	for _, x := range estimates {
+		state = append(state, float64(x.StateBytes))
+		insert, query = append(insert, x.InsertNS), append(query, x.QueryNS)
+		for _, a := range x.Answers {
+			value[a.Q], rank[a.Q] = append(value[a.Q], math.Abs(a.Value)), append(rank[a.Q], math.Abs(a.Rank))
 		}
-		charts = append(charts, c)
 	}
-	return charts
+	e.state, e.insert, e.query = results.Median(state), results.Median(insert), results.Median(query)
+	for q := range value {
+		e.value[q], e.rank[q] = results.Median(value[q]), results.Median(rank[q])
+	}
+	return e
 }
 
-// scatter draws a dot for each estimator, and its name to the right of the plot, as close to the height of the dot as
-// there is room.
-func (c *chart) scatter(list []estimator, q float64) {
-	var stated []estimator
-	var xs, ys []float64
-	for _, e := range list {
-		if v, ok := e.value[q]; ok {
-			stated, xs, ys = append(stated, e), append(xs, e.state), append(ys, 100*v)
+// worst returns the largest error of the values, or NaN if there is none.
+func (e *estimator) worst() float64 {
+	worst := math.NaN()
+	for _, x := range e.value {
+		if math.IsNaN(worst) || x > worst {
+			worst = x
 		}
 	}
-	if len(stated) == 0 {
-		c.Missing = "No visit has enough calls."
-		return
+	return worst
+}
+
+// leastError is the bottom of the chart: errors that are smaller, and none at all, are drawn there.
+const leastError = 1e-5
+
+// scatter returns a chart of the largest error against memory, or nil if no visit has enough calls.
+func scatter(list []estimator) *plot {
+	c := &plot{Height: 320, Wide: true, Label: "Estimators: the largest error of a percentile against memory. " +
+		"The table has the values."}
+	var xs []float64
+	ys := []float64{leastError, 2 * largestError}
+	for _, e := range list {
+		if w := e.worst(); finite(w) {
+			xs, ys = append(xs, e.state), append(ys, max(w, leastError))
+		}
 	}
-	const names = 150
-	height := max(lowHeight+40, float64(axisMargin+topMargin)+lineHeight*float64(len(stated)+1))
-	y := logScale(ys, height-axisMargin, topMargin)
-	ticks := y.ticks(plain, down)
-	c.frame(true, tickLabels(ticks))
-	c.Height = px(height)
-	c.Right, c.Bottom = c.Width-names-40, c.Height-axisMargin
-	x := logScale(xs, float64(c.Left), float64(c.Right))
-	c.X, c.Y = axis{"state, bytes", x.ticks(plain, across), x, 1}, axis{"error, %", ticks, y, 1}
-	slices.SortStableFunc(stated, func(a, b estimator) int { return cmp.Compare(b.value[q], a.value[q]) })
-	last := float64(c.Top) - lineHeight + 8
-	for i, e := range stated {
-		p := point{x.at(e.state), y.at(100 * e.value[q])}
-		// The name is at least as low as the dot, unless the names below it would not fit.
-		line := min(max(float64(p.y), last+lineHeight), float64(c.Bottom)-lineHeight*float64(len(stated)-1-i))
-		last = line
-		name := fmt.Sprintf("%s: %s of state, error %s", e.name, format.Bytes(e.state),
-			format.Percent(e.value[q]))
-		c.Shapes = append(c.Shapes,
-			shape{Kind: "lead", X: p.x, Y: p.y, X2: c.Right + 8, Y2: px(line)},
-			shape{Kind: "dot", Class: class(i), X: p.x, Y: p.y, Label: name})
-		c.Texts = append(c.Texts, label{c.Right + 12, px(line) + 4, "start", "", format.Cut(e.name, 24), name})
+	if len(xs) == 0 {
+		return nil
+	}
+	x, y := logScale(xs, 30, extent-30), logScale(ys, extent, 0)
+	allowed := y.at(largestError)
+	c.add("zone", "M0 "+allowed.String()+"H1000V1000H0Z")
+	c.add("limit", "M0 "+allowed.String()+"H1000")
+	var names []named
+	for _, e := range list {
+		w := e.worst()
+		if !finite(w) {
+			continue
+		}
+		p, colour := point{x.at(e.state), y.at(max(w, leastError))}, "good"
+		if w > largestError {
+			colour = "bad"
+		}
+		c.add("dot "+colour, spot(p))
+		names = append(names, named{p, format.Cut(e.name, 18)})
+	}
+	c.besides(names)
+	c.axes(memoryTicks(x), y.ticks(func(x float64) string {
+		if x <= leastError*(1+rounding) {
+			return "exact"
+		}
+		return format.Given(x)
+	}, 7), "memory of an estimator")
+	return c
+}
+
+// memoryTicks returns ticks at powers of 2, of which each is the eighth of the next, or a smaller part if there are
+// many.
+func memoryTicks(s *scale) (list []tick) {
+	const most = 5
+	for step := 3; ; step += 3 {
+		list = nil
+		for n := 0; n < 64; n += step {
+			if x := math.Pow(2, float64(n)); x >= s.lo && x <= s.hi {
+				text := strings.NewReplacer(".00 ", " ", ".0 ", " ").Replace(format.Bytes(x))
+				list = append(list, tick{s.at(x), text})
+			}
+		}
+		if len(list) <= most || step > 60 {
+			return list
+		}
 	}
 }

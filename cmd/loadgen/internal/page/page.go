@@ -1,194 +1,154 @@
-// Package page draws a run as one HTML file that needs nothing else: it loads nothing over the network,
-// and can be read without scripts. The same run yields the same bytes.
+// Package page draws a run, a comparison and a plan as one HTML file each, which needs nothing else: it loads nothing
+// over the network, and everything but the values under a pointer is there without scripts. The same input yields the
+// same bytes.
 //
-// The template draws charts as SVG from numbers. html/template escapes the text of users.
+// All pages are one design. Each answers three questions, in this order: what is the answer, can I believe it, and
+// what next. Charts are lines in SVG that stretches, with texts in HTML that reflow. html/template escapes the text of
+// users.
 package page
 
 import (
 	"bytes"
-	_ "embed"
-	"encoding/json"
+	"embed"
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
-	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
-	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
-	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-//go:embed page.html
-var text string
+//go:embed style.css script.js *.html
+var files embed.FS
 
-var page = template.Must(template.New("page").Parse(text))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"style":  func() template.CSS { return template.CSS(read("style.css")) },
+	"script": func() template.JS { return template.JS(read("script.js")) },
+	"long":   func(limit int, text string) bool { return format.Width(text) > limit },
+	"dict":   dict,
+}).ParseFS(files, "*.html"))
 
-// A document holds what the template shows.
-type document struct {
-	Title, Question, Answer string
-	Partial                 string
-	Family                  string // numbers of verdicts
-	Objectives, Warnings    []string
-	Comparisons             []string
-	Invalid                 string
-	Facts                   [][2]string // about the run and its environment
-	Scenario                string      // as a file that can be run again
-	File                    string      // name of that file
-	Command                 string
-	Overview                []*chart
-	Levels                  []section
-	Estimators              []*chart
-}
-
-// A section holds the charts of a level of load.
-type section struct {
-	Title        string
-	Main         []*chart
-	Parts, Times []*chart
-	Note         string
-}
-
-// Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
-func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, noise string) error {
-	d, err := compose(run, contests)
+// read returns an embedded file.
+func read(name string) string {
+	data, err := files.ReadFile(name)
 	if err != nil {
-		return err
+		panic(err) // it is embedded
 	}
-	if noise != "" {
-		d.Facts = append(d.Facts, [2]string{"Noise", noise})
+	return string(data)
+}
+
+// dict returns the arguments of a part of a page, which come in pairs of a name and a value.
+func dict(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
 	}
+	return m
+}
+
+// write writes a page. Nothing is written if it cannot be made.
+func write(w io.Writer, name string, data any) error {
 	var b bytes.Buffer
-	if err := page.Execute(&b, d); err != nil {
+	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	_, err = w.Write(b.Bytes())
+	_, err := w.Write(directional.ReplaceAll(b.Bytes(), []byte("?")))
 	return err
 }
 
-// compose returns the document of a run.
-func compose(run *results.Run, judged []*comparison.Contest) (*document, error) {
-	s := run.Scenario
-	scenario, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("page: %w", err)
-	}
-	sentences := report.SentencesOf(run, judged)
-	d := &document{
-		Title: s.Name, Question: s.About,
-		Objectives: sentences.Objectives, Warnings: sentences.Warnings, Comparisons: sentences.Comparisons,
-		Family: sentences.Family,
-		Facts:  facts(run), Scenario: string(scenario), File: "scenario.yaml", Command: "loadgen run scenario.yaml",
-	}
-	if d.Question == "" {
-		d.Question = "Measures " + strings.Join(s.Arms(scenarios.Target), " and ") + " under load."
-	}
-	usable, doubted := 0, 0
-	for _, v := range run.Visits {
-		if v.Usable() {
-			usable++
-			if len(v.Verdict) > 0 {
-				doubted++
-			}
-		}
-	}
-	if run.Status != results.Complete || usable < s.Visits() {
-		d.Partial = fmt.Sprintf("%d of %s were completed. The results below use only these.", usable,
-			format.Plural(s.Visits(), "visit"))
-		if run.Status != results.Complete {
-			d.Partial = "The run was interrupted. " + d.Partial
-		}
-	}
-	measured := cells(run)
-	contests := contestsOf(run, judged)
-	d.Answer = answer(run, judged, sentences, usable)
-	if usable == 0 {
-		return d, nil
-	}
-	d.Invalid = fmt.Sprintf("%d of %s are valid.", usable-doubted, format.Plural(usable, "visit"))
-	for i, c := range contests {
-		d.Overview = append(d.Overview, forest(fmt.Sprintf("forest-%d", i), c))
-	}
-	d.Overview = append(d.Overview, rates(measured)...)
-	d.Levels = sections(run, measured, contests)
-	d.Estimators = estimatorCharts(run, measured)
-	return d, nil
+// directional are the characters that turn the text around them, for which no name has a use.
+var directional = regexp.MustCompile("[\u202a-\u202e\u2066-\u2069]")
+
+// A head is what the bar of a page shows.
+type head struct {
+	Title, Name, Meta string
+	Levels            []*level // one control for the whole page, if there are several
 }
 
-// answer returns the answer in one sentence: the first comparison at the last level, which is the highest rate if the
-// rates of the scenario ascend.
-func answer(run *results.Run, contests []*comparison.Contest, sentences report.Sentences, usable int) string {
-	if usable == 0 {
-		return "There is no answer: no visit was completed."
+// Menu reports whether the levels are too many, or their names too long, for buttons beside each other.
+func (h *head) Menu() bool {
+	width := 0
+	for _, l := range h.Levels {
+		width += format.Width(l.Name)
 	}
-	levels := run.Scenario.Levels()
-	for i, sentence := range sentences.Comparisons {
-		if c := contests[i]; c.Pair == contests[0].Pair && c.CellA.Level == levels[len(levels)-1] {
-			return sentence
-		}
-	}
-	return "The scenario compares nothing: the charts show what was measured."
+	return len(h.Levels) > 4 || width > 50
 }
 
-// sections returns the sections of all levels.
-func sections(run *results.Run, cells []*cell, contests []*contest) (list []section) {
-	for i, l := range run.Scenario.Levels() {
-		level := at(cells, l)
-		s := section{Title: report.Load(l)}
-		id := fmt.Sprintf("level-%d-", i)
-		s.Main = append(s.Main, percentiles(id+"percentiles", level))
-		for k, c := range contests {
-			s.Main = append(s.Main, strip(fmt.Sprintf("%sstrip-%d", id, k), c, c.of(l)))
-		}
-		timed := false
-		for k, v := range level {
-			if len(v.visits) == 0 {
-				s.Note += fmt.Sprintf(" %s was not measured at %s.", v.name, s.Title)
-				continue
-			}
-			s.Parts = append(s.Parts, parts(fmt.Sprintf("%sparts-%d", id, k), v))
-			c := windows(fmt.Sprintf("%stime-%d", id, k), v)
-			timed = timed || c.Missing == ""
-			s.Times = append(s.Times, c)
-		}
-		if !timed {
-			s.Note += " There are no charts over time: the run has no windows of time."
-			s.Times = nil
-		}
-		s.Note = strings.TrimSpace(s.Note)
-		list = append(list, s)
+// A chip is a short text with a tone: good, bad, doubt or flat. A symbol and a word repeat what its colour says.
+type chip struct{ Tone, Text, More string }
+
+// A card is one of the numbers that answer a question.
+type card struct {
+	Name        string
+	Word        *chip
+	Big, Of     string // the number, and its unit if it is not a change
+	Interval    string
+	Ratio       *ratio
+	Detail      string
+	Base, Head  string // values, if the card is a comparison
+	Unit, Extra string
+}
+
+// A ratio shows the base and the head as bars from 0, and the interval of the head if the base is certain.
+type ratio struct {
+	Base, Head  string // classes of their colours
+	All, At     px     // the ends of the bars of base and head, in per cent
+	Left, Width px     // the interval, in per cent
+}
+
+// A table has a header and rows of texts. The first column is the name of a row.
+type table struct {
+	ID     string
+	Header []string
+	Rows   []line
+	Class  string
+}
+
+// A line is a row of a table.
+type line struct {
+	Name   string
+	Class  string
+	Key    string // class of a line, as in the chart that the table belongs to
+	Fields []field
+}
+
+// A field is a field of a table. Share is a percentage that its background shows, if its class is share.
+type field struct {
+	Text    string
+	Class   string
+	Share   int
+	Verdict comparison.Verdict // as JSON has it, beside the word for people
+}
+
+// fields returns fields without a class.
+func fields(texts ...string) (list []field) {
+	for _, t := range texts {
+		list = append(list, field{Text: t})
 	}
 	return list
 }
 
-// facts returns where and how the run was made.
-func facts(run *results.Run) (list [][2]string) {
-	s, e := run.Scenario, &run.Environment
-	add := func(name, value string) {
-		if value != "" {
-			list = append(list, [2]string{name, value})
-		}
+// A step is what to do next.
+type step struct{ Why, Command string }
+
+// steps returns what to do next: the first of many steps.
+func steps(list []report.Step) (next []step) {
+	const most = 2
+	for _, s := range list[:min(most, len(list))] {
+		next = append(next, step{strings.TrimSuffix(s.Why, "."), s.Line()})
 	}
-	began := ""
-	if !run.Began.IsZero() {
-		began = run.Began.UTC().Format(time.RFC3339)
-	}
-	rounds := format.Plural(s.Rounds, "round")
-	if s.Duration > 0 {
-		rounds += fmt.Sprintf(" of %v", s.Duration)
-	}
-	add("began", began)
-	add("rounds", rounds+", in random order")
-	add("arrivals", report.Arrivals(s))
-	add("seed", fmt.Sprint(s.Seed))
-	add("Go", e.GoVersion)
-	add("system", strings.TrimSpace(e.GOOS+"/"+e.GOARCH+" "+e.Kernel))
-	add("CPU", e.CPU)
-	add("processors", fmt.Sprintf("%d, GOMAXPROCS=%d", e.NumCPU, e.GOMAXPROCS))
-	add("GOGC", e.GOGC)
-	add("GOMEMLIMIT", e.GOMEMLIMIT)
-	add("loadgen", strings.TrimSpace(e.Version+" "+e.Commit))
-	return list
+	return next
 }
+
+// split returns the first sentence of an answer, without its full stop, and the others.
+func split(answer string) (first, others string) {
+	if at := sentenceEnd.FindStringIndex(answer); at != nil {
+		return answer[:at[0]], answer[at[0]+2:]
+	}
+	return strings.TrimSuffix(answer, "."), ""
+}
+
+var sentenceEnd = regexp.MustCompile(`\. \pL`)

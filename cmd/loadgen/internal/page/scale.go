@@ -6,14 +6,21 @@ import (
 	"strconv"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
-	"github.com/loadgen-go/loadgen/results"
 )
 
-// A px is a coordinate in pixels. The page prints it with one decimal.
+// The extent of a chart. SVG stretches it to the room that there is, and HTML places text in per cent of it.
+const extent = 1000
+
+// A px is a coordinate of a chart, or a number of per cent.
 type px float64
 
-// String returns p with one decimal.
-func (p px) String() string { return fmt.Sprintf("%.1f", float64(p)) }
+// String returns p with at most two digits after the point.
+func (p px) String() string {
+	return strconv.FormatFloat(math.Round(float64(p)*100)/100+0, 'f', -1, 64)
+}
+
+// percent returns a coordinate in per cent of the extent.
+func (p px) percent() px { return p / (extent / 100) }
 
 // A scale maps values to coordinates.
 type scale struct {
@@ -26,7 +33,7 @@ type scale struct {
 }
 
 // zeroRoom is the distance of 0 from the first positive value on a log scale.
-const zeroRoom = 16 // pixels
+const zeroRoom = 40
 
 // at returns the coordinate of x, limited to the ends of the scale.
 func (s *scale) at(x float64) px {
@@ -135,59 +142,64 @@ type tick struct {
 	Label string
 }
 
-// steps returns the values at which a scale has ticks.
-func (s *scale) steps() (values []float64) {
+// steps returns the values at which a scale has ticks. A log scale has ticks at decades, or at 1, 2 and 5 if it has
+// fewer than three decades.
+func (s *scale) steps(most int) (values []float64) {
 	if !s.log {
-		step := value125(ceil125(max(s.hi/6-s.lo/6, math.SmallestNonzeroFloat64)))
+		n := float64(most)
+		step := value125(ceil125(max(s.hi/n-s.lo/n, math.SmallestNonzeroFloat64)))
 		last := math.Floor(s.hi/step + rounding)
 		for i := math.Ceil(s.lo/step - rounding); i <= last; i++ {
 			values = append(values, i*step)
 		}
 		return values
 	}
-	everyDecade := log10(s.hi)-log10(s.lo) > 4
-	for n := floor125(s.lo); value125(n) <= s.hi; n++ {
-		if n%3 == 0 || !everyDecade {
-			values = append(values, value125(n))
-		}
-	}
-	return values
-}
-
-// ticks returns the ticks of an axis, as many as there is room for. A label needs room(label) pixels along the axis.
-func (s *scale) ticks(label func(float64) string, room func(string) float64) (list []tick) {
-	add := func(t tick) {
-		if n := len(list); n > 0 {
-			last := list[n-1]
-			if math.Abs(float64(t.At-last.At)) < (room(t.Label)+room(last.Label))/2 {
-				return
+	first, last := floor125(s.lo), floor125(s.hi)
+	var decades []float64
+	for n := first; n <= last; n++ {
+		if x := value125(n); x >= s.lo*(1-rounding) {
+			values = append(values, x)
+			if n%3 == 0 {
+				decades = append(decades, x)
 			}
 		}
-		list = append(list, t)
 	}
+	if len(decades) >= 3 || len(values) > most && len(decades) > 0 {
+		values = decades
+	}
+	every := (len(values) + most - 1) / most
+	var few []float64
+	for i, x := range values {
+		if i%max(every, 1) == 0 {
+			few = append(few, x)
+		}
+	}
+	return few
+}
+
+// ticks returns about as many ticks as asked for. A log scale that begins with 0 has a tick there.
+func (s *scale) ticks(label func(float64) string, most int) (list []tick) {
 	if s.zero {
-		add(tick{px(s.from), "0"})
+		list = append(list, tick{px(s.from), "0"})
 	}
-	for _, x := range s.steps() {
-		add(tick{s.at(x), label(x)})
+	for _, x := range s.steps(most) {
+		list = append(list, tick{s.at(x), label(x)})
 	}
 	return list
 }
 
-// charWidth is the approximate width of a character, and lineHeight the height of a line, in pixels.
-const (
-	charWidth  = 6.9
-	lineHeight = 15.0
-)
-
-// textWidth returns the approximate width of s, in pixels.
-func textWidth(s string) float64 { return charWidth * float64(format.Width(s)) }
-
-// across returns the room for a label on a horizontal axis, in pixels.
-func across(s string) float64 { return textWidth(s) + 10 }
-
-// down returns the room for a label on a vertical axis, in pixels.
-func down(string) float64 { return lineHeight }
+// String returns the scale for the script: its kind, its values and its coordinates at both ends.
+func (s *scale) String() string {
+	kind, from := "linear", s.from
+	if s.log {
+		kind, from = "log", s.from
+		if s.zero {
+			from = float64(s.at(s.lo))
+		}
+	}
+	return kind + " " + format.Exact(s.lo) + " " + format.Exact(s.hi) + " " + px(from).String() + " " +
+		px(s.to).String()
+}
 
 // plain returns the label of a number on an axis.
 func plain(x float64) string {
@@ -201,32 +213,4 @@ func plain(x float64) string {
 		return format.Count(x)
 	}
 	return format.Digits(x, 3)
-}
-
-// A unit is a unit of time.
-type unit struct {
-	name string
-	ns   float64
-}
-
-// timeUnit returns the unit for durations, given in ns: the largest unit that is at most twice their median, without
-// zeros.
-func timeUnit(values []float64) unit {
-	var positive []float64
-	for _, x := range values {
-		if x > 0 {
-			positive = append(positive, x)
-		}
-	}
-	best := unit{"ns", 1}
-	if len(positive) == 0 {
-		return best
-	}
-	middle := results.Median(positive)
-	for _, u := range []unit{{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}} {
-		if middle >= u.ns/2 {
-			best = u
-		}
-	}
-	return best
 }

@@ -40,7 +40,7 @@ func checkAxis(s *scale, values []float64) error {
 		}
 		last = at
 	}
-	ticks := s.ticks(plain, down)
+	ticks := s.ticks(plain, 6)
 	if len(ticks) < 1 || len(ticks) > 60 {
 		return fmt.Errorf("it has %d ticks from %v to %v", len(ticks), s.lo, s.hi)
 	}
@@ -151,7 +151,7 @@ func TestTicksAreWrittenPlainly(t *testing.T) {
 // Values that differ only by rounding do not determine the range of an axis, which would have countless ticks.
 func TestValuesThatRoundingTellsApartAreOne(t *testing.T) {
 	s := linearScale([]float64{100, math.Nextafter(100, 101)}, 0, 100)
-	if s.lo > 95 || s.hi < 105 || len(s.steps()) > 20 {
+	if s.lo > 95 || s.hi < 105 || len(s.steps(6)) > 20 {
 		t.Errorf("from %v to %v", s.lo, s.hi)
 	}
 }

@@ -49,9 +49,25 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 	return a
 }
 
-// AnswerAt returns what a run shows at one load, in a sentence.
+// AnswerAt returns what a run shows at one load, in a headline: it has at most two numbers, those that are worse
+// if there are any.
 func AnswerAt(run *results.Run, contests []*comparison.Contest, l scenarios.Level) string {
-	return answerAt(run, views(run), contests, l)
+	const most = 2
+	for _, m := range matchesOf(contests) {
+		for _, c := range m.contests {
+			worse, better, _, _ := sorted(c)
+			figures := worse
+			if len(worse) == 0 {
+				figures = better
+			}
+			if c.CellA.Level == l && len(figures) > 0 {
+				text := changes(c.A, c.B, load(l), figures[:min(most, len(figures))])
+				return strings.TrimSuffix(text, ".")
+			}
+		}
+		break
+	}
+	return strings.TrimSuffix(answerAt(run, views(run), contests, l), ".")
 }
 
 func answerAt(run *results.Run, cells []*view, contests []*comparison.Contest, l scenarios.Level) string {

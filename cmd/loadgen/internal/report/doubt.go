@@ -29,6 +29,7 @@ const (
 	lagIsLatency = "p99-is-lag"
 	fewRoundsFor = "few-rounds"
 	unstableSLO  = "unstable"
+	unfitMachine = "machine"
 )
 
 // misleading reports whether a visit with this reason measured the machine or the generator instead of the target.
@@ -114,6 +115,10 @@ func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt)
 	}
 	for _, text := range tooFewRounds(run, contests) {
 		doubts = append(doubts, Doubt{Name: fewRoundsFor, Text: strings.TrimSuffix(text, ".")})
+	}
+	for _, text := range run.Environment.Warnings {
+		evidence, remedy := advice(text)
+		doubts = append(doubts, Doubt{Name: unfitMachine, Text: evidence, Remedy: remedy})
 	}
 	return doubts
 }
