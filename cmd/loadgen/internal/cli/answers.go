@@ -152,8 +152,7 @@ const (
 // newPlanDocument returns the plan of a scenario.
 func newPlanDocument(s *scenarios.Scenario) *planDocument {
 	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(),
-		Wall: s.Wall(),
-		Workers: workers(s), Checks: planChecks(s)}
+		Wall: s.Wall(), Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
 		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,

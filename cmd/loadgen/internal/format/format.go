@@ -133,6 +133,23 @@ func Change(share float64) string {
 	return Signed(share, Percent)
 }
 
+// Shift returns a difference as a share of what it was: -79%, +5.3% or, from twice on, ×2.5. From 10% on it has so many digits after
+// the point. The unit is % or nothing.
+func Shift(share float64, digits int, unit string) string {
+	size := 100 * math.Abs(share)
+	switch {
+	case share >= 9:
+		return "×" + Count(1+share)
+	case share >= 0.995:
+		return fmt.Sprintf("×%.*f", digits+1, 1+share)
+	case size < 0.005:
+		return "0" + unit
+	case size >= 9.95 && digits > 0:
+		return fmt.Sprintf("%+.*f%s", digits, 100*share, unit)
+	}
+	return strings.TrimSuffix(Signed(share, Rough), "%") + unit
+}
+
 // Rough returns a share in per cent with two digits, for sentences: 0.05%, 5.4%, 78%. Less than 0.005% is "0%".
 func Rough(share float64) string {
 	p := math.Abs(100 * share)

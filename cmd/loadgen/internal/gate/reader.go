@@ -140,7 +140,7 @@ func (c *Cell) change() string {
 	case c.Absolute:
 		return format.Signed(*c.Shift/c.scale().per, format.Number)
 	}
-	return ratio(*c.Shift, 0, "%")
+	return format.Shift(*c.Shift, 0, "%")
 }
 
 // interval returns the interval of the shift, with a unit behind shares.
@@ -154,27 +154,10 @@ func (c *Cell) interval(unit string) string {
 		return format.Interval(low/per, high/per, func(x float64) string { return format.Signed(x, format.Number) })
 	}
 	digits := 0
-	for digits < 2 && low != high && ratio(low, digits, unit) == ratio(high, digits, unit) {
+	for digits < 2 && low != high && format.Shift(low, digits, unit) == format.Shift(high, digits, unit) {
 		digits++
 	}
-	return format.Interval(low, high, func(x float64) string { return ratio(x, digits, unit) })
-}
-
-// ratio returns a shift that is a share: -79%, +5.3% or, from twice on, ×2.5. From 10% on it has so many digits after
-// the point. The unit is % or nothing.
-func ratio(share float64, digits int, unit string) string {
-	size := 100 * math.Abs(share)
-	switch {
-	case share >= 9:
-		return "×" + format.Count(1+share)
-	case share >= 0.995:
-		return fmt.Sprintf("×%.*f", digits+1, 1+share)
-	case size < 0.005:
-		return "0" + unit
-	case size >= 9.95 && digits > 0:
-		return fmt.Sprintf("%+.*f%s", digits, 100*share, unit)
-	}
-	return strings.TrimSuffix(format.Signed(share, format.Rough), "%") + unit
+	return format.Interval(low, high, func(x float64) string { return format.Shift(x, digits, unit) })
 }
 
 // differs returns in words how the head differs: is 12% slower in ns/op.

@@ -167,7 +167,7 @@ func verdictsOf(all []*change, arms bool) (answer string, counts []chip) {
 var importance = []comparison.Verdict{comparison.Regressed, comparison.Worse, comparison.Inconclusive,
 	comparison.Improved, comparison.Better, comparison.Expected, comparison.Equivalent}
 
-// mostImportant orders changes by their verdict, and by their size.
+// mostImportant orders changes by their verdict, those without a doubt first, and by their size.
 func mostImportant(a, b *change) int {
 	size := func(c *change) float64 {
 		if !c.drawable() || c.Shift <= -1 {
@@ -175,8 +175,14 @@ func mostImportant(a, b *change) int {
 		}
 		return math.Abs(math.Log(1 + c.Shift))
 	}
+	doubtful := func(c *change) int {
+		if c.doubt != "" && c.Verdict.Differs() {
+			return 1
+		}
+		return 0
+	}
 	return cmp.Or(cmp.Compare(slices.Index(importance, a.Verdict), slices.Index(importance, b.Verdict)),
-		cmp.Compare(size(b), size(a)))
+		cmp.Compare(doubtful(a), doubtful(b)), cmp.Compare(size(b), size(a)))
 }
 
 // believeReport returns the reasons to believe or to doubt a comparison.

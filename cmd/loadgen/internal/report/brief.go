@@ -251,8 +251,8 @@ func verdictCell(f *comparison.Figure, screen *terminal.Screen) string {
 
 // multiple returns a shift, or an end of its interval: from twice the base on as a multiple of it.
 func (q *quantity) multiple(f *comparison.Figure, x float64) string {
-	if !f.Absolute && x >= 0.995 {
-		return format.Number(1+x) + "×"
+	if !f.Absolute {
+		return format.Shift(x, 0, "%")
 	}
 	return q.change(f, x)
 }
