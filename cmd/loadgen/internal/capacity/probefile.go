@@ -24,6 +24,7 @@ const FileName = "capacity.json"
 // A File is the content of capacity.json. It holds the whole state of a search, so that the search can be resumed.
 type File struct {
 	Schema      int                 `json:"schema"`
+	Kind        string              `json:"kind"`   // capacity
 	Status      results.Status      `json:"status"` // partial until the search has ended
 	Began       time.Time           `json:"began"`
 	Scenario    *scenarios.Scenario `json:"scenario"`              // of the probes, whose rates the search chooses
@@ -46,7 +47,7 @@ type File struct {
 // Write writes the file into a directory, and creates the directory if necessary. It replaces the previous file
 // atomically, so that the file is complete at any time.
 func (f *File) Write(dir string) error {
-	f.Schema = schema
+	f.Schema, f.Kind = schema, "capacity"
 	digest, err := f.digest()
 	if err != nil {
 		return fmt.Errorf("capacity: %w", err)

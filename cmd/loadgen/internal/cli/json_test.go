@@ -41,6 +41,9 @@ func one(t *testing.T, stdout string) map[string]any {
 	if n, ok := document["schema"].(float64); !ok || n < 1 {
 		t.Errorf("schema %v: want a number\n%s", document["schema"], stdout)
 	}
+	if kind, ok := document["kind"].(string); !ok || kind == "" {
+		t.Errorf("kind %v: want what the document is\n%s", document["kind"], stdout)
+	}
 	keys(t, "", document)
 	return document
 }

@@ -246,6 +246,7 @@ func unitNames() string { return "ns, us, ms or s" }
 // A tagsDocument is the JSON document that --tags prints.
 type tagsDocument struct {
 	Schema int          `json:"schema"`
+	Kind   string       `json:"kind"` // tags
 	Logs   []loggedTags `json:"logs"`
 }
 
@@ -293,7 +294,7 @@ func printTags(stdout io.Writer, as string, logs []loggedTags, named bool) error
 	}
 	switch as {
 	case formatJSON:
-		return printJSON(stdout, tagsDocument{quantiles.Schema, logs})
+		return printJSON(stdout, tagsDocument{quantiles.Schema, "tags", logs})
 	case formatTSV:
 		text.Reset()
 		text.WriteString(format.TSV(rows))

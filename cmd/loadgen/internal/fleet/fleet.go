@@ -102,7 +102,8 @@ type ArmPlan struct {
 
 // A Plan is the answer to an Ask.
 type Plan struct {
-	Schema int `json:"schema"`
+	Schema int    `json:"schema"`
+	Kind   string `json:"kind"` // capacity-plan
 	Ask
 	// Share is the share of visits in which no instance is offered more than the plan allows.
 	Share  float64 `json:"share_of_visits"`
@@ -125,7 +126,7 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	if len(m.Arms) == 0 {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
-	p := &Plan{Schema: 2, Ask: a, Share: plannedShare, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
+	p := &Plan{Schema: 2, Kind: "capacity-plan", Ask: a, Share: plannedShare, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
 		Searches: m.Searches, Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
 	var errs []error
 	for _, c := range m.Arms {

@@ -24,6 +24,7 @@ var always = []comparison.Verdict{comparison.Regressed, comparison.Improved, com
 // A Report is the result of a comparison.
 type Report struct {
 	Schema   int                        `json:"schema"`
+	Kind     string                     `json:"kind"`    // compare
 	Summary  string                     `json:"summary"` // the number of cells of each verdict, and the exit code
 	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive if Strict is set
 	Strict   bool                       `json:"strict"`

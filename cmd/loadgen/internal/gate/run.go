@@ -197,5 +197,5 @@ func CellsOf(c *comparison.Contest) (cells []*Cell) {
 
 // newReport returns an empty report.
 func (o *Options) newReport() *Report {
-	return &Report{Schema: Schema, Strict: o.strict(), Notes: []string{}, Warnings: []string{}}
+	return &Report{Schema: Schema, Kind: "compare", Strict: o.strict(), Notes: []string{}, Warnings: []string{}}
 }

@@ -53,12 +53,13 @@ func table(records []Record) ([][]string, error) {
 // A document is records as JSON.
 type document struct {
 	Schema  int      `json:"schema"`
+	Kind    string   `json:"kind"` // history
 	Records []Record `json:"records"`
 }
 
 // jsonText writes the records as one document.
 func jsonText(records []Record) (string, error) {
-	data, err := json.MarshalIndent(document{Schema, records}, "", "  ")
+	data, err := json.MarshalIndent(document{Schema, "history", records}, "", "  ")
 	return string(data) + "\n", err
 }
 

@@ -102,7 +102,8 @@ func enough(n int, q float64) bool { return uint64(n) >= quantile.SamplesFor(q) 
 
 // A Report holds the measurements. Times are in nanoseconds.
 type Report struct {
-	Schema int `json:"schema"` // version of the report: [Schema]
+	Schema int    `json:"schema"` // version of the report: [Schema]
+	Kind   string `json:"kind"`   // quantiles
 	// Environment is set by the caller of Measure.
 	Environment    results.Environment `json:"environment"`
 	Clock          string              `json:"clock"`

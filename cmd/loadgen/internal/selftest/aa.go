@@ -20,6 +20,7 @@ import (
 // randomization test, see Ernst, Permutation Methods (2004).
 type AA struct {
 	Schema      int                 `json:"schema"` // 1
+	Kind        string              `json:"kind"`   // noise-floor
 	Began       time.Time           `json:"began"`
 	Passed      bool                `json:"passed"`
 	Environment results.Environment `json:"environment"`
@@ -58,7 +59,7 @@ const maxSplits = 1024
 func NewAA(e results.Environment, arm string, measured []*comparison.Result, rounds int, seed uint64) (*AA, error) {
 	measured = slices.DeleteFunc(slices.Clone(measured),
 		func(r *comparison.Result) bool { return math.IsNaN(r.Shift) })
-	r := &AA{Schema: 1, Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}}
+	r := &AA{Schema: 1, Kind: "noise-floor", Environment: e, Arm: arm, Rounds: rounds, Regressed: []string{}}
 	var cells []comparison.Cell
 	family := 0
 	for _, m := range measured {

@@ -10,6 +10,7 @@ import (
 // A Report is the result of a self-test.
 type Report struct {
 	Schema      int                 `json:"schema"` // 1
+	Kind        string              `json:"kind"`   // selftest
 	Passed      bool                `json:"passed"`
 	Interrupted bool                `json:"interrupted"`
 	Quick       bool                `json:"quick"`
@@ -20,7 +21,7 @@ type Report struct {
 
 // NewReport is that of the checks that were made, of so many that were planned.
 func NewReport(e results.Environment, quick bool, planned int, all []Result) *Report {
-	r := &Report{Schema: 1, Quick: quick, Environment: e, Planned: planned, Checks: append([]Result{}, all...),
+	r := &Report{Schema: 1, Kind: "selftest", Quick: quick, Environment: e, Planned: planned, Checks: append([]Result{}, all...),
 		Interrupted: len(all) < planned}
 	r.Passed = !r.Interrupted && len(r.failed()) == 0
 	return r
