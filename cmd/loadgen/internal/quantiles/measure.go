@@ -67,7 +67,8 @@ var _ watcher = (*terminal.Progress)(nil)
 
 // report measures all data sets.
 func (p *Plan) report(ctx context.Context, shown watcher) (*Report, error) {
-	r := &Report{Schema: Schema, Kind: "quantiles", Clock: p.Clock.Name, Rounds: p.Rounds, Seed: p.Seed, Shards: p.Shards,
+	r := &Report{Schema: Schema, Kind: "quantiles", Clock: p.Clock.Name, Rounds: p.Rounds, Seed: p.Seed,
+		Shards: p.Shards,
 		Anchor: p.Anchor.Name, Quantiles: p.Quantiles, Limits: p.Limits}
 	for i, d := range p.Data {
 		random := rand.New(rand.NewPCG(p.Seed, uint64(i)))
