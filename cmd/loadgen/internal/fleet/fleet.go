@@ -126,7 +126,8 @@ func New(a Ask, m *Measured) (*Plan, error) {
 	if len(m.Arms) == 0 {
 		return nil, fmt.Errorf("%s has no capacity to plan with", m.Source)
 	}
-	p := &Plan{Schema: 2, Kind: "capacity-plan", Ask: a, Share: plannedShare, Source: m.Source, Environment: m.Environment, Curves: m.Curves,
+	p := &Plan{Schema: 2, Kind: "capacity-plan", Ask: a, Share: plannedShare, Source: m.Source,
+		Environment: m.Environment, Curves: m.Curves,
 		Searches: m.Searches, Caveats: m.Caveats, Warnings: m.Warnings, LeftOut: leftOut()}
 	var errs []error
 	for _, c := range m.Arms {

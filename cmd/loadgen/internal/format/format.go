@@ -133,8 +133,8 @@ func Change(share float64) string {
 	return Signed(share, Percent)
 }
 
-// Shift returns a difference as a share of what it was: -79%, +5.3% or, from twice on, ×2.5. From 10% on it has so many digits after
-// the point. The unit is % or nothing.
+// Shift returns a difference as a share of what it was: -79%, +5.3% or, from twice on, ×2.5. From 10% on it has digits
+// after the point. The unit is % or nothing.
 func Shift(share float64, digits int, unit string) string {
 	size := 100 * math.Abs(share)
 	switch {

@@ -22,7 +22,7 @@ type Report struct {
 // NewReport is that of the checks that were made, of so many that were planned.
 func NewReport(e results.Environment, quick bool, planned int, all []Result) *Report {
 	r := &Report{Schema: 1, Kind: "selftest", Quick: quick, Environment: e, Planned: planned,
-		Checks: append([]Result{}, all...),
+		Checks:      append([]Result{}, all...),
 		Interrupted: len(all) < planned}
 	r.Passed = !r.Interrupted && len(r.failed()) == 0
 	return r
