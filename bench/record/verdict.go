@@ -147,11 +147,12 @@ func (r *Record) ownFailures() string {
 			continue
 		}
 		advice := map[string]string{
-			KindNoPorts: "this machine has no free port for a new connection: keep connections open, lower the rate, or " +
-				"widen net.ipv4.ip_local_port_range",
-			KindNoDescriptors: "this process may not open more files: raise its limit (ulimit -n), or use fewer connections",
-			KindNoConnection: "more calls ran at once than the target may have connections: allow more connections, or " +
-				"fewer workers",
+			KindNoPorts: "this machine has no free port for a new connection: keep connections open, lower the " +
+				"rate, or widen net.ipv4.ip_local_port_range",
+			KindNoDescriptors: "this process may not open more files: raise its limit (ulimit -n), or use fewer " +
+				"connections",
+			KindNoConnection: "more calls ran at once than the target may have connections: allow more " +
+				"connections, or fewer workers",
 		}[f.Kind]
 		return fmt.Sprintf("%d of %d calls failed in the generator, not in the target (%s): %s", f.Count, r.Offered,
 			f.Kind, advice)
