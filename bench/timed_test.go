@@ -22,7 +22,9 @@ func (f timedFunc) Call(context.Context, string) error {
 	return errors.New("Call of a target that is Timed: want CallTimed")
 }
 
-func (f timedFunc) CallTimed(ctx context.Context, _ string, at *bench.Instants) error { return f(ctx, at) }
+func (f timedFunc) CallTimed(ctx context.Context, _ string, at *bench.Instants) error {
+	return f(ctx, at)
+}
 
 // answers writes for 1 ms, waits for 2 ms, reads for 3 ms, and then checks the answer for 4 ms.
 func answers(_ context.Context, at *bench.Instants) error {
