@@ -1,0 +1,229 @@
+package httptarget
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench/record"
+)
+
+// A socket is the place of one connection, which is opened again when it is lost. Its lanes share it.
+type socket struct {
+	target *Target
+
+	mu      sync.Mutex
+	link    link // nil if there has been none
+	opening *opening
+	closed  bool
+}
+
+// An opening is an attempt to open the connection of a socket. Calls that need it wait for the same one.
+type opening struct {
+	done    chan struct{}
+	link    link
+	err     error
+	aborted bool // the call that opened it has ended
+}
+
+// get returns the connection of s, and opens it if there is none that can take a request. Fresh says that
+// it was opened for this call. Broken, if it is not nil, is a connection of s that must not be used.
+func (s *socket) get(ctx context.Context, deadline time.Time, broken link) (l link, fresh bool, err error) {
+	s.mu.Lock()
+	if s.link != nil && s.link != broken && s.link.usable() {
+		defer s.mu.Unlock()
+		return s.link, false, nil
+	}
+	o := s.opening
+	if o == nil {
+		o = &opening{done: make(chan struct{})}
+		s.opening = o
+		lost := s.link
+		s.mu.Unlock()
+		s.open(ctx, deadline, o, lost)
+		return o.link, true, o.err
+	}
+	s.mu.Unlock()
+	select {
+	case <-o.done:
+		if o.aborted && ctx.Err() == nil {
+			return s.get(ctx, deadline, broken)
+		}
+		return o.link, true, o.err
+	case <-ctx.Done():
+		return nil, true, interrupted(ctx)
+	}
+}
+
+// open opens a connection in place of the one that was lost, which is nil if there was none.
+func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost link) {
+	planned := lost == nil
+	if lost != nil {
+		planned = s.target.options.Reuse > 0 && worn(lost, s.target.options.Reuse)
+		if c, ok := lost.(*clientLink); ok {
+			c.retire()
+		} else {
+			lost.close()
+		}
+	}
+	o.link, o.err = s.target.dial(ctx, deadline)
+	if o.err == nil && !planned {
+		s.target.dialer.count(func(c *Connections) { c.Reconnects++ })
+	}
+	s.mu.Lock()
+	s.link, s.opening, o.aborted = o.link, nil, ctx.Err() != nil
+	if s.closed && o.link != nil {
+		o.link.close()
+	}
+	s.mu.Unlock()
+	close(o.done)
+}
+
+// worn reports whether a connection has had as many requests as it may.
+func worn(l link, reuse int) bool {
+	switch l := l.(type) {
+	case *rawLink:
+		return l.calls >= reuse
+	case *clientLink:
+		return l.calls.Load() >= int64(reuse)
+	}
+	return false
+}
+
+// close closes the connection.
+func (s *socket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.link != nil {
+		s.link.close()
+	}
+}
+
+// dial opens a connection of the target's protocol.
+func (t *Target) dial(ctx context.Context, deadline time.Time) (link, error) {
+	if !deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, deadline, t.options.Timeout.late(inHeaders, true))
+		defer cancel()
+	}
+	conn, err := t.dialer.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	protocol := t.options.Protocol
+	if protocol == Auto {
+		protocol = HTTP1
+		if secure, ok := conn.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
+			protocol = H2
+		}
+	}
+	if protocol == HTTP1 && !t.options.NetHTTP {
+		return newRawLink(conn, &t.options), nil
+	}
+	return newClientLink(ctx, t.transports[protocol], conn, t.base, &t.options)
+}
+
+// A lane makes one call at a time on a socket. The lanes of HTTP/2 share sockets.
+type lane struct {
+	socket *socket
+	exchange
+	busyFor  context.Context // the context of its call; nil if it has none. Guarded by pool.mu
+	retired  bool            // another lane has taken its place. Guarded by pool.mu
+	watching context.Context // the context whose end interrupts the lane
+	unwatch  func() bool
+	mu       sync.Mutex
+	current  *rawLink // to be interrupted
+}
+
+// watch makes the end of ctx interrupt the call. Calls of one run have one context, so this is done
+// once.
+func (l *lane) watch(ctx context.Context) {
+	if l.watching == ctx {
+		return
+	}
+	l.leave()
+	l.watching = ctx
+	if ctx.Done() != nil {
+		l.unwatch = context.AfterFunc(ctx, l.interrupt)
+	}
+}
+
+// interrupt ends the call. It may be called at any time.
+func (l *lane) interrupt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.current != nil {
+		l.current.interrupt()
+	}
+}
+
+// leave ends watching.
+func (l *lane) leave() {
+	if l.unwatch != nil {
+		l.unwatch()
+	}
+	l.watching, l.unwatch = nil, nil
+}
+
+// use notes the connection that interrupt is for.
+func (l *lane) use(link link) {
+	raw, ok := link.(*rawLink)
+	if !ok || l.current == raw {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.current = raw
+}
+
+// do makes a call: it sends the request, sends it again if the connection was lost, and follows
+// redirects.
+func (l *lane) do() error {
+	t := l.socket.target
+	for redirects := t.options.Redirects; ; redirects-- {
+		if err := l.send(); err != nil {
+			return err
+		}
+		status, location := l.answer.status, l.answer.location
+		if redirects == 0 || status < 301 || status > 308 || location == "" || status == 304 {
+			return nil
+		}
+		if err := l.redirect(status, location); err != nil {
+			return fail(kindRedirect, "status %d: %w", status, err)
+		}
+	}
+}
+
+// kindRedirect is the kind of calls whose redirects lead elsewhere.
+const kindRedirect = "redirect"
+
+// send sends the request and reads its answer. A kept connection may have been closed by the server when
+// a request arrives there. Then it is sent again, once, unless the server may have processed it.
+func (l *lane) send() error {
+	link, fresh, err := l.socket.get(l.ctx, l.deadline, nil)
+	if err != nil {
+		return err
+	}
+	l.use(link)
+	err = link.exchange(&l.exchange)
+	var f *failure
+	if err == nil || !errors.As(err, &f) || !f.lost || fresh && !f.kept {
+		return err
+	}
+	unsent := f.kept && errors.Is(f, errClosedIdle)
+	if !l.idempotent && !f.kept {
+		return &failure{kind: record.KindClosedIdle, err: f.err}
+	}
+	l.at.Wrote, l.at.First = 0, 0
+	if link, _, err = l.socket.get(l.ctx, l.deadline, link); err != nil {
+		return err
+	}
+	if !unsent {
+		l.socket.target.dialer.count(func(c *Connections) { c.Resent++ })
+	}
+	l.use(link)
+	return link.exchange(&l.exchange)
+}
