@@ -3,6 +3,7 @@ package httptarget
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +22,7 @@ import (
 // A clientLink is a connection of net/http: of HTTP/2, which takes several calls at once, or of HTTP/1.1.
 type clientLink struct {
 	conn    *http.ClientConn
+	net     net.Conn
 	h2      bool
 	timeout *Timeout
 	maxBody int
@@ -65,7 +67,7 @@ func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url
 		_ = c.Close() // the error says why it is of no use
 		return nil, network("dial", base.String(), err)
 	}
-	return &clientLink{conn: conn, h2: !t.Protocols.HTTP1(), timeout: &o.Timeout, maxBody: o.MaxBody,
+	return &clientLink{conn: conn, net: c, h2: !t.Protocols.HTTP1(), timeout: &o.Timeout, maxBody: o.MaxBody,
 		reuse: o.Reuse}, nil
 }
 
@@ -240,8 +242,30 @@ func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err erro
 	for _, text := range notProcessed {
 		f.kept = f.kept || strings.Contains(f.Error(), text)
 	}
-	f.lost = f.kept || a.first.Load() == 0 && (f.kind == record.KindClosed || f.kind == record.KindReset)
+	nothing := a.first.Load() == 0 && ctx.Err() == nil
+	if nothing && f.kind == record.KindMalformed && (!l.h2 || l.conn.Err() != nil) {
+		f.kind = record.KindClosed // net/http knows no more
+		if refused := l.refused(); refused != nil {
+			f = refused
+		}
+	}
+	f.lost = f.kept || nothing && (f.kind == record.KindClosed || f.kind == record.KindReset)
 	return f
+}
+
+// refused returns the failure of a server that ended TLS, or nil. With TLS 1.3 it may refuse the
+// certificate of the client after the handshake; net/http does not tell, but the connection does.
+func (l *clientLink) refused() *failure {
+	secure, ok := l.net.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	_ = secure.SetReadDeadline(time.Unix(1, 0)) // if that fails, so does reading
+	_, err := secure.Read(make([]byte, 1))
+	if f := network("tls", secure.RemoteAddr().String(), err); f.kind == record.KindTLSHandshake {
+		return f
+	}
+	return nil
 }
 
 // readBody reads the body of a response to its end.

@@ -213,11 +213,9 @@ func (l *rawLink) readHeader(x *exchange, total bool) error {
 func (l *rawLink) readOneHeader(x *exchange, total bool) error {
 	for {
 		err := l.response.Header.Read(l.reader)
-		if err == nil {
-			return nil
-		}
-		var small *fasthttp.ErrSmallBuffer
 		switch {
+		case err == nil:
+			return nil
 		case l.wire.err == io.EOF && l.wire.first == 0:
 			f := network(x.method, x.base.String(), io.EOF)
 			f.lost = true
@@ -228,12 +226,18 @@ func (l *rawLink) readOneHeader(x *exchange, total bool) error {
 			f := l.failed(x, inHeaders, total, l.wire.err)
 			f.lost = l.wire.first == 0 && f.kind == record.KindReset
 			return f
-		case !errors.As(err, &small):
+		case !tooSmall(err):
 			return fail(record.KindMalformed, "%w", err)
 		case !l.grow():
 			return fail(record.KindTooLarge, "the headers have more than %d bytes", maxHeader)
 		}
 	}
+}
+
+// tooSmall reports whether the headers are larger than the buffer.
+func tooSmall(err error) bool {
+	var small *fasthttp.ErrSmallBuffer
+	return errors.As(err, &small)
 }
 
 // grow makes the buffer larger, and keeps what it holds. It returns false if the buffer is as large as

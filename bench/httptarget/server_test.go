@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 
 // A place is where the server listens, and the certificate of its authority.
 type place struct {
-	Plain, TLS, Expired, Unix string
-	CA                        string
+	Plain, TLS, Expired, Mutual, Unix string
+	CA, Cert, Key                     string // in PEM: the authority, and a client
 }
 
 // A child is a server in another process.
@@ -107,10 +107,13 @@ func (c *child) stop() {
 }
 
 // authority returns the name of a file with the certificate of the server's authority.
-func (c *child) authority(t testing.TB) string {
+func (c *child) authority(t testing.TB) string { return file(t, "ca.pem", c.CA) }
+
+// file makes a file, and returns its name.
+func file(t testing.TB, name, text string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(name, []byte(c.CA), 0o600); err != nil {
+	name = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -195,11 +198,19 @@ func counted(next http.Handler) http.Handler {
 func serve() {
 	paths.counts = map[string]*pathCount{}
 	authority, good, expired := certificates()
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM([]byte(authority))
+	key, err := x509.MarshalECPrivateKey(good.PrivateKey.(*ecdsa.PrivateKey))
+	if err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "loadgen")
 	if err != nil {
 		panic(err)
 	}
-	p := place{CA: authority, Unix: filepath.Join(dir, "socket")}
+	p := place{CA: authority, Unix: filepath.Join(dir, "socket"),
+		Cert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: good.Certificate[0]})),
+		Key:  string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}))}
 	listen := func(network, address string, config *tls.Config) string {
 		l, err := net.Listen(network, address)
 		if err != nil {
@@ -224,6 +235,8 @@ func serve() {
 	p.Plain = listen("tcp", any, nil)
 	p.TLS = listen("tcp", any, &tls.Config{Certificates: []tls.Certificate{good}})
 	p.Expired = listen("tcp", any, &tls.Config{Certificates: []tls.Certificate{expired}})
+	p.Mutual = listen("tcp", any, &tls.Config{Certificates: []tls.Certificate{good}, ClientCAs: trusted,
+		ClientAuth: tls.RequireAndVerifyClientCert})
 	listen("unix", p.Unix, nil)
 	if err := json.NewEncoder(os.Stdout).Encode(p); err != nil {
 		panic(err)
@@ -299,6 +312,7 @@ func handler() http.Handler {
 		}
 		ok(w, r)
 	})
+	mux.HandleFunc("/protocol", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
 	mux.HandleFunc("/json", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"state":"created","items":[{"id":7,"tags":["a"]}],"n":1.0}`)
 	})

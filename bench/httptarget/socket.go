@@ -17,6 +17,7 @@ type socket struct {
 	mu      sync.Mutex
 	link    link // nil if there has been none
 	opening *opening
+	lost    bool // a connection was lost, and none has been opened since. Only open uses it
 	closed  bool
 }
 
@@ -59,17 +60,18 @@ func (s *socket) get(ctx context.Context, deadline time.Time, broken link) (l li
 
 // open opens a connection in place of the one that was lost, which is nil if there was none.
 func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost link) {
-	planned := lost == nil
-	if lost != nil {
-		planned = s.target.options.Reuse > 0 && worn(lost, s.target.options.Reuse)
-		if c, ok := lost.(*clientLink); ok {
-			c.retire()
-		} else {
-			lost.close()
-		}
+	reuse := s.target.options.Reuse
+	switch l := lost.(type) {
+	case *rawLink:
+		s.lost = reuse == 0 || l.calls < reuse
+		l.close()
+	case *clientLink:
+		s.lost = reuse == 0 || l.calls.Load() < int64(reuse)
+		l.retire()
 	}
 	o.link, o.err = s.target.dial(ctx, deadline)
-	if o.err == nil && !planned {
+	if o.err == nil && s.lost {
+		s.lost = false
 		s.target.dialer.count(func(c *Connections) { c.Reconnects++ })
 	}
 	s.mu.Lock()
@@ -79,17 +81,6 @@ func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost 
 	}
 	s.mu.Unlock()
 	close(o.done)
-}
-
-// worn reports whether a connection has had as many requests as it may.
-func worn(l link, reuse int) bool {
-	switch l := l.(type) {
-	case *rawLink:
-		return l.calls >= reuse
-	case *clientLink:
-		return l.calls.Load() >= int64(reuse)
-	}
-	return false
 }
 
 // close closes the connection.
@@ -208,9 +199,17 @@ func (l *lane) send() error {
 		return err
 	}
 	l.use(link)
-	err = link.exchange(&l.exchange)
+	if err = link.exchange(&l.exchange); err != nil {
+		return l.again(link, fresh, err)
+	}
+	return nil
+}
+
+// again sends the request again, if the error of sending it allows that, or returns the error. Fresh says
+// that the connection was opened for this call.
+func (l *lane) again(link link, fresh bool, err error) error {
 	var f *failure
-	if err == nil || !errors.As(err, &f) || !f.lost || fresh && !f.kept {
+	if !errors.As(err, &f) || !f.lost || fresh && !f.kept {
 		return err
 	}
 	unsent := f.kept && errors.Is(f, errClosedIdle)
