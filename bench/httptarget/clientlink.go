@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,14 +22,15 @@ import (
 
 // A clientLink is a connection of net/http: of HTTP/2, which takes several calls at once, or of HTTP/1.1.
 type clientLink struct {
-	conn    *http.ClientConn
-	net     net.Conn
-	h2      bool
-	timeout *Timeout
-	maxBody int
-	reuse   int
-	calls   atomic.Int64
-	ending  atomic.Bool // the server closes the connection after this answer
+	conn     *http.ClientConn
+	net      net.Conn
+	h2       bool
+	timeout  *Timeout
+	maxBody  int
+	reuse    int
+	calls    atomic.Int64
+	ending   atomic.Bool // the server closes the connection after this answer
+	answered atomic.Bool // there has been an answer
 }
 
 // newTransport returns the transport that makes connections of a protocol from the connections that
@@ -183,6 +185,7 @@ func (l *clientLink) roundTrip(ctx context.Context, x *exchange, a *attempt) err
 	if err != nil {
 		return l.lost(ctx, x, a, err)
 	}
+	l.answered.Store(true)
 	x.answer.status = response.StatusCode
 	if response.Close {
 		l.ending.Store(true)
@@ -245,27 +248,13 @@ func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err erro
 	nothing := a.first.Load() == 0 && ctx.Err() == nil
 	if nothing && f.kind == record.KindMalformed && (!l.h2 || l.conn.Err() != nil) {
 		f.kind = record.KindClosed // net/http knows no more
-		if refused := l.refused(); refused != nil {
-			f = refused
-		}
 	}
 	f.lost = f.kept || nothing && (f.kind == record.KindClosed || f.kind == record.KindReset)
+	if _, secure := l.net.(*tls.Conn); secure && nothing && f.lost && !f.kept && !l.answered.Load() {
+		f = &failure{kind: record.KindTLSHandshake, lost: true, err: fmt.Errorf("the server ended the connection after "+
+			"the handshake of TLS, as servers do that want another certificate of the client: %w", f.err)}
+	}
 	return f
-}
-
-// refused returns the failure of a server that ended TLS, or nil. With TLS 1.3 it may refuse the
-// certificate of the client after the handshake; net/http does not tell, but the connection does.
-func (l *clientLink) refused() *failure {
-	secure, ok := l.net.(*tls.Conn)
-	if !ok {
-		return nil
-	}
-	_ = secure.SetReadDeadline(time.Unix(1, 0)) // if that fails, so does reading
-	_, err := secure.Read(make([]byte, 1))
-	if f := network("tls", secure.RemoteAddr().String(), err); f.kind == record.KindTLSHandshake {
-		return f
-	}
-	return nil
 }
 
 // readBody reads the body of a response to its end.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestAServerThatGoesAwayLosesNoCall(t *testing.T) {
 				moved <- serve(second)
 				break
 			}
-			time.Sleep(100 * time.Microsecond) // the old listener is still open
+			runtime.Gosched() // the old listener is still open
 		}
 		if err := <-down; err != nil {
 			t.Error(err)

@@ -1,0 +1,73 @@
+//go:build unix
+
+package httptarget_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/httptarget"
+	"github.com/loadgen-go/loadgen/bench/schedule"
+)
+
+// A server that is stopped for a second, under 1,000 calls per second for 10 s, has a p95, p99 and p99.9 of 501, 901 and
+// 991 ms by arithmetic. A generator that waits with the server would report a few milliseconds. Percentiles may be higher
+// on a busy machine, and never lower.
+func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 10 s")
+	}
+	for _, c := range []struct {
+		name string
+		o    httptarget.Options
+	}{
+		{"64 connections", httptarget.Options{Connections: 64}},
+		{"2 connections", httptarget.Options{Connections: 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, err := start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.stop()
+			o := c.o
+			o.URL = "http://" + server.Plain + "/ok"
+			target := open(t, o)
+			arrivals, err := schedule.Constant(schedule.PerSecond(1000), 10*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			signal := func(s syscall.Signal) {
+				if err := server.command.Process.Signal(s); err != nil {
+					t.Error(err)
+				}
+			}
+			stall := func() {
+				signal(syscall.SIGSTOP)
+				time.Sleep(1005 * time.Millisecond) // a little more than a second, so that no percentile is lower
+				signal(syscall.SIGCONT)
+			}
+			r, err := (&bench.Run{Arrivals: arrivals, Target: target, Workers: target.Workers(),
+				Began: func() { time.AfterFunc(4*time.Second, stall) }}).Do(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, n := server.seen(t, "/ok"), target.Connections()
+			if r.Offered != 10_000 || r.Done != 10_000 || seen.Requests != 10_000 || n.Reconnects != 0 || n.Resent != 0 {
+				t.Errorf("%d offered, %d done, the server saw %d, %d reconnects, %d resent: want 10000 of each, and 0; %+v",
+					r.Offered, r.Done, seen.Requests, n.Reconnects, n.Resent, r.Failures)
+			}
+			for q, least := range map[float64]time.Duration{0.95: 501, 0.99: 901, 0.999: 991} {
+				got, err := r.Percentile(q)
+				if least *= time.Millisecond; err != nil || got < least {
+					t.Errorf("p%v is %v, %v: want %v or more", 100*q, got, err, least)
+				}
+				t.Logf("p%v is %v, of which %v is service; want %v", 100*q, got, r.Service.Quantile(q), least)
+			}
+		})
+	}
+}
