@@ -259,16 +259,17 @@ func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err erro
 
 // readBody reads the body of a response to its end.
 func (l *clientLink) readBody(ctx context.Context, x *exchange, response *http.Response) error {
-	x.answer.body = x.answer.body[:0]
 	if response.ContentLength > int64(l.maxBody) && x.method != http.MethodHead {
 		return fail(record.KindTooLarge, "the body has %d bytes: want at most %d (maxBody)", response.ContentLength,
 			l.maxBody)
 	}
+	var kept bytes.Buffer
 	var into io.Writer = io.Discard
 	if x.keeps(x.answer.status) {
-		into = (*bodyWriter)(&x.answer)
+		into = &kept
 	}
 	n, err := io.Copy(into, io.LimitReader(response.Body, int64(l.maxBody)+1))
+	x.answer.body = kept.Bytes()
 	switch {
 	case n > int64(l.maxBody):
 		return fail(record.KindTooLarge, "the body has more than %d bytes (maxBody)", l.maxBody)
@@ -278,14 +279,6 @@ func (l *clientLink) readBody(ctx context.Context, x *exchange, response *http.R
 		return l.failed(ctx, x, err)
 	}
 	return nil
-}
-
-// A bodyWriter appends to the body of an answer.
-type bodyWriter answer
-
-func (w *bodyWriter) Write(p []byte) (int, error) {
-	w.body = append(w.body, p...)
-	return len(p), nil
 }
 
 var _ link = (*clientLink)(nil)

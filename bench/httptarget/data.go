@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/internal/rng"
+	"golang.org/x/net/http/httpguts"
 )
 
 // A table holds the rows of a Data.
@@ -97,8 +98,9 @@ func (t *table) column(name string, q quoting) ([][]byte, error) {
 	}
 	values := make([][]byte, len(t.rows))
 	for k, row := range t.rows {
-		if q == inHeader && strings.ContainsAny(row[i], "\r\n\x00") {
-			return nil, fmt.Errorf("%s: %q in row %d has a line break, which a header cannot hold", t.file, name, k+2)
+		if q == inHeader && !httpguts.ValidHeaderFieldValue(row[i]) {
+			return nil, fmt.Errorf("%s: %q in row %d has a control character, such as a line break, which a header cannot "+
+				"hold", t.file, name, k+2)
 		}
 		values[k] = appendQuoted(nil, row[i], q)
 	}

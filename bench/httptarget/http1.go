@@ -100,7 +100,7 @@ func (l *rawLink) close() {
 }
 
 func (l *rawLink) exchange(x *exchange) error {
-	if !x.idempotent && l.calls > 0 && l.alive.closed() {
+	if !x.idempotent && l.alive.closed() {
 		l.broken = true
 		return &failure{kind: record.KindClosedIdle, err: errClosedIdle, lost: true, kept: true}
 	}
@@ -258,7 +258,6 @@ func (l *rawLink) grow() bool {
 
 // readBody reads the body of the answer to its end.
 func (l *rawLink) readBody(x *exchange, total bool) error {
-	x.answer.body = x.answer.body[:0]
 	status, length := x.answer.status, l.response.Header.ContentLength()
 	if l.response.SkipBody || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified {
 		return nil
@@ -275,7 +274,7 @@ func (l *rawLink) readBody(x *exchange, total bool) error {
 		err = l.response.Header.ReadTrailer(l.reader)
 	}
 	if err == nil && x.keeps(status) {
-		x.answer.body = append(x.answer.body, l.response.Body()...)
+		x.answer.body = l.response.Body() // of the connection: valid until its next answer
 	}
 	l.response.ReleaseBody(keptBuffer)
 	return l.bodyFailure(x, total, err)

@@ -232,6 +232,8 @@ func (o *Options) checkURL(p *problems) {
 		p.add("url is %q: want http:// or https:// and a host, such as http://127.0.0.1:8080/path", o.URL)
 	case u.Fragment != "" || strings.Contains(o.URL, "#"):
 		p.add("url is %q: want it without the part after #, which is not sent to a server", o.URL)
+	case !plain(u.Host) || !plain(u.RawQuery):
+		p.add("url is %q: want blanks and characters beyond ASCII percent-encoded, and the host in Punycode", o.URL)
 	case u.User != nil:
 		p.add("url has a user and a password: want them in headers, as Authorization")
 	case u.RawQuery != "" && slices.ContainsFunc(o.Requests, func(r Request) bool { return r.Path != "" }):
@@ -241,6 +243,11 @@ func (o *Options) checkURL(p *problems) {
 	case o.Protocol == H2 && u.Scheme == "http":
 		p.add("protocol is h2, and url is %q: want protocol h2c, or https://", o.URL)
 	}
+}
+
+// plain reports whether s holds only visible characters of ASCII.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
 func (o *Options) checkLimits(p *problems) {

@@ -37,7 +37,7 @@ func TestAPlaceholderThatIsWrongIsFound(t *testing.T) {
 		{name: "another column", text: "{{row.age}}", want: `no column "age": want one of id, name`, tables: one},
 		{name: "other data", text: "{{row.orders.id}}", want: `no data "orders": want one of users`, tables: one},
 		{name: "one of several", text: "{{row.id}}", want: "want row.DATA.COLUMN, with one of items, users", tables: two},
-		{name: "a line break in a header", text: "{{row.name}}", want: "row 2 has a line break", tables: one, q: inHeader},
+		{name: "a line break in a header", text: "{{row.name}}", want: "row 2 has a control character", tables: one, q: inHeader},
 		{name: "a line break within", text: "{{int 1\n2}}", want: "want }} at the end"},
 		{name: "one brace", text: "{{n} }", want: "want }} at the end"},
 	} {

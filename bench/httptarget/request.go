@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // A request is a kind of request, ready to be made.
@@ -101,8 +103,9 @@ func (r *request) parseHeaders(p *parser, all map[string]string, whereAll string
 	}
 	r.host = template{{text: []byte(r.base.Host)}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if strings.ContainsAny(values[name], "\r\n\x00") {
-			return fmt.Errorf("httptarget: %s has a line break: want one line", wheres[name])
+		if !httpguts.ValidHeaderFieldValue(values[name]) {
+			return fmt.Errorf("httptarget: %s has a line break or another control character: want one line of text",
+				wheres[name])
 		}
 		value, err := p.parse(wheres[name], values[name], inHeader)
 		switch {

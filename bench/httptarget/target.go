@@ -286,5 +286,5 @@ func (l *lane) begin(ctx context.Context, r *request, at *bench.Instants) {
 	}
 	l.keepBody, l.follows = r.expect.needsBody(), o.Redirects > 0
 	l.set(r, at.N, !o.NetHTTP)
-	l.answer = answer{body: l.answer.body[:0]}
+	l.answer = answer{}
 }

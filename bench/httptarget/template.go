@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/internal/rng"
+	"golang.org/x/net/http/httpguts"
 )
 
 // A template is a text with placeholders, cut into pieces once.
@@ -70,7 +71,7 @@ type quoting int
 const (
 	verbatim quoting = iota
 	inPath           // everything but unreserved characters is percent-encoded
-	inHeader         // line breaks are errors
+	inHeader         // control characters are errors
 )
 
 // parse cuts a text into pieces. Where names the text in errors.
@@ -117,8 +118,9 @@ func (p *parser) placeholder(text string, at int, q quoting) (_ piece, end int, 
 		return wrong("%v", err)
 	}
 	if isConstant {
-		if q == inHeader && strings.ContainsAny(constant, "\r\n\x00") {
-			return wrong("the value of %s has a line break, which a header cannot hold", text[at:end])
+		if q == inHeader && !httpguts.ValidHeaderFieldValue(constant) {
+			return wrong("the value of %s has a control character, such as a line break, which a header cannot hold",
+				text[at:end])
 		}
 		return piece{text: appendQuoted(nil, constant, q)}, end, nil
 	}
