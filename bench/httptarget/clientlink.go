@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -62,7 +61,8 @@ func dialed(ctx context.Context) (net.Conn, error) {
 }
 
 // newClientLink makes a connection of net/http from c.
-func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url.URL, o *Options) (*clientLink, error) {
+func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url.URL, o *Options) (
+	*clientLink, error) {
 	host, port := address(base)
 	conn, err := t.NewClientConn(context.WithValue(ctx, connKey{}, c), base.Scheme, hostPort(host, port))
 	if err != nil {
@@ -123,7 +123,6 @@ type attempt struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
-	late  *failure // what the timer says
 }
 
 func (a *attempt) since() int64 { return int64(max(time.Since(a.begun), 1)) }
@@ -251,8 +250,9 @@ func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err erro
 	}
 	f.lost = f.kept || nothing && (f.kind == record.KindClosed || f.kind == record.KindReset)
 	if _, secure := l.net.(*tls.Conn); secure && nothing && f.lost && !f.kept && !l.answered.Load() {
-		f = &failure{kind: record.KindTLSHandshake, lost: true, err: fmt.Errorf("the server ended the connection after "+
-			"the handshake of TLS, as servers do that want another certificate of the client: %w", f.err)}
+		f = fail(record.KindTLSHandshake, "the server ended the connection after the handshake of TLS, as servers do "+
+			"that want another certificate of the client: %w", f.err)
+		f.lost = true
 	}
 	return f
 }

@@ -77,8 +77,8 @@ func parseTable(file string, text []byte) (*table, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(rows) < 2 {
-		return nil, fmt.Errorf("%s has %d rows: want one with the names of columns, and at least one with values", file,
-			len(rows))
+		return nil, fmt.Errorf("%s has %d rows: want one with the names of columns, and at least one with values",
+			file, len(rows))
 	}
 	t := &table{file: file, columns: rows[0], rows: rows[1:]}
 	for i, c := range t.columns {
@@ -99,8 +99,8 @@ func (t *table) column(name string, q quoting) ([][]byte, error) {
 	values := make([][]byte, len(t.rows))
 	for k, row := range t.rows {
 		if q == inHeader && !httpguts.ValidHeaderFieldValue(row[i]) {
-			return nil, fmt.Errorf("%s: %q in row %d has a control character, such as a line break, which a header cannot "+
-				"hold", t.file, name, k+2)
+			return nil, fmt.Errorf("%s: %q in row %d has a control character, such as a line break, which a header "+
+				"cannot hold", t.file, name, k+2)
 		}
 		values[k] = appendQuoted(nil, row[i], q)
 	}

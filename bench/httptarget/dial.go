@@ -108,7 +108,8 @@ func (t *TLS) config(host string) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("httptarget: tls.ca is %s, which holds no certificate: want certificates in PEM", t.CA)
+			return nil, fmt.Errorf("httptarget: tls.ca is %s, which holds no certificate: want certificates in PEM",
+				t.CA)
 		}
 	}
 	if t.Cert != "" && t.Key != "" {
@@ -215,7 +216,8 @@ func (d *dialer) handshake(ctx context.Context, c net.Conn) (net.Conn, error) {
 	d.took(begun, func(a *Connections) *quantile.HDR { return a.TLS })
 	if got := secure.ConnectionState().NegotiatedProtocol; d.mustH2 && got != "h2" {
 		_ = c.Close() // it is of no use
-		return nil, fail(record.KindTLSHandshake, "the server does not speak HTTP/2 over TLS: it chose %q by ALPN", got)
+		return nil, fail(record.KindTLSHandshake, "the server does not speak HTTP/2 over TLS: it chose %q by ALPN",
+			got)
 	}
 	return secure, nil
 }

@@ -57,9 +57,10 @@ func TestTLS(t *testing.T) {
 						t.Errorf("%s: kind %q (%v), want %q", protocol, kind(err), err, c.want)
 					}
 				}
-				if n := target.Connections(); c.want == "" && (n.Opened != 1 || n.TLS.Count() != 1 || n.DNS.Count() != 0) {
-					t.Errorf("%s: %d opened, %d handshakes, %d lookups: want 1, 1, 0", protocol, n.Opened, n.TLS.Count(),
-						n.DNS.Count())
+				n := target.Connections()
+				if c.want == "" && (n.Opened != 1 || n.TLS.Count() != 1 || n.DNS.Count() != 0) {
+					t.Errorf("%s: %d opened, %d handshakes, %d lookups: want 1, 1, 0", protocol, n.Opened,
+						n.TLS.Count(), n.DNS.Count())
 				}
 			}
 		})
@@ -86,7 +87,8 @@ func TestTheProtocolIsNegotiated(t *testing.T) {
 	}
 	t.Run("h2 that the server does not speak", func(t *testing.T) {
 		l := listens(t, func(net.Conn) {})
-		_, err := httptarget.Open(context.Background(), httptarget.Options{URL: "https://" + l, Protocol: httptarget.H2})
+		o := httptarget.Options{URL: "https://" + l, Protocol: httptarget.H2}
+		_, err := httptarget.Open(context.Background(), o)
 		if kind(err) != "tls-handshake" {
 			t.Errorf("kind %q (%v), want tls-handshake", kind(err), err)
 		}
@@ -165,8 +167,8 @@ func TestPhasesOfOpeningHaveTimeouts(t *testing.T) {
 
 func TestAUnixSocket(t *testing.T) {
 	everyCodec(t, false, func(t *testing.T, c codec) {
-		o := httptarget.Options{URL: "http://service/echo/", UnixSocket: server(t).Unix, Requests: []httptarget.Request{
-			{Expect: httptarget.Expect{BodyMatches: "^GET /echo/ host=service "}}}}
+		o := httptarget.Options{URL: "http://service/echo/", UnixSocket: server(t).Unix,
+			Requests: []httptarget.Request{{Expect: httptarget.Expect{BodyMatches: "^GET /echo/ host=service "}}}}
 		c.set(&o)
 		if err := open(t, o).Call(context.Background(), ""); err != nil {
 			t.Error(err)
@@ -194,7 +196,8 @@ func TestReuse(t *testing.T) {
 					}
 				}
 				if n := target.Connections(); n.Opened != c.want || n.Reconnects != 0 {
-					t.Errorf("%d connections for 10 calls, %d reconnects: want %d and 0", n.Opened, n.Reconnects, c.want)
+					t.Errorf("%d connections for 10 calls, %d reconnects: want %d and 0", n.Opened, n.Reconnects,
+						c.want)
 				}
 			})
 		})

@@ -179,7 +179,8 @@ func TestNothingListens(t *testing.T) {
 // A server that closes every connection after its answer costs a connection for each call, and no errors.
 func TestAServerThatClosesConnectionsLosesNoCall(t *testing.T) {
 	for _, c := range []struct{ name, path, method string }{
-		{"says so, GET", "/polite", "GET"}, {"says so, POST", "/polite", "POST"}, {"does not, GET", "/raw/quiet", "GET"},
+		{"says so, GET", "/polite", "GET"}, {"says so, POST", "/polite", "POST"},
+		{"does not, GET", "/raw/quiet", "GET"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			everyCodec(t, true, func(t *testing.T, codec codec) {
@@ -243,7 +244,8 @@ func TestARequestLostOnAKeptConnection(t *testing.T) {
 
 func TestAnInterruptedCallReturnsAtOnce(t *testing.T) {
 	everyCodec(t, false, func(t *testing.T, c codec) {
-		o := httptarget.Options{URL: "http://" + server(t).Plain + "/sleep/20000/", Timeout: httptarget.Timeout{Total: -1}}
+		o := httptarget.Options{URL: "http://" + server(t).Plain + "/sleep/20000/",
+			Timeout: httptarget.Timeout{Total: -1}}
 		c.set(&o)
 		target := open(t, o)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -26,7 +26,8 @@ func TestACallAllocatesNothing(t *testing.T) {
 		{"POST", httptarget.Request{Path: "/ok", Body: httptarget.Body{Text: "a body"}}},
 		{"a checked body", httptarget.Request{Path: "/ok", Expect: httptarget.Expect{Body: body64}}},
 		{"chunks", httptarget.Request{Path: "/chunks/10000"}},
-		{"a template", httptarget.Request{Path: "/ok?n={{n}}&u={{uuid}}", Body: httptarget.Body{Text: "{{int 1 100}}"}}},
+		{"a template", httptarget.Request{Path: "/ok?n={{n}}&u={{uuid}}",
+			Body: httptarget.Body{Text: "{{int 1 100}}"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := open(t, httptarget.Options{URL: "http://" + s.Plain, Requests: []httptarget.Request{c.request}})
@@ -71,8 +72,8 @@ func TestAsManyConnectionsAsWorkers(t *testing.T) {
 	})
 }
 
-// The server takes 50 streams. There are never more, and calls beyond them wait in the queue of the run: 2,000 calls of
-// 20 ms take 800 ms, and the last is due after 500.
+// The server takes 50 streams. There are never more, and calls beyond them wait in the queue of the run: 2,000 calls
+// of 20 ms take 800 ms, and the last is due after 500.
 func TestCallsBeyondTheLimitOfStreamsWaitInTheQueue(t *testing.T) {
 	const path = "/sleep/20/streams"
 	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C})

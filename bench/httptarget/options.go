@@ -117,7 +117,8 @@ type Body struct {
 
 // Data is a table whose rows fill templates.
 type Data struct {
-	CSV string `json:"csv"` // the name of a file of comma-separated values, whose first row has the names of the columns
+	// CSV is the name of a file of comma-separated values. Its first row has the names of the columns.
+	CSV string `json:"csv"`
 	// Pick says which row a call uses: "random", "sequential" (again from the first after the last)
 	// or "unique", which fails calls after the last row. The default is random.
 	Pick string `json:"pick,omitempty"`
@@ -172,7 +173,10 @@ func (t Timeout) withDefaults() Timeout {
 	for _, field := range []struct {
 		into *time.Duration
 		d    time.Duration
-	}{{&t.Connect, defaultConnect}, {&t.TLS, defaultConnect}, {&t.Headers, 0}, {&t.Body, 0}, {&t.Total, defaultTotal}} {
+	}{
+		{&t.Connect, defaultConnect}, {&t.TLS, defaultConnect}, {&t.Headers, 0}, {&t.Body, 0},
+		{&t.Total, defaultTotal},
+	} {
 		switch {
 		case *field.into == 0:
 			*field.into = field.d

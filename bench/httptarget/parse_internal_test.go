@@ -14,7 +14,8 @@ import (
 )
 
 func TestAPlaceholderThatIsWrongIsFound(t *testing.T) {
-	one := map[string]*table{"users": {file: "users.csv", columns: []string{"id", "name"}, rows: [][]string{{"1", "a\nb"}}}}
+	one := map[string]*table{"users": {file: "users.csv", columns: []string{"id", "name"},
+		rows: [][]string{{"1", "a\nb"}}}}
 	two := map[string]*table{"users": one["users"], "items": one["users"]}
 	for _, c := range []struct {
 		name, text, want string
@@ -36,8 +37,10 @@ func TestAPlaceholderThatIsWrongIsFound(t *testing.T) {
 		{name: "no column", text: "{{row}}", want: "row needs a column", tables: one},
 		{name: "another column", text: "{{row.age}}", want: `no column "age": want one of id, name`, tables: one},
 		{name: "other data", text: "{{row.orders.id}}", want: `no data "orders": want one of users`, tables: one},
-		{name: "one of several", text: "{{row.id}}", want: "want row.DATA.COLUMN, with one of items, users", tables: two},
-		{name: "a line break in a header", text: "{{row.name}}", want: "row 2 has a control character", tables: one, q: inHeader},
+		{name: "one of several", text: "{{row.id}}", want: "want row.DATA.COLUMN, with one of items, users",
+			tables: two},
+		{name: "a line break in a header", text: "{{row.name}}", want: "row 2 has a control character", tables: one,
+			q: inHeader},
 		{name: "a line break within", text: "{{int 1\n2}}", want: "want }} at the end"},
 		{name: "one brace", text: "{{n} }", want: "want }} at the end"},
 	} {
@@ -81,8 +84,8 @@ func TestWholeNumbersReachBothEnds(t *testing.T) {
 }
 
 func FuzzTemplate(f *testing.F) {
-	for _, text := range []string{"", "a{{n}}b", "{{", "}}", `{{"{{"}}`, "{{int 1 2}}{{uuid}}", "{{row.id}}", "{{ key }}",
-		"{{n}", "{{\"", "{{row.users.id}}"} {
+	for _, text := range []string{"", "a{{n}}b", "{{", "}}", `{{"{{"}}`, "{{int 1 2}}{{uuid}}", "{{row.id}}",
+		"{{ key }}", "{{n}", "{{\"", "{{row.users.id}}"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -142,7 +145,8 @@ func FuzzJSONPath(f *testing.F) {
 // Whatever a server answers, a call returns, and no answer that is cut off is taken for a whole one.
 func FuzzAnswer(f *testing.F) {
 	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\nok",
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n", "garbage\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 -1 x\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"} {

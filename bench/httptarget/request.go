@@ -81,7 +81,8 @@ func parseTarget(p *parser, where string, base *url.URL, path string) (template,
 	for _, piece := range t {
 		for i, c := range piece.text {
 			if c <= ' ' || c >= 0x7f || c == '#' {
-				return nil, fmt.Errorf("httptarget: %s has %q after %q: want it percent-encoded", where, c, piece.text[:i])
+				return nil, fmt.Errorf("httptarget: %s has %q after %q: want it percent-encoded", where, c,
+					piece.text[:i])
 			}
 		}
 	}
@@ -157,7 +158,6 @@ type message struct {
 	*request
 	method string
 	values callValues
-	hasRaw bool
 
 	raw    []byte // what HTTP/1.1 sends
 	target []byte

@@ -28,8 +28,8 @@ func varied(t testing.TB, url string) httptarget.Options {
 		Data:    map[string]httptarget.Data{"users": {CSV: file(t, "users.csv", users)}},
 		Requests: []httptarget.Request{
 			{Name: "list", Weight: 3, Path: "/echo/items?user={{row.name}}&r={{region}}"},
-			{Name: "order", Path: "/echo/orders", Body: httptarget.Body{Text: `{"user": {{row.users.id}}, "n": {{n}}, ` +
-				`"amount": {{int -5 5}}, "key": "{{key}}", "brace": "{{"{{"}}"}`}},
+			{Name: "order", Path: "/echo/orders", Body: httptarget.Body{Text: `{"user": {{row.users.id}}, ` +
+				`"n": {{n}}, "amount": {{int -5 5}}, "key": "{{key}}", "brace": "{{"{{"}}"}`}},
 			{Name: "update", Method: "PUT", Path: "/echo/{{int 1 9}}", Headers: map[string]string{"X": "own"}},
 		}}
 }
@@ -75,7 +75,8 @@ func TestARequestIsWrittenAsHTTP(t *testing.T) {
 		"list": `^GET /echo/items\?user=(ann|bob%20smith|eve)&r=eu HTTP/1.1\r\nHost: shop.test\r\n` +
 			`User-Agent: loadgen\r\nX: ` + uuid + `\r\n\r\n$`,
 		"order": `^POST /echo/orders HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: loadgen\r\nX: ` + uuid +
-			`\r\nContent-Length: \d+\r\n\r\n{"user": [123], "n": 11, "amount": -?[0-5], "key": "order", "brace": "{{"}$`,
+			`\r\nContent-Length: \d+\r\n\r\n{"user": [123], "n": 11, "amount": -?[0-5], ` +
+			`"key": "order", "brace": "{{"}$`,
 		"update": `^PUT /echo/[1-9] HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: loadgen\r\nX: own\r\n` +
 			`Content-Length: 0\r\n\r\n$`,
 	} {
@@ -128,8 +129,8 @@ func TestTheBytesSentAreTheRequestShown(t *testing.T) {
 // All codecs send the same method, path, headers and body.
 func TestAllCodecsSendTheSameRequest(t *testing.T) {
 	o := varied(t, "http://"+server(t).Plain)
-	o.Requests[1].Expect.BodyMatches = `^POST /echo/orders host=shop.test agent=loadgen x=[0-9a-f-]{36} body={"user": 1, ` +
-		`"n": 3, "amount": -?\d, "key": "order", "brace": "{{"}$`
+	o.Requests[1].Expect.BodyMatches = `^POST /echo/orders host=shop.test agent=loadgen x=[0-9a-f-]{36} ` +
+		`body={"user": 1, "n": 3, "amount": -?\d, "key": "order", "brace": "{{"}$`
 	shown := map[string]bool{}
 	everyCodec(t, false, func(t *testing.T, c codec) {
 		o := o
@@ -172,7 +173,9 @@ func TestRowsArePickedInTurnOrOnce(t *testing.T) {
 			Data:     map[string]httptarget.Data{"users": {CSV: file(t, "users.csv", users), Pick: pick}},
 			Requests: []httptarget.Request{{Path: "/{{row.id}}/{{row.users.id}}"}}})
 	}
-	for pick, want := range map[string]string{"sequential": "/1/1 /2/2 /3/3 /1/1 ", "unique": "/1/1 /2/2 /3/3 no-rows "} {
+	for pick, want := range map[string]string{
+		"sequential": "/1/1 /2/2 /3/3 /1/1 ", "unique": "/1/1 /2/2 /3/3 no-rows ",
+	} {
 		t.Run(pick, func(t *testing.T) {
 			target, err := rows(pick)
 			if err != nil {
@@ -241,8 +244,9 @@ func TestABodyFromAFile(t *testing.T) {
 	for text, b := range map[string]httptarget.Body{
 		`{"n": "{{n}}"}`: {File: name}, `{"n": "0"}`: {File: name, Template: true},
 	} {
-		target := open(t, httptarget.Options{URL: "http://" + s.Plain, Requests: []httptarget.Request{{Path: "/echo/", Body: b,
-			Expect: httptarget.Expect{BodyMatches: "^POST .* body=" + regexp.QuoteMeta(text) + "$"}}}})
+		expect := httptarget.Expect{BodyMatches: "^POST .* body=" + regexp.QuoteMeta(text) + "$"}
+		target := open(t, httptarget.Options{URL: "http://" + s.Plain,
+			Requests: []httptarget.Request{{Path: "/echo/", Body: b, Expect: expect}}})
 		if err := target.Call(context.Background(), ""); err != nil {
 			t.Error(err)
 		}
@@ -319,7 +323,8 @@ func TestOptionsThatAreWrongAreAllReported(t *testing.T) {
 		want []string
 	}{
 		{"nothing", httptarget.Options{}, []string{`url is ""`}},
-		{"a URL without a scheme", httptarget.Options{URL: "localhost:8080"}, []string{"want http:// or https:// and a host"}},
+		{"a URL without a scheme", httptarget.Options{URL: "localhost:8080"},
+			[]string{"want http:// or https:// and a host"}},
 		{"another scheme", httptarget.Options{URL: "ftp://x"}, []string{"want http:// or https:// and a host"}},
 		{"a URL that is none", httptarget.Options{URL: "http://[::1"}, []string{"want one such as http://"}},
 		{"a fragment", httptarget.Options{URL: "http://x/#y"}, []string{"without the part after #"}},
@@ -340,14 +345,18 @@ func TestOptionsThatAreWrongAreAllReported(t *testing.T) {
 			[]string{"maxConnections is 4: want 8 to"}},
 		{"names twice", httptarget.Options{URL: "http://x", Requests: []httptarget.Request{{}, {}}},
 			[]string{`requests[1].name is "GET"`}},
-		{"h2 without TLS", httptarget.Options{URL: "http://x", Protocol: httptarget.H2}, []string{"want protocol h2c"}},
-		{"h2c with TLS", httptarget.Options{URL: "https://x", Protocol: httptarget.H2C}, []string{"want protocol h2"}},
+		{"h2 without TLS", httptarget.Options{URL: "http://x", Protocol: httptarget.H2},
+			[]string{"want protocol h2c"}},
+		{"h2c with TLS", httptarget.Options{URL: "https://x", Protocol: httptarget.H2C},
+			[]string{"want protocol h2"}},
 		{"TLS without TLS", httptarget.Options{URL: "http://x", TLS: httptarget.TLS{Insecure: true}},
 			[]string{"tls is set, and url is http://"}},
 		{"two bodies", httptarget.Options{URL: "http://x",
-			Requests: []httptarget.Request{{Body: httptarget.Body{Text: "x", File: "y"}}}}, []string{"a text and a file"}},
+			Requests: []httptarget.Request{{Body: httptarget.Body{Text: "x", File: "y"}}}},
+			[]string{"a text and a file"}},
 		{"no file", httptarget.Options{URL: "http://x",
-			Requests: []httptarget.Request{{Body: httptarget.Body{File: "/nosuch"}}}}, []string{"requests[0].body: open /nosuch"}},
+			Requests: []httptarget.Request{{Body: httptarget.Body{File: "/nosuch"}}}},
+			[]string{"requests[0].body: open /nosuch"}},
 		{"templates", httptarget.Options{URL: "http://x", Data: map[string]httptarget.Data{"users": {CSV: csv}},
 			Headers: map[string]string{"X": "{{env \"NO_SUCH_VARIABLE\"}}"},
 			Requests: []httptarget.Request{
@@ -355,8 +364,8 @@ func TestOptionsThatAreWrongAreAllReported(t *testing.T) {
 			[]string{"headers.X:1:1: the environment variable NO_SUCH_VARIABLE is not set"}},
 		{"checks", httptarget.Options{URL: "http://x", Requests: []httptarget.Request{{Expect: httptarget.Expect{
 			Status: []int{99}, BodyMatches: "(", JSON: map[string]any{"x": 1, "": 2}, MaxLatency: -1}}}},
-			[]string{"requests[0].expect.status has 99", "bodyMatches", `json has the path "x"`, `json has the path ""`,
-				"maxLatency is -1ns"}},
+			[]string{"requests[0].expect.status has 99", "bodyMatches", `json has the path "x"`,
+				`json has the path ""`, "maxLatency is -1ns"}},
 		{"data", httptarget.Options{URL: "http://x", Data: map[string]httptarget.Data{"a": {}, "b": {CSV: "/nosuch"},
 			"c": {CSV: file(t, "one.csv", "id\n")}, "d": {CSV: file(t, "bad.csv", "id,b\n1\n")},
 			"e": {CSV: file(t, "twice.csv", "id,id\n1,2\n")}}},

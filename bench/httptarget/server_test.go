@@ -318,8 +318,8 @@ func handler() http.Handler {
 	})
 	mux.HandleFunc("/echo/", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		_, _ = fmt.Fprintf(w, "%s %s host=%s agent=%s x=%s body=%s", r.Method, r.URL.RequestURI(), r.Host, r.UserAgent(),
-			r.Header.Get("X"), body)
+		_, _ = fmt.Fprintf(w, "%s %s host=%s agent=%s x=%s body=%s", r.Method, r.URL.RequestURI(), r.Host,
+			r.UserAgent(), r.Header.Get("X"), body)
 	})
 	mux.HandleFunc("/size/{bytes}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.PathValue("bytes"))

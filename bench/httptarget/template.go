@@ -155,11 +155,10 @@ func placeholderWords(text string, at int) (words []string, end int, _ *syntaxEr
 			rest = rest[len(quoted):]
 		default:
 			n := strings.IndexAny(rest, " \t\r\n\"}")
-			if n <= 0 {
-				n = max(n, 1)
-				if strings.TrimSpace(rest[:1]) == "" || rest[0] == '}' {
-					return nil, 0, &syntaxError{len(text) - len(rest), "want }} at the end of a placeholder, on its line"}
-				}
+			switch n {
+			case 0:
+				return nil, 0, &syntaxError{len(text) - len(rest), "want }} at the end of a placeholder, on its line"}
+			case -1:
 				n = len(rest)
 			}
 			words = append(words, rest[:n])
@@ -211,7 +210,8 @@ func (p *parser) variable(words []string, q quoting) (func([]byte, *callValues) 
 		return p.integers(words)
 	}
 	if len(words) > 1 {
-		return nil, fmt.Errorf("%s takes no arguments; if it is a text, want it in quotes", strings.TrimPrefix(name, `"`))
+		return nil, fmt.Errorf("%s takes no arguments; if it is a text, want it in quotes",
+			strings.TrimPrefix(name, `"`))
 	}
 	switch {
 	case name == "n":

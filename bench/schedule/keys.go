@@ -49,7 +49,8 @@ func Weighted(keys []string, weights []float64, seed uint64) (Keys, error) {
 	}
 	for i, w := range weights {
 		if !(w > 0 && w <= 1e9) {
-			return nil, fmt.Errorf("schedule: key %q has the weight %v: want a number above 0, at most 1e9", keys[i], w)
+			return nil, fmt.Errorf("schedule: key %q has the weight %v: want a number above 0, at most 1e9",
+				keys[i], w)
 		}
 	}
 	return newAlias(keys, slices.Clone(weights), seed), nil
