@@ -48,7 +48,7 @@ func kind(err error) string {
 
 func TestEveryFaultOfAServerIsAKindOfItsOwn(t *testing.T) {
 	const ms = time.Millisecond
-	headers := httptarget.Timeout{Headers: 50 * ms}
+	headers, large := httptarget.Timeout{Headers: 50 * ms}, strings.Repeat("x", 4<<20)
 	for _, c := range []struct {
 		name, path string
 		o          httptarget.Options
@@ -88,6 +88,8 @@ func TestEveryFaultOfAServerIsAKindOfItsOwn(t *testing.T) {
 		{name: "a body too large", path: "/size/3000000", o: httptarget.Options{MaxBody: 1 << 20}, want: "too-large"},
 		{name: "a body in chunks too large", path: "/chunks/3000000", o: httptarget.Options{MaxBody: 1 << 20},
 			want: "too-large"},
+		{name: "an answer before the request is read", path: "/early", want: "status 413", quiet: true,
+			o: httptarget.Options{Requests: []httptarget.Request{{Body: httptarget.Body{Text: large}}}}},
 		{name: "the answer to HEAD has no body", path: "/size/3000000",
 			o: httptarget.Options{MaxBody: 10, Requests: []httptarget.Request{{Method: "HEAD"}}}, kept: true},
 	} {

@@ -72,23 +72,52 @@ func TestAsManyConnectionsAsWorkers(t *testing.T) {
 	})
 }
 
-// The server takes 50 streams. There are never more, and calls beyond them wait in the queue of the run: 2,000 calls
-// of 20 ms take 800 ms, and the last is due after 500.
+// The server takes 50 streams of a connection. There are never more, and calls beyond them wait in the queue of the
+// run: on one connection, 2,000 calls of 20 ms take 800 ms, and the last is due after 500.
 func TestCallsBeyondTheLimitOfStreamsWaitInTheQueue(t *testing.T) {
-	const path = "/sleep/20/streams"
-	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C})
-	if n := target.Workers(); n != 50 {
-		t.Fatalf("%d workers: want the server's limit, 50", n)
+	for _, c := range []struct {
+		connections int
+		backlog     time.Duration // at least
+	}{{1, 280 * time.Millisecond}, {2, 0}} {
+		t.Run(fmt.Sprint(c.connections), func(t *testing.T) {
+			path := fmt.Sprintf("/sleep/20/streams-%d", c.connections)
+			target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C,
+				Connections: c.connections})
+			if n := target.Workers(); n != 50*c.connections {
+				t.Fatalf("%d workers: want the server's limit, %d", n, 50*c.connections)
+			}
+			r := run(t, target, 4000, 500*time.Millisecond, target.Workers())
+			seen := server(t).seen(t, path)
+			if r.Done != 2000 || seen.Requests != 2000 || seen.Peak > int64(50*c.connections) {
+				t.Errorf("%d done of %d, %+v; the server saw %+v: want 2000, at most 50 a connection at once", r.Done,
+					r.Offered, r.Failures, seen)
+			}
+			if seen.Connections != int64(c.connections) {
+				t.Errorf("the server saw %d connections: want %d", seen.Connections, c.connections)
+			}
+			if r.Backlog < c.backlog || r.Queue.Max() < r.Backlog {
+				t.Errorf("a backlog of %v: want %v or more", r.Backlog, c.backlog)
+			}
+		})
 	}
-	r := run(t, target, 4000, 500*time.Millisecond, target.Workers())
-	seen := server(t).seen(t, path)
-	if r.Done != 2000 || seen.Requests != 2000 || seen.Peak > 50 || seen.Connections != 1 {
-		t.Errorf("%d done of %d, %+v; the server saw %+v: want 2000, at most 50 at once, on one connection", r.Done,
-			r.Offered, r.Failures, seen)
-	}
-	if r.Backlog < 280*time.Millisecond || r.Queue.Max() < r.Backlog {
-		t.Errorf("a backlog of %v: want 300ms or more", r.Backlog)
-	}
+}
+
+// A body that nothing checks is read and not kept.
+func TestALargeBodyIsNotKept(t *testing.T) {
+	everyCodec(t, false, func(t *testing.T, c codec) {
+		o := httptarget.Options{URL: "http://" + server(t).Plain + "/size/100000000", MaxBody: 1 << 30}
+		c.set(&o)
+		target := open(t, o)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := target.Call(context.Background(), ""); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 20<<20 {
+			t.Errorf("%d bytes were allocated for a body of 100 MB: want less than 20 MiB", n)
+		}
+	})
 }
 
 // A server that goes away says which calls it will answer. The others are made on a new connection.

@@ -115,6 +115,16 @@ type Body struct {
 	Template bool   `json:"template,omitempty"` // whether the file is a template
 }
 
+// UnmarshalYAML decodes a body from a text, or from its fields.
+func (b *Body) UnmarshalYAML(decode func(any) error) error {
+	*b = Body{}
+	if decode(&b.Text) == nil {
+		return nil
+	}
+	type fields Body // without this method
+	return decode((*fields)(b))
+}
+
 // Data is a table whose rows fill templates.
 type Data struct {
 	// CSV is the name of a file of comma-separated values. Its first row has the names of the columns.
