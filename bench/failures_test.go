@@ -105,6 +105,12 @@ func TestKindsOfFailuresAreBounded(t *testing.T) {
 	})
 }
 
+// A kindError is an error that chooses its kind.
+type kindError string
+
+func (e kindError) Error() string { return "an error" }
+func (e kindError) Kind() string  { return string(e) }
+
 // A failure that the generator caused is no error of the target.
 func TestFailuresOfTheGeneratorMakeTheRunInvalid(t *testing.T) {
 	dial := func(errno syscall.Errno) error {
@@ -117,6 +123,8 @@ func TestFailuresOfTheGeneratorMakeTheRunInvalid(t *testing.T) {
 	}{
 		{"no ports", dial(syscall.EADDRNOTAVAIL), []string{record.GeneratorLimited}},
 		{"no descriptors", dial(syscall.EMFILE), []string{record.GeneratorLimited}},
+		{"no request", kindError(record.KindNoRequest), []string{record.GeneratorLimited}},
+		{"no connection", kindError(record.KindNoConnection), []string{record.GeneratorLimited}},
 		{"refused", dial(syscall.ECONNREFUSED), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,10 +1,15 @@
 package httptarget_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +247,34 @@ func TestARequestLostOnAKeptConnection(t *testing.T) {
 				after.Posts-base.Posts)
 		}
 	})
+}
+
+// A request that must not be sent twice is not sent on a connection that the server has closed.
+func TestAPostIsNotSentOnAClosedConnection(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the system does not tell whether a connection is closed")
+	}
+	var served atomic.Int64
+	closed := make(chan bool)
+	address := listens(t, func(c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+			return // the test is over
+		}
+		served.Add(1)
+		_, _ = io.WriteString(c, okAnswer)
+		_ = c.Close()
+		closed <- true
+	})
+	target := open(t, httptarget.Options{URL: "http://" + address, Requests: []httptarget.Request{{Method: "POST"}}})
+	for range 10 {
+		if err := target.Call(context.Background(), ""); err != nil {
+			t.Fatal(err)
+		}
+		<-closed
+	}
+	if n := target.Connections(); served.Load() != 10 || n.Reconnects != 9 || n.Resent != 0 {
+		t.Errorf("%d served, %d reconnects, %d resent: want 10, 9 and 0", served.Load(), n.Reconnects, n.Resent)
+	}
 }
 
 func TestAnInterruptedCallReturnsAtOnce(t *testing.T) {

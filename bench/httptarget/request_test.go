@@ -174,7 +174,7 @@ func TestRowsArePickedInTurnOrOnce(t *testing.T) {
 			Requests: []httptarget.Request{{Path: "/{{row.id}}/{{row.users.id}}"}}})
 	}
 	for pick, want := range map[string]string{
-		"sequential": "/1/1 /2/2 /3/3 /1/1 ", "unique": "/1/1 /2/2 /3/3 no-rows ",
+		"sequential": "/1/1 /2/2 /3/3 /1/1 ", "unique": "/1/1 /2/2 /3/3 no-request ",
 	} {
 		t.Run(pick, func(t *testing.T) {
 			target, err := rows(pick)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
@@ -229,8 +230,8 @@ func (t *Target) Request(name string, n uint64) ([]byte, error) {
 // request returns the request of a call with a key. The key "" chooses it by weight.
 func (t *Target) request(key string, n uint64) (*request, error) {
 	if t.unique != nil && n >= uint64(len(t.unique.rows)) {
-		return nil, fail(kindNoRows, "%s has %d rows to be used once, and this is call %d: want more rows, fewer "+
-			"calls, or another pick", t.unique.file, len(t.unique.rows), n+1)
+		return nil, fail(record.KindNoRequest, "%s has %d rows to be used once, and this is call %d: want more rows, "+
+			"fewer calls, or another pick", t.unique.file, len(t.unique.rows), n+1)
 	}
 	if key == "" {
 		if len(t.requests) == 1 {
@@ -240,16 +241,11 @@ func (t *Target) request(key string, n uint64) (*request, error) {
 	}
 	r, ok := t.byName[key]
 	if !ok {
-		return nil, fail(kindNoRequest, "there is no request with the name %q: want Run.Keys to be Target.Keys", key)
+		return nil, fail(record.KindNoRequest, "there is no request with the name %q: want Run.Keys to be Target.Keys",
+			key)
 	}
 	return r, nil
 }
-
-// Kinds of calls that could not be made.
-const (
-	kindNoRows    = "no-rows"
-	kindNoRequest = "no-request"
-)
 
 // Call makes a call. Its number, on which templates depend, is the number of calls that Call made before.
 func (t *Target) Call(ctx context.Context, key string) error {

@@ -42,6 +42,7 @@ const (
 	KindNoPorts       = "no-ports"       // the generator's machine has no free port
 	KindNoDescriptors = "no-descriptors" // the generator's process may open no more files
 	KindNoConnection  = "no-connection"  // more calls at once than the target may have connections
+	KindNoRequest     = "no-request"     // there is no such request, or no data left for it
 )
 
 // errnoKinds are the kinds of system errors. Other system errors are counted by their text.

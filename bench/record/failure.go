@@ -36,7 +36,11 @@ func (f *Failure) OfTarget() bool {
 
 // ofGenerator reports whether only the generator can cause failures of this kind.
 func (f *Failure) ofGenerator() bool {
-	return f.Kind == KindNoPorts || f.Kind == KindNoDescriptors || f.Kind == KindNoConnection
+	switch f.Kind {
+	case KindNoPorts, KindNoDescriptors, KindNoConnection, KindNoRequest:
+		return true
+	}
+	return false
 }
 
 // Errors of calls that were given up. These calls count as failed.

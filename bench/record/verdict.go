@@ -153,6 +153,7 @@ func (r *Record) ownFailures() string {
 				"connections",
 			KindNoConnection: "more calls ran at once than the target may have connections: allow more " +
 				"connections, or fewer workers",
+			KindNoRequest: "there was no request to make: " + short(f.First),
 		}[f.Kind]
 		return fmt.Sprintf("%d of %d calls failed in the generator, not in the target (%s): %s", f.Count, r.Offered,
 			f.Kind, advice)
