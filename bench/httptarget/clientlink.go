@@ -91,8 +91,13 @@ func (l *clientLink) streams(ctx context.Context) int {
 	return defaultLimit
 }
 
-func (l *clientLink) usable() bool {
-	return !l.ending.Load() && l.conn.Err() == nil && (l.reuse == 0 || l.calls.Load() < int64(l.reuse))
+func (l *clientLink) take() bool {
+	if l.ending.Load() || l.conn.Err() != nil || l.calls.Add(1) > int64(l.reuse) && l.reuse > 0 {
+		return false
+	}
+	// A place that is kept keeps retire from closing the connection. There is none if the server goes away,
+	// or allows fewer streams than before. Net/http knows which when it gets the request.
+	return !l.h2 || l.conn.Reserve() == nil || l.conn.InFlight() > 0
 }
 
 func (l *clientLink) close() {
@@ -157,7 +162,6 @@ func (a *attempt) stop() {
 }
 
 func (l *clientLink) exchange(x *exchange) error {
-	l.calls.Add(1)
 	a := &attempt{begun: x.at.Begun}
 	ctx, cancel := context.WithCancelCause(x.ctx)
 	a.cancel = cancel
@@ -177,6 +181,7 @@ func (l *clientLink) exchange(x *exchange) error {
 func (l *clientLink) roundTrip(ctx context.Context, x *exchange, a *attempt) error {
 	request, err := x.forNetHTTP(ctx)
 	if err != nil {
+		l.conn.Release()
 		return fail(record.KindMalformed, "the request: %w", err)
 	}
 	a.bound(inHeaders, l.timeout, l.timeout.Headers, x.deadline)

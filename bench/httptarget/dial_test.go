@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,6 +202,32 @@ func TestReuse(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A connection of HTTP/2 that has had its requests is closed when the last of them has ended, and no call notices.
+func TestReuseOfAConnectionThatCallsShare(t *testing.T) {
+	const path, callers, calls = "/shared", 16, 300
+	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C, Streams: 16,
+		Reuse: 5, Requests: []httptarget.Request{{Method: "POST"}}})
+	before := server(t).seen(t, path)
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range calls {
+				if err := target.Call(context.Background(), ""); err != nil {
+					t.Errorf("%s: %v", kind(err), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := server(t).seen(t, path).Posts - before.Posts; n != callers*calls {
+		t.Errorf("the server saw %d requests: want %d", n, callers*calls)
+	}
+	if n := target.Connections(); n.Reconnects != 0 || n.Resent != 0 {
+		t.Errorf("%d connections opened, %d reconnects, %d resent: want no reconnects and none resent", n.Opened,
+			n.Reconnects, n.Resent)
 	}
 }
 

@@ -17,10 +17,10 @@ import (
 
 // A link is an open connection to the service.
 type link interface {
+	// take reports whether the connection takes another request, and keeps a place for it.
+	take() bool
 	// exchange sends the request of x and reads its answer. The error is a *failure.
 	exchange(x *exchange) error
-	// usable reports whether the connection can take another request.
-	usable() bool
 	// close closes the connection. It may be called during an exchange, and more than once.
 	close()
 }
@@ -93,7 +93,13 @@ func newRawLink(conn net.Conn, o *Options) *rawLink {
 	return l
 }
 
-func (l *rawLink) usable() bool { return !l.broken && (l.reuse == 0 || l.calls < l.reuse) }
+func (l *rawLink) take() bool {
+	if l.broken || l.reuse > 0 && l.calls >= l.reuse {
+		return false
+	}
+	l.calls++
+	return true
+}
 
 func (l *rawLink) close() {
 	_ = l.conn.Close() // nothing is lost: the answers that matter have been read
@@ -104,7 +110,6 @@ func (l *rawLink) exchange(x *exchange) error {
 		l.broken = true
 		return &failure{kind: record.KindClosedIdle, err: errClosedIdle, lost: true, kept: true}
 	}
-	l.calls++
 	l.wire.begun, l.wire.first, l.wire.err = x.at.Begun, 0, nil
 	err := l.roundTrip(x)
 	x.at.First = l.wire.first

@@ -205,7 +205,7 @@ func TestHeadersLargerThanTheBuffer(t *testing.T) {
 		x := &exchange{ctx: context.Background(), at: &bench.Instants{Begun: time.Now()}, keepBody: true}
 		x.set(r, 0, true)
 		l := newRawLink(client, &o)
-		if err := l.exchange(x); err != nil || string(x.answer.body) != "abc" || !l.usable() {
+		if err := l.exchange(x); err != nil || string(x.answer.body) != "abc" || !l.take() {
 			t.Errorf("in pieces of %d: %q, %v", size, x.answer.body, err)
 		}
 		l.close()

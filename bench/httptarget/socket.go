@@ -29,36 +29,41 @@ type opening struct {
 	aborted bool // the call that opened it has ended
 }
 
-// get returns the connection of s, and opens it if there is none that can take a request. Fresh says that
-// it was opened for this call. Broken, if it is not nil, is a connection of s that must not be used.
+// get returns the connection of s, with a place for a request, and opens it if there is none that takes
+// one. Fresh says that it was opened for this call. Broken, if it is not nil, is a connection of s that
+// must not be used.
 func (s *socket) get(ctx context.Context, deadline time.Time, broken link) (l link, fresh bool, err error) {
-	s.mu.Lock()
-	if s.link != nil && s.link != broken && s.link.usable() {
-		defer s.mu.Unlock()
-		return s.link, false, nil
-	}
-	o := s.opening
-	if o == nil {
-		o = &opening{done: make(chan struct{})}
-		s.opening = o
-		lost := s.link
-		s.mu.Unlock()
-		s.open(ctx, deadline, o, lost)
-		return o.link, true, o.err
-	}
-	s.mu.Unlock()
-	select {
-	case <-o.done:
-		if o.aborted && ctx.Err() == nil {
-			return s.get(ctx, deadline, broken)
+	for {
+		s.mu.Lock()
+		o, current := s.opening, s.link
+		if current != nil && current != broken && current.take() {
+			s.mu.Unlock()
+			return current, false, nil
 		}
-		return o.link, true, o.err
-	case <-ctx.Done():
-		return nil, true, interrupted(ctx)
+		if o == nil {
+			o = &opening{done: make(chan struct{})}
+			s.opening = o
+			s.mu.Unlock()
+			s.open(ctx, deadline, o, current)
+			return o.link, true, o.err
+		}
+		s.mu.Unlock()
+		select {
+		case <-o.done:
+		case <-ctx.Done():
+			return nil, true, interrupted(ctx)
+		}
+		if o.err != nil && !o.aborted {
+			return nil, true, o.err
+		}
+		if o.err == nil && o.link.take() {
+			return o.link, true, nil
+		}
 	}
 }
 
-// open opens a connection in place of the one that was lost, which is nil if there was none.
+// open opens a connection in place of the one that was lost, which is nil if there was none, and takes the
+// first place.
 func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost link) {
 	reuse := s.target.options.Reuse
 	switch l := lost.(type) {
@@ -69,10 +74,12 @@ func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost 
 		s.lost = reuse == 0 || l.calls.Load() < int64(reuse)
 		l.retire()
 	}
-	o.link, o.err = s.target.dial(ctx, deadline)
-	if o.err == nil && s.lost {
-		s.lost = false
-		s.target.dialer.count(func(c *Connections) { c.Reconnects++ })
+	if o.link, o.err = s.target.dial(ctx, deadline); o.err == nil {
+		o.link.take() // if it is closed already, the exchange says so
+		if s.lost {
+			s.lost = false
+			s.target.dialer.count(func(c *Connections) { c.Reconnects++ })
+		}
 	}
 	s.mu.Lock()
 	s.link, s.opening, o.aborted = o.link, nil, ctx.Err() != nil
@@ -114,7 +121,11 @@ func (t *Target) dial(ctx context.Context, deadline time.Time) (link, error) {
 	if protocol == HTTP1 && !t.options.NetHTTP {
 		return newRawLink(conn, &t.options), nil
 	}
-	return newClientLink(ctx, t.transports[protocol], conn, t.base, &t.options)
+	c, err := newClientLink(ctx, t.transports[protocol], conn, t.base, &t.options)
+	if err != nil {
+		return nil, err // not c, which is a nil pointer
+	}
+	return c, nil
 }
 
 // A lane makes one call at a time on a socket. The lanes of HTTP/2 share sockets.

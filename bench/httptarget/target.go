@@ -169,10 +169,13 @@ func closeAll(sockets []*socket) {
 
 // prepare opens the connection of s, and returns the number of calls at once that it takes.
 func (s *socket) prepare(ctx context.Context) (streams int, err error) {
-	l, _, err := s.get(ctx, time.Time{}, nil)
+	l, err := s.target.dial(ctx, time.Time{})
 	if err != nil {
 		return 0, err
 	}
+	s.mu.Lock()
+	s.link = l
+	s.mu.Unlock()
 	if c, ok := l.(*clientLink); ok && c.h2 {
 		return c.streams(ctx), nil
 	}
