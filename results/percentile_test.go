@@ -1,11 +1,13 @@
 package results_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 func TestAPercentileIsNamedExactly(t *testing.T) {
@@ -40,6 +42,16 @@ func TestPhasesArePercentilesToo(t *testing.T) {
 	}
 	if s := v.Summaries(); *s.Write.P99 != 1000 || *s.Wait.Max != float64(v.Record.Done-1)*1000 || *s.Read.P50 != 0 {
 		t.Errorf("write p99 %v, wait max %v, read p50 %v", *s.Write.P99, *s.Wait.Max, *s.Read.P50)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again results.Visit
+	if err := json.Unmarshal(text, &again); err != nil || again.Check() != nil {
+		t.Errorf("read again: %v, %v", err, again.Check())
+	} else if p := again.Record.Phases; p.Wait.Max() != phases.Wait.Max() || p.Read.Count() != v.Record.Done {
+		t.Errorf("phases came back as %+v", p)
 	}
 	phases.Wait.Add(1)
 	if err := v.Check(); err == nil || !strings.Contains(err.Error(), "write, wait and read") {

@@ -208,8 +208,8 @@ func TestReuse(t *testing.T) {
 // A connection of HTTP/2 that has had its requests is closed when the last of them has ended, and no call notices.
 func TestReuseOfAConnectionThatCallsShare(t *testing.T) {
 	const path, callers, calls = "/shared", 16, 300
-	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C, Streams: 16,
-		Reuse: 5, Requests: []httptarget.Request{{Method: "POST"}}})
+	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C,
+		Streams: 16, Reuse: 5, Requests: []httptarget.Request{{Method: "POST"}}})
 	before := server(t).seen(t, path)
 	var all sync.WaitGroup
 	for range callers {

@@ -57,7 +57,6 @@ type rawLink struct {
 	reader   *bufio.Reader
 	response fasthttp.Response
 	alive    *peeker // nil if the system cannot tell whether a connection is closed
-	bounded  bool    // a deadline is set
 	broken   bool
 }
 
@@ -168,10 +167,7 @@ func (l *rawLink) bound(x *exchange, now time.Time, limit time.Duration) (total 
 			deadline, total = by, false
 		}
 	}
-	if deadline.IsZero() && !l.bounded {
-		return total
-	}
-	l.bounded = !deadline.IsZero()
+	// Without a bound too: an interrupt may have come too late for the call before.
 	_ = l.conn.SetDeadline(deadline) // if the connection is closed, reading says so
 	if x.ctx.Err() != nil {          // the interrupt may have come before this deadline
 		l.interrupt()

@@ -52,7 +52,7 @@ func TestACallAllocatesNothing(t *testing.T) {
 func TestAsManyConnectionsAsWorkers(t *testing.T) {
 	const workers = 32
 	everyCodec(t, true, func(t *testing.T, c codec) {
-		path := fmt.Sprintf("/sleep/5/connections-%v", c.name == "net/http")
+		path := unique("/sleep/5/")
 		o := httptarget.Options{URL: "http://" + server(t).Plain + path, Connections: workers}
 		c.set(&o)
 		target := open(t, o)
@@ -80,7 +80,7 @@ func TestCallsBeyondTheLimitOfStreamsWaitInTheQueue(t *testing.T) {
 		backlog     time.Duration // at least
 	}{{1, 280 * time.Millisecond}, {2, 0}} {
 		t.Run(fmt.Sprint(c.connections), func(t *testing.T) {
-			path := fmt.Sprintf("/sleep/20/streams-%d", c.connections)
+			path := unique("/sleep/20/")
 			target := open(t, httptarget.Options{URL: "http://" + server(t).Plain + path, Protocol: httptarget.H2C,
 				Connections: c.connections})
 			if n := target.Workers(); n != 50*c.connections {

@@ -3,6 +3,7 @@ package httptarget
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/url"
 	"testing"
@@ -100,5 +101,60 @@ func TestAContextThatEndedBeforeTheDeadlineWasSetEndsTheCall(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the call has not returned after 10 s")
+	}
+}
+
+// The end of a context may be noticed when the lane makes a call with another context already.
+func TestTheEndOfAnEarlierContextInterruptsNoCall(t *testing.T) {
+	client, server := net.Pipe()
+	defer server.Close()
+	target, err := New(Options{URL: "http://x", Connections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, end := context.WithCancel(context.Background())
+	second, endSecond := context.WithCancel(context.Background())
+	defer endSecond()
+	l, err := target.pool.get(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := newRawLink(client, &target.options)
+	defer raw.close()
+	l.socket.link = raw
+	l.begin(first, target.requests[0], &bench.Instants{Begun: time.Now()})
+	l.use(raw)
+	l.begin(second, target.requests[0], &bench.Instants{Begun: time.Now()})
+	end()
+	go func() {
+		_, _ = server.Read(make([]byte, 1<<10))
+		l.interrupt(first) // late
+		_, _ = io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
+	}()
+	if err := l.do(); err != nil {
+		t.Errorf("the call failed: %v", err)
+	}
+}
+
+// An interrupt that came too late for a call must not end the next one, even if that has no deadline.
+func TestAnInterruptThatCameTooLateIsForgotten(t *testing.T) {
+	client, server := net.Pipe()
+	defer server.Close()
+	o := (Options{URL: "http://x", Timeout: Timeout{Total: -1}}).withDefaults()
+	r, err := newRequest(&o, &url.URL{Scheme: "http", Host: "x"}, 0, &parser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &exchange{ctx: context.Background(), at: &bench.Instants{Begun: time.Now()}}
+	x.set(r, 0, true)
+	l := newRawLink(client, &o)
+	defer l.close()
+	l.interrupt()
+	go func() {
+		_, _ = server.Read(make([]byte, 1<<10))
+		_, _ = io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
+	}()
+	if err := l.exchange(x); err != nil {
+		t.Errorf("the call failed: %v", err)
 	}
 }

@@ -119,6 +119,11 @@ func file(t testing.TB, name, text string) string {
 	return name
 }
 
+var uniques atomic.Int64
+
+// unique returns a path below another one, which no other test uses.
+func unique(path string) string { return fmt.Sprintf("%s%d", path, uniques.Add(1)) }
+
 // A count is what the server has seen of a path.
 type count struct{ Requests, Posts, Connections, Peak int64 }
 

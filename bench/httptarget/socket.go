@@ -132,12 +132,13 @@ func (t *Target) dial(ctx context.Context, deadline time.Time) (link, error) {
 type lane struct {
 	socket *socket
 	exchange
-	busyFor  context.Context // the context of its call; nil if it has none. Guarded by pool.mu
-	retired  bool            // another lane has taken its place. Guarded by pool.mu
-	watching context.Context // the context whose end interrupts the lane
-	unwatch  func() bool
-	mu       sync.Mutex
-	current  *rawLink // to be interrupted
+	busyFor context.Context // the context of its call; nil if it has none. Guarded by pool.mu
+	retired bool            // another lane has taken its place. Guarded by pool.mu
+	unwatch func() bool
+
+	mu       sync.Mutex      // guards what interrupt reads; only the call of the lane writes it
+	watching context.Context // the context whose end interrupts the call
+	current  *rawLink        // the connection of the call
 }
 
 // watch makes the end of ctx interrupt the call. Calls of one run have one context, so this is done
@@ -147,17 +148,19 @@ func (l *lane) watch(ctx context.Context) {
 		return
 	}
 	l.leave()
+	l.mu.Lock()
 	l.watching = ctx
+	l.mu.Unlock()
 	if ctx.Done() != nil {
-		l.unwatch = context.AfterFunc(ctx, l.interrupt)
+		l.unwatch = context.AfterFunc(ctx, func() { l.interrupt(ctx) })
 	}
 }
 
-// interrupt ends the call. It may be called at any time.
-func (l *lane) interrupt() {
+// interrupt ends the call if it is one with the given context. It may be called at any time.
+func (l *lane) interrupt(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.current != nil {
+	if l.current != nil && l.watching == ctx {
 		l.current.interrupt()
 	}
 }
@@ -167,6 +170,8 @@ func (l *lane) leave() {
 	if l.unwatch != nil {
 		l.unwatch()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.watching, l.unwatch = nil, nil
 }
 
