@@ -298,6 +298,25 @@ func TestAnInterruptedCallReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// The end of one run's context does not end the connections, so that a run can follow a warm-up.
+func TestConnectionsOutliveAContext(t *testing.T) {
+	everyCodec(t, false, func(t *testing.T, c codec) {
+		o := httptarget.Options{URL: "http://" + server(t).Plain, Timeout: httptarget.Timeout{Total: -1}}
+		c.set(&o)
+		target := open(t, o)
+		for range 3 {
+			ctx, cancel := context.WithCancel(context.Background())
+			if err := target.Call(ctx, ""); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		if n := target.Connections(); n.Opened != 1 || n.Reconnects != 0 {
+			t.Errorf("%d opened, %d reconnects: want 1 and 0", n.Opened, n.Reconnects)
+		}
+	})
+}
+
 // A run with a timeout gives calls up. Their connections must not be missing in the calls after them.
 func TestCallsThatWereGivenUpDoNotKeepConnections(t *testing.T) {
 	everyCodec(t, false, func(t *testing.T, c codec) {

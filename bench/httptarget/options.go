@@ -45,7 +45,8 @@ type Options struct {
 	// By default a redirect is an answer. A call that follows redirects ends with the last answer.
 	Redirects int `json:"redirects,omitempty"`
 	// MaxBody is the size of the largest body to read, in bytes; by default 16 MiB. A larger body
-	// fails the call.
+	// fails the call. A body is held in memory if it is checked, if it is in chunks, or if the
+	// status is 400 or more.
 	MaxBody int `json:"maxBody,omitempty"`
 
 	// Headers are sent with every request. The values are templates.
@@ -289,6 +290,9 @@ func (r *Request) check(p *problems, i int, names map[string]bool) {
 		p.add("%s.name is %q, as of a request before it: want different names", where, r.Name)
 	}
 	names[r.Name] = true
+	if !httpguts.ValidHeaderFieldValue(r.Name) {
+		p.add("%s.name is %q: want it without control characters", where, r.Name)
+	}
 	if r.Weight < 1 || r.Weight > 1_000_000 {
 		p.add("%s.weight is %d: want 1 to 1000000", where, r.Weight)
 	}
