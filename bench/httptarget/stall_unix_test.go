@@ -4,6 +4,7 @@ package httptarget_test
 
 import (
 	"context"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -72,5 +73,48 @@ func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
 				t.Logf("p%v is %v, of which %v is service; want %v", 100*q, got, r.Service.Quantile(q), least)
 			}
 		})
+	}
+}
+
+// The system accepts connections for a server that is stopped. The calls wait, and none is refused.
+func TestConnectionsToAStoppedServerWait(t *testing.T) {
+	server, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.stop()
+	const calls = 8
+	o := httptarget.Options{URL: "http://" + server.Plain + "/ok", Connections: calls, Reuse: 1}
+	target, err := httptarget.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if err := server.command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	returned := make(chan error, calls)
+	for range calls {
+		go func() { returned <- target.Call(context.Background(), "") }()
+	}
+	for deadline := time.Now().Add(5 * time.Second); target.Connections().Connect.Count() < calls; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections after 5 s: want %d", target.Connections().Connect.Count(), calls)
+		}
+		runtime.Gosched()
+	}
+	if n := len(returned); n > 0 {
+		t.Fatalf("%d calls returned while the server was stopped, one with %v", n, <-returned)
+	}
+	if err := server.command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for range calls {
+		if err := <-returned; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := server.seen(t, "/ok"); n.Requests != calls || n.Connections != calls {
+		t.Errorf("the server saw %+v: want %d requests on as many connections", n, calls)
 	}
 }
