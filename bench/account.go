@@ -43,6 +43,9 @@ func newRecord(c *crew, total *recorder, o outcome) *record.Record {
 		InTime:        total.inTime,
 		WindowLength:  c.windows.length,
 	}
+	if c.timed != nil {
+		r.Phases = &total.phases
+	}
 	if c.closed != nil {
 		r.Loop, r.Overload = record.ClosedLoop, ""
 	}

@@ -31,7 +31,10 @@
 // cost of waiting, which it measures and reports. Its memory does not grow with the number of calls.
 package bench
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // A Target is the thing under load. A call that returns an error or panics counts as failed.
 type Target interface {
@@ -47,3 +50,23 @@ var _ Target = TargetFunc(nil)
 
 // Call calls f.
 func (f TargetFunc) Call(ctx context.Context, key string) error { return f(ctx, key) }
+
+// A Timed target knows more about a call than when it began and returned. A run calls CallTimed instead
+// of Call, and its record has [record.Record.Phases].
+type Timed interface {
+	Target
+	// CallTimed makes one call, as Call does. It may write to the last fields of at until it returns.
+	CallTimed(ctx context.Context, key string, at *Instants) error
+}
+
+// Instants are what a run tells a [Timed] target about a call, and what the target tells the run.
+type Instants struct {
+	N     uint64        // the number of the call in the schedule, from 0
+	Begun time.Time     // when the call began; the instants below count from it
+	Lag   time.Duration // from when the call was due until it began
+
+	// Wrote is when the request was sent, and First when the first byte of the response arrived; 0
+	// if they are not known. Ended is when the call ended, if the target does more after that, such
+	// as checking the response; 0 if the call ended when it returned.
+	Wrote, First, Ended time.Duration
+}

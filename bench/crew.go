@@ -15,6 +15,7 @@ import (
 // A crew holds the workers of a run and everything that they share.
 type crew struct {
 	run       *Run
+	timed     Timed // the target, if it is Timed
 	ctx       context.Context
 	halt      context.Context // ends with ctx, or when an SLO ends the run
 	cancel    context.CancelFunc
@@ -58,6 +59,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 		windows: newWindows(window, duration, r), slowest: newSlowest(keptSlowest, r.keys()),
 		over: make(chan struct{}), runnable: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}}
 	c.busy = c.processorsBusy
+	c.timed, _ = r.Target.(Timed)
 	c.halt, c.cancel = ctx, func() {}
 	if r.aborts() {
 		c.halt, c.cancel = context.WithCancel(ctx)
@@ -148,6 +150,9 @@ func (r *Run) PerSecond() float64 {
 func (c *crew) newRecorder(withLags bool) *recorder {
 	r := newRecorder(c.kept, c.windows, c.slowest, nil)
 	r.end = c.run.duration()
+	if c.timed != nil {
+		r.phases = record.NewPhases()
+	}
 	if withLags {
 		r.lags = newLags(c.trace, c.windows, c.run.Lag)
 	}
@@ -166,6 +171,9 @@ func (c *crew) newWorker() *worker {
 		c.lags.join(w)
 	} else {
 		w.call = new(call)
+	}
+	if c.timed != nil {
+		w.timed, w.at = c.timed, new(Instants)
 	}
 	c.setContext(w)
 	return w

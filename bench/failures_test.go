@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,4 +103,41 @@ func TestKindsOfFailuresAreBounded(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A kindError is an error that chooses its kind.
+type kindError string
+
+func (e kindError) Error() string { return "an error" }
+func (e kindError) Kind() string  { return string(e) }
+
+// A failure that the generator caused is no error of the target.
+func TestFailuresOfTheGeneratorMakeTheRunInvalid(t *testing.T) {
+	dial := func(errno syscall.Errno) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+	}
+	for _, c := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"no ports", dial(syscall.EADDRNOTAVAIL), []string{record.GeneratorLimited}},
+		{"no descriptors", dial(syscall.EMFILE), []string{record.GeneratorLimited}},
+		{"no request", kindError(record.KindNoRequest), []string{record.GeneratorLimited}},
+		{"no connection", kindError(record.KindNoConnection), []string{record.GeneratorLimited}},
+		{"refused", dial(syscall.ECONNREFUSED), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := do(t, bench.Run{Arrivals: constant(t, schedule.PerSecond(100), 10*time.Second), Workers: 1,
+					Target: bench.TargetFunc(func(context.Context, string) error { return c.err })})
+				if got := reasons(r); !slices.Equal(got, c.want) {
+					t.Errorf("verdict %v, want %v", r.Verdict(), c.want)
+				}
+				if r.Failures[0].OfTarget() == (c.want != nil) {
+					t.Errorf("OfTarget of %q is %v", r.Failures[0].Kind, r.Failures[0].OfTarget())
+				}
+			})
+		})
+	}
 }

@@ -39,7 +39,12 @@ func allocatedBy(t *testing.T, run bench.Run, calls int) (mallocs, bytes uint64)
 func TestOnThePathOfACallNothingIsAllocated(t *testing.T) {
 	nothing := bench.TargetFunc(func(context.Context, string) error { return nil })
 	fails := bench.TargetFunc(func(context.Context, string) error { return io.EOF })
+	timed := timedFunc(func(_ context.Context, at *bench.Instants) error {
+		at.Wrote, at.First, at.Ended = 1, 2, 3
+		return nil
+	})
 	for name, run := range map[string]bench.Run{
+		"timed":        {Workers: 2, Target: timed},
 		"one worker":   {Workers: 1, Target: nothing},
 		"two workers":  {Workers: 2, Target: nothing, Keep: 1000},
 		"more workers": {Workers: runtime.GOMAXPROCS(0) + 1, Target: nothing}, // no batches

@@ -18,6 +18,7 @@ type recorder struct {
 
 	latency, service *quantile.HDR // for calls done
 	failed           *quantile.HDR // the latency of failed calls
+	phases           record.Phases // for calls done; nil histograms unless the target is Timed
 	lags             *lags         // for all calls; nil if a lagAccount computes them
 	failures         record.Failures
 	window           windowTally
@@ -74,7 +75,8 @@ func newRecorder(k *kept, w *windows, slow *slowest, l *lags) *recorder {
 	}
 }
 
-func (r *recorder) add(c *call, err error) {
+// add adds a call that has ended. At has its instants if the target is Timed, and is nil otherwise.
+func (r *recorder) add(c *call, at *Instants, err error) {
 	if r.shared {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -98,13 +100,29 @@ func (r *recorder) add(c *call, err error) {
 	}
 	r.latency.Add(latency)
 	r.service.Add(c.ended - c.begun)
+	if at != nil {
+		r.addPhases(at)
+	}
 	if len(r.kept.all) > 0 {
 		r.kept.add(c.ended, latency)
 	}
 }
 
+// addPhases adds the phases of a call done. A call whose target did not report them has none.
+func (r *recorder) addPhases(at *Instants) {
+	if at.First <= 0 {
+		return
+	}
+	first := min(at.First, at.Ended)
+	wrote := min(max(at.Wrote, 0), first)
+	r.phases.Write.Add(wrote)
+	r.phases.Wait.Add(first - wrote)
+	r.phases.Read.Add(at.Ended - first)
+}
+
 // merge adds the account of another recorder.
 func (r *recorder) merge(o *recorder) {
+	r.phases.Merge(&o.phases)
 	for _, pair := range [][2]*quantile.HDR{{r.latency, o.latency}, {r.service, o.service}, {r.failed, o.failed}} {
 		if err := pair[0].Merge(pair[1]); err != nil {
 			panic(err) // impossible: both have the same buckets

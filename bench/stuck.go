@@ -162,6 +162,9 @@ func (c *crew) giveUp(w *worker, entered, now time.Duration, err error) {
 	}
 	c.givenUp++
 	w.ended(now, err)
+	if w.timed != nil {
+		w.at = new(Instants) // the call may still write to the others
+	}
 	w.cancel()
 	c.setContext(w)
 	go w.work()

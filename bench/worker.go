@@ -27,6 +27,8 @@ type worker struct {
 	cancel func()          // ends ctx if it is the worker's own
 	done   <-chan struct{} // closed when no more calls may begin
 	target Target
+	timed  Timed     // the target, if it is Timed
+	at     *Instants // the instants of the current call, if the target is Timed
 	keys   schedule.Keys
 	source source
 	batch  *batch
@@ -139,6 +141,12 @@ func (w *worker) calls(s *shift) {
 		c.begun = now
 		w.made = true
 		ctx, n := w.ctx, c.n // another goroutine may change them once the call is given up
+		if w.timed != nil {
+			if now = w.callTimed(s, ctx, n, now); s.gone {
+				return
+			}
+			continue
+		}
 		s.entered = w.inside.enter(now)
 		err := w.target.Call(ctx, w.keys.Key(n))
 		now = w.clock.Now()
@@ -146,6 +154,23 @@ func (w *worker) calls(s *shift) {
 			return
 		}
 	}
+}
+
+// callTimed makes the current call, number n, which begins at now, of a target that is Timed. It returns
+// when the call has returned, which may be later than when it ended.
+func (w *worker) callTimed(s *shift, ctx context.Context, n uint64, now time.Duration) (returned time.Duration) {
+	at := w.at
+	*at = Instants{N: n, Begun: w.clock.At(now), Lag: max(now-w.call.due, 0)}
+	s.entered = w.inside.enter(now)
+	err := w.timed.CallTimed(ctx, w.keys.Key(n), at)
+	returned = w.clock.Now()
+	ended := returned
+	if at.Ended > 0 {
+		ended = min(now+at.Ended, returned)
+	}
+	at.Ended = ended - now
+	w.returned(s, ended, err)
+	return returned
 }
 
 // ended reports whether done is closed.
@@ -201,7 +226,7 @@ func (w *worker) ended(now time.Duration, err error) {
 		c.ideal = max(c.due, w.free, w.before+c.step)
 		w.before, w.free = c.ideal, c.ideal+now-c.begun
 	}
-	w.recorder.add(c, err)
+	w.recorder.add(c, w.at, err)
 	if w.lagAccount != nil {
 		w.note()
 	}

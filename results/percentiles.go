@@ -15,6 +15,10 @@ type Summaries struct {
 	Queue     Summary `json:"queue_lag_ns"`
 	Generator Summary `json:"generator_lag_ns"`
 	Failed    Summary `json:"failed_latency_ns"`
+	// The phases of calls done: parts of Service. They are nil if the target does not report them.
+	Write *Summary `json:"write_ns,omitempty"`
+	Wait  *Summary `json:"wait_ns,omitempty"`
+	Read  *Summary `json:"read_ns,omitempty"`
 }
 
 // A Summary is the percentiles of one histogram, in nanoseconds. One that there are too few calls for is nil, and so
@@ -57,13 +61,18 @@ func (v *Visit) Summaries() *Summaries {
 	if r == nil || r.Latency == nil {
 		return nil
 	}
-	return &Summaries{
+	s := &Summaries{
 		Latency:   summary(r.Percentile, r.Latency, r.Unserved() == 0),
 		Service:   Summarize(r.Service),
 		Queue:     Summarize(r.Queue),
 		Generator: Summarize(r.Generator),
 		Failed:    Summarize(r.FailedLatency),
 	}
+	if p := r.Phases; p != nil {
+		write, wait, read := Summarize(p.Write), Summarize(p.Wait), Summarize(p.Read)
+		s.Write, s.Wait, s.Read = &write, &wait, &read
+	}
+	return s
 }
 
 var errTooFew = errors.New("results: too few values")

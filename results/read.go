@@ -185,8 +185,28 @@ func checkRecord(r *record.Record) error {
 			return fmt.Errorf("its counts do not add up: %d values of %s, want %d", c.hist.Count(), name, c.n)
 		}
 	}
+	if err := checkPhases(r); err != nil {
+		return err
+	}
 	if r.Offered != r.Done+r.Failed+r.Dropped+r.Missed {
 		return fmt.Errorf("its counts do not add up: %d calls offered", r.Offered)
+	}
+	return nil
+}
+
+// checkPhases returns an error if r has phases that lack a histogram or whose counts do not add up. Calls that did not
+// report their phases are in none.
+func checkPhases(r *record.Record) error {
+	if r.Phases == nil {
+		return nil
+	}
+	p := r.Phases
+	if p.Write == nil || p.Wait == nil || p.Read == nil {
+		return errors.New("no histogram of a phase: want write, wait and read")
+	}
+	if n := p.Write.Count(); n > r.Done || p.Wait.Count() != n || p.Read.Count() != n {
+		return fmt.Errorf("its counts do not add up: %d, %d and %d values of write, wait and read, of %d calls done",
+			n, p.Wait.Count(), p.Read.Count(), r.Done)
 	}
 	return nil
 }

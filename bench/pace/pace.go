@@ -21,6 +21,9 @@ func ClockFrom(start time.Time) Clock { return Clock{start} }
 // Now returns the time since the start.
 func (c Clock) Now() time.Duration { return time.Since(c.start) }
 
+// At returns the instant at which d has passed since the start.
+func (c Clock) At(d time.Duration) time.Time { return c.start.Add(d) }
+
 // A Pace is a way of waiting until a call is due.
 //
 // A worker that waits by any pace except [Sleep] may occupy its processor while it waits (in the

@@ -39,6 +39,10 @@ func TestErrorsThatGoLumpsAreKindsApart(t *testing.T) {
 		{"no descriptors", dial(os.NewSyscallError("socket", syscall.EMFILE)), "no-descriptors"},
 		{"an errno by its text", &os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "permission denied"},
 		{"a name without an address", dial(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}), "dns"},
+		{"a lookup that takes too long", dial(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), "dns"},
+		{"a lookup without descriptors", dial(&net.DNSError{Err: "dial udp: socket: too many open files", Name: "x"}),
+			"no-descriptors"},
+		{"goaway", get(errors.New("http2: Transport received Server's graceful shutdown GOAWAY")), "goaway"},
 		{"a dial that takes too long", dial(os.ErrDeadlineExceeded), "connect-timeout"},
 		{"a dial that the system gives up", dial(os.NewSyscallError("connect", syscall.ETIMEDOUT)), "connect-timeout"},
 		{"a read that takes too long", read(os.ErrDeadlineExceeded), "deadline"},
@@ -58,7 +62,7 @@ func TestErrorsThatGoLumpsAreKindsApart(t *testing.T) {
 		{"one that names itself", fmt.Errorf("x: %w", named{}), "mine"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := kindOf(c.err); got != c.want {
+			if got := KindOf(c.err); got != c.want {
 				t.Errorf("%v (%T): %q, want %q", c.err, c.err, got, c.want)
 			}
 		})
@@ -100,14 +104,14 @@ func TestWhatARealServerDoesIsAKindOfItsOwn(t *testing.T) {
 			defer server.Close()
 			client := server.Client()
 			client.Transport.(*http.Transport).ResponseHeaderTimeout = time.Millisecond
-			if c.want != kindHeaderTimeout {
+			if c.want != KindHeaderTimeout {
 				client.Transport.(*http.Transport).ResponseHeaderTimeout = 0
 			}
 			answer, err := client.Get(server.URL)
 			if err == nil {
 				t.Fatal(answer.Status, answer.Body.Close())
 			}
-			if got := kindOf(err); got != c.want {
+			if got := KindOf(err); got != c.want {
 				t.Errorf("%v: %q, want %q", err, got, c.want)
 			}
 		})

@@ -27,11 +27,20 @@ type Failure struct {
 // generator's machine.
 func (f *Failure) OfTarget() bool {
 	switch f.Kind {
-	case ErrTimeout.Error(), kindDeadline, kindConnectTimeout, kindHeaderTimeout, kindNoPorts, kindNoDescriptors,
-		kindGRPC + " DeadlineExceeded":
+	case ErrTimeout.Error(), KindDeadline, KindConnectTimeout, KindHeaderTimeout, KindBodyTimeout,
+		KindGRPC + " DeadlineExceeded":
 		return false
 	}
-	return true
+	return !f.ofGenerator()
+}
+
+// ofGenerator reports whether only the generator can cause failures of this kind.
+func (f *Failure) ofGenerator() bool {
+	switch f.Kind {
+	case KindNoPorts, KindNoDescriptors, KindNoConnection, KindNoRequest:
+		return true
+	}
+	return false
 }
 
 // Errors of calls that were given up. These calls count as failed.
@@ -60,7 +69,7 @@ type failure struct {
 
 // Add counts the error of a call that ended at the given time.
 func (fs Failures) Add(ended time.Duration, err error) {
-	kind := kindOf(err)
+	kind := KindOf(err)
 	if fs[kind] == nil && len(fs) >= maxKinds {
 		kind = OtherKinds
 	}
@@ -114,11 +123,11 @@ func (fs Failures) List() (list []Failure) {
 	return list
 }
 
-// kindOf returns the kind by which an error is counted: a panic by its value, an error with a
-// method Kind() string by the result, a known error of the network by the kinds of failkind.go, an
+// KindOf returns the kind by which [Failures] count an error: a panic by its value, an error with a
+// method Kind() string by the result, a known error of the network by a kind such as [KindRefused], an
 // error of errors.New by its text, and any other error by its type. An error whose methods panic,
 // as the methods of a nil pointer may, is counted by its type too.
-func kindOf(err error) (kind string) {
+func KindOf(err error) (kind string) {
 	defer func() {
 		if recover() != nil {
 			kind = fmt.Sprintf("%T", err)

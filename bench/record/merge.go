@@ -47,6 +47,7 @@ func Merge(records ...*Record) (merged *Record, lost []string, err error) {
 		}
 	}
 	m.mergeHistograms(records)
+	m.Phases = mergePhases(records)
 	m.Failures = failures.List()
 	if m.Elapsed > 0 {
 		m.InSystem = inSystem / float64(m.Elapsed)

@@ -59,6 +59,8 @@ type Record struct {
 	Queue         *quantile.HDR `json:"queue_lag"`
 	Generator     *quantile.HDR `json:"generator_lag"`
 	FailedLatency *quantile.HDR `json:"failed_latency"` // due to ended, for failed calls
+	// Phases are the parts of service time; nil if the target does not report them.
+	Phases *Phases `json:"phases,omitempty"`
 
 	// Backlog is the queue lag of the last call: how far behind the target was when the schedule
 	// ended. Behind is how long the target had been behind by then: the time since a call last

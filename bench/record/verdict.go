@@ -102,6 +102,9 @@ func (r *Record) saturated() string {
 }
 
 func (r *Record) generatorLimited() string {
+	if why := r.ownFailures(); why != "" {
+		return why
+	}
 	lag := r.Generator.Quantile(0.99)
 	latency := max(r.Latency.Quantile(0.99), r.FailedLatency.Quantile(0.99))
 	// Dropped calls have no lag. The generator is to blame for them if its lag is longer than the
@@ -132,6 +135,28 @@ func (r *Record) generatorLimited() string {
 		return fmt.Sprintf("in %d of %d windows of %v the rate was not kept: the generator began up to %.0f%% of the "+
 			"calls due after the window's end: close other programs, or lower the rate",
 			late, len(r.Windows), r.Windows[0].Length, 100*worst)
+	}
+	return ""
+}
+
+// ownFailures explains the failed calls that the generator caused, if there are any.
+func (r *Record) ownFailures() string {
+	for i := range r.Failures {
+		f := &r.Failures[i]
+		if !f.ofGenerator() {
+			continue
+		}
+		advice := map[string]string{
+			KindNoPorts: "this machine has no free port for a new connection: keep connections open, lower the " +
+				"rate, or widen net.ipv4.ip_local_port_range",
+			KindNoDescriptors: "this process may not open more files: raise its limit (ulimit -n), or use fewer " +
+				"connections",
+			KindNoConnection: "more calls ran at once than the target may have connections: allow more " +
+				"connections, or fewer workers",
+			KindNoRequest: "there was no request to make: " + short(f.First),
+		}[f.Kind]
+		return fmt.Sprintf("%d of %d calls failed in the generator, not in the target (%s): %s", f.Count, r.Offered,
+			f.Kind, advice)
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/loadgen-go/loadgen/internal/rng"
 )
@@ -14,19 +15,17 @@ type Keys interface {
 	Key(n uint64) string
 }
 
-// A zipf chooses keys by the alias method.
-type zipf struct {
+// An alias chooses keys by the alias method.
+type alias struct {
 	keys  []string
 	below []uint64 // column i is key i for a uniform 64-bit number up to below[i],
-	alias []int    // and key alias[i] for a larger one
+	other []int    // and key other[i] for a larger one
 	seed  uint64
 }
 
 // Zipf returns [Keys] with Zipf's popularity: the probability of key i, counted from 0, is
 // proportional to (i+1)^-s. With s = 0 all keys are equally popular; s = 1 is common in real
 // traffic. A key takes one multiplication and one lookup.
-//
-// Source: the alias method; Walker, ACM TOMS 3(3), 1977, in the form of Vose, IEEE TSE 17(9), 1991.
 func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("schedule: no keys: want at least one")
@@ -34,12 +33,37 @@ func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 	if !(s >= 0 && s <= 100) {
 		return nil, fmt.Errorf("schedule: Zipf exponent is %v: want a number from 0 to 100", s)
 	}
-	n := len(keys)
-	z := &zipf{keys: keys, below: make([]uint64, n), alias: make([]int, n), seed: rng.Start(seed, rng.Keys)}
-	weights, sum := make([]float64, n), 0.0
+	weights := make([]float64, len(keys))
 	for i := range weights {
 		weights[i] = math.Pow(float64(i+1), -s)
-		sum += weights[i]
+	}
+	return newAlias(keys, weights, seed), nil
+}
+
+// Weighted returns [Keys] of which each is as likely as its weight says: in proportion to the weights of
+// the others. A key takes one multiplication and one lookup.
+func Weighted(keys []string, weights []float64, seed uint64) (Keys, error) {
+	if len(keys) == 0 || len(weights) != len(keys) {
+		return nil, fmt.Errorf("schedule: %d keys and %d weights: want at least one key, and a weight for each",
+			len(keys), len(weights))
+	}
+	for i, w := range weights {
+		if !(w > 0 && w <= 1e9) {
+			return nil, fmt.Errorf("schedule: key %q has the weight %v: want a number above 0, at most 1e9",
+				keys[i], w)
+		}
+	}
+	return newAlias(keys, slices.Clone(weights), seed), nil
+}
+
+// newAlias returns keys with the given weights, which it changes.
+//
+// Source: the alias method; Walker, ACM TOMS 3(3), 1977, in the form of Vose, IEEE TSE 17(9), 1991.
+func newAlias(keys []string, weights []float64, seed uint64) *alias {
+	n, sum := len(keys), 0.0
+	z := &alias{keys: keys, below: make([]uint64, n), other: make([]int, n), seed: rng.Start(seed, rng.Keys)}
+	for _, w := range weights {
+		sum += w
 	}
 	var small, large []int
 	for i := range weights {
@@ -49,25 +73,25 @@ func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 		} else {
 			large = append(large, i)
 		}
-		z.below[i], z.alias[i] = math.MaxUint64, i
+		z.below[i], z.other[i] = math.MaxUint64, i
 	}
 	for len(small) > 0 && len(large) > 0 {
 		i, j := small[len(small)-1], large[len(large)-1]
 		small = small[:len(small)-1]
-		z.below[i], z.alias[i] = uint64(math.Ldexp(weights[i], 64)), j
+		z.below[i], z.other[i] = uint64(math.Ldexp(weights[i], 64)), j
 		if weights[j] -= 1 - weights[i]; weights[j] < 1 {
 			large = large[:len(large)-1]
 			small = append(small, j)
 		}
 	}
-	return z, nil
+	return z
 }
 
-func (z *zipf) Key(n uint64) string {
+func (z *alias) Key(n uint64) string {
 	// The high word picks the column, the low word is uniform within it.
 	i, u := bits.Mul64(rng.Mix(z.seed+n*rng.Golden), uint64(len(z.keys)))
 	if u > z.below[i] {
-		return z.keys[z.alias[i]]
+		return z.keys[z.other[i]]
 	}
 	return z.keys[i]
 }

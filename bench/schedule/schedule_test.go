@@ -187,3 +187,30 @@ func TestZipfRefusesNoKeysAndOddExponents(t *testing.T) {
 		}
 	}
 }
+
+func TestWeightedGivesEachKeyItsShare(t *testing.T) {
+	const calls = 1_000_000
+	keys, weights, sum := []string{"a", "b", "c"}, []float64{8, 2, 0.5}, 10.5
+	w, err := schedule.Weighted(keys, weights, 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]float64{}
+	for n := range uint64(calls) {
+		counts[w.Key(n)]++
+	}
+	for i, k := range keys {
+		p := weights[i] / sum
+		if sd := math.Sqrt(calls * p * (1 - p)); math.Abs(counts[k]-calls*p) > 5*sd+1 {
+			t.Errorf("key %s came up %v times, want %.0f", k, counts[k], calls*p)
+		}
+	}
+	for name, weights := range map[string][]float64{"none": nil, "too few": {1, 2}, "zero": {1, 0, 1},
+		"negative": {1, -1, 1}, "not a number": {1, math.NaN(), 1}, "infinite": {1, math.Inf(1), 1}} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := schedule.Weighted(keys, weights, 42); err == nil {
+				t.Errorf("weights %v were taken", weights)
+			}
+		})
+	}
+}

@@ -28,6 +28,7 @@ var libraries = map[string][]string{
 	"bench/record":          {"internal/spelling", "quantile"},
 	"bench/work":            {"internal/rng"},
 	"bench":                 {"quantile", "bench/schedule", "bench/pace", "bench/record"},
+	"bench/httptarget":      {"internal/rng", "quantile", "bench", "bench/schedule", "bench/record"},
 	"bench/benchtest":       {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
 	"scenarios": {"internal/spelling", "bench", "bench/schedule", "bench/pace", "bench/record",
 		"bench/work"},

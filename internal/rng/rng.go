@@ -22,6 +22,9 @@ const (
 	Order   Stream = 1 << 33 // order of the visits in a round
 	Scaling Stream = 1 << 34 // order of visits with different numbers of workers
 	Splits  Stream = 1 << 35 // which sides of an A/A comparison are swapped
+
+	Requests Stream = 1 << 36 // plus the number of a placeholder in the requests of a target
+	Rows     Stream = 1 << 37 // plus the number of a table: which of its rows a call uses
 )
 
 // New returns a generator of the numbers in a stream of seed. It is not safe for concurrent use.

@@ -20,6 +20,8 @@ func TestStreamsKeepTheirNumbers(t *testing.T) {
 		{"order", rng.Order, 0x67e1cca8f54eedb8, 0x2912ca2701f66fe9},
 		{"scaling", rng.Scaling, 0x8ddfb23889c1c930, 0x6192bd91b5d5c028},
 		{"splits", rng.Splits, 0xb12c9cd87563f1b8, 0x4b94cf7317024c7},
+		{"requests", rng.Requests + 1, 0xa19e25221ee81a03, 0xb2fa3c3efa92ce1d},
+		{"rows", rng.Rows, 0x408ec497c9581840, 0xb40bbb072444665b},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := rng.New(7, c.stream).Uint64(); got != c.first {

@@ -1,0 +1,123 @@
+package httptarget
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"math/bits"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
+	"golang.org/x/net/http/httpguts"
+)
+
+// A table holds the rows of a Data.
+type table struct {
+	file    string
+	columns []string
+	rows    [][]string
+	pick    string
+	start   uint64 // of the random numbers that pick rows
+}
+
+// Ways to pick the row of a call.
+const (
+	pickRandom     = "random"
+	pickSequential = "sequential"
+	pickUnique     = "unique"
+)
+
+// readTables reads the tables of options.
+func readTables(data map[string]Data, seed uint64, p *problems) map[string]*table {
+	tables := map[string]*table{}
+	for i, name := range slices.Sorted(maps.Keys(data)) {
+		t, err := data[name].read()
+		if err != nil {
+			p.add("data.%s: %w", name, err)
+			continue
+		}
+		t.start = rng.Start(seed, rng.Rows+rng.Stream(i))
+		tables[name] = t
+	}
+	return tables
+}
+
+func (d Data) read() (*table, error) {
+	pick := d.Pick
+	if pick == "" {
+		pick = pickRandom
+	}
+	picks := []string{pickRandom, pickSequential, pickUnique}
+	if !slices.Contains(picks, pick) {
+		return nil, fmt.Errorf("pick is %q: want one of %s", d.Pick, strings.Join(picks, ", "))
+	}
+	if d.CSV == "" {
+		return nil, fmt.Errorf("csv is empty: want the name of a file of comma-separated values")
+	}
+	text, err := os.ReadFile(d.CSV)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parseTable(d.CSV, text)
+	if err != nil {
+		return nil, err
+	}
+	t.pick = pick
+	return t, nil
+}
+
+// parseTable parses the text of a file of comma-separated values.
+func parseTable(file string, text []byte) (*table, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(rows) < 2 {
+		return nil, fmt.Errorf("%s has %d rows: want one with the names of columns, and at least one with values",
+			file, len(rows))
+	}
+	t := &table{file: file, columns: rows[0], rows: rows[1:]}
+	for i, c := range t.columns {
+		t.columns[i] = strings.TrimSpace(c)
+		if slices.Contains(t.columns[:i], t.columns[i]) {
+			return nil, fmt.Errorf("%s:1: two columns have the name %q", file, t.columns[i])
+		}
+	}
+	return t, nil
+}
+
+// column returns the values of a column, as they are written in a text.
+func (t *table) column(name string, q quoting) ([][]byte, error) {
+	i := slices.Index(t.columns, name)
+	if i < 0 {
+		return nil, fmt.Errorf("%s has no column %q: want one of %s", t.file, name, strings.Join(t.columns, ", "))
+	}
+	values := make([][]byte, len(t.rows))
+	for k, row := range t.rows {
+		if q == inHeader && !httpguts.ValidHeaderFieldValue(row[i]) {
+			return nil, fmt.Errorf("%s: %q in row %d has a control character, such as a line break, which a header "+
+				"cannot hold", t.file, name, k+2)
+		}
+		values[k] = appendQuoted(nil, row[i], q)
+	}
+	return values, nil
+}
+
+// row returns the index of the row of call n. For unique rows, n must be smaller than their number.
+func (t *table) row(n uint64) int {
+	rows := uint64(len(t.rows))
+	if t.pick == pickRandom {
+		i, _ := bits.Mul64(rng.Mix(t.start+n*rng.Golden), rows)
+		return int(i)
+	}
+	return int(n % rows)
+}
+
+// names returns the sorted names of tables.
+func names(tables map[string]*table) string {
+	return strings.Join(slices.Sorted(maps.Keys(tables)), ", ")
+}

@@ -1,0 +1,289 @@
+package httptarget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/schedule"
+)
+
+// A Target is a service under load. It is safe for concurrent use.
+type Target struct {
+	options    Options
+	base       *url.URL
+	dialer     *dialer
+	transports map[string]*http.Transport // by protocol
+	pool       pool
+	requests   []*request
+	byName     map[string]*request
+	keys       schedule.Keys
+	unique     *table        // the shortest table whose rows are used once; nil if there is none
+	calls      atomic.Uint64 // made by Call, which is not told their numbers
+}
+
+var _ bench.Timed = (*Target)(nil)
+
+// New returns a target that has no connections yet. It returns everything that is wrong with the options.
+// Calls open connections as they need them; [Target.Open] opens them before the first call.
+func New(options Options) (*Target, error) {
+	o := options.withDefaults()
+	var p problems
+	o.check(&p)
+	base, err := url.Parse(o.URL)
+	if err != nil || base.Host == "" {
+		return nil, errors.Join(p...)
+	}
+	t := &Target{options: o, base: base, byName: map[string]*request{}}
+	t.pool = pool{target: t, streams: 1}
+	if o.Protocol == H2 || o.Protocol == H2C {
+		t.pool.streams = o.Streams
+	}
+	host, port := address(base)
+	if t.dialer, err = newDialer(&o, base.Scheme, host, port); err != nil {
+		p = append(p, err)
+	}
+	t.transports = map[string]*http.Transport{}
+	for _, protocol := range []string{HTTP1, H2, H2C} {
+		t.transports[protocol] = newTransport(protocol)
+	}
+	t.prepare(&p)
+	if err := errors.Join(p...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// prepare prepares the requests, and adds what is wrong with them.
+func (t *Target) prepare(p *problems) {
+	o := &t.options
+	cut := &parser{seed: o.Seed, vars: o.Vars, tables: readTables(o.Data, o.Seed, p)}
+	if len(cut.tables) < len(o.Data) {
+		return // every use of the others would be an error too
+	}
+	var keys []string
+	var weights []float64
+	for i := range o.Requests {
+		r, err := newRequest(o, t.base, i, cut)
+		if err != nil {
+			*p = append(*p, err)
+			continue
+		}
+		t.requests = append(t.requests, r)
+		t.byName[r.name] = r
+		keys, weights = append(keys, r.name), append(weights, float64(o.Requests[i].Weight))
+	}
+	if len(*p) > 0 {
+		return
+	}
+	var err error
+	if t.keys, err = schedule.Weighted(keys, weights, o.Seed); err != nil {
+		*p = append(*p, err)
+	}
+	for _, table := range cut.tables {
+		if table.pick == pickUnique && (t.unique == nil || len(table.rows) < len(t.unique.rows)) {
+			t.unique = table
+		}
+	}
+}
+
+// Open returns a target whose connections are open. It is [New] and [Target.Open]. The target should be
+// closed after use.
+func Open(ctx context.Context, options Options) (*Target, error) {
+	t, err := New(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Open(ctx); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Open opens the connections, so that no call has to. It must be called before the first call. If a
+// connection cannot be opened, Open returns the reason of the first that failed.
+func (t *Target) Open(ctx context.Context) (err error) {
+	p := &t.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.lanes) > 0 {
+		return errors.New("httptarget: Open was called after a call, or twice: want it once, before the first call")
+	}
+	n := t.options.Connections
+	if t.options.Reuse == 1 {
+		return nil // every call opens its own
+	}
+	defer func(before int) {
+		if err != nil {
+			p.sockets, p.streams = nil, before
+		}
+	}(p.streams)
+	p.streams = 0
+	for range n {
+		p.add()
+	}
+	limits, errs := make([]int, n), make([]error, n)
+	var all sync.WaitGroup
+	const mostAtOnce = 64
+	slots := make(chan struct{}, mostAtOnce)
+	for i, s := range p.sockets {
+		all.Go(func() {
+			slots <- struct{}{}
+			limits[i], errs[i] = s.prepare(ctx)
+			<-slots
+		})
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			closeAll(p.sockets)
+			return fmt.Errorf("httptarget: connection %d of %d: %w", i+1, n, err)
+		}
+	}
+	p.streams = t.options.Streams
+	for _, limit := range limits {
+		p.streams = min(p.streams, limit)
+	}
+	for range p.streams { // neighbours in the list are on different connections
+		for _, s := range p.sockets {
+			p.addLane(s)
+		}
+	}
+	return nil
+}
+
+// closeAll closes the connections of sockets.
+func closeAll(sockets []*socket) {
+	for _, s := range sockets {
+		s.close()
+	}
+}
+
+// prepare opens the connection of s, and returns the number of calls at once that it takes.
+func (s *socket) prepare(ctx context.Context) (streams int, err error) {
+	l, err := s.target.dial(ctx, time.Time{})
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	s.link = l
+	s.mu.Unlock()
+	if c, ok := l.(*clientLink); ok && c.h2 {
+		return c.streams(ctx), nil
+	}
+	return 1, nil
+}
+
+// Close closes all connections. Calls that have not returned fail.
+func (t *Target) Close() { t.pool.close() }
+
+// Workers returns the number of calls that the connections of [Target.Open] can make at once, for
+// Workers of [bench.Run]. With more workers, calls open connections.
+func (t *Target) Workers() int {
+	t.pool.mu.Lock()
+	defer t.pool.mu.Unlock()
+	return t.options.Connections * t.pool.streams
+}
+
+// MaxWorkers returns the number of calls that the target can make at once, for MaxWorkers of
+// [bench.Run]. Calls beyond it fail.
+func (t *Target) MaxWorkers() int {
+	t.pool.mu.Lock()
+	defer t.pool.mu.Unlock()
+	return t.options.MaxConnections * t.pool.streams
+}
+
+// Keys returns the keys of the requests, which choose the request of each call by weight, for Keys of
+// [bench.Run].
+func (t *Target) Keys() schedule.Keys { return t.keys }
+
+// MostCalls returns the number of calls that the data suffices for, if rows are used once; ok is false if
+// there is no limit.
+func (t *Target) MostCalls() (calls uint64, ok bool) {
+	if t.unique == nil {
+		return 0, false
+	}
+	return uint64(len(t.unique.rows)), true
+}
+
+// Connections returns the account of the connections so far.
+func (t *Target) Connections() Connections { return t.dialer.connections() }
+
+// Request returns the bytes that HTTP/1.1 sends for call n of the request with the given name. (HTTP/2
+// sends the same method, path, headers and body in its own encoding.)
+func (t *Target) Request(name string, n uint64) ([]byte, error) {
+	r, err := t.request(name, n)
+	if err != nil {
+		return nil, err
+	}
+	var m message
+	m.render(r, n)
+	m.renderRaw()
+	return m.raw, nil
+}
+
+// request returns the request of a call with a key. The key "" chooses it by weight.
+func (t *Target) request(key string, n uint64) (*request, error) {
+	if t.unique != nil && n >= uint64(len(t.unique.rows)) {
+		return nil, fail(record.KindNoRequest, "%s has %d rows to be used once, and this is call %d: want more rows, "+
+			"fewer calls, or another pick", t.unique.file, len(t.unique.rows), n+1)
+	}
+	if key == "" {
+		if len(t.requests) == 1 {
+			return t.requests[0], nil
+		}
+		key = t.keys.Key(n)
+	}
+	r, ok := t.byName[key]
+	if !ok {
+		return nil, fail(record.KindNoRequest, "there is no request with the name %q: want Run.Keys to be Target.Keys",
+			key)
+	}
+	return r, nil
+}
+
+// Call makes a call. Its number, on which templates depend, is the number of calls that Call made before.
+func (t *Target) Call(ctx context.Context, key string) error {
+	return t.CallTimed(ctx, key, &bench.Instants{N: t.calls.Add(1) - 1, Begun: time.Now()})
+}
+
+// CallTimed makes call at.N, of the request whose name is key.
+func (t *Target) CallTimed(ctx context.Context, key string, at *bench.Instants) error {
+	r, err := t.request(key, at.N)
+	if err != nil {
+		return err
+	}
+	l, err := t.pool.get(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.pool.put(l)
+	l.begin(ctx, r, at)
+	err = l.do()
+	at.Ended = time.Since(at.Begun)
+	if err != nil {
+		return err
+	}
+	return r.expect.check(&l.answer, at)
+}
+
+// begin prepares the lane for a call.
+func (l *lane) begin(ctx context.Context, r *request, at *bench.Instants) {
+	o := &l.socket.target.options
+	l.watch(ctx)
+	l.ctx, l.at, l.deadline = ctx, at, time.Time{}
+	if o.Timeout.Total > 0 {
+		l.deadline = at.Begun.Add(o.Timeout.Total)
+	}
+	l.keepBody, l.follows = r.expect.needsBody(), o.Redirects > 0
+	l.set(r, at.N, !o.NetHTTP)
+	l.answer = answer{}
+}

@@ -1,0 +1,320 @@
+package httptarget
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/loadgen-go/loadgen/internal/rng"
+	"golang.org/x/net/http/httpguts"
+)
+
+// A template is a text with placeholders, cut into pieces once.
+type template []piece
+
+// A piece is a part of a template: a text, or the values of a placeholder.
+type piece struct {
+	text []byte
+	fill func(dst []byte, c *callValues) []byte // appends the value for a call; nil if the piece is text
+}
+
+// callValues is what the values of placeholders depend on.
+type callValues struct {
+	n   uint64 // the number of the call
+	key string // the name of its request
+}
+
+// append appends the text of t for a call.
+func (t template) append(dst []byte, c *callValues) []byte {
+	for i := range t {
+		if p := &t[i]; p.fill != nil {
+			dst = p.fill(dst, c)
+		} else {
+			dst = append(dst, p.text...)
+		}
+	}
+	return dst
+}
+
+// static reports whether t has the same text for every call.
+func (t template) static() bool {
+	for i := range t {
+		if t[i].fill != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// A parser cuts templates. It numbers placeholders with random values, so that each has a stream of
+// random numbers of its own.
+type parser struct {
+	seed   uint64
+	random uint64 // the number of placeholders with random values so far
+	vars   map[string]string
+	tables map[string]*table
+}
+
+// A syntaxError is an error in a template, at a byte of its text.
+type syntaxError struct {
+	at  int
+	why string
+}
+
+// How values are written into a text.
+type quoting int
+
+const (
+	verbatim quoting = iota
+	inPath           // everything but unreserved characters is percent-encoded
+	inHeader         // control characters are errors
+)
+
+// parse cuts a text into pieces. Where names the text in errors.
+func (p *parser) parse(where, text string, q quoting) (template, error) {
+	var t template
+	for at := 0; at < len(text); {
+		begin := strings.Index(text[at:], "{{")
+		if begin < 0 {
+			begin = len(text) - at
+		}
+		if begin > 0 {
+			t = append(t, piece{text: []byte(text[at : at+begin])})
+		}
+		if at += begin; at == len(text) {
+			break
+		}
+		next, end, problem := p.placeholder(text, at, q)
+		if problem != nil {
+			return nil, fmt.Errorf("httptarget: %s:%s: %s", where, position(text, problem.at), problem.why)
+		}
+		t, at = append(t, next), end
+	}
+	return t, nil
+}
+
+// position returns the line and the column of a byte of a text, counted from 1.
+func position(text string, at int) string {
+	line := strings.Count(text[:at], "\n") + 1
+	column := len([]rune(text[strings.LastIndex(text[:at], "\n")+1:at])) + 1
+	return fmt.Sprintf("%d:%d", line, column)
+}
+
+// placeholder parses the placeholder that begins at a byte of a text. End is the byte after it.
+func (p *parser) placeholder(text string, at int, q quoting) (_ piece, end int, _ *syntaxError) {
+	words, end, problem := placeholderWords(text, at)
+	if problem != nil {
+		return piece{}, 0, problem
+	}
+	wrong := func(format string, args ...any) (piece, int, *syntaxError) {
+		return piece{}, 0, &syntaxError{at, fmt.Sprintf(format, args...)}
+	}
+	constant, isConstant, err := p.constant(words)
+	if err != nil {
+		return wrong("%v", err)
+	}
+	if isConstant {
+		if q == inHeader && !httpguts.ValidHeaderFieldValue(constant) {
+			return wrong("the value of %s has a control character, such as a line break, which a header cannot hold",
+				text[at:end])
+		}
+		return piece{text: appendQuoted(nil, constant, q)}, end, nil
+	}
+	fill, err := p.variable(words, q)
+	if err != nil {
+		return wrong("%v", err)
+	}
+	return piece{fill: fill}, end, nil
+}
+
+// placeholderWords returns the words of the placeholder that begins at a byte of a text. A word in
+// quotes keeps its opening quote, and has no closing one.
+func placeholderWords(text string, at int) (words []string, end int, _ *syntaxError) {
+	rest := text[at+2:]
+	for {
+		rest = strings.TrimLeft(rest, " \t")
+		switch {
+		case rest == "":
+			return nil, 0, &syntaxError{at, "{{ has no }}: want both, or {{\"{{\"}} for the text {{"}
+		case strings.HasPrefix(rest, "}}"):
+			return words, len(text) - len(rest) + 2, nil
+		case rest[0] == '"':
+			quoted, err := strconv.QuotedPrefix(rest)
+			if err != nil {
+				return nil, 0, &syntaxError{len(text) - len(rest), "a quoted text has no end, or an unknown escape"}
+			}
+			value, err := strconv.Unquote(quoted)
+			if err != nil {
+				return nil, 0, &syntaxError{len(text) - len(rest), fmt.Sprintf("%s: %v", quoted, err)}
+			}
+			words = append(words, `"`+value)
+			rest = rest[len(quoted):]
+		default:
+			n := strings.IndexAny(rest, " \t\r\n\"}")
+			switch n {
+			case 0:
+				return nil, 0, &syntaxError{len(text) - len(rest), "want }} at the end of a placeholder, on its line"}
+			case -1:
+				n = len(rest)
+			}
+			words = append(words, rest[:n])
+			rest = rest[n:]
+		}
+	}
+}
+
+// constant returns the value of a placeholder that is the same for every call; ok is false if it is not.
+func (p *parser) constant(words []string) (value string, ok bool, err error) {
+	if len(words) == 0 {
+		return "", false, fmt.Errorf("{{}} is empty: want %s", p.known())
+	}
+	if text, ok := strings.CutPrefix(words[0], `"`); ok && len(words) == 1 {
+		return text, true, nil
+	}
+	if value, ok := p.vars[words[0]]; ok && len(words) == 1 {
+		return value, true, nil
+	}
+	if words[0] != "env" && words[0] != "file" {
+		return "", false, nil
+	}
+	if len(words) != 2 || words[1][0] != '"' {
+		return "", false, fmt.Errorf("%s takes one name in quotes, as in {{%s \"NAME\"}}", words[0], words[0])
+	}
+	name := words[1][1:]
+	if words[0] == "env" {
+		if value, ok = os.LookupEnv(name); !ok {
+			return "", false, fmt.Errorf("the environment variable %s is not set", name)
+		}
+		return value, true, nil
+	}
+	content, err := os.ReadFile(filepath.Clean(name))
+	if err != nil {
+		return "", false, err
+	}
+	return string(content), true, nil
+}
+
+// known returns the placeholders there are, for errors.
+func (p *parser) known() string {
+	return `one of n, key, uuid, int LOW HIGH, row.COLUMN, row.DATA.COLUMN, env "NAME", file "NAME" or a variable`
+}
+
+// variable returns the function that appends the value of a placeholder for a call.
+func (p *parser) variable(words []string, q quoting) (func([]byte, *callValues) []byte, error) {
+	name := words[0]
+	if name == "int" {
+		return p.integers(words)
+	}
+	if len(words) > 1 {
+		return nil, fmt.Errorf("%s takes no arguments; if it is a text, want it in quotes",
+			strings.TrimPrefix(name, `"`))
+	}
+	switch {
+	case name == "n":
+		return func(dst []byte, c *callValues) []byte { return strconv.AppendUint(dst, c.n, 10) }, nil
+	case name == "key":
+		return func(dst []byte, c *callValues) []byte { return appendQuoted(dst, c.key, q) }, nil
+	case name == "uuid":
+		draw := p.stream()
+		return func(dst []byte, c *callValues) []byte { return appendUUID(dst, draw(2*c.n), draw(2*c.n+1)) }, nil
+	case name == "row" || strings.HasPrefix(name, "row."):
+		return p.column(name, q)
+	}
+	return nil, fmt.Errorf("%q is not known: want %s", name, p.known())
+}
+
+// stream returns a function of random numbers for one placeholder.
+func (p *parser) stream() func(i uint64) uint64 {
+	start := rng.Start(p.seed, rng.Requests+rng.Stream(p.random))
+	p.random++
+	return func(i uint64) uint64 { return rng.Mix(start + i*rng.Golden) }
+}
+
+// integers returns the function of {{int LOW HIGH}}: whole numbers from LOW to HIGH, all equally likely.
+func (p *parser) integers(words []string) (func([]byte, *callValues) []byte, error) {
+	if len(words) != 3 {
+		return nil, fmt.Errorf("int takes two whole numbers, as in {{int 1 100}}")
+	}
+	low, err := strconv.ParseInt(words[1], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("int takes whole numbers, %q is not one", words[1])
+	}
+	high, err := strconv.ParseInt(words[2], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("int takes whole numbers, %q is not one", words[2])
+	}
+	if low > high {
+		return nil, fmt.Errorf("int has the range %d to %d: want the smaller number first", low, high)
+	}
+	draw, span := p.stream(), uint64(high)-uint64(low)
+	return func(dst []byte, c *callValues) []byte {
+		x := draw(c.n)
+		if span+1 != 0 { // otherwise every number is in the range
+			x, _ = bits.Mul64(x, span+1)
+		}
+		return strconv.AppendInt(dst, int64(uint64(low)+x), 10)
+	}, nil
+}
+
+// column returns the function of {{row.COLUMN}} or {{row.DATA.COLUMN}}.
+func (p *parser) column(name string, q quoting) (func([]byte, *callValues) []byte, error) {
+	parts := strings.SplitN(name, ".", 3)
+	var t *table
+	switch {
+	case len(parts) == 1:
+		return nil, fmt.Errorf("row needs a column, as in {{row.id}}")
+	case len(parts) == 3:
+		if t = p.tables[parts[1]]; t == nil {
+			return nil, fmt.Errorf("there is no data %q: want one of %s", parts[1], names(p.tables))
+		}
+	case len(p.tables) == 1:
+		for _, t = range p.tables {
+		}
+	case len(p.tables) == 0:
+		return nil, fmt.Errorf("%s needs data: there is none", name)
+	default:
+		return nil, fmt.Errorf("there are several data: want row.DATA.COLUMN, with one of %s", names(p.tables))
+	}
+	values, err := t.column(parts[len(parts)-1], q)
+	if err != nil {
+		return nil, err
+	}
+	return func(dst []byte, c *callValues) []byte { return append(dst, values[t.row(c.n)]...) }, nil
+}
+
+// appendUUID appends a random UUID (version 4) made of two random numbers.
+func appendUUID(dst []byte, high, low uint64) []byte {
+	var b [16]byte
+	for i := range 8 {
+		b[i], b[8+i] = byte(high>>(56-8*i)), byte(low>>(56-8*i))
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, part)
+	}
+	return dst
+}
+
+// appendQuoted appends a value as it is written in a text.
+func appendQuoted(dst []byte, value string, q quoting) []byte {
+	if q != inPath {
+		return append(dst, value...)
+	}
+	const digits = "0123456789ABCDEF"
+	for i := range len(value) {
+		c := value[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			dst = append(dst, c)
+			continue
+		}
+		dst = append(dst, '%', digits[c>>4], digits[c&15])
+	}
+	return dst
+}
