@@ -183,6 +183,31 @@ func (s *Scenario) Cells() (cells []Cell) {
 	return cells
 }
 
+// Varied returns the names of the dimensions in which the scenario has several arms.
+func (s *Scenario) Varied() (names []string) {
+	for _, d := range s.Dimensions() {
+		if len(s.arms[d]) > 1 {
+			names = append(names, d)
+		}
+	}
+	return names
+}
+
+// NameOf returns what a reader calls the arm of a cell: its arms in the dimensions that vary, such as sdk or
+// sdk/batch, or the name of the scenario if it has one arm.
+func (s *Scenario) NameOf(c Cell) string {
+	var arms []string
+	for _, d := range s.Varied() {
+		if arm := c.Value(d); arm != "" {
+			arms = append(arms, arm)
+		}
+	}
+	if arms == nil {
+		return s.Name
+	}
+	return strings.Join(arms, "/")
+}
+
 // TargetOf returns the target that a cell calls.
 func (s *Scenario) TargetOf(c Cell) string {
 	if target := c.Value(Target); target != "" {

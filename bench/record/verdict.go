@@ -25,6 +25,12 @@ const (
 	NoisyMachine     = "noisy-machine"     // the machine was busy with something else
 )
 
+// Misleads reports whether a run that is not valid for the reason with this name may have measured the generator or
+// the machine instead of the target.
+func Misleads(reason string) bool {
+	return reason == GeneratorLimited || reason == ArrivalsOff || reason == NoisyMachine
+}
+
 const (
 	// maxGeneratorLag is how late the generator may be at p99. It may be later if that is at
 	// most half of the latency.

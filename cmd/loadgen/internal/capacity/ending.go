@@ -12,17 +12,18 @@ import (
 // Unmet returns the arms that do not carry the required rate, and sentences about those of which that is not known or,
 // without a requirement, that have no complete answer. If both are empty, the question is answered.
 func (f *File) Unmet() (fails, open []string) {
+	_, names := f.names()
 	for i := range f.Answer.Arms {
 		a := &f.Answer.Arms[i]
-		switch {
+		switch name := names[a.Arm]; {
 		case f.Require == 0:
 			if why := a.Unanswered(); why != "" {
-				open = append(open, a.Arm+" "+why)
+				open = append(open, name+" "+why)
 			}
 		case a.Refused:
-			fails = append(fails, a.Arm)
+			fails = append(fails, name)
 		case !f.carries(a):
-			open = append(open, fmt.Sprintf("%s may or may not carry %s", a.Arm, format.GivenRate(f.Require)))
+			open = append(open, fmt.Sprintf("%s may or may not carry %s", name, format.GivenRate(f.Require)))
 		}
 	}
 	if len(f.Answer.Arms) == 0 {
@@ -75,7 +76,7 @@ func (f *File) ending(s *terminal.Screen, r Reading) string {
 	e := terminal.Ending{Answer: answer, Doubt: strings.Join(f.doubts(), "; "), Next: next, Why: why,
 		More: filepath.Join(r.Dir, FileName), Exit: r.Exit}
 	if !r.All && !f.partial() {
-		e.More = "loadgen capacity --all --resume " + r.Dir
+		e.More = "loadgen show --all " + format.Shell(format.Operand(r.Dir))
 	}
 	return s.Ending(e)
 }
@@ -172,10 +173,11 @@ func (f *File) nothing(arms []*Arm, names map[string]string, others bool) string
 	case silent == 0:
 		return what + ": the budget was too small for an answer."
 	case busy:
-		return fmt.Sprintf("NOT VALID: %s: in %d of %s other programs had the machine.", lower(what), silent,
-			format.Plural(probes, "probe"))
+		return fmt.Sprintf("NOT VALID: %s: %d of %s say nothing of the target, most often because other programs had "+
+			"the machine.", lower(what), silent, format.Plural(probes, "probe"))
 	}
-	return fmt.Sprintf("%s: %d of %s were generator-limited.", what, silent, format.Plural(probes, "probe"))
+	return fmt.Sprintf("%s: %d of %s say nothing of the target, most often because the generator was late.", what,
+		silent, format.Plural(probes, "probe"))
 }
 
 // lower returns a sentence that continues another one.

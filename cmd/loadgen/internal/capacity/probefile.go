@@ -168,10 +168,12 @@ func (f *File) check() error {
 func (f *File) digest() (string, error) {
 	o := f.Search.Options()
 	o.Budget = 0
+	probed := *f.Scenario
+	probed.Compare = nil // probes compare nothing, and a file without comparisons is read with the default ones
 	data, err := json.Marshal(struct {
 		Scenario *scenarios.Scenario
 		Options  Options
-	}{f.Scenario, o})
+	}{&probed, o})
 	if err != nil {
 		return "", err
 	}

@@ -72,18 +72,19 @@ func (f *File) title(all bool) string {
 	return text
 }
 
-// names returns the title of the column of arms, and the arms without the dimension that all of them have.
+// names returns the title of the column of arms, and what readers call each arm.
 func (f *File) names() (title string, names map[string]string) {
 	names = map[string]string{}
-	for i, a := range f.Answer.Arms {
-		dimension, arm, ok := strings.Cut(a.Arm, "=")
-		if !ok || strings.Contains(arm, "=") || i > 0 && dimension != title {
-			for _, a := range f.Answer.Arms {
-				names[a.Arm] = a.Arm
-			}
-			return "arm", names
+	varied := f.Scenario.Varied()
+	if title = strings.Join(varied, "/"); len(varied) > 0 || len(f.Answer.Arms) == 1 {
+		for _, c := range f.Scenario.Cells() {
+			names[c.Arm()] = f.Scenario.NameOf(c)
 		}
-		title, names[a.Arm] = dimension, arm
+	}
+	for _, a := range f.Answer.Arms {
+		if names[a.Arm] == "" { // the search had other arms than the scenario, of one dimension
+			title, names[a.Arm], _ = strings.Cut(a.Arm, "=")
+		}
 	}
 	return title, names
 }

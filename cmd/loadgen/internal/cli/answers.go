@@ -72,7 +72,7 @@ func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, cont
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string, exit int) error {
 	dir := filepath.Dir(w.JSONPath())
-	place := report.Place{Program: o.program, Run: dir, Exit: exit}
+	place := report.Place{Program: o.program, Run: format.Operand(dir), Exit: exit}
 	if o.format != formatJSON {
 		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, place, o.screen)+profiles)
 	}

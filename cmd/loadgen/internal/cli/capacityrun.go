@@ -295,11 +295,7 @@ func (c *capacitySearch) begin(ctx context.Context, s terminal.Stage, what strin
 
 // probing shows the probe that begins, and what the search has found for its arm.
 func (c *capacitySearch) probing(a capacity.Ask) {
-	words := []string{rounds.ArmName(c.Scenario, c.cells[a.Arm]), "at", format.Rate(a.Rate)}
-	if words[0] == "" { // there is one arm
-		words = words[2:]
-	}
-	what := strings.Join(words, " ")
+	what := c.Scenario.NameOf(c.cells[a.Arm]) + " at " + format.Rate(a.Rate)
 	if found := c.Answer.SoFar(a.Arm); found != "" {
 		what += ", " + found
 	}
@@ -326,7 +322,7 @@ func probeLine(n int, p *capacity.Probe, s *capacity.Search) string {
 	case capacity.Recheck:
 		long += ", to see whether it still holds"
 	}
-	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of what is allowed); %v of %v",
+	return fmt.Sprintf("probe %d: %s at %s for %s: %s; %s (%s of the bad calls allowed); %v of %v",
 		n, e.Arm, format.Rate(e.Rate), long, e.Word(), strings.Join(details, ", "), format.Rough(e.Burn),
 		format.Duration(s.Spent()), s.Options().Budget)
 }

@@ -79,7 +79,7 @@ func (c *capacitySearch) scale(ctx context.Context) (ended bool, err error) {
 
 // scaling shows the visit that begins, which measures a throughput.
 func (c *capacitySearch) scaling(t capacity.Throughput) {
-	name := strings.TrimSpace(rounds.ArmName(c.Scenario, c.cells[t.Arm]) + " " + format.Plural(t.Workers, "worker"))
+	name := c.Scenario.NameOf(c.cells[t.Arm]) + " " + format.Plural(t.Workers, "worker")
 	c.options.progress.Next("scaling", name, c.scales())
 }
 

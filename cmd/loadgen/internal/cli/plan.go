@@ -74,11 +74,11 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 		terminal.Column{Title: "calls in all"}, terminal.Column{Title: "percentiles"})
 	for _, c := range s.Cells() {
 		if s.Closed {
-			t.Row(c.String(), "as they end")
+			t.Row(s.NameOf(c), "as they end")
 			continue
 		}
 		n := s.Calls(c.Level)
-		t.Row(c.String(), format.Count(n), format.Count(n*uint64(s.Rounds)), upTo(s.Surely(c.Level)))
+		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds)), upTo(s.Surely(c.Level)))
 	}
 	b.WriteString(screen.Blocks(t))
 	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",

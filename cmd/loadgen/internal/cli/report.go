@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -106,6 +107,14 @@ func runOf(args []string) (string, error) {
 	return newest, nil
 }
 
+// runPath returns the path that commands are given to read a run again: its directory, or another name of its run.json.
+func runPath(path string) string {
+	if filepath.Base(path) != results.JSONFile {
+		return format.Operand(filepath.Clean(path))
+	}
+	return format.Operand(directoryOf(path))
+}
+
 // directoryOf returns the directory of a run, given the path of the directory or of its run.json.
 func directoryOf(run string) string {
 	if info, err := os.Stat(run); err == nil && info.IsDir() {
@@ -136,7 +145,7 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: dir}, noise)
+		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: runPath(dir)}, noise)
 	}, nil
 }
 

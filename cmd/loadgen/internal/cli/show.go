@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/results"
 )
 
@@ -37,6 +40,9 @@ Exit codes: 0 fine; 2 bad input.`,
 			if err != nil {
 				return unusable(err)
 			}
+			if f, err := capacity.ReadFile(dir); err == nil && !isRun(dir) {
+				return unusable(showCapacity(cmd, f, format, v.detail, dir))
+			}
 			run, err := results.Read(dir)
 			if err != nil {
 				return unusable(err)
@@ -49,10 +55,27 @@ Exit codes: 0 fine; 2 bad input.`,
 			if err != nil {
 				return unusable(err)
 			}
-			return unusable(printRun(cmd, format, v, run, contests, directoryOf(dir)))
+			return unusable(printRun(cmd, format, v, run, contests, runPath(dir)))
 		},
 	}
 	addFormat(cmd, &format, tableFormats)
 	v.add(cmd)
 	return cmd
+}
+
+// showCapacity prints the answer of a capacity search again.
+func showCapacity(cmd *cobra.Command, f *capacity.File, format string, d detail, dir string) error {
+	w := cmd.OutOrStdout()
+	switch format {
+	case formatJSON:
+		text, err := f.JSON()
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		return err
+	case formatTSV:
+		return fmt.Errorf("--format: a capacity search has no %s: want %s or %s", formatTSV, formatText, formatJSON)
+	}
+	screen := screenOf(cmd, w)
+	return screen.Print(w, f.Text(screen, capacity.Reading{Detail: d.of(cmd), Dir: directoryOf(dir)}))
 }

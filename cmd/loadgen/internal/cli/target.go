@@ -132,7 +132,13 @@ func isRun(path string) bool {
 	if filepath.Base(path) == results.JSONFile {
 		return true
 	}
-	_, err := os.Stat(filepath.Join(path, results.JSONFile))
+	if _, err := os.Stat(filepath.Join(path, results.JSONFile)); err == nil {
+		return true
+	}
+	if filepath.Ext(path) != filepath.Ext(results.JSONFile) {
+		return false
+	}
+	_, err := results.Read(path) // which a scenario in JSON is not
 	return err == nil
 }
 
@@ -148,7 +154,36 @@ func scenarioOf(run string, settings []scenarios.Setting) (*scenarios.Scenario, 
 	if err != nil {
 		return nil, err
 	}
-	return scenarios.Decode(filepath.Join(directoryOf(run), results.JSONFile), text, settings...)
+	s, err := scenarios.Decode(filepath.Join(directoryOf(run), results.JSONFile), text, settings...)
+	if err != nil {
+		return nil, err
+	}
+	return s, sameReplays(s, r)
+}
+
+// sameReplays returns an error if a scenario replays a file that is not the one of the run: the path is relative, and
+// another directory may have another file of that name.
+func sameReplays(s *scenarios.Scenario, r *results.Run) error {
+	recorded := map[string]string{}
+	for _, in := range r.Inputs {
+		if in.Kind == results.Replay {
+			recorded[in.Name] = in.SHA256
+		}
+	}
+	if len(recorded) == 0 || len(s.Loads) == 0 {
+		return nil
+	}
+	if err := s.ReadReplays(); err != nil {
+		return fmt.Errorf("%w\nThe path is relative to the directory in which the run was made: run loadgen there",
+			err)
+	}
+	for _, f := range s.ReplayFiles() {
+		if digest, ok := recorded[f.Path]; ok && digest != f.SHA256 {
+			return fmt.Errorf("%s is not the file that the run replayed, or has changed since: run loadgen in the "+
+				"directory of the run's, or name the file with --load", f.Path)
+		}
+	}
+	return nil
 }
 
 // takeTarget sets --target to the argument of a command, if it names one of the program's own targets and no scenario,

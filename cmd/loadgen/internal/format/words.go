@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -75,6 +76,25 @@ func Tail(s string, width int) string {
 	}
 	return "…" + string(runes)
 }
+
+// Operand returns a path as an argument of a command, so that one that begins with a dash is no option.
+func Operand(path string) string {
+	if strings.HasPrefix(path, "-") {
+		return "./" + path
+	}
+	return path
+}
+
+// Shell returns a word of a command line in the syntax of a shell.
+func Shell(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// plainWord matches words that a shell takes as they are.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // Wrap breaks a text into lines of at most width columns, if its words allow that, and begins all but the first with
 // indent. It keeps line breaks and the blanks at the beginning of the text, and makes the rest [Printable].

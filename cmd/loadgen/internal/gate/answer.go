@@ -77,9 +77,9 @@ func (r *Report) Answer() string {
 			parts = append(parts, before+r.clauses(list)+".")
 		}
 	}
-	void := ""
-	if r.visits.void() {
-		void = fmt.Sprintf("NOT VALID: %s. B/op and allocs/op may still be read, times may not. ", &r.visits)
+	void := r.NotValid()
+	if void != "" {
+		void += " "
 	}
 	regressed := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Regressed && !c.doubtful() })
 	doubtful := r.findings(func(c *Cell) bool { return c.Verdict == comparison.Regressed && c.doubtful() })
@@ -89,6 +89,7 @@ func (r *Report) Answer() string {
 	add(worse, "Worse, but perhaps within the margin: ")
 	if len(parts) == 0 {
 		switch {
+		case void != "":
 		case r.Counts[comparison.Expected] > 0:
 			parts = append(parts, "Nothing is worse that was not expected to be.")
 		case r.decided() == 0:
@@ -231,7 +232,7 @@ func (r *Report) next() (command, why string) {
 		return "loadgen selftest --quick", "what this machine can do"
 	case len(worse) > 0 && worse[0].doubtful(), len(worse) == 0 && len(r.findings((*Cell).doubtful)) > 0:
 		if r.source == ownRun {
-			return "loadgen compare --units p50-service-ns " + r.run, "service time has no lag"
+			return "loadgen compare --units p50-service-ns " + format.Shell(r.run), "service time has no lag"
 		}
 		return "measure both at a lower --qps", "lag is the generator's"
 	case len(worse) > 0 && r.source == files:
@@ -239,7 +240,7 @@ func (r *Report) next() (command, why string) {
 	case len(worse) > 0 && r.source == revisions:
 		return "run it again with --confirm", "measures what regressed a second time"
 	case len(worse) > 0:
-		return "loadgen report " + r.run, "a page with every round"
+		return "loadgen report " + format.Shell(r.run), "a page with every round"
 	case len(open) > 0:
 		return r.rounds(open), format.Plural(len(open), "number") + " not decided"
 	}
@@ -252,10 +253,10 @@ func (r *Report) rounds(open []finding) string {
 	for _, f := range open {
 		need, have = max(need, f.need), max(have, f.Base.Rounds, f.Head.Rounds)
 	}
-	n := cmp.Or(need, 2*have)
+	n := cmp.Or(need, 2*have, comparison.MinPairs)
 	switch r.source {
 	case ownRun:
-		return fmt.Sprintf("loadgen run --rounds %d", n)
+		return fmt.Sprintf("loadgen run %s --rounds %d", format.Shell(r.run), n)
 	case revisions:
 		return fmt.Sprintf("run it again with --rounds %d", n)
 	}

@@ -312,6 +312,7 @@ func (r *Report) finish(o *Options, list []*comparison.Result) error {
 	if slices.ContainsFunc(list, func(r *comparison.Result) bool { return r.Exploratory }) {
 		r.Notes, r.minor = append(r.Notes, exploratory), append(r.minor, exploratory)
 	}
+	r.Visits = r.visits.counts()
 	return r.count()
 }
 

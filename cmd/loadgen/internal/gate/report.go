@@ -28,6 +28,7 @@ type Report struct {
 	Summary  string                     `json:"summary"` // the number of cells of each verdict, and the exit code
 	Exit     int                        `json:"exit"`    // 0 fine, 1 regressed, 3 inconclusive if Strict is set
 	Strict   bool                       `json:"strict"`
+	Visits   *VisitCounts               `json:"visits,omitempty"` // of the compared runs, if runs are compared
 	Counts   map[comparison.Verdict]int `json:"counts"`
 	Notes    []string                   `json:"notes"`
 	Warnings []string                   `json:"warnings"`

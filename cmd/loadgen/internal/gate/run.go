@@ -83,7 +83,7 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
-	r.source, r.arms, r.run = ownRun, true, o.Inputs[0]
+	r.source, r.arms, r.run = ownRun, true, format.Operand(o.Inputs[0])
 	r.Warnings = append(warnings, unfinished("the run", run)...)
 	r.visits.add(run)
 	config := []Pair{{"scenario", run.Scenario.Name}}
@@ -91,6 +91,9 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 		group := strings.Join(append(c.Beside(run.Scenario), level(c.CellA.Level)), ", ")
 		r.addContest(c, group, Table{Base: c.Dimension + "=" + c.B, Head: c.Dimension + "=" + c.A, Config: config,
 			base: c.B, head: c.A})
+	}
+	if !slices.ContainsFunc(contests, func(c *comparison.Contest) bool { return len(c.Rounds) > 0 }) {
+		return nil, errors.New("no round of the run measured both sides of a comparison: there is nothing to compare")
 	}
 	return r, r.finish(o, comparison.Results(contests))
 }

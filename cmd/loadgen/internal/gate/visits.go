@@ -5,13 +5,23 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 )
 
+// VisitCounts are numbers of visits of the compared runs.
+type VisitCounts struct {
+	Valid    bool           `json:"valid"` // whether most visits measured the target, and not the machine
+	Measured int            `json:"measured"`
+	NotValid int            `json:"not_valid"`
+	Reasons  map[string]int `json:"reasons"` // the visits with each reason
+}
+
 // visits says how many visits of the compared runs are not valid, and why. It is zero if what is compared are no runs.
 type visits struct {
 	all, notValid int
+	misled        int            // those not valid that may have measured the machine instead of the target
 	reasons       map[string]int // the visits with each reason
 }
 
@@ -28,6 +38,9 @@ func (v *visits) add(run *results.Run) {
 		if len(visit.Verdict) > 0 {
 			v.notValid++
 		}
+		if slices.ContainsFunc(visit.Verdict, func(r record.Reason) bool { return record.Misleads(r.Name) }) {
+			v.misled++
+		}
 		seen := map[string]bool{}
 		for _, reason := range visit.Verdict {
 			if !seen[reason.Name] {
@@ -38,8 +51,8 @@ func (v *visits) add(run *results.Run) {
 	}
 }
 
-// void reports whether most visits are not valid, so that their latencies say little of what was compared.
-func (v *visits) void() bool { return 2*v.notValid > v.all }
+// void reports whether half of the visits or more may not have measured what was compared.
+func (v *visits) void() bool { return v.misled > 0 && 2*v.misled >= v.all }
 
 // String returns how many visits are not valid and why, or "" if all are.
 func (v *visits) String() string {
@@ -55,6 +68,25 @@ func (v *visits) String() string {
 	})
 	return fmt.Sprintf("%d of %s not valid (%s)", v.notValid, format.Plural(v.all, "visit"), format.FewNames(names))
 }
+
+// counts returns the numbers of visits, or nil if what is compared are no runs.
+func (v *visits) counts() *VisitCounts {
+	if v.all == 0 {
+		return nil
+	}
+	return &VisitCounts{Valid: !v.void(), Measured: v.all, NotValid: v.notValid, Reasons: v.reasons}
+}
+
+// NotValid returns a sentence that the comparison is not valid, and which numbers may be read, or "" if it is valid.
+func (r *Report) NotValid() string {
+	if !r.visits.void() {
+		return ""
+	}
+	return fmt.Sprintf("NOT VALID: %s. B/op and allocs/op may still be read, times may not.", &r.visits)
+}
+
+// Doubtful returns how many visits are not valid and why, or "".
+func (r *Report) Doubtful() string { return r.visits.String() }
 
 // unfinished returns a warning if a run has not ended, or nil.
 func unfinished(name string, run *results.Run) []string {

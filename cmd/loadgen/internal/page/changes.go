@@ -174,7 +174,7 @@ func changesOf(c *comparison.Contest, answer *report.Answer, few bool) (list []*
 			continue
 		}
 		list = append(list, &change{Result: &f.Result, name: nameOf(f.Unit), unit: f.Unit, per: f.InUnit(1),
-			doubt: f.Doubt, invalid: !answer.Valid})
+			doubt: f.Doubt, invalid: !answer.Reads(f.Unit)})
 	}
 	if few {
 		slices.SortStableFunc(list, func(a, b *change) int { return inOrder(a.unit) - inOrder(b.unit) })

@@ -49,6 +49,9 @@ func Compare(w io.Writer, r *gate.Report) error {
 		}
 	}
 	p.Answer, p.Counts = verdictsOf(all, r.Arms())
+	if void := r.NotValid(); void != "" {
+		p.Answer = void
+	}
 	p.Believe = believeReport(r, all)
 	p.Next = []step{{Why: nextOf(all) + fmt.Sprintf("Exit code %d", r.Exit)}}
 	slices.SortStableFunc(all, mostImportant)
@@ -196,6 +199,11 @@ func believeReport(r *gate.Report, all []*change) (chips []chip) {
 			unpaired++
 			rounds = min(rounds, n, len(c.Head))
 		}
+	}
+	if r.NotValid() != "" {
+		chips = append(chips, chip{Tone: "bad", Text: "✗ not valid"})
+	} else if doubt := r.Doubtful(); doubt != "" {
+		chips = append(chips, chip{Tone: "doubt", Text: "! " + doubt})
 	}
 	switch {
 	case len(all) == 0:

@@ -23,6 +23,7 @@ type Answer struct {
 	Head  string           `json:"head,omitempty"` // the arms that the answer compares, and their load
 	Base  string           `json:"base,omitempty"`
 	Level *scenarios.Level `json:"level,omitempty"`
+	noisy bool             // the machine was busy with something else
 	// Doubts are what may make the answer wrong, most important first, and Next what to do next.
 	Doubts []Doubt `json:"-"`
 	Next   []Step  `json:"-"`
@@ -44,7 +45,8 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 	a.Leads = slices.DeleteFunc(leads, func(s string) bool { return s == "" })
 	a.Text = answerAt(run, cells, contests, levels[len(levels)-1]) + kept(run)
 	if !a.Valid {
-		a.Text = notValid(run) + " " + readable(run)
+		a.noisy = has(run.Visits, record.NoisyMachine)
+		a.Text = notValid(run) + " " + a.readable()
 	}
 	return a
 }
@@ -299,11 +301,14 @@ func failing(run *results.Run) string {
 	for _, v := range views(run) {
 		c := v.calls()
 		all.Offered, all.Failed, all.Dropped = all.Offered+c.Offered, all.Failed+c.Failed, all.Dropped+c.Dropped
-		if n := c.Failed + c.Dropped; n > most {
+		switch n := c.Failed + c.Dropped; {
+		case n > most:
 			worst, most = v, n
+		case n == most:
+			worst = nil // there are several
 		}
 	}
-	if worst == nil {
+	if most == 0 {
 		return ""
 	}
 	var parts []string
@@ -318,8 +323,8 @@ func failing(run *results.Run) string {
 		parts = append(parts, format.Count(all.Dropped)+" were dropped")
 	}
 	where := ""
-	if len(run.Scenario.Cells()) > 1 {
-		where = fmt.Sprintf(", most in %s at %s", armName(run.Scenario, worst.cell), load(worst.cell.Level))
+	if len(run.Scenario.Cells()) > 1 && worst != nil {
+		where = fmt.Sprintf(", most in %s at %s", run.Scenario.NameOf(worst.cell), load(worst.cell.Level))
 	}
 	return fmt.Sprintf("Of %s calls %s%s.", format.Count(all.Offered), format.And(parts), where)
 }
@@ -348,26 +353,11 @@ func missing(run *results.Run) string {
 	for _, o := range results.Objectives(run) {
 		if o.Outcome == results.Missed {
 			missed = append(missed, fmt.Sprintf("%s by %s at %s (held in %d of %s)", o.SLO,
-				armName(run.Scenario, o.Cell), load(o.Cell.Level), o.Held, format.Plural(o.Judged, "visit")))
+				run.Scenario.NameOf(o.Cell), load(o.Cell.Level), o.Held, format.Plural(o.Judged, "visit")))
 		}
 	}
 	if len(missed) == 0 {
 		return ""
 	}
 	return "MISSED: " + strings.Join(format.Few(missed, most), "; ") + "."
-}
-
-// armName returns the arms of a cell in the dimensions of the scenario, such as sdk or sdk/on, or the name of the
-// scenario if it has one arm.
-func armName(s *scenarios.Scenario, c scenarios.Cell) string {
-	var arms []string
-	for _, d := range s.Dimensions() {
-		if len(s.Arms(d)) > 1 {
-			arms = append(arms, c.Value(d))
-		}
-	}
-	if arms == nil {
-		return s.Name
-	}
-	return strings.Join(slices.DeleteFunc(arms, func(a string) bool { return a == "" }), "/")
 }

@@ -27,7 +27,8 @@ func Brief(run *results.Run, contests []*comparison.Contest, place Place, screen
 	if measured(run) > 0 {
 		b.WriteString(newGrid(run, screen.Width).text(screen) + "\n")
 	}
-	if matches := matchesOf(contests); len(matches) > 0 && len(matches[0].contests[0].Rounds) >= comparison.MinPairs {
+	if matches := matchesOf(contests); valid(run) && len(matches) > 0 &&
+		len(matches[0].contests[0].Rounds) >= comparison.MinPairs {
 		b.WriteString(verdictTable(run.Scenario, matches[0], screen) + "\n")
 	}
 	if details {
@@ -64,7 +65,7 @@ func headline(run *results.Run, screen *terminal.Screen) string {
 // armsOf returns the names of the arms of a scenario, in its order.
 func armsOf(s *scenarios.Scenario) (names []string) {
 	for _, c := range s.Cells() {
-		if name := armName(s, c); !slices.Contains(names, name) {
+		if name := s.NameOf(c); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -79,14 +80,14 @@ func Conclusion(run *results.Run, contests []*comparison.Contest, place Place, s
 	for _, lead := range a.Leads {
 		b.WriteString(screen.Worse(screen.Wrap(lead, "")))
 	}
-	end := terminal.Ending{Answer: a.Text, Doubt: inDoubt(run, a.Doubts),
-		More: place.Program + " show --all " + quoted(place.Run) + "  (or report)", Exit: place.Exit}
+	end := terminal.Ending{Answer: a.Text, Doubt: inDoubt(run, a.Doubts, screen),
+		More: place.Program + " show --all " + format.Shell(place.Run) + "  (or report)", Exit: place.Exit}
 	if !a.Valid { // the reasons of visits stand below the answer
 		b.WriteString(screen.Worse(screen.Wrap(a.Text, "")) + misled(a.Doubts, screen))
-		rest := slices.DeleteFunc(slices.Clone(a.Doubts), func(d Doubt) bool { return misleading(d.Name) })
+		rest := slices.DeleteFunc(slices.Clone(a.Doubts), func(d Doubt) bool { return record.Misleads(d.Name) })
 		end.Answer, end.Doubt = "", ""
 		if len(rest) > 0 {
-			end.Doubt = inDoubt(run, rest)
+			end.Doubt = inDoubt(run, rest, screen)
 		}
 	}
 	if len(a.Next) > 0 {
@@ -96,9 +97,8 @@ func Conclusion(run *results.Run, contests []*comparison.Contest, place Place, s
 }
 
 // inDoubt returns the most important doubts in a line or two. Visits that are not valid are one of them.
-func inDoubt(run *results.Run, doubts []Doubt) string {
-	const most = 3
-	var clauses, reasons []string
+func inDoubt(run *results.Run, doubts []Doubt, screen *terminal.Screen) string {
+	var clauses, reasons, named []string
 	place := -1 // of the clause about visits
 	for _, d := range doubts {
 		if !slices.ContainsFunc(run.Visits, func(v *results.Visit) bool { return v.Usable() && isReason(v, d.Name) }) {
@@ -109,29 +109,40 @@ func inDoubt(run *results.Run, doubts []Doubt) string {
 			place = len(clauses)
 			clauses = append(clauses, "")
 		}
+		named = append(named, d.Name)
 		reasons = append(reasons, fmt.Sprintf("%d %s", d.Visits, d.Name))
 	}
 	if place >= 0 {
 		n := 0
 		for _, v := range run.Visits {
-			if v.Usable() && len(v.Verdict) > 0 {
+			if v.Usable() && slices.ContainsFunc(named, func(name string) bool { return isReason(v, name) }) {
 				n++
 			}
 		}
 		clauses[place] = fmt.Sprintf("%d of %s (%s)", n, format.Plural(len(run.Visits), "visit"),
 			strings.Join(reasons, ", "))
 	}
-	return cmp.Or(strings.Join(format.Few(clauses, most), "; "), "nothing")
+	const lines = 2
+	for most := 3; ; most-- {
+		text := strings.Join(format.Few(clauses, most), "; ")
+		if most == 1 || strings.Count(screen.Wrap("In doubt: "+text+".", "  "), "\n") <= lines {
+			return cmp.Or(text, "nothing")
+		}
+	}
 }
 
 // misled returns a line for each reason why visits did not measure the target, with what to do about it.
 func misled(doubts []Doubt, screen *terminal.Screen) string {
 	var b strings.Builder
 	for _, d := range doubts {
-		if misleading(d.Name) {
-			line := fmt.Sprintf("%4d %s: %s: %s", d.Visits, d.Name, d.Evidence, d.Remedy)
-			b.WriteString(screen.Wrap(line, "       "))
+		if !record.Misleads(d.Name) {
+			continue
 		}
+		line := fmt.Sprintf("%4d %s: %s: %s", d.Visits, d.Name, d.Evidence, d.Remedy)
+		if format.Width(line) > screen.Prose() {
+			line = format.Cut(fmt.Sprintf("%4d %s: %s", d.Visits, d.Name, d.Remedy), screen.Prose())
+		}
+		b.WriteString(line + "\n")
 	}
 	return b.String()
 }

@@ -32,11 +32,6 @@ const (
 	unfitMachine = "machine"
 )
 
-// misleading reports whether a visit with this reason measured the machine or the generator instead of the target.
-func misleading(reason string) bool {
-	return reason == record.GeneratorLimited || reason == record.ArrivalsOff || reason == record.NoisyMachine
-}
-
 // valid reports whether most of the visits of a run measured the target.
 func valid(run *results.Run) bool {
 	misled, all := misledVisits(run)
@@ -50,7 +45,7 @@ func misledVisits(run *results.Run) (misled, all int) {
 			continue
 		}
 		all++
-		if slices.ContainsFunc(v.Verdict, func(r record.Reason) bool { return misleading(r.Name) }) {
+		if slices.ContainsFunc(v.Verdict, func(r record.Reason) bool { return record.Misleads(r.Name) }) {
 			misled++
 		}
 	}
@@ -75,13 +70,22 @@ func notValid(run *results.Run) string {
 }
 
 // readable returns which numbers of a run that is not valid may still be read.
-func readable(run *results.Run) string {
-	for _, r := range reasonsOf(run.Visits) {
-		if r.Name == record.NoisyMachine {
-			return "B/op and allocs/op may still be read; latency, service time and CPU may not."
-		}
+func (a *Answer) readable() string {
+	if a.noisy {
+		return "B/op and allocs/op may still be read; latency, service time and CPU may not."
 	}
 	return "Service time, CPU, B/op and allocs/op may still be read; latency may not."
+}
+
+// Reads reports whether numbers of a unit of results.Units may be read: all of a valid run, and some of another.
+func (a *Answer) Reads(unit string) bool {
+	switch {
+	case a.Valid, unit == "B/op", unit == "allocs/op":
+		return true
+	case a.noisy:
+		return false
+	}
+	return !strings.Contains(unit, "latency") && !strings.Contains(unit, "lag")
 }
 
 // doubtsOf returns the doubts about a run, most important first.
@@ -132,7 +136,7 @@ func lagDoubts(run *results.Run, cells []*view) []Doubt {
 			continue
 		}
 		marked++
-		name := armName(run.Scenario, v.cell)
+		name := run.Scenario.NameOf(v.cell)
 		if len(arms) == 1 {
 			name = load(v.cell.Level)
 		}

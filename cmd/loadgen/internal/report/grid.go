@@ -72,17 +72,11 @@ func newGrid(run *results.Run, width int) *grid {
 
 // armGrid returns a grid of arms at levels, without columns.
 func armGrid(s *scenarios.Scenario, all []*view, levels []scenarios.Level) *grid {
-	var varied []string
-	for _, d := range s.Dimensions() {
-		if len(s.Arms(d)) > 1 {
-			varied = append(varied, d)
-		}
-	}
-	g := &grid{corner: strings.Join(varied, "/")}
+	g := &grid{corner: strings.Join(s.Varied(), "/")}
 	for _, name := range armsOf(s) {
 		row := gridRow{name: name, cells: make([]*view, len(levels))}
 		for _, v := range all {
-			if i := slices.Index(levels, v.cell.Level); i >= 0 && armName(s, v.cell) == name {
+			if i := slices.Index(levels, v.cell.Level); i >= 0 && s.NameOf(v.cell) == name {
 				row.cells[i] = v
 			}
 		}

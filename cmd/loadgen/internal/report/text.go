@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -114,6 +113,9 @@ func list(b *strings.Builder, screen *terminal.Screen, title string, items []str
 
 // files returns where the files of a run are, and a command that reads them.
 func files(run *results.Run, dir string) string {
+	if filepath.Ext(dir) == filepath.Ext(results.JSONFile) { // another name of run.json
+		dir = filepath.Dir(dir)
+	}
 	benchPath := filepath.Join(dir, results.BenchFile)
 	text := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, filepath.Join(dir, results.JSONFile))
 	if measured(run) == 0 {
@@ -129,18 +131,8 @@ func files(run *results.Run, dir string) string {
 %s with benchstat:
 
   go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col '/%s@(%s)' %s
-`, what, dimension, strings.Join(arms, " "), quoted(benchPath))
+`, what, dimension, strings.Join(arms, " "), format.Shell(benchPath))
 }
-
-// quoted returns a path in the syntax of a shell.
-func quoted(path string) string {
-	if plainPath.MatchString(path) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
-var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // warnings returns the doubts about a run, each with advice.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {

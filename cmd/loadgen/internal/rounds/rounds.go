@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
@@ -89,19 +88,7 @@ func (o *Options) name(cell scenarios.Cell) string {
 	case l.QPS != schedule.Rate{}:
 		level = format.GivenRate(l.QPS.Float())
 	}
-	return strings.TrimSpace(ArmName(o.Scenario, cell) + " " + level)
-}
-
-// ArmName returns a short name of a cell's arm: its arms in the dimensions that the scenario varies, such as sdk. It
-// is "" if the scenario has one arm.
-func ArmName(s *scenarios.Scenario, cell scenarios.Cell) string {
-	var words []string
-	for _, dimension := range s.Dimensions() {
-		if arm := cell.Value(dimension); arm != "" && len(s.Arms(dimension)) > 1 {
-			words = append(words, arm)
-		}
-	}
-	return strings.Join(words, " ")
+	return o.Scenario.NameOf(cell) + " " + level
 }
 
 // request returns the request for the visit of a cell by a side in a round.

@@ -106,9 +106,9 @@ func TestAnInterruptedRunSaysWhatItWaitsFor(t *testing.T) {
 
 func TestACellIsNamedByWhatTheScenarioVaries(t *testing.T) {
 	for text, want := range map[string]string{
-		"duration: 1s\nqps: 50k\nspans: sdk":                                     "50,000/s",
+		"duration: 1s\nqps: 50k\nspans: sdk":                                     "x 50,000/s",
 		"duration: 1s\nqps: 50k\nspans: [none, sdk]\nsampling: never":            "none 50,000/s",
-		"duration: 1s\nqps: 1k\nspans: [pooled, sdk]\nsampling: [always, never]": "pooled always 1,000/s",
+		"duration: 1s\nqps: 1k\nspans: [pooled, sdk]\nsampling: [always, never]": "pooled/always 1,000/s",
 		"duration: 9s\nqps: 30/m\nspans: [none, sdk]":                            "none 0.5/s",
 		"duration: 1s\nclosed: true\nspans: [none, sdk]":                         "none closed loop",
 		"load: ramp:1k..20k@1m\nspans: [none, sdk]":                              "none ramp:1k..20k/s@1m",
