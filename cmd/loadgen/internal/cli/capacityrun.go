@@ -270,7 +270,9 @@ func (c *capacitySearch) run(ctx context.Context) (ended bool, err error) {
 			c.Search.Add(p.Evidence)
 			c.Probes = append(c.Probes, p)
 			c.Answer = c.Search.Answer()
-			c.options.progress.Log(probeLine(len(c.Probes), p, c.Search))
+			if c.options.shown.All {
+				c.options.progress.Log(probeLine(len(c.Probes), p, c.Search))
+			}
 		}
 		if ctx.Err() != nil {
 			return false, nil

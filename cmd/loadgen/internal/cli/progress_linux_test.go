@@ -91,7 +91,8 @@ func TestNoProgressLineIsDrawnIfItIsNotWantedOrTheTerminalCannotDrawIt(t *testin
 }
 
 func TestASearchInAPipeHasALinePerProbeUnlessItIsQuiet(t *testing.T) {
-	for args, want := range map[string]bool{shortSearch: true, shortSearch + " --quiet": false} {
+	for args, want := range map[string]bool{shortSearch: false, shortSearch + " --all": true,
+		shortSearch + " --all --quiet": false} {
 		t.Run(args, func(t *testing.T) {
 			_, _, stderr := execute(t, strings.Fields(args)...)
 			if got := strings.Contains(stderr, "probe 1: "); got != want {

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -39,11 +39,10 @@ Exit codes: 0 fine; 2 bad input.`,
 			if fields {
 				list = fieldsText
 			}
-			text, err := list(own)
-			if err == nil {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
-			}
-			return unusable(err)
+			w := cmd.OutOrStdout()
+			screen := screenOf(cmd, w)
+			text, err := list(own, screen)
+			return unusable(cmp.Or(err, screen.Print(w, text)))
 		},
 	}
 	cmd.Flags().BoolVar(&fields, "fields", false, "List what a scenario file may say.")
@@ -52,29 +51,47 @@ Exit codes: 0 fine; 2 bad input.`,
 	return cmd
 }
 
-// fieldsText returns a table of the fields of a scenario file.
-func fieldsText(targets) (string, error) {
-	t := format.Table(4, "field", "takes", "default", "meaning")
+// fieldsText returns the fields of a scenario file, each with what it takes and what it means.
+func fieldsText(_ targets, screen *terminal.Screen) (string, error) {
+	const indent = "    "
+	var b strings.Builder
 	for _, f := range scenarios.Fields() {
-		t.AppendRow(table.Row{f.Key, f.Want, f.Default, f.About})
+		takes := "Takes " + f.Want
+		if f.Default != "" {
+			takes += " (default " + f.Default + ")"
+		}
+		b.WriteString(screen.Bold(f.Key) + "\n" + screen.Wrap(indent+f.About, indent) +
+			screen.Wrap(indent+takes+".", indent))
 	}
-	return t.Render(), nil
+	return b.String(), nil
 }
 
-// listText returns a table of the program's own targets and of the scenarios.
-func listText(own targets) (string, error) {
-	t := format.Table(0)
+// listText returns the program's own targets and the scenarios, each with how long it takes and what it is about.
+func listText(own targets, screen *terminal.Screen) (string, error) {
+	var rows [][3]string
 	for _, target := range own {
-		t.AppendRow(table.Row{"--target " + target.Name, "", target.about()})
+		rows = append(rows, [3]string{"--target " + target.Name, "", target.about()})
 	}
 	for _, name := range scenarios.Names() {
 		s, err := scenarios.Load(name)
 		if err != nil {
 			return "", err
 		}
-		t.AppendRow(table.Row{name, "about " + format.About(s.Wall()), s.About})
+		rows = append(rows, [3]string{name, "about " + format.About(s.Wall()), s.About})
 	}
-	return t.Render(), nil
+	var widths [2]int
+	for _, row := range rows {
+		for i := range widths {
+			widths[i] = max(widths[i], format.Width(row[i]))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		begin := fmt.Sprintf("%-*s  %-*s  ", widths[0], row[0], widths[1], row[1])
+		indent := strings.Repeat(" ", len(begin))
+		b.WriteString(begin + strings.TrimLeft(screen.Wrap(indent+row[2], indent), " "))
+	}
+	return b.String(), nil
 }
 
 // about returns the description of t, or a default one.

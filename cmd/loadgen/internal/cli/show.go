@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -40,8 +42,8 @@ Exit codes: 0 fine; 2 bad input.`,
 			if err != nil {
 				return unusable(err)
 			}
-			if f, err := capacity.ReadFile(dir); err == nil && !isRun(dir) {
-				return unusable(showCapacity(cmd, f, format, v.detail, dir))
+			if isCapacity(dir) {
+				return unusable(showCapacity(cmd, format, v.detail, dir))
 			}
 			run, err := results.Read(dir)
 			if err != nil {
@@ -63,8 +65,18 @@ Exit codes: 0 fine; 2 bad input.`,
 	return cmd
 }
 
+// isCapacity reports whether a path is the directory of a capacity search, or its capacity.json.
+func isCapacity(path string) bool {
+	_, err := os.Stat(filepath.Join(path, capacity.FileName))
+	return err == nil && !isRun(path) || filepath.Base(path) == capacity.FileName
+}
+
 // showCapacity prints the answer of a capacity search again.
-func showCapacity(cmd *cobra.Command, f *capacity.File, format string, d detail, dir string) error {
+func showCapacity(cmd *cobra.Command, format string, d detail, dir string) error {
+	f, err := capacity.ReadFile(dir)
+	if err != nil {
+		return err
+	}
 	w := cmd.OutOrStdout()
 	switch format {
 	case formatJSON:

@@ -68,8 +68,8 @@ func (t *Table) Row(cells ...string) {
 // Line adds a line across all columns, such as the heading of the rows below it.
 func (t *Table) Line(text string) { t.lines = append(t.lines, tableLine{text: text}) }
 
-// Table returns the lines of a table. It drops columns, cuts names, and at last cuts the ends of lines, until no line
-// is wider than the screen.
+// Table returns the lines of a table. It cuts names and drops columns until no line is wider than the screen. If that
+// is not enough, the columns that may not be dropped continue in further blocks.
 func (s *Screen) Table(t *Table) string {
 	shown := make([]bool, len(t.columns))
 	for i := range shown {
@@ -92,7 +92,7 @@ func (s *Screen) Table(t *Table) string {
 			}
 		}
 		if last < 0 {
-			break
+			return s.blocks(t, shown) // numbers are not cut
 		}
 		shown[last] = false
 		widths[0] = t.widths()[0]
@@ -103,6 +103,15 @@ func (s *Screen) Table(t *Table) string {
 // Blocks returns the lines of a table that lacks no column: if the screen is too narrow, the columns that do not fit
 // follow in further blocks, each with the first column and a blank line before it.
 func (s *Screen) Blocks(t *Table) string {
+	all := make([]bool, len(t.columns))
+	for i := range all {
+		all[i] = t.filled(i)
+	}
+	return s.blocks(t, all)
+}
+
+// blocks returns the lines of some columns of a table, as Blocks does.
+func (s *Screen) blocks(t *Table, wanted []bool) string {
 	widths := t.widths()
 	var blocks []string
 	keys := 1
@@ -116,7 +125,7 @@ func (s *Screen) Blocks(t *Table) string {
 		}
 		name := widths[0]
 		for ; from < len(t.columns); from++ {
-			if !t.filled(from) {
+			if !wanted[from] {
 				continue
 			}
 			shown[from] = true

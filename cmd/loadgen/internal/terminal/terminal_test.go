@@ -101,3 +101,21 @@ func TestUnknownColoursAreRefused(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestNumbersAreNotCut(t *testing.T) {
+	narrow := terminal.New(&bytes.Buffer{}, terminal.Options{}, env("COLUMNS=60"))
+	table := terminal.NewTable(terminal.Column{Title: "arm"}, terminal.Column{Title: strings.Repeat("a", 30)},
+		terminal.Column{Title: strings.Repeat("b", 30)})
+	table.Row("sdk", "123,456", "789,012")
+	text := narrow.Table(table)
+	for _, number := range []string{"123,456", "789,012"} {
+		if !strings.Contains(text, number) {
+			t.Errorf("no %s in\n%s", number, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 61 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
+}
