@@ -18,7 +18,8 @@ func written(t *testing.T) (dir, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scenario, err := scenarios.Decode("a.yaml", []byte("qps: 100\nduration: 1s\nspans: [none, sdk]\nslo: [p99 < 5ms]\n"))
+	scenario, err := scenarios.Decode("a.yaml",
+		[]byte("qps: 100\nduration: 1s\nspans: [none, sdk]\nslo: [p99 < 5ms]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/capacity"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 func TestHelpOfCapacity(t *testing.T) {
@@ -147,7 +148,11 @@ func TestASearchEndsWithTheCodeOfItsAnswer(t *testing.T) {
 		"there is no arm": {nil, 0, exitNotValid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := judgeCapacity(&capacity.File{Require: c.require, Answer: capacity.Answer{Arms: c.arms}})
+			s, err := scenarios.Load("span-reuse")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = judgeCapacity(&capacity.File{Scenario: s, Require: c.require, Answer: capacity.Answer{Arms: c.arms}})
 			code := exitOK
 			var exit *exitError
 			if errors.As(err, &exit) {

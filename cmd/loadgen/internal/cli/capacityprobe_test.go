@@ -115,13 +115,13 @@ func TestAProgressLineSaysWhatTheAnswerCounts(t *testing.T) {
 		"probe 1: none at 1,000/s for 1s: holds; p99 is 4ms (40% of the bad calls allowed); 0s of 1m0s": {
 			capacity.Evidence{Met: true, Burn: 0.4}, false,
 		},
-		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of the bad calls allowed); 0s " +
-			"of 1m0s": {capacity.Evidence{Burn: 2.1}, true},
+		"probe 1: none at 1,000/s for 1s, when a miss was certain: fails; p99 is 4ms (210% of the bad calls " +
+			"allowed); 0s of 1m0s": {capacity.Evidence{Burn: 2.1}, true},
 		"probe 1: none at 1,000/s for 1s: does not hold, although it met the objectives: saturated; p99 is 4ms (40% " +
 			"of the bad calls allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
 			Spoiled: "saturated: no worker"}, false},
-		"probe 1: none at 1,000/s for 1s: says nothing about the target: generator-limited; p99 is 4ms (40% of what " +
-			"is allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
+		"probe 1: none at 1,000/s for 1s: says nothing about the target: generator-limited; p99 is 4ms (40% of the " +
+			"bad calls allowed); 0s of 1m0s": {capacity.Evidence{Met: true, Burn: 0.4,
 			Limited: "generator-limited: late"}, false},
 	} {
 		c.e.Ask = ask

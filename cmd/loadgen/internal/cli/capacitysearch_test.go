@@ -59,7 +59,7 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", before, err)
 	}
 
-	code, text, log := execute(t, "capacity", "--resume", out, "--budget", "10s")
+	code, text, log := execute(t, "capacity", "--resume", out, "--budget", "10s", "--all")
 	if code != exitOK && code != exitNotValid { // a slow machine may not do in the budget
 		t.Fatalf("exit %d\n%s\n%s", code, text, log)
 	}
@@ -72,8 +72,8 @@ func TestASearchThatIsInterruptedGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	a := f.Answer.Arms[0]
-	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; ", "\nspans ", "\nnone ",
-		"\nMore: loadgen capacity --all --resume " + out} {
+	for _, want := range []string{"turnstile: the capacity at which p50 < 50ms, errors < 50%; ", "\nturnstile ",
+		filepath.Join(out, capacity.FileName)} {
 		if !strings.Contains(unwrapped(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -124,8 +124,8 @@ func TestASearchThatHasEndedIsAskedForAnotherRate(t *testing.T) {
 	out := ended(t)
 	for require, want := range map[string]int{"10/s": exitOK, "1000/s": exitWorse} {
 		code, text, log := execute(t, "capacity", "--resume", out, "--require", require)
-		if code != want || !strings.Contains(text, map[string]string{"10/s": "none carries 10/s.",
-			"1000/s": "none does not carry 1,000/s."}[require]) || strings.Contains(log, "probe 1") {
+		if code != want || !strings.Contains(text, map[string]string{"10/s": "look-up carries 10/s.",
+			"1000/s": "look-up does not carry 1,000/s."}[require]) || strings.Contains(log, "probe 1") {
 			t.Errorf("--require %s: exit %d, want %d\n%s\n%s", require, code, want, text, log)
 		}
 	}

@@ -53,7 +53,7 @@ func TestADimensionThatIsRegisteredShowsEverywhere(t *testing.T) {
 		{"fields", []string{"scenarios", "--fields"}, []string{"colour", "a list of red, blue"}, 0},
 		{"flag", []string{"run", "--help"}, []string{"--colour LIST", "The colour of calls."}, 0},
 		{"completion", []string{"__complete", "run", "--colour", ""}, []string{"red\nblue\n"}, 0},
-		{"plan", []string{"plan", file, "--colour", "red,blue"}, []string{"colour=blue", "blue vs red"}, 0},
+		{"plan", []string{"plan", file, "--colour", "red,blue"}, []string{"sdk/blue at 1,000/s", "blue vs red"}, 0},
 		{"a wrong arm", []string{"plan", file, "--colour", "bleu"}, nil, 2},
 		{"answer", []string{"show", run}, []string{"\nsdk/blue ", "blue vs red, spans=none, paired by round"}, 0},
 		{"tables", []string{"show", run, "--all"}, []string{"spans=sdk/colour=blue", "colour=blue vs colour=red",
@@ -125,8 +125,8 @@ func TestTwoTargetsAreComparedInOneRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := own(t, "run", "--target", "look-up,spanned", "--compare", "spanned vs look-up", "--qps",
 		"400",
-		"--duration", "100ms", "--warmup", "0", "--rounds", "6", "--seed", "1", "--out", out)
-	if code != 0 || !strings.Contains(stdout, "spanned vs look-up") {
+		"--duration", "100ms", "--warmup", "0", "--rounds", "6", "--seed", "1", "--all", "--out", out)
+	if code != 0 || !strings.Contains(stdout, "target=spanned vs target=look-up") {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	run, err := results.Read(out)

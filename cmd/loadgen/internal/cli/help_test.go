@@ -263,7 +263,7 @@ func TestAnOwnTargetIsAnArgument(t *testing.T) {
 	}{
 		{"planned", "plan spanned", exitOK, "spanned: Makes spans by itself."},
 		{"with other flags", "plan spanned --qps 20k --rounds 3", exitOK, "3 visits of 5s in 3 rounds"},
-		{"a scenario is still one", "plan span-reuse --qps 1k", exitOK, "spans=pooled-off"},
+		{"a scenario is still one", "plan span-reuse --qps 1k", exitOK, "pooled-off at 1,000/s"},
 		{"and --target", "plan spanned --target look-up", exitUnusable,
 			"spanned and --target look-up both name what to measure: want one of them"},
 		{"misspelt", "plan spaned", exitUnusable,

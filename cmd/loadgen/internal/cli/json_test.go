@@ -373,7 +373,8 @@ func TestAnInterruptedComparisonSaysSo(t *testing.T) {
 	if err := o.finish(cut); err != cut || stdout.Len() > 0 {
 		t.Errorf("nothing was compared: %v\n%s", err, &stdout)
 	}
-	if err := o.printComparison(&gate.Report{Schema: gate.Schema}, "base", "head", cut, false); err != nil {
+	r := &gate.Report{Schema: gate.Schema, Kind: "compare"}
+	if err := o.printComparison(r, "base", "head", cut, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.finish(cut); err != cut || one(t, stdout.String())["interrupted"] != true {

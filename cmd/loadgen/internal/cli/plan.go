@@ -78,7 +78,8 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 			continue
 		}
 		n := s.Calls(c.Level)
-		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds)), upTo(s.Surely(c.Level)))
+		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds)),
+			upTo(s.Surely(c.Level)))
 	}
 	b.WriteString(screen.Blocks(t))
 	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",

@@ -107,7 +107,8 @@ func runOf(args []string) (string, error) {
 	return newest, nil
 }
 
-// runPath returns the path that commands are given to read a run again: its directory, or another name of its run.json.
+// runPath returns the path that commands are given to read a run again: its directory, or another name of its
+// run.json.
 func runPath(path string) string {
 	if filepath.Base(path) != results.JSONFile {
 		return format.Operand(filepath.Clean(path))

@@ -207,7 +207,7 @@ func TestAProgramWithoutAScenarioDrivesItsFirstTarget(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "look-up") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
-	if code, stdout, _ := own(t, "plan", "span-reuse"); code != 0 || !strings.Contains(stdout, "spans=pooled-off") {
+	if code, stdout, _ := own(t, "plan", "span-reuse"); code != 0 || !strings.Contains(stdout, "pooled-off at ") {
 		t.Errorf("the scenarios of loadgen are there too: exit %d\n%s", code, stdout)
 	}
 }
@@ -295,7 +295,7 @@ func TestAnotherTargetHasItsOwnNameAndNoEstimatorsThatNobodyAskedFor(t *testing.
 		{"the first", "plan", "look-up", "tdigest"},
 		{"another", "plan --target spanned", "spanned: Makes spans by itself.", "look-up"},
 		{"estimators", "plan --quantile hdr", "estimators  hdr", "tdigest"},
-		{"the map", "plan --target map", "spans=sdk", "look-up"},
+		{"the map", "plan --target map", "sdk at 10,000/s", "look-up"},
 		{"help", "run --help", "--target, look-up is taken.", "span-reuse is taken"},
 		{"scenarios", "scenarios", "--target spanned", "--target map"},
 		{"completion", "__complete run --target s", "spanned\tMakes spans by itself.", "nobody"},

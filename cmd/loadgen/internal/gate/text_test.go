@@ -70,7 +70,8 @@ func ofARun(t *testing.T) *Report {
 // onABusyMachine returns the report of a run most of whose visits are not valid.
 func onABusyMachine(t *testing.T) *Report {
 	r := ofARun(t)
-	r.visits = visits{all: 36, notValid: 30, misled: 30, reasons: map[string]int{"noisy-machine": 30, "generator-limited": 9}}
+	r.visits = visits{all: 36, notValid: 30, misled: 30,
+		reasons: map[string]int{"noisy-machine": 30, "generator-limited": 9}}
 	r.Warnings = append(r.Warnings, "the run is partial: it has 36 of 108 visits")
 	return r
 }

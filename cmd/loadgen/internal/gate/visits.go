@@ -12,10 +12,16 @@ import (
 
 // VisitCounts are numbers of visits of the compared runs.
 type VisitCounts struct {
-	Valid    bool           `json:"valid"` // whether most visits measured the target, and not the machine
-	Measured int            `json:"measured"`
-	NotValid int            `json:"not_valid"`
-	Reasons  map[string]int `json:"reasons"` // the visits with each reason
+	Valid    bool          `json:"valid"` // whether most visits measured the target, and not the machine
+	Measured int           `json:"measured"`
+	NotValid int           `json:"not_valid"`
+	Reasons  []ReasonCount `json:"reasons"` // most frequent first
+}
+
+// A ReasonCount is how many visits are not valid for a reason.
+type ReasonCount struct {
+	Name   string `json:"name"`
+	Visits int    `json:"visits"`
 }
 
 // visits says how many visits of the compared runs are not valid, and why. It is zero if what is compared are no runs.
@@ -59,14 +65,19 @@ func (v *visits) String() string {
 	if v.notValid == 0 {
 		return ""
 	}
-	var names []string
+	names := v.names()
+	return fmt.Sprintf("%d of %s not valid (%s)", v.notValid, format.Plural(v.all, "visit"), format.FewNames(names))
+}
+
+// names returns the reasons, most frequent first.
+func (v *visits) names() (names []string) {
 	for name := range v.reasons {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(v.reasons[b], v.reasons[a]), cmp.Compare(a, b))
 	})
-	return fmt.Sprintf("%d of %s not valid (%s)", v.notValid, format.Plural(v.all, "visit"), format.FewNames(names))
+	return names
 }
 
 // counts returns the numbers of visits, or nil if what is compared are no runs.
@@ -74,7 +85,11 @@ func (v *visits) counts() *VisitCounts {
 	if v.all == 0 {
 		return nil
 	}
-	return &VisitCounts{Valid: !v.void(), Measured: v.all, NotValid: v.notValid, Reasons: v.reasons}
+	c := &VisitCounts{Valid: !v.void(), Measured: v.all, NotValid: v.notValid, Reasons: []ReasonCount{}}
+	for _, name := range v.names() {
+		c.Reasons = append(c.Reasons, ReasonCount{name, v.reasons[name]})
+	}
+	return c
 }
 
 // NotValid returns a sentence that the comparison is not valid, and which numbers may be read, or "" if it is valid.
