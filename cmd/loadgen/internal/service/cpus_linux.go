@@ -1,0 +1,97 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// allowedCPUs returns the processors that the calling thread may use.
+func allowedCPUs() (CPUSet, error) {
+	var mask unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &mask); err != nil {
+		return nil, err
+	}
+	var set CPUSet
+	for cpu := range mostCPUs {
+		if mask.IsSet(cpu) {
+			set = append(set, cpu)
+		}
+	}
+	return set, nil
+}
+
+// mask returns the set in the form of the kernel.
+func (c CPUSet) mask() *unix.CPUSet {
+	mask := new(unix.CPUSet)
+	for _, cpu := range c {
+		mask.Set(cpu)
+	}
+	return mask
+}
+
+// siblings returns the processors of the core of a processor, or none if they are unknown.
+func siblings(cpu int) CPUSet {
+	data, err := os.ReadFile(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu))
+	var set CPUSet
+	if err != nil || set.UnmarshalText(data) != nil {
+		return nil
+	}
+	return set
+}
+
+// goProcs returns "", since the runtime of Go sees the processors that a process may use.
+func (CPUSet) goProcs() string { return "" }
+
+// confineThread lets the calling thread, and what it starts, use only the processors of a set. The empty set changes
+// nothing. restore undoes it.
+func confineThread(c CPUSet) (restore func() error, err error) {
+	if len(c) == 0 {
+		return func() error { return nil }, nil
+	}
+	var before unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return nil, err
+	}
+	if err := unix.SchedSetaffinity(0, c.mask()); err != nil {
+		return nil, err
+	}
+	return func() error { return unix.SchedSetaffinity(0, &before) }, nil
+}
+
+// Confine lets this process, which is the load generator, use only the processors of the set, and sets GOMAXPROCS. The
+// empty set changes nothing.
+func (c CPUSet) Confine() error {
+	if len(c) == 0 {
+		return nil
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	confined := map[string]bool{}
+	for { // a thread gets the processors of the one that starts it, so soon there are no new ones with others
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return fmt.Errorf("setting the processors of loadgen to %v: %w", c, err)
+		}
+		before := len(confined)
+		for _, task := range tasks {
+			tid, err := strconv.Atoi(task.Name())
+			if err != nil || confined[task.Name()] {
+				continue
+			}
+			confined[task.Name()] = true
+			if err := unix.SchedSetaffinity(tid, c.mask()); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("setting the processors of loadgen to %v: %w", c, err)
+			}
+		}
+		if len(confined) == before {
+			runtime.GOMAXPROCS(len(c))
+			return nil
+		}
+	}
+}
