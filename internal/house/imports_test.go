@@ -56,6 +56,7 @@ var rooms = map[string][]string{
 	"history":   {"child", "format", "gate", "lock", "terminal"},
 	"lock":      {},
 	"machine":   {"format"},
+	"otlpsink":  {},
 	"page":      {"fleet", "format", "gate", "report", "usl"},
 	"pty":       {},
 	"quantiles": {"format", "hdrlog", "terminal"},

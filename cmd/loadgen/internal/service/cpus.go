@@ -56,15 +56,16 @@ func (c *CPUSet) UnmarshalText(data []byte) error {
 	return nil
 }
 
-// check returns an error if a processor of the set is not one that this process may use.
+// given are the processors that this process may use, before it confines itself to some of them. It is empty on a
+// system without processor sets.
+var given = threadCPUs()
+
+// check returns an error if a processor of the set is not one that this process may use. On a system without processor
+// sets only their number counts.
 func (c CPUSet) check() error {
-	allowed, err := allowedCPUs()
-	if err != nil || len(c) == 0 {
-		return nil // on a system without processor sets only the number counts
-	}
 	for _, cpu := range c {
-		if !slices.Contains(allowed, cpu) {
-			return fmt.Errorf("processor %d: want some of %v, which this process may use", cpu, allowed)
+		if len(given) > 0 && !slices.Contains(given, cpu) {
+			return fmt.Errorf("processor %d: want some of %v, which this process may use", cpu, given)
 		}
 	}
 	return nil
@@ -75,7 +76,7 @@ func (c CPUSet) check() error {
 // one core. Both sets are empty if there are fewer than two processors, or if they are unknown on this system.
 func (c CPUSet) Split() (service, generator CPUSet) {
 	if len(c) == 0 {
-		c, _ = allowedCPUs() // an error leaves none
+		c = given
 	}
 	if len(c) < 2 {
 		return nil, nil

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allowedCPUs returns the processors that the calling thread may use.
-func allowedCPUs() (CPUSet, error) {
+// threadCPUs returns the processors that the calling thread may use, or none if they are unknown, as on a machine with
+// more than mostCPUs.
+func threadCPUs() (set CPUSet) {
 	var mask unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &mask); err != nil {
-		return nil, err
+		return nil
 	}
-	var set CPUSet
 	for cpu := range mostCPUs {
 		if mask.IsSet(cpu) {
 			set = append(set, cpu)
 		}
 	}
-	return set, nil
+	return set
 }
 
 // mask returns the set in the form of the kernel.
@@ -47,9 +47,12 @@ func siblings(cpu int) CPUSet {
 // goProcs returns "", since the runtime of Go sees the processors that a process may use.
 func (CPUSet) goProcs() string { return "" }
 
-// confineThread lets the calling thread, and what it starts, use only the processors of a set. The empty set changes
-// nothing. restore undoes it.
+// confineThread lets the calling thread, and what it starts, use only the processors of a set. The empty set stands
+// for those that this process was given. restore undoes it.
 func confineThread(c CPUSet) (restore func() error, err error) {
+	if len(c) == 0 {
+		c = given
+	}
 	if len(c) == 0 {
 		return func() error { return nil }, nil
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// allowedCPUs returns an error, since this system has no processor sets.
-func allowedCPUs() (CPUSet, error) { return nil, errUnknown }
+// threadCPUs returns none, since this system has no processor sets.
+func threadCPUs() CPUSet { return nil }
 
 // siblings returns nil, since this system has no processor sets.
 func siblings(int) CPUSet { return nil }

@@ -250,7 +250,7 @@ func parsePrometheus(data []byte) (heap, error) {
 			bytesTotal, allocsTotal, pauses)
 	}
 	h := heap{source: "prometheus", bytes: allocated, allocs: objects, cycles: gc[0].GetSummary().GetSampleCount()}
-	if ns := gc[0].GetSummary().GetSampleSum() * float64(time.Second); ns >= 0 && ns < 1<<63 {
+	if ns := math.Round(gc[0].GetSummary().GetSampleSum() * float64(time.Second)); ns >= 0 && ns < 1<<63 {
 		h.pause = new(time.Duration(ns))
 	}
 	return h, nil

@@ -27,7 +27,7 @@ type Options struct {
 	Ports    map[string]int     // Ports are ports in use by name, such as those of a sidecar that runs already.
 	Ready    Ready              // Ready tells when the service can be called.
 	Stop     Stop               // Stop tells how it is stopped.
-	CPUs     CPUSet             // CPUs are the processors that it may use. The default is those of this process.
+	CPUs     CPUSet             // CPUs are the processors that it may use. The default is all of this process's.
 	Inspect  string             // Inspect is "auto" (the default), "none", or the URL of an endpoint; see Begin.
 	LogFile  string             // LogFile gets the output, without the middle of a long one. "" is none.
 	Sidecars []*Options         // Sidecars are started before, in this order, and stopped after, in reverse.
@@ -186,17 +186,17 @@ func (o *Options) checkSidecars(wrong *problems) {
 			wrong.add(field, "there are two sidecars %s: want a Name for each", name)
 		}
 		seen[sidecar.name()] = true
-		if err := sidecar.with(o).Check(); err != nil {
+		if err := sidecar.with(o.Values, nil).Check(); err != nil {
 			wrong.add(field, "%v", err)
 		}
 	}
 }
 
 // with returns the options of a sidecar, which also has the values and the ports of its service.
-func (o *Options) with(parent *Options) *Options {
+func (o *Options) with(values map[string]string, ports map[string]int) *Options {
 	sidecar := *o
-	sidecar.Values = merged(parent.Values, o.Values)
-	sidecar.Ports = merged(parent.Ports, o.Ports)
+	sidecar.Values = merged(values, o.Values)
+	sidecar.Ports = merged(ports, o.Ports)
 	return &sidecar
 }
 

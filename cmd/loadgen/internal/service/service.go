@@ -81,9 +81,7 @@ func Start(ctx context.Context, o *Options) (*Service, error) {
 	s := &Service{options: o, names: o.names(), gone: make(chan struct{})}
 	s.stop = once(s.end)
 	for _, sidecar := range o.Sidecars {
-		with := sidecar.with(o)
-		with.Ports = merged(s.names.ports, sidecar.Ports)
-		started, err := Start(ctx, with)
+		started, err := Start(ctx, sidecar.with(o.Values, s.names.ports))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("sidecar of service %s: %w", o.name(), err), s.abandon(ctx))
 		}

@@ -1,0 +1,217 @@
+package service
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestTheProcessTableHasThisProcess(t *testing.T) {
+	table, err := processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(table, func(k kin) bool { return k.pid == os.Getpid() })
+	if i < 0 || table[i].parent != os.Getppid() || table[i].zombie || table[i].started == 0 {
+		t.Errorf("%d of %+v", i, table)
+	}
+}
+
+func TestStatIsParsedWhateverTheNameIs(t *testing.T) {
+	const rest = " S 7 8 9 0 -1 4 0 0 0 0 11 12 130 14 20 0 3 0 99 5 6"
+	want := kin{pid: 12, parent: 7, session: 9, started: 99, children: 1440 * time.Millisecond}
+	for _, name := range []string{"shop", "", "a b", ") S 1 (", "(", ")"} {
+		want.name = name
+		if got, err := parseStat([]byte("12 (" + name + ")" + rest)); err != nil || got != want {
+			t.Errorf("%q: %+v, %v: want %+v", name, got, err, want)
+		}
+	}
+	ended, err := parseStat([]byte("12 (x)" + strings.Replace(rest, " S ", " Z ", 1)))
+	if err != nil || !ended.zombie {
+		t.Errorf("%+v, %v: want a process that has ended", ended, err)
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	for _, seed := range []string{"", "12 (x) S 1", "1 (x) Z 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+		")(", "1 (x) S a b c d e f g h i j k l m n o p q r s t"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if k, err := parseStat(data); err == nil && !strings.Contains(string(data), "("+k.name+")") {
+			t.Errorf("%q: name %q", data, k.name)
+		}
+	})
+}
+
+func TestASocketOfThisProcessIsFound(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
+		t.Run(address, func(t *testing.T) {
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				t.Skip(err)
+			}
+			defer l.Close()
+			own, err := socketsOf(os.Getpid())
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := listening(os.Getpid())
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := slices.ContainsFunc(all, func(s socket) bool {
+				return own[s.inode] && s.address.String() == l.Addr().String()
+			})
+			if !found {
+				t.Errorf("%v is not among %v", l.Addr(), all)
+			}
+		})
+	}
+}
+
+func TestOnlyListeningSocketsAreParsed(t *testing.T) {
+	const table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode\n" +
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 123 1 0 100\n" +
+		"   1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 124 1 0 100\n" +
+		"   2: 00000000000000000000000001000000:0050 0:0 0A 0:0 0:0 0 0 0 125 1\n" +
+		"   3: 0000000000000000FFFF00000100007F:0051 0:0 0A 0:0 0:0 0 0 0 126 1\n" +
+		"   4: 0100:0050 0:0 0A 0:0 0:0 0 0 0 127 1\n"
+	var got []string
+	for _, s := range parseSockets([]byte(table)) {
+		got = append(got, fmt.Sprint(s.address, " ", s.inode))
+	}
+	if want := []string{"127.0.0.1:8080 123", "[::1]:80 125", "127.0.0.1:81 126"}; !slices.Equal(got, want) {
+		t.Errorf("%q: want %q", got, want)
+	}
+}
+
+func FuzzParseSockets(f *testing.F) {
+	f.Add([]byte("0: 0100007F:1F90 0:0 0A 0 0 0 0 0 123"))
+	f.Add([]byte("0: 0100007:1F90 0:0 0A 0 0 0 0 0 123\n0: :x 0 0A 0 0 0 0 0 1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, s := range parseSockets(data) {
+			if !s.address.IsValid() || s.inode == "" {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+}
+
+// A service gets a port of its own when another program takes the one it was given.
+func TestATakenPortIsReplaced(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	for name, row := range map[string]struct {
+		takes int // how many of the ports that are given are taken
+		fails bool
+	}{"once": {1, false}, "twice": {2, false}, "always": {9, true}} {
+		t.Run(name, func(t *testing.T) {
+			given := 0
+			o := &Options{
+				Command: []string{os.Args[0]},
+				Env:     map[string]*string{"SERVICE_TEST_AS": new("polite")},
+				Ready:   Ready{LogLine: listensLine, Timeout: time.Minute},
+				freePort: func() (int, error) {
+					if given++; given <= row.takes {
+						return port, nil
+					}
+					return freePort()
+				},
+			}
+			s, err := Start(t.Context(), o)
+			if row.fails {
+				if err == nil || !strings.Contains(err.Error(), "address already in use") || given != portTries {
+					t.Errorf("%v after %d tries: want %d", err, given, portTries)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Port() == port || given != row.takes+1 {
+				t.Errorf("port %d after %d tries", s.Port(), given)
+			}
+			if _, err := s.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// The guard kills the groups that it was told of and not told to forget.
+func TestTheGuardKillsWhatIsLeft(t *testing.T) {
+	o := &Options{Command: []string{os.Args[0]}, Env: map[string]*string{"SERVICE_TEST_AS": new("polite")}}
+	var services [2]*Service
+	for i := range services {
+		s, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		services[i] = s
+	}
+	left, forgotten := services[0], services[1]
+	keepGuard("nobody", strings.NewReader(fmt.Sprintf("%d\nx\n%d\n%d\n", left.process.family.main,
+		forgotten.process.family.main, -forgotten.process.family.main)))
+	<-left.Gone()
+	if forgotten.process.hasEnded() {
+		t.Error("a group was killed that had ended")
+	}
+	for _, s := range services {
+		if _, err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The generator keeps to its processors, and so do its later threads.
+func TestConfineHoldsForAllThreads(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
+	defer func() {
+		if err := given.Confine(); err != nil {
+			t.Error(err)
+		}
+		runtime.GOMAXPROCS(procs)
+	}()
+	one := given[:1]
+	if err := one.Confine(); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		onLongLivedThread(func() {
+			if got := threadCPUs(); !slices.Equal(got, one) {
+				t.Errorf("%v: want %v", got, one)
+			}
+		})
+	}
+	if runtime.GOMAXPROCS(0) != 1 {
+		t.Errorf("GOMAXPROCS is %d: want 1", runtime.GOMAXPROCS(0))
+	}
+	// A service gets all processors, unless its options say otherwise.
+	s, err := Start(t.Context(), &Options{Command: []string{os.Args[0]},
+		Env: map[string]*string{"SERVICE_TEST_AS": new("polite")}, Ready: Ready{HTTP: "/healthz"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mask unix.CPUSet
+	if err := unix.SchedGetaffinity(s.process.family.main, &mask); err != nil || mask.Count() != len(given) {
+		t.Errorf("the service has %d processors, %v: want %d", mask.Count(), err, len(given))
+	}
+	if _, err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := (CPUSet{1000}).Confine(); err == nil || !strings.Contains(err.Error(), "processor 1000: want some of ") {
+		t.Errorf("%v: want an error", err)
+	}
+}
