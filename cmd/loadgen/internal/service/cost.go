@@ -107,7 +107,7 @@ func (s *Service) Idle(ctx context.Context, d time.Duration) error {
 // Begin is called just before the load. It forgets the peak of memory, and reads the clocks of the service and of its
 // sidecars, and what a Go service tells about its allocations.
 //
-// Options.Inspect says where it tells this. "auto" tries the places where programs usually do, on the service's port:
+// Options.Inspect says where it tells this. "auto" tries the places where programs usually do, if Ready.HTTP is set:
 // /debug/pprof/heap?debug=1 (package net/http/pprof), /debug/vars (package expvar) and /metrics (Prometheus). The
 // first two are exact. Prometheus lags behind by what is in the caches of the allocator, some thousand small objects
 // for each processor. What a question itself allocates is measured, and subtracted.

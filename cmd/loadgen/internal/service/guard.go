@@ -58,7 +58,8 @@ type guardian struct {
 	owner  string   // names this process in marks
 	orders *os.File // nil: no guard has been started
 	ended  chan struct{}
-	marks  int // the number of marks so far
+	groups map[int]bool // what the guard is to kill
+	marks  int          // the number of marks so far
 }
 
 // mark returns a mark for a new service, and starts a guard if there is none.
@@ -103,6 +104,11 @@ func (g *guardian) start() error {
 		return err
 	}
 	g.orders, g.ended = w, make(chan struct{})
+	for group := range g.groups { // of a guard that was killed
+		if err := g.order(group); err != nil {
+			return err
+		}
+	}
 	go func(ended chan struct{}) {
 		_ = cmd.Cmd.Wait() // how it ended says nothing: the next service starts another
 		close(ended)
@@ -111,18 +117,27 @@ func (g *guardian) start() error {
 }
 
 // watch tells the guard to kill a group when this process ends.
-func (g *guardian) watch(group int) error { return g.order(group) }
+func (g *guardian) watch(group int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.groups == nil {
+		g.groups = map[int]bool{}
+	}
+	g.groups[group] = true
+	return g.order(group)
+}
 
 // forget tells the guard that a group has ended.
 func (g *guardian) forget(group int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.groups, group)
 	// If the guard has been killed, there is nothing for it to forget.
 	_ = g.order(-group)
 }
 
-// order writes a number to the guard.
+// order writes a number to the guard. The caller holds the lock.
 func (g *guardian) order(n int) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if _, err := fmt.Fprintln(g.orders, n); err != nil {
 		return fmt.Errorf("writing to the process that ends services when loadgen is killed: %w", err)
 	}

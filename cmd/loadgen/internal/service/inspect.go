@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -60,13 +60,21 @@ func (s *Service) findEndpoint(ctx context.Context) error {
 		s.window.endpoint = &endpoint{url: heapProfile(target)}
 		return nil
 	}
-	if s.options.Ready.GRPC != nil {
-		s.note("allocations: unknown, since the service has no HTTP endpoint: set Inspect to the URL of one")
+	if s.options.Ready.HTTP == "" { // other protocols are not asked in HTTP
+		s.note("allocations: unknown, since Ready names no HTTP endpoint: set Inspect to the URL of one")
 		return nil
 	}
-	host := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port()))
+	ready, err := s.options.readyURL(s.names)
+	if err != nil {
+		return err
+	}
+	place, err := url.Parse(ready)
+	if err != nil {
+		return err
+	}
 	for _, path := range []string{"/debug/pprof", "/debug/vars", "/metrics"} {
-		e := &endpoint{url: heapProfile(host + path)}
+		root := url.URL{Scheme: place.Scheme, Host: place.Host, Path: path}
+		e := &endpoint{url: heapProfile(root.String())}
 		if _, err := e.read(ctx); err == nil {
 			s.window.endpoint = e
 			return nil

@@ -93,14 +93,10 @@ func (o *Options) names() *names {
 	return &names{ports: merged(o.Ports, nil), values: o.Values}
 }
 
-// assign gives a free port to the service, and to each name without one. It does not change the ports in o.
+// assign gives a free port to the service, and to each name without one.
 func (o *Options) assign(n *names) (err error) {
-	free := o.freePort
-	if free == nil {
-		free = freePort
-	}
-	if n.port, err = free(); err != nil {
-		return fmt.Errorf("looking for a free port: %w", err)
+	if n.port, err = o.unused(n); err != nil {
+		return err
 	}
 	for _, t := range o.texts() {
 		for _, found := range placeholder.FindAllString(t.text, -1) {
@@ -108,12 +104,32 @@ func (o *Options) assign(n *names) (err error) {
 			if !ok || n.ports[name] != 0 {
 				continue
 			}
-			if n.ports[name], err = free(); err != nil {
-				return fmt.Errorf("looking for a free port %s: %w", name, err)
+			if n.ports[name], err = o.unused(n); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unused returns a free port that n does not have. The system may give the same one twice, since nobody listens on it
+// yet.
+func (o *Options) unused(n *names) (int, error) {
+	free := o.freePort
+	if free == nil {
+		free = freePort
+	}
+	const tries = 100
+	for range tries {
+		port, err := free()
+		if err != nil {
+			return 0, fmt.Errorf("looking for a free port: %w", err)
+		}
+		if port != n.port && !slices.Contains(slices.Collect(maps.Values(n.ports)), port) {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("looking for a free port: the system gave the same ones %d times", tries)
 }
 
 // merged returns the entries of both maps. Those of b replace those of a.

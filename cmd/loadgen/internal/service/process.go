@@ -21,10 +21,11 @@ type process struct {
 	log    *log
 	exited chan struct{} // closed when the process has ended
 	ended  chan struct{} // closed when its output has been read, too
+	begun  time.Time
 }
 
 // outputDelay is how long the output of a process is read after its end, if another process still has it open.
-const outputDelay = time.Second
+const outputDelay = 250 * time.Millisecond
 
 // startProcess starts a program. The process ends when this process ends, however that ends.
 func startProcess(program, env []string, dir string, cpus CPUSet, log *log) (*process, error) {
@@ -43,12 +44,14 @@ func startProcess(program, env []string, dir string, cpus CPUSet, log *log) (*pr
 	cmd := child.Command(context.Background(), program[0], program[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = append(env, mark+"1"), dir, w, w
 	setAttributes(cmd)
+	var begun time.Time
 	onLongLivedThread(func() {
 		var restore func() error
 		if restore, err = confineThread(cpus); err != nil {
 			err = fmt.Errorf("setting the processors of the service to %v: %w", cpus, err)
 			return
 		}
+		begun = time.Now()
 		if err = cmd.Start(); err == nil {
 			err = guards.watch(cmd.Process.Pid)
 		}
@@ -56,7 +59,7 @@ func startProcess(program, env []string, dir string, cpus CPUSet, log *log) (*pr
 			err = fmt.Errorf("setting the processors of loadgen back: %w", failed)
 		}
 	})
-	p := &process{cmd: cmd, log: log, exited: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, exited: make(chan struct{}), ended: make(chan struct{}), begun: begun}
 	if cmd.Process == nil {
 		output.Close()
 		return nil, err

@@ -143,14 +143,13 @@ func (s *Service) launch(ctx context.Context, n *names) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
 	if s.process, err = startProcess(program, env, dir, o.CPUs, log); err != nil {
 		return errors.Join(err, log.close())
 	}
 	if err := s.awaitReady(ctx, n); err != nil {
 		return err
 	}
-	s.cost.Startup = time.Since(begun)
+	s.cost.Startup = time.Since(s.process.begun)
 	return nil
 }
 
@@ -213,7 +212,7 @@ func (s *Service) Port() int { return s.names.port }
 func (s *Service) Ports() map[string]int { return merged(s.names.ports, nil) }
 
 // Sidecars returns the sidecars, each with a Cost of its own. Begin, End, Idle and Stop of the service do the same for
-// its sidecars.
+// its sidecars. After Stop, the Stop of a sidecar returns how that ended.
 func (s *Service) Sidecars() []*Service { return slices.Clone(s.sidecars) }
 
 // Gone returns a channel that is closed if the service or a sidecar ends by itself. Err then tells how.
@@ -231,7 +230,7 @@ func (s *Service) Err() error {
 
 // watch waits for the end of x, which is s or one of its sidecars.
 func (s *Service) watch(x *Service) {
-	<-x.process.ended
+	<-x.process.exited
 	s.lose(x)
 }
 
@@ -250,8 +249,9 @@ func (s *Service) lose(x *Service) {
 	})
 }
 
-// endedByItself returns an error that tells how a process ended that nobody stopped.
+// endedByItself returns an error that tells how a process ended that nobody stopped, when its output has been read.
 func (p *process) endedByItself() error {
+	<-p.ended
 	hint := ""
 	switch {
 	case killed(p.cmd.ProcessState):

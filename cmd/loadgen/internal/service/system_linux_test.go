@@ -150,6 +150,26 @@ func TestATakenPortIsReplaced(t *testing.T) {
 	}
 }
 
+func TestNoTwoPortsAreTheSame(t *testing.T) {
+	given := []int{10, 10, 20, 10, 20, 30}
+	o := &Options{Command: []string{"shop", "{{port a}}", "{{port b}}", "{{port a}}"}, Ports: map[string]int{"b": 20},
+		freePort: func() (port int, err error) {
+			port, given = given[0], given[1:]
+			return port, nil
+		}}
+	n := o.names()
+	if err := o.assign(n); err != nil || n.port != 10 || n.ports["a"] != 30 || n.ports["b"] != 20 {
+		t.Errorf("%+v, %v: want 10, 30 and 20", n, err)
+	}
+	if len(o.Ports) != 1 {
+		t.Errorf("the options have the ports %v: want them unchanged", o.Ports)
+	}
+	o.freePort = func() (int, error) { return 20, nil }
+	if err := o.assign(o.names()); err == nil {
+		t.Error("no error, and no port")
+	}
+}
+
 // The guard kills the groups that it was told of and not told to forget.
 func TestTheGuardKillsWhatIsLeft(t *testing.T) {
 	o := &Options{Command: []string{os.Args[0]}, Env: map[string]*string{"SERVICE_TEST_AS": new("polite")}}
