@@ -48,22 +48,17 @@ func siblings(cpu int) CPUSet {
 func (CPUSet) goProcs() string { return "" }
 
 // confineThread lets the calling thread, and what it starts, use only the processors of a set. The empty set stands
-// for those that this process was given. restore undoes it.
-func confineThread(c CPUSet) (restore func() error, err error) {
-	if len(c) == 0 {
+// for those that this process was given.
+func confineThread(c CPUSet) error {
+	switch {
+	case len(given) == 0 && len(c) == 0:
+		return nil
+	case len(given) == 0: // a later service could not be given all of them again
+		return errors.New("the processors of this machine are unknown: want no choice")
+	case len(c) == 0:
 		c = given
 	}
-	if len(c) == 0 {
-		return func() error { return nil }, nil
-	}
-	var before unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return nil, err
-	}
-	if err := unix.SchedSetaffinity(0, c.mask()); err != nil {
-		return nil, err
-	}
-	return func() error { return unix.SchedSetaffinity(0, &before) }, nil
+	return unix.SchedSetaffinity(0, c.mask())
 }
 
 // Confine lets this process, which is the load generator, use only the processors of the set, and sets GOMAXPROCS. The

@@ -23,7 +23,7 @@ func (c CPUSet) goProcs() string {
 }
 
 // confineThread does nothing, since this system has no processor sets: see goProcs.
-func confineThread(CPUSet) (restore func() error, err error) { return func() error { return nil }, nil }
+func confineThread(CPUSet) error { return nil }
 
 // Confine sets GOMAXPROCS of this process, since this system has no processor sets. The empty set changes nothing.
 func (c CPUSet) Confine() error {

@@ -1,6 +1,9 @@
 package service
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,6 +35,44 @@ func TestTheThreeFormsOfAHeapTellTheSame(t *testing.T) {
 		if pause := h.pauseSince(&heap{pause: new(time.Duration)}); pause == nil || *pause != 60 {
 			t.Errorf("%s: pauses of %v: want 60ns", source, pause)
 		}
+	}
+}
+
+func TestWhatAQuestionAllocatesIsSubtracted(t *testing.T) {
+	for name, row := range map[string]struct{ first, each, load, want uint64 }{
+		"a quiet service":           {0, 100, 0, 0},
+		"a load":                    {0, 100, 500, 500},
+		"a first question for more": {7000, 100, 500, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			allocated := row.first
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				allocated += row.each
+				fmt.Fprintf(w, `{"memstats": {"TotalAlloc": %d, "Mallocs": %d, "NumGC": 1, "PauseTotalNs": 5}}`,
+					10*allocated, allocated)
+				if row.first > 0 {
+					allocated, row.first = allocated+row.first, 0
+				}
+			}))
+			defer server.Close()
+			e := &endpoint{url: server.URL}
+			if err := e.begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			allocated += row.load
+			var cost Cost
+			if err := e.end(t.Context(), &cost); err != nil {
+				t.Fatal(err)
+			}
+			if *cost.Allocs != row.want || *cost.Bytes != 10*row.want || *cost.GCCycles != 0 || *cost.GCPause != 0 {
+				t.Errorf("%d objects of %d bytes, %d collections of %v: want %d objects", *cost.Allocs, *cost.Bytes,
+					*cost.GCCycles, *cost.GCPause, row.want)
+			}
+			allocated = 0
+			if err := e.end(t.Context(), &cost); err == nil || !strings.Contains(err.Error(), "less than before") {
+				t.Errorf("%v: want an error for another process", err)
+			}
+		})
 	}
 }
 

@@ -46,17 +46,13 @@ func startProcess(program, env []string, dir string, cpus CPUSet, log *log) (*pr
 	setAttributes(cmd)
 	var begun time.Time
 	onLongLivedThread(func() {
-		var restore func() error
-		if restore, err = confineThread(cpus); err != nil {
+		if err = confineThread(cpus); err != nil {
 			err = fmt.Errorf("setting the processors of the service to %v: %w", cpus, err)
 			return
 		}
 		begun = time.Now()
 		if err = cmd.Start(); err == nil {
 			err = guards.watch(cmd.Process.Pid)
-		}
-		if failed := restore(); failed != nil && err == nil {
-			err = fmt.Errorf("setting the processors of loadgen back: %w", failed)
 		}
 	})
 	p := &process{cmd: cmd, log: log, exited: make(chan struct{}), ended: make(chan struct{}), begun: begun}
@@ -130,7 +126,7 @@ var threads = sync.OnceValue(func() chan<- func() {
 	return tasks
 })
 
-// onLongLivedThread runs f on a thread that lasts as long as the program.
+// onLongLivedThread runs f on a thread that lasts as long as the program, and does nothing else.
 func onLongLivedThread(f func()) {
 	done := make(chan struct{})
 	threads() <- func() {

@@ -51,8 +51,8 @@ func newMark(t *testing.T) string {
 	return mark
 }
 
-// nothingLeft waits until no process has a mark in its environment. It gives up, and kills them, long after they should
-// have ended.
+// nothingLeft waits until no process has a mark in its environment. Long after they should have ended, it gives up and
+// kills them.
 func nothingLeft(t *testing.T, mark string) {
 	t.Helper()
 	for giveUp := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -206,7 +206,7 @@ func TestAServiceThatDoesNotGetReadyIsAnErrorThatSaysWhy(t *testing.T) {
 		"ends without fail": {"done", service.Ready{}, []string{"exit status 0", "foreground", "printed nothing"}},
 		"another port": {"elsewhere", service.Ready{HTTP: "/healthz", Timeout: long},
 			[]string{"it listens on 127.0.0.1:", "give it {{port}} or $PORT"}},
-		"sick in gRPC":    {"sick", service.Ready{GRPC: new("shop"), Timeout: long}, []string{"NOT_SERVING"}},
+		"sick in gRPC": {"sick", service.Ready{GRPC: new("shop"), Timeout: long}, []string{"NOT_SERVING"}},
 		"no health": {"unhealthy", service.Ready{GRPC: new("")},
 			[]string{"it has no gRPC health service", "want another way"}},
 	} {
@@ -458,14 +458,4 @@ func TestNothingIsStartedAfterASidecarThatFails(t *testing.T) {
 	o.Sidecars = []*service.Options{options(t, "slow"), db}
 	o.Sidecars[0].Ready = service.Ready{LogLine: regexp.MustCompile("thinking")}
 	wants(t, refused(t, t.Context(), o), "sidecar of service polite: service db: it ended by itself: exit status 3")
-}
-
-// Somebody who lists the processes of a machine may end one that looks idle.
-func TestAGuardThatWasKilledIsReplaced(t *testing.T) {
-	t.Setenv(markVariable, t.Name())
-	start(t, options(t, "polite"))
-	for range 2 {
-		killGuards()
-	}
-	ask(t, start(t, options(t, "polite")), "/healthz")
 }

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -195,6 +198,35 @@ func TestTheGuardKillsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// Somebody who lists the processes of a machine may end one that looks idle.
+func TestAGuardThatWasKilledIsReplacedByOneThatKnowsTheGroups(t *testing.T) {
+	var g guardian
+	if _, err := g.mark(); err != nil {
+		t.Fatal(err)
+	}
+	unmarked := exec.Command(os.Args[0])
+	unmarked.Env = append(os.Environ(), "SERVICE_TEST_AS=slow")
+	unmarked.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := unmarked.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.watch(unmarked.Process.Pid); err != nil {
+		t.Error(err)
+	}
+	for _, k := range strays(guardVariable+"="+g.owner, nil) {
+		killProcess(k.pid)
+	}
+	<-g.ended
+	if _, err := g.mark(); err != nil {
+		t.Error(err)
+	}
+	g.orders.Close() // as at the end of this process
+	if err := unmarked.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("%v: want it killed", err)
+	}
+	<-g.ended
+}
+
 // The generator keeps to its processors, and so do its later threads.
 func TestConfineHoldsForAllThreads(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
@@ -208,13 +240,20 @@ func TestConfineHoldsForAllThreads(t *testing.T) {
 	if err := one.Confine(); err != nil {
 		t.Fatal(err)
 	}
+	var threads, all sync.WaitGroup
+	threads.Add(20)
 	for range 20 {
-		onLongLivedThread(func() {
+		all.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			threads.Done()
+			threads.Wait() // so that each has a thread of its own
 			if got := threadCPUs(); !slices.Equal(got, one) {
 				t.Errorf("%v: want %v", got, one)
 			}
 		})
 	}
+	all.Wait()
 	if runtime.GOMAXPROCS(0) != 1 {
 		t.Errorf("GOMAXPROCS is %d: want 1", runtime.GOMAXPROCS(0))
 	}
