@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // a service need not wait for reports of races
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 

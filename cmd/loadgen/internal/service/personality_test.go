@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	_ "net/http/pprof" // /debug/pprof
 	"os"
 	"os/exec"
@@ -45,6 +46,8 @@ var personalities = map[string]func(){
 	"spawner":   func() { spawn("daemon", true) },
 	"passer":    func() { spawn("passing", true) },
 	"passing":   func() { burn(flagged("BURN")); report() },
+	"secure":    func() { serveTLS("127.0.0.1:" + os.Getenv("PORT")) },
+	"only six":  func() { serveTLS("[::1]:" + os.Getenv("PORT")) },
 	"grpc":      func() { serveGRPC(true) },
 	"sick":      func() { serveGRPC(false) },
 	"unhealthy": func() { listenGRPC(grpc.NewServer()) },
@@ -57,6 +60,9 @@ func TestMain(m *testing.M) {
 	if as := os.Getenv(asVariable); as != "" {
 		personalities[as]()
 		os.Exit(0)
+	}
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil { // services need not wait for reports of races
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -85,6 +91,19 @@ func serve(port string) {
 	fmt.Println("listening on", l.Addr())
 	fmt.Println(http.Serve(l, nil))
 	os.Exit(1)
+}
+
+// serveTLS serves with a certificate that no authority has signed.
+func serveTLS(address string) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		panic(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Listener.Close()
+	server.Listener = l
+	server.StartTLS()
+	select {}
 }
 
 var kept []byte

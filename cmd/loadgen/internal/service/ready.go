@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -240,7 +239,7 @@ func (s *Service) checkPort(p *probe, n *names) error {
 		s.note("it is not known whose port answered: %s is on another machine", p.name)
 		return nil
 	}
-	all, err := s.listening()
+	all, err := listening(s.process.family.main)
 	if err != nil {
 		s.note("it is not known whose port %d is: %v", port, err)
 		return nil
@@ -252,7 +251,7 @@ func (s *Service) checkPort(p *probe, n *names) error {
 	}
 	found := false
 	for _, x := range all {
-		if x.address.Port() != port {
+		if ip := x.address.Addr(); x.address.Port() != port || !ip.IsLoopback() && !ip.IsUnspecified() {
 			continue
 		}
 		if !own[x.inode] {
@@ -266,15 +265,6 @@ func (s *Service) checkPort(p *probe, n *names) error {
 			s.process.log.quote())
 	}
 	return nil
-}
-
-// listening returns the sockets that could answer on this machine, as the service sees it.
-func (s *Service) listening() ([]socket, error) {
-	all, err := listening(s.process.family.main)
-	return slices.DeleteFunc(all, func(x socket) bool {
-		ip := x.address.Addr()
-		return !ip.IsLoopback() && !ip.IsUnspecified()
-	}), err
 }
 
 // ownSockets returns the inodes of the sockets of all processes of the service.
@@ -291,23 +281,25 @@ func (s *Service) ownSockets() (map[string]bool, error) {
 	return own, err
 }
 
-// elsewhere returns where the service listens instead of on the port that was asked, or "" if it does not.
+// elsewhere returns where the service listens instead of where it was asked, or "" if it does not.
 func (s *Service) elsewhere(p *probe) string {
-	all, err := s.listening()
+	all, err := listening(s.process.family.main)
 	own, failed := s.ownSockets()
 	if err != nil || failed != nil {
 		return ""
 	}
 	var addresses []string
 	for _, x := range all {
-		if own[x.inode] && x.address.Port() != p.port {
+		asked := x.address.Port() == p.port && (x.address.Addr().Is4() || x.address.Addr().IsUnspecified())
+		if own[x.inode] && !asked {
 			addresses = append(addresses, x.address.String())
 		}
 	}
 	if len(addresses) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (it listens on %s: give it {{port}} or $PORT)", format.And(addresses))
+	return fmt.Sprintf(" (it listens on %s: let it listen on 127.0.0.1, port {{port}} or $PORT)",
+		format.And(addresses))
 }
 
 // ownerOf returns the process that has a socket open, for messages.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -167,6 +168,7 @@ func TestAServiceIsReadyWhenItAnswers(t *testing.T) {
 	}{
 		"a path":                    {"polite", service.Ready{HTTP: "/healthz"}},
 		"a URL":                     {"polite", service.Ready{HTTP: "http://localhost:{{port}}/healthz"}},
+		"a URL, of no authority":    {"secure", service.Ready{HTTP: "https://127.0.0.1:{{port}}/"}},
 		"a connection":              {"polite", service.Ready{TCP: true}},
 		"a connection, by default":  {"polite", service.Ready{}},
 		"a line of output":          {"polite", service.Ready{LogLine: regexp.MustCompile(`^listening on 127`)}},
@@ -205,13 +207,19 @@ func TestAServiceThatDoesNotGetReadyIsAnErrorThatSaysWhy(t *testing.T) {
 			[]string{"exit status 3", "\treading config\n\tno ?[31mdatabase"}},
 		"ends without fail": {"done", service.Ready{}, []string{"exit status 0", "foreground", "printed nothing"}},
 		"another port": {"elsewhere", service.Ready{HTTP: "/healthz", Timeout: long},
-			[]string{"it listens on 127.0.0.1:", "give it {{port}} or $PORT"}},
-		"sick in gRPC": {"sick", service.Ready{GRPC: new("shop"), Timeout: long}, []string{"NOT_SERVING"}},
+			[]string{"it listens on 127.0.0.1:", "let it listen on 127.0.0.1, port {{port}} or $PORT"}},
+		"another address": {"only six", service.Ready{Timeout: long}, []string{"it listens on [::1]:"}},
+		"sick in gRPC":    {"sick", service.Ready{GRPC: new("shop"), Timeout: long}, []string{"NOT_SERVING"}},
 		"no health": {"unhealthy", service.Ready{GRPC: new("")},
 			[]string{"it has no gRPC health service", "want another way"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if l, err := net.Listen("tcp", "[::1]:0"); err == nil {
+				l.Close()
+			} else if row.as == "only six" {
+				t.Skip(err)
+			}
 			o := options(t, row.as)
 			o.Ready = row.ready
 			err := refused(t, t.Context(), o)
