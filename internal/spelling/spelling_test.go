@@ -10,7 +10,7 @@ func TestAWordIsTakenForTheNamesThatItIsSpeltLike(t *testing.T) {
 	for word, want := range map[string]string{
 		"poold": " (did you mean pooled?)", "pooledd": " (did you mean pooled?)",
 		"pooled": " (did you mean pooled?)", "POOLED": " (did you mean pooled or pooled-value?)",
-		"pool":   " (did you mean pooled or pooled-value?)", "skd": " (did you mean sdk?)",
+		"pool": " (did you mean pooled or pooled-value?)", "skd": " (did you mean sdk?)",
 		"durtaion":  " (did you mean duration?)",
 		"spanreuse": " (did you mean span-reuse?)", "q": "", "qs": " (did you mean Q?)",
 		"own": "", "": "", "n": "", "entirely": "", "p": "", "sdk!?": "",

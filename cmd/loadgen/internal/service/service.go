@@ -24,8 +24,8 @@
 // The CPU time of a service is read from the clock of its process, which counts all of its threads to the nanosecond,
 // and from the clocks of its descendants. The CPU time of loadgen is not part of it.
 //
-// Sidecars, such as a database, are started before a service and stopped after it. A sidecar for more than one visit is
-// a Service by itself: what its Ports returns goes into the Options of the others.
+// Sidecars, such as a database, are started before a service and stopped after it. A sidecar for more than one
+// visit is a Service by itself: what its Ports returns goes into the Options of the others.
 //
 // All of this is known on Linux. On macOS, services are started, watched and stopped, and of their cost the start-up
 // time and the allocations are known; processes that leave their group are not found, the owner of a port is not
