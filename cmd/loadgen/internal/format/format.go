@@ -227,7 +227,7 @@ func Duration(d time.Duration) string {
 // About returns how long something will take: 13 s, 6 min, 1.5 h.
 func About(d time.Duration) string {
 	switch {
-	case d < time.Minute:
+	case d < 100*time.Second:
 		return fmt.Sprintf("%.0f s", max(d.Seconds(), 1))
 	case d < 90*time.Minute:
 		return fmt.Sprintf("%.0f min", d.Minutes())
