@@ -60,6 +60,10 @@ func costsOf(all, level []*cell) (list []*dots) {
 func dotOf(v *cell, unit string, q quantity, s *scale) dot {
 	median, least, most := v.spread(unit)
 	r := dot{Name: v.name, Colour: v.look.Colour(), Strong: v.look.Strong, Value: q.number(median)}
+	if median != 0 && median < q.per/10 { // it has lost its digits
+		own := quantityOf(unit, median)
+		r.Value = own.text(median)
+	}
 	if math.IsNaN(median) {
 		r.Missing, r.Tip = true, v.name+": not measured"
 		return r
