@@ -55,7 +55,7 @@ func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, place
 func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, contests []*comparison.Contest,
 	dir string) error {
 	w := cmd.OutOrStdout()
-	place := report.Place{Program: cmd.Root().Name(), Run: dir}
+	place := report.Place{Program: cmd.Root().Name(), Run: format.Operand(dir)}
 	switch d := report.NewDocument(run, contests, place); as {
 	case formatJSON:
 		return printJSON(w, d)
@@ -72,7 +72,7 @@ func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, cont
 func (o *runOptions) printRun(run *results.Run, contests []*comparison.Contest, w *results.Writer,
 	profiles string, exit int) error {
 	dir := filepath.Dir(w.JSONPath())
-	place := report.Place{Program: o.program, Run: dir, Exit: exit}
+	place := report.Place{Program: o.program, Run: format.Operand(dir), Exit: exit}
 	if o.format != formatJSON {
 		return o.screen.Print(o.stdout, o.verbosity.text(run, contests, place, o.screen)+profiles)
 	}

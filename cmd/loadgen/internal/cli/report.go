@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/hdrlog"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
@@ -119,10 +120,10 @@ type runWriter func(w io.Writer, run *results.Run, dir string) error
 
 // writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
 // the gate file of the project.
-func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
-	if format != formatHTML {
+func writerOf(cmd *cobra.Command, as string, units []string) (runWriter, error) {
+	if as != formatHTML {
 		if len(units) > 0 {
-			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
+			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", as, formatHTML)
 		}
 		return func(w io.Writer, run *results.Run, _ string) error { return hdrlog.Log(w, run) }, nil
 	}
@@ -136,7 +137,7 @@ func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, err
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: dir}, noise)
+		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: format.Operand(dir)}, noise)
 	}, nil
 }
 

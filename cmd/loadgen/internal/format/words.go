@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -57,6 +58,27 @@ func Printable(s, keep string) string {
 		return '?'
 	}, s)
 }
+
+// Operand returns a path that no program takes for an option.
+func Operand(path string) string {
+	if strings.HasPrefix(path, "-") {
+		return "./" + path
+	}
+	return path
+}
+
+// Quoted returns a word of a command in the syntax of a shell.
+func Quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
+
+// Argument returns a path as an argument of a command in the syntax of a shell.
+func Argument(path string) string { return Quoted(Operand(path)) }
 
 // Width returns the number of columns that a text takes on a terminal.
 func Width(s string) int { return text.StringWidthWithoutEscSequences(s) }

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -117,7 +116,7 @@ func files(run *results.Run, dir string) string {
 	benchPath := filepath.Join(dir, results.BenchFile)
 	text := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, filepath.Join(dir, results.JSONFile))
 	if measured(run) == 0 {
-		return text
+		return format.Printable(text, "\n")
 	}
 	dimension := dimension(run.Scenario)
 	arms := run.Scenario.Arms(dimension)
@@ -125,22 +124,16 @@ func files(run *results.Run, dir string) string {
 	if len(arms) == 1 {
 		what = "Read it"
 	}
-	return text + fmt.Sprintf(`
+	columns := fmt.Sprintf("/%s@(%s)", dimension, strings.Join(arms, " "))
+	return format.Printable(text+fmt.Sprintf(`
 %s with benchstat:
 
-  go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col '/%s@(%s)' %s
-`, what, dimension, strings.Join(arms, " "), quoted(benchPath))
+  go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col %s %s
+`, what, quoted(columns), format.Argument(benchPath)), "\n")
 }
 
-// quoted returns a path in the syntax of a shell.
-func quoted(path string) string {
-	if plainPath.MatchString(path) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
-var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
+// quoted returns a word of a command in the syntax of a shell.
+func quoted(word string) string { return format.Quoted(word) }
 
 // warnings returns the doubts about a run, each with advice.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {
