@@ -155,7 +155,7 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 		Wall: s.Wall(), Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
-		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
+		p := plannedCell{Name: results.CellName(c), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
 			Percentiles: []string{}}
 		if !s.Closed {
 			n := s.Calls(c.Level)
