@@ -105,6 +105,26 @@ func TestTicksOfRatios(t *testing.T) {
 	}
 }
 
+// The labels at the ends of an axis stay near it, and the others are at their ticks.
+func TestLabelsOfAnAxisStayInside(t *testing.T) {
+	for name, row := range map[string]struct {
+		tick tick
+		want string
+	}{
+		"amid":              {tick{500, "×1,000,000"}, "left:50%"},
+		"at the end":        {tick{990, "×1,000,000"}, "left:min(99%,100% + 7px - 5ch)"},
+		"at the beginning":  {tick{10, "÷1,000,000"}, "left:max(1%,5ch - 7px)"},
+		"a short one":       {tick{990, "×2"}, "left:99%"},
+		"a short beginning": {tick{0, "0"}, "left:0%"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := string(row.tick.place()); got != row.want {
+				t.Errorf("%s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
 // The colours of windows reach up to the longest latency, by thirds of decades.
 func TestColoursOfWindows(t *testing.T) {
 	for longest, want := range map[time.Duration]string{

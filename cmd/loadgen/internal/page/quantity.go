@@ -55,6 +55,8 @@ func quantityOf(unit string, values ...float64) quantity {
 	ns := 0.0 // of the unit of the values
 	switch {
 	case per != "":
+	case unit == "B/op" && size >= 10<<20:
+		q.unit, q.per = "MiB/op", 1<<20
 	case word == "ns", word == "sec", strings.HasSuffix(word, "-ns"), strings.HasSuffix(word, "-sec"),
 		strings.HasSuffix(word, "-us"):
 		ns = map[byte]float64{'n': 1, 's': 1e9, 'u': 1e3}[word[strings.LastIndex(word, "-")+1]]
