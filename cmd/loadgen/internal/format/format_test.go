@@ -112,19 +112,25 @@ func TestWhatIsWritten(t *testing.T) {
 		"argument: all of it":                  {format.Argument("-my dash"), "'./-my dash'"},
 		"quoted: an option":                    {format.Quoted("--qps"), "--qps"},
 		"quoted: nothing":                      {format.Quoted(""), "''"},
-		"markdown":                             {format.Markdown("a_b <i> [x](y)\n"), `a\_b &lt;i&gt; \[x\](y)?`},
-		"cut: it fits":                         {format.Cut("abc", 3), "abc"},
-		"cut: wide runes":                      {format.Cut("生命生命", 5), "生命…"},
-		"cut: combining runes take no columns": {format.Cut("e\u0301e\u0301e\u0301", 3), "e\u0301e\u0301e\u0301"},
-		"tail: it fits":                        {format.Tail("abc", 3), "abc"},
-		"tail: the end":                        {format.Tail("abcdef", 4), "…def"},
-		"tail: wide runes":                     {format.Tail("生命生命", 5), "…生命"},
-		"wrap: words":                          {format.Wrap("- aa bb cc", 7, "  "), "- aa bb\n  cc\n"},
-		"wrap: columns and not bytes":          {format.Wrap("µµ µµ µµ", 8, ""), "µµ µµ µµ\n"},
-		"wrap: wide runes":                     {format.Wrap("生命 生命", 8, ""), "生命\n生命\n"},
-		"wrap: a long word":                    {format.Wrap("abcdef gh", 3, " "), "abcdef\n gh\n"},
-		"wrap: line breaks and blanks":         {format.Wrap("  a\n\nb", 80, "    "), "  a\n\n    b\n"},
-		"wrap: control characters":             {format.Wrap("a\x1bb\rc", 80, ""), "a?b c\n"},
+		"printable: a joined emoji": {format.Printable("👩\u200d👩\u200d👧 and 🏳️\u200d🌈", ""),
+			"👩\u200d👩\u200d👧 and 🏳️\u200d🌈"},
+		"printable: a joined tone of skin":       {format.Printable("👩🏽\u200d🚀", ""), "👩🏽\u200d🚀"},
+		"printable: a joined mark":               {format.Printable("क्\u200dष", ""), "क्\u200dष"},
+		"printable: a joiner that joins nothing": {format.Printable("\u200da\u200db 👩\u200d\x1b👩\u200d 👩\u200d", ""), "?a?b 👩??👩? 👩?"},
+		"printable: bytes that are no text":      {format.Printable("a\xffb", ""), "a\ufffdb"},
+		"markdown":                               {format.Markdown("a_b <i> [x](y)\n"), `a\_b &lt;i&gt; \[x\](y)?`},
+		"cut: it fits":                           {format.Cut("abc", 3), "abc"},
+		"cut: wide runes":                        {format.Cut("生命生命", 5), "生命…"},
+		"cut: combining runes take no columns":   {format.Cut("e\u0301e\u0301e\u0301", 3), "e\u0301e\u0301e\u0301"},
+		"tail: it fits":                          {format.Tail("abc", 3), "abc"},
+		"tail: the end":                          {format.Tail("abcdef", 4), "…def"},
+		"tail: wide runes":                       {format.Tail("生命生命", 5), "…生命"},
+		"wrap: words":                            {format.Wrap("- aa bb cc", 7, "  "), "- aa bb\n  cc\n"},
+		"wrap: columns and not bytes":            {format.Wrap("µµ µµ µµ", 8, ""), "µµ µµ µµ\n"},
+		"wrap: wide runes":                       {format.Wrap("生命 生命", 8, ""), "生命\n生命\n"},
+		"wrap: a long word":                      {format.Wrap("abcdef gh", 3, " "), "abcdef\n gh\n"},
+		"wrap: line breaks and blanks":           {format.Wrap("  a\n\nb", 80, "    "), "  a\n\n    b\n"},
+		"wrap: control characters":               {format.Wrap("a\x1bb\rc", 80, ""), "a?b c\n"},
 		"TSV: a tab in a field": {format.TSV([][]string{{"a", "b"}, {"c\td", "e\n"}}),
 			"a\tb\nc d\te \n"},
 		"time: ns":                          {format.Time(412), "412 ns"},
@@ -153,6 +159,15 @@ func TestWhatIsWritten(t *testing.T) {
 				t.Errorf("%q, want %q", c.got, c.want)
 			}
 		})
+	}
+}
+
+// A joiner takes no column: a text has the width of its characters.
+func TestAJoinerHasNoWidth(t *testing.T) {
+	for text, want := range map[string]int{"👩\u200d👩\u200d👧": 6, "🏳\ufe0f\u200d🌈": 4, "a\u200db": 3} {
+		if got := format.Width(format.Printable(text, "")); got != want {
+			t.Errorf("%q has %d columns, want %d", text, got, want)
+		}
 	}
 }
 

@@ -35,9 +35,8 @@ func (s *Screen) Ending(e Ending) string {
 	if e.Doubt != "" {
 		b.WriteString(s.labelled("In doubt:", strings.TrimSuffix(e.Doubt, ".")+".", s.Doubt))
 	}
-	b.WriteString(s.action("Next:", e.Advice, e.Next, e.Why, s.Doubt))
-	b.WriteString(s.action("More:", e.More, e.Rest, "", s.Dim))
-	return s.exit(b.String(), e.Exit)
+	return b.String() + s.exit(s.action("Next:", e.Advice, e.Next, e.Why, s.Doubt)+
+		s.action("More:", e.More, e.Rest, "", s.Dim), e.Exit)
 }
 
 // action returns what to do after a label: words, a command, and what it is good for. The command has a line of its

@@ -31,7 +31,7 @@ func TestAnEndingHasItsLinesInOneOrder(t *testing.T) {
 			"A is better.\nIn doubt: it was busy.\nexit 1\n"},
 		"no room for the reason": {func(e *terminal.Ending) { e.Why, e.Exit = strings.Repeat("why ", 15)+"not", 0 },
 			"A is better.\nIn doubt: it was busy.\n" +
-				"Next: loadgen run\n  (why why why why why why why why why why why why why why why\n  not)\n" +
+				"Next: loadgen run\n  (why why why why why why why why why why why why why why\n  why not)\n" +
 				"More: loadgen show --all DIR\n"},
 		"words before a command": {func(e *terminal.Ending) { e.Advice, e.Exit = "close it, then", 0 },
 			"A is better.\nIn doubt: it was busy.\nNext: close it, then loadgen run     (again)\n" +
