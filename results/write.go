@@ -255,6 +255,9 @@ func benchLines(h *Header, v *Visit) (string, error) {
 	return b.String(), nil
 }
 
+// CellName returns a cell's arm and level as they stand in the names of run.bench: spans=sdk/load=ramp:1k..20k@1m.
+func CellName(c scenarios.Cell) string { return c.Arm() + "/" + c.Level.Name() }
+
 // BenchName returns the name of a cell's visits in run.bench, without the prefix Benchmark.
 func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load", c) }
 

@@ -68,15 +68,15 @@ func (a *Arm) Unanswered() string {
 
 // ending returns the last lines of the text.
 func (f *File) ending(s *terminal.Screen, r Reading) string {
-	next, why := f.next(r)
 	answer := f.answerText()
 	if f.partial() {
 		answer = "PARTIAL: the search has not ended, and this is what it knows so far. " + answer
 	}
-	e := terminal.Ending{Answer: answer, Doubt: strings.Join(f.doubts(), "; "), Next: next, Why: why,
-		More: filepath.Join(r.Dir, FileName), Exit: r.Exit}
+	e := terminal.Ending{Answer: answer, Doubt: strings.Join(f.doubts(), "; "),
+		Rest: filepath.Join(r.Dir, FileName), Exit: r.Exit}
+	e.Advice, e.Next, e.Why = f.next(r)
 	if !r.All && !f.partial() {
-		e.More = "loadgen show --all " + format.Shell(format.Operand(r.Dir))
+		e.Rest = "loadgen show --all " + format.Argument(r.Dir)
 	}
 	return s.Ending(e)
 }
@@ -249,15 +249,16 @@ func (f *File) doubts() (parts []string) {
 	return parts
 }
 
-// next returns what to do, and why.
-func (f *File) next(r Reading) (command, why string) {
-	resume := "loadgen capacity --resume " + r.Dir
+// next returns what to do, a command, and why.
+func (f *File) next(r Reading) (advice, command, why string) {
+	dir := format.Argument(r.Dir)
+	resume := "loadgen capacity --resume " + dir
 	longer := resume
 	if f.Search != nil {
 		longer += fmt.Sprintf(" --budget %v", 2*f.Search.Options().Budget)
 	}
 	if f.partial() {
-		return resume, "goes on"
+		return "", resume, "goes on"
 	}
 	fails, open := f.Unmet()
 	for i := range f.Answer.Arms {
@@ -266,18 +267,18 @@ func (f *File) next(r Reading) (command, why string) {
 		switch {
 		case len(open) == 0 || f.Require > 0 && f.carries(a):
 		case limited && a.machineBusy():
-			return "close other programs, then " + longer, ""
+			return "close other programs, then", longer, ""
 		case a.Verdict == GeneratorLimited:
-			return "loadgen selftest --quick", "what the generator can do on this machine"
+			return "", "loadgen selftest --quick", "what the generator can do on this machine"
 		case a.Verdict == FailsThroughout, a.Verdict == FailsNow:
-			return a.Unanswered()[strings.Index(a.Unanswered(), ": ")+2:], ""
+			return a.Unanswered()[strings.Index(a.Unanswered(), ": ")+2:], "", ""
 		}
 	}
 	switch {
 	case len(fails) > 0:
-		return "loadgen capacity, without --require", "what it does carry"
+		return "loadgen capacity, without --require", "", "what it does carry"
 	case len(open) > 0:
-		return longer, "a longer search"
+		return "", longer, "a longer search"
 	}
-	return "loadgen capacity plan --peak RATE " + r.Dir, "instances for a peak"
+	return "", "loadgen capacity plan --peak RATE " + dir, "instances for a peak"
 }

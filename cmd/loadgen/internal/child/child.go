@@ -11,13 +11,21 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"syscall"
 	"time"
 )
 
-// Interrupts returns the signals that interrupt the command.
-func Interrupts() []os.Signal { return []os.Signal{syscall.SIGINT, syscall.SIGTERM} }
+// Interrupts returns the signals that interrupt the command. The end of the terminal does, unless the command was
+// started to outlive it, as nohup does.
+func Interrupts() []os.Signal {
+	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
 
 // Interrupted is the exit code of a program that was interrupted, here as in a shell.
 const Interrupted = 128 + int(syscall.SIGINT)
@@ -69,7 +77,7 @@ func (c *Cmd) Wait() error {
 // interrupted reports whether an interrupt ended a process.
 func interrupted(p *os.ProcessState) bool {
 	if status, ok := p.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return slices.Contains(Interrupts(), os.Signal(status.Signal()))
+		return slices.Contains([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}, status.Signal())
 	}
 	return p.ExitCode() == Interrupted
 }

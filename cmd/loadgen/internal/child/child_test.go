@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -120,6 +122,7 @@ func TestAChildThatAnInterruptEndedIsWaitedForUntilTheCommandIsInterruptedToo(t 
 	for name, script := range map[string]string{
 		"an interrupt":               "kill -INT $$",
 		"a request to end":           "kill -TERM $$",
+		"the end of a terminal":      "kill -HUP $$",
 		"the exit code of a handler": "exit 130",
 		"the exit code of a shell":   "sh -c 'kill -INT $$'; exit $?",
 	} {
@@ -140,6 +143,18 @@ func TestAChildThatAnInterruptEndedIsWaitedForUntilTheCommandIsInterruptedToo(t 
 				t.Errorf("%v, before the command was interrupted", err)
 			}
 		})
+	}
+}
+
+// The command outlives its terminal if it was started to.
+func TestTheEndOfATerminalInterruptsUnlessItIsIgnored(t *testing.T) {
+	if !slices.Contains(child.Interrupts(), os.Signal(syscall.SIGHUP)) {
+		t.Error("the end of a terminal is no interrupt")
+	}
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	if slices.Contains(child.Interrupts(), os.Signal(syscall.SIGHUP)) {
+		t.Error("the end of a terminal is an interrupt although it is ignored")
 	}
 }
 

@@ -55,7 +55,7 @@ func (v *verbosity) text(run *results.Run, contests []*comparison.Contest, place
 func printRun(cmd *cobra.Command, as string, v verbosity, run *results.Run, contests []*comparison.Contest,
 	dir string) error {
 	w := cmd.OutOrStdout()
-	place := report.Place{Program: cmd.Root().Name(), Run: dir}
+	place := report.Place{Program: cmd.Root().Name(), Run: format.Operand(dir)}
 	switch d := report.NewDocument(run, contests, place); as {
 	case formatJSON:
 		return printJSON(w, d)
@@ -155,7 +155,7 @@ func newPlanDocument(s *scenarios.Scenario) *planDocument {
 		Wall: s.Wall(), Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for _, c := range s.Cells() {
-		p := plannedCell{Name: c.String(), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
+		p := plannedCell{Name: results.CellName(c), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
 			Percentiles: []string{}}
 		if !s.Closed {
 			n := s.Calls(c.Level)

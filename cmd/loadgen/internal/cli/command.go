@@ -10,8 +10,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,8 +38,12 @@ const (
 func Run(own []Target) int {
 	ctx, stop := signal.NotifyContext(context.Background(), child.Interrupts()...)
 	defer stop()
-	// The first interrupt ends a run gracefully. After stop, a second one kills the process.
-	context.AfterFunc(ctx, stop)
+	// The first interrupt ends a run gracefully. After stop, a second one kills the process. A terminal that is closed
+	// may say so more than once: its shell does, and the system.
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	return dispatch(ctx, own, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
@@ -70,11 +76,29 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 		return told(cmd, out, exit.code, exit.err, stderr)
 	}
 	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
+	err = exclusive(err)
 	message := format.Printable(err.Error(), "\n\t")
 	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", message, advice(cmd, err),
 		cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
+
+// exclusive returns cobra's error about flags that exclude each other in words, and any other error as it is.
+func exclusive(err error) error {
+	found := exclusiveFlags.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err
+	}
+	flags := strings.Fields(found[1])
+	for i := range flags {
+		flags[i] = "--" + flags[i]
+	}
+	return fmt.Errorf("%s: want one of them", format.And(flags))
+}
+
+// exclusiveFlags matches cobra's error about flags that exclude each other. Its group is those that were set.
+var exclusiveFlags = regexp.MustCompile(`^if any flags in the group \[.*\] are set none of the others can be; ` +
+	`\[(.*)\] were all set$`)
 
 // advice returns the form of the command line if err is about the number of arguments, or the flags that an unknown
 // one may have been meant to be.

@@ -310,6 +310,8 @@ func TestExitCodes(t *testing.T) {
 		{"run --out " + taken, 2, []string{"holds a run already"}},
 		{"run --out /dev/null/x", 2, []string{"/dev/null"}},
 		{"show a b", 2, []string{"accepts at most 1 arg"}},
+		{"show " + taken + " --all -v", 2, []string{"loadgen: --all and --verbose: want one of them\n",
+			"'loadgen show --help'"}},
 		{"show /no/such/run", 2, []string{"/no/such/run", "want the directory of a run"}},
 		{"show " + filepath.Join(taken, "run.bench"), 2, []string{"want the run.json beside it"}},
 		{"show " + damaged, 2, []string{"run.json:1: not JSON"}},

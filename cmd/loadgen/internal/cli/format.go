@@ -155,7 +155,9 @@ func screenOf(cmd *cobra.Command, w io.Writer) *terminal.Screen {
 	if counting, ok := w.(*countingWriter); ok {
 		w = counting.Writer
 	}
-	return terminal.New(w, screenOptions(cmd), os.Getenv)
+	o := screenOptions(cmd)
+	o.Program = cmd.Root().Name()
+	return terminal.New(w, o, os.Getenv)
 }
 
 // quiet reports whether --quiet is set.

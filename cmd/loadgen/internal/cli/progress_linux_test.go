@@ -106,6 +106,18 @@ func TestASearchInAPipeHasALinePerProbeUnlessItIsQuiet(t *testing.T) {
 }
 
 func TestAnInterruptRemovesTheProgressLine(t *testing.T) {
+	for name, signals := range map[string][]syscall.Signal{
+		"an interrupt":               {syscall.SIGINT},
+		"a request to end":           {syscall.SIGTERM},
+		"the end of a terminal":      {syscall.SIGHUP},
+		"the end of one, said twice": {syscall.SIGHUP, syscall.SIGHUP},
+	} {
+		t.Run(name, func(t *testing.T) { interruptOnTerminal(t, signals) })
+	}
+}
+
+// interruptOnTerminal interrupts a run on a terminal by signals, and checks what it leaves there.
+func interruptOnTerminal(t *testing.T, signals []syscall.Signal) {
 	tty, cmd := commandOnTerminal(t, "", "run", "--qps", "100", "--spans", "none", "--duration", "1h",
 		"--workers", "1")
 	if err := cmd.Start(); err != nil {
@@ -119,8 +131,10 @@ func TestAnInterruptRemovesTheProgressLine(t *testing.T) {
 		}
 		written += text
 	}
-	if err := kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
+	for _, s := range signals {
+		if err := kill(-cmd.Process.Pid, s); err != nil {
+			t.Fatal(err)
+		}
 	}
 	_ = cmd.Wait() // its exit code says more
 	text, err := tty.Text()

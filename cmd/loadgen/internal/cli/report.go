@@ -129,10 +129,10 @@ type runWriter func(w io.Writer, run *results.Run, dir string) error
 
 // writerOf returns the writer of a format that has one file. The writer of HTML judges the comparisons of the run by
 // the gate file of the project.
-func writerOf(cmd *cobra.Command, format string, units []string) (runWriter, error) {
-	if format != formatHTML {
+func writerOf(cmd *cobra.Command, as string, units []string) (runWriter, error) {
+	if as != formatHTML {
 		if len(units) > 0 {
-			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", format, formatHTML)
+			return nil, fmt.Errorf("--units: %s has no verdicts: want --format %s", as, formatHTML)
 		}
 		return func(w io.Writer, run *results.Run, _ string) error { return hdrlog.Log(w, run) }, nil
 	}

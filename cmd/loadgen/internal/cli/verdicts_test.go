@@ -469,7 +469,7 @@ func TestTheGateFileHoldsForTextAndPageToo(t *testing.T) {
 			t.Errorf("%s says %v, JSON %v", what, got, want)
 		}
 	}
-	for _, part := range []string{"worse, as expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
+	for _, part := range []string{"worse as expected: 2.00 times the bytes (1,000 -> 2,000 B/op, ",
 		"same: max-latency-ns (1,", "); exploratory: "} {
 		if said := sentences(t, dir); len(said) != 1 || !strings.Contains(text, said[0]) ||
 			!strings.Contains(said[0], part) {

@@ -86,11 +86,11 @@ func (p *Plan) ending(s *terminal.Screen, d terminal.Detail) string {
 	case p.Environment == nil:
 		e.Next, e.Why = "loadgen capacity --slo 'p99<1ms'", "measures what an instance carries"
 	case bound:
-		e.Next, e.Why = "loadgen capacity --resume "+strings.TrimSuffix(p.Source, "/capacity.json")+" --budget 15m",
+		e.Next, e.Why = "loadgen capacity --resume "+format.Argument(strings.TrimSuffix(p.Source, "/capacity.json"))+" --budget 15m",
 			"finds where an arm fails"
 	}
 	if !d.All {
-		e.More = p.again("--all")
+		e.Rest = p.again("--all")
 	}
 	return s.Ending(e)
 }
@@ -108,7 +108,7 @@ func (p *Plan) again(flags string) string {
 	if p.Environment == nil {
 		return fmt.Sprintf("%s %s --capacity %s", command, flags, interval(p.Arms[0].Low, p.Arms[0].High))
 	}
-	return fmt.Sprintf("%s %s %s", command, flags, p.Source)
+	return fmt.Sprintf("%s %s %s", command, flags, format.Argument(p.Source))
 }
 
 // interval returns the value of --capacity.

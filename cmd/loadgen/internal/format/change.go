@@ -2,6 +2,7 @@ package format
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -53,7 +54,8 @@ func Changes(shift, low, high float64) (change, interval string) {
 	return write(shift, 0), write(low, digits) + " to " + write(high, digits)
 }
 
-// percentChange returns a change in per cent with a number of digits after the point, and at least one below 10%.
+// percentChange returns a change in per cent with a number of digits after the point, at least one below 10%, and
+// enough that only what vanished is −100%.
 func percentChange(share float64, digits int) string {
 	if text, ok := unusual(share); ok {
 		return text
@@ -62,7 +64,7 @@ func percentChange(share float64, digits int) string {
 	if p < 9.95 {
 		digits = max(digits, 1)
 	}
-	text := fixed(p, digits) + "%"
+	text := fixed(p, nearlyAll(share, digits)) + "%"
 	switch {
 	case !strings.ContainsAny(text, "123456789"):
 		return "0%"
@@ -85,11 +87,9 @@ func factor(share float64, digits int) string {
 
 // fixed returns x with a number of digits after the point, and with commas.
 func fixed(x float64, digits int) string {
-	whole, part := math.Modf(math.Round(x*math.Pow10(digits)) / math.Pow10(digits))
-	text := Count(whole)
 	if digits == 0 {
-		return text
+		return Count(x)
 	}
-	decimals := Count(math.Round(part * math.Pow10(digits)))
-	return text + "." + strings.Repeat("0", max(digits-len(decimals), 0)) + decimals
+	whole, part, _ := strings.Cut(strconv.FormatFloat(x, 'f', digits, 64), ".")
+	return group(whole) + "." + part
 }

@@ -122,8 +122,23 @@ func Signed(x float64, write func(float64) string) string {
 	return "+" + text
 }
 
-// Percent returns a measured share in per cent: 0.01%, 1.00%, 12.3%.
-func Percent(share float64) string { return percent(Number(100 * share)) }
+// Percent returns a measured share in per cent: 0.01%, 1.00%, 12.3%. A share of less than 1 is never 100%.
+func Percent(share float64) string {
+	if digits := nearlyAll(share, 0); digits > 1 {
+		return percent(strconv.FormatFloat(100*share, 'f', digits, 64))
+	}
+	return percent(Number(100 * share))
+}
+
+// nearlyAll returns how many digits after the point a share has in per cent: digits, or more if those round a share of
+// less than 1 to 100%. What is missing to 100% then has two digits: 99.87%.
+func nearlyAll(share float64, digits int) int {
+	rest := 100 * (1 - math.Abs(share))
+	if !(rest > 0) || rest > 0.5*math.Pow10(-digits)+1e-9 {
+		return digits
+	}
+	return 1 - int(math.Floor(math.Log10(rest)))
+}
 
 // Change returns a difference as a share of what it was, with its sign: +12.3%, -0.50%. Less than 0.005% is "0%".
 func Change(share float64) string {
@@ -134,9 +149,10 @@ func Change(share float64) string {
 }
 
 // Shift returns a difference as a share of what it was: -79%, +5.3% or, from twice on, ×2.5. From 10% on it has digits
-// after the point. The unit is % or nothing.
+// after the point, and enough of them that only what vanished is -100%. The unit is % or nothing.
 func Shift(share float64, digits int, unit string) string {
 	size := 100 * math.Abs(share)
+	digits = nearlyAll(share, digits)
 	switch {
 	case share >= 9:
 		return "×" + Count(1+share)
@@ -150,7 +166,8 @@ func Shift(share float64, digits int, unit string) string {
 	return strings.TrimSuffix(Signed(share, Rough), "%") + unit
 }
 
-// Rough returns a share in per cent with two digits, for sentences: 0.05%, 5.4%, 78%. Less than 0.005% is "0%".
+// Rough returns a share in per cent with two digits, for sentences: 0.05%, 5.4%, 78%. Less than 0.005% is "0%", and
+// less than 1 is never 100%.
 func Rough(share float64) string {
 	p := math.Abs(100 * share)
 	switch {
@@ -160,6 +177,9 @@ func Rough(share float64) string {
 		return percent(strconv.FormatFloat(100*share, 'f', 2, 64))
 	case p < 9.95:
 		return percent(strconv.FormatFloat(100*share, 'f', 1, 64))
+	}
+	if digits := nearlyAll(share, 0); digits > 0 {
+		return percent(strconv.FormatFloat(100*share, 'f', digits, 64))
 	}
 	return percent(Count(100 * share))
 }
@@ -227,7 +247,7 @@ func Duration(d time.Duration) string {
 // About returns how long something will take: 13 s, 6 min, 1.5 h.
 func About(d time.Duration) string {
 	switch {
-	case d < 100*time.Second:
+	case d < time.Minute:
 		return fmt.Sprintf("%.0f s", max(d.Seconds(), 1))
 	case d < 90*time.Minute:
 		return fmt.Sprintf("%.0f min", d.Minutes())

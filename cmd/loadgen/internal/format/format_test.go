@@ -56,6 +56,17 @@ func TestWhatIsWritten(t *testing.T) {
 		"rough: two decimals":               {format.Rough(0.0005), "0.05%"},
 		"rough: nothing":                    {format.Rough(0.00001), "0%"},
 		"rough: commas":                     {format.Rough(13.98), "1,398%"},
+		"rough: nearly all":                 {format.Rough(0.9987), "99.87%"},
+		"rough: all":                        {format.Rough(1), "100%"},
+		"percent: nearly all":               {format.Percent(0.99987), "99.987%"},
+		"change: nearly all":                {format.Change(-0.99987), "-99.987%"},
+		"shift: less":                       {format.Shift(-0.79, 0, "%"), "-79%"},
+		"shift: nearly all":                 {format.Shift(-0.99874, 0, "%"), "-99.87%"},
+		"shift: nearly all, a digit":        {format.Shift(-0.99987, 1, ""), "-99.987"},
+		"shift: what -100 rounds from":      {format.Shift(-0.995, 0, "%"), "-99.50%"},
+		"shift: what -99 rounds from":       {format.Shift(-0.9949, 0, "%"), "-99%"},
+		"shift: all":                        {format.Shift(-1, 2, "%"), "-100.00%"},
+		"shift: all but what float64 has":   {format.Shift(math.Nextafter(-1, 0), 0, "%"), "-99.999999999999986%"},
 		"given: as it was set":              {format.Given(0.07), "7%"},
 		"given: decimals":                   {format.Given(0.9995), "99.95%"},
 		"rate: four digits":                 {format.Rate(41234.5), "41,230/s"},
@@ -95,19 +106,31 @@ func TestWhatIsWritten(t *testing.T) {
 			"a, b, c and 2 more"},
 		"printable: what a terminal acts on":   {format.Printable("\x1b[31mred\u202e\n", ""), "?[31mred??"},
 		"printable: what is kept":              {format.Printable("a\n\tb\r", "\n\t"), "a\n\tb?"},
-		"markdown":                             {format.Markdown("a_b <i> [x](y)\n"), `a\_b &lt;i&gt; \[x\](y)?`},
-		"cut: it fits":                         {format.Cut("abc", 3), "abc"},
-		"cut: wide runes":                      {format.Cut("生命生命", 5), "生命…"},
-		"cut: combining runes take no columns": {format.Cut("e\u0301e\u0301e\u0301", 3), "e\u0301e\u0301e\u0301"},
-		"tail: it fits":                        {format.Tail("abc", 3), "abc"},
-		"tail: the end":                        {format.Tail("abcdef", 4), "…def"},
-		"tail: wide runes":                     {format.Tail("生命生命", 5), "…生命"},
-		"wrap: words":                          {format.Wrap("- aa bb cc", 7, "  "), "- aa bb\n  cc\n"},
-		"wrap: columns and not bytes":          {format.Wrap("µµ µµ µµ", 8, ""), "µµ µµ µµ\n"},
-		"wrap: wide runes":                     {format.Wrap("生命 生命", 8, ""), "生命\n生命\n"},
-		"wrap: a long word":                    {format.Wrap("abcdef gh", 3, " "), "abcdef\n gh\n"},
-		"wrap: line breaks and blanks":         {format.Wrap("  a\n\nb", 80, "    "), "  a\n\n    b\n"},
-		"wrap: control characters":             {format.Wrap("a\x1bb\rc", 80, ""), "a?b c\n"},
+		"argument: a plain path":               {format.Argument("results/a-1"), "results/a-1"},
+		"argument: blanks and quotes":          {format.Argument("it's here"), `'it'\''s here'`},
+		"argument: what an option begins with": {format.Argument("-dash"), "./-dash"},
+		"argument: all of it":                  {format.Argument("-my dash"), "'./-my dash'"},
+		"quoted: an option":                    {format.Quoted("--qps"), "--qps"},
+		"quoted: nothing":                      {format.Quoted(""), "''"},
+		"printable: a joined emoji": {format.Printable("👩\u200d👩\u200d👧 and 🏳️\u200d🌈", ""),
+			"👩\u200d👩\u200d👧 and 🏳️\u200d🌈"},
+		"printable: a joined tone of skin":       {format.Printable("👩🏽\u200d🚀", ""), "👩🏽\u200d🚀"},
+		"printable: a joined mark":               {format.Printable("क्\u200dष", ""), "क्\u200dष"},
+		"printable: a joiner that joins nothing": {format.Printable("\u200da\u200db 👩\u200d\x1b👩\u200d 👩\u200d", ""), "?a?b 👩??👩? 👩?"},
+		"printable: bytes that are no text":      {format.Printable("a\xffb", ""), "a\ufffdb"},
+		"markdown":                               {format.Markdown("a_b <i> [x](y)\n"), `a\_b &lt;i&gt; \[x\](y)?`},
+		"cut: it fits":                           {format.Cut("abc", 3), "abc"},
+		"cut: wide runes":                        {format.Cut("生命生命", 5), "生命…"},
+		"cut: combining runes take no columns":   {format.Cut("e\u0301e\u0301e\u0301", 3), "e\u0301e\u0301e\u0301"},
+		"tail: it fits":                          {format.Tail("abc", 3), "abc"},
+		"tail: the end":                          {format.Tail("abcdef", 4), "…def"},
+		"tail: wide runes":                       {format.Tail("生命生命", 5), "…生命"},
+		"wrap: words":                            {format.Wrap("- aa bb cc", 7, "  "), "- aa bb\n  cc\n"},
+		"wrap: columns and not bytes":            {format.Wrap("µµ µµ µµ", 8, ""), "µµ µµ µµ\n"},
+		"wrap: wide runes":                       {format.Wrap("生命 生命", 8, ""), "生命\n生命\n"},
+		"wrap: a long word":                      {format.Wrap("abcdef gh", 3, " "), "abcdef\n gh\n"},
+		"wrap: line breaks and blanks":           {format.Wrap("  a\n\nb", 80, "    "), "  a\n\n    b\n"},
+		"wrap: control characters":               {format.Wrap("a\x1bb\rc", 80, ""), "a?b c\n"},
 		"TSV: a tab in a field": {format.TSV([][]string{{"a", "b"}, {"c\td", "e\n"}}),
 			"a\tb\nc d\te \n"},
 		"time: ns":                          {format.Time(412), "412 ns"},
@@ -121,8 +144,12 @@ func TestWhatIsWritten(t *testing.T) {
 		"changes: ends that are equal": {both(format.Changes(-0.8, -0.8, -0.8)), "−80%, −80% to −80%"},
 		"changes: below ten per cent":  {both(format.Changes(-0.048, -0.35, 0.22)), "−4.8%, −35% to +22%"},
 		"changes: nothing":             {both(format.Changes(0, -0.0001, 0.0004)), "0%, −0.01% to +0.04%"},
-		"changes: factors":             {both(format.Changes(1.04, 0.5, 1.9)), "×2.0, ×1.5 to ×2.9"},
-		"changes: large factors":       {both(format.Changes(14, 13.96, 13.99)), "×15, ×14.96 to ×14.99"},
+		"changes: nearly all":          {both(format.Changes(-0.99874, -0.99876, -0.99873)), "−99.87%, −99.88% to −99.87%"},
+		"changes: all but what float64 has": {both(format.Changes(math.Nextafter(-1, 0), -1, -1)),
+			"−99.999999999999986%, −100% to −100%"},
+		"changes: all":           {both(format.Changes(-1, -1, -1)), "−100%, −100% to −100%"},
+		"changes: factors":       {both(format.Changes(1.04, 0.5, 1.9)), "×2.0, ×1.5 to ×2.9"},
+		"changes: large factors": {both(format.Changes(14, 13.96, 13.99)), "×15, ×14.96 to ×14.99"},
 		"changes: very large factors": {both(format.Changes(1e6-1, 1e6, 2e6)),
 			"×1,000,000, ×1,000,001 to ×2,000,001"},
 		"changes: unknown": {both(format.Changes(nan, nan, nan)), "-, "},
@@ -132,6 +159,15 @@ func TestWhatIsWritten(t *testing.T) {
 				t.Errorf("%q, want %q", c.got, c.want)
 			}
 		})
+	}
+}
+
+// A joiner takes no column: a text has the width of its characters.
+func TestAJoinerHasNoWidth(t *testing.T) {
+	for text, want := range map[string]int{"👩\u200d👩\u200d👧": 6, "🏳\ufe0f\u200d🌈": 4, "a\u200db": 3} {
+		if got := format.Width(format.Printable(text, "")); got != want {
+			t.Errorf("%q has %d columns, want %d", text, got, want)
+		}
 	}
 }
 

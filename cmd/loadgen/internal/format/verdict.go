@@ -20,7 +20,7 @@ func Verdict(v comparison.Verdict) Word {
 	case comparison.Regressed, comparison.Worse:
 		return Word{"✗", "worse"}
 	case comparison.Expected:
-		return Word{"✗", "worse, as expected"}
+		return Word{"✗", "worse as expected"}
 	case comparison.Equivalent:
 		return Word{"=", "same"}
 	case comparison.Inconclusive:

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -49,15 +50,53 @@ func FewNames(names []string) string {
 }
 
 // Printable replaces the characters of a text that a terminal would act on, or not show, by "?", unless they are in
-// keep. Names of files and what is in them may hold anything.
+// keep. Names of files and what is in them may hold anything. A joiner stays where it has an effect, between the parts
+// of an emoji and behind a mark of a script that joins.
 func Printable(s, keep string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || strings.ContainsRune(keep, r) {
-			return r
+	var b strings.Builder
+	before := ' '
+	for i, r := range s {
+		if unicode.IsPrint(r) || strings.ContainsRune(keep, r) || r == joiner && joins(before, s[i:]) {
+			b.WriteRune(r)
+		} else {
+			b.WriteByte('?')
 		}
-		return '?'
-	}, s)
+		before = r
+	}
+	return b.String()
 }
+
+// joins reports whether a joiner, which the text begins with, has an effect behind a character.
+func joins(before rune, text string) bool {
+	after, size := utf8.DecodeRuneInString(strings.TrimPrefix(text, string(joiner)))
+	return unicode.In(before, unicode.So, unicode.Sk, unicode.Mn) && size > 0 && after != ' ' &&
+		unicode.IsPrint(after)
+}
+
+// joiner is the zero-width joiner.
+const joiner = '\u200d'
+
+// Operand returns a path that no program takes for an option.
+func Operand(path string) string {
+	if strings.HasPrefix(path, "-") {
+		return "./" + path
+	}
+	return path
+}
+
+// Quoted returns a word of a command in the syntax of a shell.
+func Quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// plainWord matches words that a shell takes as they are.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
+
+// Argument returns a path as an argument of a command in the syntax of a shell.
+func Argument(path string) string { return Quoted(Operand(path)) }
 
 // Width returns the number of columns that a text takes on a terminal.
 func Width(s string) int { return text.StringWidthWithoutEscSequences(s) }
@@ -76,25 +115,6 @@ func Tail(s string, width int) string {
 	}
 	return "…" + string(runes)
 }
-
-// Operand returns a path as an argument of a command, so that one that begins with a dash is no option.
-func Operand(path string) string {
-	if strings.HasPrefix(path, "-") {
-		return "./" + path
-	}
-	return path
-}
-
-// Shell returns a word of a command line in the syntax of a shell.
-func Shell(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-// plainWord matches words that a shell takes as they are.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+:@%=-]*$`)
 
 // Wrap breaks a text into lines of at most width columns, if its words allow that, and begins all but the first with
 // indent. It keeps line breaks and the blanks at the beginning of the text, and makes the rest [Printable].

@@ -16,6 +16,9 @@ import (
 func (r *Report) Ending(s *terminal.Screen, all bool, shown map[*Cell]bool) string {
 	next, why := r.next()
 	e := terminal.Ending{Answer: r.Answer(), Doubt: r.doubt(), Next: next, Why: why, Exit: r.Exit}
+	if !strings.HasPrefix(next, "loadgen ") && !strings.HasPrefix(next, "go ") { // words, and no command
+		e.Advice, e.Next = next, ""
+	}
 	var more []string
 	if folded, unasked := r.unseen(shown); !all && folded+unasked > 0 {
 		var parts []string
@@ -232,7 +235,7 @@ func (r *Report) next() (command, why string) {
 		return "loadgen selftest --quick", "what this machine can do"
 	case len(worse) > 0 && worse[0].doubtful(), len(worse) == 0 && len(r.findings((*Cell).doubtful)) > 0:
 		if r.source == ownRun {
-			return "loadgen compare --units p50-service-ns " + format.Shell(r.run), "service time has no lag"
+			return "loadgen compare --units p50-service-ns " + format.Argument(r.run), "service time has no lag"
 		}
 		return "measure both at a lower --qps", "lag is the generator's"
 	case len(worse) > 0 && r.source == files:
@@ -240,7 +243,7 @@ func (r *Report) next() (command, why string) {
 	case len(worse) > 0 && r.source == revisions:
 		return "run it again with --confirm", "measures what regressed a second time"
 	case len(worse) > 0:
-		return "loadgen report " + format.Shell(r.run), "a page with every round"
+		return "loadgen report " + format.Argument(r.run), "a page with every round"
 	case len(open) > 0:
 		return r.rounds(open), format.Plural(len(open), "number") + " not decided"
 	}
@@ -256,7 +259,7 @@ func (r *Report) rounds(open []finding) string {
 	n := cmp.Or(need, 2*have, comparison.MinPairs)
 	switch r.source {
 	case ownRun:
-		return fmt.Sprintf("loadgen run %s --rounds %d", format.Shell(r.run), n)
+		return fmt.Sprintf("loadgen run %s --rounds %d", format.Argument(r.run), n)
 	case revisions:
 		return fmt.Sprintf("run it again with --rounds %d", n)
 	}

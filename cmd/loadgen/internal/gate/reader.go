@@ -67,7 +67,8 @@ func (c *Cell) reason() string {
 	return c.Why
 }
 
-// A scale is how readers see the numbers of a cell: in a unit that makes them neither small nor large.
+// A scale is how readers see the numbers of a cell: in a unit that makes them neither small nor large. The unit is one
+// for both sides, so it is that of the smaller side if they are far apart: a number below 1 loses its digits.
 type scale struct {
 	label string
 	per   float64 // size of the label's unit, in the unit of the cell
@@ -78,18 +79,18 @@ var seconds = regexp.MustCompile(`^(?:(.*)-)?sec(/.*)?$`)
 
 // scale returns the scale of a cell.
 func (c *Cell) scale() scale {
-	most := 0.0
+	least, most := math.Inf(1), 0.0
 	for _, side := range []Side{c.Base, c.Head} {
-		if side.Median != nil {
-			most = max(most, math.Abs(*side.Median))
+		if side.Median != nil && *side.Median != 0 {
+			least, most = min(least, math.Abs(*side.Median)), max(most, math.Abs(*side.Median))
 		}
 	}
-	const least = 10 // of a unit, since 1,234 of the next one has more digits
+	const enough = 10 // of a unit, since 1,234 of the next one has more digits
 	if most == 0 {
-		most = 1e-5 // of times: us
+		least, most = 1e-5, 1e-5 // of times: us
 	}
 	prefix := func(name string, sizes []float64, names []string) scale {
-		i := slices.IndexFunc(sizes, func(size float64) bool { return most >= least*size })
+		i := slices.IndexFunc(sizes, func(size float64) bool { return most >= enough*size && least >= size })
 		if i < 0 {
 			i = len(sizes) - 1
 		}

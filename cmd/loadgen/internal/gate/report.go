@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -219,25 +217,6 @@ func (t *Table) title() string {
 		t.Why)
 }
 
-// header holds the titles of a table's columns.
-var header = []any{"base", "head", "shift", "95% interval", "margin", "p", "verdict"}
-
-// row returns the columns of a cell, without its name and unit.
-func (c *Cell) row() table.Row {
-	shift, interval, p, verdict := format.None, format.None, format.None, string(c.Verdict)
-	if c.Shift != nil {
-		shift = c.signed(*c.Shift)
-		interval = format.Interval(*c.Low, *c.High, c.signed)
-	}
-	if c.Adjusted != nil {
-		p = format.P(*c.Adjusted)
-	}
-	if c.Marked {
-		verdict += " *"
-	}
-	return table.Row{c.median(c.Base), c.median(c.Head), shift, interval, c.margin(), p, verdict}
-}
-
 // median returns the median of a side in the form of benchstat, with its own prefix.
 func (c *Cell) median(s Side) string {
 	if s.Median == nil {
@@ -252,12 +231,4 @@ func (c *Cell) margin() string {
 		return format.None
 	}
 	return c.Margin
-}
-
-// signed returns a shift, or an end of its interval, with its sign.
-func (c *Cell) signed(x float64) string {
-	if c.Absolute {
-		return format.Signed(x, func(size float64) string { return format.Scaled(size, c.Unit) })
-	}
-	return format.Change(x)
 }

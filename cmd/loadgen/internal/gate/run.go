@@ -83,7 +83,7 @@ func (o *Options) compareRun(run *results.Run) (*Report, error) {
 			"want --col with what distinguishes the sides, or a scenario with several arms")
 	}
 	r := o.newReport()
-	r.source, r.arms, r.run = ownRun, true, format.Operand(o.Inputs[0])
+	r.source, r.arms, r.run = ownRun, true, o.Inputs[0]
 	r.Warnings = append(warnings, unfinished("the run", run)...)
 	r.visits.add(run)
 	config := []Pair{{"scenario", run.Scenario.Name}}

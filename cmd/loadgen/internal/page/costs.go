@@ -14,6 +14,7 @@ type dots struct {
 	Rows        []dot
 	Ticks       []label
 	Many        bool // rows are low
+	Room        int  // pixels of the longest value, if that is long
 }
 
 // A dot is a row of dots. Positions are in per cent.
@@ -46,10 +47,15 @@ func costsOf(all, level []*cell) (list []*dots) {
 		c := &dots{Title: costTitles[unit], Unit: q.unit + ", from 0", Many: len(level) > 8}
 		s := linearScale([]float64{0, max(highest/q.per*1.02, 1e-9)}, 0, 100)
 		for _, t := range s.ticks(plain, 4) {
-			c.Ticks = append(c.Ticks, label{Style: place("left", t.At*extent/100), Text: t.Label})
+			t.At *= extent / 100
+			c.Ticks = append(c.Ticks, label{Style: t.place(), Text: t.Label})
 		}
 		for _, v := range level {
-			c.Rows = append(c.Rows, dotOf(v, unit, q, s))
+			r := dotOf(v, unit, q, s)
+			c.Rows = append(c.Rows, r)
+			if w := format.Width(r.Value); w > 8 {
+				c.Room = max(c.Room, 8*w)
+			}
 		}
 		list = append(list, c)
 	}
@@ -60,6 +66,10 @@ func costsOf(all, level []*cell) (list []*dots) {
 func dotOf(v *cell, unit string, q quantity, s *scale) dot {
 	median, least, most := v.spread(unit)
 	r := dot{Name: v.name, Colour: v.look.Colour(), Strong: v.look.Strong, Value: q.number(median)}
+	if median != 0 && median < q.per/10 { // it has lost its digits
+		own := quantityOf(unit, median)
+		r.Value = own.text(median)
+	}
 	if math.IsNaN(median) {
 		r.Missing, r.Tip = true, v.name+": not measured"
 		return r

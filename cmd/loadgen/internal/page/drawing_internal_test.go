@@ -105,6 +105,26 @@ func TestTicksOfRatios(t *testing.T) {
 	}
 }
 
+// The labels at the ends of an axis stay near it, and the others are at their ticks.
+func TestLabelsOfAnAxisStayInside(t *testing.T) {
+	for name, row := range map[string]struct {
+		tick tick
+		want string
+	}{
+		"amid":              {tick{500, "×1,000,000"}, "left:50%"},
+		"at the end":        {tick{990, "×1,000,000"}, "left:min(99%,100% + 7px - 5ch)"},
+		"at the beginning":  {tick{10, "÷1,000,000"}, "left:max(1%,5ch - 7px)"},
+		"a short one":       {tick{990, "×2"}, "left:99%"},
+		"a short beginning": {tick{0, "0"}, "left:0%"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := string(row.tick.place()); got != row.want {
+				t.Errorf("%s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
 // The colours of windows reach up to the longest latency, by thirds of decades.
 func TestColoursOfWindows(t *testing.T) {
 	for longest, want := range map[time.Duration]string{
@@ -155,4 +175,36 @@ func TestUnitsAreShownAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.unit, got, c.want)
 		}
 	}
+}
+
+// Values that are shown beside each other keep their digits, however far apart they are.
+func TestValuesBesideEachOtherKeepTheirDigits(t *testing.T) {
+	for name, row := range map[string]struct {
+		unit      string
+		base, now float64
+		want      string
+	}{
+		"a time":         {"cpu-ns/op", 11_300, 5.557e9, "11.3 to 5,557,000 µs/op"},
+		"bytes":          {"peak-RSS-bytes", 3 << 30, 2048, "3,145,728 to 2.00 KiB"},
+		"alike":          {"p99-latency-ns", 1.2e6, 13e6, "1.20 to 13.0 ms"},
+		"one is 0":       {"p99-latency-ns", 0, 13e6, "0 to 13.0 ms"},
+		"both are 0":     {"p99-latency-ns", 0, 0, "0 to 0 ns"},
+		"one is unknown": {"p99-latency-ns", math.Inf(1), 13e6, "infinite to 13.0 ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := quantityOf(row.unit, row.base, row.now)
+			if got := q.number(row.base) + " to " + q.text(row.now); got != row.want {
+				t.Errorf("%q, want %q", got, row.want)
+			}
+		})
+	}
+	t.Run("a row of a chart", func(t *testing.T) {
+		cost := func(ns float64) string {
+			v := &cell{name: "a", values: []map[string]float64{{"cpu-ns/op": ns}}}
+			return dotOf(v, "cpu-ns/op", quantityOf("cpu-ns/op", 5.557e9), linearScale([]float64{0, 6}, 0, 100)).Value
+		}
+		if got := cost(5.557e9) + ", " + cost(11_300); got != "5.56, 11.3 µs/op" {
+			t.Errorf("%q, want a unit with the number that would have no digits", got)
+		}
+	})
 }

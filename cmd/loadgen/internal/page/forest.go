@@ -52,7 +52,7 @@ func ratioTicks(s *scale) []tick {
 	reach := max(s.hi, 1/s.lo)
 	steps = slices.DeleteFunc(steps, func(x float64) bool { return x > reach })
 	list := []tick{{s.at(1), "same"}}
-	room := func(text string) float64 { return 25*float64(format.Width(text)) + 22 } // on a narrow screen
+	room := func(text string) float64 { return labelChar*float64(format.Width(text)) + 22 } // on a narrow screen
 	last := [2]tick{list[0], list[0]}
 	for _, x := range steps {
 		for side, r := range []float64{1 / x, x} {
@@ -66,7 +66,7 @@ func ratioTicks(s *scale) []tick {
 				text = strings.Replace(text, ".0%", "%", 1)
 			}
 			t, before := tick{s.at(r), text}, last[side]
-			apart := math.Abs(float64(t.At - before.At))
+			apart := math.Abs(float64(t.shown() - before.shown()))
 			if r < s.lo || r > s.hi || apart < (room(text)+room(before.Label))/2 {
 				continue
 			}
@@ -83,7 +83,7 @@ func newForest(title, about string, changes []*change, s *scale) *forest {
 	ticks := ratioTicks(s)
 	var grid, same strings.Builder
 	for _, t := range ticks {
-		f.Ticks = append(f.Ticks, label{Style: place("left", t.At), Text: t.Label})
+		f.Ticks = append(f.Ticks, label{Style: t.place(), Text: t.Label})
 		to := &grid
 		if t.Label == "same" {
 			to = &same

@@ -55,12 +55,14 @@ func write(w io.Writer, name string, data any) error {
 	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	_, err := w.Write(directional.ReplaceAll(b.Bytes(), []byte("?")))
+	_, err := w.Write(unreadable.ReplaceAll(b.Bytes(), []byte("?")))
 	return err
 }
 
-// directional are the characters that turn the text around them, for which no name has a use.
-var directional = regexp.MustCompile("[\u202a-\u202e\u2066-\u2069]")
+// unreadable are the characters for which no name has a use: control characters, which HTML forbids, the character
+// that html/template has for NUL, and those that turn the text around them.
+var unreadable = regexp.MustCompile(
+	"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\u009f\ufffd\u202a-\u202e\u2066-\u2069]")
 
 // A head is what the bar of a page shows.
 type head struct {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
@@ -302,13 +303,16 @@ func TestNamesOfUsersAreEscaped(t *testing.T) {
 	}
 }
 
-// A name must not turn the text beside it, and the scenario keeps the name.
+// A name must not turn the text beside it, nor have characters that HTML forbids. The scenario keeps the name.
 func TestNamesDoNotTurnThePage(t *testing.T) {
 	text := variants()["hostile names"]
-	if strings.ContainsAny(text, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
-		t.Error("a character that turns text is in the page")
+	for _, r := range text {
+		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' ||
+			unicode.IsControl(r) && !strings.ContainsRune("\n\t", r) || r == unicode.ReplacementChar {
+			t.Fatalf("%U is in the page", r)
+		}
 	}
-	for _, want := range []string{"turned ? name", `turned \u202e name`, "👩‍👩‍👧 emoji", "שלום עולם"} {
+	for _, want := range []string{"turned ? name", `turned \u202e name`, "bell??? csi? end", "👩‍👩‍👧 emoji", "שלום עולם"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the page", want)
 		}

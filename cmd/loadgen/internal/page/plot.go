@@ -81,12 +81,39 @@ func (c *plot) axes(x, y []tick, titleOfX string) {
 	}
 	for _, t := range x {
 		grid.WriteString("M" + t.At.String() + " 0V1000")
-		c.write("x", place("left", t.At), t.Label)
+		c.write("x", t.place(), t.Label)
 	}
 	c.Paths = append([]path{{Class: "g", D: grid.String()}, {Class: "ax", D: "M0 1000H1000"}}, c.Paths...)
 	if titleOfX != "" {
 		c.write("t", "", titleOfX)
 	}
+}
+
+// The room of the labels of an axis on a narrow screen, in coordinates.
+const (
+	labelChar = 25 // the width of a character
+	overhang  = 25 // how far a label may reach beyond an end
+)
+
+// shown returns where the middle of a tick's label is on a narrow screen: at the tick, unless it would reach too far
+// beyond an end of the axis.
+func (t tick) shown() px {
+	half := px(labelChar * format.Width(t.Label) / 2)
+	return max(min(t.At, extent+overhang-half), half-overhang)
+}
+
+// place returns a style that places the middle of a tick's label. A label that has no room at its tick on a narrow
+// screen, but may have it on a wider one, is placed in characters from the end.
+func (t tick) place() template.CSS {
+	half := (px(format.Width(t.Label)) / 2).String() + "ch"
+	at := t.At.percent().String() + "%"
+	switch shown := t.shown(); {
+	case shown < t.At:
+		return template.CSS("left:min(" + at + ",100% + 7px - " + half + ")")
+	case shown > t.At:
+		return template.CSS("left:max(" + at + "," + half + " - 7px)")
+	}
+	return place("left", t.At)
 }
 
 // An end is the end of a line, and the name of what it shows.

@@ -41,24 +41,27 @@ func nameOf(unit string) string {
 	return unit
 }
 
-// quantityOf returns the quantity of a unit, with a printed unit that suits the values.
+// quantityOf returns the quantity of a unit, with a printed unit of which every value has at least one, except 0: a
+// number below 1 loses its digits.
 func quantityOf(unit string, values ...float64) quantity {
 	q := quantity{nameOf(unit), unit, 1}
-	most := 0.0
+	size := 0.0 // of the smallest value
 	for _, x := range values {
-		if x = math.Abs(x); x > most && !math.IsInf(x, 0) {
-			most = x
+		if x = math.Abs(x); x != 0 && finite(x) && (size == 0 || x < size) {
+			size = x
 		}
 	}
 	word, per, perOp := strings.Cut(unit, "/op")
 	ns := 0.0 // of the unit of the values
 	switch {
 	case per != "":
+	case unit == "B/op" && size >= 10<<20:
+		q.unit, q.per = "MiB/op", 1<<20
 	case word == "ns", word == "sec", strings.HasSuffix(word, "-ns"), strings.HasSuffix(word, "-sec"),
 		strings.HasSuffix(word, "-us"):
 		ns = map[byte]float64{'n': 1, 's': 1e9, 'u': 1e3}[word[strings.LastIndex(word, "-")+1]]
 	case unit == "bytes", strings.HasSuffix(unit, "-bytes"):
-		return ofBytes(q, most)
+		return ofBytes(q, size)
 	case strings.HasSuffix(unit, "-qps"):
 		q.unit = "/s"
 	case strings.HasSuffix(unit, "-ppm"):
@@ -67,7 +70,7 @@ func quantityOf(unit string, values ...float64) quantity {
 		q.unit = ""
 	}
 	if ns > 0 {
-		u := format.TimeUnit(most * ns)
+		u := format.TimeUnit(size * ns)
 		q.unit, q.per = u.Name, u.NS/ns
 		if perOp {
 			q.unit += "/op"
@@ -76,12 +79,12 @@ func quantityOf(unit string, values ...float64) quantity {
 	return q
 }
 
-// ofBytes returns a quantity of bytes with a binary prefix.
-func ofBytes(q quantity, most float64) quantity {
+// ofBytes returns a quantity of bytes with a binary prefix, of which size has at least one.
+func ofBytes(q quantity, size float64) quantity {
 	prefixes := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	q.unit = prefixes[0]
 	for _, prefix := range prefixes[1:] {
-		if most >= 1024*q.per {
+		if size >= 1024*q.per {
 			q.unit, q.per = prefix, 1024*q.per
 		}
 	}

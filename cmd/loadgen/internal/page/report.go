@@ -107,7 +107,7 @@ func compose(run *results.Run, contests []*comparison.Contest, place report.Plac
 
 // escaped writes the characters that a page does not show in the form of JSON.
 func escaped(json string) string {
-	return directional.ReplaceAllStringFunc(json, func(s string) string { return fmt.Sprintf(`\u%04x`, []rune(s)[0]) })
+	return unreadable.ReplaceAllStringFunc(json, func(s string) string { return fmt.Sprintf(`\u%04x`, []rune(s)[0]) })
 }
 
 // levels sets what the page shows of each level. What stands side by side, or in one place at another level, has one

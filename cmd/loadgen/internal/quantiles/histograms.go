@@ -149,7 +149,8 @@ func selectVisits(run *results.Run, want string) (visits []*results.Visit, what 
 		want = arms[0]
 	}
 	for _, v := range run.Visits {
-		if measured(v) && (v.Cell.Arm() == want || v.Cell.String() == want) {
+		names := []string{v.Cell.Arm(), v.Cell.String(), results.CellName(v.Cell)}
+		if measured(v) && slices.Contains(names, want) {
 			visits = append(visits, v)
 		}
 	}

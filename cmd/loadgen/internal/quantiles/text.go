@@ -118,9 +118,9 @@ func (r *Report) ending(s *terminal.Screen, d terminal.Detail) string {
 		e.Next = "loadgen run quantile-live --quantile none," + rec.Estimator
 		e.Why = "its cost in the path of a call"
 	case rec.Closest != "":
-		e.Next, e.Exit = "raise --max-error or --max-bytes, or choose other percentiles by --q", 1
+		e.Advice, e.Exit = "raise --max-error or --max-bytes, or choose other percentiles by --q", 1
 	default:
-		e.Next, e.Exit = "name more estimators by --estimators", 1
+		e.Advice, e.Exit = "name more estimators by --estimators", 1
 	}
 	if !d.All {
 		e.More = "--all, or --format tsv|json|bench|markdown"

@@ -55,8 +55,8 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 // if there are any.
 func AnswerAt(run *results.Run, contests []*comparison.Contest, l scenarios.Level) string {
 	const most = 2
-	for _, m := range matchesOf(contests) {
-		for _, c := range m.contests {
+	if matches := matchesOf(contests); len(matches) > 0 {
+		for _, c := range matches[0].contests {
 			worse, better, _, _ := sorted(c)
 			figures := worse
 			if len(worse) == 0 {
@@ -67,7 +67,6 @@ func AnswerAt(run *results.Run, contests []*comparison.Contest, l scenarios.Leve
 				return strings.TrimSuffix(text, ".")
 			}
 		}
-		break
 	}
 	return strings.TrimSuffix(answerAt(run, views(run), contests, l), ".")
 }

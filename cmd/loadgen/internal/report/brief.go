@@ -81,7 +81,7 @@ func Conclusion(run *results.Run, contests []*comparison.Contest, place Place, s
 		b.WriteString(screen.Worse(screen.Wrap(lead, "")))
 	}
 	end := terminal.Ending{Answer: a.Text, Doubt: inDoubt(run, a.Doubts, screen),
-		More: place.Program + " show --all " + format.Shell(place.Run) + "  (or report)", Exit: place.Exit}
+		Rest: place.Program + " show --all " + format.Quoted(place.Run) + "  # or report", Exit: place.Exit}
 	if !a.Valid { // the reasons of visits stand below the answer
 		b.WriteString(screen.Worse(screen.Wrap(a.Text, "")) + misled(a.Doubts, screen))
 		rest := slices.DeleteFunc(slices.Clone(a.Doubts), func(d Doubt) bool { return record.Misleads(d.Name) })

@@ -156,7 +156,7 @@ func NewDocument(run *results.Run, contests []*comparison.Contest, place Place) 
 	}
 	for i, text := range said.Comparisons {
 		c := contests[i]
-		of := contestDocument{Name: c.Name, Dimension: c.Dimension, Base: c.CellB.String(), Head: c.CellA.String(),
+		of := contestDocument{Name: c.Name, Dimension: c.Dimension, Base: results.CellName(c.CellB), Head: results.CellName(c.CellA),
 			Rounds: len(c.Rounds), Doubt: doubtOf(find(all, c.CellB), find(all, c.CellA)), Text: text,
 			Cells: gate.CellsOf(c)}
 		for _, cell := range of.Cells {
@@ -168,7 +168,7 @@ func NewDocument(run *results.Run, contests []*comparison.Contest, place Place) 
 }
 
 func (v *view) document(run *results.Run, objectives []results.Objective) cellDocument {
-	d := cellDocument{Name: v.cell.String(), Cell: v.cell, Visits: visitCounts{Planned: run.Scenario.Rounds},
+	d := cellDocument{Name: results.CellName(v.cell), Cell: v.cell, Visits: visitCounts{Planned: run.Scenario.Rounds},
 		Verdict: reasonsOf(v.visits), Calls: v.calls(), Figures: v.figures(), Tail: v.tail(), Failures: []failure{},
 		Objectives: []objectiveDocument{}}
 	var visits []*results.Visit // those that ended early, too

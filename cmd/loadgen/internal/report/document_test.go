@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,31 @@ func TestADocumentIsOneOfEveryRun(t *testing.T) {
 			}
 			if rows := d.Rows(); len(rows) != 1+len(got.Cells) {
 				t.Errorf("%d rows", len(rows))
+			}
+		})
+	}
+}
+
+// A cell has the name that its lines of run.bench have, in JSON and in rows, so that a program can join them.
+func TestCellsHaveTheNamesOfBenchmarks(t *testing.T) {
+	for name, row := range map[string]struct{ level, want string }{
+		"a rate":           {"qps: 1000\nduration: 100ms", "qps=1000"},
+		"a profile":        {"load: ramp:100..2k/s@200ms", "load=ramp:100..2k@200ms"},
+		"a profile of two": {"load: ramp:100..2k/s@100ms + const:2k/s@100ms", "load=ramp:100..2k@100ms+const:2k@100ms"},
+		"a fraction":       {"qps: 3000/7\nduration: 100ms", "qps=428.57142857142856"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := made(t, "name: x\nspans: [none, sdk]\ncompare: [sdk vs none]\nrounds: 6\n"+row.level+"\n")
+			contests, err := comparison.OfRun(run, comparison.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := report.NewDocument(run, contests, report.Place{})
+			names := []string{d.Cells[1].Name, d.Rows()[2][0], d.Comparisons[0].Head}
+			for _, got := range names {
+				if got != "spans=sdk/"+row.want || !strings.Contains(run.BenchName(d.Cells[1].Cell), "/"+got+"-") {
+					t.Errorf("%q, want spans=sdk/%s as in %s", got, row.want, run.BenchName(d.Cells[1].Cell))
+				}
 			}
 		})
 	}

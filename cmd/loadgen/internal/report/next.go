@@ -26,7 +26,7 @@ type Step struct {
 func (s *Step) Line() string {
 	words := make([]string, len(s.Command))
 	for i, word := range s.Command {
-		words[i] = format.Shell(word)
+		words[i] = format.Quoted(word)
 	}
 	return strings.Join(words, " ")
 }

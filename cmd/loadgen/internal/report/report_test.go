@@ -25,6 +25,11 @@ func made(t *testing.T, text string) *results.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return madeOf(s)
+}
+
+// madeOf returns the invented run of a scenario.
+func madeOf(s *scenarios.Scenario) *results.Run {
 	run := &results.Run{
 		Header: results.Header{Schema: 1, Scenario: s, Environment: results.Environment{
 			GoVersion: "go1.26", GOOS: "linux", GOARCH: "amd64", CPU: "Imaginary CPU", NumCPU: 2, GOMAXPROCS: 2}},
@@ -277,11 +282,34 @@ func TestTheCommandForBenchstatSurvivesAShell(t *testing.T) {
 		"my results":  " 'my results/run.bench'\n",
 		"it's":        ` 'it'\''s/run.bench'`,
 		"$HOME":       " '$HOME/run.bench'\n",
+		"-dash":       " ./-dash/run.bench\n",
+		"a\x1b[2J":    " 'a?[2J/run.bench'\n",
 	} {
 		t.Run(dir, func(t *testing.T) {
 			got := report.Text(run, nil, report.Place{Program: "loadgen", Run: dir}, screen("80"))
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is not in:\n%s", want, got)
+			}
+		})
+	}
+}
+
+// Names of arms are of users, who may have pasted anything: they reach neither the terminal nor the shell.
+func TestNamesOfArmsInTheCommandForBenchstat(t *testing.T) {
+	for name, row := range map[string]struct{ arm, want string }{
+		"plain":              {"one", " -col '/spans@(one)' "},
+		"control characters": {"a\x1b]0;b\x00\u009b\u202e", " -col '/spans@(a?]0;b???)' "},
+		"a quote":            {"it's", ` -col '/spans@(it'\''s)' `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := made(t, "spans: none\nqps: 1000\nduration: 500ms\nrounds: 1\n").Scenario
+			s.SetArms("spans", row.arm)
+			got := report.Text(madeOf(s), nil, report.Place{Program: "loadgen", Run: "r"}, screen("80"))
+			if !strings.Contains(got, row.want) {
+				t.Errorf("%q is not in:\n%s", row.want, got)
+			}
+			if strings.ContainsAny(got, "\x00\x1b\u009b\u202e") {
+				t.Errorf("control characters in %q", got)
 			}
 		})
 	}

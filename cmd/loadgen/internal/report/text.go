@@ -119,7 +119,7 @@ func files(run *results.Run, dir string) string {
 	benchPath := filepath.Join(dir, results.BenchFile)
 	text := fmt.Sprintf("\nFiles\n\n  %s\n  %s\n", benchPath, filepath.Join(dir, results.JSONFile))
 	if measured(run) == 0 {
-		return text
+		return format.Printable(text, "\n")
 	}
 	dimension := dimension(run.Scenario)
 	arms := run.Scenario.Arms(dimension)
@@ -127,11 +127,12 @@ func files(run *results.Run, dir string) string {
 	if len(arms) == 1 {
 		what = "Read it"
 	}
-	return text + fmt.Sprintf(`
+	columns := fmt.Sprintf("/%s@(%s)", dimension, strings.Join(arms, " "))
+	return format.Printable(text+fmt.Sprintf(`
 %s with benchstat:
 
-  go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col '/%s@(%s)' %s
-`, what, dimension, strings.Join(arms, " "), format.Shell(benchPath))
+  go run golang.org/x/perf/cmd/benchstat@latest -filter .name:Load -col %s %s
+`, what, format.Quoted(columns), format.Argument(benchPath)), "\n")
 }
 
 // warnings returns the doubts about a run, each with advice.

@@ -111,7 +111,7 @@ func (r *Report) ending(s *terminal.Screen, d terminal.Detail) string {
 		return s.Ending(e)
 	case len(failed) > 0:
 		e.Exit = 1
-		e.Answer, e.Next, e.Why = r.blame(failed)
+		r.blame(&e, failed)
 		if r.Interrupted {
 			e.Exit = 130
 			e.Answer = fmt.Sprintf("Interrupted after %d of %s. ", len(r.Checks), format.Plural(r.Planned, "check")) +
@@ -129,9 +129,9 @@ func (r *Report) ending(s *terminal.Screen, d terminal.Detail) string {
 	return s.Ending(e)
 }
 
-// blame returns what failed in a sentence, what to do, and why. Figures that depend on the machine say nothing against
+// blame adds to an ending what failed, what to do, and why. Figures that depend on the machine say nothing against
 // loadgen, but then no latency is valid here.
-func (r *Report) blame(failed []*Result) (answer, next, why string) {
+func (r *Report) blame(e *terminal.Ending, failed []*Result) {
 	timing := true
 	var groups []string
 	for _, c := range failed {
@@ -144,16 +144,17 @@ func (r *Report) blame(failed []*Result) (answer, next, why string) {
 	}
 	count := fmt.Sprintf("%d of %s failed", len(failed), format.Plural(len(r.Checks), "check"))
 	if !timing {
-		return count + ", and not all of it depends on the machine: that is a fault of loadgen. Please report it.",
-			"loadgen selftest --format json > selftest.json", "the file to report"
+		e.Answer = count + ", and not all of it depends on the machine: that is a fault of loadgen. Please report it."
+		e.Next, e.Why = "loadgen selftest --format json > selftest.json", "the file to report"
+		return
 	}
-	again := "loadgen selftest --only " + strings.Join(groups, ",")
+	e.Answer = "NOT VALID: " + count + ", which depend on the machine. Believe no latency that was measured here until " +
+		"it passes; bytes and allocations may still be read."
+	e.Advice = "close other programs, or use a machine of its own, then"
+	e.Next = "loadgen selftest --only " + strings.Join(groups, ",")
 	if r.Quick {
-		again = "loadgen selftest --quick --only " + strings.Join(groups, ",")
+		e.Next = "loadgen selftest --quick --only " + strings.Join(groups, ",")
 	}
-	return "NOT VALID: " + count + ", which depend on the machine. Believe no latency that was measured here until " +
-			"it passes; bytes and allocations may still be read.",
-		"close other programs, or use a machine of its own, then " + again, ""
 }
 
 // doubt returns how busy the machine was during the checks that failed or were tried again, or "".

@@ -19,7 +19,7 @@ func of(columns string, o terminal.Options) *terminal.Screen {
 
 func TestAnEndingHasItsLinesInOneOrder(t *testing.T) {
 	full := terminal.Ending{Answer: "A is better.", Doubt: "it was busy", Next: "loadgen run", Why: "again",
-		More: "loadgen show --all DIR", Exit: 1}
+		Rest: "loadgen show --all DIR", Exit: 1}
 	for name, row := range map[string]struct {
 		change func(e *terminal.Ending)
 		want   string
@@ -27,13 +27,30 @@ func TestAnEndingHasItsLinesInOneOrder(t *testing.T) {
 		"all of them": {func(*terminal.Ending) {}, "A is better.\nIn doubt: it was busy.\n" +
 			"Next: loadgen run     (again)\nMore: loadgen show --all DIR                          exit 1\n"},
 		"only an answer": {func(e *terminal.Ending) { *e = terminal.Ending{Answer: e.Answer} }, "A is better.\n"},
-		"an exit code with a line of its own": {func(e *terminal.Ending) { e.More, e.Next = "", "" },
+		"an exit code with a line of its own": {func(e *terminal.Ending) { e.Rest, e.Next = "", "" },
 			"A is better.\nIn doubt: it was busy.\nexit 1\n"},
 		"no room for the reason": {func(e *terminal.Ending) { e.Why, e.Exit = strings.Repeat("why ", 15)+"not", 0 },
 			"A is better.\nIn doubt: it was busy.\n" +
-				"Next: loadgen run (why why why why why why why why why why\n  why why why why why not)\n" +
+				"Next: loadgen run\n  (why why why why why why why why why why why why why why\n  why not)\n" +
 				"More: loadgen show --all DIR\n"},
-		"no room for the exit code": {func(e *terminal.Ending) { e.More = strings.Repeat("x", 52) },
+		"words before a command": {func(e *terminal.Ending) { e.Advice, e.Exit = "close it, then", 0 },
+			"A is better.\nIn doubt: it was busy.\nNext: close it, then loadgen run     (again)\n" +
+				"More: loadgen show --all DIR\n"},
+		"words without a command": {func(e *terminal.Ending) {
+			*e = terminal.Ending{Advice: strings.Repeat("do ", 20) + "it", More: strings.Repeat("in ", 20) + "it"}
+		}, "Next: do do do do do do do do do do do do do do do do do do\n  do do it\n" +
+			"More: in in in in in in in in in in in in in in in in in in\n  in in it\n"},
+		"no room for a command": {func(e *terminal.Ending) {
+			e.Next, e.Rest, e.Exit = "loadgen run "+strings.Repeat("x", 43), "loadgen show --all "+strings.Repeat("y", 60), 0
+		}, "A is better.\nIn doubt: it was busy.\nNext: (again)\n  loadgen run " + strings.Repeat("x", 43) +
+			"\nMore:\n  loadgen show --all " + strings.Repeat("y", 60) + "\n"},
+		"a command that just fits": {func(e *terminal.Ending) {
+			e.Next, e.Rest, e.Exit = "loadgen run "+strings.Repeat("x", 42), "", 0
+		}, "A is better.\nIn doubt: it was busy.\nNext: loadgen run " + strings.Repeat("x", 42) + "\n  (again)\n"},
+		"no room for a command after words": {func(e *terminal.Ending) {
+			*e = terminal.Ending{Advice: "close other programs, then", Next: "loadgen run  " + strings.Repeat("x", 43)}
+		}, "Next: close other programs, then\n  loadgen run  " + strings.Repeat("x", 43) + "\n"},
+		"no room for the exit code": {func(e *terminal.Ending) { e.Rest = strings.Repeat("x", 52) },
 			"A is better.\nIn doubt: it was busy.\nNext: loadgen run     (again)\nMore: " +
 				strings.Repeat("x", 52) + "\nexit 1\n"},
 	} {
@@ -45,6 +62,25 @@ func TestAnEndingHasItsLinesInOneOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever the width, a command stands in one line, so that pasting a line runs all of it.
+func TestACommandIsNeverBroken(t *testing.T) {
+	property.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-z/'-]{1,30}`)
+		command := func(label string) string {
+			return strings.Join(rapid.SliceOfN(word, 1, 8).Draw(t, label), " ")
+		}
+		e := terminal.Ending{Advice: rapid.SampledFrom([]string{"", "close other programs, then"}).Draw(t, "advice"),
+			Next: command("next"), Why: rapid.SampledFrom([]string{"", "again", strings.Repeat("why ", 30)}).Draw(t, "why"),
+			Rest: command("rest"), Exit: rapid.IntRange(0, 1).Draw(t, "exit")}
+		got := of(rapid.SampledFrom([]string{"40", "60", "80", "200"}).Draw(t, "width"), terminal.Options{}).Ending(e)
+		for _, command := range []string{e.Next, e.Rest} {
+			if !strings.Contains(got, command) {
+				t.Fatalf("%q is broken:\n%s", command, got)
+			}
+		}
+	})
 }
 
 func TestANarrowTableCutsNamesAndThenDropsColumns(t *testing.T) {

@@ -9,6 +9,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,9 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 )
+
+// loadgen is the name of the command, unless a program of a user has it.
+const loadgen = "loadgen"
 
 // Widths of text, in columns.
 const (
@@ -36,6 +40,8 @@ func Colours() []string { return []string{"auto", "always", "never"} }
 type Options struct {
 	Colour string // one of Colours, which is stronger than the environment; "" means the first one
 	ASCII  bool   // use no symbols but ASCII, even on a terminal that has them
+	// Program is the name of the command, which may be a user's own, in what a text says to run; "" means loadgen.
+	Program string
 }
 
 // Check returns an error if the options are not valid.
@@ -48,16 +54,17 @@ func (o *Options) Check() error {
 
 // A Screen is how text looks on one writer. The zero Screen is not usable.
 type Screen struct {
-	Width    int  // columns
-	Terminal bool // whether the writer is a terminal
-	rewrites bool // whether a line on it can be rewritten
+	program  string // name of the command
+	Width    int    // columns
+	Terminal bool   // whether the writer is a terminal
+	rewrites bool   // whether a line on it can be rewritten
 	colour   bool
 	ascii    bool
 }
 
 // New returns the screen of a writer. Getenv returns a variable of the environment, as os.Getenv does.
 func New(w io.Writer, o Options, getenv func(string) string) *Screen {
-	s := &Screen{Width: defaultWidth}
+	s := &Screen{program: cmp.Or(o.Program, loadgen), Width: defaultWidth}
 	width := 0
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.Terminal = true
