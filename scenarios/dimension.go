@@ -66,7 +66,7 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want:   "http, or a list of map and the functions of a program of your own",
+		Want:   "a list of map and the functions of a program of your own, or http",
 		Unused: func(s *Scenario) bool { return len(s.arms[Target]) < 2 && s.HTTP == nil },
 	},
 	{

@@ -213,12 +213,12 @@ func (d *decoder) checkNotOfServices(s *Scenario) {
 	for _, dim := range dimensions {
 		v, given := d.values[dim.Name]
 		if given && dim.InProcess && !slices.Equal(s.arms[dim.Name], dim.Default) {
-			d.wrong(v.where, v.line, "%s applies to calls in this process: want no field %s with target http",
+			d.wrong(v.where, v.line, "%s: it applies to calls in this process: want no field %s with target http",
 				dim.Name, dim.Name)
 		}
 	}
 	if v, given := d.values["live"]; given && s.Live {
-		d.wrong(v.where, v.line, "live puts estimators on the path of calls in this process: want no field live "+
+		d.wrong(v.where, v.line, "live: it puts estimators on the path of calls in this process: want no field live "+
 			"with target http")
 	}
 	for _, key := range keysBelow("handlers.") {

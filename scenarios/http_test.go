@@ -123,8 +123,8 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 		"beside the map": {"target: [map, http]\nhttp: {url: http://a/}\n",
 			[]string{`x.yaml:1:1: target is map, http: want http alone`}},
 		"spans": {"target: http\nhttp: {url: http://a/}\nspans: sdk\nlive: true\nhandlers: {keys: 3}\nmetrics: own\n",
-			[]string{`x.yaml:3:1: spans applies to calls in this process: want no field spans with target http`,
-				`x.yaml:4:1: live puts estimators on the path of calls in this process`,
+			[]string{`x.yaml:3:1: spans: it applies to calls in this process: want no field spans with target http`,
+				`x.yaml:4:1: live: it puts estimators on the path of calls in this process`,
 				`x.yaml:5:12: handlers.keys is about the handlers of the map`,
 				`x.yaml:6:1: metrics applies to the map only: want no field metrics with target http`}},
 	} {

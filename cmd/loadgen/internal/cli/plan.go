@@ -28,7 +28,8 @@ func newPlan(own targets) *cobra.Command {
 		Short: "Show what a scenario would run, without running it",
 		Example: own.example(`  loadgen plan
   loadgen plan span-reuse-full --rounds 20
-  loadgen plan mine.yaml --qps 1k,20k`,
+  loadgen plan mine.yaml --qps 1k,20k
+  loadgen plan http://127.0.0.1:8080/items --qps 1k,5k`,
 			"  loadgen plan", "  loadgen plan LAST --qps 1k,20k",
 			"  loadgen plan --target FIRST,LAST --rounds 20"),
 		Long: "Shows the arms and rates of a scenario, their calls, how long a run takes, and which percentiles it " +
@@ -58,6 +59,7 @@ func newPlan(own targets) *cobra.Command {
 		},
 	}
 	addSettings(cmd)
+	addService(cmd)
 	own.complete(cmd)
 	addFormat(cmd, &format, planningFormats)
 	return cmd
@@ -98,7 +100,11 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 // planned returns what the runs of a scenario have in common, each with its name.
 func planned(s *scenarios.Scenario) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
-	if s.Workers == 0 {
+	switch {
+	case s.Workers > 0:
+	case s.HTTP != nil:
+		crew = "as many as calls that the connections carry at once"
+	default:
 		crew += " (one fewer than there are processors)"
 	}
 	seed := fmt.Sprint(s.Seed)
@@ -110,6 +116,9 @@ func planned(s *scenarios.Scenario) (lines [][2]string) {
 	add("workers", crew)
 	add("overload", overloaded(s))
 	add("pace", fmt.Sprint(s.Pace))
+	if s.HTTP != nil {
+		add("service", serviceLine(s.HTTP))
+	}
 	if handlers := handlersLine(s); handlers != "" {
 		add("handlers", handlers)
 	}
@@ -199,7 +208,7 @@ func workers(s *scenarios.Scenario) int {
 
 // workChecks returns a check for each level: whether the workers can do the work of the handlers at its peak rate.
 func workChecks(s *scenarios.Scenario) (all []report.Check) {
-	if s.Closed {
+	if s.Closed || s.HTTP != nil { // the work of a service is unknown
 		return nil
 	}
 	have := min(workers(s), runtime.GOMAXPROCS(0)) // each busy worker needs a processor

@@ -76,10 +76,17 @@ func notValid(run *results.Run) string {
 
 // readable returns which numbers of a run that is not valid may still be read.
 func readable(run *results.Run) string {
+	costs := "B/op and allocs/op"
+	if run.Scenario.HTTP != nil {
+		costs = "The numbers of calls and of errors"
+	}
 	for _, r := range reasonsOf(run.Visits) {
 		if r.Name == record.NoisyMachine {
-			return "B/op and allocs/op may still be read; latency, service time and CPU may not."
+			return costs + " may still be read; latency, service time and CPU may not."
 		}
+	}
+	if run.Scenario.HTTP != nil {
+		return "Service time and the CPU of the client may still be read; latency may not."
 	}
 	return "Service time, CPU, B/op and allocs/op may still be read; latency may not."
 }
