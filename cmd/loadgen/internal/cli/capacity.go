@@ -78,6 +78,9 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			if err != nil {
 				return err
 			}
+			if _, err := verify(cmd, s); err != nil {
+				return err
+			}
 			return startCapacity(cmd.Context(), s, &o)
 		},
 	}

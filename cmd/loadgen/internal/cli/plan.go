@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -33,7 +34,8 @@ func newPlan(own targets) *cobra.Command {
 			"  loadgen plan", "  loadgen plan LAST --qps 1k,20k",
 			"  loadgen plan --target FIRST,LAST --rounds 20"),
 		Long: "Shows the arms and rates of a scenario, their calls, how long a run takes, and which percentiles it " +
-			"can state. It takes the arguments and flags of loadgen run that say what runs.\n\n" + own.arguments() +
+			"can state. It takes the arguments and flags of loadgen run that say what runs. It sends one request of " +
+			"each kind to a service, and shows the answers.\n\n" + own.arguments() +
 			"\n\nExit codes: 0 fine; 2 bad input.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: single(own.scenario),
@@ -50,12 +52,14 @@ func newPlan(own targets) *cobra.Command {
 			if err := readReplays(s, progress, progress); err != nil {
 				return err
 			}
+			answers, wrong := verify(cmd, s)
 			if format == formatJSON {
-				return unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s)))
+				return cmp.Or(wrong, unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s))))
 			}
 			screen := screenOf(cmd, cmd.OutOrStdout())
 			text, err := plan(s, screen)
-			return unusable(cmp.Or(err, screen.Print(cmd.OutOrStdout(), text)))
+			err = cmp.Or(err, screen.Print(cmd.OutOrStdout(), text+answerTable(answers, screen)))
+			return cmp.Or(wrong, unusable(err))
 		},
 	}
 	addSettings(cmd)
@@ -103,7 +107,7 @@ func planned(s *scenarios.Scenario) (lines [][2]string) {
 	switch {
 	case s.Workers > 0:
 	case s.HTTP != nil:
-		crew = "as many as calls that the connections carry at once"
+		crew = "as many as the calls that the connections carry at once"
 	default:
 		crew += " (one fewer than there are processors)"
 	}
@@ -200,10 +204,13 @@ func planChecks(s *scenarios.Scenario) []report.Check {
 
 // workers returns the number of workers of a scenario.
 func workers(s *scenarios.Scenario) int {
-	if s.Workers == 0 {
-		return bench.DefaultWorkers()
+	switch {
+	case s.Workers > 0:
+		return s.Workers
+	case s.HTTP != nil: // of HTTP/1.1; a connection of HTTP/2 carries several calls
+		return cmp.Or(s.HTTP.Connections, httptarget.DefaultConnections)
 	}
-	return s.Workers
+	return bench.DefaultWorkers()
 }
 
 // workChecks returns a check for each level: whether the workers can do the work of the handlers at its peak rate.

@@ -108,6 +108,9 @@ REF is inconclusive (not shown); 130 interrupted.`,
 				}
 				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
+			if _, err := verify(cmd, s); err != nil {
+				return err
+			}
 			return run(cmd.Context(), s, &o)
 		},
 	}

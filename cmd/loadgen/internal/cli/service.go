@@ -14,11 +14,17 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // serviceFlags are the flags about a service, in the order of help texts.
-var serviceFlags = []string{"method", "data", "header", "http", "expect", "connections", "insecure", "unix-socket"}
+var serviceFlags = []string{"method", "data", "header", "http", "expect", "connections", "insecure", "unix-socket",
+	noVerify}
+
+// noVerify is the flag that leaves out the first request of each kind.
+const noVerify = "no-verify"
 
 // protocols are the values of --http.
 var protocols = []string{httptarget.Auto, httptarget.HTTP1, httptarget.H2, httptarget.H2C}
@@ -38,6 +44,7 @@ func addService(cmd *cobra.Command) {
 	f.Int("connections", 0, "Connections that are opened before the first call (default 16).")
 	f.Bool("insecure", false, "Accept any certificate of the server.")
 	f.String("unix-socket", "", "Connect to the socket at this `path`, whatever the host of the URL.")
+	f.Bool(noVerify, false, "Do not send one request of each kind first, to check its answer.")
 	group(cmd, groupService, serviceFlags...)
 	complete(cmd, "method", oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 	complete(cmd, "http", oneOf(protocols...))
@@ -121,6 +128,8 @@ func setServiceFlag(cmd *cobra.Command, name string, o *httptarget.Options) (err
 			o.MaxConnections = max(o.MaxConnections, o.Connections)
 		}
 		return err
+	case noVerify:
+		return nil
 	case "insecure":
 		o.TLS.Insecure, err = f.GetBool(name)
 		return err
@@ -214,10 +223,56 @@ func statusesOf(texts []string) (statuses []int, err error) {
 
 // serviceLine describes a service: its requests, its connections and the protocol.
 func serviceLine(o *httptarget.Options) string {
-	connections := "the default number of connections"
-	if o.Connections > 0 {
-		connections = format.Plural(o.Connections, "connection")
+	return fmt.Sprintf("%s, %s of request, %s, protocol %s", o.URL, format.Plural(max(len(o.Requests), 1), "kind"),
+		format.Plural(cmp.Or(o.Connections, httptarget.DefaultConnections), "connection"),
+		cmp.Or(o.Protocol, httptarget.Auto))
+}
+
+// verify sends one request of each kind to the service of a scenario, and returns the answers; nil if the scenario
+// calls no service, or --no-verify is given. Its error is that of the command: it lists the answers that are not as
+// expected.
+func verify(cmd *cobra.Command, s *scenarios.Scenario) ([]visit.FirstAnswer, error) {
+	without, err := cmd.Flags().GetBool(noVerify)
+	if err != nil {
+		return nil, unusable(err)
 	}
-	return fmt.Sprintf("%s, %s, %s, protocol %s", o.URL, format.Plural(max(len(o.Requests), 1), "kind")+
-		" of request", connections, cmp.Or(o.Protocol, httptarget.Auto))
+	if s.HTTP == nil || without {
+		return nil, nil
+	}
+	answers, err := visit.FirstAnswers(cmd.Context(), s)
+	switch {
+	case cmd.Context().Err() != nil:
+		return nil, &exitError{exitInterrupted, errors.New("interrupted before the service had answered")}
+	case err != nil:
+		return nil, unusable(fmt.Errorf("%w (--no-verify does not call it first)", err))
+	}
+	var wrong []string
+	for _, a := range answers {
+		if a.Err != nil {
+			wrong = append(wrong, fmt.Sprintf("the first answer of %s to %s is not as expected: %v", s.HTTP.URL,
+				a.Request, a.Err))
+		}
+	}
+	if len(wrong) > 0 {
+		return answers, unusable(fmt.Errorf("%s\nCorrect the requests or what is expected of them, or run all the "+
+			"same with --no-verify", strings.Join(wrong, "\n")))
+	}
+	return answers, nil
+}
+
+// answerTable returns a table of the first answers, or "" if there are none.
+func answerTable(answers []visit.FirstAnswer, screen *terminal.Screen) string {
+	if len(answers) == 0 {
+		return ""
+	}
+	t := terminal.NewTable(terminal.Column{Title: "request"}, terminal.Column{Title: "status"},
+		terminal.Column{Title: "bytes"}, terminal.Column{Title: "us"})
+	for _, a := range answers {
+		status := format.None
+		if a.Status > 0 {
+			status = strconv.Itoa(a.Status)
+		}
+		t.Row(a.Request, status, format.Count(a.Size), format.Micros(a.Took))
+	}
+	return "\n" + screen.Wrap("The first answer to each kind of request", "") + "\n" + screen.Blocks(t)
 }

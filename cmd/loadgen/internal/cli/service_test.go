@@ -119,8 +119,8 @@ func TestARunOfAServiceIsShownAndRunAgain(t *testing.T) {
 		name, args string
 		want       []string
 	}{
-		{"run", "run " + file + " --out " + first, []string{"calls/s", "client CPU", "failed"}},
-		{"again", "run " + first + " --out " + second, []string{"client CPU"}},
+		{"run", "run " + file + " --no-verify --out " + first, []string{"calls/s", "client CPU", "failed"}},
+		{"again", "run " + first + " --no-verify --out " + second, []string{"client CPU"}},
 		{"show", "show --all " + second, []string{"client-cpu-ns/op", "Connections of 1 visit: 16 opened, 0 failed;",
 			"status 404"}},
 		{"report", "report " + second + " -o " + filepath.Join(dir, "page.html"), nil},
@@ -187,6 +187,47 @@ func TestWhatIsWrongWithAServiceIsAnError(t *testing.T) {
 			text := strings.Join(strings.Fields(stdout+stderr), " ")
 			if code != exitUnusable || !strings.Contains(text, c.want) {
 				t.Errorf("exit %d\n%s\n%s\nwant %q", code, stdout, stderr, c.want)
+			}
+		})
+	}
+}
+
+// Plan and run send one request of each kind first, and reject answers that are not as expected.
+func TestTheFirstAnswersOfAServiceAreChecked(t *testing.T) {
+	const lost = "/missing to GET is not as expected: status 404"
+	for _, c := range []struct {
+		name, args string
+		code, sent int
+		want       []string
+	}{
+		{"plan", "plan URL/items", exitOK, 1, []string{"The first answer to each kind of request", "GET", "200"}},
+		{"plan, an error", "plan URL/missing", exitUnusable, 1, []string{"404", lost, "--no-verify"}},
+		{"plan, unverified", "plan URL/missing --no-verify", exitOK, 0, nil},
+		{"plan as JSON", "plan URL/missing --format json", exitUnusable, 1, []string{lost}},
+		{"an expected error", "plan URL/missing --expect 404", exitOK, 1, []string{"404"}},
+		{"run", "run URL/missing" + shortly, exitUnusable, 1, []string{lost}},
+		{"capacity", "capacity URL/missing --slo p99<1s", exitUnusable, 1, []string{lost}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShop(t)
+			code, stdout, stderr := execute(t, strings.Fields(strings.Replace(c.args, "URL", s.URL, 1))...)
+			text := strings.Join(strings.Fields(stdout+stderr), " ")
+			if code != c.code {
+				t.Errorf("exit %d, want %d\n%s\n%s", code, c.code, stdout, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is not in\n%s\n%s", want, stdout, stderr)
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			sent := 0
+			for _, n := range s.seen {
+				sent += n
+			}
+			if sent != c.sent {
+				t.Errorf("%d requests were sent, want %d", sent, c.sent)
 			}
 		})
 	}

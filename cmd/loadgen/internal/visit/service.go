@@ -12,6 +12,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // callService opens the connections to the service of a scenario, puts it under load, and closes them.
@@ -58,6 +59,29 @@ func openService(ctx context.Context, options httptarget.Options) (*httptarget.T
 			strings.TrimPrefix(err.Error(), "httptarget: "), remedy(record.KindOf(err)))
 	}
 	return target, nil
+}
+
+// A FirstAnswer is the answer to the first request of a kind. Err is why it is not as expected; nil if it is.
+type FirstAnswer struct {
+	Request string
+	httptarget.Answer
+	Err error
+}
+
+// FirstAnswers sends one request of each kind to the service of a scenario, over one connection.
+func FirstAnswers(ctx context.Context, s *scenarios.Scenario) (answers []FirstAnswer, err error) {
+	options := *s.HTTP
+	options.Seed, options.Connections, options.MaxConnections = s.Seed, 1, 1
+	target, err := openService(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	for _, name := range target.Names() {
+		answer, err := target.Try(ctx, name, 0)
+		answers = append(answers, FirstAnswer{Request: name, Answer: answer, Err: err})
+	}
+	return answers, ctx.Err()
 }
 
 // remedies are what to do about connections that cannot be opened, by the kind of the failure.
