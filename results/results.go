@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/work"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -102,6 +103,9 @@ type Visit struct {
 	Estimates []Estimate      `json:"estimates,omitempty"`
 	Machine   Machine         `json:"machine"`
 	Verdict   []record.Reason `json:"verdict,omitempty"` // why the visit is not valid; empty if it is valid
+	// Connections are the connections to a service, of the warm-up too. If it is nil, the target was called in the
+	// process of the visit, and Cost is the cost of the target. Otherwise Cost is the cost of the client alone.
+	Connections *httptarget.Connections `json:"connections,omitempty"`
 }
 
 // SpansLost is a reason why a visit is not valid, in addition to the reasons of package
@@ -194,7 +198,8 @@ func (v *Visit) perCall(x float64) float64 {
 }
 
 // Measurements returns the measurements that run.bench holds for a usable visit. It omits percentiles for
-// which there are too few calls, latencies that are infinite, and a CPU time or peak memory that is unknown.
+// which there are too few calls, latencies that are infinite, and a CPU time or peak memory that is unknown. For a
+// service, the only cost is the CPU time of the client.
 func (v *Visit) Measurements() []Measurement {
 	r := v.Record
 	var measurements []Measurement
@@ -227,6 +232,13 @@ func (v *Visit) Measurements() []Measurement {
 	add("achieved-qps", round3(r.Achieved()))
 	add("err-ppm", ppm(r.Failed, r.Offered))
 	add("drop-ppm", ppm(r.Dropped, r.Offered))
+	if v.Connections != nil {
+		if v.Cost.CPU > 0 {
+			add("client-cpu-ns/op", math.Round(v.perCall(float64(v.Cost.CPU))))
+		}
+		add("waiting-cpu-ns/op", math.Round(v.perCall(float64(r.Waiting))))
+		return measurements // the memory of the client says nothing about the service
+	}
 	if v.Cost.CPU > 0 {
 		add("cpu-ns/op", math.Round(v.perCall(float64(v.Cost.CPU))))
 	}

@@ -34,6 +34,8 @@ var allUnits = append(latencyUnits(), []Unit{
 	{"drop-ppm", "lower", "Calls dropped because the queue was full, per million due calls."},
 	{"cpu-ns/op", "lower",
 		"CPU time of the whole process per call, without the CPU time of waiting. Includes collector and exporters."},
+	{"client-cpu-ns/op", "",
+		"CPU time of the process that calls a service, per call, without the CPU time of waiting."},
 	{"waiting-cpu-ns/op", "", "CPU time of waiting until calls are due, per call."},
 	{"B/op", "lower", "Bytes allocated by the whole process per call."},
 	{"allocs/op", "lower", "Objects allocated by the whole process per call."},

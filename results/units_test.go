@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/perf/benchunit"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -127,6 +128,11 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	v.Estimates[0].Answers = append(v.Estimates[0].Answers, results.Answer{Q: 0.99})
 	measured := map[string]bool{}
 	for _, m := range append(v.Measurements(), v.Estimates[0].Measurements()...) {
+		measured[m.Unit] = true
+	}
+	service := visit(t, "sdk", 1)
+	service.Connections = &httptarget.Connections{}
+	for _, m := range service.Measurements() {
 		measured[m.Unit] = true
 	}
 	for _, u := range results.Units() {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -152,7 +153,7 @@ func benchHeader(h *Header) string {
 		{"pace", s.Pace.String()},
 		{"overload", s.Overload.String()},
 		{"workers", workers(s)},
-		{"handlers", describe(&s.Handlers)},
+		called(s),
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", c[0], c[1])
 	}
@@ -171,11 +172,11 @@ func benchHeader(h *Header) string {
 // Module is the path of loadgen's module, which holds the map and the estimators.
 const Module = "github.com/loadgen-go/loadgen"
 
-// pkg returns the package that holds the target: loadgen's module for the map, and for a program's own target the
-// program's main package.
+// pkg returns the package that holds the target: loadgen's module for the map and for a service, and for a program's
+// own target the program's main package.
 func (h *Header) pkg() string {
 	for _, target := range h.Scenario.Arms(scenarios.Target) {
-		if target != scenarios.MapTarget {
+		if target != scenarios.MapTarget && target != scenarios.HTTPTarget {
 			return cmp.Or(h.Environment.Package, "unknown")
 		}
 	}
@@ -205,6 +206,14 @@ func workers(s *scenarios.Scenario) string {
 		return "auto"
 	}
 	return strconv.Itoa(s.Workers)
+}
+
+// called returns the configuration line about what is called: the handlers, or the protocol of a service.
+func called(s *scenarios.Scenario) [2]string {
+	if s.HTTP != nil {
+		return [2]string{"protocol", cmp.Or(s.HTTP.Protocol, httptarget.Auto)}
+	}
+	return [2]string{"handlers", describe(&s.Handlers)}
 }
 
 // describe returns the settings of the handlers as text.
@@ -264,8 +273,11 @@ func (h *Header) BenchName(c scenarios.Cell) string { return h.benchName("Load",
 // benchName returns the name of a cell's benchmark. It always ends with the number of processors;
 // otherwise a reader would take the end of the last part for that number.
 func (h *Header) benchName(base string, c scenarios.Cell, more ...string) string {
-	parts := append([]string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c),
-		c.With(scenarios.Target, "").Arm(), c.Level.Name()}, more...)
+	parts := []string{base, "scenario=" + h.Scenario.Name, "target=" + h.Scenario.TargetOf(c)}
+	if arm := c.With(scenarios.Target, "").Arm(); arm != "" {
+		parts = append(parts, arm)
+	}
+	parts = append(append(parts, c.Level.Name()), more...)
 	return fmt.Sprintf("%s-%d", strings.Join(parts, "/"), h.Environment.GOMAXPROCS)
 }
 

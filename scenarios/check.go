@@ -21,6 +21,7 @@ func (d *decoder) check(s *Scenario) {
 	}
 	d.checkCalls(s)
 	d.checkArms(s)
+	d.checkHTTP(s)
 }
 
 // checkKind checks that the scenario has levels of one kind: rates, loads or a closed loop.

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
@@ -55,6 +56,10 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 		return nil, d.all()
 	}
 	for _, s := range settings {
+		if s.Key == HTTPTarget {
+			d.wrong(s.Where, 0, "http is %q: want %s, in a file", s.Value, want(s.Key))
+			continue
+		}
 		if want(s.Key) == "" {
 			d.wrong(s.Where, 0, "unknown field %q%s: want one of %s", s.Key,
 				spelling.Meant(s.Key, keysBelow("")), strings.Join(keysBelow(""), ", "))
@@ -162,6 +167,9 @@ type decoder struct {
 	problems []ranked
 	lenient  bool                // ignores unknown fields
 	ignored  map[string][]string // lists of texts of unknown fields, if lenient
+
+	service       *httptarget.Options // the field http; nil if there is none
+	serviceUnread bool                // the service has problems, and must not be checked
 }
 
 // wrong adds a problem.
@@ -237,6 +245,8 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 				spelling.Meant(key, keysBelow(prefix)), strings.Join(keysBelow(prefix), ", "))
 		case seen:
 			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
+		case key == HTTPTarget:
+			d.http(kv)
 		default:
 			d.value(key, kv)
 		}
@@ -277,14 +287,14 @@ func (d *decoder) value(key string, kv *ast.MappingValueNode) {
 	if seq, ok := kv.Value.(*ast.SequenceNode); ok {
 		v.list = true
 		for _, n := range seq.Values {
-			if i, ok := d.scalar(key, n); ok {
+			if i, ok := d.scalar(key, n, want(key)); ok {
 				v.items = append(v.items, i)
 			}
 		}
 		if len(v.items) < len(seq.Values) {
 			return // reported already
 		}
-	} else if i, ok := d.scalar(key, kv.Value); ok {
+	} else if i, ok := d.scalar(key, kv.Value, want(key)); ok {
 		v.items = []item{i}
 	} else {
 		return
@@ -292,8 +302,8 @@ func (d *decoder) value(key string, kv *ast.MappingValueNode) {
 	d.values[key] = v
 }
 
-// scalar returns the item of a scalar node. It returns false if it adds a problem instead.
-func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
+// scalar returns the item of a scalar node. It returns false if it adds a problem instead, with what was wanted.
+func (d *decoder) scalar(key string, n ast.Node, wanted string) (item, bool) {
 	where, line := d.at(n)
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -301,14 +311,14 @@ func (d *decoder) scalar(key string, n ast.Node) (item, bool) {
 	case *ast.LiteralNode:
 		return item{n.Value.Value, where, line}, true
 	case *ast.NullNode:
-		d.wrong(where, line, "%s is empty: want %s", key, want(key))
+		d.wrong(where, line, "%s is empty: want %s", key, wanted)
 		return item{}, false
 	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
-		d.wrong(where, line, "%s is an alias, an anchor or a tag, which are not supported: want %s", key, want(key))
+		d.wrong(where, line, "%s is an alias, an anchor or a tag, which are not supported: want %s", key, wanted)
 		return item{}, false
 	case ast.ScalarNode:
 		return item{n.GetToken().Value, where, line}, true
 	}
-	d.wrong(where, line, "%s is a %s: want %s", key, strings.ToLower(n.Type().String()), want(key))
+	d.wrong(where, line, "%s is a %s: want %s", key, strings.ToLower(n.Type().String()), wanted)
 	return item{}, false
 }

@@ -27,6 +27,8 @@ type Dimension struct {
 	// Idle, if set, reports whether the dimension has no effect on a cell with the arms of c. The cell
 	// lacks it then, and cells that are equal otherwise are one cell.
 	Idle func(c Cell) bool
+	// InProcess marks a dimension of calls in the process of the visit, which a service does not have.
+	InProcess bool
 	// OfMap marks a dimension that only the map has, and no target of a program's own.
 	OfMap bool
 }
@@ -64,22 +66,22 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want:   "a list of map and the functions of a program of your own",
-		Unused: func(s *Scenario) bool { return len(s.arms[Target]) < 2 },
+		Want:   "a list of map and the functions of a program of your own, or http",
+		Unused: func(s *Scenario) bool { return len(s.arms[Target]) < 2 && s.HTTP == nil },
 	},
 	{
-		Name: Spans, About: "Arms: ways of making spans.", Always: true, Default: []string{None},
-		Arms: []string{None, "noop", "pooled-value", "pooled", "pooled-off", "sdk"},
+		Name: Spans, About: "Arms: ways of making spans.", Always: true, Default: []string{None}, InProcess: true,
+		Arms: []string{None, "noop", "pooled-value", "pooled", "pooled-off", "sdk"}, Idle: ofService,
 	},
 	{
 		Name:  Sampling,
 		About: "Arms: which spans are sampled; parent-0.01 follows the parent and samples 1 in 100 roots.",
-		Arms:  []string{Always, "parent-0.01", Never}, Default: []string{Always}, Idle: silent,
+		Arms:  []string{Always, "parent-0.01", Never}, Default: []string{Always}, Idle: silent, InProcess: true,
 	},
 	{
 		Name:  "processors",
 		About: "Arms: where ended spans go: to an exporter in batches, to a processor that discards them, or nowhere.",
-		Arms:  []string{"batch", "discard", None}, Default: []string{"batch"},
+		Arms:  []string{"batch", "discard", None}, Default: []string{"batch"}, InProcess: true,
 		Idle: func(c Cell) bool { return silent(c) || c.Value(Sampling) == Never },
 	},
 	{
@@ -107,6 +109,9 @@ func silent(c Cell) bool { return c.Value(Spans) == None || c.Value(Spans) == "n
 
 // ofOwnTarget reports whether a cell calls a target of the program's own.
 func ofOwnTarget(c Cell) bool { return c.Value(Target) != "" && c.Value(Target) != MapTarget }
+
+// ofService reports whether a cell calls a service.
+func ofService(c Cell) bool { return c.Value(Target) == HTTPTarget }
 
 // Register adds a dimension, after all others. It panics if the dimension cannot be told from another:
 // by its name, or by two of its arms. The returned function removes the dimension again. Register must
@@ -235,8 +240,11 @@ func (s *Scenario) Dimensions() (names []string) {
 
 // main returns the name of the dimension that the scenario is about.
 func (s *Scenario) main() string {
-	if s.Live {
+	switch {
+	case s.Live:
 		return Quantile
+	case s.HTTP != nil:
+		return Target
 	}
 	return Spans
 }

@@ -68,7 +68,7 @@ func (f *Field) meant(text string) string {
 
 // Fields returns all fields of a scenario, in the order of a file.
 func Fields() []Field {
-	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, loadFields)
+	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, httpFields, loadFields)
 	for _, d := range dimensions {
 		if d.Name != Target {
 			fields = append(fields, d.field())
@@ -231,9 +231,10 @@ func want(key string) string {
 // scenario returns a scenario with every field set that has a value.
 func (d *decoder) scenario() *Scenario {
 	s := defaults()
+	s.HTTP = d.service
 	for _, f := range Fields() {
 		v, ok := d.values[f.Key]
-		if !ok {
+		if !ok || f.Key == HTTPTarget {
 			continue
 		}
 		if v.list && !f.List {

@@ -21,6 +21,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte("qps: &a [1]\nspans: *a\n<<: {}\n? x\n: y"))
+	f.Add([]byte(strings.Replace(shop, "USERS", "none.csv", 1)))
+	f.Add([]byte("target: http\nhttp: {url: http://a/, headers: {<<: {}}, requests: {body: {? x\n: y}, expect: " +
+		"{json: {.: [~, .nan, {a: &b 1}, *b]}}}}\nqps: 1\nduration: 1s\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := scenarios.Decode("fuzz.yaml", data)
 		if (s == nil) == (err == nil) {

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"cmp"
+	"reflect"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
@@ -28,13 +29,17 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	} else {
 		o.add(Target, targets)
 	}
-	o.add("handlers", handlers{
-		Keys:         s.Handlers.Keys,
-		Zipf:         s.Handlers.Zipf,
-		Spin:         s.Handlers.Spin.String(),
-		Allocate:     s.Handlers.Allocate,
-		Distribution: string(s.Handlers.Distribution),
-	})
+	if s.HTTP != nil {
+		o.add(HTTPTarget, plain(reflect.ValueOf(s.HTTP).Elem()))
+	} else {
+		o.add("handlers", handlers{
+			Keys:         s.Handlers.Keys,
+			Zipf:         s.Handlers.Zipf,
+			Spin:         s.Handlers.Spin.String(),
+			Allocate:     s.Handlers.Allocate,
+			Distribution: string(s.Handlers.Distribution),
+		})
+	}
 	o.add("arrivals", s.Arrivals.String())
 	o.addList("qps", texts(s.QPS, schedule.Rate.String))
 	o.addList("load", texts(s.Loads, schedule.Load.String))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
@@ -31,6 +32,7 @@ type Scenario struct {
 	Name  string
 	About string
 
+	HTTP     *httptarget.Options // the service that target http calls; nil if the target is another
 	Handlers Handlers
 	Arrivals schedule.Process
 	QPS      []schedule.Rate // levels of steady load

@@ -101,7 +101,7 @@ func TestDefaultsAreWhatTheFieldsSay(t *testing.T) {
 	for _, f := range scenarios.Fields() {
 		value := f.Default
 		switch f.Key {
-		case "name", "about", "qps", "duration", "load", "slo": // fields without a default
+		case "name", "about", "qps", "duration", "load", "slo", "http": // fields without a default
 			continue
 		case "quantile":
 			value = strings.Join(decode(t, least).Arms(scenarios.Quantile), ",")

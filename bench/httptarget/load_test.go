@@ -3,9 +3,12 @@ package httptarget_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,5 +189,37 @@ func TestAStreamThatIsReset(t *testing.T) {
 	}
 	if n := target.Connections(); n.Opened != 1 {
 		t.Errorf("%d connections opened: want 1", n.Opened)
+	}
+}
+
+// Try says what the answer to a request was, and whether it was as expected.
+func TestTryReturnsTheAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/lost" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, "hello")
+	}))
+	defer server.Close()
+	target, err := httptarget.Open(t.Context(), httptarget.Options{URL: server.URL, Connections: 1,
+		Requests: []httptarget.Request{{Name: "found", Path: "/"}, {Name: "lost", Path: "/lost"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if names := target.Names(); !slices.Equal(names, []string{"found", "lost"}) {
+		t.Errorf("names %q", names)
+	}
+	for _, c := range []struct {
+		name   string
+		status int
+		failed bool
+	}{{"found", 200, false}, {"lost", 404, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			a, err := target.Try(t.Context(), c.name, 0)
+			if a.Status != c.status || a.Size != 5 || a.Took <= 0 || (err != nil) != c.failed {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
 	}
 }

@@ -135,14 +135,16 @@ type Data struct {
 	Pick string `json:"pick,omitempty"`
 }
 
+// DefaultConnections is the number of connections of a service whose options do not say it.
+const DefaultConnections = 16
+
 const (
-	defaultConnections = 16
-	defaultStreams     = 100
-	defaultMaxBody     = 16 << 20
-	mostConnections    = 100_000
-	mostStreams        = 10_000
-	defaultConnect     = 5 * time.Second
-	defaultTotal       = 30 * time.Second
+	defaultStreams  = 100
+	defaultMaxBody  = 16 << 20
+	mostConnections = 100_000
+	mostStreams     = 10_000
+	defaultConnect  = 5 * time.Second
+	defaultTotal    = 30 * time.Second
 )
 
 // withDefaults returns o with its defaults filled in.
@@ -155,7 +157,7 @@ func (o Options) withDefaults() Options {
 	if o.Protocol == "" {
 		o.Protocol = Auto
 	}
-	set(&o.Connections, defaultConnections)
+	set(&o.Connections, DefaultConnections)
 	set(&o.MaxConnections, o.Connections)
 	set(&o.Streams, defaultStreams)
 	set(&o.MaxBody, defaultMaxBody)

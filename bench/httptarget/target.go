@@ -257,6 +257,33 @@ func (t *Target) Call(ctx context.Context, key string) error {
 
 // CallTimed makes call at.N, of the request whose name is key.
 func (t *Target) CallTimed(ctx context.Context, key string, at *bench.Instants) error {
+	return t.call(ctx, key, at, nil)
+}
+
+// An Answer is the answer to a request that [Target.Try] made.
+type Answer struct {
+	Status int           // 0 if none came
+	Size   int           // of the body, in bytes
+	Took   time.Duration // from the request to the end of the body
+}
+
+// Try makes call n of the request with the given name, and returns its answer. The error is the error of the
+// call, which also fails if the answer is not as expected.
+func (t *Target) Try(ctx context.Context, name string, n uint64) (a Answer, err error) {
+	err = t.call(ctx, name, &bench.Instants{N: n, Begun: time.Now()}, &a)
+	return a, err
+}
+
+// Names returns the names of the requests, in the order of the options.
+func (t *Target) Names() (names []string) {
+	for _, r := range t.requests {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// call makes a call, and describes the answer unless a is nil.
+func (t *Target) call(ctx context.Context, key string, at *bench.Instants, a *Answer) error {
 	r, err := t.request(key, at.N)
 	if err != nil {
 		return err
@@ -267,8 +294,14 @@ func (t *Target) CallTimed(ctx context.Context, key string, at *bench.Instants) 
 	}
 	defer t.pool.put(l)
 	l.begin(ctx, r, at)
+	if a != nil {
+		l.keepBody = true
+	}
 	err = l.do()
 	at.Ended = time.Since(at.Begun)
+	if a != nil {
+		*a = Answer{Status: l.answer.status, Size: len(l.answer.body), Took: at.Ended}
+	}
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,11 @@ func fails(slos []record.SLO, r *record.Record) bool {
 	return false
 }
 
-// busy reports whether the target used nearly all processors.
+// busy reports whether the target used nearly all processors. What a service used is unknown.
 func busy(v *results.Visit) bool {
+	if v.Connections != nil {
+		return false
+	}
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
 	used := float64(v.Cost.CPU) / elapsed
@@ -107,6 +110,8 @@ func resource(v *results.Visit) string {
 		return fmt.Sprintf("CPU quota: %s of the %s cores that the cgroup allows, which stopped the process in "+
 			"%s of the periods",
 			format.Number(used), format.Digits(v.Machine.Quota, 4), format.Rough(v.Machine.Throttled))
+	case v.Connections != nil:
+		return serviceResource(v, used, inCalls)
 	case inCalls > 0.1 && float64(r.Runtime.MutexWait) > mostly*inCalls*elapsed:
 		return fmt.Sprintf("lock wait: %s of %s calls at a time waited for a mutex",
 			format.Number(float64(r.Runtime.MutexWait)/elapsed), format.Number(inCalls))
@@ -122,6 +127,29 @@ func resource(v *results.Visit) string {
 		return fmt.Sprintf("queue: %s of %d workers were in a call, which used %s of %s cores: see --workers",
 			format.Number(inCalls), r.Workers, format.Number(perElapsed(v.Cost.CPU, r)), format.Digits(have, 4))
 	}
+	return queueResource(r)
+}
+
+// serviceResource returns the resource that was exhausted in a visit of a service, of which the client used a number
+// of cores, and was in a mean number of calls. The CPU time of the process is the client's.
+func serviceResource(v *results.Visit, used, inCalls float64) string {
+	r, have := v.Record, processors(&v.Machine)
+	others := v.Machine.Stolen + v.Machine.Others
+	switch {
+	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*have:
+		return fmt.Sprintf("CPU: the client used %s of %s cores, and %s (among them the service, if it runs here)",
+			format.Number(used), format.Digits(have, 4), usedElsewhere(&v.Machine))
+	case used > exhausted*have:
+		return fmt.Sprintf("CPU of the client: %s of %s cores", format.Number(used), format.Digits(have, 4))
+	case r.Workers > 0 && inCalls > exhausted*float64(r.Workers):
+		return fmt.Sprintf("connections: they carry %d calls at once, and were in %s: see --connections", r.Workers,
+			format.Number(inCalls))
+	}
+	return queueResource(r)
+}
+
+// queueResource returns how long calls waited in the queue, or "" if that was not most of their latency.
+func queueResource(r *record.Record) string {
 	queue, latency := r.Queue.Quantile(0.99), r.Latency.Quantile(0.99)
 	if float64(queue) > mostly*float64(latency) && latency > 0 {
 		return fmt.Sprintf("queue: calls waited %s for a worker at p99, of a latency of %s",

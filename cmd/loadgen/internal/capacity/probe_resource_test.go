@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/results"
 )
@@ -53,5 +54,36 @@ func TestAGeneratorThatAQuotaStopsBlamesTheQuota(t *testing.T) {
 	v.Machine.Throttled = 0
 	if got := limited(slos, v, false); got != "generator-limited: close other programs" {
 		t.Errorf("not stopped: %q", got)
+	}
+}
+
+// The CPU time of the process is the client's, and the other processes may be the service.
+func TestTheResourceOfAServiceIsNotTheCPUOfTheTarget(t *testing.T) {
+	slos := objectivesOf(t, "p99 < 300us")
+	for _, c := range []struct {
+		name    string
+		cores   float64 // that the client used, as a share of the machine
+		machine results.Machine
+		want    string
+	}{
+		{"the client", 1, results.Machine{Known: true}, "CPU of the client: "},
+		{"the service", 0.4, results.Machine{Known: true, Others: 0.6}, "CPU: the client used "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)),
+				Machine: c.machine, Connections: &httptarget.Connections{}}
+			v.Record.Runtime.CPU = time.Duration(c.cores * processors(&v.Machine) * float64(v.Record.Elapsed))
+			v.Cost.CPU = v.Record.Runtime.CPU
+			if got := resource(v); !strings.HasPrefix(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			if busy(v) {
+				t.Error("the target is called busy")
+			}
+			v.Connections = nil
+			if got := resource(v); strings.HasPrefix(got, c.want) {
+				t.Errorf("%q of a target in the process", got)
+			}
+		})
 	}
 }

@@ -32,7 +32,7 @@ func newCapacity(own targets) *cobra.Command {
 		Short: "Find the highest rate at which objectives hold, for each arm",
 		Example: own.example(`  loadgen capacity --slo 'p99<500us, errors<0.1%'
   loadgen capacity --slo 'p99<1ms' --spans none,pooled,sdk --budget 10m
-  loadgen capacity mine.yaml --require 40000/s
+  loadgen capacity http://127.0.0.1:8080/items --slo 'p99<20ms' --require 5000/s
   loadgen capacity --slo 'p99<1ms' --scaling 1,2,3,4,6,8
   loadgen capacity --resume results/capacity-span-reuse-20260102T030405Z`,
 			"  loadgen capacity --slo 'p99 < 5ms'", "  loadgen capacity LAST --slo 'p99 < 5ms, errors<0.1%'",
@@ -78,10 +78,14 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			if err != nil {
 				return err
 			}
+			if _, err := verify(cmd, s); err != nil {
+				return err
+			}
 			return startCapacity(cmd.Context(), s, &o)
 		},
 	}
 	addSettings(cmd, notProbed...)
+	addService(cmd)
 	own.complete(cmd)
 	o.addFlags(cmd)
 	cmd.AddCommand(newCapacityPlan())

@@ -79,7 +79,8 @@ func TestCapacityPlanIsOf80Columns(t *testing.T) {
 		}
 		for line := range strings.Lines(got) {
 			line = strings.TrimSuffix(line, "\n")
-			if n := len([]rune(line)); n > 80 || strings.TrimRight(line, " ") != line {
+			command := strings.HasPrefix(line, "  loadgen ") // which is never broken
+			if n := len([]rune(line)); n > 80 && !command || strings.TrimRight(line, " ") != line {
 				t.Errorf("%v: %d columns in %q", args, n, line)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 // The groups of flags.
 const (
 	groupLoad    = "Load"      // what is called, at which rate, and for how long
+	groupService = "Service"   // how a service is called
 	groupArms    = "Arms"      // which variants are measured
 	groupInput   = "Input"     // what is read
 	groupCompare = "Comparing" // what is compared with what, and how
@@ -25,7 +26,8 @@ const (
 )
 
 // flagGroups are the groups of flags in the order of help texts.
-var flagGroups = []string{groupLoad, groupArms, groupInput, groupCompare, groupOutput, groupCI, groupOther}
+var flagGroups = []string{groupLoad, groupService, groupArms, groupInput, groupCompare, groupOutput, groupCI,
+	groupOther}
 
 // groupOf is the key of the annotation that holds the group of a flag.
 const groupOf = "group"

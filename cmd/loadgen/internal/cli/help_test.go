@@ -67,7 +67,7 @@ func helpTitles() []string {
 	for _, g := range commandGroups {
 		titles = append(titles, g.Title)
 	}
-	return append(titles, "Load", "Arms", "Input", "Comparing", "Output", "CI", "Other")
+	return append(titles, "Load", "Service", "Arms", "Input", "Comparing", "Output", "CI", "Other")
 }
 
 func TestEveryFlagIsInAGroupOfItsHelp(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -28,11 +29,13 @@ func newPlan(own targets) *cobra.Command {
 		Short: "Show what a scenario would run, without running it",
 		Example: own.example(`  loadgen plan
   loadgen plan span-reuse-full --rounds 20
-  loadgen plan mine.yaml --qps 1k,20k`,
+  loadgen plan mine.yaml --qps 1k,20k
+  loadgen plan http://127.0.0.1:8080/items --qps 1k,5k`,
 			"  loadgen plan", "  loadgen plan LAST --qps 1k,20k",
 			"  loadgen plan --target FIRST,LAST --rounds 20"),
 		Long: "Shows the arms and rates of a scenario, their calls, how long a run takes, and which percentiles it " +
-			"can state. It takes the arguments and flags of loadgen run that say what runs.\n\n" + own.arguments() +
+			"can state. It takes the arguments and flags of loadgen run that say what runs. It sends one request of " +
+			"each kind to a service, and shows the answers.\n\n" + own.arguments() +
 			"\n\nExit codes: 0 fine; 2 bad input.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: single(own.scenario),
@@ -49,15 +52,18 @@ func newPlan(own targets) *cobra.Command {
 			if err := readReplays(s, progress, progress); err != nil {
 				return err
 			}
+			answers, wrong := verify(cmd, s)
 			if format == formatJSON {
-				return unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s)))
+				return cmp.Or(wrong, unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s))))
 			}
 			screen := screenOf(cmd, cmd.OutOrStdout())
 			text, err := plan(s, screen)
-			return unusable(cmp.Or(err, screen.Print(cmd.OutOrStdout(), text)))
+			err = cmp.Or(err, screen.Print(cmd.OutOrStdout(), text+answerTable(answers, screen)))
+			return cmp.Or(wrong, unusable(err))
 		},
 	}
 	addSettings(cmd)
+	addService(cmd)
 	own.complete(cmd)
 	addFormat(cmd, &format, planningFormats)
 	return cmd
@@ -99,7 +105,11 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 // planned returns what the runs of a scenario have in common, each with its name.
 func planned(s *scenarios.Scenario) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
-	if s.Workers == 0 {
+	switch {
+	case s.Workers > 0:
+	case s.HTTP != nil:
+		crew = "as many as the calls that the connections carry at once"
+	default:
 		crew += " (one fewer than there are processors)"
 	}
 	seed := fmt.Sprint(s.Seed)
@@ -111,6 +121,9 @@ func planned(s *scenarios.Scenario) (lines [][2]string) {
 	add("workers", crew)
 	add("overload", overloaded(s))
 	add("pace", fmt.Sprint(s.Pace))
+	if s.HTTP != nil {
+		add("service", serviceLine(s.HTTP))
+	}
 	if handlers := handlersLine(s); handlers != "" {
 		add("handlers", handlers)
 	}
@@ -192,15 +205,18 @@ func planChecks(s *scenarios.Scenario) []report.Check {
 
 // workers returns the number of workers of a scenario.
 func workers(s *scenarios.Scenario) int {
-	if s.Workers == 0 {
-		return bench.DefaultWorkers()
+	switch {
+	case s.Workers > 0:
+		return s.Workers
+	case s.HTTP != nil: // of HTTP/1.1; a connection of HTTP/2 carries several calls
+		return cmp.Or(s.HTTP.Connections, httptarget.DefaultConnections)
 	}
-	return s.Workers
+	return bench.DefaultWorkers()
 }
 
 // workChecks returns a check for each level: whether the workers can do the work of the handlers at its peak rate.
 func workChecks(s *scenarios.Scenario) (all []report.Check) {
-	if s.Closed {
+	if s.Closed || s.HTTP != nil { // the work of a service is unknown
 		return nil
 	}
 	have := min(workers(s), runtime.GOMAXPROCS(0)) // each busy worker needs a processor

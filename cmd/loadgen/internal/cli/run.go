@@ -40,8 +40,8 @@ func newRun(own targets) *cobra.Command {
 		Use:   own.use("run"),
 		Short: "Run a scenario, compare its arms, and leave results",
 		Example: own.example(`  loadgen run
-  loadgen run span-reuse --qps 5k,20k --rounds 12
   loadgen run mine.yaml --spans none,sdk --duration 2s --slo 'p99 < 5ms'
+  loadgen run http://127.0.0.1:8080/items --qps 1k,5k
   loadgen run span-reuse --qps 10k --compare main
   loadgen run --compare HEAD~1 --bench ./codec --benchmarks Encode`,
 			"  loadgen run", "  loadgen run LAST --qps 1k,10k --rounds 12",
@@ -98,15 +98,24 @@ REF is inconclusive (not shown); 130 interrupted.`,
 				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
 			}
 			if ref != "" {
+				if s.HTTP != nil {
+					return unusable(fmt.Errorf("--compare %s builds this program at a revision, which does not "+
+						"change the service: run each version of the service apart, and set the runs against "+
+						"each other with loadgen compare", ref))
+				}
 				if !cmd.Flags().Changed("rounds") {
 					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
 				}
 				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
+			if _, err := verify(cmd, s); err != nil {
+				return err
+			}
 			return run(cmd.Context(), s, &o)
 		},
 	}
 	addSettings(cmd)
+	addService(cmd)
 	own.complete(cmd)
 	o.addFlags(cmd)
 	benches.addFlags(cmd)

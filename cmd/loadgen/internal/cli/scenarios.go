@@ -109,7 +109,8 @@ func settingFlags() (keys []string) {
 
 // fileOnly reports whether a scenario field has no flag, and can be set only in a file.
 func fileOnly(key string) bool {
-	return key == "name" || key == "about" || key == "live" || strings.HasPrefix(key, "handlers.")
+	return slices.Contains([]string{"name", "about", "live", scenarios.HTTPTarget}, key) ||
+		strings.HasPrefix(key, "handlers.")
 }
 
 // addSettings adds to cmd a flag for each scenario field that has one, except the keys in leftOut. The values of the

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,9 +44,9 @@ func (all targets) check() error {
 	var errs []error
 	for i, t := range all {
 		switch {
-		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget:
-			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s", i+1,
-				t.Name, scenarios.MapTarget))
+		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget || t.Name == scenarios.HTTPTarget:
+			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s or %s",
+				i+1, t.Name, scenarios.MapTarget, scenarios.HTTPTarget))
 		case t.Open == nil:
 			errs = append(errs, fmt.Errorf("target %q has no Open: want a function", t.Name))
 		case slices.ContainsFunc(all[:i], func(o Target) bool { return o.Name == t.Name }):
@@ -64,9 +65,9 @@ func (all targets) names() []string {
 	return names
 }
 
-// own returns the program's own target with this name, or nil for the map.
+// own returns the program's own target with this name, or nil for the map and for a service.
 func (all targets) own(name string) (*visit.Own, error) {
-	if name == scenarios.MapTarget {
+	if name == scenarios.MapTarget || name == scenarios.HTTPTarget {
 		return nil, nil
 	}
 	for _, t := range all {
@@ -86,16 +87,19 @@ func (all targets) requested(req *visit.Request) (*visit.Own, error) {
 	return all.own(req.Scenario.TargetOf(req.Cell))
 }
 
-// load loads the scenario that the arguments and flags of a command name. An argument that is the name of one of the
-// program's own targets means the same as --target. Without an argument, it returns a default scenario for the
-// program's own targets that --target names, or for the first one; if the program has no targets, or --target names
-// only the map, it loads span-reuse. The default scenario compares estimators only if a flag names some.
+// load loads the scenario that the arguments and flags of a command name. A URL is a service. An argument that is
+// the name of one of the program's own targets means the same as --target. Without an argument, it returns a
+// default scenario for the program's own targets that --target names, or for the first one; if the program has no
+// targets, or --target names only the map, it loads span-reuse. The default scenario compares estimators only if a
+// flag names some.
 func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenario, err error) {
 	if args, err = all.takeTarget(cmd, args); err != nil {
 		return nil, unusable(err)
 	}
 	settings := settingsOf(cmd)
 	switch {
+	case len(args) > 0 && isURL(args[0]):
+		s, err = serviceAt(args[0], settings)
 	case len(args) > 0 && isRun(args[0]):
 		s, err = scenarioOf(args[0], settings)
 	case len(args) > 0:
@@ -119,7 +123,7 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 	if err != nil {
 		return nil, unusable(err)
 	}
-	var errs []error
+	errs := []error{setService(cmd, s)}
 	for _, name := range s.Arms(scenarios.Target) {
 		_, err := all.own(name)
 		errs = append(errs, err)
@@ -216,12 +220,17 @@ func (all targets) comparable(cmd *cobra.Command) error {
 	return nil
 }
 
+// looksLikeHost matches a URL without a scheme: a host with a port, and maybe a path.
+var looksLikeHost = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]+(/|$)`)
+
 // notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
 func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
 	own := all.names()[1:]
 	switch meant := meantCommand(cmd, name); {
 	case meant != "":
 		return fmt.Errorf("%w\n%s", err, meant)
+	case looksLikeHost.MatchString(name):
+		return fmt.Errorf("%w\nThe URL of a service begins with its scheme: http://%s", err, name)
 	case isPath(name):
 		return err
 	case len(own) > 0:
@@ -273,13 +282,13 @@ func (all targets) program() string {
 // arguments describes the argument SCENARIO of a command, for its help.
 func (all targets) arguments() string {
 	if len(all) == 0 {
-		return "SCENARIO is a name that 'loadgen scenarios' lists, the path of a YAML file, or a run, " +
-			"which is run again with a new seed. Without it, " +
+		return "SCENARIO is a name that 'loadgen scenarios' lists, the path of a YAML file, the URL of a service " +
+			"(http:// or https://), or a run, which is run again with a new seed. Without it, " +
 			"span-reuse is taken."
 	}
 	return "NAME is a function of this program (" + strings.Join(all.names()[1:], ", ") + "), a scenario that " +
-		"'loadgen scenarios' lists, the path of a YAML file, or a run, which is run again with a new " +
-		"seed. Without it and without --target, " + all[0].Name +
+		"'loadgen scenarios' lists, the path of a YAML file, the URL of a service (http:// or https://), or a run, " +
+		"which is run again with a new seed. Without it and without --target, " + all[0].Name +
 		" is taken."
 }
 

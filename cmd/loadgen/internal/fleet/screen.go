@@ -86,7 +86,8 @@ func (p *Plan) ending(s *terminal.Screen, d terminal.Detail) string {
 	case p.Environment == nil:
 		e.Next, e.Why = "loadgen capacity --slo 'p99<1ms'", "measures what an instance carries"
 	case bound:
-		e.Next, e.Why = "loadgen capacity --resume "+format.Argument(strings.TrimSuffix(p.Source, "/capacity.json"))+" --budget 15m",
+		e.Next, e.Why = "loadgen capacity --resume "+format.Argument(strings.TrimSuffix(p.Source,
+			"/capacity.json"))+" --budget 15m",
 			"finds where an arm fails"
 	}
 	if !d.All {

@@ -31,7 +31,8 @@ func TestNoLineOfAPlanIsWiderThanTheScreen(t *testing.T) {
 			return map[string]string{"COLUMNS": fmt.Sprint(width)}[name]
 		})
 		for line := range strings.Lines(p.text(s, terminal.Detail{All: rapid.Bool().Draw(t, "all")})) {
-			words := strings.Fields(format.Unstyled(line)) // no word is broken, and no command
+			// No word is broken, and no command.
+			words := strings.Fields(format.Unstyled(line))
 			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && len(words) > 1 && words[0] != "loadgen" {
 				t.Fatalf("%d of %d columns: %s", n, width, line)
 			}

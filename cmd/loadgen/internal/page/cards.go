@@ -26,7 +26,7 @@ func cardsOf(l *level) (cards []card) {
 	}
 	c := l.cells[0]
 	for _, unit := range []string{"p50-latency-ns", "p99-latency-ns", "p99.9-latency-ns", "cpu-ns/op", "B/op",
-		"achieved-qps"} {
+		"client-cpu-ns/op", "achieved-qps"} {
 		if median, least, most := c.spread(unit); finite(median) && len(cards) < mostCards {
 			q := quantityOf(unit, most)
 			cards = append(cards, card{Name: nameOf(unit), Big: q.number(median), Of: q.unit,

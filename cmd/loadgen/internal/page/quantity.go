@@ -17,7 +17,8 @@ type quantity struct {
 
 // names are the names of units. Percentiles of latency and of service time follow a pattern.
 var names = map[string]string{"B/op": "Bytes", "allocs/op": "Allocations", "cpu-ns/op": "CPU",
-	"gc-cycles": "Collections", "peak-RSS-bytes": "Peak memory", "achieved-qps": "Achieved rate",
+	"client-cpu-ns/op": "CPU of the client",
+	"gc-cycles":        "Collections", "peak-RSS-bytes": "Peak memory", "achieved-qps": "Achieved rate",
 	"offered-qps": "Offered rate",
 	"err-ppm":     "Failed calls", "drop-ppm": "Dropped calls", "gc-pause-us": "Pauses of collections",
 	"waiting-cpu-ns/op": "CPU of waiting", "ns/op": "Time"}

@@ -79,7 +79,8 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 	runs["one arm"] = armed(t, "[1000, 10k]", "none")
 	runs["twelve arms"] = armed(t, "1000", "sdk", "pooled", "none", "noop", "a", "b", "c", "d", "e", "f", "g", "h")
 	runs["hostile names"] = armed(t, "[1000, 10k]", "<script>alert(1)</script>&\"'`", "שלום עולם \u202e dlrow",
-		"👩‍👩‍👧 emoji", strings.Repeat("long", 10), strings.Repeat("wide words ", 5), "bell\a\x1b\x00 csi\u009b end", "a;}body{display:none}")
+		"👩‍👩‍👧 emoji", strings.Repeat("long", 10), strings.Repeat("wide words ",
+			5), "bell\a\x1b\x00 csi\u009b end", "a;}body{display:none}")
 	runs["hostile names"].Scenario.Name = "turned \u202e name"
 	runs["many levels"] = armed(t, "[1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700]", "none", "sdk")
 	far := copied(whole) // an arm that costs a million times as much

@@ -46,7 +46,7 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 	a.Text = answerAt(run, cells, contests, levels[len(levels)-1]) + kept(run)
 	if !a.Valid {
 		a.noisy = has(run.Visits, record.NoisyMachine)
-		a.Text = notValid(run) + " " + a.readable()
+		a.Text = notValid(run) + " " + a.readable(run.Scenario.HTTP != nil)
 	}
 	return a
 }
@@ -267,7 +267,11 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 	if at == "" {
 		at = "an unknown time: too few calls for a percentile"
 	}
-	text := fmt.Sprintf("%s takes %s at %s", run.Scenario.Name, at, load(l))
+	subject := run.Scenario.Name
+	if service := run.Scenario.HTTP; service != nil {
+		subject = service.URL
+	}
+	text := fmt.Sprintf("%s takes %s at %s", subject, at, load(l))
 	if c := v.calls(); c.Failed+c.Dropped == 0 && !has(v.visits, record.Saturated) {
 		text += ", and keeps up: no call failed or was dropped"
 	}
@@ -275,6 +279,9 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 	var costs []string
 	if cpu := v.median("cpu-ns/op"); !math.IsNaN(cpu) {
 		costs = append(costs, fmt.Sprintf("CPU is %s us a call", format.Micros(cpu)))
+	}
+	if cpu := v.median(clientCPU); !math.IsNaN(cpu) {
+		costs = append(costs, fmt.Sprintf("The CPU of the client is %s us a call", format.Micros(cpu)))
 	}
 	if b, n := v.median("B/op"), v.median("allocs/op"); !math.IsNaN(b) && !math.IsNaN(n) {
 		costs = append(costs, fmt.Sprintf("%s B in %s allocations", format.Number(b), format.Number(n)))

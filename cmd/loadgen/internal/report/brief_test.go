@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
@@ -172,5 +174,37 @@ func TestANextStepCanBePasted(t *testing.T) {
 		if step.Why == "" {
 			t.Errorf("%s: no reason", fmt.Sprint(step.Command))
 		}
+	}
+}
+
+// The columns of a service are its rate, latency and errors, and the CPU time of the client.
+func TestBriefOfAService(t *testing.T) {
+	run := made(t, `
+name: items
+target: http
+http: {url: "http://127.0.0.1:8080/items"}
+quantile: none
+qps: [1000, 10k]
+duration: 500ms
+rounds: 6
+seed: 7
+`)
+	for _, v := range run.Visits {
+		v.Connections, v.Cost.CPU = &httptarget.Connections{Opened: 16}, 20*time.Millisecond
+	}
+	got := brief(t, run, screen("80"))
+	for _, want := range []string{"calls/s", "p50", "p99.9", "failed,", "client CPU",
+		"http://127.0.0.1:8080/items takes ", "The CPU of the client is "} {
+		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	for _, other := range []string{"B/op", "allocs", "spans", "service"} {
+		if strings.Contains(got, other) {
+			t.Errorf("%q is in\n%s", other, got)
+		}
+	}
+	if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
+		t.Errorf("no connections in\n%s", all)
 	}
 }

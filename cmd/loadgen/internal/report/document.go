@@ -156,7 +156,8 @@ func NewDocument(run *results.Run, contests []*comparison.Contest, place Place) 
 	}
 	for i, text := range said.Comparisons {
 		c := contests[i]
-		of := contestDocument{Name: c.Name, Dimension: c.Dimension, Base: results.CellName(c.CellB), Head: results.CellName(c.CellA),
+		of := contestDocument{Name: c.Name, Dimension: c.Dimension, Base: results.CellName(c.CellB),
+			Head:   results.CellName(c.CellA),
 			Rounds: len(c.Rounds), Doubt: doubtOf(find(all, c.CellB), find(all, c.CellA)), Text: text,
 			Cells: gate.CellsOf(c)}
 		for _, cell := range of.Cells {

@@ -70,9 +70,14 @@ func notValid(run *results.Run) string {
 }
 
 // readable returns which numbers of a run that is not valid may still be read.
-func (a *Answer) readable() string {
-	if a.noisy {
+func (a *Answer) readable(service bool) string {
+	switch {
+	case a.noisy && service:
+		return "The numbers of calls and of errors may still be read; latency, service time and CPU may not."
+	case a.noisy:
 		return "B/op and allocs/op may still be read; latency, service time and CPU may not."
+	case service:
+		return "Service time and the CPU of the client may still be read; latency may not."
 	}
 	return "Service time, CPU, B/op and allocs/op may still be read; latency may not."
 }

@@ -211,6 +211,16 @@ func cellBlocks(all []*view, i int, full bool) []block {
 		return func(v *view) string { return unit.number(v.median(q + "-service-ns")) }
 	}
 	lag := func(v *view) string { return unit.number(1e3 * v.median("p99-generator-lag-us")) }
+	if callsService(all) {
+		return []block{
+			one(0, "calls/s", "done", medianIn("achieved-qps", 1)),
+			one(0, "p50", unit.name, latencyOf(unit, 0.5)),
+			one(0, "p99", unit.name, latencyOf(unit, 0.99)),
+			one(1, "p99.9", unit.name, latencyOf(unit, 0.999)),
+			one(0, "failed,", "dropped", func(v *view) string { return format.Count(failedOf(v)) }),
+			one(2, "client CPU", "us/op", medianIn(clientCPU, 1e3)),
+		}
+	}
 	blocks := []block{
 		one(4, "calls/s", "done", medianIn("achieved-qps", 1)),
 		one(0, "p50", unit.name, latencyOf(unit, 0.5)),

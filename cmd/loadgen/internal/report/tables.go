@@ -37,7 +37,12 @@ func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string
 			describe(run.Scenario, l), format.Count(callsOf(level, run.Scenario.Calls(l))), from, rounds(level)), "") +
 			"\n")
 		header := append(slices.Clone(dimensions), "offered/s", "achieved/s", "p50", "p99", "p99.9", "max", "gen lag",
-			"errors", "drops", "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+			"errors", "drops")
+		if callsService(level) {
+			header = append(header, clientCPU)
+		} else {
+			header = append(header, "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
+		}
 		var rows [][]string
 		for _, v := range level {
 			rows = append(rows, loadRow(v, dimensions, len(header)))
@@ -116,15 +121,17 @@ func loadRow(v *view, dimensions []string, columns int) (row []string) {
 		return append(append(row, "not measured"), make([]string, columns-len(row)-1)...)
 	}
 	number := func(unit string) string { return format.Number(v.median(unit)) }
-	return append(row,
+	row = append(row,
 		number("offered-qps"), number("achieved-qps"),
 		format.Micros(v.latency(0.5)), format.Micros(v.latency(0.99)), format.Micros(v.latency(0.999)),
 		format.Micros(v.longest()), number("p99-generator-lag-us"),
 		format.Count(v.sum(func(r *record.Record) uint64 { return r.Failed })),
-		format.Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })),
-		number("cpu-ns/op"), number("B/op"), number("allocs/op"), number("gc-cycles"),
-		format.Bytes(v.median("peak-RSS-bytes")),
-	)
+		format.Count(v.sum(func(r *record.Record) uint64 { return r.Dropped })))
+	if callsService([]*view{v}) {
+		return append(row, number(clientCPU))
+	}
+	return append(row, number("cpu-ns/op"), number("B/op"), number("allocs/op"), number("gc-cycles"),
+		format.Bytes(v.median("peak-RSS-bytes")))
 }
 
 // estimatorTable sets the estimators against full sort, on the latencies of the

@@ -34,6 +34,7 @@ func Text(run *results.Run, contests []*comparison.Contest, place Place, screen 
 			b.WriteString(estimatorTable(run, cells, screen))
 		}
 		b.WriteString(runtimeTable(cells, screen))
+		b.WriteString(connectionsLine(cells, screen))
 		list(&b, screen, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
 	} else {
 		b.WriteString("No visit was completed.\n")

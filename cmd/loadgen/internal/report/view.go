@@ -37,6 +37,14 @@ func views(run *results.Run) []*view {
 	return list
 }
 
+// clientCPU is the unit of the only cost of a service that is measured.
+const clientCPU = "client-cpu-ns/op"
+
+// callsService reports whether the cells of a run call a service.
+func callsService(cells []*view) bool {
+	return len(cells) > 0 && cells[0].cell.Value(scenarios.Target) == scenarios.HTTPTarget
+}
+
 // values returns the values of a unit by round. It leaves out visits without a value in that unit.
 func (v *view) values(unit string) map[int]float64 {
 	by := map[int]float64{}

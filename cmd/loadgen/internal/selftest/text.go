@@ -148,7 +148,8 @@ func (r *Report) blame(e *terminal.Ending, failed []*Result) {
 		e.Next, e.Why = "loadgen selftest --format json > selftest.json", "the file to report"
 		return
 	}
-	e.Answer = "NOT VALID: " + count + ", which depend on the machine. Believe no latency that was measured here until " +
+	e.Answer = "NOT VALID: " + count +
+		", which depend on the machine. Believe no latency that was measured here until " +
 		"it passes; bytes and allocations may still be read."
 	e.Advice = "close other programs, or use a machine of its own, then"
 	e.Next = "loadgen selftest --only " + strings.Join(groups, ",")

@@ -41,7 +41,8 @@ func TestAnEndingHasItsLinesInOneOrder(t *testing.T) {
 		}, "Next: do do do do do do do do do do do do do do do do do do\n  do do it\n" +
 			"More: in in in in in in in in in in in in in in in in in in\n  in in it\n"},
 		"no room for a command": {func(e *terminal.Ending) {
-			e.Next, e.Rest, e.Exit = "loadgen run "+strings.Repeat("x", 43), "loadgen show --all "+strings.Repeat("y", 60), 0
+			e.Next, e.Rest, e.Exit = "loadgen run "+strings.Repeat("x", 43), "loadgen show --all "+strings.Repeat("y",
+				60), 0
 		}, "A is better.\nIn doubt: it was busy.\nNext: (again)\n  loadgen run " + strings.Repeat("x", 43) +
 			"\nMore:\n  loadgen show --all " + strings.Repeat("y", 60) + "\n"},
 		"a command that just fits": {func(e *terminal.Ending) {
@@ -72,7 +73,8 @@ func TestACommandIsNeverBroken(t *testing.T) {
 			return strings.Join(rapid.SliceOfN(word, 1, 8).Draw(t, label), " ")
 		}
 		e := terminal.Ending{Advice: rapid.SampledFrom([]string{"", "close other programs, then"}).Draw(t, "advice"),
-			Next: command("next"), Why: rapid.SampledFrom([]string{"", "again", strings.Repeat("why ", 30)}).Draw(t, "why"),
+			Next: command("next"), Why: rapid.SampledFrom([]string{"", "again", strings.Repeat("why ", 30)}).Draw(t,
+				"why"),
 			Rest: command("rest"), Exit: rapid.IntRange(0, 1).Draw(t, "exit")}
 		got := of(rapid.SampledFrom([]string{"40", "60", "80", "200"}).Draw(t, "width"), terminal.Options{}).Ending(e)
 		for _, command := range []string{e.Next, e.Rest} {

@@ -70,6 +70,9 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
+	if req.Scenario.HTTP != nil {
+		return callService(ctx, req, loading{req: req, pipeline: pipeline, metering: metering})
+	}
 	target, keys, err := newTarget(ctx, req, own, pipeline, metering)
 	if err != nil {
 		return nil, err
@@ -95,7 +98,11 @@ type loading struct {
 	own      bool // the target is the program's own
 	pipeline *spans.Pipeline
 	metering *metering
-	givenUp  uint64 // calls, which may still be in the target
+	// workers and mostWorkers are the workers of a service, and the most that its connections carry, unless the
+	// scenario says how many there are; 0 for another target.
+	workers, mostWorkers int
+	local                bool   // the target is a service on this machine
+	givenUp              uint64 // calls, which may still be in the target
 }
 
 // measure puts the target under load, first to warm it up and then to measure it.
@@ -103,6 +110,9 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 	req, s := l.req, l.req.Scenario
 	run := bench.Run{Keys: l.keys, Target: l.target, Workers: s.Workers, Overload: s.Overload, Queue: s.Queue,
 		Pace: s.Pace, FailedApart: s.FailedApart, Timeout: s.Timeout, Stuck: tell(os.Stderr, &req.Cell)}
+	if run.Workers == 0 {
+		run.Workers, run.MaxWorkers = l.workers, l.mostWorkers
+	}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed, left uint64 // calls of the warm-up that ended, and those of them that were abandoned
 	if s.Warmup > 0 {
@@ -142,8 +152,8 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 			return nil, err
 		}
 	}
-	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans), noise(v.Machine),
-		throttled(v.Machine))
+	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans),
+		noise(v.Machine, l.local), throttled(v.Machine))
 	return v, nil
 }
 
@@ -271,14 +281,15 @@ func throttled(m results.Machine) []record.Reason {
 		format.Rough(m.Throttled))}}
 }
 
-// noise returns a reason if the host or other processes used too much of the machine.
-func noise(m results.Machine) []record.Reason {
+// noise returns a reason if the host or other processes used too much of the machine. A service on this machine is one
+// of the other processes, and they cannot be told apart, so that they are no reason then.
+func noise(m results.Machine, local bool) []record.Reason {
 	var why []string
 	if m.Stolen > maxStolen {
 		why = append(why, fmt.Sprintf("%s of the machine's CPU time was stolen by its host: measure on a "+
 			"quieter machine", format.Rough(m.Stolen)))
 	}
-	if m.Others > maxOthers {
+	if m.Others > maxOthers && !local {
 		why = append(why, fmt.Sprintf("%s of the machine's CPU time was used by other processes: close them",
 			format.Rough(m.Others)))
 	}

@@ -16,20 +16,25 @@ func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		machine results.Machine
+		local   bool     // a service on the machine is called
 		why     []string // parts of the detail; nil if the machine is not noisy
 	}{
-		{"nothing is known", results.Machine{}, nil},
-		{"nothing else runs", results.Machine{Known: true}, nil},
-		{"just below the limits", results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, nil},
-		{"unknown values do not count", results.Machine{Stolen: 0.5}, nil},
-		{"the host steals", results.Machine{Known: true, Stolen: 0.03},
+		{"nothing is known", results.Machine{}, false, nil},
+		{"nothing else runs", results.Machine{Known: true}, false, nil},
+		{"just below the limits", results.Machine{Known: true, Stolen: 0.019, Others: 0.099}, false, nil},
+		{"unknown values do not count", results.Machine{Stolen: 0.5}, false, nil},
+		{"the host steals", results.Machine{Known: true, Stolen: 0.03}, false,
 			[]string{"3.0% of the machine's CPU time was stolen", "a quieter machine"}},
-		{"other processes run", results.Machine{Known: true, Others: 0.2},
+		{"other processes run", results.Machine{Known: true, Others: 0.2}, false,
 			[]string{"20% of the machine's CPU time was used by other processes", "close them"}},
-		{"both", results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, []string{"stolen", "other processes"}},
+		{"both", results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, false,
+			[]string{"stolen", "other processes"}},
+		{"the service runs", results.Machine{Known: true, Others: 0.6}, true, nil},
+		{"the host steals from the service", results.Machine{Known: true, Stolen: 0.03, Others: 0.6}, true,
+			[]string{"3.0% of the machine's CPU time was stolen"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := noise(c.machine)
+			got := noise(c.machine, c.local)
 			if len(got) > 0 != (c.why != nil) {
 				t.Fatal(got)
 			}

@@ -1,6 +1,7 @@
 package visit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -42,7 +43,7 @@ func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spans.Options{Arm: c.Value(scenarios.Spans), Sampling: c.Value(scenarios.Sampling),
+	return spans.Options{Arm: cmp.Or(c.Value(scenarios.Spans), scenarios.None), Sampling: c.Value(scenarios.Sampling),
 		Processors: c.Value("processors"), Attributes: attributes}.Open()
 }
 

@@ -1,0 +1,264 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	yaml "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/loadgen-go/loadgen/bench/httptarget"
+	"github.com/loadgen-go/loadgen/internal/spelling"
+)
+
+// HTTPTarget is the target that is an HTTP service. It is also the key of the field that describes the service: a
+// mapping, whose fields are those of [httptarget.Options].
+const HTTPTarget = "http"
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	bodyType     = reflect.TypeFor[httptarget.Body]()
+	optionKeys   = fieldKeys(reflect.TypeFor[httptarget.Options]())
+)
+
+// httpFields is the field between the target and the load.
+var httpFields = []Field{
+	{Key: HTTPTarget, Want: "a mapping with some of " + strings.Join(optionKeys, ", "),
+		About: "The service that target http calls, as the options of package bench/httptarget."},
+}
+
+// fieldKeys returns the keys of the fields of a struct.
+func fieldKeys(t reflect.Type) (keys []string) {
+	for f := range t.Fields() {
+		if key, _ := fieldKey(&f); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// fieldKey returns the key of a field of a struct, or "" if the field has none, and whether a zero is left out.
+func fieldKey(f *reflect.StructField) (key string, omitted bool) {
+	key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if key == "-" {
+		key = ""
+	}
+	return key, options != ""
+}
+
+// http decodes the service.
+func (d *decoder) http(kv *ast.MappingValueNode) {
+	before := len(d.problems)
+	d.service = &httptarget.Options{}
+	d.fill(HTTPTarget, kv.Value, reflect.ValueOf(d.service).Elem())
+	where, line := d.at(kv.Key)
+	d.values[HTTPTarget] = value{where: where, line: line}
+	d.serviceUnread = len(d.problems) > before
+}
+
+// fill sets v, which has the given path in the file, to the value of a node.
+func (d *decoder) fill(path string, n ast.Node, v reflect.Value) {
+	switch kind := v.Kind(); {
+	case kind == reflect.Interface:
+		if err := yaml.NodeToValue(n, v.Addr().Interface()); err != nil {
+			d.wrongAt(n, "%s cannot be read: want text, a number, true or false, a list or a mapping", path)
+		}
+	case kind == reflect.Slice:
+		d.fillList(path, n, v)
+	case v.Type() == bodyType && isScalar(n):
+		d.fill(path, n, v.FieldByName("Text"))
+	case kind == reflect.Struct || kind == reflect.Map:
+		d.fillMapping(path, n, v)
+	default:
+		d.fillScalar(path, n, v)
+	}
+}
+
+func isScalar(n ast.Node) bool { _, ok := n.(ast.ScalarNode); return ok }
+
+// fillList sets v to the items of a list, or of a scalar, which is a list of one.
+func (d *decoder) fillList(path string, n ast.Node, v reflect.Value) {
+	items := []ast.Node{n}
+	if list, ok := n.(*ast.SequenceNode); ok {
+		items = list.Values
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		d.fill(fmt.Sprintf("%s[%d]", path, i), item, v.Index(i))
+	}
+}
+
+// fillMapping sets the fields of a struct, or the keys of a map.
+func (d *decoder) fillMapping(path string, n ast.Node, v reflect.Value) {
+	m, ok := n.(*ast.MappingNode)
+	isMap := v.Kind() == reflect.Map
+	switch {
+	case !ok && isMap:
+		d.wrongAt(n, "%s is not a mapping: want names with their values", path)
+		return
+	case !ok:
+		d.wrongAt(n, "%s is not a mapping: want fields such as %s", path, strings.Join(fieldKeys(v.Type()), ", "))
+		return
+	case isMap:
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	seen := map[string]bool{}
+	for _, kv := range m.Values {
+		key := kv.Key.GetToken().Value
+		if seen[key] {
+			d.wrongAt(kv.Key, "%s.%s is given twice: want it once", path, key)
+			continue
+		}
+		seen[key] = true
+		if isMap {
+			element := reflect.New(v.Type().Elem()).Elem()
+			d.fill(path+"."+key, kv.Value, element)
+			v.SetMapIndex(reflect.ValueOf(key), element)
+			continue
+		}
+		d.fillField(path, key, kv, v)
+	}
+}
+
+// fillField sets the field of a struct that has a key.
+func (d *decoder) fillField(path, key string, kv *ast.MappingValueNode, v reflect.Value) {
+	for f, field := range v.Fields() {
+		if have, _ := fieldKey(&f); have == key && key != "" {
+			d.fill(path+"."+key, kv.Value, field)
+			return
+		}
+	}
+	if d.lenient {
+		return
+	}
+	keys := fieldKeys(v.Type())
+	d.wrongAt(kv.Key, "unknown field %q%s: want one of %s", path+"."+key, spelling.Meant(key, keys),
+		strings.Join(keys, ", "))
+}
+
+// fillScalar sets v to the value of a scalar.
+func (d *decoder) fillScalar(path string, n ast.Node, v reflect.Value) {
+	wanted := "text"
+	set := func(text string) error { v.SetString(text); return nil }
+	switch {
+	case v.Type() == durationType:
+		wanted = "a duration such as 500ms or 5s"
+		set = func(text string) error {
+			d, err := time.ParseDuration(text)
+			v.SetInt(int64(d))
+			return err
+		}
+	case v.Kind() == reflect.Int:
+		wanted = "a whole number"
+		set = func(text string) error {
+			n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+			v.SetInt(int64(n))
+			return err
+		}
+	case v.Kind() == reflect.Bool:
+		wanted = "true or false"
+		set = func(text string) error {
+			b, err := strconv.ParseBool(text)
+			v.SetBool(b)
+			return err
+		}
+	}
+	i, ok := d.scalar(path, n, wanted)
+	if !ok {
+		return
+	}
+	if set(i.text) != nil {
+		d.wrong(i.where, i.line, "%s: %q is not valid: want %s", path, i.text, wanted)
+	}
+}
+
+// checkHTTP checks that a scenario describes a service if and only if it calls one, and the service. Files of the
+// service are not read for a run, which may have been made on another machine.
+func (d *decoder) checkHTTP(s *Scenario) {
+	target, service := d.values[Target], d.values[HTTPTarget]
+	calls := slices.Contains(s.arms[Target], HTTPTarget)
+	switch {
+	case !calls && s.HTTP == nil || d.serviceUnread:
+		return
+	case !calls:
+		d.wrong(service.where, service.line, "http describes a service that is not called: want target: http beside "+
+			"it")
+		return
+	case s.HTTP == nil:
+		d.wrong(target.where, target.line, "target is http, and there is no service: want a field http with its url, "+
+			"or a URL instead of a scenario")
+		return
+	case len(s.arms[Target]) > 1:
+		d.wrong(target.where, target.line, "target is %s: want http alone, since the costs of a service are not "+
+			"those of a function", strings.Join(s.arms[Target], ", "))
+	}
+	d.checkNotOfServices(s)
+	if d.lenient {
+		return
+	}
+	if err := s.HTTP.Check(); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			d.wrong(service.where, service.line, "http: %s", strings.TrimPrefix(line, "httptarget: "))
+		}
+	}
+}
+
+// checkNotOfServices checks that a scenario of a service sets nothing that only calls in this process have.
+func (d *decoder) checkNotOfServices(s *Scenario) {
+	for _, dim := range dimensions {
+		v, given := d.values[dim.Name]
+		if given && dim.InProcess && !slices.Equal(s.arms[dim.Name], dim.Default) {
+			d.wrong(v.where, v.line, "%s: it applies to calls in this process: want no field %s with target http",
+				dim.Name, dim.Name)
+		}
+	}
+	if v, given := d.values["live"]; given && s.Live {
+		d.wrong(v.where, v.line, "live: it puts estimators on the path of calls in this process: want no field live "+
+			"with target http")
+	}
+	for _, key := range keysBelow("handlers.") {
+		if v, given := d.values[key]; given {
+			d.wrong(v.where, v.line, "%s is about the handlers of the map: want no field handlers with target http",
+				key)
+		}
+	}
+}
+
+// plain returns a value of the service as encoding/json should encode it: like the file, with durations as text.
+func plain(v reflect.Value) any {
+	switch {
+	case v.Type() == durationType:
+		return v.Interface().(time.Duration).String()
+	case v.Kind() == reflect.Struct:
+		var o object
+		for f, field := range v.Fields() {
+			if key, omitted := fieldKey(&f); key != "" && !(omitted && field.IsZero()) {
+				o.add(key, plain(field))
+			}
+		}
+		return &o
+	case v.Kind() == reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = plain(v.Index(i))
+		}
+		return list
+	case v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Struct:
+		m := map[string]any{}
+		for key, element := range v.Seq2() {
+			m[key.String()] = plain(element)
+		}
+		return m
+	}
+	return v.Interface()
+}
+
+// MarshalJSON encodes the object.
+func (o *object) MarshalJSON() ([]byte, error) { return o.with(nil) }
+
+var _ json.Marshaler = (*object)(nil)
