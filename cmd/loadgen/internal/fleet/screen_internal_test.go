@@ -33,7 +33,8 @@ func TestNoLineOfAPlanIsWiderThanTheScreen(t *testing.T) {
 		for line := range strings.Lines(p.text(s, terminal.Detail{All: rapid.Bool().Draw(t, "all")})) {
 			// No word is broken, and no command.
 			words := strings.Fields(format.Unstyled(line))
-			if n := format.Width(strings.TrimSuffix(line, "\n")); n > width && len(words) > 1 && words[0] != "loadgen" {
+			n := format.Width(strings.TrimSuffix(line, "\n"))
+			if n > width && len(words) > 1 && words[0] != "loadgen" {
 				t.Fatalf("%d of %d columns: %s", n, width, line)
 			}
 		}

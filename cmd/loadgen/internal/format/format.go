@@ -134,7 +134,8 @@ func Percent(share float64) string {
 // less than 1 to 100%. What is missing to 100% then has two digits: 99.87%.
 func nearlyAll(share float64, digits int) int {
 	rest := 100 * (1 - math.Abs(share))
-	if !(rest > 0) || rest > 0.5*math.Pow10(-digits)+1e-9 {
+	if !(rest > 1e-9) || // but for rounding it is all
+		rest > 0.5*math.Pow10(-digits)+1e-9 {
 		return digits
 	}
 	return 1 - int(math.Floor(math.Log10(rest)))
@@ -152,7 +153,9 @@ func Change(share float64) string {
 // after the point, and enough of them that only what vanished is -100%. The unit is % or nothing.
 func Shift(share float64, digits int, unit string) string {
 	size := 100 * math.Abs(share)
-	digits = nearlyAll(share, digits)
+	if share < 0 {
+		digits = nearlyAll(share, digits)
+	}
 	switch {
 	case share >= 9:
 		return "×" + Count(1+share)

@@ -312,7 +312,8 @@ func TestNamesDoNotTurnThePage(t *testing.T) {
 			t.Fatalf("%U is in the page", r)
 		}
 	}
-	for _, want := range []string{"turned ? name", `turned \u202e name`, "bell??? csi? end", "👩‍👩‍👧 emoji", "שלום עולם"} {
+	for _, want := range []string{"turned ? name", `turned \u202e name`, "bell??? csi? end",
+		"👩‍👩‍👧 emoji", "שלום עולם"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the page", want)
 		}

@@ -70,10 +70,11 @@ func TestADocumentIsOneOfEveryRun(t *testing.T) {
 // A cell has the name that its lines of run.bench have, in JSON and in rows, so that a program can join them.
 func TestCellsHaveTheNamesOfBenchmarks(t *testing.T) {
 	for name, row := range map[string]struct{ level, want string }{
-		"a rate":           {"qps: 1000\nduration: 100ms", "qps=1000"},
-		"a profile":        {"load: ramp:100..2k/s@200ms", "load=ramp:100..2k@200ms"},
-		"a profile of two": {"load: ramp:100..2k/s@100ms + const:2k/s@100ms", "load=ramp:100..2k@100ms+const:2k@100ms"},
-		"a fraction":       {"qps: 3000/7\nduration: 100ms", "qps=428.57142857142856"},
+		"a rate":    {"qps: 1000\nduration: 100ms", "qps=1000"},
+		"a profile": {"load: ramp:100..2k/s@200ms", "load=ramp:100..2k@200ms"},
+		"a profile of two": {"load: ramp:100..2k/s@100ms + const:2k/s@100ms",
+			"load=ramp:100..2k@100ms+const:2k@100ms"},
+		"a fraction": {"qps: 3000/7\nduration: 100ms", "qps=428.57142857142856"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := made(t, "name: x\nspans: [none, sdk]\ncompare: [sdk vs none]\nrounds: 6\n"+row.level+"\n")
