@@ -66,7 +66,7 @@ func TestWhatIsWritten(t *testing.T) {
 		"shift: what -100 rounds from":      {format.Shift(-0.995, 0, "%"), "-99.50%"},
 		"shift: what -99 rounds from":       {format.Shift(-0.9949, 0, "%"), "-99%"},
 		"shift: all":                        {format.Shift(-1, 2, "%"), "-100.00%"},
-		"shift: all but rounding":   {format.Shift(math.Nextafter(-1, 0), 0, "%"), "-100%"},
+		"shift: all but rounding":           {format.Shift(math.Nextafter(-1, 0), 0, "%"), "-100%"},
 		"given: as it was set":              {format.Given(0.07), "7%"},
 		"given: decimals":                   {format.Given(0.9995), "99.95%"},
 		"rate: four digits":                 {format.Rate(41234.5), "41,230/s"},
