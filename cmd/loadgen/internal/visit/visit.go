@@ -166,7 +166,6 @@ func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCoun
 	made := pipeline.Sampled(calls)
 	if own {
 		made = exported // the number of root spans per call is unknown
-		made = exported // nobody knows how many roots its calls start
 	}
 	return &results.SpanCount{Made: made, Exported: exported, Bytes: bytes}
 }
