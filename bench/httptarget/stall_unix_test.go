@@ -93,6 +93,12 @@ func TestConnectionsToAStoppedServerWait(t *testing.T) {
 	if err := server.command.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// The signal does not stop the server at once.
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(server.command.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil ||
+		!status.Stopped() {
+		t.Fatalf("the server has not stopped: %v, %v", status, err)
+	}
 	returned := make(chan error, calls)
 	for range calls {
 		go func() { returned <- target.Call(context.Background(), "") }()
