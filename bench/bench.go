@@ -59,7 +59,7 @@ type Timed interface {
 	CallTimed(ctx context.Context, key string, at *Instants) error
 }
 
-// Instants are what a run tells a [Timed] target about a call, and what the target tells the run.
+// Instants describe one call of a [Timed] target. The run sets N, Begun and Lag; the target sets the others.
 type Instants struct {
 	N     uint64        // the number of the call in the schedule, from 0
 	Begun time.Time     // when the call began; the instants below count from it

@@ -51,8 +51,8 @@ type Options struct {
 
 	// Headers are sent with every request. The values are templates.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Requests are the kinds of requests, of which each call makes one. By default there is one: GET
-	// of the URL.
+	// Requests are the kinds of requests. Each call makes one of them, chosen by weight. The default
+	// is a GET of the URL.
 	Requests []Request `json:"requests,omitempty"`
 	// Data are tables whose rows fill templates, by name.
 	Data map[string]Data `json:"data,omitempty"`

@@ -22,7 +22,7 @@ type piece struct {
 	fill func(dst []byte, c *callValues) []byte // appends the value for a call; nil if the piece is text
 }
 
-// callValues is what the values of placeholders depend on.
+// callValues holds the number and the key of a call, from which the values of placeholders follow.
 type callValues struct {
 	n   uint64 // the number of the call
 	key string // the name of its request

@@ -129,7 +129,7 @@ func (i *jitterInstants) Next() (time.Duration, bool) {
 	return due, true
 }
 
-// inBursts returns the instants of calls of which size are due at the same time.
+// inBursts returns the instants of calls that are due in groups of size at the same time.
 func inBursts(s schedule, size float64, n uint64) Instants {
 	i := &burstInstants{calls: s.curve.Calls(), size: uint64(size), n: n}
 	i.bursts = s.even(n/i.size, i.size)

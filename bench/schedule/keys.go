@@ -40,8 +40,8 @@ func Zipf(keys []string, s float64, seed uint64) (Keys, error) {
 	return newAlias(keys, weights, seed), nil
 }
 
-// Weighted returns [Keys] of which each is as likely as its weight says: in proportion to the weights of
-// the others. A key takes one multiplication and one lookup.
+// Weighted returns [Keys] that draws each key with a probability in proportion to its weight. Drawing a key
+// takes one multiplication and one lookup.
 func Weighted(keys []string, weights []float64, seed uint64) (Keys, error) {
 	if len(keys) == 0 || len(weights) != len(keys) {
 		return nil, fmt.Errorf("schedule: %d keys and %d weights: want at least one key, and a weight for each",

@@ -78,8 +78,8 @@ var processKinds = []processKind{
 	},
 }
 
-// oneScheduleIn is the number of schedules of which one has fewer calls than [Process.Least]: one
-// in about 30,000 normally distributed values is more than four standard deviations below the mean.
+// oneScheduleIn says how rarely a schedule has fewer calls than [Process.Least]: one schedule in this many. About one
+// in 30,000 normally distributed values is more than four standard deviations below the mean.
 const oneScheduleIn = 30_000
 
 // none returns the shortfall of a schedule whose number of calls is not random.

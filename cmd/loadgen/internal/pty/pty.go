@@ -12,7 +12,8 @@ type PTY struct {
 	Terminal *os.File // what a program writes to
 	// other is the file descriptor of the other side, from which the text is read. Files would wait for it in a
 	// goroutine of the runtime, which ends a test in fake time.
-	other int
+	other  int
+	unread string // what was read and not returned yet
 }
 
 // Shown returns what a terminal shows after some text, line by line. It returns an error if the text has another

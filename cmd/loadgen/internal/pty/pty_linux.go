@@ -37,14 +37,18 @@ func (p *PTY) Resize(columns int) error {
 	return unix.IoctlSetWinsize(p.other, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(columns)})
 }
 
-// Text returns what was written to the terminal since the last call, with the line breaks of files.
+// Text returns what was written to the terminal since the last call, with the line breaks of files. What another
+// process writes meanwhile is left to the next call.
 func (p *PTY) Text() (string, error) {
 	const end = "<end>" // marks what was written before: the system hands it over some time later
 	if _, err := p.Terminal.WriteString(end); err != nil {
 		return "", err
 	}
-	var text []byte
-	for part := make([]byte, 4096); !strings.HasSuffix(string(text), end); {
+	for part := make([]byte, 4096); ; {
+		if text, rest, ok := strings.Cut(p.unread, end); ok {
+			p.unread = rest
+			return strings.ReplaceAll(text, "\r\n", "\n"), nil
+		}
 		n, err := unix.Read(p.other, part)
 		if errors.Is(err, unix.EINTR) {
 			continue
@@ -52,9 +56,8 @@ func (p *PTY) Text() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text = append(text, part[:n]...)
+		p.unread += string(part[:n])
 	}
-	return strings.ReplaceAll(strings.TrimSuffix(string(text), end), "\r\n", "\n"), nil
 }
 
 // Close closes both sides.
