@@ -207,6 +207,9 @@ func TestQuantilesOfPagesCanBeMeasured(t *testing.T) {
 			t.Run(line, func(t *testing.T) {
 				// instead of many seconds
 				args := append(words(line), "--data", "lognormal", "--n", "1k", "--rounds", "1")
+				if !strings.Contains(line, "--estimators") {
+					args = append(args, "--estimators", "hdr,tdigest")
+				}
 				if code, _, stderr := quickly(t, args...); code != 0 && code != exitWorse {
 					t.Errorf("%s: exit %d\n%s", p.path, code, stderr)
 				}
