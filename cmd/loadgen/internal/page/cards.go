@@ -28,7 +28,7 @@ func cardsOf(l *level) (cards []card) {
 	for _, unit := range []string{"p50-latency-ns", "p99-latency-ns", "p99.9-latency-ns", "cpu-ns/op", "B/op",
 		"client-cpu-ns/op", "achieved-qps"} {
 		if median, least, most := c.spread(unit); finite(median) && len(cards) < mostCards {
-			q := quantityOf(unit, most)
+			q := quantityOf(unit, median)
 			cards = append(cards, card{Name: nameOf(unit), Big: q.number(median), Of: q.unit,
 				Interval: q.number(least) + " to " + q.number(most), Extra: "range of " + format.Plural(len(c.visits),
 					"round") + " of " + c.name})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/quantile"
@@ -25,7 +24,7 @@ type cell struct {
 // cells returns the cells of all levels, in the order of the scenario.
 func cells(run *results.Run) (list []*cell) {
 	for _, c := range run.Scenario.Cells() {
-		v := &cell{Cell: c, name: armOf(run.Scenario, c)}
+		v := &cell{Cell: c, name: run.Scenario.NameOf(c)}
 		for _, visit := range run.Visits {
 			if visit.Cell == c && visit.Usable() {
 				v.visits = append(v.visits, visit)
@@ -42,17 +41,6 @@ func cells(run *results.Run) (list []*cell) {
 		list = append(list, v)
 	}
 	return list
-}
-
-// armOf returns the name of a cell, which consists of its arms in the dimensions that cells differ in.
-func armOf(s *scenarios.Scenario, c scenarios.Cell) string {
-	var arms []string
-	for _, d := range s.Dimensions() {
-		if arm := c.Value(d); arm != "" {
-			arms = append(arms, arm)
-		}
-	}
-	return strings.Join(arms, "/")
 }
 
 // at returns the cells of one level.

@@ -186,8 +186,8 @@ func changesOf(c *comparison.Contest, answer *report.Answer, few bool) (list []*
 func firstChanges(run *results.Run, contests []*comparison.Contest, l scenarios.Level,
 	answer *report.Answer) []*change {
 	for _, c := range contests {
-		if c.Pair == contests[0].Pair && c.CellA.Level == l && armOf(run.Scenario, c.CellA) ==
-			armOf(run.Scenario, contests[0].CellA) {
+		if c.Pair == contests[0].Pair && c.CellA.Level == l && run.Scenario.NameOf(c.CellA) ==
+			run.Scenario.NameOf(contests[0].CellA) {
 			return changesOf(c, answer, true)
 		}
 	}

@@ -334,6 +334,7 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 		"failing":       {"<td>infinite</td>"},
 		"failing apart": {"due to ended, of calls that did not fail (failed: apart); medians over rounds"},
 		"whole":         {"which assume independent samples", "too few calls", "all 24 visits valid"},
+		"own function":  {">look-up<", " µs at p50 and "},
 		"plan given":    {"--capacity has not", "was not measured at several numbers of workers"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,6 +348,9 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 	if strings.Contains(pages["failing"], "failed: apart)") ||
 		strings.Contains(pages["failing apart"], "<td>infinite</td>") {
 		t.Error("the page shows failed calls in the wrong way")
+	}
+	if own := content(pages["own function"]); strings.Contains(own, ">none<") || strings.Contains(own, " us at p50") {
+		t.Error("the page of an own function calls it none, or writes us for µs")
 	}
 }
 

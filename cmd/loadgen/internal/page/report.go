@@ -120,7 +120,7 @@ func (p *reportPage) levels(run *results.Run, contests []*comparison.Contest, al
 	for i, l := range levels {
 		v := &level{ID: i, Name: report.Load(l), Selected: i == len(levels)-1, cells: at(all, l), base: base,
 			head: head}
-		text := report.AnswerAt(run, contests, l)
+		text := micros(report.AnswerAt(run, contests, l))
 		if !answer.Valid {
 			text = answer.Text
 		}
@@ -175,7 +175,7 @@ func sides(s *scenarios.Scenario, contests []*comparison.Contest) (base, head st
 	if len(contests) == 0 {
 		return "", ""
 	}
-	return armOf(s, contests[0].CellB), armOf(s, contests[0].CellA)
+	return s.NameOf(contests[0].CellB), s.NameOf(contests[0].CellA)
 }
 
 // namesOf returns the names of arms, each of them once.
@@ -303,3 +303,6 @@ func facts(run *results.Run) (list [][2]string) {
 	add("loadgen", strings.TrimSpace(e.Version+" "+e.Commit))
 	return list
 }
+
+// micros returns a sentence of the report with the unit of times as pages write it.
+func micros(sentence string) string { return strings.ReplaceAll(sentence, " us ", " µs ") }

@@ -111,6 +111,9 @@ func variantRuns(t testing.TB) map[string]*results.Run {
 	runs["many windows"] = long
 	runs["live"] = made(t, strings.NewReplacer("quantile: [exact, hdr, dws]", "quantile: [none, hdr]\nlive: true",
 		"sdk vs none", "hdr vs none").Replace(question))
+	own := made(t, strings.NewReplacer("[none, sdk]", "none", "compare: sdk vs none\n", "").Replace(question))
+	own.Scenario.Name = "look-up"
+	runs["own function"] = own
 	runs["single point"] = made(t, strings.NewReplacer("[1000, 10k]", "8", "rounds: 6", "rounds: 1").Replace(question))
 	return runs
 }

@@ -204,6 +204,11 @@ seed: 7
 			t.Errorf("%q is in\n%s", other, got)
 		}
 	}
+	for _, step := range report.AnswerOf(run, nil, report.Place{Program: "loadgen", Run: "RUN"}).Next {
+		if strings.Contains(strings.Join(step.Command, " "), "--compare main") {
+			t.Error("a service cannot be built from another revision, and the next step is to compare it with main")
+		}
+	}
 	if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
 		t.Errorf("no connections in\n%s", all)
 	}
