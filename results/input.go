@@ -14,6 +14,7 @@ type InputKind string
 // The kinds of inputs.
 const (
 	Program  InputKind = "program"  // the executable that makes the visits
+	Started  InputKind = "service"  // the executable of a service that the visits start
 	Replay   InputKind = "replay"   // a file of recorded instants
 	Resolved InputKind = "scenario" // the scenario after flags and defaults were applied
 )

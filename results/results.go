@@ -91,7 +91,8 @@ type Visit struct {
 	Order int            `json:"order"` // place within the round, from 1
 	Cell  scenarios.Cell `json:"cell"`
 	Began time.Time      `json:"began"`
-	// Error says why nothing was measured. If it is set, the fields after Log are empty.
+	// Error says why the visit does not count. If it is set, the fields after Log are empty, but for the visit of a
+	// service that ended too early: its Record has the calls until then.
 	Error string `json:"error,omitempty"`
 	// Log is the standard error of the visit's process.
 	Log string `json:"log,omitempty"`
@@ -106,6 +107,8 @@ type Visit struct {
 	// Connections are the connections to a service, of the warm-up too. If it is nil, the target was called in the
 	// process of the visit, and Cost is the cost of the target. Otherwise Cost is the cost of the client alone.
 	Connections *httptarget.Connections `json:"connections,omitempty"`
+	// Service is the service that the visit started; nil if it started none.
+	Service *Service `json:"service,omitempty"`
 }
 
 // SpansLost is a reason why a visit is not valid, in addition to the reasons of package
@@ -123,6 +126,14 @@ const NotClosed = "not-closed"
 // Throttled is a reason why a visit is not valid, in addition to the reasons of package bench: its process used up the
 // CPU quota of its control group and was stopped repeatedly.
 const Throttled = "throttled"
+
+// NotStopped is a reason why a visit is not valid, in addition to the reasons of package bench: its service did not
+// end when it was asked to, and was killed, so that it may not have exported all.
+const NotStopped = "not-stopped"
+
+// UnexpectedExports is a reason why a visit is not valid, in addition to the reasons of package bench: its service
+// exported something although its arm says that it exports nothing, or the other way round.
+const UnexpectedExports = "unexpected-exports"
 
 // Usable reports whether v was measured to its end.
 func (v *Visit) Usable() bool {
@@ -199,7 +210,7 @@ func (v *Visit) perCall(x float64) float64 {
 
 // Measurements returns the measurements that run.bench holds for a usable visit. It omits percentiles for
 // which there are too few calls, latencies that are infinite, and a CPU time or peak memory that is unknown. For a
-// service, the only cost is the CPU time of the client.
+// service, the costs are those of the service as far as they are known, and the CPU time of the client.
 func (v *Visit) Measurements() []Measurement {
 	r := v.Record
 	var measurements []Measurement
@@ -237,7 +248,9 @@ func (v *Visit) Measurements() []Measurement {
 			add("client-cpu-ns/op", math.Round(v.perCall(float64(v.Cost.CPU))))
 		}
 		add("waiting-cpu-ns/op", math.Round(v.perCall(float64(r.Waiting))))
-		return measurements // the memory of the client says nothing about the service
+		add("reconnects", float64(v.Connections.Reconnects))
+		// The memory of the client says nothing about the service.
+		return append(measurements, v.serviceMeasurements()...)
 	}
 	if v.Cost.CPU > 0 {
 		add("cpu-ns/op", math.Round(v.perCall(float64(v.Cost.CPU))))

@@ -33,7 +33,9 @@ var allUnits = append(latencyUnits(), []Unit{
 	{"err-ppm", "lower", "Failed calls per million due calls."},
 	{"drop-ppm", "lower", "Calls dropped because the queue was full, per million due calls."},
 	{"cpu-ns/op", "lower",
-		"CPU time of the whole process per call, without the CPU time of waiting. Includes collector and exporters."},
+		"CPU time of the whole process per call, without the CPU time of waiting. Includes collector and " +
+			"exporters. Of a " +
+			"service that loadgen started: of all its processes."},
 	{"client-cpu-ns/op", "",
 		"CPU time of the process that calls a service, per call, without the CPU time of waiting."},
 	{"waiting-cpu-ns/op", "", "CPU time of waiting until calls are due, per call."},
@@ -42,13 +44,18 @@ var allUnits = append(latencyUnits(), []Unit{
 	{"gc-cycles", "lower", "Garbage collections during a visit."},
 	{"gc-pause-us", "lower", "Total time of a visit for which garbage collection stopped all goroutines."},
 	{"peak-RSS-bytes", "lower", "Largest resident memory of the process of a visit."},
+	{"idle-mcores", "", "CPU time of a service without load, in thousandths of a processor."},
+	{"startup-ms", "", "Time from the start of a service's process until it was ready."},
+	{"late-cpu-ns/op", "", "CPU time of a service after the load, until it had ended, per call of the load."},
+	{"otlp-spans/op", "", "Spans that a service exported to {{otlp}}, per call, in the warm-up too."},
+	{"otlp-B/op", "", "Bytes that a service exported to {{otlp}}, decompressed, per call, in the warm-up too."},
+	{"reconnects", "", "Connections to a service that were opened again during a visit."},
 	{"span-drop-ppm", "lower", "Spans made and not exported, per million spans."},
 	{"insert-ns/op", "lower", "Time to add one latency to an estimator."},
 	{"query-ns/op", "lower", "Time of the first query for percentiles after the insertions, including any sorting."},
 	{"state-bytes", "lower", "Memory that an estimator holds, including spare capacity."},
 }...)
 
-// rescaled reports whether tools rescale values of a unit.
 // rescaled reports whether tools rescale values of a unit.
 func rescaled(unit string) bool {
 	return strings.HasSuffix(unit, "-ns") || strings.HasSuffix(unit, "ns/op")

@@ -132,6 +132,8 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	}
 	service := visit(t, "sdk", 1)
 	service.Connections = &httptarget.Connections{}
+	service.Service = &results.Service{ServiceCost: results.ServiceCost{Idle: new(1.0), LateCPU: new(time.Second)},
+		Exports: &results.Exports{}, Calls: 1}
 	for _, m := range service.Measurements() {
 		measured[m.Unit] = true
 	}

@@ -22,6 +22,7 @@ func (d *decoder) check(s *Scenario) {
 	d.checkCalls(s)
 	d.checkArms(s)
 	d.checkHTTP(s)
+	d.checkService(s)
 }
 
 // checkKind checks that the scenario has levels of one kind: rates, loads or a closed loop.
@@ -150,6 +151,8 @@ func (v value) toMeasure(p Pair, dim *Dimension, arm string) string {
 	switch {
 	case !slices.Contains(dim.Arms, arm) && (len(dim.Arms) > 0 || !ValidName(arm)):
 		return ""
+	case dim.Declared:
+		return "; to measure it, declare it in " + ServiceArms + " (--arm)"
 	case v.given():
 		return fmt.Sprintf("; to measure both, add --%s %s,%s", dim.Name, p.B, p.A)
 	}
@@ -165,6 +168,14 @@ func (d *decoder) armsOf(s *Scenario, dim *Dimension) []string {
 	return s.arms[dim.Name]
 }
 
+// armsValue returns the value of the field that holds the arms of a dimension.
+func (d *decoder) armsValue(dim *Dimension) value {
+	if dim.Declared {
+		return d.values[ServiceArms]
+	}
+	return d.values[dim.Name]
+}
+
 // pairs completes the comparisons. By default each arm of a dimension is compared with the first arm. If a flag
 // replaces the arms of a dimension, the file's comparisons of arms that are left out are removed, and the default
 // applies if no comparison in that dimension remains.
@@ -174,7 +185,7 @@ func (d *decoder) pairs(s *Scenario) {
 		s.Compare = slices.DeleteFunc(s.Compare, func(p Pair) bool {
 			dim := p.of(s)
 			arms := d.armsOf(s, dim)
-			return d.values[dim.Name].given() && !(slices.Contains(arms, p.A) && slices.Contains(arms, p.B))
+			return d.armsValue(dim).given() && !(slices.Contains(arms, p.A) && slices.Contains(arms, p.B))
 		})
 	}
 	if d.has("compare") {
@@ -182,7 +193,7 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 	given := slices.Clone(s.Compare)
 	for _, dim := range s.dimensions() {
-		if inFile && (v.given() || !d.values[dim.Name].given()) ||
+		if inFile && (v.given() || !d.armsValue(dim).given()) ||
 			slices.ContainsFunc(given, func(p Pair) bool { return p.of(s) == dim }) {
 			continue
 		}

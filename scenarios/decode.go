@@ -12,7 +12,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
-	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
@@ -42,12 +41,14 @@ type Setting struct {
 	Key   string // as in the file, such as qps or handlers.keys
 	Value string
 	Where string // for problems, such as --qps
+	// Apply, if set, is called instead with the scenario of the file, to change a field that is a mapping.
+	Apply func(*Scenario) error
 }
 
 // Decode decodes a scenario. File is the name of the file, which appears in problems and names a scenario that has
 // no name. Settings override fields of the file.
 func Decode(file string, data []byte, settings ...Setting) (*Scenario, error) {
-	return decode(&decoder{file: file, values: map[string]value{}}, data, settings)
+	return decode(&decoder{file: file, values: map[string]value{}, unread: map[string]bool{}}, data, settings)
 }
 
 // decode decodes a scenario with a decoder that has no values yet.
@@ -56,8 +57,13 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 		return nil, d.all()
 	}
 	for _, s := range settings {
-		if s.Key == HTTPTarget {
-			d.wrong(s.Where, 0, "http is %q: want %s, in a file", s.Value, want(s.Key))
+		if s.Apply != nil {
+			d.values[s.Key] = value{where: s.Where}
+			d.applied = append(d.applied, s)
+			continue
+		}
+		if Structured(s.Key) {
+			d.wrong(s.Where, 0, "%s is %q: want %s, in a file", s.Key, s.Value, want(s.Key))
 			continue
 		}
 		if want(s.Key) == "" {
@@ -165,11 +171,12 @@ type decoder struct {
 	file     string
 	values   map[string]value
 	problems []ranked
+	applied  []Setting           // settings with Apply
 	lenient  bool                // ignores unknown fields
 	ignored  map[string][]string // lists of texts of unknown fields, if lenient
 
-	service       *httptarget.Options // the field http; nil if there is none
-	serviceUnread bool                // the service has problems, and must not be checked
+	made   Scenario        // holds what the structures of the file fill
+	unread map[string]bool // structures with problems, which must not be checked
 }
 
 // wrong adds a problem.
@@ -245,8 +252,8 @@ func (d *decoder) mapping(prefix string, n ast.Node) bool {
 				spelling.Meant(key, keysBelow(prefix)), strings.Join(keysBelow(prefix), ", "))
 		case seen:
 			d.wrongAt(kv.Key, "%s is given twice: want it once", key)
-		case key == HTTPTarget:
-			d.http(kv)
+		case Structured(key):
+			d.structure(key, kv)
 		default:
 			d.value(key, kv)
 		}

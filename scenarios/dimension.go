@@ -31,14 +31,18 @@ type Dimension struct {
 	InProcess bool
 	// OfMap marks a dimension that only the map has, and no target of a program's own.
 	OfMap bool
+	// Declared marks a dimension whose arms another field of the scenario declares.
+	Declared bool
 }
 
 // Names of dimensions.
 const (
-	Target   = "target"
-	Spans    = "spans"
-	Sampling = "sampling"
-	Quantile = "quantile"
+	Target = "target"
+	// ServiceArm is the dimension whose arms the field arms declares.
+	ServiceArm = "arm"
+	Spans      = "spans"
+	Sampling   = "sampling"
+	Quantile   = "quantile"
 )
 
 // None is the arm without spans, a processor or metrics, or, in live scenarios, without an estimator.
@@ -66,8 +70,14 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want:   "a list of map and the functions of a program of your own, or http",
-		Unused: func(s *Scenario) bool { return len(s.arms[Target]) < 2 && s.HTTP == nil },
+		Want: "a list of map and the functions of a program of your own, or http",
+		Unused: func(s *Scenario) bool {
+			return len(s.arms[Target]) < 2 && (s.HTTP == nil || len(s.ServiceArms) > 0)
+		},
+	},
+	{
+		Name: ServiceArm, About: "Arms: variants of a service, which the field arms declares.", Declared: true,
+		Unused: func(s *Scenario) bool { return len(s.arms[ServiceArm]) == 0 },
 	},
 	{
 		Name: Spans, About: "Arms: ways of making spans.", Always: true, Default: []string{None}, InProcess: true,
@@ -111,7 +121,7 @@ func silent(c Cell) bool { return c.Value(Spans) == None || c.Value(Spans) == "n
 func ofOwnTarget(c Cell) bool { return c.Value(Target) != "" && c.Value(Target) != MapTarget }
 
 // ofService reports whether a cell calls a service.
-func ofService(c Cell) bool { return c.Value(Target) == HTTPTarget }
+func ofService(c Cell) bool { return c.Value(Target) == HTTPTarget || c.Value(ServiceArm) != "" }
 
 // Register adds a dimension, after all others. It panics if the dimension cannot be told from another:
 // by its name, or by two of its arms. The returned function removes the dimension again. Register must
@@ -243,10 +253,19 @@ func (s *Scenario) main() string {
 	switch {
 	case s.Live:
 		return Quantile
+	case len(s.arms[ServiceArm]) > 0:
+		return ServiceArm
 	case s.HTTP != nil:
 		return Target
 	}
 	return Spans
+}
+
+// declareArms makes the arms of the service the arms of their dimension.
+func (s *Scenario) declareArms() {
+	if s.ServiceArms != nil {
+		s.SetArms(ServiceArm, texts(s.ServiceArms, func(a Arm) string { return a.Name })...)
+	}
 }
 
 // Adopt makes s the scenario of cells that another version of the program has visited: if they have

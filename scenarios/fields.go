@@ -70,7 +70,7 @@ func (f *Field) meant(text string) string {
 func Fields() []Field {
 	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, httpFields, loadFields)
 	for _, d := range dimensions {
-		if d.Name != Target {
+		if d.Name != Target && !d.Declared {
 			fields = append(fields, d.field())
 		}
 	}
@@ -231,10 +231,17 @@ func want(key string) string {
 // scenario returns a scenario with every field set that has a value.
 func (d *decoder) scenario() *Scenario {
 	s := defaults()
-	s.HTTP = d.service
+	s.HTTP, s.Service, s.ServiceArms = d.made.HTTP, d.made.Service, d.made.ServiceArms
+	for _, setting := range d.applied {
+		if err := setting.Apply(s); err != nil {
+			d.wrong(setting.Where, 0, "%v", err)
+			d.unread[setting.Key] = true
+		}
+	}
+	s.declareArms()
 	for _, f := range Fields() {
 		v, ok := d.values[f.Key]
-		if !ok || f.Key == HTTPTarget {
+		if !ok || Structured(f.Key) {
 			continue
 		}
 		if v.list && !f.List {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,14 +23,25 @@ const HTTPTarget = "http"
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
-	bodyType     = reflect.TypeFor[httptarget.Body]()
+	textType     = reflect.TypeFor[*string]()
 	optionKeys   = fieldKeys(reflect.TypeFor[httptarget.Options]())
 )
 
-// httpFields is the field between the target and the load.
+// scalars are the mappings that may also be scalars, with the field that a scalar sets.
+var scalars = map[reflect.Type]string{
+	reflect.TypeFor[httptarget.Body](): "Text",
+	reflect.TypeFor[CPUs]():            "Choice",
+}
+
+// httpFields are the fields between the target and the load.
 var httpFields = []Field{
 	{Key: HTTPTarget, Want: "a mapping with some of " + strings.Join(optionKeys, ", "),
 		About: "The service that target http calls, as the options of package bench/httptarget."},
+	{Key: ServiceKey, Want: "a mapping with some of " + strings.Join(fieldKeys(reflect.TypeFor[Service]()), ", "),
+		About: "How each visit starts that service; without it, the service runs already."},
+	{Key: ServiceArms, Want: "a list of mappings with some of " +
+		strings.Join(fieldKeys(reflect.TypeFor[Arm]()), ", "),
+		About: "Arms: variants of the service, each with what it changes."},
 }
 
 // fieldKeys returns the keys of the fields of a struct.
@@ -51,27 +63,30 @@ func fieldKey(f *reflect.StructField) (key string, omitted bool) {
 	return key, options != ""
 }
 
-// http decodes the service.
-func (d *decoder) http(kv *ast.MappingValueNode) {
+// structure decodes a field that is a mapping, or a list of mappings.
+func (d *decoder) structure(key string, kv *ast.MappingValueNode) {
 	before := len(d.problems)
-	d.service = &httptarget.Options{}
-	d.fill(HTTPTarget, kv.Value, reflect.ValueOf(d.service).Elem())
+	d.fill(key, kv.Value, reflect.ValueOf(structures[key](&d.made)).Elem())
 	where, line := d.at(kv.Key)
-	d.values[HTTPTarget] = value{where: where, line: line}
-	d.serviceUnread = len(d.problems) > before
+	d.values[key] = value{where: where, line: line}
+	d.unread[key] = len(d.problems) > before
 }
 
 // fill sets v, which has the given path in the file, to the value of a node.
 func (d *decoder) fill(path string, n ast.Node, v reflect.Value) {
 	switch kind := v.Kind(); {
+	case kind == reflect.Pointer && v.Type() == textType && n.Type() == ast.NullType: // an unset variable
+	case kind == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.fill(path, n, v.Elem())
 	case kind == reflect.Interface:
 		if err := yaml.NodeToValue(n, v.Addr().Interface()); err != nil {
 			d.wrongAt(n, "%s cannot be read: want text, a number, true or false, a list or a mapping", path)
 		}
 	case kind == reflect.Slice:
 		d.fillList(path, n, v)
-	case v.Type() == bodyType && isScalar(n):
-		d.fill(path, n, v.FieldByName("Text"))
+	case scalars[v.Type()] != "" && isScalar(n):
+		d.fill(path, n, v.FieldByName(scalars[v.Type()]))
 	case kind == reflect.Struct || kind == reflect.Map:
 		d.fillMapping(path, n, v)
 	default:
@@ -183,7 +198,7 @@ func (d *decoder) checkHTTP(s *Scenario) {
 	target, service := d.values[Target], d.values[HTTPTarget]
 	calls := slices.Contains(s.arms[Target], HTTPTarget)
 	switch {
-	case !calls && s.HTTP == nil || d.serviceUnread:
+	case !calls && s.HTTP == nil || d.unread[HTTPTarget]:
 		return
 	case !calls:
 		d.wrong(service.where, service.line, "http describes a service that is not called: want target: http beside "+
@@ -201,12 +216,28 @@ func (d *decoder) checkHTTP(s *Scenario) {
 	if d.lenient {
 		return
 	}
-	if err := s.HTTP.Check(); err != nil {
+	if err := s.CheckHTTP(); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			d.wrong(service.where, service.line, "http: %s", strings.TrimPrefix(line, "httptarget: "))
 		}
 	}
 }
+
+// CheckHTTP checks the options of the HTTP service, as they are once the service has been started with some port.
+func (s *Scenario) CheckHTTP() error {
+	o := *s.HTTP
+	if s.Service != nil {
+		o.URL = AnyPort(o.URL)
+		o.Vars = map[string]string{"port": "1"}
+	}
+	return o.Check()
+}
+
+// AnyPort returns a URL with some number instead of the placeholder of the port of a service that is started.
+func AnyPort(url string) string { return portPlaceholder.ReplaceAllString(url, "1") }
+
+// portPlaceholder matches the placeholder of a port.
+var portPlaceholder = regexp.MustCompile(`\{\{\s*port(\s+[^\s{}]+)?\s*\}\}|\$\(PORT\)`)
 
 // checkNotOfServices checks that a scenario of a service sets nothing that only calls in this process have.
 func (d *decoder) checkNotOfServices(s *Scenario) {
@@ -232,6 +263,10 @@ func (d *decoder) checkNotOfServices(s *Scenario) {
 // plain returns a value of the service as encoding/json should encode it: like the file, with durations as text.
 func plain(v reflect.Value) any {
 	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil():
+		return nil
+	case v.Kind() == reflect.Pointer:
+		return plain(v.Elem())
 	case v.Type() == durationType:
 		return v.Interface().(time.Duration).String()
 	case v.Kind() == reflect.Struct:

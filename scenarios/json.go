@@ -31,6 +31,12 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	}
 	if s.HTTP != nil {
 		o.add(HTTPTarget, plain(reflect.ValueOf(s.HTTP).Elem()))
+		if s.Service != nil {
+			o.add(ServiceKey, plain(reflect.ValueOf(s.Service).Elem()))
+		}
+		if s.ServiceArms != nil {
+			o.add(ServiceArms, plain(reflect.ValueOf(s.ServiceArms)))
+		}
 	} else {
 		o.add("handlers", handlers{
 			Keys:         s.Handlers.Keys,
@@ -49,7 +55,7 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	o.addText("think", unlessZero(s.Think))
 	for _, d := range dimensions {
 		switch arms := s.Arms(d.Name); {
-		case d.Name == Target:
+		case d.Name == Target || d.Declared:
 		case len(arms) == 0:
 			o.add(d.Name, []string{None})
 		default:
@@ -96,7 +102,8 @@ func unlessZero(d time.Duration) string {
 // UnmarshalJSON decodes the output of MarshalJSON, of this version or another. It ignores unknown fields, and is
 // otherwise as strict as Decode.
 func (s *Scenario) UnmarshalJSON(data []byte) error {
-	decoded, err := decode(&decoder{file: "scenario", values: map[string]value{}, lenient: true}, data, nil)
+	decoded, err := decode(&decoder{file: "scenario", values: map[string]value{}, unread: map[string]bool{},
+		lenient: true}, data, nil)
 	if err != nil {
 		return err
 	}

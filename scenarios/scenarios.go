@@ -32,7 +32,11 @@ type Scenario struct {
 	Name  string
 	About string
 
-	HTTP     *httptarget.Options // the service that target http calls; nil if the target is another
+	HTTP *httptarget.Options // the service that target http calls; nil if the target is another
+	// Service is how to start that service; nil if it runs already. ServiceArms are its variants.
+	Service     *Service
+	ServiceArms []Arm
+
 	Handlers Handlers
 	Arrivals schedule.Process
 	QPS      []schedule.Rate // levels of steady load
@@ -151,10 +155,24 @@ func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }
 // flush and report.
 const Overhead = 60 * time.Millisecond
 
+// serviceOverhead is an estimate of the time that a service takes to start and to stop.
+const serviceOverhead = 400 * time.Millisecond
+
+// Besides returns an estimate of the time that a visit takes besides its load.
+func (s *Scenario) Besides() time.Duration {
+	if s.Service == nil {
+		return s.Warmup + Overhead
+	}
+	return s.Warmup + Overhead + serviceOverhead + s.Service.IdleTime()
+}
+
+// Takes returns an estimate of the time that a visit of a cell takes.
+func (s *Scenario) Takes(c Cell) time.Duration { return s.Besides() + s.Length(c.Level) }
+
 // Wall returns an estimate of the time that the scenario takes.
 func (s *Scenario) Wall() (sum time.Duration) {
 	for _, c := range s.Cells() {
-		sum += time.Duration(s.Rounds) * (s.Warmup + s.Length(c.Level) + Overhead)
+		sum += time.Duration(s.Rounds) * s.Takes(c)
 	}
 	return sum
 }

@@ -69,7 +69,7 @@ var rooms = map[string][]string{
 	"service":   {"child", "format", "machine"},
 	"terminal":  {"format"},
 	"usl":       {"format"},
-	"visit":     {"format", "machine"},
+	"visit":     {"format", "machine", "otlpsink", "service"},
 }
 
 const (

@@ -78,14 +78,20 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			if err != nil {
 				return err
 			}
-			if _, err := verify(cmd, s); err != nil {
+			provided, release, err := provide(cmd.Context(), s, o.progress)
+			defer releasing(release, o.stderr)
+			if err != nil {
+				return notProvided(cmd.Context(), err)
+			}
+			if _, err := verify(cmd, s, provided); err != nil {
 				return err
 			}
-			return startCapacity(cmd.Context(), s, &o)
+			return startCapacity(cmd.Context(), s, provided, &o)
 		},
 	}
 	addSettings(cmd, notProbed...)
 	addService(cmd)
+	addArms(cmd)
 	own.complete(cmd)
 	o.addFlags(cmd)
 	cmd.AddCommand(newCapacityPlan())

@@ -30,16 +30,18 @@ import (
 // A capacitySearch is a search in progress, with the directory that holds its state.
 type capacitySearch struct {
 	*capacity.File
-	dir     string
-	options *capacityOptions
-	cells   map[string]scenarios.Cell // by arm
-	program rounds.Program
-	visit   probeVisit // makes a probe
+	dir      string
+	options  *capacityOptions
+	cells    map[string]scenarios.Cell // by arm
+	program  rounds.Program
+	provided visit.Provided
+	visit    probeVisit // makes a probe
 }
 
 // startCapacity begins a new search for a scenario. It returns an error if the directory of --out already holds a
 // search.
-func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOptions) (err error) {
+func startCapacity(ctx context.Context, s *scenarios.Scenario, provided visit.Provided, o *capacityOptions) (
+	err error) {
 	if err := o.probed(s); err != nil {
 		return unusable(err)
 	}
@@ -72,7 +74,7 @@ func startCapacity(ctx context.Context, s *scenarios.Scenario, o *capacityOption
 	env.Warnings = unfit(ctx, o.stderr)
 	env.Turns = work.Calibrate()
 	return goOn(ctx, &capacity.File{Began: began.UTC(), Scenario: s, Environment: env, Search: search,
-		Workers: o.workers}, dir, o)
+		Workers: o.workers}, provided, dir, o)
 }
 
 // mostCalls is the highest number of calls in the first probe. No generator makes that many. With far more, a probe
@@ -152,7 +154,12 @@ func resumeCapacity(ctx context.Context, o *capacityOptions) (err error) {
 	default:
 		file.Workers = o.workers
 	}
-	return goOn(ctx, file, dir, o)
+	provided, release, err := provide(ctx, file.Scenario, o.progress)
+	defer releasing(release, o.stderr)
+	if err != nil {
+		return notProvided(ctx, err)
+	}
+	return goOn(ctx, file, provided, dir, o)
 }
 
 // sameProgram returns an error unless this program made the probes of a search. It returns nil if there are no probes
@@ -191,19 +198,24 @@ func pinSelf() (program string, inputs []results.Input, err error) {
 
 // goOn makes the remaining probes and prints the answer. It returns the error that the command ends with. The caller
 // must hold the lock of dir.
-func goOn(ctx context.Context, file *capacity.File, dir string, o *capacityOptions) error {
+func goOn(ctx context.Context, file *capacity.File, provided visit.Provided, dir string, o *capacityOptions) error {
 	program, inputs, err := pinSelf()
 	if err != nil {
 		return unusable(err)
 	}
-	file.Inputs = inputs
+	services, err := visit.PinServices(file.Scenario, provided)
+	if err != nil {
+		return unusable(err)
+	}
+	file.Inputs = append(inputs, services...)
 	if o.requirementGiven {
 		file.Require = schedule.Rate(o.require).Float()
 	}
 	file.Search.Require(file.Require)
 	_, cells := armsOf(file.Scenario)
 	file.Status = results.Partial // unless the search ends
-	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, program: programAt(program, o.stderr)}
+	c := &capacitySearch{File: file, dir: dir, options: o, cells: cells, provided: provided,
+		program: programAt(program, o.stderr)}
 	c.visit = inProcess(c.program)
 	ended, err := c.run(ctx)
 	file.Answer = file.Search.Answer()
@@ -302,7 +314,7 @@ func (c *capacitySearch) probing(a capacity.Ask) {
 		what += ", " + found
 	}
 	c.options.progress.Next(fmt.Sprintf("probe %d", len(c.Probes)+1), what,
-		c.Scenario.Warmup+a.Duration+scenarios.Overhead)
+		c.Scenario.Besides()+a.Duration)
 }
 
 // probeLine returns the progress line for a finished probe, which is the n-th one of the search.
@@ -377,6 +389,9 @@ func newProbe(own targets) *cobra.Command {
 			if err := cmp.Or(err, ctx.Err()); err != nil { // an interrupted visit is no evidence
 				return nil, err
 			}
+			if v.Error != "" {
+				return nil, errors.New(v.Error)
+			}
 			return capacity.NewProbe(req.Ask, req.Visit.Scenario.SLOs, v)
 		})
 	})
@@ -437,7 +452,7 @@ func (c *capacitySearch) request(a capacity.Ask) (*probeRequest, error) {
 	s.Window = capacity.Window(a.Duration, s.SLOs)
 	cell.Level = scenarios.Level{QPS: qps}
 	return &probeRequest{Ask: a, Visit: visit.Request{Scenario: &s, Cell: cell, Turns: c.Environment.Turns,
-		Inputs: c.Inputs}}, nil
+		Inputs: c.Inputs, Provided: c.provided}}, nil
 }
 
 // fineRate formats a rate in calls per second with three decimals. It formats rates below 100 with six significant

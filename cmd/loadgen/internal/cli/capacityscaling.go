@@ -85,7 +85,7 @@ func (c *capacitySearch) scaling(t capacity.Throughput) {
 
 // scales returns how long a visit that measures a throughput takes, according to plan.
 func (c *capacitySearch) scales() time.Duration {
-	return c.Scenario.Warmup + c.Search.Options().Probe + scenarios.Overhead
+	return c.Scenario.Besides() + c.Search.Options().Probe
 }
 
 // throughput makes a visit in a closed loop, in a fresh process. It returns the rate of calls that ended, in calls per
@@ -100,7 +100,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
 	v, err := c.program.Visit(ctx, &visit.Request{Scenario: &s, Cell: cell, Seed: rounds.Seed(&s, t.Round),
-		Turns: c.Environment.Turns, Inputs: c.Inputs})
+		Turns: c.Environment.Turns, Inputs: c.Inputs, Provided: c.provided})
 	switch {
 	case err != nil:
 		return 0, err

@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	fuzzWorker := slices.Contains(os.Args, "-test.fuzzworker") // a process of this binary that go test -fuzz starts
 	if as := os.Getenv(asCommand); as != "" && !fuzzWorker {
 		endAsAsked()
+		if as == asService {
+			serveTests()
+		}
 		if as == ownTargets {
 			os.Exit(Run(testTargets))
 		}

@@ -148,7 +148,10 @@ func repository(t *testing.T, base, head map[string]string) (dir string) {
 	dir = t.TempDir()
 	write := func(files map[string]string) {
 		for name, text := range files {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			path := filepath.Join(dir, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+				os.WriteFile(path, []byte(text), 0o600)); err !=
+				nil {
 				t.Fatal(err)
 			}
 		}

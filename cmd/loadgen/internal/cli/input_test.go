@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -75,8 +76,9 @@ func TestAReplayThatChangesEndsTheRunAndKeepsTheVisitsMade(t *testing.T) {
 					done <- c.change(replay)
 				}()
 			}}
-			err := run(t.Context(), s, &runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
-				stdout: io.Discard, stderr: said})
+			err := run(t.Context(), s, visit.Provided{},
+				&runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
+					stdout: io.Discard, stderr: said})
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +100,7 @@ func TestARunPinsWhatItDependsOn(t *testing.T) {
 	s, replay := replaying(t)
 	s.Rounds = 2
 	out := filepath.Join(t.TempDir(), "run")
-	if err := run(t.Context(), s, &runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
+	if err := run(t.Context(), s, visit.Provided{}, &runOptions{out: out, screen: screenOf(newRoot(nil), io.Discard),
 		stdout: io.Discard, stderr: io.Discard}); err != nil {
 		t.Fatal(err)
 	}

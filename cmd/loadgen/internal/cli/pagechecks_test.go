@@ -139,7 +139,7 @@ func (p docPage) commandLines() (commands []string) {
 		if b.language != "sh" && b.language != "console" && b.language != "yaml" {
 			continue
 		}
-		for line := range strings.Lines(b.text) {
+		for line := range strings.Lines(strings.ReplaceAll(b.text, "\\\n", " ")) { // a command may go on in the next line
 			if command, ok := commandOf(line); ok {
 				commands = append(commands, command)
 			}

@@ -52,7 +52,12 @@ func newPlan(own targets) *cobra.Command {
 			if err := readReplays(s, progress, progress); err != nil {
 				return err
 			}
-			answers, wrong := verify(cmd, s)
+			provided, release, err := provide(cmd.Context(), s, progress)
+			defer releasing(release, progress)
+			if err != nil {
+				return notProvided(cmd.Context(), err)
+			}
+			answers, wrong := verify(cmd, s, provided)
 			if format == formatJSON {
 				return cmp.Or(wrong, unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s))))
 			}
@@ -64,6 +69,7 @@ func newPlan(own targets) *cobra.Command {
 	}
 	addSettings(cmd)
 	addService(cmd)
+	addArms(cmd)
 	own.complete(cmd)
 	addFormat(cmd, &format, planningFormats)
 	return cmd

@@ -55,9 +55,10 @@ new process. The answer has tables and comparisons. The directory of the run
 gets run.bench, which benchstat reads, and run.json, which has everything. An
 interrupt ends the run at once and keeps what was measured.
 
---compare REF builds this program at a git revision and from the working tree,
-and every round visits both, so that a drift of the machine affects both alike.
-It leaves two runs, in the directories base and head. With --bench PKG it runs
+--compare REF builds this program (or the service that --build or a scenario
+names) at a git revision and from the working tree, and every round visits both,
+so that a drift of the machine affects both alike. It leaves two runs, in the
+directories base and head; a service has an arm for each instead. With --bench PKG it runs
 the benchmarks of a package instead, and leaves base.bench and head.bench. See
 loadgen compare for margins and the gate file.
 
@@ -97,25 +98,38 @@ REF is inconclusive (not shown); 130 interrupted.`,
 			if o.confirm && ref == "" {
 				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
 			}
-			if ref != "" {
-				if s.HTTP != nil {
-					return unusable(fmt.Errorf("--compare %s builds this program at a revision, which does not "+
-						"change the service: run each version of the service apart, and set the runs against "+
-						"each other with loadgen compare", ref))
+			if ref != "" && s.HTTP != nil {
+				if s, err = againstRevision(s, ref); err == nil && o.confirm {
+					err = errors.New("--confirm: a service is not measured again: leave it out")
 				}
+				if err != nil {
+					return unusable(err)
+				}
+				if !cmd.Flags().Changed("rounds") {
+					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
+				}
+				o.gates, ref = true, ""
+			}
+			if ref != "" {
 				if !cmd.Flags().Changed("rounds") {
 					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
 				}
 				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
-			if _, err := verify(cmd, s); err != nil {
+			provided, release, err := provide(cmd.Context(), s, o.progress)
+			defer releasing(release, o.stderr)
+			if err != nil {
+				return notProvided(cmd.Context(), err)
+			}
+			if _, err := verify(cmd, s, provided); err != nil {
 				return err
 			}
-			return run(cmd.Context(), s, &o)
+			return run(cmd.Context(), s, provided, &o)
 		},
 	}
 	addSettings(cmd)
 	addService(cmd)
+	addArms(cmd)
 	own.complete(cmd)
 	o.addFlags(cmd)
 	benches.addFlags(cmd)
@@ -131,6 +145,7 @@ type runOptions struct {
 	screen         *terminal.Screen // of stdout
 	strict         bool
 	confirm        bool
+	gates          bool // exit with 1 if an arm is worse than the one that it is compared with
 	profiles       []string
 	rules          *gate.File         // the gate file of the project, or nil
 	compared       []comparedDocument // comparisons that finish prints as one JSON document
@@ -233,7 +248,7 @@ func drawSeed(seed *uint64) {
 }
 
 // run runs a scenario, prints and keeps its results, and returns the error that the command ends with.
-func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
+func run(ctx context.Context, s *scenarios.Scenario, provided visit.Provided, o *runOptions) error {
 	if err := readReplays(s, o.stderr, o.progress); err != nil {
 		return err
 	}
@@ -250,7 +265,16 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	if err != nil {
 		return unusable(err)
 	}
+	services, err := visit.PinServices(s, provided)
+	if err != nil {
+		return unusable(err)
+	}
+	inputs = append(inputs, services...)
 	out, err := o.directory(s.Name, began)
+	if err != nil {
+		return unusable(err)
+	}
+	logs, err := logsOf(s, out)
 	if err != nil {
 		return unusable(err)
 	}
@@ -260,7 +284,7 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 	}
 	fmt.Fprintf(o.stderr, "%s: %s in %s, about %s; seed %d\n", s.Name,
 		format.Plural(s.Visits(), "visit"), format.Plural(s.Rounds, "round"), format.About(s.Wall()), s.Seed)
-	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.progress,
+	visits := &rounds.Options{Scenario: s, Turns: env.Turns, Progress: o.progress, Provided: provided, Logs: logs,
 		Sides: []rounds.Side{{Program: programAt(program, o.stderr), Writer: w, Inputs: inputs}}}
 	complete, err := rounds.Run(ctx, visits)
 	if err != nil {
@@ -276,10 +300,23 @@ func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
 		return unusable(err)
 	}
 	ended := cmp.Or(profileErr, verdict(done, complete, o.strict))
+	if o.gates {
+		ended = cmp.Or(ended, worse(contests, o.strict))
+	}
 	if err := o.printRun(done, contests, w, profiles, exitCode(ended)); err != nil {
 		return unusable(err)
 	}
 	return ended
+}
+
+// logsOf makes the directory for the output of the services that a run starts, and returns its path; "" if it starts
+// none.
+func logsOf(s *scenarios.Scenario, out string) (dir string, err error) {
+	if s.Service == nil {
+		return "", nil
+	}
+	dir = filepath.Join(out, "logs")
+	return dir, os.MkdirAll(dir, 0o755)
 }
 
 // readBack reads a run that has ended, and judges its comparisons.
@@ -348,8 +385,27 @@ func verdict(run *results.Run, complete, strict bool) error {
 			outcomes[results.Unjudged], of))
 	case strict && outcomes[results.Unstable] > 0:
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s unstable (--strict)", outcomes[results.Unstable], of)}
+	case strict && len(results.ArmDoubts(run)) > 0:
+		d := results.ArmDoubts(run)[0]
+		return &exitError{exitNotValid, fmt.Errorf("%s: %s vs %s (--strict)", d.Name, d.A, d.B)}
 	case strict && doubtful > 0:
 		return &exitError{exitNotValid, fmt.Errorf("%d of %s not valid (--strict)", doubtful, visits)}
+	}
+	return nil
+}
+
+// worse returns the error that a run ends with if a compared figure is worse or, if strict, not known not to be.
+func worse(contests []*comparison.Contest, strict bool) error {
+	counts := map[comparison.Verdict]int{}
+	for _, r := range comparison.Results(contests) {
+		counts[r.Verdict]++
+	}
+	switch open := counts[comparison.Inconclusive]; {
+	case counts[comparison.Regressed] > 0:
+		return &exitError{exitWorse, fmt.Errorf("%s regressed",
+			format.Plural(counts[comparison.Regressed], "figure"))}
+	case strict && open > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", format.Plural(open, "figure"))}
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func settingFlags() (keys []string) {
 
 // fileOnly reports whether a scenario field has no flag, and can be set only in a file.
 func fileOnly(key string) bool {
-	return slices.Contains([]string{"name", "about", "live", scenarios.HTTPTarget}, key) ||
+	return slices.Contains([]string{"name", "about", "live"}, key) || scenarios.Structured(key) ||
 		strings.HasPrefix(key, "handlers.")
 }
 

@@ -64,12 +64,16 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9._]+`)
 
 // serviceAt returns a scenario that calls the service at a URL.
 func serviceAt(address string, settings []scenarios.Setting) (*scenarios.Scenario, error) {
-	if err := (httptarget.Options{URL: address}).Check(); err != nil {
+	anyPort := scenarios.AnyPort(address)
+	if err := (httptarget.Options{URL: anyPort}).Check(); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "httptarget: ", ""))
 	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(anyPort)
 	if err != nil {
 		return nil, err
+	}
+	if anyPort != address { // its port differs from visit to visit
+		u.Host = "service"
 	}
 	name := strings.Trim(notInNames.ReplaceAllString(u.Host+u.Path, "-"), "-")
 	text := fmt.Appendf(nil, "name: %q\ntarget: http\nhttp: {url: %q}\nqps: 100\nduration: 10s\nwarmup: 2s\n"+
@@ -103,7 +107,7 @@ func setService(cmd *cobra.Command, s *scenarios.Scenario) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	if err := o.Check(); err != nil {
+	if err := s.CheckHTTP(); err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), "httptarget: ", ""))
 	}
 	return nil
@@ -231,7 +235,7 @@ func serviceLine(o *httptarget.Options) string {
 // verify sends one request of each kind to the service of a scenario, and returns the answers; nil if the scenario
 // calls no service, or --no-verify is given. Its error is that of the command: it lists the answers that are not as
 // expected.
-func verify(cmd *cobra.Command, s *scenarios.Scenario) ([]visit.FirstAnswer, error) {
+func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided) ([]visit.FirstAnswer, error) {
 	without, err := cmd.Flags().GetBool(noVerify)
 	if err != nil {
 		return nil, unusable(err)
@@ -239,7 +243,7 @@ func verify(cmd *cobra.Command, s *scenarios.Scenario) ([]visit.FirstAnswer, err
 	if s.HTTP == nil || without {
 		return nil, nil
 	}
-	answers, err := visit.FirstAnswers(cmd.Context(), s)
+	answers, err := visit.FirstAnswers(cmd.Context(), s, provided)
 	switch {
 	case cmd.Context().Err() != nil:
 		return nil, &exitError{exitInterrupted, errors.New("interrupted before the service had answered")}
@@ -249,8 +253,8 @@ func verify(cmd *cobra.Command, s *scenarios.Scenario) ([]visit.FirstAnswer, err
 	var wrong []string
 	for _, a := range answers {
 		if a.Err != nil {
-			wrong = append(wrong, fmt.Sprintf("the first answer of %s to %s is not as expected: %v", s.HTTP.URL,
-				a.Request, a.Err))
+			wrong = append(wrong, fmt.Sprintf("the first answer of %s to %s is not as expected: %v",
+				strings.TrimSuffix(s.HTTP.URL+", arm "+a.Arm, ", arm "), a.Request, a.Err))
 		}
 	}
 	if len(wrong) > 0 {
@@ -272,7 +276,7 @@ func answerTable(answers []visit.FirstAnswer, screen *terminal.Screen) string {
 		if a.Status > 0 {
 			status = strconv.Itoa(a.Status)
 		}
-		t.Row(a.Request, status, format.Count(a.Size), format.Micros(a.Took))
+		t.Row(strings.TrimPrefix(a.Arm+": "+a.Request, ": "), status, format.Count(a.Size), format.Micros(a.Took))
 	}
 	return "\n" + screen.Wrap("The first answer to each kind of request", "") + "\n" + screen.Blocks(t)
 }

@@ -177,7 +177,7 @@ func TestWhatIsWrongWithAServiceIsAnError(t *testing.T) {
 		{"an empty body", "plan http://a/ --data=", "--data: it is empty"},
 		{"insecure without TLS", "plan http://a/ --insecure", "want https://"},
 		{"spans", "plan http://a/ --spans sdk", "--spans: it applies to calls in this process"},
-		{"a revision", "run http://a/ --compare HEAD", "which does not change the service"},
+		{"a revision", "run http://a/ --compare HEAD", "needs a service that loadgen builds and starts"},
 		{"no scheme", "plan 127.0.0.1:80/path",
 			"The URL of a service begins with its scheme: http://127.0.0.1:80/path"},
 		{"the target alone", "plan --target http", "want a field http with its url, or a URL"},

@@ -97,6 +97,11 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 		return nil, unusable(err)
 	}
 	settings := settingsOf(cmd)
+	started, err := armSettings(cmd)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	settings = append(settings, started...)
 	switch {
 	case len(args) > 0 && isURL(args[0]):
 		s, err = serviceAt(args[0], settings)

@@ -52,8 +52,9 @@ func (u *Usage) Since(before *Usage, waiting time.Duration) results.Cost {
 	}
 }
 
-// Besides returns what the machine did besides this process between before and u.
-func (u *Usage) Besides(before *Usage) results.Machine {
+// Besides returns what the machine did besides this process between before and u. Known is the CPU time of other
+// processes that belong to what is measured.
+func (u *Usage) Besides(before *Usage, known time.Duration) results.Machine {
 	m := results.Machine{Quota: u.quota.cores, Throttled: u.quota.throttledSince(&before.quota)}
 	total := u.ticks.total - before.ticks.total
 	if !u.spends || !before.spends || total <= 0 {
@@ -62,7 +63,7 @@ func (u *Usage) Besides(before *Usage) results.Machine {
 	share := func(d time.Duration) float64 { return min(max(float64(d)/float64(total), 0), 1) }
 	m.Known = true
 	m.Stolen = share(u.ticks.stolen - before.ticks.stolen)
-	m.Others = share(u.ticks.busy - before.ticks.busy - (u.cpu - before.cpu))
+	m.Others = share(u.ticks.busy - before.ticks.busy - (u.cpu - before.cpu) - known)
 	return m
 }
 

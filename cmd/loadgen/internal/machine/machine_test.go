@@ -34,7 +34,7 @@ func TestWhatIsSpentIsSeen(t *testing.T) {
 	if c := after.Since(&before, time.Hour); c.CPU != 0 {
 		t.Errorf("if waiting exceeds the total, CPU is %v, want 0", c.CPU)
 	}
-	if m := after.Besides(&before); m.Stolen < 0 || m.Stolen > 1 || m.Others < 0 || m.Others > 1 {
+	if m := after.Besides(&before, 0); m.Stolen < 0 || m.Stolen > 1 || m.Others < 0 || m.Others > 1 {
 		t.Errorf("%+v", m)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/otlpsink"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/service"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // asVariable makes the test binary a traced service.
@@ -67,7 +68,7 @@ func serveTraced() error {
 const calls = 50
 
 // visit runs an arm of the traced service, and returns what it exported.
-func visit(t *testing.T, sink *otlpsink.Sink, env map[string]*string) otlpsink.Arm {
+func visit(t *testing.T, sink *otlpsink.Sink, env map[string]*string) results.Exported {
 	t.Helper()
 	env[asVariable], env["OTEL_EXPORTER_OTLP_ENDPOINT"] = new("1"), new("{{otlp}}")
 	before := sink.Counts()
@@ -94,14 +95,14 @@ func visit(t *testing.T, sink *otlpsink.Sink, env map[string]*string) otlpsink.A
 	if exit, err := s.Stop(t.Context()); err != nil || exit.Code != 0 {
 		t.Errorf("%+v, %v", exit, err)
 	}
-	return otlpsink.Arm{Counts: sink.Counts().Since(before), Calls: calls}
+	return results.Exported{Exports: sink.Counts().Since(before), Calls: calls}
 }
 
 // A user who disables the SDK with this variable, and finds that this saves little, has compared tracing with tracing.
 func TestDisablingTheSDKForGoByVariableHasNoEffect(t *testing.T) {
 	sink := start(t)
 	traced := visit(t, sink, map[string]*string{})
-	if traced.Counts.Traces.Items != 2*calls {
+	if traced.Traces.Items != 2*calls {
 		t.Errorf("%+v: want two spans for each call, %v", traced, sink.Err())
 	}
 	for name, row := range map[string]struct {
@@ -113,7 +114,7 @@ func TestDisablingTheSDKForGoByVariableHasNoEffect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			arm := visit(t, sink, row.env)
-			if got := otlpsink.Effect(traced, arm).String(); got != row.want {
+			if got := results.EffectOf(traced, arm).String(); got != row.want {
 				t.Errorf("%s: %+v and %+v: want %s", got, traced, arm, row.want)
 			}
 		})

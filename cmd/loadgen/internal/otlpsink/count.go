@@ -10,12 +10,14 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // A kind is what a message exports.
 type kind struct {
 	message func() proto.Message
-	signal  func(*Counts) *Signal
+	signal  func(*results.Exports) *results.Signal
 	path    path
 }
 
@@ -26,12 +28,12 @@ type path [][]protowire.Number
 // metrics/v1/metrics.proto and logs/v1/logs.proto in opentelemetry-proto: resources, scopes, and what is in them.
 var (
 	tracesKind = kind{func() proto.Message { return new(traces.ExportTraceServiceRequest) },
-		func(c *Counts) *Signal { return &c.Traces }, path{{1}, {2}, {2}}}
+		func(c *results.Exports) *results.Signal { return &c.Traces }, path{{1}, {2}, {2}}}
 	logsKind = kind{func() proto.Message { return new(logs.ExportLogsServiceRequest) },
-		func(c *Counts) *Signal { return &c.Logs }, path{{1}, {2}, {2}}}
+		func(c *results.Exports) *results.Signal { return &c.Logs }, path{{1}, {2}, {2}}}
 	// A metric has a field for each type: gauge, sum, histogram, exponential histogram and summary.
 	metricsKind = kind{func() proto.Message { return new(metrics.ExportMetricsServiceRequest) },
-		func(c *Counts) *Signal { return &c.Metrics }, path{{1}, {2}, {2}, {5, 7, 9, 10, 11}, {1}}}
+		func(c *results.Exports) *results.Signal { return &c.Metrics }, path{{1}, {2}, {2}, {5, 7, 9, 10, 11}, {1}}}
 )
 
 // kindOfPath has the paths of OTLP over HTTP.

@@ -9,8 +9,8 @@
 //	// one visit, to the end of the service, which exports what it still has
 //	counts := sink.Counts().Since(before)
 //
-// An arm is to change what a service does. If two arms export the same, [Effect] reports that what they differ in does
-// nothing. OTEL_SDK_DISABLED=true is the example: the SDK for Go does not read it.
+// An arm is to change what a service does. If two arms export the same, what they differ in does nothing, as package
+// results finds. OTEL_SDK_DISABLED=true is the example: the SDK for Go does not read it.
 //
 // The sink speaks OTLP over HTTP, in protobuf and JSON, and over gRPC, on one port, with gzip or without. It looks at
 // nothing but the numbers of spans, points and records, so that it takes little of the time of the load generator. A
@@ -30,39 +30,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+
+	"github.com/loadgen-go/loadgen/results"
 )
-
-// Counts are what a sink has received.
-type Counts struct {
-	Traces   Signal // Traces has spans.
-	Metrics  Signal // Metrics have data points.
-	Logs     Signal // Logs have records.
-	Rejected uint64 // Rejected is the number of requests that could not be read. Their items are in no Signal.
-	Wire     uint64 // Wire is the number of bytes of all requests as they were sent, without HTTP's headers.
-}
-
-// A Signal counts one kind of what is exported.
-type Signal struct {
-	Requests uint64 // Requests is the number of exports.
-	Items    uint64 // Items is the number of spans, points or records.
-	Bytes    uint64 // Bytes is the size of the messages, decompressed.
-}
-
-// Since returns what has been received between before and c.
-func (c Counts) Since(before Counts) Counts {
-	return Counts{
-		Traces:   c.Traces.since(before.Traces),
-		Metrics:  c.Metrics.since(before.Metrics),
-		Logs:     c.Logs.since(before.Logs),
-		Rejected: c.Rejected - before.Rejected,
-		Wire:     c.Wire - before.Wire,
-	}
-}
-
-// since returns what has been received between before and s.
-func (s Signal) since(before Signal) Signal {
-	return Signal{s.Requests - before.Requests, s.Items - before.Items, s.Bytes - before.Bytes}
-}
 
 // A Sink is a server for OTLP. Its methods may be called by several goroutines at once.
 type Sink struct {
@@ -72,7 +42,7 @@ type Sink struct {
 	finished chan error
 
 	mu       sync.Mutex
-	counts   Counts
+	counts   results.Exports
 	rejected error // the first
 }
 
@@ -99,7 +69,7 @@ func Start() (*Sink, error) {
 func (s *Sink) URL() string { return "http://" + s.address }
 
 // Counts returns what has been received so far.
-func (s *Sink) Counts() Counts {
+func (s *Sink) Counts() results.Exports {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts

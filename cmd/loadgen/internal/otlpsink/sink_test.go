@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/otlpsink"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // start starts a sink, and closes it when the test ends.
@@ -93,11 +94,11 @@ func numbers(n int) []*metricspb.NumberDataPoint {
 var signals = map[string]struct {
 	path    string
 	message proto.Message
-	of      func(otlpsink.Counts) otlpsink.Signal
+	of      func(results.Exports) results.Signal
 }{
-	"traces":  {"/v1/traces", sevenSpans, func(c otlpsink.Counts) otlpsink.Signal { return c.Traces }},
-	"metrics": {"/v1/metrics", sevenPoints, func(c otlpsink.Counts) otlpsink.Signal { return c.Metrics }},
-	"logs":    {"/v1/logs", sevenRecords, func(c otlpsink.Counts) otlpsink.Signal { return c.Logs }},
+	"traces":  {"/v1/traces", sevenSpans, func(c results.Exports) results.Signal { return c.Traces }},
+	"metrics": {"/v1/metrics", sevenPoints, func(c results.Exports) results.Signal { return c.Metrics }},
+	"logs":    {"/v1/logs", sevenRecords, func(c results.Exports) results.Signal { return c.Logs }},
 }
 
 // post sends a body, and returns the status and the text of the answer.
@@ -173,7 +174,7 @@ func TestItemsAreCountedOverHTTP(t *testing.T) {
 					}
 				}
 				sinceBefore := sink.Counts().Since(before)
-				want := otlpsink.Signal{Requests: 2, Items: 14, Bytes: uint64(2 * row.size)}
+				want := results.Signal{Requests: 2, Items: 14, Bytes: uint64(2 * row.size)}
 				if got := signal.of(sinceBefore); got != want {
 					t.Errorf("%+v: want %+v", got, want)
 				}
@@ -221,7 +222,7 @@ func TestItemsAreCountedOverGRPC(t *testing.T) {
 			}
 			counts := sink.Counts()
 			for signal, row := range signals {
-				want := otlpsink.Signal{Requests: 1, Items: 7, Bytes: uint64(len(binary(t, row.message)))}
+				want := results.Signal{Requests: 1, Items: 7, Bytes: uint64(len(binary(t, row.message)))}
 				if got := row.of(counts); got != want {
 					t.Errorf("%s: %+v: want %+v", signal, got, want)
 				}

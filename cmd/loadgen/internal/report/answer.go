@@ -268,7 +268,7 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 		at = "an unknown time: too few calls for a percentile"
 	}
 	subject := run.Scenario.Name
-	if service := run.Scenario.HTTP; service != nil {
+	if service := run.Scenario.HTTP; service != nil && run.Scenario.Service == nil {
 		subject = service.URL
 	}
 	text := fmt.Sprintf("%s takes %s at %s", subject, at, load(l))

@@ -9,6 +9,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // A Doubt is a reason why numbers of a run may be wrong.
@@ -108,6 +109,11 @@ func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt)
 	if len(lost) > 0 {
 		doubts = append(doubts, Doubt{Name: lostVisits, Visits: uint64(len(lost)), Of: all, Text: fmt.Sprintf(
 			"%d of %s could not be measured: %s", len(lost), format.Plural(all, "visit"), firstLine(lost[0].Error))})
+	}
+	for _, d := range results.ArmDoubts(run) {
+		evidence, remedy := advice(d.Detail)
+		doubts = append(doubts, Doubt{Name: d.Name, Evidence: evidence, Remedy: remedy,
+			Text: fmt.Sprintf("%s: %s at %s: %s", d.Name, scenarios.Pair{A: d.A, B: d.B}, load(d.Level), evidence)})
 	}
 	doubts = append(doubts, lagDoubts(run, views(run))...)
 	for _, r := range reasonsOf(run.Visits) {

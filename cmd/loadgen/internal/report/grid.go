@@ -235,6 +235,9 @@ func cellBlocks(all []*view, i int, full bool) []block {
 		one(2, "", "B/op", medianIn("B/op", 1)),
 		one(3, "", "allocs/op", medianIn("allocs/op", 1)),
 	}
+	if all[0].started() {
+		blocks = append(blocks, one(6, "client", "CPU us", medianIn(clientCPU, 1e3)))
+	}
 	if !full {
 		blocks = slices.DeleteFunc(blocks, func(b block) bool { return b.rank > 8 })
 	}
@@ -264,6 +267,9 @@ func loadBlocks(all []*view, levels []scenarios.Level) []block {
 		each(1, "CPU, us/op", medianIn("cpu-ns/op", 1e3)),
 		{2, []column{{"B/op", at, number(last, medianIn("B/op", 1))}}},
 		{3, []column{{"allocs/op", at, number(last, medianIn("allocs/op", 1))}}},
+	}
+	if all[0].started() {
+		blocks = append(blocks, block{7, []column{{"client CPU", at, number(last, medianIn(clientCPU, 1e3))}}})
 	}
 	if failedIn(all) {
 		blocks = append(blocks, each(0, "failed, dropped", func(v *view) string {

@@ -43,9 +43,16 @@ func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string
 		} else {
 			header = append(header, "cpu-ns/op", "B/op", "allocs/op", "GCs", "RSS")
 		}
+		if run.Scenario.Service != nil {
+			header = append(header, clientCPU)
+		}
 		var rows [][]string
 		for _, v := range level {
-			rows = append(rows, loadRow(v, dimensions, len(header)))
+			row := loadRow(v, dimensions, len(header))
+			if run.Scenario.Service != nil && len(row) < len(header) {
+				row = append(row, format.Number(v.median(clientCPU)))
+			}
+			rows = append(rows, row)
 		}
 		b.WriteString(table(screen, len(dimensions), header, rows) + "\n")
 	}

@@ -35,6 +35,7 @@ func Text(run *results.Run, contests []*comparison.Contest, place Place, screen 
 		}
 		b.WriteString(runtimeTable(cells, screen))
 		b.WriteString(connectionsLine(cells, screen))
+		b.WriteString(serviceTable(run.Scenario, cells, screen))
 		list(&b, screen, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
 	} else {
 		b.WriteString("No visit was completed.\n")
@@ -138,7 +139,7 @@ func files(run *results.Run, dir string) string {
 
 // warnings returns the doubts about a run, each with advice.
 func warnings(run *results.Run, contests []*comparison.Contest) []string {
-	return slices.Concat(failures(run), unstable(run), verdicts(run), tooFewRounds(run, contests),
+	return slices.Concat(failures(run), armDoubts(run), unstable(run), verdicts(run), tooFewRounds(run, contests),
 		WarningsOf(callChecks(run.Scenario)))
 }
 
@@ -175,6 +176,14 @@ func first(s string) string {
 		return s
 	}
 	return strings.Join(lines[:most], "\n") + "\n... (the rest is in " + results.JSONFile + ")"
+}
+
+// armDoubts returns warnings about compared arms of a service.
+func armDoubts(run *results.Run) (doubts []string) {
+	for _, d := range results.ArmDoubts(run) {
+		doubts = append(doubts, fmt.Sprintf("%s: %s vs %s at %s: %s.", d.Name, d.A, d.B, load(d.Level), d.Detail))
+	}
+	return doubts
 }
 
 // verdicts returns how many visits are not valid, for each reason. Interrupted visits are left out, since the

@@ -37,12 +37,20 @@ func views(run *results.Run) []*view {
 	return list
 }
 
-// clientCPU is the unit of the only cost of a service that is measured.
+// clientCPU is the unit of the CPU time of the client of a service, which is the only cost of a service that loadgen
+// did
+// not start.
 const clientCPU = "client-cpu-ns/op"
 
-// callsService reports whether the cells of a run call a service.
+// callsService reports whether the cells of a run call a service that loadgen did not start, so that its costs are
+// unknown.
 func callsService(cells []*view) bool {
-	return len(cells) > 0 && cells[0].cell.Value(scenarios.Target) == scenarios.HTTPTarget
+	if len(cells) == 0 || cells[0].cell.Value(scenarios.Target) != scenarios.HTTPTarget {
+		return false
+	}
+	return !slices.ContainsFunc(cells, func(v *view) bool {
+		return slices.ContainsFunc(v.visits, func(visit *results.Visit) bool { return visit.Service != nil })
+	})
 }
 
 // values returns the values of a unit by round. It leaves out visits without a value in that unit.

@@ -145,9 +145,7 @@ func (c *Checkout) Known() [2]string {
 // Build builds the main package pkg of both sides, and returns the paths of the programs,
 // base first.
 func (c *Checkout) Build(ctx context.Context, pkg string) (programs [2]string, err error) {
-	// Without paths in them, the programs of equal sources are equal to the byte, and share
-	// cached builds.
-	return c.build(ctx, pkg, "program", "build", "-trimpath", "-buildvcs=false")
+	return c.build(ctx, pkg, "program", reproducible...)
 }
 
 // BuildTest builds the test binary of the package pkg of both sides. It keeps paths in the binaries, since
@@ -192,6 +190,24 @@ func (c *Checkout) build(ctx context.Context, pkg, name string, args ...string) 
 		}
 	}
 	return programs, nil
+}
+
+// reproducible are arguments of go that build without paths in programs, so that programs of equal sources are equal
+// to the byte, and share cached builds.
+var reproducible = []string{"build", "-trimpath", "-buildvcs=false"}
+
+// BuildBase builds the main package pkg of the revision into the file out.
+func (c *Checkout) BuildBase(ctx context.Context, pkg, out string) error {
+	return c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out, pkg))
+}
+
+// BuildTree builds the main package pkg of the module that dir is in, as it stands, into the file out.
+func BuildTree(ctx context.Context, dir, pkg, out string, p *terminal.Progress) error {
+	defer p.Doing("building " + pkg)()
+	if _, err := run(ctx, dir, "go", append(slices.Clone(reproducible), "-o", out, pkg)...); err != nil {
+		return fmt.Errorf("building %s: %w", pkg, err)
+	}
+	return nil
 }
 
 // buildSide runs a go command that builds pkg on the i-th side.

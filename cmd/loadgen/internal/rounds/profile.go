@@ -25,7 +25,7 @@ func Profile(ctx context.Context, o *Options, kinds []string, dir string) (compl
 	defer o.Progress.End()
 	defer o.Progress.AfterInterrupt(ctx, "the process of the profile to end")()
 	for _, cell := range cells {
-		o.Progress.Next("profiles", o.name(cell), o.takes(cell))
+		o.Progress.Next("profiles", o.name(cell), o.Scenario.Takes(cell))
 		req := o.request(0, cell, 1)
 		req.Profile = &visit.Profile{Kinds: kinds, Prefix: filepath.Join(dir, fileName(cell))}
 		v, err := o.visit(ctx, 0, req)
@@ -47,7 +47,7 @@ func (o *Options) profileStage() terminal.Stage {
 	s := terminal.Stage{Noun: "visit"}
 	for _, cell := range o.cells() {
 		s.Steps++
-		s.Takes += o.takes(cell)
+		s.Takes += o.Scenario.Takes(cell)
 	}
 	return s
 }

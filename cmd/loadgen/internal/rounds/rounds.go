@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
@@ -28,6 +29,8 @@ type Options struct {
 	Cells    []scenarios.Cell   // cells to visit; nil means all cells of the scenario
 	Sides    []Side             // sides that visit each cell; more than one for a comparison
 	Turns    work.Turns         // the speed of this machine
+	Provided visit.Provided     // for the services that visits start
+	Logs     string             // directory for the output of these services
 	Progress *terminal.Progress // shows the visits; nil shows none
 }
 
@@ -74,11 +77,6 @@ func (o *Options) visit(ctx context.Context, side int, req *visit.Request) (*res
 // keep adds a visit to the files of a side.
 func (o *Options) keep(side int, v *results.Visit) error { return o.Sides[side].Writer.Add(v) }
 
-// takes returns how long a visit of a cell takes, according to plan.
-func (o *Options) takes(cell scenarios.Cell) time.Duration {
-	return o.Scenario.Warmup + o.Scenario.Length(cell.Level) + scenarios.Overhead
-}
-
 // name returns a short name of a cell for the progress line, such as sdk 50,000/s.
 func (o *Options) name(cell scenarios.Cell) string {
 	level := record.ClosedLoop + " loop"
@@ -93,8 +91,12 @@ func (o *Options) name(cell scenarios.Cell) string {
 
 // request returns the request for the visit of a cell by a side in a round.
 func (o *Options) request(side int, cell scenarios.Cell, round int) *visit.Request {
-	return &visit.Request{Scenario: o.Scenario, Cell: cell, Seed: Seed(o.Scenario, round), Turns: o.Turns,
-		Inputs: o.Sides[side].Inputs}
+	req := &visit.Request{Scenario: o.Scenario, Cell: cell, Seed: Seed(o.Scenario, round), Turns: o.Turns,
+		Inputs: o.Sides[side].Inputs, Provided: o.Provided}
+	if o.Scenario.Service != nil && o.Logs != "" {
+		req.Log = filepath.Join(o.Logs, fmt.Sprintf("%s_round-%d.log", fileName(cell), round))
+	}
+	return req
 }
 
 // Seed returns the seed that all visits of a round share. Rounds are numbered from 1.
@@ -128,7 +130,7 @@ func (r *runner) stage() terminal.Stage {
 	n := len(r.Sides) * r.Scenario.Rounds
 	s := terminal.Stage{Steps: n * len(r.cells), Noun: "visit"}
 	for _, cell := range r.cells {
-		s.Takes += time.Duration(n) * r.takes(cell)
+		s.Takes += time.Duration(n) * r.Scenario.Takes(cell)
 	}
 	return s
 }
@@ -149,7 +151,7 @@ func (r *runner) run(ctx context.Context) (complete bool, err error) {
 				return false, nil
 			}
 			if lost.has(t) {
-				r.Progress.Skip(r.takes(r.cells[t.cell]))
+				r.Progress.Skip(r.Scenario.Takes(r.cells[t.cell]))
 				continue // its remaining visits cannot change the outcome
 			}
 			v, err := r.take(ctx, t, round, i+1)
@@ -174,7 +176,7 @@ func (r *runner) take(ctx context.Context, t turn, round, order int) (*results.V
 	if side := r.Sides[t.side].Name; side != "" {
 		what = side + " " + what
 	}
-	r.Progress.Next(fmt.Sprintf("round %d of %d", round, r.Scenario.Rounds), what, r.takes(cell))
+	r.Progress.Next(fmt.Sprintf("round %d of %d", round, r.Scenario.Rounds), what, r.Scenario.Takes(cell))
 	v, err := r.visit(ctx, t.side, r.request(t.side, cell, round))
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ func (c *Check) run(ctx context.Context, p *terminal.Progress) (Result, error) {
 		if err != nil {
 			return r, err
 		}
-		r.Machine = after.Besides(&before)
+		r.Machine = after.Besides(&before, 0)
 		r.Findings, r.Note = outcome.Findings, outcome.Note
 		failed := r.Failed()
 		r.Passed = len(failed) == 0 && len(r.Findings) > 0

@@ -7,25 +7,9 @@ import (
 	"os"
 	"syscall"
 	"time"
-)
 
-// A Cost tells what a service has cost. What is unknown is nil, never 0.
-type Cost struct {
-	Startup time.Duration  // Startup is from the start of the process to the first answer: startup-ms.
-	Idle    *float64       // Idle is the CPU time without load, in thousandths of a processor: idle-mcores.
-	CPU     *time.Duration // CPU is the CPU time of all its processes under load: cpu-ns/op times the calls.
-	LateCPU *time.Duration // LateCPU is from the end of the load to the end of the service: late-cpu-ns/op.
-	// PeakRSS is the largest resident memory under load, in bytes: peak-RSS-bytes. If the service has children, it is
-	// the sum of the peaks of the processes that were left at the end, which may not have been at the same time.
-	PeakRSS     *uint64
-	Bytes       *uint64        // Bytes are the bytes that a Go service allocated under load: B/op.
-	Allocs      *uint64        // Allocs are the objects that it allocated: allocs/op.
-	GCCycles    *uint64        // GCCycles are the garbage collections: gc-cycles.
-	GCPause     *time.Duration // GCPause is the time that they stopped the service: gc-pause-us.
-	Source      string         // Source is where Bytes to GCPause come from: pprof, expvar, prometheus, or "".
-	HasChildren bool           // HasChildren reports that the service started other processes.
-	Notes       []string       // Notes tell why something is unknown, or less exact than usual.
-}
+	"github.com/loadgen-go/loadgen/results"
+)
 
 // A window is what is known at the beginning and the end of the load.
 type window struct {
@@ -37,7 +21,7 @@ type window struct {
 }
 
 // Cost returns what is known so far. LateCPU is known after Stop.
-func (s *Service) Cost() Cost {
+func (s *Service) Cost() results.ServiceCost {
 	cost := s.cost
 	cost.HasChildren = s.process.family.hasChildren()
 	return cost
@@ -107,7 +91,8 @@ func (s *Service) Idle(ctx context.Context, d time.Duration) error {
 // Begin is called just before the load. It forgets the peak of memory, and reads the clocks of the service and of its
 // sidecars, and what a Go service tells about its allocations.
 //
-// Options.Inspect says where it tells this. "auto" tries the places where programs usually do, if Ready.HTTP is set:
+// Options.Inspect says where it tells this. "auto" tries the places where programs usually do, if Web or Ready.HTTP
+// is set:
 // /debug/pprof/heap?debug=1 (package net/http/pprof), /debug/vars (package expvar) and /metrics (Prometheus). The
 // first two are exact. Prometheus lags behind by what is in the caches of the allocator, some thousand small objects
 // for each processor. What a question itself allocates is measured, and subtracted.

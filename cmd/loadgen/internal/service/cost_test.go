@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/service"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // visit encloses a load, and returns what the service cost.
-func visit(t *testing.T, s *service.Service, load func()) service.Cost {
+func visit(t *testing.T, s *service.Service, load func()) results.ServiceCost {
 	t.Helper()
 	if err := s.Begin(t.Context()); err != nil {
 		t.Fatal(err)

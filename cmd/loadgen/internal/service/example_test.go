@@ -10,6 +10,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/otlpsink"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/service"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // One visit: a service is started for it, with the address of a sink for what it exports.
@@ -54,11 +55,11 @@ func Example() {
 	}
 	exit, err := s.Stop(ctx)
 	cost := s.Cost()
-	nothing := otlpsink.Arm{Calls: 1}
-	exported := otlpsink.Arm{Counts: sink.Counts(), Calls: 1}
+	nothing := results.Exported{Calls: 1}
+	exported := results.Exported{Exports: sink.Counts(), Calls: 1}
 	fmt.Println(exit.Status, err)
 	fmt.Println("CPU under load:", *cost.CPU >= 10e6, "allocations known:", cost.Allocs != nil)
-	fmt.Println("exports:", otlpsink.Effect(nothing, exported) == otlpsink.Same, exported.Counts.Traces.Items)
+	fmt.Println("exports:", results.EffectOf(nothing, exported) == results.Same, exported.Traces.Items)
 	// Output:
 	// signal: terminated <nil>
 	// CPU under load: true allocations known: true

@@ -17,6 +17,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // What Options.Inspect may be instead of a URL.
@@ -60,17 +62,13 @@ func (s *Service) findEndpoint(ctx context.Context) error {
 		s.window.endpoint = &endpoint{url: heapProfile(target)}
 		return nil
 	}
-	if s.options.Ready.HTTP == "" { // other protocols are not asked in HTTP
+	place, err := s.web()
+	if err != nil {
+		return err
+	}
+	if place == nil { // other protocols are not asked in HTTP
 		s.note("allocations: unknown, since Ready names no HTTP endpoint: set Inspect to the URL of one")
 		return nil
-	}
-	ready, err := s.options.readyURL(s.names)
-	if err != nil {
-		return err
-	}
-	place, err := url.Parse(ready)
-	if err != nil {
-		return err
 	}
 	for _, path := range []string{"/debug/pprof", "/debug/vars", "/metrics"} {
 		root := url.URL{Scheme: place.Scheme, Host: place.Host, Path: path}
@@ -83,6 +81,24 @@ func (s *Service) findEndpoint(ctx context.Context) error {
 	s.note("allocations: unknown, since nothing answers at /debug/pprof, /debug/vars or /metrics: " +
 		"import net/http/pprof, or set Inspect to a URL")
 	return nil
+}
+
+// web returns a URL of the service whose root has the usual endpoints, or nil if none is known.
+func (s *Service) web() (*url.URL, error) {
+	var root string
+	var err error
+	switch {
+	case s.options.Web != "":
+		root, err = s.Expand(s.options.Web)
+	case s.options.Ready.HTTP != "":
+		root, err = s.options.readyURL(s.names)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return url.Parse(root)
 }
 
 // heapProfile returns the URL of the heap profile in text, for that of all profiles.
@@ -132,7 +148,7 @@ func (e *endpoint) begin(ctx context.Context) error {
 }
 
 // end reads the heap after the load, and records what the load added.
-func (e *endpoint) end(ctx context.Context, cost *Cost) error {
+func (e *endpoint) end(ctx context.Context, cost *results.ServiceCost) error {
 	after, err := e.read(ctx)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // listensLine is what the services of the tests print when they listen.
@@ -60,7 +62,7 @@ func TestWhatAQuestionAllocatesIsSubtracted(t *testing.T) {
 				t.Fatal(err)
 			}
 			allocated += row.load
-			var cost Cost
+			var cost results.ServiceCost
 			if err := e.end(t.Context(), &cost); err != nil {
 				t.Fatal(err)
 			}

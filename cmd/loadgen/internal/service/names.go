@@ -73,7 +73,7 @@ type text struct{ field, text string }
 
 // texts returns all fields that may have placeholders.
 func (o *Options) texts() []text {
-	texts := []text{{"Dir", o.Dir}, {"Ready.HTTP", o.Ready.HTTP}, {"Inspect", o.Inspect}}
+	texts := []text{{"Dir", o.Dir}, {"Ready.HTTP", o.Ready.HTTP}, {"Inspect", o.Inspect}, {"Web", o.Web}}
 	for i, arg := range o.Command {
 		texts = append(texts, text{fmt.Sprintf("Command[%d]", i), arg})
 	}
@@ -86,6 +86,18 @@ func (o *Options) texts() []text {
 		}
 	}
 	return texts
+}
+
+// Uses reports whether a placeholder {{NAME}} stands in a field.
+func (o *Options) Uses(name string) bool {
+	for _, t := range o.texts() {
+		for _, found := range placeholder.FindAllString(t.text, -1) {
+			if nameOf(found) == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // names returns what the placeholders of o stand for, as far as it is known before the service starts.

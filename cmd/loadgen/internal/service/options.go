@@ -14,8 +14,8 @@ import (
 
 // Options describe a service: how to start it, when it is ready, and how to stop it.
 //
-// Command, Args, the values of Env, Dir, Ready.HTTP and Inspect may have placeholders: {{port}} (or $(PORT)) for a
-// free port of the service's own, {{port NAME}} for one that a sidecar knows by the same name, and {{NAME}} for
+// Command, Args, the values of Env, Dir, Ready.HTTP, Inspect and Web may have placeholders: {{port}} (or $(PORT)) for
+// a free port of the service's own, {{port NAME}} for one that a sidecar knows by the same name, and {{NAME}} for
 // Values[NAME].
 type Options struct {
 	Name     string             // Name is used in messages. The default is the name of the program.
@@ -29,6 +29,7 @@ type Options struct {
 	Stop     Stop               // Stop tells how it is stopped.
 	CPUs     CPUSet             // CPUs are the processors that it may use. The default is all of this process's.
 	Inspect  string             // Inspect is "auto" (the default), "none", or the URL of an endpoint; see Begin.
+	Web      string             // Web is the root of a URL of the service, where "auto" looks. The default is Ready's.
 	LogFile  string             // LogFile gets the output, without the middle of a long one. "" is none.
 	Sidecars []*Options         // Sidecars are started before, in this order, and stopped after, in reverse.
 

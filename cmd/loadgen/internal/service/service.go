@@ -48,6 +48,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // A Service is a running service. Its methods are for one goroutine, except Gone and Err.
@@ -56,7 +57,7 @@ type Service struct {
 	names    *names
 	process  *process
 	sidecars []*Service
-	cost     Cost
+	cost     results.ServiceCost
 	window   window
 	stop     func(context.Context) (Exit, error)
 

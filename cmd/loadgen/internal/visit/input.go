@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -47,6 +49,30 @@ func PinProgram(program string) ([]results.Input, error) {
 	return []results.Input{{Kind: results.Program, Name: program, SHA256: digest}}, nil
 }
 
+// PinServices returns the programs of the services that the visits of a scenario start.
+func PinServices(s *scenarios.Scenario, p Provided) (inputs []results.Input, err error) {
+	paths := servicePrograms(s)
+	for _, path := range p.Programs {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		if strings.Contains(path, "{{") { // {{loadgen}} is pinned anyway
+			continue
+		}
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return nil, fmt.Errorf("the program of the service: %w", err)
+		}
+		digest, err := digestOf(found)
+		if err != nil {
+			return nil, fmt.Errorf("reading the program of the service: %w", err)
+		}
+		inputs = append(inputs, results.Input{Kind: results.Started, Name: found, SHA256: digest})
+	}
+	return inputs, nil
+}
+
 // pinScenario returns the replay files and the scenario.
 func pinScenario(s *scenarios.Scenario) (inputs []results.Input, err error) {
 	for _, f := range s.ReplayFiles() {
@@ -81,7 +107,7 @@ type ChangedError struct{ Input results.Input }
 // Error says which input has changed, and what to do.
 func (e *ChangedError) Error() string {
 	switch e.Input.Kind {
-	case results.Program:
+	case results.Program, results.Started:
 		return fmt.Sprintf("the program %s has changed since the run began: build it, and do not change it until the "+
 			"run has ended", e.Input.Name)
 	case results.Replay:
@@ -104,7 +130,7 @@ func (r *Request) open() error {
 		return err
 	}
 	for _, in := range r.Inputs {
-		if in.Kind == results.Program {
+		if in.Kind == results.Program || in.Kind == results.Started {
 			// This process was started from the file before it is read here.
 			if digest, err := digestOf(in.Name); err != nil || digest != in.SHA256 {
 				return &ChangedError{in}

@@ -2,6 +2,7 @@ package visit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,15 +12,81 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// callService opens the connections to the service of a scenario, puts it under load, and closes them.
-func callService(ctx context.Context, req *Request, l loading) (*results.Visit, error) {
-	s := req.Scenario
-	options := *s.HTTP
+// callService puts the service of a scenario under load. It starts the service before, and stops it after, if the
+// scenario says how.
+func callService(ctx context.Context, req *Request, l loading) (v *results.Visit, err error) {
+	options := *req.Scenario.HTTP
 	options.Seed = req.Seed
+	if req.Scenario.Service == nil {
+		return callAt(ctx, req, options, l)
+	}
+	up, err := startService(ctx, req.Scenario, req.Cell, req.Provided, req.Log)
+	if err != nil {
+		return nil, err
+	}
+	alive, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() { // a service that is gone answers no more calls
+		select {
+		case <-up.Gone():
+			cancel(up.Err())
+		case <-alive.Done():
+		}
+	}()
+	l.up = up
+	if v, err = up.load(alive, req, options, l); err != nil {
+		_, stopErr := up.Stop(ctx)
+		return nil, errors.Join(err, stopErr, up.closeSink(ctx))
+	}
+	gone := up.Err()
+	calls := v.Warmup + v.Record.Done + v.Record.Failed + v.Connections.Resent
+	cost, doubts, err := up.stop(ctx, calls)
+	if err = errors.Join(err, up.errUnless(gone)); err != nil {
+		return nil, err
+	}
+	v.Service, v.Verdict = cost, append(v.Verdict, doubts...)
+	if gone != nil {
+		v.Error = fmt.Sprintf("service-gone: %v\nIt was sent %s before", gone, format.Plural(int(calls), "call"))
+	}
+	return v, nil
+}
+
+// errUnless returns what went wrong at the beginning and the end of the load, unless it is that the service was gone.
+func (up *started) errUnless(gone error) error {
+	if gone != nil {
+		return nil
+	}
+	return up.err
+}
+
+// load confines this process, measures the service without load, and then puts it under load.
+func (up *started) load(ctx context.Context, req *Request, options httptarget.Options, l loading) (
+	*results.Visit, error) {
+	options, err := up.addressed(options)
+	if err != nil {
+		return nil, err
+	}
+	if len(up.generator) > 0 {
+		if err := up.generator.Confine(); err != nil {
+			return nil, err
+		}
+	}
+	if idle := req.Scenario.Service.IdleTime(); idle > 0 {
+		if err := up.Idle(ctx, idle); err != nil {
+			return nil, err
+		}
+	}
+	return callAt(ctx, req, options, l)
+}
+
+// callAt opens the connections to a service, puts it under load, and closes them.
+func callAt(ctx context.Context, req *Request, options httptarget.Options, l loading) (*results.Visit, error) {
+	s := req.Scenario
 	target, err := openService(ctx, options)
 	if err != nil {
 		return nil, err
@@ -63,14 +130,55 @@ func openService(ctx context.Context, options httptarget.Options) (*httptarget.T
 
 // A FirstAnswer is the answer to the first request of a kind. Err is why it is not as expected; nil if it is.
 type FirstAnswer struct {
+	Arm     string // of the service that was started; "" if it has none
 	Request string
 	httptarget.Answer
 	Err error
 }
 
-// FirstAnswers sends one request of each kind to the service of a scenario, over one connection.
-func FirstAnswers(ctx context.Context, s *scenarios.Scenario) (answers []FirstAnswer, err error) {
-	options := *s.HTTP
+// FirstAnswers sends one request of each kind to the service of a scenario, over one connection. It starts and stops
+// each arm of a service before.
+func FirstAnswers(ctx context.Context, s *scenarios.Scenario, p Provided) (answers []FirstAnswer, err error) {
+	if s.Service == nil {
+		return firstAnswers(ctx, s, *s.HTTP)
+	}
+	seen := map[string]bool{}
+	for _, c := range s.Cells() {
+		arm := c.Value(scenarios.ServiceArm)
+		if seen[arm] {
+			continue
+		}
+		seen[arm] = true
+		of, err := firstAnswersOf(ctx, s, c, p)
+		for _, a := range of {
+			a.Arm = arm
+			answers = append(answers, a)
+		}
+		if err != nil {
+			return answers, err
+		}
+	}
+	return answers, nil
+}
+
+// firstAnswersOf starts the service of a cell, sends one request of each kind to it, and stops it.
+func firstAnswersOf(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, p Provided) (answers []FirstAnswer,
+	err error) {
+	up, err := startService(ctx, s, c, p, "")
+	if err != nil {
+		return nil, err
+	}
+	options, err := up.addressed(*s.HTTP)
+	if err == nil {
+		answers, err = firstAnswers(ctx, s, options)
+	}
+	_, stopErr := up.Stop(ctx)
+	return answers, errors.Join(err, stopErr, up.closeSink(ctx))
+}
+
+// firstAnswers sends one request of each kind to a service that runs.
+func firstAnswers(ctx context.Context, s *scenarios.Scenario, options httptarget.Options) (answers []FirstAnswer,
+	err error) {
 	options.Seed, options.Connections, options.MaxConnections = s.Seed, 1, 1
 	target, err := openService(ctx, options)
 	if err != nil {

@@ -32,6 +32,9 @@ type Request struct {
 	Seed     uint64              `json:"seed"` // seed of the round, which all arms share
 	Turns    work.Turns          `json:"turns"`
 	Profile  *Profile            `json:"profile,omitempty"`
+	// Provided is for the service that the visit starts. Log is where the output of the service goes; "" is nowhere.
+	Provided Provided `json:"provided,omitzero"`
+	Log      string   `json:"log,omitempty"`
 	// Inputs are the inputs that the visit checks: see [ChangedError].
 	Inputs []results.Input `json:"inputs,omitempty"`
 }
@@ -101,8 +104,9 @@ type loading struct {
 	// workers and mostWorkers are the workers of a service, and the most that its connections carry, unless the
 	// scenario says how many there are; 0 for another target.
 	workers, mostWorkers int
-	local                bool   // the target is a service on this machine
-	givenUp              uint64 // calls, which may still be in the target
+	local                bool     // the target is a service on this machine
+	up                   *started // that service, if the visit started it
+	givenUp              uint64   // calls, which may still be in the target
 }
 
 // measure puts the target under load, first to warm it up and then to measure it.
@@ -130,6 +134,10 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 	run.Activities = []*bench.Activity{exporting(l.pipeline)}
 	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: l.pipeline}
 	run.Began, run.Ended = meter.begin, meter.end
+	if l.up != nil {
+		run.Began = func() { meter.begin(); l.up.begin(meter.ctx) }
+		run.Ended = func() { l.up.end(meter.ctx); meter.end() }
+	}
 	stop, err := req.Profile.start()
 	if err != nil {
 		return nil, err
@@ -143,7 +151,7 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 		return nil, meter.err
 	}
 	v.Cost = meter.after.Since(&meter.before, v.Record.Waiting)
-	v.Machine = meter.after.Besides(&meter.before)
+	v.Machine = meter.after.Besides(&meter.before, l.spent())
 	calls := warmed + v.Record.Done + v.Record.Failed
 	v.Spans = spansOf(l.pipeline, calls-l.givenUp, l.own)
 	// Of calls that were given up the target may know or not.
@@ -153,8 +161,16 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 		}
 	}
 	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans),
-		noise(v.Machine, l.local), throttled(v.Machine))
+		noise(v.Machine, l.local && l.up == nil), throttled(v.Machine))
 	return v, nil
+}
+
+// spent returns the CPU time of the service that the visit started, and of its sidecars, under load.
+func (l *loading) spent() time.Duration {
+	if l.up == nil {
+		return 0
+	}
+	return l.up.spent()
 }
 
 // spansOf returns the numbers of spans of these calls, or nil if the pipeline does not count them.

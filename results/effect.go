@@ -1,9 +1,9 @@
-package otlpsink
+package results
 
-// An Arm is what one arm exported in a visit, or in several.
-type Arm struct {
-	Counts Counts
-	Calls  uint64 // Calls is the number of calls that the service got, in the warm-up, too.
+// Exported is what an arm exported in its visits at one level.
+type Exported struct {
+	Exports
+	Calls uint64 // calls that the service got, in the warm-up too
 }
 
 // A Difference tells how what two arms export differs.
@@ -11,7 +11,7 @@ type Difference int
 
 const (
 	Silent    Difference = iota // Silent: neither exports anything, so their exports tell nothing about the arms.
-	Same                        // Same: both export the same, so what the arms differ in has no effect.
+	Same                        // Same: both export the same, so what their arms differ in has no effect.
 	Different                   // Different: they do not export the same.
 )
 
@@ -21,7 +21,7 @@ func (d Difference) String() string {
 	case Silent:
 		return "silent"
 	case Same:
-		return "arm-without-effect"
+		return ArmWithoutEffect
 	}
 	return "different"
 }
@@ -31,10 +31,10 @@ const (
 	sameSizes = 0.05 // the sizes of an item of arms that export the same differ by less than this share
 )
 
-// Effect compares what two arms export: for each signal the items per call, and the bytes per item. Arms that differ
+// EffectOf compares what two arms export: for each signal the items per call, and the bytes per item. Arms that differ
 // by a few percent are the same, since the last of the spans may get lost when a service stops. The number of points
 // follows the time of a visit rather than its calls, and may differ by one more export.
-func Effect(a, b Arm) Difference {
+func EffectOf(a, b Exported) Difference {
 	if a.Calls == 0 || b.Calls == 0 { // compare what they export in all
 		a.Calls, b.Calls = 1, 1
 	}
@@ -43,9 +43,9 @@ func Effect(a, b Arm) Difference {
 		x, y    Signal
 		exports float64 // by how many exports they may differ
 	}{
-		{a.Counts.Traces, b.Counts.Traces, 0},
-		{a.Counts.Logs, b.Counts.Logs, 0},
-		{a.Counts.Metrics, b.Counts.Metrics, 1},
+		{a.Traces, b.Traces, 0},
+		{a.Logs, b.Logs, 0},
+		{a.Metrics, b.Metrics, 1},
 	} {
 		x, y := signal.x, signal.y
 		if x.Items == 0 && y.Items == 0 {
@@ -68,7 +68,7 @@ func alike(x, y, share, slack float64) bool {
 }
 
 // perCall returns the number of items for each call of an arm.
-func (s Signal) perCall(a Arm) float64 { return float64(s.Items) / float64(a.Calls) }
+func (s Signal) perCall(a Exported) float64 { return float64(s.Items) / float64(a.Calls) }
 
 // perRequest returns the number of items in an export.
 func (s Signal) perRequest() float64 { return float64(s.Items) / float64(max(s.Requests, 1)) }

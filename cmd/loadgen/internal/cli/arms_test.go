@@ -1,0 +1,420 @@
+package cli
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// asService is the value of asCommand that makes the test binary a service.
+const asService = "service"
+
+// serveTests is a service on PORT, whose environment says what is odd about it.
+func serveTests() {
+	if os.Getenv("IGNORE_TERM") != "" {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	if os.Getenv("EXIT") != "" {
+		fmt.Println("no database")
+		os.Exit(7)
+	}
+	var calls atomic.Int64
+	crash, _ := strconv.Atoi(os.Getenv("CRASH_AFTER"))
+	http.HandleFunc("/x", func(w http.ResponseWriter, r *http.Request) {
+		if n := calls.Add(1); crash > 0 && n >= int64(crash) {
+			fmt.Println("out of luck")
+			os.Exit(7)
+		}
+		if to := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); to != "" {
+			const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"call"}]}]}]}`
+			response, err := http.Post(to+"/v1/traces", "application/json", strings.NewReader(span))
+			if err != nil {
+				fmt.Println(err)
+				os.Exit(8)
+			}
+			_ = response.Body.Close()
+		}
+		if status, err := strconv.Atoi(os.Getenv("STATUS")); err == nil {
+			w.WriteHeader(status)
+		}
+	})
+	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+	os.Exit(1)
+}
+
+// serviceOfTests are the arguments that load a service that is the test binary, in few short visits.
+func serviceOfTests(t *testing.T, args ...string) []string {
+	t.Helper()
+	return append([]string{"run", "http://127.0.0.1:{{port}}/x", "--service", "{{loadgen}}", "--qps", "200",
+		"--duration",
+		"100ms", "--warmup", "20ms", "--rounds", "1", "--connections", "2", "--seed", "1"}, args...)
+}
+
+// armOf returns an arm of the service of the tests with settings.
+func armOf(name, settings string) string {
+	return strings.TrimSpace(fmt.Sprintf("%s:%s=%s %s", name, asCommand, asService, settings))
+}
+
+func TestArmsOfAServiceAreStartedAndCompared(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := execute(t, serviceOfTests(t, "-o", out, "--arm", armOf("off", ""),
+		"--arm", armOf("on", "OTEL_EXPORTER_OTLP_ENDPOINT={{otlp}}"), "--compare", "on vs off")...)
+	if code != exitOK {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	run, err := results.Read(out)
+	if err != nil || len(run.Visits) != 2 {
+		t.Fatalf("%v, %+v", err, run)
+	}
+	for _, v := range run.Visits {
+		arm := v.Cell.Value(scenarios.ServiceArm)
+		if v.Error != "" || v.Service == nil || v.Service.CPU == nil || *v.Service.CPU <= 0 ||
+			v.Service.Startup <= 0 ||
+			v.Service.LateCPU == nil || v.Service.Exit != "signal: terminated" {
+			t.Fatalf("%s: %+v", arm, v)
+		}
+		calls := v.Warmup + v.Record.Done
+		switch exports := v.Service.Exports; {
+		case v.Service.Calls != calls || v.Record.Failed > 0:
+			t.Errorf("%s: %d calls of the service, %d of the load, %d failed", arm, v.Service.Calls, calls,
+				v.Record.Failed)
+		case arm == "off" && exports != nil:
+			t.Errorf("off exported %+v", exports)
+		case arm == "on" && (exports == nil || exports.Traces.Items != calls):
+			t.Errorf("on exported %+v in %d calls", exports, calls)
+		}
+		log, err := os.ReadFile(filepath.Join(out, "logs", fmt.Sprintf("arm=%s_qps=200_round-1.log", arm)))
+		if err != nil {
+			t.Errorf("%s: %v, %q", arm, err, log)
+		}
+	}
+	if c := run.Scenario.Comparisons(); len(c) != 1 || c[0].String() != "on vs off" {
+		t.Errorf("compares %v", c)
+	}
+	i := slices.IndexFunc(run.Inputs, func(in results.Input) bool { return in.Kind == results.Program })
+	if i < 0 {
+		t.Errorf("inputs %+v", run.Inputs)
+	}
+	_, all, _ := execute(t, "show", "--all", out)
+	if !strings.Contains(all, "Services, besides their load") || !strings.Contains(all, "spans/op") {
+		t.Errorf("no services in\n%s", all)
+	}
+}
+
+func TestServicesThatFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want []string // in standard error, or in the output
+	}{
+		"one that ends at once": {[]string{"--arm", armOf("a", "EXIT=1")}, exitUnusable,
+			[]string{"service a: it ended by itself: exit status 7", "no database"}},
+		"an answer that is not expected": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "STATUS=500")},
+			exitUnusable, []string{"arm b to GET is not as expected: ", "500", "--no-verify"}},
+		"one that crashes in mid-load": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "CRASH_AFTER=12")},
+			exitUnusable, []string{"1 of 2 visits could not be measured", "service-gone: ", "exit status 7"}},
+		"one that does not stop": {[]string{"--strict", "--arm", armOf("a", "IGNORE_TERM=1"), "--config", "stop"},
+			exitNotValid, []string{"not-stopped"}},
+		"exports of which nothing is expected": {[]string{"--strict", "--arm",
+			armOf("a", "OTEL_EXPORTER_OTLP_ENDPOINT={{otlp}}"), "--config", "none"}, exitNotValid,
+			[]string{"unexpected-exports"}},
+		"arms without effect": {[]string{"--strict", "--arm", armOf("a", "OTEL_EXPORTER_OTLP_ENDPOINT={{otlp}}"),
+			"--arm",
+			armOf("b", "OTEL_EXPORTER_OTLP_ENDPOINT={{otlp}} OTEL_SDK_DISABLED=true")}, exitNotValid,
+			[]string{"arm-without-effect: b vs a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := serviceOfTests(t, c.args...)
+			if i := slices.Index(args, "--config"); i >= 0 { // what only a file says
+				args = append(args[:i], args[i+2:]...)
+				text := "target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/x'}\n" +
+					"service: {command: '{{loadgen}}', " +
+					"idle: 0s, stop: {grace: 50ms}}\nqps: 200\nduration: 100ms\nrounds: 1\nquantile: none\n"
+				if c.args[len(c.args)-1] == "none" {
+					text += "arms: [{name: a, otlp: none, env: {" + asCommand + ": " + asService +
+						", OTEL_EXPORTER_OTLP_ENDPOINT: '{{otlp}}'}}]\n"
+					args = slices.DeleteFunc(args, func(a string) bool {
+						return a == "--arm" ||
+							strings.HasPrefix(a, "a:")
+					})
+				}
+				args[1] = scenario(t, text)
+				args = slices.DeleteFunc(args, func(a string) bool { return a == "--service" || a == "{{loadgen}}" })
+			}
+			code, stdout, stderr := execute(t, args...)
+			if code != c.code {
+				t.Errorf("exit %d, want %d\n%s\n%s", code, c.code, stdout, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(flat(stdout+stderr), want) {
+					t.Errorf("%q is not in\n%s\n%s", want, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+// flat returns a text in one line.
+func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func TestAVisitThatCrashedKeepsItsCalls(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	execute(t, serviceOfTests(t, "-o", out, "--no-verify", "--arm", armOf("a", "CRASH_AFTER=15"))...)
+	run, err := results.Read(out)
+	if err != nil || len(run.Visits) != 1 {
+		t.Fatalf("%v, %+v", err, run)
+	}
+	v := run.Visits[0]
+	if v.Usable() || v.Record == nil || v.Record.Offered == 0 || v.Service == nil ||
+		v.Service.Exit != "exit status 7" ||
+		!strings.HasPrefix(v.Error, "service-gone: service a: it ended by itself: exit status 7") ||
+		!strings.Contains(v.Error, "out of luck") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Nothing of a service is left when the run is interrupted.
+func TestAnInterruptStopsTheService(t *testing.T) {
+	cmd, stdout, stderr := command(t, serviceOfTests(t, "--no-verify", "--arm", armOf("a", "MARK_OF_TEST=1"),
+		"--rounds",
+		"50", "--duration", "10s")...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for markedService(t) == "" {
+		time.Sleep(time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
+		t.Errorf("%v\n%s\n%s", err, stdout, stderr)
+	}
+	if left := markedService(t); left != "" {
+		t.Errorf("process %s is left", left)
+	}
+}
+
+// markedService returns the number of a process that has the mark of a test in its environment; "" if there is none.
+func markedService(t *testing.T) string {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil || len(paths) == 0 {
+		t.Skip("the processes of this system are not in /proc")
+	}
+	for _, path := range paths {
+		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), "MARK_OF_TEST=1") {
+			return path
+		}
+	}
+	return ""
+}
+
+func TestArmsAndServicesOfTheCommandLine(t *testing.T) {
+	have := []scenarios.Arm{{Name: "old", Args: []string{"-x"}}}
+	for name, c := range map[string]struct {
+		arms []string
+		have []scenarios.Arm
+		want []scenarios.Arm
+		err  string
+	}{
+		"variables and arguments": {arms: []string{"on:TRACING=on X='a b' -v --n 1", "off:"}, want: []scenarios.Arm{
+			{Name: "on", Env: map[string]*string{"TRACING": new("on"), "X": new("a b")},
+				Args: []string{"-v", "--n", "1"}},
+			{Name: "off"}}},
+		"a revision": {arms: []string{"base@main", "b2@HEAD~1:X=1"},
+			want: []scenarios.Arm{{Name: "base", Revision: "main"},
+				{Name: "b2", Revision: "HEAD~1", Env: map[string]*string{"X": new("1")}}}},
+		"one of the file": {arms: []string{"old", "new:Y=1"}, have: have,
+			want: []scenarios.Arm{have[0], {Name: "new", Env: map[string]*string{"Y": new("1")}}}},
+		"none of the file": {arms: []string{"odl"}, have: have, err: `"odl" is no arm of the scenario ` +
+			`(did you mean old?): want one of old, or NAME:SETTINGS`},
+		"no settings": {arms: []string{"on"}, err: `"on": want NAME:SETTINGS, such as on:TRACING=on, or ` +
+			`on: for no settings`},
+		"neither":           {arms: []string{"on:TRACING"}, err: `"TRACING" is neither a variable nor an argument`},
+		"an open quote":     {arms: []string{"on:X='a"}, err: "quotes"},
+		"something to pipe": {arms: []string{"on:X=1 | cat"}, err: "is not run by a shell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := armsGiven(c.arms, c.have)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v: want %q", err, c.err)
+				}
+				return
+			}
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Errorf("%v: -want +got\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestServicesThatCannotBeStartedAreRefused(t *testing.T) {
+	url := []string{"run", "http://127.0.0.1:{{port}}/", "--qps", "10", "--duration", "1s"}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an unknown placeholder": {append(slices.Clone(url), "--service", "./shop {{prot}}"),
+			"unknown placeholder {{prot}}: want one of port, port NAME, loadgen, otlp (did you mean port?)"},
+		"a shell": {append(slices.Clone(url), "--service", "sh -c './shop'"),
+			"write exec before the last command"},
+		"no such program":  {append(slices.Clone(url), "--service", "./no-such-shop"), "no-such-shop"},
+		"no such package":  {append(slices.Clone(url), "--build", "./no-such-package"), "no-such-package"},
+		"an empty command": {append(slices.Clone(url), "--service", ""), "--service"},
+		"arms of nothing":  {append(slices.Clone(url), "--arm", "a:X=1"), "want a field service"},
+		"ready by nothing": {append(slices.Clone(url), "--ready", "/healthz"), "want --service COMMAND"},
+		"an odd probe": {append(slices.Clone(url), "--service", "./shop", "--ready", "healthz"),
+			"want a path such as /healthz"},
+		"a revision of what is not built": {append(slices.Clone(url), "--service", "./shop", "--arm", "base@main"),
+			"revision main needs a program that is built"},
+		"a service of the map": {[]string{"run", "span-reuse", "--service", "./shop"}, "started and not called"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := execute(t, c.args...)
+			if code != exitUnusable || !strings.Contains(flat(stderr), c.want) {
+				t.Errorf("exit %d, want 2 and %q\n%s\n%s", code, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+// What --compare REF says of a service is an exit code, too.
+func TestAServiceIsComparedWithARevision(t *testing.T) {
+	have := func(text string) *scenarios.Scenario {
+		s, err := scenarios.Decode("x.yaml",
+			[]byte("target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/'}\nqps: 100\n"+
+				"duration: 1s\n"+text+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, c := range map[string]struct {
+		text     string
+		compares string // or the error
+		cells    string
+	}{
+		"no arms": {"service: {build: ./shop}", "[head vs base]", "[arm=base/qps=100 arm=head/qps=100]"},
+		"arms": {"service: {build: ./shop}\narms: [{name: off}, {name: on}]\ncompare: on vs off",
+			"[off vs off.base on vs on.base]",
+			"[arm=off.base/qps=100 arm=off/qps=100 arm=on.base/qps=100 arm=on/qps=100]"},
+		"a command": {"service: {command: ./shop}", "the service is started by a command, which has no revisions", ""},
+		"a revision already": {"service: {build: ./shop}\narms: [{name: a, revision: v1}]",
+			"the arm a is of revision v1 already", ""},
+		"one that runs already": {"", "needs a service that loadgen builds and starts", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := c.text
+			if text == "" {
+				text = "service: {build: ./shop}"
+			}
+			s := have(text)
+			if c.text == "" {
+				s.Service = nil
+			}
+			got, err := againstRevision(s, "main")
+			if err != nil {
+				if !strings.Contains(err.Error(), c.compares) {
+					t.Errorf("%v: want %q", err, c.compares)
+				}
+				return
+			}
+			if compares, cells := fmt.Sprint(got.Compare), fmt.Sprint(got.Cells()); compares != c.compares ||
+				cells != c.cells {
+				t.Errorf("compares %s of %s: want %s of %s", compares, cells, c.compares, c.cells)
+			}
+			if got.ServiceArms[0].Revision != "main" || got.ServiceArms[1].Revision != "" ||
+				len(s.Compare) != len(have(text).Compare) {
+				t.Errorf("arms %+v", got.ServiceArms)
+			}
+		})
+	}
+}
+
+func TestARevisionThatIsWorseEndsTheRunWith1(t *testing.T) {
+	contests := func(verdicts ...comparison.Verdict) []*comparison.Contest {
+		c := &comparison.Contest{}
+		for _, v := range verdicts {
+			c.Figures = append(c.Figures, &comparison.Figure{Result: comparison.Result{Verdict: v}})
+		}
+		return []*comparison.Contest{c}
+	}
+	for _, c := range []struct {
+		name     string
+		verdicts []comparison.Verdict
+		strict   bool
+		want     int
+	}{
+		{"better", []comparison.Verdict{comparison.Improved, comparison.Equivalent}, true, exitOK},
+		{"worse", []comparison.Verdict{comparison.Improved, comparison.Regressed}, false, exitWorse},
+		{"not shown", []comparison.Verdict{comparison.Inconclusive}, false, exitOK},
+		{"not shown, strict", []comparison.Verdict{comparison.Inconclusive}, true, exitNotValid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := exitCode(worse(contests(c.verdicts...), c.strict)); got != c.want {
+				t.Errorf("exit %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// The revisions of a service are arms like any others.
+func TestRevisionsOfAServiceAreArms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds two programs")
+	}
+	serve := func(body string) map[string]string {
+		return map[string]string{"shop/main.go": `package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "` + body + `") })
+	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+}
+`}
+	}
+	dir := repository(t, serve("old"), serve("newer"))
+	cmd, stdout, stderr := command(t, "run", "http://127.0.0.1:{{port}}/", "--build", "./shop", "--arm", "base@before",
+		"--arm", "head:", "--qps", "100", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "-o", "out",
+		"--format",
+		"json")
+	cmd.Dir = dir
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, stdout, stderr)
+	}
+	run, err := results.Read(filepath.Join(dir, "out"))
+	if err != nil || len(run.Visits) != 2 || !run.Visits[0].Usable() || !run.Visits[1].Usable() {
+		t.Fatalf("%v, %+v", err, run)
+	}
+	digests := map[string]bool{}
+	for _, in := range run.Inputs {
+		if in.Kind == results.Started {
+			digests[in.SHA256] = true
+		}
+	}
+	if len(digests) != 2 {
+		t.Errorf("%d programs of the service, want 2: %+v", len(digests), run.Inputs)
+	}
+}
