@@ -139,7 +139,8 @@ func (p docPage) commandLines() (commands []string) {
 		if b.language != "sh" && b.language != "console" && b.language != "yaml" {
 			continue
 		}
-		for line := range strings.Lines(strings.ReplaceAll(b.text, "\\\n", " ")) { // a command may go on in the next line
+		joined := strings.ReplaceAll(b.text, "\\\n", " ") // a command may go on in the next line
+		for line := range strings.Lines(joined) {
 			if command, ok := commandOf(line); ok {
 				commands = append(commands, command)
 			}
