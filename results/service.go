@@ -9,6 +9,7 @@ import (
 type Service struct {
 	ServiceCost
 	Exit string `json:"exit"` // such as exit status 0
+	CPUs int    `json:"cpus"` // processors that it may use
 	// Calls are the calls that were sent to the service, in the warm-up too.
 	Calls uint64 `json:"calls"`
 	// Exports are what arrived at {{otlp}}; nil if the service was not given it.

@@ -83,10 +83,12 @@ func fails(slos []record.SLO, r *record.Record) bool {
 	return false
 }
 
-// busy reports whether the target used nearly all processors. What a service used is unknown.
+// busy reports whether the target used nearly all processors. What a service used is unknown unless the visit started
+// it.
 func busy(v *results.Visit) bool {
 	if v.Connections != nil {
-		return false
+		used := serviceCores(v)
+		return used > 0 && used > exhausted*float64(v.Service.CPUs)
 	}
 	r := v.Record
 	elapsed := float64(max(r.Elapsed, 1))
@@ -135,7 +137,14 @@ func resource(v *results.Visit) string {
 func serviceResource(v *results.Visit, used, inCalls float64) string {
 	r, have := v.Record, processors(&v.Machine)
 	others := v.Machine.Stolen + v.Machine.Others
+	service := serviceCores(v)
 	switch {
+	case service > 0 && service > exhausted*float64(v.Service.CPUs):
+		return fmt.Sprintf("CPU of the service: %s of its %s", format.Number(service),
+			format.Plural(v.Service.CPUs, "core"))
+	case service > used && service+used > exhausted*float64(runtime.NumCPU()):
+		return fmt.Sprintf("CPU: the service used %s and the client %s of %s", format.Number(service),
+			format.Number(used), format.Plural(runtime.NumCPU(), "core"))
 	case v.Machine.Known && others > elsewhere && used+others*float64(runtime.NumCPU()) > exhausted*have:
 		return fmt.Sprintf("CPU: the client used %s of %s cores, and %s (among them the service, if it runs here)",
 			format.Number(used), format.Digits(have, 4), usedElsewhere(&v.Machine))
@@ -146,6 +155,14 @@ func serviceResource(v *results.Visit, used, inCalls float64) string {
 			format.Number(inCalls))
 	}
 	return queueResource(r)
+}
+
+// serviceCores returns the number of cores that a service used which the visit started, or 0 if it is unknown.
+func serviceCores(v *results.Visit) float64 {
+	if v.Service == nil || v.Service.CPU == nil {
+		return 0
+	}
+	return perElapsed(*v.Service.CPU, v.Record)
 }
 
 // queueResource returns how long calls waited in the queue, or "" if that was not most of their latency.

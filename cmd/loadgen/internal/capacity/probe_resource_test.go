@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,40 @@ func TestTheResourceOfAServiceIsNotTheCPUOfTheTarget(t *testing.T) {
 			v.Connections = nil
 			if got := resource(v); strings.HasPrefix(got, c.want) {
 				t.Errorf("%q of a target in the process", got)
+			}
+		})
+	}
+}
+
+// The CPU time of a service that the visit started is known, and told apart from that of the client.
+func TestTheResourceOfAServiceThatWasStarted(t *testing.T) {
+	slos := objectivesOf(t, "p99 < 300us")
+	cores := float64(runtime.NumCPU())
+	for _, c := range []struct {
+		name            string
+		service, client float64 // cores that they used
+		cpus            int     // that the service may use
+		busy            bool
+		want            string
+	}{
+		{"its own processors are full", 0.95, 0.01, 1, true, "CPU of the service: 0.95 of its 1 core"},
+		{"both together fill the machine", 0.6 * cores, 0.35 * cores, runtime.NumCPU(), false, "CPU: the service used "},
+		{"the client", 0.01, cores, runtime.NumCPU(), false, "CPU of the client: "},
+		{"neither", 0.1, 0.1, runtime.NumCPU(), false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := &results.Visit{Record: recorded(t, slos, 1000, bench.Queue, steady(400*time.Microsecond)),
+				Machine: results.Machine{Known: true}, Connections: &httptarget.Connections{}}
+			v.Record.Workers = 16
+			elapsed := float64(v.Record.Elapsed)
+			v.Record.Runtime.CPU = time.Duration(c.client * elapsed)
+			v.Service = &results.Service{CPUs: c.cpus, ServiceCost: results.ServiceCost{
+				CPU: new(time.Duration(c.service * elapsed))}}
+			if got := resource(v); !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			if got := busy(v); got != c.busy {
+				t.Errorf("busy %v, want %v", got, c.busy)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,7 +33,8 @@ type Provided struct {
 type started struct {
 	*service.Service
 	arm       scenarios.Arm
-	generator service.CPUSet
+	cpus      int            // processors that the service is confined to; 0 for all
+	generator service.CPUSet // processors that this process is confined to
 	sink      *otlpsink.Sink // nil if the service is not given its URL
 	err       error          // of the beginning and the end of the load
 }
@@ -49,6 +51,7 @@ func startService(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, 
 	if up.generator, err = processors(s.Service.CPUs, options); err != nil {
 		return nil, err
 	}
+	up.cpus = len(options.CPUs)
 	if options.Uses("otlp") {
 		if up.sink, err = otlpsink.Start(); err != nil {
 			return nil, err
@@ -157,7 +160,7 @@ func (up *started) spent() (sum time.Duration) {
 // stop stops the service, and returns what it has cost. Calls are the calls that it was sent.
 func (up *started) stop(ctx context.Context, calls uint64) (cost *results.Service, doubts []record.Reason, err error) {
 	exit, err := up.Stop(ctx)
-	cost = &results.Service{ServiceCost: up.Cost(), Exit: exit.Status, Calls: calls}
+	cost = &results.Service{ServiceCost: up.Cost(), Exit: exit.Status, Calls: calls, CPUs: cmp.Or(up.cpus, runtime.NumCPU())}
 	for _, x := range up.Sidecars() {
 		cost.Sidecars = append(cost.Sidecars, results.Sidecar{Name: x.Name(), ServiceCost: x.Cost()})
 	}
