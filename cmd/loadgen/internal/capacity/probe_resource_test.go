@@ -101,7 +101,8 @@ func TestTheResourceOfAServiceThatWasStarted(t *testing.T) {
 		want            string
 	}{
 		{"its own processors are full", 0.95, 0.01, 1, true, "CPU of the service: 0.95 of its 1 core"},
-		{"both together fill the machine", 0.6 * cores, 0.35 * cores, runtime.NumCPU(), false, "CPU: the service used "},
+		{"both together fill the machine", 0.6 * cores, 0.35 * cores, runtime.NumCPU(), false,
+			"CPU: the service used "},
 		{"the client", 0.01, cores, runtime.NumCPU(), false, "CPU of the client: "},
 		{"neither", 0.1, 0.1, runtime.NumCPU(), false, ""},
 	} {

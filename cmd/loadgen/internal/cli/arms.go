@@ -211,7 +211,8 @@ func armGiven(name, settings string) (a scenarios.Arm, err error) {
 // againstRevision returns a scenario in which each arm of the service is compared with itself at a git revision.
 func againstRevision(s *scenarios.Scenario, ref string) (*scenarios.Scenario, error) {
 	if s.Service == nil {
-		return nil, fmt.Errorf("--compare %s needs a service that loadgen builds and starts: want --build PACKAGE, or "+
+		return nil, fmt.Errorf("--compare %s needs a service that loadgen builds and starts: want --build PACKAGE, "+
+			"or "+
 			"service with build in the scenario; two runs of a service that runs already are compared by loadgen "+
 			"compare", ref)
 	}

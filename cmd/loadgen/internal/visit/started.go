@@ -160,7 +160,8 @@ func (up *started) spent() (sum time.Duration) {
 // stop stops the service, and returns what it has cost. Calls are the calls that it was sent.
 func (up *started) stop(ctx context.Context, calls uint64) (cost *results.Service, doubts []record.Reason, err error) {
 	exit, err := up.Stop(ctx)
-	cost = &results.Service{ServiceCost: up.Cost(), Exit: exit.Status, Calls: calls, CPUs: cmp.Or(up.cpus, runtime.NumCPU())}
+	cost = &results.Service{ServiceCost: up.Cost(), Exit: exit.Status, Calls: calls, CPUs: cmp.Or(up.cpus,
+		runtime.NumCPU())}
 	for _, x := range up.Sidecars() {
 		cost.Sidecars = append(cost.Sidecars, results.Sidecar{Name: x.Name(), ServiceCost: x.Cost()})
 	}
