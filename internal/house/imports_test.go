@@ -67,7 +67,7 @@ var rooms = map[string][]string{
 	"report":    {"format", "gate", "terminal"},
 	"revision":  {"child", "terminal"},
 	"rounds":    {"child", "format", "revision", "visit", "terminal"},
-	"selftest":  {"format", "machine", "terminal"},
+	"selftest":  {"format", "machine", "service", "terminal"},
 	"service":   {"child", "format", "machine"},
 	"terminal":  {"format"},
 	"usl":       {"format"},

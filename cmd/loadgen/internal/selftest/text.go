@@ -17,6 +17,8 @@ var titles = map[string]string{
 	Pacing:     "Pacing: calls begin when they are due, by the clock of the target",
 	Accounting: "Accounting: every call is accounted for once, however it ends",
 	Arrivals:   "Arrivals: random calls have the requested distribution",
+	Service: "The stall of a server: a server in another process is stopped for a while, and what latency must be " +
+		"follows from arithmetic, by how fast the server catches up by its own clock",
 }
 
 // Text returns the report for a screen: a line for each check, the figures of those that failed, and the ending.
