@@ -135,7 +135,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *serverStall) judge(r *record.Record, resent uint64, saw *sighting) Outcome {
 	sent := r.Service.Quantile(0.99)
 	o := Outcome{
-		Note: fmt.Sprintf("%s stop at %s; p99 would be %s if counted from when a call was sent",
+		Note: fmt.Sprintf("%s stop at %s; counted from the send, p99 would be %s",
 			format.Duration(s.length), format.GivenRate(float64(s.perSecond)), format.Duration(sent)),
 		Findings: []Finding{
 			exactly("calls done", s.calls(), r.Done),

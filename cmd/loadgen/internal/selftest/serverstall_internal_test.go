@@ -14,7 +14,9 @@ import (
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // asServer makes the test binary the server.
@@ -203,7 +205,7 @@ func TestAServerThatIsStoppedIsMeasured(t *testing.T) {
 			wrong = slices.DeleteFunc(wrong, func(what string) bool { // a short load has too few calls for those
 				return s.stall == short && strings.HasPrefix(what, "latency p99")
 			})
-			const beside = "if counted from when a call was sent"
+			const beside = "counted from the send, p99 would be "
 			if len(wrong) > 0 || len(o.Findings) < 3 || !strings.Contains(o.Note, beside) {
 				t.Errorf("%q are wrong; %s", wrong, o.Note)
 				for _, f := range o.Findings {
@@ -241,5 +243,21 @@ func TestACheckOfAServiceThatCannotBeMadeIsAnError(t *testing.T) {
 				t.Errorf("%v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// What counts from when a call was sent is shown beside on every screen.
+func TestTheReportOfAServiceShowsThePercentileThatCountsFromTheSend(t *testing.T) {
+	s := serverStall{stall: longStall, connections: 2, streams: 1, fewWait: true}
+	r, saw := simulated(&s, ms/5)
+	o := s.judge(r, 0, saw)
+	report := NewReport(results.Environment{}, false, 1, []Result{{Group: Service, Name: "2 connections", Passed: true,
+		Tries: 1, Findings: o.Findings, Note: o.Note}})
+	const want = "\n    1s stop at 1,000/s; counted from the send, p99 would be 200.1µs\n"
+	for _, width := range []int{80, 120} {
+		if text := report.Text(screen(width, "never"), terminal.Detail{}); !strings.Contains(text, want) ||
+			strings.Count(text, "counted from the send") != 1 {
+			t.Errorf("%d columns:\n%s\nwant%s", width, text, want)
+		}
 	}
 }
