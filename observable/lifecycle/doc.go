@@ -25,7 +25,9 @@
 // The exporters of autoexport read the environment themselves, and know names in lower case
 // only. So a variable such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP is set to lower case
 // while Setup makes them, and restored before it returns: whatever else reads the environment
-// at that time, or starts a process, may see either. Nothing is set if names are in lower case.
+// at that time, or starts a process, may see either. The same holds for an endpoint that is not
+// set, because the SDK's default is https://localhost:4318 and not http://localhost:4318. Nothing
+// is set if names are in lower case and the endpoints are set.
 //
 //	OTEL_SDK_DISABLED | false | read
 //	OTEL_CONFIG_FILE | a file that wins over all other variables | refused: no file is read

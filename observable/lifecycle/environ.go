@@ -55,28 +55,57 @@ func canonical(name string) string {
 	return v
 }
 
-// canonicalise sets the enumerations to their canonical values. The function that it returns restores
-// the previous values.
-func canonicalise() (restore func(), err error) {
-	before := map[string]string{}
-	restore = func() {
-		for name, value := range before {
-			_ = os.Setenv(name, value) // cannot fail: it was set before
+// canonicalise sets the enumerations to their canonical values, and the endpoints of the exporters to open to their
+// defaults. The function that it returns restores the previous values.
+func canonicalise(opts *Options, env *environ) (restore func(), err error) {
+	wanted := defaultEndpoints(opts, env)
+	for _, name := range enumerations {
+		if want := canonical(name); want != os.Getenv(name) {
+			wanted[name] = want
 		}
 	}
-	for _, name := range enumerations {
-		v, want := os.Getenv(name), canonical(name)
-		if v == want {
-			continue
+	var undo []func() error
+	restore = func() {
+		for _, f := range undo {
+			_ = f() // cannot fail: the variable could be set before
 		}
+	}
+	for name, want := range wanted {
+		before, set := os.LookupEnv(name)
 		if err := os.Setenv(name, want); err != nil {
 			restore()
 			return nil, fmt.Errorf("lifecycle: %s is %q: want %q, but the variable cannot be changed: %w",
-				name, v, want, err)
+				name, before, want, err)
 		}
-		before[name] = v
+		undo = append(undo, func() error {
+			if set {
+				return os.Setenv(name, before)
+			}
+			return os.Unsetenv(name)
+		})
 	}
 	return restore, nil
+}
+
+// defaultEndpoints returns the endpoints of the SDK's exporters whose variables are not set. By the specification they
+// begin with http://, but without a variable the SDK's exporters use https://.
+func defaultEndpoints(opts *Options, env *environ) map[string]string {
+	endpoints := map[string]string{}
+	for _, e := range []struct {
+		signal, exporter string
+		opened           bool
+	}{{"TRACES", env.traces, !opts.Pooled}, {"METRICS", env.metrics, opts.Metrics}} {
+		isSet := strings.TrimSpace(os.Getenv(ofSignal(e.signal, "ENDPOINT"))) != ""
+		if !e.opened || isSet || e.exporter != "" && e.exporter != "otlp" {
+			continue
+		}
+		endpoint := "http://localhost:4318/v1/" + strings.ToLower(e.signal)
+		if canonical(ofSignal(e.signal, "PROTOCOL")) == "grpc" {
+			endpoint = "http://localhost:4317"
+		}
+		endpoints["OTEL_EXPORTER_OTLP_"+e.signal+"_ENDPOINT"] = endpoint
+	}
+	return endpoints
 }
 
 // builtin reports whether autoexport has an exporter of that name.

@@ -125,7 +125,8 @@ var environment sync.Mutex
 // globals are unchanged. ctx is used to make the exporters.
 //
 // While it makes the exporters, Setup changes variables such as OTEL_EXPORTER_OTLP_COMPRESSION=GZIP
-// to lower case: the specification ignores case, but the SDK does not.
+// to lower case: the specification ignores case, but the SDK does not. It also sets endpoints that are not
+// set to the defaults of the specification, which are not those of the SDK.
 func Setup(ctx context.Context, opts Options) (*Lifecycle, error) {
 	environment.Lock()
 	defer environment.Unlock()

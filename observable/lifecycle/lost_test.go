@@ -182,3 +182,14 @@ func spansIn(t *testing.T, r *http.Request) (n int64) {
 	}
 	return n
 }
+
+// Nothing is expected to answer there; if something does, it must not be asked for TLS.
+func TestSpansOfTheSDKGoToPort4318OfThisHostWithoutTLS(t *testing.T) {
+	setenv(t)
+	l := setup(t, lifecycle.Options{})
+	end(l.TracerProvider, 1)
+	const want = `Post "http://localhost:4318/v1/traces"`
+	if err := l.Shutdown(context.Background()); err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nwant an error with %s", err, want)
+	}
+}

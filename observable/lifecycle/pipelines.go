@@ -37,7 +37,7 @@ type parts struct {
 // the environment, with its own.
 func open(ctx context.Context, opts *Options, env *environ, wrong error) (_ *parts, err error) {
 	p := &parts{resource: env.resource, sampler: env.sampler, delay: env.delay, grpc: env.grpc}
-	restore, err := canonicalise()
+	restore, err := canonicalise(opts, env)
 	if err != nil {
 		return nil, errors.Join(wrong, err)
 	}

@@ -257,7 +257,7 @@ Each command has a --help of its own.`,
 	addGroup(root, "read", newShow(), newReport())
 	addGroup(root, "compare", newCompare(), newHistory())
 	addGroup(root, "help", newCompletion(root.Name()))
-	root.AddCommand(measuring(newProbe(own)), measuring(newVisit(own)))
+	root.AddCommand(measuring(newProbe(own)), measuring(newVisit(own)), newSample())
 	setHelp(root)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 func newSelftest() *cobra.Command {
 	var (
 		quick    bool
+		server   bool
 		only     []string
 		rounds   int
 		keep, as string
@@ -29,6 +31,7 @@ func newSelftest() *cobra.Command {
 		Short: "Test the generator on this machine before you trust it",
 		Example: `  loadgen selftest
   loadgen selftest --quick
+  loadgen selftest --service
   loadgen selftest --aa 12
   loadgen selftest --only oracle,pacing --format json`,
 		Long: `Tests the generator in real time against values that are known in advance:
@@ -43,6 +46,12 @@ func newSelftest() *cobra.Command {
 The target counts the calls and reads a clock of its own, so that the generator
 does not judge itself. A check that fails on a busy machine is repeated up to
 three times.
+
+--service makes other checks, in half a minute: a server in another process is
+stopped for a second (SIGSTOP) under 1,000 calls per second over HTTP/1.1 and
+HTTP/2, and latency must have the values that arithmetic gives, by how fast the
+server catches up. No percentile may be below them, and none 6% above. The
+percentile that counts from when a call was sent is printed beside.
 
 --aa N tests comparisons instead: it compares an arm with itself in N rounds,
 as run --compare does, and prints how large shifts are that mean nothing (the
@@ -64,8 +73,9 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 				case rounds < comparison.MinPairs || rounds > 1000:
 					return unusable(fmt.Errorf("--aa: %s: want %d to 1000, since fewer give no interval of 95%%",
 						format.Plural(rounds, "round"), comparison.MinPairs))
-				case quick || len(only) > 0:
-					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick and --only"))
+				case quick || server || len(only) > 0:
+					return unusable(errors.New("--aa: it makes none of the checks: leave out --quick, --service and " +
+						"--only"))
 				}
 				a := aa{rounds: rounds, keep: keep, json: asJSON, stdout: cmd.OutOrStdout(), stderr: progress,
 					progress: progress, screen: screenOf(cmd, cmd.OutOrStdout()), detail: detail.of(cmd)}
@@ -74,9 +84,16 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 			if cmd.Flags().Changed("keep") {
 				return unusable(errors.New("--keep: the checks keep no file: want --aa beside it"))
 			}
-			checks, err := selftest.Checks(quick, only...)
+			if server && len(only) > 0 {
+				return unusable(errors.New("--service: it makes the checks of service alone: leave out --only, or " +
+					"want --only service and others without --service"))
+			}
+			if server {
+				only = []string{selftest.Service}
+			}
+			checks, err := selectChecks(quick, only)
 			if err != nil {
-				return unusable(fmt.Errorf("--only: %w", err))
+				return unusable(err)
 			}
 			t := selfTest{checks: checks, quick: quick, json: asJSON, stdout: cmd.OutOrStdout(),
 				stderr: progress, progress: progress, screen: screenOf(cmd, cmd.OutOrStdout()),
@@ -85,6 +102,8 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "Use a shorter stall and fewer rates, in a quarter of the time.")
+	cmd.Flags().BoolVar(&server, "service", false, "Instead of the other checks, stop a server in another process, "+
+		"and check what its callers are told.")
 	addFormat(cmd, &as, selftestFormats)
 	detail.add(cmd)
 	cmd.Flags().IntVar(&rounds, "aa", 0, "Instead of the checks, compare an arm with itself in so many rounds, 6 or "+
@@ -93,10 +112,39 @@ frequent than 5%, or there was one; 2 bad input; 130 interrupted.`,
 		"With --aa, the `file` to keep the noise floor in, or '' for none.")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "Make only these groups of checks: a comma-separated `list` of "+
 		strings.Join(selftest.Groups(), ", ")+".")
-	group(cmd, groupLoad, "quick", "only")
+	group(cmd, groupLoad, "quick", "service", "only")
 	group(cmd, groupCompare, "aa", "keep")
 	complete(cmd, "only", listOf(selftest.Groups()...))
+	cmd.AddCommand(newSelftestServer())
 	return cmd
+}
+
+// selftestServer is the name of the command that serves the checks of a service.
+const selftestServer = "serve"
+
+// newSelftestServer returns the hidden command that serves the checks of a service in a process of its own.
+func newSelftestServer() *cobra.Command {
+	return &cobra.Command{
+		Use:    selftestServer,
+		Short:  "Serve the checks of selftest --service on the port in PORT",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return unusable(selftest.Serve(cmd.Context())) },
+	}
+}
+
+// selectChecks returns the checks of some groups. This program is the server of those of a service.
+func selectChecks(quick bool, groups []string) ([]selftest.Check, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the program to start as the server: %w", err)
+	}
+	checks, err := selftest.Checks(selftest.Options{Quick: quick, Groups: groups,
+		Server: []string{self, "selftest", selftestServer}})
+	if err != nil {
+		return nil, fmt.Errorf("--only: %w", err)
+	}
+	return checks, nil
 }
 
 var selftestFormats = []string{formatText, formatJSON}

@@ -90,14 +90,37 @@ func TestASelfTestThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 func TestAnInterruptEndsASelfTestAtOnce(t *testing.T) {
-	p := start(t, "", "selftest", "--only", "oracle")
-	const begins = "self-test: 4 checks, about 40 s\n"
-	p.await(t, "it measures", func() bool { return p.stderr.String() == begins })
-	code := p.interrupt(t)
-	if stderr := p.stderr.String(); code != exitInterrupted ||
-		!strings.HasPrefix(stderr, begins+"loadgen: interrupted after ") ||
-		!strings.HasSuffix(stderr, " of 4 checks\n") ||
-		!strings.Contains(p.stdout.String(), "Interrupted ") {
-		t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
+	for _, row := range []struct{ flags, begins, ends string }{
+		{"--only oracle", "self-test: 4 checks, about 40 s\n", " of 4 checks\n"},
+		{"--service", "self-test: 3 checks, about 32 s\n", " of 3 checks\n"},
+	} {
+		t.Run(row.flags, func(t *testing.T) {
+			p := start(t, "", append([]string{"selftest"}, strings.Fields(row.flags)...)...)
+			p.await(t, "it measures", func() bool { return p.stderr.String() == row.begins })
+			code := p.interrupt(t)
+			if stderr := p.stderr.String(); code != exitInterrupted ||
+				!strings.HasPrefix(stderr, row.begins+"loadgen: interrupted after ") ||
+				!strings.HasSuffix(stderr, row.ends) ||
+				!strings.Contains(p.stdout.String(), "Interrupted ") {
+				t.Errorf("exit %d\n%s\n%s", code, &p.stdout, &p.stderr)
+			}
+		})
+	}
+}
+
+func TestFlagsOfASelfTestThatExcludeEachOtherAreAnError(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--service --only pacing": "--service: it makes the checks of service alone: leave out --only",
+		"--service --aa 12":       "--aa: it makes none of the checks: leave out --quick, --service and --only",
+		"--service --keep x":      "--keep: the checks keep no file",
+		"--only server":           `--only: group of checks "server" is unknown: want some of oracle, `,
+		"--only servic":           "(did you mean service?)",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			code, stdout, stderr := execute(t, append([]string{"selftest"}, strings.Fields(flags)...)...)
+			if code != exitUnusable || stdout != "" || !strings.Contains(stderr, want) {
+				t.Errorf("exit %d\n%s%s\nwant %s", code, stdout, stderr, want)
+			}
+		})
 	}
 }

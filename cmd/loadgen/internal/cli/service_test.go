@@ -15,16 +15,16 @@ import (
 	"github.com/loadgen-go/loadgen/results"
 )
 
-// A shop is a service that notes what it was asked.
-type shop struct {
+// A notingShop is a service that notes what it was asked.
+type notingShop struct {
 	*httptest.Server
 	mu   sync.Mutex
 	seen map[string]int // protocol, method, path, type and body
 }
 
-func newShop(t *testing.T) *shop {
+func newShop(t *testing.T) *notingShop {
 	t.Helper()
-	s := &shop{seen: map[string]int{}}
+	s := &notingShop{seen: map[string]int{}}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
@@ -48,7 +48,7 @@ func newShop(t *testing.T) *shop {
 }
 
 // only returns the only thing that the service was asked.
-func (s *shop) only(t *testing.T) (asked string) {
+func (s *notingShop) only(t *testing.T) (asked string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()

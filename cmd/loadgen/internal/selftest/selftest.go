@@ -31,10 +31,11 @@ const (
 	Pacing     = "pacing"     // calls begin when they are due
 	Accounting = "accounting" // every call is accounted for
 	Arrivals   = "arrivals"   // random arrivals have the requested distribution
+	Service    = "service"    // the latency that follows from a stall of a server; made only if it is named
 )
 
 // Groups returns the names of all groups.
-func Groups() []string { return []string{Oracle, Companions, Pacing, Accounting, Arrivals} }
+func Groups() []string { return []string{Oracle, Companions, Pacing, Accounting, Arrivals, Service} }
 
 // A Check is one experiment with the generator.
 type Check struct {
@@ -51,9 +52,16 @@ type Outcome struct {
 	Note     string // other information, such as the pace
 }
 
-// Checks returns the checks of some groups, or of all if none is named. Quick checks take a quarter of the time, and
-// are fewer.
-func Checks(quick bool, groups ...string) ([]Check, error) { return realTime().checks(quick, groups) }
+// Options select checks.
+type Options struct {
+	Quick  bool     // checks take a quarter of the time, and are fewer
+	Groups []string // groups of checks; by default all but Service
+	// Server is the program that the checks of Service start, with its arguments. It must call [Serve].
+	Server []string
+}
+
+// Checks returns the checks that o selects.
+func Checks(o Options) ([]Check, error) { return realTime().checks(o) }
 
 // An engine makes the runs of checks. Tests replace it: by one with a fake clock, and by several that report wrong
 // records.
@@ -84,18 +92,21 @@ func realTime() engine {
 	}
 }
 
-func (e engine) checks(quick bool, groups []string) ([]Check, error) {
-	for _, g := range groups {
+func (e engine) checks(o Options) ([]Check, error) {
+	for _, g := range o.Groups {
 		if !slices.Contains(Groups(), g) {
 			return nil, fmt.Errorf("group of checks %q is unknown%s: want some of %s", g, spelling.Meant(g, Groups()),
 				strings.Join(Groups(), ", "))
 		}
 	}
-	all := slices.Concat(e.oracle(quick), e.companions(quick), e.pacing(quick), e.accounting(), e.arrivals(quick))
-	if len(groups) == 0 {
-		return all, nil
-	}
-	return slices.DeleteFunc(all, func(c Check) bool { return !slices.Contains(groups, c.Group) }), nil
+	all := slices.Concat(e.oracle(o.Quick), e.companions(o.Quick), e.pacing(o.Quick), e.accounting(),
+		e.arrivals(o.Quick), e.services(o.Quick, o.Server))
+	return slices.DeleteFunc(all, func(c Check) bool {
+		if len(o.Groups) == 0 {
+			return c.Group == Service
+		}
+		return !slices.Contains(o.Groups, c.Group)
+	}), nil
 }
 
 // Takes returns how long checks take together, if none is tried twice.

@@ -90,7 +90,7 @@ func TestAnErrorAndAnInterruptionKeepTheChecksBefore(t *testing.T) {
 
 func TestGroupsOfChecksAreChosenByName(t *testing.T) {
 	for _, quick := range []bool{false, true} {
-		all, err := Checks(quick)
+		all, err := Checks(Options{Quick: quick})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestGroupsOfChecksAreChosenByName(t *testing.T) {
 		for _, c := range all {
 			groups = append(groups, c.Group)
 		}
-		if got := slices.Compact(groups); !slices.Equal(got, Groups()) {
+		if got := slices.Compact(groups); !slices.Equal(append(got, Service), Groups()) {
 			t.Errorf("groups %v", got)
 		}
 		if took := Takes(all); quick && (took < 10*time.Second || took > 20*time.Second) || !quick &&
@@ -106,12 +106,12 @@ func TestGroupsOfChecksAreChosenByName(t *testing.T) {
 			t.Errorf("quick %v: they take %v", quick, took)
 		}
 	}
-	some, err := Checks(true, Pacing, Arrivals)
+	some, err := Checks(Options{Quick: true, Groups: []string{Pacing, Arrivals}})
 	if err != nil || len(some) != 6 || slices.ContainsFunc(some,
 		func(c Check) bool { return c.Group != Pacing && c.Group != Arrivals }) {
 		t.Errorf("%d checks, %v", len(some), err)
 	}
-	if _, err := Checks(true, "pace"); err == nil ||
+	if _, err := Checks(Options{Groups: []string{"pace"}}); err == nil ||
 		!strings.Contains(err.Error(), `"pace" is unknown: want some of oracle, companions, `) {
 		t.Errorf("%v", err)
 	}
@@ -196,7 +196,7 @@ func TestTheTextOfAReport(t *testing.T) {
 
 // All checks fit a terminal if they pass.
 func TestAReportOfAllChecksHasAbout24Lines(t *testing.T) {
-	checks, err := Checks(false)
+	checks, err := Checks(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ var titles = map[string]string{
 	Pacing:     "Pacing: calls begin when they are due, by the clock of the target",
 	Accounting: "Accounting: every call is accounted for once, however it ends",
 	Arrivals:   "Arrivals: random calls have the requested distribution",
+	Service: "The stall of a server: a server in another process is stopped for a while, and what latency must be " +
+		"follows from arithmetic, by how fast the server catches up by its own clock",
 }
 
 // Text returns the report for a screen: a line for each check, the figures of those that failed, and the ending.
@@ -59,16 +61,30 @@ func (r *Report) table(s *terminal.Screen) string {
 	for _, group := range Groups() {
 		for _, c := range r.of(group) {
 			failed := len(c.Failed())
+			beside, below := c.notes(), ""
+			if group == Service { // its note is what a generator that measures wrongly would have said
+				beside, below = "", beside
+			}
 			t.Row(c.Group+", "+c.Name, fmt.Sprintf("%d of %d", len(c.Findings)-failed, len(c.Findings)),
-				styled(s, c.Passed), s.Dim(c.notes()))
+				styled(s, c.Passed), s.Dim(beside))
 			for _, f := range c.Failed() {
-				for line := range strings.Lines(s.Wrap("    "+f.sentence(), "      ")) {
-					t.Line(strings.TrimSuffix(line, "\n"))
+				for _, line := range wrapped(s, f.sentence()) {
+					t.Line(line)
+				}
+			}
+			if below != "" {
+				for _, line := range wrapped(s, below) {
+					t.Line(s.Dim(line))
 				}
 			}
 		}
 	}
 	return s.Table(t)
+}
+
+// wrapped returns the lines of a text below a row of a table.
+func wrapped(s *terminal.Screen, text string) []string {
+	return strings.Split(strings.TrimSuffix(s.Wrap("    "+text, "      "), "\n"), "\n")
 }
 
 // styled returns pass or FAIL in its colour.

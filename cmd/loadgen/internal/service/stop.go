@@ -34,6 +34,25 @@ func once(f func(context.Context) (Exit, error)) func(context.Context) (Exit, er
 	}
 }
 
+// Pause makes the process of the service do nothing until Resume (SIGSTOP). The service cannot notice it. A service
+// that is paused does not end at a signal, so Resume it before Stop.
+func (s *Service) Pause() error { return s.signalled("pausing", pauseProcess) }
+
+// Resume makes a process that was paused go on (SIGCONT).
+func (s *Service) Resume() error { return s.signalled("resuming", resumeProcess) }
+
+// signalled sends a signal to the process, unless it has ended: its number may be another process by then.
+func (s *Service) signalled(what string, send func(pid int) error) error {
+	err := os.ErrProcessDone
+	if !s.process.hasEnded() {
+		err = send(s.process.cmd.Process.Pid)
+	}
+	if err != nil {
+		return fmt.Errorf("%s service %s: %w", what, s.options.name(), err)
+	}
+	return nil
+}
+
 // end stops the service and its sidecars.
 func (s *Service) end(ctx context.Context) (exit Exit, err error) {
 	for _, x := range s.all() {

@@ -1,0 +1,165 @@
+// Package shop is a small web service to put under load: a catalogue and its orders, over net/http and an
+// observable.Map, with OpenTelemetry's spans made in one of three ways. It is what the arms of loadgen's scenarios
+// about services compare, and it can be run by hand:
+//
+//	go run ./scenarios/services/shop/cmd/shop --listen 127.0.0.1:8080
+//
+// The data is in memory and the same in every process. A request costs some microseconds: lookups, JSON, a hash.
+// No handler waits. However many orders come, the shop keeps a fixed number of them.
+//
+// The README lists the routes and the environment.
+package shop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/loadgen-go/loadgen/internal/spelling"
+)
+
+const (
+	// closing is the time that requests have to end after the context of Main has ended, and flushing is the time
+	// after that in which spans are exported. Together they are shorter than the 10 s after which loadgen and others
+	// kill a service.
+	closing, flushing = 3 * time.Second, 5 * time.Second
+	// headerTime is how long a client may take to send the headers of a request.
+	headerTime = 10 * time.Second
+)
+
+// options say how the service runs.
+type options struct {
+	listen string // the address, HOST:PORT
+	spans  string // one of ways
+}
+
+// Main runs the service until ctx ends, with the arguments and the environment that the README describes. Then it
+// lets requests end, exports the spans that are left, and returns nil. It returns an error if the arguments or the
+// environment are wrong, or if it cannot serve.
+//
+// Main reads the environment of the process, as package lifecycle does, and handles the errors that OpenTelemetry
+// reports to package otel. It prints help to stdout, and what happens to stderr.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return o.serve(ctx, log.New(stderr, "shop: ", log.Lmsgprefix))
+}
+
+const usage = `Usage: shop [--listen HOST:PORT]
+
+A small web service to put under load. It logs "listening on HOST:PORT" when it
+is ready, and ends at an interrupt or TERM.
+
+  --listen HOST:PORT   where to listen (default 127.0.0.1:$PORT, or
+                       127.0.0.1:8080 if PORT is not set)
+
+Environment:
+  PORT    the port to listen on; --listen wins
+  SPANS   how spans are made: none (the default), sdk or pooled
+  OTEL_*  where spans are exported, and more, as in every service with
+          OpenTelemetry; OTEL_EXPORTER_OTLP_ENDPOINT is http://localhost:4318
+          unless set
+`
+
+// parse returns the options, or an error with everything that is wrong with the arguments and the environment. If
+// help is asked for, parse prints it and returns flag.ErrHelp.
+func parse(args []string, stdout io.Writer) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("shop", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // the error says it all
+	f.StringVar(&o.listen, "listen", "", "")
+	err := f.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		_, err := io.WriteString(stdout, usage)
+		return nil, cmp.Or(err, flag.ErrHelp)
+	}
+	errs := []error{err}
+	if err == nil && f.NArg() > 0 {
+		errs = append(errs, fmt.Errorf("unexpected argument %q: want flags only", f.Arg(0)))
+	}
+	port, err := portOf(os.Getenv("PORT"))
+	errs = append(errs, err)
+	if o.listen == "" {
+		o.listen = net.JoinHostPort("127.0.0.1", port)
+	} else if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		errs = append(errs, fmt.Errorf("--listen is %q: want HOST:PORT, such as 127.0.0.1:8080", o.listen))
+	}
+	o.spans = cmp.Or(strings.TrimSpace(os.Getenv("SPANS")), ways[0])
+	if !slices.Contains(ways, o.spans) {
+		errs = append(errs, fmt.Errorf("SPANS is %q: want one of %s%s", o.spans, strings.Join(ways, ", "),
+			spelling.Meant(o.spans, ways)))
+	}
+	return o, errors.Join(errs...)
+}
+
+// portOf returns the port of the variable PORT.
+func portOf(text string) (string, error) {
+	if text == "" {
+		return "8080", nil
+	}
+	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > 65535 {
+		return "", fmt.Errorf("PORT is %q: want a number from 0 to 65535", text)
+	}
+	return text, nil
+}
+
+// serve serves until ctx ends.
+func (o *options) serve(ctx context.Context, l *log.Logger) error {
+	t, err := newTracing(ctx, o.spans, l)
+	if err != nil {
+		return err
+	}
+	served := o.listenAndServe(ctx, l, t)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushing)
+	defer cancel()
+	if err := t.close(flush); err != nil {
+		l.Print(err) // the requests were served
+	}
+	return served
+}
+
+// listenAndServe serves with a tracing until ctx ends, and returns when the last request has ended.
+func (o *options) listenAndServe(ctx context.Context, l *log.Logger, t *tracing) error {
+	handler, err := newHandler(t, l)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("%w: want an address that is free, in --listen or PORT", err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: handler, Protocols: protocols, ReadHeaderTimeout: headerTime, ErrorLog: l}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	l.Printf("SPANS=%s, listening on %s", o.spans, listener.Addr())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		l.Printf("requests that had not ended after %v were cut off: %v", closing, errors.Join(err, server.Close()))
+	}
+	return nil
+}
