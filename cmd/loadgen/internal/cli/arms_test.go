@@ -116,6 +116,38 @@ func TestArmsOfAServiceAreStartedAndCompared(t *testing.T) {
 	}
 }
 
+// The sample service runs wherever the program does. Its arms export the same spans, or none.
+func TestServiceSpansRunsAnywhere(t *testing.T) {
+	cmd, stdout, stderr := command(t, "run", "service-spans", "--qps", "300", "--duration", "200ms", "--warmup",
+		"50ms",
+		"--rounds", "1", "--seed", "7", "-o", "out")
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, stdout, stderr)
+	}
+	run, err := results.Read(filepath.Join(cmd.Dir, "out"))
+	if err != nil || len(run.Visits) != 3 {
+		t.Fatalf("%v, %+v", err, run)
+	}
+	spans := map[string]uint64{}
+	for _, v := range run.Visits {
+		arm := v.Cell.Value(scenarios.ServiceArm)
+		if !v.Usable() || v.Record.Failed > 0 || v.Doubted(results.UnexpectedExports) ||
+			v.Doubted(results.NotStopped) ||
+			v.Service.Exports == nil || v.Service.Exports.Rejected > 0 || v.Service.Allocs == nil {
+			t.Fatalf("%s: %+v", arm, v)
+		}
+		spans[arm] = v.Service.Exports.Traces.Items
+	}
+	// A call has 2 spans, or 3 if it lists items or makes an order.
+	calls := run.Visits[0].Service.Calls
+	if spans["none"] != 0 || spans["sdk"] != spans["pooled"] || spans["sdk"] < 2*calls || spans["sdk"] > 3*calls {
+		t.Errorf("spans %v of %d calls", spans, calls)
+	}
+	if doubts := results.ArmDoubts(run); len(doubts) > 0 && doubts[0].Name == results.ArmWithoutEffect {
+		t.Errorf("doubts %+v", doubts)
+	}
+}
+
 func TestServicesThatFail(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
