@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -205,6 +206,21 @@ type problems []error
 
 func (p *problems) add(format string, args ...any) {
 	*p = append(*p, fmt.Errorf("httptarget: "+format, args...))
+}
+
+// ParseReuse parses a value of Options.Reuse: always, never, or the number of requests on a connection.
+func ParseReuse(text string) (int, error) {
+	switch text {
+	case "always":
+		return 0, nil
+	case "never":
+		return 1, nil
+	}
+	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is not valid: want always, never, or a number of requests such as 100", text)
+	}
+	return n, nil
 }
 
 // Check returns an error that lists everything that is wrong with o, or nil. It reads the files that o
