@@ -163,7 +163,8 @@ func (d *decoder) fillConnections(path string, kv *ast.MappingValueNode, o *http
 	case len(d.problems) > before:
 		return
 	case limits.Min < 0 || limits.Max < 0 || limits.Max != 0 && limits.Max < limits.Min:
-		d.wrongAt(kv.Value, "%s has the min %d and the max %d: want 1 or more, and max not below min", path, limits.Min,
+		d.wrongAt(kv.Value, "%s has the min %d and the max %d: want 1 or more, and max not below min", path,
+			limits.Min,
 			limits.Max)
 	}
 	o.Connections, o.MaxConnections = limits.Min, limits.Max

@@ -97,7 +97,8 @@ func TestAServiceHasShortForms(t *testing.T) {
 		text string
 		want httptarget.Options
 	}{
-		"a range":        {"connections: {min: 16, max: 1024}", httptarget.Options{Connections: 16, MaxConnections: 1024}},
+		"a range": {"connections: {min: 16, max: 1024}", httptarget.Options{Connections: 16,
+			MaxConnections: 1024}},
 		"a minimum":      {"connections: {min: 4}", httptarget.Options{Connections: 4}},
 		"a maximum":      {"connections: {max: 1024}", httptarget.Options{Connections: 16, MaxConnections: 1024}},
 		"a low maximum":  {"connections: {max: 3}", httptarget.Options{Connections: 3, MaxConnections: 3}},
@@ -113,7 +114,8 @@ func TestAServiceHasShortForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.URL = "http://a/"
-			s, err := scenarios.Decode("x.yaml", []byte("target: http\nqps: 1\nduration: 1s\nhttp:\n  url: http://a/\n  "+
+			s, err := scenarios.Decode("x.yaml", []byte("target: http\nqps: 1\nduration: 1s\nhttp:\n  url: "+
+				"http://a/\n  "+
 				c.text+"\n"))
 			if err != nil {
 				t.Fatal(err)
@@ -159,7 +161,7 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 				`x.yaml:2:1: http: redirects is -1: want 0 to 100`}},
 		"forms": {"target: http\nhttp:\n  url: http://a/\n  reuse: often\n  maxBody: 16Mib\n  timeout: 5\n" +
 			"  connections: {min: 8, max: 4}\n",
-			[]string{`x.yaml:4:10: http.reuse: "often" is not valid: want always, never, or a number of requests such as 100`,
+			[]string{`x.yaml:4:10: http.reuse: "often" is not valid: want always, never, or a number of requests`,
 				`x.yaml:5:12: http.maxBody: "16Mib" is not valid: want a size such as 16MiB, or a number of bytes`,
 				`x.yaml:6:12: http.timeout.total: "5" is not valid: want a duration such as 500ms or 5s`,
 				`x.yaml:7:16: http.connections has the min 8 and the max 4: want 1 or more, and max not below min`}},
@@ -169,7 +171,8 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 			[]string{`x.yaml:4:22: http.connections.min: "x" is not valid: want a whole number`,
 				`x.yaml:4:25: unknown field "http.connections.mux" (did you mean max?): want one of min, max`}},
 		"a size that is too large": {"target: http\nhttp: {url: http://a/, maxBody: 9999999999GiB, reuse: -1}\n",
-			[]string{`x.yaml:2:33: http.maxBody: "9999999999GiB" is not valid`, `x.yaml:2:55: http.reuse: "-1" is not valid`}},
+			[]string{`x.yaml:2:33: http.maxBody: "9999999999GiB" is not valid`,
+				`x.yaml:2:55: http.reuse: "-1" is not valid`}},
 		"no service": {"target: http\n", []string{
 			`x.yaml:1:1: target is http, and there is no service: want a field http`,
 		}},
