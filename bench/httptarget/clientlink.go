@@ -191,6 +191,7 @@ func (l *clientLink) roundTrip(ctx context.Context, x *exchange, a *attempt) err
 	}
 	l.answered.Store(true)
 	x.answer.status = response.StatusCode
+	x.answer.closes = response.Close
 	if response.Close {
 		l.ending.Store(true)
 	}
@@ -228,6 +229,10 @@ func (l *clientLink) failed(ctx context.Context, x *exchange, err error) *failur
 		return interrupted(ctx)
 	}
 	f := network(x.method, x.base.String(), err)
+	if l.h2 && strings.Contains(err.Error(), "looked like an HTTP/1.1 header") {
+		return fail(record.KindMalformed, "the server answers in HTTP/1.1, and protocol asks for HTTP/2: want "+
+			"protocol http/1.1: %w", err)
+	}
 	if !slices.Contains(ofNetwork, f.kind) && !strings.HasPrefix(f.kind, record.KindStreamReset) {
 		f.kind = record.KindMalformed // an error of a parser, which has no type
 	}

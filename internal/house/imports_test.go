@@ -67,6 +67,7 @@ var rooms = map[string][]string{
 	"rounds":    {"child", "format", "revision", "visit", "terminal"},
 	"selftest":  {"format", "machine", "terminal"},
 	"service":   {"child", "format", "machine"},
+	"sockets":   {"format", "report"},
 	"terminal":  {"format"},
 	"usl":       {"format"},
 	"visit":     {"format", "machine"},

@@ -78,7 +78,7 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			if err != nil {
 				return err
 			}
-			if _, err := verify(cmd, s); err != nil {
+			if _, err := verify(cmd, s, o.stderr, true); err != nil {
 				return err
 			}
 			return startCapacity(cmd.Context(), s, &o)

@@ -108,7 +108,10 @@ REF is inconclusive (not shown); 130 interrupted.`,
 				}
 				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
-			if _, err := verify(cmd, s); err != nil {
+			if err := readReplays(s, o.stderr, o.progress); err != nil {
+				return err
+			}
+			if _, err := verify(cmd, s, o.stderr, false); err != nil {
 				return err
 			}
 			return run(cmd.Context(), s, &o)
@@ -146,8 +149,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.verbosity.add(cmd)
 	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of each arm at each rate, which is not measured, into the directory profiles of the "+
-			"run. Takes "+
-			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
+			"run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
 	complete(cmd, "profile", listOf(visit.Profiles()...))
 	f.BoolVar(&o.strict, "strict", false,
 		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision does "+
@@ -232,11 +234,9 @@ func drawSeed(seed *uint64) {
 	}
 }
 
-// run runs a scenario, prints and keeps its results, and returns the error that the command ends with.
+// run runs a scenario whose replays have been read, prints and keeps its results, and returns the error that the
+// command ends with.
 func run(ctx context.Context, s *scenarios.Scenario, o *runOptions) error {
-	if err := readReplays(s, o.stderr, o.progress); err != nil {
-		return err
-	}
 	drawSeed(&s.Seed)
 	began := time.Now()
 	env := machine.Environment()

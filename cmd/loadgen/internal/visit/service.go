@@ -18,16 +18,17 @@ import (
 // callService opens the connections to the service of a scenario, puts it under load, and closes them.
 func callService(ctx context.Context, req *Request, l loading) (*results.Visit, error) {
 	s := req.Scenario
-	options := *s.HTTP
-	options.Seed = req.Seed
+	options := serviceOptions(s, req.Seed)
 	target, err := openService(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	defer target.Close()
-	if most := target.MaxWorkers(); s.Workers > most {
-		return nil, fmt.Errorf("workers is %d, and the connections to %s carry %d calls at once: want at most as "+
-			"many workers, or more connections", s.Workers, options.URL, most)
+	if err := enoughRows(s, target, req.Cell.Level); err != nil {
+		return nil, err
+	}
+	if err := enoughConnections(s, target); err != nil {
+		return nil, err
 	}
 	l.target, l.keys = target, target.Keys()
 	if s.KeysOf(req.Cell.Level) != nil { // a replay names the request of each call
@@ -37,7 +38,8 @@ func callService(ctx context.Context, req *Request, l loading) (*results.Visit, 
 	}
 	l.workers = min(target.Workers(), bench.MaxWorkers)
 	l.mostWorkers = min(target.MaxWorkers(), bench.MaxWorkers)
-	l.local = isLocal(&options)
+	l.local = IsLocal(&options)
+	l.numberFrom, l.first = target.NumberFrom, uint64(len(target.Names())) // after those of FirstAnswers
 	v, err := l.measure(ctx)
 	if err != nil {
 		return nil, err
@@ -70,15 +72,15 @@ type FirstAnswer struct {
 
 // FirstAnswers sends one request of each kind to the service of a scenario, over one connection.
 func FirstAnswers(ctx context.Context, s *scenarios.Scenario) (answers []FirstAnswer, err error) {
-	options := *s.HTTP
-	options.Seed, options.Connections, options.MaxConnections = s.Seed, 1, 1
+	options := serviceOptions(s, s.Seed)
+	options.Connections, options.MaxConnections = 1, 1
 	target, err := openService(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	defer target.Close()
-	for _, name := range target.Names() {
-		answer, err := target.Try(ctx, name, 0)
+	for n, name := range target.Names() {
+		answer, err := target.Try(ctx, name, uint64(n))
 		answers = append(answers, FirstAnswer{Request: name, Answer: answer, Err: err})
 	}
 	return answers, ctx.Err()
@@ -86,14 +88,15 @@ func FirstAnswers(ctx context.Context, s *scenarios.Scenario) (answers []FirstAn
 
 // remedies are what to do about connections that cannot be opened, by the kind of the failure.
 var remedies = map[string]string{
-	record.KindDNS:            "correct the host of the URL, or give its address in http.resolve",
+	record.KindDNS:            "correct the host of the URL, or give its address with --resolve (http.resolve)",
 	record.KindRefused:        "start the service, or correct the host and the port of the URL",
 	record.KindConnectTimeout: "check that a firewall lets connections through, or raise http.timeout.connect",
 	record.KindTLSExpired:     "renew the certificate, or accept any with --insecure (http.tls.insecure)",
-	record.KindTLSAuthority:   "name its certificate authority in http.tls.ca, or accept any with --insecure",
-	record.KindTLSName:        "correct the host of the URL, give http.tls.serverName, or accept any with --insecure",
+	record.KindTLSAuthority: "name its certificate authority, or a certificate that it signed itself, with --ca " +
+		"(http.tls.ca), or accept any with --insecure",
+	record.KindTLSName: "correct the host of the URL, give http.tls.serverName, or accept any with --insecure",
 	record.KindTLSHandshake: "check that the port is one for https://, and that the server speaks the protocol " +
-		"(--http) and accepts the certificate in http.tls",
+		"(--http) and accepts the certificate of --cert (http.tls.cert)",
 	record.KindNoPorts:       "use fewer connections, or another address of the service",
 	record.KindNoDescriptors: "use fewer connections, or raise the limit of open files (ulimit -n)",
 	record.KindCanceled:      "",
@@ -111,8 +114,8 @@ func remedy(kind string) string {
 	return ": " + text
 }
 
-// isLocal reports whether a service has a loopback address, or a socket of this machine. It does not look up hosts.
-func isLocal(o *httptarget.Options) bool {
+// IsLocal reports whether a service has a loopback address, or a socket of this machine. It does not look up hosts.
+func IsLocal(o *httptarget.Options) bool {
 	if o.UnixSocket != "" {
 		return true
 	}
