@@ -237,3 +237,18 @@ func TestTryReturnsTheAnswer(t *testing.T) {
 		})
 	}
 }
+
+// A server that does not speak HTTP/2 without TLS is told apart from one that answers nonsense.
+func TestAServerWithoutHTTP2IsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	target, err := httptarget.New(httptarget.Options{URL: server.URL, Protocol: httptarget.H2C})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	err = target.Call(t.Context(), "")
+	if kind(err) != "malformed" || !strings.Contains(err.Error(), "want protocol http/1.1") {
+		t.Errorf("kind %q, %v", kind(err), err)
+	}
+}
