@@ -184,6 +184,12 @@ func (all targets) unknownCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	meant := spelling.Similar(args[0], commandNames(root))
+	switch {
+	case isURL(args[0]):
+		meant = append(meant, "run "+args[0])
+	case isHost.MatchString(args[0]):
+		meant = append(meant, "run "+withScheme(args[0]))
+	}
 	for _, name := range spelling.Similar(args[0], append(scenarios.Names(), all.names()[1:]...)) {
 		meant = append(meant, "run "+name)
 	}

@@ -57,7 +57,16 @@ func serviceAt(address string, settings []scenarios.Setting) (*scenarios.Scenari
 	name := strings.Trim(notInNames.ReplaceAllString(u.Host+u.Path+path, "-"), "-")
 	text := fmt.Appendf(nil, "name: %q\ntarget: http\nhttp: {%s}\nqps: 100\nduration: 10s\nwarmup: 2s\n"+
 		"rounds: 6\nquantile: none\n", cmp.Or(name, "service"), service)
-	return scenarios.Decode(u.Redacted(), text, settings...)
+	s, err := scenarios.Decode(base, text, settings...)
+	var problems scenarios.Problems
+	if errors.As(err, &problems) {
+		for i := range problems {
+			if strings.HasPrefix(problems[i].Where, base+":") {
+				problems[i].Where = base // the lines are not the user's
+			}
+		}
+	}
+	return s, err
 }
 
 // cutTemplate cuts a URL before its path, if it has placeholders there. Otherwise the path is empty.

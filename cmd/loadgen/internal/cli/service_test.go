@@ -221,6 +221,12 @@ func TestWhatIsWrongWithAServiceIsAnError(t *testing.T) {
 		{"the address of another host", "plan http://a/ --resolve b:127.0.0.1", `resolve has "b", and only`},
 		{"more workers than connections", "plan http://a/ --no-verify --workers 64",
 			"carry 16 calls at once: want at most as many workers, or more connections (--connections"},
+		{"no command", "http://a/", "Did you mean this? run http://a/"},
+		{"no command and no scheme", "localhost:80", "Did you mean this? run http://localhost:80"},
+		{"a placeholder without data", "plan http://a/?x={{row.id}}", "loadgen: http://a: http: " +
+			"requests[0].path:1:5: " +
+			"row.id needs data: there is none"},
+		{"no socket", "plan http://a/ --unix-socket /nosuch", "start the service, or correct the path of its socket"},
 		{"a flag of other programs", "run http://a/ --rate 50", "Did you mean this? --qps"},
 		{"a letter of other programs", "run http://a/ -c 50", "Did you mean this? --connections"},
 		{"the target alone", "plan --target http", "want a field http with its url, or a URL"},

@@ -57,8 +57,12 @@ func openService(ctx context.Context, options httptarget.Options) (*httptarget.T
 	}
 	if err := target.Open(ctx); err != nil {
 		target.Close()
+		advice := remedy(record.KindOf(err))
+		if options.UnixSocket != "" && ctx.Err() == nil {
+			advice = ": start the service, or correct the path of its socket (--unix-socket)"
+		}
 		return nil, fmt.Errorf("%s cannot be called: %s%s", options.URL,
-			strings.TrimPrefix(err.Error(), "httptarget: "), remedy(record.KindOf(err)))
+			strings.TrimPrefix(err.Error(), "httptarget: "), advice)
 	}
 	return target, nil
 }
