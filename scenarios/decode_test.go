@@ -171,7 +171,7 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 		{"a missing file", filepath.Join(dir, "x.yml"), "no such file"},
 		{"a missing file in the working directory", "mine.yaml", "no such file"},
 		{"an unknown scenario", "span-reus", `no scenario and no file is called "span-reus" (did you mean ` +
-			`span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, span-cost`},
+			`span-reuse-full or span-reuse?): want one of metrics-cost, quantile-live, service-spans`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := scenarios.Load(row.path); err == nil || !strings.Contains(err.Error(), row.want) ||

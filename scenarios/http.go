@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -24,12 +25,15 @@ const HTTPTarget = "http"
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	textType     = reflect.TypeFor[*string]()
-	optionKeys   = fieldKeys(reflect.TypeFor[httptarget.Options]())
+	optionsType  = reflect.TypeFor[httptarget.Options]()
+	timeoutType  = reflect.TypeFor[httptarget.Timeout]()
+	optionKeys   = fieldKeys(optionsType)
 )
 
 // scalars are the mappings that may also be scalars, with the field that a scalar sets.
 var scalars = map[reflect.Type]string{
 	reflect.TypeFor[httptarget.Body](): "Text",
+	timeoutType:                        "Total",
 	reflect.TypeFor[CPUs]():            "Choice",
 }
 
@@ -67,6 +71,9 @@ func fieldKey(f *reflect.StructField) (key string, omitted bool) {
 func (d *decoder) structure(key string, kv *ast.MappingValueNode) {
 	before := len(d.problems)
 	d.fill(key, kv.Value, reflect.ValueOf(structures[key](&d.made)).Elem())
+	if key == HTTPTarget {
+		d.onceMax(kv.Value)
+	}
 	where, line := d.at(kv.Key)
 	d.values[key] = value{where: where, line: line}
 	d.unread[key] = len(d.problems) > before
@@ -142,6 +149,10 @@ func (d *decoder) fillMapping(path string, n ast.Node, v reflect.Value) {
 
 // fillField sets the field of a struct that has a key.
 func (d *decoder) fillField(path, key string, kv *ast.MappingValueNode, v reflect.Value) {
+	if _, ok := kv.Value.(*ast.MappingNode); ok && v.Type() == optionsType && key == "connections" {
+		d.fillConnections(path+"."+key, kv, v.Addr().Interface().(*httptarget.Options))
+		return
+	}
 	for f, field := range v.Fields() {
 		if have, _ := fieldKey(&f); have == key && key != "" {
 			d.fill(path+"."+key, kv.Value, field)
@@ -156,6 +167,49 @@ func (d *decoder) fillField(path, key string, kv *ast.MappingValueNode, v reflec
 		strings.Join(keys, ", "))
 }
 
+// fillConnections sets the numbers of connections to the values of a mapping.
+func (d *decoder) fillConnections(path string, kv *ast.MappingValueNode, o *httptarget.Options) {
+	var limits struct {
+		Min int `json:"min"`
+		Max int `json:"max"`
+	}
+	before := len(d.problems)
+	d.fill(path, kv.Value, reflect.ValueOf(&limits).Elem())
+	switch {
+	case len(d.problems) > before:
+		return
+	case limits.Min < 0 || limits.Max < 0 || limits.Max != 0 && limits.Max < limits.Min:
+		d.wrongAt(kv.Value, "%s has the min %d and the max %d: want 1 or more, and max not below min", path,
+			limits.Min,
+			limits.Max)
+	}
+	o.Connections, o.MaxConnections = limits.Min, limits.Max
+	if o.Connections == 0 { // the default, unless it is too large
+		o.Connections = min(limits.Max, httptarget.DefaultConnections)
+	}
+}
+
+// onceMax checks that the most connections are given by connections or by maxConnections, not by both.
+func (d *decoder) onceMax(n ast.Node) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return
+	}
+	var most *ast.MappingValueNode
+	ranged := false
+	for _, kv := range m.Values {
+		switch _, isMapping := kv.Value.(*ast.MappingNode); kv.Key.GetToken().Value {
+		case "connections":
+			ranged = isMapping
+		case "maxConnections":
+			most = kv
+		}
+	}
+	if ranged && most != nil {
+		d.wrongAt(most.Key, "http.maxConnections is given beside http.connections with min and max: want one of them")
+	}
+}
+
 // fillScalar sets v to the value of a scalar.
 func (d *decoder) fillScalar(path string, n ast.Node, v reflect.Value) {
 	wanted := "text"
@@ -166,6 +220,20 @@ func (d *decoder) fillScalar(path string, n ast.Node, v reflect.Value) {
 		set = func(text string) error {
 			d, err := time.ParseDuration(text)
 			v.SetInt(int64(d))
+			return err
+		}
+	case path == HTTPTarget+".maxBody":
+		wanted = "a size such as 16MiB, or a number of bytes"
+		set = func(text string) error {
+			n, err := parseSize(text)
+			v.SetInt(n)
+			return err
+		}
+	case path == HTTPTarget+".reuse":
+		wanted = "always, never, or a number of requests such as 100"
+		set = func(text string) error {
+			n, err := httptarget.ParseReuse(text)
+			v.SetInt(int64(n))
 			return err
 		}
 	case v.Kind() == reflect.Int:
@@ -190,6 +258,29 @@ func (d *decoder) fillScalar(path string, n ast.Node, v reflect.Value) {
 	if set(i.text) != nil {
 		d.wrong(i.where, i.line, "%s: %q is not valid: want %s", path, i.text, wanted)
 	}
+}
+
+// sizes are the units of sizes, in bytes.
+var sizes = []struct {
+	unit  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
+
+// parseSize parses a size such as 16MiB, or a number of bytes.
+func parseSize(text string) (int64, error) {
+	text = strings.ReplaceAll(text, "_", "")
+	for _, size := range sizes {
+		digits, ok := strings.CutSuffix(text, size.unit)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err == nil && (n > math.MaxInt64/size.bytes || n < 0) {
+			err = strconv.ErrRange
+		}
+		return n * size.bytes, err
+	}
+	return 0, strconv.ErrSyntax
 }
 
 // checkHTTP checks that a scenario describes a service if and only if it calls one, and the service. Files of the
@@ -223,14 +314,20 @@ func (d *decoder) checkHTTP(s *Scenario) {
 	}
 }
 
-// CheckHTTP checks the options of the HTTP service, as they are once the service has been started with some port.
+// CheckHTTP checks the options of the HTTP service.
 func (s *Scenario) CheckHTTP() error {
+	o := s.AnyHTTP()
+	return o.Check()
+}
+
+// AnyHTTP returns the options of the HTTP service as they are once it has been started, with any port.
+func (s *Scenario) AnyHTTP() httptarget.Options {
 	o := *s.HTTP
 	if s.Service != nil {
 		o.URL = AnyPort(o.URL)
 		o.Vars = map[string]string{"port": "1"}
 	}
-	return o.Check()
+	return o
 }
 
 // AnyPort returns a URL with some number instead of the placeholder of the port of a service that is started.

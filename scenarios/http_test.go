@@ -91,6 +91,50 @@ func TestAServiceIsDecodedAndSurvivesJSON(t *testing.T) {
 	}
 }
 
+// The forms that people write mean the same as the fields of the options, also after JSON.
+func TestAServiceHasShortForms(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want httptarget.Options
+	}{
+		"a range": {"connections: {min: 16, max: 1024}", httptarget.Options{Connections: 16,
+			MaxConnections: 1024}},
+		"a minimum":      {"connections: {min: 4}", httptarget.Options{Connections: 4}},
+		"a maximum":      {"connections: {max: 1024}", httptarget.Options{Connections: 16, MaxConnections: 1024}},
+		"a low maximum":  {"connections: {max: 3}", httptarget.Options{Connections: 3, MaxConnections: 3}},
+		"a number":       {"connections: 5", httptarget.Options{Connections: 5}},
+		"always":         {"reuse: always", httptarget.Options{}},
+		"never":          {"reuse: never", httptarget.Options{Reuse: 1}},
+		"a hundred":      {"reuse: 1_00", httptarget.Options{Reuse: 100}},
+		"MiB":            {"maxBody: 16MiB", httptarget.Options{MaxBody: 16 << 20}},
+		"MB":             {"maxBody: 16 MB", httptarget.Options{MaxBody: 16e6}},
+		"bytes":          {"maxBody: 16B", httptarget.Options{MaxBody: 16}},
+		"bytes, no unit": {"maxBody: 1_000", httptarget.Options{MaxBody: 1000}},
+		"total":          {"timeout: 5s", httptarget.Options{Timeout: httptarget.Timeout{Total: 5 * time.Second}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.want.URL = "http://a/"
+			s, err := scenarios.Decode("x.yaml", []byte("target: http\nqps: 1\nduration: 1s\nhttp:\n  url: "+
+				"http://a/\n  "+
+				c.text+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var read scenarios.Scenario
+			if err := json.Unmarshal(text, &read); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&c.want, s.HTTP) + cmp.Diff(&c.want, read.HTTP); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 	const rest = "qps: 1\nduration: 1s\n"
 	for name, c := range map[string]struct {
@@ -112,9 +156,23 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 			[]string{`x.yaml:2:24: http.url is given twice: want it once`}},
 		"no mapping": {"target: http\nhttp: http://a/\n",
 			[]string{`x.yaml:2:7: http is not a mapping: want fields such as url, protocol, `}},
-		"options": {"target: http\nhttp:\n  url: ftp://a/\n  reuse: -1\n",
+		"options": {"target: http\nhttp:\n  url: ftp://a/\n  redirects: -1\n",
 			[]string{`x.yaml:2:1: http: url is "ftp://a/": want http:// or https:// and a host`,
-				`x.yaml:2:1: http: reuse is -1: want 0 to 1073741824`}},
+				`x.yaml:2:1: http: redirects is -1: want 0 to 100`}},
+		"forms": {"target: http\nhttp:\n  url: http://a/\n  reuse: often\n  maxBody: 16Mib\n  timeout: 5\n" +
+			"  connections: {min: 8, max: 4}\n",
+			[]string{`x.yaml:4:10: http.reuse: "often" is not valid: want always, never, or a number of requests`,
+				`x.yaml:5:12: http.maxBody: "16Mib" is not valid: want a size such as 16MiB, or a number of bytes`,
+				`x.yaml:6:12: http.timeout: "5" is not valid: want a duration such as 500ms or 5s`,
+				`x.yaml:7:16: http.connections has the min 8 and the max 4: want 1 or more, and max not below min`}},
+		"two limits": {"target: http\nhttp:\n  url: http://a/\n  connections: {max: 4}\n  maxConnections: 5\n",
+			[]string{`x.yaml:5:3: http.maxConnections is given beside http.connections with min and max: want one`}},
+		"a range of connections": {"target: http\nhttp:\n  url: http://a/\n  connections: {min: x, mux: 4}\n",
+			[]string{`x.yaml:4:22: http.connections.min: "x" is not valid: want a whole number`,
+				`x.yaml:4:25: unknown field "http.connections.mux" (did you mean max?): want one of min, max`}},
+		"a size that is too large": {"target: http\nhttp: {url: http://a/, maxBody: 9999999999GiB, reuse: -1}\n",
+			[]string{`x.yaml:2:33: http.maxBody: "9999999999GiB" is not valid`,
+				`x.yaml:2:55: http.reuse: "-1" is not valid`}},
 		"no service": {"target: http\n", []string{
 			`x.yaml:1:1: target is http, and there is no service: want a field http`,
 		}},

@@ -183,20 +183,53 @@ func (s *Scenario) Surely(l Level) uint64 {
 	return s.LoadOf(l).Least()
 }
 
+// Most returns a number of calls that all but about one in 15,000 visits at that level do not exceed, the calls of the
+// warm-up included. It is 0 for a closed loop and for a replay that has not been read.
+func (s *Scenario) Most(l Level) (uint64, error) {
+	calls := s.Calls(l)
+	if calls == 0 {
+		return 0, nil
+	}
+	warmup, err := s.warmupLoad(l)
+	if err != nil {
+		return 0, err
+	}
+	return most(calls, s.Surely(l)) + most(warmup.RateCurve.Calls(), warmup.Least()), nil
+}
+
+// most returns a number of calls that a schedule seldom exceeds, from the mean and the number that it seldom falls
+// short of. The difference is as large on both sides, but for schedules of few calls.
+func most(mean, least uint64) uint64 {
+	const few = 10
+	if least >= mean { // the number is not random
+		return mean
+	}
+	return 2*mean - least + few
+}
+
 // WarmupOf returns the load before a visit at that level, at the same mean rate.
 func (s *Scenario) WarmupOf(l Level, seed uint64) (schedule.Arrivals, error) {
+	load, err := s.warmupLoad(l)
+	if err != nil {
+		return nil, err
+	}
+	return load.Arrivals(seed)
+}
+
+// warmupLoad returns the load before a visit at that level.
+func (s *Scenario) warmupLoad(l Level) (schedule.Load, error) {
 	load := schedule.Load{Process: s.LoadOf(l).Or(s.Arrivals).Process}
 	mean := l.QPS
 	if l.Load != "" {
 		var err error
 		if mean, err = schedule.ParseRate(fmt.Sprintf("%.3f",
 			max(float64(s.Calls(l))/s.Length(l).Seconds(), 0.001))); err != nil {
-			return nil, err
+			return load, err
 		}
 		if s.replays[l.Load].Replay != nil {
 			load.Process = s.Arrivals
 		}
 	}
 	load.RateCurve = schedule.Steady(mean, s.Warmup)
-	return load.Arrivals(seed)
+	return load, nil
 }

@@ -139,14 +139,22 @@ func Load(nameOrPath string, settings ...Setting) (*Scenario, error) {
 	data, err := os.ReadFile(nameOrPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(nameOrPath, `./\`):
-		return nil, fmt.Errorf("no scenario and no file is called %q%s: want one of %s, or the path of a YAML file",
-			nameOrPath, spelling.Meant(nameOrPath, Names()), strings.Join(Names(), ", "))
+		return nil, &notFound{fmt.Sprintf("no scenario and no file is called %q%s: want one of %s, or the path of a "+
+			"YAML file", nameOrPath, spelling.Meant(nameOrPath, Names()), strings.Join(Names(), ", "))}
 	case err != nil:
 		return nil, fmt.Errorf("%w: want the path of a scenario, or the name of one: %s", err,
 			strings.Join(Names(), ", "))
 	}
 	return Decode(nameOrPath, data, settings...)
 }
+
+// A notFound is the error that there is no scenario and no file of a name.
+type notFound struct{ text string }
+
+func (e *notFound) Error() string { return e.text }
+
+// Unwrap makes the error one of package io/fs.
+func (e *notFound) Unwrap() error { return fs.ErrNotExist }
 
 // Visits returns the number of visits that the scenario makes.
 func (s *Scenario) Visits() int { return s.Rounds * len(s.Cells()) }

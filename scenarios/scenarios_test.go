@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -328,5 +329,44 @@ func TestAReplayThatLastsForDaysIsRefused(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// Few visits make more calls than Most says, and none of them by much less than the mean.
+func TestAVisitMakesAtMostAsManyCallsAsItSays(t *testing.T) {
+	for _, process := range schedule.Processes() {
+		t.Run(process, func(t *testing.T) {
+			s, err := scenarios.Decode("x.yaml", fmt.Appendf(nil, "arrivals: %s\nqps: [3, 300]\nduration: "+
+				"1s\nwarmup: 1s\n",
+				process))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range s.Levels() {
+				most, err := s.Most(l)
+				if err != nil || most < 2*s.Calls(l) {
+					t.Fatalf("%d, %v", most, err)
+				}
+				for seed := range uint64(20) {
+					warm, err := s.WarmupOf(l, seed+1)
+					calls, _, errCalls := s.Schedule(l, seed)
+					if err := errors.Join(err, errCalls); err != nil {
+						t.Fatal(err)
+					}
+					if n := count(warm) + count(calls); n > most {
+						t.Errorf("%v makes %d calls, at most %d", l, n, most)
+					}
+				}
+			}
+		})
+	}
+}
+
+// count returns the number of calls of a schedule.
+func count(a schedule.Arrivals) (n uint64) {
+	for i := a.From(0); ; n++ {
+		if _, ok := i.Next(); !ok {
+			return n
+		}
 	}
 }

@@ -191,6 +191,7 @@ func (l *clientLink) roundTrip(ctx context.Context, x *exchange, a *attempt) err
 	}
 	l.answered.Store(true)
 	x.answer.status = response.StatusCode
+	x.answer.closes = response.Close
 	if response.Close {
 		l.ending.Store(true)
 	}
@@ -245,6 +246,10 @@ var notProcessed = []string{"graceful shutdown GOAWAY", "client connection is no
 
 // lost returns the failure of a request without an answer.
 func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err error) *failure {
+	if l.h2 && strings.Contains(err.Error(), "looked like an HTTP/1.1 header") {
+		return fail(record.KindMalformed, "the server answers in HTTP/1.1, and protocol asks for HTTP/2: want "+
+			"protocol http/1.1: %w", err)
+	}
 	f := l.failed(ctx, x, err)
 	for _, text := range notProcessed {
 		f.kept = f.kept || strings.Contains(f.Error(), text)

@@ -48,9 +48,7 @@ type dialer struct {
 func newDialer(o *Options, scheme, host, port string) (*dialer, error) {
 	d := &dialer{host: host, port: port, unix: o.UnixSocket, timeout: o.Timeout,
 		account: Connections{DNS: quantile.NewHDR(), Connect: quantile.NewHDR(), TLS: quantile.NewHDR()}}
-	if err := d.fix(o.Resolve); err != nil {
-		return nil, err
-	}
+	d.fix(o.Resolve)
 	if scheme != "https" {
 		if o.TLS != (TLS{}) {
 			return nil, errors.New("httptarget: tls is set, and url is http://: want https://")
@@ -74,7 +72,7 @@ func newDialer(o *Options, scheme, host, port string) (*dialer, error) {
 }
 
 // fix sets the address of the host, if it is an address or in resolve.
-func (d *dialer) fix(resolve map[string]string) error {
+func (d *dialer) fix(resolve map[string]string) {
 	to := d.host
 	for _, from := range []string{d.host, hostPort(d.host, d.port)} {
 		if replaced, ok := resolve[from]; ok {
@@ -83,16 +81,13 @@ func (d *dialer) fix(resolve map[string]string) error {
 	}
 	if ap, err := netip.ParseAddrPort(to); err == nil {
 		d.fixed = []netip.AddrPort{ap}
-		return nil
+		return
 	}
 	if ip, err := netip.ParseAddr(to); err == nil {
-		ap, err := netip.ParseAddrPort(hostPort(ip.String(), d.port))
-		if err != nil {
-			return fmt.Errorf("httptarget: url has the port %q: want a number", d.port)
+		if ap, err := netip.ParseAddrPort(hostPort(ip.String(), d.port)); err == nil { // or checkURL reports the port
+			d.fixed = []netip.AddrPort{ap}
 		}
-		d.fixed = []netip.AddrPort{ap}
 	}
-	return nil
 }
 
 // config returns the configuration of TLS for a host.

@@ -37,7 +37,7 @@
 // Paths, headers and bodies may have placeholders. Their values follow from Options.Seed and the number of
 // the call, so call n is the same request in every run with the same seed.
 //
-//	{{n}}                 the number of the call, from 0
+//	{{n}}                 the number of the call, from 0 or from [Target.NumberFrom]
 //	{{key}}               the name of the request
 //	{{uuid}}              a random UUID
 //	{{int 1 100}}         a random whole number from 1 to 100

@@ -248,6 +248,7 @@ type answer struct {
 	status   int
 	body     []byte // empty unless it was kept
 	location string // if redirects are followed
+	closes   bool   // the server closes the connection
 }
 
 // excerpt returns the beginning of the body for an error.

@@ -116,8 +116,9 @@ func (l *rawLink) exchange(x *exchange) error {
 		l.broken = true
 		return err
 	}
+	x.answer.closes = l.response.ConnectionClose()
 	// Bytes after the answer would be taken for the next answer.
-	if l.response.ConnectionClose() || l.reader.Buffered() > 0 || x.answer.status == http.StatusSwitchingProtocols {
+	if x.answer.closes || l.reader.Buffered() > 0 || x.answer.status == http.StatusSwitchingProtocols {
 		l.broken = true
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -195,31 +196,59 @@ func TestAStreamThatIsReset(t *testing.T) {
 // Try says what the answer to a request was, and whether it was as expected.
 func TestTryReturnsTheAnswer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/lost" {
+		switch r.URL.Path {
+		case "/lost":
 			w.WriteHeader(http.StatusNotFound)
+		case "/moved":
+			w.Header().Set("Location", "/")
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusMovedPermanently)
 		}
 		_, _ = io.WriteString(w, "hello")
 	}))
 	defer server.Close()
 	target, err := httptarget.Open(t.Context(), httptarget.Options{URL: server.URL, Connections: 1,
-		Requests: []httptarget.Request{{Name: "found", Path: "/"}, {Name: "lost", Path: "/lost"}}})
+		Requests: []httptarget.Request{{Name: "found", Path: "/"}, {Name: "lost", Path: "/lost"},
+			{Name: "moved", Path: "/moved", Method: "PUT"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	if names := target.Names(); !slices.Equal(names, []string{"found", "lost"}) {
+	if names := target.Names(); !slices.Equal(names, []string{"found", "lost", "moved"}) {
 		t.Errorf("names %q", names)
 	}
 	for _, c := range []struct {
-		name   string
-		status int
-		failed bool
-	}{{"found", 200, false}, {"lost", 404, true}} {
+		name, sent, location string
+		status               int
+		failed               bool
+	}{{"found", "GET /", "", 200, false}, {"lost", "GET /lost", "", 404, true}, {"moved", "PUT /moved", "/", 301,
+		false}} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := target.Try(t.Context(), c.name, 0)
+			if sent := a.Method + " " + strings.TrimPrefix(a.URL, server.URL); sent != c.sent {
+				t.Errorf("sent %s, want %s", sent, c.sent)
+			}
+			if a.Location != c.location || a.Closes != (c.location != "") {
+				t.Errorf("location %q, closes %v", a.Location, a.Closes)
+			}
 			if a.Status != c.status || a.Size != 5 || a.Took <= 0 || (err != nil) != c.failed {
 				t.Errorf("%+v, %v", a, err)
 			}
 		})
+	}
+}
+
+// A server that does not speak HTTP/2 without TLS is told apart from one that answers nonsense.
+func TestAServerWithoutHTTP2IsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	target, err := httptarget.New(httptarget.Options{URL: server.URL, Protocol: httptarget.H2C})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	err = target.Call(t.Context(), "")
+	if kind(err) != "malformed" || !strings.Contains(err.Error(), "want protocol http/1.1") {
+		t.Errorf("kind %q, %v", kind(err), err)
 	}
 }

@@ -2,10 +2,12 @@ package httptarget
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,8 +43,9 @@ type Options struct {
 	UnixSocket string  `json:"unixSocket,omitempty"`
 	TLS        TLS     `json:"tls,omitzero"`
 	Timeout    Timeout `json:"timeout,omitzero"`
-	// Redirects is the number of redirects that a call follows, within the same scheme and host.
-	// By default a redirect is an answer. A call that follows redirects ends with the last answer.
+	// Redirects is the number of redirects that a call follows, within the scheme and host of the
+	// URL: a redirect that leads elsewhere fails the call, so that no other service is put under
+	// load. By default a redirect is an answer. A call that follows redirects ends with the last answer.
 	Redirects int `json:"redirects,omitempty"`
 	// MaxBody is the size of the largest body to read, in bytes; by default 16 MiB. A larger body
 	// fails the call. A body is held in memory if it is checked, if it is in chunks, or if the
@@ -207,6 +210,21 @@ func (p *problems) add(format string, args ...any) {
 	*p = append(*p, fmt.Errorf("httptarget: "+format, args...))
 }
 
+// ParseReuse parses a value of Options.Reuse: always, never, or the number of requests on a connection.
+func ParseReuse(text string) (int, error) {
+	switch text {
+	case "always":
+		return 0, nil
+	case "never":
+		return 1, nil
+	}
+	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is not valid: want always, never, or a number of requests such as 100", text)
+	}
+	return n, nil
+}
+
 // Check returns an error that lists everything that is wrong with o, or nil. It reads the files that o
 // names. [New] calls it.
 func (o Options) Check() error {
@@ -235,6 +253,17 @@ func (o *Options) check(p *problems) {
 	checkHeaders(p, "headers", o.Headers)
 }
 
+// checkResolve adds the hosts in resolve that are not the host of the URL, so that they have no effect.
+func (o *Options) checkResolve(p *problems, u *url.URL) {
+	host, port := address(u)
+	for _, from := range slices.Sorted(maps.Keys(o.Resolve)) {
+		if from != host && from != hostPort(host, port) {
+			p.add("resolve has %q, and only %q is called: want %s, or %s", from, o.URL, host,
+				hostPort(host, port))
+		}
+	}
+}
+
 func (o *Options) checkURL(p *problems) {
 	protocols := []string{Auto, HTTP1, H2, H2C}
 	if !slices.Contains(protocols, o.Protocol) {
@@ -242,24 +271,42 @@ func (o *Options) checkURL(p *problems) {
 	}
 	u, err := url.Parse(o.URL)
 	switch {
+	case strings.Contains(o.URL, "{{"):
+		p.add("url is %q: want placeholders in the paths of requests, not in the url; {{port}} is the port of a "+
+			"service that loadgen starts, of which there is none", o.URL)
+		return
 	case err != nil:
 		p.add("url is %q: want one such as http://127.0.0.1:8080/path: %w", o.URL, err)
 		return
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
 		p.add("url is %q: want http:// or https:// and a host, such as http://127.0.0.1:8080/path", o.URL)
+	case !validPort(u.Port()):
+		p.add("url is %q: want a port from 1 to 65535", o.URL)
+		return
 	case u.Fragment != "" || strings.Contains(o.URL, "#"):
 		p.add("url is %q: want it without the part after #, which is not sent to a server", o.URL)
 	case !plain(u.Host) || !plain(u.RawQuery):
 		p.add("url is %q: want blanks and characters beyond ASCII percent-encoded, and the host in Punycode", o.URL)
 	case u.User != nil:
-		p.add("url has a user and a password: want them in headers, as Authorization")
+		p.add("url has a user and a password: want them in headers, as Authorization: Basic and the base64 of " +
+			"user:password")
 	case u.RawQuery != "" && slices.ContainsFunc(o.Requests, func(r Request) bool { return r.Path != "" }):
 		p.add("url is %q, and requests have paths: want the query in the paths", o.URL)
+	default:
+		o.checkResolve(p, u)
+	}
+	switch {
 	case o.Protocol == H2C && u.Scheme == "https":
 		p.add("protocol is h2c, and url is %q: want protocol h2, or http://", o.URL)
 	case o.Protocol == H2 && u.Scheme == "http":
 		p.add("protocol is h2, and url is %q: want protocol h2c, or https://", o.URL)
 	}
+}
+
+// validPort reports whether a port is a number that ports have, or left out.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // plain reports whether s holds only visible characters of ASCII.

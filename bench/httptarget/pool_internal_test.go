@@ -122,9 +122,9 @@ func TestTheEndOfAnEarlierContextInterruptsNoCall(t *testing.T) {
 	raw := newRawLink(client, &target.options)
 	defer raw.close()
 	l.socket.link = raw
-	l.begin(first, target.requests[0], &bench.Instants{Begun: time.Now()})
+	l.begin(first, target.requests[0], 0, &bench.Instants{Begun: time.Now()})
 	l.use(raw)
-	l.begin(second, target.requests[0], &bench.Instants{Begun: time.Now()})
+	l.begin(second, target.requests[0], 0, &bench.Instants{Begun: time.Now()})
 	end()
 	go func() {
 		_, _ = server.Read(make([]byte, 1<<10))

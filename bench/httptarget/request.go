@@ -231,6 +231,13 @@ func (m *message) header() http.Header {
 	return all
 }
 
+// sameService reports whether two URLs have the same scheme, host and port.
+func sameService(a, b *url.URL) bool {
+	hostA, portA := address(a)
+	hostB, portB := address(b)
+	return a.Scheme == b.Scheme && strings.EqualFold(hostA, hostB) && portA == portB
+}
+
 // redirect makes m the request that follows a redirect, as browsers and net/http do: a POST that was
 // answered by 301, 302 or 303 becomes a GET without a body.
 func (m *message) redirect(status int, location string) error {
@@ -243,8 +250,10 @@ func (m *message) redirect(status int, location string) error {
 	if err != nil {
 		return fmt.Errorf("the location %q: %w", location, err)
 	}
-	if next.Scheme != m.base.Scheme || !strings.EqualFold(next.Host, m.base.Host) {
-		return fmt.Errorf("the location %q is another service: want a URL there, or redirects: 0", location)
+	if !sameService(next, m.base) {
+		return fmt.Errorf("it leads to %s, and calls stay with the scheme and host of the URL, %s://%s: give that "+
+			"URL instead, or count the redirect as the answer (no redirects)", next.Redacted(), m.base.Scheme,
+			m.base.Host)
 	}
 	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect && m.method != "HEAD" {
 		m.method, m.body = "GET", nil

@@ -193,13 +193,28 @@ func TestRowsArePickedInTurnOrOnce(t *testing.T) {
 			if got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
-			if n, ok := target.MostCalls(); ok != (pick == "unique") || ok && n != 3 {
-				t.Errorf("MostCalls returns %d, %v", n, ok)
+			if name, n := target.UsedOnce(); (name != "") != (pick == "unique") || name != "" && n != 3 {
+				t.Errorf("UsedOnce returns %q, %d", name, n)
 			}
 		})
 	}
 	if _, err := rows("some"); err == nil || !strings.Contains(err.Error(), "random, sequential, unique") {
 		t.Errorf("error %v: want the ways to pick", err)
+	}
+}
+
+// Runs of a target that begin where others ended use other rows.
+func TestNumbersOfCallsGoOnFromRunToRun(t *testing.T) {
+	expect := httptarget.Expect{BodyMatches: "^GET /echo/[34] "}
+	target := open(t, httptarget.Options{URL: "http://" + server(t).Plain,
+		Data:     map[string]httptarget.Data{"ids": {CSV: file(t, "ids.csv", "id\n1\n2\n3\n4\n"), Pick: "unique"}},
+		Requests: []httptarget.Request{{Path: "/echo/{{row.id}}", Expect: expect}}})
+	target.NumberFrom(2)
+	for n, want := range []string{"", "", "no-request"} {
+		at := &bench.Instants{N: uint64(n), Begun: time.Now()}
+		if err := target.CallTimed(t.Context(), "", at); kind(err) != want {
+			t.Errorf("call %d: %v, want %q", n, err, want)
+		}
 	}
 }
 
@@ -327,11 +342,18 @@ func TestOptionsThatAreWrongAreAllReported(t *testing.T) {
 			[]string{"want http:// or https:// and a host"}},
 		{"another scheme", httptarget.Options{URL: "ftp://x"}, []string{"want http:// or https:// and a host"}},
 		{"a URL that is none", httptarget.Options{URL: "http://[::1"}, []string{"want one such as http://"}},
+		{"a port", httptarget.Options{URL: "http://x:99999/"}, []string{"want a port from 1 to 65535"}},
+		{"the port 0", httptarget.Options{URL: "http://x:0"}, []string{"want a port from 1 to 65535"}},
 		{"a fragment", httptarget.Options{URL: "http://x/#y"}, []string{"without the part after #"}},
 		{"a blank", httptarget.Options{URL: "http://x/?a b"}, []string{"percent-encoded"}},
 		{"a host beyond ASCII", httptarget.Options{URL: "http://é.test"}, []string{"Punycode"}},
 		{"a line break", httptarget.Options{URL: "http://x", Headers: map[string]string{"X": "a\r\nb: c"}},
 			[]string{"headers.X has a line break"}},
+		{"a placeholder", httptarget.Options{URL: "http://x:{{port}}/"}, []string{"want placeholders in the paths " +
+			"of requests, not in the url; {{port}} is the port of a service that loadgen starts"}},
+		{"the address of another host", httptarget.Options{URL: "http://x/", Resolve: map[string]string{
+			"x": "127.0.0.1", "x:80": "127.0.0.1", "y": "127.0.0.1"}},
+			[]string{`resolve has "y", and only "http://x/" is called: want x, or x:80`}},
 		{"a password", httptarget.Options{URL: "http://u:p@x"}, []string{"want them in headers"}},
 		{"several", httptarget.Options{URL: "http://x", Protocol: "h3", Connections: -1, Streams: 1 << 20, Reuse: -1,
 			Redirects: 1000, MaxBody: -1, Resolve: map[string]string{"x": "y"},

@@ -27,6 +27,7 @@ type Target struct {
 	keys       schedule.Keys
 	unique     *table        // the shortest table whose rows are used once; nil if there is none
 	calls      atomic.Uint64 // made by Call, which is not told their numbers
+	first      atomic.Uint64 // the number of the first call of a run
 }
 
 var _ bench.Timed = (*Target)(nil)
@@ -205,17 +206,34 @@ func (t *Target) MaxWorkers() int {
 // [bench.Run].
 func (t *Target) Keys() schedule.Keys { return t.keys }
 
-// MostCalls returns the number of calls that the data suffices for, if rows are used once; ok is false if
-// there is no limit.
-func (t *Target) MostCalls() (calls uint64, ok bool) {
+// UsedOnce returns the file whose rows are used once that has the fewest rows, and the number of its rows, which is
+// the number of calls that it suffices for. File is "" if there is no such file.
+func (t *Target) UsedOnce() (file string, rows uint64) {
 	if t.unique == nil {
-		return 0, false
+		return "", 0
 	}
-	return uint64(len(t.unique.rows)), true
+	return t.unique.file, uint64(len(t.unique.rows))
 }
+
+// NumberFrom makes n the number of the first call of a run. The values of templates and the rows of data follow from
+// the numbers of calls, so that a run that begins where another ended makes other requests. It must not be called
+// during a run.
+func (t *Target) NumberFrom(n uint64) { t.first.Store(n) }
 
 // Connections returns the account of the connections so far.
 func (t *Target) Connections() Connections { return t.dialer.connections() }
+
+// Addresses looks up the host, and returns the number of its addresses, over which connections are spread. It is 1 for
+// a socket.
+func (t *Target) Addresses(ctx context.Context) (int, error) {
+	if t.dialer.unix != "" {
+		return 1, nil
+	}
+	ctx, cancel := bounded(ctx, t.dialer.timeout.Connect)
+	defer cancel()
+	addresses, err := t.dialer.lookUp(ctx)
+	return len(addresses), err
+}
 
 // Request returns the bytes that HTTP/1.1 sends for call n of the request with the given name. (HTTP/2
 // sends the same method, path, headers and body in its own encoding.)
@@ -234,7 +252,7 @@ func (t *Target) Request(name string, n uint64) ([]byte, error) {
 func (t *Target) request(key string, n uint64) (*request, error) {
 	if t.unique != nil && n >= uint64(len(t.unique.rows)) {
 		return nil, fail(record.KindNoRequest, "%s has %d rows to be used once, and this is call %d: want more rows, "+
-			"fewer calls, or another pick", t.unique.file, len(t.unique.rows), n+1)
+			"fewer calls, or pick: sequential", t.unique.file, len(t.unique.rows), n+1)
 	}
 	if key == "" {
 		if len(t.requests) == 1 {
@@ -255,22 +273,25 @@ func (t *Target) Call(ctx context.Context, key string) error {
 	return t.CallTimed(ctx, key, &bench.Instants{N: t.calls.Add(1) - 1, Begun: time.Now()})
 }
 
-// CallTimed makes call at.N, of the request whose name is key.
+// CallTimed makes call at.N of a run, of the request whose name is key.
 func (t *Target) CallTimed(ctx context.Context, key string, at *bench.Instants) error {
-	return t.call(ctx, key, at, nil)
+	return t.call(ctx, key, t.first.Load()+at.N, at, nil)
 }
 
 // An Answer is the answer to a request that [Target.Try] made.
 type Answer struct {
-	Status int           // 0 if none came
-	Size   int           // of the body, in bytes
-	Took   time.Duration // from the request to the end of the body
+	Method, URL string        // of the request, before any redirects
+	Status      int           // 0 if none came
+	Size        int           // of the body, in bytes
+	Took        time.Duration // from the request to the end of the body
+	Location    string        // where the answer redirects to; "" if it does not
+	Closes      bool          // the server closes the connection after the answer, so that it is the first to close it
 }
 
 // Try makes call n of the request with the given name, and returns its answer. The error is the error of the
 // call, which also fails if the answer is not as expected.
 func (t *Target) Try(ctx context.Context, name string, n uint64) (a Answer, err error) {
-	err = t.call(ctx, name, &bench.Instants{N: n, Begun: time.Now()}, &a)
+	err = t.call(ctx, name, n, &bench.Instants{N: n, Begun: time.Now()}, &a)
 	return a, err
 }
 
@@ -282,9 +303,9 @@ func (t *Target) Names() (names []string) {
 	return names
 }
 
-// call makes a call, and describes the answer unless a is nil.
-func (t *Target) call(ctx context.Context, key string, at *bench.Instants, a *Answer) error {
-	r, err := t.request(key, at.N)
+// call makes call n, and describes the answer unless a is nil.
+func (t *Target) call(ctx context.Context, key string, n uint64, at *bench.Instants, a *Answer) error {
+	r, err := t.request(key, n)
 	if err != nil {
 		return err
 	}
@@ -293,14 +314,16 @@ func (t *Target) call(ctx context.Context, key string, at *bench.Instants, a *An
 		return err
 	}
 	defer t.pool.put(l)
-	l.begin(ctx, r, at)
+	l.begin(ctx, r, n, at)
 	if a != nil {
-		l.keepBody = true
+		l.keepBody, l.follows = true, true
+		*a = Answer{Method: l.method, URL: t.base.Scheme + "://" + t.base.Host + string(l.target)}
 	}
 	err = l.do()
 	at.Ended = time.Since(at.Begun)
 	if a != nil {
-		*a = Answer{Status: l.answer.status, Size: len(l.answer.body), Took: at.Ended}
+		a.Status, a.Size, a.Took = l.answer.status, len(l.answer.body), at.Ended
+		a.Location, a.Closes = l.answer.location, l.answer.closes
 	}
 	if err != nil {
 		return err
@@ -308,8 +331,8 @@ func (t *Target) call(ctx context.Context, key string, at *bench.Instants, a *An
 	return r.expect.check(&l.answer, at)
 }
 
-// begin prepares the lane for a call.
-func (l *lane) begin(ctx context.Context, r *request, at *bench.Instants) {
+// begin prepares the lane for call n.
+func (l *lane) begin(ctx context.Context, r *request, n uint64, at *bench.Instants) {
 	o := &l.socket.target.options
 	l.watch(ctx)
 	l.ctx, l.at, l.deadline = ctx, at, time.Time{}
@@ -317,6 +340,6 @@ func (l *lane) begin(ctx context.Context, r *request, at *bench.Instants) {
 		l.deadline = at.Begun.Add(o.Timeout.Total)
 	}
 	l.keepBody, l.follows = r.expect.needsBody(), o.Redirects > 0
-	l.set(r, at.N, !o.NetHTTP)
+	l.set(r, n, !o.NetHTTP)
 	l.answer = answer{}
 }

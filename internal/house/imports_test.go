@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"rounds":    {"child", "format", "revision", "visit", "terminal"},
 	"selftest":  {"format", "machine", "service", "terminal"},
 	"service":   {"child", "format", "machine"},
+	"sockets":   {"format", "report"},
 	"terminal":  {"format"},
 	"usl":       {"format"},
 	"visit":     {"format", "machine", "otlpsink", "service"},

@@ -13,6 +13,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -129,6 +130,32 @@ type planDocument struct {
 	Workers  int                 `json:"workers"` // number of workers on this machine
 	Checks   []report.Check      `json:"checks"`
 	Warnings []string            `json:"warnings"`
+	// Answers are the first answers of a service; nil if it was not called.
+	Answers []plannedAnswer `json:"answers"`
+}
+
+// A plannedAnswer is the first answer of a service to a kind of request.
+type plannedAnswer struct {
+	Request string        `json:"request"`
+	Method  string        `json:"method"`
+	URL     string        `json:"url"`
+	Status  *int          `json:"status"`  // nil if no answer came
+	Bytes   *int          `json:"bytes"`   // size of the body
+	Took    time.Duration `json:"took_ns"` // from the request to the end of the body
+	Error   *string       `json:"error"`   // why the answer is not as expected
+}
+
+// newPlannedAnswer returns the JSON form of an answer.
+func newPlannedAnswer(a *visit.FirstAnswer) plannedAnswer {
+	p := plannedAnswer{Request: a.Request, Method: a.Method, URL: a.URL, Took: a.Took}
+	if a.Status > 0 {
+		p.Status, p.Bytes = &a.Status, &a.Size
+	}
+	if a.Err != nil {
+		text := a.Err.Error()
+		p.Error = &text
+	}
+	return p
 }
 
 // A plannedCell holds what the visits of a cell would do. The numbers of calls are nil for a closed loop, since they
@@ -149,11 +176,17 @@ const (
 	scenariosSchema = 1
 )
 
-// newPlanDocument returns the plan of a scenario.
-func newPlanDocument(s *scenarios.Scenario) *planDocument {
+// newPlanDocument returns the plan of a scenario, whose service has been looked at if there is one.
+func newPlanDocument(s *scenarios.Scenario, look *firstLook) *planDocument {
 	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(),
 		Wall: s.Wall(), Workers: workers(s), Checks: planChecks(s)}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
+	for i := range look.needs {
+		d.Checks = append(d.Checks, look.needs[i].Check())
+	}
+	for i := range look.answers {
+		d.Answers = append(d.Answers, newPlannedAnswer(&look.answers[i]))
+	}
 	for _, c := range s.Cells() {
 		p := plannedCell{Name: results.CellName(c), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
 			Percentiles: []string{}}

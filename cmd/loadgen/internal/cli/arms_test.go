@@ -310,7 +310,7 @@ func TestServicesThatCannotBeStartedAreRefused(t *testing.T) {
 		"no such program":  {append(slices.Clone(url), "--service", "./no-such-shop"), "no-such-shop"},
 		"no such package":  {append(slices.Clone(url), "--build", "./no-such-package"), "no-such-package"},
 		"an empty command": {append(slices.Clone(url), "--service", ""), "--service"},
-		"arms of nothing":  {append(slices.Clone(url), "--arm", "a:X=1"), "want a field service"},
+		"arms of nothing":  {append(slices.Clone(url), "--arm", "a:X=1"), "want --service beside it"},
 		"ready by nothing": {append(slices.Clone(url), "--ready", "/healthz"), "want --service COMMAND"},
 		"an odd probe": {append(slices.Clone(url), "--service", "./shop", "--ready", "healthz"),
 			"want a path such as /healthz"},

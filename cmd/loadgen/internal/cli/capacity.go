@@ -83,7 +83,7 @@ held, or the generator or the machine was the limit; 130 interrupted.`,
 			if err != nil {
 				return notProvided(cmd.Context(), err)
 			}
-			if _, err := verify(cmd, s, provided); err != nil {
+			if _, err := verify(cmd, s, provided, o.stderr, true); err != nil {
 				return err
 			}
 			return startCapacity(cmd.Context(), s, provided, &o)

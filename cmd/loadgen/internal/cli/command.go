@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -109,6 +110,13 @@ func advice(cmd *cobra.Command, err error) string {
 	return meantFlag(cmd, err)
 }
 
+// elsewhere are flags of other load generators, with the flag that does the same here.
+var elsewhere = map[string]string{"rate": "qps", "rps": "qps", "c": "connections", "concurrency": "connections",
+	"z": "duration", "n": "duration", "requests": "duration", "body": "data", "m": "method", "request": "method",
+	"http2": "http", "cacert": "ca", "root-certs": "ca", "disable-keepalive": "reuse", "keepalive": "reuse",
+	"max-redirects": "redirects", "redirect": "redirects", "location": "redirects", "L": "redirects", "t": "timeout",
+	"max-workers": "max-connections", "threads": "workers", "connect-to": "resolve"}
+
 // meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err, and
 // the commands below cmd that have it. It returns "" if there are none, or if err is another error.
 func meantFlag(cmd *cobra.Command, err error) string {
@@ -123,8 +131,13 @@ func meantFlag(cmd *cobra.Command, err error) string {
 		}
 	})
 	var meant []string
-	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
+	if name := elsewhere[unknown.GetSpecifiedName()]; slices.Contains(names, name) {
 		meant = append(meant, "--"+name)
+	}
+	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
+		if !slices.Contains(meant, "--"+name) {
+			meant = append(meant, "--"+name)
+		}
 	}
 	for _, below := range cmd.Commands() {
 		if below.Flags().Lookup(unknown.GetSpecifiedName()) != nil {
@@ -171,6 +184,12 @@ func (all targets) unknownCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	meant := spelling.Similar(args[0], commandNames(root))
+	switch {
+	case isURL(args[0]):
+		meant = append(meant, "run "+args[0])
+	case isHost.MatchString(args[0]):
+		meant = append(meant, "run "+withScheme(args[0]))
+	}
 	for _, name := range spelling.Similar(args[0], append(scenarios.Names(), all.names()[1:]...)) {
 		meant = append(meant, "run "+name)
 	}

@@ -26,6 +26,7 @@ const asCommand = "LOADGEN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	survey = func(context.Context) []string { return nil }
+	socketLimits = limitsOfTests
 	if pkg := os.Getenv(testPackage); pkg != "" {
 		mainPackage = func() (string, error) { return pkg, nil }
 	}

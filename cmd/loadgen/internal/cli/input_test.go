@@ -28,6 +28,9 @@ func replaying(t *testing.T) (s *scenarios.Scenario, replay string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.ReadReplays(); err != nil {
+		t.Fatal(err)
+	}
 	return s, replay
 }
 

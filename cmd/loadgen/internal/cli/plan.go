@@ -2,9 +2,13 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +20,9 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/sockets"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -57,13 +63,14 @@ func newPlan(own targets) *cobra.Command {
 			if err != nil {
 				return notProvided(cmd.Context(), err)
 			}
-			answers, wrong := verify(cmd, s, provided)
+			look, wrong := verify(cmd, s, provided, progress, false)
 			if format == formatJSON {
-				return cmp.Or(wrong, unusable(printJSON(cmd.OutOrStdout(), newPlanDocument(s))))
+				err := printJSON(cmd.OutOrStdout(), newPlanDocument(s, &look))
+				return cmp.Or(wrong, unusable(err))
 			}
 			screen := screenOf(cmd, cmd.OutOrStdout())
-			text, err := plan(s, screen)
-			err = cmp.Or(err, screen.Print(cmd.OutOrStdout(), text+answerTable(answers, screen)))
+			text, err := plan(s, &look, screen)
+			err = cmp.Or(err, screen.Print(cmd.OutOrStdout(), text+answerTable(look.answers, screen)))
 			return cmp.Or(wrong, unusable(err))
 		},
 	}
@@ -76,7 +83,7 @@ func newPlan(own targets) *cobra.Command {
 }
 
 // plan returns what a scenario would run, with the warnings of its checks.
-func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
+func plan(s *scenarios.Scenario, look *firstLook, screen *terminal.Screen) (string, error) {
 	var b strings.Builder
 	b.WriteString(screen.Wrap(report.Title(s), "  ") + "\n")
 	if err := charts(&b, s); err != nil {
@@ -97,7 +104,7 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",
 		format.Plural(s.Visits(), "visit"), each(s), format.Plural(s.Rounds, "round"), s.Warmup,
 		format.About(s.Wall())), "") + "\n")
-	for _, line := range planned(s) {
+	for _, line := range planned(s, look.needs) {
 		const indent = "            " // of the longest name and two blanks
 		wrapped := screen.Wrap(indent+line[1], indent)
 		fmt.Fprintf(&b, "%-*s%s", len(indent), line[0], wrapped[len(indent):])
@@ -109,7 +116,7 @@ func plan(s *scenarios.Scenario, screen *terminal.Screen) (string, error) {
 }
 
 // planned returns what the runs of a scenario have in common, each with its name.
-func planned(s *scenarios.Scenario) (lines [][2]string) {
+func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
 	switch {
 	case s.Workers > 0:
@@ -129,6 +136,9 @@ func planned(s *scenarios.Scenario) (lines [][2]string) {
 	add("pace", fmt.Sprint(s.Pace))
 	if s.HTTP != nil {
 		add("service", serviceLine(s.HTTP))
+	}
+	for _, n := range needs {
+		add(n.Label, n.Line)
 	}
 	if handlers := handlersLine(s); handlers != "" {
 		add("handlers", handlers)
@@ -261,4 +271,120 @@ func upTo(n uint64) string {
 	default:
 		return "to " + record.PercentileName(all[len(all)-1])
 	}
+}
+
+// A firstLook is what is known of the service of a scenario before it is measured.
+type firstLook struct {
+	answers []visit.FirstAnswer
+	needs   []sockets.Need // what the connections of the run take
+}
+
+// verify looks at the service of a scenario before it is measured, unless it calls none: it checks that the rows of
+// files, the ports and the descriptors suffice, and sends one request of each kind, unless --no-verify is given. Its
+// error is that of the command: it says what does not suffice, and lists the answers that are not as expected. A
+// search of capacity sets its own rates, for which rows and ports are not checked.
+func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided, stderr io.Writer, search bool) (
+	look firstLook, _ error) {
+	without, err := cmd.Flags().GetBool(noVerify)
+	if err != nil || s.HTTP == nil {
+		return look, unusable(err)
+	}
+	if err := visit.CheckService(s, !search); err != nil {
+		return look, unusable(err)
+	}
+	var wrong error
+	if !without {
+		if look.answers, wrong = firstAnswers(cmd, s, provided); wrong != nil && look.answers == nil {
+			return look, wrong
+		}
+	}
+	look.needs, err = socketNeeds(cmd.Context(), s, look.answers, search)
+	if err := cmp.Or(wrong, err); err != nil {
+		return look, unusable(err)
+	}
+	for _, a := range look.answers {
+		if a.Location != "" && s.HTTP.Redirects == 0 && a.Err == nil {
+			fmt.Fprintf(stderr, "warning: %s answers %s with a redirect to %s, and the redirect is what is measured: "+
+				"give that URL, or follow redirects with --redirects 5\n", s.HTTP.URL, a.Request, a.Location)
+		}
+	}
+	return look, nil
+}
+
+// firstAnswers sends one request of each kind to the service of a scenario. Its error is that of the command.
+func firstAnswers(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided) ([]visit.FirstAnswer, error) {
+	answers, err := visit.FirstAnswers(cmd.Context(), s, provided)
+	switch {
+	case cmd.Context().Err() != nil:
+		return nil, &exitError{exitInterrupted, errors.New("interrupted before the service had answered")}
+	case err != nil:
+		return nil, unusable(fmt.Errorf("%w (--no-verify does not call it first)", err))
+	}
+	var wrong []string
+	for _, a := range answers {
+		if a.Err != nil {
+			wrong = append(wrong, fmt.Sprintf("the first answer of %s to %s is not as expected: %v",
+				strings.TrimSuffix(s.HTTP.URL+", arm "+a.Arm, ", arm "), a.Request, a.Err))
+		}
+	}
+	if len(wrong) > 0 {
+		return answers, unusable(fmt.Errorf("%s\nCorrect the requests or what is expected of them, or run all the "+
+			"same with --no-verify", strings.Join(wrong, "\n")))
+	}
+	return answers, nil
+}
+
+// socketLimits returns the limits of this machine. Tests replace it.
+var socketLimits = sockets.Machine
+
+// socketNeeds returns what the connections of a scenario take. Its error says what does not suffice.
+func socketNeeds(ctx context.Context, s *scenarios.Scenario, answers []visit.FirstAnswer, search bool) (
+	needs []sockets.Need, err error) {
+	limits := socketLimits()
+	add := func(n *sockets.Need) {
+		if n != nil {
+			needs = append(needs, *n)
+			if n.Refusal != "" {
+				err = errors.Join(err, errors.New(n.Refusal))
+			}
+		}
+	}
+	add(sockets.Descriptors(s, limits))
+	if search {
+		return needs, err
+	}
+	called := s.AnyHTTP()
+	at := sockets.Service{Addresses: 1, Loopback: visit.IsLocal(&called), ServerCloses: len(answers) > 0 &&
+		!slices.ContainsFunc(answers, func(a visit.FirstAnswer) bool { return !a.Closes })}
+	ports := sockets.Ports(s, at, limits)
+	if ports != nil && ports.Refusal != "" && !at.Loopback { // there may be several addresses
+		target, wrong := httptarget.New(*s.HTTP)
+		if wrong != nil {
+			return needs, wrong
+		}
+		if at.Addresses, wrong = target.Addresses(ctx); wrong != nil {
+			return needs, fmt.Errorf("%s cannot be called: %w", s.HTTP.URL, wrong)
+		}
+		ports = sockets.Ports(s, at, limits)
+	}
+	add(ports)
+	return needs, err
+}
+
+// answerTable returns a table of the first answers, or "" if there are none.
+func answerTable(answers []visit.FirstAnswer, screen *terminal.Screen) string {
+	if len(answers) == 0 {
+		return ""
+	}
+	t := terminal.NewTable(terminal.Column{Title: "request"}, terminal.Column{Title: "method and URL"},
+		terminal.Column{Title: "status"}, terminal.Column{Title: "bytes"}, terminal.Column{Title: "us"})
+	for _, a := range answers {
+		status := format.None
+		if a.Status > 0 {
+			status = strconv.Itoa(a.Status)
+		}
+		t.Row(strings.TrimPrefix(a.Arm+": "+a.Request, ": "), a.Method+" "+a.URL, status, format.Count(a.Size),
+			format.Micros(a.Took))
+	}
+	return "\n" + screen.Wrap("The first answer to each kind of request", "") + "\n" + screen.Blocks(t)
 }

@@ -116,12 +116,15 @@ REF is inconclusive (not shown); 130 interrupted.`,
 				}
 				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
+			if err := readReplays(s, o.stderr, o.progress); err != nil {
+				return err
+			}
 			provided, release, err := provide(cmd.Context(), s, o.progress)
 			defer releasing(release, o.stderr)
 			if err != nil {
 				return notProvided(cmd.Context(), err)
 			}
-			if _, err := verify(cmd, s, provided); err != nil {
+			if _, err := verify(cmd, s, provided, o.stderr, false); err != nil {
 				return err
 			}
 			return run(cmd.Context(), s, provided, &o)
@@ -161,8 +164,7 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 	o.verbosity.add(cmd)
 	f.StringSliceVar(&o.profiles, "profile", nil,
 		"Profile one more visit of each arm at each rate, which is not measured, into the directory profiles of the "+
-			"run. Takes "+
-			"a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
+			"run. Takes a comma-separated `list` of "+strings.Join(visit.Profiles(), ", ")+".")
 	complete(cmd, "profile", listOf(visit.Profiles()...))
 	f.BoolVar(&o.strict, "strict", false,
 		"Exit with 3 if any visit was not valid, an objective is unstable, or a comparison with a revision does "+
@@ -247,11 +249,9 @@ func drawSeed(seed *uint64) {
 	}
 }
 
-// run runs a scenario, prints and keeps its results, and returns the error that the command ends with.
+// run runs a scenario whose replays have been read, prints and keeps its results, and returns the error that the
+// command ends with.
 func run(ctx context.Context, s *scenarios.Scenario, provided visit.Provided, o *runOptions) error {
-	if err := readReplays(s, o.stderr, o.progress); err != nil {
-		return err
-	}
 	drawSeed(&s.Seed)
 	began := time.Now()
 	env := machine.Environment()

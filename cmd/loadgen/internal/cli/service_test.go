@@ -34,6 +34,12 @@ func newShop(t *testing.T) *notingShop {
 		switch {
 		case r.URL.Path == "/missing":
 			w.WriteHeader(http.StatusNotFound)
+		case r.URL.Path == "/moved":
+			http.Redirect(w, r, "/items", http.StatusMovedPermanently)
+		case r.URL.Path == "/away":
+			http.Redirect(w, r, "http://other.test/", http.StatusFound)
+		case r.URL.Path == "/slow":
+			<-r.Context().Done()
 		case r.Method == http.MethodPost:
 			w.WriteHeader(http.StatusCreated)
 		}
@@ -62,16 +68,29 @@ func (s *notingShop) only(t *testing.T) (asked string) {
 
 const shortly = " --qps 400 --duration 200ms --warmup 20ms --rounds 1"
 
+// withBlanks returns arguments with blanks in placeholders for underscores.
+func withBlanks(args []string) []string {
+	for i, arg := range args {
+		if strings.Contains(arg, "{{") {
+			args[i] = strings.ReplaceAll(arg, "_", " ")
+		}
+	}
+	return args
+}
+
 func TestAURLIsATarget(t *testing.T) {
 	for _, c := range []struct{ name, path, flags, want string }{
 		{"GET", "/path", "", "HTTP/1.1 GET /path  "},
 		{"all flags", "/orders", "-X POST -d @order.json -H Content-Type:application/json --http h2c --expect 201 " +
 			"--connections 4", `HTTP/2.0 POST /orders application/json {"id": "{{uuid}}"}`},
 		{"POST with a body", "/orders", "-d hello", "HTTP/1.1 POST /orders  hello"},
+		{"HTTP/2", "/items", "--http 2 --max-connections 3 --reuse never", "HTTP/2.0 GET /items  "},
+		{"a placeholder", "/items/{{int_7_7}}", "", "HTTP/1.1 GET /items/7  "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShop(t)
-			cmd, stdout, stderr := command(t, strings.Fields("run "+s.URL+c.path+" --out out "+c.flags+shortly)...)
+			cmd, stdout, stderr := command(t, withBlanks(strings.Fields("run "+s.URL+c.path+" --out out "+c.flags+
+				shortly))...)
 			order := filepath.Join(cmd.Dir, "order.json")
 			if err := os.WriteFile(order, []byte(`{"id": "{{uuid}}"}`), 0o600); err != nil {
 				t.Fatal(err)
@@ -87,7 +106,8 @@ func TestAURLIsATarget(t *testing.T) {
 				t.Fatal(err)
 			}
 			host := strings.NewReplacer("http://", "", ":", "-").Replace(s.URL)
-			if want := host + strings.ReplaceAll(c.path, "/", "-"); run.Scenario.Name != want {
+			path := strings.NewReplacer("/", "-", "{{", "-", "}}", "", "_", "-", "--", "-").Replace(c.path)
+			if want := host + strings.ReplaceAll(path, "--", "-"); run.Scenario.Name != want {
 				t.Errorf("it is called %s, want %s", run.Scenario.Name, want)
 			}
 			v := run.Visits[0]
@@ -178,8 +198,37 @@ func TestWhatIsWrongWithAServiceIsAnError(t *testing.T) {
 		{"insecure without TLS", "plan http://a/ --insecure", "want https://"},
 		{"spans", "plan http://a/ --spans sdk", "--spans: it applies to calls in this process"},
 		{"a revision", "run http://a/ --compare HEAD", "needs a service that loadgen builds and starts"},
-		{"no scheme", "plan 127.0.0.1:80/path",
-			"The URL of a service begins with its scheme: http://127.0.0.1:80/path"},
+		{"no scheme", "plan 127.0.0.1:80/path", "127.0.0.1:80/path is no scenario and no file: did you mean the " +
+			"service at http://127.0.0.1:80/path?"},
+		{"no scheme, a name", "plan localhost", "did you mean the service at http://localhost?"},
+		{"no scheme, IPv6", "plan [::1]:80?a", "did you mean the service at http://[::1]:80?a?"},
+		{"no scheme, a port", "plan :80/x", "did you mean the service at http://localhost:80/x?"},
+		{"no scheme, a domain", "plan shop.test/items", "The URL of a service begins with its scheme, as " +
+			"http://shop.test/items"},
+		{"one slash", "plan http:/a/", `url is "http:/a/": want http:// or https:// and a host`},
+		{"another scheme", "plan grpc://a/b", `url is "grpc://a/b": want http:// or https://`},
+		{"a port of no service", "plan http://127.0.0.1:{{port}}/", "{{port}} is the port of a service that loadgen " +
+			"starts: want --service beside it"},
+		{"a large port", "plan http://a:99999/", "want a port from 1 to 65535"},
+		{"reuse", "plan http://a/ --reuse often", `--reuse: "often" is not valid: want always, never, or a number`},
+		{"the most connections", "plan http://a/ --connections 8 --max-connections 4",
+			"--max-connections: 4 is less than the 8 connections that are opened first"},
+		{"redirects", "plan http://a/ --redirects -1", "--redirects: -1 is out of range"},
+		{"a certificate without its key", "plan https://a/ --cert a.pem", "want both, or neither"},
+		{"no certificates", "plan https://a/ --ca none.pem", "none.pem"},
+		{"no address", "plan http://a/ --resolve a",
+			`--resolve: "a" is no host with its address: want HOST:ADDRESS or`},
+		{"the address of another host", "plan http://a/ --resolve b:127.0.0.1", `resolve has "b", and only`},
+		{"more workers than connections", "plan http://a/ --no-verify --workers 64",
+			"carry 16 calls at once: want at most as many workers, or more connections (--connections"},
+		{"no command", "http://a/", "Did you mean this? run http://a/"},
+		{"no command and no scheme", "localhost:80", "Did you mean this? run http://localhost:80"},
+		{"a placeholder without data", "plan http://a/?x={{row.id}}", "loadgen: http://a: http: " +
+			"requests[0].path:1:5: " +
+			"row.id needs data: there is none"},
+		{"no socket", "plan http://a/ --unix-socket /nosuch", "start the service, or correct the path of its socket"},
+		{"a flag of other programs", "run http://a/ --rate 50", "Did you mean this? --qps"},
+		{"a letter of other programs", "run http://a/ -c 50", "Did you mean this? --connections"},
 		{"the target alone", "plan --target http", "want a field http with its url, or a URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,6 +253,17 @@ func TestTheFirstAnswersOfAServiceAreChecked(t *testing.T) {
 		{"plan, an error", "plan URL/missing", exitUnusable, 1, []string{"404", lost, "--no-verify"}},
 		{"plan, unverified", "plan URL/missing --no-verify", exitOK, 0, nil},
 		{"plan as JSON", "plan URL/missing --format json", exitUnusable, 1, []string{lost}},
+		{"plan, the way there", "plan URL/items -X PUT", exitOK, 1, []string{"PUT http://127.0.0.1:", "/items",
+			"open files",
+			"ports"}},
+		{"a redirect", "plan URL/moved", exitOK, 1, []string{"warning: http://127.0.0.1:", "/moved answers GET with " +
+			"a redirect to /items, and the redirect is what is measured", "301"}},
+		{"a redirect that is followed", "plan URL/moved --redirects 1", exitOK, 2, []string{"200"}},
+		{"a redirect to another host", "plan URL/away --redirects 1", exitUnusable, 1, []string{"status 302: it " +
+			"leads to http://other.test/, and calls stay with the scheme and host of the URL, http://127.0.0.1:"}},
+		{"the timeout of a call", "plan URL/slow --timeout 20ms", exitUnusable, 1, []string{"took longer than 20ms"}},
+		{"the timeout of a call beyond the default", "plan URL/items --timeout 1h", exitOK, 1, []string{"200"}},
+		{"HTTP/2 that the server lacks", "plan URL/items --http 1.1", exitOK, 1, []string{"protocol http/1.1"}},
 		{"an expected error", "plan URL/missing --expect 404", exitOK, 1, []string{"404"}},
 		{"run", "run URL/missing" + shortly, exitUnusable, 1, []string{lost}},
 		{"capacity", "capacity URL/missing --slo p99<1s", exitUnusable, 1, []string{lost}},

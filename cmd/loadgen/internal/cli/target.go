@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -225,8 +226,22 @@ func (all targets) comparable(cmd *cobra.Command) error {
 	return nil
 }
 
-// looksLikeHost matches a URL without a scheme: a host with a port, and maybe a path.
-var looksLikeHost = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]+(/|$)`)
+// Arguments that may be URLs without a scheme: isHost matches those that are nothing else, a host with a port and
+// localhost; mayBeHost matches those that may be paths, a domain name or an address, with or without a path.
+var (
+	isHost    = regexp.MustCompile(`^//[^/]|^(([A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]+|localhost)([/?]|$)`)
+	mayBeHost = regexp.MustCompile(
+		`^(www\.[^/]+|[0-9]+(\.[0-9]+){3}|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+/.*|\[[0-9A-Fa-f:.]+\].*)$`)
+)
+
+// withScheme returns the URL that an argument without a scheme was probably meant to be.
+func withScheme(arg string) string {
+	arg = strings.TrimPrefix(arg, "//")
+	if strings.HasPrefix(arg, ":") {
+		arg = "localhost" + arg
+	}
+	return "http://" + arg
+}
 
 // notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
 func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
@@ -234,8 +249,10 @@ func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
 	switch meant := meantCommand(cmd, name); {
 	case meant != "":
 		return fmt.Errorf("%w\n%s", err, meant)
-	case looksLikeHost.MatchString(name):
-		return fmt.Errorf("%w\nThe URL of a service begins with its scheme: http://%s", err, name)
+	case isHost.MatchString(name) && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is no scenario and no file: did you mean the service at %s?", name, withScheme(name))
+	case mayBeHost.MatchString(name) && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w\nThe URL of a service begins with its scheme, as %s", err, withScheme(name))
 	case isPath(name):
 		return err
 	case len(own) > 0:

@@ -32,7 +32,7 @@ type file struct {
 	Schema      int                  `json:"schema"`
 	Status      results.Status       `json:"status"`
 	Environment *results.Environment `json:"environment"`
-	Scenario    struct{ Arrivals string }
+	Scenario    struct{ Name, Arrivals string }
 	Search      struct {
 		Options struct{ Probe time.Duration }
 	}
@@ -100,12 +100,34 @@ func parse(path string, data []byte) (*Measured, error) {
 		return nil, fmt.Errorf("%s has schema %d: want %d, which this version of loadgen capacity writes", path,
 			f.Schema, Schema)
 	}
+	f.nameOnly()
 	m, err := f.measured()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m.Source = path
 	return m, nil
+}
+
+// nameOnly calls the only arm of a search by the name of its scenario: nothing distinguishes it from others, and the
+// name of its cell, such as spans=none of a function or target=http, says nothing.
+func (f *file) nameOnly() {
+	if len(f.Answer.Arms) != 1 || f.Scenario.Name == "" {
+		return
+	}
+	arm, name := f.Answer.Arms[0].Arm, f.Scenario.Name
+	rename := func(of *string) {
+		if *of == arm {
+			*of = name
+		}
+	}
+	rename(&f.Answer.Arms[0].Arm)
+	for i := range f.Probes {
+		rename(&f.Probes[i].Evidence.Arm)
+	}
+	for i := range f.Scaling {
+		rename(&f.Scaling[i].Arm)
+	}
 }
 
 // measured are the arms that have a capacity; of the others a warning says why not.

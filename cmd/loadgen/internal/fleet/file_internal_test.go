@@ -98,6 +98,9 @@ func TestCaveatsOfTheSearchAreInTheAnswer(t *testing.T) {
 	with := func(old, new string) string { return file(strings.Replace(sure, old, new, 1), "") }
 	for _, c := range []struct{ name, file, want string }{
 		{"none", file(sure, ""), "It takes 2 instances of a."},
+		{"a scenario of one arm", file(strings.Replace(sure, `"a"`, `"target=http"`, 1),
+			`,"scenario":{"name":"shop"}`),
+			"It takes 2 instances of shop."},
 		{"not precise", with(`"precise":true`, `"precise":false`), "It takes 2 instances of a (not precise)."},
 		{"unconfirmed", file(sure+`,{"arm":"b","verdict":"found","holds":1000,"low":950,"high":1050,"precise":true}`,
 			""), "It takes 2 instances of a; b left out."},

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
@@ -221,6 +222,18 @@ func TestVisitsThatAreNotValidAreCounted(t *testing.T) {
 				t.Errorf("doubt %q, answer %q", doubt, answer)
 			}
 		})
+	}
+}
+
+// Of a service neither bytes nor allocations are measured.
+func TestWhatMayBeReadOfAServiceIsMeasured(t *testing.T) {
+	r := ofARun(t)
+	r.visits.add(&results.Run{Visits: []*results.Visit{{Record: &record.Record{},
+		Connections: &httptarget.Connections{},
+		Verdict:     []record.Reason{{Name: record.NoisyMachine}}}}})
+	if got := r.NotValid(); !strings.HasSuffix(got, ". The numbers of calls and of errors may still be read, times "+
+		"may not.") {
+		t.Error(got)
 	}
 }
 

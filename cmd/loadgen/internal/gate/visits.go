@@ -29,6 +29,7 @@ type visits struct {
 	all, notValid int
 	misled        int            // those not valid that may have measured the machine instead of the target
 	reasons       map[string]int // the visits with each reason
+	service       bool           // they called a service, whose memory is not measured
 }
 
 // add adds the visits of a run.
@@ -41,6 +42,7 @@ func (v *visits) add(run *results.Run) {
 			continue
 		}
 		v.all++
+		v.service = v.service || visit.Connections != nil
 		if len(visit.Verdict) > 0 {
 			v.notValid++
 		}
@@ -97,7 +99,11 @@ func (r *Report) NotValid() string {
 	if !r.visits.void() {
 		return ""
 	}
-	return fmt.Sprintf("NOT VALID: %s. B/op and allocs/op may still be read, times may not.", &r.visits)
+	readable := "B/op and allocs/op"
+	if r.visits.service {
+		readable = "The numbers of calls and of errors"
+	}
+	return fmt.Sprintf("NOT VALID: %s. %s may still be read, times may not.", &r.visits, readable)
 }
 
 // Doubtful returns how many visits are not valid and why, or "".

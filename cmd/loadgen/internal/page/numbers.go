@@ -17,19 +17,31 @@ import (
 type column struct {
 	header, unit string
 	per          float64
+	cost         bool // left out if no cell has it: a service and a function have different costs
 }
 
 // columns are the columns of units in the table of all numbers.
-var columns = []column{{"offered /s", "offered-qps", 1}, {"achieved /s", "achieved-qps", 1},
-	{"p50 µs", "p50-latency-ns", 1e3}, {"p90 µs", "p90-latency-ns", 1e3}, {"p99 µs", "p99-latency-ns", 1e3},
-	{"p99.9 µs", "p99.9-latency-ns", 1e3}, {"service p50 µs", "p50-service-ns", 1e3},
-	{"service p99 µs", "p99-service-ns", 1e3}, {"generator lag p99 µs", "p99-generator-lag-us", 1},
-	{"queue lag p99 µs", "p99-queue-lag-us", 1}, {"CPU µs/op", "cpu-ns/op", 1e3}, {"B/op", "B/op", 1},
-	{"allocs/op", "allocs/op", 1}, {"GCs", "gc-cycles", 1}, {"RSS MiB", "peak-RSS-bytes", 1 << 20}}
+var columns = []column{{"offered /s", "offered-qps", 1, false}, {"achieved /s", "achieved-qps", 1, false},
+	{"p50 µs", "p50-latency-ns", 1e3, false}, {"p90 µs", "p90-latency-ns", 1e3, false},
+	{"p99 µs", "p99-latency-ns", 1e3, false}, {"p99.9 µs", "p99.9-latency-ns", 1e3, false},
+	{"service p50 µs", "p50-service-ns", 1e3, false}, {"service p99 µs", "p99-service-ns", 1e3, false},
+	{"generator lag p99 µs", "p99-generator-lag-us", 1, false}, {"queue lag p99 µs", "p99-queue-lag-us", 1, false},
+	{"CPU µs/op", "cpu-ns/op", 1e3, true}, {"client CPU µs/op", "client-cpu-ns/op", 1e3, true},
+	{"B/op", "B/op", 1, true}, {"allocs/op", "allocs/op", 1, true}, {"GCs", "gc-cycles", 1, true},
+	{"RSS MiB", "peak-RSS-bytes", 1 << 20, true}}
+
+// columnsOf returns the columns of the table of these levels.
+func columnsOf(levels []*level) []column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool {
+		return c.cost && !slices.ContainsFunc(levels, func(l *level) bool {
+			return slices.ContainsFunc(l.cells, func(cell *cell) bool { return !math.IsNaN(cell.median(c.unit)) })
+		})
+	})
+}
 
 // allNumbers returns the table of all numbers, with a group for each level.
 func allNumbers(levels []*level) table {
-	t := table{Header: []string{""}}
+	t, columns := table{Header: []string{""}}, columnsOf(levels)
 	for _, c := range columns {
 		t.Header = append(t.Header, c.header)
 	}
@@ -37,14 +49,14 @@ func allNumbers(levels []*level) table {
 	for _, l := range levels {
 		t.Rows = append(t.Rows, line{Name: l.Name, Class: "group", Fields: make([]field, len(t.Header)-1)})
 		for _, c := range l.cells {
-			t.Rows = append(t.Rows, numbersOf(c))
+			t.Rows = append(t.Rows, numbersOf(c, columns))
 		}
 	}
 	return t
 }
 
 // numbersOf returns the row of a cell.
-func numbersOf(c *cell) line {
+func numbersOf(c *cell, columns []column) line {
 	r := line{Name: c.name}
 	for _, column := range columns {
 		x := c.median(column.unit)

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
@@ -351,6 +352,38 @@ func TestThePageSaysWhatIsMissing(t *testing.T) {
 	}
 	if own := content(pages["own function"]); strings.Contains(own, ">none<") || strings.Contains(own, " us at p50") {
 		t.Error("the page of an own function calls it none, or writes us for µs")
+	}
+}
+
+// The table of all numbers has the costs that were measured: of a service, the CPU time of the client.
+func TestThePageHasTheCostsThatWereMeasured(t *testing.T) {
+	for name, c := range map[string]struct {
+		text      string
+		have, not []string
+	}{
+		"a service": {"target: http\nhttp: {url: http://a/}\nqps: 100\nduration: 1s\nquantile: none\n",
+			[]string{"client CPU µs/op"}, []string{"B/op", "allocs/op", "RSS MiB", ">CPU µs/op"}},
+		"a function": {question, []string{"<th>CPU µs/op", "<th>B/op", "<th>RSS MiB"}, []string{"client CPU"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := made(t, c.text)
+			for _, v := range run.Visits {
+				if run.Scenario.HTTP != nil {
+					v.Connections = &httptarget.Connections{DNS: empty, Connect: empty, TLS: empty}
+				}
+			}
+			text := content(draw(t, run))
+			for _, want := range c.have {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page has no %q", want)
+				}
+			}
+			for _, not := range c.not {
+				if strings.Contains(text, not) {
+					t.Errorf("the page has %q", not)
+				}
+			}
+		})
 	}
 }
 

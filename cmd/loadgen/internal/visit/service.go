@@ -20,8 +20,7 @@ import (
 // callService puts the service of a scenario under load. It starts the service before, and stops it after, if the
 // scenario says how.
 func callService(ctx context.Context, req *Request, l loading) (v *results.Visit, err error) {
-	options := *req.Scenario.HTTP
-	options.Seed = req.Seed
+	options := serviceOptions(req.Scenario, req.Seed)
 	if req.Scenario.Service == nil {
 		return callAt(ctx, req, options, l)
 	}
@@ -92,9 +91,11 @@ func callAt(ctx context.Context, req *Request, options httptarget.Options, l loa
 		return nil, err
 	}
 	defer target.Close()
-	if most := target.MaxWorkers(); s.Workers > most {
-		return nil, fmt.Errorf("workers is %d, and the connections to %s carry %d calls at once: want at most as "+
-			"many workers, or more connections", s.Workers, options.URL, most)
+	if err := enoughRows(s, target, req.Cell.Level); err != nil {
+		return nil, err
+	}
+	if err := enoughConnections(s, target); err != nil {
+		return nil, err
 	}
 	l.target, l.keys = target, target.Keys()
 	if s.KeysOf(req.Cell.Level) != nil { // a replay names the request of each call
@@ -104,7 +105,8 @@ func callAt(ctx context.Context, req *Request, options httptarget.Options, l loa
 	}
 	l.workers = min(target.Workers(), bench.MaxWorkers)
 	l.mostWorkers = min(target.MaxWorkers(), bench.MaxWorkers)
-	l.local = isLocal(&options)
+	l.local = IsLocal(&options)
+	l.numberFrom, l.first = target.NumberFrom, uint64(len(target.Names())) // after those of FirstAnswers
 	v, err := l.measure(ctx)
 	if err != nil {
 		return nil, err
@@ -122,8 +124,12 @@ func openService(ctx context.Context, options httptarget.Options) (*httptarget.T
 	}
 	if err := target.Open(ctx); err != nil {
 		target.Close()
+		advice := remedy(record.KindOf(err))
+		if options.UnixSocket != "" && ctx.Err() == nil {
+			advice = ": start the service, or correct the path of its socket (--unix-socket)"
+		}
 		return nil, fmt.Errorf("%s cannot be called: %s%s", options.URL,
-			strings.TrimPrefix(err.Error(), "httptarget: "), remedy(record.KindOf(err)))
+			strings.TrimPrefix(err.Error(), "httptarget: "), advice)
 	}
 	return target, nil
 }
@@ -140,7 +146,7 @@ type FirstAnswer struct {
 // each arm of a service before.
 func FirstAnswers(ctx context.Context, s *scenarios.Scenario, p Provided) (answers []FirstAnswer, err error) {
 	if s.Service == nil {
-		return firstAnswers(ctx, s, *s.HTTP)
+		return firstAnswers(ctx, serviceOptions(s, s.Seed))
 	}
 	seen := map[string]bool{}
 	for _, c := range s.Cells() {
@@ -168,25 +174,24 @@ func firstAnswersOf(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell
 	if err != nil {
 		return nil, err
 	}
-	options, err := up.addressed(*s.HTTP)
+	options, err := up.addressed(serviceOptions(s, s.Seed))
 	if err == nil {
-		answers, err = firstAnswers(ctx, s, options)
+		answers, err = firstAnswers(ctx, options)
 	}
 	_, stopErr := up.Stop(ctx)
 	return answers, errors.Join(err, stopErr, up.closeSink(ctx))
 }
 
 // firstAnswers sends one request of each kind to a service that runs.
-func firstAnswers(ctx context.Context, s *scenarios.Scenario, options httptarget.Options) (answers []FirstAnswer,
-	err error) {
-	options.Seed, options.Connections, options.MaxConnections = s.Seed, 1, 1
+func firstAnswers(ctx context.Context, options httptarget.Options) (answers []FirstAnswer, err error) {
+	options.Connections, options.MaxConnections = 1, 1
 	target, err := openService(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	defer target.Close()
-	for _, name := range target.Names() {
-		answer, err := target.Try(ctx, name, 0)
+	for n, name := range target.Names() {
+		answer, err := target.Try(ctx, name, uint64(n))
 		answers = append(answers, FirstAnswer{Request: name, Answer: answer, Err: err})
 	}
 	return answers, ctx.Err()
@@ -194,14 +199,15 @@ func firstAnswers(ctx context.Context, s *scenarios.Scenario, options httptarget
 
 // remedies are what to do about connections that cannot be opened, by the kind of the failure.
 var remedies = map[string]string{
-	record.KindDNS:            "correct the host of the URL, or give its address in http.resolve",
+	record.KindDNS:            "correct the host of the URL, or give its address with --resolve (http.resolve)",
 	record.KindRefused:        "start the service, or correct the host and the port of the URL",
 	record.KindConnectTimeout: "check that a firewall lets connections through, or raise http.timeout.connect",
 	record.KindTLSExpired:     "renew the certificate, or accept any with --insecure (http.tls.insecure)",
-	record.KindTLSAuthority:   "name its certificate authority in http.tls.ca, or accept any with --insecure",
-	record.KindTLSName:        "correct the host of the URL, give http.tls.serverName, or accept any with --insecure",
+	record.KindTLSAuthority: "name its certificate authority, or a certificate that it signed itself, with --ca " +
+		"(http.tls.ca), or accept any with --insecure",
+	record.KindTLSName: "correct the host of the URL, give http.tls.serverName, or accept any with --insecure",
 	record.KindTLSHandshake: "check that the port is one for https://, and that the server speaks the protocol " +
-		"(--http) and accepts the certificate in http.tls",
+		"(--http) and accepts the certificate of --cert (http.tls.cert)",
 	record.KindNoPorts:       "use fewer connections, or another address of the service",
 	record.KindNoDescriptors: "use fewer connections, or raise the limit of open files (ulimit -n)",
 	record.KindCanceled:      "",
@@ -219,8 +225,8 @@ func remedy(kind string) string {
 	return ": " + text
 }
 
-// isLocal reports whether a service has a loopback address, or a socket of this machine. It does not look up hosts.
-func isLocal(o *httptarget.Options) bool {
+// IsLocal reports whether a service has a loopback address, or a socket of this machine. It does not look up hosts.
+func IsLocal(o *httptarget.Options) bool {
 	if o.UnixSocket != "" {
 		return true
 	}

@@ -136,7 +136,7 @@ func TestWhichServicesAreOnThisMachine(t *testing.T) {
 			Resolve: map[string]string{"localhost": "192.0.2.1"}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := isLocal(&c.options); got != c.want {
+			if got := IsLocal(&c.options); got != c.want {
 				t.Error(got)
 			}
 		})

@@ -106,7 +106,11 @@ type loading struct {
 	workers, mostWorkers int
 	local                bool     // the target is a service on this machine
 	up                   *started // that service, if the visit started it
-	givenUp              uint64   // calls, which may still be in the target
+	// numberFrom sets the number of the first call of a run of a service; nil for another target. First is the number
+	// of the visit's first call.
+	numberFrom func(first uint64)
+	first      uint64
+	givenUp    uint64 // calls, which may still be in the target
 }
 
 // measure puts the target under load, first to warm it up and then to measure it.
@@ -119,6 +123,7 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 	}
 	v := &results.Visit{Cell: req.Cell, Began: time.Now().UTC()}
 	var warmed, left uint64 // calls of the warm-up that ended, and those of them that were abandoned
+	l.number(0)
 	if s.Warmup > 0 {
 		warm, err := warmup(ctx, req, run)
 		if err != nil {
@@ -126,6 +131,7 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 		}
 		v.Warmup, warmed, left = warm.Offered, warm.Done+warm.Failed, warm.GivenUp
 		l.givenUp = left
+		l.number(warm.Offered)
 	}
 	if err := arrivals(req, &run); err != nil {
 		return nil, err
@@ -171,6 +177,14 @@ func (l *loading) spent() time.Duration {
 		return 0
 	}
 	return l.up.spent()
+}
+
+// number makes the calls of the next run of a service follow those of the visit before it. All arms of a round have
+// the same arrivals, so that they make the same requests.
+func (l *loading) number(before uint64) {
+	if l.numberFrom != nil {
+		l.numberFrom(l.first + before)
+	}
 }
 
 // spansOf returns the numbers of spans of these calls, or nil if the pipeline does not count them.
