@@ -106,9 +106,9 @@ func planOfScaling(t *testing.T, f *capacity.File) {
 		f.Throughputs[i].Achieved = law.Throughput(float64(f.Throughputs[i].Workers))
 	}
 	f.Scale()
-	const want = "spans=none: 2,000/s alone ("
+	const want = ": 2,000/s alone ("
 	text := strings.Join(strings.Fields(f.Text(plainScreen(), capacity.Reading{})), " ")
-	if !strings.Contains(text, want) ||
+	if !strings.Contains(text, "spans=none"+want) ||
 		!strings.Contains(text, "; no peak is shown: kappa may be 0") {
 		t.Error(text)
 	}
@@ -121,7 +121,7 @@ func planOfScaling(t *testing.T, f *capacity.File) {
 	}
 	code, text, log := execute(t, "capacity", "plan", "--all", "--peak", "1000", dir)
 	if code != 0 || !strings.Contains(text,
-		"How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- "+want) {
+		"How an instance scales: the Universal Scalability Law, with 95% intervals\n\n- turnstile"+want) {
 		t.Errorf("exit %d\n%s\n%s", code, text, log)
 	}
 }

@@ -77,6 +77,8 @@ func TestARunThatThePortsOrDescriptorsCannotGiveIsRefused(t *testing.T) {
 			"takes up to 1,032 descriptors, for 1,000 connections and 32 other files, and a process may have 1,024"},
 		{"capacity", "capacity http://shop.test/ --slo p99<1s --connections 1000" + remote, linux, exitUnusable,
 			"1,032 descriptors"},
+		{"connections that are added", "plan http://shop.test/ --max-connections 64" + remote, linux, exitOK,
+			"16 to 64 connections, protocol auto open files 96 of 1,024"},
 		{"unknown limits", "plan http://shop.test/ --reuse never --connections 90000" + minute + remote, unknown,
 			exitOK,
 			"protocol auto estimators"},

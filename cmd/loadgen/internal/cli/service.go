@@ -95,9 +95,13 @@ func cutTemplate(address string) (base, path string) {
 
 // serviceLine describes a service: its requests, its connections and the protocol.
 func serviceLine(o *httptarget.Options) string {
+	first := cmp.Or(o.Connections, httptarget.DefaultConnections)
+	connections := format.Plural(first, "connection")
+	if o.MaxConnections > first {
+		connections = fmt.Sprintf("%s to %s", format.Count(first), format.Plural(o.MaxConnections, "connection"))
+	}
 	return fmt.Sprintf("%s, %s of request, %s, protocol %s", o.URL, format.Plural(max(len(o.Requests), 1), "kind"),
-		format.Plural(cmp.Or(o.Connections, httptarget.DefaultConnections), "connection"),
-		cmp.Or(o.Protocol, httptarget.Auto))
+		connections, cmp.Or(o.Protocol, httptarget.Auto))
 }
 
 // serviceFlags are the flags about a service, in the order of help texts.

@@ -94,22 +94,27 @@ func Ports(s *scenarios.Scenario, at Service, limits Limits) *Need {
 			format.Count(n.Takes), format.Count(n.Has), held)
 	}
 	if n.Takes > n.Has {
-		n.Refusal = refusal(n, s, held)
+		n.Refusal = refusal(n, s, at, held)
 	}
 	return n
 }
 
 // refusal says that there are too few ports, and what to do.
-func refusal(n *Need, s *scenarios.Scenario, held time.Duration) string {
+func refusal(n *Need, s *scenarios.Scenario, at Service, held time.Duration) string {
 	remedy := "use fewer connections (--connections), or longer visits (--duration)"
 	if s.HTTP.Reuse > 0 {
 		perSecond := float64(n.Has-min(most(s.HTTP), n.Has)) / held.Seconds()
 		remedy = fmt.Sprintf("that allows %s new connections a second: make more requests on each (--reuse always), "+
 			"or lower the rate", format.Digits(math.Floor(perSecond), 6))
 	}
-	return fmt.Sprintf("the run takes up to %s local ports, and this machine has %s for the address of the service "+
+	of := "the address"
+	if at.Addresses > 1 {
+		of = fmt.Sprintf("the %d addresses", at.Addresses)
+	}
+	return fmt.Sprintf("the run takes up to %s local ports, and this machine has %s for %s of the service "+
 		"(net.ipv4.ip_local_port_range), each of which stays taken for %v after loadgen closed its connection "+
-		"(TIME_WAIT): %s; or give the machine more ports", format.Count(n.Takes), format.Count(n.Has), held, remedy)
+		"(TIME_WAIT): %s; or give the machine more ports", format.Count(n.Takes), format.Count(n.Has), of, held,
+		remedy)
 }
 
 // A span is the visits of a cell: how long one takes, and how many connections loadgen closes in it.

@@ -60,12 +60,14 @@ func TestThePortsOfARunAreThoseOpenAndThoseHeld(t *testing.T) {
 func TestANeedThatIsTooLargeIsRefused(t *testing.T) {
 	s := decode(t, "reuse: never, connections: 70", "warmup: 0\nrounds: 1\nqps: 100\nduration: 20s")
 	ports, descriptors := sockets.Ports(s, sockets.Service{Addresses: 1}, limits), sockets.Descriptors(s, limits)
+	two := sockets.Ports(s, sockets.Service{Addresses: 2}, limits)
 	for _, c := range []struct {
 		need *sockets.Need
 		want string
 	}{
 		{ports, "takes up to 2,070 local ports, and this machine has 1,000"},
 		{ports, "that allows 15 new connections a second"},
+		{two, "and this machine has 2,000 for the 2 addresses of the service"},
 		{descriptors, "takes up to 102 descriptors, for 70 connections and 32 other files, and a process may have " +
 			"100"},
 	} {

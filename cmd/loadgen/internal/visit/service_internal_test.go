@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -140,5 +141,18 @@ func TestWhichServicesAreOnThisMachine(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// The timeout of a scenario replaces the default of its service, and nothing that the service says itself.
+func TestTheTimeoutOfACallBoundsACallToAService(t *testing.T) {
+	for _, c := range []struct{ call, service, want time.Duration }{
+		{0, 0, 0}, {time.Hour, 0, time.Hour}, {time.Hour, time.Second, time.Second}, {0, time.Second, time.Second},
+	} {
+		s := &scenarios.Scenario{Timeout: c.call,
+			HTTP: &httptarget.Options{Timeout: httptarget.Timeout{Total: c.service}}}
+		if o := serviceOptions(s, 7); o.Timeout.Total != c.want || o.Seed != 7 || s.HTTP.Seed != 0 {
+			t.Errorf("%v and %v: %v, want %v", c.call, c.service, o.Timeout.Total, c.want)
+		}
 	}
 }
