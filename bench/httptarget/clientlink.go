@@ -64,7 +64,7 @@ func dialed(ctx context.Context) (net.Conn, error) {
 func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url.URL, o *Options) (
 	*clientLink, error) {
 	host, port := address(base)
-	conn, err := t.NewClientConn(context.WithValue(ctx, connKey{}, c), base.Scheme, hostPort(host, port))
+	conn, err := t.NewClientConn(context.WithValue(ctx, connKey{}, c), base.Scheme, net.JoinHostPort(host, port))
 	if err != nil {
 		_ = c.Close() // the error says why it is of no use
 		return nil, network("dial", base.String(), err)
@@ -215,7 +215,7 @@ func (x *exchange) forNetHTTP(ctx context.Context) (*http.Request, error) {
 	}
 	target.Scheme, target.Host = x.base.Scheme, x.base.Host
 	r := &http.Request{Method: x.method, URL: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: x.header(), Host: string(x.host.append(nil, &x.values)), Close: x.close}
+		Header: x.header(), Host: string(x.host.Append(nil, &x.values)), Close: x.close}
 	if len(x.body) > 0 {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(x.body)), int64(len(x.body))
 	}

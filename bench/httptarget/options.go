@@ -1,14 +1,16 @@
 package httptarget
 
 import (
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/dial"
+	"github.com/loadgen-go/loadgen/bench/template"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -71,14 +73,14 @@ const (
 	H2C   = "h2c"      // HTTP/2 without TLS, with prior knowledge
 )
 
-// TLS says how to verify the server, and how to identify to it. Files are in PEM.
-type TLS struct {
-	CA         string `json:"ca,omitempty"`         // certificates to trust instead of the system's
-	Cert       string `json:"cert,omitempty"`       // certificate of the client; needs Key
-	Key        string `json:"key,omitempty"`        // its private key
-	ServerName string `json:"serverName,omitempty"` // name to ask for and to verify; by default the host of the URL
-	Insecure   bool   `json:"insecure,omitempty"`   // accepts any certificate
-}
+// TLS says how to verify the server, and how to identify to it.
+type TLS = dial.TLS
+
+// Data is a table whose rows fill templates.
+type Data = template.Data
+
+// Connections is the account of the connections of a target.
+type Connections = dial.Connections
 
 // Timeout bounds the phases of a call. A field that is 0 has its default; a negative one has no bound.
 type Timeout struct {
@@ -124,15 +126,6 @@ func (b *Body) UnmarshalYAML(decode func(any) error) error {
 	}
 	type fields Body // without this method
 	return decode((*fields)(b))
-}
-
-// Data is a table whose rows fill templates.
-type Data struct {
-	// CSV is the name of a file of comma-separated values. Its first row has the names of the columns.
-	CSV string `json:"csv"`
-	// Pick says which row a call uses: "random", "sequential" (again from the first after the last)
-	// or "unique", which fails calls after the last row. The default is random.
-	Pick string `json:"pick,omitempty"`
 }
 
 // DefaultConnections is the number of connections of a service whose options do not say it.
@@ -207,6 +200,18 @@ func (p *problems) add(format string, args ...any) {
 	*p = append(*p, fmt.Errorf("httptarget: "+format, args...))
 }
 
+// join adds an error of another package, which may list several.
+func (p *problems) join(err error) {
+	var list interface{ Unwrap() []error }
+	if !errors.As(err, &list) {
+		p.add("%w", err)
+		return
+	}
+	for _, err := range list.Unwrap() {
+		p.add("%w", err)
+	}
+}
+
 // Check returns an error that lists everything that is wrong with o, or nil. It reads the files that o
 // names. [New] calls it.
 func (o Options) Check() error {
@@ -224,9 +229,6 @@ func (o *Options) check(p *problems) {
 				p.add("resolve of %q is %q: want an IP address, or one with a port, such as 127.0.0.1:8080", from, to)
 			}
 		}
-	}
-	if (o.TLS.Cert == "") != (o.TLS.Key == "") {
-		p.add("tls.cert is %q and tls.key is %q: want both, or neither", o.TLS.Cert, o.TLS.Key)
 	}
 	names := map[string]bool{}
 	for i := range o.Requests {
@@ -335,6 +337,3 @@ func address(u *url.URL) (host, port string) {
 	}
 	return u.Hostname(), port
 }
-
-// hostPort is the key of Options.Resolve with a port.
-func hostPort(host, port string) string { return net.JoinHostPort(host, port) }

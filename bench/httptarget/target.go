@@ -11,22 +11,24 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/dial"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/template"
 )
 
 // A Target is a service under load. It is safe for concurrent use.
 type Target struct {
 	options    Options
 	base       *url.URL
-	dialer     *dialer
+	dialer     *dial.Dialer
 	transports map[string]*http.Transport // by protocol
 	pool       pool
 	requests   []*request
 	byName     map[string]*request
 	keys       schedule.Keys
-	unique     *table        // the shortest table whose rows are used once; nil if there is none
-	calls      atomic.Uint64 // made by Call, which is not told their numbers
+	unique     *template.Table // the shortest table whose rows are used once; nil if there is none
+	calls      atomic.Uint64   // made by Call, which is not told their numbers
 }
 
 var _ bench.Timed = (*Target)(nil)
@@ -48,7 +50,7 @@ func New(options Options) (*Target, error) {
 	}
 	host, port := address(base)
 	if t.dialer, err = newDialer(&o, base.Scheme, host, port); err != nil {
-		p = append(p, err)
+		p.join(err)
 	}
 	t.transports = map[string]*http.Transport{}
 	for _, protocol := range []string{HTTP1, H2, H2C} {
@@ -64,10 +66,12 @@ func New(options Options) (*Target, error) {
 // prepare prepares the requests, and adds what is wrong with them.
 func (t *Target) prepare(p *problems) {
 	o := &t.options
-	cut := &parser{seed: o.Seed, vars: o.Vars, tables: readTables(o.Data, o.Seed, p)}
-	if len(cut.tables) < len(o.Data) {
+	tables, err := template.ReadTables(o.Data, o.Seed)
+	if err != nil {
+		p.join(err)
 		return // every use of the others would be an error too
 	}
+	cut := &template.Parser{Seed: o.Seed, Vars: o.Vars, Tables: tables}
 	var keys []string
 	var weights []float64
 	for i := range o.Requests {
@@ -83,15 +87,10 @@ func (t *Target) prepare(p *problems) {
 	if len(*p) > 0 {
 		return
 	}
-	var err error
 	if t.keys, err = schedule.Weighted(keys, weights, o.Seed); err != nil {
 		*p = append(*p, err)
 	}
-	for _, table := range cut.tables {
-		if table.pick == pickUnique && (t.unique == nil || len(table.rows) < len(t.unique.rows)) {
-			t.unique = table
-		}
-	}
+	t.unique = template.Unique(tables)
 }
 
 // Open returns a target whose connections are open. It is [New] and [Target.Open]. The target should be
@@ -208,14 +207,11 @@ func (t *Target) Keys() schedule.Keys { return t.keys }
 // MostCalls returns the number of calls that the data suffices for, if rows are used once; ok is false if
 // there is no limit.
 func (t *Target) MostCalls() (calls uint64, ok bool) {
-	if t.unique == nil {
-		return 0, false
-	}
-	return uint64(len(t.unique.rows)), true
+	return t.unique.MostCalls()
 }
 
 // Connections returns the account of the connections so far.
-func (t *Target) Connections() Connections { return t.dialer.connections() }
+func (t *Target) Connections() Connections { return t.dialer.Connections() }
 
 // Request returns the bytes that HTTP/1.1 sends for call n of the request with the given name. (HTTP/2
 // sends the same method, path, headers and body in its own encoding.)
@@ -232,9 +228,8 @@ func (t *Target) Request(name string, n uint64) ([]byte, error) {
 
 // request returns the request of a call with a key. The key "" chooses it by weight.
 func (t *Target) request(key string, n uint64) (*request, error) {
-	if t.unique != nil && n >= uint64(len(t.unique.rows)) {
-		return nil, fail(record.KindNoRequest, "%s has %d rows to be used once, and this is call %d: want more rows, "+
-			"fewer calls, or another pick", t.unique.file, len(t.unique.rows), n+1)
+	if err := t.unique.Spent(n); err != nil {
+		return nil, fail(record.KindNoRequest, "%w", err)
 	}
 	if key == "" {
 		if len(t.requests) == 1 {
