@@ -112,15 +112,15 @@ func (p *Parser) Parse(where, text string, q Quoting) (Template, error) {
 		}
 		next, end, problem := p.placeholder(text, at, q)
 		if problem != nil {
-			return nil, fmt.Errorf("%s:%s: %s", where, position(text, problem.at), problem.why)
+			return nil, fmt.Errorf("%s:%s: %s", where, Position(text, problem.at), problem.why)
 		}
 		t, at = append(t, next), end
 	}
 	return t, nil
 }
 
-// position returns the line and the column of a byte of a text, counted from 1.
-func position(text string, at int) string {
+// Position returns the line and the column of a byte of a text, counted from 1.
+func Position(text string, at int) string {
 	line := strings.Count(text[:at], "\n") + 1
 	column := len([]rune(text[strings.LastIndex(text[:at], "\n")+1:at])) + 1
 	return fmt.Sprintf("%d:%d", line, column)

@@ -13,6 +13,7 @@ import (
 // libraries and rooms hold what each package may import of this module, besides the standard library and the modules
 // of others. The order is that in which a datum goes its way: a package imports only what comes before it.
 var libraries = map[string][]string{
+	"internal/witness":      {},
 	"internal/jsonfile":     {},
 	"internal/property":     {},
 	"internal/rng":          {},
