@@ -75,7 +75,8 @@ func (observer) HandleConn(context.Context, stats.ConnStats) {}
 var _ stats.Handler = observer{}
 
 // do makes the call on a connection of a place. If the server has not processed it because the connection ended, the
-// call is made again, once, on another connection.
+// call is made again, once, on another connection. (Grpc-go itself sends a call again, once, that the server refused
+// without processing it.)
 func (c *call) do(parent context.Context, at *place) error {
 	ctx, cancel := parent, context.CancelFunc(func() {})
 	if c.request.deadline > 0 {
@@ -88,17 +89,15 @@ func (c *call) do(parent context.Context, at *place) error {
 	}
 	err = c.make(ctx, l)
 	if err != nil && c.unprocessed(ctx, err) {
-		sent := c.headers.Load() > 0
-		again, getErr := at.get(ctx, l)
-		if getErr != nil {
-			return c.unconnected(parent, ctx, getErr)
+		if l, err = at.get(ctx, l); err != nil {
+			return c.unconnected(parent, ctx, err)
 		}
-		if sent {
-			at.target.dialer.Count(func(n *dial.Connections) { n.Resent++ })
-		}
-		l, c.sent, c.ended = again, 0, nil
+		c.sent, c.ended = 0, nil
 		c.wrote.Store(0)
 		err = c.make(ctx, l)
+	}
+	if again := c.headers.Load() - 1; again > 0 {
+		at.target.dialer.Count(func(n *dial.Connections) { n.Resent += uint64(again) })
 	}
 	return c.result(parent, l, err)
 }
@@ -143,12 +142,14 @@ func (c *call) unconnected(parent, ctx context.Context, err error) error {
 
 // result returns the error of a call that ended with an error of grpc-go, or nil if it ended as expected.
 func (c *call) result(parent context.Context, l *link, err error) error {
-	var kinded interface{ Kind() string }
-	switch {
-	case errors.As(err, &kinded):
-		return err // of ours
-	case err != nil && parent.Err() != nil:
-		return dial.Interrupted(parent)
+	if err != nil {
+		var kinded interface{ Kind() string }
+		switch {
+		case errors.As(err, &kinded):
+			return err // of ours
+		case parent.Err() != nil:
+			return dial.Interrupted(parent)
+		}
 	}
 	c.code = status.Code(err)
 	if c.code == codes.Unavailable && !c.answered.Load() {

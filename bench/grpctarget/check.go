@@ -7,12 +7,13 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/loadgen-go/loadgen/internal/problems"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"google.golang.org/grpc/codes"
 )
 
 // check adds what is wrong with the fields of o, which has its defaults, besides files and templates.
-func (o *Options) check(p *problems) {
+func (o *Options) check(p *problems.List) {
 	for _, field := range []struct {
 		name               string
 		value, least, most int
@@ -23,18 +24,18 @@ func (o *Options) check(p *problems) {
 		{"maxMessage", o.MaxMessage, 1, 1 << 30},
 	} {
 		if field.value < field.least || field.value > field.most {
-			p.add("%s is %d: want %d to %d", field.name, field.value, field.least, field.most)
+			p.Add("%s is %d: want %d to %d", field.name, field.value, field.least, field.most)
 		}
 	}
 	for from, to := range o.Resolve {
 		if _, err := netip.ParseAddr(to); err != nil {
 			if _, err := netip.ParseAddrPort(to); err != nil {
-				p.add("resolve of %q is %q: want an IP address, or one with a port, such as 127.0.0.1:8080", from, to)
+				p.Add("resolve of %q is %q: want an IP address, or one with a port, such as 127.0.0.1:8080", from, to)
 			}
 		}
 	}
 	if !plain(o.Authority) {
-		p.add("authority is %q: want visible characters of ASCII", o.Authority)
+		p.Add("authority is %q: want visible characters of ASCII", o.Authority)
 	}
 	o.Schema.check(p)
 	names := map[string]bool{}
@@ -49,29 +50,29 @@ func plain(s string) bool {
 }
 
 // check adds what is wrong with r, which is request i. Names are the names of the requests before it.
-func (r *Request) check(p *problems, i int, names map[string]bool) {
+func (r *Request) check(p *problems.List, i int, names map[string]bool) {
 	where := fmt.Sprintf("requests[%d]", i)
 	if names[r.Name] {
-		p.add("%s.name is %q, as of a request before it: want different names", where, r.Name)
+		p.Add("%s.name is %q, as of a request before it: want different names", where, r.Name)
 	}
 	names[r.Name] = true
 	if strings.ContainsFunc(r.Name, unicode.IsControl) {
-		p.add("%s.name is %q: want it without control characters", where, r.Name)
+		p.Add("%s.name is %q: want it without control characters", where, r.Name)
 	}
 	if r.Weight < 1 || r.Weight > 1_000_000 {
-		p.add("%s.weight is %d: want 1 to 1000000", where, r.Weight)
+		p.Add("%s.weight is %d: want 1 to 1000000", where, r.Weight)
 	}
 	if _, _, err := splitMethod(r.Method); err != nil {
-		p.add("%s.method %w", where, err)
+		p.Add("%s.method %w", where, err)
 	}
 	if r.Stream.Send < 0 || r.Stream.Send > mostSent {
-		p.add("%s.stream.send is %d: want 1 to %d, or nothing for each message once", where, r.Stream.Send, mostSent)
+		p.Add("%s.stream.send is %d: want 1 to %d, or nothing for each message once", where, r.Stream.Send, mostSent)
 	}
 	if r.Stream.Every < 0 {
-		p.add("%s.stream.every is %v: want a duration such as 10ms", where, r.Stream.Every)
+		p.Add("%s.stream.every is %v: want a duration such as 10ms", where, r.Stream.Every)
 	}
 	if _, err := r.Stream.most(); err != nil {
-		p.add("%s.stream.%w", where, err)
+		p.Add("%s.stream.%w", where, err)
 	}
 	r.Expect.check(p, where+".expect")
 }
@@ -89,16 +90,16 @@ func (s *Stream) most() (n int, err error) {
 }
 
 // check adds what is wrong with the fields of e, besides paths in JSON.
-func (e *Expect) check(p *problems, where string) {
+func (e *Expect) check(p *problems.List, where string) {
 	code, err := parseCode(e.Code)
 	if err != nil {
-		p.add("%s.code is %w", where, err)
+		p.Add("%s.code is %w", where, err)
 	}
 	if err == nil && code != codes.OK && len(e.JSON)+len(e.FirstJSON) > 0 {
-		p.add("%s.code is %v, and there are values of JSON: want code OK, with which messages come", where, code)
+		p.Add("%s.code is %v, and there are values of JSON: want code OK, with which messages come", where, code)
 	}
 	if e.MaxLatency < 0 {
-		p.add("%s.maxLatency is %v: want a duration above 0", where, e.MaxLatency)
+		p.Add("%s.maxLatency is %v: want a duration above 0", where, e.MaxLatency)
 	}
 }
 

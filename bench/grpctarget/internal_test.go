@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
@@ -170,7 +172,46 @@ func FuzzProtoset(f *testing.F) {
 	})
 }
 
-// The second client that wants a connection is told that there is none, so that nothing is opened behind our back.
+// A connection that takes no more calls is closed with its client, when the last of its calls has ended.
+func TestALinkIsClosedAfterItsLastCall(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := grpc.NewServer()
+	defer service.Stop()
+	go func() { _ = service.Serve(l) }() // until it is stopped
+	target, err := New(Options{Address: l.Addr().String(), Method: "shop.Orders/Create",
+		Schema: Schema{Proto: []string{"testdata/shop.proto"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	at := &place{target: target}
+	defer at.close()
+	get := func(broken *link) *link {
+		l, err := at.get(t.Context(), broken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	first := get(nil)
+	if again := get(nil); again != first {
+		t.Error("a second call has another connection")
+	}
+	if second := get(first); second == first {
+		t.Error("a call has a connection that must not be used")
+	}
+	for _, want := range []connectivity.State{connectivity.Ready, connectivity.Shutdown} {
+		first.put()
+		if got := first.cc.GetState(); got != want {
+			t.Errorf("the client of the first connection is %v: want %v", got, want)
+		}
+	}
+}
+
+// A server that closes before it sends a frame of HTTP/2 is no server of gRPC.
 func TestACallBeforeTheConnectionIsReadyFails(t *testing.T) {
 	client, server := net.Pipe()
 	_ = server.Close()

@@ -114,6 +114,27 @@ func TestPhasesOfOpeningFail(t *testing.T) {
 	}
 }
 
+// The server is told the name of the service.
+func TestAuthority(t *testing.T) {
+	s := server(t)
+	for _, c := range []struct{ name, address, authority, want string }{
+		{"the address", s.Plain, "", s.Plain}, {"a socket", "unix://" + s.Unix, "", "localhost"},
+		{"another one", s.Plain, "shop.test:1", "shop.test:1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			md := unique("")
+			target := open(t, grpctarget.Options{Address: c.address, Authority: c.authority, Method: create,
+				Metadata: md})
+			if err := target.Call(context.Background(), ""); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.seen(t, md).Authority; got != c.want {
+				t.Errorf("the authority %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // The schema comes from both versions of reflection, or from files, and says what is missing.
 func TestSchemas(t *testing.T) {
 	s := server(t)

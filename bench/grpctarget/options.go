@@ -1,7 +1,6 @@
 package grpctarget
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -189,25 +188,6 @@ func (o *Options) inherit(r *Request) {
 	}
 	if r.Expect.isZero() {
 		r.Expect = o.Expect
-	}
-}
-
-// problems collects everything that is wrong with options.
-type problems []error
-
-func (p *problems) add(format string, args ...any) {
-	*p = append(*p, fmt.Errorf("grpctarget: "+format, args...))
-}
-
-// join adds an error of another package, which may list several.
-func (p *problems) join(err error) {
-	list, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		p.add("%w", err)
-		return
-	}
-	for _, err := range list.Unwrap() {
-		p.join(err)
 	}
 }
 

@@ -113,7 +113,7 @@ func (r *request) parseMetadata(cut *template.Parser, all, own map[string]string
 		var err error
 		switch {
 		case !metadataName.MatchString(name):
-			err = fmt.Errorf("%s: the name is not valid: want letters, digits, - _ and .", wheres[name])
+			err = fmt.Errorf("%s: the name is not valid: want letters, digits, points, - and _", wheres[name])
 		case slices.Contains(ownMetadata, name) || strings.HasPrefix(name, "grpc-"):
 			err = fmt.Errorf("%s follows from the protocol: want it left out", wheres[name])
 		default:

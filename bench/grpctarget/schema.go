@@ -13,6 +13,7 @@ import (
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/reporter"
+	"github.com/loadgen-go/loadgen/internal/problems"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -53,15 +54,15 @@ func (s *Schema) UnmarshalYAML(decode func(any) error) error {
 func (s *Schema) reflects() bool { return len(s.Proto) == 0 && s.Protoset == "" }
 
 // check adds what is wrong with s, besides its files.
-func (s *Schema) check(p *problems) {
+func (s *Schema) check(p *problems.List) {
 	switch {
 	case s.From != "" && s.From != fromReflection:
-		p.add("schema is %q%s: want reflection, {proto: [FILES]} or {protoset: FILE}", s.From,
+		p.Add("schema is %q%s: want reflection, {proto: [FILES]} or {protoset: FILE}", s.From,
 			spelling.Meant(s.From, []string{fromReflection}))
 	case len(s.Proto) > 0 && s.Protoset != "" || s.From != "" && !s.reflects():
-		p.add("schema has several sources: want one of reflection, proto and protoset")
+		p.Add("schema has several sources: want one of reflection, proto and protoset")
 	case len(s.Import) > 0 && len(s.Proto) == 0:
-		p.add("schema has import without proto: want the files that import these")
+		p.Add("schema has import without proto: want the files that import these")
 	}
 }
 

@@ -107,6 +107,7 @@ type count struct {
 	Requests, Peak, Messages int64
 	Connections              int
 	Deadlines                int64  // calls that came with a deadline
+	Authority                string // of the last call
 	Digest                   string // of all messages and metadata, whatever their order
 }
 
@@ -186,6 +187,7 @@ func begin(ctx context.Context, method string) (c *counter, behaviour string, en
 	c.Requests++
 	c.inFlight++
 	c.Peak = max(c.Peak, c.inFlight)
+	c.Authority = strings.Join(md[":authority"], "")
 	if _, ok := ctx.Deadline(); ok {
 		c.Deadlines++
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/template"
+	"github.com/loadgen-go/loadgen/internal/problems"
 	"github.com/loadgen-go/loadgen/quantile"
 	"google.golang.org/grpc/codes"
 )
@@ -42,38 +43,38 @@ var _ bench.Timed = (*Target)(nil)
 // otherwise [Target.Open] is needed, which gets the schema from the service.
 func New(options Options) (*Target, error) {
 	o := options.withDefaults()
-	var p problems
-	o.check(&p)
+	p := problems.New("grpctarget")
+	o.check(p)
 	t := &Target{options: o, byName: map[string]*request{}}
 	t.tally.Gaps = quantile.NewHDR()
 	t.pool = pool{target: t, streams: o.Streams}
-	t.prepare(&p)
-	if len(p) == 0 && !o.Schema.reflects() {
+	t.prepare(p)
+	if p.Empty() && !o.Schema.reflects() {
 		if f, err := o.Schema.read(); err != nil {
-			p.join(err)
+			p.Join(err)
 		} else if err := t.resolve(f); err != nil {
-			p.join(err)
+			p.Join(err)
 		}
 	}
-	if err := errors.Join(p...); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // prepare prepares the address and the requests, and adds what is wrong with them.
-func (t *Target) prepare(p *problems) {
+func (t *Target) prepare(p *problems.List) {
 	o := &t.options
 	tables, err := template.ReadTables(o.Data, o.Seed)
 	if err != nil {
-		p.join(err)
+		p.Join(err)
 		return // every use of the others would be an error too
 	}
 	cut := &template.Parser{Seed: o.Seed, Vars: o.Vars, Tables: tables, Messages: true}
 	if t.address, err = parseAddress(cut, o.Address); err != nil {
-		p.join(err)
+		p.Join(err)
 	} else if t.dialer, t.authority, err = t.address.dialer(o); err != nil {
-		p.join(err)
+		p.Join(err)
 	}
 	t.secure = t.address.secure || o.TLS != (dial.TLS{})
 	var keys []string
@@ -81,7 +82,7 @@ func (t *Target) prepare(p *problems) {
 	for i := range o.Requests {
 		r, err := newRequest(o, i, cut)
 		if err != nil {
-			p.join(err)
+			p.Join(err)
 		}
 		if r == nil {
 			continue
@@ -90,11 +91,11 @@ func (t *Target) prepare(p *problems) {
 		t.byName[r.name] = r
 		keys, weights = append(keys, r.name), append(weights, float64(o.Requests[i].Weight))
 	}
-	if len(*p) > 0 {
+	if !p.Empty() {
 		return
 	}
 	if t.keys, err = schedule.Weighted(keys, weights, o.Seed); err != nil {
-		p.join(err)
+		p.Join(err)
 	}
 	t.unique = template.Unique(tables)
 }
@@ -195,9 +196,9 @@ func (t *Target) reflect(ctx context.Context, l *link) error {
 	if err == nil {
 		return nil
 	}
-	var p problems
-	p.join(err)
-	return errors.Join(p...)
+	p := problems.New("grpctarget")
+	p.Join(err)
+	return p.Err()
 }
 
 // Close closes all connections. Calls that have not returned fail.

@@ -43,11 +43,11 @@ type checks struct {
 
 // newChecks prepares an Expect. Where names it in errors.
 func newChecks(where string, from *Expect) (*checks, error) {
-	var p problems
+	var errs []error
 	e := &checks{status: from.Status, latency: from.MaxLatency}
 	for _, status := range from.Status {
 		if status < 200 || status > 999 {
-			p.add("%s.status has %d: want 200 to 999", where, status)
+			errs = append(errs, fmt.Errorf("%s.status has %d: want 200 to 999", where, status))
 		}
 	}
 	if from.Body != "" {
@@ -56,18 +56,18 @@ func newChecks(where string, from *Expect) (*checks, error) {
 	if from.BodyMatches != "" {
 		var err error
 		if e.matches, err = regexp.Compile(from.BodyMatches); err != nil {
-			p.add("%s.bodyMatches: %w", where, err)
+			errs = append(errs, fmt.Errorf("%s.bodyMatches: %w", where, err))
 		}
 	}
 	var err error
 	if e.json, err = expect.NewJSON(where+".json", from.JSON); err != nil {
-		p.join(err)
+		errs = append(errs, err)
 	}
 	if from.MaxLatency < 0 {
-		p.add("%s.maxLatency is %v: want a duration above 0", where, from.MaxLatency)
+		errs = append(errs, fmt.Errorf("%s.maxLatency is %v: want a duration above 0", where, from.MaxLatency))
 	}
-	if len(p) > 0 {
-		return nil, errors.Join(p...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return e, nil
 }

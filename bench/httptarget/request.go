@@ -77,12 +77,12 @@ func parseTarget(p *template.Parser, where string, base *url.URL, path string) (
 	}
 	t, err := p.Parse(where, path, template.InPath)
 	if err != nil {
-		return nil, fmt.Errorf("httptarget: %w", err)
+		return nil, err
 	}
 	for _, text := range t.Texts() {
 		for i, c := range string(text) {
 			if c <= ' ' || c >= 0x7f || c == '#' {
-				return nil, fmt.Errorf("httptarget: %s has %q after %q: want it percent-encoded", where, c,
+				return nil, fmt.Errorf("%s has %q after %q: want it percent-encoded", where, c,
 					text[:i])
 			}
 		}
@@ -106,13 +106,13 @@ func (r *request) parseHeaders(p *template.Parser, all map[string]string, whereA
 	r.host = template.Literal([]byte(r.base.Host))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !httpguts.ValidHeaderFieldValue(values[name]) {
-			return fmt.Errorf("httptarget: %s has a line break or another control character: want one line of text",
+			return fmt.Errorf("%s has a line break or another control character: want one line of text",
 				wheres[name])
 		}
 		value, err := p.Parse(wheres[name], values[name], template.InHeader)
 		switch {
 		case err != nil:
-			return fmt.Errorf("httptarget: %w", err)
+			return err
 		case name == "Host":
 			r.host = value
 		default:
@@ -122,19 +122,10 @@ func (r *request) parseHeaders(p *template.Parser, all map[string]string, whereA
 	return nil
 }
 
-func parseBody(p *template.Parser, where string, b Body) (t template.Template, err error) {
+func parseBody(p *template.Parser, where string, b Body) (template.Template, error) {
 	if b.File == "" {
-		t, err = p.Parse(where, b.Text, template.Verbatim)
-	} else {
-		t, err = parseFile(p, where, b)
+		return p.Parse(where, b.Text, template.Verbatim)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("httptarget: %w", err)
-	}
-	return t, nil
-}
-
-func parseFile(p *template.Parser, where string, b Body) (template.Template, error) {
 	text, err := os.ReadFile(b.File)
 	switch {
 	case err != nil:

@@ -15,6 +15,7 @@ import (
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/bench/template"
+	"github.com/loadgen-go/loadgen/internal/problems"
 )
 
 // A Target is a service under load. It is safe for concurrent use.
@@ -37,11 +38,11 @@ var _ bench.Timed = (*Target)(nil)
 // Calls open connections as they need them; [Target.Open] opens them before the first call.
 func New(options Options) (*Target, error) {
 	o := options.withDefaults()
-	var p problems
-	o.check(&p)
+	p := problems.New("httptarget")
+	o.check(p)
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Host == "" {
-		return nil, errors.Join(p...)
+		return nil, p.Err()
 	}
 	t := &Target{options: o, base: base, byName: map[string]*request{}}
 	t.pool = pool{target: t, streams: 1}
@@ -50,25 +51,25 @@ func New(options Options) (*Target, error) {
 	}
 	host, port := address(base)
 	if t.dialer, err = newDialer(&o, base.Scheme, host, port); err != nil {
-		p.join(err)
+		p.Join(err)
 	}
 	t.transports = map[string]*http.Transport{}
 	for _, protocol := range []string{HTTP1, H2, H2C} {
 		t.transports[protocol] = newTransport(protocol)
 	}
-	t.prepare(&p)
-	if err := errors.Join(p...); err != nil {
+	t.prepare(p)
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // prepare prepares the requests, and adds what is wrong with them.
-func (t *Target) prepare(p *problems) {
+func (t *Target) prepare(p *problems.List) {
 	o := &t.options
 	tables, err := template.ReadTables(o.Data, o.Seed)
 	if err != nil {
-		p.join(err)
+		p.Join(err)
 		return // every use of the others would be an error too
 	}
 	cut := &template.Parser{Seed: o.Seed, Vars: o.Vars, Tables: tables}
@@ -77,18 +78,18 @@ func (t *Target) prepare(p *problems) {
 	for i := range o.Requests {
 		r, err := newRequest(o, t.base, i, cut)
 		if err != nil {
-			*p = append(*p, err)
+			p.Join(err)
 			continue
 		}
 		t.requests = append(t.requests, r)
 		t.byName[r.name] = r
 		keys, weights = append(keys, r.name), append(weights, float64(o.Requests[i].Weight))
 	}
-	if len(*p) > 0 {
+	if !p.Empty() {
 		return
 	}
 	if t.keys, err = schedule.Weighted(keys, weights, o.Seed); err != nil {
-		*p = append(*p, err)
+		p.Join(err)
 	}
 	t.unique = template.Unique(tables)
 }
