@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loadgen-go/loadgen/bench/template"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -109,6 +110,24 @@ func FuzzMethod(f *testing.F) {
 			if s, m, err := splitMethod(form); s != service || m != method || err != nil {
 				t.Errorf("%q is %q and %q, and %q is %q and %q, %v", name, service, method, form, s, m, err)
 			}
+		}
+	})
+}
+
+// An address is a host and a port, or a socket, and no text is anything else.
+func FuzzAddress(f *testing.F) {
+	for _, text := range []string{"", "x:1", "grpc://x:1", "grpcs://[::1]:8080", "unix:///a", "unix:",
+		"x:{{port}}", "x:0",
+		"http://x:1", "x:1/y", ":1", "x y:1"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := parseAddress(&template.Parser{Vars: map[string]string{"port": "1"}}, text)
+		if err != nil {
+			return
+		}
+		if (a.unix == "") != (a.host != "" && a.port != "") || a.unix != "" && a.secure {
+			t.Errorf("%q is %+v", text, a)
 		}
 	})
 }

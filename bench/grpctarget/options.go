@@ -37,7 +37,8 @@ type Options struct {
 	// MaxMessage is the size of the largest message to receive, in bytes; by default 16 MiB.
 	MaxMessage int `json:"maxMessage,omitempty"`
 
-	// The following fields are those of a request. Requests that do not set them have these; metadata is merged.
+	// The following fields are those of a request. Requests that do not set them have these; metadata is merged, and
+	// Stream applies to the methods that stream.
 	Method   string            `json:"method,omitempty"`
 	Messages Messages          `json:"message,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
@@ -74,6 +75,8 @@ type Request struct {
 	// told of it.
 	Deadline time.Duration `json:"deadline,omitempty"`
 	Expect   Expect        `json:"expect,omitzero"`
+
+	inherits bool // Stream is that of Options, and applies as far as the method streams
 }
 
 // Messages are texts of messages. In YAML, one message need not be in a list.
@@ -181,7 +184,7 @@ func (o *Options) inherit(r *Request) {
 		r.Messages = o.Messages
 	}
 	if r.Stream == (Stream{}) {
-		r.Stream = o.Stream
+		r.Stream, r.inherits = o.Stream, true
 	}
 	if r.Deadline == 0 {
 		r.Deadline = o.Deadline

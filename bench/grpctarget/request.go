@@ -63,7 +63,10 @@ type header struct {
 func newRequest(o *Options, i int, cut *template.Parser) (*request, error) {
 	from := &o.Requests[i]
 	r := &request{name: from.Name, where: fmt.Sprintf("requests[%d]", i), deadline: from.Deadline,
-		every: from.Stream.Every, latency: from.Expect.MaxLatency, send: from.Stream.Send}
+		every: from.Stream.Every, latency: from.Expect.MaxLatency}
+	if !from.inherits {
+		r.send = from.Stream.Send
+	}
 	var errs [7]error
 	r.service, r.method, errs[0] = splitMethod(from.Method)
 	r.path = "/" + r.service + "/" + r.method
@@ -177,7 +180,7 @@ func (r *request) renderMetadata(v *template.Values) (metadata.MD, error) {
 func (r *request) streams() bool { return r.desc.ClientStreams || r.desc.ServerStreams }
 
 // resolve prepares what depends on the schema. It encodes the messages as call 0 has them.
-func (r *request) resolve(s *files, sends int) error {
+func (r *request) resolve(s *files, from *Request) error {
 	m, err := s.method(r.service, r.method)
 	if err != nil {
 		return fmt.Errorf("%s.method: %w", r.where, err)
@@ -185,21 +188,41 @@ func (r *request) resolve(s *files, sends int) error {
 	r.types, r.input, r.output = s.types, m.Input(), m.Output()
 	r.desc = grpc.StreamDesc{StreamName: r.method, ClientStreams: m.IsStreamingClient(),
 		ServerStreams: m.IsStreamingServer()}
-	switch {
-	case !r.desc.ClientStreams && (sends > 1 || r.every > 0 || len(r.texts) > 1):
-		return fmt.Errorf("%s: %s takes one message: want one, and neither stream.send nor stream.every", r.where,
-			r.path)
-	case !r.desc.ServerStreams && r.most > 1:
-		return fmt.Errorf("%s.stream.receive is %d, and %s returns one message: want no stream.receive", r.where,
-			r.most,
-			r.path)
+	if err := r.checkStream(from); err != nil {
+		return err
 	}
 	if !r.desc.ServerStreams {
 		r.most = 0
 	}
-	if r.send = sends; sends == 0 {
+	if r.send = from.Stream.Send; r.send == 0 {
 		r.send = len(r.texts)
 	}
+	if !r.desc.ClientStreams {
+		r.send = 1
+	}
+	return r.encodeAll()
+}
+
+// checkStream returns an error if the method does not stream as the options say.
+func (r *request) checkStream(from *Request) error {
+	own := from.Stream
+	if from.inherits {
+		own = Stream{}
+	}
+	switch {
+	case !r.desc.ClientStreams && (own.Send > 1 || own.Every > 0 || len(r.texts) > 1):
+		return fmt.Errorf("%s: %s takes one message: want one, and neither stream.send nor stream.every", r.where,
+			r.path)
+	case !r.desc.ServerStreams && own.Receive != "" && r.most > 1:
+		return fmt.Errorf("%s.stream.receive is %d, and %s returns one message: want no stream.receive", r.where,
+			r.most,
+			r.path)
+	}
+	return nil
+}
+
+// encodeAll encodes each message as call 0 has it, and keeps those that are the same for every call.
+func (r *request) encodeAll() error {
 	r.messages = make([]outgoing, len(r.texts))
 	var errs []error
 	for i := range r.texts {
@@ -325,7 +348,7 @@ func (r *request) text(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
-// write appends the request of a call as text: its path, its metadata and its messages.
+// write appends the request of a call as text: its path, its metadata and its first messages.
 func (r *request) write(b []byte, v *template.Values) []byte {
 	b = append(append(b, r.path...), '\n')
 	for i := range r.headers {
@@ -333,10 +356,15 @@ func (r *request) write(b []byte, v *template.Values) []byte {
 		b = append(append(b, h.name...), ": "...)
 		b = append(h.value.Append(b, v), '\n')
 	}
+	const most = 10
 	values := *v
-	for i := range max(r.send, len(r.texts)) {
+	messages := max(r.send, len(r.texts))
+	for i := range min(messages, most) {
 		values.Message = i
 		b = append(r.texts[i%len(r.texts)].Append(append(b, '\n'), &values), '\n')
+	}
+	if messages > most {
+		b = fmt.Appendf(b, "\n(and %d more messages)\n", messages-most)
 	}
 	return b
 }

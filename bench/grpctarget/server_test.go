@@ -107,7 +107,7 @@ type count struct {
 	Requests, Peak, Messages int64
 	Connections              int
 	Deadlines                int64  // calls that came with a deadline
-	Authority                string // of the last call
+	Authority, Metadata      string // of the last call
 	Digest                   string // of all messages and metadata, whatever their order
 }
 
@@ -188,6 +188,7 @@ func begin(ctx context.Context, method string) (c *counter, behaviour string, en
 	c.inFlight++
 	c.Peak = max(c.Peak, c.inFlight)
 	c.Authority = strings.Join(md[":authority"], "")
+	c.Metadata = fmt.Sprintf("%q %q", md["x"], md["x-bin"])
 	if _, ok := ctx.Deadline(); ok {
 		c.Deadlines++
 	}

@@ -104,7 +104,7 @@ func (t *Target) prepare(p *problems.List) {
 func (t *Target) resolve(f *files) error {
 	var errs []error
 	for i, r := range t.requests {
-		if err := r.resolve(f, t.options.Requests[i].Stream.Send); err != nil {
+		if err := r.resolve(f, &t.options.Requests[i]); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -241,8 +241,8 @@ func (t *Target) Connections() dial.Connections { return t.dialer.Connections() 
 // Streams returns the account of the messages of streams so far.
 func (t *Target) Streams() Streams { return t.tally.streams() }
 
-// Request returns call n of the request with the given name as text: the path of the method, the metadata, and each
-// message as JSON.
+// Request returns call n of the request with the given name as text: the path of the method, the metadata, and the
+// messages as JSON, of which it has the first 10.
 func (t *Target) Request(name string, n uint64) ([]byte, error) {
 	r, err := t.request(name, n)
 	if err != nil {
