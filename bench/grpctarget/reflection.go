@@ -69,6 +69,7 @@ func reflectBy(ctx context.Context, cc *grpc.ClientConn, method string, services
 	if err := r.imports(); err != nil {
 		return nil, err
 	}
+	r.end()
 	var all []*descriptorpb.FileDescriptorProto
 	for _, f := range r.have {
 		all = append(all, f)
@@ -82,6 +83,12 @@ func (r *reflector) ask(request *reflection.ServerReflectionRequest) (*reflectio
 	_ = r.stream.SendMsg(request)
 	response := new(reflection.ServerReflectionResponse)
 	return response, r.stream.RecvMsg(response)
+}
+
+// end ends the stream, and waits until the server has ended it, so that it does not count among the streams of calls.
+func (r *reflector) end() {
+	_ = r.stream.CloseSend() // if it fails, the stream has ended
+	_ = r.stream.RecvMsg(new(reflection.ServerReflectionResponse))
 }
 
 // symbol gets the files of a name; found is false if the server does not know it.
