@@ -64,13 +64,43 @@ func dialed(ctx context.Context) (net.Conn, error) {
 func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url.URL, o *Options) (
 	*clientLink, error) {
 	host, port := address(base)
-	conn, err := t.NewClientConn(context.WithValue(ctx, connKey{}, c), base.Scheme, hostPort(host, port))
+	h2 := !t.Protocols.HTTP1()
+	if _, secure := c.(*tls.Conn); h2 && !secure {
+		c = &greeted{Conn: c}
+	}
+	conn, err := t.NewClientConn(context.WithValue(ctx, connKey{}, c), base.Scheme, net.JoinHostPort(host, port))
 	if err != nil {
 		_ = c.Close() // the error says why it is of no use
 		return nil, network("dial", base.String(), err)
 	}
-	return &clientLink{conn: conn, net: c, h2: !t.Protocols.HTTP1(), timeout: &o.Timeout, maxBody: o.MaxBody,
+	return &clientLink{conn: conn, net: c, h2: h2, timeout: &o.Timeout, maxBody: o.MaxBody,
 		reuse: o.Reuse}, nil
+}
+
+// A greeted connection keeps the first bytes that the server sent: net/http does not always tell that a server which is
+// asked in HTTP/2 answered in HTTP/1.1, since that closes the connection, too.
+type greeted struct {
+	net.Conn
+	mu    sync.Mutex
+	first []byte
+}
+
+// Read reads from the connection.
+func (g *greeted) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if missing := len("HTTP/1.") - len(g.first); missing > 0 {
+		g.first = append(g.first, p[:min(n, missing)]...)
+	}
+	return n, err
+}
+
+// inHTTP1 reports whether the server began in HTTP/1.
+func (g *greeted) inHTTP1() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return string(g.first) == "HTTP/1."
 }
 
 // defaultLimit is the limit of streams that net/http assumes until it knows the server's.
@@ -216,7 +246,7 @@ func (x *exchange) forNetHTTP(ctx context.Context) (*http.Request, error) {
 	}
 	target.Scheme, target.Host = x.base.Scheme, x.base.Host
 	r := &http.Request{Method: x.method, URL: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: x.header(), Host: string(x.host.append(nil, &x.values)), Close: x.close}
+		Header: x.header(), Host: string(x.host.Append(nil, &x.values)), Close: x.close}
 	if len(x.body) > 0 {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(x.body)), int64(len(x.body))
 	}
@@ -246,7 +276,7 @@ var notProcessed = []string{"graceful shutdown GOAWAY", "client connection is no
 
 // lost returns the failure of a request without an answer.
 func (l *clientLink) lost(ctx context.Context, x *exchange, a *attempt, err error) *failure {
-	if l.h2 && strings.Contains(err.Error(), "looked like an HTTP/1.1 header") {
+	if g, ok := l.net.(*greeted); ok && g.inHTTP1() {
 		return fail(record.KindMalformed, "the server answers in HTTP/1.1, and protocol asks for HTTP/2: want "+
 			"protocol http/1.1: %w", err)
 	}

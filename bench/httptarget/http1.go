@@ -10,9 +10,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/valyala/fasthttp"
 )
 
 // A link is an open connection to the service.

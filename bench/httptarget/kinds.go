@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 
+	"github.com/loadgen-go/loadgen/bench/dial"
 	"github.com/loadgen-go/loadgen/bench/record"
 )
 
@@ -26,25 +26,24 @@ func fail(kind, format string, args ...any) *failure {
 	return &failure{kind: kind, err: fmt.Errorf(format, args...)}
 }
 
-// network returns the failure of an operation of the network. The kinds of its errors are known to
-// package record by the wrapping that net/http's client uses.
+// network returns the failure of an operation of the network.
 func network(op, address string, err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {
 		return f
 	}
-	wrapped := &url.Error{Op: op, URL: address, Err: err}
-	return &failure{kind: record.KindOf(wrapped), err: wrapped}
+	err = dial.Failed(op, address, err)
+	return &failure{kind: record.KindOf(err), err: err}
 }
 
 // interrupted returns the failure of a call whose context has ended.
 func interrupted(ctx context.Context) *failure {
-	err := context.Cause(ctx)
+	err := dial.Interrupted(ctx)
 	var f *failure
 	if errors.As(err, &f) {
 		return f
 	}
-	return &failure{kind: record.KindOf(err), err: fmt.Errorf("the call was interrupted: %w", err)}
+	return &failure{kind: record.KindOf(err), err: err}
 }
 
 // timedOut reports whether err is a deadline of a connection.

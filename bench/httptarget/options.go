@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/loadgen-go/loadgen/bench/dial"
+	"github.com/loadgen-go/loadgen/bench/template"
+	"github.com/loadgen-go/loadgen/internal/problems"
 )
 
 // Options describe a service, and the requests to it. URL must be set; every other field has a default.
@@ -74,14 +78,14 @@ const (
 	H2C   = "h2c"      // HTTP/2 without TLS, with prior knowledge
 )
 
-// TLS says how to verify the server, and how to identify to it. Files are in PEM.
-type TLS struct {
-	CA         string `json:"ca,omitempty"`         // certificates to trust instead of the system's
-	Cert       string `json:"cert,omitempty"`       // certificate of the client; needs Key
-	Key        string `json:"key,omitempty"`        // its private key
-	ServerName string `json:"serverName,omitempty"` // name to ask for and to verify; by default the host of the URL
-	Insecure   bool   `json:"insecure,omitempty"`   // accepts any certificate
-}
+// TLS says how to verify the server, and how to identify to it.
+type TLS = dial.TLS
+
+// Data is a table whose rows fill templates.
+type Data = template.Data
+
+// Connections is the account of the connections of a target.
+type Connections = dial.Connections
 
 // Timeout bounds the phases of a call. A field that is 0 has its default; a negative one has no bound.
 type Timeout struct {
@@ -127,15 +131,6 @@ func (b *Body) UnmarshalYAML(decode func(any) error) error {
 	}
 	type fields Body // without this method
 	return decode((*fields)(b))
-}
-
-// Data is a table whose rows fill templates.
-type Data struct {
-	// CSV is the name of a file of comma-separated values. Its first row has the names of the columns.
-	CSV string `json:"csv"`
-	// Pick says which row a call uses: "random", "sequential" (again from the first after the last)
-	// or "unique", which fails calls after the last row. The default is random.
-	Pick string `json:"pick,omitempty"`
 }
 
 // DefaultConnections is the number of connections of a service whose options do not say it.
@@ -203,13 +198,6 @@ func (t Timeout) withDefaults() Timeout {
 	return t
 }
 
-// problems collects everything that is wrong with options.
-type problems []error
-
-func (p *problems) add(format string, args ...any) {
-	*p = append(*p, fmt.Errorf("httptarget: "+format, args...))
-}
-
 // ParseReuse parses a value of Options.Reuse: always, never, or the number of requests on a connection.
 func ParseReuse(text string) (int, error) {
 	switch text {
@@ -233,18 +221,15 @@ func (o Options) Check() error {
 }
 
 // check adds what is wrong with the fields of o, which has its defaults, besides files and templates.
-func (o *Options) check(p *problems) {
+func (o *Options) check(p *problems.List) {
 	o.checkURL(p)
 	o.checkLimits(p)
 	for from, to := range o.Resolve {
 		if _, err := netip.ParseAddr(to); err != nil {
 			if _, err := netip.ParseAddrPort(to); err != nil {
-				p.add("resolve of %q is %q: want an IP address, or one with a port, such as 127.0.0.1:8080", from, to)
+				p.Add("resolve of %q is %q: want an IP address, or one with a port, such as 127.0.0.1:8080", from, to)
 			}
 		}
-	}
-	if (o.TLS.Cert == "") != (o.TLS.Key == "") {
-		p.add("tls.cert is %q and tls.key is %q: want both, or neither", o.TLS.Cert, o.TLS.Key)
 	}
 	names := map[string]bool{}
 	for i := range o.Requests {
@@ -254,52 +239,52 @@ func (o *Options) check(p *problems) {
 }
 
 // checkResolve adds the hosts in resolve that are not the host of the URL, so that they have no effect.
-func (o *Options) checkResolve(p *problems, u *url.URL) {
+func (o *Options) checkResolve(p *problems.List, u *url.URL) {
 	host, port := address(u)
 	for _, from := range slices.Sorted(maps.Keys(o.Resolve)) {
-		if from != host && from != hostPort(host, port) {
-			p.add("resolve has %q, and only %q is called: want %s, or %s", from, o.URL, host,
-				hostPort(host, port))
+		if from != host && from != net.JoinHostPort(host, port) {
+			p.Add("resolve has %q, and only %q is called: want %s, or %s", from, o.URL, host,
+				net.JoinHostPort(host, port))
 		}
 	}
 }
 
-func (o *Options) checkURL(p *problems) {
+func (o *Options) checkURL(p *problems.List) {
 	protocols := []string{Auto, HTTP1, H2, H2C}
 	if !slices.Contains(protocols, o.Protocol) {
-		p.add("protocol is %q: want one of %s", o.Protocol, strings.Join(protocols, ", "))
+		p.Add("protocol is %q: want one of %s", o.Protocol, strings.Join(protocols, ", "))
 	}
 	u, err := url.Parse(o.URL)
 	switch {
 	case strings.Contains(o.URL, "{{"):
-		p.add("url is %q: want placeholders in the paths of requests, not in the url; {{port}} is the port of a "+
+		p.Add("url is %q: want placeholders in the paths of requests, not in the url; {{port}} is the port of a "+
 			"service that loadgen starts, of which there is none", o.URL)
 		return
 	case err != nil:
-		p.add("url is %q: want one such as http://127.0.0.1:8080/path: %w", o.URL, err)
+		p.Add("url is %q: want one such as http://127.0.0.1:8080/path: %w", o.URL, err)
 		return
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
-		p.add("url is %q: want http:// or https:// and a host, such as http://127.0.0.1:8080/path", o.URL)
+		p.Add("url is %q: want http:// or https:// and a host, such as http://127.0.0.1:8080/path", o.URL)
 	case !validPort(u.Port()):
-		p.add("url is %q: want a port from 1 to 65535", o.URL)
+		p.Add("url is %q: want a port from 1 to 65535", o.URL)
 		return
 	case u.Fragment != "" || strings.Contains(o.URL, "#"):
-		p.add("url is %q: want it without the part after #, which is not sent to a server", o.URL)
+		p.Add("url is %q: want it without the part after #, which is not sent to a server", o.URL)
 	case !plain(u.Host) || !plain(u.RawQuery):
-		p.add("url is %q: want blanks and characters beyond ASCII percent-encoded, and the host in Punycode", o.URL)
+		p.Add("url is %q: want blanks and characters beyond ASCII percent-encoded, and the host in Punycode", o.URL)
 	case u.User != nil:
-		p.add("url has a user and a password: want them in headers, as Authorization: Basic and the base64 of " +
+		p.Add("url has a user and a password: want them in headers, as Authorization: Basic and the base64 of " +
 			"user:password")
 	case u.RawQuery != "" && slices.ContainsFunc(o.Requests, func(r Request) bool { return r.Path != "" }):
-		p.add("url is %q, and requests have paths: want the query in the paths", o.URL)
+		p.Add("url is %q, and requests have paths: want the query in the paths", o.URL)
 	default:
 		o.checkResolve(p, u)
 	}
 	switch {
 	case o.Protocol == H2C && u.Scheme == "https":
-		p.add("protocol is h2c, and url is %q: want protocol h2, or http://", o.URL)
+		p.Add("protocol is h2c, and url is %q: want protocol h2, or http://", o.URL)
 	case o.Protocol == H2 && u.Scheme == "http":
-		p.add("protocol is h2, and url is %q: want protocol h2c, or https://", o.URL)
+		p.Add("protocol is h2, and url is %q: want protocol h2c, or https://", o.URL)
 	}
 }
 
@@ -314,7 +299,7 @@ func plain(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
-func (o *Options) checkLimits(p *problems) {
+func (o *Options) checkLimits(p *problems.List) {
 	for _, field := range []struct {
 		name               string
 		value, least, most int
@@ -327,35 +312,35 @@ func (o *Options) checkLimits(p *problems) {
 		{"maxBody", o.MaxBody, 1, 1 << 30},
 	} {
 		if field.value < field.least || field.value > field.most {
-			p.add("%s is %d: want %d to %d", field.name, field.value, field.least, field.most)
+			p.Add("%s is %d: want %d to %d", field.name, field.value, field.least, field.most)
 		}
 	}
 }
 
 // check adds what is wrong with r, which is request i. Names are the names of the requests before it.
-func (r *Request) check(p *problems, i int, names map[string]bool) {
+func (r *Request) check(p *problems.List, i int, names map[string]bool) {
 	where := fmt.Sprintf("requests[%d]", i)
 	if names[r.Name] {
-		p.add("%s.name is %q, as of a request before it: want different names", where, r.Name)
+		p.Add("%s.name is %q, as of a request before it: want different names", where, r.Name)
 	}
 	names[r.Name] = true
 	if !httpguts.ValidHeaderFieldValue(r.Name) {
-		p.add("%s.name is %q: want it without control characters", where, r.Name)
+		p.Add("%s.name is %q: want it without control characters", where, r.Name)
 	}
 	if r.Weight < 1 || r.Weight > 1_000_000 {
-		p.add("%s.weight is %d: want 1 to 1000000", where, r.Weight)
+		p.Add("%s.weight is %d: want 1 to 1000000", where, r.Weight)
 	}
 	if !httpguts.ValidHeaderFieldName(r.Method) || r.Method == "CONNECT" {
-		p.add("%s.method is %q: want a method such as GET or POST", where, r.Method)
+		p.Add("%s.method is %q: want a method such as GET or POST", where, r.Method)
 	}
 	if r.Path != "" && r.Path[0] != '/' && r.Path[0] != '?' && !strings.HasPrefix(r.Path, "{{") {
-		p.add("%s.path is %q: want it to begin with / or ?", where, r.Path)
+		p.Add("%s.path is %q: want it to begin with / or ?", where, r.Path)
 	}
 	if r.Body.Text != "" && r.Body.File != "" {
-		p.add("%s.body has a text and a file: want one of them", where)
+		p.Add("%s.body has a text and a file: want one of them", where)
 	}
 	if r.Body.Template && r.Body.File == "" {
-		p.add("%s.body.template is set without a file: a text is always a template", where)
+		p.Add("%s.body.template is set without a file: a text is always a template", where)
 	}
 	checkHeaders(p, where+".headers", r.Headers)
 }
@@ -363,13 +348,13 @@ func (r *Request) check(p *problems, i int, names map[string]bool) {
 // ownHeaders are the headers that follow from the body and the connection.
 var ownHeaders = []string{"Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Expect"}
 
-func checkHeaders(p *problems, where string, headers map[string]string) {
+func checkHeaders(p *problems.List, where string, headers map[string]string) {
 	for name := range headers {
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
-			p.add("%s has the name %q: want letters, digits and -", where, name)
+			p.Add("%s has the name %q: want letters, digits and -", where, name)
 		case slices.ContainsFunc(ownHeaders, func(own string) bool { return strings.EqualFold(own, name) }):
-			p.add("%s has %s, which follows from the body and the connection: want it left out", where, name)
+			p.Add("%s has %s, which follows from the body and the connection: want it left out", where, name)
 		}
 	}
 }
@@ -382,6 +367,3 @@ func address(u *url.URL) (host, port string) {
 	}
 	return u.Hostname(), port
 }
-
-// hostPort is the key of Options.Resolve with a port.
-func hostPort(host, port string) string { return net.JoinHostPort(host, port) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/bench/template"
 )
 
 // A call that was given up keeps its lane until it returns. Another lane takes its place at once.
@@ -82,7 +83,7 @@ func TestAContextThatEndedBeforeTheDeadlineWasSetEndsTheCall(t *testing.T) {
 	client, server := net.Pipe() // which nobody reads
 	defer server.Close()
 	o := (Options{URL: "http://x"}).withDefaults()
-	r, err := newRequest(&o, &url.URL{Scheme: "http", Host: "x"}, 0, &parser{})
+	r, err := newRequest(&o, &url.URL{Scheme: "http", Host: "x"}, 0, &template.Parser{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestAnInterruptThatCameTooLateIsForgotten(t *testing.T) {
 	client, server := net.Pipe()
 	defer server.Close()
 	o := (Options{URL: "http://x", Timeout: Timeout{Total: -1}}).withDefaults()
-	r, err := newRequest(&o, &url.URL{Scheme: "http", Host: "x"}, 0, &parser{})
+	r, err := newRequest(&o, &url.URL{Scheme: "http", Host: "x"}, 0, &template.Parser{})
 	if err != nil {
 		t.Fatal(err)
 	}

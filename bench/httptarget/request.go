@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/loadgen-go/loadgen/bench/template"
 )
 
 // A request is a kind of request, ready to be made.
@@ -18,12 +20,12 @@ type request struct {
 	name, method string
 	idempotent   bool // may be sent again
 	base         *url.URL
-	target       template // the path and the query
+	target       template.Template // the path and the query
 	headers      []header
-	host         template
-	body         template
+	host         template.Template
+	body         template.Template
 	hasBody      bool // a length is sent, even if it is 0
-	expect       *expect
+	expect       *checks
 	close        bool // the server is asked to close the connection
 
 	// The following are set if nothing changes from call to call.
@@ -36,11 +38,11 @@ type request struct {
 
 type header struct {
 	name  string
-	value template
+	value template.Template
 }
 
 // newRequest prepares a request of o, the i-th.
-func newRequest(o *Options, base *url.URL, i int, p *parser) (*request, error) {
+func newRequest(o *Options, base *url.URL, i int, p *template.Parser) (*request, error) {
 	from := &o.Requests[i]
 	where := fmt.Sprintf("requests[%d]", i)
 	r := &request{name: from.Name, method: from.Method, base: base, close: o.Reuse == 1}
@@ -56,7 +58,7 @@ func newRequest(o *Options, base *url.URL, i int, p *parser) (*request, error) {
 		return nil, err
 	}
 	r.hasBody = len(r.body) > 0 || slices.Contains([]string{"POST", "PUT", "PATCH"}, r.method)
-	if r.expect, err = newExpect(where+".expect", &from.Expect); err != nil {
+	if r.expect, err = newChecks(where+".expect", &from.Expect); err != nil {
 		return nil, err
 	}
 	r.prepare()
@@ -64,7 +66,7 @@ func newRequest(o *Options, base *url.URL, i int, p *parser) (*request, error) {
 }
 
 // parseTarget parses the path of a request, after the path of the URL.
-func parseTarget(p *parser, where string, base *url.URL, path string) (template, error) {
+func parseTarget(p *template.Parser, where string, base *url.URL, path string) (template.Template, error) {
 	prefix := base.EscapedPath()
 	if path != "" && path[0] != '?' {
 		prefix = strings.TrimSuffix(prefix, "/")
@@ -74,23 +76,23 @@ func parseTarget(p *parser, where string, base *url.URL, path string) (template,
 	if base.RawQuery != "" {
 		prefix += "?" + base.RawQuery
 	}
-	t, err := p.parse(where, path, inPath)
+	t, err := p.Parse(where, path, template.InPath)
 	if err != nil {
 		return nil, err
 	}
-	for _, piece := range t {
-		for i, c := range piece.text {
+	for _, text := range t.Texts() {
+		for i, c := range string(text) {
 			if c <= ' ' || c >= 0x7f || c == '#' {
-				return nil, fmt.Errorf("httptarget: %s has %q after %q: want it percent-encoded", where, c,
-					piece.text[:i])
+				return nil, fmt.Errorf("%s has %q after %q: want it percent-encoded", where, c,
+					text[:i])
 			}
 		}
 	}
-	return append(template{{text: []byte(prefix)}}, t...), nil
+	return append(template.Literal([]byte(prefix)), t...), nil
 }
 
 // parseHeaders parses the headers of a request, which replace those of all requests.
-func (r *request) parseHeaders(p *parser, all map[string]string, whereAll string, own map[string]string,
+func (r *request) parseHeaders(p *template.Parser, all map[string]string, whereAll string, own map[string]string,
 	where string) error {
 	values, wheres := map[string]string{"User-Agent": "loadgen"}, map[string]string{}
 	for _, set := range []struct {
@@ -102,13 +104,13 @@ func (r *request) parseHeaders(p *parser, all map[string]string, whereAll string
 			values[key], wheres[key] = set.headers[name], set.where+"."+name
 		}
 	}
-	r.host = template{{text: []byte(r.base.Host)}}
+	r.host = template.Literal([]byte(r.base.Host))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !httpguts.ValidHeaderFieldValue(values[name]) {
-			return fmt.Errorf("httptarget: %s has a line break or another control character: want one line of text",
+			return fmt.Errorf("%s has a line break or another control character: want one line of text",
 				wheres[name])
 		}
-		value, err := p.parse(wheres[name], values[name], inHeader)
+		value, err := p.Parse(wheres[name], values[name], template.InHeader)
 		switch {
 		case err != nil:
 			return err
@@ -121,28 +123,27 @@ func (r *request) parseHeaders(p *parser, all map[string]string, whereAll string
 	return nil
 }
 
-func parseBody(p *parser, where string, b Body) (template, error) {
+func parseBody(p *template.Parser, where string, b Body) (template.Template, error) {
 	if b.File == "" {
-		return p.parse(where, b.Text, verbatim)
+		return p.Parse(where, b.Text, template.Verbatim)
 	}
 	text, err := os.ReadFile(b.File)
-	if err != nil {
-		return nil, fmt.Errorf("httptarget: %s: %w", where, err)
-	}
-	if b.Template {
-		return p.parse(b.File, string(text), verbatim)
-	}
-	if len(text) == 0 {
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", where, err)
+	case b.Template:
+		return p.Parse(b.File, string(text), template.Verbatim)
+	case len(text) == 0:
 		return nil, nil
 	}
-	return template{{text: text}}, nil
+	return template.Literal(text), nil
 }
 
 // prepare makes everything that does not change from call to call.
 func (r *request) prepare() {
-	r.static = r.target.static() && r.host.static() && r.body.static()
+	r.static = r.target.Static() && r.host.Static() && r.body.Static()
 	for _, h := range r.headers {
-		r.static = r.static && h.value.static()
+		r.static = r.static && h.value.Static()
 	}
 	if !r.static {
 		return
@@ -157,7 +158,7 @@ func (r *request) prepare() {
 type message struct {
 	*request
 	method string
-	values callValues
+	values template.Values
 
 	raw    []byte // what HTTP/1.1 sends
 	target []byte
@@ -168,7 +169,7 @@ type message struct {
 // set makes m the request r of call n. Raw says whether m.raw is needed.
 func (m *message) set(r *request, n uint64, raw bool) {
 	if r.static {
-		m.request, m.method, m.values = r, r.method, callValues{n, r.name}
+		m.request, m.method, m.values = r, r.method, template.Values{N: n, Key: r.name}
 		m.raw, m.target, m.body = r.staticRaw, r.staticTarget, r.staticBody
 		return
 	}
@@ -180,9 +181,9 @@ func (m *message) set(r *request, n uint64, raw bool) {
 
 // render makes the target and the body of call n.
 func (m *message) render(r *request, n uint64) {
-	m.request, m.method, m.values = r, r.method, callValues{n, r.name}
-	m.own.target = r.target.append(m.own.target[:0], &m.values)
-	m.own.body = r.body.append(m.own.body[:0], &m.values)
+	m.request, m.method, m.values = r, r.method, template.Values{N: n, Key: r.name}
+	m.own.target = r.target.Append(m.own.target[:0], &m.values)
+	m.own.body = r.body.Append(m.own.body[:0], &m.values)
 	m.target, m.body = m.own.target, m.own.body
 }
 
@@ -193,13 +194,13 @@ func (m *message) renderRaw() {
 	b = append(b, ' ')
 	b = append(b, m.target...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = m.host.append(b, &m.values)
+	b = m.host.Append(b, &m.values)
 	for i := range m.headers {
 		h := &m.headers[i]
 		b = append(b, "\r\n"...)
 		b = append(b, h.name...)
 		b = append(b, ": "...)
-		b = h.value.append(b, &m.values)
+		b = h.value.Append(b, &m.values)
 	}
 	if m.close {
 		b = append(b, "\r\nConnection: close"...)
@@ -226,7 +227,7 @@ func (m *message) header() http.Header {
 	all := make(http.Header, len(m.headers))
 	for i := range m.headers {
 		h := &m.headers[i]
-		all[h.name] = []string{string(h.value.append(nil, &m.values))}
+		all[h.name] = []string{string(h.value.Append(nil, &m.values))}
 	}
 	return all
 }

@@ -1,24 +1,16 @@
 package httptarget_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,26 +20,23 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/httptarget"
+	"github.com/loadgen-go/loadgen/internal/witness"
 )
-
-// serverFlag makes the test binary the server. The server runs in another process, so that its counts are a witness of
-// their own, and so that it can be stopped.
-const serverFlag = "LOADGEN_TEST_HTTP_SERVER"
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // net/http reports what broken servers do
-	if os.Getenv(serverFlag) != "" {
+	if witness.Wanted() {
 		serve()
 		return
 	}
 	code := m.Run()
 	if shared.child != nil {
-		shared.child.stop()
+		shared.child.Stop()
 	}
 	os.Exit(code)
 }
 
-// A place is where the server listens, and the certificate of its authority.
+// A place is where the server listens, and the certificate of its witness.
 type place struct {
 	Plain, TLS, Expired, Mutual, Unix string
 	CA, Cert, Key                     string // in PEM: the authority, and a client
@@ -56,8 +45,7 @@ type place struct {
 // A child is a server in another process.
 type child struct {
 	place
-	command *exec.Cmd
-	stdin   io.Closer // the server ends when it is closed
+	*witness.Process
 }
 
 var shared struct {
@@ -77,36 +65,13 @@ func server(t testing.TB) *child {
 }
 
 // start starts a server.
-func start() (*child, error) {
-	c := &child{command: exec.Command(os.Args[0])}
-	c.command.Env = append(os.Environ(), serverFlag+"=1")
-	c.command.Stderr = os.Stderr
-	stdin, err := c.command.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stdout, err := c.command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.command.Start(); err != nil {
-		return nil, err
-	}
-	c.stdin = stdin
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err != nil {
-		return nil, fmt.Errorf("the server said nothing: %w", err)
-	}
-	return c, json.Unmarshal(line, &c.place)
+func start() (c *child, err error) {
+	c = &child{}
+	c.Process, err = witness.Start(&c.place)
+	return c, err
 }
 
-func (c *child) stop() {
-	_ = c.stdin.Close()          // the server ends
-	_ = c.command.Process.Kill() // or it is stopped
-	_ = c.command.Wait()
-}
-
-// authority returns the name of a file with the certificate of the server's authority.
+// authority returns the name of a file with the certificate of the server's witness.
 func (c *child) authority(t testing.TB) string { return file(t, "ca.pem", c.CA) }
 
 // file makes a file, and returns its name.
@@ -202,20 +167,15 @@ func counted(next http.Handler) http.Handler {
 // serve is the main function of the server.
 func serve() {
 	paths.counts = map[string]*pathCount{}
-	authority, good, expired := certificates()
+	ca, good, expired := witness.Certificates()
 	trusted := x509.NewCertPool()
-	trusted.AppendCertsFromPEM([]byte(authority))
-	key, err := x509.MarshalECPrivateKey(good.PrivateKey.(*ecdsa.PrivateKey))
-	if err != nil {
-		panic(err)
-	}
+	trusted.AppendCertsFromPEM([]byte(ca))
 	dir, err := os.MkdirTemp("", "loadgen")
 	if err != nil {
 		panic(err)
 	}
-	p := place{CA: authority, Unix: filepath.Join(dir, "socket"),
-		Cert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: good.Certificate[0]})),
-		Key:  string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}))}
+	p := place{CA: ca, Unix: filepath.Join(dir, "socket")}
+	p.Cert, p.Key = witness.PEM(good)
 	listen := func(network, address string, config *tls.Config) string {
 		l, err := net.Listen(network, address)
 		if err != nil {
@@ -243,44 +203,10 @@ func serve() {
 	p.Mutual = listen("tcp", any, &tls.Config{Certificates: []tls.Certificate{good}, ClientCAs: trusted,
 		ClientAuth: tls.RequireAndVerifyClientCert})
 	listen("unix", p.Unix, nil)
-	if err := json.NewEncoder(os.Stdout).Encode(p); err != nil {
+	if err := witness.Serve(p); err != nil {
 		panic(err)
 	}
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the test ends
 	_ = os.RemoveAll(dir)
-}
-
-// certificates returns an authority in PEM, a certificate of it for this host, and one that has expired.
-func certificates() (authority string, good, expired tls.Certificate) {
-	must := func(err error) {
-		if err != nil {
-			panic(err)
-		}
-	}
-	make := func(serial int64, until time.Time, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate,
-		*ecdsa.PrivateKey) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		must(err)
-		c := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"},
-			NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-			DNSNames: []string{"service.test"}, IsCA: parent == nil, BasicConstraintsValid: true}
-		if parent == nil {
-			parent, signer = c, key
-		}
-		der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-		must(err)
-		parsed, err := x509.ParseCertificate(der)
-		must(err)
-		return parsed, key
-	}
-	tomorrow := time.Now().Add(24 * time.Hour)
-	root, rootKey := make(1, tomorrow, nil, nil)
-	pair := func(serial int64, until time.Time) tls.Certificate {
-		c, key := make(serial, until, root, rootKey)
-		return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key}
-	}
-	authority = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}))
-	return authority, pair(2, tomorrow), pair(3, time.Now().Add(-24*time.Hour))
 }
 
 // body64 is the answer of /ok, without a line break.

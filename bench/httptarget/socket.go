@@ -78,7 +78,7 @@ func (s *socket) open(ctx context.Context, deadline time.Time, o *opening, lost 
 		o.link.take() // if it is closed already, the exchange says so
 		if s.lost {
 			s.lost = false
-			s.target.dialer.count(func(c *Connections) { c.Reconnects++ })
+			s.target.dialer.Count(func(c *Connections) { c.Reconnects++ })
 		}
 	}
 	s.mu.Lock()
@@ -107,7 +107,7 @@ func (t *Target) dial(ctx context.Context, deadline time.Time) (link, error) {
 		ctx, cancel = context.WithDeadlineCause(ctx, deadline, t.options.Timeout.late(inHeaders, true))
 		defer cancel()
 	}
-	conn, err := t.dialer.dial(ctx)
+	conn, err := t.dialer.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ func (l *lane) again(link link, fresh bool, err error) error {
 		return err
 	}
 	if !unsent {
-		l.socket.target.dialer.count(func(c *Connections) { c.Resent++ })
+		l.socket.target.dialer.Count(func(c *Connections) { c.Resent++ })
 	}
 	l.use(link)
 	return link.exchange(&l.exchange)

@@ -34,7 +34,7 @@ func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer server.stop()
+			defer server.Stop()
 			o := c.o
 			o.URL = "http://" + server.Plain + "/ok"
 			target := open(t, o)
@@ -43,7 +43,7 @@ func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
 				t.Fatal(err)
 			}
 			signal := func(s syscall.Signal) {
-				if err := server.command.Process.Signal(s); err != nil {
+				if err := server.Signal(s); err != nil {
 					t.Error(err)
 				}
 			}
@@ -82,7 +82,7 @@ func TestConnectionsToAStoppedServerWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.stop()
+	defer server.Stop()
 	const calls = 8
 	o := httptarget.Options{URL: "http://" + server.Plain + "/ok", Connections: calls, Reuse: 1}
 	target, err := httptarget.New(o)
@@ -90,12 +90,12 @@ func TestConnectionsToAStoppedServerWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	if err := server.command.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := server.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	// The signal does not stop the server at once.
 	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(server.command.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil ||
+	if _, err := syscall.Wait4(server.PID(), &status, syscall.WUNTRACED, nil); err != nil ||
 		!status.Stopped() {
 		t.Fatalf("the server has not stopped: %v, %v", status, err)
 	}
@@ -112,7 +112,7 @@ func TestConnectionsToAStoppedServerWait(t *testing.T) {
 	if n := len(returned); n > 0 {
 		t.Fatalf("%d calls returned while the server was stopped, one with %v", n, <-returned)
 	}
-	if err := server.command.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := server.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	for range calls {

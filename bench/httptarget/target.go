@@ -11,23 +11,26 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/dial"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
+	"github.com/loadgen-go/loadgen/bench/template"
+	"github.com/loadgen-go/loadgen/internal/problems"
 )
 
 // A Target is a service under load. It is safe for concurrent use.
 type Target struct {
 	options    Options
 	base       *url.URL
-	dialer     *dialer
+	dialer     *dial.Dialer
 	transports map[string]*http.Transport // by protocol
 	pool       pool
 	requests   []*request
 	byName     map[string]*request
 	keys       schedule.Keys
-	unique     *table        // the shortest table whose rows are used once; nil if there is none
-	calls      atomic.Uint64 // made by Call, which is not told their numbers
-	first      atomic.Uint64 // the number of the first call of a run
+	unique     *template.Table // the shortest table whose rows are used once; nil if there is none
+	calls      atomic.Uint64   // made by Call, which is not told their numbers
+	first      atomic.Uint64   // the number of the first call of a run
 }
 
 var _ bench.Timed = (*Target)(nil)
@@ -36,11 +39,11 @@ var _ bench.Timed = (*Target)(nil)
 // Calls open connections as they need them; [Target.Open] opens them before the first call.
 func New(options Options) (*Target, error) {
 	o := options.withDefaults()
-	var p problems
-	o.check(&p)
+	p := problems.New("httptarget")
+	o.check(p)
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Host == "" {
-		return nil, errors.Join(p...)
+		return nil, p.Err()
 	}
 	t := &Target{options: o, base: base, byName: map[string]*request{}}
 	t.pool = pool{target: t, streams: 1}
@@ -49,50 +52,47 @@ func New(options Options) (*Target, error) {
 	}
 	host, port := address(base)
 	if t.dialer, err = newDialer(&o, base.Scheme, host, port); err != nil {
-		p = append(p, err)
+		p.Join(err)
 	}
 	t.transports = map[string]*http.Transport{}
 	for _, protocol := range []string{HTTP1, H2, H2C} {
 		t.transports[protocol] = newTransport(protocol)
 	}
-	t.prepare(&p)
-	if err := errors.Join(p...); err != nil {
+	t.prepare(p)
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // prepare prepares the requests, and adds what is wrong with them.
-func (t *Target) prepare(p *problems) {
+func (t *Target) prepare(p *problems.List) {
 	o := &t.options
-	cut := &parser{seed: o.Seed, vars: o.Vars, tables: readTables(o.Data, o.Seed, p)}
-	if len(cut.tables) < len(o.Data) {
+	tables, err := template.ReadTables(o.Data, o.Seed)
+	if err != nil {
+		p.Join(err)
 		return // every use of the others would be an error too
 	}
+	cut := &template.Parser{Seed: o.Seed, Vars: o.Vars, Tables: tables}
 	var keys []string
 	var weights []float64
 	for i := range o.Requests {
 		r, err := newRequest(o, t.base, i, cut)
 		if err != nil {
-			*p = append(*p, err)
+			p.Join(err)
 			continue
 		}
 		t.requests = append(t.requests, r)
 		t.byName[r.name] = r
 		keys, weights = append(keys, r.name), append(weights, float64(o.Requests[i].Weight))
 	}
-	if len(*p) > 0 {
+	if !p.Empty() {
 		return
 	}
-	var err error
 	if t.keys, err = schedule.Weighted(keys, weights, o.Seed); err != nil {
-		*p = append(*p, err)
+		p.Join(err)
 	}
-	for _, table := range cut.tables {
-		if table.pick == pickUnique && (t.unique == nil || len(table.rows) < len(t.unique.rows)) {
-			t.unique = table
-		}
-	}
+	t.unique = template.Unique(tables)
 }
 
 // Open returns a target whose connections are open. It is [New] and [Target.Open]. The target should be
@@ -208,12 +208,7 @@ func (t *Target) Keys() schedule.Keys { return t.keys }
 
 // UsedOnce returns the file whose rows are used once that has the fewest rows, and the number of its rows, which is
 // the number of calls that it suffices for. File is "" if there is no such file.
-func (t *Target) UsedOnce() (file string, rows uint64) {
-	if t.unique == nil {
-		return "", 0
-	}
-	return t.unique.file, uint64(len(t.unique.rows))
-}
+func (t *Target) UsedOnce() (file string, rows uint64) { return t.unique.UsedOnce() }
 
 // NumberFrom makes n the number of the first call of a run. The values of templates and the rows of data follow from
 // the numbers of calls, so that a run that begins where another ended makes other requests. It must not be called
@@ -221,19 +216,11 @@ func (t *Target) UsedOnce() (file string, rows uint64) {
 func (t *Target) NumberFrom(n uint64) { t.first.Store(n) }
 
 // Connections returns the account of the connections so far.
-func (t *Target) Connections() Connections { return t.dialer.connections() }
+func (t *Target) Connections() Connections { return t.dialer.Connections() }
 
 // Addresses looks up the host, and returns the number of its addresses, over which connections are spread. It is 1 for
 // a socket.
-func (t *Target) Addresses(ctx context.Context) (int, error) {
-	if t.dialer.unix != "" {
-		return 1, nil
-	}
-	ctx, cancel := bounded(ctx, t.dialer.timeout.Connect)
-	defer cancel()
-	addresses, err := t.dialer.lookUp(ctx)
-	return len(addresses), err
-}
+func (t *Target) Addresses(ctx context.Context) (int, error) { return t.dialer.Addresses(ctx) }
 
 // Request returns the bytes that HTTP/1.1 sends for call n of the request with the given name. (HTTP/2
 // sends the same method, path, headers and body in its own encoding.)
@@ -250,9 +237,8 @@ func (t *Target) Request(name string, n uint64) ([]byte, error) {
 
 // request returns the request of a call with a key. The key "" chooses it by weight.
 func (t *Target) request(key string, n uint64) (*request, error) {
-	if t.unique != nil && n >= uint64(len(t.unique.rows)) {
-		return nil, fail(record.KindNoRequest, "%s has %d rows to be used once, and this is call %d: want more rows, "+
-			"fewer calls, or pick: sequential", t.unique.file, len(t.unique.rows), n+1)
+	if err := t.unique.Spent(n); err != nil {
+		return nil, fail(record.KindNoRequest, "%w", err)
 	}
 	if key == "" {
 		if len(t.requests) == 1 {

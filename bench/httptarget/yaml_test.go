@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 )
 

@@ -153,6 +153,21 @@ func KindOf(err error) (kind string) {
 // fixedText is the type of the errors that errors.New returns.
 var fixedText = reflect.TypeOf(errors.New(""))
 
+// Errorf returns an error of a kind, with the text that [fmt.Errorf] makes.
+func Errorf(kind, format string, args ...any) error {
+	return &kindError{kind, fmt.Errorf(format, args...)}
+}
+
+// A kindError is an error with the kind by which [Failures] count it.
+type kindError struct {
+	kind string
+	err  error
+}
+
+func (e *kindError) Error() string { return e.err.Error() }
+func (e *kindError) Kind() string  { return e.kind }
+func (e *kindError) Unwrap() error { return e.err }
+
 func innermost(err error) error {
 	for inner := unwrap(err); inner != nil; inner = unwrap(inner) {
 		err = inner

@@ -13,7 +13,9 @@ import (
 // libraries and rooms hold what each package may import of this module, besides the standard library and the modules
 // of others. The order is that in which a datum goes its way: a package imports only what comes before it.
 var libraries = map[string][]string{
+	"internal/witness":      {},
 	"internal/jsonfile":     {},
+	"internal/problems":     {},
 	"internal/property":     {},
 	"internal/rng":          {},
 	"internal/spelling":     {},
@@ -28,8 +30,15 @@ var libraries = map[string][]string{
 	"bench/record":          {"internal/spelling", "quantile"},
 	"bench/work":            {"internal/rng"},
 	"bench":                 {"quantile", "bench/schedule", "bench/pace", "bench/record"},
-	"bench/httptarget":      {"internal/rng", "quantile", "bench", "bench/schedule", "bench/record"},
-	"bench/benchtest":       {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
+	"bench/template":        {"internal/rng"},
+	"bench/dial":            {"quantile", "bench/record"},
+	"bench/expect":          {"bench/record"},
+	"bench/httptarget": {"internal/problems", "bench", "bench/schedule", "bench/record", "bench/dial", "bench/expect",
+		"bench/template"},
+	"bench/grpctarget": {"internal/problems", "internal/spelling", "quantile", "bench", "bench/schedule",
+		"bench/record", "bench/dial",
+		"bench/expect", "bench/template"},
+	"bench/benchtest": {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
 	"scenarios": {"internal/spelling", "bench", "bench/schedule", "bench/pace", "bench/record", "bench/httptarget",
 		"bench/work"},
 	"results": {"internal/jsonfile", "quantile", "bench/record", "bench/httptarget", "bench/work",
@@ -241,14 +250,15 @@ func within(pkg, dir string) bool {
 	return pkg == dir || strings.HasPrefix(pkg, dir+"/")
 }
 
-// gRPC comes with the exporters of observable/lifecycle. The command asks services for their health with it, and
-// receives what they export. The engine has no use for it.
+// gRPC comes with the exporters of observable/lifecycle, and bench/grpctarget calls services with it. The command asks
+// services for their health with it, and receives what they export. The engine has no use for it.
 func TestGRPCStaysWhereItBelongs(t *testing.T) {
 	for pkg, paths := range imports(t) {
 		for _, path := range paths {
 			if strings.HasPrefix(path, "google.golang.org/grpc") && pkg != "observable/lifecycle" &&
-				!within(pkg, "cmd/loadgen") {
-				t.Errorf("%s imports %s: want it in observable/lifecycle and the command only", pkg, path)
+				pkg != "bench/grpctarget" && !within(pkg, "cmd/loadgen") {
+				t.Errorf("%s imports %s: want it in observable/lifecycle, bench/grpctarget and the command only",
+					pkg, path)
 			}
 		}
 	}

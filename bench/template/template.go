@@ -1,7 +1,11 @@
-package httptarget
+// Package template fills texts for calls: a template is a text with placeholders such as {{n}} or {{row.id}},
+// whose values follow from a seed and the number of a call. So call n has the same text in every run with the
+// same seed, whoever makes it.
+package template
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/bits"
 	"os"
@@ -13,23 +17,24 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A template is a text with placeholders, cut into pieces once.
-type template []piece
+// A Template is a text with placeholders, cut into pieces once.
+type Template []piece
 
 // A piece is a part of a template: a text, or the values of a placeholder.
 type piece struct {
 	text []byte
-	fill func(dst []byte, c *callValues) []byte // appends the value for a call; nil if the piece is text
+	fill func(dst []byte, c *Values) []byte // appends the value for a call; nil if the piece is text
 }
 
-// callValues holds the number and the key of a call, from which the values of placeholders follow.
-type callValues struct {
-	n   uint64 // the number of the call
-	key string // the name of its request
+// Values holds what the values of placeholders follow from.
+type Values struct {
+	N       uint64 // the number of the call
+	Key     string // the name of its request
+	Message int    // the number of the message within the call
 }
 
-// append appends the text of t for a call.
-func (t template) append(dst []byte, c *callValues) []byte {
+// Append appends the text of t for a call.
+func (t Template) Append(dst []byte, c *Values) []byte {
 	for i := range t {
 		if p := &t[i]; p.fill != nil {
 			dst = p.fill(dst, c)
@@ -40,8 +45,21 @@ func (t template) append(dst []byte, c *callValues) []byte {
 	return dst
 }
 
-// static reports whether t has the same text for every call.
-func (t template) static() bool {
+// Literal returns the template of a text without placeholders.
+func Literal(text []byte) Template { return Template{{text: text}} }
+
+// Texts returns the parts of t that are the same for every call.
+func (t Template) Texts() (texts [][]byte) {
+	for i := range t {
+		if t[i].fill == nil {
+			texts = append(texts, t[i].text)
+		}
+	}
+	return texts
+}
+
+// Static reports whether t has the same text for every call.
+func (t Template) Static() bool {
 	for i := range t {
 		if t[i].fill != nil {
 			return false
@@ -50,13 +68,16 @@ func (t template) static() bool {
 	return true
 }
 
-// A parser cuts templates. It numbers placeholders with random values, so that each has a stream of
+// A Parser cuts templates. It numbers placeholders with random values, so that each has a stream of
 // random numbers of its own.
-type parser struct {
-	seed   uint64
+type Parser struct {
+	Seed   uint64
+	Vars   map[string]string // values of variables, by name
+	Tables map[string]*Table
+	// Messages says whether there is a placeholder {{message}}.
+	Messages bool
+
 	random uint64 // the number of placeholders with random values so far
-	vars   map[string]string
-	tables map[string]*table
 }
 
 // A syntaxError is an error in a template, at a byte of its text.
@@ -65,18 +86,19 @@ type syntaxError struct {
 	why string
 }
 
-// How values are written into a text.
-type quoting int
+// Quoting says how values are written into a text.
+type Quoting int
 
 const (
-	verbatim quoting = iota
-	inPath           // everything but unreserved characters is percent-encoded
-	inHeader         // control characters are errors
+	Verbatim Quoting = iota
+	InPath           // everything but unreserved characters is percent-encoded
+	InHeader         // control characters are errors
+	InJSON           // rows and keys are escaped as within a string of JSON; constants are not
 )
 
-// parse cuts a text into pieces. Where names the text in errors.
-func (p *parser) parse(where, text string, q quoting) (template, error) {
-	var t template
+// Parse cuts a text into pieces. Where names the text in errors.
+func (p *Parser) Parse(where, text string, q Quoting) (Template, error) {
+	var t Template
 	for at := 0; at < len(text); {
 		begin := strings.Index(text[at:], "{{")
 		if begin < 0 {
@@ -90,22 +112,22 @@ func (p *parser) parse(where, text string, q quoting) (template, error) {
 		}
 		next, end, problem := p.placeholder(text, at, q)
 		if problem != nil {
-			return nil, fmt.Errorf("httptarget: %s:%s: %s", where, position(text, problem.at), problem.why)
+			return nil, fmt.Errorf("%s:%s: %s", where, Position(text, problem.at), problem.why)
 		}
 		t, at = append(t, next), end
 	}
 	return t, nil
 }
 
-// position returns the line and the column of a byte of a text, counted from 1.
-func position(text string, at int) string {
+// Position returns the line and the column of a byte of a text, counted from 1.
+func Position(text string, at int) string {
 	line := strings.Count(text[:at], "\n") + 1
 	column := len([]rune(text[strings.LastIndex(text[:at], "\n")+1:at])) + 1
 	return fmt.Sprintf("%d:%d", line, column)
 }
 
 // placeholder parses the placeholder that begins at a byte of a text. End is the byte after it.
-func (p *parser) placeholder(text string, at int, q quoting) (_ piece, end int, _ *syntaxError) {
+func (p *Parser) placeholder(text string, at int, q Quoting) (_ piece, end int, _ *syntaxError) {
 	words, end, problem := placeholderWords(text, at)
 	if problem != nil {
 		return piece{}, 0, problem
@@ -118,9 +140,12 @@ func (p *parser) placeholder(text string, at int, q quoting) (_ piece, end int, 
 		return wrong("%v", err)
 	}
 	if isConstant {
-		if q == inHeader && !httpguts.ValidHeaderFieldValue(constant) {
+		if q == InHeader && !httpguts.ValidHeaderFieldValue(constant) {
 			return wrong("the value of %s has a control character, such as a line break, which a header cannot hold",
 				text[at:end])
+		}
+		if q == InJSON {
+			return piece{text: []byte(constant)}, end, nil
 		}
 		return piece{text: appendQuoted(nil, constant, q)}, end, nil
 	}
@@ -168,14 +193,14 @@ func placeholderWords(text string, at int) (words []string, end int, _ *syntaxEr
 }
 
 // constant returns the value of a placeholder that is the same for every call; ok is false if it is not.
-func (p *parser) constant(words []string) (value string, ok bool, err error) {
+func (p *Parser) constant(words []string) (value string, ok bool, err error) {
 	if len(words) == 0 {
 		return "", false, fmt.Errorf("{{}} is empty: want %s", p.known())
 	}
 	if text, ok := strings.CutPrefix(words[0], `"`); ok && len(words) == 1 {
 		return text, true, nil
 	}
-	if value, ok := p.vars[words[0]]; ok && len(words) == 1 {
+	if value, ok := p.Vars[words[0]]; ok && len(words) == 1 {
 		return value, true, nil
 	}
 	if words[0] != "env" && words[0] != "file" {
@@ -199,12 +224,17 @@ func (p *parser) constant(words []string) (value string, ok bool, err error) {
 }
 
 // known returns the placeholders there are, for errors.
-func (p *parser) known() string {
-	return `one of n, key, uuid, int LOW HIGH, row.COLUMN, row.DATA.COLUMN, env "NAME", file "NAME" or a variable`
+func (p *Parser) known() string {
+	message := ""
+	if p.Messages {
+		message = "message, "
+	}
+	return "one of n, key, " + message +
+		`uuid, int LOW HIGH, row.COLUMN, row.DATA.COLUMN, env "NAME", file "NAME" or a variable`
 }
 
 // variable returns the function that appends the value of a placeholder for a call.
-func (p *parser) variable(words []string, q quoting) (func([]byte, *callValues) []byte, error) {
+func (p *Parser) variable(words []string, q Quoting) (func([]byte, *Values) []byte, error) {
 	name := words[0]
 	if name == "int" {
 		return p.integers(words)
@@ -215,12 +245,14 @@ func (p *parser) variable(words []string, q quoting) (func([]byte, *callValues) 
 	}
 	switch {
 	case name == "n":
-		return func(dst []byte, c *callValues) []byte { return strconv.AppendUint(dst, c.n, 10) }, nil
+		return func(dst []byte, c *Values) []byte { return strconv.AppendUint(dst, c.N, 10) }, nil
 	case name == "key":
-		return func(dst []byte, c *callValues) []byte { return appendQuoted(dst, c.key, q) }, nil
+		return func(dst []byte, c *Values) []byte { return appendQuoted(dst, c.Key, q) }, nil
+	case name == "message" && p.Messages:
+		return func(dst []byte, c *Values) []byte { return strconv.AppendInt(dst, int64(c.Message), 10) }, nil
 	case name == "uuid":
 		draw := p.stream()
-		return func(dst []byte, c *callValues) []byte { return appendUUID(dst, draw(2*c.n), draw(2*c.n+1)) }, nil
+		return func(dst []byte, c *Values) []byte { return appendUUID(dst, draw(2*c.N), draw(2*c.N+1)) }, nil
 	case name == "row" || strings.HasPrefix(name, "row."):
 		return p.column(name, q)
 	}
@@ -228,14 +260,14 @@ func (p *parser) variable(words []string, q quoting) (func([]byte, *callValues) 
 }
 
 // stream returns a function of random numbers for one placeholder.
-func (p *parser) stream() func(i uint64) uint64 {
-	start := rng.Start(p.seed, rng.Requests+rng.Stream(p.random))
+func (p *Parser) stream() func(i uint64) uint64 {
+	start := rng.Start(p.Seed, rng.Requests+rng.Stream(p.random))
 	p.random++
 	return func(i uint64) uint64 { return rng.Mix(start + i*rng.Golden) }
 }
 
 // integers returns the function of {{int LOW HIGH}}: whole numbers from LOW to HIGH, all equally likely.
-func (p *parser) integers(words []string) (func([]byte, *callValues) []byte, error) {
+func (p *Parser) integers(words []string) (func([]byte, *Values) []byte, error) {
 	if len(words) != 3 {
 		return nil, fmt.Errorf("int takes two whole numbers, as in {{int 1 100}}")
 	}
@@ -251,8 +283,8 @@ func (p *parser) integers(words []string) (func([]byte, *callValues) []byte, err
 		return nil, fmt.Errorf("int has the range %d to %d: want the smaller number first", low, high)
 	}
 	draw, span := p.stream(), uint64(high)-uint64(low)
-	return func(dst []byte, c *callValues) []byte {
-		x := draw(c.n)
+	return func(dst []byte, c *Values) []byte {
+		x := draw(c.N)
 		if span+1 != 0 { // otherwise every number is in the range
 			x, _ = bits.Mul64(x, span+1)
 		}
@@ -261,29 +293,29 @@ func (p *parser) integers(words []string) (func([]byte, *callValues) []byte, err
 }
 
 // column returns the function of {{row.COLUMN}} or {{row.DATA.COLUMN}}.
-func (p *parser) column(name string, q quoting) (func([]byte, *callValues) []byte, error) {
+func (p *Parser) column(name string, q Quoting) (func([]byte, *Values) []byte, error) {
 	parts := strings.SplitN(name, ".", 3)
-	var t *table
+	var t *Table
 	switch {
 	case len(parts) == 1:
 		return nil, fmt.Errorf("row needs a column, as in {{row.id}}")
 	case len(parts) == 3:
-		if t = p.tables[parts[1]]; t == nil {
-			return nil, fmt.Errorf("there is no data %q: want one of %s", parts[1], names(p.tables))
+		if t = p.Tables[parts[1]]; t == nil {
+			return nil, fmt.Errorf("there is no data %q: want one of %s", parts[1], names(p.Tables))
 		}
-	case len(p.tables) == 1:
-		for _, t = range p.tables {
+	case len(p.Tables) == 1:
+		for _, t = range p.Tables {
 		}
-	case len(p.tables) == 0:
+	case len(p.Tables) == 0:
 		return nil, fmt.Errorf("%s needs data: there is none", name)
 	default:
-		return nil, fmt.Errorf("there are several data: want row.DATA.COLUMN, with one of %s", names(p.tables))
+		return nil, fmt.Errorf("there are several data: want row.DATA.COLUMN, with one of %s", names(p.Tables))
 	}
 	values, err := t.column(parts[len(parts)-1], q)
 	if err != nil {
 		return nil, err
 	}
-	return func(dst []byte, c *callValues) []byte { return append(dst, values[t.row(c.n)]...) }, nil
+	return func(dst []byte, c *Values) []byte { return append(dst, values[t.row(c.N)]...) }, nil
 }
 
 // appendUUID appends a random UUID (version 4) made of two random numbers.
@@ -303,8 +335,11 @@ func appendUUID(dst []byte, high, low uint64) []byte {
 }
 
 // appendQuoted appends a value as it is written in a text.
-func appendQuoted(dst []byte, value string, q quoting) []byte {
-	if q != inPath {
+func appendQuoted(dst []byte, value string, q Quoting) []byte {
+	switch q {
+	case InJSON:
+		return appendJSON(dst, value)
+	case Verbatim, InHeader:
 		return append(dst, value...)
 	}
 	const digits = "0123456789ABCDEF"
@@ -317,4 +352,13 @@ func appendQuoted(dst []byte, value string, q quoting) []byte {
 		dst = append(dst, '%', digits[c>>4], digits[c&15])
 	}
 	return dst
+}
+
+// appendJSON appends a value as it is written within a string of JSON.
+func appendJSON(dst []byte, value string) []byte {
+	quoted, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // impossible: it is a string
+	}
+	return append(dst, quoted[1:len(quoted)-1]...)
 }

@@ -1,8 +1,9 @@
-package httptarget
+package template
 
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -14,8 +15,17 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A table holds the rows of a Data.
-type table struct {
+// Data is a table whose rows fill templates.
+type Data struct {
+	// CSV is the name of a file of comma-separated values. Its first row has the names of the columns.
+	CSV string `json:"csv"`
+	// Pick says which row a call uses: "random", "sequential" (again from the first after the last)
+	// or "unique", which fails calls after the last row. The default is random.
+	Pick string `json:"pick,omitempty"`
+}
+
+// A Table holds the rows of a Data.
+type Table struct {
 	file    string
 	columns []string
 	rows    [][]string
@@ -30,22 +40,51 @@ const (
 	pickUnique     = "unique"
 )
 
-// readTables reads the tables of options.
-func readTables(data map[string]Data, seed uint64, p *problems) map[string]*table {
-	tables := map[string]*table{}
+// ReadTables reads tables by their names. The error lists everything that is wrong with them.
+func ReadTables(data map[string]Data, seed uint64) (map[string]*Table, error) {
+	tables := map[string]*Table{}
+	var problems []error
 	for i, name := range slices.Sorted(maps.Keys(data)) {
 		t, err := data[name].read()
 		if err != nil {
-			p.add("data.%s: %w", name, err)
+			problems = append(problems, fmt.Errorf("data.%s: %w", name, err))
 			continue
 		}
 		t.start = rng.Start(seed, rng.Rows+rng.Stream(i))
 		tables[name] = t
 	}
-	return tables
+	return tables, errors.Join(problems...)
 }
 
-func (d Data) read() (*table, error) {
+// Unique returns the shortest of the tables whose rows are used once, or nil if there is none.
+func Unique(tables map[string]*Table) (shortest *Table) {
+	for _, t := range tables {
+		if t.pick == pickUnique && (shortest == nil || len(t.rows) < len(shortest.rows)) {
+			shortest = t
+		}
+	}
+	return shortest
+}
+
+// UsedOnce returns the file of a table from [Unique] and the number of its rows, which is the number of calls that it
+// suffices for. File is "" if t is nil, so that there is no limit.
+func (t *Table) UsedOnce() (file string, rows uint64) {
+	if t == nil {
+		return "", 0
+	}
+	return t.file, uint64(len(t.rows))
+}
+
+// Spent returns an error if the rows of a table from [Unique] do not suffice for call n. There is none if t is nil.
+func (t *Table) Spent(n uint64) error {
+	if file, rows := t.UsedOnce(); file == "" || n < rows {
+		return nil
+	}
+	return fmt.Errorf("%s has %d rows to be used once, and this is call %d: want more rows, fewer calls, or pick: "+
+		"sequential", t.file, len(t.rows), n+1)
+}
+
+func (d Data) read() (*Table, error) {
 	pick := d.Pick
 	if pick == "" {
 		pick = pickRandom
@@ -70,7 +109,7 @@ func (d Data) read() (*table, error) {
 }
 
 // parseTable parses the text of a file of comma-separated values.
-func parseTable(file string, text []byte) (*table, error) {
+func parseTable(file string, text []byte) (*Table, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	if err != nil {
@@ -80,7 +119,7 @@ func parseTable(file string, text []byte) (*table, error) {
 		return nil, fmt.Errorf("%s has %d rows: want one with the names of columns, and at least one with values",
 			file, len(rows))
 	}
-	t := &table{file: file, columns: rows[0], rows: rows[1:]}
+	t := &Table{file: file, columns: rows[0], rows: rows[1:]}
 	for i, c := range t.columns {
 		t.columns[i] = strings.TrimSpace(c)
 		if slices.Contains(t.columns[:i], t.columns[i]) {
@@ -91,14 +130,14 @@ func parseTable(file string, text []byte) (*table, error) {
 }
 
 // column returns the values of a column, as they are written in a text.
-func (t *table) column(name string, q quoting) ([][]byte, error) {
+func (t *Table) column(name string, q Quoting) ([][]byte, error) {
 	i := slices.Index(t.columns, name)
 	if i < 0 {
 		return nil, fmt.Errorf("%s has no column %q: want one of %s", t.file, name, strings.Join(t.columns, ", "))
 	}
 	values := make([][]byte, len(t.rows))
 	for k, row := range t.rows {
-		if q == inHeader && !httpguts.ValidHeaderFieldValue(row[i]) {
+		if q == InHeader && !httpguts.ValidHeaderFieldValue(row[i]) {
 			return nil, fmt.Errorf("%s: %q in row %d has a control character, such as a line break, which a header "+
 				"cannot hold", t.file, name, k+2)
 		}
@@ -108,7 +147,7 @@ func (t *table) column(name string, q quoting) ([][]byte, error) {
 }
 
 // row returns the index of the row of call n. For unique rows, n must be smaller than their number.
-func (t *table) row(n uint64) int {
+func (t *Table) row(n uint64) int {
 	rows := uint64(len(t.rows))
 	if t.pick == pickRandom {
 		i, _ := bits.Mul64(rng.Mix(t.start+n*rng.Golden), rows)
@@ -118,6 +157,6 @@ func (t *table) row(n uint64) int {
 }
 
 // names returns the sorted names of tables.
-func names(tables map[string]*table) string {
+func names(tables map[string]*Table) string {
 	return strings.Join(slices.Sorted(maps.Keys(tables)), ", ")
 }
