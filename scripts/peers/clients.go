@@ -173,7 +173,7 @@ func loadgenLoop(_ context.Context, j job, g *gauge) error {
 		return err
 	}
 	defer target.Close()
-	const kept = 1 << 20 // as the command
+	kept := int(j.Duration.Seconds() * 100_000) // room for every latency, as for the schedule of an open loop
 	r, err := (&bench.Run{Closed: &bench.Closed{Duration: j.Duration}, Target: &countedTarget{target, g},
 		Keys: target.Keys(), Workers: target.Workers(), Keep: kept,
 		Activities: []*bench.Activity{bench.NewActivity("none")}}).Do(ctx)
