@@ -23,7 +23,8 @@ func TestWorkersShareRecordersBeyondFourPerProcessor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := recordersFor(c.workers, c.processors); got != c.want {
-				t.Errorf("%d workers on %d processors have %d recorders: want %d", c.workers, c.processors, got, c.want)
+				t.Errorf("%d workers on %d processors have %d recorders: want %d", c.workers, c.processors, got,
+					c.want)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
-// Command peers compares loadgen with its peers. Of the engine it measures what a call costs, how late calls begin, how
-// that affects goroutines beside them, and how much memory a run keeps: all call the same function, in one process, in
-// turns. Of the HTTP client it measures its CPU time, what it reports of a server that stops, and the connections that
-// it opens: each client is a process, and the server another.
+// Command peers compares loadgen with its peers. Of the engine it measures what a call costs, how late calls begin,
+// how that affects goroutines beside them, and how much memory a run keeps: all call the same function, in one
+// process, in turns. Of the HTTP client it measures its CPU time, what it reports of a server that stops, and the
+// connections that it opens: each client is a process, and the server another.
 //
 //	go run . [-only overhead,lag,exporter,memory,client,stall,pool] [-rounds 5] [-duration 1s] [-check]
 //

@@ -39,8 +39,8 @@ func pool(o options) section {
 		head:    []string{"who"},
 		columns: []string{"connections", "workers + reconnects", "p99 ms", "CPU us", "requests"},
 		notes: []string{
-			"Connections: as accepted by the server. p99: from when a request is due. CPU: of the client, per request,",
-			"its start included.",
+			"Connections: as accepted by the server. p99: from when a request is due. CPU: of the client, per",
+			"request, its start included.",
 		},
 	}
 	names := []string{transportClient, loadgenClient}

@@ -77,7 +77,8 @@ var (
 	wrkRequests    = regexp.MustCompile(`(?m)^ *(\d+) requests in `)
 	wrkErrors      = regexp.MustCompile(`(?m)^ *(Socket errors: .*|Non-2xx or 3xx responses: .*)$`)
 	h2loadRequests = regexp.MustCompile(
-		`(?m)^requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout$`)
+		`(?m)^requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, ` +
+			`(\d+) failed, (\d+) errored, (\d+) timeout$`)
 )
 
 // parseWrk returns the number of requests in the output of wrk. Socket errors and bad statuses are an error.

@@ -70,8 +70,8 @@ func TestTheCSVOfHeyHasResponseTimesInSeconds(t *testing.T) {
 		want      []time.Duration
 		err       string
 	}{
-		{"two", head + "0.0015,0,0,0,0.0010,0,200,0.1\n1.0,0,0,0,1.0,0,200,0.2\n", []time.Duration{1500 * us, time.Second},
-			""},
+		{"two", head + "0.0015,0,0,0,0.0010,0,200,0.1\n1.0,0,0,0,1.0,0,200,0.2\n",
+			[]time.Duration{1500 * us, time.Second}, ""},
 		{"blank lines at both ends", "\n" + head + "0.5,0,0,0,0,0,200,0\n\n", []time.Duration{time.Second / 2}, ""},
 		{"none", head, nil, ""},
 		{"another head", "a,b\n1,2\n", nil, "does not begin with the column response-time"},

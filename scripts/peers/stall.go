@@ -69,8 +69,8 @@ func stallSection(o options) section {
 	p := o.stall
 	s := section{
 		name: "stall",
-		title: fmt.Sprintf("latency as reported, for %d requests/s over %v to a server that is stopped (SIGSTOP) for %v",
-			p.perSecond, p.length, p.pause),
+		title: fmt.Sprintf("latency as reported, for %d requests/s over %v to a server that is stopped (SIGSTOP) "+
+			"for %v", p.perSecond, p.length, p.pause),
 		head:    []string{"who"},
 		columns: []string{"p95 ms", "p99 ms", "p99.9 ms", "max ms", "done"},
 		notes: []string{
@@ -186,8 +186,8 @@ func stalledLoadgen(ctx context.Context, j job, begun func()) ([]time.Duration, 
 		return nil, err
 	}
 	if r.Done != r.Offered || len(r.Kept) != int(r.Done) {
-		return nil, fmt.Errorf("%d of %d calls are done, and %d failed (%v): want all done", r.Done, r.Offered, r.Failed,
-			r.Failures)
+		return nil, fmt.Errorf("%d of %d calls are done, and %d failed (%v): want all done", r.Done, r.Offered,
+			r.Failed, r.Failures)
 	}
 	return r.Kept, nil
 }
@@ -205,8 +205,8 @@ func stalledVegeta(_ context.Context, j job, begun func()) (latencies []time.Dur
 
 func stalledHey(ctx context.Context, j job, begun func()) ([]time.Duration, error) {
 	each := j.PerSecond / j.Connections // requests/s of a worker
-	w := &requester.Work{N: int(float64(each*j.Connections) * j.Duration.Seconds()), C: j.Connections, QPS: float64(each),
-		Output: "csv"}
+	w := &requester.Work{N: int(float64(each*j.Connections) * j.Duration.Seconds()), C: j.Connections,
+		QPS: float64(each), Output: "csv"}
 	var once sync.Once
 	var report bytes.Buffer
 	if err := hey(ctx, w, j.URL, func() { once.Do(begun) }, &report); err != nil {
