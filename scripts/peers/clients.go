@@ -48,16 +48,29 @@ var clients = map[string]func(ctx context.Context, j job, g *gauge) error{
 }
 
 // A gauge counts the requests that a client has made.
-type gauge struct{ requests atomic.Uint64 }
+type gauge struct {
+	requests atomic.Uint64
+	begun    chan struct{} // closed after the first
+}
 
-// measured runs a client, and returns how many requests it made, and its allocations per request in the middle half of
-// the time, when its connections and buffers are in use.
+func (g *gauge) add() {
+	if g.requests.Add(1) == 1 {
+		close(g.begun)
+	}
+}
+
+// measured runs a client until the duration of the job has passed since its first request, and returns how many
+// requests it made, and its allocations per request in the middle half of the time, when its connections and buffers
+// are in use.
 func measured(ctx context.Context, j job, run func(context.Context, job, *gauge) error) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, j.Duration)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var g gauge
+	g := gauge{begun: make(chan struct{})}
 	steady := make(chan *float64, 1)
-	go func() { steady <- g.allocs(ctx, j.Duration) }()
+	go func() {
+		defer cancel()
+		steady <- g.allocs(ctx, j.Duration)
+	}()
 	if err := run(ctx, j, &g); err != nil {
 		return answer{}, fmt.Errorf("%s: %w", j.Client, err)
 	}
@@ -65,8 +78,14 @@ func measured(ctx context.Context, j job, run func(context.Context, job, *gauge)
 	return answer{Requests: g.requests.Load(), Allocs: <-steady}, nil
 }
 
-// allocs returns the allocations per request in the middle half of d, or nil if ctx ends before that is over.
-func (g *gauge) allocs(ctx context.Context, d time.Duration) *float64 {
+// allocs returns the allocations per request in the middle half of d, which starts with the first request, or nil if
+// ctx ends before that half is over. It returns when d is over, or when ctx ends.
+func (g *gauge) allocs(ctx context.Context, d time.Duration) (each *float64) {
+	select {
+	case <-g.begun:
+	case <-ctx.Done():
+		return nil
+	}
 	var mallocs, requests [2]uint64
 	var memory runtime.MemStats
 	for i, wait := range []time.Duration{d / 4, d / 2} {
@@ -76,11 +95,12 @@ func (g *gauge) allocs(ctx context.Context, d time.Duration) *float64 {
 		runtime.ReadMemStats(&memory)
 		mallocs[i], requests[i] = memory.Mallocs, g.requests.Load()
 	}
-	if requests[1] == requests[0] {
-		return nil
+	if requests[1] > requests[0] {
+		average := float64(mallocs[1]-mallocs[0]) / float64(requests[1]-requests[0])
+		each = &average
 	}
-	each := float64(mallocs[1]-mallocs[0]) / float64(requests[1]-requests[0])
-	return &each
+	_ = sleep(ctx, d/4) // if ctx has ended, so has the load
+	return each
 }
 
 // loop makes calls until ctx ends, with a goroutine for each connection, whose calls open returns.
@@ -100,7 +120,7 @@ func (g *gauge) loop(ctx context.Context, connections int, open func(i int) (cal
 		all.Go(func() {
 			for errs[i] == nil && !over.Load() {
 				if errs[i] = call(); errs[i] == nil {
-					g.requests.Add(1)
+					g.add()
 				}
 			}
 		})
@@ -197,7 +217,7 @@ var _ bench.Timed = (*countedTarget)(nil)
 
 func (t *countedTarget) CallTimed(ctx context.Context, key string, at *bench.Instants) error {
 	err := t.Target.CallTimed(ctx, key, at)
-	t.gauge.requests.Add(1)
+	t.gauge.add()
 	return err
 }
 
@@ -237,7 +257,7 @@ func vegetaLoop(ctx context.Context, j job, g *gauge) error {
 	n := uint64(j.Connections)
 	a := vegeta.NewAttacker(vegeta.Workers(n), vegeta.MaxWorkers(n), vegeta.Connections(j.Connections))
 	defer context.AfterFunc(ctx, func() { a.Stop() })()
-	return attack(a, j.URL, vegeta.Rate{}, 0, func(*vegeta.Result) { g.requests.Add(1) })
+	return attack(a, j.URL, vegeta.Rate{}, 0, func(*vegeta.Result) { g.add() })
 }
 
 // attack calls done for each result of an attack. The error is that of the first request that failed.
@@ -256,7 +276,7 @@ func attack(a *vegeta.Attacker, url string, rate vegeta.Rate, d time.Duration, d
 
 func heyLoop(ctx context.Context, j job, g *gauge) error {
 	w := &requester.Work{N: math.MaxInt32, C: j.Connections}
-	return hey(ctx, w, j.URL, func() { g.requests.Add(1) }, io.Discard)
+	return hey(ctx, w, j.URL, g.add, io.Discard)
 }
 
 // hey makes the requests of w until ctx ends, calls each before each of them, and writes the report of hey.

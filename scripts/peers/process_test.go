@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -177,5 +178,29 @@ func TestTheArithmeticOfAStallIsThatOfTheOracle(t *testing.T) {
 	least := 901.0
 	if b := s.bars[1]; b.name != "loadgen, 64 connections, p99 ms" || b.least != least || b.most != 1.06*least {
 		t.Errorf("a bar is %+v: want p99 from 901 to 6 %% above", b)
+	}
+}
+
+// On a machine that is short of processors, a client may take longer to start than its load is to last.
+func TestTheTimeOfAClientStartsWithItsFirstRequest(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(clients)) {
+		t.Run(name, func(t *testing.T) {
+			s, err := startServer(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.kill()
+			a, _, err := childLoader(name)(t.Context(), s.url, 2, time.Nanosecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, err := s.seen()
+			if err == nil {
+				err = witnessed(name, a.Requests, 0, seen.Requests)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
