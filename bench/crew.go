@@ -94,7 +94,7 @@ func newCrew(ctx context.Context, r *Run) *crew {
 	if c.queue != nil && c.most > 1 {
 		c.lags = newLagAccount(newLags(c.trace, c.windows, r.Lag), c.most)
 	}
-	c.recorders = make([]*recorder, min(workers, maxRecorders))
+	c.recorders = make([]*recorder, recordersFor(workers, runtime.GOMAXPROCS(0)))
 	for i := range c.recorders {
 		c.recorders[i] = c.newRecorder(c.lags == nil)
 		c.recorders[i].shared = c.most > len(c.recorders) || r.aborts()

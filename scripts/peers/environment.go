@@ -12,6 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// peerModules are the modules of the peers.
+var peerModules = []string{"fortio.org/fortio", "github.com/rakyll/hey", "github.com/tsenart/vegeta/v12",
+	"github.com/valyala/fasthttp", "go.uber.org/ratelimit", "golang.org/x/time"}
+
 // environment returns a text that says what is measured where, and how to repeat it in the same order.
 func environment(o options) string {
 	var b strings.Builder
@@ -21,9 +25,14 @@ func environment(o options) string {
 	line("kernel: %s", kernel())
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
-			if slices.Contains([]string{"fortio.org/fortio", "go.uber.org/ratelimit", "golang.org/x/time"}, m.Path) {
+			if slices.Contains(peerModules, m.Path) {
 				line("peer: %s %s", m.Path, m.Version)
 			}
+		}
+	}
+	if o.wants("client") {
+		for _, p := range programs {
+			line("peer: %s, %s", p.name, p.version())
 		}
 	}
 	line("rounds: %d, in random order, seed %d", o.rounds, o.seed)

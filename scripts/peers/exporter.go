@@ -60,9 +60,9 @@ func harm(ctx context.Context, p peer, perSecond int, work func(), o options) (f
 		return figures{}, err
 	}
 	response, _ := r.late(ended, r.end)
-	return figures{[]float64{
+	return figures{values: []float64{
 		percentile(response, 0.99), percentile(lags, 0.5), percentile(lags, 0.99), float64(b.dropped.Load()),
-	}, r.cut}, nil
+	}, cut: r.cut}, nil
 }
 
 // A background is a goroutine that takes records, and notes how long each was in the queue.

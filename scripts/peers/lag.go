@@ -61,10 +61,10 @@ func lateness(ctx context.Context, p peer, perSecond int, o options) (figures, e
 		first = last // p was cut off before the first call
 	}
 	late, early := r.late(began, r.end)
-	f := figures{[]float64{
+	f := figures{values: []float64{
 		percentile(late, 0.5), percentile(late, 0.99), percentile(late, 1),
 		cores(first, last), 100 * r.inTime(began), missing, missing,
-	}, r.cut}
+	}, cut: r.cut}
 	if r.known {
 		f.values[5] = float64(early)
 	}

@@ -1,11 +1,12 @@
-// Command peers compares the engine of loadgen with its peers: what a call costs, how late calls begin, how that
-// affects goroutines beside them, and how much memory a run keeps. All call the same function, in one process, in
-// turns.
+// Command peers compares loadgen with its peers. Of the engine it measures what a call costs, how late calls begin,
+// how that affects goroutines beside them, and how much memory a run keeps: all call the same function, in one
+// process, in turns. Of the HTTP client it measures its CPU time, what it reports of a server that stops, and the
+// connections that it opens: each client is a process, and the server another.
 //
-//	go run . [-only overhead,lag,exporter,memory] [-rounds 5] [-duration 1s]
+//	go run . [-only overhead,lag,exporter,memory,client,stall,pool] [-rounds 5] [-duration 1s] [-check]
 //
-// It exits with 0, with 2 for bad flags or if something could not be measured, and with 130 after an interrupt. In the
-// last two cases it prints the tables of what was measured before.
+// It exits with 0, with 1 if -check finds that loadgen misses a bar, with 2 for bad flags or if something could not be
+// measured, and with 130 after an interrupt. In the last two cases it prints the tables of what was measured before.
 package main
 
 import (
@@ -25,6 +26,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == childArgument {
+		os.Exit(child(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -36,9 +40,16 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	if err == nil {
-		err = measure(ctx, o, stdout, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "peers: %v\n", err)
+		return 2
 	}
+	return perform(ctx, o, stdout, stderr)
+}
+
+// perform measures what the options ask for, and returns the exit code.
+func perform(ctx context.Context, o options, stdout, stderr io.Writer) int {
+	worst, err := measure(ctx, o, stdout, stderr)
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "peers: %v\n", err)
@@ -46,28 +57,38 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "peers: interrupted: the tables contain the complete rounds")
 		return 130
+	case worst == notMeasured:
+		fmt.Fprintln(stderr, "peers: a bar could not be judged")
 	}
-	return 0
+	return worst.code()
 }
 
-// measure runs the sections and prints each when it is done.
-func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
+// measure runs the sections and prints each when it is done. If bars are to be judged, it prints them at the end, and
+// returns the worst verdict.
+func measure(ctx context.Context, o options, stdout, stderr io.Writer) (verdict, error) {
 	if _, err := io.WriteString(stdout, environment(o)); err != nil {
-		return fmt.Errorf("writing the environment: %w", err)
+		return notMeasured, fmt.Errorf("writing the environment: %w", err)
 	}
+	var bars []judged
+	var err error
 	for _, s := range sections(o) {
-		if len(o.only) > 0 && !slices.Contains(o.only, s.name) || ctx.Err() != nil {
+		if !o.wants(s.name) || ctx.Err() != nil {
 			continue
 		}
-		rounds, err := s.measure(ctx, o, stderr)
+		var rounds [][]figures
+		rounds, err = s.measure(ctx, o, stderr)
 		if len(rounds) > 0 {
 			err = errors.Join(err, s.print(stdout, rounds))
 		}
+		bars = append(bars, s.judgeAll(rounds)...)
 		if err != nil {
-			return err
+			break
 		}
 	}
-	return nil
+	if !o.judge {
+		return met, err
+	}
+	return worst(bars), errors.Join(err, printBars(stdout, bars))
 }
 
 // parse parses the flags. The error lists everything that is wrong with them.
@@ -82,6 +103,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", time.Second, "length of a load")
 	flags.DurationVar(&o.timeout, "timeout", 0, "when a measurement is cut off (default twice the duration)")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the order within a round (default random)")
+	flags.BoolVar(&o.judge, "check", false,
+		"judge the bars of "+strings.Join(barred, ",")+", and exit with 1 if one is missed")
 	flags.BoolVar(&long, "long", false, "measure memory with 1e8 calls instead of 1e7")
 	if err := flags.Parse(args); err != nil {
 		flags.SetOutput(stderr)
@@ -101,6 +124,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if long {
 		o.memory[1] = 100_000_000
 	}
+	o.stall = stallPlan{perSecond: 1000, length: 10 * time.Second, at: 4 * time.Second, pause: time.Second}
+	o.pool = poolPlan{calls: 6000, perSecond: 2000, service: 5 * time.Millisecond}
 	return o, o.check(flags.Args())
 }
 
@@ -115,6 +140,10 @@ func (o options) check(args []string) error {
 		if !slices.Contains(names, name) {
 			wrong("-only: there is no section %q: want some of %s", name, strings.Join(names, ","))
 		}
+	}
+	if o.judge && !slices.ContainsFunc(barred, o.wants) {
+		wrong("-check: -only is %s, which has no bars: want some of %s", strings.Join(o.only, ","),
+			strings.Join(barred, ","))
 	}
 	if o.rounds < 1 || o.rounds > 1000 {
 		wrong("-rounds is %d: want 1 to 1000", o.rounds)

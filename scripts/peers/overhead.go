@@ -75,12 +75,12 @@ func cost(ctx context.Context, p peer, calls int, limit time.Duration) (figures,
 		return figures{}, last.err
 	}
 	if made < 2 {
-		return figures{[]float64{missing, missing, missing, missing, missing}, r.cut}, nil
+		return figures{values: []float64{missing, missing, missing, missing, missing}, cut: r.cut}, nil
 	}
 	per := func(total float64) float64 { return total / float64(made-1) }
-	return figures{[]float64{
+	return figures{values: []float64{
 		per(float64(last.cpu - first.cpu)), per(float64(last.time - first.time)),
 		per(float64(last.mallocs - first.mallocs)),
 		missing, missing,
-	}, r.cut}, nil
+	}, cut: r.cut}, nil
 }

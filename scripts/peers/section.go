@@ -17,8 +17,14 @@ type options struct {
 	duration time.Duration // length of a load
 	timeout  time.Duration // limit for a measurement
 	seed     uint64        // seed of the orders
+	judge    bool          // whether to judge the bars
 	memory   [2]int        // numbers of calls in the memory section
+	stall    stallPlan
+	pool     poolPlan
 }
+
+// wants reports whether the section with a name is to run.
+func (o options) wants(name string) bool { return len(o.only) == 0 || slices.Contains(o.only, name) }
 
 // A section is a question and its table.
 type section struct {
@@ -29,6 +35,7 @@ type section struct {
 	// finish, if set, computes the numbers that need several cells of a round.
 	finish func(round []figures)
 	notes  []string
+	bars   []bar
 }
 
 // A cell is measured once per round, and becomes a row.
@@ -41,13 +48,22 @@ type cell struct {
 type figures struct {
 	values []float64     // one for each column
 	cut    time.Duration // time after which it was cut off; 0 if it was not
+	note   string        // why there are no values; "" if there are
 }
 
 // names are the names of the sections, in the order in which they run.
-var names = []string{"overhead", "lag", "exporter", "memory"}
+var names = []string{"overhead", "lag", "exporter", "memory", "client", "stall", "pool"}
+
+// barred are the names of the sections that have bars.
+var barred = []string{"client", "stall", "pool"}
 
 func sections(o options) []section {
-	return []section{overhead(o), lag(o), exporter(o), memory(o)}
+	return []section{overhead(o), lag(o), exporter(o), memory(o), client(o), stallSection(o), pool(o)}
+}
+
+// row returns the index of the cell with the given labels.
+func (s *section) row(labels ...string) int {
+	return slices.IndexFunc(s.cells, func(c cell) bool { return slices.Equal(c.labels, labels) })
 }
 
 // measure visits every cell of s once per round, in an order determined by the seed, and returns the results of each

@@ -22,7 +22,7 @@ func (s *section) print(w io.Writer, rounds [][]figures) error {
 		for column := range s.columns {
 			row = append(row, entry(rounds, i, column))
 		}
-		if note := cutNote(rounds, i); note != "" {
+		if note := note(rounds, i); note != "" {
 			row = append(row, note)
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
@@ -46,11 +46,26 @@ func entry(rounds [][]figures, cell, column int) string {
 	if !ok {
 		return "-"
 	}
+	return s.String()
+}
+
+// String returns the median and the extremes, or one number if they look the same.
+func (s spread) String() string {
 	least, most := number(s.min), number(s.max)
 	if least == most {
 		return least
 	}
 	return fmt.Sprintf("%s (%s..%s)", number(s.median), least, most)
+}
+
+// note returns what the row of a cell says besides its numbers.
+func note(rounds [][]figures, cell int) string {
+	for _, round := range rounds {
+		if round[cell].note != "" {
+			return round[cell].note
+		}
+	}
+	return cutNote(rounds, cell)
 }
 
 // cutNote returns how often a cell was cut off, and after what time at the earliest.
