@@ -140,7 +140,7 @@ func TestWhatCallsMetIsRememberedForSixteenSeconds(t *testing.T) {
 	for _, c := range []struct {
 		ago  time.Duration
 		want bool
-	}{{2 * msec, true}, {16 * time.Second, true}, {17 * time.Second, false}} {
+	}{{2 * tickLength, true}, {16 * time.Second, true}, {17 * time.Second, false}} {
 		if got := r.overlaps(end-c.ago, end-c.ago+tickLength); got != c.want {
 			t.Errorf("%v ago: %v, want %v", c.ago, got, c.want)
 		}

@@ -46,8 +46,8 @@ func metBy(t *testing.T, o *observer, n uint64) []string {
 func TestThereAreNoHiccupsUnderAFakeClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := watching(time.Second, time.Second, func(*observer) { time.Sleep(time.Second - msec/2) })
-		if o.hiccups.Count() != 999 || o.hiccups.Max() != 0 {
-			t.Errorf("%d hiccups, of up to %v; want 999 of 0", o.hiccups.Count(), o.hiccups.Max())
+		if o.hiccups.Count() != 499 || o.hiccups.Max() != 0 {
+			t.Errorf("%d hiccups, of up to %v; want 499 of 0", o.hiccups.Count(), o.hiccups.Max())
 		}
 		if o.spent != 0 {
 			t.Errorf("looking took %v", o.spent)
@@ -55,16 +55,16 @@ func TestThereAreNoHiccupsUnderAFakeClock(t *testing.T) {
 	})
 }
 
-func TestAHiccupCountsForEveryMillisecondWithinIt(t *testing.T) {
+func TestAHiccupCountsForEveryTickWithinIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		late time.Duration
 		want []time.Duration
 	}{
-		"woken by stop":           {-msec / 2, nil}, // woken by stop
-		"on time":                 {0, []time.Duration{0}},
-		"less than a millisecond": {msec / 2, []time.Duration{msec / 2}},
-		"a millisecond":           {msec, []time.Duration{msec}},
-		"several milliseconds":    {5 * msec / 2, []time.Duration{msec / 2, 3 * msec / 2, 5 * msec / 2}},
+		"woken by stop":    {-msec, nil},
+		"on time":          {0, []time.Duration{0}},
+		"less than a tick": {msec, []time.Duration{msec}},
+		"a tick":           {2 * msec, []time.Duration{2 * msec}},
+		"several ticks":    {5 * msec, []time.Duration{msec, 3 * msec, 5 * msec}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newObserver(pace.ClockFrom(time.Now()), 0, 0, nil, newSlowest(0, oneKey{}))
@@ -138,8 +138,8 @@ func TestWindowsEndAtMultiplesAndTheLastWithTheRun(t *testing.T) {
 		"a window longer than the run": {40 * msec, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
 		"no windows":                   {0, 30 * msec, 30 * msec, []time.Duration{30 * msec}}, // no windows
 		"a negative window":            {-1, 30 * msec, 30 * msec, []time.Duration{30 * msec}},
-		"at the tick after a multiple": {1500 * time.Microsecond, 6 * msec, 6 * msec,
-			[]time.Duration{2 * msec, 3 * msec, 5 * msec, 6 * msec}}, // at the tick after
+		"at the tick after a multiple": {3 * msec, 12 * msec, 12 * msec,
+			[]time.Duration{4 * msec, 6 * msec, 10 * msec, 12 * msec}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -409,10 +409,10 @@ func TestCallsAreTaggedBeforeWhatTheyMetIsForgotten(t *testing.T) {
 					t.Errorf("a second after its end, call %d met %v", c.N, c.Overlapped)
 				}
 			}
-			time.Sleep(msec / 2) // between ticks
-			for range 9000 {     // apart from each other: more than are remembered
+			time.Sleep(msec / 2)          // between ticks
+			for range remembered + 1000 { // apart from each other: more than are remembered
 				export.Begin()()
-				time.Sleep(2 * msec)
+				time.Sleep(2 * tickLength)
 			}
 		}, export)
 		if o.overlapped(0, 10*msec)&(1<<2) != 0 {

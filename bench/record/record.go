@@ -85,7 +85,7 @@ type Record struct {
 	Intervals []Interval `json:"intervals,omitempty"`
 
 	Slowest []SlowCall    `json:"slowest,omitempty"` // slowest first
-	Hiccups *quantile.HDR `json:"hiccups"`           // how late a goroutine that sleeps for 1 ms at a time woke
+	Hiccups *quantile.HDR `json:"hiccups"`           // how late a goroutine that sleeps for 2 ms at a time woke
 	Runtime Runtime       `json:"runtime"`           // the activity of the runtime and the machine during the run
 
 	// Kept holds the first latencies of calls done, in the order in which the calls ended. See

@@ -205,7 +205,7 @@ func (r *Record) notStationary() string {
 
 func (r *Record) noisy() string {
 	if h := r.Hiccups.Quantile(0.99); h > maxHiccup && r.Hiccups.Count() >= quantile.SamplesFor(0.99) {
-		return fmt.Sprintf("a goroutine that sleeps for 1 ms at a time woke %v late at p99: close other programs, "+
+		return fmt.Sprintf("a goroutine that sleeps for 2 ms at a time woke %v late at p99: close other programs, "+
 			"or leave the machine more processors",
 			h.Round(time.Microsecond))
 	}
