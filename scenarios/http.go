@@ -43,7 +43,7 @@ var httpFields = []Field{
 		About: "The service that target http calls, as the options of package bench/httptarget."},
 	{Key: ServiceKey, Want: "a mapping with some of " + strings.Join(fieldKeys(reflect.TypeFor[Service]()), ", "),
 		About: "How each visit starts that service; without it, the service runs already."},
-	{Key: ServiceArms, Want: "a list of mappings with some of " +
+	{Key: ServiceArms, List: true, Want: "a list of mappings with some of " +
 		strings.Join(fieldKeys(reflect.TypeFor[Arm]()), ", "),
 		About: "Arms: variants of the service, each with what it changes."},
 }
