@@ -172,6 +172,24 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 	}
 }
 
+// Arms of a service may be called as those of a dimension that it does not have.
+func TestArmsOfAServiceAreNotThoseOfOtherDimensions(t *testing.T) {
+	s, err := scenarios.Load("service-spans", scenarios.Setting{Key: scenarios.ServiceArms, Where: "--arm",
+		Apply: func(s *scenarios.Scenario) error {
+			s.ServiceArms = []scenarios.Arm{s.ServiceArms[0], s.ServiceArms[2]}
+			return nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Compare; len(got) != 1 || got[0].String() != "pooled vs none" {
+		t.Errorf("compares %v", got)
+	}
+	if all := s.Comparisons(); len(all) != 1 || all[0].Dimension != scenarios.ServiceArm {
+		t.Errorf("comparisons %v", all)
+	}
+}
+
 func TestASettingCanChangeTheArms(t *testing.T) {
 	s, err := scenarios.Decode("shop.yaml", []byte(shopArms), scenarios.Setting{Key: scenarios.ServiceArms,
 		Where: "--arm", Apply: func(s *scenarios.Scenario) error {

@@ -203,18 +203,21 @@ func TestTryReturnsTheAnswer(t *testing.T) {
 			w.Header().Set("Location", "/")
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusMovedPermanently)
+		case "/made":
+			w.Header().Set("Location", "/made/1")
+			w.WriteHeader(http.StatusCreated)
 		}
 		_, _ = io.WriteString(w, "hello")
 	}))
 	defer server.Close()
 	target, err := httptarget.Open(t.Context(), httptarget.Options{URL: server.URL, Connections: 1,
 		Requests: []httptarget.Request{{Name: "found", Path: "/"}, {Name: "lost", Path: "/lost"},
-			{Name: "moved", Path: "/moved", Method: "PUT"}}})
+			{Name: "moved", Path: "/moved", Method: "PUT"}, {Name: "made", Path: "/made"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	if names := target.Names(); !slices.Equal(names, []string{"found", "lost", "moved"}) {
+	if names := target.Names(); !slices.Equal(names, []string{"found", "lost", "moved", "made"}) {
 		t.Errorf("names %q", names)
 	}
 	for _, c := range []struct {
@@ -222,7 +225,7 @@ func TestTryReturnsTheAnswer(t *testing.T) {
 		status               int
 		failed               bool
 	}{{"found", "GET /", "", 200, false}, {"lost", "GET /lost", "", 404, true}, {"moved", "PUT /moved", "/", 301,
-		false}} {
+		false}, {"made", "GET /made", "", 201, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := target.Try(t.Context(), c.name, 0)
 			if sent := a.Method + " " + strings.TrimPrefix(a.URL, server.URL); sent != c.sent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -195,7 +196,7 @@ func (l *lane) do() error {
 			return err
 		}
 		status, location := l.answer.status, l.answer.location
-		if redirects == 0 || status < 301 || status > 308 || location == "" || status == 304 {
+		if redirects == 0 || !isRedirect(status) || location == "" {
 			return nil
 		}
 		if err := l.redirect(status, location); err != nil {
@@ -241,4 +242,9 @@ func (l *lane) again(link link, fresh bool, err error) error {
 	}
 	l.use(link)
 	return link.exchange(&l.exchange)
+}
+
+// isRedirect reports whether a status says to go to the location of the answer.
+func isRedirect(status int) bool {
+	return status >= 301 && status <= 308 && status != http.StatusNotModified
 }

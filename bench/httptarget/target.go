@@ -309,7 +309,9 @@ func (t *Target) call(ctx context.Context, key string, n uint64, at *bench.Insta
 	at.Ended = time.Since(at.Begun)
 	if a != nil {
 		a.Status, a.Size, a.Took = l.answer.status, len(l.answer.body), at.Ended
-		a.Location, a.Closes = l.answer.location, l.answer.closes
+		if a.Closes = l.answer.closes; isRedirect(a.Status) {
+			a.Location = l.answer.location
+		}
 	}
 	if err != nil {
 		return err

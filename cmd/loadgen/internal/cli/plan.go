@@ -302,10 +302,12 @@ func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided, 
 	if err := cmp.Or(wrong, err); err != nil {
 		return look, unusable(err)
 	}
+	seen := map[string]bool{} // several arms answer alike
 	for _, a := range look.answers {
-		if a.Location != "" && s.HTTP.Redirects == 0 && a.Err == nil {
+		if a.Location != "" && !seen[a.Request] && s.HTTP.Redirects == 0 && a.Err == nil {
 			fmt.Fprintf(stderr, "warning: %s answers %s with a redirect to %s, and the redirect is what is measured: "+
 				"give that URL, or follow redirects with --redirects 5\n", s.HTTP.URL, a.Request, a.Location)
+			seen[a.Request] = true
 		}
 	}
 	return look, nil
