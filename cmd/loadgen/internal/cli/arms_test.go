@@ -71,6 +71,7 @@ func armOf(name, settings string) string {
 }
 
 func TestArmsOfAServiceAreStartedAndCompared(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := execute(t, serviceOfTests(t, "-o", out, "--arm", armOf("off", ""),
 		"--arm", armOf("on", "OTEL_EXPORTER_OTLP_ENDPOINT={{otlp}}"), "--compare", "on vs off")...)
@@ -118,6 +119,7 @@ func TestArmsOfAServiceAreStartedAndCompared(t *testing.T) {
 
 // The sample service runs wherever the program does. Its arms export the same spans, or none.
 func TestServiceSpansRunsAnywhere(t *testing.T) {
+	t.Parallel()
 	cmd, stdout, stderr := command(t, "run", "service-spans", "--qps", "300", "--duration", "200ms", "--warmup",
 		"50ms",
 		"--rounds", "1", "--seed", "7", "-o", "out")
@@ -149,6 +151,7 @@ func TestServiceSpansRunsAnywhere(t *testing.T) {
 }
 
 func TestServicesThatFail(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -205,6 +208,7 @@ func TestServicesThatFail(t *testing.T) {
 func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func TestAVisitThatCrashedKeepsItsCalls(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "run")
 	execute(t, serviceOfTests(t, "-o", out, "--no-verify", "--arm", armOf("a", "CRASH_AFTER=15"))...)
 	run, err := results.Read(out)
@@ -298,6 +302,7 @@ func TestArmsAndServicesOfTheCommandLine(t *testing.T) {
 }
 
 func TestServicesThatCannotBeStartedAreRefused(t *testing.T) {
+	t.Parallel()
 	url := []string{"run", "http://127.0.0.1:{{port}}/", "--qps", "10", "--duration", "1s"}
 	for name, c := range map[string]struct {
 		args []string
@@ -409,6 +414,7 @@ func TestARevisionThatIsWorseEndsTheRunWith1(t *testing.T) {
 
 // The revisions of a service are arms like any others.
 func TestRevisionsOfAServiceAreArms(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds two programs")
 	}

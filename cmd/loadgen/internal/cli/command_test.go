@@ -114,6 +114,7 @@ rounds: 6
 `
 
 func TestARunMeasuresComparesAndLeavesResultsThatBenchstatReads(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := execute(t, "run", scenario(t, tiny), "--seed", "7", "--all", "--out", out)
 	if code != 0 {
@@ -198,6 +199,7 @@ func checkRun(t *testing.T, run *results.Run) {
 }
 
 func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
+	t.Parallel()
 	file := scenario(t, tiny)
 	runs := map[string]string{}
 	for i, seed := range []string{"1", "1", "2"} {
@@ -225,6 +227,7 @@ func TestASeedGivesTheSameOrderAndTheSameArrivals(t *testing.T) {
 }
 
 func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := execute(t, "run", "quantile-live", "--qps", "4k", "--rounds", "1", "--duration", "50ms",
 		"--warmup", "10ms", "--seed", "1", "--out", out)
@@ -239,6 +242,7 @@ func TestEveryArmOfALiveScenarioRunsOnThePathOfTheCall(t *testing.T) {
 }
 
 func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string][]string{
 		"span-cost": {"\nspans         sampling     processors  offered/s", "\nsdk           parent-0.01  discard ",
 			"\npooled        never        - ",
@@ -270,6 +274,7 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 // What goes wrong, what the program says of it, and how it ends: through a
 // process, since that is what a script sees.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	broken := scenario(t, "qps: [-1]\nspan: [sdk]\nduration: 10ms\nrounds: none\n")
 	good := scenario(t, tiny)
 	taken := filepath.Join(t.TempDir(), "taken")

@@ -163,6 +163,7 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 
 // A run says what show says of it later, and where its files are.
 func TestARunForPrograms(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := execute(t, "run", scenario(t, tiny), "--seed", "7", "--rounds", "2", "--out", out,
 		"--profile",
@@ -384,6 +385,7 @@ func TestAnInterruptedComparisonSaysSo(t *testing.T) {
 
 // The checks that were made before an interruption, none of them too, are one document.
 func TestASelfTestForPrograms(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := execute(t, "selftest", "--only", "accounting", "--format", "json")
 	d := one(t, stdout)
 	if checks, _ := d["checks"].([]any); code != 0 || d["passed"] != true || len(checks) != 6 {

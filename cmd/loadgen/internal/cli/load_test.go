@@ -26,6 +26,7 @@ func runOnce(t *testing.T, args ...string) (code int, stdout, stderr string, run
 }
 
 func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.jsonl")
 	if err := os.WriteFile(log, []byte(`{"ts":"2026-01-02T03:04:05Z","path":"/a"}
 {"ts":"2026-01-02T03:04:05.02Z","path":"/b"}
@@ -80,6 +81,7 @@ func TestEveryKindOfLoadIsRunAndNamedInItsResults(t *testing.T) {
 }
 
 func TestAnObjectiveThatIsMissedIsExitCodeOne(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		slo, abort string
 		code       int

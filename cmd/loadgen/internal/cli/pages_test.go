@@ -197,6 +197,7 @@ func TestRunsOfPagesCanBePlanned(t *testing.T) {
 
 // loadgen quantiles accepts what the pages say to measure.
 func TestQuantilesOfPagesCanBeMeasured(t *testing.T) {
+	t.Parallel()
 	n := 0
 	for _, p := range pages(t) {
 		for _, line := range p.commandLines() {

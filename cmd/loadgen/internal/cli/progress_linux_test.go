@@ -54,6 +54,7 @@ const (
 )
 
 func TestATerminalShowsOneProgressLineThatIsRemoved(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct{ args, drawn, line string }{
 		"a run":    {shortRun, " of 2  ", "2 visits in 2 rounds"},
 		"a search": {shortSearch, "at most 1 s left", ""},
@@ -77,6 +78,7 @@ func TestATerminalShowsOneProgressLineThatIsRemoved(t *testing.T) {
 }
 
 func TestNoProgressLineIsDrawnIfItIsNotWantedOrTheTerminalCannotDrawIt(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct{ variable, args string }{
 		"--quiet":            {"", shortRun + " --quiet"},
 		"-q of a search":     {"", shortSearch + " -q"},
@@ -93,6 +95,7 @@ func TestNoProgressLineIsDrawnIfItIsNotWantedOrTheTerminalCannotDrawIt(t *testin
 }
 
 func TestASearchInAPipeHasALinePerProbeUnlessItIsQuiet(t *testing.T) {
+	t.Parallel()
 	for args, want := range map[string]bool{shortSearch: false, shortSearch + " --all": true,
 		shortSearch + " --all --quiet": false} {
 		t.Run(args, func(t *testing.T) {

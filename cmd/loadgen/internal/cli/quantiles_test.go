@@ -144,6 +144,7 @@ func TestQuantilesReadsStandardInput(t *testing.T) {
 
 // The latencies that a run left behind are data.
 func TestQuantilesReadsARun(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	if code, _, stderr := execute(t, "run", scenario(t, tiny), "--rounds", "2", "--seed", "1", "--out",
 		out); code != 0 {

@@ -302,6 +302,7 @@ func runsToJudge(t *testing.T, settings ...scenarios.Setting) (all []*scenarios.
 
 // Text, page, JSON and gate say the same of every cell, of every scenario.
 func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
+	t.Parallel()
 	met := map[string]bool{}
 	for _, s := range runsToJudge(t, scenarios.Setting{Key: "rounds", Value: "8", Where: "--rounds"},
 		scenarios.Setting{Key: "seed", Value: "1", Where: "--seed"}) {
@@ -347,6 +348,7 @@ func TestAllOutputsShowTheSameVerdicts(t *testing.T) {
 // With the default scenario, and with as few rounds as give an interval, a change of -80%
 // in all rounds is an improvement, wherever one looks.
 func TestALargeChangeWithoutSpreadIsAnImprovement(t *testing.T) {
+	t.Parallel()
 	for name, settings := range map[string][]scenarios.Setting{
 		"as it is": nil, "6 rounds": {{Key: "rounds", Value: "6", Where: "--rounds"}},
 	} {
