@@ -216,13 +216,25 @@ func (o *Options) contest(cmp scenarios.Comparison, name string, bouts []bout) *
 	}
 	for _, u := range results.Units() {
 		f := o.figure(u.Name, name, bouts)
-		if f.Rule.Better == Neither || f.Exploratory && len(f.Base) == 0 {
+		if f.Rule.Better == Neither || f.Exploratory && len(f.Base) == 0 || neverTold(u.Name, bouts) {
 			continue
 		}
 		f.Incomparable = c.obstacle(f, bouts)
 		c.Figures = append(c.Figures, f)
 	}
 	return c
+}
+
+// neverTold reports whether a unit is a cost that a service tells of in no visit of either cell, as one that is not
+// written in Go does of its allocations.
+func neverTold(unit string, bouts []bout) bool {
+	tidy := TidyUnit(unit)
+	return len(bouts) > 0 && !strings.HasSuffix(unit, "-latency-ns") &&
+		!slices.ContainsFunc(bouts, func(b bout) bool {
+			_, base := b.base.values[tidy]
+			_, head := b.head.values[tidy]
+			return base || head || b.base.Connections == nil || b.head.Connections == nil
+		})
 }
 
 // figure returns the figure of a unit, from the rounds in which both visits have a value in that unit.

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/internal/property"
@@ -231,6 +232,36 @@ func TestWhatCannotBeComparedIsInconclusive(t *testing.T) {
 					r.Family != 0) {
 					t.Errorf("%s, %s is of a family of %d, want %d", r.Name, r.Rule.Unit, r.Family, family)
 				}
+			}
+		})
+	}
+}
+
+// A cost that a service never tells is left out. One that it stops to tell is not.
+func TestACostThatAServiceNeverTellsIsLeftOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		service func(round int) *results.Service
+		want    string // why B/op cannot be compared; "-" if it is left out
+	}{
+		"never": {func(int) *results.Service { return &results.Service{} }, "-"},
+		"at first": {func(round int) *results.Service {
+			s := &results.Service{}
+			if round < 3 {
+				s.Bytes = new(uint64(1000))
+			}
+			return s
+		}, "it is known in 2 of 12 rounds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			contests := ofRun(t, made(t, twoArms, func(v *results.Visit) {
+				v.Connections, v.Service = &httptarget.Connections{}, c.service(v.Round)
+			}), comparison.Options{})
+			switch f := contests[0].Figure("B/op"); {
+			case c.want == "-" && f != nil, c.want != "-" && (f == nil || f.Incomparable != c.want):
+				t.Errorf("%+v: want %q", f, c.want)
+			}
+			if contests[0].Figure("p99-latency-ns") == nil {
+				t.Error("latency is left out")
 			}
 		})
 	}
