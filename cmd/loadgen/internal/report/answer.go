@@ -46,7 +46,7 @@ func AnswerOf(run *results.Run, contests []*comparison.Contest, place Place) *An
 	a.Text = answerAt(run, cells, contests, levels[len(levels)-1]) + kept(run)
 	if !a.Valid {
 		a.noisy = has(run.Visits, record.NoisyMachine)
-		a.Text = notValid(run) + " " + a.readable(run.Scenario.HTTP != nil && run.Scenario.Service == nil)
+		a.Text = notValid(run) + " " + a.readable(!tellsBytes(run))
 	}
 	return a
 }

@@ -213,3 +213,28 @@ seed: 7
 		t.Errorf("no connections in\n%s", all)
 	}
 }
+
+// Bytes and allocations may be read of a run that is not valid, if the service that it started tells them.
+func TestWhatMayBeReadOfServicesThatWereStarted(t *testing.T) {
+	const bytes, calls = "B/op and allocs/op may still be read", "The numbers of calls and of errors may still be read"
+	for name, c := range map[string]struct {
+		service *results.Service
+		want    string
+	}{
+		"it runs already":            {nil, calls},
+		"it tells what it allocated": {&results.Service{ServiceCost: results.ServiceCost{Bytes: new(uint64(1))}}, bytes},
+		"it does not":                {&results.Service{}, calls},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := made(t, "name: items\ntarget: http\nhttp: {url: 'http://127.0.0.1:8080/items'}\nquantile: none\n"+
+				"qps: 1000\nduration: 500ms\nrounds: 6\nseed: 7\n")
+			for i, v := range run.Visits {
+				v.Connections, v.Service = &httptarget.Connections{}, c.service
+				spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", i)
+			}
+			if got := strings.Join(strings.Fields(brief(t, run, screen("80"))), " "); !strings.Contains(got, c.want) {
+				t.Errorf("%q is not in\n%s", c.want, got)
+			}
+		})
+	}
+}

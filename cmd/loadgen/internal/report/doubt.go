@@ -70,7 +70,15 @@ func notValid(run *results.Run) string {
 		format.Plural(all, "visit"))
 }
 
-// readable returns which numbers of a run that is not valid may still be read.
+// tellsBytes reports whether a run has the bytes that calls allocated, which not every service tells.
+func tellsBytes(run *results.Run) bool {
+	return slices.ContainsFunc(run.Visits, func(v *results.Visit) bool {
+		return v.Usable() && (v.Connections == nil || v.Service != nil && v.Service.Bytes != nil)
+	})
+}
+
+// readable returns which numbers of a run that is not valid may still be read. Service says that the bytes and the
+// allocations of calls are unknown, as for most services.
 func (a *Answer) readable(service bool) string {
 	switch {
 	case a.noisy && service:
