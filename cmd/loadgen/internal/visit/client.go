@@ -156,6 +156,7 @@ var grpcRemedies = map[string]string{
 		"of --cert (grpc.tls.cert)",
 	record.KindClosed: "check that the port is one of gRPC, and that the server has TLS if the address begins with " +
 		"grpcs://, and otherwise none",
+	record.KindMalformed:               "check that the port is one of gRPC",
 	record.KindGRPC + " Unimplemented": "on the command line, these are --proto FILE and --protoset FILE",
 	record.KindGRPC + " Unavailable":   "check that the service is ready, in its log",
 }
