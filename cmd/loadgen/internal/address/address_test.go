@@ -36,10 +36,11 @@ func TestAURLIsAScenario(t *testing.T) {
 
 // A service that is started has its port in its address, and a name that does not depend on it.
 func TestAURLMayHaveThePortOfAServiceThatIsStarted(t *testing.T) {
-	start := scenarios.Setting{Key: scenarios.ServiceKey, Where: "--service", Apply: func(s *scenarios.Scenario) error {
-		s.Service = &scenarios.Service{Command: []string{"shop"}}
-		return nil
-	}}
+	start := scenarios.Setting{Key: scenarios.ServiceKey, Where: "--service",
+		Apply: func(s *scenarios.Scenario) error {
+			s.Service = &scenarios.Service{Command: []string{"shop"}}
+			return nil
+		}}
 	for url, name := range map[string]string{"http://127.0.0.1:{{port}}/items": "service-items",
 		"grpc://127.0.0.1:{{port}}/a.B/C": "service-a.B-C"} {
 		s, err := address.Scenario(url, []scenarios.Setting{start})
