@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/work"
@@ -107,6 +108,8 @@ type Visit struct {
 	// Connections are the connections to a service, of the warm-up too. If it is nil, the target was called in the
 	// process of the visit, and Cost is the cost of the target. Otherwise Cost is the cost of the client alone.
 	Connections *httptarget.Connections `json:"connections,omitempty"`
+	// Streams are the messages of streams of gRPC, of the warm-up too; nil if there were none.
+	Streams *grpctarget.Streams `json:"streams,omitempty"`
 	// Service is the service that the visit started; nil if it started none.
 	Service *Service `json:"service,omitempty"`
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -176,7 +175,7 @@ const Module = "github.com/loadgen-go/loadgen"
 // own target the program's main package.
 func (h *Header) pkg() string {
 	for _, target := range h.Scenario.Arms(scenarios.Target) {
-		if target != scenarios.MapTarget && target != scenarios.HTTPTarget {
+		if target != scenarios.MapTarget && !scenarios.IsService(target) {
 			return cmp.Or(h.Environment.Package, "unknown")
 		}
 	}
@@ -210,8 +209,8 @@ func workers(s *scenarios.Scenario) string {
 
 // called returns the configuration line about what is called: the handlers, or the protocol of a service.
 func called(s *scenarios.Scenario) [2]string {
-	if s.HTTP != nil {
-		return [2]string{"protocol", cmp.Or(s.HTTP.Protocol, httptarget.Auto)}
+	if s.CallsService() {
+		return [2]string{"protocol", s.Called().Protocol()}
 	}
 	return [2]string{"handlers", describe(&s.Handlers)}
 }

@@ -226,7 +226,7 @@ func (p Pair) String() string { return p.A + " vs " + p.B }
 func (p Pair) of(s *Scenario) *Dimension {
 	order := []*Dimension{dimensionOf(s.main())}
 	for i := range dimensions {
-		if d := &dimensions[i]; d != order[0] && d.Name != Quantile && !(d.InProcess && s.HTTP != nil) {
+		if d := &dimensions[i]; d != order[0] && d.Name != Quantile && !(d.InProcess && s.CallsService()) {
 			order = append(order, d)
 		}
 	}

@@ -21,7 +21,7 @@ func (d *decoder) check(s *Scenario) {
 	}
 	d.checkCalls(s)
 	d.checkArms(s)
-	d.checkHTTP(s)
+	d.checkCalled(s)
 	d.checkService(s)
 }
 

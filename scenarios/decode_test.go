@@ -66,7 +66,7 @@ unknown: 1
 		`test.yaml:16:1: rounds is given twice: want it once`,
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
-		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, http, ` +
+		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, http, grpc, ` +
 			`service, arms, handlers, arrivals, qps, ` +
 			`load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, ` +
 			`duration, warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, ` +

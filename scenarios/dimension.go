@@ -70,9 +70,9 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want: "a list of map and the functions of a program of your own, or http",
+		Want: "a list of map and the functions of a program of your own, or http or grpc",
 		Unused: func(s *Scenario) bool {
-			return len(s.arms[Target]) < 2 && (s.HTTP == nil || len(s.ServiceArms) > 0)
+			return len(s.arms[Target]) < 2 && (!s.CallsService() || len(s.ServiceArms) > 0)
 		},
 	},
 	{
@@ -121,7 +121,7 @@ func silent(c Cell) bool { return c.Value(Spans) == None || c.Value(Spans) == "n
 func ofOwnTarget(c Cell) bool { return c.Value(Target) != "" && c.Value(Target) != MapTarget }
 
 // ofService reports whether a cell calls a service.
-func ofService(c Cell) bool { return c.Value(Target) == HTTPTarget || c.Value(ServiceArm) != "" }
+func ofService(c Cell) bool { return IsService(c.Value(Target)) || c.Value(ServiceArm) != "" }
 
 // Register adds a dimension, after all others. It panics if the dimension cannot be told from another:
 // by its name, or by two of its arms. The returned function removes the dimension again. Register must
@@ -255,7 +255,7 @@ func (s *Scenario) main() string {
 		return Quantile
 	case len(s.arms[ServiceArm]) > 0:
 		return ServiceArm
-	case s.HTTP != nil:
+	case s.CallsService():
 		return Target
 	}
 	return Spans

@@ -68,7 +68,7 @@ func (f *Field) meant(text string) string {
 
 // Fields returns all fields of a scenario, in the order of a file.
 func Fields() []Field {
-	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, httpFields, loadFields)
+	fields := slices.Concat(nameFields, []Field{dimensionOf(Target).field()}, serviceFields, loadFields)
 	for _, d := range dimensions {
 		if d.Name != Target && !d.Declared {
 			fields = append(fields, d.field())
@@ -231,7 +231,8 @@ func want(key string) string {
 // scenario returns a scenario with every field set that has a value.
 func (d *decoder) scenario() *Scenario {
 	s := defaults()
-	s.HTTP, s.Service, s.ServiceArms = d.made.HTTP, d.made.Service, d.made.ServiceArms
+	s.SetCalled(Called{HTTP: d.made.HTTP, GRPC: d.made.GRPC})
+	s.Service, s.ServiceArms = d.made.Service, d.made.ServiceArms
 	for _, setting := range d.applied {
 		if err := setting.Apply(s); err != nil {
 			d.wrong(setting.Where, 0, "%v", err)

@@ -24,6 +24,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(strings.Replace(shop, "USERS", "none.csv", 1)))
 	f.Add([]byte("target: http\nhttp: {url: http://a/, headers: {<<: {}}, requests: {body: {? x\n: y}, expect: " +
 		"{json: {.: [~, .nan, {a: &b 1}, *b]}}}}\nqps: 1\nduration: 1s\n"))
+	f.Add([]byte(strings.NewReplacer("USERS", "none.csv", "PROTO", "none.proto", "DIR", ".").Replace(orders)))
+	f.Add([]byte("target: grpc\ngrpc: {address: 'a:1', method: a.B/C, schema: reflection, message: ['{}', " +
+		"'{{uuid}}'], connections: {max: 3}, stream: {receive: all}}\nqps: 1\nduration: 1s\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := scenarios.Decode("fuzz.yaml", data)
 		if (s == nil) == (err == nil) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,33 +12,39 @@ import (
 	yaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
-// HTTPTarget is the target that is an HTTP service. It is also the key of the field that describes the service: a
-// mapping, whose fields are those of [httptarget.Options].
-const HTTPTarget = "http"
-
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	textType     = reflect.TypeFor[*string]()
-	optionsType  = reflect.TypeFor[httptarget.Options]()
 	timeoutType  = reflect.TypeFor[httptarget.Timeout]()
-	optionKeys   = fieldKeys(optionsType)
 )
+
+// connected are the structs whose connections may be a mapping of min and max, with the default of min.
+var connected = map[reflect.Type]int{
+	reflect.TypeFor[httptarget.Options](): httptarget.DefaultConnections,
+	reflect.TypeFor[grpctarget.Options](): grpctarget.DefaultConnections,
+}
 
 // scalars are the mappings that may also be scalars, with the field that a scalar sets.
 var scalars = map[reflect.Type]string{
-	reflect.TypeFor[httptarget.Body](): "Text",
-	timeoutType:                        "Total",
-	reflect.TypeFor[CPUs]():            "Choice",
+	reflect.TypeFor[httptarget.Body]():   "Text",
+	timeoutType:                          "Total",
+	reflect.TypeFor[grpctarget.Schema](): "From",
+	reflect.TypeFor[CPUs]():              "Choice",
 }
 
-// httpFields are the fields between the target and the load.
-var httpFields = []Field{
-	{Key: HTTPTarget, Want: "a mapping with some of " + strings.Join(optionKeys, ", "),
+// serviceFields are the fields between the target and the load.
+var serviceFields = []Field{
+	{Key: HTTPTarget, Want: "a mapping with some of " +
+		strings.Join(fieldKeys(reflect.TypeFor[httptarget.Options]()), ", "),
 		About: "The service that target http calls, as the options of package bench/httptarget."},
+	{Key: GRPCTarget, Want: "a mapping with some of " +
+		strings.Join(fieldKeys(reflect.TypeFor[grpctarget.Options]()), ", "),
+		About: "The service that target grpc calls, as the options of package bench/grpctarget."},
 	{Key: ServiceKey, Want: "a mapping with some of " + strings.Join(fieldKeys(reflect.TypeFor[Service]()), ", "),
 		About: "How each visit starts that service; without it, the service runs already."},
 	{Key: ServiceArms, List: true, Want: "a list of mappings with some of " +
@@ -71,8 +75,8 @@ func fieldKey(f *reflect.StructField) (key string, omitted bool) {
 func (d *decoder) structure(key string, kv *ast.MappingValueNode) {
 	before := len(d.problems)
 	d.fill(key, kv.Value, reflect.ValueOf(structures[key](&d.made)).Elem())
-	if key == HTTPTarget {
-		d.onceMax(kv.Value)
+	if IsService(key) {
+		d.onceMax(key, kv.Value)
 	}
 	where, line := d.at(kv.Key)
 	d.values[key] = value{where: where, line: line}
@@ -149,8 +153,8 @@ func (d *decoder) fillMapping(path string, n ast.Node, v reflect.Value) {
 
 // fillField sets the field of a struct that has a key.
 func (d *decoder) fillField(path, key string, kv *ast.MappingValueNode, v reflect.Value) {
-	if _, ok := kv.Value.(*ast.MappingNode); ok && v.Type() == optionsType && key == "connections" {
-		d.fillConnections(path+"."+key, kv, v.Addr().Interface().(*httptarget.Options))
+	if _, ok := kv.Value.(*ast.MappingNode); ok && connected[v.Type()] > 0 && key == "connections" {
+		d.fillConnections(path+"."+key, kv, v)
 		return
 	}
 	for f, field := range v.Fields() {
@@ -167,8 +171,8 @@ func (d *decoder) fillField(path, key string, kv *ast.MappingValueNode, v reflec
 		strings.Join(keys, ", "))
 }
 
-// fillConnections sets the numbers of connections to the values of a mapping.
-func (d *decoder) fillConnections(path string, kv *ast.MappingValueNode, o *httptarget.Options) {
+// fillConnections sets the numbers of connections of options to the values of a mapping.
+func (d *decoder) fillConnections(path string, kv *ast.MappingValueNode, options reflect.Value) {
 	var limits struct {
 		Min int `json:"min"`
 		Max int `json:"max"`
@@ -180,17 +184,17 @@ func (d *decoder) fillConnections(path string, kv *ast.MappingValueNode, o *http
 		return
 	case limits.Min < 0 || limits.Max < 0 || limits.Max != 0 && limits.Max < limits.Min:
 		d.wrongAt(kv.Value, "%s has the min %d and the max %d: want 1 or more, and max not below min", path,
-			limits.Min,
-			limits.Max)
+			limits.Min, limits.Max)
 	}
-	o.Connections, o.MaxConnections = limits.Min, limits.Max
-	if o.Connections == 0 { // the default, unless it is too large
-		o.Connections = min(limits.Max, httptarget.DefaultConnections)
+	if limits.Min == 0 { // the default, unless it is too large
+		limits.Min = min(limits.Max, connected[options.Type()])
 	}
+	options.FieldByName("Connections").SetInt(int64(limits.Min))
+	options.FieldByName("MaxConnections").SetInt(int64(limits.Max))
 }
 
 // onceMax checks that the most connections are given by connections or by maxConnections, not by both.
-func (d *decoder) onceMax(n ast.Node) {
+func (d *decoder) onceMax(key string, n ast.Node) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
 		return
@@ -206,7 +210,8 @@ func (d *decoder) onceMax(n ast.Node) {
 		}
 	}
 	if ranged && most != nil {
-		d.wrongAt(most.Key, "http.maxConnections is given beside http.connections with min and max: want one of them")
+		d.wrongAt(most.Key, "%s.maxConnections is given beside %s.connections with min and max: want one of them",
+			key, key)
 	}
 }
 
@@ -222,7 +227,7 @@ func (d *decoder) fillScalar(path string, n ast.Node, v reflect.Value) {
 			v.SetInt(int64(d))
 			return err
 		}
-	case path == HTTPTarget+".maxBody":
+	case path == HTTPTarget+".maxBody" || path == GRPCTarget+".maxMessage":
 		wanted = "a size such as 16MiB, or a number of bytes"
 		set = func(text string) error {
 			n, err := parseSize(text)
@@ -281,80 +286,6 @@ func parseSize(text string) (int64, error) {
 		return n * size.bytes, err
 	}
 	return 0, strconv.ErrSyntax
-}
-
-// checkHTTP checks that a scenario describes a service if and only if it calls one, and the service. Files of the
-// service are not read for a run, which may have been made on another machine.
-func (d *decoder) checkHTTP(s *Scenario) {
-	target, service := d.values[Target], d.values[HTTPTarget]
-	calls := slices.Contains(s.arms[Target], HTTPTarget)
-	switch {
-	case !calls && s.HTTP == nil || d.unread[HTTPTarget]:
-		return
-	case !calls:
-		d.wrong(service.where, service.line, "http describes a service that is not called: want target: http beside "+
-			"it")
-		return
-	case s.HTTP == nil:
-		d.wrong(target.where, target.line, "target is http, and there is no service: want a field http with its url, "+
-			"or a URL instead of a scenario")
-		return
-	case len(s.arms[Target]) > 1:
-		d.wrong(target.where, target.line, "target is %s: want http alone, since the costs of a service are not "+
-			"those of a function", strings.Join(s.arms[Target], ", "))
-	}
-	d.checkNotOfServices(s)
-	if d.lenient {
-		return
-	}
-	if err := s.CheckHTTP(); err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			d.wrong(service.where, service.line, "http: %s", strings.TrimPrefix(line, "httptarget: "))
-		}
-	}
-}
-
-// CheckHTTP checks the options of the HTTP service.
-func (s *Scenario) CheckHTTP() error {
-	o := s.AnyHTTP()
-	return o.Check()
-}
-
-// AnyHTTP returns the options of the HTTP service as they are once it has been started, with any port.
-func (s *Scenario) AnyHTTP() httptarget.Options {
-	o := *s.HTTP
-	if s.Service != nil {
-		o.URL = AnyPort(o.URL)
-		o.Vars = map[string]string{"port": "1"}
-	}
-	return o
-}
-
-// AnyPort returns a URL with some number instead of the placeholder of the port of a service that is started.
-func AnyPort(url string) string { return portPlaceholder.ReplaceAllString(url, "1") }
-
-// portPlaceholder matches the placeholder of a port.
-var portPlaceholder = regexp.MustCompile(`\{\{\s*port(\s+[^\s{}]+)?\s*\}\}|\$\(PORT\)`)
-
-// checkNotOfServices checks that a scenario of a service sets nothing that only calls in this process have.
-func (d *decoder) checkNotOfServices(s *Scenario) {
-	for _, dim := range dimensions {
-		v, given := d.values[dim.Name]
-		if given && dim.InProcess && !slices.Equal(s.arms[dim.Name], dim.Default) {
-			d.wrong(v.where, v.line, "%s: it applies to calls in this process: want no field %s with target http",
-				dim.Name, dim.Name)
-		}
-	}
-	if v, given := d.values["live"]; given && s.Live {
-		d.wrong(v.where, v.line, "live: it puts estimators on the path of calls in this process: want no field live "+
-			"with target http")
-	}
-	for _, key := range keysBelow("handlers.") {
-		if v, given := d.values[key]; given {
-			d.wrong(v.where, v.line, "%s is about the handlers of the map: want no field handlers with target http",
-				key)
-		}
-	}
 }
 
 // plain returns a value of the service as encoding/json should encode it: like the file, with durations as text.

@@ -30,7 +30,12 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 		o.add(Target, targets)
 	}
 	if s.HTTP != nil {
-		o.add(HTTPTarget, plain(reflect.ValueOf(s.HTTP).Elem()))
+		o.add(HTTPTarget, plain(reflect.ValueOf(s.HTTP)))
+	}
+	if s.GRPC != nil {
+		o.add(GRPCTarget, plain(reflect.ValueOf(s.GRPC)))
+	}
+	if s.CallsService() {
 		if s.Service != nil {
 			o.add(ServiceKey, plain(reflect.ValueOf(s.Service).Elem()))
 		}

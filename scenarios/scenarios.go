@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/pace"
 	"github.com/loadgen-go/loadgen/bench/record"
@@ -32,7 +33,10 @@ type Scenario struct {
 	Name  string
 	About string
 
-	HTTP *httptarget.Options // the service that target http calls; nil if the target is another
+	// HTTP is the service that target http calls, and GRPC the service that target grpc calls; nil if the target is
+	// another.
+	HTTP *httptarget.Options
+	GRPC *grpctarget.Options
 	// Service is how to start that service; nil if it runs already. ServiceArms are its variants.
 	Service     *Service
 	ServiceArms []Arm

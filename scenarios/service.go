@@ -133,6 +133,7 @@ func (s *Service) IdleTime() time.Duration {
 // structures are the fields that are mappings, or lists of mappings, with the value that each of them fills.
 var structures = map[string]func(*Scenario) any{
 	HTTPTarget:  func(s *Scenario) any { return &s.HTTP },
+	GRPCTarget:  func(s *Scenario) any { return &s.GRPC },
 	ServiceKey:  func(s *Scenario) any { return &s.Service },
 	ServiceArms: func(s *Scenario) any { return &s.ServiceArms },
 }
@@ -152,9 +153,9 @@ func (d *decoder) checkService(s *Scenario) {
 		return
 	case s.Service == nil:
 		return
-	case s.HTTP == nil:
+	case !s.CallsService():
 		d.wrong(service.where, service.line, "service is started and not called: want target: http, and a field http "+
-			"whose url has {{port}}")
+			"whose url has {{port}}, or target: grpc, and a field grpc whose address has it")
 	}
 	wrong := func(format string, args ...any) { d.wrong(service.where, service.line, "service"+format, args...) }
 	checkReady(s.Service.Ready, wrong)

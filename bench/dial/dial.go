@@ -137,6 +137,18 @@ func (d *Dialer) Addresses(ctx context.Context) (int, error) {
 	return len(addresses), err
 }
 
+// Local reports whether the dialer connects to a loopback address, or to a socket of this machine. It does not look up
+// the host.
+func (d *Dialer) Local() bool {
+	switch {
+	case d.options.Unix != "":
+		return true
+	case d.fixed != nil:
+		return d.fixed[0].Addr().Unmap().IsLoopback()
+	}
+	return d.options.Host == "localhost" || strings.HasSuffix(d.options.Host, ".localhost")
+}
+
 // lookUp returns the addresses of the host.
 func (d *Dialer) lookUp(ctx context.Context) ([]netip.AddrPort, error) {
 	if d.fixed != nil {

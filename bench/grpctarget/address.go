@@ -1,8 +1,11 @@
 package grpctarget
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,5 +76,21 @@ func (a *address) dialer(o *Options) (*dial.Dialer, string, error) {
 		d.TLS.NextProtos = []string{"h2"}
 	}
 	dialer, err := dial.New(d)
-	return dialer, authority, err
+	return dialer, authority, errors.Join(err, a.checkResolve(o.Resolve))
+}
+
+// checkResolve returns an error about hosts that are not the host of the address, so that they have no effect.
+func (a *address) checkResolve(resolve map[string]string) error {
+	var errs []error
+	for _, from := range slices.Sorted(maps.Keys(resolve)) {
+		switch {
+		case a.unix != "":
+			errs = append(errs, fmt.Errorf("resolve has %q, and address is %q: want no resolve for a socket", from,
+				a.text))
+		case from != a.host && from != net.JoinHostPort(a.host, a.port):
+			errs = append(errs, fmt.Errorf("resolve has %q, and only %q is called: want %s, or %s", from, a.text,
+				a.host, net.JoinHostPort(a.host, a.port)))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -165,9 +165,18 @@ func (c *call) result(parent context.Context, l *link, err error) error {
 	case err == nil:
 		err = fmt.Errorf("the call ended with OK: want %v", c.request.code)
 	case c.code == codes.DeadlineExceeded && !c.answered.Load():
-		err = fmt.Errorf("the call took longer than its deadline of %v: %w", c.request.deadline, err)
+		err = fmt.Errorf("the call took longer than its deadline of %v%s: %w", c.request.deadline, c.endless(), err)
 	}
 	return c.counted(record.KindGRPC+" "+c.code.String(), err)
+}
+
+// endless returns what to do about a server that may never end its stream, or "" if it is not that.
+func (c *call) endless() string {
+	if !c.request.desc.ServerStreams || c.request.most > 0 || c.in.messages == 0 {
+		return ""
+	}
+	return ", and the server had not ended the stream (stream.receive is the number of messages after which the " +
+		"client ends it)"
 }
 
 // counted returns an error of a kind, with the counts of messages if the call is of a stream.

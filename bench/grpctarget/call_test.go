@@ -131,15 +131,16 @@ func TestTryReturnsTheAnswer(t *testing.T) {
 		{Name: "stream", Method: chat, Metadata: unique("echo"), Stream: grpctarget.Stream{Send: 3}},
 		{Name: "missing", Method: create, Metadata: unique("code NOT_FOUND")}}})
 	for _, c := range []struct {
-		name           string
+		name, method   string
 		code           codes.Code
 		sent, received int
 		failed         bool
-	}{{"order", codes.OK, 1, 1, false}, {"stream", codes.OK, 3, 3, false}, {"missing", codes.NotFound, 1, 0, true}} {
+	}{{"order", create, codes.OK, 1, 1, false}, {"stream", chat, codes.OK, 3, 3, false},
+		{"missing", create, codes.NotFound, 1, 0, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := target.Try(t.Context(), c.name, 0)
-			if a.Code != c.code || a.Sent != c.sent || a.Received != c.received || a.Took <= 0 ||
-				(a.Size > 0) != (c.received > 0) || (err != nil) != c.failed {
+			if a.Method != c.method || a.Code != c.code || a.Sent != c.sent || a.Received != c.received ||
+				a.Took <= 0 || (a.Size > 0) != (c.received > 0) || (err != nil) != c.failed {
 				t.Errorf("%+v, %v", a, err)
 			}
 		})

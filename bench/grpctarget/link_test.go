@@ -173,6 +173,13 @@ func TestSchemas(t *testing.T) {
 					!strings.Contains(err.Error(), c.want) {
 					t.Errorf("error:\n%v\nwant %q", err, c.want)
 				}
+				wanted := "no-request"
+				if c.address == s.Bare {
+					wanted = "grpc Unimplemented"
+				}
+				if kind(err) != wanted {
+					t.Errorf("%v has the kind %s: want %s", err, kind(err), wanted)
+				}
 				return
 			}
 			defer target.Close()

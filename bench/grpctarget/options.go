@@ -121,11 +121,14 @@ func (e *Expect) isZero() bool {
 	return e.Code == "" && len(e.JSON) == 0 && len(e.FirstJSON) == 0 && e.MaxLatency == 0
 }
 
-// DefaultConnections is the number of connections of a service whose options do not say it.
-const DefaultConnections = 4
+// DefaultConnections is the number of connections of a service whose options do not say it, and DefaultStreams the
+// number of calls at once on each.
+const (
+	DefaultConnections = 4
+	DefaultStreams     = 100
+)
 
 const (
-	defaultStreams    = 100
 	defaultMaxMessage = 16 << 20
 	defaultConnect    = 5 * time.Second
 	defaultDeadline   = 30 * time.Second
@@ -143,7 +146,7 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.Connections, DefaultConnections)
 	set(&o.MaxConnections, o.Connections)
-	set(&o.Streams, defaultStreams)
+	set(&o.Streams, DefaultStreams)
 	set(&o.MaxMessage, defaultMaxMessage)
 	bound(&o.ConnectTimeout, defaultConnect)
 	if len(o.Requests) == 0 {

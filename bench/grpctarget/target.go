@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/dial"
@@ -181,7 +183,8 @@ func (t *Target) open(ctx context.Context) (opened []*place, _ error) {
 	return places, nil
 }
 
-// reflect gets the schema from the service.
+// reflect gets the schema from the service. Its error has the kind of a call of reflection that failed, or no-request
+// if the methods or the messages are not those of the service.
 func (t *Target) reflect(ctx context.Context, l *link) error {
 	var services []string
 	for _, r := range t.requests {
@@ -198,9 +201,13 @@ func (t *Target) reflect(ctx context.Context, l *link) error {
 	if err == nil {
 		return nil
 	}
+	kind := record.KindNoRequest
+	if s, ok := status.FromError(err); ok {
+		kind = record.KindGRPC + " " + s.Code().String()
+	}
 	p := problems.New("grpctarget")
 	p.Join(err)
-	return p.Err()
+	return record.Errorf(kind, "%w", p.Err())
 }
 
 // Close closes all connections. Calls that have not returned fail.
@@ -240,6 +247,9 @@ func (t *Target) UsedOnce() (file string, rows uint64) { return t.unique.UsedOnc
 // Addresses looks up the host, and returns the number of its addresses, over which connections are spread. It is 1 for
 // a socket.
 func (t *Target) Addresses(ctx context.Context) (int, error) { return t.dialer.Addresses(ctx) }
+
+// Local reports whether the service has a loopback address, or a socket of this machine. It does not look up the host.
+func (t *Target) Local() bool { return t.dialer.Local() }
 
 // NumberFrom makes n the number of the first call of a run. The values of templates and the rows of data follow from
 // the numbers of calls, so that a run that begins where another ended makes other requests. It must not be called
@@ -294,6 +304,7 @@ func (t *Target) CallTimed(ctx context.Context, key string, at *bench.Instants) 
 
 // An Answer is the answer to a request that [Target.Try] made.
 type Answer struct {
+	Method   string        // its full name, such as shop.Orders/Create; "" if the call did not begin
 	Code     codes.Code    // how the call ended; OK if there is an error that is no code of gRPC
 	Sent     int           // messages sent
 	Received int           // messages received
@@ -309,7 +320,8 @@ func (t *Target) Try(ctx context.Context, name string, n uint64) (Answer, error)
 	if c == nil {
 		return Answer{}, err
 	}
-	return Answer{Code: c.code, Sent: c.sent, Received: c.in.messages, Size: c.in.size, Took: at.Ended}, err
+	return Answer{Method: strings.TrimPrefix(c.request.path, "/"), Code: c.code, Sent: c.sent,
+		Received: c.in.messages, Size: c.in.size, Took: at.Ended}, err
 }
 
 // call makes call n. It returns nil and an error if the call did not begin.

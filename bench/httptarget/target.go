@@ -222,6 +222,9 @@ func (t *Target) Connections() Connections { return t.dialer.Connections() }
 // a socket.
 func (t *Target) Addresses(ctx context.Context) (int, error) { return t.dialer.Addresses(ctx) }
 
+// Local reports whether the service has a loopback address, or a socket of this machine. It does not look up the host.
+func (t *Target) Local() bool { return t.dialer.Local() }
+
 // Request returns the bytes that HTTP/1.1 sends for call n of the request with the given name. (HTTP/2
 // sends the same method, path, headers and body in its own encoding.)
 func (t *Target) Request(name string, n uint64) ([]byte, error) {

@@ -40,8 +40,8 @@ var libraries = map[string][]string{
 		"bench/expect", "bench/template"},
 	"bench/benchtest": {"quantile", "bench", "bench/schedule", "bench/pace", "bench/record"},
 	"scenarios": {"internal/spelling", "bench", "bench/schedule", "bench/pace", "bench/record", "bench/httptarget",
-		"bench/work"},
-	"results": {"internal/jsonfile", "quantile", "bench/record", "bench/httptarget", "bench/work",
+		"bench/grpctarget", "bench/work"},
+	"results": {"internal/jsonfile", "quantile", "bench/record", "bench/grpctarget", "bench/httptarget", "bench/work",
 		"scenarios"},
 	"results/comparison":               {"internal/spelling", "bench/record", "scenarios", "results"},
 	"observable/internal/clock":        {},
@@ -59,6 +59,7 @@ var libraries = map[string][]string{
 // rooms are the packages under cmd/loadgen/internal without cli. Each lists the other rooms that it may import; every
 // room may import the libraries. The packages above the rooms follow in TestTheCommandTiesTheRoomsTogether.
 var rooms = map[string][]string{
+	"address":   {},
 	"capacity":  {"fleet", "format", "lock", "usl", "terminal"},
 	"child":     {},
 	"fleet":     {"format", "usl", "terminal"},

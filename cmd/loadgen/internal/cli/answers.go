@@ -136,20 +136,32 @@ type planDocument struct {
 
 // A plannedAnswer is the first answer of a service to a kind of request.
 type plannedAnswer struct {
-	Request string        `json:"request"`
-	Method  string        `json:"method"`
-	URL     string        `json:"url"`
-	Status  *int          `json:"status"`  // nil if no answer came
-	Bytes   *int          `json:"bytes"`   // size of the body
-	Took    time.Duration `json:"took_ns"` // from the request to the end of the body
-	Error   *string       `json:"error"`   // why the answer is not as expected
+	Request  string        `json:"request"`
+	Method   string        `json:"method"`
+	URL      string        `json:"url"`
+	Status   *int          `json:"status"`   // of HTTP; nil if no answer came
+	Code     *string       `json:"code"`     // of gRPC; the same
+	Sent     *int          `json:"sent"`     // messages of gRPC
+	Received *int          `json:"received"` // the same
+	Bytes    *int          `json:"bytes"`    // size of the body, or of the messages received
+	Took     time.Duration `json:"took_ns"`  // from the request to the end of the answer
+	Error    *string       `json:"error"`    // why the answer is not as expected
 }
 
-// newPlannedAnswer returns the JSON form of an answer.
-func newPlannedAnswer(a *visit.FirstAnswer) plannedAnswer {
-	p := plannedAnswer{Request: a.Request, Method: a.Method, URL: a.URL, Took: a.Took}
-	if a.Status > 0 {
-		p.Status, p.Bytes = &a.Status, &a.Size
+// newPlannedAnswer returns the JSON form of an answer of a service.
+func newPlannedAnswer(c scenarios.Called, a *visit.FirstAnswer) plannedAnswer {
+	p := plannedAnswer{Request: a.Request}
+	if h := a.HTTP; h != nil {
+		p.Method, p.URL, p.Took = h.Method, h.URL, h.Took
+		if h.Status > 0 {
+			p.Status, p.Bytes = &h.Status, &h.Size
+		}
+	}
+	if g := a.GRPC; g != nil {
+		p.Method, p.URL, p.Took = g.Method, c.Address(), g.Took
+		if code := a.Code(); code != "" {
+			p.Code, p.Sent, p.Received, p.Bytes = &code, &g.Sent, &g.Received, &g.Size
+		}
 	}
 	if a.Err != nil {
 		text := a.Err.Error()
@@ -185,7 +197,7 @@ func newPlanDocument(s *scenarios.Scenario, look *firstLook) *planDocument {
 		d.Checks = append(d.Checks, look.needs[i].Check())
 	}
 	for i := range look.answers {
-		d.Answers = append(d.Answers, newPlannedAnswer(&look.answers[i]))
+		d.Answers = append(d.Answers, newPlannedAnswer(s.Called(), &look.answers[i]))
 	}
 	for _, c := range s.Cells() {
 		p := plannedCell{Name: results.CellName(c), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,

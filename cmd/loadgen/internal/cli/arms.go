@@ -15,6 +15,7 @@ import (
 	"github.com/mattn/go-shellwords"
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/address"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/revision"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/service"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
@@ -125,7 +126,7 @@ func setReady(s *scenarios.Service, given bool, text string) error {
 		ready.TCP = true
 	case text == "grpc":
 		ready.GRPC = new("")
-	case strings.HasPrefix(text, "/") || isURL(text):
+	case strings.HasPrefix(text, "/") || address.IsURL(text):
 		ready.HTTPGet = text
 	default:
 		return fmt.Errorf("--ready: %q is unknown: want a path such as /healthz, a URL, tcp, grpc, or log:REGEXP",

@@ -53,6 +53,10 @@ func serveTests() {
 			w.WriteHeader(status)
 		}
 	})
+	if os.Getenv("GRPC") != "" {
+		fmt.Println(serveGRPC("127.0.0.1:" + os.Getenv("PORT")))
+		os.Exit(1)
+	}
 	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
 	os.Exit(1)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/address"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
@@ -185,7 +186,7 @@ func (all targets) unknownCommand(root *cobra.Command, args []string) error {
 	}
 	meant := spelling.Similar(args[0], commandNames(root))
 	switch {
-	case isURL(args[0]):
+	case address.IsURL(args[0]):
 		meant = append(meant, "run "+args[0])
 	case isHost.MatchString(args[0]):
 		meant = append(meant, "run "+withScheme(args[0]))

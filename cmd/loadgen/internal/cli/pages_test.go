@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/address"
 )
 
 // topDir is the root directory of the repository.
@@ -176,7 +178,7 @@ func TestRunsOfPagesCanBePlanned(t *testing.T) {
 			n++
 			t.Run(line, func(t *testing.T) {
 				args := words("plan" + onlyOfRun.ReplaceAllString(ofRun, ""))
-				if slices.ContainsFunc(args, isURL) { // no service is there
+				if slices.ContainsFunc(args, address.IsURL) { // no service is there
 					args = append(args, "--no-verify")
 				}
 				for i, arg := range args {

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/loadgen-go/loadgen/bench"
-	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -36,7 +35,8 @@ func newPlan(own targets) *cobra.Command {
 		Example: own.example(`  loadgen plan
   loadgen plan span-reuse-full --rounds 20
   loadgen plan mine.yaml --qps 1k,20k
-  loadgen plan http://127.0.0.1:8080/items --qps 1k,5k`,
+  loadgen plan http://127.0.0.1:8080/items --qps 1k,5k
+  loadgen plan grpc://127.0.0.1:9090/shop.Orders/Create -d '{"id": "1"}'`,
 			"  loadgen plan", "  loadgen plan LAST --qps 1k,20k",
 			"  loadgen plan --target FIRST,LAST --rounds 20"),
 		Long: "Shows the arms and rates of a scenario, their calls, how long a run takes, and which percentiles it " +
@@ -120,7 +120,7 @@ func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
 	switch {
 	case s.Workers > 0:
-	case s.HTTP != nil:
+	case s.CallsService():
 		crew = "as many as the calls that the connections carry at once"
 	default:
 		crew += " (one fewer than there are processors)"
@@ -134,8 +134,8 @@ func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
 	add("workers", crew)
 	add("overload", overloaded(s))
 	add("pace", fmt.Sprint(s.Pace))
-	if s.HTTP != nil {
-		add("service", serviceLine(s.HTTP))
+	if s.CallsService() {
+		add("service", serviceLine(s.Called()))
 	}
 	for _, n := range needs {
 		add(n.Label, n.Line)
@@ -224,15 +224,15 @@ func workers(s *scenarios.Scenario) int {
 	switch {
 	case s.Workers > 0:
 		return s.Workers
-	case s.HTTP != nil: // of HTTP/1.1; a connection of HTTP/2 carries several calls
-		return cmp.Or(s.HTTP.Connections, httptarget.DefaultConnections)
+	case s.CallsService(): // a connection of HTTP/2 carries several calls, and the server may allow fewer of gRPC
+		return s.Called().Calls()
 	}
 	return bench.DefaultWorkers()
 }
 
 // workChecks returns a check for each level: whether the workers can do the work of the handlers at its peak rate.
 func workChecks(s *scenarios.Scenario) (all []report.Check) {
-	if s.Closed || s.HTTP != nil { // the work of a service is unknown
+	if s.Closed || s.CallsService() { // the work of a service is unknown
 		return nil
 	}
 	have := min(workers(s), runtime.GOMAXPROCS(0)) // each busy worker needs a processor
@@ -286,7 +286,7 @@ type firstLook struct {
 func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided, stderr io.Writer, search bool) (
 	look firstLook, _ error) {
 	without, err := cmd.Flags().GetBool(noVerify)
-	if err != nil || s.HTTP == nil {
+	if err != nil || !s.CallsService() {
 		return look, unusable(err)
 	}
 	if err := visit.CheckService(s, !search); err != nil {
@@ -304,9 +304,10 @@ func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided, 
 	}
 	seen := map[string]bool{} // several arms answer alike
 	for _, a := range look.answers {
-		if a.Location != "" && !seen[a.Request] && s.HTTP.Redirects == 0 && a.Err == nil {
+		if a.HTTP != nil && a.HTTP.Location != "" && !seen[a.Request] && s.HTTP.Redirects == 0 && a.Err == nil {
 			fmt.Fprintf(stderr, "warning: %s answers %s with a redirect to %s, and the redirect is what is measured: "+
-				"give that URL, or follow redirects with --redirects 5\n", s.HTTP.URL, a.Request, a.Location)
+				"give that URL, or follow redirects with --redirects 5\n", s.HTTP.URL, a.Request,
+				a.HTTP.Location)
 			seen[a.Request] = true
 		}
 	}
@@ -326,7 +327,7 @@ func firstAnswers(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Prov
 	for _, a := range answers {
 		if a.Err != nil {
 			wrong = append(wrong, fmt.Sprintf("the first answer of %s to %s is not as expected: %v",
-				strings.TrimSuffix(s.HTTP.URL+", arm "+a.Arm, ", arm "), a.Request, a.Err))
+				strings.TrimSuffix(s.Called().Address()+", arm "+a.Arm, ", arm "), a.Request, a.Err))
 		}
 	}
 	if len(wrong) > 0 {
@@ -355,17 +356,17 @@ func socketNeeds(ctx context.Context, s *scenarios.Scenario, answers []visit.Fir
 	if search {
 		return needs, err
 	}
-	called := s.AnyHTTP()
-	at := sockets.Service{Addresses: 1, Loopback: visit.IsLocal(&called), ServerCloses: len(answers) > 0 &&
-		!slices.ContainsFunc(answers, func(a visit.FirstAnswer) bool { return !a.Closes })}
+	client, wrong := visit.NewClient(s.AnyCalled())
+	if wrong != nil {
+		return needs, wrong
+	}
+	defer client.Close()
+	at := sockets.Service{Addresses: 1, Loopback: client.Local(), ServerCloses: len(answers) > 0 &&
+		!slices.ContainsFunc(answers, func(a visit.FirstAnswer) bool { return a.HTTP == nil || !a.HTTP.Closes })}
 	ports := sockets.Ports(s, at, limits)
 	if ports != nil && ports.Refusal != "" && !at.Loopback { // there may be several addresses
-		target, wrong := httptarget.New(*s.HTTP)
-		if wrong != nil {
-			return needs, wrong
-		}
-		if at.Addresses, wrong = target.Addresses(ctx); wrong != nil {
-			return needs, fmt.Errorf("%s cannot be called: %w", s.HTTP.URL, wrong)
+		if at.Addresses, wrong = client.Addresses(ctx); wrong != nil {
+			return needs, fmt.Errorf("%s cannot be called: %w", s.Called().Address(), wrong)
 		}
 		ports = sockets.Ports(s, at, limits)
 	}
@@ -378,15 +379,54 @@ func answerTable(answers []visit.FirstAnswer, screen *terminal.Screen) string {
 	if len(answers) == 0 {
 		return ""
 	}
-	t := terminal.NewTable(terminal.Column{Title: "request"}, terminal.Column{Title: "method and URL"},
-		terminal.Column{Title: "status"}, terminal.Column{Title: "bytes"}, terminal.Column{Title: "us"})
-	for _, a := range answers {
+	table := httpAnswers
+	if answers[0].GRPC != nil {
+		table = grpcAnswers
+	}
+	return "\n" + screen.Wrap("The first answer to each kind of request", "") + "\n" + screen.Blocks(table(answers))
+}
+
+// columns returns the columns of a table.
+func columns(titles ...string) (all []terminal.Column) {
+	for _, title := range titles {
+		all = append(all, terminal.Column{Title: title})
+	}
+	return all
+}
+
+// requestOf returns the request of an answer, with the arm of the service if it has one.
+func requestOf(a *visit.FirstAnswer) string { return strings.TrimPrefix(a.Arm+": "+a.Request, ": ") }
+
+// httpAnswers returns a table of answers of HTTP.
+func httpAnswers(answers []visit.FirstAnswer) *terminal.Table {
+	t := terminal.NewTable(columns("request", "method and URL", "status", "bytes", "us")...)
+	for i := range answers {
+		a := answers[i].HTTP
 		status := format.None
 		if a.Status > 0 {
 			status = strconv.Itoa(a.Status)
 		}
-		t.Row(strings.TrimPrefix(a.Arm+": "+a.Request, ": "), a.Method+" "+a.URL, status, format.Count(a.Size),
-			format.Micros(a.Took))
+		t.Row(requestOf(&answers[i]), a.Method+" "+a.URL, status, format.Count(a.Size), format.Micros(a.Took))
 	}
-	return "\n" + screen.Wrap("The first answer to each kind of request", "") + "\n" + screen.Blocks(t)
+	return t
+}
+
+// grpcAnswers returns a table of answers of gRPC. Sent and received are numbers of messages.
+func grpcAnswers(answers []visit.FirstAnswer) *terminal.Table {
+	named := slices.ContainsFunc(answers, func(a visit.FirstAnswer) bool { return a.Request != a.GRPC.Method })
+	titles := []string{"request", "method", "code", "sent", "received", "bytes", "us"}
+	if !named { // the requests are called as their methods
+		titles = slices.Delete(titles, 1, 2)
+	}
+	t := terminal.NewTable(columns(titles...)...)
+	for i := range answers {
+		a := answers[i].GRPC
+		row := []string{requestOf(&answers[i]), a.Method, cmp.Or(answers[i].Code(), format.None),
+			format.Count(a.Sent), format.Count(a.Received), format.Count(a.Size), format.Micros(a.Took)}
+		if !named {
+			row = slices.Delete(row, 1, 2)
+		}
+		t.Row(row...)
+	}
+	return t
 }

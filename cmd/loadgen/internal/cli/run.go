@@ -98,7 +98,7 @@ REF is inconclusive (not shown); 130 interrupted.`,
 			if o.confirm && ref == "" {
 				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
 			}
-			if ref != "" && s.HTTP != nil {
+			if ref != "" && s.CallsService() {
 				if s, err = againstRevision(s, ref); err == nil && o.confirm {
 					err = errors.New("--confirm: a service is not measured again: leave it out")
 				}

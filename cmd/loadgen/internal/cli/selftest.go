@@ -14,7 +14,9 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/selftest"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results/comparison"
+	"github.com/loadgen-go/loadgen/scenarios/services/shop"
 )
 
 func newSelftest() *cobra.Command {
@@ -189,4 +191,33 @@ func (t *selfTest) print(r *selftest.Report) error {
 		return printJSON(t.stdout, r)
 	}
 	return t.screen.Print(t.stdout, r.Text(t.screen, t.detail))
+}
+
+// newSample returns the hidden command that serves the sample services. Scenarios about services start this program
+// with it, so that they run in any directory, and without a Go toolchain.
+func newSample() *cobra.Command {
+	sample := &cobra.Command{
+		Use:    "sample",
+		Short:  "Serve a sample service, to put under load",
+		Hidden: true,
+	}
+	sample.AddCommand(&cobra.Command{
+		Use:                "shop",
+		Short:              "Serve a catalogue and orders, with spans made as SPANS says",
+		Hidden:             true,
+		DisableFlagParsing: true, // the service has its own flags and help
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return unusable(shop.Main(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+		},
+	})
+	names := []string{"shop"}
+	list := strings.Join(names, ", ")
+	sample.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return unusable(fmt.Errorf("sample: the name of a service is missing: want one of %s", list))
+		}
+		return unusable(fmt.Errorf("sample: %q is no service: want one of %s%s", args[0], list,
+			spelling.Meant(args[0], names)))
+	}
+	return sample
 }

@@ -2,114 +2,53 @@ package cli
 
 import (
 	"cmp"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadgen-go/loadgen/bench/dial"
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
-	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/scenarios"
-	"github.com/loadgen-go/loadgen/scenarios/services/shop"
 )
 
-// beginsAsURL matches the beginning of a URL. Other schemes than those of services are matched too, so that the error
-// is about the scheme.
-var beginsAsURL = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*://|(?i:https?):)`)
-
-// isURL reports whether an argument is the URL of a service.
-func isURL(arg string) bool { return beginsAsURL.MatchString(arg) }
-
-// notInNames matches what the name of a scenario cannot have.
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9._]+`)
-
-// serviceAt returns a scenario that calls the service at a URL. The URL may have placeholders after the host, and a
-// user and a password, which become a header.
-func serviceAt(address string, settings []scenarios.Setting) (*scenarios.Scenario, error) {
-	base, path := cutTemplate(address)
-	anyPort := base
-	if slices.ContainsFunc(settings, func(s scenarios.Setting) bool { return s.Key == scenarios.ServiceKey }) {
-		anyPort = scenarios.AnyPort(base)
-	}
-	if strings.Contains(anyPort, "{{") {
-		return nil, fmt.Errorf("%s has a placeholder before its path, and {{port}} is the port of a service that "+
-			"loadgen starts: want --service beside it, or the port of a service that runs", address)
-	}
-	u, err := url.Parse(anyPort)
-	service := fmt.Sprintf("url: %q", base)
-	if err == nil && u.User != nil {
-		password, _ := u.User.Password()
-		token := base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password))
-		base, anyPort = withoutUser(base), withoutUser(anyPort)
-		service = fmt.Sprintf("url: %q, headers: {Authorization: %q}", base, "Basic "+token)
-	}
-	if err := (httptarget.Options{URL: anyPort}).Check(); err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), "httptarget: ", ""))
-	}
-	if path != "" {
-		service += fmt.Sprintf(", requests: [{path: %q}]", path)
-	}
-	if anyPort != base { // its port differs from visit to visit
-		u.Host = "service"
-	}
-	name := strings.Trim(notInNames.ReplaceAllString(u.Host+u.Path+path, "-"), "-")
-	text := fmt.Appendf(nil, "name: %q\ntarget: http\nhttp: {%s}\nqps: 100\nduration: 10s\nwarmup: 2s\n"+
-		"rounds: 6\nquantile: none\n", cmp.Or(name, "service"), service)
-	s, err := scenarios.Decode(base, text, settings...)
-	var problems scenarios.Problems
-	if errors.As(err, &problems) {
-		for i := range problems {
-			if strings.HasPrefix(problems[i].Where, base+":") {
-				problems[i].Where = base // the lines are not the user's
-			}
-		}
-	}
-	return s, err
-}
-
-// withoutUser returns a URL without its user and password.
-func withoutUser(address string) string {
-	scheme, rest, _ := strings.Cut(address, "://")
-	end := strings.IndexAny(rest+"/", "/?#")
-	return scheme + "://" + rest[strings.LastIndex(rest[:end], "@")+1:]
-}
-
-// cutTemplate cuts a URL before its path, if it has placeholders there. Otherwise the path is empty.
-func cutTemplate(address string) (base, path string) {
-	scheme, rest, _ := strings.Cut(address, "://")
-	if at := strings.IndexAny(rest, "/?"); at >= 0 && strings.Contains(rest[at:], "{{") {
-		return scheme + "://" + rest[:at], rest[at:]
-	}
-	return address, ""
-}
-
 // serviceLine describes a service: its requests, its connections and the protocol.
-func serviceLine(o *httptarget.Options) string {
-	first := cmp.Or(o.Connections, httptarget.DefaultConnections)
+func serviceLine(c scenarios.Called) string {
+	first, most := c.Connections()
 	connections := format.Plural(first, "connection")
-	if o.MaxConnections > first {
-		connections = fmt.Sprintf("%s to %s", format.Count(first), format.Plural(o.MaxConnections, "connection"))
+	if most > first {
+		connections = fmt.Sprintf("%s to %s", format.Count(first), format.Plural(most, "connection"))
 	}
-	return fmt.Sprintf("%s, %s of request, %s, protocol %s", o.URL, format.Plural(max(len(o.Requests), 1), "kind"),
-		connections, cmp.Or(o.Protocol, httptarget.Auto))
+	return fmt.Sprintf("%s, %s of request, %s, protocol %s", c.URL(), format.Plural(c.Requests(), "kind"),
+		connections, c.Protocol())
 }
 
 // serviceFlags are the flags about a service, in the order of help texts.
-var serviceFlags = []string{"method", "data", "header", "http", "expect", "redirects", "connections",
-	"max-connections", "reuse", "insecure", "ca", "cert", "key", "resolve", "unix-socket", noVerify}
+var serviceFlags = []string{"method", "data", "header", "http", "expect", "redirects", "proto", "import", "protoset",
+	"connections", "max-connections", "streams", "reuse", "insecure", "ca", "cert", "key", "resolve", "unix-socket",
+	noVerify}
 
 // noVerify is the flag that leaves out the first request of each kind.
 const noVerify = "no-verify"
+
+// onlyHTTP are the flags that do not apply to gRPC, with the reason.
+var onlyHTTP = map[string]string{
+	"method":    "the method of a call of gRPC follows the address in the URL (grpc.method)",
+	"http":      "gRPC is always HTTP/2",
+	"redirects": "gRPC has no redirects",
+	"reuse":     "a connection of gRPC is always used again",
+}
+
+// onlyGRPC are the flags that do not apply to HTTP.
+var onlyGRPC = []string{"proto", "import", "protoset"}
 
 // protocols are the values of --http.
 var protocols = []string{httptarget.Auto, httptarget.HTTP1, httptarget.H2, httptarget.H2C}
@@ -119,18 +58,26 @@ func addService(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringP("method", "X", "", "`Method` of the request (default GET, or POST with --data).")
 	f.StringP("data", "d", "", "`Body` of the request: text, in which placeholders such as {{uuid}} are replaced, or "+
-		"@FILE, which is sent as it is.")
-	f.StringArrayP("header", "H", nil, "A `header` of all requests, such as 'Content-Type: application/json'; can be "+
-		"repeated.")
+		"@FILE, which is sent as it is. For gRPC, the message as JSON.")
+	f.StringArrayP("header", "H", nil, "A `header` of all requests, such as 'Content-Type: application/json', or "+
+		"metadata of gRPC; can be repeated.")
 	f.String("http", "", "`Protocol`: "+strings.Join(protocols, ", ")+" (default auto: HTTP/1.1, or over TLS what "+
 		"the server prefers). 1.1 and 2 are short for them.")
 	f.StringSlice("expect", nil, "Good `statuses`, in a comma-separated list; a call with another one fails (default "+
-		"all below 400).")
+		"all below 400). For gRPC, the good code, such as NotFound (default OK).")
 	f.Int("redirects", 0, "Redirects that a call follows, within the scheme and host of the URL; without it, a "+
 		"redirect is an answer.")
-	f.Int("connections", 0, "Connections that are opened before the first call (default 16).")
+	f.StringArray("proto", nil, "A `file` of protocol buffers that describes a service of gRPC (default: the server "+
+		"is asked, by reflection); can be repeated.")
+	f.StringArray("import", nil, "A `directory` of the files that those of --proto import (default theirs); can be "+
+		"repeated.")
+	f.String("protoset", "", "A `file` with descriptors, instead of --proto, from protoc --include_imports "+
+		"--descriptor_set_out.")
+	f.Int("connections", 0, "Connections that are opened before the first call (default 16, or 4 for gRPC).")
 	f.Int("max-connections", 0, "The most connections: more than --connections are opened while calls find none free "+
 		"(default no more).")
+	f.Int("streams", 0, "Calls at once on a connection of HTTP/2 or gRPC (default 100, or fewer if the server says "+
+		"so).")
 	f.String("reuse", "", "`Requests` on a connection: always (no limit), never, or a number (default always).")
 	f.BoolP("insecure", "k", false, "Accept any certificate of the server.")
 	f.String("ca", "", "Trust the certificates in this `file`, in PEM, instead of the system's.")
@@ -144,11 +91,11 @@ func addService(cmd *cobra.Command) {
 	complete(cmd, "method", oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 	complete(cmd, "http", oneOf(protocols...))
 	complete(cmd, "reuse", oneOf("always", "never"))
-	for _, name := range []string{"unix-socket", "ca", "cert", "key"} {
+	for _, name := range []string{"unix-socket", "ca", "cert", "key", "proto", "protoset", "import"} {
 		complete(cmd, name, filesOf(anyFile))
 	}
-	for _, name := range []string{"data", "header", "expect", "connections", "max-connections", "redirects",
-		"resolve"} {
+	for _, name := range []string{"data", "header", "expect", "connections", "max-connections", "streams",
+		"redirects", "resolve"} {
 		complete(cmd, name, oneOf())
 	}
 }
@@ -164,70 +111,144 @@ func setService(cmd *cobra.Command, s *scenarios.Scenario) error {
 	switch {
 	case len(given) == 0:
 		return nil
-	case s.HTTP == nil:
-		return fmt.Errorf("--%s is about a service: want a URL instead of a scenario, or a scenario with target: http",
-			strings.Join(given, ", --"))
+	case !s.CallsService():
+		return fmt.Errorf("--%s is about a service: want a URL instead of a scenario, or a scenario with target: "+
+			"http or target: grpc", strings.Join(given, ", --"))
 	}
-	o := *s.HTTP
+	c := s.Called()
 	var errs []error
 	for _, name := range given {
-		if err := setServiceFlag(cmd, name, &o); err != nil {
+		if err := setServiceFlag(cmd, name, c); err != nil {
 			errs = append(errs, fmt.Errorf("--%s: %w", name, err))
 		}
 	}
-	s.HTTP = &o
+	s.SetCalled(c)
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	if err := s.CheckHTTP(); err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), "httptarget: ", ""))
-	}
-	return nil
+	return s.AnyCalled().Check()
 }
 
 // setServiceFlag sets what a flag says.
-func setServiceFlag(cmd *cobra.Command, name string, o *httptarget.Options) (err error) {
-	f := cmd.Flags()
-	text := f.Lookup(name).Value.String()
-	switch name {
-	case noVerify:
+func setServiceFlag(cmd *cobra.Command, name string, c scenarios.Called) error {
+	switch {
+	case name == noVerify:
 		return nil
+	case c.GRPC != nil && onlyHTTP[name] != "":
+		return fmt.Errorf("it applies to HTTP only: %s", onlyHTTP[name])
+	case c.HTTP != nil && slices.Contains(onlyGRPC, name):
+		return errors.New("it applies to gRPC only: want a URL such as grpc://127.0.0.1:9090/shop.Orders/Create")
+	case name == "streams" && c.HTTP != nil && isHTTP1(c.HTTP):
+		return errors.New("it applies to HTTP/2, and the protocol is HTTP/1.1: want --http 2 beside it")
+	}
+	if text := cmd.Flags().Lookup(name).Value.String(); text == "" || text == "[]" {
+		return errors.New("it is empty: want a value")
+	}
+	if done, err := setCommonFlag(cmd, name, commonOf(c)); done {
+		return err
+	}
+	if c.GRPC != nil {
+		return setGRPCFlag(cmd, name, c.GRPC)
+	}
+	return setHTTPFlag(cmd, name, c.HTTP)
+}
+
+// isHTTP1 reports whether a service is called over HTTP/1.1, whatever the server prefers.
+func isHTTP1(o *httptarget.Options) bool {
+	auto := o.Protocol == "" || o.Protocol == httptarget.Auto
+	return o.Protocol == httptarget.HTTP1 || auto && !strings.HasPrefix(strings.ToLower(o.URL), "https:")
+}
+
+// common are the options that services of HTTP and of gRPC have in common.
+type common struct {
+	headers, resolve           *map[string]string
+	tls                        *dial.TLS
+	connections, most, streams *int
+	usual                      int // connections, if nothing says how many
+}
+
+func commonOf(c scenarios.Called) common {
+	if o := c.GRPC; o != nil {
+		return common{&o.Metadata, &o.Resolve, &o.TLS, &o.Connections, &o.MaxConnections, &o.Streams,
+			grpctarget.DefaultConnections}
+	}
+	o := c.HTTP
+	return common{&o.Headers, &o.Resolve, &o.TLS, &o.Connections, &o.MaxConnections, &o.Streams,
+		httptarget.DefaultConnections}
+}
+
+// setCommonFlag sets what a flag says about what services of HTTP and of gRPC have in common. It returns false if the
+// flag is about something else.
+func setCommonFlag(cmd *cobra.Command, name string, c common) (done bool, err error) {
+	f := cmd.Flags()
+	switch name {
 	case "header", "resolve":
 		lines, err := f.GetStringArray(name)
 		if err != nil {
-			return err
+			return true, err
 		}
 		if name == "header" {
-			return addHeaders(o, lines)
+			return true, addHeaders(c.headers, lines)
 		}
-		return addAddresses(o, lines)
-	case "connections", "max-connections", "redirects":
+		return true, addAddresses(c.resolve, lines)
+	case "connections", "max-connections", "streams":
 		n, err := f.GetInt(name)
-		return cmp.Or(err, setNumber(o, name, n))
+		return true, cmp.Or(err, c.setNumber(name, n))
 	case "insecure":
-		o.TLS.Insecure, err = f.GetBool(name)
-		return err
+		c.tls.Insecure, err = f.GetBool(name)
+		return true, err
 	}
-	if text == "" || text == "[]" {
-		return errors.New("it is empty: want a value")
+	file := map[string]*string{"ca": &c.tls.CA, "cert": &c.tls.Cert, "key": &c.tls.Key}[name]
+	if file == nil {
+		return false, nil
 	}
-	fields := map[string]*string{"unix-socket": &o.UnixSocket, "ca": &o.TLS.CA, "cert": &o.TLS.Cert, "key": &o.TLS.Key}
-	switch field := fields[name]; {
-	case field != nil:
-		*field = text
-	case name == "http":
-		o.Protocol, err = protocolOf(text, o.URL)
-	case name == "reuse":
-		o.Reuse, err = httptarget.ParseReuse(text)
-	default:
-		err = setRequestFlag(cmd, name, text, o)
-	}
-	return err
+	*file = f.Lookup(name).Value.String()
+	return true, nil
 }
 
-// setRequestFlag sets what a flag says about the only request.
-func setRequestFlag(cmd *cobra.Command, name, text string, o *httptarget.Options) error {
-	r, err := onlyRequest(o)
+// setNumber sets a number of connections or of streams. The most connections bound those that are opened first, and
+// the other way round, unless both are given.
+func (c common) setNumber(name string, n int) error {
+	switch {
+	case n < 1:
+		return fmt.Errorf("%d is out of range: want 1 or more", n)
+	case name == "streams":
+		*c.streams = n
+		return nil
+	case name == "connections":
+		*c.connections = n
+		if *c.most > 0 {
+			*c.most = max(*c.most, n)
+		}
+		return nil
+	case *c.connections > n:
+		return fmt.Errorf("%d is less than the %s that are opened first: want as many or more, or fewer "+
+			"--connections", n, format.Plural(*c.connections, "connection"))
+	}
+	*c.connections, *c.most = cmp.Or(*c.connections, min(n, c.usual)), n
+	return nil
+}
+
+// setHTTPFlag sets what a flag says about a service of HTTP.
+func setHTTPFlag(cmd *cobra.Command, name string, o *httptarget.Options) (err error) {
+	text := cmd.Flags().Lookup(name).Value.String()
+	switch name {
+	case "unix-socket":
+		o.UnixSocket = text
+		return nil
+	case "http":
+		o.Protocol, err = protocolOf(text, o.URL)
+		return err
+	case "reuse":
+		o.Reuse, err = httptarget.ParseReuse(text)
+		return err
+	case "redirects":
+		if o.Redirects, err = cmd.Flags().GetInt(name); err == nil && o.Redirects < 0 {
+			err = fmt.Errorf("%d is out of range: want 0 or more", o.Redirects)
+		}
+		return err
+	}
+	r, err := only(&o.Requests)
 	if err != nil {
 		return err
 	}
@@ -247,29 +268,74 @@ func setRequestFlag(cmd *cobra.Command, name, text string, o *httptarget.Options
 	return nil
 }
 
-// setNumber sets a number of connections or of redirects. The most connections bound those that are opened first, and
-// the other way round, unless both are given.
-func setNumber(o *httptarget.Options, name string, n int) error {
-	switch {
-	case name == "redirects" && n < 0:
-		return fmt.Errorf("%d is out of range: want 0 or more", n)
-	case name == "redirects":
-		o.Redirects = n
+// setGRPCFlag sets what a flag says about a service of gRPC.
+func setGRPCFlag(cmd *cobra.Command, name string, o *grpctarget.Options) (err error) {
+	text := cmd.Flags().Lookup(name).Value.String()
+	switch name {
+	case "unix-socket":
+		setSocket(o, text)
 		return nil
-	case n < 1:
-		return fmt.Errorf("%d is out of range: want 1 or more", n)
-	case name == "connections":
-		o.Connections = n
-		if o.MaxConnections > 0 {
-			o.MaxConnections = max(o.MaxConnections, n)
+	case "proto", "import", "protoset":
+		if cmd.Flags().Changed("proto") || cmd.Flags().Changed("protoset") {
+			o.Schema.From = "" // which they replace
 		}
-		return nil
-	case o.Connections > n:
-		return fmt.Errorf("%d is less than the %s that are opened first: want as many or more, or fewer "+
-			"--connections", n, format.Plural(o.Connections, "connection"))
+		switch name {
+		case "proto":
+			o.Schema.Proto, err = cmd.Flags().GetStringArray(name)
+			o.Schema.Protoset = ""
+		case "import":
+			o.Schema.Import, err = cmd.Flags().GetStringArray(name)
+		case "protoset":
+			o.Schema.Protoset = text
+			if !cmd.Flags().Changed("proto") {
+				o.Schema.Proto, o.Schema.Import = nil, nil
+			}
+		}
+		return err
 	}
-	o.Connections, o.MaxConnections = cmp.Or(o.Connections, min(n, httptarget.DefaultConnections)), n
+	r := &grpctarget.Request{Messages: o.Messages, Expect: o.Expect}
+	if len(o.Requests) > 0 {
+		if r, err = only(&o.Requests); err != nil {
+			return err
+		}
+	}
+	switch name {
+	case "data":
+		r.Messages = grpctarget.Messages{messageOf(text)}
+	case "expect":
+		codes, err := cmd.Flags().GetStringSlice(name)
+		if err != nil || len(codes) != 1 {
+			return cmp.Or(err, fmt.Errorf("%q is no code: a call of gRPC ends with one, such as NotFound", text))
+		}
+		r.Expect.Code = codes[0]
+	}
+	if len(o.Requests) == 0 {
+		o.Messages, o.Expect = r.Messages, r.Expect
+	}
 	return nil
+}
+
+// messageOf returns the message of gRPC that --data gives.
+func messageOf(text string) string {
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		return fmt.Sprintf("{{file %q}}", file)
+	}
+	return text
+}
+
+// setSocket makes a service of gRPC one at a socket. Its name in requests and in TLS stays that of its address.
+func setSocket(o *grpctarget.Options, path string) {
+	scheme, authority, _ := strings.Cut(o.Address, "://")
+	if !strings.HasPrefix(scheme, "grpc") {
+		scheme, authority = "", o.Address
+	}
+	if !strings.HasPrefix(o.Address, "unix:") && !strings.Contains(authority, "{{") {
+		o.Authority = cmp.Or(o.Authority, authority)
+		if host, _, err := net.SplitHostPort(authority); err == nil && scheme == "grpcs" {
+			o.TLS.ServerName = cmp.Or(o.TLS.ServerName, host)
+		}
+	}
+	o.Address = "unix://" + path
 }
 
 // protocolOf returns the protocol that --http names for a URL.
@@ -290,8 +356,8 @@ func protocolOf(text, address string) (string, error) {
 }
 
 // addAddresses adds addresses of hosts, such as shop.local:127.0.0.1 and, as curl has them, shop.local:443:127.0.0.1.
-func addAddresses(o *httptarget.Options, lines []string) error {
-	all := maps.Clone(o.Resolve)
+func addAddresses(resolve *map[string]string, lines []string) error {
+	all := maps.Clone(*resolve)
 	if all == nil {
 		all = map[string]string{}
 	}
@@ -309,7 +375,7 @@ func addAddresses(o *httptarget.Options, lines []string) error {
 		}
 		all[host] = to
 	}
-	o.Resolve = all
+	*resolve = all
 	return nil
 }
 
@@ -322,14 +388,14 @@ func isAddress(text string) bool {
 	return err == nil
 }
 
-// onlyRequest returns a copy of the only request of a service, which the copy replaces.
-func onlyRequest(o *httptarget.Options) (*httptarget.Request, error) {
-	if n := len(o.Requests); n > 1 {
+// only returns a copy of the only request of a service, which the copy replaces.
+func only[R any](have *[]R) (*R, error) {
+	if n := len(*have); n > 1 {
 		return nil, fmt.Errorf("the scenario has %d requests: want it in the file, where it belongs to one of them", n)
 	}
-	requests := make([]httptarget.Request, 1)
-	copy(requests, o.Requests)
-	o.Requests = requests
+	requests := make([]R, 1)
+	copy(requests, *have)
+	*have = requests
 	return &requests[0], nil
 }
 
@@ -342,9 +408,9 @@ func bodyOf(text string) httptarget.Body {
 }
 
 // addHeaders adds the headers of lines such as Name: value. They replace the headers of the scenario.
-func addHeaders(o *httptarget.Options, lines []string) error {
+func addHeaders(have *map[string]string, lines []string) error {
 	headers := map[string]string{}
-	for name, value := range o.Headers {
+	for name, value := range *have {
 		headers[name] = value
 	}
 	for _, line := range lines {
@@ -359,7 +425,7 @@ func addHeaders(o *httptarget.Options, lines []string) error {
 		}
 		headers[name] = strings.TrimSpace(value)
 	}
-	o.Headers = headers
+	*have = headers
 	return nil
 }
 
@@ -373,33 +439,4 @@ func statusesOf(texts []string) (statuses []int, err error) {
 		statuses = append(statuses, n)
 	}
 	return statuses, nil
-}
-
-// newSample returns the hidden command that serves the sample services. Scenarios about services start this program
-// with it, so that they run in any directory, and without a Go toolchain.
-func newSample() *cobra.Command {
-	sample := &cobra.Command{
-		Use:    "sample",
-		Short:  "Serve a sample service, to put under load",
-		Hidden: true,
-	}
-	sample.AddCommand(&cobra.Command{
-		Use:                "shop",
-		Short:              "Serve a catalogue and orders, with spans made as SPANS says",
-		Hidden:             true,
-		DisableFlagParsing: true, // the service has its own flags and help
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return unusable(shop.Main(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr()))
-		},
-	})
-	names := []string{"shop"}
-	list := strings.Join(names, ", ")
-	sample.RunE = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return unusable(fmt.Errorf("sample: the name of a service is missing: want one of %s", list))
-		}
-		return unusable(fmt.Errorf("sample: %q is no service: want one of %s%s", args[0], list,
-			spelling.Meant(args[0], names)))
-	}
-	return sample
 }

@@ -206,7 +206,7 @@ func TestWhatIsWrongWithAServiceIsAnError(t *testing.T) {
 		{"no scheme, a domain", "plan shop.test/items", "The URL of a service begins with its scheme, as " +
 			"http://shop.test/items"},
 		{"one slash", "plan http:/a/", `url is "http:/a/": want http:// or https:// and a host`},
-		{"another scheme", "plan grpc://a/b", `url is "grpc://a/b": want http:// or https://`},
+		{"another scheme", "plan ftp://a/b", `url is "ftp://a/b": want http:// or https://`},
 		{"a port of no service", "plan http://127.0.0.1:{{port}}/", "{{port}} is the port of a service that loadgen " +
 			"starts: want --service beside it"},
 		{"a large port", "plan http://a:99999/", "want a port from 1 to 65535"},

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/bench"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/address"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/visit"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/results"
@@ -45,9 +46,9 @@ func (all targets) check() error {
 	var errs []error
 	for i, t := range all {
 		switch {
-		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget || t.Name == scenarios.HTTPTarget:
-			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s or %s",
-				i+1, t.Name, scenarios.MapTarget, scenarios.HTTPTarget))
+		case !scenarios.ValidName(t.Name) || t.Name == scenarios.MapTarget || scenarios.IsService(t.Name):
+			errs = append(errs, fmt.Errorf("target %d is called %q: want letters, digits, . _ and -, and not %s, %s "+
+				"or %s", i+1, t.Name, scenarios.MapTarget, scenarios.HTTPTarget, scenarios.GRPCTarget))
 		case t.Open == nil:
 			errs = append(errs, fmt.Errorf("target %q has no Open: want a function", t.Name))
 		case slices.ContainsFunc(all[:i], func(o Target) bool { return o.Name == t.Name }):
@@ -68,7 +69,7 @@ func (all targets) names() []string {
 
 // own returns the program's own target with this name, or nil for the map and for a service.
 func (all targets) own(name string) (*visit.Own, error) {
-	if name == scenarios.MapTarget || name == scenarios.HTTPTarget {
+	if name == scenarios.MapTarget || scenarios.IsService(name) {
 		return nil, nil
 	}
 	for _, t := range all {
@@ -104,8 +105,8 @@ func (all targets) load(cmd *cobra.Command, args []string) (s *scenarios.Scenari
 	}
 	settings = append(settings, started...)
 	switch {
-	case len(args) > 0 && isURL(args[0]):
-		s, err = serviceAt(args[0], settings)
+	case len(args) > 0 && address.IsURL(args[0]):
+		s, err = address.Scenario(args[0], settings)
 	case len(args) > 0 && isRun(args[0]):
 		s, err = scenarioOf(args[0], settings)
 	case len(args) > 0:
@@ -240,8 +241,14 @@ func withScheme(arg string) string {
 	if strings.HasPrefix(arg, ":") {
 		arg = "localhost" + arg
 	}
+	if isMethod.MatchString(arg) {
+		return "grpc://" + arg
+	}
 	return "http://" + arg
 }
+
+// isMethod matches an address with the method of a service of gRPC.
+var isMethod = regexp.MustCompile(`^[^/]+/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+/[A-Z][A-Za-z0-9_]*$`)
 
 // notLoaded adds to the error of a scenario that was not loaded what else its name may have been meant to be.
 func (all targets) notLoaded(cmd *cobra.Command, name string, err error) error {
@@ -305,13 +312,13 @@ func (all targets) program() string {
 func (all targets) arguments() string {
 	if len(all) == 0 {
 		return "SCENARIO is a name that 'loadgen scenarios' lists, the path of a YAML file, the URL of a service " +
-			"(http:// or https://), or a run, which is run again with a new seed. Without it, " +
+			"(http://, https://, grpc:// or grpcs://), or a run, which is run again with a new seed. Without it, " +
 			"span-reuse is taken."
 	}
 	return "NAME is a function of this program (" + strings.Join(all.names()[1:], ", ") + "), a scenario that " +
-		"'loadgen scenarios' lists, the path of a YAML file, the URL of a service (http:// or https://), or a run, " +
-		"which is run again with a new seed. Without it and without --target, " + all[0].Name +
-		" is taken."
+		"'loadgen scenarios' lists, the path of a YAML file, the URL of a service (http://, https://, " +
+		"grpc:// or grpcs://), or a run, which is run again with a new seed. Without it and without --target, " +
+		all[0].Name + " is taken."
 }
 
 // use returns the form of the arguments of a command that takes a scenario.

@@ -268,8 +268,8 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 		at = "an unknown time: too few calls for a percentile"
 	}
 	subject := run.Scenario.Name
-	if service := run.Scenario.HTTP; service != nil && run.Scenario.Service == nil {
-		subject = service.URL
+	if s := run.Scenario; s.CallsService() && s.Service == nil {
+		subject = s.Called().URL()
 	}
 	text := fmt.Sprintf("%s takes %s at %s", subject, at, load(l))
 	if c := v.calls(); c.Failed+c.Dropped == 0 && !has(v.visits, record.Saturated) {

@@ -7,12 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
+	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 )
@@ -179,38 +181,52 @@ func TestANextStepCanBePasted(t *testing.T) {
 
 // The columns of a service are its rate, latency and errors, and the CPU time of the client.
 func TestBriefOfAService(t *testing.T) {
-	run := made(t, `
+	for _, c := range []struct{ target, fields, takes string }{
+		{"http", `{url: "http://127.0.0.1:8080/items"}`, "http://127.0.0.1:8080/items takes "},
+		{"grpc", `{address: "127.0.0.1:9090", method: shop.Orders/Create}`,
+			"127.0.0.1:9090/shop.Orders/Create takes "},
+	} {
+		t.Run(c.target, func(t *testing.T) {
+			run := made(t, fmt.Sprintf(`
 name: items
-target: http
-http: {url: "http://127.0.0.1:8080/items"}
+target: %s
+%[1]s: %s
 quantile: none
 qps: [1000, 10k]
 duration: 500ms
 rounds: 6
 seed: 7
-`)
-	for _, v := range run.Visits {
-		v.Connections, v.Cost.CPU = &httptarget.Connections{Opened: 16}, 20*time.Millisecond
-	}
-	got := brief(t, run, screen("80"))
-	for _, want := range []string{"calls/s", "p50", "p99.9", "failed,", "client CPU",
-		"http://127.0.0.1:8080/items takes ", "The CPU of the client is "} {
-		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
-			t.Errorf("%q is not in\n%s", want, got)
-		}
-	}
-	for _, other := range []string{"B/op", "allocs", "spans", "service"} {
-		if strings.Contains(got, other) {
-			t.Errorf("%q is in\n%s", other, got)
-		}
-	}
-	for _, step := range report.AnswerOf(run, nil, report.Place{Program: "loadgen", Run: "RUN"}).Next {
-		if strings.Contains(strings.Join(step.Command, " "), "--compare main") {
-			t.Error("a service cannot be built from another revision, and the next step is to compare it with main")
-		}
-	}
-	if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
-		t.Errorf("no connections in\n%s", all)
+`, c.target, c.fields))
+			for _, v := range run.Visits {
+				v.Streams = streamsOfTests(c.target)
+				v.Connections, v.Cost.CPU = &httptarget.Connections{Opened: 16}, 20*time.Millisecond
+			}
+			got := brief(t, run, screen("80"))
+			for _, want := range []string{"calls/s", "p50", "p99.9", "failed,", "client CPU",
+				c.takes, "The CPU of the client is "} {
+				if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
+					t.Errorf("%q is not in\n%s", want, got)
+				}
+			}
+			for _, other := range []string{"B/op", "allocs", "spans", "service"} {
+				if strings.Contains(got, other) {
+					t.Errorf("%q is in\n%s", other, got)
+				}
+			}
+			for _, step := range report.AnswerOf(run, nil, report.Place{Program: "loadgen", Run: "RUN"}).Next {
+				if strings.Contains(strings.Join(step.Command, " "), "--compare main") {
+					t.Error("a service cannot be built from another revision, and the next step is to compare it " +
+						"with main")
+				}
+			}
+			if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
+				t.Errorf("no connections in\n%s", all)
+			} else if got := strings.Join(strings.Fields(all), " "); strings.Contains(got, "Streams of 12 visits: 36 "+
+				"messages sent, 24 received. Between two messages received passed 1,000 us at p50, 1,000 us at p99 "+
+				"and at most 1,000 us.") != (c.target == "grpc") {
+				t.Errorf("messages of streams:\n%s", all)
+			}
+		})
 	}
 }
 
@@ -221,9 +237,10 @@ func TestWhatMayBeReadOfServicesThatWereStarted(t *testing.T) {
 		service *results.Service
 		want    string
 	}{
-		"it runs already":            {nil, calls},
-		"it tells what it allocated": {&results.Service{ServiceCost: results.ServiceCost{Bytes: new(uint64(1))}}, bytes},
-		"it does not":                {&results.Service{}, calls},
+		"it runs already": {nil, calls},
+		"it tells what it allocated": {&results.Service{ServiceCost: results.ServiceCost{Bytes: new(uint64(1))}},
+			bytes},
+		"it does not": {&results.Service{}, calls},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := made(t, "name: items\ntarget: http\nhttp: {url: 'http://127.0.0.1:8080/items'}\nquantile: none\n"+
@@ -237,4 +254,14 @@ func TestWhatMayBeReadOfServicesThatWereStarted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// streamsOfTests returns messages of streams of gRPC, a millisecond apart, or nil for another target.
+func streamsOfTests(target string) *grpctarget.Streams {
+	if target != "grpc" {
+		return nil
+	}
+	s := &grpctarget.Streams{Sent: 3, Received: 2, Gaps: quantile.NewHDR()}
+	s.Gaps.Add(time.Millisecond)
+	return s
 }

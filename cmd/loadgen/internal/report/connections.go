@@ -51,3 +51,33 @@ func connectionsLine(cells []*view, screen *terminal.Screen) string {
 	}
 	return "\n" + screen.Wrap(text, "  ")
 }
+
+// streamsLine returns a line about the messages of streams of all visits, or "" if there are none.
+func streamsLine(cells []*view, screen *terminal.Screen) string {
+	var visits int
+	var sent, received uint64
+	gaps := quantile.NewHDR()
+	for _, v := range cells {
+		for _, visit := range v.visits {
+			s := visit.Streams
+			if s == nil {
+				continue
+			}
+			visits, sent, received = visits+1, sent+s.Sent, received+s.Received
+			if s.Gaps != nil {
+				gaps.Merge(s.Gaps)
+			}
+		}
+	}
+	if visits == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("Streams of %s: %s sent, %s received.", format.Plural(visits, "visit"),
+		format.Plural(int(sent), "message"), format.Count(received))
+	if gaps.Count() > 0 {
+		text += fmt.Sprintf(" Between two messages received passed %s us at p50, %s us at p99 and at most %s us.",
+			format.Micros(float64(gaps.Quantile(0.5))), format.Micros(float64(gaps.Quantile(0.99))),
+			format.Micros(float64(gaps.Max())))
+	}
+	return "\n" + screen.Wrap(text, "  ")
+}

@@ -67,7 +67,7 @@ func nextOf(run *results.Run, contests []*comparison.Contest, place Place) (step
 	if open, rounds := notShown(contests), max(2*s.Rounds, comparison.Need(familyOf(contests), true)); open > 0 {
 		again(notShownYet(open), "--rounds", fmt.Sprint(rounds))
 	}
-	if len(contests) == 0 && len(armsOf(s)) == 1 && (s.HTTP == nil || s.Service != nil && s.Service.Build != "") {
+	if len(contests) == 0 && len(armsOf(s)) == 1 && (!s.CallsService() || s.Service != nil && s.Service.Build != "") {
 		again("whether it is slower than the main branch", "--compare", "main")
 	}
 	objectives := "p99<5ms, errors<0.1%"

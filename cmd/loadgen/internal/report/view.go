@@ -45,7 +45,7 @@ const clientCPU = "client-cpu-ns/op"
 // callsService reports whether the cells of a run call a service that loadgen did not start, so that its costs are
 // unknown.
 func callsService(cells []*view) bool {
-	if len(cells) == 0 || cells[0].cell.Value(scenarios.Target) != scenarios.HTTPTarget {
+	if len(cells) == 0 || !scenarios.IsService(cells[0].cell.Value(scenarios.Target)) {
 		return false
 	}
 	return !slices.ContainsFunc(cells, func(v *view) bool {

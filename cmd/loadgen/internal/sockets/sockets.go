@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -52,10 +51,10 @@ const ownDescriptors = 32
 
 // Descriptors returns what the connections of a scenario take of the descriptors, or nil if the limit is not known.
 func Descriptors(s *scenarios.Scenario, limits Limits) *Need {
-	if s.HTTP == nil || limits.Descriptors == 0 {
+	if !s.CallsService() || limits.Descriptors == 0 {
 		return nil
 	}
-	connections := most(s.HTTP)
+	connections := most(s)
 	n := &Need{Name: "descriptors", Label: "open files", Takes: connections + ownDescriptors, Has: limits.Descriptors}
 	n.Line = fmt.Sprintf("%s of %s at most: %s, and %d for other files", format.Count(n.Takes), format.Count(n.Has),
 		format.Plural(int(connections), "connection"), ownDescriptors)
@@ -68,8 +67,9 @@ func Descriptors(s *scenarios.Scenario, limits Limits) *Need {
 }
 
 // most returns the most connections that are open at once.
-func most(o *httptarget.Options) uint64 {
-	return uint64(cmp.Or(max(o.Connections, o.MaxConnections), httptarget.DefaultConnections))
+func most(s *scenarios.Scenario) uint64 {
+	_, most := s.Called().Connections()
+	return uint64(most)
 }
 
 // Ports returns what the connections of a scenario take of the local ports, or nil if the limit is not known, if there
@@ -79,10 +79,13 @@ func Ports(s *scenarios.Scenario, at Service, limits Limits) *Need {
 	if at.Loopback {
 		held = limits.HeldLoopback
 	}
-	if s.HTTP == nil || s.HTTP.UnixSocket != "" || limits.Ports == 0 || held == 0 || s.Closed && s.HTTP.Reuse > 0 {
+	if !s.CallsService() || limits.Ports == 0 || held == 0 {
 		return nil
 	}
-	open := most(s.HTTP)
+	if called := s.Called(); called.Socket() || s.Closed && called.Reuse() > 0 {
+		return nil
+	}
+	open := most(s)
 	n := &Need{Name: "ports", Label: "ports", Takes: open, Has: limits.Ports * uint64(max(at.Addresses, 1))}
 	if at.ServerCloses {
 		n.Line = fmt.Sprintf("%s of %s at most: the server is nearly always the first to close a connection, and "+
@@ -102,8 +105,8 @@ func Ports(s *scenarios.Scenario, at Service, limits Limits) *Need {
 // refusal says that there are too few ports, and what to do.
 func refusal(n *Need, s *scenarios.Scenario, at Service, held time.Duration) string {
 	remedy := "use fewer connections (--connections), or longer visits (--duration)"
-	if s.HTTP.Reuse > 0 {
-		perSecond := float64(n.Has-min(most(s.HTTP), n.Has)) / held.Seconds()
+	if s.Called().Reuse() > 0 {
+		perSecond := float64(n.Has-min(most(s), n.Has)) / held.Seconds()
 		remedy = fmt.Sprintf("that allows %s new connections a second: make more requests on each (--reuse always), "+
 			"or lower the rate", format.Digits(math.Floor(perSecond), 6))
 	}
@@ -128,12 +131,13 @@ func (v span) perSecond() float64 { return v.closed / v.length.Seconds() }
 // closedWithin returns the most connections that loadgen closes within a time. Visits of a round are in random order,
 // so that the visits of a cell in two rounds may follow each other.
 func closedWithin(d time.Duration, s *scenarios.Scenario) uint64 {
+	reuse := s.Called().Reuse()
 	var visits []span
 	var round time.Duration
 	for _, c := range s.Cells() {
-		v := span{s.Warmup + s.Length(c.Level) + scenarios.Overhead, float64(most(s.HTTP))}
-		if calls, err := s.Most(c.Level); err == nil && s.HTTP.Reuse > 0 {
-			v.closed = max(v.closed, float64(calls)/float64(s.HTTP.Reuse))
+		v := span{s.Warmup + s.Length(c.Level) + scenarios.Overhead, float64(most(s))}
+		if calls, err := s.Most(c.Level); err == nil && reuse > 0 {
+			v.closed = max(v.closed, float64(calls)/float64(reuse))
 		}
 		visits, round = append(visits, v), round+v.length
 	}

@@ -1,7 +1,6 @@
 package visit
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,26 +9,17 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// serviceOptions returns the options of the service of a scenario, for a seed. The timeout of the scenario replaces
-// the default of the service, which may be shorter, and bounds the first requests too.
-func serviceOptions(s *scenarios.Scenario, seed uint64) httptarget.Options {
-	options := *s.HTTP
-	options.Seed = seed
-	options.Timeout.Total = cmp.Or(options.Timeout.Total, s.Timeout)
-	return options
-}
-
 // CheckService returns an error if a visit of a scenario could not be made: if the workers are more than the calls
 // that the connections carry, or if a file of the service has too few rows to use each once. It opens no connection.
 // Rows says whether it looks at the rows.
 func CheckService(s *scenarios.Scenario, rows bool) error {
-	target, err := httptarget.New(s.AnyHTTP())
+	client, err := NewClient(s.AnyCalled())
 	if err != nil {
 		return err
 	}
-	defer target.Close()
-	if s.HTTP.Protocol != httptarget.Auto && s.HTTP.Protocol != "" || !isTLS(s.HTTP) { // or the server chooses
-		if err := enoughConnections(s, target); err != nil {
+	defer client.Close()
+	if !serverChooses(s.HTTP) {
+		if err := enoughConnections(s, client); err != nil {
 			return err
 		}
 	}
@@ -37,35 +27,38 @@ func CheckService(s *scenarios.Scenario, rows bool) error {
 		return nil
 	}
 	for _, l := range s.Levels() {
-		if err := enoughRows(s, target, l); err != nil {
+		if err := enoughRows(s, client, l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// isTLS reports whether a service is called over TLS.
-func isTLS(o *httptarget.Options) bool { return strings.HasPrefix(strings.ToLower(o.URL), "https:") }
+// serverChooses reports whether a server of HTTP chooses the protocol, and so how many calls a connection carries.
+func serverChooses(o *httptarget.Options) bool {
+	return o != nil && (o.Protocol == "" || o.Protocol == httptarget.Auto) &&
+		strings.HasPrefix(strings.ToLower(o.URL), "https:")
+}
 
 // enoughConnections returns an error if the workers of a scenario are more than the calls that the connections carry.
-func enoughConnections(s *scenarios.Scenario, target *httptarget.Target) error {
-	most := target.MaxWorkers()
+func enoughConnections(s *scenarios.Scenario, client Client) error {
+	most := client.MaxWorkers()
 	if s.Workers <= most {
 		return nil
 	}
 	return fmt.Errorf("workers is %d, and the connections to %s carry %d calls at once: want at most as many "+
-		"workers, or more connections (--connections, --max-connections)", s.Workers, s.HTTP.URL, most)
+		"workers, or more connections (--connections, --max-connections)", s.Workers, s.Called().Address(), most)
 }
 
 // enoughRows returns an error if a file has too few rows to use each once in a visit at a level. How many calls a
 // closed loop makes is not known before.
-func enoughRows(s *scenarios.Scenario, target *httptarget.Target, l scenarios.Level) error {
-	file, rows := target.UsedOnce()
+func enoughRows(s *scenarios.Scenario, client Client, l scenarios.Level) error {
+	file, rows := client.UsedOnce()
 	calls, err := s.Most(l)
 	if file == "" || err != nil || calls == 0 {
 		return err
 	}
-	first := uint64(len(target.Names()))
+	first := uint64(len(client.Names()))
 	if need := first + calls; rows < need {
 		return fmt.Errorf("%s has %s, each used once (pick: unique), and a visit at %v may need %s: %s for the first "+
 			"answers, and up to %s for the calls with their warm-up; want as many rows, fewer calls, or pick: "+

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadgen-go/loadgen/bench/grpctarget"
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
@@ -120,24 +121,39 @@ func TestAServiceThatCannotBeCalledIsAnErrorThatSaysWhatToDo(t *testing.T) {
 }
 
 func TestWhichServicesAreOnThisMachine(t *testing.T) {
+	ofHTTP := func(o httptarget.Options) scenarios.Called { return scenarios.Called{HTTP: &o} }
+	ofGRPC := func(o grpctarget.Options) scenarios.Called {
+		o.Method = "a.B/C"
+		return scenarios.Called{GRPC: &o}
+	}
 	for _, c := range []struct {
-		name    string
-		options httptarget.Options
-		want    bool
+		name   string
+		called scenarios.Called
+		want   bool
 	}{
-		{"loopback", httptarget.Options{URL: "http://127.0.0.2:80/"}, true},
-		{"loopback of IPv6", httptarget.Options{URL: "http://[::1]/"}, true},
-		{"localhost", httptarget.Options{URL: "http://localhost:8080/"}, true},
-		{"another address", httptarget.Options{URL: "http://192.0.2.1/"}, false},
-		{"another host", httptarget.Options{URL: "http://shop.example/"}, false},
-		{"a socket", httptarget.Options{URL: "http://shop.example/", UnixSocket: "/s"}, true},
-		{"resolved to here", httptarget.Options{URL: "http://shop.example:8080/",
-			Resolve: map[string]string{"shop.example:8080": net.JoinHostPort("127.0.0.1", "81")}}, true},
-		{"resolved to elsewhere", httptarget.Options{URL: "http://localhost/",
-			Resolve: map[string]string{"localhost": "192.0.2.1"}}, false},
+		{"loopback", ofHTTP(httptarget.Options{URL: "http://127.0.0.2:80/"}), true},
+		{"loopback of IPv6", ofHTTP(httptarget.Options{URL: "http://[::1]/"}), true},
+		{"localhost", ofHTTP(httptarget.Options{URL: "http://localhost:8080/"}), true},
+		{"another address", ofHTTP(httptarget.Options{URL: "http://192.0.2.1/"}), false},
+		{"another host", ofHTTP(httptarget.Options{URL: "http://shop.example/"}), false},
+		{"a socket", ofHTTP(httptarget.Options{URL: "http://shop.example/", UnixSocket: "/s"}), true},
+		{"resolved to here", ofHTTP(httptarget.Options{URL: "http://shop.example:8080/",
+			Resolve: map[string]string{"shop.example:8080": net.JoinHostPort("127.0.0.1", "81")}}), true},
+		{"resolved to elsewhere", ofHTTP(httptarget.Options{URL: "http://localhost/",
+			Resolve: map[string]string{"localhost": "192.0.2.1"}}), false},
+		{"gRPC on loopback", ofGRPC(grpctarget.Options{Address: "127.0.0.1:80"}), true},
+		{"gRPC elsewhere", ofGRPC(grpctarget.Options{Address: "grpcs://shop.example:80"}), false},
+		{"gRPC at a socket", ofGRPC(grpctarget.Options{Address: "unix:///s"}), true},
+		{"gRPC resolved to here", ofGRPC(grpctarget.Options{Address: "shop.example:80",
+			Resolve: map[string]string{"shop.example": "::1"}}), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := IsLocal(&c.options); got != c.want {
+			client, err := NewClient(c.called)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			if got := client.Local(); got != c.want {
 				t.Error(got)
 			}
 		})
@@ -151,8 +167,12 @@ func TestTheTimeoutOfACallBoundsACallToAService(t *testing.T) {
 	} {
 		s := &scenarios.Scenario{Timeout: c.call,
 			HTTP: &httptarget.Options{Timeout: httptarget.Timeout{Total: c.service}}}
-		if o := serviceOptions(s, 7); o.Timeout.Total != c.want || o.Seed != 7 || s.HTTP.Seed != 0 {
+		if o := calledWith(s, 7).HTTP; o.Timeout.Total != c.want || o.Seed != 7 || s.HTTP.Seed != 0 {
 			t.Errorf("%v and %v: %v, want %v", c.call, c.service, o.Timeout.Total, c.want)
+		}
+		s = &scenarios.Scenario{Timeout: c.call, GRPC: &grpctarget.Options{Deadline: c.service}}
+		if o := calledWith(s, 7).GRPC; o.Deadline != c.want || o.Seed != 7 || s.GRPC.Seed != 0 {
+			t.Errorf("gRPC, %v and %v: %v, want %v", c.call, c.service, o.Deadline, c.want)
 		}
 	}
 }

@@ -134,13 +134,12 @@ func processors(c scenarios.CPUs, o *service.Options) (generator service.CPUSet,
 }
 
 // addressed returns the options of a client of the service that was started.
-func (up *started) addressed(o httptarget.Options) (httptarget.Options, error) {
-	var err error
-	if o.URL, err = up.Expand(o.URL); err != nil {
-		return o, err
+func (up *started) addressed(c scenarios.Called) (scenarios.Called, error) {
+	address, err := up.Expand(c.Address())
+	if err != nil {
+		return c, err
 	}
-	o.Vars = map[string]string{"port": fmt.Sprint(up.Port())}
-	return o, nil
+	return c.At(address, fmt.Sprint(up.Port())), nil
 }
 
 // begin is called before the load, and end after it.

@@ -73,7 +73,7 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	if req.Scenario.HTTP != nil {
+	if req.Scenario.CallsService() {
 		return callService(ctx, req, loading{req: req, pipeline: pipeline, metering: metering})
 	}
 	target, keys, err := newTarget(ctx, req, own, pipeline, metering)
