@@ -230,6 +230,9 @@ func servicePrograms(s *scenarios.Scenario) (paths []string) {
 		path := with.Command[0]
 		if filepath.Base(path) != path && !filepath.IsAbs(path) {
 			path = filepath.Join(with.Dir, path)
+			if !filepath.IsAbs(path) { // Join makes shop of ./shop, which would be looked up in PATH
+				path = "." + string(filepath.Separator) + path
+			}
 		}
 		if !slices.Contains(paths, path) {
 			paths = append(paths, path)

@@ -1,0 +1,59 @@
+package visit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/loadgen-go/loadgen/scenarios"
+)
+
+// startedScenario returns a scenario whose service has the fields in text.
+func startedScenario(t *testing.T, text string) *scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Decode("s.yaml", []byte("target: http\nhttp: {url: \"http://127.0.0.1:{{port}}/x\"}\n"+
+		"qps: 500\nduration: 100ms\nwarmup: 0\nrounds: 1\nquantile: none\nservice: {"+text+"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A path of a program is relative to the directory of the service, and is never looked up in PATH.
+func TestTheProgramOfAServiceIsFoundWhereItIsStarted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{".", "sub"} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "shop"), []byte(dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ name, command, dir, want string }{
+		{"beside loadgen", "./shop", "", "shop"},
+		{"in the directory that loadgen is in", "./shop", ".", "shop"},
+		{"below", "sub/shop", "", "sub/shop"},
+		{"in a directory", "./shop", "sub", "sub/shop"},
+		{"in the parent of a directory", "../shop", "sub", "shop"},
+		{"in an absolute directory", "./shop", filepath.Join(here, "sub"), "sub/shop"},
+		{"absolute", filepath.Join(here, "shop"), "sub", "shop"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startedScenario(t, fmt.Sprintf("command: [%q], dir: %q", c.command, c.dir))
+			inputs, err := PinServices(s, Provided{})
+			if err != nil || len(inputs) != 1 {
+				t.Fatalf("%+v, %v", inputs, err)
+			}
+			if want, err := digestOf(filepath.Join(here, c.want)); err != nil || inputs[0].SHA256 != want {
+				t.Errorf("%+v is not %s: %v", inputs[0], c.want, err)
+			}
+		})
+	}
+}
