@@ -165,7 +165,14 @@ func (d *decoder) checkService(s *Scenario) {
 	if s.Service.Idle != nil && *s.Service.Idle < 0 {
 		wrong(".idle: %v: want 0 for no time without load, or more", *s.Service.Idle)
 	}
-	for _, sidecar := range s.Service.Sidecars {
+	checkSidecars(s.Service.Sidecars, wrong)
+	d.checkServiceArms(s)
+}
+
+// checkSidecars checks each process that the service needs.
+func checkSidecars(sidecars []Sidecar, wrong func(format string, args ...any)) {
+	seen := map[string]bool{}
+	for _, sidecar := range sidecars {
 		named := func(format string, args ...any) {
 			wrong(".sidecars %s"+format, append([]any{sidecar.Name}, args...)...)
 		}
@@ -173,7 +180,10 @@ func (d *decoder) checkService(s *Scenario) {
 		checkStop(sidecar.Stop, named)
 		if sidecar.Name == "" {
 			wrong(".sidecars: one has no name: want a name for each")
+		} else if seen[sidecar.Name] {
+			named(": two have this name: want a name for each")
 		}
+		seen[sidecar.Name] = true
 		if len(sidecar.Command) == 0 {
 			named(".command is missing: want a program and its arguments")
 		}
@@ -181,7 +191,6 @@ func (d *decoder) checkService(s *Scenario) {
 			named(".per: %q: want visit or run", sidecar.Per)
 		}
 	}
-	d.checkServiceArms(s)
 }
 
 // checkServiceArms checks each arm of the service.

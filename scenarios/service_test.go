@@ -132,7 +132,7 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			`x.yaml:5:46: service.stop.grace: "5" is not valid: want a duration such as 500ms or 5s`}},
 		"values": {called + "service: {command: a, ready: {tcp: true, httpGet: /}, stop: {signal: STOP, grace: " +
 			"-1s},\n" +
-			"  cpus: all, idle: -1s, sidecars: [{name: db, per: week, ready: {logLine: '('}}]}\n", []string{
+			"  cpus: all, idle: -1s, sidecars: [{name: db, per: week, ready: {logLine: '('}}, {name: db, command: [db], per: run}]}\n", []string{
 			"x.yaml:5:1: service.ready has 2 of httpGet, tcp, grpc and logLine: want one",
 			`x.yaml:5:1: service.stop.signal: "STOP": want one of [TERM INT `,
 			"x.yaml:5:1: service.stop.grace: -1s: want more than 0",
@@ -140,7 +140,8 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			"x.yaml:5:1: service.idle: -1s: want 0 for no time without load, or more",
 			"x.yaml:5:1: service.sidecars db.ready.logLine: error parsing regexp: ",
 			"x.yaml:5:1: service.sidecars db.command is missing: want a program and its arguments",
-			`x.yaml:5:1: service.sidecars db.per: "week": want visit or run`}},
+			`x.yaml:5:1: service.sidecars db.per: "week": want visit or run`,
+			"x.yaml:5:1: service.sidecars db: two have this name: want a name for each"}},
 		"arms": {called + "service: {args: [a]}\narms: [{name: a b, command: x}, " +
 			"{name: c, command: x, build: ./y},\n" +
 			"  {name: c, build: ./y, otlp: all}, {name: d}, {name: e, command: x, revision: main}]\n", []string{

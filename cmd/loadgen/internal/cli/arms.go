@@ -281,6 +281,9 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 			continue
 		}
 		o := visit.SidecarOptions(x)
+		if o.Values, err = visit.Values(); err != nil {
+			return provided, release, err
+		}
 		o.Ports = maps.Clone(provided.Ports)
 		started, err := service.Start(ctx, o)
 		if err != nil {
@@ -290,7 +293,7 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 			_, err := started.Stop(context.WithoutCancel(ctx))
 			return err
 		})
-		provided.Ports = started.Ports()
+		provided.Ports, provided.Sidecars = started.Ports(), append(provided.Sidecars, started)
 	}
 	return provided, release, nil
 }

@@ -27,6 +27,18 @@ import (
 type Provided struct {
 	Programs map[string]string `json:"programs,omitempty"` // paths of the programs that were built, by arm
 	Ports    map[string]int    `json:"ports,omitempty"`    // ports of the sidecars that live as long as the run
+
+	Sidecars []*service.Service `json:"-"` // these sidecars, in the process of the run
+}
+
+// Err returns how a sidecar that is to live as long as the run has ended by itself, or nil if none has.
+func (p *Provided) Err() error {
+	for _, x := range p.Sidecars {
+		if err := x.Err(); err != nil {
+			return fmt.Errorf("a sidecar that is to live as long as the run (per: run) is gone: %w", err)
+		}
+	}
+	return nil
 }
 
 // A started service is one that the visit has started, with the sink that it exports to.
@@ -64,12 +76,22 @@ func startService(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, 
 	return up, nil
 }
 
-// ServiceOptions returns how to start an arm of the service of a scenario. The value of {{otlp}} is not a URL yet.
-func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*service.Options, error) {
+// Values returns what placeholders stand for, without {{otlp}}, which each visit has its own of.
+func Values() (map[string]string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, for {{loadgen}}: %w", err)
 	}
+	return map[string]string{"loadgen": self}, nil
+}
+
+// ServiceOptions returns how to start an arm of the service of a scenario. The value of {{otlp}} is not a URL yet.
+func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*service.Options, error) {
+	values, err := Values()
+	if err != nil {
+		return nil, err
+	}
+	values["otlp"] = "http://127.0.0.1:4318"
 	with := s.ServiceOf(a)
 	command := with.Command
 	if with.Build != "" {
@@ -77,7 +99,7 @@ func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*servic
 	}
 	o := &service.Options{Name: a.Name, Command: command, Args: with.Args, Env: with.Env, Dir: with.Dir,
 		Inspect: with.Inspect, Web: webOf(s.HTTP), Ports: maps.Clone(p.Ports),
-		Values: map[string]string{"loadgen": self, "otlp": "http://127.0.0.1:4318"}}
+		Values: values}
 	o.Ready, o.Stop = lifeOf(with.Ready, with.Stop)
 	for _, x := range with.Sidecars {
 		if x.Per != scenarios.PerRun {
