@@ -119,6 +119,8 @@ func setReady(s *scenarios.Service, given bool, text string) error {
 	ready := scenarios.Ready{Timeout: s.Ready.Timeout}
 	line, isLine := strings.CutPrefix(text, "log:")
 	switch {
+	case isLine && line == "":
+		return errors.New("--ready: log: has no pattern: want log:REGEXP, such as log:listening")
 	case isLine:
 		ready.LogLine = line
 	case text == "tcp":
@@ -185,7 +187,11 @@ func armsGiven(texts []string, have []scenarios.Arm) (arms []scenarios.Arm, err 
 
 // armGiven returns the arm NAME or NAME@REVISION with settings: variables, and then arguments.
 func armGiven(name, settings string) (a scenarios.Arm, err error) {
-	a.Name, a.Revision, _ = strings.Cut(name, "@")
+	var revised bool
+	if a.Name, a.Revision, revised = strings.Cut(name, "@"); revised && a.Revision == "" {
+		return a, fmt.Errorf("there is no revision after %s@: want NAME@REVISION:SETTINGS, or %s: for the working tree",
+			a.Name, a.Name)
+	}
 	words, err := wordsOf(settings)
 	if err != nil {
 		return a, err
