@@ -121,6 +121,9 @@ func TestDoubtsAboutArms(t *testing.T) {
 			c.change(a, b)
 			var got []string
 			for i, d := range results.ArmDoubts(run) {
+				if strings.Count(d.Detail, ": ") != 1 { // which separates what to do, in one line on the screen
+					t.Errorf("%s has not one remedy: %s", d.Name, d.Detail)
+				}
 				got = append(got, fmt.Sprintf("%s: %s", d.Name, d.Detail))
 				if i < len(c.want) && strings.HasPrefix(got[i], c.want[i]) {
 					got[i] = c.want[i]

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -53,6 +55,37 @@ func TestTheProgramOfAServiceIsFoundWhereItIsStarted(t *testing.T) {
 			}
 			if want, err := digestOf(filepath.Join(here, c.want)); err != nil || inputs[0].SHA256 != want {
 				t.Errorf("%+v is not %s: %v", inputs[0], c.want, err)
+			}
+		})
+	}
+}
+
+// The screen shows what stands after the colon of a reason, so that a reason has one.
+func TestUnexpectedExportsAreAReasonWithOneRemedy(t *testing.T) {
+	some := &results.Exports{Traces: results.Signal{Items: 3}}
+	for _, c := range []struct {
+		name, otlp string
+		exports    *results.Exports
+		want       string
+	}{
+		{"nothing wanted", scenarios.ExportsNone, some, "correct its environment"},
+		{"nowhere to export", scenarios.ExportsSome, nil, "set OTEL_EXPORTER_OTLP_ENDPOINT to {{otlp}}"},
+		{"nothing arrived", scenarios.ExportsSome, &results.Exports{}, "correct its environment, or find out in its log"},
+		{"as wanted", scenarios.ExportsSome, some, ""},
+		{"nothing, as wanted", scenarios.ExportsNone, nil, ""},
+		{"anything wanted", "", some, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			up := &started{arm: scenarios.Arm{Name: "on", OTLP: c.otlp}}
+			reasons := up.unexpected(c.exports)
+			if len(reasons) != min(len(c.want), 1) {
+				t.Fatalf("%+v", reasons)
+			}
+			for _, r := range reasons {
+				_, remedy, _ := strings.Cut(r.Detail, ": ")
+				if !strings.HasPrefix(remedy, c.want) || strings.Contains(remedy, ": ") {
+					t.Errorf("%s", r.Detail)
+				}
 			}
 		})
 	}
