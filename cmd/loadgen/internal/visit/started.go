@@ -132,11 +132,18 @@ var signals = map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.
 
 // lifeOf returns when a process is ready, and how it is stopped.
 func lifeOf(r scenarios.Ready, s scenarios.Stop) (service.Ready, service.Stop) {
-	ready := service.Ready{HTTP: r.HTTPGet, TCP: r.TCP, GRPC: r.GRPC, Timeout: r.Timeout}
+	ready := service.Ready{HTTP: r.HTTPGet, TCP: r.TCP, GRPC: r.GRPC}
+	if r.Timeout != nil {
+		ready.Timeout = *r.Timeout
+	}
 	if r.LogLine != "" {
 		ready.LogLine = regexp.MustCompile(r.LogLine) // a scenario has a valid one
 	}
-	return ready, service.Stop{Signal: signals[s.Signal], Grace: s.Grace}
+	stop := service.Stop{Signal: signals[s.Signal]}
+	if s.Grace != nil {
+		stop.Grace = *s.Grace
+	}
+	return ready, stop
 }
 
 // processors sets the processors of a service, and returns those of this process; nil for all.
