@@ -150,7 +150,7 @@ func (s *Service) endCPU() {
 	if after == nil || s.window.cpuBefore == nil {
 		return
 	}
-	s.cost.CPU = new(*after - *s.window.cpuBefore)
+	s.cost.CPU = new(max(*after-*s.window.cpuBefore, 0)) // after its end the CPU time is rounded down
 	s.window.cpuAfter = after
 }
 
