@@ -242,6 +242,10 @@ func againstRevision(s *scenarios.Scenario, ref string) (*scenarios.Scenario, er
 		if len(s.ServiceArms) == 0 {
 			base.Name = "base"
 		}
+		if slices.Contains(namesOfArms(arms), base.Name) {
+			return nil, fmt.Errorf("--compare %s: the arm %s at that revision would be %s, which is the name of another "+
+				"arm: give that arm another name", ref, a.Name, base.Name)
+		}
 		with.ServiceArms = append(with.ServiceArms, base, a)
 		with.Compare = append(with.Compare, scenarios.Pair{A: a.Name, B: base.Name})
 	}

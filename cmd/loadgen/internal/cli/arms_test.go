@@ -416,6 +416,8 @@ func TestAServiceIsComparedWithARevision(t *testing.T) {
 		"a command": {"service: {command: ./shop}", "the service is started by a command, which has no revisions", ""},
 		"a revision already": {"service: {build: ./shop}\narms: [{name: a, revision: v1}]",
 			"the arm a is of revision v1 already", ""},
+		"a name that is taken": {"service: {build: ./shop}\narms: [{name: a.base}, {name: a}]",
+			"the arm a at that revision would be a.base, which is the name of another arm", ""},
 		"one that runs already": {"", "needs a service that loadgen builds and starts", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
