@@ -61,7 +61,8 @@ func TestACostOfAServiceIsNeverNegative(t *testing.T) {
 		{"no costs", &results.Service{ServiceCost: results.ServiceCost{CPU: new(time.Duration), Idle: new(0.0)}}, ""},
 		{"CPU time", &results.Service{ServiceCost: results.ServiceCost{CPU: new(-time.Second)}},
 			"a negative cpu_ns of the service: -1000000000"},
-		{"CPU time after the load", &results.Service{ServiceCost: results.ServiceCost{LateCPU: new(-time.Duration(1))}},
+		{"CPU time after the load", &results.Service{ServiceCost: results.ServiceCost{
+			LateCPU: new(-time.Duration(1))}},
 			"a negative late_cpu_ns of the service: -1"},
 		{"a start before the start", &results.Service{ServiceCost: results.ServiceCost{Startup: -5}},
 			"a negative startup_ns of the service: -5"},

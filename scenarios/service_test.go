@@ -145,8 +145,9 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			"x.yaml:5:1: service.sidecars db: two have this name: want a name for each"}},
 		"no time": {called + "service: {command: a, ready: {timeout: 0s}, stop: {grace: 0s}}\n", []string{
 			"x.yaml:5:1: service.ready.timeout: 0s: want more than 0, up to 24h0m0s",
-			"x.yaml:5:1: service.stop.grace: 0s: want more than 0, up to 24h0m0s; without a grace, want signal: KILL"}},
-		"too much time": {called + "service: {command: a, idle: 2562047h, ready: {timeout: 25h}, stop: {grace: 25h}}\n",
+			"x.yaml:5:1: service.stop.grace: 0s: want more than 0, up to 24h0m0s; without a grace, want signal: "}},
+		"too much time": {called + "service: {command: a, idle: 2562047h, ready: {timeout: 25h}, " +
+			"stop: {grace: 25h}}\n",
 			[]string{"x.yaml:5:1: service.ready.timeout: 25h0m0s: want more than 0, up to 24h0m0s",
 				"x.yaml:5:1: service.stop.grace: 25h0m0s: want more than 0, up to 24h0m0s",
 				"x.yaml:5:1: service.idle: 2562047h0m0s: want 0 for no time without load, or more, up to 24h0m0s"}},

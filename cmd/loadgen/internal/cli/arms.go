@@ -189,7 +189,8 @@ func armsGiven(texts []string, have []scenarios.Arm) (arms []scenarios.Arm, err 
 func armGiven(name, settings string) (a scenarios.Arm, err error) {
 	var revised bool
 	if a.Name, a.Revision, revised = strings.Cut(name, "@"); revised && a.Revision == "" {
-		return a, fmt.Errorf("there is no revision after %s@: want NAME@REVISION:SETTINGS, or %s: for the working tree",
+		return a, fmt.Errorf("there is no revision after %s@: want NAME@REVISION:SETTINGS, or %s: for the "+
+			"working tree",
 			a.Name, a.Name)
 	}
 	words, err := wordsOf(settings)
@@ -243,8 +244,8 @@ func againstRevision(s *scenarios.Scenario, ref string) (*scenarios.Scenario, er
 			base.Name = "base"
 		}
 		if slices.Contains(namesOfArms(arms), base.Name) {
-			return nil, fmt.Errorf("--compare %s: the arm %s at that revision would be %s, which is the name of another "+
-				"arm: give that arm another name", ref, a.Name, base.Name)
+			return nil, fmt.Errorf("--compare %s: the arm %s at that revision would be %s, which is the name of "+
+				"another arm: give that arm another name", ref, a.Name, base.Name)
 		}
 		with.ServiceArms = append(with.ServiceArms, base, a)
 		with.Compare = append(with.Compare, scenarios.Pair{A: a.Name, B: base.Name})

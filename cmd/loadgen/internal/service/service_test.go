@@ -237,7 +237,7 @@ func TestAProgramThatCannotBeStartedIsAnError(t *testing.T) {
 func TestADirectoryThatDoesNotExistIsAnError(t *testing.T) {
 	o := options(t, "polite")
 	o.Dir = "/no/such/directory"
-	wants(t, refused(t, t.Context(), o), "service polite: its working directory: stat /no/such/directory: no such file")
+	wants(t, refused(t, t.Context(), o), "service polite: its working directory: stat /no/such/directory: no such")
 }
 
 func TestAnInterruptEndsAStart(t *testing.T) {

@@ -232,13 +232,15 @@ func (up *started) unexpected(e *results.Exports) []record.Reason {
 	what := ""
 	switch {
 	case up.arm.OTLP == scenarios.ExportsNone && arrived:
-		what = fmt.Sprintf("the arm %s has otlp set to none, and its service exported %d spans, %d points and %d records: "+
+		what = fmt.Sprintf("the arm %s has otlp set to none, and its "+
+			"service exported %d spans, %d points and %d records: "+
 			"correct its environment", up.arm.Name, e.Traces.Items, e.Metrics.Items, e.Logs.Items)
 	case up.arm.OTLP == scenarios.ExportsSome && e == nil:
 		what = fmt.Sprintf("the arm %s has otlp set to some, and its service is not told where to: set "+
 			"OTEL_EXPORTER_OTLP_ENDPOINT to {{otlp}}", up.arm.Name)
 	case up.arm.OTLP == scenarios.ExportsSome && !arrived:
-		what = fmt.Sprintf("the arm %s has otlp set to some, and nothing arrived at {{otlp}}: correct its environment, or "+
+		what = fmt.Sprintf("the arm %s has otlp set to some, and "+
+			"nothing arrived at {{otlp}}: correct its environment, or "+
 			"find out in its log why it exports nothing", up.arm.Name)
 	default:
 		return nil

@@ -70,7 +70,7 @@ func TestUnexpectedExportsAreAReasonWithOneRemedy(t *testing.T) {
 	}{
 		{"nothing wanted", scenarios.ExportsNone, some, "correct its environment"},
 		{"nowhere to export", scenarios.ExportsSome, nil, "set OTEL_EXPORTER_OTLP_ENDPOINT to {{otlp}}"},
-		{"nothing arrived", scenarios.ExportsSome, &results.Exports{}, "correct its environment, or find out in its log"},
+		{"nothing arrived", scenarios.ExportsSome, &results.Exports{}, "correct its environment, or find out"},
 		{"as wanted", scenarios.ExportsSome, some, ""},
 		{"nothing, as wanted", scenarios.ExportsNone, nil, ""},
 		{"anything wanted", "", some, ""},
