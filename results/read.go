@@ -161,7 +161,10 @@ func (v *Visit) Check() error {
 	if v.Error != "" {
 		return nil
 	}
-	return checkRecord(v.Record)
+	if err := checkRecord(v.Record); err != nil {
+		return err
+	}
+	return v.Service.check()
 }
 
 func checkRecord(r *record.Record) error {

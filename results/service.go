@@ -1,6 +1,8 @@
 package results
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"time"
 )
@@ -94,6 +96,34 @@ func (s Signal) since(before Signal) Signal {
 // plus returns the sum of s and other.
 func (s Signal) plus(other Signal) Signal {
 	return Signal{s.Requests + other.Requests, s.Items + other.Items, s.Bytes + other.Bytes}
+}
+
+// check returns an error if a cost of the service or of a sidecar is less than nothing.
+func (s *Service) check() error {
+	if s == nil {
+		return nil
+	}
+	errs := []error{s.ServiceCost.check("service")}
+	for _, x := range s.Sidecars {
+		errs = append(errs, x.check("sidecar "+x.Name))
+	}
+	return errors.Join(errs...)
+}
+
+// check returns an error if a cost of what is named is less than nothing.
+func (c *ServiceCost) check(name string) error {
+	for _, x := range []struct {
+		field string
+		value *time.Duration
+	}{{"startup_ns", &c.Startup}, {"cpu_ns", c.CPU}, {"late_cpu_ns", c.LateCPU}, {"gc_pause_ns", c.GCPause}} {
+		if x.value != nil && *x.value < 0 {
+			return fmt.Errorf("a negative %s of the %s: %d", x.field, name, *x.value)
+		}
+	}
+	if c.Idle != nil && *c.Idle < 0 {
+		return fmt.Errorf("a negative idle_mcores of the %s: %v", name, *c.Idle)
+	}
+	return nil
 }
 
 // serviceMeasurements returns the measurements of the service that v started.

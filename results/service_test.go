@@ -49,6 +49,43 @@ func TestTheCostOfAService(t *testing.T) {
 	}
 }
 
+// A file whose costs are less than nothing has been damaged or edited.
+func TestACostOfAServiceIsNeverNegative(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		service *results.Service
+		want    string
+	}{
+		{"no service", nil, ""},
+		{"unknown costs", &results.Service{}, ""},
+		{"no costs", &results.Service{ServiceCost: results.ServiceCost{CPU: new(time.Duration), Idle: new(0.0)}}, ""},
+		{"CPU time", &results.Service{ServiceCost: results.ServiceCost{CPU: new(-time.Second)}},
+			"a negative cpu_ns of the service: -1000000000"},
+		{"CPU time after the load", &results.Service{ServiceCost: results.ServiceCost{
+			LateCPU: new(-time.Duration(1))}},
+			"a negative late_cpu_ns of the service: -1"},
+		{"a start before the start", &results.Service{ServiceCost: results.ServiceCost{Startup: -5}},
+			"a negative startup_ns of the service: -5"},
+		{"idle", &results.Service{ServiceCost: results.ServiceCost{Idle: new(-0.5)}},
+			"a negative idle_mcores of the service: -0.5"},
+		{"a sidecar", &results.Service{Sidecars: []results.Sidecar{{Name: "db",
+			ServiceCost: results.ServiceCost{GCPause: new(-time.Duration(2))}}}},
+			"a negative gc_pause_ns of the sidecar db: -2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := visit(t, "sdk", 1)
+			v.Service = c.service
+			got := ""
+			if err := v.Check(); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // serviceRun returns a run of two arms of a service with as many visits each, and the visits of each.
 func serviceRun(t *testing.T, arms string) (run *results.Run, a, b []*results.Visit) {
 	t.Helper()
@@ -121,6 +158,9 @@ func TestDoubtsAboutArms(t *testing.T) {
 			c.change(a, b)
 			var got []string
 			for i, d := range results.ArmDoubts(run) {
+				if strings.Count(d.Detail, ": ") != 1 { // which separates what to do, in one line on the screen
+					t.Errorf("%s has not one remedy: %s", d.Name, d.Detail)
+				}
 				got = append(got, fmt.Sprintf("%s: %s", d.Name, d.Detail))
 				if i < len(c.want) && strings.HasPrefix(got[i], c.want[i]) {
 					got[i] = c.want[i]

@@ -35,17 +35,17 @@ type Service struct {
 
 // Ready says when a service can be called. Without any of its ways, a TCP connection to {{port}} is tried.
 type Ready struct {
-	HTTPGet string        `json:"httpGet,omitempty"` // path or URL that answers with a status from 200 to 399
-	TCP     bool          `json:"tcp,omitempty"`
-	GRPC    *string       `json:"grpc,omitempty"`    // name for the gRPC health service; "" is all of it
-	LogLine string        `json:"logLine,omitempty"` // regular expression that matches a line of the output
-	Timeout time.Duration `json:"timeout,omitempty"` // by default 30s
+	HTTPGet string         `json:"httpGet,omitempty"` // path or URL that answers with a status from 200 to 399
+	TCP     bool           `json:"tcp,omitempty"`
+	GRPC    *string        `json:"grpc,omitempty"`    // name for the gRPC health service; "" is all of it
+	LogLine string         `json:"logLine,omitempty"` // regular expression that matches a line of the output
+	Timeout *time.Duration `json:"timeout,omitempty"` // nil is 30s
 }
 
 // Stop says how a service is stopped: by a signal, and after the grace by KILL.
 type Stop struct {
-	Signal string        `json:"signal,omitempty"` // by default TERM
-	Grace  time.Duration `json:"grace,omitempty"`  // by default 10s
+	Signal string         `json:"signal,omitempty"` // by default TERM
+	Grace  *time.Duration `json:"grace,omitempty"`  // nil is 10s
 }
 
 // CPUs say which processors the service and the load generator may use.
@@ -163,10 +163,17 @@ func (d *decoder) checkService(s *Scenario) {
 	if c := s.Service.CPUs; c.Choice != "" && (c.Choice != "auto" && c.Choice != None || c.Service+c.Generator != "") {
 		wrong(".cpus: %q: want auto or none, or service and generator with their processors", c.Choice)
 	}
-	if s.Service.Idle != nil && *s.Service.Idle < 0 {
-		wrong(".idle: %v: want 0 for no time without load, or more", *s.Service.Idle)
+	if d := s.Service.Idle; d != nil && (*d < 0 || *d > MaxDuration) {
+		wrong(".idle: %v: want 0 for no time without load, or more, up to %v", *d, MaxDuration)
 	}
-	for _, sidecar := range s.Service.Sidecars {
+	checkSidecars(s.Service.Sidecars, wrong)
+	d.checkServiceArms(s)
+}
+
+// checkSidecars checks each process that the service needs.
+func checkSidecars(sidecars []Sidecar, wrong func(format string, args ...any)) {
+	seen := map[string]bool{}
+	for _, sidecar := range sidecars {
 		named := func(format string, args ...any) {
 			wrong(".sidecars %s"+format, append([]any{sidecar.Name}, args...)...)
 		}
@@ -174,7 +181,10 @@ func (d *decoder) checkService(s *Scenario) {
 		checkStop(sidecar.Stop, named)
 		if sidecar.Name == "" {
 			wrong(".sidecars: one has no name: want a name for each")
+		} else if seen[sidecar.Name] {
+			named(": two have this name: want a name for each")
 		}
+		seen[sidecar.Name] = true
 		if len(sidecar.Command) == 0 {
 			named(".command is missing: want a program and its arguments")
 		}
@@ -182,7 +192,6 @@ func (d *decoder) checkService(s *Scenario) {
 			named(".per: %q: want visit or run", sidecar.Per)
 		}
 	}
-	d.checkServiceArms(s)
 }
 
 // checkServiceArms checks each arm of the service.
@@ -244,8 +253,8 @@ func checkReady(r Ready, wrong func(format string, args ...any)) {
 	if _, err := regexp.Compile(r.LogLine); err != nil {
 		wrong(".ready.logLine: %v: want a regular expression", err)
 	}
-	if r.Timeout < 0 {
-		wrong(".ready.timeout: %v: want more than 0", r.Timeout)
+	if d := r.Timeout; d != nil && (*d <= 0 || *d > MaxDuration) {
+		wrong(".ready.timeout: %v: want more than 0, up to %v", *d, MaxDuration)
 	}
 }
 
@@ -257,7 +266,7 @@ func checkStop(s Stop, wrong func(format string, args ...any)) {
 	if s.Signal != "" && !slices.Contains(signals, s.Signal) {
 		wrong(".stop.signal: %q: want one of %v", s.Signal, signals)
 	}
-	if s.Grace < 0 {
-		wrong(".stop.grace: %v: want more than 0", s.Grace)
+	if d := s.Grace; d != nil && (*d <= 0 || *d > MaxDuration) {
+		wrong(".stop.grace: %v: want more than 0, up to %v; without a grace, want signal: KILL", *d, MaxDuration)
 	}
 }

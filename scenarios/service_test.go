@@ -63,8 +63,8 @@ func checkShop(t *testing.T, s *scenarios.Scenario) {
 	want := &scenarios.Service{
 		Build: "./cmd/shop", Args: []string{"--listen=127.0.0.1:{{port}}"},
 		Env:   map[string]*string{"GOMEMLIMIT": new("256MiB"), "DEBUG": nil, "WORKERS": new("3")},
-		Ready: scenarios.Ready{HTTPGet: "/healthz", Timeout: 5 * time.Second},
-		Stop:  scenarios.Stop{Signal: "INT", Grace: 2 * time.Second},
+		Ready: scenarios.Ready{HTTPGet: "/healthz", Timeout: new(5 * time.Second)},
+		Stop:  scenarios.Stop{Signal: "INT", Grace: new(2 * time.Second)},
 		CPUs:  scenarios.CPUs{Choice: "auto"}, Idle: new(time.Duration(0)),
 		Sidecars: []scenarios.Sidecar{{Name: "db", Command: []string{"postgres", "-p", "{{port db}}"},
 			Ready: scenarios.Ready{TCP: true}, Per: scenarios.PerRun}},
@@ -132,7 +132,8 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			`x.yaml:5:46: service.stop.grace: "5" is not valid: want a duration such as 500ms or 5s`}},
 		"values": {called + "service: {command: a, ready: {tcp: true, httpGet: /}, stop: {signal: STOP, grace: " +
 			"-1s},\n" +
-			"  cpus: all, idle: -1s, sidecars: [{name: db, per: week, ready: {logLine: '('}}]}\n", []string{
+			"  cpus: all, idle: -1s, sidecars: [{name: db, per: week, ready: {logLine: '('}}, " +
+			"{name: db, command: [db], per: run}]}\n", []string{
 			"x.yaml:5:1: service.ready has 2 of httpGet, tcp, grpc and logLine: want one",
 			`x.yaml:5:1: service.stop.signal: "STOP": want one of [TERM INT `,
 			"x.yaml:5:1: service.stop.grace: -1s: want more than 0",
@@ -140,7 +141,16 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			"x.yaml:5:1: service.idle: -1s: want 0 for no time without load, or more",
 			"x.yaml:5:1: service.sidecars db.ready.logLine: error parsing regexp: ",
 			"x.yaml:5:1: service.sidecars db.command is missing: want a program and its arguments",
-			`x.yaml:5:1: service.sidecars db.per: "week": want visit or run`}},
+			`x.yaml:5:1: service.sidecars db.per: "week": want visit or run`,
+			"x.yaml:5:1: service.sidecars db: two have this name: want a name for each"}},
+		"no time": {called + "service: {command: a, ready: {timeout: 0s}, stop: {grace: 0s}}\n", []string{
+			"x.yaml:5:1: service.ready.timeout: 0s: want more than 0, up to 24h0m0s",
+			"x.yaml:5:1: service.stop.grace: 0s: want more than 0, up to 24h0m0s; without a grace, want signal: "}},
+		"too much time": {called + "service: {command: a, idle: 2562047h, ready: {timeout: 25h}, " +
+			"stop: {grace: 25h}}\n",
+			[]string{"x.yaml:5:1: service.ready.timeout: 25h0m0s: want more than 0, up to 24h0m0s",
+				"x.yaml:5:1: service.stop.grace: 25h0m0s: want more than 0, up to 24h0m0s",
+				"x.yaml:5:1: service.idle: 2562047h0m0s: want 0 for no time without load, or more, up to 24h0m0s"}},
 		"arms": {called + "service: {args: [a]}\narms: [{name: a b, command: x}, " +
 			"{name: c, command: x, build: ./y},\n" +
 			"  {name: c, build: ./y, otlp: all}, {name: d}, {name: e, command: x, revision: main}]\n", []string{

@@ -120,6 +120,8 @@ func setReady(s *scenarios.Service, given bool, text string) error {
 	ready := scenarios.Ready{Timeout: s.Ready.Timeout}
 	line, isLine := strings.CutPrefix(text, "log:")
 	switch {
+	case isLine && line == "":
+		return errors.New("--ready: log: has no pattern: want log:REGEXP, such as log:listening")
 	case isLine:
 		ready.LogLine = line
 	case text == "tcp":
@@ -186,7 +188,12 @@ func armsGiven(texts []string, have []scenarios.Arm) (arms []scenarios.Arm, err 
 
 // armGiven returns the arm NAME or NAME@REVISION with settings: variables, and then arguments.
 func armGiven(name, settings string) (a scenarios.Arm, err error) {
-	a.Name, a.Revision, _ = strings.Cut(name, "@")
+	var revised bool
+	if a.Name, a.Revision, revised = strings.Cut(name, "@"); revised && a.Revision == "" {
+		return a, fmt.Errorf("there is no revision after %s@: want NAME@REVISION:SETTINGS, or %s: for the "+
+			"working tree",
+			a.Name, a.Name)
+	}
 	words, err := wordsOf(settings)
 	if err != nil {
 		return a, err
@@ -237,6 +244,10 @@ func againstRevision(s *scenarios.Scenario, ref string) (*scenarios.Scenario, er
 		if len(s.ServiceArms) == 0 {
 			base.Name = "base"
 		}
+		if slices.Contains(namesOfArms(arms), base.Name) {
+			return nil, fmt.Errorf("--compare %s: the arm %s at that revision would be %s, which is the name of "+
+				"another arm: give that arm another name", ref, a.Name, base.Name)
+		}
 		with.ServiceArms = append(with.ServiceArms, base, a)
 		with.Compare = append(with.Compare, scenarios.Pair{A: a.Name, B: base.Name})
 	}
@@ -282,6 +293,9 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 			continue
 		}
 		o := visit.SidecarOptions(x)
+		if o.Values, err = visit.Values(); err != nil {
+			return provided, release, err
+		}
 		o.Ports = maps.Clone(provided.Ports)
 		started, err := service.Start(ctx, o)
 		if err != nil {
@@ -291,7 +305,7 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 			_, err := started.Stop(context.WithoutCancel(ctx))
 			return err
 		})
-		provided.Ports = started.Ports()
+		provided.Ports, provided.Sidecars = started.Ports(), append(provided.Sidecars, started)
 	}
 	return provided, release, nil
 }

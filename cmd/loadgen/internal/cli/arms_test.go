@@ -40,6 +40,9 @@ func serveTests() {
 			fmt.Println("out of luck")
 			os.Exit(7)
 		}
+		if calls.Load() == 10 && os.Getenv("END_SIDECAR") != "" {
+			_, _ = http.Get(os.Getenv("END_SIDECAR")) // a sidecar that exits does not answer
+		}
 		if to := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); to != "" {
 			const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"call"}]}]}]}`
 			response, err := http.Post(to+"/v1/traces", "application/json", strings.NewReader(span))
@@ -52,6 +55,15 @@ func serveTests() {
 		if status, err := strconv.Atoi(os.Getenv("STATUS")); err == nil {
 			w.WriteHeader(status)
 		}
+	})
+	http.HandleFunc("/end", func(http.ResponseWriter, *http.Request) { os.Exit(9) })
+	var asked atomic.Int64
+	http.HandleFunc("/heap", func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 3 { // three questions are asked before the load
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, `{"memstats": {"TotalAlloc": 1, "Mallocs": 1, "NumGC": 1, "PauseTotalNs": 1}}`)
 	})
 	if os.Getenv("GRPC") != "" {
 		fmt.Println(serveGRPC("127.0.0.1:" + os.Getenv("PORT")))
@@ -323,6 +335,10 @@ func TestServicesThatCannotBeStartedAreRefused(t *testing.T) {
 		"ready by nothing": {append(slices.Clone(url), "--ready", "/healthz"), "want --service COMMAND"},
 		"an odd probe": {append(slices.Clone(url), "--service", "./shop", "--ready", "healthz"),
 			"want a path such as /healthz"},
+		"a line like nothing": {append(slices.Clone(url), "--service", "./shop", "--ready", "log:"),
+			"want log:REGEXP"},
+		"no revision": {append(slices.Clone(url), "--build", "./shop", "--arm", "base@:X=1"),
+			"there is no revision after base@"},
 		"a revision of what is not built": {append(slices.Clone(url), "--service", "./shop", "--arm", "base@main"),
 			"revision main needs a program that is built"},
 		"a service of the map": {[]string{"run", "span-reuse", "--service", "./shop"}, "started and not called"},
@@ -359,6 +375,8 @@ func TestAServiceIsComparedWithARevision(t *testing.T) {
 		"a command": {"service: {command: ./shop}", "the service is started by a command, which has no revisions", ""},
 		"a revision already": {"service: {build: ./shop}\narms: [{name: a, revision: v1}]",
 			"the arm a is of revision v1 already", ""},
+		"a name that is taken": {"service: {build: ./shop}\narms: [{name: a.base}, {name: a}]",
+			"the arm a at that revision would be a.base, which is the name of another arm", ""},
 		"one that runs already": {"", "needs a service that loadgen builds and starts", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -238,13 +238,17 @@ func TestAServiceIsReachedAsFlagsSay(t *testing.T) {
 		{"a user and a header", "plan -k https://me@" + address + " -H authorization:x", exitOK, address, "x", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			mu.Lock()
 			host, authorization = "", ""
+			mu.Unlock()
 			code, stdout, stderr := execute(t, strings.Fields(c.args)...)
 			if out := strings.Join(strings.Fields(stdout+stderr), " "); code != c.code || !strings.Contains(out,
 				c.say) ||
 				strings.Contains(out, "p%24") {
 				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if host != c.host || authorization != c.authorization {
 				t.Errorf("host %q, authorization %q", host, authorization)
 			}

@@ -198,16 +198,28 @@ var reproducible = []string{"build", "-trimpath", "-buildvcs=false"}
 
 // BuildBase builds the main package pkg of the revision into the file out.
 func (c *Checkout) BuildBase(ctx context.Context, pkg, out string) error {
-	return c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out, pkg))
+	if err := c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out, "--", pkg)); err != nil {
+		return err
+	}
+	return isProgram(pkg, out)
 }
 
 // BuildTree builds the main package pkg of the module that dir is in, as it stands, into the file out.
 func BuildTree(ctx context.Context, dir, pkg, out string, p *terminal.Progress) error {
 	defer p.Doing("building " + pkg)()
-	if _, err := run(ctx, dir, "go", append(slices.Clone(reproducible), "-o", out, pkg)...); err != nil {
+	if _, err := run(ctx, dir, "go", append(slices.Clone(reproducible), "-o", out, "--", pkg)...); err != nil {
 		return fmt.Errorf("building %s: %w", pkg, err)
 	}
-	return nil
+	return isProgram(pkg, out)
+}
+
+// isProgram returns an error if go built an archive into a file, as it does for other packages than main.
+func isProgram(pkg, out string) error {
+	info, err := os.Stat(out)
+	if err == nil && info.Mode()&0o111 == 0 {
+		return fmt.Errorf("building %s: it is no program: want a package main", pkg)
+	}
+	return err
 }
 
 // buildSide runs a go command that builds pkg on the i-th side.

@@ -193,3 +193,34 @@ func (b buildCase) build(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// go builds an archive of a package that is not main, and takes a dash for one of its flags.
+func TestOnlyAProgramIsBuiltIntoAFile(t *testing.T) {
+	dir := repository(t)
+	write(t, dir, map[string]string{"lib/lib.go": "package lib\n", "docs/a.txt": ""})
+	git(t, dir, "add", ".")
+	git(t, dir, "commit", "--quiet", "-m", "second")
+	c, err := revision.Open(t.Context(), dir, "HEAD", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, row := range []struct{ name, pkg, want string }{
+		{"a program", "./cmd/p", ""},
+		{"a library", "./lib", "building ./lib: it is no program: want a package main"},
+		{"no package", "./docs/...", "no packages to build"},
+		{"a flag", "-x", "leading dash"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for side, build := range map[string]func(out string) error{
+				"tree": func(out string) error { return revision.BuildTree(t.Context(), dir, row.pkg, out, nil) },
+				"base": func(out string) error { return c.BuildBase(t.Context(), row.pkg, out) },
+			} {
+				err := build(filepath.Join(t.TempDir(), "program"))
+				if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+					t.Errorf("%s: %v, want %q", side, err, row.want)
+				}
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -219,6 +220,40 @@ func TestAnEndpointThatTellsNothingIsAnErrorOrANote(t *testing.T) {
 			t.Errorf("%+v: want a note, and the CPU time", cost)
 		}
 	})
+}
+
+// An endpoint that loadgen found may be silent when the load ends: the rest of the cost is still known.
+func TestAnEndpointThatIsSilentAfterTheLoadIsANoteOrAnError(t *testing.T) {
+	for _, c := range []struct {
+		name, inspect string
+		want          string // in the error of End; "" for a note
+	}{
+		{"found", "auto", ""},
+		{"found, by default", "", ""},
+		{"named", "http://127.0.0.1:{{port}}/debug/vars", "/debug/vars: status 503"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options(t, "polite")
+			o.Inspect = c.inspect
+			s := start(t, o)
+			if err := s.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ask(t, s, "/mute")
+			if err := s.End(t.Context()); c.want != "" {
+				wants(t, err, c.want)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			cost := s.Cost()
+			if cost.CPU == nil || cost.PeakRSS == nil || cost.Bytes != nil || cost.Source != "" {
+				t.Errorf("%+v: want the CPU time and the memory, and no allocations", cost)
+			}
+			if note := strings.Join(cost.Notes, "\n"); (c.want == "") != strings.Contains(note, "status 503") {
+				t.Errorf("notes %q", note)
+			}
+		})
+	}
 }
 
 func TestProcessorsOfAServiceAreThoseOfItsSet(t *testing.T) {

@@ -20,6 +20,7 @@ type family struct {
 	orphans time.Duration  // CPU time of adopted processes that have ended
 	looks   map[int]int    // how often watch has looked at processes that are not known
 	many    bool           // a descendant has been seen
+	spent   time.Duration  // the most CPU time that cpu has returned
 }
 
 // A kin is a process in the process table.
@@ -146,7 +147,8 @@ func (f *family) hasChildren() bool {
 	return f.many
 }
 
-// cpu returns the CPU time of the family so far. Children that have ended count in steps of 10 ms.
+// cpu returns the CPU time of the family so far. Children that have ended count in steps of 10 ms, and no such step
+// makes it less than before.
 func (f *family) cpu() (time.Duration, error) {
 	const tries = 5
 	var err error
@@ -169,7 +171,10 @@ func (f *family) cpu() (time.Duration, error) {
 			total += d + k.children
 		}
 		if err == nil {
-			return total, nil
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.spent = max(f.spent, total)
+			return f.spent, nil
 		}
 	}
 	return 0, err

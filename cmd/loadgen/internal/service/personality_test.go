@@ -17,6 +17,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -83,13 +84,21 @@ func serve(port string) {
 	http.HandleFunc("/alloc", allocate)
 	http.HandleFunc("/grow", grow)
 	http.Handle("/metrics", promhttp.Handler())
+	var muted atomic.Bool
+	http.HandleFunc("/mute", func(http.ResponseWriter, *http.Request) { muted.Store(true) })
 	l, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	fmt.Println("listening on", l.Addr())
-	fmt.Println(http.Serve(l, nil))
+	fmt.Println(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if muted.Load() {
+			w.WriteHeader(503)
+			return
+		}
+		http.DefaultServeMux.ServeHTTP(w, r)
+	})))
 	os.Exit(1)
 }
 

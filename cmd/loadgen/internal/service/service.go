@@ -168,8 +168,14 @@ func (o *Options) expanded(n *names) (program, env []string, dir string, err err
 	if env, err = o.environment(n); err != nil {
 		return nil, nil, "", err
 	}
-	dir, err = n.expand(o.Dir)
-	return program, env, dir, err
+	if dir, err = n.expand(o.Dir); err != nil || dir == "" {
+		return program, env, dir, err
+	}
+	// The kernel would say the same about a program that does not exist.
+	if _, err := os.Stat(dir); err != nil {
+		return nil, nil, "", fmt.Errorf("its working directory: %w: want one that exists", err)
+	}
+	return program, env, dir, nil
 }
 
 // environment returns the environment of this process with the changes in o.

@@ -233,6 +233,13 @@ func TestAProgramThatCannotBeStartedIsAnError(t *testing.T) {
 	wants(t, refused(t, t.Context(), o), "service program: ", "/no/such/program", "no such file")
 }
 
+// A directory that does not exist is not mistaken for a program that does not.
+func TestADirectoryThatDoesNotExistIsAnError(t *testing.T) {
+	o := options(t, "polite")
+	o.Dir = "/no/such/directory"
+	wants(t, refused(t, t.Context(), o), "service polite: its working directory: stat /no/such/directory: no such")
+}
+
 func TestAnInterruptEndsAStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := options(t, "slow")

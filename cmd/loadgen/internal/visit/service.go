@@ -43,12 +43,12 @@ func callService(ctx context.Context, req *Request, l loading) (v *results.Visit
 	gone := up.Err()
 	calls := v.Warmup + v.Record.Done + v.Record.Failed + v.Connections.Resent
 	cost, doubts, err := up.stop(ctx, calls)
-	if err = errors.Join(err, up.errUnless(gone)); err != nil {
-		return nil, err
-	}
 	v.Service, v.Verdict = cost, append(v.Verdict, doubts...)
 	if gone != nil {
 		v.Error = fmt.Sprintf("service-gone: %v\nIt was sent %s before", gone, format.Plural(int(calls), "call"))
+	}
+	if err = errors.Join(err, up.errUnless(gone)); err != nil { // what was measured is kept beside the error
+		v.Error = strings.TrimPrefix(v.Error+"\n"+err.Error(), "\n")
 	}
 	return v, nil
 }

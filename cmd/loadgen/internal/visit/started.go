@@ -27,6 +27,18 @@ import (
 type Provided struct {
 	Programs map[string]string `json:"programs,omitempty"` // paths of the programs that were built, by arm
 	Ports    map[string]int    `json:"ports,omitempty"`    // ports of the sidecars that live as long as the run
+
+	Sidecars []*service.Service `json:"-"` // these sidecars, in the process of the run
+}
+
+// Err returns how a sidecar that is to live as long as the run has ended by itself, or nil if none has.
+func (p *Provided) Err() error {
+	for _, x := range p.Sidecars {
+		if err := x.Err(); err != nil {
+			return fmt.Errorf("a sidecar that is to live as long as the run (per: run) is gone: %w", err)
+		}
+	}
+	return nil
 }
 
 // A started service is one that the visit has started, with the sink that it exports to.
@@ -64,12 +76,22 @@ func startService(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, 
 	return up, nil
 }
 
-// ServiceOptions returns how to start an arm of the service of a scenario. The value of {{otlp}} is not a URL yet.
-func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*service.Options, error) {
+// Values returns what placeholders stand for, without {{otlp}}, which each visit has its own of.
+func Values() (map[string]string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, for {{loadgen}}: %w", err)
 	}
+	return map[string]string{"loadgen": self}, nil
+}
+
+// ServiceOptions returns how to start an arm of the service of a scenario. The value of {{otlp}} is not a URL yet.
+func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*service.Options, error) {
+	values, err := Values()
+	if err != nil {
+		return nil, err
+	}
+	values["otlp"] = "http://127.0.0.1:4318"
 	with := s.ServiceOf(a)
 	command := with.Command
 	if with.Build != "" {
@@ -77,7 +99,7 @@ func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*servic
 	}
 	o := &service.Options{Name: a.Name, Command: command, Args: with.Args, Env: with.Env, Dir: with.Dir,
 		Inspect: with.Inspect, Web: webOf(s.HTTP), Ports: maps.Clone(p.Ports),
-		Values: map[string]string{"loadgen": self, "otlp": "http://127.0.0.1:4318"}}
+		Values: values}
 	o.Ready, o.Stop = lifeOf(with.Ready, with.Stop)
 	for _, x := range with.Sidecars {
 		if x.Per != scenarios.PerRun {
@@ -110,11 +132,18 @@ var signals = map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.
 
 // lifeOf returns when a process is ready, and how it is stopped.
 func lifeOf(r scenarios.Ready, s scenarios.Stop) (service.Ready, service.Stop) {
-	ready := service.Ready{HTTP: r.HTTPGet, TCP: r.TCP, GRPC: r.GRPC, Timeout: r.Timeout}
+	ready := service.Ready{HTTP: r.HTTPGet, TCP: r.TCP, GRPC: r.GRPC}
+	if r.Timeout != nil {
+		ready.Timeout = *r.Timeout
+	}
 	if r.LogLine != "" {
 		ready.LogLine = regexp.MustCompile(r.LogLine) // a scenario has a valid one
 	}
-	return ready, service.Stop{Signal: signals[s.Signal], Grace: s.Grace}
+	stop := service.Stop{Signal: signals[s.Signal]}
+	if s.Grace != nil {
+		stop.Grace = *s.Grace
+	}
+	return ready, stop
 }
 
 // processors sets the processors of a service, and returns those of this process; nil for all.
@@ -202,13 +231,15 @@ func (up *started) unexpected(e *results.Exports) []record.Reason {
 	what := ""
 	switch {
 	case up.arm.OTLP == scenarios.ExportsNone && arrived:
-		what = fmt.Sprintf("the arm %s says otlp: none, and its service exported %d spans, %d points and %d records: "+
+		what = fmt.Sprintf("the arm %s has otlp set to none, and its "+
+			"service exported %d spans, %d points and %d records: "+
 			"correct its environment", up.arm.Name, e.Traces.Items, e.Metrics.Items, e.Logs.Items)
 	case up.arm.OTLP == scenarios.ExportsSome && e == nil:
-		what = fmt.Sprintf("the arm %s says otlp: some, and its service is not told where to: set "+
+		what = fmt.Sprintf("the arm %s has otlp set to some, and its service is not told where to: set "+
 			"OTEL_EXPORTER_OTLP_ENDPOINT to {{otlp}}", up.arm.Name)
 	case up.arm.OTLP == scenarios.ExportsSome && !arrived:
-		what = fmt.Sprintf("the arm %s says otlp: some, and nothing arrived at {{otlp}}: correct its environment, or "+
+		what = fmt.Sprintf("the arm %s has otlp set to some, and "+
+			"nothing arrived at {{otlp}}: correct its environment, or "+
 			"find out in its log why it exports nothing", up.arm.Name)
 	default:
 		return nil
@@ -229,6 +260,9 @@ func servicePrograms(s *scenarios.Scenario) (paths []string) {
 		path := with.Command[0]
 		if filepath.Base(path) != path && !filepath.IsAbs(path) {
 			path = filepath.Join(with.Dir, path)
+			if !filepath.IsAbs(path) { // Join makes shop of ./shop, which would be looked up in PATH
+				path = "." + string(filepath.Separator) + path
+			}
 		}
 		if !slices.Contains(paths, path) {
 			paths = append(paths, path)
