@@ -281,16 +281,20 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 			continue
 		}
 		o := visit.SidecarOptions(x)
-		o.Ports = maps.Clone(provided.Ports)
+		self, err := os.Executable()
+		if err != nil {
+			return provided, release, fmt.Errorf("finding this program, for {{loadgen}}: %w", err)
+		}
+		o.Ports, o.Values = maps.Clone(provided.Ports), map[string]string{"loadgen": self}
 		started, err := service.Start(ctx, o)
 		if err != nil {
-			return provided, release, fmt.Errorf("sidecar %s: %w", x.Name, err)
+			return provided, release, err
 		}
 		releases = append(releases, func() error {
 			_, err := started.Stop(context.WithoutCancel(ctx))
 			return err
 		})
-		provided.Ports = started.Ports()
+		provided.Ports, provided.Sidecars = started.Ports(), append(provided.Sidecars, started)
 	}
 	return provided, release, nil
 }

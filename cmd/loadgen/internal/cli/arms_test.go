@@ -40,6 +40,11 @@ func serveTests() {
 			fmt.Println("out of luck")
 			os.Exit(7)
 		}
+		if sidecar := os.Getenv("CALLS"); sidecar != "" {
+			if response, err := http.Get("http://127.0.0.1:" + sidecar + "/x"); err == nil {
+				_ = response.Body.Close()
+			}
+		}
 		if to := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); to != "" {
 			const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"call"}]}]}]}`
 			response, err := http.Post(to+"/v1/traces", "application/json", strings.NewReader(span))
@@ -145,6 +150,51 @@ func TestServiceSpansRunsAnywhere(t *testing.T) {
 	}
 	if doubts := results.ArmDoubts(run); len(doubts) > 0 && doubts[0].Name == results.ArmWithoutEffect {
 		t.Errorf("doubts %+v", doubts)
+	}
+}
+
+// A sidecar of all visits belongs to what is measured as a sidecar of one visit does: without it, the numbers are of
+// another service.
+func TestASidecarThatEndsEndsTheRun(t *testing.T) {
+	for _, per := range []string{"run", "visit"} {
+		t.Run(per, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			code, stdout, stderr := execute(t, "run", "-o", out, scenario(t, fmt.Sprintf(`target: http
+http: {url: "http://127.0.0.1:{{port}}/x", connections: 2}
+service:
+  command: "{{loadgen}}"
+  env: {%[1]s: %[2]s, CALLS: "{{port db}}"}
+  idle: 0s
+  sidecars:
+  - {name: db, command: ["{{loadgen}}"], env: {%[1]s: %[2]s, CRASH_AFTER: 5}, per: %[3]s}
+qps: 200
+duration: 100ms
+warmup: 20ms
+rounds: 3
+seed: 1
+quantile: none
+`, asCommand, asService, per)))
+			if code != exitUnusable {
+				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+			}
+			run, err := results.Read(out)
+			if err != nil || len(run.Visits) == 0 || per == "run" && len(run.Visits) != 1 {
+				t.Fatalf("%v, %+v\n%s", err, run, stderr)
+			}
+			v := run.Visits[0]
+			if v.Record == nil || v.Record.Offered == 0 {
+				t.Errorf("the calls until then were lost: %+v", v)
+			}
+			for _, want := range []string{"service-gone: sidecar db: it ended by itself: exit status 7",
+				"out of luck"} {
+				if !strings.Contains(v.Error, want) {
+					t.Errorf("%q is not in %q", want, v.Error)
+				}
+				if per == "run" && !strings.Contains(flat(stderr), want) {
+					t.Errorf("%q is not in\n%s", want, stderr)
+				}
+			}
+		})
 	}
 }
 

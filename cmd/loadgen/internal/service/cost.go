@@ -64,7 +64,7 @@ func (s *Service) cpu() *time.Duration {
 // or ctx does.
 func (s *Service) Idle(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
-		return fmt.Errorf("service %s: measuring without load for %v: want more than 0", s.Name(), d)
+		return fmt.Errorf("%s: measuring without load for %v: want more than 0", s.options.title(), d)
 	}
 	var before []*time.Duration
 	begun := time.Now()
@@ -107,14 +107,14 @@ func (s *Service) Begin(ctx context.Context) error {
 // begin begins the window of the service alone.
 func (s *Service) begin(ctx context.Context) error {
 	if s.process.hasEnded() {
-		return fmt.Errorf("service %s: %w", s.Name(), s.process.endedByItself())
+		return fmt.Errorf("%s: %w", s.options.title(), s.process.endedByItself())
 	}
 	if err := s.findEndpoint(ctx); err != nil {
-		return fmt.Errorf("service %s: %w", s.Name(), err)
+		return fmt.Errorf("%s: %w", s.options.title(), err)
 	}
 	if s.window.endpoint != nil {
 		if err := s.window.endpoint.begin(ctx); err != nil {
-			return fmt.Errorf("service %s: %w", s.Name(), err)
+			return fmt.Errorf("%s: %w", s.options.title(), err)
 		}
 	}
 	s.window.peak = known(s, "peak of memory", s.resetPeaks) != nil
@@ -157,7 +157,7 @@ func (s *Service) endCPU() {
 // endMemory records the memory of the service alone under load.
 func (s *Service) endMemory(ctx context.Context) error {
 	if s.process.hasEnded() {
-		return fmt.Errorf("service %s: %w", s.Name(), s.process.endedByItself())
+		return fmt.Errorf("%s: %w", s.options.title(), s.process.endedByItself())
 	}
 	if s.window.peak {
 		s.cost.PeakRSS = known(s, "peak of memory", s.sumPeaks)
@@ -166,7 +166,7 @@ func (s *Service) endMemory(ctx context.Context) error {
 		return nil
 	}
 	if err := s.window.endpoint.end(ctx, &s.cost); err != nil {
-		return fmt.Errorf("service %s: %w", s.Name(), err)
+		return fmt.Errorf("%s: %w", s.options.title(), err)
 	}
 	if s.window.cpuAfter != nil {
 		s.window.cpuAfter = s.cpu() // what the question cost is no work that was left over

@@ -447,6 +447,27 @@ func TestSidecarsAreStartedBeforeAndStoppedAfter(t *testing.T) {
 	}
 }
 
+// The port of a sidecar is the one that the others know by its name, so that it is ready when that port answers.
+func TestThePortOfASidecarHasItsName(t *testing.T) {
+	for name, listens := range map[string]string{"its own": "", "by name": "{{port db}}"} {
+		t.Run(name, func(t *testing.T) {
+			db, o := options(t, "polite"), options(t, "argued")
+			db.Name, db.Ready = "db", service.Ready{}
+			if listens != "" {
+				db.Env["PORT"] = new(listens)
+			}
+			o.Args = []string{"{{port}}", "{{port db}}"}
+			o.Sidecars = []*service.Options{db}
+			s := start(t, o)
+			if sidecar := s.Sidecars()[0]; sidecar.Port() == 0 || sidecar.Port() != s.Ports()["db"] ||
+				s.Port() == sidecar.Port() {
+				t.Errorf("the sidecar has the port %d, the service knows %v and has %d", sidecar.Port(), s.Ports(),
+					s.Port())
+			}
+		})
+	}
+}
+
 func TestASidecarThatEndsByItselfEndsTheVisit(t *testing.T) {
 	db, o := options(t, "polite"), options(t, "polite")
 	db.Name, db.Env["PORT"] = "db", new("{{port db}}")
@@ -465,5 +486,5 @@ func TestNothingIsStartedAfterASidecarThatFails(t *testing.T) {
 	db.Name, db.Ready = "db", service.Ready{}
 	o.Sidecars = []*service.Options{options(t, "slow"), db}
 	o.Sidecars[0].Ready = service.Ready{LogLine: regexp.MustCompile("thinking")}
-	wants(t, refused(t, t.Context(), o), "sidecar of service polite: service db: it ended by itself: exit status 3")
+	wants(t, refused(t, t.Context(), o), "service polite: sidecar db: it ended by itself: exit status 3")
 }
