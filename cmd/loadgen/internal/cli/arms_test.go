@@ -209,7 +209,8 @@ func TestServicesThatFail(t *testing.T) {
 		"an answer that is not expected": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "STATUS=500")},
 			exitUnusable, []string{"arm b to GET is not as expected: ", "500", "--no-verify"}},
 		"one that crashes in mid-load": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "CRASH_AFTER=12")},
-			exitUnusable, []string{"1 of 2 visits could not be measured", "service-gone: ", "exit status 7"}},
+			exitUnusable, []string{"1 of 2 visits could not be measured: service-gone: service b: it ended by itself: exit " +
+				"status 7;", "service-gone: ", "exit status 7"}},
 		"one that does not stop": {[]string{"--strict", "--arm", armOf("a", "IGNORE_TERM=1"), "--config", "stop"},
 			exitNotValid, []string{"not-stopped"}},
 		"exports of which nothing is expected": {[]string{"--strict", "--arm",
@@ -246,6 +247,9 @@ func TestServicesThatFail(t *testing.T) {
 				if !strings.Contains(flat(stdout+stderr), want) {
 					t.Errorf("%q is not in\n%s\n%s", want, stdout, stderr)
 				}
+			}
+			if name == "one that ends at once" && strings.Contains(stderr, "--"+noVerify) {
+				t.Errorf("without its check it would not start either:\n%s", stderr)
 			}
 		})
 	}

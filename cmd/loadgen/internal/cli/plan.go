@@ -319,6 +319,8 @@ func firstAnswers(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Prov
 	switch {
 	case cmd.Context().Err() != nil:
 		return nil, &exitError{exitInterrupted, errors.New("interrupted before the service had answered")}
+	case err != nil && s.Service != nil: // no visit can start it or reach it either
+		return nil, unusable(err)
 	case err != nil:
 		return nil, unusable(fmt.Errorf("%w (--no-verify does not call it first)", err))
 	}

@@ -67,11 +67,11 @@ func TestBriefSaysTheAnswerInDoubtNextAndMore(t *testing.T) {
 		"own-wide":      {own, nil, "120", 16},
 		"one-rate":      {strings.Replace(question, "[1000, 10k]", "10k", 1), nil, "80", 26},
 		"not-valid": {own, func(run *results.Run) {
-			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", everyVisit(run)...)
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", everyVisit(run)...)
 			spoil(run, record.GeneratorLimited, "calls began late: close other programs", 0, 1, 2)
 		}, "80", 16},
 		"doubtful": {question, func(run *results.Run) {
-			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", 0, 1)
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", 0, 1)
 			spoil(run, record.ArrivalsOff, "gaps: calls came in clumps: close other programs", 1)
 			run.Visits[3].Log = "a word\nand more"
 		}, "80", 27},
@@ -140,7 +140,7 @@ func TestBriefFitsTheScreenWhateverIsRun(t *testing.T) {
 
 func TestColourAddsNothingButColour(t *testing.T) {
 	run := made(t, question)
-	spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", 0, 1)
+	spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", 0, 1)
 	coloured := terminal.New(&bytes.Buffer{}, terminal.Options{Colour: "always"}, func(string) string { return "" })
 	text := brief(t, run, coloured)
 	golden.Check(t, "brief-colour.txt", text)

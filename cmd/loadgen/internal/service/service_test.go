@@ -228,6 +228,25 @@ func TestAServiceThatDoesNotGetReadyIsAnErrorThatSaysWhy(t *testing.T) {
 	}
 }
 
+// A service that listens where it was asked to is not told to.
+func TestAServiceThatListensIsNotAskedTo(t *testing.T) {
+	for name, ready := range map[string]service.Ready{
+		"no line": {LogLine: regexp.MustCompile("no such line"), Timeout: time.Second},
+		"sick":    {HTTP: "/sick", Timeout: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, "polite")
+			o.Ready = ready
+			err := refused(t, t.Context(), o)
+			wants(t, err, "it is not ready after 1s")
+			if strings.Contains(err.Error(), "let it listen") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestAProgramThatCannotBeStartedIsAnError(t *testing.T) {
 	o := &service.Options{Command: []string{"/no/such/program"}}
 	wants(t, refused(t, t.Context(), o), "service program: ", "/no/such/program", "no such file")

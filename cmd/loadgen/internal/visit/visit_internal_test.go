@@ -26,7 +26,7 @@ func TestAMachineThatDoesOtherThingsIsCalledNoisy(t *testing.T) {
 		{"the host steals", results.Machine{Known: true, Stolen: 0.03}, false,
 			[]string{"3.0% of the machine's CPU time was stolen", "a quieter machine"}},
 		{"other processes run", results.Machine{Known: true, Others: 0.2}, false,
-			[]string{"20% of the machine's CPU time was used by other processes", "close them"}},
+			[]string{"20% of the machine's CPU time was used by other processes", "close other programs"}},
 		{"both", results.Machine{Known: true, Stolen: 0.03, Others: 0.2}, false,
 			[]string{"stolen", "other processes"}},
 		{"the service runs", results.Machine{Known: true, Others: 0.6}, true, nil},
