@@ -503,4 +503,12 @@ func main() {
 	if len(digests) != 2 {
 		t.Errorf("%d programs of the service, want 2: %+v", len(digests), run.Inputs)
 	}
+	// The plan of a comparison with a revision starts both.
+	code, plan, errs := in(t, dir, "plan", "http://127.0.0.1:{{port}}/", "--build", "./shop", "--compare", "before",
+		"--qps", "100")
+	for _, want := range []string{"base at 100/s", "head at 100/s", "compares    head vs base", "base: GET", "head: GET"} {
+		if code != exitOK || !strings.Contains(plan, want) {
+			t.Errorf("exit %d, and want %q\n%s\n%s", code, want, plan, errs)
+		}
+	}
 }

@@ -98,23 +98,13 @@ REF is inconclusive (not shown); 130 interrupted.`,
 			if o.confirm && ref == "" {
 				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
 			}
-			if ref != "" && s.HTTP != nil {
-				if s, err = againstRevision(s, ref); err == nil && o.confirm {
-					err = errors.New("--confirm: a service is not measured again: leave it out")
-				}
-				if err != nil {
+			if ref != "" {
+				if s, err = o.against(cmd, s, ref); err != nil {
 					return unusable(err)
 				}
-				if !cmd.Flags().Changed("rounds") {
-					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
+				if o.gates = s.HTTP != nil; !o.gates {
+					return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 				}
-				o.gates, ref = true, ""
-			}
-			if ref != "" {
-				if !cmd.Flags().Changed("rounds") {
-					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
-				}
-				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
 			if err := readReplays(s, o.stderr, o.progress); err != nil {
 				return err
