@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/results"
 	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -248,6 +249,9 @@ func TestServicesThatFail(t *testing.T) {
 					t.Errorf("%q is not in\n%s\n%s", want, stdout, stderr)
 				}
 			}
+			if strings.Contains(stderr, "exit 2:") {
+				t.Errorf("the exit code is no part of a message:\n%s", stderr)
+			}
 			if name == "one that ends at once" && strings.Contains(stderr, "--"+noVerify) {
 				t.Errorf("without its check it would not start either:\n%s", stderr)
 			}
@@ -437,8 +441,11 @@ func TestAServiceIsComparedWithARevision(t *testing.T) {
 func TestARevisionThatIsWorseEndsTheRunWith1(t *testing.T) {
 	contests := func(verdicts ...comparison.Verdict) []*comparison.Contest {
 		c := &comparison.Contest{}
-		for _, v := range verdicts {
-			c.Figures = append(c.Figures, &comparison.Figure{Result: comparison.Result{Verdict: v}})
+		c.Pair = scenarios.Pair{A: "head", B: "base"}
+		c.CellA.Level.QPS = schedule.PerSecond(500)
+		for i, v := range verdicts {
+			c.Figures = append(c.Figures, &comparison.Figure{Unit: []string{"B/op", "cpu-ns/op"}[i],
+				Result: comparison.Result{Verdict: v}})
 		}
 		return []*comparison.Contest{c}
 	}
@@ -447,15 +454,19 @@ func TestARevisionThatIsWorseEndsTheRunWith1(t *testing.T) {
 		verdicts []comparison.Verdict
 		strict   bool
 		want     int
+		says     string
 	}{
-		{"better", []comparison.Verdict{comparison.Improved, comparison.Equivalent}, true, exitOK},
-		{"worse", []comparison.Verdict{comparison.Improved, comparison.Regressed}, false, exitWorse},
-		{"not shown", []comparison.Verdict{comparison.Inconclusive}, false, exitOK},
-		{"not shown, strict", []comparison.Verdict{comparison.Inconclusive}, true, exitNotValid},
+		{"better", []comparison.Verdict{comparison.Improved, comparison.Equivalent}, true, exitOK, "<nil>"},
+		{"worse", []comparison.Verdict{comparison.Improved, comparison.Regressed}, false, exitWorse,
+			"1 figure regressed: cpu-ns/op of head vs base at 500/s"},
+		{"not shown", []comparison.Verdict{comparison.Inconclusive}, false, exitOK, "<nil>"},
+		{"not shown, strict", []comparison.Verdict{comparison.Inconclusive}, true, exitNotValid,
+			"1 figure inconclusive (--strict): B/op of head vs base at 500/s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := exitCode(worse(contests(c.verdicts...), c.strict)); got != c.want {
-				t.Errorf("exit %d, want %d", got, c.want)
+			err := worse(contests(c.verdicts...), c.strict)
+			if got := exitCode(err); got != c.want || strings.TrimPrefix(fmt.Sprint(err), fmt.Sprintf("exit %d: ", got)) != c.says {
+				t.Errorf("exit %d, %v: want %d, %s", got, err, c.want, c.says)
 			}
 		})
 	}

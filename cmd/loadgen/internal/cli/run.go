@@ -386,18 +386,28 @@ func verdict(run *results.Run, complete, strict bool) error {
 
 // worse returns the error that a run ends with if a compared figure is worse or, if strict, not known not to be.
 func worse(contests []*comparison.Contest, strict bool) error {
-	counts := map[comparison.Verdict]int{}
-	for _, r := range comparison.Results(contests) {
-		counts[r.Verdict]++
-	}
-	switch open := counts[comparison.Inconclusive]; {
-	case counts[comparison.Regressed] > 0:
-		return &exitError{exitWorse, fmt.Errorf("%s regressed",
-			format.Plural(counts[comparison.Regressed], "figure"))}
-	case strict && open > 0:
-		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", format.Plural(open, "figure"))}
+	regressed, open := figures(contests, comparison.Regressed), figures(contests, comparison.Inconclusive)
+	switch {
+	case len(regressed) > 0:
+		return &exitError{exitWorse, fmt.Errorf("%s regressed: %s", format.Plural(len(regressed), "figure"),
+			format.FewNames(regressed))}
+	case strict && len(open) > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict): %s",
+			format.Plural(len(open), "figure"), format.FewNames(open))}
 	}
 	return nil
+}
+
+// figures returns the compared figures with a verdict, such as "B/op of head vs base at 500/s".
+func figures(contests []*comparison.Contest, v comparison.Verdict) (names []string) {
+	for _, c := range contests {
+		for _, f := range c.Figures {
+			if f.Verdict == v {
+				names = append(names, fmt.Sprintf("%s of %s at %s", f.Unit, c.Pair, report.Load(c.CellA.Level)))
+			}
+		}
+	}
+	return names
 }
 
 // survey returns warnings about the machine. Tests replace it, since they must not depend on the machine.

@@ -70,6 +70,10 @@ func TestBriefSaysTheAnswerInDoubtNextAndMore(t *testing.T) {
 			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", everyVisit(run)...)
 			spoil(run, record.GeneratorLimited, "calls began late: close other programs", 0, 1, 2)
 		}, "80", 16},
+		"not-valid-compared": {question, func(run *results.Run) {
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs",
+				everyVisit(run)...)
+		}, "80", 22},
 		"doubtful": {question, func(run *results.Run) {
 			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", 0, 1)
 			spoil(run, record.ArrivalsOff, "gaps: calls came in clumps: close other programs", 1)
