@@ -87,6 +87,7 @@ func newPlan(own targets) *cobra.Command {
 		},
 	}
 	addSettings(cmd)
+	comparesRevisions(cmd)
 	addService(cmd)
 	addArms(cmd)
 	own.complete(cmd)

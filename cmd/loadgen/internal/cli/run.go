@@ -163,7 +163,12 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		"With --compare REF, measure again what regressed, and exit with 1 only if it regresses again.")
 	group(cmd, groupOutput, "out", "profile")
 	group(cmd, groupCI, "strict", "confirm")
-	f.Lookup("compare").Usage = "What to compare: a git `revision`, such as main, with the working tree; " +
+	comparesRevisions(cmd)
+}
+
+// comparesRevisions makes the help of --compare say that it takes a revision, too.
+func comparesRevisions(cmd *cobra.Command) {
+	cmd.Flags().Lookup("compare").Usage = "What to compare: a git `revision`, such as main, with the working tree; " +
 		"or arms of the scenario, such as 'pooled vs sdk', in a comma-separated list."
 }
 

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +196,13 @@ seed: 7
 `)
 	for _, v := range run.Visits {
 		v.Connections, v.Cost.CPU = &httptarget.Connections{Opened: 16}, 20*time.Millisecond
+		phases := record.NewPhases()
+		for range v.Record.Done {
+			phases.Write.Add(11 * time.Microsecond)
+			phases.Wait.Add(13 * time.Microsecond)
+			phases.Read.Add(17 * time.Microsecond)
+		}
+		v.Record.Phases = &phases
 	}
 	got := brief(t, run, screen("80"))
 	for _, want := range []string{"calls/s", "p50", "p99.9", "failed,", "client CPU",
@@ -215,5 +223,9 @@ seed: 7
 	}
 	if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
 		t.Errorf("no connections in\n%s", all)
+	}
+	parts := regexp.MustCompile(`\n\S+ at 10,000/s +[0-9.]+ +[0-9.]+ +11.0 +11.0 +13.0 +13.0 +17.0 +17.0\n`)
+	if all := text(t, run); !parts.MatchString(all) {
+		t.Errorf("no parts of the service time in\n%s", all)
 	}
 }
