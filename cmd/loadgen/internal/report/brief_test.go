@@ -229,3 +229,15 @@ seed: 7
 		t.Errorf("no parts of the service time in\n%s", all)
 	}
 }
+
+// After a run without a visit nothing is known that a longer run or more rounds would settle.
+func TestTheNextStepAfterNoVisitIsTheRunAgain(t *testing.T) {
+	run := made(t, own)
+	for i, v := range run.Visits {
+		run.Visits[i] = &results.Visit{Round: v.Round, Order: v.Order, Cell: v.Cell, Error: "service-gone: it ended"}
+	}
+	next := report.AnswerOf(run, nil, report.Place{Program: "loadgen", Run: "RUN"}).Next
+	if len(next) != 1 || next[0].Line() != "loadgen run RUN" {
+		t.Errorf("%+v: want the run again, and nothing else", next)
+	}
+}
