@@ -77,8 +77,8 @@ func newClientLink(ctx context.Context, t *http.Transport, c net.Conn, base *url
 		reuse: o.Reuse}, nil
 }
 
-// A greeted connection keeps the first bytes that the server sent: net/http does not always tell that a server which is
-// asked in HTTP/2 answered in HTTP/1.1, since that closes the connection, too.
+// A greeted connection keeps the first bytes that the server sent: net/http does not always tell that a server which
+// is asked in HTTP/2 answered in HTTP/1.1, since that closes the connection, too.
 type greeted struct {
 	net.Conn
 	mu    sync.Mutex

@@ -148,8 +148,8 @@ func misled(doubts []Doubt, screen *terminal.Screen) string {
 	return b.String()
 }
 
-// verdictTable returns the verdicts of a match and an empty line, with a row for each figure whose unit can be read and
-// a column for each load. It returns "" if there is none.
+// verdictTable returns the verdicts of a match and an empty line, with a row for each figure whose unit can be read
+// and a column for each load. It returns "" if there is none.
 func verdictTable(s *scenarios.Scenario, m *match, reads func(unit string) bool, screen *terminal.Screen) string {
 	var units []string
 	for _, c := range m.contests {

@@ -68,7 +68,8 @@ func TestBriefSaysTheAnswerInDoubtNextAndMore(t *testing.T) {
 		"own-wide":      {own, nil, "120", 16},
 		"one-rate":      {strings.Replace(question, "[1000, 10k]", "10k", 1), nil, "80", 26},
 		"not-valid": {own, func(run *results.Run) {
-			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", everyVisit(run)...)
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs",
+				everyVisit(run)...)
 			spoil(run, record.GeneratorLimited, "calls began late: close other programs", 0, 1, 2)
 		}, "80", 16},
 		"not-valid-compared": {question, func(run *results.Run) {

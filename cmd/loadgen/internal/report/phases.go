@@ -23,7 +23,9 @@ func phaseTable(s *scenarios.Scenario, cells []*view, screen *terminal.Screen) s
 	}
 	columns := []terminal.Column{{Title: "calls", Left: true, Key: true}}
 	for _, p := range parts {
-		columns = append(columns, terminal.Column{Top: p.name, Title: "p50"}, terminal.Column{Top: p.name, Title: "p99"})
+		for _, title := range []string{"p50", "p99"} {
+			columns = append(columns, terminal.Column{Top: p.name, Title: title})
+		}
 	}
 	t, reported := terminal.NewTable(columns...), false
 	for _, v := range cells {

@@ -48,8 +48,8 @@ type Side struct {
 // stops early. It reports whether it made all visits.
 //
 // If a visit fails, its Error says why, and Run continues. Run returns an error if it cannot write the files, if an
-// input has changed, if a sidecar of all visits has ended, or if one of several sides fails in every visit of the first
-// round.
+// input has changed, if a sidecar of all visits has ended, or if one of several sides fails in every visit of the
+// first round.
 func Run(ctx context.Context, o *Options) (complete bool, err error) {
 	r := &runner{Options: o, cells: o.cells(), visit: o.visit, keep: o.keep}
 	complete, err = r.run(ctx)

@@ -281,8 +281,8 @@ func (s *Service) ownSockets() (map[string]bool, error) {
 	return own, err
 }
 
-// elsewhere returns where the service listens, if it does not listen where it was asked to. It returns "" if it listens
-// there, too, or nowhere.
+// elsewhere returns where the service listens, if it does not listen where it was asked to. It returns "" if it
+// listens there, too, or nowhere.
 func (s *Service) elsewhere(p *probe, n *names) string {
 	all, err := listening(s.process.family.main)
 	own, failed := s.ownSockets()
